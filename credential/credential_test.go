@@ -1,0 +1,224 @@
+package credential
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tollgate/catalog"
+	"tollgate/internal/secret"
+	"tollgate/signing"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func operation(class catalog.Class, kind catalog.Kind) *catalog.Operation {
+	return &catalog.Operation{Name: "Op", Method: "GET", Class: class, Kind: kind}
+}
+
+// source is a key source whose keys a test can change.
+type source struct {
+	mutex sync.Mutex
+	keys  Keys
+	err   error
+	loads int
+}
+
+func (s *source) load() (Keys, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.loads++
+	return s.keys, s.err
+}
+
+func (s *source) set(keys Keys, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.keys, s.err = keys, err
+}
+
+func keysNamed(name string) Keys {
+	return Keys{AccessKey: "AK" + name, SecretKey: secret.New("sk-" + name)}
+}
+
+func newCredential(t *testing.T, class catalog.Class, kinds ...catalog.Kind) (*Credential, *source) {
+	t.Helper()
+	s := &source{keys: keysNamed("1")}
+	c, err := New(Config{Name: "main", Upstream: "bss", Class: class, Kinds: kinds, DomainID: "d1", Load: s.load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, s
+}
+
+// TestPermitByClass is the table of invariant 2: which credential may sign which operation.
+func TestPermitByClass(t *testing.T) {
+	for _, c := range []struct {
+		credential catalog.Class
+		kinds      []catalog.Kind
+		operation  catalog.Class
+		kind       catalog.Kind
+		allowed    bool
+	}{
+		{catalog.ClassPartner, nil, catalog.ClassPartner, "", true},
+		{catalog.ClassPartner, nil, catalog.ClassCustomer, "", false},
+		{catalog.ClassCustomer, nil, catalog.ClassPartner, "", false},
+		{catalog.ClassCustomer, nil, catalog.ClassCustomer, "", true},
+		{catalog.ClassPartner, nil, catalog.ClassEither, "", true},
+		{catalog.ClassCustomer, nil, catalog.ClassEither, "", true},
+		{catalog.ClassCustomer, nil, catalog.ClassUnknown, "", true},
+		{catalog.ClassPartner, nil, catalog.ClassNone, "", false},
+		{catalog.ClassPartner, nil, catalog.ClassPartner, catalog.KindDistributor, false},
+		{catalog.ClassPartner, []catalog.Kind{catalog.KindDistributor}, catalog.ClassPartner, catalog.KindDistributor, true},
+		{catalog.ClassPartner, []catalog.Kind{catalog.KindDistributor}, catalog.ClassCustomer, catalog.KindEnterpriseMaster, false},
+		{catalog.ClassCustomer, nil, catalog.ClassCustomer, catalog.KindEnterpriseMaster, false},
+		{catalog.ClassCustomer, []catalog.Kind{catalog.KindEnterpriseMaster}, catalog.ClassCustomer, catalog.KindEnterpriseMaster, true},
+	} {
+		cred, _ := newCredential(t, c.credential, c.kinds...)
+		permit, err := cred.Permit(operation(c.operation, c.kind))
+		if allowed := err == nil; allowed != c.allowed {
+			t.Errorf("%v%v for %v/%q: allowed %v, want %v", c.credential, c.kinds, c.operation, c.kind, allowed, c.allowed)
+		}
+		var classError *ClassError
+		if err != nil && !errors.As(err, &classError) {
+			t.Errorf("error %v is no *ClassError", err)
+		}
+		if _, err := permit.Lease(start); (err == nil) != c.allowed {
+			t.Errorf("%v for %v: a refused permit gave a lease", c.credential, c.operation)
+		}
+	}
+}
+
+func TestLeaseSignsOnlyThePermittedMethod(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	lease := leaseOf(t, c, start)
+	headers := []signing.Header{{Name: "host", Value: "h"}, {Name: "x-sdk-date", Value: signing.FormatDate(start)}}
+	if _, err := lease.Sign(&signing.Request{Method: "POST", Path: "/", Headers: headers, PayloadHash: signing.UnsignedPayload}); err == nil {
+		t.Error("a lease for GET signed a POST")
+	}
+	signature, err := lease.Sign(&signing.Request{Method: "GET", Path: "/", Headers: headers, PayloadHash: signing.UnsignedPayload})
+	if err != nil || !strings.HasPrefix(signature, signing.Scheme+" Access=AK1, ") {
+		t.Errorf("Sign = %q, %v", signature, err)
+	}
+}
+
+func leaseOf(t *testing.T, c *Credential, now time.Time) *Lease {
+	t.Helper()
+	lease, err := tryLease(c, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lease
+}
+
+func tryLease(c *Credential, now time.Time) (*Lease, error) {
+	permit, err := c.Permit(operation(catalog.ClassEither, ""))
+	if err != nil {
+		return nil, err
+	}
+	return permit.Lease(now)
+}
+
+func TestFirstRejectionPauses(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	leaseOf(t, c, start).Done(Rejected, "APIG.0301", start)
+	var paused *PausedError
+	if _, err := tryLease(c, start.Add(time.Minute)); !errors.As(err, &paused) {
+		t.Fatalf("lease of a paused credential: %v", err)
+	}
+	if got, ok := c.Paused(); !ok || got.Reason != "APIG.0301" || !got.Since.Equal(start) {
+		t.Errorf("Paused = %+v, %v", got, ok)
+	}
+}
+
+func TestProbeReopensOrPausesAgain(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	leaseOf(t, c, start).Done(Rejected, "wrong", start)
+	later := start.Add(PauseTime)
+	probe := leaseOf(t, c, later)
+	if _, err := tryLease(c, later); err == nil {
+		t.Error("two probes at once")
+	}
+	probe.Done(Rejected, "still wrong", later)
+	if _, err := tryLease(c, later.Add(time.Second)); err == nil {
+		t.Error("a rejected probe left the credential open")
+	}
+	later = later.Add(PauseTime)
+	leaseOf(t, c, later).Done(Unheard, "", later)
+	leaseOf(t, c, later).Done(Accepted, "", later)
+	if _, ok := c.Paused(); ok {
+		t.Error("an accepted probe left the credential paused")
+	}
+}
+
+func TestNewKeysReopen(t *testing.T) {
+	c, s := newCredential(t, catalog.ClassPartner)
+	old := leaseOf(t, c, start)
+	leaseOf(t, c, start).Done(Rejected, "wrong", start)
+	s.set(Keys{}, errors.New("file is being replaced"))
+	if _, err := tryLease(c, start.Add(2*time.Second)); err == nil {
+		t.Error("a failing key source reopened the credential")
+	}
+	s.set(keysNamed("2"), nil)
+	lease := leaseOf(t, c, start.Add(4*time.Second))
+	if lease.AccessKey() != "AK2" || c.AccessKey() != "AK2" {
+		t.Errorf("lease has %s, credential %s, want AK2", lease.AccessKey(), c.AccessKey())
+	}
+	old.Done(Rejected, "late answer to the old keys", start.Add(5*time.Second))
+	if _, ok := c.Paused(); ok {
+		t.Error("an answer to old keys paused the new ones")
+	}
+}
+
+func TestPausedSourceIsReadAtMostOnceASecond(t *testing.T) {
+	c, s := newCredential(t, catalog.ClassPartner)
+	leaseOf(t, c, start).Done(Rejected, "wrong", start)
+	for i := range 100 {
+		_, _ = tryLease(c, start.Add(time.Duration(i)*10*time.Millisecond))
+	}
+	if s.loads > 3 {
+		t.Errorf("the key source was read %d times in a second", s.loads)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, config := range map[string]Config{
+		"no class":   {Class: catalog.ClassEither, Load: (&source{keys: keysNamed("1")}).load},
+		"no secret":  {Class: catalog.ClassPartner, Load: (&source{keys: Keys{AccessKey: "a"}}).load},
+		"no source":  {Class: catalog.ClassPartner, Load: (&source{err: errors.New("gone")}).load},
+		"no key id ": {Class: catalog.ClassPartner, Load: (&source{keys: Keys{SecretKey: secret.New("s")}}).load},
+	} {
+		if _, err := New(config); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestPrintsNoSecret(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	lease := leaseOf(t, c, start)
+	for _, text := range []string{fmt.Sprintf("%+v", lease.set.keys), fmt.Sprintf("%#v", lease.set.keys)} {
+		if strings.Contains(text, "sk-1") {
+			t.Errorf("the secret shows in %s", text)
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for i := range 200 {
+				now := start.Add(time.Duration(i) * time.Minute)
+				if lease, err := tryLease(c, now); err == nil {
+					lease.Done(Verdict(i%3), "test", now)
+				}
+			}
+		})
+	}
+	group.Wait()
+}

@@ -1,0 +1,58 @@
+// Package nearest finds known words that a mistyped one may have meant.
+package nearest
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// most is how many words are suggested.
+const most = 3
+
+// Words gives up to three of the known words that are near to the given one, the nearest first: by edit distance, up to
+// a quarter of the word's length, without regard to case.
+func Words(word string, known []string) []string {
+	type candidate struct {
+		word     string
+		distance int
+	}
+	lower := strings.ToLower(word)
+	var found []candidate
+	for _, k := range known {
+		d := distance(lower, strings.ToLower(k))
+		if d <= 1+len(word)/4 {
+			found = append(found, candidate{k, d})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.word, b.word))
+	})
+	var words []string
+	for _, c := range found[:min(most, len(found))] {
+		words = append(words, c.word)
+	}
+	return words
+}
+
+// distance is the Levenshtein distance in bytes, over at most 100 bytes of each word.
+func distance(a, b string) int {
+	a, b = a[:min(len(a), 100)], b[:min(len(b), 100)]
+	previous := make([]int, len(b)+1)
+	for j := range previous {
+		previous[j] = j
+	}
+	for i := range len(a) {
+		current := make([]int, len(b)+1)
+		current[0] = i + 1
+		for j := range len(b) {
+			substitute := previous[j]
+			if a[i] != b[j] {
+				substitute++
+			}
+			current[j+1] = min(substitute, previous[j+1]+1, current[j]+1)
+		}
+		previous = current
+	}
+	return previous[len(b)]
+}

@@ -1,0 +1,191 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tollgate/business"
+	"tollgate/catalog"
+	"tollgate/credential"
+)
+
+// Call is what a decision looks at.
+type Call struct {
+	Caller     string
+	Upstream   string
+	Operation  *catalog.Operation
+	Param      func(name string) string // decoded path parameters
+	Accounts   business.Accounts        // whose money moves, from body and query
+	Credential string                   // the one the caller asked for by name; empty: none
+}
+
+// Decision is the grant that was found.
+type Decision struct {
+	// Credential signs the call; nil for an unsigned upstream.
+	Credential *credential.Credential
+	// Permit is the right to sign this operation with it.
+	Permit credential.Permit
+	// Grant is the index of the grant among those given to New.
+	Grant int
+}
+
+// Reason says why a call is refused, in one word for records and metrics.
+type Reason string
+
+// The reasons.
+const (
+	NoGrant              Reason = "no_grant"
+	WrongClass           Reason = "wrong_class"
+	CredentialNotGranted Reason = "credential_not_granted"
+	AmbiguousCredential  Reason = "ambiguous_credential"
+	WrongAccount         Reason = "wrong_account"
+	CustomerNotGranted   Reason = "customer_not_granted"
+	DeprecatedForbidden  Reason = "deprecated_forbidden"
+)
+
+// Refusal is the error of a decision. Its text is meant for the caller.
+type Refusal struct {
+	Reason  Reason
+	Detail  string
+	Choices []string // credentials that the caller may name
+}
+
+func (r *Refusal) Error() string { return r.Detail }
+
+func refuse(reason Reason, format string, args ...any) *Refusal {
+	return &Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+}
+
+// Decide finds the one credential for a call. The error is a *[Refusal].
+//
+// Of the grants that cover the operation those count whose credential the caller named (all, if it named none) and
+// whose conditions on accounts hold. If they are of several credentials, the caller must name one.
+func (p *Policy) Decide(call *Call) (Decision, error) {
+	rules, refusal := p.candidates(call)
+	if refusal != nil {
+		return Decision{}, refusal
+	}
+	var chosen *rule
+	var first *Refusal
+	for _, r := range rules {
+		switch why := r.refuses(call); {
+		case why != nil && first == nil:
+			first = why
+		case why != nil:
+		case chosen == nil:
+			chosen = r
+		case chosen.grant.Credential != r.grant.Credential:
+			return Decision{}, ambiguous(call, rules)
+		}
+	}
+	if chosen == nil {
+		return Decision{}, first
+	}
+	return Decision{chosen.grant.Credential, chosen.permit, chosen.index}, nil
+}
+
+// candidates are the rules for the operation with the credential that the caller named.
+func (p *Policy) candidates(call *Call) ([]*rule, *Refusal) {
+	k := key{call.Caller, call.Upstream, call.Operation.Name}
+	rules := p.rules[k]
+	switch {
+	case len(rules) > 0 && call.Credential == "":
+		return rules, nil
+	case len(rules) > 0:
+		return named(rules, call)
+	case p.leftOut[k] != "":
+		return nil, refuse(WrongClass, "%s", p.leftOut[k])
+	}
+	return nil, refuse(NoGrant, "caller %s has no grant for %s", call.Caller, call.Operation.Name)
+}
+
+func named(rules []*rule, call *Call) ([]*rule, *Refusal) {
+	var found []*rule
+	for _, r := range rules {
+		if r.grant.Credential != nil && r.grant.Credential.Name() == call.Credential {
+			found = append(found, r)
+		}
+	}
+	if len(found) == 0 {
+		refusal := refuse(CredentialNotGranted, "the named credential is not granted to caller %s for %s", call.Caller, call.Operation.Name)
+		refusal.Choices = credentialNames(rules)
+		return nil, refusal
+	}
+	return found, nil
+}
+
+func ambiguous(call *Call, rules []*rule) *Refusal {
+	refusal := refuse(AmbiguousCredential, "several credentials are granted to caller %s for %s: name one in Tollgate-Credential",
+		call.Caller, call.Operation.Name)
+	refusal.Choices = credentialNames(rules)
+	return refusal
+}
+
+func credentialNames(rules []*rule) []string {
+	var names []string
+	for _, r := range rules {
+		if r.grant.Credential != nil && !slices.Contains(names, r.grant.Credential.Name()) {
+			names = append(names, r.grant.Credential.Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// refuses says why a rule does not allow the call; nil if it does.
+func (r *rule) refuses(call *Call) *Refusal {
+	if r.forbidden {
+		return refuse(DeprecatedForbidden, "%s is deprecated and not allowed here%s", call.Operation.Name, replacement(call.Operation))
+	}
+	if refusal := r.refusesCredential(call); refusal != nil {
+		return refusal
+	}
+	return r.refusesCustomers(call)
+}
+
+func replacement(operation *catalog.Operation) string {
+	if len(operation.ReplacedBy) == 0 {
+		return ""
+	}
+	return ": use " + strings.Join(operation.ReplacedBy, " or ")
+}
+
+// refusesCredential repeats at the call what New checked (the class), and compares the accounts in the path, which the
+// provider does not always check.
+func (r *rule) refusesCredential(call *Call) *Refusal {
+	c := r.grant.Credential
+	if c == nil {
+		return nil
+	}
+	if _, err := c.Permit(call.Operation); err != nil {
+		return refuse(WrongClass, "%v", err)
+	}
+	if id := call.Param("domain_id"); id != "" && id != c.DomainID() {
+		return refuse(WrongAccount, "the domain_id in the path is not the account of the credential")
+	}
+	if id := call.Param("partner_id"); id != "" && id != c.PartnerID() {
+		return refuse(WrongAccount, "the partner_id in the path is not the account of the credential")
+	}
+	return nil
+}
+
+func (r *rule) refusesCustomers(call *Call) *Refusal {
+	granted := r.grant.Customers
+	if len(granted) == 0 {
+		return nil
+	}
+	accounts := call.Accounts
+	if accounts.Ambiguous != "" {
+		return refuse(CustomerNotGranted, "the grant is for some customers only, and the call does not say clearly for which it is: %s", accounts.Ambiguous)
+	}
+	if len(accounts.Customers) == 0 && !(call.Operation.AddressesResellersOnly && len(accounts.Partners) > 0) {
+		return refuse(CustomerNotGranted, "the grant is for some customers only: the call must name one (customer_id)")
+	}
+	for _, id := range slices.Concat(accounts.Customers, accounts.Partners) {
+		if !slices.Contains(granted, id) {
+			return refuse(CustomerNotGranted, "the grant does not cover account %q", id)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,275 @@
+package policy
+
+import (
+	"time"
+
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"tollgate/business"
+	"tollgate/catalog"
+	"tollgate/credential"
+	"tollgate/internal/secret"
+)
+
+// fixture is one signed and one unsigned upstream with three credentials.
+type fixture struct {
+	upstreams                  []Upstream
+	partner, distributor, acme *credential.Credential
+	other                      *credential.Credential
+}
+
+func newFixture(t *testing.T) fixture {
+	t.Helper()
+	app, err := catalog.Declare(catalog.Declaration{Name: "Ledger", Method: "*", Path: "/app/{path...}", Effect: catalog.Write})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fixture{
+		upstreams: []Upstream{
+			{Name: "bss", Operations: catalog.Operations("cn"), Signed: true},
+			{Name: "strict", Operations: catalog.Operations("intl"), Signed: true, ForbidDeprecated: true},
+			{Name: "app", Operations: []*catalog.Operation{app}},
+		},
+		partner:     newCredential(t, "partner-main", "bss", catalog.ClassPartner, "p-1"),
+		distributor: newCredential(t, "top", "bss", catalog.ClassPartner, "p-9", catalog.KindDistributor),
+		acme:        newCredential(t, "acme", "bss", catalog.ClassCustomer, "d-1"),
+		other:       newCredential(t, "other", "bss", catalog.ClassCustomer, "d-2"),
+	}
+}
+
+func newCredential(t *testing.T, name, upstream string, class catalog.Class, domain string, kinds ...catalog.Kind) *credential.Credential {
+	t.Helper()
+	c, err := credential.New(credential.Config{
+		Name: name, Upstream: upstream, Class: class, DomainID: domain, Kinds: kinds,
+		Load: func() (credential.Keys, error) {
+			return credential.Keys{AccessKey: "AK-" + name, SecretKey: secret.New("sk")}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (f fixture) policy(t *testing.T, grants ...Grant) *Policy {
+	t.Helper()
+	p, problems := New(f.upstreams, grants)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return p
+}
+
+func call(t *testing.T, upstream, site, operation string, params map[string]string, accounts business.Accounts) *Call {
+	t.Helper()
+	op := catalog.Find(site, operation)
+	if op == nil {
+		t.Fatalf("no operation %s", operation)
+	}
+	return &Call{Caller: "app", Upstream: upstream, Operation: op, Param: func(name string) string { return params[name] }, Accounts: accounts}
+}
+
+func reasonOf(err error) Reason {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Reason
+	}
+	return ""
+}
+
+// TestProblems: what can never be honoured is found when the policy is made.
+func TestProblems(t *testing.T) {
+	f := newFixture(t)
+	noAccount := newCredential(t, "bare", "bss", catalog.ClassCustomer, "")
+	for name, c := range map[string]struct {
+		grant   Grant
+		message string
+	}{
+		"wrong class named":   {Grant{Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.partner}, "customer credentials only"},
+		"wrong kind named":    {Grant{Upstream: "bss", Operations: []string{"ListIndirectPartners"}, Credential: f.partner}, "distributor"},
+		"unknown name":        {Grant{Upstream: "bss", Operations: []string{"PayOrder"}, Credential: f.acme}, "no operation \"PayOrder\""},
+		"unknown pattern":     {Grant{Upstream: "bss", Operations: []string{"efect:read"}, Credential: f.acme}, "unknown pattern"},
+		"unknown effect":      {Grant{Upstream: "bss", Operations: []string{"effect:reed"}, Credential: f.acme}, "reed"},
+		"unknown site":        {Grant{Upstream: "bss", Operations: []string{"site:eu"}, Credential: f.acme}, "unknown site"},
+		"empty pattern":       {Grant{Upstream: "bss", Operations: []string{"site:intl"}, Credential: f.acme}, "covers no operation"},
+		"unknown class":       {Grant{Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme}, "class_confirmed"},
+		"account missing":     {Grant{Upstream: "bss", Operations: []string{"orderPay"}, Credential: noAccount}, "has no domain_id"},
+		"no credential":       {Grant{Upstream: "bss", Operations: []string{"PayOrders"}}, "needs a credential"},
+		"credential unneeded": {Grant{Upstream: "app", Operations: []string{"Ledger"}, Credential: f.acme}, "takes no credential"},
+		"foreign credential":  {Grant{Upstream: "strict", Operations: []string{"PayOrders"}, Credential: f.acme}, "belongs to upstream bss"},
+		"unknown upstream":    {Grant{Upstream: "bs", Operations: []string{"PayOrders"}, Credential: f.acme}, "unknown upstream"},
+		"nothing":             {Grant{Upstream: "bss", Credential: f.acme}, "names no operations"},
+	} {
+		p, problems := New(f.upstreams, []Grant{c.grant})
+		if p != nil || len(problems) != 1 || !strings.Contains(problems[0].Message, c.message) {
+			t.Errorf("%s: policy %v, problems %v, want one with %q", name, p != nil, problems, c.message)
+		}
+	}
+	_, problems := New(f.upstreams, []Grant{{Upstream: "bss", Operations: []string{"PayOrder"}, Credential: f.acme}})
+	if !slices.Contains(problems[0].Nearest, "PayOrders") {
+		t.Errorf("nearest names %v", problems[0].Nearest)
+	}
+}
+
+// TestPatternsCoverOnlyTheClass: a pattern never lets a credential sign for the other class.
+func TestPatternsCoverOnlyTheClass(t *testing.T) {
+	f := newFixture(t)
+	p := f.policy(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"*"}, Credential: f.partner})
+	for _, operation := range catalog.Operations("cn") {
+		decision, err := p.Decide(&Call{Caller: "app", Upstream: "bss", Operation: operation,
+			Param: func(name string) string {
+				if strings.Contains(operation.Path, "{"+name+"}") {
+					return "p-1"
+				}
+				return ""
+			}})
+		may := (operation.Class == catalog.ClassPartner || operation.Class == catalog.ClassEither) && operation.Kind == catalog.KindAny
+		if allowed := err == nil; allowed != may {
+			t.Errorf("%s (%s %s): allowed %v, %v", operation.Name, operation.Class, operation.Kind, allowed, err)
+		}
+		if err == nil && decision.Credential != f.partner {
+			t.Errorf("%s: credential %v", operation.Name, decision.Credential)
+		}
+	}
+	coverage := p.Coverage()[0]
+	if coverage.Covers == 0 || coverage.LeftOut == 0 || coverage.Covers+coverage.LeftOut != len(catalog.Operations("cn")) {
+		t.Errorf("coverage %+v", coverage)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	f := newFixture(t)
+	p := f.policy(t,
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "CreatePartnerCoupons"}, Credential: f.partner},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders", "orderPay", "ListCustomerOrders"}, Credential: f.acme},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.acme},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme, ClassConfirmed: true},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.acme},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.other},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"ReclaimPartnerCoupons"}, Credential: f.partner, Customers: []string{"c-1"}},
+		Grant{Caller: "else", Upstream: "bss", Operations: []string{"RenewalResources"}, Credential: f.acme},
+	)
+	domain := func(id string) map[string]string { return map[string]string{"domain_id": id} }
+	for _, c := range []struct {
+		operation string
+		params    map[string]string
+		named     string
+		want      Reason
+		signs     *credential.Credential
+	}{
+		{operation: "PayOrders", signs: f.acme},
+		{operation: "ListSubCustomers", signs: f.partner},
+		{operation: "RenewalResources", want: NoGrant},
+		{operation: "ListFreeResourceInfos", want: WrongClass},
+		{operation: "ListIndirectPartners", want: WrongClass},
+		{operation: "orderPay", params: domain("d-1"), signs: f.acme},
+		{operation: "orderPay", params: domain("d-2"), want: WrongAccount},
+		{operation: "oldResourceDaily", params: domain("d-1"), signs: f.acme},
+		{operation: "CancelCustomerOrder", want: AmbiguousCredential},
+		{operation: "CancelCustomerOrder", named: "other", signs: f.other},
+		{operation: "CancelCustomerOrder", named: "partner-main", want: CredentialNotGranted},
+		{operation: "orderActions", params: domain("d-2"), signs: f.other},
+		{operation: "ListCustomerOrders", want: AmbiguousCredential},
+		{operation: "ListCustomerOrders", named: "acme", signs: f.acme},
+	} {
+		asked := call(t, "bss", "cn", c.operation, c.params, business.Accounts{})
+		asked.Credential = c.named
+		decision, err := p.Decide(asked)
+		if reasonOf(err) != c.want || decision.Credential != c.signs {
+			t.Errorf("%s %v %q: %v, %v; want reason %q", c.operation, c.params, c.named, decision.Credential, err, c.want)
+		}
+	}
+	var refusal *Refusal
+	_, err := p.Decide(call(t, "bss", "cn", "CancelCustomerOrder", nil, business.Accounts{}))
+	if !errors.As(err, &refusal) || !slices.Equal(refusal.Choices, []string{"acme", "other"}) {
+		t.Errorf("choices %+v", refusal)
+	}
+}
+
+func TestCustomers(t *testing.T) {
+	f := newFixture(t)
+	p := f.policy(t,
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons", "ListSubCustomerBillDetail"}, Credential: f.partner, Customers: []string{"c-1", "c-2", "r-1"}},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"UpdateIndirectPartnerAccount"}, Credential: f.distributor, Customers: []string{"r-1"}},
+	)
+	for _, c := range []struct {
+		operation string
+		accounts  business.Accounts
+		allowed   bool
+	}{
+		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}}, true},
+		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1", "c-2"}}, true},
+		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1", "c-3"}}, false},
+		{"CreatePartnerCoupons", business.Accounts{}, false},
+		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}, Ambiguous: "twice"}, false},
+		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-1"}}, true},
+		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-2"}}, false},
+		{"CreatePartnerCoupons", business.Accounts{Partners: []string{"r-1"}}, false},
+		{"ListSubCustomerBillDetail", business.Accounts{Partners: []string{"r-1"}}, false},
+		{"UpdateIndirectPartnerAccount", business.Accounts{Partners: []string{"r-1"}}, true},
+		{"UpdateIndirectPartnerAccount", business.Accounts{Partners: []string{"r-2"}}, false},
+		{"UpdateIndirectPartnerAccount", business.Accounts{}, false},
+	} {
+		_, err := p.Decide(call(t, "bss", "cn", c.operation, nil, c.accounts))
+		if allowed := err == nil; allowed != c.allowed || (err != nil && reasonOf(err) != CustomerNotGranted) {
+			t.Errorf("%s %+v: allowed %v, %v", c.operation, c.accounts, allowed, err)
+		}
+	}
+}
+
+func TestDeprecatedForbidden(t *testing.T) {
+	f := newFixture(t)
+	intl := newCredential(t, "intl", "strict", catalog.ClassCustomer, "d-7")
+	p := f.policy(t, Grant{Caller: "app", Upstream: "strict", Operations: []string{"orderPay", "PayOrders"}, Credential: intl})
+	_, err := p.Decide(call(t, "strict", "intl", "orderPay", map[string]string{"domain_id": "d-7"}, business.Accounts{}))
+	if reasonOf(err) != DeprecatedForbidden || !strings.Contains(err.Error(), "use PayOrders") {
+		t.Errorf("deprecated operation: %v", err)
+	}
+	if _, err := p.Decide(call(t, "strict", "intl", "PayOrders", nil, business.Accounts{})); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnsignedUpstream(t *testing.T) {
+	f := newFixture(t)
+	p := f.policy(t, Grant{Caller: "app", Upstream: "app", Operations: []string{"effect:write"}})
+	decision, err := p.Decide(&Call{Caller: "app", Upstream: "app", Operation: f.upstreams[2].Operations[0], Param: func(string) string { return "" }})
+	if err != nil || decision.Credential != nil {
+		t.Errorf("%+v, %v", decision, err)
+	}
+	if _, err := decision.Permit.Lease(decisionTime); err == nil {
+		t.Error("a decision without credential gave a lease")
+	}
+	_, err = p.Decide(&Call{Caller: "stranger", Upstream: "app", Operation: f.upstreams[2].Operations[0], Param: func(string) string { return "" }})
+	if reasonOf(err) != NoGrant {
+		t.Errorf("a stranger: %v", err)
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	// One caller with a pattern and a named grant: index lookup, class check, no accounts.
+	c, err := credential.New(credential.Config{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: "d",
+		Load: func() (credential.Keys, error) {
+			return credential.Keys{AccessKey: "AK", SecretKey: secret.New("sk")}, nil
+		}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, problems := New([]Upstream{{Name: "bss", Operations: catalog.Operations("cn"), Signed: true}},
+		[]Grant{{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "PayOrders"}, Credential: c}})
+	if problems != nil {
+		b.Fatal(problems)
+	}
+	asked := &Call{Caller: "app", Upstream: "bss", Operation: catalog.Find("cn", "PayOrders"), Param: func(string) string { return "" }}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Decide(asked); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+var decisionTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

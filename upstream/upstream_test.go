@@ -1,0 +1,254 @@
+package upstream
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// request is as the gateway builds one: no GetBody.
+func request(t *testing.T, method, target, body string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(method, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		r.Body = io.NopCloser(bytes.NewReader([]byte(body)))
+		r.ContentLength = int64(len(body))
+	}
+	return r
+}
+
+func transportTo(t *testing.T, target string, config *tls.Config) *Transport {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := New(Config{URL: u, TLS: config})
+	t.Cleanup(transport.Close)
+	return transport
+}
+
+func send(t *testing.T, transport *Transport, r *http.Request) (string, error) {
+	t.Helper()
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
+}
+
+// dropper is an upstream that answers the first request of each connection and closes the connection after it has read
+// the second. That is the case in which net/http repeats requests by itself.
+func dropper(t *testing.T) (target string, requests *atomic.Int64) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	requests = new(atomic.Int64)
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serveOne(c, requests)
+		}
+	}()
+	return "http://" + listener.Addr().String(), requests
+}
+
+func serveOne(c net.Conn, requests *atomic.Int64) {
+	defer c.Close()
+	reader := bufio.NewReader(c)
+	for i := range 2 {
+		r, err := http.ReadRequest(reader)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		requests.Add(1)
+		if i == 0 {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	}
+}
+
+// TestSendsOnce: a request that dies on a reused connection is not repeated, whatever its method, body and headers.
+func TestSendsOnce(t *testing.T) {
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "DELETE", "POST", "PUT", "PATCH"} {
+		for _, body := range []string{"", "x"} {
+			for _, header := range []string{"", "Idempotency-Key", "X-Idempotency-Key"} {
+				target, requests := dropper(t)
+				transport := transportTo(t, target, nil)
+				if _, err := send(t, transport, request(t, "GET", target, "")); err != nil {
+					t.Fatal(err)
+				}
+				r := request(t, method, target, body)
+				if header != "" {
+					r.Header.Set(header, "k")
+				}
+				_, err := send(t, transport, r)
+				var failed *Error
+				if !errors.As(err, &failed) || !failed.MaybeSent {
+					t.Errorf("%s %q %s: error %#v, want one that says the call may have been sent", method, body, header, err)
+				}
+				if got := requests.Load(); got != 2 {
+					t.Errorf("%s %q %s: the upstream saw %d requests, want 2 (one warm-up, one call)", method, body, header, got)
+				}
+			}
+		}
+	}
+}
+
+func TestRefusesGetBody(t *testing.T) {
+	target, requests := dropper(t)
+	r := request(t, "POST", target, "x")
+	r.GetBody = func() (io.ReadCloser, error) { return http.NoBody, nil }
+	if _, err := send(t, transportTo(t, target, nil), r); err == nil || requests.Load() != 0 {
+		t.Error("a request that could be repeated was sent")
+	}
+}
+
+func TestEmptyBodiesAreFramedRight(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Join(r.TransferEncoding, ",")+"|"+r.Header.Get("Content-Length"))
+	}))
+	defer server.Close()
+	for method, want := range map[string]string{"GET": "|", "DELETE": "|", "POST": "|0", "PUT": "|0"} {
+		got, err := send(t, transportTo(t, server.URL, nil), request(t, method, server.URL, ""))
+		if err != nil || got != want {
+			t.Errorf("%s without a body arrived as %q, %v; want %q", method, got, err, want)
+		}
+	}
+}
+
+func TestNothingSentWhenNobodyListens(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := "http://" + listener.Addr().String()
+	_ = listener.Close()
+	_, err = send(t, transportTo(t, target, nil), request(t, "POST", target, "x"))
+	var failed *Error
+	if !errors.As(err, &failed) || failed.MaybeSent {
+		t.Errorf("error %#v, want one that says nothing was sent", err)
+	}
+}
+
+// TestUntrustedPeerGetsNothing: no byte of the request goes to a peer whose certificate is not trusted.
+func TestUntrustedPeerGetsNothing(t *testing.T) {
+	var calls atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	defer server.Close()
+	_, err := send(t, transportTo(t, server.URL, &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "example.com", MinVersion: tls.VersionTLS12}),
+		request(t, "POST", server.URL, "x"))
+	var failed *Error
+	if !errors.As(err, &failed) || failed.MaybeSent || calls.Load() != 0 {
+		t.Errorf("error %#v and %d calls, want nothing sent", err, calls.Load())
+	}
+}
+
+func TestTLSFactsOfTheAnswer(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	transport := transportTo(t, server.URL, &tls.Config{RootCAs: roots, ServerName: "example.com", MinVersion: tls.VersionTLS13})
+	response, err := transport.RoundTrip(request(t, "GET", server.URL, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.TLS == nil || response.TLS.Version != tls.VersionTLS13 {
+		t.Errorf("TLS of the answer: %+v", response.TLS)
+	}
+}
+
+// TestDeadlineBeforeAnswer: the request is out, the answer never comes.
+func TestDeadlineBeforeAnswer(t *testing.T) {
+	arrived := make(chan struct{})
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(arrived)
+		<-release
+	}))
+	defer server.Close()
+	defer close(release)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	_, err := send(t, transportTo(t, server.URL, nil), request(t, "POST", server.URL, "x").WithContext(ctx))
+	var failed *Error
+	if !errors.As(err, &failed) || !failed.MaybeSent {
+		t.Errorf("error %#v, want one that says the call may have been sent", err)
+	}
+}
+
+func TestDoesNotFollowOrDecompress(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("Accept-Encoding"); got != "" {
+			t.Errorf("Accept-Encoding %q was added", got)
+		}
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	}))
+	defer server.Close()
+	response, err := transportTo(t, server.URL, nil).RoundTrip(request(t, "GET", server.URL, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("status %d, want the redirect itself", response.StatusCode)
+	}
+}
+
+func TestSealedConnWritesNothing(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	defer theirs.Close()
+	c := &conn{Conn: ours}
+	if c.seal() != 0 {
+		t.Error("a fresh connection has bytes written")
+	}
+	if _, err := c.Write([]byte("x")); !errors.Is(err, errSealed) {
+		t.Errorf("Write on a sealed connection: %v", err)
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	path := t.TempDir() + "/s"
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Host) }), ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	defer server.Close()
+	transport := New(Config{URL: &url.URL{Scheme: "http", Host: "localhost"}, Socket: path})
+	defer transport.Close()
+	if got, err := send(t, transport, request(t, "GET", "http://localhost/x", "")); err != nil || got != "localhost" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
