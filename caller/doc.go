@@ -1,0 +1,41 @@
+// Package caller finds out which application is calling.
+//
+// Three things can tell: the listener, when everybody who reaches it is one fixed caller; a verified client certificate;
+// and an AK/SK signature made with keys that the gateway itself issued ("virtual" keys), so that an application can keep
+// the provider's unmodified SDK.
+//
+// # Rules
+//
+// Listener and certificate settle who calls at once. A signature covers the body, which is not read yet, so it is only a
+// [Claim] at first: known access key, known scheme, a date inside the window. The gateway verifies it once the body is
+// read, and nothing may be granted to a claim before that.
+//
+// An Authorization header is looked at wherever it appears. A claim on a listener with a fixed caller, or beside a client
+// certificate, must still be verified, and must be of the same caller: identities that contradict each other are refused,
+// rather than one being preferred, since whoever sends both is either misconfigured or trying something.
+//
+// A certificate whose names are those of two callers is refused. One that names no caller proves nothing, and is as good
+// as none beside another identity.
+//
+// # Certificates
+//
+// URI and DNS names must be equal to a subject alternative name of the certificate: URIs byte by byte, DNS names without
+// regard to case; wildcards match nothing on either side. The subject's common name counts only when the certificate has no
+// subject alternative name of any kind (RFC 6125, section 6.4.4, says the same of servers): many authorities check the
+// alternative names but let the applicant choose the common name. Certificates must have been verified against the
+// listener's client authorities before they come here.
+//
+// # Dates and hosts
+//
+// The date of a signature (X-Sdk-Date, always signed: package signing refuses a list of signed headers without it) may be
+// off by [MaxSkew] either way. A signature does not always cover the Host field, because some SDKs leave it out; the
+// gateway checks Host against its listener's names by itself, before this package is asked.
+//
+// # What errors reveal
+//
+// The text of an [Error] is meant for whoever called. It says that an access key is unknown, apart from a wrong signature
+// later: access keys are names, not secrets (each request shows its own), they are found before the body is read and so
+// could be told apart by timing anyway, and a person who sets up an SDK needs to know which of the two values is wrong.
+// Guesses are limited by package ratelimit's Sources. It repeats neither the access key, in whose place people paste
+// secrets, nor the names of callers.
+package caller

@@ -1,0 +1,40 @@
+package caller
+
+// Reason says in one word why nobody could be identified. There are only the ones below, so metrics may be labelled with
+// it.
+type Reason string
+
+// The reasons of an [Error].
+const (
+	NoIdentity              Reason = "no_identity"              // nothing says who calls
+	UnknownAccessKey        Reason = "unknown_access_key"       // none of the gateway's access keys
+	BadAuthorization        Reason = "bad_authorization"        // the Authorization header is malformed or repeated
+	UnknownScheme           Reason = "unknown_scheme"           // the Authorization header has another scheme
+	DateMissing             Reason = "date_missing"             // no X-Sdk-Date
+	DateMalformed           Reason = "date_malformed"           // X-Sdk-Date is no date, or repeated
+	DateSkew                Reason = "date_skew"                // X-Sdk-Date is more than MaxSkew off
+	ContradictingIdentities Reason = "contradicting_identities" // listener, certificate and claim are not of one caller
+	UnknownCertificate      Reason = "unknown_certificate"      // the certificate names no caller
+	AmbiguousCertificate    Reason = "ambiguous_certificate"    // the certificate names several callers
+)
+
+// Reasons lists every [Reason].
+func Reasons() []Reason {
+	return []Reason{
+		NoIdentity, UnknownAccessKey, BadAuthorization, UnknownScheme, DateMissing, DateMalformed, DateSkew,
+		ContradictingIdentities, UnknownCertificate, AmbiguousCertificate,
+	}
+}
+
+// Error says why a request was refused. All of them are answered with status 401.
+type Error struct {
+	Reason Reason
+	Detail string // for whoever called: what is wrong and what to do; see "What errors reveal" in the package comment
+	// Claimed is the caller whose access key was used, if it was known. Nothing was verified: it is for records only.
+	Claimed string
+	// Known is who listener or certificate say it is, if they told before the request was refused for its
+	// Authorization header; for records only.
+	Known Identity
+}
+
+func (e *Error) Error() string { return e.Detail }

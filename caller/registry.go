@@ -1,0 +1,138 @@
+package caller
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tollgate/signing"
+)
+
+// Registry knows all callers. It does not change after [NewRegistry] and is safe for concurrent use.
+type Registry struct {
+	callers     map[string]struct{}
+	uris        map[string]string // URI to caller
+	dnsNames    map[string]string // DNS name in lower case to caller
+	commonNames map[string]string // subject common name to caller
+	keys        map[string]accessKey
+}
+
+type accessKey struct {
+	caller string
+	key    *signing.Key
+}
+
+// NewRegistry makes a registry. The error joins every problem: bad or repeated names, names of certificates and access
+// keys that two callers share, and weak secrets, of which it shows nothing but the length.
+func NewRegistry(configs []Config) (*Registry, error) {
+	r := &Registry{
+		callers:     make(map[string]struct{}),
+		uris:        make(map[string]string),
+		dnsNames:    make(map[string]string),
+		commonNames: make(map[string]string),
+		keys:        make(map[string]accessKey),
+	}
+	var problems []error
+	for i, c := range configs {
+		if err := r.add(c); err != nil {
+			problems = append(problems, fmt.Errorf("caller %d (%.70q): %w", i+1, c.Name, err))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Has tells whether there is a caller of this name.
+func (r *Registry) Has(name string) bool {
+	_, ok := r.callers[name]
+	return ok
+}
+
+func (r *Registry) add(c Config) error {
+	problems := []error{checkName(c.Name)}
+	if r.Has(c.Name) {
+		problems = append(problems, errors.New("another caller has this name"))
+	}
+	r.callers[c.Name] = struct{}{}
+	for i, certificate := range c.Certificates {
+		if err := r.addCertificate(c.Name, certificate); err != nil {
+			problems = append(problems, fmt.Errorf("certificate %d: %w", i+1, err))
+		}
+	}
+	for i, k := range c.AccessKeys {
+		if err := r.addAccessKey(c.Name, k); err != nil {
+			problems = append(problems, fmt.Errorf("access key %d: %w", i+1, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (r *Registry) addCertificate(caller string, c Certificate) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	names, name := r.commonNames, c.CommonName
+	switch {
+	case c.URI != "":
+		names, name = r.uris, c.URI
+	case c.DNS != "":
+		names, name = r.dnsNames, strings.ToLower(c.DNS)
+	}
+	if other, taken := names[name]; taken {
+		return fmt.Errorf("%q is already a certificate name of caller %q", name, other)
+	}
+	names[name] = caller
+	return nil
+}
+
+// addAccessKey does not repeat an ID that failed its check: it may be a secret in the wrong place.
+func (r *Registry) addAccessKey(caller string, k AccessKey) error {
+	if err := k.check(); err != nil {
+		return err
+	}
+	if other, taken := r.keys[k.ID]; taken {
+		return fmt.Errorf("id %q is already an access key of caller %q", k.ID, other.caller)
+	}
+	r.keys[k.ID] = accessKey{caller, signing.NewKey(k.ID, k.Secret)}
+	return nil
+}
+
+// match gives the caller that a certificate names, or an empty Identity if it names none.
+func (r *Registry) match(certificate *x509.Certificate) (Identity, error) {
+	var found Identity
+	ambiguous := false
+	consider := func(names map[string]string, name string) {
+		caller, ok := names[name]
+		if ok && found.Caller == "" {
+			found = Identity{Caller: caller, By: ByCertificate, Detail: name}
+		}
+		ambiguous = ambiguous || ok && caller != found.Caller
+	}
+	for _, uri := range certificate.URIs {
+		consider(r.uris, uri.String())
+	}
+	for _, name := range certificate.DNSNames {
+		consider(r.dnsNames, strings.ToLower(name))
+	}
+	if !hasAlternativeNames(certificate) {
+		consider(r.commonNames, certificate.Subject.CommonName)
+	}
+	if ambiguous {
+		return Identity{}, &Error{Reason: AmbiguousCertificate, Detail: "the client certificate carries names of different callers"}
+	}
+	return found, nil
+}
+
+// oidAlternativeName is the subject alternative name extension (RFC 5280, section 4.2.1.6).
+var oidAlternativeName = asn1.ObjectIdentifier{2, 5, 29, 17}
+
+// hasAlternativeNames looks for the extension itself, because it may hold only kinds of names that crypto/x509 skips.
+func hasAlternativeNames(c *x509.Certificate) bool {
+	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidAlternativeName) })
+}

@@ -1,0 +1,88 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+func threeLimits(t testing.TB) *Limiter {
+	fast := Rate{MaxPerSecond, MaxBurst}
+	return mustNew(t, Config{MaxWait: time.Second, Published: true, Rules: []Rule{
+		{Name: "app", Per: []Dimension{ByCaller}, Rate: fast},
+		{Name: "app-op", Per: []Dimension{ByCaller, ByOperation}, Rate: fast},
+	}})
+}
+
+func subjectNumber(i int) Subject {
+	return Subject{Caller: fmt.Sprint("caller-", i), Operation: "ListOrders", Credential: "partner", Upstream: "bss", Quota: MaxPerSecond}
+}
+
+func TestDecisionDoesNotAllocate(t *testing.T) {
+	l, s, ctx := threeLimits(t), subjectNumber(1), context.Background()
+	if n := testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, s) }); n > 0 {
+		t.Errorf("an admitted call allocates %v times, want 0", n)
+	}
+	refusing := mustNew(t, perCaller(MinPerSecond, 1, 0))
+	if n := testing.AllocsPerRun(1000, func() { _, _ = refusing.Take(ctx, s) }); n > 0 {
+		t.Errorf("a refused call allocates %v times, want 0", n)
+	}
+}
+
+// unlimited lets a benchmark run faster than any rate that a configuration can set.
+func unlimited(l *Limiter, s Subject) Subject {
+	for _, b := range l.plan(s).buckets {
+		b.tokens = rate.NewLimiter(1e15, 1<<40)
+	}
+	return s
+}
+
+// BenchmarkTake is one decision over three buckets, the third (a published quota) shared by all callers: finding the plan
+// of the subject, three locks, three looks, three takes and one reading of the clock. Nothing waits. Run with -cpu 1,2:
+// the parallel form has a caller for each goroutine, so what remains contended is the shared bucket.
+func BenchmarkTake(b *testing.B) {
+	b.Run("serial", func(b *testing.B) {
+		l, ctx := threeLimits(b), context.Background()
+		s := unlimited(l, subjectNumber(1))
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _ = l.Take(ctx, s)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		l, ctx := threeLimits(b), context.Background()
+		for i := range 64 {
+			unlimited(l, subjectNumber(i))
+		}
+		var callers atomic.Int64
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			s := subjectNumber(int(callers.Add(1)) % 64)
+			for pb.Next() {
+				_, _ = l.Take(ctx, s)
+			}
+		})
+	})
+}
+
+// BenchmarkSources is what one failed authentication costs among 10,000 known sources: asking, then counting.
+func BenchmarkSources(b *testing.B) {
+	names := make([]string, 10_000)
+	for i := range names {
+		names[i] = fmt.Sprintf("198.51.%d.%d", i/256, i%256)
+	}
+	s := mustSources(b, Rate{1, 5}, 20_000)
+	now := time.Now()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			name := names[i%len(names)]
+			s.Allowed(name, now)
+			s.Failed(name, now)
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package ratelimit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestWhichLimitsApply(t *testing.T) {
+	l := mustNew(t, Config{Published: true, Rules: []Rule{
+		{Name: "each-app", Per: []Dimension{ByCaller}, Rate: Rate{50, 50}},
+		{Name: "pay", Operations: []string{"PayOrders"}, Rate: Rate{1, 1}},
+		{Name: "partner", Credentials: []string{"p"}, Upstreams: []string{"bss"}, Rate: Rate{2, 1}},
+		{Name: "a-only", Callers: []string{"a"}, Per: []Dimension{ByCaller, ByOperation}, Rate: Rate{3, 1}},
+	}})
+	for _, c := range []struct {
+		subject Subject
+		want    string
+	}{
+		{Subject{Caller: "b", Operation: "X"}, "each-app"},
+		{Subject{Caller: "b", Operation: "PayOrders"}, "each-app pay"},
+		{Subject{Caller: "a", Operation: "PayOrders", Credential: "p", Upstream: "bss", Quota: 10}, "each-app pay partner a-only published-quota"},
+		{Subject{Caller: "b", Credential: "p", Upstream: "other", Quota: 5}, "each-app published-quota"},
+		{Subject{Caller: "b", Quota: 5}, "each-app"}, // no credential: no quota of the provider
+		{Subject{Caller: "b", Credential: "p", Quota: math.NaN()}, "each-app"},
+		{Subject{Caller: "b", Credential: "p", Quota: math.Inf(1)}, "each-app"},
+		{Subject{Caller: "b", Credential: "p", Quota: -1}, "each-app"},
+	} {
+		var names []string
+		for _, limit := range l.Limits(c.subject) {
+			names = append(names, limit.Name)
+		}
+		if got := strings.Join(names, " "); got != c.want {
+			t.Errorf("%+v: limits %q, want %q", c.subject, got, c.want)
+		}
+	}
+}
+
+// TestCounted checks for each combination of dimensions which calls share a bucket.
+func TestCounted(t *testing.T) {
+	base := Subject{Caller: "a", Operation: "o", Credential: "c", Upstream: "u"}
+	others := map[Dimension]Subject{
+		ByCaller:     {Caller: "b", Operation: "o", Credential: "c", Upstream: "u"},
+		ByOperation:  {Caller: "a", Operation: "p", Credential: "c", Upstream: "u"},
+		ByCredential: {Caller: "a", Operation: "o", Credential: "d", Upstream: "u"},
+		ByUpstream:   {Caller: "a", Operation: "o", Credential: "c", Upstream: "v"},
+	}
+	for mask := range 16 {
+		var per []Dimension
+		for i, d := range Dimensions() {
+			if mask>>i&1 == 1 {
+				per = append(per, d)
+			}
+		}
+		synctest.Test(t, func(t *testing.T) {
+			for d, other := range others {
+				l := mustNew(t, Config{Rules: []Rule{{Name: "r", Per: per, Rate: Rate{1, 1}}}})
+				take(t, l, base)
+				if got, want := take(t, l, other).Allowed, slices.Contains(per, d); got != want {
+					t.Errorf("per %v, other %s: allowed %v, want %v", per, d, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestPublishedQuota(t *testing.T) {
+	for _, quota := range []float64{0.5, 1, 5, 10, 20, 30, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			l := mustNew(t, Config{Published: true})
+			var times []time.Duration
+			start := time.Now()
+			for time.Since(start) < 5*time.Second {
+				s := Subject{Caller: fmt.Sprint(len(times) % 2), Operation: "o", Credential: "c", Quota: quota}
+				if take(t, l, s).Allowed { // both callers share the credential's quota
+					times = append(times, time.Since(start))
+				}
+				time.Sleep(time.Millisecond)
+			}
+			most := int(quota*1.2) + 2 // each second: the quota, a fifth, and one at either edge
+			for i := range times {
+				if j := i + most; j < len(times) && times[j]-times[i] < time.Second {
+					t.Errorf("quota %v: more than %d calls within one second", quota, most)
+				}
+			}
+			if len(times) < int(quota*5) {
+				t.Errorf("quota %v: only %d calls in 5s", quota, len(times))
+			}
+			if v := take(t, l, Subject{Operation: "o", Credential: "other", Quota: quota}); !v.Allowed {
+				t.Errorf("another credential shares the quota: %+v", v)
+			}
+		})
+	}
+}
+
+func TestConfigProblems(t *testing.T) {
+	good := Rate{1, 1}
+	for _, c := range []struct {
+		config Config
+		want   string
+	}{
+		{Config{Rules: []Rule{{Name: "", Rate: good}}}, "name"},
+		{Config{Rules: []Rule{{Name: `a"b`, Rate: good}}}, "name"},
+		{Config{Rules: []Rule{{Name: strings.Repeat("a", 65), Rate: good}}}, "name"},
+		{Config{Rules: []Rule{{Name: PublishedName, Rate: good}}}, "published"},
+		{Config{Rules: []Rule{{Name: "a", Rate: good}, {Name: "a", Rate: good}}}, "another limit"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate{0, 1}}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate{-1, 1}}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate{math.NaN(), 1}}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate{math.Inf(1), 1}}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate{1, 0}}}}, "burst"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate{1, MaxBurst + 1}}}}, "burst"},
+		{Config{Rules: []Rule{{Name: "a", Rate: good, Per: []Dimension{"source"}}}}, "unknown dimension"},
+		{Config{Rules: []Rule{{Name: "a", Rate: good, Per: []Dimension{ByCaller, ByCaller}}}}, "twice"},
+		{Config{Rules: []Rule{{Name: "a", Rate: good, Callers: []string{""}}}}, "empty name"},
+		{Config{MaxWait: -1}, "wait"},
+		{Config{MaxWait: LongestMaxWait + 1}, "wait"},
+		{Config{MaxWaiting: -1}, "waiting"},
+	} {
+		if _, err := New(c.config); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: error %v, want one about %q", c.config, err, c.want)
+		}
+	}
+	_, err := New(Config{MaxWait: -1, Rules: []Rule{{Name: "a b"}, {Name: "c", Rate: Rate{1, 0}}}})
+	for _, want := range []string{"maximum wait", `"a b"`, "per second", "limit 2", "burst"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("not every problem is reported: %q missing in %v", want, err)
+		}
+	}
+	if errors.Unwrap(err) == nil {
+		t.Error("the problems cannot be told apart")
+	}
+}
+
+func TestNoLimits(t *testing.T) {
+	l := mustNew(t, Config{})
+	v := take(t, l, Subject{Caller: "a", Credential: "c", Quota: 1})
+	if v != (Verdict{Allowed: true}) {
+		t.Errorf("%+v", v)
+	}
+	v.Headers(func(name, value string) { t.Errorf("%s: %s set without a limit", name, value) })
+}

@@ -1,0 +1,166 @@
+package ratelimit
+
+import (
+	"fmt"
+	"hash/maphash"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/time/rate"
+)
+
+// SourceConfig is what [Sources] is made of.
+type SourceConfig struct {
+	Rate Rate // failed authentications that one source may have
+	Max  int  // sources remembered at once, from 1 to MaxSources
+}
+
+// MaxSources is the highest SourceConfig.Max; a remembered source takes about half a kilobyte.
+const MaxSources = 1 << 20
+
+const (
+	maxSourceShards    = 16
+	maxSourceKeyLength = 64
+)
+
+// Sources limits failed authentications by source address. Only failures cost: a source that authenticates is not slowed
+// down. It is safe for concurrent use, and its memory is bounded by SourceConfig.Max whatever strangers do.
+//
+// It remembers only sources that have failed. When a new one fails and no room is left, the source that was heard of
+// longest ago is forgotten, which favours that source: it starts again with a full bucket. A source that keeps trying,
+// refused or not, stays remembered, so to free one address an attacker needs failures from about Max others; [Sources.Evicted]
+// counts such losses. Sources whose buckets have filled up again are forgotten without loss and not counted.
+type Sources struct {
+	rate    Rate
+	seed    maphash.Seed
+	shards  []sourceShard
+	evicted atomic.Uint64
+}
+
+type sourceShard struct {
+	mu      sync.Mutex
+	sources *simplelru.LRU[string, *source]
+	max     int
+}
+
+// source is the bucket of one source address; guarded by its shard's lock.
+type source struct {
+	tokens *rate.Limiter
+	last   time.Time // the latest time seen; see [bucket] for why it must not step back
+}
+
+// NewSources makes the memory. The error says which setting is wrong.
+func NewSources(c SourceConfig) (*Sources, error) {
+	if err := c.Rate.check(); err != nil {
+		return nil, fmt.Errorf("limit on failed authentications: %w", err)
+	}
+	if c.Max < 1 || c.Max > MaxSources {
+		return nil, fmt.Errorf("limit on failed authentications: %d sources: must be from 1 to %d", c.Max, MaxSources)
+	}
+	s := &Sources{rate: c.Rate, seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Max))}
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.max = c.Max / len(s.shards) // rounded down: all together never exceed Max
+		lru, err := simplelru.NewLRU[string, *source](shard.max, nil)
+		if err != nil {
+			return nil, fmt.Errorf("limit on failed authentications: %w", err)
+		}
+		shard.sources = lru
+	}
+	return s, nil
+}
+
+// SourceOf gives the key of a remote address as net/http reports it ("192.0.2.1:5000", "[2001:db8::1]:5000"): an IPv4
+// address whole, of an IPv6 address its /64, since whoever has one address there has 2^64. Anything else, such as the
+// peer of a unix socket, is "local".
+func SourceOf(remoteAddr string) string {
+	var addr netip.Addr
+	if both, err := netip.ParseAddrPort(remoteAddr); err == nil {
+		addr = both.Addr()
+	} else if addr, err = netip.ParseAddr(remoteAddr); err != nil {
+		return "local"
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	return netip.PrefixFrom(addr, 64).Masked().String()
+}
+
+// Allowed tells whether a source may try to authenticate, and if not, when it may again. It takes nothing.
+func (s *Sources) Allowed(name string, now time.Time) (ok bool, retryAfter time.Duration) {
+	shard, name := s.shard(name)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	src, known := shard.sources.Get(name)
+	if !known {
+		return true, 0
+	}
+	wait := s.rate.durationOf(1 - src.tokensAt(now))
+	return wait == 0, wait
+}
+
+// Failed counts a failed authentication. Attempts that ran at the same time and fail after the bucket is empty still
+// count, down to a debt of one more burst: so parallel attempts gain little, and no source is shut out for longer than it
+// takes to get Burst+1 tokens after its last failure.
+func (s *Sources) Failed(name string, now time.Time) {
+	shard, name := s.shard(name)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	src, known := shard.sources.Get(name)
+	if !known {
+		src = &source{tokens: rate.NewLimiter(rate.Limit(s.rate.PerSecond), s.rate.Burst)}
+		if shard.makeRoom(s.rate, now) {
+			s.evicted.Add(1)
+		}
+		shard.sources.Add(strings.Clone(name), src)
+	}
+	if src.tokensAt(now) >= float64(1-s.rate.Burst)-tokenSlack {
+		src.tokens.ReserveN(src.last, 1)
+	}
+}
+
+// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Max is too small
+// or somebody fails from very many addresses.
+func (s *Sources) Evicted() uint64 { return s.evicted.Load() }
+
+// Len is how many sources are remembered, at most SourceConfig.Max.
+func (s *Sources) Len() int {
+	total := 0
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.mu.Lock()
+		total += shard.sources.Len()
+		shard.mu.Unlock()
+	}
+	return total
+}
+
+// shard finds where a source is kept. The hash is seeded, so nobody can choose addresses that crowd one shard.
+func (s *Sources) shard(name string) (*sourceShard, string) {
+	if len(name) > maxSourceKeyLength {
+		name = name[:maxSourceKeyLength]
+	}
+	return &s.shards[maphash.String(s.seed, name)%uint64(len(s.shards))], name
+}
+
+// makeRoom forgets the source heard of longest ago if the shard is full, and tells whether that lost anything.
+func (shard *sourceShard) makeRoom(r Rate, now time.Time) (lost bool) {
+	if shard.sources.Len() < shard.max {
+		return false
+	}
+	_, oldest, ok := shard.sources.RemoveOldest()
+	return ok && oldest.tokensAt(now) < float64(r.Burst)-tokenSlack
+}
+
+// tokensAt is the tokens at now, or at the latest time seen if that is later.
+func (src *source) tokensAt(now time.Time) float64 {
+	if now.After(src.last) {
+		src.last = now
+	}
+	return src.tokens.TokensAt(src.last)
+}

@@ -1,0 +1,88 @@
+package ratelimit
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// Verdict is the answer of [Limiter.Take].
+type Verdict struct {
+	Allowed bool
+	Waited  time.Duration // how long the call stood in a queue
+	// Limit names the limit that decided: of a refused call the one that would hold it back longest, of an allowed one
+	// that with the fewest tokens left. Empty when no limit applies.
+	Limit     string
+	Rate      Rate // of that limit
+	Remaining int  // tokens left there after this call, not counting those that others wait for
+	// RetryAfter is for a refused call: the time until a call could go at once if no others came in between. It is exact,
+	// for limits below one a second too; RetryAfterSeconds gives the header's whole seconds.
+	RetryAfter time.Duration
+	// Reset is how long until the limit is full again if no others come; of a refused call it is RetryAfter.
+	Reset time.Duration
+	// QueueFull says of a refused call that it might have waited, but too many calls wait already (Config.MaxWaiting).
+	QueueFull bool
+}
+
+// allow takes a token from each bucket and reports on the one that is then nearest to its limit.
+func (p *plan) allow(now time.Time) Verdict {
+	p.take(now)
+	tightest, least := p.buckets[0], p.buckets[0].left(now)
+	for _, b := range p.buckets[1:] {
+		if left := b.left(now); left < least {
+			tightest, least = b, left
+		}
+	}
+	return Verdict{
+		Allowed:   true,
+		Limit:     tightest.name,
+		Rate:      tightest.rate,
+		Remaining: max(0, int(math.Floor(least+tokenSlack))),
+		Reset:     tightest.fullIn(now),
+	}
+}
+
+func refuse(b *bucket, delay time.Duration) Verdict {
+	return Verdict{Limit: b.name, Rate: b.rate, RetryAfter: delay, Reset: delay}
+}
+
+// Headers sets the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
+// callers can read to slow down in time:
+//
+//	RateLimit-Policy: "per-app";q=10;w=2
+//	RateLimit: "per-app";r=3;t=1
+//
+// That is: the limit named per-app lets through q calls in w seconds; r more are there now, and t seconds from now it is
+// full again, or lets a refused call through. The window w is the least number of whole seconds in which the burst comes
+// back, so q/w is the rate and r never exceeds q. Nothing is set when no limit applies.
+func (v Verdict) Headers(set func(name, value string)) {
+	if v.Limit == "" {
+		return
+	}
+	w := math.Max(1, math.Ceil(float64(v.Rate.Burst)/v.Rate.PerSecond-tokenSlack))
+	q := math.Max(float64(v.Rate.Burst), math.Floor(v.Rate.PerSecond*w+tokenSlack))
+	set("RateLimit-Policy", field(v.Limit, "q", int64(q), "w", int64(w)))
+	set("RateLimit", field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset)))
+}
+
+// field is a structured field item (RFC 9651): a string with two integer parameters. Names of limits hold no character
+// that would need escaping.
+func field(name, first string, a int64, second string, b int64) string {
+	text := make([]byte, 0, len(name)+32)
+	text = append(append(append(text, '"'), name...), '"')
+	text = strconv.AppendInt(append(append(append(text, ';'), first...), '='), a, 10)
+	text = strconv.AppendInt(append(append(append(text, ';'), second...), '='), b, 10)
+	return string(text)
+}
+
+func wholeSeconds(d time.Duration) int64 {
+	seconds := int64(d / time.Second)
+	if d%time.Second > 0 {
+		seconds++
+	}
+	return seconds
+}
+
+// RetryAfterSeconds gives the value of a Retry-After field (RFC 9110, section 10.2.3): d in whole seconds, rounded up so
+// that who obeys it is not refused again for being early, and at least 1.
+func RetryAfterSeconds(d time.Duration) int { return int(max(1, wholeSeconds(d))) }
