@@ -1,0 +1,54 @@
+package business
+
+// account describes a name that chooses whose money or data a call is about.
+type account struct {
+	name    string // as the API spells it
+	partner bool
+	list    bool // an array in a body; may be repeated in a query
+}
+
+// accountNames are all such names: of the present API, and in the camel case of v1.
+var accountNames = [...]account{
+	{name: "customer_id"}, {name: "customerId"},
+	{name: "customer_ids", list: true}, {name: "customerIds", list: true},
+	{name: "sub_customer_id"}, {name: "subCustomerId"},
+	{name: "sub_customer_ids", list: true}, {name: "subCustomerIds", list: true},
+	{name: "indirect_partner_id", partner: true}, {name: "indirectPartnerId", partner: true},
+	{name: "indirect_partner_ids", partner: true, list: true}, {name: "indirectPartnerIds", partner: true, list: true},
+}
+
+// accountOf finds the account that a name means, ignoring case; nil: it is none.
+func accountOf(name []byte) *account {
+	if len(name) < len("customerId") {
+		return nil
+	}
+	for i := range accountNames {
+		if a := &accountNames[i]; equalFold(name, a.name) {
+			return a
+		}
+	}
+	return nil
+}
+
+// add takes up an account.
+func (a *Accounts) add(kind *account, value string) error {
+	if len(value) > maxValueBytes {
+		return &BodyError{kind.name + " is longer than 1024 bytes"}
+	}
+	if len(a.Customers)+len(a.Partners) == maxAccounts {
+		return &BodyError{"the call names more than 1000 accounts"}
+	}
+	if kind.partner {
+		a.Partners = append(a.Partners, value)
+	} else {
+		a.Customers = append(a.Customers, value)
+	}
+	return nil
+}
+
+// misplaced remembers that an account stands where the provider does not look for it.
+func (a *Accounts) misplaced(kind *account, place string) {
+	if a.Ambiguous == "" {
+		a.Ambiguous = kind.name + " stands in " + place + ", where the provider does not look for it"
+	}
+}

@@ -1,0 +1,170 @@
+package business
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tollgate/catalog"
+)
+
+// The business results.
+const (
+	Success = "success"
+	Failure = "failure"
+	Partial = "partial" // accepted, but items in it failed
+	Unread  = "unread"  // the status says success, and the body that should confirm it cannot be read
+)
+
+// What a result was judged by.
+const (
+	FromBody   = "body"
+	FromStatus = "status"
+)
+
+// codeSuccess is the error_code of a success, in v1 answers.
+const codeSuccess = "CBC.0000"
+
+// Outcome is the business result of a call that was answered.
+type Outcome struct {
+	Result    string  // Success, Failure, Partial or Unread
+	From      string  // FromBody or FromStatus
+	ErrorCode string  // "CBC.99005003", "APIG.0308"; at most 64 of A-Z a-z 0-9 - _ . ; empty if there is none to rely on
+	Message   string  // error_msg of a failure, one line of at most 256 bytes; empty for sensitive operations, which it might quote
+	RequestID string  // request_id of the body, as the provider's gateway gives it; at most 128 of A-Z a-z 0-9 - _ .
+	Fields    []Value // in the catalog's order, only those that occur
+}
+
+// ReadAnswer reads a whole answer. It judges answers of endpoints that an operator declared for an unsigned upstream by
+// their status only. It never fails: the answer is passed on whatever it says.
+func ReadAnswer(op *catalog.Operation, status int, contentType string, body []byte) Outcome {
+	byStatus := Outcome{Result: Failure, From: FromStatus}
+	if status >= 200 && status <= 299 {
+		byStatus.Result = Success
+	}
+	if op.Site == "" && op.Class == catalog.ClassNone {
+		return byStatus
+	}
+	if len(body) == 0 {
+		if byStatus.Result == Success && status != 204 && op.CodeAlways {
+			byStatus.Result = Unread
+		}
+		return byStatus
+	}
+	r := answerReader{op: op, fields: make([]Value, len(op.Answer))}
+	if !jsonType(contentType) || !r.read(body) {
+		if byStatus.Result == Success {
+			byStatus.Result = Unread
+		}
+		return byStatus
+	}
+	return r.outcome(byStatus)
+}
+
+// answerReader is the visitor of an answer's body. It tolerates what requests must not have, but does not guess what an
+// ambiguous error_code means.
+type answerReader struct {
+	op     *catalog.Operation
+	walker walker
+	fields []Value // by the index of op.Answer
+
+	isObject                 bool
+	codes                    int // how often error_code occurs, in whatever case
+	code, message, requestID string
+	itemFailed               bool // an item of a batch
+	odd                      bool // a member that decides has an undocumented JSON type or spelling
+}
+
+// read tells whether the body could be read without doubt.
+func (r *answerReader) read(body []byte) bool {
+	r.walker.visitor = r
+	err := r.walker.walk(body)
+	return err == nil && r.isObject && r.codes <= 1 && !r.odd
+}
+
+func (r *answerReader) outcome(byStatus Outcome) Outcome {
+	o := Outcome{Result: byStatus.Result, From: FromBody, RequestID: identifier(r.requestID, 128)}
+	failed := r.code != "" && r.code != codeSuccess
+	switch {
+	case failed:
+		o.Result = Failure
+		o.ErrorCode = identifier(r.code, 64)
+	case byStatus.Result == Failure:
+		o.From = FromStatus
+	case r.code == "" && r.op.CodeAlways:
+		o.Result, o.From = Unread, FromStatus
+	case r.itemFailed:
+		o.Result = Partial
+	}
+	if o.Result == Failure && !r.op.Sensitive {
+		o.Message = oneLine(r.message, 256)
+	}
+	for _, v := range r.fields {
+		if v.Name != "" {
+			o.Fields = append(o.Fields, v)
+		}
+	}
+	return o
+}
+
+// member implements visitor.
+func (r *answerReader) member(name []byte, top bool) error {
+	if top && equalFold(name, "error_code") {
+		r.codes++
+		r.odd = r.odd || string(name) != "error_code"
+	}
+	return nil
+}
+
+// value implements visitor.
+func (r *answerReader) value(kind jsontext.Kind, raw []byte) error {
+	switch path := r.walker.path; string(path) {
+	case "":
+		r.isObject = kind == '{'
+	case "error_code":
+		r.code = r.scalar(kind, raw)
+	case "error_msg":
+		r.message = lenient(kind, raw)
+	case "request_id":
+		r.requestID = lenient(kind, raw)
+	case "error_details", "fail_resource_infos", "to_ondemand_service_results":
+		r.odd = r.odd || kind != '[' && kind != 'n'
+	case "error_details[]", "fail_resource_infos[]":
+		r.itemFailed = true
+	case "to_ondemand_service_results[].error_code":
+		code := r.scalar(kind, raw)
+		r.itemFailed = r.itemFailed || code != "" && code != codeSuccess
+	case "to_ondemand_service_results[].result":
+		result := r.scalar(kind, raw)
+		// Documented: SUCCESS, AUDIT (waits for a review, so it has not failed) and FAIL.
+		r.itemFailed = r.itemFailed || result != "" && !strings.EqualFold(result, "SUCCESS") && !strings.EqualFold(result, "AUDIT")
+	}
+	r.record(kind, raw)
+	return nil
+}
+
+// scalar reads a member that decides about the result: "" for null; an object or array there is odd.
+func (r *answerReader) scalar(kind jsontext.Kind, raw []byte) string {
+	r.odd = r.odd || raw == nil
+	return lenient(kind, raw)
+}
+
+// lenient gives the text of a scalar, "" for anything else.
+func lenient(kind jsontext.Kind, raw []byte) string {
+	if raw == nil || kind == 'n' {
+		return ""
+	}
+	return text(kind, raw)
+}
+
+func (r *answerReader) record(kind jsontext.Kind, raw []byte) {
+	if raw == nil || kind == 'n' {
+		return
+	}
+	for i, f := range r.op.Answer {
+		if string(r.walker.path) == f.Name {
+			r.fields[i].Name, r.fields[i].Kind = f.Name, f.Kind
+			r.fields[i].add(text(kind, raw))
+		}
+	}
+}

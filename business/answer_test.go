@@ -1,0 +1,189 @@
+package business
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"tollgate/catalog"
+)
+
+var fieldsOfAnswer = []catalog.Field{
+	{Name: "transfer_id", Kind: catalog.FieldTransaction},
+	{Name: "order_ids[]", Kind: catalog.FieldOrder},
+	{Name: "fail_resource_infos[].resource_id", Kind: catalog.FieldResource},
+}
+
+func v1() *catalog.Operation {
+	return &catalog.Operation{Site: "cn", Method: "POST", Effect: catalog.Spend, Class: catalog.ClassCustomer, CodeAlways: true, Answer: fieldsOfAnswer}
+}
+
+func v2() *catalog.Operation {
+	return &catalog.Operation{Site: "cn", Method: "POST", Effect: catalog.Spend, Class: catalog.ClassCustomer, Answer: fieldsOfAnswer}
+}
+
+func TestReadAnswer(t *testing.T) {
+	internal := declared(catalog.Write)
+	signed := declared(catalog.Write)
+	signed.Class = catalog.ClassPartner
+	for _, test := range []struct {
+		name   string
+		op     *catalog.Operation
+		status int
+		body   string
+		result string
+		from   string
+		code   string
+	}{
+		{"v2 success", v2(), 200, `{"transfer_id":"t1"}`, Success, FromBody, ""},
+		{"v2 empty", v2(), 200, "", Success, FromStatus, ""},
+		{"v2 no content", v2(), 204, "", Success, FromStatus, ""},
+		{"v2 empty object", v2(), 201, "{}", Success, FromBody, ""},
+		{"v2 failure", v2(), 400, `{"error_code":"CBC.99005003","error_msg":"balance too low"}`, Failure, FromBody, "CBC.99005003"},
+		{"v2 failure in a 200", v2(), 200, `{"error_code":"CBC.0999"}`, Failure, FromBody, "CBC.0999"},
+		{"v2 null code", v2(), 200, `{"error_code":null}`, Success, FromBody, ""},
+		{"v2 empty code", v2(), 200, `{"error_code":""}`, Success, FromBody, ""},
+		{"v2 code of success", v2(), 200, `{"error_code":"CBC.0000"}`, Success, FromBody, ""},
+		{"v2 number as code", v2(), 200, `{"error_code":7}`, Failure, FromBody, "7"},
+		{"code that is none", v2(), 200, `{"error_code":"<b>\n"}`, Failure, FromBody, ""},
+		{"code too long", v2(), 200, `{"error_code":"` + strings.Repeat("a", 65) + `"}`, Failure, FromBody, ""},
+		{"failure without a code", v2(), 500, `{"message":"x"}`, Failure, FromStatus, ""},
+		{"failure with the code of success", v2(), 500, `{"error_code":"CBC.0000"}`, Failure, FromStatus, ""},
+		{"failure with a page", v2(), 502, `<html>`, Failure, FromStatus, ""},
+		{"failure without a body", v2(), 503, "", Failure, FromStatus, ""},
+		{"redirect", v2(), 302, "", Failure, FromStatus, ""},
+		{"throttled", v2(), 429, `{"error_code":"APIG.0308","error_msg":"The throttling threshold has been reached","request_id":"r1"}`, Failure, FromBody, "APIG.0308"},
+		{"unread page", v2(), 200, `<html>`, Unread, FromStatus, ""},
+		{"unread, cut short", v2(), 200, `{"transfer_id":"t1"`, Unread, FromStatus, ""},
+		{"unread, two values", v2(), 200, `{} {}`, Unread, FromStatus, ""},
+		{"unread, list", v2(), 200, `[]`, Unread, FromStatus, ""},
+		{"unread, null", v2(), 200, `null`, Unread, FromStatus, ""},
+		{"unread, too deep", v2(), 200, strings.Repeat(`{"a":`, 99) + "1" + strings.Repeat("}", 99), Unread, FromStatus, ""},
+		{"unread, two codes", v2(), 200, `{"error_code":"CBC.0000","error_code":"CBC.5003"}`, Unread, FromStatus, ""},
+		{"unread, two equal codes", v2(), 200, `{"error_code":"CBC.0000","error_code":"CBC.0000"}`, Unread, FromStatus, ""},
+		{"unread, code in other case", v2(), 200, `{"Error_Code":"CBC.5003"}`, Unread, FromStatus, ""},
+		{"unread, object as code", v2(), 200, `{"error_code":{}}`, Unread, FromStatus, ""},
+		{"ambiguous failure", v2(), 400, `{"error_code":"CBC.1","error_code":"CBC.2"}`, Failure, FromStatus, ""},
+		{"code further in", v2(), 200, `{"data":{"error_code":"CBC.1"}}`, Success, FromBody, ""},
+		{"other duplicates", v2(), 200, `{"a":1,"a":2,"A":3}`, Success, FromBody, ""},
+		{"error details", v2(), 200, `{"error_details":[{"id":"c-17","error_code":"CBC.1"}]}`, Partial, FromBody, ""},
+		{"no error details", v2(), 200, `{"error_details":[],"fail_resource_infos":[],"to_ondemand_service_results":[]}`, Success, FromBody, ""},
+		{"null error details", v2(), 200, `{"error_details":null}`, Success, FromBody, ""},
+		{"odd error details", v2(), 200, `{"error_details":{"id":"c-17"}}`, Unread, FromStatus, ""},
+		{"failed resources", v2(), 200, `{"order_ids":["o1"],"fail_resource_infos":[{"resource_id":"r2"}]}`, Partial, FromBody, ""},
+		{"all to on-demand", v2(), 200, `{"to_ondemand_service_results":[{"result":"SUCCESS"},{"result":"AUDIT","error_code":""}]}`, Success, FromBody, ""},
+		{"some to on-demand", v2(), 200, `{"to_ondemand_service_results":[{"result":"SUCCESS"},{"result":"FAIL"}]}`, Partial, FromBody, ""},
+		{"code only, to on-demand", v2(), 200, `{"to_ondemand_service_results":[{"error_code":"CBC.1"}]}`, Partial, FromBody, ""},
+		{"unknown result, to on-demand", v2(), 200, `{"to_ondemand_service_results":[{"result":"REVOKED"}]}`, Partial, FromBody, ""},
+		{"failure goes before partial", v2(), 200, `{"error_details":[{}],"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"v1 success", v1(), 200, `{"error_code":"CBC.0000","error_msg":"success"}`, Success, FromBody, ""},
+		{"v1 failure in a 200", v1(), 200, `{"error_code":"CBC.5003","error_msg":"balance too low"}`, Failure, FromBody, "CBC.5003"},
+		{"v1 partial", v1(), 200, `{"error_code":"CBC.0000","fail_resource_infos":[1]}`, Partial, FromBody, ""},
+		{"v1 without a code", v1(), 200, `{"orders":[]}`, Unread, FromStatus, ""},
+		{"v1 empty", v1(), 200, "", Unread, FromStatus, ""},
+		{"v1 no content", v1(), 204, "", Success, FromStatus, ""},
+		{"declared, unsigned", internal, 200, `{"error_code":"X"}`, Success, FromStatus, ""},
+		{"declared, unsigned, failure", internal, 404, `{"error_code":"X"}`, Failure, FromStatus, ""},
+		{"declared, signed", signed, 200, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := ReadAnswer(test.op, test.status, "application/json", []byte(test.body))
+			if got.Result != test.result || got.From != test.from || got.ErrorCode != test.code {
+				t.Errorf("%+v, want %s from %s, code %q", got, test.result, test.from, test.code)
+			}
+		})
+	}
+}
+
+func TestContentTypes(t *testing.T) {
+	for contentType, want := range map[string]string{
+		"":                                Failure,
+		"application/json":                Failure,
+		"Application/JSON; charset=UTF-8": Failure,
+		"application/json;charset=utf-8":  Failure,
+		"application/problem+json":        Failure,
+		"text/plain":                      Failure,
+		"application/json; charset=gbk":   Unread,
+		"application/json; charset":       Unread,
+		"text/html":                       Unread,
+		"application/octet-stream":        Unread,
+	} {
+		if got := ReadAnswer(v2(), 200, contentType, []byte(`{"error_code":"CBC.1"}`)); got.Result != want {
+			t.Errorf("%q: %+v, want %s", contentType, got, want)
+		}
+	}
+}
+
+func TestAnswerFields(t *testing.T) {
+	got := ReadAnswer(v2(), 200, "", []byte(`{"transfer_id":12,"order_ids":["o1","o2",null],"request_id":"r-1","fail_resource_infos":[{"resource_id":"r2"},{"x":{"resource_id":"no"}}],"x":{"transfer_id":"no"}}`))
+	if want := "transfer_id=12 order_ids[]=o1,o2 fail_resource_infos[].resource_id=r2"; show(got.Fields) != want || got.Result != Partial || got.RequestID != "r-1" {
+		t.Errorf("%+v, want %s", got, want)
+	}
+	if got.Fields[0].Kind != catalog.FieldTransaction {
+		t.Errorf("kind %q", got.Fields[0].Kind)
+	}
+	got = ReadAnswer(v2(), 200, "", []byte(`{"request_id":"a b"}`))
+	if got.RequestID != "" {
+		t.Errorf("request id %q", got.RequestID)
+	}
+}
+
+func TestMessages(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error_code":"X","error_msg":" two\r\nlines\u0000\u2028\u202e\u0085 "}`:    "two  lines",
+		`{"error_code":"X","error_msg":["a"]}`:                                       "",
+		`{"error_code":"X","error_msg":"` + strings.Repeat("a", 300) + `"}`:          strings.Repeat("a", 256),
+		`{"error_code":"X","error_msg":"` + strings.Repeat("a", 254) + "余额不足" + `"}`: strings.Repeat("a", 254),
+		`{"error_code":"X","error_msg":"` + strings.Repeat("a", 250) + "余额不足" + `"}`: strings.Repeat("a", 250) + "余额",
+		`{"error_msg":"no code"}`: "no code",
+	} {
+		got := ReadAnswer(v2(), 400, "", []byte(body)).Message
+		if got != want || !utf8.ValidString(got) {
+			t.Errorf("%.60s: %q, want %q", body, got, want)
+		}
+	}
+	if got := ReadAnswer(v1(), 200, "", []byte(`{"error_code":"CBC.0000","error_msg":"success"}`)); got.Message != "" {
+		t.Errorf("a success has the message %q", got.Message)
+	}
+	sensitive := v2()
+	sensitive.Sensitive = true
+	if got := ReadAnswer(sensitive, 400, "", []byte(`{"error_code":"CBC.1","error_msg":"password s3cr3t is too short"}`)); got.Message != "" || got.ErrorCode != "CBC.1" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestBadSignature(t *testing.T) {
+	const prefix = "Incorrect IAM authentication information: "
+	body := func(code, message string) string {
+		return `{"error_msg":"` + message + `","error_code":"` + code + `","request_id":"r"}`
+	}
+	for _, test := range []struct {
+		status     int
+		body, kind string
+	}{
+		{401, body("APIG.0301", prefix+"verify aksk signature fail"), WrongSignature},
+		{401, body("APIGW.0301", prefix+"verify aksk signature fail, canonicalRequest:GET|/v2/|"), WrongSignature},
+		{401, body("APIG.0301", prefix+"Get secretKey failed,ak:AKX,err:ak not exist"), UnknownKey},
+		{401, body("APIG.0301", prefix+"AK not exist"), UnknownKey},
+		{403, body("APIG.0301", prefix+"verify aksk signature fail"), ""},
+		{200, body("APIG.0301", prefix+"verify aksk signature fail"), ""},
+		{401, body("APIG.0303", prefix+"verify aksk signature fail"), ""},
+		{401, body("CBC.0301", prefix+"verify aksk signature fail"), ""},
+		{401, body("apig.0301", prefix+"verify aksk signature fail"), ""},
+		{401, body("APIG.0301", prefix+"decrypt token fail"), ""},
+		{401, body("APIG.0301", prefix+"AK access failed to reach the limit,forbidden"), ""},
+		{401, body("APIG.0301", prefix+"AK access failed to reach the limit,forbidden: verify aksk signature fail"), ""},
+		{401, body("APIG.0301", "the account is in arrears"), ""},
+		{401, body("APIG.0301", "frozen. canonicalRequest:GET|/verify aksk signature fail|"), ""},
+		{401, body("APIG.0301", ""), ""},
+		{401, `{"error_code":"APIG.0301"}`, ""},
+		{401, `{"error":{"error_code":"APIG.0301","error_msg":"verify aksk signature fail"}}`, ""},
+		{401, "verify aksk signature fail", ""},
+		{401, "", ""},
+	} {
+		kind, ok := BadSignature(test.status, []byte(test.body))
+		if kind != test.kind || ok != (test.kind != "") {
+			t.Errorf("%d %s: %q, %v, want %q", test.status, test.body, kind, ok, test.kind)
+		}
+	}
+}

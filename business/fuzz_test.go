@@ -1,0 +1,132 @@
+package business
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"unicode/utf8"
+
+	"tollgate/catalog"
+)
+
+func FuzzReadRequest(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", `{"amount":"99.90","customer_id":"c-17"}`, `{"amount":1e400,"resource_ids":["a",2,null]}`, `{"Amount":1}`, `{"amount":1,"amount":2}`,
+		`{"coupon_infos":[{"id":"x","type":1}]}`, `{"coupon_infos[].id":1}`, `{"\u0061mount":{}}`, `[{"customer_ids":["a"]}]`, `{"":{"amount":1}}`, "{\"\u017f\":1}", `{"a":1}x`,
+	} {
+		f.Add("customer_id=c&amount=1", []byte(seed))
+		f.Add("", []byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, query string, body []byte) {
+		before := bytes.Clone(body)
+		got, err := ReadRequest(spend(), nil, pairs(query), body)
+		again, errAgain := ReadRequest(spend(), nil, pairs(query), body)
+		if !reflect.DeepEqual(got, again) || !reflect.DeepEqual(err, errAgain) || !bytes.Equal(body, before) {
+			t.Fatalf("not stable: %+v, %v; %+v, %v", got, err, again, errAgain)
+		}
+		var bad *BodyError
+		if err != nil && !errors.As(err, &bad) {
+			t.Fatalf("error of type %T", err)
+		}
+		lenient, errLenient := ReadRequest(read("POST"), nil, pairs(query), body)
+		if errLenient != nil || err != nil && (lenient.Accounts.Ambiguous == "" || lenient.Fields != nil) {
+			t.Fatalf("spend: %v, read: %+v, %v", err, lenient, errLenient)
+		}
+		for _, field := range got.Fields {
+			for _, v := range field.Values {
+				if len(v) > maxValueBytes || query == "" && !utf8.ValidString(v) {
+					t.Errorf("recorded %q", v)
+				}
+			}
+		}
+		if err == nil && query == "" && len(body) > 0 {
+			compare(t, got, body)
+		}
+	})
+}
+
+// compare holds what was recorded against encoding/json, which ignores case and takes the last of equal names: whatever
+// such a reader behind us sees must be what the log shows.
+func compare(t *testing.T, got Request, body []byte) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var theirs struct {
+		Amount       any   `json:"amount"`
+		CustomerID   any   `json:"customer_id"`
+		ResourceIDs  []any `json:"resource_ids"`
+		CustomerIDs  []any `json:"customer_ids"`
+		CouponsInfos []struct {
+			ID any `json:"id"`
+		} `json:"coupon_infos"`
+		Agent struct {
+			OrderID any `json:"order_id"`
+		} `json:"agent"`
+	}
+	var wrongType *json.UnmarshalTypeError
+	if err := dec.Decode(&theirs); errors.As(err, &wrongType) && wrongType.Field == "" {
+		return // no object at the top
+	} else if err != nil {
+		t.Fatalf("accepted %q, but encoding/json says %v", body, err)
+	}
+	want := map[string][]string{}
+	add := func(name string, values ...any) {
+		for _, v := range values {
+			if v != nil && len(fmt.Sprint(v)) <= maxValueBytes && len(want[name]) < maxValues {
+				want[name] = append(want[name], fmt.Sprint(v))
+			}
+		}
+	}
+	add("amount", theirs.Amount)
+	add("customer_id", theirs.CustomerID)
+	add("resource_ids[]", theirs.ResourceIDs...)
+	add("agent.order_id", theirs.Agent.OrderID)
+	for _, c := range theirs.CouponsInfos {
+		add("coupon_infos[].id", c.ID)
+	}
+	ours := map[string][]string{}
+	for _, f := range got.Fields {
+		if f.Name != "coupon_infos[].type" && len(f.Values) > 0 {
+			ours[f.Name] = f.Values
+		}
+	}
+	if !reflect.DeepEqual(ours, want) {
+		t.Errorf("recorded %q, encoding/json reads %q from %q", ours, want, body)
+	}
+	if got.Accounts.Ambiguous == "" && theirs.CustomerID != nil && len(got.Accounts.Customers) == 0 {
+		t.Errorf("encoding/json reads the customer %v from %q", theirs.CustomerID, body)
+	}
+}
+
+func FuzzReadAnswer(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", `{"error_code":"CBC.5003","error_msg":"x"}`, `{"error_code":"CBC.0000"}`, `{"error_details":[{"id":1}]}`, `{"order_ids":["a"]}`, "<html>",
+		`{"to_ondemand_service_results":[{"result":"FAIL"}]}`, `{"error_code":"APIG.0301","error_msg":"verify aksk signature fail"}`,
+	} {
+		f.Add(200, "application/json", []byte(seed))
+		f.Add(401, "", []byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+		for _, op := range []*catalog.Operation{v1(), v2()} {
+			got := ReadAnswer(op, status, contentType, body)
+			if !reflect.DeepEqual(got, ReadAnswer(op, status, contentType, body)) {
+				t.Fatal("not stable")
+			}
+			if len(got.ErrorCode) > 64 || len(got.Message) > 256 || !utf8.ValidString(got.Message) || len(got.RequestID) > 128 {
+				t.Errorf("%+v", got)
+			}
+			if ok := status >= 200 && status <= 299; ok && got.Result == Failure && got.From != FromBody || !ok && got.Result != Failure {
+				t.Errorf("status %d: %+v", status, got)
+			}
+			if got.Result == Success && op.CodeAlways && status != 204 && got.From != FromBody {
+				t.Errorf("v1 success without its code: %+v", got)
+			}
+		}
+		if kind, ok := BadSignature(status, body); ok != (kind != "") || ok && status != 401 {
+			t.Errorf("BadSignature(%d) = %q, %v", status, kind, ok)
+		}
+	})
+}

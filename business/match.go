@@ -1,0 +1,44 @@
+package business
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// expects tells whether the value at a path belongs to a field of the catalog, or holds what belongs to it. rest is the
+// field's name after the path: "" for the field's own value, "[]..." where an array should be, ".name..." an object.
+// exact is false if path and name differ in case only.
+func expects(path []byte, field string) (rest string, exact, ok bool) {
+	if len(path) == 0 {
+		return "", false, false
+	}
+	for end := 1; end <= len(field); end++ {
+		if end < len(field) && field[end] != '.' && field[end] != '[' {
+			continue
+		}
+		if prefix := field[:end]; string(path) == prefix {
+			return field[end:], true, true
+		} else if equalFold(path, prefix) {
+			return field[end:], false, true
+		}
+	}
+	return "", false, false
+}
+
+// fits tells whether a value is of the JSON type that the rest of a field's name asks for.
+func fits(kind jsontext.Kind, rest string) bool {
+	switch {
+	case rest == "":
+		return kind != '{' && kind != '['
+	case rest[0] == '[':
+		return kind == '['
+	}
+	return kind == '{'
+}
+
+// equalFold tells whether name and known (ASCII) are the same for encoding/json, which ignores case by Unicode simple
+// folding. That folds two letters of more bytes to ASCII: the Kelvin sign and the long s.
+func equalFold(name []byte, known string) bool {
+	return len(name) >= len(known) && len(name) <= 3*len(known) && bytes.EqualFold(name, []byte(known))
+}

@@ -1,0 +1,253 @@
+package business
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tollgate/catalog"
+)
+
+// place is where a field was found.
+type place uint8
+
+const (
+	nowhere place = iota
+	inPath
+	inQuery
+	inBody
+)
+
+// requestReader collects the fields and accounts of one request. It is the visitor of its body.
+type requestReader struct {
+	op       *catalog.Operation
+	walker   walker
+	fields   []Value // by the index of op.Request
+	places   []place // where each was found
+	accounts Accounts
+
+	account     *account // whose value is being read
+	accountPath int      // length of the path of account's value
+	seen        uint     // bits by index of accountNames: found in the query
+}
+
+func newRequestReader(op *catalog.Operation) *requestReader {
+	return &requestReader{op: op, fields: make([]Value, len(op.Request)), places: make([]place, len(op.Request))}
+}
+
+// read reads all three parts and stops at the first problem, a *BodyError.
+func (r *requestReader) read(params func(string) string, query iter.Seq2[string, string], body []byte) error {
+	if params != nil {
+		if err := r.readPath(params); err != nil {
+			return err
+		}
+	}
+	if query != nil {
+		for name, value := range query {
+			if err := r.readPair(name, value); err != nil {
+				return err
+			}
+		}
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	r.walker.visitor, r.walker.unique = r, true
+	return r.walker.walk(body)
+}
+
+// found gives the fields that occur.
+func (r *requestReader) found() []Value {
+	found := r.fields[:0]
+	for _, v := range r.fields {
+		if v.Name != "" {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+func (r *requestReader) readPath(params func(string) string) error {
+	for i, f := range r.op.Request {
+		if strings.ContainsAny(f.Name, ".[") {
+			continue
+		}
+		if value := params(f.Name); value != "" {
+			if err := r.record(i, inPath, value); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range accountNames {
+		kind := &accountNames[i]
+		if value := params(kind.name); value != "" {
+			if err := r.accounts.add(kind, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readPair reads one parameter of the query. "name[]" and "name[0]" count as spellings of name, as some binders take
+// them.
+func (r *requestReader) readPair(name, value string) error {
+	base, _, _ := strings.Cut(name, "[")
+	for i, f := range r.op.Request {
+		known := strings.TrimSuffix(f.Name, "[]")
+		if !strings.EqualFold(base, known) {
+			continue
+		}
+		if name != known {
+			return misspelt("query", known)
+		}
+		if r.places[i] == inQuery && known == f.Name {
+			return &BodyError{known + " occurs twice in the query"}
+		}
+		if err := r.record(i, inQuery, value); err != nil {
+			return err
+		}
+	}
+	return r.readAccountPair(name, base, value)
+}
+
+func (r *requestReader) readAccountPair(name, base, value string) error {
+	for i := range accountNames {
+		kind := &accountNames[i]
+		if !strings.EqualFold(base, kind.name) {
+			continue
+		}
+		switch bit := uint(1) << i; {
+		case name != kind.name:
+			return misspelt("query", kind.name)
+		case r.seen&bit != 0 && !kind.list:
+			return &BodyError{kind.name + " occurs twice in the query"}
+		default:
+			r.seen |= bit
+		}
+		if !r.queryCounts() {
+			r.accounts.misplaced(kind, "the query of a "+r.op.Method)
+		}
+		return r.accounts.add(kind, value)
+	}
+	return nil
+}
+
+// queryCounts and bodyCounts say where the provider looks for accounts: see the package comment. "*" is an endpoint
+// that the operator declared for every method.
+func (r *requestReader) queryCounts() bool {
+	return r.op.Method == "GET" || r.op.Method == "HEAD" || r.op.Method == "DELETE" || r.op.Method == "*"
+}
+
+func (r *requestReader) bodyCounts() bool { return !r.queryCounts() || r.op.Method == "*" }
+
+// record takes up a value of op.Request[i].
+func (r *requestReader) record(i int, where place, value string) error {
+	f, v := r.op.Request[i], &r.fields[i]
+	if before := r.places[i]; before != nowhere && before != where {
+		if len(v.Values) == 1 && v.Values[0] == value && !strings.Contains(f.Name, "[]") {
+			return nil
+		}
+		return &BodyError{f.Name + " is given twice, in different places (path, query, body) and with different values"}
+	}
+	r.places[i] = where
+	v.Name, v.Kind = f.Name, f.Kind
+	v.add(value)
+	return nil
+}
+
+// add records a value within the bounds.
+func (v *Value) add(value string) {
+	if len(v.Values) == maxValues || len(value) > maxValueBytes {
+		v.Omitted++
+		return
+	}
+	v.Values = append(v.Values, value)
+}
+
+// member implements visitor: it settles whether the coming value is an account, and whether it counts there.
+func (r *requestReader) member(name []byte, _ bool) error {
+	r.account = accountOf(name)
+	if r.account == nil {
+		return nil
+	}
+	if string(name) != r.account.name {
+		return misspelt("body", r.account.name)
+	}
+	r.accountPath = len(r.walker.path)
+	parent := r.walker.path[:r.accountPath-len(name)]
+	if !r.bodyCounts() {
+		r.accounts.misplaced(r.account, "the body of a "+r.op.Method)
+	} else if len(parent) > 0 && string(parent) != "customer_infos[]." {
+		r.accounts.misplaced(r.account, "a nested object of the body")
+	}
+	return nil
+}
+
+// value implements visitor.
+func (r *requestReader) value(kind jsontext.Kind, raw []byte) error {
+	for i, f := range r.op.Request {
+		rest, exact, ok := expects(r.walker.path, f.Name)
+		switch {
+		case !ok:
+			continue
+		case !exact:
+			return misspelt("body", f.Name)
+		case kind == 'n':
+			continue // as if it were not there
+		case !fits(kind, rest):
+			return wrongType(f.Name)
+		case rest != "":
+			continue
+		}
+		if err := r.record(i, inBody, text(kind, raw)); err != nil {
+			return err
+		}
+	}
+	return r.accountValue(kind, raw)
+}
+
+// accountValue takes up the value of the account found last, or an element of it.
+func (r *requestReader) accountValue(kind jsontext.Kind, raw []byte) error {
+	if r.account == nil {
+		return nil
+	}
+	// Only the value itself and its elements have paths of these lengths before the next member comes: what else may
+	// follow is an element of an array around it, whose path is a shorter one.
+	var element bool
+	switch len(r.walker.path) {
+	case r.accountPath:
+	case r.accountPath + len("[]"):
+		element = true
+	default:
+		return nil
+	}
+	switch {
+	case kind == 'n' && !element:
+		return nil
+	case kind == 'n':
+		return r.accounts.add(r.account, "") // readers differ: an empty id, or none
+	case kind == '[' && r.account.list && !element:
+		return nil // its elements follow
+	case kind == '{' || kind == '[' || r.account.list != element:
+		return wrongType(r.account.name)
+	}
+	return r.accounts.add(r.account, text(kind, raw))
+}
+
+// text gives what a scalar is recorded as: the content of a string, anything else as written.
+func text(kind jsontext.Kind, raw []byte) string {
+	if kind == '"' {
+		return string(unquote(nil, raw))
+	}
+	return string(raw)
+}
+
+func misspelt(part, name string) error {
+	return &BodyError{"a name in the " + part + " differs from " + name + " in case or form only: write it exactly so"}
+}
+
+func wrongType(name string) error {
+	return &BodyError{name + " is not of the JSON type that the provider expects"}
+}

@@ -1,0 +1,54 @@
+package business
+
+import (
+	"mime"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// jsonType tells whether a Content-Type leaves open that the body is JSON in UTF-8. Missing and text/plain do: error
+// pages of gateways come so.
+func jsonType(contentType string) bool {
+	if contentType == "" || contentType == "application/json" {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return false
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+		return false
+	}
+	return media == "application/json" || media == "text/plain" || strings.HasSuffix(media, "+json")
+}
+
+// identifier gives s if it is at most limit of A-Z a-z 0-9 - _ . and otherwise "".
+func identifier(s string, limit int) string {
+	if len(s) > limit {
+		return ""
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '-' && c != '_' && c != '.' {
+			return ""
+		}
+	}
+	return s
+}
+
+// oneLine makes a text of the provider fit for a record: at most limit bytes of whole characters, without control,
+// format (bidirectional overrides, above all) and separator characters other than the space, which stands for them.
+func oneLine(s string, limit int) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+			r = ' '
+		}
+		if b.Len()+utf8.RuneLen(r) > limit {
+			break
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
+}

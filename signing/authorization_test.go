@@ -1,0 +1,138 @@
+package signing
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var goodSignature = strings.Repeat("0123456789abcdef", 4)
+
+func TestParseAuthorization(t *testing.T) {
+	want := Authorization{Scheme, "AK1", []string{"host", "x-sdk-date"}, goodSignature}
+	for _, value := range []string{
+		"SDK-HMAC-SHA256 Access=AK1, SignedHeaders=host;x-sdk-date, Signature=" + goodSignature,
+		"SDK-HMAC-SHA256 Access=AK1,SignedHeaders=host;x-sdk-date,Signature=" + goodSignature,
+		"SDK-HMAC-SHA256 Signature=" + goodSignature + ", SignedHeaders=host;x-sdk-date, Access=AK1",
+	} {
+		if got, err := ParseAuthorization(value); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("ParseAuthorization(%q) = %+v, %v", value, got, err)
+		}
+	}
+	many := manyNames(64)
+	value := "SDK-HMAC-SHA256 Access=AK1, SignedHeaders=" + many + ", Signature=" + goodSignature
+	if got, err := ParseAuthorization(value); err != nil || len(got.SignedHeaders) != 64 {
+		t.Errorf("64 names: %v", err)
+	}
+}
+
+func manyNames(n int) string {
+	names := []string{DateHeader}
+	for i := range n - 1 {
+		names = append(names, "a"+string(rune('a'+i/26))+string(rune('a'+i%26)))
+	}
+	slices.Sort(names)
+	return strings.Join(names, ";")
+}
+
+func TestParseAuthorizationRefuses(t *testing.T) {
+	const access, headers = "Access=AK1", "SignedHeaders=host;x-sdk-date"
+	sig := "Signature=" + goodSignature
+	for _, test := range []struct{ params, msg string }{
+		{"", "parameters must be"},
+		{access, "SignedHeaders is missing"},
+		{access + ", " + headers, "Signature is missing"},
+		{headers + ", " + sig, "Access is missing"},
+		{access + ", " + access + ", " + headers + ", " + sig, "Access occurs twice"},
+		{access + ", " + headers + ", " + sig + ", " + sig, "Signature occurs twice"},
+		{access + ", " + headers + ", " + sig + ",", "parameters must be"},
+		{access + ", " + headers + ", " + sig + ", Extra=1", "parameters must be"},
+		{access + ",  " + headers + ", " + sig, "parameters must be"},
+		{" " + access + ",  " + headers + ", " + sig, "parameters must be"},
+		{"access=AK1, " + headers + ", " + sig, "parameters must be"},
+		{"Credential=AK1, " + headers + ", " + sig, "parameters must be"},
+		{access + "; " + headers + ", " + sig, "is missing"},
+		{"Access=, " + headers + ", " + sig, "not an access key"},
+		{"Access, " + headers + ", " + sig, "not an access key"},
+		{"Access=A K, " + headers + ", " + sig, "not an access key"},
+		{"Access=A\"K, " + headers + ", " + sig, "not an access key"},
+		{"Access=中, " + headers + ", " + sig, "not an access key"},
+		{"Access=" + strings.Repeat("A", 129) + ", " + headers + ", " + sig, "not an access key"},
+		{access + ", SignedHeaders=, " + sig, "lower-case header names"},
+		{access + ", SignedHeaders=Host;x-sdk-date, " + sig, "lower-case header names"},
+		{access + ", SignedHeaders=host;;x-sdk-date, " + sig, "lower-case header names"},
+		{access + ", SignedHeaders=host;x-sdk-date;, " + sig, "lower-case header names"},
+		{access + ", SignedHeaders=ho st;x-sdk-date, " + sig, "lower-case header names"},
+		{access + ", SignedHeaders=x-sdk-date;host, " + sig, "not sorted"},
+		{access + ", SignedHeaders=x-sdk-date;x-sdk-date, " + sig, "twice"},
+		{access + ", SignedHeaders=host, " + sig, "x-sdk-date"},
+		{access + ", SignedHeaders=" + manyNames(65) + ", " + sig, "64 names"},
+		{access + ", " + headers + ", Signature=", "64 lower-case"},
+		{access + ", " + headers + ", Signature=" + strings.ToUpper(goodSignature), "64 lower-case"},
+		{access + ", " + headers + ", Signature=" + goodSignature[1:], "64 lower-case"},
+		{access + ", " + headers + ", Signature=" + goodSignature + "0", "64 lower-case"},
+		{access + ", " + headers + ", Signature=" + goodSignature + " ", "64 lower-case"},
+		{access + strings.Repeat("A", 4096), "4096"},
+	} {
+		got, err := ParseAuthorization(Scheme + " " + test.params)
+		var malformed *AuthorizationError
+		if !errors.As(err, &malformed) || !strings.Contains(err.Error(), test.msg) {
+			t.Errorf("ParseAuthorization(%q) = %+v, %v, want %q", test.params, got, err, test.msg)
+		}
+	}
+}
+
+func TestOtherSchemes(t *testing.T) {
+	for value, want := range map[string]string{
+		"V11-HMAC-SHA256 Credential=AK/20240102/globe/bss, SignedHeaders=x-sdk-date, Signature=x": "V11-HMAC-SHA256",
+		"SDK-HMAC-SM3 Access=AK, SignedHeaders=x-sdk-date, Signature=x":                           "SDK-HMAC-SM3",
+		"Bearer s3cr3t":          "Bearer",
+		"bearer s3cr3t":          "Bearer",
+		"Basic czNjcjN0":         "Basic",
+		"":                       "",
+		"s3cr3t":                 "",
+		"s3cr3t and more":        "",
+		"sdk-hmac-sha256 Access": "",
+		" SDK-HMAC-SHA256 x":     "",
+		"SDK-HMAC-SHA2560 x":     "",
+	} {
+		_, err := ParseAuthorization(value)
+		var scheme *SchemeError
+		if !errors.As(err, &scheme) || scheme.Scheme != want {
+			t.Errorf("ParseAuthorization(%q): %v, want scheme %q", value, err, want)
+			continue
+		}
+		if text := err.Error(); !strings.Contains(text, Scheme) || strings.Contains(text, "s3cr3t") {
+			t.Errorf("ParseAuthorization(%q): %s", value, text)
+		}
+		if derived := strings.Contains(err.Error(), "predicate"); derived != scheme.Derived() || derived != strings.HasPrefix(want, "V11-") {
+			t.Errorf("ParseAuthorization(%q): derived %v: %v", value, scheme.Derived(), err)
+		}
+	}
+}
+
+func FuzzParseAuthorization(f *testing.F) {
+	f.Add("SDK-HMAC-SHA256 Access=AK1, SignedHeaders=host;x-sdk-date, Signature=" + goodSignature)
+	f.Add("SDK-HMAC-SHA256 Access=AK1,,Signature=,SignedHeaders")
+	f.Add("V11-HMAC-SHA256 Credential=AK/20240102/globe/bss")
+	f.Add("Bearer x")
+	f.Fuzz(func(t *testing.T, value string) {
+		a, err := ParseAuthorization(value)
+		if err != nil {
+			if !reflect.DeepEqual(a, Authorization{}) {
+				t.Errorf("%q: %v, and yet %+v", value, err, a)
+			}
+			return
+		}
+		written := Scheme + " Access=" + a.AccessKey + ", SignedHeaders=" + strings.Join(a.SignedHeaders, ";") + ", Signature=" + a.Signature
+		again, err := ParseAuthorization(written)
+		if err != nil || !reflect.DeepEqual(a, again) {
+			t.Errorf("%q reads as %+v, which is written %q, which reads as %+v, %v", value, a, written, again, err)
+		}
+		if !slices.Contains(a.SignedHeaders, DateHeader) || !slices.IsSorted(a.SignedHeaders) || len(a.Signature) != 64 {
+			t.Errorf("%q reads as %+v", value, a)
+		}
+	})
+}

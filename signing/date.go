@@ -1,0 +1,31 @@
+package signing
+
+import (
+	"errors"
+	"time"
+)
+
+const dateLayout = "20060102T150405Z"
+
+var errDate = errors.New("x-sdk-date is not a UTC time of the form 20060102T150405Z")
+
+// FormatDate writes a time as X-Sdk-Date carries it: UTC, in whole seconds, "20240102T030405Z".
+func FormatDate(t time.Time) string { return t.UTC().Format(dateLayout) }
+
+// ParseDate reads an X-Sdk-Date value. It accepts the one form that [FormatDate] writes and nothing around it; its
+// error is meant for whoever sent the value.
+func ParseDate(value string) (time.Time, error) {
+	if !isDate(value) {
+		return time.Time{}, errDate
+	}
+	t, err := time.Parse(dateLayout, value)
+	if err != nil {
+		return time.Time{}, errDate
+	}
+	return t, nil
+}
+
+// isDate checks the form only, not whether there is such a day.
+func isDate(s string) bool {
+	return len(s) == len(dateLayout) && s[8] == 'T' && s[15] == 'Z' && all(s[:8], digit) && all(s[9:15], digit)
+}

@@ -1,0 +1,68 @@
+package signing
+
+import "net/http"
+
+// SignedHeaders collects the headers that a caller says it signed, for [Request].Headers. The names are those of
+// [Authorization].SignedHeaders. The value of host comes from the argument, with the port as received, because net/http
+// keeps it apart; every other one, content-length included, from h as received. A header that is missing or that occurs
+// more than once is refused with a [*HeaderError]: signers disagree about repeated ones.
+func SignedHeaders(h http.Header, host string, names []string) ([]Header, error) {
+	headers := make([]Header, len(names))
+	for i, name := range names {
+		value, err := signedValue(h, host, name)
+		if err != nil {
+			return nil, err
+		}
+		headers[i] = Header{name, value}
+	}
+	return headers, nil
+}
+
+func signedValue(h http.Header, host, name string) (string, error) {
+	if name == "host" {
+		if host == "" {
+			return "", &HeaderError{name, "it is signed, but the request has none"}
+		}
+		return host, nil
+	}
+	switch values := h[headerKey(name)]; len(values) {
+	case 0:
+		return "", &HeaderError{name, "it is signed, but the request has none"}
+	case 1:
+		return values[0], nil
+	}
+	return "", &HeaderError{name, "it occurs more than once"}
+}
+
+// headerKey is http.CanonicalHeaderKey without an allocation for the names that the SDKs sign.
+func headerKey(name string) string {
+	switch name {
+	case DateHeader:
+		return "X-Sdk-Date"
+	case ContentHashHeader:
+		return "X-Sdk-Content-Sha256"
+	case "x-domain-id":
+		return "X-Domain-Id"
+	case "x-project-id":
+		return "X-Project-Id"
+	case "x-security-token":
+		return "X-Security-Token"
+	}
+	return http.CanonicalHeaderKey(name)
+}
+
+// PayloadHash gives the payload hash that a caller signed, from its signed headers and the hash of the body received
+// ([HashHex]): the body's own hash, unless x-sdk-content-sha256 is signed and says [UnsignedPayload]. Where that header
+// says anything else than the body's hash the answer is a [*HeaderError]. If it is there but not signed it is ignored.
+func PayloadHash(headers []Header, bodyHash string) (string, error) {
+	for _, h := range headers {
+		if h.Name != ContentHashHeader {
+			continue
+		}
+		if h.Value != UnsignedPayload && h.Value != bodyHash {
+			return "", &HeaderError{h.Name, "it is neither the lower-case hex SHA-256 of the body nor UNSIGNED-PAYLOAD"}
+		}
+		return h.Value, nil
+	}
+	return bodyHash, nil
+}
