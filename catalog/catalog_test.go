@@ -1,0 +1,256 @@
+package catalog
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestCounts(t *testing.T) {
+	if got := Sites(); !slices.Equal(got, []string{"cn", "intl"}) {
+		t.Fatalf("Sites() = %q", got)
+	}
+	total := 0
+	for site, want := range map[string]struct{ all, current int }{"cn": {128, 91}, "intl": {87, 54}} {
+		current := 0
+		for _, o := range Operations(site) {
+			if !o.Deprecated {
+				current++
+			}
+		}
+		if n := len(Operations(site)); n != want.all || current != want.current {
+			t.Errorf("%s: %d operations, %d current; want %d, %d", site, n, current, want.all, want.current)
+		}
+		total += len(Operations(site))
+	}
+	if total != 215 {
+		t.Errorf("%d operations, want 215", total)
+	}
+	if Operations("eu") != nil {
+		t.Error("an unknown site has operations")
+	}
+}
+
+func TestSharedTemplates(t *testing.T) {
+	templates := make(map[string]bool)
+	for _, o := range Operations("cn") {
+		templates[o.Method+" "+o.Path] = true
+	}
+	shared := 0
+	for _, o := range Operations("intl") {
+		if templates[o.Method+" "+o.Path] {
+			shared++
+		}
+	}
+	if shared != 72 {
+		t.Errorf("%d templates are on both sites, want 72", shared)
+	}
+}
+
+func TestOperationFacts(t *testing.T) {
+	pay := Find("cn", "PayOrders")
+	if pay.Method != "POST" || pay.Path != "/v3/orders/customer-orders/pay" || pay.Class != ClassCustomer || pay.Effect != Spend ||
+		pay.ClassInferred || pay.Deprecated || pay.CodeAlways || pay.Quota != DefaultQuota || pay.Kind != KindAny || pay.Sensitive {
+		t.Errorf("PayOrders = %+v", *pay)
+	}
+	want := Field{"coupon_infos[].id", FieldCoupon}
+	if !slices.Contains(pay.Request, want) {
+		t.Errorf("PayOrders.Request = %v, want %v among them", pay.Request, want)
+	}
+	if !Find("intl", "PayOrders").ClassInferred {
+		t.Error("intl PayOrders: class not marked as inferred")
+	}
+	if got := Find("cn", "CreateSubCustomer").Success; !slices.Equal(got, []int{200, 204}) {
+		t.Errorf("CreateSubCustomer.Success = %v", got)
+	}
+	rating := Find("cn", "queryRating")
+	if !rating.Deprecated || !rating.CodeAlways || !slices.Equal(rating.ReplacedBy, []string{"ListOnDemandResourceRatings", "ListRateOnPeriodDetail"}) {
+		t.Errorf("queryRating = %+v", *rating)
+	}
+	for site, quota := range map[string]float64{"cn": 20, "intl": 10} {
+		if got := Find(site, "ListOnDemandResourceRatings").Quota; got != quota {
+			t.Errorf("%s ListOnDemandResourceRatings.Quota = %v, want %v", site, got, quota)
+		}
+	}
+	if got := Find("cn", "CheckUserIdentity").Quota; got != 5 {
+		t.Errorf("CheckUserIdentity.Quota = %v, want 5", got)
+	}
+}
+
+// names lists the operations of both sites that satisfy ok, each once.
+func names(ok func(*Operation) bool) []string {
+	var found []string
+	for _, site := range Sites() {
+		for _, o := range Operations(site) {
+			if ok(o) {
+				found = append(found, o.Name)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func TestSets(t *testing.T) {
+	tests := []struct {
+		what string
+		ok   func(*Operation) bool
+		want string
+	}{
+		{"unknown class", func(o *Operation) bool { return o.Class == ClassUnknown }, "ListInvoices oldResourceDaily"},
+		{"distributor", func(o *Operation) bool { return o.Kind == KindDistributor },
+			"ListCouponQuotasRecords ListIndirectPartners ListIssuedCouponQuotas ReclaimCouponQuotas ReclaimIndirectPartnerAccount UpdateCouponQuotas UpdateIndirectPartnerAccount"},
+		{"sensitive", func(o *Operation) bool { return o.Sensitive },
+			"ChangeEnterpriseRealnameAuthentication CheckUserIdentity CreateEnterpriseRealnameAuthentication CreatePersonalRealnameAuth CreateSubCustomer " +
+				"CreateSubEnterpriseAccount SendSmsVerificationCode SendVerificationMessageCode ShowRealNameAuthQrCode checkUser createCustomer " +
+				"enterpriseRealnameAuth enterpriseRealnameAuthChange individualRealnameAuth sendVerificationCode"},
+		{"resellers only", func(o *Operation) bool { return o.AddressesResellersOnly },
+			"ListCouponQuotasRecords ListIndirectPartners ListIssuedCouponQuotas ListPartnerAccountChangeRecords ListPartnerBalances ListQuotaCoupons " +
+				"ReclaimIndirectPartnerAccount UpdateCouponQuotas UpdateIndirectPartnerAccount"},
+	}
+	for _, test := range tests {
+		if got := strings.Join(names(test.ok), " "); got != test.want {
+			t.Errorf("%s:\n got %s\nwant %s", test.what, got, test.want)
+		}
+	}
+}
+
+func TestKindsAndFieldsFitTheOperation(t *testing.T) {
+	for _, site := range Sites() {
+		for _, o := range Operations(site) {
+			if family := strings.HasPrefix(o.Path, "/v2/enterprises/multi-accounts/"); family && o.Kind != KindEnterpriseMaster {
+				t.Errorf("%s %s: not marked as for enterprise masters", site, o.Name)
+			}
+			if o.Kind == KindDistributor && o.Class != ClassPartner || o.Kind == KindEnterpriseMaster && o.Class != ClassCustomer {
+				t.Errorf("%s %s: kind %q on class %s", site, o.Name, o.Kind, o.Class)
+			}
+			if o.Effect == Spend && len(o.Request) == 0 {
+				t.Errorf("%s %s moves money and has no audited request field", site, o.Name)
+			}
+			if o.CodeAlways != strings.HasPrefix(o.Path, "/v1.0/") {
+				t.Errorf("%s %s: CodeAlways = %v", site, o.Name, o.CodeAlways)
+			}
+			for _, f := range slices.Concat(o.Request, o.Answer) {
+				for _, word := range []string{"password", "code_value", "verification_code", "mobile", "phone", "identi", "name"} {
+					if o.Sensitive && strings.Contains(f.Name, word) {
+						t.Errorf("%s %s would record %s", site, o.Name, f.Name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFindIsExact(t *testing.T) {
+	for _, name := range []string{"", "payorders", "PayOrder", "PayOrdersX", "zzz"} {
+		if o := Find("cn", name); o != nil {
+			t.Errorf("Find(%q) = %s", name, o.Name)
+		}
+	}
+	if Find("intl", "CreatePartnerCoupons") != nil || Find("eu", "PayOrders") != nil {
+		t.Error("found an operation on a site that lacks it")
+	}
+}
+
+func TestNearest(t *testing.T) {
+	tests := []struct{ written, first string }{
+		{"PayOrder", "PayOrders"},
+		{"payorders", "PayOrders"},
+		{"ListSubCustomer", "ListSubCustomers"},
+		{"ShowCustomerOrderDetail", "ShowCustomerOrderDetails"},
+		{"PartnerCoupons", "CreatePartnerCoupons"},
+		{"Frobnicate", ""},
+		{"", ""},
+		{strings.Repeat("x", 10_000), ""},
+	}
+	for _, test := range tests {
+		got := Nearest("cn", test.written)
+		first := ""
+		if len(got) > 0 {
+			first = got[0]
+		}
+		if first != test.first && !slices.Contains(got, test.first) || len(got) > 3 {
+			t.Errorf("Nearest(%.40q) = %q, want %q", test.written, got, test.first)
+		}
+	}
+}
+
+func TestSharedSlicesCannotBeSpoilt(t *testing.T) {
+	Operations("cn")[0] = nil
+	Sites()[0] = "xx"
+	if Operations("cn")[0] == nil || Sites()[0] != "cn" {
+		t.Error("a caller's change reached the catalog")
+	}
+}
+
+func TestText(t *testing.T) {
+	for _, e := range []Effect{Read, Write, Spend} {
+		var back Effect
+		text, err := json.Marshal(e)
+		if err == nil {
+			err = json.Unmarshal(text, &back)
+		}
+		if err != nil || back != e {
+			t.Errorf("%v: %s, %v, %v", e, text, back, err)
+		}
+	}
+	for c := range ClassUnknown + 1 {
+		parsed, err := ParseClass(c.String())
+		text, err2 := c.MarshalText()
+		var back Class
+		err3 := back.UnmarshalText(text)
+		if err != nil || err2 != nil || err3 != nil || parsed != c || back != c {
+			t.Errorf("%v: %v %v %v %v %v", c, parsed, back, err, err2, err3)
+		}
+	}
+	for _, bad := range []string{"", "Read", "spends", "effect"} {
+		if e, err := ParseEffect(bad); err == nil {
+			t.Errorf("ParseEffect(%q) = %v", bad, e)
+		}
+		if c, err := ParseClass(bad); err == nil {
+			t.Errorf("ParseClass(%q) = %v", bad, c)
+		}
+	}
+	if _, err := Effect(0).MarshalText(); err == nil || Effect(0).String() != "Effect(0)" {
+		t.Error("the zero effect passes for an effect")
+	}
+	if _, err := Class(9).MarshalText(); err == nil || Class(9).String() != "Class(9)" {
+		t.Error("class 9 passes for a class")
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	const head = operationColumns + "\n"
+	const good = "cn,A,GET,/a,t,customer,doc,read,no,,200,no\n"
+	tests := []struct{ what, operations, facts, want string }{
+		{"no header", "", "", "unexpected header"},
+		{"other header", "a,b\n", "", "unexpected header"},
+		{"missing column", head + "cn,A,GET\n", "", "wrong number of fields"},
+		{"twice", head + good + good, "", "has A twice"},
+		{"bad path", head + "cn,A,GET,a,t,customer,doc,read,no,,,no\n", "", "does not start"},
+		{"bad class", head + "cn,A,GET,/a,t,vendor,doc,read,no,,,no\n", "", "unknown credential class"},
+		{"bad effect", head + "cn,A,GET,/a,t,customer,doc,steal,no,,,no\n", "", "unknown effect"},
+		{"bad status", head + "cn,A,GET,/a,t,customer,doc,read,no,,404,no\n", "", "success status"},
+		{"dangling successor", head + "cn,A,GET,/a,t,customer,doc,read,yes,B,,no\n", "", "replaced by B"},
+		{"fact of nothing", head + good, "cn,B,quota,5\n", "no operation B"},
+		{"fact of no site", head + good, "xx,A,quota,5\n", "no operation A"},
+		{"unknown fact", head + good, "cn,A,colour,red\n", "unknown fact"},
+		{"bad quota", head + good, "cn,A,quota,-1\n", "out of range"},
+		{"quota NaN", head + good, "cn,A,quota,NaN\n", "out of range"},
+		{"bad kind", head + good, "cn,A,kind,king\n", "unknown kind"},
+		{"bad field", head + good, "cn,A,request,amount\n", "want name:kind"},
+		{"bad field kind", head + good, "cn,A,answer,amount:gold\n", "want name:kind"},
+		{"field twice", head + good, "cn,A,request,a:order a:amount\n", "twice"},
+		{"too few columns", head + good, "cn,A\n", "2 columns"},
+	}
+	for _, test := range tests {
+		_, err := parse(test.operations, test.facts)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %q", test.what, err, test.want)
+		}
+	}
+	if _, err := parse(head+good, "# comment\n\n*,A,quota,5\n"); err != nil {
+		t.Error(err)
+	}
+}

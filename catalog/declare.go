@@ -1,0 +1,181 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// Declaration describes an endpoint that the operator adds to those of the catalog, or that an upstream without a
+// catalog has.
+type Declaration struct {
+	// Name is how grants and records call the endpoint: a letter, then up to 63 letters, digits, "-", "_" or ".".
+	Name string
+	// Method is an upper-case HTTP method, or [AnyMethod]. CONNECT and TRACE cannot be declared.
+	Method string
+	// Path is a template like those of the catalog; it may end in {name...}, which takes one or more segments.
+	Path string
+	// Effect must be stated: nobody else can know whether the endpoint moves money.
+	Effect Effect
+	// Class is the credential class for signed upstreams, [ClassNone] for unsigned ones.
+	Class Class
+	// Deprecated and ReplacedBy are for the callers' information; the latter needs the former.
+	Deprecated bool
+	ReplacedBy []string
+	// ForwardHeaders names further headers of the caller that go to a signed upstream, in any case.
+	ForwardHeaders []string
+}
+
+// maxForwardHeaders bounds what one declaration can pass on.
+const maxForwardHeaders = 32
+
+// Declare checks a declaration and makes an operation of it. Its error holds every problem found. The operation has no
+// site and no quota (0): nobody publishes one for it.
+func Declare(d Declaration) (*Operation, error) {
+	headers, headerErr := checkForwardHeaders(d.ForwardHeaders)
+	_, pathErr := parseTemplate(d.Path)
+	err := errors.Join(checkName(d.Name), checkMethod(d.Method), pathErr, checkMeaning(d), headerErr)
+	if err != nil {
+		return nil, err
+	}
+	return &Operation{
+		Name: d.Name, Method: d.Method, Path: d.Path,
+		Effect: d.Effect, Class: d.Class,
+		Deprecated: d.Deprecated, ReplacedBy: slices.Clone(d.ReplacedBy),
+		ForwardHeaders: headers,
+	}, nil
+}
+
+func checkName(name string) error {
+	const want = "want a letter, then at most 63 letters, digits, \"-\", \"_\" or \".\""
+	if len(name) == 0 || len(name) > 64 || !isAlphanumeric(name[0]) || name[0] <= '9' {
+		return fmt.Errorf("endpoint name %.80q: %s", name, want)
+	}
+	for i := range len(name) {
+		if !isAlphanumeric(name[i]) && strings.IndexByte("-_.", name[i]) < 0 {
+			return fmt.Errorf("endpoint name %q: %s", name, want)
+		}
+	}
+	return nil
+}
+
+func checkMethod(method string) error {
+	if method == AnyMethod {
+		return nil
+	}
+	if method == "CONNECT" || method == "TRACE" {
+		return fmt.Errorf("method %s cannot be served", method) // a tunnel, and an echo of headers that hold secrets
+	}
+	if method == "" || len(method) > 32 || strings.Trim(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" {
+		return fmt.Errorf("method %.40q: want upper-case letters, or \"*\" for any", method)
+	}
+	return nil
+}
+
+func checkMeaning(d Declaration) error {
+	var problems []error
+	if !d.Effect.Valid() {
+		problems = append(problems, fmt.Errorf("effect is not stated: want %s", strings.Join(effectNames[1:], ", ")))
+	}
+	if !d.Class.Valid() || d.Class == ClassUnknown {
+		problems = append(problems, errors.New("credential class: want partner, customer or either, or none for an unsigned upstream"))
+	}
+	if len(d.ReplacedBy) > 0 && !d.Deprecated {
+		problems = append(problems, errors.New("replaced_by is set, but the endpoint is not deprecated"))
+	}
+	return errors.Join(problems...)
+}
+
+// checkForwardHeaders gives the names in canonical spelling, sorted, each once.
+func checkForwardHeaders(names []string) ([]string, error) {
+	if len(names) > maxForwardHeaders {
+		return nil, fmt.Errorf("%d headers to pass on: at most %d are allowed", len(names), maxForwardHeaders)
+	}
+	var headers []string
+	var problems []error
+	for _, name := range names {
+		if err := checkForwardHeader(name); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		headers = append(headers, textproto.CanonicalMIMEHeaderKey(name))
+	}
+	slices.Sort(headers)
+	return slices.Compact(headers), errors.Join(problems...)
+}
+
+func checkForwardHeader(name string) error {
+	if name == "" || len(name) > 64 {
+		return fmt.Errorf("header name %.80q: want 1 to 64 characters", name)
+	}
+	for i := range len(name) {
+		// RFC 9110 section 5.6.2 allows more. "_" is left out because proxies take it for "-" or drop it, and the
+		// provider's signing leaves such headers out.
+		if c := name[i]; c != '-' && !isAlphanumeric(c) {
+			return fmt.Errorf("header name %q: letters, digits and \"-\" only", name)
+		}
+	}
+	lower := strings.ToLower(name)
+	for prefix, reason := range refusedPrefixes {
+		if strings.HasPrefix(lower, prefix) {
+			return fmt.Errorf("header %q cannot be passed on: %s", name, reason)
+		}
+	}
+	if reason, ok := refusedHeaders[lower]; ok {
+		return fmt.Errorf("header %q cannot be passed on: %s", name, reason)
+	}
+	return nil
+}
+
+const (
+	authenticates = "it authenticates"
+	choosesTenant = "it chooses the account, which the credential does"
+	framesMessage = "it frames the message or belongs to one connection"
+	repeatsCalls  = "HTTP clients repeat calls that carry it"
+	changesTarget = "it changes what is called after that was decided"
+	claimsSource  = "it claims where the call comes from"
+	encodesBody   = "bodies are recorded and judged unencoded"
+)
+
+// refusedPrefixes and refusedHeaders hold lower-case names.
+var refusedPrefixes = map[string]string{
+	"x-sdk-":       "it belongs to the signature",
+	"x-apig-":      authenticates,
+	"tollgate-":    "it belongs to the gateway",
+	"proxy-":       framesMessage,
+	"x-forwarded-": claimsSource,
+	"x-original-":  changesTarget,
+	"x-rewrite-":   changesTarget,
+}
+
+var refusedHeaders = map[string]string{
+	"authorization":          authenticates,
+	"cookie":                 authenticates,
+	"x-auth-token":           authenticates,
+	"x-security-token":       authenticates,
+	"x-subject-token":        authenticates,
+	"x-idp-id":               authenticates,
+	"x-domain-id":            choosesTenant,
+	"x-project-id":           choosesTenant,
+	"host":                   framesMessage,
+	"content-length":         framesMessage,
+	"transfer-encoding":      framesMessage,
+	"connection":             framesMessage,
+	"keep-alive":             framesMessage,
+	"te":                     framesMessage,
+	"trailer":                framesMessage,
+	"upgrade":                framesMessage,
+	"http2-settings":         framesMessage,
+	"expect":                 framesMessage,
+	"idempotency-key":        repeatsCalls,
+	"x-idempotency-key":      repeatsCalls,
+	"accept-encoding":        encodesBody,
+	"content-encoding":       encodesBody,
+	"x-http-method":          changesTarget,
+	"x-http-method-override": changesTarget,
+	"x-method-override":      changesTarget,
+	"forwarded":              claimsSource,
+	"x-real-ip":              claimsSource,
+}

@@ -1,0 +1,122 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func good() Declaration {
+	return Declaration{Name: "app.get", Method: "GET", Path: "/app/{path...}", Effect: Read}
+}
+
+func TestDeclare(t *testing.T) {
+	d := good()
+	d.Class, d.Deprecated, d.ReplacedBy = ClassPartner, true, []string{"other"}
+	d.ForwardHeaders = []string{"x-trace-id", "If-Match", "X-Trace-ID"}
+	o, err := Declare(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Site != "" || o.Name != d.Name || o.Method != "GET" || o.Path != d.Path || o.Effect != Read || o.Class != ClassPartner ||
+		!o.Deprecated || !slices.Equal(o.ReplacedBy, d.ReplacedBy) || o.Quota != 0 {
+		t.Errorf("operation %+v", *o)
+	}
+	if want := []string{"If-Match", "X-Trace-Id"}; !slices.Equal(o.ForwardHeaders, want) {
+		t.Errorf("headers %q, want %q", o.ForwardHeaders, want)
+	}
+	if _, _, ok := newRouter(t, o).Match("GET", "/app/a/b"); !ok {
+		t.Error("declared endpoint does not match")
+	}
+}
+
+func TestDeclareRefuses(t *testing.T) {
+	tests := []struct {
+		what   string
+		change func(*Declaration)
+		want   string
+	}{
+		{"no name", func(d *Declaration) { d.Name = "" }, "endpoint name"},
+		{"pattern as name", func(d *Declaration) { d.Name = "effect:read" }, "endpoint name"},
+		{"name starts with a digit", func(d *Declaration) { d.Name = "1a" }, "endpoint name"},
+		{"long name", func(d *Declaration) { d.Name = strings.Repeat("a", 65) }, "endpoint name"},
+		{"no method", func(d *Declaration) { d.Method = "" }, "method"},
+		{"lower case", func(d *Declaration) { d.Method = "get" }, "method"},
+		{"tunnel", func(d *Declaration) { d.Method = "CONNECT" }, "cannot be served"},
+		{"echo", func(d *Declaration) { d.Method = "TRACE" }, "cannot be served"},
+		{"effect", func(d *Declaration) { d.Effect = 0 }, "effect is not stated"},
+		{"class out of range", func(d *Declaration) { d.Class = 17 }, "credential class"},
+		{"unknown class", func(d *Declaration) { d.Class = ClassUnknown }, "credential class"},
+		{"successor of a current one", func(d *Declaration) { d.ReplacedBy = []string{"x"} }, "not deprecated"},
+		{"many headers", func(d *Declaration) { d.ForwardHeaders = slices.Repeat([]string{"X-A"}, 33) }, "at most 32"},
+	}
+	for _, path := range []string{
+		"", "a", "//", "/a//b", "/a/", "/a/.", "/../a", "/a;b", "/a%2Fb", "/a b", "/a\\b", "/a\x00", "/ä", "/a?b", "/a#b", "/a*", "/{a", "/a}", "/x{a}", "/{a}x",
+		"/{}", "/{a-b}", "/{1}", "/{...}", "/{a...}/b", "/{a}/{a}", "/{a...}{b}", "/" + strings.Repeat("a", 2000), "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}",
+	} {
+		tests = append(tests, struct {
+			what   string
+			change func(*Declaration)
+			want   string
+		}{"path " + path, func(d *Declaration) { d.Path = path }, ""})
+	}
+	for _, name := range []string{
+		"Authorization", "authorization", "X-Auth-Token", "X-Security-Token", "X-Domain-Id", "X-Project-Id", "X-Subject-Token", "Cookie", "Host",
+		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Upgrade",
+		"Expect", "X-Sdk-Date", "x-sdk-content-sha256", "Tollgate-Caller", "Idempotency-Key", "X-Idempotency-Key", "Accept-Encoding",
+		"Content-Encoding", "X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-For", "X-Apig-AppCode", "X_Domain_Id", "X A", "X-A:", "", "Ä",
+		strings.Repeat("a", 65),
+	} {
+		tests = append(tests, struct {
+			what   string
+			change func(*Declaration)
+			want   string
+		}{"header " + name, func(d *Declaration) { d.ForwardHeaders = []string{name} }, "header"})
+	}
+	for _, test := range tests {
+		d := good()
+		test.change(&d)
+		o, err := Declare(d)
+		if err == nil || o != nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%.60s: %v, error %v, want %q", test.what, o, err, test.want)
+		}
+	}
+}
+
+func TestDeclareReportsAllProblems(t *testing.T) {
+	_, err := Declare(Declaration{ForwardHeaders: []string{"Cookie", "Host"}})
+	if err == nil {
+		t.Fatal("declared an empty endpoint")
+	}
+	for _, want := range []string{"endpoint name", "method", "path", "effect", "Cookie", "Host"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error does not speak of %s:\n%v", want, err)
+		}
+	}
+}
+
+func FuzzParseTemplate(f *testing.F) {
+	f.Add("/v2/orders/{order_id}")
+	f.Add("/app/{path...}")
+	f.Add("/a//{")
+	f.Fuzz(func(t *testing.T, path string) {
+		segments, err := parseTemplate(path)
+		if err != nil {
+			return
+		}
+		back := ""
+		for _, s := range segments {
+			switch {
+			case s.rest:
+				back += "/{" + s.text + "...}"
+			case s.param:
+				back += "/{" + s.text + "}"
+			default:
+				back += "/" + s.text
+			}
+		}
+		if back != path && path != "/" {
+			t.Errorf("%q parses as %q", path, back)
+		}
+	})
+}

@@ -1,0 +1,228 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// AnyMethod is the method of a declared endpoint that takes every method.
+const AnyMethod = "*"
+
+// Router finds the one operation that a method and a path belong to. It is immutable and safe for concurrent use.
+//
+// Paths are compared segment by segment, from left to right, with regard to case: literal text beats {name}, and that
+// beats {name...}, which takes one or more segments. Where the better branch leads nowhere for this path and method,
+// the next one is tried. Among endpoints of one template the exact method beats [AnyMethod].
+type Router struct {
+	root node
+}
+
+// node is a place in the tree of segments. A node is reached by one sequence of template segments only, so a match
+// looks at each node at most once, whatever the path.
+type node struct {
+	literals map[string]*node
+	param    *node
+	ends     []endpoint // templates that end here
+	rests    []endpoint // templates that end in {name...} here
+}
+
+type endpoint struct {
+	method    string
+	operation *Operation
+	names     []string // parameter names in order
+}
+
+// Params holds the values of a template's parameters. The zero value has none.
+type Params struct {
+	names  []string
+	values [maxParams]string
+}
+
+// Get gives the value of the named parameter, "" if there is none.
+func (p *Params) Get(name string) string {
+	for i, n := range p.names {
+		if n == name {
+			return p.values[i]
+		}
+	}
+	return ""
+}
+
+// All ranges over names and values in the order of the template.
+func (p *Params) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for i, n := range p.names {
+			if !yield(n, p.values[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Len is the number of parameters.
+func (p *Params) Len() int { return len(p.names) }
+
+// NewRouter builds a router. Two operations that would answer the same method and paths (templates that are equal but
+// for parameter names) are an error that names both; all such errors are given at once.
+func NewRouter(operations []*Operation) (*Router, error) {
+	r := new(Router)
+	var problems []error
+	for _, o := range operations {
+		if err := r.add(o); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return r, nil
+}
+
+func (r *Router) add(o *Operation) error {
+	segments, err := parseTemplate(o.Path)
+	if err != nil {
+		return fmt.Errorf("operation %s: %w", o.Name, err)
+	}
+	if err := checkMethod(o.Method); err != nil {
+		return fmt.Errorf("operation %s: %w", o.Name, err)
+	}
+	at, e := &r.root, endpoint{method: o.Method, operation: o}
+	place := &at.ends
+	for _, s := range segments {
+		if s.param {
+			e.names = append(e.names, s.text)
+		}
+		if s.rest {
+			place = &at.rests
+			break
+		}
+		at = at.child(s)
+		place = &at.ends
+	}
+	for _, other := range *place {
+		if other.method == o.Method {
+			return fmt.Errorf("operations %s (%s %s) and %s (%s %s) match the same calls", other.operation.Name,
+				other.method, other.operation.Path, o.Name, o.Method, o.Path)
+		}
+	}
+	*place = append(*place, e)
+	return nil
+}
+
+func (n *node) child(s segment) *node {
+	if s.param {
+		if n.param == nil {
+			n.param = new(node)
+		}
+		return n.param
+	}
+	if n.literals == nil {
+		n.literals = make(map[string]*node)
+	}
+	if n.literals[s.text] == nil {
+		n.literals[s.text] = new(node)
+	}
+	return n.literals[s.text]
+}
+
+// Match finds the operation for a method and a decoded path. It expects a path that was checked already (absolute, no
+// empty segments) and matches nothing otherwise. It does not allocate; the values of Params are parts of path.
+func (r *Router) Match(method, path string) (*Operation, Params, bool) {
+	var p Params
+	if !strings.HasPrefix(path, "/") {
+		return nil, p, false
+	}
+	e := r.root.match(method, path[1:], path == "/", &p, 0)
+	if e == nil {
+		return nil, Params{}, false
+	}
+	p.names = e.names
+	return e.operation, p, true
+}
+
+// match walks the rest of a path, which holds at least one segment unless end is set. Values that a failed branch left
+// behind are overwritten: the branch that succeeds has set all of its own.
+func (n *node) match(method, path string, end bool, p *Params, depth int) *endpoint {
+	if end {
+		return choose(n.ends, method)
+	}
+	head, tail, more := strings.Cut(path, "/")
+	if head == "" {
+		return nil
+	}
+	if next := n.literals[head]; next != nil {
+		if e := next.match(method, tail, !more, p, depth); e != nil {
+			return e
+		}
+	}
+	if n.param != nil {
+		if e := n.param.match(method, tail, !more, p, depth+1); e != nil {
+			p.values[depth] = head
+			return e
+		}
+	}
+	if e := choose(n.rests, method); e != nil && wholeSegments(path) {
+		p.values[depth] = path
+		return e
+	}
+	return nil
+}
+
+// wholeSegments tells whether no segment of the non-empty text is empty.
+func wholeSegments(path string) bool {
+	return path[0] != '/' && path[len(path)-1] != '/' && !strings.Contains(path, "//")
+}
+
+// choose gives the endpoint of that method, else the one of any method.
+func choose(endpoints []endpoint, method string) *endpoint {
+	var anyMethod *endpoint
+	for i := range endpoints {
+		switch endpoints[i].method {
+		case method:
+			return &endpoints[i]
+		case AnyMethod:
+			anyMethod = &endpoints[i]
+		}
+	}
+	return anyMethod
+}
+
+// Methods lists the methods, sorted, with which the path would match; [AnyMethod] among them if any method would.
+// It is meant for telling a caller that only the method is wrong.
+func (r *Router) Methods(path string) []string {
+	found := make(map[string]bool)
+	if strings.HasPrefix(path, "/") {
+		r.root.methods(path[1:], path == "/", found)
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func (n *node) methods(path string, end bool, found map[string]bool) {
+	if end {
+		collect(n.ends, found)
+		return
+	}
+	head, tail, more := strings.Cut(path, "/")
+	if head == "" {
+		return
+	}
+	if next := n.literals[head]; next != nil {
+		next.methods(tail, !more, found)
+	}
+	if n.param != nil {
+		n.param.methods(tail, !more, found)
+	}
+	if wholeSegments(path) {
+		collect(n.rests, found)
+	}
+}
+
+func collect(endpoints []endpoint, found map[string]bool) {
+	for _, e := range endpoints {
+		found[e.method] = true
+	}
+}

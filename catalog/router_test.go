@@ -1,0 +1,213 @@
+package catalog
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func op(name, method, path string) *Operation {
+	return &Operation{Name: name, Method: method, Path: path}
+}
+
+func newRouter(t testing.TB, operations ...*Operation) *Router {
+	t.Helper()
+	r, err := NewRouter(operations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// fill replaces each parameter of a template by value(name).
+func fill(template string, value func(name string) string) string {
+	segments := strings.Split(template, "/")
+	for i, s := range segments {
+		if inner, ok := strings.CutPrefix(s, "{"); ok {
+			segments[i] = value(strings.TrimSuffix(strings.TrimSuffix(inner, "}"), "..."))
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+func TestEveryOperationRoutesToItself(t *testing.T) {
+	for _, site := range Sites() {
+		r := newRouter(t, Operations(site)...)
+		for _, o := range Operations(site) {
+			path := fill(o.Path, func(name string) string { return "value-of-" + name })
+			got, params, ok := r.Match(o.Method, path)
+			if !ok || got != o {
+				t.Errorf("%s %s %s leads to %v", site, o.Method, path, got)
+				continue
+			}
+			for name, value := range params.All() {
+				if value != "value-of-"+name || params.Get(name) != value {
+					t.Errorf("%s %s: parameter %s = %q", site, o.Name, name, value)
+				}
+			}
+			if params.Len() != strings.Count(o.Path, "{") {
+				t.Errorf("%s %s: %d parameters", site, o.Name, params.Len())
+			}
+			if methods := r.Methods(path); !slices.Contains(methods, o.Method) {
+				t.Errorf("%s %s: methods %q", site, o.Name, methods)
+			}
+		}
+	}
+}
+
+func TestMatchOrder(t *testing.T) {
+	r := newRouter(t,
+		op("root", "GET", "/"),
+		op("literal", "GET", "/orders/detail"),
+		op("param", "GET", "/orders/{id}"),
+		op("cancel", "DELETE", "/orders/{order}"),
+		op("deep", "GET", "/{kind}/detail/items"),
+		op("any", "*", "/app/health"),
+		op("post", "POST", "/app/health"),
+		op("rest", "GET", "/app/{path...}"),
+		op("user", "GET", "/app/{user}/settings"),
+		op("two", "GET", "/{a}/{b}/{c}/{d}"),
+	)
+	tests := []struct{ method, path, want, params string }{
+		{"GET", "/", "root", ""},
+		{"GET", "/orders/detail", "literal", ""},
+		{"GET", "/orders/Detail", "param", "id=Detail"}, // case counts
+		{"DELETE", "/orders/detail", "cancel", "order=detail"},
+		{"GET", "/orders/detail/items", "deep", "kind=orders"}, // backtracks out of the literal branch
+		{"GET", "/app/health", "any", ""},
+		{"POST", "/app/health", "post", ""},
+		{"GET", "/app/x", "rest", "path=x"},
+		{"GET", "/app/x/y/z", "rest", "path=x/y/z"}, // left to right: the literal "app" settles it
+		{"GET", "/app/ann/settings", "user", "user=ann"},
+		{"GET", "/b/c/d/e", "two", "a=b c=d b=c d=e"},
+		{"GET", "/app", "", ""}, // {path...} takes one or more segments
+		{"GET", "/app/", "", ""},
+		{"GET", "/app//x", "", ""},
+		{"GET", "/app/x/", "", ""},
+		{"GET", "//", "", ""},
+		{"GET", "/orders/", "", ""},
+		{"GET", "orders/detail", "", ""},
+		{"GET", "", "", ""},
+		{"PUT", "/orders/detail", "", ""},
+		{"get", "/orders/detail", "", ""},
+		{"*", "/orders/detail", "", ""},
+	}
+	for _, test := range tests {
+		o, params, ok := r.Match(test.method, test.path)
+		name := ""
+		if ok {
+			name = o.Name
+		}
+		if name != test.want {
+			t.Errorf("%s %s leads to %q, want %q", test.method, test.path, name, test.want)
+			continue
+		}
+		want := make(map[string]string)
+		for pair := range strings.FieldsSeq(test.params) {
+			k, v, _ := strings.Cut(pair, "=")
+			want[k] = v
+		}
+		if got := maps.Collect(params.All()); !maps.Equal(got, want) {
+			t.Errorf("%s %s: parameters %v, want %v", test.method, test.path, got, want)
+		}
+	}
+}
+
+func TestMethods(t *testing.T) {
+	r := newRouter(t, op("a", "GET", "/orders/detail"), op("b", "DELETE", "/orders/{id}"), op("c", "*", "/{all...}"))
+	tests := []struct {
+		path string
+		want []string
+	}{
+		{"/orders/detail", []string{"*", "DELETE", "GET"}},
+		{"/orders/7", []string{"*", "DELETE"}},
+		{"/", nil},
+		{"", nil},
+		{"/x//y", nil},
+	}
+	for _, test := range tests {
+		if got := r.Methods(test.path); !slices.Equal(got, test.want) {
+			t.Errorf("Methods(%q) = %q, want %q", test.path, got, test.want)
+		}
+	}
+}
+
+func TestNewRouterRefusesOverlap(t *testing.T) {
+	tests := []struct{ a, b *Operation }{
+		{op("one", "GET", "/a"), op("two", "GET", "/a")},
+		{op("one", "GET", "/a/{x}"), op("two", "GET", "/a/{y}")},
+		{op("one", "*", "/a/{x...}"), op("two", "*", "/a/{y...}")},
+	}
+	for _, test := range tests {
+		_, err := NewRouter([]*Operation{test.a, test.b})
+		if err == nil || !strings.Contains(err.Error(), "one") || !strings.Contains(err.Error(), "two") {
+			t.Errorf("%s and %s: error %v, want both named", test.a.Path, test.b.Path, err)
+		}
+	}
+	both := append(Operations("cn"), Operations("intl")...)
+	if _, err := NewRouter(both); err == nil || strings.Count(err.Error(), "match the same calls") != 72 {
+		t.Errorf("both sites in one router: %v", err)
+	}
+	for _, o := range []*Operation{op("bad", "get", "/a"), op("bad", "GET", "a"), op("bad", "GET", "/a/")} {
+		if _, err := NewRouter([]*Operation{o}); err == nil {
+			t.Errorf("router took %s %s", o.Method, o.Path)
+		}
+	}
+}
+
+func TestMatchDoesNotAllocate(t *testing.T) {
+	r := newRouter(t, Operations("cn")...)
+	paths := []string{"/v3/orders/customer-orders/pay", "/v1.0/0a1b/common/order-mgr/orders/CS17", "/v9/none"}
+	allocs := testing.AllocsPerRun(100, func() {
+		for _, path := range paths {
+			_, params, _ := r.Match("POST", path)
+			_ = params.Get("order_id")
+		}
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func FuzzMatch(f *testing.F) {
+	operations := append(Operations("cn"), op("files", "GET", "/files/{path...}"), op("any", "*", "/{a}/{b}"), op("all", "PATCH", "/{all...}"))
+	r := newRouter(f, operations...)
+	for _, o := range operations {
+		f.Add(o.Method, fill(o.Path, func(string) string { return "a b" }))
+	}
+	f.Add("GET", "//")
+	f.Add("", "/files/a//b")
+	f.Fuzz(func(t *testing.T, method, path string) {
+		o, params, ok := r.Match(method, path)
+		if !ok {
+			if slices.Contains(r.Methods(path), method) && method != AnyMethod {
+				t.Errorf("Methods(%q) has %s, Match does not", path, method)
+			}
+			return
+		}
+		if o.Method != method && o.Method != AnyMethod {
+			t.Errorf("%s %q leads to a %s operation", method, path, o.Method)
+		}
+		if back := fill(o.Path, params.Get); back != path {
+			t.Errorf("%q matched %s, which gives %q back", path, o.Path, back)
+		}
+		if strings.Contains(path, "//") || len(path) > 1 && strings.HasSuffix(path, "/") {
+			t.Errorf("matched %q", path)
+		}
+		if methods := r.Methods(path); !slices.Contains(methods, o.Method) {
+			t.Errorf("Methods(%q) = %q lacks %s", path, methods, o.Method)
+		}
+	})
+}
+
+// BenchmarkMatch measures the walk only: one literal path, one with parameters and one that leads nowhere per loop.
+func BenchmarkMatch(b *testing.B) {
+	r := newRouter(b, Operations("cn")...)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Match("POST", "/v3/orders/customer-orders/pay")
+		r.Match("GET", "/v1.0/0a1b/common/order-mgr/orders/CS17")
+		r.Match("GET", "/v9/none")
+	}
+}

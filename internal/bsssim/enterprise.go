@@ -1,0 +1,136 @@
+package bsssim
+
+import "net/http"
+
+func enterpriseHandlers() map[string]handler {
+	return map[string]handler{
+		"UpdateSubEnterpriseAmount": memberFunds(true), "oldEnterpriseTransfer": memberFunds(true),
+		"ReclaimSubEnterpriseAmount": memberFunds(false), "oldEnterpriseRetrieve": memberFunds(false),
+		"ListEnterpriseSubCustomers": listMembers, "ShowMultiAccountTransferAmount": transferable, "ListEnterpriseMultiAccount": reclaimable,
+		"ClaimEnterpriseMultiAccountCoupon": claimCoupon, "ReclaimEnterpriseMultiAccountCoupon": reclaimMemberCoupon,
+	}
+}
+
+// member gives the enterprise member named, or the refusal.
+func (r *request) member() (*customer, *answer) {
+	c := r.state.customers[r.text("customer_id", "sub_customer_id", "subCustomerId")]
+	if c == nil || c.Master != r.account.DomainID {
+		refusal := r.reject("CBC.5004", "CBC.99000047")
+		return nil, &refusal
+	}
+	return c, nil
+}
+
+// once tells whether the caller's transaction id is there and was not used before. It does not mark it.
+func (r *request) once() (id string, refusal *answer) {
+	id = r.text("trans_id", "transId")
+	var no answer
+	switch {
+	case id == "" || len(id) > 64:
+		no = r.reject("CBC.0100", "CBC.0101")
+	case r.state.used[id]:
+		no = r.reject("CBC.99007009", "CBC.99007009")
+	default:
+		return id, nil
+	}
+	return "", &no
+}
+
+// memberFunds moves funds between master and member. Its trans_id makes a repetition an error instead of a second transfer.
+func memberFunds(give bool) handler {
+	return func(r *request) answer {
+		member, refusal := r.member()
+		if refusal != nil {
+			return *refusal
+		}
+		id, refusal := r.once()
+		if refusal != nil {
+			return *refusal
+		}
+		amount, valid := r.amount("amount", "totalRetrieveAmout")
+		if !valid {
+			return r.reject("CBC.0100", "CBC.0101")
+		}
+		from, to := &r.customer().Balance, &member.Balance
+		if !give {
+			from, to = to, from
+		}
+		if *from < amount {
+			return r.reject("CBC.5003", "CBC.99005003")
+		}
+		r.state.made++
+		r.state.used[id] = true
+		*from -= amount
+		*to += amount
+		return r.accept(nil)
+	}
+}
+
+func listMembers(r *request) answer {
+	rows := []object{}
+	for _, c := range sorted(r.state.customers) {
+		if c.Master == r.account.DomainID {
+			rows = append(rows, object{"id": c.ID, "name": c.Name, "display_name": c.Name, "status": 1, "org_id": "org-1", "org_name": "root"})
+		}
+	}
+	return ok(object{"total_count": len(rows), "sub_customer_infos": page(r, rows)})
+}
+
+func transferable(r *request) answer {
+	row := object{"avail_transfer_amount": r.customer().Balance, "amount": r.customer().Balance, "measure_id": 1, "currency": r.state.currency}
+	return ok(object{"total_count": 1, "amount_infos": []object{row}})
+}
+
+func reclaimable(r *request) answer {
+	member, refusal := r.member()
+	if refusal != nil {
+		return *refusal
+	}
+	row := object{"avail_retrieve_amount": member.Balance, "amount": member.Balance, "measure_id": 1, "currency": r.state.currency}
+	return ok(object{"total_count": 1, "amount_infos": []object{row}})
+}
+
+// claimCoupon gives a part of the master's coupon to a member as a coupon of its own.
+func claimCoupon(r *request) answer {
+	member, refusal := r.member()
+	if refusal != nil {
+		return *refusal
+	}
+	id, refusal := r.once()
+	if refusal != nil {
+		return *refusal
+	}
+	parent := r.state.coupons[r.text("coupon_id")]
+	amount, valid := r.amount("amount")
+	if parent == nil || parent.Customer != r.account.DomainID || !valid {
+		return fail(http.StatusBadRequest, "CBC.0101")
+	}
+	if parent.Balance < amount || parent.UsedBy != "" {
+		return fail(http.StatusBadRequest, "CBC.99007004")
+	}
+	r.state.used[id] = true
+	parent.Balance -= amount
+	part := &coupon{ID: r.state.next("CP"), Customer: member.ID, Parent: parent.ID, Value: amount, Balance: amount}
+	r.state.coupons[part.ID] = part
+	return ok(object{"sub_coupon_id": part.ID})
+}
+
+func reclaimMemberCoupon(r *request) answer {
+	member, refusal := r.member()
+	if refusal != nil {
+		return *refusal
+	}
+	id, refusal := r.once()
+	if refusal != nil {
+		return *refusal
+	}
+	part := r.state.coupons[r.text("sub_coupon_id")]
+	if part == nil || part.Customer != member.ID || part.Parent != r.text("coupon_id") || part.UsedBy != "" {
+		return fail(http.StatusBadRequest, "CBC.99007004")
+	}
+	r.state.used[id] = true
+	r.state.made++
+	r.state.coupons[part.Parent].Balance += part.Balance
+	delete(r.state.coupons, part.ID)
+	return ok(object{"real_retrieve_amout": part.Balance.String()}) // spelt so by the API
+}

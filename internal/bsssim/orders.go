@@ -1,0 +1,189 @@
+package bsssim
+
+import (
+	"slices"
+	"strconv"
+)
+
+func orderHandlers() map[string]handler {
+	return map[string]handler{
+		"PayOrders": payOrder, "oldPayOrderV2": payOrder, "orderPay": payOrder,
+		"CancelCustomerOrder": cancelOrder, "orderActions": cancelOrder,
+		"ListCustomerOrders": listOrders, "queryOrdersList": listOrders,
+		"ShowCustomerOrderDetails": showOrder, "queryOrderDetail": showOrder,
+		"ShowRefundOrderDetails": showRefund, "queryRefundOrder": showRefund,
+	}
+}
+
+// visibleOrder gives an order that the account may see: its own or, for a partner, one of its customers'.
+func (r *request) visibleOrder() *order {
+	o := r.state.orders[r.text("order_id", "orderId")]
+	if o == nil || r.state.customerOf(r.account, o.Customer) == nil {
+		return nil
+	}
+	return o
+}
+
+// payOrder pays from the customer's balance, less the coupons named. Only an unpaid order can be paid, and once.
+func payOrder(r *request) answer {
+	o := r.visibleOrder()
+	if o == nil {
+		return r.reject("CBC.30000010", "CBC.30000010")
+	}
+	switch o.Status {
+	case orderDone:
+		return r.reject("CBC.99000088", "CBC.99000088")
+	case orderCancelled:
+		return r.reject("CBC.99007004", "CBC.99007004")
+	}
+	coupons, usable := r.usableCoupons()
+	if !usable {
+		return r.reject("CBC.99007004", "CBC.99007004")
+	}
+	if !r.charge(o, coupons) {
+		return r.reject("CBC.5003", "CBC.99005003")
+	}
+	return r.accept(nil)
+}
+
+// usableCoupons gives the coupons of the request; false if one of them is not the customer's or is used.
+func (r *request) usableCoupons() ([]*coupon, bool) {
+	if r.text("use_coupon") == "NO" {
+		return nil, true
+	}
+	var coupons []*coupon
+	for _, id := range append(r.each("coupon_infos", "id"), r.list("couponIds")...) {
+		c := r.state.coupons[id]
+		if c == nil || c.Customer != r.account.DomainID || c.UsedBy != "" || slices.Contains(coupons, c) {
+			return nil, false
+		}
+		coupons = append(coupons, c)
+	}
+	return coupons, len(coupons) <= 3
+}
+
+// charge takes the amount from coupons and balance, marks the order paid and opens or extends what it orders. Where the
+// balance does not suffice nothing changes.
+func (r *request) charge(o *order, coupons []*coupon) bool {
+	due := o.Amount
+	for _, c := range coupons {
+		due -= min(due, c.Balance)
+	}
+	payer := r.state.customers[o.Customer]
+	if payer.Balance < due {
+		return false
+	}
+	payer.Balance -= due
+	rest := o.Amount - due
+	for _, c := range coupons {
+		taken := min(rest, c.Balance)
+		c.Balance, c.UsedBy, rest = c.Balance-taken, o.ID, rest-taken
+	}
+	o.Status, o.Paid = orderDone, r.now
+	r.deliver(o)
+	return true
+}
+
+// deliver opens one resource for a new order and extends those of a renewal by its months.
+func (r *request) deliver(o *order) {
+	if o.Type == typeNew {
+		id := r.state.next("res")
+		o.Resources = []string{id}
+		r.state.resources[id] = &resource{ID: id, Customer: o.Customer, Order: o.ID, Monthly: o.Amount, Expires: r.now.AddDate(0, 1, 0)}
+		return
+	}
+	for _, id := range o.Resources {
+		res := r.state.resources[id]
+		res.Expires = res.Expires.AddDate(0, o.Months, 0)
+	}
+}
+
+func cancelOrder(r *request) answer {
+	o := r.visibleOrder()
+	if o == nil {
+		return r.reject("CBC.30000010", "CBC.30000010")
+	}
+	if o.Status != orderUnpaid {
+		return r.reject("CBC.99005010", "CBC.99005010")
+	}
+	o.Status = orderCancelled
+	return r.accept(nil)
+}
+
+// listOrders shows a customer its own orders, a partner those of all its customers or of the one named.
+func listOrders(r *request) answer {
+	var found []*order
+	wantID, wantCustomer, wantStatus := r.text("order_id"), r.text("customer_id"), r.text("status")
+	for _, o := range sorted(r.state.orders) {
+		c := r.state.customerOf(r.account, o.Customer)
+		if c == nil || wantID != "" && o.ID != wantID || wantCustomer != "" && o.Customer != wantCustomer ||
+			wantStatus != "" && strconv.Itoa(o.Status) != wantStatus {
+			continue
+		}
+		found = append(found, o)
+	}
+	if r.v1() {
+		return ok1(object{"totalCount": len(found), "data": r.orderRows(page(r, found))})
+	}
+	return ok(object{"total_count": len(found), "order_infos": r.orderRows(page(r, found))})
+}
+
+func (r *request) orderRows(orders []*order) []object {
+	rows := []object{}
+	for _, o := range orders {
+		rows = append(rows, r.orderRow(o))
+	}
+	return rows
+}
+
+func (r *request) orderRow(o *order) object {
+	if r.v1() {
+		return object{
+			"orderId": o.ID, "customerId": o.Customer, "serviceTypeCode": "hws.service.type.ec2", "status": o.Status, "orderType": o.Type,
+			"amountAfterDiscount": o.Amount, "currency": r.state.currency, "measureId": 1, "createTime": stamp(o.Created), "paymentTime": stamp(o.Paid),
+		}
+	}
+	return object{
+		"order_id": o.ID, "customer_id": o.Customer, "service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server",
+		"source_type": 1, "status": o.Status, "order_type": o.Type, "amount_after_discount": o.Amount, "official_amount": o.Amount,
+		"measure_id": 1, "create_time": stamp(o.Created), "payment_time": stamp(o.Paid), "currency": r.state.currency,
+		"sub_order_infos": []any{},
+	}
+}
+
+func showOrder(r *request) answer {
+	o := r.visibleOrder()
+	if o == nil {
+		return r.reject("CBC.30000010", "CBC.30000010")
+	}
+	if r.v1() {
+		return ok1(object{"totalCount": 1, "orderInfo": r.orderRow(o), "orderLineItems": []object{{"orderLineItemId": o.ID + "-000001", "periodNum": 1, "periodType": 2}}})
+	}
+	line := object{
+		"order_line_item_id": o.ID + "-000001", "service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server",
+		"product_id": "simulated-product", "period_type": 2, "period_num": 1, "subscription_num": 1, "amount_after_discount": o.Amount,
+		"official_amount": o.Amount, "currency": r.state.currency, "category_code": "main_product",
+	}
+	return ok(object{"total_count": 1, "order_info": r.orderRow(o), "order_line_items": []object{line}})
+}
+
+func showRefund(r *request) answer {
+	o := r.visibleOrder()
+	if o == nil {
+		return r.reject("CBC.30000010", "CBC.30000010")
+	}
+	if o.Type != typeRefund {
+		return r.reject("CBC.99005026", "CBC.99005026")
+	}
+	rows := []object{}
+	for _, id := range o.Resources {
+		rows = append(rows, object{
+			"id": id, "amount": r.state.resources[id].Monthly, "measure_id": "1", "customer_id": o.Customer,
+			"service_type_code": "hws.service.type.ec2", "resource_type_code": "hws.resource.type.vm", "base_order_id": r.state.resources[id].Order,
+		})
+	}
+	if r.v1() {
+		return ok1(object{"totalCount": len(rows), "refundInfos": rows})
+	}
+	return ok(object{"total_count": len(rows), "refund_infos": rows})
+}
