@@ -1,0 +1,212 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	minBackoff = 10 * time.Millisecond
+	maxBackoff = time.Second
+	// maxSpare is the largest buffer that is kept between commits.
+	maxSpare = 1 << 20
+)
+
+// Close takes no further records, writes what is pending and a stop record, trims the live segment and unlocks the
+// directory. When ctx ends first, Close gives up on writes that keep failing and returns; a system call that hangs is
+// not waited for, and what it holds is released when it ends. Close may be called again: it waits again, and gives the
+// same result.
+func (l *Log) Close(ctx context.Context) error {
+	l.mu.Lock()
+	if !l.closed {
+		l.closed = true
+		close(l.closing)
+	}
+	l.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.closeErr
+	case <-ctx.Done():
+	}
+	select {
+	case <-l.done: // both at once: it has ended
+		return l.closeErr
+	default:
+	}
+	l.mu.Lock()
+	if !l.aborted {
+		l.aborted = true
+		close(l.abort)
+	}
+	l.mu.Unlock()
+	return fmt.Errorf("closing the audit log: %w", context.Cause(ctx))
+}
+
+// run is the committer.
+func (l *Log) run() {
+	defer close(l.done)
+	err := l.commitAll()
+	if err == nil {
+		err = l.stop()
+	}
+	if err != nil {
+		l.fail(err)
+	}
+	l.closeErr = errors.Join(err, l.live.file.Close(), l.lock.Close())
+}
+
+// commitAll commits batches until the log is closed and nothing is pending.
+func (l *Log) commitAll() error {
+	for {
+		b, err := l.next()
+		if b == nil || err != nil {
+			return err
+		}
+		if err := l.commit(b); err != nil {
+			return err
+		}
+		if err := l.upkeep(); err != nil {
+			return err
+		}
+	}
+}
+
+// next waits for a batch. It gives none when the log is closed. Meanwhile it tries again to allocate room.
+func (l *Log) next() (*batch, error) {
+	for {
+		if b := l.take(); b != nil {
+			return b, nil
+		}
+		select {
+		case <-l.wake:
+		case <-l.closing:
+			return l.take(), nil // nothing is added after closing was closed
+		case <-l.retry:
+			l.retry = nil
+			if err := l.upkeep(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+func (l *Log) take() *batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.filling
+	if b != nil {
+		l.filling = nil
+		l.inFlight = int64(len(b.buf))
+		l.busySince = l.cfg.Now()
+	}
+	return b
+}
+
+// commit makes a batch durable and tells those who wait for it. A write that fails is repeated, with the same bytes at
+// the same place, until it works: that is how later records keep their order. A failed sync is never repeated.
+func (l *Log) commit(b *batch) error {
+	start := l.cfg.Now()
+	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		err := l.live.write(b.buf)
+		if err == nil {
+			err = l.live.commit(len(b.buf))
+		}
+		if err == nil {
+			break
+		}
+		if isFatal(err) || !l.pause(err, wait) {
+			l.fail(err) // first, so that who is told of it finds it in Status
+			l.finish(b, err)
+			return err
+		}
+	}
+	l.mu.Lock()
+	l.writeErr = nil
+	l.inFlight = 0
+	l.status.Commits++
+	l.status.LastCommit = l.cfg.Now().Sub(start)
+	l.status.DurableSeq = b.last
+	l.note() // in one step with inFlight, or the same bytes would count as room twice
+	l.mu.Unlock()
+	l.finish(b, nil)
+	return nil
+}
+
+// note publishes what Status tells of the live segment. mu is held.
+func (l *Log) note() {
+	l.status.Segment = l.live.name
+	l.status.SegmentBytes = l.live.offset
+	l.status.Room = l.live.room()
+}
+
+func isFatal(err error) bool {
+	var f *fatalError
+	return errors.As(err, &f)
+}
+
+// pause waits before a write is repeated. It is false when Close has given up.
+func (l *Log) pause(err error, wait time.Duration) bool {
+	l.mu.Lock()
+	l.writeErr = err
+	l.mu.Unlock()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.abort:
+		return false
+	}
+}
+
+// finish tells those who wait for a batch, and keeps its buffer for a later one when it is durable.
+func (l *Log) finish(b *batch, err error) {
+	if err != nil {
+		b.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	buf := b.buf
+	b.buf = nil
+	close(b.done)
+	if cap(buf) > maxSpare {
+		return
+	}
+	l.mu.Lock()
+	l.spare = buf[:0]
+	l.mu.Unlock()
+}
+
+// fail refuses all records from now on, those that wait included.
+func (l *Log) fail(err error) {
+	l.mu.Lock()
+	l.fault = err
+	b := l.filling
+	l.filling = nil
+	l.mu.Unlock()
+	if b != nil {
+		l.finish(b, err)
+	}
+}
+
+// turnTo says since when the committer is busy with the disk; the zero time says that it is not.
+func (l *Log) turnTo(since time.Time) {
+	l.mu.Lock()
+	l.busySince = since
+	l.mu.Unlock()
+}
+
+// stop ends the log in good order.
+func (l *Log) stop() error {
+	l.mu.Lock()
+	l.busySince = l.cfg.Now()
+	l.status.LastSeq++
+	seq := l.status.LastSeq
+	l.mu.Unlock()
+	r := Record{Kind: KindStop, Seq: seq, Commit: seq, Time: l.cfg.Now().UTC()}
+	b := &batch{buf: append(r.Append(nil), '\n'), first: seq, last: seq, done: make(chan struct{})}
+	if err := l.commit(b); err != nil {
+		return err
+	}
+	return l.live.trim()
+}

@@ -1,0 +1,169 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// disk is the directory of one log. Names are base names. Tests put faults and crashes into it.
+type disk interface {
+	// Lock takes the directory for one writer, creating both if needed. It fails with ErrLocked when another has it.
+	Lock() (io.Closer, error)
+	// Open opens a file for reading and writing; flag may add os.O_CREATE, os.O_EXCL and os.O_TRUNC.
+	Open(name string, flag int) (file, error)
+	Rename(from, to string) error
+	Remove(name string) error
+	// Sync makes creations, renames and removals durable.
+	Sync() error
+	List() ([]string, error)
+	Stat(name string) (fileID, error)
+	// Free gives the bytes that the file system has left for us, or -1 when that is not known.
+	Free() int64
+}
+
+// file is an open file. Sync makes its bytes and its length durable; after it failed nothing is known of either.
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Truncate(size int64) error
+	Sync() error
+	Stat() (fileID, error)
+}
+
+// fileID tells one file from another, and its length.
+type fileID struct {
+	device, inode uint64
+	size          int64
+}
+
+const (
+	lockName = "lock"
+	fileMode = 0o600
+	dirMode  = 0o700
+)
+
+type osDisk struct{ dir string }
+
+var _ disk = osDisk{}
+
+func (d osDisk) path(name string) string { return filepath.Join(d.dir, name) }
+
+func (d osDisk) Lock() (io.Closer, error) {
+	if err := d.create(); err != nil {
+		return nil, fmt.Errorf("creating the audit directory: %w", err)
+	}
+	f, err := os.OpenFile(d.path(lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, fileMode)
+	if err != nil {
+		return nil, fmt.Errorf("opening the audit lock: %w", err)
+	}
+	if err := flock(f); err != nil {
+		return nil, errors.Join(d.explain(f, err), f.Close())
+	}
+	// The process id is for the person who wonders who holds the lock; nothing depends on it.
+	if err := f.Truncate(0); err == nil {
+		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
+	}
+	return f, nil
+}
+
+// create makes the directory, and those above it, durably, where there is none.
+func (d osDisk) create() error {
+	parent := osDisk{filepath.Dir(d.dir)}
+	err := os.Mkdir(d.dir, dirMode)
+	if errors.Is(err, os.ErrNotExist) && parent != d {
+		if err := parent.create(); err != nil {
+			return err
+		}
+		err = os.Mkdir(d.dir, dirMode)
+	}
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return parent.Sync()
+}
+
+func flock(f *os.File) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (d osDisk) explain(f *os.File, err error) error {
+	if !errors.Is(err, unix.EWOULDBLOCK) {
+		return fmt.Errorf("locking %s: %w", f.Name(), err)
+	}
+	holder := make([]byte, 20)
+	n, _ := f.ReadAt(holder, 0)
+	if pid := strings.TrimSpace(string(holder[:n])); pid != "" {
+		return fmt.Errorf("%w: %s is held by process %s; one log has one writer", ErrLocked, d.dir, pid)
+	}
+	return fmt.Errorf("%w: %s is held by another process; one log has one writer", ErrLocked, d.dir)
+}
+
+func (d osDisk) Open(name string, flag int) (file, error) {
+	f, err := os.OpenFile(d.path(name), os.O_RDWR|flag|unix.O_NOFOLLOW, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (d osDisk) Rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }
+func (d osDisk) Remove(name string) error     { return os.Remove(d.path(name)) }
+func (d osDisk) Free() int64                  { return freeBytes(d.dir) }
+
+func (d osDisk) Sync() error {
+	f, err := os.Open(d.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (d osDisk) List() ([]string, error) {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(entries))
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names, nil
+}
+
+func (d osDisk) Stat(name string) (fileID, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(d.path(name), &st); err != nil {
+		return fileID{}, &os.PathError{Op: "lstat", Path: d.path(name), Err: err}
+	}
+	return identify(&st), nil
+}
+
+type osFile struct{ *os.File }
+
+func (f osFile) Sync() error { return datasync(f.File) }
+
+func (f osFile) Stat() (fileID, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return fileID{}, &os.PathError{Op: "fstat", Path: f.Name(), Err: err}
+	}
+	return identify(&st), nil
+}
+
+func identify(st *unix.Stat_t) fileID {
+	return fileID{device: uint64(st.Dev), inode: st.Ino, size: st.Size}
+}

@@ -1,0 +1,46 @@
+// Package audit keeps a durable, append-only log of calls: one line of JSON for each record, written and synced to disk
+// before the call that it tells of is sent.
+//
+// # What it promises
+//
+// When [Log.Intent] returns nil, the record survives a loss of power. After a crash at any point [Open] finds every
+// record that was acknowledged, in order and without gaps, and closes each call that has an intent and no outcome with
+// the outcome [Unknown]. Nothing that a peer does makes the log wait or grow without bound: refusals are queued,
+// summarised by [Refusals] when strangers cause them, and may use neither the room on disk nor the memory that is kept
+// for the outcomes of calls that were sent.
+//
+// # Files
+//
+// A log is a directory (mode 0700) of files (mode 0600):
+//
+//	lock                          held by flock(2) while a process writes the log; holds its process id
+//	00000000000000000001.jsonl    a segment, named by the seq of its first record, 20 digits
+//	00000000000000004711.jsonl    the last segment is the live one
+//	next                          for a moment: the file that becomes the next segment; holds no record
+//
+// A segment is a sequence of lines. The live segment may end in zero bytes, allocated ahead, since overwriting zeros
+// is faster to sync than growing a file and cannot run out of space: readers stop at the first zero byte. All other
+// segments end with a line feed. A line without its line feed, at the end of the live segment, is not a record.
+//
+// # Lines
+//
+// A line is one JSON object (RFC 8259) in UTF-8 without insignificant white space and without duplicate names, at most
+// [MaxLine] bytes with its line feed (0x0A). It never contains a zero byte. The members are those of [Record], in that
+// order; members that are empty, zero or false are left out, but for seq, commit, time and kind, which begin every line:
+//
+//	{"seq":2,"commit":2,"time":"2026-10-03T04:05:06.007080900Z","kind":"intent","call":"0199a3b2-…",…}
+//
+// seq rises by one from line to line and from segment to segment, beginning with 1. It alone gives the order: time, in
+// UTC with nine digits of a second, steps back when the clock is set. commit is the seq of the first record that was
+// written and synced together with this one. What a terminal would not print is escaped. A record that would make a line
+// too long has texts and lists shortened and says so by "cut":true.
+//
+// docs/audit-format.md lists the members and gives the rules of recovery for those who write another reader.
+//
+// # Writing
+//
+// One goroutine, the committer, owns the live segment. Callers put lines into a buffer; the committer takes all of it,
+// writes it, syncs once, checks that the file is still the one under its name, and wakes all who wait: records that come
+// while it works share the next sync. A write that fails is repeated with the same bytes at the same place, while new
+// intents are refused. A sync that fails ends the log: what it left on disk is known only after a restart.
+package audit

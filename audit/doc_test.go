@@ -1,0 +1,34 @@
+package audit
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFormatIsDocumented: docs/audit-format.md names every member of a record.
+func TestFormatIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/audit-format.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var check func(reflect.Type)
+	check = func(typ reflect.Type) {
+		for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if !strings.Contains(string(doc), "`"+name+"`") {
+				t.Errorf("member %q of %s is not documented", name, typ)
+			}
+			check(typ.Field(i).Type)
+		}
+	}
+	check(reflect.TypeFor[Record]())
+}

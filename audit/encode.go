@@ -1,0 +1,365 @@
+package audit
+
+import (
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxLine is the longest line, in bytes, its line feed included. A record that would be longer is shortened and marked.
+const MaxLine = 64 << 10
+
+// maxHead is more than the members that the log sets itself, and the line feed, can take.
+const maxHead = 128
+
+// limits say how much of a record is written. All lengths of text are of the encoded form.
+type limits struct {
+	text   int // bytes of one text
+	fields int // fields
+	values int // values of all fields together
+	offers int // entries of each list of a TLS offer
+	counts int // lines of a refusals summary
+}
+
+// cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
+// to their limits.
+var cuts = [...]limits{
+	{text: 16 << 10, fields: 256, values: 4096, offers: 64, counts: 1024},
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256},
+	{text: 128, fields: 16, values: 64, offers: 16, counts: 32},
+}
+
+// Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
+// shorter than [MaxLine]. The record is not changed.
+func (r *Record) Append(dst []byte) []byte {
+	dst = appendHead(dst, r.Seq, r.Commit, r.Time)
+	return r.appendBody(dst)
+}
+
+// appendHead writes the members that are known only when the record gets its place.
+func appendHead(dst []byte, seq, commit uint64, at time.Time) []byte {
+	dst = append(dst, `{"seq":`...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	dst = append(dst, `,"commit":`...)
+	dst = strconv.AppendUint(dst, commit, 10)
+	dst = append(dst, `,"time":`...)
+	return appendTime(dst, at)
+}
+
+// appendBody writes all other members and the closing brace.
+func (r *Record) appendBody(dst []byte) []byte {
+	start := len(dst)
+	for _, l := range cuts {
+		e := encoder{b: dst[:start], limits: l, end: start + MaxLine - maxHead, cut: r.Cut}
+		e.record(r)
+		dst = e.b
+		if len(dst) <= e.end {
+			break
+		}
+	}
+	return dst
+}
+
+// encoder appends members to b. Past end it writes no more text, since the attempt is lost.
+type encoder struct {
+	b []byte
+	limits
+	end int
+	cut bool
+}
+
+func (e *encoder) record(r *Record) {
+	e.b = append(e.b, `,"kind":`...)
+	e.text(string(r.Kind))
+	e.str(`,"call":`, r.Call)
+	e.who(r)
+	e.what(r)
+	e.fieldList(r.Fields)
+	e.tls(`,"tls_in":{`, r.TLSIn)
+	e.tls(`,"tls_out":{`, r.TLSOut)
+	e.str(`,"signature_hash":`, r.SignatureHash)
+	e.time(`,"signature_date":`, r.SignatureDate)
+	e.result(r)
+	e.countList(r.Counts)
+	e.time(`,"since":`, r.Since)
+	e.str(`,"version":`, r.Version)
+	e.str(`,"note":`, r.Note)
+	if e.cut { // last, when all cutting is done
+		e.b = append(e.b, `,"cut":true`...)
+	}
+	e.b = append(e.b, '}')
+}
+
+func (e *encoder) who(r *Record) {
+	e.str(`,"listener":`, r.Listener)
+	e.str(`,"caller":`, r.Caller)
+	e.str(`,"claimed_caller":`, r.ClaimedCaller)
+	e.str(`,"identified_by":`, r.IdentifiedBy)
+	e.str(`,"identity":`, r.Identity)
+	e.str(`,"source":`, r.Source)
+	e.num(`,"source_port":`, int64(r.SourcePort))
+}
+
+func (e *encoder) what(r *Record) {
+	e.str(`,"upstream":`, r.Upstream)
+	e.str(`,"site":`, r.Site)
+	e.str(`,"operation":`, r.Operation)
+	e.str(`,"effect":`, r.Effect)
+	e.str(`,"method":`, r.Method)
+	e.str(`,"path":`, r.Path)
+	e.str(`,"query":`, r.Query)
+	e.num(`,"query_bytes":`, r.QueryBytes)
+	e.str(`,"credential":`, r.Credential)
+	e.str(`,"class":`, r.Class)
+	e.str(`,"access_key":`, r.AccessKey)
+	e.str(`,"decision":`, r.Decision)
+	e.str(`,"reason":`, r.Reason)
+	e.str(`,"detail":`, r.Detail)
+	e.str(`,"body_hash":`, r.BodyHash)
+	e.num(`,"body_bytes":`, r.BodyBytes)
+}
+
+func (e *encoder) result(r *Record) {
+	e.str(`,"outcome":`, r.Outcome)
+	e.num(`,"status":`, int64(r.Status))
+	e.str(`,"request_id":`, r.RequestID)
+	e.str(`,"result":`, r.Result)
+	e.str(`,"result_from":`, r.ResultFrom)
+	e.str(`,"error_code":`, r.ErrorCode)
+	e.str(`,"error_message":`, r.ErrorMessage)
+	e.str(`,"answer_hash":`, r.AnswerHash)
+	e.num(`,"answer_bytes":`, r.AnswerBytes)
+	e.num(`,"waited_us":`, r.WaitedMicros)
+	e.num(`,"upstream_us":`, r.UpstreamMicros)
+	e.num(`,"total_us":`, r.TotalMicros)
+}
+
+func (e *encoder) fieldList(fields []Field) {
+	if len(fields) == 0 {
+		return
+	}
+	left := e.values
+	e.b = append(e.b, `,"fields":[`...)
+	for i := range fields[:e.bound(len(fields), e.fields)] {
+		f := &fields[i]
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		e.b = append(e.b, `{"name":`...)
+		e.text(f.Name)
+		e.str(`,"kind":`, f.Kind)
+		n := e.bound(len(f.Values), left)
+		left -= n
+		e.list(`,"values":[`, f.Values[:n])
+		e.num(`,"omitted":`, int64(f.Omitted+len(f.Values)-n))
+		e.b = append(e.b, '}')
+	}
+	e.b = append(e.b, ']')
+}
+
+func (e *encoder) countList(counts []Count) {
+	if len(counts) == 0 {
+		return
+	}
+	e.b = append(e.b, `,"counts":[`...)
+	for i := range counts[:e.bound(len(counts), e.counts)] {
+		c := &counts[i]
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		e.b = append(e.b, `{"reason":`...)
+		e.text(c.Reason)
+		e.str(`,"source":`, c.Source)
+		e.str(`,"caller":`, c.Caller)
+		e.b = append(e.b, `,"count":`...)
+		e.b = strconv.AppendUint(e.b, c.Count, 10)
+		e.b = append(e.b, '}')
+	}
+	e.b = append(e.b, ']')
+}
+
+func (e *encoder) tls(key string, t *TLS) {
+	if t == nil {
+		return
+	}
+	e.b = append(e.b, key...)
+	start := len(e.b)
+	e.str(`,"version":`, t.Version)
+	e.str(`,"suite":`, t.Suite)
+	e.str(`,"group":`, t.Group)
+	e.str(`,"alpn":`, t.ALPN)
+	if t.Resumed {
+		e.b = append(e.b, `,"resumed":true`...)
+	}
+	e.str(`,"server_name":`, t.ServerName)
+	e.str(`,"peer":`, t.Peer)
+	e.str(`,"peer_fingerprint":`, t.PeerFingerprint)
+	e.offer(t.Offer)
+	e.closeObject(start)
+}
+
+func (e *encoder) offer(o *Offer) {
+	if o == nil {
+		return
+	}
+	e.b = append(e.b, `,"offer":{`...)
+	start := len(e.b)
+	e.list(`,"versions":[`, o.Versions[:e.bound(len(o.Versions), e.offers)])
+	e.list(`,"suites":[`, o.Suites[:e.bound(len(o.Suites), e.offers)])
+	e.list(`,"groups":[`, o.Groups[:e.bound(len(o.Groups), e.offers)])
+	e.str(`,"server_name":`, o.ServerName)
+	e.closeObject(start)
+}
+
+// closeObject ends an object whose members, each with a comma in front, begin at start.
+func (e *encoder) closeObject(start int) {
+	if len(e.b) > start {
+		e.b = append(e.b[:start], e.b[start+1:]...)
+	}
+	e.b = append(e.b, '}')
+}
+
+// bound gives how many of n entries are written when at most limit may be.
+func (e *encoder) bound(n, limit int) int {
+	if n <= limit {
+		return n
+	}
+	e.cut = true
+	return limit
+}
+
+func (e *encoder) list(key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	e.b = append(e.b, key...)
+	for i, v := range values {
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		e.text(v)
+	}
+	e.b = append(e.b, ']')
+}
+
+func (e *encoder) str(key, value string) {
+	if value == "" {
+		return
+	}
+	e.b = append(e.b, key...)
+	e.text(value)
+}
+
+func (e *encoder) num(key string, value int64) {
+	if value == 0 {
+		return
+	}
+	e.b = append(e.b, key...)
+	e.b = strconv.AppendInt(e.b, value, 10)
+}
+
+func (e *encoder) time(key string, value time.Time) {
+	if value.IsZero() {
+		return
+	}
+	e.b = append(e.b, key...)
+	e.b = appendTime(e.b, value)
+}
+
+func (e *encoder) text(s string) {
+	if len(e.b) > e.end {
+		s = ""
+	}
+	var cut bool
+	e.b, cut = appendString(e.b, s, e.limits.text)
+	e.cut = e.cut || cut
+}
+
+// appendString appends s as a JSON string of at most max bytes between the quotes, and says whether it was cut. What a
+// terminal would not print is escaped, so that no record can hide or forge text on a reviewer's screen.
+func appendString(dst []byte, s string, max int) ([]byte, bool) {
+	dst = append(dst, '"')
+	end := len(dst) + max
+	for s != "" {
+		room := end - len(dst)
+		n := plainPrefix(s[:min(len(s), room+1)]) // a text may be far longer than what is written of it
+		if n > room {
+			return append(append(dst, s[:room]...), '"'), true
+		}
+		dst = append(dst, s[:n]...)
+		if s = s[n:]; s == "" {
+			break
+		}
+		c, size := utf8.DecodeRuneInString(s)
+		mark := len(dst)
+		if dst = appendRune(dst, c); len(dst) > end {
+			return append(dst[:mark], '"'), true
+		}
+		s = s[size:]
+	}
+	return append(dst, '"'), false
+}
+
+// plainPrefix gives the length of the longest prefix of printable ASCII that needs no escape.
+func plainPrefix(s string) int {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+func appendRune(dst []byte, c rune) []byte {
+	switch {
+	case c == '"' || c == '\\':
+		return append(dst, '\\', byte(c))
+	case c == '\n':
+		return append(dst, `\n`...)
+	case c == '\r':
+		return append(dst, `\r`...)
+	case c == '\t':
+		return append(dst, `\t`...)
+	case unicode.IsPrint(c):
+		return utf8.AppendRune(dst, c)
+	case c > 0xFFFF: // RFC 8259 section 7: a surrogate pair
+		c -= 0x10000
+		return appendEscape(appendEscape(dst, 0xD800+c>>10), 0xDC00+c&0x3FF)
+	}
+	return appendEscape(dst, c)
+}
+
+func appendEscape(dst []byte, c rune) []byte {
+	const hex = "0123456789abcdef"
+	return append(dst, '\\', 'u', hex[c>>12&15], hex[c>>8&15], hex[c>>4&15], hex[c&15])
+}
+
+// appendTime appends t, quoted, as RFC 3339 in UTC with nine digits of a second, so that times of one width sort as
+// text. A year that RFC 3339 cannot write becomes the nearest that it can.
+func appendTime(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	dst = append(dst, '"')
+	dst = appendDigits(dst, min(max(year, 0), 9999), 4)
+	dst = appendDigits(append(dst, '-'), int(month), 2)
+	dst = appendDigits(append(dst, '-'), day, 2)
+	dst = appendDigits(append(dst, 'T'), hour, 2)
+	dst = appendDigits(append(dst, ':'), minute, 2)
+	dst = appendDigits(append(dst, ':'), second, 2)
+	dst = appendDigits(append(dst, '.'), t.Nanosecond(), 9)
+	return append(dst, 'Z', '"')
+}
+
+func appendDigits(dst []byte, value, width int) []byte {
+	start := len(dst)
+	for range width {
+		dst = append(dst, '0')
+	}
+	for i := start + width - 1; i >= start; i-- {
+		dst[i] = byte('0' + value%10)
+		value /= 10
+	}
+	return dst
+}

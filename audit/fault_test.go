@@ -1,0 +1,371 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// small is a configuration in which a few records fill a segment.
+func small(d *memDisk) Config {
+	return Config{SegmentSize: 4 << 10, Preallocate: 8 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d}
+}
+
+// history is what a workload was told about its records.
+type history struct {
+	intents, outcomes []string // calls whose record was acknowledged as durable
+}
+
+// work makes calls one after the other, with records large enough to fill several segments. Every third call gets no
+// outcome. An intent that is refused is tried once more after a while, by the bubble's clock; then it stops.
+func work(l *Log, calls int) history {
+	var h history
+	for i := range calls {
+		call := fmt.Sprintf("call-%d", i)
+		if !intend(l, call) {
+			time.Sleep(2 * maxBackoff)
+			if !intend(l, call) {
+				break
+			}
+		}
+		h.intents = append(h.intents, call)
+		if i%3 == 0 {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		if l.Outcome(ctx, &Record{Call: call, Outcome: Succeeded, Note: strings.Repeat("n", 200)}) == nil {
+			h.outcomes = append(h.outcomes, call)
+		}
+		cancel()
+	}
+	return h
+}
+
+func intend(l *Log, call string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return l.Intent(ctx, &Record{Call: call, Effect: "spend", Path: strings.Repeat("p", 700)}) == nil
+}
+
+// contents reads a log in memory and checks that it is whole.
+func contents(t *testing.T, d *memDisk) []Record {
+	t.Helper()
+	names, _ := d.List()
+	var records []Record
+	segments := segmentNames(names)
+	for i, name := range segments {
+		b := d.bytes(name)
+		if first, _ := parseSegmentName(name); first != uint64(len(records)+1) {
+			t.Fatalf("segment %s begins after record %d", name, len(records))
+		}
+		text, zeros := bytes.TrimRight(b, "\x00"), len(bytes.TrimRight(b, "\x00")) < len(b)
+		if zeros && i < len(segments)-1 {
+			t.Fatalf("closed segment %s ends in zeros", name)
+		}
+		for line := range bytes.Lines(text) {
+			var r Record
+			if err := json.Unmarshal(line, &r); err != nil || line[len(line)-1] != '\n' {
+				t.Fatalf("segment %s: line %q: %v", name, line, err)
+			}
+			if r.Seq != uint64(len(records)+1) {
+				t.Fatalf("segment %s: record %d where %d is expected", name, r.Seq, len(records)+1)
+			}
+			records = append(records, r)
+		}
+	}
+	return records
+}
+
+// check says what must hold of a log after a recovery: what was acknowledged is there, and every intent has an outcome.
+func (h *history) check(t *testing.T, records []Record) {
+	t.Helper()
+	intents, outcomes := map[string]bool{}, map[string]string{}
+	for _, r := range records {
+		switch r.Kind {
+		case KindIntent:
+			intents[r.Call] = true
+		case KindOutcome:
+			if outcomes[r.Call] != "" {
+				t.Errorf("call %s has two outcomes", r.Call)
+			}
+			outcomes[r.Call] = r.Outcome
+		}
+	}
+	for _, call := range h.intents {
+		if !intents[call] {
+			t.Errorf("the acknowledged intent of %s is missing", call)
+		}
+	}
+	for _, call := range h.outcomes {
+		if outcomes[call] != Succeeded {
+			t.Errorf("the acknowledged outcome of %s is %q", call, outcomes[call])
+		}
+	}
+	for call := range intents {
+		if outcomes[call] == "" {
+			t.Errorf("the intent of %s has no outcome", call)
+		}
+	}
+}
+
+// growing is a configuration in which the live segment grows instead of being followed by another.
+func growing(d *memDisk) Config {
+	return Config{SegmentSize: 1 << 20, Preallocate: 4 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d}
+}
+
+// TestFaults lets each operation on the disk fail in two ways, ends the log in three ways, opens it again and checks
+// it.
+func TestFaults(t *testing.T) {
+	for name, config := range map[string]func(*memDisk) Config{"rotating": small, "growing": growing} {
+		t.Run(name, func(t *testing.T) {
+			ops := countOperations(t, config)
+			for _, mode := range []fault{notDone, doneAnyway} {
+				for at := 1; at <= ops && !t.Failed(); at++ {
+					for _, ending := range []string{"close", "kill", "power loss"} {
+						synctest.Test(t, func(t *testing.T) { faultOnce(t, config, at, mode, ending) })
+					}
+				}
+			}
+		})
+	}
+}
+
+const calls = 9 // of the workload in TestFaults
+
+// countOperations runs the workload without faults.
+func countOperations(t *testing.T, config func(*memDisk) Config) int {
+	t.Helper()
+	d := newMemDisk()
+	synctest.Test(t, func(t *testing.T) {
+		l, _, err := Open(config(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := work(l, calls)
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(h.intents) != calls {
+			t.Fatalf("%d intents of %d", len(h.intents), calls)
+		}
+	})
+	names, _ := d.List()
+	if n, growing := len(segmentNames(names)), config(d).SegmentSize > 1<<16; growing != (n == 1) {
+		t.Fatalf("the workload fills %d segments", n)
+	}
+	return d.ops
+}
+
+func faultOnce(t *testing.T, config func(*memDisk) Config, at int, mode fault, ending string) {
+	d := newMemDisk()
+	failed := ""
+	d.fault = func(op string, n int) fault {
+		if n != at {
+			return fine
+		}
+		failed = op
+		return mode
+	}
+	l, _, err := Open(config(d))
+	if err != nil && failed == "" {
+		t.Fatalf("open: %v", err)
+	}
+	var h history
+	if err == nil {
+		h = work(l, calls)
+		// Only what leaves the durable state unknown may end the admission for good.
+		if final := failed == "sync" || failed == "dirsync" || failed == "rename"; !final && len(h.intents) != calls {
+			t.Errorf("a %s that failed once ended the log after %d calls", failed, len(h.intents))
+		}
+		defer end(l)
+	}
+	after := d
+	switch ending {
+	case "close":
+		if l != nil {
+			err := l.Close(t.Context())
+			if err != nil && failed == "" {
+				t.Errorf("close: %v", err)
+			}
+		}
+		after = d.kill()
+	case "kill":
+		after = d.kill()
+	case "power loss":
+		after = d.powerLoss(rand.New(rand.NewPCG(uint64(at), uint64(mode))))
+	}
+	reopen(t, after, &h, failed)
+	if t.Failed() {
+		t.Logf("fault %d at operation %d (%s), then %s", mode, at, failed, ending)
+	}
+}
+
+// reopen opens a log twice: the second time on what a loss of power would leave, which shows what was really durable.
+func reopen(t *testing.T, d *memDisk, h *history, failed string) {
+	t.Helper()
+	for round := range 2 {
+		l, found, err := Open(small(d))
+		if err != nil {
+			t.Errorf("open after a fault in %s: %v", failed, err)
+			return
+		}
+		records := contents(t, d)
+		if last := records[len(records)-1]; last.Kind != KindStart {
+			t.Errorf("the last record is %s", last.Kind)
+		}
+		if round == 1 && len(found.Closed) > 0 {
+			t.Errorf("calls were closed twice: %v", found.Closed)
+		}
+		h.check(t, records)
+		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint("again-", round)}); err != nil {
+			t.Errorf("intent after recovery: %v", err)
+		}
+		if err := l.Outcome(t.Context(), &Record{Call: fmt.Sprint("again-", round), Outcome: Failed}); err != nil {
+			t.Errorf("outcome after recovery: %v", err)
+		}
+		d = d.powerLoss(rand.New(rand.NewPCG(1, uint64(round))))
+		end(l)
+	}
+}
+
+// end stops the committer of a log whose disk is gone.
+func end(l *Log) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = l.Close(ctx)
+	<-l.done
+}
+
+// TestPowerLossInCommit loses power at each write and sync of concurrent commits, with many patterns of lost sectors.
+func TestPowerLossInCommit(t *testing.T) {
+	for seed := range uint64(300) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 7))
+			d := newMemDisk()
+			l, _, err := Open(small(d))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The sync never comes: what a batch of intents wrote is in the page cache only.
+			release := make(chan struct{})
+			d.fault = func(op string, _ int) fault {
+				if op == "sync" {
+					<-release
+					return notDone
+				}
+				return fine
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for i := range 1 + rng.IntN(20) {
+				go l.Intent(ctx, &Record{Call: fmt.Sprint("c", i), Path: strings.Repeat("p", rng.IntN(3000))})
+			}
+			synctest.Wait()
+			after := d.powerLoss(rng)
+			close(release)
+			end(l)
+			reopen(t, after, &history{}, "sync")
+		})
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// TestHangingSync: who waits for a disk that hangs is released by the end of its context, and the next are refused at
+// once.
+func TestHangingSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _, err := Open(small(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		release := make(chan struct{})
+		d.fault = func(op string, _ int) fault {
+			if op == "sync" {
+				<-release
+			}
+			return fine
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		start := time.Now()
+		err = l.Intent(ctx, &Record{Call: "a"})
+		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("intent on a hanging disk: %v", err)
+		}
+		if took := time.Since(start); took != 2*time.Second {
+			t.Errorf("the deadline took %v", took)
+		}
+		if err := l.Queue(&Record{Kind: KindOutcome, Call: "a", Outcome: NotSent}); err != nil {
+			t.Errorf("queueing on a hanging disk: %v", err)
+		}
+		time.Sleep(4 * time.Second) // the bubble's clock: the commit now takes longer than StallAfter
+		if err := l.Status().Err; err == nil {
+			t.Error("a stalled log reports no error")
+		}
+		start = time.Now()
+		if err := l.Intent(t.Context(), &Record{Call: "b"}); !errors.Is(err, ErrUnavailable) || time.Since(start) != 0 {
+			t.Errorf("intent on a stalled log: %v after %v", err, time.Since(start))
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("closing a hanging log: %v", err)
+		}
+		close(release)
+		<-l.done // nothing is left running
+		after := d.kill()
+		(&history{intents: []string{"a"}}).check(t, contents(t, after))
+	})
+}
+
+// TestSyncErrorIsFinal: after a failed fsync nothing is acknowledged, and fsync is not tried again.
+func TestSyncErrorIsFinal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _, err := Open(small(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		once := true
+		d.fault = func(op string, _ int) fault {
+			if op == "sync" && once {
+				once = false
+				return notDone
+			}
+			return fine
+		}
+		if err := l.Intent(t.Context(), &Record{Call: "a"}); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errInjected) {
+			t.Errorf("intent whose sync failed: %v", err)
+		}
+		syncs := d.syncs
+		for _, err := range []error{
+			l.Intent(t.Context(), &Record{Call: "b"}),
+			l.Outcome(t.Context(), &Record{Call: "b"}),
+			l.Queue(&Record{Kind: KindRefusal}),
+			l.Status().Err,
+		} {
+			if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errInjected) {
+				t.Errorf("record after a failed sync: %v", err)
+			}
+		}
+		if err := l.Close(t.Context()); !errors.Is(err, errInjected) {
+			t.Errorf("close after a failed sync: %v", err)
+		}
+		if d.syncs != syncs {
+			t.Errorf("sync was called %d times after it had failed", d.syncs-syncs)
+		}
+		if got := l.Status(); got.LostOutcomes != 1 || got.Dropped != 1 {
+			t.Errorf("lost outcomes %d, dropped %d; want 1 and 1", got.LostOutcomes, got.Dropped)
+		}
+	})
+}

@@ -1,0 +1,250 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+var (
+	// ErrUnavailable is wrapped by every error that says that a record was not taken, or did not become durable in time.
+	ErrUnavailable = errors.New("audit log unavailable")
+	// ErrLocked is wrapped by the error of Open when another process writes the log.
+	ErrLocked = errors.New("audit directory is in use")
+	// ErrClosed is wrapped, beside ErrUnavailable, by errors of records that come after Close.
+	ErrClosed = errors.New("audit log is closed")
+)
+
+// Config says where and how a log is kept. Sizes are bytes.
+type Config struct {
+	// Dir is the log's directory. It is created, readable by its owner only, when there is none.
+	Dir string
+	// Version of the program, for start records. Optional.
+	Version string
+	// SegmentSize is the length at which a segment is closed and the next one begun. A segment is longer by no more than
+	// what one commit writes. 0 means 256 MiB, the least is 64 KiB.
+	SegmentSize int64
+	// Preallocate is by how much the live segment grows ahead of the records. 0 means 4 MiB, the least is 128 KiB.
+	Preallocate int64
+	// Reserve is how much room of the live segment only outcomes may use, so that a full disk stops intents before it
+	// stops the outcomes of calls that were sent. 0 means 4 MiB, the least is 128 KiB.
+	Reserve int64
+	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals half of it; outcomes
+	// twice as much. 0 means 4 MiB, the least is 256 KiB.
+	MaxPending int64
+	// StallAfter is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new
+	// intents at once until the disk answers. 0 means 5 seconds.
+	StallAfter time.Duration
+	// Now gives the time. Nil means time.Now. It is called under a lock and must not call the log.
+	Now func() time.Time
+
+	disk disk // tests put their own here, and may then use smaller sizes
+}
+
+// Log is an audit log that is open for writing. Its methods may be called concurrently.
+type Log struct {
+	cfg     Config
+	disk    disk
+	lock    io.Closer
+	bodies  sync.Pool     // of *[]byte: records are encoded before mu is taken
+	wake    chan struct{} // holds one token when the committer has work
+	closing chan struct{} // closed by Close
+	abort   chan struct{} // closed when Close will wait no longer
+	done    chan struct{} // closed when the committer has ended
+
+	// Of the committer, while it runs.
+	live      *segment
+	retry     <-chan time.Time // when to try again to allocate; nil when nothing failed
+	retryWait time.Duration
+	closeErr  error // read after done
+
+	mu        sync.Mutex
+	filling   *batch // records that no commit has taken yet; nil when there are none
+	spare     []byte // an empty buffer for the next batch
+	inFlight  int64  // bytes that the committer has in hand
+	closed    bool
+	aborted   bool
+	fault     error     // for good: records are refused until a restart
+	writeErr  error     // of the write that is being repeated
+	spaceErr  error     // of the last allocation
+	busySince time.Time // when the committer turned to the disk; zero when it waits
+	status    Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
+}
+
+// batch is what one commit makes durable.
+type batch struct {
+	buf         []byte
+	first, last uint64
+	done        chan struct{}
+	err         error // set before done is closed
+}
+
+// use is what a record's room is for.
+type use int
+
+const (
+	forIntent use = iota
+	forRefusal
+	forOutcome
+)
+
+// Intent records that a call is about to be sent and returns when that is durable. After an error the caller must not
+// send. The error wraps [ErrUnavailable]; it comes at once when the log takes no intents, and otherwise no later than
+// ctx ends, even when the disk hangs. In that case the intent may still be written later, in its place: the caller then
+// queues an outcome [NotSent].
+//
+// Intent sets Kind, Seq, Commit and Time of r. After an error, Seq is 0 when the log did not take the record at all: then
+// it will not be written, and no outcome is due. r must have a Call.
+func (l *Log) Intent(ctx context.Context, r *Record) error {
+	r.Seq = 0
+	if r.Call == "" {
+		return errors.New("audit: an intent needs a call id")
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+	r.Kind = KindIntent
+	return l.durable(ctx, r, forIntent)
+}
+
+// Outcome records what became of a call and returns when that is durable. It may use the reserve on disk and in memory.
+// When ctx ends first, or had ended before, the record is still written as soon as the disk lets it; the error then
+// only says that it is not durable yet. Any other error that is not the end of ctx says that the record is lost.
+//
+// Outcome sets Kind, Seq, Commit and Time of r. r must have a Call.
+func (l *Log) Outcome(ctx context.Context, r *Record) error {
+	if r.Call == "" {
+		return errors.New("audit: an outcome needs a call id")
+	}
+	r.Kind = KindOutcome
+	return l.durable(ctx, r, forOutcome)
+}
+
+// Queue takes a record that nobody waits for: an outcome, a refusal or a summary, by its Kind. It never waits for the
+// disk. The committer writes the record soon. An error says that the record was not taken: too much is pending, the
+// room on disk is kept for outcomes, or the log takes nothing any more.
+func (l *Log) Queue(r *Record) error {
+	u := forRefusal
+	switch r.Kind {
+	case KindOutcome:
+		if r.Call == "" {
+			return errors.New("audit: an outcome needs a call id")
+		}
+		u = forOutcome
+	case KindRefusal, KindRefusals:
+	default:
+		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
+	}
+	_, err := l.add(r, u)
+	return err
+}
+
+func (l *Log) durable(ctx context.Context, r *Record, u use) error {
+	b, err := l.add(r, u)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-b.done:
+		return b.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-b.done: // both at once: what is durable is durable
+		return b.err
+	default:
+		return fmt.Errorf("%w: record %d is not durable yet: %w", ErrUnavailable, r.Seq, context.Cause(ctx))
+	}
+}
+
+// add gives the record its place and puts it into the batch that the committer takes next.
+func (l *Log) add(r *Record, u use) (*batch, error) {
+	body := l.bodies.Get().(*[]byte)
+	defer l.bodies.Put(body)
+	*body = r.appendBody((*body)[:0])
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.admit(int64(len(*body)+maxHead), u); err != nil {
+		l.countRefused(u)
+		return nil, err
+	}
+	b := l.filling
+	if b == nil {
+		b = &batch{buf: l.spare[:0], first: l.status.LastSeq + 1, done: make(chan struct{})}
+		l.filling, l.spare = b, nil
+	}
+	l.status.LastSeq++
+	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
+	b.last = r.Seq
+	b.buf = append(append(appendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
+	select {
+	case l.wake <- struct{}{}:
+	default: // a token is there already
+	}
+	return b, nil
+}
+
+// admit says whether a record of n bytes is taken. mu is held.
+func (l *Log) admit(n int64, u use) error {
+	switch {
+	case l.fault != nil:
+		return fmt.Errorf("%w: %w", ErrUnavailable, l.fault)
+	case l.closed:
+		return fmt.Errorf("%w: %w", ErrUnavailable, ErrClosed)
+	}
+	pending := l.pending() + n
+	if pending > l.allowance(u) {
+		return fmt.Errorf("%w: too many records wait to be written", ErrUnavailable)
+	}
+	if u == forOutcome {
+		return nil
+	}
+	if l.writeErr != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, l.writeErr)
+	}
+	if l.stalled() {
+		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.cfg.StallAfter)
+	}
+	if l.status.Room-pending >= l.cfg.Reserve {
+		return nil
+	}
+	if l.spaceErr != nil {
+		return fmt.Errorf("%w: the rest of the room is kept for outcomes: %w", ErrUnavailable, l.spaceErr)
+	}
+	return fmt.Errorf("%w: records come faster than room for them is made", ErrUnavailable)
+}
+
+func (l *Log) allowance(u use) int64 {
+	switch u {
+	case forOutcome:
+		return 2 * l.cfg.MaxPending
+	case forRefusal:
+		return l.cfg.MaxPending / 2
+	}
+	return l.cfg.MaxPending
+}
+
+func (l *Log) pending() int64 {
+	n := l.inFlight
+	if l.filling != nil {
+		n += int64(len(l.filling.buf))
+	}
+	return n
+}
+
+func (l *Log) stalled() bool {
+	return !l.busySince.IsZero() && l.cfg.Now().Sub(l.busySince) > l.cfg.StallAfter
+}
+
+func (l *Log) countRefused(u use) {
+	switch u {
+	case forRefusal:
+		l.status.Dropped++
+	case forOutcome:
+		l.status.LostOutcomes++
+	}
+}

@@ -1,0 +1,529 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("AUDIT_TEST_VICTIM"); dir != "" {
+		victim(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// open opens a log that the test's end closes.
+func open(t testing.TB, cfg Config) (*Log, Recovery) {
+	t.Helper()
+	l, found, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(l) })
+	return l, found
+}
+
+func onDisk(t testing.TB) Config {
+	return Config{Dir: filepath.Join(t.TempDir(), "a", "audit"), Preallocate: 2 * MaxLine, Reserve: 2 * MaxLine, Version: "v1.2.3"}
+}
+
+func readAll(t testing.TB, dir string) []Record {
+	t.Helper()
+	var records []Record
+	if err := Read(dir, func(r *Record, _ []byte) error { records = append(records, *r); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return records
+}
+
+func kinds(records []Record) string {
+	var b strings.Builder
+	for _, r := range records {
+		fmt.Fprintf(&b, "%s %s|", r.Kind, r.Call)
+	}
+	return b.String()
+}
+
+func TestLogOnDisk(t *testing.T) {
+	cfg := onDisk(t)
+	l, found := open(t, cfg)
+	if found.LastSeq != 0 || found.Closed != nil || found.Cut != 0 {
+		t.Errorf("a new log recovers %+v", found)
+	}
+	intent := &Record{Call: "c1", Effect: "spend", Caller: "app"}
+	if err := l.Intent(t.Context(), intent); err != nil {
+		t.Fatal(err)
+	}
+	if intent.Seq != 2 || intent.Kind != KindIntent || intent.Time.IsZero() {
+		t.Errorf("the record was given %d, %q, %v", intent.Seq, intent.Kind, intent.Time)
+	}
+	// What is durable can be read while the log is open.
+	if got, want := kinds(readAll(t, cfg.Dir)), "start |intent c1|"; got != want {
+		t.Errorf("open log: got %s, want %s", got, want)
+	}
+	if err := l.Outcome(t.Context(), &Record{Call: "c1", Outcome: Succeeded}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Queue(&Record{Kind: KindRefusal, Reason: "no_grant"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records := readAll(t, cfg.Dir)
+	if got, want := kinds(records), "start |intent c1|outcome c1|refusal |stop |"; got != want {
+		t.Errorf("closed log: got %s, want %s", got, want)
+	}
+	if records[0].Version != "v1.2.3" {
+		t.Errorf("start record: %+v", records[0])
+	}
+	if err := l.Intent(t.Context(), &Record{Call: "c2"}); !errors.Is(err, ErrClosed) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("intent on a closed log: %v", err)
+	}
+	b, err := os.ReadFile(filepath.Join(cfg.Dir, segmentName(1)))
+	if err != nil || b[len(b)-1] != '\n' {
+		t.Errorf("the closed segment is not trimmed: %v", err)
+	}
+}
+
+func TestFileModes(t *testing.T) {
+	cfg := onDisk(t)
+	open(t, cfg)
+	err := filepath.WalkDir(cfg.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOneWriter(t *testing.T) {
+	cfg := onDisk(t)
+	open(t, cfg)
+	_, _, err := Open(cfg)
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+		t.Errorf("second writer: %v; want ErrLocked and the process that holds the lock", err)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for _, cfg := range []Config{
+		{},
+		{Dir: "x", SegmentSize: -1},
+		{Dir: "x", SegmentSize: 1},
+		{Dir: "x", Preallocate: MaxLine},
+		{Dir: "x", Reserve: 1},
+		{Dir: "x", MaxPending: MaxLine},
+		{Dir: "x", StallAfter: -1},
+	} {
+		if l, _, err := Open(cfg); err == nil {
+			end(l)
+			t.Errorf("%+v is accepted", cfg)
+		}
+	}
+}
+
+func TestRecordsAreChecked(t *testing.T) {
+	l, _ := open(t, small(newMemDisk()))
+	for name, err := range map[string]error{
+		"intent without call":         l.Intent(t.Context(), &Record{}),
+		"outcome without call":        l.Outcome(t.Context(), &Record{}),
+		"queued intent":               l.Queue(&Record{Kind: KindIntent, Call: "c"}),
+		"queued start":                l.Queue(&Record{Kind: KindStart}),
+		"queued outcome without call": l.Queue(&Record{Kind: KindOutcome}),
+	} {
+		if err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+func TestIntentUnderEndedContext(t *testing.T) {
+	d := newMemDisk()
+	l, _ := open(t, small(d))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &Record{Call: "c"}
+	if err := l.Intent(ctx, r); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) || r.Seq != 0 {
+		t.Errorf("intent: %v, seq %d; want no record", err, r.Seq)
+	}
+	// An outcome must not be lost, even if nobody can wait for it.
+	if err := l.Outcome(ctx, &Record{Call: "d"}); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("outcome: %v", err)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := kinds(contents(t, d)), "start |outcome d|stop |"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestGroupCommit: all that comes while one fsync runs shares the next one.
+func TestGroupCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		cfg := small(d)
+		cfg.MaxPending = 8 << 20
+		cfg.Preallocate = 8 << 20
+		cfg.SegmentSize = 8 << 20
+		l, _ := open(t, cfg)
+		gate := make(chan struct{})
+		d.fault = func(op string, _ int) fault {
+			if op == "sync" {
+				<-gate
+			}
+			return fine
+		}
+		before := d.syncs
+		var all sync.WaitGroup
+		for i := range 200 {
+			all.Go(func() {
+				if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint(i)}); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait() // the first is in its sync now, the others wait behind it
+		}
+		if got := l.Status(); got.LastSeq != 201 || got.DurableSeq != 1 || got.Pending == 0 {
+			t.Errorf("status while syncing: %+v", got)
+		}
+		close(gate)
+		all.Wait()
+		if n := d.syncs - before; n != 2 {
+			t.Errorf("200 intents took %d fsyncs, want 2", n)
+		}
+		if got := l.Status(); got.DurableSeq != 201 || got.Pending != 0 || got.Err != nil {
+			t.Errorf("status when idle: %+v", got)
+		}
+	})
+}
+
+// TestIntentIsDurable: when Intent returns nil, a loss of power that keeps nothing unsynced keeps the record.
+func TestIntentIsDurable(t *testing.T) {
+	d := newMemDisk()
+	l, _ := open(t, small(d))
+	for i := range 20 {
+		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint("c", i)}); err != nil {
+			t.Fatal(err)
+		}
+		d.mu.Lock()
+		var durable []byte
+		for _, node := range d.durable {
+			durable = append(durable, node.disk...)
+		}
+		d.mu.Unlock()
+		if !strings.Contains(string(durable), fmt.Sprintf(`"call":"c%d"`, i)) {
+			t.Fatalf("intent %d is acknowledged and not on the disk", i)
+		}
+	}
+}
+
+// TestReserve: a full disk stops intents and refusals, and the outcomes of the calls that were sent still fit.
+func TestReserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		cfg := small(d)
+		cfg.SegmentSize = 1 << 20
+		l, _ := open(t, cfg)
+		d.mu.Lock()
+		d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
+		d.mu.Unlock()
+		var sent []string
+		for {
+			call := fmt.Sprint("call-", len(sent))
+			if err := l.Intent(t.Context(), &Record{Call: call}); err != nil {
+				if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no space") {
+					t.Errorf("intent on a full disk: %v", err)
+				}
+				break
+			}
+			if sent = append(sent, call); len(sent) > 10000 {
+				t.Fatal("a full disk takes intents for ever")
+			}
+		}
+		if l.Status().Err == nil {
+			t.Error("a full log reports no error")
+		}
+		// The room is within one record of the reserve, so the smallest refusal may still fit, but not many.
+		for range 10 {
+			_ = l.Queue(&Record{Kind: KindRefusal})
+		}
+		if err := l.Queue(&Record{Kind: KindRefusal}); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("refusal on a full disk: %v", err)
+		}
+		for _, call := range sent[:min(len(sent), 40)] {
+			if err := l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+				t.Fatalf("outcome on a full disk: %v", err)
+			}
+		}
+		d.mu.Lock()
+		d.budget = -1
+		d.mu.Unlock()
+		time.Sleep(2 * maxBackoff) // the bubble's clock
+		if err := l.Intent(t.Context(), &Record{Call: "after"}); err != nil {
+			t.Errorf("intent after room was made: %v", err)
+		}
+	})
+}
+
+// TestFailingWrites: while writes fail, intents are refused and outcomes wait; when they work again all is in order.
+func TestFailingWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _ := open(t, small(d))
+		broken := true
+		var mu sync.Mutex
+		d.fault = func(op string, _ int) fault {
+			mu.Lock()
+			defer mu.Unlock()
+			if op == "write" && broken {
+				return noSpace
+			}
+			return fine
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Intent(ctx, &Record{Call: "a"}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("intent on a disk that cannot write: %v", err)
+		}
+		start := time.Now()
+		r := &Record{Call: "b"}
+		if err := l.Intent(t.Context(), r); !errors.Is(err, ErrUnavailable) || time.Since(start) != 0 || r.Seq != 0 {
+			t.Errorf("the next intent: %v after %v, seq %d", err, time.Since(start), r.Seq)
+		}
+		if err := l.Queue(&Record{Kind: KindOutcome, Call: "a", Outcome: NotSent}); err != nil {
+			t.Errorf("outcome: %v", err)
+		}
+		mu.Lock()
+		broken = false
+		mu.Unlock()
+		time.Sleep(2 * maxBackoff) // the bubble's clock
+		if err := l.Intent(t.Context(), &Record{Call: "c"}); err != nil {
+			t.Errorf("intent after the disk works again: %v", err)
+		}
+		if got, want := kinds(contents(t, d)), "start |intent a|outcome a|intent c|"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+// TestQueueIsBounded: with a disk that hangs, refusals stop first, then intents, then outcomes; memory is bounded.
+func TestQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		cfg := small(d)
+		cfg.Preallocate = 1 << 20
+		l, _ := open(t, cfg)
+		release := make(chan struct{})
+		d.fault = func(op string, _ int) fault {
+			if op == "sync" {
+				<-release
+			}
+			return fine
+		}
+		limits := []struct {
+			r    Record
+			most int64
+		}{
+			{Record{Kind: KindRefusal}, cfg.MaxPending / 2},
+			{Record{Kind: KindOutcome, Call: "c"}, 2 * cfg.MaxPending},
+		}
+		for _, limit := range limits {
+			n := 0
+			for l.Queue(&limit.r) == nil {
+				n++
+			}
+			if got := l.Status().Pending; got > limit.most || got < limit.most-1000 {
+				t.Errorf("%s: %d bytes pending after %d records, want about %d", limit.r.Kind, got, n, limit.most)
+			}
+		}
+		close(release)
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Status(); got.Dropped != 1 || got.LostOutcomes != 1 {
+			t.Errorf("status: %+v", got)
+		}
+	})
+}
+
+// TestForeignChanges: a live segment that is deleted, cut, grown or replaced ends the admission before anything is
+// acknowledged.
+func TestForeignChanges(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"deleted":   os.Remove,
+		"moved":     func(path string) error { return os.Rename(path, path+".1") },
+		"truncated": func(path string) error { return os.Truncate(path, 0) },
+		"grown":     func(path string) error { return os.Truncate(path, 10<<20) },
+		"replaced": func(path string) error {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.Remove(path), os.WriteFile(path, b, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := onDisk(t)
+			l, _ := open(t, cfg)
+			if err := l.Intent(t.Context(), &Record{Call: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(filepath.Join(cfg.Dir, segmentName(1))); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Intent(t.Context(), &Record{Call: "b"}); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("intent after the segment was %s: %v", name, err)
+			}
+			if l.Status().Err == nil {
+				t.Error("status reports no error")
+			}
+		})
+	}
+}
+
+// TestRotation: the log goes on in a new segment, which begins with the record that its name says.
+func TestRotation(t *testing.T) {
+	cfg := onDisk(t)
+	cfg.SegmentSize = MaxLine
+	l, _ := open(t, cfg)
+	const n = 60
+	for i := range n {
+		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint(i), Path: strings.Repeat("p", 8<<10)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Queue(&Record{Kind: KindOutcome, Call: fmt.Sprint(i), Outcome: Failed}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(readAll(t, cfg.Dir)); got != 2*n+2 {
+		t.Errorf("%d records, want %d", got, 2*n+2)
+	}
+	names, err := osDisk{cfg.Dir}.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(segmentNames(names)); got < 5 {
+		t.Errorf("%d segments", got)
+	}
+	if slices.Contains(names, nextName) {
+		t.Error("an unfinished segment was left")
+	}
+	_, found := open(t, cfg)
+	if found.LastSeq != 2*n+2 || len(found.Closed) != 0 {
+		t.Errorf("recovery: %+v", found)
+	}
+}
+
+// TestConcurrent is for the race detector: writers of all kinds, readers and Status at once.
+func TestConcurrent(t *testing.T) {
+	cfg := onDisk(t)
+	cfg.SegmentSize = MaxLine
+	l, _ := open(t, cfg)
+	var writers, readers sync.WaitGroup
+	stop := make(chan struct{})
+	readers.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			l.Status()
+			if err := Read(cfg.Dir, func(*Record, []byte) error { return nil }); err != nil {
+				t.Errorf("reading a log that is being written: %v", err)
+				return
+			}
+		}
+	})
+	const workers, calls = 16, 20
+	for w := range workers {
+		writers.Go(func() {
+			for i := range calls {
+				call := fmt.Sprint(w, "-", i)
+				if err := l.Intent(t.Context(), &Record{Call: call, Path: "/x"}); err != nil {
+					t.Error(err)
+				}
+				if err := l.Queue(&Record{Kind: KindRefusal, Reason: "r"}); err != nil {
+					t.Error(err)
+				}
+				if err := l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	readers.Wait()
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(readAll(t, cfg.Dir)), 2+3*workers*calls; got != want {
+		t.Errorf("%d records, want %d", got, want)
+	}
+}
+
+// TestRotationOnFullDisk: a segment that is full gives up its room only when the next one has its own.
+func TestRotationOnFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _ := open(t, small(d))
+		d.mu.Lock()
+		d.budget = int64(len(d.names[segmentName(1)].cache)) + 100 // no room for another segment
+		d.mu.Unlock()
+		var sent []string
+		for l.Intent(t.Context(), &Record{Call: fmt.Sprint("call-", len(sent)), Path: strings.Repeat("p", 100)}) == nil {
+			sent = append(sent, fmt.Sprint("call-", len(sent)))
+		}
+		got := l.Status()
+		if got.SegmentBytes < 4<<10 || got.Segment != segmentName(1) || got.Room < 7<<10 {
+			t.Errorf("on a full disk: %+v; want the first segment, with its reserve", got)
+		}
+		for _, call := range sent[:20] {
+			if err := l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if names, _ := d.List(); slices.Contains(names, nextName) {
+			t.Error("an unfinished segment takes room")
+		}
+		d.mu.Lock()
+		d.budget = -1
+		d.mu.Unlock()
+		time.Sleep(2 * maxBackoff) // the bubble's clock
+		if err := l.Intent(t.Context(), &Record{Call: "after"}); err != nil {
+			t.Error(err)
+		}
+		if got := l.Status(); got.Segment == segmentName(1) {
+			t.Errorf("after room was made: %+v", got)
+		}
+		contents(t, d)
+	})
+}

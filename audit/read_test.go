@@ -1,0 +1,104 @@
+package audit
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRead(t *testing.T) {
+	text := sample()
+	lines := strings.SplitAfter(text, "\n")
+	for name, c := range map[string]struct {
+		segments map[uint64]string
+		records  int
+		want     string
+	}{
+		// A start record of sample has 93 bytes.
+		"empty directory":     {nil, 0, ""},
+		"whole":               {map[uint64]string{1: text}, 4, ""},
+		"live":                {map[uint64]string{1: text + zeros(5000)}, 4, ""},
+		"live, incomplete":    {map[uint64]string{1: text + "{\"seq\"" + zeros(5000)}, 4, ""},
+		"live, being written": {map[uint64]string{1: text + zeros(5) + "x"}, 4, ""},
+		"segments":            {map[uint64]string{1: lines[0], 2: lines[1] + lines[2] + zeros(1)}, 3, ""},
+		"later part":          {map[uint64]string{2: lines[1]}, 1, ""},
+		"gap in a segment":    {map[uint64]string{1: lines[0] + lines[2]}, 1, "00000000000000000001.jsonl, byte 93: record 2 is expected here, not record 3"},
+		"segment missing":     {map[uint64]string{1: lines[0], 3: lines[2]}, 1, "00000000000000000003.jsonl follows record 1"},
+		"no record":           {map[uint64]string{1: lines[0] + "[]\n"}, 1, "byte 93: the line is no record"},
+		"closed, not whole":   {map[uint64]string{1: lines[0] + zeros(1), 2: lines[1]}, 1, "is not whole"},
+		"line too long":       {map[uint64]string{1: strings.Repeat("x", MaxLine+1)}, 0, "longer than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for first, text := range c.segments {
+				if err := os.WriteFile(filepath.Join(dir, segmentName(first)), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n := 0
+			err := Read(dir, func(r *Record, line []byte) error {
+				n++
+				if got := r.Append(nil); string(got) != string(line) {
+					t.Errorf("record %d is not its line: %s", r.Seq, line)
+				}
+				return nil
+			})
+			if n != c.records {
+				t.Errorf("%d records, want %d", n, c.records)
+			}
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestReadGivesErrorsBack(t *testing.T) {
+	if err := Read(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing directory: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, segmentName(1)), []byte(sample()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := Read(dir, func(*Record, []byte) error { n++; return errInjected }); err != errInjected || n != 1 {
+		t.Errorf("error %v after %d records", err, n)
+	}
+}
+
+func TestFilter(t *testing.T) {
+	at := time.Unix(1000, 0)
+	r := &Record{
+		Kind: KindIntent, Time: at, Call: "c", Caller: "app", Site: "cn", Operation: "PayOrders", Effect: "spend",
+		Credential: "acme", Class: "customer", Decision: Allowed, Outcome: Failed,
+	}
+	for _, c := range []struct {
+		name string
+		f    Filter
+		want bool
+	}{
+		{"empty", Filter{}, true},
+		{"all", Filter{"c", "app", "cn", "PayOrders", "spend", "acme", "customer", Allowed, Failed, KindIntent, at, at.Add(1)}, true},
+		{"call", Filter{Call: "x"}, false},
+		{"caller", Filter{Caller: "x"}, false},
+		{"site", Filter{Site: "x"}, false},
+		{"operation", Filter{Operation: "x"}, false},
+		{"effect", Filter{Effect: "x"}, false},
+		{"credential", Filter{Credential: "x"}, false},
+		{"class", Filter{Class: "x"}, false},
+		{"decision", Filter{Decision: "x"}, false},
+		{"outcome", Filter{Outcome: "x"}, false},
+		{"kind", Filter{Kind: "x"}, false},
+		{"since", Filter{Since: at.Add(1)}, false},
+		{"until", Filter{Until: at}, false},
+	} {
+		if got := c.f.Match(r); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package audit
+
+import "time"
+
+// Kind says what a record states.
+type Kind string
+
+const (
+	KindStart    Kind = "start"    // the log was opened for writing; calls without an outcome before it are closed
+	KindIntent   Kind = "intent"   // a call was allowed and is about to be sent
+	KindOutcome  Kind = "outcome"  // what became of an intent
+	KindRefusal  Kind = "refusal"  // a call, or a handshake, that was refused
+	KindRefusals Kind = "refusals" // a summary of refusals that got no record of their own
+	KindStop     Kind = "stop"     // the log was closed in good order
+)
+
+// Values of [Record.Decision].
+const (
+	Allowed = "allowed"
+	Refused = "refused"
+)
+
+// Values of [Record.Outcome].
+const (
+	Succeeded = "succeeded" // the provider did what was asked
+	Failed    = "failed"    // the provider said that it did not
+	Partial   = "partial"   // the provider did a part of it
+	NotSent   = "not_sent"  // certainly no byte of the request was written
+	Unknown   = "unknown"   // it may have acted: no answer, or one that does not tell
+)
+
+// Record is one line of the log. One type serves all kinds; members that a kind does not have stay empty and are left
+// out of the line. Text that is not valid UTF-8 is written with U+FFFD in the place of each bad byte.
+type Record struct {
+	// Seq is the record's place in the log, from 1 without gaps. It alone gives the order. Set by the log.
+	Seq uint64 `json:"seq"`
+	// Commit is the Seq of the first record that was written together with this one. Recovery tells by it which lines
+	// can have been torn by a crash. Set by the log.
+	Commit uint64 `json:"commit"`
+	// Time is when the record was added to the log, in UTC. It may step back when the clock is set. Set by the log.
+	Time time.Time `json:"time"`
+	Kind Kind      `json:"kind"`
+	// Call is the id (UUIDv7) that the intent, the outcome or the refusal of one call have in common.
+	Call string `json:"call,omitempty"`
+
+	Listener      string `json:"listener,omitempty"`       // address or name of the listener that took the call
+	Caller        string `json:"caller,omitempty"`         // the proven caller, by its name in the config
+	ClaimedCaller string `json:"claimed_caller,omitempty"` // named by an access key whose signature was not (yet) proven
+	IdentifiedBy  string `json:"identified_by,omitempty"`  // "listener", "certificate" or "access_key"
+	Identity      string `json:"identity,omitempty"`       // the access key id, or the certificate's SAN or subject CN
+	Source        string `json:"source,omitempty"`         // IP address of the peer
+	SourcePort    uint16 `json:"source_port,omitempty"`
+
+	Upstream  string `json:"upstream,omitempty"`
+	Site      string `json:"site,omitempty"`
+	Operation string `json:"operation,omitempty"`
+	Effect    string `json:"effect,omitempty"` // "read", "write" or "spend"
+	Method    string `json:"method,omitempty"`
+	Path      string `json:"path,omitempty"`
+	Query     string `json:"query,omitempty"` // canonical query, as sent
+	// QueryBytes is the query's length where its text is left out: the call matched no operation, or a sensitive one.
+	QueryBytes int64 `json:"query_bytes,omitempty"`
+
+	Credential string `json:"credential,omitempty"` // the credential's name in the config
+	Class      string `json:"class,omitempty"`      // the credential's class
+	AccessKey  string `json:"access_key,omitempty"` // the credential's AK; the SK is written nowhere
+
+	Decision string `json:"decision,omitempty"` // Allowed or Refused
+	Reason   string `json:"reason,omitempty"`   // short code of why
+	Detail   string `json:"detail,omitempty"`   // the same for a person
+
+	BodyHash  string  `json:"body_hash,omitempty"` // lower-case hex SHA-256; left out for sensitive operations
+	BodyBytes int64   `json:"body_bytes,omitempty"`
+	Fields    []Field `json:"fields,omitempty"` // of the request in an intent, of the answer in an outcome
+
+	TLSIn  *TLS `json:"tls_in,omitempty"`  // the caller's connection; nil when plain
+	TLSOut *TLS `json:"tls_out,omitempty"` // the connection to the upstream; nil when plain or never made
+
+	// SignatureHash (lower-case hex SHA-256) and SignatureDate are of the inbound signature: they refill the memory
+	// against replays after a restart.
+	SignatureHash string    `json:"signature_hash,omitempty"`
+	SignatureDate time.Time `json:"signature_date,omitzero"`
+
+	Outcome      string `json:"outcome,omitempty"`    // Succeeded, Failed, Partial, NotSent or Unknown
+	Status       int    `json:"status,omitempty"`     // of the upstream's answer; of the gateway's own in a refusal
+	RequestID    string `json:"request_id,omitempty"` // the provider's
+	Result       string `json:"result,omitempty"`
+	ResultFrom   string `json:"result_from,omitempty"` // "body" or "status"
+	ErrorCode    string `json:"error_code,omitempty"`
+	ErrorMessage string `json:"error_message,omitempty"`
+	AnswerHash   string `json:"answer_hash,omitempty"` // lower-case hex SHA-256
+	AnswerBytes  int64  `json:"answer_bytes,omitempty"`
+
+	WaitedMicros   int64 `json:"waited_us,omitempty"`   // waited for limits, microseconds
+	UpstreamMicros int64 `json:"upstream_us,omitempty"` // from sending to the answer's end, microseconds
+	TotalMicros    int64 `json:"total_us,omitempty"`    // whole call, microseconds
+
+	Counts []Count   `json:"counts,omitempty"` // of a refusals summary
+	Since  time.Time `json:"since,omitzero"`   // from when a refusals summary counts
+
+	Cut     bool   `json:"cut,omitempty"`     // members were shortened or left out to keep the line within MaxLine
+	Version string `json:"version,omitempty"` // of the program, in start records
+	Note    string `json:"note,omitempty"`
+}
+
+// Field is one extracted member of a request or answer.
+type Field struct {
+	Name string `json:"name"`
+	Kind string `json:"kind,omitempty"`
+	// Values are texts exactly as received; numbers keep their spelling.
+	Values []string `json:"values,omitempty"`
+	// Omitted says how many values there were beyond these.
+	Omitted int `json:"omitted,omitempty"`
+}
+
+// TLS is the evidence of one connection. A refused handshake has only what is known of it, and Offer.
+type TLS struct {
+	Version         string `json:"version,omitempty"`
+	Suite           string `json:"suite,omitempty"`
+	Group           string `json:"group,omitempty"`
+	ALPN            string `json:"alpn,omitempty"`
+	Resumed         bool   `json:"resumed,omitempty"`
+	ServerName      string `json:"server_name,omitempty"`
+	Peer            string `json:"peer,omitempty"`             // subject or SAN of the peer's certificate
+	PeerFingerprint string `json:"peer_fingerprint,omitempty"` // lower-case hex SHA-256 of the peer's certificate
+	Offer           *Offer `json:"offer,omitempty"`
+}
+
+// Offer is what a peer proposed in its ClientHello.
+type Offer struct {
+	Versions   []string `json:"versions,omitempty"`
+	Suites     []string `json:"suites,omitempty"`
+	Groups     []string `json:"groups,omitempty"`
+	ServerName string   `json:"server_name,omitempty"`
+}
+
+// Count is one line of a refusals summary.
+type Count struct {
+	Reason string `json:"reason"`
+	Source string `json:"source,omitempty"` // an address, an IPv6 /64, or "other"
+	Caller string `json:"caller,omitempty"`
+	Count  uint64 `json:"count"`
+}

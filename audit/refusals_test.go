@@ -1,0 +1,189 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+)
+
+// queue keeps what it is given, or refuses it.
+type queue struct {
+	mu      sync.Mutex
+	records []Record
+	full    bool
+}
+
+func (q *queue) Queue(r *Record) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.full {
+		return errors.New("full")
+	}
+	q.records = append(q.records, *r)
+	return nil
+}
+
+var noon = time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
+
+func refusal(reason string) func() *Record {
+	return func() *Record { return &Record{Kind: KindRefusal, Reason: reason} }
+}
+
+// split separates full records from summaries.
+func (q *queue) split() (full int, summaries []Record) {
+	for _, r := range q.records {
+		if r.Kind == KindRefusals {
+			summaries = append(summaries, r)
+		} else {
+			full++
+		}
+	}
+	return full, summaries
+}
+
+func TestUnknownPeersAreSummarised(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, 2, 10)
+	for range 5 {
+		s.Unknown(noon, "10.0.0.1", "no_signature", refusal("no_signature"))
+	}
+	s.Unknown(noon, "10.0.0.2", "no_signature", refusal("no_signature"))
+	s.Flush(noon.Add(59 * time.Second))
+	if full, summaries := q.split(); full != 3 || len(summaries) != 0 {
+		t.Fatalf("within the minute: %d records, %d summaries; want 3 and 0", full, len(summaries))
+	}
+	s.Flush(noon.Add(time.Minute))
+	s.Flush(noon.Add(2 * time.Minute))
+	full, summaries := q.split()
+	if full != 3 || len(summaries) != 1 {
+		t.Fatalf("after the minute: %d records, %d summaries; want 3 and 1", full, len(summaries))
+	}
+	want := []Count{{Reason: "no_signature", Source: "10.0.0.1", Count: 3}}
+	if got := summaries[0]; !reflect.DeepEqual(got.Counts, want) || !got.Since.Equal(noon) || got.Decision != Refused {
+		t.Errorf("summary %+v, want %+v", got, want)
+	}
+	s.Unknown(noon.Add(2*time.Minute), "10.0.0.1", "no_signature", refusal("no_signature"))
+	if full, _ := q.split(); full != 4 {
+		t.Error("the next minute begins with no records of its own")
+	}
+}
+
+// TestFloodIsBounded: strangers with any number of addresses get a bounded number of records, and each is counted.
+func TestFloodIsBounded(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, 5, 100)
+	const n = 20000
+	for i := range n {
+		source := fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
+		s.Unknown(noon, source, fmt.Sprint("reason-", i%200), refusal("r"))
+	}
+	if len(s.sources) > 100 || len(s.counts) > maxCounts || len(s.others) > maxReasons+1 {
+		t.Errorf("memory grew to %d sources, %d counts, %d reasons", len(s.sources), len(s.counts), len(s.others))
+	}
+	s.Close()
+	full, summaries := q.split()
+	if full > 100 || len(summaries) != 1 {
+		t.Fatalf("%d records and %d summaries", full, len(summaries))
+	}
+	total := uint64(full)
+	for _, c := range summaries[0].Counts {
+		total += c.Count
+	}
+	if total != n {
+		t.Errorf("%d refusals are accounted for, of %d", total, n)
+	}
+	if line := summaries[0].Append(nil); len(line) >= MaxLine {
+		t.Errorf("the summary has %d bytes", len(line))
+	}
+}
+
+// TestOneHostIsOneSource: the addresses of an IPv6 /64 share their records.
+func TestOneHostIsOneSource(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, 2, 10)
+	for i := range 9 {
+		s.Unknown(noon, fmt.Sprintf("2001:db8::%d", i), "r", refusal("r"))
+	}
+	s.Close()
+	full, summaries := q.split()
+	if full != 2 || len(summaries) != 1 || summaries[0].Counts[0].Source != "2001:db8::/64" {
+		t.Errorf("%d records, summaries %+v", full, summaries)
+	}
+	for source, want := range map[string]string{
+		"::ffff:10.0.0.1": "::ffff:10.0.0.1", "fe80::1%eth0": "fe80::/64", "": "", "@": "@",
+	} {
+		if got := sourceKey(source); got != want {
+			t.Errorf("source %q counts as %q, want %q", source, got, want)
+		}
+	}
+}
+
+// TestKnownCallersAreRecordedEach, and counted when the log does not take the record.
+func TestKnownCallersAreRecordedEach(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, 1, 10)
+	r := &Record{Kind: KindRefusal, Caller: "app", Source: "10.0.0.1", Reason: "no_grant"}
+	for range 50 {
+		s.Known(noon, r)
+	}
+	q.full = true
+	s.Known(noon, r)
+	s.Unknown(noon, "10.0.0.9", "r", refusal("r"))
+	s.Flush(noon.Add(time.Minute)) // not taken either: nothing is lost
+	q.full = false
+	s.Flush(noon.Add(2 * time.Minute))
+	full, summaries := q.split()
+	if full != 50 || len(summaries) != 1 {
+		t.Fatalf("%d records and %d summaries, want 50 and 1", full, len(summaries))
+	}
+	want := []Count{
+		{Reason: "no_grant", Source: "10.0.0.1", Caller: "app", Count: 1},
+		{Reason: "r", Source: "10.0.0.9", Count: 1},
+	}
+	if !reflect.DeepEqual(summaries[0].Counts, want) || !summaries[0].Since.Equal(noon) {
+		t.Errorf("summary %+v, want %+v", summaries[0], want)
+	}
+}
+
+func TestClockSetBackEndsTheMinute(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, 1, 10)
+	s.Unknown(noon, "a", "r", refusal("r"))
+	s.Unknown(noon, "a", "r", refusal("r"))
+	s.Flush(noon.Add(-time.Hour))
+	if _, summaries := q.split(); len(summaries) != 1 {
+		t.Error("no summary was written")
+	}
+}
+
+func TestRefusalsConcurrently(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, 0, 0)
+	var all sync.WaitGroup
+	for w := range 8 {
+		all.Go(func() {
+			for i := range 200 {
+				now := noon.Add(time.Duration(i) * time.Second)
+				s.Unknown(now, fmt.Sprint(w), "r", refusal("r"))
+				s.Known(now, &Record{Kind: KindRefusal, Caller: "app"})
+			}
+		})
+	}
+	all.Wait()
+	s.Close()
+	total := uint64(0)
+	for _, r := range q.records {
+		if r.Kind == KindRefusal {
+			total++
+		}
+		for _, c := range r.Counts {
+			total += c.Count
+		}
+	}
+	if total != 2*8*200 {
+		t.Errorf("%d refusals are accounted for, want %d", total, 2*8*200)
+	}
+}

@@ -1,0 +1,164 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	segmentSuffix = ".jsonl"
+	segmentDigits = 20 // of the largest uint64
+)
+
+func segmentName(first uint64) string {
+	return fmt.Sprintf("%0*d%s", segmentDigits, first, segmentSuffix)
+}
+
+// parseSegmentName gives the first seq of a segment, or false for a name that is not a segment's.
+func parseSegmentName(name string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
+	if !ok || len(digits) != segmentDigits {
+		return 0, false
+	}
+	first, err := strconv.ParseUint(digits, 10, 64)
+	return first, err == nil && first > 0 && segmentName(first) == name
+}
+
+// segmentNames gives the segments among the names of a directory, in order.
+func segmentNames(names []string) []string {
+	var segments []string
+	for _, name := range names {
+		if _, ok := parseSegmentName(name); ok {
+			segments = append(segments, name)
+		}
+	}
+	slices.Sort(segments)
+	return segments
+}
+
+// faultError says that a file of the log is not as this package wrote it.
+type faultError struct {
+	segment string
+	offset  int64
+	err     error
+}
+
+func (e *faultError) Error() string {
+	return fmt.Sprintf("audit segment %s, byte %d: %v", e.segment, e.offset, e.err)
+}
+
+func (e *faultError) Unwrap() error { return e.err }
+
+func faultAt(name string, offset int64, format string, args ...any) error {
+	return &faultError{name, offset, fmt.Errorf(format, args...)}
+}
+
+// lines reads the complete lines of a segment: up to the first zero byte, or the end of the file.
+type lines struct {
+	name   string
+	r      *bufio.Reader
+	offset int64 // of the next line
+	// What stands behind the last complete line, once next has given io.EOF.
+	partial int64 // bytes of an incomplete line
+	zeros   bool  // a zero byte follows, not the end of the file
+}
+
+func newLines(name string, r io.Reader) *lines {
+	return &lines{name: name, r: bufio.NewReaderSize(r, MaxLine)}
+}
+
+// next gives the next line without its line feed, valid until the call after. It gives io.EOF behind the last one.
+func (l *lines) next() ([]byte, error) {
+	line, err := l.r.ReadSlice('\n')
+	if i := bytes.IndexByte(line, 0); i >= 0 {
+		l.partial, l.zeros = int64(i), true
+		return nil, io.EOF
+	}
+	switch err {
+	case nil:
+		l.offset += int64(len(line))
+		return line[:len(line)-1], nil
+	case io.EOF:
+		l.partial = int64(len(line))
+		return nil, io.EOF
+	case bufio.ErrBufferFull:
+		return nil, faultAt(l.name, l.offset, "a line is longer than %d bytes", MaxLine)
+	}
+	return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", l.name, l.offset, err)
+}
+
+// head is what recovery needs of a record.
+type head struct {
+	Seq           uint64    `json:"seq"`
+	Commit        uint64    `json:"commit"`
+	Time          time.Time `json:"time"`
+	Kind          Kind      `json:"kind"`
+	Call          string    `json:"call"`
+	Caller        string    `json:"caller"`
+	Upstream      string    `json:"upstream"`
+	Site          string    `json:"site"`
+	Operation     string    `json:"operation"`
+	Effect        string    `json:"effect"`
+	Credential    string    `json:"credential"`
+	Class         string    `json:"class"`
+	SignatureHash string    `json:"signature_hash"`
+	SignatureDate time.Time `json:"signature_date"`
+}
+
+// parseHead reads a line that begins at offset.
+func parseHead(name string, offset int64, line []byte) (head, error) {
+	var h head
+	if err := json.Unmarshal(line, &h); err != nil {
+		return h, faultAt(name, offset, "the line is no record: %w", err)
+	}
+	if h.Seq == 0 || h.Commit == 0 || h.Commit > h.Seq || h.Kind == "" {
+		return h, faultAt(name, offset, "the line is no record: seq, commit or kind is missing or wrong")
+	}
+	return h, nil
+}
+
+// scanned is what scanning a segment found.
+type scanned struct {
+	last    head  // of the last record; in an empty segment only its Seq is set, to that of the record before
+	end     int64 // where the complete lines end
+	commit  int64 // where the last record's commit begins
+	partial int64
+	zeros   bool
+}
+
+// scanSegment calls fn for each record of a segment and checks that they are numbered from the segment's name upwards.
+func scanSegment(name string, r io.Reader, fn func(*head)) (scanned, error) {
+	var s scanned
+	want, _ := parseSegmentName(name)
+	s.last.Seq = want - 1
+	in := newLines(name, r)
+	for ; ; want++ {
+		line, err := in.next()
+		if err == io.EOF {
+			s.partial, s.zeros = in.partial, in.zeros
+			return s, nil
+		}
+		if err != nil {
+			return s, err
+		}
+		h, err := parseHead(name, s.end, line)
+		if err != nil {
+			return s, err
+		}
+		if h.Seq != want {
+			return s, faultAt(name, s.end, "record %d is expected here, not record %d", want, h.Seq)
+		}
+		if h.Commit != s.last.Commit {
+			s.commit = s.end
+		}
+		s.last, s.end = h, in.offset
+		fn(&h)
+	}
+}

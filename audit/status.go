@@ -1,0 +1,29 @@
+package audit
+
+import "time"
+
+// Status is the state of a log, for readiness and metrics.
+type Status struct {
+	Err          error         // why intents are not admitted; nil when they are
+	LastSeq      uint64        // of the last record taken
+	DurableSeq   uint64        // of the last durable record
+	Pending      int64         // bytes taken and not durable yet
+	Segment      string        // file name of the live segment
+	SegmentBytes int64         // bytes of records in it
+	Room         int64         // bytes allocated behind them, the reserve included
+	Free         int64         // free bytes of the file system, as of the last commit; -1 when not known
+	Commits      uint64        // writes that became durable since Open, one fsync each
+	LastCommit   time.Duration // how long the last of them took
+	Dropped      uint64        // refusals and summaries that were not taken
+	LostOutcomes uint64        // outcomes that were not taken
+}
+
+// Status never waits for the disk.
+func (l *Log) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.status
+	s.Pending = l.pending()
+	s.Err = l.admit(MaxLine, forIntent)
+	return s
+}
