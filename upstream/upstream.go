@@ -24,7 +24,7 @@ import (
 type Config struct {
 	URL    *url.URL // scheme and host; "http" only for loopback and sockets, which the configuration checks
 	Socket string   // path of a unix socket to dial instead of the URL's host; empty: TCP
-	// TLS is the client configuration made by a TLS policy; nil for plain HTTP.
+	// TLS is the client configuration made by a TLS policy; nil for plain HTTP. Without a ServerName the URL's host counts.
 	TLS            *tls.Config
 	ConnectTimeout time.Duration // TCP and TLS together; 0 means 10 s
 	MaxConns       int           // open connections; calls beyond wait for one under their own deadline; 0 means 100
@@ -50,6 +50,10 @@ func New(config Config) *Transport {
 	}
 	if config.MaxConns == 0 {
 		config.MaxConns = 100
+	}
+	if config.TLS != nil && config.TLS.ServerName == "" {
+		config.TLS = config.TLS.Clone()
+		config.TLS.ServerName = config.URL.Hostname()
 	}
 	t := &Transport{config: config}
 	protocols := new(http.Protocols)
@@ -217,5 +221,17 @@ func (t *Transport) dialTLS(ctx context.Context, network, address string) (net.C
 		return nil, fmt.Errorf("tls handshake: %w", err)
 	}
 	state := secured.ConnectionState()
+	if err := t.verify(state); err != nil {
+		_ = raw.Close()
+		return nil, fmt.Errorf("tls policy: %w", err)
+	}
 	return &conn{Conn: secured, tls: &state}, nil
+}
+
+// verify asks the policy once more: in TLS 1.2 a client's VerifyConnection runs before the key-exchange group is known.
+func (t *Transport) verify(state tls.ConnectionState) error {
+	if t.config.TLS.VerifyConnection == nil {
+		return nil
+	}
+	return t.config.TLS.VerifyConnection(state)
 }

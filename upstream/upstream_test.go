@@ -184,6 +184,26 @@ func TestTLSFactsOfTheAnswer(t *testing.T) {
 	}
 }
 
+// TestVerifiesAfterTheHandshake: what VerifyConnection refuses only once the handshake is complete gets no request.
+func TestVerifiesAfterTheHandshake(t *testing.T) {
+	var calls atomic.Int64
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	config := &tls.Config{RootCAs: roots, ServerName: "example.com", MinVersion: tls.VersionTLS12, VerifyConnection: func(s tls.ConnectionState) error {
+		if s.HandshakeComplete {
+			return errors.New("refused")
+		}
+		return nil
+	}}
+	_, err := send(t, transportTo(t, server.URL, config), request(t, "POST", server.URL, "x"))
+	var failed *Error
+	if !errors.As(err, &failed) || failed.MaybeSent || calls.Load() != 0 {
+		t.Errorf("error %#v and %d calls, want nothing sent", err, calls.Load())
+	}
+}
+
 // TestDeadlineBeforeAnswer: the request is out, the answer never comes.
 func TestDeadlineBeforeAnswer(t *testing.T) {
 	arrived := make(chan struct{})

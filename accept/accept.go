@@ -1,0 +1,270 @@
+package accept
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"tollgate/tlspolicy"
+)
+
+// Defaults of [Config].
+const (
+	DefaultMaxConns         = 4096
+	DefaultHandshakeTimeout = 10 * time.Second
+)
+
+// Accept errors that pass are waited out, from minBackoff doubling up to maxBackoff.
+const (
+	minBackoff = 5 * time.Millisecond
+	maxBackoff = time.Second
+)
+
+// Config says what bounds a listener has.
+type Config struct {
+	// MaxConns is how many connections there may be at a time, in handshakes or in use. Further ones are closed at
+	// once. Default (0): DefaultMaxConns.
+	MaxConns int
+
+	// MaxConnsPerSource is the same for one source, see SourceOf. It does not count for unix sockets, whose peers are
+	// all one source. Default (0): no such bound.
+	MaxConnsPerSource int
+
+	// HandshakeTimeout is how long a TLS handshake may take in all. Default (0): DefaultHandshakeTimeout.
+	HandshakeTimeout time.Duration
+
+	// TLS is the configuration of handshakes, from tlspolicy.Policy.Server. Nil means plain connections.
+	TLS *tls.Config
+
+	// Refused is told of every connection that is turned away. It may be called concurrently, must not block, and has
+	// to bound by itself what it writes down. Optional.
+	Refused func(Refusal)
+}
+
+// listener takes connections in one goroutine and shakes hands in one more for each.
+type listener struct {
+	inner  net.Listener
+	config Config
+	slots  *slots
+
+	ready  chan net.Conn
+	failed chan error // holds the one error that ended the loop
+	done   chan struct{}
+	once   sync.Once
+	group  sync.WaitGroup
+
+	mu      sync.Mutex
+	pending map[net.Conn]struct{} // connections in a handshake, for Close; nil once closed
+}
+
+// New starts to accept from inner at once. Close closes inner and the connections that were not given out yet, and
+// waits for the goroutines; connections that were given out stay with whoever has them.
+func New(inner net.Listener, c Config) net.Listener {
+	if c.MaxConns <= 0 {
+		c.MaxConns = DefaultMaxConns
+	}
+	if c.HandshakeTimeout <= 0 {
+		c.HandshakeTimeout = DefaultHandshakeTimeout
+	}
+	if c.Refused == nil {
+		c.Refused = func(Refusal) {}
+	}
+	l := &listener{
+		inner:   inner,
+		config:  c,
+		slots:   newSlots(c.MaxConns, c.MaxConnsPerSource),
+		ready:   make(chan net.Conn),
+		failed:  make(chan error, 1),
+		done:    make(chan struct{}),
+		pending: make(map[net.Conn]struct{}),
+	}
+	l.group.Go(l.loop)
+	return l
+}
+
+// Addr gives the address of the listener beneath.
+func (l *listener) Addr() net.Addr { return l.inner.Addr() }
+
+// Accept gives the next finished connection: a [*tls.Conn] if the listener has TLS.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case <-l.done: // has precedence over a connection that is ready
+		return nil, net.ErrClosed
+	default:
+	}
+	select {
+	case conn := <-l.ready:
+		return conn, nil
+	case err := <-l.failed:
+		l.failed <- err // for the next call
+		return nil, err
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close may be called more than once.
+func (l *listener) Close() error {
+	var err error
+	l.once.Do(func() {
+		close(l.done)
+		err = l.inner.Close()
+		l.mu.Lock()
+		for conn := range l.pending {
+			_ = conn.Close()
+		}
+		l.pending = nil
+		l.mu.Unlock()
+	})
+	l.group.Wait()
+	return err
+}
+
+func (l *listener) loop() {
+	backoff := minBackoff
+	for {
+		conn, err := l.inner.Accept()
+		switch {
+		case err == nil:
+			backoff = minBackoff
+			l.take(conn)
+		case l.closed():
+			return
+		case !passes(err):
+			l.failed <- err
+			return
+		default:
+			l.config.Refused(Refusal{Reason: ReasonAcceptFailed, Err: err})
+			if !l.sleep(backoff) {
+				return
+			}
+			backoff = min(2*backoff, maxBackoff)
+		}
+	}
+}
+
+// passes tells whether an accept error may go away by itself: the peer left meanwhile, or the system is out of
+// descriptors or memory.
+func passes(err error) bool {
+	for _, temporary := range []error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+		syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EPROTO, syscall.EPERM, // EPERM: a firewall, accept(2)
+	} {
+		if errors.Is(err, temporary) {
+			return true
+		}
+	}
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// sleep tells whether the listener is still open after d.
+func (l *listener) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.done:
+		return false
+	}
+}
+
+func (l *listener) closed() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// take finds a slot for a new connection and starts its way to Accept.
+func (l *listener) take(raw net.Conn) {
+	source := SourceOf(raw.RemoteAddr())
+	if err := l.slots.take(source); err != nil {
+		reason := ReasonTooMany
+		if errors.Is(err, errTooManySource) {
+			reason = ReasonTooManySource
+		}
+		l.refuse(raw, Refusal{Reason: reason, Err: err})
+		return
+	}
+	counted := &conn{Conn: raw, release: sync.OnceFunc(func() { l.slots.release(source) })}
+	if !l.track(counted) {
+		_ = counted.Close()
+		return
+	}
+	l.group.Go(func() { l.prepare(counted) })
+}
+
+// prepare shakes hands and offers the connection to Accept.
+func (l *listener) prepare(raw *conn) {
+	finished, err := l.handshake(raw)
+	l.untrack(raw) // from here on done is enough, and Close must not cut off what Accept gives out
+	if err != nil {
+		return
+	}
+	select {
+	case l.ready <- finished:
+	case <-l.done:
+		_ = raw.Close()
+	}
+}
+
+// handshake gives the connection to use. After an error the connection is closed and its refusal told.
+func (l *listener) handshake(raw *conn) (net.Conn, error) {
+	if l.config.TLS == nil {
+		return raw, nil
+	}
+	deadline := time.Now().Add(l.config.HandshakeTimeout)
+	secured := tls.Server(raw, l.config.TLS)
+	var hello tlspolicy.Hello
+	err := raw.SetDeadline(deadline)
+	if err == nil {
+		err = secured.HandshakeContext(tlspolicy.WithHello(context.Background(), &hello))
+	}
+	if err == nil {
+		err = raw.SetDeadline(time.Time{})
+	}
+	if err == nil {
+		return secured, nil
+	}
+	if l.closed() { // the handshake was cut off by Close, not by the peer
+		_ = raw.Close()
+		return nil, err
+	}
+	answerPlainHTTP(err)
+	l.refuse(raw, Refusal{Reason: reasonOf(err, hello), Err: err, Offer: tlspolicy.OfferOf(hello.Info)})
+	return nil, err
+}
+
+func (l *listener) refuse(raw net.Conn, r Refusal) {
+	r.Source, r.Remote = SourceUnknown, SourceUnknown
+	if remote := raw.RemoteAddr(); remote != nil { // nil if the peer has gone by now, on some systems
+		r.Source, r.Remote = SourceOf(remote), remote.String()
+	}
+	_ = raw.Close()
+	l.config.Refused(r)
+}
+
+// track makes Close cut the connection off. It tells whether the listener is still open.
+func (l *listener) track(c net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pending == nil {
+		return false
+	}
+	l.pending[c] = struct{}{}
+	return true
+}
+
+func (l *listener) untrack(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.pending, c)
+}

@@ -1,0 +1,153 @@
+package accept
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// staleTimeout bounds the question whether somebody answers on a socket that is in our place.
+const staleTimeout = time.Second
+
+// maxSocketPath is the longest path that every system takes: 104 bytes with a final NUL in BSD, 108 in Linux (unix(7)).
+const maxSocketPath = 103
+
+// Listen opens a port ("tcp", "tcp4", "tcp6") or a unix socket ("unix", the address is a path).
+//
+// A unix socket can be used by its owner only (mode 0600), from the first moment on: it is made in a private directory
+// beside its place and then linked there. A socket file that an ended process left behind is replaced; one on which
+// somebody answers, and any other file, is an error. Closing the listener removes the file, if it is still ours.
+func Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+		var config net.ListenConfig
+		return config.Listen(ctx, network, address)
+	case "unix":
+		return listenUnix(ctx, address)
+	}
+	return nil, fmt.Errorf("unknown network %q (choices: tcp, tcp4, tcp6, unix)", network)
+}
+
+type unixListener struct {
+	*net.UnixListener
+	path   string
+	ours   os.FileInfo
+	remove func() error
+}
+
+// Addr gives the path that peers use.
+func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
+
+// Close removes the socket file unless somebody has replaced it.
+func (l *unixListener) Close() error { return errors.Join(l.remove(), l.UnixListener.Close()) }
+
+func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if path == "" || strings.HasPrefix(path, "@") {
+		return nil, errors.New("a unix socket needs a path: an abstract socket would be open to every user of the host")
+	}
+	if len(path) > maxSocketPath { // a link could have a longer name, but nobody could connect to it
+		return nil, fmt.Errorf("unix socket %s: the path is too long: %d bytes, the system allows %d", path, len(path), maxSocketPath)
+	}
+	if err := removeStale(ctx, path); err != nil {
+		return nil, err
+	}
+	private, err := os.MkdirTemp(filepath.Dir(path), ".s") // mode 0700
+	if err != nil {
+		return nil, fmt.Errorf("making a private directory for the socket: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(private) }()
+	bound, err := bindUnix(ctx, filepath.Join(private, "s"), path)
+	if err != nil {
+		return nil, fmt.Errorf("listening on unix socket %s: %w", path, err)
+	}
+	return bound, nil
+}
+
+// bindUnix listens on a socket at temporary, closed to others, and links it to path.
+func bindUnix(ctx context.Context, temporary, path string) (net.Listener, error) {
+	var config net.ListenConfig
+	generic, err := config.Listen(ctx, "unix", temporary)
+	if err != nil {
+		return nil, bindError(err)
+	}
+	bound, ok := generic.(*net.UnixListener)
+	if !ok {
+		_ = generic.Close()
+		return nil, fmt.Errorf("unexpected listener type %T", generic)
+	}
+	bound.SetUnlinkOnClose(false) // Go would remove the temporary name only
+	info, err := publish(temporary, path)
+	if err != nil {
+		_ = bound.Close()
+		return nil, err
+	}
+	l := &unixListener{UnixListener: bound, path: path, ours: info}
+	l.remove = sync.OnceValue(l.removeOurs)
+	return l, nil
+}
+
+// bindError explains why a path that is short enough is still refused: its private directory has a longer one.
+func bindError(err error) error {
+	if errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("%w (the path is probably too long: for a moment it needs about 15 bytes more than it has)", err)
+	}
+	return err
+}
+
+// publish closes the socket to others and gives it its place. A link, unlike a rename, replaces nothing.
+func publish(temporary, path string) (os.FileInfo, error) {
+	if err := os.Chmod(temporary, 0o600); err != nil {
+		return nil, err
+	}
+	info, err := os.Lstat(temporary)
+	if err != nil {
+		return nil, err
+	}
+	return info, os.Link(temporary, path)
+}
+
+func (l *unixListener) removeOurs() error {
+	info, err := os.Lstat(l.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, l.ours) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(l.path)
+}
+
+// removeStale makes room for a socket at path.
+func removeStale(ctx context.Context, path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("unix socket: %w", err)
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("unix socket %s: there is a file of that name, which is not a socket", path)
+	}
+	dialer := net.Dialer{Timeout: staleTimeout}
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	if err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("unix socket %s: %w", path, syscall.EADDRINUSE)
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("unix socket %s: finding out whether it is in use: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("removing stale unix socket: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package accept
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"tollgate/tlspolicy"
+)
+
+// Reason tells in a few words why a connection was turned away. The set is fixed, so it can label a metric.
+type Reason string
+
+// The reasons.
+const (
+	ReasonTimeout       Reason = "timeout"           // the handshake took too long
+	ReasonVersion       Reason = "no common version" // the TLS policy allows none of the offered versions
+	ReasonSuite         Reason = "no common suite"
+	ReasonGroup         Reason = "no common group"
+	ReasonCertificate   Reason = "certificate"          // the peer's certificate is missing or not valid, or ours cannot serve the peer
+	ReasonNotTLS        Reason = "not tls"              // something else than TLS was spoken
+	ReasonTooMany       Reason = "too many connections" // Config.MaxConns
+	ReasonTooManySource Reason = "too many from source" // Config.MaxConnsPerSource
+	ReasonPeerClosed    Reason = "closed by peer"       // in the handshake, as port scans and health checks do
+	ReasonPeerAlert     Reason = "refused by peer"      // the peer sent an alert: it does not trust our certificate, for example
+	ReasonAcceptFailed  Reason = "accept failed"        // the operating system could not give a connection, for lack of file descriptors for example
+	ReasonOther         Reason = "other"
+)
+
+// Reasons lists all reasons.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonTimeout, ReasonVersion, ReasonSuite, ReasonGroup, ReasonCertificate, ReasonNotTLS, ReasonTooMany,
+		ReasonTooManySource, ReasonPeerClosed, ReasonPeerAlert, ReasonAcceptFailed, ReasonOther,
+	}
+}
+
+// Refusal tells of a connection that was turned away.
+type Refusal struct {
+	Source string // as SourceOf gives it; empty for ReasonAcceptFailed
+	Remote string // the peer's address; empty for ReasonAcceptFailed
+	Reason Reason
+	Err    error           // the cause
+	Offer  tlspolicy.Offer // what the peer offered, if it got that far
+}
+
+var (
+	errTooMany       = errors.New("the listener has all the connections that it may have")
+	errTooManySource = errors.New("the source has all the connections that it may have")
+)
+
+// reasonOf sorts the error of a handshake.
+func reasonOf(err error, hello tlspolicy.Hello) Reason {
+	var notAllowed *tlspolicy.NotAllowed
+	var notTLS tls.RecordHeaderError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return ReasonTimeout
+	case errors.As(err, &notTLS):
+		return ReasonNotTLS
+	case hello.Mismatch != nil:
+		return reasonOfKind(hello.Mismatch.Kind)
+	case errors.As(err, &notAllowed):
+		return reasonOfKind(notAllowed.Kind)
+	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls marks alerts
+		return ReasonPeerAlert
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return ReasonPeerClosed
+	case strings.Contains(err.Error(), "certificate"): // crypto/tls has no types for most of these
+		return ReasonCertificate
+	}
+	return ReasonOther
+}
+
+func reasonOfKind(kind tlspolicy.Kind) Reason {
+	switch kind {
+	case tlspolicy.KindVersion:
+		return ReasonVersion
+	case tlspolicy.KindSuite:
+		return ReasonSuite
+	case tlspolicy.KindGroup:
+		return ReasonGroup
+	}
+	return ReasonOther
+}

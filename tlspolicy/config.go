@@ -1,0 +1,130 @@
+package tlspolicy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+)
+
+// clientSessions bounds how many upstream sessions one client configuration keeps for resumption. An upstream is one
+// name; the rest is room for redirected names.
+const clientSessions = 8
+
+// Server says what a listener adds to its policy.
+type Server struct {
+	// GetCertificate chooses the certificate of a connection. Required: without it every handshake fails.
+	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
+	// ClientCAs are the authorities whose client certificates count. Nil means that none is asked for, unless
+	// RequireClientCert is set: then nobody can connect (the system's authorities are never used for callers).
+	ClientCAs *x509.CertPool
+
+	// RequireClientCert refuses callers without a certificate. Otherwise one that is given must be valid.
+	RequireClientCert bool
+}
+
+// Server makes the configuration of a listener. ALPN has HTTP/2 where the policy allows it, and HTTP/1.1. To learn what
+// a peer offered whose handshake fails, give the handshake a context from [WithHello].
+func (p *Policy) Server(s Server) *tls.Config {
+	config := p.base()
+	config.GetCertificate = s.GetCertificate
+	config.NextProtos = []string{"http/1.1"}
+	if p.HTTP2() {
+		config.NextProtos = []string{"h2", "http/1.1"}
+	}
+	config.ClientAuth, config.ClientCAs = clientAuth(s)
+	config.GetConfigForClient = p.admit(refusing(config))
+	return config
+}
+
+func clientAuth(s Server) (tls.ClientAuthType, *x509.CertPool) {
+	switch {
+	case s.RequireClientCert && s.ClientCAs == nil:
+		return tls.RequireAndVerifyClientCert, x509.NewCertPool() // nil would mean the system's authorities
+	case s.RequireClientCert:
+		return tls.RequireAndVerifyClientCert, s.ClientCAs
+	case s.ClientCAs != nil:
+		return tls.VerifyClientCertIfGiven, s.ClientCAs
+	}
+	return tls.NoClientCert, nil
+}
+
+// Client says what a connection to an upstream adds to its policy.
+type Client struct {
+	// ServerName is the name that the upstream's certificate must have. Empty lets net/http fill in the URL's host.
+	ServerName string
+
+	// RootCAs are the authorities that count. Nil means the system's.
+	RootCAs *x509.CertPool
+
+	// Certificates are shown to an upstream that asks for one. Optional.
+	Certificates []tls.Certificate
+}
+
+// Client makes the configuration towards an upstream: HTTP/1.1 only, since HTTP/2 transports repeat requests on their
+// own in some cases. The upstream's certificate is always verified.
+func (p *Policy) Client(c Client) *tls.Config {
+	config := p.base()
+	config.ServerName = c.ServerName
+	config.RootCAs = c.RootCAs
+	config.Certificates = c.Certificates
+	config.NextProtos = []string{"http/1.1"}
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(clientSessions)
+	return config
+}
+
+// base sets every field that is part of the policy. Nothing is left to a default, since defaults change with Go
+// versions and with GODEBUG, and a nil CipherSuites includes CBC suites off the whitelist.
+func (p *Policy) base() *tls.Config {
+	config := &tls.Config{
+		MinVersion:       p.versions[0],
+		MaxVersion:       p.versions[len(p.versions)-1],
+		CipherSuites:     slices.Clone(p.offered(tls.VersionTLS12)),
+		CurvePreferences: slices.Clone(p.groups),
+		Renegotiation:    tls.RenegotiateNever,
+		VerifyConnection: p.Check,
+	}
+	if config.CipherSuites == nil {
+		config.CipherSuites = []uint16{} // TLS 1.3 only: an empty list offers nothing of TLS 1.2, nil would mean Go's own
+	}
+	return config
+}
+
+// Hello receives what is known of a handshake's peer. See [WithHello].
+type Hello struct {
+	Info     *tls.ClientHelloInfo // nil until the ClientHello was read
+	Mismatch *NotAllowed          // why no connection can come of it; nil if the offer is good enough
+}
+
+type helloKey struct{}
+
+// WithHello gives a context for [tls.Conn.HandshakeContext]. Listener configurations of this package fill in h before
+// the handshake goes on, so h may be read once the handshake has ended.
+func WithHello(ctx context.Context, h *Hello) context.Context {
+	return context.WithValue(ctx, helloKey{}, h)
+}
+
+// admit looks at a ClientHello before crypto/tls chooses from it. Where other policies of the process allow TLS 1.3
+// suites that this one does not, crypto/tls would finish its side of a handshake that must fail: refuse ends it earlier
+// and with the right alert. Everything else that does not match crypto/tls refuses properly by itself.
+func (p *Policy) admit(refuse *tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
+	return func(info *tls.ClientHelloInfo) (*tls.Config, error) {
+		mismatch := p.mismatch(info)
+		if h, ok := info.Context().Value(helloKey{}).(*Hello); ok {
+			h.Info, h.Mismatch = info, mismatch
+		}
+		if mismatch != nil && mismatch.Kind == KindSuite && p.versionFor(info.SupportedVersions) == tls.VersionTLS13 {
+			return refuse, nil
+		}
+		return nil, nil
+	}
+}
+
+// refusing gives a configuration with which every TLS 1.3 handshake ends in the alert handshake_failure, as RFC 8446
+// section 4.1.1 wants it: an error of GetConfigForClient would be told to the peer as an internal error.
+func refusing(config *tls.Config) *tls.Config {
+	refuse := config.Clone()
+	refuse.CurvePreferences = []tls.CurveID{0} // a reserved number, so no peer shares a group with us
+	return refuse
+}

@@ -1,0 +1,73 @@
+package tlspolicy
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+)
+
+// How much of an offer is kept. Honest peers stay far below; a ClientHello has room for tens of thousands.
+const (
+	maxOfferedVersions = 8
+	maxOfferedSuites   = 64
+	maxOfferedGroups   = 32
+)
+
+// Offer is what a peer offered in its ClientHello, bounded and printable, for records of refused handshakes. Numbers
+// without a name are in hexadecimal; a list that was cut ends in "+N more".
+type Offer struct {
+	Versions   []string `json:"versions,omitempty"`
+	Suites     []string `json:"suites,omitempty"`
+	Groups     []string `json:"groups,omitempty"`
+	ServerName string   `json:"server_name,omitempty"`
+}
+
+// OfferOf describes a ClientHello. A nil one, of a peer that sent none, gives the zero Offer.
+func OfferOf(h *tls.ClientHelloInfo) Offer {
+	if h == nil {
+		return Offer{}
+	}
+	return Offer{
+		Versions:   describe(h.SupportedVersions, maxOfferedVersions, tls.VersionName),
+		Suites:     describe(h.CipherSuites, maxOfferedSuites, suiteName),
+		Groups:     describe(h.SupportedCurves, maxOfferedGroups, GroupName),
+		ServerName: clip(h.ServerName),
+	}
+}
+
+// String gives the offer on one line.
+func (o Offer) String() string {
+	if len(o.Versions)+len(o.Suites)+len(o.Groups) == 0 {
+		return "no TLS offer was read"
+	}
+	text := fmt.Sprintf("versions: %s; suites: %s; groups: %s",
+		strings.Join(o.Versions, ", "), strings.Join(o.Suites, ", "), strings.Join(o.Groups, ", "))
+	if o.ServerName != "" {
+		text += "; server name: " + o.ServerName
+	}
+	return text
+}
+
+func describe[T any](values []T, limit int, name func(T) string) []string {
+	if len(values) == 0 {
+		return nil
+	}
+	names := make([]string, 0, min(len(values), limit+1))
+	for i, value := range values {
+		if i == limit {
+			return append(names, fmt.Sprintf("+%d more", len(values)-limit))
+		}
+		names = append(names, name(value))
+	}
+	return names
+}
+
+// suiteName knows the whitelist as well as the suites of crypto/tls.
+func suiteName(code uint16) string {
+	for _, s := range whitelist() {
+		if s.Code == code {
+			return s.Name
+		}
+	}
+	return tls.CipherSuiteName(code)
+}
