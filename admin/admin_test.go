@@ -1,0 +1,57 @@
+package admin
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tollgate/gateway"
+)
+
+func get(handler http.Handler, target string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", target, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestPages(t *testing.T) {
+	state := Readiness{Ready: false, Reasons: []string{"audit: no space"}}
+	registry := prometheus.NewRegistry()
+	metrics := NewMetrics(registry)
+	metrics.Ended(gateway.Ending{Listener: "l", Caller: "c", Upstream: "u", Operation: "PayOrders", Effect: "spend", Outcome: "succeeded", Status: 204, Total: time.Second})
+	metrics.Refused(gateway.Ending{Listener: "l", Reason: "no_identity", Status: 401})
+	metrics.ConnectionRefused("l", "timeout")
+	handler := Handler(registry, func() Readiness { return state })
+	for _, c := range []struct {
+		target string
+		header []string
+		status int
+		text   string
+	}{
+		{"http://127.0.0.1:9090/livez", nil, 200, `"live":true`},
+		{"http://localhost/readyz", nil, 503, "audit: no space"},
+		{"http://[::1]:9090/metrics", nil, 200, `tollgate_calls_total{caller="c",effect="spend",listener="l",operation="PayOrders",outcome="succeeded",status="2xx",upstream="u"} 1`},
+		{"http://localhost/metrics", nil, 200, `tollgate_connections_refused_total{listener="l",reason="timeout"} 1`},
+		{"http://localhost/other", nil, 404, ""},
+		{"http://evil.example/livez", nil, 421, ""},
+		{"http://localhost/livez", []string{"Origin", "https://evil.example"}, 403, ""},
+		{"http://localhost/livez", []string{"Sec-Fetch-Site", "cross-site"}, 403, ""},
+	} {
+		w := get(handler, c.target, c.header...)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) {
+			t.Errorf("%s %v: %d %q, want %d with %q", c.target, c.header, w.Code, w.Body.String(), c.status, c.text)
+		}
+	}
+	state = Readiness{Ready: true}
+	if w := get(handler, "http://localhost/readyz"); w.Code != 200 {
+		t.Errorf("ready: %d", w.Code)
+	}
+}

@@ -1,0 +1,53 @@
+package admin
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tollgate/audit"
+	"tollgate/credential"
+	"tollgate/ratelimit"
+	"tollgate/replay"
+)
+
+// Sources are the parts whose state is read at each scrape.
+type Sources struct {
+	Log         func() audit.Status
+	Credentials []*credential.Credential
+	Replay      *replay.Memory
+	Failed      *ratelimit.Sources
+}
+
+// RegisterState registers gauges over the parts' own state.
+func RegisterState(registry *prometheus.Registry, s Sources) {
+	gauge := func(name, help string, value func() float64) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	counter := func(name, help string, value func() float64) {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+	}
+	gauge("tollgate_audit_available", "1 while the audit log takes new intents.", func() float64 { return flag(s.Log().Err == nil) })
+	gauge("tollgate_audit_last_seq", "Number of the last record that was assigned.", func() float64 { return float64(s.Log().LastSeq) })
+	gauge("tollgate_audit_durable_seq", "Number of the last record that is durable.", func() float64 { return float64(s.Log().DurableSeq) })
+	gauge("tollgate_audit_pending_bytes", "Bytes of records that are not durable yet.", func() float64 { return float64(s.Log().Pending) })
+	gauge("tollgate_audit_free_bytes", "Free bytes of the audit log's file system when last looked at; -1 unknown.", func() float64 { return float64(s.Log().Free) })
+	gauge("tollgate_audit_commit_seconds", "How long the last write and fsync took.", func() float64 { return s.Log().LastCommit.Seconds() })
+	counter("tollgate_audit_commits_total", "Fsyncs of records.", func() float64 { return float64(s.Log().Commits) })
+	counter("tollgate_audit_dropped_total", "Refusals and summaries that found no room.", func() float64 { return float64(s.Log().Dropped) })
+	counter("tollgate_audit_lost_outcomes_total", "Outcomes that found no room.", func() float64 { return float64(s.Log().LostOutcomes) })
+	gauge("tollgate_replay_signatures", "Signatures remembered against replay.", func() float64 { return float64(s.Replay.Len()) })
+	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
+		func() float64 { return float64(s.Failed.Evicted()) })
+	for _, c := range s.Credentials {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tollgate_credential_paused", Help: "1 while a credential signs nothing because the provider rejected it.",
+			ConstLabels: prometheus.Labels{"credential": c.Name()},
+		}, func() float64 { _, paused := c.Paused(); return flag(paused) }))
+	}
+}
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,81 @@
+package admin
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"tollgate/gateway"
+)
+
+// Metrics counts calls. It implements [gateway.Observer]. Every label value comes from the configuration, the catalog
+// or a small fixed set, so a peer cannot add series.
+type Metrics struct {
+	calls      *prometheus.CounterVec
+	refusals   *prometheus.CounterVec
+	handshakes *prometheus.CounterVec
+	total      *prometheus.HistogramVec
+	upstream   *prometheus.HistogramVec
+	waited     prometheus.Histogram
+}
+
+var _ gateway.Observer = (*Metrics)(nil)
+
+// buckets reach from a call that never left the machine to the longest usual upstream deadline, in seconds.
+var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
+
+// NewMetrics registers the metrics.
+func NewMetrics(registry *prometheus.Registry) *Metrics {
+	m := &Metrics{
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_calls_total", Help: "Calls that were intended, by what became of them.",
+		}, []string{"listener", "caller", "upstream", "operation", "effect", "outcome", "status"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_refusals_total", Help: "Calls that were refused before anything was sent.",
+		}, []string{"listener", "caller", "upstream", "operation", "reason"}),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_connections_refused_total", Help: "Connections that were refused or whose TLS handshake failed.",
+		}, []string{"listener", "reason"}),
+		total: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tollgate_call_seconds", Help: "Time of a call from its header to its outcome.", Buckets: buckets,
+		}, []string{"listener", "upstream", "effect"}),
+		upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tollgate_upstream_seconds", Help: "Time of a call from sending to its outcome.", Buckets: buckets,
+		}, []string{"upstream", "effect"}),
+		waited: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tollgate_limit_wait_seconds", Help: "Time for which calls waited for rate limits.", Buckets: buckets,
+		}),
+	}
+	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.total, m.upstream, m.waited,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Refused counts a refusal.
+func (m *Metrics) Refused(e gateway.Ending) {
+	m.refusals.WithLabelValues(e.Listener, e.Caller, e.Upstream, e.Operation, e.Reason).Inc()
+}
+
+// Ended counts a call that was intended.
+func (m *Metrics) Ended(e gateway.Ending) {
+	m.calls.WithLabelValues(e.Listener, e.Caller, e.Upstream, e.Operation, e.Effect, e.Outcome, statusClass(e.Status)).Inc()
+	m.total.WithLabelValues(e.Listener, e.Upstream, e.Effect).Observe(e.Total.Seconds())
+	m.upstream.WithLabelValues(e.Upstream, e.Effect).Observe(e.UpstreamTime.Seconds())
+	if e.Waited > 0 {
+		m.waited.Observe(e.Waited.Seconds())
+	}
+}
+
+// ConnectionRefused counts a connection that did not come to a call.
+func (m *Metrics) ConnectionRefused(listener, reason string) {
+	m.handshakes.WithLabelValues(listener, reason).Inc()
+}
+
+// statusClass keeps the upstream's freedom to invent statuses out of the labels.
+func statusClass(status int) string {
+	if status < 100 || status > 599 {
+		return "none"
+	}
+	return strconv.Itoa(status/100) + "xx"
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/catalog"
+)
+
+// listedOperation is an operation as `catalog --json` prints it.
+type listedOperation struct {
+	Site       string   `json:"site"`
+	Operation  string   `json:"operation"`
+	Method     string   `json:"method"`
+	Path       string   `json:"path"`
+	Title      string   `json:"title"`
+	Class      string   `json:"class"`
+	Inferred   bool     `json:"class_inferred"`
+	Kind       string   `json:"kind,omitempty"`
+	Effect     string   `json:"effect"`
+	Quota      float64  `json:"quota_per_second"`
+	Deprecated bool     `json:"deprecated"`
+	ReplacedBy []string `json:"replaced_by,omitempty"`
+}
+
+func catalogCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "catalog [FILTER...]", Short: "List the operations of the billing API",
+		Long: "List the operations of the billing API. FILTER words must all occur in an operation's line (site, name, method, path,\n" +
+			"class, effect, title), without regard to case; site:, effect: and class: compare exactly.",
+		Example: "  tollgate catalog pay\n  tollgate catalog site:cn effect:spend\n  tollgate catalog --json class:unknown",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			operations := filterCatalog(args)
+			if len(operations) == 0 {
+				return fmt.Errorf("no operation matches %s", strings.Join(args, " "))
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), operations)
+			}
+			return printCatalog(cmd.OutOrStdout(), operations)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func filterCatalog(words []string) []listedOperation {
+	var out []listedOperation
+	for _, site := range catalog.Sites() {
+		for _, o := range catalog.Operations(site) {
+			listed := listedOperation{
+				Site: o.Site, Operation: o.Name, Method: o.Method, Path: o.Path, Title: o.Title, Class: o.Class.String(), Inferred: o.ClassInferred,
+				Kind: string(o.Kind), Effect: o.Effect.String(), Quota: o.Quota, Deprecated: o.Deprecated, ReplacedBy: o.ReplacedBy,
+			}
+			if listed.matches(words) {
+				out = append(out, listed)
+			}
+		}
+	}
+	return out
+}
+
+func (o *listedOperation) matches(words []string) bool {
+	line := strings.ToLower(strings.Join([]string{o.Site, o.Operation, o.Method, o.Path, o.Class, o.Kind, o.Effect, o.Title, o.state()}, " "))
+	for _, word := range words {
+		key, value, exact := strings.Cut(strings.ToLower(word), ":")
+		fields := map[string]string{"site": o.Site, "effect": o.Effect, "class": o.Class}
+		if field, known := fields[key]; exact && known {
+			if field != value {
+				return false
+			}
+		} else if !strings.Contains(line, strings.ToLower(word)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *listedOperation) state() string {
+	if !o.Deprecated {
+		return ""
+	}
+	return strings.TrimSpace("deprecated " + strings.Join(o.ReplacedBy, ", "))
+}
+
+func printCatalog(w io.Writer, operations []listedOperation) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SITE\tOPERATION\tEFFECT\tCREDENTIAL\tQUOTA/S\tMETHOD\tPATH\tTITLE")
+	for _, o := range operations {
+		class := o.Class
+		if o.Kind != "" {
+			class += " (" + o.Kind + ")"
+		}
+		title := o.Title
+		if state := o.state(); state != "" {
+			title += " [" + state + "]"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%g\t%s\t%s\t%s\n", o.Site, o.Operation, o.Effect, class, o.Quota, o.Method, o.Path, title)
+	}
+	return t.Flush()
+}
+
+// takes says in words which credential an operation takes.
+func takes(o *catalog.Operation) string {
+	switch o.Class {
+	case catalog.ClassNone:
+		return "no credential"
+	case catalog.ClassUnknown:
+		return "a credential of a class that no source states"
+	case catalog.ClassEither:
+		return "partner or customer credentials"
+	}
+	text := o.Class.String() + " credentials only"
+	if o.Kind != catalog.KindAny {
+		text += ", of kind " + string(o.Kind)
+	}
+	return text
+}

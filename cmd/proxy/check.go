@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func checkCommand() *cobra.Command {
+	var file string
+	var noSecrets bool
+	cmd := &cobra.Command{
+		Use: "check --config FILE", Short: "Check a configuration and say what it means; opens nothing",
+		Example: "  tollgate check --config deploy/central.yaml\n  tollgate check --no-secrets --config deploy/central.yaml   # on a machine without the secrets",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(file, !noSecrets)
+			if err != nil {
+				return err
+			}
+			if err := c.Describe(cmd.OutOrStdout()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "\nthe configuration is good")
+			return err
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "do not read the secrets, keys and certificates that the file refers to")
+	return cmd
+}

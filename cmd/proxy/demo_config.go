@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"text/template"
+
+	"crypto/tls"
+
+	"tollgate/internal/bsssim"
+	"tollgate/internal/testpki"
+)
+
+// demoSetup is the world of a demo: a throw-away CA, a simulator with HTTPS, and a configuration for a gateway in front.
+type demoSetup struct {
+	dir       string
+	ca        *testpki.CA
+	simulator *bsssim.Server
+	server    *http.Server
+	values    demoValues
+}
+
+// demoValues fill in the configuration.
+type demoValues struct {
+	Upstream, HTTPS, Plain, Admin  string // addresses
+	Partner, Distributor, Customer demoKeys
+}
+
+type demoKeys struct{ AccessKey, SecretKey, DomainID string }
+
+// The virtual keys of the demo's callers. They are good for the demo's gateway only.
+const (
+	demoShopKey    = "TGDEMOSHOP"
+	demoShopSecret = "demo-shop-secret-for-loopback"
+)
+
+func newDemoSetup() (*demoSetup, error) {
+	dir, err := os.MkdirTemp("", "tollgate-demo-")
+	if err != nil {
+		return nil, err
+	}
+	d := &demoSetup{dir: dir, simulator: bsssim.New(bsssim.Config{})}
+	if err := d.prepare(); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *demoSetup) prepare() error {
+	var err error
+	if d.ca, err = testpki.New(); err != nil {
+		return err
+	}
+	if err := d.writeCertificates(); err != nil {
+		return err
+	}
+	if err := d.startSimulator(); err != nil {
+		return err
+	}
+	for _, address := range []*string{&d.values.HTTPS, &d.values.Plain, &d.values.Admin} {
+		if *address, err = freeAddress(); err != nil {
+			return err
+		}
+	}
+	for _, a := range bsssim.DefaultAccounts() {
+		keys := demoKeys{a.AccessKey, a.SecretKey, a.DomainID}
+		switch a.DomainID {
+		case "p-1":
+			d.values.Partner = keys
+		case "p-9":
+			d.values.Distributor = keys
+		case "c-17":
+			d.values.Customer = keys
+		}
+	}
+	return nil
+}
+
+func (d *demoSetup) file(name string) string { return filepath.Join(d.dir, name) }
+
+func (d *demoSetup) writeCertificates() error {
+	gateway, err := d.ca.Server("localhost", "127.0.0.1")
+	if err != nil {
+		return err
+	}
+	if err := testpki.WriteFiles(gateway, d.file("gateway.crt"), d.file("gateway.key")); err != nil {
+		return err
+	}
+	return d.ca.WriteFile(d.file("ca.pem"))
+}
+
+func (d *demoSetup) startSimulator() error {
+	certificate, err := d.ca.Server("127.0.0.1")
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	d.values.Upstream = listener.Addr().String()
+	d.server = serveSimple(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), d.simulator)
+	return nil
+}
+
+// freeAddress finds a loopback port that is free now. The configuration needs numbers, so that the lines to paste are true.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+func (d *demoSetup) close() {
+	if d.server != nil {
+		_ = d.server.Close()
+	}
+	_ = os.RemoveAll(d.dir)
+}
+
+// secrets answers the configuration's {env: NAME} references, so that the demo touches no real environment.
+func (d *demoSetup) secrets(name string) (string, bool) {
+	v := d.values
+	value, ok := map[string]string{
+		"PARTNER_AK": v.Partner.AccessKey, "PARTNER_SK": v.Partner.SecretKey,
+		"DISTRIBUTOR_AK": v.Distributor.AccessKey, "DISTRIBUTOR_SK": v.Distributor.SecretKey,
+		"CUSTOMER_AK": v.Customer.AccessKey, "CUSTOMER_SK": v.Customer.SecretKey,
+		"SHOP_SK": demoShopSecret,
+	}[name]
+	return value, ok
+}
+
+// text is the configuration. It is also what the demo shows to whoever asks how it was done.
+func (d *demoSetup) text() ([]byte, error) {
+	file, err := os.Create(d.file("tollgate.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if err := demoTemplate.Execute(file, d.values); err != nil {
+		return nil, fmt.Errorf("demo configuration: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file.Name())
+}
+
+var demoTemplate = template.Must(template.New("demo").Parse(`# The demo's gateway: an HTTPS and a plain loopback listener in front of a simulated billing API.
+listeners:
+  - name: https
+    address: {{.HTTPS}}
+    tls: {policy: huawei-high, certificate: {files: {cert: gateway.crt, key: gateway.key}}}
+  - name: loopback
+    address: {{.Plain}}
+    caller: report                 # whoever reaches this port is the caller "report"
+upstreams:
+  bss: {url: "https://{{.Upstream}}", catalog: cn, timeout: 10s, tls: {policy: huawei-high, ca: ca.pem}}
+credentials:
+  partner:     {class: partner, domain_id: {{.Partner.DomainID}}, access_key: {env: PARTNER_AK}, secret_key: {env: PARTNER_SK}}
+  distributor: {class: partner, kinds: [distributor], domain_id: {{.Distributor.DomainID}}, access_key: {env: DISTRIBUTOR_AK}, secret_key: {env: DISTRIBUTOR_SK}}
+  customer:    {class: customer, domain_id: {{.Customer.DomainID}}, access_key: {env: CUSTOMER_AK}, secret_key: {env: CUSTOMER_SK}}
+callers:
+  shop:                            # proves itself with keys that the gateway issued
+    auth: [{access_key: {id: ` + demoShopKey + `, secret: {env: SHOP_SK}}}]
+    grants:
+      - {operations: [ListSubCustomers, CreateSubCustomer, queryCustomerInfoList], credential: partner}
+      - {operations: [ListIndirectPartners], credential: distributor}
+      - {operations: [ShowCustomerAccountBalances, PayOrders, CancelResourcesSubscription, orderPay], credential: customer}
+  report:
+    grants:
+      - {operations: [effect:read], credential: partner}
+limits:
+  max_wait: 200ms
+  rules:
+    - {name: cities, per: [caller, operation], operations: [ListCities], rate: 1/min, burst: 2}
+audit: {dir: audit}
+admin: {address: {{.Admin}}}
+log: {level: warn, format: console}
+bounds: {drain: 5s}
+`))

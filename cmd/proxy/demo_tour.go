@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/internal/bsssim"
+	"tollgate/internal/secret"
+	"tollgate/signing"
+)
+
+// stop is one call of the tour, with what must come of it.
+type stop struct {
+	title     string
+	signed    bool // over HTTPS with the shop's keys; otherwise over the loopback port
+	key       string
+	method    string
+	path      string
+	body      string
+	fault     bsssim.FaultKind // told to the simulator before
+	operation string           // that the fault is for
+
+	status  int
+	code    string // error_code in the answer's body
+	header  string // that the answer must have
+	outcome string // in the audit log; "refused" for a refusal
+	arrives int    // how many requests the simulator sees
+	repeat  int    // calls more of the same before this one
+}
+
+// tour lists the stops. Each shows one thing that the gateway is for.
+func tour() []stop {
+	return []stop{
+		{title: "partner reads its customers", signed: true, method: "POST", path: "/v2/partners/sub-customers/query", body: `{"limit":10}`,
+			status: 200, outcome: audit.Succeeded, arrives: 1},
+		{title: "customer reads its balance", signed: true, method: "GET", path: "/v2/accounts/customer-accounts/balances",
+			status: 200, outcome: audit.Succeeded, arrives: 1},
+		{title: "customer pays an order", signed: true, method: "POST", path: "/v3/orders/customer-orders/pay",
+			body: `{"order_id":"CS-1001","use_coupon":"NO","use_discount":"NO"}`, status: 204, outcome: audit.Succeeded, arrives: 1},
+		{title: "batch: HTTP 200 with a failed part", signed: true, method: "POST", path: "/v2/orders/subscriptions/resources/unsubscribe",
+			body: `{"resource_ids":["res-1","no-such-resource"],"unsubscribe_type":1}`, status: 200, outcome: audit.Partial, arrives: 1},
+		{title: "v1: HTTP 200 that means failure", signed: true, method: "POST", path: "/v1.0/c-17/customer/order-mgr/order/pay",
+			body: `{"orderId":"CS-1002","payAccountType":2}`, status: 200, code: "CBC.5003", outcome: audit.Failed, arrives: 1},
+		{title: "partner creates a customer", signed: true, method: "POST", path: "/v2/partners/sub-customers",
+			body:   `{"domain_name":"demo-customer","xaccount_id":"demo-x-1","xaccount_type":"DEMO_IDP","password":"Demo-Passw0rd"}`,
+			status: 204, outcome: audit.Succeeded, arrives: 1},
+		{title: "distributor lists its resellers", signed: true, method: "POST", path: "/v2/partners/indirect-partners/query", body: `{"limit":10}`,
+			status: 200, outcome: audit.Succeeded, arrives: 1},
+		{title: "wrong credential class", method: "POST", path: "/v3/payments/free-resources/query", body: `{}`,
+			status: 403, code: "TG.3002", outcome: audit.Refused},
+		{title: "unknown caller", signed: true, key: "NOBODY", method: "GET", path: "/v2/accounts/customer-accounts/balances",
+			status: 401, code: "TG.2004", outcome: audit.Refused},
+		{title: "deprecated operation: works, marked", signed: true, method: "POST", path: "/v1.0/p-1/partner/customer-mgr/query", body: `{}`,
+			status: 200, header: "Deprecation", outcome: audit.Succeeded, arrives: 1},
+		{title: "burst over the limit (third of three)", method: "GET", path: "/v2/systems/configs/cities?province_code=1", repeat: 2,
+			status: 429, code: "TG.5001", header: "Retry-After", outcome: audit.Refused, arrives: 2},
+		{title: "payment, and the connection drops", signed: true, method: "POST", path: "/v3/orders/customer-orders/pay",
+			body: `{"order_id":"CS-1002","use_coupon":"NO","use_discount":"NO"}`, fault: bsssim.Drop, operation: "PayOrders",
+			status: 502, code: "TG.7002", outcome: audit.Unknown, arrives: 1},
+	}
+}
+
+// seen is what came of a stop.
+type seen struct {
+	status int
+	header http.Header
+	code   string
+	call   string
+	took   time.Duration
+}
+
+// guide drives the tour.
+type guide struct {
+	setup  *demoSetup
+	client *http.Client
+	key    *signing.Key
+	out    io.Writer
+}
+
+func newGuide(setup *demoSetup, out io.Writer) *guide {
+	return &guide{
+		setup: setup, out: out, key: signing.NewKey(demoShopKey, secret.New(demoShopSecret)),
+		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: setup.ca.Pool(), MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
+		}},
+	}
+}
+
+// run makes all calls and gives what differed from the plan.
+func (g *guide) run(ctx context.Context, log *audit.Log) ([]string, error) {
+	var problems []string
+	for i, s := range tour() {
+		result, arrived, err := g.visit(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.title, err)
+		}
+		outcome, err := g.recorded(ctx, log, result.call)
+		if err != nil {
+			return nil, err
+		}
+		differences := s.compare(result, arrived, outcome)
+		g.printLine(i+1, s, result, outcome, differences)
+		for _, difference := range differences {
+			problems = append(problems, s.title+": "+difference)
+		}
+	}
+	return problems, nil
+}
+
+// visit makes the calls of one stop and counts how many arrived at the simulator.
+func (g *guide) visit(ctx context.Context, s stop) (seen, int, error) {
+	if s.fault != "" {
+		if err := g.setup.simulator.Inject(bsssim.Fault{Operation: s.operation, Kind: s.fault}); err != nil {
+			return seen{}, 0, err
+		}
+	}
+	before := len(g.setup.simulator.Calls())
+	for range s.repeat {
+		if _, err := g.call(ctx, s); err != nil {
+			return seen{}, 0, err
+		}
+	}
+	result, err := g.call(ctx, s)
+	return result, len(g.setup.simulator.Calls()) - before, err
+}
+
+func (g *guide) call(ctx context.Context, s stop) (seen, error) {
+	base := "http://" + g.setup.values.Plain
+	if s.signed {
+		base = "https://" + g.setup.values.HTTPS
+	}
+	r, err := http.NewRequestWithContext(ctx, s.method, base+s.path, strings.NewReader(s.body))
+	if err != nil {
+		return seen{}, err
+	}
+	if s.body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if s.signed {
+		if err := g.sign(r, s); err != nil {
+			return seen{}, err
+		}
+	}
+	started := time.Now()
+	response, err := g.client.Do(r)
+	if err != nil {
+		return seen{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	return seen{response.StatusCode, response.Header, errorCode(body), response.Header.Get("Tollgate-Call-Id"), time.Since(started)}, err
+}
+
+// sign does what the provider's SDK does in an application.
+func (g *guide) sign(r *http.Request, s stop) error {
+	key := g.key
+	if s.key != "" {
+		key = signing.NewKey(s.key, secret.New("a-secret-that-nobody-issued"))
+	}
+	r.Header.Set("X-Sdk-Date", signing.FormatDate(time.Now()))
+	query, err := signing.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	authorization, err := key.Sign(&signing.Request{
+		Method: r.Method, Path: signing.CanonicalPath(r.URL.Path), Query: query.Canonical(),
+		Headers:     []signing.Header{{Name: "host", Value: r.URL.Host}, {Name: signing.DateHeader, Value: r.Header.Get("X-Sdk-Date")}},
+		PayloadHash: signing.HashHex([]byte(s.body)),
+	})
+	r.Header.Set("Authorization", authorization)
+	return err
+}
+
+func errorCode(body []byte) string {
+	var answer struct {
+		ErrorCode string `json:"error_code"`
+	}
+	if json.Unmarshal(bytes.TrimSpace(body), &answer) != nil || answer.ErrorCode == "CBC.0000" {
+		return ""
+	}
+	return answer.ErrorCode
+}
+
+// recorded looks up in the audit log what became of a call.
+func (g *guide) recorded(ctx context.Context, log *audit.Log, call string) (string, error) {
+	if err := settled(ctx, log); err != nil {
+		return "", err
+	}
+	outcome := "not on record"
+	err := audit.Read(g.setup.file("audit"), func(r *audit.Record, _ []byte) error {
+		if r.Call == call && r.Kind == audit.KindOutcome {
+			outcome = r.Outcome
+		}
+		if r.Call == call && r.Kind == audit.KindRefusal {
+			outcome = r.Decision
+		}
+		return nil
+	})
+	return outcome, err
+}
+
+// settled waits until every record so far is on disk: reads and refusals are not waited for by calls.
+func settled(ctx context.Context, log *audit.Log) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	want := log.Status().LastSeq
+	for log.Status().DurableSeq < want {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the audit log does not become durable: %w", ctx.Err())
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// compare lists what differs from the plan.
+func (s stop) compare(got seen, arrived int, outcome string) []string {
+	var differences []string
+	check := func(what string, got, want any) {
+		if got != want {
+			differences = append(differences, fmt.Sprintf("%s is %v, should be %v", what, got, want))
+		}
+	}
+	check("status", got.status, s.status)
+	check("error code", got.code, s.code)
+	check("outcome on record", outcome, s.outcome)
+	check("number of requests upstream", arrived, s.arrives)
+	if s.header != "" && got.header.Get(s.header) == "" {
+		differences = append(differences, "header "+s.header+" is missing")
+	}
+	return differences
+}
+
+func (g *guide) printLine(number int, s stop, got seen, outcome string, differences []string) {
+	mark := "ok"
+	if len(differences) > 0 {
+		mark = "NOT AS PLANNED: " + strings.Join(differences, "; ")
+	}
+	path, _, _ := strings.Cut(s.path, "?")
+	fmt.Fprintf(g.out, "%2d  %-38s %-4s %-58s %d %-9s %-10s %s\n", number, s.title, s.method, path, got.status, got.code, outcome, mark)
+}

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/business"
+	"tollgate/catalog"
+	"tollgate/config"
+	"tollgate/internal/nearest"
+	"tollgate/policy"
+	"tollgate/ratelimit"
+	"tollgate/signing"
+)
+
+// explanation is what `explain` finds, in the order in which a call would meet it.
+type explanation struct {
+	Caller     string        `json:"caller"`
+	Method     string        `json:"method"`
+	Path       string        `json:"path"`
+	Upstream   string        `json:"upstream,omitempty"`
+	Operation  string        `json:"operation,omitempty"`
+	Site       string        `json:"site,omitempty"`
+	Effect     string        `json:"effect,omitempty"`
+	Takes      string        `json:"takes,omitempty"` // credential class
+	Deprecated bool          `json:"deprecated,omitempty"`
+	ReplacedBy []string      `json:"replaced_by,omitempty"`
+	Allowed    bool          `json:"allowed"`
+	Reason     string        `json:"reason,omitempty"`
+	Detail     string        `json:"detail,omitempty"`
+	Choices    []string      `json:"choices,omitempty"`
+	Grant      string        `json:"grant,omitempty"`
+	Credential string        `json:"credential,omitempty"`
+	Class      string        `json:"class,omitempty"`
+	Customers  []string      `json:"customers,omitempty"` // the only ones that the grant covers
+	Limits     []explainRate `json:"limits,omitempty"`
+	MaxWait    string        `json:"max_wait,omitempty"`
+}
+
+type explainRate struct {
+	Name      string  `json:"name"`
+	Per       string  `json:"per"`
+	PerSecond float64 `json:"per_second"`
+	Burst     int     `json:"burst"`
+}
+
+type explainFlags struct {
+	file, caller, listener, upstream, credential, body string
+	json                                               bool
+}
+
+func explainCommand() *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use: "explain --config FILE --caller NAME METHOD PATH", Short: "Say what would become of a call: operation, grant, credential, limits, or why not",
+		Long: "Say what would become of a call, without making it. PATH may have a query.\n" +
+			"Grants that are limited to customers look at the body, too: give it with --body.\n\nExit code: 0 allowed, 3 refused.",
+		Example: "  tollgate explain -c tollgate.yaml --caller billing-app POST /v3/orders/customer-orders/pay\n" +
+			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
+		Args: exactArgs("METHOD", "PATH"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := explain(&f, args[0], args[1], cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			if err := e.print(cmd.OutOrStdout(), f.json); err != nil {
+				return err
+			}
+			if !e.Allowed {
+				return &exitError{code: exitRefused}
+			}
+			return nil
+		},
+	}
+	configFlag(cmd, &f.file)
+	flags := cmd.Flags()
+	flags.StringVar(&f.caller, "caller", "", "`name` of the caller (required)")
+	flags.StringVar(&f.listener, "listener", "", "`name` of the listener (default: all)")
+	flags.StringVar(&f.upstream, "upstream", "", "`name` of the upstream, where several have the operation")
+	flags.StringVar(&f.credential, "credential", "", "what the call says in Tollgate-Credential")
+	flags.StringVar(&f.body, "body", "", "`file` with the request body; - for standard input")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	return cmd
+}
+
+func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanation, error) {
+	c, err := loadConfig(f.file, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(c); err != nil {
+		return nil, err
+	}
+	body, err := readBodyFlag(f.body, stdin, c.Bounds.Body)
+	if err != nil {
+		return nil, err
+	}
+	e := &explanation{Caller: f.caller, Method: strings.ToUpper(method), Path: target}
+	rawPath, rawQuery, _ := strings.Cut(target, "?")
+	path, err := signing.ParsePath(rawPath)
+	if err != nil {
+		return e.refused("ambiguous_path", err.Error()), nil
+	}
+	query, err := signing.ParseQuery(rawQuery)
+	if err != nil {
+		return e.refused("ambiguous_query", err.Error()), nil
+	}
+	m, err := f.match(c, e.Method, path)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return e.refused("unknown_operation", unmatchedDetail(c, f, path)), nil
+	}
+	e.describe(m)
+	facts, err := business.ReadRequest(m.operation, m.params.Get, query.All(), body)
+	if err != nil {
+		return e.refused("bad_body", err.Error()), nil
+	}
+	return e.decide(c, f, m, facts.Accounts), nil
+}
+
+// check refuses names that the configuration does not have.
+func (f *explainFlags) check(c *config.Config) error {
+	var listeners, upstreams, credentials []string
+	for _, l := range c.Listeners {
+		listeners = append(listeners, l.Name)
+	}
+	for _, u := range c.Upstreams {
+		upstreams = append(upstreams, u.Name)
+	}
+	for _, k := range c.Credentials {
+		credentials = append(credentials, k.Name())
+	}
+	if f.caller == "" {
+		return usageError("--caller is needed; the configuration has: %s", strings.Join(c.CallerNames, ", "))
+	}
+	for _, flag := range []struct {
+		name, value string
+		known       []string
+	}{{"caller", f.caller, c.CallerNames}, {"listener", f.listener, listeners}, {"upstream", f.upstream, upstreams}, {"credential", f.credential, credentials}} {
+		if flag.value == "" || slices.Contains(flag.known, flag.value) {
+			continue
+		}
+		hint := "the configuration has: " + strings.Join(flag.known, ", ")
+		if near := nearest.Words(flag.value, flag.known); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return usageError("unknown %s %q; %s", flag.name, flag.value, hint)
+	}
+	return nil
+}
+
+func readBodyFlag(name string, stdin io.Reader, bound int64) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		stdin = file
+	}
+	body, err := io.ReadAll(io.LimitReader(stdin, bound+1))
+	if err == nil && int64(len(body)) > bound {
+		err = fmt.Errorf("the body is larger than bounds.body (%d bytes)", bound)
+	}
+	return body, err
+}
+
+// found is where a method and path lead.
+type found struct {
+	upstream  *config.Upstream
+	operation *catalog.Operation
+	params    catalog.Params
+}
+
+// match looks at every listener, or the one that was named.
+func (f *explainFlags) match(c *config.Config, method, path string) (*found, error) {
+	var matches []*found
+	for _, l := range c.Listeners {
+		if f.listener != "" && l.Name != f.listener {
+			continue
+		}
+		for _, route := range l.Routes {
+			operation, params, ok := route.Router.Match(method, path)
+			if !ok || f.upstream != "" && route.Upstreams[operation].Name != f.upstream {
+				continue
+			}
+			m := &found{route.Upstreams[operation], operation, params}
+			if !slices.ContainsFunc(matches, func(have *found) bool { return have.upstream == m.upstream }) {
+				matches = append(matches, m)
+			}
+		}
+	}
+	if len(matches) > 1 {
+		return nil, usageError("upstreams %s and %s both have this path: choose with --upstream", matches[0].upstream.Name, matches[1].upstream.Name)
+	}
+	if len(matches) == 0 {
+		return nil, nil
+	}
+	return matches[0], nil
+}
+
+func unmatchedDetail(c *config.Config, f *explainFlags, path string) string {
+	var methods []string
+	for _, l := range c.Listeners {
+		if f.listener != "" && l.Name != f.listener {
+			continue
+		}
+		for _, route := range l.Routes {
+			methods = append(methods, route.Router.Methods(path)...)
+		}
+	}
+	slices.Sort(methods)
+	if methods = slices.Compact(methods); len(methods) > 0 {
+		return "this path is served for " + strings.Join(methods, ", ") + " only"
+	}
+	return "no listener serves this path; see: tollgate catalog"
+}
+
+func (e *explanation) refused(reason, detail string) *explanation {
+	e.Reason, e.Detail = reason, detail
+	return e
+}
+
+func (e *explanation) describe(m *found) {
+	o := m.operation
+	e.Upstream, e.Operation, e.Site, e.Effect = m.upstream.Name, o.Name, o.Site, o.Effect.String()
+	e.Takes = takes(o)
+	e.Deprecated, e.ReplacedBy = o.Deprecated, o.ReplacedBy
+}
+
+func (e *explanation) decide(c *config.Config, f *explainFlags, m *found, accounts business.Accounts) *explanation {
+	decision, err := c.Policy.Decide(&policy.Call{
+		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: accounts, Credential: f.credential,
+	})
+	var refusal *policy.Refusal
+	if errors.As(err, &refusal) {
+		e.Choices = refusal.Choices
+		return e.refused(string(refusal.Reason), refusal.Detail)
+	}
+	e.Allowed = true
+	e.Grant, e.Customers = c.GrantPlace(decision.Grant), c.Grants[decision.Grant].Customers
+	subject := ratelimit.Subject{Caller: f.caller, Operation: m.operation.Name, Upstream: m.upstream.Name}
+	if decision.Credential != nil {
+		e.Credential, e.Class = decision.Credential.Name(), decision.Credential.Class().String()
+		subject.Credential, subject.Quota = e.Credential, m.operation.Quota
+	}
+	e.addLimits(c, subject)
+	return e
+}
+
+func (e *explanation) addLimits(c *config.Config, subject ratelimit.Subject) {
+	limiter, err := ratelimit.New(c.Limits)
+	if err != nil {
+		return // config.Load has made one from the same rules
+	}
+	for _, limit := range limiter.Limits(subject) {
+		var per []string
+		for _, dimension := range limit.Per {
+			per = append(per, string(dimension))
+		}
+		e.Limits = append(e.Limits, explainRate{limit.Name, strings.Join(per, "+"), limit.Rate.PerSecond, limit.Rate.Burst})
+	}
+	e.MaxWait = c.Limits.MaxWait.String()
+}
+
+func (e *explanation) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, e)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	line("call", "%s %s by %s", e.Method, e.Path, e.Caller)
+	if e.Operation != "" {
+		line("operation", "%s: effect %s, takes %s", e.Operation, e.Effect, e.Takes)
+		line("upstream", "%s", strings.TrimSpace(e.Upstream+" "+e.Site))
+	}
+	if e.Deprecated {
+		line("deprecated", "replaced by %s", orNone(strings.Join(e.ReplacedBy, ", ")))
+	}
+	if !e.Allowed {
+		line("decision", "REFUSED (%s): %s", e.Reason, e.Detail)
+		if len(e.Choices) > 0 {
+			line("choices", "%s", strings.Join(e.Choices, ", "))
+		}
+		return t.Flush()
+	}
+	line("decision", "allowed by %s", e.Grant)
+	if e.Credential != "" {
+		line("credential", "%s (%s)", e.Credential, e.Class)
+	}
+	if len(e.Customers) > 0 {
+		line("customers", "only %s", strings.Join(e.Customers, ", "))
+	}
+	for _, limit := range e.Limits {
+		line("limit", "%s: %g per second, burst %d, per %s", limit.Name, limit.PerSecond, limit.Burst, limit.Per)
+	}
+	line("over limit", "wait up to %s, then 429", e.MaxWait)
+	return t.Flush()
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "nothing known"
+	}
+	return text
+}
+
+func printJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}

@@ -1,0 +1,141 @@
+// Command proxy is Tollgate: a TLS gateway that keeps cloud billing calls separated, limited, signed and on record.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker ("-X main.version=..."); otherwise the module's build information tells.
+var version string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitRefused = 3 // explain: the call would be refused
+)
+
+// exitError ends the program with a code; a nil cause prints nothing.
+type exitError struct {
+	code  int
+	cause error
+}
+
+func (e *exitError) Error() string {
+	if e.cause == nil {
+		return ""
+	}
+	return e.cause.Error()
+}
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// execute runs one command line.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = &exitError{exitFailure, err}
+	}
+	if exit.Error() != "" {
+		fmt.Fprintln(stderr, "tollgate: "+exit.Error())
+	}
+	return exit.code
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tollgate",
+		Short: "A gateway for cloud billing calls: whitelisted TLS, injected signatures, separation, limits, an audit log",
+		Long: "Tollgate stands between a company's applications and a cloud provider's billing API. Applications hold no cloud key;\n" +
+			"every call is decided, limited, signed and written down before it goes out.\n\n" +
+			"Start with: tollgate demo",
+		Args:          needsCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError("%w\nsee: %s --help", err, cmd.CommandPath())
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		runCommand(), checkCommand(), explainCommand(), catalogCommand(), simulateCommand(),
+		auditCommand(), tlsCommand(), demoCommand(), healthCommand(), versionCommand(),
+	)
+	return root
+}
+
+// needsCommand refuses words that are no command, with the nearest that is.
+func needsCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+	for _, near := range cmd.SuggestionsFor(args[0]) {
+		text += fmt.Sprintf("\ndid you mean %q?", near)
+	}
+	return usageError("%s\nsee: %s --help", text, cmd.CommandPath())
+}
+
+// exactArgs is cobra.ExactArgs as a usage error.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usageError("expected %d argument(s) %v, got %d\nsee: %s --help", len(names), names, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: needsCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c.AddCommand(commands...)
+	return c
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Example: "  tollgate version", Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "tollgate "+programVersion())
+			return err
+		},
+	}
+}
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

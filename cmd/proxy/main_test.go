@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run executes one command line in this process.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = execute(t.Context(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// TestDemo is the main job, end to end, on embedded parts.
+func TestDemo(t *testing.T) {
+	code, stdout, stderr := run(t, "demo", "--once")
+	if code != exitOK || strings.Count(stdout, " ok\n") != len(tour()) {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	for _, a := range []string{demoShopSecret, "simulated-partner-secret", "simulated-customer-secret", "Demo-Passw0rd"} {
+		if strings.Contains(stdout+stderr, a) {
+			t.Errorf("the tour prints the secret %q", a)
+		}
+	}
+}
+
+func TestEveryCommandHasAnExample(t *testing.T) {
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if !c.HasSubCommands() && c.Name() != "help" && c.Example == "" {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(rootCommand())
+}
+
+func TestUsageErrors(t *testing.T) {
+	for _, args := range [][]string{
+		{"rum"}, {"run"}, {"run", "--confg", "x"}, {"check"}, {"check", "x"}, {"explain"}, {"explain", "--config", "x", "GET"},
+		{"audit", "lst"}, {"audit", "list"}, {"audit", "list", "--dir", ".", "--effect", "spnd"}, {"audit", "list", "--dir", ".", "--since", "yesterday"},
+		{"audit", "show", "--dir", "."}, {"simulate"}, {"simulate", "--listen", "127.0.0.1:0", "--site", "ct"},
+		{"simulate", "--listen", "127.0.0.1:0", "--cert", "x"}, {"tls", "policy", "a", "b"}, {"version", "x"},
+	} {
+		code, stdout, stderr := run(t, args...)
+		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "tollgate: ") {
+			t.Errorf("%v: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, args := range [][]string{
+		{"run", "--config", "/nonexistent.yaml"}, {"check", "--config", "/nonexistent.yaml"}, {"audit", "list", "--dir", "/nonexistent"},
+		{"tls", "policy", "huawei-hihg"}, {"catalog", "no such operation at all"}, {"audit", "show", "--dir", t.TempDir(), "nothing"},
+	} {
+		if code, _, stderr := run(t, args...); code != exitFailure || stderr == "" {
+			t.Errorf("%v: exit %d, stderr %q", args, code, stderr)
+		}
+	}
+}
+
+// sample is a configuration for explain; it needs no secrets.
+const sample = `
+listeners: [{address: 127.0.0.1:8080, caller: app}]
+upstreams: {bss: {url: https://bss.myhuaweicloud.com, catalog: cn}}
+credentials:
+  acme: {class: customer, domain_id: d-1, access_key: {env: A}, secret_key: {env: B}}
+  main: {class: partner, domain_id: p-1, access_key: {env: A}, secret_key: {env: B}}
+callers:
+  app:
+    grants:
+      - {operations: [PayOrders, ListCustomerOrders, orderPay], credential: acme}
+      - {operations: [effect:read], credential: main}
+      - {operations: [CreatePartnerCoupons], credential: main, customers: [c-17]}
+audit: {dir: audit}
+`
+
+func sampleFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tollgate.yaml")
+	if err := os.WriteFile(file, []byte(sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestExplain(t *testing.T) {
+	file := sampleFile(t)
+	body := filepath.Join(t.TempDir(), "body.json")
+	if err := os.WriteFile(body, []byte(`{"quota_id":"q","customer_ids":["c-17"]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		text string
+	}{
+		{[]string{"POST", "/v3/orders/customer-orders/pay"}, exitOK, "acme (customer)"},
+		{[]string{"post", "/v3/orders/customer-orders/pay"}, exitOK, "allowed by callers.app.grants[0]"},
+		{[]string{"GET", "/v2/orders/customer-orders"}, exitRefused, "acme, main"},
+		{[]string{"--credential", "main", "GET", "/v2/orders/customer-orders?limit=1"}, exitOK, "main (partner)"},
+		{[]string{"POST", "/v2/orders/subscriptions/resources/renew"}, exitRefused, "no_grant"},
+		{[]string{"POST", "/v3/payments/free-resources/query"}, exitRefused, "wrong_class"},
+		{[]string{"POST", "/v1.0/d-2/customer/order-mgr/order/pay"}, exitRefused, "wrong_account"},
+		{[]string{"POST", "/v1.0/d-1/customer/order-mgr/order/pay"}, exitOK, "replaced by PayOrders"},
+		{[]string{"PUT", "/v3/orders/customer-orders/pay"}, exitRefused, "POST only"},
+		{[]string{"GET", "/nothing"}, exitRefused, "unknown_operation"},
+		{[]string{"GET", "/v2/orders//x"}, exitRefused, "ambiguous_path"},
+		{[]string{"GET", "/v2/orders/customer-orders?a;b"}, exitRefused, "ambiguous_query"},
+		{[]string{"POST", "/v2/promotions/benefits/partner-coupons"}, exitRefused, "customer_not_granted"},
+		{[]string{"--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, exitOK, "only c-17"},
+		{[]string{"--upstream", "bs", "GET", "/x"}, exitUsage, "did you mean bss?"},
+		{[]string{"--body", "/nonexistent", "GET", "/x"}, exitFailure, "nonexistent"},
+	} {
+		code, stdout, stderr := run(t, append([]string{"explain", "--config", file, "--caller", "app"}, c.args...)...)
+		if code != c.code || !strings.Contains(stdout+stderr, c.text) {
+			t.Errorf("%v: exit %d, want %d with %q:\n%s%s", c.args, code, c.code, c.text, stdout, stderr)
+		}
+	}
+	if code, _, stderr := run(t, "explain", "--config", file, "--caller", "ap", "GET", "/x"); code != exitUsage || !strings.Contains(stderr, "did you mean app?") {
+		t.Errorf("wrong caller: exit %d, %s", code, stderr)
+	}
+}
+
+func TestExplainJSON(t *testing.T) {
+	_, stdout, _ := run(t, "explain", "--config", sampleFile(t), "--caller", "app", "--json", "POST", "/v3/orders/customer-orders/pay")
+	var e explanation
+	if err := json.Unmarshal([]byte(stdout), &e); err != nil {
+		t.Fatal(err)
+	}
+	if !e.Allowed || e.Operation != "PayOrders" || e.Credential != "acme" || e.Effect != "spend" || len(e.Limits) == 0 {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestCatalog(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{nil, 215}, {[]string{"class:unknown"}, 2}, {[]string{"site:cn", "payorders"}, 3},
+	} {
+		_, stdout, _ := run(t, append([]string{"catalog", "--json"}, c.args...)...)
+		var operations []listedOperation
+		if err := json.Unmarshal([]byte(stdout), &operations); err != nil || len(operations) != c.want {
+			t.Errorf("catalog %v: %d operations, want %d, %v", c.args, len(operations), c.want, err)
+		}
+	}
+	if _, stdout, _ := run(t, "catalog", "PayOrders"); !strings.Contains(stdout, "/v3/orders/customer-orders/pay") {
+		t.Error(stdout)
+	}
+}
+
+func TestTLSPolicyAndVersion(t *testing.T) {
+	if _, stdout, _ := run(t, "tls", "policy"); !strings.Contains(stdout, "huawei-high") || !strings.Contains(stdout, "TLS_AES_128_CCM_SHA256") {
+		t.Error(stdout)
+	}
+	if _, stdout, _ := run(t, "tls", "policy", "--config", sampleFile(t)); !strings.Contains(stdout, "huawei-high") {
+		t.Error(stdout)
+	}
+	if _, stdout, _ := run(t, "version"); !strings.HasPrefix(stdout, "tollgate ") {
+		t.Error(stdout)
+	}
+}

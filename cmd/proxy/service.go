@@ -1,0 +1,371 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"tollgate/accept"
+	"tollgate/admin"
+	"tollgate/audit"
+	"tollgate/catalog"
+	"tollgate/config"
+	"tollgate/gateway"
+	"tollgate/internal/certs"
+	"tollgate/ratelimit"
+	"tollgate/replay"
+	"tollgate/tlspolicy"
+	"tollgate/upstream"
+)
+
+// service is a running gateway: the parts that a configuration names, wired together.
+type service struct {
+	config    *config.Config
+	logger    *zap.Logger
+	log       *audit.Log
+	refusals  *audit.Refusals
+	gateway   *gateway.Gateway
+	metrics   *admin.Metrics
+	registry  *prometheus.Registry
+	upstreams map[*config.Upstream]*gateway.Upstream
+	closers   []func()
+	servers   []*http.Server // of the listeners
+	admin     *http.Server   // nil without an admin listener
+	failed    chan error     // a server that ended by itself
+	stop      context.CancelFunc
+	flushed   chan struct{} // closed when the summary loop has ended
+	draining  chan struct{} // closed when draining begins
+}
+
+// summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
+const summaryPeriod = 5 * time.Second
+
+// startService opens everything that the configuration names and serves. On error nothing is left open.
+func startService(ctx context.Context, c *config.Config, logger *zap.Logger) (*service, error) {
+	s := &service{
+		config: c, logger: logger, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{},
+		failed: make(chan error, len(c.Listeners)+1), flushed: make(chan struct{}), draining: make(chan struct{}),
+	}
+	if err := s.start(ctx); err != nil {
+		s.closeAll(context.Background())
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *service) start(ctx context.Context) error {
+	if err := s.config.TLS.Fix(); err != nil {
+		return fmt.Errorf("tls policy: %w", err)
+	}
+	if err := s.openUpstreams(); err != nil {
+		return err
+	}
+	recovery, err := s.openLog()
+	if err != nil {
+		return err
+	}
+	if err := s.build(recovery); err != nil {
+		return err
+	}
+	for _, listener := range s.config.Listeners {
+		if err := s.listen(ctx, listener); err != nil {
+			return fmt.Errorf("listener %s: %w", listener.Name, err)
+		}
+	}
+	return s.listenAdmin(ctx)
+}
+
+func (s *service) openUpstreams() error {
+	for _, u := range s.config.Upstreams {
+		tlsConfig, err := upstreamTLS(u)
+		if err != nil {
+			return fmt.Errorf("upstream %s: %w", u.Name, err)
+		}
+		transport := upstream.New(upstream.Config{
+			URL: u.URL, Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
+		})
+		s.closers = append(s.closers, transport.Close)
+		s.upstreams[u] = &gateway.Upstream{
+			Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Signed: u.Signed, Timeout: u.Timeout, Transport: transport,
+		}
+	}
+	return nil
+}
+
+func upstreamTLS(u *config.Upstream) (*tls.Config, error) {
+	if u.Policy == nil {
+		return nil, nil
+	}
+	roots, err := pool(u.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	return u.Policy.Client(tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots}), nil
+}
+
+// pool loads CA certificates; no file means nil.
+func pool(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	return certs.LoadPool(file)
+}
+
+func (s *service) openLog() (audit.Recovery, error) {
+	a := s.config.Audit
+	log, recovery, err := audit.Open(audit.Config{
+		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: programVersion(),
+	})
+	if err != nil {
+		return recovery, fmt.Errorf("audit log: %w", err)
+	}
+	s.log = log
+	s.refusals = audit.NewRefusals(log, 0, 0)
+	for _, id := range recovery.Closed {
+		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
+	}
+	if recovery.Cut > 0 {
+		s.logger.Warn("an incomplete last record was cut", zap.Int64("bytes", recovery.Cut))
+	}
+	return recovery, nil
+}
+
+func (s *service) build(recovery audit.Recovery) error {
+	limiter, err := ratelimit.New(s.config.Limits)
+	if err != nil {
+		return fmt.Errorf("limits: %w", err)
+	}
+	sources, err := ratelimit.NewSources(s.config.Sources)
+	if err != nil {
+		return fmt.Errorf("limits: %w", err)
+	}
+	memory, err := refill(s.config.Bounds.Replay, recovery.Signatures)
+	if err != nil {
+		return err
+	}
+	s.metrics = admin.NewMetrics(s.registry)
+	admin.RegisterState(s.registry, admin.Sources{Log: s.log.Status, Credentials: s.config.Credentials, Replay: memory, Failed: sources})
+	b := s.config.Bounds
+	s.gateway = gateway.New(gateway.Config{
+		Callers: s.config.Callers, Policy: s.config.Policy, Limiter: limiter, Sources: sources, Replay: memory,
+		Log: s.log, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
+		Bounds: gateway.Bounds{
+			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Calls: b.Calls,
+			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,
+		},
+	})
+	return s.startSummaries()
+}
+
+// refill gives the replay memory what the log knows, so that a restart forgets no signature.
+func refill(size int, signatures []audit.Signature) (*replay.Memory, error) {
+	memory := replay.New(size)
+	for _, signature := range signatures {
+		key, err := replay.ParseKey(signature.Hash)
+		if err != nil {
+			return nil, fmt.Errorf("audit log: a signature hash is malformed: %w", err)
+		}
+		if err := memory.Refill(key, signature.Date, time.Now()); err != nil {
+			return nil, fmt.Errorf("bounds.replay is too small for the signatures of the last half hour: %w", err)
+		}
+	}
+	return memory, nil
+}
+
+// startSummaries writes due summaries of refusals until the service stops.
+func (s *service) startSummaries() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	go func() {
+		defer close(s.flushed)
+		ticker := time.NewTicker(summaryPeriod)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				s.refusals.Flush(now)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return nil
+}
+
+func (s *service) listen(ctx context.Context, l *config.Listener) error {
+	tlsConfig, err := listenerTLS(l.TLS)
+	if err != nil {
+		return err
+	}
+	inner, err := accept.Listen(ctx, l.Network, l.Address)
+	if err != nil {
+		return err
+	}
+	bounded := accept.New(inner, accept.Config{
+		MaxConns: l.MaxConns, MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
+		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
+	})
+	s.servers = append(s.servers, s.serve(bounded, s.gateway.Handler(s.gatewayListener(l)), tlsConfig))
+	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
+	return nil
+}
+
+func listenerTLS(t *config.ListenerTLS) (*tls.Config, error) {
+	if t == nil {
+		return nil, nil
+	}
+	files, err := certs.Load(t.CertFile, t.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	clients, err := pool(t.ClientCAFile)
+	if err != nil {
+		return nil, err
+	}
+	return t.Policy.Server(tlspolicy.Server{GetCertificate: files.GetCertificate, ClientCAs: clients, RequireClientCert: t.RequireClientCert}), nil
+}
+
+func (s *service) gatewayListener(l *config.Listener) *gateway.Listener {
+	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
+	for _, route := range l.Routes {
+		r := gateway.Route{Hosts: route.Hosts, Router: route.Router}
+		r.Upstreams = make(map[*catalog.Operation]*gateway.Upstream, len(route.Upstreams))
+		for operation, u := range route.Upstreams {
+			r.Upstreams[operation] = s.upstreams[u]
+		}
+		out.Routes = append(out.Routes, r)
+	}
+	return out
+}
+
+// serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
+func (s *service) serve(listener net.Listener, handler http.Handler, tlsConfig *tls.Config) *http.Server {
+	b := s.config.Bounds
+	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, MaxHeaderBytes: int(b.Headers),
+		ErrorLog:  errorLog,
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: 100, WriteByteTimeout: b.WriteTimeout},
+		Protocols: new(http.Protocols),
+	}
+	server.Protocols.SetHTTP1(true)
+	if tlsConfig != nil {
+		server.TLSConfig = tlsConfig
+		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
+	}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return server
+}
+
+func (s *service) listenAdmin(ctx context.Context) error {
+	a := s.config.Admin
+	if a.Address == "" {
+		return nil
+	}
+	inner, err := accept.Listen(ctx, a.Network, a.Address)
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	bounded := accept.New(inner, accept.Config{MaxConns: 64})
+	s.admin = s.serve(bounded, admin.Handler(s.registry, s.readiness), nil)
+	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
+	return nil
+}
+
+// readiness says whether calls are taken. A paused credential hurts some calls only.
+func (s *service) readiness() admin.Readiness {
+	r := admin.Readiness{Ready: true}
+	if err := s.log.Status().Err; err != nil {
+		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
+	}
+	select {
+	case <-s.draining:
+		r.Ready, r.Reasons = false, append(r.Reasons, "draining: the gateway is stopping")
+	default:
+	}
+	for _, c := range s.config.Credentials {
+		if pause, paused := c.Paused(); paused {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("credential %s is paused since %s: %s", c.Name(), pause.Since.UTC().Format(time.RFC3339), pause.Reason))
+		}
+	}
+	return r
+}
+
+// connectionRefused counts a connection that came to no call, logs it and puts it on record, within the bounds that
+// the record of strangers has.
+func (s *service) connectionRefused(listener string, r accept.Refusal) {
+	s.metrics.ConnectionRefused(listener, string(r.Reason))
+	now := time.Now()
+	s.refusals.Unknown(now, r.Source, "connection: "+string(r.Reason), func() *audit.Record {
+		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
+			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
+		return &audit.Record{
+			Kind: audit.KindRefusal, Listener: listener, Source: r.Remote, Decision: audit.Refused, Reason: "connection",
+			Detail: string(r.Reason), TLSIn: offerRecord(r.Offer),
+		}
+	})
+}
+
+func offerRecord(o tlspolicy.Offer) *audit.TLS {
+	if len(o.Versions) == 0 && len(o.Suites) == 0 {
+		return nil
+	}
+	return &audit.TLS{Offer: &audit.Offer{Versions: o.Versions, Suites: o.Suites, Groups: o.Groups, ServerName: o.ServerName}}
+}
+
+// drain stops listening, lets calls under way end within the configured time, and closes the log last. The admin
+// listener answers meanwhile, so that whoever asks learns that the gateway is stopping.
+func (s *service) drain() error {
+	close(s.draining)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Bounds.Drain)
+	defer cancel()
+	shutdown := make(chan error, len(s.servers))
+	for _, server := range s.servers {
+		go func() { shutdown <- server.Shutdown(ctx) }()
+	}
+	var problems []error
+	for range s.servers {
+		problems = append(problems, <-shutdown)
+	}
+	if err := s.gateway.Wait(ctx); err != nil {
+		problems = append(problems, errors.New("calls were still under way when the time to drain was over; their outcome will be recorded as unknown"))
+	}
+	s.servers = nil
+	closing, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	return errors.Join(append(problems, s.closeAll(closing))...)
+}
+
+// closeAll closes what is open, in the order in which it depends on each other.
+func (s *service) closeAll(ctx context.Context) error {
+	for _, server := range append(s.servers, s.admin) {
+		if server != nil {
+			_ = server.Close()
+		}
+	}
+	if s.stop != nil {
+		s.stop()
+		<-s.flushed
+	}
+	for _, closeOne := range s.closers {
+		closeOne()
+	}
+	if s.log == nil {
+		return nil
+	}
+	s.refusals.Close()
+	return s.log.Close(ctx)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/tlspolicy"
+)
+
+func tlsCommand() *cobra.Command {
+	return group("tls", "TLS policies", tlsPolicyCommand())
+}
+
+func tlsPolicyCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "policy [NAME]", Short: "Show what a TLS policy allows, suite by suite",
+		Long: "Show what a TLS policy allows: versions, groups, and for every suite of the whitelist whether it is offered, allowed but\n" +
+			"not offered (Go cannot speak it), or not in the policy. Without NAME: all named policies.",
+		Example: "  tollgate tls policy huawei-high\n  tollgate tls policy --config tollgate.yaml   # those that the configuration uses",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError("expected at most one policy name\nsee: %s --help", cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			policies, err := choosePolicies(file, args)
+			if err != nil {
+				return err
+			}
+			return printPolicies(cmd.OutOrStdout(), policies)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "show the policies that this configuration `file` uses")
+	return cmd
+}
+
+// choosePolicies gives the named policy, or all of the program or of a configuration.
+func choosePolicies(file string, args []string) ([]*tlspolicy.Policy, error) {
+	known, err := knownPolicies(file)
+	if err != nil || len(args) == 0 {
+		return known, err
+	}
+	var names []string
+	for _, p := range known {
+		if p.Name() == args[0] {
+			return []*tlspolicy.Policy{p}, nil
+		}
+		names = append(names, p.Name())
+	}
+	return nil, fmt.Errorf("unknown policy %q; choose from %s", args[0], strings.Join(names, ", "))
+}
+
+func knownPolicies(file string) ([]*tlspolicy.Policy, error) {
+	var policies []*tlspolicy.Policy
+	if file == "" {
+		for _, name := range tlspolicy.Names() {
+			p, err := tlspolicy.Named(name)
+			if err != nil {
+				return nil, err
+			}
+			policies = append(policies, p)
+		}
+		return policies, nil
+	}
+	c, err := loadConfig(file, false)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	add := func(p *tlspolicy.Policy) {
+		if p != nil && !seen[p.Name()] {
+			seen[p.Name()] = true
+			policies = append(policies, p)
+		}
+	}
+	for _, l := range c.Listeners {
+		if l.TLS != nil {
+			add(l.TLS.Policy)
+		}
+	}
+	for _, u := range c.Upstreams {
+		add(u.Policy)
+	}
+	return policies, nil
+}
+
+func printPolicies(w io.Writer, policies []*tlspolicy.Policy) error {
+	for i, p := range policies {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := tlspolicy.WriteTable(w, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
