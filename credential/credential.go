@@ -3,7 +3,7 @@
 // There is one way from a credential to a signature, and each step needs the one before it:
 //
 //	Credential.Permit(operation)  the class check: a Permit exists only for an operation that the credential may sign
-//	Permit.Lease(now)             the pause check: a Lease holds the keys of one moment
+//	Permit.Lease(ctx, now)        the pause check: a Lease holds the keys of one moment
 //	Lease.Sign(request)           the signature
 //	Lease.Done(verdict, now)      what the provider thought of it
 //
@@ -15,6 +15,9 @@
 // gateway error APIG.0301). So the first answer that rejects a signature pauses the credential. It opens again when
 // its keys change (they are read anew from their source at most once a second while paused), or when a single call
 // that is let through after [PauseTime] as a probe is not rejected.
+//
+// Keys that the provider has never accepted are on trial: at most [trialCalls] calls use them at a time, so that a wrong
+// key that meets a burst of calls is found out before the provider locks it. The others wait for the first verdict.
 package credential
 
 import (
@@ -33,6 +36,9 @@ import (
 // PauseTime is how long a paused credential waits before one call may probe it. It is longer than the five minutes for
 // which the provider locks a key.
 const PauseTime = 5*time.Minute + 15*time.Second
+
+// trialCalls is how many calls may use keys that were never accepted. The provider locks a key after more than five.
+const trialCalls = 4
 
 // reloadEvery bounds how often a paused credential reads its key source.
 const reloadEvery = time.Second
@@ -82,8 +88,27 @@ type Credential struct {
 
 // keySet is one generation of keys.
 type keySet struct {
-	keys Keys
-	key  *signing.Key
+	keys   Keys
+	key    *signing.Key
+	trial  chan struct{} // holds one token for each call on trial
+	proven chan struct{} // closed by the first acceptance
+	once   sync.Once     // closes proven
+}
+
+func newKeySet(keys Keys) *keySet {
+	return &keySet{
+		keys: keys, key: signing.NewKey(keys.AccessKey, keys.SecretKey),
+		trial: make(chan struct{}, trialCalls), proven: make(chan struct{}),
+	}
+}
+
+func (s *keySet) isProven() bool {
+	select {
+	case <-s.proven:
+		return true
+	default:
+		return false
+	}
 }
 
 // Pause says why and since when a credential signs nothing.
@@ -113,9 +138,7 @@ func New(config Config) (*Credential, error) {
 	return c, nil
 }
 
-func (c *Credential) use(keys Keys) {
-	c.active.Store(&keySet{keys: keys, key: signing.NewKey(keys.AccessKey, keys.SecretKey)})
-}
+func (c *Credential) use(keys Keys) { c.active.Store(newKeySet(keys)) }
 
 // Name is the name that the configuration gives.
 func (c *Credential) Name() string { return c.config.Name }

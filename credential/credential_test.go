@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -86,7 +87,7 @@ func TestPermitByClass(t *testing.T) {
 		if err != nil && !errors.As(err, &classError) {
 			t.Errorf("error %v is no *ClassError", err)
 		}
-		if _, err := permit.Lease(start); (err == nil) != c.allowed {
+		if _, err := permit.Lease(t.Context(), start); (err == nil) != c.allowed {
 			t.Errorf("%v for %v: a refused permit gave a lease", c.credential, c.operation)
 		}
 	}
@@ -119,7 +120,7 @@ func tryLease(c *Credential, now time.Time) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	return permit.Lease(now)
+	return permit.Lease(context.Background(), now)
 }
 
 func TestFirstRejectionPauses(t *testing.T) {
@@ -204,6 +205,48 @@ func TestPrintsNoSecret(t *testing.T) {
 		if strings.Contains(text, "sk-1") {
 			t.Errorf("the secret shows in %s", text)
 		}
+	}
+}
+
+// TestTrial: a burst of calls with keys that were never accepted is held back, so that a wrong key is not locked.
+func TestTrial(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	var leases []*Lease
+	for range trialCalls {
+		leases = append(leases, leaseOf(t, c, start))
+	}
+	permit, err := c.Permit(operation(catalog.ClassEither, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := permit.Lease(ended, start); !errors.Is(err, context.Canceled) {
+		t.Fatalf("a call beyond the trial was not held back: %v", err)
+	}
+	waiting := make(chan error)
+	for range 3 {
+		go func() {
+			_, err := permit.Lease(t.Context(), start)
+			waiting <- err
+		}()
+	}
+	leases[0].Done(Rejected, "wrong", start)
+	leases[1].Done(Unheard, "", start)
+	leases[2].Done(Unheard, "", start)
+	for range 3 {
+		var paused *PausedError
+		if err := <-waiting; !errors.As(err, &paused) {
+			t.Errorf("a call that waited for a rejected key: %v", err)
+		}
+	}
+}
+
+func TestAcceptanceEndsTheTrial(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	leaseOf(t, c, start).Done(Accepted, "", start)
+	for range 3 * trialCalls {
+		leaseOf(t, c, start) // would wait for ever
 	}
 }
 

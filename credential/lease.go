@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -21,20 +22,55 @@ func (e *PausedError) Error() string {
 
 // Lease holds the keys of one moment for one call. Every lease must end with [Lease.Done].
 type Lease struct {
-	permit Permit
-	set    *keySet
-	probe  bool
+	permit  Permit
+	set     *keySet
+	probe   bool
+	onTrial bool // holds a token of the set's trial
 }
 
-// Lease takes the keys for one call. The error is a *[PausedError] while the credential is paused.
-func (p Permit) Lease(now time.Time) (*Lease, error) {
+// Lease takes the keys for one call. The error is a *[PausedError] while the credential is paused, or the context's if
+// it ends while the call waits for keys on trial.
+func (p Permit) Lease(ctx context.Context, now time.Time) (*Lease, error) {
 	if p.credential == nil {
 		return nil, errors.New("no permit: the credential was not checked for this operation")
 	}
-	if p.credential.paused.Load() == nil {
-		return &Lease{permit: p, set: p.credential.active.Load()}, nil
+	if p.credential.paused.Load() != nil {
+		return p.leaseOfPaused(now)
 	}
-	return p.leaseOfPaused(now)
+	set := p.credential.active.Load()
+	if set.isProven() {
+		return &Lease{permit: p, set: set}, nil
+	}
+	return p.leaseOnTrial(ctx, set, now)
+}
+
+// leaseOnTrial waits until few enough calls use keys that were never accepted, or one of those was accepted.
+func (p Permit) leaseOnTrial(ctx context.Context, set *keySet, now time.Time) (*Lease, error) {
+	lease := &Lease{permit: p, set: set}
+	select {
+	case <-set.proven:
+		return lease, nil
+	case set.trial <- struct{}{}:
+		lease.onTrial = true
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for the first answer to credential %s: %w", p.credential.config.Name, ctx.Err())
+	}
+	if p.credential.paused.Load() != nil { // what was waited for came out badly
+		lease.endTrial(Unheard)
+		return p.leaseOfPaused(now)
+	}
+	return lease, nil
+}
+
+// endTrial gives back the token of a call on trial; an acceptance ends the trial for all.
+func (l *Lease) endTrial(verdict Verdict) {
+	if verdict == Accepted {
+		l.set.once.Do(func() { close(l.set.proven) })
+	}
+	if l.onTrial {
+		l.onTrial = false
+		<-l.set.trial
+	}
 }
 
 // leaseOfPaused reopens a credential whose keys have changed, or lets one call probe one whose pause is over.
@@ -100,6 +136,7 @@ const (
 // Done reports what became of the signature. A rejection pauses the credential, unless its keys have changed since the
 // lease was taken. The reason is kept for readiness and refusals; it must hold no secret.
 func (l *Lease) Done(verdict Verdict, reason string, now time.Time) {
+	defer l.endTrial(verdict) // after a rejection has paused the credential
 	if verdict != Rejected && !l.probe {
 		return
 	}
