@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -32,7 +33,8 @@ type service struct {
 	config    *config.Config
 	logger    *zap.Logger
 	log       *audit.Log
-	refusals  *audit.Refusals
+	refusals  *audit.Refusals // of calls
+	strangers *audit.Refusals // of connections that came to no call
 	gateway   *gateway.Gateway
 	metrics   *admin.Metrics
 	registry  *prometheus.Registry
@@ -129,7 +131,7 @@ func (s *service) openLog() (audit.Recovery, error) {
 		return recovery, fmt.Errorf("audit log: %w", err)
 	}
 	s.log = log
-	s.refusals = audit.NewRefusals(log, 0, 0)
+	s.refusals, s.strangers = audit.NewRefusals(log, 0, 0), audit.NewRefusals(log, 0, 0)
 	for _, id := range recovery.Closed {
 		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
 	}
@@ -193,6 +195,7 @@ func (s *service) startSummaries() error {
 			select {
 			case now := <-ticker.C:
 				s.refusals.Flush(now)
+				s.strangers.Flush(now)
 			case <-ctx.Done():
 				return
 			}
@@ -214,7 +217,7 @@ func (s *service) listen(ctx context.Context, l *config.Listener) error {
 		MaxConns: l.MaxConns, MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	})
-	s.servers = append(s.servers, s.serve(bounded, s.gateway.Handler(s.gatewayListener(l)), tlsConfig))
+	s.servers = append(s.servers, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l)), tlsConfig))
 	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
 }
@@ -248,7 +251,7 @@ func (s *service) gatewayListener(l *config.Listener) *gateway.Listener {
 }
 
 // serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
-func (s *service) serve(listener net.Listener, handler http.Handler, tlsConfig *tls.Config) *http.Server {
+func (s *service) serve(name string, listener net.Listener, handler http.Handler, tlsConfig *tls.Config) *http.Server {
 	b := s.config.Bounds
 	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
 	server := &http.Server{
@@ -258,10 +261,13 @@ func (s *service) serve(listener net.Listener, handler http.Handler, tlsConfig *
 		Protocols: new(http.Protocols),
 	}
 	server.Protocols.SetHTTP1(true)
+	server.DisableGeneralOptionsHandler = true // "OPTIONS *" is a call like any other, and refused as one
 	if tlsConfig != nil {
 		server.TLSConfig = tlsConfig
 		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
 	}
+	watch := accept.Requests{Refused: func(net.Addr) { s.metrics.ConnectionRefused(name, "malformed or broken off request") }}
+	watch.Watch(server)
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
@@ -280,7 +286,7 @@ func (s *service) listenAdmin(ctx context.Context) error {
 		return fmt.Errorf("admin: %w", err)
 	}
 	bounded := accept.New(inner, accept.Config{MaxConns: 64})
-	s.admin = s.serve(bounded, admin.Handler(s.registry, s.readiness), nil)
+	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
 	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
 	return nil
 }
@@ -308,15 +314,25 @@ func (s *service) readiness() admin.Readiness {
 // the record of strangers has.
 func (s *service) connectionRefused(listener string, r accept.Refusal) {
 	s.metrics.ConnectionRefused(listener, string(r.Reason))
-	now := time.Now()
-	s.refusals.Unknown(now, r.Source, "connection: "+string(r.Reason), func() *audit.Record {
+	reason := "connection: " + string(r.Reason)
+	s.strangers.Unknown(time.Now(), r.Source, reason, func() *audit.Record {
 		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
 			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
+		source, port := splitRemote(r.Remote)
 		return &audit.Record{
-			Kind: audit.KindRefusal, Listener: listener, Source: r.Remote, Decision: audit.Refused, Reason: "connection",
-			Detail: string(r.Reason), TLSIn: offerRecord(r.Offer),
+			Kind: audit.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: audit.Refused, Reason: reason,
+			TLSIn: offerRecord(r.Offer),
 		}
 	})
+}
+
+// splitRemote splits a peer's address; a unix socket has no port.
+func splitRemote(remote string) (source string, port uint16) {
+	address, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote, 0
+	}
+	return address.Addr().String(), address.Port()
 }
 
 func offerRecord(o tlspolicy.Offer) *audit.TLS {
@@ -338,7 +354,9 @@ func (s *service) drain() error {
 	}
 	var problems []error
 	for range s.servers {
-		problems = append(problems, <-shutdown)
+		if err := <-shutdown; !errors.Is(err, context.DeadlineExceeded) { // then gateway.Wait says the same better
+			problems = append(problems, err)
+		}
 	}
 	if err := s.gateway.Wait(ctx); err != nil {
 		problems = append(problems, errors.New("calls were still under way when the time to drain was over; their outcome will be recorded as unknown"))
@@ -367,5 +385,6 @@ func (s *service) closeAll(ctx context.Context) error {
 		return nil
 	}
 	s.refusals.Close()
+	s.strangers.Close()
 	return s.log.Close(ctx)
 }

@@ -1,0 +1,75 @@
+package accept
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestRequestsCountsWhatNoHandlerSaw(t *testing.T) {
+	var refused atomic.Int64
+	closed := make(chan struct{}, 16)
+	requests := &Requests{Refused: func(net.Addr) { refused.Add(1) }}
+	server := &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }),
+		ReadHeaderTimeout: time.Minute,
+		MaxHeaderBytes:    1 << 10,
+	}
+	requests.Watch(server)
+	count := server.ConnState
+	server.ConnState = func(c net.Conn, s http.ConnState) {
+		count(c, s)
+		if s == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(inner)
+	}()
+	defer func() {
+		_ = server.Close()
+		<-done
+	}()
+	for _, c := range []struct {
+		name, send string
+		then       string // sent after an answer
+		refused    int64
+	}{
+		{"answered", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "", 0},
+		{"nothing sent", "", "", 0},
+		{"no HTTP", "nonsense\r\n\r\n", "", 1},
+		{"two hosts", "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "", 1},
+		{"answered, then too large", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nA: " + string(make([]byte, 16<<10)), 1},
+		{"header too large", "GET / HTTP/1.1\r\nHost: x\r\nA: " + string(make([]byte, 16<<10)), "", 1},
+	} {
+		before := refused.Load()
+		conn, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, c.send)
+		if c.then != "" {
+			if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.WriteString(conn, c.then)
+		}
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+		<-closed
+		if got := refused.Load() - before; got != c.refused {
+			t.Errorf("%s: counted %d refusals, want %d", c.name, got, c.refused)
+		}
+	}
+}

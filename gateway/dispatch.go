@@ -1,0 +1,209 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"tollgate/audit"
+	"tollgate/business"
+	"tollgate/credential"
+	"tollgate/upstream"
+)
+
+// answer is what came back.
+type answer struct {
+	response *http.Response
+	held     []byte // the body, or its beginning
+	whole    bool   // held is all of it
+	result   business.Outcome
+	outcome  string // of the audit package
+}
+
+// dispatch takes an intended call to its end: sign, send, settle, answer. It no longer depends on the caller.
+func (c *call) dispatch() {
+	settled := false
+	defer func() {
+		if !settled { // only by panic: the call may have gone out
+			c.settle(c.outcome(audit.Unknown, &Refusal{Code: internalFault}))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.request.Context()), c.upstream.Timeout)
+	defer cancel()
+	a, refusal := c.send(ctx)
+	if refusal != nil {
+		settled = true
+		c.settle(c.outcome(outcomeOf(refusal), refusal))
+		c.answerRefusal(refusal)
+		return
+	}
+	defer a.response.Body.Close()
+	settled = true
+	c.settle(c.answered(a))
+	c.answer(a)
+}
+
+// outcomeOf tells what a failed attempt means.
+func outcomeOf(refusal *Refusal) string {
+	if refusal.Code == outcomeUnknown || refusal.Code == unknownInTime {
+		return audit.Unknown
+	}
+	return audit.NotSent
+}
+
+// send is step 10: one attempt.
+func (c *call) send(ctx context.Context) (*answer, *Refusal) {
+	c.sentAt = c.Now()
+	request := c.outbound(ctx)
+	if !c.upstream.Signed {
+		return c.attempt(request)
+	}
+	lease, err := c.decision.Permit.Lease(ctx, c.Now())
+	if err != nil {
+		return nil, c.paused(err)
+	}
+	verdict, reason := credential.Unheard, ""
+	defer func() { lease.Done(verdict, reason, c.Now()) }()
+	if err := c.sign(request, lease); err != nil {
+		c.warn("signing failed; the call is not sent", err.Error())
+		return nil, refusal(internalFault, "the call could not be signed, so it was not sent")
+	}
+	a, refused := c.attempt(request)
+	if refused == nil {
+		verdict, reason = c.hear(a)
+	}
+	return a, refused
+}
+
+func (c *call) paused(err error) *Refusal {
+	c.warn("credential is paused", err.Error())
+	r := refusal(credentialPaused, "the provider rejected the credential's signature; the operator must look at it")
+	var paused *credential.PausedError
+	if errors.As(err, &paused) {
+		r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)
+	}
+	return r
+}
+
+// attempt sends and reads the answer, whole if it is not larger than what is held.
+func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
+	response, err := c.upstream.Transport.RoundTrip(request)
+	if err != nil {
+		return nil, c.failed(request, err)
+	}
+	c.tlsOut = tlsRecord(response.TLS)
+	held, err := io.ReadAll(io.LimitReader(response.Body, c.Bounds.HeldAnswer+1))
+	if err != nil {
+		_ = response.Body.Close()
+		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
+	}
+	held = withoutToken(held, request.Header)
+	a := &answer{response: response, held: held, whole: int64(len(held)) <= c.Bounds.HeldAnswer}
+	return a, c.judge(a)
+}
+
+// withoutToken overwrites the credential's security token in an answer: the provider answers a signature that does not
+// fit with the text that it signed itself, this header included. Neither the caller nor the log must see it.
+func withoutToken(body []byte, sent http.Header) []byte {
+	for _, token := range sent["X-Security-Token"] {
+		if bytes.Contains(body, []byte(token)) {
+			body = bytes.ReplaceAll(body, []byte(token), bytes.Repeat([]byte{'*'}, len(token)))
+		}
+	}
+	return body
+}
+
+// failed turns an attempt without a usable answer into what the caller is told.
+func (c *call) failed(request *http.Request, err error) *Refusal {
+	c.warn("upstream gave no usable answer", string(withoutToken([]byte(err.Error()), request.Header)))
+	var failure *upstream.Error
+	if !errors.As(err, &failure) { // a transport that does not say may have sent it
+		failure = &upstream.Error{Err: err, MaybeSent: true}
+	}
+	if failure.TLS != nil {
+		c.tlsOut = tlsRecord(failure.TLS)
+	}
+	switch {
+	case failure.MaybeSent && failure.Timeout():
+		return c.unknown(unknownInTime)
+	case failure.MaybeSent:
+		return c.unknown(outcomeUnknown)
+	case failure.Timeout():
+		return refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
+	}
+	return refusal(notSent, "upstream %s cannot be reached; no byte of the call was sent", c.upstream.Name)
+}
+
+func (c *call) unknown(code Code) *Refusal {
+	if !c.changes() {
+		return refusal(code, "the answer did not arrive, or not whole")
+	}
+	return refusal(code, "%s may have had its effect: do not repeat it, look the order up first", c.operation.Name)
+}
+
+// judge is the first half of step 11: what the answer means for money. A refusal means that nobody can tell.
+func (c *call) judge(a *answer) *Refusal {
+	a.result = business.Outcome{Result: business.Unread, From: business.FromStatus}
+	if a.whole {
+		a.result = business.ReadAnswer(c.operation, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
+	}
+	a.outcome = c.outcomeOfAnswer(a)
+	endsByClose := a.response.ContentLength < 0 && len(a.response.TransferEncoding) == 0 && a.response.Close
+	if endsByClose && a.result.Result == business.Unread && c.changes() {
+		_ = a.response.Body.Close()
+		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
+	}
+	return nil
+}
+
+func (c *call) outcomeOfAnswer(a *answer) string {
+	status := a.response.StatusCode
+	switch {
+	case c.changes() && c.operation.Site != "" && status >= 500 && !isBillingCode(a.result.ErrorCode):
+		return audit.Unknown // some server before the billing system failed; the billing system may have acted
+	case a.result.Result == business.Success:
+		return audit.Succeeded
+	case a.result.Result == business.Partial:
+		return audit.Partial
+	case a.result.Result == business.Unread && status >= 200 && status < 300:
+		return audit.Succeeded
+	}
+	return audit.Failed
+}
+
+// hear tells what an answer says about the signature.
+func (c *call) hear(a *answer) (credential.Verdict, string) {
+	if kind, bad := business.BadSignature(a.response.StatusCode, a.held); bad {
+		c.Logger.Error("the provider rejects the signature of a credential; it is paused",
+			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
+		return credential.Rejected, "the provider answered: " + kind
+	}
+	if a.response.StatusCode < 400 || isBillingCode(a.result.ErrorCode) {
+		return credential.Accepted, ""
+	}
+	return credential.Unheard, ""
+}
+
+// isBillingCode knows the codes of the billing system itself. Others come from the gateway before it, which may not
+// have looked at the signature, and does not know what became of a call.
+func isBillingCode(code string) bool { return strings.HasPrefix(code, "CBC.") }
+
+// settle is the second half of step 11. Where something may have changed, the outcome is durable before the answer's
+// first byte. A failing log never replaces the upstream's answer: it closes the gateway for new calls instead.
+func (c *call) settle(r *audit.Record) {
+	var err error
+	if c.changes() {
+		ctx, cancel := c.logContext()
+		defer cancel()
+		err = c.Log.Outcome(ctx, r)
+	} else {
+		err = c.Log.Queue(r)
+	}
+	if err != nil {
+		c.Logger.Error("outcome is not durable", callFields(c, "outcome", r.Outcome, "error", err.Error())...)
+	}
+	c.ended(r)
+}
