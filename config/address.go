@@ -1,0 +1,221 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// address is where to listen: "127.0.0.1:8080", ":8443", "[::1]:8080", "localhost:8080" or "unix:/path.sock".
+type address struct {
+	ip     netip.Addr // invalid for a unix socket; unspecified for ":8443"
+	port   uint16     // 0: any free one
+	socket string     // path; empty for TCP
+}
+
+const addressPattern = `^(unix:.+|[^ ]*:[0-9]{1,5})$`
+
+func (a *address) parse(text string) error {
+	if path, ok := strings.CutPrefix(text, "unix:"); ok {
+		a.socket = path
+		return checkSocket(path)
+	}
+	colon := strings.LastIndexByte(text, ':')
+	if colon < 0 {
+		return errors.New(`want "host:port", ":port" or "unix:/path.sock"`)
+	}
+	port, err := strconv.ParseUint(text[colon+1:], 10, 16)
+	if err != nil {
+		return errors.New("the port must be a number from 0 to 65535")
+	}
+	ip, err := parseHostIP(text[:colon])
+	if err != nil {
+		return err
+	}
+	a.ip, a.port = ip, uint16(port)
+	return nil
+}
+
+// parseHostIP reads the host of an address. Names are not resolved: what "loopback" means must not depend on a resolver.
+func parseHostIP(host string) (netip.Addr, error) {
+	switch host {
+	case "":
+		return netip.IPv6Unspecified(), nil
+	case "localhost":
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	}
+	inner, bracketed := strings.CutPrefix(host, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	ip, err := netip.ParseAddr(inner)
+	if err != nil || bracketed != closed || bracketed != ip.Is6() {
+		return netip.Addr{}, errors.New(`the host must be an IP address, "localhost" or empty (IPv6 in brackets: "[::1]:8080")`)
+	}
+	return ip.Unmap(), nil
+}
+
+// maxSocketPath is the size of sun_path on Linux less its final NUL.
+const maxSocketPath = 107
+
+func checkSocket(path string) error {
+	switch {
+	case path == "" || strings.HasSuffix(path, "/"):
+		return errors.New(`want the path of a socket: "unix:/run/tollgate.sock"`)
+	case strings.HasPrefix(path, "@") || strings.ContainsRune(path, 0):
+		return errors.New("abstract sockets have no file permissions and are not supported: give a path")
+	case strings.HasPrefix(path, "//"):
+		return errors.New(`write "unix:/path", with one slash`)
+	case len(path) > maxSocketPath:
+		return fmt.Errorf("the path of a socket may have at most %d bytes", maxSocketPath)
+	}
+	return nil
+}
+
+func (a address) pattern() string { return addressPattern }
+func (a address) what() string    { return "address" }
+
+// network and listen give the arguments of net.Listen.
+func (a address) network() string {
+	if a.socket != "" {
+		return "unix"
+	}
+	return "tcp"
+}
+
+func (a address) listen(dir string) string {
+	if a.socket != "" {
+		return resolve(dir, a.socket)
+	}
+	if a.ip == netip.IPv6Unspecified() {
+		return fmt.Sprintf(":%d", a.port)
+	}
+	return netip.AddrPortFrom(a.ip, a.port).String()
+}
+
+// local tells whether only this machine reaches the address.
+func (a address) local() bool { return a.socket != "" || a.ip.IsLoopback() }
+
+// overlaps tells whether two addresses cannot be listened on at once.
+func (a address) overlaps(other address) bool {
+	if a.socket != "" || other.socket != "" {
+		return a.socket != "" && filepath.Clean(a.socket) == filepath.Clean(other.socket)
+	}
+	wildcard := a.ip.IsUnspecified() || other.ip.IsUnspecified()
+	return a.port == other.port && a.port != 0 && (wildcard || a.ip == other.ip)
+}
+
+// resolve makes a path absolute, relative to the folder of the configuration.
+func resolve(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// target is where an upstream is: "https://host", "http://127.0.0.1:3000" or "unix:/path.sock".
+type target struct {
+	url    *url.URL
+	socket string
+}
+
+const targetPattern = `^(https?://[^/?#@ ]+/?|unix:.+)$`
+
+func (t *target) parse(text string) error {
+	if path, ok := strings.CutPrefix(text, "unix:"); ok {
+		t.url, t.socket = &url.URL{Scheme: "http", Host: "localhost"}, path
+		return checkSocket(path)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return errors.New(`want "https://host", "http://127.0.0.1:3000" or "unix:/path.sock"`)
+	case u.User != nil:
+		return errors.New("an upstream's url takes no user name or password")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"):
+		return errors.New("an upstream's url has neither path nor query: calls bring their own")
+	}
+	if err := checkTargetHost(u); err != nil {
+		return err
+	}
+	u.Path, u.Host = "", strings.ToLower(u.Host)
+	t.url = u
+	return nil
+}
+
+func checkTargetHost(u *url.URL) error {
+	host := u.Hostname()
+	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return errors.New("the port must be a number from 1 to 65535")
+		}
+	}
+	if _, err := netip.ParseAddr(host); err != nil && !hostExpr.MatchString(host) {
+		return errors.New("the host must be a name of letters, digits, \"-\" and \".\", or an IP address")
+	}
+	if u.Scheme == "http" && !isLoopbackIP(host) {
+		return errors.New("plain http is allowed to loopback addresses (127.0.0.1, [::1]; no names) and unix sockets only: use https")
+	}
+	return nil
+}
+
+// isLoopbackIP does not take "localhost": what a name leads to is up to a resolver.
+func isLoopbackIP(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func (t target) pattern() string { return targetPattern }
+func (t target) what() string    { return "url" }
+
+// local tells whether the upstream is on this machine.
+func (t target) local() bool { return t.socket != "" || isLoopbackIP(t.url.Hostname()) }
+
+// host is a Host name: lower case, without port.
+type host string
+
+const (
+	hostNamePattern = `^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`
+	hostPattern     = hostNamePattern + `|^[0-9A-Fa-f:.]+$`
+)
+
+var hostExpr = regexp.MustCompile(hostNamePattern)
+
+func (h *host) parse(text string) error {
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Zone() == "" {
+		*h = host(ip.Unmap().String())
+		return nil
+	}
+	switch {
+	case strings.Contains(text, ":"):
+		return errors.New("want a host name or IP address, without scheme and port")
+	case len(text) > 253 || !hostExpr.MatchString(text):
+		return errors.New("want a host name (letters, digits, \"-\" and \".\"; no wildcard) or an IP address")
+	}
+	*h = host(strings.ToLower(text))
+	return nil
+}
+
+func (h host) pattern() string { return hostPattern }
+func (h host) what() string    { return "host name" }
+
+// account is an account id of the provider. It is sent in a header and compared with path parameters.
+type account string
+
+const accountPattern = `^[A-Za-z0-9_-]{1,64}$`
+
+var accountExpr = regexp.MustCompile(accountPattern)
+
+func (a *account) parse(text string) error {
+	if !accountExpr.MatchString(text) {
+		return errors.New("want an account id: up to 64 letters, digits, \"-\" or \"_\"")
+	}
+	*a = account(text)
+	return nil
+}
+
+func (a account) pattern() string { return accountPattern }
+func (a account) what() string    { return "account id" }

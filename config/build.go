@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"tollgate/credential"
+	"tollgate/tlspolicy"
+)
+
+// builder makes a Config of a decoded file. It runs over files with problems too, to find the others, so everything it
+// looks at may be missing; what depends on something that failed is left out silently.
+type builder struct {
+	*decoder
+	dir     string
+	options Options
+	secrets *secretReader
+	file    shape
+	config  *Config
+
+	policies    map[string]*tlspolicy.Policy // those that could be made
+	upstreams   map[string]*Upstream
+	credentials map[string]*credential.Credential
+	uses        []tlspolicy.Use
+}
+
+func newBuilder(d *decoder, dir string, o Options) *builder {
+	return &builder{
+		decoder: d, dir: dir, options: o, secrets: &secretReader{dir, o.LookupEnv, !o.Secrets}, file: defaults().file, config: &Config{},
+		policies:    map[string]*tlspolicy.Policy{},
+		upstreams:   map[string]*Upstream{},
+		credentials: map[string]*credential.Credential{},
+	}
+}
+
+func valueOf(file *shape) reflect.Value { return reflect.ValueOf(file).Elem() }
+
+// problem reports something about the value at a path.
+func (b *builder) problem(path, suggestion, format string, args ...any) {
+	b.add(b.where(path), path, suggestion, format, args...)
+}
+
+func (b *builder) note(format string, args ...any) {
+	b.config.notes = append(b.config.notes, fmt.Sprintf(format, args...))
+}
+
+// build goes from what depends on nothing to what depends on much.
+func (b *builder) build() {
+	b.tlsPolicies()
+	b.buildUpstreams()
+	b.buildCredentials()
+	b.buildCallers()
+	b.buildGrants()
+	b.buildListeners()
+	b.planTLS()
+	b.buildLimits()
+	b.buildRest()
+	b.takeNotes()
+}
+
+// named checks that a name is among the known ones, and reports it otherwise.
+func (b *builder) named(path, what, name string, known []string) bool {
+	if slices.Contains(known, name) {
+		return true
+	}
+	if name != "" { // an empty one was reported when it was read
+		b.problem(path, didYouMean(name, known), "there is no %s %q", what, clip(name))
+	}
+	return false
+}
+
+// allNamed checks a list of names, each of which may be given once.
+func (b *builder) allNamed(path, what string, names, known []string) {
+	for i, name := range names {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if b.named(at, what, name, known) && slices.Contains(names[:i], name) {
+			b.problem(at, "", "%s %q is listed twice", what, name)
+		}
+	}
+}
+
+func (b *builder) buildRest() {
+	f := &b.file
+	b.config.Audit = Audit{
+		Dir: resolve(b.dir, f.Audit.Dir), SegmentSize: int64(f.Audit.SegmentSize), Reserve: int64(f.Audit.Reserve),
+		Deadline: f.Audit.Deadline.duration(),
+	}
+	if f.Admin != nil && !b.failed("admin") {
+		b.buildAdmin(f.Admin)
+	}
+	b.config.Log = Log{Level: f.Log.Level, Format: f.Log.Format}
+	if f.Bounds.Bodies < f.Bounds.Body && !b.failed("bounds") {
+		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
+			f.Bounds.Bodies, f.Bounds.Body)
+	}
+	b.config.Bounds = f.Bounds.bounds()
+}
+
+func (b *builder) buildAdmin(a *adminShape) {
+	if !a.Address.local() {
+		b.problem("admin.address", "use 127.0.0.1 or a unix socket; `tollgate health` asks it for probes",
+			"the admin listener has no authentication and must be on loopback or a unix socket")
+		return
+	}
+	b.config.Admin = Admin{Network: a.Address.network(), Address: a.Address.listen(b.dir)}
+	for i, l := range b.file.Listeners {
+		if !b.failed(listenerPath(i)) && a.Address.overlaps(l.Address) {
+			b.problem("admin.address", "", "this is the address of listener %s too", b.listenerName(i))
+		}
+	}
+}
+
+func (s boundsShape) bounds() Bounds {
+	return Bounds{
+		Body: int64(s.Body), Bodies: int64(s.Bodies), HeldAnswer: int64(s.HeldAnswer), Headers: int64(s.Headers),
+		Calls: s.Calls, Replay: s.Replay,
+		HeaderTimeout: s.HeaderTimeout.duration(), BodyTimeout: s.BodyTimeout.duration(), WriteTimeout: s.WriteTimeout.duration(),
+		IdleTimeout: s.IdleTimeout.duration(), Drain: s.Drain.duration(),
+	}
+}
+
+// operationNames are the names of all operations of all upstreams, each once.
+func (b *builder) operationNames() []string {
+	var names []string
+	for _, u := range b.config.Upstreams {
+		for _, o := range u.Operations {
+			names = append(names, o.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

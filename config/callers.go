@@ -1,0 +1,63 @@
+package config
+
+import (
+	"fmt"
+
+	"tollgate/caller"
+)
+
+// buildCallers makes the registry of callers.
+func (b *builder) buildCallers() {
+	var configs []caller.Config
+	taken := map[string]string{}
+	b.config.CallerNames = sortedNames(b.file.Callers)
+	for _, name := range b.config.CallerNames {
+		c := caller.Config{Name: name}
+		for i, a := range b.file.Callers[name].Auth {
+			b.addAuth(fmt.Sprintf("callers.%s.auth[%d]", name, i), &c, a, taken)
+		}
+		configs = append(configs, c)
+	}
+	if b.failed("callers") {
+		return
+	}
+	registry, err := caller.NewRegistry(configs)
+	if err != nil {
+		b.problem("callers", "", "%v", err)
+	}
+	b.config.Callers = registry
+}
+
+// addAuth adds one way to be known. Each is tried alone first, so that its problems are reported where it stands.
+func (b *builder) addAuth(path string, c *caller.Config, a authShape, taken map[string]string) {
+	if b.failed(path) {
+		return
+	}
+	alone := caller.Config{Name: c.Name}
+	var id string
+	switch {
+	case a.Certificate != nil:
+		n := caller.Certificate{URI: a.Certificate.URI, DNS: a.Certificate.DNS, CommonName: a.Certificate.CommonName}
+		id = fmt.Sprintf("certificate name %q", clip(n.URI+n.DNS+n.CommonName))
+		alone.Certificates = append(alone.Certificates, n)
+	case a.AccessKey != nil:
+		id = fmt.Sprintf("access key %q", clip(a.AccessKey.ID))
+		value, ok := b.secret(path+".access_key.secret", a.AccessKey.Secret)
+		if !ok {
+			return
+		}
+		alone.AccessKeys = append(alone.AccessKeys, caller.AccessKey{ID: a.AccessKey.ID, Secret: value})
+	}
+	if _, err := caller.NewRegistry([]caller.Config{alone}); err != nil {
+		for _, cause := range leaves(err) {
+			b.problem(path, "", "%v", cause)
+		}
+		return
+	}
+	if other, twice := taken[id]; twice {
+		b.problem(path, "", "%s already belongs to %s", id, other)
+	}
+	taken[id] = path
+	c.Certificates = append(c.Certificates, alone.Certificates...)
+	c.AccessKeys = append(c.AccessKeys, alone.AccessKeys...)
+}

@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"tollgate/caller"
+	"tollgate/catalog"
+	"tollgate/credential"
+	"tollgate/policy"
+	"tollgate/ratelimit"
+	"tollgate/tlspolicy"
+)
+
+// Config is a checked configuration: every name in it leads to something, every grant can be honoured, every path is
+// absolute. It is input only; nothing in it is open, listening or running.
+type Config struct {
+	Listeners []*Listener // in the order of the file
+	Upstreams []*Upstream // sorted by name
+
+	Credentials []*credential.Credential // sorted by name
+	Callers     *caller.Registry
+	CallerNames []string // sorted
+	Policy      *policy.Policy
+	// Grants are as given to policy.New, so that [policy.Coverage] can be told apart; see [Config.GrantPlace].
+	Grants []policy.Grant
+
+	Limits  ratelimit.Config
+	Sources ratelimit.SourceConfig // per-source limit on requests of peers not yet known
+
+	// TLS is the process-wide plan for TLS 1.3; it must be fixed before the first handshake.
+	TLS    tlspolicy.Plan
+	Audit  Audit
+	Admin  Admin
+	Log    Log
+	Bounds Bounds
+
+	grantPlaces []string
+	notes       []string
+}
+
+// GrantPlace is the config path of a grant: "callers.billing-app.grants[0]".
+func (c *Config) GrantPlace(i int) string { return c.grantPlaces[i] }
+
+// Notes are things that are allowed but probably not meant, one sentence each.
+func (c *Config) Notes() []string { return c.notes }
+
+// Listener is one place where callers reach the gateway.
+type Listener struct {
+	Name             string
+	Network, Address string // as for net.Listen: "tcp" or "unix"
+	Loopback         bool   // only this machine reaches it: a loopback address or a unix socket
+	// Hosts are the accepted Host names, lower case, without port, sorted; empty: any (unix sockets only).
+	Hosts []string
+	// Caller is who everybody on this listener is; empty: callers identify themselves.
+	Caller string
+	TLS    *ListenerTLS // nil: plain HTTP
+	// Routes divide the operations by Host; see [Listener.Route].
+	Routes            []Route
+	MaxConns          int
+	MaxConnsPerSource int // 0: no bound beside MaxConns
+}
+
+// ListenerTLS is how a listener speaks TLS.
+type ListenerTLS struct {
+	Policy            *tlspolicy.Policy
+	CertFile, KeyFile string
+	ClientCAFile      string // empty: no client certificates are asked for
+	RequireClientCert bool
+}
+
+// Route is what is served under some Host names of a listener.
+type Route struct {
+	// Hosts are lower case, without port; empty: every host that no other route of the listener names.
+	Hosts     []string
+	Router    *catalog.Router
+	Upstreams map[*catalog.Operation]*Upstream
+}
+
+// Route gives the route for a Host name (lower case, without port), or nil. That the listener accepts the name at all
+// ([Listener.Hosts]) is for the caller of Route to check.
+func (l *Listener) Route(host string) *Route {
+	var shared *Route
+	for i := range l.Routes {
+		r := &l.Routes[i]
+		if len(r.Hosts) == 0 {
+			shared = r
+			continue
+		}
+		for _, h := range r.Hosts {
+			if h == host {
+				return r
+			}
+		}
+	}
+	return shared
+}
+
+// Upstream is a place where calls go.
+type Upstream struct {
+	Name string
+	// URL has scheme and host only. For a unix socket it is http://localhost, and Socket says where to connect.
+	URL    *url.URL
+	Socket string // path of a unix socket; empty: connect to URL's host
+	// Signed tells whether calls are signed, and so need a credential.
+	Signed     bool
+	Site       string // the catalog: "cn", "intl"; empty: declared endpoints only
+	Operations []*catalog.Operation
+	Policy     *tlspolicy.Policy // nil: plain HTTP
+	CAFile     string            // empty: the system's roots
+	ServerName string            // name in the certificate and in SNI
+	// Hosts tell this upstream's operations from those of others on one listener; lower case; empty: the shared route.
+	Hosts            []string
+	Timeout          time.Duration // from the first byte sent to the last byte received
+	ConnectTimeout   time.Duration // connecting, and the TLS handshake
+	MaxConns         int
+	ForbidDeprecated bool
+}
+
+// Audit is where and how calls are recorded.
+type Audit struct {
+	Dir         string
+	SegmentSize int64         // bytes after which a new file is begun
+	Reserve     int64         // bytes on disk that only outcomes may use
+	Deadline    time.Duration // how long a call waits for its intent to be durable
+}
+
+// Admin is the listener for health and metrics. It is on loopback or a unix socket always.
+type Admin struct {
+	Network, Address string // empty: there is none
+}
+
+// Log is the operational log.
+type Log struct {
+	Level  string // "debug", "info", "warn", "error"
+	Format string // "json", "console"
+}
+
+// Bounds limit what peers can make the gateway hold.
+type Bounds struct {
+	Body       int64 // bytes of one request body
+	Bodies     int64 // bytes of all request bodies together
+	HeldAnswer int64 // bytes of an answer that are held to read the business result
+	Headers    int64 // bytes of one request's header section
+	Calls      int   // calls in progress
+	Replay     int   // signatures remembered against replay
+
+	HeaderTimeout time.Duration // for the TLS handshake, and for the header section of a request
+	BodyTimeout   time.Duration // for a whole request body
+	WriteTimeout  time.Duration // for writing a whole answer to the caller
+	IdleTimeout   time.Duration // between two requests on a connection
+	Drain         time.Duration // for calls in progress, once the gateway is told to stop
+}
+
+// String says where a listener is, for messages.
+func (l *Listener) String() string {
+	return fmt.Sprintf("listener %s (%s)", l.Name, l.Address)
+}

@@ -1,0 +1,332 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml/lexer"
+)
+
+func TestScalars(t *testing.T) {
+	for _, test := range []struct {
+		value scalar
+		text  string
+		want  string // what it prints as, or "" for an error
+	}{
+		{new(duration), "2s", "2s"},
+		{new(duration), "1m30s", "1m30s"},
+		{new(duration), "90s", "1m30s"},
+		{new(duration), "60s", "1m"},
+		{new(duration), "1h", "1h"},
+		{new(duration), "1.5s", "1.5s"},
+		{new(duration), "250ms", "250ms"},
+		{new(duration), "0s", "0s"},
+		{new(duration), "2", ""},
+		{new(duration), "0", ""},
+		{new(duration), "-2s", ""},
+		{new(duration), "+2s", ""},
+		{new(duration), "2 s", ""},
+		{new(duration), "2us", ""},
+		{new(duration), "2d", ""},
+		{new(duration), "9999999999h", ""},
+		{new(size), "12MiB", "12MiB"},
+		{new(size), "64KB", "64KB"},
+		{new(size), "1024KiB", "1MiB"},
+		{new(size), "0B", "0B"},
+		{new(size), "7B", "7B"},
+		{new(size), "12", ""},
+		{new(size), "12M", ""},
+		{new(size), "-1B", ""},
+		{new(size), "1.5MiB", ""},
+		{new(size), "12 MiB", ""},
+		{new(size), "MiB", ""},
+		{new(size), "9223372036854775807GiB", ""},
+		{new(rate), "10/s", "10/s"},
+		{new(rate), "30/min", "30/min"},
+		{new(rate), "120/min", "2/s"},
+		{new(rate), "30/h", "30/h"},
+		{new(rate), "0.5/s", "30/min"},
+		{new(rate), "10", ""},
+		{new(rate), "10/m", ""},
+		{new(rate), "0/s", ""},
+		{new(rate), "-1/s", ""},
+		{new(rate), "1e3/s", ""},
+		{new(rate), "NaN/s", ""},
+		{new(rate), "1000001/s", ""},
+	} {
+		err := test.value.parse(test.text)
+		if got := fmt.Sprint(reflect.ValueOf(test.value).Elem().Interface()); err == nil && got != test.want || err != nil && test.want != "" {
+			t.Errorf("%T %q: got %s, %v, want %q", test.value, test.text, got, err, test.want)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for text, want := range map[string]string{
+		"127.0.0.1:8080":                   "tcp 127.0.0.1:8080 local",
+		"localhost:8080":                   "tcp 127.0.0.1:8080 local",
+		"127.9.9.9:0":                      "tcp 127.9.9.9:0 local",
+		"[::1]:8080":                       "tcp [::1]:8080 local",
+		"[::ffff:127.0.0.1]:80":            "tcp 127.0.0.1:80 local",
+		":8443":                            "tcp :8443 open",
+		"0.0.0.0:8443":                     "tcp 0.0.0.0:8443 open",
+		"[::]:8443":                        "tcp :8443 open",
+		"10.1.2.3:8443":                    "tcp 10.1.2.3:8443 open",
+		"unix:gw.sock":                     "unix /etc/tollgate/gw.sock local",
+		"unix:/run/gw.sock":                "unix /run/gw.sock local",
+		"":                                 "",
+		"8080":                             "",
+		"127.0.0.1":                        "",
+		"::1:8080":                         "",
+		"[127.0.0.1]:8080":                 "",
+		"[::1:8080":                        "",
+		"127.0.0.1:99999":                  "",
+		"127.0.0.1:http":                   "",
+		"127.0.0.1:+80":                    "",
+		"localhost.localdomain:1":          "",
+		"0x7f.1:80":                        "",
+		"unix:":                            "",
+		"unix:/run/":                       "",
+		"unix:@abstract":                   "",
+		"unix:///run/gw.sock":              "",
+		"unix:" + strings.Repeat("x", 108): "",
+	} {
+		var a address
+		got := ""
+		if err := a.parse(text); err == nil {
+			got = fmt.Sprintf("%s %s %s", a.network(), a.listen("/etc/tollgate"), map[bool]string{true: "local", false: "open"}[a.local()])
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestPlainTargetsAreLocal is part of the rule that nothing leaves the machine unencrypted: no spelling of a plain url
+// that is not literally a loopback address may pass.
+func TestPlainTargetsAreLocal(t *testing.T) {
+	for text, want := range map[string]bool{
+		"https://bss.myhuaweicloud.com":      true,
+		"https://bss.myhuaweicloud.com/":     true,
+		"https://10.0.0.1:8443":              true,
+		"http://127.0.0.1":                   true,
+		"http://127.0.0.1:3000":              true,
+		"http://[::1]:3000":                  true,
+		"unix:/run/app.sock":                 true,
+		"http://localhost:3000":              false,
+		"http://127.0.0.1.example.com":       false,
+		"http://127.1":                       false,
+		"http://0x7f000001":                  false,
+		"http://2130706433":                  false,
+		"http://0.0.0.0:3000":                false,
+		"http://[::]:3000":                   false,
+		"http://10.0.0.1":                    false,
+		"http://127.0.0.1@evil.example":      false,
+		"http://evil.example#@127.0.0.1":     false,
+		"http://127.0.0.1:3000/app":          false,
+		"http://127.0.0.1:3000?x=1":          false,
+		"https://bss.myhuaweicloud.com?":     false,
+		"https://user@bss.myhuaweicloud.com": false,
+		"https://bss.myhuaweicloud.com:0":    false,
+		"https://bss.myhuaweicloud.com:":     false,
+		"https://bss_x":                      false,
+		"ftp://127.0.0.1":                    false,
+		"//127.0.0.1":                        false,
+		"127.0.0.1:3000":                     false,
+		"https:///path":                      false,
+	} {
+		var u target
+		if err := u.parse(text); (err == nil) != want {
+			t.Errorf("%q: got error %v, want it to pass: %v", text, err, want)
+		}
+	}
+}
+
+// TestHosts shows which names a Host is compared with.
+func TestHosts(t *testing.T) {
+	for text, want := range map[string]string{
+		"gateway.corp.example": "gateway.corp.example", "Gateway.Corp.Example": "gateway.corp.example", "10.0.0.1": "10.0.0.1",
+		"::1": "::1", "0:0:0:0:0:0:0:1": "::1", "::ffff:10.0.0.1": "10.0.0.1", "gateway": "gateway",
+		"gateway:80": "", "https://gateway": "", "*.corp.example": "", "": "", "-x": "", "a..b": "", "a_b": "", "fe80::1%eth0": "",
+	} {
+		var h host
+		if err := h.parse(text); (err == nil) != (want != "") || err == nil && string(h) != want {
+			t.Errorf("%q: got %q, %v, want %q", text, h, err, want)
+		}
+	}
+}
+
+// TestColonsInBraces is about a fault of the lexer: see joinPlain.
+func TestColonsInBraces(t *testing.T) {
+	for text, want := range map[string]string{
+		`{x: [effect:read, "*"]}`:      `{ x : [ effect:read , * ] }`,
+		`{x: [site:cn,effect:read]}`:   `{ x : [ site:cn , effect:read ] }`,
+		`{x: [::1, a:b:c, :80]}`:       `{ x : [ ::1 , a:b:c , :80 ] }`,
+		`{x: [1:2], y: z}`:             `{ x : [ 1:2 ] , y : z }`,
+		`{"x":1, y: 2}`:                `{ x : 1 , y : 2 }`,
+		`{x: [a: b]}`:                  `{ x : [ a : b ] }`,
+		`{x: {y: [é:ü]}}`:              `{ x : { y : [ é:ü ] } }`,
+		`{url: http://x:80/y:z}`:       `{ url : http://x:80/y:z }`,
+		`{x: [unix:/run/x, true:yes]}`: `{ x : [ unix:/run/x , true:yes ] }`,
+	} {
+		var got []string
+		for _, token := range joinPlain(lexer.Tokenize(text)) {
+			got = append(got, token.Value)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %s, want %s", text, strings.Join(got, " "), want)
+		}
+	}
+}
+
+func parseFile(t *testing.T, file string) *Config {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse(file, source, testDir(t), testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestFullHasEveryKey holds full.good.yml to its promise, so that every key is decoded by at least one test.
+func TestFullHasEveryKey(t *testing.T) {
+	source, err := os.ReadFile("testdata/full.good.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &report{source: newSource(string(source))}
+	d := newDecoder(r, defaults())
+	var file shape
+	d.structure("", parseYAML(r, string(source)), valueOf(&file))
+	given := map[string]bool{}
+	d.visit("", reflect.TypeFor[shape](), given)
+	for _, s := range shapes() {
+		for _, f := range fieldsOf(s) {
+			if key := s.Name() + "." + f.name; !given[key] {
+				t.Errorf("full.good.yml does not have %s", key)
+			}
+		}
+	}
+}
+
+// visit marks the keys that were given for a type and those below it.
+func (d *decoder) visit(path string, t reflect.Type, given map[string]bool) {
+	for _, f := range fieldsOf(t) {
+		below := joinPath(path, f.name)
+		if _, ok := d.keys[below]; !ok {
+			continue
+		}
+		given[t.Name()+"."+f.name] = true
+		inner := structOf(t.Field(f.index).Type)
+		if inner == nil {
+			continue
+		}
+		d.visit(below, inner, given)
+		for at := range d.values {
+			if parentPath(at) == below {
+				d.visit(at, inner, given)
+			}
+		}
+	}
+}
+
+func TestFullReachesConfig(t *testing.T) {
+	c := parseFile(t, "testdata/full.good.yml")
+	l := c.Listeners[0]
+	if l.Name != "sidecar" || l.Network != "tcp" || l.Address != "127.0.0.1:8080" || !l.Loopback || l.Caller != "app" ||
+		l.TLS != nil || l.MaxConns != 100 || l.MaxConnsPerSource != 0 {
+		t.Errorf("listener: %+v", l)
+	}
+	l = c.Listeners[1]
+	if l.Loopback || l.TLS == nil || l.TLS.Policy.Name() != "huawei-high" || !l.TLS.RequireClientCert || !strings.HasSuffix(l.TLS.ClientCAFile, "/ca.pem") ||
+		!strings.HasSuffix(l.TLS.CertFile, "/tls.crt") || !strings.HasSuffix(l.TLS.KeyFile, "/tls.key") {
+		t.Errorf("listener: %+v, %+v", l, l.TLS)
+	}
+	u := c.Upstreams[1]
+	if u.Name != "bss" || u.URL.String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.Policy.Name() != "strict" ||
+		u.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.CAFile, "/ca.pem") || u.Timeout != 30*time.Second ||
+		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" {
+		t.Errorf("upstream: %+v", u)
+	}
+	declared := u.Operations[len(u.Operations)-1]
+	if declared.Name != "NewQuery" || !declared.Deprecated || fmt.Sprint(declared.ReplacedBy, declared.ForwardHeaders) != "[ListOrders] [X-Trace]" {
+		t.Errorf("endpoint: %+v", declared)
+	}
+	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.Policy != nil || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL.String() != "http://localhost" {
+		t.Errorf("upstream: %+v", a)
+	}
+	main := c.Credentials[1]
+	if main.Name() != "main" || main.DomainID() != "0a1b" || main.PartnerID() != "0a1b" || main.AccessKey() != "AKTEST" || main.Upstream() != "bss" {
+		t.Errorf("credential: %v", main.Name())
+	}
+	if got := c.Grants[2]; got.Caller != "app" || got.Upstream != "bss" || !got.ClassConfirmed || fmt.Sprint(got.Customers) != "[c-17]" ||
+		c.GrantPlace(2) != "callers.app.grants[2]" {
+		t.Errorf("grant at %s: %+v", c.GrantPlace(2), got)
+	}
+	r := c.Limits.Rules[0]
+	if c.Limits.Published || c.Limits.MaxWait != 90*time.Second || r.Name != "per-app" || len(r.Per) != 4 || r.Rate.Burst != 100 || r.Rate.PerSecond != 50.0/60 ||
+		fmt.Sprint(r.Callers, r.Operations, r.Credentials, r.Upstreams) != "[app] [PayOrders] [main] [bss]" {
+		t.Errorf("limits: %+v", c.Limits)
+	}
+	if s := c.Sources; s.Max != 100 || s.Rate.Burst != 5 || s.Rate.PerSecond != 100.0/3600 {
+		t.Errorf("sources: %+v", s)
+	}
+	if c.Audit != (Audit{"/var/lib/tollgate/audit", 1 << 30, 8 << 20, 500 * time.Millisecond}) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
+		t.Errorf("got %+v %+v %+v", c.Audit, c.Admin, c.Log)
+	}
+	want := Bounds{1e6, 1e8, 64 << 10, 16 << 10, 10, 1000, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second, 0}
+	if c.Bounds != want {
+		t.Errorf("bounds: %+v", c.Bounds)
+	}
+}
+
+// TestNoDefaultIsForgotten finds settings that a new field would leave at zero.
+func TestNoDefaultIsForgotten(t *testing.T) {
+	c := parseFile(t, "testdata/minimal.good.yml")
+	for _, v := range []any{c.Bounds, c.Audit, c.Log, c.Sources} {
+		for i := range reflect.ValueOf(v).NumField() {
+			if reflect.ValueOf(v).Field(i).IsZero() {
+				t.Errorf("%T.%s has no default", v, reflect.TypeOf(v).Field(i).Name)
+			}
+		}
+	}
+	u := c.Upstreams[0]
+	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.Policy == nil || u.Policy.Name() != "huawei-high" {
+		t.Errorf("upstream: %+v", u)
+	}
+}
+
+// TestProblemsHavePaths shows what tools can rely on besides the text.
+func TestProblemsHavePaths(t *testing.T) {
+	source, err := os.ReadFile("testdata/all_at_once.bad.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Parse("f", source, ".", testOptions())
+	var problems *Errors
+	if !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range problems.Problems {
+		got = append(got, fmt.Sprintf("%d:%d %s", p.Line, p.Column, p.Path))
+	}
+	want := "3:13 listeners[0].caller, 4:5 listeners[0], 6:14 upstreams.bss.url, 6:70 upstreams.bss.timeout, " +
+		"8:49 credentials.main.secret_key, 12:49 callers.app.grants[0].credential, 14:31 audit.deadline"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
+	}
+	var first *Problem
+	if !errors.As(err, &first) || first.Line != 3 {
+		t.Errorf("errors.As finds %v", first)
+	}
+}

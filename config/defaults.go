@@ -1,0 +1,49 @@
+package config
+
+import "time"
+
+// defaultValues is what the file is decoded over: the file as a whole, and each entry of the lists and maps in it.
+type defaultValues struct {
+	file        shape
+	listener    listenerShape
+	listenerTLS listenerTLSShape
+	upstream    upstreamShape
+	upstreamTLS upstreamTLSShape
+}
+
+// defaults are all default values there are, except those that follow from other settings (shape.go says which).
+func defaults() defaultValues {
+	return defaultValues{
+		file: shape{
+			Limits: limitsShape{
+				MaxWait:         duration(2 * time.Second),
+				Published:       true,
+				Unauthenticated: unauthenticatedShape{Rate: 10, Burst: 20, Sources: 10_000},
+			},
+			Audit: auditShape{SegmentSize: 256 * mib, Reserve: 4 * mib, Deadline: duration(2 * time.Second)},
+			Log:   logShape{Level: "info", Format: "json"},
+			Bounds: boundsShape{
+				Body:          12 * mib,
+				Bodies:        256 * mib,
+				HeldAnswer:    mib,
+				Headers:       64 * kib,
+				Calls:         1024,
+				Replay:        1_000_000,
+				HeaderTimeout: duration(10 * time.Second),
+				BodyTimeout:   duration(30 * time.Second),
+				WriteTimeout:  duration(60 * time.Second),
+				IdleTimeout:   duration(90 * time.Second),
+				Drain:         duration(30 * time.Second),
+			},
+		},
+		listener:    listenerShape{MaxConnections: 1024, MaxConnectionsPerSource: 256},
+		listenerTLS: listenerTLSShape{Policy: "huawei-high"},
+		upstream: upstreamShape{
+			Timeout:        duration(60 * time.Second),
+			ConnectTimeout: duration(10 * time.Second),
+			MaxConnections: 100,
+			Deprecated:     "allow",
+		},
+		upstreamTLS: upstreamTLSShape{Policy: "huawei-high"},
+	}
+}

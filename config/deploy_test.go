@@ -1,0 +1,170 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// manifest is what the test looks at in a Kubernetes object.
+type manifest struct {
+	Kind string
+	Data map[string]string
+	Spec struct {
+		Template struct {
+			Spec struct {
+				TerminationGracePeriodSeconds int         `yaml:"terminationGracePeriodSeconds"`
+				InitContainers                []container `yaml:"initContainers"`
+				Containers                    []container
+			}
+		}
+	}
+}
+
+type container struct {
+	Image          string
+	Args           []string
+	StartupProbe   probe `yaml:"startupProbe"`
+	ReadinessProbe probe `yaml:"readinessProbe"`
+	VolumeMounts   []struct {
+		MountPath string `yaml:"mountPath"`
+	} `yaml:"volumeMounts"`
+	Lifecycle struct {
+		PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
+	}
+}
+
+type probe struct{ Exec struct{ Command []string } }
+
+// TestDeploy loads every configuration in deploy/, those in Kubernetes ConfigMaps included, without secrets and files.
+func TestDeploy(t *testing.T) {
+	loaded := 0
+	err := filepath.WalkDir("../deploy", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".yaml" {
+			return err
+		}
+		loaded++
+		t.Run(filepath.ToSlash(path), func(t *testing.T) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(data, []byte("\nkind: ")) {
+				testManifests(t, path, data)
+				return
+			}
+			deployed(t, path, data)
+		})
+		return nil
+	})
+	if err != nil || loaded < 5 {
+		t.Errorf("%d files in deploy: %v", loaded, err)
+	}
+}
+
+// deployed loads a sample: it has nothing that tollgate check would remark on, and what the probes need.
+func deployed(t *testing.T, name string, text []byte) *Config {
+	t.Helper()
+	c, err := Parse(name, text, "/etc/tollgate", Options{LookupEnv: noEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range c.Notes() {
+		t.Errorf("%s: %s", name, note)
+	}
+	if c.Admin.Address == "" || c.Audit.Dir != "/var/lib/tollgate/audit" {
+		t.Errorf("%s: admin %+v, audit %+v", name, c.Admin, c.Audit)
+	}
+	return c
+}
+
+func testManifests(t *testing.T, path string, data []byte) {
+	var config *Config
+	var workload *manifest
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		var m manifest
+		err := decoder.Decode(&m)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, ok := m.Data["tollgate.yaml"]; ok {
+			config = deployed(t, path+", ConfigMap", []byte(text))
+			mounted(t, text, data)
+		}
+		if m.Kind == "StatefulSet" {
+			workload = &m
+		}
+	}
+	if config == nil || workload == nil {
+		t.Fatalf("configuration %v, workload %v", config != nil, workload != nil)
+	}
+	pod := workload.Spec.Template.Spec
+	gateway := append(pod.InitContainers, pod.Containers...)[0]
+	stop := config.Bounds.Drain + time.Duration(gateway.Lifecycle.PreStop.Sleep.Seconds)*time.Second
+	if grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop {
+		t.Errorf("the pod is killed after %v, the gateway takes up to %v", grace, stop)
+	}
+	for _, p := range []probe{gateway.StartupProbe, gateway.ReadinessProbe} {
+		if got := strings.Join(p.Exec.Command, " "); got != "/usr/bin/tollgate health --config /etc/tollgate/tollgate.yaml" {
+			t.Errorf("probe runs %q", got)
+		}
+	}
+}
+
+var absolutePath = regexp.MustCompile(`(?:file|cert|key|client_ca|dir): (/[^,} \n]+)`)
+
+// mounted checks that each file of a configuration is below a mount of its manifest.
+func mounted(t *testing.T, config string, manifest []byte) {
+	t.Helper()
+	for _, match := range absolutePath.FindAllStringSubmatch(config, -1) {
+		found := false
+		for dir := filepath.Dir(match[1]); dir != "/" && !found; dir = filepath.Dir(dir) {
+			found = bytes.Contains(manifest, []byte("mountPath: "+dir+",")) || bytes.Contains(manifest, []byte("mountPath: "+dir+"}"))
+		}
+		if !found {
+			t.Errorf("%s is below no mount", match[1])
+		}
+	}
+}
+
+// TestUnit holds the systemd unit to the configuration that it is for: credentials, and time to drain.
+func TestUnit(t *testing.T) {
+	unit, err := os.ReadFile("../deploy/tollgate.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	central, err := os.ReadFile("../deploy/central.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := deployed(t, "central.yaml", central)
+	match := regexp.MustCompile(`(?m)^TimeoutStopSec=(\S+)$`).FindSubmatch(unit)
+	if match == nil {
+		t.Fatal("the unit has no TimeoutStopSec")
+	}
+	if timeout, err := time.ParseDuration(string(match[1])); err != nil || timeout <= c.Bounds.Drain {
+		t.Errorf("the unit kills after %v (%v), the gateway drains for %v", timeout, err, c.Bounds.Drain)
+	}
+	wanted := regexp.MustCompile(`/run/credentials/tollgate\.service/(\w+)`).FindAllSubmatch(central, -1)
+	for _, name := range wanted {
+		if !bytes.Contains(unit, []byte("\nLoadCredential="+string(name[1])+":")) {
+			t.Errorf("the unit does not load %s", name[1])
+		}
+	}
+	if loads := bytes.Count(unit, []byte("\nLoadCredential=")); loads != len(wanted) {
+		t.Errorf("the unit loads %d credentials, central.yaml wants %d", loads, len(wanted))
+	}
+}

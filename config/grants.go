@@ -1,0 +1,75 @@
+package config
+
+import (
+	"fmt"
+
+	"tollgate/credential"
+	"tollgate/policy"
+)
+
+// buildGrants collects the grants and makes the policy of them.
+func (b *builder) buildGrants() {
+	for _, name := range b.config.CallerNames {
+		for i, g := range b.file.Callers[name].Grants {
+			b.addGrant(fmt.Sprintf("callers.%s.grants[%d]", name, i), name, g)
+		}
+	}
+	var upstreams []policy.Upstream
+	for _, u := range b.config.Upstreams {
+		upstreams = append(upstreams, policy.Upstream{
+			Name: u.Name, Operations: u.Operations, Signed: u.Signed, ForbidDeprecated: u.ForbidDeprecated,
+		})
+	}
+	checked, problems := policy.New(upstreams, b.config.Grants)
+	for _, p := range problems {
+		path := b.config.grantPlaces[p.Grant]
+		if p.Selector >= 0 {
+			path = fmt.Sprintf("%s.operations[%d]", path, p.Selector)
+		}
+		b.problem(path, meant(p.Nearest), "%s", p.Message)
+	}
+	b.config.Policy = checked
+}
+
+func (b *builder) addGrant(path, callerName string, g grantShape) {
+	if b.failed(path) {
+		return
+	}
+	grant := policy.Grant{Caller: callerName, Operations: g.Operations, Customers: g.Customers, ClassConfirmed: g.ClassConfirmed}
+	if g.Credential != "" {
+		if !b.named(path+".credential", "credential", g.Credential, sortedNames(b.file.Credentials)) {
+			return
+		}
+		grant.Credential = b.credentials[g.Credential]
+		if grant.Credential == nil { // reported where it stands
+			return
+		}
+	}
+	var ok bool
+	if grant.Upstream, ok = b.grantUpstream(path, g, grant.Credential); !ok {
+		return
+	}
+	b.config.Grants = append(b.config.Grants, grant)
+	b.config.grantPlaces = append(b.config.grantPlaces, path)
+}
+
+// grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one.
+func (b *builder) grantUpstream(path string, g grantShape, c *credential.Credential) (string, bool) {
+	if g.Upstream != "" {
+		ok := b.named(path+".upstream", "upstream", g.Upstream, sortedNames(b.file.Upstreams))
+		return g.Upstream, ok && b.upstreams[g.Upstream] != nil
+	}
+	if c != nil {
+		return c.Upstream(), true
+	}
+	unsigned := b.upstreamNames(false)
+	switch len(unsigned) {
+	case 1:
+		return unsigned[0], b.upstreams[unsigned[0]] != nil
+	case 0:
+		b.problem(path, listed(sortedNames(b.file.Credentials)), "the grant needs a credential")
+	default:
+		b.problem(path, listed(unsigned), "the grant needs a credential, or the name of an unsigned upstream")
+	}
+	return "", false
+}

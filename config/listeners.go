@@ -1,0 +1,143 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"tollgate/tlspolicy"
+)
+
+func listenerPath(i int) string { return fmt.Sprintf("listeners[%d]", i) }
+
+// listenerName is the name that a listener has, or gets from its address.
+func (b *builder) listenerName(i int) string {
+	l := b.file.Listeners[i]
+	if l.Name != "" || l.Address.socket == "" && !l.Address.ip.IsValid() {
+		return l.Name
+	}
+	if l.Address.socket != "" {
+		return "unix:" + l.Address.socket
+	}
+	return l.Address.listen("")
+}
+
+// buildListeners makes the listeners, in the order of the file.
+func (b *builder) buildListeners() {
+	names := map[string]bool{}
+	var earlier []int
+	for i := range b.file.Listeners {
+		path, s := listenerPath(i), &b.file.Listeners[i]
+		b.allNamed(path+".upstreams", "upstream", s.Upstreams, sortedNames(b.file.Upstreams))
+		if s.Caller != "" {
+			b.named(path+".caller", "caller", s.Caller, sortedNames(b.file.Callers))
+		}
+		if b.failed(path + ".address") {
+			continue
+		}
+		name := b.listenerName(i)
+		if !b.addressTaken(i, earlier) && names[name] { // listeners on port 0 differ, but not in their default name
+			b.problem(path, "give each listener a name of its own", "listener %q is there already", clip(name))
+		}
+		names[name], earlier = true, append(earlier, i)
+		b.config.Listeners = append(b.config.Listeners, b.buildListener(path, name, s))
+	}
+}
+
+// addressTaken reports an address that an earlier listener has.
+func (b *builder) addressTaken(i int, earlier []int) bool {
+	for _, j := range earlier {
+		if b.file.Listeners[i].Address.overlaps(b.file.Listeners[j].Address) {
+			b.problem(listenerPath(i)+".address", "", "this address is taken by listener %s", b.listenerName(j))
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) buildListener(path, name string, s *listenerShape) *Listener {
+	l := &Listener{
+		Name: name, Network: s.Address.network(), Address: s.Address.listen(b.dir), Loopback: s.Address.local(),
+		Caller: s.Caller, MaxConns: s.MaxConnections, MaxConnsPerSource: s.MaxConnectionsPerSource,
+	}
+	if len(name) > 128 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
+		b.problem(path+".name", "", "the name of a listener may have up to 128 printable ASCII characters")
+	}
+	b.listenerTLS(path, l, s)
+	upstreams := b.served(path, s)
+	l.Hosts = b.acceptedHosts(path, l, s, upstreams)
+	if !b.failed(path) {
+		l.Routes = b.routes(path, l, upstreams)
+	}
+	return l
+}
+
+// listenerTLS checks what protects the listener: TLS, or that only this machine reaches it.
+func (b *builder) listenerTLS(path string, l *Listener, s *listenerShape) {
+	switch {
+	case s.TLS == nil && !b.failed(path+".tls") && !l.Loopback:
+		b.problem(path+".address", "add tls, or use 127.0.0.1, [::1] or unix:/path.sock",
+			"plain HTTP is allowed on loopback addresses and unix sockets only")
+	case s.TLS != nil && l.Network == "unix":
+		b.problem(path+".tls", "", "a unix socket takes no tls: its file permissions say who may connect")
+	case s.TLS != nil:
+		if s.Caller != "" {
+			b.problem(path+".caller", "use callers with auth: certificate or access_key",
+				"a fixed caller is allowed on plain loopback and unix listeners only")
+		}
+		l.TLS = b.buildListenerTLS(path+".tls", l, s.TLS)
+	}
+}
+
+func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSShape) *ListenerTLS {
+	t := &ListenerTLS{
+		Policy:            b.policy(path+".policy", s.Policy, "listener "+l.Name, tlspolicy.RoleServer),
+		CertFile:          resolve(b.dir, s.Certificate.Files.Cert),
+		KeyFile:           resolve(b.dir, s.Certificate.Files.Key),
+		ClientCAFile:      resolve(b.dir, s.ClientCA),
+		RequireClientCert: s.ClientCertificate == "required",
+	}
+	if s.ClientCertificate != "" && s.ClientCA == "" && !b.failed(path+".client_ca") {
+		b.problem(path+".client_certificate", "add client_ca", "client_certificate needs a client_ca to check certificates with")
+	}
+	b.checkPair(path+".certificate", t.CertFile, t.KeyFile)
+	b.checkPool(path+".client_ca", t.ClientCAFile)
+	return t
+}
+
+// served are the upstreams of a listener that could be made: those it names, or the only one of the file.
+func (b *builder) served(path string, s *listenerShape) []*Upstream {
+	names := s.Upstreams
+	if all := sortedNames(b.file.Upstreams); len(names) == 0 && len(all) == 1 {
+		names = all
+	} else if len(names) == 0 && len(all) > 1 && !b.failed(path+".upstreams") {
+		b.problem(path, listed(all), "upstreams is missing in %s: it may be left out only when the file has one upstream", path)
+	}
+	var upstreams []*Upstream
+	for _, name := range names {
+		if u := b.upstreams[name]; u != nil && !slices.Contains(upstreams, u) {
+			upstreams = append(upstreams, u)
+		}
+	}
+	return upstreams
+}
+
+// acceptedHosts are the listener's own names, those of its upstreams, and on loopback those that the machine has for
+// itself. A browser that was led to a loopback address by a foreign name is refused by this.
+func (b *builder) acceptedHosts(path string, l *Listener, s *listenerShape, upstreams []*Upstream) []string {
+	hosts := hostNames(s.Hosts)
+	if l.Network == "unix" && len(hosts) == 0 {
+		return nil
+	}
+	for _, u := range upstreams {
+		hosts = append(hosts, u.Hosts...)
+	}
+	if l.Network == "tcp" && l.Loopback {
+		hosts = append(hosts, "localhost", "127.0.0.1", "::1")
+	}
+	if len(hosts) == 0 && !b.failed(path+".hosts") && !b.failed("upstreams") {
+		b.problem(path, "name what callers put into their URLs: hosts: [gateway.corp.example]", "hosts is missing in %s", path)
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}

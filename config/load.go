@@ -1,0 +1,81 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Options say how a configuration is read.
+type Options struct {
+	// Secrets tells to read the secrets, certificates and keys that the file refers to. Without it credentials and
+	// callers get placeholders: enough to explain decisions, not to make calls.
+	Secrets bool
+	// LookupEnv finds environment variables; nil means os.LookupEnv. It may be called again later, by credentials that
+	// read their keys anew.
+	LookupEnv func(string) (string, bool)
+}
+
+// Load reads the configuration file at path; relative paths in it are relative to its folder. If the file can be read
+// but is wrong, the error is an [*Errors] with all problems.
+func Load(path string, o Options) (*Config, error) {
+	source, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return Parse(path, source, dir, o)
+}
+
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, maxFile+1)) // one byte too many is enough to be refused
+}
+
+// Parse reads a configuration from memory. The name stands in errors; dir is what relative paths are relative to.
+// The error is an [*Errors].
+func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	content := strings.TrimPrefix(string(text), "\uFEFF")
+	r := &report{file: name, source: newSource(content)}
+	root := parseYAML(r, content)
+	if root == nil {
+		return nil, r.err()
+	}
+	d := newDecoder(r, defaults())
+	b := newBuilder(d, dir, o)
+	d.structure("", root, valueOf(&b.file))
+	b.build()
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return b.config, nil
+}
+
+// leaves are the causes that an error was joined and wrapped from, for packages whose wrapping only says where.
+func leaves(err error) []error {
+	var many interface{ Unwrap() []error }
+	if errors.As(err, &many) {
+		var found []error
+		for _, e := range many.Unwrap() {
+			found = append(found, leaves(e)...)
+		}
+		return found
+	}
+	if cause := errors.Unwrap(err); cause != nil {
+		return leaves(cause)
+	}
+	return []error{err}
+}

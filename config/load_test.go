@@ -1,0 +1,146 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLoad(t *testing.T) {
+	dir := testDir(t)
+	source, err := os.ReadFile("testdata/unix_sockets.good.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "tollgate.yaml")
+	if err := os.WriteFile(file, source, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(file, testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(dir, "audit"); c.Audit.Dir != want {
+		t.Errorf("audit folder is %s, want %s, relative to the file", c.Audit.Dir, want)
+	}
+	if _, err := Load(filepath.Join(dir, "none.yaml"), testOptions()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: got %v", err)
+	}
+	if _, err := Load(dir, testOptions()); err == nil {
+		t.Error("a folder was read as a file")
+	}
+}
+
+// TestBounds gives inputs that would cost the YAML parser time or stack; all are refused before it.
+func TestBounds(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"large file", strings.Repeat("#", maxFile+1), "larger than 1 MiB"},
+		{"many tokens", strings.Repeat("a: b\n", maxTokens/3+1), "tokens"},
+		{"flow depth", strings.Repeat("[", 30_000), "levels deep"},
+		{"list depth", strings.Repeat("- ", 30_000), "levels deep"},
+		{"complex keys", strings.Repeat("? ", 30_000), "not supported"},
+		{"indentation", deepIndentation(1000), "levels deep"},
+		{"not UTF-8", "listeners: \xff\xfe", "f:1:12: the file is not UTF-8"},
+		{"truncated UTF-8", "a: b\nlisteners: \xef\xbf", "f:2:"},
+		{"NUL", "listeners: \x00", "listeners"},
+		{"only a colon", ":", "f:1:1"},
+		{"only a directive", "%YAML 1.2\n", "directives"},
+	} {
+		_, err := Parse("f", []byte(test.text), ".", Options{})
+		var problems *Errors
+		if !errors.As(err, &problems) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %.300v, want *Errors with %q", test.name, err, test.want)
+			continue
+		}
+		if len(problems.Problems) > maxProblems || len(err.Error()) > 200_000 {
+			t.Errorf("%s: %d problems in %d bytes", test.name, len(problems.Problems), len(err.Error()))
+		}
+	}
+}
+
+func deepIndentation(levels int) string {
+	var b strings.Builder
+	for i := range levels {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
+}
+
+// TestManyProblems shows that the list of problems is bounded, and says so.
+func TestManyProblems(t *testing.T) {
+	_, err := Parse("f", []byte(strings.Repeat("x: y\n", 1)+strings.Repeat("audit: {}\n", 5000)), ".", Options{})
+	var problems *Errors
+	if !errors.As(err, &problems) || len(problems.Problems) != maxProblems || !strings.HasSuffix(err.Error(), "perhaps more") {
+		t.Errorf("got %.200v", err)
+	}
+	if n := strings.Count(err.Error(), "given twice"); n > maxPrinted {
+		t.Errorf("%d problems are printed", n)
+	}
+}
+
+// TestSecretsStayOut looks for secrets in everything that a loaded configuration prints as.
+func TestSecretsStayOut(t *testing.T) {
+	c := parseFile(t, "testdata/full.good.yml")
+	for _, text := range []string{describe(t, c), strings.Join(c.Notes(), " ")} {
+		if strings.Contains(text, testSecret) || strings.Contains(text, "AKTEST") {
+			t.Errorf("shows a secret: %s", text)
+		}
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		for _, part := range []any{c, c.Credentials, c.Credentials[0], c.Callers, *c.Callers, c.Grants, *c.Policy} {
+			if strings.Contains(fmt.Sprintf(verb, part), testSecret) {
+				t.Errorf("%T prints a secret with %s", part, verb)
+			}
+		}
+	}
+}
+
+// TestKeysAreReadAgain follows a key that is replaced in its file: the credential's source must read it anew.
+func TestKeysAreReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "sk.txt")
+	s := &secretReader{dir: dir, lookupEnv: func(string) (string, bool) { return "AK", true }}
+	shape := &credentialShape{AccessKey: reference{Env: "AK"}, SecretKey: reference{File: "sk.txt"}}
+	for _, want := range []string{"first-secret", "second-secret"} {
+		if err := os.WriteFile(file, []byte(want+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := s.keys(shape)
+		if err != nil || keys.SecretKey.Reveal() != want {
+			t.Fatalf("got %v, want the key in the file", err)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.keys(shape); err == nil {
+		t.Error("a missing file gave keys")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, file := range append(corpus(f, "*.good.yml"), corpus(f, "*.bad.yml")...) {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(source)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, source []byte) {
+		c, err := Parse("fuzz.yml", source, dir, Options{LookupEnv: noEnv})
+		var problems *Errors
+		switch {
+		case err == nil && c == nil, err != nil && c != nil:
+			t.Fatalf("got configuration %v and error %v", c != nil, err)
+		case err == nil:
+			describe(t, c)
+		case !errors.As(err, &problems) || len(problems.Problems) == 0:
+			t.Fatalf("error %v lists no problems", err)
+		}
+	})
+}

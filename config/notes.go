@@ -1,0 +1,65 @@
+package config
+
+import "slices"
+
+// takeNotes looks for what is allowed, but probably not meant.
+func (b *builder) takeNotes() {
+	for _, name := range b.config.CallerNames {
+		b.noteCaller(name)
+	}
+	for _, u := range b.config.Upstreams {
+		if !slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.serves(u) }) {
+			b.note("upstream %s is served by no listener", u.Name)
+		}
+	}
+	for _, c := range b.config.Credentials {
+		if !slices.ContainsFunc(b.file.grants(), func(g grantShape) bool { return g.Credential == c.Name() }) {
+			b.note("credential %s is in no grant", c.Name())
+		}
+	}
+	if b.file.Admin == nil {
+		b.note("there is no admin section: no health, no metrics")
+	}
+}
+
+func (b *builder) noteCaller(name string) {
+	c := b.file.Callers[name]
+	fixed := slices.ContainsFunc(b.file.Listeners, func(l listenerShape) bool { return l.Caller == name })
+	if len(c.Auth) == 0 && !fixed {
+		b.note("caller %s cannot be identified: it has no auth, and no listener has it as its caller", name)
+	}
+	if len(c.Grants) == 0 {
+		b.note("caller %s has no grants: whatever it calls is refused", name)
+	}
+	byCertificate := slices.ContainsFunc(c.Auth, func(a authShape) bool { return a.Certificate != nil })
+	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.ClientCAFile != "" })
+	if byCertificate && !asked {
+		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)
+	}
+}
+
+func (s *shape) grants() []grantShape {
+	var grants []grantShape
+	for _, name := range sortedNames(s.Callers) {
+		grants = append(grants, s.Callers[name].Grants...)
+	}
+	return grants
+}
+
+func (l *Listener) serves(u *Upstream) bool { return slices.Contains(l.upstreams(), u) }
+
+// upstreams are all that the listener's routes lead to, in the order of the routes and of their names.
+func (l *Listener) upstreams() []*Upstream {
+	var all []*Upstream
+	for _, r := range l.Routes {
+		var here []*Upstream
+		for _, u := range r.Upstreams {
+			if !slices.Contains(here, u) {
+				here = append(here, u)
+			}
+		}
+		slices.SortFunc(here, func(a, b *Upstream) int { return compareNames(a.Name, b.Name) })
+		all = append(all, here...)
+	}
+	return all
+}

@@ -1,0 +1,59 @@
+package config
+
+import "testing"
+
+// TestRoutes follows a Host and a path to the upstream.
+func TestRoutes(t *testing.T) {
+	c := parseFile(t, "testdata/two_sites_by_host.good.yml")
+	l := c.Listeners[0]
+	for _, test := range []struct{ host, want string }{
+		{"localhost", "cn"}, {"127.0.0.1", "cn"}, {"intl.localhost", "intl"},
+	} {
+		r := l.Route(test.host)
+		if r == nil {
+			t.Fatalf("%s has no route", test.host)
+		}
+		o, _, ok := r.Router.Match("POST", "/v2/orders/customer-orders/pay")
+		if !ok {
+			o, _, ok = r.Router.Match("POST", "/v3/orders/customer-orders/pay")
+		}
+		if !ok || r.Upstreams[o].Name != test.want {
+			t.Errorf("%s leads to %v, want %s", test.host, r.Upstreams[o], test.want)
+		}
+		for o, u := range r.Upstreams {
+			if u.Name != test.want || o.Site != u.Site {
+				t.Errorf("route of %s has %s of %s", test.host, o.Name, u.Name)
+			}
+		}
+	}
+}
+
+// TestNoRouteForUnknownHosts: on a listener whose upstreams all have hosts, another host has no route. A unix socket
+// accepts any Host, so this is where a call could otherwise reach an upstream by chance.
+func TestNoRouteForUnknownHosts(t *testing.T) {
+	l := &Listener{Routes: []Route{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}}}
+	if l.Route("a") != &l.Routes[0] || l.Route("b") != &l.Routes[1] || l.Route("c") != nil || l.Route("") != nil {
+		t.Error("a host leads to the wrong route")
+	}
+}
+
+// TestAcceptedHosts holds loopback listeners to names of this machine and configured ones: a web page that resolves its own name
+// to 127.0.0.1 must not be served.
+func TestAcceptedHosts(t *testing.T) {
+	for file, want := range map[string][]string{
+		"minimal":      {"127.0.0.1", "::1", "localhost"},
+		"inward":       {"ledger.corp.example"},
+		"unix_sockets": nil,
+	} {
+		got := parseFile(t, "testdata/"+file+".good.yml").Listeners[0].Hosts
+		if len(got) != len(want) {
+			t.Errorf("%s: accepts %v, want %v", file, got, want)
+			continue
+		}
+		for i := range got {
+			if got[i] != want[i] {
+				t.Errorf("%s: accepts %v, want %v", file, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"tollgate/catalog"
+)
+
+func catalogSites() []string { return catalog.Sites() }
+
+// TestSchemaIsCurrent holds schema.json to the types that the decoder reads.
+func TestSchemaIsCurrent(t *testing.T) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(schemaGenerator{comments(t)}.root()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "schema.json", b.String())
+}
+
+// object is a JSON object; encoding/json sorts its members, so the file does not change by chance.
+type object = map[string]any
+
+type schemaGenerator struct{ comments map[string]string }
+
+func (g schemaGenerator) root() object {
+	definitions := object{}
+	for _, t := range shapes()[1:] {
+		definitions[definition(t)] = g.structure(t)
+	}
+	root := g.structure(reflect.TypeFor[shape]())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["$id"] = "https://tollgate.example/config.schema.json"
+	root["title"] = "Tollgate configuration"
+	root["$defs"] = definitions
+	delete(root, "description")
+	return root
+}
+
+func definition(t reflect.Type) string { return strings.TrimSuffix(t.Name(), "Shape") }
+
+func (g schemaGenerator) structure(t reflect.Type) object {
+	properties, required := object{}, []string{}
+	for _, f := range fieldsOf(t) {
+		property := g.value(t.Field(f.index).Type, f)
+		property["description"] = g.comments[t.Name()+"."+f.goName]
+		if d := defaultOf(t, f); d != "" {
+			property["default"] = typed(t.Field(f.index).Type, d)
+		}
+		properties[f.name] = property
+		if f.need {
+			required = append(required, f.name)
+		}
+	}
+	s := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		s["required"] = required
+	}
+	if t.Implements(reflect.TypeFor[oneOf]()) {
+		s["minProperties"], s["maxProperties"] = 1, 1
+	}
+	return s
+}
+
+// typed gives a default the JSON type of its field.
+func typed(t reflect.Type, text string) any {
+	var v any
+	if (t.Kind() == reflect.Int || t.Kind() == reflect.Bool) && !isScalar(t) && json.Unmarshal([]byte(text), &v) == nil {
+		return v
+	}
+	return text
+}
+
+func (g schemaGenerator) value(t reflect.Type, f field) object {
+	if isScalar(t) {
+		return object{"type": "string", "pattern": reflect.New(t).Interface().(scalar).pattern()}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return g.value(t.Elem(), f)
+	case reflect.Struct:
+		return object{"$ref": "#/$defs/" + definition(t)}
+	case reflect.Slice:
+		list := object{"type": "array", "items": g.value(t.Elem(), f)}
+		if f.need {
+			list["minItems"] = 1
+		}
+		return list
+	case reflect.Map:
+		return object{
+			"type": "object", "propertyNames": object{"pattern": namePattern}, "additionalProperties": g.value(t.Elem(), field{}),
+		}
+	case reflect.Bool:
+		return object{"type": "boolean"}
+	case reflect.Int:
+		return object{"type": "integer", "minimum": f.min, "maximum": f.max}
+	case reflect.String:
+		if len(f.choice) > 0 {
+			return object{"enum": f.choice}
+		}
+		return object{"type": "string", "minLength": 1}
+	}
+	panic(fmt.Sprintf("no schema for %v", t))
+}
+
+// TestSchemaSaysWhatTheDecoderSays walks the generated file by itself: every object is closed, every reference leads
+// somewhere, and the keys at each place are those that the decoder takes.
+func TestSchemaSaysWhatTheDecoderSays(t *testing.T) {
+	data, err := os.ReadFile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root struct {
+		Defs       map[string]struct{ Properties map[string]any } `json:"$defs"`
+		Properties map[string]any
+	}
+	if err := json.Unmarshal(data, &root); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range shapes() {
+		properties := root.Defs[definition(s)].Properties
+		if i == 0 {
+			properties = root.Properties
+		}
+		for _, name := range fieldNames(fieldsOf(s)) {
+			if _, ok := properties[name]; !ok {
+				t.Errorf("%v: schema.json does not have %s", s, name)
+			}
+		}
+		if len(properties) != s.NumField() {
+			t.Errorf("%v: schema.json has %d keys, the type %d", s, len(properties), s.NumField())
+		}
+	}
+	var anything any
+	_ = json.Unmarshal(data, &anything)
+	checkClosed(t, "schema.json", anything)
+}
+
+func checkClosed(t *testing.T, where string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if _, closed := v["additionalProperties"]; v["type"] == "object" && !closed {
+			t.Errorf("%s: open object", where)
+		}
+		for key, inner := range v {
+			checkClosed(t, where+"/"+key, inner)
+		}
+	case []any:
+		for i, inner := range v {
+			checkClosed(t, fmt.Sprintf("%s/%d", where, i), inner)
+		}
+	}
+}

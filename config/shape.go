@@ -1,0 +1,322 @@
+package config
+
+// The types of this file are the shape of the configuration file: the decoder reads them, and the JSON Schema and the
+// tables of docs/config.md are made from them. The comment of a field is its text in the manual. Tags:
+//
+//	yaml    the key
+//	need    "yes": the key must be there
+//	range   "1..100": bounds, both included, written as in the file
+//	choice  "a|b": the allowed words
+
+// shape is the whole file.
+type shape struct {
+	// Where callers reach the gateway.
+	Listeners []listenerShape `yaml:"listeners" need:"yes"`
+	// TLS policies of your own, by name, beside the built-in `huawei-high` and `huawei`.
+	TLSPolicies map[string]tlsPolicyShape `yaml:"tls_policies"`
+	// Where calls go, by name.
+	Upstreams map[string]upstreamShape `yaml:"upstreams" need:"yes"`
+	// The secrets that sign calls to upstreams, by name.
+	Credentials map[string]credentialShape `yaml:"credentials"`
+	// The applications that call, by name, and what each may do.
+	Callers map[string]callerShape `yaml:"callers" need:"yes"`
+	// How often calls may be made.
+	Limits limitsShape `yaml:"limits"`
+	// Where calls are recorded. Without a record there is no call, so this section must be there.
+	Audit auditShape `yaml:"audit" need:"yes"`
+	// The listener for health and metrics. Without this section there is none.
+	Admin *adminShape `yaml:"admin"`
+	// The operational log, on standard error.
+	Log logShape `yaml:"log"`
+	// Bounds on what peers can make the gateway hold.
+	Bounds boundsShape `yaml:"bounds"`
+}
+
+// listenerShape is one entry of `listeners`.
+type listenerShape struct {
+	// How the listener is called in records, logs and metrics. Unique. Default: its address.
+	Name string `yaml:"name"`
+	// Where to listen: `127.0.0.1:8080`, `:8443`, `[::1]:8080` or `unix:/run/tollgate.sock`. Port 0 takes any free port.
+	Address address `yaml:"address" need:"yes"`
+	// `Host` names that are accepted, without port; other names are answered 421. Needed unless the address is a loopback
+	// one or a unix socket. A loopback listener accepts `localhost`, `127.0.0.1` and `::1` besides; a unix socket
+	// without `hosts` accepts any.
+	Hosts []host `yaml:"hosts"`
+	// Everybody who reaches this listener is this caller. For plain listeners on loopback or a unix socket only.
+	Caller string `yaml:"caller"`
+	// The upstreams whose operations are served here. May be left out when the file has only one.
+	Upstreams []string `yaml:"upstreams"`
+	// TLS. Without it the listener is plain HTTP, which is allowed on loopback and unix sockets only.
+	TLS *listenerTLSShape `yaml:"tls"`
+	// Open connections at a time. What comes above is closed at once.
+	MaxConnections int `yaml:"max_connections" range:"1..1000000"`
+	// Open connections at a time of one source (an IPv4 address or an IPv6 /64). 0: no bound of its own.
+	MaxConnectionsPerSource int `yaml:"max_connections_per_source" range:"0..1000000"`
+}
+
+// listenerTLSShape is `tls` of a listener.
+type listenerTLSShape struct {
+	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
+	Policy string `yaml:"policy"`
+	// The certificate that the listener shows.
+	Certificate certificateShape `yaml:"certificate" need:"yes"`
+	// A PEM file with the authorities whose client certificates are trusted. Without it none is asked for.
+	ClientCA string `yaml:"client_ca"`
+	// `required`: a connection without a client certificate is refused. `optional`: it may identify its caller in
+	// another way. Default: `optional` if there is a `client_ca`.
+	ClientCertificate string `yaml:"client_certificate" choice:"optional|required"`
+}
+
+// certificateShape is `certificate` of a listener.
+type certificateShape struct {
+	// A certificate in files. They are PEM.
+	Files certificateFilesShape `yaml:"files" need:"yes"`
+}
+
+// certificateFilesShape is `files` of a certificate.
+type certificateFilesShape struct {
+	// The file with the certificate and its chain, the leaf first.
+	Cert string `yaml:"cert" need:"yes"`
+	// The file with the certificate's private key.
+	Key string `yaml:"key" need:"yes"`
+}
+
+// tlsPolicyShape is one entry of `tls_policies`.
+type tlsPolicyShape struct {
+	// Protocol versions. Default: both.
+	Versions []string `yaml:"versions" choice:"1.2|1.3"`
+	// Cipher suites, in IANA or OpenSSL spelling. They must be on the whitelist (`tollgate tls policy huawei` shows it).
+	// Default: those of `huawei-high`.
+	CipherSuites []string `yaml:"cipher_suites"`
+	// Key-exchange groups. Default: the post-quantum hybrids, then X25519, P-256, P-384, P-521.
+	Groups []string `yaml:"groups"`
+}
+
+// upstreamShape is one entry of `upstreams`.
+type upstreamShape struct {
+	// Scheme and host, nothing else: `https://bss.myhuaweicloud.com`. Plain `http://` goes to loopback addresses only;
+	// `unix:/run/app.sock` is plain HTTP over a unix socket.
+	URL target `yaml:"url" need:"yes"`
+	// The catalog whose operations the upstream has.
+	Catalog string `yaml:"catalog" choice:"cn|intl"`
+	// Whether calls are signed with a credential. Default: true with a catalog, else false. An unsigned upstream is on
+	// this machine and has declared endpoints only.
+	Sign *bool `yaml:"sign"`
+	// `Host` names under which this upstream is reached on its listeners. They tell upstreams with equal paths apart,
+	// and are accepted by every listener that serves the upstream.
+	Hosts []host `yaml:"hosts"`
+	// How long a call may take, from sending to the last byte of the answer.
+	Timeout duration `yaml:"timeout" range:"100ms..1h"`
+	// How long connecting may take, the TLS handshake included.
+	ConnectTimeout duration `yaml:"connect_timeout" range:"10ms..10m"`
+	// Connections to the upstream at a time.
+	MaxConnections int `yaml:"max_connections" range:"1..100000"`
+	// Whether deprecated operations may be called.
+	Deprecated string `yaml:"deprecated" choice:"allow|forbid"`
+	// TLS towards the upstream; for `https://` only.
+	TLS *upstreamTLSShape `yaml:"tls"`
+	// Endpoints that no catalog knows.
+	Endpoints []endpointShape `yaml:"endpoints"`
+}
+
+// upstreamTLSShape is `tls` of an upstream.
+type upstreamTLSShape struct {
+	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
+	Policy string `yaml:"policy"`
+	// A PEM file with the authorities that are trusted. Default: those of the system.
+	CA string `yaml:"ca"`
+	// The name that the upstream's certificate must have. Default: the host of the url.
+	ServerName host `yaml:"server_name"`
+}
+
+// endpointShape is one entry of an upstream's `endpoints`.
+type endpointShape struct {
+	// What grants and records call it. Unique among the upstream's operations.
+	Name string `yaml:"name" need:"yes"`
+	// The HTTP method, or `"*"` (in quotes) for any.
+	Method string `yaml:"method" need:"yes"`
+	// The path, with `{parameters}` for segments; a final `{name...}` takes one or more segments.
+	Path string `yaml:"path" need:"yes"`
+	// What a call can do: `read` changes nothing, `write` changes something, `spend` moves money.
+	Effect string `yaml:"effect" need:"yes" choice:"read|write|spend"`
+	// The credential class that may call it. For signed upstreams, where it must be stated.
+	Class string `yaml:"class" choice:"partner|customer|either"`
+	// Whether answers carry the `Deprecation` header, and `deprecated: forbid` refuses it.
+	Deprecated bool `yaml:"deprecated"`
+	// The operations to use instead.
+	ReplacedBy []string `yaml:"replaced_by"`
+	// Further request headers that go to a signed upstream. Never those that authenticate or choose an account.
+	Headers []string `yaml:"headers"`
+}
+
+// credentialShape is one entry of `credentials`.
+type credentialShape struct {
+	// Whose keys they are.
+	Class string `yaml:"class" need:"yes" choice:"partner|customer"`
+	// What the account is besides: `distributor` (a partner that is a general distributor), `enterprise-master` (a
+	// customer that is the master account of an enterprise). Some operations ask for it.
+	Kinds []string `yaml:"kinds" choice:"distributor|enterprise-master"`
+	// The upstream whose calls it signs. May be left out when the file has only one signed upstream.
+	Upstream string `yaml:"upstream"`
+	// The account id. It is sent as `X-Domain-Id`, and a `{domain_id}` in a path must equal it.
+	DomainID account `yaml:"domain_id"`
+	// The partner's account id, which a `{partner_id}` in a path must equal. Default: `domain_id` of a partner credential.
+	PartnerID account `yaml:"partner_id"`
+	// The access key (AK).
+	AccessKey reference `yaml:"access_key" need:"yes"`
+	// The secret key (SK).
+	SecretKey reference `yaml:"secret_key" need:"yes"`
+	// The security token that belongs to temporary keys.
+	SecurityToken *reference `yaml:"security_token"`
+}
+
+// reference is where a secret is kept: exactly one of its keys. Secrets never stand in the file itself.
+type reference struct {
+	// The name of an environment variable, in upper case. It is read when the gateway starts.
+	Env string `yaml:"env"`
+	// The path of a file that holds the secret and nothing else; a final line feed is left out.
+	File string `yaml:"file"`
+}
+
+// callerShape is one entry of `callers`.
+type callerShape struct {
+	// How the caller is known. May be left out when a listener has it as its fixed caller.
+	Auth []authShape `yaml:"auth"`
+	// What the caller may do. What no grant allows is refused.
+	Grants []grantShape `yaml:"grants"`
+}
+
+// authShape is one entry of a caller's `auth`: exactly one of its keys.
+type authShape struct {
+	// A client certificate of a listener's `client_ca`.
+	Certificate *certificateNameShape `yaml:"certificate"`
+	// A virtual access key, which the application puts into its unmodified SDK.
+	AccessKey *virtualKeyShape `yaml:"access_key"`
+}
+
+// certificateNameShape is `certificate` of a caller's `auth`: exactly one of its keys.
+type certificateNameShape struct {
+	// A URI among the certificate's alternative names: `spiffe://corp/billing`.
+	URI string `yaml:"uri"`
+	// A DNS name among the certificate's alternative names.
+	DNS string `yaml:"dns"`
+	// The common name of the certificate's subject.
+	CommonName string `yaml:"common_name"`
+}
+
+// virtualKeyShape is `access_key` of a caller's `auth`.
+type virtualKeyShape struct {
+	// The access key's id, as the application sends it. Not a secret.
+	ID string `yaml:"id" need:"yes"`
+	// The secret key.
+	Secret reference `yaml:"secret" need:"yes"`
+}
+
+// grantShape is one entry of a caller's `grants`.
+type grantShape struct {
+	// Operation names, or patterns: `effect:read`, `effect:write`, `effect:spend`, `site:cn`, `site:intl`, `"*"`. A
+	// pattern covers what the credential may sign; a name that it may not sign is an error.
+	Operations []string `yaml:"operations" need:"yes"`
+	// The credential that signs these calls. For signed upstreams.
+	Credential string `yaml:"credential"`
+	// The upstream. It follows from the credential; without one it may be left out when the file has only one unsigned upstream.
+	Upstream string `yaml:"upstream"`
+	// Account ids: a call must name one (`customer_id` and the like), and may name no other.
+	Customers []string `yaml:"customers"`
+	// Needed for the operations of which no source says which class may call them, once you know.
+	ClassConfirmed bool `yaml:"class_confirmed"`
+}
+
+// limitsShape is `limits`.
+type limitsShape struct {
+	// How long a call waits for its turn before it is answered 429.
+	MaxWait duration `yaml:"max_wait" range:"0s..5m"`
+	// Whether the provider's published quotas hold for each credential and operation.
+	Published bool `yaml:"published"`
+	// Limits of your own. All that fit a call hold.
+	Rules []ruleShape `yaml:"rules"`
+	// The limit on requests whose caller is not known, for each source address.
+	Unauthenticated unauthenticatedShape `yaml:"unauthenticated"`
+}
+
+// ruleShape is one entry of `rules`.
+type ruleShape struct {
+	// What answers and metrics call the limit. Unique.
+	Name string `yaml:"name" need:"yes"`
+	// What the calls are counted by: each combination has its own count. Empty: all calls that fit are counted together.
+	Per []string `yaml:"per" choice:"caller|operation|credential|upstream"`
+	// The callers that it is for. Default: all; so for the next three.
+	Callers []string `yaml:"callers"`
+	// The operations that it is for.
+	Operations []string `yaml:"operations"`
+	// The credentials that it is for.
+	Credentials []string `yaml:"credentials"`
+	// The upstreams that it is for.
+	Upstreams []string `yaml:"upstreams"`
+	// How many calls in a time.
+	Rate rate `yaml:"rate" need:"yes"`
+	// How many calls at once after a pause. Default: the calls of one second, at least 1.
+	Burst int `yaml:"burst" range:"1..1000000"`
+}
+
+// unauthenticatedShape is `unauthenticated` of `limits`.
+type unauthenticatedShape struct {
+	// Failed identifications in a time, for each source.
+	Rate rate `yaml:"rate"`
+	// Failed identifications at once after a pause.
+	Burst int `yaml:"burst" range:"1..1000000"`
+	// How many sources are remembered.
+	Sources int `yaml:"sources" range:"16..1048576"`
+}
+
+// auditShape is `audit`.
+type auditShape struct {
+	// The folder of the log. Only one gateway can write to it.
+	Dir string `yaml:"dir" need:"yes"`
+	// The size after which a new file is begun.
+	SegmentSize size `yaml:"segment_size" range:"1MiB..16GiB"`
+	// Disk space that is kept for the outcomes of calls already sent.
+	Reserve size `yaml:"reserve" range:"128KiB..1GiB"`
+	// How long a call waits for its record to be on disk before it is answered 503.
+	Deadline duration `yaml:"deadline" range:"10ms..1m"`
+}
+
+// adminShape is `admin`.
+type adminShape struct {
+	// A loopback address or a unix socket.
+	Address address `yaml:"address" need:"yes"`
+}
+
+// logShape is `log`.
+type logShape struct {
+	// The least level that is written.
+	Level string `yaml:"level" choice:"debug|info|warn|error"`
+	// `json` for machines, `console` for people.
+	Format string `yaml:"format" choice:"json|console"`
+}
+
+// boundsShape is `bounds`.
+type boundsShape struct {
+	// One request body. The provider takes 12 MB.
+	Body size `yaml:"body" range:"1KiB..1GiB"`
+	// All request bodies in memory together.
+	Bodies size `yaml:"bodies" range:"1KiB..1024GiB"`
+	// How much of an answer is held to read its business result; a larger one is passed on as it comes.
+	HeldAnswer size `yaml:"held_answer" range:"1KiB..64MiB"`
+	// The header section of a request.
+	Headers size `yaml:"headers" range:"4KiB..1MiB"`
+	// Calls in progress.
+	Calls int `yaml:"calls" range:"1..1000000"`
+	// Signatures of `write` and `spend` calls that are remembered against replay, for 30 minutes each.
+	Replay int `yaml:"replay" range:"1000..100000000"`
+	// How long a TLS handshake, and the header section of a request, may take.
+	HeaderTimeout duration `yaml:"header_timeout" range:"100ms..5m"`
+	// How long a request body may take.
+	BodyTimeout duration `yaml:"body_timeout" range:"100ms..1h"`
+	// How long the caller may take to read the answer.
+	WriteTimeout duration `yaml:"write_timeout" range:"100ms..1h"`
+	// How long a connection may wait for its next request.
+	IdleTimeout duration `yaml:"idle_timeout" range:"100ms..1h"`
+	// How long calls in progress may take to end once the gateway is told to stop.
+	Drain duration `yaml:"drain" range:"0s..1h"`
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"fmt"
+
+	"tollgate/catalog"
+	"tollgate/tlspolicy"
+)
+
+// buildUpstreams makes the upstreams, in the order of their names.
+func (b *builder) buildUpstreams() {
+	for _, name := range sortedNames(b.file.Upstreams) {
+		shape, path := b.file.Upstreams[name], "upstreams."+name
+		u := b.buildUpstream(path, name, &shape)
+		if b.failed(path) {
+			continue
+		}
+		b.upstreams[name] = u
+		b.config.Upstreams = append(b.config.Upstreams, u)
+	}
+}
+
+// signs tells whether an upstream's calls are signed: as it says, else if it has a catalog.
+func (s *upstreamShape) signs() bool {
+	if s.Sign != nil {
+		return *s.Sign
+	}
+	return s.Catalog != ""
+}
+
+// upstreamNames lists the signed or the unsigned upstreams of the file, those that failed included.
+func (b *builder) upstreamNames(signed bool) []string {
+	var names []string
+	for _, name := range sortedNames(b.file.Upstreams) {
+		if s := b.file.Upstreams[name]; s.signs() == signed {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (b *builder) buildUpstream(path, name string, s *upstreamShape) *Upstream {
+	u := &Upstream{
+		Name: name, URL: s.URL.url, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
+		Timeout: s.Timeout.duration(), ConnectTimeout: s.ConnectTimeout.duration(),
+		MaxConns: s.MaxConnections, ForbidDeprecated: s.Deprecated == "forbid",
+	}
+	u.Socket = resolve(b.dir, s.URL.socket)
+	b.checkSigning(path, s)
+	b.upstreamTLS(path, u, s)
+	u.Operations = catalog.Operations(s.Catalog)
+	for i := range s.Endpoints {
+		b.addEndpoint(fmt.Sprintf("%s.endpoints[%d]", path, i), u, &s.Endpoints[i])
+	}
+	if len(u.Operations) == 0 && !b.failed(path) {
+		b.problem(path, "give a catalog, or declare endpoints", "upstream %s has no operations", name)
+	}
+	return u
+}
+
+// checkSigning holds unsigned upstreams to this machine: without a signature, being local is what protects them.
+func (b *builder) checkSigning(path string, s *upstreamShape) {
+	if s.signs() || b.failed(path+".catalog") || b.failed(path+".sign") {
+		return
+	}
+	if s.Catalog != "" {
+		b.problem(path+".sign", "remove sign, or the catalog", "an upstream with a catalog is signed")
+		return
+	}
+	if s.URL.url != nil && !s.URL.local() {
+		b.problem(path+".url", "give it a catalog or sign: true, or use a loopback address or unix:/path.sock",
+			"an upstream that is not signed must be on this machine")
+	}
+}
+
+func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamShape) {
+	if s.URL.url == nil { // reported when it was read
+		return
+	}
+	if u.URL.Scheme != "https" {
+		if s.TLS != nil {
+			b.problem(path+".tls", "use an https:// url, or remove tls", "the url is plain http, so there is no TLS")
+		}
+		return
+	}
+	t := s.TLS
+	if t == nil {
+		def := defaults().upstreamTLS
+		t = &def
+	}
+	u.Policy = b.policy(path+".tls.policy", t.Policy, "upstream "+u.Name, tlspolicy.RoleClient)
+	u.CAFile = resolve(b.dir, t.CA)
+	u.ServerName = string(t.ServerName)
+	if u.ServerName == "" {
+		u.ServerName = u.URL.Hostname()
+	}
+	b.checkPool(path+".tls.ca", u.CAFile)
+}
+
+func (b *builder) addEndpoint(path string, u *Upstream, s *endpointShape) {
+	class := b.endpointClass(path, u, s)
+	effect, err := catalog.ParseEffect(s.Effect)
+	if err != nil || b.failed(path) {
+		return
+	}
+	o, err := catalog.Declare(catalog.Declaration{
+		Name: s.Name, Method: s.Method, Path: s.Path, Effect: effect, Class: class,
+		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers,
+	})
+	if err != nil {
+		for _, cause := range leaves(err) {
+			b.problem(path, "", "%v", cause)
+		}
+		return
+	}
+	for _, other := range u.Operations {
+		if other.Name == o.Name {
+			b.problem(path+".name", "", "upstream %s has an operation %s already", u.Name, o.Name)
+			return
+		}
+	}
+	operations := append(u.Operations[:len(u.Operations):len(u.Operations)], o)
+	if _, err := catalog.NewRouter(operations); err != nil {
+		b.problem(path, "", "%v", firstLeaf(err))
+		return
+	}
+	u.Operations = operations
+}
+
+// endpointClass reads the class, which signed upstreams need and others have no use for.
+func (b *builder) endpointClass(path string, u *Upstream, s *endpointShape) catalog.Class {
+	switch {
+	case u.Signed && s.Class == "" && !b.failed(path+".class"):
+		b.problem(path, "partner, customer or either", "class is missing in %s: upstream %s is signed", path, u.Name)
+	case !u.Signed && s.Class != "":
+		b.problem(path+".class", "", "upstream %s is not signed: its endpoints have no credential class", u.Name)
+	case !u.Signed && len(s.Headers) > 0:
+		b.problem(path+".headers", "", "upstream %s is not signed: all headers are passed on to it anyway", u.Name)
+	case u.Signed:
+		class, _ := catalog.ParseClass(s.Class) // one of the choices, or reported when it was read
+		return class
+	}
+	return catalog.ClassNone
+}
+
+func firstLeaf(err error) error { return leaves(err)[0] }
+
+func hostNames(hosts []host) []string {
+	var names []string
+	for _, h := range hosts {
+		if h != "" {
+			names = append(names, string(h))
+		}
+	}
+	return names
+}

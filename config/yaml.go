@@ -1,0 +1,178 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Bounds on the file. The YAML parser recurses, and needs more than linear time for some inputs.
+const (
+	maxFile   = 1 << 20
+	maxTokens = 40_000
+	maxDepth  = 32
+	maxIndent = 256
+)
+
+// parseYAML gives the one mapping that the file holds, or nil after it has reported why not.
+func parseYAML(r *report, text string) *ast.MappingNode {
+	switch {
+	case len(text) > maxFile:
+		r.add(position{}, "", "", "the file is larger than 1 MiB")
+		return nil
+	case !utf8.ValidString(text):
+		r.add(invalidUTF8(text), "", "", "the file is not UTF-8 text")
+		return nil
+	}
+	tokens := joinPlain(lexer.Tokenize(text))
+	if !checkTokens(r, tokens) {
+		return nil
+	}
+	return parseTokens(r, tokens)
+}
+
+func invalidUTF8(text string) position {
+	valid := strings.ToValidUTF8(text, "\uFFFD")
+	at := 0
+	for at < len(text) && text[at] == valid[at] {
+		at++
+	}
+	before := text[:at]
+	return position{strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1}
+}
+
+// unsupported are the parts of YAML that make a file hard to review: the same text would mean different things in
+// different places, or a value would not stand where it is used.
+var unsupported = map[token.Type]struct{ what, instead string }{
+	token.AnchorType:     {"anchors (&name)", "write the value out where it is used"},
+	token.AliasType:      {"aliases (*name)", `write the value out; for "any", put the asterisk in quotes: "*"`},
+	token.MergeKeyType:   {"merge keys (<<)", "write the keys out"},
+	token.TagType:        {"tags (!name)", "if it is text, put it in quotes"},
+	token.DirectiveType:  {"directives (%NAME)", "remove the line"},
+	token.MappingKeyType: {"complex keys (? key)", "write \"key: value\""},
+	token.LiteralType:    {"block texts (|)", "write the text on the key's line"},
+	token.FoldedType:     {"block texts (>)", "write the text on the key's line"},
+}
+
+// checkTokens reports what must not even reach the parser.
+func checkTokens(r *report, tokens token.Tokens) bool {
+	if len(tokens) > maxTokens {
+		r.add(position{}, "", "", "the file has more than %d YAML tokens", maxTokens)
+		return false
+	}
+	before := len(r.problems)
+	var d depth
+	for i, t := range tokens {
+		at := tokenPosition(t)
+		if u, ok := unsupported[t.Type]; ok {
+			r.add(at, "", u.instead, "%s are not supported", u.what)
+		}
+		if t.Type == token.DocumentHeaderType && !leads(tokens[:i]) {
+			r.add(at, "", "write one document, without a further \"---\"", "several YAML documents in one file are not supported")
+		}
+		if d.add(t) {
+			r.add(at, "", "", "nested more than %d levels deep", maxDepth)
+			return false
+		}
+	}
+	return len(r.problems) == before
+}
+
+// leads tells whether only comments come before.
+func leads(tokens token.Tokens) bool {
+	for _, t := range tokens {
+		if t.Type != token.CommentType {
+			return false
+		}
+	}
+	return true
+}
+
+// depth follows how deep tokens nest.
+type depth struct{ flow, line, entries int }
+
+// add tells whether the token is too deep: in brackets, in list entries on one line, or in indentation.
+func (d *depth) add(t *token.Token) bool {
+	if t.Position.Line != d.line {
+		d.line, d.entries = t.Position.Line, 0
+		if d.flow == 0 && t.Position.Column > maxIndent && t.Type != token.CommentType {
+			return true
+		}
+	}
+	switch t.Type {
+	case token.SequenceEntryType:
+		d.entries++
+	case token.SequenceStartType, token.MappingStartType:
+		d.flow++
+	case token.SequenceEndType, token.MappingEndType:
+		d.flow--
+	}
+	return d.flow+d.entries > maxDepth
+}
+
+func parseTokens(r *report, tokens token.Tokens) (root *ast.MappingNode) {
+	defer func() {
+		// The parser is not ours and the file is a person's: a fault of the parser is reported like one of the file.
+		if fault := recover(); fault != nil {
+			r.add(position{}, "", "", "the YAML parser cannot read this file")
+			root = nil
+		}
+	}()
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		reportSyntax(r, err)
+		return nil
+	}
+	var body ast.Node
+	for _, document := range file.Docs {
+		if document.Body != nil {
+			body = document.Body
+		}
+	}
+	switch n := body.(type) {
+	case nil:
+		r.add(position{}, "", "", "the file is empty")
+	case *ast.MappingNode:
+		return n
+	default:
+		r.add(nodePosition(body), "", "", "want \"key: value\" lines, beginning with one such as \"listeners:\"")
+	}
+	return nil
+}
+
+func reportSyntax(r *report, err error) {
+	var syntax yaml.Error
+	if !errors.As(err, &syntax) || syntax.GetToken() == nil {
+		r.add(position{}, "", "", "this is not YAML")
+		return
+	}
+	// The message is a fixed text of the parser; the error's own text would carry lines of the file.
+	r.add(tokenPosition(syntax.GetToken()), "", "", "this is not YAML: %s", withoutQuotes(syntax.GetMessage()))
+}
+
+// withoutQuotes cuts a message of the parser before it quotes the file.
+func withoutQuotes(message string) string {
+	if i := strings.IndexAny(message, "\"\n`"); i >= 0 {
+		message = strings.TrimSpace(message[:i]) + " ..."
+	}
+	return fmt.Sprintf("%.120s", printable([]rune(message)))
+}
+
+func tokenPosition(t *token.Token) position {
+	return position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
+}
+
+// nodePosition is where a value begins. The token of a block mapping is its first colon, so its first key is asked.
+func nodePosition(n ast.Node) position {
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		return tokenPosition(m.Values[0].Key.GetToken())
+	}
+	return tokenPosition(n.GetToken())
+}
