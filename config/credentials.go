@@ -11,7 +11,8 @@ import (
 	"tollgate/internal/secret"
 )
 
-// buildCredentials makes the credentials whose upstream is known and whose secrets can be read.
+// buildCredentials makes the credentials whose upstream is known. One whose secrets cannot be read gets placeholders: that
+// problem is reported, and the grants that name the credential can still be checked.
 func (b *builder) buildCredentials() {
 	byKey := map[string]string{}
 	for _, name := range sortedNames(b.file.Credentials) {
@@ -33,14 +34,18 @@ func (b *builder) buildCredential(path, name string, s *credentialShape) *creden
 	class, err := catalog.ParseClass(s.Class)
 	upstream, ok := b.credentialUpstream(path, s)
 	kinds := b.kinds(path, s)
-	b.checkKeys(path, s)
-	if err != nil || !ok || b.failed(path) {
+	well := err == nil && ok && !b.failed(path)
+	secrets := b.secrets
+	if !b.checkKeys(path, s) {
+		secrets = &secretReader{pretend: true}
+	}
+	if !well {
 		return nil
 	}
 	c, err := credential.New(credential.Config{
 		Name: name, Upstream: upstream, Class: class, Kinds: kinds,
 		DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
-		Load: func() (credential.Keys, error) { return b.secrets.keys(s) },
+		Load: func() (credential.Keys, error) { return secrets.keys(s) },
 	})
 	if err != nil {
 		b.problem(path, "", "%v", err)
@@ -53,14 +58,18 @@ func (b *builder) buildCredential(path, name string, s *credentialShape) *creden
 var accessKeyExpr = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
 
 // checkKeys reads each key by itself, so that what is wrong with it is reported where it stands.
-func (b *builder) checkKeys(path string, s *credentialShape) {
-	if key, ok := b.secret(path+".access_key", s.AccessKey); ok && !accessKeyExpr.MatchString(key.Reveal()) {
+func (b *builder) checkKeys(path string, s *credentialShape) bool {
+	key, ok := b.secret(path+".access_key", s.AccessKey)
+	if ok && !accessKeyExpr.MatchString(key.Reveal()) {
 		b.add(b.key(path+".access_key"), path+".access_key", "", "access_key: what it refers to is not an access key")
+		ok = false
 	}
-	b.secret(path+".secret_key", s.SecretKey)
+	_, secretOK := b.secret(path+".secret_key", s.SecretKey)
+	tokenOK := true
 	if s.SecurityToken != nil {
-		b.secret(path+".security_token", *s.SecurityToken)
+		_, tokenOK = b.secret(path+".security_token", *s.SecurityToken)
 	}
+	return ok && secretOK && tokenOK
 }
 
 // keys reads all secrets of a credential.

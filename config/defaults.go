@@ -33,7 +33,7 @@ func defaults() defaultValues {
 				BodyTimeout:   duration(30 * time.Second),
 				WriteTimeout:  duration(60 * time.Second),
 				IdleTimeout:   duration(90 * time.Second),
-				Drain:         duration(30 * time.Second),
+				Drain:         duration(75 * time.Second), // longer than an upstream's default timeout, so that a payment ends
 			},
 		},
 		listener:    listenerShape{MaxConnections: 1024, MaxConnectionsPerSource: 256},

@@ -17,6 +17,12 @@ func (b *builder) takeNotes() {
 			b.note("credential %s is in no grant", c.Name())
 		}
 	}
+	for _, u := range b.config.Upstreams {
+		if u.Timeout > b.config.Bounds.Drain {
+			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
+				u.Name, duration(u.Timeout), duration(b.config.Bounds.Drain))
+		}
+	}
 	if b.file.Admin == nil {
 		b.note("there is no admin section: no health, no metrics")
 	}

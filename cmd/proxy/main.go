@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"tollgate/config"
 )
 
 // version is set by the linker ("-X main.version=..."); otherwise the module's build information tells.
@@ -62,10 +64,19 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !errors.As(err, &exit) {
 		exit = &exitError{exitFailure, err}
 	}
-	if exit.Error() != "" {
-		fmt.Fprintln(stderr, "tollgate: "+exit.Error())
+	if text := exit.Error(); text != "" {
+		fmt.Fprintln(stderr, prefix(err)+text)
 	}
 	return exit.code
+}
+
+// prefix names the program, except before problems that begin with their own place (file:line:column).
+func prefix(err error) string {
+	var problems *config.Errors
+	if errors.As(err, &problems) {
+		return ""
+	}
+	return "tollgate: "
 }
 
 func rootCommand() *cobra.Command {
