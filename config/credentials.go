@@ -35,9 +35,11 @@ func (b *builder) buildCredential(path, name string, s *credentialShape) *creden
 	upstream, ok := b.credentialUpstream(path, s)
 	kinds := b.kinds(path, s)
 	well := err == nil && ok && !b.failed(path)
-	secrets := b.secrets
+	load := func() (credential.Keys, error) { return b.secrets.keys(s) }
 	if !b.checkKeys(path, s) {
-		secrets = &secretReader{pretend: true}
+		load = func() (credential.Keys, error) {
+			return credential.Keys{AccessKey: placeholder, SecretKey: secret.New(placeholder)}, nil
+		}
 	}
 	if !well {
 		return nil
@@ -45,7 +47,7 @@ func (b *builder) buildCredential(path, name string, s *credentialShape) *creden
 	c, err := credential.New(credential.Config{
 		Name: name, Upstream: upstream, Class: class, Kinds: kinds,
 		DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
-		Load: func() (credential.Keys, error) { return secrets.keys(s) },
+		Load: load,
 	})
 	if err != nil {
 		b.problem(path, "", "%v", err)
