@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// admit is step 1: the request is for this listener, and plain enough to be understood by everybody in the same way.
+func (c *call) admit() *Refusal {
+	if c.concurrent > c.Bounds.Calls {
+		return later(callsBusy, "%d calls are under way; repeat shortly", c.Bounds.Calls)
+	}
+	if c.request.ContentLength != 0 {
+		// Whatever becomes of the call, a body must not dribble in for ever.
+		_ = c.control.SetReadDeadline(time.Now().Add(c.Bounds.BodyTimeout))
+		c.deadline() // "100 Continue" must not meet the deadline of the answer before, on the same connection
+	}
+	if refusal := c.admitHost(); refusal != nil {
+		return refusal
+	}
+	return c.admitForm()
+}
+
+func (c *call) admitHost() *Refusal {
+	host := hostName(c.request.Host)
+	if !c.listener.knows(host) {
+		return refusal(wrongHost, "this listener does not serve the host that the request names")
+	}
+	if c.route = c.listener.route(host); c.route == nil {
+		return refusal(wrongHost, "this listener serves nothing under the host that the request names")
+	}
+	return nil
+}
+
+// admitForm refuses what tunnels, what comes from web pages, and what carries more than one message.
+func (c *call) admitForm() *Refusal {
+	r := c.request
+	switch header := r.Header; {
+	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
+		return refusal(badRequest, "%s is not supported", r.Method)
+	case header["Upgrade"] != nil || httpguts.HeaderValuesContainsToken(header["Connection"], "upgrade") || r.Header[":protocol"] != nil:
+		return refusal(badRequest, "protocol upgrades are not supported")
+	case len(r.Trailer) > 0:
+		return refusal(badRequest, "trailers are not supported")
+	case c.listener.Local && fromWebPage(header):
+		return refusal(fromBrowser, "a loopback listener takes no requests with Origin or Sec-Fetch headers")
+	case len(r.RequestURI) == 0 || r.RequestURI[0] != '/':
+		return refusal(badRequest, "the request target must begin with /")
+	}
+	return nil
+}
+
+// fromWebPage knows requests that a browser sends for a page: the page's author is not the user of this machine.
+func fromWebPage(header http.Header) bool {
+	return header["Origin"] != nil || header["Sec-Fetch-Site"] != nil || header["Sec-Fetch-Mode"] != nil ||
+		header["Sec-Fetch-Dest"] != nil || header["Sec-Fetch-User"] != nil
+}
+
+// later is a refusal that may be repeated at once: nothing about the call was wrong.
+func later(code Code, format string, args ...any) *Refusal {
+	r := refusal(code, format, args...)
+	r.RetryAfter = time.Second
+	return r
+}

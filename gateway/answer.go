@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/ratelimit"
+)
+
+// deprecated is the value of the Deprecation header (RFC 9745): the day of the documentation that the catalog was read
+// from. The provider publishes no dates; the operations were deprecated on or before that day.
+var deprecated = "@" + strconv.FormatInt(time.Date(2024, 9, 26, 0, 0, 0, 0, time.UTC).Unix(), 10)
+
+// withheld are headers of signed upstreams that could give a caller more than the answer: sessions and tokens.
+var withheld = []string{"Set-Cookie", "X-Subject-Token"}
+
+// answer is step 12: the upstream's answer, unchanged.
+func (c *call) answer(a *answer) {
+	c.answering = true
+	header := c.writer.Header()
+	for name, values := range endToEnd(a.response.Header) {
+		if !isOurs(name) {
+			header[name] = values
+		}
+	}
+	if c.upstream.Signed {
+		for _, name := range withheld {
+			header.Del(name)
+		}
+	}
+	if a.outcome == audit.Unknown {
+		header.Del("Retry-After") // who obeys it repeats a call that may have had its effect
+	}
+	c.mark(header)
+	if length := c.answerLength(a); length >= 0 {
+		header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
+	c.deadline()
+	c.writer.WriteHeader(a.response.StatusCode)
+	if c.request.Method == http.MethodHead {
+		return
+	}
+	if _, err := c.writer.Write(a.held); err != nil {
+		return // the caller has gone; the outcome is on record
+	}
+	if !a.whole {
+		c.stream(a.response.Body)
+	}
+}
+
+// answerLength is the length to announce; -1 if it is not known, or the answer has no body.
+func (c *call) answerLength(a *answer) int64 {
+	switch {
+	case a.response.StatusCode == http.StatusNoContent || a.response.StatusCode == http.StatusNotModified:
+		return -1
+	case a.whole && c.request.Method != http.MethodHead:
+		return int64(len(a.held))
+	}
+	return a.response.ContentLength
+}
+
+// stream passes on the rest of a large answer. If it breaks off, so does the answer: the caller must not take it for whole.
+func (c *call) stream(rest io.Reader) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := rest.Read(buffer)
+		if n > 0 {
+			c.deadline()
+			if _, err := c.writer.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			c.warn("the rest of a large answer is missing", err.Error())
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// mark adds what the gateway says about the call.
+func (c *call) mark(header http.Header) {
+	header["Tollgate-Call-Id"] = []string{c.id}
+	if c.operation != nil && c.operation.Deprecated {
+		header["Deprecation"] = []string{deprecated}
+		if len(c.operation.ReplacedBy) > 0 {
+			header["Tollgate-Replaced-By"] = []string{strings.Join(c.operation.ReplacedBy, ", ")}
+		}
+	}
+}
+
+// deadline bounds how long the caller may take to read the next part.
+func (c *call) deadline() {
+	_ = c.control.SetWriteDeadline(time.Now().Add(c.Bounds.WriteTimeout))
+}
+
+// problem is the body of the gateway's own answers: the provider's SDKs read error_code and error_msg, everybody else
+// can read the members of RFC 9457.
+type problem struct {
+	ErrorCode string   `json:"error_code"`
+	ErrorMsg  string   `json:"error_msg"`
+	Type      string   `json:"type"`
+	Title     string   `json:"title"`
+	Status    int      `json:"status"`
+	Detail    string   `json:"detail"`
+	Instance  string   `json:"instance"`
+	Choices   []string `json:"choices,omitempty"`
+}
+
+// answerRefusal writes an answer of the gateway's own.
+func (c *call) answerRefusal(r *Refusal) {
+	body, err := json.Marshal(problem{
+		ErrorCode: r.Code.Number, ErrorMsg: r.Code.Title + ": " + r.Detail,
+		Type: "urn:tollgate:error:" + r.Code.Reason, Title: r.Code.Title, Status: r.Code.Status,
+		Detail: r.Detail, Instance: "urn:uuid:" + c.id, Choices: r.Choices,
+	})
+	if err != nil {
+		panic(err) // texts and numbers only
+	}
+	c.answering = true
+	header := c.writer.Header()
+	header["Content-Type"] = []string{"application/problem+json"}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Cache-Control"] = []string{"no-store"}
+	if r.RetryAfter > 0 {
+		header["Retry-After"] = []string{strconv.Itoa(ratelimit.RetryAfterSeconds(r.RetryAfter))}
+	}
+	if r.Code == overLimit {
+		c.verdict.Headers(header.Set)
+	}
+	c.mark(header)
+	c.deadline()
+	c.writer.WriteHeader(r.Code.Status)
+	_, _ = c.writer.Write(body)
+}

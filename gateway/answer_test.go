@@ -1,0 +1,143 @@
+package gateway_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"tollgate/audit"
+)
+
+// The upstream's answer is passed on: status, body, and the headers that are the caller's to know.
+func TestAnswerHeaders(t *testing.T) {
+	answer := jsonAnswer(202, `{"a":1}`,
+		"X-Request-Id: req-1", "X-Many: 1", "X-Many: 2", "ETag: x", "Set-Cookie: session=1", "X-Subject-Token: token", "Tollgate-Call-Id: forged", "tollgate-other: forged",
+		"Connection: X-Remove, Keep-Alive", "X-Remove: 1", "Keep-Alive: timeout=1", "Proxy-Authenticate: x", "Upgrade: h3", "Te: x", "Proxy-Connection: x")
+	tests := []struct {
+		name, request string
+		kept          []string
+		gone          []string
+	}{
+		{"signed", look(), []string{"X-Request-Id", "X-Many", "Etag", "Content-Type"}, []string{"Set-Cookie", "X-Subject-Token"}},
+		{"unsigned", plain("GET", "/app/x", ""), []string{"X-Request-Id", "X-Many", "Set-Cookie", "X-Subject-Token"}, nil},
+	}
+	hop := []string{"Connection", "X-Remove", "Keep-Alive", "Proxy-Authenticate", "Upgrade", "Te", "Proxy-Connection", "Tollgate-Other"}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t, fixed, answering(answer))
+			got := f.send(t, tt.request)
+			if got.status != 202 || got.body != `{"a":1}` {
+				t.Errorf("answer %d %s", got.status, got.body)
+			}
+			for _, name := range tt.kept {
+				if got.header.Get(name) == "" {
+					t.Errorf("%s is missing", name)
+				}
+			}
+			for _, name := range append(tt.gone, hop...) {
+				if got.header[name] != nil {
+					t.Errorf("%s was passed on: %q", name, got.header[name])
+				}
+			}
+			if !slices.Equal(got.header["X-Many"], []string{"1", "2"}) {
+				t.Errorf("X-Many %q", got.header["X-Many"])
+			}
+			id, err := uuid.Parse(got.header.Get("Tollgate-Call-Id"))
+			if err != nil || id.Version() != 7 || len(got.header["Tollgate-Call-Id"]) != 1 {
+				t.Errorf("Tollgate-Call-Id %q", got.header["Tollgate-Call-Id"])
+			}
+		})
+	}
+}
+
+func TestAnswersWithoutABody(t *testing.T) {
+	tests := []struct{ name, request, answer string }{
+		{"no content", look(), "HTTP/1.1 204 No Content\r\n\r\n"},
+		{"not modified", look(), "HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n"},
+		{"HEAD", plain("HEAD", "/echo/x", ""), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1234\r\n\r\n"},
+		{"empty", look(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t, fixed, answering(tt.answer))
+			c := f.dial(t)
+			for range 2 { // the second shows that the connection is in order
+				c.write(tt.request)
+				method, _, _ := strings.Cut(tt.request, " ")
+				got := c.read(method)
+				if got == nil || got.body != "" || got.err != nil {
+					t.Fatalf("answer %+v", got)
+				}
+				if want := strings.Fields(tt.answer)[1]; fmt.Sprint(got.status) != want {
+					t.Errorf("status %d, want %s", got.status, want)
+				}
+				if strings.HasPrefix(method, "HEAD") && got.header.Get("Content-Length") != "1234" {
+					t.Errorf("Content-Length %q", got.header.Get("Content-Length"))
+				}
+			}
+		})
+	}
+}
+
+// Deprecated operations work and are marked.
+func TestDeprecatedIsMarked(t *testing.T) {
+	f := start(t, fixed)
+	got := f.send(t, plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1"}`))
+	if got.status != 200 || !strings.HasPrefix(got.header.Get("Deprecation"), "@1") || got.header.Get("Tollgate-Replaced-By") != "PayOrders" {
+		t.Errorf("answer %d %v", got.status, got.header)
+	}
+	if got := f.send(t, pay()); got.header["Deprecation"] != nil {
+		t.Error("an operation that is not deprecated is marked")
+	}
+}
+
+// The gateway's own answers can be read by the provider's SDKs and by everybody who knows RFC 9457.
+func TestShapeOfRefusals(t *testing.T) {
+	f := start(t, fixed)
+	got := f.send(t, plain("GET", "/nothing", ""))
+	p := got.problem(t)
+	id := got.header.Get("Tollgate-Call-Id")
+	wants := []struct{ name, got, want string }{
+		{"content type", got.header.Get("Content-Type"), "application/problem+json"}, {"caching", got.header.Get("Cache-Control"), "no-store"},
+		{"error_code", p.ErrorCode, "TG.4001"}, {"error_msg", p.ErrorMsg, "No such operation: no operation of this listener has this path"},
+		{"type", p.Type, "urn:tollgate:error:unknown_operation"}, {"title", p.Title, "No such operation"}, {"status", fmt.Sprint(p.Status), "404"},
+		{"instance", p.Instance, "urn:uuid:" + id}, {"call of the record", f.log.only(t, audit.KindRefusal).Call, id},
+	}
+	for _, w := range wants {
+		if w.got != w.want {
+			t.Errorf("%s: %q, want %q", w.name, w.got, w.want)
+		}
+	}
+	if got := f.send(t, plain("DELETE", payTarget, "")); !strings.Contains(got.problem(t).Detail, "POST") {
+		t.Errorf("detail %q does not say which method the path has", got.problem(t).Detail)
+	}
+}
+
+// The business result is read from the body, whatever the status says.
+func TestBusinessResult(t *testing.T) {
+	v1 := plain("POST", "/v1.0/"+customerAccount+"/customer/order-mgr/order/pay", `{"orderId":"CS-1"}`)
+	batch := plain("POST", "/v2/orders/subscriptions/resources/unsubscribe", `{"resource_ids":["r-1"]}`)
+	tests := []struct{ name, request, answer, outcome, result, code string }{
+		{"success", pay(), jsonAnswer(200, `{}`), audit.Succeeded, "success", ""},
+		{"v2 failure", pay(), jsonAnswer(400, `{"error_code":"CBC.99005003","error_msg":"low"}`), audit.Failed, "failure", "CBC.99005003"},
+		{"failure in a 200", v1, jsonAnswer(200, `{"error_code":"CBC.5003","error_msg":"low"}`), audit.Failed, "failure", "CBC.5003"},
+		{"part of a batch", batch, jsonAnswer(200, `{"order_ids":["o"],"fail_resource_infos":[{"resource_id":"r-1"}]}`), audit.Partial, "partial", ""},
+		{"unreadable success", pay(), "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", audit.Succeeded, "unread", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t, fixed, answering(tt.answer))
+			got := f.send(t, tt.request)
+			if got.code() != "" {
+				t.Fatalf("refused: %s", got.body)
+			}
+			r := f.log.only(t, audit.KindOutcome)
+			if r.Outcome != tt.outcome || r.Result != tt.result || r.ErrorCode != tt.code {
+				t.Errorf("outcome %q, result %q, code %q, want %q, %q, %q", r.Outcome, r.Result, r.ErrorCode, tt.outcome, tt.result, tt.code)
+			}
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/audit"
+)
+
+// The benchmarks go through the whole way of a call with nothing around it: no connection on either side, a log that takes
+// everything at once, a transport that answers from memory. Inside the loop are the request's copy (about 5 allocations)
+// and the writer; what remains is the gateway's own cost, in which signing (two HMACs, two hashes) and the call id
+// dominate. BenchmarkDecide is steps 1 to 7 alone, with the verification of the caller's signature. Parallel ones show what
+// calls share: run with -cpu 1,2,4.
+
+type nullLog struct{}
+
+func (nullLog) Intent(context.Context, *audit.Record) error  { return nil }
+func (nullLog) Outcome(context.Context, *audit.Record) error { return nil }
+func (nullLog) Queue(*audit.Record) error                    { return nil }
+
+// nullWriter is a connection that takes everything.
+type nullWriter struct {
+	header http.Header
+	status int
+}
+
+func (w *nullWriter) Header() http.Header              { return w.header }
+func (w *nullWriter) WriteHeader(status int)           { w.status = status }
+func (w *nullWriter) Write(b []byte) (int, error)      { return len(b), nil }
+func (w *nullWriter) SetReadDeadline(time.Time) error  { return nil }
+func (w *nullWriter) SetWriteDeadline(time.Time) error { return nil }
+
+// staticAnswer answers every call from memory.
+func staticAnswer(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	return &http.Response{
+		StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: 24, Request: r,
+		Header: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req-1"}},
+		Body:   io.NopCloser(strings.NewReader(`{"order_ids":["CS-1001"]}`[:24])),
+	}, nil
+}
+
+func benchFixture(b testing.TB, settings ...setting) *fixture {
+	return prepare(b, append([]setting{transport(staticAnswer), func(f *fixture) {
+		f.config.Log, f.config.Logger = nullLog{}, zap.NewNop()
+		f.config.Refusals = audit.NewRefusals(nullLog{}, 0, 0)
+	}}, settings...)...)
+}
+
+// template is a request as the HTTP server gives it to the handler, without its body.
+func template(b testing.TB, text string) (r *http.Request, body string) {
+	b.Helper()
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.RemoteAddr = "127.0.0.1:4000"
+	_, body, _ = strings.Cut(text, "\r\n\r\n")
+	return r, body
+}
+
+func copyOf(r *http.Request, body string) *http.Request {
+	c := *r
+	c.Body = io.NopCloser(bytes.NewReader([]byte(body)))
+	return &c
+}
+
+func benchmarkCall(b *testing.B, text string) {
+	f := benchFixture(b, fixed)
+	handler := f.gateway.Handler(&f.listener)
+	request, body := template(b, text)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			w := &nullWriter{header: http.Header{}}
+			handler.ServeHTTP(w, copyOf(request, body))
+			if w.status != 200 {
+				b.Errorf("status %d", w.status)
+				return
+			}
+		}
+	})
+}
+
+func BenchmarkRead(b *testing.B)  { benchmarkCall(b, look()) }
+func BenchmarkSpend(b *testing.B) { benchmarkCall(b, pay()) }
+
+func BenchmarkDecide(b *testing.B) {
+	f := benchFixture(b)
+	request, body := template(b, goodCall().text(b))
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if refusal := f.gateway.Decide(&f.listener, &nullWriter{header: http.Header{}}, copyOf(request, body)); refusal != nil {
+				b.Errorf("refused: %v", refusal)
+				return
+			}
+		}
+	})
+}
+
+// The way of a call stays within a budget of allocations, so that a careless one shows.
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	f := benchFixture(t, fixed)
+	handler := f.gateway.Handler(&f.listener)
+	for text, budget := range map[string]float64{look(): 80, pay(): 110} {
+		request, body := template(t, text)
+		got := testing.AllocsPerRun(200, func() { handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body)) })
+		if got > budget {
+			t.Errorf("%s: %.0f allocations, want at most %.0f", text[:4], got, budget)
+		}
+		t.Logf("%s: %.0f allocations", text[:4], got)
+	}
+}

@@ -1,0 +1,306 @@
+package gateway_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/gateway"
+	"tollgate/ratelimit"
+)
+
+// Invariant 10: what callers and upstreams can make the gateway hold is bounded.
+
+func chunkedPost(body string) string {
+	return post(fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body), "Transfer-Encoding: chunked")
+}
+
+func sizedPost(body string) string { return post(body, fmt.Sprintf("Content-Length: %d", len(body))) }
+
+func TestBodyBound(t *testing.T) {
+	const bound = 100_000 // more than one step of reading, and not a multiple of it
+	for _, tt := range []struct {
+		name, request string
+		taken         bool
+	}{
+		{"announced, at the bound", sizedPost(strings.Repeat("x", bound)), true},
+		{"announced, over it", sizedPost(strings.Repeat("x", bound+1)), false},
+		{"announced, far over it and not sent", post("", "Content-Length: 9223372036854775807"), false},
+		{"chunked, at the bound", chunkedPost(strings.Repeat("x", bound)), true},
+		{"chunked, over it", chunkedPost(strings.Repeat("x", bound+1)), false},
+		{"chunked, far over it and without an end", post("fffffff\r\n"+strings.Repeat("x", 3*bound), "Transfer-Encoding: chunked"), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies = bound, 4*bound }))
+			got := f.send(t, tt.request)
+			if tt.taken {
+				if a := f.origin.only(t); len(a.body) != bound {
+					t.Errorf("%d bytes arrived", len(a.body))
+				}
+				return
+			}
+			got.wantCode(t, "TG.4004")
+			f.origin.none(t)
+		})
+	}
+}
+
+// holding makes the upstream wait with its answers.
+func holding(f *fixture) (release func()) {
+	held := make(chan struct{})
+	f.origin.set(func(c net.Conn, a *arrival) bool {
+		<-held
+		return saying(okAnswer)(c, a)
+	}, nil)
+	return func() { close(held) }
+}
+
+// All bodies together are bounded, and what they took is given back, whatever became of their calls.
+func TestBodiesBound(t *testing.T) {
+	for name, frame := range map[string]func(string) string{"announced": sizedPost, "chunked": chunkedPost} {
+		t.Run(name, func(t *testing.T) {
+			const bound = 200_000 // three steps of reading
+			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies = bound, bound }))
+			release := holding(f)
+			first := f.dial(t)
+			first.write(frame(strings.Repeat("x", bound*3/5)))
+			f.history.wait(t, "upstream whole call")
+			for range 3 {
+				got := f.send(t, frame(strings.Repeat("x", bound*3/5)))
+				got.wantCode(t, "TG.6002")
+				if got.header.Get("Retry-After") == "" {
+					t.Error("no Retry-After")
+				}
+			}
+			if got := f.send(t, get("/nothing")); got.status != 404 {
+				t.Errorf("a call without a body: answer %d", got.status)
+			}
+			release()
+			first.answer()
+			f.send(t, strings.Replace(frame(strings.Repeat("x", bound)), "Host:", "Content-Encoding: gzip\r\nHost:", 1)).wantCode(t, "TG.4005")
+			f.send(t, "POST /echo/x/y HTTP/1.1\r\nHost: gateway.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n").wantCode(t, "TG.1004")
+			f.waitForCalls(t)
+			if got := f.send(t, frame(strings.Repeat("x", bound*3/5))); got.status != 200 {
+				t.Errorf("budget was not given back: answer %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
+func TestCallsBound(t *testing.T) {
+	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 1 }))
+	release := holding(f)
+	first := f.dial(t)
+	first.write(look())
+	f.history.wait(t, "upstream whole call")
+	for range 3 {
+		f.send(t, look()).wantCode(t, "TG.6003")
+	}
+	release()
+	first.answer()
+	f.waitForCalls(t)
+	if got := f.send(t, look()); got.status != 200 {
+		t.Errorf("a place was not given back: answer %d %s", got.status, got.body)
+	}
+}
+
+func TestSlowBody(t *testing.T) {
+	for name, request := range map[string]string{
+		"announced": post("abc", "Content-Length: 10"), "chunked": post("3\r\nabc\r\n", "Transfer-Encoding: chunked"),
+		"nothing of it": post("", "Content-Length: 10"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 50 * time.Millisecond }))
+			f.send(t, request).wantCode(t, "TG.4002")
+			f.origin.none(t)
+			if r := f.log.only(t, audit.KindRefusal); r.Reason != "body_too_slow" {
+				t.Errorf("refusal %+v", r)
+			}
+		})
+	}
+}
+
+// A body that is not read because the call is refused before must not keep the connection.
+func TestSlowBodyOfARefusedCall(t *testing.T) {
+	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 50 * time.Millisecond }))
+	c := f.dial(t)
+	c.write("POST /nothing HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 1000\r\n\r\nabc")
+	c.answer().wantCode(t, "TG.4001")
+	if _, err := c.reader.ReadByte(); err != io.EOF {
+		t.Errorf("the connection goes on: %v", err)
+	}
+}
+
+func slowLimit(f *fixture) {
+	f.config.Limiter = must(ratelimit.New(ratelimit.Config{
+		Rules:   []ratelimit.Rule{{Name: "slow", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.Rate{PerSecond: 5, Burst: 1}}},
+		MaxWait: patience,
+	}))
+}
+
+// The time for the body ends with the body: a call that waits for its turn afterwards is not cut off by it.
+func TestBodyTimeIsForTheBody(t *testing.T) {
+	f := start(t, fixed, slowLimit, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 150 * time.Millisecond }))
+	for i := range 2 { // the second waits 200 ms
+		if got := f.send(t, sizedPost("abc")); got.status != 200 {
+			t.Errorf("call %d: answer %d %s", i, got.status, got.body)
+		}
+	}
+}
+
+// The time to deliver an answer ends with the answer: a later call on the same connection gets its 100 Continue.
+func TestAnswerTimeIsForTheAnswer(t *testing.T) {
+	const timeout = 150 * time.Millisecond
+	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.WriteTimeout = timeout }))
+	c := f.dial(t)
+	c.write(look())
+	c.answer()
+	<-time.After(2 * timeout) // the deadline of the first answer passes
+	c.write(post("", "Content-Length: 3", "Expect: 100-continue"))
+	if got := c.answer(); got.status != 100 {
+		t.Fatalf("answer %d, want 100", got.status)
+	}
+	c.write("abc")
+	if got := c.answer(); got.status != 200 {
+		t.Errorf("answer %d", got.status)
+	}
+}
+
+// endless answers with more than any buffer takes, until it is cut off.
+func endless(c net.Conn, _ *arrival) bool {
+	_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000000000\r\n\r\n")
+	part := make([]byte, 1<<16)
+	for err == nil {
+		_, err = c.Write(part)
+	}
+	return false
+}
+
+// A caller that does not read its answer is cut off.
+func TestSlowReader(t *testing.T) {
+	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.WriteTimeout = 50 * time.Millisecond }))
+	f.origin.answer = endless
+	c := f.dial(t)
+	c.write(look())
+	f.history.wait(t, "answer begun")
+	f.waitForCalls(t)
+	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded || r.ResultFrom != "status" {
+		t.Errorf("outcome %q from %q", r.Outcome, r.ResultFrom)
+	}
+}
+
+// Large answers stream, up to the upstream's time, and are judged by their status.
+func TestLargeAnswerStreams(t *testing.T) {
+	body := `{"orders":"` + strings.Repeat("0123456789", 30_000) + `"}`
+	for name, answer := range map[string]string{
+		"length":  jsonAnswer(200, body),
+		"chunked": fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, answering(answer))
+			got := f.send(t, look())
+			if got.body != body || got.err != nil {
+				t.Errorf("%d bytes arrived (%v), want %d", len(got.body), got.err, len(body))
+			}
+			r := f.log.only(t, audit.KindOutcome)
+			if r.ResultFrom != "status" || r.Result != "unread" || r.Outcome != audit.Succeeded || r.AnswerHash != "" {
+				t.Errorf("outcome %q, result %q from %q, hash %q", r.Outcome, r.Result, r.ResultFrom, r.AnswerHash)
+			}
+		})
+	}
+}
+
+// An answer at the bound is held, one byte more streams.
+func TestHeldAnswerBound(t *testing.T) {
+	for extra, from := range map[int]string{0: "body", 1: "status"} {
+		body := `{"x":"` + strings.Repeat("y", 1000) + `"}`
+		f := start(t, fixed, answering(jsonAnswer(200, body)), bounded(func(b *gateway.Bounds) { b.HeldAnswer = int64(len(body) - extra) }))
+		if got := f.send(t, look()); got.body != body {
+			t.Errorf("%d bytes arrived, want %d", len(got.body), len(body))
+		}
+		if r := f.log.only(t, audit.KindOutcome); r.ResultFrom != from {
+			t.Errorf("held %d of %d bytes: result from %q, want %q", len(body)-extra, len(body), r.ResultFrom, from)
+		}
+	}
+}
+
+// A large answer that breaks off breaks the caller's answer off: it must not be taken for whole.
+func TestBrokenStreamIsNotWhole(t *testing.T) {
+	part := strings.Repeat("x", 300_000)
+	for name, answer := range map[string]string{
+		"length":  "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + part,
+		"chunked": fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", len(part), part),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed)
+			f.origin.answer = breaking(answer)
+			got := f.send(t, look())
+			if got.err == nil {
+				t.Errorf("the caller takes %d bytes for the whole answer", len(got.body))
+			}
+			f.log.only(t, audit.KindOutcome)
+		})
+	}
+}
+
+// Over a limit: 429 with what an orderly caller needs.
+func TestOverLimit(t *testing.T) {
+	f := start(t, fixed, func(f *fixture) {
+		f.config.Limiter = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "per-app", Rate: ratelimit.Rate{PerSecond: 0.1, Burst: 1}}}}))
+	})
+	f.send(t, pay())
+	got := f.send(t, pay())
+	got.wantCode(t, "TG.5001")
+	if after := got.header.Get("Retry-After"); after != "10" {
+		t.Errorf("Retry-After %q, want 10", after)
+	}
+	if got.header.Get("RateLimit") == "" || got.header.Get("RateLimit-Policy") == "" {
+		t.Errorf("no RateLimit headers: %v", got.header)
+	}
+	f.origin.only(t)
+}
+
+// The published quota holds towards a credential, whoever calls.
+func TestPublishedQuotaIsShared(t *testing.T) {
+	f := start(t, func(f *fixture) { f.config.Limiter = must(ratelimit.New(ratelimit.Config{Published: true})) })
+	limited := 0
+	for i := range 60 {
+		call := signed{caller: customerCaller, method: "GET", target: readTarget}
+		if i%2 == 1 {
+			call.caller, call.header = bothCaller, []string{"Tollgate-Credential: acme"}
+		}
+		if f.call(t, call).code() == "TG.5001" {
+			limited++
+		}
+	}
+	if limited == 0 {
+		t.Error("60 calls at once passed a quota of 10 a second")
+	}
+}
+
+// A caller that leaves while it waits for its turn is a refusal, and nothing is sent.
+func TestCallerLeavesInTheQueue(t *testing.T) {
+	f := start(t, fixed, func(f *fixture) {
+		f.config.Limiter = must(ratelimit.New(ratelimit.Config{
+			Rules:   []ratelimit.Rule{{Name: "once", Rate: ratelimit.Rate{PerSecond: 0.01, Burst: 1}}},
+			MaxWait: ratelimit.LongestMaxWait,
+		}))
+	})
+	f.send(t, look())
+	c := f.dial(t)
+	c.write(pay())
+	for f.config.Limiter.Waiting() == 0 && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	_ = c.conn.Close()
+	f.waitForCalls(t)
+	if r := f.log.only(t, audit.KindRefusal); r.Reason != "caller_left" || r.Caller != localCaller || r.Operation != "PayOrders" {
+		t.Errorf("refusal %+v", r)
+	}
+	f.origin.only(t)
+}

@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tollgate/audit"
+	"tollgate/business"
+	"tollgate/caller"
+	"tollgate/catalog"
+	"tollgate/policy"
+	"tollgate/ratelimit"
+	"tollgate/signing"
+)
+
+// call is one request on its way. Each step fills in what it finds.
+type call struct {
+	*Gateway
+	listener *Listener
+	writer   http.ResponseWriter
+	control  *http.ResponseController
+	request  *http.Request
+
+	started    time.Time
+	id         string
+	source     string // address of the peer; "local" on a unix socket
+	sourcePort uint16
+	rawPath    string // of the request target, as received
+	rawQuery   string
+	concurrent int   // calls under way when this one began, itself included
+	budgeted   int64 // bytes taken from Gateway.bodies
+
+	route     *Route             // admit
+	identity  caller.Identity    // identify; from a claim only after verify
+	claim     *caller.Claim      // identify
+	path      string             // match: decoded
+	query     signing.Query      // match
+	operation *catalog.Operation // match
+	params    catalog.Params     // match
+	upstream  *Upstream          // match
+	body      []byte             // read
+	bodyHash  string             // read
+	facts     business.Request   // decide
+	decision  policy.Decision    // decide
+	verdict   ratelimit.Verdict  // limit
+	signature replaySignature    // intend
+	intended  bool               // intend: the intent is in the log
+	sentAt    time.Time          // dispatch
+	tlsOut    *audit.TLS         // dispatch
+	answering bool               // an answer of either kind was begun
+}
+
+// replaySignature is what the log keeps of an inbound signature.
+type replaySignature struct {
+	hash string
+	date time.Time
+}
+
+func newCall(g *Gateway, listener *Listener, w http.ResponseWriter, r *http.Request) *call {
+	c := &call{
+		Gateway: g, listener: listener, writer: w, control: http.NewResponseController(w), request: r,
+		started: g.Now(), id: newID(),
+	}
+	c.source, c.sourcePort = peer(r.RemoteAddr)
+	c.rawPath, c.rawQuery, _ = strings.Cut(r.RequestURI, "?")
+	return c
+}
+
+// newID gives a UUIDv7 (RFC 9562): ids sort by time.
+func newID() string {
+	return uuid.Must(uuid.NewV7()).String() // fails only where the system's random source does
+}
+
+// peer splits a remote address. Unix sockets have none.
+func peer(remote string) (source string, port uint16) {
+	host, text, err := net.SplitHostPort(remote)
+	if err != nil {
+		return "local", 0
+	}
+	number, _ := strconv.ParseUint(text, 10, 16)
+	return host, uint16(number)
+}
+
+// changes tells whether the operation does more than read.
+func (c *call) changes() bool { return c.operation.Effect != catalog.Read }

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"tollgate/audit"
+	"tollgate/business"
+	"tollgate/policy"
+	"tollgate/ratelimit"
+	"tollgate/replay"
+)
+
+// credentialHeader names one of the granted credentials where several fit.
+const credentialHeader = "Tollgate-Credential"
+
+// decide is step 6: the grant, and so the credential.
+func (c *call) decide() *Refusal {
+	var err error
+	if c.facts, err = business.ReadRequest(c.operation, c.params.Get, c.query.All(), c.body); err != nil {
+		return refusal(badBody, "%v", err)
+	}
+	named := c.request.Header[credentialHeader]
+	if len(named) > 1 {
+		return refusal(badRequest, "%s must be given once", credentialHeader)
+	}
+	asked := policy.Call{
+		Caller: c.identity.Caller, Upstream: c.upstream.Name, Operation: c.operation, Param: c.params.Get, Accounts: c.facts.Accounts,
+	}
+	if len(named) == 1 {
+		asked.Credential = named[0]
+	}
+	c.decision, err = c.Policy.Decide(&asked)
+	if err == nil {
+		return nil
+	}
+	refused, ok := errors.AsType[*policy.Refusal](err)
+	if !ok {
+		return refusal(internalFault, "no decision could be made")
+	}
+	r := refusal(decideCode(refused.Reason), "%s", refused.Detail)
+	r.Choices = refused.Choices
+	return r
+}
+
+func decideCode(reason policy.Reason) Code {
+	switch reason {
+	case policy.WrongClass:
+		return wrongClass
+	case policy.WrongAccount:
+		return wrongAccount
+	case policy.CustomerNotGranted:
+		return customerNotGranted
+	case policy.CredentialNotGranted:
+		return credentialNotGranted
+	case policy.AmbiguousCredential:
+		return ambiguousCredential
+	case policy.DeprecatedForbidden:
+		return deprecatedForbidden
+	}
+	return noGrant
+}
+
+// limit is step 7: within all rates, or after a short wait.
+func (c *call) limit() *Refusal {
+	subject := ratelimit.Subject{Caller: c.identity.Caller, Operation: c.operation.Name, Upstream: c.upstream.Name}
+	if c.decision.Credential != nil {
+		subject.Credential, subject.Quota = c.decision.Credential.Name(), c.operation.Quota
+	}
+	var err error
+	if c.verdict, err = c.Limiter.Take(c.request.Context(), subject); err != nil {
+		return refusal(callerLeft, "the caller left while the call waited for its turn")
+	}
+	if !c.verdict.Allowed {
+		r := refusal(overLimit, "limit %q (%g per second) is reached", c.verdict.Limit, c.verdict.Rate.PerSecond)
+		r.RetryAfter = c.verdict.RetryAfter
+		return r
+	}
+	if c.request.Context().Err() != nil {
+		return refusal(callerLeft, "the caller left before the call was sent")
+	}
+	return nil
+}
+
+// intend is step 8: the signature is remembered, and the intent is durable. From here the call ends with an outcome.
+func (c *call) intend() *Refusal {
+	if refusal := c.markSignature(); refusal != nil {
+		return refusal
+	}
+	ctx, cancel := c.logContext()
+	defer cancel()
+	intent := c.intent()
+	if err := c.Log.Intent(ctx, intent); err != nil {
+		c.warn("intent was not made durable; the call is not sent", err.Error())
+		if taken := intent.Seq != 0; taken { // it may still reach the disk: say that nothing came of it
+			_ = c.Log.Queue(c.outcome(audit.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"}))
+		}
+		return later(logUnavailable, "the call cannot be recorded now, so it was not sent")
+	}
+	c.intended = true
+	return nil
+}
+
+// logContext outlives the caller: whether a record becomes durable must not depend on whether the caller waits.
+func (c *call) logContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.request.Context()), c.Bounds.LogDeadline)
+}
+
+// markSignature remembers the signature of a call that changes something, for as long as its date is valid.
+func (c *call) markSignature() *Refusal {
+	if c.claim == nil || !c.changes() {
+		return nil
+	}
+	signed := c.claim.Authorization
+	key := replay.KeyOf(signed.AccessKey, signed.Signature, c.request.Header.Get("X-Sdk-Date"))
+	switch err := c.Replay.Mark(key, c.claim.Date, c.Now()); {
+	case errors.Is(err, replay.ErrReplay):
+		return refusal(replayed, "a request with this signature was taken before; sign again (with a new date) if you mean a second call")
+	case errors.Is(err, replay.ErrDate):
+		return refusal(badDate, "the signed date went out of the window while the call waited; sign again")
+	case err != nil:
+		return later(replayFull, "too many signed calls in the last half hour")
+	}
+	c.signature = replaySignature{key.String(), c.claim.Date}
+	return nil
+}

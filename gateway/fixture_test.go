@@ -1,0 +1,342 @@
+package gateway_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"tollgate/audit"
+	"tollgate/caller"
+	"tollgate/catalog"
+	"tollgate/credential"
+	"tollgate/gateway"
+	"tollgate/internal/secret"
+	"tollgate/policy"
+	"tollgate/ratelimit"
+	"tollgate/replay"
+	"tollgate/signing"
+	"tollgate/upstream"
+)
+
+// Names and keys of the fixture. The secrets are searched for in everything that is written.
+const (
+	partnerCaller  = "partner-app"  // may call whatever a partner credential may sign
+	customerCaller = "customer-app" // the same for a customer credential
+	bothCaller     = "both-app"     // has both credentials
+	localCaller    = "local-app"    // whoever reaches the local listener
+	certCaller     = "cert-app"     // has a client certificate
+	certURI        = "spiffe://corp/cert-app"
+
+	partnerAccount, customerAccount = "p-1", "c-1"
+	securityToken                   = "TOKEN-7f3aSECURITYTOKENc55e"
+)
+
+var callerSecrets = map[string]string{
+	partnerCaller: "sk-of-partner-app-0123456789", customerCaller: "sk-of-customer-app-012345678", bothCaller: "sk-of-both-app-0123456789012",
+}
+
+var credentialSecrets = map[string]string{
+	"partner-main": "SK-UPSTREAM-PARTNER-0123456789", "acme": "SK-UPSTREAM-CUSTOMER-0123456789",
+	"partner-intl": "SK-UPSTREAM-PARTNER-INTL-01234", "acme-intl": "SK-UPSTREAM-CUSTOMER-INTL-0123",
+}
+
+func accessKeyOf(caller string) string       { return "TG-" + caller }
+func upstreamKeyOf(credential string) string { return "AK-" + credential }
+
+// fixture is a gateway between a plain local listener and an upstream that records bytes.
+type fixture struct {
+	gateway  *gateway.Gateway
+	config   gateway.Config
+	listener gateway.Listener
+	upstream map[string]*gateway.Upstream
+	origin   *origin // of all upstreams
+	history  *history
+	log      *fakeLog
+	logs     *observer.ObservedLogs
+	endings  *endings
+
+	credentials map[string]*credential.Credential
+	server      *http.Server
+	address     string
+	http2       bool
+}
+
+// setting changes a fixture before it starts.
+type setting func(*fixture)
+
+func start(t testing.TB, settings ...setting) *fixture {
+	t.Helper()
+	f := prepare(t, settings...)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.address = listener.Addr().String()
+	f.serve(t, listener)
+	return f
+}
+
+// serve runs the HTTP server as the product sets it up.
+func (f *fixture) serve(t testing.TB, listener net.Listener) {
+	f.server = &http.Server{
+		Handler: f.noteAnswers(f.gateway.Handler(&f.listener)), ReadHeaderTimeout: patience, IdleTimeout: patience, MaxHeaderBytes: 32 << 10,
+		ErrorLog: zap.NewStdLog(f.config.Logger), Protocols: new(http.Protocols), DisableGeneralOptionsHandler: true,
+	}
+	f.server.Protocols.SetHTTP1(true)
+	f.server.Protocols.SetHTTP2(f.http2)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = f.server.Serve(listener) })
+	t.Cleanup(func() {
+		_ = f.server.Close()
+		serving.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := f.gateway.Wait(ctx); err != nil {
+			t.Errorf("calls are still under way: %v", err)
+		}
+	})
+}
+
+// noteAnswers writes down when an answer begins, and when the server notices that a caller has left.
+func (f *fixture) noteAnswers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stop := context.AfterFunc(r.Context(), func() { f.history.add("caller left") })
+		defer stop()
+		next.ServeHTTP(&notingWriter{w, f.history}, r)
+	})
+}
+
+type notingWriter struct {
+	http.ResponseWriter
+	history *history
+}
+
+func (w *notingWriter) WriteHeader(status int) {
+	w.history.add("answer begun")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *notingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// prepare builds everything but the listener.
+func prepare(t testing.TB, settings ...setting) *fixture {
+	t.Helper()
+	f := &fixture{history: newHistory(), endings: &endings{}}
+	f.origin = newOrigin(t, f.history)
+	f.log = &fakeLog{history: f.history}
+	var core zapcore.Core
+	core, f.logs = observer.New(zap.DebugLevel)
+	f.config = gateway.Config{
+		Callers: callers(t), Limiter: must(ratelimit.New(ratelimit.Config{})), Replay: replay.New(1000),
+		Sources:  must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
+		Log:      f.log,
+		Refusals: audit.NewRefusals(f.log, 100000, 100000),
+		Bounds: gateway.Bounds{
+			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100,
+			BodyTimeout: patience, WriteTimeout: patience, LogDeadline: patience,
+		},
+		Observer: f.endings, Logger: zap.New(core), Now: time.Now,
+	}
+	f.upstream = map[string]*gateway.Upstream{
+		"bss":      {Name: "bss", Site: "cn", Signed: true},
+		"bss-intl": {Name: "bss-intl", Site: "intl", Signed: true},
+		"app":      {Name: "app"},
+	}
+	f.credentials = credentials(t, secret.String{})
+	for _, u := range f.upstream {
+		u.Scheme, u.Host, u.Timeout = "http", f.origin.listener.Addr().String(), patience
+		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: u.Host}})
+		t.Cleanup(transport.Close)
+		u.Transport = transport
+	}
+	f.listener = gateway.Listener{
+		Name: "local", Hosts: []string{"127.0.0.1", "localhost", "gateway.test"}, Local: true, Routes: f.routes(t),
+	}
+	for _, set := range settings {
+		set(f)
+	}
+	if f.config.Policy == nil {
+		f.config.Policy = f.policy(t, grants(f.credentials))
+	}
+	f.gateway = gateway.New(f.config)
+	return f
+}
+
+// routes serves cn and the internal app under all names, intl under its own.
+func (f *fixture) routes(t testing.TB) []gateway.Route {
+	general := gateway.Route{Upstreams: map[*catalog.Operation]*gateway.Upstream{}}
+	intl := gateway.Route{Hosts: []string{"intl.test"}, Upstreams: map[*catalog.Operation]*gateway.Upstream{}}
+	for _, o := range catalog.Operations("cn") {
+		general.Upstreams[o] = f.upstream["bss"]
+	}
+	for _, o := range signedEndpoints {
+		general.Upstreams[o] = f.upstream["bss"]
+	}
+	for _, o := range appEndpoints {
+		general.Upstreams[o] = f.upstream["app"]
+	}
+	for _, o := range catalog.Operations("intl") {
+		intl.Upstreams[o] = f.upstream["bss-intl"]
+	}
+	routes := []gateway.Route{general, intl}
+	for i := range routes {
+		var operations []*catalog.Operation
+		for o := range routes[i].Upstreams {
+			operations = append(operations, o)
+		}
+		routes[i].Router = must(catalog.NewRouter(operations))
+	}
+	return routes
+}
+
+// Endpoints that an operator declares: for an internal app, and one more for the signed upstream.
+var (
+	appEndpoints = []*catalog.Operation{
+		must(catalog.Declare(catalog.Declaration{Name: "App", Method: "*", Path: "/app/{path...}", Effect: catalog.Read, Class: catalog.ClassNone})),
+		must(catalog.Declare(catalog.Declaration{Name: "AppChange", Method: "*", Path: "/change/{path...}", Effect: catalog.Write, Class: catalog.ClassNone})),
+	}
+	signedEndpoints = []*catalog.Operation{
+		must(catalog.Declare(catalog.Declaration{
+			Name: "Echo", Method: "POST", Path: "/echo/{a}/{b}", Effect: catalog.Read, Class: catalog.ClassPartner, ForwardHeaders: []string{"X-Project"},
+		})),
+		must(catalog.Declare(catalog.Declaration{Name: "Look", Method: "GET", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner})),
+		must(catalog.Declare(catalog.Declaration{Name: "Peek", Method: "HEAD", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner})),
+	}
+)
+
+func callers(t testing.TB) *caller.Registry {
+	t.Helper()
+	configs := []caller.Config{{Name: localCaller}, {Name: certCaller, Certificates: []caller.Certificate{{URI: certURI}}}}
+	for name, sk := range callerSecrets {
+		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
+	}
+	return must(caller.NewRegistry(configs))
+}
+
+func credentials(t testing.TB, token secret.String) map[string]*credential.Credential {
+	t.Helper()
+	made := map[string]*credential.Credential{}
+	for name, sk := range credentialSecrets {
+		c := credential.Config{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount, Kinds: []catalog.Kind{catalog.KindDistributor}}
+		if strings.HasPrefix(name, "acme") {
+			c.Class, c.DomainID, c.Kinds = catalog.ClassCustomer, customerAccount, []catalog.Kind{catalog.KindEnterpriseMaster}
+		}
+		if strings.HasSuffix(name, "-intl") {
+			c.Upstream = "bss-intl"
+		}
+		c.Load = func() (credential.Keys, error) {
+			return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New(sk), SecurityToken: token}, nil
+		}
+		made[name] = must(credential.New(c))
+	}
+	return made
+}
+
+// grants gives each caller all that its credentials may sign.
+func grants(c map[string]*credential.Credential) []policy.Grant {
+	all := []string{"*"}
+	return []policy.Grant{
+		{Caller: partnerCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"]},
+		{Caller: partnerCaller, Upstream: "bss-intl", Operations: all, Credential: c["partner-intl"]},
+		{Caller: customerCaller, Upstream: "bss", Operations: all, Credential: c["acme"]},
+		{Caller: customerCaller, Upstream: "bss-intl", Operations: all, Credential: c["acme-intl"]},
+		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"]},
+		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["acme"]},
+		{Caller: localCaller, Upstream: "bss", Operations: all, Credential: c["acme"]},
+		{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo", "Look", "Peek"}, Credential: c["partner-main"]},
+		{Caller: certCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"]},
+		{Caller: localCaller, Upstream: "app", Operations: all},
+		{Caller: partnerCaller, Upstream: "app", Operations: all},
+	}
+}
+
+func (f *fixture) policy(t testing.TB, grants []policy.Grant) *policy.Policy {
+	t.Helper()
+	upstreams := []policy.Upstream{
+		{Name: "bss", Signed: true, Operations: append(catalog.Operations("cn"), signedEndpoints...)},
+		{Name: "bss-intl", Signed: true, Operations: catalog.Operations("intl")},
+		{Name: "app", Operations: appEndpoints},
+	}
+	made, problems := policy.New(upstreams, grants)
+	for _, p := range problems {
+		t.Fatal(p)
+	}
+	return made
+}
+
+// fixed makes everybody who reaches the listener the local caller.
+func fixed(f *fixture) { f.listener.Caller = localCaller }
+
+// answering makes the upstream answer this text.
+func answering(text string) setting { return func(f *fixture) { f.origin.answer = saying(text) } }
+
+// bounded changes the bounds.
+func bounded(change func(*gateway.Bounds)) setting {
+	return func(f *fixture) { change(&f.config.Bounds) }
+}
+
+// endings collects what metrics are told.
+type endings struct {
+	mutex          sync.Mutex
+	refused, ended []gateway.Ending
+}
+
+func (e *endings) Refused(x gateway.Ending) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.refused = append(e.refused, x)
+}
+
+func (e *endings) Ended(x gateway.Ending) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.ended = append(e.ended, x)
+}
+
+func (e *endings) counts() (refused, ended int) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	return len(e.refused), len(e.ended)
+}
+
+// written is all that the gateway wrote for anybody to read but the caller.
+func (f *fixture) written() string {
+	var b strings.Builder
+	b.WriteString(f.log.text())
+	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	for _, entry := range f.logs.All() {
+		line, err := encoder.EncodeEntry(entry.Entry, entry.Context)
+		if err == nil {
+			b.Write(line.Bytes())
+		}
+	}
+	return b.String()
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// upstreamAccessKey reads whose key signed a request.
+func (a *arrival) upstreamAccessKey(t testing.TB) string {
+	t.Helper()
+	parsed, err := signing.ParseAuthorization(a.value("Authorization"))
+	if err != nil {
+		t.Fatalf("Authorization upstream: %v", err)
+	}
+	return parsed.AccessKey
+}
+
+func secretOf(credential string) secret.String { return secret.New(credentialSecrets[credential]) }

@@ -1,0 +1,203 @@
+// Package gateway is the way of a call through Tollgate. [call.run] reads like this list:
+//
+//  1. admit: the listener is spoken to by one of its names, in plain HTTP without tricks
+//  2. identify: who calls; an access key signature is only a claim as yet
+//  3. match: method and path to exactly one operation
+//  4. read: the body, once, bounded, hashed
+//  5. verify: the claim, over what was received
+//  6. decide: which credential, or why none
+//  7. limit: within the rates, waiting a little if need be
+//  8. intend: remember the signature, write the intent down durably
+//  9. sign and
+//  10. send: once
+//  11. settle: what came of it, durable before the answer where money may have moved
+//  12. answer
+//
+// Whatever happens before step 8 refuses the call: nothing was sent, and one refusal is recorded. From step 8 on the call
+// ends with an outcome, whether or not its caller is still there.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/audit"
+	"tollgate/caller"
+	"tollgate/catalog"
+	"tollgate/policy"
+	"tollgate/ratelimit"
+	"tollgate/replay"
+)
+
+// Log is the part of the audit log that calls write to; see [audit.Log] for what each promises.
+type Log interface {
+	Intent(ctx context.Context, r *audit.Record) error
+	Outcome(ctx context.Context, r *audit.Record) error
+	Queue(r *audit.Record) error
+}
+
+// Bounds limit what callers can make the gateway hold. All must be positive.
+type Bounds struct {
+	Body         int64         // bytes of one request body
+	Bodies       int64         // bytes of all request bodies at one moment
+	HeldAnswer   int64         // bytes of an answer that is held to read the business result; larger ones stream
+	Calls        int           // calls at one moment
+	BodyTimeout  time.Duration // to receive a body
+	WriteTimeout time.Duration // to deliver an answer, or the next part of a streamed one
+	LogDeadline  time.Duration // to make a record durable
+}
+
+// Upstream is where calls go.
+type Upstream struct {
+	Name      string
+	Scheme    string
+	Host      string // of the URL: what signed calls carry as Host
+	Site      string // of the catalog; empty without one
+	Signed    bool
+	Timeout   time.Duration     // from sending to the end of the answer
+	Transport http.RoundTripper // sends once; errors are *upstream.Error where it is known whether bytes left
+}
+
+// Route serves some host names with the operations of one or more upstreams.
+type Route struct {
+	Hosts     []string // lower case, without port; empty: every name of the listener
+	Router    *catalog.Router
+	Upstreams map[*catalog.Operation]*Upstream
+}
+
+// Listener is how calls come in.
+type Listener struct {
+	Name   string
+	Hosts  []string // accepted names, lower case, without port; empty: any
+	Local  bool     // on loopback: requests that a web page made are refused
+	Caller string   // whoever reaches this listener is this caller; empty: callers must prove themselves
+	Routes []Route
+}
+
+// Config joins the parts of a gateway. All members are required.
+type Config struct {
+	Callers  *caller.Registry
+	Policy   *policy.Policy
+	Limiter  *ratelimit.Limiter
+	Sources  *ratelimit.Sources // limits failed authentication by source
+	Replay   *replay.Memory
+	Log      Log
+	Refusals *audit.Refusals
+	Bounds   Bounds
+	Observer Observer
+	Logger   *zap.Logger
+	Now      func() time.Time
+}
+
+// Gateway takes calls. Create it with [New].
+type Gateway struct {
+	Config
+	flight flight // calls under way
+	bodies budget // bytes of request bodies at this moment
+}
+
+// New makes a gateway. It starts nothing.
+func New(config Config) *Gateway {
+	return &Gateway{Config: config, bodies: budget{limit: config.Bounds.Bodies}}
+}
+
+// Handler serves one listener.
+func (g *Gateway) Handler(listener *Listener) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := newCall(g, listener, w, r)
+		c.concurrent = g.flight.begin()
+		defer g.flight.end()
+		c.serve()
+	})
+}
+
+// Wait returns when no call is under way, or the context ends.
+func (g *Gateway) Wait(ctx context.Context) error { return g.flight.wait(ctx) }
+
+func (c *call) serve() {
+	defer func() { c.bodies.give(c.budgeted) }()
+	defer c.rescue()
+	if refusal := c.run(); refusal != nil {
+		c.refuse(refusal)
+	}
+}
+
+// rescue answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
+func (c *call) rescue() {
+	switch fault := recover(); {
+	case fault == nil:
+	case fault == http.ErrAbortHandler:
+		panic(fault)
+	default:
+		c.Logger.Error("panic in a call", append(callFields(c), zap.String("type", fmt.Sprintf("%T", fault)), zap.Stack("stack"))...)
+		switch {
+		case c.answering: // the rest of the answer is missing: the caller must not take it for whole
+			panic(http.ErrAbortHandler)
+		case c.intended: // its outcome is on record
+			c.answerRefusal(c.unknown(outcomeUnknown))
+		default:
+			c.refuse(refusal(internalFault, "the call met a fault of the gateway"))
+		}
+	}
+}
+
+// run takes the call through all steps. A non-nil refusal means that nothing was sent.
+func (c *call) run() *Refusal {
+	for _, step := range [...]func(*call) *Refusal{
+		(*call).admit,
+		(*call).identify,
+		(*call).match,
+		(*call).read,
+		(*call).verify,
+		(*call).decide,
+		(*call).limit,
+		(*call).intend,
+	} {
+		if refusal := step(c); refusal != nil {
+			return refusal
+		}
+	}
+	c.dispatch()
+	return nil
+}
+
+// route finds the route for a host name; nil if none serves it.
+func (l *Listener) route(host string) *Route {
+	var general *Route
+	for i := range l.Routes {
+		switch route := &l.Routes[i]; {
+		case slices.Contains(route.Hosts, host):
+			return route
+		case len(route.Hosts) == 0:
+			general = route
+		}
+	}
+	return general
+}
+
+// knows tells whether the listener is called by this name.
+func (l *Listener) knows(host string) bool {
+	if len(l.Hosts) == 0 || slices.Contains(l.Hosts, host) {
+		return true
+	}
+	return slices.ContainsFunc(l.Routes, func(r Route) bool { return slices.Contains(r.Hosts, host) })
+}
+
+// hostName takes the port and the brackets of an IPv6 address off a Host header and lowers its case. What is not of
+// that form is left as it is, which is nobody's name.
+func hostName(host string) string {
+	name := host
+	if end := strings.LastIndexByte(host, ':'); end >= 0 && strings.Trim(host[end+1:], "0123456789") == "" {
+		name = host[:end]
+	}
+	if len(name) > 2 && name[0] == '[' && name[len(name)-1] == ']' {
+		name = name[1 : len(name)-1]
+	}
+	return strings.ToLower(name)
+}

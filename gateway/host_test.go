@@ -1,0 +1,102 @@
+package gateway_test
+
+import (
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tollgate/accept"
+	"tollgate/audit"
+)
+
+func withHost(host string) string { return strings.Replace(look(), "gateway.test", host, 1) }
+
+// A listener is spoken to by its own names only: a foreign name on a loopback address is how web pages get there.
+func TestHost(t *testing.T) {
+	tests := []struct {
+		host string
+		code string
+	}{
+		{"gateway.test", ""}, {"GateWay.Test", ""}, {"gateway.test:8080", ""}, {"127.0.0.1:1", ""}, {"localhost", ""}, {"[::1]:8080", ""}, {"[::1]", ""},
+		{"gateway.test:", ""},
+		{"evil.test", "TG.4006"}, {"gateway.test.evil.test", "TG.4006"}, {"gateway.test.", "TG.4006"}, {"127.0.0.1.evil.test", "TG.4006"},
+		{"127.0.0.2", "TG.4006"}, {"evil.test:80", "TG.4006"}, {"127.0.0.1:evil.test", "TG.4006"}, {"::1", "TG.4006"},
+		{"[[::1]]", "TG.4006"}, {"[::1", "TG.4006"}, {"", "TG.4006"}, {"gateway.test:80:80", "TG.4006"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.host, func(t *testing.T) {
+			f := start(t, fixed)
+			f.listener.Hosts = append(f.listener.Hosts, "::1")
+			got := f.send(t, withHost(tt.host))
+			if got.code() != tt.code {
+				t.Errorf("answer %d %s, want %q", got.status, got.body, tt.code)
+			}
+			if tt.code != "" {
+				f.origin.none(t)
+			}
+		})
+	}
+}
+
+// A route with hosts serves those names only, and other names do not reach it.
+func TestRouteByHost(t *testing.T) {
+	f := start(t)
+	call := signed{caller: customerCaller, method: "GET", target: readTarget, host: "intl.test"}
+	if got := f.call(t, call); got.status != 200 {
+		t.Fatalf("answer %d %s", got.status, got.body)
+	}
+	if r := f.log.only(t, audit.KindIntent); r.Upstream != "bss-intl" || r.Site != "intl" || r.Credential != "acme-intl" {
+		t.Errorf("intent %+v", r)
+	}
+	app := signed{caller: partnerCaller, method: "GET", target: "/app/x", host: "intl.test"}
+	f.call(t, app).wantCode(t, "TG.4001")
+	// A name that no route has.
+	f.listener.Routes = f.listener.Routes[1:]
+	f.call(t, signed{caller: customerCaller, method: "GET", target: readTarget}).wantCode(t, "TG.4006")
+}
+
+// What a browser sends for a page is refused by a local listener, and only there.
+func TestWebPagesAreRefused(t *testing.T) {
+	for _, header := range []string{
+		"Origin: http://evil.test", "Origin: null", "Origin:", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "sec-fetch-dest: image", "Sec-Fetch-User: ?1",
+	} {
+		t.Run(header, func(t *testing.T) {
+			f := start(t, fixed)
+			f.send(t, plain("POST", payTarget, payBody, header)).wantCode(t, "TG.3008")
+			f.origin.none(t)
+			remote := start(t, fixed, func(f *fixture) { f.listener.Local = false })
+			if got := remote.send(t, plain("POST", payTarget, payBody, header)); got.status != 200 {
+				t.Errorf("a listener that is not local refused: %s", got.body)
+			}
+		})
+	}
+}
+
+// A unix socket: no address to record, everything else the same.
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := accept.Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := prepare(t, fixed)
+	f.serve(t, listener)
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	conn := newRaw(t, c)
+	conn.write(pay())
+	if got := conn.answer(); got.status != 200 {
+		t.Fatalf("answer %d %s", got.status, got.body)
+	}
+	if r := f.log.only(t, audit.KindIntent); r.Source != "local" || r.SourcePort != 0 || r.Caller != localCaller {
+		t.Errorf("intent of %q from %q", r.Caller, r.Source)
+	}
+	conn.write(plain("POST", payTarget, payBody, "Origin: http://evil.test"))
+	conn.answer().wantCode(t, "TG.3008")
+	conn.write(withHost("evil.test"))
+	conn.answer().wantCode(t, "TG.4006")
+}

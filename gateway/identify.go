@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"crypto/x509"
+	"errors"
+
+	"tollgate/caller"
+	"tollgate/catalog"
+	"tollgate/ratelimit"
+	"tollgate/signing"
+)
+
+// identify is step 2: who calls. An access key signature is a claim until verify.
+func (c *call) identify() *Refusal {
+	certificate := verifiedLeaf(c)
+	if c.listener.Caller == "" && certificate == nil {
+		if ok, wait := c.Sources.Allowed(ratelimit.SourceOf(c.request.RemoteAddr), c.started); !ok {
+			r := refusal(tooManyFailures, "too many requests from this address failed to authenticate; wait")
+			r.RetryAfter = wait
+			return r
+		}
+	}
+	var err error
+	c.identity, c.claim, err = c.Callers.Identify(caller.Evidence{
+		Fixed:         c.listener.Caller,
+		Certificate:   certificate,
+		Authorization: c.request.Header["Authorization"],
+		Date:          c.request.Header["X-Sdk-Date"],
+	}, c.started)
+	if err == nil {
+		return nil
+	}
+	failure, ok := errors.AsType[*caller.Error](err)
+	if !ok {
+		return refusal(internalFault, "who calls could not be settled")
+	}
+	c.identity = failure.Known // for the record: it is a known caller's refusal, and does not count against its address
+	r := refusal(identifyCode(failure.Reason), "%s", failure.Detail)
+	r.Claimed = failure.Claimed
+	return r
+}
+
+// verifiedLeaf is the certificate that the caller proved to hold, if the listener's CA vouches for it.
+func verifiedLeaf(c *call) *x509.Certificate {
+	if state := c.request.TLS; state != nil && len(state.VerifiedChains) > 0 {
+		return state.VerifiedChains[0][0]
+	}
+	return nil
+}
+
+func identifyCode(reason caller.Reason) Code {
+	switch reason {
+	case caller.UnknownAccessKey:
+		return unknownKey
+	case caller.BadAuthorization:
+		return badAuthorization
+	case caller.UnknownScheme:
+		return unknownScheme
+	case caller.DateMissing, caller.DateMalformed, caller.DateSkew:
+		return badDate
+	case caller.ContradictingIdentities:
+		return contradiction
+	case caller.UnknownCertificate, caller.AmbiguousCertificate:
+		return badCertificate
+	}
+	return noIdentity
+}
+
+// verify is step 5: the claim, over method, path, query, signed headers and body as they were received.
+func (c *call) verify() *Refusal {
+	if c.claim == nil {
+		return nil
+	}
+	headers, err := signing.SignedHeaders(c.request.Header, c.request.Host, c.claim.Authorization.SignedHeaders)
+	if err != nil {
+		return c.unproven(badSignature, err.Error())
+	}
+	hash, err := signing.PayloadHash(headers, c.bodyHash)
+	if err != nil {
+		return c.unproven(badSignature, err.Error())
+	}
+	if hash == signing.UnsignedPayload && c.operation.Effect != catalog.Read {
+		return c.unproven(unsignedPayload, c.operation.Name+" changes something: sign the body (X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD is taken for reads only)")
+	}
+	if !c.claim.Verify(&signing.Request{
+		Method: c.request.Method, Path: signing.CanonicalPath(c.path), Query: c.query.Canonical(), Headers: headers, PayloadHash: hash,
+	}) {
+		return c.unproven(badSignature, "the signature is not that of this access key over this method, path, query, signed headers and body")
+	}
+	c.identity = c.claim.Identity()
+	return nil
+}
+
+func (c *call) unproven(code Code, detail string) *Refusal {
+	r := refusal(code, "%s", detail)
+	r.Claimed = c.claim.Caller
+	return r
+}

@@ -1,0 +1,162 @@
+package gateway_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+)
+
+// patience is how long a test waits for what must happen. It never decides whether a test passes.
+const patience = 20 * time.Second
+
+// history is what happened, in order, as seen by the log and by the upstream.
+type history struct {
+	mutex   sync.Mutex
+	events  []string
+	changed chan struct{} // closed at each change
+}
+
+func newHistory() *history { return &history{changed: make(chan struct{})} }
+
+func (h *history) add(event string) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	h.events = append(h.events, event)
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+func (h *history) all() []string {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	return slices.Clone(h.events)
+}
+
+func (h *history) has(event string) bool { return slices.Contains(h.all(), event) }
+
+func (h *history) count(event string) (n int) {
+	for _, e := range h.all() {
+		if e == event {
+			n++
+		}
+	}
+	return n
+}
+
+// wait returns once the event has happened.
+func (h *history) wait(t testing.TB, event string) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		h.mutex.Lock()
+		found, changed := slices.Contains(h.events, event), h.changed
+		h.mutex.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("%q did not happen; only: %s", event, strings.Join(h.all(), ", "))
+		}
+	}
+}
+
+// fakeLog is a gateway.Log that keeps records, can fail and can hang. It is durable as soon as it returns.
+type fakeLog struct {
+	history *history
+
+	mutex   sync.Mutex
+	records []audit.Record
+	seq     uint64
+
+	intent  func(ctx context.Context, r *audit.Record) error // nil: works
+	outcome func(ctx context.Context, r *audit.Record) error // nil: works
+}
+
+func (l *fakeLog) Intent(ctx context.Context, r *audit.Record) error {
+	l.history.add("intent begun")
+	if l.intent != nil {
+		if err := l.intent(ctx, r); err != nil {
+			return err
+		}
+	}
+	l.keep(audit.KindIntent, r)
+	l.history.add("intent durable")
+	return nil
+}
+
+func (l *fakeLog) Outcome(ctx context.Context, r *audit.Record) error {
+	l.history.add("outcome begun")
+	if l.outcome != nil {
+		if err := l.outcome(ctx, r); err != nil {
+			l.keep(audit.KindOutcome, r) // taken, though not durable
+			return err
+		}
+	}
+	l.keep(audit.KindOutcome, r)
+	l.history.add("outcome durable")
+	return nil
+}
+
+func (l *fakeLog) Queue(r *audit.Record) error {
+	l.keep(r.Kind, r)
+	l.history.add(string(r.Kind) + " queued")
+	return nil
+}
+
+func (l *fakeLog) keep(kind audit.Kind, r *audit.Record) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.seq++
+	r.Kind, r.Seq = kind, l.seq
+	l.records = append(l.records, *r)
+}
+
+// of gives the records of a kind, in order.
+func (l *fakeLog) of(kind audit.Kind) []audit.Record {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	var found []audit.Record
+	for _, r := range l.records {
+		if r.Kind == kind {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// text is everything that was recorded, as it would be written.
+func (l *fakeLog) text() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	var all []byte
+	for _, r := range l.records {
+		all = append(r.Append(all), '\n')
+	}
+	return string(all)
+}
+
+// only gives the one record of a kind.
+func (l *fakeLog) only(t testing.TB, kind audit.Kind) audit.Record {
+	t.Helper()
+	records := l.of(kind)
+	if len(records) != 1 {
+		t.Fatalf("%d records of kind %s, want 1; log:\n%s", len(records), kind, l.text())
+	}
+	return records[0]
+}
+
+// hang waits until the log's deadline has passed, like a disk that does not answer.
+func hang(ctx context.Context, _ *audit.Record) error {
+	<-ctx.Done()
+	return audit.ErrUnavailable
+}
+
+// fail is a log that is closed for intents.
+func fail(context.Context, *audit.Record) error { return audit.ErrUnavailable }

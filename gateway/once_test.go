@@ -1,0 +1,392 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/upstream"
+)
+
+// Invariant 7: the gateway sends each call once, whatever becomes of it, and knows afterwards what it knows.
+
+// Calls with each method, towards both kinds of upstream; keys that make net/http repeat a call are among their headers.
+var onceCalls = []struct {
+	name, request string
+	changes       bool
+}{
+	{"GET", look(), false},
+	{"PUT", plain("PUT", "/v2/orders/customer-orders/cancel", `{"order_id":"CS-1001"}`), true},
+	{"POST", pay(), true},
+	{"POST without a body", plain("POST", "/v2/orders/subscriptions/resources/autorenew/r-1", ""), true},
+	{"DELETE", plain("DELETE", "/v2/orders/subscriptions/resources/autorenew/r-1", ""), true},
+	{"GET of an app", plain("GET", "/app/x", "", "Idempotency-Key: k", "X-Idempotency-Key: k"), false},
+	{"POST to an app", plain("POST", "/change/x", "x", "Idempotency-Key: k", "X-Idempotency-Key: k"), true},
+	{"HEAD of an app", plain("HEAD", "/app/x", ""), false},
+	{"OPTIONS of an app", plain("OPTIONS", "/change/x", "", "X-Idempotency-Key: k"), true},
+}
+
+// fate is what an upstream does with a call.
+type fate struct {
+	name    string
+	answer  func(net.Conn, *arrival) bool
+	early   func(net.Conn, *arrival) bool
+	code    string // of the gateway's answer; empty: the upstream's is passed on
+	outcome string
+}
+
+func breaking(text string) func(net.Conn, *arrival) bool {
+	return func(c net.Conn, _ *arrival) bool {
+		_, _ = io.WriteString(c, text)
+		return false
+	}
+}
+
+func fates() []fate {
+	resetting := func(c net.Conn, _ *arrival) bool { reset(c); return false }
+	cut := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	return []fate{
+		{name: "drops in the header", early: breaking(""), code: "TG.7002", outcome: audit.Unknown},
+		{name: "resets in the header", early: resetting, code: "TG.7002", outcome: audit.Unknown},
+		{name: "drops after the call", answer: breaking(""), code: "TG.7002", outcome: audit.Unknown},
+		{name: "resets after the call", answer: resetting, code: "TG.7002", outcome: audit.Unknown},
+		{name: "drops in the status", answer: breaking("HTTP/1.1 20"), code: "TG.7002", outcome: audit.Unknown},
+		{name: "drops in the answer's header", answer: breaking(cut), code: "TG.7002", outcome: audit.Unknown},
+		{name: "answers nonsense", answer: breaking("220 mail ready\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
+		{name: "switches protocols", answer: breaking("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
+		{name: "says to try elsewhere", answer: saying("HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"), outcome: audit.Failed},
+		{name: "says to try elsewhere with another method", answer: saying("HTTP/1.1 303 See Other\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"), outcome: audit.Failed},
+		{name: "says to try later", answer: saying(jsonAnswer(429, `{"error_code":"APIG.0308"}`, "Retry-After: 1")), outcome: audit.Failed},
+		{name: "sends hints first", answer: saying("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + okAnswer), outcome: audit.Succeeded},
+		{name: "answers", answer: saying(okAnswer), outcome: audit.Succeeded},
+	}
+}
+
+func TestEachCallIsSentOnce(t *testing.T) {
+	for _, c := range onceCalls {
+		for _, fate := range fates() {
+			t.Run(c.name+"/"+fate.name, func(t *testing.T) {
+				f := start(t, fixed)
+				if fate.answer != nil {
+					f.origin.answer = fate.answer
+				}
+				f.origin.early = fate.early
+				f.wantFate(t, c.request, fate, 1)
+			})
+		}
+	}
+}
+
+// wantFate makes a call and checks the number of attempts, the outcome and the answer.
+func (f *fixture) wantFate(t *testing.T, request string, fate fate, attempts int) *reply {
+	t.Helper()
+	got := f.send(t, request)
+	if n := f.history.count("upstream first byte"); n != attempts {
+		t.Errorf("the upstream was called %d times, want %d", n, attempts)
+	}
+	outcomes := f.log.of(audit.KindOutcome)
+	if len(outcomes) != attempts {
+		t.Fatalf("%d outcomes, want %d", len(outcomes), attempts)
+	}
+	if r := outcomes[attempts-1]; r.Outcome != fate.outcome {
+		t.Errorf("outcome %q (%s), want %q", r.Outcome, r.Detail, fate.outcome)
+	}
+	if fate.outcome == audit.Unknown && got.header.Get("Retry-After") != "" {
+		t.Error("an unknown outcome invites to repeat: Retry-After is set")
+	}
+	if fate.code != "" && !strings.HasPrefix(request, "HEAD") {
+		got.wantCode(t, fate.code)
+	}
+	if fate.code == "" && got.code() != "" {
+		t.Errorf("answer %d %s, want the upstream's", got.status, got.body)
+	}
+	return got
+}
+
+// net/http repeats some calls that fail on a connection which carried others before. The gateway's are sent once there, too.
+func TestEachCallIsSentOnceOnAReusedConnection(t *testing.T) {
+	for _, c := range onceCalls {
+		for _, name := range []string{"drops in the header", "resets in the header", "drops after the call", "resets after the call"} {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				f := start(t, fixed)
+				f.send(t, look())
+				f.send(t, plain("GET", "/app/first", ""))
+				before := f.history.count("upstream first byte")
+				for _, fate := range fates() {
+					if fate.name != name {
+						continue
+					}
+					if fate.answer != nil {
+						f.origin.set(fate.answer, nil)
+					} else {
+						f.origin.set(saying(okAnswer), fate.early)
+					}
+					f.wantFate(t, c.request, fate, before+1)
+				}
+			})
+		}
+	}
+}
+
+// Answers that end before their end. Where something may have changed nobody can tell what they would have said.
+func TestCutAnswers(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	tests := []struct {
+		name, answer string
+		change, read string // outcome of a spend and of a read call
+	}{
+		{"in a body with a length", head + "Content-Length: 100\r\n\r\n{", audit.Unknown, audit.Unknown},
+		{"in a chunk", head + "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a", audit.Unknown, audit.Unknown},
+		{"between chunks", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", audit.Unknown, audit.Unknown},
+		{"in a body without a length", head + "Connection: close\r\n\r\n{\"order_ids\":[\"C", audit.Unknown, audit.Succeeded},
+		{"not at all, without a length", head + "Connection: close\r\n\r\n{\"order_ids\":[\"CS-1\"]}", audit.Succeeded, audit.Succeeded},
+	}
+	for _, tt := range tests {
+		for request, want := range map[string]string{pay(): tt.change, look(): tt.read} {
+			t.Run(tt.name+"/"+request[:3], func(t *testing.T) {
+				f := start(t, fixed)
+				f.origin.answer = breaking(tt.answer)
+				fate := fate{outcome: want}
+				if want == audit.Unknown {
+					fate.code = "TG.7002"
+				}
+				f.wantFate(t, request, fate, 1)
+			})
+		}
+	}
+}
+
+// Too much of an answer: the call has one answer, and what follows is nobody's.
+func TestAnswersWithSomethingBehind(t *testing.T) {
+	for name, answer := range map[string]string{
+		"twice": okAnswer + okAnswer, "too long": okAnswer + "rest", "behind no content": "HTTP/1.1 204 No Content\r\n\r\nrest",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, answering(answer))
+			got := f.wantFate(t, pay(), fate{outcome: audit.Succeeded}, 1)
+			if got.body != "{}" && got.status != 204 {
+				t.Errorf("answer %d %q", got.status, got.body)
+			}
+		})
+	}
+}
+
+// An upstream that answers before it has read the call, and hangs up.
+func TestEarlyAnswer(t *testing.T) {
+	f := start(t, fixed)
+	f.origin.early = breaking(jsonAnswer(413, `{"error_code":"CBC.0100"}`, "Connection: close"))
+	body := `{"order_id":"` + strings.Repeat("x", 900_000) + `"}`
+	got := f.send(t, plain("POST", "/change/x", body))
+	if n := f.history.count("upstream first byte"); n != 1 {
+		t.Errorf("the upstream was called %d times", n)
+	}
+	// Whether the answer or the broken pipe is seen first is chance. Both are told as they are.
+	switch r := f.log.only(t, audit.KindOutcome); {
+	case got.status == 413 && r.Outcome == audit.Failed:
+	case got.code() == "TG.7002" && r.Outcome == audit.Unknown:
+	default:
+		t.Errorf("answer %d %s, outcome %q", got.status, got.body, r.Outcome)
+	}
+}
+
+// An upstream that never answers.
+func TestNoAnswerInTime(t *testing.T) {
+	for _, c := range onceCalls[:3] {
+		t.Run(c.name, func(t *testing.T) {
+			release := make(chan struct{})
+			f := start(t, fixed, func(f *fixture) { f.upstream["bss"].Timeout = 300 * time.Millisecond })
+			f.origin.answer = func(net.Conn, *arrival) bool { <-release; return false }
+			defer close(release)
+			got := f.wantFate(t, c.request, fate{code: "TG.7004", outcome: audit.Unknown}, 1)
+			if says := strings.Contains(got.problem(t).Detail, "do not repeat"); says != c.changes {
+				t.Errorf("detail %q for a call that changes something: %v", got.problem(t).Detail, c.changes)
+			}
+		})
+	}
+}
+
+// What a transport knows of a failure decides what is told. One that does not know counts as if the call had gone out.
+func TestWhatAFailureMeans(t *testing.T) {
+	late := context.DeadlineExceeded
+	tests := []struct {
+		name          string
+		err           error
+		code, outcome string
+	}{
+		{"not sent", &upstream.Error{Err: errors.New("refused")}, "TG.7001", audit.NotSent},
+		{"not sent in time", &upstream.Error{Err: late}, "TG.7003", audit.NotSent},
+		{"maybe sent", &upstream.Error{Err: io.ErrUnexpectedEOF, MaybeSent: true}, "TG.7002", audit.Unknown},
+		{"maybe sent in time", &upstream.Error{Err: late, MaybeSent: true}, "TG.7004", audit.Unknown},
+		{"unknown error", errors.New("x"), "TG.7002", audit.Unknown},
+		{"wrapped", fmt.Errorf("x: %w", &upstream.Error{Err: late}), "TG.7003", audit.NotSent},
+		{"panic", nil, "TG.7002", audit.Unknown},
+	}
+	for _, tt := range tests {
+		for _, request := range []string{pay(), look(), plain("POST", "/change/x", "x")} {
+			t.Run(tt.name+"/"+request[:10], func(t *testing.T) {
+				f := start(t, fixed, transport(func(*http.Request) (*http.Response, error) {
+					if tt.err == nil {
+						panic("SECRET")
+					}
+					return nil, tt.err
+				}))
+				got := f.send(t, request)
+				got.wantCode(t, tt.code)
+				if got.header.Get("Retry-After") != "" {
+					t.Error("Retry-After is set")
+				}
+				if r := f.log.only(t, audit.KindOutcome); r.Outcome != tt.outcome {
+					t.Errorf("outcome %q, want %q", r.Outcome, tt.outcome)
+				}
+				if refusals := f.log.of(audit.KindRefusal); len(refusals) != 0 {
+					t.Errorf("a call that was intended was also refused: %+v", refusals)
+				}
+				if strings.Contains(f.written(), "SECRET") {
+					t.Error("the value of a panic was written")
+				}
+			})
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// transport replaces the way to all upstreams.
+func transport(r roundTrip) setting {
+	return func(f *fixture) {
+		for _, u := range f.upstream {
+			u.Transport = r
+		}
+	}
+}
+
+// A request cannot be repeated by whatever transport: it can be read once, and offers no way to get its body again.
+func TestRequestsCannotBeRepeated(t *testing.T) {
+	seen := make(chan *http.Request, 1)
+	f := start(t, fixed, transport(func(r *http.Request) (*http.Response, error) {
+		seen <- r
+		return nil, errors.New("x")
+	}))
+	f.send(t, pay())
+	if r := <-seen; r.GetBody != nil {
+		t.Error("GetBody is set")
+	}
+}
+
+// 5xx answers: a code of the billing system says that it did not act; without one nobody knows.
+func TestServerErrors(t *testing.T) {
+	tests := []struct {
+		name, body string
+		spend      string
+	}{
+		{"code of the billing system", `{"error_code":"CBC.0999","error_msg":"other"}`, audit.Failed},
+		{"code of the gateway before it", `{"error_code":"APIG.0201","error_msg":"backend timeout"}`, audit.Unknown},
+		{"no code", `{"message":"x"}`, audit.Unknown},
+		{"page", `<html>`, audit.Unknown},
+		{"nothing", ``, audit.Unknown},
+		{"two codes", `{"error_code":"CBC.0999","error_code":"CBC.0100"}`, audit.Unknown},
+	}
+	for _, tt := range tests {
+		for request, want := range map[string]string{pay(): tt.spend, look(): audit.Failed} {
+			t.Run(tt.name+"/"+request[:3], func(t *testing.T) {
+				f := start(t, fixed, answering(jsonAnswer(503, tt.body, "Retry-After: 30")))
+				got := f.send(t, request)
+				if got.status != 503 || got.body != tt.body {
+					t.Errorf("answer %d %s, want the upstream's", got.status, got.body)
+				}
+				if r := f.log.only(t, audit.KindOutcome); r.Outcome != want {
+					t.Errorf("outcome %q, want %q", r.Outcome, want)
+				}
+				if repeats := got.header.Get("Retry-After") != ""; repeats != (want == audit.Failed) {
+					t.Errorf("Retry-After %q with outcome %s", got.header.Get("Retry-After"), want)
+				}
+			})
+		}
+	}
+}
+
+// A caller that leaves when the call is under way changes nothing about it.
+func TestCallerLeavingDoesNotStopTheCall(t *testing.T) {
+	for _, c := range onceCalls[:3] {
+		t.Run(c.name, func(t *testing.T) {
+			answer := make(chan struct{})
+			f := start(t, fixed)
+			f.origin.answer = func(c net.Conn, a *arrival) bool {
+				<-answer
+				return saying(okAnswer)(c, a)
+			}
+			conn := f.dial(t)
+			conn.write(c.request)
+			f.history.wait(t, "upstream whole call")
+			_ = conn.conn.Close()
+			f.history.wait(t, "caller left")
+			close(answer)
+			f.waitForCalls(t)
+			if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded || r.Status != 200 {
+				t.Errorf("outcome %q %d: %s", r.Outcome, r.Status, r.Detail)
+			}
+			f.origin.only(t)
+		})
+	}
+}
+
+// The same for a caller that leaves while the intent is being written.
+func TestCallerLeavingDoesNotStopTheIntent(t *testing.T) {
+	proceed := make(chan struct{})
+	f := start(t, fixed)
+	f.log.intent = func(ctx context.Context, _ *audit.Record) error {
+		<-proceed
+		return ctx.Err()
+	}
+	conn := f.dial(t)
+	conn.write(pay())
+	f.history.wait(t, "intent begun")
+	_ = conn.conn.Close()
+	f.history.wait(t, "caller left")
+	close(proceed)
+	f.waitForCalls(t)
+	f.origin.only(t)
+	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+		t.Errorf("outcome %q", r.Outcome)
+	}
+}
+
+func (f *fixture) waitForCalls(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := f.gateway.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Wait gives up when its time is over, and a call under way is not cut off by that.
+func TestWaitGivesUp(t *testing.T) {
+	answer := make(chan struct{})
+	f := start(t, fixed)
+	f.origin.answer = func(c net.Conn, a *arrival) bool {
+		<-answer
+		return saying(okAnswer)(c, a)
+	}
+	conn := f.dial(t)
+	conn.write(pay())
+	f.history.wait(t, "upstream whole call")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := f.gateway.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait: %v, want canceled", err)
+	}
+	close(answer)
+	if got := conn.answer(); got.status != 200 {
+		t.Errorf("answer %d", got.status)
+	}
+}

@@ -1,0 +1,285 @@
+package gateway_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/gateway"
+	"tollgate/upstream"
+)
+
+// Each effect with a call that the local caller may make.
+var effects = []struct{ effect, request string }{
+	{"read", look()},
+	{"write", plain("PUT", "/v2/orders/customer-orders/cancel", `{"order_id":"CS-1001"}`)},
+	{"spend", pay()},
+	{"read of an internal app", plain("GET", "/app/x", "")},
+	{"write of an internal app", plain("POST", "/change/x", "x")},
+}
+
+// Invariant 1: the intent is durable before a byte goes upstream, and before a connection is opened for it.
+func TestIntentIsDurableBeforeTheFirstByte(t *testing.T) {
+	for _, tt := range effects {
+		t.Run(tt.effect, func(t *testing.T) {
+			proceed := make(chan struct{})
+			f := start(t, fixed, dialling)
+			f.log.intent = func(ctx context.Context, _ *audit.Record) error {
+				select {
+				case <-proceed:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			c := f.dial(t)
+			c.write(tt.request)
+			f.history.wait(t, "intent begun")
+			if f.history.has("dial") || f.history.has("upstream first byte") {
+				t.Errorf("something was sent while the intent was not durable: %q", f.history.all())
+			}
+			close(proceed)
+			if got := c.answer(); got.status != 200 {
+				t.Fatalf("answer %d %s", got.status, got.body)
+			}
+			events := f.history.all()
+			durable, dial, first := slices.Index(events, "intent durable"), slices.Index(events, "dial"), slices.Index(events, "upstream first byte")
+			if durable < 0 || dial < durable || first < dial {
+				t.Errorf("order of events: %q", events)
+			}
+		})
+	}
+}
+
+// dialling writes down when connections to the upstream are opened.
+func dialling(f *fixture) {
+	for _, u := range f.upstream {
+		u.Transport = noting{u.Transport, f.history}
+	}
+}
+
+type noting struct {
+	inner   http.RoundTripper
+	history *history
+}
+
+func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.history.add("dial")
+	return n.inner.RoundTrip(r)
+}
+
+// A log that refuses or hangs stops calls of every effect: nothing is sent, and the caller hears of it in time.
+func TestNoIntentNoCall(t *testing.T) {
+	logs := []struct {
+		name   string
+		intent func(context.Context, *audit.Record) error
+	}{
+		{"failing", fail},
+		{"hanging", hang},
+		{"failing in another way", func(context.Context, *audit.Record) error { return errors.New("disk") }},
+	}
+	for _, log := range logs {
+		for _, tt := range effects {
+			t.Run(log.name+"/"+tt.effect, func(t *testing.T) {
+				f := start(t, fixed, dialling, bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
+				f.log.intent = log.intent
+				got := f.send(t, tt.request)
+				got.wantCode(t, "TG.6001")
+				if got.header.Get("Retry-After") != "1" {
+					t.Errorf("Retry-After %q: the call was certainly not sent, so it may be repeated", got.header.Get("Retry-After"))
+				}
+				if f.history.has("dial") {
+					t.Error("the upstream was called")
+				}
+				f.origin.none(t)
+				if r := f.log.only(t, audit.KindRefusal); r.Reason != "log_unavailable" || r.Caller != localCaller {
+					t.Errorf("refusal %+v", r)
+				}
+				if ended := f.log.of(audit.KindOutcome); len(ended) != 0 {
+					t.Errorf("an outcome without an intent: %+v", ended)
+				}
+			})
+		}
+	}
+}
+
+// An intent that the log took but could not make durable in time may still reach the disk. It must not look as if the
+// call had gone out.
+func TestLateIntentIsClosedAsNotSent(t *testing.T) {
+	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
+	f.log.intent = func(ctx context.Context, r *audit.Record) error {
+		r.Seq = 7
+		return hang(ctx, r)
+	}
+	f.send(t, pay()).wantCode(t, "TG.6001")
+	f.origin.none(t)
+	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.NotSent {
+		t.Errorf("outcome %q, want not_sent", r.Outcome)
+	}
+}
+
+// The outcome of what changes something is durable before the answer's first byte.
+func TestOutcomeIsDurableBeforeTheAnswer(t *testing.T) {
+	answers := []struct{ name, answer, outcome string }{
+		{"success", okAnswer, audit.Succeeded},
+		{"failure", jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"no"}`), audit.Failed},
+		{"no answer", "", audit.Unknown},
+	}
+	for _, tt := range effects {
+		if strings.HasPrefix(tt.effect, "read") {
+			continue
+		}
+		for _, a := range answers {
+			t.Run(tt.effect+"/"+a.name, func(t *testing.T) {
+				f := start(t, fixed, answering(a.answer))
+				if a.answer == "" {
+					f.origin.answer = func(net.Conn, *arrival) bool { return false }
+				}
+				f.send(t, tt.request)
+				events := f.history.all()
+				durable, answered := slices.Index(events, "outcome durable"), slices.Index(events, "answer begun")
+				if durable < 0 || answered < durable {
+					t.Errorf("order of events: %q", events)
+				}
+				if r := f.log.only(t, audit.KindOutcome); r.Outcome != a.outcome {
+					t.Errorf("outcome %q, want %q", r.Outcome, a.outcome)
+				}
+			})
+		}
+	}
+}
+
+// A log that fails after the call was sent never replaces the upstream's answer.
+func TestFailingOutcomeKeepsTheAnswer(t *testing.T) {
+	for name, outcome := range map[string]func(context.Context, *audit.Record) error{"failing": fail, "hanging": hang} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, answering(jsonAnswer(200, `{"order_ids":["CS-9"]}`)), bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
+			f.log.outcome = outcome
+			got := f.send(t, pay())
+			if got.status != 200 || got.body != `{"order_ids":["CS-9"]}` {
+				t.Errorf("answer %d %s, want the upstream's", got.status, got.body)
+			}
+			if f.logs.FilterMessage("outcome is not durable").Len() != 1 {
+				t.Error("the operator was not told that the outcome is not durable")
+			}
+		})
+	}
+}
+
+// Reads do not wait for their outcome to be durable.
+func TestReadsDoNotWaitForTheirOutcome(t *testing.T) {
+	f := start(t, fixed)
+	f.log.outcome = hang
+	if got := f.send(t, look()); got.status != 200 {
+		t.Fatalf("answer %d", got.status)
+	}
+	if f.history.has("outcome begun") {
+		t.Error("a read waited for its outcome")
+	}
+	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+		t.Errorf("outcome %q", r.Outcome)
+	}
+}
+
+// The same with the real log on disk: when the upstream sees the call, the intent can be read from the file; when the
+// caller sees the answer of a payment, the outcome can.
+func TestRealLogIsAheadOfTheCall(t *testing.T) {
+	dir := t.TempDir()
+	log, _, err := audit.Open(audit.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close(context.Background())
+	count := func(kind audit.Kind) (n int) {
+		err := audit.Read(dir, func(r *audit.Record, _ []byte) error {
+			if r.Kind == kind {
+				n++
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("reading the log: %v", err)
+		}
+		return n
+	}
+	f := start(t, fixed, func(f *fixture) { f.config.Log = log })
+	intents := make(chan int, 1)
+	f.origin.early = func(net.Conn, *arrival) bool {
+		intents <- count(audit.KindIntent)
+		return true
+	}
+	for i, tt := range effects {
+		if got := f.send(t, tt.request); got.status != 200 {
+			t.Fatalf("%s: answer %d %s", tt.effect, got.status, got.body)
+		}
+		if n := <-intents; n != i+1 {
+			t.Errorf("%s: %d intents on disk when the upstream saw the call, want %d", tt.effect, n, i+1)
+		}
+		if n := count(audit.KindOutcome); strings.HasPrefix(tt.effect, "write") && n != i+1 {
+			t.Errorf("%s: %d outcomes on disk when the caller saw the answer, want %d", tt.effect, n, i+1)
+		}
+	}
+}
+
+// A closed log admits nothing.
+func TestClosedLogAdmitsNothing(t *testing.T) {
+	log, _, err := audit.Open(audit.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	f := start(t, fixed, func(f *fixture) { f.config.Log = log })
+	f.send(t, pay()).wantCode(t, "TG.6001")
+	f.origin.none(t)
+}
+
+// What is recorded of a whole call.
+func TestRecordsOfACall(t *testing.T) {
+	f := start(t, fixed, answering(jsonAnswer(200, `{"order_ids":["CS-9"]}`, "X-Request-Id: req-1")))
+	got := f.send(t, pay())
+	id := got.header.Get("Tollgate-Call-Id")
+	intent, outcome := f.log.only(t, audit.KindIntent), f.log.only(t, audit.KindOutcome)
+	wants := []struct{ name, got, want string }{
+		{"call of the intent", intent.Call, id}, {"call of the outcome", outcome.Call, id},
+		{"caller", intent.Caller, localCaller}, {"by", intent.IdentifiedBy, "listener"}, {"source", intent.Source, "127.0.0.1"},
+		{"operation", intent.Operation, "PayOrders"}, {"effect", intent.Effect, "spend"}, {"upstream", intent.Upstream, "bss"},
+		{"path", intent.Path, payTarget}, {"method", intent.Method, "POST"}, {"decision", intent.Decision, audit.Allowed},
+		{"credential", intent.Credential, "acme"}, {"class", intent.Class, "customer"}, {"access key", intent.AccessKey, upstreamKeyOf("acme")},
+		{"provider's request id", outcome.RequestID, "req-1"}, {"result", outcome.Result, "success"}, {"result from", outcome.ResultFrom, "body"},
+		{"outcome", outcome.Outcome, audit.Succeeded},
+	}
+	for _, w := range wants {
+		if w.got != w.want {
+			t.Errorf("%s: %q, want %q", w.name, w.got, w.want)
+		}
+	}
+	if i := slices.IndexFunc(intent.Fields, func(f audit.Field) bool { return f.Name == "order_id" }); i < 0 || intent.Fields[i].Values[0] != "CS-1001" {
+		t.Errorf("fields of the intent: %+v", intent.Fields)
+	}
+	if refused, ended := f.endings.counts(); refused != 0 || ended != 1 {
+		t.Errorf("metrics were told of %d refusals and %d ends", refused, ended)
+	}
+}
+
+// What cannot be reached was not sent, and the outcome says so.
+func TestUnreachableUpstreamIsNotSent(t *testing.T) {
+	f := start(t, fixed, func(f *fixture) {
+		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: "nobody"}, Socket: t.TempDir() + "/none.sock"})
+		t.Cleanup(transport.Close)
+		f.upstream["bss"].Transport = transport
+	})
+	got := f.send(t, pay())
+	got.wantCode(t, "TG.7001")
+	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.NotSent || r.Reason != "not_sent" {
+		t.Errorf("outcome %q %q", r.Outcome, r.Reason)
+	}
+}

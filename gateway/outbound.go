@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"tollgate/credential"
+	"tollgate/signing"
+)
+
+// userAgent is what upstreams see; the caller's own is not theirs to know.
+const userAgent = "tollgate"
+
+// outbound builds the request that is sent: the canonical path and query that were matched and recorded, the body that
+// was hashed, and no way to repeat it (GetBody stays nil).
+func (c *call) outbound(ctx context.Context) *http.Request {
+	r := &http.Request{
+		Method: c.request.Method,
+		URL: &url.URL{
+			Scheme: c.upstream.Scheme, Host: c.upstream.Host,
+			Path: c.path, RawPath: signing.CanonicalPath(c.path), RawQuery: c.query.Canonical(),
+		},
+		Host:  c.upstream.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if len(c.body) > 0 {
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
+	}
+	if c.upstream.Signed {
+		r.Header = c.signedHeader()
+	} else {
+		r.Header = c.unsignedHeader()
+	}
+	return r.WithContext(ctx)
+}
+
+// signedHeader is an allow-list: nothing that a caller sends reaches a signed upstream unless it is named here or by
+// the endpoint's declaration.
+func (c *call) signedHeader() http.Header {
+	header := make(http.Header, 10)
+	header["User-Agent"] = []string{userAgent}
+	for _, name := range [...]string{"Accept", "Content-Type", "X-Language"} {
+		forward(header, c.request.Header, name)
+	}
+	for _, name := range c.operation.ForwardHeaders {
+		forward(header, c.request.Header, name)
+	}
+	return header
+}
+
+// forward copies a header as one value: the signature covers one line for each name.
+func forward(to, from http.Header, name string) {
+	if values := from[name]; len(values) == 1 {
+		to[name] = values
+	} else if len(values) > 1 {
+		to[name] = []string{strings.Join(values, ", ")}
+	}
+}
+
+// sign is step 9: a fresh date, the account of the credential, and the signature over exactly what is sent.
+func (c *call) sign(r *http.Request, lease *credential.Lease) error {
+	r.Header["X-Sdk-Date"] = []string{signing.FormatDate(c.Now())}
+	if id := lease.DomainID(); id != "" {
+		r.Header["X-Domain-Id"] = []string{id}
+	}
+	if token := lease.SecurityToken(); !token.IsZero() {
+		r.Header["X-Security-Token"] = []string{token.Reveal()}
+	}
+	authorization, err := lease.Sign(&signing.Request{
+		Method: r.Method, Path: r.URL.RawPath, Query: r.URL.RawQuery, Headers: signedLines(r), PayloadHash: c.bodyHash,
+	})
+	if err != nil {
+		return err
+	}
+	r.Header["Authorization"] = []string{authorization}
+	return nil
+}
+
+// signedLines are all headers but User-Agent, which hops like to rewrite, and Host.
+func signedLines(r *http.Request) []signing.Header {
+	lines := make([]signing.Header, 1, 10)
+	lines[0] = signing.Header{Name: "host", Value: r.Host}
+	for name, values := range r.Header {
+		if name != "User-Agent" {
+			lines = append(lines, signing.Header{Name: strings.ToLower(name), Value: values[0]})
+		}
+	}
+	slices.SortFunc(lines, func(a, b signing.Header) int { return strings.Compare(a.Name, b.Name) })
+	return lines
+}
+
+// hopByHop are the headers that belong to one connection (RFC 9110 section 7.6.1), and the framing, which is made anew.
+var hopByHop = []string{
+	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+	"Transfer-Encoding", "Upgrade", "Content-Length", "Expect",
+}
+
+// unsignedHeader is what an HTTP proxy passes on to an internal app, less what this gateway consumed or states itself.
+func (c *call) unsignedHeader() http.Header {
+	header := endToEnd(c.request.Header)
+	for name := range header {
+		if strings.ContainsRune(name, '_') || isOurs(name) || strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" {
+			delete(header, name)
+		}
+	}
+	if c.claim != nil {
+		delete(header, "Authorization")
+	}
+	if header["User-Agent"] == nil {
+		header["User-Agent"] = []string{""} // otherwise net/http states its own
+	}
+	header["Tollgate-Caller"] = []string{c.identity.Caller}
+	header["Tollgate-Call-Id"] = []string{c.id}
+	header["X-Forwarded-For"] = []string{c.source}
+	header["X-Forwarded-Host"] = []string{c.request.Host}
+	header["X-Forwarded-Proto"] = []string{c.scheme()}
+	return header
+}
+
+func (c *call) scheme() string {
+	if c.request.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// endToEnd copies a header without what belongs to the connection, and without what Connection names.
+func endToEnd(from http.Header) http.Header {
+	header := make(http.Header, len(from))
+	for name, values := range from {
+		if !slices.Contains(hopByHop, name) {
+			header[name] = values
+		}
+	}
+	for _, value := range from["Connection"] {
+		for name := range strings.SplitSeq(value, ",") {
+			if name = textproto.TrimString(name); httpguts.ValidHeaderFieldName(name) {
+				delete(header, textproto.CanonicalMIMEHeaderKey(name))
+			}
+		}
+	}
+	return header
+}
+
+// isOurs knows the headers that only the gateway may speak.
+func isOurs(name string) bool { return strings.HasPrefix(name, "Tollgate-") }

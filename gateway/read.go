@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"tollgate/signing"
+)
+
+// readStep is how a body of unannounced length grows.
+const readStep = 64 << 10
+
+// read is step 4: the whole body, bounded by itself and together with all others, and its hash. The HTTP server sends
+// "100 Continue" at the first read, so what was refused before was refused without the body.
+func (c *call) read() *Refusal {
+	if c.upstream.Signed && isEncoded(c.request.Header["Content-Encoding"]) {
+		return refusal(encodedBody, "send the body without Content-Encoding")
+	}
+	if refusal := c.readBody(); refusal != nil {
+		c.hangUp()
+		return refusal
+	}
+	if len(c.request.Trailer) > 0 {
+		return refusal(badRequest, "trailers are not supported")
+	}
+	c.bodyHash = signing.EmptyHash
+	if len(c.body) > 0 {
+		c.bodyHash = signing.HashHex(c.body)
+	}
+	return nil
+}
+
+// hangUp ends the connection after the answer. Otherwise the HTTP server would first wait for the rest of the body.
+// HTTP/2 ends the stream alone.
+func (c *call) hangUp() {
+	if c.request.ProtoMajor == 1 {
+		c.writer.Header()["Connection"] = []string{"close"}
+	}
+}
+
+func isEncoded(values []string) bool {
+	for _, value := range values {
+		if value != "" && !strings.EqualFold(value, "identity") {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *call) readBody() *Refusal {
+	length := c.request.ContentLength
+	if length == 0 {
+		return nil
+	}
+	if length > c.Bounds.Body {
+		return c.tooLarge()
+	}
+	var err error
+	if length > 0 {
+		err = c.readAnnounced(length)
+	} else {
+		err = c.readChunked()
+	}
+	if err != nil {
+		return c.unread(err)
+	}
+	// The deadline was for the body. Left in place it would end the wait for the caller's next request.
+	_ = c.control.SetReadDeadline(time.Time{})
+	return nil
+}
+
+var (
+	errBusy     = errors.New("body budget is spent")
+	errTooLarge = errors.New("body is over the bound")
+)
+
+func (c *call) readAnnounced(length int64) error {
+	if !c.takeBudget(length) {
+		return errBusy
+	}
+	c.body = make([]byte, length)
+	_, err := io.ReadFull(c.request.Body, c.body)
+	if err != nil {
+		return err
+	}
+	// The end must be seen, so that trailers are known and nothing follows.
+	if n, err := c.request.Body.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
+// readChunked takes budget as the body grows, so that callers who announce no length cannot take it all.
+func (c *call) readChunked() error {
+	var body bytes.Buffer
+	for {
+		if !c.takeBudget(readStep) {
+			return errBusy
+		}
+		_, err := io.CopyN(&body, c.request.Body, readStep)
+		switch {
+		case int64(body.Len()) > c.Bounds.Body:
+			return errTooLarge
+		case err == io.EOF:
+			c.body = body.Bytes()
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func (c *call) takeBudget(bytes int64) bool {
+	if !c.bodies.take(bytes) {
+		return false
+	}
+	c.budgeted += bytes
+	return true
+}
+
+func (c *call) tooLarge() *Refusal {
+	return refusal(bodyTooLarge, "a body may have at most %d bytes", c.Bounds.Body)
+}
+
+func (c *call) unread(err error) *Refusal {
+	switch {
+	case errors.Is(err, errBusy):
+		return later(bodiesBusy, "too many bodies are being received; repeat shortly")
+	case errors.Is(err, errTooLarge):
+		return c.tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refusal(bodyTooSlow, "the body must arrive within %s", c.Bounds.BodyTimeout)
+	}
+	return refusal(bodyCutShort, "the body ended before its announced length, or its framing is broken")
+}

@@ -1,0 +1,220 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/audit"
+	"tollgate/business"
+	"tollgate/ratelimit"
+	"tollgate/signing"
+	"tollgate/tlspolicy"
+)
+
+// maxPath bounds a path in the record of a refused call; it may be anything.
+const maxPath = 1024
+
+// record is what all records of the call have in common, as far as the call has come.
+func (c *call) record(kind audit.Kind) *audit.Record {
+	r := &audit.Record{
+		Kind: kind, Call: c.id, Listener: c.listener.Name,
+		Caller: c.identity.Caller, IdentifiedBy: c.identity.By, Identity: c.identity.Detail,
+		Source: c.source, SourcePort: c.sourcePort,
+		Method: c.request.Method,
+	}
+	if c.operation != nil {
+		r.Upstream, r.Site, r.Operation, r.Effect = c.upstream.Name, c.operation.Site, c.operation.Name, c.operation.Effect.String()
+	}
+	if cred := c.decision.Credential; cred != nil {
+		r.Credential, r.Class, r.AccessKey = cred.Name(), cred.Class().String(), cred.AccessKey()
+	}
+	return r
+}
+
+// describe adds what was asked for.
+func (c *call) describe(r *audit.Record) {
+	r.TLSIn = tlsRecord(c.request.TLS)
+	r.WaitedMicros = c.verdict.Waited.Microseconds()
+	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
+		if strings.HasPrefix(c.rawPath, "/") {
+			r.Path = c.rawPath[:min(len(c.rawPath), maxPath)]
+		}
+		r.QueryBytes = int64(len(c.rawQuery))
+		return
+	}
+	r.Path = signing.CanonicalPath(c.path)
+	r.BodyBytes = int64(len(c.body))
+	r.Fields = fields(c.facts.Fields)
+	if query := c.query.Canonical(); c.operation.Sensitive {
+		r.QueryBytes = int64(len(query))
+	} else {
+		r.Query = query
+		r.BodyHash = c.bodyHash
+	}
+}
+
+// intent says that the call is about to be sent.
+func (c *call) intent() *audit.Record {
+	r := c.record(audit.KindIntent)
+	c.describe(r)
+	r.Decision = audit.Allowed
+	r.SignatureHash, r.SignatureDate = c.signature.hash, c.signature.date
+	return r
+}
+
+// outcome says what became of an intent without an answer.
+func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
+	r := c.record(audit.KindOutcome)
+	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
+	c.closing(r)
+	return r
+}
+
+// answered says what became of an intent that was answered.
+func (c *call) answered(a *answer) *audit.Record {
+	r := c.record(audit.KindOutcome)
+	r.Outcome = a.outcome
+	r.Status, r.RequestID = a.response.StatusCode, requestID(a)
+	r.Result, r.ResultFrom = a.result.Result, a.result.From
+	r.ErrorCode, r.ErrorMessage = a.result.ErrorCode, a.result.Message
+	r.Fields = fields(a.result.Fields)
+	if a.whole {
+		r.AnswerBytes = int64(len(a.held))
+		if !c.operation.Sensitive {
+			sum := sha256.Sum256(a.held)
+			r.AnswerHash = hex.EncodeToString(sum[:])
+		}
+	} else {
+		r.AnswerBytes = max(a.response.ContentLength, 0)
+	}
+	c.closing(r)
+	return r
+}
+
+func requestID(a *answer) string {
+	for _, name := range [...]string{"X-Request-Id", "X-Iam-Trace-Id"} {
+		if id := a.response.Header.Get(name); id != "" {
+			return id[:min(len(id), 128)]
+		}
+	}
+	return a.result.RequestID
+}
+
+func (c *call) closing(r *audit.Record) {
+	now := c.Now()
+	r.TLSOut = c.tlsOut
+	r.TotalMicros = now.Sub(c.started).Microseconds()
+	if !c.sentAt.IsZero() {
+		r.UpstreamMicros = now.Sub(c.sentAt).Microseconds()
+	}
+}
+
+// refuse records a refusal and answers it. Known callers' refusals are recorded each, strangers' are bounded.
+func (c *call) refuse(refusal *Refusal) {
+	now := c.Now()
+	full := func() *audit.Record {
+		r := c.record(audit.KindRefusal)
+		c.describe(r)
+		r.Decision, r.Reason, r.Detail, r.Status = audit.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
+		r.ClaimedCaller = refusal.Claimed
+		r.TotalMicros = now.Sub(c.started).Microseconds()
+		return r
+	}
+	if c.identity.Caller != "" {
+		c.Refusals.Known(now, full())
+	} else {
+		source := ratelimit.SourceOf(c.request.RemoteAddr)
+		if refusal.Code.Status == http.StatusUnauthorized { // other mistakes are no attempt at another's identity
+			c.Sources.Failed(source, c.started)
+		}
+		c.Refusals.Unknown(now, source, refusal.Code.Reason, full)
+	}
+	c.Observer.Refused(c.ending(refusal.Code.Reason, refusal.Code.Status))
+	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
+	c.answerRefusal(refusal)
+}
+
+// fields turns extracted values into record fields.
+func fields(values []business.Value) []audit.Field {
+	if len(values) == 0 {
+		return nil
+	}
+	out := make([]audit.Field, len(values))
+	for i, v := range values {
+		out[i] = audit.Field{Name: v.Name, Kind: string(v.Kind), Values: v.Values, Omitted: v.Omitted}
+	}
+	return out
+}
+
+// tlsRecord gives the evidence of one connection; nil for a plain one.
+func tlsRecord(state *tls.ConnectionState) *audit.TLS {
+	if state == nil {
+		return nil
+	}
+	f := tlspolicy.FactsOf(*state)
+	return &audit.TLS{
+		Version: f.Version, Suite: f.Suite, Group: f.Group, ALPN: f.ALPN, Resumed: f.Resumed,
+		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
+	}
+}
+
+// callFields are the fields of an operational log line about a call. They hold no body, query or secret.
+func callFields(c *call, pairs ...string) []zap.Field {
+	out := []zap.Field{zap.String("call", c.id), zap.String("listener", c.listener.Name), zap.String("caller", c.identity.Caller)}
+	if c.operation != nil {
+		out = append(out, zap.String("upstream", c.upstream.Name), zap.String("operation", c.operation.Name))
+	}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		out = append(out, zap.String(pairs[i], pairs[i+1]))
+	}
+	return out
+}
+
+// maxErrorText bounds an error in the operational log; some quote what the other side sent.
+const maxErrorText = 512
+
+func (c *call) warn(message, cause string) {
+	c.Logger.Warn(message, callFields(c, "error", cause[:min(len(cause), maxErrorText)])...)
+}
+
+// Ending is what metrics learn of a call. All texts come from the configuration, the catalog or small fixed sets.
+type Ending struct {
+	Listener, Caller, Upstream, Operation, Effect string
+
+	Reason       string // of a refusal
+	Outcome      string // of a call that was intended
+	Status       int
+	Total        time.Duration
+	Waited       time.Duration
+	UpstreamTime time.Duration
+}
+
+// Observer is told of the end of each call. Its methods are called concurrently.
+type Observer interface {
+	Refused(Ending)
+	Ended(Ending)
+}
+
+func (c *call) ending(reason string, status int) Ending {
+	e := Ending{
+		Listener: c.listener.Name, Caller: c.identity.Caller, Reason: reason, Status: status,
+		Total: c.Now().Sub(c.started), Waited: c.verdict.Waited,
+	}
+	if c.operation != nil {
+		e.Upstream, e.Operation, e.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
+	}
+	return e
+}
+
+func (c *call) ended(r *audit.Record) {
+	e := c.ending(r.Reason, r.Status)
+	e.Outcome = r.Outcome
+	e.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
+	c.Observer.Ended(e)
+}

@@ -1,0 +1,224 @@
+package gateway_test
+
+import (
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+
+	"tollgate/audit"
+	"tollgate/catalog"
+	"tollgate/internal/secret"
+	"tollgate/signing"
+)
+
+// Invariant 5: what is secret reaches nobody but the upstream that it is meant for. Each test makes the gateway write as
+// much as it can (debug logs, records, answers) and looks for the secrets in all of it.
+
+// wantNone looks for secrets in what was written and answered.
+func (f *fixture) wantNone(t *testing.T, answers []*reply, secrets ...string) {
+	t.Helper()
+	written := f.written()
+	if !strings.Contains(written, `"kind":`) || f.logs.Len() == 0 {
+		t.Fatalf("nothing was written, so nothing is proved: %s", written)
+	}
+	for _, s := range secrets {
+		if strings.Contains(written, s) {
+			t.Errorf("%q was written:\n%s", s, written)
+		}
+		for _, a := range answers {
+			if strings.Contains(a.body, s) || strings.Contains(strings.Join(headerValues(a), "\n"), s) {
+				t.Errorf("%q was answered: %v %s", s, a.header, a.body)
+			}
+		}
+	}
+}
+
+func headerValues(r *reply) (values []string) {
+	for _, v := range r.header {
+		values = append(values, v...)
+	}
+	return values
+}
+
+// Passwords, codes and identity data in bodies and queries of operations that are marked for them.
+func TestSensitiveBodiesAndQueriesAreNotWritten(t *testing.T) {
+	body := `{"xaccount_id":"x","password":"Passw0rd-in-body","mobile_phone":"13800000000","name":"Zhang-Identity"}`
+	fates := []struct{ name, answer string }{
+		{"success", jsonAnswer(200, `{"domain_id":"d"}`)},
+		{"failure that quotes", jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"bad password Passw0rd-in-body of Zhang-Identity"}`)},
+		{"drop", ""},
+	}
+	sensitive := 0
+	for _, o := range catalog.Operations("cn") {
+		if !o.Sensitive {
+			continue
+		}
+		sensitive++
+		for _, fate := range fates {
+			t.Run(o.Name+"/"+fate.name, func(t *testing.T) {
+				f := start(t, answering(fate.answer))
+				if fate.answer == "" {
+					f.origin.answer = func(net.Conn, *arrival) bool { return false }
+				}
+				caller, account := partnerCaller, partnerAccount
+				if o.Class == catalog.ClassCustomer {
+					caller, account = customerCaller, customerAccount
+				}
+				call := callOf(o, caller, account)
+				if call.body != "" {
+					call.body = body
+				}
+				call.target += "?password=Passw0rd-in-query"
+				got := f.call(t, call)
+				if f.history.count("upstream whole call") != 1 {
+					t.Fatalf("not sent: %d %s", got.status, got.body)
+				}
+				if hash := f.log.only(t, audit.KindIntent).BodyHash + f.log.only(t, audit.KindOutcome).AnswerHash; hash != "" {
+					t.Errorf("a hash was written, from which a short code can be searched: %s", hash)
+				}
+				hidden := []string{"Passw0rd-in-body", "Passw0rd-in-query", "13800000000", "Zhang-Identity", signing.HashHex([]byte(call.body))}
+				written := f.written()
+				for _, s := range hidden {
+					if call.body == "" && s == signing.HashHex(nil) {
+						continue // nothing can be found from the hash of nothing
+					}
+					if strings.Contains(written, s) {
+						t.Errorf("%q was written:\n%s", s, written)
+					}
+				}
+			})
+		}
+	}
+	if sensitive == 0 {
+		t.Error("the catalog marks no operation")
+	}
+}
+
+// Keys, tokens and signatures, whatever becomes of a call.
+func TestKeysAndTokensAreNotWritten(t *testing.T) {
+	withTokens := func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) }
+	quoting := `{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information: verify aksk signature fail, ` +
+		`canonicalRequest:GET|/v2/|x-security-token:` + securityToken + `|"}`
+	fates := []struct {
+		name, answer string
+		status       int
+	}{
+		{"success", okAnswer, 200},
+		{"rejected signature that quotes the canonical request", jsonAnswer(401, quoting), 401},
+		{"drop", "", 502},
+		{"nonsense that quotes", securityToken + strings.Repeat("x", 4000) + "\r\n\r\n", 502},
+	}
+	for _, fate := range fates {
+		t.Run(fate.name, func(t *testing.T) {
+			f := start(t, withTokens, answering(fate.answer))
+			if fate.answer == "" {
+				f.origin.answer = func(net.Conn, *arrival) bool { return false }
+			}
+			var authorizations []string
+			call := signed{
+				caller: customerCaller, method: "GET", target: readTarget, header: []string{"X-Auth-Token: TOKEN-of-the-caller", "X-Security-Token: STS-of-the-caller", "Cookie: session=COOKIE-of-the-caller"},
+				authenticate: func(a string) string { authorizations = append(authorizations, signatureIn(t, a)); return a },
+			}
+			got := f.call(t, call)
+			if got.status != fate.status {
+				t.Fatalf("answer %d %s", got.status, got.body)
+			}
+			a := f.origin.only(t)
+			if a.value("X-Security-Token") != securityToken {
+				t.Errorf("the upstream got %q as security token", a.value("X-Security-Token"))
+			}
+			for _, name := range []string{"X-Auth-Token", "Cookie"} {
+				if a.values(name) != nil {
+					t.Errorf("the caller's %s reached the upstream", name)
+				}
+			}
+			hidden := append(authorizations, signatureIn(t, a.value("Authorization")), securityToken,
+				"TOKEN-of-the-caller", "STS-of-the-caller", "COOKIE-of-the-caller")
+			for _, sk := range callerSecrets {
+				hidden = append(hidden, sk)
+			}
+			for _, sk := range credentialSecrets {
+				hidden = append(hidden, sk)
+			}
+			f.config.Logger.Info("something, so that the log is not empty")
+			f.wantNone(t, []*reply{got}, hidden...)
+		})
+	}
+}
+
+func signatureIn(t testing.TB, authorization string) string {
+	t.Helper()
+	parsed, err := signing.ParseAuthorization(authorization)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Signature
+}
+
+// A security token in an answer is hidden without changing its length, and elsewhere answers are not touched.
+func TestHiddenTokenKeepsTheAnswerWhole(t *testing.T) {
+	body := `{"a":"` + securityToken + `","b":"x` + securityToken + `x"}`
+	f := start(t, fixed, answering(jsonAnswer(200, body)), func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) })
+	got := f.send(t, look())
+	if want := strings.ReplaceAll(body, securityToken, strings.Repeat("*", len(securityToken))); got.body != want || got.err != nil {
+		t.Errorf("answer %s (%v), want %s", got.body, got.err, want)
+	}
+}
+
+// Refusals quote nothing of what proves an identity.
+func TestRefusalsQuoteNoSecret(t *testing.T) {
+	call := func(change func(*signed)) string {
+		s := signed{caller: partnerCaller, method: "POST", target: "/echo/a/b", body: `{"password":"Passw0rd-in-body"}`, header: []string{"X-Auth-Token: TOKEN-of-the-caller"}}
+		change(&s)
+		return s.text(t)
+	}
+	requests := []struct{ name, request string }{
+		{"wrong secret", call(func(s *signed) { s.secret = "SECRET-of-nobody-0123456789" })},
+		{"malformed", call(func(s *signed) {
+			s.authenticate = func(string) string { return "SDK-HMAC-SHA256 Access=SECRET-in-place-of-a-key!, SignedHeaders=x" }
+		})},
+		{"unknown key", call(func(s *signed) {
+			s.authenticate = func(a string) string {
+				return strings.Replace(a, accessKeyOf(partnerCaller), "SECRET-in-place-of-a-key", 1)
+			}
+		})},
+		{"bearer", call(func(s *signed) { s.authenticate = func(string) string { return "Bearer SECRET-bearer-token" } })},
+		{"basic", call(func(s *signed) { s.authenticate = func(string) string { return "SECRET-without-a-scheme" } })},
+		{"two", call(func(s *signed) { s.header = append(s.header, "Authorization: Basic SECRET-of-a-second-header") })},
+		{"date", call(func(s *signed) {
+			s.tamper = func(x string) string {
+				return strings.Replace(x, "X-Sdk-Date: 2", "X-Sdk-Date: SECRET-in-place-of-a-date2", 1)
+			}
+		})},
+		{"no path", plain("GET", "http://user:SECRET-in-target@gateway.test/x", "")},
+		{"unknown path with a query", plain("GET", "/nothing?password=SECRET-in-query", "")},
+		{"ambiguous query", plain("GET", readTarget+"?password=SECRET-in-query;x", "")},
+	}
+	for _, tt := range requests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t)
+			got := f.send(t, tt.request)
+			if got.code() == "" {
+				t.Fatalf("not refused: %d %s", got.status, got.body)
+			}
+			f.wantNone(t, []*reply{got}, "SECRET", "Passw0rd-in-body", "TOKEN-of-the-caller", callerSecrets[partnerCaller])
+			f.origin.none(t)
+		})
+	}
+}
+
+// The error of an unreachable upstream is for the operator, not for the caller.
+func TestAnswersDoNotShowTheInside(t *testing.T) {
+	f := start(t, fixed, func(f *fixture) { f.upstream["bss"].Timeout = patience })
+	_ = f.origin.listener.Close()
+	address := f.origin.listener.Addr().(*net.TCPAddr)
+	got := f.send(t, plain("GET", readTarget+"?"+url.Values{"a": {"b"}}.Encode(), ""))
+	got.wantCode(t, "TG.7001")
+	if strings.Contains(got.body, address.String()) || strings.Contains(got.body, "refused") || strings.Contains(got.body, "dial") {
+		t.Errorf("the answer shows the inside: %s", got.body)
+	}
+	if f.logs.FilterMessage("upstream gave no usable answer").Len() != 1 {
+		t.Error("the operator was told nothing")
+	}
+}

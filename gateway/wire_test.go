@@ -1,0 +1,401 @@
+package gateway_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"tollgate/audit"
+	"tollgate/signing"
+)
+
+// Invariant 6: what was decided is what is sent. Each request below is written byte for byte. It is either refused, with
+// nothing upstream, or the upstream's request line, headers and body are what the record says.
+
+// wireCase is one request. Exactly one of line, code and status is set.
+type wireCase struct {
+	name, request string
+	line          string // request line upstream
+	code          string // of the gateway's refusal
+	status        int    // refused by the HTTP server before there was a call; 0 with closed
+	closed        bool   // the connection ends without an answer
+}
+
+func runWire(t *testing.T, tests []wireCase) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t, fixed)
+			got := f.exchange(t, tt.request)
+			switch {
+			case got == nil:
+				if !tt.closed {
+					t.Fatal("the connection was closed without an answer")
+				}
+			case tt.line != "":
+				if got.status != 200 {
+					t.Fatalf("answer %d %s, want it sent as %q", got.status, got.body, tt.line)
+				}
+				f.wantSent(t, tt.line)
+				return
+			case tt.code != "":
+				got.wantCode(t, tt.code)
+				if r := f.log.only(t, audit.KindRefusal); r.Status != got.status || r.Reason == "" {
+					t.Errorf("refusal recorded as %d %q", r.Status, r.Reason)
+				}
+			case got.status != tt.status || got.code() != "":
+				t.Errorf("answer %d %s, want status %d of the HTTP server", got.status, got.body, tt.status)
+			}
+			f.origin.none(t)
+			if intents := f.log.of(audit.KindIntent); len(intents) != 0 {
+				t.Errorf("an intent: %+v", intents)
+			}
+		})
+	}
+}
+
+// wantSent compares the upstream's bytes with the record and with the line that is expected.
+func (f *fixture) wantSent(t *testing.T, line string) {
+	t.Helper()
+	a := f.origin.only(t)
+	r := f.log.only(t, audit.KindIntent)
+	recorded := r.Method + " " + r.Path
+	if r.Query != "" {
+		recorded += "?" + r.Query
+	}
+	if recorded += " HTTP/1.1"; a.line != line || recorded != line {
+		t.Errorf("request line upstream %q, recorded %q, want %q", a.line, recorded, line)
+	}
+	a.checkFraming(t, f.upstream["bss"].Host)
+	if r.BodyHash != signing.HashHex([]byte(a.body)) || r.BodyBytes != int64(len(a.body)) {
+		t.Errorf("the body upstream (%q) is not the recorded one (%d bytes)", a.body, r.BodyBytes)
+	}
+	if want := fmt.Sprint(len(a.body)); a.body != "" && a.value("Content-Length") != want {
+		t.Errorf("Content-Length upstream %q, want %q", a.value("Content-Length"), want)
+	}
+}
+
+func get(target string) string { return plain("GET", target, "") }
+
+func TestTargets(t *testing.T) {
+	runWire(t, []wireCase{
+		{name: "plain", request: get("/echo/x"), line: "GET /echo/x HTTP/1.1"},
+		{name: "escaped, where no escape is needed", request: get("/echo/%78"), line: "GET /echo/x HTTP/1.1"},
+		{name: "escaped in lower case", request: get("/echo/x%c3%a4"), line: "GET /echo/x%C3%A4 HTTP/1.1"},
+		{name: "not escaped, where the canonical form is", request: get("/echo/x@y"), line: "GET /echo/x%40y HTTP/1.1"},
+		{name: "plus in the path", request: get("/echo/x+y"), line: "GET /echo/x%2By HTTP/1.1"},
+		{name: "literal text escaped", request: get("/%65cho/x"), line: "GET /echo/x HTTP/1.1"},
+		{name: "escaped dot", request: get("/echo/%2e"), code: "TG.1002"},
+		{name: "escaped dots", request: get("/echo/%2e%2e"), code: "TG.1002"},
+		{name: "half-escaped dots", request: get("/echo/.%2E/x"), code: "TG.1002"},
+		{name: "dots", request: get("/echo/../echo/x"), code: "TG.1002"},
+		{name: "escaped slash", request: get("/echo/x%2Fy"), code: "TG.1002"},
+		{name: "escaped backslash", request: get("/echo/x%5cy"), code: "TG.1002"},
+		{name: "backslash", request: get(`/echo/x\y`), code: "TG.1002"},
+		{name: "escaped NUL", request: get("/echo/x%00"), code: "TG.1002"},
+		{name: "semicolon", request: get("/echo/x;y=1"), code: "TG.1002"},
+		{name: "escaped semicolon", request: get("/echo/x%3By"), code: "TG.1002"},
+		{name: "escaped line feed", request: get("/echo/x%0d%0aHost:y"), code: "TG.1002"},
+		{name: "escaped twice", request: get("/echo/x%252e"), code: "TG.1002"},
+		{name: "escaped question mark", request: get("/echo/x%3Fy=1"), line: "GET /echo/x%3Fy%3D1 HTTP/1.1"},
+		{name: "not UTF-8", request: get("/echo/%ff"), code: "TG.1002"},
+		{name: "two slashes", request: get("/echo//x"), code: "TG.1002"},
+		{name: "two slashes in front", request: get("//echo/x"), code: "TG.1002"},
+		{name: "authority in front", request: get("//other.test/echo/x"), code: "TG.1002"},
+		{name: "trailing slash", request: get("/echo/x/"), code: "TG.1002"},
+		{name: "fragment", request: get("/echo/x#y"), code: "TG.1002"},
+		{name: "bad escape", request: get("/echo/x%zz"), status: 400},
+		{name: "cut escape", request: get("/echo/x%2"), status: 400},
+		{name: "space", request: get("/echo/x y"), status: 400},
+		{name: "bare control character", request: get("/echo/x\x01"), status: 400},
+		{name: "absolute form", request: get("http://gateway.test/echo/x"), code: "TG.1001"},
+		{name: "absolute form of another host", request: get("http://bss.test/echo/x"), code: "TG.4006"},
+		{name: "other scheme", request: get("ftp://gateway.test/echo/x"), code: "TG.1001"},
+		{name: "authority form", request: "CONNECT gateway.test:443 HTTP/1.1\r\nHost: gateway.test:443\r\n\r\n", code: "TG.1001"},
+		{name: "CONNECT with a path", request: "CONNECT /echo/x HTTP/1.1\r\nHost: gateway.test\r\n\r\n", code: "TG.1001"},
+		{name: "asterisk form", request: plain("OPTIONS", "*", ""), code: "TG.1001"},
+		{name: "relative", request: get("echo/x"), status: 400},
+		{name: "wrong method", request: plain("DELETE", "/echo/x", ""), code: "TG.4001"},
+		{name: "method in lower case", request: plain("get", "/echo/x", ""), code: "TG.4001"},
+		{name: "path in another case", request: get("/Echo/x"), code: "TG.4001"},
+		{name: "override of the method", request: plain("GET", "/echo/x", "", "X-HTTP-Method-Override: POST"), line: "GET /echo/x HTTP/1.1"},
+	})
+}
+
+func TestQueries(t *testing.T) {
+	const path = "/echo/x"
+	long := strings.Repeat("a=1&", 256)
+	runWire(t, []wireCase{
+		{name: "sorted by name, then value", request: get(path + "?b=1&a=2&a=1"), line: "GET /echo/x?a=1&a=2&b=1 HTTP/1.1"},
+		{name: "empty value", request: get(path + "?a"), line: "GET /echo/x?a= HTTP/1.1"},
+		{name: "empty pairs", request: get(path + "?&a=1&&"), line: "GET /echo/x?a=1 HTTP/1.1"},
+		{name: "nothing after the mark", request: get(path + "?"), line: "GET /echo/x HTTP/1.1"},
+		{name: "plus is a blank", request: get(path + "?a=x+y"), line: "GET /echo/x?a=x%20y HTTP/1.1"},
+		{name: "escaped plus", request: get(path + "?a=x%2By"), line: "GET /echo/x?a=x%2By HTTP/1.1"},
+		{name: "second question mark", request: get(path + "?a=?b"), line: "GET /echo/x?a=%3Fb HTTP/1.1"},
+		{name: "slash in a value", request: get(path + "?a=/../x"), line: "GET /echo/x?a=%2F..%2Fx HTTP/1.1"},
+		{name: "equal sign in a value", request: get(path + "?a=b=c"), line: "GET /echo/x?a=b%3Dc HTTP/1.1"},
+		{name: "256 pairs", request: get(path + "?" + long[:len(long)-1]), line: "GET /echo/x?" + long[:len(long)-1] + " HTTP/1.1"},
+		{name: "semicolon", request: get(path + "?a=1;b=2"), code: "TG.1003"},
+		{name: "escaped semicolon", request: get(path + "?a=1%3Bb"), line: "GET /echo/x?a=1%3Bb HTTP/1.1"},
+		{name: "bad escape", request: get(path + "?a=%zz"), code: "TG.1003"},
+		{name: "cut escape", request: get(path + "?a=%2"), code: "TG.1003"},
+		{name: "escaped NUL", request: get(path + "?a=%00"), code: "TG.1003"},
+		{name: "escaped line feed", request: get(path + "?a=%0d%0a"), code: "TG.1003"},
+		{name: "no name", request: get(path + "?=1"), code: "TG.1003"},
+		{name: "fragment", request: get(path + "?a=1#b"), code: "TG.1003"},
+		{name: "not UTF-8", request: get(path + "?a=%ff"), code: "TG.1003"},
+		{name: "257 pairs", request: get(path + "?" + long + "a=1"), code: "TG.1003"},
+		{name: "too long", request: get(path + "?a=" + strings.Repeat("x", 16385)), code: "TG.1003"},
+	})
+}
+
+// post writes a POST with the framing that the test wants.
+func post(body string, framing ...string) string {
+	return "POST /echo/x/y HTTP/1.1\r\nHost: gateway.test\r\n" + strings.Join(append(framing, "", ""), "\r\n") + body
+}
+
+func TestFraming(t *testing.T) {
+	const line, chunked = "POST /echo/x/y HTTP/1.1", "Transfer-Encoding: chunked"
+	runWire(t, []wireCase{
+		{name: "length", request: post("abc", "Content-Length: 3"), line: line},
+		{name: "no body", request: post(""), line: line},
+		{name: "length of zero", request: post("", "Content-Length: 0"), line: line},
+		{name: "chunked", request: post("1\r\na\r\n2;ext=1\r\nbc\r\n0\r\n\r\n", chunked), line: line},
+		{name: "chunked and empty", request: post("0\r\n\r\n", chunked), line: line},
+		{name: "length and chunked", request: post("3\r\nabc\r\n0\r\n\r\n", "Content-Length: 100", chunked), line: line},
+		{name: "chunked and length", request: post("3\r\nabc\r\n0\r\n\r\n", chunked, "Content-Length: 3"), line: line},
+		{name: "same length twice", request: post("abc", "Content-Length: 3", "Content-Length: 3"), line: line},
+		{name: "length spelt with an underscore", request: post("abc", "Content-Length: 3", "Content_Length: 100"), line: line},
+		{name: "encoding spelt with an underscore", request: post("abc", "Content-Length: 3", "Transfer_Encoding: chunked"), line: line},
+		{name: "two lengths", request: post("abc", "Content-Length: 3", "Content-Length: 4"), status: 400},
+		{name: "two lengths in one line", request: post("abc", "Content-Length: 3, 4"), status: 400},
+		{name: "length with a sign", request: post("abc", "Content-Length: +3"), status: 400},
+		{name: "negative length", request: post("", "Content-Length: -1"), status: 400},
+		{name: "length in hex", request: post("abc", "Content-Length: 0x3"), status: 400},
+		{name: "chunked twice", request: post("0\r\n\r\n", chunked, chunked), status: 501},
+		{name: "other encoding", request: post("abc", "Transfer-Encoding: gzip"), status: 501},
+		{name: "encoding in a list", request: post("0\r\n\r\n", "Transfer-Encoding: gzip, chunked"), status: 501},
+		{name: "encoding identity", request: post("abc", "Transfer-Encoding: identity", "Content-Length: 3"), status: 501},
+		{name: "blank before the colon", request: post("abc", "Content-Length : 3"), status: 400},
+		{name: "blank in a name", request: post("abc", "Content-Length: 3", "X Y: 1"), status: 400},
+		{name: "broken chunk", request: post("zz\r\nabc\r\n0\r\n\r\n", chunked), code: "TG.1004"},
+		{name: "chunk longer than it says", request: post("1\r\nabc\r\n0\r\n\r\n", chunked), code: "TG.1004"},
+		{name: "announced trailer", request: post("1\r\na\r\n0\r\nX-T: 1\r\n\r\n", chunked, "Trailer: X-T"), code: "TG.1001"},
+		{name: "trailer not announced", request: post("1\r\na\r\n0\r\nX-T: 1\r\n\r\n", chunked), code: "TG.1001"},
+		{name: "trailer with a length", request: post("1\r\na\r\n0\r\nContent-Length: 9\r\n\r\n", chunked), code: "TG.1001"},
+		{name: "forbidden trailer announced", request: post("1\r\na\r\n0\r\n\r\n", chunked, "Trailer: Content-Length"), status: 400},
+		{name: "encoded body", request: post("abc", "Content-Length: 3", "Content-Encoding: gzip"), code: "TG.4005"},
+		{name: "identity body", request: post("abc", "Content-Length: 3", "Content-Encoding: identity"), line: line},
+		{name: "folded header", request: post("abc", "Content-Length: 3", "X-Fold: a", " b"), line: line},
+		{name: "folded in front", request: "POST /echo/x/y HTTP/1.1\r\n Host: x\r\nHost: gateway.test\r\n\r\n", status: 400},
+		{name: "bare line feeds", request: strings.ReplaceAll(get("/echo/x"), "\r\n", "\n"), line: "GET /echo/x HTTP/1.1"},
+		{name: "bare carriage return", request: post("abc", "Content-Length: 3", "X-A: 1\rX-B: 2"), status: 400},
+		{name: "NUL in a value", request: post("abc", "Content-Length: 3", "X-A: 1\x002"), status: 400},
+		{name: "no Host", request: "GET /echo/x HTTP/1.1\r\n\r\n", status: 400},
+		{name: "two Hosts", request: "GET /echo/x HTTP/1.1\r\nHost: gateway.test\r\nHost: other.test\r\n\r\n", status: 400},
+		{name: "HTTP/1.0", request: "GET /echo/x HTTP/1.0\r\nHost: gateway.test\r\n\r\n", line: "GET /echo/x HTTP/1.1"},
+		{name: "HTTP/1.0 without Host", request: "GET /echo/x HTTP/1.0\r\n\r\n", code: "TG.4006"},
+		{name: "HTTP/0.9", request: "GET /echo/x\r\n", status: 400},
+		{name: "HTTP/2.0 in a line", request: "GET /echo/x HTTP/2.0\r\nHost: gateway.test\r\n\r\n", status: 505},
+		{name: "preface of HTTP/2", request: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", code: "TG.4006"},
+		{name: "upgrade to h2c", request: plain("GET", "/echo/x", "", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"), code: "TG.1001"},
+		{name: "upgrade to a web socket", request: plain("GET", "/echo/x", "", "Connection: keep-alive, upgrade", "Upgrade: websocket"), code: "TG.1001"},
+		{name: "upgrade in Connection only", request: plain("GET", "/echo/x", "", "Connection: UpGrade"), code: "TG.1001"},
+		{name: "upgrade without Connection", request: plain("GET", "/echo/x", "", "Upgrade: h2c"), code: "TG.1001"},
+		{name: "unknown expectation", request: post("abc", "Content-Length: 3", "Expect: 200-maybe"), status: 417},
+		{name: "TRACE", request: plain("TRACE", "/app/x", ""), code: "TG.1001"},
+	})
+}
+
+// A body that ends before its length is refused: what was decided on would not be what is sent.
+func TestBodyCutShort(t *testing.T) {
+	for name, request := range map[string]string{
+		"length": post("abc", "Content-Length: 10"), "chunked": post("10\r\nabc", "Transfer-Encoding: chunked"),
+		"chunked without an end": post("3\r\nabc\r\n", "Transfer-Encoding: chunked"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed)
+			c := f.dial(t)
+			c.write(request)
+			closeWrite(t, c)
+			c.answer().wantCode(t, "TG.1004")
+			f.origin.none(t)
+			if r := f.log.only(t, audit.KindRefusal); r.Reason != "body_cut_short" {
+				t.Errorf("refusal %+v", r)
+			}
+		})
+	}
+}
+
+// What follows a request on the same connection is a request of its own.
+func TestPipelining(t *testing.T) {
+	f := start(t, fixed)
+	c := f.dial(t)
+	c.write(post("abc", "Content-Length: 3") + get("/echo/second") + get("/nothing") + get("/echo/third"))
+	for i, want := range []int{200, 200, 404, 200} {
+		if got := c.answer(); got.status != want {
+			t.Fatalf("answer %d is %d %s, want %d", i, got.status, got.body, want)
+		}
+	}
+	var lines []string
+	for _, a := range f.origin.all() {
+		lines = append(lines, a.line+" "+a.body)
+	}
+	want := []string{"POST /echo/x/y HTTP/1.1 abc", "GET /echo/second HTTP/1.1 ", "GET /echo/third HTTP/1.1 "}
+	if !slices.Equal(lines, want) {
+		t.Errorf("upstream got %q, want %q", lines, want)
+	}
+}
+
+// A body that another parser would take for a second request stays a body, or is a second request that is decided on by
+// itself.
+func TestSmuggledRequestIsNotForwardedUndecided(t *testing.T) {
+	inner := get("/v2/not/allowed")
+	for name, request := range map[string]string{
+		"in a body":             post(inner, fmt.Sprintf("Content-Length: %d", len(inner))),
+		"after chunks":          post("0\r\n\r\n"+inner, fmt.Sprintf("Content-Length: %d", len(inner)+5), "Transfer-Encoding: chunked"),
+		"after no body":         post(inner),
+		"in a chunk extension":  post("1;"+strings.Repeat("x", 20)+"\r\na\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+		"underscores of length": post(inner, fmt.Sprintf("Content-Length: %d", len(inner)), "Content_Length: 0"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed)
+			if got := f.exchange(t, request); got == nil || got.status != 200 {
+				t.Fatalf("answer %+v", got)
+			}
+			f.wantSent(t, "POST /echo/x/y HTTP/1.1")
+		})
+	}
+}
+
+// Towards a signed upstream goes an allow-list of headers, each once, and all of it but User-Agent is signed.
+func TestHeadersToASignedUpstream(t *testing.T) {
+	f := start(t, fixed)
+	sent := []string{
+		"Content-Type: application/json", "Accept: application/json", "Accept: text/plain", "X-Language: zh_CN", "X-Project: 7",
+		"Accept-Encoding: gzip", "User-Agent: evil", "Cookie: a=b", "X-Auth-Token: t", "X-Domain-Id: other", "X-Project-Id: other",
+		"X-Security-Token: other", "X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD", "Idempotency-Key: k", "X-Idempotency-Key: k", "Tollgate-Caller: other",
+		"X-Forwarded-For: 1.2.3.4", "X_Language: en", "Connection: X-Sdk-Date, Authorization, Host, X-Language", "Te: trailers", "Keep-Alive: 1",
+		"Proxy-Authorization: p", "Referer: r", "X-Unknown: u", "Range: bytes=0-1", "If-None-Match: x",
+	}
+	if got := f.send(t, post("{}", append(sent, "Content-Length: 2")...)); got.status != 200 {
+		t.Fatalf("answer %d %s", got.status, got.body)
+	}
+	a := f.origin.only(t)
+	a.checkFraming(t, f.upstream["bss"].Host)
+	want := []string{"Accept", "Authorization", "Content-Length", "Content-Type", "Host", "User-Agent", "X-Domain-Id", "X-Language", "X-Project", "X-Sdk-Date"}
+	if got := a.names(); !slices.Equal(got, want) {
+		t.Errorf("headers upstream %q, want %q", got, want)
+	}
+	values := map[string]string{
+		"Accept": "application/json, text/plain", "X-Language": "zh_CN", "X-Project": "7", "X-Domain-Id": partnerAccount, "User-Agent": "tollgate",
+		"Content-Type": "application/json",
+	}
+	for name, want := range values {
+		if got := a.value(name); got != want {
+			t.Errorf("%s upstream %q, want %q", name, got, want)
+		}
+	}
+	a.checkSignature(t, "partner-main")
+}
+
+// checkSignature verifies the upstream's request by what is on the wire, and that all but User-Agent is signed.
+func (a *arrival) checkSignature(t *testing.T, credential string) {
+	t.Helper()
+	parsed, err := signing.ParseAuthorization(a.value("Authorization"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var headers []signing.Header
+	for _, line := range a.header {
+		name, value, _ := strings.Cut(line, ": ")
+		if name = strings.ToLower(name); name != "user-agent" && name != "authorization" && name != "content-length" {
+			headers = append(headers, signing.Header{Name: name, Value: value})
+		}
+	}
+	slices.SortFunc(headers, func(a, b signing.Header) int { return strings.Compare(a.Name, b.Name) })
+	method, rest, _ := strings.Cut(a.line, " ")
+	path, query, _ := strings.Cut(strings.TrimSuffix(rest, " HTTP/1.1"), "?")
+	key := signing.NewKey(upstreamKeyOf(credential), secretOf(credential))
+	if !key.Verify(&signing.Request{Method: method, Path: path, Query: query, Headers: headers, PayloadHash: signing.HashHex([]byte(a.body))}, parsed.Signature) {
+		t.Errorf("the signature upstream does not fit what was sent: %q", a)
+	}
+}
+
+// Every kind of call is signed over exactly what is sent.
+func TestSignatureFitsTheWire(t *testing.T) {
+	requests := map[string]string{
+		"query": get("/echo/x%20y?b=2&a=%e4%b8%ad&a=+"), "body": post(`{"a":1}`, "Content-Length: 7", "Content-Type: application/json"),
+		"chunked": post("3\r\nabc\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), "no body": post(""), "odd value": post("", "X-Project:   a  b  "),
+	}
+	for name, request := range requests {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed)
+			if got := f.exchange(t, request); got == nil || got.status != 200 {
+				t.Fatalf("answer %+v", got)
+			}
+			a := f.origin.only(t)
+			a.checkSignature(t, "partner-main")
+		})
+	}
+}
+
+// Towards an internal app goes what a proxy passes on, less what the gateway consumed or says by itself.
+func TestHeadersToAnUnsignedUpstream(t *testing.T) {
+	f := start(t)
+	call := signed{caller: partnerCaller, method: "PUT", target: "/app/a/b?x=1", body: "data", header: []string{
+		"Cookie: a=b", "Accept-Encoding: gzip", "X-Custom: 1", "X-Custom: 2", "Tollgate-Caller: forged", "tollgate-call-id: forged", "Tollgate_Caller: forged",
+		"X_Custom: 3", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: forged", "X-Forwarded-Proto: forged", "Forwarded: for=1.2.3.4",
+		"Connection: X-Remove, Tollgate-Caller", "X-Remove: 1", "Te: trailers", "Keep-Alive: 1", "Proxy-Authorization: p", "Proxy-Connection: keep-alive",
+	}}
+	got := f.call(t, call)
+	if got.status != 200 {
+		t.Fatalf("answer %d %s", got.status, got.body)
+	}
+	a := f.origin.only(t)
+	if want := "PUT /app/a/b?x=1 HTTP/1.1"; a.line != want || a.body != "data" {
+		t.Errorf("upstream got %q %q", a.line, a.body)
+	}
+	values := map[string]string{
+		"Cookie": "a=b", "Accept-Encoding": "gzip", "X-Custom": "1|2", "Tollgate-Caller": partnerCaller, "Tollgate-Call-Id": got.header.Get("Tollgate-Call-Id"),
+		"Tollgate_Caller": "", "X_Custom": "", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "gateway.test", "X-Forwarded-Proto": "http", "Forwarded": "",
+		"X-Remove": "", "Te": "", "Keep-Alive": "", "Connection": "", "Proxy-Authorization": "", "Proxy-Connection": "", "Authorization": "",
+		"Host": f.upstream["app"].Host, "Content-Length": "4", "User-Agent": "",
+	}
+	for name, want := range values {
+		if got := a.value(name); got != want {
+			t.Errorf("%s upstream %q, want %q", name, got, want)
+		}
+	}
+}
+
+// 100 Continue is sent when the body is wanted, and not when the call can be refused without it.
+func TestContinue(t *testing.T) {
+	tests := []struct {
+		name, request string
+		status        int // of the first answer
+	}{
+		{"wanted", post("", "Content-Length: 3", "Expect: 100-continue"), 100},
+		{"chunked and wanted", post("", "Transfer-Encoding: chunked", "Expect: 100-continue"), 100},
+		{"wrong host", strings.Replace(post("", "Content-Length: 3", "Expect: 100-continue"), "gateway.test", "other.test", 1), 421},
+		{"no such operation", strings.Replace(post("", "Content-Length: 3", "Expect: 100-continue"), "/echo", "/none", 1), 404},
+		{"too large", post("", "Content-Length: 3000000", "Expect: 100-continue"), 413},
+		{"encoded", post("", "Content-Length: 3", "Content-Encoding: br", "Expect: 100-continue"), 415},
+		{"unknown scheme", post("", "Content-Length: 3", "Authorization: Basic x", "Expect: 100-continue"), 401},
+		{"trailers", post("", "Transfer-Encoding: chunked", "Trailer: X", "Expect: 100-continue"), 400},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := start(t, fixed)
+			c := f.dial(t)
+			c.write(tt.request)
+			status, err := c.reader.ReadString('\n')
+			if want := fmt.Sprintf("HTTP/1.1 %d ", tt.status); err != nil || !strings.HasPrefix(status, want) {
+				t.Errorf("first line %q (%v), want %q", status, err, want)
+			}
+			f.origin.none(t)
+		})
+	}
+}
