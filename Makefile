@@ -1,0 +1,42 @@
+# What developers and CI run. `make test` and `make lint` must pass before a change goes in.
+
+GO ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+
+# The checkers are run at fixed versions, so that a new release cannot break an old commit.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# The modules of this repository: the product, and the tests that need the provider's SDK.
+MODULES = . e2e
+
+.PHONY: build test lint soak fuzz clean tools
+
+# A static binary that needs nothing of the machine it runs on.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tollgate ./cmd/proxy
+
+# All tests with the race detector, the seeds of the fuzz targets among them.
+test: tools
+	for module in $(MODULES); do (cd $$module && CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...) || exit 1; done
+
+lint:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi
+	for module in $(MODULES); do (cd $$module && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+	for module in $(MODULES); do (cd $$module && GO=$(GO) $(CURDIR)/.ci/vulncheck $(GOVULNCHECK)) || exit 1; done
+
+# The long forms of the random tests: more rounds, a new seed each time, which a failure prints. Takes about an hour.
+soak: tools
+	for module in $(MODULES); do (cd $$module && CGO_ENABLED=1 TOLLGATE_SOAK=1 $(GO) test -race -count=1 -timeout 4h ./...) || exit 1; done
+
+# Every fuzz target for FUZZTIME each.
+fuzz:
+	@for module in $(MODULES); do GO=$(GO) .ci/fuzz $$module $(FUZZTIME) || exit 1; done
+
+clean:
+	rm -rf bin
+
+# What the tests call besides Go: curl and openssl as independent peers, a C compiler for the race detector.
+tools:
+	@.ci/tools curl openssl gcc

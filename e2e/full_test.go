@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
+
+	"tollgate/audit"
+	"tollgate/internal/bsssim"
+)
+
+// shortLog gives up on a record soon.
+var shortLog = strings.Replace(standard, "audit: {dir: audit}", "audit: {dir: audit, deadline: 300ms}", 1)
+
+// limitFiles lets the process write no file beyond so many bytes, as a full disk would: the kernel refuses the write,
+// also for root. It takes the limit away again with unix.RLIM_INFINITY.
+func (p *process) limitFiles(bytes uint64) {
+	p.t.Helper()
+	limit := unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}
+	if err := unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+		p.t.Fatalf("limiting the gateway's files: %v", err)
+	}
+}
+
+// TestFullDisk fills the disk under a running gateway, and makes room again.
+func TestFullDisk(t *testing.T) {
+	w := newWorld(t, bsssim.Config{}).configure(shortLog)
+	p := w.start()
+	shop := w.shop(p).bss(t)
+	balance(t, shop)
+	p.limitFiles(1)
+
+	arrivedBefore := len(w.simulator.Calls())
+	refused(t, pay(shop, "CS-1001"), http.StatusServiceUnavailable, "TG.6001")
+	refused(t, pay(shop, "CS-1002"), http.StatusServiceUnavailable, "TG.6001")
+	_, err := shop.ShowCustomerOrderDetails(&model.ShowCustomerOrderDetailsRequest{OrderId: "CS-1001"})
+	refused(t, err, http.StatusServiceUnavailable, "TG.6001")
+	if status, body := p.readyz(); status != http.StatusServiceUnavailable || !strings.Contains(body, "audit log") {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if n := len(w.simulator.Calls()) - arrivedBefore; n != 0 {
+		t.Errorf("%d calls went out without a record", n)
+	}
+
+	p.limitFiles(unix.RLIM_INFINITY)
+	eventually(t, "the gateway is ready again", func() bool {
+		status, _ := p.readyz()
+		return status == http.StatusOK
+	})
+	paid := payment("CS-1001")
+	paid.Body.UseDiscount = "YES" // another signature than that of the refused payment
+	if _, err := shop.PayOrders(paid); err != nil {
+		t.Errorf("paying when there is room again: %v", err)
+	}
+	p.stop()
+	w.consistent()
+}
+
+// TestDiskFillsDuringAPayment loses the disk between a payment's intent and its outcome. The caller gets the provider's
+// answer, and no new call is taken.
+func TestDiskFillsDuringAPayment(t *testing.T) {
+	w := newWorld(t, bsssim.Config{}).configure(shortLog)
+	p := w.start()
+	shop := w.shop(p).bss(t)
+	hold := w.holdPayments()
+	done := make(chan error, 1)
+	go func() { done <- pay(shop, "CS-1001") }()
+	<-hold.arrived
+	p.limitFiles(1)
+	close(hold.release)
+	if err := <-done; err != nil {
+		t.Errorf("the payment went through, but its caller is told %v", err)
+	}
+	refused(t, pay(shop, "CS-1002"), http.StatusServiceUnavailable, "TG.6001")
+	if n := len(arrived(w.simulator, "PayOrders")); n != 1 {
+		t.Errorf("the provider saw %d payments, want 1", n)
+	}
+	p.limitFiles(unix.RLIM_INFINITY)
+	p.stop()
+	w.consistent()
+}
+
+// TestAuditDirectoryUnusable finds out at the start: exit code 1, and nothing listens.
+func TestAuditDirectoryUnusable(t *testing.T) {
+	w := newWorld(t, bsssim.Config{})
+	w.write("audit", "a file where the directory should be")
+	w.configure(standard)
+	got := run(t, w.env, "run", "--config", w.config)
+	if got.code != 1 || !strings.Contains(got.stderr, "audit") || strings.Contains(got.stderr, `"listening"`) {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+}
+
+// TestOneGatewayForEachLog starts a second gateway on the same directory.
+func TestOneGatewayForEachLog(t *testing.T) {
+	w := newWorld(t, bsssim.Config{}).configure(standard)
+	p := w.start()
+	got := run(t, w.env, "run", "--config", w.config)
+	if got.code != 1 || !strings.Contains(got.stderr, "audit") {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+	balance(t, w.shop(p).bss(t)) // the first one is not disturbed
+}
+
+// consistent checks the whole log of a gateway that has stopped: every intent has one outcome, after it.
+func (w *world) consistent() map[string]*history {
+	w.t.Helper()
+	calls := map[string]*history{}
+	for _, r := range w.records() {
+		if r.Call == "" {
+			continue
+		}
+		h := calls[r.Call]
+		if h == nil {
+			h = &history{}
+			calls[r.Call] = h
+		}
+		h.add(w, r)
+	}
+	for id, h := range calls {
+		if h.intent != nil && h.outcome == nil {
+			w.t.Errorf("call %s has no outcome", id)
+		}
+	}
+	if files, _ := filepath.Glob(w.file("audit/*")); len(files) == 0 {
+		w.t.Error("there is no audit log")
+	}
+	return calls
+}
+
+// history is what the log says of one call.
+type history struct{ intent, outcome, refusal *audit.Record }
+
+func (h *history) add(w *world, r audit.Record) {
+	var place **audit.Record
+	switch r.Kind {
+	case audit.KindIntent:
+		place = &h.intent
+	case audit.KindOutcome:
+		place = &h.outcome
+	case audit.KindRefusal:
+		place = &h.refusal
+	default:
+		return
+	}
+	if *place != nil {
+		w.t.Errorf("call %s has two records of kind %s", r.Call, r.Kind)
+	}
+	if r.Kind == audit.KindOutcome && h.intent == nil {
+		w.t.Errorf("call %s has an outcome before an intent", r.Call)
+	}
+	*place = &r
+}

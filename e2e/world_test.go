@@ -1,0 +1,248 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"text/template"
+
+	"tollgate/audit"
+	"tollgate/internal/bsssim"
+	"tollgate/internal/testpki"
+)
+
+// The virtual keys that the gateways of these tests issue.
+const (
+	shopKey      = "TGSHOP"
+	shopSecret   = "virtual-secret-of-the-shop-Zx81"
+	officeKey    = "TGOFFICE"
+	officeSecret = "virtual-secret-of-the-office-Qw42"
+	gatewayName  = "gateway.example"
+	intlName     = "intl.gateway.example"
+)
+
+// world is a provider, a place for a gateway's files, and everything to reach them.
+type world struct {
+	t         testing.TB
+	dir       string
+	ca        *testpki.CA
+	held      atomic.Pointer[hold]
+	simulator *bsssim.Server // site cn
+	intl      *bsssim.Server // site intl
+	values    values
+	config    string // path of the configuration; written by configure
+	env       []string
+}
+
+// values fill in configurations.
+type values struct {
+	Dir, Upstream, Intl string
+	App, Socket         string // of an internal application
+}
+
+// newWorld starts the simulators and makes certificates. It starts no gateway.
+func newWorld(t testing.TB, simulated bsssim.Config) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), ca: testpki.Must(testpki.New()), simulator: bsssim.New(simulated)}
+	simulated.Site = "intl"
+	w.intl = bsssim.New(simulated)
+	w.values = values{Dir: w.dir, Upstream: w.serve(w.holding(w.simulator)), Intl: w.serve(w.intl)}
+	w.issue("gateway", testpki.Leaf{Names: []string{gatewayName, intlName, "localhost", "127.0.0.1"}, Server: true})
+	if err := w.ca.WriteFile(w.file("ca.pem")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("office.sk", officeSecret+"\n")
+	w.env = []string{"SHOP_SK=" + shopSecret}
+	for _, a := range simulatedAccounts(simulated) {
+		name := strings.ToUpper(strings.ReplaceAll(a.DomainID, "-", ""))
+		w.env = append(w.env, name+"_AK="+a.AccessKey, name+"_SK="+a.SecretKey, name+"_TOKEN="+a.SecurityToken)
+	}
+	return w
+}
+
+func simulatedAccounts(c bsssim.Config) []bsssim.Account {
+	if c.Accounts == nil {
+		return bsssim.DefaultAccounts()
+	}
+	return c.Accounts
+}
+
+func (w *world) file(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *world) write(name, text string) string {
+	w.t.Helper()
+	if err := os.WriteFile(w.file(name), []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.file(name)
+}
+
+// serve serves a handler over HTTPS with a certificate of the world's CA, and gives its address.
+func (w *world) serve(handler http.Handler) string {
+	w.t.Helper()
+	certificate := testpki.Must(w.ca.Server("127.0.0.1"))
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.serveOn(listener, handler)
+}
+
+func (w *world) serveOn(listener net.Listener, handler http.Handler) string {
+	server := &http.Server{Handler: handler}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(listener) // ends with Close
+	}()
+	w.t.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+	return listener.Addr().String()
+}
+
+// issue makes a certificate and writes it to NAME.crt and NAME.key.
+func (w *world) issue(name string, leaf testpki.Leaf) tls.Certificate {
+	w.t.Helper()
+	certificate := testpki.Must(w.ca.Issue(leaf))
+	if err := testpki.WriteFiles(certificate, w.file(name+".crt"), w.file(name+".key")); err != nil {
+		w.t.Fatal(err)
+	}
+	return certificate
+}
+
+// configure writes a configuration.
+func (w *world) configure(text string) *world {
+	w.t.Helper()
+	var filled bytes.Buffer
+	if err := template.Must(template.New("config").Parse(text)).Execute(&filled, w.values); err != nil {
+		w.t.Fatal(err)
+	}
+	w.config = w.write("tollgate.yaml", filled.String())
+	return w
+}
+
+// start runs the gateway and waits until it is ready.
+func (w *world) start() *process {
+	w.t.Helper()
+	return launch(w.t, w.config, w.env).wait()
+}
+
+// standard is a gateway with all that most tests need. Its end is open for `limits` and the like.
+const standard = `
+listeners:
+  - {name: https, address: "127.0.0.1:0", hosts: [gateway.example], upstreams: [bss, intl],
+     tls: {policy: huawei-high, certificate: {files: {cert: gateway.crt, key: gateway.key}}}}
+  - {name: plain, address: "127.0.0.1:0", caller: shop, upstreams: [bss, intl]}
+  - {name: keys, address: "127.0.0.1:0", upstreams: [bss, intl]}
+upstreams:
+  bss: {url: "https://{{.Upstream}}", catalog: cn, timeout: 20s, tls: {ca: ca.pem}}
+  intl: {url: "https://{{.Intl}}", catalog: intl, hosts: [intl.gateway.example], tls: {ca: ca.pem}}
+credentials:
+  partner:     {class: partner, upstream: bss, domain_id: p-1, access_key: {env: P1_AK}, secret_key: {env: P1_SK}}
+  distributor: {class: partner, upstream: bss, kinds: [distributor], domain_id: p-9, access_key: {env: P9_AK}, secret_key: {env: P9_SK}}
+  customer:    {class: customer, upstream: bss, domain_id: c-17, access_key: {env: C17_AK}, secret_key: {env: C17_SK}}
+  partner-intl: {class: partner, upstream: intl, domain_id: p-1, access_key: {env: P1_AK}, secret_key: {env: P1_SK}}
+callers:
+  shop:      # a customer's application
+    auth: [{access_key: {id: TGSHOP, secret: {env: SHOP_SK}}}]
+    grants:
+      - {operations: [effect:read, effect:write, effect:spend], credential: customer}
+  office:    # a partner's application
+    auth: [{access_key: {id: TGOFFICE, secret: {file: office.sk}}}]
+    grants:
+      - {operations: [effect:read, CreateSubCustomer, SendVerificationMessageCode, UpdateCustomerAccountAmount, ReclaimToPartnerAccount], credential: partner}
+      - {operations: [CreatePartnerCoupons], credential: partner, customers: [c-17, c-18]}
+      - {operations: [ListIndirectPartners], credential: distributor}
+      - {operations: [effect:read, UpdateSubCustomerBudget], credential: partner-intl}
+audit: {dir: audit}
+admin: {address: "127.0.0.1:0"}
+log: {level: debug, format: json}
+bounds: {drain: 20s}
+`
+
+// unlimited lifts the published quotas, for tests that call often.
+const unlimited = `
+limits: {published: false}
+`
+
+// records reads the audit log.
+func (w *world) records() []audit.Record {
+	w.t.Helper()
+	var all []audit.Record
+	err := audit.Read(w.file("audit"), func(r *audit.Record, _ []byte) error {
+		all = append(all, *r)
+		return nil
+	})
+	if err != nil {
+		w.t.Fatalf("reading the audit log: %v", err)
+	}
+	return all
+}
+
+// recorded waits for the record of that kind of a call, and gives it.
+func (w *world) recorded(kind audit.Kind, call string) audit.Record {
+	w.t.Helper()
+	var found audit.Record
+	eventually(w.t, "the audit log has the "+string(kind)+" of call "+call, func() bool {
+		for _, r := range w.records() {
+			if r.Kind == kind && r.Call == call {
+				found = r
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// arrived gives the calls of an operation that the simulator saw.
+func arrived(s *bsssim.Server, operation string) []bsssim.Call {
+	var calls []bsssim.Call
+	for _, c := range s.Calls() {
+		if c.Operation == operation {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+func (w *world) pool() *x509.CertPool { return w.ca.Pool() }
+
+var errNotExist = os.ErrNotExist
+
+func (w *world) stat(name string) (os.FileInfo, error) { return os.Stat(w.file(name)) }
+
+// hold stops a payment at the provider, so that a test can do something meanwhile.
+type hold struct {
+	arrived chan struct{} // gets one value for each payment
+	release chan struct{} // closed by the test
+}
+
+// holdPayments holds payments from now on, until release is closed.
+func (w *world) holdPayments() *hold {
+	h := &hold{arrived: make(chan struct{}, 100), release: make(chan struct{})}
+	w.held.Store(h)
+	return h
+}
+
+func (w *world) holding(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if h := w.held.Load(); h != nil && strings.HasSuffix(r.URL.Path, "/customer-orders/pay") {
+			h.arrived <- struct{}{}
+			select {
+			case <-h.release:
+			case <-r.Context().Done(): // the gateway is gone
+			}
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
