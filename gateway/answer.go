@@ -19,6 +19,10 @@ var deprecated = "@" + strconv.FormatInt(time.Date(2024, 9, 26, 0, 0, 0, 0, time
 // withheld are headers of signed upstreams that could give a caller more than the answer: sessions and tokens.
 var withheld = []string{"Set-Cookie", "X-Subject-Token"}
 
+// outcomeHeader says what the gateway made of an answer, in the words of the audit log: HTTP 200 may mean failure, and an
+// answer that was passed on may leave the outcome unknown.
+const outcomeHeader = "Tollgate-Outcome"
+
 // answer is step 12: the upstream's answer, unchanged.
 func (c *call) answer(a *answer) {
 	c.answering = true
@@ -37,6 +41,7 @@ func (c *call) answer(a *answer) {
 		header.Del("Retry-After") // who obeys it repeats a call that may have had its effect
 	}
 	c.mark(header)
+	header[outcomeHeader] = []string{a.outcome}
 	if length := c.answerLength(a); length >= 0 {
 		header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}

@@ -125,7 +125,9 @@ func TestBusinessResult(t *testing.T) {
 		{"v2 failure", pay(), jsonAnswer(400, `{"error_code":"CBC.99005003","error_msg":"low"}`), audit.Failed, "failure", "CBC.99005003"},
 		{"failure in a 200", v1, jsonAnswer(200, `{"error_code":"CBC.5003","error_msg":"low"}`), audit.Failed, "failure", "CBC.5003"},
 		{"part of a batch", batch, jsonAnswer(200, `{"order_ids":["o"],"fail_resource_infos":[{"resource_id":"r-1"}]}`), audit.Partial, "partial", ""},
-		{"unreadable success", pay(), "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", audit.Succeeded, "unread", ""},
+		{"unreadable success", pay(), "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", audit.Unknown, "unread", ""},
+		{"failure before the billing system", pay(), jsonAnswer(502, `{"error_code":"APIG.0201"}`), audit.Unknown, "failure", "APIG.0201"},
+		{"failure of the billing system", pay(), jsonAnswer(500, `{"error_code":"CBC.0999"}`), audit.Failed, "failure", "CBC.0999"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -137,6 +139,9 @@ func TestBusinessResult(t *testing.T) {
 			r := f.log.only(t, audit.KindOutcome)
 			if r.Outcome != tt.outcome || r.Result != tt.result || r.ErrorCode != tt.code {
 				t.Errorf("outcome %q, result %q, code %q, want %q, %q, %q", r.Outcome, r.Result, r.ErrorCode, tt.outcome, tt.result, tt.code)
+			}
+			if told := got.header.Get("Tollgate-Outcome"); told != tt.outcome {
+				t.Errorf("the caller is told %q, the log %q", told, tt.outcome)
 			}
 		})
 	}

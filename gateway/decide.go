@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 
 	"tollgate/audit"
 	"tollgate/business"
@@ -72,7 +74,7 @@ func (c *call) limit() *Refusal {
 		return refusal(callerLeft, "the caller left while the call waited for its turn")
 	}
 	if !c.verdict.Allowed {
-		r := refusal(overLimit, "limit %q (%g per second) is reached", c.verdict.Limit, c.verdict.Rate.PerSecond)
+		r := refusal(overLimit, "limit %q (%s) is reached", c.verdict.Limit, rateText(c.verdict.Rate.PerSecond))
 		r.RetryAfter = c.verdict.RetryAfter
 		return r
 	}
@@ -80,6 +82,14 @@ func (c *call) limit() *Refusal {
 		return refusal(callerLeft, "the caller left before the call was sent")
 	}
 	return nil
+}
+
+// rateText says a rate as the configuration does.
+func rateText(perSecond float64) string {
+	if perSecond >= 1 {
+		return fmt.Sprintf("%g/s", math.Round(perSecond*100)/100)
+	}
+	return fmt.Sprintf("%g/min", math.Round(perSecond*60*100)/100)
 }
 
 // intend is step 8: the signature is remembered, and the intent is durable. From here the call ends with an outcome.

@@ -78,13 +78,15 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	return a, refused
 }
 
+// paused is a call without a lease: its credential is paused, or still on trial with other calls until the deadline.
 func (c *call) paused(err error) *Refusal {
-	c.warn("credential is paused", err.Error())
-	r := refusal(credentialPaused, "the provider rejected the credential's signature; the operator must look at it")
-	var paused *credential.PausedError
-	if errors.As(err, &paused) {
-		r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)
+	c.warn("credential signs nothing now", err.Error())
+	paused, ok := errors.AsType[*credential.PausedError](err)
+	if !ok {
+		return refusal(notSentInTime, "the credential's first calls are not answered yet; no byte of this one was sent")
 	}
+	r := refusal(credentialPaused, "the provider rejected the credential's signature; the operator must look at it")
+	r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)
 	return r
 }
 
@@ -162,13 +164,15 @@ func (c *call) judge(a *answer) *Refusal {
 func (c *call) outcomeOfAnswer(a *answer) string {
 	status := a.response.StatusCode
 	switch {
-	case c.changes() && c.operation.Site != "" && status >= 500 && !isBillingCode(a.result.ErrorCode):
+	case c.changes() && c.upstream.Signed && status >= 500 && !isBillingCode(a.result.ErrorCode):
 		return audit.Unknown // some server before the billing system failed; the billing system may have acted
+	case c.changes() && c.upstream.Signed && a.whole && a.result.Result == business.Unread:
+		return audit.Unknown // the status says success, and the body that should confirm it cannot be read
 	case a.result.Result == business.Success:
 		return audit.Succeeded
 	case a.result.Result == business.Partial:
 		return audit.Partial
-	case a.result.Result == business.Unread && status >= 200 && status < 300:
+	case a.result.Result == business.Unread && status >= 200 && status < 300: // by its status
 		return audit.Succeeded
 	}
 	return audit.Failed
@@ -181,10 +185,22 @@ func (c *call) hear(a *answer) (credential.Verdict, string) {
 			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
 		return credential.Rejected, "the provider answered: " + kind
 	}
-	if a.response.StatusCode < 400 || isBillingCode(a.result.ErrorCode) {
+	if c.reachedTheService(a) {
 		return credential.Accepted, ""
 	}
 	return credential.Unheard, ""
+}
+
+// reachedTheService tells that an answer came from behind the point at which signatures are checked.
+func (c *call) reachedTheService(a *answer) bool {
+	switch status := a.response.StatusCode; {
+	case status < 400 || isBillingCode(a.result.ErrorCode):
+		return true
+	case c.operation.Site != "" || status >= 500:
+		return false
+	default: // a declared endpoint of another service, whose codes nobody knows
+		return status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests
+	}
 }
 
 // isBillingCode knows the codes of the billing system itself. Others come from the gateway before it, which may not

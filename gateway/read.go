@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"mime"
 	"os"
 	"strings"
 	"time"
@@ -19,6 +20,9 @@ const readStep = 64 << 10
 func (c *call) read() *Refusal {
 	if c.upstream.Signed && isEncoded(c.request.Header["Content-Encoding"]) {
 		return refusal(encodedBody, "send the body without Content-Encoding")
+	}
+	if c.upstream.Signed && c.changes() && c.request.ContentLength != 0 && !isUTF8(c.request.Header["Content-Type"]) {
+		return refusal(encodedBody, "send the body in UTF-8, and with one Content-Type")
 	}
 	if refusal := c.readBody(); refusal != nil {
 		c.hangUp()
@@ -49,6 +53,17 @@ func isEncoded(values []string) bool {
 		}
 	}
 	return false
+}
+
+// isUTF8 tells that a body is in the encoding in which it will be read: another charset could show the log one amount and
+// the provider another.
+func isUTF8(contentTypes []string) bool {
+	if len(contentTypes) == 0 {
+		return true
+	}
+	_, parameters, err := mime.ParseMediaType(contentTypes[0])
+	charset, named := parameters["charset"]
+	return len(contentTypes) == 1 && err == nil && (!named || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "us-ascii"))
 }
 
 func (c *call) readBody() *Refusal {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,12 +52,30 @@ func (c *call) describe(r *audit.Record) {
 	r.Path = signing.CanonicalPath(c.path)
 	r.BodyBytes = int64(len(c.body))
 	r.Fields = fields(c.facts.Fields)
-	if query := c.query.Canonical(); c.operation.Sensitive {
+	if query := c.query.Canonical(); c.operation.Sensitive || namesSecret(c.query) {
 		r.QueryBytes = int64(len(query))
 	} else {
 		r.Query = query
+	}
+	if !c.operation.Sensitive {
 		r.BodyHash = c.bodyHash
 	}
+}
+
+// secretWords mark names of query parameters whose values are not recorded. The catalog marks the provider's own; these
+// are for what callers add, and for internal apps, of whose queries nobody knows more than the names.
+var secretWords = [...]string{
+	"password", "passwd", "pwd", "secret", "token", "authorization", "signature", "credential", "session", "api_key", "apikey", "access_key", "accesskey",
+}
+
+func namesSecret(query signing.Query) bool {
+	for name := range query.All() {
+		name = strings.ToLower(name)
+		if slices.ContainsFunc(secretWords[:], func(word string) bool { return strings.Contains(name, word) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // intent says that the call is about to be sent.

@@ -95,6 +95,30 @@ func TestSensitiveBodiesAndQueriesAreNotWritten(t *testing.T) {
 	}
 }
 
+// Queries of other operations are recorded, unless a name in them says that its value is secret.
+func TestQueriesThatNameASecretAreNotWritten(t *testing.T) {
+	for name, secret := range map[string]bool{
+		"password": true, "X-Auth-Token": true, "client_secret": true, "Passwd": true, "X-Amz-Signature": true, "access%5Fkey": true, "SessionId": true, "apiKey": true,
+		"customer_id": false, "offset": false, "order_id": false,
+	} {
+		for _, path := range []string{"/echo/x", "/app/x"} {
+			f := start(t, fixed)
+			if got := f.send(t, get(path+"?a=1&"+name+"=VALUE-of-it")); got.status != 200 {
+				t.Fatalf("answer %d %s", got.status, got.body)
+			}
+			if written := strings.Contains(f.written(), "VALUE-of-it"); written == secret {
+				t.Errorf("%s?%s=: written %v, secret %v", path, name, written, secret)
+			}
+			if r := f.log.only(t, audit.KindIntent); secret && r.QueryBytes == 0 || r.BodyHash == "" {
+				t.Errorf("recorded %d bytes of query and body hash %q", r.QueryBytes, r.BodyHash)
+			}
+			if a := f.origin.only(t); !strings.Contains(a.line, "VALUE-of-it") {
+				t.Errorf("sent %q", a.line)
+			}
+		}
+	}
+}
+
 // Keys, tokens and signatures, whatever becomes of a call.
 func TestKeysAndTokensAreNotWritten(t *testing.T) {
 	withTokens := func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) }

@@ -50,6 +50,7 @@ func demo(ctx context.Context, once bool, out, logTo io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	defer standardLog(logger)()
 	s, err := startService(ctx, c, logger)
 	if err != nil {
 		return err

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"tollgate/config"
 )
@@ -48,6 +45,7 @@ func runCommand() *cobra.Command {
 }
 
 func runService(ctx context.Context, c *config.Config, logger *zap.Logger) error {
+	defer standardLog(logger)()
 	s, err := startService(ctx, c, logger)
 	if err != nil {
 		return err
@@ -65,26 +63,4 @@ func runService(ctx context.Context, c *config.Config, logger *zap.Logger) error
 	}
 	logger.Info("stopped")
 	return failure
-}
-
-// newLogger builds the operational log. It goes to stderr: stdout is for what commands print.
-func newLogger(l config.Log, to io.Writer) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(l.Level)
-	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
-	}
-	encoding := zap.NewProductionEncoderConfig()
-	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	encoder := zapcore.NewJSONEncoder(encoding)
-	if l.Format == "console" {
-		encoder = zapcore.NewConsoleEncoder(encoding)
-	}
-	sink, ok := to.(zapcore.WriteSyncer)
-	if !ok {
-		sink = zapcore.AddSync(to)
-	}
-	if to == os.Stderr {
-		sink = zapcore.Lock(os.Stderr)
-	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(sink), level)), nil
 }
