@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"os/exec"
@@ -117,7 +118,7 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	p.stop()
-	if _, err := w.stat("shop.sock"); !errors.Is(err, errNotExist) {
+	if _, err := w.stat("shop.sock"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the socket is left behind: %v", err)
 	}
 	if matches, _ := filepath.Glob(w.file("*.sock")); len(matches) != 0 {

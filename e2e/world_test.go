@@ -44,7 +44,7 @@ type world struct {
 // values fill in configurations.
 type values struct {
 	Dir, Upstream, Intl string
-	App, Socket         string // of an internal application
+	App                 string // address of an internal application
 }
 
 // newWorld starts the simulators and makes certificates. It starts no gateway.
@@ -136,7 +136,7 @@ func (w *world) start() *process {
 	return launch(w.t, w.config, w.env).wait()
 }
 
-// standard is a gateway with all that most tests need. Its end is open for `limits` and the like.
+// standard is a gateway with all that most tests need. It has no `limits`, so that tests can append their own.
 const standard = `
 listeners:
   - {name: https, address: "127.0.0.1:0", hosts: [gateway.example], upstreams: [bss, intl],
@@ -216,8 +216,6 @@ func arrived(s *bsssim.Server, operation string) []bsssim.Call {
 }
 
 func (w *world) pool() *x509.CertPool { return w.ca.Pool() }
-
-var errNotExist = os.ErrNotExist
 
 func (w *world) stat(name string) (os.FileInfo, error) { return os.Stat(w.file(name)) }
 

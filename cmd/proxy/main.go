@@ -92,15 +92,22 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 { // a wrong command is told before its flags
+			return needsCommand(cmd, words)
+		}
 		return usageError("%w\nsee: %s --help", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SuggestionsMinimumDistance = suggestWithin
 	root.AddCommand(
 		runCommand(), checkCommand(), explainCommand(), catalogCommand(), simulateCommand(),
 		auditCommand(), tlsCommand(), demoCommand(), healthCommand(), versionCommand(),
 	)
 	return root
 }
+
+// suggestWithin is up to how many typing errors a command is suggested.
+const suggestWithin = 2
 
 // needsCommand refuses words that are no command, with the nearest that is.
 func needsCommand(cmd *cobra.Command, args []string) error {
@@ -127,6 +134,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 // group is a command that only holds others.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Args: needsCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c.SuggestionsMinimumDistance = suggestWithin
 	c.AddCommand(commands...)
 	return c
 }
