@@ -15,7 +15,6 @@ func (c *call) admit() *Refusal {
 	if c.request.ContentLength != 0 {
 		// Whatever becomes of the call, a body must not dribble in for ever.
 		_ = c.control.SetReadDeadline(time.Now().Add(c.Bounds.BodyTimeout))
-		c.deadline() // "100 Continue" must not meet the deadline of the answer before, on the same connection
 	}
 	if refusal := c.admitHost(); refusal != nil {
 		return refusal

@@ -143,7 +143,7 @@ func slowLimit(f *fixture) {
 	}))
 }
 
-// The time for the body ends with the body: a call that waits for its turn afterwards is not cut off by it.
+// The time for the body ends with the body (net/http takes the deadline away): a call that waits for its turn afterwards is not cut off by it.
 func TestBodyTimeIsForTheBody(t *testing.T) {
 	f := start(t, fixed, slowLimit, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 150 * time.Millisecond }))
 	for i := range 2 { // the second waits 200 ms
@@ -153,7 +153,7 @@ func TestBodyTimeIsForTheBody(t *testing.T) {
 	}
 }
 
-// The time to deliver an answer ends with the answer: a later call on the same connection gets its 100 Continue.
+// The time to deliver an answer ends with the answer (net/http takes the deadline away): a later call on the same connection gets its 100 Continue.
 func TestAnswerTimeIsForTheAnswer(t *testing.T) {
 	const timeout = 150 * time.Millisecond
 	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.WriteTimeout = timeout }))
@@ -265,22 +265,43 @@ func TestOverLimit(t *testing.T) {
 	f.origin.only(t)
 }
 
-// The published quota holds towards a credential, whoever calls.
-func TestPublishedQuotaIsShared(t *testing.T) {
-	f := start(t, func(f *fixture) { f.config.Limiter = must(ratelimit.New(ratelimit.Config{Published: true})) })
-	limited := 0
-	for i := range 60 {
+// A credential's limit is shared by all who call with it, and another credential has its own.
+func TestLimitOfACredentialIsShared(t *testing.T) {
+	f := start(t, func(f *fixture) {
+		f.config.Limiter = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
+			{Name: "account", Per: []ratelimit.Dimension{ratelimit.ByCredential}, Rate: ratelimit.Rate{PerSecond: ratelimit.MinPerSecond, Burst: 10}},
+		}}))
+	})
+	sent := 0
+	for i := range 20 {
 		call := signed{caller: customerCaller, method: "GET", target: readTarget}
 		if i%2 == 1 {
 			call.caller, call.header = bothCaller, []string{"Tollgate-Credential: acme"}
 		}
-		if f.call(t, call).code() == "TG.5001" {
-			limited++
+		if f.call(t, call).status == 200 {
+			sent++
 		}
 	}
-	if limited == 0 {
-		t.Error("60 calls at once passed a quota of 10 a second")
+	if sent != 10 {
+		t.Errorf("%d calls of two callers passed a limit of 10 for their credential", sent)
 	}
+	if got := f.call(t, goodCall()); got.status != 200 {
+		t.Errorf("another credential: answer %d %s", got.status, got.body)
+	}
+}
+
+// The provider's published quota is kept to.
+func TestPublishedQuota(t *testing.T) {
+	f := start(t, func(f *fixture) { f.config.Limiter = must(ratelimit.New(ratelimit.Config{Published: true})) })
+	for range 60 {
+		if got := f.call(t, signed{caller: customerCaller, method: "GET", target: readTarget}); got.code() == "TG.5001" {
+			if !strings.Contains(got.problem(t).Detail, ratelimit.PublishedName) {
+				t.Errorf("detail %q", got.problem(t).Detail)
+			}
+			return
+		}
+	}
+	t.Error("60 calls at once passed a quota of 20 a second")
 }
 
 // A caller that leaves while it waits for its turn is a refusal, and nothing is sent.

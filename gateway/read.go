@@ -7,7 +7,6 @@ import (
 	"mime"
 	"os"
 	"strings"
-	"time"
 
 	"tollgate/signing"
 )
@@ -83,8 +82,6 @@ func (c *call) readBody() *Refusal {
 	if err != nil {
 		return c.unread(err)
 	}
-	// The deadline was for the body. Left in place it would end the wait for the caller's next request.
-	_ = c.control.SetReadDeadline(time.Time{})
 	return nil
 }
 

@@ -346,7 +346,7 @@ func TestSignatureFitsTheWire(t *testing.T) {
 func TestHeadersToAnUnsignedUpstream(t *testing.T) {
 	f := start(t)
 	call := signed{caller: partnerCaller, method: "PUT", target: "/app/a/b?x=1", body: "data", header: []string{
-		"Cookie: a=b", "Accept-Encoding: gzip", "X-Custom: 1", "X-Custom: 2", "Tollgate-Caller: forged", "tollgate-call-id: forged", "Tollgate_Caller: forged",
+		"Cookie: a=b", "Accept-Encoding: gzip", "X-Custom: 1", "X-Custom: 2", "Tollgate-Caller: forged", "tollgate-call-id: forged", "Tollgate-Other: forged", "Tollgate_Caller: forged",
 		"X_Custom: 3", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: forged", "X-Forwarded-Proto: forged", "Forwarded: for=1.2.3.4",
 		"Connection: X-Remove, Tollgate-Caller", "X-Remove: 1", "Te: trailers", "Keep-Alive: 1", "Proxy-Authorization: p", "Proxy-Connection: keep-alive",
 	}}
@@ -360,7 +360,7 @@ func TestHeadersToAnUnsignedUpstream(t *testing.T) {
 	}
 	values := map[string]string{
 		"Cookie": "a=b", "Accept-Encoding": "gzip", "X-Custom": "1|2", "Tollgate-Caller": partnerCaller, "Tollgate-Call-Id": got.header.Get("Tollgate-Call-Id"),
-		"Tollgate_Caller": "", "X_Custom": "", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "gateway.test", "X-Forwarded-Proto": "http", "Forwarded": "",
+		"Tollgate-Other": "", "Tollgate_Caller": "", "X_Custom": "", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "gateway.test", "X-Forwarded-Proto": "http", "Forwarded": "",
 		"X-Remove": "", "Te": "", "Keep-Alive": "", "Connection": "", "Proxy-Authorization": "", "Proxy-Connection": "", "Authorization": "",
 		"Host": f.upstream["app"].Host, "Content-Length": "4", "User-Agent": "",
 	}
