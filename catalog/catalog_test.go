@@ -153,29 +153,6 @@ func TestFindIsExact(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	tests := []struct{ written, first string }{
-		{"PayOrder", "PayOrders"},
-		{"payorders", "PayOrders"},
-		{"ListSubCustomer", "ListSubCustomers"},
-		{"ShowCustomerOrderDetail", "ShowCustomerOrderDetails"},
-		{"PartnerCoupons", "CreatePartnerCoupons"},
-		{"Frobnicate", ""},
-		{"", ""},
-		{strings.Repeat("x", 10_000), ""},
-	}
-	for _, test := range tests {
-		got := Nearest("cn", test.written)
-		first := ""
-		if len(got) > 0 {
-			first = got[0]
-		}
-		if first != test.first && !slices.Contains(got, test.first) || len(got) > 3 {
-			t.Errorf("Nearest(%.40q) = %q, want %q", test.written, got, test.first)
-		}
-	}
-}
-
 func TestSharedSlicesCannotBeSpoilt(t *testing.T) {
 	Operations("cn")[0] = nil
 	Sites()[0] = "xx"

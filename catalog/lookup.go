@@ -3,7 +3,6 @@ package catalog
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -40,68 +39,4 @@ func Find(site, name string) *Operation {
 		return nil
 	}
 	return operations[i]
-}
-
-// maxSuggestions bounds what [Nearest] gives, maxNameLength what it looks at (its work grows with the name's length).
-const (
-	maxSuggestions = 3
-	maxNameLength  = 128
-)
-
-// Nearest suggests up to three of the site's operation names for a name that [Find] does not know, best first: names
-// that differ only in case, then those a few typing errors away, then those that contain the given text. It is empty
-// when nothing is near.
-func Nearest(site, name string) []string {
-	if name == "" || len(name) > maxNameLength {
-		return nil
-	}
-	type candidate struct {
-		name string
-		cost int
-	}
-	var near []candidate
-	for _, o := range loaded().bySite[site] {
-		if cost, ok := remoteness(o.Name, name); ok {
-			near = append(near, candidate{o.Name, cost})
-		}
-	}
-	slices.SortStableFunc(near, func(a, b candidate) int { return cmp.Compare(a.cost, b.cost) })
-	var names []string
-	for _, c := range near[:min(len(near), maxSuggestions)] {
-		names = append(names, c.name)
-	}
-	return names
-}
-
-// remoteness rates how far name is from what was written; smaller is nearer.
-func remoteness(name, written string) (cost int, near bool) {
-	name, written = strings.ToLower(name), strings.ToLower(written)
-	if d := editDistance(name, written); d <= max(2, len(written)/4) {
-		return d, true
-	}
-	if len(written) >= 4 && strings.Contains(name, written) {
-		return maxNameLength + len(name) - len(written), true
-	}
-	return 0, false
-}
-
-// editDistance is the Levenshtein distance in bytes, which is exact for operation names (ASCII).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitution := diagonal
-			if a[i] != b[j] {
-				substitution++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitution, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

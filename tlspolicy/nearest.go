@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tollgate/internal/nearest"
 )
 
 // maxName bounds what error texts and records repeat of a name that somebody else chose.
@@ -32,36 +34,9 @@ func didYouMean(word string, candidates []string) string {
 	if len(word) > maxName {
 		return ""
 	}
-	word = strings.ToUpper(word)
-	best, bestDistance := "", len(word)/3+1 // a third of the letters may be wrong
-	for _, candidate := range candidates {
-		if d := distance(word, strings.ToUpper(candidate)); candidate != "" && d < bestDistance {
-			best, bestDistance = candidate, d
-		}
-	}
-	if best == "" {
+	near := nearest.Words(word, candidates)
+	if len(near) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", did you mean %q?", best)
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return fmt.Sprintf(", did you mean %q?", near[0])
 }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows says which packages of this module each package may import. They go down only: a leaf that learns of another, or of
+// what stands above it, is a change of the design and belongs here with a reason.
+var arrows = map[string][]string{
+	"accept":           {"tlspolicy"}, // handshakes report what the peer offered
+	"admin":            {"audit", "credential", "gateway", "ratelimit", "replay"},
+	"audit":            {},
+	"business":         {"catalog"},
+	"caller":           {"internal/secret", "signing"},
+	"catalog":          {},
+	"credential":       {"catalog", "internal/secret", "signing"},
+	"internal/bsssim":  {"catalog"}, // its signature check must not be ours
+	"internal/certs":   {},
+	"internal/nearest": {},
+	"internal/secret":  {},
+	"internal/testpki": {},
+	"policy":           {"business", "catalog", "credential", "internal/nearest"},
+	"ratelimit":        {},
+	"replay":           {},
+	"signing":          {"internal/secret"},
+	"tlspolicy":        {"internal/nearest"},
+	"upstream":         {},
+	"gateway":          {"audit", "business", "caller", "catalog", "credential", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
+	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/nearest", "internal/secret", "policy", "ratelimit", "tlspolicy"},
+}
+
+func TestArrowsGoDown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "tollgate/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		name := strings.TrimPrefix(words[0], "tollgate/")
+		if name == "cmd/proxy" {
+			continue // wires everything
+		}
+		allowed, known := arrows[name]
+		if !known {
+			t.Errorf("package %s is not in the table", name)
+		}
+		for _, imported := range words[1:] {
+			if ours, ok := strings.CutPrefix(imported, "tollgate/"); ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s", name, ours)
+			}
+		}
+	}
+}
