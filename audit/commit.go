@@ -201,9 +201,12 @@ func (l *Log) stop() error {
 	l.mu.Lock()
 	l.busySince = l.cfg.Now()
 	l.status.LastSeq++
-	seq := l.status.LastSeq
+	seq, open := l.status.LastSeq, l.open
 	l.mu.Unlock()
 	r := Record{Kind: KindStop, Seq: seq, Commit: seq, Time: l.cfg.Now().UTC()}
+	if open > 0 {
+		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", open)
+	}
 	b := &batch{buf: append(r.Append(nil), '\n'), first: seq, last: seq, done: make(chan struct{})}
 	if err := l.commit(b); err != nil {
 		return err

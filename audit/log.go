@@ -71,6 +71,7 @@ type Log struct {
 	writeErr  error     // of the write that is being repeated
 	spaceErr  error     // of the last allocation
 	busySince time.Time // when the committer turned to the disk; zero when it waits
+	open      int64     // intents taken whose outcome was not
 	status    Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
 }
 
@@ -180,6 +181,12 @@ func (l *Log) add(r *Record, u use) (*batch, error) {
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
 	b.last = r.Seq
+	switch r.Kind {
+	case KindIntent:
+		l.open++
+	case KindOutcome:
+		l.open--
+	}
 	b.buf = append(append(appendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
 	select {
 	case l.wake <- struct{}{}:

@@ -527,3 +527,32 @@ func TestRotationOnFullDisk(t *testing.T) {
 		contents(t, d)
 	})
 }
+
+// TestStopTellsOpenCalls: a stop that cut a call off does not look like any other.
+func TestStopTellsOpenCalls(t *testing.T) {
+	for _, settled := range []bool{true, false} {
+		dir := t.TempDir()
+		l, _, err := Open(Config{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Intent(t.Context(), &Record{Call: "a"}); err != nil {
+			t.Fatal(err)
+		}
+		if settled {
+			if err := l.Outcome(t.Context(), &Record{Call: "a", Outcome: Succeeded}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var note string
+		if err := Read(dir, func(r *Record, _ []byte) error { note = r.Note; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if (note == "") != settled {
+			t.Errorf("settled %v: the stop record says %q", settled, note)
+		}
+	}
+}

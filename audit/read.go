@@ -1,7 +1,7 @@
 package audit
 
 import (
-	"encoding/json"
+	"bufio"
 	"fmt"
 	"io"
 	"math"
@@ -20,6 +20,9 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 		return fmt.Errorf("reading the audit directory: %w", err)
 	}
 	names := segmentNames(entries)
+	if len(names) == 0 {
+		return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, segmentName(1))
+	}
 	var last uint64
 	for i, name := range names {
 		first, _ := parseSegmentName(name)
@@ -40,29 +43,76 @@ func readSegment(dir, name string, live bool, fn func(*Record, []byte) error) (u
 		return 0, err
 	}
 	defer f.Close() // opened for reading: nothing can be lost
-	in := newLines(name, io.NewSectionReader(f, 0, math.MaxInt64))
 	first, _ := parseSegmentName(name)
-	for want := first; ; want++ {
-		offset := in.offset
-		line, err := in.next()
-		if err == io.EOF {
-			if !live && (in.partial > 0 || in.zeros) {
-				return 0, faultAt(name, offset, "the segment is not whole, yet another follows")
-			}
-			return want - 1, nil
-		}
+	s := segmentReader{file: f, name: name, want: first, fn: fn}
+	for {
+		before := s.offset
+		in, err := s.readLines()
 		if err != nil {
 			return 0, err
 		}
+		if !live && (in.partial > 0 || in.zeros) {
+			return 0, faultAt(name, s.offset, "the segment is not whole, yet another follows")
+		}
+		if !in.zeros || !s.goesOn() {
+			return s.want - 1, nil
+		}
+		// A record behind zeros: the writer wrote here while we read, or bytes of the log are gone.
+		if s.offset == before {
+			return 0, faultAt(name, s.offset, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
+		}
+	}
+}
+
+// segmentReader reads a segment that may be written to meanwhile.
+type segmentReader struct {
+	file   *os.File
+	name   string
+	offset int64  // of the next line
+	want   uint64 // its seq
+	fn     func(*Record, []byte) error
+}
+
+// readLines reads all complete lines from the offset on, and says what stands behind them.
+func (s *segmentReader) readLines() (*lines, error) {
+	in := newLines(s.name, io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset))
+	in.offset = s.offset
+	for {
+		line, err := in.next()
+		if err == io.EOF {
+			return in, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 		var r Record
-		if err := json.Unmarshal(line, &r); err != nil {
-			return 0, faultAt(name, offset, "the line is no record: %w", err)
+		if err := decode(line, &r); err != nil {
+			return nil, faultAt(s.name, s.offset, "the line is no record: %w", err)
 		}
-		if r.Seq != want {
-			return 0, faultAt(name, offset, "record %d is expected here, not record %d", want, r.Seq)
+		if r.Seq != s.want {
+			return nil, faultAt(s.name, s.offset, "record %d is expected here, not record %d", s.want, r.Seq)
 		}
-		if err := fn(&r, line); err != nil {
-			return 0, err
+		if err := s.fn(&r, line); err != nil {
+			return nil, err
+		}
+		s.want++
+		s.offset = in.offset
+	}
+}
+
+// goesOn tells whether anything but zeros stands behind the first zero byte.
+func (s *segmentReader) goesOn() bool {
+	rest := bufio.NewReader(io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset))
+	zero := false
+	for {
+		b, err := rest.ReadByte()
+		switch {
+		case err != nil:
+			return false
+		case b == 0:
+			zero = true
+		case zero:
+			return true
 		}
 	}
 }

@@ -19,18 +19,22 @@ func TestRead(t *testing.T) {
 		want     string
 	}{
 		// A start record of sample has 93 bytes.
-		"empty directory":     {nil, 0, ""},
-		"whole":               {map[uint64]string{1: text}, 4, ""},
-		"live":                {map[uint64]string{1: text + zeros(5000)}, 4, ""},
-		"live, incomplete":    {map[uint64]string{1: text + "{\"seq\"" + zeros(5000)}, 4, ""},
-		"live, being written": {map[uint64]string{1: text + zeros(5) + "x"}, 4, ""},
-		"segments":            {map[uint64]string{1: lines[0], 2: lines[1] + lines[2] + zeros(1)}, 3, ""},
-		"later part":          {map[uint64]string{2: lines[1]}, 1, ""},
-		"gap in a segment":    {map[uint64]string{1: lines[0] + lines[2]}, 1, "00000000000000000001.jsonl, byte 93: record 2 is expected here, not record 3"},
-		"segment missing":     {map[uint64]string{1: lines[0], 3: lines[2]}, 1, "00000000000000000003.jsonl follows record 1"},
-		"no record":           {map[uint64]string{1: lines[0] + "[]\n"}, 1, "byte 93: the line is no record"},
-		"closed, not whole":   {map[uint64]string{1: lines[0] + zeros(1), 2: lines[1]}, 1, "is not whole"},
-		"line too long":       {map[uint64]string{1: strings.Repeat("x", MaxLine+1)}, 0, "longer than"},
+		"empty directory":      {nil, 0, "holds no audit log"},
+		"whole":                {map[uint64]string{1: text}, 4, ""},
+		"live":                 {map[uint64]string{1: text + zeros(5000)}, 4, ""},
+		"live, incomplete":     {map[uint64]string{1: text + "{\"seq\"" + zeros(5000)}, 4, ""},
+		"live, torn":           {map[uint64]string{1: text + zeros(5) + "x"}, 4, "zeros stand within the records"},
+		"hole":                 {map[uint64]string{1: lines[0] + zeros(len(lines[1])) + lines[2] + zeros(9)}, 1, "zeros stand within the records"},
+		"line ends of DOS":     {map[uint64]string{1: strings.ReplaceAll(text, "\n", "\r\n")}, 0, "without anything around it"},
+		"member twice":         {map[uint64]string{1: strings.Replace(text, "{", `{"seq":1,`, 1)}, 0, "duplicate"},
+		"member in other case": {map[uint64]string{1: strings.Replace(text, `"seq"`, `"SEQ"`, 1)}, 0, "record 1 is expected here"},
+		"segments":             {map[uint64]string{1: lines[0], 2: lines[1] + lines[2] + zeros(1)}, 3, ""},
+		"later part":           {map[uint64]string{2: lines[1]}, 1, ""},
+		"gap in a segment":     {map[uint64]string{1: lines[0] + lines[2]}, 1, "00000000000000000001.jsonl, byte 93: record 2 is expected here, not record 3"},
+		"segment missing":      {map[uint64]string{1: lines[0], 3: lines[2]}, 1, "00000000000000000003.jsonl follows record 1"},
+		"no record":            {map[uint64]string{1: lines[0] + "[]\n"}, 1, "byte 93: the line is no record"},
+		"closed, not whole":    {map[uint64]string{1: lines[0] + zeros(1), 2: lines[1]}, 1, "is not whole"},
+		"line too long":        {map[uint64]string{1: strings.Repeat("x", MaxLine+1)}, 0, "longer than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -103,6 +103,14 @@ type Record struct {
 	Note    string `json:"note,omitempty"`
 }
 
+func (k Kind) known() bool {
+	switch k {
+	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop:
+		return true
+	}
+	return false
+}
+
 // Field is one extracted member of a request or answer.
 type Field struct {
 	Name string `json:"name"`

@@ -3,13 +3,15 @@ package audit
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 const (
@@ -112,13 +114,22 @@ type head struct {
 	SignatureDate time.Time `json:"signature_date"`
 }
 
+// decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object. What a person,
+// jq and this program read in a line is then the same.
+func decode(line []byte, into any) error {
+	if len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}' {
+		return errors.New("a record is one JSON object without anything around it")
+	}
+	return json.Unmarshal(line, into)
+}
+
 // parseHead reads a line that begins at offset.
 func parseHead(name string, offset int64, line []byte) (head, error) {
 	var h head
-	if err := json.Unmarshal(line, &h); err != nil {
+	if err := decode(line, &h); err != nil {
 		return h, faultAt(name, offset, "the line is no record: %w", err)
 	}
-	if h.Seq == 0 || h.Commit == 0 || h.Commit > h.Seq || h.Kind == "" {
+	if h.Seq == 0 || h.Commit == 0 || h.Commit > h.Seq || !h.Kind.known() {
 		return h, faultAt(name, offset, "the line is no record: seq, commit or kind is missing or wrong")
 	}
 	return h, nil

@@ -35,7 +35,14 @@ func (b *builder) addGrant(path, callerName string, g grantShape) {
 	if b.failed(path) {
 		return
 	}
-	grant := policy.Grant{Caller: callerName, Operations: g.Operations, Customers: g.Customers, ClassConfirmed: g.ClassConfirmed}
+	if g.Customers != nil && len(g.Customers) == 0 {
+		b.problem(path+".customers", "leave it out where the grant is for all", "customers names nobody")
+		return
+	}
+	grant := policy.Grant{Caller: callerName, Operations: g.Operations, ClassConfirmed: g.ClassConfirmed}
+	for _, id := range g.Customers {
+		grant.Customers = append(grant.Customers, string(id))
+	}
 	if g.Credential != "" {
 		if !b.named(path+".credential", "credential", g.Credential, sortedNames(b.file.Credentials)) {
 			return

@@ -221,8 +221,8 @@ type grantShape struct {
 	Credential string `yaml:"credential"`
 	// The upstream. It follows from the credential; without one it may be left out when the file has only one unsigned upstream.
 	Upstream string `yaml:"upstream"`
-	// Account ids: a call must name one (`customer_id` and the like), and may name no other.
-	Customers []string `yaml:"customers"`
+	// Account ids: a call must name one (`customer_id` and the like), and may name no other. Left out: all.
+	Customers []account `yaml:"customers"`
 	// Needed for the operations of which no source says which class may call them, once you know.
 	ClassConfirmed bool `yaml:"class_confirmed"`
 }

@@ -172,7 +172,7 @@ func (r *rule) refusesCredential(call *Call) *Refusal {
 
 func (r *rule) refusesCustomers(call *Call) *Refusal {
 	granted := r.grant.Customers
-	if len(granted) == 0 {
+	if granted == nil {
 		return nil
 	}
 	accounts := call.Accounts

@@ -33,7 +33,8 @@ type Grant struct {
 	Operations []string
 	// Credential is nil for an unsigned upstream.
 	Credential *credential.Credential
-	// Customers, if not empty, are the account ids that a call must name, and the only ones that it may.
+	// Customers, if not nil, are the account ids that a call must name, and the only ones that it may: an empty list
+	// covers no call. Nil means all.
 	Customers []string
 	// ClassConfirmed admits named operations whose class no source states.
 	ClassConfirmed bool
