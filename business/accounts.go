@@ -1,5 +1,12 @@
 package business
 
+import (
+	"slices"
+	"strings"
+
+	"tollgate/catalog"
+)
+
 // account describes a name that chooses whose money or data a call is about.
 type account struct {
 	name    string // as the API spells it
@@ -13,6 +20,7 @@ var accountNames = [...]account{
 	{name: "customer_ids", list: true}, {name: "customerIds", list: true},
 	{name: "sub_customer_id"}, {name: "subCustomerId"},
 	{name: "sub_customer_ids", list: true}, {name: "subCustomerIds", list: true},
+	{name: "payer_account_id"},
 	{name: "indirect_partner_id", partner: true}, {name: "indirectPartnerId", partner: true},
 	{name: "indirect_partner_ids", partner: true, list: true}, {name: "indirectPartnerIds", partner: true, list: true},
 }
@@ -44,6 +52,15 @@ func (a *Accounts) add(kind *account, value string) error {
 		a.Customers = append(a.Customers, value)
 	}
 	return nil
+}
+
+// reads tells whether an operation reads an account from a field, by the catalog. Of an endpoint that the operator declared
+// nobody knows: each counts.
+func reads(op *catalog.Operation, field string) bool {
+	if op.Site == "" {
+		return true
+	}
+	return slices.ContainsFunc(op.Request, func(f catalog.Field) bool { return strings.TrimSuffix(f.Name, "[]") == field })
 }
 
 // misplaced remembers that an account stands where the provider does not look for it.

@@ -128,6 +128,8 @@ func (r *requestReader) readAccountPair(name, base, value string) error {
 		}
 		if !r.queryCounts() {
 			r.accounts.misplaced(kind, "the query of a "+r.op.Method)
+		} else if !reads(r.op, kind.name) {
+			r.accounts.misplaced(kind, "the query of "+r.op.Name)
 		}
 		return r.accounts.add(kind, value)
 	}
@@ -176,11 +178,10 @@ func (r *requestReader) member(name []byte, _ bool) error {
 		return misspelt("body", r.account.name)
 	}
 	r.accountPath = len(r.walker.path)
-	parent := r.walker.path[:r.accountPath-len(name)]
 	if !r.bodyCounts() {
 		r.accounts.misplaced(r.account, "the body of a "+r.op.Method)
-	} else if len(parent) > 0 && string(parent) != "customer_infos[]." {
-		r.accounts.misplaced(r.account, "a nested object of the body")
+	} else if !reads(r.op, string(r.walker.path[:r.accountPath])) {
+		r.accounts.misplaced(r.account, "a place in the body of "+r.op.Name)
 	}
 	return nil
 }

@@ -214,6 +214,9 @@ func (b *builder) tryAdd(at place, operation *catalog.Operation, grant *Grant, u
 			return why
 		}
 	}
+	if grant.Customers != nil && !namesAccounts(operation) {
+		return fmt.Sprintf("%s names no customer, so a grant for some customers cannot cover it", operation.Name)
+	}
 	if operation.Class == catalog.ClassUnknown && (!named || !grant.ClassConfirmed) {
 		return fmt.Sprintf("no source says which credential class %s takes: "+
 			"name it in a grant of its own with class_confirmed: true when you know", operation.Name)
@@ -223,6 +226,15 @@ func (b *builder) tryAdd(at place, operation *catalog.Operation, grant *Grant, u
 		b.policy.rules[k] = append(b.policy.rules[k], r)
 	}
 	return ""
+}
+
+// namesAccounts tells whether calls of an operation say whose account they are about. Of a declared endpoint only the call
+// can tell.
+func namesAccounts(operation *catalog.Operation) bool {
+	if operation.Site == "" || operation.AddressesResellersOnly {
+		return true
+	}
+	return slices.ContainsFunc(operation.Request, func(f catalog.Field) bool { return f.Kind == catalog.FieldCustomer })
 }
 
 // accountMissing says which account id the credential lacks for the operation's path.

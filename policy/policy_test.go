@@ -97,6 +97,7 @@ func TestProblems(t *testing.T) {
 		"empty pattern":       {Grant{Upstream: "bss", Operations: []string{"site:intl"}, Credential: f.acme}, "covers no operation"},
 		"unknown class":       {Grant{Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme}, "class_confirmed"},
 		"account missing":     {Grant{Upstream: "bss", Operations: []string{"orderPay"}, Credential: noAccount}, "has no domain_id"},
+		"no customers named":  {Grant{Upstream: "bss", Operations: []string{"ReclaimPartnerCoupons"}, Credential: f.partner, Customers: []string{"c-1"}}, "names no customer"},
 		"no credential":       {Grant{Upstream: "bss", Operations: []string{"PayOrders"}}, "needs a credential"},
 		"credential unneeded": {Grant{Upstream: "app", Operations: []string{"Ledger"}, Credential: f.acme}, "takes no credential"},
 		"foreign credential":  {Grant{Upstream: "strict", Operations: []string{"PayOrders"}, Credential: f.acme}, "belongs to upstream bss"},
@@ -149,7 +150,6 @@ func TestDecide(t *testing.T) {
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme, ClassConfirmed: true},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.acme},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.other},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"ReclaimPartnerCoupons"}, Credential: f.partner, Customers: []string{"c-1"}},
 		Grant{Caller: "else", Upstream: "bss", Operations: []string{"RenewalResources"}, Credential: f.acme},
 	)
 	domain := func(id string) map[string]string { return map[string]string{"domain_id": id} }
@@ -194,6 +194,7 @@ func TestCustomers(t *testing.T) {
 	p := f.policy(t,
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons", "ListSubCustomerBillDetail"}, Credential: f.partner, Customers: []string{"c-1", "c-2", "r-1"}},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"UpdateIndirectPartnerAccount"}, Credential: f.distributor, Customers: []string{"r-1"}},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"ReclaimToPartnerAccount"}, Credential: f.partner, Customers: []string{}},
 	)
 	for _, c := range []struct {
 		operation string
@@ -212,6 +213,7 @@ func TestCustomers(t *testing.T) {
 		{"UpdateIndirectPartnerAccount", business.Accounts{Partners: []string{"r-1"}}, true},
 		{"UpdateIndirectPartnerAccount", business.Accounts{Partners: []string{"r-2"}}, false},
 		{"UpdateIndirectPartnerAccount", business.Accounts{}, false},
+		{"ReclaimToPartnerAccount", business.Accounts{Customers: []string{"c-1"}}, false}, // a list of nobody
 	} {
 		_, err := p.Decide(call(t, "bss", "cn", c.operation, nil, c.accounts))
 		if allowed := err == nil; allowed != c.allowed || (err != nil && reasonOf(err) != CustomerNotGranted) {
