@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -25,7 +26,7 @@ func (c *call) admit() *Refusal {
 func (c *call) admitHost() *Refusal {
 	host := hostName(c.request.Host)
 	if !c.listener.knows(host) {
-		return refusal(wrongHost, "this listener does not serve the host that the request names")
+		return refusal(wrongHost, "this listener does not serve the host that the request names, %.100q", c.request.Host)
 	}
 	if c.route = c.listener.route(host); c.route == nil {
 		return refusal(wrongHost, "this listener serves nothing under the host that the request names")
@@ -44,7 +45,7 @@ func (c *call) admitForm() *Refusal {
 	case len(r.Trailer) > 0:
 		return refusal(badRequest, "trailers are not supported")
 	case c.listener.Local && fromWebPage(header):
-		return refusal(fromBrowser, "a loopback listener takes no requests with Origin or Sec-Fetch headers")
+		return refusal(fromBrowser, "a loopback listener takes no requests of browsers (Origin, Referer and Sec-Fetch headers)")
 	case len(r.RequestURI) == 0 || r.RequestURI[0] != '/':
 		return refusal(badRequest, "the request target must begin with /")
 	}
@@ -54,7 +55,8 @@ func (c *call) admitForm() *Refusal {
 // fromWebPage knows requests that a browser sends for a page: the page's author is not the user of this machine.
 func fromWebPage(header http.Header) bool {
 	return header["Origin"] != nil || header["Sec-Fetch-Site"] != nil || header["Sec-Fetch-Mode"] != nil ||
-		header["Sec-Fetch-Dest"] != nil || header["Sec-Fetch-User"] != nil
+		header["Sec-Fetch-Dest"] != nil || header["Sec-Fetch-User"] != nil || header["Referer"] != nil ||
+		strings.HasPrefix(header.Get("User-Agent"), "Mozilla/") // browsers that know no Sec-Fetch headers
 }
 
 // later is a refusal that may be repeated at once: nothing about the call was wrong.

@@ -10,6 +10,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/ratelimit"
+	"tollgate/signing"
 )
 
 // deprecated is the value of the Deprecation header (RFC 9745): the day of the documentation that the catalog was read
@@ -119,6 +120,9 @@ type problem struct {
 	Choices   []string `json:"choices,omitempty"`
 }
 
+// strangerTimeout bounds how long a peer that is not known may take to read a refusal.
+const strangerTimeout = 5 * time.Second
+
 // answerRefusal writes an answer of the gateway's own.
 func (c *call) answerRefusal(r *Refusal) {
 	body, err := json.Marshal(problem{
@@ -137,11 +141,17 @@ func (c *call) answerRefusal(r *Refusal) {
 	if r.RetryAfter > 0 {
 		header["Retry-After"] = []string{strconv.Itoa(ratelimit.RetryAfterSeconds(r.RetryAfter))}
 	}
+	if r.Code.Status == http.StatusUnauthorized {
+		header["Www-Authenticate"] = []string{signing.Scheme}
+	}
 	if r.Code == overLimit {
 		c.verdict.Headers(header.Set)
 	}
 	c.mark(header)
 	c.deadline()
+	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
+		_ = c.control.SetWriteDeadline(time.Now().Add(min(strangerTimeout, c.Bounds.WriteTimeout)))
+	}
 	c.writer.WriteHeader(r.Code.Status)
 	_, _ = c.writer.Write(body)
 }

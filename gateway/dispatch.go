@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"tollgate/audit"
@@ -34,6 +35,7 @@ func (c *call) dispatch() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.request.Context()), c.upstream.Timeout)
 	defer cancel()
 	a, refusal := c.send(ctx)
+	c.releaseBody()
 	if refusal != nil {
 		settled = true
 		c.settle(c.outcome(outcomeOf(refusal), refusal))
@@ -44,6 +46,12 @@ func (c *call) dispatch() {
 	settled = true
 	c.settle(c.answered(a))
 	c.answer(a)
+}
+
+// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it.
+func (c *call) releaseBody() {
+	c.bodies.give(c.budgeted)
+	c.body, c.budgeted = nil, 0
 }
 
 // outcomeOf tells what a failed attempt means.
@@ -61,6 +69,7 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	if !c.upstream.Signed {
 		return c.attempt(request)
 	}
+	_, wasPaused := c.decision.Credential.Paused()
 	lease, err := c.decision.Permit.Lease(ctx, c.Now())
 	if err != nil {
 		return nil, c.paused(err)
@@ -73,6 +82,7 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	}
 	a, refused := c.attempt(request)
 	if refused == nil {
+		c.noteReopened(wasPaused)
 		verdict, reason = c.hear(a)
 	}
 	return a, refused
@@ -102,20 +112,41 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 		_ = response.Body.Close()
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
-	held = withoutToken(held, request.Header)
 	a := &answer{response: response, held: held, whole: int64(len(held)) <= c.Bounds.HeldAnswer}
+	if response.StatusCode >= 400 && request.Header["X-Security-Token"] != nil { // only errors quote what was sent
+		if !a.whole {
+			_ = response.Body.Close()
+			return nil, c.failed(request, &upstream.Error{Err: errors.New("an error larger than what is held"), MaybeSent: true, TLS: response.TLS})
+		}
+		a.held = withoutToken(held, request.Header)
+	}
+	headersWithoutToken(response.Header, request.Header)
 	return a, c.judge(a)
 }
 
 // withoutToken overwrites the credential's security token in an answer: the provider answers a signature that does not
-// fit with the text that it signed itself, this header included. Neither the caller nor the log must see it.
+// fit with the text that it signed itself, this header included. Neither the caller nor the log must see it. JSON may
+// have it with escaped slashes.
 func withoutToken(body []byte, sent http.Header) []byte {
 	for _, token := range sent["X-Security-Token"] {
-		if bytes.Contains(body, []byte(token)) {
-			body = bytes.ReplaceAll(body, []byte(token), bytes.Repeat([]byte{'*'}, len(token)))
+		for _, spelling := range [...]string{token, strings.ReplaceAll(token, "/", `\/`)} {
+			if bytes.Contains(body, []byte(spelling)) {
+				body = bytes.ReplaceAll(body, []byte(spelling), bytes.Repeat([]byte{'*'}, len(spelling)))
+			}
 		}
 	}
 	return body
+}
+
+// headersWithoutToken does the same in an answer's header.
+func headersWithoutToken(header, sent http.Header) {
+	for _, token := range sent["X-Security-Token"] {
+		for name, values := range header {
+			if slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, token) }) {
+				delete(header, name)
+			}
+		}
+	}
 }
 
 // failed turns an attempt without a usable answer into what the caller is told.
@@ -164,10 +195,10 @@ func (c *call) judge(a *answer) *Refusal {
 func (c *call) outcomeOfAnswer(a *answer) string {
 	status := a.response.StatusCode
 	switch {
-	case c.changes() && c.upstream.Signed && status >= 500 && !isBillingCode(a.result.ErrorCode):
+	case c.changes() && c.upstream.Signed && fromOnTheWay(status) && !isBillingCode(a.result.ErrorCode):
 		return audit.Unknown // some server before the billing system failed; the billing system may have acted
-	case c.changes() && c.upstream.Signed && a.whole && a.result.Result == business.Unread:
-		return audit.Unknown // the status says success, and the body that should confirm it cannot be read
+	case c.changes() && c.upstream.Signed && a.result.Result == business.Unread:
+		return audit.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
 	case a.result.Result == business.Success:
 		return audit.Succeeded
 	case a.result.Result == business.Partial:
@@ -178,17 +209,32 @@ func (c *call) outcomeOfAnswer(a *answer) string {
 	return audit.Failed
 }
 
+// fromOnTheWay knows the statuses with which servers on the way give up on a call that they may have passed on.
+func fromOnTheWay(status int) bool {
+	return status >= 500 || status == http.StatusRequestTimeout || status == 499 // nginx: the client closed the request
+}
+
 // hear tells what an answer says about the signature.
 func (c *call) hear(a *answer) (credential.Verdict, string) {
 	if kind, bad := business.BadSignature(a.response.StatusCode, a.held); bad {
 		c.Logger.Error("the provider rejects the signature of a credential; it is paused",
 			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
-		return credential.Rejected, "the provider answered: " + kind
+		return credential.Rejected, "the provider rejected it: " + rejections[kind]
 	}
 	if c.reachedTheService(a) {
 		return credential.Accepted, ""
 	}
 	return credential.Unheard, ""
+}
+
+// rejections says in words what [business.BadSignature] finds.
+var rejections = map[string]string{business.WrongSignature: "wrong signature or secret key", business.UnknownKey: "unknown access key"}
+
+// noteReopened logs that a credential which was paused before this call signs again: it has new keys, or was probed.
+func (c *call) noteReopened(wasPaused bool) {
+	if wasPaused {
+		c.Logger.Info("a paused credential was used again, with new keys or as a probe", callFields(c, "credential", c.decision.Credential.Name())...)
+	}
 }
 
 // reachedTheService tells that an answer came from behind the point at which signatures are checked.

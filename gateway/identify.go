@@ -3,6 +3,8 @@ package gateway
 import (
 	"crypto/x509"
 	"errors"
+	"slices"
+	"strings"
 
 	"tollgate/caller"
 	"tollgate/catalog"
@@ -13,13 +15,6 @@ import (
 // identify is step 2: who calls. An access key signature is a claim until verify.
 func (c *call) identify() *Refusal {
 	certificate := verifiedLeaf(c)
-	if c.listener.Caller == "" && certificate == nil {
-		if ok, wait := c.Sources.Allowed(ratelimit.SourceOf(c.request.RemoteAddr), c.started); !ok {
-			r := refusal(tooManyFailures, "too many requests from this address failed to authenticate; wait")
-			r.RetryAfter = wait
-			return r
-		}
-	}
 	var err error
 	c.identity, c.claim, err = c.Callers.Identify(caller.Evidence{
 		Fixed:         c.listener.Caller,
@@ -30,6 +25,9 @@ func (c *call) identify() *Refusal {
 	if err == nil {
 		return nil
 	}
+	if refusal := c.throttle(certificate); refusal != nil {
+		return refusal
+	}
 	failure, ok := errors.AsType[*caller.Error](err)
 	if !ok {
 		return refusal(internalFault, "who calls could not be settled")
@@ -37,6 +35,21 @@ func (c *call) identify() *Refusal {
 	c.identity = failure.Known // for the record: it is a known caller's refusal, and does not count against its address
 	r := refusal(identifyCode(failure.Reason), "%s", failure.Detail)
 	r.Claimed = failure.Claimed
+	return r
+}
+
+// throttle refuses a source whose requests fail to authenticate too often, without a reason and a record of its own for
+// each. A request with an access key of ours does not come here, so a neighbour's failures cannot lock its caller out.
+func (c *call) throttle(certificate *x509.Certificate) *Refusal {
+	if c.listener.Caller != "" || certificate != nil {
+		return nil
+	}
+	ok, wait := c.Sources.Allowed(ratelimit.SourceOf(c.request.RemoteAddr), c.started)
+	if ok {
+		return nil
+	}
+	r := refusal(tooManyFailures, "too many requests from this address failed to authenticate; wait")
+	r.RetryAfter = wait
 	return r
 }
 
@@ -81,6 +94,9 @@ func (c *call) verify() *Refusal {
 	}
 	if hash == signing.UnsignedPayload && c.operation.Effect != catalog.Read {
 		return c.unproven(unsignedPayload, c.operation.Name+" changes something: sign the body (X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD is taken for reads only)")
+	}
+	if c.request.Header[credentialHeader] != nil && !slices.Contains(c.claim.Authorization.SignedHeaders, strings.ToLower(credentialHeader)) {
+		return c.unproven(badSignature, credentialHeader+" chooses the account, so it must be signed")
 	}
 	if !c.claim.Verify(&signing.Request{
 		Method: c.request.Method, Path: signing.CanonicalPath(c.path), Query: c.query.Canonical(), Headers: headers, PayloadHash: hash,

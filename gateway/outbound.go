@@ -42,12 +42,15 @@ func (c *call) outbound(ctx context.Context) *http.Request {
 	return r.WithContext(ctx)
 }
 
+// forwarded are the caller's headers that every signed upstream gets.
+var forwarded = [...]string{"Accept", "Content-Type", "X-Language"}
+
 // signedHeader is an allow-list: nothing that a caller sends reaches a signed upstream unless it is named here or by
 // the endpoint's declaration.
 func (c *call) signedHeader() http.Header {
 	header := make(http.Header, 10)
 	header["User-Agent"] = []string{userAgent}
-	for _, name := range [...]string{"Accept", "Content-Type", "X-Language"} {
+	for _, name := range forwarded {
 		forward(header, c.request.Header, name)
 	}
 	for _, name := range c.operation.ForwardHeaders {

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"tollgate/signing"
 )
 
-// readStep is how a body of unannounced length grows.
+// readStep is how a body grows.
 const readStep = 64 << 10
 
 // read is step 4: the whole body, bounded by itself and together with all others, and its hash. The HTTP server sends
@@ -20,7 +22,10 @@ func (c *call) read() *Refusal {
 	if c.upstream.Signed && isEncoded(c.request.Header["Content-Encoding"]) {
 		return refusal(encodedBody, "send the body without Content-Encoding")
 	}
-	if c.upstream.Signed && c.changes() && c.request.ContentLength != 0 && !isUTF8(c.request.Header["Content-Type"]) {
+	if c.upstream.Signed && !plainHeaders(c.request.Header, c.operation.ForwardHeaders) {
+		return refusal(badRequest, "headers that are passed on must be printable ASCII")
+	}
+	if c.upstream.Signed && c.request.ContentLength != 0 && !isUTF8(c.request.Header["Content-Type"]) {
 		return refusal(encodedBody, "send the body in UTF-8, and with one Content-Type")
 	}
 	if refusal := c.readBody(); refusal != nil {
@@ -54,6 +59,19 @@ func isEncoded(values []string) bool {
 	return false
 }
 
+// plainHeaders tells that readers agree on the bytes of the headers that are passed on and signed. Of others they differ
+// in what white space is and how it is encoded, and a signature that does not fit pauses the credential for everybody.
+func plainHeaders(header http.Header, more []string) bool {
+	for _, name := range slices.Concat(forwarded[:], more) {
+		for _, value := range header[name] {
+			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // isUTF8 tells that a body is in the encoding in which it will be read: another charset could show the log one amount and
 // the provider another.
 func isUTF8(contentTypes []string) bool {
@@ -73,12 +91,7 @@ func (c *call) readBody() *Refusal {
 	if length > c.Bounds.Body {
 		return c.tooLarge()
 	}
-	var err error
-	if length > 0 {
-		err = c.readAnnounced(length)
-	} else {
-		err = c.readChunked()
-	}
+	err := c.readAll(length)
 	if err != nil {
 		return c.unread(err)
 	}
@@ -90,24 +103,8 @@ var (
 	errTooLarge = errors.New("body is over the bound")
 )
 
-func (c *call) readAnnounced(length int64) error {
-	if !c.takeBudget(length) {
-		return errBusy
-	}
-	c.body = make([]byte, length)
-	_, err := io.ReadFull(c.request.Body, c.body)
-	if err != nil {
-		return err
-	}
-	// The end must be seen, so that trailers are known and nothing follows.
-	if n, err := c.request.Body.Read(make([]byte, 1)); n > 0 || err != io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return nil
-}
-
-// readChunked takes budget as the body grows, so that callers who announce no length cannot take it all.
-func (c *call) readChunked() error {
+// readAll takes budget as the bytes arrive: who announces a length, or none, has not sent anything yet.
+func (c *call) readAll(announced int64) error {
 	var body bytes.Buffer
 	for {
 		if !c.takeBudget(readStep) {
@@ -117,6 +114,8 @@ func (c *call) readChunked() error {
 		switch {
 		case int64(body.Len()) > c.Bounds.Body:
 			return errTooLarge
+		case err == io.EOF && announced >= 0 && int64(body.Len()) != announced:
+			return io.ErrUnexpectedEOF
 		case err == io.EOF:
 			c.body = body.Bytes()
 			return nil

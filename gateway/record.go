@@ -142,6 +142,10 @@ func (c *call) refuse(refusal *Refusal) {
 		c.describe(r)
 		r.Decision, r.Reason, r.Detail, r.Status = audit.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
 		r.ClaimedCaller = refusal.Claimed
+		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
+			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.Authorization.AccessKey
+		}
+		clip(r)
 		r.TotalMicros = now.Sub(c.started).Microseconds()
 		return r
 	}
@@ -157,6 +161,27 @@ func (c *call) refuse(refusal *Refusal) {
 	c.Observer.Refused(c.ending(refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
 	c.answerRefusal(refusal)
+}
+
+// clip keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must
+// not fill the disk.
+func clip(r *audit.Record) {
+	r.Method, r.Path = r.Method[:min(len(r.Method), 32)], r.Path[:min(len(r.Path), maxPath)]
+	if len(r.Query) > maxPath {
+		r.Query, r.QueryBytes = "", int64(len(r.Query))
+	}
+	if len(r.Fields) > 0 && fieldBytes(r.Fields) > maxPath {
+		r.Fields = nil
+	}
+}
+
+func fieldBytes(fields []audit.Field) (bytes int) {
+	for _, field := range fields {
+		for _, value := range field.Values {
+			bytes += len(value)
+		}
+	}
+	return bytes
 }
 
 // fields turns extracted values into record fields.

@@ -180,13 +180,29 @@ func signatureIn(t testing.TB, authorization string) string {
 	return parsed.Signature
 }
 
-// A security token in an answer is hidden without changing its length, and elsewhere answers are not touched.
+// A security token in an error is hidden without changing its length, and elsewhere answers are not touched.
 func TestHiddenTokenKeepsTheAnswerWhole(t *testing.T) {
 	body := `{"a":"` + securityToken + `","b":"x` + securityToken + `x"}`
-	f := start(t, fixed, answering(jsonAnswer(200, body)), func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) })
+	f := start(t, fixed, answering(strings.Replace(jsonAnswer(403, body), "\r\n", "\r\nX-Echo: t="+securityToken+"\r\n", 1)),
+		func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) })
 	got := f.send(t, look())
+	if got.header.Get("X-Echo") != "" {
+		t.Errorf("the token came in a header: %v", got.header)
+	}
 	if want := strings.ReplaceAll(body, securityToken, strings.Repeat("*", len(securityToken))); got.body != want || got.err != nil {
 		t.Errorf("answer %s (%v), want %s", got.body, got.err, want)
+	}
+}
+
+// JSON may write a slash as "\/": the token is hidden in that spelling, too.
+func TestHiddenTokenWithEscapedSlashes(t *testing.T) {
+	const token = "abc/def+ghi/SECRETPART=="
+	escaped := strings.ReplaceAll(token, "/", `\/`)
+	body := `{"error_code":"APIG.0301","error_msg":"verify aksk signature fail, x-security-token:` + escaped + `"}`
+	f := start(t, fixed, answering(jsonAnswer(401, body)), func(f *fixture) { f.credentials = credentials(t, secret.New(token)) })
+	got := f.send(t, look())
+	if r := f.log.only(t, audit.KindOutcome); strings.Contains(got.body+r.ErrorMessage, "SECRETPART") {
+		t.Errorf("the token shows: answer %s, record %q", got.body, r.ErrorMessage)
 	}
 }
 

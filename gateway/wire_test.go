@@ -278,7 +278,7 @@ func TestHeadersToASignedUpstream(t *testing.T) {
 		"Accept-Encoding: gzip", "User-Agent: evil", "Cookie: a=b", "X-Auth-Token: t", "X-Domain-Id: other", "X-Project-Id: other",
 		"X-Security-Token: other", "X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD", "Idempotency-Key: k", "X-Idempotency-Key: k", "Tollgate-Caller: other",
 		"X-Forwarded-For: 1.2.3.4", "X_Language: en", "Connection: X-Sdk-Date, Authorization, Host, X-Language", "Te: trailers", "Keep-Alive: 1",
-		"Proxy-Authorization: p", "Referer: r", "X-Unknown: u", "Range: bytes=0-1", "If-None-Match: x",
+		"Proxy-Authorization: p", "X-Unknown: u", "Range: bytes=0-1", "If-None-Match: x",
 	}
 	if got := f.send(t, post("{}", append(sent, "Content-Length: 2")...)); got.status != 200 {
 		t.Fatalf("answer %d %s", got.status, got.body)
