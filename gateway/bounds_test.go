@@ -325,3 +325,25 @@ func TestCallerLeavesInTheQueue(t *testing.T) {
 	}
 	f.origin.only(t)
 }
+
+// A stranger who knows an access key's id, and no more, can hold a part only of the calls that there may be.
+func TestUnprovenClaimsHaveAPartOnly(t *testing.T) {
+	f := start(t, bounded(func(b *gateway.Bounds) { b.Calls = 16 }))
+	claim := signedPay()
+	claim.secret = "not the secret 0123456789"
+	head, _, _ := strings.Cut(claim.text(t), "\r\n\r\n")
+	head += "\r\nExpect: 100-continue\r\n\r\n"
+	var held []*raw
+	for range 2 { // an eighth
+		c := f.dial(t)
+		c.write(head)
+		if line, err := c.reader.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // its body is waited for
+			t.Fatalf("%q, %v", line, err)
+		}
+		held = append(held, c)
+	}
+	f.send(t, claim.text(t)).wantCode(t, "TG.6003")
+	for _, c := range held {
+		_ = c.conn.Close()
+	}
+}

@@ -26,14 +26,16 @@ type call struct {
 	control  *http.ResponseController
 	request  *http.Request
 
-	started    time.Time
-	id         string
-	source     string // address of the peer; "local" on a unix socket
-	sourcePort uint16
-	rawPath    string // of the request target, as received
-	rawQuery   string
-	concurrent int   // calls under way when this one began, itself included
-	budgeted   int64 // bytes taken from Gateway.bodies
+	started      time.Time
+	id           string
+	source       string // address of the peer; "local" on a unix socket
+	sourcePort   uint16
+	rawPath      string // of the request target, as received
+	rawQuery     string
+	concurrent   int    // calls under way when this one began, itself included
+	budgeted     int64  // bytes taken from Gateway.bodies
+	doubted      string // source under which the call counts in Gateway.doubted; empty: it does not
+	doubtedBytes int64  // bytes taken from Gateway.doubtedBodies
 
 	route     *Route             // admit
 	identity  caller.Identity    // identify; from a claim only after verify

@@ -100,11 +100,21 @@ type Gateway struct {
 	Config
 	flight flight // calls under way
 	bodies budget // bytes of request bodies at this moment
+	// Calls that claim a caller and have not proven it, since their body is still to come: a stranger needs to know no more
+	// than an access key's id for that, so they may have a part only of what there is.
+	doubted       shares // calls, by source
+	doubtedBodies budget // bytes of their bodies
 }
+
+// The parts that calls of unproven claims may have: of Bounds.Calls for each source, and of Bounds.Bodies for all together.
+const (
+	doubtedCalls  = 8
+	doubtedBodies = 2
+)
 
 // New makes a gateway. It starts nothing.
 func New(config Config) *Gateway {
-	return &Gateway{Config: config, bodies: budget{limit: config.Bounds.Bodies}}
+	return &Gateway{Config: config, bodies: budget{limit: config.Bounds.Bodies}, doubtedBodies: budget{limit: config.Bounds.Bodies / doubtedBodies}}
 }
 
 // Handler serves one listener.
@@ -121,7 +131,8 @@ func (g *Gateway) Handler(listener *Listener) http.Handler {
 func (g *Gateway) Wait(ctx context.Context) error { return g.flight.wait(ctx) }
 
 func (c *call) serve() {
-	defer func() { c.bodies.give(c.budgeted) }()
+	defer c.releaseBody()
+	defer c.endDoubt()
 	defer c.rescue()
 	if refusal := c.run(); refusal != nil {
 		c.refuse(refusal)

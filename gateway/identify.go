@@ -23,7 +23,7 @@ func (c *call) identify() *Refusal {
 		Date:          c.request.Header["X-Sdk-Date"],
 	}, c.started)
 	if err == nil {
-		return nil
+		return c.beginDoubt()
 	}
 	if refusal := c.throttle(certificate); refusal != nil {
 		return refusal
@@ -36,6 +36,29 @@ func (c *call) identify() *Refusal {
 	r := refusal(identifyCode(failure.Reason), "%s", failure.Detail)
 	r.Claimed = failure.Claimed
 	return r
+}
+
+// beginDoubt counts a call whose caller is only claimed, until verify.
+func (c *call) beginDoubt() *Refusal {
+	if c.identity.Caller != "" || c.claim == nil {
+		return nil
+	}
+	source := ratelimit.SourceOf(c.request.RemoteAddr)
+	if !c.Gateway.doubted.take(source, max(c.Bounds.Calls/doubtedCalls, 1)) {
+		return later(callsBusy, "too many calls from this address are being received; repeat shortly")
+	}
+	c.doubted = source
+	return nil
+}
+
+// endDoubt is called when the claim was verified, or the call is over.
+func (c *call) endDoubt() {
+	if c.doubted == "" {
+		return
+	}
+	c.Gateway.doubted.give(c.doubted)
+	c.doubtedBodies.give(c.doubtedBytes)
+	c.doubted, c.doubtedBytes = "", 0
 }
 
 // throttle refuses a source whose requests fail to authenticate too often, without a reason and a record of its own for
@@ -84,6 +107,7 @@ func (c *call) verify() *Refusal {
 	if c.claim == nil {
 		return nil
 	}
+	defer c.endDoubt()
 	headers, err := signing.SignedHeaders(c.request.Header, c.request.Host, c.claim.Authorization.SignedHeaders)
 	if err != nil {
 		return c.unproven(badSignature, err.Error())

@@ -126,6 +126,12 @@ func (c *call) readAll(announced int64) error {
 }
 
 func (c *call) takeBudget(bytes int64) bool {
+	if c.doubted != "" {
+		if !c.doubtedBodies.take(bytes) {
+			return false
+		}
+		c.doubtedBytes += bytes
+	}
 	if !c.bodies.take(bytes) {
 		return false
 	}
