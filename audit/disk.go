@@ -66,12 +66,25 @@ func (d osDisk) Lock() (io.Closer, error) {
 	if err := flock(f); err != nil {
 		return nil, errors.Join(d.explain(f, err), f.Close())
 	}
+	// The file can be removed by hand, and then made and locked again by another process. The directory itself cannot.
+	dir, err := os.Open(d.dir)
+	if err == nil {
+		err = flock(dir)
+	}
+	if err != nil {
+		return nil, errors.Join(d.explain(f, err), f.Close(), dir.Close())
+	}
 	// The process id is for the person who wonders who holds the lock; nothing depends on it.
 	if err := f.Truncate(0); err == nil {
 		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
 	}
-	return f, nil
+	return lock{f, dir}, nil
 }
+
+// lock is what one writer holds.
+type lock struct{ file, dir *os.File }
+
+func (l lock) Close() error { return errors.Join(l.file.Close(), l.dir.Close()) }
 
 // create makes the directory, and those above it, durably, where there is none.
 func (d osDisk) create() error {

@@ -556,3 +556,19 @@ func TestStopTellsOpenCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestOneWriterWithoutTheLockFile: removing the lock file by hand does not let a second writer in.
+func TestOneWriterWithoutTheLockFile(t *testing.T) {
+	dir := t.TempDir()
+	l, _, err := Open(Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close(t.Context())
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
+		t.Fatal(err)
+	}
+	if second, _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second writer: %v, %v", second, err)
+	}
+}

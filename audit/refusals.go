@@ -14,6 +14,8 @@ const (
 	maxCounts = 256
 	// maxReasons bounds the lines for Other; reasons are short codes, so this is never reached in good order.
 	maxReasons = 64
+	// maxKnown is how many refusals of one known caller get a record of their own in a minute.
+	maxKnown = 600
 )
 
 // Other stands in a summary for sources beyond its bound, and for reasons beyond theirs.
@@ -24,8 +26,8 @@ type Queuer interface{ Queue(r *Record) error }
 
 var _ Queuer = (*Log)(nil)
 
-// Refusals decides which refusals get a record of their own, so that a stranger cannot fill the log: those of known
-// callers each, those of unknown peers the first few per source and minute. The rest is counted, and a summary record
+// Refusals decides which refusals get a record of their own, so that nobody can fill the log with them: those of known
+// callers each, up to 600 per caller and minute, those of unknown peers the first few per source and minute. The rest is counted, and a summary record
 // a minute says how often what was refused to whom. IPv6 sources are taken by their /64, of which one host has all.
 //
 // Its methods may be called concurrently. It has no goroutine: the owner calls Flush now and then, and Close at the end.
@@ -39,6 +41,7 @@ type Refusals struct {
 	since   time.Time         // from when the counts are
 	full    int               // records of unknown peers in this minute
 	sources map[string]int    // the same by source
+	known   map[string]int    // records of known callers in this minute, by caller: names of the configuration only
 	counts  map[Count]uint64  // by Count without its number
 	others  map[string]uint64 // by reason, for sources beyond maxCounts
 }
@@ -48,7 +51,7 @@ type Refusals struct {
 func NewRefusals(log Queuer, perSource, maxSources int) *Refusals {
 	s := &Refusals{
 		log: log, perSource: cmp.Or(perSource, 5), maxSources: cmp.Or(maxSources, 1000),
-		sources: map[string]int{}, counts: map[Count]uint64{}, others: map[string]uint64{},
+		sources: map[string]int{}, known: map[string]int{}, counts: map[Count]uint64{}, others: map[string]uint64{},
 	}
 	return s
 }
@@ -70,9 +73,18 @@ func (s *Refusals) Unknown(now time.Time, source, reason string, full func() *Re
 // Known takes a refusal of a known caller. If the log does not take the record, it is counted.
 func (s *Refusals) Known(now time.Time, r *Record) {
 	s.Flush(now)
-	if err := s.log.Queue(r); err != nil {
+	if !s.mayRecord(now, r.Caller) || s.log.Queue(r) != nil {
 		s.count(now, Count{Reason: r.Reason, Source: sourceKey(r.Source), Caller: r.Caller})
 	}
+}
+
+// mayRecord counts a record of a known caller, if there may be one more in this minute.
+func (s *Refusals) mayRecord(now time.Time, caller string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open(now)
+	s.known[caller]++
+	return s.known[caller] <= maxKnown
 }
 
 // Flush writes the summary when its minute is over. If the log does not take it, its counts go into the next one.
@@ -85,6 +97,7 @@ func (s *Refusals) Flush(now time.Time) {
 	}
 	s.minute, s.full = time.Time{}, 0
 	clear(s.sources)
+	clear(s.known)
 	if !s.flush() {
 		s.minute = now // the next attempt is a minute away
 	}

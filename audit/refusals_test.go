@@ -187,3 +187,22 @@ func TestRefusalsConcurrently(t *testing.T) {
 		t.Errorf("%d refusals are accounted for, want %d", total, 2*8*200)
 	}
 }
+
+// TestKnownCallersCannotFillTheLog: beyond the bound the refusals of a caller are counted, and another caller's are not
+// touched by it.
+func TestKnownCallersCannotFillTheLog(t *testing.T) {
+	q := new(queue)
+	s := NewRefusals(q, 0, 0)
+	now := time.Unix(1000, 0)
+	for range maxKnown + 7 {
+		s.Known(now, &Record{Kind: KindRefusal, Caller: "loud", Reason: "over_limit", Source: "127.0.0.1"})
+	}
+	s.Known(now, &Record{Kind: KindRefusal, Caller: "quiet", Reason: "no_grant", Source: "127.0.0.1"})
+	if len(q.records) != maxKnown+1 {
+		t.Fatalf("%d records, want %d", len(q.records), maxKnown+1)
+	}
+	s.Flush(now.Add(refusalWindow))
+	if last := q.records[len(q.records)-1]; len(last.Counts) != 1 || last.Counts[0].Count != 7 || last.Counts[0].Caller != "loud" {
+		t.Errorf("summary %+v", last)
+	}
+}
