@@ -50,7 +50,8 @@ type listenerShape struct {
 	TLS *listenerTLSShape `yaml:"tls"`
 	// Open connections at a time. What comes above is closed at once.
 	MaxConnections int `yaml:"max_connections" range:"1..1000000"`
-	// Open connections at a time of one source (an IPv4 address or an IPv6 /64). 0: no bound of its own.
+	// Open connections at a time of one source (an IPv4 address or an IPv6 /64). 0: no bound of its own. Loopback and unix
+	// sockets have none, since all peers are one source there.
 	MaxConnectionsPerSource int `yaml:"max_connections_per_source" range:"0..1000000"`
 }
 

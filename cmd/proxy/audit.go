@@ -35,7 +35,7 @@ type listFlags struct {
 func auditListCommand() *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
-		Use: "list --dir DIR", Short: "List calls: intents with their outcomes, refusals, starts and stops",
+		Use: "list --dir DIR", Short: "List records: intents, outcomes, refusals, starts and stops",
 		Example: "  tollgate audit list --dir /var/lib/tollgate/audit --since 24h\n" +
 			"  tollgate audit list --dir D --effect spend --outcome unknown --json\n  tollgate audit list --dir D --caller billing-app --decision refused",
 		Args: exactArgs(),
@@ -112,7 +112,7 @@ func parseMoment(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if age, err := time.ParseDuration(text); err == nil {
+	if age, err := time.ParseDuration(text); err == nil && age >= 0 {
 		return now.Add(-age), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04", "2006-01-02"} {
@@ -283,6 +283,9 @@ func auditShowCommand() *cobra.Command {
 			if err := checkDir(dir); err != nil {
 				return err
 			}
+			if args[0] == "" {
+				return usageError("CALL-ID is empty; audit list shows the ids")
+			}
 			return auditShow(cmd.OutOrStdout(), dir, args[0], asJSON)
 		},
 	}
@@ -292,7 +295,7 @@ func auditShowCommand() *cobra.Command {
 }
 
 func auditShow(w io.Writer, dir, id string, asJSON bool) error {
-	id = strings.TrimPrefix(id, "urn:uuid:")
+	id = strings.ToLower(strings.TrimPrefix(id, "urn:uuid:"))
 	found := false
 	err := audit.Read(dir, func(r *audit.Record, line []byte) error {
 		if r.Call != id {

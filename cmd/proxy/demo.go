@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"tollgate/audit"
 	"tollgate/config"
@@ -22,7 +23,9 @@ func demoCommand() *cobra.Command {
 		Example: "  tollgate demo\n  tollgate demo --once   # exit after the tour: 0 only if every call did what the tour says",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), once, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			ctx, stop := serving(cmd.Context(), zap.NewNop())
+			defer stop()
+			return demo(ctx, once, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the tour")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -103,7 +104,10 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if err != nil {
 		return nil, err
 	}
-	e := &explanation{Caller: f.caller, Method: strings.ToUpper(method), Path: target}
+	if method == "" || method != strings.ToUpper(method) {
+		return nil, usageError("METHOD %q: methods are upper case, such as GET or POST", method)
+	}
+	e := &explanation{Caller: f.caller, Method: method, Path: target}
 	rawPath, rawQuery, _ := strings.Cut(target, "?")
 	path, err := signing.ParsePath(rawPath)
 	if err != nil {
@@ -185,11 +189,17 @@ type found struct {
 	params    catalog.Params
 }
 
-// match looks at every listener, or the one that was named.
+// reaches tells whether the caller can call through a listener: the one that was named, if one was, and not one whose
+// fixed caller is another.
+func (f *explainFlags) reaches(l *config.Listener) bool {
+	return (f.listener == "" || l.Name == f.listener) && (l.Caller == "" || l.Caller == f.caller)
+}
+
+// match looks at every listener that the caller can reach.
 func (f *explainFlags) match(c *config.Config, method, path string) (*found, error) {
 	var matches []*found
 	for _, l := range c.Listeners {
-		if f.listener != "" && l.Name != f.listener {
+		if !f.reaches(l) {
 			continue
 		}
 		for _, route := range l.Routes {
@@ -215,7 +225,7 @@ func (f *explainFlags) match(c *config.Config, method, path string) (*found, err
 func unmatchedDetail(c *config.Config, f *explainFlags, path string) string {
 	var methods []string
 	for _, l := range c.Listeners {
-		if f.listener != "" && l.Name != f.listener {
+		if !f.reaches(l) {
 			continue
 		}
 		for _, route := range l.Routes {
@@ -226,7 +236,7 @@ func unmatchedDetail(c *config.Config, f *explainFlags, path string) string {
 	if methods = slices.Compact(methods); len(methods) > 0 {
 		return "this path is served for " + strings.Join(methods, ", ") + " only"
 	}
-	return "no listener serves this path; see: tollgate catalog"
+	return "no listener that the caller can reach serves this path; see: tollgate catalog"
 }
 
 func (e *explanation) refused(reason, detail string) *explanation {
@@ -305,7 +315,7 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 		line("customers", "only %s", strings.Join(e.Customers, ", "))
 	}
 	for _, limit := range e.Limits {
-		line("limit", "%s: %g per second, burst %d, per %s", limit.Name, limit.PerSecond, limit.Burst, limit.Per)
+		line("limit", "%s: %g per second, burst %d, per %s", limit.Name, math.Round(limit.PerSecond*1000)/1000, limit.Burst, limit.Per)
 	}
 	line("over limit", "wait up to %s, then 429", e.MaxWait)
 	return t.Flush()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -24,7 +26,57 @@ func newLogger(l config.Log, to io.Writer) (*zap.Logger, error) {
 	if l.Format == "console" {
 		encoder = zapcore.NewConsoleEncoder(encoding)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level)), nil
+	core := zapcore.NewCore(encoder, zapcore.AddSync(to), level)
+	// One line says what a thousand like it in the same second would; a failing disk must not be filled with them.
+	core = zapcore.NewSamplerWithOptions(core, time.Second, 100, 1000)
+	return zap.New(core), nil
+}
+
+// patientLines is how many log lines may wait for a reader that is slow.
+const patientLines = 4096
+
+// lineWriter writes lines in a goroutine of its own. A reader of the log that stalls or dies must stop neither calls nor
+// the stop of the gateway: lines that find no room are dropped, and counted.
+type lineWriter struct {
+	to      io.Writer
+	lines   chan []byte
+	done    chan struct{}
+	dropped atomic.Uint64
+}
+
+func newLineWriter(to io.Writer) *lineWriter {
+	w := &lineWriter{to: to, lines: make(chan []byte, patientLines), done: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+func (w *lineWriter) run() {
+	defer close(w.done)
+	for line := range w.lines {
+		_, _ = w.to.Write(line) // there is nobody to tell
+		if dropped := w.dropped.Swap(0); dropped > 0 {
+			_, _ = fmt.Fprintf(w.to, `{"level":"warn","msg":"log lines were dropped: nobody read them","lines":%d}`+"\n", dropped)
+		}
+	}
+}
+
+// Write takes a line, or drops it. It never waits.
+func (w *lineWriter) Write(line []byte) (int, error) {
+	select {
+	case w.lines <- bytes.Clone(line):
+	default:
+		w.dropped.Add(1)
+	}
+	return len(line), nil
+}
+
+// close writes what waits, as long as somebody reads, and ends the goroutine. Nothing may be written after it.
+func (w *lineWriter) close(within time.Duration) {
+	close(w.lines)
+	select {
+	case <-w.done:
+	case <-time.After(within):
+	}
 }
 
 // standardLog takes over the log package's output, which net/http's transport writes to without being asked. Undo with the

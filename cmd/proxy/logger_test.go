@@ -22,3 +22,28 @@ func TestStandardLogQuotesNothing(t *testing.T) {
 		t.Errorf("logged %q", text)
 	}
 }
+
+// stuck is a reader of the log that does not read.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Write(line []byte) (int, error) {
+	<-s.release
+	return len(line), nil
+}
+
+// TestLogNeverWaits: a reader that stalls holds up nobody, not even the end of the program.
+func TestLogNeverWaits(t *testing.T) {
+	reader := stuck{make(chan struct{})}
+	w := newLineWriter(reader)
+	for range 2 * patientLines { // would wait for ever
+		if n, err := w.Write([]byte("line\n")); n != 5 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if w.dropped.Load() == 0 {
+		t.Error("nothing was dropped, and nothing was read")
+	}
+	w.close(0)
+	close(reader.release)
+	<-w.done
+}

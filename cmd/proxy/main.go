@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -20,9 +18,7 @@ import (
 var version string
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // The exit codes.
@@ -86,6 +82,7 @@ func rootCommand() *cobra.Command {
 		Long: "Tollgate stands between a company's applications and a cloud provider's billing API. Applications hold no cloud key;\n" +
 			"every call is decided, limited, signed and written down before it goes out.\n\n" +
 			"Start with: tollgate demo",
+		Version:       programVersion(),
 		Args:          needsCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
@@ -125,6 +122,9 @@ func needsCommand(cmd *cobra.Command, args []string) error {
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != len(names) {
+			if len(names) == 0 {
+				return usageError("unexpected argument %q\nsee: %s --help", args[0], cmd.CommandPath())
+			}
 			return usageError("expected %d argument(s) %v, got %d\nsee: %s --help", len(names), names, len(args), cmd.CommandPath())
 		}
 		return nil

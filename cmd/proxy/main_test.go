@@ -110,7 +110,8 @@ func TestExplain(t *testing.T) {
 		text string
 	}{
 		{[]string{"POST", "/v3/orders/customer-orders/pay"}, exitOK, "acme (customer)"},
-		{[]string{"post", "/v3/orders/customer-orders/pay"}, exitOK, "allowed by callers.app.grants[0]"},
+		{[]string{"POST", "/v3/orders/customer-orders/pay"}, exitOK, "allowed by callers.app.grants[0]"},
+		{[]string{"post", "/v3/orders/customer-orders/pay"}, exitUsage, "upper case"},
 		{[]string{"GET", "/v2/orders/customer-orders"}, exitRefused, "acme, main"},
 		{[]string{"--credential", "main", "GET", "/v2/orders/customer-orders?limit=1"}, exitOK, "main (partner)"},
 		{[]string{"POST", "/v2/orders/subscriptions/resources/renew"}, exitRefused, "no_grant"},

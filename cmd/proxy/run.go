@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -32,16 +36,44 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			logger, err := newLogger(c.Log, cmd.ErrOrStderr())
+			lines := newLineWriter(cmd.ErrOrStderr())
+			defer lines.close(time.Second)
+			logger, err := newLogger(c.Log, lines)
 			if err != nil {
 				return err
 			}
-			defer func() { _ = logger.Sync() }()
-			return runService(cmd.Context(), c, logger)
+			ctx, stop := serving(cmd.Context(), logger)
+			defer stop()
+			return runService(ctx, c, logger)
 		},
 	}
 	configFlag(cmd, &file)
 	return cmd
+}
+
+// serving gives a context that the first SIGTERM or interrupt ends. The next one ends the process at once. SIGHUP is
+// ignored, since there is no reload yet, and a closed terminal must not cut payments off. Nor must the death of whoever
+// reads the log (SIGPIPE).
+func serving(ctx context.Context, logger *zap.Logger) (context.Context, context.CancelFunc) {
+	signal.Ignore(syscall.SIGPIPE)
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for {
+			select {
+			case <-hangUps:
+				logger.Warn("SIGHUP is ignored: there is no reload; restart to read the configuration anew")
+			case <-ctx.Done():
+				stop() // from now on a signal does what it does by default
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(hangUps)
+		stop()
+	}
 }
 
 func runService(ctx context.Context, c *config.Config, logger *zap.Logger) error {
@@ -54,7 +86,7 @@ func runService(ctx context.Context, c *config.Config, logger *zap.Logger) error
 	var failure error
 	select {
 	case <-ctx.Done():
-		logger.Info("stopping: no new calls; calls under way may end", zap.Duration("within", c.Bounds.Drain))
+		logger.Info("stopping: no new calls; calls under way may end; a second signal stops at once", zap.Stringer("within", c.Bounds.Drain))
 	case failure = <-s.failed:
 		failure = fmt.Errorf("a listener failed: %w", failure)
 	}

@@ -165,7 +165,8 @@ func (s *service) build(recovery audit.Recovery) error {
 			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,
 		},
 	})
-	return s.startSummaries()
+	s.startSummaries()
+	return nil
 }
 
 // refill gives the replay memory what the log knows, so that a restart forgets no signature.
@@ -184,7 +185,7 @@ func refill(size int, signatures []audit.Signature) (*replay.Memory, error) {
 }
 
 // startSummaries writes due summaries of refusals until the service stops.
-func (s *service) startSummaries() error {
+func (s *service) startSummaries() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	go func() {
@@ -201,7 +202,6 @@ func (s *service) startSummaries() error {
 			}
 		}
 	}()
-	return nil
 }
 
 func (s *service) listen(ctx context.Context, l *config.Listener) error {
@@ -257,7 +257,7 @@ func (s *service) serve(name string, listener net.Listener, handler http.Handler
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, MaxHeaderBytes: int(b.Headers),
 		ErrorLog:  errorLog,
-		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: 100, WriteByteTimeout: b.WriteTimeout},
+		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: 32, WriteByteTimeout: b.WriteTimeout},
 		Protocols: new(http.Protocols),
 	}
 	server.Protocols.SetHTTP1(true)

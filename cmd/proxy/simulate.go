@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"tollgate/accept"
 	"tollgate/catalog"
@@ -31,11 +33,17 @@ func simulateCommand() *cobra.Command {
 		Use: "simulate --listen ADDR", Short: "Run the BSS simulator alone, to develop against",
 		Long: "Run an honest stand-in for the billing API: it verifies signatures, knows partner and customer credentials, and holds toy\n" +
 			"accounts, orders and coupons that move. Its keys are made up and printed at the start. It serves plain HTTP unless --cert\n" +
-			"and --key are given, and belongs on loopback.",
+			"and --key are given, and belongs on loopback.\n\n" +
+			"Faults: slow, drop, drop-before-read, close-after-read, truncate, 5xx, bad-gateway, partial, signature; with \"times\" (default 1,\n" +
+			"-1: until reset) and \"delay\" (\"2s\").",
 		Example: "  tollgate simulate --listen 127.0.0.1:8600 --control 127.0.0.1:8601\n" +
 			"  curl -X POST http://127.0.0.1:8601/faults -d '{\"operation\":\"PayOrders\",\"kind\":\"drop\"}'",
 		Args: exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return simulate(cmd, &f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := serving(cmd.Context(), zap.NewNop())
+			defer stop()
+			return simulate(ctx, cmd.OutOrStdout(), &f)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve the API on (required)")
@@ -66,19 +74,19 @@ func hint(words []string) string {
 	return "; did you mean " + strings.Join(words, " or ") + "?"
 }
 
-func simulate(cmd *cobra.Command, f *simulateFlags) error {
+func simulate(ctx context.Context, out io.Writer, f *simulateFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
 	simulator := bsssim.New(bsssim.Config{Site: f.site, Unthrottled: f.unthrottled})
-	listener, err := f.open(cmd.Context())
+	listener, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
 	servers := []*http.Server{serveSimple(listener, simulator)}
-	fmt.Fprintf(cmd.OutOrStdout(), "BSS simulator (%s) on %s\n", f.site, listener.Addr())
+	fmt.Fprintf(out, "BSS simulator (%s) on %s\n", f.site, listener.Addr())
 	if f.control != "" {
-		control, err := accept.Listen(cmd.Context(), "tcp", f.control)
+		control, err := accept.Listen(ctx, "tcp", f.control)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
@@ -86,12 +94,12 @@ func simulate(cmd *cobra.Command, f *simulateFlags) error {
 			return errors.Join(usageError("--control must be a loopback address: it asks nobody who they are"), control.Close(), listener.Close())
 		}
 		servers = append(servers, serveSimple(control, simulator.Control()))
-		fmt.Fprintf(cmd.OutOrStdout(), "control pages on http://%s/state\n", control.Addr())
+		fmt.Fprintf(out, "control pages on http://%s/state\n", control.Addr())
 	}
 	for _, account := range bsssim.DefaultAccounts() {
-		fmt.Fprintf(cmd.OutOrStdout(), "%-9s AK %s  SK %s  domain id %s\n", account.Class, account.AccessKey, account.SecretKey, account.DomainID)
+		fmt.Fprintf(out, "%-9s AK %s  SK %s  domain id %s\n", account.Class, account.AccessKey, account.SecretKey, account.DomainID)
 	}
-	<-cmd.Context().Done()
+	<-ctx.Done()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for _, server := range servers {
