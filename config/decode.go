@@ -145,6 +145,10 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	for _, key := range order {
 		entry, at := entries[key], tokenPosition(entries[key].Key.GetToken())
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == key })
+		if i < 0 && insideSecret(path) {
+			d.add(at, path, "", "unknown key, not shown because it may be a secret; known here: %s", strings.Join(fieldNames(fields), ", "))
+			continue
+		}
 		if i < 0 {
 			d.add(at, path, didYouMean(key, fieldNames(fields)), "unknown key %q", clip(key))
 			misspelt = append(misspelt, nearest.Words(key, fieldNames(fields))...)

@@ -82,6 +82,21 @@ func safeEntries(text string) bool {
 	return true
 }
 
+// insideSecret tells whether a config path leads to a secret's reference, or into it.
+func insideSecret(path string) bool {
+	for part := range strings.SplitSeq(path, ".") {
+		if slices.Contains(secretKeys, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesSecret tells whether an excerpt has a secret's key, so that its masking knows where the value begins.
+func namesSecret(excerpt string) bool {
+	return slices.ContainsFunc(secretKeys, func(key string) bool { return strings.Contains(excerpt, key) })
+}
+
 // underSecret tells whether the line continues the value of a secret's key that stands on an earlier line.
 func (s *source) underSecret(i int) bool {
 	indent := indentOf(s.lines[i])

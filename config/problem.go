@@ -93,6 +93,9 @@ func (r *report) add(at position, path, suggestion, format string, args ...any) 
 	if at.line > 0 {
 		p.Column, p.Excerpt = r.source.excerpt(at)
 	}
+	if insideSecret(path) && !namesSecret(p.Excerpt) { // a line that a secret's value continues on: it may be the secret
+		p.Excerpt = ""
+	}
 	r.problems = append(r.problems, p)
 }
 
