@@ -14,6 +14,7 @@ type Sources struct {
 	Log         func() audit.Status
 	Credentials []*credential.Credential
 	Replay      *replay.Memory
+	Limiter     *ratelimit.Limiter
 	Failed      *ratelimit.Sources
 }
 
@@ -35,6 +36,8 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	counter("tollgate_audit_dropped_total", "Refusals and summaries that found no room.", func() float64 { return float64(s.Log().Dropped) })
 	counter("tollgate_audit_lost_outcomes_total", "Outcomes that found no room.", func() float64 { return float64(s.Log().LostOutcomes) })
 	gauge("tollgate_replay_signatures", "Signatures remembered against replay.", func() float64 { return float64(s.Replay.Len()) })
+	gauge("tollgate_limit_waiting_calls", "Calls that wait for a rate limit.", func() float64 { return float64(s.Limiter.Waiting()) })
+	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
 	for _, c := range s.Credentials {

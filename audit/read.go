@@ -33,6 +33,9 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 			return err
 		}
 	}
+	if first, _ := parseSegmentName(names[0]); first > 1 { // told last, so that what is there can be seen
+		return fmt.Errorf("the log in %s begins with record %d: the records before it are missing", dir, first)
+	}
 	return nil
 }
 

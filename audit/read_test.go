@@ -29,7 +29,7 @@ func TestRead(t *testing.T) {
 		"member twice":         {map[uint64]string{1: strings.Replace(text, "{", `{"seq":1,`, 1)}, 0, "duplicate"},
 		"member in other case": {map[uint64]string{1: strings.Replace(text, `"seq"`, `"SEQ"`, 1)}, 0, "record 1 is expected here"},
 		"segments":             {map[uint64]string{1: lines[0], 2: lines[1] + lines[2] + zeros(1)}, 3, ""},
-		"later part":           {map[uint64]string{2: lines[1]}, 1, ""},
+		"later part":           {map[uint64]string{2: lines[1]}, 1, "begins with record 2"},
 		"gap in a segment":     {map[uint64]string{1: lines[0] + lines[2]}, 1, "00000000000000000001.jsonl, byte 93: record 2 is expected here, not record 3"},
 		"segment missing":      {map[uint64]string{1: lines[0], 3: lines[2]}, 1, "00000000000000000003.jsonl follows record 1"},
 		"no record":            {map[uint64]string{1: lines[0] + "[]\n"}, 1, "byte 93: the line is no record"},

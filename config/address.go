@@ -58,8 +58,9 @@ func parseHostIP(host string) (netip.Addr, error) {
 	return ip.Unmap(), nil
 }
 
-// maxSocketPath is the size of sun_path on Linux less its final NUL.
-const maxSocketPath = 107
+// maxSocketPath is what every system takes (sun_path has 104 bytes in BSD, 108 in Linux), less what a listener needs to make
+// the socket in a private directory first.
+const maxSocketPath = 88
 
 func checkSocket(path string) error {
 	switch {

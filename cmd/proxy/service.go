@@ -155,7 +155,7 @@ func (s *service) build(recovery audit.Recovery) error {
 		return err
 	}
 	s.metrics = admin.NewMetrics(s.registry)
-	admin.RegisterState(s.registry, admin.Sources{Log: s.log.Status, Credentials: s.config.Credentials, Replay: memory, Failed: sources})
+	admin.RegisterState(s.registry, admin.Sources{Log: s.log.Status, Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources})
 	b := s.config.Bounds
 	s.gateway = gateway.New(gateway.Config{
 		Callers: s.config.Callers, Policy: s.config.Policy, Limiter: limiter, Sources: sources, Replay: memory,
