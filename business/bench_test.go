@@ -12,6 +12,7 @@ import (
 func BenchmarkReadRequest(b *testing.B) {
 	for name, body := range map[string]string{
 		"payment": `{"order_id":"CS2401010000AAAAA","customer_id":"c-17","amount":"99.90","coupon_infos":[{"id":"CP1","type":300}]}`,
+		"long":    `{"order_id":"CS1","memo":"` + strings.Repeat("0123456789abcdef", 4<<10) + `"}`,
 		"64KB":    `{"resource_ids":["` + strings.Repeat(`0123456789abcdef","`, 3600) + `x"]}`,
 	} {
 		b.Run(name, func(b *testing.B) {

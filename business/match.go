@@ -8,22 +8,35 @@ import (
 
 // expects tells whether the value at a path belongs to a field of the catalog, or holds what belongs to it. rest is the
 // field's name after the path: "" for the field's own value, "[]..." where an array should be, ".name..." an object.
-// exact is false if path and name differ in case only.
-func expects(path []byte, field string) (rest string, exact, ok bool) {
+// exact is false if path and name differ in case only. ascii says that all of the path is ASCII: it is then as long as
+// what it matches, which spares the search; every value of a body is held against every field.
+func expects(path []byte, ascii bool, field string) (rest string, exact, ok bool) {
 	if len(path) == 0 {
 		return "", false, false
 	}
-	for end := 1; end <= len(field); end++ {
-		if end < len(field) && field[end] != '.' && field[end] != '[' {
-			continue
+	if ascii {
+		if !endsAt(field, len(path)) {
+			return "", false, false
 		}
-		if prefix := field[:end]; string(path) == prefix {
-			return field[end:], true, true
-		} else if equalFold(path, prefix) {
-			return field[end:], false, true
+		return matches(path, field, len(path))
+	}
+	for end := 1; end <= len(field) && !ok; end++ {
+		if endsAt(field, end) {
+			rest, exact, ok = matches(path, field, end)
 		}
 	}
-	return "", false, false
+	return rest, exact, ok
+}
+
+// endsAt tells whether a part of a field's name ends there.
+func endsAt(field string, end int) bool {
+	return end == len(field) || end < len(field) && (field[end] == '.' || field[end] == '[')
+}
+
+func matches(path []byte, field string, end int) (rest string, exact, ok bool) {
+	prefix := field[:end]
+	exact = string(path) == prefix
+	return field[end:], exact, exact || equalFold(path, prefix)
 }
 
 // fits tells whether a value is of the JSON type that the rest of a field's name asks for.

@@ -1,6 +1,7 @@
 package business
 
 import (
+	"bytes"
 	"iter"
 	"strings"
 
@@ -26,6 +27,9 @@ type requestReader struct {
 	fields   []Value // by the index of op.Request
 	places   []place // where each was found
 	accounts Accounts
+
+	matched     []match // the fields that matchedPath leads to
+	matchedPath []byte
 
 	account     *account // whose value is being read
 	accountPath int      // length of the path of account's value
@@ -186,27 +190,55 @@ func (r *requestReader) member(name []byte, _ bool) error {
 	return nil
 }
 
+// match is a field of the catalog whose name begins with a path.
+type match struct {
+	field int    // index of op.Request
+	rest  string // of its name
+	exact bool   // path and name do not differ in case
+}
+
 // value implements visitor.
 func (r *requestReader) value(kind jsontext.Kind, raw []byte) error {
-	for i, f := range r.op.Request {
-		rest, exact, ok := expects(r.walker.path, f.Name)
+	for _, m := range r.expected() {
+		name := r.op.Request[m.field].Name
 		switch {
-		case !ok:
-			continue
-		case !exact:
-			return misspelt("body", f.Name)
+		case !m.exact:
+			return misspelt("body", name)
 		case kind == 'n':
 			continue // as if it were not there
-		case !fits(kind, rest):
-			return wrongType(f.Name)
-		case rest != "":
+		case !fits(kind, m.rest):
+			return wrongType(name)
+		case m.rest != "":
 			continue
 		}
-		if err := r.record(i, inBody, text(kind, raw)); err != nil {
+		if err := r.recordBody(m.field, kind, raw); err != nil {
 			return err
 		}
 	}
 	return r.accountValue(kind, raw)
+}
+
+// expected gives the fields that the present path leads to. The elements of an array have one path, and may be thousands.
+func (r *requestReader) expected() []match {
+	if bytes.Equal(r.walker.path, r.matchedPath) {
+		return r.matched
+	}
+	r.matched, r.matchedPath = r.matched[:0], append(r.matchedPath[:0], r.walker.path...)
+	for i := range r.op.Request {
+		if rest, exact, ok := expects(r.matchedPath, !r.walker.foreign, r.op.Request[i].Name); ok {
+			r.matched = append(r.matched, match{i, rest, exact})
+		}
+	}
+	return r.matched
+}
+
+// recordBody takes up a value of the body; one that is beyond the bound is counted without a copy of it.
+func (r *requestReader) recordBody(i int, kind jsontext.Kind, raw []byte) error {
+	if r.places[i] == inBody && len(r.fields[i].Values) == maxValues {
+		r.fields[i].Omitted++
+		return nil
+	}
+	return r.record(i, inBody, text(kind, raw))
 }
 
 // accountValue takes up the value of the account found last, or an element of it.

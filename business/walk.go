@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -25,6 +26,7 @@ type walker struct {
 	visitor visitor
 	path    []byte // "coupon_infos[].id"; a zero byte stands for a name that is empty or holds "." or "["
 	scratch []byte // of unescaped names
+	foreign bool   // a name that is not all ASCII has been read
 	unique  bool   // refuse names that are equal or differ in case only
 	names   names
 
@@ -142,6 +144,16 @@ func (w *walker) push(name []byte) {
 		return
 	}
 	w.path = append(w.path, name...)
+	w.foreign = w.foreign || !isASCII(name)
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // unquote gives the content of a valid JSON string: a part of raw where nothing is escaped, otherwise appended to dst.
