@@ -41,6 +41,7 @@
 //
 // One goroutine, the committer, owns the live segment. Callers put lines into a buffer; the committer takes all of it,
 // writes it, syncs once, checks that the file is still the one under its name, and wakes all who wait: records that come
-// while it works share the next sync. A write that fails is repeated with the same bytes at the same place, while new
+// while it works share the next sync. Records that nobody waits for do not ask for a sync of their own: they share the
+// next one, or have one after 50 milliseconds. A write that fails is repeated with the same bytes at the same place, while new
 // intents are refused. A sync that fails ends the log: what it left on disk is known only after a restart.
 package audit

@@ -51,6 +51,7 @@ type Log struct {
 	lock    io.Closer
 	bodies  sync.Pool     // of *[]byte: records are encoded before mu is taken
 	wake    chan struct{} // holds one token when the committer has work
+	linger  *time.Timer   // wakes the committer for a batch that nobody waits for
 	closing chan struct{} // closed by Close
 	abort   chan struct{} // closed when Close will wait no longer
 	done    chan struct{} // closed when the committer has ended
@@ -59,7 +60,8 @@ type Log struct {
 	live      *segment
 	retry     <-chan time.Time // when to try again to allocate; nil when nothing failed
 	retryWait time.Duration
-	closeErr  error // read after done
+	freeSeen  time.Time // when the free room was looked up last
+	closeErr  error     // read after done
 
 	mu        sync.Mutex
 	filling   *batch // records that no commit has taken yet; nil when there are none
@@ -82,6 +84,10 @@ type batch struct {
 	done        chan struct{}
 	err         error // set before done is closed
 }
+
+// lingerTime is how long a record that nobody waits for may wait for others, so that it seldom costs an fsync of its own.
+// What a crash takes of it are outcomes of reads, which the next start closes as unknown, and refusals.
+const lingerTime = 50 * time.Millisecond
 
 // use is what a record's room is for.
 type use int
@@ -125,7 +131,7 @@ func (l *Log) Outcome(ctx context.Context, r *Record) error {
 }
 
 // Queue takes a record that nobody waits for: an outcome, a refusal or a summary, by its Kind. It never waits for the
-// disk. The committer writes the record soon. An error says that the record was not taken: too much is pending, the
+// disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not taken: too much is pending, the
 // room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *Record) error {
 	u := forRefusal
@@ -139,15 +145,19 @@ func (l *Log) Queue(r *Record) error {
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
 	}
-	_, err := l.add(r, u)
+	_, begun, err := l.add(r, u)
+	if begun {
+		l.linger.Reset(lingerTime)
+	}
 	return err
 }
 
 func (l *Log) durable(ctx context.Context, r *Record, u use) error {
-	b, err := l.add(r, u)
+	b, _, err := l.add(r, u)
 	if err != nil {
 		return err
 	}
+	l.rouse()
 	select {
 	case <-b.done:
 		return b.err
@@ -161,8 +171,17 @@ func (l *Log) durable(ctx context.Context, r *Record, u use) error {
 	}
 }
 
-// add gives the record its place and puts it into the batch that the committer takes next.
-func (l *Log) add(r *Record, u use) (*batch, error) {
+// rouse has the committer take the batch that is filling.
+func (l *Log) rouse() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // a token is there already
+	}
+}
+
+// add gives the record its place and puts it into the batch that the committer takes next; begun tells that it is the
+// first one there.
+func (l *Log) add(r *Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)
 	defer l.bodies.Put(body)
 	*body = r.appendBody((*body)[:0])
@@ -171,10 +190,10 @@ func (l *Log) add(r *Record, u use) (*batch, error) {
 	defer l.mu.Unlock()
 	if err := l.admit(int64(len(*body)+maxHead), u); err != nil {
 		l.countRefused(u)
-		return nil, err
+		return nil, false, err
 	}
-	b := l.filling
-	if b == nil {
+	b = l.filling
+	if begun = b == nil; begun {
 		b = &batch{buf: l.spare[:0], first: l.status.LastSeq + 1, done: make(chan struct{})}
 		l.filling, l.spare = b, nil
 	}
@@ -188,11 +207,7 @@ func (l *Log) add(r *Record, u use) (*batch, error) {
 		l.open--
 	}
 	b.buf = append(append(appendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
-	select {
-	case l.wake <- struct{}{}:
-	default: // a token is there already
-	}
-	return b, nil
+	return b, begun, nil
 }
 
 // admit says whether a record of n bytes is taken. mu is held.

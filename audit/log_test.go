@@ -330,6 +330,41 @@ func TestFailingWrites(t *testing.T) {
 	})
 }
 
+// TestQueuedRecordsLinger: a record that nobody waits for shares the sync of the next one that somebody waits for, and
+// without one it is durable after lingerTime.
+func TestQueuedRecordsLinger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := open(t, small(newMemDisk()))
+		synctest.Wait()
+		commits := func() uint64 {
+			synctest.Wait()
+			return l.Status().Commits
+		}
+		before := commits()
+		queue := func() {
+			if err := l.Queue(&Record{Kind: KindOutcome, Call: "read"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		queue()
+		if commits() != before {
+			t.Error("a queued record was synced at once")
+		}
+		if err := l.Intent(t.Context(), &Record{Call: "next"}); err != nil {
+			t.Fatal(err)
+		}
+		if status := l.Status(); status.Commits != before+1 || status.DurableSeq != status.LastSeq {
+			t.Errorf("%d commits, want one for both; %d of %d records are durable", status.Commits-before, status.DurableSeq, status.LastSeq)
+		}
+		time.Sleep(lingerTime - 1)
+		queue()
+		time.Sleep(lingerTime)
+		if commits() != before+2 || l.Status().Pending != 0 {
+			t.Errorf("%d commits after lingerTime, want a second one", commits()-before)
+		}
+	})
+}
+
 // TestQueueIsBounded: with a disk that hangs, refusals stop first, then intents, then outcomes; memory is bounded.
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

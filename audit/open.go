@@ -32,6 +32,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	if err != nil {
 		return nil, Recovery{}, errors.Join(advise(err), l.release())
 	}
+	l.linger = time.AfterFunc(lingerTime, l.rouse)
 	go l.run()
 	return l, found, nil
 }

@@ -17,9 +17,8 @@ func (l *Log) upkeep() error {
 	if err == nil {
 		err = l.grow()
 	}
-	free := l.disk.Free()
+	l.lookAtFree()
 	l.mu.Lock()
-	l.status.Free = free
 	l.spaceErr = err
 	l.note()
 	l.mu.Unlock()
@@ -28,6 +27,21 @@ func (l *Log) upkeep() error {
 	}
 	l.schedule(err)
 	return nil
+}
+
+// freeEvery is how often the free room of the file system is looked up: for Status only, nothing is decided by it.
+const freeEvery = time.Second
+
+func (l *Log) lookAtFree() {
+	now := l.cfg.Now()
+	if since := now.Sub(l.freeSeen); !l.freeSeen.IsZero() && since >= 0 && since < freeEvery {
+		return
+	}
+	free := l.disk.Free()
+	l.freeSeen = now
+	l.mu.Lock()
+	l.status.Free = free
+	l.mu.Unlock()
 }
 
 // retryDue is false while a failed allocation is not to be tried again yet.

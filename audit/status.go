@@ -11,7 +11,7 @@ type Status struct {
 	Segment      string        // file name of the live segment
 	SegmentBytes int64         // bytes of records in it
 	Room         int64         // bytes allocated behind them, the reserve included
-	Free         int64         // free bytes of the file system, as of the last commit; -1 when not known
+	Free         int64         // free bytes of the file system, a second old at most while records come; -1 when not known
 	Commits      uint64        // writes that became durable since Open, one fsync each
 	LastCommit   time.Duration // how long the last of them took
 	Dropped      uint64        // refusals and summaries that were not taken
