@@ -8,10 +8,10 @@ FUZZTIME ?= 30s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# The modules of this repository: the product, and the tests that need the provider's SDK.
-MODULES = . e2e
+# The modules of this repository: the product, and the tests and measurements that need the provider's SDK.
+MODULES = . e2e bench
 
-.PHONY: build test lint soak fuzz clean tools
+.PHONY: build test lint soak fuzz bench clean tools
 
 # A static binary that needs nothing of the machine it runs on.
 build:
@@ -22,6 +22,7 @@ build:
 test: tools
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
 	cd e2e && CGO_ENABLED=1 $(GO) test -race -timeout 15m -count=1 ./...
+	cd bench && $(GO) test ./...
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:" $$unformatted; exit 1; fi
@@ -35,6 +36,11 @@ soak: tools
 # Every fuzz target for FUZZTIME each.
 fuzz:
 	@for module in $(MODULES); do GO=$(GO) .ci/fuzz $$module $(FUZZTIME) || exit 1; done
+
+# What a call costs, beside other proxies: bench/README.md. BENCH takes flags, such as BENCH=-quick.
+bench:
+	@.ci/tools nginx haproxy taskset
+	cd bench && $(GO) run . $(BENCH)
 
 clean:
 	rm -rf bin

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connection is one kept-alive connection to a proxy, with one call at a time.
+type connection interface {
+	call() error // an answer with another status than 200 is an error
+	Close() error
+}
+
+// open opens a connection for a task.
+func (w *world) open(address string, t task) (connection, error) {
+	protocol := "http/1.1"
+	if t.http2 {
+		protocol = "h2"
+	}
+	conn, err := w.dial(address, protocol)
+	if err != nil {
+		return nil, err
+	}
+	if t.http2 {
+		return newHTTP2(conn, address, t.request)
+	}
+	return newHTTP1(conn, address, t.request), nil
+}
+
+// dial makes a TLS connection with the caller's certificate and a full handshake, and sees to it that all proxies use
+// the same version, suite and group.
+func (w *world) dial(address, protocol string) (*tls.Conn, error) {
+	config := w.caller.Clone()
+	config.NextProtos = []string{protocol}
+	raw, err := net.DialTimeout("tcp", address, 5*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(context.Background()); err != nil {
+		_ = raw.Close()
+		return nil, err
+	}
+	s := conn.ConnectionState()
+	if s.NegotiatedProtocol != protocol || s.Version != tls.VersionTLS13 || s.CipherSuite != suite || s.CurveID != group || s.DidResume {
+		_ = conn.Close()
+		return nil, fmt.Errorf("negotiated %q, %s, %s, %s", s.NegotiatedProtocol, tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.CurveID)
+	}
+	return conn, nil
+}
+
+// http1 speaks HTTP/1.1 with as little as possible on our side.
+type http1 struct {
+	*tls.Conn
+	reader  *bufio.Reader
+	request []byte
+}
+
+func newHTTP1(conn *tls.Conn, host string, r request) *http1 {
+	text := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\n", r.method, r.path, host)
+	if r.body != nil {
+		text = fmt.Appendf(text, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(r.body))
+	}
+	return &http1{conn, bufio.NewReaderSize(conn, 16<<10), append(append(text, "\r\n"...), r.body...)}
+}
+
+var ok1 = []byte("HTTP/1.1 200 ")
+
+func (c *http1) call() error {
+	if _, err := c.Write(c.request); err != nil {
+		return err
+	}
+	line, err := c.reader.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(line, ok1) {
+		rest, _ := c.reader.Peek(c.reader.Buffered())
+		return fmt.Errorf("answered %s\n%s", line, rest)
+	}
+	return c.finish()
+}
+
+// finish reads the header and the body of an answer.
+func (c *http1) finish() error {
+	length := -1
+	for {
+		line, err := c.reader.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= 2 {
+			break
+		}
+		if length, err = contentLength(line, length); err != nil {
+			return err
+		}
+	}
+	if length != len(balances) {
+		return errors.New("an answer with " + strconv.Itoa(length) + " bytes is not the upstream's")
+	}
+	_, err := c.reader.Discard(length)
+	return err
+}
+
+// load is some connections that call again and again.
+type load struct {
+	calls atomic.Int64
+	stop  atomic.Bool
+	ended sync.WaitGroup
+	fail  atomic.Pointer[error]
+}
+
+// start opens the connections and begins to call.
+func (w *world) start(address string, t task, connections int) (*load, error) {
+	l := new(load)
+	for range connections {
+		c, err := w.open(address, t)
+		if err != nil {
+			l.end()
+			return nil, fmt.Errorf("connecting: %w", err)
+		}
+		l.ended.Go(func() { l.run(c) })
+	}
+	return l, nil
+}
+
+func (l *load) run(c connection) {
+	defer c.Close()
+	for !l.stop.Load() {
+		if err := c.call(); err != nil {
+			l.fail.CompareAndSwap(nil, &err)
+			return
+		}
+		l.calls.Add(1)
+	}
+}
+
+// end lets calls under way end, and tells what went wrong, if anything did.
+func (l *load) end() error {
+	l.stop.Store(true)
+	l.ended.Wait()
+	if err := l.fail.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// latencies calls one after the other on one connection and gives how long each call took, in order of length.
+func (w *world) latencies(address string, t task, d time.Duration) ([]time.Duration, error) {
+	c, err := w.open(address, t)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	for range 50 { // the first calls open connections and fill caches
+		if err := c.call(); err != nil {
+			return nil, err
+		}
+	}
+	var all []time.Duration
+	for begin := time.Now(); time.Since(begin) < d; {
+		start := time.Now()
+		if err := c.call(); err != nil {
+			return nil, err
+		}
+		all = append(all, time.Since(start))
+	}
+	slices.Sort(all)
+	return all, nil
+}

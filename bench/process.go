@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a running proxy.
+type process struct {
+	cmd     *exec.Cmd
+	address string
+	log     string // where its output goes
+	exited  chan struct{}
+}
+
+// launch starts a program on the proxies' core. Its output goes to a file, as a log would.
+func (w *world) launch(address string, env []string, program string, args ...string) (*process, error) {
+	output, err := os.CreateTemp(w.dir, "*-"+filepath.Base(program)+".log")
+	if err != nil {
+		return nil, err
+	}
+	defer output.Close()
+	p := &process{address: address, log: output.Name(), exited: make(chan struct{})}
+	p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(w.cores.proxy), program}, args...)...)
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = output, output, w.dir
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(p.exited)
+		_ = p.cmd.Wait()
+	}()
+	return p, nil
+}
+
+// stop ends a proxy and waits for its end.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.exited:
+	case <-time.After(10 * time.Second):
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // its own process group: it and its workers
+		<-p.exited
+	}
+}
+
+// output is what the proxy wrote, its last part.
+func (p *process) output() string {
+	text, _ := os.ReadFile(p.log)
+	return string(text[max(0, len(text)-4000):])
+}
+
+// pids are the process and its workers.
+func (p *process) pids() []int {
+	all := []int{p.cmd.Process.Pid}
+	for i := 0; i < len(all); i++ {
+		all = append(all, children(all[i])...)
+	}
+	return all
+}
+
+func children(pid int) []int {
+	var all []int
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for word := range strings.FieldsSeq(string(text)) {
+			if child, err := strconv.Atoi(word); err == nil && !slices.Contains(all, child) {
+				all = append(all, child)
+			}
+		}
+	}
+	return all
+}
+
+// cpu is the time that the process and its workers have spent on a core, in user and kernel mode: their own CPU clocks,
+// which count nanoseconds and include threads that have ended.
+func (p *process) cpu() (time.Duration, error) {
+	var sum time.Duration
+	for _, pid := range p.pids() {
+		var t unix.Timespec
+		if err := unix.ClockGettime(^int32(pid)<<3|2, &t); err != nil { // CPUCLOCK_SCHED of that process
+			return 0, fmt.Errorf("the CPU clock of process %d: %w", pid, err)
+		}
+		sum += time.Duration(t.Nano())
+	}
+	return sum, nil
+}
+
+// rss is the memory that the process and its workers hold, in bytes; pages that they share count for each.
+func (p *process) rss() (int64, error) {
+	var sum int64
+	for _, pid := range p.pids() {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if err != nil {
+			return 0, err
+		}
+		fields := strings.Fields(string(text))
+		if len(fields) < 2 {
+			return 0, errors.New("/proc/PID/statm is not as it used to be")
+		}
+		pages, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += pages * int64(os.Getpagesize())
+	}
+	return sum, nil
+}
+
+// freeAddress finds a port of loopback on which nobody listens.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

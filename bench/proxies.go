@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// proxy is a program that is measured.
+type proxy struct {
+	name  string // for -proxies
+	title string // in the table
+	signs bool
+	start func(*world, string) (*process, error) // listens on the address
+	// without is why a case is left out; empty if it can be done.
+	without func(task) string
+}
+
+// rival is the proxy that the ratios refer to.
+const rival = "reverseproxy"
+
+func proxies() []proxy {
+	all := func(task) string { return "" }
+	return []proxy{
+		{"tollgate-fsync", "Tollgate", true, startTollgateOnDisk, all},
+		{"tollgate-tmpfs", "Tollgate, log on a tmpfs", true, startTollgateInMemory, all},
+		{rival, "ReverseProxy + SDK signer", true, startReverseProxy, all},
+		{"nginx", "nginx, no signature", false, startNginx, all},
+		{"haproxy", "HAProxy", true, startHAProxy, haproxyWithout},
+	}
+}
+
+// values fill in configurations.
+type values struct {
+	Address, Port, Upstream, Dir string
+	Caller, Audit                string
+	AccessKey, SecretBase64      string
+	Buffer                       int
+}
+
+func (w *world) values(address string) values {
+	_, port, _ := strings.Cut(address, ":")
+	return values{
+		Address: address, Port: port, Upstream: w.upstream.address(), Dir: w.dir, Caller: callerName,
+		AccessKey: accessKey, SecretBase64: base64.StdEncoding.EncodeToString([]byte(secretKey)), Buffer: haproxyBuffer,
+	}
+}
+
+// goCores: a thread in fdatasync keeps its P, so a Go program on one core should have two.
+var goCores = []string{"GOMAXPROCS=2", "BENCH_AK=" + accessKey, "BENCH_SK=" + secretKey}
+
+// startTollgateOnDisk has the audit log where it belongs: each record that a call waits for is synced to the disk.
+func startTollgateOnDisk(w *world, address string) (*process, error) {
+	return w.startTollgate(address, w.dir)
+}
+
+// startTollgateInMemory has the audit log on a tmpfs, where syncing costs nothing. All else is the same.
+func startTollgateInMemory(w *world, address string) (*process, error) {
+	return w.startTollgate(address, w.memory)
+}
+
+func (w *world) startTollgate(address, dir string) (*process, error) {
+	v := w.values(address)
+	var err error
+	if v.Audit, err = os.MkdirTemp(dir, "audit-"); err != nil {
+		return nil, err
+	}
+	config, err := w.configure("tollgate.yaml", v)
+	if err != nil {
+		return nil, err
+	}
+	return w.launch(address, goCores, w.binaries.tollgate, "run", "--config", config)
+}
+
+// startReverseProxy is what a team would write in Go in an afternoon: see reverseproxy/main.go.
+func startReverseProxy(w *world, address string) (*process, error) {
+	return w.launch(address, goCores, w.binaries.reverseProxy, "-listen", address, "-upstream", "https://"+w.upstream.address(),
+		"-cert", w.file("server.crt"), "-key", w.file("server.key"), "-ca", w.file("ca.pem"), "-log", w.file("reverseproxy.log"))
+}
+
+// startNginx has one worker. It cannot sign without a module that Debian does not ship with it.
+func startNginx(w *world, address string) (*process, error) {
+	config, err := w.configure("nginx.conf", w.values(address))
+	if err != nil {
+		return nil, err
+	}
+	return w.launch(address, nil, "nginx", "-p", w.dir, "-c", config)
+}
+
+// haproxyBuffer holds a message whole, which HAProxy must to hash a body: 64 KB and a header. Every connection under way
+// has two of them.
+const haproxyBuffer = 80 << 10
+
+func startHAProxy(w *world, address string) (*process, error) {
+	config, err := w.configure("haproxy.cfg", w.values(address))
+	if err != nil {
+		return nil, err
+	}
+	return w.launch(address, nil, "haproxy", "-db", "-f", config)
+}
+
+func haproxyWithout(t task) string {
+	if t.size > 64<<10 {
+		return fmt.Sprintf("the body does not fit into its buffer (tune.bufsize %d), so it cannot be hashed", haproxyBuffer)
+	}
+	return ""
+}
+
+// binaries are the Go programs that are measured.
+type binaries struct{ tollgate, reverseProxy string }
+
+// build builds them as `make build` does, but with symbols, for profiles.
+func (w *world) build() error {
+	w.binaries = binaries{w.file("tollgate"), w.file("reverseproxy")}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	if err := goBuild(filepath.Dir(root), w.binaries.tollgate, "./cmd/proxy"); err != nil {
+		return err
+	}
+	return goBuild(root, w.binaries.reverseProxy, "./reverseproxy")
+}
