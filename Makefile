@@ -39,7 +39,7 @@ fuzz:
 
 # What a call costs, beside other proxies: bench/README.md. BENCH takes flags, such as BENCH=-quick.
 bench:
-	@.ci/tools nginx haproxy taskset
+	@.ci/tools nginx haproxy
 	cd bench && $(GO) run . $(BENCH)
 
 clean:

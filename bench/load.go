@@ -113,31 +113,45 @@ func (c *http1) finish() error {
 	return err
 }
 
-// load is some connections that call again and again.
+// load is some connections that are used again and again.
 type load struct {
-	calls atomic.Int64
-	stop  atomic.Bool
-	ended sync.WaitGroup
-	fail  atomic.Pointer[error]
+	connections []connection
+	calls       atomic.Int64
+	fail        atomic.Pointer[error]
 }
 
-// start opens the connections and begins to call.
-func (w *world) start(address string, t task, connections int) (*load, error) {
+// connect opens the connections for a task.
+func (w *world) connect(address string, t task, connections int) (*load, error) {
 	l := new(load)
 	for range connections {
 		c, err := w.open(address, t)
 		if err != nil {
-			l.end()
+			l.close()
 			return nil, fmt.Errorf("connecting: %w", err)
 		}
-		l.ended.Go(func() { l.run(c) })
+		l.connections = append(l.connections, c)
 	}
 	return l, nil
 }
 
-func (l *load) run(c connection) {
-	defer c.Close()
-	for !l.stop.Load() {
+// run calls on all connections for a time. It returns when no call is under way.
+func (l *load) run(d time.Duration) error {
+	var stop atomic.Bool
+	var ended sync.WaitGroup
+	for _, c := range l.connections {
+		ended.Go(func() { l.repeat(c, &stop) })
+	}
+	time.Sleep(d)
+	stop.Store(true)
+	ended.Wait()
+	if err := l.fail.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (l *load) repeat(c connection, stop *atomic.Bool) {
+	for !stop.Load() {
 		if err := c.call(); err != nil {
 			l.fail.CompareAndSwap(nil, &err)
 			return
@@ -146,14 +160,10 @@ func (l *load) run(c connection) {
 	}
 }
 
-// end lets calls under way end, and tells what went wrong, if anything did.
-func (l *load) end() error {
-	l.stop.Store(true)
-	l.ended.Wait()
-	if err := l.fail.Load(); err != nil {
-		return *err
+func (l *load) close() {
+	for _, c := range l.connections {
+		_ = c.Close()
 	}
-	return nil
 }
 
 // latencies calls one after the other on one connection and gives how long each call took, in order of length.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -17,6 +18,7 @@ type options struct {
 	cases, proxies      string
 	quick               bool
 	disk, memory        string
+	profile             string
 }
 
 func main() {
@@ -30,6 +32,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "three short rounds over HTTP/1.1")
 	flag.StringVar(&o.disk, "disk", "/var/tmp", "a `folder` on a disk, for audit log and other logs")
 	flag.StringVar(&o.memory, "memory", "/dev/shm", "a `folder` on a tmpfs, for the audit log without fsync")
+	flag.StringVar(&o.profile, "profile", "", "sample each chosen proxy at each chosen case with perf instead of measuring; samples go to `folder`")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -81,6 +84,7 @@ func run(o options) error {
 	if err := w.cores.confine(); err != nil {
 		return err
 	}
+	s.profile = o.profile
 	return w.measure(s, os.Stderr)
 }
 
@@ -99,7 +103,7 @@ func (w *world) measure(s settings, progress io.Writer) error {
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	r := newResults()
 	done := make(chan error, 1)
-	go func() { done <- w.compete(all, s, r, progress) }()
+	go func() { done <- w.work(all, s, r, progress) }()
 	select {
 	case <-interrupted:
 		return fmt.Errorf("interrupted")
@@ -108,6 +112,27 @@ func (w *world) measure(s settings, progress io.Writer) error {
 			return err
 		}
 	}
-	fmt.Print(report(s, r))
+	if s.profile == "" {
+		fmt.Print(report(s, r))
+	}
+	return nil
+}
+
+func (w *world) work(all []contestant, s settings, r *results, progress io.Writer) error {
+	if s.profile != "" {
+		return w.profileAll(all, s)
+	}
+	return w.compete(all, s, r, progress)
+}
+
+func (w *world) profileAll(all []contestant, s settings) error {
+	for _, c := range all {
+		for _, t := range s.tasks {
+			file := filepath.Join(s.profile, c.name+"-"+t.name+".perf")
+			if err := w.profile(c, t, s, file, os.Stdout); err != nil {
+				return c.blame(t, err)
+			}
+		}
+	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 )
@@ -13,23 +12,37 @@ type sample struct {
 	busy float64       // part of the time in which the proxy's core was busy with it
 }
 
-// turn measures a proxy at a case: connections that call one after the other, as fast as they are answered.
+// turn measures a proxy at a case: connections that call one after the other, as fast as they are answered. The clock is
+// read while no call is under way, so that the calls counted are exactly those paid for.
 func (w *world) turn(p *process, t task, s settings) (sample, error) {
-	l, err := w.start(p.address, t, s.connections)
+	l, err := w.connect(p.address, t, connectionsFor(t, s))
 	if err != nil {
 		return sample{}, err
 	}
-	time.Sleep(s.warm)
-	before, err := observe(p, l)
-	time.Sleep(s.duration)
-	after, err2 := observe(p, l)
-	if failed := l.end(); failed != nil {
-		return sample{}, failed
+	defer l.close()
+	if err := l.run(s.warm); err != nil {
+		return sample{}, err
 	}
-	if err != nil || err2 != nil {
-		return sample{}, errors.Join(err, err2)
+	before, err := observe(p, l)
+	if err != nil {
+		return sample{}, err
+	}
+	if err := l.run(s.duration); err != nil {
+		return sample{}, err
+	}
+	after, err := observe(p, l)
+	if err != nil {
+		return sample{}, err
 	}
 	return before.until(after)
+}
+
+// connectionsFor is less for large bodies: so many of them at once would measure the caches.
+func connectionsFor(t task, s settings) int {
+	if t.size > 64<<10 {
+		return max(s.connections/4, 1)
+	}
+	return s.connections
 }
 
 // observation is the state at a moment.

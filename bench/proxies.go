@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/base64"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,21 +13,19 @@ type proxy struct {
 	title string // in the table
 	signs bool
 	start func(*world, string) (*process, error) // listens on the address
-	// without is why a case is left out; empty if it can be done.
-	without func(task) string
+	large func(*world, string) (*process, error) // instead, if bodies above 64 KB need other settings
 }
 
 // rival is the proxy that the ratios refer to.
 const rival = "reverseproxy"
 
 func proxies() []proxy {
-	all := func(task) string { return "" }
 	return []proxy{
-		{"tollgate-fsync", "Tollgate", true, startTollgateOnDisk, all},
-		{"tollgate-tmpfs", "Tollgate, log on a tmpfs", true, startTollgateInMemory, all},
-		{rival, "ReverseProxy + SDK signer", true, startReverseProxy, all},
-		{"nginx", "nginx, no signature", false, startNginx, all},
-		{"haproxy", "HAProxy", true, startHAProxy, haproxyWithout},
+		{"tollgate-fsync", "Tollgate", true, startTollgateOnDisk, nil},
+		{"tollgate-tmpfs", "Tollgate, log on a tmpfs", true, startTollgateInMemory, nil},
+		{rival, "ReverseProxy + SDK signer", true, startReverseProxy, nil},
+		{"nginx", "nginx, no signature", false, startNginx, nil},
+		{"haproxy", "HAProxy", true, startHAProxy, startLargeHAProxy},
 	}
 }
 
@@ -44,7 +41,7 @@ func (w *world) values(address string) values {
 	_, port, _ := strings.Cut(address, ":")
 	return values{
 		Address: address, Port: port, Upstream: w.upstream.address(), Dir: w.dir, Caller: callerName,
-		AccessKey: accessKey, SecretBase64: base64.StdEncoding.EncodeToString([]byte(secretKey)), Buffer: haproxyBuffer,
+		AccessKey: accessKey, SecretBase64: base64.StdEncoding.EncodeToString([]byte(secretKey)),
 	}
 }
 
@@ -89,23 +86,28 @@ func startNginx(w *world, address string) (*process, error) {
 	return w.launch(address, nil, "nginx", "-p", w.dir, "-c", config)
 }
 
-// haproxyBuffer holds a message whole, which HAProxy must to hash a body: 64 KB and a header. Every connection under way
-// has two of them.
-const haproxyBuffer = 80 << 10
+// HAProxy hashes a body that is in its buffer whole. Every connection has such buffers, so there are two sizes.
+const (
+	smallBuffer = 80 << 10
+	largeBuffer = 1100 << 10
+)
 
 func startHAProxy(w *world, address string) (*process, error) {
-	config, err := w.configure("haproxy.cfg", w.values(address))
+	return w.startHAProxy(address, smallBuffer)
+}
+
+func startLargeHAProxy(w *world, address string) (*process, error) {
+	return w.startHAProxy(address, largeBuffer)
+}
+
+func (w *world) startHAProxy(address string, buffer int) (*process, error) {
+	v := w.values(address)
+	v.Buffer = buffer
+	config, err := w.configure("haproxy.cfg", v)
 	if err != nil {
 		return nil, err
 	}
 	return w.launch(address, nil, "haproxy", "-db", "-f", config)
-}
-
-func haproxyWithout(t task) string {
-	if t.size > 64<<10 {
-		return fmt.Sprintf("the body does not fit into its buffer (tune.bufsize %d), so it cannot be hashed", haproxyBuffer)
-	}
-	return ""
 }
 
 // binaries are the Go programs that are measured.

@@ -13,6 +13,7 @@ type settings struct {
 	duration, warm time.Duration
 	tasks          []task
 	proxies        []proxy
+	profile        string // a folder, if samples are wanted instead of figures
 }
 
 // key names what a figure is of.
@@ -21,10 +22,9 @@ type key struct{ proxy, what, figure string }
 // results are the figures of each round, in order.
 type results struct {
 	figures map[key][]float64
-	without map[key]string // why there are none
 }
 
-func newResults() *results { return &results{map[key][]float64{}, map[key]string{}} }
+func newResults() *results { return &results{map[key][]float64{}} }
 
 func (r *results) add(proxy, what, figure string, value float64) {
 	k := key{proxy, what, figure}
@@ -34,46 +34,66 @@ func (r *results) add(proxy, what, figure string, value float64) {
 // contestant is a proxy that runs.
 type contestant struct {
 	proxy
-	*process
+	usual, big *process // for bodies above 64 KB; often the same
+}
+
+func (c contestant) at(t task) *process {
+	if t.size > 64<<10 {
+		return c.big
+	}
+	return c.usual
+}
+
+func (c contestant) stop() {
+	c.usual.stop()
+	if c.big != c.usual {
+		c.big.stop()
+	}
 }
 
 // enter starts the proxies and checks that they do what they should, case by case.
 func (w *world) enter(s settings, progress io.Writer) ([]contestant, error) {
 	var all []contestant
 	for _, p := range s.proxies {
-		process, err := w.run(p)
+		c, err := w.begin(p)
 		if err != nil {
 			return all, err
 		}
-		c := contestant{p, process}
 		all = append(all, c)
-		if err := w.checkAll(c, s.tasks); err != nil {
-			return all, err
+		for _, t := range s.tasks {
+			if err := w.selfCheck(c.at(t).address, p, t); err != nil {
+				return all, c.blame(t, err)
+			}
 		}
 		fmt.Fprintf(progress, "%s: every case checked\n", p.title)
 	}
 	return all, nil
 }
 
-func (w *world) checkAll(c contestant, tasks []task) error {
-	for _, t := range tasks {
-		if c.without(t) != "" {
-			continue
-		}
-		if err := w.selfCheck(c.address, c.proxy, t); err != nil {
-			return fmt.Errorf("%s, %s: %w\n%s", c.title, t.title, err, c.output())
-		}
+// blame says whose error it is, with what the proxy said.
+func (c contestant) blame(t task, err error) error {
+	return fmt.Errorf("%s, %s: %w\n%s", c.title, t.title, err, c.at(t).output())
+}
+
+func (w *world) begin(p proxy) (contestant, error) {
+	usual, err := w.run(p, p.start)
+	if err != nil || p.large == nil {
+		return contestant{p, usual, usual}, err
 	}
-	return nil
+	big, err := w.run(p, p.large)
+	if err != nil {
+		usual.stop()
+	}
+	return contestant{p, usual, big}, err
 }
 
 // run starts a proxy and waits until it listens.
-func (w *world) run(p proxy) (*process, error) {
+func (w *world) run(p proxy, start func(*world, string) (*process, error)) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	process, err := p.start(w, address)
+	process, err := start(w, address)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.title, err)
 	}
@@ -110,7 +130,7 @@ func (w *world) compete(all []contestant, s settings, r *results, progress io.Wr
 			fmt.Fprintf(progress, "round %d of %d, %s:", round+1, s.rounds, t.title)
 			for _, c := range rotate(all, round) {
 				if err := w.takeTurn(c, t, s, r, progress); err != nil {
-					return fmt.Errorf("%s, %s: %w\n%s", c.title, t.title, err, c.output())
+					return c.blame(t, err)
 				}
 			}
 			fmt.Fprintln(progress)
@@ -120,11 +140,7 @@ func (w *world) compete(all []contestant, s settings, r *results, progress io.Wr
 }
 
 func (w *world) takeTurn(c contestant, t task, s settings, r *results, progress io.Writer) error {
-	if why := c.without(t); why != "" {
-		r.without[key{c.name, t.name, cpuFigure}] = why
-		return nil
-	}
-	got, err := w.turn(c.process, t, s)
+	got, err := w.turn(c.at(t), t, s)
 	if err != nil {
 		return err
 	}
