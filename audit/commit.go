@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -81,6 +82,7 @@ func (l *Log) next() (*batch, error) {
 		}
 		select {
 		case <-l.wake:
+			runtime.Gosched() // calls that are about to add a record share this commit
 		case <-l.closing:
 			return l.take(), nil // nothing is added after closing was closed
 		case <-l.retry:

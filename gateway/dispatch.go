@@ -106,7 +106,7 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	if err != nil {
 		return nil, c.failed(request, err)
 	}
-	c.tlsOut = tlsRecord(response.TLS)
+	c.tlsOut = c.evidence.of(response.TLS)
 	held, err := io.ReadAll(io.LimitReader(response.Body, c.Bounds.HeldAnswer+1))
 	if err != nil {
 		_ = response.Body.Close()
@@ -157,7 +157,7 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 		failure = &upstream.Error{Err: err, MaybeSent: true}
 	}
 	if failure.TLS != nil {
-		c.tlsOut = tlsRecord(failure.TLS)
+		c.tlsOut = c.evidence.of(failure.TLS)
 	}
 	switch {
 	case failure.MaybeSent && failure.Timeout():

@@ -98,8 +98,9 @@ type Config struct {
 // Gateway takes calls. Create it with [New].
 type Gateway struct {
 	Config
-	flight flight // calls under way
-	bodies budget // bytes of request bodies at this moment
+	flight   flight // calls under way
+	bodies   budget // bytes of request bodies at this moment
+	evidence evidence
 	// Calls that claim a caller and have not proven it, since their body is still to come: a stranger needs to know no more
 	// than an access key's id for that, so they may have a part only of what there is.
 	doubted       shares // calls, by source
@@ -114,7 +115,10 @@ const (
 
 // New makes a gateway. It starts nothing.
 func New(config Config) *Gateway {
-	return &Gateway{Config: config, bodies: budget{limit: config.Bounds.Bodies}, doubtedBodies: budget{limit: config.Bounds.Bodies / doubtedBodies}}
+	return &Gateway{
+		Config: config, bodies: budget{limit: config.Bounds.Bodies}, doubtedBodies: budget{limit: config.Bounds.Bodies / doubtedBodies},
+		evidence: newEvidence(),
+	}
 }
 
 // Handler serves one listener.

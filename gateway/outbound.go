@@ -101,9 +101,9 @@ func signedLines(r *http.Request) []signing.Header {
 }
 
 // hopByHop are the headers that belong to one connection (RFC 9110 section 7.6.1), and the framing, which is made anew.
-var hopByHop = []string{
-	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
-	"Transfer-Encoding", "Upgrade", "Content-Length", "Expect",
+var hopByHop = map[string]bool{
+	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Te": true,
+	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Content-Length": true, "Expect": true,
 }
 
 // unsignedHeader is what an HTTP proxy passes on to an internal app, less what this gateway consumed or states itself.
@@ -116,9 +116,6 @@ func (c *call) unsignedHeader() http.Header {
 	}
 	if c.claim != nil {
 		delete(header, "Authorization")
-	}
-	if header["User-Agent"] == nil {
-		header["User-Agent"] = []string{""} // otherwise net/http states its own
 	}
 	header["Tollgate-Caller"] = []string{c.identity.Caller}
 	header["Tollgate-Call-Id"] = []string{c.id}
@@ -139,7 +136,7 @@ func (c *call) scheme() string {
 func endToEnd(from http.Header) http.Header {
 	header := make(http.Header, len(from))
 	for name, values := range from {
-		if !slices.Contains(hopByHop, name) {
+		if !hopByHop[name] {
 			header[name] = values
 		}
 	}

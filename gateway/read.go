@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -13,8 +12,8 @@ import (
 	"tollgate/signing"
 )
 
-// readStep is how a body grows.
-const readStep = 64 << 10
+// firstRoom is how much memory a body gets before any of it has arrived.
+const firstRoom = 64 << 10
 
 // read is step 4: the whole body, bounded by itself and together with all others, and its hash. The HTTP server sends
 // "100 Continue" at the first read, so what was refused before was refused without the body.
@@ -103,26 +102,41 @@ var (
 	errTooLarge = errors.New("body is over the bound")
 )
 
-// readAll takes budget as the bytes arrive: who announces a length, or none, has not sent anything yet.
+// readAll takes memory, and budget for it, as the bytes arrive: who announces a length, or none, has not sent anything
+// yet.
 func (c *call) readAll(announced int64) error {
-	var body bytes.Buffer
+	var body []byte
 	for {
-		if !c.takeBudget(readStep) {
-			return errBusy
+		if len(body) == cap(body) {
+			room := nextRoom(int64(cap(body)), announced)
+			if !c.takeBudget(room - int64(cap(body))) {
+				return errBusy
+			}
+			body = append(make([]byte, 0, room), body...)
 		}
-		_, err := io.CopyN(&body, c.request.Body, readStep)
+		n, err := c.request.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
 		switch {
-		case int64(body.Len()) > c.Bounds.Body:
+		case int64(len(body)) > c.Bounds.Body:
 			return errTooLarge
-		case err == io.EOF && announced >= 0 && int64(body.Len()) != announced:
+		case err == io.EOF && announced >= 0 && int64(len(body)) != announced:
 			return io.ErrUnexpectedEOF
 		case err == io.EOF:
-			c.body = body.Bytes()
+			c.body = body
 			return nil
 		case err != nil:
 			return err
 		}
 	}
+}
+
+// nextRoom is how much room a body gets when it has filled what it had: several times as much, up to what was announced
+// and a byte more, with which its end is seen.
+func nextRoom(room, announced int64) int64 {
+	if announced < 0 {
+		return max(firstRoom, 2*room)
+	}
+	return min(max(firstRoom, 4*room), announced+1)
 }
 
 func (c *call) takeBudget(bytes int64) bool {

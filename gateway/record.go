@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"net/http"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"tollgate/business"
 	"tollgate/ratelimit"
 	"tollgate/signing"
-	"tollgate/tlspolicy"
 )
 
 // maxPath bounds a path in the record of a refused call; it may be anything.
@@ -40,7 +38,7 @@ func (c *call) record(kind audit.Kind) *audit.Record {
 
 // describe adds what was asked for.
 func (c *call) describe(r *audit.Record) {
-	r.TLSIn = tlsRecord(c.request.TLS)
+	r.TLSIn = c.evidence.of(c.request.TLS)
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
 	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
 		if strings.HasPrefix(c.rawPath, "/") {
@@ -194,18 +192,6 @@ func fields(values []business.Value) []audit.Field {
 		out[i] = audit.Field{Name: v.Name, Kind: string(v.Kind), Values: v.Values, Omitted: v.Omitted}
 	}
 	return out
-}
-
-// tlsRecord gives the evidence of one connection; nil for a plain one.
-func tlsRecord(state *tls.ConnectionState) *audit.TLS {
-	if state == nil {
-		return nil
-	}
-	f := tlspolicy.FactsOf(*state)
-	return &audit.TLS{
-		Version: f.Version, Suite: f.Suite, Group: f.Group, ALPN: f.ALPN, Resumed: f.Resumed,
-		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
-	}
 }
 
 // callFields are the fields of an operational log line about a call. They hold no body, query or secret.

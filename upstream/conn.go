@@ -1,46 +1,160 @@
 package upstream
 
 import (
+	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"sync"
+	"syscall"
+	"time"
 )
 
-// conn counts what is written to a connection, above TLS, and can be sealed against further writing.
+// bufferSize is what a connection is read and written in: one TLS record.
+const bufferSize = 16 << 10
+
+// Buffers are needed during an exchange only, and idle connections have none.
+var (
+	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferSize) }}
+	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }}
+)
+
+// conn is a connection, and the exchange that it carries at the moment.
 type conn struct {
-	net.Conn
-	tls *tls.ConnectionState // nil: plain
+	pool      *pool
+	raw       net.Conn             // of the system
+	stream    net.Conn             // raw, or TLS on top of it
+	tls       *tls.ConnectionState // nil: plain
+	idleSince time.Time
 
-	mutex  sync.Mutex // held only around the counters, never while writing
-	begun  uint64     // bytes whose writing was begun
-	closed bool
+	reader    *bufio.Reader
+	allowance int64       // bytes that may still be read
+	begun     bool        // writing of the request was begun
+	writing   chan error  // gets the end of the writing, if that has a goroutine of its own
+	release   func() bool // ends the hold that the request's context has on the connection
 }
 
-var errSealed = errors.New("connection is sealed")
+func newConn(p *pool, raw, stream net.Conn, state *tls.ConnectionState) *conn {
+	return &conn{pool: p, raw: raw, stream: stream, tls: state}
+}
 
-// Write counts the bytes before it writes them: a write that fails half-way may have sent any of them.
-func (c *conn) Write(b []byte) (int, error) {
-	c.mutex.Lock()
-	if c.closed {
-		c.mutex.Unlock()
-		return 0, errSealed
+func (c *conn) close() { _ = c.stream.Close() }
+
+var past = time.Unix(1, 0)
+
+// begin prepares an exchange.
+func (c *conn) begin(ctx context.Context) {
+	c.begun, c.writing = false, nil
+	c.reader = readers.Get().(*bufio.Reader)
+	c.reader.Reset(limited{c})
+	raw := c.raw
+	c.release = context.AfterFunc(ctx, func() { _ = raw.SetDeadline(past) })
+}
+
+// end gives back what an exchange needed. It tells whether the context has left the connection alone.
+func (c *conn) end() (untouched bool) {
+	if c.reader != nil {
+		c.reader.Reset(nil)
+		readers.Put(c.reader)
+		c.reader = nil
 	}
-	c.begun += uint64(len(b))
-	c.mutex.Unlock()
-	return c.Conn.Write(b)
+	return c.release()
 }
 
-func (c *conn) written() uint64 {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
+// abandon ends a failed exchange and tells whether a byte of the request can have been written.
+func (c *conn) abandon() (maybeSent bool) {
+	_ = c.raw.Close() // without the farewell of TLS, for which the far end might have to be waited for
+	c.leave()
 	return c.begun
 }
 
-// seal refuses all later writes and gives the number of bytes written before.
-func (c *conn) seal() uint64 {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.closed = true
-	return c.begun
+// finish ends an exchange whose answer has come. clean: the answer was taken to its end, and another may follow.
+func (c *conn) finish(clean bool) {
+	clean = clean && c.written() && c.reader.Buffered() == 0
+	if clean && c.end() {
+		c.pool.put(c)
+		return
+	}
+	c.close()
+	c.leave()
+}
+
+// leave gives up the place of a connection that is closed.
+func (c *conn) leave() {
+	if c.writing != nil {
+		<-c.writing
+	}
+	c.end()
+	c.pool.drop()
+}
+
+// written tells whether the whole request was written. The answer may have come before that.
+func (c *conn) written() bool {
+	if c.writing == nil {
+		return true
+	}
+	select {
+	case err := <-c.writing:
+		c.writing = nil
+		return err == nil
+	default:
+		return false
+	}
+}
+
+// Write notes that something was written before it writes: a write that fails half-way may have sent any of it.
+func (c *conn) Write(b []byte) (int, error) {
+	c.begun = true
+	return c.stream.Write(b)
+}
+
+var errHead = errors.New("the header of the answer is too large")
+
+// limited reads from a connection within its allowance.
+type limited struct{ c *conn }
+
+func (l limited) Read(b []byte) (int, error) {
+	if l.c.allowance <= 0 {
+		return 0, errHead
+	}
+	n, err := l.c.stream.Read(b)
+	l.c.allowance -= int64(n)
+	return n, err
+}
+
+// fresh tells whether an idle connection can carry a call: the far end has not closed it, and has sent nothing that nobody
+// asked for. What came unasked would be taken for the answer to the next call.
+func (c *conn) fresh() bool {
+	return time.Since(c.idleSince) < idleTimeout && !c.surplus() && silent(c.raw)
+}
+
+// surplus tells whether TLS holds something that was received and not read. With a deadline in the past nothing new is
+// received, and the connection is not harmed.
+func (c *conn) surplus() bool {
+	if c.tls == nil {
+		return false
+	}
+	if c.raw.SetReadDeadline(past) != nil {
+		return true
+	}
+	var b [1]byte
+	_, err := c.stream.Read(b[:])
+	return !errors.Is(err, os.ErrDeadlineExceeded) || c.raw.SetReadDeadline(time.Time{}) != nil
+}
+
+// silent tells whether the system has neither bytes nor the end of the stream for us.
+func silent(raw net.Conn) bool {
+	system, ok := raw.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	access, err := system.SyscallConn()
+	if err != nil {
+		return false
+	}
+	quiet := false
+	err = access.Control(func(fd uintptr) { quiet = nothingToRead(fd) })
+	return err == nil && quiet
 }

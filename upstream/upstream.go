@@ -1,22 +1,18 @@
 // Package upstream sends calls to where they go, once each, and knows afterwards whether a byte of the call can have
 // left.
 //
-// It is [net/http.Transport] with HTTP/1.1, no redirects, no proxies from the environment and no transparent
-// compression. Two habits of that transport would break the promise that a call is sent once, and are taken from it
-// (see [Transport.RoundTrip]).
+// It speaks HTTP/1.1 with the message code of [net/http] on connections of its own, and follows no redirect, asks for no
+// compression and looks at no proxy settings. Unlike [net/http.Transport] it never repeats a request, and writes it in
+// the goroutine of the call, so that whether something was written needs no guess; a connection whose last answer was
+// not taken whole, or on which something came unasked, is not used again.
 package upstream
 
 import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -30,18 +26,8 @@ type Config struct {
 	MaxConns       int           // open connections; calls beyond wait for one under their own deadline; 0 means 100
 }
 
-// idleTimeout is shorter than that of common load balancers (60 s), so that the far end seldom closes a connection in
-// the moment in which it is used again: that would leave the fate of a call unknown.
-const idleTimeout = 25 * time.Second
-
-// maxHeaderBytes bounds the header of an answer.
-const maxHeaderBytes = 256 << 10
-
 // Transport sends calls to one upstream. It implements [net/http.RoundTripper].
-type Transport struct {
-	config    Config
-	transport *http.Transport
-}
+type Transport struct{ pool *pool }
 
 // New prepares a transport. It opens no connection.
 func New(config Config) *Transport {
@@ -55,26 +41,11 @@ func New(config Config) *Transport {
 		config.TLS = config.TLS.Clone()
 		config.TLS.ServerName = config.URL.Hostname()
 	}
-	t := &Transport{config: config}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	t.transport = &http.Transport{
-		DialContext:            t.dial,
-		DialTLSContext:         t.dialTLS,
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    config.MaxConns,
-		MaxConnsPerHost:        config.MaxConns,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		WriteBufferSize:        16 << 10, // one TLS record
-		ReadBufferSize:         16 << 10,
-		Protocols:              protocols,
-	}
-	return t
+	return &Transport{newPool(config)}
 }
 
-// Close closes idle connections.
-func (t *Transport) Close() { t.transport.CloseIdleConnections() }
+// Close closes idle connections, and others as soon as their calls are over.
+func (t *Transport) Close() { t.pool.close() }
 
 // Error says why there is no answer, and what is known of the request.
 type Error struct {
@@ -96,142 +67,30 @@ func (e *Error) Timeout() bool {
 	return errors.Is(e.Err, context.DeadlineExceeded) || errors.As(e.Err, &timeout) && timeout.Timeout()
 }
 
-// RoundTrip sends the request once. The error is an *[Error].
-//
-// http.Transport repeats a request by itself when it failed on a reused connection and looks repeatable: no body (or
-// GetBody), and a safe method or an Idempotency-Key header (golang/go#19943). Here GetBody must be nil, and a request
-// of a safe method without a body gets an empty one, which the transport does not take for repeatable; the headers are
-// sent in lower case, which it does not look for. (With a method such as POST, no body and nothing written it still
-// dials again; that sends one request, too.)
-//
-// When it fails, the connection is sealed first: from then on nothing can be written to it. So whether anything was
-// written is known for certain, even when the transport's writing goroutine comes late.
+// RoundTrip sends the request once. The error is an *[Error]. A body needs a ContentLength. The end of the request's
+// context ends the exchange, up to the end of the answer's body, which must be read to its end or closed.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.GetBody != nil {
-		return nil, &Error{Err: errors.New("request with GetBody could be repeated")}
-	}
-	var use use
-	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: use.got}))
-	if r.Body == nil || r.Body == http.NoBody {
-		r.Body = emptyBody(r.Method)
-	}
-	r.Header = withoutRepeatMarks(r.Header)
-	response, err := t.transport.RoundTrip(r)
-	if err == nil && response.StatusCode == http.StatusSwitchingProtocols {
-		_ = response.Body.Close()
-		err = errors.New("upstream switched protocols unasked")
-	}
+	err := check(r)
 	if err != nil {
-		return nil, &Error{Err: clean(err), MaybeSent: use.sealed(), TLS: use.state()}
+		closeBody(r)
+		return nil, &Error{Err: err}
 	}
-	response.TLS = use.state()
+	c, err := t.pool.get(r.Context())
+	if err != nil {
+		closeBody(r)
+		return nil, &Error{Err: causeOf(r.Context(), err)}
+	}
+	response, err := c.exchange(r)
+	if err != nil {
+		return nil, &Error{Err: causeOf(r.Context(), err), MaybeSent: c.abandon(), TLS: c.tls}
+	}
 	return response, nil
 }
 
-// emptyBody gives safe methods a body that is empty but not known to be so.
-func emptyBody(method string) io.ReadCloser {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodDelete:
-		return empty{}
-	}
-	return http.NoBody
-}
-
-type empty struct{}
-
-func (empty) Read([]byte) (int, error) { return 0, io.EOF }
-func (empty) Close() error             { return nil }
-
-// withoutRepeatMarks spells the headers that make net/http repeat a request in a way that it does not recognise.
-func withoutRepeatMarks(header http.Header) http.Header {
-	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if values, ok := header[name]; ok {
-			header = header.Clone()
-			delete(header, name)
-			header[strings.ToLower(name)] = values
-		}
-	}
-	return header
-}
-
-// clean takes the URL out of an error of net/http; its query may carry what must not be logged.
-func clean(err error) error {
-	var urlError *url.Error
-	if errors.As(err, &urlError) {
-		return urlError.Err
+// causeOf names the end of the context instead of the broken connection that it left.
+func causeOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return err
-}
-
-// use is the connection that carries one request.
-type use struct {
-	conn   *conn
-	before uint64 // bytes written to it by earlier requests
-}
-
-func (u *use) got(info httptrace.GotConnInfo) {
-	u.conn, _ = info.Conn.(*conn)
-	if u.conn != nil {
-		u.before = u.conn.written()
-	}
-}
-
-// sealed stops all writing and tells whether any byte was written for this request.
-func (u *use) sealed() bool {
-	return u.conn != nil && u.conn.seal() > u.before
-}
-
-func (u *use) state() *tls.ConnectionState {
-	if u.conn == nil {
-		return nil
-	}
-	return u.conn.tls
-}
-
-func (t *Transport) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	raw, err := t.dialRaw(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: raw}, nil
-}
-
-func (t *Transport) dialRaw(ctx context.Context, network, address string) (net.Conn, error) {
-	if t.config.Socket != "" {
-		network, address = "unix", t.config.Socket
-	}
-	dialer := net.Dialer{Timeout: t.config.ConnectTimeout, KeepAlive: 15 * time.Second}
-	return dialer.DialContext(ctx, network, address)
-}
-
-// dialTLS connects and shakes hands under the policy, before the transport has written anything.
-func (t *Transport) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	if t.config.TLS == nil {
-		return nil, errors.New("upstream has no TLS policy")
-	}
-	ctx, cancel := context.WithTimeout(ctx, t.config.ConnectTimeout)
-	defer cancel()
-	raw, err := t.dialRaw(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	secured := tls.Client(raw, t.config.TLS)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		_ = raw.Close()
-		return nil, fmt.Errorf("tls handshake: %w", err)
-	}
-	state := secured.ConnectionState()
-	if err := t.verify(state); err != nil {
-		_ = raw.Close()
-		return nil, fmt.Errorf("tls policy: %w", err)
-	}
-	return &conn{Conn: secured, tls: &state}, nil
-}
-
-// verify asks the policy once more: in TLS 1.2 a client's VerifyConnection runs before the key-exchange group is known.
-func (t *Transport) verify(state tls.ConnectionState) error {
-	if t.config.TLS.VerifyConnection == nil {
-		return nil
-	}
-	return t.config.TLS.VerifyConnection(state)
 }

@@ -244,19 +244,6 @@ func TestDoesNotFollowOrDecompress(t *testing.T) {
 	}
 }
 
-func TestSealedConnWritesNothing(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer ours.Close()
-	defer theirs.Close()
-	c := &conn{Conn: ours}
-	if c.seal() != 0 {
-		t.Error("a fresh connection has bytes written")
-	}
-	if _, err := c.Write([]byte("x")); !errors.Is(err, errSealed) {
-		t.Errorf("Write on a sealed connection: %v", err)
-	}
-}
-
 func TestUnixSocket(t *testing.T) {
 	path := t.TempDir() + "/s"
 	listener, err := net.Listen("unix", path)

@@ -78,6 +78,7 @@ func serving(ctx context.Context, logger *zap.Logger) (context.Context, context.
 
 func runService(ctx context.Context, c *config.Config, logger *zap.Logger) error {
 	defer standardLog(logger)()
+	defer ballast()()
 	s, err := startService(ctx, c, logger)
 	if err != nil {
 		return err

@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"crypto/tls"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"tollgate/audit"
+	"tollgate/tlspolicy"
+)
+
+// evidence keeps what records say of TLS connections: to find it costs a hash of the peer's certificate, and a connection
+// carries many calls.
+type evidence struct {
+	known *lru.Cache[*tls.ConnectionState, *audit.TLS]
+}
+
+// knownConns bounds how many connections are remembered; for others it is found anew.
+const knownConns = 1024
+
+func newEvidence() evidence {
+	known, err := lru.New[*tls.ConnectionState, *audit.TLS](knownConns)
+	if err != nil {
+		panic(err) // the size is not positive
+	}
+	return evidence{known}
+}
+
+// of gives the evidence of one connection; nil for a plain one. The state is taken for that of the same connection
+// whenever its address is the same, which holds as long as the cache keeps it alive.
+func (e evidence) of(state *tls.ConnectionState) *audit.TLS {
+	if state == nil {
+		return nil
+	}
+	if record, ok := e.known.Get(state); ok {
+		return record
+	}
+	f := tlspolicy.FactsOf(*state)
+	record := &audit.TLS{
+		Version: f.Version, Suite: f.Suite, Group: f.Group, ALPN: f.ALPN, Resumed: f.Resumed,
+		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
+	}
+	e.known.Add(state, record)
+	return record
+}
