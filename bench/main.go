@@ -1,9 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -18,7 +19,7 @@ type options struct {
 	cases, proxies      string
 	quick               bool
 	disk, memory        string
-	profile             string
+	write, profile      string
 }
 
 func main() {
@@ -32,6 +33,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "three short rounds over HTTP/1.1")
 	flag.StringVar(&o.disk, "disk", "/var/tmp", "a `folder` on a disk, for audit log and other logs")
 	flag.StringVar(&o.memory, "memory", "/dev/shm", "a `folder` on a tmpfs, for the audit log without fsync")
+	flag.StringVar(&o.write, "write", "", "a Markdown `file` whose figures are replaced, if the run is a whole one")
 	flag.StringVar(&o.profile, "profile", "", "sample each chosen proxy at each chosen case with perf instead of measuring; samples go to `folder`")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -47,7 +49,10 @@ func (o options) settings() (settings, error) {
 			o.cases = "h1-get,h1-post"
 		}
 	}
-	s := settings{rounds: o.rounds, connections: o.connections, duration: o.duration, warm: o.warm}
+	s := settings{rounds: o.rounds, connections: o.connections, duration: o.duration, warm: o.warm, profile: o.profile}
+	if !o.quick && o.cases == "" && o.proxies == "" {
+		s.target = o.write
+	}
 	var err error
 	if s.tasks, err = chosen(o.cases); err != nil {
 		return s, err
@@ -75,64 +80,53 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
+	if err := w.prepare(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r := &runner{w, s, newResults(), os.Stderr}
+	if s.profile != "" {
+		return r.profileAll(ctx)
+	}
+	if err := r.measure(ctx); err != nil {
+		return err
+	}
+	return r.publish()
+}
+
+// prepare builds what is measured, and leaves the proxies' core to them.
+func (w *world) prepare() error {
+	var err error
 	if w.cores, err = share(); err != nil {
 		return err
 	}
 	if err := w.build(); err != nil {
 		return err
 	}
-	if err := w.cores.confine(); err != nil {
-		return err
-	}
-	s.profile = o.profile
-	return w.measure(s, os.Stderr)
+	return w.cores.confine()
 }
 
-// measure runs everything and prints the tables. Whatever happens, no proxy is left behind.
-func (w *world) measure(s settings, progress io.Writer) error {
-	all, err := w.enter(s, progress)
-	defer func() {
+// publish prints the tables and puts them where they are wanted.
+func (r *runner) publish() error {
+	text := report(r.settings, r.results)
+	fmt.Print(text)
+	if r.target == "" {
+		return nil
+	}
+	return rewrite(r.target, text)
+}
+
+func (r *runner) profileAll(ctx context.Context) error {
+	return r.with(ctx, func(all []contestant) error {
 		for _, c := range all {
-			c.stop()
-		}
-	}()
-	if err != nil {
-		return err
-	}
-	interrupted := make(chan os.Signal, 1)
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
-	r := newResults()
-	done := make(chan error, 1)
-	go func() { done <- w.work(all, s, r, progress) }()
-	select {
-	case <-interrupted:
-		return fmt.Errorf("interrupted")
-	case err := <-done:
-		if err != nil {
-			return err
-		}
-	}
-	if s.profile == "" {
-		fmt.Print(report(s, r))
-	}
-	return nil
-}
-
-func (w *world) work(all []contestant, s settings, r *results, progress io.Writer) error {
-	if s.profile != "" {
-		return w.profileAll(all, s)
-	}
-	return w.compete(all, s, r, progress)
-}
-
-func (w *world) profileAll(all []contestant, s settings) error {
-	for _, c := range all {
-		for _, t := range s.tasks {
-			file := filepath.Join(s.profile, c.name+"-"+t.name+".perf")
-			if err := w.profile(c, t, s, file, os.Stdout); err != nil {
-				return c.blame(t, err)
+			for _, t := range r.tasks {
+				file := filepath.Join(r.settings.profile, c.name+"-"+t.name+".perf")
+				if err := errors.Join(ctx.Err(), r.world.profile(c, t, r.settings, file, os.Stdout)); err != nil {
+					return c.blame(t, err)
+				}
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }

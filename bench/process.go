@@ -21,6 +21,7 @@ type process struct {
 	cmd     *exec.Cmd
 	address string
 	log     string // where its output goes
+	scratch string // a folder that nobody needs once it has ended
 	exited  chan struct{}
 }
 
@@ -54,6 +55,9 @@ func (p *process) stop() {
 	case <-time.After(10 * time.Second):
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // its own process group: it and its workers
 		<-p.exited
+	}
+	if p.scratch != "" {
+		_ = os.RemoveAll(p.scratch) // else it goes with the world
 	}
 }
 

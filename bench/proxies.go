@@ -68,7 +68,11 @@ func (w *world) startTollgate(address, dir string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.launch(address, goCores, w.binaries.tollgate, "run", "--config", config)
+	p, err := w.launch(address, goCores, w.binaries.tollgate, "run", "--config", config)
+	if err == nil {
+		p.scratch = v.Audit
+	}
+	return p, err
 }
 
 // startReverseProxy is what a team would write in Go in an afternoon: see reverseproxy/main.go.

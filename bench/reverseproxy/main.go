@@ -5,25 +5,17 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/signer"
-	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/request"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 )
-
-const maxBody = 12 << 20
 
 type settings struct{ listen, upstream, cert, key, ca, log string }
 
@@ -60,7 +52,7 @@ func run(s settings) error {
 	}
 	server := &http.Server{
 		Addr:              s.listen,
-		Handler:           &front{newProxy(target, pool), target, rate.NewLimiter(1_000_000, 1_000_000), logger, os.Getenv("BENCH_AK"), os.Getenv("BENCH_SK")},
+		Handler:           &front{newProxy(target, pool), rate.NewLimiter(1_000_000, 1_000_000), logger},
 		TLSConfig:         &tls.Config{ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       90 * time.Second,
@@ -74,27 +66,28 @@ func newProxy(target *url.URL, pool *x509.CertPool) *httputil.ReverseProxy {
 			r.SetURL(target)
 			r.Out.Host = target.Host
 		},
-		Transport: &http.Transport{
-			TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-			MaxIdleConns:        256,
-			MaxIdleConnsPerHost: 256,
-			IdleConnTimeout:     90 * time.Second,
-			DisableCompression:  true,
-			WriteBufferSize:     16 << 10,
-			ReadBufferSize:      16 << 10,
-		},
+		Transport:  &signing{newTransport(pool), target, os.Getenv("BENCH_AK"), os.Getenv("BENCH_SK")},
 		BufferPool: newBuffers(),
 	}
 }
 
-// front limits, signs and logs; the proxy behind it sends.
+func newTransport(pool *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		TLSClientConfig:     &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+		MaxIdleConns:        256,
+		MaxIdleConnsPerHost: 256,
+		IdleConnTimeout:     90 * time.Second,
+		DisableCompression:  true,
+		WriteBufferSize:     16 << 10,
+		ReadBufferSize:      16 << 10,
+	}
+}
+
+// front limits and logs; the proxy behind it sends.
 type front struct {
-	next      http.Handler
-	target    *url.URL
-	limiter   *rate.Limiter
-	logger    *zap.Logger
-	accessKey string
-	secretKey string
+	next    http.Handler
+	limiter *rate.Limiter
+	logger  *zap.Logger
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -112,53 +105,7 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many calls", http.StatusTooManyRequests)
 		return
 	}
-	if err := f.sign(r); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
 	f.next.ServeHTTP(w, r)
-}
-
-// sign reads the body and has the SDK sign the call as it will be sent.
-func (f *front) sign(r *http.Request) error {
-	body, err := read(r)
-	if err != nil {
-		return err
-	}
-	b := request.NewHttpRequestBuilder().WithEndpoint(f.target.String()).WithMethod(r.Method).WithPath(r.URL.Path).WithBody("", body)
-	b.AddHeaderParam("Host", f.target.Host)
-	if contentType := r.Header.Get("Content-Type"); contentType != "" {
-		b.AddHeaderParam("Content-Type", contentType)
-	}
-	if r.URL.RawQuery != "" {
-		return errors.New("queries are not called for here")
-	}
-	added, err := signer.Sign(b.Build(), f.accessKey, f.secretKey)
-	if err != nil {
-		return err
-	}
-	for name, value := range added {
-		r.Header.Set(name, value)
-	}
-	return nil
-}
-
-// read replaces the body by one from memory. The SDK's signer wants a string.
-func read(r *http.Request) (string, error) {
-	if r.ContentLength == 0 {
-		r.Body = http.NoBody
-		return "", nil
-	}
-	if r.ContentLength < 0 || r.ContentLength > maxBody {
-		return "", fmt.Errorf("a body of %d bytes", r.ContentLength)
-	}
-	var text strings.Builder
-	text.Grow(int(r.ContentLength))
-	if _, err := io.CopyN(&text, r.Body, r.ContentLength); err != nil {
-		return "", err
-	}
-	r.Body = io.NopCloser(strings.NewReader(text.String()))
-	return text.String(), nil
 }
 
 // statusWriter remembers the status.
