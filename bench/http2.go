@@ -24,17 +24,19 @@ type http2Conn struct {
 	connWindow  int64
 	window      int64 // of the stream
 	firstWindow int64 // of each stream, by the peer's settings
-	frameSize   int
-	received    int // bytes of the answer's body
+	received    int   // bytes of the answer's body
 	ended       bool
 	decoder     *hpack.Decoder
 	status      string
 }
 
-const ourWindow = 1 << 30 // we never make the peer wait
+const (
+	ourWindow = 1 << 30  // we never make the peer wait
+	frameSize = 16 << 10 // every peer takes it, and most callers send no larger ones
+)
 
 func newHTTP2(conn *tls.Conn, host string, r request) (*http2Conn, error) {
-	c := &http2Conn{Conn: conn, writer: bufio.NewWriterSize(conn, 32<<10), body: r.body, connWindow: 65535, firstWindow: 65535, frameSize: 16 << 10}
+	c := &http2Conn{Conn: conn, writer: bufio.NewWriterSize(conn, 32<<10), body: r.body, connWindow: 65535, firstWindow: 65535}
 	c.stream-- // the first is 1
 	c.first, c.next = headerBlocks(host, r)
 	c.framer = http2.NewFramer(c.writer, bufio.NewReaderSize(conn, 16<<10))
@@ -100,7 +102,7 @@ func (c *http2Conn) call() error {
 // send writes the body as the windows allow.
 func (c *http2Conn) send(body []byte) error {
 	for len(body) > 0 {
-		n := min(int64(len(body)), int64(c.frameSize), c.window, c.connWindow)
+		n := min(int64(len(body)), frameSize, c.window, c.connWindow)
 		if n <= 0 {
 			if err := c.read(); err != nil {
 				return err
@@ -163,9 +165,6 @@ func (c *http2Conn) settings(f *http2.SettingsFrame) error {
 	if v, ok := f.Value(http2.SettingInitialWindowSize); ok {
 		c.window += int64(v) - c.firstWindow
 		c.firstWindow = int64(v)
-	}
-	if v, ok := f.Value(http2.SettingMaxFrameSize); ok {
-		c.frameSize = int(v)
 	}
 	return c.framer.WriteSettingsAck()
 }

@@ -42,7 +42,7 @@ func TestCallUpstream(t *testing.T) {
 	}
 }
 
-// serve is an HTTP server of the standard library with the world's certificate.
+// serve is an HTTP server of the standard library with the world's certificate and small windows.
 func (w *world) serve(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
 	certificate, err := tls.LoadX509KeyPair(w.file("server.crt"), w.file("server.key"))
@@ -51,13 +51,14 @@ func (w *world) serve(t *testing.T, handler http.HandlerFunc) string {
 	}
 	server := httptest.NewUnstartedServer(handler)
 	server.EnableHTTP2 = true
+	server.Config.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerConnection: 64 << 10, MaxReceiveBufferPerStream: 64 << 10}
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}}
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
 }
 
-// The HTTP/2 caller keeps to the server's windows, which are smaller than the largest body, and sends all of it each time.
+// The HTTP/2 caller keeps to the server's windows, which are smaller than some bodies, and sends all of it each time.
 func TestCallHTTP2(t *testing.T) {
 	w := testWorld(t)
 	for _, task := range tasks() {
