@@ -89,7 +89,9 @@ func run(o options) error {
 	if s.profile != "" {
 		return r.profileAll(ctx)
 	}
-	if err := r.measure(ctx); err != nil {
+	if err := r.measure(ctx); ctx.Err() != nil {
+		return errors.New("interrupted")
+	} else if err != nil {
 		return err
 	}
 	return r.publish()
