@@ -1,7 +1,7 @@
 package audit
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -105,17 +105,20 @@ func (s *segmentReader) readLines() (*lines, error) {
 
 // goesOn tells whether anything but zeros stands behind the first zero byte.
 func (s *segmentReader) goesOn() bool {
-	rest := bufio.NewReader(io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset))
+	rest := io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset)
+	chunk := make([]byte, zeroChunk) // in large steps: a live segment ends in megabytes of zeros
 	zero := false
 	for {
-		b, err := rest.ReadByte()
-		switch {
-		case err != nil:
-			return false
-		case b == 0:
-			zero = true
-		case zero:
+		n, err := rest.Read(chunk)
+		read := chunk[:n]
+		if first := bytes.IndexByte(read, 0); !zero && first >= 0 {
+			zero, read = true, read[first:]
+		}
+		if zero && bytes.Count(read, []byte{0}) != len(read) {
 			return true
+		}
+		if err != nil {
+			return false
 		}
 	}
 }
