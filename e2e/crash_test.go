@@ -1,13 +1,10 @@
 package e2e
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -78,7 +75,7 @@ func (w *world) crash(round int, random *rand.Rand, answers *told) {
 	var working sync.WaitGroup
 	for worker := range loadWorkers {
 		kinds := rand.New(rand.NewPCG(random.Uint64(), 2))
-		working.Go(func() { w.load(p, fmt.Sprintf("CS-%d-%d-", round, worker), kinds, answers) })
+		working.Go(func() { w.load(p, []int{round, worker}, kinds, answers) })
 	}
 	eventually(w.t, "enough calls have arrived", func() bool { return len(w.simulator.Calls()) >= limit })
 	p.kill()
@@ -86,28 +83,14 @@ func (w *world) crash(round int, random *rand.Rand, answers *told) {
 }
 
 // load calls without pause until the gateway is gone. Each call has an order id of its own, which shows in the log.
-func (w *world) load(p *process, prefix string, kinds *rand.Rand, answers *told) {
+func (w *world) load(p *process, number []int, kinds *rand.Rand, answers *told) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := http.Client{Transport: transport, Timeout: patience}
-	base := "http://" + p.address("plain")
 	for i := 0; ; i++ {
-		order := prefix + strconv.Itoa(i)
-		body := `{"order_id":"` + order + `","use_coupon":"NO","use_discount":"NO"}`
-		method, url := "POST", base+"/v3/orders/customer-orders/pay"
-		switch kinds.IntN(3) {
-		case 0:
-			method, url, body = "GET", base+"/v2/orders/customer-orders?order_id="+order, ""
-		case 1:
-			method, url = "PUT", base+"/v2/orders/customer-orders/cancel"
-		}
-		r, err := http.NewRequest(method, url, strings.NewReader(body))
-		if err != nil {
-			w.t.Error(err)
-			return
-		}
+		order := orderName(append(number, i)...)
 		answers.set(order, 0)
-		response, err := client.Do(r)
+		response, err := client.Do(p.orderRequest(kinds.IntN(len(orderKinds)), order))
 		if err != nil {
 			return
 		}
@@ -119,29 +102,11 @@ func (w *world) load(p *process, prefix string, kinds *rand.Rand, answers *told)
 // checkCrashes holds what arrived against what is on record and what callers were told.
 func (w *world) checkCrashes(answers *told) {
 	w.t.Helper()
-	arrived := w.ordersThatArrived()
-	recorded := map[string]*history{}
-	for _, h := range w.consistent() {
-		if h.intent == nil {
-			continue
-		}
-		order := orderOf(h.intent)
-		if recorded[order] != nil {
-			w.t.Errorf("order %s is on record twice", order)
-		}
-		recorded[order] = h
-	}
-	for order, times := range arrived {
-		if times != 1 {
-			w.t.Errorf("order %s arrived %d times", order, times)
-		}
-		if recorded[order] == nil {
-			w.t.Errorf("order %s arrived and is not on record", order)
-		}
-	}
+	arrived, recorded := w.ordersThatArrived(), w.ordersOnRecord()
+	checkOnce(w.t, arrived, recorded)
 	unknown := 0
 	for order, h := range recorded {
-		w.checkTold(order, h, answers.statuses[order], arrived[order])
+		w.checkTold(order, h, answers.statuses[order])
 		if h.outcome != nil && h.outcome.Outcome == audit.Unknown {
 			unknown++
 		}
@@ -153,7 +118,7 @@ func (w *world) checkCrashes(answers *told) {
 }
 
 // checkTold has the log say no less than the caller was told.
-func (w *world) checkTold(order string, h *history, status, arrived int) {
+func (w *world) checkTold(order string, h *history, status int) {
 	w.t.Helper()
 	if h.outcome == nil {
 		return // reported by consistent
@@ -162,39 +127,4 @@ func (w *world) checkTold(order string, h *history, status, arrived int) {
 	if changes && status != 0 && h.outcome.Status != status {
 		w.t.Errorf("the caller of order %s was told %d, the log says %s %d", order, status, h.outcome.Outcome, h.outcome.Status)
 	}
-	if h.outcome.Outcome == audit.NotSent && arrived != 0 {
-		w.t.Errorf("order %s arrived, the log says that it was not sent", order)
-	}
-}
-
-func (w *world) ordersThatArrived() map[string]int {
-	orders := map[string]int{}
-	for _, c := range w.simulator.Calls() {
-		text := c.Query + string(c.Body)
-		start := strings.Index(text, "CS-")
-		if start < 0 {
-			w.t.Errorf("a call without an order arrived: %s %s", c.Method, c.Path)
-			continue
-		}
-		end := strings.IndexAny(text[start:], `"&`)
-		if end < 0 {
-			end = len(text) - start
-		}
-		orders[text[start:start+end]]++
-	}
-	return orders
-}
-
-// orderOf is the order that an intent is about: in its fields, or in its query.
-func orderOf(r *audit.Record) string {
-	for _, f := range r.Fields {
-		if f.Name == "order_id" {
-			return strings.Join(f.Values, ",")
-		}
-	}
-	pairs := strings.Split(r.Query, "&")
-	if i := slices.IndexFunc(pairs, func(p string) bool { return strings.HasPrefix(p, "order_id=") }); i >= 0 {
-		return strings.TrimPrefix(pairs[i], "order_id=")
-	}
-	return ""
 }

@@ -1,0 +1,69 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// resources is what a gateway holds.
+type resources struct{ files, goroutines, heap int }
+
+// within tells that r is no more than another, but for what the Go runtime and its collector leave to chance.
+func (r resources) within(limit resources) bool {
+	return r.files <= limit.files && r.goroutines <= limit.goroutines+2 && r.heap <= limit.heap+(8<<20)
+}
+
+// resources reads what the gateway holds, from the kernel and from its metrics.
+func (p *process) resources() resources {
+	p.t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resources{len(entries), p.metric("go_goroutines"), p.metric("go_memstats_heap_alloc_bytes")}
+}
+
+// metric reads one value without labels.
+func (p *process) metric(name string) int {
+	p.t.Helper()
+	_, text := p.admin("/metrics")
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			number, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return int(number)
+		}
+	}
+	p.t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
+// atRest gives what the gateway holds after a call, when its connections are closed.
+func (w *world) atRest(p *process, proxy *faultProxy) resources {
+	w.t.Helper()
+	send(w.t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(0, "CS-warm-X"))
+	proxy.breakAll(true)
+	proxy.gone()
+	return p.resources()
+}
+
+// returnsTo waits until the gateway holds no more than before.
+func (w *world) returnsTo(p *process, proxy *faultProxy, rest resources) {
+	w.t.Helper()
+	var now resources
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("the gateway held %+v, and holds %+v now", rest, now)
+		}
+	}()
+	eventually(w.t, "the gateway has given back what the faults took", func() bool {
+		proxy.breakAll(true)
+		now = p.resources()
+		return now.within(rest)
+	})
+}
