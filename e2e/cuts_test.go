@@ -184,7 +184,7 @@ func TestRandomCuts(t *testing.T) {
 		proxy.planned(randomFaults(random.Uint64()))
 		answers := w.callAll(p, calls)
 		proxy.planned(nil)
-		w.returnsTo(p, proxy, rest)
+		w.returnsTo(p, func() { proxy.breakAll(true) }, rest)
 		p.stop()
 		w.checkAnswers(answers)
 	}
@@ -196,9 +196,12 @@ func randomFaults(seed uint64) func() fault {
 	random := rand.New(rand.NewPCG(seed, 4))
 	return func() fault {
 		f := fault{never, never, random.IntN(2) == 0}
-		if random.IntN(2) == 0 {
+		switch random.IntN(3) {
+		case 0:
+			f.up = random.Int64N(1500) // a hello
+		case 1:
 			f.up = random.Int64N(6000)
-		} else {
+		default:
 			f.down = random.Int64N(6000)
 		}
 		return f

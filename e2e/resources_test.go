@@ -52,8 +52,8 @@ func (w *world) atRest(p *process, proxy *faultProxy) resources {
 	return p.resources()
 }
 
-// returnsTo waits until the gateway holds no more than before.
-func (w *world) returnsTo(p *process, proxy *faultProxy, rest resources) {
+// returnsTo waits until the gateway holds no more than before, once the upstream has closed its connections.
+func (w *world) returnsTo(p *process, hangUp func(), rest resources) {
 	w.t.Helper()
 	var now resources
 	defer func() {
@@ -62,7 +62,7 @@ func (w *world) returnsTo(p *process, proxy *faultProxy, rest resources) {
 		}
 	}()
 	eventually(w.t, "the gateway has given back what the faults took", func() bool {
-		proxy.breakAll(true)
+		hangUp()
 		now = p.resources()
 		return now.within(rest)
 	})

@@ -1,0 +1,333 @@
+package e2e
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"tollgate/audit"
+	"tollgate/internal/bsssim"
+	"tollgate/internal/testpki"
+)
+
+// answering is an upstream that answers over TLS with whatever bytes a test wants.
+type answering struct {
+	listener net.Listener
+	working  sync.WaitGroup
+
+	mu   sync.Mutex
+	seen map[string]int // requests by order
+	open map[*exchange]bool
+}
+
+// exchange is one connection to it.
+type exchange struct {
+	*tls.Conn
+	server *answering
+	in     *bufio.Reader
+	over   chan struct{} // closed when the server hangs up
+}
+
+// answerWith serves connections with a script; a connection ends with its script.
+func (w *world) answerWith(script func(*exchange)) *answering {
+	w.t.Helper()
+	certificate := testpki.Must(w.ca.Server("127.0.0.1"))
+	s := &answering{listener: testListener(w.t), seen: map[string]int{}, open: map[*exchange]bool{}}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	s.working.Go(func() {
+		for {
+			raw, err := s.listener.Accept()
+			if err != nil {
+				return
+			}
+			s.serve(tls.Server(raw, config), script)
+		}
+	})
+	w.t.Cleanup(s.close)
+	w.values.Upstream = s.listener.Addr().String()
+	return s
+}
+
+func (s *answering) serve(c *tls.Conn, script func(*exchange)) {
+	x := &exchange{c, s, bufio.NewReader(c), make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[x] = true
+	s.working.Go(func() {
+		script(x)
+		_ = x.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.open, x)
+	})
+}
+
+func (s *answering) close() {
+	_ = s.listener.Close()
+	s.hangUp()
+	s.working.Wait()
+}
+
+// hangUp closes the open connections.
+func (s *answering) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for x := range s.open {
+		_ = x.NetConn().Close() // without a farewell, for which a peer that does not read would have to be waited for
+		close(x.over)
+		delete(s.open, x)
+	}
+}
+
+// orders counts what was asked, by order.
+func (s *answering) orders() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
+
+// head reads the head of a request. The body is still to come.
+func (x *exchange) head() (*http.Request, error) { return http.ReadRequest(x.in) }
+
+// request reads a request and gives its order. It is false at the end of the connection.
+func (x *exchange) request() (order string, ok bool) {
+	r, err := x.head()
+	if err != nil {
+		return "", false
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", false
+	}
+	order = orderIn(r.URL.RequestURI() + " " + string(body))
+	x.saw(order)
+	return order, true
+}
+
+func (x *exchange) saw(order string) {
+	x.server.mu.Lock()
+	defer x.server.mu.Unlock()
+	x.server.seen[order]++
+}
+
+func (x *exchange) send(text string) { _, _ = io.WriteString(x, text) } // the gateway may have gone
+
+// reset ends the connection by RST.
+func (x *exchange) reset() {
+	raw := x.NetConn().(*net.TCPConn)
+	_ = raw.SetLinger(0)
+	_ = raw.Close()
+}
+
+// confirmation is an answer that names the order it is about.
+func confirmation(order string) string {
+	body := `{"order_id":"` + order + `"}`
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// TestAnsweredTwice has a provider that sends each answer twice. No call takes another one's answer for its own, though
+// all share one connection. (A second answer that comes only after the next request has gone out cannot be told from that
+// one's own: HTTP/1.1 has nothing to tell them by.)
+func TestAnsweredTwice(t *testing.T) {
+	for name, again := range map[string]func(*exchange, string){
+		"as it is": func(x *exchange, order string) { x.send(confirmation(order) + confirmation(order)) },
+		"within the excess of a body": func(x *exchange, order string) {
+			x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" + confirmation(order))
+		},
+		"behind an empty answer": func(x *exchange, order string) {
+			x.send("HTTP/1.1 204 No Content\r\n\r\n" + confirmation(order))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bsssim.Config{})
+			upstream := w.answerWith(func(x *exchange) {
+				for {
+					order, ok := x.request()
+					if !ok {
+						return
+					}
+					again(x, order)
+				}
+			})
+			p := w.configure(replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 20s, max_connections: 1")).start()
+			answers := w.callAll(p, 15)
+			p.stop()
+			ownAnswers(t, answers)
+			checkOnce(t, upstream.orders(), w.ordersOnRecord())
+		})
+	}
+}
+
+// ownAnswers has no call answered with what belongs to another one.
+func ownAnswers(t *testing.T, answers map[string]answer) {
+	t.Helper()
+	answered := 0
+	for order, got := range answers {
+		if named := orderIn(got.body); named != "" && named != order {
+			t.Errorf("order %s was answered with what belongs to %s", order, named)
+		}
+		if got.status < 300 {
+			answered++
+		}
+	}
+	if answered == 0 {
+		t.Error("no call was answered: the test says nothing")
+	}
+	t.Logf("%d of %d calls were answered", answered, len(answers))
+}
+
+// TestBrokenAnswers has a provider that reads each request whole and answers as no server should. Whether the call had its
+// effect is told by nothing but a whole answer.
+func TestBrokenAnswers(t *testing.T) {
+	w := newWorld(t, bsssim.Config{})
+	var script atomic.Pointer[func(*exchange)]
+	upstream := w.answerWith(func(x *exchange) {
+		if _, ok := x.request(); ok {
+			(*script.Load())(x)
+		}
+	})
+	p := w.configure(standard + unlimited).start()
+	rest := p.resources()
+	outcomes := map[string]string{}
+	for number, c := range []struct {
+		name          string
+		script        func(*exchange)
+		reads, writes string // outcomes; a call that ends as unknown is told so
+	}{
+		{"nothing", func(*exchange) {}, audit.Unknown, audit.Unknown},
+		{"a reset", (*exchange).reset, audit.Unknown, audit.Unknown},
+		{"another protocol", says("SSH-2.0-OpenSSH_9.6\r\n"), audit.Unknown, audit.Unknown},
+		{"no status", says("HTTP/1.1 \r\n\r\n"), audit.Unknown, audit.Unknown},
+		{"half a header", says("HTTP/1.1 200 OK\r\nContent-Le"), audit.Unknown, audit.Unknown},
+		{"an endless header", endless("HTTP/1.1 200 OK\r\n", "X-More: "+strings.Repeat("x", 1000)+"\r\n"), audit.Unknown, audit.Unknown},
+		{"endless interim answers", endless("", "HTTP/1.1 103 Early Hints\r\nX-More: "+strings.Repeat("x", 1000)+"\r\n\r\n"), audit.Unknown, audit.Unknown},
+		{"an interim answer only", says("HTTP/1.1 100 Continue\r\n\r\n"), audit.Unknown, audit.Unknown},
+		{"another protocol by upgrade", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"), audit.Unknown, audit.Unknown},
+		{"two lengths", says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "), audit.Unknown, audit.Unknown},
+		{"a negative length", says("HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"), audit.Unknown, audit.Unknown},
+		{"half a body", says("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"order_id"), audit.Unknown, audit.Unknown},
+		{"half a body, and a reset", func(x *exchange) {
+			x.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"order_id")
+			x.reset()
+		}, audit.Unknown, audit.Unknown},
+		{"half of the chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"), audit.Unknown, audit.Unknown},
+		{"broken chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), audit.Unknown, audit.Unknown},
+		{"half a body without length", says("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n{\"order_id"), audit.Succeeded, audit.Unknown},
+		{"more than announced", says("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{} and so on"), audit.Succeeded, audit.Succeeded},
+		{"an interim answer first", says("HTTP/1.1 103 Early Hints\r\n\r\n" + confirmation("")), audit.Succeeded, audit.Succeeded},
+	} {
+		script.Store(&c.script)
+		for kind := range orderKinds {
+			want := c.writes
+			if orderKinds[kind].method == "GET" {
+				want = c.reads
+			}
+			order := orderName(number, kind)
+			outcomes[order] = want
+			got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, order))
+			if told := got.meaning(); told != want || want == audit.Unknown && got.status != http.StatusBadGateway {
+				t.Errorf("%s to %s: told %d %s, want %s", c.name, orderKinds[kind].method, got.status, got.body, want)
+			}
+		}
+	}
+	w.returnsTo(p, upstream.hangUp, rest)
+	p.stop()
+	w.sawEach(upstream, outcomes)
+}
+
+// sawEach has the upstream have seen each order once, and the log say what became of it.
+func (w *world) sawEach(upstream *answering, outcomes map[string]string) {
+	w.t.Helper()
+	arrived, recorded := upstream.orders(), w.ordersOnRecord()
+	checkOnce(w.t, arrived, recorded)
+	for order, want := range outcomes {
+		if arrived[order] != 1 {
+			w.t.Errorf("order %s arrived %d times", order, arrived[order])
+		}
+		if h := recorded[order]; h == nil || h.outcome == nil || h.outcome.Outcome != want {
+			w.t.Errorf("order %s is on record as %+v, want %s", order, h, want)
+		}
+	}
+}
+
+func says(text string) func(*exchange) { return func(x *exchange) { x.send(text) } }
+
+// endless repeats a text until the gateway has had enough.
+func endless(begin, text string) func(*exchange) {
+	return func(x *exchange) {
+		_, err := io.WriteString(x, begin)
+		for err == nil {
+			_, err = io.WriteString(x, text)
+		}
+	}
+}
+
+// TestNeverAnswered has a provider that takes requests and says nothing until the gateway gives up.
+func TestNeverAnswered(t *testing.T) {
+	w := newWorld(t, bsssim.Config{})
+	upstream := w.answerWith(func(x *exchange) {
+		_, _ = x.request()
+		_, _ = x.in.ReadByte() // until the gateway leaves
+	})
+	p := w.configure(replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 3s")).start()
+	outcomes := map[string]string{}
+	var calling sync.WaitGroup
+	for kind := range orderKinds {
+		outcomes[orderName(kind)] = audit.Unknown
+		calling.Go(func() {
+			got, err := ask(&http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, orderName(kind)))
+			if err != nil || got.status != http.StatusGatewayTimeout || got.code != "TG.7004" || got.header.Get("Retry-After") != "" {
+				t.Errorf("%s: told %d %s (%v), want 504 TG.7004 without Retry-After", orderKinds[kind].method, got.status, got.body, err)
+			}
+		})
+	}
+	calling.Wait()
+	p.stop()
+	w.sawEach(upstream, outcomes)
+}
+
+// early are calls with large bodies that name their order in the path.
+const early = `endpoints: [{name: Early, method: "*", path: "/early/{order}", effect: spend, class: customer}]`
+
+// TestAnsweredEarly has a provider that answers before it has read the body, and then resets or closes the connection,
+// reads on, or stops reading. The answer may be lost with that; what the caller is told and what is on record agree all the same.
+func TestAnsweredEarly(t *testing.T) {
+	w := newWorld(t, bsssim.Config{})
+	var then atomic.Pointer[func(*exchange, io.Reader)]
+	upstream := w.answerWith(func(x *exchange) {
+		if r, err := x.head(); err == nil {
+			x.saw(orderIn(r.URL.RequestURI()))
+			x.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+			(*then.Load())(x, r.Body)
+		}
+	})
+	p := w.configure(replaceOnce(t, standard+unlimited, "catalog: cn, ", "catalog: cn, "+early+", ")).start()
+	rest := p.resources()
+	told := map[string]string{}
+	body := strings.Repeat("x", 2<<20)
+	for number, next := range []func(*exchange, io.Reader){
+		func(x *exchange, _ io.Reader) { x.reset() },
+		func(x *exchange, _ io.Reader) { _ = x.Close() },
+		func(x *exchange, body io.Reader) { _, _ = io.Copy(io.Discard, body) },
+		func(x *exchange, _ io.Reader) { <-x.over },
+	} {
+		then.Store(&next)
+		for kind, method := range []string{"POST", "PUT", "DELETE"} {
+			order := orderName(number, kind)
+			got := send(t, &http.Transport{DisableKeepAlives: true}, request(t, method, "http://"+p.address("plain")+"/early/"+order, body))
+			if told[order] = got.meaning(); told[order] != audit.Succeeded && told[order] != audit.Unknown {
+				t.Errorf("%s: told %d %s", method, got.status, got.body)
+			}
+		}
+	}
+	w.returnsTo(p, upstream.hangUp, rest)
+	p.stop()
+	w.sawEach(upstream, told)
+}
