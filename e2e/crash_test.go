@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tollgate/audit"
 	"tollgate/internal/bsssim"
@@ -44,43 +48,114 @@ func (a *told) set(order string, status int) {
 	a.statuses[order] = status
 }
 
-// TestKillUnderLoad kills the gateway (SIGKILL) in the midst of calls, again and again over one audit log. Afterwards
-// every call that reached the provider is in the log once, with what became of it, and none reached it twice.
+// TestKillUnderLoad kills the gateway (SIGKILL) again and again over one audit log: in the midst of calls and of
+// beginning new segments, while it recovers, and while it stops. Afterwards every call that reached the provider is in the
+// log once, with what became of it, and none reached it twice.
 func TestKillUnderLoad(t *testing.T) {
 	worlds := 1
 	if soaking() {
-		worlds = 50
+		worlds = 40
 	}
 	random := rand.New(rand.NewPCG(seed(t), 1))
 	for range worlds {
-		w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(standard + unlimited)
+		w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(replaceOnce(t, standard+unlimited, "{dir: audit}", "{dir: audit, segment_size: 1MiB}"))
 		answers := &told{statuses: map[string]int{}}
-		for round := range crashRounds {
-			w.crash(round, random, answers)
+		for round, crash := range crashes {
+			crash(w, round, random, answers)
+			w.tear(random)
 		}
 		w.start().stop()
 		w.checkCrashes(answers)
 	}
 }
 
-const crashRounds = 4 // in one world: the simulator keeps the newest 10,000 calls only
+// crashes are the kills of one world. There are few: the simulator keeps the newest 10,000 calls only.
+var crashes = []func(*world, int, *rand.Rand, *told){
+	(*world).crash, (*world).crashAtStart, (*world).crashAtStart, (*world).crashAtStop, (*world).crash, (*world).crashAtStart,
+}
 
 const loadWorkers = 8
 
-// crash runs one round: workers call until the gateway is killed, after a number of calls that chance gives.
+// crash kills the gateway after a number of calls that chance gives.
 func (w *world) crash(round int, random *rand.Rand, answers *told) {
+	w.underLoad(round, random, answers, (*process).kill)
+}
+
+// crashAtStop kills it a moment after it was told to stop.
+func (w *world) crashAtStop(round int, random *rand.Rand, answers *told) {
+	w.underLoad(round, random, answers, func(p *process) {
+		p.terminate()
+		time.Sleep(anyPart(random, 30*time.Millisecond))
+		p.kill()
+	})
+}
+
+// crashAtStart kills it a moment after its start, while it recovers what an earlier crash left, or is just done with it.
+func (w *world) crashAtStart(_ int, random *rand.Rand, _ *told) {
+	p := launch(w.t, w.config, w.env)
+	time.Sleep(anyPart(random, 400*time.Millisecond))
+	p.kill()
+}
+
+// anyPart is a time up to a bound. Nothing is concluded from it but when a signal is sent.
+func anyPart(random *rand.Rand, bound time.Duration) time.Duration {
+	return time.Duration(random.Int64N(int64(bound)))
+}
+
+// underLoad has callers call until the gateway is gone.
+func (w *world) underLoad(round int, random *rand.Rand, answers *told, end func(*process)) {
 	w.t.Helper()
 	p := w.start()
-	limit := len(w.simulator.Calls()) + 1 + random.IntN(200)
+	limit := len(w.simulator.Calls()) + 1 + random.IntN(250)
 	var working sync.WaitGroup
 	for worker := range loadWorkers {
 		kinds := rand.New(rand.NewPCG(random.Uint64(), 2))
 		working.Go(func() { w.load(p, []int{round, worker}, kinds, answers) })
 	}
 	eventually(w.t, "enough calls have arrived", func() bool { return len(w.simulator.Calls()) >= limit })
-	p.kill()
+	end(p)
 	working.Wait()
 }
+
+// tear leaves behind the last record, now and then, what a crash of the machine leaves of one that was never acknowledged.
+func (w *world) tear(random *rand.Rand) {
+	w.t.Helper()
+	segments := w.segments()
+	if len(segments) == 0 || random.IntN(2) == 0 {
+		return
+	}
+	live := segments[len(segments)-1]
+	text, err := os.ReadFile(live)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	end := bytes.IndexByte(text, 0)
+	if end < 0 || end == 0 {
+		return // it was trimmed, or is new
+	}
+	begun := text[bytes.LastIndexByte(text[:end-1], '\n')+1 : end-1]
+	file, err := os.OpenFile(live, os.O_RDWR, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteAt(begun[:1+random.IntN(len(begun)-1)], int64(end)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// segments are the files of the log, the live one last.
+func (w *world) segments() []string {
+	w.t.Helper()
+	segments, err := filepath.Glob(w.file("audit/*.jsonl"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return segments
+}
+
+// padding makes records large, so that a crash often finds the log between two segments.
+var padding = strings.Repeat("x", 12<<10)
 
 // load calls without pause until the gateway is gone. Each call has an order id of its own, which shows in the log.
 func (w *world) load(p *process, number []int, kinds *rand.Rand, answers *told) {
@@ -90,7 +165,11 @@ func (w *world) load(p *process, number []int, kinds *rand.Rand, answers *told) 
 	for i := 0; ; i++ {
 		order := orderName(append(number, i)...)
 		answers.set(order, 0)
-		response, err := client.Do(p.orderRequest(kinds.IntN(len(orderKinds)), order))
+		r := p.orderRequest(kinds.IntN(len(orderKinds)), order)
+		if r.Method == "GET" {
+			r.URL.RawQuery += "&padding=" + padding
+		}
+		response, err := client.Do(r)
 		if err != nil {
 			return
 		}
@@ -112,6 +191,9 @@ func (w *world) checkCrashes(answers *told) {
 		}
 	}
 	w.t.Logf("%d calls arrived, %d are on record, of which %d as unknown", len(arrived), len(recorded), unknown)
+	if n := len(w.segments()); n < 2 {
+		w.t.Errorf("the log has %d segments: no crash can have come between two", n)
+	}
 	if len(arrived) == 0 || unknown == 0 {
 		w.t.Error("no crash fell into a call: the test says nothing")
 	}
