@@ -152,6 +152,16 @@ func (l *Log) Queue(r *Record) error {
 	return err
 }
 
+// QueueLast is Queue for what is written when nothing is sent any more: the record may use the room on disk that is kept
+// for outcomes. There may be few of these.
+func (l *Log) QueueLast(r *Record) error {
+	if r.Kind != KindRefusals {
+		return fmt.Errorf("audit: a record of kind %q cannot be the last", r.Kind)
+	}
+	_, err := l.add(r, forOutcome)
+	return err
+}
+
 func (l *Log) durable(ctx context.Context, r *Record, u use) error {
 	b, _, err := l.add(r, u)
 	if err != nil {

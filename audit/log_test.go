@@ -289,6 +289,42 @@ func TestReserve(t *testing.T) {
 	})
 }
 
+// TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no room any more.
+func TestLastSummaryOnAFullDisk(t *testing.T) {
+	d := newMemDisk()
+	cfg := small(d)
+	cfg.SegmentSize = 1 << 20
+	l, _ := open(t, cfg)
+	d.mu.Lock()
+	d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
+	d.mu.Unlock()
+	refusals := NewRefusals(l, 0, 0)
+	const all = 1000
+	for range all {
+		refusals.Known(noon, &Record{Kind: KindRefusal, Caller: "shop", Reason: "no_grant", Detail: strings.Repeat("x", 200)})
+	}
+	filled := 0
+	for l.Queue(&Record{Kind: KindRefusal}) == nil { // as small as it gets, so that a summary finds no room
+		filled++
+	}
+	refusals.Close()
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	recorded, counted := 0, uint64(0)
+	for _, r := range contents(t, d) {
+		switch r.Kind {
+		case KindRefusal:
+			recorded++
+		case KindRefusals:
+			counted += r.Counts[0].Count
+		}
+	}
+	if counted == 0 || recorded+int(counted) != all+filled {
+		t.Errorf("%d refusals are recorded and %d counted, of %d", recorded, counted, all+filled)
+	}
+}
+
 // TestFailingWrites: while writes fail, intents are refused and outcomes wait; when they work again all is in order.
 func TestFailingWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -21,8 +21,11 @@ const (
 // Other stands in a summary for sources beyond its bound, and for reasons beyond theirs.
 const Other = "other"
 
-// Queuer takes records that nobody waits for; a [Log] is one.
-type Queuer interface{ Queue(r *Record) error }
+// Queuer takes records that nobody waits for, and the last ones before it is closed; a [Log] is one.
+type Queuer interface {
+	Queue(r *Record) error
+	QueueLast(r *Record) error
+}
 
 var _ Queuer = (*Log)(nil)
 
@@ -98,26 +101,26 @@ func (s *Refusals) Flush(now time.Time) {
 	s.minute, s.full = time.Time{}, 0
 	clear(s.sources)
 	clear(s.known)
-	if !s.flush() {
+	if !s.flush(s.log.Queue) {
 		s.minute = now // the next attempt is a minute away
 	}
 }
 
-// Close writes what was counted.
+// Close writes what was counted, also on a full disk. The log is to be closed next.
 func (s *Refusals) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flush()
+	s.flush(s.log.QueueLast)
 }
 
 // flush writes the summary and says whether nothing is left to write. mu is held, so that nothing is counted into a
 // summary that is being written; Queue does not wait for the disk.
-func (s *Refusals) flush() bool {
+func (s *Refusals) flush(queue func(*Record) error) bool {
 	if len(s.counts) == 0 && len(s.others) == 0 {
 		return true
 	}
 	r := Record{Kind: KindRefusals, Decision: Refused, Since: s.since.UTC(), Counts: s.summary()}
-	if err := s.log.Queue(&r); err != nil {
+	if err := queue(&r); err != nil {
 		return false
 	}
 	clear(s.counts)

@@ -26,6 +26,8 @@ func (q *queue) Queue(r *Record) error {
 	return nil
 }
 
+func (q *queue) QueueLast(r *Record) error { return q.Queue(r) }
+
 var noon = time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
 
 func refusal(reason string) func() *Record {

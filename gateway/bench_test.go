@@ -26,6 +26,7 @@ type nullLog struct{}
 func (nullLog) Intent(context.Context, *audit.Record) error  { return nil }
 func (nullLog) Outcome(context.Context, *audit.Record) error { return nil }
 func (nullLog) Queue(*audit.Record) error                    { return nil }
+func (nullLog) QueueLast(*audit.Record) error                { return nil }
 
 // nullWriter is a connection that takes everything.
 type nullWriter struct {

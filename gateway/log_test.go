@@ -104,6 +104,8 @@ func (l *fakeLog) Outcome(ctx context.Context, r *audit.Record) error {
 	return nil
 }
 
+func (l *fakeLog) QueueLast(r *audit.Record) error { return l.Queue(r) }
+
 func (l *fakeLog) Queue(r *audit.Record) error {
 	l.keep(r.Kind, r)
 	l.history.add(string(r.Kind) + " queued")
