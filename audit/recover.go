@@ -78,7 +78,8 @@ func (r *recovery) scan(names []string) (live scanned, err error) {
 }
 
 // oldest reads the last record of each closed segment, checks by it that no segment is missing, and gives the first
-// segment that may hold signatures of interest.
+// segment that may hold signatures of interest. The first record counts as well: the clock may have been set back within
+// the segment, to before the cutoff. (Only a clock that is set ahead and back within one closed segment goes unseen.)
 func (r *recovery) oldest(names []string) (int, error) {
 	last := len(names) - 1
 	oldest, want := last, uint64(1)
@@ -89,29 +90,38 @@ func (r *recovery) oldest(names []string) (int, error) {
 		if i == last {
 			break
 		}
-		h, err := r.lastRecord(name)
+		begin, end, err := r.ends(name)
 		if err != nil {
 			return 0, err
 		}
-		if h.Time.After(r.cutoff) {
+		if begin.Time.After(r.cutoff) || end.Time.After(r.cutoff) {
 			oldest = min(oldest, i)
 		}
-		want = h.Seq + 1
+		want = end.Seq + 1
 	}
 	return oldest, nil
 }
 
-func (r *recovery) lastRecord(name string) (h head, err error) {
+// ends reads the first and the last record of a closed segment.
+func (r *recovery) ends(name string) (begin, end head, err error) {
 	f, err := r.disk.Open(name, 0)
 	if err != nil {
-		return h, err
+		return begin, end, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	id, err := f.Stat()
 	if err != nil {
-		return h, err
+		return begin, end, err
 	}
-	return lastRecord(name, f, id.size)
+	if end, err = lastRecord(name, f, id.size); err != nil {
+		return begin, end, err
+	}
+	line, err := newLines(name, io.NewSectionReader(f, 0, id.size)).next()
+	if err != nil {
+		return begin, end, fmt.Errorf("reading audit segment %s: %w", name, err)
+	}
+	begin, err = parseHead(name, 0, line)
+	return begin, end, err
 }
 
 // lastRecord reads the last line of a closed segment.

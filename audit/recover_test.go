@@ -149,6 +149,32 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// TestSignaturesBeforeAClockSetBack: a segment that ends with an early time may have begun with later ones, whose
+// signatures are valid still.
+func TestSignaturesBeforeAClockSetBack(t *testing.T) {
+	now := time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
+	record := func(r Record, at time.Duration) string {
+		r.Commit, r.Time = r.Seq, now.Add(at)
+		return string(append(r.Append(nil), '\n'))
+	}
+	d := diskWith(map[uint64]string{
+		1: record(Record{Seq: 1, Kind: KindStart}, -5*time.Minute) +
+			record(Record{Seq: 2, Kind: KindIntent, Call: "a", Effect: "spend", SignatureHash: "h2", SignatureDate: now}, -time.Minute) +
+			record(Record{Seq: 3, Kind: KindOutcome, Call: "a", Outcome: Succeeded}, -time.Hour), // the clock was set back
+		4: record(Record{Seq: 4, Kind: KindStart}, -50*time.Minute),
+	})
+	cfg := small(d)
+	cfg.Now = func() time.Time { return now }
+	l, found, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end(l)
+	if len(found.Signatures) != 1 || found.Signatures[0].Hash != "h2" {
+		t.Errorf("signatures %+v, want h2", found.Signatures)
+	}
+}
+
 // TestRefusesFaults: what no crash explains stops the start, names the place, and changes nothing.
 func TestRefusesFaults(t *testing.T) {
 	text := sample()
