@@ -47,6 +47,7 @@ bench:
 clean:
 	rm -rf bin
 
-# What the tests call besides Go: curl and openssl as independent peers, a C compiler for the race detector.
+# What the tests call besides Go: curl and openssl as independent peers, a C compiler for the race detector, strace for disks
+# that fail.
 tools:
-	@.ci/tools curl openssl gcc
+	@.ci/tools curl openssl gcc strace
