@@ -40,6 +40,8 @@ func (c *call) admitForm() *Refusal {
 	switch header := r.Header; {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		return refusal(badRequest, "%s is not supported", r.Method)
+	case strings.ToUpper(r.Method) != r.Method: // another method for some readers, the same for others
+		return refusal(badRequest, "the method must be in capitals")
 	case header["Upgrade"] != nil || httpguts.HeaderValuesContainsToken(header["Connection"], "upgrade") || r.Header[":protocol"] != nil:
 		return refusal(badRequest, "protocol upgrades are not supported")
 	case len(r.Trailer) > 0:
