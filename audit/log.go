@@ -145,6 +145,10 @@ func (l *Log) Queue(r *Record) error {
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
 	}
+	return l.queue(r, u)
+}
+
+func (l *Log) queue(r *Record, u use) error {
 	_, begun, err := l.add(r, u)
 	if begun {
 		l.linger.Reset(lingerTime)
@@ -158,8 +162,7 @@ func (l *Log) QueueLast(r *Record) error {
 	if r.Kind != KindRefusals {
 		return fmt.Errorf("audit: a record of kind %q cannot be the last", r.Kind)
 	}
-	_, err := l.add(r, forOutcome)
-	return err
+	return l.queue(r, forOutcome)
 }
 
 func (l *Log) durable(ctx context.Context, r *Record, u use) error {

@@ -34,11 +34,16 @@ func ask(transport http.RoundTripper, r *http.Request) (answer, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(body), problemCode(body)}, err
+}
+
+// problemCode is the error_code of an answer's body; not every body has one, or is JSON.
+func problemCode(body []byte) string {
 	var problem struct {
 		ErrorCode string `json:"error_code"`
 	}
-	_ = json.Unmarshal(body, &problem) // not every body is JSON
-	return answer{response.StatusCode, response.Header, string(body), problem.ErrorCode}, err
+	_ = json.Unmarshal(body, &problem)
+	return problem.ErrorCode
 }
 
 func request(t testing.TB, method, url, body string, header ...string) *http.Request {

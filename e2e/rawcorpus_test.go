@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -181,7 +180,7 @@ func TestRawRequests(t *testing.T) {
 }
 
 func (w *rawWorld) runCase(t *testing.T, c *rawCase, upstream string) {
-	answers := exchange(t, w.address(upstream), c.sent, len(c.wants), c.cut)
+	answers := exchangeRaw(t, w.address(upstream), c.sent, len(c.wants), c.cut)
 	arrived := w.upstreams[upstream].take()
 	w.arrived[upstream] = append(w.arrived[upstream], arrived...)
 	var got []string
@@ -223,9 +222,9 @@ func (c *rawCase) checkHeader(t *testing.T, r *rawRequest) {
 	}
 }
 
-// exchange sends bytes on a connection of their own and gives all answers until the connection's end. The caller ends its
+// exchangeRaw sends bytes on a connection of their own and gives all answers until the connection's end. The caller ends its
 // side once it has the answers that it expects, or at once if it cuts.
-func exchange(t testing.TB, address, sent string, expected int, cut bool) []answer {
+func exchangeRaw(t testing.TB, address, sent string, expected int, cut bool) []answer {
 	t.Helper()
 	c := dial(t, address)
 	defer c.Close()
@@ -285,11 +284,7 @@ func readAnswer(reader *bufio.Reader, method string) (answer, error) {
 			return answer{}, fmt.Errorf("after status %d: %w", response.StatusCode, err)
 		}
 		if response.StatusCode >= 200 {
-			var problem struct {
-				ErrorCode string `json:"error_code"`
-			}
-			_ = json.Unmarshal(body, &problem) // not every body is JSON
-			return answer{response.StatusCode, response.Header, string(body), problem.ErrorCode}, nil
+			return answer{response.StatusCode, response.Header, string(body), problemCode(body)}, nil
 		}
 	}
 }

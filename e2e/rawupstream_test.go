@@ -281,15 +281,22 @@ func (u *rawUpstream) sound() {
 	u.faults = nil
 }
 
-// matchRecords holds what arrived at an upstream against the intents: the same calls, the same bytes, the same number.
+// matchRecords holds what arrived at an upstream against the intents that have not the outcome not_sent: the same calls,
+// the same bytes, the same number.
 func (w *world) matchRecords(upstream string, arrived []rawRequest) {
 	w.t.Helper()
 	var got, want []string
 	for i := range arrived {
 		got = append(got, arrived[i].identity())
 	}
-	for _, r := range w.records() {
-		if r.Kind == audit.KindIntent && r.Upstream == upstream {
+	records, unsent := w.records(), map[string]bool{}
+	for _, r := range records {
+		if r.Outcome == audit.NotSent {
+			unsent[r.Call] = true
+		}
+	}
+	for _, r := range records {
+		if r.Kind == audit.KindIntent && r.Upstream == upstream && !unsent[r.Call] {
 			target := r.Path
 			if r.Query != "" {
 				target += "?" + r.Query
