@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +15,7 @@ func (c *call) admit() *Refusal {
 	if c.concurrent > c.Bounds.Calls {
 		return later(callsBusy, "%d calls are under way; repeat shortly", c.Bounds.Calls)
 	}
-	if c.request.ContentLength != 0 {
+	if c.bodyMayCome() {
 		// Whatever becomes of the call, a body must not dribble in for ever.
 		_ = c.control.SetReadDeadline(time.Now().Add(c.Bounds.BodyTimeout))
 	}
@@ -42,6 +44,8 @@ func (c *call) admitForm() *Refusal {
 		return refusal(badRequest, "%s is not supported", r.Method)
 	case strings.ToUpper(r.Method) != r.Method: // another method for some readers, the same for others
 		return refusal(badRequest, "the method must be in capitals")
+	case r.ProtoMajor == 2 && !plainHTTP2(r):
+		return refusal(badRequest, "in HTTP/2 the method must be a token, host the authority, and content-length the body's length")
 	case header["Upgrade"] != nil || httpguts.HeaderValuesContainsToken(header["Connection"], "upgrade") || r.Header[":protocol"] != nil:
 		return refusal(badRequest, "protocol upgrades are not supported")
 	case len(r.Trailer) > 0:
@@ -52,6 +56,20 @@ func (c *call) admitForm() *Refusal {
 		return refusal(badRequest, "the request target must begin with /")
 	}
 	return nil
+}
+
+// plainHTTP2 checks what net/http leaves alone in HTTP/2 where it refuses the like in HTTP/1 (RFC 9113 section 8.1.1 calls
+// all of these malformed). It takes a content-length that is no number for 0.
+func plainHTTP2(r *http.Request) bool {
+	lengths := r.Header["Content-Length"]
+	return httpguts.ValidHeaderFieldName(r.Method) &&
+		!slices.ContainsFunc(r.Header["Host"], func(host string) bool { return host != r.Host }) &&
+		(lengths == nil || len(lengths) == 1 && lengths[0] == strconv.FormatInt(r.ContentLength, 10))
+}
+
+// bodyMayCome tells whether the end of the request must be read. In HTTP/2 a length of 0 does not end it.
+func (c *call) bodyMayCome() bool {
+	return c.request.ContentLength != 0 || c.request.ProtoMajor == 2 && c.request.Header["Content-Length"] != nil
 }
 
 // fromWebPage knows requests that a browser sends for a page: the page's author is not the user of this machine.

@@ -84,7 +84,7 @@ func isUTF8(contentTypes []string) bool {
 
 func (c *call) readBody() *Refusal {
 	length := c.request.ContentLength
-	if length == 0 {
+	if !c.bodyMayCome() {
 		return nil
 	}
 	if length > c.Bounds.Body {
