@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -59,6 +60,8 @@ type rawWorld struct {
 	*process
 	upstreams map[string]*rawUpstream // by name
 	arrived   map[string][]rawRequest // what was taken from them
+	shop      tls.Certificate
+	quiet     int // goroutines of the gateway before its first call
 }
 
 func newRawWorld(t testing.TB, config string) *rawWorld {
@@ -66,10 +69,38 @@ func newRawWorld(t testing.TB, config string) *rawWorld {
 	w := newWorld(t, bsssim.Config{})
 	bss, app := newRawUpstream(t, w.ca), newRawUpstream(t, nil)
 	w.values.Upstream, w.values.App = bss.address(), app.address()
-	return &rawWorld{
-		world: w, process: w.configure(config).start(),
+	shop := w.issue("shop", shopIdentity)
+	raw := &rawWorld{
+		world: w, process: w.configure(config).start(), shop: shop,
 		upstreams: map[string]*rawUpstream{"bss": bss, "app": app}, arrived: map[string][]rawRequest{},
 	}
+	raw.quiet = raw.goroutines()
+	return raw
+}
+
+// goroutines is how many the gateway has.
+func (p *process) goroutines() int {
+	p.t.Helper()
+	_, text := p.admin("/metrics")
+	_, rest, _ := strings.Cut(text, "\ngo_goroutines ")
+	number, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		p.t.Fatalf("the metrics say %q goroutines", number)
+	}
+	return n
+}
+
+// calm tells that the gateway has no more goroutines than before its first call, but for two for each connection to an
+// upstream that it keeps, and a few for the question itself.
+func (w *rawWorld) calm() bool {
+	kept := 0
+	for _, u := range w.upstreams {
+		u.mu.Lock()
+		kept += len(u.conns)
+		u.mu.Unlock()
+	}
+	return w.goroutines() <= w.quiet+2*kept+5
 }
 
 // finish stops the gateway and holds everything that arrived against the records.
