@@ -170,37 +170,6 @@ func TestMatchDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func FuzzMatch(f *testing.F) {
-	operations := append(Operations("cn"), op("files", "GET", "/files/{path...}"), op("any", "*", "/{a}/{b}"), op("all", "PATCH", "/{all...}"))
-	r := newRouter(f, operations...)
-	for _, o := range operations {
-		f.Add(o.Method, fill(o.Path, func(string) string { return "a b" }))
-	}
-	f.Add("GET", "//")
-	f.Add("", "/files/a//b")
-	f.Fuzz(func(t *testing.T, method, path string) {
-		o, params, ok := r.Match(method, path)
-		if !ok {
-			if slices.Contains(r.Methods(path), method) && method != AnyMethod {
-				t.Errorf("Methods(%q) has %s, Match does not", path, method)
-			}
-			return
-		}
-		if o.Method != method && o.Method != AnyMethod {
-			t.Errorf("%s %q leads to a %s operation", method, path, o.Method)
-		}
-		if back := fill(o.Path, params.Get); back != path {
-			t.Errorf("%q matched %s, which gives %q back", path, o.Path, back)
-		}
-		if strings.Contains(path, "//") || len(path) > 1 && strings.HasSuffix(path, "/") {
-			t.Errorf("matched %q", path)
-		}
-		if methods := r.Methods(path); !slices.Contains(methods, o.Method) {
-			t.Errorf("Methods(%q) = %q lacks %s", path, methods, o.Method)
-		}
-	})
-}
-
 // BenchmarkMatch measures the walk only: one literal path, one with parameters and one that leads nowhere per loop.
 func BenchmarkMatch(b *testing.B) {
 	r := newRouter(b, Operations("cn")...)

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -166,8 +167,10 @@ func TestSourceOf(t *testing.T) {
 	}
 }
 
+// FuzzSourceOf holds the key against package net's reading of the address: addresses that one peer can choose among have
+// one key, others have another.
 func FuzzSourceOf(f *testing.F) {
-	for _, seed := range []string{"192.0.2.1:1", "[2001:db8::1%z]:2", "@", "[::ffff:1.2.3.4]:0"} {
+	for _, seed := range []string{"192.0.2.1:1", "[2001:db8::1%z]:2", "@", "[::ffff:1.2.3.4]:0", "::1", "1.2.3.4", "[1.2.3.4]:5", "2001:db8::1:80"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, addr string) {
@@ -175,5 +178,27 @@ func FuzzSourceOf(f *testing.F) {
 		if got == "" || len(got) > maxSourceKeyLength {
 			t.Errorf("%q gives the key %q", addr, got)
 		}
+		if got == "local" {
+			return
+		}
+		ip, key := readByNet(addr), net.ParseIP(strings.TrimSuffix(got, "/64"))
+		switch v4 := ip.To4(); {
+		case ip == nil:
+			t.Errorf("%q has the key %q, and is no address", addr, got)
+		case v4 != nil && got != v4.String():
+			t.Errorf("%q has the key %q, package net reads %v", addr, got, ip)
+		case v4 == nil && (!key.Equal(ip.Mask(net.CIDRMask(64, 128))) || !strings.HasSuffix(got, "/64")):
+			t.Errorf("%q has the key %q, package net reads %v", addr, got, ip)
+		}
 	})
+}
+
+// readByNet reads an address with or without port and zone; nil if it is none.
+func readByNet(addr string) net.IP {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = addr
+	}
+	host, _, _ = strings.Cut(host, "%")
+	return net.ParseIP(host)
 }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -260,8 +261,25 @@ func FuzzParseKey(f *testing.F) {
 	f.Add(numbered(7).String())
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
-		if k, err := ParseKey(text); err == nil && k.String() != text {
-			t.Errorf("%q is read as %v", text, k)
+		bytes, bad := hex.DecodeString(text)
+		good := bad == nil && len(bytes) == len(Key{}) && strings.ToLower(text) == text
+		if k, err := ParseKey(text); (err == nil) != good || good && (k != Key(bytes) || k.String() != text) {
+			t.Errorf("%q is read as %v, %v", text, k, err)
+		}
+	})
+}
+
+// FuzzKeyOf: no two triples share a key, however their parts are cut. The parts come from strangers.
+func FuzzKeyOf(f *testing.F) {
+	f.Add("AK", "abc", "20260102T120000Z", uint8(3), uint8(1))
+	f.Add("", "", "", uint8(0), uint8(0))
+	f.Fuzz(func(t *testing.T, accessKey, signature, date string, first, second uint8) {
+		whole := accessKey + signature + date
+		a := min(int(first), len(whole))
+		b := a + min(int(second), len(whole)-a)
+		same := accessKey == whole[:a] && signature == whole[a:b]
+		if equal := KeyOf(accessKey, signature, date) == KeyOf(whole[:a], whole[a:b], whole[b:]); equal != same {
+			t.Errorf("%q, %q, %q and the same text cut at %d and %d: one key %v", accessKey, signature, date, a, b, equal)
 		}
 	})
 }

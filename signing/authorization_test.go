@@ -2,7 +2,9 @@ package signing
 
 import (
 	"errors"
+	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +115,18 @@ func TestOtherSchemes(t *testing.T) {
 	}
 }
 
+// goodHeader is a header with three parameters, whatever they are.
+var goodHeader = regexp.MustCompile(`^SDK-HMAC-SHA256  ?(\w+)=([^, "]+), ?(\w+)=([^, "]+), ?(\w+)=([^, "]+)$`)
+
+// readByPattern reads a good header independently.
+func readByPattern(value string) map[string]string {
+	parts := goodHeader.FindStringSubmatch(value)
+	if parts == nil {
+		return nil
+	}
+	return map[string]string{parts[1]: parts[2], parts[3]: parts[4], parts[5]: parts[6]}
+}
+
 func FuzzParseAuthorization(f *testing.F) {
 	f.Add("SDK-HMAC-SHA256 Access=AK1, SignedHeaders=host;x-sdk-date, Signature=" + goodSignature)
 	f.Add("SDK-HMAC-SHA256 Access=AK1,,Signature=,SignedHeaders")
@@ -130,6 +144,10 @@ func FuzzParseAuthorization(f *testing.F) {
 		again, err := ParseAuthorization(written)
 		if err != nil || !reflect.DeepEqual(a, again) {
 			t.Errorf("%q reads as %+v, which is written %q, which reads as %+v, %v", value, a, written, again, err)
+		}
+		want := map[string]string{"Access": a.AccessKey, "SignedHeaders": strings.Join(a.SignedHeaders, ";"), "Signature": a.Signature}
+		if read := readByPattern(value); !maps.Equal(read, want) {
+			t.Errorf("%q reads as %+v, a pattern finds %q", value, a, read)
 		}
 		if !slices.Contains(a.SignedHeaders, DateHeader) || !slices.IsSorted(a.SignedHeaders) || len(a.Signature) != 64 {
 			t.Errorf("%q reads as %+v", value, a)

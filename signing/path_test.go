@@ -2,6 +2,8 @@ package signing
 
 import (
 	"errors"
+	"net/url"
+	"path"
 	"strings"
 	"testing"
 )
@@ -130,6 +132,10 @@ func FuzzParsePath(f *testing.F) {
 				t.Fatalf("ParsePath(%q): %v", raw, err)
 			}
 			return
+		}
+		// Whatever is accepted net/url must read the same, and cleaning must not change it: that is how Go services behind us see it.
+		if u, err := url.ParseRequestURI(raw); err != nil || u.Path != decoded || u.RawQuery != "" || path.Clean(decoded) != decoded {
+			t.Fatalf("%q decodes to %q here, net/url reads %+v, %v", raw, decoded, u, err)
 		}
 		canonical := CanonicalPath(decoded)
 		if len(canonical) > maxPath { // escaping can make it longer than what is accepted

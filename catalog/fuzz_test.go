@@ -1,0 +1,137 @@
+package catalog
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// fits tells independently of the router whether a template covers a path, segment by segment, and how: "l" for a literal,
+// "p" for a parameter, "r" for the rest. The lesser text is the more specific.
+func fits(template, path string) (how string, ok bool) {
+	want, got := strings.Split(template, "/")[1:], strings.Split(path, "/")
+	if got[0] != "" || slices.Contains(got[1:], "") && path != "/" {
+		return "", false
+	}
+	got = got[1:]
+	for i, segment := range want {
+		switch {
+		case i >= len(got):
+			return "", false
+		case strings.HasSuffix(segment, "...}"):
+			return how + "r", true
+		case strings.HasPrefix(segment, "{"):
+			how += "p"
+		case segment == got[i]:
+			how += "l"
+		default:
+			return "", false
+		}
+	}
+	return how, len(want) == len(got)
+}
+
+// best finds the operation by trying all: the most specific template counts, then the method itself before any method.
+func best(operations []*Operation, method, path string) (found *Operation) {
+	least := ""
+	for _, o := range operations {
+		how, ok := fits(o.Path, path)
+		if o.Method == AnyMethod {
+			how += "~"
+		}
+		if ok && (o.Method == method || o.Method == AnyMethod) && (found == nil || how < least) {
+			found, least = o, how
+		}
+	}
+	return found
+}
+
+func FuzzMatch(f *testing.F) {
+	operations := append(Operations("cn"), op("files", "GET", "/files/{path...}"), op("any", "*", "/{a}/{b}"), op("all", "PATCH", "/{all...}"),
+		op("root", "GET", "/"), op("deep", "GET", "/files/{name}/meta"), op("list", "*", "/files/all"))
+	r := newRouter(f, operations...)
+	for _, o := range operations {
+		f.Add(o.Method, fill(o.Path, func(string) string { return "a b" }))
+	}
+	f.Add("GET", "//")
+	f.Add("", "/files/a//b")
+	f.Fuzz(func(t *testing.T, method, path string) {
+		o, params, ok := r.Match(method, path)
+		if want := best(operations, method, path); o != want || ok != (want != nil) {
+			t.Fatalf("%s %q leads to %v, a search finds %v", method, path, o, want)
+		}
+		if !ok {
+			if slices.Contains(r.Methods(path), method) && method != AnyMethod {
+				t.Errorf("Methods(%q) has %s, Match does not", path, method)
+			}
+			return
+		}
+		if back := fill(o.Path, params.Get); back != path {
+			t.Errorf("%q matched %s, which gives %q back", path, o.Path, back)
+		}
+		if methods := r.Methods(path); !slices.Contains(methods, o.Method) {
+			t.Errorf("Methods(%q) = %q lacks %s", path, methods, o.Method)
+		}
+	})
+}
+
+// FuzzDeclare: an endpoint that is accepted can be routed to and reached, and passes no header on that decides something.
+func FuzzDeclare(f *testing.F) {
+	f.Add("ListThings", "GET", "/v2/things/{id}", "X-Project")
+	f.Add("App", "*", "/app/{path...}", "x-ok")
+	f.Add("a", "PATCH", "/", "cookie")
+	f.Add("a.b_c-d", "CONNECT", "/a/../b", "x_y")
+	f.Fuzz(func(t *testing.T, name, method, path, header string) {
+		o, err := Declare(Declaration{Name: name, Method: method, Path: path, Effect: Write, ForwardHeaders: []string{header}})
+		if err != nil {
+			if o != nil || len(err.Error()) > 8<<10 {
+				t.Errorf("%v, and an error of %d bytes", o, len(err.Error()))
+			}
+			return
+		}
+		r, err := NewRouter([]*Operation{o})
+		if err != nil {
+			t.Fatalf("declared, but not routed: %v", err)
+		}
+		calls := strings.Replace(method, AnyMethod, "OPTIONS", 1)
+		if got, _, ok := r.Match(calls, fill(path, func(string) string { return "v" })); !ok || got != o {
+			t.Errorf("%s %q does not lead to its own endpoint", method, path)
+		}
+		passed := o.ForwardHeaders[0]
+		for _, decides := range []string{"authorization", "cookie", "host", "te", "connection", "content-length", "transfer-encoding", "x-domain-id", "x-sdk-date"} {
+			if strings.EqualFold(passed, decides) {
+				t.Errorf("%q is passed on", passed)
+			}
+		}
+		if passed != http.CanonicalHeaderKey(header) || strings.ContainsAny(passed, "_ :\r\n") {
+			t.Errorf("%q is passed on as %q", header, passed)
+		}
+	})
+}
+
+// FuzzTable: rows that are accepted make operations that can be routed to, with sound facts.
+func FuzzTable(f *testing.F) {
+	f.Add("cn,PayOrders,POST,/v3/pay,Pay,customer,doc,spend,,,204,s", "cn,PayOrders,quota,20")
+	f.Add("cn,A,GET,/a/{b},x,either,inferred,read,yes,,200|202,s", "*,A,request,order_id:order amount:amount")
+	f.Add("cn,\"A\nB\",GET,/a,x,either,doc,read,,A;B,200,s", "# none")
+	f.Fuzz(func(t *testing.T, row, fact string) {
+		if strings.Count(row, "\n") > 20 {
+			return // the header and some rows are enough
+		}
+		table, err := parse(operationColumns+"\n"+row, fact)
+		if err != nil {
+			return
+		}
+		for site, operations := range table.bySite {
+			for _, o := range operations {
+				if o.Site != site || checkName(o.Name) != nil || !o.Class.Valid() || !o.Effect.Valid() || !(o.Quota > 0 && o.Quota <= 1000) {
+					t.Errorf("%+v", o)
+				}
+				if _, err := NewRouter([]*Operation{o}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+}
