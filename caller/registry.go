@@ -114,8 +114,8 @@ func (r *Registry) match(certificate *x509.Certificate) (Identity, error) {
 		}
 		ambiguous = ambiguous || ok && caller != found.Caller
 	}
-	for _, uri := range certificate.URIs {
-		consider(r.uris, uri.String())
+	for _, uri := range rawURIs(certificate) {
+		consider(r.uris, uri)
 	}
 	for _, name := range certificate.DNSNames {
 		consider(r.dnsNames, strings.ToLower(name))
@@ -131,6 +131,32 @@ func (r *Registry) match(certificate *x509.Certificate) (Identity, error) {
 
 // oidAlternativeName is the subject alternative name extension (RFC 5280, section 4.2.1.6).
 var oidAlternativeName = asn1.ObjectIdentifier{2, 5, 29, 17}
+
+// tagURI is the kind of a URI among alternative names (RFC 5280, section 4.2.1.6).
+const tagURI = 6
+
+// rawURIs gives the URIs as the authority wrote them. Those of crypto/x509 are parsed: written out again, one with an
+// upper-case scheme, an empty fragment or an odd escape becomes equal to another.
+func rawURIs(c *x509.Certificate) (uris []string) {
+	if len(c.URIs) == 0 {
+		return nil
+	}
+	for _, e := range c.Extensions {
+		var names []asn1.RawValue
+		if !e.Id.Equal(oidAlternativeName) {
+			continue
+		}
+		if rest, err := asn1.Unmarshal(e.Value, &names); err != nil || len(rest) > 0 {
+			continue
+		}
+		for _, name := range names {
+			if name.Class == asn1.ClassContextSpecific && name.Tag == tagURI {
+				uris = append(uris, string(name.Bytes))
+			}
+		}
+	}
+	return uris
+}
 
 // hasAlternativeNames looks for the extension itself, because it may hold only kinds of names that crypto/x509 skips.
 func hasAlternativeNames(c *x509.Certificate) bool {
