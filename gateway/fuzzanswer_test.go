@@ -1,0 +1,170 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/catalog"
+	"tollgate/credential"
+	"tollgate/internal/secret"
+	"tollgate/upstream"
+)
+
+// FuzzAnswer lets an upstream answer any bytes. Whatever they are: the caller gets the answer that an HTTP reader sees,
+// less what belongs to the connection, to sessions or to the gateway, and never the credential's token; the record says
+// what the caller is told, and no success of which the answer does not speak.
+func FuzzAnswer(f *testing.F) {
+	for _, answer := range []string{
+		"HTTP/1.1 204 No Content\r\n\r\n", ok("{}"), ok(`{"error_code":"CBC.0000"}`), ok(`{"error_code":"CBC.5003","error_msg":"no"}`), "HTTP/1.1 000 x\r\n\r\n",
+		"HTTP/1.0 200 OK\r\n\r\n{}", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+		"HTTP/1.1 503 x\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 500 x\r\nContent-Length: 26\r\n\r\n{\"error_code\":\"CBC.990001\"}", "HTTP/1.1 700 x\r\n\r\n",
+		"HTTP/1.1 302 Found\r\nLocation: http://evil.test/\r\nSet-Cookie: s=1\r\nX-Subject-Token: t\r\nTollgate-Outcome: succeeded\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n",
+		"HTTP/1.1 401 x\r\nX-Echo: " + securityToken + "\r\n\r\n{\"error_code\":\"APIG.0301\",\"error_msg\":\"verify aksk signature fail, canonicalRequest: " + securityToken + "\"}", "",
+	} {
+		f.Add(true, answer)
+		f.Add(false, answer)
+	}
+	var answer string
+	fix := prepare(f, fixed, withNewKeys, transport(func(r *http.Request) (*http.Response, error) {
+		response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), r)
+		if err != nil {
+			return nil, &upstream.Error{Err: err, MaybeSent: true}
+		}
+		return response, nil
+	}))
+	handler := fix.gateway.Handler(&fix.listener)
+	f.Fuzz(func(t *testing.T, paying bool, text string) {
+		call := look()
+		if paying {
+			call = pay()
+		}
+		request := must(http.ReadRequest(bufio.NewReader(strings.NewReader(call))))
+		theirs, body := readAnswer(request, text)
+		if theirs != nil && theirs.StatusCode < 200 {
+			return // the transport does not give such answers
+		}
+		request.RemoteAddr, answer = "127.0.0.1:4000", text
+		fix.log.clear()
+		got := httptest.NewRecorder()
+		aborted := serveAborting(handler, got, request)
+		outcomes := fix.log.of(audit.KindOutcome)
+		if len(outcomes) != 1 {
+			t.Fatalf("%d outcomes: %+v", len(outcomes), outcomes)
+		}
+		checkOutcome(t, outcomes[0], theirs, paying)
+		if !aborted {
+			checkAnswer(t, got, outcomes[0], theirs, body)
+		}
+	})
+}
+
+// withNewKeys gives the customer's credential other keys whenever they are read, so that no pause outlasts a call.
+func withNewKeys(f *fixture) {
+	reads, clock := 0, time.Now()
+	f.config.Now = func() time.Time {
+		clock = clock.Add(time.Hour) // keys are not read again at once
+		return clock
+	}
+	f.credentials["acme"] = must(credential.New(credential.Config{
+		Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount,
+		Load: func() (credential.Keys, error) {
+			reads++
+			return credential.Keys{AccessKey: "AK-" + strconv.Itoa(reads), SecretKey: secret.New("sk"), SecurityToken: secret.New(securityToken)}, nil
+		},
+	}))
+}
+
+func ok(body string) string {
+	return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + body
+}
+
+// readAnswer reads an answer as any client would; nil if it cannot be read whole.
+func readAnswer(r *http.Request, text string) (*http.Response, []byte) {
+	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), r)
+	if err != nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, nil
+	}
+	return response, body
+}
+
+// serveAborting tells whether the handler broke the connection off, as it does when an answer cannot be completed.
+func serveAborting(h http.Handler, w http.ResponseWriter, r *http.Request) (aborted bool) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err, _ := fault.(error)
+			if aborted = errors.Is(err, http.ErrAbortHandler); !aborted {
+				panic(fault)
+			}
+		}
+	}()
+	h.ServeHTTP(w, r)
+	return false
+}
+
+func checkOutcome(t *testing.T, r audit.Record, theirs *http.Response, paying bool) {
+	t.Helper()
+	if !slices.Contains([]string{audit.Succeeded, audit.Failed, audit.Partial, audit.Unknown}, r.Outcome) {
+		t.Errorf("outcome %q of a call that was sent", r.Outcome)
+	}
+	switch {
+	case theirs == nil && r.Outcome != audit.Unknown:
+		t.Errorf("no answer that can be read, and the outcome %s", r.Outcome)
+	case theirs != nil && (theirs.StatusCode < 200 || theirs.StatusCode > 299) && (r.Outcome == audit.Succeeded || r.Outcome == audit.Partial):
+		t.Errorf("status %d, and the outcome %s", theirs.StatusCode, r.Outcome)
+	case theirs != nil && theirs.StatusCode >= 500 && paying && r.Outcome == audit.Failed && !strings.HasPrefix(r.ErrorCode, "CBC."):
+		t.Errorf("status %d with the code %q of a payment, and the outcome %s", theirs.StatusCode, r.ErrorCode, r.Outcome)
+	}
+}
+
+func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r audit.Record, theirs *http.Response, body []byte) {
+	t.Helper()
+	header := got.Result().Header
+	for _, name := range []string{"Set-Cookie", "X-Subject-Token", "Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Trailer"} {
+		if header[name] != nil {
+			t.Errorf("the caller gets %s: %q", name, header[name])
+		}
+	}
+	for name, values := range header {
+		if strings.HasPrefix(name, "Tollgate-") && (len(values) != 1 || name != "Tollgate-Call-Id" && name != "Tollgate-Outcome") {
+			t.Errorf("the caller gets %s: %q", name, values)
+		}
+		if strings.Contains(strings.Join(values, "\n"), securityToken) {
+			t.Errorf("the token is in the header %s", name)
+		}
+	}
+	if r.Outcome == audit.Unknown && header["Retry-After"] != nil {
+		t.Error("an unknown outcome, and advice to repeat")
+	}
+	if bytes.Contains(got.Body.Bytes(), []byte(securityToken)) && theirs != nil && theirs.StatusCode >= 400 {
+		t.Error("the token is in the body")
+	}
+	if r.Status == 0 { // an answer of our own
+		if got.Code != http.StatusBadGateway || header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("answer %d for an outcome without an answer", got.Code)
+		}
+		return
+	}
+	if theirs == nil || got.Code != theirs.StatusCode || r.Status != got.Code {
+		t.Fatalf("answered %d, recorded %d, the upstream said %+v", got.Code, r.Status, theirs)
+	}
+	if header.Get("Tollgate-Outcome") != r.Outcome {
+		t.Errorf("the caller is told %q, the log %q", header.Get("Tollgate-Outcome"), r.Outcome)
+	}
+	if theirs.StatusCode < 400 && !bytes.Equal(got.Body.Bytes(), body) {
+		t.Errorf("the body %q came as %q", body, got.Body.Bytes())
+	}
+}
