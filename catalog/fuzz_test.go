@@ -17,7 +17,7 @@ func fits(template, path string) (how string, ok bool) {
 	got = got[1:]
 	for i, segment := range want {
 		switch {
-		case i >= len(got):
+		case i >= len(got), got[i] == "" && segment != "":
 			return "", false
 		case strings.HasSuffix(segment, "...}"):
 			return how + "r", true
