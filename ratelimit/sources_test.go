@@ -193,12 +193,13 @@ func FuzzSourceOf(f *testing.F) {
 	})
 }
 
-// readByNet reads an address with or without port and zone; nil if it is none.
+// readByNet reads an address with or without port and zone; nil if it is none. A zone may hold anything, brackets too.
 func readByNet(addr string) net.IP {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		host = addr
+	if before, _, zone := strings.Cut(addr, "%"); zone {
+		return net.ParseIP(strings.TrimPrefix(before, "["))
 	}
-	host, _, _ = strings.Cut(host, "%")
-	return net.ParseIP(host)
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		addr = host
+	}
+	return net.ParseIP(addr)
 }
