@@ -154,7 +154,7 @@ func checkTargetHost(u *url.URL) error {
 			return errors.New("the port must be a number from 1 to 65535")
 		}
 	}
-	if _, err := netip.ParseAddr(host); err != nil && !hostExpr.MatchString(host) {
+	if ip, err := netip.ParseAddr(host); (err != nil || ip.Zone() != "") && !hostExpr.MatchString(host) { // a zone is not sent, so not signed either
 		return errors.New("the host must be a name of letters, digits, \"-\" and \".\", or an IP address")
 	}
 	if u.Scheme == "http" && !isLoopbackIP(host) {
