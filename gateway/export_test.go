@@ -15,3 +15,6 @@ func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *R
 	}
 	return nil
 }
+
+// Serves tells whether a Host header names the listener.
+func (l *Listener) Serves(header string) bool { return l.knows(hostName(header)) }

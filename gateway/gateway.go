@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -205,14 +206,21 @@ func (l *Listener) knows(host string) bool {
 }
 
 // hostName takes the port and the brackets of an IPv6 address off a Host header and lowers its case. What is not of
-// that form is left as it is, which is nobody's name.
+// that form, such as an IPv6 address without brackets, whose end would be taken for a port, is nobody's name: "".
 func hostName(host string) string {
 	name := host
 	if end := strings.LastIndexByte(host, ':'); end >= 0 && strings.Trim(host[end+1:], "0123456789") == "" {
 		name = host[:end]
 	}
-	if len(name) > 2 && name[0] == '[' && name[len(name)-1] == ']' {
-		name = name[1 : len(name)-1]
+	inner, opened := strings.CutPrefix(name, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if opened != closed || opened != strings.Contains(inner, ":") || !isASCII(inner) {
+		return ""
 	}
-	return strings.ToLower(name)
+	return strings.ToLower(inner)
+}
+
+// isASCII keeps out the letters outside ASCII whose lower case is inside, such as the Kelvin sign.
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
