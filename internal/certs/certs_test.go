@@ -229,16 +229,3 @@ func TestLoadPool(t *testing.T) {
 		t.Error("a missing file is loaded")
 	}
 }
-
-func FuzzParseCertificates(f *testing.F) {
-	ca := testpki.Must(testpki.New())
-	f.Add(ca.CertPEM())
-	f.Add(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))
-	f.Add([]byte("-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		certificates, err := parseCertificates(data)
-		if (len(certificates) > 0) != (err == nil) {
-			t.Errorf("%d certificates, error %v", len(certificates), err)
-		}
-	})
-}
