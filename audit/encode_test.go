@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -166,6 +167,9 @@ func FuzzAppend(f *testing.F) {
 		line := r.Append(nil)
 		if len(line)+1 > MaxLine || !utf8.Valid(line) {
 			t.Fatalf("bad line of %d bytes", len(line))
+		}
+		if bytes.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("a terminal does not print %q", line)
 		}
 		var got Record
 		if err := json.Unmarshal(line, &got); err != nil {

@@ -1,0 +1,139 @@
+package audit
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// FuzzRead reads a log that somebody else may have written. Every record that is given is a line of the file, numbered
+// without a gap, and means to encoding/json, which takes the last of equal names, what it means here; recovery sees the
+// same records.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(sample()), []byte(nil))
+	f.Add([]byte(sample()), []byte(line(5, 5, KindIntent, "x")+zeros(600)+"}\n"+line(8, 6, KindIntent, "y")))
+	f.Add([]byte(sample()+zeros(40)), []byte(line(5, 5, KindIntent, "x")))
+	f.Add([]byte(line(1, 1, KindStart, "")+"{\"seq\":2,\"SEQ\":3,\"commit\":1}\n"), []byte(nil))
+	f.Add([]byte("{\"seq\":1,\"call\":\"\\ud800\",\"seq\":1}\n"), []byte("{\"seq\":2e0}\n"))
+	f.Add(append(typical().Append(nil), '\n'), []byte(nil))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		write(t, dir, 1, first)
+		write(t, dir, 5, second)
+		text := bytes.Clone(first)
+		var last uint64
+		err := Read(dir, func(r *Record, line []byte) error {
+			if last++; r.Seq != last {
+				t.Errorf("record %d after %d", r.Seq, last-1)
+			}
+			at := bytes.Index(text, append(bytes.Clone(line), '\n'))
+			if last == 5 && at < 0 {
+				text, at = second, 0
+			}
+			if at < 0 {
+				t.Fatalf("%q is no line of the file", line)
+			}
+			text = text[at+len(line)+1:]
+			var lenient Record
+			if err := readLeniently(line, &lenient); err != nil || !sameRecord(r, &lenient) {
+				t.Errorf("%s\nis read as %+v, by encoding/json as %+v, %v", line, r, lenient, err)
+			}
+			return nil
+		})
+		if second == nil {
+			recoverySees(t, first, last, err)
+		}
+	})
+}
+
+// write puts a segment into the directory; none for nil.
+func write(t *testing.T, dir string, first uint64, text []byte) {
+	t.Helper()
+	path := filepath.Join(dir, segmentName(first))
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if text == nil {
+		return
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readLeniently reads a line with encoding/json, as jq would: without members whose names are no record's because of their
+// case, which encoding/json alone does not tell apart.
+func readLeniently(line []byte, into *Record) error {
+	in := stdjson.NewDecoder(bytes.NewReader(line))
+	in.UseNumber()
+	var all any
+	if err := in.Decode(&all); err != nil {
+		return err
+	}
+	dropForeign(all)
+	again, err := stdjson.Marshal(all)
+	if err != nil {
+		return err
+	}
+	return stdjson.Unmarshal(again, into)
+}
+
+// dropForeign takes out members whose names are not of the alphabet of a record's names.
+func dropForeign(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, inner := range value {
+			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+				delete(value, name)
+			}
+			dropForeign(inner)
+		}
+	case []any:
+		for _, inner := range value {
+			dropForeign(inner)
+		}
+	}
+}
+
+// sameRecord compares what is printed: times that mean the same may differ in their zone.
+func sameRecord(a, b *Record) bool {
+	first, second := *a, *b
+	first.Time, second.Time, first.Since, second.Since = first.Time.UTC(), second.Time.UTC(), first.Since.UTC(), second.Since.UTC()
+	first.SignatureDate, second.SignatureDate = first.SignatureDate.UTC(), second.SignatureDate.UTC()
+	return reflect.DeepEqual(first, second) || fmt.Sprintf("%+v", first) == fmt.Sprintf("%+v", second)
+}
+
+// recoverySees holds Open against Read: a log that needs no cutting has the same records for both, and none for neither.
+func recoverySees(t *testing.T, text []byte, last uint64, readErr error) {
+	t.Helper()
+	d := newMemDisk()
+	d.put(segmentName(1), text)
+	l, found, err := Open(small(d))
+	if err != nil {
+		return
+	}
+	end(l)
+	if found.LastSeq != last || found.Cut == 0 && readErr != nil {
+		t.Errorf("recovery ends at record %d and cuts %d bytes, reading at record %d: %v", found.LastSeq, found.Cut, last, readErr)
+	}
+}
+
+// FuzzSegmentName: a name is a segment's exactly if it is the one that its number has.
+func FuzzSegmentName(f *testing.F) {
+	for _, seed := range []string{segmentName(1), segmentName(1 << 63), "00000000000000000000.jsonl", "99999999999999999999.jsonl", "+0000000000000000001.jsonl", "1.jsonl", "next"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		var number uint64
+		n, err := fmt.Sscanf(name, "%020d.jsonl", &number)
+		want := n == 1 && err == nil && number > 0 && fmt.Sprintf("%020d.jsonl", number) == name
+		if first, ok := parseSegmentName(name); ok != want || ok && first != number {
+			t.Errorf("%q: %d, %v", name, first, ok)
+		}
+	})
+}
