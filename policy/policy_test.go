@@ -21,7 +21,7 @@ type fixture struct {
 	other                      *credential.Credential
 }
 
-func newFixture(t *testing.T) fixture {
+func newFixture(t testing.TB) fixture {
 	t.Helper()
 	app, err := catalog.Declare(catalog.Declaration{Name: "Ledger", Method: "*", Path: "/app/{path...}", Effect: catalog.Write})
 	if err != nil {
@@ -40,7 +40,7 @@ func newFixture(t *testing.T) fixture {
 	}
 }
 
-func newCredential(t *testing.T, name, upstream string, class catalog.Class, domain string, kinds ...catalog.Kind) *credential.Credential {
+func newCredential(t testing.TB, name, upstream string, class catalog.Class, domain string, kinds ...catalog.Kind) *credential.Credential {
 	t.Helper()
 	c, err := credential.New(credential.Config{
 		Name: name, Upstream: upstream, Class: class, DomainID: domain, Kinds: kinds,
@@ -54,7 +54,7 @@ func newCredential(t *testing.T, name, upstream string, class catalog.Class, dom
 	return c
 }
 
-func (f fixture) policy(t *testing.T, grants ...Grant) *Policy {
+func (f fixture) policy(t testing.TB, grants ...Grant) *Policy {
 	t.Helper()
 	p, problems := New(f.upstreams, grants)
 	if len(problems) > 0 {

@@ -1,0 +1,43 @@
+package policy
+
+import (
+	"slices"
+	"testing"
+
+	"tollgate/business"
+)
+
+// FuzzDecide: whatever a caller puts into Tollgate-Credential, a path's account and its customers, what signs is the
+// credential that it named and was granted, for its own account and granted customers; a refusal does not repeat the name.
+func FuzzDecide(f *testing.F) {
+	fix := newFixture(f)
+	coupons := []string{"c-1", "c-2"}
+	p := fix.policy(f,
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.acme},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.other},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons"}, Credential: fix.partner, Customers: coupons},
+	)
+	accounts := map[string]string{"acme": "d-1", "other": "d-2"}
+	f.Add("acme", "d-1", "c-1", "")
+	f.Add("", "d-2", "c-3", "c-1")
+	f.Add("Acme ", "", "", "")
+	f.Add("partner-main", "p-1", "c-2", "c-9")
+	f.Fuzz(func(t *testing.T, named, domain, customer, second string) {
+		pay := call(t, "bss", "cn", "orderPay", map[string]string{"domain_id": domain}, business.Accounts{})
+		pay.Credential = named
+		if d, err := p.Decide(pay); err == nil {
+			if name := d.Credential.Name(); named != "" && name != named || accounts[name] == "" || domain != "" && domain != accounts[name] {
+				t.Errorf("named %q for the account %q: %s signs", named, domain, name)
+			}
+		} else if reasonOf(err) == CredentialNotGranted && slices.Contains([]string{"acme", "other"}, named) || reasonOf(err) == "" {
+			t.Errorf("named %q: %v", named, err)
+		}
+		give := call(t, "bss", "cn", "CreatePartnerCoupons", nil, business.Accounts{Customers: []string{customer, second}})
+		give.Credential = named
+		_, err := p.Decide(give)
+		want := slices.Contains(coupons, customer) && slices.Contains(coupons, second) && (named == "" || named == "partner-main")
+		if (err == nil) != want {
+			t.Errorf("named %q for %q and %q: %v", named, customer, second, err)
+		}
+	})
+}
