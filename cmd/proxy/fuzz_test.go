@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"tollgate/audit"
+)
+
+// FuzzAuditCommands lists and shows a log whose texts came from strangers. Whatever they hold: a table has one line for
+// each record, nothing reaches the terminal that it would not print, and the JSON of a record says what the log says.
+func FuzzAuditCommands(f *testing.F) {
+	f.Add("/a\u009b2J\x1b[2J", "x\ty\nz", "a\u202e\u200b", "\xff")
+	f.Add("", strings.Repeat("\u2028", 300), "intent", "=")
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, path, reason, caller, value string) {
+		const id = "0199a3b2-7c00-7d3e-8f10-2b3c4d5e6f70"
+		var log []byte
+		for i, kind := range []audit.Kind{audit.KindRefusal, audit.KindIntent, audit.KindRefusals, audit.KindStop} {
+			r := audit.Record{
+				Seq: uint64(i + 1), Commit: 1, Kind: kind, Call: id, Method: value, Path: path, Reason: reason, Note: value, ClaimedCaller: caller, Version: reason,
+				Fields: []audit.Field{{Name: value, Values: []string{path, reason}}}, Counts: []audit.Count{{Reason: reason, Source: caller, Count: 1}},
+			}
+			log = append(r.Append(log), '\n')
+		}
+		if err := os.WriteFile(filepath.Join(dir, "00000000000000000001.jsonl"), log, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var table, shown bytes.Buffer
+		if err := (&listFlags{dir: dir}).list(&table); err != nil {
+			t.Fatal(err)
+		}
+		if lines := bytes.Count(table.Bytes(), []byte("\n")); lines != 5 {
+			t.Errorf("the table of 4 records has %d lines:\n%s", lines, table.Bytes())
+		}
+		if err := auditShow(&shown, dir, id, false); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{table.String(), shown.String()} {
+			if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+				t.Errorf("a terminal does not print %q", text)
+			}
+		}
+		sameJSON(t, log, shown.Bytes())
+	})
+}
+
+// sameJSON compares the records of two texts one by one.
+func sameJSON(t *testing.T, want, got []byte) {
+	t.Helper()
+	wanted, found := json.NewDecoder(bytes.NewReader(want)), json.NewDecoder(bytes.NewReader(got))
+	for wanted.More() {
+		var a, b audit.Record
+		if err := wanted.Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		if err := found.Decode(&b); err != nil {
+			t.Fatal(err)
+		}
+		if first, second := a.Append(nil), b.Append(nil); !bytes.Equal(first, second) {
+			t.Errorf("the log says\n%s\nand is shown as\n%s", first, second)
+		}
+	}
+}
+
+// FuzzMoment: a time in the flags of audit list is one moment for every reader, and an age lies in the past.
+func FuzzMoment(f *testing.F) {
+	for _, seed := range []string{"", "24h", "-1h", "2026-01-31", "2026-01-31T15:04", "2026-01-31T15:04:05.5+08:00", "2026-02-30", "1e3s", "0", "9999999h", "2026-01-31T24:00:00Z"} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := parseMoment(text, now)
+		if err != nil || text == "" {
+			if !got.IsZero() {
+				t.Errorf("%q: %v, %v", text, got, err)
+			}
+			return
+		}
+		if age, err := time.ParseDuration(text); err == nil {
+			if got.After(now) || now.Sub(got) != age {
+				t.Errorf("the age %q is the time %v", text, got)
+			}
+			return
+		}
+		if len(text) < len("2026-01-31") || got.Format("2006-01-02") != text[:10] {
+			t.Errorf("%q is the time %v", text, got)
+		}
+	})
+}
