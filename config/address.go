@@ -52,10 +52,15 @@ func parseHostIP(host string) (netip.Addr, error) {
 	inner, bracketed := strings.CutPrefix(host, "[")
 	inner, closed := strings.CutSuffix(inner, "]")
 	ip, err := netip.ParseAddr(inner)
-	if err != nil || bracketed != closed || bracketed != ip.Is6() {
+	if err != nil || bracketed != closed || bracketed != ip.Is6() || !goodZone(ip) {
 		return netip.Addr{}, errors.New(`the host must be an IP address, "localhost" or empty (IPv6 in brackets: "[::1]:8080")`)
 	}
 	return ip.Unmap(), nil
+}
+
+// goodZone tells whether a zone, if there is one, means something: "::" with a zone would not be taken for all addresses.
+func goodZone(ip netip.Addr) bool {
+	return ip.Zone() == "" || ip.IsLinkLocalUnicast() && !strings.ContainsAny(ip.Zone(), " %")
 }
 
 // maxSocketPath is what every system takes (sun_path has 104 bytes in BSD, 108 in Linux), less what a listener needs to make

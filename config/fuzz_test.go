@@ -22,20 +22,31 @@ func FuzzInlineSecret(f *testing.F) {
 		f.Add(uint8(i), "a: &x\nb: \"", "\": |\n      ", "\n   c: [")
 	}
 	f.Fuzz(func(t *testing.T, key uint8, before, between, after string) {
-		if strings.Trim(between, "\"' \t:{|>[-\n") != "" || strings.Contains(between, "\n") && !strings.HasSuffix(strings.TrimRight(between, "\"'"), " ") {
-			return // the word is no value of the key
-		}
-		if last := len(before) - 1; !strings.Contains(between, ":") || last >= 0 && !strings.ContainsRune("\n {,\"'", rune(before[last])) {
-			return // the word before is not the whole key
-		}
-		if line := before[strings.LastIndexByte(before, '\n')+1:]; strings.Contains(line, "#") {
-			return // a comment
+		if !belongs(before, between) {
+			return
 		}
 		text := before + keys[int(key)%len(keys)] + between + word + after
 		if _, err := Parse("f", []byte(text), ".", Options{LookupEnv: noEnv, Secrets: true}); err != nil && strings.Contains(err.Error(), word) {
 			t.Errorf("%q is told:\n%v", text, err)
 		}
 	})
+}
+
+// belongs tells whether what follows is the value of the key between the two texts, as far as a person sees.
+func belongs(before, between string) bool {
+	if strings.Trim(between, "\"' \t:{|>[-\n") != "" || !strings.Contains(between, ":") {
+		return false
+	}
+	if before != "" && !strings.ContainsRune("\n {,\"'", rune(before[len(before)-1])) {
+		return false // the word before is not the whole key
+	}
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	if strings.Contains(line, "#") {
+		return false // a comment
+	}
+	below := strings.LastIndexByte(between, '\n')
+	blanks := between[below+1:]
+	return below < 0 || strings.Trim(blanks, " ") == "" && len(blanks) > len(line) // deeper than the key
 }
 
 // FuzzAddress: an address that is accepted is one for package net, and local only if nobody else reaches it.
