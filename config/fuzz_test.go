@@ -169,7 +169,7 @@ func printed(s scalar) string {
 // FuzzSecretFile: of a file the secret is what stands in it, less one line end, or nothing at all, and no error shows any
 // of it.
 func FuzzSecretFile(f *testing.F) {
-	for _, seed := range []string{"s3cr3t\n", "s3cr3t\r\n", "s3cr3t", "two words\n", "a\n\n", "\ufeffs3cr3t", "s3cr3t\x00", "", "\n", "\r", strings.Repeat("k", maxSecret+1)} {
+	for _, seed := range []string{"s3cr3t\n", "s3cr3t\r\n", "s3cr3t", "two words\n", "a\n\n", "\ufeffs3cr3t", "s3cr3t\x00", "", "\n", "\r"} {
 		f.Add([]byte(seed))
 	}
 	path := filepath.Join(f.TempDir(), "sk.txt")

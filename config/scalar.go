@@ -76,9 +76,9 @@ func (s *size) parse(text string) error {
 		return fmt.Errorf("a size needs a unit: write \"%sB\" for bytes (B, KB, MB, GB, KiB, MiB, GiB)", text)
 	}
 	digits := strings.TrimRight(text, "BKMGi")
-	n, err := strconv.ParseInt(digits, 10, 64)
+	n, err := strconv.ParseUint(digits, 10, 63)
 	for _, u := range sizeUnits {
-		if err == nil && n >= 0 && text[len(digits):] == u.name && n <= math.MaxInt64/int64(u.bytes) {
+		if err == nil && text[len(digits):] == u.name && n <= math.MaxInt64/uint64(u.bytes) {
 			*s = size(n) * u.bytes
 			return nil
 		}

@@ -55,7 +55,7 @@ func FuzzPeer(f *testing.F) {
 	f.Add([]byte(net.ParseIP("::ffff:192.0.2.1")), "", uint16(65535))
 	f.Add([]byte{1}, "", uint16(0))
 	f.Fuzz(func(t *testing.T, ip []byte, zone string, port uint16) {
-		if len(ip) != net.IPv4len && len(ip) != net.IPv6len || strings.ContainsAny(zone, "]%[") {
+		if len(ip) != net.IPv4len && len(ip) != net.IPv6len || strings.ContainsAny(zone, "]%[") || zone != "" && net.IP(ip).To4() != nil {
 			return // not what a system gives
 		}
 		addr := &net.TCPAddr{IP: ip, Zone: zone, Port: int(port)}
