@@ -30,7 +30,7 @@ func (a *address) parse(text string) error {
 		return errors.New(`want "host:port", ":port" or "unix:/path.sock"`)
 	}
 	port, err := strconv.ParseUint(text[colon+1:], 10, 16)
-	if err != nil {
+	if err != nil || len(text)-colon > len(":65535") {
 		return errors.New("the port must be a number from 0 to 65535")
 	}
 	ip, err := parseHostIP(text[:colon])

@@ -229,8 +229,15 @@ func lastKey(path string) string {
 	return path
 }
 
-// clip bounds what of a value is repeated in a message.
+// clip bounds what of a value is repeated in a message, and leaves out what follows a secret's key in it: without a blank
+// behind its colon, such a key is one text with the secret.
 func clip(text string) string {
+	for _, m := range anyKey.FindAllStringIndex(text, -1) {
+		if rest := strings.TrimLeft(text[m[1]:], "\"' "); strings.HasPrefix(rest, ":") && rest != ":" && sensitive(text[m[0]:m[1]]) {
+			text = text[:m[1]] + ":[masked]"
+			break
+		}
+	}
 	if len(text) <= 80 {
 		return text
 	}

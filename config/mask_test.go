@@ -31,6 +31,8 @@ func TestMaskedLayouts(t *testing.T) {
 		"flow over lines":         "secret_key: {\n  env: WORD}",
 		"file without a path":     "secret_key: {file: WORD}",
 		"in a line":               "{class: partner, secret_key: WORD, access_key: {env: AK}}",
+		"in a line, no blank":     "{class: partner, secret_key:WORD}",
+		"in a value, no blank":    "{class: partner secret_key:WORD}",
 		"in a line, over lines":   "{class: partner, secret_key:\n    WORD}",
 		"key name with dash":      "secret-key: WORD",
 		"key name in camel case":  "secretKey: WORD",
