@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tollgate/audit"
@@ -125,13 +126,13 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 }
 
 // withoutToken overwrites the credential's security token in an answer: the provider answers a signature that does not
-// fit with the text that it signed itself, this header included. Neither the caller nor the log must see it. JSON may
-// have it with escaped slashes.
+// fit with the text that it signed itself, this header included. Neither the caller nor the log must see it.
 func withoutToken(body []byte, sent http.Header) []byte {
 	for _, token := range sent["X-Security-Token"] {
-		for _, spelling := range [...]string{token, strings.ReplaceAll(token, "/", `\/`)} {
-			if bytes.Contains(body, []byte(spelling)) {
-				body = bytes.ReplaceAll(body, []byte(spelling), bytes.Repeat([]byte{'*'}, len(spelling)))
+		for at := 0; at < len(body); at++ {
+			if n := spelled(body[at:], token); n > 0 {
+				copy(body[at:], bytes.Repeat([]byte{'*'}, n))
+				at += n - 1
 			}
 		}
 	}
@@ -142,11 +143,58 @@ func withoutToken(body []byte, sent http.Header) []byte {
 func headersWithoutToken(header, sent http.Header) {
 	for _, token := range sent["X-Security-Token"] {
 		for name, values := range header {
-			if slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, token) }) {
+			if slices.ContainsFunc(values, func(value string) bool { return contains([]byte(value), token) }) {
 				delete(header, name)
 			}
 		}
 	}
+}
+
+func contains(text []byte, token string) bool {
+	for at := range text {
+		if spelled(text[at:], token) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// spelled tells how many bytes the token takes at the beginning of a text, 0 if it does not stand there. Each character
+// may be as it is, escaped as in a URL, or as in JSON, which Java's writers do with "=" and others with "/".
+func spelled(text []byte, token string) (length int) {
+	for i := range len(token) {
+		n := spelledByte(text[length:], token[i])
+		if n == 0 {
+			return 0
+		}
+		length += n
+	}
+	return length
+}
+
+// maxBackslashes is how many may stand before a character: JSON in JSON has two or three.
+const maxBackslashes = 4
+
+func spelledByte(text []byte, c byte) int {
+	slashes := 0
+	for slashes < len(text) && slashes < maxBackslashes && text[slashes] == '\\' {
+		slashes++
+	}
+	switch rest := text[slashes:]; {
+	case len(rest) > 0 && rest[0] == c:
+		return slashes + 1
+	case slashes > 0 && len(rest) >= 5 && rest[0] == 'u' && isHex(rest[1:5], c):
+		return slashes + 5
+	case slashes == 0 && len(rest) >= 3 && rest[0] == '%' && isHex(rest[1:3], c):
+		return 3
+	}
+	return 0
+}
+
+// isHex tells whether digits are the number of a character.
+func isHex(digits []byte, c byte) bool {
+	n, err := strconv.ParseUint(string(digits), 16, 16)
+	return err == nil && n == uint64(c)
 }
 
 // failed turns an attempt without a usable answer into what the caller is told.

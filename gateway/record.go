@@ -99,7 +99,10 @@ func (c *call) answered(a *answer) *audit.Record {
 	r.Outcome = a.outcome
 	r.Status, r.RequestID = a.response.StatusCode, requestID(a)
 	r.Result, r.ResultFrom = a.result.Result, a.result.From
-	r.ErrorCode, r.ErrorMessage = a.result.ErrorCode, a.result.Message
+	r.ErrorCode = a.result.ErrorCode
+	if !namesSecret(c.query) { // a message may quote the query
+		r.ErrorMessage = a.result.Message
+	}
 	r.Fields = fields(a.result.Fields)
 	if a.whole {
 		r.AnswerBytes = int64(len(a.held))

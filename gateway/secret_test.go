@@ -119,6 +119,17 @@ func TestQueriesThatNameASecretAreNotWritten(t *testing.T) {
 	}
 }
 
+// The provider's message may quote such a query: it is left out, too.
+func TestMessagesThatQuoteASecretAreNotWritten(t *testing.T) {
+	for name, secret := range map[string]bool{"password": true, "order_id": false} {
+		f := start(t, fixed, answering(jsonAnswer(401, `{"error_code":"APIG.0303","error_msg":"canonicalRequest: GET|/echo/x/|a=VALUE-of-it"}`)))
+		f.send(t, get("/echo/x?"+name+"=VALUE-of-it"))
+		if r := f.log.only(t, audit.KindOutcome); strings.Contains(r.ErrorMessage, "VALUE-of-it") == secret || r.ErrorCode != "APIG.0303" {
+			t.Errorf("%s: recorded the message %q of %s", name, r.ErrorMessage, r.ErrorCode)
+		}
+	}
+}
+
 // Keys, tokens and signatures, whatever becomes of a call.
 func TestKeysAndTokensAreNotWritten(t *testing.T) {
 	withTokens := func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) }
@@ -194,15 +205,28 @@ func TestHiddenTokenKeepsTheAnswerWhole(t *testing.T) {
 	}
 }
 
-// JSON may write a slash as "\/": the token is hidden in that spelling, too.
-func TestHiddenTokenWithEscapedSlashes(t *testing.T) {
+// JSON and URLs may write characters of a token in several ways: it is hidden in every spelling, in bodies and headers.
+func TestHiddenTokenInOtherSpellings(t *testing.T) {
 	const token = "abc/def+ghi/SECRETPART=="
-	escaped := strings.ReplaceAll(token, "/", `\/`)
-	body := `{"error_code":"APIG.0301","error_msg":"verify aksk signature fail, x-security-token:` + escaped + `"}`
-	f := start(t, fixed, answering(jsonAnswer(401, body)), func(f *fixture) { f.credentials = credentials(t, secret.New(token)) })
-	got := f.send(t, look())
-	if r := f.log.only(t, audit.KindOutcome); strings.Contains(got.body+r.ErrorMessage, "SECRETPART") {
-		t.Errorf("the token shows: answer %s, record %q", got.body, r.ErrorMessage)
+	for name, spelling := range map[string]string{
+		"slashes":       strings.ReplaceAll(token, "/", `\/`),
+		"Java":          strings.ReplaceAll(token, "=", `\u003d`),
+		"upper case":    strings.NewReplacer("/", `\u002F`, "+", `\u002B`, "=", `\u003D`).Replace(token),
+		"JSON in JSON":  strings.NewReplacer("/", `\\/`, "=", `\\u003d`).Replace(token),
+		"URL":           url.QueryEscape(token),
+		"every letter":  strings.NewReplacer("S", `\u0053`, "E", "%45", "=", "%3d").Replace(token),
+		"in lower case": strings.ToLower(url.QueryEscape("/")) + token,
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := jsonAnswer(401, `{"error_code":"APIG.0301","error_msg":"verify aksk signature fail, x-security-token:`+spelling+`"}`)
+			f := start(t, fixed, answering(strings.Replace(answer, "\r\n", "\r\nX-Echo: "+spelling+"\r\n", 1)),
+				func(f *fixture) { f.credentials = credentials(t, secret.New(token)) })
+			got := f.send(t, look())
+			r := f.log.only(t, audit.KindOutcome)
+			if text := got.body + r.ErrorMessage; strings.Contains(text, "CRETP") || strings.Contains(text, "CR%45TPART") || got.header.Get("X-Echo") != "" {
+				t.Errorf("the token shows: answer %s, header %v, record %q", got.body, got.header, r.ErrorMessage)
+			}
+		})
 	}
 }
 
