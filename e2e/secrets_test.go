@@ -3,12 +3,19 @@ package e2e
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
@@ -47,12 +54,15 @@ func TestNoSecretLeaves(t *testing.T) {
 	w.callsWithSecrets(p, &tapped, said)
 
 	w.simulatorAgrees()
-	_, said["/metrics"] = p.admin("/metrics")
-	_, said["/readyz"] = p.admin("/readyz")
+	for _, page := range []string{"/metrics", "/readyz", "/livez", "/", "/config", "/debug/pprof/", "/debug/pprof/goroutine?debug=2", "/debug/vars"} {
+		_, said[page] = p.admin(page)
+	}
 	p.stop()
 	said["stderr"], said["stdout"] = p.log(), p.stdout.String()
 	w.commandsAfterwards(said)
 	w.restart(said)
+	w.dump(said)
+	w.filesOfTheGateway(said)
 
 	if records := w.records(); len(records) < 20 {
 		t.Errorf("only %d records: the test says little", len(records))
@@ -72,10 +82,7 @@ func (o outputs) search(t *testing.T, name, secret string) {
 	if len(secret) < 8 {
 		t.Fatalf("%s is too short to search for: %q", name, secret)
 	}
-	for _, form := range []string{
-		secret, url.QueryEscape(secret), url.PathEscape(secret), hex.EncodeToString([]byte(secret)), strings.ReplaceAll(secret, "/", `\/`),
-		strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="), strings.TrimRight(base64.URLEncoding.EncodeToString([]byte(secret)), "="),
-	} {
+	for _, form := range spellings(secret) {
 		for place, text := range o {
 			if i := strings.Index(text, form); i >= 0 {
 				t.Errorf("%s is in %s: …%s…", name, place, text[max(0, i-80):min(len(text), i+len(form)+20)])
@@ -84,11 +91,34 @@ func (o outputs) search(t *testing.T, name, secret string) {
 	}
 }
 
+// spellings are the ways in which programs write a text: as it is, escaped for URLs and JSON, in hex, base64 at each
+// alignment, and as Go prints bytes.
+func spellings(secret string) []string {
+	raw := []byte(secret)
+	quoted, _ := json.Marshal(secret) // a string: it cannot fail
+	all := []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.ReplaceAll(secret, "/", `\/`), strings.ReplaceAll(secret, "=", `\u003d`),
+		strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(secret), `"`), html.EscapeString(secret),
+		hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)), fmt.Sprintf("% x", raw), strings.Trim(fmt.Sprint(raw), "[]"),
+		strings.ReplaceAll(strings.Trim(fmt.Sprint(raw), "[]"), " ", ", "), strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", raw), "[]byte{"), "}"),
+	}
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for before := range 3 { // its first and last letters depend on what stands beside it
+			text := encoding.EncodeToString(append(make([]byte, before), raw...))
+			all = append(all, text[(before*8+5)/6:len(text)-1])
+		}
+	}
+	return all
+}
+
 // secrets names all that must not be found.
 func (w *world) secrets(tapped *tap) map[string]string {
 	all := map[string]string{
 		"the shop's virtual secret": shopSecret, "the office's virtual secret": officeSecret, "a security token": customerToken, "a password": password,
 		"a verification code": code, "a phone number": phone, "an identity number": idNumber, "a bearer token": bearer,
+	}
+	for i, line := range keyLines(w) {
+		all["line "+strconv.Itoa(i)+" of the listener's private key"] = line
 	}
 	for _, a := range bsssim.DefaultAccounts() {
 		all["the secret key of "+a.DomainID] = a.SecretKey
@@ -102,6 +132,20 @@ func (w *world) secrets(tapped *tap) map[string]string {
 		all["an outbound signature "+c.RequestID] = signature(c.Header.Get("Authorization"))
 	}
 	return all
+}
+
+// keyLines are the lines of the listener's private key.
+func keyLines(w *world) (lines []string) {
+	text, err := os.ReadFile(w.file("gateway.key"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); len(line) >= 16 && !strings.HasPrefix(line, "-") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // callsWithSecrets makes the calls. Answers go into said; those of the provider itself hold what it was sent nowhere.
@@ -154,6 +198,7 @@ func (w *world) strayRequests(p *process, answers func(*http.Request, http.Round
 	through := roundTripper(func(r *http.Request) (*http.Response, error) { return answers(r, &http.Transport{}) })
 	for _, r := range []*http.Request{
 		request(w.t, "GET", base+"/v2/unknown/operation?password="+password+"&code="+code, ""),
+		request(w.t, "GET", base+"/v2/accounts/customer-accounts/balances?password="+password+"&id_token="+url.QueryEscape(bearer), ""),
 		request(w.t, "GET", base+"/v2/accounts/customer-accounts/balances", "", "Authorization", "Bearer "+bearer),
 		request(w.t, "GET", base+"/v2/accounts/customer-accounts/balances", "", "Authorization", "SDK-HMAC-SHA256 "+bearer),
 		request(w.t, "GET", base+"/v2/accounts/customer-accounts/balances", "", "X-Auth-Token", bearer, "Cookie", "session="+bearer, "Proxy-Authorization", bearer),
@@ -191,29 +236,69 @@ func (w *world) commandsAfterwards(said outputs) {
 	}
 	commands := [][]string{
 		{"check", "--config", w.config}, {"audit", "list", "--dir", dir}, {"audit", "list", "--dir", dir, "--json"},
+		{"health", "--config", w.config}, {"catalog", "SubCustomer"}, {"version"}, {"tls", "policy"},
+		{"audit", "list", "--dir", dir, "--outcome", "failed"}, {"check", "--config", w.write("broken.yaml", w.broken())},
+		{"explain", "--config", w.config, "--caller", "shop", "--json", "GET", "/v2/accounts/customer-accounts/balances?password=" + password},
 		{"explain", "--config", w.config, "--caller", "shop", "POST", "/v3/orders/customer-orders/pay"},
 		{"explain", "--config", w.config, "--caller", "office", "--json", "POST", "/v2/partners/sub-customers"},
 		{"run", "--config", w.write("inline.yaml", w.inline())}, {"check", "--config", w.write("inline.yaml", w.inline())},
 	}
-	for id, has := range ids {
+	for id, has := range ids { // as JSON it is a line of the log, which is searched itself
 		if has {
 			commands = append(commands, []string{"audit", "show", "--dir", dir, id})
 		}
 	}
 	for _, args := range commands {
 		got := run(w.t, w.env, args...)
-		said["tollgate "+strings.Join(args[:2], " ")] += got.stdout + got.stderr
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(files) == 0 {
-		w.t.Fatalf("the files of the audit log: %v, %v", files, err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			w.t.Fatal(err)
+		text := got.stdout + got.stderr
+		if args[0] == "explain" { // it repeats its arguments, whoever gives them sees them anyway
+			text = strings.ReplaceAll(text, args[len(args)-1], "")
 		}
-		said[file] = string(text)
+		said["tollgate "+args[0]] += text
+	}
+}
+
+// filesOfTheGateway reads every file that the test has not written itself.
+func (w *world) filesOfTheGateway(said outputs) {
+	w.t.Helper()
+	segments := 0
+	err := filepath.WalkDir(w.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || filepath.Dir(path) == w.dir && slices.Contains([]string{".yaml", ".crt", ".key", ".pem", ".sk"}, filepath.Ext(path)) {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.HasSuffix(path, ".jsonl") {
+			segments++
+		}
+		said[path] = string(text)
+		return err
+	})
+	if err != nil || segments == 0 {
+		w.t.Fatalf("%d segments of the audit log, %v", segments, err)
+	}
+}
+
+// dump asks for the stacks of all goroutines, as SIGQUIT does, while a payment is under way.
+func (w *world) dump(said outputs) {
+	w.t.Helper()
+	w.env = append(w.env, "GOTRACEBACK=all")
+	p := w.start()
+	hold := w.holdPayments()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = pay(w.shop(p).bss(w.t), "CS-10")
+	}()
+	<-hold.arrived
+	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		w.t.Fatal(err)
+	}
+	p.code()
+	close(hold.release)
+	<-done
+	said["the stacks of all goroutines"] = p.log()
+	if !strings.Contains(p.log(), "goroutine ") || !strings.Contains(p.log(), "gateway.(*call)") {
+		w.t.Error("the dump does not show the call: the test says little")
 	}
 }
 
@@ -224,6 +309,12 @@ func (w *world) inline() string {
 		w.t.Fatal(err)
 	}
 	return strings.Replace(string(text), "secret: {env: SHOP_SK}", "secret: "+shopSecret, 1)
+}
+
+// broken is a configuration with secrets in the place of references, of names and of keys.
+func (w *world) broken() string {
+	return "callers: {app: {auth: [{access_key: {id: X, secret:" + shopSecret + "}}]}}\ncredentials:\n  main:\n    secret_key: |\n      " + officeSecret +
+		"\n    security_token: '" + customerToken + "'\n    access_key: {env: " + officeSecret + "}\n"
 }
 
 // restart looks at what a start after a crash says.
