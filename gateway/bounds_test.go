@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,14 +51,23 @@ func TestBodyBound(t *testing.T) {
 	}
 }
 
-// holding makes the upstream wait with its answers.
-func holding(f *fixture) (release func()) {
+// holding makes the upstream wait with its answer to the first call, at the most until the end of the test. Others are
+// answered at once, so that a bound that does not hold is seen by its answer.
+func holding(t testing.TB, f *fixture) (release func()) {
 	held := make(chan struct{})
+	release = sync.OnceFunc(func() { close(held) })
+	t.Cleanup(release)
+	first := make(chan struct{}, 1)
+	first <- struct{}{}
 	f.origin.set(func(c net.Conn, a *arrival) bool {
-		<-held
+		select {
+		case <-first:
+			<-held
+		default:
+		}
 		return saying(okAnswer)(c, a)
 	}, nil)
-	return func() { close(held) }
+	return release
 }
 
 // All bodies together are bounded, and what they took is given back, whatever became of their calls.
@@ -66,7 +76,7 @@ func TestBodiesBound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const bound = 200_000 // three steps of reading
 			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies = bound, bound }))
-			release := holding(f)
+			release := holding(t, f)
 			first := f.dial(t)
 			first.write(frame(strings.Repeat("x", bound*3/5)))
 			f.history.wait(t, "upstream whole call")
@@ -94,7 +104,7 @@ func TestBodiesBound(t *testing.T) {
 
 func TestCallsBound(t *testing.T) {
 	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 1 }))
-	release := holding(f)
+	release := holding(t, f)
 	first := f.dial(t)
 	first.write(look())
 	f.history.wait(t, "upstream whole call")
@@ -276,7 +286,7 @@ func TestLimitOfACredentialIsShared(t *testing.T) {
 	for i := range 20 {
 		call := signed{caller: customerCaller, method: "GET", target: readTarget}
 		if i%2 == 1 {
-			call.caller, call.header = bothCaller, []string{"Tollgate-Credential: acme"}
+			call.caller, call.signHeader = bothCaller, []string{"Tollgate-Credential: acme"}
 		}
 		if f.call(t, call).status == 200 {
 			sent++

@@ -193,7 +193,7 @@ func TestSlowReaderOverHTTP2(t *testing.T) {
 func TestCallerLeavingOverBothProtocols(t *testing.T) {
 	both(t, func(t *testing.T, http2 bool) {
 		s := startTLS(t)
-		release := holding(s.fixture)
+		release := holding(t, s.fixture)
 		client := s.client(t, http2, must(s.ca.Client("", certURI)))
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 1)

@@ -155,6 +155,34 @@ func TestUnsignedPayloadIsForReadsOnly(t *testing.T) {
 	}
 }
 
+// The name of a credential chooses whose money moves. Where a signature says who calls, it must cover that name: otherwise
+// whoever stands in between could choose another of the caller's accounts.
+func TestChosenCredentialMustBeSigned(t *testing.T) {
+	const name = "Tollgate-Credential: acme"
+	choice := signed{caller: bothCaller, method: "GET", target: "/v2/orders/customer-orders"}
+	choice.signHeader = []string{name}
+	taken, added, changed := start(t), start(t), start(t)
+	if got := taken.call(t, choice); got.status != 200 {
+		t.Fatalf("signed: answer %d %s", got.status, got.body)
+	}
+	if a := taken.origin.only(t); a.upstreamAccessKey(t) != upstreamKeyOf("acme") {
+		t.Errorf("upstream got %q", a)
+	}
+
+	unsigned := choice
+	unsigned.signHeader, unsigned.header = nil, []string{name}
+	got := added.call(t, unsigned)
+	got.wantCode(t, "TG.2006")
+	if detail := got.problem(t).Detail; !strings.Contains(detail, "Tollgate-Credential") {
+		t.Errorf("detail %q does not say what to sign", detail)
+	}
+	added.origin.none(t)
+
+	choice.tamper = replacing(name, "Tollgate-Credential: partner-main")
+	changed.call(t, choice).wantCode(t, "TG.2006")
+	changed.origin.none(t)
+}
+
 // Which way and how far a date is off is said, so that a wrong clock can be told from a slow queue.
 func TestSkewIsTold(t *testing.T) {
 	f := start(t)
