@@ -34,6 +34,7 @@ type world struct {
 	dir       string
 	ca        *testpki.CA
 	held      atomic.Pointer[hold]
+	witness   *witness
 	simulator *bsssim.Server // site cn
 	intl      *bsssim.Server // site intl
 	values    values
@@ -50,17 +51,25 @@ type values struct {
 // newWorld starts the simulators and makes certificates. It starts no gateway.
 func newWorld(t testing.TB, simulated bsssim.Config) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), ca: testpki.Must(testpki.New()), simulator: bsssim.New(simulated)}
+	w := &world{t: t, dir: t.TempDir(), ca: testpki.Must(testpki.New()), witness: &witness{}, simulator: bsssim.New(simulated)}
+	t.Cleanup(func() {
+		for _, complaint := range w.witness.complaints() {
+			t.Error(complaint)
+		}
+	})
 	simulated.Site = "intl"
 	w.intl = bsssim.New(simulated)
-	w.values = values{Dir: w.dir, Upstream: w.serve(w.holding(w.simulator)), Intl: w.serve(w.intl)}
+	accounts := simulatedAccounts(simulated)
+	w.values = values{
+		Dir: w.dir, Upstream: w.serve(w.witness.before("cn", accounts, w.holding(w.simulator))), Intl: w.serve(w.witness.before("intl", accounts, w.intl)),
+	}
 	w.issue("gateway", testpki.Leaf{Names: []string{gatewayName, intlName, "localhost", "127.0.0.1"}, Server: true})
 	if err := w.ca.WriteFile(w.file("ca.pem")); err != nil {
 		t.Fatal(err)
 	}
 	w.write("office.sk", officeSecret+"\n")
 	w.env = []string{"SHOP_SK=" + shopSecret}
-	for _, a := range simulatedAccounts(simulated) {
+	for _, a := range accounts {
 		name := strings.ToUpper(strings.ReplaceAll(a.DomainID, "-", ""))
 		w.env = append(w.env, name+"_AK="+a.AccessKey, name+"_SK="+a.SecretKey, name+"_TOKEN="+a.SecurityToken)
 	}
