@@ -24,15 +24,16 @@ type application struct {
 	accessKey, secret string
 	domainID          string
 	transport         http.RoundTripper
+	securityToken     string // its own, if its keys are temporary
 }
 
 // shop and office are the two applications, over HTTPS.
 func (w *world) shop(p *process) *application {
-	return &application{"https://" + gatewayName, shopKey, shopSecret, "c-17", w.transport(p.address("https"))}
+	return &application{"https://" + gatewayName, shopKey, shopSecret, "c-17", w.transport(p.address("https")), ""}
 }
 
 func (w *world) office(p *process) *application {
-	return &application{"https://" + gatewayName, officeKey, officeSecret, "p-1", w.transport(p.address("https"))}
+	return &application{"https://" + gatewayName, officeKey, officeSecret, "p-1", w.transport(p.address("https")), ""}
 }
 
 // at moves an application to another listener, without TLS.
@@ -69,7 +70,8 @@ func (w *world) transport(address string, certificates ...tls.Certificate) *http
 // client builds the SDK's client as its documentation does.
 func (a *application) client(t testing.TB, builder *core.HcHttpClientBuilder) *core.HcHttpClient {
 	t.Helper()
-	credentials, err := global.NewCredentialsBuilder().WithAk(a.accessKey).WithSk(a.secret).WithDomainId(a.domainID).SafeBuild()
+	credentials, err := global.NewCredentialsBuilder().WithAk(a.accessKey).WithSk(a.secret).WithDomainId(a.domainID).
+		WithSecurityToken(a.securityToken).SafeBuild()
 	if err != nil {
 		t.Fatal(err)
 	}

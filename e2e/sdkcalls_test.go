@@ -7,7 +7,6 @@ import (
 
 	bss "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2"
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
-	intl "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bssintl/v2/model"
 	"github.com/shopspring/decimal"
 
 	"tollgate/audit"
@@ -83,122 +82,32 @@ func balance(t testing.TB, client *bss.BssClient) decimal.Decimal {
 	return *(*answer.AccountBalances)[0].Amount
 }
 
-// sdkCall is one operation through the SDK, with what must reach the provider.
-type sdkCall struct {
-	operation string
-	do        func() (any, error)
-	path      string // as the simulator received it; empty: not looked at
-	query     string // likewise
-	account   string
-}
-
-// TestSDKOperations calls many operations of both applications: reads with hard queries, path parameters, batches,
-// empty answers, money in decimals.
+// TestSDKOperations makes many calls of both sites through one gateway. The witness checks each signature besides.
 func TestSDKOperations(t *testing.T) {
-	w := newWorld(t, bsssim.Config{}).configure(standard)
-	p := w.start()
-	shop, office := w.shop(p).bss(t), w.office(p).bss(t)
-	for _, c := range append(shopCalls(shop), officeCalls(t, office)...) {
-		t.Run(c.operation, func(t *testing.T) {
-			answer, err := c.do()
-			if err != nil {
-				t.Fatalf("%v", err)
+	w, p := twoSites(t)
+	calls := map[string]*example{} // by call id
+	for i := range examples {
+		e := &examples[i]
+		t.Run(e.String(), func(t *testing.T) {
+			var tapped tap
+			before := len(w.witness.arrivals())
+			answer, err := e.do(e.by(w, p).of(e.site).through(tapped.pass).session(t))
+			e.judge(t, answer, err)
+			arrived := w.witness.arrivals()[before:]
+			if len(arrived) != 1 {
+				t.Fatalf("%d requests arrived for one: %v", len(arrived), arrived)
 			}
-			calls := arrived(w.simulator, c.operation)
-			if len(calls) != 1 {
-				t.Fatalf("%d calls arrived for one (%v)", len(calls), answer)
-			}
-			got := calls[0]
-			if got.Signature != bsssim.VerdictValid || got.Account != c.account {
-				t.Errorf("the provider found the signature %s, of account %q; want %s's", got.Signature, got.Account, c.account)
-			}
-			if c.path != "" && got.Path != c.path {
-				t.Errorf("path %s, want %s", got.Path, c.path)
-			}
-			if got.Query != c.query {
-				t.Errorf("query %s, want %s", got.Query, c.query)
-			}
+			e.arrivedWell(t, arrived[0], readBody(t, tapped.last()))
+			calls[tapped.call()] = e
 		})
 	}
 	p.stop()
-}
-
-func shopCalls(c *bss.BssClient) []sdkCall {
-	return []sdkCall{
-		{"ListCustomerOrders", func() (any, error) {
-			return c.ListCustomerOrders(&model.ListCustomerOrdersRequest{OrderId: pointer("a b+/中"), ServiceTypeCode: pointer("~*'();&=%?#"), Limit: pointer(int32(10))})
-		}, "/v2/orders/customer-orders", "limit=10&order_id=a%20b%2B%2F%E4%B8%AD&service_type_code=~%2A%27%28%29%3B%26%3D%25%3F%23", "c-17"},
-		{"ShowCustomerOrderDetails", func() (any, error) {
-			return c.ShowCustomerOrderDetails(&model.ShowCustomerOrderDetailsRequest{OrderId: "CS-1001", XLanguage: pointer("en_US")})
-		}, "/v2/orders/customer-orders/details/CS-1001", "", "c-17"},
-		{"ShowCustomerAccountBalances", func() (any, error) {
-			return c.ShowCustomerAccountBalances(&model.ShowCustomerAccountBalancesRequest{})
-		}, "", "", "c-17"},
-		{"ListPayPerUseCustomerResources", func() (any, error) {
-			return c.ListPayPerUseCustomerResources(&model.ListPayPerUseCustomerResourcesRequest{Body: &model.QueryResourcesReq{OrderId: pointer("中 <&>")}})
-		}, "", "", "c-17"},
-		{"AutoRenewalResources", func() (any, error) {
-			return c.AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: "res-1"})
-		}, "/v2/orders/subscriptions/resources/autorenew/res-1", "", "c-17"},
-		{"CancelAutoRenewalResources", func() (any, error) {
-			return c.CancelAutoRenewalResources(&model.CancelAutoRenewalResourcesRequest{ResourceId: "res-1"})
-		}, "/v2/orders/subscriptions/resources/autorenew/res-1", "", "c-17"},
-		{"RenewalResources", func() (any, error) {
-			return c.RenewalResources(&model.RenewalResourcesRequest{Body: &model.RenewalResourcesReq{
-				ResourceIds: []string{"res-1", "no-such"}, PeriodType: 2, PeriodNum: 1, IsAutoPay: pointer(int32(1)),
-			}})
-		}, "", "", "c-17"},
-		{"CancelResourcesSubscription", func() (any, error) {
-			return c.CancelResourcesSubscription(&model.CancelResourcesSubscriptionRequest{Body: &model.UnsubscribeResourcesReq{
-				ResourceIds: []string{"res-2", "no-such"}, UnsubscribeType: 1, UnsubscribeReason: pointer("不用了 <script>&\u2028"),
-			}})
-		}, "", "", "c-17"},
+	onRecord := w.consistent()
+	if len(calls) != len(examples) || len(onRecord) != len(calls) {
+		t.Errorf("%d calls with %d ids, %d of them on record", len(examples), len(calls), len(onRecord))
 	}
-}
-
-func officeCalls(t testing.TB, c *bss.BssClient) []sdkCall {
-	return []sdkCall{
-		{"ListSubCustomers", func() (any, error) {
-			return c.ListSubCustomers(&model.ListSubCustomersRequest{Body: &model.QuerySubCustomerListReq{Limit: pointer(int32(10))}})
-		}, "", "", "p-1"},
-		{"CreateSubCustomer", func() (any, error) {
-			return c.CreateSubCustomer(&model.CreateSubCustomerRequest{Body: &model.CreateCustomerV2Req{
-				DomainName: pointer("e2e-customer"), XaccountId: "x-1", XaccountType: "E2E_IDP", Password: pointer("E2e-Passw0rd"),
-			}})
-		}, "", "", "p-1"},
-		{"UpdateCustomerAccountAmount", func() (any, error) {
-			return c.UpdateCustomerAccountAmount(&model.UpdateCustomerAccountAmountRequest{Body: &model.AdjustAccountReq{CustomerId: "c-18", Amount: money(t, "12.34")}})
-		}, "", "", "p-1"},
-		{"ReclaimToPartnerAccount", func() (any, error) {
-			return c.ReclaimToPartnerAccount(&model.ReclaimToPartnerAccountRequest{Body: &model.ReclaimToPartnerAccountBalancesReq{CustomerId: "c-18", Amount: money(t, "0.34")}})
-		}, "", "", "p-1"},
-		{"CreatePartnerCoupons", func() (any, error) {
-			return c.CreatePartnerCoupons(&model.CreatePartnerCouponsRequest{Body: &model.CreatePartnerCouponsReq{
-				QuotaId: "Q-1", CustomerIds: []string{"c-17", "c-18"}, FaceValue: money(t, "5"),
-			}})
-		}, "", "", "p-1"},
-		{"ListPartnerAdjustRecords", func() (any, error) {
-			return c.ListPartnerAdjustRecords(&model.ListPartnerAdjustRecordsRequest{CustomerId: pointer("c-18"), OperationTimeBegin: pointer("2026-01-01T00:00:00Z")})
-		}, "", "customer_id=c-18&operation_time_begin=2026-01-01T00%3A00%3A00Z", "p-1"},
-		{"ListServiceTypes", func() (any, error) {
-			return c.ListServiceTypes(&model.ListServiceTypesRequest{ServiceTypeName: pointer("弹性云服务器 (ECS)")})
-		}, "", "service_type_name=%E5%BC%B9%E6%80%A7%E4%BA%91%E6%9C%8D%E5%8A%A1%E5%99%A8%20%28ECS%29", "p-1"},
-		{"ListIndirectPartners", func() (any, error) {
-			return c.ListIndirectPartners(&model.ListIndirectPartnersRequest{Body: &model.QueryIndirectPartnersReq{}})
-		}, "", "", "p-9"},
-	}
-}
-
-// TestSDKPathParameter sends an id that every hop would like to repair. It arrives as it is, and the provider's own
-// answer comes back.
-func TestSDKPathParameter(t *testing.T) {
-	w := newWorld(t, bsssim.Config{}).configure(standard)
-	p := w.start()
-	_, err := w.shop(p).bss(t).AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: "r1 x@y+~中"})
-	refused(t, err, http.StatusBadRequest, "CBC.0101")
-	calls := arrived(w.simulator, "AutoRenewalResources")
-	if len(calls) != 1 || calls[0].Path != "/v2/orders/subscriptions/resources/autorenew/r1%20x%40y%2B~%E4%B8%AD" {
-		t.Errorf("what arrived: %+v", calls)
+	for id, e := range calls {
+		e.recordedWell(t, onRecord[id])
 	}
 }
 
@@ -215,23 +124,5 @@ func TestSDKPartialFailure(t *testing.T) {
 	}
 	if r := w.recorded(audit.KindOutcome, tapped.call()); r.Outcome != audit.Partial {
 		t.Errorf("the outcome on record is %s", r.Outcome)
-	}
-}
-
-// TestSDKInternationalSite reaches the other site's upstream by its host name, with the other SDK package.
-func TestSDKInternationalSite(t *testing.T) {
-	w := newWorld(t, bsssim.Config{}).configure(standard)
-	p := w.start()
-	office := w.office(p)
-	office.endpoint = "https://" + intlName
-	client := office.bssintl(t)
-	if _, err := client.ListSubCustomers(&intl.ListSubCustomersRequest{Body: &intl.QuerySubCustomerListReq{}}); err != nil {
-		t.Errorf("ListSubCustomers: %v", err)
-	}
-	if _, err := client.UpdateSubCustomerBudget(&intl.UpdateSubCustomerBudgetRequest{Body: &intl.ModSubCustomerBudgetReq{CustomerId: "c-17", BudgetAmount: money(t, "100.5")}}); err != nil {
-		t.Errorf("UpdateSubCustomerBudget: %v", err)
-	}
-	if cn, international := len(w.simulator.Calls()), len(w.intl.Calls()); cn != 0 || international != 2 {
-		t.Errorf("%d calls reached the Chinese site and %d the international one, want 0 and 2", cn, international)
 	}
 }

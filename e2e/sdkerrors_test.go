@@ -47,6 +47,22 @@ func TestSDKSeesRefusals(t *testing.T) {
 			_, err := w.shop(p).bss(t).ShowCustomerOrderDetails(&model.ShowCustomerOrderDetailsRequest{OrderId: "../../v3/pay"})
 			return err
 		}, 400, "TG.1002"},
+		{"a parameter with a slash", func() error {
+			_, err := w.shop(p).bss(t).AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: "r/1"})
+			return err
+		}, 404, "TG.4001"},
+		{"a payment whose body is not signed", func() error {
+			_, err := w.shop(p).session(t).bare(bareCall{line: "POST /v3/orders/customer-orders/pay", contentType: "text/plain", body: pointer(`{"order_id":"CS-1001"}`)})
+			return err
+		}, 401, "TG.2009"},
+		{"a body over the bound", func() error {
+			_, err := w.shop(p).session(t).bare(bareCall{line: "POST /v2/orders/suscriptions/resources/query", contentType: json1, body: largeBody(12<<20 + 1)})
+			return err
+		}, 413, "TG.4004"},
+		{"a parameter without a name", func() error { // which the SDK signs as one thing and sends as another
+			_, err := w.shop(p).session(t).bare(bareCall{line: "GET /v2/orders/customer-orders", query: [][]string{{"", "x"}}})
+			return err
+		}, 401, "TG.2006"},
 	} {
 		t.Run(c.name, func(t *testing.T) { refused(t, c.do(), c.status, c.code) })
 	}

@@ -47,7 +47,7 @@ func TestSimulate(t *testing.T) {
 	}
 	for _, a := range bsssim.DefaultAccounts() {
 		if a.DomainID == "c-17" {
-			direct := &application{"http://" + address, a.AccessKey, a.SecretKey, a.DomainID, &http.Transport{}}
+			direct := &application{"http://" + address, a.AccessKey, a.SecretKey, a.DomainID, &http.Transport{}, ""}
 			if err := pay(direct.bss(t), "CS-1001"); err != nil {
 				t.Errorf("paying at the simulator: %v\n%s", err, text)
 			}
