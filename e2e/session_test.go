@@ -104,6 +104,6 @@ func twoSites(t testing.TB) (*world, *process) {
   office:    # a partner`)
 	text = replaceOnce(t, text, "[effect:read, UpdateSubCustomerBudget]", "[effect:read, effect:write, effect:spend]")
 	text = replaceOnce(t, text, "bounds: {drain: 20s}", fmt.Sprintf("bounds: {drain: 20s, body: %dKiB}", largest>>10))
-	w.configure(text + unlimited)
+	w.configure(text + "\nlimits: {published: false, unauthenticated: {rate: 10000/s, burst: 1000000}}\n")
 	return w, w.start()
 }
