@@ -47,7 +47,6 @@ bench:
 clean:
 	rm -rf bin
 
-# What the tests call besides Go: curl and openssl as independent peers, a C compiler for the race detector, strace for disks
-# that fail.
+# What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail.
 tools:
-	@.ci/tools curl openssl gcc strace
+	@.ci/tools curl openssl gnutls-cli sslscan gcc strace

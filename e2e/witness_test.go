@@ -38,7 +38,7 @@ func (a *arrival) String() string {
 func (w *witness) before(site string, accounts []bsssim.Account, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
+		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), brokenBody{err}))
 		if err == nil {
 			w.add(&arrival{site, r.Method, r.RequestURI, r.Host, r.Header.Clone(), body}, accounts)
 		}
@@ -46,10 +46,10 @@ func (w *witness) before(site string, accounts []bsssim.Account, next http.Handl
 	})
 }
 
-// failing is the end of a body.
-type failing struct{ err error }
+// brokenBody is the end of a body.
+type brokenBody struct{ err error }
 
-func (f failing) Read([]byte) (int, error) {
+func (f brokenBody) Read([]byte) (int, error) {
 	if f.err != nil {
 		return 0, f.err
 	}
