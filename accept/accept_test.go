@@ -164,6 +164,9 @@ func TestRefusals(t *testing.T) {
 		"suite": {shake(func(c *tls.Config) {
 			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 		}), ReasonSuite, true},
+		"suite of another key": {shake(func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+		}), ReasonSuite, true},
 		"group":          {shake(func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.CurveP384} }), ReasonGroup, true},
 		"group in 1.2":   {shake(func(c *tls.Config) { c.CurvePreferences, c.MaxVersion = []tls.CurveID{tls.CurveP384}, tls.VersionTLS12 }), ReasonGroup, true},
 		"no certificate": {shake(nil), ReasonCertificate, true},
@@ -212,6 +215,7 @@ func TestReasonOfForeignErrors(t *testing.T) {
 	}{
 		{context.DeadlineExceeded, ReasonTimeout},
 		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindSuite, Found: "x"}, ReasonSuite},
+		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindKey, Found: "x"}, ReasonCertificate},
 		{errors.New("something new"), ReasonOther},
 	} {
 		if got := reasonOf(c.err, tlspolicy.Hello{}); got != c.want {

@@ -72,7 +72,9 @@ func reasonOf(err error, hello tlspolicy.Hello) Reason {
 		return ReasonPeerAlert
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return ReasonPeerClosed
-	case strings.Contains(err.Error(), "certificate"): // crypto/tls has no types for most of these
+	case strings.Contains(err.Error(), "no cipher suite"): // crypto/tls has no types for most; here the certificate's key does not fit the offer
+		return ReasonSuite
+	case strings.Contains(err.Error(), "certificate"):
 		return ReasonCertificate
 	}
 	return ReasonOther
@@ -86,6 +88,8 @@ func reasonOfKind(kind tlspolicy.Kind) Reason {
 		return ReasonSuite
 	case tlspolicy.KindGroup:
 		return ReasonGroup
+	case tlspolicy.KindKey:
+		return ReasonCertificate
 	}
 	return ReasonOther
 }

@@ -1,8 +1,11 @@
 package tlspolicy
 
 import (
+	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -14,6 +17,7 @@ const (
 	KindVersion Kind = "version"
 	KindSuite   Kind = "suite"
 	KindGroup   Kind = "group"
+	KindKey     Kind = "certificate key"
 )
 
 // NotAllowed is the error for a connection outside a policy, or for a peer that offered nothing inside it.
@@ -39,6 +43,9 @@ func (p *Policy) Check(cs tls.ConnectionState) error {
 	if !slices.Contains(p.offered(cs.Version), cs.CipherSuite) {
 		return &NotAllowed{p.name, KindSuite, tls.CipherSuiteName(cs.CipherSuite)}
 	}
+	if bits := weakKey(cs.VerifiedChains); bits > 0 {
+		return &NotAllowed{p.name, KindKey, fmt.Sprintf("RSA with %d bits", bits)}
+	}
 	if groupUnknown(cs) {
 		return nil
 	}
@@ -46,6 +53,29 @@ func (p *Policy) Check(cs tls.ConnectionState) error {
 		return &NotAllowed{p.name, KindGroup, GroupName(cs.CurveID)}
 	}
 	return nil
+}
+
+// minRSA is what NIST SP 800-131A asks for. crypto/x509 takes shorter keys, though signatures with SHA-1 or MD5 it does not.
+const minRSA = 2048
+
+// weakKey gives the size of a short RSA key in the peer's chain of certificates, or 0 if there is a chain without one.
+func weakKey(chains [][]*x509.Certificate) (bits int) {
+	for _, chain := range chains {
+		if bits = shortestRSA(chain); bits >= minRSA {
+			return 0
+		}
+	}
+	return bits
+}
+
+func shortestRSA(chain []*x509.Certificate) int {
+	shortest := math.MaxInt
+	for _, certificate := range chain {
+		if key, ok := certificate.PublicKey.(*rsa.PublicKey); ok {
+			shortest = min(shortest, key.N.BitLen())
+		}
+	}
+	return shortest
 }
 
 // groupUnknown tells whether a connection is still in a place where crypto/tls cannot know its group: a client of TLS 1.2

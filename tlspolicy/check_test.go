@@ -1,7 +1,10 @@
 package tlspolicy
 
 import (
+	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
+	"math/big"
 	"testing"
 )
 
@@ -32,6 +35,35 @@ func TestCheck(t *testing.T) {
 		c.change(&state)
 		var got string
 		if err := policy.Check(state); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestCheckKeys: a short RSA key anywhere in the peer's chain is refused, unless there is a chain without one.
+func TestCheckKeys(t *testing.T) {
+	key := func(bits uint) *x509.Certificate {
+		return &x509.Certificate{PublicKey: &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), bits-1)}}
+	}
+	ec := pki().ca.Certificate()
+	for name, c := range map[string]struct {
+		chains [][]*x509.Certificate
+		want   string
+	}{
+		"no certificate": {nil, ""},
+		"ECDSA":          {[][]*x509.Certificate{{ec, ec}}, ""},
+		"RSA":            {[][]*x509.Certificate{{key(2048), ec}}, ""},
+		"short":          {[][]*x509.Certificate{{key(1024), ec}}, `TLS policy "huawei": certificate key RSA with 1024 bits is not allowed`},
+		"one bit short":  {[][]*x509.Certificate{{key(2047)}}, `TLS policy "huawei": certificate key RSA with 2047 bits is not allowed`},
+		"short issuer":   {[][]*x509.Certificate{{key(4096), key(1024), ec}}, `TLS policy "huawei": certificate key RSA with 1024 bits is not allowed`},
+		"another chain":  {[][]*x509.Certificate{{key(4096), key(1024)}, {key(4096), ec}}, ""},
+	} {
+		state := tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519, VerifiedChains: c.chains}
+		var got string
+		if err := mustNamed(t, "huawei").Check(state); err != nil {
 			got = err.Error()
 		}
 		if got != c.want {

@@ -20,6 +20,11 @@
 // preference, whatever the order of the list. The hybrids exist in TLS 1.3 only. A TLS 1.2 client makes its check before
 // it can know the group; there crypto/tls itself ends a handshake whose server takes a group that was not offered.
 //
+// # Certificates
+//
+// Whom to trust is not part of a policy. But a peer whose verified chain has an RSA key of less than 2048 bits is refused:
+// crypto/x509 would take it.
+//
 // # Resumption
 //
 // Sessions may be resumed as long as the configuration lives that made their ticket keys: never across processes. The
