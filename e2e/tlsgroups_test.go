@@ -9,33 +9,28 @@ import (
 	"testing"
 )
 
-// TestTLSGroups tries every key-exchange group that OpenSSL and GnuTLS know, in both versions, against a listener with
-// all of the gateway's groups and one with a single group. (The hybrids with ML-KEM are in neither program.)
-func TestTLSGroups(t *testing.T) {
-	var listeners []tlsListener
-	for _, l := range tlsListeners(t) {
-		if l.name == "huawei-high-rsa" || l.name == "p384-rsa" { // RSA: TLS 1.2 takes the group of an ECDSA key for offered, too
-			listeners = append(listeners, l)
-		}
-	}
-	s := newScan(t, listeners)
+// groupChecks try every key-exchange group that OpenSSL and GnuTLS know, in both versions, against a listener with all of
+// the gateway's groups and one with a single group. (The hybrids with ML-KEM are in neither program.)
+func (s *scan) groupChecks(listeners []tlsListener) []func() {
 	var checks []func()
 	for _, l := range listeners {
+		if l.name != "huawei-high-rsa" && l.name != "p384-rsa" { // RSA: in TLS 1.2 an ECDSA key needs its own group offered, too
+			continue
+		}
 		for _, version := range bothVersions {
-			for _, group := range s.sample(opensslGroups(t)) {
+			for _, group := range s.sample(opensslGroups(s.t)) {
 				checks = append(checks, func() { s.opensslGroup(l, version, group) })
 			}
-			for _, group := range s.sample(gnutlsGroups(t)) {
+			for _, group := range s.sample(gnutlsGroups(s.t)) {
 				checks = append(checks, func() { s.gnutlsGroup(l, version, group) })
 			}
 		}
 	}
-	probes(checks)
-	s.checkRecords()
+	return checks
 }
 
 // groupSamples is how many groups beside those of the gateway the short form tries.
-const groupSamples = 8
+const groupSamples = 5
 
 // sample keeps the gateway's groups, and of the others a few.
 func (s *scan) sample(groups []string) []string {
@@ -159,18 +154,15 @@ type sslscanResult struct {
 // groupIDs are IANA's numbers.
 var groupIDs = map[string]string{"P-256": "0x0017", "P-384": "0x0018", "P-521": "0x0019", "X25519": "0x001d"}
 
-// TestTLSScan has sslscan look for everything that it can find.
-func TestTLSScan(t *testing.T) {
-	listeners := tlsListeners(t)
-	w := tlsWorld(t, listeners)
-	p := w.start()
+// scanChecks have sslscan look for everything that it can find.
+func (s *scan) scanChecks(listeners []tlsListener) []func() {
 	var checks []func()
 	for i, l := range listeners {
 		if soaking() || i < 3 || l.name == "p384-rsa" || len(l.suites) == 1 && l.versions[0] == "1.3" {
-			checks = append(checks, func() { w.scanned(l, p.address(l.name)) })
+			checks = append(checks, func() { s.scanned(l, s.gateway.address(l.name)) })
 		}
 	}
-	probes(checks)
+	return checks
 }
 
 func (w *world) scanned(l tlsListener, address string) {

@@ -167,9 +167,9 @@ type accepted struct {
 	code uint16
 }
 
-// TestTLSSuites tries every suite and version that OpenSSL and GnuTLS know against every policy: those that a listener
-// should accept one by one, and all others. Accepted is what the policy allows, exactly.
-func TestTLSSuites(t *testing.T) {
+// TestTLSFromOutside tries every suite, version and group that OpenSSL and GnuTLS know against every policy, and has sslscan
+// look for itself. Accepted is what the policy allows, exactly.
+func TestTLSFromOutside(t *testing.T) {
 	listeners := tlsListeners(t)
 	s := newScan(t, listeners)
 	var checks []func()
@@ -178,6 +178,8 @@ func TestTLSSuites(t *testing.T) {
 		checks = append(checks, s.gnutlsChecks(l)...)
 		checks = append(checks, s.oldVersions(l), s.everything(l))
 	}
+	checks = append(checks, s.groupChecks(listeners)...)
+	checks = append(checks, s.scanChecks(listeners)...)
 	probes(checks)
 	s.checkRecords()
 }

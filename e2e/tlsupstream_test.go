@@ -1,0 +1,420 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/internal/bsssim"
+	"tollgate/internal/testpki"
+)
+
+// upstreamName is the name that upstreams of these tests must prove.
+const upstreamName = "bss.example"
+
+// farEnd is somebody who plays the upstream, behind a recorder.
+type farEnd struct {
+	name  string
+	front *recorder
+	said  func() string // what the program put out; the requests that it decrypted are in it
+}
+
+// recorder passes connections on to an upstream and keeps what the gateway sends, as it is on the wire.
+type recorder struct {
+	listener net.Listener
+	behind   string // address of the upstream
+	cut      int64  // how many bytes of each answer are passed on; below 0: all
+
+	mu   sync.Mutex
+	sent []*bytes.Buffer // one for each connection
+}
+
+func (w *world) record(behind string, cut int64) *recorder {
+	w.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := &recorder{listener: listener, behind: behind, cut: cut}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { r.pass(conn) })
+		}
+	})
+	w.t.Cleanup(func() { _ = listener.Close(); running.Wait() })
+	return r
+}
+
+func (r *recorder) pass(near net.Conn) {
+	defer near.Close()
+	sent := &bytes.Buffer{}
+	r.mu.Lock()
+	r.sent = append(r.sent, sent)
+	r.mu.Unlock()
+	far, err := net.Dial("tcp", r.behind)
+	if err != nil {
+		return
+	}
+	defer far.Close()
+	deadline := time.Now().Add(patience) // ends what hangs
+	_, _ = near.SetDeadline(deadline), far.SetDeadline(deadline)
+	var answers io.Reader = far
+	if r.cut >= 0 {
+		answers = io.LimitReader(far, r.cut)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = io.Copy(near, answers)
+		_, _ = near.Close(), far.Close() // the gateway sees the end at once, whoever caused it
+	}()
+	_, _ = io.Copy(far, io.TeeReader(near, lockedWriter{r, sent}))
+	if half, ok := far.(*net.TCPConn); ok {
+		_ = half.CloseWrite()
+	}
+	<-done
+}
+
+type lockedWriter struct {
+	r   *recorder
+	out *bytes.Buffer
+}
+
+func (l lockedWriter) Write(b []byte) (int, error) {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	return l.out.Write(b)
+}
+
+func (r *recorder) connections() [][]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all [][]byte
+	for _, sent := range r.sent {
+		all = append(all, bytes.Clone(sent.Bytes()))
+	}
+	return all
+}
+
+// Records of TLS as they are on the wire (RFC 8446 section 5): type, version, length, fragment.
+const (
+	recordHeader    = 5
+	applicationData = 23
+)
+
+// encryptedAlert is the largest fragment that an alert of TLS 1.3 takes: two bytes, the inner type, the tag. In TLS 1.3 an
+// alert looks like application data. Any request is larger.
+const encryptedAlert = 2 + 1 + 16
+
+// largestSecret gives the size of the largest record of application data in what was sent; what is not TLS counts whole.
+func largestSecret(sent []byte) int {
+	largest := 0
+	for len(sent) >= recordHeader {
+		size := int(sent[3])<<8 | int(sent[4])
+		if sent[0] < 20 || sent[0] > applicationData || sent[1] != 3 {
+			return len(sent)
+		}
+		if sent[0] == applicationData {
+			largest = max(largest, size)
+		}
+		sent = sent[min(len(sent), recordHeader+size):]
+	}
+	return largest
+}
+
+// opensslServer runs openssl s_server until the test ends.
+func (w *world) opensslServer(args ...string) (address string, said func() string) {
+	w.t.Helper()
+	cmd := exec.Command("openssl", append([]string{"s_server", "-accept", "127.0.0.1:0"}, args...)...)
+	_, inputErr := cmd.StdinPipe() // held open: s_server ends with its input
+	output, err := cmd.StdoutPipe()
+	cmd.Stderr = cmd.Stdout
+	if err = errors.Join(err, inputErr); err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		w.t.Fatalf("openssl s_server: %v", err)
+	}
+	var mu sync.Mutex
+	var text strings.Builder
+	listening, ended := make(chan string, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for lines := bufio.NewReader(output); ; {
+			line, err := lines.ReadString('\n')
+			mu.Lock()
+			text.WriteString(line)
+			mu.Unlock()
+			if where, ok := strings.CutPrefix(line, "ACCEPT "); ok {
+				listening <- strings.TrimSpace(where)
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	w.t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended; _ = cmd.Wait() })
+	said = func() string { mu.Lock(); defer mu.Unlock(); return text.String() }
+	select {
+	case address = <-listening:
+	case <-ended:
+		w.t.Fatalf("openssl s_server %q ends:\n%s", args, said())
+	case <-time.After(patience):
+		w.t.Fatalf("openssl s_server %q does not say where it listens:\n%s", args, said())
+	}
+	return address, said
+}
+
+// opensslEnd is an openssl s_server with a certificate of the world's, by the name of its files.
+func (w *world) opensslEnd(name, certificate string, args ...string) farEnd {
+	w.t.Helper()
+	address, said := w.opensslServer(append([]string{"-cert", w.file(certificate + ".crt"), "-key", w.file(certificate + ".key")}, args...)...)
+	return farEnd{name, w.record(address, -1), said}
+}
+
+// rawEnd is an upstream that does what it likes with a connection.
+func (w *world) rawEnd(name string, serve func(net.Conn)) farEnd {
+	w.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			running.Go(func() { defer conn.Close(); serve(conn) })
+		}
+	})
+	w.t.Cleanup(func() { _ = listener.Close(); running.Wait() })
+	return farEnd{name, w.record(listener.Addr().String(), -1), func() string { return "" }}
+}
+
+// upstreamWorld makes the certificates that upstreams show. roots.pem has the authorities that the gateway trusts.
+func upstreamWorld(t testing.TB) *world {
+	t.Helper()
+	w := newWorld(t, bsssim.Config{})
+	right := testpki.Leaf{Names: []string{upstreamName}, Server: true}
+	w.issue("right", right)
+	rsa := right
+	rsa.Key = testpki.RSA
+	w.issue("right-rsa", rsa)
+	for name, change := range map[string]func(*testpki.Leaf){
+		"expired": func(l *testpki.Leaf) {
+			l.NotBefore, l.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+		},
+		"early": func(l *testpki.Leaf) {
+			l.NotBefore, l.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+		},
+		"wrong-name":  func(l *testpki.Leaf) { l.Names = []string{"other.example", "bss.example.other.example", "127.0.0.1"} },
+		"common-name": func(l *testpki.Leaf) { l.Names, l.CommonName = nil, upstreamName },
+		"client":      func(l *testpki.Leaf) { l.Server = false },
+	} {
+		leaf := right
+		change(&leaf)
+		w.issue(name, leaf)
+	}
+	foreign := testpki.Must(testpki.Must(testpki.New()).Issue(right))
+	if err := testpki.WriteFiles(foreign, w.file("foreign.crt"), w.file("foreign.key")); err != nil {
+		t.Fatal(err)
+	}
+	w.weakCertificates()
+	return w
+}
+
+// weakCertificates makes with openssl what testpki does not: a certificate of its own, one with a short key, and one with
+// a weak signature; the last two by an authority that the gateway trusts.
+func (w *world) weakCertificates() {
+	w.t.Helper()
+	name := []string{"-nodes", "-subj", "/CN=weak", "-addext", "subjectAltName=DNS:" + upstreamName}
+	request := func(file, key string, args ...string) {
+		args = append(slices.Concat([]string{"req", "-x509", "-days", "2", "-newkey", key, "-keyout", w.file(file + ".key"), "-out", w.file(file + ".crt")}, args), name...)
+		w.made(file+".crt", tool(w.t, "", "openssl", args...))
+	}
+	issued := func(file, key, digest string) {
+		request(file, key, "-CA", w.file("weak-ca.crt"), "-CAkey", w.file("weak-ca.key"), "-"+digest, "-addext", "basicConstraints=critical,CA:FALSE")
+	}
+	request("weak-ca", "rsa:2048")
+	request("self-signed", "rsa:2048")
+	issued("rsa1024", "rsa:1024", "sha256")
+	issued("sha1", "rsa:2048", "sha1")
+	issued("strong", "rsa:2048", "sha256")
+	var roots []byte
+	for _, file := range []string{"ca.pem", "weak-ca.crt"} {
+		text, err := os.ReadFile(w.file(file))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		roots = append(roots, text...)
+	}
+	w.write("roots.pem", string(roots))
+}
+
+func (w *world) made(file, said string) {
+	w.t.Helper()
+	if _, err := w.stat(file); err != nil {
+		w.t.Fatalf("%s was not made: %v\n%s", file, err, said)
+	}
+}
+
+// serveUpstreams starts a gateway with these upstreams, all under one policy.
+func (w *world) serveUpstreams(policy, custom string, ends []farEnd) *process {
+	w.t.Helper()
+	text := "listeners: [{name: plain, address: \"127.0.0.1:0\", caller: shop, upstreams: ["
+	upstreams, credentials, grants := "upstreams:\n", "credentials:\n", ""
+	for i, end := range ends {
+		text += fmt.Sprintf("u%d, ", i)
+		upstreams += fmt.Sprintf("  u%d: {url: \"https://%s\", sign: true, timeout: 20s, tls: {policy: %s, ca: roots.pem, server_name: %s}, endpoints: [\n"+
+			"    {name: Pay%d, method: POST, path: /u%d/pay, effect: spend, class: customer}, {name: Show%d, method: GET, path: /u%d/show, effect: read, class: customer}]}\n",
+			i, end.front.listener.Addr(), policy, upstreamName, i, i, i, i)
+		credentials += fmt.Sprintf("  c%d: {class: customer, upstream: u%d, access_key: {env: C17_AK}, secret_key: {env: C17_SK}}\n", i, i)
+		grants += fmt.Sprintf("      - {operations: [Pay%d, Show%d], credential: c%d}\n", i, i, i)
+	}
+	text = strings.TrimSuffix(text, ", ") + "]}]\n" + upstreams + credentials + "callers:\n  shop:\n    grants:\n" + grants
+	if custom != "" {
+		text += "tls_policies: {" + policy + ": {" + custom + "}}\n"
+	}
+	return w.configure(text + "audit: {dir: audit}\nadmin: {address: \"127.0.0.1:0\"}\nlog: {level: debug, format: json}\n").start()
+}
+
+// order is in the body of each payment, and nowhere else.
+const order = "CS-secret-order-7431"
+
+func (w *world) pay(p *process, i int) answer {
+	w.t.Helper()
+	return send(w.t, http.DefaultTransport, request(w.t, "POST", fmt.Sprintf("http://%s/u%d/pay", p.address("plain"), i), `{"order_id":"`+order+`"}`))
+}
+
+func (w *world) show(p *process, i int) answer {
+	w.t.Helper()
+	return send(w.t, http.DefaultTransport, request(w.t, "GET", fmt.Sprintf("http://%s/u%d/show", p.address("plain"), i), ""))
+}
+
+// outcomes stops the gateway and gives the outcomes on record, by call id.
+func (w *world) outcomes(p *process) map[string]audit.Record {
+	w.t.Helper()
+	p.stop()
+	all := map[string]audit.Record{}
+	for _, r := range w.records() {
+		if r.Kind == audit.KindOutcome {
+			all[r.Call] = r
+		}
+	}
+	return all
+}
+
+// wrongUpstreams are those that the gateway must send nothing to.
+func (w *world) wrongUpstreams() []farEnd {
+	const lax = ":@SECLEVEL=0"
+	right, err := tls.LoadX509KeyPair(w.file("right.crt"), w.file("right.key"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ends := []farEnd{
+		w.opensslEnd("self-signed", "self-signed"),
+		w.opensslEnd("short key", "rsa1024", "-cipher", "ALL"+lax),
+		w.opensslEnd("short key in 1.2", "rsa1024", "-tls1_2", "-cipher", "ALL"+lax),
+		w.opensslEnd("signed with SHA-1", "sha1", "-cipher", "ALL"+lax),
+		w.opensslEnd("TLS 1.0", "right", "-tls1", "-cipher", "ALL"+lax),
+		w.opensslEnd("TLS 1.1", "right-rsa", "-tls1_1", "-cipher", "ALL"+lax),
+		w.opensslEnd("CBC", "right-rsa", "-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES256-SHA384:AES128-SHA"),
+		w.opensslEnd("CBC with ECDSA", "right", "-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES128-SHA256"),
+		w.opensslEnd("RSA key exchange", "right-rsa", "-tls1_2", "-cipher", "AES256-GCM-SHA384"),
+		w.opensslEnd("DHE", "right-rsa", "-tls1_2", "-cipher", "DHE-RSA-AES256-GCM-SHA384"),
+		w.opensslEnd("no authentication", "right-rsa", "-tls1_2", "-cipher", "ADH-AES256-GCM-SHA384:AECDH-AES256-SHA"+lax),
+		w.opensslEnd("no encryption", "right-rsa", "-tls1_2", "-cipher", "eNULL"+lax),
+		w.opensslEnd("a suite of 1.3 off the list", "right", "-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_8_SHA256"),
+		w.opensslEnd("CCM", "right", "-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256"),
+		w.opensslEnd("a group off the list", "right", "-tls1_3", "-groups", "X448:ffdhe2048"),
+		w.opensslEnd("a group off the list in 1.2", "right-rsa", "-tls1_2", "-groups", "secp256k1:brainpoolP256r1:X448"),
+		w.opensslEnd("HTTP/2 only", "right", "-alpn", "h2"),
+		w.opensslEnd("wants a certificate in 1.2", "right", "-tls1_2", "-Verify", "1", "-verify_return_error"),
+		w.rawEnd("leaves at once", func(net.Conn) {}),
+		w.rawEnd("leaves after the offer", func(c net.Conn) { _, _ = c.Read(make([]byte, recordHeader)) }),
+		w.rawEnd("speaks plain HTTP", func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}") }),
+		w.rawEnd("speaks first", func(c net.Conn) {
+			_, _ = io.WriteString(c, "220 smtp.example ESMTP\r\n")
+			_, _ = io.Copy(io.Discard, c)
+		}),
+		w.rawEnd("sends an alert", func(c net.Conn) { _, _ = c.Write([]byte{21, 3, 3, 0, 2, 2, 80}) }),
+	}
+	for _, certificate := range []string{"expired", "early", "wrong-name", "common-name", "client", "foreign"} {
+		ends = append(ends, w.opensslEnd(certificate, certificate), w.opensslEnd(certificate+" in 1.2", certificate, "-tls1_2"))
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		whole := w.rawEnd("", func(c net.Conn) {
+			_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{right}, MinVersion: version, MaxVersion: version}).Handshake()
+		})
+		ends = append(ends, farEnd{"is cut off in its handshake, " + tls.VersionName(version), w.record(whole.front.behind, 200), whole.said})
+	}
+	return ends
+}
+
+// TestWrongUpstreams: towards an upstream that is not the right one nothing of the request is sent, the caller learns that
+// it was not sent, and so does the log.
+func TestWrongUpstreams(t *testing.T) {
+	w := upstreamWorld(t)
+	ends := w.wrongUpstreams()
+	p := w.serveUpstreams("huawei-high", "", ends)
+	answers := make([][]answer, len(ends))
+	var checks []func()
+	for i := range ends {
+		checks = append(checks, func() { answers[i] = []answer{w.pay(p, i), w.show(p, i)} })
+	}
+	probes(checks)
+	outcomes := w.outcomes(p)
+	for i, wrong := range ends {
+		for _, got := range answers[i] {
+			w.notSent(wrong, got, outcomes[got.header.Get("Tollgate-Call-Id")])
+		}
+		w.nothingSent(wrong)
+	}
+}
+
+func (w *world) notSent(wrong farEnd, got answer, outcome audit.Record) {
+	w.t.Helper()
+	if got.status != http.StatusBadGateway || got.code != "TG.7001" || outcome.Outcome != audit.NotSent || outcome.TLSOut != nil {
+		w.t.Errorf("%s: answer %d %s, outcome %q over %+v\n%s", wrong.name, got.status, got.body, outcome.Outcome, outcome.TLSOut, wrong.said())
+	}
+}
+
+// nothingSent looks at the wire and at what the program decrypted.
+func (w *world) nothingSent(wrong farEnd) {
+	w.t.Helper()
+	connections := wrong.front.connections()
+	if len(connections) == 0 {
+		w.t.Errorf("%s: nobody connected", wrong.name)
+	}
+	for _, sent := range connections {
+		if size := largestSecret(sent); size > encryptedAlert {
+			w.t.Errorf("%s: a record of %d bytes was sent\n%s", wrong.name, size, wrong.said())
+		}
+	}
+	for _, secret := range []string{order, "POST /u", "GET /u", "SDK-HMAC-SHA256"} {
+		if strings.Contains(wrong.said(), secret) {
+			w.t.Errorf("%s: %q was received\n%s", wrong.name, secret, wrong.said())
+		}
+	}
+}
