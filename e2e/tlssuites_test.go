@@ -32,7 +32,8 @@ var (
 	allGroups    = []string{"X25519", "P-256", "P-384", "P-521"} // without the hybrids, which the outside programs do not have
 )
 
-// newTLSListener takes the suites of the policy: what Go implements of them, for the versions and the key, is expected.
+// newTLSListener takes the suites of the policy: what Go implements of them, for the versions and the key (none: all), is
+// expected.
 func newTLSListener(t testing.TB, policy, key string, versions, groups []string, wanted func(code uint16, s whitelisted) bool) tlsListener {
 	t.Helper()
 	l := tlsListener{name: policy + "-" + strings.ToLower(key), policy: policy, key: key, versions: versions, groups: groups}
@@ -42,7 +43,7 @@ func newTLSListener(t testing.TB, policy, key string, versions, groups []string,
 		if !listed || !wanted(implemented.ID, row) || !slices.Contains(versions, row.version) {
 			continue
 		}
-		if row.version == "1.3" || strings.HasPrefix(row.name, "TLS_ECDHE_"+key+"_") {
+		if row.version == "1.3" || key == "" || strings.HasPrefix(row.name, "TLS_ECDHE_"+key+"_") {
 			l.suites = append(l.suites, implemented.ID)
 		}
 	}

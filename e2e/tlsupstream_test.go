@@ -418,3 +418,188 @@ func (w *world) nothingSent(wrong farEnd) {
 		}
 	}
 }
+
+// TestRightUpstreams has upstreams that speak one suite each. Those that the policy allows are called, and the record
+// says of the connection what openssl itself reports; towards the others nothing is sent. What the gateway offers them is
+// the policy's set, exactly.
+func TestRightUpstreams(t *testing.T) {
+	policies := []tlsListener{
+		newTLSListener(t, "huawei-high", "", bothVersions, allGroups, func(_ uint16, s whitelisted) bool { return s.level == "HIGH" }),
+		newTLSListener(t, "aes256", "", bothVersions, []string{"P-256", "P-384"}, func(c uint16, _ whitelisted) bool { return c == 0x1302 || c == 0xC02C || c == 0xC030 }).
+			declared("groups: [P-384, P-256], cipher_suites: [TLS_AES_256_GCM_SHA384, ECDHE-RSA-AES256-GCM-SHA384, ECDHE-ECDSA-AES256-GCM-SHA384]"),
+		singleSuite(t, "1.3", 0x1303, ""),
+	}
+	if soaking() {
+		for _, one := range tls.CipherSuites() {
+			if row, listed := whitelist(t)[one.ID]; listed {
+				policies = append(policies, singleSuite(t, row.version, one.ID, ""))
+			}
+		}
+	}
+	for _, policy := range policies {
+		w := upstreamWorld(t)
+		ends, suites := w.suiteEnds(policy)
+		p := w.serveUpstreams(policy.policy, policy.custom, ends)
+		answers := make([]answer, len(ends))
+		var checks []func()
+		for i := range ends {
+			checks = append(checks, func() { answers[i] = w.show(p, i) })
+		}
+		probes(checks)
+		outcomes := w.outcomes(p)
+		for i, far := range ends {
+			outcome := outcomes[answers[i].header.Get("Tollgate-Call-Id")]
+			if policy.expects(suites[i]) {
+				w.agrees(far, suites[i], answers[i], outcome)
+			} else {
+				w.notSent(far, answers[i], outcome)
+				w.nothingSent(far)
+			}
+			w.offersExactly(policy, far)
+		}
+	}
+}
+
+// suiteEnds has an upstream for each suite that Go knows of the policy's versions, with each group of the policy in turn.
+func (w *world) suiteEnds(policy tlsListener) (ends []farEnd, suites []suite) {
+	w.t.Helper()
+	for i, one := range opensslSuites(w.t) {
+		implemented := slices.ContainsFunc(tls.CipherSuites(), func(s *tls.CipherSuite) bool { return s.ID == one.code })
+		if !implemented && one.version != "1.3" {
+			continue
+		}
+		certificate := "right"
+		if strings.Contains(one.name, "RSA") {
+			certificate = "right-rsa"
+		}
+		args := append(offering(one), "-www", "-groups", policy.groups[i%len(policy.groups)])
+		args = slices.DeleteFunc(args, func(a string) bool { return strings.HasPrefix(a, "-srp") || a == "x" || a == "pass:y" })
+		ends, suites = append(ends, w.opensslEnd(policy.policy+" to "+one.name, certificate, args...)), append(suites, one)
+	}
+	return ends, suites
+}
+
+// agrees holds the record of a call against the page that s_server -www made of the connection.
+func (w *world) agrees(far farEnd, one suite, got answer, outcome audit.Record) {
+	w.t.Helper()
+	group := groupName(strings.Replace(found(got.body, `(?m)^Shared groups: (\S+)`), "x25519", "X25519", 1))
+	out := outcome.TLSOut
+	if got.status != http.StatusOK || outcome.Outcome != audit.Succeeded || out == nil {
+		w.t.Errorf("%s: answer %d, outcome %q over %+v\n%s%s", far.name, got.status, outcome.Outcome, out, got.body, far.said())
+		return
+	}
+	reported := fmt.Sprintf("TLS %s %s %s", found(got.body, `(?m)^\s*Protocol\s*: TLSv(\S+)`), found(got.body, `(?m)^\s*Cipher\s*: (\S+)`), group)
+	recorded := fmt.Sprintf("%s %s %s", out.Version, one.name, out.Group)
+	if reported != recorded || out.Suite != tls.CipherSuiteName(one.code) || out.ServerName != upstreamName {
+		w.t.Errorf("%s: openssl reports %q, the record has %+v\n%s", far.name, reported, out, got.body)
+	}
+}
+
+// offersExactly reads the ClientHello that the gateway sent.
+func (w *world) offersExactly(policy tlsListener, far farEnd) {
+	w.t.Helper()
+	for _, sent := range far.front.connections() {
+		hello := clientHello(sent)
+		if hello == nil {
+			w.t.Errorf("%s: the gateway sent no ClientHello: %x", far.name, sent)
+			continue
+		}
+		var versions, groups []string
+		for _, version := range hello.SupportedVersions {
+			versions = append(versions, strings.TrimPrefix(tls.VersionName(version), "TLS "))
+		}
+		for _, group := range hello.SupportedCurves {
+			if name := groupName(strings.TrimPrefix(group.String(), "Curve")); !strings.Contains(name, "MLKEM") {
+				groups = append(groups, strings.Replace(name, "P", "P-", 1))
+			}
+		}
+		for what, pair := range map[string][2][]string{
+			"suites":   {suiteNames(hello.CipherSuites), suiteNames(policy.suites)},
+			"versions": {versions, policy.versions}, "groups": {groups, policy.groups}, "protocols": {hello.SupportedProtos, {"http/1.1"}},
+		} {
+			slices.Sort(pair[0])
+			if want := slices.Sorted(slices.Values(pair[1])); !slices.Equal(pair[0], want) {
+				w.t.Errorf("%s: the gateway offers %s %q, want %q", far.name, what, pair[0], want)
+			}
+		}
+	}
+}
+
+func suiteNames(codes []uint16) []string {
+	var names []string
+	for _, code := range codes {
+		names = append(names, tls.CipherSuiteName(code))
+	}
+	return names
+}
+
+// clientHello has crypto/tls read the beginning of a connection.
+func clientHello(sent []byte) (hello *tls.ClientHelloInfo) {
+	near, far := net.Pipe()
+	defer far.Close()
+	go func() { _, _ = io.Copy(io.Discard, near) }() // the alert with which it ends
+	go func() { _, _ = near.Write(sent); _ = near.Close() }()
+	_ = tls.Server(far, &tls.Config{GetConfigForClient: func(info *tls.ClientHelloInfo) (*tls.Config, error) {
+		hello = info
+		return nil, errors.New("that is all")
+	}}).Handshake()
+	return hello
+}
+
+// TestLateUpstreams are right, and fail once the handshake is done: whether a request was sent is then told from what was
+// written, never guessed; and it is sent once at most.
+func TestLateUpstreams(t *testing.T) {
+	w := upstreamWorld(t)
+	right, err := tls.LoadX509KeyPair(w.file("right.crt"), w.file("right.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := []farEnd{w.opensslEnd("wants a certificate in 1.3", "right", "-tls1_3", "-Verify", "1", "-verify_return_error")}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		ends = append(ends, w.rawEnd("leaves after the handshake, "+tls.VersionName(version), func(c net.Conn) {
+			conn := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{right}, MinVersion: version, MaxVersion: version})
+			if err := conn.Handshake(); err != nil {
+				t.Errorf("the handshake fails: %v", err)
+			}
+			_ = conn.Close()
+		}))
+	}
+	p := w.serveUpstreams("huawei-high", "", ends)
+	answers := make([]answer, len(ends))
+	for i := range ends {
+		answers[i] = w.pay(p, i)
+	}
+	outcomes := w.outcomes(p)
+	for i, far := range ends {
+		sent := 0
+		for _, connection := range far.front.connections() {
+			if largestSecret(connection) > 2*encryptedAlert+64 { // more than a Finished or an empty Certificate
+				sent++
+			}
+		}
+		outcome := outcomes[answers[i].header.Get("Tollgate-Call-Id")].Outcome
+		told := map[string]string{"TG.7001": audit.NotSent, "TG.7002": audit.Unknown}[answers[i].code]
+		if told == "" || outcome != told || sent > 1 || sent == 1 && outcome != audit.Unknown {
+			t.Errorf("%s: answer %d %s, outcome %q, and %d connections have the request", far.name, answers[i].status, answers[i].code, outcome, sent)
+		}
+		if strings.Contains(far.said(), order) {
+			t.Errorf("%s: the request was received\n%s", far.name, far.said())
+		}
+	}
+}
+
+// TestOtherRightUpstreams: one whose authority and certificate openssl made, as it made the weak ones; and those that ask for
+// a certificate and do without.
+func TestOtherRightUpstreams(t *testing.T) {
+	w := upstreamWorld(t)
+	ends := []farEnd{
+		w.opensslEnd("RSA and SHA-256", "strong", "-www"),
+		w.opensslEnd("asks in 1.2", "right", "-tls1_2", "-verify", "1", "-www"), w.opensslEnd("asks in 1.3", "right", "-tls1_3", "-verify", "1", "-www"),
+	}
+	p := w.serveUpstreams("huawei-high", "", ends)
+	for i, far := range ends {
+		if got := w.show(p, i); got.status != http.StatusOK {
+			t.Errorf("%s: %d %s\n%s", far.name, got.status, got.body, far.said())
+		}
+	}
+}
