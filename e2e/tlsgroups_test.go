@@ -116,7 +116,7 @@ func (s *scan) checkGroup(l tlsListener, version, group string, got try) {
 func (s *scan) codeOf(got try) uint16 {
 	s.t.Helper()
 	for _, one := range slices.Concat(s.ofOpenSSL, s.ofGnuTLS) {
-		used := slices.Contains(suiteNames(one), got.suite) && (one.version == "1.3") == (got.version == "1.3")
+		used := slices.Contains(cipherNames(one), got.suite) && (one.version == "1.3") == (got.version == "1.3")
 		if used && (one.version == "1.3" || strings.Contains(one.name, "ECDHE") && strings.Contains(one.name, "RSA")) {
 			return one.code
 		}

@@ -266,7 +266,7 @@ func (s *scan) check(l tlsListener, one suite, version string, got try) {
 	switch {
 	case !l.expects(one):
 		s.refuses(l, version, got)
-	case !got.answered || got.version != version || !slices.Contains(suiteNames(one), got.suite):
+	case !got.answered || got.version != version || !slices.Contains(cipherNames(one), got.suite):
 		s.t.Errorf("%s does not accept %s\n%s", l.name, one.name, got)
 	default:
 		s.accept(got, one.code)
@@ -286,8 +286,8 @@ func (s *scan) accept(got try, code uint16) {
 	s.accepted = append(s.accepted, accepted{got, code})
 }
 
-// suiteNames gives the name of a suite, and how GnuTLS calls its cipher once it is in use.
-func suiteNames(s suite) []string {
+// cipherNames gives the name of a suite, and how GnuTLS calls its cipher once it is in use.
+func cipherNames(s suite) []string {
 	for _, cipher := range []string{"AES_128_GCM", "AES_256_GCM", "CHACHA20_POLY1305"} {
 		if strings.Contains(s.name, cipher) {
 			return []string{s.name, strings.ReplaceAll(cipher, "_", "-")}

@@ -387,13 +387,13 @@ func TestWrongUpstreams(t *testing.T) {
 	outcomes := w.outcomes(p)
 	for i, wrong := range ends {
 		for _, got := range answers[i] {
-			w.notSent(wrong, got, outcomes[got.header.Get("Tollgate-Call-Id")])
+			w.notSentTo(wrong, got, outcomes[got.header.Get("Tollgate-Call-Id")])
 		}
 		w.nothingSent(wrong)
 	}
 }
 
-func (w *world) notSent(wrong farEnd, got answer, outcome audit.Record) {
+func (w *world) notSentTo(wrong farEnd, got answer, outcome audit.Record) {
 	w.t.Helper()
 	if got.status != http.StatusBadGateway || got.code != "TG.7001" || outcome.Outcome != audit.NotSent || outcome.TLSOut != nil {
 		w.t.Errorf("%s: answer %d %s, outcome %q over %+v\n%s", wrong.name, got.status, got.body, outcome.Outcome, outcome.TLSOut, wrong.said())
@@ -452,7 +452,7 @@ func TestRightUpstreams(t *testing.T) {
 			if policy.expects(suites[i]) {
 				w.agrees(far, suites[i], answers[i], outcome)
 			} else {
-				w.notSent(far, answers[i], outcome)
+				w.notSentTo(far, answers[i], outcome)
 				w.nothingSent(far)
 			}
 			w.offersExactly(policy, far)

@@ -60,6 +60,7 @@ func fates() []fate {
 		{name: "drops in the status", answer: breaking("HTTP/1.1 20"), code: "TG.7002", outcome: audit.Unknown},
 		{name: "drops in the answer's header", answer: breaking(cut), code: "TG.7002", outcome: audit.Unknown},
 		{name: "answers nonsense", answer: breaking("220 mail ready\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
+		{name: "a status below 100", answer: breaking("HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
 		{name: "switches protocols", answer: breaking("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
 		{name: "says to try elsewhere", answer: saying("HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"), outcome: audit.Failed},
 		{name: "says to try elsewhere with another method", answer: saying("HTTP/1.1 303 See Other\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"), outcome: audit.Failed},

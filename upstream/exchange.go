@@ -90,11 +90,11 @@ func (c *conn) receive(r *http.Request) (*http.Response, error) {
 			return nil, err
 		case response.StatusCode == http.StatusSwitchingProtocols:
 			return nil, errors.New("upstream switched protocols unasked")
+		case response.StatusCode < 100 || response.ProtoMajor != 1:
+			return nil, fmt.Errorf("upstream answered with status %d of HTTP/%d", response.StatusCode, response.ProtoMajor)
 		case response.StatusCode >= 200:
 			c.allowance = math.MaxInt64
 			return response, nil
-		case response.StatusCode < 100:
-			return nil, errors.New("upstream answered with a status below 100")
 		}
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -114,6 +116,31 @@ func TestSurplusIsNoAnswer(t *testing.T) {
 	}
 }
 
+// TestSecondAnswerIsNobodys: calls that wait for the only connection get it in the moment in which it is free, when the
+// upstream's second answer to the call before may be on its way.
+func TestSecondAnswerIsNobodys(t *testing.T) {
+	target, _ := origin(t, func(c net.Conn, r *bufio.Reader) {
+		for request, err := http.ReadRequest(r); err == nil; request, err = http.ReadRequest(r) {
+			answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(request.URL.Path), request.URL.Path)
+			say(c, answer+answer)
+		}
+	})
+	transport := transportTo(t, target, nil)
+	transport.pool.slots = make(chan struct{}, 1)
+	var calling sync.WaitGroup
+	for worker := range 4 {
+		calling.Go(func() {
+			for i := range 50 {
+				path := fmt.Sprintf("/%d-%d", worker, i)
+				if got, err := send(t, transport, request(t, "POST", target+path, "")); err != nil || got != path {
+					t.Errorf("%s was answered with %q, %v", path, got, err)
+				}
+			}
+		})
+	}
+	calling.Wait()
+}
+
 // TestSurplusUnderTLS: a second answer in a TLS record of its own, which came with the first one, is noticed too.
 func TestSurplusUnderTLS(t *testing.T) {
 	ca := testpki.Must(testpki.New())
@@ -191,6 +218,10 @@ func TestBadAnswers(t *testing.T) {
 		"half a header":      "HTTP/1.1 200 OK\r\nContent-Le",
 		"two lengths":        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
 		"status below 100":   "HTTP/1.1 099 X\r\nContent-Length: 2\r\n\r\nok",
+		"status 0":           "HTTP/1.1 000 X\r\nContent-Length: 2\r\n\r\nok",
+		"signed status":      "HTTP/1.1 +20 X\r\nContent-Length: 2\r\n\r\nok",
+		"version 2":          "HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+		"version 9":          "HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\nok",
 		"switched protocols": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
 		"endless header":     "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxHeaderBytes),
 		"endless hints":      strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", maxHeaderBytes/14) + ok,
