@@ -39,7 +39,7 @@ func accountOf(name []byte) *account {
 }
 
 // add takes up an account.
-func (a *Accounts) add(kind *account, value string) error {
+func (a *Accounts) add(kind *account, value string, k *keeper) error {
 	if len(value) > maxValueBytes {
 		return &BodyError{kind.name + " is longer than 1024 bytes"}
 	}
@@ -47,9 +47,9 @@ func (a *Accounts) add(kind *account, value string) error {
 		return &BodyError{"the call names more than 1000 accounts"}
 	}
 	if kind.partner {
-		a.Partners = append(a.Partners, value)
+		a.Partners = k.add(a.Partners, value)
 	} else {
-		a.Customers = append(a.Customers, value)
+		a.Customers = k.add(a.Customers, value)
 	}
 	return nil
 }

@@ -2,8 +2,7 @@ package business
 
 import (
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"sync"
 
 	"tollgate/catalog"
 )
@@ -51,7 +50,8 @@ func ReadAnswer(op *catalog.Operation, status int, contentType string, body []by
 		}
 		return byStatus
 	}
-	r := answerReader{op: op, fields: make([]Value, len(op.Answer))}
+	r := newAnswerReader(op)
+	defer r.release()
 	if !jsonType(contentType) || !r.read(body) {
 		if byStatus.Result == Success {
 			byStatus.Result = Unread
@@ -66,13 +66,28 @@ func ReadAnswer(op *catalog.Operation, status int, contentType string, body []by
 type answerReader struct {
 	op     *catalog.Operation
 	walker walker
-	fields []Value // by the index of op.Answer
+	keeper keeper
+	found  findings
 
 	isObject                 bool
 	codes                    int // how often error_code occurs, in whatever case
 	code, message, requestID string
 	itemFailed               bool // an item of a batch
 	odd                      bool // a member that decides has an undocumented JSON type or spelling
+}
+
+// answerReaders are used again, emptied: nothing of a body stays in them.
+var answerReaders = sync.Pool{New: func() any { return new(answerReader) }}
+
+func newAnswerReader(op *catalog.Operation) *answerReader {
+	r := answerReaders.Get().(*answerReader)
+	r.op = op
+	return r
+}
+
+func (r *answerReader) release() {
+	*r = answerReader{}
+	answerReaders.Put(r)
 }
 
 // read tells whether the body could be read without doubt.
@@ -99,11 +114,7 @@ func (r *answerReader) outcome(byStatus Outcome) Outcome {
 	if o.Result == Failure && !r.op.Sensitive {
 		o.Message = oneLine(r.message, 256)
 	}
-	for _, v := range r.fields {
-		if v.Name != "" {
-			o.Fields = append(o.Fields, v)
-		}
-	}
+	o.Fields = r.found.values()
 	return o
 }
 
@@ -117,16 +128,16 @@ func (r *answerReader) member(name []byte, top bool) error {
 }
 
 // value implements visitor.
-func (r *answerReader) value(kind jsontext.Kind, raw []byte) error {
+func (r *answerReader) value(kind kind, raw []byte) error {
 	switch path := r.walker.path; string(path) {
 	case "":
 		r.isObject = kind == '{'
 	case "error_code":
 		r.code = r.scalar(kind, raw)
 	case "error_msg":
-		r.message = lenient(kind, raw)
+		r.message = r.lenient(kind, raw)
 	case "request_id":
-		r.requestID = lenient(kind, raw)
+		r.requestID = r.lenient(kind, raw)
 	case "error_details", "fail_resource_infos", "to_ondemand_service_results":
 		r.odd = r.odd || kind != '[' && kind != 'n'
 	case "error_details[]", "fail_resource_infos[]":
@@ -144,27 +155,38 @@ func (r *answerReader) value(kind jsontext.Kind, raw []byte) error {
 }
 
 // scalar reads a member that decides about the result: "" for null; an object or array there is odd.
-func (r *answerReader) scalar(kind jsontext.Kind, raw []byte) string {
+func (r *answerReader) scalar(kind kind, raw []byte) string {
 	r.odd = r.odd || raw == nil
-	return lenient(kind, raw)
+	return r.lenient(kind, raw)
 }
 
 // lenient gives the text of a scalar, "" for anything else.
-func lenient(kind jsontext.Kind, raw []byte) string {
+func (r *answerReader) lenient(kind kind, raw []byte) string {
 	if raw == nil || kind == 'n' {
 		return ""
 	}
-	return text(kind, raw)
+	return r.keeper.string(r.walker.content(kind, raw))
 }
 
-func (r *answerReader) record(kind jsontext.Kind, raw []byte) {
+func (r *answerReader) record(kind kind, raw []byte) {
 	if raw == nil || kind == 'n' {
 		return
 	}
-	for i, f := range r.op.Answer {
-		if string(r.walker.path) == f.Name {
-			r.fields[i].Name, r.fields[i].Kind = f.Name, f.Kind
-			r.fields[i].add(text(kind, raw))
+	for i := range r.op.Answer {
+		if field := &r.op.Answer[i]; string(r.walker.path) == field.Name {
+			r.recordField(i, field, r.walker.content(kind, raw))
 		}
 	}
+}
+
+func (r *answerReader) recordField(i int, field *catalog.Field, content []byte) {
+	f := r.found.of(i)
+	if f == nil {
+		f = r.found.begin(i, inBody, field)
+	}
+	if f.value.full() {
+		f.value.Omitted++
+		return
+	}
+	f.value.add(r.keeper.bounded(content), &r.keeper)
 }

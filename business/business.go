@@ -83,9 +83,10 @@ func (e *BodyError) Error() string { return e.Msg }
 // [*BodyError], occurs only for operations of the catalog that are not reads: see the package comment.
 func ReadRequest(op *catalog.Operation, params func(name string) string, query iter.Seq2[string, string], body []byte) (Request, error) {
 	r := newRequestReader(op)
+	defer r.release()
 	err := r.read(params, query, body)
 	if err == nil {
-		return Request{r.found(), r.accounts}, nil
+		return Request{r.found.values(), r.accounts}, nil
 	}
 	if op.Site != "" && op.Effect != catalog.Read {
 		return Request{}, err

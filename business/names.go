@@ -10,6 +10,10 @@ import (
 type names struct {
 	text    []byte
 	entries []nameEntry
+
+	// Where they begin.
+	textSpace  [128]byte
+	entrySpace [16]nameEntry
 }
 
 type nameEntry struct {
@@ -20,7 +24,7 @@ type nameEntry struct {
 // open begins an object; its frame is needed to add to it and to close it.
 func (n *names) open() (frame int) {
 	if n.entries == nil {
-		n.entries, n.text = make([]nameEntry, 0, 16), make([]byte, 0, 256)
+		n.entries, n.text = n.entrySpace[:0], n.textSpace[:0]
 	}
 	return len(n.entries)
 }

@@ -4,28 +4,17 @@ import (
 	"bytes"
 	"iter"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"sync"
 
 	"tollgate/catalog"
-)
-
-// place is where a field was found.
-type place uint8
-
-const (
-	nowhere place = iota
-	inPath
-	inQuery
-	inBody
 )
 
 // requestReader collects the fields and accounts of one request. It is the visitor of its body.
 type requestReader struct {
 	op       *catalog.Operation
 	walker   walker
-	fields   []Value // by the index of op.Request
-	places   []place // where each was found
+	keeper   keeper
+	found    findings
 	accounts Accounts
 
 	matched     []match // the fields that matchedPath leads to
@@ -34,10 +23,25 @@ type requestReader struct {
 	account     *account // whose value is being read
 	accountPath int      // length of the path of account's value
 	seen        uint     // bits by index of accountNames: found in the query
+
+	// Where matched and matchedPath begin.
+	matchSpace [4]match
+	pathSpace  [64]byte
+}
+
+// requestReaders are used again, emptied: nothing of a body stays in them.
+var requestReaders = sync.Pool{New: func() any { return new(requestReader) }}
+
+func (r *requestReader) release() {
+	*r = requestReader{}
+	requestReaders.Put(r)
 }
 
 func newRequestReader(op *catalog.Operation) *requestReader {
-	return &requestReader{op: op, fields: make([]Value, len(op.Request)), places: make([]place, len(op.Request))}
+	r := requestReaders.Get().(*requestReader)
+	r.op = op
+	r.matched, r.matchedPath = r.matchSpace[:0], r.pathSpace[:0]
+	return r
 }
 
 // read reads all three parts and stops at the first problem, a *BodyError.
@@ -61,17 +65,6 @@ func (r *requestReader) read(params func(string) string, query iter.Seq2[string,
 	return r.walker.walk(body)
 }
 
-// found gives the fields that occur.
-func (r *requestReader) found() []Value {
-	found := r.fields[:0]
-	for _, v := range r.fields {
-		if v.Name != "" {
-			found = append(found, v)
-		}
-	}
-	return found
-}
-
 func (r *requestReader) readPath(params func(string) string) error {
 	for i, f := range r.op.Request {
 		if strings.ContainsAny(f.Name, ".[") {
@@ -86,7 +79,7 @@ func (r *requestReader) readPath(params func(string) string) error {
 	for i := range accountNames {
 		kind := &accountNames[i]
 		if value := params(kind.name); value != "" {
-			if err := r.accounts.add(kind, value); err != nil {
+			if err := r.accounts.add(kind, value, &r.keeper); err != nil {
 				return err
 			}
 		}
@@ -106,7 +99,7 @@ func (r *requestReader) readPair(name, value string) error {
 		if name != known {
 			return misspelt("query", known)
 		}
-		if r.places[i] == inQuery && known == f.Name {
+		if before := r.found.of(i); before != nil && before.where == inQuery && known == f.Name {
 			return &BodyError{known + " occurs twice in the query"}
 		}
 		if err := r.record(i, inQuery, value); err != nil {
@@ -135,7 +128,7 @@ func (r *requestReader) readAccountPair(name, base, value string) error {
 		} else if !reads(r.op, kind.name) {
 			r.accounts.misplaced(kind, "the query of "+r.op.Name)
 		}
-		return r.accounts.add(kind, value)
+		return r.accounts.add(kind, value, &r.keeper)
 	}
 	return nil
 }
@@ -150,26 +143,18 @@ func (r *requestReader) bodyCounts() bool { return !r.queryCounts() || r.op.Meth
 
 // record takes up a value of op.Request[i].
 func (r *requestReader) record(i int, where place, value string) error {
-	f, v := r.op.Request[i], &r.fields[i]
-	if before := r.places[i]; before != nowhere && before != where {
-		if len(v.Values) == 1 && v.Values[0] == value && !strings.Contains(f.Name, "[]") {
+	f, field := r.found.of(i), &r.op.Request[i]
+	if f == nil {
+		f = r.found.begin(i, where, field)
+	}
+	if before := f.value.Values; f.where != where {
+		if len(before) == 1 && before[0] == value && !strings.Contains(field.Name, "[]") {
 			return nil
 		}
-		return &BodyError{f.Name + " is given twice, in different places (path, query, body) and with different values"}
+		return &BodyError{field.Name + " is given twice, in different places (path, query, body) and with different values"}
 	}
-	r.places[i] = where
-	v.Name, v.Kind = f.Name, f.Kind
-	v.add(value)
+	f.value.add(value, &r.keeper)
 	return nil
-}
-
-// add records a value within the bounds.
-func (v *Value) add(value string) {
-	if len(v.Values) == maxValues || len(value) > maxValueBytes {
-		v.Omitted++
-		return
-	}
-	v.Values = append(v.Values, value)
 }
 
 // member implements visitor: it settles whether the coming value is an account, and whether it counts there.
@@ -198,7 +183,7 @@ type match struct {
 }
 
 // value implements visitor.
-func (r *requestReader) value(kind jsontext.Kind, raw []byte) error {
+func (r *requestReader) value(kind kind, raw []byte) error {
 	for _, m := range r.expected() {
 		name := r.op.Request[m.field].Name
 		switch {
@@ -224,8 +209,13 @@ func (r *requestReader) expected() []match {
 		return r.matched
 	}
 	r.matched, r.matchedPath = r.matched[:0], append(r.matchedPath[:0], r.walker.path...)
+	ascii := !r.walker.foreign
 	for i := range r.op.Request {
-		if rest, exact, ok := expects(r.matchedPath, !r.walker.foreign, r.op.Request[i].Name); ok {
+		name := r.op.Request[i].Name
+		if ascii && !mayExpect(r.matchedPath, name) {
+			continue
+		}
+		if rest, exact, ok := expects(r.matchedPath, ascii, name); ok {
 			r.matched = append(r.matched, match{i, rest, exact})
 		}
 	}
@@ -233,16 +223,16 @@ func (r *requestReader) expected() []match {
 }
 
 // recordBody takes up a value of the body; one that is beyond the bound is counted without a copy of it.
-func (r *requestReader) recordBody(i int, kind jsontext.Kind, raw []byte) error {
-	if r.places[i] == inBody && len(r.fields[i].Values) == maxValues {
-		r.fields[i].Omitted++
+func (r *requestReader) recordBody(i int, kind kind, raw []byte) error {
+	if f := r.found.of(i); f != nil && f.where == inBody && f.value.full() {
+		f.value.Omitted++
 		return nil
 	}
-	return r.record(i, inBody, text(kind, raw))
+	return r.record(i, inBody, r.keeper.bounded(r.walker.content(kind, raw)))
 }
 
 // accountValue takes up the value of the account found last, or an element of it.
-func (r *requestReader) accountValue(kind jsontext.Kind, raw []byte) error {
+func (r *requestReader) accountValue(kind kind, raw []byte) error {
 	if r.account == nil {
 		return nil
 	}
@@ -260,21 +250,13 @@ func (r *requestReader) accountValue(kind jsontext.Kind, raw []byte) error {
 	case kind == 'n' && !element:
 		return nil
 	case kind == 'n':
-		return r.accounts.add(r.account, "") // readers differ: an empty id, or none
+		return r.accounts.add(r.account, "", &r.keeper) // readers differ: an empty id, or none
 	case kind == '[' && r.account.list && !element:
 		return nil // its elements follow
 	case kind == '{' || kind == '[' || r.account.list != element:
 		return wrongType(r.account.name)
 	}
-	return r.accounts.add(r.account, text(kind, raw))
-}
-
-// text gives what a scalar is recorded as: the content of a string, anything else as written.
-func text(kind jsontext.Kind, raw []byte) string {
-	if kind == '"' {
-		return string(unquote(nil, raw))
-	}
-	return string(raw)
+	return r.accounts.add(r.account, r.keeper.bounded(r.walker.content(kind, raw)), &r.keeper)
 }
 
 func misspelt(part, name string) error {

@@ -157,6 +157,7 @@ func TestStrictBodies(t *testing.T) {
 		"other case, nested":              {"", `{"coupon_infos":[{"ID":1}]}`, "coupon_infos[].id in case"},
 		"other case of what holds it":     {"", `{"Coupon_Infos":[{"id":1}]}`, "coupon_infos[].id in case"},
 		"account in other case":           {"", `{"CUSTOMER_ID":"c"}`, "customer_id in case"},
+		"account in other case, folded":   {"", `{"` + "\u017f" + `ub_customer_id":"c"}`, "sub_customer_id in case"},
 		"account in other case, anywhere": {"", `{"x":[{"customerid":"c"}]}`, "customerId in case"},
 		"object as amount":                {"", `{"amount":{"value":5}}`, "amount is not of"},
 		"list as amount":                  {"", `{"amount":[5]}`, "amount is not of"},

@@ -1,13 +1,8 @@
 package business
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // visitor is told of everything in a body, in order.
@@ -17,15 +12,15 @@ type visitor interface {
 
 	// value is called for each value, with [walker].path leading to it: for objects and arrays before what they hold, with
 	// raw nil; for others with the JSON text. Both arguments are valid during the call only.
-	value(kind jsontext.Kind, raw []byte) error
+	value(kind kind, raw []byte) error
 }
 
 // walker reads one JSON value in one pass. Duplicate names are left to unique.
 type walker struct {
-	dec     *jsontext.Decoder
+	scanner
 	visitor visitor
 	path    []byte // "coupon_infos[].id"; a zero byte stands for a name that is empty or holds "." or "["
-	scratch []byte // of unescaped names
+	scratch []byte // of unescaped strings
 	foreign bool   // a name that is not all ASCII has been read
 	unique  bool   // refuse names that are equal or differ in case only
 	names   names
@@ -35,140 +30,154 @@ type walker struct {
 
 // walk reads a body that must be exactly one JSON value.
 func (w *walker) walk(body []byte) error {
+	w.scanner = scanner{text: body}
 	w.path = w.pathSpace[:0]
-	w.dec = jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	if err := w.value(0); err != nil {
 		return err
 	}
-	if _, err := w.dec.ReadToken(); !errors.Is(err, io.EOF) {
+	if w.peek(); w.pos < len(body) {
 		return w.problem("something follows the JSON value in the body")
 	}
 	return nil
 }
 
 func (w *walker) value(depth int) error {
-	kind := w.dec.PeekKind()
-	switch kind {
-	case '{', '[':
-		if depth == maxDepth {
-			return w.problem("the body is nested deeper than 32 levels")
+	first := w.peek()
+	if first != '{' && first != '[' {
+		kind, raw := w.scalar(first)
+		if raw == nil {
+			return w.invalid()
 		}
-		if err := w.visitor.value(kind, nil); err != nil {
-			return err
-		}
-		if kind == '{' {
-			return w.object(depth + 1)
-		}
-		return w.array(depth + 1)
+		return w.visitor.value(kind, raw)
 	}
-	raw, err := w.dec.ReadValue()
-	if err != nil {
-		return w.invalid()
+	if depth == maxDepth {
+		return w.problem("the body is nested deeper than 32 levels")
 	}
-	return w.visitor.value(kind, raw)
+	if err := w.visitor.value(kind(first), nil); err != nil {
+		return err
+	}
+	w.pos++
+	if first == '{' {
+		return w.object(depth + 1)
+	}
+	return w.array(depth + 1)
 }
 
+// object reads an object after its brace.
 func (w *walker) object(depth int) error {
-	if _, err := w.dec.ReadToken(); err != nil {
-		return w.invalid()
-	}
-	frame, length := 0, len(w.path)
-	if w.unique {
-		frame = w.names.open()
-	}
-	for w.dec.PeekKind() == '"' {
-		name, err := w.name()
-		if err != nil {
-			return err
-		}
-		if w.unique {
-			if msg := w.names.add(frame, name); msg != "" {
-				return w.problem(msg)
-			}
-		}
-		w.push(name)
-		if err := w.visitor.member(name, depth == 1); err != nil {
+	frame, length := w.names.open(), len(w.path)
+	for more := !w.accept('}'); more; {
+		if err := w.name(frame, depth == 1); err != nil {
 			return err
 		}
 		if err := w.value(depth); err != nil {
 			return err
 		}
 		w.path = w.path[:length]
+		var err error
+		if more, err = w.more('}'); err != nil {
+			return err
+		}
 	}
 	w.names.close(frame)
-	return w.end()
+	return nil
 }
 
+// array reads an array after its bracket.
 func (w *walker) array(depth int) error {
-	if _, err := w.dec.ReadToken(); err != nil {
-		return w.invalid()
-	}
 	length := len(w.path)
 	w.path = append(w.path, "[]"...)
-	for kind := w.dec.PeekKind(); kind != ']'; kind = w.dec.PeekKind() {
+	for more := !w.accept(']'); more; {
 		if err := w.value(depth); err != nil {
+			return err
+		}
+		var err error
+		if more, err = w.more(']'); err != nil {
 			return err
 		}
 	}
 	w.path = w.path[:length]
-	return w.end()
-}
-
-// end reads the end of an object or array, or finds the fault that stands in its place.
-func (w *walker) end() error {
-	if _, err := w.dec.ReadToken(); err != nil {
-		return w.invalid()
-	}
 	return nil
 }
 
-// name reads a member's name; it is valid until the next one is read.
-func (w *walker) name() ([]byte, error) {
-	raw, err := w.dec.ReadValue()
-	if err != nil {
-		return nil, w.invalid()
+// more reads what stands behind a member or an element: a comma, or the end of what holds it.
+func (w *walker) more(end byte) (bool, error) {
+	switch w.peek() {
+	case ',':
+		w.pos++
+		return true, nil
+	case end:
+		w.pos++
+		return false, nil
 	}
-	name := unquote(w.scratch[:0], raw)
-	if bytes.IndexByte(raw, '\\') >= 0 {
-		w.scratch = name
+	return false, w.invalid()
+}
+
+// name reads a member's name and the colon.
+func (w *walker) name(frame int, top bool) error {
+	if w.peek() != '"' {
+		return w.invalid()
 	}
-	return name, nil
+	raw := w.quoted()
+	if raw == nil {
+		return w.invalid()
+	}
+	name := w.unquote(raw)
+	if w.unique {
+		if msg := w.names.add(frame, name); msg != "" {
+			return w.problem(msg)
+		}
+	}
+	w.push(name)
+	if err := w.visitor.member(name, top); err != nil {
+		return err
+	}
+	if !w.accept(':') {
+		return w.invalid()
+	}
+	return nil
 }
 
 func (w *walker) push(name []byte) {
 	if len(w.path) > 0 {
 		w.path = append(w.path, '.')
 	}
-	if len(name) == 0 || bytes.ContainsAny(name, ".[") {
-		w.path = append(w.path, 0)
-		return
-	}
+	start := len(w.path)
 	w.path = append(w.path, name...)
-	w.foreign = w.foreign || !isASCII(name)
-}
-
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
+	for _, c := range name {
+		w.foreign = w.foreign || c >= utf8.RuneSelf
+		if c == '.' || c == '[' {
+			w.path = w.path[:start]
+			break
 		}
 	}
-	return true
+	if len(w.path) == start {
+		w.path = append(w.path, 0)
+	}
 }
 
-// unquote gives the content of a valid JSON string: a part of raw where nothing is escaped, otherwise appended to dst.
-func unquote(dst, raw []byte) []byte {
-	if bytes.IndexByte(raw, '\\') < 0 {
+// content gives what a scalar says: the content of a string, anything else as written. It is valid until the next name or
+// content is read.
+func (w *walker) content(kind kind, raw []byte) []byte {
+	if kind == '"' {
+		return w.unquote(raw)
+	}
+	return raw
+}
+
+// unquote gives the content of the string read last.
+func (w *walker) unquote(raw []byte) []byte {
+	if !w.escaped {
 		return raw[1 : len(raw)-1]
 	}
-	dst, _ = jsontext.AppendUnquote(dst, raw) // cannot fail: the decoder has checked raw
-	return dst
+	w.scratch = unquote(w.scratch[:0], raw)
+	return w.scratch
 }
 
 func (w *walker) invalid() error {
-	return &BodyError{fmt.Sprintf("the body is not JSON text: byte %d", w.dec.InputOffset())}
+	return &BodyError{fmt.Sprintf("the body is not JSON text: byte %d", w.pos)}
 }
 
 func (w *walker) problem(msg string) error {
-	return &BodyError{fmt.Sprintf("%s: byte %d", msg, w.dec.InputOffset())}
+	return &BodyError{fmt.Sprintf("%s: byte %d", msg, w.pos)}
 }
