@@ -269,6 +269,37 @@ func endless(begin, text string) func(*exchange) {
 	}
 }
 
+// TestEndlessAnswer has a provider whose answer never ends. Once the caller has left, the gateway lets go of it.
+func TestEndlessAnswer(t *testing.T) {
+	w := newWorld(t, bsssim.Config{})
+	body := endless("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", "1000\r\n"+strings.Repeat("x", 0x1000)+"\r\n")
+	upstream := w.answerWith(func(x *exchange) {
+		if _, ok := x.request(); ok {
+			body(x)
+		}
+	})
+	p := w.configure(replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 1h")).start()
+	rest := p.resources()
+	outcomes := map[string]string{}
+	for kind := range orderKinds {
+		response, err := new(http.Transport).RoundTrip(p.orderRequest(kind, orderName(kind)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, response.Body, 2<<20); err != nil {
+			t.Errorf("%s: the answer ends: %v", orderKinds[kind].method, err)
+		}
+		_ = response.Body.Close()
+		outcomes[orderName(kind)] = response.Header.Get("Tollgate-Outcome")
+		if want := map[bool]string{true: audit.Succeeded, false: audit.Unknown}[kind == 0]; outcomes[orderName(kind)] != want {
+			t.Errorf("%s: told %s, want %s", orderKinds[kind].method, outcomes[orderName(kind)], want)
+		}
+	}
+	w.returnsTo(p, func() {}, rest)
+	p.stop()
+	w.sawEach(upstream, outcomes)
+}
+
 // TestNeverAnswered has a provider that takes requests and says nothing until the gateway gives up.
 func TestNeverAnswered(t *testing.T) {
 	t.Parallel() // it mostly waits
