@@ -24,11 +24,11 @@ type answering struct {
 
 	mu   sync.Mutex
 	seen map[string]int // requests by order
-	open map[*exchange]bool
+	open map[*visit]bool
 }
 
-// exchange is one connection to it.
-type exchange struct {
+// visit is one connection to it.
+type visit struct {
 	*tls.Conn
 	server *answering
 	in     *bufio.Reader
@@ -36,10 +36,10 @@ type exchange struct {
 }
 
 // answerWith serves connections with a script; a connection ends with its script.
-func (w *world) answerWith(script func(*exchange)) *answering {
+func (w *world) answerWith(script func(*visit)) *answering {
 	w.t.Helper()
 	certificate := testpki.Must(w.ca.Server("127.0.0.1"))
-	s := &answering{listener: testListener(w.t), seen: map[string]int{}, open: map[*exchange]bool{}}
+	s := &answering{listener: testListener(w.t), seen: map[string]int{}, open: map[*visit]bool{}}
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	s.working.Go(func() {
 		for {
@@ -55,8 +55,8 @@ func (w *world) answerWith(script func(*exchange)) *answering {
 	return s
 }
 
-func (s *answering) serve(c *tls.Conn, script func(*exchange)) {
-	x := &exchange{c, s, bufio.NewReader(c), make(chan struct{})}
+func (s *answering) serve(c *tls.Conn, script func(*visit)) {
+	x := &visit{c, s, bufio.NewReader(c), make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open[x] = true
@@ -94,10 +94,10 @@ func (s *answering) orders() map[string]int {
 }
 
 // head reads the head of a request. The body is still to come.
-func (x *exchange) head() (*http.Request, error) { return http.ReadRequest(x.in) }
+func (x *visit) head() (*http.Request, error) { return http.ReadRequest(x.in) }
 
 // request reads a request and gives its order. It is false at the end of the connection.
-func (x *exchange) request() (order string, ok bool) {
+func (x *visit) request() (order string, ok bool) {
 	r, err := x.head()
 	if err != nil {
 		return "", false
@@ -111,16 +111,16 @@ func (x *exchange) request() (order string, ok bool) {
 	return order, true
 }
 
-func (x *exchange) saw(order string) {
+func (x *visit) saw(order string) {
 	x.server.mu.Lock()
 	defer x.server.mu.Unlock()
 	x.server.seen[order]++
 }
 
-func (x *exchange) send(text string) { _, _ = io.WriteString(x, text) } // the gateway may have gone
+func (x *visit) send(text string) { _, _ = io.WriteString(x, text) } // the gateway may have gone
 
 // reset ends the connection by RST.
-func (x *exchange) reset() {
+func (x *visit) reset() {
 	raw := x.NetConn().(*net.TCPConn)
 	_ = raw.SetLinger(0)
 	_ = raw.Close()
@@ -136,18 +136,18 @@ func confirmation(order string) string {
 // all share one connection. (A second answer that comes only after the next request has gone out cannot be told from that
 // one's own: HTTP/1.1 has nothing to tell them by.)
 func TestAnsweredTwice(t *testing.T) {
-	for name, again := range map[string]func(*exchange, string){
-		"as it is": func(x *exchange, order string) { x.send(confirmation(order) + confirmation(order)) },
-		"within the excess of a body": func(x *exchange, order string) {
+	for name, again := range map[string]func(*visit, string){
+		"as it is": func(x *visit, order string) { x.send(confirmation(order) + confirmation(order)) },
+		"within the excess of a body": func(x *visit, order string) {
 			x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" + confirmation(order))
 		},
-		"behind an empty answer": func(x *exchange, order string) {
+		"behind an empty answer": func(x *visit, order string) {
 			x.send("HTTP/1.1 204 No Content\r\n\r\n" + confirmation(order))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bsssim.Config{})
-			upstream := w.answerWith(func(x *exchange) {
+			upstream := w.answerWith(func(x *visit) {
 				for {
 					order, ok := x.request()
 					if !ok {
@@ -187,8 +187,8 @@ func ownAnswers(t *testing.T, answers map[string]answer) {
 // effect is told by nothing but a whole answer.
 func TestBrokenAnswers(t *testing.T) {
 	w := newWorld(t, bsssim.Config{})
-	var script atomic.Pointer[func(*exchange)]
-	upstream := w.answerWith(func(x *exchange) {
+	var script atomic.Pointer[func(*visit)]
+	upstream := w.answerWith(func(x *visit) {
 		if _, ok := x.request(); ok {
 			(*script.Load())(x)
 		}
@@ -198,11 +198,11 @@ func TestBrokenAnswers(t *testing.T) {
 	outcomes := map[string]string{}
 	for number, c := range []struct {
 		name          string
-		script        func(*exchange)
+		script        func(*visit)
 		reads, writes string // outcomes; a call that ends as unknown is told so
 	}{
-		{"nothing", func(*exchange) {}, audit.Unknown, audit.Unknown},
-		{"a reset", (*exchange).reset, audit.Unknown, audit.Unknown},
+		{"nothing", func(*visit) {}, audit.Unknown, audit.Unknown},
+		{"a reset", (*visit).reset, audit.Unknown, audit.Unknown},
 		{"another protocol", says("SSH-2.0-OpenSSH_9.6\r\n"), audit.Unknown, audit.Unknown},
 		{"no status", says("HTTP/1.1 \r\n\r\n"), audit.Unknown, audit.Unknown},
 		{"half a header", says("HTTP/1.1 200 OK\r\nContent-Le"), audit.Unknown, audit.Unknown},
@@ -213,7 +213,7 @@ func TestBrokenAnswers(t *testing.T) {
 		{"two lengths", says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "), audit.Unknown, audit.Unknown},
 		{"a negative length", says("HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"), audit.Unknown, audit.Unknown},
 		{"half a body", says("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"order_id"), audit.Unknown, audit.Unknown},
-		{"half a body, and a reset", func(x *exchange) {
+		{"half a body, and a reset", func(x *visit) {
 			x.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"order_id")
 			x.reset()
 		}, audit.Unknown, audit.Unknown},
@@ -257,11 +257,11 @@ func (w *world) sawEach(upstream *answering, outcomes map[string]string) {
 	}
 }
 
-func says(text string) func(*exchange) { return func(x *exchange) { x.send(text) } }
+func says(text string) func(*visit) { return func(x *visit) { x.send(text) } }
 
 // endless repeats a text until the gateway has had enough.
-func endless(begin, text string) func(*exchange) {
-	return func(x *exchange) {
+func endless(begin, text string) func(*visit) {
+	return func(x *visit) {
 		_, err := io.WriteString(x, begin)
 		for err == nil {
 			_, err = io.WriteString(x, text)
@@ -273,7 +273,7 @@ func endless(begin, text string) func(*exchange) {
 func TestEndlessAnswer(t *testing.T) {
 	w := newWorld(t, bsssim.Config{})
 	body := endless("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", "1000\r\n"+strings.Repeat("x", 0x1000)+"\r\n")
-	upstream := w.answerWith(func(x *exchange) {
+	upstream := w.answerWith(func(x *visit) {
 		if _, ok := x.request(); ok {
 			body(x)
 		}
@@ -304,7 +304,7 @@ func TestEndlessAnswer(t *testing.T) {
 func TestNeverAnswered(t *testing.T) {
 	t.Parallel() // it mostly waits
 	w := newWorld(t, bsssim.Config{})
-	upstream := w.answerWith(func(x *exchange) {
+	upstream := w.answerWith(func(x *visit) {
 		_, _ = x.request()
 		_, _ = x.in.ReadByte() // until the gateway leaves
 	})
@@ -332,8 +332,8 @@ const early = `endpoints: [{name: Early, method: "*", path: "/early/{order}", ef
 // reads on, or stops reading. The answer may be lost with that; what the caller is told and what is on record agree all the same.
 func TestAnsweredEarly(t *testing.T) {
 	w := newWorld(t, bsssim.Config{})
-	var then atomic.Pointer[func(*exchange, io.Reader)]
-	upstream := w.answerWith(func(x *exchange) {
+	var then atomic.Pointer[func(*visit, io.Reader)]
+	upstream := w.answerWith(func(x *visit) {
 		if r, err := x.head(); err == nil {
 			x.saw(orderIn(r.URL.RequestURI()))
 			x.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
@@ -344,11 +344,11 @@ func TestAnsweredEarly(t *testing.T) {
 	rest := p.resources()
 	told := map[string]string{}
 	body := strings.Repeat("x", 2<<20)
-	for number, next := range []func(*exchange, io.Reader){
-		func(x *exchange, _ io.Reader) { x.reset() },
-		func(x *exchange, _ io.Reader) { _ = x.Close() },
-		func(x *exchange, body io.Reader) { _, _ = io.Copy(io.Discard, body) },
-		func(x *exchange, _ io.Reader) { <-x.over },
+	for number, next := range []func(*visit, io.Reader){
+		func(x *visit, _ io.Reader) { x.reset() },
+		func(x *visit, _ io.Reader) { _ = x.Close() },
+		func(x *visit, body io.Reader) { _, _ = io.Copy(io.Discard, body) },
+		func(x *visit, _ io.Reader) { <-x.over },
 	} {
 		then.Store(&next)
 		for kind, method := range []string{"POST", "DELETE"} {
