@@ -237,7 +237,7 @@ func TestBrokenAnswers(t *testing.T) {
 			}
 		}
 	}
-	w.returnsTo(p, upstream.hangUp, rest)
+	w.returnsTo(p, upstream.hangUp, rest, 1)
 	p.stop()
 	w.sawEach(upstream, outcomes)
 }
@@ -295,7 +295,7 @@ func TestEndlessAnswer(t *testing.T) {
 			t.Errorf("%s: told %s, want %s", orderKinds[kind].method, outcomes[orderName(kind)], want)
 		}
 	}
-	w.returnsTo(p, func() {}, rest)
+	w.returnsTo(p, func() {}, rest, 0)
 	p.stop()
 	w.sawEach(upstream, outcomes)
 }
@@ -359,7 +359,7 @@ func TestAnsweredEarly(t *testing.T) {
 			}
 		}
 	}
-	w.returnsTo(p, upstream.hangUp, rest)
+	w.returnsTo(p, upstream.hangUp, rest, 1)
 	p.stop()
 	w.sawEach(upstream, told)
 }

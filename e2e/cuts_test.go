@@ -184,7 +184,7 @@ func TestRandomCuts(t *testing.T) {
 		proxy.planned(randomFaults(random.Uint64()))
 		answers := w.callAll(p, calls)
 		proxy.planned(nil)
-		w.returnsTo(p, func() { proxy.breakAll(true) }, rest)
+		w.returnsTo(p, func() { proxy.breakAll(true) }, rest, loadWorkers)
 		p.stop()
 		w.checkAnswers(answers)
 	}
