@@ -142,6 +142,7 @@ func (w *rawWorld) call(t *testing.T, method, target, body string) answer {
 	client := http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request(t, method, "http://"+w.address("bss")+target, body))
 	if err != nil {
+		t.Logf("%s %s: %v", method, target, err)
 		return answer{}
 	}
 	defer response.Body.Close()
