@@ -85,7 +85,7 @@ func FuzzDeclare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, method, path, header string) {
 		o, err := Declare(Declaration{Name: name, Method: method, Path: path, Effect: Write, ForwardHeaders: []string{header}})
 		if err != nil {
-			if o != nil || len(err.Error()) > 8<<10 {
+			if o != nil || len(err.Error()) > 16<<10 {
 				t.Errorf("%v, and an error of %d bytes", o, len(err.Error()))
 			}
 			return

@@ -21,11 +21,11 @@ type segment struct {
 // parseTemplate reads a path template: "/" alone, or "/"-led segments that are literal text, {name}, or, last,
 // {name...}. Literal text is decoded text of a narrow alphabet, so that no parser on the way can read it differently.
 func parseTemplate(path string) ([]segment, error) {
-	if !strings.HasPrefix(path, "/") {
-		return nil, fmt.Errorf("path %q does not start with \"/\"", path)
-	}
 	if len(path) > maxTemplateLength {
 		return nil, fmt.Errorf("path is longer than %d bytes", maxTemplateLength)
+	}
+	if !strings.HasPrefix(path, "/") {
+		return nil, fmt.Errorf("path %q does not start with \"/\"", path)
 	}
 	if path == "/" {
 		return nil, nil

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // address is where to listen: "127.0.0.1:8080", ":8443", "[::1]:8080", "localhost:8080" or "unix:/path.sock".
@@ -73,6 +74,8 @@ func checkSocket(path string) error {
 		return errors.New(`want the path of a socket: "unix:/run/tollgate.sock"`)
 	case strings.HasPrefix(path, "@") || strings.ContainsRune(path, 0):
 		return errors.New("abstract sockets have no file permissions and are not supported: give a path")
+	case strings.ContainsFunc(path, unicode.IsControl):
+		return errors.New("the path of a socket may not have control characters")
 	case strings.HasPrefix(path, "//"):
 		return errors.New(`write "unix:/path", with one slash`)
 	case len(path) > maxSocketPath:

@@ -34,7 +34,8 @@ func FuzzInlineSecret(f *testing.F) {
 
 // belongs tells whether what follows is the value of the key between the two texts, as far as a person sees.
 func belongs(before, between string) bool {
-	if strings.Trim(between, "\"' \t:{|>[-\n") != "" || !strings.Contains(between, ":") {
+	quote, value, isKey := strings.Cut(between, ":")
+	if !isKey || strings.Trim(quote, "\"' ") != "" || strings.Trim(value, "\"' \t{|>[-\n") != "" {
 		return false
 	}
 	if before != "" && !strings.ContainsRune("\n {,\"'", rune(before[len(before)-1])) {
