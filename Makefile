@@ -33,7 +33,7 @@ lint:
 soak: tools
 	for module in $(MODULES); do (cd $$module && CGO_ENABLED=1 TOLLGATE_SOAK=1 $(GO) test -race -count=1 -timeout 4h ./...) || exit 1; done
 
-# Every fuzz target for FUZZTIME each.
+# Every fuzz target for FUZZTIME each: a time (3m), or a number of inputs (200x), as CI does.
 fuzz:
 	@for module in $(MODULES); do GO=$(GO) .ci/fuzz $$module $(FUZZTIME) || exit 1; done
 
