@@ -47,6 +47,13 @@ bench:
 clean:
 	rm -rf bin
 
-# What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail.
+# What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail, Node for
+# the provider's SDK.
 tools:
-	@.ci/tools curl openssl gnutls-cli sslscan gcc strace
+	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm
+	@$(MAKE) --no-print-directory e2e/node/node_modules
+
+# The provider's Node SDK, at the versions of the lock file.
+e2e/node/node_modules: e2e/node/package.json e2e/node/package-lock.json
+	cd e2e/node && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
