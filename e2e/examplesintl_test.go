@@ -6,7 +6,8 @@ import (
 	"tollgate/audit"
 )
 
-// intlExamples are of the international site, in its own SDK package.
+// intlExamples are of the international site, in its own SDK package. None that changes something is equal to one of the other
+// site: this SDK does not sign the host, so within a second the two would have one signature, and the second be a replay.
 var intlExamples = []example{
 	{operation: "ListCustomerOrders", about: "with a hard query", site: "intl", by: shopOf, account: "c-17",
 		target: "GET /v2/orders/customer-orders?order_id=" + hardQuery,
@@ -16,18 +17,18 @@ var intlExamples = []example{
 	{operation: "PayOrders", site: "intl", by: shopOf, account: "c-17",
 		target: "POST /v3/orders/customer-orders/pay",
 		do: func(s *session) (any, error) {
-			return s.intl.PayOrders(&model.PayOrdersRequest{Body: &model.PayCustomerOrderV3Req{OrderId: "CS-1001", UseCoupon: "NO", UseDiscount: "NO"}})
+			return s.intl.PayOrders(&model.PayOrdersRequest{Body: &model.PayCustomerOrderV3Req{OrderId: "CS-1001", UseCoupon: "NO", UseDiscount: "YES"}})
 		}},
 	{operation: "AutoRenewalResources", about: "with a hard path", site: "intl", by: shopOf, account: "c-17", code: "CBC.0101",
-		target: "POST /v2/orders/subscriptions/resources/autorenew/" + hardWire,
+		target: "POST /v2/orders/subscriptions/resources/autorenew/" + hardWire + "2",
 		do: func(s *session) (any, error) {
-			return s.intl.AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: hardPath})
+			return s.intl.AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: hardPath + "2"})
 		}},
 	{operation: "RenewalResources", about: "of which one fails", site: "intl", by: shopOf, account: "c-17", want: audit.Partial,
 		target: "POST /v2/orders/subscriptions/resources/renew",
 		do: func(s *session) (any, error) {
 			return s.intl.RenewalResources(&model.RenewalResourcesRequest{Body: &model.RenewalResourcesReq{
-				ResourceIds: []string{"res-1", "no-such"}, PeriodType: 2, PeriodNum: 1, IsAutoPay: pointer(int32(1)),
+				ResourceIds: []string{"res-1", "no-such"}, PeriodType: 2, PeriodNum: 2, IsAutoPay: pointer(int32(1)),
 			}})
 		}},
 	{operation: "ListSubCustomers", site: "intl", by: officeOf, account: "p-1",
