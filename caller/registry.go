@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"tollgate/signing"
 )
 
@@ -19,7 +21,17 @@ type Registry struct {
 	dnsNames    map[string]string // DNS name in lower case to caller
 	commonNames map[string]string // subject common name to caller
 	keys        map[string]accessKey
+	matched     *lru.Cache[*x509.Certificate, match]
 }
+
+// match is what a certificate turned out to mean.
+type match struct {
+	identity Identity
+	err      error
+}
+
+// maxMatched bounds how many certificates are remembered.
+const maxMatched = 1024
 
 type accessKey struct {
 	caller string
@@ -29,7 +41,12 @@ type accessKey struct {
 // NewRegistry makes a registry. The error joins every problem: bad or repeated names, names of certificates and access
 // keys that two callers share, and weak secrets, of which it shows nothing but the length.
 func NewRegistry(configs []Config) (*Registry, error) {
+	matched, err := lru.New[*x509.Certificate, match](maxMatched)
+	if err != nil {
+		return nil, err // the size is not positive
+	}
 	r := &Registry{
+		matched:     matched,
 		callers:     make(map[string]struct{}),
 		uris:        make(map[string]string),
 		dnsNames:    make(map[string]string),
@@ -103,8 +120,18 @@ func (r *Registry) addAccessKey(caller string, k AccessKey) error {
 	return nil
 }
 
-// match gives the caller that a certificate names, or an empty Identity if it names none.
+// match gives the caller that a certificate names, or an empty Identity if it names none. A connection has one certificate
+// for all its calls, so what was found is kept.
 func (r *Registry) match(certificate *x509.Certificate) (Identity, error) {
+	if known, ok := r.matched.Get(certificate); ok {
+		return known.identity, known.err
+	}
+	identity, err := r.find(certificate)
+	r.matched.Add(certificate, match{identity, err})
+	return identity, err
+}
+
+func (r *Registry) find(certificate *x509.Certificate) (Identity, error) {
 	var found Identity
 	ambiguous := false
 	consider := func(names map[string]string, name string) {

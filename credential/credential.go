@@ -188,8 +188,8 @@ type Permit struct {
 // An operation of unknown class is permitted to both classes here; that a person has confirmed it is checked where the
 // grant is read. The error is a *[ClassError].
 func (c *Credential) Permit(operation *catalog.Operation) (Permit, error) {
-	if wants := wanted(operation); !c.has(operation) {
-		return Permit{}, &ClassError{c.config.Name, c.config.Class, operation.Name, wants}
+	if !c.has(operation) {
+		return Permit{}, &ClassError{c.config.Name, c.config.Class, operation.Name, wanted(operation)}
 	}
 	return Permit{c, operation}, nil
 }

@@ -28,9 +28,10 @@ const outcomeHeader = "Tollgate-Outcome"
 func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()
-	for name, values := range endToEnd(a.response.Header) {
-		if !isOurs(name) {
-			header[name] = values
+	endToEnd(header, a.response.Header)
+	for name := range header {
+		if isOurs(name) {
+			delete(header, name)
 		}
 	}
 	if c.upstream.Signed {
@@ -41,10 +42,11 @@ func (c *call) answer(a *answer) {
 	if a.outcome == audit.Unknown {
 		header.Del("Retry-After") // who obeys it repeats a call that may have had its effect
 	}
-	c.mark(header)
-	header[outcomeHeader] = []string{a.outcome}
+	add := adder{header, make([]string, 0, 4)}
+	c.mark(&add)
+	add.add(outcomeHeader, a.outcome)
 	if length := c.answerLength(a); length >= 0 {
-		header["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+		add.add("Content-Length", strconv.FormatInt(length, 10))
 	}
 	c.deadline()
 	c.writer.WriteHeader(a.response.StatusCode)
@@ -92,12 +94,12 @@ func (c *call) stream(rest io.Reader) {
 }
 
 // mark adds what the gateway says about the call.
-func (c *call) mark(header http.Header) {
-	header["Tollgate-Call-Id"] = []string{c.id}
+func (c *call) mark(add *adder) {
+	add.add("Tollgate-Call-Id", c.id)
 	if c.operation != nil && c.operation.Deprecated {
-		header["Deprecation"] = []string{deprecated}
+		add.add("Deprecation", deprecated)
 		if len(c.operation.ReplacedBy) > 0 {
-			header["Tollgate-Replaced-By"] = []string{strings.Join(c.operation.ReplacedBy, ", ")}
+			add.add("Tollgate-Replaced-By", strings.Join(c.operation.ReplacedBy, ", "))
 		}
 	}
 }
@@ -147,7 +149,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	if r.Code == overLimit {
 		c.verdict.Headers(header.Set)
 	}
-	c.mark(header)
+	c.mark(&adder{header: header})
 	c.deadline()
 	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
 		_ = c.control.SetWriteDeadline(time.Now().Add(min(strangerTimeout, c.Bounds.WriteTimeout)))

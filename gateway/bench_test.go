@@ -46,9 +46,9 @@ func staticAnswer(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
 	return &http.Response{
-		StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: 24, Request: r,
+		StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: 25, Request: r,
 		Header: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req-1"}},
-		Body:   io.NopCloser(strings.NewReader(`{"order_ids":["CS-1001"]}`[:24])),
+		Body:   io.NopCloser(strings.NewReader(`{"order_ids":["CS-1001"]}`)),
 	}, nil
 }
 

@@ -23,7 +23,7 @@ type call struct {
 	*Gateway
 	listener *Listener
 	writer   http.ResponseWriter
-	control  *http.ResponseController
+	control  http.ResponseController
 	request  *http.Request
 
 	started      time.Time
@@ -65,7 +65,7 @@ type replaySignature struct {
 
 func newCall(g *Gateway, listener *Listener, w http.ResponseWriter, r *http.Request) *call {
 	c := &call{
-		Gateway: g, listener: listener, writer: w, control: http.NewResponseController(w), request: r,
+		Gateway: g, listener: listener, writer: w, control: *http.NewResponseController(w), request: r,
 		started: g.Now(), id: newID(),
 	}
 	c.source, c.sourcePort = peer(r.RemoteAddr)

@@ -33,7 +33,7 @@ func (c *call) dispatch() {
 			c.settle(c.outcome(audit.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.request.Context()), c.upstream.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.upstream.Timeout)
 	defer cancel()
 	a, refusal := c.send(ctx)
 	c.releaseBody()
@@ -108,7 +108,7 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 		return nil, c.failed(request, err)
 	}
 	c.tlsOut = c.evidence.of(response.TLS)
-	held, err := io.ReadAll(io.LimitReader(response.Body, c.Bounds.HeldAnswer+1))
+	held, err := readHeld(response, c.Bounds.HeldAnswer+1)
 	if err != nil {
 		_ = response.Body.Close()
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
@@ -123,6 +123,32 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	}
 	headersWithoutToken(response.Header, request.Header)
 	return a, c.judge(a)
+}
+
+// minHeld is the room for an answer of unknown length, to begin with.
+const minHeld = 2 << 10
+
+// readHeld reads an answer's body, or its first bytes up to limit.
+func readHeld(response *http.Response, limit int64) ([]byte, error) {
+	room := int64(minHeld)
+	if length := response.ContentLength; length >= 0 {
+		room = length + 1 // to see its end
+	}
+	held := make([]byte, 0, min(room, limit))
+	for int64(len(held)) < limit {
+		if len(held) == cap(held) {
+			held = slices.Grow(held, len(held))
+		}
+		n, err := response.Body.Read(held[len(held):min(int64(cap(held)), limit)])
+		held = held[:len(held)+n]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
 }
 
 // withoutToken overwrites the credential's security token in an answer: the provider answers a signature that does not

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"io"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -16,31 +15,43 @@ import (
 	"tollgate/signing"
 )
 
-// userAgent is what upstreams see; the caller's own is not theirs to know.
-const userAgent = "tollgate"
+// userAgent is what upstreams see; the caller's own is not theirs to know. Nobody writes to it.
+var userAgent = []string{"tollgate"}
+
+// usualHeaders is how many headers most signed calls have at most.
+const usualHeaders = 8
 
 // outbound builds the request that is sent: the canonical path and query that were matched and recorded, the body that
 // was hashed, and no way to repeat it (GetBody stays nil).
 func (c *call) outbound(ctx context.Context) *http.Request {
-	r := &http.Request{
-		Method: c.request.Method,
-		URL: &url.URL{
-			Scheme: c.upstream.Scheme, Host: c.upstream.Host,
-			Path: c.path, RawPath: signing.CanonicalPath(c.path), RawQuery: c.query.Canonical(),
-		},
-		Host:  c.upstream.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	r := (&http.Request{}).WithContext(ctx)
+	r.Method, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = c.request.Method, c.upstream.Host, "HTTP/1.1", 1, 1
+	r.URL = &url.URL{
+		Scheme: c.upstream.Scheme, Host: c.upstream.Host,
+		Path: c.path, RawPath: signing.CanonicalPath(c.path), RawQuery: c.query.Canonical(),
 	}
 	if len(c.body) > 0 {
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
+		r.Body, r.ContentLength = newBody(c.body), int64(len(c.body))
 	}
 	if c.upstream.Signed {
 		r.Header = c.signedHeader()
 	} else {
 		r.Header = c.unsignedHeader()
 	}
-	return r.WithContext(ctx)
+	return r
 }
+
+// body is a request's body that is read once.
+type body struct{ bytes.Reader }
+
+func newBody(b []byte) *body {
+	r := new(body)
+	r.Reset(b)
+	return r
+}
+
+// Close does nothing.
+func (*body) Close() error { return nil }
 
 // forwarded are the caller's headers that every signed upstream gets.
 var forwarded = [...]string{"Accept", "Content-Type", "X-Language"}
@@ -48,8 +59,8 @@ var forwarded = [...]string{"Accept", "Content-Type", "X-Language"}
 // signedHeader is an allow-list: nothing that a caller sends reaches a signed upstream unless it is named here or by
 // the endpoint's declaration.
 func (c *call) signedHeader() http.Header {
-	header := make(http.Header, 10)
-	header["User-Agent"] = []string{userAgent}
+	header := make(http.Header, usualHeaders)
+	header["User-Agent"] = userAgent
 	for _, name := range forwarded {
 		forward(header, c.request.Header, name)
 	}
@@ -70,12 +81,13 @@ func forward(to, from http.Header, name string) {
 
 // sign is step 9: a fresh date, the account of the credential, and the signature over exactly what is sent.
 func (c *call) sign(r *http.Request, lease *credential.Lease) error {
-	r.Header["X-Sdk-Date"] = []string{signing.FormatDate(c.Now())}
+	add := adder{r.Header, make([]string, 0, 4)}
+	add.add("X-Sdk-Date", signing.FormatDate(c.Now()))
 	if id := lease.DomainID(); id != "" {
-		r.Header["X-Domain-Id"] = []string{id}
+		add.add("X-Domain-Id", id)
 	}
 	if token := lease.SecurityToken(); !token.IsZero() {
-		r.Header["X-Security-Token"] = []string{token.Reveal()}
+		add.add("X-Security-Token", token.Reveal())
 	}
 	authorization, err := lease.Sign(&signing.Request{
 		Method: r.Method, Path: r.URL.RawPath, Query: r.URL.RawQuery, Headers: signedLines(r), PayloadHash: c.bodyHash,
@@ -83,21 +95,50 @@ func (c *call) sign(r *http.Request, lease *credential.Lease) error {
 	if err != nil {
 		return err
 	}
-	r.Header["Authorization"] = []string{authorization}
+	add.add("Authorization", authorization)
 	return nil
+}
+
+// adder sets headers whose values lie in one array.
+type adder struct {
+	header http.Header
+	values []string
+}
+
+func (a *adder) add(name, value string) {
+	a.values = append(a.values, value)
+	last := len(a.values)
+	a.header[name] = a.values[last-1 : last : last]
 }
 
 // signedLines are all headers but User-Agent, which hops like to rewrite, and Host.
 func signedLines(r *http.Request) []signing.Header {
-	lines := make([]signing.Header, 1, 10)
+	lines := make([]signing.Header, 1, usualHeaders)
 	lines[0] = signing.Header{Name: "host", Value: r.Host}
 	for name, values := range r.Header {
 		if name != "User-Agent" {
-			lines = append(lines, signing.Header{Name: strings.ToLower(name), Value: values[0]})
+			lines = append(lines, signing.Header{Name: signedName(name), Value: values[0]})
 		}
 	}
 	slices.SortFunc(lines, func(a, b signing.Header) int { return strings.Compare(a.Name, b.Name) })
 	return lines
+}
+
+// signedNames are the usual headers as they are signed.
+var signedNames = map[string]string{}
+
+func init() {
+	for _, name := range append(forwarded[:], "X-Sdk-Date", "X-Domain-Id", "X-Security-Token") {
+		signedNames[name] = strings.ToLower(name)
+	}
+}
+
+// signedName gives the name of a header in lower case.
+func signedName(name string) string {
+	if known, ok := signedNames[name]; ok {
+		return known
+	}
+	return strings.ToLower(name)
 }
 
 // hopByHop are the headers that belong to one connection (RFC 9110 section 7.6.1), and the framing, which is made anew.
@@ -108,7 +149,8 @@ var hopByHop = map[string]bool{
 
 // unsignedHeader is what an HTTP proxy passes on to an internal app, less what this gateway consumed or states itself.
 func (c *call) unsignedHeader() http.Header {
-	header := endToEnd(c.request.Header)
+	header := make(http.Header, len(c.request.Header)+5)
+	endToEnd(header, c.request.Header)
 	for name := range header {
 		if strings.ContainsRune(name, '_') || isOurs(name) || strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" {
 			delete(header, name)
@@ -133,8 +175,7 @@ func (c *call) scheme() string {
 }
 
 // endToEnd copies a header without what belongs to the connection, and without what Connection names.
-func endToEnd(from http.Header) http.Header {
-	header := make(http.Header, len(from))
+func endToEnd(header, from http.Header) {
 	for name, values := range from {
 		if !hopByHop[name] {
 			header[name] = values
@@ -147,7 +188,6 @@ func endToEnd(from http.Header) http.Header {
 			}
 		}
 	}
-	return header
 }
 
 // isOurs knows the headers that only the gateway may speak.

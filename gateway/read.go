@@ -61,14 +61,12 @@ func isEncoded(values []string) bool {
 // plainHeaders tells that readers agree on the bytes of the headers that are passed on and signed. Of others they differ
 // in what white space is and how it is encoded, and a signature that does not fit pauses the credential for everybody.
 func plainHeaders(header http.Header, more []string) bool {
-	for _, name := range slices.Concat(forwarded[:], more) {
-		for _, value := range header[name] {
-			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
-				return false
-			}
-		}
-	}
-	return true
+	odd := func(name string) bool { return slices.ContainsFunc(header[name], hasOdd) }
+	return !slices.ContainsFunc(forwarded[:], odd) && !slices.ContainsFunc(more, odd)
+}
+
+func hasOdd(value string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // isUTF8 tells that a body is in the encoding in which it will be read: another charset could show the log one amount and

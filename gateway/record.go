@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -107,8 +105,7 @@ func (c *call) answered(a *answer) *audit.Record {
 	if a.whole {
 		r.AnswerBytes = int64(len(a.held))
 		if !c.operation.Sensitive {
-			sum := sha256.Sum256(a.held)
-			r.AnswerHash = hex.EncodeToString(sum[:])
+			r.AnswerHash = signing.HashHex(a.held)
 		}
 	} else {
 		r.AnswerBytes = max(a.response.ContentLength, 0)

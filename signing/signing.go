@@ -1,9 +1,6 @@
 package signing
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-)
+import "crypto/sha256"
 
 // Scheme is the first word of the Authorization header and of the string to sign.
 const Scheme = "SDK-HMAC-SHA256"
@@ -40,5 +37,6 @@ type Request struct {
 // HashHex gives the SHA-256 of a body in lower-case hex, as [Request].PayloadHash wants it.
 func HashHex(body []byte) string {
 	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
+	var digits [2 * sha256.Size]byte
+	return string(appendHex(digits[:0], &sum))
 }
