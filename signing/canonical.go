@@ -29,7 +29,7 @@ func checkRequest(r *Request) (date string, err error) {
 		return "", errPath
 	case !all(r.Query, wireQuery):
 		return "", errQuery
-	case r.PayloadHash != UnsignedPayload && (len(r.PayloadHash) != 2*sha256.Size || !all(r.PayloadHash, lowerHex)):
+	case r.PayloadHash != EmptyHash && r.PayloadHash != UnsignedPayload && (len(r.PayloadHash) != 2*sha256.Size || !all(r.PayloadHash, lowerHex)):
 		return "", errHash
 	case len(r.Headers) > maxHeaders:
 		return "", errHeaders
@@ -45,7 +45,7 @@ func checkHeaders(headers []Header) (date string, err error) {
 			return "", errors.New("signing: header name is not a lower-case token")
 		case h.Name <= previous:
 			return "", fmt.Errorf("signing: header %s is out of order or repeated", h.Name)
-		case !all(h.Value, fieldValue):
+		case !isFieldValue(h.Value):
 			return "", fmt.Errorf("signing: header %s has a control character in its value", h.Name)
 		}
 		if h.Name == DateHeader {

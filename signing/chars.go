@@ -48,13 +48,28 @@ var classes = func() (table [256]uint16) {
 // all tells whether every byte of s is of a class. It has no branch per byte, because signing checks all that it signs.
 func all(s string, class uint16) bool {
 	common := class
-	for ; len(s) >= 4; s = s[4:] {
-		common &= classes[s[0]] & classes[s[1]] & classes[s[2]] & classes[s[3]]
+	for ; len(s) >= 8; s = s[8:] {
+		common &= classes[s[0]] & classes[s[1]] & classes[s[2]] & classes[s[3]] & classes[s[4]] & classes[s[5]] & classes[s[6]] & classes[s[7]]
 	}
 	for i := range len(s) {
 		common &= classes[s[i]]
 	}
 	return common == class
+}
+
+// isFieldValue tells whether s may be the value of a header. Nearly all are printable ASCII, which is seen eight bytes at
+// a time.
+func isFieldValue(s string) bool {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(s) >= 8; s = s[8:] {
+		w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		control := w - ' '*low // borrows where a byte is below the space
+		deleted := w + low     // carries into the high bit where a byte is DEL
+		if (w|control|deleted)&high != 0 {
+			break
+		}
+	}
+	return all(s, fieldValue)
 }
 
 func isControl(c byte) bool { return c < ' ' || c == 0x7f }

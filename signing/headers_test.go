@@ -55,3 +55,18 @@ func TestPayloadHash(t *testing.T) {
 		}
 	}
 }
+
+// TestFieldValues holds the quick look at eight bytes against the table, for every byte at every place.
+func TestFieldValues(t *testing.T) {
+	for length := range 18 {
+		for place := range length {
+			for c := range 256 {
+				value := []byte("aaaaaaaaaaaaaaaaaaaaaaaa"[:length])
+				value[place] = byte(c)
+				if got, want := isFieldValue(string(value)), all(string(value), fieldValue); got != want {
+					t.Fatalf("%q: %v, want %v", value, got, want)
+				}
+			}
+		}
+	}
+}
