@@ -25,6 +25,7 @@ var (
 type conn struct {
 	pool      *pool
 	raw       net.Conn             // of the system
+	records   *records             // between raw and TLS; nil: plain
 	stream    net.Conn             // raw, or TLS on top of it
 	tls       *tls.ConnectionState // nil: plain
 	idleSince time.Time
@@ -34,10 +35,6 @@ type conn struct {
 	begun     bool        // writing of the request was begun
 	writing   chan error  // gets the end of the writing, if that has a goroutine of its own
 	release   func() bool // ends the hold that the request's context has on the connection
-}
-
-func newConn(p *pool, raw, stream net.Conn, state *tls.ConnectionState) *conn {
-	return &conn{pool: p, raw: raw, stream: stream, tls: state}
 }
 
 func (c *conn) close() { _ = c.stream.Close() }
@@ -107,7 +104,12 @@ func (c *conn) written() bool {
 // Write notes that something was written before it writes: a write that fails half-way may have sent any of it.
 func (c *conn) Write(b []byte) (int, error) {
 	c.begun = true
-	return c.stream.Write(b)
+	if c.records == nil || len(b) <= bufferSize {
+		return c.stream.Write(b)
+	}
+	c.records.gather()
+	n, err := c.stream.Write(b)
+	return n, errors.Join(err, c.records.release())
 }
 
 var errHead = errors.New("the header of the answer is too large")

@@ -129,14 +129,15 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	if p.config.URL.Scheme != "https" {
-		return newConn(p, raw, raw, nil), nil
+		return &conn{pool: p, raw: raw, stream: raw}, nil
 	}
-	secured, state, err := p.handshake(ctx, raw)
+	gatherer := &records{Conn: raw}
+	secured, state, err := p.handshake(ctx, gatherer)
 	if err != nil {
 		_ = raw.Close()
 		return nil, err
 	}
-	return newConn(p, raw, secured, state), nil
+	return &conn{pool: p, raw: raw, records: gatherer, stream: secured, tls: state}, nil
 }
 
 // hostPort is where the URL leads.

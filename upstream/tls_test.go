@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,4 +56,39 @@ func tlsOrigin(t *testing.T, certificate tls.Certificate, serve script) (target 
 
 func clientConfig(ca *testpki.CA) *tls.Config {
 	return &tls.Config{RootCAs: ca.Pool(), MinVersion: tls.VersionTLS12}
+}
+
+// TestLargeBodiesUnderTLS: what is sent in larger pieces arrives as it is, call after call.
+func TestLargeBodiesUnderTLS(t *testing.T) {
+	ca := testpki.Must(testpki.New())
+	sizes := []int{1, bufferSize - 1, bufferSize, bufferSize + 1, maxHeld - 1, maxHeld, maxHeld + 1, 1 << 20, 1<<20 + 7}
+	arrived := make(chan []byte, 1)
+	target, conns := tlsOrigin(t, testpki.Must(ca.Server("127.0.0.1")), func(c net.Conn, r *bufio.Reader) {
+		for {
+			request, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			body, _ := io.ReadAll(request.Body)
+			arrived <- body
+			say(c, ok)
+			c.(*holding).flush()
+		}
+	})
+	transport := transportTo(t, target, clientConfig(ca))
+	for _, size := range sizes {
+		body := strings.Repeat("0123456789abcdef", size/16+1)[:size]
+		if _, err := send(t, transport, request(t, "POST", target, body)); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		if got := <-arrived; string(got) != body {
+			t.Errorf("%d bytes arrived as %d others", size, len(got))
+		}
+		if idle := transport.pool.idle[0]; idle.records.buffer != nil || idle.records.held != 0 || idle.records.gathering {
+			t.Errorf("%d bytes: an idle connection keeps a buffer", size)
+		}
+	}
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
 }

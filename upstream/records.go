@@ -1,0 +1,55 @@
+package upstream
+
+import (
+	"net"
+	"sync"
+)
+
+// maxHeld is how much of what TLS sends is handed to the system at once: as much as it takes for one segment.
+const maxHeld = 64 << 10
+
+var heldBuffers = sync.Pool{New: func() any { return new([maxHeld]byte) }}
+
+// records lies beneath TLS, which sends each record (16 KB) by itself. While it is gathering it sends several together,
+// which spares most system calls of a large body.
+type records struct {
+	net.Conn
+	gathering bool
+	buffer    *[maxHeld]byte // while gathering
+	held      int            // bytes in it
+}
+
+func (r *records) gather() {
+	r.gathering, r.buffer = true, heldBuffers.Get().(*[maxHeld]byte)
+}
+
+// Write sends b, or keeps it for later.
+func (r *records) Write(b []byte) (int, error) {
+	if !r.gathering {
+		return r.Conn.Write(b)
+	}
+	if r.held+len(b) > maxHeld {
+		if err := r.send(); err != nil {
+			return 0, err
+		}
+	}
+	if len(b) > maxHeld {
+		return r.Conn.Write(b)
+	}
+	r.held += copy(r.buffer[r.held:], b)
+	return len(b), nil
+}
+
+func (r *records) send() error {
+	_, err := r.Conn.Write(r.buffer[:r.held])
+	r.held = 0
+	return err
+}
+
+// release sends what is held, and all that follows at once. An idle connection has no buffer.
+func (r *records) release() error {
+	err := r.send()
+	heldBuffers.Put(r.buffer)
+	r.gathering, r.buffer = false, nil
+	return err
+}
