@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"slices"
+	"time"
 )
 
 // clientSessions bounds how many upstream sessions one client configuration keeps for resumption. An upstream is one
@@ -25,9 +26,13 @@ type Server struct {
 }
 
 // Server makes the configuration of a listener. ALPN has HTTP/2 where the policy allows it, and HTTP/1.1. To learn what
-// a peer offered whose handshake fails, give the handshake a context from [WithHello].
-func (p *Policy) Server(s Server) *tls.Config {
+// a peer offered whose handshake fails, give the handshake a context from [WithHello]. Tickets of the configuration and
+// its copies are sealed with keys of its own; SetSessionTicketKeys has no effect on it.
+func (p *Policy) Server(s Server) *tls.Config { return p.server(s, &tickets{now: time.Now}) }
+
+func (p *Policy) server(s Server, t *tickets) *tls.Config {
 	config := p.base()
+	config.WrapSession, config.UnwrapSession = t.seal, t.open
 	config.GetCertificate = s.GetCertificate
 	config.NextProtos = []string{"http/1.1"}
 	if p.HTTP2() {

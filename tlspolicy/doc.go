@@ -29,7 +29,11 @@
 //
 // Sessions may be resumed as long as the configuration lives that made their ticket keys: never across processes. The
 // check runs on resumed connections as well, so a session made under a wider policy ends where a narrower one begins.
-// crypto/tls tells clients a ticket lifetime of seven days and makes a new ticket key each day.
+//
+// Ticket keys are random and made each hour; tickets of the hour and of the hour before resume, older ones lead to a full
+// handshake. So stolen keys open TLS 1.2 connections that began within two hours, and no others (in TLS 1.3 a resumed
+// connection has a key exchange of its own). Keys change at handshakes: until the next one the last two stay in memory.
+// crypto/tls tells clients of TLS 1.3 a lifetime of seven days all the same; it has no setting for that.
 //
 // # TLS 1.3
 //

@@ -126,6 +126,11 @@ func peerServer(change func(*tls.Config)) *tls.Config {
 
 func (p *Policy) testServer() *tls.Config { return p.Server(Server{GetCertificate: pki().both}) }
 
+// ticketServer takes the tickets of every other configuration with the same t.
+func (p *Policy) ticketServer(t *tickets) *tls.Config {
+	return p.server(Server{GetCertificate: pki().both}, t)
+}
+
 func (p *Policy) testClient() *tls.Config {
 	return p.Client(Client{ServerName: "tollgate.test", RootCAs: pki().pool()})
 }

@@ -3,6 +3,7 @@ package tlspolicy
 import (
 	"crypto/tls"
 	"testing"
+	"time"
 )
 
 // TestResumedIsChecked: crypto/tls resumes a TLS 1.2 session without looking at its group, and a TLS 1.3 session
@@ -24,10 +25,9 @@ func TestResumedIsChecked(t *testing.T) {
 		"1.3 suite": {narrow13, func(*tls.Config) {}, func(*tls.Config) {}, KindSuite},
 	} {
 		t.Run(name+", listener", func(t *testing.T) {
-			keys := [][32]byte{{1, 2, 3}}
-			wideServer, again, narrowServer := wide.testServer(), wide.testServer(), c.narrow.testServer()
+			shared := &tickets{now: time.Now}
+			wideServer, again, narrowServer := wide.ticketServer(shared), wide.ticketServer(shared), c.narrow.ticketServer(shared)
 			for _, config := range []*tls.Config{wideServer, again, narrowServer} {
-				config.SetSessionTicketKeys(keys)
 				config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &pki().rsa, nil }
 			}
 			cache := tls.NewLRUClientSessionCache(0)
@@ -73,10 +73,8 @@ func TestResumedIsChecked(t *testing.T) {
 
 // TestResumedSuite12: a session of a suite that the narrower policy lacks is not resumed, and the peer is refused.
 func TestResumedSuite12(t *testing.T) {
-	keys := [][32]byte{{1}}
-	wideServer, narrowServer := mustNamed(t, "huawei").testServer(), aes256(t).testServer()
-	wideServer.SetSessionTicketKeys(keys)
-	narrowServer.SetSessionTicketKeys(keys)
+	shared := &tickets{now: time.Now}
+	wideServer, narrowServer := mustNamed(t, "huawei").ticketServer(shared), aes256(t).ticketServer(shared)
 	client := peerClient(func(c *tls.Config) {
 		c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
 		c.ClientSessionCache = tls.NewLRUClientSessionCache(0)
