@@ -5,6 +5,7 @@
 package certs
 
 import (
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -16,6 +17,9 @@ import (
 	"sync/atomic"
 )
 
+// minRSA is the bound that package tlspolicy has for the certificates of peers. Peers may well have the same for ours.
+const minRSA = 2048
+
 // maxFile bounds how much of a file is read: the system's bundle of authorities has a quarter of that.
 const maxFile = 1 << 20
 
@@ -25,7 +29,8 @@ type Files struct {
 	current           atomic.Pointer[tls.Certificate]
 }
 
-// Load reads a certificate chain and its private key. The error names the file at fault and what is wrong with it.
+// Load reads a certificate chain and its private key. The error names the file at fault and what is wrong with it; an RSA
+// key of less than 2048 bits is refused.
 // A certificate that has expired, or does not hold yet, is loaded nevertheless: see [Files.Leaf].
 func Load(cert, key string) (*Files, error) {
 	f := &Files{certPath: cert, keyPath: key}
@@ -61,6 +66,9 @@ func load(certPath, keyPath string) (*tls.Certificate, error) {
 	chain, err := parseCertificates(certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("certificate file %s: %w", certPath, err)
+	}
+	if key, ok := chain[0].PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
+		return nil, fmt.Errorf("certificate file %s: its RSA key has %d bits, and needs %d or more", certPath, key.N.BitLen(), minRSA)
 	}
 	keyPEM, err := read(keyPath)
 	if err != nil {

@@ -2,9 +2,12 @@ package certs
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -167,6 +170,42 @@ func TestLoadErrors(t *testing.T) {
 			t.Errorf("%s: the error repeats the file: %v", name, err)
 		}
 	}
+}
+
+// TestShortKeys: the bound holds for Load and for Reload, which keeps the good certificate.
+func TestShortKeys(t *testing.T) {
+	f := write(t, issue(t, testpki.Leaf{Server: true, Key: testpki.RSA}))
+	source, err := Load(f.cert, f.key)
+	if err != nil {
+		t.Fatalf("2048 bits: %v", err)
+	}
+	good := source.Leaf()
+	f.replace(t, selfSigned(t, 2047))
+	for what, read := range map[string]func() error{
+		"load":   func() error { _, err := Load(f.cert, f.key); return err },
+		"reload": source.Reload,
+	} {
+		if err := read(); err == nil || err.Error() != "certificate file "+f.cert+": its RSA key has 2047 bits, and needs 2048 or more" {
+			t.Errorf("%s, 2047 bits: %v", what, err)
+		}
+	}
+	if !source.Leaf().Equal(good) {
+		t.Error("the short key is served")
+	}
+}
+
+func selfSigned(t *testing.T, bits int) tls.Certificate {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.test"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 func TestPipesAreNotRead(t *testing.T) {
