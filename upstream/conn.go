@@ -74,7 +74,11 @@ func (c *conn) finish(clean bool) {
 		c.pool.put(c)
 		return
 	}
-	c.close()
+	if c.writing != nil { // a farewell would have to wait for what is being written
+		_ = c.raw.Close()
+	} else {
+		c.close()
+	}
 	c.leave()
 }
 

@@ -11,20 +11,26 @@ const maxHeld = 64 << 10
 var heldBuffers = sync.Pool{New: func() any { return new([maxHeld]byte) }}
 
 // records lies beneath TLS, which sends each record (16 KB) by itself. While it is gathering it sends several together,
-// which spares most system calls of a large body.
+// which spares most system calls of a large body. TLS may write while it reads, too: it answers a change of keys.
 type records struct {
 	net.Conn
+
+	mutex     sync.Mutex
 	gathering bool
 	buffer    *[maxHeld]byte // while gathering
 	held      int            // bytes in it
 }
 
 func (r *records) gather() {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	r.gathering, r.buffer = true, heldBuffers.Get().(*[maxHeld]byte)
 }
 
 // Write sends b, or keeps it for later.
 func (r *records) Write(b []byte) (int, error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	if !r.gathering {
 		return r.Conn.Write(b)
 	}
@@ -48,6 +54,8 @@ func (r *records) send() error {
 
 // release sends what is held, and all that follows at once. An idle connection has no buffer.
 func (r *records) release() error {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	err := r.send()
 	heldBuffers.Put(r.buffer)
 	r.gathering, r.buffer = false, nil

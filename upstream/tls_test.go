@@ -92,3 +92,30 @@ func TestLargeBodiesUnderTLS(t *testing.T) {
 		t.Errorf("%d connections, want 1", n)
 	}
 }
+
+// TestAnswerBeforeTheBodyUnderTLS: an early answer ends the exchange while the body is still being sent.
+func TestAnswerBeforeTheBodyUnderTLS(t *testing.T) {
+	ca := testpki.Must(testpki.New())
+	target, _ := tlsOrigin(t, testpki.Must(ca.Server("127.0.0.1")), func(c net.Conn, r *bufio.Reader) {
+		request, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		say(c, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
+		c.(*holding).flush()
+		_, _ = io.Copy(io.Discard, request.Body)
+	})
+	transport := transportTo(t, target, clientConfig(ca))
+	for i := range 200 {
+		// Where the far end has closed the connection by now, the answer may be lost with it.
+		response, err := transport.RoundTrip(request(t, "POST", target, strings.Repeat("x", inlineBody+1+i*1000)))
+		if err != nil {
+			continue
+		}
+		_, _ = io.ReadAll(response.Body)
+		_ = response.Body.Close()
+	}
+	if n := len(transport.pool.slots); n != 0 {
+		t.Errorf("%d places are still taken", n)
+	}
+}
