@@ -91,16 +91,22 @@ func (c *conn) leave() {
 	c.pool.drop()
 }
 
+// writingEnds is how long a writing goroutine may take to notice that it has finished. Usually the answer shows that the
+// request was read whole, and there is nothing left to do; a connection is not given up because of a late goroutine.
+const writingEnds = 10 * time.Millisecond
+
 // written tells whether the whole request was written. The answer may have come before that.
 func (c *conn) written() bool {
 	if c.writing == nil {
 		return true
 	}
+	late := time.NewTimer(writingEnds)
+	defer late.Stop()
 	select {
 	case err := <-c.writing:
 		c.writing = nil
 		return err == nil
-	default:
+	case <-late.C:
 		return false
 	}
 }
