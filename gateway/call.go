@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -54,6 +55,7 @@ type call struct {
 	intended  bool               // intend: the intent is in the log
 	sentAt    time.Time          // dispatch
 	tlsOut    *audit.TLS         // dispatch
+	received  io.Closer          // dispatch: the body of the upstream's answer
 	answering bool               // an answer of either kind was begun
 }
 

@@ -35,6 +35,7 @@ func (c *call) dispatch() {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), c.upstream.Timeout)
 	defer cancel()
+	defer c.closeReceived() // also after a panic: its connection must not stay taken
 	a, refusal := c.send(ctx)
 	c.releaseBody()
 	if refusal != nil {
@@ -43,10 +44,15 @@ func (c *call) dispatch() {
 		c.answerRefusal(refusal)
 		return
 	}
-	defer a.response.Body.Close()
 	settled = true
 	c.settle(c.answered(a))
 	c.answer(a)
+}
+
+func (c *call) closeReceived() {
+	if c.received != nil {
+		_ = c.received.Close()
+	}
 }
 
 // releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it.
@@ -107,7 +113,7 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	if err != nil {
 		return nil, c.failed(request, err)
 	}
-	c.tlsOut = c.evidence.of(response.TLS)
+	c.received, c.tlsOut = response.Body, c.evidence.of(response.TLS)
 	held, err := readHeld(response, c.Bounds.HeldAnswer+1)
 	if err != nil {
 		_ = response.Body.Close()
@@ -130,11 +136,11 @@ const minHeld = 2 << 10
 
 // readHeld reads an answer's body, or its first bytes up to limit.
 func readHeld(response *http.Response, limit int64) ([]byte, error) {
-	room := int64(minHeld)
+	room := min(minHeld, limit)
 	if length := response.ContentLength; length >= 0 {
-		room = length + 1 // to see its end
+		room = min(length, limit-1) + 1 // to see its end; a length may be the largest number there is
 	}
-	held := make([]byte, 0, min(room, limit))
+	held := make([]byte, 0, room)
 	for int64(len(held)) < limit {
 		if len(held) == cap(held) {
 			held = slices.Grow(held, len(held))
