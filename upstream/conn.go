@@ -142,8 +142,8 @@ func (c *conn) fresh() bool {
 	return time.Since(c.idleSince) < idleTimeout && !c.surplus() && silent(c.raw)
 }
 
-// surplus tells whether TLS holds something that was received and not read. With a deadline in the past nothing new is
-// received, and the connection is not harmed.
+// surplus tells whether TLS holds something that was received and not read, if only the beginning of a record. With a
+// deadline in the past nothing new is received, and the connection is not harmed.
 func (c *conn) surplus() bool {
 	if c.tls == nil {
 		return false
@@ -153,7 +153,7 @@ func (c *conn) surplus() bool {
 	}
 	var b [1]byte
 	_, err := c.stream.Read(b[:])
-	return !errors.Is(err, os.ErrDeadlineExceeded) || c.raw.SetReadDeadline(time.Time{}) != nil
+	return !errors.Is(err, os.ErrDeadlineExceeded) || c.records.got > 0 || c.raw.SetReadDeadline(time.Time{}) != nil
 }
 
 // silent tells whether the system has neither bytes nor the end of the stream for us.

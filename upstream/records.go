@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"encoding/binary"
 	"net"
 	"sync"
 )
@@ -19,6 +20,37 @@ type records struct {
 	gathering bool
 	buffer    *[maxHeld]byte // while gathering
 	held      int            // bytes in it
+
+	header  [5]byte // of the record that is being read: its kind, a version, its length
+	got     int     // bytes of the header; 0: between two records
+	content int     // bytes that are still to come after the header
+}
+
+// Read notes where in a record it ends.
+func (r *records) Read(b []byte) (int, error) {
+	n, err := r.Conn.Read(b)
+	for rest := b[:n]; len(rest) > 0; {
+		rest = rest[r.pass(rest):]
+	}
+	return n, err
+}
+
+// pass goes on within a header or a content, and tells how far.
+func (r *records) pass(b []byte) (n int) {
+	if r.got < len(r.header) {
+		n = copy(r.header[r.got:], b)
+		if r.got += n; r.got < len(r.header) {
+			return n
+		}
+		r.content = int(binary.BigEndian.Uint16(r.header[3:]))
+	} else {
+		n = min(r.content, len(b))
+		r.content -= n
+	}
+	if r.content == 0 {
+		r.got = 0
+	}
+	return n
 }
 
 func (r *records) gather() {
