@@ -74,11 +74,7 @@ func (c *conn) finish(clean bool) {
 		c.pool.put(c)
 		return
 	}
-	if c.writing != nil { // a farewell would have to wait for what is being written
-		_ = c.raw.Close()
-	} else {
-		c.close()
-	}
+	_ = c.raw.Close() // without a farewell, as in abandon; it would also have to wait for what is being written
 	c.leave()
 }
 
