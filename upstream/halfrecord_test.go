@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bufio"
+	"crypto/tls"
 	"net"
 	"testing"
 
@@ -31,6 +32,32 @@ func TestHalfARecordIsNoAnswer(t *testing.T) {
 		}
 		if n := conns.Load(); n != 3 {
 			t.Errorf("%d bytes of a record: %d connections for three calls, want one for each", part, n)
+		}
+	}
+}
+
+// TestConnectionsAreReusedUnderTLS: what belongs to TLS itself, as tickets do, is nothing unasked; nor is an answer in
+// several records.
+func TestConnectionsAreReusedUnderTLS(t *testing.T) {
+	ca := testpki.Must(testpki.New())
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		target, conns := tlsOrigin(t, testpki.Must(ca.Server("127.0.0.1")), func(c net.Conn, r *bufio.Reader) {
+			for take(r) {
+				say(c, ok[:len(ok)-1])
+				say(c, ok[len(ok)-1:])
+				c.(*holding).flush()
+			}
+		})
+		config := clientConfig(ca)
+		config.MaxVersion, config.ClientSessionCache = version, tls.NewLRUClientSessionCache(1)
+		transport := transportTo(t, target, config)
+		for range 3 {
+			if got, err := send(t, transport, request(t, "GET", target, "")); err != nil || got != "ok" {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+		if n := conns.Load(); n != 1 {
+			t.Errorf("%s: %d connections for three calls, want 1", tls.VersionName(version), n)
 		}
 	}
 }
