@@ -118,7 +118,7 @@ func TestAllocations(t *testing.T) {
 	}
 	f := benchFixture(t, fixed)
 	handler := f.gateway.Handler(&f.listener)
-	for text, budget := range map[string]float64{look(): 80, pay(): 110} {
+	for text, budget := range map[string]float64{look(): 50, pay(): 65} {
 		request, body := template(t, text)
 		got := testing.AllocsPerRun(200, func() { handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body)) })
 		if got > budget {
