@@ -173,8 +173,8 @@ func (u *rawUpstream) serveOne(c net.Conn, reader *bufio.Reader) (keep bool) {
 }
 
 var (
-	rawLine   = regexp.MustCompile(`^([A-Z]+) (/[!-~]*) HTTP/1\.1$`)
-	rawHeader = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^`|~-]+: ?[ -~\\x80-\\xff]*$") // no underscore
+	rawLine   = regexp.MustCompile(`^([A-Z0-9-]+) (/[!-~]*) HTTP/1\.1$`)
+	rawHeader = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^`|~-]+: ?[^\\x00-\\x08\\x0a-\\x1f\\x7f]*$") // no underscore; bytes beyond ASCII may be any (RFC 9110, section 5.5)
 	rawLength = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
 )
 

@@ -42,10 +42,10 @@ func (c *call) admitForm() *Refusal {
 	switch header := r.Header; {
 	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
 		return refusal(badRequest, "%s is not supported", r.Method)
-	case strings.ToUpper(r.Method) != r.Method: // another method for some readers, the same for others
-		return refusal(badRequest, "the method must be in capitals")
+	case !plainMethod(r.Method): // another method for some readers, the same for others
+		return refusal(badRequest, "the method must be of capital letters, digits and hyphens")
 	case r.ProtoMajor == 2 && !plainHTTP2(r):
-		return refusal(badRequest, "in HTTP/2 the method must be a token, host the authority, and content-length the body's length")
+		return refusal(badRequest, "in HTTP/2 host must be the authority, and content-length the body's length")
 	case header["Upgrade"] != nil || httpguts.HeaderValuesContainsToken(header["Connection"], "upgrade") || r.Header[":protocol"] != nil:
 		return refusal(badRequest, "protocol upgrades are not supported")
 	case len(r.Trailer) > 0:
@@ -62,14 +62,24 @@ func (c *call) admitForm() *Refusal {
 // all of these malformed). It takes a content-length that is no number for 0.
 func plainHTTP2(r *http.Request) bool {
 	lengths := r.Header["Content-Length"]
-	return httpguts.ValidHeaderFieldName(r.Method) &&
-		!slices.ContainsFunc(r.Header["Host"], func(host string) bool { return host != r.Host }) &&
+	return !slices.ContainsFunc(r.Header["Host"], func(host string) bool { return host != r.Host }) &&
 		(lengths == nil || len(lengths) == 1 && lengths[0] == strconv.FormatInt(r.ContentLength, 10))
 }
 
 // bodyMayCome tells whether the end of the request must be read. In HTTP/2 a length of 0 does not end it.
 func (c *call) bodyMayCome() bool {
 	return c.request.ContentLength != 0 || c.request.ProtoMajor == 2 && c.request.Header["Content-Length"] != nil
+}
+
+// plainMethod knows methods of the usual spelling, as all registered ones have. A token may hold much more (RFC 9110
+// section 5.6.2), and an application may make something else of it.
+func plainMethod(method string) bool {
+	for i := range len(method) {
+		if c := method[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return method != ""
 }
 
 // fromWebPage knows requests that a browser sends for a page: the page's author is not the user of this machine.

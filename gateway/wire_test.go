@@ -118,6 +118,7 @@ func TestTargets(t *testing.T) {
 		{name: "relative", request: get("echo/x"), status: 400},
 		{name: "wrong method", request: plain("DELETE", "/echo/x", ""), code: "TG.4001"},
 		{name: "method in lower case", request: plain("get", "/echo/x", ""), code: "TG.1001"},
+		{name: "method with a mark", request: plain("PO#ST", "/echo/x", ""), code: "TG.1001"},
 		{name: "path in another case", request: get("/Echo/x"), code: "TG.4001"},
 		{name: "override of the method", request: plain("GET", "/echo/x", "", "X-HTTP-Method-Override: POST"), line: "GET /echo/x HTTP/1.1"},
 	})
