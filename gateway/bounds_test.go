@@ -74,7 +74,7 @@ func holding(t testing.TB, f *fixture) (release func()) {
 func TestBodiesBound(t *testing.T) {
 	for name, frame := range map[string]func(string) string{"announced": sizedPost, "chunked": chunkedPost} {
 		t.Run(name, func(t *testing.T) {
-			const bound = 200_000 // three steps of reading
+			const bound = 200_000 // several steps of growing
 			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies = bound, bound }))
 			release := holding(t, f)
 			first := f.dial(t)

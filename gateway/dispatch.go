@@ -39,6 +39,7 @@ func (c *call) dispatch() {
 	a, refusal := c.send(ctx)
 	c.releaseBody()
 	if refusal != nil {
+		c.closeReceived() // nobody waits for the log, or for the caller, with a connection in hand
 		settled = true
 		c.settle(c.outcome(outcomeOf(refusal), refusal))
 		c.answerRefusal(refusal)
@@ -116,13 +117,11 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	c.received, c.tlsOut = response.Body, c.evidence.of(response.TLS)
 	held, err := readHeld(response, c.Bounds.HeldAnswer+1)
 	if err != nil {
-		_ = response.Body.Close()
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
 	a := &answer{response: response, held: held, whole: int64(len(held)) <= c.Bounds.HeldAnswer}
 	if response.StatusCode >= 400 && request.Header["X-Security-Token"] != nil { // only errors quote what was sent
 		if !a.whole {
-			_ = response.Body.Close()
 			return nil, c.failed(request, &upstream.Error{Err: errors.New("an error larger than what is held"), MaybeSent: true, TLS: response.TLS})
 		}
 		a.held = withoutToken(held, request.Header)
@@ -266,7 +265,6 @@ func (c *call) judge(a *answer) *Refusal {
 	a.outcome = c.outcomeOfAnswer(a)
 	endsByClose := a.response.ContentLength < 0 && len(a.response.TransferEncoding) == 0 && a.response.Close
 	if endsByClose && a.result.Result == business.Unread && c.changes() {
-		_ = a.response.Body.Close()
 		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 const ballastSize = 32 << 20
 
 // ballast makes garbage collection rarer: the collector lets the heap grow by as much as is in use, which for a gateway is
-// so little that it would run hundreds of times a second. The ballast is never written, so it takes no memory but what garbage may now take
-// before it is collected, about as much again. An operator who sets GOGC has decided otherwise.
+// little, so that under load it would run all the time. The ballast is never written, so it takes no memory but what garbage
+// may now take before it is collected, about as much again. An operator who sets GOGC has decided otherwise.
 func ballast() (release func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
