@@ -19,7 +19,7 @@ type memDisk struct {
 	durable map[string]*memInode // as after a loss of power
 	inodes  uint64
 	locked  bool
-	dead    bool  // the process is gone: nothing happens any more
+	dead    bool  // the process is gone: nothing happens any more, nor is anything read, since the files are another's now
 	budget  int64 // bytes that files may have together; negative is no bound
 	ops     int
 	syncs   int
@@ -157,6 +157,9 @@ func (d *memDisk) Sync() error {
 func (d *memDisk) List() ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.dead {
+		return nil, errInjected
+	}
 	var names []string
 	for name := range d.names {
 		names = append(names, name)
@@ -167,6 +170,9 @@ func (d *memDisk) List() ([]string, error) {
 func (d *memDisk) Stat(name string) (fileID, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.dead {
+		return fileID{}, errInjected
+	}
 	node := d.names[name]
 	if node == nil {
 		return fileID{}, os.ErrNotExist
@@ -181,7 +187,7 @@ func (d *memDisk) Free() int64 {
 }
 
 func (d *memDisk) free() int64 {
-	if d.budget < 0 {
+	if d.budget < 0 || d.dead {
 		return -1
 	}
 	left := d.budget
@@ -284,6 +290,9 @@ type memFile struct {
 func (f *memFile) ReadAt(b []byte, at int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	if f.d.dead {
+		return 0, errInjected
+	}
 	if at >= int64(len(f.node.cache)) {
 		return 0, io.EOF
 	}
@@ -335,16 +344,26 @@ func (f *memFile) Sync() error {
 		return nil
 	})
 	if err != nil {
-		f.d.mu.Lock()
-		clear(f.node.dirty) // the kernel forgets
-		f.d.mu.Unlock()
+		f.forget()
 	}
 	return err
+}
+
+// forget is what the kernel does with the pages of a failed sync.
+func (f *memFile) forget() {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	if !f.d.dead {
+		clear(f.node.dirty)
+	}
 }
 
 func (f *memFile) Stat() (fileID, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	if f.d.dead {
+		return fileID{}, errInjected
+	}
 	return f.node.identity(), nil
 }
 
