@@ -20,14 +20,15 @@ type limits struct {
 	values int // values of all fields together
 	offers int // entries of each list of a TLS offer
 	counts int // lines of a refusals summary
+	peaks  int // of a tree: never more than 64
 }
 
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: 16 << 10, fields: 256, values: 4096, offers: 64, counts: 1024},
-	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256},
-	{text: 128, fields: 16, values: 64, offers: 16, counts: 32},
+	{text: 16 << 10, fields: 256, values: 4096, offers: 64, counts: 1024, peaks: 64},
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64},
+	{text: 128, fields: 16, values: 64, offers: 16, counts: 32, peaks: 64},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
@@ -83,6 +84,7 @@ func (e *encoder) record(r *Record) {
 	e.result(r)
 	e.countList(r.Counts)
 	e.time(`,"since":`, r.Since)
+	e.log(r)
 	e.str(`,"version":`, r.Version)
 	e.str(`,"note":`, r.Note)
 	if e.cut { // last, when all cutting is done
@@ -133,6 +135,20 @@ func (e *encoder) result(r *Record) {
 	e.num(`,"waited_us":`, r.WaitedMicros)
 	e.num(`,"upstream_us":`, r.UpstreamMicros)
 	e.num(`,"total_us":`, r.TotalMicros)
+}
+
+// log writes what the log says of itself.
+func (e *encoder) log(r *Record) {
+	e.str(`,"key":`, r.Key)
+	e.str(`,"previous_key":`, r.PreviousKey)
+	if r.KeyLost {
+		e.b = append(e.b, `,"key_lost":true`...)
+	}
+	e.str(`,"checkpoint":`, r.Checkpoint)
+	e.list(`,"peaks":[`, r.Peaks[:e.bound(len(r.Peaks), e.peaks)])
+	e.uint(`,"first":`, r.First)
+	e.uint(`,"last":`, r.Last)
+	e.uint(`,"unsigned":`, r.Unsigned)
 }
 
 func (e *encoder) fieldList(fields []Field) {
@@ -257,6 +273,14 @@ func (e *encoder) num(key string, value int64) {
 	}
 	e.b = append(e.b, key...)
 	e.b = strconv.AppendInt(e.b, value, 10)
+}
+
+func (e *encoder) uint(key string, value uint64) {
+	if value == 0 {
+		return
+	}
+	e.b = append(e.b, key...)
+	e.b = strconv.AppendUint(e.b, value, 10)
 }
 
 func (e *encoder) time(key string, value time.Time) {

@@ -12,6 +12,10 @@ const (
 	KindRefusal  Kind = "refusal"  // a call, or a handshake, that was refused
 	KindRefusals Kind = "refusals" // a summary of refusals that got no record of their own
 	KindStop     Kind = "stop"     // the log was closed in good order
+
+	KindCheckpoint Kind = "checkpoint" // a signed statement of all records before it
+	KindKey        Kind = "key"        // from here on another key signs checkpoints
+	KindPrune      Kind = "prune"      // segments whose records are old are removed; their hashes stay
 )
 
 // Values of [Record.Decision].
@@ -98,6 +102,16 @@ type Record struct {
 	Counts []Count   `json:"counts,omitempty"` // of a refusals summary
 	Since  time.Time `json:"since,omitzero"`   // from when a refusals summary counts
 
+	Key         string   `json:"key,omitempty"`          // public key: of a checkpoint, or that a key record brings in
+	PreviousKey string   `json:"previous_key,omitempty"` // public key that signed until this key record; empty in the first
+	KeyLost     bool     `json:"key_lost,omitempty"`     // the previous key is lost, so it does not sign for its successor
+	Checkpoint  string   `json:"checkpoint,omitempty"`   // the signed note, see package checkpoint
+	Peaks       []string `json:"peaks,omitempty"`        // of a checkpoint's tree, the largest first, base64
+
+	First    uint64 `json:"first,omitempty"`    // of a prune record: the first record that is removed
+	Last     uint64 `json:"last,omitempty"`     // and the last
+	Unsigned uint64 `json:"unsigned,omitempty"` // of a start record: how many records no checkpoint covered when the log was opened
+
 	Cut     bool   `json:"cut,omitempty"`     // members were shortened or left out to keep the line within MaxLine
 	Version string `json:"version,omitempty"` // of the program, in start records
 	Note    string `json:"note,omitempty"`
@@ -105,7 +119,7 @@ type Record struct {
 
 func (k Kind) known() bool {
 	switch k {
-	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop:
+	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindCheckpoint, KindKey, KindPrune:
 		return true
 	}
 	return false

@@ -12,7 +12,8 @@ import (
 var arrows = map[string][]string{
 	"accept":           {"tlspolicy"}, // handshakes report what the peer offered
 	"admin":            {"audit", "credential", "gateway", "ratelimit", "replay"},
-	"audit":            {},
+	"audit":            {"audit/checkpoint"},
+	"audit/checkpoint": {},
 	"business":         {"catalog"},
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},
@@ -21,6 +22,7 @@ var arrows = map[string][]string{
 	"internal/certs":   {},
 	"internal/nearest": {},
 	"internal/secret":  {},
+	"internal/testlog": {"audit", "audit/checkpoint"},
 	"internal/testpki": {},
 	"policy":           {"business", "catalog", "credential", "internal/nearest"},
 	"ratelimit":        {},

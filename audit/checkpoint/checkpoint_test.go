@@ -1,0 +1,217 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// hashes keeps what [tlog.StoredHashes] wants stored, so that tlog can give the root of any size.
+type hashes []Hash
+
+func (h *hashes) ReadHashes(indexes []int64) ([]Hash, error) {
+	out := make([]Hash, len(indexes))
+	for i, index := range indexes {
+		out[i] = (*h)[index]
+	}
+	return out, nil
+}
+
+func line(n int) []byte { return fmt.Appendf(nil, `{"seq":%d}`, n) }
+
+func TestTreeAsTlog(t *testing.T) {
+	var stored hashes
+	var tree Tree
+	for n := range 300 {
+		more, err := tlog.StoredHashes(int64(n), line(n), &stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, more...)
+		if n%2 == 0 {
+			tree.AddLine(line(n))
+		} else {
+			tree.Add(LeafHash(line(n)))
+		}
+		want, err := tlog.TreeHash(int64(n+1), &stored)
+		if err != nil || tree.Root() != want || tree.Size() != uint64(n+1) {
+			t.Fatalf("%d leaves: root %v of size %d, want %v, %v", n+1, tree.Root(), tree.Size(), want, err)
+		}
+		again, err := Resume(tree.Size(), tree.Peaks())
+		if err != nil || again.Root() != want {
+			t.Fatalf("%d leaves resumed: %v", n+1, err)
+		}
+		tree = *again
+	}
+	if _, err := Resume(3, make([]Hash, 1)); err == nil {
+		t.Error("a tree of 3 leaves was resumed from one peak")
+	}
+	if want, _ := tlog.TreeHash(0, &stored); new(Tree).Root() != want {
+		t.Error("the empty tree has another root")
+	}
+}
+
+func testKey(t testing.TB, name string) *Key {
+	t.Helper()
+	key, err := NewKey(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func example(origin string) Checkpoint {
+	return Checkpoint{Origin: origin, Size: 4711, Root: LeafHash([]byte("x")), Time: time.Date(2026, 10, 3, 4, 5, 6, 7080900, time.UTC)}
+}
+
+func TestSignAndOpen(t *testing.T) {
+	a, b := testKey(t, "tollgate/a"), testKey(t, "tollgate/a")
+	want := example("tollgate/a")
+	for _, keys := range [][]*Key{{a}, {a, b}} {
+		signed, err := want.Sign(keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var public []PublicKey
+		for _, key := range keys {
+			public = append(public, key.Public())
+		}
+		if got, err := Open(signed, public...); err != nil || got != want {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		slices.Reverse(public)
+		if _, err := Open(signed, append(public, testKey(t, "tollgate/a").Public())...); err == nil {
+			t.Error("a signature that is missing was not missed")
+		}
+		if _, err := Open(signed, b.Public()); err == nil {
+			t.Error("a note that has other signatures than asked for was taken")
+		}
+		if _, err := Open(signed); err == nil {
+			t.Error("a note was taken without any key")
+		}
+	}
+	signed, _ := want.Sign(b, a)
+	if _, err := Open(signed, a.Public(), b.Public()); err == nil {
+		t.Error("signatures in another order were taken: one note has one spelling")
+	}
+	other, _ := example("tollgate/b").Sign(a)
+	if _, err := Open(other, a.Public()); err == nil {
+		t.Error("the checkpoint of another log was taken")
+	}
+}
+
+// TestEveryByteCounts changes each byte of a note to every other value, removes and doubles it.
+func TestEveryByteCounts(t *testing.T) {
+	key := testKey(t, "tollgate/a")
+	signed, err := example("tollgate/a").Sign(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range len(signed) {
+		for b := range 256 {
+			if byte(b) == signed[i] {
+				continue
+			}
+			changed := signed[:i] + string([]byte{byte(b)}) + signed[i+1:]
+			if _, err := Open(changed, key.Public()); err == nil {
+				t.Errorf("byte %d changed from %q to %q was not found", i, signed[i], byte(b))
+			}
+		}
+		if _, err := Open(signed[:i]+signed[i+1:], key.Public()); err == nil {
+			t.Errorf("byte %d removed was not found", i)
+		}
+		if _, err := Open(signed[:i+1]+signed[i:], key.Public()); err == nil {
+			t.Errorf("byte %d doubled was not found", i)
+		}
+	}
+}
+
+func TestPublicKeys(t *testing.T) {
+	key := testKey(t, "tollgate/a")
+	for range 50 { // keys whose base64 holds a plus
+		key = testKey(t, "tollgate/a")
+		got, err := ParsePublicKey(" " + key.Public().String() + "\n")
+		if err != nil || got != key.Public() || got.Name() != "tollgate/a" {
+			t.Fatalf("%v, %v", got, err)
+		}
+	}
+	text := key.Public().String()
+	for _, bad := range []string{"", "x", text[1:], text[:len(text)-4], strings.Replace(text, "+", " ", 1), text + "x"} {
+		if _, err := ParsePublicKey(bad); err == nil {
+			t.Errorf("%q was taken for a key", bad)
+		}
+	}
+	for _, bad := range []string{"", "a b", "a+b", "a\nb", "ä", `a"b`, strings.Repeat("x", 201)} {
+		if _, err := NewKey(bad); err == nil {
+			t.Errorf("%q was taken for a name", bad)
+		}
+	}
+}
+
+func TestKeyFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "signing.key")
+	if _, err := LoadKey(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	made, err := CreateKey(file, "tollgate/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	got, err := LoadKey(file)
+	if err != nil || got.Public() != made.Public() {
+		t.Errorf("loaded %v, %v", got, err)
+	}
+	if _, err := CreateKey(file, "tollgate/a"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a key was replaced: %v", err)
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(file)); len(entries) != 1 {
+		t.Errorf("files were left behind: %v", entries)
+	}
+	if err := os.Chmod(file, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadKey(file); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("a key that others can read: %v", err)
+	}
+}
+
+// TestNothingPrintsTheKey looks for the private part in whatever can go wrong or be printed.
+func TestNothingPrintsTheKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "signing.key")
+	key, err := CreateKey(file, "tollgate/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(file)
+	secret := strings.SplitN(strings.TrimSpace(string(text)), "+", 5)[4]
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
+		if out := fmt.Sprintf(verb, key); strings.Contains(out, secret) || !strings.Contains(out, key.Public().String()) {
+			t.Errorf("%s prints %s", verb, out)
+		}
+	}
+	for _, broken := range []string{strings.TrimSpace(string(text))[5:], string(text)[:60], "PRIVATE+KEY+a b+00000000+" + secret} {
+		if _, err := parseKey(broken); err == nil || strings.Contains(err.Error(), secret[:10]) {
+			t.Errorf("a broken key gave %v", err)
+		}
+	}
+}
+
+func BenchmarkAddLine(b *testing.B) {
+	var tree Tree
+	record := make([]byte, 700)
+	b.ReportAllocs()
+	for b.Loop() {
+		tree.AddLine(record)
+	}
+}

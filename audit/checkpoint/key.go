@@ -1,0 +1,191 @@
+package checkpoint
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// maxKeyFile bounds what is read of a key file, in bytes.
+const maxKeyFile = 4 << 10
+
+// Key signs the checkpoints of one log. It prints without what is secret.
+type Key struct {
+	signer note.Signer
+	public PublicKey
+}
+
+// PublicKey verifies checkpoints. Its text is a verifier key of golang.org/x/mod/sumdb/note: NAME+HASH+KEY. PublicKeys
+// can be compared with ==.
+type PublicKey struct{ text string }
+
+// Name is the name of the log that the key signs for.
+func (k PublicKey) Name() string {
+	name, _, _ := strings.Cut(k.text, "+")
+	return name
+}
+
+func (k PublicKey) String() string { return k.text }
+
+// IsZero tells that there is no key.
+func (k PublicKey) IsZero() bool { return k.text == "" }
+
+func (k PublicKey) verifier() (note.Verifier, error) {
+	v, err := note.NewVerifier(k.text)
+	if err != nil {
+		return nil, fmt.Errorf("public key %q: %w", k.text, err)
+	}
+	return v, nil
+}
+
+// maxName bounds the name of a log, in bytes.
+const maxName = 200
+
+// checkName keeps names to what prints and fits in one line of a note.
+func checkName(name string) error {
+	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '+' || r == '"' || r == '\\' }
+	if name == "" || len(name) > maxName || strings.ContainsFunc(name, bad) {
+		return fmt.Errorf("the name of an audit log, %.220q, must be of 1 to %d printable ASCII characters without blank, plus, quote or backslash", name, maxName)
+	}
+	return nil
+}
+
+// ParsePublicKey reads the text of a public key. White space around it does not matter.
+func ParsePublicKey(text string) (PublicKey, error) {
+	k := PublicKey{strings.TrimSpace(text)}
+	_, err := k.verifier()
+	if parts := strings.SplitN(k.text, "+", 3); err == nil {
+		_, err = base64.StdEncoding.Strict().DecodeString(parts[2]) // one key has one spelling
+	}
+	if err = errors.Join(err, checkName(k.Name())); err != nil {
+		return PublicKey{}, fmt.Errorf("%w; it should look like NAME+HASH+KEY", err)
+	}
+	return k, nil
+}
+
+// Name is the name of the log that the key signs for.
+func (k *Key) Name() string { return k.public.Name() }
+
+// Public is the key that verifies what k signs.
+func (k *Key) Public() PublicKey { return k.public }
+
+// Format keeps the key out of whatever is printed.
+func (k *Key) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "private key of "+k.public.text)
+}
+
+// NewKey makes an Ed25519 key for the log of the given name, which is not empty and has neither white space nor a plus.
+func NewKey(name string) (*Key, error) {
+	key, _, err := newKey(name)
+	return key, err
+}
+
+func newKey(name string) (*Key, string, error) {
+	if err := checkName(name); err != nil {
+		return nil, "", err
+	}
+	private, _, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return nil, "", fmt.Errorf("making an audit key: %w", err)
+	}
+	key, err := parseKey(private)
+	return key, private, err
+}
+
+// parseKey reads a private key. Its errors never show the text.
+func parseKey(text string) (*Key, error) {
+	signer, err := note.NewSigner(text)
+	if err != nil {
+		return nil, errors.New("it holds no private key of the form PRIVATE+KEY+NAME+HASH+KEY")
+	}
+	parts := strings.SplitN(text, "+", 5) // NewSigner has found all five
+	seed, err := base64.StdEncoding.DecodeString(parts[4])
+	if err != nil {
+		return nil, errors.New("its key is not in base64")
+	}
+	public, err := note.NewEd25519VerifierKey(parts[2], ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey))
+	if err != nil {
+		return nil, err
+	}
+	key := &Key{signer: signer, public: PublicKey{public}}
+	return key, checkName(key.Name())
+}
+
+// LoadKey reads a key file. It refuses one that others than its owner may read. The error wraps [fs.ErrNotExist] when
+// there is none.
+func LoadKey(file string) (*Key, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("audit key: %w", err)
+	}
+	defer f.Close() // opened for reading: nothing can be lost
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("audit key: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("audit key %s: others than its owner may use it (mode %#o): chmod 600 it", file, info.Mode().Perm())
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("audit key: %w", err)
+	}
+	key, err := parseKey(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("audit key %s: %w", file, err)
+	}
+	return key, nil
+}
+
+// CreateKey makes a key and writes it, durably, to a file of mode 0600 that must not exist yet.
+func CreateKey(file, name string) (*Key, error) {
+	key, private, err := newKey(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeNew(file, private+"\n"); err != nil {
+		return nil, fmt.Errorf("writing an audit key: %w", err)
+	}
+	return key, nil
+}
+
+// writeNew gives the file its name when it is whole, so that a crash leaves no half of a key.
+func writeNew(file, text string) (err error) {
+	if _, err := os.Lstat(file); err == nil {
+		return &fs.PathError{Op: "create", Path: file, Err: fs.ErrExist}
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), file); err != nil { // fails where rename would replace
+		return err
+	}
+	return errors.Join(os.Remove(f.Name()), syncDir(filepath.Dir(file)))
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

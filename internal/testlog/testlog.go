@@ -1,0 +1,183 @@
+// Package testlog makes audit logs for tests and benchmarks, as large as wanted and without a gateway or an fsync: line by
+// line as docs/audit-format.md says, so that readers are tested against the format and not against the writer.
+package testlog
+
+import (
+	"bufio"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+)
+
+// Start is the time of the first record; each further one is a second later.
+var Start = time.Date(2026, 10, 3, 4, 5, 6, 0, time.UTC)
+
+// Log writes one log. Its methods panic on errors, which in a test directory means that the disk is full.
+type Log struct {
+	Tree checkpoint.Tree
+	Seq  uint64 // of the last record
+	Last string // the last checkpoint's note
+
+	dir    string
+	key    *checkpoint.Key
+	signed uint64
+	file   *os.File
+	w      *bufio.Writer
+	line   []byte
+	rng    *rand.Rand
+}
+
+// New begins a log in dir, which is created, with its start record, key record and first checkpoint. A nil key is made.
+func New(dir string, key *checkpoint.Key) *Log {
+	if key == nil {
+		key = must(checkpoint.NewKey("tollgate/test"))
+	}
+	check(os.MkdirAll(dir, 0o700))
+	l := &Log{dir: dir, key: key, rng: rand.New(rand.NewPCG(1, 2))}
+	l.open()
+	l.Add(&audit.Record{Kind: audit.KindStart, Version: "test"})
+	l.Add(&audit.Record{Kind: audit.KindKey, Key: key.Public().String()})
+	l.Checkpoint()
+	return l
+}
+
+// Key gives the public key.
+func (l *Log) Key() checkpoint.PublicKey { return l.key.Public() }
+
+func (l *Log) open() {
+	l.file = must(os.OpenFile(filepath.Join(l.dir, fmt.Sprintf("%020d.jsonl", l.Seq+1)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600))
+	l.w = bufio.NewWriterSize(l.file, 1<<20)
+}
+
+// Add writes a record with the next seq and, unless it has one, a time.
+func (l *Log) Add(r *audit.Record) {
+	l.Seq++
+	r.Seq, r.Commit = l.Seq, l.Seq
+	if r.Time.IsZero() {
+		r.Time = Start.Add(time.Duration(l.Seq) * time.Second)
+	}
+	l.line = r.Append(l.line[:0])
+	l.Tree.AddLine(l.line)
+	_ = must(l.w.Write(append(l.line, '\n')))
+}
+
+// Checkpoint writes a checkpoint record, signed by the log's key and, in front of it, by the keys given.
+func (l *Log) Checkpoint(before ...*checkpoint.Key) {
+	at := Start.Add(time.Duration(l.Seq+1) * time.Second)
+	c := checkpoint.Checkpoint{Origin: l.key.Name(), Size: l.Tree.Size(), Root: l.Tree.Root(), Time: at}
+	l.Last = must(c.Sign(append(before, l.key)...))
+	l.Add(&audit.Record{
+		Kind: audit.KindCheckpoint, Time: at, Key: l.key.Public().String(), Checkpoint: l.Last,
+		Peaks: checkpoint.FormatHashes(l.Tree.Peaks()),
+	})
+	l.signed = l.Seq
+}
+
+// Rekey brings in another key, for which the old one signs unless it is lost.
+func (l *Log) Rekey(key *checkpoint.Key, lost bool) {
+	old := l.key
+	l.Add(&audit.Record{Kind: audit.KindKey, Key: key.Public().String(), PreviousKey: old.Public().String(), KeyLost: lost})
+	l.key = key
+	if lost {
+		l.Checkpoint()
+	} else {
+		l.Checkpoint(old)
+	}
+}
+
+// Rotate begins the next segment.
+func (l *Log) Rotate() {
+	l.closeFile()
+	l.open()
+	l.Checkpoint()
+}
+
+// Calls writes n calls, two records each, with a checkpoint after 10,000 records.
+func (l *Log) Calls(n int) {
+	for range n {
+		l.Call()
+		if l.Seq-l.signed >= 10000 {
+			l.Checkpoint()
+		}
+	}
+}
+
+// Call writes an intent and its outcome, much as the gateway does, and gives the call's id.
+func (l *Log) Call() string {
+	id := fmt.Sprintf("0199a3b2-7c00-7%03x-8f10-%012x", l.rng.IntN(4096), l.Seq)
+	op := operations[l.rng.IntN(len(operations))]
+	caller := fmt.Sprintf("app-%d", l.rng.IntN(20))
+	order := fmt.Sprintf("CS%016d", l.Seq)
+	l.Add(&audit.Record{
+		Kind: audit.KindIntent, Call: id, Listener: "gateway.corp.example:8443", Caller: caller, IdentifiedBy: "access_key", Identity: "TG-" + caller,
+		Source: fmt.Sprintf("10.1.%d.%d", l.rng.IntN(256), l.rng.IntN(256)), SourcePort: uint16(1024 + l.rng.IntN(60000)),
+		Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Method: op.method, Path: op.path,
+		Credential: op.credential, Class: op.class, AccessKey: "HPUAABCDEFGHIJKLMNOP", Decision: audit.Allowed, BodyHash: l.hash(), BodyBytes: 212,
+		Fields: []audit.Field{
+			{Name: "order_id", Kind: "order", Values: []string{order}},
+			{Name: "customer_id", Kind: "customer", Values: []string{fmt.Sprintf("c-%d", l.rng.IntN(1000))}},
+			{Name: "amount", Kind: "amount", Values: []string{fmt.Sprintf("%d.%02d", l.rng.IntN(10000), l.rng.IntN(100))}},
+		},
+		SignatureHash: l.hash(), SignatureDate: Start.Add(time.Duration(l.Seq) * time.Second),
+	})
+	outcome, status := audit.Succeeded, 200
+	if n := l.rng.IntN(100); n < 3 {
+		outcome, status = audit.Failed, 400
+	} else if n == 3 {
+		outcome, status = audit.Unknown, 0
+	}
+	l.Add(&audit.Record{
+		Kind: audit.KindOutcome, Call: id, Caller: caller, Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Credential: op.credential, Class: op.class,
+		Outcome: outcome, Status: status, RequestID: l.hash()[:32], Result: outcome, ResultFrom: "status", AnswerHash: l.hash(), AnswerBytes: 512,
+		UpstreamMicros: 12345, TotalMicros: 12400,
+	})
+	return id
+}
+
+// Close writes the stop record and its checkpoint.
+func (l *Log) Close() {
+	l.Add(&audit.Record{Kind: audit.KindStop})
+	l.Checkpoint()
+	l.closeFile()
+}
+
+// Flush writes out what is buffered, so that it can be read, and leaves the log open.
+func (l *Log) Flush() { check(l.w.Flush()) }
+
+func (l *Log) closeFile() {
+	l.Flush()
+	check(l.file.Close())
+}
+
+func (l *Log) hash() string {
+	var b [32]byte
+	for i := range b {
+		b[i] = byte(l.rng.Uint32())
+	}
+	return hex.EncodeToString(b[:])
+}
+
+var operations = []struct{ name, effect, method, path, credential, class string }{
+	{"ListOrders", "read", "GET", "/v2/orders/customer-orders", "partner-main", "partner"},
+	{"ShowCustomerAccountBalances", "read", "GET", "/v2/accounts/customer-accounts/balances", "acme", "customer"},
+	{"PayOrders", "spend", "POST", "/v3/orders/customer-orders/pay", "acme", "customer"},
+	{"CreatePartnerCoupons", "spend", "POST", "/v2/promotions/benefits/partner-coupons", "partner-main", "partner"},
+	{"UpdateCustomerAccountAmount", "spend", "POST", "/v2/accounts/partner-accounts/adjust", "partner-main", "partner"},
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
+}

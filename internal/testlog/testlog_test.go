@@ -1,0 +1,23 @@
+package testlog
+
+import (
+	"testing"
+
+	"tollgate/audit"
+)
+
+func TestLogIsReadable(t *testing.T) {
+	dir := t.TempDir()
+	l := New(dir, nil)
+	l.Calls(3)
+	l.Rotate()
+	l.Calls(2)
+	l.Close()
+	kinds := ""
+	if err := audit.Read(dir, func(r *audit.Record, _ []byte) error { kinds += string(r.Kind[0]); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if want := "skc" + "ioioio" + "c" + "ioio" + "sc"; kinds != want {
+		t.Errorf("kinds %s, want %s", kinds, want)
+	}
+}
