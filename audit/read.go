@@ -2,8 +2,10 @@ package audit
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,8 +14,8 @@ import (
 
 // Read calls fn for each record of the log in dir, in order, with the record's line without its line feed; line is valid
 // until fn returns. The log may be open for writing: Read gives what it finds of the live segment, and ignores an
-// incomplete last line. It needs no lock and writes nothing. An error of fn ends it and is given back as it is; faults
-// in the log name the file and the byte.
+// incomplete last line. Of a log that was pruned it gives the records that are left. It needs no lock and writes nothing.
+// An error of fn ends it and is given back as it is; faults in the log name the file and the byte.
 func Read(dir string, fn func(r *Record, line []byte) error) error {
 	entries, err := osDisk{dir}.List()
 	if err != nil {
@@ -23,30 +25,33 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 	if len(names) == 0 {
 		return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, segmentName(1))
 	}
-	var last uint64
+	begin, _ := parseSegmentName(names[0])
+	next := begin
 	for i, name := range names {
 		first, _ := parseSegmentName(name)
-		if i > 0 && first != last+1 {
-			return fmt.Errorf("audit segment %s follows record %d: records between them are missing", name, last)
+		if first != next {
+			return fmt.Errorf("audit segment %s follows record %d: records between them are missing", name, next-1)
 		}
-		if last, err = readSegment(dir, name, i == len(names)-1, fn); err != nil {
+		if next, err = readSegment(dir, name, i == len(names)-1, fn); err != nil {
 			return err
 		}
 	}
-	if first, _ := parseSegmentName(names[0]); first > 1 { // told last, so that what is there can be seen
-		return fmt.Errorf("the log in %s begins with record %d: the records before it are missing", dir, first)
-	}
-	return nil
+	return checkPruned(dir, 1, begin) // told last, so that what is there can be seen
 }
 
-// readSegment gives the last seq that it read.
+// readSegment gives the seq behind the last that it read.
 func readSegment(dir, name string, live bool, fn func(*Record, []byte) error) (uint64, error) {
+	first, _ := parseSegmentName(name)
 	f, err := os.Open(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) { // it was there when the directory was listed
+		if next, missing := prunedFrom(dir, first, first+1); next > first && missing == nil {
+			return next, nil
+		}
+	}
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close() // opened for reading: nothing can be lost
-	first, _ := parseSegmentName(name)
 	s := segmentReader{file: f, name: name, want: first, fn: fn}
 	for {
 		before := s.offset
@@ -58,7 +63,7 @@ func readSegment(dir, name string, live bool, fn func(*Record, []byte) error) (u
 			return 0, faultAt(name, s.offset, "the segment is not whole, yet another follows")
 		}
 		if !in.zeros || !s.goesOn() {
-			return s.want - 1, nil
+			return s.want, nil
 		}
 		// A record behind zeros: the writer wrote here while we read, or bytes of the log are gone.
 		if s.offset == before {
@@ -78,8 +83,7 @@ type segmentReader struct {
 
 // readLines reads all complete lines from the offset on, and says what stands behind them.
 func (s *segmentReader) readLines() (*lines, error) {
-	in := newLines(s.name, io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset))
-	in.offset = s.offset
+	in := s.rest()
 	for {
 		line, err := in.next()
 		if err == io.EOF {
@@ -101,6 +105,13 @@ func (s *segmentReader) readLines() (*lines, error) {
 		s.want++
 		s.offset = in.offset
 	}
+}
+
+// rest reads from the offset on.
+func (s *segmentReader) rest() *lines {
+	in := newLines(s.name, io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset))
+	in.offset = s.offset
+	return in
 }
 
 // goesOn tells whether anything but zeros stands behind the first zero byte.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestRead(t *testing.T) {
 		"member twice":         {map[uint64]string{1: strings.Replace(text, "{", `{"seq":1,`, 1)}, 0, "duplicate"},
 		"member in other case": {map[uint64]string{1: strings.Replace(text, `"seq"`, `"SEQ"`, 1)}, 0, "record 1 is expected here"},
 		"segments":             {map[uint64]string{1: lines[0], 2: lines[1] + lines[2] + zeros(1)}, 3, ""},
-		"later part":           {map[uint64]string{2: lines[1]}, 1, "begins with record 2"},
+		"later part":           {map[uint64]string{2: lines[1]}, 1, "the records 1 to 1 are missing"},
 		"gap in a segment":     {map[uint64]string{1: lines[0] + lines[2]}, 1, "00000000000000000001.jsonl, byte 93: record 2 is expected here, not record 3"},
 		"segment missing":      {map[uint64]string{1: lines[0], 3: lines[2]}, 1, "00000000000000000003.jsonl follows record 1"},
 		"no record":            {map[uint64]string{1: lines[0] + "[]\n"}, 1, "byte 93: the line is no record"},
@@ -58,6 +59,76 @@ func TestRead(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// prune does to a closed segment what pruning does; the hashes themselves are of no interest here.
+func prune(t testing.TB, dir string, first uint64, records int) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, hashesName(first)), make([]byte, records*hashLength), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, segmentName(first))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadOfPrunedLog(t *testing.T) {
+	lines := strings.SplitAfter(sample(), "\n")
+	for name, c := range map[string]struct {
+		hashes map[uint64]int // bytes by first record
+		want   string
+	}{
+		"whole":           {map[uint64]int{1: 64}, ""},
+		"two":             {map[uint64]int{1: 32, 2: 32}, ""},
+		"segment as well": {map[uint64]int{1: 32, 2: 32, 3: 32}, ""},
+		"none":            {nil, "the records 1 to 2 are missing"},
+		"first missing":   {map[uint64]int{2: 32}, "the records 1 to 2 are missing"},
+		"last missing":    {map[uint64]int{1: 32}, "the records 2 to 2 are missing"},
+		"too many":        {map[uint64]int{1: 96}, "reach into the segment 00000000000000000003.jsonl"},
+		"odd length":      {map[uint64]int{1: 63}, "63 bytes are no list of hashes"},
+		"empty":           {map[uint64]int{1: 0}, "0 bytes are no list of hashes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for first, bytes := range c.hashes {
+				if err := os.WriteFile(filepath.Join(dir, hashesName(first)), make([]byte, bytes), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, segmentName(3)), []byte(lines[2]+lines[3]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			err := Read(dir, func(*Record, []byte) error { n++; return nil })
+			if n != 2 {
+				t.Errorf("%d records, want the 2 that are left", n)
+			}
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// A segment that is pruned while the ones before it are read is passed over.
+func TestReadWhilePruning(t *testing.T) {
+	lines := strings.SplitAfter(sample(), "\n")
+	dir := t.TempDir()
+	for i, line := range lines[:3] {
+		if err := os.WriteFile(filepath.Join(dir, segmentName(uint64(i+1))), []byte(line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []uint64
+	err := Read(dir, func(r *Record, _ []byte) error {
+		if got = append(got, r.Seq); r.Seq == 1 {
+			prune(t, dir, 2, 1)
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(got, []uint64{1, 3}) {
+		t.Errorf("records %v, %v", got, err)
 	}
 }
 
