@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,13 @@ import (
 const (
 	minBackoff = 10 * time.Millisecond
 	maxBackoff = time.Second
-	// maxSpare is the largest buffer that is kept between commits.
-	maxSpare = 1 << 20
+	// maxSpare is the largest buffer that is kept between commits, of which two are at work in turn.
+	maxSpare  = 1 << 20
+	maxSpares = 2
 )
 
-// Close takes no further records, writes what is pending and a stop record, trims the live segment and unlocks the
-// directory. When ctx ends first, Close gives up on writes that keep failing and returns; a system call that hangs is
+// Close takes no further records, writes what is pending, a stop record and its checkpoint, trims the live segment, unlocks
+// the directory, and returns when Published has the last checkpoint. When ctx ends first, Close gives up on writes that keep failing and returns; a system call that hangs is
 // not waited for, and what it holds is released when it ends. Close may be called again: it waits again, and gives the
 // same result.
 func (l *Log) Close(ctx context.Context) error {
@@ -48,6 +50,7 @@ func (l *Log) Close(ctx context.Context) error {
 // run is the committer.
 func (l *Log) run() {
 	defer close(l.done)
+	defer l.published.close()
 	err := l.commitAll()
 	if err == nil {
 		err = l.stop()
@@ -55,7 +58,7 @@ func (l *Log) run() {
 	if err != nil {
 		l.fail(err)
 	}
-	l.closeErr = errors.Join(err, l.live.file.Close(), l.lock.Close())
+	l.closeErr = errors.Join(err, l.release())
 }
 
 // commitAll commits batches until the log is closed and nothing is pending.
@@ -65,18 +68,25 @@ func (l *Log) commitAll() error {
 		if b == nil || err != nil {
 			return err
 		}
-		if err := l.commit(b); err != nil {
-			return err
+		if len(b.buf) > 0 {
+			if err := l.commit(b); err != nil {
+				return err
+			}
 		}
-		if err := l.upkeep(); err != nil {
-			return err
+		if b.seal > 0 {
+			if err := l.seal(b.seal, l.commit); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// next waits for a batch. It gives none when the log is closed. Meanwhile it tries again to allocate room.
+// next waits for a batch. It gives none when the log is closed. Before each it sees to the room that the batch needs.
 func (l *Log) next() (*batch, error) {
 	for {
+		if err := l.upkeep(); err != nil {
+			return nil, err
+		}
 		if b := l.take(); b != nil {
 			return b, nil
 		}
@@ -87,22 +97,31 @@ func (l *Log) next() (*batch, error) {
 			return l.take(), nil // nothing is added after closing was closed
 		case <-l.retry:
 			l.retry = nil
-			if err := l.upkeep(); err != nil {
-				return nil, err
-			}
+		case <-l.expiry:
+			l.expiry, l.late = nil, true
 		}
 	}
 }
 
+// take gives the batch to be committed next, or nil, and settles whether a checkpoint follows it: as other records may get
+// the seqs behind the batch at once, the checkpoint's is reserved in the same step.
 func (l *Log) take() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.filling
-	if b != nil {
-		l.filling = nil
-		l.inFlight = int64(len(b.buf))
-		l.busySince = l.cfg.Now()
+	l.watch()
+	b, due := l.filling, l.sealDue()
+	if b == nil {
+		if !due {
+			return nil
+		}
+		b = l.newBatch()
 	}
+	if due {
+		b.seal = l.reserve()
+	}
+	l.filling = nil
+	l.inFlight = int64(len(b.buf))
+	l.busySince = l.cfg.Now()
 	return b
 }
 
@@ -133,7 +152,20 @@ func (l *Log) commit(b *batch) error {
 	l.note() // in one step with inFlight, or the same bytes would count as room twice
 	l.mu.Unlock()
 	l.finish(b, nil)
+	l.cover(b)
+	l.recycle(b.buf)
 	return nil
+}
+
+// cover adds a durable batch to the tree.
+func (l *Log) cover(b *batch) {
+	if l.live.begun.IsZero() {
+		l.live.begun = b.at
+	}
+	l.newest = b.at
+	for line := range bytes.Lines(b.buf) {
+		l.tree.AddLine(line[:len(line)-1])
+	}
 }
 
 // note publishes what Status tells of the live segment. mu is held.
@@ -163,20 +195,21 @@ func (l *Log) pause(err error, wait time.Duration) bool {
 	}
 }
 
-// finish tells those who wait for a batch, and keeps its buffer for a later one when it is durable.
+// finish tells those who wait for a batch.
 func (l *Log) finish(b *batch, err error) {
 	if err != nil {
 		b.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	buf := b.buf
-	b.buf = nil
 	close(b.done)
-	if cap(buf) > maxSpare {
-		return
-	}
+}
+
+// recycle keeps a buffer for a later batch.
+func (l *Log) recycle(buf []byte) {
 	l.mu.Lock()
-	l.spare = buf[:0]
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	if cap(buf) <= maxSpare && len(l.spare) < maxSpares {
+		l.spare = append(l.spare, buf[:0])
+	}
 }
 
 // fail refuses all records from now on, those that wait included.
@@ -198,19 +231,22 @@ func (l *Log) turnTo(since time.Time) {
 	l.mu.Unlock()
 }
 
-// stop ends the log in good order.
+// stop ends the log in good order, with a checkpoint even if only the reserve is left for it.
 func (l *Log) stop() error {
+	r := Record{Kind: KindStop}
 	l.mu.Lock()
 	l.busySince = l.cfg.Now()
-	l.status.LastSeq++
-	seq, open := l.status.LastSeq, l.open
-	l.mu.Unlock()
-	r := Record{Kind: KindStop, Seq: seq, Commit: seq, Time: l.cfg.Now().UTC()}
-	if open > 0 {
-		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", open)
+	if l.open > 0 {
+		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", l.open)
 	}
-	b := &batch{buf: append(r.Append(nil), '\n'), first: seq, last: seq, done: make(chan struct{})}
+	b := l.newBatch()
+	l.put(b, &r)
+	seal := l.reserve()
+	l.mu.Unlock()
 	if err := l.commit(b); err != nil {
+		return err
+	}
+	if err := l.sign(seal, l.commit); err != nil {
 		return err
 	}
 	return l.live.trim()

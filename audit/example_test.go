@@ -36,7 +36,10 @@ func Example() {
 	if err := l.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
-	err = audit.Read(cfg.Dir, func(_ *audit.Record, line []byte) error {
+	err = audit.Read(cfg.Dir, func(r *audit.Record, line []byte) error {
+		if r.Kind == audit.KindKey || r.Kind == audit.KindCheckpoint {
+			line = []byte("(" + string(r.Kind) + ")") // a new log has a new key
+		}
 		_, err := fmt.Printf("%s\n", line)
 		return err
 	})
@@ -45,7 +48,10 @@ func Example() {
 	}
 	// Output:
 	// {"seq":1,"commit":1,"time":"2026-10-03T04:05:06.007080900Z","kind":"start","version":"v1.0.0"}
-	// {"seq":2,"commit":2,"time":"2026-10-03T04:05:06.007080900Z","kind":"intent","call":"call-1","caller":"billing-app","operation":"PayOrders"}
-	// {"seq":3,"commit":3,"time":"2026-10-03T04:05:06.007080900Z","kind":"outcome","call":"call-1","outcome":"succeeded","status":204}
-	// {"seq":4,"commit":4,"time":"2026-10-03T04:05:06.007080900Z","kind":"stop"}
+	// (key)
+	// (checkpoint)
+	// {"seq":4,"commit":4,"time":"2026-10-03T04:05:06.007080900Z","kind":"intent","call":"call-1","caller":"billing-app","operation":"PayOrders"}
+	// {"seq":5,"commit":5,"time":"2026-10-03T04:05:06.007080900Z","kind":"outcome","call":"call-1","outcome":"succeeded","status":204}
+	// {"seq":6,"commit":6,"time":"2026-10-03T04:05:06.007080900Z","kind":"stop"}
+	// (checkpoint)
 }

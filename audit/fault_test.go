@@ -15,12 +15,13 @@ import (
 
 // small is a configuration in which a few records fill a segment.
 func small(d *memDisk) Config {
-	return Config{SegmentSize: 4 << 10, Preallocate: 8 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d}
+	return Config{SegmentSize: 4 << 10, Preallocate: 8 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
 }
 
 // history is what a workload was told about its records.
 type history struct {
 	intents, outcomes []string // calls whose record was acknowledged as durable
+	published         []string // checkpoints that left the process
 }
 
 // work makes calls one after the other, with records large enough to fill several segments. Every third call gets no
@@ -54,11 +55,13 @@ func intend(l *Log, call string) bool {
 	return l.Intent(ctx, &Record{Call: call, Effect: "spend", Path: strings.Repeat("p", 700)}) == nil
 }
 
-// contents reads a log in memory and checks that it is whole.
+// contents reads a log in memory and checks that it is whole: the tree, recomputed from the first record, is the one of
+// every checkpoint.
 func contents(t *testing.T, d *memDisk) []Record {
 	t.Helper()
 	names, _ := d.List()
 	var records []Record
+	var v verifier
 	segments := segmentNames(names)
 	for i, name := range segments {
 		b := d.bytes(name)
@@ -77,6 +80,9 @@ func contents(t *testing.T, d *memDisk) []Record {
 			if r.Seq != uint64(len(records)+1) {
 				t.Fatalf("segment %s: record %d where %d is expected", name, r.Seq, len(records)+1)
 			}
+			if err := v.add(&r, bytes.TrimSuffix(line, []byte("\n")), len(line) > 0 && &line[0] == &b[0]); err != nil {
+				t.Fatalf("segment %s: %v", name, err)
+			}
 			records = append(records, r)
 		}
 	}
@@ -86,9 +92,11 @@ func contents(t *testing.T, d *memDisk) []Record {
 // check says what must hold of a log after a recovery: what was acknowledged is there, and every intent has an outcome.
 func (h *history) check(t *testing.T, records []Record) {
 	t.Helper()
-	intents, outcomes := map[string]bool{}, map[string]string{}
+	intents, outcomes, checkpoints := map[string]bool{}, map[string]string{}, map[string]bool{}
 	for _, r := range records {
 		switch r.Kind {
+		case KindCheckpoint:
+			checkpoints[r.Checkpoint] = true
 		case KindIntent:
 			intents[r.Call] = true
 		case KindOutcome:
@@ -101,6 +109,11 @@ func (h *history) check(t *testing.T, records []Record) {
 	for _, call := range h.intents {
 		if !intents[call] {
 			t.Errorf("the acknowledged intent of %s is missing", call)
+		}
+	}
+	for _, note := range h.published {
+		if !checkpoints[note] {
+			t.Errorf("a checkpoint was published and is not in the log: %s", note)
 		}
 	}
 	for _, call := range h.outcomes {
@@ -117,7 +130,7 @@ func (h *history) check(t *testing.T, records []Record) {
 
 // growing is a configuration in which the live segment grows instead of being followed by another.
 func growing(d *memDisk) Config {
-	return Config{SegmentSize: 1 << 20, Preallocate: 4 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d}
+	return Config{SegmentSize: 1 << 20, Preallocate: 4 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
 }
 
 // TestFaults lets each operation on the disk fail in two ways, ends the log in three ways, opens it again and checks
@@ -217,7 +230,7 @@ func reopen(t *testing.T, d *memDisk, h *history, failed string) {
 			return
 		}
 		records := contents(t, d)
-		if last := records[len(records)-1]; last.Kind != KindStart {
+		if last := records[len(records)-1]; last.Kind != KindCheckpoint {
 			t.Errorf("the last record is %s", last.Kind)
 		}
 		if round == 1 && len(found.Closed) > 0 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,17 +16,19 @@ import (
 
 // victim is the process that TestKill kills: it makes calls for ever, and says on standard output what was acknowledged.
 func victim(dir string) {
-	cfg := Config{Dir: dir, SegmentSize: MaxLine, Preallocate: 2 * MaxLine, Reserve: 2 * MaxLine}
-	l, _, err := Open(cfg)
-	if err != nil {
-		fmt.Println("E", err)
-		return
-	}
 	var out sync.Mutex
 	say := func(format string, args ...any) {
 		out.Lock()
 		defer out.Unlock()
 		fmt.Printf(format, args...)
+	}
+	l, _, err := Open(Config{
+		Dir: dir, SegmentSize: MaxLine, Preallocate: 2 * MaxLine, Reserve: 2 * MaxLine, CheckpointRecords: 20,
+		Published: func(note string) { say("C %q\n", note) },
+	})
+	if err != nil {
+		say("E %v\n", err)
+		return
 	}
 	for w := range 8 {
 		go func() {
@@ -66,7 +69,7 @@ func TestKill(t *testing.T) {
 		if len(found.Closed) == 0 {
 			t.Errorf("round %d: no call was closed", round)
 		}
-		h.check(t, readAll(t, cfg.Dir))
+		h.check(t, verify(t, cfg.Dir))
 	}
 }
 
@@ -99,6 +102,12 @@ func killOnce(t *testing.T, dir string, n int, h *history) {
 		}
 		what, call, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch what {
+		case "C":
+			note, err := strconv.Unquote(call)
+			if err != nil {
+				t.Error(err)
+			}
+			h.published = append(h.published, note)
 		case "I":
 			h.intents = append(h.intents, call)
 		case "O":

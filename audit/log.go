@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"tollgate/audit/checkpoint"
 )
 
 var (
@@ -35,13 +37,29 @@ type Config struct {
 	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals half of it; outcomes
 	// twice as much. 0 means 4 MiB, the least is 256 KiB.
 	MaxPending int64
+	// KeyFile holds the private key that signs checkpoints. It is made, readable by its owner only, when a log has none yet.
+	// Empty means signing.key in Dir. See [PrepareRotation] for how another key comes in.
+	KeyFile string
+	// Name is the name of the log, which a new key is for. Empty means "tollgate/" and 16 random hex digits for a new log,
+	// and any name for one that has a key. A log keeps its name: another one is refused.
+	Name string
+	// CheckpointEvery is how long a record can stand in the log until a checkpoint covers it, and CheckpointRecords how many
+	// can. While only the reserve is left of a disk, none is written but at Close. 0 means 10 seconds and 10,000 records; the
+	// bounds are 100 ms to an hour and 1 to 1,000,000.
+	CheckpointEvery   time.Duration
+	CheckpointRecords int
+	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
+	// and when several checkpoints come meanwhile, the newest is next. Nil means that nobody wants to know.
+	Published func(note string)
 	// StallAfter is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new
 	// intents at once until the disk answers. 0 means 5 seconds.
 	StallAfter time.Duration
 	// Now gives the time. Nil means time.Now. It is called under a lock and must not call the log.
 	Now func() time.Time
 
-	disk disk // tests put their own here, and may then use smaller sizes
+	// Tests put their own here, and may then use smaller sizes.
+	disk disk
+	keys keyring
 }
 
 // Log is an audit log that is open for writing. Its methods may be called concurrently.
@@ -57,16 +75,26 @@ type Log struct {
 	done    chan struct{} // closed when the committer has ended
 
 	// Of the committer, while it runs.
-	live      *segment
-	retry     <-chan time.Time // when to try again to allocate; nil when nothing failed
-	retryWait time.Duration
-	freeSeen  time.Time // when the free room was looked up last
-	closeErr  error     // read after done
+	live        *segment
+	nextSegment *segment          // has its room, and takes over at the next checkpoint; nil when none is due
+	newest      time.Time         // of the last durable record
+	tree        *checkpoint.Tree  // over all durable records
+	signers     []*checkpoint.Key // of the next checkpoint
+	expiry      <-chan time.Time  // when a record has waited for a checkpoint for too long; nil when none waits
+	late        bool              // it has
+	retry       <-chan time.Time  // when to try again to allocate; nil when nothing failed
+	retryWait   time.Duration
+	freeSeen    time.Time // when the free room was looked up last
+	closeErr    error     // read after done
+
+	key       checkpoint.PublicKey // of the last of signers
+	published *publisher
 
 	mu        sync.Mutex
-	filling   *batch // records that no commit has taken yet; nil when there are none
-	spare     []byte // an empty buffer for the next batch
-	inFlight  int64  // bytes that the committer has in hand
+	filling   *batch   // records that no commit has taken yet; nil when there are none
+	spare     [][]byte // empty buffers for the next batches
+	sealed    uint64   // seq of the last checkpoint, which may not be written yet
+	inFlight  int64    // bytes that the committer has in hand
 	closed    bool
 	aborted   bool
 	fault     error     // for good: records are refused until a restart
@@ -79,8 +107,10 @@ type Log struct {
 
 // batch is what one commit makes durable.
 type batch struct {
-	buf         []byte
+	buf         []byte // empty when only a checkpoint is due
 	first, last uint64
+	at          time.Time // of the last record
+	seal        uint64    // seq of the checkpoint that follows; 0 when none does
 	done        chan struct{}
 	err         error // set before done is closed
 }
@@ -207,12 +237,15 @@ func (l *Log) add(r *Record, u use) (b *batch, begun bool, err error) {
 	}
 	b = l.filling
 	if begun = b == nil; begun {
-		b = &batch{buf: l.spare[:0], first: l.status.LastSeq + 1, done: make(chan struct{})}
-		l.filling, l.spare = b, nil
+		b = l.newBatch()
+		if n := len(l.spare); n > 0 {
+			b.buf, l.spare = l.spare[n-1], l.spare[:n-1]
+		}
+		l.filling = b
 	}
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
-	b.last = r.Seq
+	b.last, b.at = r.Seq, r.Time
 	switch r.Kind {
 	case KindIntent:
 		l.open++

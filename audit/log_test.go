@@ -49,6 +49,19 @@ func readAll(t testing.TB, dir string) []Record {
 	return records
 }
 
+func count(records []Record, kinds ...Kind) int {
+	n := 0
+	for _, r := range records {
+		if slices.Contains(kinds, r.Kind) {
+			n++
+		}
+	}
+	return n
+}
+
+// begun is what a new log begins with.
+const begun = "start |key |checkpoint |"
+
 func kinds(records []Record) string {
 	var b strings.Builder
 	for _, r := range records {
@@ -67,11 +80,11 @@ func TestLogOnDisk(t *testing.T) {
 	if err := l.Intent(t.Context(), intent); err != nil {
 		t.Fatal(err)
 	}
-	if intent.Seq != 2 || intent.Kind != KindIntent || intent.Time.IsZero() {
+	if intent.Seq != 4 || intent.Kind != KindIntent || intent.Time.IsZero() {
 		t.Errorf("the record was given %d, %q, %v", intent.Seq, intent.Kind, intent.Time)
 	}
 	// What is durable can be read while the log is open.
-	if got, want := kinds(readAll(t, cfg.Dir)), "start |intent c1|"; got != want {
+	if got, want := kinds(verify(t, cfg.Dir)), begun+"intent c1|"; got != want {
 		t.Errorf("open log: got %s, want %s", got, want)
 	}
 	if err := l.Outcome(t.Context(), &Record{Call: "c1", Outcome: Succeeded}); err != nil {
@@ -85,8 +98,8 @@ func TestLogOnDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	records := readAll(t, cfg.Dir)
-	if got, want := kinds(records), "start |intent c1|outcome c1|refusal |stop |"; got != want {
+	records := verify(t, cfg.Dir)
+	if got, want := kinds(records), begun+"intent c1|outcome c1|refusal |stop |checkpoint |"; got != want {
 		t.Errorf("closed log: got %s, want %s", got, want)
 	}
 	if records[0].Version != "v1.2.3" {
@@ -176,7 +189,7 @@ func TestIntentUnderEndedContext(t *testing.T) {
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := kinds(contents(t, d)), "start |outcome d|stop |"; got != want {
+	if got, want := kinds(contents(t, d)), begun+"outcome d|stop |checkpoint |"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -207,7 +220,7 @@ func TestGroupCommit(t *testing.T) {
 			})
 			synctest.Wait() // the first is in its sync now, the others wait behind it
 		}
-		if got := l.Status(); got.LastSeq != 201 || got.DurableSeq != 1 || got.Pending == 0 {
+		if got := l.Status(); got.LastSeq != 203 || got.DurableSeq != 3 || got.Pending == 0 {
 			t.Errorf("status while syncing: %+v", got)
 		}
 		close(gate)
@@ -215,7 +228,7 @@ func TestGroupCommit(t *testing.T) {
 		if n := d.syncs - before; n != 2 {
 			t.Errorf("200 intents took %d fsyncs, want 2", n)
 		}
-		if got := l.Status(); got.DurableSeq != 201 || got.Pending != 0 || got.Err != nil {
+		if got := l.Status(); got.DurableSeq != 203 || got.Pending != 0 || got.Err != nil {
 			t.Errorf("status when idle: %+v", got)
 		}
 	})
@@ -360,7 +373,7 @@ func TestFailingWrites(t *testing.T) {
 		if err := l.Intent(t.Context(), &Record{Call: "c"}); err != nil {
 			t.Errorf("intent after the disk works again: %v", err)
 		}
-		if got, want := kinds(contents(t, d)), "start |intent a|outcome a|intent c|"; got != want {
+		if got, want := kinds(contents(t, d)), begun+"intent a|outcome a|intent c|"; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})
@@ -493,21 +506,26 @@ func TestRotation(t *testing.T) {
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(readAll(t, cfg.Dir)); got != 2*n+2 {
-		t.Errorf("%d records, want %d", got, 2*n+2)
+	records := verify(t, cfg.Dir)
+	if got := count(records, KindIntent, KindOutcome); got != 2*n {
+		t.Errorf("%d records of calls, want %d", got, 2*n)
 	}
 	names, err := osDisk{cfg.Dir}.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(segmentNames(names)); got < 5 {
-		t.Errorf("%d segments", got)
+	segments := len(segmentNames(names))
+	if segments < 5 {
+		t.Errorf("%d segments", segments)
+	}
+	if got := count(records, KindCheckpoint); got != segments+1 {
+		t.Errorf("%d checkpoints for %d segments; want one for each, and one for the end", got, segments)
 	}
 	if slices.Contains(names, nextName) {
 		t.Error("an unfinished segment was left")
 	}
 	_, found := open(t, cfg)
-	if found.LastSeq != 2*n+2 || len(found.Closed) != 0 {
+	if found.LastSeq != uint64(len(records)) || found.Unsigned != 0 || len(found.Closed) != 0 {
 		t.Errorf("recovery: %+v", found)
 	}
 }
@@ -556,8 +574,8 @@ func TestConcurrent(t *testing.T) {
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(readAll(t, cfg.Dir)), 2+3*workers*calls; got != want {
-		t.Errorf("%d records, want %d", got, want)
+	if got, want := count(verify(t, cfg.Dir), KindIntent, KindOutcome, KindRefusal), 3*workers*calls; got != want {
+		t.Errorf("%d records of calls, want %d", got, want)
 	}
 }
 
@@ -618,12 +636,9 @@ func TestStopTellsOpenCalls(t *testing.T) {
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		var note string
-		if err := Read(dir, func(r *Record, _ []byte) error { note = r.Note; return nil }); err != nil {
-			t.Fatal(err)
-		}
-		if (note == "") != settled {
-			t.Errorf("settled %v: the stop record says %q", settled, note)
+		records := verify(t, dir)
+		if stop := records[len(records)-2]; stop.Kind != KindStop || (stop.Note == "") != settled {
+			t.Errorf("settled %v: the %s record says %q", settled, stop.Kind, stop.Note)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"tollgate/audit/checkpoint"
 )
 
 // memDisk is a disk in memory with a page cache of its own, so that a loss of power can be played: what was written and
@@ -25,6 +27,8 @@ type memDisk struct {
 	syncs   int
 	// fault is asked before each operation that changes something. It may block.
 	fault func(op string, n int) fault
+	// private holds the keys whose files the disk has, by the public keys that stand in those.
+	private map[string]*checkpoint.Key
 }
 
 type fault int
@@ -47,7 +51,7 @@ type memInode struct {
 }
 
 func newMemDisk() *memDisk {
-	return &memDisk{names: map[string]*memInode{}, durable: map[string]*memInode{}, budget: -1}
+	return &memDisk{names: map[string]*memInode{}, durable: map[string]*memInode{}, budget: -1, private: map[string]*checkpoint.Key{}}
 }
 
 // do runs one operation under the fault that is chosen for it. mu is not held while the fault is asked.
@@ -208,6 +212,10 @@ func (d *memDisk) bytes(name string) []byte {
 func (d *memDisk) put(name string, b []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.place(name, b)
+}
+
+func (d *memDisk) place(name string, b []byte) {
 	d.inodes++
 	node := &memInode{id: d.inodes, cache: slices.Clone(b), disk: slices.Clone(b), size: int64(len(b)), dirty: map[int64]bool{}}
 	d.names[name], d.durable[name] = node, node
@@ -218,7 +226,7 @@ func (d *memDisk) kill() *memDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.dead = true
-	return &memDisk{names: d.names, durable: d.durable, inodes: d.inodes, budget: d.budget}
+	return &memDisk{names: d.names, durable: d.durable, inodes: d.inodes, budget: d.budget, private: d.private}
 }
 
 // powerLoss ends the machine: of what was not synced, each sector is kept or lost by chance, as are the directory's
@@ -228,7 +236,7 @@ func (d *memDisk) powerLoss(rng *rand.Rand) *memDisk {
 	defer d.mu.Unlock()
 	d.dead = true
 	after := newMemDisk()
-	after.budget, after.inodes = d.budget, d.inodes
+	after.budget, after.inodes, after.private = d.budget, d.inodes, d.private
 	from := d.durable
 	if rng.IntN(2) == 0 {
 		from = d.names
@@ -368,3 +376,49 @@ func (f *memFile) Stat() (fileID, error) {
 }
 
 func (f *memFile) Close() error { return nil }
+
+// memKeys is the keyring on a memDisk.
+type memKeys struct{ d *memDisk }
+
+func (k memKeys) Path() string                      { return keyName }
+func (k memKeys) Load() (*checkpoint.Key, error)    { return k.load(keyName) }
+func (k memKeys) LoadNew() (*checkpoint.Key, error) { return k.load(keyName + newSuffix) }
+
+func (k memKeys) load(name string) (*checkpoint.Key, error) {
+	k.d.mu.Lock()
+	defer k.d.mu.Unlock()
+	if k.d.dead {
+		return nil, errInjected
+	}
+	node := k.d.names[name]
+	if node == nil {
+		return nil, os.ErrNotExist
+	}
+	return k.d.private[string(node.cache)], nil
+}
+
+func (k memKeys) Create(name string) (key *checkpoint.Key, err error) {
+	err = k.d.do("create", func() error {
+		key = k.d.newKey(keyName, name)
+		return nil
+	})
+	return key, err
+}
+
+// newKey makes the file of a key, durably. mu is held.
+func (d *memDisk) newKey(file, name string) *checkpoint.Key {
+	key, err := checkpoint.NewKey(name)
+	if err != nil {
+		panic(err)
+	}
+	d.private[key.Public().String()] = key
+	d.place(file, []byte(key.Public().String()))
+	return key
+}
+
+func (k memKeys) Replace() error {
+	if err := k.d.Rename(keyName+newSuffix, keyName); err != nil {
+		return err
+	}
+	return k.d.Sync()
+}

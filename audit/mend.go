@@ -13,6 +13,7 @@ func mend(d disk, name string, s scanned) (*segment, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	live.begun = s.begun
 	cut, err := live.mend(s)
 	if err != nil {
 		return nil, 0, errors.Join(err, live.file.Close())

@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 )
 
@@ -10,9 +12,10 @@ import (
 const closingChunk = 256 << 10
 
 // Open opens a log for writing, or begins one. It recovers what a crash left: it cuts off what had never been
-// acknowledged, gives each intent without an outcome the outcome [Unknown], and writes a start record; all of that is
-// durable when it returns. Any other fault in what it reads is an error that names the file and the byte, and changes
-// nothing. The error wraps [ErrLocked] when another process has the log open.
+// acknowledged, gives each intent without an outcome the outcome [Unknown], and writes a start record and a checkpoint; all
+// of that is durable when it returns. Any other fault in what it reads is an error that names the file and the byte, and
+// changes nothing. So is a signing key that is not the log's. A log that has no key yet gets one. The error wraps
+// [ErrLocked] when another process has the log open.
 //
 // The caller must call Close.
 func Open(cfg Config) (*Log, Recovery, error) {
@@ -26,6 +29,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	l := &Log{
 		cfg: cfg, disk: cfg.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
+		published: newPublisher(),
 	}
 	l.bodies.New = func() any { return new([]byte) }
 	found, err := l.recover()
@@ -33,6 +37,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 		return nil, Recovery{}, errors.Join(advise(err), l.release())
 	}
 	l.linger = time.AfterFunc(lingerTime, l.rouse)
+	go l.published.run(cfg.Published)
 	go l.run()
 	return l, found, nil
 }
@@ -46,11 +51,15 @@ func advise(err error) error {
 	return fmt.Errorf("%w; nothing was changed: restore the file from a copy, or move the whole directory away to begin a new log", err)
 }
 
+// release closes what is open.
 func (l *Log) release() error {
-	if l.live == nil {
-		return l.lock.Close()
+	var err error
+	for _, s := range []*segment{l.live, l.nextSegment} {
+		if s != nil {
+			err = errors.Join(err, s.file.Close())
+		}
 	}
-	return errors.Join(l.live.file.Close(), l.lock.Close())
+	return errors.Join(err, l.lock.Close())
 }
 
 func (l *Log) recover() (Recovery, error) {
@@ -65,33 +74,39 @@ func (l *Log) recover() (Recovery, error) {
 	if err := checkNames(names); err != nil {
 		return r.found, err
 	}
-	segments := segmentNames(names)
-	s, err := r.scan(segments)
+	s, err := r.scan(names)
 	if err != nil {
 		return r.found, err
 	}
-	if err := l.begin(segments, s, &r.found); err != nil {
+	keys, err := chooseKeys(l.cfg.keys, &r.chain, l.cfg.Name)
+	if err != nil {
+		return r.found, err
+	}
+	if err := l.begin(&r, s); err != nil {
 		return r.found, err
 	}
 	l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq
-	if err := l.closeOpen(&r); err != nil {
+	l.tree, l.sealed, l.newest = r.chain.tree, r.chain.signed, s.last.Time
+	if err := l.closeOpen(&r, keys.record); err != nil {
 		return r.found, err
 	}
-	return r.found, l.upkeep()
+	return r.found, l.firstCheckpoint(keys)
 }
 
 // begin makes the live segment ready for writing, which is a new one in a new log.
-func (l *Log) begin(segments []string, s scanned, found *Recovery) error {
-	if err := removeNext(l.disk); err != nil {
+func (l *Log) begin(r *recovery, s scanned) error {
+	if err := removeUnfinished(l.disk, nextName, r.unbegun); err != nil {
 		return err
 	}
 	var err error
-	if len(segments) > 0 {
+	if r.live != "" {
 		// The name of the last segment may be known to the kernel only, if the log ended before it was synced.
 		if err := l.disk.Sync(); err != nil {
 			return fmt.Errorf("syncing the audit directory: %w", err)
 		}
-		l.live, found.Cut, err = mend(l.disk, segments[len(segments)-1], s)
+		var cut int64
+		l.live, cut, err = mend(l.disk, r.live, s)
+		r.found.Cut += cut
 		return err
 	}
 	if l.live, err = newSegment(l.disk, l.initialSize()); err != nil {
@@ -100,9 +115,27 @@ func (l *Log) begin(segments []string, s scanned, found *Recovery) error {
 	return l.live.publish(1)
 }
 
-// closeOpen writes the closing outcomes and the start record. Should it fail half-way, the next start finds the rest of
-// the intents still open.
-func (l *Log) closeOpen(r *recovery) error {
+// firstCheckpoint states the log as it was found, what closeOpen added, and by that the key that came in.
+func (l *Log) firstCheckpoint(keys signers) error {
+	l.signers = keys.keys
+	l.key = l.signers[len(l.signers)-1].Public()
+	if err := l.upkeep(); err != nil {
+		return err
+	}
+	if err := l.seal(l.reserve(), l.write); err != nil {
+		return err
+	}
+	if keys.replace {
+		if err := l.cfg.keys.Replace(); err != nil {
+			return fmt.Errorf("putting the new audit key in the place of %s: %w", l.cfg.keys.Path(), err)
+		}
+	}
+	return l.upkeep()
+}
+
+// closeOpen writes the closing outcomes, the start record, and the key record if there is one. Should it fail half-way, the
+// next start finds the rest of the intents still open.
+func (l *Log) closeOpen(r *recovery, key *Record) error {
 	b := l.newBatch()
 	for i := range r.open {
 		r.found.Closed = append(r.found.Closed, r.open[i].Call)
@@ -115,18 +148,23 @@ func (l *Log) closeOpen(r *recovery) error {
 		}
 		b = l.newBatch()
 	}
-	l.put(b, &Record{Kind: KindStart, Version: l.cfg.Version})
+	l.put(b, &Record{Kind: KindStart, Version: l.cfg.Version, Unsigned: r.found.Unsigned})
+	if key != nil {
+		l.put(b, key)
+	}
 	return l.write(b)
 }
 
+// newBatch begins a batch behind all records taken. mu is held, while the committer runs.
 func (l *Log) newBatch() *batch {
 	return &batch{first: l.status.LastSeq + 1, done: make(chan struct{})}
 }
 
+// put adds a record to a batch. mu is held, while the committer runs.
 func (l *Log) put(b *batch, r *Record) {
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
-	b.last = r.Seq
+	b.last, b.at = r.Seq, r.Time
 	b.buf = append(r.Append(b.buf), '\n')
 }
 
@@ -139,6 +177,7 @@ func (l *Log) write(b *batch) error {
 		return err
 	}
 	l.status.DurableSeq = b.last
+	l.cover(b)
 	return nil
 }
 
@@ -164,6 +203,9 @@ func (c *Config) complete() error {
 			return fmt.Errorf("audit: the %s is %d bytes; the least is %d", size.name, *size.value, size.lowest)
 		}
 	}
+	if err := c.completeCheckpoints(); err != nil {
+		return err
+	}
 	if c.StallAfter == 0 {
 		c.StallAfter = 5 * time.Second
 	}
@@ -175,6 +217,26 @@ func (c *Config) complete() error {
 	}
 	if c.disk == nil {
 		c.disk = osDisk{c.Dir}
+	}
+	if c.keys == nil {
+		c.keys = keyFile(cmp.Or(c.KeyFile, filepath.Join(c.Dir, keyName)))
+	}
+	return nil
+}
+
+const (
+	leastEvery, mostEvery = 100 * time.Millisecond, time.Hour
+	mostRecords           = 1_000_000
+)
+
+func (c *Config) completeCheckpoints() error {
+	c.CheckpointEvery = cmp.Or(c.CheckpointEvery, 10*time.Second)
+	c.CheckpointRecords = cmp.Or(c.CheckpointRecords, 10_000)
+	if c.CheckpointEvery < leastEvery || c.CheckpointEvery > mostEvery {
+		return fmt.Errorf("audit: the time between checkpoints is %v; it must be from %v to %v", c.CheckpointEvery, leastEvery, mostEvery)
+	}
+	if c.CheckpointRecords < 1 || c.CheckpointRecords > mostRecords {
+		return fmt.Errorf("audit: the number of records between checkpoints is %d; it must be from 1 to %d", c.CheckpointRecords, mostRecords)
 	}
 	return nil
 }

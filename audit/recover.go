@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tollgate/audit/checkpoint"
 )
 
 // ReplayWindow is how long an inbound signature's date can be valid: 15 minutes before and after the clock's time.
@@ -28,6 +31,8 @@ type Recovery struct {
 	Signatures []Signature
 	// Cut is how many bytes of records that had never been acknowledged were cut off.
 	Cut int64
+	// Unsigned is how many records stood behind the last checkpoint: none after a stop in good order.
+	Unsigned uint64
 	// LastSeq is the last record that was found, before the closing outcomes and the start record; 0 in a new log.
 	LastSeq uint64
 }
@@ -46,35 +51,183 @@ type recovery struct {
 	answered map[string]struct{} // calls whose outcome was read, and whose intent is further up
 	open     []head              // intents without outcome
 	found    Recovery
+
+	pruned  []uint64 // segments in front of the first one, of which only the hashes are left
+	live    string   // the segment that is written on; empty in a new log
+	unbegun string   // a segment behind it that has no record yet; empty when there is none
+	based   int      // the newest closed segment that begins with a checkpoint; -1 when none does
+	chain   chain    // at the end of the log
 }
 
-// scan reads as far back as is needed and gives what the live segment, the last one, ends in.
+// scan reads as far back as is needed and gives what the live segment ends in. A last segment that was named and has no
+// record yet is not counted: it has to begin with a checkpoint, which cannot be written before what a start writes.
 func (r *recovery) scan(names []string) (live scanned, err error) {
-	if len(names) == 0 {
+	segments := segmentNames(names)
+	if err := r.coverage(names, segments); err != nil {
+		return live, err
+	}
+	if len(segments) == 0 {
+		r.chain.tree = new(checkpoint.Tree)
 		return live, nil
 	}
-	last := len(names) - 1
-	oldest, err := r.oldest(names)
+	oldest, err := r.oldest(segments)
 	if err != nil {
 		return live, err
 	}
+	if segments, err = r.begun(segments); err != nil {
+		return live, err
+	}
+	if live, err = r.back(segments, oldest); err != nil {
+		return live, err
+	}
+	if r.chain = live.chain; r.chain.tree == nil {
+		if err := r.forward(segments); err != nil {
+			return live, err
+		}
+	}
+	slices.SortFunc(r.found.Signatures, func(a, b Signature) int { return a.Time.Compare(b.Time) })
+	slices.SortFunc(r.open, func(a, b head) int { return cmp.Compare(a.Seq, b.Seq) })
+	r.found.LastSeq = live.last.Seq
+	r.found.Unsigned = live.last.Seq - r.chain.signed
+	return live, nil
+}
+
+// back reads from the last segment back to the last start record, and to the oldest segment that may hold signatures of
+// interest. It gives what it found in the last one.
+func (r *recovery) back(segments []string, oldest int) (live scanned, err error) {
+	last := len(segments) - 1
+	r.live = segments[last]
+	var later joint
 	started := false
 	for i := last; i >= 0 && (!started || i >= oldest); i-- {
-		s, begun, err := r.segment(names[i], started)
+		s, begun, err := r.segment(segments[i], started)
 		if err != nil {
 			return live, err
 		}
 		if i == last {
 			live = s
-		} else if s.partial > 0 || s.zeros {
-			return live, faultAt(names[i], s.end, "the segment is not whole, yet another follows")
 		}
+		if i < last || r.unbegun != "" {
+			if err := s.checkWhole(segments[i]); err != nil {
+				return live, err
+			}
+		}
+		if end := s.chain.joint(); i < last && end.known && later.known && end != later {
+			return live, faultAt(segments[i+1], 0, "the segment does not go on from the records before it")
+		}
+		later = s.base
 		started = started || begun
 	}
-	slices.SortFunc(r.found.Signatures, func(a, b Signature) int { return a.Time.Compare(b.Time) })
-	slices.SortFunc(r.open, func(a, b head) int { return cmp.Compare(a.Seq, b.Seq) })
-	r.found.LastSeq = live.last.Seq
 	return live, nil
+}
+
+// forward has the tree from the newest segment that gives one, or from the first record. Only the logs of versions before
+// checkpoints need it, until they have a segment that begins with one.
+func (r *recovery) forward(segments []string) (err error) {
+	if r.based < 0 {
+		r.based = 0
+		if r.chain.tree, err = r.prunedTree(); err != nil {
+			return err
+		}
+	}
+	for i, name := range segments[r.based:] {
+		s, err := r.read(name, r.chain, func(*head) {})
+		if err != nil {
+			return err
+		}
+		if r.based+i < len(segments)-1 {
+			if err := s.checkWhole(name); err != nil {
+				return err
+			}
+		}
+		r.chain = s.chain
+	}
+	return nil
+}
+
+// coverage checks that the hashes of pruned records, if there are any, hold all records in front of the first segment.
+func (r *recovery) coverage(names, segments []string) error {
+	first := uint64(math.MaxUint64)
+	if len(segments) > 0 {
+		first, _ = parseSegmentName(segments[0])
+	}
+	r.pruned = prunedNames(names, first)
+	want := uint64(1)
+	for _, n := range r.pruned {
+		if n != want {
+			return faultAt(hashesName(n), 0, "the segment or the hashes that begin with record %d are missing", want)
+		}
+		id, err := r.disk.Stat(hashesName(n))
+		if err != nil {
+			return err
+		}
+		if id.size%hashLength != 0 {
+			return faultAt(hashesName(n), id.size, "the length of the file is not that of hashes of %d bytes", hashLength)
+		}
+		want += uint64(id.size / hashLength)
+	}
+	if len(segments) > 0 && first != want {
+		return faultAt(segments[0], 0, "the segment that begins with record %d is missing", want)
+	}
+	if len(segments) == 0 && len(r.pruned) > 0 {
+		return faultAt(segmentName(want), 0, "the segment is missing: only hashes of records before it are here")
+	}
+	return nil
+}
+
+// prunedTree is the tree over the records of which only the hashes are left.
+func (r *recovery) prunedTree() (*checkpoint.Tree, error) {
+	tree := new(checkpoint.Tree)
+	for _, n := range r.pruned {
+		if err := r.addHashes(tree, hashesName(n)); err != nil {
+			return nil, err
+		}
+	}
+	return tree, nil
+}
+
+func (r *recovery) addHashes(tree *checkpoint.Tree, name string) (err error) {
+	f, err := r.disk.Open(name, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	in := bufio.NewReaderSize(io.NewSectionReader(f, 0, math.MaxInt64), 64<<10)
+	for {
+		var leaf checkpoint.Hash
+		switch _, err := io.ReadFull(in, leaf[:]); err {
+		case nil:
+			tree.Add(leaf)
+		case io.EOF:
+			return nil
+		default:
+			return fmt.Errorf("reading the hashes %s: %w", name, err)
+		}
+	}
+}
+
+// begun leaves out a last segment that has no record yet, once what stands in it is known to be nothing that was
+// acknowledged.
+func (r *recovery) begun(segments []string) (_ []string, err error) {
+	last := len(segments) - 1
+	if last == 0 {
+		return segments, nil
+	}
+	name := segments[last]
+	f, err := r.disk.Open(name, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := newLines(name, io.NewSectionReader(f, 0, math.MaxInt64)).next(); err != io.EOF {
+		return segments, err
+	}
+	first, _ := parseSegmentName(name)
+	if r.found.Cut, err = readTorn(name, head{Seq: first - 1}, 0, io.NewSectionReader(f, 0, math.MaxInt64)); err != nil {
+		return nil, err
+	}
+	r.unbegun = name
+	return segments[:last], nil
 }
 
 // oldest reads the last record of each closed segment, checks by it that no segment is missing, and gives the first
@@ -82,7 +235,9 @@ func (r *recovery) scan(names []string) (live scanned, err error) {
 // the segment, to before the cutoff. (Only a clock that is set ahead and back within one closed segment goes unseen.)
 func (r *recovery) oldest(names []string) (int, error) {
 	last := len(names) - 1
-	oldest, want := last, uint64(1)
+	oldest := last
+	want, _ := parseSegmentName(names[0]) // what stands before it was looked at
+	r.based = -1
 	for i, name := range names {
 		if first, _ := parseSegmentName(name); first != want {
 			return 0, faultAt(name, 0, "the segment that begins with record %d is missing", want)
@@ -96,6 +251,9 @@ func (r *recovery) oldest(names []string) (int, error) {
 		}
 		if begin.Time.After(r.cutoff) || end.Time.After(r.cutoff) {
 			oldest = min(oldest, i)
+		}
+		if begin.Kind == KindCheckpoint {
+			r.based = i
 		}
 		want = end.Seq + 1
 	}
@@ -142,13 +300,12 @@ func lastRecord(name string, f io.ReaderAt, size int64) (head, error) {
 // segment reads one segment whole. Calls before a start record were closed when it was written: with started, a start
 // record was found further down, and only signatures are of interest.
 func (r *recovery) segment(name string, started bool) (s scanned, begun bool, err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return s, false, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
 	calls := tally{open: map[string]head{}, answered: map[string]struct{}{}}
-	s, err = scanSegment(name, io.NewSectionReader(f, 0, math.MaxInt64), func(h *head) {
+	var c chain
+	if first, _ := parseSegmentName(name); first == 1 {
+		c.tree = new(checkpoint.Tree)
+	}
+	s, err = r.read(name, c, func(h *head) {
 		r.signature(h)
 		if !started {
 			calls.add(h)
@@ -159,6 +316,15 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	}
 	r.merge(&calls)
 	return s, calls.begun, nil
+}
+
+func (r *recovery) read(name string, c chain, fn func(*head)) (s scanned, err error) {
+	f, err := r.disk.Open(name, 0)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return scanSegment(name, io.NewSectionReader(f, 0, math.MaxInt64), c, fn)
 }
 
 func (r *recovery) signature(h *head) {
@@ -219,10 +385,15 @@ func closing(h *head) *Record {
 	}
 }
 
-// removeNext removes the unfinished next segment that a crash left.
-func removeNext(d disk) error {
-	if err := d.Remove(nextName); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("removing an unfinished audit segment: %w", err)
+// removeUnfinished removes files without a record that a crash left.
+func removeUnfinished(d disk, names ...string) error {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if err := d.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing an unfinished audit segment: %w", err)
+		}
 	}
 	return nil
 }

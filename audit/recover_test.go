@@ -79,7 +79,7 @@ func TestClosing(t *testing.T) {
 		t.Errorf("closed %v, want %v", found.Closed, want)
 	}
 	records := contents(t, d)[11:]
-	if got, want := kinds(records), "outcome a|outcome d|outcome e|start |"; got != want {
+	if got, want := kinds(records), "outcome a|outcome d|outcome e|start |key |checkpoint |"; got != want {
 		t.Fatalf("got %s, want %s", got, want)
 	}
 	for _, r := range records[:3] {

@@ -5,28 +5,40 @@ import (
 	"time"
 )
 
-// upkeep begins the next segment when it is time and allocates room ahead. That these fail is no error as long as the
-// room lasts; they are tried again later. The errors given are fatal ones.
+// upkeep allocates room ahead: for the next segment when one is due, or else of the live one. That this fails is no error
+// as long as the room lasts; it is tried again later. The errors given are fatal ones.
 func (l *Log) upkeep() error {
 	defer l.turnTo(time.Time{})
 	if !l.retryDue() {
 		return nil
 	}
 	l.turnTo(l.cfg.Now())
-	err := l.rotate()
-	if err == nil {
-		err = l.grow()
-	}
+	err := l.allocate()
 	l.lookAtFree()
+	if isFatal(err) {
+		return err
+	}
+	l.tell(err)
+	return nil
+}
+
+// tell says what came of making room, and tries again later if that is an error.
+func (l *Log) tell(err error) {
 	l.mu.Lock()
 	l.spaceErr = err
 	l.note()
 	l.mu.Unlock()
-	if isFatal(err) {
-		return err
-	}
 	l.schedule(err)
-	return nil
+}
+
+func (l *Log) allocate() (err error) {
+	if !l.rotationDue() {
+		return l.grow()
+	}
+	if l.nextSegment == nil {
+		l.nextSegment, err = newSegment(l.disk, l.initialSize())
+	}
+	return err
 }
 
 // freeEvery is how often the free room of the file system is looked up: for Status only, nothing is decided by it.
@@ -79,21 +91,37 @@ func (l *Log) grow() error {
 // a whole step for the records that come meanwhile.
 func (l *Log) initialSize() int64 { return l.cfg.Reserve + 2*l.cfg.Preallocate }
 
-// rotate begins the next segment when the live one is full. The new one has its room before the old one gives up its
-// own, so on a full disk the old one goes on. The old one is trimmed before the new one gets its name: whoever finds a
-// later segment may expect the one before it to be whole.
-func (l *Log) rotate() error {
-	if l.live.offset < l.cfg.SegmentSize {
-		return nil
+// rotationDue says whether the batch that comes next fills the live segment, or begins another day. A segment goes on as
+// long as nothing but its last checkpoint is behind that, and until two keys have signed together: the first record of a
+// segment is a checkpoint that one key signs.
+func (l *Log) rotationDue() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.status.LastSeq == l.sealed || len(l.signers) > 1 {
+		return false
 	}
-	next, err := newSegment(l.disk, l.initialSize())
-	if err != nil {
-		return err
+	size, at := l.live.offset, l.newest
+	if b := l.filling; b != nil {
+		size, at = size+int64(len(b.buf)), b.at
 	}
+	return size >= l.cfg.SegmentSize || !l.live.begun.IsZero() && !sameDay(at, l.live.begun)
+}
+
+func sameDay(a, b time.Time) bool {
+	const day = 24 * time.Hour // Truncate counts in UTC
+	return a.Truncate(day).Equal(b.Truncate(day))
+}
+
+// rotate begins the next segment, whose first record will be seq. It had its room before the old one gives up its own, so
+// on a full disk the old one goes on. The old one is trimmed before the new one gets its name: whoever finds a later
+// segment may expect the one before it to be whole.
+func (l *Log) rotate(seq uint64) error {
+	next := l.nextSegment
+	l.nextSegment = nil
 	if err := l.live.trim(); err != nil {
 		return errors.Join(err, next.discard())
 	}
-	if err := next.publish(l.status.DurableSeq + 1); err != nil {
+	if err := next.publish(seq); err != nil {
 		return errors.Join(err, next.file.Close())
 	}
 	old := l.live

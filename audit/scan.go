@@ -96,6 +96,20 @@ func (l *lines) next() ([]byte, error) {
 	return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", l.name, l.offset, err)
 }
 
+// prunedNames gives the segments in front of the one that begins with record first of which only the hashes are left, by
+// the number of their first record, in order.
+func prunedNames(names []string, first uint64) []uint64 {
+	var pruned []uint64
+	for _, name := range names {
+		base, ok := strings.CutSuffix(name, hashesSuffix)
+		if n, isSegment := parseSegmentName(base + segmentSuffix); ok && isSegment && n < first {
+			pruned = append(pruned, n)
+		}
+	}
+	slices.Sort(pruned)
+	return pruned
+}
+
 // head is what recovery needs of a record.
 type head struct {
 	Seq           uint64    `json:"seq"`
@@ -112,6 +126,11 @@ type head struct {
 	Class         string    `json:"class"`
 	SignatureHash string    `json:"signature_hash"`
 	SignatureDate time.Time `json:"signature_date"`
+	Key           string    `json:"key"`
+	PreviousKey   string    `json:"previous_key"`
+	KeyLost       bool      `json:"key_lost"`
+	Checkpoint    string    `json:"checkpoint"`
+	Peaks         []string  `json:"peaks"`
 }
 
 // decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object. What a person,
@@ -137,16 +156,29 @@ func parseHead(name string, offset int64, line []byte) (head, error) {
 
 // scanned is what scanning a segment found.
 type scanned struct {
-	last    head  // of the last record; in an empty segment only its Seq is set, to that of the record before
-	end     int64 // where the complete lines end
-	commit  int64 // where the last record's commit begins
+	begun   time.Time // of the first record; zero in an empty segment
+	last    head      // of the last record; in an empty segment only its Seq is set, to that of the record before
+	end     int64     // where the complete lines end
+	commit  int64     // where the last record's commit begins
+	stop    uint64    // the stop record that no start record follows yet; 0 when there is none
 	partial int64
 	zeros   bool
+	base    joint // where the segment begins
+	chain   chain // where the records end
 }
 
-// scanSegment calls fn for each record of a segment and checks that they are numbered from the segment's name upwards.
-func scanSegment(name string, r io.Reader, fn func(*head)) (scanned, error) {
-	var s scanned
+// checkWhole demands that nothing stands behind the records, as of all segments but the live one.
+func (s *scanned) checkWhole(name string) error {
+	if s.partial > 0 || s.zeros {
+		return faultAt(name, s.end, "the segment is not whole, yet another follows")
+	}
+	return nil
+}
+
+// scanSegment calls fn for each record of a segment and checks that they are numbered from the segment's name upwards, and
+// what they say of tree and keys. c is what the segments before say of these, if that is known.
+func scanSegment(name string, r io.Reader, c chain, fn func(*head)) (scanned, error) {
+	s := scanned{chain: c}
 	want, _ := parseSegmentName(name)
 	s.last.Seq = want - 1
 	in := newLines(name, r)
@@ -166,10 +198,48 @@ func scanSegment(name string, r io.Reader, fn func(*head)) (scanned, error) {
 		if h.Seq != want {
 			return s, faultAt(name, s.end, "record %d is expected here, not record %d", want, h.Seq)
 		}
-		if h.Commit != s.last.Commit {
-			s.commit = s.end
+		if err := s.follow(&h, line); err != nil {
+			return s, faultAt(name, s.end, "%w", err)
 		}
 		s.last, s.end = h, in.offset
 		fn(&h)
 	}
+}
+
+// follow judges a record by the one before it.
+func (s *scanned) follow(h *head, line []byte) error {
+	if s.end == 0 {
+		s.begun = h.Time
+		if err := s.chain.begin(h); err != nil {
+			return err
+		}
+		s.base = s.chain.joint()
+	}
+	if h.Commit != s.last.Commit {
+		s.commit = s.end
+		if h.Commit != h.Seq {
+			return fmt.Errorf("record %d belongs to a commit that does not begin with record %d", h.Seq, h.Commit)
+		}
+	}
+	if s.stop > 0 && !mayFollowStop(h, s.stop) {
+		return fmt.Errorf("record %d, of kind %q, stands behind the log's end in record %d", h.Seq, h.Kind, s.stop)
+	}
+	switch h.Kind {
+	case KindStop:
+		s.stop = h.Seq
+	case KindStart:
+		s.stop = 0
+	}
+	return s.chain.add(h, line)
+}
+
+// mayFollowStop knows what stands behind a stop record: its checkpoint, and what the next opening closes and begins with.
+func mayFollowStop(h *head, stop uint64) bool {
+	switch h.Kind {
+	case KindCheckpoint:
+		return h.Seq == stop+1
+	case KindOutcome, KindStart:
+		return true
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 const (
@@ -37,6 +38,7 @@ type segment struct {
 	id     fileID
 	offset int64
 	size   int64
+	begun  time.Time // of the first record; zero when there is none
 }
 
 // newSegment fills a file with zeros under a name that no reader looks at, so that a full disk shows before the old

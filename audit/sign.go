@@ -1,6 +1,10 @@
 package audit
 
-import "tollgate/audit/checkpoint"
+import (
+	"time"
+
+	"tollgate/audit/checkpoint"
+)
 
 // CheckpointRecord gives the record that states a checkpoint in the log: note is c signed, key the one that signs, peaks
 // those of the tree of c.Size leaves. Its line, as [Record.Append] writes it, follows from them byte by byte, so whoever
@@ -10,4 +14,72 @@ func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.Publi
 		Seq: c.Size + 1, Commit: c.Size + 1, Time: c.Time, Kind: KindCheckpoint,
 		Key: key.String(), Checkpoint: note, Peaks: checkpoint.FormatHashes(peaks),
 	}
+}
+
+// Key is the public key that verifies the checkpoints that the log writes.
+func (l *Log) Key() checkpoint.PublicKey { return l.key }
+
+// sealDue says whether a checkpoint has to follow the records taken so far. mu is held.
+func (l *Log) sealDue() bool {
+	if l.nextSegment != nil {
+		return true
+	}
+	unsigned := l.status.LastSeq - l.sealed
+	if unsigned == 0 || !l.late && unsigned < uint64(l.cfg.CheckpointRecords) {
+		return false
+	}
+	return l.status.Room-l.pending() >= l.cfg.Reserve // a full disk keeps its last room for outcomes
+}
+
+// reserve gives the next checkpoint its seq: records that come from now on stand behind it. mu is held.
+func (l *Log) reserve() uint64 {
+	l.status.LastSeq++
+	l.sealed = l.status.LastSeq
+	l.expiry, l.late = nil, false
+	return l.sealed
+}
+
+// watch looks at the time that the records behind the last checkpoint have. mu is held.
+func (l *Log) watch() {
+	select {
+	case <-l.expiry:
+		l.expiry, l.late = nil, true
+	default:
+	}
+	if l.expiry == nil && !l.late && l.status.LastSeq > l.sealed {
+		l.expiry = time.After(l.cfg.CheckpointEvery)
+	}
+}
+
+// seal begins the next segment, if there is one ready, and writes a checkpoint of all records before seq.
+func (l *Log) seal(seq uint64, commit func(*batch) error) error {
+	if l.nextSegment != nil {
+		if err := l.rotate(seq); isFatal(err) {
+			return err
+		} else if err != nil {
+			l.tell(err)
+		}
+	}
+	return l.sign(seq, commit)
+}
+
+func (l *Log) sign(seq uint64, commit func(*batch) error) error {
+	c := checkpoint.Checkpoint{
+		Origin: l.key.Name(), Size: l.tree.Size(), Root: l.tree.Root(), Time: l.cfg.Now().UTC(),
+	}
+	note, err := c.Sign(l.signers...)
+	if err != nil {
+		return fatal("stating the audit log", err)
+	}
+	line := append(CheckpointRecord(note, c, l.key, l.tree.Peaks()).Append(nil), '\n')
+	b := &batch{buf: line, first: seq, last: seq, at: c.Time, done: make(chan struct{})}
+	if err := commit(b); err != nil {
+		return err
+	}
+	l.signers = l.signers[len(l.signers)-1:]
+	l.mu.Lock()
+	l.status.Signed = c.Size
+	l.mu.Unlock()
+	l.published.publish(note)
+	return nil
 }

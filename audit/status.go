@@ -7,6 +7,7 @@ type Status struct {
 	Err          error         // why intents are not admitted; nil when they are
 	LastSeq      uint64        // of the last record taken
 	DurableSeq   uint64        // of the last durable record
+	Signed       uint64        // how many records the last checkpoint covers
 	Pending      int64         // bytes taken and not durable yet
 	Segment      string        // file name of the live segment
 	SegmentBytes int64         // bytes of records in it
