@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tollgate/audit/checkpoint"
 )
 
 // small is a configuration in which a few records fill a segment.
@@ -28,8 +31,9 @@ type history struct {
 // outcome. An intent that is refused is tried once more after a while, by the bubble's clock; then it stops.
 func work(l *Log, calls int) history {
 	var h history
+	found := l.Status().LastSeq // in the names of calls, which no earlier workload has then
 	for i := range calls {
-		call := fmt.Sprintf("call-%d", i)
+		call := fmt.Sprintf("call-%d-%d", found, i)
 		if !intend(l, call) {
 			time.Sleep(2 * maxBackoff)
 			if !intend(l, call) {
@@ -63,6 +67,9 @@ func contents(t *testing.T, d *memDisk) []Record {
 	var records []Record
 	var v verifier
 	segments := segmentNames(names)
+	if first, _ := parseSegmentName(segments[0]); first > 1 {
+		records = v.pruned(d.bytes(hashesName(1)))
+	}
 	for i, name := range segments {
 		b := d.bytes(name)
 		if first, _ := parseSegmentName(name); first != uint64(len(records)+1) {
@@ -133,16 +140,45 @@ func growing(d *memDisk) Config {
 	return Config{SegmentSize: 1 << 20, Preallocate: 4 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
 }
 
+// stating is a configuration in which a checkpoint follows each second record.
+func stating(d *memDisk) Config {
+	cfg := growing(d)
+	cfg.CheckpointRecords = 2
+	return cfg
+}
+
 // TestFaults lets each operation on the disk fail in two ways, ends the log in three ways, opens it again and checks
-// it.
+// it: what was acknowledged is there, and the whole log verifies.
 func TestFaults(t *testing.T) {
-	for name, config := range map[string]func(*memDisk) Config{"rotating": small, "growing": growing} {
+	for name, c := range map[string]struct {
+		config func(*memDisk) Config
+		before func(*testing.T) *memDisk // what the log is opened on; nil is an empty disk
+	}{
+		"rotating":     {small, nil},
+		"growing":      {growing, nil},
+		"stating":      {stating, nil},
+		"crashed":      {small, crashed},
+		"unbegun":      {small, unbegun},
+		"rekeying":     {small, rekeying},
+		"replacing":    {small, replacing},
+		"older":        {small, older},
+		"older, full":  {small, olderFull},
+		"other day":    {small, otherDay},
+		"pruned older": {small, prunedOlder},
+	} {
 		t.Run(name, func(t *testing.T) {
-			ops := countOperations(t, config)
+			before := newMemDisk()
+			if c.before != nil {
+				synctest.Test(t, func(t *testing.T) { before = c.before(t) })
+			}
+			opening, ops := countOperations(t, before.clone(), c.config)
+			if c.before != nil {
+				ops = opening // the rest is as on an empty disk
+			}
 			for _, mode := range []fault{notDone, doneAnyway} {
 				for at := 1; at <= ops && !t.Failed(); at++ {
 					for _, ending := range []string{"close", "kill", "power loss"} {
-						synctest.Test(t, func(t *testing.T) { faultOnce(t, config, at, mode, ending) })
+						synctest.Test(t, func(t *testing.T) { faultOnce(t, before.clone(), c.config, at, mode, ending) })
 					}
 				}
 			}
@@ -150,17 +186,107 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// crashed is a log of several segments that was not closed.
+func crashed(t *testing.T) *memDisk { return crashedAt(t, time.Now) }
+
+func crashedAt(t *testing.T, now func() time.Time) *memDisk {
+	d := newMemDisk()
+	cfg := small(d)
+	cfg.Now = now
+	l, _, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	work(l, calls)
+	synctest.Wait()
+	after := d.kill()
+	end(l)
+	return after
+}
+
+// unbegun is a log that crashed when it had named its next segment.
+func unbegun(t *testing.T) *memDisk {
+	d := crashed(t)
+	records := contents(t, d)
+	names, _ := d.List()
+	live := slices.Max(segmentNames(names))
+	d.put(live, bytes.TrimRight(d.bytes(live), "\x00"))
+	d.put(segmentName(uint64(len(records)+1)), make([]byte, 24<<10))
+	return d
+}
+
+// rekeying is a log whose key has a successor that is not in the log yet.
+func rekeying(t *testing.T) *memDisk {
+	d := crashed(t)
+	d.newKey(keyName+newSuffix, contents(t, d)[1].logName())
+	return d
+}
+
+// replacing is a log whose key is lost, and has a successor.
+func replacing(t *testing.T) *memDisk {
+	d := rekeying(t)
+	d.remove(keyName)
+	return d
+}
+
+// older is a log from before checkpoints.
+func older(*testing.T) *memDisk {
+	return diskWith(map[uint64]string{1: line(1, 1, KindStart, "") + line(2, 2, KindIntent, "a"), 3: line(3, 3, KindIntent, "b")})
+}
+
+// olderFull is one whose live segment is followed by another at once.
+func olderFull(*testing.T) *memDisk {
+	var b strings.Builder
+	b.WriteString(line(1, 1, KindStart, ""))
+	for seq := uint64(2); b.Len() < 8<<10; seq++ {
+		b.WriteString(line(seq, seq, KindRefusal, ""))
+	}
+	return diskWith(map[uint64]string{1: b.String()})
+}
+
+// prunedOlder is one of whose first records only the hashes are left.
+func prunedOlder(t *testing.T) *memDisk {
+	d := older(t)
+	leaveHashes(d, 1)
+	return d
+}
+
+// otherDay is a log that was written on another day.
+func otherDay(t *testing.T) *memDisk {
+	return crashedAt(t, func() time.Time { return time.Now().Add(-24 * time.Hour) })
+}
+
+// leaveHashes leaves of a segment what pruning does.
+func leaveHashes(d *memDisk, first uint64) {
+	var hashes []byte
+	for line := range bytes.Lines(d.bytes(segmentName(first))) {
+		leaf := checkpoint.LeafHash(line[:len(line)-1])
+		hashes = append(hashes, leaf[:]...)
+	}
+	d.put(hashesName(first), hashes)
+	d.remove(segmentName(first))
+}
+
+// logName is the name of the log whose key record r is.
+func (r *Record) logName() string {
+	name, _, _ := strings.Cut(r.Key, "+")
+	return name
+}
+
 const calls = 9 // of the workload in TestFaults
 
-// countOperations runs the workload without faults.
-func countOperations(t *testing.T, config func(*memDisk) Config) int {
+// countOperations runs the workload without faults, and says how many operations opening took, and all together.
+func countOperations(t *testing.T, d *memDisk, config func(*memDisk) Config) (opening, all int) {
 	t.Helper()
-	d := newMemDisk()
 	synctest.Test(t, func(t *testing.T) {
 		l, _, err := Open(config(d))
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait()
+		d.mu.Lock()
+		opening = d.ops
+		d.mu.Unlock()
 		h := work(l, calls)
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
@@ -169,15 +295,15 @@ func countOperations(t *testing.T, config func(*memDisk) Config) int {
 			t.Fatalf("%d intents of %d", len(h.intents), calls)
 		}
 	})
+	contents(t, d)
 	names, _ := d.List()
 	if n, growing := len(segmentNames(names)), config(d).SegmentSize > 1<<16; growing != (n == 1) {
 		t.Fatalf("the workload fills %d segments", n)
 	}
-	return d.ops
+	return opening, d.ops
 }
 
-func faultOnce(t *testing.T, config func(*memDisk) Config, at int, mode fault, ending string) {
-	d := newMemDisk()
+func faultOnce(t *testing.T, d *memDisk, config func(*memDisk) Config, at int, mode fault, ending string) {
 	failed := ""
 	d.fault = func(op string, n int) fault {
 		if n != at {
@@ -186,11 +312,13 @@ func faultOnce(t *testing.T, config func(*memDisk) Config, at int, mode fault, e
 		failed = op
 		return mode
 	}
-	l, _, err := Open(config(d))
+	var h history
+	cfg := config(d)
+	cfg.Published = func(note string) { h.published = append(h.published, note) } // read when the log has ended, or waits
+	l, _, err := Open(cfg)
 	if err != nil && failed == "" {
 		t.Fatalf("open: %v", err)
 	}
-	var h history
 	if err == nil {
 		h = work(l, calls)
 		// Only what leaves the durable state unknown may end the admission for good.
@@ -199,6 +327,7 @@ func faultOnce(t *testing.T, config func(*memDisk) Config, at int, mode fault, e
 		}
 		defer end(l)
 	}
+	synctest.Wait()
 	after := d
 	switch ending {
 	case "close":
@@ -232,6 +361,12 @@ func reopen(t *testing.T, d *memDisk, h *history, failed string) {
 		records := contents(t, d)
 		if last := records[len(records)-1]; last.Kind != KindCheckpoint {
 			t.Errorf("the last record is %s", last.Kind)
+		}
+		if key, err := (memKeys{d}).Load(); err != nil || key.Public() != l.Key() {
+			t.Errorf("the key file holds %v, %v, and the log is signed by %v", key, err, l.Key())
+		}
+		if _, err := (memKeys{d}).LoadNew(); err == nil {
+			t.Error("the successor is in use and has its old file still")
 		}
 		if round == 1 && len(found.Closed) > 0 {
 			t.Errorf("calls were closed twice: %v", found.Closed)

@@ -221,6 +221,26 @@ func (d *memDisk) place(name string, b []byte) {
 	d.names[name], d.durable[name] = node, node
 }
 
+// clone gives a disk with the same files, all of them durable, and no fault.
+func (d *memDisk) clone() *memDisk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := newMemDisk()
+	c.private = d.private
+	for name, node := range d.names {
+		c.place(name, node.cache)
+	}
+	return c
+}
+
+// remove makes a file go away, durably.
+func (d *memDisk) remove(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.names, name)
+	delete(d.durable, name)
+}
+
 // kill ends the process: what the kernel has stays.
 func (d *memDisk) kill() *memDisk {
 	d.mu.Lock()

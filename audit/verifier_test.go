@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"tollgate/audit/checkpoint"
@@ -40,6 +41,16 @@ func (v *verifier) add(r *Record, line []byte, first bool) error {
 	}
 	v.tree.AddLine(line)
 	return nil
+}
+
+// pruned takes records of which only the hashes are left, and gives them with nothing but their numbers.
+func (v *verifier) pruned(hashes []byte) []Record {
+	var records []Record
+	for leaf := range slices.Chunk(hashes, hashLength) {
+		v.tree.Add(checkpoint.Hash(leaf))
+		records = append(records, Record{Seq: v.tree.Size()})
+	}
+	return records
 }
 
 func (v *verifier) checkpoint(r *Record, line []byte) error {
