@@ -313,8 +313,9 @@ func faultOnce(t *testing.T, d *memDisk, config func(*memDisk) Config, at int, m
 		return mode
 	}
 	var h history
+	var published []string // by one goroutine of the log
 	cfg := config(d)
-	cfg.Published = func(note string) { h.published = append(h.published, note) } // read when the log has ended, or waits
+	cfg.Published = func(note string) { published = append(published, note) }
 	l, _, err := Open(cfg)
 	if err != nil && failed == "" {
 		t.Fatalf("open: %v", err)
@@ -343,6 +344,8 @@ func faultOnce(t *testing.T, d *memDisk, config func(*memDisk) Config, at int, m
 	case "power loss":
 		after = d.powerLoss(rand.New(rand.NewPCG(uint64(at), uint64(mode))))
 	}
+	synctest.Wait() // nothing is published any more
+	h.published = published
 	reopen(t, after, &h, failed)
 	if t.Failed() {
 		t.Logf("fault %d at operation %d (%s), then %s", mode, at, failed, ending)

@@ -13,6 +13,8 @@ require (
 	tollgate v0.0.0-00010101000000-000000000000
 )
 
+require golang.org/x/mod v0.42.0 // indirect
+
 require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
