@@ -52,7 +52,7 @@ func TestExitCodes(t *testing.T) {
 	balance(t, w.shop(p).bss(t))
 	p.stop()
 	dir := w.file("audit")
-	call := w.records()[1].Call
+	call := w.firstCall()
 	for _, c := range []struct {
 		args string
 		code int

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -195,6 +196,27 @@ func (w *world) records() []audit.Record {
 		w.t.Fatalf("reading the audit log: %v", err)
 	}
 	return all
+}
+
+// firstCall gives the id of the first call on record.
+func (w *world) firstCall() string {
+	w.t.Helper()
+	records := w.records()
+	i := slices.IndexFunc(records, func(r audit.Record) bool { return r.Call != "" })
+	if i < 0 {
+		w.t.Fatal("no call is on record")
+	}
+	return records[i].Call
+}
+
+// endedWell checks that the log ends as one does that was closed in good order: with a stop and a checkpoint.
+func (w *world) endedWell() {
+	w.t.Helper()
+	records := w.records()
+	last := records[max(len(records)-2, 0):]
+	if len(last) < 2 || last[0].Kind != audit.KindStop || last[1].Kind != audit.KindCheckpoint {
+		w.t.Errorf("the log ends with %+v", last)
+	}
 }
 
 // recorded waits for the record of that kind of a call, and gives it.
