@@ -1,0 +1,204 @@
+package audit
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"tollgate/audit/checkpoint"
+)
+
+// again opens the log, closes it, and gives what the verifier reads.
+func again(t *testing.T, cfg Config) []Record {
+	t.Helper()
+	l, _, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return verify(t, cfg.Dir)
+}
+
+func keyRecords(records []Record) []Record {
+	var keys []Record
+	for _, r := range records {
+		if r.Kind == KindKey {
+			keys = append(keys, r)
+		}
+	}
+	return keys
+}
+
+// TestKeyRotation goes through the life of a key: made, followed by another, lost.
+func TestKeyRotation(t *testing.T) {
+	cfg := onDisk(t)
+	file := filepath.Join(cfg.Dir, keyName)
+	again(t, cfg)
+	first, err := checkpoint.LoadKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := first.Name(); !strings.HasPrefix(name, "tollgate/") || len(name) != len("tollgate/")+16 {
+		t.Errorf("the log is named %q", name)
+	}
+	second, err := PrepareRotation(file)
+	if err != nil || second == first.Public() || second.Name() != first.Name() {
+		t.Fatalf("prepared %v, %v", second, err)
+	}
+	if _, err := PrepareRotation(file); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second preparation: %v", err)
+	}
+	if _, err := ReplaceLostKey(file, first.Name()); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("replacing a key that is there: %v", err)
+	}
+	again(t, cfg)
+	if key, err := checkpoint.LoadKey(file); err != nil || key.Public() != second {
+		t.Errorf("after the rotation the key is %v, %v", key, err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	third, err := ReplaceLostKey(file, first.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again(t, cfg)
+	keys := keyRecords(again(t, cfg))
+	want := []Record{
+		{Key: first.Public().String()},
+		{Key: second.String(), PreviousKey: first.Public().String()},
+		{Key: third.String(), PreviousKey: second.String(), KeyLost: true},
+	}
+	if len(keys) != len(want) {
+		t.Fatalf("%d key records, want %d", len(keys), len(want))
+	}
+	for i, w := range want {
+		if got := keys[i]; got.Key != w.Key || got.PreviousKey != w.PreviousKey || got.KeyLost != w.KeyLost {
+			t.Errorf("key record %d: %+v, want %+v", i, got, w)
+		}
+	}
+}
+
+func TestKeyFileElsewhere(t *testing.T) {
+	cfg := onDisk(t)
+	cfg.Name, cfg.KeyFile = "corp/gateway-1", filepath.Join(t.TempDir(), "audit.key")
+	keys := keyRecords(again(t, cfg))
+	if key, err := checkpoint.LoadKey(cfg.KeyFile); err != nil || key.Name() != cfg.Name || keys[0].Key != key.Public().String() {
+		t.Errorf("key %v, %v", key, err)
+	}
+	cfg.Name = "corp/gateway-2"
+	if _, _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), `"corp/gateway-1"`) {
+		t.Errorf("another name: %v", err)
+	}
+	cfg.Name = ""
+	again(t, cfg)
+}
+
+// TestWrongKeys: a start that could not go on with the log's key is refused, says what to do, and changes nothing.
+func TestWrongKeys(t *testing.T) {
+	for name, c := range map[string]struct {
+		key, successor string // the name of a new key; empty for none, "own" for the log's
+		want           string
+	}{
+		"missing":                        {"", "", "is missing: restore the file from a copy"},
+		"other":                          {"tollgate/test", "", "is another one"},
+		"other, with successor":          {"tollgate/test", "tollgate/test", "is another one"},
+		"successor of another log":       {"own", "tollgate/other", "remove it, and prepare another"},
+		"lost, successor of another log": {"", "tollgate/other", "remove it, and prepare another"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newMemDisk()
+			cfg := small(d)
+			cfg.Name = "tollgate/test"
+			l, _ := open(t, cfg)
+			end(l)
+			if c.key != "own" {
+				d.remove(keyName)
+				if c.key != "" {
+					d.newKey(keyName, c.key)
+				}
+			}
+			if c.successor != "" {
+				d.newKey(keyName+newSuffix, c.successor)
+			}
+			before := string(d.bytes(segmentName(1)))
+			l, _, err := Open(small(d))
+			if err == nil {
+				end(l)
+				t.Fatal("the log was opened")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %q, want %q", err, c.want)
+			}
+			if string(d.bytes(segmentName(1))) != before || d.locked {
+				t.Error("the log was changed, or is locked still")
+			}
+		})
+	}
+}
+
+// TestHalfARotation: when a crash came between the key record and the checkpoint that both keys sign, the old key has to be
+// there still.
+func TestHalfARotation(t *testing.T) {
+	var before *memDisk
+	synctest.Test(t, func(t *testing.T) { before = rekeying(t) })
+	half := func() *memDisk {
+		d := before.clone()
+		d.fault = func(op string, _ int) fault {
+			if op == "rename" { // the new key takes its place; before it comes the checkpoint
+				return notDone
+			}
+			return fine
+		}
+		if _, _, err := Open(growing(d)); !errors.Is(err, errInjected) {
+			t.Fatalf("open: %v", err)
+		}
+		d = d.kill()
+		// What was written last is the checkpoint: without it, the log ends with the key record.
+		names, _ := d.List()
+		live := segmentNames(names)[len(segmentNames(names))-1]
+		text := strings.TrimRight(string(d.bytes(live)), "\x00")
+		lines := strings.SplitAfter(text, "\n")
+		d.put(live, []byte(strings.Join(lines[:len(lines)-2], "")))
+		return d
+	}
+	d := half()
+	l, _, err := Open(growing(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end(l)
+	contents(t, d)
+
+	d = half()
+	d.remove(keyName)
+	if _, _, err := Open(growing(d)); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("the old key is missing: %v", err)
+	}
+	d.remove(keyName + newSuffix) // now the key is lost for good: another takes over without it
+	d.mu.Lock()
+	d.newKey(keyName+newSuffix, keyRecords(contents(t, before))[0].logName())
+	d.mu.Unlock()
+	l, _, err = Open(growing(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end(l)
+	if keys := keyRecords(contents(t, d)); len(keys) != 3 || !keys[2].KeyLost {
+		t.Errorf("key records %+v", keys)
+	}
+
+	d = half()
+	if err := d.Rename(keyName+newSuffix, keyName); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(growing(d)); err == nil || !strings.Contains(err.Error(), "has yet to sign") {
+		t.Errorf("the new key took the old one's place too early: %v", err)
+	}
+}
