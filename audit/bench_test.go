@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func BenchmarkAppend(b *testing.B) {
@@ -18,45 +23,56 @@ func BenchmarkAppend(b *testing.B) {
 	b.SetBytes(int64(len(buf)))
 }
 
-// BenchmarkIntent is a durable append of a typical record, with as many callers as the name says. An fsync dominates
-// it: BenchmarkDatasync is the disk's own, in the same directory. With more callers each fsync is shared by more
-// records, so ns/op falls while the time that one caller waits stays at one to two fsyncs.
+// BenchmarkIntent is a durable append of a typical record, with as many callers as the name says, and next to it the disk's
+// own fdatasync of as many bytes as one commit of theirs has, in the same directory. With more callers each sync is shared
+// by more records, so ns/op falls while the time that one caller waits, of which p50-us and p99-us tell, stays at one to
+// two syncs.
 func BenchmarkIntent(b *testing.B) {
-	for _, callers := range []int{1, 16, 64} {
+	for _, callers := range []int{1, 16, 64, 256} {
+		size := 0
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			l, _ := open(b, Config{Dir: filepath.Join(b.TempDir(), "audit")})
 			before := l.Status().Commits
 			b.ReportAllocs()
 			b.ResetTimer()
-			work := make(chan struct{}, callers)
-			done := make(chan error, callers)
-			for range callers {
-				go func() {
-					r := typical()
-					var err error
-					for range work {
-						if e := l.Intent(context.Background(), r); e != nil {
-							err = e
-						}
-					}
-					done <- err
-				}()
-			}
-			for range b.N {
-				work <- struct{}{}
-			}
-			close(work)
-			for range callers {
-				if err := <-done; err != nil {
-					b.Error(err)
-				}
-			}
-			b.ReportMetric(float64(l.Status().Commits-before)/float64(b.N), "fsyncs/op")
+			reportWaits(b, callIntents(b, l, callers))
+			commits := l.Status().Commits - before
+			b.ReportMetric(float64(commits)/float64(b.N), "fsyncs/op")
+			size = b.N * (len(typical().Append(nil)) + 1) / int(commits)
 		})
+		b.Run(fmt.Sprintf("callers=%d/disk", callers), func(b *testing.B) { benchmarkDatasync(b, size) })
 	}
 }
 
-func BenchmarkDatasync(b *testing.B) {
+// callIntents makes b.N intents and gives how long each of them took.
+func callIntents(b *testing.B, l *Log, callers int) []time.Duration {
+	var all sync.WaitGroup
+	var next atomic.Int64
+	waits := make([]time.Duration, b.N)
+	for range callers {
+		all.Go(func() {
+			r := typical()
+			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+				start := time.Now()
+				if err := l.Intent(context.Background(), r); err != nil {
+					b.Error(err)
+				}
+				waits[i] = time.Since(start)
+			}
+		})
+	}
+	all.Wait()
+	return waits
+}
+
+func reportWaits(b *testing.B, waits []time.Duration) {
+	slices.Sort(waits)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(waits[len(waits)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(waits[len(waits)*99/100].Microseconds()), "p99-us")
+}
+
+func benchmarkDatasync(b *testing.B, size int) {
 	f, err := os.Create(filepath.Join(b.TempDir(), "f"))
 	if err != nil {
 		b.Fatal(err)
@@ -65,17 +81,74 @@ func BenchmarkDatasync(b *testing.B) {
 	if _, err := f.Write(make([]byte, 8<<20)); err != nil {
 		b.Fatal(err)
 	}
-	line := typical().Append(nil)
-	at := int64(0)
-	for b.Loop() {
-		if _, err := f.WriteAt(line, at%(8<<20-MaxLine)); err != nil {
+	if err := f.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	lines, waits := make([]byte, size), make([]time.Duration, b.N)
+	b.ResetTimer()
+	for i := range b.N {
+		start := time.Now()
+		if _, err := f.WriteAt(lines, int64(i*size)%(8<<20-int64(size))); err != nil {
 			b.Fatal(err)
 		}
 		if err := datasync(f); err != nil {
 			b.Fatal(err)
 		}
-		at += int64(len(line))
+		waits[i] = time.Since(start)
 	}
+	reportWaits(b, waits)
+	b.ReportMetric(float64(size), "bytes/op")
+}
+
+// noDisk keeps nothing but the size of the one segment: what is left is the log's own cost.
+type noDisk struct {
+	disk
+	size *int64
+}
+
+func (d noDisk) Open(name string, flag int) (file, error) {
+	f, err := d.disk.Open(name, flag)
+	return noFile{f, d}, err
+}
+
+func (d noDisk) Stat(name string) (fileID, error) {
+	_, err := d.disk.Stat(name)
+	return fileID{size: *d.size}, err
+}
+
+type noFile struct {
+	file
+	d noDisk
+}
+
+func (f noFile) WriteAt(b []byte, at int64) (int, error) {
+	*f.d.size = max(*f.d.size, at+int64(len(b)))
+	return len(b), nil
+}
+
+func (f noFile) Sync() error           { return nil }
+func (f noFile) Stat() (fileID, error) { return fileID{size: *f.d.size}, nil }
+
+// cpuTime is what this process has used of the processors so far.
+func cpuTime(b *testing.B) int64 {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return used.Utime.Nano() + used.Stime.Nano()
+}
+
+// BenchmarkWithoutDisk is the processor's time for a record, encoded, queued, hashed and signed for, in the goroutines of the
+// caller and of the committer together: cpu-ns/op. 64 callers wait for their records.
+func BenchmarkWithoutDisk(b *testing.B) {
+	d := newMemDisk()
+	l, _ := open(b, Config{SegmentSize: 1 << 60, Preallocate: 1 << 30, disk: noDisk{d, new(int64)}, keys: memKeys{d}})
+	before := cpuTime(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	waits := callIntents(b, l, 64)
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
+	reportWaits(b, waits)
 }
 
 // BenchmarkQueue is the cost of a record that nobody waits for, without the disk.
