@@ -1,5 +1,5 @@
-// Package audit keeps a durable, append-only log of calls: one line of JSON for each record, written and synced to disk
-// before the call that it tells of is sent.
+// Package audit keeps a durable, append-only, signed log of calls: one line of JSON for each record, written and synced to
+// disk before the call that it tells of is sent.
 //
 // # What it promises
 //
@@ -9,6 +9,10 @@
 // summarised by [Refusals] when strangers cause them, and may use neither the room on disk nor the memory that is kept
 // for the outcomes of calls that were sent.
 //
+// The lines are the leaves of a Merkle tree, whose size and root the log signs now and then. Whoever holds the disk and not
+// the signing key cannot change, remove, add or reorder records below such a checkpoint without being found out; that the
+// log's end was cut shows against any checkpoint kept elsewhere.
+//
 // # Files
 //
 // A log is a directory (mode 0700) of files (mode 0600):
@@ -17,6 +21,9 @@
 //	00000000000000000001.jsonl    a segment, named by the seq of its first record, 20 digits
 //	00000000000000004711.jsonl    the last segment is the live one
 //	next                          for a moment: the file that becomes the next segment; holds no record
+//	00000000000000000001.hashes   what pruning leaves of the segment of that number: its leaf hashes, 32 bytes each
+//	signing.key                   the private key, where the configuration names no other place
+//	signing.key.new               its successor, until the next start brings it in
 //
 // A segment is a sequence of lines. The live segment may end in zero bytes, allocated ahead, since overwriting zeros
 // is faster to sync than growing a file and cannot run out of space: readers stop at the first zero byte. All other
@@ -35,7 +42,19 @@
 // written and synced together with this one. What a terminal would not print is escaped. A record that would make a line
 // too long has texts and lists shortened and says so by "cut":true.
 //
-// docs/audit-format.md lists the members and gives the rules of recovery for those who write another reader.
+// docs/audit-format.md lists the members and gives the rules of verifying and of recovery for those who write another reader.
+//
+// # Checkpoints
+//
+// A leaf is a line without its line feed; hashing is that of RFC 6962 section 2.1, see package checkpoint. A checkpoint is a
+// record of kind checkpoint that holds a signed note of the tree over all records before itself, and that tree's peaks, from
+// which the tree goes on:
+//
+//	{"seq":4712,"commit":4712,"time":…,"kind":"checkpoint","key":"NAME+HASH+KEY","checkpoint":"NAME\n4711\n…","peaks":[…]}
+//
+// Each has a commit of its own, so it is signed for durable records only. It comes when the log was opened, some time or so many
+// records after the last one, as the first record of each segment but the first, and behind the stop record. A key record
+// says which key signs from there on; the next checkpoint is signed by the key before it as well, unless that is lost.
 //
 // # Writing
 //
@@ -43,5 +62,6 @@
 // writes it, syncs once, checks that the file is still the one under its name, and wakes all who wait: records that come
 // while it works share the next sync. Records that nobody waits for do not ask for a sync of their own: they share the
 // next one, or have one after 50 milliseconds. A write that fails is repeated with the same bytes at the same place, while new
-// intents are refused. A sync that fails ends the log: what it left on disk is known only after a restart.
+// intents are refused. A sync that fails ends the log: what it left on disk is known only after a restart. When nobody waits
+// for them any more, the committer adds the lines to the tree.
 package audit

@@ -24,8 +24,7 @@ func (l *Log) sealDue() bool {
 	if l.nextSegment != nil {
 		return true
 	}
-	unsigned := l.status.LastSeq - l.sealed
-	if unsigned == 0 || !l.late && unsigned < uint64(l.cfg.CheckpointRecords) {
+	if !l.late && l.status.LastSeq-l.sealed < uint64(l.cfg.CheckpointRecords) {
 		return false
 	}
 	return l.status.Room-l.pending() >= l.cfg.Reserve // a full disk keeps its last room for outcomes
