@@ -18,16 +18,16 @@ type chain struct {
 
 // joint is what has to be the same at the end of a segment and at the beginning of the next one.
 type joint struct {
-	known bool
-	root  checkpoint.Hash
-	key   checkpoint.PublicKey
+	known       bool
+	root        checkpoint.Hash
+	key, before checkpoint.PublicKey
 }
 
 func (c *chain) joint() joint {
 	if c.tree == nil {
 		return joint{}
 	}
-	return joint{true, c.tree.Root(), c.key}
+	return joint{true, c.tree.Root(), c.key, c.before}
 }
 
 // begin takes the first record of a segment, before it is added: by a checkpoint, the tree can be known again. Segments of
@@ -36,8 +36,6 @@ func (c *chain) begin(h *head) error {
 	switch {
 	case c.tree == nil && h.Kind == KindCheckpoint:
 		return c.resume(h)
-	case !c.before.IsZero():
-		return errors.New("a segment begins before the last one's new key was signed for")
 	case !c.key.IsZero() && h.Kind != KindCheckpoint:
 		return errors.New("the segment does not begin with a checkpoint")
 	}

@@ -55,7 +55,7 @@ type recovery struct {
 	pruned  []uint64 // segments in front of the first one, of which only the hashes are left
 	live    string   // the segment that is written on; empty in a new log
 	unbegun string   // a segment behind it that has no record yet; empty when there is none
-	based   int      // the newest closed segment that begins with a checkpoint; -1 when none does
+	stated  bool     // a closed segment begins with a checkpoint
 	chain   chain    // at the end of the log
 }
 
@@ -121,21 +121,21 @@ func (r *recovery) back(segments []string, oldest int) (live scanned, err error)
 	return live, nil
 }
 
-// forward has the tree from the newest segment that gives one, or from the first record. Only the logs of versions before
-// checkpoints need it, until they have a segment that begins with one.
+// forward has the tree from the first record on. Only the logs of versions before checkpoints need it, until they have a
+// segment that begins with one.
 func (r *recovery) forward(segments []string) (err error) {
-	if r.based < 0 {
-		r.based = 0
-		if r.chain.tree, err = r.prunedTree(); err != nil {
-			return err
-		}
+	if r.stated {
+		return faultAt(r.live, 0, "the segment does not begin with a checkpoint, as those before it do")
 	}
-	for i, name := range segments[r.based:] {
+	if r.chain.tree, err = r.prunedTree(); err != nil {
+		return err
+	}
+	for i, name := range segments {
 		s, err := r.read(name, r.chain, func(*head) {})
 		if err != nil {
 			return err
 		}
-		if r.based+i < len(segments)-1 {
+		if i < len(segments)-1 {
 			if err := s.checkWhole(name); err != nil {
 				return err
 			}
@@ -237,7 +237,6 @@ func (r *recovery) oldest(names []string) (int, error) {
 	last := len(names) - 1
 	oldest := last
 	want, _ := parseSegmentName(names[0]) // what stands before it was looked at
-	r.based = -1
 	for i, name := range names {
 		if first, _ := parseSegmentName(name); first != want {
 			return 0, faultAt(name, 0, "the segment that begins with record %d is missing", want)
@@ -252,9 +251,7 @@ func (r *recovery) oldest(names []string) (int, error) {
 		if begin.Time.After(r.cutoff) || end.Time.After(r.cutoff) {
 			oldest = min(oldest, i)
 		}
-		if begin.Kind == KindCheckpoint {
-			r.based = i
-		}
+		r.stated = r.stated || begin.Kind == KindCheckpoint
 		want = end.Seq + 1
 	}
 	return oldest, nil

@@ -293,6 +293,21 @@ func TestStatementsAreChecked(t *testing.T) {
 		}, "does not begin with record 2"},
 		"segment without":        {func(w *writer) { w.key(a, nil, false); w.state(); w.rotate(); w.add(&Record{Kind: KindRefusal}) }, "does not begin with a checkpoint"},
 		"segment with both keys": {func(w *writer) { w.key(a, nil, false); w.state(); w.key(b, a, false); w.rotate(); w.state() }, "signature"},
+		"later segment without": {func(w *writer) {
+			w.key(a, nil, false)
+			w.rotate()
+			w.state()
+			w.rotate()
+			w.add(&Record{Kind: KindRefusal})
+		}, "as those before it do"},
+		"segment with one key of two": {func(w *writer) {
+			w.key(a, nil, false)
+			w.state()
+			w.key(b, a, false)
+			w.rotate()
+			w.keys = w.keys[1:]
+			w.state()
+		}, "does not go on from the records before it"},
 		"segment with wrong peaks": {func(w *writer) {
 			w.key(a, nil, false)
 			w.state()
