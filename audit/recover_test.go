@@ -319,8 +319,21 @@ func FuzzRecovery(f *testing.F) {
 	f.Add([]byte(sample()), []byte(line(5, 5, KindIntent, "x")+zeros(600)+"}\n"+line(8, 6, KindIntent, "y")))
 	f.Add([]byte(line(1, 1, KindStart, "")+zeros(sector)+"x"), []byte("\x00"))
 	f.Add([]byte(nil), []byte(nil))
+	key := newKey(f, "tollgate/test")
+	w := &writer{d: newMemDisk()}
+	w.key(key, nil, false)
+	w.state()
+	w.add(&Record{Kind: KindIntent, Call: "a", Effect: "spend"})
+	w.add(&Record{Kind: KindStop})
+	first := w.text
+	w.rotate()
+	w.state()
+	f.Add(first, w.text)
+	f.Add(first, w.text[:len(w.text)-1])
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		d := newMemDisk()
+		d.private[key.Public().String()] = key
+		d.put(keyName, []byte(key.Public().String()))
 		d.put(segmentName(1), first)
 		if second != nil {
 			d.put(segmentName(5), second)
