@@ -40,15 +40,6 @@ func onDisk(t testing.TB) Config {
 	return Config{Dir: filepath.Join(t.TempDir(), "a", "audit"), Preallocate: 2 * MaxLine, Reserve: 2 * MaxLine, Version: "v1.2.3"}
 }
 
-func readAll(t testing.TB, dir string) []Record {
-	t.Helper()
-	var records []Record
-	if err := Read(dir, func(r *Record, _ []byte) error { records = append(records, *r); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return records
-}
-
 func count(records []Record, kinds ...Kind) int {
 	n := 0
 	for _, r := range records {
