@@ -177,6 +177,8 @@ func TestOlderLogs(t *testing.T) {
 	d := older(t)
 	d.put(segmentName(1), []byte(line(1, 1, KindStart, "")+"\x00\n"+line(2, 2, KindIntent, "a")))
 	mustRefuse(t, d, "the segment is not whole")
+	d.put(segmentName(3), []byte(line(3, 3, KindStart, ""))) // so that the first segment is read for the tree alone
+	mustRefuse(t, d, "the segment is not whole")
 }
 
 // TestPrunedLogs: the hashes stand for the segments that were removed, and nothing else does.
