@@ -1,0 +1,586 @@
+#!/usr/bin/env python3
+"""Verifies an audit log of Tollgate from its files alone.
+
+    python3 verify.py DIR|BUNDLE.zip [--key PUB]... [--since-checkpoint FILE]... [--allow-unsigned]
+
+DIR is a log's directory, or a bundle's folder with the log in its folder log/. Written from docs/audit-format.md ("the
+format" below) and RFC 8032 alone, with Python's standard library (3.8 or later), so that it can be read from top to
+bottom and believed. Exit status: 0 the log is whole, 1 it has faults, 2 the command line is wrong.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import sys
+import zipfile
+import zlib
+from collections import namedtuple
+
+MAX_LINE = 65536  # bytes, with the line feed ("Lines")
+MAX_COPIES = 64 << 20  # bytes of a file of checkpoints kept elsewhere
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+# ---- Ed25519, RFC 8032 section 5.1 -----------------------------------------------------------------------------------
+
+P = 2**255 - 19  # the field's prime
+L = 2**252 + 27742317777372353535851937790883648493  # the base point's order
+D = -121665 * pow(121666, P - 2, P) % P
+SQRT_MINUS_1 = pow(2, (P - 1) // 4, P)
+NEUTRAL = (0, 1, 1, 0)
+
+
+def add_points(p, q):
+    """Section 5.1.4: points are (X, Y, Z, T) with x = X/Z, y = Y/Z, x*y = T/Z."""
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def decode_point(data):
+    """Section 5.1.3. None when the 32 bytes are no point."""
+    number = int.from_bytes(data, "little")
+    y, sign = number & (1 << 255) - 1, number >> 255
+    if y >= P:
+        return None
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P == -u % P:
+        x = x * SQRT_MINUS_1 % P
+    if v * x * x % P != u or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return (x, y, 1, x * y % P)
+
+
+def encode_point(p):
+    """Section 5.1.2."""
+    inverse = pow(p[2], P - 2, P)
+    return (p[1] * inverse % P | (p[0] * inverse % P & 1) << 255).to_bytes(32, "little")
+
+
+BASE = decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def ed25519_verify(public, message, signature):
+    """Section 5.1.7: whether R = [S]B - [k]A, compared as bytes, where the signature is R || S and S < L."""
+    a, s = decode_point(public), int.from_bytes(signature[32:], "little")
+    if len(signature) != 64 or a is None or s >= L:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
+    minus_a = (P - a[0], a[1], a[2], P - a[3])
+    sums = (NEUTRAL, BASE, minus_a, add_points(BASE, minus_a))
+    r = NEUTRAL
+    for bit in range(252, -1, -1):
+        r = add_points(add_points(r, r), sums[(s >> bit & 1) | (k >> bit & 1) << 1])
+    return encode_point(r) == signature[:32]
+
+
+# ---- The tree ("The tree") -------------------------------------------------------------------------------------------
+
+
+def leaf_hash(line):
+    return sha256(b"\x00" + line)
+
+
+def node_hash(left, right):
+    return sha256(b"\x01" + left + right)
+
+
+class Tree:
+    """The peaks of size leaves."""
+
+    def __init__(self, size=0, peaks=()):
+        self.size, self.peaks = size, list(peaks)
+
+    def add(self, leaf):
+        n = self.size
+        while n & 1:
+            leaf = node_hash(self.peaks.pop(), leaf)
+            n >>= 1
+        self.peaks.append(leaf)
+        self.size += 1
+
+    def root(self):
+        if not self.peaks:
+            return sha256(b"")
+        root = self.peaks[-1]
+        for peak in reversed(self.peaks[:-1]):
+            root = node_hash(peak, root)
+        return root
+
+
+# ---- Keys and checkpoints ("Checkpoints") ----------------------------------------------------------------------------
+
+TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z"
+NAME = r"[!-*,-~]+"  # printable ASCII without blank and plus
+NOTE = re.compile(
+    "(?P<text>(?P<name>%s)\n(?P<size>0|[1-9][0-9]{0,18})\n(?P<root>[^\n]+)\ntime (?P<time>%s)\n)\n" % (NAME, TIME)
+    + "(?P<signatures>(\u2014 %s [^\n ]+\n)+)" % NAME
+)
+PublicKey = namedtuple("PublicKey", "name hash key text")
+Signature = namedtuple("Signature", "name hash signature")
+Note = namedtuple("Note", "text name size root time signatures")
+
+
+class Fault(ValueError):
+    """What is wrong, for people."""
+
+
+def unbase64(text, length, what):
+    """The bytes of canonical base64: standard alphabet, padding, no stray bits."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except ValueError:
+        data = b""
+    if len(data) != length or base64.b64encode(data).decode() != text:
+        raise Fault("%s is not the base64 of %d bytes" % (what, length))
+    return data
+
+
+def parse_key(text):
+    """NAME+HASH+KEY; KEY is base64, which may have a plus itself."""
+    match = re.fullmatch(r"(%s)\+([0-9a-f]{8})\+(\S+)" % NAME, text) if isinstance(text, str) else None
+    if not match:
+        raise Fault("a public key is spelt NAME+HASH+KEY")
+    name, key_hash, key = match[1], bytes.fromhex(match[2]), unbase64(match[3], 33, "a public key")
+    if key[:1] != b"\x01" or key_hash != sha256(name.encode() + b"\n" + key)[:4]:
+        raise Fault("the public key's hash is not that of its name and key")
+    return PublicKey(name, key_hash, key[1:], text)
+
+
+def parse_note(text):
+    match = NOTE.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise Fault("a checkpoint is four lines, an empty line, and a line for each signature")
+    signatures = []
+    for line in match["signatures"].splitlines():
+        _, name, data = line.split(" ")
+        data = unbase64(data, 68, "a signature")
+        signatures.append(Signature(name, data[:4], data[4:]))
+    root = unbase64(match["root"], 32, "the root")
+    return Note(match["text"], match["name"], int(match["size"]), root, match["time"], signatures)
+
+
+def signed_by(note, signature, key):
+    """Whether this signature of the note is one of the key's."""
+    named = note.name == signature.name == key.name and signature.hash == key.hash
+    return named and ed25519_verify(key.key, note.text.encode(), signature.signature)
+
+
+def checkpoint_line(note, text, key, peaks):
+    """The only line that a checkpoint record with this note, key and peaks can have."""
+    line = '{"seq":%d,"commit":%d,"time":"%s","kind":"checkpoint","key":%s,"checkpoint":%s' % (
+        note.size + 1, note.size + 1, note.time, quote(key), quote(text))
+    if peaks:
+        line += ',"peaks":[%s]' % ",".join(quote(base64.b64encode(peak).decode()) for peak in peaks)
+    return (line + "}").encode()
+
+
+def quote(text):
+    """As "Lines" says; line feeds are all that is not printable in keys and notes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+# ---- Lines and files ("Files", "Lines") ------------------------------------------------------------------------------
+
+KINDS = ("start", "intent", "outcome", "refusal", "refusals", "stop", "checkpoint", "key", "prune")
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+def parse_line(line):
+    """The record of a line without its line feed."""
+    try:
+        record = json.loads(line.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+    except (ValueError, RecursionError) as e:
+        raise Fault("not a record: %s" % e)
+    if not isinstance(record, dict) or re.search(rb"[ \t\r]", STRING.sub(b"", line)):
+        raise Fault("not a record: not one JSON object without white space")
+    numbers = all(type(record.get(name)) is int for name in ("seq", "commit"))
+    if not numbers or record.get("kind") not in KINDS or not re.fullmatch(TIME, str(record.get("time"))):
+        raise Fault("not a record: seq, commit, time or kind is missing or not of its form")
+    return record
+
+
+def unique(pairs):
+    if len(dict(pairs)) != len(pairs):
+        raise Fault("a name occurs twice in one object")
+    return dict(pairs)
+
+
+def refuse(constant):
+    raise Fault("%s is not JSON" % constant)
+
+
+class Files:
+    """A log's segments and hashes, in a directory or in a zip archive."""
+
+    def __init__(self, path):
+        self.bundle, self.zip, self.log = False, None, path
+        if os.path.isfile(path):
+            self.bundle, self.zip, self.log = True, zipfile.ZipFile(path), ""
+            names = [n for n in self.zip.namelist() if re.search(r"(^|/)log/[^/]+$", n)]
+        else:
+            if os.path.isdir(os.path.join(path, "log")):
+                self.bundle, self.log = True, os.path.join(path, "log")
+            names = os.listdir(self.log)
+        self.segments, self.hashes, self.twice = {}, {}, []
+        for name in names:
+            match = re.fullmatch(r"(?:.*/)?([0-9]{20})\.(jsonl|hashes)", name)
+            if match:
+                kind = self.segments if match[2] == "jsonl" else self.hashes
+                if int(match[1]) in kind:
+                    self.twice.append(name)
+                kind[int(match[1])] = name
+
+    def open(self, name):
+        return self.zip.open(name) if self.zip else open(os.path.join(self.log, name), "rb")
+
+
+# ---- Verifying ("Verifying": its points are numbered below) ----------------------------------------------------------
+
+
+class Verifier:
+    def __init__(self, files, keys=(), copies=(), allow_unsigned=False):
+        self.files, self.given, self.copies, self.allow_unsigned = files, list(keys), list(copies), allow_unsigned
+        self.faults, self.remarks = [], []
+        self.file, self.byte, self.seq, self.first = "", 0, 0, None  # where we are; first: of the records that are there
+        self.tree, self.signed = Tree(), 0  # signed: the size of the last checkpoint
+        self.commits = []  # that the next record may have, besides its own seq
+        self.times, self.roots, self.wanted = [], {}, {copy.size for copy in copies}
+        self.name, self.key, self.retiring = None, None, []  # retiring: must sign the next checkpoint before key does
+        self.keys, self.stretch, self.signers = {}, 0, []  # stretches of the log between keys that were lost
+        self.calls, self.open_calls, self.stopped = set(), {}, False
+        self.removed = []  # hashes without segment: (first, last)
+        self.pruned = 0  # all up to here may have been removed
+
+    def fault(self, text):
+        self.faults.append("record %d, %s byte %d: %s" % (self.seq, self.file or "-", self.byte, text))
+
+    def run(self):
+        self.read_files()
+        self.byte = 0
+        self.check_removed()
+        self.check_given_keys()
+        self.check_copies()
+        self.check_end()
+        return not self.faults
+
+    # Point 1: the files.
+
+    def read_files(self):
+        segments, hashes = self.files.segments, self.files.hashes
+        for name in self.files.twice:
+            self.fault("%s is in the archive twice" % name)
+        numbers = sorted(set(segments) | set(hashes))
+        if not segments:
+            return self.fault("there is no segment here")
+        if numbers[0] != 1:
+            self.begin(numbers[0])
+        for number, following in zip(numbers, numbers[1:] + [None]):
+            self.file, self.byte = segments.get(number, hashes.get(number)), 0
+            if number != self.seq + 1:
+                self.fault("the file begins with record %d, where %d follows" % (number, self.seq + 1))
+                self.seq = number - 1
+            read = self.read_segment if number in segments else self.read_hashes
+            try:
+                with self.files.open(self.file) as stream:
+                    read(stream, following)
+            except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+                self.fault("cannot be read: %s" % e)
+
+    def begin(self, number):
+        """A bundle begins with any checkpoint record, whose peaks are the tree so far (read_record takes them)."""
+        self.seq = self.signed = number - 1
+        if not self.files.bundle:
+            self.seq, self.file = 0, ""
+            self.fault("the log begins with record %d: the files before it are missing" % number)
+            self.seq = number - 1
+
+    def read_hashes(self, stream, following):
+        first = self.seq + 1
+        if self.first is not None:
+            self.fault("records behind kept ones were removed: only the oldest ever are")
+        while True:
+            leaf = stream.read(32)
+            if len(leaf) < 32:
+                break
+            self.seq, self.byte = self.seq + 1, self.byte + 32
+            self.add_leaf(leaf)
+        if leaf or following is None or following != self.seq + 1:
+            self.fault("the hashes do not end where the next file begins")
+        self.removed.append((first, self.seq, self.file))
+
+    def read_segment(self, stream, following):
+        while True:
+            line = stream.readline(MAX_LINE + 1)
+            line, zero, _ = line.partition(b"\x00")
+            if zero or not line.endswith(b"\n"):
+                break
+            if len(line) > MAX_LINE:
+                self.fault("a line is longer than %d bytes" % MAX_LINE)
+            self.read_record(line[:-1])
+            self.byte += len(line)
+        if len(line) > MAX_LINE:
+            self.fault("a line is longer than %d bytes" % MAX_LINE)
+        elif following is not None and (line or zero):
+            self.fault("a closed segment does not end with a line feed")
+        elif line:
+            self.remarks.append("behind record %d, %s byte %d: an incomplete line" % (self.seq, self.file, self.byte))
+
+    # Point 2: the lines.
+
+    def read_record(self, line):
+        expected, self.seq = self.seq + 1, self.seq + 1
+        try:
+            record = parse_line(line)
+        except Fault as e:
+            self.fault(e)
+            return self.add_leaf(leaf_hash(line))
+        self.seq = record["seq"]
+        if self.seq != expected:
+            self.fault("seq is %d, where %d follows" % (self.seq, expected))
+        if record["commit"] not in self.commits + [self.seq]:
+            follow = " or ".join(str(n) for n in self.commits + [self.seq])
+            self.fault("commit is %d, where %s follows" % (record["commit"], follow))
+        # A record may go on with the commit of the one before, but for a checkpoint's, which is of the checkpoint alone.
+        self.commits = [] if record["kind"] == "checkpoint" else [record["commit"]]
+        if self.first is None:
+            self.first = self.seq
+        self.times.append(record["time"])
+        del self.times[1:-1]
+        self.check_kind(record, line)
+        self.add_leaf(leaf_hash(line))
+
+    def add_leaf(self, leaf):
+        self.tree.add(leaf)
+        if self.tree.size in self.wanted:
+            self.roots[self.tree.size] = self.tree.root()
+
+    def check_kind(self, record, line):
+        kind = record["kind"]
+        if self.stopped and kind not in ("checkpoint", "outcome", "start"):
+            self.fault("%s behind a stop record, without a start record" % ascii(kind))
+            self.stopped = False
+        check = {
+            "checkpoint": lambda: self.check_checkpoint(record, line),
+            "key": lambda: self.check_key(record),
+            "prune": lambda: self.check_prune(record),
+            "start": lambda: self.check_start(record),
+            "stop": self.check_stop,
+            "intent": lambda: self.check_intent(record.get("call")),
+            "outcome": lambda: self.check_outcome(record.get("call")),
+        }.get(kind)
+        try:
+            if check:
+                check()
+        except Fault as e:
+            self.fault(e)
+
+    # Point 3: checkpoints and keys.
+
+    def check_checkpoint(self, record, line):
+        note, key = parse_note(record.get("checkpoint")), parse_key(record.get("key"))
+        peaks = self.parse_peaks(record.get("peaks", []), note)
+        if note.size != self.seq - 1:
+            raise Fault("the checkpoint is of %d records, its record is not the one behind them" % note.size)
+        self.check_signatures(note, key)
+        if line != checkpoint_line(note, record["checkpoint"], record["key"], peaks):
+            self.fault("the line is not the one that follows from its note, key and peaks")
+        if self.first == self.seq != 1 and not self.removed:
+            self.tree = Tree(note.size, peaks)  # point 1: a bundle's beginning
+            if note.size in self.wanted:
+                self.roots[note.size] = note.root
+        if self.tree.size != note.size or self.tree.root() != note.root:
+            self.fault("records %d to %d are not those that were signed here" % (self.signed + 1, note.size))
+            self.tree = Tree(note.size, peaks)  # go on from what was signed, to say where else faults are
+        self.signed = self.seq - 1
+
+    def parse_peaks(self, texts, note):
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise Fault("the peaks are not a list of texts")
+        peaks = [unbase64(text, 32, "a peak") for text in texts]
+        if len(peaks) != bin(note.size).count("1") or Tree(note.size, peaks).root() != note.root:
+            raise Fault("the peaks' root is not the checkpoint's")
+        return peaks
+
+    def check_signatures(self, note, key):
+        """By the key that is in force, after the one that retires; by none else."""
+        if self.key is None:
+            if self.first == 1:
+                raise Fault("a checkpoint before the first key record")
+            self.use_key(key)
+        if key.text != self.key.text:
+            raise Fault("the checkpoint is of the key %s, where %s signs" % (key.text, self.key.text))
+        demanded = self.retiring + [self.key]
+        if len(note.signatures) != len(demanded):
+            raise Fault("the checkpoint has %d signatures, where %d follow" % (len(note.signatures), len(demanded)))
+        for signature, signer in zip(note.signatures, demanded):
+            if not signed_by(note, signature, signer):
+                raise Fault("the checkpoint is not signed by %s" % signer.text)
+            self.signers.append((self.stretch, signer.text))
+        self.retiring = []
+
+    def check_key(self, record):
+        key, previous = parse_key(record.get("key")), record.get("previous_key")
+        if self.key is None and self.first != 1 and previous is not None:
+            self.use_key(parse_key(previous))
+        if previous != (self.key.text if self.key else None):
+            raise Fault("previous_key is not the key that signs until here")
+        lost = record.get("key_lost", False)
+        if lost:
+            self.stretch += 1
+            self.remarks.append("record %d: the key before was lost, no signature leads to the new one" % self.seq)
+        self.retiring = [self.key] if self.key and not lost else []
+        self.use_key(key)
+
+    def use_key(self, key):
+        if self.name not in (None, key.name):
+            raise Fault("the key is of %s, the log of %s" % (key.name, self.name))
+        self.name, self.key = key.name, key
+        self.keys[key.text] = key
+
+    # Point 4: calls, starts and stops.
+
+    def check_intent(self, call):
+        if not isinstance(call, str) or call in self.calls:
+            raise Fault("a second intent of call %s" % ascii(call))
+        self.calls.add(call)
+        self.open_calls[call] = self.seq
+
+    def check_outcome(self, call):
+        """Where the first records are not there, an outcome's intent may be among them."""
+        known = call in self.calls or self.first == 1
+        if not isinstance(call, str) or (known and call not in self.open_calls):
+            raise Fault("an outcome of call %s, which is not open" % ascii(call))
+        self.open_calls.pop(call, None)
+        self.calls.add(call)
+
+    def check_start(self, record):
+        self.stopped = False
+        if record.get("unsigned"):
+            self.remarks.append("record %d: %s records were not signed when the log was opened" % (
+                self.seq, ascii(record["unsigned"])))
+        if self.open_calls:
+            call, seq = next(iter(self.open_calls.items()))
+            count = len(self.open_calls)
+            self.open_calls = {}
+            raise Fault("a start while %d calls have no outcome, the first: %s of record %d" % (count, ascii(call), seq))
+
+    def check_stop(self):
+        self.stopped = True
+
+    # Point 5: what was removed.
+
+    def check_prune(self, record):
+        first, last = record.get("first"), record.get("last")
+        if type(first) is not int or type(last) is not int or not 1 <= first <= last < self.seq:
+            raise Fault("first and last are not records before this one")
+        self.pruned = max(self.pruned, last)
+
+    def check_removed(self):
+        for first, last, file in self.removed:
+            if last > self.pruned and not self.files.bundle:
+                self.file, self.seq, at = file, first, self.seq
+                self.fault("records %d to %d are not there, and no prune record says why" % (first, last))
+                self.seq = at
+
+    # Point 6: the keys that the reviewer trusts.
+
+    def check_given_keys(self):
+        signers = {text for _, text in self.signers}
+        for key in self.given:
+            if key.text not in signers:
+                self.fault("the key given, %s, has signed nothing here" % key.text)
+        trusted = {stretch for stretch, text in self.signers if text in {key.text for key in self.given}}
+        for stretch in range(self.stretch + 1):
+            if self.given and signers and stretch not in trusted:
+                self.fault("a key was lost, and of those that signed %s it no key was given" % (
+                    "before" if stretch == 0 else "behind"))
+
+    # Point 7: checkpoints kept elsewhere.
+
+    def check_copies(self):
+        for copy in self.copies:
+            what = "the checkpoint kept elsewhere, of %d records," % copy.size
+            if not any(signed_by(copy, s, key) for s in copy.signatures for key in self.keys.values()):
+                self.fault(what + " is signed by no key of this log")
+            if copy.size > self.tree.size:
+                self.fault(what + " is larger than the log: its end was cut, or an old state brought back")
+            elif self.roots.get(copy.size) != copy.root:
+                self.fault(what + " is of other records")
+
+    # Point 8: behind the last checkpoint.
+
+    def check_end(self):
+        unsigned = self.seq - self.signed - 1 if self.signers else self.seq
+        if unsigned > 0 and not self.allow_unsigned:
+            self.fault("the last %d records are not signed (in a log that is being written: --allow-unsigned)" % unsigned)
+
+    def summary(self):
+        yield "log %s, records %d to %d, %s" % (self.name, self.first or 0, self.seq, " to ".join(self.times))
+        yield "root of %d records: %s" % (self.tree.size, base64.b64encode(self.tree.root()).decode())
+        for first, last, _ in self.removed:
+            yield "records %d to %d are there as hashes" % (first, last)
+        for text in dict.fromkeys(text for _, text in self.signers):
+            given = text in {key.text for key in self.given}
+            yield "signed by %s%s" % (text, ", as given" if given else "")
+        if not self.given:
+            yield "no --key was given: who holds the disk could have made all of this with a key of their own"
+
+
+def read_copies(path):
+    """Notes as they are, or the lines of JSON of "Copies elsewhere"."""
+    with open(path, "rb") as stream:
+        data = stream.read(MAX_COPIES + 1)
+    if len(data) > MAX_COPIES:
+        raise Fault("%s is larger than %d bytes" % (path, MAX_COPIES))
+    text = data.decode("utf-8")
+    if not text.startswith("{"):
+        return [parse_note(text)]
+    return [parse_copy(json.loads(line, object_pairs_hook=unique)) for line in text.splitlines()]
+
+
+def parse_copy(copy):
+    note = parse_note(copy.get("checkpoint"))
+    said = (copy.get("log"), copy.get("size"), copy.get("root"), copy.get("time"))
+    if said != (note.name, note.size, base64.b64encode(note.root).decode(), note.time):
+        raise Fault("a line's members are not those of its checkpoint")
+    return note
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Verifies an audit log of Tollgate from its files alone.")
+    parser.add_argument("log", metavar="DIR|BUNDLE.zip")
+    parser.add_argument("--key", metavar="PUB", action="append", default=[], help="public key kept elsewhere, NAME+HASH+KEY")
+    parser.add_argument("--since-checkpoint", metavar="FILE", action="append", default=[], help="checkpoints kept elsewhere")
+    parser.add_argument("--allow-unsigned", action="store_true", help="records behind the last checkpoint are no fault")
+    options = parser.parse_args(arguments)
+    try:
+        keys = [parse_key(text) for text in options.key]
+        copies = [copy for path in options.since_checkpoint for copy in read_copies(path)]
+        files = Files(options.log)
+    except (OSError, ValueError, zipfile.BadZipFile) as e:
+        parser.error(str(e))
+    verifier = Verifier(files, keys, copies, options.allow_unsigned)
+    whole = verifier.run()
+    for line in verifier.summary():
+        print(line)
+    for remark in verifier.remarks:
+        print("note: " + remark)
+    for fault in verifier.faults:
+        print("FAULT " + fault)
+    print("whole" if whole else "NOT WHOLE: %d faults" % len(verifier.faults))
+    return 0 if whole else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,582 @@
+// Package bundle_test checks what stands beside the archives for auditors: the verifier in Python.
+package bundle_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+	"tollgate/internal/testlog"
+)
+
+// python runs a program that has verify.py as its module verify, with input as its standard input.
+func python(t *testing.T, program string, input []byte) []byte {
+	t.Helper()
+	exe, err := exec.LookPath("python3")
+	if err != nil {
+		t.Fatal("python3, which this test runs, is not installed: run `make tools`")
+	}
+	cmd := exec.Command(exe, "-B", "-c", program)
+	cmd.Env = append(os.Environ(), "PYTHONPATH=.")
+	cmd.Stdin = bytes.NewReader(input)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	return out
+}
+
+// sample is a log to verify, and what the verdict must be.
+type sample struct {
+	Name   string
+	Log    string   // folder or archive
+	Keys   []string // --key
+	Copies []string // --since-checkpoint
+	Allow  bool     // --allow-unsigned
+	Flip   *flip    // a byte that is another while it is read
+	want   string   // a part of one of the faults; empty: the log is whole
+}
+
+type flip struct {
+	File string
+	At   int
+}
+
+// verifyAll gives the faults that verify.py finds in each sample. One process does them all, and takes a signature that
+// it has verified once for verified.
+const verifyAll = `
+import functools, io, json, sys, verify
+verify.ed25519_verify = functools.lru_cache(None)(verify.ed25519_verify)
+class Flipped(verify.Files):
+    def open(self, name):
+        stream = super().open(name)
+        if not flip or name != flip["File"]:
+            return stream
+        with stream:
+            data = bytearray(stream.read())
+        data[flip["At"]] ^= 1
+        return io.BytesIO(bytes(data))
+for line in sys.stdin:
+    sample = json.loads(line)
+    flip = sample["Flip"]
+    keys = [verify.parse_key(key) for key in sample["Keys"] or []]
+    copies = [copy for file in sample["Copies"] or [] for copy in verify.read_copies(file)]
+    verifier = verify.Verifier(Flipped(sample["Log"]), keys, copies, sample["Allow"])
+    assert verifier.run() == (not verifier.faults)
+    print(json.dumps(verifier.faults))
+`
+
+func faults(t *testing.T, samples []sample) [][]string {
+	t.Helper()
+	var input bytes.Buffer
+	for _, s := range samples {
+		line, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		input.Write(append(line, '\n'))
+	}
+	lines := strings.Split(strings.TrimSpace(string(python(t, verifyAll, input.Bytes()))), "\n")
+	if len(lines) != len(samples) {
+		t.Fatalf("%d answers to %d samples", len(lines), len(samples))
+	}
+	out := make([][]string, len(lines))
+	for i, line := range lines {
+		if err := json.Unmarshal([]byte(line), &out[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+func check(t *testing.T, samples []sample) {
+	t.Helper()
+	for i, found := range faults(t, samples) {
+		s := samples[i]
+		t.Run(s.Name, func(t *testing.T) {
+			if s.want == "" && len(found) > 0 {
+				t.Errorf("faults in a whole log: %q", found)
+			}
+			if s.want != "" && !slices.ContainsFunc(found, func(f string) bool { return strings.Contains(f, s.want) }) {
+				t.Errorf("no fault with %q: %q", s.want, found)
+			}
+		})
+	}
+}
+
+// logs makes the logs of a test.
+type logs struct {
+	t          *testing.T
+	key, other *checkpoint.Key
+	n          int
+}
+
+func newLogs(t *testing.T) *logs { return &logs{t: t, key: newKey(t), other: newKey(t)} }
+
+func newKey(t *testing.T) *checkpoint.Key {
+	k, err := checkpoint.NewKey("tollgate/test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func (l *logs) dir() string {
+	l.n++
+	return filepath.Join(l.t.TempDir(), fmt.Sprint(l.n), "log")
+}
+
+// make writes a log with what write does, and gives its directory.
+func (l *logs) make(write func(*testlog.Log)) string {
+	dir := l.dir()
+	log := testlog.New(dir, l.key)
+	write(log)
+	log.Close()
+	return dir
+}
+
+// full has each kind of record, three segments, and two keys.
+func (l *logs) full() string {
+	return l.make(func(log *testlog.Log) {
+		log.Calls(2)
+		log.Add(&audit.Record{Kind: audit.KindRefusal, Reason: "no_grant", Note: "\"caf\u00e9\" \\ \u202e"})
+		log.Rotate()
+		log.Calls(1)
+		log.Rekey(l.other, false)
+		log.Calls(1)
+		log.Rotate()
+		log.Add(&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: "no_grant", Source: "10.0.0.1", Count: 7}}})
+		log.Call()
+	})
+}
+
+// copy of a log that change has changed.
+func (l *logs) copy(from string, change func(dir string)) string {
+	dir := l.dir()
+	l.ok(os.CopyFS(dir, os.DirFS(from)))
+	change(dir)
+	return dir
+}
+
+func (l *logs) ok(err error) {
+	if err != nil {
+		l.t.Helper()
+		l.t.Fatal(err)
+	}
+}
+
+func (l *logs) files(dir, pattern string) []string {
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	l.ok(err)
+	return names
+}
+
+func (l *logs) lines(file string) [][]byte {
+	data, err := os.ReadFile(file)
+	l.ok(err)
+	return bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))
+}
+
+// edit rewrites the lines, with their line feeds, of the n-th segment of a copy.
+func (l *logs) edit(from string, n int, change func(lines [][]byte) [][]byte) string {
+	return l.copy(from, func(dir string) {
+		file := l.files(dir, "*.jsonl")[n]
+		lines := l.lines(file)
+		lines[len(lines)-1] = append(lines[len(lines)-1], '\n')
+		l.ok(os.WriteFile(file, bytes.Join(change(lines), nil), 0o600))
+	})
+}
+
+// replace replaces old by with in line i (from the end when below zero) of the n-th segment.
+func (l *logs) replace(from string, n, i int, old, with string) string {
+	return l.edit(from, n, func(lines [][]byte) [][]byte {
+		i := (i + len(lines)) % len(lines)
+		if !bytes.Contains(lines[i], []byte(old)) {
+			l.t.Fatalf("%s is not in %s", old, lines[i])
+		}
+		lines[i] = bytes.Replace(lines[i], []byte(old), []byte(with), 1)
+		return lines
+	})
+}
+
+// prune replaces the n-th segment by its hashes.
+func (l *logs) prune(from string, n int) string {
+	return l.copy(from, func(dir string) {
+		file := l.files(dir, "*.jsonl")[n]
+		var hashes []byte
+		for _, line := range l.lines(file) {
+			hash := checkpoint.LeafHash(bytes.TrimSuffix(line, []byte("\n")))
+			hashes = append(hashes, hash[:]...)
+		}
+		l.ok(os.WriteFile(strings.TrimSuffix(file, ".jsonl")+".hashes", hashes, 0o600))
+		l.ok(os.Remove(file))
+	})
+}
+
+// write makes a file that is kept elsewhere.
+func (l *logs) write(name, text string) string {
+	l.n++
+	file := filepath.Join(l.t.TempDir(), fmt.Sprint(l.n, name))
+	l.ok(os.WriteFile(file, []byte(text), 0o600))
+	return file
+}
+
+// copyLine is a line of a file of checkpoints kept elsewhere.
+func (l *logs) copyLine(signed string) string {
+	c, err := checkpoint.Parse(signed)
+	l.ok(err)
+	line, err := json.Marshal(map[string]any{
+		"log": c.Origin, "size": c.Size, "root": c.Root.String(), "time": c.Time.Format("2006-01-02T15:04:05.000000000Z"), "checkpoint": signed})
+	l.ok(err)
+	return string(line) + "\n"
+}
+
+func (l *logs) zip(dir string) string {
+	file := filepath.Join(l.t.TempDir(), "bundle.zip")
+	out, err := os.Create(file)
+	l.ok(err)
+	w := zip.NewWriter(out)
+	l.ok(w.AddFS(os.DirFS(filepath.Dir(dir))))
+	l.ok(w.Close())
+	l.ok(out.Close())
+	return file
+}
+
+// checkpointBy adds a checkpoint that only this key has signed.
+func (l *logs) checkpointBy(log *testlog.Log, key *checkpoint.Key) {
+	c := checkpoint.Checkpoint{Origin: key.Name(), Size: log.Tree.Size(), Root: log.Tree.Root(), Time: testlog.Start}
+	signed, err := c.Sign(key)
+	l.ok(err)
+	log.Add(&audit.Record{Kind: audit.KindCheckpoint, Time: c.Time, Key: key.Public().String(), Checkpoint: signed,
+		Peaks: checkpoint.FormatHashes(log.Tree.Peaks())})
+}
+
+func first(lines [][]byte) [][]byte { return lines[1:] }
+
+func TestWholeLogs(t *testing.T) { check(t, newLogs(t).whole()) }
+
+func (l *logs) whole() []sample {
+	key, other := l.key.Public().String(), l.other.Public().String()
+	full := l.full()
+	var kept string
+	lost := l.make(func(log *testlog.Log) {
+		log.Calls(1)
+		kept = l.copyLine(log.Last) + l.copyLine(log.Last)
+		log.Rekey(l.other, true)
+		log.Calls(1)
+		kept += l.copyLine(log.Last)
+	})
+	crash := l.make(func(log *testlog.Log) {
+		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
+		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a", Outcome: audit.Unknown})
+		log.Add(&audit.Record{Kind: audit.KindStart, Unsigned: 1})
+		log.Checkpoint()
+		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "b"})
+		log.Add(&audit.Record{Kind: audit.KindStop, Note: "1 call had no outcome"})
+		log.Checkpoint()
+		log.Rotate()
+		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "b", Outcome: audit.Unknown})
+		log.Add(&audit.Record{Kind: audit.KindStart})
+	})
+	pruned := l.prune(l.make(func(log *testlog.Log) {
+		log.Calls(1)
+		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
+		last := log.Seq
+		log.Rotate()
+		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a"})
+		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: last})
+	}), 0)
+	zeros := l.edit(full, 2, func(lines [][]byte) [][]byte {
+		return append(lines, []byte("{\"se"), make([]byte, 100000), []byte("x\n"))
+	})
+	tail := l.edit(full, 2, func(lines [][]byte) [][]byte { return lines[:len(lines)-1] })
+	later := l.copy(full, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })
+	hashed := l.prune(l.prune(full, 0), 1-1)
+	both := l.copy(full, func(dir string) {
+		l.ok(os.WriteFile(filepath.Join(dir, "00000000000000000001.hashes"), []byte("cut"), 0o600))
+		l.ok(os.WriteFile(filepath.Join(dir, "backup.jsonl"), []byte("x"), 0o600))
+	})
+	return []sample{
+		{Name: "several segments and two keys", Log: full},
+		{Name: "first key given", Log: full, Keys: []string{key}},
+		{Name: "second key given", Log: full, Keys: []string{other}},
+		{Name: "key lost", Log: lost},
+		{Name: "key lost, both given, and checkpoints", Log: lost, Keys: []string{key, other}, Copies: []string{l.write("copies", kept)}},
+		{Name: "crash and stop", Log: crash},
+		{Name: "pruned", Log: pruned, Keys: []string{key}},
+		{Name: "incomplete line and zeros at the end", Log: zeros},
+		{Name: "unsigned records, allowed", Log: tail, Allow: true},
+		{Name: "hashes and segment", Log: both},
+		{Name: "bundle that begins with a checkpoint", Log: filepath.Dir(later), Keys: []string{other}},
+		{Name: "bundle that begins with hashes", Log: filepath.Dir(hashed)},
+		{Name: "archive", Log: l.zip(full)},
+		{Name: "archive that begins with a checkpoint", Log: l.zip(later), Keys: []string{other}},
+	}
+}
+
+func TestTamperedLogs(t *testing.T) { check(t, newLogs(t).tampered()) }
+
+func (l *logs) tampered() []sample {
+	key, other, foreign := l.key.Public().String(), l.other.Public().String(), newKey(l.t)
+	var note string
+	full := l.full()
+	grown := l.make(func(log *testlog.Log) {
+		log.Calls(3)
+		log.Rotate()
+		log.Calls(3)
+		log.Checkpoint()
+		note = log.Last
+	})
+	kept := func(text string) []string { return []string{l.write("note", text)} }
+	end := func(write func(*testlog.Log)) string {
+		dir := l.dir()
+		log := testlog.New(dir, l.key)
+		log.Calls(1)
+		write(log)
+		log.Flush()
+		return dir
+	}
+	line := func(n, i int, old, with string) string { return l.replace(full, n, i, old, with) }
+	stray := func(dir string, n, i int, member string, at int) string { return l.bump(dir, n, i, member, at) }
+	var elsewhere string
+	l.make(func(log *testlog.Log) {
+		log.Add(&audit.Record{Kind: audit.KindRefusal})
+		log.Checkpoint()
+		elsewhere = log.Last
+	})
+	lost := l.make(func(log *testlog.Log) { log.Rekey(l.other, true) })
+	return append(l.badLines(full), []sample{
+		{Name: "line removed", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return slices.Delete(x, 3, 4) }), want: "record 5, 00000000000000000001.jsonl byte"},
+		{Name: "first line removed", Log: l.edit(full, 0, first), want: "seq is 2, where 1 follows"},
+		{Name: "line twice", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return slices.Insert(x, 4, x[3]) }), want: "seq is 4, where 5 follows"},
+		{Name: "lines swapped", Log: l.edit(full, 0, func(x [][]byte) [][]byte { x[4], x[5] = x[5], x[4]; return x }), want: "seq is 6, where 5 follows"},
+		{Name: "amount changed", Log: line(0, 3, "order_id", "order_ie"), want: "records 3 to 8 are not those that were signed here"},
+		{Name: "time changed in the last record", Log: line(2, -1, `"time":"2026`, `"time":"2027`), want: "not the one that follows from its note"},
+		{Name: "end cut behind a checkpoint", Log: l.edit(grown, 1, func(x [][]byte) [][]byte { return x[:1] }), Copies: kept(note), want: "is larger than the log"},
+		{Name: "end cut before a checkpoint kept elsewhere", Log: l.copy(grown, func(d string) { l.ok(os.Remove(l.files(d, "*.jsonl")[1])) }),
+			Copies: kept(note), Allow: true, want: "is larger than the log"},
+		{Name: "checkpoint of another history", Log: grown, Copies: kept(elsewhere), want: "kept elsewhere"},
+		{Name: "line of a copy changed", Log: grown, Copies: kept(strings.Replace(note, "\n16\n", "\n15\n", 1)), want: "signed by no key"},
+		{Name: "first segment missing", Log: l.copy(full, func(d string) { l.ok(os.Remove(l.files(d, "*.jsonl")[0])) }), want: "the files before it are missing"},
+		{Name: "middle segment missing", Log: l.copy(full, func(d string) { l.ok(os.Remove(l.files(d, "*.jsonl")[1])) }), want: "the file begins with record 16, where 9 follows"},
+		{Name: "no segment", Log: l.copy(full, func(d string) { l.ok(os.RemoveAll(d)); l.ok(os.Mkdir(d, 0o700)) }), want: "there is no segment here"},
+		{Name: "closed segment with an incomplete line", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return append(x, []byte("{")) }), want: "does not end with a line feed"},
+		{Name: "closed segment with zeros", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return append(x, make([]byte, 512)) }), want: "does not end with a line feed"},
+		{Name: "long line", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return append(x, bytes.Repeat([]byte("x"), 70000), []byte("\n")) }), want: "longer than 65536 bytes"},
+		{Name: "foreign key given", Log: full, Keys: []string{foreign.Public().String()}, want: "has signed nothing here"},
+		{Name: "one key of a lost key's log", Log: lost, Keys: []string{key}, want: "a key was lost"},
+		{Name: "the other key of a lost key's log", Log: lost, Keys: []string{other}, want: "a key was lost"},
+		{Name: "rotation without the old key", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: key})
+			l.checkpointBy(log, foreign)
+		}), want: "has 1 signatures, where 2 follow"},
+		{Name: "rotation from another key", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: other, KeyLost: true})
+			l.checkpointBy(log, foreign)
+		}), want: "previous_key is not the key that signs until here"},
+		{Name: "checkpoint by another key", Log: end(func(log *testlog.Log) { l.checkpointBy(log, foreign) }), want: "signs"},
+		{Name: "rotation to a lost key's successor", Log: end(func(log *testlog.Log) { log.Rekey(foreign, true) }), Keys: []string{key}, want: "a key was lost"},
+		{Name: "peak changed", Log: l.bump(full, 2, -1, `"peaks":["`, 7), want: "the peaks' root"},
+		{Name: "peak removed", Log: l.edit(full, 2, func(x [][]byte) [][]byte {
+			at := bytes.LastIndex(x[len(x)-1], []byte(`,"`))
+			x[len(x)-1] = append(x[len(x)-1][:at:at], "]}\n"...)
+			return x
+		}), want: "the peaks' root"},
+		{Name: "signature changed", Log: l.bump(full, 2, -1, "\u2014 tollgate/test ", 40), want: "the checkpoint is not signed by"},
+		{Name: "key hash of a signature changed", Log: l.bump(full, 2, -1, "\u2014 tollgate/test ", 2), want: "the checkpoint is not signed by"},
+		{Name: "root changed", Log: l.bump(full, 2, -1, `"checkpoint":"tollgate/test\n20\n`, 2), want: "the peaks' root"},
+		{Name: "stray bits in a signature", Log: stray(full, 2, -1, "\u2014 tollgate/test ", 90), want: "a signature is not the base64 of 68 bytes"},
+		{Name: "stray bits in a root", Log: stray(full, 2, -1, `\n20\n`, 42), want: "the root is not the base64 of 32 bytes"},
+		{Name: "stray bits in a peak", Log: stray(full, 2, -1, `"peaks":["`, 42), want: "a peak is not the base64 of 32 bytes"},
+		{Name: "member added to a checkpoint", Log: line(2, -1, `"kind":"checkpoint"`, `"kind":"checkpoint","note":"x"`), want: "not the one that follows"},
+		{Name: "escaped differently in a checkpoint", Log: line(2, -1, `"kind":"checkpoint"`, `"kind":"check\u0070oint"`), want: "not the one that follows"},
+		{Name: "unsigned", Log: l.edit(full, 2, func(x [][]byte) [][]byte { return x[:len(x)-1] }), want: "the last 4 records are not signed"},
+		{Name: "nothing signed", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return x[:1] }), want: "records"},
+		{Name: "hashes without prune record", Log: l.prune(full, 0), want: "records 1 to 8 are not there, and no prune record says why"},
+		{Name: "hashes of later records", Log: l.prune(full, 1), want: "records behind kept ones were removed"},
+		{Name: "intent without outcome", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
+			log.Add(&audit.Record{Kind: audit.KindStart})
+			log.Checkpoint()
+		}), want: "a start while 1 calls have no outcome"},
+		{Name: "intent twice", Log: end(func(log *testlog.Log) { l.calls(log, "iai", "a"); log.Checkpoint() }), want: "a second intent"},
+		{Name: "outcome without intent", Log: end(func(log *testlog.Log) { l.calls(log, "o", "a"); log.Checkpoint() }), want: "not open"},
+		{Name: "outcome twice", Log: end(func(log *testlog.Log) { l.calls(log, "ioo", "a"); log.Checkpoint() }), want: "not open"},
+		{Name: "intent behind a stop", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindStop})
+			l.calls(log, "io", "a")
+			log.Checkpoint()
+		}), want: "behind a stop record"},
+		{Name: "prune of records to come", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 99})
+			log.Checkpoint()
+		}), want: "are not records before this one"},
+	}...)
+}
+
+// badLines are logs that end in a line that is no record, or not the one that follows, and that nothing signs.
+func (l *logs) badLines(full string) []sample {
+	const time = `"time":"2026-10-03T04:05:06.000000000Z","kind":`
+	var out []sample
+	for _, bad := range []struct{ line, want string }{
+		{`{"seq":22,"commit":22,` + time + `"refusal","note":"a","note":"b"}`, "a name occurs twice"},
+		{`{"seq":22,"commit":22,` + time + `"refusal","fields":[{"name":"a","name":"b"}]}`, "a name occurs twice"},
+		{`{"seq":22,"commit":22, ` + time + `"refusal"}`, "without white space"},
+		{`{"seq":22,"commit":22,` + time + `"refusal"}` + "\r", "without white space"},
+		{`{"seq":22,"commit":22,` + time + `"refusal","note":"` + "\xff" + `"}`, "not a record"},
+		{`{"seq":22,"commit":22,` + time + `"refusal","note":NaN}`, "not a record"},
+		{`{"seq":22,"commit":22,` + time + `"rumour"}`, "not a record"},
+		{`{"seq":22.0,"commit":22,` + time + `"refusal"}`, "not a record"},
+		{`{"seq":"22","commit":22,` + time + `"refusal"}`, "not a record"},
+		{`{"seq":22,"commit":22,"time":"yesterday","kind":"refusal"}`, "not a record"},
+		{`[22]`, "not a record"},
+		{``, "not a record"},
+		{strings.Repeat("[", 60000), "not a record"},
+		{`{"seq":22,"commit":23,` + time + `"refusal"}`, "commit is 23, where 22 follows"},
+		{`{"seq":22,"commit":21,` + time + `"refusal"}`, "commit is 21, where 22 follows"},
+		{`{"seq":23,"commit":23,` + time + `"refusal"}`, "seq is 23, where 22 follows"},
+	} {
+		out = append(out, sample{Name: fmt.Sprintf("line %.90q", bad.line), Allow: true, want: bad.want,
+			Log: l.edit(full, 2, func(x [][]byte) [][]byte { return append(x, []byte(bad.line+"\n")) })})
+	}
+	return out
+}
+
+// calls adds intents (i) and outcomes (o) of one call.
+func (l *logs) calls(log *testlog.Log, kinds, call string) {
+	for _, kind := range strings.ReplaceAll(kinds, "a", "") {
+		log.Add(&audit.Record{Kind: map[rune]audit.Kind{'i': audit.KindIntent, 'o': audit.KindOutcome}[kind], Call: call})
+	}
+}
+
+// bump turns the base64 character that stands at places behind the text before into the next one.
+func (l *logs) bump(from string, n, i int, before string, at int) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/A"
+	return l.edit(from, n, func(lines [][]byte) [][]byte {
+		line := lines[(i+len(lines))%len(lines)]
+		p := bytes.Index(line, []byte(before))
+		if p < 0 {
+			l.t.Fatalf("%s is not in %s", before, line)
+		}
+		p += len(before) + at
+		line[p] = digits[strings.IndexByte(digits, line[p])+1]
+		return lines
+	})
+}
+
+// Every seventh byte is another one, once (the long form: every byte).
+func TestChangedBytes(t *testing.T) {
+	l := newLogs(t)
+	full := l.full()
+	step := 7
+	if os.Getenv("TOLLGATE_SOAK") != "" {
+		step = 1
+	}
+	var samples []sample
+	for _, file := range l.files(full, "*.jsonl") {
+		data, err := os.ReadFile(file)
+		l.ok(err)
+		for at := 0; at < len(data); at += step {
+			samples = append(samples, sample{Log: full, Flip: &flip{filepath.Base(file), at}})
+		}
+	}
+	for i, found := range faults(t, samples) {
+		if len(found) == 0 {
+			t.Errorf("no fault with byte %d of %s changed", samples[i].Flip.At, samples[i].Flip.File)
+		}
+	}
+}
+
+// signatures gives what verify.py says of each line of public key, message and signature.
+const signatures = `
+import sys, verify
+for line in sys.stdin:
+    key, message, signature = (bytes.fromhex(text) for text in line.strip().split(":"))
+    print(verify.ed25519_verify(key, message, signature))
+`
+
+func TestEd25519Vectors(t *testing.T) {
+	data, err := os.ReadFile("testdata/rfc8032.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, vectors, _ := bytes.Cut(data, []byte("\n"))
+	if got, want := string(python(t, signatures, vectors)), strings.Repeat("True\n", 5); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What crypto/ed25519 takes and what it refuses.
+func TestEd25519LikeGo(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 32))
+	var input bytes.Buffer
+	var want []bool
+	add := func(key ed25519.PublicKey, message, signature []byte) {
+		fmt.Fprintf(&input, "%x:%x:%x\n", []byte(key), message, signature)
+		want = append(want, ed25519.Verify(key, message, signature))
+	}
+	for range 40 {
+		seed := make([]byte, ed25519.SeedSize)
+		for i := range seed {
+			seed[i] = byte(rng.Uint32())
+		}
+		private := ed25519.NewKeyFromSeed(seed)
+		public, message := private.Public().(ed25519.PublicKey), seed[:rng.IntN(20)]
+		good := ed25519.Sign(private, message)
+		add(public, message, good)
+		add(public, message, plusOrder(good))
+		bad := slices.Clone(good)
+		bad[rng.IntN(64)] ^= 1 << rng.IntN(8)
+		add(public, message, bad)
+		other := slices.Clone(public)
+		other[rng.IntN(32)] ^= 1 << rng.IntN(8)
+		add(other, message, good)
+	}
+	for i, got := range strings.Fields(string(python(t, signatures, input.Bytes()))) {
+		if (got == "True") != want[i] {
+			t.Errorf("verify.py says %s, Go %t of %s", got, want[i], bytes.Split(input.Bytes(), []byte("\n"))[i])
+		}
+	}
+}
+
+// plusOrder is the same signature with S + L, which only a check of S < L refuses.
+func plusOrder(signature []byte) []byte {
+	order, _ := new(big.Int).SetString("1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed", 16)
+	s := slices.Clone(signature[32:])
+	slices.Reverse(s)
+	sum := order.Add(order, new(big.Int).SetBytes(s)).FillBytes(make([]byte, 32))
+	slices.Reverse(sum)
+	return append(slices.Clone(signature[:32]), sum...)
+}
+
+// hex is spelt out once, so that a changed file of vectors is seen.
+func TestVectorsAreGood(t *testing.T) {
+	data, err := os.ReadFile("testdata/rfc8032.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n")[1:] {
+		parts := strings.Split(line, ":")
+		key, _ := hex.DecodeString(parts[0])
+		message, _ := hex.DecodeString(parts[1])
+		signature, _ := hex.DecodeString(parts[2])
+		if !ed25519.Verify(key, message, signature) {
+			t.Errorf("not signed: %.70s", line)
+		}
+	}
+}
