@@ -20,6 +20,7 @@ import zlib
 from collections import namedtuple
 
 MAX_LINE = 65536  # bytes, with the line feed ("Lines")
+MAX_FAULTS = 100  # that are shown
 MAX_COPIES = 64 << 20  # bytes of a file of checkpoints kept elsewhere
 
 
@@ -251,10 +252,11 @@ class Files:
 class Verifier:
     def __init__(self, files, keys=(), copies=(), allow_unsigned=False):
         self.files, self.given, self.copies, self.allow_unsigned = files, list(keys), list(copies), allow_unsigned
-        self.faults, self.remarks = [], []
+        self.faults, self.remarks, self.count = [], [], 0  # count: of the faults, of which MAX_FAULTS are kept
         self.file, self.byte, self.seq, self.first = "", 0, 0, None  # where we are; first: of the records that are there
         self.tree, self.signed = Tree(), 0  # signed: the size of the last checkpoint
         self.commits = []  # that the next record may have, besides its own seq
+        self.begun = 0  # the size of the tree before the first record that is there
         self.times, self.roots, self.wanted = [], {}, {copy.size for copy in copies}
         self.name, self.key, self.retiring = None, None, []  # retiring: must sign the next checkpoint before key does
         self.keys, self.stretch, self.signers = {}, 0, []  # stretches of the log between keys that were lost
@@ -263,7 +265,9 @@ class Verifier:
         self.pruned = 0  # all up to here may have been removed
 
     def fault(self, text):
-        self.faults.append("record %d, %s byte %d: %s" % (self.seq, self.file or "-", self.byte, text))
+        self.count += 1
+        if self.count <= MAX_FAULTS:
+            self.faults.append("record %d, %s byte %d: %s" % (self.seq, self.file or "-", self.byte, text))
 
     def run(self):
         self.read_files()
@@ -320,6 +324,7 @@ class Verifier:
         self.removed.append((first, self.seq, self.file))
 
     def read_segment(self, stream, following):
+        self.commits = []
         while True:
             line = stream.readline(MAX_LINE + 1)
             line, zero, _ = line.partition(b"\x00")
@@ -333,8 +338,8 @@ class Verifier:
             self.fault("a line is longer than %d bytes" % MAX_LINE)
         elif following is not None and (line or zero):
             self.fault("a closed segment does not end with a line feed")
-        elif line:
-            self.remarks.append("behind record %d, %s byte %d: an incomplete line" % (self.seq, self.file, self.byte))
+        elif line and not self.allow_unsigned:
+            self.fault("an incomplete line stands behind this record (in a log that is being written: --allow-unsigned)")
 
     # Point 2: the lines.
 
@@ -351,7 +356,7 @@ class Verifier:
         if record["commit"] not in self.commits + [self.seq]:
             follow = " or ".join(str(n) for n in self.commits + [self.seq])
             self.fault("commit is %d, where %s follows" % (record["commit"], follow))
-        # A record may go on with the commit of the one before, but for a checkpoint's, which is of the checkpoint alone.
+        # The next record may go on with this commit, but for a checkpoint's, which is of the checkpoint alone.
         self.commits = [] if record["kind"] == "checkpoint" else [record["commit"]]
         if self.first is None:
             self.first = self.seq
@@ -396,7 +401,7 @@ class Verifier:
         if line != checkpoint_line(note, record["checkpoint"], record["key"], peaks):
             self.fault("the line is not the one that follows from its note, key and peaks")
         if self.first == self.seq != 1 and not self.removed:
-            self.tree = Tree(note.size, peaks)  # point 1: a bundle's beginning
+            self.tree, self.begun = Tree(note.size, peaks), note.size  # point 1: a bundle's beginning
             if note.size in self.wanted:
                 self.roots[note.size] = note.root
         if self.tree.size != note.size or self.tree.root() != note.root:
@@ -414,16 +419,18 @@ class Verifier:
 
     def check_signatures(self, note, key):
         """By the key that is in force, after the one that retires; by none else."""
+        signatures = note.signatures
         if self.key is None:
             if self.first == 1:
                 raise Fault("a checkpoint before the first key record")
             self.use_key(key)
+            signatures = signatures[-1:] if len(signatures) == 2 else signatures  # the other is of a key we cannot know
         if key.text != self.key.text:
             raise Fault("the checkpoint is of the key %s, where %s signs" % (key.text, self.key.text))
         demanded = self.retiring + [self.key]
-        if len(note.signatures) != len(demanded):
-            raise Fault("the checkpoint has %d signatures, where %d follow" % (len(note.signatures), len(demanded)))
-        for signature, signer in zip(note.signatures, demanded):
+        if len(signatures) != len(demanded):
+            raise Fault("the checkpoint has %d signatures, where %d follow" % (len(signatures), len(demanded)))
+        for signature, signer in zip(signatures, demanded):
             if not signed_by(note, signature, signer):
                 raise Fault("the checkpoint is not signed by %s" % signer.text)
             self.signers.append((self.stretch, signer.text))
@@ -433,9 +440,13 @@ class Verifier:
         key, previous = parse_key(record.get("key")), record.get("previous_key")
         if self.key is None and self.first != 1 and previous is not None:
             self.use_key(parse_key(previous))
+        lost = record.get("key_lost", False)
         if previous != (self.key.text if self.key else None):
             raise Fault("previous_key is not the key that signs until here")
-        lost = record.get("key_lost", False)
+        if key == self.key or (lost and previous is None) or lost not in (True, False):
+            raise Fault("the key signs already, or none could be lost")
+        if self.retiring and not lost:
+            raise Fault("no checkpoint stands between this key record and the one before")
         if lost:
             self.stretch += 1
             self.remarks.append("record %d: the key before was lost, no signature leads to the new one" % self.seq)
@@ -511,9 +522,11 @@ class Verifier:
     def check_copies(self):
         for copy in self.copies:
             what = "the checkpoint kept elsewhere, of %d records," % copy.size
-            if not any(signed_by(copy, s, key) for s in copy.signatures for key in self.keys.values()):
+            if copy.size >= self.begun and not any(signed_by(copy, s, key) for s in copy.signatures for key in self.keys.values()):
                 self.fault(what + " is signed by no key of this log")
-            if copy.size > self.tree.size:
+            if copy.size < self.begun:
+                self.remarks.append(what + " is older than this bundle, and was not compared")
+            elif copy.size > self.tree.size:
                 self.fault(what + " is larger than the log: its end was cut, or an old state brought back")
             elif self.roots.get(copy.size) != copy.root:
                 self.fault(what + " is of other records")
@@ -578,7 +591,7 @@ def main(arguments=None):
         print("note: " + remark)
     for fault in verifier.faults:
         print("FAULT " + fault)
-    print("whole" if whole else "NOT WHOLE: %d faults" % len(verifier.faults))
+    print("whole" if whole else "NOT WHOLE: %d faults" % verifier.count)
     return 0 if whole else 1
 
 

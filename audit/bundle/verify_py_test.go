@@ -214,6 +214,16 @@ func (l *logs) replace(from string, n, i int, old, with string) string {
 	})
 }
 
+// splitAt makes two segments of one, the second one beginning with line i. Its number is its first seq, so i+1.
+func (l *logs) splitAt(from string, i int) string {
+	return l.copy(from, func(dir string) {
+		file := l.files(dir, "*.jsonl")[0]
+		lines := l.lines(file)
+		l.ok(os.WriteFile(file, bytes.Join(lines[:i], nil), 0o600))
+		l.ok(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%020d.jsonl", i+1)), append(bytes.Join(lines[i:], nil), '\n'), 0o600))
+	})
+}
+
 // prune replaces the n-th segment by its hashes.
 func (l *logs) prune(from string, n int) string {
 	return l.copy(from, func(dir string) {
@@ -257,10 +267,11 @@ func (l *logs) zip(dir string) string {
 	return file
 }
 
-// checkpointBy adds a checkpoint that only this key has signed.
-func (l *logs) checkpointBy(log *testlog.Log, key *checkpoint.Key) {
+// checkpointBy adds a checkpoint of the first of the keys, that these and no others have signed.
+func (l *logs) checkpointBy(log *testlog.Log, keys ...*checkpoint.Key) {
+	key := keys[0]
 	c := checkpoint.Checkpoint{Origin: key.Name(), Size: log.Tree.Size(), Root: log.Tree.Root(), Time: testlog.Start}
-	signed, err := c.Sign(key)
+	signed, err := c.Sign(keys...)
 	l.ok(err)
 	log.Add(&audit.Record{Kind: audit.KindCheckpoint, Time: c.Time, Key: key.Public().String(), Checkpoint: signed,
 		Peaks: checkpoint.FormatHashes(log.Tree.Peaks())})
@@ -311,15 +322,24 @@ func (l *logs) whole() []sample {
 		l.ok(os.WriteFile(filepath.Join(dir, "00000000000000000001.hashes"), []byte("cut"), 0o600))
 		l.ok(os.WriteFile(filepath.Join(dir, "backup.jsonl"), []byte("x"), 0o600))
 	})
+	rotated := l.splitAt(l.make(func(log *testlog.Log) { log.Rekey(l.other, false) }), 4)
+	const rest = `"commit":22,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"
+	together := l.edit(full, 2, func(lines [][]byte) [][]byte {
+		return append(lines, []byte(`{"seq":22,`+rest), []byte(`{"seq":23,`+rest))
+	})
 	return []sample{
 		{Name: "several segments and two keys", Log: full},
+		{Name: "two records of one commit", Log: together, Allow: true},
+		{Name: "segment that begins with a checkpoint of two keys", Log: rotated, Keys: []string{key, other}},
+		{Name: "bundle that begins with a checkpoint of two keys", Log: filepath.Dir(l.copy(rotated, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
+			Keys: []string{other}},
 		{Name: "first key given", Log: full, Keys: []string{key}},
 		{Name: "second key given", Log: full, Keys: []string{other}},
 		{Name: "key lost", Log: lost},
 		{Name: "key lost, both given, and checkpoints", Log: lost, Keys: []string{key, other}, Copies: []string{l.write("copies", kept)}},
 		{Name: "crash and stop", Log: crash},
 		{Name: "pruned", Log: pruned, Keys: []string{key}},
-		{Name: "incomplete line and zeros at the end", Log: zeros},
+		{Name: "incomplete line and zeros at the end", Log: zeros, Allow: true},
 		{Name: "unsigned records, allowed", Log: tail, Allow: true},
 		{Name: "hashes and segment", Log: both},
 		{Name: "bundle that begins with a checkpoint", Log: filepath.Dir(later), Keys: []string{other}},
@@ -422,6 +442,23 @@ func (l *logs) tampered() []sample {
 			l.calls(log, "io", "a")
 			log.Checkpoint()
 		}), want: "behind a stop record"},
+		{Name: "incomplete line at the end", Log: l.edit(full, 2, func(x [][]byte) [][]byte { return append(x, []byte("{")) }), want: "an incomplete line"},
+		{Name: "commit over two segments", Log: l.splitAt(l.replace(l.make(func(log *testlog.Log) { log.Calls(1) }), 0, 4, `"commit":5`, `"commit":4`), 4),
+			want: "commit is 4, where 5 follows"},
+		{Name: "old state of a directory", Log: l.copy(grown, func(d string) { l.ok(os.Remove(l.files(d, "*.jsonl")[1])) }), Copies: []string{
+			l.write("copies", l.copyLine(note))}, Allow: true, want: "an old state brought back"},
+		{Name: "members of a copy changed", Log: grown, Copies: []string{l.write("copies", l.copyLine(strings.Replace(note, "tollgate/", "tollgote/", 2)))}, want: "signed by no key"},
+		{Name: "signature by the old key behind a rotation", Log: end(func(log *testlog.Log) { log.Rekey(l.other, false); log.Checkpoint(l.key) }), want: "has 2 signatures, where 1 follow"},
+		{Name: "signatures in the wrong order", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindKey, Key: other, PreviousKey: key})
+			l.checkpointBy(log, l.other, l.key)
+		}), want: "is not signed by"},
+		{Name: "two keys without a checkpoint between", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindKey, Key: other, PreviousKey: key})
+			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: other})
+		}), want: "no checkpoint stands between"},
+		{Name: "the same key again", Log: end(func(log *testlog.Log) { log.Add(&audit.Record{Kind: audit.KindKey, Key: key, PreviousKey: key}) }), want: "signs already"},
+		{Name: "no key record", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return slices.Delete(x, 1, 2) }), want: "a checkpoint before the first key record"},
 		{Name: "prune of records to come", Log: end(func(log *testlog.Log) {
 			log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 99})
 			log.Checkpoint()
@@ -449,6 +486,7 @@ func (l *logs) badLines(full string) []sample {
 		{strings.Repeat("[", 60000), "not a record"},
 		{`{"seq":22,"commit":23,` + time + `"refusal"}`, "commit is 23, where 22 follows"},
 		{`{"seq":22,"commit":21,` + time + `"refusal"}`, "commit is 21, where 22 follows"},
+		{`{"seq":22,"commit":20,` + time + `"refusal"}`, "commit is 20, where 22 follows"},
 		{`{"seq":23,"commit":23,` + time + `"refusal"}`, "seq is 23, where 22 follows"},
 	} {
 		out = append(out, sample{Name: fmt.Sprintf("line %.90q", bad.line), Allow: true, want: bad.want,
@@ -577,6 +615,38 @@ func TestVectorsAreGood(t *testing.T) {
 		signature, _ := hex.DecodeString(parts[2])
 		if !ed25519.Verify(key, message, signature) {
 			t.Errorf("not signed: %.70s", line)
+		}
+	}
+}
+
+// The command line: what it prints, and its exit status.
+func TestCommandLine(t *testing.T) {
+	l := newLogs(t)
+	full := l.full()
+	broken := l.edit(full, 0, first)
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{full, "--key", l.key.Public().String()}, 0, ", as given\n"},
+		{[]string{full}, 0, "log tollgate/test, records 1 to 21, 2026-10-03T04:05:07.000000000Z to 2026-10-03T04:05:27.000000000Z\n"},
+		{[]string{broken}, 1, "FAULT record 2, 00000000000000000001.jsonl byte 0: seq is 2, where 1 follows\n"},
+		{[]string{filepath.Join(full, "nothing")}, 2, "error:"},
+		{[]string{l.write("bundle.zip", "no archive")}, 2, "not a zip file"},
+		{[]string{full, "--key", "tollgate"}, 2, "NAME+HASH+KEY"},
+		{[]string{full, "--since-checkpoint", l.write("note", "x")}, 2, "four lines"},
+		{nil, 2, "usage:"},
+	} {
+		out, err := exec.Command("python3", append([]string{"-B", "verify.py"}, c.args...)...).CombinedOutput()
+		status := 0
+		if exit, ok := err.(*exec.ExitError); ok {
+			status = exit.ExitCode()
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if status != c.status || !strings.Contains(string(out), c.want) {
+			t.Errorf("%q: exit status %d, want %d, and %q:\n%s", c.args, status, c.status, c.want, out)
 		}
 	}
 }

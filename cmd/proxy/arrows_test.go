@@ -13,6 +13,7 @@ var arrows = map[string][]string{
 	"accept":           {"tlspolicy"}, // handshakes report what the peer offered
 	"admin":            {"audit", "credential", "gateway", "ratelimit", "replay"},
 	"audit":            {"audit/checkpoint"},
+	"audit/bundle":     {},
 	"audit/checkpoint": {},
 	"business":         {"catalog"},
 	"caller":           {"internal/secret", "signing"},
