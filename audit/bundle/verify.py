@@ -193,21 +193,22 @@ def quote(text):
 
 # ---- Lines and files ("Files", "Lines") ------------------------------------------------------------------------------
 
-KINDS = ("start", "intent", "outcome", "refusal", "refusals", "stop", "checkpoint", "key", "prune")
+KINDS = "start|intent|outcome|refusal|refusals|stop|checkpoint|key|prune"
+HEAD = re.compile(r'\{"seq":[1-9][0-9]{0,18},"commit":[1-9][0-9]{0,18},"time":"%s","kind":"(%s)"[,}]' % (TIME, KINDS))
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def parse_line(line):
     """The record of a line without its line feed."""
     try:
-        record = json.loads(line.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+        text = line.decode("utf-8")
+        record = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except (ValueError, RecursionError) as e:
         raise Fault("not a record: %s" % e)
-    if not isinstance(record, dict) or re.search(rb"[ \t\r]", STRING.sub(b"", line)):
-        raise Fault("not a record: not one JSON object without white space")
-    numbers = all(type(record.get(name)) is int for name in ("seq", "commit"))
-    if not numbers or record.get("kind") not in KINDS or not re.fullmatch(TIME, str(record.get("time"))):
-        raise Fault("not a record: seq, commit, time or kind is missing or not of its form")
+    if not HEAD.match(text):
+        raise Fault("not a record: it does not begin with seq, commit, time and a known kind, spelt as they should be")
+    if re.search(rb"[ \t\r]", STRING.sub(b"", line)):
+        raise Fault("not a record: white space outside strings")
     return record
 
 
@@ -260,9 +261,10 @@ class Verifier:
         self.times, self.roots, self.wanted = [], {}, {copy.size for copy in copies}
         self.name, self.key, self.retiring = None, None, []  # retiring: must sign the next checkpoint before key does
         self.keys, self.stretch, self.signers = {}, 0, []  # stretches of the log between keys that were lost
-        self.calls, self.open_calls, self.stopped = set(), {}, False
+        self.calls, self.stopped = {}, False  # calls: the open ones, with the seq of their intents
+        self.hidden = False  # intents may be among records that are not there
         self.removed = []  # hashes without segment: (first, last)
-        self.pruned = 0  # all up to here may have been removed
+        self.pruned = self.pruning = 0  # all up to here may have been removed; pruning: by records that are not signed yet
 
     def fault(self, text):
         self.count += 1
@@ -327,7 +329,7 @@ class Verifier:
         self.commits = []
         while True:
             line = stream.readline(MAX_LINE + 1)
-            line, zero, _ = line.partition(b"\x00")
+            line, zero, behind = line.partition(b"\x00")
             if zero or not line.endswith(b"\n"):
                 break
             if len(line) > MAX_LINE:
@@ -336,10 +338,22 @@ class Verifier:
             self.byte += len(line)
         if len(line) > MAX_LINE:
             self.fault("a line is longer than %d bytes" % MAX_LINE)
+        elif zero and self.goes_on(stream, behind, self.byte + len(line)):
+            self.fault("bytes other than zero stand behind zeros: damage, or what a loss of power left")
         elif following is not None and (line or zero):
             self.fault("a closed segment does not end with a line feed")
         elif line and not self.allow_unsigned:
             self.fault("an incomplete line stands behind this record (in a log that is being written: --allow-unsigned)")
+
+    def goes_on(self, stream, behind, zero):
+        """Whether other bytes than zeros follow the first zero. While the log is written, it may have become a record."""
+        while behind and not behind.strip(b"\x00"):
+            behind = stream.read(1 << 20)
+        if not behind:
+            return False
+        with self.files.open(self.file) as again:
+            again.seek(zero)
+            return again.read(1) == b"\x00"
 
     # Point 2: the lines.
 
@@ -360,6 +374,7 @@ class Verifier:
         self.commits = [] if record["kind"] == "checkpoint" else [record["commit"]]
         if self.first is None:
             self.first = self.seq
+            self.hidden = self.seq > 1
         self.times.append(record["time"])
         del self.times[1:-1]
         self.check_kind(record, line)
@@ -382,6 +397,7 @@ class Verifier:
             "start": lambda: self.check_start(record),
             "stop": self.check_stop,
             "intent": lambda: self.check_intent(record.get("call")),
+            "refusal": lambda: self.check_refusal(record.get("call")),
             "outcome": lambda: self.check_outcome(record.get("call")),
         }.get(kind)
         try:
@@ -407,7 +423,7 @@ class Verifier:
         if self.tree.size != note.size or self.tree.root() != note.root:
             self.fault("records %d to %d are not those that were signed here" % (self.signed + 1, note.size))
             self.tree = Tree(note.size, peaks)  # go on from what was signed, to say where else faults are
-        self.signed = self.seq - 1
+        self.signed, self.pruned = self.seq - 1, self.pruning
 
     def parse_peaks(self, texts, note):
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -424,7 +440,10 @@ class Verifier:
             if self.first == 1:
                 raise Fault("a checkpoint before the first key record")
             self.use_key(key)
-            signatures = signatures[-1:] if len(signatures) == 2 else signatures  # the other is of a key we cannot know
+            if len(signatures) == 2:  # the one in front is of a key that only the missing records name
+                signatures = signatures[1:]
+                self.retiring = [known for known in self.given if signed_by(note, note.signatures[0], known)][:1]
+                signatures = note.signatures if self.retiring else signatures
         if key.text != self.key.text:
             raise Fault("the checkpoint is of the key %s, where %s signs" % (key.text, self.key.text))
         demanded = self.retiring + [self.key]
@@ -462,28 +481,29 @@ class Verifier:
     # Point 4: calls, starts and stops.
 
     def check_intent(self, call):
-        if not isinstance(call, str) or call in self.calls:
-            raise Fault("a second intent of call %s" % ascii(call))
-        self.calls.add(call)
-        self.open_calls[call] = self.seq
+        if not isinstance(call, str):
+            raise Fault("an intent without a call")
+        self.check_refusal(call)
+        self.calls[call] = self.seq
+
+    def check_refusal(self, call):
+        if call in self.calls:
+            raise Fault("call %s has an intent already, record %d" % (ascii(call), self.calls[call]))
 
     def check_outcome(self, call):
-        """Where the first records are not there, an outcome's intent may be among them."""
-        known = call in self.calls or self.first == 1
-        if not isinstance(call, str) or (known and call not in self.open_calls):
+        if call not in self.calls and not self.hidden:
             raise Fault("an outcome of call %s, which is not open" % ascii(call))
-        self.open_calls.pop(call, None)
-        self.calls.add(call)
+        self.calls.pop(call, None)
 
     def check_start(self, record):
-        self.stopped = False
+        self.stopped = self.hidden = False
         if record.get("unsigned"):
             self.remarks.append("record %d: %s records were not signed when the log was opened" % (
                 self.seq, ascii(record["unsigned"])))
-        if self.open_calls:
-            call, seq = next(iter(self.open_calls.items()))
-            count = len(self.open_calls)
-            self.open_calls = {}
+        if self.calls:
+            call, seq = next(iter(self.calls.items()))
+            count = len(self.calls)
+            self.calls = {}
             raise Fault("a start while %d calls have no outcome, the first: %s of record %d" % (count, ascii(call), seq))
 
     def check_stop(self):
@@ -495,13 +515,13 @@ class Verifier:
         first, last = record.get("first"), record.get("last")
         if type(first) is not int or type(last) is not int or not 1 <= first <= last < self.seq:
             raise Fault("first and last are not records before this one")
-        self.pruned = max(self.pruned, last)
+        self.pruning = max(self.pruning, last)
 
     def check_removed(self):
         for first, last, file in self.removed:
             if last > self.pruned and not self.files.bundle:
                 self.file, self.seq, at = file, first, self.seq
-                self.fault("records %d to %d are not there, and no prune record says why" % (first, last))
+                self.fault("records %d to %d are not there, and no signed prune record says why" % (first, last))
                 self.seq = at
 
     # Point 6: the keys that the reviewer trusts.
@@ -511,11 +531,9 @@ class Verifier:
         for key in self.given:
             if key.text not in signers:
                 self.fault("the key given, %s, has signed nothing here" % key.text)
-        trusted = {stretch for stretch, text in self.signers if text in {key.text for key in self.given}}
-        for stretch in range(self.stretch + 1):
-            if self.given and signers and stretch not in trusted:
-                self.fault("a key was lost, and of those that signed %s it no key was given" % (
-                    "before" if stretch == 0 else "behind"))
+        trusted = any(text in {key.text for key in self.given} for stretch, text in self.signers if stretch == self.stretch)
+        if self.given and self.stretch and not trusted:
+            self.fault("a key was lost, and none of those that signed behind that was given")
 
     # Point 7: checkpoints kept elsewhere.
 
@@ -559,10 +577,15 @@ def read_copies(path):
     text = data.decode("utf-8")
     if not text.startswith("{"):
         return [parse_note(text)]
-    return [parse_copy(json.loads(line, object_pairs_hook=unique)) for line in text.splitlines()]
+    lines = text.split("\n")[:-1]  # without an incomplete last line, which a crash may leave
+    if not lines:
+        raise Fault("%s has no whole line" % path)
+    return [parse_copy(json.loads(line, object_pairs_hook=unique)) for line in lines]
 
 
 def parse_copy(copy):
+    if not isinstance(copy, dict):
+        raise Fault("a checkpoint kept elsewhere is one JSON object a line")
     note = parse_note(copy.get("checkpoint"))
     said = (copy.get("log"), copy.get("size"), copy.get("root"), copy.get("time"))
     if said != (note.name, note.size, base64.b64encode(note.root).decode(), note.time):

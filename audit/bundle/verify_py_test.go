@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -227,6 +228,22 @@ func (l *logs) splitAt(from string, i int) string {
 	})
 }
 
+// long adds a record of so many bytes, with its line feed.
+func (l *logs) long(from string, length int) string {
+	return l.edit(from, 2, func(lines [][]byte) [][]byte {
+		line := `{"seq":22,"commit":22,"time":"2026-10-03T04:05:06.000000000Z","kind":"start","note":"`
+		return append(lines, []byte(line+strings.Repeat("x", length-len(line)-3)+"\"}\n"))
+	})
+}
+
+// resize makes the first hashes longer or shorter.
+func (l *logs) resize(dir string, by int) {
+	file := l.files(dir, "*.hashes")[0]
+	data, err := os.ReadFile(file)
+	l.ok(err)
+	l.ok(os.WriteFile(file, append(data, "12345"...)[:len(data)+by], 0o600))
+}
+
 // prune replaces the n-th segment by its hashes.
 func (l *logs) prune(from string, n int) string {
 	return l.copy(from, func(dir string) {
@@ -270,11 +287,10 @@ func (l *logs) zip(dir string) string {
 	return file
 }
 
-// checkpointBy adds a checkpoint of the first of the keys, that these and no others have signed.
-func (l *logs) checkpointBy(log *testlog.Log, keys ...*checkpoint.Key) {
-	key := keys[0]
+// checkpointBy adds a checkpoint in the name of key, that the signers and no others have signed.
+func (l *logs) checkpointBy(log *testlog.Log, key *checkpoint.Key, signers ...*checkpoint.Key) {
 	c := checkpoint.Checkpoint{Origin: key.Name(), Size: log.Tree.Size(), Root: log.Tree.Root(), Time: testlog.Start}
-	signed, err := c.Sign(keys...)
+	signed, err := c.Sign(signers...)
 	l.ok(err)
 	log.Add(&audit.Record{Kind: audit.KindCheckpoint, Time: c.Time, Key: key.Public().String(), Checkpoint: signed,
 		Peaks: checkpoint.FormatHashes(log.Tree.Peaks())})
@@ -287,7 +303,8 @@ func TestWholeLogs(t *testing.T) { check(t, newLogs(t).whole()) }
 func (l *logs) whole() []sample {
 	key, other := l.key.Public().String(), l.other.Public().String()
 	full := l.full()
-	var kept string
+	var kept, older string
+	l.make(func(log *testlog.Log) { older = l.copyLine(log.Last) + `{"log":"cut by a crash` })
 	lost := l.make(func(log *testlog.Log) {
 		log.Calls(1)
 		kept = l.copyLine(log.Last) + l.copyLine(log.Last)
@@ -316,7 +333,7 @@ func (l *logs) whole() []sample {
 		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: last})
 	}), 0)
 	zeros := l.edit(full, 2, func(lines [][]byte) [][]byte {
-		return append(lines, []byte("{\"se"), make([]byte, 100000), []byte("x\n"))
+		return append(lines, []byte("{\"se"), make([]byte, 3<<20))
 	})
 	tail := l.edit(full, 2, func(lines [][]byte) [][]byte { return lines[:len(lines)-1] })
 	later := l.copy(full, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })
@@ -334,12 +351,18 @@ func (l *logs) whole() []sample {
 		{Name: "several segments and two keys", Log: full},
 		{Name: "two records of one commit", Log: together, Allow: true},
 		{Name: "segment that begins with a checkpoint of two keys", Log: rotated, Keys: []string{key, other}},
+		{Name: "line of 65536 bytes", Log: l.long(full, 65536), Allow: true},
+		{Name: "checkpoint that is older than a bundle", Log: filepath.Dir(later), Copies: []string{l.write("copies", older)}},
+		{Name: "bundle that begins with a checkpoint of two keys, the old one given", Log: filepath.Dir(l.copy(rotated, func(dir string) {
+			l.ok(os.Remove(l.files(dir, "*.jsonl")[0]))
+		})), Keys: []string{key}},
 		{Name: "bundle that begins with a checkpoint of two keys", Log: filepath.Dir(l.copy(rotated, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
 			Keys: []string{other}},
 		{Name: "first key given", Log: full, Keys: []string{key}},
 		{Name: "second key given", Log: full, Keys: []string{other}},
 		{Name: "key lost", Log: lost},
 		{Name: "key lost, both given, and checkpoints", Log: lost, Keys: []string{key, other}, Copies: []string{l.write("copies", kept)}},
+		{Name: "key lost, the new one given", Log: lost, Keys: []string{other}},
 		{Name: "crash and stop", Log: crash},
 		{Name: "pruned", Log: pruned, Keys: []string{key}},
 		{Name: "incomplete line and zeros at the end", Log: zeros, Allow: true},
@@ -383,6 +406,22 @@ func (l *logs) tampered() []sample {
 		elsewhere = log.Last
 	})
 	lost := l.make(func(log *testlog.Log) { log.Rekey(l.other, true) })
+	stranger, err := checkpoint.NewKey("tollgate/other")
+	l.ok(err)
+	hashed := l.prune(full, 0)
+	pruning := l.make(func(log *testlog.Log) {
+		log.Rotate()
+		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 3})
+	})
+	restarted := l.make(func(log *testlog.Log) {
+		log.Rotate()
+		log.Add(&audit.Record{Kind: audit.KindStart})
+		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a"})
+	})
+	unsigned := l.splitAt(end(func(log *testlog.Log) {
+		log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: key})
+		l.checkpointBy(log, foreign, l.key, l.other)
+	}), 6)
 	return append(l.badLines(full), []sample{
 		{Name: "line removed", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return slices.Delete(x, 3, 4) }), want: "record 5, 00000000000000000001.jsonl byte"},
 		{Name: "first line removed", Log: l.edit(full, 0, first), want: "seq is 2, where 1 follows"},
@@ -402,17 +441,16 @@ func (l *logs) tampered() []sample {
 		{Name: "closed segment with zeros", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return append(x, make([]byte, 512)) }), want: "does not end with a line feed"},
 		{Name: "long line", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return append(x, bytes.Repeat([]byte("x"), 70000), []byte("\n")) }), want: "longer than 65536 bytes"},
 		{Name: "foreign key given", Log: full, Keys: []string{foreign.Public().String()}, want: "has signed nothing here"},
-		{Name: "one key of a lost key's log", Log: lost, Keys: []string{key}, want: "a key was lost"},
-		{Name: "the other key of a lost key's log", Log: lost, Keys: []string{other}, want: "a key was lost"},
+		{Name: "the old key of a lost key's log", Log: lost, Keys: []string{key}, want: "a key was lost"},
 		{Name: "rotation without the old key", Log: end(func(log *testlog.Log) {
 			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: key})
-			l.checkpointBy(log, foreign)
+			l.checkpointBy(log, foreign, foreign)
 		}), want: "has 1 signatures, where 2 follow"},
 		{Name: "rotation from another key", Log: end(func(log *testlog.Log) {
 			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: other, KeyLost: true})
-			l.checkpointBy(log, foreign)
+			l.checkpointBy(log, foreign, foreign)
 		}), want: "previous_key is not the key that signs until here"},
-		{Name: "checkpoint by another key", Log: end(func(log *testlog.Log) { l.checkpointBy(log, foreign) }), want: "signs"},
+		{Name: "checkpoint by another key", Log: end(func(log *testlog.Log) { l.checkpointBy(log, foreign, foreign) }), want: "signs"},
 		{Name: "rotation to a lost key's successor", Log: end(func(log *testlog.Log) { log.Rekey(foreign, true) }), Keys: []string{key}, want: "a key was lost"},
 		{Name: "peak changed", Log: l.bump(full, 2, -1, `"peaks":["`, 7), want: "the peaks' root"},
 		{Name: "peak removed", Log: l.edit(full, 2, func(x [][]byte) [][]byte {
@@ -427,17 +465,37 @@ func (l *logs) tampered() []sample {
 		{Name: "stray bits in a root", Log: stray(full, 2, -1, `\n20\n`, 42), want: "the root is not the base64 of 32 bytes"},
 		{Name: "stray bits in a peak", Log: stray(full, 2, -1, `"peaks":["`, 42), want: "a peak is not the base64 of 32 bytes"},
 		{Name: "member added to a checkpoint", Log: line(2, -1, `"kind":"checkpoint"`, `"kind":"checkpoint","note":"x"`), want: "not the one that follows"},
-		{Name: "escaped differently in a checkpoint", Log: line(2, -1, `"kind":"checkpoint"`, `"kind":"check\u0070oint"`), want: "not the one that follows"},
+		{Name: "escaped differently in a checkpoint", Log: line(2, -1, `"checkpoint":"tollgate`, `"checkpoint":"\u0074ollgate`), want: "not the one that follows"},
 		{Name: "unsigned", Log: l.edit(full, 2, func(x [][]byte) [][]byte { return x[:len(x)-1] }), want: "the last 4 records are not signed"},
 		{Name: "nothing signed", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return x[:1] }), want: "records"},
-		{Name: "hashes without prune record", Log: l.prune(full, 0), want: "records 1 to 8 are not there, and no prune record says why"},
+		{Name: "hashes without prune record", Log: l.prune(full, 0), want: "records 1 to 8 are not there, and no signed prune record says why"},
 		{Name: "hashes of later records", Log: l.prune(full, 1), want: "records behind kept ones were removed"},
 		{Name: "intent without outcome", Log: end(func(log *testlog.Log) {
 			log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
 			log.Add(&audit.Record{Kind: audit.KindStart})
 			log.Checkpoint()
 		}), want: "a start while 1 calls have no outcome"},
-		{Name: "intent twice", Log: end(func(log *testlog.Log) { l.calls(log, "iai", "a"); log.Checkpoint() }), want: "a second intent"},
+		{Name: "intent twice", Log: end(func(log *testlog.Log) { l.calls(log, "iai", "a"); log.Checkpoint() }), want: "has an intent already"},
+		{Name: "bytes behind zeros", Log: l.edit(full, 2, func(x [][]byte) [][]byte { return append(x, make([]byte, 2<<20), []byte("x")) }), Allow: true,
+			want: "bytes other than zero stand behind zeros"},
+		{Name: "hashes with a prune record that is not signed", Log: l.prune(l.edit(pruning, 1, func(x [][]byte) [][]byte { return x[:len(x)-2] }), 0), Allow: true,
+			want: "no signed prune record says why"},
+		{Name: "hashes with some bytes more", Log: filepath.Dir(l.copy(hashed, func(dir string) { l.resize(dir, 5) })), want: "the hashes do not end where the next file begins"},
+		{Name: "hashes with one less", Log: filepath.Dir(l.copy(hashed, func(dir string) { l.resize(dir, -32) })), want: "the hashes do not end where the next file begins"},
+		{Name: "hash changed", Log: filepath.Dir(hashed), Flip: &flip{"00000000000000000001.hashes", 40}, want: "records 1 to 8 are not those that were signed here"},
+		{Name: "line of 65537 bytes", Log: l.long(full, 65537), Allow: true, want: "a line is longer than 65536 bytes"},
+		{Name: "key of another name", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindKey, Key: stranger.Public().String(), PreviousKey: key})
+		}), want: "the key is of tollgate/other, the log of tollgate/test"},
+		{Name: "refusal of a call with an intent", Log: end(func(log *testlog.Log) {
+			log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
+			log.Add(&audit.Record{Kind: audit.KindRefusal, Call: "a"})
+			log.Checkpoint()
+		}), want: "has an intent already"},
+		{Name: "outcome without intent behind a bundle's first start", Log: filepath.Dir(l.copy(restarted, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
+			want: "which is not open"},
+		{Name: "first checkpoint of a bundle without its key's signature", Log: filepath.Dir(l.copy(unsigned, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
+			want: "is not signed by"},
 		{Name: "outcome without intent", Log: end(func(log *testlog.Log) { l.calls(log, "o", "a"); log.Checkpoint() }), want: "not open"},
 		{Name: "outcome twice", Log: end(func(log *testlog.Log) { l.calls(log, "ioo", "a"); log.Checkpoint() }), want: "not open"},
 		{Name: "intent behind a stop", Log: end(func(log *testlog.Log) {
@@ -454,7 +512,7 @@ func (l *logs) tampered() []sample {
 		{Name: "signature by the old key behind a rotation", Log: end(func(log *testlog.Log) { log.Rekey(l.other, false); log.Checkpoint(l.key) }), want: "has 2 signatures, where 1 follow"},
 		{Name: "signatures in the wrong order", Log: end(func(log *testlog.Log) {
 			log.Add(&audit.Record{Kind: audit.KindKey, Key: other, PreviousKey: key})
-			l.checkpointBy(log, l.other, l.key)
+			l.checkpointBy(log, l.other, l.other, l.key)
 		}), want: "is not signed by"},
 		{Name: "two keys without a checkpoint between", Log: end(func(log *testlog.Log) {
 			log.Add(&audit.Record{Kind: audit.KindKey, Key: other, PreviousKey: key})
@@ -476,8 +534,8 @@ func (l *logs) badLines(full string) []sample {
 	for _, bad := range []struct{ line, want string }{
 		{`{"seq":22,"commit":22,` + time + `"refusal","note":"a","note":"b"}`, "a name occurs twice"},
 		{`{"seq":22,"commit":22,` + time + `"refusal","fields":[{"name":"a","name":"b"}]}`, "a name occurs twice"},
-		{`{"seq":22,"commit":22, ` + time + `"refusal"}`, "without white space"},
-		{`{"seq":22,"commit":22,` + time + `"refusal"}` + "\r", "without white space"},
+		{`{"seq":22,"commit":22,` + time + `"refusal", "note":"a b"}`, "white space outside strings"},
+		{`{"seq":22,"commit":22,` + time + `"refusal"}` + "\r", "white space outside strings"},
 		{`{"seq":22,"commit":22,` + time + `"refusal","note":"` + "\xff" + `"}`, "not a record"},
 		{`{"seq":22,"commit":22,` + time + `"refusal","note":NaN}`, "not a record"},
 		{`{"seq":22,"commit":22,` + time + `"rumour"}`, "not a record"},
@@ -562,6 +620,27 @@ func TestEd25519Vectors(t *testing.T) {
 	}
 }
 
+// points gives what verify.py makes of 32 bytes each.
+const points = `
+import sys, verify
+for line in sys.stdin:
+    p = verify.decode_point(bytes.fromhex(line.strip()))
+    if p and (p[1]*p[1] - p[0]*p[0] - 1 - verify.D * p[0]*p[0]*p[1]*p[1]) % verify.P:
+        print("not on the curve", p)
+    else:
+        print("point" if p else "none")
+`
+
+// RFC 8032 section 5.1.3: y is below p, there is an x for it, and an x of 0 has no sign.
+func TestPoints(t *testing.T) {
+	zeros := strings.Repeat("0", 62)
+	input := strings.Join([]string{"01" + zeros, "01" + zeros[:60] + "80", "ed" + strings.Repeat("f", 60) + "7f", "ee" + strings.Repeat("f", 60) + "7f",
+		"ec" + strings.Repeat("f", 60) + "7f", "02" + zeros, "03" + zeros, "04" + zeros}, "\n")
+	if got, want := strings.Fields(string(python(t, points, []byte(input)))), strings.Fields("point none none none point none point point"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // What crypto/ed25519 takes and what it refuses.
 func TestEd25519LikeGo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 32))
@@ -627,6 +706,8 @@ func TestCommandLine(t *testing.T) {
 	l := newLogs(t)
 	full := l.full()
 	broken := l.edit(full, 0, first)
+	var copied string
+	l.make(func(log *testlog.Log) { copied = l.copyLine(log.Last) })
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -638,6 +719,9 @@ func TestCommandLine(t *testing.T) {
 		{[]string{filepath.Join(full, "nothing")}, 2, "error:"},
 		{[]string{l.write("bundle.zip", "no archive")}, 2, "not a zip file"},
 		{[]string{full, "--key", "tollgate"}, 2, "NAME+HASH+KEY"},
+		{[]string{full, "--key", regexp.MustCompile(`\+.{8}\+`).ReplaceAllString(l.key.Public().String(), "+01234567+")}, 2, "hash is not that of its name and key"},
+		{[]string{full, "--since-checkpoint", l.write("copy", strings.Replace(copied, `"size":2,`, `"size":3,`, 1))}, 2, "not those of its checkpoint"},
+		{[]string{full, "--since-checkpoint", l.write("copy", strings.TrimSpace(copied))}, 2, "has no whole line"},
 		{[]string{full, "--since-checkpoint", l.write("note", "x")}, 2, "four lines"},
 		{nil, 2, "usage:"},
 	} {
