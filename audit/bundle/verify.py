@@ -435,21 +435,18 @@ class Verifier:
 
     def check_signatures(self, note, key):
         """By the key that is in force, after the one that retires; by none else."""
-        signatures = note.signatures
         if self.key is None:
             if self.first == 1:
                 raise Fault("a checkpoint before the first key record")
             self.use_key(key)
-            if len(signatures) == 2:  # the one in front is of a key that only the missing records name
-                signatures = signatures[1:]
+            if len(note.signatures) == 2:  # the one in front is of a key that only the missing records name
                 self.retiring = [known for known in self.given if signed_by(note, note.signatures[0], known)][:1]
-                signatures = note.signatures if self.retiring else signatures
         if key.text != self.key.text:
             raise Fault("the checkpoint is of the key %s, where %s signs" % (key.text, self.key.text))
         demanded = self.retiring + [self.key]
-        if len(signatures) != len(demanded):
-            raise Fault("the checkpoint has %d signatures, where %d follow" % (len(signatures), len(demanded)))
-        for signature, signer in zip(signatures, demanded):
+        if len(note.signatures) != len(demanded):
+            raise Fault("the checkpoint has %d signatures, where %d follow" % (len(note.signatures), len(demanded)))
+        for signature, signer in zip(note.signatures, demanded):
             if not signed_by(note, signature, signer):
                 raise Fault("the checkpoint is not signed by %s" % signer.text)
             self.signers.append((self.stretch, signer.text))

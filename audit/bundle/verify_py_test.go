@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
@@ -167,6 +168,32 @@ func (l *logs) full() string {
 		log.Add(&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: "no_grant", Source: "10.0.0.1", Count: 7}}})
 		log.Call()
 	})
+}
+
+// written gives a log that package audit has written, over a crash and a change of keys; a copy of it from before the crash, when
+// it was open; and its two keys.
+func (l *logs) written() (log, open, before, after string) {
+	cfg := audit.Config{Dir: l.dir(), Name: "tollgate/test", Version: "test", KeyFile: filepath.Join(l.t.TempDir(), "key"),
+		Preallocate: 128 << 10, CheckpointEvery: time.Hour} // nothing is written while it is copied
+	a, _, err := audit.Open(cfg)
+	l.ok(err)
+	before = a.Key().String()
+	l.ok(a.Intent(l.t.Context(), &audit.Record{Call: "1", Path: "/caf\u00e9\u202e\"\\"}))
+	l.ok(a.Outcome(l.t.Context(), &audit.Record{Call: "1", Outcome: audit.Succeeded}))
+	l.ok(a.Intent(l.t.Context(), &audit.Record{Call: "2"}))
+	open = l.copy(cfg.Dir, func(string) {})
+	l.ok(a.Close(l.t.Context()))
+
+	cfg.Dir = l.copy(open, func(string) {}) // as a crash leaves it
+	key, err := audit.PrepareRotation(cfg.KeyFile)
+	l.ok(err)
+	a, found, err := audit.Open(cfg)
+	l.ok(err)
+	if len(found.Closed) != 1 {
+		l.t.Fatalf("the crash left these calls open: %q", found.Closed)
+	}
+	l.ok(a.Close(l.t.Context()))
+	return cfg.Dir, open, before, key.String()
 }
 
 // copy of a log that change has changed.
@@ -332,6 +359,7 @@ func (l *logs) whole() []sample {
 		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a"})
 		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: last})
 	}), 0)
+	written, live, before, after := l.written()
 	zeros := l.edit(full, 2, func(lines [][]byte) [][]byte {
 		return append(lines, []byte("{\"se"), make([]byte, 3<<20))
 	})
@@ -353,11 +381,11 @@ func (l *logs) whole() []sample {
 		{Name: "segment that begins with a checkpoint of two keys", Log: rotated, Keys: []string{key, other}},
 		{Name: "line of 65536 bytes", Log: l.long(full, 65536), Allow: true},
 		{Name: "checkpoint that is older than a bundle", Log: filepath.Dir(later), Copies: []string{l.write("copies", older)}},
+		{Name: "log of the gateway's writer", Log: written, Keys: []string{before, after}},
+		{Name: "log that is being written", Log: live, Keys: []string{before}, Allow: true},
 		{Name: "bundle that begins with a checkpoint of two keys, the old one given", Log: filepath.Dir(l.copy(rotated, func(dir string) {
 			l.ok(os.Remove(l.files(dir, "*.jsonl")[0]))
 		})), Keys: []string{key}},
-		{Name: "bundle that begins with a checkpoint of two keys", Log: filepath.Dir(l.copy(rotated, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
-			Keys: []string{other}},
 		{Name: "first key given", Log: full, Keys: []string{key}},
 		{Name: "second key given", Log: full, Keys: []string{other}},
 		{Name: "key lost", Log: lost},
@@ -409,6 +437,7 @@ func (l *logs) tampered() []sample {
 	stranger, err := checkpoint.NewKey("tollgate/other")
 	l.ok(err)
 	hashed := l.prune(full, 0)
+	rotated := l.splitAt(l.make(func(log *testlog.Log) { log.Rekey(l.other, false) }), 4)
 	pruning := l.make(func(log *testlog.Log) {
 		log.Rotate()
 		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 3})
@@ -476,6 +505,9 @@ func (l *logs) tampered() []sample {
 			log.Checkpoint()
 		}), want: "a start while 1 calls have no outcome"},
 		{Name: "intent twice", Log: end(func(log *testlog.Log) { l.calls(log, "iai", "a"); log.Checkpoint() }), want: "has an intent already"},
+		{Name: "bundle that begins with a checkpoint of two keys, the old one not given", Log: filepath.Dir(l.copy(rotated, func(dir string) {
+			l.ok(os.Remove(l.files(dir, "*.jsonl")[0]))
+		})), Keys: []string{other}, want: "has 2 signatures, where 1 follow"},
 		{Name: "bytes behind zeros", Log: l.edit(full, 2, func(x [][]byte) [][]byte { return append(x, make([]byte, 2<<20), []byte("x")) }), Allow: true,
 			want: "bytes other than zero stand behind zeros"},
 		{Name: "hashes with a prune record that is not signed", Log: l.prune(l.edit(pruning, 1, func(x [][]byte) [][]byte { return x[:len(x)-2] }), 0), Allow: true,
@@ -495,7 +527,7 @@ func (l *logs) tampered() []sample {
 		{Name: "outcome without intent behind a bundle's first start", Log: filepath.Dir(l.copy(restarted, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
 			want: "which is not open"},
 		{Name: "first checkpoint of a bundle without its key's signature", Log: filepath.Dir(l.copy(unsigned, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
-			want: "is not signed by"},
+			Keys: []string{key}, want: "is not signed by"},
 		{Name: "outcome without intent", Log: end(func(log *testlog.Log) { l.calls(log, "o", "a"); log.Checkpoint() }), want: "not open"},
 		{Name: "outcome twice", Log: end(func(log *testlog.Log) { l.calls(log, "ioo", "a"); log.Checkpoint() }), want: "not open"},
 		{Name: "intent behind a stop", Log: end(func(log *testlog.Log) {
@@ -632,7 +664,7 @@ for line in sys.stdin:
 `
 
 // RFC 8032 section 5.1.3: y is below p, there is an x for it, and an x of 0 has no sign.
-func TestPoints(t *testing.T) {
+func TestEd25519Points(t *testing.T) {
 	zeros := strings.Repeat("0", 62)
 	input := strings.Join([]string{"01" + zeros, "01" + zeros[:60] + "80", "ed" + strings.Repeat("f", 60) + "7f", "ee" + strings.Repeat("f", 60) + "7f",
 		"ec" + strings.Repeat("f", 60) + "7f", "02" + zeros, "03" + zeros, "04" + zeros}, "\n")
