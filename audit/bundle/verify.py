@@ -18,6 +18,7 @@ import sys
 import zipfile
 import zlib
 from collections import namedtuple
+from datetime import datetime
 
 MAX_LINE = 65536  # bytes, with the line feed ("Lines")
 MAX_FAULTS = 100  # that are shown
@@ -203,6 +204,8 @@ def parse_line(line):
     try:
         text = line.decode("utf-8")
         record = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        if HEAD.match(text):
+            datetime.fromisoformat(record["time"][:19])  # that there is such a day
     except (ValueError, RecursionError) as e:
         raise Fault("not a record: %s" % e)
     if not HEAD.match(text):

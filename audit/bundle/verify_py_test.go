@@ -574,6 +574,7 @@ func (l *logs) badLines(full string) []sample {
 		{`{"seq":22.0,"commit":22,` + time + `"refusal"}`, "not a record"},
 		{`{"seq":"22","commit":22,` + time + `"refusal"}`, "not a record"},
 		{`{"seq":22,"commit":22,"time":"yesterday","kind":"refusal"}`, "not a record"},
+		{`{"seq":22,"commit":22,"time":"2026-02-30T04:05:06.000000000Z","kind":"refusal"}`, "not a record"},
 		{`[22]`, "not a record"},
 		{``, "not a record"},
 		{strings.Repeat("[", 60000), "not a record"},
