@@ -195,7 +195,7 @@ def quote(text):
 # ---- Lines and files ("Files", "Lines") ------------------------------------------------------------------------------
 
 KINDS = "start|intent|outcome|refusal|refusals|stop|checkpoint|key|prune"
-HEAD = re.compile(r'\{"seq":[1-9][0-9]{0,18},"commit":[1-9][0-9]{0,18},"time":"%s","kind":"(%s)"[,}]' % (TIME, KINDS))
+HEAD = re.compile(r'\{"seq":[1-9][0-9]{0,18},"commit":[1-9][0-9]{0,18},"time":"(?P<time>%s)","kind":"(%s)"[,}]' % (TIME, KINDS))
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
@@ -203,16 +203,16 @@ def parse_line(line):
     """The record of a line without its line feed."""
     try:
         text = line.decode("utf-8")
+        head = HEAD.match(text)
+        if not head:
+            raise Fault("it does not begin with seq, commit, time and a known kind, spelt as they should be")
+        datetime.fromisoformat(head["time"][:19])  # there is such a day
         record = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-        if HEAD.match(text):
-            datetime.fromisoformat(record["time"][:19])  # that there is such a day
+        if re.search(rb"[ \t\r]", STRING.sub(b"", line)):
+            raise Fault("white space outside strings")
+        return record
     except (ValueError, RecursionError) as e:
         raise Fault("not a record: %s" % e)
-    if not HEAD.match(text):
-        raise Fault("not a record: it does not begin with seq, commit, time and a known kind, spelt as they should be")
-    if re.search(rb"[ \t\r]", STRING.sub(b"", line)):
-        raise Fault("not a record: white space outside strings")
-    return record
 
 
 def unique(pairs):
@@ -540,11 +540,12 @@ class Verifier:
     def check_copies(self):
         for copy in self.copies:
             what = "the checkpoint kept elsewhere, of %d records," % copy.size
-            if copy.size >= self.begun and not any(signed_by(copy, s, key) for s in copy.signatures for key in self.keys.values()):
-                self.fault(what + " is signed by no key of this log")
             if copy.size < self.begun:
                 self.remarks.append(what + " is older than this bundle, and was not compared")
-            elif copy.size > self.tree.size:
+                continue
+            if not any(signed_by(copy, s, key) for s in copy.signatures for key in self.keys.values()):
+                self.fault(what + " is signed by no key of this log")
+            if copy.size > self.tree.size:
                 self.fault(what + " is larger than the log: its end was cut, or an old state brought back")
             elif self.roots.get(copy.size) != copy.root:
                 self.fault(what + " is of other records")
@@ -600,6 +601,7 @@ def main(arguments=None):
     parser.add_argument("--since-checkpoint", metavar="FILE", action="append", default=[], help="checkpoints kept elsewhere")
     parser.add_argument("--allow-unsigned", action="store_true", help="records behind the last checkpoint are no fault")
     options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(errors="backslashreplace")  # for names of files that a terminal cannot show
     try:
         keys = [parse_key(text) for text in options.key]
         copies = [copy for path in options.since_checkpoint for copy in read_copies(path)]
