@@ -365,7 +365,7 @@ func (l *logs) whole() []sample {
 	})
 	tail := l.edit(full, 2, func(lines [][]byte) [][]byte { return lines[:len(lines)-1] })
 	later := l.copy(full, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })
-	hashed := l.prune(l.prune(full, 0), 1-1)
+	hashed := l.prune(l.prune(full, 0), 0)
 	both := l.copy(full, func(dir string) {
 		l.ok(os.WriteFile(filepath.Join(dir, "00000000000000000001.hashes"), []byte("cut"), 0o600))
 		l.ok(os.WriteFile(filepath.Join(dir, "backup.jsonl"), []byte("x"), 0o600))
