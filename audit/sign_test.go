@@ -57,6 +57,38 @@ func TestCheckpointByTime(t *testing.T) {
 	})
 }
 
+// TestCheckpointUnderLoad: the time runs also while the committer never waits for a record.
+func TestCheckpointUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		cfg := growing(d)
+		cfg.Preallocate = 64 << 10
+		l, _ := open(t, cfg)
+		synctest.Wait()
+		d.mu.Lock()
+		d.fault = func(op string, _ int) fault {
+			if op == "sync" {
+				time.Sleep(time.Second) // the bubble's clock
+			}
+			return fine
+		}
+		d.mu.Unlock()
+		var callers sync.WaitGroup
+		for c := range 2 {
+			callers.Go(func() {
+				for i := range 40 {
+					intent(t, l, fmt.Sprint(c, "-", i))
+				}
+			})
+		}
+		time.Sleep(15 * time.Second)
+		if got := l.Status(); got.Signed <= 3 || got.Pending == 0 {
+			t.Errorf("after 15 seconds of load: %+v", got)
+		}
+		callers.Wait()
+	})
+}
+
 // TestCheckpointByCount: so many records are covered at once, also when others come meanwhile.
 func TestCheckpointByCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
