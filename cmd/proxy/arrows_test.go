@@ -14,6 +14,7 @@ var arrows = map[string][]string{
 	"admin":            {"audit", "credential", "gateway", "ratelimit", "replay"},
 	"audit":            {"audit/checkpoint"},
 	"audit/bundle":     {},
+	"audit/calls":      {"audit", "catalog"},
 	"audit/checkpoint": {},
 	"business":         {"catalog"},
 	"caller":           {"internal/secret", "signing"},

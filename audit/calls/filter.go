@@ -1,0 +1,77 @@
+package calls
+
+import (
+	"slices"
+	"time"
+
+	"tollgate/catalog"
+)
+
+// Filter chooses calls. Members that are empty choose all; a call has to match every other one.
+type Filter struct {
+	Since time.Time // calls of this time or later, by [Call.Time]
+	Until time.Time // calls before this time
+
+	Call, Caller, Operation, Effect, Site, Credential, Class, Decision string
+
+	State     string // as [Call.State] gives it
+	Status    int
+	ErrorCode string
+	RequestID string // the provider's
+
+	Order, Customer, Coupon string // an id in a field of that kind, of the request or of the answer
+
+	// An amount of the request or the answer is in this range, both ends included, and in this currency.
+	MinAmount, MaxAmount *Decimal
+	Currency             string // three capital letters
+
+	// Last is for sources: only the last so many of the calls that match. Match ignores it.
+	Last int
+}
+
+// Match says whether the filter chooses a call.
+func (f *Filter) Match(c *Call) bool {
+	return f.matchTexts(c) && f.matchTime(c.Time()) && (f.Status == 0 || f.Status == c.Status()) && f.matchFields(c) && f.matchAmounts(c)
+}
+
+func (f *Filter) matchTexts(c *Call) bool {
+	for _, text := range [...]struct {
+		want string
+		got  func() string
+	}{
+		{f.Call, c.ID}, {f.Caller, c.Caller}, {f.Operation, c.Operation}, {f.Effect, c.Effect}, {f.Site, c.Site}, {f.Credential, c.Credential},
+		{f.Class, c.Class}, {f.Decision, c.Decision}, {f.State, c.State}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
+	} {
+		if text.want != "" && text.want != text.got() {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Filter) matchTime(t time.Time) bool {
+	return (f.Since.IsZero() || !t.Before(f.Since)) && (f.Until.IsZero() || t.Before(f.Until))
+}
+
+func (f *Filter) matchFields(c *Call) bool {
+	for _, id := range [...]struct {
+		want string
+		kind catalog.FieldKind
+	}{{f.Order, catalog.FieldOrder}, {f.Customer, catalog.FieldCustomer}, {f.Coupon, catalog.FieldCoupon}} {
+		if id.want != "" && !slices.Contains(c.Fields(id.kind), id.want) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Filter) matchAmounts(c *Call) bool {
+	if f.MinAmount == nil && f.MaxAmount == nil && f.Currency == "" {
+		return true
+	}
+	amounts, _ := c.Amounts()
+	return slices.ContainsFunc(amounts, func(a Amount) bool {
+		return (f.MinAmount == nil || a.Value.Cmp(*f.MinAmount) >= 0) && (f.MaxAmount == nil || a.Value.Cmp(*f.MaxAmount) <= 0) &&
+			(f.Currency == "" || a.Currency == f.Currency)
+	})
+}

@@ -1,0 +1,90 @@
+package calls
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"tollgate/audit"
+)
+
+// MaxOpen is how many calls without an outcome a [Joiner] holds. It bounds memory; a gateway has as many under way as
+// bounds.concurrent allows.
+const MaxOpen = 100_000
+
+// Joiner makes calls of records, which it is given in the order of the log. It holds only the calls that are open.
+type Joiner struct {
+	open  map[string]*Call
+	yield func(*Call) error
+}
+
+// NewJoiner gives a joiner that calls yield for each call when it ends, in the order of [Call.Order]. An error of yield is
+// given back by the method that was called.
+func NewJoiner(yield func(*Call) error) *Joiner {
+	return &Joiner{open: map[string]*Call{}, yield: yield}
+}
+
+// Add takes the next record, and keeps it if it is an intent. Records that belong to no call, such as refused handshakes,
+// are passed over.
+func (j *Joiner) Add(r *audit.Record) error {
+	switch {
+	case r.Kind == audit.KindStart:
+		return j.lose(r.Seq)
+	case r.Call == "":
+		return nil
+	case r.Kind == audit.KindIntent:
+		return j.intent(r)
+	case r.Kind == audit.KindOutcome:
+		c := Call{Outcome: r}
+		if begun := j.open[r.Call]; begun != nil {
+			c.Intent = begun.Intent
+			delete(j.open, r.Call)
+		}
+		return j.yield(&c)
+	case r.Kind == audit.KindRefusal:
+		return j.yield(&Call{Refusal: r})
+	}
+	return nil
+}
+
+func (j *Joiner) intent(r *audit.Record) error {
+	if before := j.open[r.Call]; before != nil { // not written by a gateway
+		before.Lost = r.Seq
+		if err := j.yield(before); err != nil {
+			return err
+		}
+	} else if len(j.open) == MaxOpen {
+		return fmt.Errorf("record %d: more than %d calls have no outcome before it, which no gateway leaves: verify the log", r.Seq, MaxOpen)
+	}
+	j.open[r.Call] = &Call{Intent: r}
+	return nil
+}
+
+// lose gives the open calls at a start record: each call of the gateway's former life has its outcome before it.
+func (j *Joiner) lose(seq uint64) error {
+	for _, c := range j.Open() {
+		c.Lost = seq
+		if err := j.yield(c); err != nil {
+			return err
+		}
+	}
+	clear(j.open)
+	return nil
+}
+
+// Open gives the calls that have no outcome so far, in the order of their intents. They stay in the joiner.
+func (j *Joiner) Open() []*Call {
+	return slices.SortedFunc(maps.Values(j.open), func(a, b *Call) int { return cmp.Compare(a.Seq(), b.Seq()) })
+}
+
+// End gives the open calls, after the last record.
+func (j *Joiner) End() error {
+	for _, c := range j.Open() {
+		if err := j.yield(c); err != nil {
+			return err
+		}
+	}
+	clear(j.open)
+	return nil
+}

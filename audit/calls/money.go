@@ -1,0 +1,141 @@
+package calls
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"tollgate/audit"
+	"tollgate/catalog"
+)
+
+// Amount is one amount of a request or an answer.
+type Amount struct {
+	Field    string  `json:"field"`            // as the provider's API names it
+	Value    Decimal `json:"value"`            // in the currency's main unit (yuan, dollars)
+	Currency string  `json:"currency"`         // three capital letters; NoCurrency where nothing tells it
+	Answer   bool    `json:"answer,omitempty"` // of the answer, not of the request
+}
+
+// NoCurrency is the code of ISO 4217 for amounts without a currency.
+const NoCurrency = "XXX"
+
+// siteCurrency is what amounts are in where a call does not say.
+var siteCurrency = map[string]string{"cn": "CNY", "intl": "USD"}
+
+// measures are the values of measure_id, as powers of ten of the currency's main unit.
+var measures = map[string]int{"": 0, "1": 0, "2": -1, "3": -2}
+
+// Amounts gives the call's amounts, those of the request first. Values that are no number, or in an unknown unit, are left
+// out; whole says that there are none such, nor values that the log left out.
+func (c *Call) Amounts() (amounts []Amount, whole bool) {
+	whole = true
+	for _, r := range c.records() {
+		whole = whole && (r == nil || !r.Cut)
+		for field := range fieldsOf(r, catalog.FieldAmount) {
+			whole = whole && field.Omitted == 0
+			for _, value := range field.Values {
+				amount, ok := c.amount(field.Name, value, r == c.Outcome)
+				if !ok {
+					whole = false
+					continue
+				}
+				amounts = append(amounts, amount)
+			}
+		}
+	}
+	return amounts, whole
+}
+
+func (c *Call) amount(field, text string, answer bool) (Amount, bool) {
+	value, err := ParseDecimal(text)
+	power, known := measures[c.measure()]
+	if err != nil || !known {
+		return Amount{}, false
+	}
+	return Amount{field, value.Shift(power), c.currency(), answer}, true
+}
+
+// measure gives the request's unit; v1 spells it in two ways.
+func (c *Call) measure() string {
+	for field := range fieldsOf(c.first(), catalog.FieldOther) {
+		if (field.Name == "measure_id" || field.Name == "measureId") && len(field.Values) > 0 {
+			return field.Values[0]
+		}
+	}
+	return ""
+}
+
+// currency is what the call says, else its site's.
+func (c *Call) currency() string {
+	if said := c.Fields(catalog.FieldCurrency); len(said) > 0 {
+		if isCurrency(said[0]) {
+			return strings.ToUpper(said[0])
+		}
+		return NoCurrency
+	}
+	if currency, ok := siteCurrency[c.Site()]; ok {
+		return currency
+	}
+	return NoCurrency
+}
+
+func isCurrency(text string) bool {
+	return len(text) == 3 && strings.Trim(strings.ToUpper(text), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// perRecipient names the operations that give their amount to each of a list, and the list's field.
+var perRecipient = map[string]string{"CreatePartnerCoupons": "customer_ids[]", "UpdateCouponQuotas": "indirect_partner_ids[]"}
+
+// moneyInAnswer are the operations of which the answer tells how much they moved.
+var moneyInAnswer = map[string]bool{"ReclaimEnterpriseMultiAccountCoupon": true}
+
+// setsLimit are the operations that set a bound to what somebody may spend, and move nothing: their amounts must not be
+// added up.
+var setsLimit = map[string]bool{"UpdateSubCustomerBudget": true, "setCredit": true}
+
+// MovesMoney says whether the call's operation moves money when it succeeds.
+func (c *Call) MovesMoney() bool {
+	return c.Effect() == catalog.Spend.String() && !setsLimit[c.Operation()]
+}
+
+// Money is what the call was to move, or took from the answer where only that tells. ok is false when the records do not
+// tell: payments name orders and no amounts, and what is no single number that is not negative cannot be counted on.
+func (c *Call) Money() (value Decimal, currency string, ok bool) {
+	all, whole := c.Amounts()
+	inAnswer := moneyInAnswer[c.Operation()]
+	amounts := slices.DeleteFunc(all, func(a Amount) bool { return a.Answer != inAnswer })
+	if !c.MovesMoney() || !whole || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
+		return Decimal{}, "", false
+	}
+	value, currency = amounts[0].Value, amounts[0].Currency
+	if list, each := perRecipient[c.Operation()]; each {
+		recipients := c.count(list)
+		return value.Times(recipients), currency, recipients > 0
+	}
+	return value, currency, true
+}
+
+// count is how many values a field of the request has.
+func (c *Call) count(name string) int {
+	for _, field := range c.first().Fields {
+		if field.Name == name {
+			return len(field.Values) + field.Omitted
+		}
+	}
+	return 0
+}
+
+// fieldsOf gives the fields of a kind; none of a nil record.
+func fieldsOf(r *audit.Record, kind catalog.FieldKind) iter.Seq[*audit.Field] {
+	return func(yield func(*audit.Field) bool) {
+		if r == nil {
+			return
+		}
+		for i := range r.Fields {
+			if r.Fields[i].Kind == string(kind) && !yield(&r.Fields[i]) {
+				return
+			}
+		}
+	}
+}

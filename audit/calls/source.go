@@ -1,0 +1,81 @@
+package calls
+
+import (
+	"context"
+
+	"tollgate/audit"
+)
+
+// Source gives calls: the log itself ([Scan]), or an index of it. All give the same calls in the same order.
+type Source interface {
+	// Calls calls yield for each call that the filter chooses, in the order of [Call.Order], until yield gives an error, which
+	// is given back as it is.
+	Calls(ctx context.Context, f *Filter, yield func(*Call) error) error
+}
+
+// Scan is the source that reads the whole log in a directory.
+type Scan struct{ Dir string }
+
+var _ Source = Scan{}
+
+// Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, the calls before
+// it are given first, and then the error.
+func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	var stopped error
+	kept := lastCalls{n: f.Last, yield: func(c *Call) error {
+		stopped = yield(c)
+		return stopped
+	}}
+	j := NewJoiner(func(c *Call) error {
+		if !f.Match(c) {
+			return nil
+		}
+		return kept.add(c)
+	})
+	err := audit.Read(s.Dir, func(r *audit.Record, _ []byte) error {
+		if stopped = ctx.Err(); stopped != nil {
+			return stopped
+		}
+		return j.Add(r)
+	})
+	if stopped != nil {
+		return err
+	}
+	if end := j.End(); end != nil {
+		return end
+	}
+	if end := kept.flush(); end != nil {
+		return end
+	}
+	return err
+}
+
+// lastCalls passes on the last n calls, or all of them at once when n is 0.
+type lastCalls struct {
+	n     int
+	yield func(*Call) error
+	ring  []*Call
+	next  int // where the ring's oldest call stands, once it is full
+}
+
+func (l *lastCalls) add(c *Call) error {
+	switch {
+	case l.n == 0:
+		return l.yield(c)
+	case len(l.ring) < l.n:
+		l.ring = append(l.ring, c)
+	default:
+		l.ring[l.next] = c
+		l.next = (l.next + 1) % l.n
+	}
+	return nil
+}
+
+func (l *lastCalls) flush() error {
+	for i := range l.ring {
+		if err := l.yield(l.ring[(l.next+i)%len(l.ring)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
