@@ -102,6 +102,14 @@ func (c *Call) Claimed() string {
 	return c.first().ClaimedCaller
 }
 
+// CallerText is the caller for people: "shop", for a claimed one "(shop?)".
+func (c *Call) CallerText() string {
+	if claimed := c.Claimed(); claimed != "" {
+		return "(" + claimed + "?)"
+	}
+	return c.Caller()
+}
+
 // Operation is the operation's name; empty if the call matched none.
 func (c *Call) Operation() string { return c.text(func(r *audit.Record) string { return r.Operation }) }
 

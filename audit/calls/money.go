@@ -116,6 +116,19 @@ func (c *Call) Money() (value Decimal, currency string, ok bool) {
 	return value, currency, true
 }
 
+// Recipients are the customers that the request names; more says that there are others, which the log left out.
+func (c *Call) Recipients() (customers []string, more bool) {
+	for field := range fieldsOf(c.first(), catalog.FieldCustomer) {
+		for _, value := range field.Values {
+			if !slices.Contains(customers, value) {
+				customers = append(customers, value)
+			}
+		}
+		more = more || field.Omitted > 0
+	}
+	return customers, more || c.first().Cut
+}
+
 // count is how many values a field of the request has.
 func (c *Call) count(name string) int {
 	for _, field := range c.first().Fields {

@@ -22,7 +22,7 @@ var _ Source = Scan{}
 // it are given first, and then the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
 	var stopped error
-	kept := lastCalls{n: f.Last, yield: func(c *Call) error {
+	kept := Last[*Call]{N: f.Last, Yield: func(c *Call) error {
 		stopped = yield(c)
 		return stopped
 	}}
@@ -30,7 +30,7 @@ func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) err
 		if !f.Match(c) {
 			return nil
 		}
-		return kept.add(c)
+		return kept.Add(c)
 	})
 	err := audit.Read(s.Dir, func(r *audit.Record, _ []byte) error {
 		if stopped = ctx.Err(); stopped != nil {
@@ -44,38 +44,8 @@ func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) err
 	if end := j.End(); end != nil {
 		return end
 	}
-	if end := kept.flush(); end != nil {
+	if end := kept.Flush(); end != nil {
 		return end
 	}
 	return err
-}
-
-// lastCalls passes on the last n calls, or all of them at once when n is 0.
-type lastCalls struct {
-	n     int
-	yield func(*Call) error
-	ring  []*Call
-	next  int // where the ring's oldest call stands, once it is full
-}
-
-func (l *lastCalls) add(c *Call) error {
-	switch {
-	case l.n == 0:
-		return l.yield(c)
-	case len(l.ring) < l.n:
-		l.ring = append(l.ring, c)
-	default:
-		l.ring[l.next] = c
-		l.next = (l.next + 1) % l.n
-	}
-	return nil
-}
-
-func (l *lastCalls) flush() error {
-	for i := range l.ring {
-		if err := l.yield(l.ring[(l.next+i)%len(l.ring)]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

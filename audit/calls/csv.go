@@ -1,0 +1,71 @@
+package calls
+
+import (
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// CSV writes rows of cells as RFC 4180 has them: commas, CRLF, every cell in quotes, a quote in a cell doubled. It is
+// made for spreadsheets, into which texts of strangers must not come as formulas:
+//
+//   - a cell that begins, perhaps behind spaces, with "=", "+", "-", "@", a tab or an end of line, or with the full-width form
+//     of one of the signs, gets an apostrophe before it, unless it is a plain negative number, "-12.50";
+//   - all cells are in quotes, so that a spreadsheet that separates by semicolons finds no cell within a cell;
+//   - characters that a terminal would not print are U+FFFD, so that each row is one line.
+//
+// For exact texts there is JSON.
+type CSV struct {
+	w   io.Writer
+	bom bool
+}
+
+// NewCSV gives a writer; with bom it begins with a byte order mark, by which some spreadsheets know UTF-8.
+func NewCSV(w io.Writer, bom bool) *CSV { return &CSV{w, bom} }
+
+// Write writes one row.
+func (c *CSV) Write(cells []string) error {
+	var b strings.Builder
+	if c.bom {
+		b.WriteRune('\uFEFF')
+		c.bom = false
+	}
+	for i, cell := range cells {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('"')
+		b.WriteString(strings.ReplaceAll(Printable(safeCell(cell)), `"`, `""`))
+		b.WriteByte('"')
+	}
+	b.WriteString("\r\n")
+	_, err := io.WriteString(c.w, b.String())
+	return err
+}
+
+// safeCell keeps a spreadsheet from taking a text for a formula.
+func safeCell(cell string) string {
+	first, size := utf8.DecodeRuneInString(strings.TrimLeft(cell, " ")) // some spreadsheets drop spaces before a formula
+	if size == 0 || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) || plainNegative(cell) {
+		return cell
+	}
+	return "'" + cell
+}
+
+// plainNegative tells "-12" and "-12.50" from "-1+cmd()".
+func plainNegative(cell string) bool {
+	rest, minus := strings.CutPrefix(cell, "-")
+	whole, fraction, point := strings.Cut(rest, ".")
+	return minus && onlyDigits(whole) && (!point || onlyDigits(fraction))
+}
+
+// Printable keeps characters that a terminal would not print, which strangers may have put into a path, from reaching one.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != ' ' && !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,135 @@
+package calls
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"tollgate/audit"
+)
+
+// records makes records of short words: "i1" is an intent of call 1, "o" an outcome, "r" a refusal, "S" a start record, "h" a
+// refused handshake, "c" a checkpoint. Seqs count from 1.
+func records(words string) []*audit.Record {
+	kinds := map[byte]audit.Kind{
+		'i': audit.KindIntent, 'o': audit.KindOutcome, 'r': audit.KindRefusal, 'S': audit.KindStart, 'h': audit.KindRefusal, 'c': audit.KindCheckpoint,
+	}
+	var list []*audit.Record
+	for i, word := range strings.Fields(words) {
+		list = append(list, &audit.Record{Seq: uint64(i + 1), Kind: kinds[word[0]], Call: word[1:]})
+	}
+	return list
+}
+
+// brief names a call by the seqs of its records: "i2o4", and "!5" behind it when it was lost.
+func brief(c *Call) string {
+	text := ""
+	for _, part := range []struct {
+		letter string
+		record *audit.Record
+	}{{"i", c.Intent}, {"o", c.Outcome}, {"r", c.Refusal}} {
+		if part.record != nil {
+			text += fmt.Sprint(part.letter, part.record.Seq)
+		}
+	}
+	if c.Lost != 0 {
+		text += fmt.Sprint("!", c.Lost)
+	}
+	return text
+}
+
+func TestJoin(t *testing.T) {
+	for _, c := range []struct{ name, records, want string }{
+		{"one after the other", "S i1 o1 i2 o2 r3", "i2o3 i4o5 r6"},
+		{"the longer call ends later", "S i1 i2 o2 o1", "i3o4 i2o5"},
+		{"what is open comes last, by intents", "S i2 i1 i3 o3", "i4o5 i2 i3"},
+		{"closed by recovery", "S i1 i2 o1 o2 S i3 o3", "i2o4 i3o5 i7o8"},
+		{"a start record, and no outcome before it", "S i2 i1 S i3 o3", "i2!4 i3!4 i5o6"},
+		{"an outcome behind that start record", "S i1 S o1", "i2!3 o4"},
+		{"the intent was pruned", "o1 i2 o2", "o1 i2o3"},
+		{"two outcomes", "i1 o1 o1", "i1o2 o3"},
+		{"two intents", "i1 i1 o1", "i1!2 i2o3"},
+		{"a refusal of a known id", "i1 r1 o1", "r2 i1o3"},
+		{"records that are no call", "S h c i1 c o1 h", "i4o6"},
+		{"an id is missing", "i o i", ""},
+		{"nothing", "", ""},
+	} {
+		var got []string
+		var order []uint64
+		j := NewJoiner(func(c *Call) error {
+			got, order = append(got, brief(c)), append(order, c.Order())
+			return nil
+		})
+		for _, r := range records(c.records) {
+			if err := j.Add(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := j.End(); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("%s: %q, want %q", c.name, text, c.want)
+		}
+		for i := range order {
+			if i > 0 && order[i] < order[i-1] {
+				t.Errorf("%s: the order of %q is %d", c.name, got, order)
+			}
+		}
+	}
+}
+
+func TestJoinEndsWithItsYield(t *testing.T) {
+	stop := errors.New("stop")
+	for _, words := range []string{"i1 o1", "r1", "i1 S", "i1 i1"} {
+		j := NewJoiner(func(*Call) error { return stop })
+		var err error
+		for _, r := range records(words) {
+			err = j.Add(r)
+		}
+		if !errors.Is(err, stop) {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+	j := NewJoiner(func(*Call) error { return stop })
+	if err := errors.Join(j.Add(records("i1")[0]), j.End()); !errors.Is(err, stop) {
+		t.Error(err)
+	}
+}
+
+func TestJoinIsBounded(t *testing.T) {
+	j := NewJoiner(func(*Call) error { return nil })
+	for i := range MaxOpen {
+		if err := j.Add(&audit.Record{Seq: uint64(i + 1), Kind: audit.KindIntent, Call: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(j.Open()) != MaxOpen {
+		t.Errorf("%d calls are open", len(j.Open()))
+	}
+	if err := j.Add(&audit.Record{Seq: MaxOpen + 1, Kind: audit.KindIntent, Call: "more"}); err == nil {
+		t.Error("one more call is held")
+	}
+	if err := j.Add(&audit.Record{Seq: MaxOpen + 1, Kind: audit.KindOutcome, Call: "0"}); err != nil || len(j.Open()) != MaxOpen-1 {
+		t.Errorf("%v, %d", err, len(j.Open()))
+	}
+}
+
+func TestLast(t *testing.T) {
+	for n, want := range map[int][]int{0: {1, 2, 3, 4, 5}, 1: {5}, 2: {4, 5}, 5: {1, 2, 3, 4, 5}, 9: {1, 2, 3, 4, 5}} {
+		var got []int
+		l := Last[int]{N: n, Yield: func(v int) error {
+			got = append(got, v)
+			return nil
+		}}
+		for v := 1; v <= 5; v++ {
+			_ = l.Add(v)
+		}
+		_ = l.Flush()
+		if _ = l.Add(6); !reflect.DeepEqual(got, append(want, 6)) {
+			t.Errorf("the last %d, and 6: %v", n, got)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package calls
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"tollgate/catalog"
+)
+
+// Row is a call as audit list prints it: the members of its records that a reader asks for, merged. Members mean what they
+// mean in docs/audit-format.md unless their comment says more.
+type Row struct {
+	Seq    uint64    `json:"seq"`               // of the first record
+	EndSeq uint64    `json:"end_seq,omitempty"` // of the outcome or refusal
+	Call   string    `json:"call"`
+	Time   time.Time `json:"time"`           // of the first record, in the zone asked for
+	Ended  time.Time `json:"ended,omitzero"` // of the outcome or refusal
+
+	Caller        string `json:"caller,omitempty"`
+	ClaimedCaller string `json:"claimed_caller,omitempty"`
+	Source        string `json:"source,omitempty"`
+	Site          string `json:"site,omitempty"`
+	Operation     string `json:"operation,omitempty"`
+	Effect        string `json:"effect,omitempty"`
+	Method        string `json:"method,omitempty"`
+	Path          string `json:"path,omitempty"`
+	Credential    string `json:"credential,omitempty"`
+	Class         string `json:"class,omitempty"`
+	Decision      string `json:"decision"`
+	Reason        string `json:"reason,omitempty"`
+	Outcome       string `json:"outcome"` // as Call.State
+	Status        int    `json:"status,omitempty"`
+	Result        string `json:"result,omitempty"`
+	ErrorCode     string `json:"error_code,omitempty"`
+	ErrorMessage  string `json:"error_message,omitempty"`
+	RequestID     string `json:"request_id,omitempty"`
+
+	Orders    []string `json:"orders,omitempty"` // ids of request and answer
+	Customers []string `json:"customers,omitempty"`
+	Coupons   []string `json:"coupons,omitempty"`
+	Amounts   []Amount `json:"amounts,omitempty"`
+}
+
+// Row gives the call as a row, with times in a zone.
+func (c *Call) Row(zone *time.Location) *Row {
+	row := &Row{
+		Seq: c.Seq(), Call: c.ID(), Time: c.Time().In(zone), Caller: c.Caller(), ClaimedCaller: c.Claimed(), Source: c.first().Source,
+		Site: c.Site(), Operation: c.Operation(), Effect: c.Effect(), Method: c.first().Method, Path: c.first().Path,
+		Credential: c.Credential(), Class: c.Class(), Decision: c.Decision(), Reason: c.Reason(), Outcome: c.State(), Status: c.Status(),
+		Result: c.Result(), ErrorCode: c.ErrorCode(), RequestID: c.RequestID(),
+		Orders: c.Fields(catalog.FieldOrder), Customers: c.Fields(catalog.FieldCustomer), Coupons: c.Fields(catalog.FieldCoupon),
+	}
+	row.Amounts, _ = c.Amounts()
+	if last := c.last(); last != nil {
+		row.EndSeq, row.Ended, row.ErrorMessage = last.Seq, last.Time.In(zone), last.ErrorMessage
+	}
+	return row
+}
+
+// RowColumns are the columns of the rows' CSV, which are named as their members are.
+var RowColumns = []string{
+	"seq", "end_seq", "call", "time", "ended", "offset", "caller", "claimed_caller", "source", "site", "operation", "effect", "method", "path",
+	"credential", "class", "decision", "reason", "outcome", "status", "result", "error_code", "error_message", "request_id",
+	"orders", "customers", "coupons", "amount", "currency", "answer_amount",
+}
+
+// csvTime is a form that spreadsheets take as a time. The offset, which they do not take, has a column of its own.
+const csvTime = "2006-01-02 15:04:05.000"
+
+// Cells gives the row's cells in the order of [RowColumns]. Several values of a cell are joined by "; ".
+func (r *Row) Cells() []string {
+	asked, answered := r.amountTexts()
+	currency := ""
+	if len(r.Amounts) > 0 {
+		currency = r.Amounts[0].Currency
+	}
+	return []string{
+		strconv.FormatUint(r.Seq, 10), number(r.EndSeq), r.Call, r.Time.Format(csvTime), r.endedText(), r.Time.Format("UTC-07:00"), r.Caller, r.ClaimedCaller,
+		r.Source, r.Site, r.Operation, r.Effect, r.Method, r.Path, r.Credential, r.Class, r.Decision, r.Reason, r.Outcome, number(uint64(r.Status)),
+		r.Result, r.ErrorCode, r.ErrorMessage, r.RequestID,
+		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered,
+	}
+}
+
+func (r *Row) amountTexts() (asked, answered string) {
+	var texts [2][]string
+	for _, a := range r.Amounts {
+		at := 0
+		if a.Answer {
+			at = 1
+		}
+		texts[at] = append(texts[at], a.Value.String())
+	}
+	return strings.Join(texts[0], "; "), strings.Join(texts[1], "; ")
+}
+
+// endedText is in the offset of the row's time, also where the clocks were changed in between.
+func (r *Row) endedText() string {
+	if r.Ended.IsZero() {
+		return ""
+	}
+	return r.Ended.In(time.FixedZone(r.Time.Zone())).Format(csvTime)
+}
+
+func number(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatUint(n, 10)
+}
