@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"tollgate/audit"
+	"tollgate/audit/calls"
 	"tollgate/config"
 )
 
@@ -82,7 +84,7 @@ func showTour(ctx context.Context, setup *demoSetup, log *audit.Log, out io.Writ
 	if err := settled(ctx, log); err != nil {
 		return err
 	}
-	if err := (&listFlags{dir: setup.file("audit")}).list(out); err != nil {
+	if err := listCalls(ctx, out, callsIn(setup.file("audit")), &calls.Filter{}, formatFlags{format: asTable}, time.UTC); err != nil {
 		return err
 	}
 	if len(problems) > 0 {

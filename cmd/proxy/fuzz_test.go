@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"tollgate/audit"
+	"tollgate/audit/calls"
 )
 
 // FuzzAuditCommands lists and shows a log whose texts came from strangers. Whatever they hold: a table has one line for
@@ -33,11 +34,22 @@ func FuzzAuditCommands(f *testing.F) {
 			t.Fatal(err)
 		}
 		var table, shown bytes.Buffer
-		if err := (&listFlags{dir: dir}).list(&table); err != nil {
+		if err := (&recordFlags{dir: dir, times: timeFlags{zone: time.UTC}}).list(&table); err != nil {
 			t.Fatal(err)
 		}
 		if lines := bytes.Count(table.Bytes(), []byte("\n")); lines != 5 {
 			t.Errorf("the table of 4 records has %d lines:\n%s", lines, table.Bytes())
+		}
+		for _, format := range []string{asTable, asJSON, asCSV} {
+			var listed bytes.Buffer
+			if err := listCalls(t.Context(), &listed, callsIn(dir), &calls.Filter{}, formatFlags{format: format}, time.UTC); err != nil {
+				t.Fatal(err)
+			}
+			text := strings.ReplaceAll(listed.String(), "\r\n", "\n")
+			if lines := strings.Count(text, "\n"); lines != 3 && !(format == asJSON && lines == 2) {
+				t.Errorf("the %s of 2 calls has %d lines:\n%s", format, lines, text)
+			}
+			table.WriteString(text)
 		}
 		if err := auditShow(&shown, dir, id, false); err != nil {
 			t.Fatal(err)
@@ -69,21 +81,21 @@ func sameJSON(t *testing.T, want, got []byte) {
 	}
 }
 
-// FuzzMoment: a time in the flags of audit list is one moment for every reader, and an age lies in the past.
+// FuzzMoment: a time in the flags of the audit commands is one moment for every reader, and an age lies in the past.
 func FuzzMoment(f *testing.F) {
-	for _, seed := range []string{"", "24h", "-1h", "2026-01-31", "2026-01-31T15:04", "2026-01-31T15:04:05.5+08:00", "2026-02-30", "1e3s", "0", "9999999h", "2026-01-31T24:00:00Z"} {
+	for _, seed := range []string{"", "24h", "-1h", "2026-01-31", "2026-01-31T15:04", "2026-01-31T15:04:05.5+08:00", "2026-02-30", "1e3s", "0", "9999999h", "7d", "2026-01-31 15:04:05.006", "2026-01-31T24:00:00Z"} {
 		f.Add(seed)
 	}
 	now := time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC)
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := parseMoment(text, now)
+		got, err := parseMoment(text, now, time.UTC)
 		if err != nil || text == "" {
 			if !got.IsZero() {
 				t.Errorf("%q: %v, %v", text, got, err)
 			}
 			return
 		}
-		if age, err := time.ParseDuration(text); err == nil {
+		if age, err := parseAge(text); err == nil {
 			if got.After(now) || now.Sub(got) != age {
 				t.Errorf("the age %q is the time %v", text, got)
 			}

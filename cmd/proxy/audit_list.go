@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit/calls"
+)
+
+type listFlags struct {
+	dir    string
+	calls  callFlags
+	times  timeFlags
+	format formatFlags
+}
+
+func auditListCommand() *cobra.Command {
+	var f listFlags
+	cmd := &cobra.Command{
+		Use: "list --dir DIR", Short: "List calls, the newest last",
+		Long: "List calls: one row for each, joined from its records, in the order in which the calls ended. Their time is when they\n" +
+			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/operations.md.",
+		Example: "  tollgate audit list --dir /var/lib/tollgate/audit --last 24h\n" +
+			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend --format csv --bom > october.csv\n" +
+			"  tollgate audit list --dir D --customer c-17 --min-amount 1000 --currency CNY --json\n" +
+			"  tollgate audit list --dir D --caller billing-app --decision refused",
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.parse(cmd, time.Now()); err != nil {
+				return err
+			}
+			return listCalls(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir), &f.calls.filter, f.format, f.times.zone)
+		},
+	}
+	dirFlag(cmd, &f.dir)
+	f.times.register(cmd)
+	f.calls.register(cmd)
+	limitFlag(cmd, &f.calls.filter.Last, 0)
+	f.format.register(cmd)
+	return cmd
+}
+
+func (f *listFlags) parse(cmd *cobra.Command, now time.Time) error {
+	for _, parse := range [...]func() error{
+		func() error { return f.times.parse(now) },
+		f.calls.parse,
+		func() error { return f.format.parse(cmd) },
+		func() error { return checkLimit(f.calls.filter.Last) },
+		func() error { return checkDir(f.dir) },
+	} {
+		if err := parse(); err != nil {
+			return err
+		}
+	}
+	f.calls.between(f.times.since, f.times.until)
+	return nil
+}
+
+func listCalls(ctx context.Context, w io.Writer, source calls.Source, filter *calls.Filter, format formatFlags, zone *time.Location) error {
+	out := bufio.NewWriter(w)
+	p := newCallPrinter(out, format, zone)
+	err := errors.Join(source.Calls(ctx, filter, p.print), p.flush(), out.Flush())
+	if err == nil && p.printed == 0 && format.format == asTable {
+		_, err = fmt.Fprintln(w, "no calls match")
+	}
+	return err
+}
+
+// callPrinter prints calls in one of the formats.
+type callPrinter struct {
+	print   func(*calls.Call) error
+	flush   func() error
+	printed int
+}
+
+func newCallPrinter(w io.Writer, f formatFlags, zone *time.Location) *callPrinter {
+	p := &callPrinter{flush: func() error { return nil }}
+	var row func(*calls.Call) error
+	switch f.format {
+	case asJSON:
+		row = func(c *calls.Call) error { return writeLine(w, c.Row(zone)) }
+	case asCSV:
+		csv := calls.NewCSV(w, f.bom)
+		header := sync.OnceValue(func() error { return csv.Write(calls.RowColumns) })
+		p.flush = header
+		row = func(c *calls.Call) error {
+			if err := header(); err != nil {
+				return err
+			}
+			return csv.Write(c.Row(zone).Cells())
+		}
+	default:
+		t := &table{w: w, header: callHeader(zone), right: map[int]bool{6: true}}
+		p.flush = t.flush
+		row = func(c *calls.Call) error { return t.row(callCells(c, zone)) }
+	}
+	p.print = func(c *calls.Call) error {
+		p.printed++
+		return row(c)
+	}
+	return p
+}
+
+func callHeader(zone *time.Location) []string {
+	return []string{"TIME (" + zone.String() + ")", "CALLER", "OPERATION", "EFFECT", "CREDENTIAL", "OUTCOME", "AMOUNT", "WHAT", "CALL"}
+}
+
+const tableTime = "2006-01-02 15:04:05.000"
+
+func callCells(c *calls.Call, zone *time.Location) []string {
+	return []string{
+		c.Time().In(zone).Format(tableTime), c.CallerText(), c.Operation(), c.Effect(), c.Credential(), callOutcome(c), callAmount(c), callWhat(c), c.ID(),
+	}
+}
+
+// callOutcome says in a word or three how it went.
+func callOutcome(c *calls.Call) string {
+	return strings.Join(strings.Fields(c.State()+" "+statusText(c.Status())+" "+c.ErrorCode()), " ")
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return ""
+	}
+	return strconv.Itoa(status)
+}
+
+// callAmount is the request's amount, or that of the answer where the request has none.
+func callAmount(c *calls.Call) string {
+	amounts, _ := c.Amounts()
+	if len(amounts) == 0 {
+		return ""
+	}
+	text := amounts[0].Value.String() + " " + amounts[0].Currency
+	if len(amounts) > 1 {
+		text += " …"
+	}
+	return text
+}
+
+// callWhat gives what matters most to a reader beside the columns.
+func callWhat(c *calls.Call) string {
+	row := c.Row(time.UTC)
+	var parts []string
+	if row.Reason != row.Outcome {
+		parts = append(parts, row.Reason)
+	}
+	if row.Operation == "" && row.Path != "" {
+		parts = append(parts, row.Method, row.Path)
+	}
+	for _, ids := range [...]struct {
+		name   string
+		values []string
+	}{{"order", row.Orders}, {"customer", row.Customers}, {"coupon", row.Coupons}} {
+		if len(ids.values) > 0 {
+			parts = append(parts, ids.name+"="+strings.Join(ids.values, ","))
+		}
+	}
+	return shorten(strings.Join(strings.Fields(strings.Join(parts, " ")), " "), 100)
+}
+
+func shorten(text string, runes int) string {
+	if r := []rune(text); len(r) > runes {
+		return string(r[:runes-1]) + "…"
+	}
+	return text
+}

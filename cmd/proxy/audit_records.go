@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+)
+
+type recordFlags struct {
+	dir, kind string
+	times     timeFlags
+	filter    audit.Filter
+	from, to  uint64
+	limit     int
+	json      bool
+}
+
+func auditRecordsCommand() *cobra.Command {
+	var f recordFlags
+	cmd := &cobra.Command{
+		Use: "records --dir DIR", Short: "List the log's records, line by line",
+		Example: "  tollgate audit records --dir /var/lib/tollgate/audit --kind refusals --last 24h\n" +
+			"  tollgate audit records --dir D --from-seq 4711 --to-seq 4720 --json   # the lines as they stand in the log",
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.parse(time.Now()); err != nil {
+				return err
+			}
+			return f.list(cmd.OutOrStdout())
+		},
+	}
+	dirFlag(cmd, &f.dir)
+	f.times.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.kind, "kind", "", "record `kind`: "+strings.Join(kinds, ", "))
+	flags.Uint64Var(&f.from, "from-seq", 0, "only records from this `number` on")
+	flags.Uint64Var(&f.to, "to-seq", 0, "only records up to this `number`")
+	flags.StringVar(&f.filter.Call, "call", "", "call `id`")
+	flags.StringVar(&f.filter.Caller, "caller", "", "proven caller's `name`")
+	flags.StringVar(&f.filter.Operation, "operation", "", "operation `name`")
+	flags.StringVar(&f.filter.Credential, "credential", "", "credential `name`")
+	limitFlag(cmd, &f.limit, 0)
+	flags.BoolVar(&f.json, "json", false, "print the records as they are, one JSON line each")
+	return cmd
+}
+
+var kinds = []string{
+	string(audit.KindStart), string(audit.KindIntent), string(audit.KindOutcome), string(audit.KindRefusal), string(audit.KindRefusals),
+	string(audit.KindStop), string(audit.KindCheckpoint), string(audit.KindKey), string(audit.KindPrune),
+}
+
+func (f *recordFlags) parse(now time.Time) error {
+	if err := f.times.parse(now); err != nil {
+		return err
+	}
+	if err := checkChoices(choices{"kind", f.kind, kinds}); err != nil {
+		return err
+	}
+	if f.to != 0 && f.to < f.from {
+		return usageError("--to-seq %d is before --from-seq %d", f.to, f.from)
+	}
+	if err := checkLimit(f.limit); err != nil {
+		return err
+	}
+	f.filter.Kind, f.filter.Since, f.filter.Until, f.filter.Call = audit.Kind(f.kind), f.times.since, f.times.until, plainID(f.filter.Call)
+	return checkDir(f.dir)
+}
+
+func (f *recordFlags) match(r *audit.Record) bool {
+	return r.Seq >= f.from && (f.to == 0 || r.Seq <= f.to) && f.filter.Match(r)
+}
+
+// list prints matching records. With a limit it keeps only that many in memory.
+func (f *recordFlags) list(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	p := newRecordPrinter(out, f.json, f.times.zone)
+	last := calls.Last[record]{N: f.limit, Yield: p.print}
+	err := audit.Read(f.dir, func(r *audit.Record, line []byte) error {
+		if !f.match(r) {
+			return nil
+		}
+		return last.Add(record{r, append([]byte(nil), line...)})
+	})
+	if err = errors.Join(err, last.Flush(), p.flush(), out.Flush()); err != nil {
+		return err
+	}
+	if p.printed == 0 && !f.json {
+		_, err = fmt.Fprintln(w, "no records match")
+	}
+	return err
+}
+
+// record is a record with its line.
+type record struct {
+	*audit.Record
+	line []byte
+}
+
+// recordPrinter prints records as lines of JSON or as a table.
+type recordPrinter struct {
+	print   func(record) error
+	flush   func() error
+	printed int
+}
+
+func newRecordPrinter(w io.Writer, raw bool, zone *time.Location) *recordPrinter {
+	p := &recordPrinter{flush: func() error { return nil }}
+	row := func(r record) error { return writeRaw(w, r.line) }
+	if !raw {
+		t := &table{w: w, header: recordHeader(zone), right: map[int]bool{0: true}}
+		p.flush = t.flush
+		row = func(r record) error { return t.row(recordCells(r.Record, zone)) }
+	}
+	p.print = func(r record) error {
+		p.printed++
+		return row(r)
+	}
+	return p
+}
+
+func recordHeader(zone *time.Location) []string {
+	return []string{"SEQ", "TIME (" + zone.String() + ")", "KIND", "CALLER", "OPERATION", "EFFECT", "CREDENTIAL", "RESULT", "WHAT", "CALL"}
+}
+
+func recordCells(r *audit.Record, zone *time.Location) []string {
+	caller := r.Caller
+	if caller == "" && r.ClaimedCaller != "" {
+		caller = "(" + r.ClaimedCaller + "?)"
+	}
+	return []string{
+		strconv.FormatUint(r.Seq, 10), r.Time.In(zone).Format(tableTime), string(r.Kind),
+		caller, r.Operation, r.Effect, r.Credential, recordResult(r), recordWhat(r), r.Call,
+	}
+}
+
+// recordResult says in a word or two how it went.
+func recordResult(r *audit.Record) string {
+	switch r.Kind {
+	case audit.KindIntent:
+		return r.Decision
+	case audit.KindOutcome:
+		return strings.TrimSpace(r.Outcome + " " + statusText(r.Status) + " " + r.ErrorCode)
+	case audit.KindRefusal:
+		return "refused " + statusText(r.Status)
+	}
+	return ""
+}
+
+// recordWhat gives the members that matter most to a reader.
+func recordWhat(r *audit.Record) string {
+	var parts []string
+	switch r.Kind {
+	case audit.KindRefusals:
+		for _, count := range r.Counts {
+			parts = append(parts, fmt.Sprintf("%d× %s from %s", count.Count, count.Reason, count.Source))
+		}
+	case audit.KindStart, audit.KindStop:
+		parts = append(parts, r.Version, r.Note)
+	case audit.KindRefusal:
+		parts = append(parts, r.Reason)
+		if r.Operation == "" && r.Path != "" {
+			parts = append(parts, r.Method+" "+r.Path)
+		}
+	case audit.KindCheckpoint, audit.KindKey:
+		parts = append(parts, r.Key, r.Note)
+	case audit.KindPrune:
+		parts = append(parts, fmt.Sprintf("records %d to %d", r.First, r.Last), r.Note)
+	default:
+		parts = append(parts, r.Reason, r.Note)
+		for _, field := range r.Fields {
+			parts = append(parts, field.Name+"="+strings.Join(field.Values, ","))
+		}
+	}
+	return shorten(strings.Join(strings.Fields(strings.Join(parts, " ")), " "), 100)
+}

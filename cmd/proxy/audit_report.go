@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit/calls"
+)
+
+type reportFlags struct {
+	listFlags
+	byText string
+	by     []calls.Dimension
+}
+
+func auditReportCommand() *cobra.Command {
+	var f reportFlags
+	cmd := &cobra.Command{
+		Use: "report --dir DIR", Short: "Sum calls and money up by caller, operation, credential and customer",
+		Long: "Sum calls up: how many there were, what became of them, and how much money they moved, by currency.\n\n" + moneyRules,
+		Example: "  tollgate audit report --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai\n" +
+			"  tollgate audit report --dir D --month 2026-10 --by caller --format csv > october.csv\n" +
+			"  tollgate audit report --dir D --last 7d --effect spend --by credential,customer --json",
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.parse(cmd, time.Now()); err != nil {
+				return err
+			}
+			return f.report(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir))
+		},
+	}
+	dirFlag(cmd, &f.dir)
+	f.times.register(cmd)
+	cmd.Flags().StringVar(&f.byText, "by", "caller,operation,credential,customer", "`dimensions` to group by, in this order")
+	f.calls.register(cmd)
+	f.format.register(cmd)
+	return cmd
+}
+
+func (f *reportFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
+	if f.by, err = calls.ParseDimensions(f.byText); err != nil {
+		return flagError("by", err)
+	}
+	return f.listFlags.parse(cmd, now)
+}
+
+// moneyRules stand under each report, so that nobody takes its sums for more than they are.
+const moneyRules = `calls is the sum of succeeded to refused. Refusals that the log only counts (kind refusals) are not among them.
+moved: amounts in the requests of operations with effect spend that succeeded, given and taken back alike, as text says them:
+ nothing is rounded. Coupons and coupon quotas count once for each recipient. Budgets and credit limits move nothing.
+moved_partly, moved_perhaps: what calls asked for that ended partial, and that ended unknown or have no outcome. Not in moved.
+no_amount: calls of these three kinds whose records tell no amount, as payments of orders: the order's price is not in the call.
+currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is known.
+A call that names several customers is in the row of each, and once in the total.`
+
+func (f *reportFlags) report(ctx context.Context, w io.Writer, source calls.Source) error {
+	r := calls.NewReport(f.by)
+	if err := source.Calls(ctx, &f.calls.filter, r.Add); err != nil {
+		return err // of a part of the calls there is no report
+	}
+	out := bufio.NewWriter(w)
+	print := map[string]func(io.Writer, *calls.Report) error{asTable: f.table, asJSON: f.json, asCSV: f.csv}[f.format.format]
+	return errors.Join(print(out, r), out.Flush())
+}
+
+func (f *reportFlags) columns() []string {
+	var columns []string
+	for _, d := range f.by {
+		columns = append(columns, string(d))
+	}
+	return append(columns, calls.SumColumns...)
+}
+
+func (f *reportFlags) table(w io.Writer, r *calls.Report) error {
+	t := table{w: w, right: map[int]bool{}}
+	for i, column := range f.columns() {
+		t.header = append(t.header, strings.ToUpper(column))
+		t.right[i] = i > len(f.by) // behind the currency stand numbers
+	}
+	if _, err := fmt.Fprintf(w, "Calls %s\n\n", f.times.text()); err != nil {
+		return err
+	}
+	for _, g := range r.Groups() {
+		if err := t.row(slices.Concat(g.Names, g.Cells())); err != nil {
+			return err
+		}
+	}
+	for _, total := range r.Totals() {
+		names := make([]string, len(f.by))
+		names[0] = "TOTAL"
+		if err := t.row(append(names, total.Cells()...)); err != nil {
+			return err
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", moneyRules)
+	return err
+}
+
+func (f *reportFlags) csv(w io.Writer, r *calls.Report) error {
+	csv := calls.NewCSV(w, f.format.bom)
+	if err := csv.Write(f.columns()); err != nil {
+		return err
+	}
+	for _, g := range r.Groups() {
+		if err := csv.Write(slices.Concat(g.Names, g.Cells())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *reportFlags) json(w io.Writer, r *calls.Report) error {
+	return printJSON(w, struct {
+		Since  time.Time         `json:"since,omitzero"`
+		Until  time.Time         `json:"until,omitzero"`
+		Zone   string            `json:"zone"`
+		By     []calls.Dimension `json:"by"`
+		Rows   []*calls.Group    `json:"rows"`
+		Totals []*calls.Sum      `json:"totals"`
+	}{f.times.since, f.times.until, f.times.zone.String(), f.by, r.Groups(), r.Totals()})
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit"
+)
+
+func auditShowCommand() *cobra.Command {
+	var dir string
+	var raw bool
+	cmd := &cobra.Command{
+		Use: "show --dir DIR CALL-ID", Short: "Show every record of one call",
+		Example: "  tollgate audit show --dir /var/lib/tollgate/audit 0198c2f4-…", Args: exactArgs("CALL-ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkDir(dir); err != nil {
+				return err
+			}
+			if args[0] == "" {
+				return usageError("CALL-ID is empty; audit list shows the ids")
+			}
+			return auditShow(cmd.OutOrStdout(), dir, args[0], raw)
+		},
+	}
+	dirFlag(cmd, &dir)
+	cmd.Flags().BoolVar(&raw, "json", false, "print the records as they are, one JSON line each")
+	return cmd
+}
+
+func auditShow(w io.Writer, dir, id string, raw bool) error {
+	id = plainID(id)
+	found := false
+	err := audit.Read(dir, func(r *audit.Record, line []byte) error {
+		if r.Call != id {
+			return nil
+		}
+		found = true
+		if raw {
+			return writeRaw(w, line)
+		}
+		return printJSON(w, r)
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("no record has the call id %q", id)
+	}
+	return err
+}
+
+// writeRaw writes a record's line as it stands in the log.
+func writeRaw(w io.Writer, line []byte) error {
+	_, err := fmt.Fprintf(w, "%s\n", line)
+	return err
+}

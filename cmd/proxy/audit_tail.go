@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+)
+
+type tailFlags struct {
+	dir, zoneText         string
+	calls                 callFlags
+	zone                  *time.Location
+	follow, records, json bool
+}
+
+func auditTailCommand() *cobra.Command {
+	var f tailFlags
+	cmd := &cobra.Command{
+		Use: "tail --dir DIR", Short: "Show the last calls, and with -f each further one as it ends",
+		Example: "  tollgate audit tail --dir /var/lib/tollgate/audit -f\n" +
+			"  tollgate audit tail --dir D -n 100 --outcome unknown\n  tollgate audit tail --dir D -f --records --json   # every record, as it is written",
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.parse(); err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			ticker := time.NewTicker(tailEvery)
+			defer ticker.Stop()
+			return f.tail(ctx, cmd.OutOrStdout(), ticker.C)
+		},
+	}
+	dirFlag(cmd, &f.dir)
+	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on until interrupted")
+	limitFlag(cmd, &f.calls.filter.Last, 10)
+	cmd.Flags().BoolVar(&f.records, "records", false, "records instead of calls")
+	cmd.Flags().BoolVar(&f.json, "json", false, "one JSON object a line; of records, the lines as they are")
+	cmd.Flags().StringVar(&f.zoneText, "zone", "UTC", "time `zone` for printing times: Asia/Shanghai")
+	f.calls.register(cmd)
+	return cmd
+}
+
+// tailEvery is how often tail -f looks for further records.
+const tailEvery = 500 * time.Millisecond
+
+func (f *tailFlags) parse() (err error) {
+	if f.zone, err = loadZone(f.zoneText); err != nil {
+		return flagError("zone", err)
+	}
+	if err := f.calls.parse(); err != nil {
+		return err
+	}
+	if err := checkLimit(f.calls.filter.Last); err != nil {
+		return err
+	}
+	if plain := (calls.Filter{Last: f.calls.filter.Last}); f.records && f.calls.filter != plain {
+		return usageError("--records takes no filter of calls; audit records has filters of its own")
+	}
+	return checkDir(f.dir)
+}
+
+// tail prints what is there, and at each tick what has come since. It reads the log once, with one reader, so that nothing
+// is missed or shown twice in between.
+func (f *tailFlags) tail(ctx context.Context, w io.Writer, ticks <-chan time.Time) error {
+	view := f.calling(w)
+	if f.records {
+		view = f.recording(w)
+	}
+	log := audit.NewFollower(f.dir, 1)
+	defer log.Close() // opened for reading: nothing can be lost
+	read := func() error {
+		return log.Read(func(r *audit.Record, line []byte, _ audit.Position) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return view.add(r, line)
+		})
+	}
+	if err := errors.Join(read(), view.end(f.follow)); err != nil || !f.follow {
+		return quiet(ctx, err)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks:
+			if err := errors.Join(read(), view.flush()); err != nil {
+				return quiet(ctx, err)
+			}
+		}
+	}
+}
+
+// quiet makes no failure of an interrupt.
+func quiet(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return nil
+	}
+	return err
+}
+
+// tailView takes records, holds the last, and prints.
+type tailView struct {
+	add   func(*audit.Record, []byte) error
+	end   func(follow bool) error // after the records that were there
+	flush func() error
+}
+
+func (f *tailFlags) recording(w io.Writer) tailView {
+	p := newRecordPrinter(w, f.json, f.zone)
+	last := &calls.Last[record]{N: f.calls.filter.Last, Yield: p.print}
+	return tailView{
+		add:   func(r *audit.Record, line []byte) error { return last.Add(record{r, append([]byte(nil), line...)}) },
+		end:   func(bool) error { return errors.Join(last.Flush(), p.flush()) },
+		flush: p.flush,
+	}
+}
+
+// calling shows calls as they end, so that open ones are shown only when nothing follows.
+func (f *tailFlags) calling(w io.Writer) tailView {
+	format := formatFlags{format: asTable}
+	if f.json {
+		format.format = asJSON
+	}
+	p := newCallPrinter(w, format, f.zone)
+	last := &calls.Last[*calls.Call]{N: f.calls.filter.Last, Yield: p.print}
+	j := calls.NewJoiner(func(c *calls.Call) error {
+		if !f.calls.filter.Match(c) {
+			return nil
+		}
+		return last.Add(c)
+	})
+	return tailView{
+		add: func(r *audit.Record, _ []byte) error { return j.Add(r) },
+		end: func(follow bool) error {
+			if !follow {
+				if err := j.End(); err != nil {
+					return err
+				}
+			}
+			return errors.Join(last.Flush(), p.flush())
+		},
+		flush: p.flush,
+	}
+}
