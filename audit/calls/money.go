@@ -116,6 +116,24 @@ func (c *Call) Money() (value Decimal, currency string, ok bool) {
 	return value, currency, true
 }
 
+// countOf is how often a customer is among them; [NotRecorded] is the rest, which the log left out.
+func (c *Call) countOf(list, customer string) (n int) {
+	for _, field := range c.first().Fields {
+		switch {
+		case field.Name != list:
+		case customer == NotRecorded:
+			n += field.Omitted
+		default:
+			for _, value := range field.Values {
+				if value == customer {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
 // Recipients are the customers that the request names; more says that there are others, which the log left out.
 func (c *Call) Recipients() (customers []string, more bool) {
 	for field := range fieldsOf(c.first(), catalog.FieldCustomer) {

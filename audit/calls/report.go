@@ -203,14 +203,15 @@ func (r *Report) customers(c *Call) []customer {
 
 // of gives the customer's part of the call's money: all of it, or what each recipient gets; else nobody knows.
 func (cu customer) of(c *Call, s share) share {
-	if cu.sole || !s.known {
+	list, each := perRecipient[c.Operation()]
+	switch {
+	case cu.sole || !s.known:
 		return s
-	}
-	if _, each := perRecipient[c.Operation()]; !each || cu.name == NotRecorded {
+	case !each:
 		return share{currency: s.currency}
 	}
 	amounts, _ := c.Amounts() // one, or the share would not be known
-	return share{amounts[0].Value, s.currency, true}
+	return share{amounts[0].Value.Times(c.countOf(list, cu.name)), s.currency, true}
 }
 
 // add counts a call with its money, or a part of it.

@@ -1,0 +1,282 @@
+package calls
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/internal/testlog"
+)
+
+// at gives a time of the sample log.
+func at(minute int) time.Time { return time.Date(2026, 10, 3, 4, minute, 0, 0, time.UTC) }
+
+func field(name, kind string, values ...string) audit.Field {
+	return audit.Field{Name: name, Kind: kind, Values: values}
+}
+
+func spend(operation string, fields ...audit.Field) *audit.Record {
+	return &audit.Record{Kind: audit.KindIntent, Caller: "shop", Site: "cn", Operation: operation, Effect: "spend", Credential: "main", Class: "partner",
+		Decision: audit.Allowed, Fields: fields}
+}
+
+func ended(outcome string, status int, fields ...audit.Field) *audit.Record {
+	return &audit.Record{Kind: audit.KindOutcome, Outcome: outcome, Status: status, Fields: fields}
+}
+
+// sample is a log of eight calls, "a" to "h".
+func sample() []*audit.Record {
+	named := func(call string, minute int, r *audit.Record) *audit.Record {
+		r.Call, r.Time = call, at(minute)
+		return r
+	}
+	failed := ended(audit.Failed, 400)
+	failed.ErrorCode, failed.RequestID = "CBC.99005003", "req-1"
+	read := &audit.Record{Kind: audit.KindIntent, Caller: "report", Site: "intl", Operation: "ListOrders", Effect: "read", Credential: "acme", Class: "customer",
+		Decision: audit.Allowed}
+	return []*audit.Record{
+		named("a", 1, spend("UpdateCustomerAccountAmount", field("customer_id", "customer", "c-17"), field("amount", "amount", "100.10"))),
+		named("b", 2, spend("PayOrders", field("order_id", "order", "CS1"), field("coupon_infos[].id", "coupon", "cp-1", "cp-2"))),
+		named("a", 3, ended(audit.Succeeded, 200, field("transfer_id", "transaction", "t-1"))),
+		named("b", 4, failed),
+		named("c", 5, &audit.Record{Kind: audit.KindRefusal, ClaimedCaller: "shop", Identity: "AK", Decision: audit.Refused, Reason: "bad_signature", Status: 401}),
+		named("", 5, &audit.Record{Kind: audit.KindRefusal, Reason: "handshake", Decision: audit.Refused}),
+		named("d", 6, read), named("d", 7, ended(audit.Succeeded, 200, field("order_infos[].order_id", "order", "CS1", "CS2"))),
+		named("e", 8, spend("oldAdjustAmount", field("customer_id", "customer", "c-18"), field("amount", "amount", "2500"), field("currency", "currency", "usd"),
+			field("measure_id", "other", "3"))),
+		named("e", 9, ended(audit.Unknown, 0)),
+		named("f", 10, spend("RenewalResources", field("resource_ids[]", "resource", "r-1"))),
+		named("f", 11, ended(audit.Partial, 200, field("order_ids[]", "order", "CS3"))),
+		named("g", 12, spend("CreatePartnerCoupons", field("quota_id", "coupon", "q-1"), field("customer_ids[]", "customer", "c-17", "c-19"), field("face_value", "amount", "20.50"))),
+		named("g", 13, ended(audit.Succeeded, 200, field("coupon_infos[].coupon_id", "coupon", "cp-8", "cp-9"))),
+		named("h", 14, spend("PayOrders", field("order_id", "order", "CS4"))),
+	}
+}
+
+// write makes a log of records and gives its directory.
+func write(t testing.TB, list []*audit.Record) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "audit")
+	l := testlog.New(dir, nil)
+	for _, r := range list {
+		l.Add(r)
+	}
+	l.Close()
+	return dir
+}
+
+// ids gives the ids of what a source gives.
+func ids(t testing.TB, s Source, f *Filter) string {
+	t.Helper()
+	var found []string
+	err := s.Calls(t.Context(), f, func(c *Call) error {
+		found = append(found, c.ID())
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(found, "")
+}
+
+func amount(t testing.TB, text string) *Decimal {
+	d := decimal(t, text)
+	return &d
+}
+
+// TestFilters also fails when a member of Filter has no line here.
+func TestFilters(t *testing.T) {
+	scan := Scan{write(t, sample())}
+	tested := map[string]bool{}
+	for _, c := range []struct {
+		filter Filter
+		want   string
+	}{
+		{Filter{}, "abcdefgh"},
+		{Filter{Since: at(6)}, "defgh"}, {Filter{Until: at(6)}, "abc"}, {Filter{Since: at(5), Until: at(8)}, "cd"}, {Filter{Since: at(5).Add(1)}, "defgh"},
+		{Filter{Call: "d"}, "d"}, {Filter{Call: "D"}, ""}, {Filter{Caller: "shop"}, "abefgh"}, {Filter{Caller: "report"}, "d"}, // c only claims to be shop
+		{Filter{Operation: "PayOrders"}, "bh"}, {Filter{Effect: "read"}, "d"}, {Filter{Site: "intl"}, "d"}, {Filter{Credential: "acme"}, "d"}, {Filter{Class: "partner"}, "abefgh"},
+		{Filter{Decision: audit.Refused}, "c"}, {Filter{Decision: audit.Allowed}, "abdefgh"},
+		{Filter{State: audit.Succeeded}, "adg"}, {Filter{State: audit.Failed}, "b"}, {Filter{State: audit.Partial}, "f"}, {Filter{State: audit.Unknown}, "e"},
+		{Filter{State: Refused}, "c"}, {Filter{State: Open}, "h"}, {Filter{State: audit.NotSent}, ""},
+		{Filter{Status: 401}, "c"}, {Filter{Status: 200}, "adfg"}, {Filter{ErrorCode: "CBC.99005003"}, "b"}, {Filter{RequestID: "req-1"}, "b"},
+		{Filter{Order: "CS1"}, "bd"}, {Filter{Order: "CS3"}, "f"}, {Filter{Order: "CS"}, ""}, {Filter{Order: "cp-1"}, ""},
+		{Filter{Customer: "c-17"}, "ag"}, {Filter{Customer: "c-19"}, "g"}, {Filter{Coupon: "cp-2"}, "b"}, {Filter{Coupon: "cp-9"}, "g"},
+		{Filter{MinAmount: amount(t, "100.1")}, "a"}, {Filter{MinAmount: amount(t, "100.101")}, ""}, {Filter{MaxAmount: amount(t, "25")}, "eg"}, // e: 2500 fen
+		{Filter{MinAmount: amount(t, "20.5"), MaxAmount: amount(t, "100.10")}, "aeg"}, {Filter{MinAmount: amount(t, "0"), Currency: "CNY"}, "ag"},
+		{Filter{Currency: "USD"}, "e"}, {Filter{Currency: "EUR"}, ""},
+		{Filter{Last: 3}, "fgh"}, {Filter{Last: 2, State: audit.Succeeded}, "dg"}, {Filter{Last: 100}, "abcdefgh"},
+		{Filter{Caller: "shop", State: audit.Succeeded, Customer: "c-17", Since: at(2)}, "g"},
+	} {
+		if got := ids(t, scan, &c.filter); got != c.want {
+			t.Errorf("%+v gives %q, want %q", c.filter, got, c.want)
+		}
+		v := reflect.ValueOf(c.filter)
+		for i := range v.NumField() {
+			tested[v.Type().Field(i).Name] = tested[v.Type().Field(i).Name] || !v.Field(i).IsZero()
+		}
+	}
+	for name, is := range tested {
+		if !is {
+			t.Errorf("no filter with %s is tested", name)
+		}
+	}
+}
+
+// TestScanEqualsJoiningByHand on a larger log of several segments.
+func TestScanEqualsJoiningByHand(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	l := testlog.New(dir, nil)
+	var want []string
+	for range 3 {
+		for range 300 {
+			want = append(want, l.Call())
+		}
+		l.Rotate()
+	}
+	l.Close()
+	var got []string
+	err := Scan{dir}.Calls(t.Context(), &Filter{}, func(c *Call) error {
+		if c.Intent == nil || c.Outcome == nil || c.Intent.Call != c.Outcome.Call || c.Outcome.Seq != c.Order() || c.Seq() != c.Intent.Seq {
+			t.Errorf("%+v", c)
+		}
+		got = append(got, c.ID())
+		return nil
+	})
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%d calls of %d, %v", len(got), len(want), err)
+	}
+	if last := ids(t, Scan{dir}, &Filter{Last: 2}); last != strings.Join(want[len(want)-2:], "") {
+		t.Errorf("the last two are %s", last)
+	}
+}
+
+func TestScanEndsEarly(t *testing.T) {
+	scan := Scan{write(t, sample())}
+	stop := errors.New("stop")
+	for _, f := range []Filter{{}, {Last: 2}, {State: Open}} {
+		n := 0
+		err := scan.Calls(t.Context(), &f, func(*Call) error {
+			n++
+			return stop
+		})
+		if err != stop || n != 1 {
+			t.Errorf("%+v: %d calls, %v", f, n, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := scan.Calls(ctx, &Filter{}, func(*Call) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestScanOfADamagedLog gives what stands before the fault, and the fault.
+func TestScanOfADamagedLog(t *testing.T) {
+	dir := write(t, sample())
+	name := filepath.Join(dir, fmt.Sprintf("%020d.jsonl", 1))
+	log, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := strings.Index(string(log), `"call":"f"`)
+	if err := os.WriteFile(name, append(log[:cut:cut], "x\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for last, want := range map[int]string{0: "abcde", 2: "de"} {
+		got := ""
+		err := Scan{dir}.Calls(t.Context(), &Filter{Last: last}, func(c *Call) error {
+			got += c.ID()
+			return nil
+		})
+		if got != want || err == nil || !strings.Contains(err.Error(), "no record") {
+			t.Errorf("%q, want %q: %v", got, want, err)
+		}
+	}
+}
+
+func TestMembersOfACall(t *testing.T) {
+	byID := map[string]*Call{}
+	if err := (Scan{write(t, sample())}).Calls(t.Context(), &Filter{}, func(c *Call) error {
+		byID[c.ID()] = c
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c := byID["c"]
+	if c.Caller() != "" || c.Claimed() != "shop" || c.CallerText() != "(shop?)" || c.Reason() != "bad_signature" || c.Time() != c.Ended() {
+		t.Errorf("%+v", c.Row(time.UTC))
+	}
+	if h := byID["h"]; !h.Ended().IsZero() || h.Status() != 0 || h.Reason() != "" || h.Result() != "" {
+		t.Errorf("%+v", h.Row(time.UTC))
+	}
+	alone := &Call{Outcome: &audit.Record{Seq: 9, Call: "z", Caller: "shop", Outcome: audit.Unknown, Effect: "spend", Site: "cn"}}
+	if alone.Caller() != "shop" || alone.State() != audit.Unknown || alone.Decision() != audit.Allowed || alone.Seq() != 9 || !alone.MovesMoney() {
+		t.Errorf("%+v", alone.Row(time.UTC))
+	}
+	if n := len(byID["a"].Row(time.UTC).Cells()); n != len(RowColumns) {
+		t.Errorf("%d cells for %d columns", n, len(RowColumns))
+	}
+}
+
+func TestMoney(t *testing.T) {
+	omitted := field("amount", "amount", "1")
+	omitted.Omitted = 1
+	recipients := field("customer_ids[]", "customer", "a", "b")
+	recipients.Omitted = 1
+	intl := spend("UpdateSubCustomerBudget", field("budget_amount", "amount", "100"))
+	intl.Site = "intl"
+	cut := spend("UpdateCustomerAccountAmount", field("amount", "amount", "1"))
+	cut.Cut = true
+	nowhere := spend("declared", field("amount", "amount", "1"))
+	nowhere.Site = ""
+	for _, c := range []struct {
+		name   string
+		intent *audit.Record
+		answer []audit.Field
+		want   string // empty: not known
+	}{
+		{"as text says it", spend("UpdateCustomerAccountAmount", field("amount", "amount", "99.90")), nil, "99.90 CNY"},
+		{"a JSON number", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1.5e2")), nil, "150 CNY"},
+		{"the answer's amounts are not added", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []audit.Field{field("quota_balance", "amount", "7")}, "5 CNY"},
+		{"a payment of orders", spend("PayOrders", field("order_id", "order", "1")), nil, ""},
+		{"fen", spend("oldAdjustAmount", field("amount", "amount", "12345"), field("measure_id", "other", "3")), nil, "123.45 CNY"},
+		{"jiao", spend("oldAdjustAmount", field("amount", "amount", "12345"), field("measure_id", "other", "2")), nil, "1234.5 CNY"},
+		{"yuan", spend("oldAdjustAmount", field("amount", "amount", "12345"), field("measure_id", "other", "1")), nil, "12345 CNY"},
+		{"an unknown unit", spend("oldAdjustAmount", field("amount", "amount", "12345"), field("measure_id", "other", "4")), nil, ""},
+		{"a currency of its own", spend("oldAdjustAmount", field("amount", "amount", "1"), field("currency", "currency", "eur")), nil, "1 EUR"},
+		{"no currency that is one", spend("oldAdjustAmount", field("amount", "amount", "1"), field("currency", "currency", "=1+1")), nil, "1 XXX"},
+		{"no site", nowhere, nil, "1 XXX"},
+		{"two amounts", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1", "2")), nil, ""},
+		{"more than the log holds", spend("UpdateCustomerAccountAmount", omitted), nil, ""},
+		{"a record that was cut", cut, nil, ""},
+		{"no number", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1,000")), nil, ""},
+		{"less than nothing", spend("UpdateCustomerAccountAmount", field("amount", "amount", "-1")), nil, ""},
+		{"coupons for three", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50"), recipients), nil, "61.50 CNY"},
+		{"coupons for nobody", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50")), nil, ""},
+		{"quotas for two", spend("UpdateCouponQuotas", field("quota_amount", "amount", "7"), field("indirect_partner_ids[]", "partner", "p", "q")), nil, "14 CNY"},
+		{"the answer tells", spend("ReclaimEnterpriseMultiAccountCoupon"), []audit.Field{field("real_retrieve_amout", "amount", "3.20")}, "3.20 CNY"},
+		{"a limit", intl, nil, ""},
+		{"a read", &audit.Record{Effect: "read", Site: "cn", Fields: []audit.Field{field("amount", "amount", "1")}}, nil, ""},
+	} {
+		call := &Call{Intent: c.intent, Outcome: ended(audit.Succeeded, 200, c.answer...)}
+		got := ""
+		if value, currency, ok := call.Money(); ok {
+			got = value.String() + " " + currency
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	if (&Call{Intent: intl}).MovesMoney() {
+		t.Error("a budget moves money")
+	}
+}

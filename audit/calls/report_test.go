@@ -1,0 +1,134 @@
+package calls
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"tollgate/audit"
+)
+
+func reportOf(t testing.TB, by string, list []*audit.Record) *Report {
+	t.Helper()
+	dimensions, err := ParseDimensions(by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := NewReport(dimensions)
+	if err := (Scan{write(t, list)}).Calls(t.Context(), &Filter{}, r.Add); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// text gives a report's rows and totals: names, then the cells of the sum.
+func text(r *Report) string {
+	var b strings.Builder
+	for _, g := range r.Groups() {
+		fmt.Fprintln(&b, strings.Join(g.Names, "/"), strings.Join(g.Cells(), " "))
+	}
+	for _, s := range r.Totals() {
+		fmt.Fprintln(&b, "=", strings.Join(s.Cells(), " "))
+	}
+	return b.String()
+}
+
+func TestReport(t *testing.T) {
+	for by, want := range map[string]string{
+		//                 calls ok failed partial unknown not_sent open refused moved partly perhaps no_amount
+		"caller": `(shop?) XXX 1 0 0 0 0 0 0 1 0 0 0 0
+report USD 1 1 0 0 0 0 0 0 0 0 0 0
+shop CNY 5 2 1 1 0 0 1 0 141.10 0 0 2
+shop USD 1 0 0 0 1 0 0 0 0 0 25.00 0
+= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2
+= USD 2 1 0 0 1 0 0 0 0 0 25.00 0
+= XXX 1 0 0 0 0 0 0 1 0 0 0 0
+`,
+		"customer,credential": `/ XXX 1 0 0 0 0 0 0 1 0 0 0 0
+/acme USD 1 1 0 0 0 0 0 0 0 0 0 0
+/main CNY 3 0 1 1 0 0 1 0 0 0 0 2
+c-17/main CNY 2 2 0 0 0 0 0 0 120.60 0 0 0
+c-18/main USD 1 0 0 0 1 0 0 0 0 0 25.00 0
+c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0 0 0
+= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2
+= USD 2 1 0 0 1 0 0 0 0 0 25.00 0
+= XXX 1 0 0 0 0 0 0 1 0 0 0 0
+`,
+	} {
+		if got := text(reportOf(t, by, sample())); got != want {
+			t.Errorf("by %s:\n%swant\n%s", by, got, want)
+		}
+	}
+}
+
+// TestReportOfManyCustomers: the part of a customer that cannot be told is no amount, and never all of it.
+func TestReportOfManyCustomers(t *testing.T) {
+	list := field("customer_ids[]", "customer", "a", "b", "a")
+	list.Omitted = 2
+	transfer := spend("UpdateCustomerAccountAmount", field("customer_id", "customer", "a"), field("customerId", "customer", "b"), field("amount", "amount", "9"))
+	coupons := spend("CreatePartnerCoupons", list, field("face_value", "amount", "10"))
+	transfer.Call, coupons.Call = "1", "2"
+	records := []*audit.Record{transfer, coupons}
+	for _, id := range []string{"1", "2"} {
+		end := ended(audit.Succeeded, 200)
+		end.Call = id
+		records = append(records, end)
+	}
+	want := `(not recorded) CNY 1 1 0 0 0 0 0 0 20 0 0 0
+a CNY 2 2 0 0 0 0 0 0 20 0 0 1
+b CNY 2 2 0 0 0 0 0 0 10 0 0 1
+= CNY 2 2 0 0 0 0 0 0 59 0 0 0
+`
+	if got := text(reportOf(t, "customer", records)); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestReportJSON(t *testing.T) {
+	r := reportOf(t, "operation,caller", sample()[:3])
+	got, err := json.Marshal(r.Groups()[1])
+	want := `{"caller":"shop","operation":"UpdateCustomerAccountAmount","currency":"CNY","calls":1,"succeeded":1,"failed":0,"partial":0,"unknown":0,` +
+		`"not_sent":0,"open":0,"refused":0,"moved":"100.10","moved_partly":"0","moved_perhaps":"0","no_amount":0}`
+	if err != nil || string(got) != want {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestReportIsBounded(t *testing.T) {
+	r := NewReport([]Dimension{ByCustomer})
+	add := func(customer string) error {
+		return r.Add(&Call{Refusal: &audit.Record{Fields: []audit.Field{field("customer_id", "customer", customer)}}})
+	}
+	for i := range MaxGroups {
+		if err := add(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := add("7"); err != nil {
+		t.Errorf("a group that is there: %v", err)
+	}
+	if err := add("one more"); !errors.Is(err, errTooManyGroups) {
+		t.Errorf("%v", err)
+	}
+	r = NewReport([]Dimension{ByCustomer})
+	var err error
+	for i := 0; err == nil && i < MaxGroups; i++ {
+		err = add(strings.Repeat("x", 1024) + fmt.Sprint(i))
+	}
+	if !errors.Is(err, errTooManyGroups) {
+		t.Errorf("long names: %v", err)
+	}
+}
+
+func TestParseDimensions(t *testing.T) {
+	if by, err := ParseDimensions(" customer, caller"); err != nil || len(by) != 2 || by[0] != ByCustomer {
+		t.Errorf("%v, %v", by, err)
+	}
+	for _, text := range []string{"", "caller,", "caller,caller", "currency"} {
+		if by, err := ParseDimensions(text); err == nil {
+			t.Errorf("%q gives %v", text, by)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/internal/testlog"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// reviewed is a log as a reviewer meets it, with a formula that a stranger tried to bring in.
+func reviewed(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "audit")
+	l := testlog.New(dir, nil)
+	for i, r := range reviewedRecords() {
+		r.Time = time.Date(2026, 10, 31, 15, 50+i, 6, 7e6, time.UTC)
+		l.Add(r)
+	}
+	l.Flush()
+	return dir
+}
+
+func reviewedRecords() []*audit.Record {
+	fields := func(list ...string) (fields []audit.Field) {
+		for _, text := range list {
+			words := strings.Split(text, " ")
+			fields = append(fields, audit.Field{Name: words[0], Kind: words[1], Values: words[2:]})
+		}
+		return fields
+	}
+	intent := func(id, operation, effect string, list ...string) *audit.Record {
+		return &audit.Record{
+			Kind: audit.KindIntent, Call: id, Caller: "billing-app", Source: "10.1.2.3", Site: "cn", Operation: operation, Effect: effect, Method: "POST", Path: "/v2/x",
+			Credential: "main", Class: "partner", Decision: audit.Allowed, Fields: fields(list...),
+		}
+	}
+	outcome := func(id, outcome string, status int, list ...string) *audit.Record {
+		return &audit.Record{Kind: audit.KindOutcome, Call: id, Outcome: outcome, Status: status, RequestID: "req-" + id, Fields: fields(list...)}
+	}
+	return []*audit.Record{
+		intent("c-1", "UpdateCustomerAccountAmount", "spend", "customer_id customer c-17", "amount amount 1000.50"),
+		outcome("c-1", audit.Succeeded, 200),
+		intent("c-2", "CreatePartnerCoupons", "spend", "quota_id coupon q-1", "customer_ids[] customer c-17 c-18", "face_value amount 20.00"),
+		{Kind: audit.KindRefusal, Call: "c-3", ClaimedCaller: "billing-app", Source: "192.0.2.7", Method: "GET", Path: "/=HYPERLINK(\"x\")\u202e", Decision: audit.Refused,
+			Reason: "=cmd()", Status: 401},
+		{Kind: audit.KindRefusals, Note: "counted", Counts: []audit.Count{{Reason: "handshake", Source: "192.0.2.7", Count: 12}}},
+		outcome("c-2", audit.Partial, 200, "coupon_infos[].coupon_id coupon cp-1", "error_details[].id customer c-18"),
+		intent("c-4", "PayOrders", "spend", "order_id order CS-1001"),
+		outcome("c-4", audit.Unknown, 0),
+		intent("c-5", "ListCustomerOrders", "read"),
+		outcome("c-5", audit.Succeeded, 200),
+		intent("c-6", "ReclaimToPartnerAccount", "spend", "customer_id customer c-17", "amount amount 1e2"), // in November in Shanghai
+	}
+}
+
+// TestAuditGolden compares what the commands print with files. With -update it writes them.
+func TestAuditGolden(t *testing.T) {
+	dir := reviewed(t)
+	for name, args := range map[string]string{
+		"list.txt":        "list",
+		"list.json":       "list --format json --zone Asia/Shanghai",
+		"list.csv":        "list --format csv --zone Asia/Shanghai",
+		"list-spend.txt":  "list --effect spend --min-amount 500 --currency cny -n 5",
+		"none.txt":        "list --caller nobody",
+		"none.csv":        "list --caller nobody --format csv --bom",
+		"report.txt":      "report --month 2026-10 --zone Asia/Shanghai",
+		"report-utc.txt":  "report --month 2026-10 --by caller",
+		"report.json":     "report --month 2026-11 --zone Asia/Shanghai --by operation,customer --json",
+		"report.csv":      "report --by caller,customer --format csv",
+		"records.txt":     "records --from-seq 4",
+		"records.json":    "records --kind outcome --json",
+		"show.txt":        "show c-2",
+		"tail.txt":        "tail -n 2",
+		"tail.json":       "tail -n 1 --json --outcome open",
+		"tail-record.txt": "tail --records -n 2 --zone Asia/Shanghai",
+	} {
+		words := strings.Fields(args)
+		code, stdout, stderr := run(t, append([]string{"audit", words[0], "--dir", dir}, words[1:]...)...)
+		if code != exitOK || stderr != "" {
+			t.Errorf("%s: exit %d, %s", args, code, stderr)
+		}
+		file := filepath.Join("testdata", "audit", name)
+		if *update {
+			if err := os.WriteFile(file, []byte(stdout), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(file); err != nil || string(want) != stdout {
+			t.Errorf("audit %s is not as %s says (%v); -update writes it:\n%s", args, file, err, stdout)
+		}
+	}
+}
+
+// TestAuditFormatsAgree: the formats list the same calls.
+func TestAuditFormatsAgree(t *testing.T) {
+	dir := reviewed(t)
+	_, lines, _ := run(t, "audit", "list", "--dir", dir, "--json")
+	_, cells, _ := run(t, "audit", "list", "--dir", dir, "--format", "csv")
+	rows, err := csv.NewReader(strings.NewReader(cells)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(lines))
+	for _, row := range rows[1:] {
+		var object map[string]any
+		if err := decoder.Decode(&object); err != nil {
+			t.Fatal(err)
+		}
+		for i, column := range rows[0] {
+			value, has := object[column]
+			if _, isText := value.(string); !has || !isText || strings.HasSuffix(column, "ed") || column == "time" {
+				continue
+			}
+			if cell := strings.TrimPrefix(row[i], "'"); cell != strings.ReplaceAll(fmt.Sprint(value), "\u202e", "\uFFFD") {
+				t.Errorf("%s of %v is %q in CSV and %q in JSON", column, object["call"], cell, value)
+			}
+		}
+	}
+	if decoder.More() {
+		t.Error("JSON has more calls than CSV")
+	}
+}
+
+func TestAuditUsageErrors(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range []string{
+		"list --month 2026-10 --since 24h", "list --last 24h --until 2026-01-01", "list --month 2026-10 --last 1h", "list --month 2026-13", "list --month october",
+		"list --zone Mars/Olympus", "list --zone Local", "list --zone ../etc/passwd", "list --last -3h", "list --last yesterday", "list --since 2026-02-30",
+		"list --until 2026-01-01 --since 2026-01-02", "list --zone Europe/Berlin --since 2026-03-29T02:30", "list --zone Europe/Berlin --since 2026-10-25T02:30",
+		"list --min-amount 1,000", "list --max-amount x", "list --currency yuan", "list --status 7", "list --outcome good", "list --site mars", "list --class either",
+		"list --decision maybe", "list --limit -1", "list --limit 100001", "list --format xml", "list --json --format csv", "list --bom", "list x",
+		"report --by caller,currency", "report --by caller,caller", "report --format table --json", "records --kind call", "records --from-seq 9 --to-seq 3",
+		"records --effect spend", "tail --records --effect spend", "tail --month 2026-10", "tail --zone x", "tail -n -2", "show",
+	} {
+		words := strings.Fields(args)
+		code, stdout, stderr := run(t, append([]string{"audit", words[0], "--dir", dir}, words[1:]...)...)
+		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "tollgate: ") {
+			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+}
+
+// TestRecordsAreTheLines: audit records --json gives the bytes of the log.
+func TestRecordsAreTheLines(t *testing.T) {
+	dir := reviewed(t)
+	log, err := os.ReadFile(filepath.Join(dir, "00000000000000000001.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, stdout, _ := run(t, "audit", "records", "--dir", dir, "--json"); stdout != string(log) {
+		t.Errorf("got\n%swant\n%s", stdout, log)
+	}
+	lines := strings.SplitAfter(string(log), "\n")
+	for args, want := range map[string]string{
+		"--from-seq 5 --to-seq 6": lines[4] + lines[5], "-n 2": lines[len(lines)-3] + lines[len(lines)-2], "--kind key": lines[1],
+		"--since 2026-10-31T16:00:06.007Z": lines[len(lines)-2], "--call c-1": lines[3] + lines[4],
+	} {
+		if _, stdout, stderr := run(t, append([]string{"audit", "records", "--dir", dir, "--json"}, strings.Fields(args)...)...); stdout != want {
+			t.Errorf("%s: got\n%s%swant\n%s", args, stdout, stderr, want)
+		}
+	}
+}
+
+// steps is a writer that does something after each thing that is written.
+type steps struct {
+	text  bytes.Buffer
+	after func()
+}
+
+func (s *steps) Write(p []byte) (int, error) {
+	defer s.after()
+	return s.text.Write(p)
+}
+
+// TestTailFollows shows calls as they end, across segments, each once.
+func TestTailFollows(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	l := testlog.New(dir, nil)
+	records := reviewedRecords()
+	add := func(from, to int) {
+		for _, r := range records[from:to] {
+			l.Add(r)
+		}
+		l.Flush()
+	}
+	add(0, 5) // c-1 and c-3 have ended, c-2 is open
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ticks := make(chan time.Time, 1)
+	tick := func() { ticks <- time.Time{} }
+	script := []func(){
+		func() { add(5, 7); tick() },                // c-2 ends
+		func() { l.Rotate(); add(7, 8); tick() },    // c-4 ends, in the next segment
+		func() { add(8, 10); cancel(); tick() },     // c-5 ends, and is not shown any more
+		func() { t.Error("something was printed") }, // c-6 is open
+	}
+	w := &steps{after: func() {
+		next := script[0]
+		script = script[1:]
+		next()
+	}}
+	f := tailFlags{dir: dir, zone: time.UTC, follow: true}
+	f.calls.filter.Last = 1
+	if err := f.tail(ctx, w, ticks); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for line := range strings.Lines(w.text.String()) {
+		words := strings.Fields(line)
+		seen = append(seen, words[len(words)-1])
+	}
+	if got := strings.Join(seen, " "); got != "CALL c-3 c-2 c-4" {
+		t.Errorf("seen: %s\n%s", got, w.text.String())
+	}
+}
+
+// TestTailOfADamagedLog: a fault of the log ends it, an interrupt is none.
+func TestTailOfADamagedLog(t *testing.T) {
+	dir := reviewed(t)
+	f := tailFlags{dir: dir, zone: time.UTC, follow: true, records: true, json: true}
+	ticks := make(chan time.Time, 1)
+	w := &steps{after: func() {
+		if err := os.Truncate(filepath.Join(dir, "00000000000000000001.jsonl"), 10); err != nil {
+			t.Error(err)
+		}
+		select {
+		case ticks <- time.Time{}:
+		default:
+		}
+	}}
+	f.calls.filter.Last = 1
+	if err := f.tail(t.Context(), w, ticks); err == nil || !strings.Contains(err.Error(), "cut") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTableBlocks(t *testing.T) {
+	var b bytes.Buffer
+	tab := table{w: &b, header: []string{"A", "B"}, right: map[int]bool{1: true}}
+	for i := range tableBlock + 1 {
+		if err := tab.row([]string{strings.Repeat("界", i%3), fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tab.flush(); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	first, last := strings.Join(lines[:4], "|"), strings.Join(lines[tableBlock:], "|")
+	if first != "A     B|-     0|界     1|界界    2" || last != "-   999|A     B|界  1000|" {
+		t.Errorf("%q … %q", first, last)
+	}
+}
+
+// failing is a full disk, or a pipe that nobody reads.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestAuditOutputErrors(t *testing.T) {
+	dir := reviewed(t)
+	for _, args := range []string{"list", "list --json", "list --format csv", "report", "report --format csv", "records", "records --json", "show c-1", "tail", "tail --json", "tail --records"} {
+		words := strings.Fields(args)
+		var stderr bytes.Buffer
+		if code := execute(t.Context(), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != exitFailure {
+			t.Errorf("%s: exit %d, %s", args, code, &stderr)
+		}
+	}
+}
