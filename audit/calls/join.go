@@ -16,13 +16,14 @@ const MaxOpen = 100_000
 // Joiner makes calls of records, which it is given in the order of the log. It holds only the calls that are open.
 type Joiner struct {
 	open  map[string]*Call
+	max   int // MaxOpen
 	yield func(*Call) error
 }
 
 // NewJoiner gives a joiner that calls yield for each call when it ends, in the order of [Call.Order]. An error of yield is
 // given back by the method that was called.
 func NewJoiner(yield func(*Call) error) *Joiner {
-	return &Joiner{open: map[string]*Call{}, yield: yield}
+	return &Joiner{open: map[string]*Call{}, max: MaxOpen, yield: yield}
 }
 
 // Add takes the next record, and keeps it if it is an intent. Records that belong to no call, such as refused handshakes,
@@ -54,8 +55,8 @@ func (j *Joiner) intent(r *audit.Record) error {
 		if err := j.yield(before); err != nil {
 			return err
 		}
-	} else if len(j.open) == MaxOpen {
-		return fmt.Errorf("record %d: more than %d calls have no outcome before it, which no gateway leaves: verify the log", r.Seq, MaxOpen)
+	} else if len(j.open) == j.max {
+		return fmt.Errorf("record %d: more than %d calls have no outcome before it, which no gateway leaves: verify the log", r.Seq, j.max)
 	}
 	j.open[r.Call] = &Call{Intent: r}
 	return nil

@@ -101,19 +101,19 @@ func TestJoinEndsWithItsYield(t *testing.T) {
 
 func TestJoinIsBounded(t *testing.T) {
 	j := NewJoiner(func(*Call) error { return nil })
-	for i := range MaxOpen {
-		if err := j.Add(&audit.Record{Seq: uint64(i + 1), Kind: audit.KindIntent, Call: fmt.Sprint(i)}); err != nil {
-			t.Fatal(err)
+	if j.max != MaxOpen {
+		t.Errorf("the bound is %d", j.max)
+	}
+	j.max = 2
+	for i, c := range []struct {
+		record string
+		open   int // -1: refused
+	}{{"i1", 1}, {"i2", 2}, {"i3", -1}, {"i2", 2}, {"o1", 1}, {"i3", 2}, {"i4", -1}, {"S", 0}, {"i4", 1}} {
+		r := records(c.record)[0]
+		r.Seq = uint64(i + 1)
+		if err := j.Add(r); (err != nil) != (c.open < 0) || c.open >= 0 && len(j.Open()) != c.open {
+			t.Errorf("record %d, %s: %d calls are open, %v", r.Seq, c.record, len(j.Open()), err)
 		}
-	}
-	if len(j.Open()) != MaxOpen {
-		t.Errorf("%d calls are open", len(j.Open()))
-	}
-	if err := j.Add(&audit.Record{Seq: MaxOpen + 1, Kind: audit.KindIntent, Call: "more"}); err == nil {
-		t.Error("one more call is held")
-	}
-	if err := j.Add(&audit.Record{Seq: MaxOpen + 1, Kind: audit.KindOutcome, Call: "0"}); err != nil || len(j.Open()) != MaxOpen-1 {
-		t.Errorf("%v, %d", err, len(j.Open()))
 	}
 }
 

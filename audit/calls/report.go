@@ -2,6 +2,7 @@ package calls
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -99,12 +100,14 @@ type Report struct {
 	by     []Dimension
 	groups map[string]*Group
 	totals map[string]*Sum // by currency
-	bytes  int
+	bytes  int             // of the groups' names
+
+	maxGroups, maxBytes int
 }
 
 // NewReport gives an empty report.
 func NewReport(by []Dimension) *Report {
-	return &Report{by: by, groups: map[string]*Group{}, totals: map[string]*Sum{}}
+	return &Report{by: by, groups: map[string]*Group{}, totals: map[string]*Sum{}, maxGroups: MaxGroups, maxBytes: maxKeyBytes}
 }
 
 // Add counts a call. With [ByCustomer], a call that names several customers is in the group of each: rows then add up to
@@ -113,7 +116,7 @@ func (r *Report) Add(c *Call) error {
 	share := shareOf(c)
 	total := r.totals[share.currency]
 	if total == nil {
-		if len(r.totals) == MaxGroups {
+		if len(r.totals) == r.maxGroups {
 			return errTooManyGroups
 		}
 		total = &Sum{Currency: share.currency}
@@ -137,16 +140,26 @@ func (r *Report) group(c *Call, customer, currency string) (*Group, error) {
 	for i, d := range r.by {
 		names[i] = name(c, d, customer)
 	}
-	key := fmt.Sprintf("%q %q", names, currency)
+	key := keyOf(append(names, currency))
 	if g := r.groups[key]; g != nil {
 		return g, nil
 	}
-	if r.bytes += 2 * len(key); len(r.groups) == MaxGroups || r.bytes > maxKeyBytes {
+	if r.bytes += 2 * len(key); len(r.groups) == r.maxGroups || r.bytes > r.maxBytes {
 		return nil, errTooManyGroups
 	}
 	g := &Group{names, Sum{Currency: currency}, r.by}
 	r.groups[key] = g
 	return g, nil
+}
+
+// keyOf makes one text of several, whatever is in them.
+func keyOf(texts []string) string {
+	var key []byte
+	for _, text := range texts {
+		key = binary.AppendUvarint(key, uint64(len(text)))
+		key = append(key, text...)
+	}
+	return string(key)
 }
 
 func name(c *Call, d Dimension, customer string) string {

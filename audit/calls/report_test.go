@@ -97,28 +97,45 @@ func TestReportJSON(t *testing.T) {
 }
 
 func TestReportIsBounded(t *testing.T) {
-	r := NewReport([]Dimension{ByCustomer})
-	add := func(customer string) error {
-		return r.Add(&Call{Refusal: &audit.Record{Fields: []audit.Field{field("customer_id", "customer", customer)}}})
+	add := func(r *Report, customer, currency string) error {
+		return r.Add(&Call{Refusal: &audit.Record{Fields: []audit.Field{field("customer_id", "customer", customer), field("currency", "currency", currency)}}})
 	}
-	for i := range MaxGroups {
-		if err := add(fmt.Sprint(i)); err != nil {
+	r := NewReport([]Dimension{ByCustomer})
+	if r.maxGroups != MaxGroups || r.maxBytes != maxKeyBytes {
+		t.Errorf("%+v", r)
+	}
+	r.maxGroups = 2
+	if err := errors.Join(add(r, "a", "CNY"), add(r, "b", "CNY"), add(r, "a", "CNY")); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(r, "c", "CNY"); !errors.Is(err, errTooManyGroups) {
+		t.Errorf("a third group: %v", err)
+	}
+	r = NewReport([]Dimension{ByCaller})
+	r.maxGroups = 1
+	if err := errors.Join(add(r, "", "CNY"), add(r, "", "EUR")); !errors.Is(err, errTooManyGroups) {
+		t.Errorf("a second currency: %v", err)
+	}
+	r = NewReport([]Dimension{ByCustomer})
+	r.maxBytes = 4096
+	if err := add(r, strings.Repeat("x", 1024), "CNY"); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(r, strings.Repeat("y", 1024), "CNY"); !errors.Is(err, errTooManyGroups) {
+		t.Errorf("long names: %v", err)
+	}
+}
+
+// TestReportKeepsGroupsApart: names that look alike when they are put together.
+func TestReportKeepsGroupsApart(t *testing.T) {
+	r := NewReport([]Dimension{ByCredential, ByOperation})
+	for _, names := range [][2]string{{"a", "b"}, {"ab", ""}, {"", "ab"}, {"a\x00", "b"}, {"a", "\x00b"}, {"a\x01b", ""}} {
+		if err := r.Add(&Call{Refusal: &audit.Record{Credential: names[0], Operation: names[1]}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := add("7"); err != nil {
-		t.Errorf("a group that is there: %v", err)
-	}
-	if err := add("one more"); !errors.Is(err, errTooManyGroups) {
-		t.Errorf("%v", err)
-	}
-	r = NewReport([]Dimension{ByCustomer})
-	var err error
-	for i := 0; err == nil && i < MaxGroups; i++ {
-		err = add(strings.Repeat("x", 1024) + fmt.Sprint(i))
-	}
-	if !errors.Is(err, errTooManyGroups) {
-		t.Errorf("long names: %v", err)
+	if n := len(r.Groups()); n != 6 {
+		t.Errorf("%d groups", n)
 	}
 }
 
