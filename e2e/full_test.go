@@ -112,9 +112,9 @@ func (w *world) consistent() map[string]*history {
 	w.t.Helper()
 	calls := map[string]*history{}
 	records := w.records()
-	listed := run(w.t, nil, "audit", "list", "--json", "--dir", w.file("audit"))
+	listed := run(w.t, nil, "audit", "records", "--json", "--dir", w.file("audit"))
 	if n := strings.Count(listed.stdout, "\n"); listed.code != 0 || n != len(records) {
-		w.t.Errorf("audit list: exit code %d with %d of %d records: %s", listed.code, n, len(records), listed.stderr)
+		w.t.Errorf("audit records: exit code %d with %d of %d records: %s", listed.code, n, len(records), listed.stderr)
 	}
 	for _, r := range records {
 		if r.Call == "" {

@@ -235,6 +235,8 @@ func (w *world) commandsAfterwards(said outputs) {
 	}
 	commands := [][]string{
 		{"check", "--config", w.config}, {"audit", "list", "--dir", dir}, {"audit", "list", "--dir", dir, "--json"},
+		{"audit", "list", "--dir", dir, "--format", "csv"}, {"audit", "records", "--dir", dir}, {"audit", "records", "--dir", dir, "--json"},
+		{"audit", "report", "--dir", dir}, {"audit", "tail", "--dir", dir}, {"audit", "tail", "--dir", dir, "--records"},
 		{"health", "--config", w.config}, {"catalog", "SubCustomer"}, {"version"}, {"tls", "policy"},
 		{"audit", "list", "--dir", dir, "--outcome", "failed"}, {"check", "--config", w.write("broken.yaml", w.broken())},
 		{"explain", "--config", w.config, "--caller", "shop", "--json", "GET", "/v2/accounts/customer-accounts/balances?password=" + password},
