@@ -218,6 +218,10 @@ func TestMembersOfACall(t *testing.T) {
 	if h := byID["h"]; !h.Ended().IsZero() || h.Status() != 0 || h.Reason() != "" || h.Result() != "" {
 		t.Errorf("%+v", h.Row(time.UTC))
 	}
+	proven := &Call{Refusal: &audit.Record{Caller: "shop", ClaimedCaller: "report"}}
+	if proven.Claimed() != "" || proven.CallerText() != "shop" {
+		t.Errorf("%+v", proven.Row(time.UTC))
+	}
 	alone := &Call{Outcome: &audit.Record{Seq: 9, Call: "z", Caller: "shop", Outcome: audit.Unknown, Effect: "spend", Site: "cn"}}
 	if alone.Caller() != "shop" || alone.State() != audit.Unknown || alone.Decision() != audit.Allowed || alone.Seq() != 9 || !alone.MovesMoney() {
 		t.Errorf("%+v", alone.Row(time.UTC))
@@ -276,7 +280,9 @@ func TestMoney(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if (&Call{Intent: intl}).MovesMoney() {
-		t.Error("a budget moves money")
+	for _, operation := range []string{"UpdateSubCustomerBudget", "setCredit"} {
+		if (&Call{Intent: spend(operation)}).MovesMoney() {
+			t.Errorf("%s moves money", operation)
+		}
 	}
 }

@@ -86,6 +86,26 @@ b CNY 2 2 0 0 0 0 0 0 10 0 0 1
 	}
 }
 
+// TestReportMoney: each outcome puts an amount where it belongs, or nowhere.
+func TestReportMoney(t *testing.T) {
+	for outcome, want := range map[string]string{
+		audit.Succeeded: "5 0 0", audit.Failed: "0 0 0", audit.Partial: "0 5 0", audit.NotSent: "0 0 0", audit.Unknown: "0 0 5", "": "0 0 5", "newer": "0 0 5",
+	} {
+		call := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5"))}
+		if outcome != "" {
+			call.Outcome = ended(outcome, 200)
+		}
+		r := NewReport([]Dimension{ByCaller})
+		if err := r.Add(call); err != nil {
+			t.Fatal(err)
+		}
+		s := r.Totals()[0]
+		if got := fmt.Sprint(s.Moved, s.MovedPartly, s.MovedPerhaps); got != want || s.NoAmount != 0 || s.Calls != 1 {
+			t.Errorf("%q: %s, want %s, %+v", outcome, got, want, s)
+		}
+	}
+}
+
 func TestReportJSON(t *testing.T) {
 	r := reportOf(t, "operation,caller", sample()[:3])
 	got, err := json.Marshal(r.Groups()[1])

@@ -8,7 +8,7 @@ import (
 
 var zones = []string{
 	"UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Apia", "America/Havana", "Asia/Beirut",
-	"America/Asuncion", "Africa/Cairo", "Atlantic/Azores", "America/Scoresbysund", "Pacific/Kiritimati", "Africa/Casablanca",
+	"America/Asuncion", "Africa/Cairo", "Atlantic/Azores", "America/Scoresbysund", "Pacific/Kiritimati", "Africa/Casablanca", "Europe/Volgograd",
 }
 
 // TestDaysBeginOnce: the first instant of each day is of that day or, where a zone left it out, of a later one; the
@@ -69,6 +69,7 @@ func TestMoments(t *testing.T) {
 		{"2026-10-25 01:59:59.9", "Europe/Berlin", "2026-10-24T23:59:59.9Z"}, {"2026-10-25 03:00", "Europe/Berlin", "2026-10-25T02:00:00Z"},
 		{"2026-11-01 01:30", "America/New_York", "twice"}, {"2011-12-30 12:00", "Pacific/Apia", "no clock"},
 		{"2026-04-05 01:45", "Australia/Lord_Howe", "twice"}, {"2026-10-04 02:15", "Australia/Lord_Howe", "no clock"}, // by half an hour
+		{"2020-12-27 01:30", "Europe/Volgograd", "twice"}, // for good
 		{"yesterday", "UTC", "neither"}, {"2026-02-30", "UTC", "neither"}, {"-3h", "UTC", "neither"}, {"2026-01", "UTC", "neither"}, {"99999999d", "UTC", "neither"},
 	} {
 		zone, err := loadZone(c.zone)
