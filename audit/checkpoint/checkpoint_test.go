@@ -144,6 +144,12 @@ func TestPublicKeys(t *testing.T) {
 		}
 	}
 	text := key.Public().String()
+	for text[11:19] == strings.ToUpper(text[11:19]) { // a hash without letters
+		text = testKey(t, "tollgate/a").Public().String()
+	}
+	if _, err := ParsePublicKey(text[:11] + strings.ToUpper(text[11:19]) + text[19:]); err == nil {
+		t.Error("a key has two spellings")
+	}
 	for _, bad := range []string{"", "x", text[1:], text[:len(text)-4], strings.Replace(text, "+", " ", 1), text + "x"} {
 		if _, err := ParsePublicKey(bad); err == nil {
 			t.Errorf("%q was taken for a key", bad)

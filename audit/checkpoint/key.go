@@ -65,6 +65,9 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	_, err := k.verifier()
 	if parts := strings.SplitN(k.text, "+", 3); err == nil {
 		_, err = base64.StdEncoding.Strict().DecodeString(parts[2]) // one key has one spelling
+		if parts[1] != strings.ToLower(parts[1]) {
+			err = errors.New("the hash of the public key is spelt in capital letters")
+		}
 	}
 	if err = errors.Join(err, checkName(k.Name())); err != nil {
 		return PublicKey{}, fmt.Errorf("%w; it should look like NAME+HASH+KEY", err)
