@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	"audit/bundle":     {},
 	"audit/calls":      {"audit", "catalog"},
 	"audit/checkpoint": {},
+	"audit/proof":      {"audit", "audit/checkpoint"},
 	"business":         {"catalog"},
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},

@@ -1,0 +1,120 @@
+package proof
+
+import (
+	"errors"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"tollgate/audit/checkpoint"
+)
+
+// nodes is a tree that grows leaf by leaf and keeps the nodes that a proof is made of, and no others: which those are is
+// asked beforehand, with [nodes.want] as [tlog.HashReader], and answered afterwards, with [nodes.ReadHashes]. A proof for
+// leaves behind some size needs no node within the peaks of that size, so a tree may begin with those.
+type nodes struct {
+	size  int64
+	peaks []checkpoint.Hash // as in checkpoint.Tree
+	kept  map[int64]*checkpoint.Hash
+}
+
+func newNodes(size uint64, peaks []checkpoint.Hash) (*nodes, error) {
+	if _, err := checkpoint.Resume(size, peaks); err != nil {
+		return nil, err
+	}
+	return &nodes{size: int64(size), peaks: slices.Clone(peaks), kept: map[int64]*checkpoint.Hash{}}, nil
+}
+
+// want notes what will be asked for. The hashes that it gives are of no use.
+func (n *nodes) want(indexes []int64) ([]checkpoint.Hash, error) {
+	for _, index := range indexes {
+		n.kept[index] = nil
+	}
+	return make([]checkpoint.Hash, len(indexes)), nil
+}
+
+// keepPeaks keeps those of the peaks that are wanted. The peak of each bit of size that is set ends where its bit does.
+func (n *nodes) keepPeaks() {
+	i := len(n.peaks)
+	for level := range 63 {
+		if n.size>>level&1 == 1 {
+			i--
+			n.keep(level, n.size>>level-1, n.peaks[i])
+		}
+	}
+}
+
+func (n *nodes) keep(level int, at int64, h checkpoint.Hash) {
+	index := tlog.StoredHashIndex(level, at)
+	if _, wanted := n.kept[index]; wanted {
+		n.kept[index] = &h
+	}
+}
+
+// add adds a leaf.
+func (n *nodes) add(h checkpoint.Hash) {
+	level, at := 0, n.size
+	n.keep(level, at, h)
+	for ; at&1 == 1; at >>= 1 {
+		last := len(n.peaks) - 1
+		h = tlog.NodeHash(n.peaks[last], h)
+		n.peaks = n.peaks[:last]
+		level++
+		n.keep(level, at>>1, h)
+	}
+	n.peaks = append(n.peaks, h)
+	n.size++
+}
+
+// root is that of the leaves so far, of which there is one at least.
+func (n *nodes) root() checkpoint.Hash {
+	last := len(n.peaks) - 1
+	root := n.peaks[last]
+	for _, peak := range slices.Backward(n.peaks[:last]) {
+		root = tlog.NodeHash(peak, root)
+	}
+	return root
+}
+
+// ReadHashes gives nodes that were wanted.
+func (n *nodes) ReadHashes(indexes []int64) ([]checkpoint.Hash, error) {
+	out := make([]checkpoint.Hash, len(indexes))
+	for i, index := range indexes {
+		h := n.kept[index]
+		if h == nil {
+			return nil, errors.New("a node of the tree was not asked for, or its leaves were not read")
+		}
+		out[i] = *h
+	}
+	return out, nil
+}
+
+// grow runs a proof twice: to learn which nodes it needs, and, when the leaves behind the first from up to size are read, to
+// make it. The peaks are those of the first from leaves. A visit, if not nil, sees the tree after each leaf.
+func (l *Log) grow(from uint64, peaks []checkpoint.Hash, size uint64, prove func(tlog.HashReader) error, visit func(*nodes) error) error {
+	tree, err := newNodes(from, peaks)
+	if err != nil {
+		return damaged("%w", err)
+	}
+	if err := prove(tlog.HashReaderFunc(tree.want)); err != nil {
+		return err
+	}
+	if tree.keepPeaks(); from == size {
+		return prove(tree)
+	}
+	for leaf, err := range l.leaves(from) {
+		if err != nil {
+			return err
+		}
+		tree.add(leaf)
+		if visit != nil {
+			if err := visit(tree); err != nil {
+				return err
+			}
+		}
+		if uint64(tree.size) == size {
+			return prove(tree)
+		}
+	}
+	return damaged("it ends before record %d", size)
+}

@@ -1,0 +1,260 @@
+package proof
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+)
+
+// Statement is a checkpoint record of a log whose signatures are those that the log's keys make.
+type Statement struct {
+	checkpoint.Checkpoint
+
+	Seq   uint64 // of the record
+	Note  string
+	Keys  []checkpoint.PublicKey // that signed, in the order of the signatures
+	Peaks []checkpoint.Hash      // of the tree of Size leaves
+}
+
+// decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object.
+func decode(line []byte) (*audit.Record, error) {
+	r := new(audit.Record)
+	if len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}' {
+		return nil, errors.New("a record is one JSON object without anything around it")
+	}
+	return r, json.Unmarshal(line, r)
+}
+
+// OpenNote reads a checkpoint that is signed by some of the keys, and by no other, and gives those in the order of their
+// signatures.
+func OpenNote(signed string, known ...checkpoint.PublicKey) (checkpoint.Checkpoint, []checkpoint.PublicKey, error) {
+	c, err := checkpoint.Parse(signed)
+	if err != nil {
+		return c, nil, err
+	}
+	var keys []checkpoint.PublicKey
+	_, signatures, _ := strings.Cut(signed, "\n\n")
+	for line := range strings.Lines(signatures) {
+		id, err := signer(line)
+		if err != nil {
+			return c, nil, err
+		}
+		i := slices.IndexFunc(known, func(k checkpoint.PublicKey) bool { return strings.HasPrefix(k.String(), id) })
+		if i < 0 {
+			return c, nil, fmt.Errorf("the checkpoint is signed by the key %s…, which is none of those known here", id)
+		}
+		keys = append(keys, known[i])
+	}
+	c, err = checkpoint.Open(signed, keys...)
+	return c, keys, err
+}
+
+// signer gives the beginning of the text of the public key that a signature line names: NAME+HASH+.
+func signer(line string) (string, error) {
+	text, dash := strings.CutPrefix(line, "— ")
+	name, sig, blank := strings.Cut(text, " ")
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(sig, "\n"))
+	if !dash || !blank || err != nil || len(raw) < 4 {
+		return "", fmt.Errorf("%q is no signature line", line)
+	}
+	return name + "+" + hex.EncodeToString(raw[:4]) + "+", nil
+}
+
+// tracker is shown the lines of a log and keeps the last checkpoint, unopened, since opening each costs more than reading.
+type tracker struct {
+	seq      uint64
+	text     []byte
+	previous string // key that signs the checkpoint besides its own
+	pending  string // key that the next checkpoint is to be signed by besides its own
+}
+
+func (t *tracker) see(l Line) error {
+	switch l.Kind {
+	case audit.KindKey:
+		r, err := decode(l.Text)
+		if err != nil {
+			return damaged("record %d: %w", l.Seq, err)
+		}
+		if t.pending = r.PreviousKey; r.KeyLost {
+			t.pending = ""
+		}
+	case audit.KindCheckpoint:
+		t.seq, t.text = l.Seq, append(t.text[:0], l.Text...)
+		t.previous, t.pending = t.pending, ""
+	}
+	return nil
+}
+
+// statement opens the last checkpoint; it gives nil when there was none.
+func (t *tracker) statement() (*Statement, error) {
+	if t.seq == 0 {
+		return nil, nil
+	}
+	s, err := t.open()
+	if err != nil {
+		return nil, damaged("the checkpoint in record %d: %w", t.seq, err)
+	}
+	return s, nil
+}
+
+func (t *tracker) open() (*Statement, error) {
+	r, err := decode(t.text)
+	if err != nil {
+		return nil, err
+	}
+	texts := []string{r.Key}
+	if t.previous != "" {
+		texts = []string{t.previous, r.Key}
+	}
+	keys, err := parseKeys(texts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Statement{Seq: t.seq, Note: r.Checkpoint, Keys: keys}
+	if s.Checkpoint, err = checkpoint.Open(s.Note, keys...); err != nil {
+		return nil, err
+	}
+	if s.Size != t.seq-1 {
+		return nil, fmt.Errorf("it is of %d records", s.Size)
+	}
+	s.Peaks, err = checkpoint.ParseHashes(r.Peaks)
+	return s, err
+}
+
+func parseKeys(texts []string) ([]checkpoint.PublicKey, error) {
+	keys := make([]checkpoint.PublicKey, len(texts))
+	for i, text := range texts {
+		k, err := checkpoint.ParsePublicKey(text)
+		if err != nil {
+			return nil, err
+		}
+		if k.String() != text || slices.Contains(keys[:i], k) {
+			return nil, fmt.Errorf("the public key %q has blanks around it or is there twice", text)
+		}
+		keys[i] = k
+	}
+	return keys, nil
+}
+
+// errNoCheckpoint tells of a log of a version before checkpoints.
+var errNoCheckpoint = errors.New("the log has no checkpoint yet: the gateway signs one when it starts, and 10 seconds after a record")
+
+// Newest gives the last checkpoint of the log.
+func (l *Log) Newest() (*Statement, error) {
+	segments := l.Segments()
+	from := uint64(1)
+	if n := len(segments); n > 2 {
+		from = segments[n-2] // the last one begins with a checkpoint, which a key record in the one before may concern
+	}
+	var t tracker
+	for line, err := range l.Lines(from) {
+		if err == nil {
+			err = t.see(line)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	s, err := t.statement()
+	if err == nil && s == nil {
+		err = errNoCheckpoint
+	}
+	return s, err
+}
+
+// Checkpoints gives all checkpoints of the log whose records are there, in order. An error is the last thing that it gives.
+func (l *Log) Checkpoints() iter.Seq2[*Statement, error] {
+	return func(yield func(*Statement, error) bool) {
+		var t tracker
+		for line, err := range l.Lines(1) {
+			if err == nil {
+				err = t.see(line)
+			}
+			var s *Statement
+			if err == nil && line.Kind == audit.KindCheckpoint {
+				s, err = t.statement()
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if s != nil && !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+// KeyUse is a key of a log.
+type KeyUse struct {
+	Key  checkpoint.PublicKey
+	From uint64 // record that brings it in; 0 when that record is pruned
+	// Previous is the key until then; it is zero in the log's first. Unless it was lost, it has signed for its successor.
+	Previous checkpoint.PublicKey
+	Lost     bool
+}
+
+// keyring is shown the lines of a log and collects its keys.
+type keyring struct{ uses []KeyUse }
+
+func (k *keyring) see(l Line) error {
+	if l.Kind != audit.KindKey && (l.Kind != audit.KindCheckpoint || len(k.uses) > 0) {
+		return nil
+	}
+	r, err := decode(l.Text)
+	if err != nil {
+		return damaged("record %d: %w", l.Seq, err)
+	}
+	use := KeyUse{From: l.Seq, Lost: r.KeyLost}
+	use.Key, err = checkpoint.ParsePublicKey(r.Key)
+	if err == nil && r.PreviousKey != "" {
+		use.Previous, err = checkpoint.ParsePublicKey(r.PreviousKey)
+	}
+	if err != nil {
+		return damaged("record %d: %w", l.Seq, err)
+	}
+	if l.Kind == audit.KindCheckpoint {
+		use.From = 0
+	}
+	k.uses = append(k.uses, use)
+	return nil
+}
+
+// all gives every key that the log names.
+func (k *keyring) all() []checkpoint.PublicKey {
+	var keys []checkpoint.PublicKey
+	for _, use := range k.uses {
+		for _, key := range []checkpoint.PublicKey{use.Previous, use.Key} {
+			if !key.IsZero() && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// Keys gives the keys of the log, in the order of their use. It reads all of the log.
+func (l *Log) Keys() ([]KeyUse, error) {
+	var ring keyring
+	for line, err := range l.Lines(1) {
+		if err == nil {
+			err = ring.see(line)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(ring.uses) == 0 {
+		return nil, errNoCheckpoint
+	}
+	return ring.uses, nil
+}
