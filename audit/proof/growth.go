@@ -103,7 +103,7 @@ func (l *Log) CheckGrowth(olds iter.Seq2[Old, error], given []checkpoint.PublicK
 	if err := Trusted(newest.Keys, given); err != nil {
 		return nil, fmt.Errorf("the log's newest checkpoint, of %d records: %w", newest.Size, err)
 	}
-	c := comparison{known: append((&keyring{uses}).all(), given...), given: given, newest: newest.Checkpoint}
+	c := comparison{known: append(uses.all(), given...), given: given, newest: newest.Checkpoint}
 	for old, err := range olds {
 		if err == nil {
 			err = c.take(old)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -149,14 +150,38 @@ func parseKeys(texts []string) ([]checkpoint.PublicKey, error) {
 var errNoCheckpoint = errors.New("the log has no checkpoint yet: the gateway signs one when it starts, and 10 seconds after a record")
 
 // Newest gives the last checkpoint of the log.
-func (l *Log) Newest() (*Statement, error) {
-	segments := l.Segments()
-	from := uint64(1)
-	if n := len(segments); n > 2 {
-		from = segments[n-2] // the last one begins with a checkpoint, which a key record in the one before may concern
+func (l *Log) Newest() (*Statement, error) { return l.Checkpoint(math.MaxInt64) }
+
+// Checkpoint gives the last checkpoint that stands in record seq or before it.
+func (l *Log) Checkpoint(seq uint64) (s *Statement, err error) {
+	// Each segment but the first begins with a checkpoint, if it begins, and the key record that concerns that one may stand
+	// in the segment before.
+	for back := 1; back <= 3; back++ {
+		if s, err = l.checkpointFrom(l.segmentsBack(seq, back), seq); err == nil {
+			break
+		}
 	}
+	return s, err
+}
+
+// segmentsBack gives the first record of the nth last segment that begins at or before record seq.
+func (l *Log) segmentsBack(seq uint64, n int) uint64 {
+	segments := l.Segments()
+	for len(segments) > 1 && segments[len(segments)-1] > seq {
+		segments = segments[:len(segments)-1]
+	}
+	if len(segments) == 0 {
+		return 1
+	}
+	return segments[max(len(segments)-n, 0)]
+}
+
+func (l *Log) checkpointFrom(from, seq uint64) (*Statement, error) {
 	var t tracker
 	for line, err := range l.Lines(from) {
+		if line.Seq > seq {
+			break
+		}
 		if err == nil {
 			err = t.see(line)
 		}
@@ -203,11 +228,12 @@ type KeyUse struct {
 	Lost     bool
 }
 
-// keyring is shown the lines of a log and collects its keys.
-type keyring struct{ uses []KeyUse }
+// Keyring is shown the lines of a log and collects its keys.
+type Keyring []KeyUse
 
-func (k *keyring) see(l Line) error {
-	if l.Kind != audit.KindKey && (l.Kind != audit.KindCheckpoint || len(k.uses) > 0) {
+// See takes the next line.
+func (k *Keyring) See(l Line) error {
+	if l.Kind != audit.KindKey && (l.Kind != audit.KindCheckpoint || len(*k) > 0) {
 		return nil
 	}
 	r, err := decode(l.Text)
@@ -225,14 +251,14 @@ func (k *keyring) see(l Line) error {
 	if l.Kind == audit.KindCheckpoint {
 		use.From = 0
 	}
-	k.uses = append(k.uses, use)
+	*k = append(*k, use)
 	return nil
 }
 
 // all gives every key that the log names.
-func (k *keyring) all() []checkpoint.PublicKey {
+func (k Keyring) all() []checkpoint.PublicKey {
 	var keys []checkpoint.PublicKey
-	for _, use := range k.uses {
+	for _, use := range k {
 		for _, key := range []checkpoint.PublicKey{use.Previous, use.Key} {
 			if !key.IsZero() && !slices.Contains(keys, key) {
 				keys = append(keys, key)
@@ -243,18 +269,59 @@ func (k *keyring) all() []checkpoint.PublicKey {
 }
 
 // Keys gives the keys of the log, in the order of their use. It reads all of the log.
-func (l *Log) Keys() ([]KeyUse, error) {
-	var ring keyring
+func (l *Log) Keys() (Keyring, error) {
+	var ring Keyring
 	for line, err := range l.Lines(1) {
 		if err == nil {
-			err = ring.see(line)
+			err = ring.See(line)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	if len(ring.uses) == 0 {
+	if len(ring) == 0 {
 		return nil, errNoCheckpoint
 	}
-	return ring.uses, nil
+	return ring, nil
+}
+
+// String gives the keys as a text of a line each, with a remark before it that begins with #.
+func (k Keyring) String() string {
+	var b strings.Builder
+	for _, use := range k {
+		fmt.Fprintf(&b, "# %s\n%v\n", use.remark(), use.Key)
+	}
+	return b.String()
+}
+
+// ParseKeys reads public keys as [Keyring.String] writes them: one in a line; empty lines and those that begin with # are
+// passed over. A text without any is an error.
+func ParseKeys(text string) ([]checkpoint.PublicKey, error) {
+	var keys []checkpoint.PublicKey
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		key, err := checkpoint.ParsePublicKey(line)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("there is no public key in it")
+	}
+	return keys, nil
+}
+
+func (u KeyUse) remark() string {
+	switch {
+	case u.From == 0:
+		return "signs in the oldest part of the log that is left"
+	case u.Lost:
+		return fmt.Sprintf("signs from record %d on; the key before was lost and has not signed for it", u.From)
+	case !u.Previous.IsZero():
+		return fmt.Sprintf("signs from record %d on; the key before has signed for it, as audit verify checks", u.From)
+	}
+	return fmt.Sprintf("signs from record %d on", u.From)
 }

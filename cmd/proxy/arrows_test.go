@@ -13,7 +13,7 @@ var arrows = map[string][]string{
 	"accept":           {"tlspolicy"}, // handshakes report what the peer offered
 	"admin":            {"audit", "credential", "gateway", "ratelimit", "replay"},
 	"audit":            {"audit/checkpoint"},
-	"audit/bundle":     {},
+	"audit/bundle":     {"audit", "audit/checkpoint", "audit/proof"},
 	"audit/calls":      {"audit", "catalog"},
 	"audit/checkpoint": {},
 	"audit/proof":      {"audit", "audit/checkpoint"},

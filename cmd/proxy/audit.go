@@ -10,8 +10,9 @@ import (
 )
 
 func auditCommand() *cobra.Command {
-	return group("audit", "Read the audit log",
-		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand())
+	return group("audit", "Read the audit log, and prove what is in it", append([]*cobra.Command{
+		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand(),
+	}, proofCommands()...)...)
 }
 
 func dirFlag(cmd *cobra.Command, dir *string) {

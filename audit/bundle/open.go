@@ -1,0 +1,163 @@
+package bundle
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+
+	"tollgate/audit/checkpoint"
+	"tollgate/audit/proof"
+)
+
+// Meta is what a bundle says of itself beside its log. Nothing in it is proven: the log is what counts.
+type Meta struct {
+	Checkpoint  string                 // note of the log's last record
+	Keys        []checkpoint.PublicKey // in the order of their use
+	Consistency *proof.Consistency     // from Checkpoint to the newest one when the bundle was made; nil when that was the same
+}
+
+const (
+	// maxDirectory bounds what is read of an archive to list its files, and so how many there can be.
+	maxDirectory = 8 << 20
+	// maxText bounds each file beside the log, in bytes.
+	maxText = proof.MaxFile
+	// maxRatio is by how much an archive may grow when it is unpacked. Records shrink to a tenth or so, but strangers can send
+	// what shrinks further; deflate does no more than this, so an archive beyond uses the same bytes several times.
+	maxRatio = 1032
+)
+
+// Open opens a bundle. The files of its log are those of the file system given, which lasts until the closer is closed. An
+// archive that holds anything else than a bundle does, or grows out of proportion when it is unpacked, is an error.
+func Open(name string) (fs.FS, Meta, io.Closer, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, Meta{}, nil, fmt.Errorf("opening a bundle: %w", err)
+	}
+	log, meta, err := open(f)
+	if err != nil {
+		return nil, Meta{}, nil, errors.Join(fmt.Errorf("%s is no bundle: %w", name, err), f.Close())
+	}
+	return log, meta, f, nil
+}
+
+func open(f *os.File) (fs.FS, Meta, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	return read(f, info.Size())
+}
+
+func read(r io.ReaderAt, size int64) (fs.FS, Meta, error) {
+	budget := &budgetReader{r: r, left: maxDirectory}
+	z, err := zip.NewReader(budget, size)
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	budget.left = -1
+	if err := checkFiles(z, size); err != nil {
+		return nil, Meta{}, err
+	}
+	log, err := fs.Sub(z, strings.TrimSuffix(logFolder, "/"))
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	meta, err := readMeta(z)
+	return log, meta, err
+}
+
+// budgetReader gives an error when more is read than is left. A negative number is no bound.
+type budgetReader struct {
+	r    io.ReaderAt
+	left int64
+}
+
+func (b *budgetReader) ReadAt(p []byte, off int64) (int, error) {
+	if b.left >= 0 {
+		if b.left -= int64(len(p)); b.left < 0 {
+			return 0, errors.New("it holds too many files")
+		}
+	}
+	return b.r.ReadAt(p, off)
+}
+
+func checkFiles(z *zip.Reader, size int64) error {
+	total, seen := uint64(0), map[string]bool{}
+	for _, f := range z.File {
+		switch {
+		case seen[f.Name]:
+			return fmt.Errorf("it holds %q twice", f.Name)
+		case !known(f.Name):
+			return fmt.Errorf("it holds %.100q, which no bundle does", f.Name)
+		case f.Method != zip.Deflate && f.Method != zip.Store || f.Flags&1 != 0:
+			return fmt.Errorf("%s is encrypted, or packed in a way that bundles are not", f.Name)
+		case f.UncompressedSize64 > maxText && !strings.HasPrefix(f.Name, logFolder):
+			return fmt.Errorf("%s is longer than %d bytes", f.Name, maxText)
+		case f.UncompressedSize64 > maxRatio*uint64(size): // before the sum, which cannot overflow then
+			return fmt.Errorf("%s grows to %d bytes when it is unpacked", f.Name, f.UncompressedSize64)
+		}
+		seen[f.Name] = true
+		if total += f.UncompressedSize64; total > maxRatio*uint64(size) {
+			return fmt.Errorf("it grows to more than %d times its size when it is unpacked", maxRatio)
+		}
+	}
+	return nil
+}
+
+// known says whether bundles hold a file of the name. A folder may be there when the archive was packed anew.
+func known(name string) bool {
+	switch name {
+	case readmeName, keyName, checkpointName, consistencyName, verifierName, logFolder:
+		return true
+	}
+	segment, inLog := strings.CutPrefix(name, logFolder)
+	digits, suffix := strings.CutSuffix(segment, ".jsonl")
+	first, err := strconv.ParseUint(digits, 10, 63)
+	return inLog && suffix && err == nil && first > 0 && fmt.Sprintf("%020d", first) == digits
+}
+
+func readMeta(z *zip.Reader) (m Meta, err error) {
+	if m.Checkpoint, err = text(z, checkpointName); err != nil {
+		return m, err
+	}
+	keys, err := text(z, keyName)
+	if err != nil {
+		return m, err
+	}
+	if m.Keys, err = proof.ParseKeys(keys); err != nil {
+		return m, fmt.Errorf("%s: %w", keyName, err)
+	}
+	file, err := text(z, consistencyName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return m, err
+	}
+	p, err := proof.Parse([]byte(file))
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", consistencyName, err)
+	}
+	var ok bool
+	if m.Consistency, ok = p.(*proof.Consistency); !ok || m.Consistency.Old.Note != m.Checkpoint {
+		return m, fmt.Errorf("%s is not a proof from the checkpoint of the bundle to a later one", consistencyName)
+	}
+	return m, nil
+}
+
+func text(z *zip.Reader, name string) (string, error) {
+	f, err := z.Open(name)
+	if err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxText+1))
+	if err = errors.Join(err, f.Close()); err == nil && len(b) > maxText {
+		err = fmt.Errorf("%s is longer than %d bytes", name, maxText)
+	}
+	return string(b), err
+}

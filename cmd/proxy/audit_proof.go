@@ -1,0 +1,368 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"tollgate/audit/checkpoint"
+	"tollgate/audit/proof"
+)
+
+// proofCommands are those about what is signed of a log.
+func proofCommands() []*cobra.Command {
+	return []*cobra.Command{
+		auditProveCommand(), auditCheckProofCommand(), auditConsistencyCommand(), auditCheckpointCommand(), auditKeyCommand(), auditExportCommand(),
+	}
+}
+
+func openLog(dir string) (*proof.Log, error) {
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
+	log, err := proof.OpenLog(os.DirFS(dir))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return log, nil
+}
+
+func auditProveCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use: "prove --dir DIR CALL-ID", Short: "Prove that a call's records are in the log, for somebody who has no log",
+		Long: "Prove prints a proof: the records of the call, their inclusion proofs, and the signed checkpoint that covers them.\n" +
+			"Whoever gets it checks it with: tollgate audit check-proof",
+		Example: "  tollgate audit prove --dir /var/lib/tollgate/audit 0198c2f4-… > proof.json", Args: exactArgs("CALL-ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return usageError("CALL-ID is empty; audit list shows the ids")
+			}
+			return auditProve(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, strings.ToLower(strings.TrimPrefix(args[0], "urn:uuid:")))
+		},
+	}
+	dirFlag(cmd, &dir)
+	return cmd
+}
+
+func auditProve(w, notices io.Writer, dir, id string) error {
+	log, err := openLog(dir)
+	if err != nil {
+		return err
+	}
+	p, err := log.ProveCall(id)
+	if err != nil {
+		return err
+	}
+	if r := p.Parsed(); len(r) == 1 && r[0].Kind == "intent" {
+		fmt.Fprintln(notices, "tollgate: the log has no outcome of this call yet: the proof is of its intent alone")
+	}
+	return writeProof(w, p)
+}
+
+func writeProof(w io.Writer, p proof.Proof) error {
+	file, err := p.Encode()
+	if err == nil {
+		_, err = w.Write(file)
+	}
+	return err
+}
+
+// keysFlag takes public keys, or files of them.
+func keysFlag(cmd *cobra.Command, keys *[]string) {
+	cmd.Flags().StringArrayVar(keys, "key", nil, "public `key` of the log, got by another way than the log: NAME+HASH+KEY, or a file of such lines (can be repeated)")
+}
+
+// parseKeys reads the values of --key: keys, and files that hold a key in each line. Lines that begin with # are remarks.
+func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
+	var keys []checkpoint.PublicKey
+	for _, value := range values {
+		key, err := checkpoint.ParsePublicKey(value)
+		if err == nil {
+			keys = append(keys, key)
+			continue
+		}
+		more, fileErr := keyFile(value)
+		if errors.Is(fileErr, os.ErrNotExist) {
+			return nil, usageError("--key: it is neither a public key nor a file: %w", err)
+		}
+		if fileErr != nil {
+			return nil, fmt.Errorf("--key %s: %w", value, fileErr)
+		}
+		keys = append(keys, more...)
+	}
+	return keys, nil
+}
+
+// maxKeyFile bounds a file of public keys, in bytes.
+const maxKeyFile = 1 << 20
+
+func keyFile(name string) ([]checkpoint.PublicKey, error) {
+	text, err := readBounded(name, maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return proof.ParseKeys(string(text))
+}
+
+func readBounded(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // opened for reading: nothing can be lost
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", name, limit)
+	}
+	return b, err
+}
+
+func auditCheckProofCommand() *cobra.Command {
+	var keys []string
+	cmd := &cobra.Command{
+		Use: "check-proof FILE [--key KEY]...", Short: "Check a proof of audit prove or audit consistency; it needs no log",
+		Example: "  tollgate audit check-proof proof.json --key tollgate/5f3a9c20d1e84b67+c74f2887+AQ…", Args: exactArgs("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			given, err := parseKeys(keys)
+			if err != nil {
+				return err
+			}
+			return auditCheckProof(cmd.OutOrStdout(), args[0], given)
+		},
+	}
+	keysFlag(cmd, &keys)
+	return cmd
+}
+
+func auditCheckProof(w io.Writer, name string, given []checkpoint.PublicKey) error {
+	file, err := readBounded(name, proof.MaxFile)
+	if err != nil {
+		return fmt.Errorf("reading a proof: %w", err)
+	}
+	p, err := proof.Parse(file)
+	if err != nil {
+		return fmt.Errorf("%s proves nothing: %w", name, err)
+	}
+	var text strings.Builder
+	switch p := p.(type) {
+	case *proof.Call:
+		err = describeCall(&text, p, given)
+	case *proof.Consistency:
+		err = describeConsistency(&text, p, given)
+	}
+	if err != nil {
+		return fmt.Errorf("%s proves nothing: %w", name, err)
+	}
+	_, err = io.WriteString(w, escapeUnprintable(text.String()))
+	return err
+}
+
+func describeCall(w *strings.Builder, p *proof.Call, given []checkpoint.PublicKey) error {
+	c, keys, err := p.Open()
+	if err == nil {
+		err = proof.Trusted(keys, given)
+	}
+	if err != nil {
+		return err
+	}
+	var places []string
+	for i, r := range p.Parsed() {
+		line := jsontext.Value(p.Records[i].Line)
+		if err := line.Indent(); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "record %d: %s of %s\n%s\n", r.Seq, r.Kind, r.Call, line)
+		places = append(places, fmt.Sprint(r.Seq))
+	}
+	fmt.Fprintf(w, "\nproven: in the log %s, when it had %d records, record %s stood as above\n", c.Origin, c.Size, strings.Join(places, " and "))
+	describeSigned(w, c, keys, given)
+	w.WriteString("not proven: that the log has no other record of this call\n")
+	return nil
+}
+
+func describeConsistency(w *strings.Builder, p *proof.Consistency, given []checkpoint.PublicKey) error {
+	old, oldKeys, err := p.Old.Open()
+	grown, keys, errNew := p.New.Open()
+	err = errors.Join(err, errNew, proof.Trusted(oldKeys, given), proof.Trusted(keys, given))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "proven: the log %s grew from %d to %d records; the first %d are the same in both\n", old.Origin, old.Size, grown.Size, old.Size)
+	fmt.Fprintln(w, "the old state:")
+	describeSigned(w, old, oldKeys, given)
+	fmt.Fprintln(w, "the new state:")
+	describeSigned(w, grown, keys, given)
+	return nil
+}
+
+// describeSigned says who signed a checkpoint, and how much that says.
+func describeSigned(w *strings.Builder, c checkpoint.Checkpoint, keys, given []checkpoint.PublicKey) {
+	fmt.Fprintf(w, "  signed %s\n", c.Time.Format(proof.TimeFormat))
+	for _, key := range keys {
+		fmt.Fprintf(w, "  by %v\n", key)
+	}
+	if len(given) == 0 {
+		fmt.Fprintln(w, "  That key is the proof's own: whoever made the proof may have made the key. Compare it with the log's public key,")
+		fmt.Fprintln(w, "  got by another way, or give that with --key.")
+	}
+}
+
+func auditConsistencyCommand() *cobra.Command {
+	var dir, out string
+	var keys []string
+	var force bool
+	cmd := &cobra.Command{
+		Use: "consistency OLD-CHECKPOINT --dir DIR", Short: "Show that the log only grew since a checkpoint that was kept elsewhere",
+		Long: "OLD-CHECKPOINT is a file with a signed note (tollgate audit checkpoint prints one) or with lines of JSON that have a member\n" +
+			"\"checkpoint\", as audit.checkpoints.copies writes them: then the log is compared with each. Everything is recomputed from the\n" +
+			"log's files. The proof that -o writes goes from the file's last checkpoint to the log's newest.",
+		Example: "  tollgate audit consistency /mnt/witness/checkpoints.jsonl --dir /var/lib/tollgate/audit\n" +
+			"  tollgate audit consistency checkpoint.txt --dir D --key key.txt -o growth.json",
+		Args: exactArgs("OLD-CHECKPOINT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			given, err := parseKeys(keys)
+			if err != nil {
+				return err
+			}
+			return auditConsistency(cmd.OutOrStdout(), args[0], dir, given, out, force)
+		},
+	}
+	dirFlag(cmd, &dir)
+	keysFlag(cmd, &keys)
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write a proof for somebody who has no log to this `file`")
+	cmd.Flags().BoolVar(&force, "force", false, "replace the file of -o if it is there")
+	return cmd
+}
+
+func auditConsistency(w io.Writer, name, dir string, given []checkpoint.PublicKey, out string, force bool) error {
+	log, err := openLog(dir)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("reading old checkpoints: %w", err)
+	}
+	defer f.Close() // opened for reading: nothing can be lost
+	g, err := log.CheckGrowth(proof.ReadOld(f), given)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if out != "" {
+		if err := writeFile(out, force, func(w io.Writer) error { return writeProof(w, g.Proof) }); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(w, "the log %s only grew since the last of %d old checkpoint(s):\n", g.Newest.Origin, g.Compared)
+	fmt.Fprintf(w, "  old  %d records, signed %s\n", g.Last.Size, g.Last.Time.Format(proof.TimeFormat))
+	fmt.Fprintf(w, "  new  %d records, signed %s by %v\n", g.Newest.Size, g.Newest.Time.Format(proof.TimeFormat), g.Newest.Keys[len(g.Newest.Keys)-1])
+	return nil
+}
+
+// writeFile gives a file its name when it is whole. Unless forced it replaces none.
+func writeFile(name string, force bool, write func(io.Writer) error) (err error) {
+	if err := mayWrite(name, force); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".tollgate-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := errors.Join(write(f), f.Sync(), f.Close(), mayWrite(name, force)); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return os.Rename(f.Name(), name)
+}
+
+func mayWrite(name string, force bool) error {
+	if _, err := os.Lstat(name); err == nil && !force {
+		return fmt.Errorf("%s is there already; --force replaces it", name)
+	}
+	return nil
+}
+
+func auditCheckpointCommand() *cobra.Command {
+	var dir string
+	var all bool
+	cmd := &cobra.Command{
+		Use: "checkpoint --dir DIR", Short: "Print the log's newest checkpoint, to be kept elsewhere",
+		Long: "A checkpoint that is kept where nobody can change it proves later what the log was: see audit consistency.",
+		Example: "  tollgate audit checkpoint --dir /var/lib/tollgate/audit > checkpoint.txt\n" +
+			"  tollgate audit checkpoint --dir D --all > checkpoints.jsonl",
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := openLog(dir)
+			if err != nil {
+				return err
+			}
+			if all {
+				return printCheckpoints(cmd.OutOrStdout(), log)
+			}
+			s, err := log.Newest()
+			if err == nil {
+				_, err = io.WriteString(cmd.OutOrStdout(), s.Note)
+			}
+			return err
+		},
+	}
+	dirFlag(cmd, &dir)
+	cmd.Flags().BoolVar(&all, "all", false, "print all of them, as lines of JSON")
+	return cmd
+}
+
+// printCheckpoints prints lines as audit.checkpoints.copies writes them.
+func printCheckpoints(w io.Writer, log *proof.Log) error {
+	lines := json.NewEncoder(w)
+	lines.SetEscapeHTML(false)
+	for s, err := range log.Checkpoints() {
+		if err == nil {
+			err = lines.Encode(struct {
+				Log        string `json:"log"`
+				Size       uint64 `json:"size"`
+				Root       string `json:"root"`
+				Time       string `json:"time"`
+				Checkpoint string `json:"checkpoint"`
+			}{s.Origin, s.Size, s.Root.String(), s.Time.Format(proof.TimeFormat), s.Note})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func auditKeyCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use: "key --dir DIR", Short: "Print the public keys of the log, and from which record on each signs",
+		Long: "Keep what this prints where the gateway's operator cannot change it: a log that is replaced as a whole shows by its key alone.\n" +
+			"The output is a file for --key.",
+		Example: "  tollgate audit key --dir /var/lib/tollgate/audit > key.txt", Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := openLog(dir)
+			if err != nil {
+				return err
+			}
+			uses, err := log.Keys()
+			if err == nil {
+				_, err = io.WriteString(cmd.OutOrStdout(), uses.String())
+			}
+			return err
+		},
+	}
+	dirFlag(cmd, &dir)
+	return cmd
+}
