@@ -87,7 +87,7 @@ func (b *budgetReader) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func checkFiles(z *zip.Reader, size int64) error {
-	total, seen := uint64(0), map[string]bool{}
+	total, seen, segments := uint64(0), map[string]bool{}, 0
 	for _, f := range z.File {
 		switch {
 		case seen[f.Name]:
@@ -101,10 +101,15 @@ func checkFiles(z *zip.Reader, size int64) error {
 		case f.UncompressedSize64 > maxRatio*uint64(size): // before the sum, which cannot overflow then
 			return fmt.Errorf("%s grows to %d bytes when it is unpacked", f.Name, f.UncompressedSize64)
 		}
-		seen[f.Name] = true
+		if seen[f.Name] = true; strings.HasSuffix(f.Name, segmentSuffix) {
+			segments++
+		}
 		if total += f.UncompressedSize64; total > maxRatio*uint64(size) {
 			return fmt.Errorf("it grows to more than %d times its size when it is unpacked", maxRatio)
 		}
+	}
+	if segments == 0 {
+		return errors.New("it holds no log")
 	}
 	return nil
 }
@@ -116,7 +121,7 @@ func known(name string) bool {
 		return true
 	}
 	segment, inLog := strings.CutPrefix(name, logFolder)
-	digits, suffix := strings.CutSuffix(segment, ".jsonl")
+	digits, suffix := strings.CutSuffix(segment, segmentSuffix)
 	first, err := strconv.ParseUint(digits, 10, 63)
 	return inLog && suffix && err == nil && first > 0 && fmt.Sprintf("%020d", first) == digits
 }

@@ -22,6 +22,7 @@ const (
 	consistencyName = "consistency.json"
 	verifierName    = "verify.py"
 	logFolder       = "log/"
+	segmentSuffix   = ".jsonl"
 )
 
 //go:embed verify.py
@@ -117,7 +118,7 @@ func (w *writer) lines(s *Summary, log *proof.Log) error {
 	var text []byte
 	for line, err := range log.Lines(s.First) {
 		if err == nil && starts[line.Seq] {
-			f, err = w.create(fmt.Sprintf("%s%020d.jsonl", logFolder, line.Seq))
+			f, err = w.create(fmt.Sprintf("%s%020d%s", logFolder, line.Seq, segmentSuffix))
 		}
 		if err != nil {
 			return err

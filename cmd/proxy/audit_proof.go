@@ -176,14 +176,15 @@ func describeCall(w *strings.Builder, p *proof.Call, given []checkpoint.PublicKe
 	var places []string
 	for i, r := range p.Parsed() {
 		line := jsontext.Value(p.Records[i].Line)
-		if err := line.Indent(); err != nil {
+		if err := line.Format(jsontext.PreserveRawStrings(true), jsontext.WithIndent("  ")); err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "record %d: %s of %s\n%s\n", r.Seq, r.Kind, r.Call, line)
 		places = append(places, fmt.Sprint(r.Seq))
 	}
-	fmt.Fprintf(w, "\nproven: in the log %s, when it had %d records, record %s stood as above\n", c.Origin, c.Size, strings.Join(places, " and "))
-	describeSigned(w, c, keys, given)
+	fmt.Fprintf(w, "\nproven: in the log %s, when it had %d records, these stood in it as number %s\n", c.Origin, c.Size, strings.Join(places, " and "))
+	describeSigned(w, c, keys)
+	describeTrust(w, given)
 	w.WriteString("not proven: that the log has no other record of this call\n")
 	return nil
 }
@@ -197,21 +198,25 @@ func describeConsistency(w *strings.Builder, p *proof.Consistency, given []check
 	}
 	fmt.Fprintf(w, "proven: the log %s grew from %d to %d records; the first %d are the same in both\n", old.Origin, old.Size, grown.Size, old.Size)
 	fmt.Fprintln(w, "the old state:")
-	describeSigned(w, old, oldKeys, given)
+	describeSigned(w, old, oldKeys)
 	fmt.Fprintln(w, "the new state:")
-	describeSigned(w, grown, keys, given)
+	describeSigned(w, grown, keys)
+	describeTrust(w, given)
 	return nil
 }
 
-// describeSigned says who signed a checkpoint, and how much that says.
-func describeSigned(w *strings.Builder, c checkpoint.Checkpoint, keys, given []checkpoint.PublicKey) {
+func describeSigned(w *strings.Builder, c checkpoint.Checkpoint, keys []checkpoint.PublicKey) {
 	fmt.Fprintf(w, "  signed %s\n", c.Time.Format(proof.TimeFormat))
 	for _, key := range keys {
 		fmt.Fprintf(w, "  by %v\n", key)
 	}
+}
+
+// describeTrust says how much the signatures are worth when no key was given.
+func describeTrust(w *strings.Builder, given []checkpoint.PublicKey) {
 	if len(given) == 0 {
-		fmt.Fprintln(w, "  That key is the proof's own: whoever made the proof may have made the key. Compare it with the log's public key,")
-		fmt.Fprintln(w, "  got by another way, or give that with --key.")
+		fmt.Fprintln(w, "The key is the proof's own: whoever made the proof may have made the key. Compare it with the log's public key, got by")
+		fmt.Fprintln(w, "another way, or give that with --key.")
 	}
 }
 
