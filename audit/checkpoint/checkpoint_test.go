@@ -206,6 +206,11 @@ func TestNothingPrintsTheKey(t *testing.T) {
 			t.Errorf("%s prints %s", verb, out)
 		}
 	}
+	for _, private := range []string{string(text), "x" + string(text)} {
+		if _, err := ParsePublicKey(private); err == nil || strings.Contains(err.Error(), secret[:10]) {
+			t.Errorf("a private key in the place of a public one gave %v", err)
+		}
+	}
 	for _, broken := range []string{strings.TrimSpace(string(text))[5:], string(text)[:60], "PRIVATE+KEY+a b+00000000+" + secret} {
 		if _, err := parseKey(broken); err == nil || strings.Contains(err.Error(), secret[:10]) {
 			t.Errorf("a broken key gave %v", err)

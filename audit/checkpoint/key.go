@@ -62,6 +62,9 @@ func checkName(name string) error {
 // ParsePublicKey reads the text of a public key. White space around it does not matter.
 func ParsePublicKey(text string) (PublicKey, error) {
 	k := PublicKey{strings.TrimSpace(text)}
+	if strings.Contains(k.text, "PRIVATE+") { // which no error may show
+		return PublicKey{}, errors.New("this is a private key, which nobody but the gateway should have; tollgate audit key prints the public one")
+	}
 	_, err := k.verifier()
 	if parts := strings.SplitN(k.text, "+", 3); err == nil {
 		_, err = base64.StdEncoding.Strict().DecodeString(parts[2]) // one key has one spelling
