@@ -19,7 +19,8 @@ import (
 // proofCommands are those about what is signed of a log.
 func proofCommands() []*cobra.Command {
 	return []*cobra.Command{
-		auditProveCommand(), auditCheckProofCommand(), auditConsistencyCommand(), auditCheckpointCommand(), auditKeyCommand(), auditExportCommand(),
+		auditProveCommand(), auditCheckProofCommand(), auditConsistencyCommand(), auditCheckpointCommand(),
+		auditKeyCommand(), auditRotateKeyCommand(), auditExportCommand(),
 	}
 }
 
@@ -73,43 +74,6 @@ func writeProof(w io.Writer, p proof.Proof) error {
 		_, err = w.Write(file)
 	}
 	return err
-}
-
-// keysFlag takes public keys, or files of them.
-func keysFlag(cmd *cobra.Command, keys *[]string) {
-	cmd.Flags().StringArrayVar(keys, "key", nil, "public `key` of the log, got by another way than the log: NAME+HASH+KEY, or a file of such lines (can be repeated)")
-}
-
-// parseKeys reads the values of --key: keys, and files that hold a key in each line. Lines that begin with # are remarks.
-func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
-	var keys []checkpoint.PublicKey
-	for _, value := range values {
-		key, err := checkpoint.ParsePublicKey(value)
-		if err == nil {
-			keys = append(keys, key)
-			continue
-		}
-		more, fileErr := keyFile(value)
-		if errors.Is(fileErr, os.ErrNotExist) {
-			return nil, usageError("--key: it is neither a public key nor a file: %w", err)
-		}
-		if fileErr != nil {
-			return nil, fmt.Errorf("--key %s: %w", value, fileErr)
-		}
-		keys = append(keys, more...)
-	}
-	return keys, nil
-}
-
-// maxKeyFile bounds a file of public keys, in bytes.
-const maxKeyFile = 1 << 20
-
-func keyFile(name string) ([]checkpoint.PublicKey, error) {
-	text, err := readBounded(name, maxKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	return proof.ParseKeys(string(text))
 }
 
 func readBounded(name string, limit int64) ([]byte, error) {
@@ -347,27 +311,4 @@ func printCheckpoints(w io.Writer, log *proof.Log) error {
 		}
 	}
 	return nil
-}
-
-func auditKeyCommand() *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
-		Use: "key --dir DIR", Short: "Print the public keys of the log, and from which record on each signs",
-		Long: "Keep what this prints where the gateway's operator cannot change it: a log that is replaced as a whole shows by its key alone.\n" +
-			"The output is a file for --key.",
-		Example: "  tollgate audit key --dir /var/lib/tollgate/audit > key.txt", Args: exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := openLog(dir)
-			if err != nil {
-				return err
-			}
-			uses, err := log.Keys()
-			if err == nil {
-				_, err = io.WriteString(cmd.OutOrStdout(), uses.String())
-			}
-			return err
-		},
-	}
-	dirFlag(cmd, &dir)
-	return cmd
 }

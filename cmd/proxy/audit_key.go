@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+	"tollgate/audit/proof"
+)
+
+// keysFlag takes public keys, or files of them.
+func keysFlag(cmd *cobra.Command, keys *[]string) {
+	cmd.Flags().StringArrayVar(keys, "key", nil, "public `key` of the log, got by another way than the log: NAME+HASH+KEY, or a file of such lines (can be repeated)")
+}
+
+// parseKeys reads the values of --key: keys, and files that hold a key in each line. Lines that begin with # are remarks.
+func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
+	var keys []checkpoint.PublicKey
+	for _, value := range values {
+		key, err := checkpoint.ParsePublicKey(value)
+		if err == nil {
+			keys = append(keys, key)
+			continue
+		}
+		more, fileErr := keyFile(value)
+		if errors.Is(fileErr, os.ErrNotExist) {
+			return nil, usageError("--key: it is neither a public key nor a file: %w", err)
+		}
+		if fileErr != nil {
+			return nil, fmt.Errorf("--key %s: %w", value, fileErr)
+		}
+		keys = append(keys, more...)
+	}
+	return keys, nil
+}
+
+// maxKeyFile bounds a file of public keys, in bytes.
+const maxKeyFile = 1 << 20
+
+func keyFile(name string) ([]checkpoint.PublicKey, error) {
+	text, err := readBounded(name, maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return proof.ParseKeys(string(text))
+}
+
+func auditKeyCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use: "key --dir DIR", Short: "Print the public keys of the log, and from which record on each signs",
+		Long: "Keep what this prints where the gateway's operator cannot change it: a log that is replaced as a whole shows by its key alone.\n" +
+			"The output is a file for --key.",
+		Example: "  tollgate audit key --dir /var/lib/tollgate/audit > key.txt", Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := openLog(dir)
+			if err != nil {
+				return err
+			}
+			uses, err := log.Keys()
+			if err == nil {
+				_, err = io.WriteString(cmd.OutOrStdout(), uses.String())
+			}
+			return err
+		},
+	}
+	dirFlag(cmd, &dir)
+	return cmd
+}
+
+func auditRotateKeyCommand() *cobra.Command {
+	var dir, file string
+	var lost bool
+	cmd := &cobra.Command{
+		Use: "rotate-key (--dir DIR | --key-file FILE)", Short: "Prepare another key, which the gateway signs with from its next start on",
+		Long: "The new key is written beside the old one, as FILE.new. At the next start of the gateway the log tells of it, both keys sign,\n" +
+			"and the new one takes the old one's place. A key whose file is lost cannot sign any more: with --lost the new one signs\n" +
+			"alone, and whoever verifies the log must get the new public key from you.",
+		Example: "  tollgate audit rotate-key --dir /var/lib/tollgate/audit\n  tollgate audit rotate-key --dir D --key-file /run/secrets/audit.key --lost",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" && dir == "" {
+				return usageError("one of --dir and --key-file is needed: the audit directory, or audit.key of the configuration")
+			}
+			if lost && dir == "" {
+				return usageError("--lost needs --dir, the audit directory: the name that the key was for stands there")
+			}
+			if file == "" {
+				file = filepath.Join(dir, "signing.key")
+			}
+			return auditRotateKey(cmd.OutOrStdout(), dir, file, lost)
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	cmd.Flags().StringVar(&file, "key-file", "", "`file` of the private key, as audit.key of the configuration (default: signing.key in --dir)")
+	cmd.Flags().BoolVar(&lost, "lost", false, "the old key is lost")
+	return cmd
+}
+
+func auditRotateKey(w io.Writer, dir, file string, lost bool) error {
+	prepare := audit.PrepareRotation
+	after := "both keys sign then, so that whoever has the old public key can follow"
+	if lost {
+		name, err := logName(dir)
+		if err != nil {
+			return err
+		}
+		prepare = func(file string) (checkpoint.PublicKey, error) { return audit.ReplaceLostKey(file, name) }
+		after = "no signature leads to it from the lost one: give it to whoever verifies the log"
+	}
+	key, err := prepare(file)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s.new is ready. The gateway takes it up when it is started again (a reload is not enough);\n%s:\n%v\n", file, after, key)
+	return err
+}
+
+// logName is the name that the keys of a log have.
+func logName(dir string) (string, error) {
+	log, err := openLog(dir)
+	if err != nil {
+		return "", err
+	}
+	newest, err := log.Newest()
+	if err != nil {
+		return "", err
+	}
+	return newest.Origin, nil
+}
