@@ -2,10 +2,13 @@ package proof
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
@@ -145,6 +148,66 @@ func TestChangedMeaning(t *testing.T) {
 	_, keys, _ := whole.(*Call).Open()
 	if Trusted(keys, nil) != nil || Trusted(keys, []checkpoint.PublicKey{log.Key()}) == nil {
 		t.Error("a proof signed by another key was taken as the log's")
+	}
+}
+
+// madeUp is a proof over a log that no gateway writes, with all that it takes to be true.
+func madeUp(t *testing.T, key *checkpoint.Key, lines ...string) *Call {
+	t.Helper()
+	tree, _ := newNodes(0, nil)
+	p := &Call{Type: typeCall, Call: id, Records: make([]Record, len(lines))}
+	prove := func(r tlog.HashReader) {
+		for i, line := range lines {
+			path, _ := tlog.ProveRecord(int64(len(lines)), int64(i), r)
+			p.Records[i] = Record{line, path}
+		}
+	}
+	prove(tlog.HashReaderFunc(tree.want))
+	for _, line := range lines {
+		tree.add(checkpoint.LeafHash([]byte(line)))
+	}
+	prove(tree)
+	note, err := checkpoint.Checkpoint{Origin: key.Name(), Size: uint64(len(lines)), Root: tree.root()}.Sign(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Signed = Signed{note, []string{key.Public().String()}}
+	return p
+}
+
+func recordLine(seq int, note string) string {
+	return fmt.Sprintf(`{"seq":%d,"call":"%s","note":"%s"}`, seq, id, note)
+}
+
+// TestBounds has proofs that are true but for a bound.
+func TestBounds(t *testing.T) {
+	a, _ := checkpoint.NewKey("tollgate/a")
+	b, _ := checkpoint.NewKey("tollgate/b")
+	var many []string
+	for n := range maxRecords + 1 {
+		many = append(many, recordLine(n+1, ""))
+	}
+	room := audit.MaxLine - 1 - len(recordLine(1, ""))
+	longest, tooLong := recordLine(1, strings.Repeat("x", room)), recordLine(1, strings.Repeat("x", room+1))
+	for what, c := range map[string]struct {
+		p    Proof
+		good bool
+	}{
+		"seq of other places": {madeUp(t, a, many[1:]...), false},
+		"sixteen records":     {madeUp(t, a, many[:maxRecords]...), true},
+		"seventeen records":   {madeUp(t, a, many...), false},
+		"the longest line":    {madeUp(t, a, longest), true},
+		"a line too long":     {madeUp(t, a, tooLong), false},
+		"one log":             {&Consistency{Type: typeConsistency, Old: madeUp(t, a, longest).Signed, New: madeUp(t, a, longest).Signed}, true},
+		"two logs":            {&Consistency{Type: typeConsistency, Old: madeUp(t, a, longest).Signed, New: madeUp(t, b, longest).Signed}, false},
+	} {
+		file, err := c.p.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(file); (err == nil) != c.good {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

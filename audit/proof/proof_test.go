@@ -391,6 +391,66 @@ func TestStaleClock(t *testing.T) {
 	}
 }
 
+// TestFiles has logs whose files do not fit together, and such whose files do in another way.
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	log := testlog.New(dir, nil)
+	id := log.Call()
+	log.Rotate()
+	log.Call()
+	log.Rotate()
+	log.Close()
+	names, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	text, err := os.ReadFile(names[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := func() error {
+		var last error
+		for _, err := range open(t, dir).Lines(1) {
+			last = err
+		}
+		return last
+	}
+	put := func(text []byte) {
+		if err := os.WriteFile(names[1], text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.WriteFile(strings.TrimSuffix(names[0], "jsonl")+"hashes", make([]byte, 64), 0o600), last()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := open(t, dir).ProveCall(id) // the segment counts, not what pruning has begun to put in its place
+	encoded(t, p, err)
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	for what, bad := range map[string][]byte{
+		"lines swapped":         bytes.Join([][]byte{lines[0], lines[2], lines[1]}, nil),
+		"a line missing":        bytes.Join([][]byte{lines[0], lines[2]}, nil),
+		"the last line missing": bytes.Join(lines[:2], nil),
+		"a line twice":          bytes.Join([][]byte{lines[0], lines[1], lines[1], lines[2]}, nil),
+		"half a line":           text[:len(text)-9],
+		"zeros behind":          append(slices.Clone(text), 0, 0),
+		"a line too long":       append(slices.Clone(text), bytes.Repeat([]byte("x"), audit.MaxLine)...),
+		"another line":          append(slices.Clone(text), "{}\n"...),
+	} {
+		if put(bad); last() == nil || !strings.Contains(last().Error(), "damaged") {
+			t.Errorf("%s: %v", what, last())
+		}
+	}
+	if err := os.Remove(names[1]); err != nil || last() == nil {
+		t.Errorf("a segment missing: %v, %v", last(), err)
+	}
+	put(text)
+	live, err := os.OpenFile(names[2], os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = live.WriteString(`{"seq":1` + strings.Repeat("\x00", 1<<17) + "rest")
+	if err := errors.Join(err, live.Close(), last()); err != nil {
+		t.Errorf("the end of a segment that is being written: %v", err)
+	}
+}
+
 // TestDamage changes every byte of a log's files: growth is shown only when the change is behind what was compared, and a
 // proof is never another one.
 func TestDamage(t *testing.T) {

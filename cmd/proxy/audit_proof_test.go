@@ -139,6 +139,12 @@ func TestConsistency(t *testing.T) {
 	other.Close()
 	fails(t, "none of those known here", "audit", "consistency", other.old, "--dir", l.dir)
 	fails(t, "not the key given", "audit", "consistency", l.old, "--dir", l.dir, "--key", other.Key().String())
+	foreign, err := checkpoint.NewKey("tollgate/foreign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := testlog.New(filepath.Join(t.TempDir(), "log"), foreign).Last
+	fails(t, `of the log "tollgate/foreign"`, "audit", "consistency", l.file(t, "foreign.txt", note), "--dir", l.dir, "--key", key, "--key", foreign.Public().String())
 }
 
 // TestAnotherHistory has two logs of one key: neither grew from the other, nor from a state of more records.
