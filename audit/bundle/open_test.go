@@ -33,7 +33,8 @@ func whole(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// repack writes the archive again, with changed files. A change that gives "" leaves the file out.
+// repack writes the archive again, with changed files. A change that gives "" leaves the file out. More files are a name, a
+// line feed and a text each.
 func repack(t testing.TB, archive []byte, change func(name, text string) string, more ...string) []byte {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
@@ -60,8 +61,9 @@ func repack(t testing.TB, archive []byte, change func(name, text string) string,
 			put(f.Name, changed)
 		}
 	}
-	for _, name := range more {
-		put(name, "")
+	for _, file := range more {
+		name, text, _ := strings.Cut(file, "\n")
+		put(name, text)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -94,10 +96,41 @@ func tryOpen(archive []byte) error {
 	return err
 }
 
+// growths gives two files of proofs: from the checkpoint of a whole bundle, which is the newest, and from another.
+func growths(t testing.TB, archive []byte) (own, foreign string) {
+	t.Helper()
+	_, meta, err := read(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	log := testlog.New(dir, nil)
+	log.Close()
+	l, err := proof.OpenLog(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := l.Newest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.ProveGrowth(s, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _ := p.Encode()
+	p.Old = proof.Signed{Note: meta.Checkpoint, Keys: []string{meta.Keys[0].String()}}
+	p.New = p.Old
+	same, _ := p.Encode()
+	return string(same), string(other)
+}
+
 func TestForeignArchives(t *testing.T) {
 	archive := whole(t)
+	own, foreign := growths(t, archive)
 	for what, good := range map[string][]byte{
 		"as it was":        archive,
+		"with its proof":   repack(t, archive, same, consistencyName+"\n"+own),
 		"packed anew":      repack(t, archive, same, logFolder),
 		"without a README": repack(t, archive, without(readmeName)),
 	} {
@@ -118,7 +151,8 @@ func TestForeignArchives(t *testing.T) {
 		"no checkpoint":         repack(t, archive, without(checkpointName)),
 		"no key":                repack(t, archive, without(keyName)),
 		"a key that is none":    repack(t, archive, with(keyName, "x")),
-		"another proof":         repack(t, archive, same, consistencyName),
+		"a proof that is none":  repack(t, archive, same, consistencyName),
+		"another proof":         repack(t, archive, same, consistencyName+"\n"+foreign),
 		"a file of no bundle":   repack(t, archive, same, "log/lock"),
 		"a way out":             repack(t, archive, same, "log/../../00000000000000000001.jsonl"),
 		"a name too short":      repack(t, archive, same, "log/1.jsonl"),

@@ -422,6 +422,9 @@ func TestFiles(t *testing.T) {
 	}
 	p, err := open(t, dir).ProveCall(id) // the segment counts, not what pruning has begun to put in its place
 	encoded(t, p, err)
+	if _, err := open(t, dir).CheckGrowth(ReadOld(strings.NewReader(log.Last)), nil); err != nil {
+		t.Error(err)
+	}
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	for what, bad := range map[string][]byte{
 		"lines swapped":         bytes.Join([][]byte{lines[0], lines[2], lines[1]}, nil),
@@ -448,6 +451,47 @@ func TestFiles(t *testing.T) {
 	_, err = live.WriteString(`{"seq":1` + strings.Repeat("\x00", 1<<17) + "rest")
 	if err := errors.Join(err, live.Close(), last()); err != nil {
 		t.Errorf("the end of a segment that is being written: %v", err)
+	}
+}
+
+// TestKeyInAnotherSegment has a checkpoint that two keys signed as the first record of a segment, behind the key record.
+func TestKeyInAnotherSegment(t *testing.T) {
+	dir := t.TempDir()
+	log := testlog.New(dir, nil)
+	old := log.Key()
+	key, err := checkpoint.NewKey(old.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Call()
+	log.Rekey(key, false)
+	log.Flush()
+	name := filepath.Join(dir, "00000000000000000001.jsonl")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
+	next := filepath.Join(dir, fmt.Sprintf("%020d.jsonl", log.Seq))
+	empty := filepath.Join(dir, fmt.Sprintf("%020d.jsonl", log.Seq+1)) // made, and not written to yet
+	if err := errors.Join(os.WriteFile(name, text[:cut], 0o600), os.WriteFile(next, text[cut:], 0o600), os.WriteFile(empty, make([]byte, 9), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(t, dir).Newest()
+	if err != nil || s.Note != log.Last || !slices.Equal(s.Keys, []checkpoint.PublicKey{old, key.Public()}) {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestTooManyRecords(t *testing.T) {
+	dir := t.TempDir()
+	log := testlog.New(dir, nil)
+	for range maxRecords + 1 {
+		log.Add(&audit.Record{Kind: audit.KindIntent, Call: id})
+	}
+	log.Close()
+	if _, err := open(t, dir).ProveCall(id); err == nil || !strings.Contains(err.Error(), "more than 16 records") {
+		t.Error(err)
 	}
 }
 
