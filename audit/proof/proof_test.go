@@ -44,14 +44,17 @@ func storedTree(t *testing.T, size int64) *stored {
 	return s
 }
 
-// TestNodesOfAllSizes makes, for all trees of up to 130 leaves and from the peaks of every smaller size, every proof that can
-// be made from there, and compares it with the one that tlog makes of all nodes.
+// TestNodesOfAllSizes makes, for trees of up to 130 leaves and from the peaks of smaller sizes, every proof that can be made from
+// there, and compares it with the one that tlog makes of all nodes.
 func TestNodesOfAllSizes(t *testing.T) {
 	const largest = 130
 	all := storedTree(t, largest)
 	var tree checkpoint.Tree
 	for from := int64(0); from < largest; from++ {
 		for size := from + 1; size <= largest; size++ {
+			if size > 40 && (from+size)%5 > 0 {
+				continue // a fifth of the larger ones
+			}
 			compareProofs(t, all, tree.Peaks(), from, size)
 		}
 		tree.AddLine(leaf(from))
@@ -60,14 +63,20 @@ func TestNodesOfAllSizes(t *testing.T) {
 
 func compareProofs(t *testing.T, all *stored, peaks []checkpoint.Hash, from, size int64) {
 	t.Helper()
-	prove := func(r tlog.HashReader) (proofs []any) {
+	prove := func(r tlog.HashReader) (proofs []checkpoint.Hash) {
 		for n := from; n < size; n++ {
 			p, err := tlog.ProveRecord(size, n, r)
-			proofs = append(proofs, p, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proofs = append(proofs, p...)
 		}
 		for n := max(from, 1); n <= size; n++ {
 			p, err := tlog.ProveTree(size, n, r)
-			proofs = append(proofs, p, err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proofs = append(proofs, p...)
 		}
 		return proofs
 	}
@@ -80,8 +89,8 @@ func compareProofs(t *testing.T, all *stored, peaks []checkpoint.Hash, from, siz
 	for n := from; n < size; n++ {
 		tree.add(checkpoint.LeafHash(leaf(n)))
 	}
-	if got, want := fmt.Sprint(prove(tree)), fmt.Sprint(prove(all)); got != want {
-		t.Fatalf("from %d to %d: the proofs are\n%.300s, want\n%.300s", from, size, got, want)
+	if !slices.Equal(prove(tree), prove(all)) {
+		t.Fatalf("from %d to %d: the proofs are others", from, size)
 	}
 	if want, _ := tlog.TreeHash(size, all); tree.root() != want {
 		t.Fatalf("from %d to %d: another root", from, size)
