@@ -208,8 +208,8 @@ func unzip(t testing.TB, file string) string {
 	return dir
 }
 
-// TestByHand runs the commands of README.txt in a shell: OpenSSL verifies the signature, sha256sum makes the root.
-func TestByHand(t *testing.T) {
+// TestReadmeByHand runs the commands of README.txt in a shell: OpenSSL verifies the signature, sha256sum makes the root.
+func TestReadmeByHand(t *testing.T) {
 	dir, records := random(t, 12, rand.New(rand.NewPCG(5, 6)))
 	for _, from := range []int{1, records / 2, records - 3} {
 		e, err := export(t, dir, at(from), at(from+3))
