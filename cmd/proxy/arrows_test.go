@@ -17,6 +17,7 @@ var arrows = map[string][]string{
 	"audit/calls":      {"audit", "catalog"},
 	"audit/checkpoint": {},
 	"audit/proof":      {"audit", "audit/checkpoint"},
+	"audit/verify":     {"audit", "audit/checkpoint"},
 	"business":         {"catalog"},
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},

@@ -1,0 +1,89 @@
+package verify
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"maps"
+	"slices"
+
+	"tollgate/audit"
+)
+
+// maxOpen bounds the calls that are followed at once: far more than a gateway can have in flight.
+const maxOpen = 1 << 17
+
+// maxCall bounds how much of a call's id is kept, in bytes. Ids are UUIDs, of 36.
+const maxCall = 64
+
+// calls matches intents and outcomes.
+type calls struct {
+	open   map[string]opened // intents without outcome
+	hidden bool              // intents since the last start may not have been seen
+	lossy  bool              // neither may outcomes
+}
+
+type opened struct {
+	seq uint64
+	at  place
+}
+
+func newCalls() calls { return calls{open: map[string]opened{}} }
+
+// hide says that the records before cannot be read: intents may be among them.
+func (c *calls) hide() { c.hidden = true }
+
+// lose says that records are damaged. Until the next start nothing can be said of calls that is not told already.
+func (c *calls) lose() {
+	c.hidden, c.lossy = true, true
+	clear(c.open)
+}
+
+func callID(call string) string {
+	if len(call) <= maxCall {
+		return call
+	}
+	sum := sha256.Sum256([]byte(call))
+	return string(sum[:])
+}
+
+func (c *calls) add(v *verifier, at place, l *line) {
+	switch l.kind {
+	case audit.KindStart:
+		c.start(v)
+	case audit.KindIntent, audit.KindRefusal:
+		c.begin(v, at, l)
+	case audit.KindOutcome:
+		id := callID(l.call)
+		if _, ok := c.open[id]; !ok && !c.hidden {
+			v.fault(FaultCall, l.seq, at, "an outcome of the call %.64q, which has no intent before it, or an outcome already", l.call)
+		}
+		delete(c.open, id)
+	}
+}
+
+func (c *calls) begin(v *verifier, at place, l *line) {
+	id := callID(l.call)
+	if first, ok := c.open[id]; ok {
+		v.fault(FaultCall, l.seq, at, "a second %s of the call %.64q, whose intent is record %d", l.kind, l.call, first.seq)
+		return
+	}
+	switch {
+	case l.kind == audit.KindRefusal:
+	case l.call == "":
+		v.fault(FaultCall, l.seq, at, "an intent without the id of its call")
+	case len(c.open) >= maxOpen:
+		v.fault(FaultCall, l.seq, at, "more than %d calls are open at once; up to the next start they are not followed", maxOpen)
+		c.lose()
+	case !c.lossy:
+		c.open[id] = opened{l.seq, at}
+	}
+}
+
+// start tells of intents that a start should have closed.
+func (c *calls) start(v *verifier) {
+	for _, o := range slices.SortedFunc(maps.Values(c.open), func(a, b opened) int { return cmp.Compare(a.seq, b.seq) }) {
+		v.fault(FaultCall, o.seq, o.at, "an intent without outcome, although the log was opened anew behind it: the outcome was removed")
+	}
+	clear(c.open)
+	c.hidden, c.lossy = false, false
+}

@@ -1,0 +1,63 @@
+package verify
+
+// finish judges the log as a whole.
+func (v *verifier) finish() error {
+	if v.gap != nil {
+		v.flush(v.gap.top + 1)
+	}
+	r := &v.report
+	r.Last, r.Open = v.want-1, len(v.calls.open)
+	if v.calls.lossy {
+		r.Open = 0
+	}
+	if !v.broken && v.tree.Size() == r.Last {
+		r.Root = v.tree.Root().String()
+	}
+	v.unsigned()
+	v.explained()
+	v.signers.given(v)
+	return v.finishKept()
+}
+
+// unsigned judges what stands behind the last checkpoint.
+func (v *verifier) unsigned() {
+	r := &v.report
+	if v.signed > 0 {
+		r.Unsigned = r.Last - min(v.signed, r.Last)
+	} else if r.Last > 0 {
+		r.Unsigned = r.Last - r.First + 1
+	}
+	if r.InUse || v.options.AllowUnsigned && r.Last > 0 {
+		return
+	}
+	first, at := v.signed+1, v.last
+	switch {
+	case r.Last == 0:
+		v.fault(FaultCut, 1, at, "the log holds no record: it was cut, or the gateway was killed when it began")
+	case v.signed == 0:
+		v.fault(FaultUnsigned, r.First, at, "there is no valid checkpoint in it, so nothing is signed; a start signs logs of versions that wrote none")
+	case r.Unsigned > 0:
+		v.fault(FaultUnsigned, first, v.since, "the last %d records, behind the checkpoint at this place, are signed by nothing: the gateway was killed, "+
+			"or they were added, or the records behind them cut; the next start signs them", r.Unsigned)
+	case r.Partial > 0:
+		v.fault(FaultUnsigned, first, at, "%d bytes of an incomplete record stand behind the last one: the gateway was killed, or they were added, "+
+			"or the records behind them cut; the next start removes them", r.Partial)
+	}
+}
+
+// explained checks that prune records tell of what is missing. Older ones were pruned in time themselves; since the oldest
+// segments go first, the last one speaks for all before.
+func (v *verifier) explained() {
+	n := len(v.report.Pruned)
+	if n == 0 || v.options.Bundle {
+		return
+	}
+	told := v.pruned
+	if v.report.InUse {
+		told = max(told, v.pruning) // not signed yet
+	}
+	if last := v.report.Pruned[n-1].Last; last > told {
+		v.fault(FaultPruned, max(told+1, v.report.Pruned[n-1].First), v.hashesAt,
+			"records up to %d are there as hashes only, but no signed prune record tells that they were removed", last)
+	}
+}

@@ -1,0 +1,323 @@
+package verify
+
+import (
+	"fmt"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+)
+
+// verifier joins the lines in order.
+type verifier struct {
+	options Options
+	report  Report
+	kept    *kept // nil when no checkpoint was kept elsewhere
+	signers signers
+	calls   calls
+
+	tree   checkpoint.Tree // over what was read
+	want   uint64          // seq of the next record
+	commit uint64          // of the last record; 0 when it is not known
+	fresh  bool            // the next record is the first of its segment
+	resume bool            // it must be a checkpoint, from which the tree goes on
+	since  place           // the last checkpoint, or where the log begins
+	signed uint64          // seq of the last checkpoint; 0 before the first
+	broken bool            // a fault behind the last checkpoint makes the tree unknown, or another than the signed one
+	gap    *gap            // a break in the order behind the last checkpoint
+	hidden bool            // records before were pruned: keys may have been brought in there
+	stop   bool            // behind a stop record
+	last   place           // the last record
+
+	pruned   uint64 // the last record that a signed prune record names
+	pruning  uint64 // the same of prune records that no checkpoint covers yet
+	hashesAt place  // the last hashes without segment
+}
+
+// gap is where the order breaks.
+type gap struct {
+	want, got uint64
+	at        place
+	lines     uint64 // from there on
+	top       uint64 // the highest seq among them
+}
+
+func (v *verifier) take(it *item) error {
+	at := place{it.part, it.offset}
+	switch {
+	case it.err != nil:
+		return it.err
+	case it.begin:
+		v.begin(it.part)
+	case it.hash:
+		return v.hashes(it)
+	case it.long:
+		v.bad(at, fmt.Errorf("it is longer than %d bytes", audit.MaxLine))
+	case it.end != nil:
+		v.end(at, it.end)
+	}
+	for i := range it.lines {
+		if err := v.line(it.part, &it.lines[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin looks if a file follows the one before it.
+func (v *verifier) begin(p *part) {
+	at := place{p, 0}
+	if v.want == 0 {
+		v.first(p)
+	}
+	v.follows(at)
+	v.want, v.commit, v.fresh = p.first, 0, true
+	if !p.hashes {
+		v.report.Segments++
+		return
+	}
+	if v.resume {
+		v.resume = false
+		v.fault(FaultMissing, p.first, at, "a bundle begins with record 1 or with a checkpoint, and not with the hashes of later records")
+		v.damage()
+	}
+	v.hashesAt = at
+	v.calls.hide()
+	v.hidden, v.stop = true, false
+}
+
+// first begins with the first file.
+func (v *verifier) first(p *part) {
+	v.since, v.report.First, v.want = place{p, 0}, p.first, 1
+	if v.options.Bundle && p.first > 1 {
+		v.want, v.resume, v.hidden = p.first, true, true
+		v.calls.hide()
+	}
+}
+
+// follows checks that the file begins where the one before it ended. A break in the order, which is told then, explains
+// that it does not.
+func (v *verifier) follows(at place) {
+	first := at.part.first
+	switch {
+	case v.gap != nil:
+		v.flush(first)
+	case first > v.want:
+		v.fault(FaultMissing, v.want, at, "records %d to %d are missing: no file holds them", v.want, first-1)
+	case first < v.want:
+		v.fault(FaultMissing, first, at, "the file begins with record %d, but the one before it ends with record %d", first, v.want-1)
+	}
+	if first != v.want {
+		v.damage()
+		v.hidden = true
+	}
+}
+
+// damage says that a fault was told: until the next checkpoint the tree is not what was signed, and calls may lack records.
+func (v *verifier) damage() {
+	v.broken, v.commit, v.stop = true, 0, false
+	v.calls.lose()
+}
+
+func (v *verifier) hashes(it *item) error {
+	from := v.want
+	for b := it.data; len(b) > 0; b = b[hashSize:] {
+		if err := v.compare(); err != nil {
+			return err
+		}
+		v.tree.Add(checkpoint.Hash(b[:hashSize]))
+		v.want++
+	}
+	pruned := v.report.Pruned
+	if n := len(pruned); n > 0 && pruned[n-1].Last+1 == from {
+		pruned[n-1].Last = v.want - 1
+	} else if v.want > from {
+		v.report.Pruned = append(pruned, Range{from, v.want - 1})
+	}
+	return nil
+}
+
+// end looks at what stands behind the last line of a file.
+func (v *verifier) end(at place, t *tail) {
+	switch {
+	case at.part.hashes && t.size > 0:
+		v.fault(FaultPruned, v.want, at, "the file's size is not a multiple of %d bytes, the length of a hash", hashSize)
+		v.damage()
+	case at.part.hashes && at.part.last:
+		v.fault(FaultMissing, v.want, at, "the log ends with hashes: the segment behind record %d is missing", v.want-1)
+	case at.part.hashes:
+	case t.after:
+		v.fault(FaultCut, v.want, at, "zeros stand within the records: damage, or what a loss of power tore and the next start cuts")
+		v.damage()
+	case !at.part.last && t.size > 0:
+		v.fault(FaultCut, v.want, at, "the segment was cut or added to: it does not end with a line feed, yet another follows")
+		v.damage()
+	default:
+		v.report.Partial = t.zero
+	}
+}
+
+// bad takes a line that is no record.
+func (v *verifier) bad(at place, err error) {
+	v.fault(FaultLine, v.want, at, "the line was changed or added, it is no record: %v", err)
+	v.next(at, time.Time{})
+	v.damage()
+}
+
+// next counts a line that was read.
+func (v *verifier) next(at place, when time.Time) {
+	v.report.Records++
+	v.last, v.fresh = at, false
+	v.want++
+	if v.gap != nil {
+		v.gap.lines++
+	}
+	if when.IsZero() {
+		return
+	}
+	if v.report.From.IsZero() {
+		v.report.From = when
+	}
+	v.report.To = when
+}
+
+func (v *verifier) line(p *part, l *line) error {
+	at := place{p, l.offset}
+	if l.err != nil {
+		v.bad(at, l.err)
+		return nil
+	}
+	v.order(at, l)
+	v.commits(at, l)
+	v.calls.add(v, at, l)
+	v.state(at, l)
+	if err := v.compare(); err != nil { // when a checkpoint has put the tree right
+		return err
+	}
+	v.tree.Add(l.leaf)
+	v.next(at, l.time)
+	return nil
+}
+
+// order checks the seq. Behind a break it follows the lines as they stand.
+func (v *verifier) order(at place, l *line) {
+	if l.seq != v.want && v.gap == nil {
+		v.gap = &gap{want: v.want, got: l.seq, at: at}
+	}
+	if l.seq != v.want {
+		v.damage()
+		v.want = l.seq
+	}
+	if v.gap != nil {
+		v.gap.top = max(v.gap.top, l.seq)
+	}
+}
+
+// flush tells of a break in the order, once it is known with which record the log goes on.
+func (v *verifier) flush(goesOn uint64) {
+	g := v.gap
+	if g == nil {
+		return
+	}
+	v.gap = nil
+	what := "reordered or replaced"
+	if goesOn > g.want+g.lines {
+		what = fmt.Sprintf("removed: %d are missing up to record %d", goesOn-g.want-g.lines, goesOn)
+	} else if goesOn < g.want+g.lines {
+		what = fmt.Sprintf("added: there are %d too many up to record %d", g.want+g.lines-goesOn, goesOn)
+	}
+	v.fault(FaultOrder, min(g.want, g.got), g.at, "record %d stands where record %d belongs: records were %s", g.got, g.want, what)
+}
+
+// commits checks that a record was written with the one before, or begins a commit.
+func (v *verifier) commits(at place, l *line) {
+	known := v.commit != 0 || v.fresh
+	if l.commit != l.seq && known && (v.fresh || l.commit != v.commit) {
+		v.fault(FaultCommit, l.seq, at, "it names commit %d, which is neither its own number nor the commit of the record before", l.commit)
+	}
+	v.commit = l.commit
+}
+
+// state follows what the log says of itself.
+func (v *verifier) state(at place, l *line) {
+	if v.resume && l.stated == nil {
+		v.fault(FaultMissing, l.seq, at, "a bundle begins with record 1 or with a checkpoint, not with a record of kind %s", l.kind)
+		v.resume = false
+		v.damage()
+	}
+	switch {
+	case l.kind == audit.KindStop:
+		v.stop = true
+	case l.kind == audit.KindStart:
+		v.stop = false
+	case v.stop && l.kind != audit.KindOutcome && l.kind != audit.KindCheckpoint:
+		v.stop = false
+		v.fault(FaultStop, l.seq, at, "a record of kind %s stands behind a stop; without a start only outcomes and checkpoints may", l.kind)
+	}
+	switch l.kind {
+	case audit.KindStart:
+		v.start(l.record)
+	case audit.KindKey:
+		v.signers.bringIn(v, at, l.record)
+	case audit.KindPrune:
+		v.prune(at, l.record)
+	case audit.KindCheckpoint:
+		v.checkpoint(at, l)
+	}
+}
+
+func (v *verifier) start(r *audit.Record) {
+	v.report.Starts++
+	if r.Unsigned > 0 {
+		v.report.Crashes++
+		v.report.LateSigned += r.Unsigned
+	}
+}
+
+func (v *verifier) prune(at place, r *audit.Record) {
+	if r.First == 0 || r.Last < r.First || r.Last >= r.Seq {
+		v.fault(FaultPruned, r.Seq, at, "a prune record names records %d to %d, which cannot be", r.First, r.Last)
+		return
+	}
+	v.pruning = max(v.pruning, r.Last)
+}
+
+// checkpoint compares a checkpoint with all that stands before it.
+func (v *verifier) checkpoint(at place, l *line) {
+	s := l.stated
+	if s.Size != l.seq-1 {
+		v.fault(FaultSignature, l.seq, at, "the checkpoint states %d records, but %d stand before it", s.Size, l.seq-1)
+		v.damage()
+		return
+	}
+	if !v.signers.accept(v, at, l) {
+		v.damage()
+		return
+	}
+	v.flush(l.seq)
+	if s.tree == nil {
+		v.fault(FaultPeaks, l.seq, at, "the checkpoint's peaks were changed: they are not those of the signed root")
+	} else if !s.exact {
+		v.fault(FaultLine, l.seq, at, "the checkpoint's line was changed: it is not what follows from its note, key and peaks")
+	}
+	v.root(l)
+	v.since, v.signed, v.pruned = at, l.seq, v.pruning
+	v.report.Checkpoints++
+	v.report.Log, v.report.LastCheckpoint, v.report.LastSigned = s.Origin, s.note, s.Time
+}
+
+// root compares the signed root with the tree, and goes on from what was signed.
+func (v *verifier) root(l *line) {
+	s := l.stated
+	same := v.tree.Size() == s.Size && v.tree.Root() == s.Root
+	if !same && !v.broken && !v.resume {
+		from := max(v.signed, v.report.First)
+		v.fault(FaultRoot, from, v.since, "among records %d to %d, between two checkpoints, something was changed, removed, added "+
+			"or reordered: the signed root of %d records is %v, theirs is %v", from, s.Size, s.Size, s.Root, v.tree.Root())
+		v.calls.lose()
+	}
+	v.resume, v.broken = false, !same && s.tree == nil
+	if !same && s.tree != nil {
+		v.tree = *s.tree
+	}
+}

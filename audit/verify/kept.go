@@ -1,0 +1,237 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"container/heap"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+)
+
+// keptWindow is how many checkpoints are held at once: so many may stand in any order.
+const keptWindow = 4096
+
+// kept reads checkpoints that were kept elsewhere, the smallest first.
+type kept struct {
+	in     *bufio.Reader
+	note   bool // in holds one note, not lines of JSON
+	line   int
+	ended  bool
+	window keptHeap
+
+	by      []checkpoint.PublicKey // who signed the last one: mostly the next one too
+	later   []keptNote             // that no key known so far has signed
+	beyond  int                    // that are larger than the log
+	largest keptNote               // of them
+	differ  int                    // whose root is not the log's
+}
+
+type keptNote struct {
+	checkpoint.Checkpoint
+	note string
+	line int
+}
+
+type keptHeap []keptNote
+
+func (h keptHeap) Len() int           { return len(h) }
+func (h keptHeap) Less(i, j int) bool { return h[i].Size < h[j].Size }
+func (h keptHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *keptHeap) Push(x any)        { *h = append(*h, x.(keptNote)) }
+func (h *keptHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// newKept begins to read. It fails when there is no checkpoint at all.
+func newKept(r io.Reader) (*kept, error) {
+	k := &kept{in: bufio.NewReaderSize(r, audit.MaxLine)}
+	first, err := k.in.Peek(1)
+	if err == io.EOF {
+		return nil, errors.New("the file of kept checkpoints is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kept checkpoints: %w", err)
+	}
+	k.note = first[0] != '{'
+	return k, k.fill()
+}
+
+func (k *kept) fill() error {
+	for !k.ended && len(k.window) < keptWindow {
+		n, err := k.next()
+		if err == io.EOF {
+			k.ended = true
+		} else if err != nil {
+			return err
+		} else {
+			heap.Push(&k.window, n)
+		}
+	}
+	return nil
+}
+
+// next reads one checkpoint. What cannot be read is an error: nobody must take a file for checked that was not.
+func (k *kept) next() (keptNote, error) {
+	k.line++
+	var note string
+	var err error
+	if k.note {
+		note, err = k.whole()
+	} else {
+		note, err = k.jsonLine()
+	}
+	if err != nil {
+		return keptNote{}, err
+	}
+	c, err := checkpoint.Parse(note)
+	if err != nil {
+		return keptNote{}, fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
+	}
+	return keptNote{c, note, k.line}, nil
+}
+
+func (k *kept) whole() (string, error) {
+	if k.line > 1 {
+		return "", io.EOF
+	}
+	text, err := io.ReadAll(io.LimitReader(k.in, checkpoint.MaxNote+1))
+	if err != nil {
+		return "", fmt.Errorf("kept checkpoints: %w", err)
+	}
+	return string(text), nil
+}
+
+func (k *kept) jsonLine() (string, error) {
+	line, err := k.in.ReadSlice('\n')
+	if err == io.EOF {
+		return "", io.EOF // a part of a line is what a crash left of it, or is being written
+	}
+	if err != nil {
+		return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
+	}
+	var copied struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+	if err := json.Unmarshal(bytes.TrimSpace(line), &copied); err != nil {
+		return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
+	}
+	return copied.Checkpoint, nil
+}
+
+// compare compares the checkpoints kept elsewhere that are due at the tree's size.
+func (v *verifier) compare() error {
+	k := v.kept
+	for k != nil && len(k.window) > 0 && k.window[0].Size <= v.tree.Size() {
+		n := heap.Pop(&k.window).(keptNote)
+		if err := k.fill(); err != nil {
+			return err
+		}
+		v.compareOne(n)
+	}
+	return nil
+}
+
+func (v *verifier) compareOne(n keptNote) {
+	switch {
+	case n.Size < v.tree.Size() && v.report.First > n.Size+1 && v.options.Bundle:
+		v.report.KeptSkipped++
+		return
+	case n.Size < v.tree.Size() && !v.broken:
+		v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d, of %d records, cannot be compared: records there are damaged, "+
+			"or more than %d lines of the file do not rise in size", n.line, n.Size, keptWindow)
+		return
+	case n.Size < v.tree.Size() || n.Root != v.tree.Root():
+		v.differs(n)
+		return
+	}
+	if v.signedByLog(n) {
+		v.report.Kept++
+	} else if len(v.kept.later) < keptWindow {
+		v.kept.later = append(v.kept.later, n)
+	} else {
+		v.unsignedKept(n)
+	}
+}
+
+// differs tells of the first one only: all behind it differ as well.
+func (v *verifier) differs(n keptNote) {
+	v.kept.differ++
+	if v.kept.differ == 1 {
+		v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d tells of another log: its root of %d records is %v, here it is %v. "+
+			"Records were changed up to there, or the whole log was replaced", n.line, n.Size, n.Root, v.tree.Root())
+	}
+}
+
+func (v *verifier) unsignedKept(n keptNote) {
+	v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d, of %d records, is not signed by a key of this log", n.line, n.Size)
+}
+
+// signedByLog tells if a key of the log, or one that the reviewer gave, has signed.
+func (v *verifier) signedByLog(n keptNote) bool {
+	if v.kept.signed(n, v.kept.by) {
+		return true
+	}
+	known := slices.Clone(v.options.Keys)
+	for _, signer := range v.report.Signers {
+		if key, err := checkpoint.ParsePublicKey(signer.Key); err == nil {
+			known = append(known, key)
+		}
+	}
+	known = append(known, v.signers.before, v.signers.key)
+	for i := range known {
+		if v.kept.signed(n, known[i:i+1]) || i > 0 && v.kept.signed(n, known[i-1:i+1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *kept) signed(n keptNote, by []checkpoint.PublicKey) bool {
+	if len(by) == 0 || by[0].IsZero() || by[len(by)-1].IsZero() {
+		return false
+	}
+	if _, err := checkpoint.Open(n.note, by...); err != nil {
+		return false
+	}
+	k.by = by
+	return true
+}
+
+// finishKept looks at those that are left: larger than the log, or signed by a key that was not known yet.
+func (v *verifier) finishKept() error {
+	k := v.kept
+	if k == nil {
+		return nil
+	}
+	if err := v.compare(); err != nil {
+		return err
+	}
+	for len(k.window) > 0 {
+		n := heap.Pop(&k.window).(keptNote)
+		k.beyond, k.largest = k.beyond+1, n
+		if err := k.fill(); err != nil {
+			return err
+		}
+	}
+	for _, n := range k.later {
+		if v.signedByLog(n) {
+			v.report.Kept++
+		} else {
+			v.unsignedKept(n)
+		}
+	}
+	if k.beyond > 0 {
+		v.fault(FaultCheckpoint, v.report.Last+1, v.last, "the log's end was cut, or an old state of it brought back: it has %d records, and %d kept checkpoints "+
+			"tell of more, that of line %d of %d", v.report.Last, k.beyond, k.largest.line, k.largest.Size)
+	}
+	return nil
+}

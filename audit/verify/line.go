@@ -1,0 +1,140 @@
+package verify
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+)
+
+const hashSize = len(checkpoint.Hash{})
+
+// line is what joining needs of a line.
+type line struct {
+	offset      int64 // in the file
+	leaf        checkpoint.Hash
+	err         error // it is no record: of the rest only what was understood is set
+	seq, commit uint64
+	time        time.Time
+	kind        audit.Kind
+	call        string
+	record      *audit.Record // of records that tell of the log itself
+	stated      *stated       // of a checkpoint
+}
+
+// stated is what a checkpoint record says, before it is known which key must have signed.
+type stated struct {
+	checkpoint.Checkpoint
+	note  string
+	key   checkpoint.PublicKey
+	alone bool             // the key has signed, and no other
+	tree  *checkpoint.Tree // from the peaks; nil when their root is not the signed one
+	exact bool             // the line is, byte for byte, what follows
+}
+
+// parser parses lines. It keeps memory between them and is not for concurrent use.
+type parser struct {
+	record audit.Record
+	buf    []byte
+}
+
+func (p *parser) parse(it *item) {
+	at := it.offset
+	for rest := it.data; len(rest) > 0; {
+		end := bytes.IndexByte(rest, '\n')
+		it.lines = append(it.lines, p.line(at, rest[:end]))
+		at, rest = at+int64(end)+1, rest[end+1:]
+	}
+}
+
+func (p *parser) line(at int64, text []byte) line {
+	l := line{offset: at, leaf: checkpoint.LeafHash(text)}
+	if l.err = p.check(text); l.err != nil {
+		return l
+	}
+	r := &p.record
+	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, r.Call
+	switch r.Kind {
+	case audit.KindCheckpoint:
+		l.stated, l.err = p.checkpoint(text)
+	case audit.KindStart, audit.KindKey, audit.KindPrune:
+		record := *r
+		l.record = &record
+	}
+	return l
+}
+
+// check reads a line into record, strictly.
+func (p *parser) check(text []byte) error {
+	if len(text) >= audit.MaxLine {
+		return fmt.Errorf("it is longer than %d bytes", audit.MaxLine)
+	}
+	if err := audit.ParseLine(text, &p.record); err != nil {
+		return err
+	}
+	r := &p.record
+	if r.Seq == 0 || r.Commit == 0 || r.Commit > r.Seq || !r.Kind.Known() {
+		return errors.New("seq, commit or kind is missing or wrong")
+	}
+	head := audit.Record{Seq: r.Seq, Commit: r.Commit, Time: r.Time, Kind: r.Kind}
+	p.buf = head.Append(p.buf[:0])
+	if !bytes.HasPrefix(text, p.buf[:len(p.buf)-1]) {
+		return errors.New("it does not begin with seq, commit, time and kind, spelt as they should be")
+	}
+	if hasBlanks(text) {
+		return errors.New("it has white space outside of texts")
+	}
+	return nil
+}
+
+// hasBlanks tells of white space outside the strings of a line that is valid JSON. In strings only blanks can stand, and
+// most lines have none.
+func hasBlanks(text []byte) bool {
+	if bytes.IndexByte(text, '\t') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
+		return true
+	}
+	if bytes.IndexByte(text, ' ') < 0 {
+		return false
+	}
+	inside := false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '"':
+			inside = !inside
+		case inside && text[i] == '\\':
+			i++
+		case !inside && text[i] == ' ':
+			return true
+		}
+	}
+	return false
+}
+
+// checkpoint checks what a checkpoint record says of itself.
+func (p *parser) checkpoint(text []byte) (*stated, error) {
+	r := &p.record
+	c, err := checkpoint.Parse(r.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	key, err := checkpoint.ParsePublicKey(r.Key)
+	if err != nil {
+		return nil, err
+	}
+	peaks, err := checkpoint.ParseHashes(r.Peaks)
+	if err != nil {
+		return nil, err
+	}
+	s := &stated{Checkpoint: c, note: r.Checkpoint, key: key}
+	if tree, err := checkpoint.Resume(c.Size, peaks); err == nil && tree.Root() == c.Root {
+		s.tree = tree
+	}
+	p.buf = audit.CheckpointRecord(s.note, c, key, peaks).Append(p.buf[:0])
+	s.exact = bytes.Equal(p.buf, text)
+	_, err = checkpoint.Open(s.note, key)
+	s.alone = err == nil
+	return s, nil
+}

@@ -1,0 +1,66 @@
+package verify
+
+import (
+	"os"
+	"testing"
+
+	"tollgate/audit/checkpoint"
+	"tollgate/internal/testlog"
+)
+
+func faultless(t testing.TB, dir string, o Options) *Report {
+	t.Helper()
+	r, err := Verify(t.Context(), os.DirFS(dir), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Faults {
+		t.Errorf("%+v", f)
+	}
+	return r
+}
+
+func TestWholeLog(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	l.Calls(3)
+	l.Rotate()
+	l.Calls(6000)
+	other, _ := checkpoint.NewKey("tollgate/test")
+	l.Rekey(other, false)
+	l.Rotate()
+	l.Call()
+	l.Close()
+	r := faultless(t, dir, Options{})
+	if r.Last != l.Seq || r.Root != l.Tree.Root().String() || len(r.Signers) != 2 || r.Segments != 3 || r.LastCheckpoint != l.Last {
+		t.Errorf("%+v", r)
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	for _, n := range []int{1e4, 1e5, 1e6} {
+		b.Run(map[int]string{1e4: "1e4", 1e5: "1e5", 1e6: "1e6"}[n], func(b *testing.B) {
+			dir := b.TempDir()
+			l := testlog.New(dir, nil)
+			for l.Seq < uint64(n) {
+				l.Calls(min(n/2, 150000))
+				if l.Seq < uint64(n) {
+					l.Rotate()
+				}
+			}
+			l.Close()
+			var size int64
+			entries, _ := os.ReadDir(dir)
+			for _, e := range entries {
+				info, _ := e.Info()
+				size += info.Size()
+			}
+			b.SetBytes(size)
+			b.ReportAllocs()
+			for b.Loop() {
+				faultless(b, dir, Options{})
+			}
+			b.ReportMetric(float64(l.Seq)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}
