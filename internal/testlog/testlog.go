@@ -4,6 +4,7 @@ package testlog
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -96,6 +97,23 @@ func (l *Log) Rotate() {
 	l.closeFile()
 	l.open()
 	l.Checkpoint()
+}
+
+// Prune removes the closed segment that begins with record first, in the order in which a gateway does: its hashes, a
+// prune record with a checkpoint, and then the segment.
+func (l *Log) Prune(first uint64) {
+	segment := filepath.Join(l.dir, fmt.Sprintf("%020d.jsonl", first))
+	var hashes []byte
+	last := first - 1
+	for line := range bytes.Lines(must(os.ReadFile(segment))) {
+		leaf := checkpoint.LeafHash(line[:len(line)-1])
+		hashes = append(hashes, leaf[:]...)
+		last++
+	}
+	check(os.WriteFile(filepath.Join(l.dir, fmt.Sprintf("%020d.hashes", first)), hashes, 0o600))
+	l.Add(&audit.Record{Kind: audit.KindPrune, First: first, Last: last})
+	l.Checkpoint()
+	check(os.Remove(segment))
 }
 
 // Calls writes n calls, two records each, with a checkpoint after 10,000 records.

@@ -1,0 +1,292 @@
+package verify
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+	"tollgate/internal/testlog"
+)
+
+// files are those of a log, by name.
+type files map[string]string
+
+func filesOf(t testing.TB, dir string) files {
+	t.Helper()
+	f := files{}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		b, err := os.ReadFile(dir + "/" + entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f[entry.Name()] = string(b)
+	}
+	return f
+}
+
+func (f files) with(name, text string) files {
+	changed := maps.Clone(f)
+	changed[name] = text
+	return changed
+}
+
+func (f files) names() []string { return slices.Sorted(maps.Keys(f)) }
+
+func (f files) fs() fs.FS {
+	m := fstest.MapFS{}
+	for name, text := range f {
+		m[name] = &fstest.MapFile{Data: []byte(text), Mode: 0o600}
+	}
+	return m
+}
+
+func verified(t testing.TB, f files, o Options) *Report {
+	t.Helper()
+	r, err := Verify(t.Context(), f.fs(), o)
+	if err != nil {
+		return &Report{FaultCount: 1, Faults: []Fault{{Text: err.Error()}}}
+	}
+	return r
+}
+
+func mustFind(t testing.TB, what string, f files, o Options) *Report {
+	t.Helper()
+	r := verified(t, f, o)
+	if r.Whole() {
+		t.Errorf("%s: not found", what)
+	}
+	return r
+}
+
+func mustPass(t testing.TB, what string, f files, o Options) *Report {
+	t.Helper()
+	r := verified(t, f, o)
+	for _, fault := range r.Faults {
+		t.Errorf("%s: %+v", what, fault)
+	}
+	return r
+}
+
+func testKey(t testing.TB, name string) *checkpoint.Key {
+	t.Helper()
+	key, err := checkpoint.NewKey(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+const logName = "tollgate/x"
+
+// small is a log that has everything: three segments, of which the first is pruned, calls across segments and across a
+// start, a key rotation, stops and starts. The variant makes logs that differ in one word.
+func small(t testing.TB, key, other *checkpoint.Key, variant string) (files, *testlog.Log) {
+	t.Helper()
+	dir := t.TempDir()
+	l := testlog.New(dir, key)
+	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
+	l.Add(&audit.Record{Kind: audit.KindRefusal, Note: variant})
+	l.Rotate()
+	l.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a", Note: "blank \\ \" \n"})
+	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "b"})
+	l.Rekey(other, false)
+	l.Prune(1)
+	l.Add(&audit.Record{Kind: audit.KindStop, Note: variant})
+	l.Checkpoint()
+	l.Add(&audit.Record{Kind: audit.KindOutcome, Call: "b"})
+	l.Add(&audit.Record{Kind: audit.KindStart})
+	l.Rotate()
+	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "c"})
+	l.Add(&audit.Record{Kind: audit.KindOutcome, Call: "c"})
+	l.Add(&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: variant, Count: 3}}})
+	l.Close()
+	return filesOf(t, dir), l
+}
+
+// each runs fn for the numbers below n on all processors.
+func each(n int, fn func(i int)) {
+	var group sync.WaitGroup
+	for worker := range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for i := worker; i < n; i += runtime.GOMAXPROCS(0) {
+				fn(i)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestEveryByteCounts changes, removes and doubles each byte of each file.
+func TestEveryByteCounts(t *testing.T) {
+	whole, _ := small(t, testKey(t, logName), testKey(t, logName), "x")
+	mustPass(t, "unchanged", whole, Options{})
+	for _, name := range whole.names() {
+		text := whole[name]
+		each(len(text), func(i int) {
+			if raceEnabled && i%29 != 0 { // the detector sees each way of the code; the bytes are for the plain run
+				return
+			}
+			others := []byte{0, '\n', ' ', '"', '0', 0xFF}
+			for bit := range 8 {
+				others = append(others, text[i]^1<<bit)
+			}
+			for _, b := range others {
+				if b != text[i] {
+					mustFind(t, fmt.Sprintf("%s, byte %d: %q changed to %q", name, i, text[i], b), whole.with(name, text[:i]+string([]byte{b})+text[i+1:]), Options{})
+				}
+			}
+			mustFind(t, fmt.Sprintf("%s, byte %d removed", name, i), whole.with(name, text[:i]+text[i+1:]), Options{})
+			mustFind(t, fmt.Sprintf("%s, byte %d doubled", name, i), whole.with(name, text[:i+1]+text[i:]), Options{})
+		})
+	}
+}
+
+// row is a line with the file that it stands in.
+type row struct{ file, text string }
+
+func rows(f files) []row {
+	var out []row
+	for _, name := range f.names() {
+		if strings.HasSuffix(name, segmentSuffix) {
+			for text := range strings.Lines(f[name]) {
+				out = append(out, row{name, text})
+			}
+		}
+	}
+	return out
+}
+
+// joined puts lines back into their files; the others stay as they are.
+func (f files) joined(rows []row) files {
+	changed := maps.Clone(f)
+	for name := range f {
+		if strings.HasSuffix(name, segmentSuffix) {
+			changed[name] = ""
+		}
+	}
+	for _, r := range rows {
+		changed[r.file] += r.text
+	}
+	return changed
+}
+
+// TestEveryLineCounts removes each line, repeats it at each place, and swaps each pair.
+func TestEveryLineCounts(t *testing.T) {
+	whole, _ := small(t, testKey(t, logName), testKey(t, logName), "x")
+	lines := rows(whole)
+	mustPass(t, "unchanged", whole.joined(lines), Options{})
+	each(len(lines), func(i int) {
+		mustFind(t, fmt.Sprintf("line %d removed", i), whole.joined(slices.Delete(slices.Clone(lines), i, i+1)), Options{})
+		for j := range len(lines) {
+			again := row{lines[j].file, lines[i].text}
+			mustFind(t, fmt.Sprintf("line %d repeated at %d", i, j), whole.joined(slices.Insert(slices.Clone(lines), j, again)), Options{})
+			replaced := slices.Clone(lines)
+			replaced[j].text = lines[i].text
+			if j != i {
+				mustFind(t, fmt.Sprintf("line %d in the place of %d", i, j), whole.joined(replaced), Options{})
+			}
+			if replaced[i].text = lines[j].text; j > i {
+				mustFind(t, fmt.Sprintf("lines %d and %d swapped", i, j), whole.joined(replaced), Options{})
+			}
+		}
+		last := row{lines[len(lines)-1].file, lines[i].text}
+		mustFind(t, fmt.Sprintf("line %d repeated at the end", i), whole.joined(append(slices.Clone(lines), last)), Options{})
+	})
+}
+
+// TestCuts cuts the log at each byte. Without a checkpoint kept elsewhere one cut is not found, and cannot be: the one
+// behind a checkpoint's line feed, since the log was once what is left. With one, every cut is.
+func TestCuts(t *testing.T) {
+	whole, l := small(t, testKey(t, logName), testKey(t, logName), "x")
+	names := whole.names()
+	last := names[len(names)-1]
+	hidden := 0
+	for i := len(names) - 1; i >= 0; i-- {
+		name := names[i]
+		for n := range len(whole[name]) {
+			cut := whole.with(name, whole[name][:n])
+			for _, later := range names[i+1:] {
+				delete(cut, later)
+			}
+			mustFind(t, fmt.Sprintf("%s cut at byte %d, with a kept checkpoint", name, n), cut, Options{Kept: strings.NewReader(l.Last)})
+			left := strings.TrimSuffix(cut[name], "\n")
+			line := left[strings.LastIndex(left, "\n")+1:]
+			if n == 0 && i > 0 { // an empty segment is what a crash in the moment of its making leaves
+				before := strings.Split(whole[names[i-1]], "\n")
+				line = before[max(len(before)-2, 0)]
+			}
+			atCheckpoint := strings.Contains(line, `"kind":"checkpoint"`) && (n == 0 || cut[name][n-1] == '\n')
+			// In front of the prune record nothing tells that the first segment may be missing.
+			told := i == len(names)-1 || n > strings.Index(whole[name], `"kind":"prune"`) && strings.HasSuffix(name, segmentSuffix)
+			if got := verified(t, cut, Options{}); got.Whole() != (atCheckpoint && told) {
+				t.Errorf("%s cut at byte %d: whole is %v, faults %+v", name, n, got.Whole(), got.Faults)
+			} else if got.Whole() {
+				hidden++
+			}
+			if name != last { // a cut within, with the later segments left
+				mustFind(t, fmt.Sprintf("%s cut at byte %d, the rest there", name, n), whole.with(name, whole[name][:n]), Options{})
+			}
+		}
+	}
+	if hidden != 3 {
+		t.Errorf("%d cuts were not found", hidden)
+	}
+}
+
+// TestSegments removes, swaps and replaces whole files.
+func TestSegments(t *testing.T) {
+	key, other := testKey(t, logName), testKey(t, logName)
+	whole, _ := small(t, key, other, "x")
+	twin, l := small(t, key, other, "y")
+	mustPass(t, "the other log", twin, Options{Kept: strings.NewReader(l.Last)})
+	mustFind(t, "the whole log replaced", whole, Options{Kept: strings.NewReader(l.Last)})
+	for i, name := range whole.names() {
+		removed := maps.Clone(whole)
+		delete(removed, name)
+		mustFind(t, name+" removed", removed, Options{})
+		mustFind(t, name+" of another log", whole.with(name, twin[name]), Options{})
+		for _, second := range whole.names()[:i] {
+			swapped := whole.with(name, whole[second])
+			swapped[second] = whole[name]
+			mustFind(t, name+" and "+second+" swapped", swapped, Options{})
+			if first, _ := parsePart(second); !first.hashes { // where both are there, the segment counts
+				mustFind(t, second+" twice", whole.with(segmentName(first.first+1), whole[second]), Options{})
+			}
+		}
+	}
+	both := whole.with(segmentName(1), "")
+	mustFind(t, "an empty segment beside its hashes", both, Options{})
+}
+
+// TestPrunedWithoutRecord removes a segment and leaves its hashes, as pruning would.
+func TestPrunedWithoutRecord(t *testing.T) {
+	whole, _ := small(t, testKey(t, logName), testKey(t, logName), "x")
+	names := whole.names()
+	var hashes []byte
+	for line := range bytes.Lines([]byte(whole[names[1]])) {
+		leaf := checkpoint.LeafHash(line[:len(line)-1])
+		hashes = append(hashes, leaf[:]...)
+	}
+	p, _ := parsePart(names[1])
+	forged := whole.with(fmt.Sprintf("%020d.hashes", p.first), string(hashes))
+	mustPass(t, "hashes beside the segment", forged, Options{})
+	delete(forged, names[1])
+	r := mustFind(t, "hashes without prune record", forged, Options{})
+	if r.FaultCount != 1 || r.Faults[0].Kind != FaultPruned {
+		t.Errorf("%+v", r.Faults)
+	}
+}
