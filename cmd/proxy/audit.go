@@ -11,7 +11,7 @@ import (
 
 func auditCommand() *cobra.Command {
 	return group("audit", "Read the audit log, and prove what is in it", append([]*cobra.Command{
-		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand(),
+		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand(), auditVerifyCommand(),
 	}, proofCommands()...)...)
 }
 

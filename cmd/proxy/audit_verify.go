@@ -1,0 +1,325 @@
+package main
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+	"tollgate/audit/verify"
+)
+
+type verifyFlags struct {
+	dir, bundle, since  string
+	keys                []string
+	allowUnsigned, json bool
+}
+
+func auditVerifyCommand() *cobra.Command {
+	var f verifyFlags
+	cmd := &cobra.Command{
+		Use: "verify (--dir DIR | --bundle FILE)", Short: "Recompute the log from its files and tell whatever was changed",
+		Long: "Recompute the log from its files and tell whatever was changed, removed, added or reordered.\n" +
+			"The exit code is 0 only when the log is whole.\n\n" +
+			"With the log's own keys this finds what was done by somebody without the signing key. Only a public key kept elsewhere\n" +
+			"(--key) shows that the whole log was replaced, and only a checkpoint kept elsewhere (--since-checkpoint) that its end\n" +
+			"was cut or that an old state was brought back.",
+		Example: "  tollgate audit verify --dir /var/lib/tollgate/audit\n" +
+			"  tollgate audit verify --dir D --key tollgate.pub --since-checkpoint /mnt/other/checkpoints.jsonl\n" +
+			"  tollgate audit verify --bundle october.zip --key tollgate/5f3a9c20d1e84b67+d3fe75c4+AS…",
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	flags.StringVar(&f.bundle, "bundle", "", "`file` made by audit export")
+	flags.StringArrayVar(&f.keys, "key", nil, "public `key`, or a file that holds it; may be repeated")
+	flags.StringVar(&f.since, "since-checkpoint", "", "`file` of checkpoints kept elsewhere: a signed note, or JSON lines; - is standard input")
+	flags.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "take records behind the last checkpoint as no fault: the gateway was killed")
+	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	return cmd
+}
+
+func (f *verifyFlags) run(cmd *cobra.Command) error {
+	if (f.dir == "") == (f.bundle == "") {
+		return usageError("one of --dir and --bundle is needed: the audit directory, or the file made by audit export")
+	}
+	o := verify.Options{AllowUnsigned: f.allowUnsigned}
+	for _, text := range f.keys {
+		key, err := publicKey(text)
+		if err != nil {
+			return usageError("--key: %w", err)
+		}
+		o.Keys = append(o.Keys, key)
+	}
+	kept, done, err := openKept(f.since, cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	defer done()
+	o.Kept = kept
+	bar := newProgress(cmd.ErrOrStderr())
+	o.Progress = bar.show
+	report, err := f.verify(cmd, o)
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	return f.print(cmd.OutOrStdout(), report)
+}
+
+func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Report, error) {
+	if f.dir != "" {
+		if err := checkDir(f.dir); err != nil {
+			return nil, err
+		}
+		o.InUse = func() (bool, error) { return audit.InUse(f.dir) }
+		report, err := verify.Verify(cmd.Context(), os.DirFS(f.dir), o)
+		return report, within(f.dir, err)
+	}
+	archive, err := zip.OpenReader(f.bundle)
+	if err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", f.bundle, err)
+	}
+	defer archive.Close() // opened for reading: nothing can be lost
+	log, err := fs.Sub(archive, "log")
+	if err != nil {
+		return nil, err
+	}
+	o.Bundle = true
+	report, err := verify.Verify(cmd.Context(), log, o)
+	return report, within(f.bundle, err)
+}
+
+func within(place string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("verifying %s: %w", place, err)
+}
+
+// maxKeyText bounds what is read of a file that should hold a public key, in bytes.
+const maxKeyText = 4 << 10
+
+// publicKey takes the text of a key or a file that holds it.
+func publicKey(text string) (checkpoint.PublicKey, error) {
+	key, err := checkpoint.ParsePublicKey(text)
+	if err == nil {
+		return key, nil
+	}
+	file, openErr := os.Open(text)
+	if openErr != nil {
+		return key, fmt.Errorf("it is neither a public key (%w) nor a file that can be read (%w)", err, openErr)
+	}
+	defer file.Close() // opened for reading: nothing can be lost
+	held, err := io.ReadAll(io.LimitReader(file, maxKeyText))
+	if err != nil {
+		return key, err
+	}
+	if strings.HasPrefix(strings.TrimSpace(string(held)), "PRIVATE+") {
+		return key, fmt.Errorf("%s holds a private key; the public one is what tollgate audit key prints", text)
+	}
+	if key, err = checkpoint.ParsePublicKey(string(held)); err != nil {
+		return key, fmt.Errorf("%s holds no public key: it should look like NAME+HASH+KEY", text)
+	}
+	return key, nil
+}
+
+// openKept opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it tells of then is
+// in the log already.
+func openKept(name string, stdin io.Reader) (io.Reader, func(), error) {
+	switch name {
+	case "":
+		return nil, func() {}, nil
+	case "-":
+		return stdin, func() {}, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--since-checkpoint: %w", err)
+	}
+	done := func() { _ = file.Close() } // opened for reading: nothing can be lost
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		return io.LimitReader(file, info.Size()), done, nil
+	}
+	return file, done, nil
+}
+
+func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
+	print := func() error { return f.table(w, r) }
+	if f.json {
+		print = func() error {
+			if r.Faults == nil {
+				r.Faults = []verify.Fault{}
+			}
+			enc := json.NewEncoder(w)
+			enc.SetIndent("", "  ")
+			enc.SetEscapeHTML(false)
+			return enc.Encode(struct {
+				Whole bool `json:"whole"`
+				*verify.Report
+			}{r.Whole(), r})
+		}
+	}
+	if err := print(); err != nil {
+		return err
+	}
+	if !r.Whole() {
+		return &exitError{exitFailure, nil}
+	}
+	return nil
+}
+
+func (f *verifyFlags) table(w io.Writer, r *verify.Report) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range f.rows(r) {
+		fmt.Fprintf(t, "%s\t%s\n", row[0], printable(row[1]))
+	}
+	err := t.Flush()
+	if len(r.Faults) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, fault := range r.Faults {
+		at := fmt.Sprintf("record %d", fault.Seq)
+		if fault.File != "" {
+			at += fmt.Sprintf(", %s, byte %d", fault.File, fault.Offset)
+		}
+		fmt.Fprintf(w, "FAULT (%s) at %s:\n  %s\n", fault.Kind, at, printable(fault.Text))
+	}
+	if more := r.FaultCount - len(r.Faults); more > 0 {
+		fmt.Fprintf(w, "and %d more\n", more)
+	}
+	return errors.Join(err, f.proves(w, r))
+}
+
+func (f *verifyFlags) rows(r *verify.Report) [][2]string {
+	var rows [][2]string
+	row := func(name, format string, args ...any) {
+		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
+	}
+	if r.Log != "" {
+		row("log", "%s", r.Log)
+	}
+	row("records", "%d to %d, %d read from %d segments", r.First, r.Last, r.Records, r.Segments)
+	for _, p := range r.Pruned {
+		row("pruned", "%d to %d: their hashes are there", p.First, p.Last)
+	}
+	if !r.From.IsZero() {
+		row("time", "%s to %s", r.From.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339))
+	}
+	if r.Root != "" {
+		row("root", "%s", r.Root)
+	}
+	for i, s := range r.Signers {
+		how := ""
+		if i > 0 && s.Chained {
+			how = ", and the key before signed for it"
+		} else if i > 0 {
+			how = "; NO SIGNATURE LEADS TO IT from the key before"
+		}
+		row("key", "%s", s.Key)
+		row("", "signed %d checkpoints, at records %d to %d%s", s.Checkpoints, s.First, s.Last, how)
+	}
+	row("checkpoints", "%d, the last one of %s", r.Checkpoints, orNever(r.LastSigned))
+	if r.Unsigned > 0 || r.Partial > 0 {
+		row("unsigned", "%d records and %d bytes of an incomplete one behind the last checkpoint", r.Unsigned, r.Partial)
+	}
+	if r.Crashes > 0 {
+		row("crashes", "%d of %d starts found unsigned records, %d in all, and signed them", r.Crashes, r.Starts, r.LateSigned)
+	}
+	if r.Open > 0 {
+		row("open calls", "%d: %s", r.Open, map[bool]string{true: "in flight", false: "the next start closes them as unknown"}[r.InUse])
+	}
+	if f.since != "" {
+		row("kept checkpoints", "%d agree with this log%s", r.Kept, skipped(r.KeptSkipped))
+	}
+	return rows
+}
+
+func orNever(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func skipped(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d are older than the bundle and were not compared", n)
+}
+
+// proves ends the summary with what it is worth.
+func (f *verifyFlags) proves(w io.Writer, r *verify.Report) error {
+	if !r.Whole() {
+		_, err := fmt.Fprintf(w, "\nThe log is NOT whole: %d faults.\n", r.FaultCount)
+		return err
+	}
+	text := "\nThe log is whole.\n"
+	if r.Unsigned > 0 || r.Partial > 0 {
+		text = "\nThe log is whole up to its last checkpoint. Nothing is proven of what stands behind it.\n"
+	}
+	if len(f.keys) == 0 {
+		text += "It was checked with the keys that it names itself: somebody could have replaced all of it, signed with a key of their own.\n" +
+			"Give the public key that you have from elsewhere with --key.\n"
+	}
+	if f.since == "" {
+		text += "That its end was not cut is not proven: for that, give a checkpoint kept elsewhere with --since-checkpoint.\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// progress draws a bar on a terminal, and nothing elsewhere.
+type progress struct {
+	w     io.Writer // nil when nobody watches
+	next  time.Time
+	drawn bool
+}
+
+const (
+	progressFirst = time.Second            // runs that are shorter show none
+	progressEvery = 200 * time.Millisecond // how often it is drawn
+	progressWidth = 40                     // columns of the bar
+)
+
+func newProgress(w io.Writer) *progress {
+	p := &progress{next: time.Now().Add(progressFirst)}
+	if file, ok := w.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			p.w = w
+		}
+	}
+	return p
+}
+
+func (p *progress) show(done, total int64) {
+	if p.w == nil || total <= 0 {
+		return
+	}
+	now := time.Now()
+	if now.Before(p.next) {
+		return
+	}
+	p.next, p.drawn = now.Add(progressEvery), true
+	part := min(float64(done)/float64(total), 1)
+	full := int(part * progressWidth)
+	fmt.Fprintf(p.w, "\r[%s%s] %3.0f%% of %d MB", strings.Repeat("#", full), strings.Repeat("-", progressWidth-full), part*100, total/1e6)
+}
+
+func (p *progress) clear() {
+	if p.drawn {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
