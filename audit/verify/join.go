@@ -316,7 +316,7 @@ func (v *verifier) root(l *line) {
 			"or reordered: the signed root of %d records is %v, theirs is %v", from, s.Size, s.Size, s.Root, v.tree.Root())
 		v.calls.lose()
 	}
-	v.resume, v.broken = false, !same && s.tree == nil
+	v.resume, v.broken = false, !s.exact || s.tree == nil // then the line is another than the next root covers
 	if !same && s.tree != nil {
 		v.tree = *s.tree
 	}

@@ -92,11 +92,14 @@ func (l *Log) Rekey(key *checkpoint.Key, lost bool) {
 	}
 }
 
-// Rotate begins the next segment.
-func (l *Log) Rotate() {
+// As makes another key sign from here on, and says nothing of it in the log.
+func (l *Log) As(key *checkpoint.Key) { l.key = key }
+
+// Rotate begins the next segment. Its checkpoint is signed as by Checkpoint.
+func (l *Log) Rotate(before ...*checkpoint.Key) {
 	l.closeFile()
 	l.open()
-	l.Checkpoint()
+	l.Checkpoint(before...)
 }
 
 // Prune removes the closed segment that begins with record first, in the order in which a gateway does: its hashes, a
