@@ -78,7 +78,11 @@ func TestRules(t *testing.T) {
 			l.Add(plain(audit.KindRefusal))
 			l.Add(plain(audit.KindRefusal))
 		}},
-		{"two stops", "", func(l *testlog.Log) { l.Add(plain(audit.KindStop)); l.Add(plain(audit.KindStart)); l.Add(plain(audit.KindStop)) }},
+		{"two stops", "", func(l *testlog.Log) {
+			l.Add(plain(audit.KindStop))
+			l.Add(plain(audit.KindStart))
+			l.Add(plain(audit.KindStop))
+		}},
 		{"prune of what is to come", "pruned@4", func(l *testlog.Log) { l.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 4}) }},
 		{"prune of nothing", "pruned@4", func(l *testlog.Log) { l.Add(&audit.Record{Kind: audit.KindPrune, First: 2, Last: 1}) }},
 		{"the same key again", "key@4", func(l *testlog.Log) {

@@ -113,6 +113,9 @@ const maxKeyText = 4 << 10
 
 // publicKey takes the text of a key or a file that holds it.
 func publicKey(text string) (checkpoint.PublicKey, error) {
+	if isPrivate(text) {
+		return checkpoint.PublicKey{}, errors.New("this is a private key; the public one is what tollgate audit key prints")
+	}
 	key, err := checkpoint.ParsePublicKey(text)
 	if err == nil {
 		return key, nil
@@ -126,7 +129,7 @@ func publicKey(text string) (checkpoint.PublicKey, error) {
 	if err != nil {
 		return key, err
 	}
-	if strings.HasPrefix(strings.TrimSpace(string(held)), "PRIVATE+") {
+	if isPrivate(string(held)) {
 		return key, fmt.Errorf("%s holds a private key; the public one is what tollgate audit key prints", text)
 	}
 	if key, err = checkpoint.ParsePublicKey(string(held)); err != nil {
@@ -134,6 +137,9 @@ func publicKey(text string) (checkpoint.PublicKey, error) {
 	}
 	return key, nil
 }
+
+// isPrivate keeps private keys, given by mistake, out of errors.
+func isPrivate(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "PRIVATE+") }
 
 // openKept opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it tells of then is
 // in the log already.

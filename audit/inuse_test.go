@@ -1,0 +1,44 @@
+package audit
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+func TestInUse(t *testing.T) {
+	cfg := onDisk(t)
+	is := func(when string, want bool) {
+		t.Helper()
+		if got, err := InUse(cfg.Dir); err != nil || got != want {
+			t.Errorf("%s: %v, %v", when, got, err)
+		}
+	}
+	is("before the first start", false)
+	l, _ := open(t, cfg)
+	is("open", true)
+	is("open, asked again", true)
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	is("closed", false)
+	l, _ = open(t, cfg) // asking has left no lock behind
+	is("open again", true)
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Dir = filepath.Join(cfg.Dir, "none")
+	is("no directory", false)
+}
+
+func TestParseLine(t *testing.T) {
+	r := Record{Note: "of the line before"}
+	want := Record{Seq: 1, Commit: 1, Kind: KindStart}
+	if err := ParseLine(want.Append(nil), &r); err != nil || r.Seq != 1 || r.Note != "" || !r.Kind.Known() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, bad := range []string{"", "{}x", " {}", `{"seq":1,"seq":1}`, `{"note":1}`, "{\"note\":\"\xff\"}"} {
+		if err := ParseLine([]byte(bad), &r); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}

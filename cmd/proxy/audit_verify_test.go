@@ -1,0 +1,200 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+	"tollgate/internal/testlog"
+)
+
+// testLog is a log in dir, closed, with its key and last checkpoint in files beside it.
+func testLog(t *testing.T) (dir, key, note string, l *testlog.Log) {
+	t.Helper()
+	top := t.TempDir()
+	dir, key, note = filepath.Join(top, "audit"), filepath.Join(top, "key.pub"), filepath.Join(top, "checkpoint")
+	l = testlog.New(dir, nil)
+	l.Calls(3)
+	l.Rotate()
+	l.Calls(3)
+	l.Close()
+	writeFile(t, key, l.Key().String()+"\n")
+	writeFile(t, note, l.Last)
+	return dir, key, note, l
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAuditVerify(t *testing.T) {
+	dir, key, note, l := testLog(t)
+	stranger, err := checkpoint.NewKey("tollgate/test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]string{"checkpoint": l.Last})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := filepath.Join(t.TempDir(), "lines")
+	writeFile(t, lines, string(text)+"\n")
+	for _, c := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{nil, exitOK, "Give the public key"},
+		{[]string{"--key", key, "--since-checkpoint", note}, exitOK, "1 agree with this log"},
+		{[]string{"--key", l.Key().String(), "--since-checkpoint", lines}, exitOK, "The log is whole."},
+		{[]string{"--json"}, exitOK, `"whole": true`},
+		{[]string{"--key", stranger.Public().String()}, exitFailure, "has not signed this log"},
+		{[]string{"--key", key, "--key", stranger.Public().String()}, exitFailure, "has not signed this log"},
+	} {
+		code, stdout, stderr := run(t, append([]string{"audit", "verify", "--dir", dir}, c.args...)...)
+		if code != c.code || !strings.Contains(stdout, c.says) || stderr != "" {
+			t.Errorf("%v: exit %d\n%s%s", c.args, code, stdout, stderr)
+		}
+	}
+	for _, args := range [][]string{
+		{}, {"--dir", dir, "--bundle", "x"}, {"--dir", dir, "--key", "x"}, {"--dir", dir, "--key", note}, {"--dir", dir, "x"},
+	} {
+		if code, _, stderr := run(t, append([]string{"audit", "verify"}, args...)...); code != exitUsage || stderr == "" {
+			t.Errorf("%v: exit %d, %s", args, code, stderr)
+		}
+	}
+	for _, args := range [][]string{
+		{"--dir", "/nonexistent"}, {"--dir", t.TempDir()}, {"--bundle", "/nonexistent"}, {"--bundle", key},
+		{"--dir", dir, "--since-checkpoint", "/nonexistent"}, {"--dir", dir, "--since-checkpoint", key},
+	} {
+		if code, _, stderr := run(t, append([]string{"audit", "verify"}, args...)...); code != exitFailure || stderr == "" {
+			t.Errorf("%v: exit %d, %s", args, code, stderr)
+		}
+	}
+}
+
+func TestAuditVerifyShowsNoSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "signing.key")
+	if _, err := checkpoint.CreateKey(file, "tollgate/test"); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, given := range []string{file, strings.TrimSpace(string(secret))} {
+		code, stdout, stderr := run(t, "audit", "verify", "--dir", t.TempDir(), "--key", given)
+		if code != exitUsage || strings.Contains(stdout+stderr, string(secret[30:60])) {
+			t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+		}
+	}
+}
+
+// TestAuditVerifyFaults changes a log, and reads of it what a person and a machine are told.
+func TestAuditVerifyFaults(t *testing.T) {
+	dir, _, note, _ := testLog(t)
+	names, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	before, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, names[0], strings.Replace(string(before), `"amount"`, `"amounT"`, 1))
+	code, stdout, _ := run(t, "audit", "verify", "--dir", dir)
+	if code != exitFailure || !strings.Contains(stdout, "FAULT (root) at record 3, 00000000000000000001.jsonl, byte ") || !strings.Contains(stdout, "NOT whole: 1 faults") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+	code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--json")
+	var report struct {
+		Whole  bool
+		Last   uint64
+		Faults []struct {
+			Kind, File, Text string
+			Seq              uint64
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != exitFailure || report.Whole || report.Faults[0].Kind != "root" {
+		t.Errorf("exit %d, %v\n%s", code, err, stdout)
+	}
+	writeFile(t, names[0], string(before))
+	if err := os.Remove(names[1]); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--since-checkpoint", note, "--allow-unsigned"); code != exitFailure || !strings.Contains(stdout, "end was cut") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--allow-unsigned"); code != exitOK || !strings.Contains(stdout, "Nothing is proven of what stands behind it") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+}
+
+// TestAuditVerifyBundle reads a log from an archive.
+func TestAuditVerifyBundle(t *testing.T) {
+	dir, key, note, _ := testLog(t)
+	pack := func(from int) string {
+		names, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+		var archive bytes.Buffer
+		z := zip.NewWriter(&archive)
+		for _, name := range names[from:] {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := z.Create("log/" + filepath.Base(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "bundle.zip")
+		writeFile(t, file, archive.String())
+		return file
+	}
+	for from := range 2 {
+		code, stdout, stderr := run(t, "audit", "verify", "--bundle", pack(from), "--key", key, "--since-checkpoint", note)
+		if code != exitOK || !strings.Contains(stdout, "1 agree with this log") {
+			t.Errorf("from segment %d: exit %d\n%s%s", from, code, stdout, stderr)
+		}
+	}
+	if code, _, stderr := run(t, "audit", "verify", "--bundle", pack(2)); code != exitFailure || stderr == "" {
+		t.Errorf("an archive without log: exit %d, %s", code, stderr)
+	}
+}
+
+// TestAuditVerifyWhileWriting looks at a log that a process has open, and then at what is left when it was killed.
+func TestAuditVerifyWhileWriting(t *testing.T) {
+	dir := t.TempDir()
+	l, _, err := audit.Open(audit.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Intent(t.Context(), &audit.Record{Call: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := run(t, "audit", "verify", "--dir", dir); code != exitOK || !strings.Contains(stdout, "1: in flight") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	files := t.TempDir()
+	if err := os.CopyFS(files, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := run(t, "audit", "verify", "--dir", files); code != exitFailure || !strings.Contains(stdout, "the next start closes them") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
