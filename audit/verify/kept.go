@@ -27,6 +27,7 @@ type kept struct {
 	window keptHeap
 
 	by      []checkpoint.PublicKey // who signed the last one: mostly the next one too
+	proven  string                 // the last one that was signed as it must be: copies hold the same ones
 	later   []keptNote             // that no key known so far has signed
 	beyond  int                    // that are larger than the log
 	largest keptNote               // of them
@@ -177,7 +178,7 @@ func (v *verifier) unsignedKept(n keptNote) {
 
 // signedByLog tells if a key of the log, or one that the reviewer gave, has signed.
 func (v *verifier) signedByLog(n keptNote) bool {
-	if v.kept.signed(n, v.kept.by) {
+	if n.note == v.kept.proven || v.kept.signed(n, v.kept.by) {
 		return true
 	}
 	known := slices.Clone(v.options.Keys)
@@ -202,7 +203,7 @@ func (k *kept) signed(n keptNote, by []checkpoint.PublicKey) bool {
 	if _, err := checkpoint.Open(n.note, by...); err != nil {
 		return false
 	}
-	k.by = by
+	k.by, k.proven = by, n.note
 	return true
 }
 

@@ -25,7 +25,7 @@ func TestWholeLog(t *testing.T) {
 	l := testlog.New(dir, nil)
 	l.Calls(3)
 	l.Rotate()
-	l.Calls(6000)
+	l.Calls(600)
 	other, _ := checkpoint.NewKey("tollgate/test")
 	l.Rekey(other, false)
 	l.Rotate()
