@@ -285,8 +285,21 @@ func TestSegments(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range whole.names() {
+		for _, more := range []string{"x", "\x00", "\x00\n", "{}"} {
+			if first, _ := parsePart(name); first.first != lastPart(whole).first || strings.Trim(more, "\x00") != "" {
+				mustFind(t, fmt.Sprintf("%q behind %s", more, name), whole.with(name, whole[name]+more), Options{})
+			}
+		}
+	}
 	both := whole.with(segmentName(1), "")
 	mustFind(t, "an empty segment beside its hashes", both, Options{})
+}
+
+func lastPart(f files) part {
+	names := f.names()
+	p, _ := parsePart(names[len(names)-1])
+	return p
 }
 
 // TestPrunedWithoutRecord removes a segment and leaves its hashes, as pruning would.

@@ -176,6 +176,7 @@ func TestReadWhileWriting(t *testing.T) {
 		{"it was written to before", []files{early, early.with(second, whole[second][:1000]+zeros), whole}, l.Seq},
 		{"a line is written", []files{whole, whole.with(third, whole[third][:cut]+zeros), whole}, l.Seq - 1},
 		{"zeros are met in front of data", []files{whole, whole.with(third, torn), whole}, l.Seq},
+		{"many zeros are met in front of data", []files{whole, whole.with(third, whole[third][:600]+strings.Repeat(zeros, 200)+"\n"), whole}, l.Seq},
 	} {
 		r, err := Verify(t.Context(), &growing{stages: slices.Clone(c.stages)}, Options{InUse: func() (bool, error) { return true, nil }})
 		if err != nil || !r.Whole() || r.Last != c.want {

@@ -133,6 +133,19 @@ func TestCommits(t *testing.T) {
 	}
 }
 
+// TestSegmentBeginsCommit has a segment, of a log without checkpoints, that goes on with the commit of the one before.
+func TestSegmentBeginsCommit(t *testing.T) {
+	line := func(seq, commit int) string {
+		return fmt.Sprintf(`{"seq":%d,"commit":%d,"time":"2026-10-03T04:05:06.000000000Z","kind":"refusal"}`+"\n", seq, commit)
+	}
+	for commit, want := range map[int]string{3: "", 1: "commit@3"} {
+		f := files{segmentName(1): line(1, 1) + line(2, 1), segmentName(3): line(3, commit)}
+		if got := kinds(verified(t, f, Options{AllowUnsigned: true})); got != want {
+			t.Errorf("commit %d: faults %q, want %q", commit, got, want)
+		}
+	}
+}
+
 // TestLines puts lines that are no records, or not written as records are, behind the last checkpoint, where no signature
 // helps.
 func TestLines(t *testing.T) {
