@@ -19,7 +19,7 @@ type verifier struct {
 	tree   checkpoint.Tree // over what was read
 	want   uint64          // seq of the next record
 	commit uint64          // of the last record; 0 when it is not known
-	fresh  bool            // the next record is the first of its segment
+	fresh  bool            // the next record begins a commit: it is the first of its segment, or stands behind a checkpoint
 	resume bool            // it must be a checkpoint, from which the tree goes on
 	since  place           // the last checkpoint, or where the log begins
 	signed uint64          // seq of the last checkpoint; 0 before the first
@@ -196,6 +196,7 @@ func (v *verifier) line(p *part, l *line) error {
 	}
 	v.tree.Add(l.leaf)
 	v.next(at, l.time)
+	v.fresh = l.kind == audit.KindCheckpoint
 	return nil
 }
 
