@@ -82,10 +82,7 @@ func (b *builder) allNamed(path, what string, names, known []string) {
 
 func (b *builder) buildRest() {
 	f := &b.file
-	b.config.Audit = Audit{
-		Dir: resolve(b.dir, f.Audit.Dir), SegmentSize: int64(f.Audit.SegmentSize), Reserve: int64(f.Audit.Reserve),
-		Deadline: f.Audit.Deadline.duration(),
-	}
+	b.buildAudit(&f.Audit)
 	if f.Admin != nil && !b.failed("admin") {
 		b.buildAdmin(f.Admin)
 	}

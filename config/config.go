@@ -124,6 +124,20 @@ type Audit struct {
 	SegmentSize int64         // bytes after which a new file is begun
 	Reserve     int64         // bytes on disk that only outcomes may use
 	Deadline    time.Duration // how long a call waits for its intent to be durable
+
+	Name    string // for a new log; empty: the log chooses
+	KeyFile string // of the private key that signs checkpoints
+	// A record is covered by a checkpoint after CheckpointEvery, or when CheckpointRecords have come.
+	CheckpointEvery   time.Duration
+	CheckpointRecords int
+	Copies            []CheckpointCopy
+	Keep              time.Duration // how long records are kept; 0: for ever
+	IndexFile         string        // empty: no index is kept
+}
+
+// CheckpointCopy is a place besides the log where checkpoints are written.
+type CheckpointCopy struct {
+	File string // empty: standard output
 }
 
 // Admin is the listener for health and metrics. It is on loopback or a unix socket always.

@@ -174,6 +174,7 @@ type oneOf interface{ exactlyOne() }
 func (reference) exactlyOne()            {}
 func (authShape) exactlyOne()            {}
 func (certificateNameShape) exactlyOne() {}
+func (checkpointCopyShape) exactlyOne()  {}
 
 func in(path string) string {
 	if path == "" {

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/goccy/go-yaml/lexer"
+
+	"tollgate/audit/checkpoint"
 )
 
 func TestScalars(t *testing.T) {
@@ -32,7 +36,18 @@ func TestScalars(t *testing.T) {
 		{new(duration), "+2s", ""},
 		{new(duration), "2 s", ""},
 		{new(duration), "2us", ""},
-		{new(duration), "2d", ""},
+		{new(duration), "2d", "2d"},
+		{new(duration), "24h", "1d"},
+		{new(duration), "1d12h", "36h"},
+		{new(duration), "0d", "0s"},
+		{new(duration), "1h2d", ""},
+		{new(duration), "1.5d", ""},
+		{new(duration), "d", ""},
+		{new(duration), "", ""},
+		{new(duration), "-1d", ""},
+		{new(duration), "36500d", "36500d"},
+		{new(duration), "65535d2000000h", ""},
+		{new(duration), "65536d", ""},
 		{new(duration), "9999999999h", ""},
 		{new(size), "12MiB", "12MiB"},
 		{new(size), "64KB", "64KB"},
@@ -280,7 +295,12 @@ func TestFullReachesConfig(t *testing.T) {
 	if s := c.Sources; s.Max != 100 || s.Rate.Burst != 5 || s.Rate.PerSecond != 100.0/3600 {
 		t.Errorf("sources: %+v", s)
 	}
-	if c.Audit != (Audit{"/var/lib/tollgate/audit", 1 << 30, 8 << 20, 500 * time.Millisecond}) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
+	audit := Audit{
+		Dir: "/var/lib/tollgate/audit", SegmentSize: 1 << 30, Reserve: 8 << 20, Deadline: 500 * time.Millisecond,
+		Name: "corp.example/billing", KeyFile: "/run/secrets/audit.key", CheckpointEvery: time.Minute, CheckpointRecords: 1000,
+		Copies: []CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {}}, Keep: 90 * day, IndexFile: "/var/cache/tollgate/index.sqlite",
+	}
+	if !reflect.DeepEqual(c.Audit, audit) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
 		t.Errorf("got %+v %+v %+v", c.Audit, c.Admin, c.Log)
 	}
 	want := Bounds{1e6, 1e8, 64 << 10, 16 << 10, 10, 1000, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second, 0}
@@ -294,8 +314,10 @@ func TestNoDefaultIsForgotten(t *testing.T) {
 	c := parseFile(t, "testdata/minimal.good.yml")
 	for _, v := range []any{c.Bounds, c.Audit, c.Log, c.Sources} {
 		for i := range reflect.ValueOf(v).NumField() {
-			if reflect.ValueOf(v).Field(i).IsZero() {
-				t.Errorf("%T.%s has no default", v, reflect.TypeOf(v).Field(i).Name)
+			name := fmt.Sprintf("%T.%s", v, reflect.TypeOf(v).Field(i).Name)
+			meant := slices.Contains([]string{"config.Audit.Name", "config.Audit.Copies", "config.Audit.Keep"}, name)
+			if reflect.ValueOf(v).Field(i).IsZero() && !meant {
+				t.Errorf("%s has no default", name)
 			}
 		}
 	}
@@ -328,5 +350,51 @@ func TestProblemsHavePaths(t *testing.T) {
 	var first *Problem
 	if !errors.As(err, &first) || first.Line != 3 {
 		t.Errorf("errors.As finds %v", first)
+	}
+}
+
+// TestAuditFiles: the files beside the log are relative to the file, and in the log's folder unless they are given.
+func TestAuditFiles(t *testing.T) {
+	a := parseFile(t, "testdata/minimal.good.yml").Audit
+	if want := filepath.Join(a.Dir, "signing.key"); a.KeyFile != want {
+		t.Errorf("key file %s, want %s", a.KeyFile, want)
+	}
+	if want := filepath.Join(a.Dir, "index.sqlite"); a.IndexFile != want {
+		t.Errorf("index file %s, want %s", a.IndexFile, want)
+	}
+	b := parseFile(t, "testdata/audit_index_off.good.yml").Audit
+	want := filepath.Join(filepath.Dir(b.Dir), "witness/c.jsonl")
+	if len(b.Copies) != 1 || b.Copies[0].File != want || b.IndexFile != "" || b.Keep != 400*day {
+		t.Errorf("got %+v, want a copy in %s", b, want)
+	}
+}
+
+// TestCopyBehindALink: a symbolic link into the folder of the log leads a copy there as well.
+func TestCopyBehindALink(t *testing.T) {
+	dir := testDir(t)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "audit"), 0o700), os.Symlink("audit", filepath.Join(dir, "elsewhere"))); err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("testdata/minimal.good.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(source), "{dir: audit}", "{dir: audit, checkpoints: {copies: [{file: elsewhere/c.jsonl}]}}", 1)
+	if _, err := Parse("f", []byte(text), dir, testOptions()); err == nil || !strings.Contains(err.Error(), "proves nothing") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestLogNames: the names that this package takes are those that package checkpoint takes.
+func TestLogNames(t *testing.T) {
+	names := []string{"", strings.Repeat("x", 200), strings.Repeat("x", 201), "tollgate/5f3a9c20d1e84b67", "a b", "a\nb", "ä"}
+	for c := range 256 {
+		names = append(names, "a"+string([]byte{byte(c)})+"b")
+	}
+	for _, name := range names {
+		_, err := checkpoint.NewKey(name)
+		if got := new(logName).parse(name); (got == nil) != (err == nil) {
+			t.Errorf("%q: %v here, %v there", name, got, err)
+		}
 	}
 }

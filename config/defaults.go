@@ -20,8 +20,14 @@ func defaults() defaultValues {
 				Published:       true,
 				Unauthenticated: unauthenticatedShape{Rate: 10, Burst: 20, Sources: 10_000},
 			},
-			Audit: auditShape{SegmentSize: 256 * mib, Reserve: 4 * mib, Deadline: duration(2 * time.Second)},
-			Log:   logShape{Level: "info", Format: "json"},
+			Audit: auditShape{
+				SegmentSize: 256 * mib,
+				Reserve:     4 * mib,
+				Deadline:    duration(2 * time.Second),
+				Checkpoints: checkpointsShape{Every: duration(10 * time.Second), Records: 10_000},
+				Index:       auditIndexShape{Enabled: true},
+			},
+			Log: logShape{Level: "info", Format: "json"},
 			Bounds: boundsShape{
 				Body:          12 * mib,
 				Bodies:        256 * mib,

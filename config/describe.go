@@ -223,13 +223,8 @@ func (d describer) limits(c *Config) {
 }
 
 func (d describer) rest(c *Config) {
-	d.section("audit", fmt.Sprintf("%s, files of %v, %v kept for outcomes, a call waits up to %v for its record",
-		c.Audit.Dir, size(c.Audit.SegmentSize), size(c.Audit.Reserve), c.Audit.Deadline))
-	admin := "none"
-	if c.Admin.Address != "" {
-		admin = c.Admin.Network + " " + c.Admin.Address
-	}
-	d.section("admin", admin)
+	d.section("audit", c.Audit.describe()...)
+	d.section("admin", orNone(strings.TrimSpace(c.Admin.Network+" "+c.Admin.Address)))
 	d.section("bounds", fmt.Sprintf("bodies of %v, all together %v; %d calls at a time; %v to stop",
 		size(c.Bounds.Body), size(c.Bounds.Bodies), c.Bounds.Calls, c.Bounds.Drain))
 }

@@ -127,7 +127,7 @@ func FuzzTarget(f *testing.F) {
 
 // FuzzScalars: what is accepted fits the schema's pattern, and what is printed for it means the same.
 func FuzzScalars(f *testing.F) {
-	for _, seed := range []string{"1m30s", "1.5h", "0s", "12MiB", "0B", "9223372036854775807B", "10/s", "0.5/min", "1/h", "1e3/s", "0x1/s", "Gw.Example", "::1", "1.2.3.4", "a_b", "p-1"} {
+	for _, seed := range []string{"1m30s", "1.5h", "0s", "180d", "1d12h", "12MiB", "0B", "9223372036854775807B", "10/s", "0.5/min", "1/h", "1e3/s", "0x1/s", "Gw.Example", "::1", "1.2.3.4", "a_b", "p-1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

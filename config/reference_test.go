@@ -83,7 +83,7 @@ func defaultOf(t reflect.Type, f field) string {
 	d := defaults()
 	for _, v := range []any{
 		d.listener, d.listenerTLS, d.upstream, d.upstreamTLS,
-		d.file.Limits, d.file.Limits.Unauthenticated, d.file.Audit, d.file.Log, d.file.Bounds,
+		d.file.Limits, d.file.Limits.Unauthenticated, d.file.Audit, d.file.Audit.Checkpoints, d.file.Audit.Index, d.file.Log, d.file.Bounds,
 	} {
 		values[reflect.TypeOf(v)] = v
 	}

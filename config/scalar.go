@@ -20,23 +20,42 @@ type scalar interface {
 	what() string
 }
 
-// duration is a time span: "2s", "1m30s", "250ms".
+// duration is a time span: "2s", "1m30s", "250ms", "180d". Days are whole, come first and have 24 hours.
 type duration time.Duration
 
-const durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+const day = 24 * time.Hour
+
+const durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$`
 
 var durationExpr = regexp.MustCompile(durationPattern)
 
 func (d *duration) parse(text string) error {
 	if isNumber(text) {
-		return fmt.Errorf("a duration needs a unit: write \"%ss\" for seconds (ms, s, m, h)", text)
+		return fmt.Errorf("a duration needs a unit: write \"%ss\" for seconds (ms, s, m, h, d)", text)
 	}
-	parsed, err := time.ParseDuration(text)
+	parsed, err := parseDays(text)
 	if err != nil || !durationExpr.MatchString(text) {
-		return errors.New(`want a duration such as "500ms", "2s" or "1m30s" (ms, s, m, h)`)
+		return errors.New(`want a duration such as "500ms", "2s", "1m30s" or "180d" (ms, s, m, h, d)`)
 	}
 	*d = duration(parsed)
 	return nil
+}
+
+// parseDays is time.ParseDuration with days in front.
+func parseDays(text string) (time.Duration, error) {
+	days, rest, ok := strings.Cut(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 16) // a duration has 106751 days at most
+	if err != nil || rest == "" {
+		return time.Duration(n) * day, err
+	}
+	more, err := time.ParseDuration(rest)
+	if err == nil && more > math.MaxInt64-time.Duration(n)*day {
+		err = errors.New("out of range")
+	}
+	return time.Duration(n)*day + more, err
 }
 
 func (d duration) duration() time.Duration { return time.Duration(d) }
@@ -44,6 +63,9 @@ func (d duration) duration() time.Duration { return time.Duration(d) }
 func (d duration) pattern() string { return durationPattern }
 func (d duration) what() string    { return "duration" }
 func (d duration) String() string {
+	if whole := time.Duration(d); whole > 0 && whole%day == 0 {
+		return fmt.Sprintf("%dd", whole/day)
+	}
 	text := time.Duration(d).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
@@ -138,6 +160,24 @@ func (r rate) String() string {
 		return strconv.FormatFloat(perMinute*60, 'g', 6, 64) + "/h"
 	}
 }
+
+// logName is the name of an audit log, as package checkpoint takes it.
+type logName string
+
+const logNamePattern = `^[!#-*,-\[\]-~]{1,200}$`
+
+var logNameExpr = regexp.MustCompile(logNamePattern)
+
+func (n *logName) parse(text string) error {
+	if !logNameExpr.MatchString(text) {
+		return errors.New("want 1 to 200 printable ASCII characters without blank, plus, quote or backslash")
+	}
+	*n = logName(text)
+	return nil
+}
+
+func (n logName) pattern() string { return logNamePattern }
+func (n logName) what() string    { return "name" }
 
 func isNumber(text string) bool {
 	_, err := strconv.ParseFloat(text, 64)

@@ -280,6 +280,54 @@ type auditShape struct {
 	Reserve size `yaml:"reserve" range:"128KiB..1GiB"`
 	// How long a call waits for its record to be on disk before it is answered 503.
 	Deadline duration `yaml:"deadline" range:"10ms..1m"`
+	// The log's name, which its keys and checkpoints carry: printable ASCII without blank, plus, quote or backslash. For a
+	// new log only: one that has a key keeps its name. Default: `tollgate/` and random digits.
+	Name logName `yaml:"name"`
+	// The private key that signs checkpoints.
+	Key auditKeyShape `yaml:"key"`
+	// Signed statements of what the log holds.
+	Checkpoints checkpointsShape `yaml:"checkpoints"`
+	// How long records are kept, by whole files: files of older records are removed, and leave the hashes of the records,
+	// so that the rest still verifies. At least 180 days (China's Cybersecurity Law, article 21). Default: for ever.
+	Keep duration `yaml:"keep" range:"1h..36500d"`
+	// Must be `true` when `keep` is less than 180 days, and only then.
+	KeepLess bool `yaml:"keep_less_than_180_days"`
+	// A database of the calls in the log, for queries. It can be made again from the log at any time.
+	Index auditIndexShape `yaml:"index"`
+}
+
+// auditKeyShape is `key` of `audit`.
+type auditKeyShape struct {
+	// The key file (mode 0600). It is made when there is none and the log has no key yet. On another volume than the log it
+	// proves more. Default: `signing.key` in the folder of the log.
+	File string `yaml:"file" need:"yes"`
+}
+
+// checkpointsShape is `checkpoints` of `audit`.
+type checkpointsShape struct {
+	// How long after a record a checkpoint covers it, at the latest.
+	Every duration `yaml:"every" range:"1s..1h"`
+	// After how many records a checkpoint is made before that.
+	Records int `yaml:"records" range:"1..1000000"`
+	// Where else each checkpoint is written. Whoever can change the log should not be able to change what is there.
+	Copies []checkpointCopyShape `yaml:"copies"`
+}
+
+// checkpointCopyShape is one entry of `copies` of `checkpoints`: exactly one of its keys.
+type checkpointCopyShape struct {
+	// A file to which each checkpoint is appended as a line of JSON. It must not be in the folder of the log: it proves
+	// nothing there. Its folder must exist.
+	File string `yaml:"file"`
+	// `true`: the same line to standard output.
+	Stdout bool `yaml:"stdout"`
+}
+
+// auditIndexShape is `index` of `audit`.
+type auditIndexShape struct {
+	// Whether the gateway keeps the index up to date.
+	Enabled bool `yaml:"enabled"`
+	// The database's file (SQLite). Default: `index.sqlite` in the folder of the log.
+	File string `yaml:"file"`
 }
 
 // adminShape is `admin`.

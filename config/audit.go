@@ -1,0 +1,152 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
+const leastKeep = 180 * day
+
+func (b *builder) buildAudit(a *auditShape) {
+	b.config.Audit = Audit{
+		Dir: resolve(b.dir, a.Dir), SegmentSize: int64(a.SegmentSize), Reserve: int64(a.Reserve), Deadline: a.Deadline.duration(),
+		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"),
+		CheckpointEvery: a.Checkpoints.Every.duration(), CheckpointRecords: a.Checkpoints.Records,
+		Keep: a.Keep.duration(),
+	}
+	for _, c := range a.Checkpoints.Copies {
+		b.config.Audit.Copies = append(b.config.Audit.Copies, CheckpointCopy{File: resolve(b.dir, c.File)})
+	}
+	if a.Index.Enabled {
+		b.config.Audit.IndexFile = b.auditFile(a.Index.File, "index.sqlite")
+	}
+	b.checkKeep(a)
+	b.checkCopies(a.Checkpoints.Copies)
+	b.checkAuditFiles()
+}
+
+// auditFile is a file that lies in the log's folder unless it is given.
+func (b *builder) auditFile(given, usual string) string {
+	if given == "" {
+		return filepath.Join(resolve(b.dir, b.file.Audit.Dir), usual)
+	}
+	return resolve(b.dir, given)
+}
+
+func (b *builder) checkKeep(a *auditShape) {
+	short := a.Keep != 0 && a.Keep.duration() < leastKeep
+	switch {
+	case b.failed("audit.keep"):
+	case short && !a.KeepLess:
+		b.problem("audit.keep", "write keep_less_than_180_days: true beside it if that is meant",
+			"keep is less than 180 days: China's Cybersecurity Law, article 21, has network logs kept for six months")
+	case a.KeepLess && !short:
+		b.problem("audit.keep_less_than_180_days", "remove it", "keep_less_than_180_days is true, but keep is not less than 180 days")
+	}
+}
+
+// checkCopies checks each copy for itself: that it is a place, and one where it proves something.
+func (b *builder) checkCopies(copies []checkpointCopyShape) {
+	for i, c := range copies {
+		path := fmt.Sprintf("audit.checkpoints.copies[%d]", i)
+		switch {
+		case b.failed(path):
+		case c.File == "" && !c.Stdout:
+			b.problem(path+".stdout", "remove the entry", "stdout is false: this is no place")
+		case slices.Contains(copies[:i], c):
+			b.problem(path, "", "this copy is listed twice")
+		case c.File != "" && inside(b.config.Audit.Dir, b.config.Audit.Copies[i].File):
+			b.problem(path+".file", "name a file on another volume",
+				"the file is in the folder of the log, where it proves nothing: who can change the log can change it too")
+		}
+	}
+}
+
+// checkAuditFiles sees to it that no two of the files are one, and none is one of the log's own.
+func (b *builder) checkAuditFiles() {
+	a, taken := &b.config.Audit, map[string]string{}
+	use := func(path, file string) {
+		clean := filepath.Clean(file)
+		switch {
+		case file == "" || b.failed(path):
+		case taken[clean] != "":
+			b.problem(path, "", "%s is the file of %s too", clip(file), taken[clean])
+		case filepath.Dir(clean) == filepath.Clean(a.Dir) && ownName(filepath.Base(clean)):
+			b.problem(path, "", "%s is a name that the log uses itself", clip(filepath.Base(clean)))
+		default:
+			taken[clean] = path
+		}
+	}
+	use("audit.key.file", a.KeyFile)
+	use("audit.index.file", a.IndexFile)
+	for i, c := range a.Copies {
+		use(fmt.Sprintf("audit.checkpoints.copies[%d].file", i), c.File)
+	}
+}
+
+// ownName tells the names that docs/audit-format.md gives to files of a log.
+func ownName(name string) bool {
+	return slices.Contains([]string{"lock", "next", "pruning"}, name) || strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".hashes")
+}
+
+// inside tells whether a file lies in a folder, also by way of symbolic links as far as they exist already.
+func inside(dir, file string) bool {
+	for _, at := range [][2]string{{dir, filepath.Dir(file)}, {followed(dir), followed(filepath.Dir(file))}} {
+		rest, err := filepath.Rel(at[0], at[1])
+		if err == nil && rest != ".." && !strings.HasPrefix(rest, ".."+string(filepath.Separator)) {
+			return true
+		}
+	}
+	return false
+}
+
+func followed(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
+}
+
+// describe says in lines for people how the log is kept.
+func (a *Audit) describe() []string {
+	lines := []string{
+		fmt.Sprintf("%s, files of %v, %v kept for outcomes, a call waits up to %v for its record", a.Dir, size(a.SegmentSize), size(a.Reserve), a.Deadline),
+		fmt.Sprintf("checkpoints after %v or %d records, signed with %s", duration(a.CheckpointEvery), a.CheckpointRecords, a.KeyFile),
+		"copies of checkpoints: " + a.copies(),
+		"records are kept " + kept(a.Keep),
+		"index: " + orNone(a.IndexFile),
+	}
+	if a.Name != "" {
+		lines = slices.Insert(lines, 1, "name of a new log: "+a.Name)
+	}
+	return lines
+}
+
+func (a *Audit) copies() string {
+	var places []string
+	for _, c := range a.Copies {
+		if c.File == "" {
+			c.File = "standard output"
+		}
+		places = append(places, c.File)
+	}
+	return orNone(strings.Join(places, ", "))
+}
+
+func kept(keep time.Duration) string {
+	if keep == 0 {
+		return "for ever"
+	}
+	return fmt.Sprintf("for %v, their hashes for ever", duration(keep))
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
