@@ -18,6 +18,7 @@ var arrows = map[string][]string{
 	"audit/checkpoint": {},
 	"audit/proof":      {"audit", "audit/checkpoint"},
 	"audit/verify":     {"audit", "audit/checkpoint"},
+	"audit/copies":     {"audit/checkpoint"},
 	"business":         {"catalog"},
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},

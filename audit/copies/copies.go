@@ -1,0 +1,244 @@
+// Package copies writes the checkpoints of an audit log to places besides the log, where whoever can change the log cannot
+// change them: each as one line of JSON,
+//
+//	{"log":NAME,"size":RECORDS,"root":BASE64,"time":RFC3339,"checkpoint":NOTE}
+//
+// with the members of the checkpoint for people and search tools, and the signed note, which alone proves something.
+//
+// A place that fails or hangs stops nothing: its checkpoints wait in memory and are tried again.
+package copies
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"tollgate/audit/checkpoint"
+)
+
+const (
+	// maxWaiting bounds the checkpoints that wait for one place. The oldest are given up first: what a checkpoint proves of
+	// the records, a later one proves as well.
+	maxWaiting = 256
+	minRetry   = time.Second
+	maxRetry   = time.Minute
+	// stalledAfter is how long a place may take for one write until it counts as failing.
+	stalledAfter = 10 * time.Second
+)
+
+// timeFormat is RFC 3339 with nine digits of a second, as in the log.
+const timeFormat = "2006-01-02T15:04:05.000000000Z"
+
+// Place is where checkpoints are written.
+type Place struct {
+	Name string // for people and metrics
+	// Append takes whole lines. It may block. After an error the same lines come again.
+	Append func(lines []byte) error
+}
+
+// Status is how the copies at one place stand.
+type Status struct {
+	Place    string
+	Err      error  // why the newest checkpoint is not there; nil when it is, or has just come
+	Failures uint64 // writes that failed, and checkpoints that were given up, since the start
+}
+
+// Copies writes checkpoints to places. Its methods may be called concurrently.
+type Copies struct{ writers []*writer }
+
+// Start begins to write to the places. failed, unless nil, is told of each write that fails, at intervals that grow to a
+// minute; it is called by one goroutine for each place.
+//
+// The caller must call Close.
+func Start(places []Place, failed func(place string, err error)) *Copies {
+	c := &Copies{}
+	for _, p := range places {
+		w := &writer{place: p, failed: failed, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+		c.writers = append(c.writers, w)
+		go w.run()
+	}
+	return c
+}
+
+// Publish has a checkpoint written to all places. It never waits for them.
+func (c *Copies) Publish(note string) {
+	for _, w := range c.writers {
+		w.add(note)
+	}
+}
+
+// Status gives the state of each place, in their order.
+func (c *Copies) Status() []Status {
+	all := make([]Status, len(c.writers))
+	for i, w := range c.writers {
+		all[i] = w.status()
+	}
+	return all
+}
+
+// Close tries once more to write what waits, and ends. Nothing may be published after it. When ctx ends first, a place that
+// hangs is left to itself.
+func (c *Copies) Close(ctx context.Context) error {
+	for _, w := range c.writers {
+		close(w.closing)
+	}
+	var problems []error
+	for _, w := range c.writers {
+		select {
+		case <-w.done:
+		case <-ctx.Done():
+		}
+		if err := w.left(); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// writer writes to one place.
+type writer struct {
+	place   Place
+	failed  func(string, error)
+	wake    chan struct{} // holds one token when there is work
+	closing chan struct{}
+	done    chan struct{}
+
+	mu       sync.Mutex
+	waiting  []string // the first busy of them are being written
+	busy     int
+	since    time.Time // when that was begun
+	err      error     // of the last write
+	failures uint64
+}
+
+func (w *writer) add(note string) {
+	w.mu.Lock()
+	w.waiting = append(w.waiting, note)
+	if len(w.waiting)-w.busy > maxWaiting {
+		w.waiting = append(w.waiting[:w.busy], w.waiting[w.busy+1:]...)
+		w.failures++
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default: // a token is there already
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	for w.wait() {
+		for retry := minRetry; w.write() != nil && w.pause(retry); {
+			retry = min(2*retry, maxRetry)
+		}
+	}
+	_ = w.write() // left tells of it
+}
+
+// wait is true when there may be work, and false when Close was called.
+func (w *writer) wait() bool {
+	select {
+	case <-w.wake:
+		return true
+	case <-w.closing:
+		return false
+	}
+}
+
+// pause is false when Close was called meanwhile.
+func (w *writer) pause(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-w.closing:
+		return false
+	}
+}
+
+// write writes all that waits at once.
+func (w *writer) write() error {
+	notes := w.take()
+	if len(notes) == 0 {
+		return nil
+	}
+	text, err := lines(notes)
+	if err == nil {
+		err = w.place.Append(text)
+	}
+	w.finish(err)
+	if err != nil && w.failed != nil {
+		w.failed(w.place.Name, err)
+	}
+	return err
+}
+
+func (w *writer) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy, w.since = len(w.waiting), time.Now()
+	return w.waiting[:w.busy:w.busy]
+}
+
+func (w *writer) finish(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		w.waiting = append([]string(nil), w.waiting[w.busy:]...)
+	} else {
+		w.failures++
+	}
+	w.busy, w.err = 0, err
+}
+
+func (w *writer) status() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := Status{Place: w.place.Name, Err: w.err, Failures: w.failures}
+	if w.busy > 0 && time.Since(w.since) > stalledAfter {
+		s.Err = fmt.Errorf("it has not answered for over %v", stalledAfter)
+	}
+	return s
+}
+
+// left says what was not written when the writer ended.
+func (w *writer) left() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.waiting) == 0 {
+		return nil
+	}
+	err := w.err
+	if w.busy > 0 {
+		err = errors.New("it does not answer")
+	}
+	return fmt.Errorf("the newest checkpoint is not in %s: %w", w.place.Name, err)
+}
+
+// line is what is written of a checkpoint.
+type line struct {
+	Log        string `json:"log"`
+	Size       uint64 `json:"size"`
+	Root       string `json:"root"`
+	Time       string `json:"time"`
+	Checkpoint string `json:"checkpoint"`
+}
+
+func lines(notes []string) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	for _, note := range notes {
+		c, err := checkpoint.Parse(note)
+		if err != nil {
+			return nil, err
+		}
+		if err := encoder.Encode(line{c.Origin, c.Size, c.Root.String(), c.Time.Format(timeFormat), note}); err != nil {
+			return nil, err
+		}
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,79 @@
+package copies
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// File is a file to which lines are appended durably. It is made, readable by its owner only, when there is none; its
+// folder must exist. It is opened anew each time, so that it may be moved away, and its volume be mounted later.
+func File(path string) Place {
+	return Place{Name: path, Append: func(lines []byte) error { return appendTo(path, lines) }}
+}
+
+// Writer is a stream, such as standard output.
+func Writer(name string, w io.Writer) Place {
+	return Place{Name: name, Append: func(lines []byte) error {
+		_, err := w.Write(lines)
+		return err
+	}}
+}
+
+func appendTo(path string, lines []byte) (err error) {
+	// Without O_NONBLOCK, opening a pipe that nobody reads would hang.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	torn, err := isTorn(f)
+	if err != nil {
+		return err
+	}
+	if torn {
+		lines = append([]byte{'\n'}, lines...)
+	}
+	if _, err := f.Write(lines); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return syncFolder(path) // each time: it may have failed when the file was made
+}
+
+// isTorn tells whether the file ends within a line, which a crash or a full disk left.
+func isTorn(f *os.File) (bool, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	if !info.Mode().IsRegular() {
+		return false, &fs.PathError{Op: "append", Path: f.Name(), Err: errors.New("it is not a regular file")}
+	}
+	if info.Size() == 0 {
+		return false, nil
+	}
+	last := make([]byte, 1)
+	if _, err := f.ReadAt(last, info.Size()-1); err != nil {
+		return false, err
+	}
+	return last[0] != '\n', nil
+}
+
+func syncFolder(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("syncing the folder of %s: %w", path, err)
+	}
+	return nil
+}
