@@ -58,7 +58,9 @@ func (l *Log) run() {
 	if err != nil {
 		l.fail(err)
 	}
+	l.pruning <- struct{}{}
 	l.closeErr = errors.Join(err, l.release())
+	<-l.pruning
 }
 
 // commitAll commits batches until the log is closed and nothing is pending.
@@ -147,6 +149,7 @@ func (l *Log) commit(b *batch) error {
 	l.writeErr = nil
 	l.inFlight = 0
 	l.status.Commits++
+	l.status.Written += uint64(len(b.buf))
 	l.status.LastCommit = l.cfg.Now().Sub(start)
 	l.status.DurableSeq = b.last
 	l.note() // in one step with inFlight, or the same bytes would count as room twice

@@ -51,6 +51,8 @@ type Config struct {
 	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
 	// and when several checkpoints come meanwhile, the newest is next. Nil means that nobody wants to know.
 	Published func(note string)
+	// Keep is how long records are kept; [Log.Prune] removes older ones. 0 means for ever, the least is an hour.
+	Keep time.Duration
 	// StallAfter is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new
 	// intents at once until the disk answers. 0 means 5 seconds.
 	StallAfter time.Duration
@@ -89,6 +91,8 @@ type Log struct {
 
 	key       checkpoint.PublicKey // of the last of signers
 	published *publisher
+	found     uint64        // the last record before Open; later ones are not pruned
+	pruning   chan struct{} // holds a token while segments are removed: the directory is not given up meanwhile
 
 	mu        sync.Mutex
 	filling   *batch   // records that no commit has taken yet; nil when there are none

@@ -29,7 +29,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	l := &Log{
 		cfg: cfg, disk: cfg.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
-		published: newPublisher(),
+		published: newPublisher(), pruning: make(chan struct{}, 1),
 	}
 	l.bodies.New = func() any { return new([]byte) }
 	found, err := l.recover()
@@ -85,7 +85,8 @@ func (l *Log) recover() (Recovery, error) {
 	if err := l.begin(&r, s); err != nil {
 		return r.found, err
 	}
-	l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq
+	l.found, l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq, r.found.LastSeq
+	l.status.PrunedRecords = prunedRecords(names)
 	l.tree, l.sealed, l.newest = r.chain.tree, r.chain.signed, s.last.Time
 	if err := l.closeOpen(&r, keys.record); err != nil {
 		return r.found, err
@@ -95,7 +96,7 @@ func (l *Log) recover() (Recovery, error) {
 
 // begin makes the live segment ready for writing, which is a new one in a new log.
 func (l *Log) begin(r *recovery, s scanned) error {
-	if err := removeUnfinished(l.disk, nextName, r.unbegun); err != nil {
+	if err := removeUnfinished(l.disk, nextName, pruningName, r.unbegun); err != nil {
 		return err
 	}
 	var err error
@@ -205,6 +206,9 @@ func (c *Config) complete() error {
 	}
 	if err := c.completeCheckpoints(); err != nil {
 		return err
+	}
+	if c.Keep < 0 || c.Keep > 0 && c.Keep < leastKeep {
+		return fmt.Errorf("audit: records are to be kept for %v; the least is %v", c.Keep, leastKeep)
 	}
 	if c.StallAfter == 0 {
 		c.StallAfter = 5 * time.Second

@@ -131,7 +131,7 @@ func (r *recovery) forward(segments []string) (err error) {
 		return err
 	}
 	for i, name := range segments {
-		s, err := r.read(name, r.chain, func(*head) {})
+		s, err := r.read(name, r.chain, func(*head, []byte) {})
 		if err != nil {
 			return err
 		}
@@ -302,7 +302,7 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	if first, _ := parseSegmentName(name); first == 1 {
 		c.tree = new(checkpoint.Tree)
 	}
-	s, err = r.read(name, c, func(h *head) {
+	s, err = r.read(name, c, func(h *head, _ []byte) {
 		r.signature(h)
 		if !started {
 			calls.add(h)
@@ -315,7 +315,7 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	return s, calls.begun, nil
 }
 
-func (r *recovery) read(name string, c chain, fn func(*head)) (s scanned, err error) {
+func (r *recovery) read(name string, c chain, fn func(*head, []byte)) (s scanned, err error) {
 	f, err := r.disk.Open(name, 0)
 	if err != nil {
 		return s, err

@@ -177,7 +177,7 @@ func (s *scanned) checkWhole(name string) error {
 
 // scanSegment calls fn for each record of a segment and checks that they are numbered from the segment's name upwards, and
 // what they say of tree and keys. c is what the segments before say of these, if that is known.
-func scanSegment(name string, r io.Reader, c chain, fn func(*head)) (scanned, error) {
+func scanSegment(name string, r io.Reader, c chain, fn func(h *head, line []byte)) (scanned, error) {
 	s := scanned{chain: c}
 	want, _ := parseSegmentName(name)
 	s.last.Seq = want - 1
@@ -202,7 +202,7 @@ func scanSegment(name string, r io.Reader, c chain, fn func(*head)) (scanned, er
 			return s, faultAt(name, s.end, "%w", err)
 		}
 		s.last, s.end = h, in.offset
-		fn(&h)
+		fn(&h, line)
 	}
 }
 

@@ -17,6 +17,10 @@ type Status struct {
 	LastCommit   time.Duration // how long the last of them took
 	Dropped      uint64        // refusals and summaries that were not taken
 	LostOutcomes uint64        // outcomes that were not taken
+	Written      uint64        // bytes of records that became durable since Open
+
+	PrunedRecords uint64 // records of which only the hashes are left
+	PruneErr      error  // of the last Prune; nil when it removed all that is due
 }
 
 // Status never waits for the disk.

@@ -1,0 +1,234 @@
+package audit
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	"tollgate/audit/checkpoint"
+)
+
+const (
+	// pruningName is the file that becomes the hashes of a segment. Recovery removes one left by a crash.
+	pruningName = "pruning"
+	// leastKeep is far more than recovery needs of signatures.
+	leastKeep = time.Hour
+	// believedAfter is how long a clock must have run, by the records that the log wrote by it, until it is believed.
+	believedAfter = 24 * time.Hour
+)
+
+// Prune removes the oldest segments whose records are older than Config.Keep, and leaves the hashes of their records, from
+// which the rest of the log still verifies. It removes one after the other, each when its hashes and a prune record are
+// durable, and goes on after a crash where it ended. It never touches what recovery reads: the live segment, and what
+// was written since the last start.
+//
+// A segment that does not verify is not removed; the error says where. Nor is anything by a clock that was just set ahead:
+// records count as old by the time at which the newest segment began that is a day old. A wrong clock has to run for a day
+// and have records written by it, over restarts or not, before anything is removed by it; only one that is set ahead twice,
+// by more than a day the second time, deceives this. So records are kept for a day or two longer than Config.Keep.
+//
+// Prune reads what it removes, which takes seconds, and should be called every hour or so, also after an error. It may be
+// called concurrently. It ends early, with an error, when ctx does or the log is closed.
+func (l *Log) Prune(ctx context.Context) error {
+	if l.cfg.Keep == 0 {
+		return nil
+	}
+	l.pruning <- struct{}{}
+	defer func() { <-l.pruning }()
+	err := l.prune(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.PruneErr = err
+	return err
+}
+
+func (l *Log) prune(ctx context.Context) error {
+	live, err := l.liveName() // before the list, so that what stands in front of it there is closed
+	if err != nil {
+		return err
+	}
+	names, err := l.disk.List()
+	if err != nil {
+		return fmt.Errorf("listing the audit directory: %w", err)
+	}
+	segments := segmentNames(names)
+	now, err := l.believed(segments)
+	if err != nil {
+		return err
+	}
+	for i, name := range segments {
+		if name >= live {
+			return nil
+		}
+		if due, err := l.due(name, now.Add(-l.cfg.Keep)); err != nil || !due {
+			return err
+		}
+		if err := l.pruneSegment(ctx, name, segments[i+1]); err != nil {
+			return fmt.Errorf("pruning audit segment %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// prunedRecords counts the records in front of the first segment.
+func prunedRecords(names []string) uint64 {
+	segments := segmentNames(names)
+	if len(segments) == 0 {
+		return 0
+	}
+	first, _ := parseSegmentName(segments[0])
+	return first - 1
+}
+
+func (l *Log) liveName() (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return "", ErrClosed
+	}
+	return l.status.Segment, nil
+}
+
+// believed gives a time that has passed by any clock that is right now and then: when the newest segment began that is a
+// day old, or the zero time if none is.
+func (l *Log) believed(segments []string) (time.Time, error) {
+	now := l.cfg.Now()
+	for _, name := range slices.Backward(segments) {
+		begin, err := firstRecord(l.disk, name)
+		if err == io.EOF { // of the live segment, before its first commit
+			continue
+		}
+		if err != nil || now.Sub(begin.Time) >= believedAfter {
+			return begin.Time, err
+		}
+	}
+	return time.Time{}, nil
+}
+
+// firstRecord gives io.EOF when there is none.
+func firstRecord(d disk, name string) (h head, err error) {
+	f, err := d.Open(name, 0)
+	if err != nil {
+		return h, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	line, err := newLines(name, io.NewSectionReader(f, 0, MaxLine)).next()
+	if err != nil {
+		return h, err
+	}
+	return parseHead(name, 0, line)
+}
+
+// due tells whether the last record of a closed segment was written before a time, and before the log was opened.
+func (l *Log) due(name string, before time.Time) (bool, error) {
+	_, end, err := (&recovery{disk: l.disk}).ends(name)
+	return err == nil && end.Seq <= l.found && end.Time.Before(before), err
+}
+
+// pruneSegment removes a segment, which next follows. A crash leaves it whole, perhaps with its hashes and a prune record
+// beside it; then all of this is done once more.
+func (l *Log) pruneSegment(ctx context.Context, name, next string) error {
+	first, _ := parseSegmentName(name)
+	last, err := l.keepHashes(ctx, name, next)
+	if err != nil {
+		return err
+	}
+	// It may use the reserve: it makes room.
+	if err := l.durable(ctx, &Record{Kind: KindPrune, First: first, Last: last}, forOutcome); err != nil {
+		return err
+	}
+	if err := l.disk.Remove(name); err != nil {
+		return err
+	}
+	if err := l.disk.Sync(); err != nil {
+		return fmt.Errorf("syncing the audit directory: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.PrunedRecords = last
+	return nil
+}
+
+// keepHashes verifies a segment and makes the hashes of its records durable. It gives the last record.
+func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, err error) {
+	in, err := l.disk.Open(name, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := l.disk.Open(pruningName, os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return 0, fmt.Errorf("creating the file of its hashes: %w", err)
+	}
+	s, err := writeHashes(ctx, name, in, out)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return 0, err
+	}
+	if err := l.goesOn(&s, name, next); err != nil {
+		return 0, err
+	}
+	first, _ := parseSegmentName(name)
+	if err := l.disk.Rename(pruningName, hashesName(first)); err != nil {
+		return 0, fmt.Errorf("naming the file of its hashes: %w", err)
+	}
+	return s.last.Seq, l.disk.Sync()
+}
+
+// writeHashes reads a segment and writes the hash of each record, durably.
+func writeHashes(ctx context.Context, name string, in, out file) (scanned, error) {
+	var c chain
+	if first, _ := parseSegmentName(name); first == 1 {
+		c.tree = new(checkpoint.Tree)
+	}
+	w := bufio.NewWriterSize(io.NewOffsetWriter(out, 0), 1<<16)
+	s, err := scanSegment(name, &interrupted{ctx, io.NewSectionReader(in, 0, math.MaxInt64)}, c, func(_ *head, line []byte) {
+		hash := checkpoint.LeafHash(line)
+		_, _ = w.Write(hash[:]) // it keeps its error for Flush
+	})
+	if err == nil {
+		err = w.Flush()
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return s, err
+}
+
+// goesOn checks that the segment that follows was written behind this one as it stands: its first record is a checkpoint of
+// all records before it, unless a version before checkpoints wrote it.
+func (l *Log) goesOn(s *scanned, name, next string) error {
+	if want := segmentName(s.last.Seq + 1); want != next {
+		return faultAt(name, s.end, "the segment %s should follow, not %s", want, next)
+	}
+	h, err := firstRecord(l.disk, next)
+	if err != nil {
+		return err
+	}
+	var c chain
+	if err := c.begin(&h); err != nil {
+		return faultAt(next, 0, "%w", err)
+	}
+	if end, begin := s.chain.joint(), c.joint(); end.known && begin.known && end != begin {
+		return faultAt(next, 0, "the segment does not go on from the records before it")
+	}
+	return nil
+}
+
+// interrupted reads until a context ends.
+type interrupted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i *interrupted) Read(b []byte) (int, error) {
+	if err := context.Cause(i.ctx); err != nil {
+		return 0, err
+	}
+	return i.r.Read(b)
+}
