@@ -1,9 +1,12 @@
 package admin
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tollgate/audit"
+	"tollgate/audit/copies"
 	"tollgate/credential"
 	"tollgate/ratelimit"
 	"tollgate/replay"
@@ -11,11 +14,14 @@ import (
 
 // Sources are the parts whose state is read at each scrape.
 type Sources struct {
-	Log         func() audit.Status
-	Credentials []*credential.Credential
-	Replay      *replay.Memory
-	Limiter     *ratelimit.Limiter
-	Failed      *ratelimit.Sources
+	Log          func() audit.Status
+	Checkpointed func() *time.Time // when the newest checkpoint was signed; nil before the first
+	Copies       func() []copies.Status
+	Forecast     *Forecast
+	Credentials  []*credential.Credential
+	Replay       *replay.Memory
+	Limiter      *ratelimit.Limiter
+	Failed       *ratelimit.Sources
 }
 
 // RegisterState registers gauges over the parts' own state.
@@ -35,6 +41,20 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	counter("tollgate_audit_commits_total", "Fsyncs of records.", func() float64 { return float64(s.Log().Commits) })
 	counter("tollgate_audit_dropped_total", "Refusals and summaries that found no room.", func() float64 { return float64(s.Log().Dropped) })
 	counter("tollgate_audit_lost_outcomes_total", "Outcomes that found no room.", func() float64 { return float64(s.Log().LostOutcomes) })
+	gauge("tollgate_audit_signed_seq", "Number of the last record that a checkpoint covers.", func() float64 { return float64(s.Log().Signed) })
+	gauge("tollgate_audit_checkpoint_age_seconds", "Time since the newest checkpoint; -1 before the first.", func() float64 { return age(s.Checkpointed()) })
+	gauge("tollgate_audit_pruned_records", "Records of which only the hashes are left.", func() float64 { return float64(s.Log().PrunedRecords) })
+	gauge("tollgate_audit_disk_full_seconds", "How long the disk of the audit log lasts at the present pace; -1 unknown.", s.Forecast.seconds)
+	for i, c := range s.Copies() {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "tollgate_audit_checkpoint_copy_failures_total", Help: "Writes of checkpoints to another place that failed.",
+			ConstLabels: prometheus.Labels{"place": c.Place},
+		}, func() float64 { return float64(s.Copies()[i].Failures) }))
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tollgate_audit_checkpoint_copy_failing", Help: "1 while the newest checkpoint is not at another place.",
+			ConstLabels: prometheus.Labels{"place": c.Place},
+		}, func() float64 { return flag(s.Copies()[i].Err != nil) }))
+	}
 	gauge("tollgate_replay_signatures", "Signatures remembered against replay.", func() float64 { return float64(s.Replay.Len()) })
 	gauge("tollgate_limit_waiting_calls", "Calls that wait for a rate limit.", func() float64 { return float64(s.Limiter.Waiting()) })
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
@@ -46,6 +66,13 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 			ConstLabels: prometheus.Labels{"credential": c.Name()},
 		}, func() float64 { _, paused := c.Paused(); return flag(paused) }))
 	}
+}
+
+func age(at *time.Time) float64 {
+	if at == nil {
+		return -1
+	}
+	return time.Since(*at).Seconds()
 }
 
 func flag(b bool) float64 {

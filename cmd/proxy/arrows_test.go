@@ -11,7 +11,7 @@ import (
 // what stands above it, is a change of the design and belongs here with a reason.
 var arrows = map[string][]string{
 	"accept":           {"tlspolicy"}, // handshakes report what the peer offered
-	"admin":            {"audit", "credential", "gateway", "ratelimit", "replay"},
+	"admin":            {"audit", "audit/copies", "credential", "gateway", "ratelimit", "replay"},
 	"audit":            {"audit/checkpoint"},
 	"audit/bundle":     {"audit", "audit/checkpoint", "audit/proof"},
 	"audit/calls":      {"audit", "catalog"},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"tollgate/accept"
 	"tollgate/admin"
 	"tollgate/audit"
+	"tollgate/audit/copies"
 	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
@@ -33,6 +35,8 @@ type service struct {
 	config    *config.Config
 	logger    *zap.Logger
 	log       *audit.Log
+	copies    *copies.Copies  // of checkpoints
+	forecast  admin.Forecast  // of the log's disk
 	refusals  *audit.Refusals // of calls
 	strangers *audit.Refusals // of connections that came to no call
 	gateway   *gateway.Gateway
@@ -46,6 +50,8 @@ type service struct {
 	stop      context.CancelFunc
 	flushed   chan struct{} // closed when the summary loop has ended
 	draining  chan struct{} // closed when draining begins
+
+	checkpointed atomic.Pointer[time.Time] // when the newest checkpoint was signed
 }
 
 // summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
@@ -122,25 +128,6 @@ func pool(file string) (*x509.CertPool, error) {
 	return certs.LoadPool(file)
 }
 
-func (s *service) openLog() (audit.Recovery, error) {
-	a := s.config.Audit
-	log, recovery, err := audit.Open(audit.Config{
-		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: programVersion(),
-	})
-	if err != nil {
-		return recovery, fmt.Errorf("audit log: %w", err)
-	}
-	s.log = log
-	s.refusals, s.strangers = audit.NewRefusals(log, 0, 0), audit.NewRefusals(log, 0, 0)
-	for _, id := range recovery.Closed {
-		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
-	}
-	if recovery.Cut > 0 {
-		s.logger.Warn("an incomplete last record was cut", zap.Int64("bytes", recovery.Cut))
-	}
-	return recovery, nil
-}
-
 func (s *service) build(recovery audit.Recovery) error {
 	limiter, err := ratelimit.New(s.config.Limits)
 	if err != nil {
@@ -155,7 +142,10 @@ func (s *service) build(recovery audit.Recovery) error {
 		return err
 	}
 	s.metrics = admin.NewMetrics(s.registry)
-	admin.RegisterState(s.registry, admin.Sources{Log: s.log.Status, Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources})
+	admin.RegisterState(s.registry, admin.Sources{
+		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast,
+		Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources,
+	})
 	b := s.config.Bounds
 	s.gateway = gateway.New(gateway.Config{
 		Callers: s.config.Callers, Policy: s.config.Policy, Limiter: limiter, Sources: sources, Replay: memory,
@@ -165,7 +155,10 @@ func (s *service) build(recovery audit.Recovery) error {
 			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,
 		},
 	})
-	s.startSummaries()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	s.startSummaries(ctx)
+	s.startPruning(ctx)
 	return nil
 }
 
@@ -184,10 +177,8 @@ func refill(size int, signatures []audit.Signature) (*replay.Memory, error) {
 	return memory, nil
 }
 
-// startSummaries writes due summaries of refusals until the service stops.
-func (s *service) startSummaries() {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
+// startSummaries writes due summaries of refusals, and looks at the disk, until ctx ends.
+func (s *service) startSummaries(ctx context.Context) {
 	go func() {
 		defer close(s.flushed)
 		ticker := time.NewTicker(summaryPeriod)
@@ -197,6 +188,8 @@ func (s *service) startSummaries() {
 			case now := <-ticker.C:
 				s.refusals.Flush(now)
 				s.strangers.Flush(now)
+				status := s.log.Status()
+				s.forecast.Add(now, status.Free, status.Written)
 			case <-ctx.Done():
 				return
 			}
@@ -293,7 +286,7 @@ func (s *service) listenAdmin(ctx context.Context) error {
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
 func (s *service) readiness() admin.Readiness {
-	r := admin.Readiness{Ready: true}
+	r := admin.Readiness{Ready: true, Warnings: s.evidenceWarnings()}
 	if err := s.log.Status().Err; err != nil {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
 	}
@@ -381,10 +374,14 @@ func (s *service) closeAll(ctx context.Context) error {
 	for _, closeOne := range s.closers {
 		closeOne()
 	}
-	if s.log == nil {
-		return nil
+	var err error
+	if s.log != nil {
+		s.refusals.Close()
+		s.strangers.Close()
+		err = s.log.Close(ctx)
 	}
-	s.refusals.Close()
-	s.strangers.Close()
-	return s.log.Close(ctx)
+	if s.copies != nil { // after the log, whose last checkpoint is for them
+		err = errors.Join(err, s.copies.Close(ctx))
+	}
+	return err
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/audit"
+	"tollgate/audit/checkpoint"
+	"tollgate/audit/copies"
+	"tollgate/config"
+)
+
+const (
+	// pruneEvery is how often old records are looked for; the first time is soon after the start, so that restarts do not
+	// put it off for ever, and not at once, since it reads a lot.
+	pruneFirst, pruneEvery = 5 * time.Minute, time.Hour
+	// warnLeft is how long the disk must last, or readiness warns.
+	warnLeft = 24 * time.Hour
+)
+
+// openLog opens the audit log. Its first checkpoint, like all further ones, goes to the places that keep copies.
+func (s *service) openLog() (audit.Recovery, error) {
+	a := s.config.Audit
+	s.copies = copies.Start(places(a.Copies), func(place string, err error) {
+		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
+	})
+	log, recovery, err := audit.Open(audit.Config{
+		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: programVersion(),
+		Name: a.Name, KeyFile: a.KeyFile, CheckpointEvery: a.CheckpointEvery, CheckpointRecords: a.CheckpointRecords,
+		Published: s.published, Keep: a.Keep,
+	})
+	if err != nil {
+		return recovery, fmt.Errorf("audit log: %w", err)
+	}
+	s.log = log
+	s.refusals, s.strangers = audit.NewRefusals(log, 0, 0), audit.NewRefusals(log, 0, 0)
+	for _, id := range recovery.Closed {
+		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
+	}
+	if recovery.Cut > 0 {
+		s.logger.Warn("an incomplete last record was cut", zap.Int64("bytes", recovery.Cut))
+	}
+	return recovery, nil
+}
+
+func places(configured []config.CheckpointCopy) []copies.Place {
+	var all []copies.Place
+	for _, c := range configured {
+		if c.File == "" {
+			all = append(all, copies.Writer("stdout", os.Stdout))
+		} else {
+			all = append(all, copies.File(c.File))
+		}
+	}
+	return all
+}
+
+func (s *service) published(note string) {
+	if c, err := checkpoint.Parse(note); err == nil { // the log has just made it
+		s.checkpointed.Store(&c.Time)
+	}
+	s.copies.Publish(note)
+}
+
+// startPruning removes old records until ctx ends. Nobody waits for it: closing the log does, as long as it has time.
+func (s *service) startPruning(ctx context.Context) {
+	go func() {
+		for wait := pruneFirst; ; wait = pruneEvery {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return
+			}
+			if err := s.log.Prune(ctx); err != nil && ctx.Err() == nil {
+				s.logger.Error("old records of the audit log were not removed", zap.Error(err))
+			}
+		}
+	}()
+}
+
+// evidenceWarnings are what is wrong with the evidence, or will be, while calls are taken.
+func (s *service) evidenceWarnings() []string {
+	var warnings []string
+	status := s.log.Status()
+	if left, known := s.forecast.Left(); known && left < warnLeft {
+		warnings = append(warnings, fmt.Sprintf("the disk of the audit log is full in %v at the present pace: %d bytes are free",
+			left.Round(time.Minute), status.Free))
+	}
+	for _, c := range s.copies.Status() {
+		if c.Err != nil {
+			warnings = append(warnings, fmt.Sprintf("checkpoints are not copied to %s: %v", c.Place, c.Err))
+		}
+	}
+	if err := status.PruneErr; err != nil && !errors.Is(err, context.Canceled) {
+		warnings = append(warnings, "old records of the audit log were not removed: "+err.Error())
+	}
+	return warnings
+}
