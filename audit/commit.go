@@ -76,7 +76,9 @@ func (l *Log) commitAll() error {
 			}
 		}
 		if b.seal > 0 {
-			if err := l.seal(b.seal, l.commit); err != nil {
+			err := l.seal(b.seal, l.commit)
+			b.tellSealed(err)
+			if err != nil {
 				return err
 			}
 		}
@@ -112,6 +114,9 @@ func (l *Log) take() *batch {
 	defer l.mu.Unlock()
 	l.watch()
 	b, due := l.filling, l.sealDue()
+	if b != nil && b.sealed != nil {
+		due = true
+	}
 	if b == nil {
 		if !due {
 			return nil
@@ -204,6 +209,16 @@ func (l *Log) finish(b *batch, err error) {
 		b.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	close(b.done)
+	if err != nil {
+		b.tellSealed(b.err)
+	}
+}
+
+func (b *batch) tellSealed(err error) {
+	if b.sealed != nil {
+		b.sealErr = err
+		close(b.sealed)
+	}
 }
 
 // recycle keeps a buffer for a later batch.

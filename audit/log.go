@@ -116,7 +116,9 @@ type batch struct {
 	at          time.Time // of the last record
 	seal        uint64    // seq of the checkpoint that follows; 0 when none does
 	done        chan struct{}
-	err         error // set before done is closed
+	err         error         // set before done is closed
+	sealed      chan struct{} // closed when that checkpoint is durable, or never will be; nil when nobody waits for it
+	sealErr     error         // set before sealed is closed
 }
 
 // lingerTime is how long a record that nobody waits for may wait for others, so that it seldom costs an fsync of its own.
@@ -255,6 +257,10 @@ func (l *Log) add(r *Record, u use) (b *batch, begun bool, err error) {
 		l.open++
 	case KindOutcome:
 		l.open--
+	case KindPrune: // a checkpoint has to cover it before anything is removed
+		if b.sealed == nil {
+			b.sealed = make(chan struct{})
+		}
 	}
 	b.buf = append(append(appendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
 	return b, begun, nil

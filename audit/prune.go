@@ -139,8 +139,7 @@ func (l *Log) pruneSegment(ctx context.Context, name, next string) error {
 	if err != nil {
 		return err
 	}
-	// It may use the reserve: it makes room.
-	if err := l.durable(ctx, &Record{Kind: KindPrune, First: first, Last: last}, forOutcome); err != nil {
+	if err := l.state(ctx, &Record{Kind: KindPrune, First: first, Last: last}); err != nil {
 		return err
 	}
 	if err := l.disk.Remove(name); err != nil {
@@ -153,6 +152,22 @@ func (l *Log) pruneSegment(ctx context.Context, name, next string) error {
 	defer l.mu.Unlock()
 	l.status.PrunedRecords = last
 	return nil
+}
+
+// state writes a prune record and returns when a checkpoint that covers it is durable: from then on nobody without the key
+// can pass hashes off as what is left of a segment. Both may use the reserve, since pruning makes room.
+func (l *Log) state(ctx context.Context, r *Record) error {
+	b, _, err := l.add(r, forOutcome)
+	if err != nil {
+		return err
+	}
+	l.rouse()
+	select {
+	case <-b.sealed:
+		return b.sealErr
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // keepHashes verifies a segment and makes the hashes of its records durable. It gives the last record.

@@ -464,10 +464,11 @@ func TestPruneOrder(t *testing.T) {
 			record := fmt.Appendf(nil, `"kind":"prune","first":%d,"last":%d}`, first, first-1+uint64(hashes.size)/hashLength)
 			found := false
 			for _, node := range d.durable {
-				found = found || bytes.Contains(node.disk, record)
+				_, behind, there := bytes.Cut(node.disk, record)
+				found = found || there && bytes.Contains(behind, []byte(`"kind":"checkpoint"`))
 			}
 			if !found {
-				t.Errorf("there is no %s on the disk", record)
+				t.Errorf("there is no %s on the disk, with a checkpoint behind it", record)
 			}
 			removed++
 			return fine
