@@ -115,7 +115,7 @@ func (f *Follower) later() (uint64, error) {
 		return 0, f.check()
 	}
 	if later == 0 {
-		return 0, fmt.Errorf("%s holds no audit log: there is no file such as %s in it", f.dir, segmentName(1))
+		return 0, noLog(f.dir)
 	}
 	return later, nil
 }
@@ -291,3 +291,20 @@ func (l *LineReader) Close() error {
 	l.file = nil
 	return err
 }
+
+// First gives the number of the first record that the log in dir still has.
+func First(dir string) (uint64, error) {
+	entries, err := osDisk{dir}.List()
+	if err != nil {
+		return 0, fmt.Errorf("reading the audit directory: %w", err)
+	}
+	names := segmentNames(entries)
+	if len(names) == 0 {
+		return 0, noLog(dir)
+	}
+	first, _ := parseSegmentName(names[0])
+	return first, nil
+}
+
+// SegmentFirst gives the number of the first record of a segment by its file's name, and false for other names.
+func SegmentFirst(name string) (uint64, bool) { return parseSegmentName(name) }

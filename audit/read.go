@@ -23,7 +23,7 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 	}
 	names := segmentNames(entries)
 	if len(names) == 0 {
-		return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, segmentName(1))
+		return noLog(dir)
 	}
 	begin, _ := parseSegmentName(names[0])
 	next := begin
@@ -37,6 +37,10 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 		}
 	}
 	return checkPruned(dir, 1, begin) // told last, so that what is there can be seen
+}
+
+func noLog(dir string) error {
+	return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, segmentName(1))
 }
 
 // readSegment gives the seq behind the last that it read.

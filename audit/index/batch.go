@@ -1,0 +1,226 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+)
+
+// batch is what one transaction takes up.
+type batch struct {
+	records        int
+	rows           []row
+	terms, amounts []pair
+	spans          map[int64]span
+	opened, closed []audit.Position // intents
+	lost           []found
+
+	last struct { // the last record
+		seq  uint64
+		at   audit.Position
+		line []byte
+	}
+}
+
+// span says from when to when the calls of some records are.
+type span struct{ low, high int64 }
+
+func newBatch() *batch { return &batch{spans: map[int64]span{}} }
+
+func (b *batch) add(r row, terms, amounts []pair) {
+	b.rows = append(b.rows, r)
+	b.terms = append(b.terms, terms...)
+	b.amounts = append(b.amounts, amounts...)
+	b.widen(r.ord, r.time)
+}
+
+// addLost adds a call that never got an outcome.
+func (b *batch) addLost(c *calls.Call, intent audit.Position) {
+	ord := int64(c.Lost)
+	b.lost = append(b.lost, found{ord: ord, intent: intent})
+	b.widen(ord, micros(c.Time()))
+}
+
+func (b *batch) widen(ord, time int64) {
+	s, ok := b.spans[ord>>spanShift]
+	if !ok {
+		s = span{time, time}
+	}
+	b.spans[ord>>spanShift] = span{min(s.low, time), max(s.high, time)}
+}
+
+// mark notes how far the batch goes.
+func (b *batch) mark(seq uint64, at audit.Position, line []byte) {
+	b.records++
+	b.last.seq, b.last.at, b.last.line = seq, at, append(b.last.line[:0], line...)
+}
+
+// write puts a batch into the tables, within a transaction.
+func (d *database) write(ctx context.Context, b *batch) error {
+	if err := d.writeRows(ctx, b.rows); err != nil {
+		return err
+	}
+	if err := d.writePairs(ctx, "ids", b.terms); err != nil {
+		return err
+	}
+	if err := d.writePairs(ctx, "amounts", b.amounts); err != nil {
+		return err
+	}
+	for n, s := range b.spans {
+		const text = "INSERT INTO spans VALUES (?, ?, ?) ON CONFLICT (span) DO UPDATE SET low = min(low, excluded.low), high = max(high, excluded.high)"
+		if err := d.exec(ctx, text, n, s.low, s.high); err != nil {
+			return err
+		}
+	}
+	if err := d.writeOpen(ctx, b); err != nil {
+		return err
+	}
+	if err := d.writeLost(ctx, b.lost); err != nil || b.records == 0 {
+		return err
+	}
+	return d.writeMark(ctx, b)
+}
+
+var insertRow = "INSERT OR REPLACE INTO calls VALUES (" + places(8+len(columns)) + ")"
+
+func places(n int) string { return strings.Repeat(", ?", n)[2:] }
+
+func (d *database) writeRows(ctx context.Context, rows []row) error {
+	args := make([]any, 8+len(columns))
+	for i := range rows {
+		r := &rows[i]
+		copy(args, []any{
+			r.ord, r.time, int64(r.intent.Segment), r.intent.Offset, int64(r.ended.Segment), r.ended.Offset, r.low, r.high,
+		})
+		copy(args[8:], r.columns[:])
+		if err := d.exec(ctx, insertRow, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// manyPairs is how many rows one command inserts: a command costs more than a row.
+const manyPairs = 64
+
+// writePairs sorts the rows, so that those which come to stand next to each other are written together.
+func (d *database) writePairs(ctx context.Context, table string, pairs []pair) error {
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.ord, b.ord)) })
+	many := "INSERT OR IGNORE INTO " + table + " VALUES " + strings.Repeat(", (?, ?)", manyPairs)[2:]
+	args := make([]any, 0, 2*manyPairs)
+	for len(pairs) >= manyPairs {
+		args = args[:0]
+		for _, p := range pairs[:manyPairs] {
+			args = append(args, p.key, p.ord)
+		}
+		if err := d.exec(ctx, many, args...); err != nil {
+			return err
+		}
+		pairs = pairs[manyPairs:]
+	}
+	for _, p := range pairs {
+		if err := d.exec(ctx, "INSERT OR IGNORE INTO "+table+" VALUES (?, ?)", p.key, p.ord); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *database) writeOpen(ctx context.Context, b *batch) error {
+	for _, at := range b.opened {
+		if err := d.exec(ctx, "INSERT INTO open VALUES (?, ?)", int64(at.Segment), at.Offset); err != nil {
+			return err
+		}
+	}
+	for _, at := range b.closed {
+		if err := d.exec(ctx, "DELETE FROM open WHERE segment = ? AND offset = ?", int64(at.Segment), at.Offset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeLost keeps few enough for queries to hold them in memory.
+func (d *database) writeLost(ctx context.Context, lost []found) error {
+	for i := range lost {
+		at := lost[i].intent
+		if err := d.exec(ctx, "INSERT INTO lost VALUES (?, ?, ?)", lost[i].ord, int64(at.Segment), at.Offset); err != nil {
+			return err
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	if n, err := d.number(ctx, "SELECT count(*) FROM lost"); err != nil || n <= calls.MaxOpen {
+		return err
+	}
+	return fmt.Errorf("%w: more than %d calls have no outcome, which no gateway leaves: verify the log", errMisfit, calls.MaxOpen)
+}
+
+// keptMarks is how many transactions the index can go back. What a crash takes from a log is one commit, and fewer would do.
+const keptMarks = 256
+
+func (d *database) writeMark(ctx context.Context, b *batch) error {
+	hash := sha256.Sum256(b.last.line)
+	err := d.exec(ctx, "INSERT INTO marks VALUES (?, ?, ?, ?)", int64(b.last.seq), int64(b.last.at.Segment), b.last.at.Offset, hash[:])
+	if err != nil {
+		return err
+	}
+	return d.exec(ctx, "DELETE FROM marks WHERE seq <= (SELECT seq FROM marks ORDER BY seq DESC LIMIT 1 OFFSET ?)", keptMarks)
+}
+
+// mark says how far a log was indexed, and by which line one sees that it is still the same log.
+type mark struct {
+	seq  uint64
+	at   audit.Position
+	hash []byte
+}
+
+// marks gives the marks, the last one first.
+func (d *database) marks(ctx context.Context) (marks []mark, err error) {
+	err = d.each(ctx, func(scan func(...any) error) error {
+		var m mark
+		err := scan(&m.seq, &m.at.Segment, &m.at.Offset, &m.hash)
+		marks = append(marks, m)
+		return err
+	}, "SELECT seq, segment, offset, hash FROM marks ORDER BY seq DESC")
+	return marks, err
+}
+
+// holds says whether the log still has the line of a mark.
+func (m *mark) holds(lines *audit.LineReader) bool {
+	line, err := lines.Line(m.at)
+	if err != nil {
+		return false
+	}
+	hash := sha256.Sum256(line)
+	return string(hash[:]) == string(m.hash)
+}
+
+// openCalls gives the positions of intents without outcome, in order.
+func (d *database) openCalls(ctx context.Context) (open []audit.Position, err error) {
+	err = d.each(ctx, func(scan func(...any) error) error {
+		var at audit.Position
+		err := scan(&at.Segment, &at.Offset)
+		open = append(open, at)
+		return err
+	}, "SELECT segment, offset FROM open ORDER BY segment, offset")
+	return open, err
+}
+
+// lostCalls gives the calls that never got an outcome, in order.
+func (d *database) lostCalls(ctx context.Context) (lost []found, err error) {
+	err = d.each(ctx, func(scan func(...any) error) error {
+		var f found
+		err := scan(&f.ord, &f.intent.Segment, &f.intent.Offset)
+		lost = append(lost, f)
+		return err
+	}, "SELECT ord, segment, offset FROM lost ORDER BY ord, segment, offset")
+	return lost, err
+}

@@ -1,0 +1,268 @@
+package index
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite" // registers the driver
+)
+
+const (
+	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
+	version       = 1          // of the tables
+	spanShift     = 12         // records of a row of spans, as a power of two
+)
+
+// ErrUnusable is wrapped by errors that say that the index cannot answer, and why. The log can: see [calls.Scan].
+var ErrUnusable = errors.New("the index cannot be used")
+
+var errMisfit = errors.New("the index does not fit the log")
+
+// unusable tells what is wrong, and what mends it. The end of a context is nothing wrong.
+func unusable(file string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w (tollgate audit reindex makes a new one)", ErrUnusable, file, err)
+}
+
+// database is one open connection, with the statements that were prepared on it.
+type database struct {
+	*sql.Conn
+	db       *sql.DB
+	prepared map[string]*sql.Stmt
+}
+
+// pragmas are commands for a connection. Each is a constant of this package.
+type pragmas []string
+
+var (
+	// A loss of power must not leave a database that is damaged and does not show it: hence synchronous NORMAL, which syncs
+	// when the write-ahead log is taken over, not with each transaction.
+	following = pragmas{"journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-16000)", "journal_size_limit(16777216)", "busy_timeout(5000)"}
+	// What is built is nobody's index before it is complete and synced.
+	building = pragmas{"journal_mode(OFF)", "synchronous(OFF)", "locking_mode(EXCLUSIVE)", "cache_size(-64000)"}
+	reading  = pragmas{"query_only(1)", "cache_size(-16000)", "busy_timeout(5000)"}
+)
+
+// connect opens a database file that exists.
+func connect(ctx context.Context, file, mode string, set pragmas) (*database, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{"mode": {mode}, "_dqs": {"0"}, "_pragma": append(pragmas{"trusted_schema(0)", "cell_size_check(1)"}, set...)}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &database{conn, db, map[string]*sql.Stmt{}}, nil
+}
+
+// close ends the connection. A statement left open would keep it, and its locks.
+func (d *database) close() error {
+	var problems []error
+	for _, s := range d.prepared {
+		problems = append(problems, s.Close())
+	}
+	return errors.Join(append(problems, d.Conn.Close(), d.db.Close())...)
+}
+
+// statement prepares a text once.
+func (d *database) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s := d.prepared[text]; s != nil {
+		return s, nil
+	}
+	s, err := d.PrepareContext(ctx, text)
+	if err == nil {
+		d.prepared[text] = s
+	}
+	return s, err
+}
+
+func (d *database) exec(ctx context.Context, text string, args ...any) error {
+	s, err := d.statement(ctx, text)
+	if err == nil {
+		_, err = s.ExecContext(ctx, args...)
+	}
+	return err
+}
+
+// number reads one whole number; NULL is 0.
+func (d *database) number(ctx context.Context, text string, args ...any) (int64, error) {
+	s, err := d.statement(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	var n sql.NullInt64
+	err = s.QueryRowContext(ctx, args...).Scan(&n)
+	return n.Int64, err
+}
+
+// each calls fn for each row, which scan reads.
+func (d *database) each(ctx context.Context, fn func(scan func(...any) error) error, text string, args ...any) error {
+	s, err := d.statement(ctx, text)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// transaction runs fn in a transaction of the given kind, and rolls it back when fn fails.
+func (d *database) transaction(ctx context.Context, begin string, fn func() error) error {
+	if err := d.exec(ctx, begin); err != nil {
+		return err
+	}
+	err := fn()
+	if err == nil {
+		err = d.exec(ctx, "COMMIT")
+	}
+	if err != nil {
+		_ = d.exec(context.WithoutCancel(ctx), "ROLLBACK") // fails when SQLite has rolled back by itself
+	}
+	return err
+}
+
+// check says whether the database is an index of this version.
+func (d *database) check(ctx context.Context) error {
+	app, err := d.number(ctx, "PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	made, err := d.number(ctx, "PRAGMA user_version")
+	switch {
+	case err != nil:
+		return err
+	case app != applicationID:
+		return errors.New("it is no index of an audit log")
+	case made != version:
+		return fmt.Errorf("it is of version %d, this program reads version %d", made, version)
+	}
+	return nil
+}
+
+// tables are the commands that make an empty database an index.
+func tables() []string {
+	var hashes strings.Builder
+	var indexes []string
+	for _, c := range columns {
+		hashes.WriteString(", " + c.name + " INTEGER")
+		indexes = append(indexes, "CREATE INDEX by_"+c.name+" ON calls("+c.name+") WHERE "+c.name+" IS NOT NULL")
+	}
+	return append([]string{
+		"CREATE TABLE calls (ord INTEGER PRIMARY KEY, time INTEGER NOT NULL, intent_segment INTEGER NOT NULL, intent_offset INTEGER NOT NULL," +
+			" segment INTEGER NOT NULL, offset INTEGER NOT NULL, low INTEGER, high INTEGER" + hashes.String() + ") STRICT",
+		"CREATE TABLE ids (key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (key, ord)) STRICT, WITHOUT ROWID",
+		"CREATE TABLE amounts (key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (key, ord)) STRICT, WITHOUT ROWID",
+		"CREATE TABLE open (segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)) STRICT, WITHOUT ROWID",
+		"CREATE TABLE lost (ord INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (ord, segment, offset)) STRICT, WITHOUT ROWID",
+		"CREATE TABLE spans (span INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT",
+		"CREATE TABLE marks (seq INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
+		"CREATE TABLE begin (id INTEGER PRIMARY KEY CHECK (id = 1), first INTEGER NOT NULL) STRICT",
+		// Calls that pruning may cut into: their lines stand in different segments.
+		"CREATE INDEX crossing ON calls(intent_segment) WHERE intent_segment > 0 AND intent_segment <> segment",
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", version),
+	}, indexes...)
+}
+
+// create makes an empty index in a file of its own and gives its path. Nothing is left when it fails.
+func create(ctx context.Context, file string, first uint64) (string, error) {
+	path := file + "-" + strings.ToLower(rand.Text()[:12])
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if err := f.Close(); err != nil { // before SQLite opens it: closing would take its locks away
+		return "", err
+	}
+	if err := fill(ctx, path, first); err != nil {
+		return "", errors.Join(err, discard(path))
+	}
+	return path, nil
+}
+
+func fill(ctx context.Context, path string, first uint64) error {
+	d, err := connect(ctx, path, "rw", building)
+	if err != nil {
+		return err
+	}
+	for _, command := range tables() {
+		if _, err := d.ExecContext(ctx, command); err != nil {
+			return errors.Join(err, d.close())
+		}
+	}
+	err = d.exec(ctx, "INSERT INTO begin VALUES (1, ?)", int64(first))
+	return errors.Join(err, d.close())
+}
+
+// publish gives a database the index's name and removes the one that had it.
+func publish(path, file string) error {
+	before, err := target(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	link := path + ".link"
+	if err := os.Symlink(filepath.Base(path), link); err != nil {
+		return err
+	}
+	if err := os.Rename(link, file); err != nil {
+		return errors.Join(err, os.Remove(link))
+	}
+	if before == "" || before == file || !strings.HasPrefix(before, file+"-") { // what is not ours stays
+		return nil
+	}
+	return discard(before)
+}
+
+// target is the file that the index's name stands for: itself, if it is no link.
+func target(file string) (string, error) {
+	info, err := os.Lstat(file)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return file, nil
+	}
+	to, err := os.Readlink(file)
+	if err != nil {
+		return "", err
+	}
+	if !filepath.IsAbs(to) {
+		to = filepath.Join(filepath.Dir(file), to)
+	}
+	return to, nil
+}
+
+// discard removes a database with what belongs to it.
+func discard(path string) error {
+	var problems []error
+	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}

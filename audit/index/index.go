@@ -1,0 +1,375 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"tollgate/audit"
+)
+
+// Index is the index of a log. Its methods may be called concurrently; other processes may read while one follows.
+type Index struct {
+	dir, file string
+	batch     int // records of a transaction of Run
+
+	mu    sync.Mutex
+	state State
+}
+
+// State is how far an index has come, for metrics and for people.
+type State struct {
+	// Seq is the last record that is in the index; 0 before Run has opened it.
+	Seq uint64
+	// Err is why the index does not follow the log at the moment; nil when it does.
+	Err error
+}
+
+// DefaultName is the file name of an index that stands in the log's directory.
+const DefaultName = "index.sqlite"
+
+// New gives the index of the log in dir. An empty file means [DefaultName] in dir. Nothing is opened yet.
+func New(dir, file string) *Index {
+	if file == "" {
+		file = filepath.Join(dir, DefaultName)
+	}
+	return &Index{dir: dir, file: file, batch: batchRecords}
+}
+
+// State never waits for the disk.
+func (x *Index) State() State {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.state
+}
+
+func (x *Index) setState(s State) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.state = s
+}
+
+// Exists says whether there is a file of the index's name.
+func (x *Index) Exists() bool {
+	_, err := os.Lstat(x.file)
+	return err == nil
+}
+
+const (
+	// followEvery is how often Run looks for new records.
+	followEvery = 200 * time.Millisecond
+	// batchRecords is how many records a transaction takes up at most, so that none holds the disk up for long.
+	batchRecords = 2000
+
+	minBackoff = time.Second
+	maxBackoff = time.Minute
+)
+
+// Run keeps the index up with the log, which may be written meanwhile, until ctx ends. It makes the index if there is
+// none. When something fails, failed is told why, once for each different reason, and Run begins anew after a second,
+// later after up to a minute: an index that is broken stays as it is until somebody makes a new one, which Run then takes.
+func (x *Index) Run(ctx context.Context, failed func(error)) {
+	wait, told := minBackoff, ""
+	for ctx.Err() == nil {
+		before := x.State().Seq
+		err := x.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s := x.State()
+		if s.Seq != before || err == nil {
+			wait, told = minBackoff, ""
+		}
+		if err == nil { // replaced: go on with the new one
+			continue
+		}
+		x.setState(State{s.Seq, err})
+		if err.Error() != told {
+			told = err.Error()
+			failed(err)
+		}
+		if !sleep(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, maxBackoff)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// follow keeps one database up until it is replaced, which is no error.
+func (x *Index) follow(ctx context.Context) error {
+	f, err := x.follower(ctx)
+	if err != nil {
+		return err
+	}
+	for err == nil {
+		var replaced bool
+		if replaced, err = f.step(ctx); replaced || err == nil && !sleep(ctx, followEvery) {
+			break
+		}
+	}
+	return errors.Join(err, f.close())
+}
+
+// follower is one database and the log that it follows.
+type follower struct {
+	*Index
+	path string
+	w    *writer
+	log  *audit.Follower
+}
+
+func (x *Index) follower(ctx context.Context) (*follower, error) {
+	first, err := audit.First(x.dir)
+	if err != nil {
+		return nil, err
+	}
+	path, err := x.openOrCreate(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	w, err := openWriter(ctx, x.dir, path, first, following)
+	if err != nil {
+		return nil, unusable(x.file, err)
+	}
+	x.setState(State{Seq: w.saved})
+	return &follower{x, path, w, audit.NewFollower(x.dir, w.saved+1)}, nil
+}
+
+func (f *follower) close() error { return errors.Join(f.log.Close(), f.w.close()) }
+
+// step takes up what is new. It does nothing when the database was replaced.
+func (f *follower) step(ctx context.Context) (replaced bool, err error) {
+	if current, err := target(f.file); err != nil || current != f.path {
+		return true, err
+	}
+	first, err := audit.First(f.dir)
+	if err != nil {
+		return false, err
+	}
+	if err := f.w.prune(ctx, first); err != nil {
+		return false, unusable(f.file, err)
+	}
+	err = f.log.Read(func(r *audit.Record, line []byte, at audit.Position) error {
+		if err := f.w.add(r, line, at); err != nil || f.w.batch.records < f.batch {
+			return err
+		}
+		return f.save(ctx)
+	})
+	if err != nil {
+		return false, err
+	}
+	return false, f.save(ctx)
+}
+
+func (f *follower) save(ctx context.Context) error {
+	if err := f.w.save(ctx, f.w.take()); err != nil {
+		return unusable(f.file, err)
+	}
+	f.setState(State{Seq: f.w.saved})
+	return nil
+}
+
+// openOrCreate gives the path of the database.
+func (x *Index) openOrCreate(ctx context.Context, first uint64) (string, error) {
+	path, err := target(x.file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return path, err
+	}
+	unlock, err := x.lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if path, err = create(ctx, x.file, first); err != nil {
+		return "", err
+	}
+	return path, publish(path, x.file)
+}
+
+// lock is held while a database is made, so that two are not made at once and what is left over can be told.
+func (x *Index) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(x.file+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: another process is making the index: %w", x.file, err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// Progress is how far a build has come.
+type Progress struct {
+	Records     uint64
+	Done, Total int64 // bytes of the log; it may grow meanwhile
+}
+
+// buildRecords is how many records a transaction of a build takes up: what is sorted together is written faster.
+const buildRecords = 100_000
+
+// Rebuild makes the index anew from the log and puts it in the place of the one that was, whatever that is; Run, also of
+// another process, notices. progress is called after each part and may be nil. It gives the number of the last record.
+func (x *Index) Rebuild(ctx context.Context, progress func(Progress)) (uint64, error) {
+	first, err := audit.First(x.dir)
+	if err != nil {
+		return 0, err
+	}
+	unlock, err := x.lock()
+	if err != nil {
+		return 0, err
+	}
+	defer unlock()
+	if err := x.removeLeftovers(); err != nil {
+		return 0, err
+	}
+	path, err := create(ctx, x.file, first)
+	if err != nil {
+		return 0, err
+	}
+	seq, err := x.build(ctx, path, first, progress)
+	if err == nil {
+		err = publish(path, x.file)
+	}
+	if err != nil {
+		return 0, errors.Join(err, discard(path))
+	}
+	return seq, nil
+}
+
+// removeLeftovers removes databases that a crash left while they were built. The lock is held.
+func (x *Index) removeLeftovers() error {
+	current, err := target(x.file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Dir(x.file))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		path := filepath.Join(filepath.Dir(x.file), entry.Name())
+		if !strings.HasPrefix(path, x.file+"-") || current != "" && strings.HasPrefix(path, current) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *Index) build(ctx context.Context, path string, first uint64, progress func(Progress)) (seq uint64, err error) {
+	w, err := openWriter(ctx, x.dir, path, first, building)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	f := audit.NewFollower(x.dir, first)
+	defer f.Close()
+	p := newPipe(ctx, w)
+	err = f.Read(func(r *audit.Record, line []byte, at audit.Position) error {
+		if err := w.add(r, line, at); err != nil || w.batch.records < buildRecords {
+			return err
+		}
+		if progress != nil {
+			progress(x.progress(w.seq-first+1, at))
+		}
+		return p.send(w.take())
+	})
+	if err := errors.Join(err, p.end(w.take())); err != nil {
+		return 0, err
+	}
+	return w.saved, w.settle(ctx)
+}
+
+// settle makes a database that was built ready for followers and readers, and durable.
+func (w *writer) settle(ctx context.Context) error {
+	for _, command := range []string{"PRAGMA locking_mode = NORMAL", "PRAGMA synchronous = FULL", "PRAGMA journal_mode = WAL"} {
+		if _, err := w.ExecContext(ctx, command); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// progress says how many bytes of the log stand before a position, and in all.
+func (x *Index) progress(records uint64, at audit.Position) Progress {
+	p := Progress{Records: records}
+	entries, err := os.ReadDir(x.dir)
+	if err != nil {
+		return p // told by whoever reads next
+	}
+	for _, entry := range entries {
+		first, ok := audit.SegmentFirst(entry.Name())
+		info, err := entry.Info()
+		if !ok || err != nil {
+			continue
+		}
+		switch p.Total += info.Size(); {
+		case first < at.Segment:
+			p.Done += info.Size()
+		case first == at.Segment:
+			p.Done += at.Offset
+		}
+	}
+	return p
+}
+
+// pipe saves batches while the next one is made.
+type pipe struct {
+	batches chan *batch
+	stopped chan struct{} // closed when no batch is taken any more
+	err     error         // read after stopped
+}
+
+func newPipe(ctx context.Context, w *writer) *pipe {
+	p := &pipe{batches: make(chan *batch), stopped: make(chan struct{})}
+	go func() {
+		defer close(p.stopped)
+		for b := range p.batches {
+			if p.err = w.save(ctx, b); p.err != nil {
+				return
+			}
+		}
+	}()
+	return p
+}
+
+func (p *pipe) send(b *batch) error {
+	select {
+	case p.batches <- b:
+		return nil
+	case <-p.stopped:
+		return p.err
+	}
+}
+
+// end sends the last batch and waits until all are saved.
+func (p *pipe) end(b *batch) error {
+	err := p.send(b)
+	close(p.batches)
+	<-p.stopped
+	if err != nil {
+		return err
+	}
+	return p.err
+}

@@ -1,0 +1,315 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+	"tollgate/catalog"
+	"tollgate/internal/testlog"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// randomLog writes what gateways write, and what none writes: calls that overlap, end twice, or have no intent, clocks that
+// step back, amounts that are none.
+type randomLog struct {
+	*testlog.Log
+	rng  *rand.Rand
+	open []*audit.Record
+	now  time.Time
+	n    int
+}
+
+func newRandomLog(dir string, seed uint64) *randomLog {
+	return &randomLog{Log: testlog.New(dir, nil), rng: rand.New(rand.NewPCG(seed, 0)), now: testlog.Start}
+}
+
+func (l *randomLog) pick(texts ...string) string { return texts[l.rng.IntN(len(texts))] }
+
+func (l *randomLog) add(r *audit.Record) {
+	l.now = l.now.Add(time.Duration(l.rng.Int64N(int64(20*time.Second))) - 3*time.Second)
+	if l.rng.IntN(100) == 0 {
+		l.now = l.now.Add(-5 * time.Minute)
+	}
+	r.Time = l.now
+	l.Add(r)
+}
+
+func (l *randomLog) records(n int) {
+	for range n {
+		switch p := l.rng.IntN(100); {
+		case p < 45:
+			l.intent()
+		case p < 85:
+			l.outcome()
+		case p < 93:
+			l.refusal()
+		case p < 94:
+			l.open = nil
+			l.add(&audit.Record{Kind: audit.KindStart})
+		case p < 95:
+			l.Rotate()
+		case p < 96:
+			l.add(&audit.Record{Kind: audit.KindOutcome, Call: "c-none", Outcome: "unknown", Operation: "PayOrders"})
+		case p < 97:
+			l.add(&audit.Record{Kind: audit.KindRefusal, Reason: "connection: no shared cipher"})
+		case p < 98:
+			l.add(&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: "x", Count: 3}}})
+		default:
+			l.Checkpoint()
+		}
+	}
+	l.Flush()
+}
+
+func (l *randomLog) intent() {
+	r := l.call(audit.KindIntent)
+	if len(l.open) > 0 && l.rng.IntN(30) == 0 {
+		r.Call = l.open[0].Call // a second intent of the same id
+	}
+	r.Decision, r.Credential, r.Class = audit.Allowed, l.pick("partner-main", "acme"), l.pick("partner", "customer")
+	l.add(r)
+	l.open = append(l.open, r)
+}
+
+func (l *randomLog) outcome() {
+	if len(l.open) == 0 {
+		return
+	}
+	i := l.rng.IntN(len(l.open))
+	of := l.open[i]
+	if l.rng.IntN(40) > 0 { // else it ends twice
+		l.open = slices.Delete(l.open, i, i+1)
+	}
+	l.add(&audit.Record{
+		Kind: audit.KindOutcome, Call: of.Call, Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
+		Credential: of.Credential, Class: of.Class, Outcome: l.pick("succeeded", "succeeded", "failed", "unknown", "partial", "not_sent"),
+		Status: l.rng.IntN(3) * 200, ErrorCode: l.pick("", "", "CBC.0001", "CBC.0002"), RequestID: l.pick("", fmt.Sprintf("r-%d", l.rng.IntN(50))), Fields: l.fields(),
+	})
+}
+
+func (l *randomLog) refusal() {
+	r := l.call(audit.KindRefusal)
+	r.Decision, r.Status, r.Reason = audit.Refused, 403, "no_grant"
+	if l.rng.IntN(3) == 0 {
+		r.Caller, r.ClaimedCaller = "", "app-1"
+	}
+	l.add(r)
+}
+
+func (l *randomLog) call(kind audit.Kind) *audit.Record {
+	l.n++
+	return &audit.Record{
+		Kind: kind, Call: fmt.Sprintf("c-%d", l.n), Caller: l.pick("", "app-1", "app-2", "app-3"), Operation: l.pick("", "PayOrders", "ListOrders", "CreatePartnerCoupons"),
+		Effect: l.pick("read", "write", "spend"), Site: l.pick("", "cn", "intl"), Fields: l.fields(),
+	}
+}
+
+func (l *randomLog) fields() (fields []audit.Field) {
+	add := func(kind catalog.FieldKind, name string, values ...string) {
+		if l.rng.IntN(2) == 0 {
+			fields = append(fields, audit.Field{Name: name, Kind: string(kind), Values: values})
+		}
+	}
+	add(catalog.FieldOrder, "order_id", fmt.Sprintf("CS%d", l.rng.IntN(40)), fmt.Sprintf("CS%d", l.rng.IntN(40)))
+	add(catalog.FieldCustomer, "customer_id", fmt.Sprintf("c-%d", l.rng.IntN(10)))
+	add(catalog.FieldCoupon, "coupon_id", fmt.Sprintf("k-%d", l.rng.IntN(10)))
+	add(catalog.FieldAmount, "amount", l.amount(), l.amount())
+	add(catalog.FieldAmount, "price", l.amount())
+	add(catalog.FieldCurrency, "currency", l.pick("CNY", "usd", "nonsense"))
+	add(catalog.FieldOther, "measure_id", l.pick("1", "2", "3", "9"))
+	return fields
+}
+
+func (l *randomLog) amount() string {
+	return l.pick("0", "0.00001", "-0.00009", "99.99", "100", "1e2", "100.00001", "-5", "none", "99999999999999999999", "-99999999999999999999",
+		"9223372036854775.807", "1e-30", fmt.Sprintf("%d.%02d", l.rng.IntN(200), l.rng.IntN(100)))
+}
+
+// filter chooses by some members at random.
+func (l *randomLog) filter() *calls.Filter {
+	f := &calls.Filter{}
+	some := func(set func()) {
+		if l.rng.IntN(7) == 0 {
+			set()
+		}
+	}
+	span := max(l.now.Sub(testlog.Start), time.Minute)
+	some(func() { f.Since = testlog.Start.Add(time.Duration(l.rng.Int64N(int64(span)))) })
+	some(func() { f.Until = testlog.Start.Add(time.Duration(l.rng.Int64N(int64(span)))) })
+	some(func() { f.Call = fmt.Sprintf("c-%d", l.rng.IntN(l.n+1)) })
+	some(func() { f.Caller = l.pick("app-1", "app-2", "nobody") })
+	some(func() { f.Operation = l.pick("PayOrders", "ListOrders", "CreatePartnerCoupons") })
+	some(func() { f.Effect = l.pick("read", "write", "spend") })
+	some(func() { f.Site = l.pick("cn", "intl") })
+	some(func() { f.Credential = l.pick("partner-main", "acme") })
+	some(func() { f.Class = l.pick("partner", "customer") })
+	some(func() { f.Decision = l.pick(audit.Allowed, audit.Refused) })
+	some(func() { f.State = l.pick("succeeded", "failed", "unknown", calls.Refused, calls.Open) })
+	some(func() { f.Status = l.rng.IntN(5) * 100 })
+	some(func() { f.ErrorCode = l.pick("CBC.0001", "CBC.0002", "no") })
+	some(func() { f.RequestID = fmt.Sprintf("r-%d", l.rng.IntN(50)) })
+	some(func() { f.Order = fmt.Sprintf("CS%d", l.rng.IntN(40)) })
+	some(func() { f.Customer = fmt.Sprintf("c-%d", l.rng.IntN(10)) })
+	some(func() { f.Coupon = fmt.Sprintf("k-%d", l.rng.IntN(10)) })
+	some(func() { f.MinAmount = l.decimal() })
+	some(func() { f.MaxAmount = l.decimal() })
+	some(func() { f.Currency = l.pick("CNY", "USD", calls.NoCurrency) })
+	if l.rng.IntN(3) == 0 {
+		f.Last = 1 + l.rng.IntN(12)
+	}
+	return f
+}
+
+func (l *randomLog) decimal() *calls.Decimal {
+	for {
+		if d, err := calls.ParseDecimal(l.amount()); err == nil {
+			return &d
+		}
+	}
+}
+
+// list gives the calls of a source, one text each.
+func list(t testing.TB, s calls.Source, f *calls.Filter) []string {
+	t.Helper()
+	var got []string
+	err := s.Calls(t.Context(), f, func(c *calls.Call) error { got = append(got, text(c)); return nil })
+	if err != nil {
+		t.Fatalf("%T: %v", s, err)
+	}
+	return got
+}
+
+func text(c *calls.Call) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d lost %d", c.Order(), c.Lost)
+	for _, r := range []*audit.Record{c.Intent, c.Outcome, c.Refusal} {
+		if r != nil {
+			fmt.Fprintf(&b, " %s", r.Append(nil))
+		}
+	}
+	return b.String()
+}
+
+// same compares what the index and a scan give for random filters, and counts how many filters found anything.
+func (l *randomLog) same(t *testing.T, dir string, x *Index, filters int) {
+	t.Helper()
+	found := 0
+	for i := range filters {
+		f := l.filter()
+		if i == 0 {
+			f = &calls.Filter{} // everything
+		}
+		got, want := list(t, x, f), list(t, calls.Scan{Dir: dir}, f)
+		if !slices.Equal(got, want) {
+			t.Fatalf("filter %+v: the index gives %d calls, a scan %d; first difference:\n%s", *f, len(got), len(want), difference(got, want))
+		}
+		if len(want) > 0 {
+			found++
+		}
+	}
+	if found < filters/4 {
+		t.Errorf("only %d of %d filters find anything", found, filters)
+	}
+}
+
+func difference(got, want []string) string {
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			return fmt.Sprintf("%d\n%v\n%v", i, got[min(i, len(got)):min(i+1, len(got))], want[min(i, len(want)):min(i+1, len(want))])
+		}
+	}
+	return "none"
+}
+
+// step has the index take up what is there.
+func step(t testing.TB, x *Index) {
+	t.Helper()
+	f, err := x.follower(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.step(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := f.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func rounds(t *testing.T) int {
+	if os.Getenv("TOLLGATE_SOAK") != "" {
+		return 200
+	}
+	return 6
+}
+
+// What the index gives is what a scan gives: when it was built at once, record by record, and when it is behind.
+func TestIndexGivesWhatAScanGives(t *testing.T) {
+	for seed := range uint64(rounds(t)) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			l := newRandomLog(dir, seed)
+			l.records(400)
+			built := New(dir, filepath.Join(t.TempDir(), "built"))
+			if seq, err := built.Rebuild(t.Context(), nil); err != nil || seq != l.Seq {
+				t.Fatalf("built up to record %d of %d, %v", seq, l.Seq, err)
+			}
+			l.same(t, dir, built, 60)
+			l.records(200)
+			l.same(t, dir, built, 30) // behind
+
+			followed := New(dir, "")
+			followed.batch = 1 + l.rng.IntN(30)
+			for range 5 {
+				step(t, followed)
+				l.same(t, dir, followed, 10)
+				l.records(60)
+			}
+			l.same(t, dir, followed, 30)
+			step(t, built)
+			l.same(t, dir, built, 30)
+		})
+	}
+}
+
+var errStop = errors.New("stop")
+
+func TestCallsGivesErrorsOfYieldBack(t *testing.T) {
+	dir := t.TempDir()
+	l := newRandomLog(dir, 1)
+	l.records(200)
+	x := New(dir, "")
+	step(t, x)
+	l.records(100)
+	for _, f := range []*calls.Filter{{}, {Last: 5}, {State: calls.Open}, {Caller: "app-1"}} {
+		n := 0
+		err := x.Calls(t.Context(), f, func(*calls.Call) error {
+			if n++; n == 2 {
+				return errStop
+			}
+			return nil
+		})
+		if err != errStop || n != 2 {
+			t.Errorf("%+v: %d calls, %v", *f, n, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := x.Calls(ctx, &calls.Filter{}, func(*calls.Call) error { return nil }); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnusable) {
+		t.Errorf("with a context that has ended: %v", err)
+	}
+}

@@ -1,0 +1,141 @@
+package index
+
+import (
+	"hash/fnv"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+	"tollgate/catalog"
+)
+
+// column is what a filter compares with equality and what few different values are of. Each column has an index.
+type column struct {
+	name   string
+	call   func(*calls.Call) string
+	filter func(*calls.Filter) string
+}
+
+var columns = [...]column{
+	{"caller", (*calls.Call).Caller, func(f *calls.Filter) string { return f.Caller }},
+	{"operation", (*calls.Call).Operation, func(f *calls.Filter) string { return f.Operation }},
+	{"effect", (*calls.Call).Effect, func(f *calls.Filter) string { return f.Effect }},
+	{"site", (*calls.Call).Site, func(f *calls.Filter) string { return f.Site }},
+	{"credential", (*calls.Call).Credential, func(f *calls.Filter) string { return f.Credential }},
+	{"class", (*calls.Call).Class, func(f *calls.Filter) string { return f.Class }},
+	{"decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }},
+	{"state", (*calls.Call).State, func(f *calls.Filter) string { return f.State }},
+	{"status", func(c *calls.Call) string { return number(c.Status()) }, func(f *calls.Filter) string { return number(f.Status) }},
+	{"error_code", (*calls.Call).ErrorCode, func(f *calls.Filter) string { return f.ErrorCode }},
+	{"currency", currency, func(f *calls.Filter) string { return f.Currency }},
+}
+
+// number is the text of a number, empty for 0, which filters take for any.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// currency is that of all amounts of a call.
+func currency(c *calls.Call) string {
+	amounts, _ := c.Amounts()
+	if len(amounts) == 0 {
+		return ""
+	}
+	return amounts[0].Currency
+}
+
+// id is what few calls have in common.
+type id struct {
+	kind   string
+	call   func(*calls.Call) []string
+	filter func(*calls.Filter) string
+}
+
+var ids = [...]id{
+	{"call", one((*calls.Call).ID), func(f *calls.Filter) string { return f.Call }},
+	{"request", one((*calls.Call).RequestID), func(f *calls.Filter) string { return f.RequestID }},
+	{"order", fields(catalog.FieldOrder), func(f *calls.Filter) string { return f.Order }},
+	{"customer", fields(catalog.FieldCustomer), func(f *calls.Filter) string { return f.Customer }},
+	{"coupon", fields(catalog.FieldCoupon), func(f *calls.Filter) string { return f.Coupon }},
+}
+
+func one(text func(*calls.Call) string) func(*calls.Call) []string {
+	return func(c *calls.Call) []string { return []string{text(c)} }
+}
+
+func fields(kind catalog.FieldKind) func(*calls.Call) []string {
+	return func(c *calls.Call) []string { return c.Fields(kind) }
+}
+
+// row is a call that ended, as the index holds it. A zero position stands for an intent that the call does not have.
+type row struct {
+	ord           int64
+	time          int64 // microseconds since 1970
+	intent, ended audit.Position
+	low, high     any // of the amounts; nil when there are none
+	columns       [len(columns)]any
+}
+
+// pair is a row of the tables ids and amounts.
+type pair struct{ key, ord int64 }
+
+// newRow gives the row of a call, and what goes into the tables ids and amounts.
+func newRow(c *calls.Call, intent, ended audit.Position) (r row, terms, amounts []pair) {
+	r = row{ord: int64(c.Order()), time: micros(c.Time()), intent: intent, ended: ended}
+	for i, column := range columns {
+		r.columns[i] = hash32(column.call(c))
+	}
+	for _, id := range ids {
+		for _, value := range id.call(c) {
+			if value != "" {
+				terms = append(terms, pair{hash48(id.kind, value), r.ord})
+			}
+		}
+	}
+	all, _ := c.Amounts()
+	least, most := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, amount := range all {
+		key := amountKey(amount.Value)
+		amounts = append(amounts, pair{key, r.ord})
+		least, most = min(least, key), max(most, key)
+	}
+	if len(all) > 0 {
+		r.low, r.high = least, most
+	}
+	return r, terms, amounts
+}
+
+// micros keeps the order of times, those of years that nanoseconds do not reach as well.
+func micros(t time.Time) int64 { return t.UnixMicro() }
+
+// hash32 is the key of a column's text, nil for none: the indexes leave that out.
+func hash32(text string) any {
+	if text == "" {
+		return nil
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(text))
+	return int64(h.Sum32())
+}
+
+// hash48 is the key of an id: 48 bits, which SQLite keeps in six bytes.
+func hash48(kind, value string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(kind))
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write([]byte(value))
+	return int64(h.Sum64() >> 16)
+}
+
+// amountKey is never greater for the lesser of two amounts: whole ten-thousandths, cut off, at most what 64 bits hold.
+func amountKey(d calls.Decimal) int64 {
+	whole, fraction, _ := strings.Cut(d.String(), ".")
+	key, _ := strconv.ParseInt(whole+(fraction + "0000")[:4], 10, 64) // out of range gives the nearest
+	return key
+}

@@ -1,0 +1,307 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+)
+
+// writer takes up a log's records.
+type writer struct {
+	*database
+	lines audit.LineReader
+	first uint64 // of the log, as the index knows it
+	saved uint64 // seq up to which the database goes
+
+	joiner *calls.Joiner
+	seq    uint64                      // of the last record that the joiner was given
+	now    audit.Position              // of the record that it is given
+	open   map[uint64]audit.Position   // of the intents that it holds, by seq
+	stored map[audit.Position]struct{} // those in the table open
+	batch  *batch
+}
+
+// openWriter opens a database and brings it to a state from which the log, whose first record is given, can be followed.
+func openWriter(ctx context.Context, dir, path string, first uint64, set pragmas) (*writer, error) {
+	d, err := connect(ctx, path, "rw", set)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{database: d, lines: audit.LineReader{Dir: dir}}
+	if err := w.resume(ctx, first); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+func (w *writer) close() error { return errors.Join(w.lines.Close(), w.database.close()) }
+
+func (w *writer) resume(ctx context.Context, first uint64) error {
+	if err := w.check(ctx); err != nil {
+		return err
+	}
+	known, err := w.number(ctx, "SELECT first FROM begin")
+	if err != nil {
+		return err
+	}
+	if w.first = uint64(known); first < w.first {
+		return fmt.Errorf("%w: it begins with record %d, the log with record %d", errMisfit, w.first, first)
+	}
+	if err := w.goBack(ctx, first); err != nil {
+		return err
+	}
+	if err := w.load(ctx); err != nil {
+		return err
+	}
+	return w.prune(ctx, first)
+}
+
+// goBack finds how far the log is as it was indexed, and takes back what is beyond.
+func (w *writer) goBack(ctx context.Context, first uint64) error {
+	marks, err := w.marks(ctx)
+	if err != nil {
+		return err
+	}
+	if len(marks) == 0 || marks[0].seq < first { // new, or all of it was pruned meanwhile
+		w.saved = first - 1
+		return nil
+	}
+	for i := range marks {
+		if !marks[i].holds(&w.lines) {
+			continue
+		}
+		if w.saved = marks[i].seq; i == 0 {
+			return nil
+		}
+		return w.transaction(ctx, "BEGIN IMMEDIATE", func() error { return w.takeBack(ctx, &marks[i]) })
+	}
+	return fmt.Errorf("%w: the last lines that it knows are not where they were", errMisfit)
+}
+
+// takeBack undoes what is behind a mark: calls that ended there are open again if they had begun before. What stays in the
+// other tables makes a query look at a line more, no more than that.
+func (w *writer) takeBack(ctx context.Context, m *mark) error {
+	for _, command := range []struct {
+		text string
+		args []any
+	}{
+		{"INSERT OR IGNORE INTO open SELECT intent_segment, intent_offset FROM calls WHERE ord > ? AND intent_segment > 0", []any{int64(m.seq)}},
+		{"INSERT OR IGNORE INTO open SELECT segment, offset FROM lost WHERE ord > ?", []any{int64(m.seq)}},
+		{"DELETE FROM open WHERE (segment, offset) > (?, ?)", []any{int64(m.at.Segment), m.at.Offset}},
+		{"DELETE FROM calls WHERE ord > ?", []any{int64(m.seq)}},
+		{"DELETE FROM lost WHERE ord > ?", []any{int64(m.seq)}},
+		{"DELETE FROM marks WHERE seq > ?", []any{int64(m.seq)}},
+	} {
+		if err := w.exec(ctx, command.text, command.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load gives the joiner the calls that were open when the database was last written.
+func (w *writer) load(ctx context.Context) error {
+	w.joiner = calls.NewJoiner(w.ended)
+	w.open, w.stored, w.seq = map[uint64]audit.Position{}, map[audit.Position]struct{}{}, w.saved
+	w.batch = newBatch()
+	at, err := w.openCalls(ctx)
+	if err != nil {
+		return err
+	}
+	for _, at := range at {
+		r, err := readKind(&w.lines, at, audit.KindIntent)
+		if err != nil {
+			return err
+		}
+		w.open[r.Seq], w.stored[at] = at, struct{}{}
+		if err := w.joiner.Add(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readRecord reads a line back.
+func readRecord(lines *audit.LineReader, at audit.Position) (*audit.Record, error) {
+	line, err := lines.Line(at)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMisfit, err)
+	}
+	r := new(audit.Record)
+	if err := audit.ParseLine(line, r); err != nil {
+		return nil, fmt.Errorf("%w: at %v: %w", errMisfit, at, err)
+	}
+	return r, nil
+}
+
+// readKind reads a line back that must be a record of a kind.
+func readKind(lines *audit.LineReader, at audit.Position, kind audit.Kind) (*audit.Record, error) {
+	r, err := readRecord(lines, at)
+	if err == nil && r.Kind != kind {
+		err = fmt.Errorf("%w: at %v stands a record of the kind %q, not %q", errMisfit, at, r.Kind, kind)
+	}
+	return r, err
+}
+
+// add takes the next record.
+func (w *writer) add(r *audit.Record, line []byte, at audit.Position) error {
+	w.now, w.seq = at, r.Seq
+	if err := w.joiner.Add(r); err != nil {
+		return err
+	}
+	if r.Kind == audit.KindIntent && r.Call != "" {
+		w.open[r.Seq] = at
+	}
+	w.batch.mark(r.Seq, at, line)
+	return nil
+}
+
+// ended is given each call that ends with the record that the joiner was given.
+func (w *writer) ended(c *calls.Call) error {
+	var intent audit.Position
+	if c.Intent != nil {
+		intent = w.open[c.Intent.Seq]
+		delete(w.open, c.Intent.Seq)
+	}
+	if c.Lost != 0 {
+		w.batch.addLost(c, intent)
+		return nil
+	}
+	w.batch.add(newRow(c, intent, w.now))
+	return nil
+}
+
+// take gives the batch, completed, and begins another one.
+func (w *writer) take() *batch {
+	b := w.batch
+	now := make(map[audit.Position]struct{}, len(w.open))
+	for _, at := range w.open {
+		now[at] = struct{}{}
+		if _, known := w.stored[at]; !known {
+			b.opened = append(b.opened, at)
+		}
+	}
+	for at := range w.stored {
+		if _, still := now[at]; !still {
+			b.closed = append(b.closed, at)
+		}
+	}
+	w.stored, w.batch = now, newBatch()
+	return b
+}
+
+// save writes a batch in one transaction. Another process must not have written meanwhile.
+func (w *writer) save(ctx context.Context, b *batch) error {
+	if b.records == 0 {
+		return nil
+	}
+	err := w.transaction(ctx, "BEGIN IMMEDIATE", func() error {
+		saved, err := w.number(ctx, "SELECT max(seq) FROM marks")
+		if err != nil {
+			return err
+		}
+		if saved != 0 && uint64(saved) != w.saved {
+			return errors.New("another process writes it")
+		}
+		return w.write(ctx, b)
+	})
+	if err == nil {
+		w.saved = b.last.seq
+	}
+	return err
+}
+
+// Pruning goes in steps that hold up nobody: by records, and by the hashes of ids.
+const (
+	pruneRecords = 8192
+	pruneIDs     = 1 << 40 // a 256th of all hashes
+)
+
+// prune removes what is of records before first, which the log has no more, and what remains of calls that had their
+// intent there: for whoever reads the log they are outcomes without one. Nothing may be in the batch.
+func (w *writer) prune(ctx context.Context, first uint64) error {
+	if first == w.first {
+		return nil
+	}
+	if err := w.pruneCalls(ctx, first); err != nil {
+		return err
+	}
+	err := w.transaction(ctx, "BEGIN IMMEDIATE", func() error { return w.pruneRest(ctx, first) })
+	if err != nil {
+		return err
+	}
+	w.first = first
+	return w.load(ctx)
+}
+
+func (w *writer) pruneCalls(ctx context.Context, first uint64) error {
+	least, err := w.number(ctx, "SELECT min(ord) FROM calls")
+	if err != nil {
+		return err
+	}
+	for end := uint64(least); least > 0 && end < first; {
+		end = min(end+pruneRecords, first)
+		if err := w.exec(ctx, "DELETE FROM calls WHERE ord < ?", int64(end)); err != nil {
+			return err
+		}
+	}
+	for key := int64(0); key < 1<<48; key += pruneIDs {
+		err := w.exec(ctx, "DELETE FROM ids WHERE key >= ? AND key < ? AND ord < ?", key, key+pruneIDs, int64(first))
+		if err != nil {
+			return err
+		}
+	}
+	return w.exec(ctx, "DELETE FROM amounts WHERE ord < ?", int64(first))
+}
+
+func (w *writer) pruneRest(ctx context.Context, first uint64) error {
+	b, err := w.crossing(ctx, first)
+	if err != nil {
+		return err
+	}
+	if err := w.write(ctx, b); err != nil {
+		return err
+	}
+	for _, command := range []struct {
+		text string
+		arg  uint64
+	}{
+		{"DELETE FROM open WHERE segment < ?", first},
+		{"DELETE FROM lost WHERE segment < ?", first},
+		{"DELETE FROM marks WHERE seq < ?", first},
+		{"DELETE FROM spans WHERE span < ?", first >> spanShift},
+		{"UPDATE begin SET first = ?", first},
+	} {
+		if err := w.exec(ctx, command.text, int64(command.arg)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crossing makes new rows of the calls whose intent is gone, but not their outcome.
+func (w *writer) crossing(ctx context.Context, first uint64) (*batch, error) {
+	b := newBatch()
+	var ended []audit.Position
+	err := w.each(ctx, func(scan func(...any) error) error {
+		var at audit.Position
+		err := scan(&at.Segment, &at.Offset)
+		ended = append(ended, at)
+		return err
+	}, "SELECT segment, offset FROM calls INDEXED BY crossing WHERE intent_segment > 0 AND intent_segment <> segment"+
+		" AND intent_segment < ?", int64(first))
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range ended {
+		r, err := readKind(&w.lines, at, audit.KindOutcome)
+		if err != nil {
+			return nil, err
+		}
+		b.add(newRow(&calls.Call{Outcome: r}, audit.Position{}, at))
+	}
+	return b, nil
+}
