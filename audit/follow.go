@@ -56,13 +56,19 @@ func Follow(ctx context.Context, dir string, from uint64, every time.Duration, f
 // Follower is [Follow] for who decides when to look for more. It is not for concurrent use.
 type Follower struct {
 	dir  string
-	from uint64 // records before it are passed over
+	from uint64   // records before it are passed over
+	last Position // of the record before it, if that is known
 	s    segmentReader
 	in   uint64 // first seq of the segment that is open
 }
 
 // NewFollower begins with record from. Nothing is opened yet.
 func NewFollower(dir string, from uint64) *Follower { return &Follower{dir: dir, from: max(from, 1)} }
+
+// NewFollowerBehind begins behind the record seq, whose line stands at a position. What is before that is not read.
+func NewFollowerBehind(dir string, seq uint64, at Position) *Follower {
+	return &Follower{dir: dir, from: seq + 1, last: at}
+}
 
 // Next is the seq of the record that comes next.
 func (f *Follower) Next() uint64 { return max(f.s.want, f.from) }
@@ -187,6 +193,10 @@ func (f *Follower) turn(first uint64) error {
 		return err
 	}
 	f.s.file, f.s.name, f.s.offset, f.s.want, f.in = file, name, 0, first, first
+	if first == f.last.Segment {
+		f.s.offset, f.s.want = f.last.Offset, f.from-1
+	}
+	f.last = Position{}
 	return nil
 }
 

@@ -168,6 +168,13 @@ func TestFollowerBegins(t *testing.T) {
 			t.Errorf("from %d: next is %d", from, f.Next())
 		}
 	}
+	// What stands before a known position is not read.
+	for seq, at := range map[uint64]Position{1: {1, 0}, 2: {1, int64(len(lines[0]))}, 3: {3, 0}, 4: {4, 0}} {
+		f := newFollower(t, 1, map[uint64]string{1: strings.Repeat(".", len(lines[0])-1) + "\n" + lines[1], 3: lines[2], 4: lines[3] + zeros(10)})
+		f.Follower = NewFollowerBehind(f.dir, seq, at)
+		f.expect("", []uint64{2, 3, 4}[seq-1:]...)
+		f.expect("")
+	}
 	// A log that is shorter than was thought is waited for.
 	f := newFollower(t, 4, map[uint64]string{1: lines[0]})
 	f.expect("")

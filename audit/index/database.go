@@ -39,6 +39,8 @@ type database struct {
 	*sql.Conn
 	db       *sql.DB
 	prepared map[string]*sql.Stmt
+
+	before func(text string) error // tests have commands fail by it
 }
 
 // pragmas are commands for a connection. Each is a constant of this package.
@@ -46,8 +48,8 @@ type pragmas []string
 
 var (
 	// A loss of power must not leave a database that is damaged and does not show it: hence synchronous NORMAL, which syncs
-	// when the write-ahead log is taken over, not with each transaction.
-	following = pragmas{"journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-16000)", "journal_size_limit(16777216)", "busy_timeout(5000)"}
+	// when the write-ahead log is taken over, not with each transaction. The file itself says that it has such a log.
+	following = pragmas{"synchronous(NORMAL)", "cache_size(-16000)", "journal_size_limit(16777216)", "busy_timeout(5000)"}
 	// What is built is nobody's index before it is complete and synced.
 	building = pragmas{"journal_mode(OFF)", "synchronous(OFF)", "locking_mode(EXCLUSIVE)", "cache_size(-64000)"}
 	reading  = pragmas{"query_only(1)", "cache_size(-16000)", "busy_timeout(5000)"}
@@ -68,7 +70,7 @@ func connect(ctx context.Context, file, mode string, set pragmas) (*database, er
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &database{conn, db, map[string]*sql.Stmt{}}, nil
+	return &database{Conn: conn, db: db, prepared: map[string]*sql.Stmt{}}, nil
 }
 
 // close ends the connection. A statement left open would keep it, and its locks.
@@ -82,6 +84,11 @@ func (d *database) close() error {
 
 // statement prepares a text once.
 func (d *database) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if d.before != nil {
+		if err := d.before(text); err != nil {
+			return nil, err
+		}
+	}
 	if s := d.prepared[text]; s != nil {
 		return s, nil
 	}
@@ -215,7 +222,20 @@ func fill(ctx context.Context, path string, first uint64) error {
 		}
 	}
 	err = d.exec(ctx, "INSERT INTO begin VALUES (1, ?)", int64(first))
+	if err == nil {
+		err = d.settle(ctx)
+	}
 	return errors.Join(err, d.close())
+}
+
+// settle makes a database that was built durable, and ready for followers and readers at the same time.
+func (d *database) settle(ctx context.Context) error {
+	for _, command := range []string{"PRAGMA locking_mode = NORMAL", "PRAGMA synchronous = FULL", "PRAGMA journal_mode = WAL"} {
+		if _, err := d.ExecContext(ctx, command); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // publish gives a database the index's name and removes the one that had it.

@@ -44,6 +44,9 @@ func New(dir, file string) *Index {
 	return &Index{dir: dir, file: file, batch: batchRecords}
 }
 
+// File is the index's name.
+func (x *Index) File() string { return x.file }
+
 // State never waits for the disk.
 func (x *Index) State() State {
 	x.mu.Lock()
@@ -150,8 +153,8 @@ func (x *Index) follower(ctx context.Context) (*follower, error) {
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
-	x.setState(State{Seq: w.saved})
-	return &follower{x, path, w, audit.NewFollower(x.dir, w.saved+1)}, nil
+	x.setState(State{Seq: w.saved.seq})
+	return &follower{x, path, w, audit.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at)}, nil
 }
 
 func (f *follower) close() error { return errors.Join(f.log.Close(), f.w.close()) }
@@ -184,7 +187,7 @@ func (f *follower) save(ctx context.Context) error {
 	if err := f.w.save(ctx, f.w.take()); err != nil {
 		return unusable(f.file, err)
 	}
-	f.setState(State{Seq: f.w.saved})
+	f.setState(State{Seq: f.w.saved.seq})
 	return nil
 }
 
@@ -217,18 +220,15 @@ func (x *Index) lock() (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// Progress is how far a build has come.
-type Progress struct {
-	Records     uint64
-	Done, Total int64 // bytes of the log; it may grow meanwhile
-}
-
 // buildRecords is how many records a transaction of a build takes up: what is sorted together is written faster.
 const buildRecords = 100_000
 
+const progressRecords = 1000
+
 // Rebuild makes the index anew from the log and puts it in the place of the one that was, whatever that is; Run, also of
-// another process, notices. progress is called after each part and may be nil. It gives the number of the last record.
-func (x *Index) Rebuild(ctx context.Context, progress func(Progress)) (uint64, error) {
+// another process, notices. progress is told now and then how many bytes of the log were read, of how many, and may be nil. Rebuild
+// gives the number of the last record.
+func (x *Index) Rebuild(ctx context.Context, progress func(done, total int64)) (uint64, error) {
 	first, err := audit.First(x.dir)
 	if err != nil {
 		return 0, err
@@ -277,7 +277,7 @@ func (x *Index) removeLeftovers() error {
 	return nil
 }
 
-func (x *Index) build(ctx context.Context, path string, first uint64, progress func(Progress)) (seq uint64, err error) {
+func (x *Index) build(ctx context.Context, path string, first uint64, progress func(done, total int64)) (seq uint64, err error) {
 	w, err := openWriter(ctx, x.dir, path, first, building)
 	if err != nil {
 		return 0, err
@@ -285,53 +285,49 @@ func (x *Index) build(ctx context.Context, path string, first uint64, progress f
 	defer func() { err = errors.Join(err, w.close()) }()
 	f := audit.NewFollower(x.dir, first)
 	defer f.Close()
+	sizes, err := x.sizes()
+	if err != nil {
+		return 0, err
+	}
 	p := newPipe(ctx, w)
 	err = f.Read(func(r *audit.Record, line []byte, at audit.Position) error {
+		if progress != nil && r.Seq%progressRecords == 0 {
+			progress(sizes.before[at.Segment]+at.Offset, sizes.total)
+		}
 		if err := w.add(r, line, at); err != nil || w.batch.records < buildRecords {
 			return err
-		}
-		if progress != nil {
-			progress(x.progress(w.seq-first+1, at))
 		}
 		return p.send(w.take())
 	})
 	if err := errors.Join(err, p.end(w.take())); err != nil {
 		return 0, err
 	}
-	return w.saved, w.settle(ctx)
+	return w.saved.seq, w.settle(ctx)
 }
 
-// settle makes a database that was built ready for followers and readers, and durable.
-func (w *writer) settle(ctx context.Context) error {
-	for _, command := range []string{"PRAGMA locking_mode = NORMAL", "PRAGMA synchronous = FULL", "PRAGMA journal_mode = WAL"} {
-		if _, err := w.ExecContext(ctx, command); err != nil {
-			return err
-		}
-	}
-	return nil
+// sizes are the lengths of a log's segments when a build begins.
+type sizes struct {
+	before map[uint64]int64 // bytes before each segment
+	total  int64
 }
 
-// progress says how many bytes of the log stand before a position, and in all.
-func (x *Index) progress(records uint64, at audit.Position) Progress {
-	p := Progress{Records: records}
-	entries, err := os.ReadDir(x.dir)
+func (x *Index) sizes() (sizes, error) {
+	s := sizes{before: map[uint64]int64{}}
+	entries, err := os.ReadDir(x.dir) // sorted by name
 	if err != nil {
-		return p // told by whoever reads next
+		return s, err
 	}
 	for _, entry := range entries {
 		first, ok := audit.SegmentFirst(entry.Name())
-		info, err := entry.Info()
-		if !ok || err != nil {
+		if !ok {
 			continue
 		}
-		switch p.Total += info.Size(); {
-		case first < at.Segment:
-			p.Done += info.Size()
-		case first == at.Segment:
-			p.Done += at.Offset
+		s.before[first] = s.total
+		if info, err := entry.Info(); err == nil { // else it has been pruned since
+			s.total += info.Size()
 		}
 	}
-	return p
+	return s, nil
 }
 
 // pipe saves batches while the next one is made.

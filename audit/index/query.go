@@ -150,7 +150,7 @@ func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Ca
 			return err
 		}
 	}
-	follower := audit.NewFollower(r.lines.Dir, r.upTo.seq+1)
+	follower := audit.NewFollowerBehind(r.lines.Dir, r.upTo.seq, r.upTo.at)
 	defer follower.Close()
 	err := follower.Read(func(record *audit.Record, _ []byte, _ audit.Position) error {
 		if ctx.Err() != nil {

@@ -14,7 +14,7 @@ type writer struct {
 	*database
 	lines audit.LineReader
 	first uint64 // of the log, as the index knows it
-	saved uint64 // seq up to which the database goes
+	saved mark   // up to where the database goes
 
 	joiner *calls.Joiner
 	seq    uint64                      // of the last record that the joiner was given
@@ -53,8 +53,8 @@ func (w *writer) resume(ctx context.Context, first uint64) error {
 	if err := w.goBack(ctx, first); err != nil {
 		return err
 	}
-	if err := w.load(ctx); err != nil {
-		return err
+	if first == w.first {
+		return w.load(ctx)
 	}
 	return w.prune(ctx, first)
 }
@@ -66,14 +66,14 @@ func (w *writer) goBack(ctx context.Context, first uint64) error {
 		return err
 	}
 	if len(marks) == 0 || marks[0].seq < first { // new, or all of it was pruned meanwhile
-		w.saved = first - 1
+		w.saved = mark{seq: first - 1}
 		return nil
 	}
 	for i := range marks {
 		if !marks[i].holds(&w.lines) {
 			continue
 		}
-		if w.saved = marks[i].seq; i == 0 {
+		if w.saved = marks[i]; i == 0 {
 			return nil
 		}
 		return w.transaction(ctx, "BEGIN IMMEDIATE", func() error { return w.takeBack(ctx, &marks[i]) })
@@ -105,7 +105,7 @@ func (w *writer) takeBack(ctx context.Context, m *mark) error {
 // load gives the joiner the calls that were open when the database was last written.
 func (w *writer) load(ctx context.Context) error {
 	w.joiner = calls.NewJoiner(w.ended)
-	w.open, w.stored, w.seq = map[uint64]audit.Position{}, map[audit.Position]struct{}{}, w.saved
+	w.open, w.stored, w.seq = map[uint64]audit.Position{}, map[audit.Position]struct{}{}, w.saved.seq
 	w.batch = newBatch()
 	at, err := w.openCalls(ctx)
 	if err != nil {
@@ -203,13 +203,13 @@ func (w *writer) save(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
-		if saved != 0 && uint64(saved) != w.saved {
+		if saved != 0 && uint64(saved) != w.saved.seq {
 			return errors.New("another process writes it")
 		}
 		return w.write(ctx, b)
 	})
 	if err == nil {
-		w.saved = b.last.seq
+		w.saved = mark{seq: b.last.seq, at: b.last.at}
 	}
 	return err
 }

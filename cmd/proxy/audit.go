@@ -5,13 +5,11 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"tollgate/audit/calls"
 )
 
 func auditCommand() *cobra.Command {
 	return group("audit", "Read the audit log, and prove what is in it", append([]*cobra.Command{
-		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand(), auditVerifyCommand(),
+		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand(), auditReindexCommand(), auditVerifyCommand(),
 	}, proofCommands()...)...)
 }
 
@@ -33,6 +31,3 @@ func checkDir(dir string) error {
 	}
 	return nil
 }
-
-// callsIn gives what answers questions about the calls of the log in dir.
-func callsIn(dir string) calls.Source { return calls.Scan{Dir: dir} }

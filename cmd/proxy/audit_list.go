@@ -18,6 +18,7 @@ import (
 
 type listFlags struct {
 	dir    string
+	index  string
 	calls  callFlags
 	times  timeFlags
 	format formatFlags
@@ -38,10 +39,11 @@ func auditListCommand() *cobra.Command {
 			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
-			return listCalls(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir), &f.calls.filter, f.format, f.times.zone)
+			return listCalls(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir, f.index, cmd.ErrOrStderr()), &f.calls.filter, f.format, f.times.zone)
 		},
 	}
 	dirFlag(cmd, &f.dir)
+	indexFlag(cmd, &f.index)
 	f.times.register(cmd)
 	f.calls.register(cmd)
 	limitFlag(cmd, &f.calls.filter.Last, 0)

@@ -34,10 +34,11 @@ func auditReportCommand() *cobra.Command {
 			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
-			return f.report(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir))
+			return f.report(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir, f.index, cmd.ErrOrStderr()))
 		},
 	}
 	dirFlag(cmd, &f.dir)
+	indexFlag(cmd, &f.index)
 	f.times.register(cmd)
 	cmd.Flags().StringVar(&f.byText, "by", "caller,operation,credential,customer", "`dimensions` to group by, in this order")
 	f.calls.register(cmd)

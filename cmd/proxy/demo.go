@@ -84,7 +84,7 @@ func showTour(ctx context.Context, setup *demoSetup, log *audit.Log, out io.Writ
 	if err := settled(ctx, log); err != nil {
 		return err
 	}
-	if err := listCalls(ctx, out, callsIn(setup.file("audit")), &calls.Filter{}, formatFlags{format: asTable}, time.UTC); err != nil {
+	if err := listCalls(ctx, out, callsIn(setup.file("audit"), noIndex, nil), &calls.Filter{}, formatFlags{format: asTable}, time.UTC); err != nil {
 		return err
 	}
 	if len(problems) > 0 {

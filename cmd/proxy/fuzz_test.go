@@ -42,7 +42,7 @@ func FuzzAuditCommands(f *testing.F) {
 		}
 		for _, format := range []string{asTable, asJSON, asCSV} {
 			var listed bytes.Buffer
-			if err := listCalls(t.Context(), &listed, callsIn(dir), &calls.Filter{}, formatFlags{format: format}, time.UTC); err != nil {
+			if err := listCalls(t.Context(), &listed, callsIn(dir, noIndex, nil), &calls.Filter{}, formatFlags{format: format}, time.UTC); err != nil {
 				t.Fatal(err)
 			}
 			text := strings.ReplaceAll(listed.String(), "\r\n", "\n")

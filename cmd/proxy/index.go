@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"tollgate/audit/index"
+)
+
+// startIndex keeps the index of the log in dir up, beside the calls, until stop is called. What fails is logged and tried
+// again; no call waits for it or fails with it. stop waits until the index is closed.
+func startIndex(dir, file string, logger *zap.Logger) (x *index.Index, stop func()) {
+	x = index.New(dir, file)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		x.Run(ctx, func(err error) {
+			logger.Warn("the audit log's index is behind; calls and the log do not depend on it, and it is tried again",
+				zap.String("index", x.File()), zap.Error(err))
+		})
+	}()
+	return x, func() {
+		cancel()
+		<-done
+	}
+}

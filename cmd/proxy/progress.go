@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// progress draws a bar on a terminal, and nothing elsewhere.
+type progress struct {
+	w     io.Writer // nil when nobody watches
+	next  time.Time
+	drawn bool
+}
+
+const (
+	progressFirst = time.Second            // runs that are shorter show none
+	progressEvery = 200 * time.Millisecond // how often it is drawn
+	progressWidth = 40                     // columns of the bar
+)
+
+func newProgress(w io.Writer) *progress {
+	p := &progress{next: time.Now().Add(progressFirst)}
+	if file, ok := w.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			p.w = w
+		}
+	}
+	return p
+}
+
+func (p *progress) show(done, total int64) {
+	if p.w == nil || total <= 0 {
+		return
+	}
+	now := time.Now()
+	if now.Before(p.next) {
+		return
+	}
+	p.next, p.drawn = now.Add(progressEvery), true
+	part := min(float64(done)/float64(total), 1)
+	full := int(part * progressWidth)
+	fmt.Fprintf(p.w, "\r[%s%s] %3.0f%% of %d MB", strings.Repeat("#", full), strings.Repeat("-", progressWidth-full), part*100, total/1e6)
+}
+
+func (p *progress) clear() {
+	if p.drawn {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
