@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"tollgate/audit/index"
+	"tollgate/internal/testlog"
+)
+
+// What audit list prints does not depend on the index: with none, a whole one, one that is behind, and a broken one. Of the
+// last a note says why the log is read instead.
+func TestListWithAndWithoutIndex(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	l.Calls(200)
+	l.Flush()
+	expect := func(note string, flags ...string) {
+		t.Helper()
+		list := append([]string{"audit", "list", "--dir", dir, "--caller", "app-3", "--json"}, flags...)
+		_, want, _ := run(t, append(list[:len(list):len(list)], "--index", noIndex)...) // the last --index counts
+		code, got, stderr := run(t, list...)
+		if code != 0 || got != want || strings.Count(got, "\n") < 3 {
+			t.Errorf("%v: exit %d, %d lines, want %d: %s", flags, code, strings.Count(got, "\n"), strings.Count(want, "\n"), stderr)
+		}
+		if note == "" && stderr != "" || !strings.Contains(stderr, note) {
+			t.Errorf("%v: stderr %q, want %q", flags, stderr, note)
+		}
+	}
+	expect("")
+	elsewhere := filepath.Join(t.TempDir(), "calls.sqlite")
+	expect("no such file", "--index", elsewhere)
+	for _, flags := range [][]string{nil, {"--index", elsewhere}} {
+		code, stdout, stderr := run(t, append([]string{"audit", "reindex", "--dir", dir}, flags...)...)
+		if code != 0 || !strings.Contains(stdout, "indexed up to record 403\n") {
+			t.Errorf("reindex: exit %d, %s%s", code, stdout, stderr)
+		}
+		expect("", flags...)
+	}
+	l.Calls(50)
+	l.Flush()
+	expect("")
+	if err := os.WriteFile(elsewhere, []byte("no index"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("reading the whole log instead", "--index", elsewhere)
+}
+
+func TestReindexFails(t *testing.T) {
+	for want, args := range map[int][]string{
+		exitUsage: {"audit", "reindex"}, exitFailure: {"audit", "reindex", "--dir", t.TempDir()},
+	} {
+		if code, stdout, stderr := run(t, args...); code != want || stdout != "" || stderr == "" {
+			t.Errorf("%v: exit %d, %s%s", args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestStartIndex(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	l.Calls(10)
+	l.Flush()
+	x, stop := startIndex(dir, "", zap.NewNop())
+	for x.State().Seq < l.Seq {
+		if err := x.State().Err; err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if seq, err := index.New(dir, "").Seq(t.Context()); err != nil || seq != l.Seq {
+		t.Errorf("record %d of %d, %v", seq, l.Seq, err)
+	}
+}
