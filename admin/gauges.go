@@ -18,6 +18,7 @@ type Sources struct {
 	Checkpointed func() *time.Time // when the newest checkpoint was signed; nil before the first
 	Copies       func() []copies.Status
 	Forecast     *Forecast
+	Indexed      func() uint64 // the last record that the log's index has; 0 for none
 	Credentials  []*credential.Credential
 	Replay       *replay.Memory
 	Limiter      *ratelimit.Limiter
@@ -44,6 +45,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	gauge("tollgate_audit_signed_seq", "Number of the last record that a checkpoint covers.", func() float64 { return float64(s.Log().Signed) })
 	gauge("tollgate_audit_checkpoint_age_seconds", "Time since the newest checkpoint; -1 before the first.", func() float64 { return age(s.Checkpointed()) })
 	gauge("tollgate_audit_pruned_records", "Records of which only the hashes are left.", func() float64 { return float64(s.Log().PrunedRecords) })
+	gauge("tollgate_audit_indexed_seq", "Number of the last record that the index for queries has; 0 without an index.", func() float64 { return float64(s.Indexed()) })
 	gauge("tollgate_audit_disk_full_seconds", "How long the disk of the audit log lasts at the present pace; -1 unknown.", s.Forecast.seconds)
 	for i, c := range s.Copies() {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,9 @@ func keysFlag(cmd *cobra.Command, keys *[]string) {
 func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
 	var keys []checkpoint.PublicKey
 	for _, value := range values {
+		if isPrivate(value) {
+			return nil, usageError("--key: this is a private key, and nobody else's business; the public one is what tollgate audit key prints")
+		}
 		key, err := checkpoint.ParsePublicKey(value)
 		if err == nil {
 			keys = append(keys, key)
@@ -39,6 +43,9 @@ func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
 	}
 	return keys, nil
 }
+
+// isPrivate tells a private key that was given by mistake.
+func isPrivate(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "PRIVATE+") }
 
 // maxKeyFile bounds a file of public keys, in bytes.
 const maxKeyFile = 1 << 20

@@ -1,22 +1,19 @@
 package main
 
 import (
-	"archive/zip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tollgate/audit"
+	"tollgate/audit/bundle"
 	"tollgate/audit/calls"
-	"tollgate/audit/checkpoint"
 	"tollgate/audit/verify"
 )
 
@@ -44,7 +41,7 @@ func auditVerifyCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
 	flags.StringVar(&f.bundle, "bundle", "", "`file` made by audit export")
-	flags.StringArrayVar(&f.keys, "key", nil, "public `key`, or a file that holds it; may be repeated")
+	keysFlag(cmd, &f.keys)
 	flags.StringVar(&f.since, "since-checkpoint", "", "`file` of checkpoints kept elsewhere: a signed note, or JSON lines; - is standard input")
 	flags.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "take records behind the last checkpoint as no fault: the gateway was killed")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
@@ -55,14 +52,11 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 	if (f.dir == "") == (f.bundle == "") {
 		return usageError("one of --dir and --bundle is needed: the audit directory, or the file made by audit export")
 	}
-	o := verify.Options{AllowUnsigned: f.allowUnsigned}
-	for _, text := range f.keys {
-		key, err := publicKey(text)
-		if err != nil {
-			return usageError("--key: %w", err)
-		}
-		o.Keys = append(o.Keys, key)
+	keys, err := parseKeys(f.keys)
+	if err != nil {
+		return err
 	}
+	o := verify.Options{AllowUnsigned: f.allowUnsigned, Keys: keys}
 	kept, done, err := openKept(f.since, cmd.InOrStdin())
 	if err != nil {
 		return err
@@ -88,15 +82,11 @@ func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Repo
 		report, err := verify.Verify(cmd.Context(), os.DirFS(f.dir), o)
 		return report, within(f.dir, err)
 	}
-	archive, err := zip.OpenReader(f.bundle)
-	if err != nil {
-		return nil, fmt.Errorf("bundle %s: %w", f.bundle, err)
-	}
-	defer archive.Close() // opened for reading: nothing can be lost
-	log, err := fs.Sub(archive, "log")
+	log, _, archive, err := bundle.Open(f.bundle)
 	if err != nil {
 		return nil, err
 	}
+	defer archive.Close() // opened for reading: nothing can be lost
 	o.Bundle = true
 	report, err := verify.Verify(cmd.Context(), log, o)
 	return report, within(f.bundle, err)
@@ -108,39 +98,6 @@ func within(place string, err error) error {
 	}
 	return fmt.Errorf("verifying %s: %w", place, err)
 }
-
-// maxKeyText bounds what is read of a file that should hold a public key, in bytes.
-const maxKeyText = 4 << 10
-
-// publicKey takes the text of a key or a file that holds it.
-func publicKey(text string) (checkpoint.PublicKey, error) {
-	if isPrivate(text) {
-		return checkpoint.PublicKey{}, errors.New("this is a private key; the public one is what tollgate audit key prints")
-	}
-	key, err := checkpoint.ParsePublicKey(text)
-	if err == nil {
-		return key, nil
-	}
-	file, openErr := os.Open(text)
-	if openErr != nil {
-		return key, fmt.Errorf("it is neither a public key (%w) nor a file that can be read (%w)", err, openErr)
-	}
-	defer file.Close() // opened for reading: nothing can be lost
-	held, err := io.ReadAll(io.LimitReader(file, maxKeyText))
-	if err != nil {
-		return key, err
-	}
-	if isPrivate(string(held)) {
-		return key, fmt.Errorf("%s holds a private key; the public one is what tollgate audit key prints", text)
-	}
-	if key, err = checkpoint.ParsePublicKey(string(held)); err != nil {
-		return key, fmt.Errorf("%s holds no public key: it should look like NAME+HASH+KEY", text)
-	}
-	return key, nil
-}
-
-// isPrivate keeps private keys, given by mistake, out of errors.
-func isPrivate(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), "PRIVATE+") }
 
 // openKept opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it tells of then is
 // in the log already.
@@ -286,47 +243,4 @@ func (f *verifyFlags) proves(w io.Writer, r *verify.Report) error {
 	}
 	_, err := io.WriteString(w, text)
 	return err
-}
-
-// progress draws a bar on a terminal, and nothing elsewhere.
-type progress struct {
-	w     io.Writer // nil when nobody watches
-	next  time.Time
-	drawn bool
-}
-
-const (
-	progressFirst = time.Second            // runs that are shorter show none
-	progressEvery = 200 * time.Millisecond // how often it is drawn
-	progressWidth = 40                     // columns of the bar
-)
-
-func newProgress(w io.Writer) *progress {
-	p := &progress{next: time.Now().Add(progressFirst)}
-	if file, ok := w.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			p.w = w
-		}
-	}
-	return p
-}
-
-func (p *progress) show(done, total int64) {
-	if p.w == nil || total <= 0 {
-		return
-	}
-	now := time.Now()
-	if now.Before(p.next) {
-		return
-	}
-	p.next, p.drawn = now.Add(progressEvery), true
-	part := min(float64(done)/float64(total), 1)
-	full := int(part * progressWidth)
-	fmt.Fprintf(p.w, "\r[%s%s] %3.0f%% of %d MB", strings.Repeat("#", full), strings.Repeat("-", progressWidth-full), part*100, total/1e6)
-}
-
-func (p *progress) clear() {
-	if p.drawn {
-		fmt.Fprint(p.w, "\r\x1b[K")
-	}
 }

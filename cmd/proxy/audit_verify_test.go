@@ -24,12 +24,12 @@ func testLog(t *testing.T) (dir, key, note string, l *testlog.Log) {
 	l.Rotate()
 	l.Calls(3)
 	l.Close()
-	writeFile(t, key, l.Key().String()+"\n")
-	writeFile(t, note, l.Last)
+	putFile(t, key, l.Key().String()+"\n")
+	putFile(t, note, l.Last)
 	return dir, key, note, l
 }
 
-func writeFile(t *testing.T, name, text string) {
+func putFile(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestAuditVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := filepath.Join(t.TempDir(), "lines")
-	writeFile(t, lines, string(text)+"\n")
+	putFile(t, lines, string(text)+"\n")
 	for _, c := range []struct {
 		args []string
 		code int
@@ -107,7 +107,7 @@ func TestAuditVerifyFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, names[0], strings.Replace(string(before), `"amount"`, `"amounT"`, 1))
+	putFile(t, names[0], strings.Replace(string(before), `"amount"`, `"amounT"`, 1))
 	code, stdout, _ := run(t, "audit", "verify", "--dir", dir)
 	if code != exitFailure || !strings.Contains(stdout, "FAULT (root) at record 3, 00000000000000000001.jsonl, byte ") || !strings.Contains(stdout, "NOT whole: 1 faults") {
 		t.Errorf("exit %d\n%s", code, stdout)
@@ -124,7 +124,7 @@ func TestAuditVerifyFaults(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != exitFailure || report.Whole || report.Faults[0].Kind != "root" {
 		t.Errorf("exit %d, %v\n%s", code, err, stdout)
 	}
-	writeFile(t, names[0], string(before))
+	putFile(t, names[0], string(before))
 	if err := os.Remove(names[1]); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestAuditVerifyBundle(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "bundle.zip")
-		writeFile(t, file, archive.String())
+		putFile(t, file, archive.String())
 		return file
 	}
 	for from := range 2 {

@@ -8,6 +8,25 @@ import (
 	"tollgate/audit/index"
 )
 
+// openIndex keeps an index of the log, if the configuration wants one.
+func (s *service) openIndex() {
+	a := s.config.Audit
+	if a.IndexFile == "" {
+		return
+	}
+	x, stop := startIndex(a.Dir, a.IndexFile, s.logger)
+	s.index = x
+	s.closers = append(s.closers, stop)
+}
+
+// indexed is the last record that the index has; 0 without an index.
+func (s *service) indexed() uint64 {
+	if s.index == nil {
+		return 0
+	}
+	return s.index.State().Seq
+}
+
 // startIndex keeps the index of the log in dir up, beside the calls, until stop is called. What fails is logged and tried
 // again; no call waits for it or fails with it. stop waits until the index is closed.
 func startIndex(dir, file string, logger *zap.Logger) (x *index.Index, stop func()) {

@@ -20,6 +20,7 @@ import (
 	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/copies"
+	"tollgate/audit/index"
 	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
@@ -36,6 +37,7 @@ type service struct {
 	logger    *zap.Logger
 	log       *audit.Log
 	copies    *copies.Copies  // of checkpoints
+	index     *index.Index    // of the log; nil when none is kept
 	forecast  admin.Forecast  // of the log's disk
 	refusals  *audit.Refusals // of calls
 	strangers *audit.Refusals // of connections that came to no call
@@ -81,6 +83,7 @@ func (s *service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.openIndex()
 	if err := s.build(recovery); err != nil {
 		return err
 	}
@@ -143,7 +146,7 @@ func (s *service) build(recovery audit.Recovery) error {
 	}
 	s.metrics = admin.NewMetrics(s.registry)
 	admin.RegisterState(s.registry, admin.Sources{
-		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast,
+		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
 		Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources,
 	})
 	b := s.config.Bounds
