@@ -120,7 +120,7 @@ func TestCommits(t *testing.T) {
 		commits [4]int // of records 4 to 7
 		want    string
 	}{
-		{[4]int{4, 4, 4, 4}, ""}, {[4]int{4, 5, 5, 7}, ""}, {[4]int{3, 5, 6, 7}, ""}, {[4]int{4, 5, 4, 7}, "commit@6"},
+		{[4]int{4, 4, 4, 4}, ""}, {[4]int{4, 5, 5, 7}, ""}, {[4]int{3, 5, 6, 7}, "commit@4"}, {[4]int{4, 5, 4, 7}, "commit@6"},
 		{[4]int{4, 5, 3, 7}, "commit@6"}, {[4]int{4, 5, 7, 7}, "line@6"}, {[4]int{2, 5, 6, 7}, "commit@4"},
 	} {
 		changed := slices.Clone(lines)

@@ -37,7 +37,7 @@ func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
 			return nil, usageError("--key: it is neither a public key nor a file: %w", err)
 		}
 		if fileErr != nil {
-			return nil, fmt.Errorf("--key %s: %w", value, fileErr)
+			return nil, usageError("--key %s: %w", value, fileErr)
 		}
 		keys = append(keys, more...)
 	}

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"archive/zip"
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
@@ -136,41 +135,21 @@ func TestAuditVerifyFaults(t *testing.T) {
 	}
 }
 
-// TestAuditVerifyBundle reads a log from an archive.
+// TestAuditVerifyBundle reads a log from archives that audit export makes, of all of it and of its end.
 func TestAuditVerifyBundle(t *testing.T) {
 	dir, key, note, _ := testLog(t)
-	pack := func(from int) string {
-		names, _ := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-		var archive bytes.Buffer
-		z := zip.NewWriter(&archive)
-		for _, name := range names[from:] {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w, err := z.Create("log/" + filepath.Base(name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.Write(text); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := z.Close(); err != nil {
-			t.Fatal(err)
-		}
+	for name, from := range map[string]string{"whole": "2026-10-01", "end": testlog.Start.Add(8 * time.Second).Format(time.RFC3339)} {
 		file := filepath.Join(t.TempDir(), "bundle.zip")
-		putFile(t, file, archive.String())
-		return file
-	}
-	for from := range 2 {
-		code, stdout, stderr := run(t, "audit", "verify", "--bundle", pack(from), "--key", key, "--since-checkpoint", note)
+		if code, stdout, stderr := run(t, "audit", "export", "--dir", dir, "--from", from, "--to", "2026-12-01", "-o", file); code != exitOK {
+			t.Fatalf("%s: exit %d\n%s%s", name, code, stdout, stderr)
+		}
+		code, stdout, stderr := run(t, "audit", "verify", "--bundle", file, "--key", key, "--since-checkpoint", note)
 		if code != exitOK || !strings.Contains(stdout, "1 agree with this log") {
-			t.Errorf("from segment %d: exit %d\n%s%s", from, code, stdout, stderr)
+			t.Errorf("%s: exit %d\n%s%s", name, code, stdout, stderr)
 		}
 	}
-	if code, _, stderr := run(t, "audit", "verify", "--bundle", pack(2)); code != exitFailure || stderr == "" {
-		t.Errorf("an archive without log: exit %d, %s", code, stderr)
+	if code, _, stderr := run(t, "audit", "verify", "--bundle", key); code != exitFailure || stderr == "" {
+		t.Errorf("a file that is no archive: exit %d, %s", code, stderr)
 	}
 }
 
