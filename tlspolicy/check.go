@@ -1,11 +1,8 @@
 package tlspolicy
 
 import (
-	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -14,68 +11,61 @@ type Kind string
 
 // The kinds.
 const (
-	KindVersion Kind = "version"
-	KindSuite   Kind = "suite"
-	KindGroup   Kind = "group"
-	KindKey     Kind = "certificate key"
+	KindVersion   Kind = "version"
+	KindSuite     Kind = "suite"
+	KindGroup     Kind = "group"
+	KindKey       Kind = "certificate key"       // too short, or of a kind that is not taken
+	KindSignature Kind = "certificate signature" // SHA-1 or older
+	KindPin       Kind = "certificate pin"       // no key of the chain is pinned
+	KindAuthority Kind = "certificate authority" // of nobody that is trusted (any more)
+	KindName      Kind = "certificate name"      // for another host
+	KindExpired   Kind = "certificate expired"   // or not valid yet
+	KindRevoked   Kind = "certificate revoked"
+	KindStatus    Kind = "certificate status unknown" // nobody can say whether it is revoked
+	KindInvalid   Kind = "certificate"                // missing, or not valid for another reason
 )
 
 // NotAllowed is the error for a connection outside a policy, or for a peer that offered nothing inside it.
 type NotAllowed struct {
-	Policy string // the policy's name
+	Policy string // the policy's name; empty if the error is not of a policy
 	Kind   Kind
 	Found  string // what was negotiated; empty if the peer's offer had nothing allowed
+	Why    string // in place of Found, where one value does not say it
 }
 
 func (e *NotAllowed) Error() string {
-	if e.Found == "" {
-		return fmt.Sprintf("TLS policy %q: the peer offered no allowed %s", e.Policy, e.Kind)
+	policy := ""
+	if e.Policy != "" {
+		policy = fmt.Sprintf("TLS policy %q: ", e.Policy)
 	}
-	return fmt.Sprintf("TLS policy %q: %s %s is not allowed", e.Policy, e.Kind, e.Found)
+	switch {
+	case e.Why != "":
+		return fmt.Sprintf("%s%s: %s", policy, e.Kind, e.Why)
+	case e.Found == "":
+		return fmt.Sprintf("%sthe peer offered no allowed %s", policy, e.Kind)
+	}
+	return fmt.Sprintf("%s%s %s is not allowed", policy, e.Kind, e.Found)
 }
 
 // Check tells whether an established connection is inside the policy, with a [*NotAllowed] if it is not. Every
 // configuration that a policy makes calls it on every connection, new or resumed, in both directions.
 func (p *Policy) Check(cs tls.ConnectionState) error {
 	if !p.allowsVersion(cs.Version) {
-		return &NotAllowed{p.name, KindVersion, tls.VersionName(cs.Version)}
+		return &NotAllowed{Policy: p.name, Kind: KindVersion, Found: tls.VersionName(cs.Version)}
 	}
 	if !slices.Contains(p.offered(cs.Version), cs.CipherSuite) {
-		return &NotAllowed{p.name, KindSuite, tls.CipherSuiteName(cs.CipherSuite)}
+		return &NotAllowed{Policy: p.name, Kind: KindSuite, Found: tls.CipherSuiteName(cs.CipherSuite)}
 	}
-	if bits := weakKey(cs.VerifiedChains); bits > 0 {
-		return &NotAllowed{p.name, KindKey, fmt.Sprintf("RSA with %d bits", bits)}
+	if err := p.checkChains(cs.VerifiedChains); err != nil {
+		return err
 	}
 	if groupUnknown(cs) {
 		return nil
 	}
 	if !slices.Contains(groupsFor(cs.Version, p.groups), cs.CurveID) {
-		return &NotAllowed{p.name, KindGroup, GroupName(cs.CurveID)}
+		return &NotAllowed{Policy: p.name, Kind: KindGroup, Found: GroupName(cs.CurveID)}
 	}
 	return nil
-}
-
-// minRSA is what NIST SP 800-131A asks for. crypto/x509 takes shorter keys, though signatures with SHA-1 or MD5 it does not.
-const minRSA = 2048
-
-// weakKey gives the size of a short RSA key in the peer's chain of certificates, or 0 if there is a chain without one.
-func weakKey(chains [][]*x509.Certificate) (bits int) {
-	for _, chain := range chains {
-		if bits = shortestRSA(chain); bits >= minRSA {
-			return 0
-		}
-	}
-	return bits
-}
-
-func shortestRSA(chain []*x509.Certificate) int {
-	shortest := math.MaxInt
-	for _, certificate := range chain {
-		if key, ok := certificate.PublicKey.(*rsa.PublicKey); ok {
-			shortest = min(shortest, key.N.BitLen())
-		}
-	}
-	return shortest
 }
 
 // groupUnknown tells whether a connection is still in a place where crypto/tls cannot know its group: a client of TLS 1.2

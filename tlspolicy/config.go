@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +23,15 @@ type Server struct {
 	// RequireClientCert is set: then nobody can connect (the system's authorities are never used for callers).
 	ClientCAs *x509.CertPool
 
+	// CurrentClientCAs gives the authorities of now, in place of ClientCAs, where they may change. It is asked at each
+	// handshake; the same pointer means that they are the same. A change ends all sessions: their tickets resume nothing.
+	// It must not give nil.
+	CurrentClientCAs func() *x509.CertPool
+
+	// CheckClient has a last word on a verified client certificate, in full and resumed handshakes alike: whether it is
+	// revoked, for example. It gets the verified chains, leaf first, and refuses with a [*NotAllowed]. Optional.
+	CheckClient func(chains [][]*x509.Certificate) error
+
 	// RequireClientCert refuses callers without a certificate. Otherwise one that is given must be valid.
 	RequireClientCert bool
 }
@@ -31,6 +42,19 @@ type Server struct {
 func (p *Policy) Server(s Server) *tls.Config { return p.server(s, &tickets{now: time.Now}) }
 
 func (p *Policy) server(s Server, t *tickets) *tls.Config {
+	if s.CurrentClientCAs == nil {
+		config := p.serverFor(s, t)
+		config.GetConfigForClient = p.admit(refusing(config), nil)
+		return config
+	}
+	s.ClientCAs = s.CurrentClientCAs()
+	config := p.serverFor(s, t)
+	config.GetConfigForClient = p.admit(refusing(config), (&generations{policy: p, server: s, now: t.now}).current)
+	return config
+}
+
+// serverFor makes a configuration with the authorities that s has, and the tickets t.
+func (p *Policy) serverFor(s Server, t *tickets) *tls.Config {
 	config := p.base()
 	config.WrapSession, config.UnwrapSession = t.seal, t.open
 	config.GetCertificate = s.GetCertificate
@@ -39,7 +63,40 @@ func (p *Policy) server(s Server, t *tickets) *tls.Config {
 		config.NextProtos = []string{"h2", "http/1.1"}
 	}
 	config.ClientAuth, config.ClientCAs = clientAuth(s)
-	config.GetConfigForClient = p.admit(refusing(config))
+	if s.CheckClient != nil {
+		config.VerifyConnection = func(cs tls.ConnectionState) error {
+			if err := p.Check(cs); err != nil || len(cs.VerifiedChains) == 0 {
+				return err
+			}
+			return s.CheckClient(strong(cs.VerifiedChains))
+		}
+	}
+	return config
+}
+
+// generations makes a configuration for each set of client authorities that there is in turn, with ticket keys of its own:
+// a session that was begun under other authorities cannot be resumed, not even one whose handshake ended after the change.
+type generations struct {
+	policy *Policy
+	server Server
+	now    func() time.Time
+	latest atomic.Pointer[tls.Config]
+	mu     sync.Mutex // one makes the next
+}
+
+func (g *generations) current() *tls.Config {
+	if config := g.latest.Load(); config != nil && config.ClientCAs == g.server.CurrentClientCAs() {
+		return config
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next := g.server
+	next.ClientCAs = next.CurrentClientCAs()
+	if config := g.latest.Load(); config != nil && config.ClientCAs == next.ClientCAs {
+		return config
+	}
+	config := g.policy.serverFor(next, &tickets{now: g.now})
+	g.latest.Store(config)
 	return config
 }
 
@@ -63,8 +120,15 @@ type Client struct {
 	// RootCAs are the authorities that count. Nil means the system's.
 	RootCAs *x509.CertPool
 
+	// Pins are public keys of which one must be in the upstream's verified chain, as [ParsePins] reads them. None means
+	// that every verified chain will do.
+	Pins []Pin
+
 	// Certificates are shown to an upstream that asks for one. Optional.
 	Certificates []tls.Certificate
+
+	// GetClientCertificate chooses among ours in place of Certificates, at each handshake. Optional.
+	GetClientCertificate func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 }
 
 // Client makes the configuration towards an upstream: HTTP/1.1 only, since HTTP/2 transports repeat requests on their
@@ -74,8 +138,15 @@ func (p *Policy) Client(c Client) *tls.Config {
 	config.ServerName = c.ServerName
 	config.RootCAs = c.RootCAs
 	config.Certificates = c.Certificates
+	config.GetClientCertificate = c.GetClientCertificate
 	config.NextProtos = []string{"http/1.1"}
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(clientSessions)
+	config.VerifyConnection = func(cs tls.ConnectionState) error {
+		if err := p.Check(cs); err != nil {
+			return err
+		}
+		return p.checkPins(c.Pins, cs.VerifiedChains)
+	}
 	return config
 }
 
@@ -113,7 +184,8 @@ func WithHello(ctx context.Context, h *Hello) context.Context {
 // admit looks at a ClientHello before crypto/tls chooses from it. Where other policies of the process allow TLS 1.3
 // suites that this one does not, crypto/tls would finish its side of a handshake that must fail: refuse ends it earlier
 // and with the right alert. Everything else that does not match crypto/tls refuses properly by itself.
-func (p *Policy) admit(refuse *tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
+// current, if there is one, gives the configuration to go on with.
+func (p *Policy) admit(refuse *tls.Config, current func() *tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
 	return func(info *tls.ClientHelloInfo) (*tls.Config, error) {
 		mismatch := p.mismatch(info)
 		if h, ok := info.Context().Value(helloKey{}).(*Hello); ok {
@@ -121,6 +193,9 @@ func (p *Policy) admit(refuse *tls.Config) func(*tls.ClientHelloInfo) (*tls.Conf
 		}
 		if mismatch != nil && mismatch.Kind == KindSuite && p.versionFor(info.SupportedVersions) == tls.VersionTLS13 {
 			return refuse, nil
+		}
+		if current != nil {
+			return current(), nil
 		}
 		return nil, nil
 	}

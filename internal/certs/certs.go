@@ -1,78 +1,108 @@
-// Package certs gives listeners their certificates, behind one GetCertificate function, and reads bundles of authorities.
+// Package certs gives listeners their certificates, and upstreams ours, and says which client certificates count: what is
+// in files is read again when it changes, what the gateway issues itself is renewed in time.
+//
+// # Sources
+//
+// A [Source] gives certificates: [Files] from two files, [Internal] from an authority of its own. A [Set] is a source made
+// of others, and chooses by the name that the peer asks for and by what the peer can use.
+//
+// # Looking after them
+//
+// Nothing here starts a goroutine. Whatever has to be looked after is a [Keeper]; one [Watch] polls all of them. What is
+// wrong with a new file is reported once, and the old state stays in use.
+//
+// # Files
 //
 // Files are PEM (RFC 7468): a certificate file holds the leaf first and then its chain, a key file one private key.
-// Text around the blocks is ignored.
+// Text around the blocks is ignored. Certificate and key are taken together, and only if they match.
 package certs
 
 import (
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"sync/atomic"
+
+	"tollgate/tlspolicy"
 )
 
-// minRSA is the bound that package tlspolicy has for the certificates of peers. Peers may well have the same for ours.
-const minRSA = 2048
+// Source gives certificates. Its methods may be called concurrently.
+type Source interface {
+	// GetCertificate is for [tls.Config].
+	GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
-// maxFile bounds how much of a file is read: the system's bundle of authorities has a quarter of that.
-const maxFile = 1 << 20
+	// Current gives the certificates in use, each with its Leaf, for their names and their expiry. Neither they nor the
+	// slice may be changed. It costs next to nothing, and is the same slice as long as nothing changed; it is empty while
+	// there is none yet.
+	Current() []*tls.Certificate
+
+	// Close ends whatever the source does by itself.
+	Close() error
+}
+
+var (
+	_ Source = (*Files)(nil)
+	_ Keeper = (*Files)(nil)
+)
 
 // Files is a certificate that lives in two files. It may be used concurrently.
 type Files struct {
-	certPath, keyPath string
-	current           atomic.Pointer[tls.Certificate]
+	*watched[[]*tls.Certificate] // of one
 }
 
-// Load reads a certificate chain and its private key. The error names the file at fault and what is wrong with it; an RSA
-// key of less than 2048 bits is refused.
+// Load reads a certificate chain and its private key. The error names the file at fault and what is wrong with it; a key
+// that [tlspolicy.CheckKey] finds too short is refused.
 // A certificate that has expired, or does not hold yet, is loaded nevertheless: see [Files.Leaf].
 func Load(cert, key string) (*Files, error) {
-	f := &Files{certPath: cert, keyPath: key}
-	if err := f.Reload(); err != nil {
+	parse := func(files [][]byte) (*[]*tls.Certificate, error) {
+		certificate, err := parsePair(cert, files[0], key, files[1])
+		if err != nil {
+			return nil, err
+		}
+		return &[]*tls.Certificate{certificate}, nil
+	}
+	w, err := watch(parse, input{"certificate", cert, maxFile}, input{"private key", key, maxFile})
+	if err != nil {
 		return nil, err
 	}
-	return f, nil
+	return &Files{w}, nil
 }
 
-// Reload reads the files again. Handshakes that begin afterwards use the new certificate; after an error, the old one.
-func (f *Files) Reload() error {
-	certificate, err := load(f.certPath, f.keyPath)
-	if err != nil {
-		return err
-	}
-	f.current.Store(certificate)
-	return nil
-}
+// Current gives the one certificate.
+func (f *Files) Current() []*tls.Certificate { return *f.value.Load() }
 
 // GetCertificate is for [tls.Config]. It gives the same certificate whatever name the peer asks for.
 func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return f.current.Load(), nil
+	return f.Current()[0], nil
+}
+
+// GetClientCertificate is for [tls.Config], towards a server. The certificate is shown if the server can verify its
+// signatures, whichever authorities the server says that it trusts: it was configured for this server, whose refusal says
+// more than silence.
+func (f *Files) GetClientCertificate(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	anyAuthority := *request
+	anyAuthority.AcceptableCAs = nil
+	if certificate := f.Current()[0]; anyAuthority.SupportsCertificate(certificate) == nil {
+		return certificate, nil
+	}
+	return new(tls.Certificate), nil // none
 }
 
 // Leaf gives the certificate in use, for its names and its expiry. It must not be changed.
-func (f *Files) Leaf() *x509.Certificate { return f.current.Load().Leaf }
+func (f *Files) Leaf() *x509.Certificate { return f.Current()[0].Leaf }
 
-func load(certPath, keyPath string) (*tls.Certificate, error) {
-	certPEM, err := read(certPath)
-	if err != nil {
-		return nil, fmt.Errorf("certificate: %w", err)
-	}
+// Close does nothing: files need no end.
+func (f *Files) Close() error { return nil }
+
+func parsePair(certPath string, certPEM []byte, keyPath string, keyPEM []byte) (*tls.Certificate, error) {
 	chain, err := parseCertificates(certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("certificate file %s: %w", certPath, err)
 	}
-	if key, ok := chain[0].PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
-		return nil, fmt.Errorf("certificate file %s: its RSA key has %d bits, and needs %d or more", certPath, key.N.BitLen(), minRSA)
-	}
-	keyPEM, err := read(keyPath)
-	if err != nil {
-		return nil, fmt.Errorf("private key: %w", err)
+	if err := tlspolicy.CheckKey(chain[0].PublicKey); err != nil {
+		return nil, fmt.Errorf("certificate file %s: %w", certPath, err)
 	}
 	if !hasKey(keyPEM) {
 		return nil, fmt.Errorf("private key file %s: no PEM block with a private key%s", keyPath, encryptedHint(keyPEM))
@@ -83,30 +113,6 @@ func load(certPath, keyPath string) (*tls.Certificate, error) {
 	}
 	certificate.Leaf = chain[0] // X509KeyPair leaves it out under GODEBUG=x509keypairleaf=0
 	return &certificate, nil
-}
-
-// read reads a small regular file; a device or pipe could keep us waiting, a huge file fill the memory.
-func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFile)
-	}
-	return data, nil
 }
 
 // parseCertificates reads all certificates of PEM text. There must be at least one; blocks of other kinds are skipped.

@@ -185,7 +185,7 @@ func TestShortKeys(t *testing.T) {
 		"load":   func() error { _, err := Load(f.cert, f.key); return err },
 		"reload": source.Reload,
 	} {
-		if err := read(); err == nil || err.Error() != "certificate file "+f.cert+": its RSA key has 2047 bits, and needs 2048 or more" {
+		if err := read(); err == nil || err.Error() != "certificate file "+f.cert+": its key is RSA with 2047 bits; RSA of 2048 bits or more, ECDSA of 256 or more, or Ed25519 is needed" {
 			t.Errorf("%s, 2047 bits: %v", what, err)
 		}
 	}

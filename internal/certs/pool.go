@@ -10,7 +10,7 @@ import (
 // LoadPool reads a bundle of authorities. Unlike [x509.CertPool.AppendCertsFromPEM] it passes over nothing: a
 // certificate that cannot be read is an error, and so is a private key, which does not belong there.
 func LoadPool(path string) (*x509.CertPool, error) {
-	data, err := read(path)
+	data, err := read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("CA bundle: %w", err)
 	}

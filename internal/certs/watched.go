@@ -1,0 +1,197 @@
+package certs
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// maxFile bounds how much of a file is read: the system's bundle of authorities has a quarter of that.
+const maxFile = 1 << 20
+
+// input is a file that a value is made of.
+type input struct {
+	what  string // what it is, for errors
+	path  string
+	limit int64 // bytes
+}
+
+// watched is a value that is made of files. Whoever uses it gets the value of now without waiting. It is made anew by
+// Reload at once, and by Poll when the files have changed and then stood still from one Poll to the next: a change may be
+// seen half-way, and a chain that ends early or a pair that is of two ages could pass for whole.
+//
+// Files are looked at where their names lead: a symbolic link in the path that is swapped, as Kubernetes does with
+// "..data", is a change like any other. A value that cannot be made leaves the old one in use.
+type watched[T any] struct {
+	inputs []input
+	parse  func(files [][]byte) (*T, error)
+	value  atomic.Pointer[T]
+
+	mu     sync.Mutex // one reads at a time
+	last   []sighting // at the last Poll
+	taken  []sighting // when the files were last read
+	digest [sha256.Size]byte
+}
+
+// watch reads the files for the first time.
+func watch[T any](parse func(files [][]byte) (*T, error), inputs ...input) (*watched[T], error) {
+	w := &watched[T]{inputs: inputs, parse: parse}
+	return w, w.Reload()
+}
+
+// Name gives the paths.
+func (w *watched[T]) Name() string {
+	paths := make([]string, len(w.inputs))
+	for i, in := range w.inputs {
+		paths[i] = in.path
+	}
+	return strings.Join(paths, ", ")
+}
+
+// Poll takes a change of the files. An error is given once for each change.
+func (w *watched[T]) Poll() (changed bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := look(w.inputs)
+	stood := same(now, w.last)
+	w.last = now
+	if !stood || same(now, w.taken) {
+		return false, nil
+	}
+	files, err := readAll(w.inputs)
+	if !same(look(w.inputs), now) {
+		return false, nil // it goes on: the next Poll begins anew
+	}
+	w.taken = now
+	return w.take(files, err)
+}
+
+// maxReads is how often Reload begins anew when the files change under it.
+const maxReads = 3
+
+// Reload reads the files now, whether they have changed or not. What is made of them afterwards is of now; after an error
+// the old value stays in use.
+func (w *watched[T]) Reload() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var files [][]byte
+	var err error
+	for range maxReads {
+		w.taken = look(w.inputs)
+		files, err = readAll(w.inputs)
+		if w.last = look(w.inputs); same(w.last, w.taken) {
+			break
+		}
+	}
+	_, err = w.take(files, err)
+	return err
+}
+
+func (w *watched[T]) take(files [][]byte, err error) (changed bool, _ error) {
+	if err != nil {
+		return false, err
+	}
+	digest := digestOf(files)
+	if digest == w.digest {
+		return false, nil // what is in use: sessions that hang on it need not end
+	}
+	value, err := w.parse(files)
+	if err != nil {
+		return false, err
+	}
+	w.digest = digest
+	w.value.Store(value)
+	return true, nil
+}
+
+func digestOf(files [][]byte) [sha256.Size]byte {
+	sum := sha256.New()
+	for _, data := range files {
+		one := sha256.Sum256(data)
+		sum.Write(one[:])
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+// sighting is what a file looked like without being read.
+type sighting struct {
+	resolved string // where its name leads
+	info     os.FileInfo
+	err      string
+}
+
+func look(inputs []input) []sighting {
+	seen := make([]sighting, len(inputs))
+	for i, in := range inputs {
+		resolved, err := filepath.EvalSymlinks(in.path)
+		if err == nil {
+			seen[i].resolved = resolved
+			seen[i].info, err = os.Stat(resolved)
+		}
+		if err != nil {
+			seen[i] = sighting{err: err.Error()}
+		}
+	}
+	return seen
+}
+
+func same(a, b []sighting) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !a[i].same(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s sighting) same(other sighting) bool {
+	if s.info == nil || other.info == nil {
+		return s.info == nil && other.info == nil && s.err == other.err
+	}
+	return s.resolved == other.resolved && os.SameFile(s.info, other.info) &&
+		s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
+}
+
+func readAll(inputs []input) ([][]byte, error) {
+	files := make([][]byte, len(inputs))
+	for i, in := range inputs {
+		data, err := read(in.path, in.limit)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", in.what, err)
+		}
+		files[i] = data
+	}
+	return files, nil
+}
+
+// read reads a small regular file; a device or pipe could keep us waiting, a huge file fill the memory.
+func read(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
+	}
+	return data, nil
+}
