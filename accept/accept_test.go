@@ -216,6 +216,11 @@ func TestReasonOfForeignErrors(t *testing.T) {
 		{context.DeadlineExceeded, ReasonTimeout},
 		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindSuite, Found: "x"}, ReasonSuite},
 		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindKey, Found: "x"}, ReasonCertificate},
+		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindSignature, Found: "x"}, ReasonCertificate},
+		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindAuthority, Why: "x"}, ReasonCertificate},
+		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindExpired, Why: "x"}, ReasonCertificate},
+		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindRevoked, Why: "x"}, ReasonRevoked},
+		{&tlspolicy.NotAllowed{Kind: tlspolicy.KindStatus, Why: "x"}, ReasonRevoked},
 		{errors.New("something new"), ReasonOther},
 	} {
 		if got := reasonOf(c.err, tlspolicy.Hello{}); got != c.want {

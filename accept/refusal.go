@@ -23,6 +23,7 @@ const (
 	ReasonSuite         Reason = "no common suite"
 	ReasonGroup         Reason = "no common group"
 	ReasonCertificate   Reason = "certificate"          // the peer's certificate is missing or not valid, or ours cannot serve the peer
+	ReasonRevoked       Reason = "certificate revoked"  // or nobody can say whether it is
 	ReasonNotTLS        Reason = "not tls"              // something else than TLS was spoken
 	ReasonTooMany       Reason = "too many connections" // Config.MaxConns
 	ReasonTooManySource Reason = "too many from source" // Config.MaxConnsPerSource
@@ -35,7 +36,7 @@ const (
 // Reasons lists all reasons.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonTimeout, ReasonVersion, ReasonSuite, ReasonGroup, ReasonCertificate, ReasonNotTLS, ReasonTooMany,
+		ReasonTimeout, ReasonVersion, ReasonSuite, ReasonGroup, ReasonCertificate, ReasonRevoked, ReasonNotTLS, ReasonTooMany,
 		ReasonTooManySource, ReasonPeerClosed, ReasonPeerAlert, ReasonAcceptFailed, ReasonOther,
 	}
 }
@@ -88,7 +89,9 @@ func reasonOfKind(kind tlspolicy.Kind) Reason {
 		return ReasonSuite
 	case tlspolicy.KindGroup:
 		return ReasonGroup
-	case tlspolicy.KindKey:
+	case tlspolicy.KindRevoked, tlspolicy.KindStatus:
+		return ReasonRevoked
+	case tlspolicy.KindKey, tlspolicy.KindSignature, tlspolicy.KindAuthority, tlspolicy.KindExpired, tlspolicy.KindInvalid:
 		return ReasonCertificate
 	}
 	return ReasonOther

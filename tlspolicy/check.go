@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Kind tells what of a connection a policy does not allow.
+// Kind tells what of a connection is not allowed, or why there is none. The set is fixed, so it can label a metric.
 type Kind string
 
 // The kinds.
@@ -23,7 +23,19 @@ const (
 	KindRevoked   Kind = "certificate revoked"
 	KindStatus    Kind = "certificate status unknown" // nobody can say whether it is revoked
 	KindInvalid   Kind = "certificate"                // missing, or not valid for another reason
+
+	KindAlert     Kind = "refused by peer" // it sent an alert: it wants a certificate from us, for example
+	KindNotTLS    Kind = "not tls"
+	KindHandshake Kind = "handshake" // anything else that TLS does not allow
 )
+
+// Kinds lists all kinds.
+func Kinds() []Kind {
+	return []Kind{
+		KindVersion, KindSuite, KindGroup, KindKey, KindSignature, KindPin, KindAuthority, KindName, KindExpired, KindRevoked,
+		KindStatus, KindInvalid, KindAlert, KindNotTLS, KindHandshake,
+	}
+}
 
 // NotAllowed is the error for a connection outside a policy, or for a peer that offered nothing inside it.
 type NotAllowed struct {

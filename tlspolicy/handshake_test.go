@@ -134,7 +134,7 @@ func TestEnforcement(t *testing.T) {
 func wantNotAllowed(t *testing.T, what string, err error, kind Kind) {
 	t.Helper()
 	var notAllowed *NotAllowed
-	if !errors.As(err, &notAllowed) || notAllowed.Kind != kind || notAllowed.Found == "" {
+	if !errors.As(err, &notAllowed) || notAllowed.Kind != kind || notAllowed.Found+notAllowed.Why == "" {
 		t.Errorf("%s: %v, want a NotAllowed for the %s", what, err, kind)
 	}
 }

@@ -15,6 +15,14 @@
 //
 // Files are PEM (RFC 7468): a certificate file holds the leaf first and then its chain, a key file one private key.
 // Text around the blocks is ignored. Certificate and key are taken together, and only if they match.
+//
+// # Client certificates
+//
+// [Clients] has the authorities, revocation lists, and a list of denied serial numbers: one certificate in a line, its
+// serial number in hexadecimal, then optionally the SHA-256 fingerprint of its issuer's certificate; "#" begins a comment.
+//
+//	5F:0A:11          # the laptop that was lost
+//	01 3fa4...c9      # the first one of that authority
 package certs
 
 import (

@@ -93,6 +93,14 @@ func (w *watched[T]) Reload() error {
 	return err
 }
 
+// forget makes the next Poll or Reload make the value anew, though the files are as they were: something else that it
+// depends on has changed.
+func (w *watched[T]) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken, w.digest = nil, [sha256.Size]byte{}
+}
+
 func (w *watched[T]) take(files [][]byte, err error) (changed bool, _ error) {
 	if err != nil {
 		return false, err
