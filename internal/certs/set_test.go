@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/internal/testpki"
 )
@@ -196,10 +197,10 @@ func TestSetHandshakes(t *testing.T) {
 	}
 }
 
-// shake makes one connection in memory and gives both ends' view; err is of whoever failed first, the server's by preference.
+// shake makes one connection over loopback and gives both ends' view; err is of whoever failed first, the server's by preference.
 func shake(t testing.TB, server, client *tls.Config) (atClient, atServer tls.ConnectionState, err error) {
 	t.Helper()
-	near, far := net.Pipe()
+	near, far := tcpPair(t)
 	defer func() { _, _ = near.Close(), far.Close() }()
 	done := make(chan error, 1)
 	accepted := tls.Server(far, server)
@@ -216,11 +217,20 @@ func shake(t testing.TB, server, client *tls.Config) (atClient, atServer tls.Con
 	if err == nil {
 		_, err = dialled.Read(make([]byte, 1))
 	}
-	_ = near.Close()
 	if served := <-done; served != nil {
 		err = served
 	}
 	return dialled.ConnectionState(), accepted.ConnectionState(), err
+}
+
+func tcpPair(t testing.TB) (near, far net.Conn) {
+	l := testpki.Must(net.Listen("tcp", "127.0.0.1:0"))
+	defer func() { _ = l.Close() }()
+	near = testpki.Must(net.Dial("tcp", l.Addr().String()))
+	far = testpki.Must(l.Accept())
+	deadline := time.Now().Add(20 * time.Second) // a hang becomes a failure
+	_, _ = near.SetDeadline(deadline), far.SetDeadline(deadline)
+	return near, far
 }
 
 // BenchmarkSet is what the choice of a certificate adds to a handshake, beside the signature (about 25 µs for ECDSA).

@@ -110,6 +110,25 @@ func (ca *CA) Issue(l Leaf) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
+// RevocationList issues a list, in DER, of what template says. Its number and its times have defaults: 1, now, and in
+// Lifetime.
+func (ca *CA) RevocationList(template x509.RevocationList) ([]byte, error) {
+	if template.Number == nil {
+		template.Number = big.NewInt(1)
+	}
+	if template.ThisUpdate.IsZero() {
+		template.ThisUpdate = time.Now()
+	}
+	if template.NextUpdate.IsZero() {
+		template.NextUpdate = template.ThisUpdate.Add(Lifetime)
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, &template, ca.certificate, ca.key)
+	if err != nil {
+		return nil, fmt.Errorf("issuing a revocation list: %w", err)
+	}
+	return der, nil
+}
+
 // Certificate gives the authority's own certificate. It must not be changed.
 func (ca *CA) Certificate() *x509.Certificate { return ca.certificate }
 
