@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},
 	"credential":       {"catalog", "internal/secret", "signing"},
-	"internal/bsssim":  {"catalog"}, // its signature check must not be ours
+	"internal/bsssim":  {"catalog"},   // its signature check must not be ours
 	"internal/certs":   {"tlspolicy"}, // what a peer may not have, ours may not have either
 	"internal/nearest": {},
 	"internal/secret":  {},

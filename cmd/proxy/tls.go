@@ -11,7 +11,7 @@ import (
 )
 
 func tlsCommand() *cobra.Command {
-	return group("tls", "TLS policies", tlsPolicyCommand())
+	return group("tls", "TLS policies", tlsPolicyCommand(), tlsCACommand())
 }
 
 func tlsPolicyCommand() *cobra.Command {

@@ -26,8 +26,8 @@ const maxSerial = 128
 // maxProblems bounds what an error lists.
 const maxProblems = 10
 
-// parseDenyList reads a list with one certificate in a line: its serial number in hexadecimal, as "openssl x509 -serial"
-// shows it, and optionally the SHA-256 fingerprint of its issuer's certificate, as "openssl x509 -fingerprint -sha256" does.
+// parseDenyList reads a list with one certificate in a line: its serial number in hexadecimal, the digits that "openssl x509 -serial"
+// shows, and optionally the SHA-256 fingerprint of its issuer's certificate, as "openssl x509 -fingerprint -sha256" does.
 // Colons between digits do not matter, nor does "0x" before a number. "#" begins a comment.
 func parseDenyList(text string) (denyList, error) {
 	list := denyList{}

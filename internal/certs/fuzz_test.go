@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/internal/testpki"
 )
@@ -82,6 +86,78 @@ func FuzzLoad(f *testing.F) {
 		public := files.Leaf().PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 		if !public.Equal(served.PrivateKey.(crypto.Signer).Public()) || !bytes.Equal(files.Leaf().Raw, served.Certificate[0]) {
 			t.Error("the key is not that of the certificate")
+		}
+	})
+}
+
+// FuzzParseCRLs: what is taken was signed by its issuer, says when it ends, and names what crypto/x509 reads.
+func FuzzParseCRLs(f *testing.F) {
+	ca := testpki.Must(testpki.New())
+	lost := testpki.Must(ca.Client("lost")).Leaf
+	der := testpki.Must(ca.RevocationList(revoked(lost)))
+	text := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
+	f.Add(der)
+	f.Add(append([]byte("text\n"), append(text, text...)...))
+	f.Add(testpki.Must(testpki.Must(testpki.New()).RevocationList(x509.RevocationList{})))
+	f.Add(ca.CertPEM())
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		lists, err := parseCRLs(data, []*x509.Certificate{ca.Certificate()}, time.Now())
+		if (len(lists) > 0) != (err == nil) {
+			t.Fatalf("%d lists, %v", len(lists), err)
+		}
+		for _, list := range lists {
+			if !list.issuer.Equal(ca.Certificate()) || list.nextUpdate.IsZero() || !bytes.Contains(data, der) && !bytes.Contains(data, []byte("X509 CRL")) {
+				t.Errorf("a list that the authority never signed: %+v", list)
+			}
+		}
+	})
+}
+
+// FuzzScope: whatever stands in the extension, a list is about all certificates of its issuer, or of one kind, or not taken.
+func FuzzScope(f *testing.F) {
+	for _, value := range []string{"3000", "30038101ff", "30038201ff", "30038401ff", "300483020640", "30100e", ""} {
+		f.Add(testpki.Must(hex.DecodeString(value)))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		s, err := scopeOf(&x509.RevocationList{Extensions: []pkix.Extension{{Id: oidDistributionPoint, Value: value}}})
+		if err != nil && s != (scope{}) {
+			t.Errorf("%x: %+v beside %v", value, s, err)
+		}
+	})
+}
+
+// FuzzParseDenyList: every line that is not a comment denies one serial number, or all of the list is refused.
+func FuzzParseDenyList(f *testing.F) {
+	for _, text := range []string{"", "# x\n", "1f:0A\n", "0x01 # y\r\n", "1 " + strings.Repeat("ab", 32) + "\n", "1 2 3", "zz", "0x", "-1"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := parseDenyList(text)
+		if err != nil {
+			if list != nil || len(err.Error()) > maxProblems*400 {
+				t.Errorf("%v beside an error of %d bytes", list, len(err.Error()))
+			}
+			return
+		}
+		lines, entries := 0, 0
+		for line := range strings.Lines(text) {
+			before, _, _ := strings.Cut(line, "#")
+			words := strings.Fields(before)
+			if len(words) == 0 {
+				continue
+			}
+			lines++
+			serial, ok := new(big.Int).SetString(strings.ReplaceAll(strings.TrimPrefix(words[0], "0x"), ":", ""), 16)
+			if !ok || len(list[string(serial.Bytes())]) == 0 {
+				t.Errorf("%q denies nobody", line)
+			}
+		}
+		for _, same := range list {
+			entries += len(same)
+		}
+		if lines != entries {
+			t.Errorf("%d lines, %d entries", lines, entries)
 		}
 	})
 }
