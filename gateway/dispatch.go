@@ -13,6 +13,7 @@ import (
 	"tollgate/audit"
 	"tollgate/business"
 	"tollgate/credential"
+	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
 
@@ -245,6 +246,9 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 		return c.unknown(outcomeUnknown)
 	case failure.Timeout():
 		return refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
+	}
+	if kind := tlspolicy.KindOf(err); kind != "" {
+		return refusal(notSent, "no TLS connection with upstream %s (%s); no byte of the call was sent", c.upstream.Name, kind)
 	}
 	return refusal(notSent, "upstream %s cannot be reached; no byte of the call was sent", c.upstream.Name)
 }

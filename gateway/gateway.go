@@ -19,6 +19,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"slices"
@@ -79,6 +80,9 @@ type Listener struct {
 	Local  bool     // on loopback: requests that a web page made are refused
 	Caller string   // whoever reaches this listener is this caller; empty: callers must prove themselves
 	Routes []Route
+	// CheckClient tells whether a client certificate that was verified when its connection was made still counts, by its
+	// chains. It is asked at each request, so that a certificate that is revoked ends with its connections. Optional.
+	CheckClient func(chains [][]*x509.Certificate) error
 }
 
 // Config joins the parts of a gateway. All members are required.

@@ -10,10 +10,14 @@ import (
 	"tollgate/catalog"
 	"tollgate/ratelimit"
 	"tollgate/signing"
+	"tollgate/tlspolicy"
 )
 
 // identify is step 2: who calls. An access key signature is a claim until verify.
 func (c *call) identify() *Refusal {
+	if refusal := c.checkCertificate(); refusal != nil {
+		return refusal
+	}
 	certificate := verifiedLeaf(c)
 	var err error
 	c.identity, c.claim, err = c.Callers.Identify(caller.Evidence{
@@ -74,6 +78,19 @@ func (c *call) throttle(certificate *x509.Certificate) *Refusal {
 	r := refusal(tooManyFailures, "too many requests from this address failed to authenticate; wait")
 	r.RetryAfter = wait
 	return r
+}
+
+// checkCertificate refuses a certificate that counted when the connection was made and does not count any more.
+func (c *call) checkCertificate() *Refusal {
+	if c.listener.CheckClient == nil || verifiedLeaf(c) == nil {
+		return nil
+	}
+	err := c.listener.CheckClient(c.request.TLS.VerifiedChains)
+	if err == nil {
+		return nil
+	}
+	c.Logger.Info("a client certificate does not count any more", callFields(c, "cause", err.Error())...)
+	return refusal(badCertificate, "the client certificate does not count any more: %s", tlspolicy.KindOf(err))
 }
 
 // verifiedLeaf is the certificate that the caller proved to hold, if the listener's CA vouches for it.

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,6 +124,36 @@ func TestNoCallerBehindTLS(t *testing.T) {
 		stranger := s.client(t, http2, must(s.ca.Client("stranger", "spiffe://corp/stranger")))
 		do(t, stranger, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2008")
 		s.origin.none(t)
+	})
+}
+
+// A certificate that is revoked while its connection is open is refused at the next request.
+func TestRevokedOnAnOpenConnection(t *testing.T) {
+	both(t, func(t *testing.T, http2 bool) {
+		var revoked atomic.Bool
+		s := startTLS(t, func(f *fixture) {
+			f.listener.CheckClient = func(chains [][]*x509.Certificate) error {
+				if len(chains) != 1 || len(chains[0]) != 2 {
+					t.Errorf("asked about %v", chains)
+				}
+				if revoked.Load() {
+					return &tlspolicy.NotAllowed{Kind: tlspolicy.KindRevoked, Why: "not for callers"}
+				}
+				return nil
+			}
+		})
+		client := s.client(t, http2, must(s.ca.Client("", certURI)))
+		if got := do(t, client, request(t, "GET", "/echo/x", nil)); got.status != 200 {
+			t.Fatalf("answer %d %s", got.status, got.body)
+		}
+		revoked.Store(true)
+		got := do(t, client, request(t, "GET", "/echo/x", nil))
+		got.wantCode(t, "TG.2008")
+		if !strings.Contains(got.body, "certificate revoked") || strings.Contains(got.body, "not for callers") {
+			t.Errorf("answer %s", got.body)
+		}
+		s.origin.only(t)
+		do(t, s.client(t, http2), request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2001") // asked about certificates only
 	})
 }
 
@@ -244,6 +276,9 @@ func TestTLSTowardsTheUpstream(t *testing.T) {
 			r := f.log.only(t, audit.KindOutcome)
 			if name == "not trusted" {
 				got.wantCode(t, "TG.7001")
+				if !strings.Contains(r.Detail, "no TLS connection with upstream bss (certificate authority)") {
+					t.Errorf("the record does not name the reason: %q", r.Detail)
+				}
 				if r.Outcome != audit.NotSent || f.history.has("upstream first byte bss.test") {
 					t.Errorf("outcome %q, events %q", r.Outcome, f.history.all())
 				}
