@@ -22,13 +22,24 @@
 //
 // # Certificates
 //
-// Whom to trust is not part of a policy. But a peer whose verified chain has an RSA key of less than 2048 bits is refused:
-// crypto/x509 would take it.
+// Whom to trust is not part of a policy. But a peer is refused unless it has a verified chain in which every key is RSA of
+// 2048 bits or more, ECDSA on P-256 or a larger curve, or Ed25519, and no signature is made with SHA-1 or MD5, but for that
+// of the trusted certificate itself: crypto/x509 would take the keys.
+//
+// Towards an upstream, pins can be demanded beside that (see [Pin]): one key of the verified chain must be among them, on
+// resumed connections as well. A listener's client authorities may change while it runs ([Server].CurrentClientCAs), and
+// somebody can have a last word on each certificate ([Server].CheckClient).
+//
+// # Refusals
+//
+// A connection outside the policy ends with a [*NotAllowed] before application data is read or sent. [KindOf] sorts all
+// errors of handshakes, those of crypto/tls too, into a small fixed set for metrics and records.
 //
 // # Resumption
 //
-// Sessions may be resumed as long as the configuration lives that made their ticket keys: never across processes. The
-// check runs on resumed connections as well, so a session made under a wider policy ends where a narrower one begins.
+// Sessions may be resumed as long as the configuration lives that made their ticket keys: never across processes, and not
+// after the client authorities have changed. The check runs on resumed connections as well, so a session made under a wider
+// policy ends where a narrower one begins.
 //
 // Ticket keys are random and made each hour; tickets of the hour and of the hour before resume, older ones lead to a full
 // handshake. So stolen keys open TLS 1.2 connections that began within two hours, and no others (in TLS 1.3 a resumed

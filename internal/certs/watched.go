@@ -30,6 +30,7 @@ type input struct {
 // "..data", is a change like any other. A value that cannot be made leaves the old one in use.
 type watched[T any] struct {
 	inputs []input
+	read   func([]input) ([][]byte, error) // readAll, but for tests
 	parse  func(files [][]byte) (*T, error)
 	value  atomic.Pointer[T]
 
@@ -41,7 +42,7 @@ type watched[T any] struct {
 
 // watch reads the files for the first time.
 func watch[T any](parse func(files [][]byte) (*T, error), inputs ...input) (*watched[T], error) {
-	w := &watched[T]{inputs: inputs, parse: parse}
+	w := &watched[T]{inputs: inputs, read: readAll, parse: parse}
 	return w, w.Reload()
 }
 
@@ -64,7 +65,7 @@ func (w *watched[T]) Poll() (changed bool, err error) {
 	if !stood || same(now, w.taken) {
 		return false, nil
 	}
-	files, err := readAll(w.inputs)
+	files, err := w.read(w.inputs)
 	if !same(look(w.inputs), now) {
 		return false, nil // it goes on: the next Poll begins anew
 	}
@@ -84,7 +85,7 @@ func (w *watched[T]) Reload() error {
 	var err error
 	for range maxReads {
 		w.taken = look(w.inputs)
-		files, err = readAll(w.inputs)
+		files, err = w.read(w.inputs)
 		if w.last = look(w.inputs); same(w.last, w.taken) {
 			break
 		}
