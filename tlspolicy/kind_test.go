@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"io"
 	"math/big"
@@ -29,7 +30,7 @@ func TestKindOfUpstreams(t *testing.T) {
 	stranger := must(must(testpki.New()).Server("tollgate.test"))
 	wrongUse := must(ca.Issue(testpki.Leaf{Names: []string{"tollgate.test"}}))
 	other := must(ca.Server("other.test"))
-	small := smallCurve(t)
+	small, sha1 := oddChain(t, elliptic.P224(), x509.ECDSAWithSHA256), oddChain(t, elliptic.P256(), x509.ECDSAWithSHA1)
 	serving := func(c tls.Certificate) *tls.Config {
 		return peerServer(func(config *tls.Config) {
 			config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c, nil }
@@ -45,6 +46,7 @@ func TestKindOfUpstreams(t *testing.T) {
 		"expired":     {serving(expired), nil, KindExpired},
 		"not for TLS": {serving(wrongUse), nil, KindInvalid},
 		"P-224":       {serving(small.leaf), small.roots, KindKey},
+		"SHA-1":       {serving(sha1.leaf), sha1.roots, KindSignature},
 		"old version": {peerServer(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }), nil, KindAlert},
 		"no group":    {peerServer(func(c *tls.Config) { c.GetConfigForClient = refuseAll }), nil, KindAlert},
 	} {
@@ -67,10 +69,10 @@ type chainOf struct {
 	roots *x509.CertPool
 }
 
-// smallCurve is a leaf on P-256 of an authority on P-224: crypto/x509 takes it.
-func smallCurve(t *testing.T) chainOf {
+// oddChain is a leaf on P-256 of an authority with this curve, signed like this: crypto/x509 takes P-224.
+func oddChain(t *testing.T, curve elliptic.Curve, algorithm x509.SignatureAlgorithm) chainOf {
 	t.Helper()
-	key := must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
+	key := must(ecdsa.GenerateKey(curve, rand.Reader))
 	root := &x509.Certificate{
 		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
@@ -79,6 +81,7 @@ func smallCurve(t *testing.T) chainOf {
 	leafKey := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), NotBefore: root.NotBefore, NotAfter: root.NotAfter, DNSNames: []string{"tollgate.test"},
+		SignatureAlgorithm: algorithm, Subject: pkix.Name{CommonName: "leaf"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der := must(x509.CreateCertificate(rand.Reader, template, root, leafKey.Public(), key))

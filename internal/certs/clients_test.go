@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -454,4 +456,110 @@ func TestSwapsUnderLoad(t *testing.T) {
 	}
 	peers.Wait()
 	<-done
+}
+
+// TestOpenSSLClients: another implementation with a certificate that counts, one that is on the list, and none.
+func TestOpenSSLClients(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("openssl is not installed")
+	}
+	s := withCRL(t, x509.RevocationList{})
+	good, lost, server := testpki.Must(s.ca.Client("good")), testpki.Must(s.ca.Client("lost")), testpki.Must(s.ca.Server("a.test"))
+	overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(revoked(lost.Leaf))))
+	if err := s.clients.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	config := testpki.Must(tlspolicy.Named(tlspolicy.Default)).Server(tlspolicy.Server{
+		GetCertificate:   func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &server, nil },
+		CurrentClientCAs: s.clients.Pool, CheckClient: s.clients.Check, RequireClientCert: true,
+	})
+	for name, c := range map[string]struct {
+		show *tls.Certificate
+		want tlspolicy.Kind
+	}{"good": {&good, ""}, "revoked": {&lost, tlspolicy.KindRevoked}, "none": {nil, tlspolicy.KindHandshake}} {
+		for _, version := range []string{"-tls1_2", "-tls1_3"} {
+			l := testpki.Must(net.Listen("tcp", "127.0.0.1:0"))
+			served := make(chan error, 1)
+			go func() {
+				conn, err := l.Accept()
+				if err == nil {
+					err = tls.Server(conn, config).Handshake()
+					_ = conn.Close()
+				}
+				served <- err
+			}()
+			args := []string{"s_client", "-connect", l.Addr().String(), version}
+			if c.show != nil {
+				certPath, keyPath := s.file(name+".crt"), s.file(name+".key")
+				if err := testpki.WriteFiles(*c.show, certPath, keyPath); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "-cert", certPath, "-key", keyPath)
+			}
+			_ = exec.Command(openssl, args...).Run() // what it makes of the end does not matter
+			if err := <-served; tlspolicy.KindOf(err) != c.want {
+				t.Errorf("%s, %s: %v, want %q", name, version, err, c.want)
+			}
+			_ = l.Close()
+		}
+	}
+}
+
+// TestClientCertificateForUpstreams: our certificate is shown whichever authorities the server names, but not to one that
+// cannot verify it.
+func TestClientCertificateForUpstreams(t *testing.T) {
+	first := issue(t, testpki.Leaf{CommonName: "gateway"})
+	f := write(t, first)
+	source := loadWatched(t, f.cert, f.key)
+	for shown, request := range map[bool]*tls.CertificateRequestInfo{
+		true:  {Version: tls.VersionTLS13, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}, AcceptableCAs: [][]byte{[]byte("another")}},
+		false: {Version: tls.VersionTLS13, SignatureSchemes: []tls.SignatureScheme{tls.PSSWithSHA256}},
+	} {
+		got, err := source.GetClientCertificate(request)
+		if err != nil || got == nil || (len(got.Certificate) > 0) != shown {
+			t.Errorf("%v: %v, %v", request.SignatureSchemes, got, err)
+		}
+	}
+}
+
+// BenchmarkClientsCheck is what each request over a connection with a client certificate costs, beside a list of 100,000
+// serial numbers; "load" is what a change of that list costs.
+func BenchmarkClientsCheck(b *testing.B) {
+	dir, ca := b.TempDir(), testpki.Must(testpki.New())
+	leaf := testpki.Must(ca.Client("app")).Leaf
+	var list x509.RevocationList
+	for n := range int64(100_000) {
+		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(n + 1), RevocationTime: time.Now()})
+	}
+	config := ClientsConfig{CA: filepath.Join(dir, "ca"), CRLs: []string{filepath.Join(dir, "crl")}}
+	if err := errors.Join(ca.WriteFile(config.CA), os.WriteFile(config.CRLs[0], testpki.Must(ca.RevocationList(list)), 0o600)); err != nil {
+		b.Fatal(err)
+	}
+	clients := testpki.Must(LoadClients(config))
+	chains := testpki.Must(leaf.Verify(x509.VerifyOptions{Roots: ca.Pool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}))
+	b.Run("check", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := clients.Check(chains); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("load", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := clients.Reload(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("poll", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := clients.Poll(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
