@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"replay":           {},
 	"signing":          {"internal/secret"},
 	"tlspolicy":        {"internal/nearest"},
+	"tlspolicy/scan":   {"tlspolicy"},
 	"upstream":         {},
 	"gateway":          {"audit", "business", "caller", "catalog", "credential", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
 	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/nearest", "internal/secret", "policy", "ratelimit", "tlspolicy"},

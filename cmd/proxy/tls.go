@@ -11,7 +11,7 @@ import (
 )
 
 func tlsCommand() *cobra.Command {
-	return group("tls", "TLS policies", tlsPolicyCommand(), tlsCACommand())
+	return group("tls", "TLS policies", tlsPolicyCommand(), tlsCACommand(), tlsScanCommand())
 }
 
 func tlsPolicyCommand() *cobra.Command {
