@@ -11,7 +11,8 @@ import (
 )
 
 func tlsCommand() *cobra.Command {
-	return group("tls", "TLS policies", tlsPolicyCommand(), tlsCACommand(), tlsScanCommand())
+	return group("tls", "TLS policies, certificates, and what servers make of them",
+		tlsPolicyCommand(), tlsStatementCommand(), tlsScanCommand(), tlsCACommand())
 }
 
 func tlsPolicyCommand() *cobra.Command {
@@ -99,4 +100,12 @@ func printPolicies(w io.Writer, policies []*tlspolicy.Policy) error {
 		}
 	}
 	return nil
+}
+
+func tlsStatementCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "statement", Short: "Print the compliance statement: every suite of the whitelist, and what becomes of it",
+		Example: "  tollgate tls statement > tls-compliance.md", Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return tlspolicy.WriteStatement(cmd.OutOrStdout()) },
+	}
 }
