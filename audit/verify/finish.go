@@ -52,12 +52,9 @@ func (v *verifier) explained() {
 	if n == 0 || v.options.Bundle {
 		return
 	}
-	told := v.pruned
-	if v.report.InUse {
-		told = max(told, v.pruning) // not signed yet
-	}
-	if last := v.report.Pruned[n-1].Last; last > told {
-		v.fault(FaultPruned, max(told+1, v.report.Pruned[n-1].First), v.hashesAt,
+	// Also of a log that is being written: nothing is removed before the checkpoint behind the prune record is durable.
+	if last := v.report.Pruned[n-1].Last; last > v.pruned {
+		v.fault(FaultPruned, max(v.pruned+1, v.report.Pruned[n-1].First), v.hashesAt,
 			"records up to %d are there as hashes only, but no signed prune record tells that they were removed", last)
 	}
 }

@@ -23,6 +23,7 @@ type kept struct {
 	in     *bufio.Reader
 	note   bool // in holds one note, not lines of JSON
 	line   int
+	torn   int // lines that were passed over
 	ended  bool
 	window keptHeap
 
@@ -63,7 +64,13 @@ func newKept(r io.Reader) (*kept, error) {
 		return nil, fmt.Errorf("kept checkpoints: %w", err)
 	}
 	k.note = first[0] != '{'
-	return k, k.fill()
+	if err := k.fill(); err != nil {
+		return nil, err
+	}
+	if len(k.window) == 0 {
+		return nil, errors.New("the file of kept checkpoints holds no whole one: it was cut, or a crash tore its only line")
+	}
+	return k, nil
 }
 
 func (k *kept) fill() error {
@@ -82,7 +89,6 @@ func (k *kept) fill() error {
 
 // next reads one checkpoint. What cannot be read is an error: nobody must take a file for checked that was not.
 func (k *kept) next() (keptNote, error) {
-	k.line++
 	var note string
 	var err error
 	if k.note {
@@ -101,7 +107,7 @@ func (k *kept) next() (keptNote, error) {
 }
 
 func (k *kept) whole() (string, error) {
-	if k.line > 1 {
+	if k.line++; k.line > 1 {
 		return "", io.EOF
 	}
 	text, err := io.ReadAll(io.LimitReader(k.in, checkpoint.MaxNote+1))
@@ -111,21 +117,33 @@ func (k *kept) whole() (string, error) {
 	return string(text), nil
 }
 
+// jsonLine gives the note of the next line. Lines that a crash or a full disk tore are passed over, and counted: whoever
+// writes copies goes on behind them in a line of its own. Only the last line may lack its line feed.
 func (k *kept) jsonLine() (string, error) {
-	line, err := k.in.ReadSlice('\n')
-	if err == io.EOF {
-		return "", io.EOF // a part of a line is what a crash left of it, or is being written
+	for {
+		k.line++
+		line, err := k.in.ReadSlice('\n')
+		if err == io.EOF && len(line) == 0 {
+			return "", io.EOF
+		}
+		if err != nil && err != io.EOF {
+			return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
+		}
+		var copied struct {
+			Checkpoint string `json:"checkpoint"`
+		}
+		line = bytes.TrimSpace(line)
+		whole := bytes.TrimRight(line, "\x00") // a loss of power leaves zeros where data was to stand
+		err = json.Unmarshal(whole, &copied)
+		if torn := len(line) > 0 && (len(whole) == 0 || errors.Is(err, io.ErrUnexpectedEOF)); torn {
+			k.torn++
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
+		}
+		return copied.Checkpoint, nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
-	}
-	var copied struct {
-		Checkpoint string `json:"checkpoint"`
-	}
-	if err := json.Unmarshal(bytes.TrimSpace(line), &copied); err != nil {
-		return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
-	}
-	return copied.Checkpoint, nil
 }
 
 // compare compares the checkpoints kept elsewhere that are due at the tree's size.
@@ -223,6 +241,7 @@ func (v *verifier) finishKept() error {
 			return err
 		}
 	}
+	v.report.KeptTorn = k.torn
 	for _, n := range k.later {
 		if v.signedByLog(n) {
 			v.report.Kept++

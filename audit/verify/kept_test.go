@@ -61,6 +61,9 @@ func TestKeptElsewhere(t *testing.T) {
 		{"twice", strings.Join(append(lines, lines...), ""), "", f, 42},
 		{"one note", notes[3], "", f, 1},
 		{"a part of a line at the end", lines[0] + lines[1][:50], "", f, 1},
+		{"one line without its line feed", strings.TrimSuffix(lines[3], "\n"), "", f, 1},
+		{"the last of an old state without its line feed", strings.TrimSuffix(lines[20], "\n"), "checkpoint@22", short, 0},
+		{"a torn line with others behind it", lines[0][:50] + "\n" + lines[1] + lines[2][:9] + "\x00\x00\n" + "\x00\x00\n" + lines[3], "", f, 2},
 		{"an old state", strings.Join(lines, ""), "checkpoint@22", short, 10},
 		{"the last one of an old state", notes[20], "checkpoint@22", short, 0},
 		{"signed by a stranger", strange, "checkpoint@3", f, 0},
@@ -73,7 +76,7 @@ func TestKeptElsewhere(t *testing.T) {
 			t.Errorf("%s: %d agree, want %d; faults %q, want %q: %+v", c.name, r.Kept, c.agree, got, c.want, r.Faults)
 		}
 	}
-	for _, bad := range []string{"", "x", "{}\n", "{\"checkpoint\":1}\n", lines[0] + "\n", lines[0] + "x\n", "{" + strings.Repeat(" ", audit.MaxLine) + "\n", notes[0] + notes[1]} {
+	for _, bad := range []string{"", "x", lines[0][:50], lines[0][:50] + "\n", "{\n", "\n", "\x00", "{}", "{}\n", "{\"a\":\n}\n" + lines[0][1:], "{\"checkpoint\":1}\n", lines[0] + "\n", lines[0] + "x\n", "{" + strings.Repeat(" ", audit.MaxLine) + "\n", notes[0] + notes[1]} {
 		if r, err := Verify(t.Context(), f.fs(), Options{Kept: strings.NewReader(bad)}); err == nil && r.Whole() {
 			t.Errorf("kept checkpoints %.50q were taken", bad)
 		}

@@ -106,6 +106,7 @@ type Report struct {
 	LateSigned     uint64    `json:"late_signed"`               // how many of them in all
 	Kept           int       `json:"kept"`                      // checkpoints kept elsewhere that this log agrees with
 	KeptSkipped    int       `json:"kept_skipped,omitempty"`    // that are older than a bundle, and so not compared
+	KeptTorn       int       `json:"kept_torn,omitempty"`       // lines of their file that a crash tore, and so not compared
 	InUse          bool      `json:"in_use"`                    // a process writes the log
 	Faults         []Fault   `json:"faults"`                    // the first hundred, by seq
 	FaultCount     int       `json:"fault_count"`

@@ -205,7 +205,7 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 		row("open calls", "%d: %s", r.Open, map[bool]string{true: "in flight", false: "the next start closes them as unknown"}[r.InUse])
 	}
 	if f.since != "" {
-		row("kept checkpoints", "%d agree with this log%s", r.Kept, skipped(r.KeptSkipped))
+		row("kept checkpoints", "%d agree with this log%s", r.Kept, skipped(r.KeptSkipped)+torn(r.KeptTorn))
 	}
 	return rows
 }
@@ -243,4 +243,11 @@ func (f *verifyFlags) proves(w io.Writer, r *verify.Report) error {
 	}
 	_, err := io.WriteString(w, text)
 	return err
+}
+
+func torn(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d lines are incomplete, from a crash or a full disk, and were not compared", n)
 }
