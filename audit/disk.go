@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,7 +64,7 @@ func (d osDisk) Lock() (io.Closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the audit lock: %w", err)
 	}
-	if err := flock(f); err != nil {
+	if err := patiently(f); err != nil {
 		return nil, errors.Join(d.explain(f, err), f.Close())
 	}
 	// The file can be removed by hand, and then made and locked again by another process. The directory itself cannot.
@@ -110,6 +111,25 @@ func flock(f *os.File) error {
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != unix.EINTR {
 			return err
 		}
+	}
+}
+
+const (
+	lockTries = 6
+	lockPause = 20 * time.Millisecond
+)
+
+// sleep is time.Sleep, but in tests.
+var sleep = time.Sleep
+
+// patiently takes a lock, and tries for 100 ms: [InUse] holds it for a moment to ask whether it is free.
+func patiently(f *os.File) error {
+	for try := 1; ; try++ {
+		err := flock(f)
+		if try == lockTries || !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		sleep(lockPause)
 	}
 }
 

@@ -1,8 +1,13 @@
 package audit
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestInUse(t *testing.T) {
@@ -28,6 +33,35 @@ func TestInUse(t *testing.T) {
 	}
 	cfg.Dir = filepath.Join(cfg.Dir, "none")
 	is("no directory", false)
+}
+
+// TestLockWhileAsked starts while somebody asks InUse, who holds a shared lock for a moment.
+func TestLockWhileAsked(t *testing.T) {
+	dir := t.TempDir()
+	asking, err := os.Create(filepath.Join(dir, lockName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asking.Close()
+	defer func(before func(time.Duration)) { sleep = before }(sleep)
+	for _, asked := range []int{0, 1, lockTries - 1, lockTries} { // how often the lock is found taken
+		tries := 1
+		sleep = func(time.Duration) {
+			if tries++; tries > asked {
+				_ = unix.Flock(int(asking.Fd()), unix.LOCK_UN)
+			}
+		}
+		if asked > 0 {
+			_ = unix.Flock(int(asking.Fd()), unix.LOCK_SH)
+		}
+		held, err := osDisk{dir}.Lock()
+		if got, want := errors.Is(err, ErrLocked), asked == lockTries; got != want || !want && err != nil {
+			t.Errorf("taken %d times: %v", asked, err)
+		}
+		if held != nil {
+			_ = held.Close()
+		}
+	}
 }
 
 func TestParseLine(t *testing.T) {

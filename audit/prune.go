@@ -63,7 +63,7 @@ func (l *Log) prune(ctx context.Context) error {
 		return err
 	}
 	for i, name := range segments {
-		if name >= live {
+		if name >= live || i+1 == len(segments) { // the live one may have been deleted from outside
 			return nil
 		}
 		if due, err := l.due(name, now.Add(-l.cfg.Keep)); err != nil || !due {
