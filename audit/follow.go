@@ -86,6 +86,9 @@ func (f *Follower) Close() error {
 func (f *Follower) Read(fn func(r *Record, line []byte, at Position) error) error {
 	f.s.fn = func(r *Record, line []byte) error { return fn(r, line, Position{f.in, f.s.offset}) }
 	for {
+		if err := f.stepBack(); err != nil {
+			return err
+		}
 		later, err := f.later() // before reading: a segment with another behind it is complete
 		if err != nil {
 			return err
@@ -99,6 +102,24 @@ func (f *Follower) Read(fn func(r *Record, line []byte, at Position) error) erro
 			return err
 		}
 	}
+}
+
+// stepBack leaves a segment that has gone before it had a record: the process died when it had named it, and the next
+// start goes on in the one before.
+func (f *Follower) stepBack() error {
+	if f.s.file == nil || f.s.offset > 0 {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(f.dir, f.s.name)); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what else is wrong shows when it is read
+	}
+	if end, err := prunedFrom(f.dir, f.in, f.in+1); err != nil || end > f.in {
+		return err
+	}
+	f.from = f.Next()
+	err := f.s.file.Close()
+	f.s.file = nil
+	return err
 }
 
 // later gives the segment behind the one that is open, or 0; when none is open, the one to begin with.

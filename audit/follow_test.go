@@ -216,6 +216,34 @@ func TestFollowerOfPrunedLog(t *testing.T) {
 	f.expect("", 2)
 }
 
+// TestFollowerOfUnbegunSegment: a crash leaves a segment without a record, which the next start removes.
+func TestFollowerOfUnbegunSegment(t *testing.T) {
+	lines := strings.SplitAfter(sample(), "\n")
+	for _, unbegun := range []string{"", zeros(100), lines[2][:20] + zeros(100)} {
+		f := newFollower(t, 1, map[uint64]string{1: lines[0] + lines[1], 3: unbegun})
+		f.expect("", 1, 2)
+		remove(t, f.dir, 3)
+		f.expect("")
+		f.write(1, lines[0]+lines[1]+lines[2]+zeros(50))
+		f.expect("", 3)
+		f.write(1, lines[0]+lines[1]+lines[2])
+		f.write(4, lines[3])
+		f.expect("", 4)
+		// It is gone, and another one begun, between two looks.
+		f = newFollower(t, 2, map[uint64]string{1: lines[0] + lines[1], 3: unbegun})
+		f.expect("", 2)
+		remove(t, f.dir, 3)
+		f.write(1, lines[0]+lines[1]+lines[2])
+		f.write(4, lines[3])
+		f.expect("", 3, 4)
+	}
+	f := newFollower(t, 1, map[uint64]string{1: lines[0] + lines[1], 3: ""})
+	f.expect("", 1, 2)
+	remove(t, f.dir, 3)
+	remove(t, f.dir, 1)
+	f.expect("holds no audit log")
+}
+
 func TestFollowerFaults(t *testing.T) {
 	lines := strings.SplitAfter(sample(), "\n")
 	for name, c := range map[string]struct {
