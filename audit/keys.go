@@ -28,6 +28,8 @@ type keyring interface {
 	Create(name string) (*checkpoint.Key, error)
 	// Replace puts the successor in the key's place, durably.
 	Replace() error
+	// Tidy removes what a crash left when a key was made.
+	Tidy() error
 }
 
 // keyFile is a keyring of the files at its path.
@@ -40,6 +42,10 @@ func (f keyFile) Load() (*checkpoint.Key, error)    { return checkpoint.LoadKey(
 func (f keyFile) LoadNew() (*checkpoint.Key, error) { return checkpoint.LoadKey(string(f) + newSuffix) }
 func (f keyFile) Create(name string) (*checkpoint.Key, error) {
 	return checkpoint.CreateKey(string(f), name)
+}
+
+func (f keyFile) Tidy() error {
+	return errors.Join(checkpoint.RemoveUnfinished(string(f)), checkpoint.RemoveUnfinished(string(f)+newSuffix))
 }
 
 func (f keyFile) Replace() error {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -200,5 +201,30 @@ func TestHalfARotation(t *testing.T) {
 	}
 	if _, _, err := Open(growing(d)); err == nil || !strings.Contains(err.Error(), "has yet to sign") {
 		t.Errorf("the new key took the old one's place too early: %v", err)
+	}
+}
+
+// TestUnfinishedKeys: what a crash left of making a key, perhaps a copy of it, goes away, and nothing else does.
+func TestUnfinishedKeys(t *testing.T) {
+	cfg := onDisk(t)
+	cfg.KeyFile = filepath.Join(t.TempDir(), "audit.key")
+	dir := filepath.Dir(cfg.KeyFile)
+	left := []string{".audit.key-123.tmp", ".audit.key.new-9.tmp", ".audit.key-.tmp"}
+	others := []string{".audit.key-123", ".audit.key-1x.tmp", "audit.key-1.tmp", ".other.key-1.tmp", ".key-1"}
+	for _, name := range append(left, others...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, _ := open(t, cfg)
+	closed(t, l)
+	names, err := osDisk{dir}.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(others, "audit.key")
+	slices.Sort(want)
+	if slices.Sort(names); !slices.Equal(names, want) {
+		t.Errorf("there are %q, want %q", names, want)
 	}
 }

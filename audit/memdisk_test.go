@@ -436,6 +436,8 @@ func (d *memDisk) newKey(file, name string) *checkpoint.Key {
 	return key
 }
 
+func (k memKeys) Tidy() error { return nil }
+
 func (k memKeys) Replace() error {
 	if err := k.d.Rename(keyName+newSuffix, keyName); err != nil {
 		return err

@@ -99,7 +99,10 @@ func (l *Log) begin(r *recovery, s scanned) error {
 	if err := removeUnfinished(l.disk, nextName, pruningName, r.unbegun); err != nil {
 		return err
 	}
-	var err error
+	err := l.cfg.keys.Tidy()
+	if err != nil {
+		return err
+	}
 	if r.live != "" {
 		// The name of the last segment may be known to the kernel only, if the log ended before it was synced.
 		if err := l.disk.Sync(); err != nil {
