@@ -6,9 +6,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"tollgate/audit"
 	"tollgate/internal/testlog"
@@ -70,6 +74,25 @@ func TestNoLog(t *testing.T) {
 	}
 	mustFind(t, "no checkpoint", files{segmentName(1): `{"seq":1,"commit":1,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"}, Options{})
 	mustFind(t, "hashes alone", files{"00000000000000000001.hashes": strings.Repeat("x", hashSize)}, Options{})
+}
+
+// TestOtherFiles: where a pipe or a device stands in the place of a file, verifying says so and does not wait for it.
+func TestOtherFiles(t *testing.T) {
+	for name, make := range map[string]func(path string) error{
+		"pipe":   func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"device": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"folder": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		for _, part := range []string{segmentName(1), "00000000000000000001.hashes"} {
+			dir := t.TempDir()
+			if err := make(filepath.Join(dir, part)); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := Verify(t.Context(), os.DirFS(dir), Options{}); err == nil || !strings.Contains(err.Error(), "no regular file") {
+				t.Errorf("%s: %v, %+v", name, err, r)
+			}
+		}
+	}
 }
 
 func TestErrors(t *testing.T) {

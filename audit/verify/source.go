@@ -57,6 +57,9 @@ func list(fsys fs.FS) ([]*part, error) {
 		if !ok {
 			continue
 		}
+		if !entry.Type().IsRegular() { // a pipe would never end, and what a link leads to is not in this directory
+			return nil, fmt.Errorf("%s is no regular file, as all files of a log are", entry.Name())
+		}
 		if info, err := entry.Info(); err == nil { // otherwise it was pruned just now
 			p.size = info.Size()
 		}
