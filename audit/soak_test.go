@@ -113,7 +113,9 @@ func (s *soak) round(n int) {
 		s.faults()
 	}
 	if s.chance(4) {
-		s.full(s.d)
+		d := s.d
+		s.full(d)
+		time.AfterFunc(5*time.Minute, d.unbounded) // it would be tried each second
 	}
 	l, _, err := Open(s.config())
 	if err != nil {
@@ -163,6 +165,12 @@ func (s *soak) full(d *memDisk) {
 	for _, node := range d.names {
 		d.budget += int64(len(node.cache))
 	}
+}
+
+func (d *memDisk) unbounded() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.budget = -1
 }
 
 // run gives what waits until nobody uses the log any more.
@@ -238,9 +246,7 @@ func (s *soak) disturb(l *Log, d *memDisk) {
 	case 3:
 		s.full(d)
 		time.Sleep(time.Duration(s.intN(100)) * time.Second)
-		d.mu.Lock()
-		d.budget = -1
-		d.mu.Unlock()
+		d.unbounded()
 	case 4:
 		s.verify("while it runs", d, true, false)
 	case 5:
