@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/audit/verify"
 	"tollgate/internal/bsssim"
 )
 
@@ -48,29 +49,61 @@ func (a *told) set(order string, status int) {
 	a.statuses[order] = status
 }
 
-// TestKillUnderLoad kills the gateway (SIGKILL) again and again over one audit log: in the midst of calls and of
-// beginning new segments, while it recovers, and while it stops. Afterwards every call that reached the provider is in the
-// log once, with what became of it, and none reached it twice.
+// crashConfig has short segments and many checkpoints, so that crashes fall into what begins and signs them, and keeps
+// copies of the checkpoints outside the log.
+const crashConfig = "{dir: audit, segment_size: 1MiB, checkpoints: {every: 1s, records: 20, copies: [{file: kept.jsonl}]}}"
+
+// TestKillUnderLoad kills the gateway (SIGKILL) again and again over one audit log: in the midst of calls, of beginning new
+// segments and of signing, while it recovers, and while it stops. After each kill the log verifies as far as it is signed, and
+// holds every checkpoint that was copied elsewhere; after the next start it verifies as a whole. In the end every call that
+// reached the provider is in the log once, with what became of it, and none reached it twice.
 func TestKillUnderLoad(t *testing.T) {
 	worlds := 1
 	if soaking() {
 		worlds = 40
 	}
 	random := rand.New(rand.NewPCG(seed(t), 1))
-	segments := 0
+	var all crashCounts
 	for range worlds {
-		w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(replaceOnce(t, standard+unlimited, "{dir: audit}", "{dir: audit, segment_size: 1MiB}"))
+		w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(replaceOnce(t, standard+unlimited, "{dir: audit}", crashConfig))
 		answers := &told{statuses: map[string]int{}}
 		for round, crash := range crashes {
 			crash(w, round, random, answers)
 			w.tear(random)
+			all.add(w.verified("--allow-unsigned", "--since-checkpoint", w.file("kept.jsonl")))
 		}
 		w.start().stop()
 		w.checkCrashes(answers)
-		segments += len(w.segments())
+		all.segments += w.verified("--since-checkpoint", w.file("kept.jsonl")).Segments
 	}
-	if segments <= worlds {
+	t.Logf("%d worlds: %+v", worlds, all)
+	all.check(t, worlds)
+}
+
+// crashCounts say what the kills of a test left: in how many cases records behind the last checkpoint, or a part of one;
+// and how many copied checkpoints were found in the log.
+type crashCounts struct{ kills, unsigned, partial, kept, segments int }
+
+// add counts what one kill left.
+func (c *crashCounts) add(r *verify.Report) {
+	c.kills++
+	c.kept += r.Kept
+	if r.Unsigned > 0 {
+		c.unsigned++
+	}
+	if r.Partial > 0 {
+		c.partial++
+	}
+}
+
+// check wants kills that fell into something.
+func (c *crashCounts) check(t *testing.T, worlds int) {
+	t.Helper()
+	if c.segments <= worlds {
 		t.Error("no log has a second segment, so no crash came between two: the test says little")
+	}
+	if c.unsigned == 0 || c.partial == 0 || c.kept == 0 {
+		t.Errorf("nothing was unsigned, torn or copied: the test says little: %+v", *c)
 	}
 }
 
@@ -111,6 +144,7 @@ func anyPart(random *rand.Rand, bound time.Duration) time.Duration {
 func (w *world) underLoad(round int, random *rand.Rand, answers *told, end func(*process)) {
 	w.t.Helper()
 	p := w.start()
+	w.verified("--since-checkpoint", w.file("kept.jsonl"))
 	limit := len(w.simulator.Calls()) + 1 + random.IntN(250)
 	var working sync.WaitGroup
 	for worker := range loadWorkers {

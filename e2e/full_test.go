@@ -106,8 +106,8 @@ func TestOneGatewayForEachLog(t *testing.T) {
 	balance(t, w.shop(p).bss(t)) // the first one is not disturbed
 }
 
-// consistent checks the whole log of a gateway that has stopped: it can be listed, and every intent has one outcome, after
-// it.
+// consistent checks the whole log of a gateway that has stopped: it verifies, it can be listed, and every intent has one
+// outcome, after it.
 func (w *world) consistent() map[string]*history {
 	w.t.Helper()
 	calls := map[string]*history{}
@@ -135,6 +135,7 @@ func (w *world) consistent() map[string]*history {
 	if len(records) == 0 {
 		w.t.Error("the audit log is empty")
 	}
+	w.verified()
 	return calls
 }
 

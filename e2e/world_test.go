@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"text/template"
 
 	"tollgate/audit"
+	"tollgate/audit/verify"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
 )
@@ -196,6 +198,17 @@ func (w *world) records() []audit.Record {
 		w.t.Fatalf("reading the audit log: %v", err)
 	}
 	return all
+}
+
+// verified runs `audit verify` on the log, which must find no fault, and gives its report.
+func (w *world) verified(args ...string) *verify.Report {
+	w.t.Helper()
+	got := run(w.t, nil, append([]string{"audit", "verify", "--json", "--dir", w.file("audit")}, args...)...)
+	var report verify.Report
+	if err := json.Unmarshal([]byte(got.stdout), &report); got.code != 0 || err != nil {
+		w.t.Errorf("audit verify %q: exit code %d, %v\n%s%s", args, got.code, err, got.stdout, got.stderr)
+	}
+	return &report
 }
 
 // firstCall gives the id of the first call on record.
