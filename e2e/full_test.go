@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +15,9 @@ import (
 	"tollgate/internal/bsssim"
 )
 
-// shortLog gives up on a record soon.
-var shortLog = strings.Replace(standard, "audit: {dir: audit}", "audit: {dir: audit, deadline: 300ms}", 1)
+// shortLog gives up on a record soon, and signs after every second record, so that whatever happens to the disk happens to
+// checkpoints as well.
+var shortLog = strings.Replace(standard, "audit: {dir: audit}", "audit: {dir: audit, deadline: 300ms, checkpoints: {every: 1s, records: 2}}", 1)
 
 // limitFiles lets the process write no file beyond so many bytes, as a full disk would: the kernel refuses the write,
 // also for root. It takes the limit away again with unix.RLIM_INFINITY.
@@ -81,7 +84,84 @@ func TestDiskFillsDuringAPayment(t *testing.T) {
 	}
 	p.limitFiles(unix.RLIM_INFINITY)
 	p.stop()
-	w.consistent()
+	if h := w.ordersOnRecord()["CS-1001"]; h == nil || h.outcome == nil || h.outcome.Outcome != audit.Succeeded {
+		t.Errorf("the payment is on record as %+v", h)
+	}
+}
+
+// TestRoomForOutcomes lets the live segment grow no more while a payment is under way. Calls go on in the room that is there,
+// until only what is kept for outcomes is left. Then they are refused, and the payment's outcome is written. Checkpoints wait for
+// more room.
+func TestRoomForOutcomes(t *testing.T) {
+	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(shortLog + unlimited)
+	p := w.start()
+	hold := w.holdPayments()
+	done := make(chan error, 1)
+	go func() { done <- pay(w.shop(p).bss(t), "CS-1001") }()
+	<-hold.arrived
+	info, err := os.Stat(w.segments()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.limitFiles(uint64(info.Size()))
+	w.fillUp(p)
+	w.refuses(p, loadWorkers)
+	close(hold.release)
+	if err := <-done; err != nil {
+		t.Errorf("the payment went through, but its caller is told %v", err)
+	}
+	if got := w.recorded(audit.KindOutcome, w.callOf("CS-1001")); got.Outcome != audit.Succeeded {
+		t.Errorf("the payment is on record as %s", got.Outcome)
+	}
+	p.limitFiles(unix.RLIM_INFINITY)
+	w.serves(p, orderName(loadWorkers+1))
+	eventually(t, "all is signed", func() bool {
+		return p.metric("tollgate_audit_durable_seq")-p.metric("tollgate_audit_signed_seq") <= 1
+	})
+	p.stop()
+	checkOnce(t, w.ordersThatArrived(), w.ordersOnRecord())
+}
+
+// fillUp makes calls until there is no room for another intent, of a large read or a small one.
+func (w *world) fillUp(p *process) {
+	w.t.Helper()
+	round := loadWorkers + 10
+	eventually(w.t, "no large record finds room", func() bool {
+		round++ // a disk that is slow for a moment ends one early
+		var working sync.WaitGroup
+		for worker := range loadWorkers {
+			working.Go(func() { w.fill(p, round, worker) })
+		}
+		working.Wait()
+		return p.keepsRoom()
+	})
+	order := 0
+	small := func(kind int) int {
+		order++
+		return send(w.t, http.DefaultTransport, p.orderRequest(kind, orderName(loadWorkers+2, order))).status
+	}
+	eventually(w.t, "no small record finds room", func() bool {
+		return small(0) == http.StatusServiceUnavailable && small(3) == http.StatusServiceUnavailable && p.keepsRoom()
+	})
+}
+
+// keepsRoom tells that the gateway is not ready since what room is left is for outcomes.
+func (p *process) keepsRoom() bool {
+	p.t.Helper()
+	status, body := p.readyz()
+	return status == http.StatusServiceUnavailable && strings.Contains(body, "the rest of the room is kept for outcomes")
+}
+
+// callOf gives the id of the call about an order.
+func (w *world) callOf(order string) string {
+	w.t.Helper()
+	for _, r := range w.records() {
+		if r.Kind == audit.KindIntent && orderOf(&r) == order {
+			return r.Call
+		}
+	}
+	w.t.Fatalf("order %s is not on record", order)
+	return ""
 }
 
 // TestAuditDirectoryUnusable finds out at the start: exit code 1, and nothing listens.
