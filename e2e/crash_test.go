@@ -102,8 +102,8 @@ func (c *crashCounts) check(t *testing.T, worlds int) {
 	if c.segments <= worlds {
 		t.Error("no log has a second segment, so no crash came between two: the test says little")
 	}
-	if c.unsigned == 0 || c.partial == 0 || c.kept == 0 {
-		t.Errorf("nothing was unsigned, torn or copied: the test says little: %+v", *c)
+	if c.kept == 0 || soaking() && (c.unsigned == 0 || c.partial == 0) { // a short form may be spared the latter by chance
+		t.Errorf("nothing was copied, unsigned or torn: the test says little: %+v", *c)
 	}
 }
 
