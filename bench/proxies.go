@@ -26,6 +26,7 @@ func proxies() []proxy {
 		{rival, "ReverseProxy + SDK signer", true, startReverseProxy, nil},
 		{"nginx", "nginx, no signature", false, startNginx, nil},
 		{"haproxy", "HAProxy", true, startHAProxy, startLargeHAProxy},
+		{"tollgate-indexed", "Tollgate, with its index", true, startIndexedTollgate, nil},
 	}
 }
 
@@ -33,6 +34,7 @@ func proxies() []proxy {
 type values struct {
 	Address, Port, Upstream, Dir string
 	Caller, Audit                string
+	Index                        bool // whether the audit log has one
 	AccessKey, SecretBase64      string
 	Buffer                       int
 }
@@ -50,16 +52,22 @@ var goCores = []string{"GOMAXPROCS=2", "BENCH_AK=" + accessKey, "BENCH_SK=" + se
 
 // startTollgateOnDisk has the audit log where it belongs: each record that a call waits for is synced to the disk.
 func startTollgateOnDisk(w *world, address string) (*process, error) {
-	return w.startTollgate(address, w.dir)
+	return w.startTollgate(address, w.dir, false)
+}
+
+// startIndexedTollgate keeps the index by which calls are found as well, as the product does unless told otherwise.
+func startIndexedTollgate(w *world, address string) (*process, error) {
+	return w.startTollgate(address, w.dir, true)
 }
 
 // startTollgateInMemory has the audit log on a tmpfs, where syncing costs nothing. All else is the same.
 func startTollgateInMemory(w *world, address string) (*process, error) {
-	return w.startTollgate(address, w.memory)
+	return w.startTollgate(address, w.memory, false)
 }
 
-func (w *world) startTollgate(address, dir string) (*process, error) {
+func (w *world) startTollgate(address, dir string, index bool) (*process, error) {
 	v := w.values(address)
+	v.Index = index
 	var err error
 	if v.Audit, err = os.MkdirTemp(dir, "audit-"); err != nil {
 		return nil, err
