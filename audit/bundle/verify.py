@@ -578,7 +578,8 @@ def read_copies(path):
     text = data.decode("utf-8")
     if not text.startswith("{"):
         return [parse_note(text)]
-    lines = text.split("\n")[:-1]  # without an incomplete last line, which a crash may leave
+    lines = text[:-1].split("\n") if text.endswith("\n") else text.split("\n")
+    lines = [line for line in lines if line.rstrip().endswith("}") or line[:1] != "{"]  # without what a crash left of lines
     if not lines:
         raise Fault("%s has no whole line" % path)
     return [parse_copy(json.loads(line, object_pairs_hook=unique)) for line in lines]

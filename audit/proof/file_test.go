@@ -236,6 +236,26 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// TestReadCutLines: a crash may cut a line of the file; the next one stands behind it in a line of its own.
+func TestReadCutLines(t *testing.T) {
+	const copied = "{\"checkpoint\":\"a\"}\n"
+	for _, c := range []struct{ file, want string }{
+		{copied + copied[:9] + "\n" + copied, "1a3a"}, {copied + copied[:9], "1a"}, {copied[:9], "error"}, {copied + "x\n", "1aerror"},
+	} {
+		got := ""
+		for old, err := range ReadOld(strings.NewReader(c.file)) {
+			if err != nil {
+				got += "error"
+				break
+			}
+			got += fmt.Sprint(old.Line) + old.Note
+		}
+		if got != c.want {
+			t.Errorf("%q gives %q, want %q", c.file, got, c.want)
+		}
+	}
+}
+
 func FuzzReadOld(f *testing.F) {
 	f.Add([]byte("tollgate/a\n1\n\n"))
 	f.Add([]byte(`{"log":"a","checkpoint":"x"}` + "\n\n" + `{"level":"info"}`))

@@ -10,7 +10,6 @@ import (
 	"iter"
 	"slices"
 
-	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"tollgate/audit"
@@ -24,7 +23,8 @@ type Old struct {
 }
 
 // ReadOld reads checkpoints that were kept: one signed note, or lines of JSON, of which those count that have a member
-// "checkpoint". A file without any is an error, and so is a line of more than [audit.MaxLine] bytes.
+// "checkpoint"; lines that a crash cut off are passed over. A file without any is an error, and so is a line of more than
+// [audit.MaxLine] bytes.
 func ReadOld(r io.Reader) iter.Seq2[Old, error] {
 	in := bufio.NewReaderSize(r, audit.MaxLine)
 	return func(yield func(Old, error) bool) {
@@ -66,16 +66,11 @@ func oldLine(in *bufio.Reader) (string, error) {
 	if err != nil && (err != io.EOF || len(line) == 0) {
 		return "", err
 	}
-	var copied struct {
-		Checkpoint string `json:"checkpoint"`
-	}
 	if len(bytes.TrimSpace(line)) == 0 {
 		return "", nil
 	}
-	if err := json.Unmarshal(line, &copied); err != nil {
-		return "", err
-	}
-	return copied.Checkpoint, nil
+	note, _, err := checkpoint.ParseKept(line)
+	return note, err
 }
 
 // maxOld bounds how many old checkpoints are compared at once, and so the memory for them.

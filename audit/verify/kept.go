@@ -2,14 +2,11 @@ package verify
 
 import (
 	"bufio"
-	"bytes"
 	"container/heap"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/go-json-experiment/json"
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
@@ -129,20 +126,15 @@ func (k *kept) jsonLine() (string, error) {
 		if err != nil && err != io.EOF {
 			return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
 		}
-		var copied struct {
-			Checkpoint string `json:"checkpoint"`
-		}
-		line = bytes.TrimSpace(line)
-		whole := bytes.TrimRight(line, "\x00") // a loss of power leaves zeros where data was to stand
-		err = json.Unmarshal(whole, &copied)
-		if torn := len(line) > 0 && (len(whole) == 0 || errors.Is(err, io.ErrUnexpectedEOF)); torn {
+		note, torn, err := checkpoint.ParseKept(line)
+		if torn {
 			k.torn++
 			continue
 		}
 		if err != nil {
 			return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
 		}
-		return copied.Checkpoint, nil
+		return note, nil
 	}
 }
 

@@ -1,0 +1,25 @@
+package checkpoint
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json"
+)
+
+// ParseKept gives the note in a line of a file of checkpoints that were kept elsewhere: the member "checkpoint" of a JSON
+// object, "" when it has none. torn is true of a line that a crash or a full disk cut off, perhaps with zeros behind, where a
+// loss of power left room for data: it says nothing, and whoever writes copies goes on behind it in a line of its own.
+func ParseKept(line []byte) (note string, torn bool, err error) {
+	line = bytes.TrimSpace(line)
+	whole := bytes.TrimRight(line, "\x00")
+	var kept struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+	err = json.Unmarshal(whole, &kept)
+	if len(line) > 0 && (len(whole) == 0 || errors.Is(err, io.ErrUnexpectedEOF)) {
+		return "", true, nil
+	}
+	return kept.Checkpoint, false, err
+}
