@@ -14,7 +14,8 @@ import (
 	"tollgate/audit/proof"
 )
 
-// Meta is what a bundle says of itself beside its log. Nothing in it is proven: the log is what counts.
+// Meta is what a bundle says of itself beside its log. The last key has signed the checkpoint; that it is the log's, whoever
+// verifies the log has to see.
 type Meta struct {
 	Checkpoint  string                 // note of the log's last record
 	Keys        []checkpoint.PublicKey // in the order of their use
@@ -96,6 +97,8 @@ func checkFiles(z *zip.Reader, size int64) error {
 			return fmt.Errorf("it holds %.100q, which no bundle does", f.Name)
 		case f.Method != zip.Deflate && f.Method != zip.Store || f.Flags&1 != 0:
 			return fmt.Errorf("%s is encrypted, or packed in a way that bundles are not", f.Name)
+		case !f.Mode().IsRegular() && f.Name != logFolder:
+			return fmt.Errorf("%s is no plain file: unpacked, it would be another than what is verified", f.Name)
 		case f.UncompressedSize64 > maxText && !strings.HasPrefix(f.Name, logFolder):
 			return fmt.Errorf("%s is longer than %d bytes", f.Name, maxText)
 		case f.UncompressedSize64 > maxRatio*uint64(size): // before the sum, which cannot overflow then
@@ -137,6 +140,9 @@ func readMeta(z *zip.Reader) (m Meta, err error) {
 	if m.Keys, err = proof.ParseKeys(keys); err != nil {
 		return m, fmt.Errorf("%s: %w", keyName, err)
 	}
+	if err := m.checkSigned(); err != nil {
+		return m, err
+	}
 	file, err := text(z, consistencyName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
@@ -153,6 +159,18 @@ func readMeta(z *zip.Reader) (m Meta, err error) {
 		return m, fmt.Errorf("%s is not a proof from the checkpoint of the bundle to a later one", consistencyName)
 	}
 	return m, nil
+}
+
+// checkSigned says whether the last of the keys has signed, which is the one that the bundle's README takes.
+func (m *Meta) checkSigned() error {
+	_, signed, err := proof.OpenNote(m.Checkpoint, m.Keys...)
+	if err != nil {
+		return fmt.Errorf("%s, with the keys of %s: %w", checkpointName, keyName, err)
+	}
+	if last := m.Keys[len(m.Keys)-1]; signed[len(signed)-1] != last {
+		return fmt.Errorf("%s is not signed by the last key of %s", checkpointName, keyName)
+	}
+	return nil
 }
 
 func text(z *zip.Reader, name string) (string, error) {

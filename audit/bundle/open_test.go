@@ -91,6 +91,51 @@ func with(there, changed string) func(name, text string) string {
 	}
 }
 
+func entry(t testing.TB, archive []byte, name string) string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := fs.ReadFile(z, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// linked gives an archive whose key is a symbolic link as soon as it is unpacked.
+func linked(t testing.TB, archive []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	h := &zip.FileHeader{Name: keyName}
+	h.SetMode(fs.ModeSymlink | 0o777)
+	f, err := w.CreateHeader(h)
+	if err == nil {
+		_, err = io.WriteString(f, entry(t, archive, keyName))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range z.File {
+		if f.Name == keyName {
+			continue
+		}
+		if err := w.Copy(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 func tryOpen(archive []byte) error {
 	_, _, err := read(bytes.NewReader(archive), int64(len(archive)))
 	return err
@@ -128,6 +173,7 @@ func growths(t testing.TB, archive []byte) (own, foreign string) {
 func TestForeignArchives(t *testing.T) {
 	archive := whole(t)
 	own, foreign := growths(t, archive)
+	other := whole(t)
 	for what, good := range map[string][]byte{
 		"as it was":        archive,
 		"with its proof":   repack(t, archive, same, consistencyName+"\n"+own),
@@ -151,6 +197,10 @@ func TestForeignArchives(t *testing.T) {
 		"no checkpoint":         repack(t, archive, without(checkpointName)),
 		"no key":                repack(t, archive, without(keyName)),
 		"a key that is none":    repack(t, archive, with(keyName, "x")),
+		"another key":           repack(t, archive, with(keyName, entry(t, other, keyName))),
+		"another key as well":   repack(t, archive, with(keyName, entry(t, archive, keyName)+entry(t, other, keyName))),
+		"another checkpoint":    repack(t, archive, with(checkpointName, entry(t, other, checkpointName))),
+		"a link":                linked(t, archive),
 		"a proof that is none":  repack(t, archive, same, consistencyName),
 		"another proof":         repack(t, archive, same, consistencyName+"\n"+foreign),
 		"a file of no bundle":   repack(t, archive, same, "log/lock"),

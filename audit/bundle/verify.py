@@ -229,14 +229,17 @@ class Files:
     """A log's segments and hashes, in a directory or in a zip archive."""
 
     def __init__(self, path):
-        self.bundle, self.zip, self.log = False, None, path
+        self.bundle, self.zip, self.log = False, None, path  # beside: what a bundle says of its log
         if os.path.isfile(path):
             self.bundle, self.zip, self.log = True, zipfile.ZipFile(path), ""
             names = [n for n in self.zip.namelist() if re.search(r"(^|/)log/[^/]+$", n)]
+            self.beside = [n for n in self.zip.namelist() if os.path.basename(n) in ("checkpoint.txt", "key.txt")]
         else:
             if os.path.isdir(os.path.join(path, "log")):
                 self.bundle, self.log = True, os.path.join(path, "log")
             names = os.listdir(self.log)
+            beside = [os.path.join("..", name) for name in ("checkpoint.txt", "key.txt")]
+            self.beside = [name for name in beside if self.bundle and os.path.exists(os.path.join(self.log, name))]
         self.segments, self.hashes, self.twice = {}, {}, []
         for name in names:
             match = re.fullmatch(r"(?:.*/)?([0-9]{20})\.(jsonl|hashes)", name)
@@ -258,7 +261,7 @@ class Verifier:
         self.files, self.given, self.copies, self.allow_unsigned = files, list(keys), list(copies), allow_unsigned
         self.faults, self.remarks, self.count = [], [], 0  # count: of the faults, of which MAX_FAULTS are kept
         self.file, self.byte, self.seq, self.first = "", 0, 0, None  # where we are; first: of the records that are there
-        self.tree, self.signed = Tree(), 0  # signed: the size of the last checkpoint
+        self.tree, self.signed, self.note = Tree(), 0, None  # signed: the size of the last checkpoint, which is note
         self.commits = []  # that the next record may have, besides its own seq
         self.begun = 0  # the size of the tree before the first record that is there
         self.times, self.roots, self.wanted = [], {}, {copy.size for copy in copies}
@@ -278,6 +281,7 @@ class Verifier:
         self.read_files()
         self.byte = 0
         self.check_removed()
+        self.check_beside()
         self.check_given_keys()
         self.check_copies()
         self.check_end()
@@ -426,7 +430,7 @@ class Verifier:
         if self.tree.size != note.size or self.tree.root() != note.root:
             self.fault("records %d to %d are not those that were signed here" % (self.signed + 1, note.size))
             self.tree = Tree(note.size, peaks)  # go on from what was signed, to say where else faults are
-        self.signed, self.pruned = self.seq - 1, self.pruning
+        self.signed, self.pruned, self.note = self.seq - 1, self.pruning, record["checkpoint"]
 
     def parse_peaks(self, texts, note):
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -523,6 +527,19 @@ class Verifier:
                 self.file, self.seq, at = file, first, self.seq
                 self.fault("records %d to %d are not there, and no signed prune record says why" % (first, last))
                 self.seq = at
+
+    # What a bundle holds beside its log: nobody should take another checkpoint or key from it than the log's.
+
+    def check_beside(self):
+        for name in self.files.beside:
+            with self.files.open(name) as stream:
+                text = stream.read(MAX_COPIES).decode("utf-8", "replace")
+            if name.endswith("checkpoint.txt"):
+                same = text == self.note
+            else:
+                same = self.key is not None and text.split("\n")[-2:] == [self.key.text, ""]
+            if not same:
+                self.fault("%s of the bundle is not that of its log: it was replaced" % os.path.basename(name))
 
     # Point 6: the keys that the reviewer trusts.
 

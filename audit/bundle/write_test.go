@@ -197,6 +197,40 @@ func TestVerifier(t *testing.T) {
 	}
 }
 
+// TestVerifierBesideLog: a bundle whose checkpoint or key was replaced by another log's is not whole, unpacked or not.
+func TestVerifierBesideLog(t *testing.T) {
+	var folders []string
+	for range 2 {
+		dir := t.TempDir()
+		log := testlog.New(dir, nil)
+		log.Calls(2)
+		log.Close()
+		e, err := export(t, dir, at(0), at(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders = append(folders, unzip(t, e.file))
+	}
+	for _, name := range []string{"checkpoint.txt", "key.txt"} {
+		own := contents(t, filepath.Join(folders[0], name))
+		for _, c := range []struct{ text, want string }{
+			{string(contents(t, filepath.Join(folders[1], name))), name + " of the bundle is not that of its log"}, {string(own), "whole"},
+		} {
+			if err := os.WriteFile(filepath.Join(folders[0], name), []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			packed := filepath.Join(t.TempDir(), "packed.zip")
+			shell(t, folders[0], "python3 -m zipfile -c "+packed+" log checkpoint.txt key.txt")
+			for _, log := range []string{folders[0], packed} {
+				out, _ := exec.Command("python3", "verify.py", log).CombinedOutput()
+				if !strings.Contains(string(out), c.want) {
+					t.Errorf("%s: %s", log, out)
+				}
+			}
+		}
+	}
+}
+
 // unzip unpacks a bundle with a program that is not ours.
 func unzip(t testing.TB, file string) string {
 	t.Helper()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -82,14 +81,24 @@ func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Repo
 		report, err := verify.Verify(cmd.Context(), os.DirFS(f.dir), o)
 		return report, within(f.dir, err)
 	}
-	log, _, archive, err := bundle.Open(f.bundle)
+	log, meta, archive, err := bundle.Open(f.bundle)
 	if err != nil {
 		return nil, err
 	}
 	defer archive.Close() // opened for reading: nothing can be lost
 	o.Bundle = true
 	report, err := verify.Verify(cmd.Context(), log, o)
-	return report, within(f.bundle, err)
+	if err != nil {
+		return nil, within(f.bundle, err)
+	}
+	if meta.Checkpoint != report.LastCheckpoint {
+		report.FaultCount++
+		report.Faults = append(report.Faults, verify.Fault{
+			Kind: verify.FaultCheckpoint, Seq: report.Last, File: "checkpoint.txt",
+			Text: "it is not the checkpoint with which the bundle's log ends: one of them, and perhaps key.txt, was replaced",
+		})
+	}
+	return report, nil
 }
 
 func within(place string, err error) error {
@@ -126,10 +135,7 @@ func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
 			if r.Faults == nil {
 				r.Faults = []verify.Fault{}
 			}
-			enc := json.NewEncoder(w)
-			enc.SetIndent("", "  ")
-			enc.SetEscapeHTML(false)
-			return enc.Encode(struct {
+			return printJSON(w, struct {
 				Whole bool `json:"whole"`
 				*verify.Report
 			}{r.Whole(), r})

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -150,6 +152,43 @@ func TestAuditVerifyBundle(t *testing.T) {
 	}
 	if code, _, stderr := run(t, "audit", "verify", "--bundle", key); code != exitFailure || stderr == "" {
 		t.Errorf("a file that is no archive: exit %d, %s", code, stderr)
+	}
+}
+
+// TestAuditVerifyForeignStatement: a bundle whose checkpoint and key are another log's is not whole, though they fit each other.
+func TestAuditVerifyForeignStatement(t *testing.T) {
+	var bundles []*zip.ReadCloser
+	for range 2 {
+		dir, _, _, _ := testLog(t)
+		file := filepath.Join(t.TempDir(), "bundle.zip")
+		must(t, "audit", "export", "--dir", dir, "--from", "2026-10-01", "--to", "2026-12-01", "-o", file)
+		z, err := zip.OpenReader(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = z.Close() })
+		bundles = append(bundles, z)
+	}
+	var mixed bytes.Buffer
+	w := zip.NewWriter(&mixed)
+	for i, z := range bundles {
+		for _, f := range z.File {
+			if beside := f.Name == "checkpoint.txt" || f.Name == "key.txt"; beside != (i == 1) {
+				continue
+			}
+			if err := w.Copy(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "mixed.zip")
+	putFile(t, file, mixed.String())
+	code, stdout, stderr := run(t, "audit", "verify", "--bundle", file)
+	if code != exitFailure || !strings.Contains(stdout, "checkpoint.txt") || !strings.Contains(stdout, "NOT whole: 1 faults") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 }
 
