@@ -12,46 +12,48 @@ import (
 )
 
 func auditExportCommand() *cobra.Command {
-	var dir, from, to, out string
+	var dir, out string
+	var times timeFlags
 	var force bool
 	cmd := &cobra.Command{
 		Use: "export --dir DIR --from TIME --to TIME -o FILE", Short: "Make one archive of a period for an auditor, with proofs and how to verify it",
 		Long: "The archive holds the records of the period, exactly as they are, with what is needed to verify them: checkpoint, public key,\n" +
 			"a verifier in Python, and a README that says how to use this program, that one, or standard tools alone.",
-		Example: "  tollgate audit export --dir /var/lib/tollgate/audit --from 2026-10-01 --to 2026-11-01 -o october.zip", Args: exactArgs(),
+		Example: "  tollgate audit export --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai -o october.zip\n" +
+			"  tollgate audit export --dir D --from 2026-10-01 --to \"2026-10-03 12:00\" -o part.zip",
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			begin, err := exportTime("from", from)
-			if err != nil {
+			if err := exportTimes(&times, time.Now()); err != nil {
 				return err
-			}
-			end, err := exportTime("to", to)
-			if err != nil {
-				return err
-			}
-			if !begin.Before(end) {
-				return usageError("--from must be before --to")
 			}
 			if out == "" {
 				return usageError("--out is needed: the file to write")
 			}
-			return auditExport(cmd.OutOrStdout(), dir, begin, end, out, force)
+			return auditExport(cmd.OutOrStdout(), dir, times.since, times.until, out, force)
 		},
 	}
 	dirFlag(cmd, &dir)
-	cmd.Flags().StringVar(&from, "from", "", "records of this `time` or later: 2026-10-01 (UTC), or RFC 3339 (required)")
-	cmd.Flags().StringVar(&to, "to", "", "records before this `time` (required)")
+	times.registerAs(cmd, "from", "to")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "the `file` to write (required)")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the file if it is there")
 	return cmd
 }
 
-func exportTime(flag, text string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
+// exportTimes reads the times of an archive, which are always two: its README names them.
+func exportTimes(f *timeFlags, now time.Time) error {
+	if err := f.parse(now); err != nil {
+		return err
 	}
-	return time.Time{}, usageError("--%s %q is no time: give 2026-10-01 (UTC), or 2026-10-01T15:04:05+08:00", flag, text)
+	if f.last != "" {
+		f.until = now
+	}
+	switch {
+	case f.since.IsZero() || f.until.IsZero():
+		return usageError("the period is needed: --from with --to, --month, or --last")
+	case !f.since.Before(f.until):
+		return usageError("--from must be before --to")
+	}
+	return nil
 }
 
 func auditExport(w io.Writer, dir string, from, to time.Time, out string, force bool) error {

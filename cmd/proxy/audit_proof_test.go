@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
@@ -216,11 +217,39 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// TestExportTimes: a period is spelt as elsewhere, and means the same however it is.
+func TestExportTimes(t *testing.T) {
+	l := newSignedLog(t)
+	l.Close()
+	from := testlog.Start.Add(5 * time.Second)
+	shanghai := time.FixedZone("", 8*3600)
+	bundles := map[string]bool{}
+	for _, times := range [][]string{
+		{"--from", from.Format(time.DateTime), "--to", "2026-11-01"},
+		{"--from", from.In(shanghai).Format(time.DateTime), "--to", "2026-11-01 08:00", "--zone", "Asia/Shanghai"},
+		{"--from", from.In(shanghai).Format(time.RFC3339), "--to", "2026-11-01T00:00:00Z"},
+	} {
+		out := filepath.Join(t.TempDir(), "bundle.zip")
+		must(t, append([]string{"audit", "export", "--dir", l.dir, "-o", out}, times...)...)
+		text, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bundles[string(text)] = true
+	}
+	if len(bundles) != 1 {
+		t.Errorf("%d different bundles of one period", len(bundles))
+	}
+	must(t, "audit", "export", "--dir", l.dir, "--month", "2026-10", "--zone", "Asia/Shanghai", "-o", filepath.Join(t.TempDir(), "month.zip"))
+}
+
 func TestProofUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"prove", "x"}, {"prove", "--dir", "."}, {"prove", "--dir", ".", ""}, {"check-proof"}, {"consistency", "--dir", "."}, {"consistency", "x"},
 		{"checkpoint"}, {"key"}, {"export", "--dir", "."}, {"export", "--dir", ".", "--from", "2026-10-01", "--to", "x", "-o", "f"},
 		{"export", "--dir", ".", "--from", "2026-10-01", "--to", "2026-10-01", "-o", "f"}, {"export", "--dir", ".", "--from", "2026-10-01", "--to", "2026-10-02"},
+		{"export", "--dir", ".", "--from", "2026-10-01", "-o", "f"}, {"export", "--dir", ".", "--from", "2026-10-02", "--to", "2026-10-01", "-o", "f"},
+		{"export", "--dir", ".", "--month", "2026-10", "--to", "2026-10-01", "-o", "f"}, {"export", "--dir", ".", "--month", "2026-10", "--zone", "here", "-o", "f"},
 	} {
 		if code, stdout, stderr := run(t, append([]string{"audit"}, args...)...); code != exitUsage || stdout != "" {
 			t.Errorf("%v: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)

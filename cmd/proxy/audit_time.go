@@ -14,15 +14,19 @@ import (
 // timeFlags choose a time range, and the zone in which times are read and printed.
 type timeFlags struct {
 	sinceText, untilText, last, month, zoneText string
+	begin, end                                  string // what the flags of sinceText and untilText are called
 
 	since, until time.Time
 	zone         *time.Location
 }
 
-func (f *timeFlags) register(cmd *cobra.Command) {
+func (f *timeFlags) register(cmd *cobra.Command) { f.registerAs(cmd, "since", "until") }
+
+func (f *timeFlags) registerAs(cmd *cobra.Command, begin, end string) {
+	f.begin, f.end = begin, end
 	flags := cmd.Flags()
-	flags.StringVar(&f.sinceText, "since", "", "from this `time` on: 2026-01-31, \"2026-01-31 15:04\", RFC 3339, or an age (24h, 7d)")
-	flags.StringVar(&f.untilText, "until", "", "before this `time`, or age")
+	flags.StringVar(&f.sinceText, begin, "", "from this `time` on: 2026-01-31, \"2026-01-31 15:04\", RFC 3339, or an age (24h, 7d)")
+	flags.StringVar(&f.untilText, end, "", "before this `time`, or age")
 	flags.StringVar(&f.last, "last", "", "the last so much time: an `age` (24h, 7d)")
 	flags.StringVar(&f.month, "month", "", "a whole `month` in --zone: 2026-10")
 	flags.StringVar(&f.zoneText, "zone", "UTC", "time `zone` for reading and printing times: Asia/Shanghai")
@@ -34,7 +38,7 @@ func (f *timeFlags) parse(now time.Time) error {
 		return usageError("--zone: %w", err)
 	}
 	if f.month != "" && (f.sinceText != "" || f.untilText != "" || f.last != "") || f.last != "" && (f.sinceText != "" || f.untilText != "") {
-		return usageError("choose one of --month, --last, and --since with --until")
+		return usageError("choose one of --month, --last, and --%s with --%s", f.begin, f.end)
 	}
 	switch {
 	case f.month != "":
@@ -46,13 +50,13 @@ func (f *timeFlags) parse(now time.Time) error {
 		f.since, err = now.Add(-age), flagError("last", err)
 	default:
 		if f.since, err = parseMoment(f.sinceText, now, f.zone); err != nil {
-			return flagError("since", err)
+			return flagError(f.begin, err)
 		}
 		f.until, err = parseMoment(f.untilText, now, f.zone)
-		err = flagError("until", err)
+		err = flagError(f.end, err)
 	}
 	if err == nil && !f.until.IsZero() && f.until.Before(f.since) {
-		err = usageError("--until is before --since")
+		err = usageError("--%s is before --%s", f.end, f.begin)
 	}
 	return err
 }
