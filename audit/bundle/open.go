@@ -7,9 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 
+	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
 )
@@ -104,7 +104,7 @@ func checkFiles(z *zip.Reader, size int64) error {
 		case f.UncompressedSize64 > maxRatio*uint64(size): // before the sum, which cannot overflow then
 			return fmt.Errorf("%s grows to %d bytes when it is unpacked", f.Name, f.UncompressedSize64)
 		}
-		if seen[f.Name] = true; strings.HasSuffix(f.Name, segmentSuffix) {
+		if seen[f.Name] = true; strings.HasPrefix(f.Name, logFolder) && f.Name != logFolder {
 			segments++
 		}
 		if total += f.UncompressedSize64; total > maxRatio*uint64(size) {
@@ -124,9 +124,8 @@ func known(name string) bool {
 		return true
 	}
 	segment, inLog := strings.CutPrefix(name, logFolder)
-	digits, suffix := strings.CutSuffix(segment, segmentSuffix)
-	first, err := strconv.ParseUint(digits, 10, 63)
-	return inLog && suffix && err == nil && first > 0 && fmt.Sprintf("%020d", first) == digits
+	_, hashes, ok := audit.ParseFileName(segment)
+	return inLog && ok && !hashes
 }
 
 func readMeta(z *zip.Reader) (m Meta, err error) {

@@ -10,6 +10,7 @@ import (
 	"text/template"
 	"time"
 
+	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
 )
@@ -22,7 +23,6 @@ const (
 	consistencyName = "consistency.json"
 	verifierName    = "verify.py"
 	logFolder       = "log/"
-	segmentSuffix   = ".jsonl"
 )
 
 //go:embed verify.py
@@ -118,7 +118,7 @@ func (w *writer) lines(s *Summary, log *proof.Log) error {
 	var text []byte
 	for line, err := range log.Lines(s.First) {
 		if err == nil && starts[line.Seq] {
-			f, err = w.create(fmt.Sprintf("%s%020d%s", logFolder, line.Seq, segmentSuffix))
+			f, err = w.create(logFolder + audit.SegmentName(line.Seq))
 		}
 		if err != nil {
 			return err

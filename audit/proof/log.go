@@ -10,7 +10,6 @@ import (
 	"iter"
 	"slices"
 	"strconv"
-	"strings"
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
@@ -31,12 +30,6 @@ type part struct {
 	hashes bool
 }
 
-const (
-	segmentSuffix = ".jsonl"
-	hashesSuffix  = ".hashes"
-	seqDigits     = 20 // in a file's name
-)
-
 // OpenLog lists the files of a log. Names that are not of a log are ignored.
 func OpenLog(files fs.FS) (*Log, error) {
 	entries, err := fs.ReadDir(files, ".")
@@ -45,28 +38,20 @@ func OpenLog(files fs.FS) (*Log, error) {
 	}
 	l := &Log{files: files}
 	for _, e := range entries { // sorted by name: hashes come before the segment of the same number
-		p, ok := parsePart(e.Name())
+		first, hashes, ok := audit.ParseFileName(e.Name())
 		if !ok {
 			continue
 		}
+		p := part{e.Name(), first, hashes}
 		if n := len(l.parts); n > 0 && l.parts[n-1].first == p.first {
 			l.parts = l.parts[:n-1] // where both are there the segment counts
 		}
 		l.parts = append(l.parts, p)
 	}
 	if len(l.parts) == 0 {
-		return nil, fmt.Errorf("there is no audit log here: no file such as %0*d%s", seqDigits, 1, segmentSuffix)
+		return nil, fmt.Errorf("there is no audit log here: no file such as %s", audit.SegmentName(1))
 	}
 	return l, nil
-}
-
-func parsePart(name string) (part, bool) {
-	digits, hashes := strings.CutSuffix(name, hashesSuffix)
-	if !hashes {
-		digits = strings.TrimSuffix(name, segmentSuffix)
-	}
-	first, err := strconv.ParseUint(digits, 10, 63)
-	return part{name, first, hashes}, err == nil && first > 0 && len(digits) == seqDigits && len(digits) < len(name)
 }
 
 // First is the first record whose line is there; the ones before it are pruned. It is 0 when no line is there.

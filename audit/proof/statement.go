@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 )
@@ -26,13 +24,9 @@ type Statement struct {
 	Peaks []checkpoint.Hash      // of the tree of Size leaves
 }
 
-// decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object.
 func decode(line []byte) (*audit.Record, error) {
 	r := new(audit.Record)
-	if len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}' {
-		return nil, errors.New("a record is one JSON object without anything around it")
-	}
-	return r, json.Unmarshal(line, r)
+	return r, audit.ParseLine(line, r)
 }
 
 // OpenNote reads a checkpoint that is signed by some of the keys, and by no other, and gives those in the order of their

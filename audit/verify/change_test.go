@@ -166,7 +166,7 @@ type row struct{ file, text string }
 func rows(f files) []row {
 	var out []row
 	for _, name := range f.names() {
-		if strings.HasSuffix(name, segmentSuffix) {
+		if strings.HasSuffix(name, ".jsonl") {
 			for text := range strings.Lines(f[name]) {
 				out = append(out, row{name, text})
 			}
@@ -179,7 +179,7 @@ func rows(f files) []row {
 func (f files) joined(rows []row) files {
 	changed := maps.Clone(f)
 	for name := range f {
-		if strings.HasSuffix(name, segmentSuffix) {
+		if strings.HasSuffix(name, ".jsonl") {
 			changed[name] = ""
 		}
 	}
@@ -237,7 +237,7 @@ func TestCuts(t *testing.T) {
 			}
 			mustFind(t, fmt.Sprintf("%s cut at byte %d, with a kept checkpoint", name, n), cut, Options{Kept: strings.NewReader(l.Last)})
 			// In front of the prune record nothing tells that the first segment may be missing.
-			told := i == len(names)-1 || n > strings.Index(whole[name], `"kind":"prune"`) && strings.HasSuffix(name, segmentSuffix)
+			told := i == len(names)-1 || n > strings.Index(whole[name], `"kind":"prune"`) && strings.HasSuffix(name, ".jsonl")
 			if got := verified(t, cut, Options{}); got.Whole() != (behind && told) {
 				t.Errorf("%s cut at byte %d: whole is %v, faults %+v", name, n, got.Whole(), got.Faults)
 			} else if got.Whole() {
@@ -280,26 +280,26 @@ func TestSegments(t *testing.T) {
 			swapped := whole.with(name, whole[second])
 			swapped[second] = whole[name]
 			mustFind(t, name+" and "+second+" swapped", swapped, Options{})
-			if first, _ := parsePart(second); !first.hashes { // where both are there, the segment counts
-				mustFind(t, second+" twice", whole.with(segmentName(first.first+1), whole[second]), Options{})
+			if first, hashes, _ := audit.ParseFileName(second); !hashes { // where both are there, the segment counts
+				mustFind(t, second+" twice", whole.with(audit.SegmentName(first+1), whole[second]), Options{})
 			}
 		}
 	}
 	for _, name := range whole.names() {
 		for _, more := range []string{"x", "\x00", "\x00\n", "{}"} {
-			if first, _ := parsePart(name); first.first != lastPart(whole).first || strings.Trim(more, "\x00") != "" {
+			if first, _, _ := audit.ParseFileName(name); first != lastPart(whole) || strings.Trim(more, "\x00") != "" {
 				mustFind(t, fmt.Sprintf("%q behind %s", more, name), whole.with(name, whole[name]+more), Options{})
 			}
 		}
 	}
-	both := whole.with(segmentName(1), "")
+	both := whole.with(audit.SegmentName(1), "")
 	mustFind(t, "an empty segment beside its hashes", both, Options{})
 }
 
-func lastPart(f files) part {
+func lastPart(f files) uint64 {
 	names := f.names()
-	p, _ := parsePart(names[len(names)-1])
-	return p
+	first, _, _ := audit.ParseFileName(names[len(names)-1])
+	return first
 }
 
 // TestPrunedWithoutRecord removes a segment and leaves its hashes, as pruning would.
@@ -311,8 +311,8 @@ func TestPrunedWithoutRecord(t *testing.T) {
 		leaf := checkpoint.LeafHash(line[:len(line)-1])
 		hashes = append(hashes, leaf[:]...)
 	}
-	p, _ := parsePart(names[1])
-	forged := whole.with(fmt.Sprintf("%020d.hashes", p.first), string(hashes))
+	first, _, _ := audit.ParseFileName(names[1])
+	forged := whole.with(audit.HashesName(first), string(hashes))
 	mustPass(t, "hashes beside the segment", forged, Options{})
 	delete(forged, names[1])
 	r := mustFind(t, "hashes without prune record", forged, Options{})

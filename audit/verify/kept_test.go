@@ -47,8 +47,8 @@ func TestKeptElsewhere(t *testing.T) {
 	}
 	backwards := slices.Clone(lines)
 	slices.Reverse(backwards)
-	old := strings.SplitAfter(f[segmentName(1)], "\n")
-	short := files{segmentName(1): strings.Join(old[:21], "")}
+	old := strings.SplitAfter(f[audit.SegmentName(1)], "\n")
+	short := files{audit.SegmentName(1): strings.Join(old[:21], "")}
 	strange, _ := checkpoint.Checkpoint{Origin: logName, Size: 3, Root: rootOf(old[:3]), Time: testlog.Start}.Sign(testKey(t, logName))
 	both, _ := checkpoint.Checkpoint{Origin: logName, Size: 3, Root: rootOf(old[:3]), Time: testlog.Start}.Sign(key, other)
 	for _, c := range []struct {

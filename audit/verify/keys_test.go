@@ -109,7 +109,7 @@ func TestNoKeyRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := string(audit.CheckpointRecord(note, c, key.Public(), nil).Append(nil)) + "\n"
-	if got := kinds(verified(t, files{segmentName(1): line}, Options{})); got != "key@1" {
+	if got := kinds(verified(t, files{audit.SegmentName(1): line}, Options{})); got != "key@1" {
 		t.Errorf("faults %q", got)
 	}
 }
@@ -155,7 +155,7 @@ func TestBundleBegins(t *testing.T) {
 		l.Rotate(a)
 		fill(l)
 	})
-	delete(f, segmentName(1))
+	delete(f, audit.SegmentName(1))
 	mustFind(t, "signed by a key that the bundle does not tell", f, Options{Bundle: true})
 	mustPass(t, "signed by a key that is given", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{a.Public()}})
 	mustFind(t, "signed by a key that is not the given one", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{testKey(t, logName).Public()}})

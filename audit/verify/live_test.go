@@ -25,7 +25,7 @@ func TestUnsignedEnd(t *testing.T) {
 		l.Add(intent("b"))
 		l.Add(outcome("b"))
 	})
-	name := segmentName(1)
+	name := audit.SegmentName(1)
 	whole := f[name]
 	signed := whole[:strings.Index(whole, `{"seq":6`)]
 	zeros := strings.Repeat("\x00", 5000)
@@ -69,10 +69,10 @@ func TestNoLog(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "\x00\x00", `{"seq":1`} {
-		mustFind(t, "an empty log", files{segmentName(1): text}, Options{AllowUnsigned: true})
-		mustPass(t, "an empty log that is being begun", files{segmentName(1): text}, Options{InUse: func() (bool, error) { return true, nil }})
+		mustFind(t, "an empty log", files{audit.SegmentName(1): text}, Options{AllowUnsigned: true})
+		mustPass(t, "an empty log that is being begun", files{audit.SegmentName(1): text}, Options{InUse: func() (bool, error) { return true, nil }})
 	}
-	mustFind(t, "no checkpoint", files{segmentName(1): `{"seq":1,"commit":1,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"}, Options{})
+	mustFind(t, "no checkpoint", files{audit.SegmentName(1): `{"seq":1,"commit":1,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"}, Options{})
 	mustFind(t, "hashes alone", files{"00000000000000000001.hashes": strings.Repeat("x", hashSize)}, Options{})
 }
 

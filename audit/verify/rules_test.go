@@ -114,7 +114,7 @@ func TestCommits(t *testing.T) {
 			l.Add(plain(audit.KindRefusal))
 		}
 	})
-	name := segmentName(1)
+	name := audit.SegmentName(1)
 	lines := strings.SplitAfter(f[name], "\n")
 	for _, c := range []struct {
 		commits [4]int // of records 4 to 7
@@ -139,7 +139,7 @@ func TestSegmentBeginsCommit(t *testing.T) {
 		return fmt.Sprintf(`{"seq":%d,"commit":%d,"time":"2026-10-03T04:05:06.000000000Z","kind":"refusal"}`+"\n", seq, commit)
 	}
 	for commit, want := range map[int]string{3: "", 1: "commit@3"} {
-		f := files{segmentName(1): line(1, 1) + line(2, 1), segmentName(3): line(3, commit)}
+		f := files{audit.SegmentName(1): line(1, 1) + line(2, 1), audit.SegmentName(3): line(3, commit)}
 		if got := kinds(verified(t, f, Options{AllowUnsigned: true})); got != want {
 			t.Errorf("commit %d: faults %q, want %q", commit, got, want)
 		}
@@ -174,7 +174,7 @@ func TestLines(t *testing.T) {
 		{head + `,"note":"` + strings.Repeat("x", audit.MaxLine) + `"}`, "line@4"},
 		{head + `,"note":"` + strings.Repeat("x", 3*chunkSize) + `"}`, "line@4"},
 	} {
-		changed := f.with(segmentName(1), f[segmentName(1)]+c.line+"\n")
+		changed := f.with(audit.SegmentName(1), f[audit.SegmentName(1)]+c.line+"\n")
 		if got := kinds(verified(t, changed, Options{AllowUnsigned: true})); got != c.want {
 			t.Errorf("%.100q: faults %q, want %q", c.line, got, c.want)
 		}
@@ -192,7 +192,7 @@ func TestOneChangeOneFault(t *testing.T) {
 			l.Checkpoint()
 		}
 	})
-	name := segmentName(1)
+	name := audit.SegmentName(1)
 	lines := strings.SplitAfter(f[name], "\n") // records 4 to 8, 10 to 14, … are refusals; 3, 9, 15, … checkpoints
 	change := func(i int, from, to string) []string {
 		changed := slices.Clone(lines)

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -26,25 +25,6 @@ type part struct {
 	last   bool  // no other follows
 }
 
-const (
-	segmentSuffix = ".jsonl"
-	hashesSuffix  = ".hashes"
-	nameDigits    = 20
-)
-
-func segmentName(first uint64) string { return fmt.Sprintf("%0*d%s", nameDigits, first, segmentSuffix) }
-
-// parsePart reads a file name. It gives false for one that is no part of a log.
-func parsePart(name string) (part, bool) {
-	digits, isSegment := strings.CutSuffix(name, segmentSuffix)
-	digits, isHashes := strings.CutSuffix(digits, hashesSuffix)
-	first, err := strconv.ParseUint(digits, 10, 63)
-	if isSegment == isHashes || err != nil || first == 0 || len(digits) != nameDigits || digits[0] == '+' {
-		return part{}, false
-	}
-	return part{name: name, first: first, hashes: isHashes}, true
-}
-
 // list gives the parts of the log in order. Where a segment and its hashes are both there, the segment counts.
 func list(fsys fs.FS) ([]*part, error) {
 	entries, err := fs.ReadDir(fsys, ".")
@@ -53,13 +33,14 @@ func list(fsys fs.FS) ([]*part, error) {
 	}
 	var parts []*part
 	for _, entry := range entries {
-		p, ok := parsePart(entry.Name())
+		first, hashes, ok := audit.ParseFileName(entry.Name())
 		if !ok {
 			continue
 		}
 		if !entry.Type().IsRegular() { // a pipe would never end, and what a link leads to is not in this directory
 			return nil, fmt.Errorf("%s is no regular file, as all files of a log are", entry.Name())
 		}
+		p := part{name: entry.Name(), first: first, hashes: hashes}
 		if info, err := entry.Info(); err == nil { // otherwise it was pruned just now
 			p.size = info.Size()
 		}
@@ -157,7 +138,7 @@ func (s *source) emit(it *item) error {
 func (s *source) part(p *part) error {
 	f, err := s.fsys.Open(p.name)
 	if errors.Is(err, fs.ErrNotExist) && !p.hashes { // pruned since the directory was listed
-		p.name, p.hashes = strings.TrimSuffix(p.name, segmentSuffix)+hashesSuffix, true
+		p.name, p.hashes = audit.HashesName(p.first), true
 		f, err = s.fsys.Open(p.name)
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 )
 
@@ -157,7 +158,7 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		return err
 	}
 	if len(parts) == 0 {
-		return errors.New("it holds no audit log: there is no file such as " + segmentName(1) + " in it")
+		return errors.New("it holds no audit log: there is no file such as " + audit.SegmentName(1) + " in it")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := startPipeline(ctx, &source{fsys: fsys, parts: parts, growing: !v.options.Bundle})
