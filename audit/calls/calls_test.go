@@ -258,6 +258,7 @@ func TestMoney(t *testing.T) {
 		{"an unknown unit", spend("oldAdjustAmount", field("amount", "amount", "12345"), field("measure_id", "other", "4")), nil, ""},
 		{"a currency of its own", spend("oldAdjustAmount", field("amount", "amount", "1"), field("currency", "currency", "eur")), nil, "1 EUR"},
 		{"no currency that is one", spend("oldAdjustAmount", field("amount", "amount", "1"), field("currency", "currency", "=1+1")), nil, "1 XXX"},
+		{"no letters of ASCII, though in capitals they are", spend("oldAdjustAmount", field("amount", "amount", "1"), field("currency", "currency", "ſa")), nil, "1 XXX"},
 		{"no site", nowhere, nil, "1 XXX"},
 		{"two amounts", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1", "2")), nil, ""},
 		{"more than the log holds", spend("UpdateCustomerAccountAmount", omitted), nil, ""},

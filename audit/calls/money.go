@@ -69,8 +69,8 @@ func (c *Call) measure() string {
 // currency is what the call says, else its site's.
 func (c *Call) currency() string {
 	if said := c.Fields(catalog.FieldCurrency); len(said) > 0 {
-		if isCurrency(said[0]) {
-			return strings.ToUpper(said[0])
+		if code := strings.ToUpper(said[0]); isCurrency(code) {
+			return code
 		}
 		return NoCurrency
 	}
@@ -80,8 +80,8 @@ func (c *Call) currency() string {
 	return NoCurrency
 }
 
-func isCurrency(text string) bool {
-	return len(text) == 3 && strings.Trim(strings.ToUpper(text), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+func isCurrency(code string) bool {
+	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 // perRecipient names the operations that give their amount to each of a list, and the list's field.
