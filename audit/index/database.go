@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -60,6 +61,9 @@ func connect(ctx context.Context, file, mode string, set pragmas) (*database, er
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // SQLite would wait for the writer of a pipe
+		return nil, cmp.Or(err, errors.New("it is no regular file"))
 	}
 	query := url.Values{"mode": {mode}, "_dqs": {"0"}, "_pragma": append(pragmas{"trusted_schema(0)", "cell_size_check(1)"}, set...)}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String())

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"tollgate/audit"
 	"tollgate/audit/calls"
 	"tollgate/internal/testlog"
@@ -118,6 +120,20 @@ func TestBrokenFiles(t *testing.T) {
 	expectUnusable(t, New(dir, filepath.Join(t.TempDir(), "none")), "no such file")
 }
 
+// TestPipe: nobody waits for the writer of a pipe.
+func TestPipe(t *testing.T) {
+	dir := t.TempDir()
+	l := newRandomLog(dir, 1)
+	l.records(50)
+	x := New(dir, filepath.Join(t.TempDir(), "index"))
+	if err := unix.Mkfifo(x.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expectUnusable(t, x, "no regular file")
+	rebuild(t, x)
+	l.same(t, dir, x, 3)
+}
+
 // Rows that do not fit the log are errors, not results.
 func TestWrongRows(t *testing.T) {
 	dir := t.TempDir()
@@ -146,6 +162,27 @@ func TestWrongRows(t *testing.T) {
 				t.Error("a wrong call was given")
 			}
 		})
+	}
+}
+
+// TestWrongOpenCalls: the last calls begin with the open ones, and where the index is wrong about these nothing is given, so
+// that the log can be asked.
+func TestWrongOpenCalls(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	l.Calls(3)
+	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "open", Decision: audit.Allowed})
+	l.Flush()
+	x := New(dir, filepath.Join(t.TempDir(), "index"))
+	rebuild(t, x)
+	if got := list(t, x, &calls.Filter{Last: 2}); len(got) != 2 {
+		t.Fatalf("%q", got)
+	}
+	command(t, x, "UPDATE open SET offset = offset + 1")
+	given := 0
+	err := x.Calls(t.Context(), &calls.Filter{Last: 2}, func(*calls.Call) error { given++; return nil })
+	if !errors.Is(err, ErrUnusable) || given > 0 {
+		t.Errorf("%d calls were given, %v", given, err)
 	}
 }
 

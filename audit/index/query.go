@@ -434,6 +434,9 @@ func (q *query) last(ctx context.Context, yield func(*calls.Call) error) error {
 		}
 		return nil
 	})
+	if errors.Is(fault, ErrUnusable) || ctx.Err() != nil {
+		return fault // before anything was given: whoever asks can ask the log instead
+	}
 	newest = newest[max(len(newest)-n, 0):]
 	slices.Reverse(newest)
 	err := errFull
