@@ -83,7 +83,7 @@ func TestOtherFiles(t *testing.T) {
 		"device": func(path string) error { return os.Symlink("/dev/zero", path) },
 		"folder": func(path string) error { return os.Mkdir(path, 0o700) },
 	} {
-		for _, part := range []string{segmentName(1), "00000000000000000001.hashes"} {
+		for _, part := range []string{audit.SegmentName(1), "00000000000000000001.hashes"} {
 			dir := t.TempDir()
 			if err := make(filepath.Join(dir, part)); err != nil {
 				t.Fatal(err)
