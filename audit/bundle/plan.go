@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -66,12 +67,15 @@ type planner struct {
 	open     Counts // of the records that no checkpoint covers so far
 	keys     proof.Keyring
 	rekeyed  bool // a key record stands behind the last checkpoint
+
+	oldest, newest string // times of the first and the last record
 }
 
 func (p *planner) see(l proof.Line) error {
 	if err := p.keys.See(l); err != nil {
 		return err
 	}
+	p.oldest, p.newest = cmp.Or(p.oldest, l.Time), l.Time
 	sealed := l.Kind == audit.KindCheckpoint
 	begun := p.summary.Begin > 0 || p.open.Begin > 0
 	// A checkpoint that an older key signs too says less without the key record before it: a bundle begins with another one.
@@ -110,10 +114,12 @@ func plan(log *proof.Log, from, to time.Time) (*Summary, error) {
 		return s, s.lookup(log, p.keys)
 	case p.open.Begin > 0:
 		return nil, fmt.Errorf("record %d, the first of the period: %w", p.open.Begin, proof.ErrNotCovered)
-	case log.First() > 1:
-		return nil, fmt.Errorf("the period has no records; those before %d are pruned", log.First())
 	}
-	return nil, fmt.Errorf("the period has no records")
+	pruned := ""
+	if first := log.First(); first > 1 {
+		pruned = fmt.Sprintf(", and those before %d are pruned", first)
+	}
+	return nil, fmt.Errorf("the period from %s to before %s has no records: the log's are of %s to %s%s", p.from, p.to, p.oldest, p.newest, pruned)
 }
 
 func spell(t time.Time) string { return t.UTC().Format(proof.TimeFormat) }

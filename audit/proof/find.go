@@ -41,7 +41,7 @@ func (l *Log) find(id string) (*found, error) {
 	case len(f.records) == 0 && l.First() > 1:
 		return nil, fmt.Errorf("no record has the call id %q; the records before %d are pruned", id, l.First())
 	case len(f.records) == 0:
-		return nil, fmt.Errorf("no record has the call id %q", id)
+		return nil, fmt.Errorf("no record has the call id %q; audit list shows the ids", id)
 	case f.cover == nil:
 		return nil, fmt.Errorf("record %d of the call %s: %w", f.seqs[len(f.seqs)-1], id, ErrNotCovered)
 	}

@@ -122,6 +122,9 @@ func auditRotateKey(w io.Writer, dir, file string, lost bool) error {
 		after = "no signature leads to it from the lost one: give it to whoever verifies the log"
 	}
 	key, err := prepare(file)
+	if errors.Is(err, os.ErrNotExist) && !lost {
+		err = fmt.Errorf("%w: name the file with --key-file when audit.key of the configuration does; is the key lost for good, give --lost", err)
+	}
 	if err != nil {
 		return err
 	}

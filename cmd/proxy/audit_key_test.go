@@ -75,5 +75,5 @@ func TestKeyUsage(t *testing.T) {
 			t.Errorf("%.40v: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
-	fails(t, "no such file", "audit", "rotate-key", "--key-file", filepath.Join(dir, "none"))
+	fails(t, "no such file or directory: name the file with --key-file", "audit", "rotate-key", "--key-file", filepath.Join(dir, "none"))
 }

@@ -46,7 +46,7 @@ func auditProveCommand() *cobra.Command {
 			if args[0] == "" {
 				return usageError("CALL-ID is empty; audit list shows the ids")
 			}
-			return auditProve(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, strings.ToLower(strings.TrimPrefix(args[0], "urn:uuid:")))
+			return auditProve(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, plainID(args[0]))
 		},
 	}
 	dirFlag(cmd, &dir)
@@ -243,7 +243,7 @@ func writeFile(name string, force bool, write func(io.Writer) error) (err error)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".tollgate-*") // mode 0600
 	if err != nil {
-		return err
+		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	defer func() {
 		if err != nil {

@@ -44,7 +44,7 @@ func auditShow(w io.Writer, dir, id string, raw bool) error {
 		return printJSON(w, r)
 	})
 	if err == nil && !found {
-		err = fmt.Errorf("no record has the call id %q", id)
+		err = fmt.Errorf("no record has the call id %q; audit list shows the ids", id)
 	}
 	return err
 }
