@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
 )
@@ -62,7 +63,7 @@ func auditProve(w, notices io.Writer, dir, id string) error {
 	if err != nil {
 		return err
 	}
-	if r := p.Parsed(); len(r) == 1 && r[0].Kind == "intent" {
+	if r := p.Parsed(); len(r) == 1 && r[0].Kind == audit.KindIntent {
 		fmt.Fprintln(notices, "tollgate: the log has no outcome of this call yet: the proof is of its intent alone")
 	}
 	return writeProof(w, p)
@@ -138,7 +139,9 @@ func describeCall(w *strings.Builder, p *proof.Call, given []checkpoint.PublicKe
 		return err
 	}
 	var places []string
+	ended := false
 	for i, r := range p.Parsed() {
+		ended = ended || r.Kind != audit.KindIntent
 		line := jsontext.Value(p.Records[i].Line)
 		if err := line.Format(jsontext.PreserveRawStrings(true), jsontext.WithIndent("  ")); err != nil {
 			return err
@@ -150,6 +153,9 @@ func describeCall(w *strings.Builder, p *proof.Call, given []checkpoint.PublicKe
 	describeSigned(w, c, keys)
 	describeTrust(w, given)
 	w.WriteString("not proven: that the log has no other record of this call\n")
+	if !ended {
+		w.WriteString("not proven: what became of the call; its outcome, if the log has one, is not in this proof\n")
+	}
 	return nil
 }
 

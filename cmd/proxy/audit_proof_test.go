@@ -108,6 +108,13 @@ func TestProveTooEarly(t *testing.T) {
 	if code != exitOK || !strings.Contains(stderr, "no outcome of this call yet") || !strings.HasSuffix(stdout, "\"type\":\"tollgate call proof 1\"}\n") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
+	const unknown = "what became of the call"
+	if out := must(t, "audit", "check-proof", l.file(t, "intent.json", stdout)); !strings.Contains(out, unknown) {
+		t.Error(out)
+	}
+	if out := must(t, "audit", "check-proof", l.file(t, "both.json", must(t, "audit", "prove", "--dir", l.dir, l.call))); strings.Contains(out, unknown) {
+		t.Error(out)
+	}
 }
 
 func TestConsistency(t *testing.T) {
