@@ -595,11 +595,19 @@ def read_copies(path):
     text = data.decode("utf-8")
     if not text.startswith("{"):
         return [parse_note(text)]
-    lines = text[:-1].split("\n") if text.endswith("\n") else text.split("\n")
-    lines = [line for line in lines if line.rstrip().endswith("}") or line[:1] != "{"]  # without what a crash left of lines
+    lines = text.split("\n")
+    if not lines[-1]:  # the last line may lack its line feed
+        lines.pop()
+    lines = [line for line in lines if not torn(line)]
     if not lines:
         raise Fault("%s has no whole line" % path)
     return [parse_copy(json.loads(line, object_pairs_hook=unique)) for line in lines]
+
+
+def torn(line):
+    """Tells of what a crash or a full disk left of a line: its beginning, perhaps with zeros behind it."""
+    whole = line.rstrip("\0")
+    return bool(line) and (not whole or whole.startswith("{") and not whole.endswith("}"))
 
 
 def parse_copy(copy):

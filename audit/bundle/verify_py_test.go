@@ -390,6 +390,8 @@ func (l *logs) whole() []sample {
 		{Name: "second key given", Log: full, Keys: []string{other}},
 		{Name: "key lost", Log: lost},
 		{Name: "key lost, both given, and checkpoints", Log: lost, Keys: []string{key, other}, Copies: []string{l.write("copies", kept)}},
+		{Name: "checkpoints among torn lines, the last without its line feed", Log: lost,
+			Copies: []string{l.write("copies", kept[:50]+"\n"+kept[:9]+"\x00\x00\n\x00\n"+strings.TrimSuffix(kept, "\n"))}},
 		{Name: "key lost, the new one given", Log: lost, Keys: []string{other}},
 		{Name: "crash and stop", Log: crash},
 		{Name: "pruned", Log: pruned, Keys: []string{key}},
@@ -754,7 +756,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{full, "--key", "tollgate"}, 2, "NAME+HASH+KEY"},
 		{[]string{full, "--key", regexp.MustCompile(`\+.{8}\+`).ReplaceAllString(l.key.Public().String(), "+01234567+")}, 2, "hash is not that of its name and key"},
 		{[]string{full, "--since-checkpoint", l.write("copy", strings.Replace(copied, `"size":2,`, `"size":3,`, 1))}, 2, "not those of its checkpoint"},
-		{[]string{full, "--since-checkpoint", l.write("copy", copied[:50])}, 2, "has no whole line"},
+		{[]string{full, "--since-checkpoint", l.write("copy", copied[:50]+"\n{\n\x00\n")}, 2, "has no whole line"},
 		{[]string{full, "--since-checkpoint", l.write("note", "x")}, 2, "four lines"},
 		{nil, 2, "usage:"},
 	} {
