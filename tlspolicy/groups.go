@@ -3,6 +3,7 @@ package tlspolicy
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -61,6 +62,11 @@ func parseGroup(name string) (tls.CurveID, error) {
 		spellings = append(spellings, g.name, g.alias)
 	}
 	return 0, fmt.Errorf("unknown group %q%s (choices: %s)", clip(name), didYouMean(name, spellings), strings.Join(GroupNames(), ", "))
+}
+
+// GroupsFor gives those of the policy's groups that work in a protocol version: hybrids are of TLS 1.3 only.
+func (p *Policy) GroupsFor(version uint16) []tls.CurveID {
+	return slices.Clone(groupsFor(version, p.groups))
 }
 
 // groupsFor gives those of ids that work in a protocol version.
