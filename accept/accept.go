@@ -232,6 +232,7 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 		err = raw.SetDeadline(time.Time{})
 	}
 	if err == nil {
+		raw.offered = tlspolicy.NewOffered(tlspolicy.OfferOf(hello.Info)) // a fraction of what the hello itself holds
 		return secured, nil
 	}
 	if l.closed() { // the handshake was cut off by Close, not by the peer

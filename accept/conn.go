@@ -6,12 +6,28 @@ import (
 	"net"
 	"strings"
 	"sync"
+
+	"tollgate/tlspolicy"
 )
 
 // conn gives its slot back when it is closed.
 type conn struct {
 	net.Conn
-	release func() // may be called more than once
+	release func()             // may be called more than once
+	offered *tlspolicy.Offered // what the peer offered in its handshake; nil for a plain connection
+}
+
+// offeredOn finds what was offered on a connection that New gave out.
+func offeredOn(c net.Conn) *tlspolicy.Offered {
+	secured, ok := c.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	ours, ok := secured.NetConn().(*conn)
+	if !ok {
+		return nil
+	}
+	return ours.offered
 }
 
 // Close closes the connection and gives its slot back.

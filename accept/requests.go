@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"tollgate/tlspolicy"
 )
 
 // Requests notices what an HTTP server refuses by itself before a request exists: a malformed request line or header, one
@@ -24,7 +26,8 @@ type progress struct{ unanswered atomic.Bool }
 
 type progressKey struct{}
 
-// Watch hooks into the server. It must be called before the server starts, and sets ConnState, ConnContext and Handler.
+// Watch hooks into the server, whose requests then have in their context what the peer of a connection from New offered, see
+// tlspolicy.OfferedIn. It must be called before the server starts, and sets ConnState, ConnContext and Handler.
 func (r *Requests) Watch(server *http.Server) {
 	server.ConnContext = r.connContext
 	server.ConnState = r.connState
@@ -40,7 +43,11 @@ func (r *Requests) Watch(server *http.Server) {
 func (r *Requests) connContext(ctx context.Context, conn net.Conn) context.Context {
 	p := new(progress)
 	r.open.Store(conn, p)
-	return context.WithValue(ctx, progressKey{}, p)
+	ctx = context.WithValue(ctx, progressKey{}, p)
+	if offered := offeredOn(conn); offered != nil {
+		ctx = tlspolicy.WithOffered(ctx, offered)
+	}
+	return ctx
 }
 
 // connState is told StateActive when the first byte of a request was read, before the handler is called.

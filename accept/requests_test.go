@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"tollgate/tlspolicy"
 )
 
 func TestRequestsCountsWhatNoHandlerSaw(t *testing.T) {
@@ -71,5 +73,40 @@ func TestRequestsCountsWhatNoHandlerSaw(t *testing.T) {
 		if got := refused.Load() - before; got != c.refused {
 			t.Errorf("%s: counted %d refusals, want %d", c.name, got, c.refused)
 		}
+	}
+}
+
+// What a peer offered is in the context of its requests, and nothing is where there was no handshake.
+func TestRequestsKnowTheOffer(t *testing.T) {
+	for name, c := range map[string]Config{"tls": {TLS: serverTLS(t, nil, tlspolicy.Server{})}, "plain": {}} {
+		t.Run(name, func(t *testing.T) {
+			l, _ := start(t, c)
+			offers := make(chan *tlspolicy.Offer, 1)
+			server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				offers <- tlspolicy.OfferedIn(r.Context()).Take()
+			})}
+			(&Requests{Refused: func(net.Addr) {}}).Watch(server)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				_ = server.Serve(l)
+			}()
+			defer func() {
+				_ = server.Close()
+				<-done
+			}()
+			scheme := map[string]string{"tls": "https", "plain": "http"}[name]
+			transport := &http.Transport{TLSClientConfig: clientTLS(nil)}
+			defer transport.CloseIdleConnections()
+			response, err := (&http.Client{Transport: transport}).Get(scheme + "://" + l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			offer := <-offers
+			if (offer != nil) != (name == "tls") || offer != nil && (len(offer.Suites) == 0 || offer.ServerName != "tollgate.test") {
+				t.Errorf("offer %+v", offer)
+			}
+		})
 	}
 }

@@ -211,6 +211,7 @@ func (e *encoder) tls(key string, t *TLS) {
 	e.str(`,"server_name":`, t.ServerName)
 	e.str(`,"peer":`, t.Peer)
 	e.str(`,"peer_fingerprint":`, t.PeerFingerprint)
+	e.time(`,"peer_not_after":`, t.PeerNotAfter)
 	e.offer(t.Offer)
 	e.closeObject(start)
 }

@@ -135,17 +135,19 @@ type Field struct {
 	Omitted int `json:"omitted,omitempty"`
 }
 
-// TLS is the evidence of one connection. A refused handshake has only what is known of it, and Offer.
+// TLS is the evidence of one connection. A refused handshake has only what is known of it, and Offer. PeerNotAfter and Offer
+// are in the first record of a connection only.
 type TLS struct {
-	Version         string `json:"version,omitempty"`
-	Suite           string `json:"suite,omitempty"`
-	Group           string `json:"group,omitempty"`
-	ALPN            string `json:"alpn,omitempty"`
-	Resumed         bool   `json:"resumed,omitempty"`
-	ServerName      string `json:"server_name,omitempty"`
-	Peer            string `json:"peer,omitempty"`             // subject or SAN of the peer's certificate
-	PeerFingerprint string `json:"peer_fingerprint,omitempty"` // lower-case hex SHA-256 of the peer's certificate
-	Offer           *Offer `json:"offer,omitempty"`
+	Version         string    `json:"version,omitempty"`
+	Suite           string    `json:"suite,omitempty"`
+	Group           string    `json:"group,omitempty"`
+	ALPN            string    `json:"alpn,omitempty"`
+	Resumed         bool      `json:"resumed,omitempty"`
+	ServerName      string    `json:"server_name,omitempty"`
+	Peer            string    `json:"peer,omitempty"`             // subject or SAN of the peer's certificate
+	PeerFingerprint string    `json:"peer_fingerprint,omitempty"` // lower-case hex SHA-256 of the peer's certificate
+	PeerNotAfter    time.Time `json:"peer_not_after,omitzero"`    // until when the peer's certificate is valid
+	Offer           *Offer    `json:"offer,omitempty"`
 }
 
 // Offer is what a peer proposed in its ClientHello.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/tls"
+	"net/http"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -35,11 +36,36 @@ func (e evidence) of(state *tls.ConnectionState) *audit.TLS {
 	if record, ok := e.known.Get(state); ok {
 		return record
 	}
+	first := e.remember(state)
+	return &first
+}
+
+// ofCaller gives the evidence of a caller's connection, and the first time also what the caller offered on it.
+func (e evidence) ofCaller(r *http.Request) *audit.TLS {
+	if r.TLS == nil {
+		return nil
+	}
+	if record, ok := e.known.Get(r.TLS); ok {
+		return record
+	}
+	first := e.remember(r.TLS)
+	if offer := tlspolicy.OfferedIn(r.Context()).Take(); offer != nil {
+		first.Offer = (*audit.Offer)(offer)
+	}
+	return &first
+}
+
+// remember gives the evidence for a connection's first record, and keeps what later ones have of it.
+func (e evidence) remember(state *tls.ConnectionState) audit.TLS {
 	f := tlspolicy.FactsOf(*state)
-	record := &audit.TLS{
+	record := audit.TLS{
 		Version: f.Version, Suite: f.Suite, Group: f.Group, ALPN: f.ALPN, Resumed: f.Resumed,
 		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
 	}
-	e.known.Add(state, record)
+	later := record
+	e.known.Add(state, &later)
+	if len(state.PeerCertificates) > 0 {
+		record.PeerNotAfter = state.PeerCertificates[0].NotAfter
+	}
 	return record
 }

@@ -1,6 +1,10 @@
 package gateway
 
-import "net/http"
+import (
+	"net/http"
+
+	"tollgate/audit"
+)
 
 // Decide takes a request through steps 1 to 7, for benchmarks.
 func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *Refusal {
@@ -18,3 +22,6 @@ func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *R
 
 // Serves tells whether a Host header names the listener.
 func (l *Listener) Serves(header string) bool { return l.knows(hostName(header)) }
+
+// NewEvidence gives what finds the evidence of a request's connection.
+func NewEvidence() func(*http.Request) *audit.TLS { return newEvidence().ofCaller }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"tollgate/accept"
 	"tollgate/audit"
 	"tollgate/caller"
 	"tollgate/catalog"
@@ -93,6 +94,7 @@ func (f *fixture) serve(t testing.TB, listener net.Listener) {
 	}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetHTTP2(f.http2)
+	(&accept.Requests{Refused: func(net.Addr) {}}).Watch(f.server)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = f.server.Serve(listener) })
 	t.Cleanup(func() {

@@ -36,7 +36,7 @@ func (c *call) record(kind audit.Kind) *audit.Record {
 
 // describe adds what was asked for.
 func (c *call) describe(r *audit.Record) {
-	r.TLSIn = c.evidence.of(c.request.TLS)
+	r.TLSIn = c.evidence.ofCaller(c.request)
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
 	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
 		if strings.HasPrefix(c.rawPath, "/") {

@@ -1,0 +1,110 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"slices"
+	"testing"
+
+	"tollgate/audit"
+	"tollgate/gateway"
+	"tollgate/tlspolicy"
+)
+
+// The first record of a connection, also of a resumed one, says what the caller offered and until when its certificate is
+// valid; later ones of the connection do not.
+func TestOfferOncePerConnection(t *testing.T) {
+	both(t, func(t *testing.T, http2 bool) {
+		s := startTLS(t)
+		certificate := must(s.ca.Client("", certURI))
+		client := s.client(t, http2, certificate)
+		transport := client.Transport.(*http.Transport)
+		transport.TLSClientConfig.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+		for range 2 {
+			for range 3 {
+				if got := do(t, client, request(t, "GET", "/echo/x", nil)); got.status != 200 {
+					t.Fatalf("answer %d %s", got.status, got.body)
+				}
+			}
+			transport.CloseIdleConnections()
+		}
+		records := s.log.of(audit.KindIntent)
+		if len(records) != 6 {
+			t.Fatalf("%d intents", len(records))
+		}
+		for i, r := range records {
+			first, in := i%3 == 0, r.TLSIn
+			if (in.Offer != nil) != first || in.PeerNotAfter.IsZero() == first {
+				t.Errorf("intent %d: offer %v, certificate until %v", i, in.Offer, in.PeerNotAfter)
+			}
+			if in.Resumed != (i >= 3) {
+				t.Errorf("intent %d: resumed %t", i, in.Resumed)
+			}
+		}
+		for _, i := range []int{0, 3} {
+			offer := records[i].TLSIn.Offer
+			if !slices.Contains(offer.Versions, "TLS 1.3") || !slices.Contains(offer.Suites, records[i].TLSIn.Suite) ||
+				!slices.Contains(offer.Groups, "X25519") || offer.ServerName != "gateway.test" {
+				t.Errorf("intent %d: offer %+v", i, offer)
+			}
+		}
+	})
+}
+
+// A first call that is refused has the offer in its refusal.
+func TestOfferInARefusal(t *testing.T) {
+	both(t, func(t *testing.T, http2 bool) {
+		s := startTLS(t)
+		client := s.client(t, http2)
+		for range 2 {
+			do(t, client, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2001")
+		}
+		records := s.log.of(audit.KindRefusal)
+		if len(records) != 2 || records[0].TLSIn.Offer == nil || records[1].TLSIn.Offer != nil {
+			t.Errorf("log:\n%s", s.log.text())
+		}
+	})
+}
+
+// BenchmarkCallerEvidence is what a call costs more for the evidence of its connection: "first" with the facts and the offer,
+// "later" from memory.
+func BenchmarkCallerEvidence(b *testing.B) {
+	hello := &tls.ClientHelloInfo{
+		SupportedVersions: []uint16{tls.VersionTLS13, tls.VersionTLS12}, ServerName: "gateway.test",
+		SupportedCurves: []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
+	}
+	for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		hello.CipherSuites = append(hello.CipherSuites, suite.ID)
+	}
+	state := tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519}
+	b.Run("handshake", func(b *testing.B) {
+		for b.Loop() {
+			tlspolicy.NewOffered(tlspolicy.OfferOf(hello))
+		}
+	})
+	offer := tlspolicy.OfferOf(hello)
+	b.Run("first", func(b *testing.B) {
+		evidence := gateway.NewEvidence()
+		for b.Loop() {
+			state := state
+			r := (&http.Request{TLS: &state}).WithContext(connection(b.Context(), offer))
+			evidence(r)
+		}
+	})
+	b.Run("later", func(b *testing.B) {
+		evidence := gateway.NewEvidence()
+		r := (&http.Request{TLS: &state}).WithContext(connection(b.Context(), offer))
+		for b.Loop() {
+			evidence(r)
+		}
+	})
+}
+
+// connection is the context of a request, about as deep as net/http makes it.
+func connection(ctx context.Context, offer tlspolicy.Offer) context.Context {
+	ctx = tlspolicy.WithOffered(ctx, tlspolicy.NewOffered(offer))
+	ctx = context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(nil))
+	return ctx
+}
