@@ -3,7 +3,9 @@ package tlspolicy
 import (
 	"crypto/tls"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // How much of an offer is kept. Honest peers stay far below; a ClientHello has room for tens of thousands.
@@ -64,10 +66,20 @@ func describe[T any](values []T, limit int, name func(T) string) []string {
 
 // suiteName knows the whitelist as well as the suites of crypto/tls.
 func suiteName(code uint16) string {
-	for _, s := range whitelist() {
-		if s.Code == code {
-			return s.Name
-		}
+	if name, ok := suiteNames()[code]; ok {
+		return name
 	}
-	return tls.CipherSuiteName(code)
+	return fmt.Sprintf("0x%04X", code)
 }
+
+// suiteNames are looked up for each suite of each handshake; crypto/tls makes its lists anew for each question.
+var suiteNames = sync.OnceValue(func() map[uint16]string {
+	names := map[uint16]string{}
+	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		names[s.ID] = s.Name
+	}
+	for _, s := range whitelist() {
+		names[s.Code] = s.Name
+	}
+	return names
+})
