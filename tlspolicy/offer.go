@@ -66,14 +66,14 @@ func describe[T any](values []T, limit int, name func(T) string) []string {
 
 // suiteName knows the whitelist as well as the suites of crypto/tls.
 func suiteName(code uint16) string {
-	if name, ok := suiteNames()[code]; ok {
+	if name, ok := namesOfSuites()[code]; ok {
 		return name
 	}
 	return fmt.Sprintf("0x%04X", code)
 }
 
-// suiteNames are looked up for each suite of each handshake; crypto/tls makes its lists anew for each question.
-var suiteNames = sync.OnceValue(func() map[uint16]string {
+// namesOfSuites are looked up for each suite of each handshake; crypto/tls makes its lists anew for each question.
+var namesOfSuites = sync.OnceValue(func() map[uint16]string {
 	names := map[uint16]string{}
 	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
 		names[s.ID] = s.Name
