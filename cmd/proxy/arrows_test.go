@@ -19,6 +19,7 @@ var arrows = map[string][]string{
 	"audit/copies":     {"audit/checkpoint"},
 	"audit/index":      {"audit", "audit/calls", "catalog"},
 	"audit/proof":      {"audit", "audit/checkpoint"},
+	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
 	"audit/verify":     {"audit", "audit/checkpoint"},
 	"business":         {"catalog"},
 	"caller":           {"internal/secret", "signing"},

@@ -12,7 +12,7 @@ import (
 
 func tlsCommand() *cobra.Command {
 	return group("tls", "TLS policies, certificates, and what servers make of them",
-		tlsPolicyCommand(), tlsStatementCommand(), tlsScanCommand(), tlsCACommand())
+		tlsPolicyCommand(), tlsStatementCommand(), tlsScanCommand(), tlsReportCommand(), tlsCACommand())
 }
 
 func tlsPolicyCommand() *cobra.Command {

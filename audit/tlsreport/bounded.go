@@ -1,0 +1,99 @@
+package tlsreport
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
+
+// Other stands in the place of names beyond a bound.
+const Other = "other"
+
+// bounded is a map with at most max entries, and one more for what is beyond, under the key other.
+type bounded[K comparable, V any] struct {
+	max     int
+	other   K
+	entries map[K]*V
+}
+
+func newBounded[K comparable, V any](limit int, other K) bounded[K, V] {
+	return bounded[K, V]{limit, other, map[K]*V{}}
+}
+
+func (b *bounded[K, V]) at(key K) *V {
+	if v, ok := b.entries[key]; ok {
+		return v
+	}
+	if len(b.entries) >= b.max {
+		key = b.other
+	}
+	v, ok := b.entries[key]
+	if !ok {
+		v = new(V)
+		b.entries[key] = v
+	}
+	return v
+}
+
+// list gives a row for each entry, in the order of compare.
+func list[K comparable, V, R any](b bounded[K, V], row func(K, *V) R, compare func(a, b R) int) []R {
+	rows := make([]R, 0, len(b.entries))
+	for key, value := range b.entries {
+		rows = append(rows, row(key, value))
+	}
+	slices.SortFunc(rows, compare)
+	return rows
+}
+
+// most orders larger counts first, then by names.
+func most(a, b uint64, namesA, namesB []string) int {
+	return cmp.Or(cmp.Compare(b, a), slices.Compare(namesA, namesB))
+}
+
+// maxSources is how many sources are told apart for one caller or reason.
+const maxSources = 64
+
+// sources counts different addresses up to maxSources.
+type sources struct {
+	seen map[string]struct{}
+	more bool
+}
+
+func (s *sources) add(source string) {
+	if source == "" {
+		return
+	}
+	source = short(source)
+	if s.seen == nil {
+		s.seen = map[string]struct{}{}
+	}
+	if _, ok := s.seen[source]; ok {
+		return
+	}
+	if len(s.seen) == maxSources {
+		s.more = true
+		return
+	}
+	s.seen[source] = struct{}{}
+}
+
+// examples gives a few of them.
+func (s *sources) examples() []string {
+	all := slices.Sorted(maps.Keys(s.seen))
+	return all[:min(len(all), 3)]
+}
+
+// maxText bounds what is kept of a text of the log.
+const maxText = 160
+
+func short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	cut := maxText
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}

@@ -1,0 +1,411 @@
+package tlsreport
+
+import (
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"tollgate/audit"
+	"tollgate/tlspolicy"
+)
+
+// Bounds of what is kept. A gateway with fewer callers, upstreams and certificates than that gets a report of all.
+const (
+	maxCallers  = 2000
+	maxUses     = 5000
+	maxCerts    = 2000
+	maxNames    = 500
+	maxOffered  = 500
+	maxReasons  = 64
+	maxOffers   = 8      // kept for each reason
+	maxJudged   = 4096   // different offers whose verdicts are remembered
+	maxConns    = 65_536 // connections that are followed
+	maxSharing  = 8      // callers on one connection
+	refusedConn = "connection: "
+)
+
+// Config says what is asked.
+type Config struct {
+	// Policy is the one of the gateway's listeners.
+	Policy *tlspolicy.Policy
+	// Without names versions, suites and groups; those of one text, with commas between, are removed together. Default
+	// (none): TLS 1.2, and each suite that was used.
+	Without []string
+	// Since and Until choose records: from the one on, and before the other. Zero means no such bound.
+	Since, Until time.Time
+}
+
+// Collector counts. It is not for concurrent use.
+type Collector struct {
+	config    Config
+	policy    allowed
+	questions []question
+	judged    map[string][]verdict
+	conns     *lru.Cache[connKey, *connection]
+
+	first, last time.Time
+	keys        map[verdict]bool // for which certificates suites of TLS 1.2 were used
+	foreign     uint64           // connections that the policy does not allow: it is not the gateway's
+	in, out     bounded[useKey, use]
+	callers     bounded[callerKey, callerUse]
+	offered     bounded[offeredKey, offeredCount]
+	refused     bounded[string, refusedUse]
+	upstream    bounded[upstreamRefusal, uint64]
+	certs       bounded[certKey, certUse]
+	names       bounded[string, uint64]
+}
+
+// params are what a handshake ended with.
+type params struct{ version, suite, group string }
+
+type useKey struct {
+	who, identity string
+	params
+}
+
+type use struct{ calls, resumedCalls, conns, resumedConns uint64 }
+
+type callerKey struct{ caller, by, identity string }
+
+type callerUse struct {
+	calls, conns, withOffer uint64
+	sources                 sources
+	verdicts                [][verdicts]uint64 // by question: connections
+}
+
+// connKey tells connections apart, as far as a log can: a port is used again.
+type connKey struct {
+	listener, source string
+	port             uint16
+}
+
+type connection struct {
+	params
+	resumed  bool
+	verdicts []verdict // of its offer, by question; nil while that is not known
+	callers  []*callerUse
+}
+
+type offeredKey struct{ what, name string }
+
+type offeredCount struct{ conns, refused uint64 }
+
+type refusedUse struct {
+	count, recorded, withOffer uint64
+	sources                    sources
+	offers                     map[string]uint64
+}
+
+type upstreamRefusal struct{ upstream, detail string }
+
+type certKey struct{ direction, who, serverName, peer, fingerprint string }
+
+type certUse struct {
+	calls       uint64
+	first, last time.Time
+	notAfter    time.Time
+}
+
+// New begins a report. The error is of Config.Without.
+func New(c Config) (*Collector, error) {
+	list, err := questions(c.Policy, c.Without)
+	if err != nil {
+		return nil, err
+	}
+	collector := &Collector{
+		config: c, policy: allowedBy(c.Policy), questions: list, judged: map[string][]verdict{}, keys: map[verdict]bool{},
+		in: newBounded[useKey, use](maxUses, useKey{who: Other}), out: newBounded[useKey, use](maxUses, useKey{who: Other}),
+		callers:  newBounded[callerKey, callerUse](maxCallers, callerKey{caller: Other}),
+		offered:  newBounded[offeredKey, offeredCount](maxOffered, offeredKey{name: Other}),
+		refused:  newBounded[string, refusedUse](maxReasons, Other),
+		upstream: newBounded[upstreamRefusal, uint64](maxNames, upstreamRefusal{upstream: Other}),
+		certs:    newBounded[certKey, certUse](maxCerts, certKey{who: Other}), names: newBounded[string, uint64](maxNames, Other),
+	}
+	collector.conns, err = lru.NewWithEvict(maxConns, func(_ connKey, conn *connection) { collector.settle(conn) })
+	return collector, err
+}
+
+// Add takes the next record of the log. Those before Config.Since are not counted, but connections that go on may have told
+// in them what was offered.
+func (c *Collector) Add(r *audit.Record) {
+	if !c.config.Until.IsZero() && !r.Time.Before(c.config.Until) {
+		return
+	}
+	counted := c.config.Since.IsZero() || !r.Time.Before(c.config.Since)
+	if counted {
+		c.span(r.Time)
+	}
+	switch {
+	case r.Call != "" && (r.Kind == audit.KindIntent || r.Kind == audit.KindRefusal):
+		c.incoming(r, counted)
+	case !counted:
+	case r.Kind == audit.KindOutcome:
+		c.outgoing(r)
+	case r.Kind == audit.KindRefusal:
+		c.handshake(r)
+	case r.Kind == audit.KindRefusals:
+		c.summary(r)
+	}
+}
+
+func (c *Collector) span(at time.Time) {
+	if c.first.IsZero() || at.Before(c.first) {
+		c.first = at
+	}
+	if at.After(c.last) {
+		c.last = at
+	}
+}
+
+func paramsOf(t *audit.TLS) params { return params{short(t.Version), short(t.Suite), short(t.Group)} }
+
+// incoming counts a call, and its connection when it is the first that is counted there.
+func (c *Collector) incoming(r *audit.Record, counted bool) {
+	in := r.TLSIn
+	if in == nil || in.Version == "" {
+		return
+	}
+	conn := c.connection(r)
+	if !counted {
+		return
+	}
+	key := callerOf(r)
+	caller, used := c.callers.at(key), c.in.at(useKey{key.caller, key.identity, conn.params})
+	if caller.verdicts == nil {
+		caller.verdicts = make([][verdicts]uint64, len(c.questions))
+	}
+	caller.calls++
+	caller.sources.add(r.Source)
+	used.calls++
+	if in.Resumed {
+		used.resumedCalls++
+	}
+	if len(conn.callers) == 0 {
+		c.opened(conn, used, in)
+	}
+	if len(conn.callers) < maxSharing && !slices.Contains(conn.callers, caller) {
+		conn.callers = append(conn.callers, caller)
+	}
+	if conn.version == tls.VersionName(tls.VersionTLS12) {
+		c.keys[keyOf(conn.suite)] = true
+	}
+	c.certificate(certKey{direction: "in", who: key.caller, peer: short(in.Peer), fingerprint: short(in.PeerFingerprint)}, in, r.Time)
+}
+
+// callerOf names who called. What is not proven is not told apart: whoever sends it may say what it likes.
+func callerOf(r *audit.Record) callerKey {
+	if r.Caller == "" {
+		return callerKey{}
+	}
+	return callerKey{short(r.Caller), short(r.IdentifiedBy), short(r.Identity)}
+}
+
+// opened counts a connection.
+func (c *Collector) opened(conn *connection, used *use, in *audit.TLS) {
+	used.conns++
+	if conn.resumed {
+		used.resumedConns++
+	}
+	if in.ServerName != "" {
+		*c.names.at(short(in.ServerName))++
+	}
+	if in.Offer != nil {
+		c.tally(in.Offer, func(n *offeredCount) { n.conns++ })
+	}
+}
+
+// connection finds the connection of a record, or begins one: also where an offer, or what is another handshake, shows that
+// the port belongs to another connection by now.
+func (c *Collector) connection(r *audit.Record) *connection {
+	key, in := connKey{short(r.Listener), short(r.Source), r.SourcePort}, r.TLSIn
+	conn, ok := c.conns.Get(key)
+	if ok && conn.params == paramsOf(in) && conn.resumed == in.Resumed && (in.Offer == nil || conn.verdicts == nil) {
+		if in.Offer != nil { // of two calls that began at once, the second was recorded first
+			conn.verdicts = c.judge(in.Offer, r.Cut)
+		}
+		return conn
+	}
+	if ok {
+		c.conns.Remove(key) // settles it
+	}
+	conn = &connection{params: paramsOf(in), resumed: in.Resumed}
+	if in.Offer != nil {
+		conn.verdicts = c.judge(in.Offer, r.Cut)
+	}
+	c.conns.Add(key, conn)
+	return conn
+}
+
+// judge gives the verdict of each question on an offer. Callers mostly offer the same, so verdicts are remembered.
+func (c *Collector) judge(o *audit.Offer, cut bool) []verdict {
+	key := fmt.Sprint(o.Versions, o.Suites, o.Groups, cut)
+	if known, ok := c.judged[key]; ok {
+		return known
+	}
+	if len(c.judged) >= maxJudged {
+		clear(c.judged)
+	}
+	given := make([]verdict, len(c.questions))
+	isWhole := !cut && whole(o.Versions) && whole(o.Suites) && whole(o.Groups)
+	for i, q := range c.questions {
+		given[i] = q.allowed.offered(o, isWhole)
+	}
+	c.judged[key] = given
+	return given
+}
+
+// whole tells whether a list of an offer was not cut.
+func whole(names []string) bool {
+	return len(names) > 0 && !strings.HasPrefix(names[len(names)-1], "+")
+}
+
+// settle counts a connection for its callers, once no more of it is to come.
+func (c *Collector) settle(conn *connection) {
+	if len(conn.callers) == 0 {
+		return
+	}
+	allowed := c.policy.has(conn.params)
+	if !allowed {
+		c.foreign++
+	}
+	for _, caller := range conn.callers {
+		caller.conns++
+		if conn.verdicts != nil {
+			caller.withOffer++
+		}
+		for i := range c.questions {
+			caller.verdicts[i][c.verdict(conn, i, allowed)]++
+		}
+	}
+}
+
+func (c *Collector) verdict(conn *connection, i int, allowed bool) verdict {
+	switch {
+	case !allowed:
+		return unknown
+	case conn.verdicts != nil:
+		return conn.verdicts[i]
+	}
+	return c.questions[i].allowed.used(conn.params, c.policy)
+}
+
+func (c *Collector) outgoing(r *audit.Record) {
+	if out := r.TLSOut; out != nil && out.Version != "" {
+		used := c.out.at(useKey{who: short(r.Upstream), params: paramsOf(out)})
+		used.calls++
+		if out.Resumed {
+			used.resumedCalls++
+		}
+		c.certificate(certKey{"out", short(r.Upstream), short(out.ServerName), short(out.Peer), short(out.PeerFingerprint)}, out, r.Time)
+	}
+	if r.Outcome == audit.NotSent && strings.HasPrefix(r.Detail, "no TLS connection with upstream ") {
+		*c.upstream.at(upstreamRefusal{short(r.Upstream), short(kindIn(r.Detail))})++
+	}
+}
+
+// kindIn gives what the detail of such an outcome has in parentheses.
+func kindIn(detail string) string {
+	_, rest, _ := strings.Cut(detail, "(")
+	kind, _, _ := strings.Cut(rest, ")")
+	return kind
+}
+
+func (c *Collector) certificate(key certKey, t *audit.TLS, at time.Time) {
+	if t.PeerFingerprint == "" {
+		return
+	}
+	cert := c.certs.at(key)
+	cert.calls++
+	if cert.first.IsZero() || at.Before(cert.first) {
+		cert.first = at
+	}
+	if at.After(cert.last) {
+		cert.last = at
+	}
+	if t.PeerNotAfter.After(cert.notAfter) && key.fingerprint != "" {
+		cert.notAfter = t.PeerNotAfter
+	}
+}
+
+// handshake counts a connection that was refused.
+func (c *Collector) handshake(r *audit.Record) {
+	reason, ok := strings.CutPrefix(r.Reason, refusedConn)
+	if !ok {
+		return
+	}
+	refused := c.refused.at(short(reason))
+	refused.count++
+	refused.recorded++
+	refused.sources.add(r.Source)
+	if r.TLSIn == nil || r.TLSIn.Offer == nil {
+		return
+	}
+	offer := r.TLSIn.Offer
+	refused.withOffer++
+	c.tally(offer, func(n *offeredCount) { n.refused++ })
+	if refused.offers == nil {
+		refused.offers = map[string]uint64{}
+	}
+	text := offerText(offer)
+	if _, known := refused.offers[text]; known || len(refused.offers) < maxOffers {
+		refused.offers[text]++
+	}
+}
+
+// summary counts the connections among refusals that got no record of their own.
+func (c *Collector) summary(r *audit.Record) {
+	for _, count := range r.Counts {
+		if reason, ok := strings.CutPrefix(count.Reason, refusedConn); ok {
+			refused := c.refused.at(short(reason))
+			refused.count += count.Count
+			if count.Source != audit.Other {
+				refused.sources.add(count.Source)
+			}
+		}
+	}
+}
+
+// tally counts each thing of an offer.
+func (c *Collector) tally(o *audit.Offer, add func(*offeredCount)) {
+	for _, list := range [...]struct {
+		what  string
+		names []string
+	}{{"version", o.Versions}, {"suite", o.Suites}, {"group", o.Groups}} {
+		for _, name := range unique(list.names) {
+			add(c.offered.at(offeredKey{list.what, name}))
+		}
+	}
+}
+
+// unique gives each name once: a GREASE number (RFC 8701) as GREASE, and without how many more there were.
+func unique(names []string) []string {
+	var list []string
+	for _, name := range names {
+		if isGREASE(name) {
+			name = "GREASE"
+		}
+		if name = short(name); !strings.HasPrefix(name, "+") && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func isGREASE(name string) bool {
+	return len(name) == len("0x0A0A") && strings.HasPrefix(name, "0x") && name[2:4] == name[4:6] && name[3] == 'A'
+}
+
+// maxOfferText bounds the text of an offer: that of most peers fits.
+const maxOfferText = 2000
+
+func offerText(o *audit.Offer) string {
+	text := tlspolicy.Offer{Versions: unique(o.Versions), Suites: unique(o.Suites), Groups: unique(o.Groups)}.String()
+	if len(text) > maxOfferText {
+		text = strings.ToValidUTF8(text[:maxOfferText], "") + "…"
+	}
+	return text
+}

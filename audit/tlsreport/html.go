@@ -1,0 +1,83 @@
+package tlsreport
+
+import (
+	_ "embed" // for the page
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+)
+
+//go:embed report.html
+var pageHTML string
+
+var page = template.Must(template.New("report").Funcs(template.FuncMap{
+	"clean": clean, "who": who, "count": countText, "join": func(names []string) string { return strings.Join(names, ", ") },
+}).Parse(pageHTML))
+
+// WriteHTML writes the report as one page that needs nothing else, with times in a zone.
+func (r *Report) WriteHTML(w io.Writer, zone *time.Location) error {
+	return page.Execute(w, struct {
+		*Report
+		Zone *time.Location
+	}{r, zone})
+}
+
+// clean keeps what would not print, or would turn the text around, out of a page; escaping is the template's.
+func clean(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c != ' ' && !unicode.IsPrint(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, text)
+}
+
+// who names a caller.
+func who(name string) string {
+	if name == "" {
+		return "(not proven)"
+	}
+	return clean(name)
+}
+
+// countText is a number of sources.
+func countText(n int, more bool) string {
+	if more {
+		return fmt.Sprintf("%d or more", n)
+	}
+	return fmt.Sprint(n)
+}
+
+// Why says in a few words how the answer on a caller came about.
+func (c Caller) Why() string {
+	var parts []string
+	for _, part := range []struct {
+		n    uint64
+		text string
+	}{
+		{c.Breaking, "offered nothing that would be left"},
+		{c.Inferred, "came with TLS 1.2, so offered no TLS 1.3"},
+		{c.Unclear, "offer not known"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %d: %s", part.n, c.Conns, part.text))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// useTable is a table of uses.
+type useTable struct {
+	Head  string
+	Rows  []Use
+	Conns bool // whether connections can be told
+}
+
+// Incoming is for the page.
+func (r *Report) Incoming() useTable { return useTable{"Caller", r.In, true} }
+
+// Outgoing is for the page.
+func (r *Report) Outgoing() useTable { return useTable{"Upstream", r.Out, false} }

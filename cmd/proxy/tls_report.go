@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit"
+	"tollgate/audit/tlsreport"
+	"tollgate/tlspolicy"
+)
+
+const asHTML = "html"
+
+type tlsReportFlags struct {
+	dir, format, policy, config string
+	without                     []string
+	times                       timeFlags
+}
+
+func tlsReportCommand() *cobra.Command {
+	var f tlsReportFlags
+	cmd := &cobra.Command{
+		Use: "report --dir DIR", Short: "Say from the audit log how TLS was used, and who would break without a suite or version",
+		Long: "Say from the audit log which versions, suites and groups were used, in and out; what peers offered; which connections were\n" +
+			"refused and why; which certificates were seen; and who could not connect any more if the policy had less.\n\n" +
+			"What is removed is named as `tollgate tls policy` does. Each --without is a question of its own; names with commas\n" +
+			"between are removed together. Without any: TLS 1.2, and each suite that was used.",
+		Example: "  tollgate tls report --dir /var/lib/tollgate/audit --last 30d\n" +
+			"  tollgate tls report --dir D --month 2026-10 --zone Asia/Shanghai --format html > october.html\n" +
+			"  tollgate tls report --dir D --without \"TLS 1.2\" --without TLS_AES_128_GCM_SHA256,P-256",
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, time.Now()) },
+	}
+	dirFlag(cmd, &f.dir)
+	f.times.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.format, "format", asTable, "table, json or html")
+	flags.StringArrayVar(&f.without, "without", nil, "`names` of a version, suites or groups to think away (repeatable)")
+	flags.StringVar(&f.policy, "policy", "", "policy `name` of the listeners (default: the only one of --config, else huawei-high)")
+	flags.StringVarP(&f.config, "config", "c", "", "take the policy from this configuration `file`")
+	return cmd
+}
+
+func (f *tlsReportFlags) run(cmd *cobra.Command, now time.Time) error {
+	collector, err := f.collector(now)
+	if err != nil {
+		return err
+	}
+	if err := read(cmd.Context(), f.dir, collector); err != nil {
+		return err // of a part of the log there is no report
+	}
+	report, out := collector.Report(), bufio.NewWriter(cmd.OutOrStdout())
+	switch f.format {
+	case asJSON:
+		err = printJSON(out, report)
+	case asHTML:
+		err = report.WriteHTML(out, f.times.zone)
+	default:
+		err = f.table(out, report)
+	}
+	return errors.Join(err, out.Flush())
+}
+
+func read(ctx context.Context, dir string, collector *tlsreport.Collector) error {
+	return audit.Read(dir, func(r *audit.Record, _ []byte) error {
+		collector.Add(r)
+		return ctx.Err()
+	})
+}
+
+func (f *tlsReportFlags) collector(now time.Time) (*tlsreport.Collector, error) {
+	if err := f.times.parse(now); err != nil {
+		return nil, err
+	}
+	if err := checkChoices(choices{"format", f.format, []string{asTable, asJSON, asHTML}}); err != nil {
+		return nil, err
+	}
+	policy, err := onePolicy(f.config, f.policy)
+	if err != nil {
+		return nil, err
+	}
+	collector, err := tlsreport.New(tlsreport.Config{Policy: policy, Without: f.without, Since: f.times.since, Until: f.times.until})
+	if err != nil {
+		return nil, flagError("without", err)
+	}
+	return collector, checkDir(f.dir)
+}
+
+// onePolicy is the one that is named; else the only one that the listeners of the configuration have, else the default.
+func onePolicy(file, name string) (*tlspolicy.Policy, error) {
+	if name == "" && file == "" {
+		return tlspolicy.Named(tlspolicy.Default)
+	}
+	if name == "" {
+		return listenersPolicy(file)
+	}
+	policies, err := choosePolicies(file, []string{name})
+	if err != nil {
+		return nil, flagError("policy", err)
+	}
+	return policies[0], nil
+}
+
+func listenersPolicy(file string) (*tlspolicy.Policy, error) {
+	c, err := loadConfig(file, false)
+	if err != nil {
+		return nil, err
+	}
+	var only *tlspolicy.Policy
+	for _, l := range c.Listeners {
+		if l.TLS == nil {
+			continue
+		}
+		if only != nil && only.Name() != l.TLS.Policy.Name() {
+			return nil, usageError("--policy is needed: the listeners have several, such as %s and %s", only.Name(), l.TLS.Policy.Name())
+		}
+		only = l.TLS.Policy
+	}
+	if only == nil {
+		return nil, usageError("--policy is needed: no listener of %s has TLS", file)
+	}
+	return only, nil
+}
+
+// sections prints the parts of a report one after the other; after a fault nothing more.
+type sections struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sections) line(format string, args ...any) {
+	if s.err == nil {
+		_, s.err = fmt.Fprintf(s.w, format+"\n", args...)
+	}
+}
+
+// table prints rows under a title; numbers says which columns are numbers.
+func (s *sections) table(title string, header []string, numbers map[int]bool, rows [][]string) {
+	s.line("\n%s", title)
+	if len(rows) == 0 {
+		s.line("none")
+		return
+	}
+	t := table{w: s.w, header: header, right: numbers}
+	for _, row := range rows {
+		if s.err == nil {
+			s.err = t.row(row)
+		}
+	}
+	if s.err == nil {
+		s.err = t.flush()
+	}
+}
+
+// rowsOf makes a row of each value.
+func rowsOf[T any](values []T, row func(T) []string) [][]string {
+	rows := make([][]string, len(values))
+	for i, value := range values {
+		rows[i] = row(value)
+	}
+	return rows
+}
+
+func columns(numbers ...int) map[int]bool {
+	right := map[int]bool{}
+	for _, n := range numbers {
+		right[n] = true
+	}
+	return right
+}
+
+func digits(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func (f *tlsReportFlags) table(w io.Writer, r *tlsreport.Report) error {
+	s := &sections{w: w}
+	s.line("TLS %s, policy %s", f.times.text(), r.Policy)
+	for _, note := range r.Notes {
+		s.line("note: %s", note)
+	}
+	used := func(u tlsreport.Use) []string {
+		return []string{proven(u.Who), u.Identity, u.Version, u.Suite, u.Group, digits(u.Calls), digits(u.ResumedCalls), digits(u.Conns), digits(u.ResumedConns)}
+	}
+	s.table("USED BY CALLERS", strings.Fields("CALLER IDENTITY VERSION SUITE GROUP CALLS RESUMED CONNECTIONS RESUMED"), columns(5, 6, 7, 8), rowsOf(r.In, used))
+	s.table("USED TOWARDS UPSTREAMS", strings.Fields("UPSTREAM VERSION SUITE GROUP CALLS RESUMED"), columns(4, 5), rowsOf(r.Out, func(u tlsreport.Use) []string {
+		return []string{u.Who, u.Version, u.Suite, u.Group, digits(u.Calls), digits(u.ResumedCalls)}
+	}))
+	s.without(r.Without)
+	s.refused(r)
+	s.table("OFFERED BY PEERS", strings.Fields("WHAT NAME CONNECTIONS REFUSED"), columns(2, 3), rowsOf(r.Offered, func(o tlsreport.Offered) []string {
+		return []string{o.What, o.Name, digits(o.Conns), digits(o.Refused)}
+	}))
+	s.certificates(r, f.times.zone)
+	return s.err
+}
+
+// proven names a caller.
+func proven(name string) string {
+	if name == "" {
+		return "(not proven)"
+	}
+	return name
+}
+
+func (s *sections) without(list []tlsreport.Without) {
+	for _, w := range list {
+		rows := rowsOf(append(w.Breaks, w.Unknown...), func(c tlsreport.Caller) []string {
+			return []string{c.Answer(), proven(c.Caller), c.Identity, atLeast(c.Sources, c.MoreSources), digits(c.Calls), digits(c.Conns), digits(c.WithOffer), c.Why()}
+		})
+		title := fmt.Sprintf("WITHOUT %s: %d would break, %d unknown, %d could still connect", strings.Join(w.Removed, ", "), len(w.Breaks), len(w.Unknown), w.Stay)
+		if len(rows) == 0 {
+			s.line("\n%s", title)
+			continue
+		}
+		s.table(title, []string{"ANSWER", "CALLER", "IDENTITY", "SOURCES", "CALLS", "CONNECTIONS", "WITH OFFER", "WHY"}, columns(3, 4, 5, 6), rows)
+	}
+}
+
+func (s *sections) refused(r *tlsreport.Report) {
+	var rows [][]string
+	for _, refused := range r.Refused {
+		row := []string{refused.Reason, digits(refused.Count), atLeast(refused.Sources, refused.MoreSources), strings.Join(refused.Examples, " "), ""}
+		for i, offer := range refused.Offers {
+			if i > 0 {
+				row = make([]string, len(row))
+			}
+			row[4] = fmt.Sprintf("%d× %s", offer.Count, offer.Offer)
+			rows = append(rows, row)
+		}
+		if len(refused.Offers) == 0 {
+			rows = append(rows, row)
+		}
+	}
+	s.table("REFUSED CONNECTIONS", []string{"REASON", "COUNT", "SOURCES", "SUCH AS", "OFFERED"}, columns(1, 2), rows)
+	s.table("CALLS NOT SENT FOR WANT OF A TLS CONNECTION", strings.Fields("UPSTREAM REASON CALLS"), columns(2), rowsOf(r.Upstream, func(u tlsreport.Failed) []string {
+		return []string{u.Upstream, u.Reason, digits(u.Calls)}
+	}))
+}
+
+func atLeast(n int, more bool) string {
+	if more {
+		return strconv.Itoa(n) + "+"
+	}
+	return strconv.Itoa(n)
+}
+
+func (s *sections) certificates(r *tlsreport.Report, zone *time.Location) {
+	s.table("CERTIFICATES OF PEERS", []string{"VALID UNTIL", "", "WHOSE", "NAME", "SUBJECT", "SHA-256", "CALLS"}, columns(6), rowsOf(r.Certs, func(c tlsreport.Cert) []string {
+		until := "unknown"
+		if !c.NotAfter.IsZero() {
+			until = c.NotAfter.In(zone).Format(time.DateOnly)
+		}
+		return []string{until, c.Direction, proven(c.Who), c.ServerName, c.Peer, c.Fingerprint, digits(c.Calls)}
+	}))
+	s.table("SERVER NAMES THAT CALLERS ASKED FOR", []string{"NAME", "CONNECTIONS"}, columns(1), rowsOf(r.Names, func(n tlsreport.Name) []string {
+		return []string{n.Name, digits(n.Conns)}
+	}))
+}
