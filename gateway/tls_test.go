@@ -287,7 +287,7 @@ func TestTLSTowardsTheUpstream(t *testing.T) {
 			if got.status != 200 || !f.history.has("upstream first byte bss.test") {
 				t.Fatalf("answer %d %s, events %q", got.status, got.body, f.history.all())
 			}
-			if out := r.TLSOut; out == nil || out.Version == "" || out.Suite == "" || out.PeerFingerprint == "" || out.ServerName != "bss.test" {
+			if out := r.TLSOut; out == nil || out.Version == "" || out.Suite == "" || out.PeerFingerprint == "" || out.PeerNotAfter.IsZero() || out.ServerName != "bss.test" {
 				t.Errorf("evidence of the upstream's connection: %+v", out)
 			}
 		})

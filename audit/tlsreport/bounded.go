@@ -51,8 +51,10 @@ func most(a, b uint64, namesA, namesB []string) int {
 	return cmp.Or(cmp.Compare(b, a), slices.Compare(namesA, namesB))
 }
 
-// maxSources is how many sources are told apart for one caller or reason.
-const maxSources = 64
+const (
+	maxSources  = 64 // told apart for one caller or reason
+	maxExamples = 3  // of them in the report
+)
 
 // sources counts different addresses up to maxSources.
 type sources struct {
@@ -80,8 +82,9 @@ func (s *sources) add(source string) {
 
 // examples gives a few of them.
 func (s *sources) examples() []string {
-	all := slices.Sorted(maps.Keys(s.seen))
-	return all[:min(len(all), 3)]
+	all := slices.AppendSeq(make([]string, 0, len(s.seen)), maps.Keys(s.seen))
+	slices.Sort(all)
+	return all[:min(len(all), maxExamples)]
 }
 
 // maxText bounds what is kept of a text of the log.
