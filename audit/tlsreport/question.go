@@ -123,12 +123,9 @@ func keyOf(suite string) verdict {
 	return fits
 }
 
-// used says what becomes of a peer of which only the outcome of a handshake is known: the same handshake may still be
+// used says what becomes of a peer of which only the outcome of a handshake under the policy is known: the same handshake may still be
 // possible; and who came with TLS 1.2 where TLS 1.3 was to be had cannot have offered that.
 func (a allowed) used(p params, policy allowed) verdict {
-	if !policy.has(p) {
-		return unknown // it was another policy then
-	}
 	if a.has(p) {
 		return fits
 	}

@@ -100,6 +100,10 @@ func TestWhoWouldBreak(t *testing.T) {
 			call("app", 1, "TLS 1.2", rsa128, "X25519", nil), call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
 		"a port used again": {rsa128, []*audit.Record{
 			call("app", 1, "TLS 1.2", rsa128, "X25519", old), call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128, "X25519"))}, "breaks 1 0 0"},
+		"a port used again, the first breaks": {rsa128, []*audit.Record{
+			call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128, "X25519")), call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
+		"a port used again, an older log": {"TLS 1.2", []*audit.Record{
+			call("app", 1, "TLS 1.3", aes128, "X25519", nil), call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "breaks 0 1 0"},
 		"another caller on the connection": {rsa128 + "," + rsa256, []*audit.Record{
 			call("first", 1, "TLS 1.2", rsa128, "X25519", old), call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "breaks 1 0 0"},
 		"another policy": {"TLS 1.2", []*audit.Record{call("app", 1, "TLS 1.2", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", "X25519", nil)}, "unknown 0 0 1"},
@@ -132,8 +136,10 @@ func TestOffersBeforeTheRange(t *testing.T) {
 	late.Time = testlog.Start.Add(time.Hour)
 	beyond := call("app", 2, "TLS 1.3", aes128, "X25519", nil)
 	beyond.Time = testlog.Start.Add(3 * time.Hour)
-	r := report(t, Config{Without: []string{rsa128}, Since: testlog.Start.Add(time.Hour), Until: testlog.Start.Add(2 * time.Hour)}, early, late, beyond)
-	if len(r.In) != 1 || r.In[0].Calls != 1 || r.In[0].Conns != 1 || r.Without[0].Stay != 1 || !r.First.Equal(late.Time) || !r.Last.Equal(late.Time) {
+	r := report(t, Config{Without: []string{rsa128}, Since: testlog.Start.Add(time.Hour), Until: testlog.Start.Add(2 * time.Hour)}, early,
+		&audit.Record{Kind: audit.KindOutcome, Upstream: "bss", TLSOut: &audit.TLS{Version: "TLS 1.3"}},
+		&audit.Record{Kind: audit.KindRefusal, Reason: "connection: not tls"}, late, beyond)
+	if len(r.Out)+len(r.Refused) != 0 || len(r.In) != 1 || r.In[0].Calls != 1 || r.In[0].Conns != 1 || r.Without[0].Stay != 1 || !r.First.Equal(late.Time) || !r.Last.Equal(late.Time) {
 		t.Errorf("report %+v", r)
 	}
 }
