@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/verify"
 	"tollgate/config"
 )
 
@@ -87,11 +89,31 @@ func showTour(ctx context.Context, setup *demoSetup, log *audit.Log, out io.Writ
 	if err := listCalls(ctx, out, callsIn(setup.file("audit"), noIndex, nil), &calls.Filter{}, formatFlags{format: asTable}, time.UTC); err != nil {
 		return err
 	}
+	if err := showEvidence(ctx, log, setup.file("audit"), out); err != nil {
+		return err
+	}
 	if len(problems) > 0 {
 		return fmt.Errorf("the tour did not go as planned:\n  %s", strings.Join(problems, "\n  "))
 	}
 	fmt.Fprintln(out, "\nEvery call did what the tour says.")
 	return nil
+}
+
+// showEvidence recomputes the log, as a reviewer would.
+func showEvidence(ctx context.Context, log *audit.Log, dir string, out io.Writer) error {
+	if err := signed(ctx, log); err != nil {
+		return err
+	}
+	report, err := verify.Verify(ctx, os.DirFS(dir), verify.Options{InUse: func() (bool, error) { return audit.InUse(dir) }})
+	if err != nil {
+		return fmt.Errorf("verifying the audit log: %w", err)
+	}
+	if !report.Whole() {
+		return fmt.Errorf("the audit log is not whole: %s", report.Faults[0].Text)
+	}
+	_, err = fmt.Fprintf(out, "\nRecomputed from its files (tollgate audit verify), the log is whole: %d records, signed by\n%s.\n"+
+		"tollgate audit prove and tollgate audit export take it to others.\n", report.Records, report.Signers[0].Key)
+	return err
 }
 
 // showLines prints what a visitor can paste into another terminal.
@@ -105,7 +127,12 @@ The gateway stays up until Ctrl-C. Paste into another terminal:
   curl -s -X POST http://%[1]s/v2/partners/sub-customers/query -H 'Content-Type: application/json' -d '{"limit":10}'
   curl -s -X POST http://%[1]s/v3/orders/customer-orders/pay -d '{"order_id":"CS-2001"}'        # refused: no grant
 
-  # metrics, readiness, the audit log, the configuration
+  # the audit log: verified, listed, summed up
+  tollgate audit verify --dir %[3]s
+  tollgate audit list --effect spend --dir %[3]s
+  tollgate audit report --by operation --dir %[3]s
+
+  # metrics, readiness, the log's own lines, the configuration
   curl -s http://%[2]s/readyz
   curl -s http://%[2]s/metrics | grep tollgate_
   less %[3]s/*.jsonl

@@ -178,7 +178,7 @@ limits:
   max_wait: 200ms
   rules:
     - {name: cities, per: [caller, operation], operations: [ListCities], rate: 1/min, burst: 2}
-audit: {dir: audit}
+audit: {dir: audit, checkpoints: {every: 1s}}
 admin: {address: {{.Admin}}}
 log: {level: warn, format: console}
 bounds: {drain: 5s}

@@ -209,13 +209,22 @@ func (g *guide) recorded(ctx context.Context, log *audit.Log, call string) (stri
 
 // settled waits until every record so far is on disk: reads and refusals are not waited for by calls.
 func settled(ctx context.Context, log *audit.Log) error {
+	want := log.Status().LastSeq
+	return await(ctx, log, "durable", func(s audit.Status) bool { return s.DurableSeq >= want })
+}
+
+// signed waits until a checkpoint covers every record so far.
+func signed(ctx context.Context, log *audit.Log) error {
+	return await(ctx, log, "signed", func(s audit.Status) bool { return s.Signed+1 >= s.LastSeq }) // the last one is the checkpoint
+}
+
+func await(ctx context.Context, log *audit.Log, what string, holds func(audit.Status) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	want := log.Status().LastSeq
-	for log.Status().DurableSeq < want {
+	for !holds(log.Status()) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the audit log does not become durable: %w", ctx.Err())
+			return fmt.Errorf("the audit log does not become %s: %w", what, ctx.Err())
 		case <-time.After(time.Millisecond):
 		}
 	}
