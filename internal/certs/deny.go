@@ -55,14 +55,14 @@ func (l denyList) add(line int, words []string) error {
 	}
 	digits := strings.ReplaceAll(strings.TrimPrefix(words[0], "0x"), ":", "")
 	if len(digits) > maxSerial || !isHex(digits) {
-		return fmt.Errorf("%.40q is not a serial number: up to %d hexadecimal digits are", words[0], maxSerial)
+		return fmt.Errorf("begins with no serial number: up to %d hexadecimal digits", maxSerial) // not shown: it may be of a key file
 	}
 	serial, _ := new(big.Int).SetString(digits, 16) // hexadecimal digits are a number
 	entry := denial{line: line}
 	if len(words) == 2 {
 		sum, err := hex.DecodeString(strings.ReplaceAll(words[1], ":", ""))
 		if err != nil || len(sum) != sha256.Size {
-			return fmt.Errorf("%.40q is not the SHA-256 fingerprint of a certificate: 64 hexadecimal digits are", words[1])
+			return errors.New("has no SHA-256 fingerprint of a certificate behind the serial number: 64 hexadecimal digits")
 		}
 		entry.issuer = (*[sha256.Size]byte)(sum)
 	}
