@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"reflect"
 	"slices"
@@ -23,6 +24,7 @@ type builder struct {
 	upstreams   map[string]*Upstream
 	credentials map[string]*credential.Credential
 	uses        []tlspolicy.Use
+	leaves      map[Certificate]*x509.Certificate // of files that were read
 }
 
 func newBuilder(d *decoder, dir string, o Options) *builder {
@@ -31,6 +33,7 @@ func newBuilder(d *decoder, dir string, o Options) *builder {
 		policies:    map[string]*tlspolicy.Policy{},
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*credential.Credential{},
+		leaves:      map[Certificate]*x509.Certificate{},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/internal/certs"
 	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
@@ -64,10 +65,17 @@ type Listener struct {
 
 // ListenerTLS is how a listener speaks TLS.
 type ListenerTLS struct {
-	Policy            *tlspolicy.Policy
-	CertFile, KeyFile string
-	ClientCAFile      string // empty: no client certificates are asked for
+	Policy       *tlspolicy.Policy
+	Certificates []Certificate // one at least; how they are chosen among: [certs.Set]
+	// Clients says which client certificates count. Without a CA none is asked for.
+	Clients           certs.ClientsConfig
 	RequireClientCert bool
+}
+
+// Certificate is where a listener's certificate comes from.
+type Certificate struct {
+	CertFile, KeyFile string                // empty: Internal
+	Internal          *certs.InternalConfig // nil: the files
 }
 
 // Route is what is served under some Host names of a listener.
@@ -110,6 +118,9 @@ type Upstream struct {
 	Policy     *tlspolicy.Policy // nil: plain HTTP
 	CAFile     string            // empty: the system's roots
 	ServerName string            // name in the certificate and in SNI
+	Pins       []tlspolicy.Pin   // none: every verified chain will do
+	// CertFile and KeyFile hold our certificate, for an upstream that asks for one. Optional.
+	CertFile, KeyFile string
 	// Hosts tell this upstream's operations from those of others on one listener; lower case; empty: the shared route.
 	Hosts            []string
 	Timeout          time.Duration // from the first byte sent to the last byte received

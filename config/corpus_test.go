@@ -1,12 +1,14 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/internal/testpki"
 )
@@ -41,8 +43,19 @@ func testDir(tb testing.TB) string {
 	if err := testpki.WriteFiles(leaf, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")); err != nil {
 		tb.Fatal(err)
 	}
+	longAgo := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	old, err := ca.Issue(testpki.Leaf{Names: []string{"gw.corp.example"}, Server: true, NotBefore: longAgo.AddDate(-1, 0, 0), NotAfter: longAgo})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := testpki.WriteFiles(old, filepath.Join(dir, "old.crt"), filepath.Join(dir, "old.key")); err != nil {
+		tb.Fatal(err)
+	}
 	for name, text := range map[string]string{
-		"ca.pem": string(ca.CertPEM()), "sk.txt": testSecret + "\n", "two_lines.txt": testSecret + "\n" + testSecret + "\n",
+		"ca.crl":     string(testpki.Must(ca.RevocationList(x509.RevocationList{}))),
+		"old.crl":    string(testpki.Must(ca.RevocationList(x509.RevocationList{ThisUpdate: longAgo.AddDate(0, -1, 0), NextUpdate: longAgo}))),
+		"denied.txt": "5F:0A:11  # lost\n",
+		"ca.pem":     string(ca.CertPEM()), "sk.txt": testSecret + "\n", "two_lines.txt": testSecret + "\n" + testSecret + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			tb.Fatal(err)

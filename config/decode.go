@@ -24,7 +24,7 @@ type decoder struct {
 
 func newDecoder(r *report, d defaultValues) *decoder {
 	decoder := &decoder{report: r, values: map[string]position{}, keys: map[string]position{}, defaults: map[reflect.Type]reflect.Value{}}
-	for _, v := range []any{d.listener, d.listenerTLS, d.upstream, d.upstreamTLS} {
+	for _, v := range []any{d.listener, d.listenerTLS, d.upstream, d.upstreamTLS, d.internalCertificate} {
 		decoder.defaults[reflect.TypeOf(v)] = reflect.ValueOf(v)
 	}
 	return decoder
@@ -175,6 +175,7 @@ func (reference) exactlyOne()            {}
 func (authShape) exactlyOne()            {}
 func (certificateNameShape) exactlyOne() {}
 func (checkpointCopyShape) exactlyOne()  {}
+func (certificateShape) exactlyOne()     {}
 
 func in(path string) string {
 	if path == "" {

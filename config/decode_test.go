@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/tlspolicy"
 )
 
 func TestScalars(t *testing.T) {
@@ -262,14 +263,23 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("listener: %+v", l)
 	}
 	l = c.Listeners[1]
-	if l.Loopback || l.TLS == nil || l.TLS.Policy.Name() != "huawei-high" || !l.TLS.RequireClientCert || !strings.HasSuffix(l.TLS.ClientCAFile, "/ca.pem") ||
-		!strings.HasSuffix(l.TLS.CertFile, "/tls.crt") || !strings.HasSuffix(l.TLS.KeyFile, "/tls.key") {
+	if l.Loopback || l.TLS == nil || l.TLS.Policy.Name() != "huawei-high" || !l.TLS.RequireClientCert || !strings.HasSuffix(l.TLS.Clients.CA, "/ca.pem") ||
+		!strings.HasSuffix(l.TLS.Certificates[0].CertFile, "/tls.crt") || !strings.HasSuffix(l.TLS.Certificates[0].KeyFile, "/tls.key") {
 		t.Errorf("listener: %+v, %+v", l, l.TLS)
+	}
+	if clients := l.TLS.Clients; len(clients.CRLs) != 1 || !strings.HasSuffix(clients.CRLs[0], "/ca.crl") || !clients.Lenient || !strings.HasSuffix(clients.Deny, "/denied.txt") {
+		t.Errorf("client certificates: %+v", clients)
+	}
+	lab := c.Listeners[2].TLS.Certificates
+	if len(lab) != 2 || lab[0] != l.TLS.Certificates[0] || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != 36*time.Hour ||
+		fmt.Sprint(lab[1].Internal.Hosts) != "[lab.internal *.lab.internal]" {
+		t.Errorf("certificates: %+v", lab)
 	}
 	u := c.Upstreams[1]
 	if u.Name != "bss" || u.URL.String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.Policy.Name() != "strict" ||
 		u.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.CAFile, "/ca.pem") || u.Timeout != 30*time.Second ||
-		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" {
+		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" ||
+		len(u.Pins) != 2 || u.Pins[0] != (tlspolicy.Pin{}) || u.Pins[1] == u.Pins[0] || !strings.HasSuffix(u.CertFile, "/tls.crt") || !strings.HasSuffix(u.KeyFile, "/tls.key") {
 		t.Errorf("upstream: %+v", u)
 	}
 	declared := u.Operations[len(u.Operations)-1]

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"tollgate/internal/certs"
+)
 
 // defaultValues is what the file is decoded over: the file as a whole, and each entry of the lists and maps in it.
 type defaultValues struct {
@@ -9,6 +13,8 @@ type defaultValues struct {
 	listenerTLS listenerTLSShape
 	upstream    upstreamShape
 	upstreamTLS upstreamTLSShape
+
+	internalCertificate internalCertificateShape
 }
 
 // defaults are all default values there are, except those that follow from other settings (shape.go says which).
@@ -51,5 +57,7 @@ func defaults() defaultValues {
 			Deprecated:     "allow",
 		},
 		upstreamTLS: upstreamTLSShape{Policy: "huawei-high"},
+
+		internalCertificate: internalCertificateShape{Lifetime: duration(certs.DefaultLifetime)},
 	}
 }

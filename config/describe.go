@@ -48,9 +48,22 @@ func (d describer) listeners(listeners []*Listener) {
 	for _, l := range listeners {
 		d.line("%s: %s %s, %s", l.Name, l.Network, l.Address, l.protection())
 		d.line("  hosts: %s", orAny(l.Hosts))
+		d.certificates(l.TLS)
 		for _, r := range l.Routes {
 			d.line("  serves %s%s", upstreamList(&Listener{Routes: []Route{r}}), underHosts(r.Hosts))
 		}
+	}
+}
+
+func (d describer) certificates(t *ListenerTLS) {
+	if t == nil {
+		return
+	}
+	for _, c := range t.Certificates {
+		d.line("  certificate: %s", c.describe())
+	}
+	for _, line := range t.describeClients() {
+		d.line("  %s", line)
 	}
 }
 
@@ -61,7 +74,7 @@ func (l *Listener) protection() string {
 		return "plain HTTP on this machine; everybody who reaches it is caller " + l.Caller
 	case l.TLS == nil:
 		return "plain HTTP on this machine; callers identify themselves"
-	case l.TLS.ClientCAFile == "":
+	case l.TLS.Clients.CA == "":
 		return "TLS policy " + l.TLS.Policy.Name() + "; no client certificates"
 	case l.TLS.RequireClientCert:
 		return "TLS policy " + l.TLS.Policy.Name() + "; client certificate required"
@@ -95,6 +108,12 @@ func (d describer) upstreams(upstreams []*Upstream) {
 	d.section("upstreams")
 	for _, u := range upstreams {
 		d.line("%s: %s, %s, %s%s", u.Name, u.target(), u.what(), u.signing(), u.deprecation())
+		for _, p := range u.Pins {
+			d.line("  pin: %s%v", pinPrefix, p)
+		}
+		if u.CertFile != "" {
+			d.line("  client certificate: files %s, %s", u.CertFile, u.KeyFile)
+		}
 	}
 }
 

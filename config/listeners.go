@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"tollgate/tlspolicy"
 )
 
 func listenerPath(i int) string { return fmt.Sprintf("listeners[%d]", i) }
@@ -90,22 +88,6 @@ func (b *builder) listenerTLS(path string, l *Listener, s *listenerShape) {
 		}
 		l.TLS = b.buildListenerTLS(path+".tls", l, s.TLS)
 	}
-}
-
-func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSShape) *ListenerTLS {
-	t := &ListenerTLS{
-		Policy:            b.policy(path+".policy", s.Policy, "listener "+l.Name, tlspolicy.RoleServer),
-		CertFile:          resolve(b.dir, s.Certificate.Files.Cert),
-		KeyFile:           resolve(b.dir, s.Certificate.Files.Key),
-		ClientCAFile:      resolve(b.dir, s.ClientCA),
-		RequireClientCert: s.ClientCertificate == "required",
-	}
-	if s.ClientCertificate != "" && s.ClientCA == "" && !b.failed(path+".client_ca") {
-		b.problem(path+".client_certificate", "add client_ca", "client_certificate needs a client_ca to check certificates with")
-	}
-	b.checkPair(path+".certificate", t.CertFile, t.KeyFile)
-	b.checkPool(path+".client_ca", t.ClientCAFile)
-	return t
 }
 
 // served are the upstreams of a listener that could be made: those it names, or the only one of the file.

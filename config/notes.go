@@ -23,6 +23,9 @@ func (b *builder) takeNotes() {
 				u.Name, duration(u.Timeout), duration(b.config.Bounds.Drain))
 		}
 	}
+	for _, l := range b.config.Listeners {
+		b.noteCertificates(l)
+	}
 	if b.file.Admin == nil {
 		b.note("there is no admin section: no health, no metrics")
 	}
@@ -38,7 +41,7 @@ func (b *builder) noteCaller(name string) {
 		b.note("caller %s has no grants: whatever it calls is refused", name)
 	}
 	byCertificate := slices.ContainsFunc(c.Auth, func(a authShape) bool { return a.Certificate != nil })
-	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.ClientCAFile != "" })
+	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.Clients.CA != "" })
 	if byCertificate && !asked {
 		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)
 	}

@@ -59,22 +59,45 @@ type listenerShape struct {
 type listenerTLSShape struct {
 	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
 	Policy string `yaml:"policy"`
-	// The certificate that the listener shows.
-	Certificate certificateShape `yaml:"certificate" need:"yes"`
+	// The certificate that the listener shows. Either this or `certificates`.
+	Certificate *certificateShape `yaml:"certificate"`
+	// Several certificates: which one is shown depends on the name that the peer asks for, and on what it can use. ECDSA
+	// comes before RSA; a peer that asks for no name, or one that is in none, gets the first.
+	Certificates []certificateShape `yaml:"certificates"`
 	// A PEM file with the authorities whose client certificates are trusted. Without it none is asked for.
 	ClientCA string `yaml:"client_ca"`
+	// Files with the revocation lists of those authorities (PEM or DER): certificates that they name are refused.
+	ClientCRL []string `yaml:"client_crl"`
+	// What becomes of a client certificate of whose authority no list is there, or only one past its next update. For
+	// `client_crl` only. Default: `refuse`.
+	ClientCRLMissing string `yaml:"client_crl_missing" choice:"refuse|allow"`
+	// A file with serial numbers of client certificates that are refused whatever the lists say: one in a line, in
+	// hexadecimal, optionally followed by the SHA-256 fingerprint of the issuer's certificate; `#` begins a comment.
+	ClientDeny string `yaml:"client_deny"`
 	// `required`: a connection without a client certificate is refused. `optional`: it may identify its caller in
 	// another way. Default: `optional` if there is a `client_ca`.
 	ClientCertificate string `yaml:"client_certificate" choice:"optional|required"`
 }
 
-// certificateShape is `certificate` of a listener.
+// certificateShape is `certificate` of a listener, and one entry of `certificates`: exactly one of its keys.
 type certificateShape struct {
 	// A certificate in files. They are PEM.
-	Files certificateFilesShape `yaml:"files" need:"yes"`
+	Files *certificateFilesShape `yaml:"files"`
+	// A certificate that the gateway issues to itself, with an authority of its own.
+	Internal *internalCertificateShape `yaml:"internal"`
 }
 
-// certificateFilesShape is `files` of a certificate.
+// internalCertificateShape is `internal` of a certificate.
+type internalCertificateShape struct {
+	// The folder of the authority and of what it issued. It is made when it is not there. Gateways may share it.
+	Dir string `yaml:"dir" need:"yes"`
+	// The names of the certificate: host names, `*.` in front for any first label, and IP addresses.
+	Hosts []certificateHost `yaml:"hosts" need:"yes"`
+	// How long a certificate holds. It is renewed after two thirds of that.
+	Lifetime duration `yaml:"lifetime" range:"1h..1825d"`
+}
+
+// certificateFilesShape is `files` of a certificate, and `client_certificate` of an upstream.
 type certificateFilesShape struct {
 	// The file with the certificate and its chain, the leaf first.
 	Cert string `yaml:"cert" need:"yes"`
@@ -128,6 +151,11 @@ type upstreamTLSShape struct {
 	CA string `yaml:"ca"`
 	// The name that the upstream's certificate must have. Default: the host of the url.
 	ServerName host `yaml:"server_name"`
+	// Public keys of which one must be in the upstream's verified chain, as `sha256/` and the SHA-256 of the key in base64.
+	// Two at least: one of a spare key, or of an authority of the chain, for the day on which the other is lost.
+	Pins []pin `yaml:"pins"`
+	// The certificate that is shown to an upstream that asks for one. The files are PEM.
+	ClientCertificate *certificateFilesShape `yaml:"client_certificate"`
 }
 
 // endpointShape is one entry of an upstream's `endpoints`.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -52,16 +53,6 @@ func (b *builder) planTLS() {
 	b.config.TLS = plan
 }
 
-// checkPair reads a certificate and its key, if files are to be read.
-func (b *builder) checkPair(path string, cert, key string) {
-	if !b.options.Secrets || b.failed(path) {
-		return
-	}
-	if _, err := certs.Load(cert, key); err != nil {
-		b.problem(path, "", "%v", err)
-	}
-}
-
 // checkPool reads a file of authorities, if files are to be read.
 func (b *builder) checkPool(path, file string) {
 	if !b.options.Secrets || file == "" || b.failed(path) {
@@ -71,3 +62,41 @@ func (b *builder) checkPool(path, file string) {
 		b.problem(path, "", "%v", err)
 	}
 }
+
+// pins reads the pins of an upstream together: there must be two different ones.
+func (b *builder) pins(path string, given []pin) []tlspolicy.Pin {
+	if b.failed(path) {
+		return nil
+	}
+	texts := make([]string, len(given))
+	for i, p := range given {
+		texts[i] = string(p)
+	}
+	pins, err := tlspolicy.ParsePins(texts)
+	if err != nil {
+		for _, cause := range leaves(err) {
+			b.problem(path, "", "%v", cause)
+		}
+	}
+	return pins
+}
+
+// pin is a public key as its SHA-256: "sha256/" and 44 characters of base64, which it keeps.
+type pin string
+
+const pinPrefix = "sha256/"
+
+func (p *pin) parse(text string) error {
+	encoded, ok := strings.CutPrefix(text, pinPrefix)
+	if !ok {
+		return errors.New(`want "sha256/" and the SHA-256 of a public key in base64`)
+	}
+	if _, err := tlspolicy.ParsePin(encoded); err != nil {
+		return err
+	}
+	*p = pin(encoded)
+	return nil
+}
+
+func (p pin) pattern() string { return `^sha256/[A-Za-z0-9+/]{43}=$` }
+func (p pin) what() string    { return "pin" }

@@ -95,6 +95,11 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamShape) {
 		u.ServerName = u.URL.Hostname()
 	}
 	b.checkPool(path+".tls.ca", u.CAFile)
+	u.Pins = b.pins(path+".tls.pins", t.Pins)
+	if c := t.ClientCertificate; c != nil {
+		u.CertFile, u.KeyFile = resolve(b.dir, c.Cert), resolve(b.dir, c.Key)
+		b.noteLeaf("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", u.CertFile, u.KeyFile))
+	}
 }
 
 func (b *builder) addEndpoint(path string, u *Upstream, s *endpointShape) {
