@@ -112,6 +112,7 @@ func (c *Clients) Poll() (changed bool, err error) {
 func (c *Clients) Reload() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.told = "" // whoever asks anew is told anew
 	problems := []error{c.bundle.Reload()}
 	for _, list := range c.crls {
 		list.forget()

@@ -38,6 +38,7 @@ type watched[T any] struct {
 	last   []sighting // at the last Poll
 	taken  []sighting // when the files were last read
 	digest [sha256.Size]byte
+	failed bool // the newest content was not taken
 }
 
 // watch reads the files for the first time.
@@ -102,19 +103,24 @@ func (w *watched[T]) forget() {
 	w.taken, w.digest = nil, [sha256.Size]byte{}
 }
 
+// take makes a value of new content. When the content is back that the value in use was made of, after another that was
+// not good, that is a change for whoever was told of the other one.
 func (w *watched[T]) take(files [][]byte, err error) (changed bool, _ error) {
+	recovered := w.failed && err == nil
+	w.failed = true
 	if err != nil {
 		return false, err
 	}
 	digest := digestOf(files)
 	if digest == w.digest {
-		return false, nil // what is in use: sessions that hang on it need not end
+		w.failed = false
+		return recovered, nil // what is in use: sessions that hang on it need not end
 	}
 	value, err := w.parse(files)
 	if err != nil {
 		return false, err
 	}
-	w.digest = digest
+	w.digest, w.failed = digest, false
 	w.value.Store(value)
 	return true, nil
 }
