@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
@@ -27,7 +26,7 @@ func demoCommand() *cobra.Command {
 		Example: "  tollgate demo\n  tollgate demo --once   # exit after the tour: 0 only if every call did what the tour says",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := serving(cmd.Context(), zap.NewNop())
+			ctx, _, stop := serving(cmd.Context())
 			defer stop()
 			return demo(ctx, once, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

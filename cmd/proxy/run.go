@@ -42,41 +42,31 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, stop := serving(cmd.Context(), logger)
+			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
-			return runService(ctx, c, logger)
+			return runService(ctx, c, logger, hangUps)
 		},
 	}
 	configFlag(cmd, &file)
 	return cmd
 }
 
-// serving gives a context that the first SIGTERM or interrupt ends. The next one ends the process at once. SIGHUP is
-// ignored, since there is no reload yet, and a closed terminal must not cut payments off. Nor must the death of whoever
-// reads the log (SIGPIPE).
-func serving(ctx context.Context, logger *zap.Logger) (context.Context, context.CancelFunc) {
+// serving gives a context that the first SIGTERM or interrupt ends. The next one ends the process at once. SIGHUP comes out
+// of hangUps, where nobody need look: a closed terminal must not cut payments off. Nor must the death of whoever reads the
+// log (SIGPIPE).
+func serving(ctx context.Context) (_ context.Context, hangUps <-chan os.Signal, done context.CancelFunc) {
 	signal.Ignore(syscall.SIGPIPE)
-	hangUps := make(chan os.Signal, 1)
-	signal.Notify(hangUps, syscall.SIGHUP)
+	hung := make(chan os.Signal, 1)
+	signal.Notify(hung, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for {
-			select {
-			case <-hangUps:
-				logger.Warn("SIGHUP is ignored: there is no reload; restart to read the configuration anew")
-			case <-ctx.Done():
-				stop() // from now on a signal does what it does by default
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(hangUps)
+	context.AfterFunc(ctx, stop) // from then on a signal does what it does by default
+	return ctx, hung, func() {
+		signal.Stop(hung)
 		stop()
 	}
 }
 
-func runService(ctx context.Context, c *config.Config, logger *zap.Logger) error {
+func runService(ctx context.Context, c *config.Config, logger *zap.Logger, hangUps <-chan os.Signal) error {
 	defer standardLog(logger)()
 	defer ballast()()
 	s, err := startService(ctx, c, logger)
@@ -84,16 +74,25 @@ func runService(ctx context.Context, c *config.Config, logger *zap.Logger) error
 		return err
 	}
 	logger.Info("tollgate is up", zap.String("version", programVersion()), zap.String("tls13", c.TLS.String()))
-	var failure error
-	select {
-	case <-ctx.Done():
-		logger.Info("stopping: no new calls; calls under way may end; a second signal stops at once", zap.Stringer("within", c.Bounds.Drain))
-	case failure = <-s.failed:
-		failure = fmt.Errorf("a listener failed: %w", failure)
-	}
+	failure := s.untilStopped(ctx, hangUps)
 	if err := s.drain(); err != nil {
 		return err
 	}
 	logger.Info("stopped")
 	return failure
+}
+
+// untilStopped returns when the gateway is to stop, with an error if that is because a listener failed.
+func (s *service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) error {
+	for {
+		select {
+		case <-hangUps:
+			s.keeping.reload()
+		case <-ctx.Done():
+			s.logger.Info("stopping: no new calls; calls under way may end; a second signal stops at once", zap.Stringer("within", s.config.Bounds.Drain))
+			return nil
+		case err := <-s.failed:
+			return fmt.Errorf("a listener failed: %w", err)
+		}
+	}
 }

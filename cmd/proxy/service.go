@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -45,6 +44,7 @@ type service struct {
 	metrics   *admin.Metrics
 	registry  *prometheus.Registry
 	upstreams map[*config.Upstream]*gateway.Upstream
+	keeping   *keeping // of certificates
 	closers   []func()
 	servers   []*http.Server // of the listeners
 	admin     *http.Server   // nil without an admin listener
@@ -63,7 +63,7 @@ const summaryPeriod = 5 * time.Second
 func startService(ctx context.Context, c *config.Config, logger *zap.Logger) (*service, error) {
 	s := &service{
 		config: c, logger: logger, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{},
-		failed: make(chan error, len(c.Listeners)+1), flushed: make(chan struct{}), draining: make(chan struct{}),
+		keeping: newKeeping(logger), failed: make(chan error, len(c.Listeners)+1), flushed: make(chan struct{}), draining: make(chan struct{}),
 	}
 	if err := s.start(ctx); err != nil {
 		s.closeAll(context.Background())
@@ -76,6 +76,7 @@ func (s *service) start(ctx context.Context) error {
 	if err := s.config.TLS.Fix(); err != nil {
 		return fmt.Errorf("tls policy: %w", err)
 	}
+	s.closers = append(s.closers, s.keeping.close)
 	if err := s.openUpstreams(); err != nil {
 		return err
 	}
@@ -92,12 +93,13 @@ func (s *service) start(ctx context.Context) error {
 			return fmt.Errorf("listener %s: %w", listener.Name, err)
 		}
 	}
+	s.keeping.start()
 	return s.listenAdmin(ctx)
 }
 
 func (s *service) openUpstreams() error {
 	for _, u := range s.config.Upstreams {
-		tlsConfig, err := upstreamTLS(u)
+		tlsConfig, err := s.keeping.upstream(u)
 		if err != nil {
 			return fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
@@ -110,25 +112,6 @@ func (s *service) openUpstreams() error {
 		}
 	}
 	return nil
-}
-
-func upstreamTLS(u *config.Upstream) (*tls.Config, error) {
-	if u.Policy == nil {
-		return nil, nil
-	}
-	roots, err := pool(u.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	return u.Policy.Client(tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots}), nil
-}
-
-// pool loads CA certificates; no file means nil.
-func pool(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	return certs.LoadPool(file)
 }
 
 func (s *service) build(recovery audit.Recovery) error {
@@ -145,6 +128,7 @@ func (s *service) build(recovery audit.Recovery) error {
 		return err
 	}
 	s.metrics = admin.NewMetrics(s.registry)
+	s.keeping.metrics = admin.NewCertificates(s.registry, s.keeping.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
 		Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources,
@@ -201,7 +185,7 @@ func (s *service) startSummaries(ctx context.Context) {
 }
 
 func (s *service) listen(ctx context.Context, l *config.Listener) error {
-	tlsConfig, err := listenerTLS(l.TLS)
+	tlsConfig, clients, err := s.protection(l)
 	if err != nil {
 		return err
 	}
@@ -213,28 +197,24 @@ func (s *service) listen(ctx context.Context, l *config.Listener) error {
 		MaxConns: l.MaxConns, MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	})
-	s.servers = append(s.servers, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l)), tlsConfig))
+	s.servers = append(s.servers, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
 	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
 }
 
-func listenerTLS(t *config.ListenerTLS) (*tls.Config, error) {
-	if t == nil {
-		return nil, nil
+// protection is what a listener's TLS needs; nothing for plain HTTP.
+func (s *service) protection(l *config.Listener) (*tls.Config, *certs.Clients, error) {
+	if l.TLS == nil {
+		return nil, nil, nil
 	}
-	files, err := certs.Load(t.CertFile, t.KeyFile)
-	if err != nil {
-		return nil, err
-	}
-	clients, err := pool(t.ClientCAFile)
-	if err != nil {
-		return nil, err
-	}
-	return t.Policy.Server(tlspolicy.Server{GetCertificate: files.GetCertificate, ClientCAs: clients, RequireClientCert: t.RequireClientCert}), nil
+	return s.keeping.listener(l.Name, l.TLS)
 }
 
-func (s *service) gatewayListener(l *config.Listener) *gateway.Listener {
+func (s *service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {
 	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
+	if clients != nil {
+		out.CheckClient = clients.Check
+	}
 	for _, route := range l.Routes {
 		r := gateway.Route{Hosts: route.Hosts, Router: route.Router}
 		r.Upstreams = make(map[*catalog.Operation]*gateway.Upstream, len(route.Upstreams))
@@ -289,7 +269,7 @@ func (s *service) listenAdmin(ctx context.Context) error {
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
 func (s *service) readiness() admin.Readiness {
-	r := admin.Readiness{Ready: true, Warnings: s.evidenceWarnings()}
+	r := admin.Readiness{Ready: true, Warnings: append(s.evidenceWarnings(), s.keeping.warnings(time.Now())...)}
 	if err := s.log.Status().Err; err != nil {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"tollgate/accept"
 	"tollgate/catalog"
@@ -40,7 +39,7 @@ func simulateCommand() *cobra.Command {
 			"  curl -X POST http://127.0.0.1:8601/faults -d '{\"operation\":\"PayOrders\",\"kind\":\"drop\"}'",
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := serving(cmd.Context(), zap.NewNop())
+			ctx, _, stop := serving(cmd.Context())
 			defer stop()
 			return simulate(ctx, cmd.OutOrStdout(), &f)
 		},

@@ -1,0 +1,104 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Certificate is one that the gateway shows, on a listener or to an upstream.
+type Certificate struct {
+	Listener, Upstream string // one of them
+	Name               string // by which to tell it from others there
+	NotAfter           time.Time
+}
+
+// RevocationList is one that client certificates of a listener are checked with.
+type RevocationList struct {
+	Listener, File, Issuer string
+	NextUpdate             time.Time // zero: it does not say
+}
+
+// CertificateSources give what is in use now. They are asked at each scrape, concurrently.
+type CertificateSources struct {
+	Certificates    func() []Certificate
+	RevocationLists func() []RevocationList
+}
+
+// Certificates are the metrics of certificates and revocation lists: when they expire, and whether new ones could be taken.
+// Label values come from the configuration and from the operator's own files.
+type Certificates struct {
+	sources        CertificateSources
+	expiry, update *prometheus.Desc
+	reloads        *prometheus.CounterVec
+}
+
+// NewCertificates registers the metrics.
+func NewCertificates(registry *prometheus.Registry, s CertificateSources) *Certificates {
+	c := &Certificates{
+		sources: s,
+		expiry: prometheus.NewDesc("tollgate_certificate_expiry_seconds",
+			"Time until a certificate that the gateway shows expires; below 0 after that.", []string{"listener", "upstream", "name"}, nil),
+		update: prometheus.NewDesc("tollgate_revocation_list_expiry_seconds",
+			"Time until the next revocation list should be there; below 0 after that.", []string{"listener", "file", "issuer"}, nil),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_certificate_reloads_total",
+			Help: "Certificates and lists that were taken anew, because they changed or were due or SIGHUP came, by result: ok or failed.",
+		}, []string{"what", "result"}),
+	}
+	registry.MustRegister(c, c.reloads)
+	return c
+}
+
+// Watch makes the counts of what is looked after begin at 0, so that the first failure shows as an increase.
+func (c *Certificates) Watch(what string) {
+	c.reloads.WithLabelValues(what, "ok")
+	c.reloads.WithLabelValues(what, "failed")
+}
+
+// Reloaded counts that something was taken anew, or with an error that it was not.
+func (c *Certificates) Reloaded(what string, err error) {
+	result := "ok"
+	if err != nil {
+		result = "failed"
+	}
+	c.reloads.WithLabelValues(what, result).Inc()
+}
+
+// Describe is of [prometheus.Collector].
+func (c *Certificates) Describe(to chan<- *prometheus.Desc) {
+	to <- c.expiry
+	to <- c.update
+}
+
+// Collect is of [prometheus.Collector].
+func (c *Certificates) Collect(to chan<- prometheus.Metric) {
+	now := time.Now()
+	certificates := soonest{}
+	for _, one := range c.sources.Certificates() {
+		certificates.add([3]string{one.Listener, one.Upstream, one.Name}, one.NotAfter)
+	}
+	certificates.send(to, c.expiry, now)
+	lists := soonest{}
+	for _, one := range c.sources.RevocationLists() {
+		if !one.NextUpdate.IsZero() {
+			lists.add([3]string{one.Listener, one.File, one.Issuer}, one.NextUpdate)
+		}
+	}
+	lists.send(to, c.update, now)
+}
+
+// soonest has the first of the times for each set of labels: certificates of one name, RSA and ECDSA, are one series.
+type soonest map[[3]string]time.Time
+
+func (s soonest) add(labels [3]string, at time.Time) {
+	if earlier, ok := s[labels]; !ok || at.Before(earlier) {
+		s[labels] = at
+	}
+}
+
+func (s soonest) send(to chan<- prometheus.Metric, desc *prometheus.Desc, now time.Time) {
+	for labels, at := range s {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, at.Sub(now).Seconds(), labels[:]...)
+	}
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/admin"
+	"tollgate/config"
+	"tollgate/internal/certs"
+	"tollgate/tlspolicy"
+)
+
+// keeping looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
+type keeping struct {
+	logger  *zap.Logger
+	metrics *admin.Certificates
+	watch   certs.Watch
+	sources []usedSource
+	clients []usedClients
+	stop    func() // looking after them; nil before that begins
+
+	mu      sync.Mutex
+	failing map[string]failure // by the keeper's name
+}
+
+type usedSource struct {
+	listener, upstream string // one of them
+	certs.Source
+}
+
+type usedClients struct {
+	listener string
+	*certs.Clients
+}
+
+// failure is why something could not be taken anew.
+type failure struct {
+	since time.Time
+	err   error
+}
+
+// placed is a keeper that says where it is used: one file may serve several listeners.
+type placed struct {
+	certs.Keeper
+	where string
+}
+
+func (p placed) Name() string { return p.where + ": " + p.Keeper.Name() }
+
+func newKeeping(logger *zap.Logger) *keeping {
+	k := &keeping{logger: logger, failing: map[string]failure{}}
+	k.watch.Report = k.report
+	return k
+}
+
+func (k *keeping) keep(where string, keeper certs.Keeper) {
+	k.watch.Keepers = append(k.watch.Keepers, placed{keeper, where})
+}
+
+// listener opens the certificates of a listener, and what tells which client certificates count; nil if none is asked for.
+func (k *keeping) listener(name string, t *config.ListenerTLS) (*tls.Config, *certs.Clients, error) {
+	certificates, err := k.open(name, t.Certificates)
+	if err != nil {
+		return nil, nil, err
+	}
+	server := tlspolicy.Server{GetCertificate: certificates.GetCertificate, RequireClientCert: t.RequireClientCert}
+	if t.Clients.CA == "" {
+		return t.Policy.Server(server), nil, nil
+	}
+	clients, err := certs.LoadClients(t.Clients)
+	if err != nil {
+		return nil, nil, err
+	}
+	k.clients = append(k.clients, usedClients{name, clients})
+	k.keep("listener "+name, clients)
+	server.CurrentClientCAs, server.CheckClient = clients.Pool, clients.Check
+	return t.Policy.Server(server), clients, nil
+}
+
+func (k *keeping) open(listener string, configured []config.Certificate) (certs.Source, error) {
+	var all []certs.Source
+	for _, c := range configured {
+		source, keeper, err := openCertificate(c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, source)
+		k.sources = append(k.sources, usedSource{listener: listener, Source: source})
+		k.keep("listener "+listener, keeper)
+	}
+	return certs.NewSet(all[0], all[1:]...), nil
+}
+
+func openCertificate(c config.Certificate) (certs.Source, certs.Keeper, error) {
+	if c.Internal == nil {
+		files, err := certs.Load(c.CertFile, c.KeyFile)
+		return files, files, err
+	}
+	internal, err := certs.OpenInternal(*c.Internal)
+	return internal, internal, err
+}
+
+// upstream makes the configuration towards an upstream; nil for plain HTTP.
+func (k *keeping) upstream(u *config.Upstream) (*tls.Config, error) {
+	if u.Policy == nil {
+		return nil, nil
+	}
+	roots, err := pool(u.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	client := tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots, Pins: u.Pins}
+	if u.CertFile != "" {
+		files, err := certs.Load(u.CertFile, u.KeyFile)
+		if err != nil {
+			return nil, err
+		}
+		k.sources = append(k.sources, usedSource{upstream: u.Name, Source: files})
+		k.keep("upstream "+u.Name, files)
+		client.GetClientCertificate = files.GetClientCertificate
+	}
+	return u.Policy.Client(client), nil
+}
+
+// pool loads CA certificates; no file means nil.
+func pool(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	return certs.LoadPool(file)
+}
+
+// start looks after all of it until close.
+func (k *keeping) start() {
+	for _, keeper := range k.watch.Keepers {
+		k.metrics.Watch(keeper.Name())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.watch.Run(ctx, certs.Interval)
+	}()
+	k.stop = func() {
+		cancel()
+		<-done
+	}
+}
+
+func (k *keeping) close() {
+	if k.stop != nil {
+		k.stop()
+	}
+	for _, s := range k.sources {
+		if err := s.Close(); err != nil {
+			k.logger.Warn("a source of certificates was not closed", zap.Error(err))
+		}
+	}
+}
+
+// report takes that something changed, or that it could not be taken anew and so stays as it was.
+func (k *keeping) report(name string, err error) {
+	k.metrics.Reloaded(name, err)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err == nil {
+		delete(k.failing, name)
+		k.logger.Info("certificates have changed", zap.String("what", name), zap.Strings("in_use", k.inUse()))
+		return
+	}
+	k.failing[name] = failure{time.Now(), err}
+	k.logger.Error("certificates: what was in use stays in use", zap.String("what", name), zap.Error(err))
+}
+
+// reload takes all of it anew, changed or not.
+func (k *keeping) reload() {
+	for _, keeper := range k.watch.Keepers {
+		err := keeper.Reload()
+		if err != nil {
+			k.report(keeper.Name(), err)
+			continue
+		}
+		k.metrics.Reloaded(keeper.Name(), nil)
+		k.mu.Lock()
+		delete(k.failing, keeper.Name())
+		k.mu.Unlock()
+	}
+	k.logger.Info("SIGHUP: certificates, client authorities and revocation lists were read again; the rest of the configuration is read at start only",
+		zap.Strings("in_use", k.inUse()))
+}
+
+// inUse describes what is in use, for the log.
+func (k *keeping) inUse() []string {
+	var lines []string
+	for _, s := range k.sources {
+		for _, c := range s.Current() {
+			lines = append(lines, fmt.Sprintf("%s: certificate %s, serial %x, until %s", s.where(), certs.NameOf(c.Leaf), c.Leaf.SerialNumber, stamp(c.Leaf.NotAfter)))
+		}
+	}
+	for _, c := range k.clients {
+		for _, l := range c.RevocationLists() {
+			lines = append(lines, fmt.Sprintf("listener %s: revocation list %s of %s, %d revoked, until %s", c.listener, l.Path, l.Issuer, l.Revoked, stamp(l.NextUpdate)))
+		}
+	}
+	return lines
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "the next"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func (s usedSource) where() string {
+	if s.upstream != "" {
+		return "upstream " + s.upstream
+	}
+	return "listener " + s.listener
+}
+
+// warnings are what expires soon or has expired, and what could not be taken anew.
+func (k *keeping) warnings(now time.Time) []string {
+	var warnings []string
+	for _, s := range k.sources {
+		for _, c := range s.Current() {
+			if text := certs.ExpiryOf(c.Leaf).Warning(now); text != "" {
+				warnings = append(warnings, fmt.Sprintf("%s: the certificate %s %s", s.where(), certs.NameOf(c.Leaf), text))
+			}
+		}
+	}
+	for _, c := range k.clients {
+		for _, l := range c.RevocationLists() {
+			if text := l.Expiry().Warning(now); text != "" {
+				warnings = append(warnings, fmt.Sprintf("listener %s: the revocation list %s of %s %s", c.listener, l.Path, l.Issuer, text))
+			}
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, keeper := range k.watch.Keepers {
+		if f, failed := k.failing[keeper.Name()]; failed {
+			warnings = append(warnings, fmt.Sprintf("%s stays as it was since %s: %v", keeper.Name(), stamp(f.since), f.err))
+		}
+	}
+	return warnings
+}
+
+// metricsSources gives what the metrics show.
+func (k *keeping) metricsSources() admin.CertificateSources {
+	return admin.CertificateSources{
+		Certificates: func() (all []admin.Certificate) {
+			for _, s := range k.sources {
+				for _, c := range s.Current() {
+					all = append(all, admin.Certificate{Listener: s.listener, Upstream: s.upstream, Name: certs.NameOf(c.Leaf), NotAfter: c.Leaf.NotAfter})
+				}
+			}
+			return all
+		},
+		RevocationLists: func() (all []admin.RevocationList) {
+			for _, c := range k.clients {
+				for _, l := range c.RevocationLists() {
+					all = append(all, admin.RevocationList{Listener: c.listener, File: l.Path, Issuer: l.Issuer, NextUpdate: l.NextUpdate})
+				}
+			}
+			return all
+		},
+	}
+}
