@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,18 +16,45 @@ func TestTLSCA(t *testing.T) {
 	if _, err := certs.OpenInternal(certs.InternalConfig{Dir: made, Hosts: []string{"a.test"}}); err != nil {
 		t.Fatal(err)
 	}
+	configured := func(listeners string) string {
+		file := filepath.Join(t.TempDir(), "tollgate.yaml")
+		text := fmt.Sprintf("listeners:\n%s\nupstreams:\n  bss: {url: https://bss.example, catalog: cn}\n"+
+			"callers: {app: {auth: [{certificate: {uri: \"spiffe://a/b\"}}]}}\naudit: {dir: audit}\n", listeners)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	const listener = "  - {name: %s, address: \"127.0.0.1:0\", tls: {certificates: [{files: {cert: a, key: b}}, {internal: {dir: %q, hosts: [a.test]}}]}}\n"
+	const plain = "  - {name: plain, address: \"127.0.0.1:0\"}\n  - {name: files, address: \"127.0.0.1:0\", tls: {certificate: {files: {cert: a, key: b}}}}\n"
+	one := configured(fmt.Sprintf(listener, "lab", made) + fmt.Sprintf(listener, "lab2", made) + plain)
+	two := configured(fmt.Sprintf(listener, "lab", empty) + fmt.Sprintf(listener, "lab2", made))
+	none := configured(plain)
+	const certificate = "-----BEGIN CERTIFICATE-----"
 	for _, c := range []struct {
 		args []string
 		code int
 		want string
 	}{
-		{[]string{"tls", "ca", "--dir", made}, exitOK, "-----BEGIN CERTIFICATE-----"},
-		{[]string{"tls", "ca", "--dir", empty}, exitFailure, "makes it at its first start"},
-		{[]string{"tls", "ca"}, exitUsage, "--dir DIR"},
-		{[]string{"tls", "ca", made}, exitUsage, "unexpected argument"},
+		{[]string{"--dir", made}, exitOK, certificate},
+		{[]string{"--dir", empty}, exitFailure, "makes it at its first start"},
+		{nil, exitUsage, "--dir DIR"},
+		{[]string{made}, exitUsage, "unexpected argument"},
+		{[]string{"--dir", made, "--config", one}, exitUsage, "one of --dir DIR and --config FILE"},
+		{[]string{"--dir", made, "--listener", "lab"}, exitUsage, "--listener needs --config"},
+		{[]string{"--config", one}, exitOK, certificate},
+		{[]string{"--config", one, "--listener", "lab2"}, exitOK, certificate},
+		{[]string{"--config", one, "--listener", "files"}, exitFailure, "listener files has no internal certificate"},
+		{[]string{"--config", one, "--listener", "plain"}, exitFailure, "listener plain has no internal certificate"},
+		{[]string{"--config", one, "--listener", "lba"}, exitUsage, `no listener "lba"; choose from lab, lab2, plain, files`},
+		{[]string{"--config", two}, exitUsage, "several authorities"},
+		{[]string{"--config", two, "--listener", "lab"}, exitFailure, "makes it at its first start"},
+		{[]string{"--config", two, "--listener", "lab2"}, exitOK, certificate},
+		{[]string{"--config", none}, exitFailure, "no listener has an internal certificate"},
+		{[]string{"--config", empty}, exitFailure, "is not a regular file"},
 	} {
 		var out bytes.Buffer
-		code := execute(t.Context(), c.args, &out, &out)
+		code := execute(t.Context(), append([]string{"tls", "ca"}, c.args...), &out, &out)
 		if code != c.code || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "PRIVATE KEY") {
 			t.Errorf("%v: %d, %s; want %d, %q", c.args, code, &out, c.code, c.want)
 		}
