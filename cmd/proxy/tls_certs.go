@@ -116,16 +116,19 @@ func (k *keeping) upstream(u *config.Upstream) (*tls.Config, error) {
 		return nil, err
 	}
 	client := tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots, Pins: u.Pins}
-	if u.CertFile != "" {
-		files, err := certs.Load(u.CertFile, u.KeyFile)
-		if err != nil {
-			return nil, err
-		}
-		k.sources = append(k.sources, usedSource{upstream: u.Name, Source: files})
-		k.keep("upstream "+u.Name, files)
-		client.GetClientCertificate = files.GetClientCertificate
+	if u.CertFile == "" {
+		return u.Policy.Client(client), nil
 	}
-	return u.Policy.Client(client), nil
+	files, err := certs.Load(u.CertFile, u.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	k.sources = append(k.sources, usedSource{upstream: u.Name, Source: files})
+	k.keep("upstream "+u.Name, files)
+	client.GetClientCertificate = files.GetClientCertificate
+	out := u.Policy.Client(client)
+	out.ClientSessionCache = nil // a session that is taken up would show the certificate with which it began, not the one of now
+	return out, nil
 }
 
 // pool loads CA certificates; no file means nil.
