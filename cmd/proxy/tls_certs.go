@@ -25,6 +25,8 @@ type keeping struct {
 	clients []usedClients
 	stop    func() // looking after them; nil before that begins
 
+	interval time.Duration // 0: as [certs.Watch] has it
+
 	mu      sync.Mutex
 	failing map[string]failure // by the keeper's name
 }
@@ -148,7 +150,7 @@ func (k *keeping) start() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		k.watch.Run(ctx, certs.Interval)
+		k.watch.Run(ctx, k.interval)
 	}()
 	k.stop = func() {
 		cancel()

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"tollgate/admin"
+	"tollgate/config"
+	"tollgate/internal/certs"
+	"tollgate/internal/testpki"
+	"tollgate/tlspolicy"
+)
+
+// kept is a keeping of one listener and one upstream, and the folder with their files.
+func kept(t *testing.T, leaf testpki.Leaf) (k *keeping, dir string, logs *observer.ObservedLogs, ca *testpki.CA) {
+	t.Helper()
+	dir, ca = t.TempDir(), testpki.Must(testpki.New())
+	leaf.Names = []string{"gw.example"}
+	for _, name := range []string{"tls", "us"} {
+		issue(t, ca, leaf, dir, name)
+	}
+	if err := ca.WriteFile(filepath.Join(dir, "ca.pem")); err != nil {
+		t.Fatal(err)
+	}
+	list := x509.RevocationList{ThisUpdate: time.Now().Add(-9 * time.Hour), NextUpdate: time.Now().Add(time.Hour)}
+	if err := os.WriteFile(filepath.Join(dir, "ca.crl"), testpki.Must(ca.RevocationList(list)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.DebugLevel)
+	k = newKeeping(zap.New(core))
+	k.metrics = admin.NewCertificates(prometheus.NewRegistry(), k.metricsSources())
+	policy := testpki.Must(tlspolicy.Named(tlspolicy.Default))
+	_, _, err := k.listener("https", &config.ListenerTLS{
+		Policy:       policy,
+		Certificates: []config.Certificate{{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}},
+		Clients:      certs.ClientsConfig{CA: filepath.Join(dir, "ca.pem"), CRLs: []string{filepath.Join(dir, "ca.crl")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &config.Upstream{Name: "bss", Policy: policy, CertFile: filepath.Join(dir, "us.crt"), KeyFile: filepath.Join(dir, "us.key")}
+	if _, err := k.upstream(u); err != nil {
+		t.Fatal(err)
+	}
+	return k, dir, logs, ca
+}
+
+func issue(t *testing.T, ca *testpki.CA, leaf testpki.Leaf, dir, name string) {
+	t.Helper()
+	certificate := testpki.Must(ca.Issue(leaf))
+	if err := testpki.WriteFiles(certificate, filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestKeepingWarns of all that is due, in the words of its place.
+func TestKeepingWarns(t *testing.T) {
+	now := time.Now()
+	k, dir, _, _ := kept(t, testpki.Leaf{NotBefore: now.Add(-10 * time.Hour), NotAfter: now.Add(90 * time.Minute)})
+	defer k.close()
+	got := strings.Join(k.warnings(now), "\n")
+	for _, want := range []string{
+		"listener https: the certificate gw.example expires in 1h",
+		"upstream bss: the certificate gw.example expires in 1h",
+		"listener https: the revocation list " + filepath.Join(dir, "ca.crl") + " of CN=Tollgate throw-away CA expires in 1h",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no warning %q in\n%s", want, got)
+		}
+	}
+	if n := len(k.warnings(now.Add(-2 * time.Hour))); n != 0 {
+		t.Errorf("%d warnings while all is well", n)
+	}
+	if got := strings.Join(k.warnings(now.Add(2*time.Hour)), "\n"); strings.Count(got, "has expired") != 3 {
+		t.Errorf("after the end:\n%s", got)
+	}
+}
+
+// TestKeepingFollows files without being asked: two looks after a change it is there, what is wrong is told once, and what is
+// right again too.
+func TestKeepingFollows(t *testing.T) {
+	k, dir, logs, ca := kept(t, testpki.Leaf{})
+	defer k.close()
+	twice := func() { k.watch.Poll(); k.watch.Poll() }
+	twice()
+	if all := logs.TakeAll(); len(all) != 0 {
+		t.Errorf("told without a change: %v", all)
+	}
+	key, err := os.ReadFile(filepath.Join(dir, "us.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step, c := range []struct {
+		change func() error
+		told   string
+		warned bool
+	}{
+		{func() error { issue(t, ca, testpki.Leaf{Names: []string{"next.example"}}, dir, "tls"); return nil }, "certificates have changed", false},
+		{func() error { return os.WriteFile(filepath.Join(dir, "us.key"), []byte("no key"), 0o600) }, "what was in use stays in use", true},
+		{func() error { return nil }, "", true},
+		{func() error { return os.WriteFile(filepath.Join(dir, "us.key"), key, 0o600) }, "certificates have changed", false},
+	} {
+		if err := c.change(); err != nil {
+			t.Fatal(err)
+		}
+		twice()
+		twice()
+		all := logs.TakeAll()
+		if (len(all) == 0) != (c.told == "") || len(all) > 1 || len(all) == 1 && !strings.Contains(all[0].Message, c.told) {
+			t.Errorf("step %d: told %v, want %q", step, all, c.told)
+		}
+		if got := strings.Join(k.warnings(time.Now()), "\n"); strings.Contains(got, "upstream bss: "+filepath.Join(dir, "us.crt")) != c.warned {
+			t.Errorf("step %d: warnings:\n%s", step, got)
+		}
+	}
+	if in := strings.Join(k.inUse(), "\n"); !strings.Contains(in, "next.example") {
+		t.Errorf("in use:\n%s", in)
+	}
+}
+
+// TestKeepingRuns: once started it looks by itself, and close waits for its end.
+func TestKeepingRuns(t *testing.T) {
+	k, dir, logs, ca := kept(t, testpki.Leaf{})
+	k.interval = time.Millisecond
+	told, report := make(chan error, 10), k.watch.Report
+	k.watch.Report = func(name string, err error) { report(name, err); told <- err }
+	k.start()
+	issue(t, ca, testpki.Leaf{Names: []string{"next.example"}}, dir, "tls")
+	for <-told != nil { // half the change may be seen first
+	}
+	k.close()
+	logs.TakeAll()
+	issue(t, ca, testpki.Leaf{Names: []string{"last.example"}}, dir, "tls")
+	if got := k.sources[0].Current()[0].Leaf.DNSNames[0]; got != "next.example" || logs.Len() != 0 {
+		t.Errorf("it goes on after its end: %s", got)
+	}
+}
+
+// TestSessionsTowardsUpstream: with a certificate of ours none is kept, since it would show the certificate of its beginning.
+func TestSessionsTowardsUpstream(t *testing.T) {
+	k, dir, _, _ := kept(t, testpki.Leaf{})
+	defer k.close()
+	u := &config.Upstream{Name: "bss", Policy: testpki.Must(tlspolicy.Named(tlspolicy.Default))}
+	without, err := k.upstream(u)
+	if err != nil || without.ClientSessionCache == nil {
+		t.Errorf("without a certificate: %v", err)
+	}
+	u.CertFile, u.KeyFile = filepath.Join(dir, "us.crt"), filepath.Join(dir, "us.key")
+	with, err := k.upstream(u)
+	if err != nil || with.ClientSessionCache != nil {
+		t.Errorf("with a certificate sessions are kept: %v", err)
+	}
+	u.CertFile = filepath.Join(dir, "missing.crt")
+	if _, err := k.upstream(u); err == nil {
+		t.Error("a missing certificate is taken")
+	}
+}
