@@ -352,12 +352,15 @@ func TestRevocation(t *testing.T) {
 	p.stop()
 }
 
-// TestInternalAuthority: a gateway issues its own certificate, and curl trusts it by the authority that a command prints.
+// TestInternalAuthority: a gateway issues one of its certificates itself, and curl trusts it by the authority that a command
+// prints. Beside it are two from files, of which each peer gets the one that it can use.
 func TestInternalAuthority(t *testing.T) {
 	w := newWorld(t, bsssim.Config{})
 	w.configure(replaceOnce(t, central, `hosts: [gateway.example],
      tls: {policy: huawei-high, certificate: {files: {cert: gateway.crt, key: gateway.key}}`, `hosts: [gateway.example, a.lab.example],
-     tls: {certificates: [{internal: {dir: authority, hosts: [gateway.example, "*.lab.example"], lifetime: 36h}}]`))
+     tls: {certificates: [{files: {cert: gateway-rsa.crt, key: gateway-rsa.key}}, {internal: {dir: authority, hosts: ["*.lab.example"], lifetime: 36h}},
+       {files: {cert: gateway.crt, key: gateway.key}}]`))
+	w.issue("gateway-rsa", testpki.Leaf{Names: []string{gatewayName}, Server: true, Key: testpki.RSA})
 	before := run(t, w.env, "tls", "ca", "--config", w.config)
 	if before.code != 1 || !strings.Contains(before.stderr, "makes it at its first start") {
 		t.Errorf("before the first start: %d %s", before.code, before.stderr)
@@ -379,11 +382,16 @@ func TestInternalAuthority(t *testing.T) {
 			w.write("printed.pem", printed.stdout)
 		}
 		_, port, _ := net.SplitHostPort(p.address("https"))
-		for _, host := range []string{gatewayName, "a.lab.example"} {
-			status, body := curl(t, "--cacert", w.file("printed.pem"), "--cert", w.file("shop.crt"), "--key", w.file("shop.key"),
+		for host, roots := range map[string]string{gatewayName: "ca.pem", "a.lab.example": "printed.pem"} {
+			status, body := curl(t, "--cacert", w.file(roots), "--cert", w.file("shop.crt"), "--key", w.file("shop.key"),
 				"--resolve", host+":"+port+":127.0.0.1", "https://"+host+":"+port+"/v2/accounts/customer-accounts/balances")
 			if status != http.StatusOK {
 				t.Errorf("%s: %d %s", host, status, body)
+			}
+		}
+		for suites, key := range map[string]string{"ECDHE-ECDSA-AES128-GCM-SHA256": "ECDSA", "ECDHE-RSA-AES128-GCM-SHA256": "RSA"} {
+			if got := w.openssl(p.address("https"), "-tls1_2", "-cipher", suites); !got.answered || !strings.Contains(got.suite, key) {
+				t.Errorf("a peer that can use %s only: %s", key, got)
 			}
 		}
 		p.hangUp()
