@@ -40,6 +40,8 @@ var arrows = map[string][]string{
 	"upstream":         {},
 	"gateway":          {"audit", "business", "caller", "catalog", "credential", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
 	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/nearest", "internal/secret", "policy", "ratelimit", "tlspolicy"},
+
+	"internal/certs/acme": {"internal/certs", "internal/secret", "tlspolicy"}, // apart from certs for what it needs
 }
 
 func TestArrowsGoDown(t *testing.T) {

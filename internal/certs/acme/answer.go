@@ -1,0 +1,61 @@
+package acme
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// NewServer gives a server that answers the [HTTP01] challenges of sources, and nothing else. The caller serves a listener
+// with it, on port 80 as the authority sees it, and closes it.
+func NewServer(logger *zap.Logger, sources ...*Source) *http.Server {
+	errorLog, _ := zap.NewStdLogAt(logger, zap.DebugLevel) // fails for unknown levels only
+	const timeout = 10 * time.Second
+	return &http.Server{
+		Handler: answerHTTP(sources), ReadTimeout: timeout, WriteTimeout: timeout, IdleTimeout: timeout,
+		MaxHeaderBytes: 8 << 10, ErrorLog: errorLog,
+	}
+}
+
+func answerHTTP(sources []*Source) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.Host
+		if host, _, err := net.SplitHostPort(name); err == nil {
+			name = host
+		}
+		for _, s := range sources {
+			// Names of others are not looked up, so that nobody can make us read files at will.
+			if s.answers(HTTP01, name) && s.issuer.HandleHTTPChallenge(w, r) {
+				return
+			}
+		}
+		http.NotFound(w, r)
+	})
+}
+
+func (s *Source) answers(c Challenge, name string) bool {
+	return s.config.Challenge == c && slices.Contains(s.config.Hosts, strings.ToLower(name))
+}
+
+// Answer gives what answers the [TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers
+// the protocol "acme-tls/1" alone, while a challenge for the name it asks for goes on, and otherwise an error. Connections
+// of such handshakes must carry nothing (RFC 8737, section 3).
+func Answer(sources ...*Source) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		for _, s := range sources {
+			if !s.answers(TLSALPN01, hello.ServerName) {
+				continue
+			}
+			if certificate, err := s.magic.GetCertificate(hello); err == nil {
+				return certificate, nil
+			}
+		}
+		return nil, fmt.Errorf("no ACME challenge goes on for %.100q", hello.ServerName)
+	}
+}
