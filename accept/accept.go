@@ -147,6 +147,9 @@ func (l *listener) loop() {
 	}
 }
 
+// errChallenge ends connections that were for the handshake alone. It is no refusal.
+var errChallenge = errors.New("a handshake of an ACME authority")
+
 // passes tells whether an accept error may go away by itself: the peer left meanwhile, or the system is out of
 // descriptors or memory.
 func passes(err error) bool {
@@ -216,7 +219,7 @@ func (l *listener) prepare(raw *conn) {
 	}
 }
 
-// handshake gives the connection to use. After an error the connection is closed and its refusal told.
+// handshake gives the connection to use. After an error the connection is closed and its refusal, if it is one, told.
 func (l *listener) handshake(raw *conn) (net.Conn, error) {
 	if l.config.TLS == nil {
 		return raw, nil
@@ -230,6 +233,10 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 	}
 	if err == nil {
 		err = raw.SetDeadline(time.Time{})
+	}
+	if err == nil && secured.ConnectionState().NegotiatedProtocol == tlspolicy.ACMEProtocol {
+		_ = secured.Close() // the authority has seen what it came for; nothing else may be said here
+		return nil, errChallenge
 	}
 	if err == nil {
 		raw.offered = tlspolicy.NewOffered(tlspolicy.OfferOf(hello.Info)) // a fraction of what the hello itself holds

@@ -34,7 +34,15 @@ type Server struct {
 
 	// RequireClientCert refuses callers without a certificate. Otherwise one that is given must be valid.
 	RequireClientCert bool
+
+	// Challenge gives the certificate for handshakes of an ACME authority: those in which the peer offers [ACMEProtocol] and
+	// nothing else. No client certificate is asked for, no ticket is given, and whoever accepts the connection must close
+	// it at once. Optional: without it such handshakes fail for want of a common protocol.
+	Challenge func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
+
+// ACMEProtocol is the ALPN name of handshakes by which an ACME authority sees whose a name is (RFC 8737).
+const ACMEProtocol = "acme-tls/1"
 
 // Server makes the configuration of a listener. ALPN has HTTP/2 where the policy allows it, and HTTP/1.1. To learn what
 // a peer offered whose handshake fails, give the handshake a context from [WithHello]. Tickets of the configuration and
@@ -44,12 +52,12 @@ func (p *Policy) Server(s Server) *tls.Config { return p.server(s, &tickets{now:
 func (p *Policy) server(s Server, t *tickets) *tls.Config {
 	if s.CurrentClientCAs == nil {
 		config := p.serverFor(s, t)
-		config.GetConfigForClient = p.admit(refusing(config), nil)
+		config.GetConfigForClient = p.admit(refusing(config), p.challengeFor(s), nil)
 		return config
 	}
 	s.ClientCAs = s.CurrentClientCAs()
 	config := p.serverFor(s, t)
-	config.GetConfigForClient = p.admit(refusing(config), (&generations{policy: p, server: s, now: t.now}).current)
+	config.GetConfigForClient = p.admit(refusing(config), p.challengeFor(s), (&generations{policy: p, server: s, now: t.now}).current)
 	return config
 }
 
@@ -71,6 +79,16 @@ func (p *Policy) serverFor(s Server, t *tickets) *tls.Config {
 			return s.CheckClient(strong(cs.VerifiedChains))
 		}
 	}
+	return config
+}
+
+// challengeFor makes the configuration for handshakes of an ACME authority; nil if there are none.
+func (p *Policy) challengeFor(s Server) *tls.Config {
+	if s.Challenge == nil {
+		return nil
+	}
+	config := p.base()
+	config.GetCertificate, config.NextProtos, config.SessionTicketsDisabled = s.Challenge, []string{ACMEProtocol}, true
 	return config
 }
 
@@ -184,8 +202,8 @@ func WithHello(ctx context.Context, h *Hello) context.Context {
 // admit looks at a ClientHello before crypto/tls chooses from it. Where other policies of the process allow TLS 1.3
 // suites that this one does not, crypto/tls would finish its side of a handshake that must fail: refuse ends it earlier
 // and with the right alert. Everything else that does not match crypto/tls refuses properly by itself.
-// current, if there is one, gives the configuration to go on with.
-func (p *Policy) admit(refuse *tls.Config, current func() *tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
+// challenge, if there is one, is for ACME authorities. current, if there is one, gives the configuration to go on with.
+func (p *Policy) admit(refuse, challenge *tls.Config, current func() *tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
 	return func(info *tls.ClientHelloInfo) (*tls.Config, error) {
 		mismatch := p.mismatch(info)
 		if h, ok := info.Context().Value(helloKey{}).(*Hello); ok {
@@ -193,6 +211,9 @@ func (p *Policy) admit(refuse *tls.Config, current func() *tls.Config) func(*tls
 		}
 		if mismatch != nil && mismatch.Kind == KindSuite && p.versionFor(info.SupportedVersions) == tls.VersionTLS13 {
 			return refuse, nil
+		}
+		if challenge != nil && len(info.SupportedProtos) == 1 && info.SupportedProtos[0] == ACMEProtocol {
+			return challenge, nil
 		}
 		if current != nil {
 			return current(), nil
