@@ -286,23 +286,31 @@ func (i issuer) PreCheck(ctx context.Context, names []string, _ bool) error {
 // Start begins to get and renew certificates. Address is where challenges are answered by now: that of a server of [NewServer]
 // for [HTTP01], of a listener with [Answer] for [TLSALPN01], "" for [DNS01]. It may be called once.
 func (s *Source) Start(address string) error {
-	if s.config.Challenge != DNS01 {
-		host, text, err := net.SplitHostPort(address)
-		port, portErr := strconv.Atoi(text)
-		if err != nil || portErr != nil {
-			return fmt.Errorf("ACME: address %.100q: must be host:port", address)
-		}
-		s.issuer.ListenHost, s.issuer.AltHTTPPort, s.issuer.AltTLSALPNPort = host, port, port
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started || s.ctx.Err() != nil {
 		return errors.New("ACME: started twice, or after the end")
 	}
+	if s.config.Challenge != DNS01 {
+		if err := s.answerAt(address); err != nil {
+			return err
+		}
+	}
 	s.started = true
 	for _, h := range s.hosts {
 		s.group.Go(func() { s.keep(h) })
 	}
+	return nil
+}
+
+// answerAt tells certmagic where challenges are answered: it finds the port taken, and opens none of its own.
+func (s *Source) answerAt(address string) error {
+	host, text, err := net.SplitHostPort(address)
+	port, portErr := strconv.Atoi(text)
+	if err != nil || portErr != nil {
+		return fmt.Errorf("ACME: address %.100q: must be host:port", address)
+	}
+	s.issuer.ListenHost, s.issuer.AltHTTPPort, s.issuer.AltTLSALPNPort = host, port, port
 	return nil
 }
 

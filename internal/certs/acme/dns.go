@@ -16,7 +16,7 @@ import (
 	"tollgate/internal/secret"
 )
 
-// recordTTL is how long resolvers may keep the record of a challenge. Huawei Cloud takes no less than a minute.
+// recordTTL is how long resolvers may keep the record of a challenge.
 const recordTTL = time.Minute
 
 // DNS says how records for [DNS01] get into the DNS: through one of RFC2136 and Huawei.

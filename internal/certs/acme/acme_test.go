@@ -1,0 +1,223 @@
+package acme
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/libdns/libdns"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"tollgate/internal/secret"
+)
+
+func TestMain(m *testing.M) {
+	// Of locks: ends by itself within five seconds of the release.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
+}
+
+func good(t *testing.T) Config {
+	return Config{
+		Directory: "https://ca.test/dir", Hosts: []string{"a.test"}, Challenge: HTTP01, Dir: t.TempDir(), Logger: zap.NewNop(),
+	}
+}
+
+func overRFC2136(change func(*RFC2136)) func(*Config) {
+	return func(c *Config) {
+		r := &RFC2136{Server: "127.0.0.1:53", KeyName: "k", Key: secret.New("c2VjcmV0")}
+		change(r)
+		c.Challenge, c.DNS = DNS01, DNS{RFC2136: r}
+	}
+}
+
+func overHuawei(change func(*Huawei)) func(*Config) {
+	return func(c *Config) {
+		h := &Huawei{AccessKey: secret.New("ak-value"), SecretKey: secret.New("sk-value"), Region: "cn-north-4"}
+		change(h)
+		c.Challenge, c.DNS = DNS01, DNS{Huawei: h}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"":                        func(*Config) {},
+		" ":                       func(c *Config) { c.Directory = "http://127.0.0.1:14000/dir" },
+		"  ":                      overRFC2136(func(*RFC2136) {}),
+		"   ":                     overHuawei(func(*Huawei) {}),
+		"not the address":         func(c *Config) { c.Directory = "ca.test" },
+		"must be https":           func(c *Config) { c.Directory = "http://ca.test/dir" },
+		"no storage":              func(c *Config) { c.Dir = "" },
+		"must be ecdsa or rsa":    func(c *Config) { c.Key = "dsa" },
+		"renewal window 1":        func(c *Config) { c.RenewalWindow = 1 },
+		"renewal window -1":       func(c *Config) { c.RenewalWindow = -1 },
+		"belong together":         func(c *Config) { c.Binding.KeyID = "kid" },
+		"no logger":               func(c *Config) { c.Logger = nil },
+		"0 hosts":                 func(c *Config) { c.Hosts = nil },
+		"101 hosts":               func(c *Config) { c.Hosts = make([]string, MaxHosts+1) },
+		"a wildcard needs":        func(c *Config) { c.Hosts = []string{"*.a.test"} },
+		"is there twice":          func(c *Config) { c.Hosts = []string{"a.test", "a.test"} },
+		`host "A.test" is not`:    func(c *Config) { c.Hosts = []string{"A.test"} },
+		`host "192.0.2.1" is not`: func(c *Config) { c.Hosts = []string{"192.0.2.1"} },
+		`host "a" is not`:         func(c *Config) { c.Hosts = []string{"a"} },
+		`host "../b.test" is not`: func(c *Config) { c.Hosts = []string{"../b.test"} },
+		`host "a..test" is not`:   func(c *Config) { c.Hosts = []string{"a..test"} },
+		`challenge "": must be`:   func(c *Config) { c.Challenge = "" },
+		"one of RFC 2136":         func(c *Config) { c.Challenge = DNS01 },
+		`resolver "a.test"`:       func(c *Config) { c.Challenge, c.DNS.Resolvers = DNS01, []string{"a.test"} },
+		`server "a.test"`:         overRFC2136(func(r *RFC2136) { r.Server = "a.test" }),
+		"a key name and a key":    overRFC2136(func(r *RFC2136) { r.Key = secret.New("?") }),
+		`algorithm "hmac-md5"`:    overRFC2136(func(r *RFC2136) { r.Algorithm = "hmac-md5" }),
+		"access key and secret":   overHuawei(func(h *Huawei) { h.SecretKey = secret.String{} }),
+		`region "a.test/"`:        overHuawei(func(h *Huawei) { h.Region = "a.test/" }),
+	} {
+		c := good(t)
+		change(&c)
+		s, err := Open(c)
+		if want = strings.TrimSpace(want); want == "" && err == nil {
+			_ = s.Close()
+			continue
+		}
+		if want == "" || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+}
+
+func TestRetry(t *testing.T) {
+	var waits []string
+	var failed time.Duration // in the first hour
+	for i, all := 1, time.Duration(0); i <= 7; i++ {
+		waits = append(waits, retry(i).String())
+		if all += retry(i); all < time.Hour {
+			failed++
+		}
+	}
+	if got := strings.Join(waits, " "); got != "2m0s 4m0s 8m0s 16m0s 32m0s 1h0m0s 1h0m0s" || failed+1 > 5 || retry(1<<40) != LastRetry {
+		t.Errorf("waits %s: %d tries in the first hour", got, failed+1)
+	}
+}
+
+// TestNobodyElses: names of others and requests for other things reach neither certmagic nor a file.
+func TestNobodyElses(t *testing.T) {
+	s, err := Open(good(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	handler := NewServer(zap.NewNop(), s).Handler
+	for _, url := range []string{"http://a.test/", "http://a.test/.well-known/acme-challenge/x", "http://b.test/.well-known/acme-challenge/x"} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))
+		if w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", url, w.Code)
+		}
+	}
+	for name, want := range map[string]bool{"a.test": true, "A.test": true, "b.test": false, "": false} {
+		if s.answers(HTTP01, name) != want || s.answers(TLSALPN01, name) {
+			t.Errorf("%q: %t", name, !want)
+		}
+	}
+	if _, err := Answer(s)(&tls.ClientHelloInfo{ServerName: "a.test"}); err == nil || !strings.Contains(err.Error(), "no ACME challenge") {
+		t.Errorf("answered: %v", err)
+	}
+}
+
+// TestCloseWhileAsking: an authority that never answers does not keep the source from ending.
+func TestCloseWhileAsking(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	c := good(t)
+	c.Directory = server.URL
+	s, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start("nowhere"); err == nil {
+		t.Error("an address without a port")
+	}
+	if err := s.Start("127.0.0.1:80"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start("127.0.0.1:80"); err == nil {
+		t.Error("started twice")
+	}
+	<-asked
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Hosts()[0].Err; err != nil {
+		t.Errorf("being closed is told as a failure: %v", err)
+	}
+}
+
+// TestHuaweiDNS holds the provider against the public API, version 2, of Huawei Cloud DNS, as far as challenges need it.
+func TestHuaweiDNS(t *testing.T) {
+	was := http.DefaultClient.Transport
+	defer func() { http.DefaultClient.Transport = was }()
+	var calls []string
+	http.DefaultClient.Transport = roundTrip(func(r *http.Request) (int, string) {
+		if !strings.HasPrefix(r.Header.Get("Authorization"), "SDK-HMAC-SHA256 Access=ak-value, ") || r.URL.Host != "dns.cn-north-4.myhuaweicloud.com" {
+			t.Errorf("signed %q, to %s", r.Header.Get("Authorization"), r.URL.Host)
+		}
+		return fakeHuawei(r, &calls)
+	})
+	c := good(t)
+	overHuawei(func(*Huawei) {})(&c)
+	solver := c.DNS.solver(zap.NewNop())
+	for _, text := range []string{"first", "second"} {
+		records := []libdns.Record{libdns.RR{Type: "TXT", Name: "_acme-challenge", Data: text, TTL: recordTTL}}
+		added, err := solver.DNSProvider.AppendRecords(t.Context(), "lab.test.", records)
+		if err != nil || len(added) != 1 || added[0].RR().Data != text {
+			t.Fatalf("added %v: %v", added, err)
+		}
+		if _, err := solver.DNSProvider.DeleteRecords(t.Context(), "lab.test.", added); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = `POST /v2/zones/z1/recordsets {"name":"_acme-challenge.lab.test.","type":"TXT","ttl":60,"records":["\"first\""]}`
+	if got := strings.Join(calls, "\n"); !strings.Contains(got, want) || !strings.Contains(got, "DELETE /v2/zones/z1/recordsets/r1") {
+		t.Errorf("calls:\n%s", got)
+	}
+}
+
+type roundTrip func(*http.Request) (int, string)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, body := f(r)
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// fakeHuawei has one zone and gives back the record set that was made in it.
+func fakeHuawei(r *http.Request, calls *[]string) (int, string) {
+	body := ""
+	if r.Body != nil {
+		all, _ := io.ReadAll(r.Body)
+		body = " " + string(all)
+	}
+	*calls = append(*calls, r.Method+" "+r.URL.Path+body)
+	switch made := `{"id":"r1","name":"_acme-challenge.lab.test.","type":"TXT","ttl":60,"records":["\"` + lastText(*calls) + `\""]}`; {
+	case r.URL.Path == "/v2/zones" && r.URL.Query().Get("name") == "lab.test":
+		return http.StatusOK, `{"zones":[{"id":"z1","name":"lab.test."}]}`
+	case r.Method == http.MethodPost && r.URL.Path == "/v2/zones/z1/recordsets", r.Method == http.MethodDelete:
+		return http.StatusAccepted, made
+	case r.URL.Path == "/v2/zones/z1/recordsets" && r.URL.Query().Get("name") == "_acme-challenge.lab.test.":
+		return http.StatusOK, `{"recordsets":[` + made + `]}`
+	}
+	return http.StatusNotFound, `{"code":"DNS.0302"}`
+}
+
+func lastText(calls []string) string {
+	if strings.Contains(strings.Join(calls, " "), "second") {
+		return "second"
+	}
+	return "first"
+}
