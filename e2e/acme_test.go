@@ -500,7 +500,7 @@ func TestACMERenewUnderLoad(t *testing.T) {
 
 func TestACMEBadNonces(t *testing.T) {
 	a := newAuthority(t, authorityOptions{badNonces: 30})
-	a.wantGood(a.issued(a.config()), "a.lab.test")
+	a.wantGood(a.issued(a.config(func(c *acme.Config) { c.Email = "" })), "a.lab.test")
 }
 
 // TestACMEDownAtStart: without a certificate the source says so, and gets one when the authority is back.
@@ -516,6 +516,11 @@ func TestACMEDownAtStart(t *testing.T) {
 	}
 	if _, err := r.Poll(); err == nil || !strings.Contains(err.Error(), "a.lab.test") {
 		t.Errorf("poll: %v", err)
+	}
+	must(t, r.Reload())
+	r.awaitSaid(t, "there is no certificate yet")
+	if _, err := r.Poll(); err != nil {
+		t.Errorf("told again: %v", err)
 	}
 	a.down.Store(false)
 	must(t, r.Reload())
