@@ -190,6 +190,7 @@ func TestCertificateSwap(t *testing.T) {
 	_, metrics := p.admin("/metrics")
 	for _, want := range []string{
 		`tollgate_certificate_reloads_total{result="failed",what="listener https: ` + w.file("gateway.crt") + ", " + w.file("gateway.key") + `"} ` + fmt.Sprint(swaps),
+		`tollgate_certificate_reloads_total{result="failed",what="listener mounted: ` + w.file("secret/gateway.crt") + ", " + w.file("secret/gateway.key") + `"} 0`,
 		`tollgate_certificate_expiry_seconds{listener="mounted",name="gateway.example",upstream=""} 8`, // a day has 86400 seconds
 	} {
 		if !strings.Contains(metrics, want) {

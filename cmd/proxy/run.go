@@ -30,6 +30,8 @@ func runCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: "run --config FILE", Short: "Run the gateway until it is told to stop (SIGTERM, interrupt)",
+		Long: "Run the gateway until SIGTERM or an interrupt: calls under way may end; a second signal stops at once. SIGHUP has it read\n" +
+			"certificates, client authorities and revocation lists again, which it does by itself when they change.",
 		Example: "  tollgate run --config deploy/sidecar.yaml", Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(file, true)
