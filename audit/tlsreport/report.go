@@ -2,6 +2,7 @@ package tlsreport
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -134,7 +135,8 @@ func (c *Collector) Report() *Report {
 		}
 	}
 	if c.foreign > 0 {
-		r.Notes = append(r.Notes, "some connections used what policy "+r.Policy+" does not allow: name the policy that the gateway has, else nothing is known of these")
+		r.Notes = append(r.Notes, fmt.Sprintf("%d connections used what policy %s does not allow, so of them nothing is known: name the policy that the "+
+			"gateway had, by --policy or --config", c.foreign, r.Policy))
 	}
 	return r
 }
