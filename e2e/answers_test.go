@@ -194,7 +194,7 @@ func TestBrokenAnswers(t *testing.T) {
 		}
 	})
 	p := w.configure(standard + unlimited).start()
-	rest := p.resources()
+	rest := p.rest()
 	outcomes := map[string]string{}
 	for number, c := range []struct {
 		name          string
@@ -279,7 +279,7 @@ func TestEndlessAnswer(t *testing.T) {
 		}
 	})
 	p := w.configure(replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 1h")).start()
-	rest := p.resources()
+	rest := p.rest()
 	outcomes := map[string]string{}
 	for kind := range orderKinds {
 		response, err := new(http.Transport).RoundTrip(p.orderRequest(kind, orderName(kind)))
@@ -341,7 +341,7 @@ func TestAnsweredEarly(t *testing.T) {
 		}
 	})
 	p := w.configure(replaceOnce(t, standard+unlimited, "catalog: cn, ", "catalog: cn, "+early+", ")).start()
-	rest := p.resources()
+	rest := p.rest()
 	told := map[string]string{}
 	body := strings.Repeat("x", 2<<20)
 	for number, next := range []func(*visit, io.Reader){

@@ -27,6 +27,15 @@ func (p *process) resources() resources {
 	return resources{len(entries), p.metric("go_goroutines"), p.metric("go_memstats_heap_alloc_bytes")}
 }
 
+// rest gives what the gateway holds when it has nothing to do: its index has its files and every record.
+func (p *process) rest() resources {
+	p.t.Helper()
+	eventually(p.t, "the index has every record", func() bool {
+		return p.metric("tollgate_audit_indexed_seq") > 0 && p.metric("tollgate_audit_indexed_seq") >= p.metric("tollgate_audit_durable_seq")
+	})
+	return p.resources()
+}
+
 // metric reads one value without labels.
 func (p *process) metric(name string) int {
 	p.t.Helper()
@@ -50,7 +59,7 @@ func (w *world) atRest(p *process, proxy *faultProxy) resources {
 	send(w.t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(0, "CS-warm-X"))
 	proxy.breakAll(true)
 	proxy.gone()
-	return p.resources()
+	return p.rest()
 }
 
 // returnsTo waits until the gateway holds no more than before, once the upstream has closed its connections.
