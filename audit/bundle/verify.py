@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import sys
 import zipfile
 import zlib
@@ -240,6 +241,9 @@ class Files:
             names = os.listdir(self.log)
             beside = [os.path.join("..", name) for name in ("checkpoint.txt", "key.txt")]
             self.beside = [name for name in beside if self.bundle and os.path.exists(os.path.join(self.log, name))]
+        entries = self.zip.infolist() if self.zip else []
+        self.outside = [e.filename for e in entries
+                        if e.filename[:1] == "/" or ".." in e.filename.split("/") or stat.S_ISLNK(e.external_attr >> 16)]
         self.segments, self.hashes, self.twice = {}, {}, []
         for name in names:
             match = re.fullmatch(r"(?:.*/)?([0-9]{20})\.(jsonl|hashes)", name)
@@ -531,9 +535,15 @@ class Verifier:
     # What a bundle holds beside its log: nobody should take another checkpoint or key from it than the log's.
 
     def check_beside(self):
+        for name in self.files.outside:
+            self.fault("%s would be unpacked to another place, or as a link" % ascii(name))
         for name in self.files.beside:
-            with self.files.open(name) as stream:
-                text = stream.read(MAX_COPIES).decode("utf-8", "replace")
+            try:
+                with self.files.open(name) as stream:
+                    text = stream.read(MAX_COPIES).decode("utf-8", "replace")
+            except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as e:
+                self.fault("%s cannot be read: %s" % (os.path.basename(name), e))
+                continue
             if name.endswith("checkpoint.txt"):
                 same = text == self.note
             else:

@@ -222,11 +222,45 @@ func TestVerifierBesideLog(t *testing.T) {
 			packed := filepath.Join(t.TempDir(), "packed.zip")
 			shell(t, folders[0], "python3 -m zipfile -c "+packed+" log checkpoint.txt key.txt")
 			for _, log := range []string{folders[0], packed} {
-				out, _ := exec.Command("python3", "verify.py", log).CombinedOutput()
+				out, _ := exec.Command("python3", filepath.Join(folders[0], "verify.py"), log).CombinedOutput()
 				if !strings.Contains(string(out), c.want) {
 					t.Errorf("%s: %s", log, out)
 				}
 			}
+		}
+	}
+}
+
+// TestVerifierStrangeEntries: what unpacks to another place or cannot be read is a fault of the archive, not a crash.
+func TestVerifierStrangeEntries(t *testing.T) {
+	dir := t.TempDir()
+	log := testlog.New(dir, nil)
+	log.Calls(2)
+	log.Close()
+	e, err := export(t, dir, at(0), at(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := unzip(t, e.file)
+	for add, want := range map[string]string{
+		"z.writestr('../key', '')": "another place",
+		"z.writestr('/key', '')":   "another place",
+		"i = zipfile.ZipInfo('key'); i.external_attr = 0o120777 << 16; z.writestr(i, '/etc/passwd')": "as a link",
+		"z.infolist()[-1].CRC ^= 1": "cannot be read",
+		"pass":                      "whole",
+	} {
+		shell(t, folder, `cat > pack.py <<'END'
+import os, zipfile
+with zipfile.ZipFile('strange.zip', 'w') as z:
+    for name in ['log/' + n for n in os.listdir('log')] + ['key.txt', 'checkpoint.txt']: z.write(name)
+    `+add+`
+END
+python3 pack.py`)
+		cmd := exec.Command("python3", "verify.py", "strange.zip")
+		cmd.Dir = folder
+		out, _ := cmd.CombinedOutput()
+		if !strings.Contains(string(out), want) || strings.Contains(string(out), "Traceback") {
+			t.Errorf("%s: %s", add, out)
 		}
 	}
 }
