@@ -336,6 +336,3 @@ func First(dir string) (uint64, error) {
 	first, _ := parseSegmentName(names[0])
 	return first, nil
 }
-
-// SegmentFirst gives the number of the first record of a segment by its file's name, and false for other names.
-func SegmentFirst(name string) (uint64, bool) { return parseSegmentName(name) }

@@ -370,7 +370,7 @@ func lastSegment(t *testing.T, dir string) (path string, lines []string) {
 }
 
 func firstSeq(path string) uint64 {
-	first, _ := audit.SegmentFirst(filepath.Base(path))
+	first, _, _ := audit.ParseFileName(filepath.Base(path))
 	return first
 }
 

@@ -318,8 +318,8 @@ func (x *Index) sizes() (sizes, error) {
 		return s, err
 	}
 	for _, entry := range entries {
-		first, ok := audit.SegmentFirst(entry.Name())
-		if !ok {
+		first, hashes, ok := audit.ParseFileName(entry.Name())
+		if !ok || hashes {
 			continue
 		}
 		s.before[first] = s.total
