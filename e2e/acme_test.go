@@ -500,7 +500,24 @@ func TestACMERenewUnderLoad(t *testing.T) {
 
 func TestACMEBadNonces(t *testing.T) {
 	a := newAuthority(t, authorityOptions{badNonces: 30})
-	a.wantGood(a.issued(a.config(func(c *acme.Config) { c.Email = "" })), "a.lab.test")
+	a.wantGood(a.issued(a.config()), "a.lab.test")
+}
+
+// TestACMEWithoutAddress: an account without an address does not get that of another source.
+func TestACMEWithoutAddress(t *testing.T) {
+	a := newAuthority(t, authorityOptions{})
+	a.down.Store(true)
+	other := a.open(a.config())
+	must(t, other.Start(a.tcp.Addr().String()))
+	other.awaitSaid(t, "there is no certificate yet")
+	must(t, other.Close())
+	a.down.Store(false)
+	config := a.config(func(c *acme.Config) { c.Email = "" })
+	a.wantGood(a.issued(config), "a.lab.test")
+	accounts, err := filepath.Glob(filepath.Join(config.Dir, "acme", "*", "users", "*"))
+	if err != nil || len(accounts) != 1 || filepath.Base(accounts[0]) != "default" {
+		t.Errorf("accounts: %q, %v", accounts, err)
+	}
 }
 
 // TestACMEDownAtStart: without a certificate the source says so, and gets one when the authority is back.

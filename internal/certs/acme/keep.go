@@ -56,18 +56,11 @@ func (s *Source) look(h *host) error {
 	if err != nil && !missing(err) && !s.stillTorn(h) {
 		return err // another process may be writing it just now
 	}
-	if err := s.ask(h, err); err != nil {
+	// Where nothing is stored, this obtains. It does nothing if another process has done so in the meantime.
+	if err := s.magic.RenewCertSync(s.ctx, h.name, err != nil && !missing(err)); err != nil {
 		return err
 	}
 	return s.load(h)
-}
-
-// ask gets a certificate into the storage; it does nothing if another process has done so in the meantime.
-func (s *Source) ask(h *host, loadErr error) error {
-	if missing(loadErr) {
-		return s.magic.ObtainCertSync(s.ctx, h.name)
-	}
-	return s.magic.RenewCertSync(s.ctx, h.name, loadErr != nil)
 }
 
 // stillTorn says whether what is stored did not fit together at the last look either.
