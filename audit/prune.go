@@ -101,7 +101,7 @@ func (l *Log) believed(segments []string) (time.Time, error) {
 	now := l.cfg.Now()
 	for _, name := range slices.Backward(segments) {
 		begin, err := firstRecord(l.disk, name)
-		if err == io.EOF { // of the live segment, before its first commit
+		if errors.Is(err, io.EOF) { // of the live segment, before its first commit
 			continue
 		}
 		if err != nil || now.Sub(begin.Time) >= believedAfter {

@@ -600,6 +600,44 @@ func TestPruneKeepsOut(t *testing.T) {
 	})
 }
 
+// TestPruneWhileASegmentBegins: in the moment in which the newest segment has its name and no record, pruning goes on.
+func TestPruneWhileASegmentBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _ := oldLog(t)
+		l := opened(t, keeping(d))
+		days(t, l, 4)
+		named, held, release := false, false, make(chan struct{})
+		d.plan(func(op string, _ int) fault {
+			if named = named || op == "rename"; named && !held && op == "write" {
+				held = true
+				<-release
+			}
+			return fine
+		})
+		for i := range 10 {
+			go l.Intent(t.Context(), &Record{Call: fmt.Sprint("big-", i), Path: strings.Repeat("p", 3000)})
+			synctest.Wait()
+		}
+		names, _ := d.List()
+		if newest := segmentNames(names); !named || newest[len(newest)-1] == l.Status().Segment {
+			t.Fatal("no segment is being begun")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Prune(ctx); !errors.Is(err, context.DeadlineExceeded) { // its prune record waits for the disk
+			t.Errorf("prune: %v", err)
+		}
+		d.plan(nil)
+		close(release)
+		synctest.Wait()
+		if err := l.Prune(t.Context()); err != nil || l.Status().PrunedRecords == 0 {
+			t.Errorf("then %d records were pruned, %v", l.Status().PrunedRecords, err)
+		}
+		closed(t, l)
+		leaves(t, d)
+	})
+}
+
 func TestKeepIsChecked(t *testing.T) {
 	for _, keep := range []time.Duration{-1, 1, time.Hour - 1} {
 		cfg := small(newMemDisk())

@@ -119,7 +119,7 @@ func (s *soak) round(n int) {
 	}
 	l, _, err := Open(s.config())
 	if err != nil {
-		if !errors.Is(err, errInjected) && !errors.Is(err, syscall.ENOSPC) {
+		if !isAny(err, errInjected, syscall.ENOSPC) {
 			s.Errorf("open: %v", err)
 		}
 		synctest.Wait()
@@ -240,7 +240,9 @@ func (s *soak) disturb(l *Log, d *memDisk) {
 	case 0, 1:
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.intN(60))*time.Second)
 		defer cancel()
-		_ = l.Prune(ctx)
+		if err := l.Prune(ctx); err != nil && ctx.Err() == nil && !isAny(err, ErrUnavailable, ErrClosed, errInjected, syscall.ENOSPC) {
+			s.Errorf("prune: %v", err)
+		}
 	case 2:
 		s.ahead.Add(int64(s.intN(60)-25) * int64(time.Hour))
 	case 3:
@@ -252,6 +254,10 @@ func (s *soak) disturb(l *Log, d *memDisk) {
 	case 5:
 		time.Sleep(time.Duration(s.intN(30)) * time.Hour)
 	}
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // crash ends the process, or the machine.

@@ -212,8 +212,8 @@ func (w *writer) left() error {
 		return nil
 	}
 	err := w.err
-	if w.busy > 0 {
-		err = errors.New("it does not answer")
+	if w.busy > 0 || err == nil {
+		err = errors.New("it has not answered in time")
 	}
 	return fmt.Errorf("the newest checkpoint is not in %s: %w", w.place.Name, err)
 }

@@ -213,6 +213,16 @@ func TestManyWaiting(t *testing.T) {
 	})
 }
 
+// TestCloseAtOnce: of what was not even begun it says so.
+func TestCloseAtOnce(t *testing.T) {
+	w := &writer{place: Place{Name: "slow"}, waiting: []string{note(t, 1)}, closing: make(chan struct{}), done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (&Copies{[]*writer{w}}).Close(ctx); err == nil || !strings.HasSuffix(err.Error(), "is not in slow: it has not answered in time") {
+		t.Error(err)
+	}
+}
+
 // TestClose: it tries once more, says what is missing, and waits for no place that hangs.
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
