@@ -3,11 +3,11 @@ package audit
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,32 +20,40 @@ import (
 	"tollgate/audit/checkpoint"
 )
 
-var (
-	soakSeeds = flag.Int("soak", 20, "how many long random runs TestSoak makes")
-	soakFrom  = flag.Uint64("soak.from", 0, "the seed of the first of them")
-)
-
 // TestSoak makes long random runs of a log: calls, pruning, day changes, clocks that are set, keys that change or are lost,
 // full disks, operations that fail, kills, losses of power, and starts in a row, of which some fail. Each time the log is
 // verified by package verify and by this package's own reader, and compared with what was acknowledged and published.
+// TOLLGATE_SEED begins with another run, TOLLGATE_SOAK makes many.
 func TestSoak(t *testing.T) {
-	for i := range uint64(*soakSeeds) {
-		seed := *soakFrom + i
-		synctest.Test(t, func(t *testing.T) {
-			s := &soak{T: t, rng: rand.New(rand.NewPCG(seed, 99)), d: newMemDisk(), acked: map[uint64]string{}, notes: map[uint64]string{}}
-			for round := range 12 {
-				s.round(round)
-				if t.Failed() {
-					t.Logf("seed %d, round %d", seed, round)
-					return
-				}
-			}
-			s.reopen()
-		})
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+	runs, first := uint64(20), uint64(0)
+	if os.Getenv("TOLLGATE_SOAK") != "" {
+		runs, first = 1000, rand.Uint64()
+	}
+	if text := os.Getenv("TOLLGATE_SEED"); text != "" {
+		var err error
+		if first, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("TOLLGATE_SEED: %v", err)
 		}
 	}
+	for i := range runs {
+		soakOnce(t, first+i)
+		if t.Failed() {
+			t.Fatalf("TOLLGATE_SEED=%d", first+i)
+		}
+	}
+}
+
+func soakOnce(t *testing.T, seed uint64) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &soak{T: t, rng: rand.New(rand.NewPCG(seed, 99)), d: newMemDisk(), acked: map[uint64]string{}, notes: map[uint64]string{}}
+		for round := range 12 {
+			if s.round(round); t.Failed() {
+				t.Logf("round %d", round)
+				return
+			}
+		}
+		s.reopen()
+	})
 }
 
 type soak struct {
@@ -322,11 +330,6 @@ func (s *soak) verify(when string, d *memDisk, inUse, allow bool) {
 		torn := allow && (strings.HasPrefix(fault, "cut: zeros stand") || strings.HasPrefix(fault, "unsigned: there is no valid"))
 		if !begun && !torn {
 			s.Errorf("%s: %s", when, fault)
-		}
-	}
-	if s.Failed() && os.Getenv("SOAK_DUMP") != "" {
-		for name, f := range files {
-			_ = os.WriteFile(os.Getenv("SOAK_DUMP")+"/"+name, f.Data, 0o600)
 		}
 	}
 }
