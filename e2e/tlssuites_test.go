@@ -360,7 +360,10 @@ func (s *scan) checkRecords() {
 		if want.Group == "" { // some versions of the programs do not tell the group of a resumed session
 			want.Group = got.Group
 		}
-		want.ALPN, want.Peer, want.PeerFingerprint = a.alpn, got.Peer, got.PeerFingerprint
+		want.ALPN, want.Peer, want.PeerFingerprint, want.PeerNotAfter = a.alpn, got.Peer, got.PeerFingerprint, got.PeerNotAfter
+		if want.Offer = got.Offer; want.Offer == nil || !slices.Contains(want.Offer.Suites, want.Suite) {
+			s.t.Errorf("the peer offered %+v, so it is on record, and took %s", want.Offer, want.Suite)
+		}
 		if *got != want {
 			s.t.Errorf("on record is %+v, want %+v\n%s", *got, want, a)
 		}

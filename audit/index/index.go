@@ -72,6 +72,11 @@ const (
 	// batchRecords is how many records a transaction takes up at most, so that none holds the disk up for long.
 	batchRecords = 2000
 
+	// workShare is the part of the time that Run works when there is much to do: one fifth. A query reads what the index
+	// does not have yet from the log itself, so an index that is behind costs its readers something, and one that keeps up
+	// at any price costs the calls.
+	workShare = 5
+
 	minBackoff = time.Second
 	maxBackoff = time.Minute
 )
@@ -125,7 +130,7 @@ func (x *Index) follow(ctx context.Context) error {
 	}
 	for err == nil {
 		var replaced bool
-		if replaced, err = f.step(ctx); replaced || err == nil && !sleep(ctx, followEvery) {
+		if replaced, err = f.step(ctx); replaced || err == nil && !f.rest(ctx, followEvery) {
 			break
 		}
 	}
@@ -138,6 +143,14 @@ type follower struct {
 	path string
 	w    *writer
 	log  *audit.Follower
+	woke time.Time // when it began to work
+}
+
+// rest leaves the processor to the calls. It is false when ctx has ended.
+func (f *follower) rest(ctx context.Context, least time.Duration) bool {
+	ok := sleep(ctx, max(least, (workShare-1)*time.Since(f.woke)))
+	f.woke = time.Now()
+	return ok
 }
 
 func (x *Index) follower(ctx context.Context) (*follower, error) {
@@ -154,7 +167,7 @@ func (x *Index) follower(ctx context.Context) (*follower, error) {
 		return nil, unusable(x.file, err)
 	}
 	x.setState(State{Seq: w.saved.seq})
-	return &follower{x, path, w, audit.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at)}, nil
+	return &follower{x, path, w, audit.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at), time.Now()}, nil
 }
 
 func (f *follower) close() error { return errors.Join(f.log.Close(), f.w.close()) }
@@ -175,7 +188,11 @@ func (f *follower) step(ctx context.Context) (replaced bool, err error) {
 		if err := f.w.add(r, line, at); err != nil || f.w.batch.records < f.batch {
 			return err
 		}
-		return f.save(ctx)
+		if err := f.save(ctx); err != nil {
+			return err
+		}
+		f.rest(ctx, 0) // when it is false, the next look at ctx ends it
+		return nil
 	})
 	if err != nil {
 		return false, err
