@@ -29,6 +29,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -155,7 +156,10 @@ func Open(config Config) (*Source, error) {
 	if config.RenewalWindow == 0 {
 		config.RenewalWindow = DefaultRenewalWindow
 	}
-	if err := config.check(); err != nil {
+	if config.Logger == nil {
+		return nil, errors.New("ACME: no logger")
+	}
+	if err := config.Check(); err != nil {
 		return nil, fmt.Errorf("ACME: %w", err)
 	}
 	s := &Source{config: config}
@@ -173,7 +177,8 @@ func Open(config Config) (*Source, error) {
 	return s, nil
 }
 
-func (c *Config) check() error {
+// Check says what is wrong with a configuration, its Logger aside. It looks at nothing outside of it.
+func (c *Config) Check() error {
 	directory, err := url.Parse(c.Directory)
 	switch {
 	case err != nil || directory.Host == "":
@@ -182,16 +187,21 @@ func (c *Config) check() error {
 		return fmt.Errorf("directory %.200q: must be https", c.Directory)
 	case c.Dir == "":
 		return errors.New("no storage directory")
-	case c.Key != ECDSA && c.Key != RSA:
+	case c.Key != "" && c.Key != ECDSA && c.Key != RSA:
 		return fmt.Errorf("key %.100q: must be %s or %s", string(c.Key), ECDSA, RSA)
-	case !(c.RenewalWindow > 0 && c.RenewalWindow <= 0.9):
+	case !(c.RenewalWindow >= 0 && c.RenewalWindow <= 0.9):
 		return fmt.Errorf("renewal window %v: must be more than 0 and at most 0.9 of a certificate's life", c.RenewalWindow)
 	case (c.Binding.KeyID == "") != c.Binding.Key.IsZero():
 		return errors.New("account binding: key id and key belong together")
-	case c.Logger == nil:
-		return errors.New("no logger")
+	case !isMACKey(c.Binding.Key):
+		return errors.New("account binding: the key is not in base64url without padding")
 	}
 	return errors.Join(c.checkHosts(), c.checkChallenge())
+}
+
+func isMACKey(key secret.String) bool {
+	_, err := base64.RawURLEncoding.DecodeString(key.Reveal())
+	return err == nil
 }
 
 func (c *Config) checkHosts() error {
@@ -335,8 +345,10 @@ func (s *Source) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return s.set.GetCertificate(hello)
 }
 
-// Name gives the directory that keeps the certificates.
-func (s *Source) Name() string { return filepath.Clean(s.config.Dir) }
+// Name gives the directory that keeps the certificates, and the first host.
+func (s *Source) Name() string {
+	return filepath.Join(s.config.Dir, string(s.config.Key)) + ", " + s.config.Hosts[0]
+}
 
 // Poll says what has happened since it was last asked: whether there are other certificates, and what failed and is not the
 // same as before.

@@ -55,6 +55,7 @@ func TestConfig(t *testing.T) {
 		"must be ecdsa or rsa":    func(c *Config) { c.Key = "dsa" },
 		"renewal window 1":        func(c *Config) { c.RenewalWindow = 1 },
 		"renewal window -1":       func(c *Config) { c.RenewalWindow = -1 },
+		"base64url":               func(c *Config) { c.Binding = Binding{KeyID: "kid", Key: secret.New("c2VjcmV0=")} },
 		"belong together":         func(c *Config) { c.Binding.KeyID = "kid" },
 		"no logger":               func(c *Config) { c.Logger = nil },
 		"0 hosts":                 func(c *Config) { c.Hosts = nil },

@@ -16,6 +16,9 @@ import (
 	"tollgate/internal/secret"
 )
 
+// DefaultAlgorithm is that of TSIG keys.
+const DefaultAlgorithm = "hmac-sha256"
+
 // recordTTL is how long resolvers may keep the record of a challenge.
 const recordTTL = time.Minute
 
@@ -33,7 +36,7 @@ type DNS struct {
 type RFC2136 struct {
 	Server    string // host:port
 	KeyName   string
-	Algorithm string        // of the key. Default (""): hmac-sha256
+	Algorithm string        // of the key. Default (""): DefaultAlgorithm
 	Key       secret.String // base64
 }
 
@@ -98,7 +101,7 @@ func (d DNS) provider() certmagic.DNSProvider {
 	}
 	algorithm := d.RFC2136.Algorithm
 	if algorithm == "" {
-		algorithm = "hmac-sha256"
+		algorithm = DefaultAlgorithm
 	}
 	return &rfc2136.Provider{Server: d.RFC2136.Server, KeyName: d.RFC2136.KeyName, KeyAlg: algorithm, Key: d.RFC2136.Key.Reveal()}
 }
