@@ -89,6 +89,7 @@ func (b *builder) buildRest() {
 	if f.Admin != nil && !b.failed("admin") {
 		b.buildAdmin(f.Admin)
 	}
+	b.httpChallenge(f.HTTPChallenge)
 	b.config.Log = Log{Level: f.Log.Level, Format: f.Log.Format}
 	if f.Bounds.Bodies < f.Bounds.Body && !b.failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",

@@ -55,16 +55,24 @@ func (b *builder) files(s *certificateFilesShape) Certificate {
 }
 
 func (b *builder) certificate(path string, s *certificateShape) Certificate {
-	if s.Internal == nil {
-		c := b.files(s.Files)
-		b.leaves[c] = b.checkPair(path, c.CertFile, c.KeyFile)
-		return c
+	switch {
+	case s.ACME != nil:
+		return Certificate{ACME: b.acme(path+".acme", s.ACME)}
+	case s.Internal != nil:
+		return Certificate{Internal: &certs.InternalConfig{
+			Dir: resolve(b.dir, s.Internal.Dir), Lifetime: s.Internal.Lifetime.duration(), Hosts: certificateHosts(s.Internal.Hosts),
+		}}
 	}
-	internal := &certs.InternalConfig{Dir: resolve(b.dir, s.Internal.Dir), Lifetime: s.Internal.Lifetime.duration()}
-	for _, h := range s.Internal.Hosts {
-		internal.Hosts = append(internal.Hosts, string(h))
+	c := b.files(s.Files)
+	b.leaves[c] = b.checkPair(path, c.CertFile, c.KeyFile)
+	return c
+}
+
+func certificateHosts(hosts []certificateHost) (names []string) {
+	for _, h := range hosts {
+		names = append(names, string(h))
 	}
-	return Certificate{Internal: internal}
+	return names
 }
 
 // checkPair reads a certificate and its key, if files are to be read, and gives the certificate.
@@ -155,9 +163,12 @@ func (b *builder) noteCertificates(l *Listener) {
 	var known []*x509.Certificate
 	for _, c := range l.TLS.Certificates {
 		leaf := b.leaves[c]
-		if c.Internal != nil {
+		switch {
+		case c.Internal != nil:
 			leaf = named(c.Internal.Hosts)
-		} else {
+		case c.ACME != nil:
+			leaf = named(c.ACME.Hosts)
+		default:
 			b.noteLeaf("listener "+l.Name, leaf)
 		}
 		if leaf == nil {
@@ -203,7 +214,10 @@ func ownHost(host string) bool { return host == "localhost" || isLoopbackIP(host
 
 // describe says where a certificate comes from.
 func (c Certificate) describe() string {
-	if c.Internal == nil {
+	switch {
+	case c.ACME != nil:
+		return c.ACME.describe()
+	case c.Internal == nil:
 		return "files " + c.CertFile + ", " + c.KeyFile
 	}
 	return fmt.Sprintf("issued by the authority in %s for %s, for %v", c.Internal.Dir, strings.Join(c.Internal.Hosts, ", "), duration(c.Internal.Lifetime))

@@ -9,6 +9,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/certs"
+	"tollgate/internal/certs/acme"
 	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
@@ -31,11 +32,13 @@ type Config struct {
 	Sources ratelimit.SourceConfig // per-source limit on requests of peers not yet known
 
 	// TLS is the process-wide plan for TLS 1.3; it must be fixed before the first handshake.
-	TLS    tlspolicy.Plan
-	Audit  Audit
-	Admin  Admin
-	Log    Log
-	Bounds Bounds
+	TLS   tlspolicy.Plan
+	Audit Audit
+	Admin Admin
+	Log   Log
+	// HTTPChallenge is where HTTP-01 challenges are answered; "" if no certificate needs that.
+	HTTPChallenge string
+	Bounds        Bounds
 
 	grantPlaces []string
 	notes       []string
@@ -74,8 +77,15 @@ type ListenerTLS struct {
 
 // Certificate is where a listener's certificate comes from.
 type Certificate struct {
-	CertFile, KeyFile string                // empty: Internal
-	Internal          *certs.InternalConfig // nil: the files
+	CertFile, KeyFile string // empty: one of the others
+	Internal          *certs.InternalConfig
+	ACME              *ACME
+}
+
+// ACME is where certificates come from that an authority issues. Roots and Logger are left to whoever opens it.
+type ACME struct {
+	acme.Config
+	CAFile string // of Roots; empty: the system's
 }
 
 // Route is what is served under some Host names of a listener.

@@ -24,7 +24,7 @@ const (
 
 // testOptions reads secrets from an environment of the tests' own.
 func testOptions() Options {
-	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "ODD": "no, access key"}
+	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "TSIG": "c2VjcmV0", "ODD": "no, access key"}
 	return Options{Secrets: true, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 }
 

@@ -24,7 +24,7 @@ type decoder struct {
 
 func newDecoder(r *report, d defaultValues) *decoder {
 	decoder := &decoder{report: r, values: map[string]position{}, keys: map[string]position{}, defaults: map[reflect.Type]reflect.Value{}}
-	for _, v := range []any{d.listener, d.listenerTLS, d.upstream, d.upstreamTLS, d.internalCertificate} {
+	for _, v := range []any{d.listener, d.listenerTLS, d.upstream, d.upstreamTLS, d.internalCertificate, d.acme, d.rfc2136} {
 		decoder.defaults[reflect.TypeOf(v)] = reflect.ValueOf(v)
 	}
 	return decoder

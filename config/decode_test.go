@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/certs/acme"
 	"tollgate/tlspolicy"
 )
 
@@ -271,9 +272,22 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("client certificates: %+v", clients)
 	}
 	lab := c.Listeners[2].TLS.Certificates
-	if len(lab) != 2 || lab[0] != l.TLS.Certificates[0] || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != 36*time.Hour ||
+	if len(lab) != 5 || lab[0] != l.TLS.Certificates[0] || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != 36*time.Hour ||
 		fmt.Sprint(lab[1].Internal.Hosts) != "[lab.internal *.lab.internal]" {
 		t.Errorf("certificates: %+v", lab)
+	}
+	a, byRFC, byHuawei := lab[2].ACME, lab[3].ACME.DNS, lab[4].ACME.DNS
+	if a.Directory != "https://ca.corp.example/directory" || fmt.Sprint(a.Hosts) != "[lab.corp.example]" || a.Email != "ops@corp.example" ||
+		!strings.HasSuffix(a.CAFile, "/ca.pem") || !strings.HasSuffix(a.Dir, "/acme") || a.Key != acme.RSA || a.Challenge != acme.HTTP01 ||
+		a.Binding.KeyID != "lab" || a.Binding.Key.Reveal() != "c2VjcmV0" || lab[3].ACME.Key != acme.ECDSA || c.HTTPChallenge != ":80" {
+		t.Errorf("acme: %+v, %s", a, c.HTTPChallenge)
+	}
+	if r := byRFC.RFC2136; r.Server != "ns.corp.example:53" || r.KeyName != "gateway" || r.Algorithm != "hmac-sha512" || r.Key.Reveal() != "c2VjcmV0" ||
+		fmt.Sprint(byRFC.Resolvers) != "[10.0.0.53:53]" {
+		t.Errorf("rfc2136: %+v", r)
+	}
+	if h := byHuawei.Huawei; h.AccessKey.Reveal() != "AKTEST" || h.SecretKey.Reveal() != testSecret || h.Region != "cn-north-4" {
+		t.Errorf("huaweicloud: %+v", h)
 	}
 	u := c.Upstreams[1]
 	if u.Name != "bss" || u.URL.String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.Policy.Name() != "strict" ||

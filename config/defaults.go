@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tollgate/internal/certs"
+	"tollgate/internal/certs/acme"
 )
 
 // defaultValues is what the file is decoded over: the file as a whole, and each entry of the lists and maps in it.
@@ -15,6 +16,8 @@ type defaultValues struct {
 	upstreamTLS upstreamTLSShape
 
 	internalCertificate internalCertificateShape
+	acme                acmeShape
+	rfc2136             rfc2136Shape
 }
 
 // defaults are all default values there are, except those that follow from other settings (shape.go says which).
@@ -59,5 +62,7 @@ func defaults() defaultValues {
 		upstreamTLS: upstreamTLSShape{Policy: "huawei-high"},
 
 		internalCertificate: internalCertificateShape{Lifetime: duration(certs.DefaultLifetime)},
+		acme:                acmeShape{Key: string(acme.ECDSA)},
+		rfc2136:             rfc2136Shape{Algorithm: acme.DefaultAlgorithm},
 	}
 }

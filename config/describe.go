@@ -244,6 +244,9 @@ func (d describer) limits(c *Config) {
 func (d describer) rest(c *Config) {
 	d.section("audit", c.Audit.describe()...)
 	d.section("admin", orNone(strings.TrimSpace(c.Admin.Network+" "+c.Admin.Address)))
+	if c.HTTPChallenge != "" {
+		d.section("http challenges", "answered at "+c.HTTPChallenge)
+	}
 	d.section("bounds", fmt.Sprintf("bodies of %v, all together %v; %d calls at a time; %v to stop",
 		size(c.Bounds.Body), size(c.Bounds.Bodies), c.Bounds.Calls, c.Bounds.Drain))
 }

@@ -82,7 +82,7 @@ func defaultOf(t reflect.Type, f field) string {
 	values := map[reflect.Type]any{}
 	d := defaults()
 	for _, v := range []any{
-		d.listener, d.listenerTLS, d.internalCertificate, d.upstream, d.upstreamTLS,
+		d.listener, d.listenerTLS, d.internalCertificate, d.acme, d.rfc2136, d.upstream, d.upstreamTLS,
 		d.file.Limits, d.file.Limits.Unauthenticated, d.file.Audit, d.file.Audit.Checkpoints, d.file.Audit.Index, d.file.Log, d.file.Bounds,
 	} {
 		values[reflect.TypeOf(v)] = v

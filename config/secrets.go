@@ -20,7 +20,7 @@ const maxSecret = 64 << 10
 var envExpr = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)
 
 // placeholder stands for a secret that was not to be read. It satisfies every check of a secret's form.
-const placeholder = "placeholder-not-a-secret"
+const placeholder = "placeholderWithoutSecret"
 
 // secretReader reads what references refer to. It is kept by credentials, which read their keys again later.
 type secretReader struct {

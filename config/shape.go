@@ -26,6 +26,9 @@ type shape struct {
 	Audit auditShape `yaml:"audit" need:"yes"`
 	// The listener for health and metrics. Without this section there is none.
 	Admin *adminShape `yaml:"admin"`
+	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
+	// all of which it serves.
+	HTTPChallenge *httpChallengeShape `yaml:"http_challenge"`
 	// The operational log, on standard error.
 	Log logShape `yaml:"log"`
 	// Bounds on what peers can make the gateway hold.
@@ -85,6 +88,74 @@ type certificateShape struct {
 	Files *certificateFilesShape `yaml:"files"`
 	// A certificate that the gateway issues to itself, with an authority of its own.
 	Internal *internalCertificateShape `yaml:"internal"`
+	// Certificates that an authority issues over ACME (RFC 8555), one for each host, renewed after two thirds of their life.
+	// Using it means that you agree to the authority's terms.
+	ACME *acmeShape `yaml:"acme"`
+}
+
+// acmeShape is `acme` of a certificate.
+type acmeShape struct {
+	// The authority: the URL of its directory.
+	Directory string `yaml:"directory" need:"yes"`
+	// Host names, up to 100. One with `*.` in front needs the challenge `dns-01`.
+	Hosts []certificateHost `yaml:"hosts" need:"yes"`
+	// Where the authority writes to.
+	Email string `yaml:"email"`
+	// A PEM file with the authorities that vouch for the directory's own certificate. Default: those of the system.
+	CA string `yaml:"ca"`
+	// Ties the account to one that the authority knows otherwise. Some authorities want that.
+	AccountBinding *accountBindingShape `yaml:"account_binding"`
+	// The folder of account, keys and certificates. It is made when it is not there. Gateways may share it: each
+	// certificate is issued once.
+	Dir string `yaml:"dir" need:"yes"`
+	// The kind of private keys: `ecdsa` (P-256) or `rsa` (2048 bits).
+	Key string `yaml:"key" choice:"ecdsa|rsa"`
+	// How the authority sees that the hosts are yours: `http-01` asks `http_challenge` (port 80 of the hosts),
+	// `tls-alpn-01` this listener (port 443 of the hosts), `dns-01` looks for a record that is written through `dns`.
+	Challenge string `yaml:"challenge" need:"yes" choice:"http-01|tls-alpn-01|dns-01"`
+	// How records get into the DNS. For `dns-01`, which needs it.
+	DNS *acmeDNSShape `yaml:"dns"`
+}
+
+// accountBindingShape is `account_binding` of `acme`.
+type accountBindingShape struct {
+	// What the authority calls the account.
+	KeyID string `yaml:"key_id" need:"yes"`
+	// The MAC key that belongs to it, in base64url without padding.
+	Secret reference `yaml:"secret" need:"yes"`
+}
+
+// acmeDNSShape is `dns` of `acme`: either `rfc2136` or `huaweicloud`.
+type acmeDNSShape struct {
+	// A DNS server that takes signed updates.
+	RFC2136 *rfc2136Shape `yaml:"rfc2136"`
+	// The DNS service of Huawei Cloud.
+	HuaweiCloud *huaweiDNSShape `yaml:"huaweicloud"`
+	// The servers, host:port each, that are asked for a host's zone, and until they have the record. Default: the system's,
+	// and for the record those of the zone.
+	Resolvers []string `yaml:"resolvers"`
+}
+
+// rfc2136Shape is `rfc2136` of `dns`.
+type rfc2136Shape struct {
+	// The server, host:port. It is reached over TCP.
+	Server string `yaml:"server" need:"yes"`
+	// The name of the TSIG key that signs updates.
+	KeyName string `yaml:"key_name" need:"yes"`
+	// The algorithm of the key.
+	Algorithm string `yaml:"algorithm" choice:"hmac-sha256|hmac-sha384|hmac-sha512"`
+	// The key, in base64.
+	Secret reference `yaml:"secret" need:"yes"`
+}
+
+// huaweiDNSShape is `huaweicloud` of `dns`.
+type huaweiDNSShape struct {
+	// The access key (AK) of a user who may change the zone.
+	AccessKey reference `yaml:"access_key" need:"yes"`
+	// The secret key (SK).
+	SecretKey reference `yaml:"secret_key" need:"yes"`
+	// The region of the service's endpoint, such as `cn-north-4`.
+	Region string `yaml:"region" need:"yes"`
 }
 
 // internalCertificateShape is `internal` of a certificate.
@@ -356,6 +427,13 @@ type auditIndexShape struct {
 	Enabled bool `yaml:"enabled"`
 	// The database's file (SQLite). Default: `index.sqlite` in the folder of the log.
 	File string `yaml:"file"`
+}
+
+// httpChallengeShape is `http_challenge`.
+type httpChallengeShape struct {
+	// Where to listen, as for listeners, without unix sockets. Authorities ask on port 80 of the hosts. Nothing but
+	// challenges is answered here.
+	Address address `yaml:"address" need:"yes"`
 }
 
 // adminShape is `admin`.

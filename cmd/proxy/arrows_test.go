@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"tlspolicy/scan":   {"tlspolicy"},
 	"upstream":         {},
 	"gateway":          {"audit", "business", "caller", "catalog", "credential", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
-	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/nearest", "internal/secret", "policy", "ratelimit", "tlspolicy"},
+	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/secret", "policy", "ratelimit", "tlspolicy"},
 
 	"internal/certs/acme": {"internal/certs", "internal/secret", "tlspolicy"}, // apart from certs for what it needs
 }
