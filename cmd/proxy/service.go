@@ -46,9 +46,10 @@ type service struct {
 	upstreams map[*config.Upstream]*gateway.Upstream
 	keeping   *keeping // of certificates
 	closers   []func()
-	servers   []*http.Server // of the listeners
-	admin     *http.Server   // nil without an admin listener
-	failed    chan error     // a server that ended by itself
+	servers   []*http.Server    // of the listeners
+	addresses map[string]string // where listeners listen, by name
+	admin     *http.Server      // nil without an admin listener
+	failed    chan error        // a server that ended by itself
 	stop      context.CancelFunc
 	flushed   chan struct{} // closed when the summary loop has ended
 	draining  chan struct{} // closed when draining begins
@@ -62,8 +63,8 @@ const summaryPeriod = 5 * time.Second
 // startService opens everything that the configuration names and serves. On error nothing is left open.
 func startService(ctx context.Context, c *config.Config, logger *zap.Logger) (*service, error) {
 	s := &service{
-		config: c, logger: logger, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{},
-		keeping: newKeeping(logger), failed: make(chan error, len(c.Listeners)+1), flushed: make(chan struct{}), draining: make(chan struct{}),
+		config: c, logger: logger, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
+		keeping: newKeeping(logger), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 	}
 	if err := s.start(ctx); err != nil {
 		s.closeAll(context.Background())
@@ -92,6 +93,9 @@ func (s *service) start(ctx context.Context) error {
 		if err := s.listen(ctx, listener); err != nil {
 			return fmt.Errorf("listener %s: %w", listener.Name, err)
 		}
+	}
+	if err := s.startACME(ctx); err != nil {
+		return err
 	}
 	s.keeping.start()
 	return s.listenAdmin(ctx)
@@ -198,6 +202,7 @@ func (s *service) listen(ctx context.Context, l *config.Listener) error {
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	})
 	s.servers = append(s.servers, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
+	s.addresses[l.Name] = inner.Addr().String()
 	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
 }
@@ -272,6 +277,9 @@ func (s *service) readiness() admin.Readiness {
 	r := admin.Readiness{Ready: true, Warnings: append(s.evidenceWarnings(), s.keeping.warnings(time.Now())...)}
 	if err := s.log.Status().Err; err != nil {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
+	}
+	if without := s.keeping.without(); len(without) > 0 {
+		r.Ready, r.Reasons = false, append(r.Reasons, without...)
 	}
 	select {
 	case <-s.draining:

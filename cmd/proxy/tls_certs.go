@@ -23,6 +23,7 @@ type keeping struct {
 	watch   certs.Watch
 	sources []usedSource
 	clients []usedClients
+	acme    []usedACME
 	stop    func() // looking after them; nil before that begins
 
 	interval time.Duration // 0: as [certs.Watch] has it
@@ -71,7 +72,9 @@ func (k *keeping) listener(name string, t *config.ListenerTLS) (*tls.Config, *ce
 	if err != nil {
 		return nil, nil, err
 	}
-	server := tlspolicy.Server{GetCertificate: certificates.GetCertificate, RequireClientCert: t.RequireClientCert}
+	server := tlspolicy.Server{
+		GetCertificate: certificates.GetCertificate, RequireClientCert: t.RequireClientCert, Challenge: k.answer(name),
+	}
 	if t.Clients.CA == "" {
 		return t.Policy.Server(server), nil, nil
 	}
@@ -88,7 +91,7 @@ func (k *keeping) listener(name string, t *config.ListenerTLS) (*tls.Config, *ce
 func (k *keeping) open(listener string, configured []config.Certificate) (certs.Source, error) {
 	var all []certs.Source
 	for _, c := range configured {
-		source, keeper, err := openCertificate(c)
+		source, keeper, err := k.openCertificate(listener, c)
 		if err != nil {
 			return nil, err
 		}
@@ -99,13 +102,17 @@ func (k *keeping) open(listener string, configured []config.Certificate) (certs.
 	return certs.NewSet(all[0], all[1:]...), nil
 }
 
-func openCertificate(c config.Certificate) (certs.Source, certs.Keeper, error) {
-	if c.Internal == nil {
-		files, err := certs.Load(c.CertFile, c.KeyFile)
-		return files, files, err
+func (k *keeping) openCertificate(listener string, c config.Certificate) (certs.Source, certs.Keeper, error) {
+	switch {
+	case c.ACME != nil:
+		source, err := k.openACME(listener, c.ACME)
+		return source, source, err
+	case c.Internal != nil:
+		internal, err := certs.OpenInternal(*c.Internal)
+		return internal, internal, err
 	}
-	internal, err := certs.OpenInternal(*c.Internal)
-	return internal, internal, err
+	files, err := certs.Load(c.CertFile, c.KeyFile)
+	return files, files, err
 }
 
 // upstream makes the configuration towards an upstream; nil for plain HTTP.
@@ -187,6 +194,9 @@ func (k *keeping) report(name string, err error) {
 func (k *keeping) reload() {
 	for _, keeper := range k.watch.Keepers {
 		err := keeper.Reload()
+		if asksByItself(keeper) {
+			continue // it has only begun
+		}
 		if err != nil {
 			k.report(keeper.Name(), err)
 			continue
@@ -247,9 +257,15 @@ func (k *keeping) warnings(now time.Time) []string {
 			}
 		}
 	}
+	for _, u := range k.acme {
+		warnings = append(warnings, u.warnings()...)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, keeper := range k.watch.Keepers {
+		if asksByItself(keeper) {
+			continue // it has told above how it stands
+		}
 		if f, failed := k.failing[keeper.Name()]; failed {
 			warnings = append(warnings, fmt.Sprintf("%s stays as it was since %s: %v", keeper.Name(), stamp(f.since), f.err))
 		}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"tollgate/accept"
+	"tollgate/config"
+	"tollgate/internal/certs"
+	"tollgate/internal/certs/acme"
+)
+
+// usedACME is a source of certificates that an authority issues, on a listener.
+type usedACME struct {
+	listener  string
+	challenge acme.Challenge
+	*acme.Source
+}
+
+// openACME takes what is stored. The authority is asked after [service.startACME].
+func (k *keeping) openACME(listener string, c *config.ACME) (*acme.Source, error) {
+	roots, err := pool(c.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	open := c.Config
+	open.Roots, open.Logger = roots, k.logger.With(zap.String("listener", listener))
+	source, err := acme.Open(open)
+	if err != nil {
+		return nil, err
+	}
+	k.acme = append(k.acme, usedACME{listener, c.Challenge, source})
+	return source, nil
+}
+
+// answer gives what answers the challenges that come to a listener itself; nil if none do.
+func (k *keeping) answer(listener string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	var sources []*acme.Source
+	for _, u := range k.acme {
+		if u.listener == listener && u.challenge == acme.TLSALPN01 {
+			sources = append(sources, u.Source)
+		}
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	return acme.Answer(sources...)
+}
+
+// asksByItself tells a keeper that goes to its authority in the background, so that its Reload says nothing.
+func asksByItself(k certs.Keeper) bool {
+	if p, ok := k.(placed); ok {
+		k = p.Keeper
+	}
+	_, ok := k.(*acme.Source)
+	return ok
+}
+
+// warnings says for which hosts something is missing.
+func (u usedACME) warnings() (warnings []string) {
+	for _, h := range u.Hosts() {
+		switch {
+		case h.Leaf != nil && h.Err != nil:
+			warnings = append(warnings, fmt.Sprintf("listener %s: not renewed: %v", u.listener, h.Err))
+		case h.Leaf == nil:
+			warnings = append(warnings, fmt.Sprintf("listener %s: no certificate for %s yet%s", u.listener, h.Name, because(h.Err)))
+		}
+	}
+	return warnings
+}
+
+func because(err error) string {
+	if err == nil {
+		return ": it is being asked for"
+	}
+	return ": " + err.Error()
+}
+
+// without names the listeners that have no certificate at all.
+func (k *keeping) without() (reasons []string) {
+	has := map[string]bool{}
+	for _, s := range k.sources {
+		has[s.listener] = has[s.listener] || len(s.Current()) > 0
+	}
+	for _, u := range k.acme {
+		if !has[u.listener] {
+			has[u.listener] = true // it is named once
+			reasons = append(reasons, fmt.Sprintf("listener %s has no certificate yet", u.listener))
+		}
+	}
+	return reasons
+}
+
+// startACME begins to get certificates, once whatever answers challenges is there.
+func (s *service) startACME(ctx context.Context) error {
+	challenges, err := s.listenChallenges(ctx)
+	if err != nil {
+		return fmt.Errorf("http_challenge: %w", err)
+	}
+	for _, u := range s.keeping.acme {
+		address := s.addresses[u.listener]
+		if u.challenge == acme.HTTP01 {
+			address = challenges
+		}
+		if err := u.Start(address); err != nil {
+			return fmt.Errorf("listener %s: %w", u.listener, err)
+		}
+	}
+	return nil
+}
+
+// maxChallengeConns bounds the connections of authorities, which ask from a few places at once.
+const maxChallengeConns = 256
+
+// listenChallenges answers HTTP-01 challenges, and gives the address; "" if none is configured.
+func (s *service) listenChallenges(ctx context.Context) (string, error) {
+	if s.config.HTTPChallenge == "" {
+		return "", nil
+	}
+	inner, err := accept.Listen(ctx, "tcp", s.config.HTTPChallenge)
+	if err != nil {
+		return "", err
+	}
+	var sources []*acme.Source
+	for _, u := range s.keeping.acme {
+		sources = append(sources, u.Source)
+	}
+	server := acme.NewServer(s.logger, sources...)
+	s.servers = append(s.servers, server)
+	bounded := accept.New(inner, accept.Config{MaxConns: maxChallengeConns})
+	go func() {
+		if err := server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	s.logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
+	return inner.Addr().String(), nil
+}
