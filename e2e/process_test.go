@@ -88,6 +88,8 @@ func (p *process) line(line []byte) {
 		p.addresses[entry.Listener] = entry.Address
 	case "admin listening":
 		p.addresses["admin"] = entry.Address
+	case "answering ACME challenges":
+		p.addresses["challenges"] = entry.Address
 	case "tollgate is up":
 		close(p.up)
 	}

@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"tollgate/internal/bsssim"
+	"tollgate/internal/testpki"
+)
+
+// acmeWorld is a world whose gateway wants client certificates, and gets its own from an authority.
+func acmeWorld(t *testing.T, challenge, more string) (*world, *authority) {
+	t.Helper()
+	w, a := newWorld(t, bsssim.Config{}), newAuthority(t, authorityOptions{})
+	w.write("directory.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.server.Certificate().Raw})))
+	text := replaceOnce(t, central, "certificate: {files: {cert: gateway.crt, key: gateway.key}}, client_ca: ca.pem",
+		"certificate: {acme: {directory: "+a.server.URL+"/dir, hosts: [gateway.example], ca: directory.pem, dir: acme, challenge: "+challenge+"}}, "+
+			"client_ca: ca.pem, client_certificate: required")
+	return w.configure(text + more), a
+}
+
+const challengesAnywhere = "\nhttp_challenge: {address: \":0\"}\n"
+
+// launched starts the gateway, ready or not, and leads what asks for challenges at a listener to it.
+func (a *authority) launched(w *world, from net.Listener, to string) *process {
+	a.t.Helper()
+	p := launch(a.t, w.config, w.env)
+	select {
+	case <-p.up:
+	case <-p.exited:
+		a.t.Fatal("the gateway ended before it was up")
+	case <-time.After(patience):
+		a.t.Fatal("the gateway does not come up")
+	}
+	if from != nil {
+		a.forward(from, p.address(to))
+	}
+	return p
+}
+
+// forward passes connections on, as what leads ports 80 and 443 to a gateway does.
+func (a *authority) forward(from net.Listener, to string) {
+	var running sync.WaitGroup
+	pass := func(in net.Conn) {
+		defer in.Close()
+		out, err := net.Dial("tcp", to)
+		if err != nil {
+			return
+		}
+		defer out.Close()
+		running.Go(func() {
+			_, _ = io.Copy(out, in)
+			_ = out.Close()
+		})
+		_, _ = io.Copy(in, out)
+	}
+	running.Go(func() {
+		for {
+			in, err := from.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { pass(in) })
+		}
+	})
+	a.t.Cleanup(func() {
+		_ = from.Close()
+		running.Wait()
+	})
+}
+
+// becomesReady waits until all listeners have their certificates.
+func (p *process) becomesReady() {
+	p.t.Helper()
+	eventually(p.t, "the gateway is ready", func() bool {
+		status, _ := p.readyz()
+		return status == http.StatusOK
+	})
+}
+
+// served makes a call, and gives the certificate that the gateway shows: one of the authority.
+func (a *authority) served(w *world, p *process) *x509.Certificate {
+	a.t.Helper()
+	transport := w.transport(p.address("https"), testpki.Must(w.ca.Issue(testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}})))
+	transport.TLSClientConfig.RootCAs = a.roots
+	got, err := ask(transport, request(a.t, "GET", balances, ""))
+	if err != nil || got.status != http.StatusOK {
+		a.t.Fatalf("a call: %d %s, %v", got.status, got.body, err)
+	}
+	connection, err := tls.Dial("tcp", p.address("https"), &tls.Config{RootCAs: a.roots, ServerName: gatewayName})
+	must(a.t, err)
+	defer connection.Close()
+	return connection.ConnectionState().PeerCertificates[0]
+}
+
+// TestGatewayACME: the gateway gets its certificate by each challenge that it answers itself, says when it expires, and
+// starts with it again while the authority is down.
+func TestGatewayACME(t *testing.T) {
+	for challenge, more := range map[string]string{"http-01": challengesAnywhere, "tls-alpn-01": ""} {
+		t.Run(challenge, func(t *testing.T) {
+			w, a := acmeWorld(t, challenge, more)
+			if checked := run(t, w.env, "check", "--config", w.config); checked.code != 0 || !strings.Contains(checked.stdout, challenge) {
+				t.Errorf("check: %d %s%s", checked.code, checked.stdout, checked.stderr)
+			}
+			from, to := a.tcp, "challenges"
+			if challenge == "tls-alpn-01" {
+				from, to = a.tls, "https"
+			}
+			p := a.launched(w, from, to)
+			p.becomesReady()
+			first := a.served(w, p)
+			if _, metrics := p.admin("/metrics"); !strings.Contains(metrics, `tollgate_certificate_expiry_seconds{listener="https",name="gateway.example"`) {
+				t.Error("metrics do not say when the certificate expires")
+			}
+			p.stop()
+			a.down.Store(true)
+			p = launch(t, w.config, w.env).wait()
+			if !a.served(w, p).Equal(first) {
+				t.Error("another certificate after a restart")
+			}
+			p.stop()
+			if got := a.orders.Load(); got != 1 {
+				t.Errorf("%d orders, want 1", got)
+			}
+		})
+	}
+}
+
+// TestGatewayACMEDown: a gateway whose authority is down starts, says that it is not ready and why, and SIGHUP has it ask
+// again.
+func TestGatewayACMEDown(t *testing.T) {
+	w, a := acmeWorld(t, "tls-alpn-01", "")
+	a.down.Store(true)
+	p := a.launched(w, a.tls, "https")
+	eventually(t, "the gateway says what is wrong", func() bool {
+		status, body := p.readyz()
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "listener https has no certificate yet") &&
+			strings.Contains(body, "certificate for gateway.example from "+a.server.URL)
+	})
+	if _, err := tls.Dial("tcp", p.address("https"), &tls.Config{ServerName: gatewayName, RootCAs: a.roots}); err == nil {
+		t.Error("a handshake without a certificate")
+	}
+	a.down.Store(false)
+	must(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.becomesReady()
+	a.served(w, p)
+	if _, body := p.readyz(); strings.Contains(body, "certificate") {
+		t.Errorf("readiness still warns: %s", body)
+	}
+	p.stop()
+}
