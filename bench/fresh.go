@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ const (
 	idleFigure      = "idle"
 	thousandFigure  = "thousand"
 	handshakeFigure = "handshake"
+	resumedFigure   = "resumed"
 	halfFigure      = "p50"
 	slowFigure      = "p99"
 )
@@ -58,24 +60,38 @@ func (r *results) addMemory(p proxy, process *process, figure string) error {
 	return err
 }
 
-// handshakes makes full handshakes with client certificates, one after the other, and ends each connection in good order.
+// handshakes makes full and then resumed handshakes with client certificates, one after the other, and ends each
+// connection in good order.
 func (w *world) handshakes(c contestant, r *results) error {
-	before, err := c.usual.cpu()
-	if err != nil {
+	sessions := tls.NewLRUClientSessionCache(1)
+	if err := w.handshake(c.usual.address, sessions, false); err != nil { // which gives the first session
 		return err
 	}
-	for range handshakes {
-		if err := w.handshake(c.usual.address); err != nil {
+	for _, kind := range []struct {
+		figure   string
+		sessions tls.ClientSessionCache
+	}{{handshakeFigure, nil}, {resumedFigure, sessions}} {
+		before, err := c.usual.cpu()
+		if err != nil {
 			return err
 		}
+		for range handshakes {
+			if err := w.handshake(c.usual.address, kind.sessions, kind.sessions != nil); err != nil {
+				return fmt.Errorf("%s: %w", kind.figure, err)
+			}
+		}
+		after, err := c.usual.cpu()
+		if err != nil {
+			return err
+		}
+		r.add(c.name, "", kind.figure, micros(after-before)/handshakes)
 	}
-	after, err := c.usual.cpu()
-	r.add(c.name, "", handshakeFigure, micros(after-before)/handshakes)
-	return err
+	return nil
 }
 
-func (w *world) handshake(address string) error {
-	conn, err := w.dial(address, "http/1.1")
+// handshake reads to the end, and so what a server gives to resume by.
+func (w *world) handshake(address string, sessions tls.ClientSessionCache, resume bool) error {
+	conn, err := w.dialWith(address, "http/1.1", sessions, resume)
 	if err != nil {
 		return err
 	}

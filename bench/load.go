@@ -40,8 +40,13 @@ func (w *world) open(address string, t task) (connection, error) {
 // dial makes a TLS connection with the caller's certificate and a full handshake, and sees to it that all proxies use
 // the same version, suite and group.
 func (w *world) dial(address, protocol string) (*tls.Conn, error) {
+	return w.dialWith(address, protocol, nil, false)
+}
+
+// dialWith is dial that takes up a session of the cache, or must not.
+func (w *world) dialWith(address, protocol string, sessions tls.ClientSessionCache, resume bool) (*tls.Conn, error) {
 	config := w.caller.Clone()
-	config.NextProtos = []string{protocol}
+	config.NextProtos, config.ClientSessionCache = []string{protocol}, sessions
 	raw, err := net.DialTimeout("tcp", address, 5*time.Second)
 	if err != nil {
 		return nil, err
@@ -52,9 +57,9 @@ func (w *world) dial(address, protocol string) (*tls.Conn, error) {
 		return nil, err
 	}
 	s := conn.ConnectionState()
-	if s.NegotiatedProtocol != protocol || s.Version != tls.VersionTLS13 || s.CipherSuite != suite || s.CurveID != group || s.DidResume {
+	if s.NegotiatedProtocol != protocol || s.Version != tls.VersionTLS13 || s.CipherSuite != suite || s.CurveID != group || s.DidResume != resume {
 		_ = conn.Close()
-		return nil, fmt.Errorf("negotiated %q, %s, %s, %s", s.NegotiatedProtocol, tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.CurveID)
+		return nil, fmt.Errorf("negotiated %q, %s, %s, %s, resumed %v", s.NegotiatedProtocol, tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.CurveID, s.DidResume)
 	}
 	return conn, nil
 }

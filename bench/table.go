@@ -113,6 +113,7 @@ func (r *results) others() []row {
 	}
 	return []row{
 		figure("full TLS handshake with client certificate, CPU µs", handshakeFigure, "%.0f"),
+		figure("resumed TLS handshake, CPU µs", resumedFigure, "%.0f"),
 		figure("start to first served call, ms", startFigure, "%.0f"),
 		figure("memory (RSS) idle, MB", idleFigure, "%.0f"),
 		figure("memory (RSS) with 1,000 idle TLS connections, MB", thousandFigure, "%.0f"),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -143,4 +144,28 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("error %v lists no problems", err)
 		}
 	})
+}
+
+// TestFIPSIsNoted runs in a process of its own: the mode is settled when a process starts.
+func TestFIPSIsNoted(t *testing.T) {
+	const marker = "TOLLGATE_TEST_FIPS_NOTE"
+	if os.Getenv(marker) != "" {
+		c, err := Load("testdata/unix_sockets.good.yml", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(strings.Join(c.Notes(), "\n"))
+		return
+	}
+	for _, mode := range []struct {
+		godebug string
+		noted   bool
+	}{{"fips140=on", true}, {"fips140=off", false}} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestFIPSIsNoted$", "-test.v")
+		cmd.Env = append(os.Environ(), marker+"=1", "GODEBUG="+mode.godebug)
+		out, err := cmd.CombinedOutput()
+		if err != nil || strings.Contains(string(out), "FIPS 140-3 mode") != mode.noted {
+			t.Errorf("%s: %v\n%s", mode.godebug, err, out)
+		}
+	}
 }

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"crypto/fips140"
+	"slices"
+)
 
 // takeNotes looks for what is allowed, but probably not meant.
 func (b *builder) takeNotes() {
@@ -28,6 +31,10 @@ func (b *builder) takeNotes() {
 	}
 	if b.file.Admin == nil {
 		b.note("there is no admin section: no health, no metrics")
+	}
+	if fips140.Enabled() {
+		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +
+			"`tollgate tls policy` shows the suites that remain")
 	}
 }
 
