@@ -1,0 +1,43 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/config"
+	"tollgate/internal/certs/acme"
+	"tollgate/internal/testpki"
+	"tollgate/tlspolicy"
+)
+
+// TestKeepingWithoutCertificate: a listener whose only certificate is yet to come is not ready; one that has another is, and
+// there is a warning for both.
+func TestKeepingWithoutCertificate(t *testing.T) {
+	k, dir, _, _ := kept(t, testpki.Leaf{})
+	defer k.close()
+	asked := config.Certificate{ACME: &config.ACME{Config: acme.Config{
+		Directory: "https://ca.test/dir", Hosts: []string{"a.gw.example"}, Dir: filepath.Join(dir, "acme"), Challenge: acme.TLSALPN01,
+	}}}
+	files := config.Certificate{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
+	policy := testpki.Must(tlspolicy.Named(tlspolicy.Default))
+	for name, certificates := range map[string][]config.Certificate{"none": {asked, asked}, "other": {asked, files}} {
+		if _, _, err := k.listener(name, &config.ListenerTLS{Policy: policy, Certificates: certificates}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := k.without(); len(got) != 1 || got[0] != "listener none has no certificate yet" {
+		t.Errorf("reasons: %q", got)
+	}
+	warnings := strings.Join(k.warnings(time.Now()), "\n")
+	for _, name := range []string{"none", "other"} {
+		if !strings.Contains(warnings, "listener "+name+": no certificate for a.gw.example yet: it is being asked for") {
+			t.Errorf("no warning for %s:\n%s", name, warnings)
+		}
+	}
+	k.reload()
+	if k.answer("other") == nil || k.answer("https") != nil {
+		t.Error("challenges are answered where none come, or are not where they do")
+	}
+}
