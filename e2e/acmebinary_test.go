@@ -21,11 +21,16 @@ import (
 func acmeWorld(t *testing.T, challenge, more string) (*world, *authority) {
 	t.Helper()
 	w, a := newWorld(t, bsssim.Config{}), newAuthority(t, authorityOptions{})
-	w.write("directory.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.server.Certificate().Raw})))
+	w.trustDirectory(a)
 	text := replaceOnce(t, central, "certificate: {files: {cert: gateway.crt, key: gateway.key}}, client_ca: ca.pem",
 		"certificate: {acme: {directory: "+a.server.URL+"/dir, hosts: [gateway.example], ca: directory.pem, dir: acme, challenge: "+challenge+"}}, "+
 			"client_ca: ca.pem, client_certificate: required")
 	return w.configure(text + more), a
+}
+
+// trustDirectory writes what vouches for the authority's own certificate.
+func (w *world) trustDirectory(a *authority) {
+	w.write("directory.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.server.Certificate().Raw})))
 }
 
 const challengesAnywhere = "\nhttp_challenge: {address: \":0\"}\n"
@@ -158,3 +163,38 @@ func TestGatewayACMEDown(t *testing.T) {
 	}
 	p.stop()
 }
+
+// TestGatewayACMEDNS: certificates with keys of both kinds for a wildcard, from an authority that wants to know the account.
+func TestGatewayACMEDNS(t *testing.T) {
+	a := newAuthority(t, authorityOptions{bindings: map[string]string{"gateway": bindingKey}})
+	w := newWorld(t, bsssim.Config{})
+	w.trustDirectory(a)
+	w.write("mac", bindingKey)
+	w.write("tsig", zoneKey)
+	one := "{acme: {directory: " + a.server.URL + `/dir, hosts: ["*.lab.test"], ca: directory.pem, dir: acme, challenge: dns-01,
+       account_binding: {key_id: gateway, secret: {file: ./mac}},
+       dns: {rfc2136: {server: "` + a.zone.address + `", key_name: gateway, secret: {file: ./tsig}}, resolvers: ["` + a.zone.address + `"]}, key: `
+	w.configure(replaceOnce(t, central, "certificate: {files: {cert: gateway.crt, key: gateway.key}}",
+		"certificates: ["+one+"ecdsa}}, "+one+"rsa}}]"))
+	p := a.launched(w, nil, "")
+	for _, suite := range []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256} {
+		eventually(t, "the gateway shows a certificate for "+tls.CipherSuiteName(suite), func() bool {
+			connection, err := tls.Dial("tcp", p.address("https"), &tls.Config{
+				RootCAs: a.roots, ServerName: "a.lab.test", MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite},
+			})
+			if err == nil {
+				_ = connection.Close()
+			}
+			return err == nil
+		})
+	}
+	if status, body := p.readyz(); status != http.StatusOK || strings.Contains(body, "certificate") {
+		t.Errorf("readiness: %d %s", status, body)
+	}
+	p.stop()
+	if log := p.log(); strings.Contains(log, zoneKey) || strings.Contains(log, bindingKey) {
+		t.Error("the log shows a secret")
+	}
+}
+
+const bindingKey = "dGhlLW1hYy1rZXktb2YtYW4tYWNjb3VudC1vZi0zMi1ieXRlcw"
