@@ -18,9 +18,9 @@ import (
 )
 
 // acmeWorld is a world whose gateway wants client certificates, and gets its own from an authority.
-func acmeWorld(t *testing.T, challenge, more string) (*world, *authority) {
+func acmeWorld(t *testing.T, o authorityOptions, challenge, more string) (*world, *authority) {
 	t.Helper()
-	w, a := newWorld(t, bsssim.Config{}), newAuthority(t, authorityOptions{})
+	w, a := newWorld(t, bsssim.Config{Unthrottled: true}), newAuthority(t, o)
 	w.trustDirectory(a)
 	text := replaceOnce(t, central, "certificate: {files: {cert: gateway.crt, key: gateway.key}}, client_ca: ca.pem",
 		"certificate: {acme: {directory: "+a.server.URL+"/dir, hosts: [gateway.example], ca: directory.pem, dir: acme, challenge: "+challenge+"}}, "+
@@ -28,8 +28,9 @@ func acmeWorld(t *testing.T, challenge, more string) (*world, *authority) {
 	return w.configure(text + more), a
 }
 
-// trustDirectory writes what vouches for the authority's own certificate.
+// trustDirectory writes what vouches for the authority's own certificate, and has callers trust what it issues.
 func (w *world) trustDirectory(a *authority) {
+	w.issuer = a.roots
 	w.write("directory.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.server.Certificate().Raw})))
 }
 
@@ -95,8 +96,7 @@ func (p *process) becomesReady() {
 // served makes a call, and gives the certificate that the gateway shows: one of the authority.
 func (a *authority) served(w *world, p *process) *x509.Certificate {
 	a.t.Helper()
-	transport := w.transport(p.address("https"), testpki.Must(w.ca.Issue(testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}})))
-	transport.TLSClientConfig.RootCAs = a.roots
+	transport := w.transport(p.address("https"), w.issue("shop", shopLeaf))
 	got, err := ask(transport, request(a.t, "GET", balances, ""))
 	if err != nil || got.status != http.StatusOK {
 		a.t.Fatalf("a call: %d %s, %v", got.status, got.body, err)
@@ -107,12 +107,14 @@ func (a *authority) served(w *world, p *process) *x509.Certificate {
 	return connection.ConnectionState().PeerCertificates[0]
 }
 
+var shopLeaf = testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}}
+
 // TestGatewayACME: the gateway gets its certificate by each challenge that it answers itself, says when it expires, and
 // starts with it again while the authority is down.
 func TestGatewayACME(t *testing.T) {
 	for challenge, more := range map[string]string{"http-01": challengesAnywhere, "tls-alpn-01": ""} {
 		t.Run(challenge, func(t *testing.T) {
-			w, a := acmeWorld(t, challenge, more)
+			w, a := acmeWorld(t, authorityOptions{}, challenge, more)
 			if checked := run(t, w.env, "check", "--config", w.config); checked.code != 0 || !strings.Contains(checked.stdout, challenge) {
 				t.Errorf("check: %d %s%s", checked.code, checked.stdout, checked.stderr)
 			}
@@ -143,7 +145,7 @@ func TestGatewayACME(t *testing.T) {
 // TestGatewayACMEDown: a gateway whose authority is down starts, says that it is not ready and why, and SIGHUP has it ask
 // again.
 func TestGatewayACMEDown(t *testing.T) {
-	w, a := acmeWorld(t, "tls-alpn-01", "")
+	w, a := acmeWorld(t, authorityOptions{}, "tls-alpn-01", "")
 	a.down.Store(true)
 	p := a.launched(w, a.tls, "https")
 	eventually(t, "the gateway says what is wrong", func() bool {
@@ -161,6 +163,33 @@ func TestGatewayACMEDown(t *testing.T) {
 	if _, body := p.readyz(); strings.Contains(body, "certificate") {
 		t.Errorf("readiness still warns: %s", body)
 	}
+	p.stop()
+}
+
+// TestGatewayACMERenews under load: no call fails, and once the authority is down the last certificate stays.
+func TestGatewayACMERenews(t *testing.T) {
+	w, a := acmeWorld(t, authorityOptions{validity: allTheDue}, "http-01", challengesAnywhere+unlimited)
+	p := a.launched(w, a.tcp, "challenges")
+	p.becomesReady()
+	l := w.loadOf(p.address("https"), w.issue("shop", shopLeaf))
+	for range 3 {
+		before := w.shown(p.address("https"))
+		must(t, p.cmd.Process.Signal(syscall.SIGHUP))
+		eventually(t, "the certificate is renewed", func() bool { return w.shown(p.address("https")).Cmp(before) != 0 })
+		l.goOn()
+	}
+	a.down.Store(true)
+	before := w.shown(p.address("https"))
+	must(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	eventually(t, "readiness warns", func() bool {
+		status, body := p.readyz()
+		return status == http.StatusOK && strings.Contains(body, "listener https: not renewed: certificate for gateway.example from "+a.server.URL)
+	})
+	l.goOn()
+	if w.shown(p.address("https")).Cmp(before) != 0 {
+		t.Error("another certificate from an authority that is down")
+	}
+	l.stop()
 	p.stop()
 }
 

@@ -36,6 +36,7 @@ type world struct {
 	t         testing.TB
 	dir       string
 	ca        *testpki.CA
+	issuer    *x509.CertPool // of the gateway's certificate, if that is not ca
 	held      atomic.Pointer[hold]
 	witness   *witness
 	simulator *bsssim.Server // site cn
@@ -259,7 +260,13 @@ func arrived(s *bsssim.Server, operation string) []bsssim.Call {
 	return calls
 }
 
-func (w *world) pool() *x509.CertPool { return w.ca.Pool() }
+// pool is what a caller trusts: what issues the gateway's certificate.
+func (w *world) pool() *x509.CertPool {
+	if w.issuer != nil {
+		return w.issuer
+	}
+	return w.ca.Pool()
+}
 
 func (w *world) stat(name string) (os.FileInfo, error) { return os.Stat(w.file(name)) }
 
