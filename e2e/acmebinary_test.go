@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -191,6 +192,26 @@ func TestGatewayACMERenews(t *testing.T) {
 	}
 	l.stop()
 	p.stop()
+}
+
+// TestGatewaysShareACME: of two gateways with one folder one asks, whichever the authority comes to, and both serve.
+func TestGatewaysShareACME(t *testing.T) {
+	w, a := acmeWorld(t, authorityOptions{}, "http-01", challengesAnywhere)
+	first, err := os.ReadFile(w.config)
+	must(t, err)
+	one := a.launched(w, nil, "")
+	w.config = w.write("second.yaml", replaceOnce(t, string(first), "audit: {dir: audit", "audit: {dir: audit-of-the-second"))
+	two := a.launched(w, a.tcp, "challenges")
+	one.becomesReady()
+	two.becomesReady()
+	if !a.served(w, one).Equal(a.served(w, two)) {
+		t.Error("the gateways have different certificates")
+	}
+	if got := a.orders.Load(); got != 1 {
+		t.Errorf("%d orders, want 1", got)
+	}
+	one.stop()
+	two.stop()
 }
 
 // TestGatewayACMEDNS: certificates with keys of both kinds for a wildcard, from an authority that wants to know the account.
