@@ -20,6 +20,7 @@ import (
 type Index struct {
 	dir, file string
 	batch     int // records of a transaction of Run
+	share     int // Run works one part of so many of the time when there is much to do
 
 	mu    sync.Mutex
 	state State
@@ -41,7 +42,7 @@ func New(dir, file string) *Index {
 	if file == "" {
 		file = filepath.Join(dir, DefaultName)
 	}
-	return &Index{dir: dir, file: file, batch: batchRecords}
+	return &Index{dir: dir, file: file, batch: batchRecords, share: workShare}
 }
 
 // File is the index's name.
@@ -146,9 +147,14 @@ type follower struct {
 	woke time.Time // when it began to work
 }
 
+// pause is how long Run rests after it has worked for a time.
+func (x *Index) pause(worked, least time.Duration) time.Duration {
+	return max(least, time.Duration(x.share-1)*worked)
+}
+
 // rest leaves the processor to the calls. It is false when ctx has ended.
 func (f *follower) rest(ctx context.Context, least time.Duration) bool {
-	ok := sleep(ctx, max(least, (workShare-1)*time.Since(f.woke)))
+	ok := sleep(ctx, f.pause(time.Since(f.woke), least))
 	f.woke = time.Now()
 	return ok
 }

@@ -326,3 +326,13 @@ func TestCallsGivesErrorsOfYieldBack(t *testing.T) {
 		t.Errorf("with a context that has ended: %v", err)
 	}
 }
+
+// TestPause: however long a step took, four times as long belongs to the calls.
+func TestPause(t *testing.T) {
+	x := New("log", "")
+	for worked, want := range map[time.Duration]time.Duration{0: followEvery, time.Millisecond: followEvery, time.Second: 4 * time.Second} {
+		if got := x.pause(worked, followEvery); got != want {
+			t.Errorf("after %v of work it rests for %v, want %v", worked, got, want)
+		}
+	}
+}
