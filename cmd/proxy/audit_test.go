@@ -92,15 +92,20 @@ func TestAuditGolden(t *testing.T) {
 		if code != exitOK || stderr != "" {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
-		file := filepath.Join("testdata", "audit", name)
-		if *update {
-			if err := os.WriteFile(file, []byte(stdout), 0o600); err != nil {
-				t.Fatal(err)
-			}
+		golden(t, filepath.Join("testdata", "audit", name), "audit "+args, stdout)
+	}
+}
+
+// golden compares what a command printed with the file that says how it should be, or writes that file with -update.
+func golden(t *testing.T, file, command, stdout string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(stdout), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		if want, err := os.ReadFile(file); err != nil || string(want) != stdout {
-			t.Errorf("audit %s is not as %s says (%v); -update writes it:\n%s", args, file, err, stdout)
-		}
+	}
+	if want, err := os.ReadFile(file); err != nil || string(want) != stdout {
+		t.Errorf("%s is not as %s says (%v); -update writes it:\n%s", command, file, err, stdout)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -82,15 +81,7 @@ func TestTLSReportGolden(t *testing.T) {
 		if strings.ContainsAny(stdout, "\x1b\u202e") || strings.Contains(stdout, "<b>") && strings.HasSuffix(name, ".html") {
 			t.Errorf("%s: a hostile name gets through", args)
 		}
-		file := filepath.Join("testdata", "tlsreport", name)
-		if *update {
-			if err := os.WriteFile(file, []byte(stdout), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want, err := os.ReadFile(file); err != nil || string(want) != stdout {
-			t.Errorf("tls report %s is not as %s says (%v); -update writes it:\n%s", args, file, err, stdout)
-		}
+		golden(t, filepath.Join("testdata", "tlsreport", name), "tls report "+args, stdout)
 	}
 }
 

@@ -462,7 +462,7 @@ func TestSwapsUnderLoad(t *testing.T) {
 func TestOpenSSLClients(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not installed")
+		t.Fatal("openssl is needed and missing; `make tools` installs it")
 	}
 	s := withCRL(t, x509.RevocationList{})
 	good, lost, server := testpki.Must(s.ca.Client("good")), testpki.Must(s.ca.Client("lost")), testpki.Must(s.ca.Server("a.test"))
