@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"tollgate/internal/source"
 	"tollgate/tlspolicy"
 )
 
@@ -26,12 +27,14 @@ const (
 
 // Config says what bounds a listener has.
 type Config struct {
-	// MaxConns is how many connections there may be at a time, in handshakes or in use. Further ones are closed at
-	// once. Default (0): DefaultMaxConns.
+	// MaxConns is how many connections there may be at a time, in handshakes or in use. For a further one the idle one is
+	// closed that has been silent for longest; where none is idle, the further one is closed at once. Default (0):
+	// DefaultMaxConns.
 	MaxConns int
 
-	// MaxConnsPerSource is the same for one source, see SourceOf. It does not count for unix sockets, whose peers are
-	// all one source. Default (0): no such bound.
+	// MaxConnsPerSource is the same for one source, see package source; the site around an IPv6 source may have twice as many.
+	// A source on this machine, which is a loopback address or the peers of a unix socket, may have three quarters of MaxConns
+	// instead. Default (0): no such bound.
 	MaxConnsPerSource int
 
 	// HandshakeTimeout is how long a TLS handshake may take in all. Default (0): DefaultHandshakeTimeout.
@@ -188,8 +191,8 @@ func (l *listener) closed() bool {
 
 // take finds a slot for a new connection and starts its way to Accept.
 func (l *listener) take(raw net.Conn) {
-	source := SourceOf(raw.RemoteAddr())
-	if err := l.slots.take(source); err != nil {
+	counted, evicted, err := l.slots.take(raw)
+	if err != nil {
 		reason := ReasonTooMany
 		if errors.Is(err, errTooManySource) {
 			reason = ReasonTooManySource
@@ -197,7 +200,9 @@ func (l *listener) take(raw net.Conn) {
 		l.refuse(raw, Refusal{Reason: reason, Err: err})
 		return
 	}
-	counted := &conn{Conn: raw, release: sync.OnceFunc(func() { l.slots.release(source) })}
+	if evicted != nil {
+		l.refuse(evicted, Refusal{Reason: ReasonMadeRoom, Err: errMadeRoom})
+	}
 	if !l.track(counted) {
 		_ = counted.Close()
 		return
@@ -239,22 +244,26 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 		return nil, errChallenge
 	}
 	if err == nil {
+		l.slots.waits(raw)
 		raw.offered = tlspolicy.NewOffered(tlspolicy.OfferOf(hello.Info)) // a fraction of what the hello itself holds
 		return secured, nil
 	}
-	if l.closed() { // the handshake was cut off by Close, not by the peer
+	if l.closed() || l.slots.wasEvicted(raw) { // the handshake was cut off from this side
 		_ = raw.Close()
 		return nil, err
 	}
 	answerPlainHTTP(err)
-	l.refuse(raw, Refusal{Reason: reasonOf(err, hello), Err: err, Offer: tlspolicy.OfferOf(hello.Info)})
+	reason := reasonOf(err, hello)
+	if !raw.spoke.Load() {
+		reason = ReasonSilent
+	}
+	l.refuse(raw, Refusal{Reason: reason, Err: err, Offer: tlspolicy.OfferOf(hello.Info)})
 	return nil, err
 }
 
 func (l *listener) refuse(raw net.Conn, r Refusal) {
-	r.Source, r.Remote = SourceUnknown, SourceUnknown
 	if remote := raw.RemoteAddr(); remote != nil { // nil if the peer has gone by now, on some systems
-		r.Source, r.Remote = SourceOf(remote), remote.String()
+		r.Source, r.Remote = source.OfPeer(remote), remote.String()
 	}
 	_ = raw.Close()
 	l.config.Refused(r)

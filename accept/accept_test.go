@@ -174,7 +174,7 @@ func TestRefusals(t *testing.T) {
 			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger, nil }
 		}), ReasonCertificate, true},
 		"distrust": {shake(func(c *tls.Config) { c.ServerName = "other.test" }), ReasonPeerAlert, true},
-		"leaves":   {func(conn net.Conn) { _ = conn.Close() }, ReasonPeerClosed, false},
+		"leaves":   {func(conn net.Conn) { _, _ = conn.Write([]byte{22}); _ = conn.Close() }, ReasonPeerClosed, false},
 		"not TLS":  {func(conn net.Conn) { _, _ = conn.Write([]byte("\x00\x01\x02\x03\x04\x05\x06\x07")) }, ReasonNotTLS, false},
 	} {
 		conn := dial(t, l)
@@ -187,7 +187,7 @@ func TestRefusals(t *testing.T) {
 		if (len(got.Offer.Suites) > 0) != c.offer {
 			t.Errorf("%s: offer %v", name, got.Offer)
 		}
-		if got.Source != "127.0.0.1" || got.Remote != conn.LocalAddr().String() || !slices.Contains(Reasons(), got.Reason) {
+		if got.Source.String() != "127.0.0.1" || got.Remote != conn.LocalAddr().String() || !slices.Contains(Reasons(), got.Reason) {
 			t.Errorf("%s: source %q, remote %q, reason %q", name, got.Source, got.Remote, got.Reason)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,35 +69,46 @@ func TestHandshakeDeadlineEnds(t *testing.T) {
 	})
 }
 
+// give accepts a new connection of a client; busy has a request under way on it.
+func give(t *testing.T, l net.Listener, busy bool) (client net.Conn, server *conn) {
+	t.Helper()
+	client = dial(t, l)
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server = ours(accepted)
+	t.Cleanup(func() { _ = server.Close() })
+	if busy {
+		server.slots.busy(server)
+	}
+	return client, server
+}
+
+func ended(c net.Conn) bool {
+	_, err := c.Read(make([]byte, 1))
+	return err != nil
+}
+
 func TestMaxConns(t *testing.T) {
 	l, told := start(t, Config{MaxConns: 2})
-	var accepted []net.Conn
-	for range 2 {
-		dial(t, l)
-		conn, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		accepted = append(accepted, conn)
-	}
+	_, first := give(t, l, true)
+	_, second := give(t, l, true)
 	for range 3 {
-		if _, err := dial(t, l).Read(make([]byte, 1)); err == nil {
+		if !ended(dial(t, l)) {
 			t.Error("a connection over the limit is not closed")
 		}
-		if got := told.next(t); got.Reason != ReasonTooMany {
+		if got := told.next(t); got.Reason != ReasonTooManySource {
 			t.Errorf("reason %q", got.Reason)
 		}
 	}
-	_ = accepted[0].Close()
-	_ = accepted[0].Close() // closing twice gives one slot back
-	dial(t, l)
-	if _, err := l.Accept(); err != nil {
-		t.Errorf("after one was closed: %v", err)
-	}
-	if _, err := dial(t, l).Read(make([]byte, 1)); err == nil {
+	_ = first.Close()
+	_ = first.Close() // closing twice gives one slot back
+	give(t, l, true)
+	if !ended(dial(t, l)) {
 		t.Error("closing one connection made room for two")
 	}
-	_ = accepted[1].Close()
+	_ = second.Close()
 }
 
 // TestMaxConnsCountsHandshakes: a connection takes its slot when it comes, not when its handshake is done, and gives
@@ -107,13 +119,17 @@ func TestMaxConnsCountsHandshakes(t *testing.T) {
 	if _, err := first.Write([]byte{22, 3, 1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dial(t, l).Read(make([]byte, 1)); err == nil {
+	second := dial(t, l)
+	if got := told.next(t); got.Reason != ReasonMadeRoom || got.Remote != first.LocalAddr().String() {
+		t.Errorf("reason %q for %s", got.Reason, got.Remote)
+	}
+	if !ended(first) {
 		t.Error("the handshake in progress is not counted")
 	}
-	if got := told.next(t); got.Reason != ReasonTooMany {
-		t.Errorf("reason %q", got.Reason)
+	if _, err := second.Write([]byte{22, 3, 1}); err != nil {
+		t.Fatal(err)
 	}
-	_ = first.Close()
+	_ = second.Close()
 	if got := told.next(t); got.Reason != ReasonPeerClosed {
 		t.Errorf("reason %q", got.Reason)
 	}
@@ -125,36 +141,165 @@ func TestMaxConnsCountsHandshakes(t *testing.T) {
 	_ = conn.Close()
 }
 
-func TestMaxConnsPerSource(t *testing.T) {
-	s := newSlots(10, 2)
-	for _, step := range []struct {
-		source string
-		want   error
-	}{{"a", nil}, {"a", nil}, {"a", errTooManySource}, {"b", nil}, {SourceUnix, nil}, {SourceUnix, nil}, {SourceUnix, nil}} {
-		if err := s.take(step.source); !errors.Is(err, step.want) || (err == nil) != (step.want == nil) {
-			t.Errorf("%s: %v, want %v", step.source, err, step.want)
+// remote is a connection of which only the peer's address is looked at.
+type remote struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (r remote) RemoteAddr() net.Addr { return r.addr }
+func (remote) Close() error           { return nil }
+
+func from(ip string) net.Conn {
+	if ip == "unix" {
+		return remote{addr: &net.UnixAddr{Net: "unix"}}
+	}
+	return remote{addr: &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}}
+}
+
+// TestShares: what one source, the site around it, and one source on this machine may have, while all connections are busy.
+func TestShares(t *testing.T) {
+	for name, c := range map[string]struct {
+		peers []string // in turn
+		taken int
+		limit error
+	}{
+		"all":         {[]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7"}, 20, errTooMany},
+		"IPv4":        {[]string{"192.0.2.1"}, 3, errTooManySource},
+		"IPv6":        {[]string{"2001:db8::1", "2001:db8::2"}, 3, errTooManySource},
+		"IPv6 site":   {[]string{"2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:4::1"}, 6, errTooManySource},
+		"loopback":    {[]string{"127.0.0.1"}, 15, errTooManySource},
+		"loopback 6":  {[]string{"::1"}, 15, errTooManySource},
+		"unix socket": {[]string{"unix"}, 15, errTooManySource},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSlots(20, 3)
+			var taken []*conn
+			for {
+				conn, evicted, err := s.take(from(c.peers[len(taken)%len(c.peers)]))
+				if evicted != nil {
+					t.Fatal("a busy connection is closed")
+				}
+				if err != nil {
+					if !errors.Is(err, c.limit) {
+						t.Errorf("%v, want %v", err, c.limit)
+					}
+					break
+				}
+				s.busy(conn)
+				taken = append(taken, conn)
+			}
+			if len(taken) != c.taken {
+				t.Errorf("%d connections, want %d", len(taken), c.taken)
+			}
+			for _, conn := range taken {
+				_ = conn.Close()
+			}
+			if s.conns.Len() != 0 || len(s.perSource) != 0 {
+				t.Errorf("left: %d, %v", s.conns.Len(), s.perSource)
+			}
+		})
+	}
+}
+
+// TestNoShareWhereNoneIsSet: MaxConnsPerSource 0 leaves a remote source all connections.
+func TestNoShareWhereNoneIsSet(t *testing.T) {
+	s := newSlots(4, 0)
+	for range 4 {
+		if _, evicted, err := s.take(from("192.0.2.1")); evicted != nil || err != nil {
+			t.Errorf("%v, %v", evicted, err)
 		}
 	}
-	s.release("a")
-	if err := s.take("a"); err != nil {
-		t.Errorf("after one of a was closed: %v", err)
+}
+
+// TestWhoMakesRoom: the one silent for longest goes, then the one sending for longest, of the source whose share is full;
+// never one with a request under way.
+func TestWhoMakesRoom(t *testing.T) {
+	s := newSlots(100, 4)
+	take := func(ip string) (c, evicted *conn) {
+		t.Helper()
+		c, evicted, err := s.take(from(ip))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, evicted
 	}
-	for _, source := range []string{"a", "a", "b", SourceUnix, SourceUnix, SourceUnix} {
-		s.release(source)
+	other, _ := take("192.0.2.99") // silent for longest, of a source that is not concerned
+	busy, _ := take("192.0.2.1")
+	s.busy(busy)
+	sending, _ := take("192.0.2.1")
+	s.heard(sending)
+	first, _ := take("192.0.2.1")
+	second, _ := take("192.0.2.1")
+	s.busy(first) // carries a request and waits again: now second has waited for longer
+	s.waits(first)
+	for i, want := range []*conn{second, first} {
+		next, evicted := take("192.0.2.1")
+		if evicted != want {
+			t.Errorf("%d: another one made room", i)
+		}
+		s.busy(next)
 	}
-	if s.total != 0 || len(s.perSource) != 0 {
-		t.Errorf("left: %d, %v", s.total, s.perSource)
+	if _, evicted := take("192.0.2.1"); evicted != sending {
+		t.Error("the one that was sending did not make room")
 	}
-	l, told := start(t, Config{MaxConnsPerSource: 1})
+	_, evicted := take("192.0.2.1")
+	if evicted == nil || evicted == busy || evicted == other {
+		t.Error("the silent one did not make room")
+	}
+	_ = evicted.Close() // its slot was taken over
+	if got := s.perSource[busy.source]; got != 4 {
+		t.Errorf("%d connections are counted, want 4", got)
+	}
+}
+
+// TestHalfOpenConnectionsCutThemselvesOff: peers of this machine that connect and say nothing keep no honest peer out.
+func TestHalfOpenConnectionsCutThemselvesOff(t *testing.T) {
+	for name, config := range map[string]Config{"plain": {}, "tls": {TLS: serverTLS(t, nil, tlspolicy.Server{})}} {
+		t.Run(name, func(t *testing.T) {
+			config.MaxConns = 64
+			inner, err := Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := New(inner, config)
+			server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })}
+			(&Requests{Refused: func(net.Addr) {}}).Watch(server)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				_ = server.Serve(l)
+			}()
+			t.Cleanup(func() {
+				_ = server.Close()
+				<-done
+			})
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: clientTLS(nil), DisableKeepAlives: true}}
+			scheme := map[string]string{"plain": "http", "tls": "https"}[name]
+			for range 20 {
+				for range 50 {
+					dial(t, l)
+				}
+				response, err := client.Get(scheme + "://" + l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = response.Body.Close()
+			}
+		})
+	}
+}
+
+// TestSilentConnections: one that is closed before its first byte, by whichever side, has a reason of its own.
+func TestSilentConnections(t *testing.T) {
+	l, told := start(t, Config{TLS: serverTLS(t, nil, tlspolicy.Server{}), HandshakeTimeout: 50 * time.Millisecond})
+	_ = dial(t, l).Close()
+	if got := told.next(t); got.Reason != ReasonSilent {
+		t.Errorf("closed by the peer: reason %q", got.Reason)
+	}
 	dial(t, l)
-	conn, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	dial(t, l)
-	if got := told.next(t); got.Reason != ReasonTooManySource {
-		t.Errorf("reason %q", got.Reason)
+	if got := told.next(t); got.Reason != ReasonSilent {
+		t.Errorf("closed by us: reason %q", got.Reason)
 	}
 }
 

@@ -1,39 +1,65 @@
 package accept
 
 import (
+	"container/list"
 	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
-	"sync"
+	"sync/atomic"
 
+	"tollgate/internal/source"
 	"tollgate/tlspolicy"
 )
 
-// conn gives its slot back when it is closed.
+// conn is an accepted connection, which has a slot until it is closed.
 type conn struct {
 	net.Conn
-	release func()             // may be called more than once
+	slots   *slots
+	source  source.Source
 	offered *tlspolicy.Offered // what the peer offered in its handshake; nil for a plain connection
+
+	spoke atomic.Bool // the peer has sent something, ever
+	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots
+
+	// Of slots.
+	place   *list.Element // nil once the slot is given back
+	state   state
+	evicted bool
 }
 
-// offeredOn finds what was offered on a connection that New gave out.
-func offeredOn(c net.Conn) *tlspolicy.Offered {
-	secured, ok := c.(*tls.Conn)
-	if !ok {
-		return nil
+// state is what a connection is doing, as far as it decides which one is closed to make room.
+type state uint8
+
+const (
+	silent  state = iota // nothing was received since it was accepted, shook hands, or carried its last request
+	partial              // something was, but no whole request: a handshake, or a header
+	busy                 // a request is under way
+)
+
+// ours returns the connection beneath one that New gave out, nil if it is another's.
+func ours(c net.Conn) *conn {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
 	}
-	ours, ok := secured.NetConn().(*conn)
-	if !ok {
-		return nil
-	}
-	return ours.offered
+	own, _ := c.(*conn)
+	return own
 }
 
-// Close closes the connection and gives its slot back.
+// Read notes that the peer is not silent.
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && !c.heard.Load() {
+		c.spoke.Store(true)
+		c.slots.heard(c)
+	}
+	return n, err
+}
+
+// Close closes the connection and gives its slot back. It may be called more than once.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	c.release()
+	c.slots.release(c)
 	return err
 }
 
@@ -44,51 +70,6 @@ func (c *conn) CloseWrite() error {
 	}
 	return errors.ErrUnsupported
 }
-
-// slots counts connections, in all and per source. Its map holds only sources that have a connection, so it is no
-// larger than the bound on all connections.
-type slots struct {
-	max, maxPerSource int
-
-	mu        sync.Mutex
-	total     int
-	perSource map[string]int
-}
-
-func newSlots(limit, perSource int) *slots {
-	return &slots{max: limit, maxPerSource: perSource, perSource: make(map[string]int)}
-}
-
-func (s *slots) take(source string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.total >= s.max {
-		return errTooMany
-	}
-	if s.counts(source) && s.perSource[source] >= s.maxPerSource {
-		return errTooManySource
-	}
-	s.total++
-	if s.counts(source) {
-		s.perSource[source]++
-	}
-	return nil
-}
-
-func (s *slots) release(source string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.total--
-	if !s.counts(source) {
-		return
-	}
-	s.perSource[source]--
-	if s.perSource[source] == 0 {
-		delete(s.perSource, source)
-	}
-}
-
-func (s *slots) counts(source string) bool { return s.maxPerSource > 0 && source != SourceUnix }
 
 // plainHTTPAnswer is for people who type http:// where https:// is meant.
 const plainHTTPAnswer = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" +

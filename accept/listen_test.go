@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tollgate/internal/source"
 )
 
 func TestListenUnix(t *testing.T) {
@@ -24,8 +26,8 @@ func TestListenUnix(t *testing.T) {
 	if info.Mode() != fs.ModeSocket|0o600 {
 		t.Errorf("mode %v, want a socket for its owner only", info.Mode())
 	}
-	if got := l.Addr().String(); got != path || !IsLoopback(l.Addr()) {
-		t.Errorf("address %q, loopback %t", got, IsLoopback(l.Addr()))
+	if got := l.Addr().String(); got != path || !source.OfPeer(l.Addr()).IsLocal() {
+		t.Errorf("address %q, loopback %t", got, source.OfPeer(l.Addr()).IsLocal())
 	}
 	wantEcho(t, l, path)
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -52,8 +54,8 @@ func wantEcho(t *testing.T, l net.Listener, path string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = server.Close() }()
-	if got := SourceOf(server.RemoteAddr()); got != SourceUnix {
-		t.Errorf("the peer's source is %q", got)
+	if got := source.OfPeer(server.RemoteAddr()); got != (source.Source{}) {
+		t.Errorf("the peer's source is %v", got)
 	}
 	if _, err := client.Write([]byte("x")); err != nil {
 		t.Error(err)
@@ -159,7 +161,7 @@ func TestListenTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !IsLoopback(l.Addr()) {
+	if !source.OfPeer(l.Addr()).IsLocal() {
 		t.Errorf("%v is not loopback", l.Addr())
 	}
 	_ = l.Close()

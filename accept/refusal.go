@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tollgate/internal/source"
 	"tollgate/tlspolicy"
 )
 
@@ -22,14 +23,16 @@ const (
 	ReasonVersion       Reason = "no common version" // the TLS policy allows none of the offered versions
 	ReasonSuite         Reason = "no common suite"
 	ReasonGroup         Reason = "no common group"
-	ReasonCertificate   Reason = "certificate"          // the peer's certificate is missing or not valid, or ours cannot serve the peer
-	ReasonRevoked       Reason = "certificate revoked"  // or nobody can say whether it is
-	ReasonNotTLS        Reason = "not tls"              // something else than TLS was spoken
-	ReasonTooMany       Reason = "too many connections" // Config.MaxConns
-	ReasonTooManySource Reason = "too many from source" // Config.MaxConnsPerSource
-	ReasonPeerClosed    Reason = "closed by peer"       // in the handshake, as port scans and health checks do
-	ReasonPeerAlert     Reason = "refused by peer"      // the peer sent an alert: it does not trust our certificate, for example
-	ReasonAcceptFailed  Reason = "accept failed"        // the operating system could not give a connection, for lack of file descriptors for example
+	ReasonCertificate   Reason = "certificate"                  // the peer's certificate is missing or not valid, or ours cannot serve the peer
+	ReasonRevoked       Reason = "certificate revoked"          // or nobody can say whether it is
+	ReasonNotTLS        Reason = "not tls"                      // something else than TLS was spoken
+	ReasonTooMany       Reason = "too many connections"         // Config.MaxConns
+	ReasonTooManySource Reason = "too many from source"         // Config.MaxConnsPerSource
+	ReasonPeerClosed    Reason = "closed by peer"               // in the handshake
+	ReasonSilent        Reason = "closed before its first byte" // by either side, as port scans and health checks have it
+	ReasonMadeRoom      Reason = "closed to make room"          // idle for longest when another connection needed its place
+	ReasonPeerAlert     Reason = "refused by peer"              // the peer sent an alert: it does not trust our certificate, for example
+	ReasonAcceptFailed  Reason = "accept failed"                // the operating system could not give a connection, for lack of file descriptors for example
 	ReasonOther         Reason = "other"
 )
 
@@ -37,14 +40,14 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonTimeout, ReasonVersion, ReasonSuite, ReasonGroup, ReasonCertificate, ReasonRevoked, ReasonNotTLS, ReasonTooMany,
-		ReasonTooManySource, ReasonPeerClosed, ReasonPeerAlert, ReasonAcceptFailed, ReasonOther,
+		ReasonTooManySource, ReasonPeerClosed, ReasonSilent, ReasonMadeRoom, ReasonPeerAlert, ReasonAcceptFailed, ReasonOther,
 	}
 }
 
 // Refusal tells of a connection that was turned away.
 type Refusal struct {
-	Source string // as SourceOf gives it; empty for ReasonAcceptFailed
-	Remote string // the peer's address; empty for ReasonAcceptFailed
+	Source source.Source
+	Remote string // the peer's address; empty for ReasonAcceptFailed, and where the system does not know it any more
 	Reason Reason
 	Err    error           // the cause
 	Offer  tlspolicy.Offer // what the peer offered, if it got that far
@@ -53,6 +56,7 @@ type Refusal struct {
 var (
 	errTooMany       = errors.New("the listener has all the connections that it may have")
 	errTooManySource = errors.New("the source has all the connections that it may have")
+	errMadeRoom      = errors.New("it was idle for longest when another connection needed its place")
 )
 
 // reasonOf sorts the error of a handshake.

@@ -23,6 +23,7 @@ type Sources struct {
 	Replay       *replay.Memory
 	Limiter      *ratelimit.Limiter
 	Failed       *ratelimit.Sources
+	Withheld     func() uint64 // records of unauthenticated peers that were only counted
 }
 
 // RegisterState registers gauges over the parts' own state.
@@ -42,6 +43,8 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	counter("tollgate_audit_commits_total", "Fsyncs of records.", func() float64 { return float64(s.Log().Commits) })
 	counter("tollgate_audit_dropped_total", "Refusals and summaries that found no room.", func() float64 { return float64(s.Log().Dropped) })
 	counter("tollgate_audit_lost_outcomes_total", "Outcomes that found no room.", func() float64 { return float64(s.Log().LostOutcomes) })
+	counter("tollgate_audit_withheld_total", "Records of refused peers without a known caller that were only counted, for lack of room in bounds.unauthenticated_records.",
+		func() float64 { return float64(s.Withheld()) })
 	gauge("tollgate_audit_signed_seq", "Number of the last record that a checkpoint covers.", func() float64 { return float64(s.Log().Signed) })
 	gauge("tollgate_audit_checkpoint_age_seconds", "Time since the newest checkpoint; -1 before the first.", func() float64 { return age(s.Checkpointed()) })
 	gauge("tollgate_audit_pruned_records", "Records of which only the hashes are left.", func() float64 { return float64(s.Log().PrunedRecords) })

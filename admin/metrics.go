@@ -18,6 +18,7 @@ type Metrics struct {
 	total      *prometheus.HistogramVec
 	upstream   *prometheus.HistogramVec
 	waited     prometheus.Histogram
+	cutOff     *prometheus.CounterVec
 }
 
 var _ gateway.Observer = (*Metrics)(nil)
@@ -47,7 +48,14 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 			Name: "tollgate_limit_wait_seconds", Help: "Time for which calls waited for rate limits.", Buckets: buckets,
 		}),
 	}
-	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.total, m.upstream, m.waited,
+	m.cutOff = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tollgate_cut_off_total",
+		Help: "Calls that were refused or cut off because a share was used up or a pace not kept, by setting and whose share it was.",
+	}, []string{"setting", "cause"})
+	for _, kind := range gateway.CutOffs() { // an alert on an increase needs the series before its first count
+		m.cutOff.WithLabelValues(kind.Setting, kind.Cause)
+	}
+	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.total, m.upstream, m.waited, m.cutOff,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -65,6 +73,11 @@ func (m *Metrics) Ended(e gateway.Ending) {
 	if e.Waited > 0 {
 		m.waited.Observe(e.Waited.Seconds())
 	}
+}
+
+// CutOff counts a call that was cut off for its share or its pace.
+func (m *Metrics) CutOff(kind gateway.CutOff) {
+	m.cutOff.WithLabelValues(kind.Setting, kind.Cause).Inc()
 }
 
 // ConnectionRefused counts a connection that did not come to a call.

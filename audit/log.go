@@ -32,7 +32,8 @@ type Config struct {
 	// Preallocate is by how much the live segment grows ahead of the records. 0 means 4 MiB, the least is 128 KiB.
 	Preallocate int64
 	// Reserve is how much room of the live segment only outcomes may use, so that a full disk stops intents before it
-	// stops the outcomes of calls that were sent. 0 means 4 MiB, the least is 128 KiB.
+	// stops the outcomes of calls that were sent. As much again is kept for intents and the refusals of known callers: records of
+	// unauthenticated peers stop before that. 0 means 4 MiB, the least is 128 KiB.
 	Reserve int64
 	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals half of it; outcomes
 	// twice as much. 0 means 4 MiB, the least is 256 KiB.
@@ -131,6 +132,7 @@ type use int
 const (
 	forIntent use = iota
 	forRefusal
+	forUnauthenticated // a refusal of a peer that proved no identity, or a summary of refusals
 	forOutcome
 )
 
@@ -177,7 +179,12 @@ func (l *Log) Queue(r *Record) error {
 			return errors.New("audit: an outcome needs a call id")
 		}
 		u = forOutcome
-	case KindRefusal, KindRefusals:
+	case KindRefusal:
+		if r.Caller == "" {
+			u = forUnauthenticated
+		}
+	case KindRefusals:
+		u = forUnauthenticated
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
 	}
@@ -287,7 +294,7 @@ func (l *Log) admit(n int64, u use) error {
 	if l.stalled() {
 		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.cfg.StallAfter)
 	}
-	if l.status.Room-pending >= l.cfg.Reserve {
+	if l.status.Room-pending >= l.kept(u) {
 		return nil
 	}
 	if l.spaceErr != nil {
@@ -296,11 +303,19 @@ func (l *Log) admit(n int64, u use) error {
 	return fmt.Errorf("%w: records come faster than room for them is made", ErrUnavailable)
 }
 
+// kept returns how much room on disk is not for a use, but for what matters more.
+func (l *Log) kept(u use) int64 {
+	if u == forUnauthenticated {
+		return 2 * l.cfg.Reserve
+	}
+	return l.cfg.Reserve
+}
+
 func (l *Log) allowance(u use) int64 {
 	switch u {
 	case forOutcome:
 		return 2 * l.cfg.MaxPending
-	case forRefusal:
+	case forRefusal, forUnauthenticated:
 		return l.cfg.MaxPending / 2
 	}
 	return l.cfg.MaxPending
@@ -320,7 +335,7 @@ func (l *Log) stalled() bool {
 
 func (l *Log) countRefused(u use) {
 	switch u {
-	case forRefusal:
+	case forRefusal, forUnauthenticated:
 		l.status.Dropped++
 	case forOutcome:
 		l.status.LostOutcomes++

@@ -273,9 +273,9 @@ func TestReserve(t *testing.T) {
 		}
 		// The room is within one record of the reserve, so the smallest refusal may still fit, but not many.
 		for range 10 {
-			_ = l.Queue(&Record{Kind: KindRefusal})
+			_ = l.Queue(&Record{Kind: KindRefusal, Caller: "a"})
 		}
-		if err := l.Queue(&Record{Kind: KindRefusal}); !errors.Is(err, ErrUnavailable) {
+		if err := l.Queue(&Record{Kind: KindRefusal, Caller: "a"}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("refusal on a full disk: %v", err)
 		}
 		for _, call := range sent[:min(len(sent), 40)] {
@@ -293,6 +293,36 @@ func TestReserve(t *testing.T) {
 	})
 }
 
+// TestUnauthenticatedPeersLeaveTheRoomOfIntents: on a disk that is getting full, records of unauthenticated peers and summaries
+// stop first, and intents go on in room of their own.
+func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
+	d := newMemDisk()
+	cfg := small(d)
+	cfg.SegmentSize = 1 << 20
+	l, _ := open(t, cfg)
+	d.mu.Lock()
+	d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
+	d.mu.Unlock()
+	for l.Queue(&Record{Kind: KindRefusal, Source: "192.0.2.1"}) == nil {
+	}
+	if err := l.Queue(&Record{Kind: KindRefusals}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("summary: %v", err)
+	}
+	used, before := int64(0), l.Status()
+	for i := 0; ; i++ {
+		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint(i)}); err != nil {
+			break
+		}
+		used = l.Status().SegmentBytes - before.SegmentBytes + before.Pending
+	}
+	if used < cfg.Reserve*3/4 {
+		t.Errorf("intents found room for %d bytes behind the records of unauthenticated peers, want about %d", used, cfg.Reserve)
+	}
+	if err := l.Outcome(t.Context(), &Record{Call: "0", Outcome: Succeeded}); err != nil {
+		t.Errorf("outcome: %v", err)
+	}
+}
+
 // TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no room any more.
 func TestLastSummaryOnAFullDisk(t *testing.T) {
 	d := newMemDisk()
@@ -302,13 +332,13 @@ func TestLastSummaryOnAFullDisk(t *testing.T) {
 	d.mu.Lock()
 	d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
 	d.mu.Unlock()
-	refusals := NewRefusals(l, 0, 0)
+	refusals := NewRefusals(l, RefusalBounds{})
 	const all = 1000
 	for range all {
 		refusals.Known(noon, &Record{Kind: KindRefusal, Caller: "shop", Reason: "no_grant", Detail: strings.Repeat("x", 200)})
 	}
 	filled := 0
-	for l.Queue(&Record{Kind: KindRefusal}) == nil { // as small as it gets, so that a summary finds no room
+	for l.Queue(&Record{Kind: KindRefusal, Caller: "a"}) == nil { // as small as it gets, so that a summary finds no room
 		filled++
 	}
 	refusals.Close()

@@ -2,10 +2,14 @@ package audit
 
 import (
 	"cmp"
-	"net/netip"
+	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
+
+	"tollgate/internal/source"
 )
 
 const (
@@ -29,55 +33,93 @@ type Queuer interface {
 
 var _ Queuer = (*Log)(nil)
 
-// Refusals decides which refusals get a record of their own, so that nobody can fill the log with them: those of known
-// callers each, up to 600 per caller and minute, those of unknown peers the first few per source and minute. The rest is counted, and a summary record
+// RefusalBounds bound what refused peers can write. Zero values mean the defaults.
+type RefusalBounds struct {
+	// PerSource is how many records a minute one unauthenticated source has; the site around an IPv6 source has four times
+	// as many. Default: 5.
+	PerSource int
+	// Sources is how many unauthenticated sources have records in a minute, and how many records they have together.
+	// Default: 1000.
+	Sources int
+	// Daily is how many bytes all records of unauthenticated peers and all summaries may take in any 24 hours, a twenty-fourth
+	// of it at once. Default: 32 MiB; the least is 2 MiB, with which a whole summary fits.
+	Daily int64
+}
+
+const (
+	// partsOfDay divides RefusalBounds.Daily into what may be written at once, and what comes back over the rest of a day.
+	partsOfDay = 24
+	// siteSources is how many times the records of one source the site around it has.
+	siteSources = 4
+)
+
+// Refusals decides which refusals get a record of their own, so that the log cannot be filled with them: those of known
+// callers each, up to 600 per caller and minute, those of unauthenticated peers the first few per source and minute, as long as
+// [RefusalBounds].Daily lasts. The rest is counted, and a summary record
 // a minute says how often what was refused to whom. IPv6 sources are taken by their /64, of which one host has all.
 //
 // Its methods may be called concurrently. It has no goroutine: the owner calls Flush now and then, and Close at the end.
 type Refusals struct {
-	log        Queuer
-	perSource  int
-	maxSources int
+	log    Queuer
+	bounds RefusalBounds
+	daily  *rate.Limiter // bytes of records of unauthenticated peers and of summaries
 
-	mu      sync.Mutex
-	minute  time.Time         // when the minute began; zero before the first refusal of one
-	since   time.Time         // from when the counts are
-	full    int               // records of unknown peers in this minute
-	sources map[string]int    // the same by source
-	known   map[string]int    // records of known callers in this minute, by caller: names of the configuration only
-	counts  map[Count]uint64  // by Count without its number
-	others  map[string]uint64 // by reason, for sources beyond maxCounts
+	mu       sync.Mutex
+	minute   time.Time             // when the minute began; zero before the first refusal of one
+	since    time.Time             // from when the counts are
+	full     int                   // records of unauthenticated peers in this minute
+	sources  map[source.Source]int // the same by source, and by the site around it
+	known    map[string]int        // records of known callers in this minute, by caller: names of the configuration only
+	counts   map[Count]uint64      // by Count without its number
+	others   map[string]uint64     // by reason, for sources beyond maxCounts
+	withheld uint64                // records that Daily had no room for
 }
 
-// NewRefusals makes a Refusals that records perSource refusals per unknown source and minute (0 means 5), of at most
-// maxSources sources, and at most maxSources such records a minute in all (0 means 1000).
-func NewRefusals(log Queuer, perSource, maxSources int) *Refusals {
-	s := &Refusals{
-		log: log, perSource: cmp.Or(perSource, 5), maxSources: cmp.Or(maxSources, 1000),
-		sources: map[string]int{}, known: map[string]int{}, counts: map[Count]uint64{}, others: map[string]uint64{},
+// NewRefusals returns a Refusals that writes to log.
+func NewRefusals(log Queuer, bounds RefusalBounds) *Refusals {
+	bounds.PerSource = cmp.Or(bounds.PerSource, 5)
+	bounds.Sources = cmp.Or(bounds.Sources, 1000)
+	bounds.Daily = cmp.Or(bounds.Daily, 32<<20)
+	atOnce := bounds.Daily / partsOfDay
+	return &Refusals{
+		log: log, bounds: bounds, daily: rate.NewLimiter(rate.Limit(float64(bounds.Daily-atOnce)/(24*time.Hour).Seconds()), int(atOnce)),
+		sources: map[source.Source]int{}, known: map[string]int{}, counts: map[Count]uint64{}, others: map[string]uint64{},
 	}
-	return s
 }
 
-// Unknown takes a refusal of a peer that proved no identity. full makes the record; it is called only if one is
+// Unknown takes a refusal of a peer that proved no identity. full makes the record; it is called only if one may be
 // written.
-func (s *Refusals) Unknown(now time.Time, source, reason string, full func() *Record) {
+func (s *Refusals) Unknown(now time.Time, from source.Source, reason string, full func() *Record) {
 	s.Flush(now)
-	source = sourceKey(source)
-	if !s.first(now, source) {
-		s.count(now, Count{Reason: reason, Source: source})
-		return
+	if !s.first(now, from) || !s.write(now, full()) {
+		s.count(now, Count{Reason: reason, Source: from.String()})
 	}
-	if err := s.log.Queue(full()); err != nil {
-		s.count(now, Count{Reason: reason, Source: source})
+}
+
+// write queues a record of an unauthenticated peer, unless the day has no room for it. What a summary may need is left.
+func (s *Refusals) write(now time.Time, r *Record) bool {
+	size := len(r.Append(nil)) + 1
+	s.mu.Lock()
+	fits := s.daily.TokensAt(now) >= float64(size+MaxLine) && s.daily.AllowN(now, size)
+	if !fits {
+		s.withheld++
 	}
+	s.mu.Unlock()
+	return fits && s.log.Queue(r) == nil
+}
+
+// Withheld returns how many records of unauthenticated peers were only counted because [RefusalBounds].Daily was spent.
+func (s *Refusals) Withheld() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.withheld
 }
 
 // Known takes a refusal of a known caller. If the log does not take the record, it is counted.
 func (s *Refusals) Known(now time.Time, r *Record) {
 	s.Flush(now)
 	if !s.mayRecord(now, r.Caller) || s.log.Queue(r) != nil {
-		s.count(now, Count{Reason: r.Reason, Source: sourceKey(r.Source), Caller: r.Caller})
+		s.count(now, Count{Reason: r.Reason, Source: source.Parse(r.Source).String(), Caller: r.Caller})
 	}
 }
 
@@ -101,10 +143,18 @@ func (s *Refusals) Flush(now time.Time) {
 	s.minute, s.full = time.Time{}, 0
 	clear(s.sources)
 	clear(s.known)
-	if !s.flush(s.log.Queue) {
+	summary := func(r *Record) error {
+		if !s.daily.AllowN(now, len(r.Append(nil))+1) {
+			return errNoRoomToday
+		}
+		return s.log.Queue(r)
+	}
+	if !s.flush(summary) {
 		s.minute = now // the next attempt is a minute away
 	}
 }
+
+var errNoRoomToday = errors.New("the bytes that refusals may take in a day are spent")
 
 // Close writes what was counted, also on a full disk. The log is to be closed next.
 func (s *Refusals) Close() {
@@ -145,17 +195,20 @@ func (s *Refusals) summary() []Count {
 	return lines
 }
 
-// first says whether a source still has a record of its own in this minute, and counts it.
-func (s *Refusals) first(now time.Time, source string) bool {
+// first reports whether a source still has a record of its own in this minute, and counts it.
+func (s *Refusals) first(now time.Time, from source.Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open(now)
-	n, known := s.sources[source]
-	if n >= s.perSource || s.full >= s.maxSources || (!known && len(s.sources) >= s.maxSources) {
+	site := from.Site()
+	if s.full >= s.bounds.Sources || s.sources[from] >= s.bounds.PerSource || s.sources[site] >= siteSources*s.bounds.PerSource {
 		return false
 	}
-	s.sources[source]++
 	s.full++
+	s.sources[from]++
+	if site != from {
+		s.sources[site]++
+	}
 	return true
 }
 
@@ -180,17 +233,4 @@ func (s *Refusals) open(now time.Time) {
 	if s.minute.IsZero() {
 		s.minute = now
 	}
-}
-
-// sourceKey is what one peer cannot change at will.
-func sourceKey(source string) string {
-	addr, err := netip.ParseAddr(source)
-	if err != nil || addr.Unmap().Is4() {
-		return source
-	}
-	prefix, err := addr.WithZone("").Prefix(64)
-	if err != nil {
-		return source
-	}
-	return prefix.String()
 }

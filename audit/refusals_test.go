@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"tollgate/internal/source"
 )
 
 // queue keeps what it is given, or refuses it.
@@ -48,11 +51,11 @@ func (q *queue) split() (full int, summaries []Record) {
 
 func TestUnknownPeersAreSummarised(t *testing.T) {
 	q := &queue{}
-	s := NewRefusals(q, 2, 10)
+	s := NewRefusals(q, RefusalBounds{PerSource: 2, Sources: 10})
 	for range 5 {
-		s.Unknown(noon, "10.0.0.1", "no_signature", refusal("no_signature"))
+		s.Unknown(noon, source.Parse("10.0.0.1"), "no_signature", refusal("no_signature"))
 	}
-	s.Unknown(noon, "10.0.0.2", "no_signature", refusal("no_signature"))
+	s.Unknown(noon, source.Parse("10.0.0.2"), "no_signature", refusal("no_signature"))
 	s.Flush(noon.Add(59 * time.Second))
 	if full, summaries := q.split(); full != 3 || len(summaries) != 0 {
 		t.Fatalf("within the minute: %d records, %d summaries; want 3 and 0", full, len(summaries))
@@ -67,7 +70,7 @@ func TestUnknownPeersAreSummarised(t *testing.T) {
 	if got := summaries[0]; !reflect.DeepEqual(got.Counts, want) || !got.Since.Equal(noon) || got.Decision != Refused {
 		t.Errorf("summary %+v, want %+v", got, want)
 	}
-	s.Unknown(noon.Add(2*time.Minute), "10.0.0.1", "no_signature", refusal("no_signature"))
+	s.Unknown(noon.Add(2*time.Minute), source.Parse("10.0.0.1"), "no_signature", refusal("no_signature"))
 	if full, _ := q.split(); full != 4 {
 		t.Error("the next minute begins with no records of its own")
 	}
@@ -76,13 +79,13 @@ func TestUnknownPeersAreSummarised(t *testing.T) {
 // TestFloodIsBounded: strangers with any number of addresses get a bounded number of records, and each is counted.
 func TestFloodIsBounded(t *testing.T) {
 	q := &queue{}
-	s := NewRefusals(q, 5, 100)
+	s := NewRefusals(q, RefusalBounds{PerSource: 5, Sources: 100})
 	const n = 20000
 	for i := range n {
-		source := fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
-		s.Unknown(noon, source, fmt.Sprint("reason-", i%200), refusal("r"))
+		from := fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
+		s.Unknown(noon, source.Parse(from), fmt.Sprint("reason-", i%200), refusal("r"))
 	}
-	if len(s.sources) > 100 || len(s.counts) > maxCounts || len(s.others) > maxReasons+1 {
+	if len(s.sources) > 200 || len(s.counts) > maxCounts || len(s.others) > maxReasons+1 {
 		t.Errorf("memory grew to %d sources, %d counts, %d reasons", len(s.sources), len(s.counts), len(s.others))
 	}
 	s.Close()
@@ -105,35 +108,87 @@ func TestFloodIsBounded(t *testing.T) {
 // TestOneHostIsOneSource: the addresses of an IPv6 /64 share their records.
 func TestOneHostIsOneSource(t *testing.T) {
 	q := &queue{}
-	s := NewRefusals(q, 2, 10)
+	s := NewRefusals(q, RefusalBounds{PerSource: 2, Sources: 10})
 	for i := range 9 {
-		s.Unknown(noon, fmt.Sprintf("2001:db8::%d", i), "r", refusal("r"))
+		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8::%d", i)), "r", refusal("r"))
 	}
 	s.Close()
 	full, summaries := q.split()
 	if full != 2 || len(summaries) != 1 || summaries[0].Counts[0].Source != "2001:db8::/64" {
 		t.Errorf("%d records, summaries %+v", full, summaries)
 	}
-	for source, want := range map[string]string{
-		"::ffff:10.0.0.1": "::ffff:10.0.0.1", "fe80::1%eth0": "fe80::/64", "": "", "@": "@",
-	} {
-		if got := sourceKey(source); got != want {
-			t.Errorf("source %q counts as %q, want %q", source, got, want)
+}
+
+// TestSiteHasAShare: the networks of an IPv6 site share records, too.
+func TestSiteHasAShare(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, RefusalBounds{PerSource: 2})
+	for i := range 99 {
+		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8:1:%x::1", i)), "r", refusal("r"))
+	}
+	s.Unknown(noon, source.Parse("2001:db8:2::1"), "r", refusal("r"))
+	if full, _ := q.split(); full != 2*siteSources+1 {
+		t.Errorf("%d records, want %d of one site and 1 of another", full, 2*siteSources)
+	}
+}
+
+// TestDailyBound: whatever unauthenticated peers do for two days, in no 24 hours are there more bytes than the bound, summaries
+// included, every refusal is counted, and the bound is used.
+func TestDailyBound(t *testing.T) {
+	const daily = 2 << 20
+	q := &queue{}
+	s := NewRefusals(q, RefusalBounds{Daily: daily})
+	total, now := uint64(0), noon
+	var written [48]int // bytes by hour
+	for minute := range 48 * 60 {
+		now = noon.Add(time.Duration(minute) * time.Minute)
+		before := len(q.records)
+		for i := range 300 {
+			s.Unknown(now, source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), "no_identity", func() *Record {
+				return &Record{Kind: KindRefusal, Reason: "no_identity", Path: strings.Repeat("p", 1000)}
+			})
+			total++
 		}
+		for _, r := range q.records[before:] {
+			written[minute/60] += len(r.Append(nil)) + 1
+		}
+	}
+	for start := range 25 {
+		sum := 0
+		for _, n := range written[start : start+24] {
+			sum += n
+		}
+		if sum > daily || sum < daily/2 {
+			t.Fatalf("%d bytes in the 24 hours from hour %d; the bound is %d", sum, start, daily)
+		}
+	}
+	s.Close()
+	full, summaries := q.split()
+	counted := uint64(full)
+	for _, r := range summaries {
+		for _, c := range r.Counts {
+			counted += c.Count
+		}
+	}
+	if counted != total {
+		t.Errorf("%d refusals are accounted for, of %d", counted, total)
+	}
+	if s.Withheld() == 0 {
+		t.Error("nothing was withheld")
 	}
 }
 
 // TestKnownCallersAreRecordedEach, and counted when the log does not take the record.
 func TestKnownCallersAreRecordedEach(t *testing.T) {
 	q := &queue{}
-	s := NewRefusals(q, 1, 10)
+	s := NewRefusals(q, RefusalBounds{PerSource: 1, Sources: 10})
 	r := &Record{Kind: KindRefusal, Caller: "app", Source: "10.0.0.1", Reason: "no_grant"}
 	for range 50 {
 		s.Known(noon, r)
 	}
 	q.full = true
 	s.Known(noon, r)
-	s.Unknown(noon, "10.0.0.9", "r", refusal("r"))
+	s.Unknown(noon, source.Parse("10.0.0.9"), "r", refusal("r"))
 	s.Flush(noon.Add(time.Minute)) // not taken either: nothing is lost
 	q.full = false
 	s.Flush(noon.Add(2 * time.Minute))
@@ -152,9 +207,9 @@ func TestKnownCallersAreRecordedEach(t *testing.T) {
 
 func TestClockSetBackEndsTheMinute(t *testing.T) {
 	q := &queue{}
-	s := NewRefusals(q, 1, 10)
-	s.Unknown(noon, "a", "r", refusal("r"))
-	s.Unknown(noon, "a", "r", refusal("r"))
+	s := NewRefusals(q, RefusalBounds{PerSource: 1, Sources: 10})
+	s.Unknown(noon, source.Parse("10.0.0.1"), "r", refusal("r"))
+	s.Unknown(noon, source.Parse("10.0.0.1"), "r", refusal("r"))
 	s.Flush(noon.Add(-time.Hour))
 	if _, summaries := q.split(); len(summaries) != 1 {
 		t.Error("no summary was written")
@@ -163,13 +218,13 @@ func TestClockSetBackEndsTheMinute(t *testing.T) {
 
 func TestRefusalsConcurrently(t *testing.T) {
 	q := &queue{}
-	s := NewRefusals(q, 0, 0)
+	s := NewRefusals(q, RefusalBounds{})
 	var all sync.WaitGroup
 	for w := range 8 {
 		all.Go(func() {
 			for i := range 200 {
 				now := noon.Add(time.Duration(i) * time.Second)
-				s.Unknown(now, fmt.Sprint(w), "r", refusal("r"))
+				s.Unknown(now, source.Parse(fmt.Sprint("10.0.0.", w)), "r", refusal("r"))
 				s.Known(now, &Record{Kind: KindRefusal, Caller: "app"})
 			}
 		})
@@ -194,7 +249,7 @@ func TestRefusalsConcurrently(t *testing.T) {
 // touched by it.
 func TestKnownCallersCannotFillTheLog(t *testing.T) {
 	q := new(queue)
-	s := NewRefusals(q, 0, 0)
+	s := NewRefusals(q, RefusalBounds{})
 	now := time.Unix(1000, 0)
 	for range maxKnown + 7 {
 		s.Known(now, &Record{Kind: KindRefusal, Caller: "loud", Reason: "over_limit", Source: "127.0.0.1"})

@@ -65,6 +65,9 @@ func NewRegistry(configs []Config) (*Registry, error) {
 	return r, nil
 }
 
+// Len returns how many callers there are.
+func (r *Registry) Len() int { return len(r.callers) }
+
 // Has tells whether there is a caller of this name.
 func (r *Registry) Has(name string) bool {
 	_, ok := r.callers[name]

@@ -95,6 +95,10 @@ func (b *builder) buildRest() {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)
 	}
+	if f.Bounds.AllHeaders < f.Bounds.Headers && !b.failed("bounds") {
+		b.problem("bounds", "", "all_headers (%v, all together) is less than headers (%v, one): not even one such call could be served",
+			f.Bounds.AllHeaders, f.Bounds.Headers)
+	}
 	b.config.Bounds = f.Bounds.bounds()
 }
 
@@ -115,7 +119,7 @@ func (b *builder) buildAdmin(a *adminShape) {
 func (s boundsShape) bounds() Bounds {
 	return Bounds{
 		Body: int64(s.Body), Bodies: int64(s.Bodies), HeldAnswer: int64(s.HeldAnswer), Headers: int64(s.Headers),
-		Calls: s.Calls, Replay: s.Replay,
+		AllHeaders: int64(s.AllHeaders), Calls: s.Calls, Replay: s.Replay, UnauthenticatedRecords: int64(s.UnauthenticatedRecords),
 		HeaderTimeout: s.HeaderTimeout.duration(), BodyTimeout: s.BodyTimeout.duration(), WriteTimeout: s.WriteTimeout.duration(),
 		IdleTimeout: s.IdleTimeout.duration(), Drain: s.Drain.duration(),
 	}

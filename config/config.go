@@ -178,8 +178,11 @@ type Bounds struct {
 	Bodies     int64 // bytes of all request bodies together
 	HeldAnswer int64 // bytes of an answer that are held to read the business result
 	Headers    int64 // bytes of one request's header section
+	AllHeaders int64 // bytes of the header sections of all requests together; at least Headers
 	Calls      int   // calls in progress
 	Replay     int   // signatures remembered against replay
+
+	UnauthenticatedRecords int64 // bytes of records of refused peers without a known caller, in any 24 hours
 
 	HeaderTimeout time.Duration // for the TLS handshake, and for the header section of a request
 	BodyTimeout   time.Duration // for a whole request body

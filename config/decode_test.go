@@ -327,7 +327,7 @@ func TestFullReachesConfig(t *testing.T) {
 	if !reflect.DeepEqual(c.Audit, audit) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
 		t.Errorf("got %+v %+v %+v", c.Audit, c.Admin, c.Log)
 	}
-	want := Bounds{1e6, 1e8, 64 << 10, 16 << 10, 10, 1000, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second, 0}
+	want := Bounds{1e6, 1e8, 64 << 10, 16 << 10, 1e6, 10, 1000, 1 << 30, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second, 0}
 	if c.Bounds != want {
 		t.Errorf("bounds: %+v", c.Bounds)
 	}

@@ -38,11 +38,15 @@ func defaults() defaultValues {
 			},
 			Log: logShape{Level: "info", Format: "json"},
 			Bounds: boundsShape{
-				Body:          12 * mib,
-				Bodies:        256 * mib,
-				HeldAnswer:    mib,
-				Headers:       64 * kib,
-				Calls:         1024,
+				Body:       12 * mib,
+				Bodies:     256 * mib,
+				HeldAnswer: mib,
+				Headers:    64 * kib,
+				AllHeaders: 64 * mib,
+				Calls:      1024,
+
+				UnauthenticatedRecords: 64 * mib,
+
 				Replay:        1_000_000,
 				HeaderTimeout: duration(10 * time.Second),
 				BodyTimeout:   duration(30 * time.Second),

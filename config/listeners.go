@@ -58,9 +58,6 @@ func (b *builder) buildListener(path, name string, s *listenerShape) *Listener {
 		Name: name, Network: s.Address.network(), Address: s.Address.listen(b.dir), Loopback: s.Address.local(),
 		Caller: s.Caller, MaxConns: s.MaxConnections, MaxConnsPerSource: s.MaxConnectionsPerSource,
 	}
-	if l.Loopback { // all peers are one source: the bound on all connections is enough
-		l.MaxConnsPerSource = 0
-	}
 	if len(name) > 128 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
 		b.problem(path+".name", "", "the name of a listener may have up to 128 printable ASCII characters")
 	}

@@ -51,10 +51,11 @@ type listenerShape struct {
 	Upstreams []string `yaml:"upstreams"`
 	// TLS. Without it the listener is plain HTTP, which is allowed on loopback and unix sockets only.
 	TLS *listenerTLSShape `yaml:"tls"`
-	// Open connections at a time. What comes above is closed at once.
+	// Open connections at a time. For one more, the one without a request that has been silent for longest is closed; where all
+	// have requests under way, the new one is.
 	MaxConnections int `yaml:"max_connections" range:"1..1000000"`
-	// Open connections at a time of one source (an IPv4 address or an IPv6 /64). 0: no bound of its own. Loopback and unix
-	// sockets have none, since all peers are one source there.
+	// Open connections at a time of one source (an IPv4 address or an IPv6 /64); twice as many of an IPv6 /48. 0: no bound of its
+	// own. A loopback address, and all peers of a unix socket together, may have three quarters of `max_connections` instead.
 	MaxConnectionsPerSource int `yaml:"max_connections_per_source" range:"0..1000000"`
 }
 
@@ -460,8 +461,12 @@ type boundsShape struct {
 	HeldAnswer size `yaml:"held_answer" range:"1KiB..64MiB"`
 	// The header section of a request.
 	Headers size `yaml:"headers" range:"4KiB..1MiB"`
+	// The header sections of all requests in memory together.
+	AllHeaders size `yaml:"all_headers" range:"64KiB..1024GiB"`
 	// Calls in progress.
 	Calls int `yaml:"calls" range:"1..1000000"`
+	// Records that refused peers without a known caller may write in any 24 hours. Beyond it they are only counted.
+	UnauthenticatedRecords size `yaml:"unauthenticated_records" range:"4MiB..1024GiB"`
 	// Signatures of `write` and `spend` calls that are remembered against replay, for 30 minutes each.
 	Replay int `yaml:"replay" range:"1000..100000000"`
 	// How long a TLS handshake, and the header section of a request, may take.

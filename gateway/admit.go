@@ -12,12 +12,16 @@ import (
 
 // admit is step 1: the request is for this listener, and plain enough to be understood by everybody in the same way.
 func (c *call) admit() *Refusal {
-	if c.concurrent > c.Bounds.Calls {
-		return later(callsBusy, "%d calls are under way; repeat shortly", c.Bounds.Calls)
+	if refusal := c.takeHeader(); refusal != nil {
+		return refusal
+	}
+	if refusal := c.awaitTurn(); refusal != nil {
+		return refusal
 	}
 	if c.bodyMayCome() {
 		// Whatever becomes of the call, a body must not dribble in for ever.
-		_ = c.control.SetReadDeadline(time.Now().Add(c.Bounds.BodyTimeout))
+		c.pace.ends = time.Now().Add(c.Bounds.BodyTimeout)
+		c.pace.start()
 	}
 	if refusal := c.admitHost(); refusal != nil {
 		return refusal

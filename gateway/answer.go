@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -53,12 +54,11 @@ func (c *call) answer(a *answer) {
 	if c.request.Method == http.MethodHead {
 		return
 	}
-	if _, err := c.writer.Write(a.held); err != nil {
-		return // the caller has gone; the outcome is on record
-	}
 	if !a.whole {
-		c.stream(a.response.Body)
+		c.stream(io.MultiReader(bytes.NewReader(a.held), a.response.Body))
+		return
 	}
+	_, _ = c.writer.Write(a.held) // if the caller has gone, the outcome is on record
 }
 
 // answerLength is the length to announce; -1 if it is not known, or the answer has no body.
@@ -72,15 +72,16 @@ func (c *call) answerLength(a *answer) int64 {
 	return a.response.ContentLength
 }
 
-// stream passes on the rest of a large answer. If it breaks off, so does the answer: the caller must not take it for whole.
-func (c *call) stream(rest io.Reader) {
-	buffer := make([]byte, 64<<10)
+// stream passes on a large answer. If it breaks off, so does the answer: the caller must not take it for whole. A
+// caller that does not take what waits for it is cut off, and with it the connection to the upstream.
+func (c *call) stream(answer io.Reader) {
+	buffer := make([]byte, takenBytes)
+	var pace answerPace
 	for {
-		n, err := rest.Read(buffer)
+		n, err := answer.Read(buffer)
 		if n > 0 {
-			c.deadline()
-			if _, err := c.writer.Write(buffer[:n]); err != nil {
-				return
+			if !pace.pass(c, buffer[:n]) {
+				panic(http.ErrAbortHandler)
 			}
 		}
 		if err == io.EOF {

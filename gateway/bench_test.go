@@ -55,7 +55,7 @@ func staticAnswer(r *http.Request) (*http.Response, error) {
 func benchFixture(b testing.TB, settings ...setting) *fixture {
 	return prepare(b, append([]setting{transport(staticAnswer), func(f *fixture) {
 		f.config.Log, f.config.Logger = nullLog{}, zap.NewNop()
-		f.config.Refusals = audit.NewRefusals(nullLog{}, 0, 0)
+		f.config.Refusals = audit.NewRefusals(nullLog{}, audit.RefusalBounds{})
 	}}, settings...)...)
 }
 

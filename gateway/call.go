@@ -14,6 +14,7 @@ import (
 	"tollgate/business"
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/internal/source"
 	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/signing"
@@ -27,16 +28,17 @@ type call struct {
 	control  http.ResponseController
 	request  *http.Request
 
-	started      time.Time
-	id           string
-	source       string // address of the peer; "local" on a unix socket
-	sourcePort   uint16
-	rawPath      string // of the request target, as received
-	rawQuery     string
-	concurrent   int    // calls under way when this one began, itself included
-	budgeted     int64  // bytes taken from Gateway.bodies
-	doubted      string // source under which the call counts in Gateway.doubted; empty: it does not
-	doubtedBytes int64  // bytes taken from Gateway.doubtedBodies
+	started    time.Time
+	id         string
+	source     string // address of the peer; "local" on a unix socket
+	sourcePort uint16
+	rawPath    string // of the request target, as received
+	rawQuery   string
+	from       source.Source // of the peer
+	connection *connection   // that carries the call; nil: unknown
+	turn       bool          // taken of connection
+	account    account       // what the call has taken of what all share
+	pace       bodyPace      // admit
 
 	route     *Route             // admit
 	identity  caller.Identity    // identify; from a claim only after verify
@@ -56,6 +58,7 @@ type call struct {
 	sentAt    time.Time          // dispatch
 	tlsOut    *audit.TLS         // dispatch
 	received  io.Closer          // dispatch: the body of the upstream's answer
+	connected chan struct{}      // dispatch: the caller's connections to the upstream, of which this call has one; nil: it has none
 	answering bool               // an answer of either kind was begun
 }
 
@@ -71,6 +74,8 @@ func newCall(g *Gateway, listener *Listener, w http.ResponseWriter, r *http.Requ
 		started: g.Now(), id: newID(),
 	}
 	c.source, c.sourcePort = peer(r.RemoteAddr)
+	c.from, c.connection = source.Parse(r.RemoteAddr), connectionOf(r.Context())
+	c.pace.control = &c.control
 	c.rawPath, c.rawQuery, _ = strings.Cut(r.RequestURI, "?")
 	return c
 }

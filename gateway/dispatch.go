@@ -36,11 +36,13 @@ func (c *call) dispatch() {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), c.upstream.Timeout)
 	defer cancel()
-	defer c.closeReceived() // also after a panic: its connection must not stay taken
+	defer c.disconnect() // also after a panic: its connection must not stay taken
 	a, refusal := c.send(ctx)
 	c.releaseBody()
+	if refusal != nil || a.whole {
+		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
+	}
 	if refusal != nil {
-		c.closeReceived() // nobody waits for the log, or for the caller, with a connection in hand
 		settled = true
 		c.settle(c.outcome(outcomeOf(refusal), refusal))
 		c.answerRefusal(refusal)
@@ -51,16 +53,10 @@ func (c *call) dispatch() {
 	c.answer(a)
 }
 
-func (c *call) closeReceived() {
-	if c.received != nil {
-		_ = c.received.Close()
-	}
-}
-
 // releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it.
 func (c *call) releaseBody() {
-	c.bodies.give(c.budgeted)
-	c.body, c.budgeted = nil, 0
+	c.ledger.give(&c.account, firstBytes, bodyBytes)
+	c.body = nil
 }
 
 // outcomeOf tells what a failed attempt means.
@@ -74,6 +70,9 @@ func outcomeOf(refusal *Refusal) string {
 // send is step 10: one attempt.
 func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	c.sentAt = c.Now()
+	if refusal := c.connect(ctx); refusal != nil {
+		return nil, refusal
+	}
 	request := c.outbound(ctx)
 	if !c.upstream.Signed {
 		return c.attempt(request)

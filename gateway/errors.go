@@ -57,6 +57,7 @@ var (
 	credentialPaused = Code{"TG.6004", "credential_paused", 503, "The credential is paused; the call was not sent"}
 	replayFull       = Code{"TG.6005", "replay_full", 503, "The memory against replays is full"}
 	callerLeft       = Code{"TG.6006", "caller_left", 503, "The caller left before the call was sent"}
+	headersBusy      = Code{"TG.6007", "headers_busy", 503, "Too many request headers at once"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream cannot be reached; the call was not sent"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
@@ -74,7 +75,7 @@ func Codes() []Code {
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost,
 		overLimit, tooManyFailures,
-		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft,
+		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime,
 		internalFault,
 	}

@@ -9,7 +9,7 @@ import (
 // Decide takes a request through steps 1 to 7, for benchmarks.
 func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *Refusal {
 	c := newCall(g, l, w, r)
-	defer func() { c.bodies.give(c.budgeted) }()
+	defer c.ledger.close(&c.account)
 	for _, step := range [...]func(*call) *Refusal{
 		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).limit,
 	} {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,7 @@ func (f *fixture) serve(t testing.TB, listener net.Listener) {
 	}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetHTTP2(f.http2)
+	f.server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return gateway.WithConnection(ctx) }
 	(&accept.Requests{Refused: func(net.Addr) {}}).Watch(f.server)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = f.server.Serve(listener) })
@@ -141,9 +143,9 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 		Callers: callers(t), Limiter: must(ratelimit.New(ratelimit.Config{})), Replay: replay.New(1000),
 		Sources:  must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
 		Log:      f.log,
-		Refusals: audit.NewRefusals(f.log, 100000, 100000),
+		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
 		Bounds: gateway.Bounds{
-			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100,
+			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: patience, WriteTimeout: patience, LogDeadline: patience,
 		},
 		Observer: f.endings, Logger: zap.New(core), Now: time.Now,
@@ -290,6 +292,20 @@ func bounded(change func(*gateway.Bounds)) setting {
 type endings struct {
 	mutex          sync.Mutex
 	refused, ended []gateway.Ending
+	cutOff         []gateway.CutOff
+}
+
+func (e *endings) CutOff(x gateway.CutOff) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	e.cutOff = append(e.cutOff, x)
+}
+
+// cutOffs returns what was cut off, in order.
+func (e *endings) cutOffs() []gateway.CutOff {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	return slices.Clone(e.cutOff)
 }
 
 func (e *endings) Refused(x gateway.Ending) {

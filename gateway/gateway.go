@@ -49,6 +49,8 @@ type Bounds struct {
 	Body         int64         // bytes of one request body
 	Bodies       int64         // bytes of all request bodies at one moment
 	HeldAnswer   int64         // bytes of an answer that is held to read the business result; larger ones stream
+	Headers      int64         // bytes of one request's header, which the HTTP server holds to it
+	AllHeaders   int64         // bytes of the headers of all requests at one moment; at least Headers
 	Calls        int           // calls at one moment
 	BodyTimeout  time.Duration // to receive a body
 	WriteTimeout time.Duration // to deliver an answer, or the next part of a streamed one
@@ -63,6 +65,7 @@ type Upstream struct {
 	Site      string // of the catalog; empty without one
 	Signed    bool
 	Timeout   time.Duration     // from sending to the end of the answer
+	MaxConns  int               // of Transport; 0: no share of them is kept from any caller
 	Transport http.RoundTripper // sends once; errors are *upstream.Error where it is known whether bytes left
 }
 
@@ -103,34 +106,24 @@ type Config struct {
 // Gateway takes calls. Create it with [New].
 type Gateway struct {
 	Config
-	flight   flight // calls under way
-	bodies   budget // bytes of request bodies at this moment
-	evidence evidence
-	// Calls that claim a caller and have not proven it, since their body is still to come: a stranger needs to know no more
-	// than an access key's id for that, so they may have a part only of what there is.
-	doubted       shares // calls, by source
-	doubtedBodies budget // bytes of their bodies
+	flight      flight // calls under way
+	ledger      *ledger
+	connections connections
+	cutOffs     cutOffLog
+	evidence    evidence
 }
-
-// The parts that calls of unproven claims may have: of Bounds.Calls for each source, and of Bounds.Bodies for all together.
-const (
-	doubtedCalls  = 8
-	doubtedBodies = 2
-)
 
 // New makes a gateway. It starts nothing.
 func New(config Config) *Gateway {
-	return &Gateway{
-		Config: config, bodies: budget{limit: config.Bounds.Bodies}, doubtedBodies: budget{limit: config.Bounds.Bodies / doubtedBodies},
-		evidence: newEvidence(),
-	}
+	alone := config.Callers.Len() == 1
+	return &Gateway{Config: config, ledger: newLedger(config.Bounds, alone), connections: connections{alone: alone}, evidence: newEvidence()}
 }
 
 // Handler serves one listener.
 func (g *Gateway) Handler(listener *Listener) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
-		c.concurrent = g.flight.begin()
+		g.flight.begin()
 		defer g.flight.end()
 		c.serve()
 	})
@@ -140,8 +133,8 @@ func (g *Gateway) Handler(listener *Listener) http.Handler {
 func (g *Gateway) Wait(ctx context.Context) error { return g.flight.wait(ctx) }
 
 func (c *call) serve() {
-	defer c.releaseBody()
-	defer c.endDoubt()
+	defer c.ledger.close(&c.account)
+	defer c.endTurn()
 	defer c.rescue()
 	if refusal := c.run(); refusal != nil {
 		c.refuse(refusal)

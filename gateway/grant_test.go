@@ -177,7 +177,9 @@ func TestRefusalsOfKnownCallersAreRecordedEach(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := start(t, fixed, func(f *fixture) { f.config.Refusals = audit.NewRefusals(f.log, 1, 1) })
+			f := start(t, fixed, func(f *fixture) {
+				f.config.Refusals = audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 1, Sources: 1})
+			})
 			for range 4 {
 				f.send(t, tt.request)
 			}
@@ -197,7 +199,9 @@ func TestRefusalsOfKnownCallersAreRecordedEach(t *testing.T) {
 
 // Strangers get a few records, the rest is one summary; and the answers do not tell the difference.
 func TestRefusalsOfStrangersAreBounded(t *testing.T) {
-	f := start(t, func(f *fixture) { f.config.Refusals = audit.NewRefusals(f.log, 3, 10) })
+	f := start(t, func(f *fixture) {
+		f.config.Refusals = audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 3, Sources: 10})
+	})
 	for range 20 {
 		f.send(t, look()).wantCode(t, "TG.2001")
 	}

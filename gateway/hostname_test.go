@@ -1,13 +1,10 @@
 package gateway_test
 
 import (
-	"net"
 	"strings"
 	"testing"
 
-	"tollgate/accept"
 	"tollgate/gateway"
-	"tollgate/ratelimit"
 )
 
 // FuzzHostName: a Host header is one of the listener's names only if it is that name, in whatever case, alone or with a
@@ -46,22 +43,4 @@ func lowerASCII(s string) string {
 		}
 	}
 	return string(lower)
-}
-
-// FuzzPeer: what is counted by connection and what is counted by request has one name for each peer.
-func FuzzPeer(f *testing.F) {
-	f.Add([]byte{192, 0, 2, 1}, "", uint16(1))
-	f.Add([]byte(net.ParseIP("2001:db8::1")), "eth0", uint16(2))
-	f.Add([]byte(net.ParseIP("::ffff:192.0.2.1")), "", uint16(65535))
-	f.Add([]byte{1}, "", uint16(0))
-	f.Fuzz(func(t *testing.T, ip []byte, zone string, port uint16) {
-		if len(ip) != net.IPv4len && len(ip) != net.IPv6len || strings.ContainsAny(zone, "]%[") || zone != "" && net.IP(ip).To4() != nil {
-			return // not what a system gives
-		}
-		addr := &net.TCPAddr{IP: ip, Zone: zone, Port: int(port)}
-		connection, request := accept.SourceOf(addr), ratelimit.SourceOf(addr.String())
-		if connection != request {
-			t.Errorf("%v is %q as a connection and %q as a request", addr, connection, request)
-		}
-	})
 }

@@ -8,7 +8,6 @@ import (
 
 	"tollgate/caller"
 	"tollgate/catalog"
-	"tollgate/ratelimit"
 	"tollgate/signing"
 	"tollgate/tlspolicy"
 )
@@ -27,7 +26,7 @@ func (c *call) identify() *Refusal {
 		Date:          c.request.Header["X-Sdk-Date"],
 	}, c.started)
 	if err == nil {
-		return c.beginDoubt()
+		return c.begin()
 	}
 	if refusal := c.throttle(certificate); refusal != nil {
 		return refusal
@@ -42,36 +41,13 @@ func (c *call) identify() *Refusal {
 	return r
 }
 
-// beginDoubt counts a call whose caller is only claimed, until verify.
-func (c *call) beginDoubt() *Refusal {
-	if c.identity.Caller != "" || c.claim == nil {
-		return nil
-	}
-	source := ratelimit.SourceOf(c.request.RemoteAddr)
-	if !c.Gateway.doubted.take(source, max(c.Bounds.Calls/doubtedCalls, 1)) {
-		return later(callsBusy, "too many calls from this address are being received; repeat shortly")
-	}
-	c.doubted = source
-	return nil
-}
-
-// endDoubt is called when the claim was verified, or the call is over.
-func (c *call) endDoubt() {
-	if c.doubted == "" {
-		return
-	}
-	c.Gateway.doubted.give(c.doubted)
-	c.doubtedBodies.give(c.doubtedBytes)
-	c.doubted, c.doubtedBytes = "", 0
-}
-
 // throttle refuses a source whose requests fail to authenticate too often, without a reason and a record of its own for
 // each. A request with an access key of ours does not come here, so a neighbour's failures cannot lock its caller out.
 func (c *call) throttle(certificate *x509.Certificate) *Refusal {
 	if c.listener.Caller != "" || certificate != nil {
 		return nil
 	}
-	ok, wait := c.Sources.Allowed(ratelimit.SourceOf(c.request.RemoteAddr), c.started)
+	ok, wait := c.Sources.Allowed(c.from, c.started)
 	if ok {
 		return nil
 	}
@@ -124,7 +100,6 @@ func (c *call) verify() *Refusal {
 	if c.claim == nil {
 		return nil
 	}
-	defer c.endDoubt()
 	headers, err := signing.SignedHeaders(c.request.Header, c.request.Host, c.claim.Authorization.SignedHeaders)
 	if err != nil {
 		return c.unproven(badSignature, err.Error())
@@ -145,7 +120,7 @@ func (c *call) verify() *Refusal {
 		return c.unproven(badSignature, "the signature is not that of this access key over this method, path, query, signed headers and body")
 	}
 	c.identity = c.claim.Identity()
-	return nil
+	return c.become(c.identity.Caller)
 }
 
 func (c *call) unproven(code Code, detail string) *Refusal {

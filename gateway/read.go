@@ -12,8 +12,8 @@ import (
 	"tollgate/signing"
 )
 
-// firstRoom is how much memory a body gets before any of it has arrived.
-const firstRoom = 64 << 10
+// startRoom is how much memory a body gets before any of it has arrived.
+const startRoom = 4 << 10
 
 // read is step 4: the whole body, bounded by itself and together with all others, and its hash. The HTTP server sends
 // "100 Continue" at the first read, so what was refused before was refused without the body.
@@ -95,28 +95,43 @@ func (c *call) readBody() *Refusal {
 	return nil
 }
 
-var (
-	errBusy     = errors.New("body budget is spent")
-	errTooLarge = errors.New("body is over the bound")
-)
+var errTooLarge = errors.New("body is over the bound")
 
-// readAll takes memory, and budget for it, as the bytes arrive: who announces a length, or none, has not sent anything
-// yet.
+// busyError says that there is no room for more of a body.
+type busyError struct {
+	of    resource
+	short holderKind
+}
+
+func (*busyError) Error() string { return "the room for bodies is taken" }
+
+// readAll takes memory, and room for it in the ledger, as the bytes arrive: a peer that announces a length, or none, has not
+// sent anything yet.
 func (c *call) readAll(announced int64) error {
+	most := c.Bounds.Body
+	if announced >= 0 {
+		most = announced
+	}
 	var body []byte
+	var beyond [1]byte // shows whether the body goes on behind the most that it may have
 	for {
-		if len(body) == cap(body) {
-			room := nextRoom(int64(cap(body)), announced)
-			if !c.takeBudget(room - int64(cap(body))) {
-				return errBusy
+		if len(body) == cap(body) && int64(len(body)) < most {
+			room := nextRoom(int64(cap(body)), most)
+			if err := c.takeRoom(int64(cap(body)), room); err != nil {
+				return err
 			}
 			body = append(make([]byte, 0, room), body...)
 		}
-		n, err := c.request.Body.Read(body[len(body):cap(body)])
+		into := body[len(body):cap(body)]
+		if len(into) == 0 {
+			into = beyond[:]
+		}
+		n, err := c.request.Body.Read(into)
+		if len(body)+n > cap(body) {
+			return errTooLarge
+		}
 		body = body[:len(body)+n]
 		switch {
-		case int64(len(body)) > c.Bounds.Body:
-			return errTooLarge
 		case err == io.EOF && announced >= 0 && int64(len(body)) != announced:
 			return io.ErrUnexpectedEOF
 		case err == io.EOF:
@@ -125,30 +140,39 @@ func (c *call) readAll(announced int64) error {
 		case err != nil:
 			return err
 		}
+		c.pace.got(n)
 	}
 }
 
-// nextRoom is how much room a body gets when it has filled what it had: several times as much, up to what was announced
-// and a byte more, with which its end is seen.
-func nextRoom(room, announced int64) int64 {
-	if announced < 0 {
-		return max(firstRoom, 2*room)
+// nextRoom is how much room a body gets when it has filled what it had: in proportion to what has arrived, up to the most that
+// it may have.
+func nextRoom(room, most int64) int64 {
+	switch {
+	case room == 0:
+		room = startRoom
+	case room < firstRoom:
+		room *= 4
+	default:
+		room *= 2
 	}
-	return min(max(firstRoom, 4*room), announced+1)
+	return min(room, most)
 }
 
-func (c *call) takeBudget(bytes int64) bool {
-	if c.doubted != "" {
-		if !c.doubtedBodies.take(bytes) {
-			return false
+// takeRoom takes what a body needs to grow: its first bytes are counted apart from the rest.
+func (c *call) takeRoom(before, after int64) error {
+	first := min(after, firstRoom) - min(before, firstRoom)
+	for _, part := range [...]struct {
+		of    resource
+		bytes int64
+	}{{firstBytes, first}, {bodyBytes, after - before - first}} {
+		if part.bytes == 0 {
+			continue
 		}
-		c.doubtedBytes += bytes
+		if short, ok := c.ledger.take(&c.account, part.of, part.bytes); !ok {
+			return &busyError{part.of, short}
+		}
 	}
-	if !c.bodies.take(bytes) {
-		return false
-	}
-	c.budgeted += bytes
-	return true
+	return nil
 }
 
 func (c *call) tooLarge() *Refusal {
@@ -156,13 +180,14 @@ func (c *call) tooLarge() *Refusal {
 }
 
 func (c *call) unread(err error) *Refusal {
+	if busy, ok := errors.AsType[*busyError](err); ok {
+		return c.short(busy.of, busy.short)
+	}
 	switch {
-	case errors.Is(err, errBusy):
-		return later(bodiesBusy, "too many bodies are being received; repeat shortly")
 	case errors.Is(err, errTooLarge):
 		return c.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refusal(bodyTooSlow, "the body must arrive within %s", c.Bounds.BodyTimeout)
+		return c.tooSlow()
 	}
 	return refusal(bodyCutShort, "the body ended before its announced length, or its framing is broken")
 }

@@ -10,7 +10,6 @@ import (
 
 	"tollgate/audit"
 	"tollgate/business"
-	"tollgate/ratelimit"
 	"tollgate/signing"
 )
 
@@ -150,11 +149,10 @@ func (c *call) refuse(refusal *Refusal) {
 	if c.identity.Caller != "" {
 		c.Refusals.Known(now, full())
 	} else {
-		source := ratelimit.SourceOf(c.request.RemoteAddr)
 		if refusal.Code.Status == http.StatusUnauthorized { // other mistakes are no attempt at another's identity
-			c.Sources.Failed(source, c.started)
+			c.Sources.Failed(c.from, c.started)
 		}
-		c.Refusals.Unknown(now, source, refusal.Code.Reason, full)
+		c.Refusals.Unknown(now, c.from, refusal.Code.Reason, full)
 	}
 	c.Observer.Refused(c.ending(refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
@@ -229,6 +227,7 @@ type Ending struct {
 type Observer interface {
 	Refused(Ending)
 	Ended(Ending)
+	CutOff(CutOff) // see CutOffs
 }
 
 func (c *call) ending(reason string, status int) Ending {

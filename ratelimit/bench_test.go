@@ -71,18 +71,14 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkSources is what one failed authentication costs among 10,000 known sources: asking, then counting.
 func BenchmarkSources(b *testing.B) {
-	names := make([]string, 10_000)
-	for i := range names {
-		names[i] = fmt.Sprintf("198.51.%d.%d", i/256, i%256)
-	}
 	s := mustSources(b, Rate{1, 5}, 20_000)
 	now := time.Now()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
-			name := names[i%len(names)]
-			s.Allowed(name, now)
-			s.Failed(name, now)
+			from := peer(i % 10_000)
+			s.Allowed(from, now)
+			s.Failed(from, now)
 		}
 	})
 }

@@ -3,14 +3,14 @@ package ratelimit
 import (
 	"fmt"
 	"hash/maphash"
-	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
+
+	"tollgate/internal/source"
 )
 
 // SourceConfig is what [Sources] is made of.
@@ -22,10 +22,7 @@ type SourceConfig struct {
 // MaxSources is the highest SourceConfig.Max; a remembered source takes about half a kilobyte.
 const MaxSources = 1 << 20
 
-const (
-	maxSourceShards    = 16
-	maxSourceKeyLength = 64
-)
+const maxSourceShards = 16
 
 // Sources limits failed authentications by source address. Only failures cost: a source that authenticates is not slowed
 // down. It is safe for concurrent use, and its memory is bounded by SourceConfig.Max whatever strangers do.
@@ -43,12 +40,12 @@ type Sources struct {
 
 type sourceShard struct {
 	mu      sync.Mutex
-	sources *simplelru.LRU[string, *source]
+	sources *simplelru.LRU[source.Source, *bucketOfSource]
 	max     int
 }
 
-// source is the bucket of one source address; guarded by its shard's lock.
-type source struct {
+// bucketOfSource is guarded by its shard's lock.
+type bucketOfSource struct {
 	tokens *rate.Limiter
 	last   time.Time // the latest time seen; see [bucket] for why it must not step back
 }
@@ -65,7 +62,7 @@ func NewSources(c SourceConfig) (*Sources, error) {
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.max = c.Max / len(s.shards) // rounded down: all together never exceed Max
-		lru, err := simplelru.NewLRU[string, *source](shard.max, nil)
+		lru, err := simplelru.NewLRU[source.Source, *bucketOfSource](shard.max, nil)
 		if err != nil {
 			return nil, fmt.Errorf("limit on failed authentications: %w", err)
 		}
@@ -74,50 +71,49 @@ func NewSources(c SourceConfig) (*Sources, error) {
 	return s, nil
 }
 
-// SourceOf gives the key of a remote address as net/http reports it ("192.0.2.1:5000", "[2001:db8::1]:5000"): an IPv4
-// address whole, of an IPv6 address its /64, since whoever has one address there has 2^64. Anything else, such as the
-// peer of a unix socket, is "local".
-func SourceOf(remoteAddr string) string {
-	var addr netip.Addr
-	if both, err := netip.ParseAddrPort(remoteAddr); err == nil {
-		addr = both.Addr()
-	} else if addr, err = netip.ParseAddr(remoteAddr); err != nil {
-		return "local"
+// Allowed reports whether a source, and the site around it, may try to authenticate, and if not, when they may again. It takes
+// nothing.
+func (s *Sources) Allowed(from source.Source, now time.Time) (ok bool, retryAfter time.Duration) {
+	wait := s.wait(from, now)
+	if site := from.Site(); site != from {
+		wait = max(wait, s.wait(site, now))
 	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	return netip.PrefixFrom(addr, 64).Masked().String()
-}
-
-// Allowed tells whether a source may try to authenticate, and if not, when it may again. It takes nothing.
-func (s *Sources) Allowed(name string, now time.Time) (ok bool, retryAfter time.Duration) {
-	shard, name := s.shard(name)
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
-	src, known := shard.sources.Get(name)
-	if !known {
-		return true, 0
-	}
-	wait := s.rate.durationOf(1 - src.tokensAt(now))
 	return wait == 0, wait
 }
 
-// Failed counts a failed authentication. Attempts that ran at the same time and fail after the bucket is empty still
-// count, down to a debt of one more burst: so parallel attempts gain little, and no source is shut out for longer than it
-// takes to get Burst+1 tokens after its last failure.
-func (s *Sources) Failed(name string, now time.Time) {
-	shard, name := s.shard(name)
+func (s *Sources) wait(name source.Source, now time.Time) time.Duration {
+	shard := s.shard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	src, known := shard.sources.Get(name)
 	if !known {
-		src = &source{tokens: rate.NewLimiter(rate.Limit(s.rate.PerSecond), s.rate.Burst)}
+		return 0
+	}
+	return s.rate.durationOf(1 - src.tokensAt(now))
+}
+
+// Failed counts a failed authentication, for the source and for the site around it: one peer may choose among the 65,536
+// sources of an IPv6 site. Attempts that ran at the same time and fail after the bucket is empty still
+// count, down to a debt of one more burst: so parallel attempts gain little, and no source is shut out for longer than it
+// takes to get Burst+1 tokens after its last failure.
+func (s *Sources) Failed(from source.Source, now time.Time) {
+	s.count(from, now)
+	if site := from.Site(); site != from {
+		s.count(site, now)
+	}
+}
+
+func (s *Sources) count(name source.Source, now time.Time) {
+	shard := s.shard(name)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	src, known := shard.sources.Get(name)
+	if !known {
+		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(s.rate.PerSecond), s.rate.Burst)}
 		if shard.makeRoom(s.rate, now) {
 			s.evicted.Add(1)
 		}
-		shard.sources.Add(strings.Clone(name), src)
+		shard.sources.Add(name, src)
 	}
 	if src.tokensAt(now) >= float64(1-s.rate.Burst)-tokenSlack {
 		src.tokens.ReserveN(src.last, 1)
@@ -140,12 +136,9 @@ func (s *Sources) Len() int {
 	return total
 }
 
-// shard finds where a source is kept. The hash is seeded, so nobody can choose addresses that crowd one shard.
-func (s *Sources) shard(name string) (*sourceShard, string) {
-	if len(name) > maxSourceKeyLength {
-		name = name[:maxSourceKeyLength]
-	}
-	return &s.shards[maphash.String(s.seed, name)%uint64(len(s.shards))], name
+// shard finds where a source is kept. The hash is seeded, so that addresses cannot be chosen to crowd one shard.
+func (s *Sources) shard(name source.Source) *sourceShard {
+	return &s.shards[maphash.Comparable(s.seed, name)%uint64(len(s.shards))]
 }
 
 // makeRoom forgets the source heard of longest ago if the shard is full, and tells whether that lost anything.
@@ -158,7 +151,7 @@ func (shard *sourceShard) makeRoom(r Rate, now time.Time) (lost bool) {
 }
 
 // tokensAt is the tokens at now, or at the latest time seen if that is later.
-func (src *source) tokensAt(now time.Time) float64 {
+func (src *bucketOfSource) tokensAt(now time.Time) float64 {
 	if now.After(src.last) {
 		src.last = now
 	}

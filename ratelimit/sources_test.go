@@ -1,12 +1,22 @@
 package ratelimit
 
 import (
-	"fmt"
-	"net"
-	"strings"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
+
+	"tollgate/internal/source"
+)
+
+// peer returns one of many sources.
+func peer(n int) source.Source {
+	return source.Of(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}))
+}
+
+var (
+	peerA, peerB, peerC = peer(1), peer(2), peer(3)
+	attacker            = source.Parse("192.0.2.1:1")
 )
 
 func mustSources(t testing.TB, r Rate, max int) *Sources {
@@ -24,19 +34,19 @@ func TestSourceIsStoppedAfterItsFailures(t *testing.T) {
 	s := mustSources(t, Rate{0.1, 3}, 100)
 	for i := range 3 {
 		for range 10 { // asking costs nothing
-			if ok, _ := s.Allowed("a", noon); !ok {
+			if ok, _ := s.Allowed(peerA, noon); !ok {
 				t.Fatalf("refused after %d failures", i)
 			}
 		}
-		s.Failed("a", noon)
+		s.Failed(peerA, noon)
 	}
-	if ok, wait := s.Allowed("a", noon); ok || wait != 10*time.Second {
+	if ok, wait := s.Allowed(peerA, noon); ok || wait != 10*time.Second {
 		t.Errorf("after the burst: %v, %v, want refused for 10s", ok, wait)
 	}
-	if ok, _ := s.Allowed("b", noon); !ok {
+	if ok, _ := s.Allowed(peerB, noon); !ok {
 		t.Error("another source is refused")
 	}
-	if ok, _ := s.Allowed("a", noon.Add(10*time.Second)); !ok {
+	if ok, _ := s.Allowed(peerA, noon.Add(10*time.Second)); !ok {
 		t.Error("refused after the time it was told")
 	}
 }
@@ -44,9 +54,9 @@ func TestSourceIsStoppedAfterItsFailures(t *testing.T) {
 func TestParallelFailuresCountUpToABurst(t *testing.T) {
 	s := mustSources(t, Rate{1, 5}, 100)
 	for range 1000 { // all were allowed before the first failed
-		s.Failed("a", noon)
+		s.Failed(peerA, noon)
 	}
-	if _, wait := s.Allowed("a", noon); wait != 6*time.Second {
+	if _, wait := s.Allowed(peerA, noon); wait != 6*time.Second {
 		t.Errorf("shut out for %v, want 6s: the burst and one", wait)
 	}
 }
@@ -56,9 +66,9 @@ func TestParallelFailuresCountUpToABurst(t *testing.T) {
 func TestSourceTimeStepsBack(t *testing.T) {
 	s := mustSources(t, Rate{1, 10}, 100)
 	for i := range 12 { // the burst, one more token for the second that passes, and one failure too many
-		s.Failed("a", noon.Add(time.Duration(i%2)*time.Second))
+		s.Failed(peerA, noon.Add(time.Duration(i%2)*time.Second))
 	}
-	if ok, wait := s.Allowed("a", noon.Add(time.Second)); ok || wait < 2*time.Second || wait > 3*time.Second {
+	if ok, wait := s.Allowed(peerA, noon.Add(time.Second)); ok || wait < 2*time.Second || wait > 3*time.Second {
 		t.Errorf("allowed %v, wait %v", ok, wait)
 	}
 }
@@ -67,7 +77,7 @@ func TestSourceFloodIsBounded(t *testing.T) {
 	for _, max := range []int{1, 7, 16, 100, 1000} {
 		s := mustSources(t, Rate{1, 2}, max)
 		for i := range 20_000 {
-			s.Failed(fmt.Sprint("source ", i), noon)
+			s.Failed(peer(i), noon)
 		}
 		if got := s.Len(); got > max || got < max/2 {
 			t.Errorf("%d sources remembered, want at most %d", got, max)
@@ -80,12 +90,12 @@ func TestSourceFloodIsBounded(t *testing.T) {
 
 func TestRecoveredSourcesAreForgottenWithoutLoss(t *testing.T) {
 	s := mustSources(t, Rate{1, 2}, 1)
-	s.Failed("a", noon)
-	s.Failed("b", noon.Add(time.Second)) // a has its full bucket back
+	s.Failed(peerA, noon)
+	s.Failed(peerB, noon.Add(time.Second)) // a has its full bucket back
 	if s.Evicted() != 0 {
 		t.Errorf("evicted %d, want 0", s.Evicted())
 	}
-	s.Failed("c", noon.Add(time.Second))
+	s.Failed(peerC, noon.Add(time.Second))
 	if s.Evicted() != 1 {
 		t.Errorf("evicted %d, want 1", s.Evicted())
 	}
@@ -94,10 +104,10 @@ func TestRecoveredSourcesAreForgottenWithoutLoss(t *testing.T) {
 // TestPersistentSourceIsNotForgotten: a source that keeps trying stays in memory, however many others fail meanwhile.
 func TestPersistentSourceIsNotForgotten(t *testing.T) {
 	s := mustSources(t, Rate{MinPerSecond, 1}, 160)
-	s.Failed("attacker", noon)
+	s.Failed(attacker, noon)
 	for i := range 5000 {
-		s.Failed(fmt.Sprint("other ", i), noon)
-		if ok, _ := s.Allowed("attacker", noon); ok {
+		s.Failed(peer(i), noon)
+		if ok, _ := s.Allowed(attacker, noon); ok {
 			t.Fatalf("free again after %d failures of others", i+1)
 		}
 	}
@@ -106,15 +116,10 @@ func TestPersistentSourceIsNotForgotten(t *testing.T) {
 func TestUnknownSourcesAreNotStored(t *testing.T) {
 	s := mustSources(t, Rate{1, 1}, 100)
 	for i := range 1000 {
-		s.Allowed(fmt.Sprint(i), noon)
+		s.Allowed(peer(i), noon)
 	}
 	if s.Len() != 0 {
 		t.Errorf("%d sources stored for asking", s.Len())
-	}
-	long := strings.Repeat("x", maxSourceKeyLength)
-	s.Failed(long+"1", noon)
-	if ok, _ := s.Allowed(long+"2", noon); ok {
-		t.Error("names longer than the bound are kept whole")
 	}
 }
 
@@ -124,15 +129,15 @@ func TestSourcesParallel(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for n := range 1000 {
-				name := fmt.Sprint(i, n%100)
+				name := peer(100*i + n%100)
 				s.Allowed(name, noon)
 				s.Failed(name, noon)
-				s.Failed("same", noon)
+				s.Failed(attacker, noon)
 			}
 		})
 	}
 	wg.Wait()
-	if ok, _ := s.Allowed("same", noon); ok {
+	if ok, _ := s.Allowed(attacker, noon); ok {
 		t.Error("still allowed after 8000 failures")
 	}
 	if s.Len() > 1000 {
@@ -148,58 +153,19 @@ func TestSourceConfigProblems(t *testing.T) {
 	}
 }
 
-func TestSourceOf(t *testing.T) {
-	for addr, want := range map[string]string{
-		"192.0.2.1:5000":                 "192.0.2.1",
-		"192.0.2.1":                      "192.0.2.1",
-		"[::ffff:192.0.2.1]:5000":        "192.0.2.1",
-		"[2001:db8:1:2:3:4:5:6]:443":     "2001:db8:1:2::/64",
-		"[2001:db8:1:2:ffff::1]:1":       "2001:db8:1:2::/64",
-		"[fe80::1%eth0]:443":             "fe80::/64",
-		"[fe80::1%" + "long-zone" + "]:": "local",
-		"@":                              "local",
-		"":                               "local",
-		"/run/app.sock":                  "local",
-	} {
-		if got := SourceOf(addr); got != want {
-			t.Errorf("%q: %q, want %q", addr, got, want)
+// TestSiteIsCountedToo: one peer may choose among the networks of an IPv6 site, so they fail together.
+func TestSiteIsCountedToo(t *testing.T) {
+	s := mustSources(t, Rate{0.1, 3}, 100)
+	for _, from := range []string{"2001:db8:1:1::1", "2001:db8:1:2::1", "2001:db8:1:3::1"} {
+		if ok, _ := s.Allowed(source.Parse(from), noon); !ok {
+			t.Fatalf("%s is refused too early", from)
 		}
+		s.Failed(source.Parse(from), noon)
 	}
-}
-
-// FuzzSourceOf holds the key against package net's reading of the address: addresses that one peer can choose among have
-// one key, others have another.
-func FuzzSourceOf(f *testing.F) {
-	for _, seed := range []string{"192.0.2.1:1", "[2001:db8::1%z]:2", "@", "[::ffff:1.2.3.4]:0", "::1", "1.2.3.4", "[1.2.3.4]:5", "2001:db8::1:80"} {
-		f.Add(seed)
+	if ok, wait := s.Allowed(source.Parse("2001:db8:1:4::1"), noon); ok || wait != 10*time.Second {
+		t.Errorf("a fourth network of the site: %v, %v, want refused for 10s", ok, wait)
 	}
-	f.Fuzz(func(t *testing.T, addr string) {
-		got := SourceOf(addr)
-		if got == "" || len(got) > maxSourceKeyLength {
-			t.Errorf("%q gives the key %q", addr, got)
-		}
-		if got == "local" {
-			return
-		}
-		ip, key := readByNet(addr), net.ParseIP(strings.TrimSuffix(got, "/64"))
-		switch v4 := ip.To4(); {
-		case ip == nil:
-			t.Errorf("%q has the key %q, and is no address", addr, got)
-		case v4 != nil && got != v4.String():
-			t.Errorf("%q has the key %q, package net reads %v", addr, got, ip)
-		case v4 == nil && (!key.Equal(ip.Mask(net.CIDRMask(64, 128))) || !strings.HasSuffix(got, "/64")):
-			t.Errorf("%q has the key %q, package net reads %v", addr, got, ip)
-		}
-	})
-}
-
-// readByNet reads an address with or without port and zone; nil if it is none. A zone may hold anything, brackets too.
-func readByNet(addr string) net.IP {
-	if before, _, zone := strings.Cut(addr, "%"); zone {
-		return net.ParseIP(strings.TrimPrefix(before, "["))
+	if ok, _ := s.Allowed(source.Parse("2001:db8:2:1::1"), noon); !ok {
+		t.Error("another site is refused")
 	}
-	if host, _, err := net.SplitHostPort(addr); err == nil {
-		addr = host
-	}
-	return net.ParseIP(addr)
 }

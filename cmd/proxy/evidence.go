@@ -38,7 +38,8 @@ func (s *service) openLog() (audit.Recovery, error) {
 		return recovery, fmt.Errorf("audit log: %w", err)
 	}
 	s.log = log
-	s.refusals, s.strangers = audit.NewRefusals(log, 0, 0), audit.NewRefusals(log, 0, 0)
+	half := audit.RefusalBounds{Daily: s.config.Bounds.UnauthenticatedRecords / 2} // so that neither takes the other's room
+	s.refusals, s.strangers = audit.NewRefusals(log, half), audit.NewRefusals(log, half)
 	for _, id := range recovery.Closed {
 		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"tollgate/accept"
 	"tollgate/admin"
@@ -55,6 +56,7 @@ type service struct {
 	draining  chan struct{} // closed when draining begins
 
 	checkpointed atomic.Pointer[time.Time] // when the newest checkpoint was signed
+	madeRoom     rate.Sometimes            // for the log line about connections that made room
 }
 
 // summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
@@ -63,7 +65,8 @@ const summaryPeriod = 5 * time.Second
 // startService opens everything that the configuration names and serves. On error nothing is left open.
 func startService(ctx context.Context, c *config.Config, logger *zap.Logger) (*service, error) {
 	s := &service{
-		config: c, logger: logger, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
+		madeRoom: rate.Sometimes{Interval: time.Second},
+		config:   c, logger: logger, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
 		keeping: newKeeping(logger), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 	}
 	if err := s.start(ctx); err != nil {
@@ -112,7 +115,7 @@ func (s *service) openUpstreams() error {
 		})
 		s.closers = append(s.closers, transport.Close)
 		s.upstreams[u] = &gateway.Upstream{
-			Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Signed: u.Signed, Timeout: u.Timeout, Transport: transport,
+			Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport,
 		}
 	}
 	return nil
@@ -136,13 +139,14 @@ func (s *service) build(recovery audit.Recovery) error {
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
 		Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources,
+		Withheld: func() uint64 { return s.refusals.Withheld() + s.strangers.Withheld() },
 	})
 	b := s.config.Bounds
 	s.gateway = gateway.New(gateway.Config{
 		Callers: s.config.Callers, Policy: s.config.Policy, Limiter: limiter, Sources: sources, Replay: memory,
 		Log: s.log, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
 		Bounds: gateway.Bounds{
-			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Calls: b.Calls,
+			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
 			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,
 		},
 	})
@@ -247,7 +251,11 @@ func (s *service) serve(name string, listener net.Listener, handler http.Handler
 		server.TLSConfig = tlsConfig
 		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
 	}
-	watch := accept.Requests{Refused: func(net.Addr) { s.metrics.ConnectionRefused(name, "malformed or broken off request") }}
+	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return gateway.WithConnection(ctx) }
+	watch := accept.Requests{
+		Refused: func(net.Addr) { s.metrics.ConnectionRefused(name, "malformed or broken off request") },
+		Silent:  func(net.Addr) { s.metrics.ConnectionRefused(name, string(accept.ReasonSilent)) },
+	}
 	watch.Watch(server)
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -298,6 +306,17 @@ func (s *service) readiness() admin.Readiness {
 // the record of strangers has.
 func (s *service) connectionRefused(listener string, r accept.Refusal) {
 	s.metrics.ConnectionRefused(listener, string(r.Reason))
+	switch r.Reason {
+	case accept.ReasonSilent: // health checks and port scans: they take no place from what is worth a record
+		s.logger.Debug("a connection was closed before its first byte", zap.String("listener", listener), zap.String("remote", r.Remote))
+		return
+	case accept.ReasonMadeRoom:
+		s.madeRoom.Do(func() {
+			s.logger.Warn("an idle connection was closed to make room for another; the metric tollgate_connections_refused_total counts all of them",
+				zap.String("listener", listener), zap.String("remote", r.Remote), zap.String("setting", "max_connections, or the share of the source in it"))
+		})
+		return
+	}
 	reason := "connection: " + string(r.Reason)
 	s.strangers.Unknown(time.Now(), r.Source, reason, func() *audit.Record {
 		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),

@@ -19,6 +19,7 @@ import (
 	"tollgate/internal/bsssim"
 	"tollgate/internal/certs"
 	"tollgate/internal/nearest"
+	"tollgate/internal/source"
 )
 
 type simulateFlags struct {
@@ -89,7 +90,7 @@ func simulate(ctx context.Context, out io.Writer, f *simulateFlags) error {
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
-		if !accept.IsLoopback(control.Addr()) {
+		if !source.OfPeer(control.Addr()).IsLocal() {
 			return errors.Join(usageError("--control must be a loopback address: it asks nobody who they are"), control.Close(), listener.Close())
 		}
 		servers = append(servers, serveSimple(control, simulator.Control()))

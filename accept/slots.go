@@ -1,0 +1,154 @@
+package accept
+
+import (
+	"container/list"
+	"net"
+	"sync"
+
+	"tollgate/internal/source"
+)
+
+const (
+	// localShare is the part of all connections, in quarters, that one local source may have: a loopback address, or all peers
+	// of unix sockets. On a listener for this machine only they are all there is, so they may have more than others.
+	localShare = 3
+	// siteShare is how many times the connections of one source the site around an IPv6 source may have.
+	siteShare = 2
+)
+
+// slots counts connections, in all and by source, and chooses which one is closed to make room for another: of those without a
+// request under way, the one that has been silent for longest, or else the one that has been sending its handshake or header for
+// longest. Peers that only hold connections open thereby cut off themselves.
+//
+// Its maps hold only what has a connection, so they are no larger than the bound on all connections.
+type slots struct {
+	max, maxPerSource int
+
+	mu        sync.Mutex
+	conns     list.List // of *conn; who waits for longest is in front, busy ones stay where they are
+	perSource map[source.Source]int
+}
+
+func newSlots(limit, perSource int) *slots {
+	return &slots{max: limit, maxPerSource: perSource, perSource: make(map[source.Source]int)}
+}
+
+// take finds a slot for a new connection. It may take it from evicted, which the caller must close.
+func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
+	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr())}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, network := range networks(c.source) {
+		if s.perSource[network] >= s.share(network, c.source) {
+			evicted = s.idle(func(other *conn) bool { return other.source == network || other.source.Site() == network })
+			err = errTooManySource
+		}
+	}
+	if err == nil && s.conns.Len() >= s.max {
+		evicted = s.idle(func(*conn) bool { return true })
+		err = errTooMany
+	}
+	if evicted == nil && err != nil {
+		return nil, nil, err
+	}
+	if evicted != nil {
+		evicted.evicted = true
+		s.remove(evicted)
+	}
+	c.place = s.conns.PushBack(c)
+	for _, network := range networks(c.source) {
+		s.perSource[network]++
+	}
+	return c, evicted, nil
+}
+
+// networks are the source and the site around it, which are the same but for IPv6.
+func networks(of source.Source) []source.Source {
+	if site := of.Site(); site != of {
+		return []source.Source{of, site}
+	}
+	return []source.Source{of}
+}
+
+// share returns how many connections a source, or the site around it, may have.
+func (s *slots) share(network, of source.Source) int {
+	switch {
+	case of.IsLocal():
+		return (s.max*localShare + 3) / 4 // rounded up
+	case s.maxPerSource == 0:
+		return s.max
+	case network != of:
+		return siteShare * s.maxPerSource
+	}
+	return s.maxPerSource
+}
+
+// idle finds the connection that is closed to make room, among those that fit; nil: all of them are busy.
+func (s *slots) idle(fits func(*conn) bool) *conn {
+	var sending *conn
+	for e := s.conns.Front(); e != nil; e = e.Next() {
+		switch c := e.Value.(*conn); {
+		case c.state == busy || !fits(c):
+		case c.state == silent:
+			return c
+		case sending == nil:
+			sending = c
+		}
+	}
+	return sending
+}
+
+// heard notes that a connection was silent and is not any longer.
+func (s *slots) heard(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.heard.Store(true)
+	if c.state == silent {
+		c.state = partial
+	}
+}
+
+// busy notes that a request is under way.
+func (s *slots) busy(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.heard.Store(true)
+	c.state = busy
+}
+
+// waits notes that the peer's next request is waited for.
+func (s *slots) waits(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.heard.Store(false)
+	c.state = silent
+	if c.place != nil {
+		s.conns.MoveToBack(c.place)
+	}
+}
+
+func (s *slots) release(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.place != nil {
+		s.remove(c)
+	}
+}
+
+// remove gives a slot back. mu is held.
+func (s *slots) remove(c *conn) {
+	s.conns.Remove(c.place)
+	c.place = nil
+	for _, network := range networks(c.source) {
+		if s.perSource[network]--; s.perSource[network] == 0 {
+			delete(s.perSource, network)
+		}
+	}
+}
+
+// wasEvicted reports whether the connection was closed to make room.
+func (s *slots) wasEvicted(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return c.evicted
+}

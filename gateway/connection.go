@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+)
+
+// unprovenStreams is how many requests of one connection are taken at a time while no caller was proven on it; further HTTP/2
+// streams wait.
+const unprovenStreams = 8
+
+// connection is what the calls of one connection share.
+type connection struct {
+	turns  chan struct{} // one for each call that was begun before a caller was proven
+	proven chan struct{} // closed when a caller was proven
+	once   sync.Once
+}
+
+type connectionKey struct{}
+
+// WithConnection returns the context of a new connection, for [http.Server.ConnContext]. Without it the streams of an HTTP/2
+// connection do not wait for each other.
+func WithConnection(ctx context.Context) context.Context {
+	c := &connection{turns: make(chan struct{}, unprovenStreams), proven: make(chan struct{})}
+	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+func connectionOf(ctx context.Context) *connection {
+	c, _ := ctx.Value(connectionKey{}).(*connection)
+	return c
+}
+
+// prove lets all streams go on.
+func (c *connection) prove() {
+	if c != nil {
+		c.once.Do(func() { close(c.proven) })
+	}
+}
+
+// awaitTurn holds a further stream of a connection on which no caller was proven.
+func (c *call) awaitTurn() *Refusal {
+	if c.connection == nil || c.request.ProtoMajor == 1 { // which has one request at a time
+		return nil
+	}
+	select {
+	case <-c.connection.proven:
+	case c.connection.turns <- struct{}{}:
+		c.turn = true
+	case <-c.request.Context().Done():
+		return refusal(callerLeft, "the caller left before its turn came")
+	}
+	return nil
+}
+
+func (c *call) endTurn() {
+	if c.turn {
+		<-c.connection.turns
+	}
+}
+
+// connections shares the connections to upstreams out among callers.
+type connections struct {
+	alone bool // there is one caller only, who may have all
+
+	mutex sync.Mutex
+	taken map[callerAt]chan struct{} // as full as the caller has connections; keys are names of the configuration
+}
+
+type callerAt struct{ caller, upstream string }
+
+// of returns the places of a caller's connections to an upstream; nil if it may have all.
+func (c *connections) of(caller string, u *Upstream) chan struct{} {
+	if c.alone || u.MaxConns == 0 {
+		return nil
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	key := callerAt{caller, u.Name}
+	if c.taken[key] == nil {
+		if c.taken == nil {
+			c.taken = map[callerAt]chan struct{}{}
+		}
+		c.taken[key] = make(chan struct{}, max(int(callerShare*float64(u.MaxConns)), 1))
+	}
+	return c.taken[key]
+}
+
+// connect waits until the caller may have one more connection to the upstream.
+func (c *call) connect(ctx context.Context) *Refusal {
+	places := c.connections.of(c.identity.Caller, c.upstream)
+	if places == nil {
+		return nil
+	}
+	select {
+	case places <- struct{}{}:
+		c.connected = places
+		return nil
+	case <-ctx.Done():
+		c.cutOff(settingConnections, shares[ofCaller].cause)
+		return refusal(notSentInTime, "this caller has all %d connections to upstream %s that one caller may have; no byte of the call was sent",
+			cap(places), c.upstream.Name)
+	}
+}
+
+// disconnect ends the exchange with the upstream, if it has not ended by itself, and gives the connection's place back.
+func (c *call) disconnect() {
+	if c.received != nil {
+		_ = c.received.Close()
+	}
+	if c.connected != nil {
+		<-c.connected
+		c.connected = nil
+	}
+}

@@ -1,0 +1,191 @@
+package gateway
+
+import (
+	"sync"
+
+	"tollgate/internal/source"
+)
+
+// resource is something that all calls share.
+type resource uint8
+
+const (
+	places      resource = iota // calls under way
+	headerBytes                 // of requests under way
+	firstBytes                  // of bodies: the first bytes of each, which large bodies cannot take from small ones
+	bodyBytes                   // of bodies: the rest
+	resources
+)
+
+// holderKind says as what somebody has a share of a resource.
+type holderKind uint8
+
+const (
+	everyone    holderKind = iota // all calls together
+	ofCaller                      // calls of a caller that was proven
+	ofUnproven                    // all calls whose caller is not proven, or not yet
+	ofSource                      // those of one source
+	ofSite                        // those of the site around an IPv6 source
+	ofAccessKey                   // those that claim one access key
+	holderKinds
+)
+
+// holder is who has a share.
+type holder struct {
+	kind    holderKind
+	name    string        // of the caller, or of the access key
+	network source.Source // the source, or the site
+}
+
+// ledger keeps account of what is taken of all resources, for whom. No holder can have more than its share, so that one of them
+// cannot take what the others need.
+type ledger struct {
+	most [holderKinds][resources]int64 // what one holder of a kind may have
+
+	mutex   sync.Mutex
+	tallies map[holder]*tally // of holders that have an account, and of callers, which are names of the configuration
+	spare   []*tally          // for the next holders
+}
+
+// tally is what one holder has.
+type tally struct {
+	accounts int // that count into it
+	taken    [resources]int64
+}
+
+// maxSpare bounds how many unused tallies are kept.
+const maxSpare = 256
+
+// maxHolders is how many holders a call counts for: everyone, unproven, source, site and access key.
+const maxHolders = 5
+
+// account is what one call has taken, and the holders for whom it counts. The zero account has no holders.
+type account struct {
+	holders [maxHolders]holder
+	tallies [maxHolders]*tally
+	count   int // of holders
+	taken   [resources]int64
+}
+
+// open adds a holder to an account that has taken nothing that counts against it.
+func (l *ledger) open(a *account, who ...holder) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for _, h := range who {
+		l.add(a, h)
+	}
+}
+
+// take takes n of a resource. Where a holder would have more than its share nothing is taken, and short is its kind.
+func (l *ledger) take(a *account, of resource, n int64) (short holderKind, ok bool) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for i := range a.count {
+		if kind := a.holders[i].kind; a.tallies[i].taken[of]+n > l.most[kind][of] {
+			return kind, false
+		}
+	}
+	for i := range a.count {
+		a.tallies[i].taken[of] += n
+	}
+	a.taken[of] += n
+	return 0, true
+}
+
+// give gives back all that an account has of some resources.
+func (l *ledger) give(a *account, of ...resource) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for _, r := range of {
+		for i := range a.count {
+			a.tallies[i].taken[r] -= a.taken[r]
+		}
+		a.taken[r] = 0
+	}
+}
+
+// move makes what an account has taken count for other holders instead: the caller was proven. Where one of them would have
+// more than its share nothing changes, and of and short say what of.
+func (l *ledger) move(a *account, who ...holder) (of resource, short holderKind, ok bool) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	var next account
+	for _, h := range who {
+		l.add(&next, h)
+	}
+	l.credit(a, -1)
+	next.taken = a.taken
+	if of, short, ok = l.fits(&next); !ok {
+		l.credit(a, 1)
+		l.leave(&next)
+		return of, short, false
+	}
+	l.credit(&next, 1)
+	l.leave(a)
+	*a = next
+	return 0, 0, true
+}
+
+// close gives back everything.
+func (l *ledger) close(a *account) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.credit(a, -1)
+	l.leave(a)
+	*a = account{}
+}
+
+// fits reports whether what an account has taken can be added to the tallies of its holders. mutex is held; so for all below.
+func (l *ledger) fits(a *account) (of resource, short holderKind, ok bool) {
+	for i := range a.count {
+		for r, n := range a.taken {
+			if kind := a.holders[i].kind; n > 0 && a.tallies[i].taken[r]+n > l.most[kind][r] {
+				return resource(r), kind, false
+			}
+		}
+	}
+	return 0, 0, true
+}
+
+// credit adds what an account has taken to the tallies of its holders, or takes it off them.
+func (l *ledger) credit(a *account, sign int64) {
+	for i := range a.count {
+		for r, n := range a.taken {
+			a.tallies[i].taken[r] += sign * n
+		}
+	}
+}
+
+func (l *ledger) add(a *account, h holder) {
+	t := l.tallies[h]
+	if t == nil {
+		t = l.newTally()
+		l.tallies[h] = t
+	}
+	t.accounts++
+	a.holders[a.count], a.tallies[a.count] = h, t
+	a.count++
+}
+
+func (l *ledger) newTally() *tally {
+	if last := len(l.spare) - 1; last >= 0 {
+		t := l.spare[last]
+		l.spare = l.spare[:last]
+		return t
+	}
+	return new(tally)
+}
+
+// leave forgets holders without accounts, unless the next call will have them again.
+func (l *ledger) leave(a *account) {
+	for i := range a.count {
+		h, t := a.holders[i], a.tallies[i]
+		if t.accounts--; t.accounts > 0 || h.kind <= ofUnproven {
+			continue
+		}
+		delete(l.tallies, h)
+		if len(l.spare) < maxSpare {
+			l.spare = append(l.spare, t)
+		}
+	}
+}
