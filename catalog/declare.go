@@ -26,17 +26,20 @@ type Declaration struct {
 	ReplacedBy []string
 	// ForwardHeaders names further headers of the caller that go to a signed upstream, in any case.
 	ForwardHeaders []string
+	// AnswerHeaders names further headers of a signed upstream's answers that reach the caller, in any case.
+	AnswerHeaders []string
 }
 
-// maxForwardHeaders bounds what one declaration can pass on.
-const maxForwardHeaders = 32
+// maxHeaders bounds what one declaration can pass on in each direction.
+const maxHeaders = 32
 
 // Declare checks a declaration and makes an operation of it. Its error holds every problem found. The operation has no
 // site and no quota (0): nobody publishes one for it.
 func Declare(d Declaration) (*Operation, error) {
-	headers, headerErr := checkForwardHeaders(d.ForwardHeaders)
+	forward, forwardErr := checkHeaders(d.ForwardHeaders, checkForwardHeader)
+	answer, answerErr := checkHeaders(d.AnswerHeaders, checkAnswerHeader)
 	_, pathErr := parseTemplate(d.Path)
-	err := errors.Join(checkName(d.Name), checkMethod(d.Method), pathErr, checkMeaning(d), headerErr)
+	err := errors.Join(checkName(d.Name), checkMethod(d.Method), pathErr, checkMeaning(d), forwardErr, answerErr)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +47,7 @@ func Declare(d Declaration) (*Operation, error) {
 		Name: d.Name, Method: d.Method, Path: d.Path,
 		Effect: d.Effect, Class: d.Class,
 		Deprecated: d.Deprecated, ReplacedBy: slices.Clone(d.ReplacedBy),
-		ForwardHeaders: headers,
+		ForwardHeaders: forward, AnswerHeaders: answer,
 	}, nil
 }
 
@@ -88,15 +91,15 @@ func checkMeaning(d Declaration) error {
 	return errors.Join(problems...)
 }
 
-// checkForwardHeaders gives the names in canonical spelling, sorted, each once.
-func checkForwardHeaders(names []string) ([]string, error) {
-	if len(names) > maxForwardHeaders {
-		return nil, fmt.Errorf("%d headers to pass on: at most %d are allowed", len(names), maxForwardHeaders)
+// checkHeaders returns the names in canonical spelling, sorted, each once.
+func checkHeaders(names []string, check func(string) error) ([]string, error) {
+	if len(names) > maxHeaders {
+		return nil, fmt.Errorf("%d headers to pass on: at most %d are allowed", len(names), maxHeaders)
 	}
 	var headers []string
 	var problems []error
 	for _, name := range names {
-		if err := checkForwardHeader(name); err != nil {
+		if err := check(name); err != nil {
 			problems = append(problems, err)
 			continue
 		}
@@ -107,15 +110,8 @@ func checkForwardHeaders(names []string) ([]string, error) {
 }
 
 func checkForwardHeader(name string) error {
-	if name == "" || len(name) > 64 {
-		return fmt.Errorf("header name %.80q: want 1 to 64 characters", name)
-	}
-	for i := range len(name) {
-		// RFC 9110 section 5.6.2 allows more. "_" is left out because proxies take it for "-" or drop it, and the
-		// provider's signing leaves such headers out.
-		if c := name[i]; c != '-' && !isAlphanumeric(c) {
-			return fmt.Errorf("header name %q: letters, digits and \"-\" only", name)
-		}
+	if err := checkHeaderName(name); err != nil {
+		return err
 	}
 	lower := strings.ToLower(name)
 	for prefix, reason := range refusedPrefixes {
@@ -125,6 +121,41 @@ func checkForwardHeader(name string) error {
 	}
 	if reason, ok := refusedHeaders[lower]; ok {
 		return fmt.Errorf("header %q cannot be passed on: %s", name, reason)
+	}
+	return nil
+}
+
+// checkAnswerHeader refuses what hands over sessions and tokens, what belongs to a connection, and what is the gateway's.
+func checkAnswerHeader(name string) error {
+	if err := checkHeaderName(name); err != nil {
+		return err
+	}
+	var reason string
+	switch lower := strings.ToLower(name); {
+	case lower == "set-cookie":
+		reason = authenticates
+	case strings.HasPrefix(lower, "tollgate-"):
+		reason = refusedPrefixes["tollgate-"]
+	case strings.HasPrefix(lower, "proxy-"):
+		reason = framesMessage
+	case refusedHeaders[lower] == authenticates || refusedHeaders[lower] == framesMessage:
+		reason = refusedHeaders[lower]
+	default:
+		return nil
+	}
+	return fmt.Errorf("header %q of answers cannot be passed on: %s", name, reason)
+}
+
+func checkHeaderName(name string) error {
+	if name == "" || len(name) > 64 {
+		return fmt.Errorf("header name %.80q: want 1 to 64 characters", name)
+	}
+	for i := range len(name) {
+		// RFC 9110 section 5.6.2 allows more. "_" is left out because proxies take it for "-" or drop it, and the
+		// provider's signing leaves such headers out.
+		if c := name[i]; c != '-' && !isAlphanumeric(c) {
+			return fmt.Errorf("header name %q: letters, digits and \"-\" only", name)
+		}
 	}
 	return nil
 }

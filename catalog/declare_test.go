@@ -14,6 +14,7 @@ func TestDeclare(t *testing.T) {
 	d := good()
 	d.Class, d.Deprecated, d.ReplacedBy = ClassPartner, true, []string{"other"}
 	d.ForwardHeaders = []string{"x-trace-id", "If-Match", "X-Trace-ID"}
+	d.AnswerHeaders = []string{"x-trace-id", "Location", "X-Domain-Id", "X-Trace-ID"}
 	o, err := Declare(d)
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +25,9 @@ func TestDeclare(t *testing.T) {
 	}
 	if want := []string{"If-Match", "X-Trace-Id"}; !slices.Equal(o.ForwardHeaders, want) {
 		t.Errorf("headers %q, want %q", o.ForwardHeaders, want)
+	}
+	if want := []string{"Location", "X-Domain-Id", "X-Trace-Id"}; !slices.Equal(o.AnswerHeaders, want) {
+		t.Errorf("answer headers %q, want %q", o.AnswerHeaders, want)
 	}
 	if _, _, ok := newRouter(t, o).Match("GET", "/app/a/b"); !ok {
 		t.Error("declared endpoint does not match")
@@ -72,6 +76,16 @@ func TestDeclareRefuses(t *testing.T) {
 			change func(*Declaration)
 			want   string
 		}{"header " + name, func(d *Declaration) { d.ForwardHeaders = []string{name} }, "header"})
+	}
+	for _, name := range []string{
+		"Set-Cookie", "set-cookie", "X-Subject-Token", "X-Auth-Token", "X-Security-Token", "Authorization", "Connection", "Keep-Alive", "Transfer-Encoding",
+		"Content-Length", "Trailer", "Upgrade", "Proxy-Authenticate", "Tollgate-Outcome", "X_A", "", strings.Repeat("a", 65),
+	} {
+		tests = append(tests, struct {
+			what   string
+			change func(*Declaration)
+			want   string
+		}{"answer header " + name, func(d *Declaration) { d.AnswerHeaders = []string{name} }, "header"})
 	}
 	for _, test := range tests {
 		d := good()

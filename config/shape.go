@@ -248,6 +248,9 @@ type endpointShape struct {
 	ReplacedBy []string `yaml:"replaced_by"`
 	// Further request headers that go to a signed upstream. Never those that authenticate or choose an account.
 	Headers []string `yaml:"headers"`
+	// Further headers of a signed upstream's answers that reach the caller. Never those that hand over sessions or tokens, or
+	// belong to one connection.
+	AnswerHeaders []string `yaml:"answer_headers"`
 }
 
 // credentialShape is one entry of `credentials`.

@@ -110,7 +110,7 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointShape) {
 	}
 	o, err := catalog.Declare(catalog.Declaration{
 		Name: s.Name, Method: s.Method, Path: s.Path, Effect: effect, Class: class,
-		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers,
+		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers, AnswerHeaders: s.AnswerHeaders,
 	})
 	if err != nil {
 		for _, cause := range leaves(err) {
@@ -141,6 +141,8 @@ func (b *builder) endpointClass(path string, u *Upstream, s *endpointShape) cata
 		b.problem(path+".class", "", "upstream %s is not signed: its endpoints have no credential class", u.Name)
 	case !u.Signed && len(s.Headers) > 0:
 		b.problem(path+".headers", "", "upstream %s is not signed: all headers are passed on to it anyway", u.Name)
+	case !u.Signed && len(s.AnswerHeaders) > 0:
+		b.problem(path+".answer_headers", "", "upstream %s is not signed: all headers of its answers are passed on anyway", u.Name)
 	case u.Signed:
 		class, _ := catalog.ParseClass(s.Class) // one of the choices, or reported when it was read
 		return class

@@ -1,10 +1,10 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +18,18 @@ import (
 // from. The provider publishes no dates; the operations were deprecated on or before that day.
 var deprecated = "@" + strconv.FormatInt(time.Date(2024, 9, 26, 0, 0, 0, 0, time.UTC).Unix(), 10)
 
-// withheld are headers of signed upstreams that could give a caller more than the answer: sessions and tokens.
-var withheld = []string{"Set-Cookie", "X-Subject-Token"}
+// passedOn are the answer headers of signed upstreams that reach the caller, besides RateLimit and what begins with it. Others
+// could hand over sessions and tokens, or lead elsewhere. Content-Encoding says how the body is to be read, which is passed on
+// as it came.
+var passedOn = [...]string{
+	"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control", "Date", "Etag", "Last-Modified",
+	"X-Request-Id", "X-Iam-Trace-Id", "Retry-After",
+}
+
+// passesOn reports whether an answer's header of a signed upstream reaches the caller.
+func (c *call) passesOn(name string) bool {
+	return slices.Contains(passedOn[:], name) || strings.HasPrefix(name, "Ratelimit") || slices.Contains(c.operation.AnswerHeaders, name)
+}
 
 // outcomeHeader says what the gateway made of an answer, in the words of the audit log: HTTP 200 may mean failure, and an
 // answer that was passed on may leave the outcome unknown.
@@ -31,13 +41,8 @@ func (c *call) answer(a *answer) {
 	header := c.writer.Header()
 	endToEnd(header, a.response.Header)
 	for name := range header {
-		if isOurs(name) {
+		if isOurs(name) || c.upstream.Signed && !c.passesOn(name) {
 			delete(header, name)
-		}
-	}
-	if c.upstream.Signed {
-		for _, name := range withheld {
-			header.Del(name)
 		}
 	}
 	if a.outcome == audit.Unknown {
@@ -55,7 +60,7 @@ func (c *call) answer(a *answer) {
 		return
 	}
 	if !a.whole {
-		c.stream(io.MultiReader(bytes.NewReader(a.held), a.response.Body))
+		c.stream(a.stream)
 		return
 	}
 	_, _ = c.writer.Write(a.held) // if the caller has gone, the outcome is on record

@@ -4,13 +4,17 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"tollgate/audit"
+	"tollgate/caller"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
 )
@@ -336,24 +340,188 @@ func TestCallerLeavesInTheQueue(t *testing.T) {
 	f.origin.only(t)
 }
 
-// A stranger who knows an access key's id, and no more, can hold a part only of the calls that there may be.
-func TestUnprovenClaimsHaveAPartOnly(t *testing.T) {
-	f := start(t, bounded(func(b *gateway.Bounds) { b.Calls = 16 }))
+// claimHead is the header of a call that claims a caller, by the id of its access key and no more.
+func claimHead(t testing.TB, caller string, length int) string {
 	claim := signedPay()
-	claim.secret = "not the secret 0123456789"
+	claim.caller, claim.secret = caller, "not the secret 0123456789"
 	head, _, _ := strings.Cut(claim.text(t), "\r\n\r\n")
-	head += "\r\nExpect: 100-continue\r\n\r\n"
-	var held []*raw
-	for range 2 { // an eighth
-		c := f.dial(t)
-		c.write(head)
-		if line, err := c.reader.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // its body is waited for
-			t.Fatalf("%q, %v", line, err)
-		}
-		held = append(held, c)
+	return strings.Replace(head, fmt.Sprintf("Content-Length: %d", len(payBody)), fmt.Sprintf("Content-Length: %d", length), 1) + "\r\n"
+}
+
+// hold begins a claim whose body does not come, and returns once it is waited for.
+func (f *fixture) hold(t testing.TB, caller string) *raw {
+	t.Helper()
+	c := f.dial(t)
+	c.write(claimHead(t, caller, 10) + "Expect: 100-continue\r\n\r\n")
+	if line, err := c.reader.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
+		t.Fatalf("%q, %v", line, err)
 	}
-	f.send(t, claim.text(t)).wantCode(t, "TG.6003")
+	return c
+}
+
+// Whoever knows an access key's id, and no more, starves that key alone, and not for longer than the calls are open.
+func TestUnprovenClaimsStarveTheirKeyAlone(t *testing.T) {
+	f := start(t, bounded(func(b *gateway.Bounds) { b.Calls = 32 }))
+	var held []*raw
+	for range 2 { // a sixteenth
+		held = append(held, f.hold(t, customerCaller))
+	}
+	f.send(t, signedPay().text(t)).wantCode(t, "TG.6003")
+	if got := f.endings.cutOffs(); len(got) != 1 || got[0] != (gateway.CutOff{Setting: "bounds.calls", Cause: "access_key"}) {
+		t.Errorf("cut off: %v", got)
+	}
+	if n := f.logs.FilterField(zap.String("setting", "bounds.calls")).Len(); n != 1 {
+		t.Errorf("%d log lines name the setting", n)
+	}
+	if got := f.call(t, goodCall()); got.status != 200 {
+		t.Errorf("another access key from the same address: answer %d %s", got.status, got.body)
+	}
 	for _, c := range held {
 		_ = c.conn.Close()
+	}
+	f.waitForCalls(t)
+	if got := f.call(t, signedPay()); got.status != 200 {
+		t.Errorf("afterwards: answer %d %s", got.status, got.body)
+	}
+}
+
+// All claims together have a bound besides the shares, and known callers are not concerned.
+func TestAllUnprovenClaimsHaveAPartOnly(t *testing.T) {
+	f := start(t, bounded(func(b *gateway.Bounds) { b.Calls = 16 }))
+	keys := []string{customerCaller, partnerCaller, bothCaller}
+	for i := range 2 { // the share of the source, of which each key has one
+		f.hold(t, keys[i])
+	}
+	f.send(t, signed{caller: bothCaller, method: "POST", target: payTarget, body: payBody}.text(t)).wantCode(t, "TG.6003")
+	if got := f.endings.cutOffs(); len(got) != 1 || got[0].Cause != "source" {
+		t.Errorf("cut off: %v", got)
+	}
+	f.listener.Caller = localCaller // as if it came to another listener
+	if got := f.send(t, pay()); got.status != 200 {
+		t.Errorf("a known caller: answer %d %s", got.status, got.body)
+	}
+}
+
+// Large bodies of a claim take what its key may have, and nothing of what small bodies need: neither those of others, nor of
+// the same address. Half-sent bodies hold what has arrived of them.
+func TestLargeBodiesLeaveRoomForSmallOnes(t *testing.T) {
+	const body = 1 << 20
+	f := start(t, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies, b.Calls = body, 8*body, 1000 }))
+	part := strings.Repeat("x", body/2)
+	refused := 0
+	var held []*raw
+	for range 12 {
+		c := f.dial(t)
+		c.write(claimHead(t, customerCaller, body) + "\r\n" + part)
+		held = append(held, c)
+	}
+	for f.ledgerIsMoving(t, &refused) {
+	}
+	if refused == 0 {
+		t.Fatal("12 half bodies found room in the share of one access key")
+	}
+	for name, call := range map[string]signed{"another key": goodCall(), "the same key": signedPay()} {
+		if got := f.call(t, call); got.status != 200 {
+			t.Errorf("a small body with %s: answer %d %s", name, got.status, got.body)
+		}
+	}
+	for _, c := range held {
+		_ = c.conn.Close()
+	}
+	f.waitForCalls(t)
+	whole := signedPay()
+	whole.body = `{"order_id":"CS-1","x":"` + strings.Repeat("y", body-26) + `"}`
+	if got := f.call(t, whole); len(whole.body) != body || got.status != 200 {
+		t.Errorf("one whole body of %d bytes: answer %d %s", len(whole.body), got.status, got.body)
+	}
+}
+
+// ledgerIsMoving reports whether the gateway still takes in what was sent, and counts refusals for lack of room.
+func (f *fixture) ledgerIsMoving(t testing.TB, refused *int) bool {
+	t.Helper()
+	if t.Context().Err() != nil {
+		t.Fatal("the gateway does not come to rest")
+	}
+	*refused = 0
+	for _, c := range f.endings.cutOffs() {
+		if c.Setting == "bounds.bodies" {
+			*refused++
+		}
+	}
+	runtime.Gosched()
+	return *refused < 12-2 // two halves fit into the share of a key, which is one body
+}
+
+// One caller of several holds three quarters at the most; one that is alone has everything.
+func TestOneCallerLeavesAQuarter(t *testing.T) {
+	for name, tt := range map[string]struct {
+		alone bool
+		most  int
+	}{"of several": {false, 3}, "alone": {true, 4}} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 4 }), func(f *fixture) {
+				if tt.alone {
+					f.config.Callers = must(caller.NewRegistry([]caller.Config{{Name: localCaller}}))
+				}
+			})
+			for range tt.most {
+				c := f.dial(t)
+				c.write(post("", "Content-Length: 10", "Expect: 100-continue"))
+				if got := c.answer(); got.status != 100 {
+					t.Fatalf("answer %d", got.status)
+				}
+			}
+			f.send(t, look()).wantCode(t, "TG.6003")
+			if got := f.endings.cutOffs()[0].Cause; got != map[bool]string{false: "caller", true: "all"}[tt.alone] && !tt.alone {
+				t.Errorf("cut off for the share of %q", got)
+			}
+			if tt.alone {
+				return
+			}
+			f.listener.Caller = ""
+			if got := f.call(t, signedPay()); got.status != 200 {
+				t.Errorf("another caller: answer %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
+// One caller cannot take all connections to an upstream: its further calls wait for its own, and another caller's are sent.
+func TestOneCallerLeavesConnections(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	f := start(t, transport(func(r *http.Request) (*http.Response, error) {
+		if r.Method == "GET" {
+			arrived <- struct{}{}
+			<-release
+		}
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	}), func(f *fixture) { f.upstream["bss"].MaxConns = 4 })
+	slow := func() signed { return signed{caller: customerCaller, method: "GET", target: readTarget} }
+	var calls []*raw
+	for range 3 {
+		c := f.dial(t)
+		c.write(slow().text(t))
+		calls = append(calls, c)
+		<-arrived
+	}
+	f.upstream["bss"].Timeout = 100 * time.Millisecond // of the next calls
+	f.call(t, slow()).wantCode(t, "TG.7003")
+	if got := f.endings.cutOffs(); len(got) != 1 || got[0] != (gateway.CutOff{Setting: "upstream.max_connections", Cause: "caller"}) {
+		t.Errorf("cut off: %v", got)
+	}
+	another := signedPay()
+	another.caller, another.signHeader = bothCaller, []string{"Tollgate-Credential: acme"}
+	if got := f.call(t, another); got.code() != "" {
+		t.Errorf("another caller: answer %d %s", got.status, got.body)
+	}
+	close(release)
+	for _, c := range calls {
+		if got := c.answer(); got.code() != "" {
+			t.Errorf("a call that was sent: answer %d %s", got.status, got.body)
+		}
+	}
+	f.waitForCalls(t)
+	if got := f.call(t, signedPay()); got.code() != "" {
+		t.Errorf("places are not given back: answer %d %s", got.status, got.body)
 	}
 }

@@ -94,12 +94,14 @@ func (c *call) connect(ctx context.Context) *Refusal {
 	select {
 	case places <- struct{}{}:
 		c.connected = places
-		return nil
 	case <-ctx.Done():
-		c.cutOff(settingConnections, shares[ofCaller].cause)
-		return refusal(notSentInTime, "this caller has all %d connections to upstream %s that one caller may have; no byte of the call was sent",
-			cap(places), c.upstream.Name)
 	}
+	if ctx.Err() == nil {
+		return nil
+	}
+	c.cutOff(settingConnections, shares[ofCaller].cause)
+	return refusal(notSentInTime, "this caller has all %d connections to upstream %s that one caller may have; no byte of the call was sent",
+		cap(places), c.upstream.Name)
 }
 
 // disconnect ends the exchange with the upstream, if it has not ended by itself, and gives the connection's place back.

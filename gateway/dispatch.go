@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"tollgate/audit"
@@ -20,8 +19,9 @@ import (
 // answer is what came back.
 type answer struct {
 	response *http.Response
-	held     []byte // the body, or its beginning
-	whole    bool   // held is all of it
+	held     []byte    // the body, or its beginning
+	whole    bool      // held is all of it
+	stream   io.Reader // all of it where it is not whole
 	result   business.Outcome
 	outcome  string // of the audit package
 }
@@ -59,10 +59,13 @@ func (c *call) releaseBody() {
 	c.body = nil
 }
 
-// outcomeOf tells what a failed attempt means.
+// outcomeOf returns what a failed attempt means.
 func outcomeOf(refusal *Refusal) string {
-	if refusal.Code == outcomeUnknown || refusal.Code == unknownInTime {
+	switch refusal.Code {
+	case outcomeUnknown, unknownInTime:
 		return audit.Unknown
+	case redirected:
+		return audit.Failed
 	}
 	return audit.NotSent
 }
@@ -120,14 +123,25 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
 	a := &answer{response: response, held: held, whole: int64(len(held)) <= c.Bounds.HeldAnswer}
-	if response.StatusCode >= 400 && request.Header["X-Security-Token"] != nil { // only errors quote what was sent
-		if !a.whole {
-			return nil, c.failed(request, &upstream.Error{Err: errors.New("an error larger than what is held"), MaybeSent: true, TLS: response.TLS})
-		}
-		a.held = withoutToken(held, request.Header)
+	a.stream = io.MultiReader(bytes.NewReader(held), response.Body)
+	if token := request.Header.Get("X-Security-Token"); token != "" {
+		a.hide(token)
 	}
-	headersWithoutToken(response.Header, request.Header)
 	return a, c.judge(a)
+}
+
+// hide keeps the credential's security token from the caller and from the log, whatever the status: failures inside a 200
+// quote what was sent, too. What is held of an answer that streams is not recorded, so hiding it in the stream is enough.
+func (a *answer) hide(token string) {
+	if a.whole {
+		a.held = business.HideToken(a.held, token)
+	}
+	a.stream = business.HideTokenIn(a.stream, token)
+	for name, values := range a.response.Header {
+		if slices.ContainsFunc(values, func(value string) bool { return business.QuotesToken(value, token) }) {
+			delete(a.response.Header, name)
+		}
+	}
 }
 
 // minHeld is the room for an answer of unknown length, to begin with.
@@ -156,81 +170,9 @@ func readHeld(response *http.Response, limit int64) ([]byte, error) {
 	return held, nil
 }
 
-// withoutToken overwrites the credential's security token in an answer: the provider answers a signature that does not
-// fit with the text that it signed itself, this header included. Neither the caller nor the log must see it.
-func withoutToken(body []byte, sent http.Header) []byte {
-	for _, token := range sent["X-Security-Token"] {
-		for at := 0; at < len(body); at++ {
-			if n := spelled(body[at:], token); n > 0 {
-				copy(body[at:], bytes.Repeat([]byte{'*'}, n))
-				at += n - 1
-			}
-		}
-	}
-	return body
-}
-
-// headersWithoutToken does the same in an answer's header.
-func headersWithoutToken(header, sent http.Header) {
-	for _, token := range sent["X-Security-Token"] {
-		for name, values := range header {
-			if slices.ContainsFunc(values, func(value string) bool { return contains([]byte(value), token) }) {
-				delete(header, name)
-			}
-		}
-	}
-}
-
-func contains(text []byte, token string) bool {
-	for at := range text {
-		if spelled(text[at:], token) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// spelled tells how many bytes the token takes at the beginning of a text, 0 if it does not stand there. Each character
-// may be as it is, escaped as in a URL, or as in JSON, which Java's writers do with "=" and others with "/".
-func spelled(text []byte, token string) (length int) {
-	for i := range len(token) {
-		n := spelledByte(text[length:], token[i])
-		if n == 0 {
-			return 0
-		}
-		length += n
-	}
-	return length
-}
-
-// maxBackslashes is how many may stand before a character: JSON in JSON has two or three.
-const maxBackslashes = 4
-
-func spelledByte(text []byte, c byte) int {
-	slashes := 0
-	for slashes < len(text) && slashes < maxBackslashes && text[slashes] == '\\' {
-		slashes++
-	}
-	switch rest := text[slashes:]; {
-	case len(rest) > 0 && rest[0] == c:
-		return slashes + 1
-	case slashes > 0 && len(rest) >= 5 && rest[0] == 'u' && isHex(rest[1:5], c):
-		return slashes + 5
-	case slashes == 0 && len(rest) >= 3 && rest[0] == '%' && isHex(rest[1:3], c):
-		return 3
-	}
-	return 0
-}
-
-// isHex tells whether digits are the number of a character.
-func isHex(digits []byte, c byte) bool {
-	n, err := strconv.ParseUint(string(digits), 16, 16)
-	return err == nil && n == uint64(c)
-}
-
 // failed turns an attempt without a usable answer into what the caller is told.
 func (c *call) failed(request *http.Request, err error) *Refusal {
-	c.warn("upstream gave no usable answer", string(withoutToken([]byte(err.Error()), request.Header)))
+	c.warn("upstream gave no usable answer", string(business.HideToken([]byte(err.Error()), request.Header.Get("X-Security-Token"))))
 	var failure *upstream.Error
 	if !errors.As(err, &failure) { // a transport that does not say may have sent it
 		failure = &upstream.Error{Err: err, MaybeSent: true}
@@ -261,6 +203,9 @@ func (c *call) unknown(code Code) *Refusal {
 
 // judge is the first half of step 11: what the answer means for money. A refusal means that nobody can tell.
 func (c *call) judge(a *answer) *Refusal {
+	if c.upstream.Signed && a.response.StatusCode/100 == 3 {
+		return c.redirected(a)
+	}
 	a.result = business.Outcome{Result: business.Unread, From: business.FromStatus}
 	if a.whole {
 		a.result = business.ReadAnswer(c.operation, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
@@ -271,6 +216,17 @@ func (c *call) judge(a *answer) *Refusal {
 		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
 	}
 	return nil
+}
+
+// redirected refuses to pass a redirect on: clients that follow it, and most do, would have the call signed and sent again.
+func (c *call) redirected(a *answer) *Refusal {
+	r := refusal(redirected, "upstream %s answered with a redirect (status %d), which is neither followed nor passed on", c.upstream.Name, a.response.StatusCode)
+	if c.changes() {
+		unknown := c.unknown(outcomeUnknown)
+		r.Code, r.Detail = unknown.Code, r.Detail+"; "+unknown.Detail
+	}
+	r.Answer = a
+	return r
 }
 
 func (c *call) outcomeOfAnswer(a *answer) string {
@@ -321,7 +277,7 @@ func (c *call) noteReopened(wasPaused bool) {
 // reachedTheService tells that an answer came from behind the point at which signatures are checked.
 func (c *call) reachedTheService(a *answer) bool {
 	switch status := a.response.StatusCode; {
-	case status < 400 || isBillingCode(a.result.ErrorCode):
+	case status < 300 || isBillingCode(a.result.ErrorCode):
 		return true
 	case c.operation.Site != "" || status >= 500:
 		return false

@@ -21,6 +21,7 @@ var (
 	ambiguousQuery = Code{"TG.1003", "ambiguous_query", 400, "The query can be read in two ways"}
 	bodyCutShort   = Code{"TG.1004", "body_cut_short", 400, "The body is incomplete"}
 	badBody        = Code{"TG.1005", "bad_body", 400, "The body is not clear JSON"}
+	bodyNotTaken   = Code{"TG.1006", "body_not_taken", 400, "This method takes no body"}
 
 	noIdentity       = Code{"TG.2001", "no_identity", 401, "The caller is not known"}
 	badAuthorization = Code{"TG.2002", "bad_authorization", 401, "The Authorization header is malformed"}
@@ -63,6 +64,7 @@ var (
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
 	notSentInTime  = Code{"TG.7003", "not_sent_in_time", 504, "The upstream was not reached in time; the call was not sent"}
 	unknownInTime  = Code{"TG.7004", "unknown_in_time", 504, "The upstream did not answer in time"}
+	redirected     = Code{"TG.7005", "redirected", 502, "The upstream answered with a redirect"}
 
 	internalFault = Code{"TG.9001", "internal", 500, "The gateway failed"}
 )
@@ -70,13 +72,13 @@ var (
 // Codes lists every code, in order.
 func Codes() []Code {
 	return []Code{
-		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody,
+		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken,
 		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload,
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy,
-		notSent, outcomeUnknown, notSentInTime, unknownInTime,
+		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}
 }
@@ -89,6 +91,7 @@ type Refusal struct {
 	Choices    []string      // credentials that the caller may name
 	RetryAfter time.Duration // 0: none
 	Claimed    string        // caller named by an unproven claim
+	Answer     *answer       // the upstream's, which is not passed on; nil: there was none that could be used
 }
 
 func (r *Refusal) Error() string { return r.Code.Number + " " + r.Detail }

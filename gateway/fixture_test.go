@@ -212,7 +212,9 @@ var (
 		must(catalog.Declare(catalog.Declaration{
 			Name: "Echo", Method: "POST", Path: "/echo/{a}/{b}", Effect: catalog.Read, Class: catalog.ClassPartner, ForwardHeaders: []string{"X-Project"},
 		})),
-		must(catalog.Declare(catalog.Declaration{Name: "Look", Method: "GET", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner})),
+		must(catalog.Declare(catalog.Declaration{
+			Name: "Look", Method: "GET", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner, AnswerHeaders: []string{"X-Declared", "X-Many"},
+		})),
 		must(catalog.Declare(catalog.Declaration{Name: "Peek", Method: "HEAD", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner})),
 	}
 )

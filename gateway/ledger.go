@@ -67,7 +67,7 @@ type account struct {
 	taken   [resources]int64
 }
 
-// open adds a holder to an account that has taken nothing that counts against it.
+// open gives holders to an account that has none.
 func (l *ledger) open(a *account, who ...holder) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

@@ -7,11 +7,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tollgate/audit"
+	"tollgate/catalog"
 	"tollgate/upstream"
 )
 
@@ -62,8 +64,6 @@ func fates() []fate {
 		{name: "answers nonsense", answer: breaking("220 mail ready\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
 		{name: "a status below 100", answer: breaking("HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
 		{name: "switches protocols", answer: breaking("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
-		{name: "says to try elsewhere", answer: saying("HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"), outcome: audit.Failed},
-		{name: "says to try elsewhere with another method", answer: saying("HTTP/1.1 303 See Other\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"), outcome: audit.Failed},
 		{name: "says to try later", answer: saying(jsonAnswer(429, `{"error_code":"APIG.0308"}`, "Retry-After: 1")), outcome: audit.Failed},
 		{name: "sends hints first", answer: saying("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + okAnswer), outcome: audit.Succeeded},
 		{name: "answers", answer: saying(okAnswer), outcome: audit.Succeeded},
@@ -81,6 +81,61 @@ func TestEachCallIsSentOnce(t *testing.T) {
 				f.origin.early = fate.early
 				f.wantFate(t, c.request, fate, 1)
 			})
+		}
+	}
+}
+
+// A redirect of a signed upstream is never passed on, whatever its status: who follows it has the call signed and sent again. It
+// may have come from before the billing system or from behind it, so a payment's outcome is unknown. It proves no key.
+func TestRedirectsAreNotPassedOn(t *testing.T) {
+	for status := 300; status < 400; status++ {
+		if status > 308 && status < 399 {
+			continue
+		}
+		answer := fmt.Sprintf("HTTP/1.1 %d Elsewhere\r\nLocation: /elsewhere\r\nRetry-After: 1\r\nX-Request-Id: req-1\r\nContent-Length: 0\r\n\r\n", status)
+		for _, c := range []struct {
+			name, request, code, outcome string
+		}{
+			{"read", look(), "TG.7005", audit.Failed}, {"spend", pay(), "TG.7002", audit.Unknown},
+			{"write", plain("PUT", "/v2/orders/customer-orders/cancel", `{"order_id":"CS-1001"}`), "TG.7002", audit.Unknown},
+			{"declared", plain("GET", "/echo/x", ""), "TG.7005", audit.Failed},
+		} {
+			t.Run(fmt.Sprint(c.name, status), func(t *testing.T) {
+				f := start(t, fixed, answering(answer))
+				got := f.wantFate(t, c.request, fate{code: c.code, outcome: c.outcome}, 1)
+				if got.status != 502 || got.header.Get("Location") != "" || got.header.Get("Retry-After") != "" {
+					t.Errorf("answer %d %v", got.status, got.header)
+				}
+				if r := f.log.only(t, audit.KindOutcome); r.Status != status || r.RequestID != "req-1" || !strings.Contains(r.Detail, "redirect") {
+					t.Errorf("record %+v", r)
+				}
+			})
+		}
+		t.Run(fmt.Sprint("unsigned", status), func(t *testing.T) {
+			f := start(t, fixed, answering(answer))
+			if got := f.send(t, plain("GET", "/app/x", "")); got.status != status || got.header.Get("Location") != "/elsewhere" {
+				t.Errorf("an internal app's redirect came as %d %v", got.status, got.header)
+			}
+		})
+	}
+}
+
+// A redirect proves no key: it may come from before the check of signatures. So keys stay on trial, four calls at a time.
+func TestRedirectsProveNoKey(t *testing.T) {
+	for answer, proven := range map[string]bool{"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n": false, okAnswer: true} {
+		f := start(t, fixed, answering(answer))
+		f.send(t, look())
+		permit := must(f.credentials["acme"].Permit(catalog.Operations("cn")[slices.IndexFunc(catalog.Operations("cn"), func(o *catalog.Operation) bool { return o.Name == "PayOrders" })]))
+		ended, end := context.WithCancel(t.Context())
+		end()
+		leases := 0
+		for range 10 {
+			if _, err := permit.Lease(ended, time.Now()); err == nil {
+				leases++
+			}
+		}
+		if (leases == 10) != proven {
+			t.Errorf("after %.20q: %d leases of 10", answer, leases)
 		}
 	}
 }

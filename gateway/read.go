@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"tollgate/business"
 	"tollgate/signing"
 )
 
@@ -18,6 +19,9 @@ const startRoom = 4 << 10
 // read is step 4: the whole body, bounded by itself and together with all others, and its hash. The HTTP server sends
 // "100 Continue" at the first read, so what was refused before was refused without the body.
 func (c *call) read() *Refusal {
+	if refusal := c.checkBody(c.request.ContentLength); refusal != nil {
+		return refusal
+	}
 	if c.upstream.Signed && isEncoded(c.request.Header["Content-Encoding"]) {
 		return refusal(encodedBody, "send the body without Content-Encoding")
 	}
@@ -31,12 +35,22 @@ func (c *call) read() *Refusal {
 		c.hangUp()
 		return refusal
 	}
+	if refusal := c.checkBody(int64(len(c.body))); refusal != nil { // of a length that was not announced
+		return refusal
+	}
 	if len(c.request.Trailer) > 0 {
 		return refusal(badRequest, "trailers are not supported")
 	}
 	c.bodyHash = signing.EmptyHash
 	if len(c.body) > 0 {
 		c.bodyHash = signing.HashHex(c.body)
+	}
+	return nil
+}
+
+func (c *call) checkBody(length int64) *Refusal {
+	if err := business.CheckBody(c.operation, c.request.Method, length); err != nil {
+		return refusal(bodyNotTaken, "%v", err)
 	}
 	return nil
 }

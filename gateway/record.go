@@ -86,6 +86,9 @@ func (c *call) intent() *audit.Record {
 func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 	r := c.record(audit.KindOutcome)
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
+	if a := why.Answer; a != nil {
+		r.Status, r.RequestID = a.response.StatusCode, requestID(a)
+	}
 	c.closing(r)
 	return r
 }

@@ -205,6 +205,33 @@ func TestHiddenTokenKeepsTheAnswerWhole(t *testing.T) {
 	}
 }
 
+// A token is hidden whatever the status says, in the record's texts, and in an answer that streams, wherever it stands there.
+func TestHiddenTokenInEveryAnswer(t *testing.T) {
+	filler := strings.Repeat("x", 70_000) // more than is held
+	for name, tt := range map[string]struct{ answer, request string }{
+		"success":          {jsonAnswer(200, `{"a":"`+securityToken+`"}`), look()},
+		"failure in a 200": {jsonAnswer(200, `{"error_code":"CBC.0001","error_msg":"canonicalRequest: x-security-token:`+securityToken+`"}`), plain("POST", "/v1.0/"+customerAccount+"/customer/order-mgr/order/pay", `{"orderId":"CS-1"}`)},
+		"a payment":        {jsonAnswer(200, `{"error_code":"CBC.0001","error_msg":"x-security-token:`+securityToken+`"}`), pay()},
+		"streamed, held":   {jsonAnswer(200, `{"a":"`+securityToken+filler+`"}`), look()},
+		"streamed, later":  {jsonAnswer(200, `{"a":"`+filler+securityToken+filler+`"}`), look()},
+		"across the bound": {jsonAnswer(200, `{"a":"`+strings.Repeat("x", 64<<10-16)+securityToken+filler+`"}`), look()},
+		"at the end":       {jsonAnswer(200, filler+securityToken), look()},
+		"a streamed error": {jsonAnswer(500, `{"a":"`+securityToken+filler+securityToken+`"}`), look()},
+		"cut off":          {jsonAnswer(200, `{"a":"`+filler+`","b":"`+securityToken[:25]+`"}`), look()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, answering(tt.answer), func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) })
+			got := f.send(t, tt.request)
+			_, want, _ := strings.Cut(tt.answer, "\r\n\r\n")
+			if got.err != nil || len(got.body) != len(want) {
+				t.Errorf("%d bytes of %d (%v)", len(got.body), len(want), got.err)
+			}
+			f.config.Logger.Info("something, so that the log is not empty")
+			f.wantNone(t, []*reply{got}, securityToken, securityToken[:25])
+		})
+	}
+}
+
 // JSON and URLs may write characters of a token in several ways: it is hidden in every spelling, in bodies and headers.
 func TestHiddenTokenInOtherSpellings(t *testing.T) {
 	const token = "abc/def+ghi/SECRETPART=="

@@ -84,13 +84,15 @@ func (c *call) arriving() []holder {
 // begin counts the call once it is known who calls, or claims to. Before that, and for peers that say nothing of it, a call
 // takes no time.
 func (c *call) begin() *Refusal {
+	var refusal *Refusal
 	switch {
 	case c.identity.Caller != "":
-		if refusal := c.become(c.identity.Caller); refusal != nil {
-			return refusal
-		}
+		refusal = c.become(c.identity.Caller)
 	case c.claim != nil:
-		c.ledger.open(&c.account, holder{kind: ofAccessKey, name: c.claim.Authorization.AccessKey})
+		refusal = c.countFor(append(strangers(c.from), holder{kind: ofAccessKey, name: c.claim.Authorization.AccessKey})...)
+	}
+	if refusal != nil {
+		return refusal
 	}
 	if short, ok := c.ledger.take(&c.account, places, 1); !ok {
 		return c.short(places, short)
@@ -104,8 +106,11 @@ func (c *call) become(caller string) *Refusal {
 	if c.listener.Caller != "" {
 		return nil // counted so from the beginning
 	}
-	of, short, ok := c.ledger.move(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: caller})
-	if !ok {
+	return c.countFor(holder{kind: everyone}, holder{kind: ofCaller, name: caller})
+}
+
+func (c *call) countFor(who ...holder) *Refusal {
+	if of, short, ok := c.ledger.move(&c.account, who...); !ok {
 		return c.short(of, short)
 	}
 	return nil

@@ -400,3 +400,45 @@ func TestContinue(t *testing.T) {
 		})
 	}
 }
+
+// A GET or HEAD has no body, a DELETE of the catalog neither: an edge that expects none takes it for the next request, whose
+// answer then looks like that to somebody's payment.
+func TestBodiesWhereNoneIsExpected(t *testing.T) {
+	const smuggled = "POST /v3/orders/customer-orders/pay HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+	chunked := fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled)
+	for _, tt := range []struct {
+		name, method, target string
+		taken                bool
+	}{
+		{"catalog GET", "GET", readTarget, false},
+		{"catalog DELETE", "DELETE", "/v2/orders/subscriptions/resources/autorenew/r-1", false},
+		{"declared GET", "GET", "/echo/x", false},
+		{"declared HEAD", "HEAD", "/echo/x", false},
+		{"GET of an app", "GET", "/app/x", false},
+		{"HEAD of an app", "HEAD", "/app/x", false},
+		{"declared DELETE", "DELETE", "/change/x", true},
+		{"OPTIONS of an app", "OPTIONS", "/change/x", true},
+		{"POST", "POST", "/change/x", true},
+	} {
+		for framing, text := range map[string]string{
+			"announced": fmt.Sprintf("%s %s HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: %d\r\n\r\n%s", tt.method, tt.target, len(smuggled), smuggled),
+			"chunked":   fmt.Sprintf("%s %s HTTP/1.1\r\nHost: gateway.test\r\nTransfer-Encoding: chunked\r\n\r\n%s", tt.method, tt.target, chunked),
+			"empty":     fmt.Sprintf("%s %s HTTP/1.1\r\nHost: gateway.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", tt.method, tt.target),
+		} {
+			t.Run(tt.name+"/"+framing, func(t *testing.T) {
+				f := start(t, fixed)
+				got := f.send(t, text)
+				if tt.taken || framing == "empty" {
+					if got.code() != "" {
+						t.Errorf("answer %d %s", got.status, got.body)
+					}
+					return
+				}
+				f.origin.none(t)
+				if r := f.log.only(t, audit.KindRefusal); r.Reason != "body_not_taken" || got.status != 400 {
+					t.Errorf("answer %d, refusal %+v", got.status, r)
+				}
+			})
+		}
+	}
+}

@@ -127,6 +127,9 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 		return e.refused("unknown_operation", unmatchedDetail(c, f, path)), nil
 	}
 	e.describe(m)
+	if err := business.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
+		return e.refused("body_not_taken", err.Error()), nil
+	}
 	facts, err := business.ReadRequest(m.operation, m.params.Get, query.All(), body)
 	if err != nil {
 		return e.refused("bad_body", err.Error()), nil

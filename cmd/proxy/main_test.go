@@ -124,6 +124,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"GET", "/v2/orders/customer-orders?a;b"}, exitRefused, "ambiguous_query"},
 		{[]string{"POST", "/v2/promotions/benefits/partner-coupons"}, exitRefused, "customer_not_granted"},
 		{[]string{"--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, exitOK, "only c-17"},
+		{[]string{"--body", body, "GET", "/v2/orders/customer-orders"}, exitRefused, "body_not_taken"},
 		{[]string{"--upstream", "bs", "GET", "/x"}, exitUsage, "did you mean bss?"},
 		{[]string{"--body", "/nonexistent", "GET", "/x"}, exitFailure, "nonexistent"},
 	} {

@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"tollgate/internal/source"
+)
+
+var usual = Bounds{Body: 12 << 20, Bodies: 256 << 20, Calls: 1024, Headers: 64 << 10, AllHeaders: 64 << 20}
+
+// Whatever the bounds: no kind of holder may have more than there is, each can hold one call at the least, and a source one
+// whole body.
+func TestSharesFitEveryBounds(t *testing.T) {
+	for _, b := range []Bounds{
+		usual,
+		{Body: 12 << 20, Bodies: 12 << 20, Calls: 1, Headers: 64 << 10, AllHeaders: 64 << 10},
+		{Body: 1 << 10, Bodies: 1 << 10, Calls: 2, Headers: 4 << 10, AllHeaders: 1 << 20},
+		{Body: firstRoom, Bodies: firstRoom, Calls: 4, Headers: 4 << 10, AllHeaders: 5 << 10},
+		{Body: firstRoom + 1, Bodies: 2 * firstRoom, Calls: 8, Headers: 4 << 10, AllHeaders: 5 << 10},
+		{Body: 1 << 30, Bodies: 1 << 40, Calls: 1_000_000, Headers: 1 << 20, AllHeaders: 1 << 40},
+	} {
+		l := newLedger(b, false)
+		for kind := range holderKinds {
+			most := l.most[kind]
+			if first, rest := most[firstBytes], most[bodyBytes]; first+rest < b.Body || first+rest > b.Bodies {
+				t.Errorf("%+v: kind %d may have %d and %d bytes of bodies", b, kind, first, rest)
+			}
+			if most[places] < 1 || most[places] > int64(b.Calls) || most[headerBytes] < b.Headers || most[headerBytes] > b.AllHeaders {
+				t.Errorf("%+v: kind %d may have %d calls, %d bytes of headers", b, kind, most[places], most[headerBytes])
+			}
+		}
+		if got := l.most[everyone][firstBytes] + l.most[everyone][bodyBytes]; got != b.Bodies {
+			t.Errorf("%+v: %d bytes for bodies", b, got)
+		}
+	}
+}
+
+func TestUsualShares(t *testing.T) {
+	l := newLedger(usual, false)
+	for kind, want := range map[holderKind]int64{everyone: 1024, ofCaller: 768, ofUnproven: 512, ofSite: 256, ofSource: 128, ofAccessKey: 64} {
+		if got := l.most[kind][places]; got != want {
+			t.Errorf("kind %d may have %d calls, want %d", kind, got, want)
+		}
+	}
+	if alone := newLedger(usual, true); alone.most[ofCaller] != alone.most[everyone] {
+		t.Error("something is set aside for others, of whom there are none")
+	}
+}
+
+// Whatever calls do, the ledger knows who has what: no holder has more than its share, and in the end nobody has anything.
+func TestLedgerAlwaysBalances(t *testing.T) {
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	l := newLedger(Bounds{Body: 1 << 20, Bodies: 4 << 20, Calls: 20, Headers: 4 << 10, AllHeaders: 64 << 10}, false)
+	var open []*account
+	for range 20_000 {
+		if len(open) == 0 || random.IntN(4) == 0 && len(open) < 100 {
+			a := new(account)
+			l.open(a, strangers(source.Parse(fmt.Sprintf("2001:db8:%x:%x::1", random.IntN(2), random.IntN(4))))...)
+			open = append(open, a)
+		}
+		i := random.IntN(len(open))
+		switch a := open[i]; random.IntN(8) {
+		case 0, 1, 2, 3:
+			l.take(a, resource(random.IntN(int(resources))), random.Int64N(1<<uint(random.IntN(20))))
+		case 4:
+			l.give(a, firstBytes, bodyBytes)
+		case 5:
+			l.move(a, holder{kind: everyone}, holder{kind: ofCaller, name: fmt.Sprint(random.IntN(3))})
+		case 6:
+			if a.count < maxHolders && a.holders[1].kind == ofUnproven && a.holders[a.count-1].kind != ofAccessKey {
+				l.move(a, append(slices.Clone(a.holders[:a.count]), holder{kind: ofAccessKey, name: fmt.Sprint(random.IntN(3))})...)
+			}
+		case 7:
+			l.close(a)
+			open[i] = open[len(open)-1]
+			open = open[:len(open)-1]
+		}
+		checkBalance(t, l, open)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	for _, a := range open {
+		l.close(a)
+	}
+	for h, tally := range l.tallies {
+		if tally.taken != [resources]int64{} || tally.accounts != 0 || h.kind > ofUnproven {
+			t.Errorf("seed %d: %+v is left with %+v", seed, h, tally)
+		}
+	}
+}
+
+func checkBalance(t *testing.T, l *ledger, open []*account) {
+	want := map[holder][resources]int64{}
+	for _, a := range open {
+		for i := range a.count {
+			sum := want[a.holders[i]]
+			for r, n := range a.taken {
+				sum[r] += n
+			}
+			want[a.holders[i]] = sum
+		}
+	}
+	for h, tally := range l.tallies {
+		if tally.taken != want[h] {
+			t.Errorf("%+v has %v, the calls have %v", h, tally.taken, want[h])
+		}
+		for r, n := range tally.taken {
+			if n > l.most[h.kind][r] || n < 0 {
+				t.Errorf("%+v has %d of %d, more than its share", h, n, r)
+			}
+		}
+	}
+}
+
+// A move that does not fit leaves everything as it was.
+func TestMoveThatDoesNotFit(t *testing.T) {
+	l := newLedger(Bounds{Body: 1, Bodies: 1, Calls: 4, Headers: 1, AllHeaders: 1}, false)
+	var known, claimed account
+	l.open(&known, holder{kind: everyone}, holder{kind: ofCaller, name: "a"})
+	l.open(&claimed, strangers(source.Source{})...)
+	if _, ok := l.take(&known, places, 3); !ok {
+		t.Fatal("not taken")
+	}
+	if _, ok := l.take(&claimed, places, 1); !ok {
+		t.Fatal("not taken")
+	}
+	if of, short, ok := l.move(&claimed, holder{kind: everyone}, holder{kind: ofCaller, name: "a"}); ok || of != places || short != ofCaller {
+		t.Errorf("moved: %t, short of %d as %d", ok, of, short)
+	}
+	checkBalance(t, l, []*account{&known, &claimed})
+	l.close(&known)
+	if _, _, ok := l.move(&claimed, holder{kind: everyone}, holder{kind: ofCaller, name: "a"}); !ok {
+		t.Error("not moved when there is room")
+	}
+}

@@ -1,0 +1,158 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tollgate/gateway"
+)
+
+// onConnection makes requests of one HTTP/2 connection, each with a body that comes after a while.
+type onConnection struct {
+	f       *fixture
+	context context.Context
+	group   sync.WaitGroup
+	mutex   sync.Mutex
+	reading int // bodies that are waited for
+	most    int
+	codes   map[string]int
+}
+
+// waitedBody counts how many bodies are waited for at a time.
+type waitedBody struct {
+	pacedBody
+	c *onConnection
+}
+
+func (b *waitedBody) Read(p []byte) (int, error) {
+	b.c.mutex.Lock()
+	b.c.reading++
+	b.c.most = max(b.c.most, b.c.reading)
+	b.c.mutex.Unlock()
+	defer func() {
+		b.c.mutex.Lock()
+		b.c.reading--
+		b.c.mutex.Unlock()
+	}()
+	return b.pacedBody.Read(p)
+}
+
+func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
+	r := readRequest(t, text)
+	body := &waitedBody{pacedBody{parts: []pacedPart{{after, int(r.ContentLength)}}}, c}
+	r.Body, r.ProtoMajor, r.RemoteAddr = body, 2, "192.0.2.1:4000"
+	r = r.WithContext(c.context)
+	c.group.Go(func() {
+		w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), body: &body.pacedBody}
+		c.f.gateway.Handler(&c.f.listener).ServeHTTP(w, r)
+		c.mutex.Lock()
+		defer c.mutex.Unlock()
+		c.codes[(&reply{w.Code, w.Header(), w.Body.String(), nil}).code()]++
+	})
+}
+
+// On a connection without a known caller eight streams are taken at a time, and the others wait; where a caller was proven, all
+// go on.
+func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
+	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
+	synctest.Test(t, func(t *testing.T) {
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background()), codes: map[string]int{}}
+		claim := signedPay()
+		claim.secret = "not the secret 0123456789"
+		for range 32 {
+			c.call(t, claim.text(t), 3*time.Second)
+		}
+		synctest.Wait()
+		if c.reading != 8 {
+			t.Errorf("%d streams are taken at a time, want 8", c.reading)
+		}
+		c.group.Wait()
+		if c.most != 8 || c.codes["TG.2006"] != 32 {
+			t.Errorf("at most %d at a time, answers %v, want each of 32 refused for its own sake", c.most, c.codes)
+		}
+		good := signed{caller: customerCaller, method: "GET", target: readTarget}
+		c.call(t, good.text(t), 0)
+		c.group.Wait()
+		for range 32 {
+			c.call(t, claim.text(t), 3*time.Second)
+		}
+		synctest.Wait()
+		if c.reading != 32 {
+			t.Errorf("%d streams are taken on the connection of a known caller, want 32", c.reading)
+		}
+		c.group.Wait()
+	})
+}
+
+// A stream that waits for its turn ends with its caller.
+func TestWaitingStreamIsLeft(t *testing.T) {
+	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, leave := context.WithCancel(gateway.WithConnection(context.Background()))
+		c := &onConnection{f: f, context: ctx, codes: map[string]int{}}
+		for range 9 {
+			c.call(t, signedPay().text(t), 4*time.Second)
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		if c.codes["TG.6006"] != 1 {
+			t.Errorf("answers %v, want one that says that the caller left", c.codes)
+		}
+		c.group.Wait()
+	})
+}
+
+// The headers of all requests under way have one bound, of which a source has a share, and a refused one is let go of.
+func TestHeadersBound(t *testing.T) {
+	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
+	synctest.Test(t, func(t *testing.T) {
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background()), codes: map[string]int{}}
+		large := signedPay()
+		large.header = []string{"X-Large: " + strings.Repeat("x", 20<<10)}
+		for range 3 {
+			c.call(t, large.text(t), 3*time.Second)
+		}
+		synctest.Wait()
+		if c.codes["TG.6007"] != 2 {
+			t.Errorf("answers %v, want two that find no room for their headers", c.codes)
+		}
+		c.call(t, signedPay().text(t), 3*time.Second)
+		synctest.Wait()
+		if c.reading != 2 {
+			t.Errorf("%d calls are read, want the small one, too", c.reading)
+		}
+		c.group.Wait()
+		c.call(t, large.text(t), 0)
+		c.group.Wait()
+		if c.codes["TG.6007"] != 2 {
+			t.Error("the room was not given back")
+		}
+	})
+	if got := f.endings.cutOffs(); len(got) != 2 || got[0] != (gateway.CutOff{Setting: "bounds.all_headers", Cause: "source"}) {
+		t.Errorf("cut off: %v", got)
+	}
+}
+
+// What finds no room is let go of at once: a peer that does not read its refusal must not hold a header with it.
+func TestRefusedHeaderIsLetGoOf(t *testing.T) {
+	f := prepare(t, fixed, bounded(func(b *gateway.Bounds) { b.AllHeaders = 1 << 10 }))
+	r := readRequest(t, plain("GET", "/"+strings.Repeat("p", 10<<10), "", "X-Large: "+strings.Repeat("x", 10<<10)))
+	var w http.ResponseWriter = httptest.NewRecorder()
+	f.gateway.Handler(&f.listener).ServeHTTP(w, r)
+	if len(r.Header) != 0 || r.RequestURI != "" || r.URL.Path != "" {
+		t.Errorf("still held: %d headers, %d bytes of target", len(r.Header), len(r.RequestURI))
+	}
+}
+
+func readRequest(t testing.TB, text string) *http.Request {
+	t.Helper()
+	return must(http.ReadRequest(bufio.NewReader(strings.NewReader(text))))
+}
