@@ -123,7 +123,9 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
 	a := &answer{response: response, held: held, whole: int64(len(held)) <= c.Bounds.HeldAnswer}
-	a.stream = io.MultiReader(bytes.NewReader(held), response.Body)
+	if !a.whole {
+		a.stream = io.MultiReader(bytes.NewReader(held), response.Body)
+	}
 	if token := request.Header.Get("X-Security-Token"); token != "" {
 		a.hide(token)
 	}
@@ -135,8 +137,9 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 func (a *answer) hide(token string) {
 	if a.whole {
 		a.held = business.HideToken(a.held, token)
+	} else {
+		a.stream = business.HideTokenIn(a.stream, token)
 	}
-	a.stream = business.HideTokenIn(a.stream, token)
 	for name, values := range a.response.Header {
 		if slices.ContainsFunc(values, func(value string) bool { return business.QuotesToken(value, token) }) {
 			delete(a.response.Header, name)

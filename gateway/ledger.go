@@ -49,6 +49,7 @@ type ledger struct {
 
 // tally is what one holder has.
 type tally struct {
+	holder
 	accounts int // that count into it
 	taken    [resources]int64
 }
@@ -61,32 +62,28 @@ const maxHolders = 5
 
 // account is what one call has taken, and the holders for whom it counts. The zero account has no holders.
 type account struct {
-	holders [maxHolders]holder
-	tallies [maxHolders]*tally
-	count   int // of holders
+	tallies [maxHolders]*tally // nil behind the last
 	taken   [resources]int64
 }
 
-// open gives holders to an account that has none.
+// open makes an account count for holders, the first ones it has.
 func (l *ledger) open(a *account, who ...holder) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	for _, h := range who {
-		l.add(a, h)
-	}
+	l.add(a, who)
 }
 
 // take takes n of a resource. Where a holder would have more than its share nothing is taken, and short is its kind.
 func (l *ledger) take(a *account, of resource, n int64) (short holderKind, ok bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	for i := range a.count {
-		if kind := a.holders[i].kind; a.tallies[i].taken[of]+n > l.most[kind][of] {
-			return kind, false
+	for _, t := range a.holders() {
+		if t.taken[of]+n > l.most[t.kind][of] {
+			return t.kind, false
 		}
 	}
-	for i := range a.count {
-		a.tallies[i].taken[of] += n
+	for _, t := range a.holders() {
+		t.taken[of] += n
 	}
 	a.taken[of] += n
 	return 0, true
@@ -97,8 +94,8 @@ func (l *ledger) give(a *account, of ...resource) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, r := range of {
-		for i := range a.count {
-			a.tallies[i].taken[r] -= a.taken[r]
+		for _, t := range a.holders() {
+			t.taken[r] -= a.taken[r]
 		}
 		a.taken[r] = 0
 	}
@@ -109,12 +106,9 @@ func (l *ledger) give(a *account, of ...resource) {
 func (l *ledger) move(a *account, who ...holder) (of resource, short holderKind, ok bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	var next account
-	for _, h := range who {
-		l.add(&next, h)
-	}
+	next := account{taken: a.taken}
+	l.add(&next, who)
 	l.credit(a, -1)
-	next.taken = a.taken
 	if of, short, ok = l.fits(&next); !ok {
 		l.credit(a, 1)
 		l.leave(&next)
@@ -135,12 +129,21 @@ func (l *ledger) close(a *account) {
 	*a = account{}
 }
 
+// holders returns the tallies of an account.
+func (a *account) holders() []*tally {
+	n := 0
+	for n < maxHolders && a.tallies[n] != nil {
+		n++
+	}
+	return a.tallies[:n]
+}
+
 // fits reports whether what an account has taken can be added to the tallies of its holders. mutex is held; so for all below.
 func (l *ledger) fits(a *account) (of resource, short holderKind, ok bool) {
-	for i := range a.count {
+	for _, t := range a.holders() {
 		for r, n := range a.taken {
-			if kind := a.holders[i].kind; n > 0 && a.tallies[i].taken[r]+n > l.most[kind][r] {
-				return resource(r), kind, false
+			if n > 0 && t.taken[r]+n > l.most[t.kind][r] {
+				return resource(r), t.kind, false
 			}
 		}
 	}
@@ -149,41 +152,42 @@ func (l *ledger) fits(a *account) (of resource, short holderKind, ok bool) {
 
 // credit adds what an account has taken to the tallies of its holders, or takes it off them.
 func (l *ledger) credit(a *account, sign int64) {
-	for i := range a.count {
+	for _, t := range a.holders() {
 		for r, n := range a.taken {
-			a.tallies[i].taken[r] += sign * n
+			t.taken[r] += sign * n
 		}
 	}
 }
 
-func (l *ledger) add(a *account, h holder) {
-	t := l.tallies[h]
-	if t == nil {
-		t = l.newTally()
-		l.tallies[h] = t
+// add gives an account its holders; what it has taken does not count for them yet.
+func (l *ledger) add(a *account, who []holder) {
+	for i, h := range who {
+		t := l.tallies[h]
+		if t == nil {
+			t = l.newTally(h)
+		}
+		t.accounts++
+		a.tallies[i] = t
 	}
-	t.accounts++
-	a.holders[a.count], a.tallies[a.count] = h, t
-	a.count++
 }
 
-func (l *ledger) newTally() *tally {
+func (l *ledger) newTally(h holder) *tally {
+	t := new(tally)
 	if last := len(l.spare) - 1; last >= 0 {
-		t := l.spare[last]
-		l.spare = l.spare[:last]
-		return t
+		t, l.spare = l.spare[last], l.spare[:last]
 	}
-	return new(tally)
+	t.holder = h
+	l.tallies[h] = t
+	return t
 }
 
 // leave forgets holders without accounts, unless the next call will have them again.
 func (l *ledger) leave(a *account) {
-	for i := range a.count {
-		h, t := a.holders[i], a.tallies[i]
-		if t.accounts--; t.accounts > 0 || h.kind <= ofUnproven {
+	for _, t := range a.holders() {
+		if t.accounts--; t.accounts > 0 || t.kind <= ofUnproven {
 			continue
 		}
-		delete(l.tallies, h)
+		delete(l.tallies, t.holder)
 		if len(l.spare) < maxSpare {
 			l.spare = append(l.spare, t)
 		}

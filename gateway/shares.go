@@ -54,31 +54,43 @@ func (l *ledger) divide(of resource, all, one int64, alone bool) {
 	}
 }
 
-// strangers are the holders of a call whose caller is not known yet.
-func strangers(from source.Source) []holder {
-	who := []holder{{kind: everyone}, {kind: ofUnproven}, {kind: ofSource, network: from}}
+// holders are those of one call, without a slice of their own.
+type holders struct {
+	list  [maxHolders]holder
+	count int
+}
+
+func (h *holders) add(one holder) {
+	h.list[h.count] = one
+	h.count++
+}
+
+func (h *holders) all() []holder { return h.list[:h.count] }
+
+// unproven are the holders of a call whose caller is not proven, or not yet.
+func unproven(from source.Source) (h holders) {
+	h.add(holder{kind: everyone})
+	h.add(holder{kind: ofUnproven})
+	h.add(holder{kind: ofSource, network: from})
 	if site := from.Site(); site != from {
-		who = append(who, holder{kind: ofSite, network: site})
+		h.add(holder{kind: ofSite, network: site})
 	}
-	return who
+	return h
 }
 
 // takeHeader counts the header that came in.
 func (c *call) takeHeader() *Refusal {
-	c.ledger.open(&c.account, c.arriving()...)
-	short, ok := c.ledger.take(&c.account, headerBytes, headerSize(c.request))
-	if ok {
-		return nil
-	}
-	c.dropHeader()
-	return c.short(headerBytes, short)
-}
-
-func (c *call) arriving() []holder {
 	if c.listener.Caller != "" {
-		return []holder{{kind: everyone}, {kind: ofCaller, name: c.listener.Caller}}
+		c.ledger.open(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: c.listener.Caller})
+	} else {
+		who := unproven(c.from)
+		c.ledger.open(&c.account, who.all()...)
 	}
-	return strangers(c.from)
+	if short, ok := c.ledger.take(&c.account, headerBytes, headerSize(c.request)); !ok {
+		c.dropHeader()
+		return c.short(headerBytes, short)
+	}
+	return nil
 }
 
 // begin counts the call once it is known who calls, or claims to. Before that, and for peers that say nothing of it, a call
@@ -89,7 +101,9 @@ func (c *call) begin() *Refusal {
 	case c.identity.Caller != "":
 		refusal = c.become(c.identity.Caller)
 	case c.claim != nil:
-		refusal = c.countFor(append(strangers(c.from), holder{kind: ofAccessKey, name: c.claim.Authorization.AccessKey})...)
+		who := unproven(c.from)
+		who.add(holder{kind: ofAccessKey, name: c.claim.Authorization.AccessKey})
+		refusal = c.countFor(who.all()...)
 	}
 	if refusal != nil {
 		return refusal

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"tollgate/internal/source"
@@ -59,7 +58,8 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 	for range 20_000 {
 		if len(open) == 0 || random.IntN(4) == 0 && len(open) < 100 {
 			a := new(account)
-			l.open(a, strangers(source.Parse(fmt.Sprintf("2001:db8:%x:%x::1", random.IntN(2), random.IntN(4))))...)
+			who := unproven(source.Parse(fmt.Sprintf("2001:db8:%x:%x::1", random.IntN(2), random.IntN(4))))
+			l.open(a, who.all()...)
 			open = append(open, a)
 		}
 		i := random.IntN(len(open))
@@ -71,8 +71,10 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 		case 5:
 			l.move(a, holder{kind: everyone}, holder{kind: ofCaller, name: fmt.Sprint(random.IntN(3))})
 		case 6:
-			if a.count < maxHolders && a.holders[1].kind == ofUnproven && a.holders[a.count-1].kind != ofAccessKey {
-				l.move(a, append(slices.Clone(a.holders[:a.count]), holder{kind: ofAccessKey, name: fmt.Sprint(random.IntN(3))})...)
+			if held := a.holders(); held[1].kind == ofUnproven && held[len(held)-1].kind != ofAccessKey {
+				who := unproven(held[2].network)
+				who.add(holder{kind: ofAccessKey, name: fmt.Sprint(random.IntN(3))})
+				l.move(a, who.all()...)
 			}
 		case 7:
 			l.close(a)
@@ -97,12 +99,12 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 func checkBalance(t *testing.T, l *ledger, open []*account) {
 	want := map[holder][resources]int64{}
 	for _, a := range open {
-		for i := range a.count {
-			sum := want[a.holders[i]]
+		for _, held := range a.holders() {
+			sum := want[held.holder]
 			for r, n := range a.taken {
 				sum[r] += n
 			}
-			want[a.holders[i]] = sum
+			want[held.holder] = sum
 		}
 	}
 	for h, tally := range l.tallies {
@@ -122,7 +124,8 @@ func TestMoveThatDoesNotFit(t *testing.T) {
 	l := newLedger(Bounds{Body: 1, Bodies: 1, Calls: 4, Headers: 1, AllHeaders: 1}, false)
 	var known, claimed account
 	l.open(&known, holder{kind: everyone}, holder{kind: ofCaller, name: "a"})
-	l.open(&claimed, strangers(source.Source{})...)
+	who := unproven(source.Source{})
+	l.open(&claimed, who.all()...)
 	if _, ok := l.take(&known, places, 3); !ok {
 		t.Fatal("not taken")
 	}
