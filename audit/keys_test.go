@@ -41,25 +41,25 @@ func TestKeyRotation(t *testing.T) {
 	cfg := onDisk(t)
 	file := filepath.Join(cfg.Dir, keyName)
 	again(t, cfg)
-	first, err := checkpoint.LoadKey(file)
+	first, err := checkpoint.LoadKey(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if name := first.Name(); !strings.HasPrefix(name, "tollgate/") || len(name) != len("tollgate/")+16 {
 		t.Errorf("the log is named %q", name)
 	}
-	second, err := PrepareRotation(file)
+	second, err := PrepareRotation(file, nil)
 	if err != nil || second == first.Public() || second.Name() != first.Name() {
 		t.Fatalf("prepared %v, %v", second, err)
 	}
-	if _, err := PrepareRotation(file); !errors.Is(err, fs.ErrExist) {
+	if _, err := PrepareRotation(file, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a second preparation: %v", err)
 	}
 	if _, err := ReplaceLostKey(file, first.Name()); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("replacing a key that is there: %v", err)
 	}
 	again(t, cfg)
-	if key, err := checkpoint.LoadKey(file); err != nil || key.Public() != second {
+	if key, err := checkpoint.LoadKey(file, nil); err != nil || key.Public() != second {
 		t.Errorf("after the rotation the key is %v, %v", key, err)
 	}
 	if err := os.Remove(file); err != nil {
@@ -90,7 +90,7 @@ func TestKeyFileElsewhere(t *testing.T) {
 	cfg := onDisk(t)
 	cfg.Name, cfg.KeyFile = "corp/gateway-1", filepath.Join(t.TempDir(), "audit.key")
 	keys := keyRecords(again(t, cfg))
-	if key, err := checkpoint.LoadKey(cfg.KeyFile); err != nil || key.Name() != cfg.Name || keys[0].Key != key.Public().String() {
+	if key, err := checkpoint.LoadKey(cfg.KeyFile, nil); err != nil || key.Name() != cfg.Name || keys[0].Key != key.Public().String() {
 		t.Errorf("key %v, %v", key, err)
 	}
 	cfg.Name = "corp/gateway-2"
