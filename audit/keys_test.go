@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing/synctest"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/private"
+	"tollgate/internal/testkubelet"
 )
 
 // again opens the log, closes it, and gives what the verifier reads.
@@ -226,5 +229,54 @@ func TestUnfinishedKeys(t *testing.T) {
 	slices.Sort(want)
 	if slices.Sort(names); !slices.Equal(names, want) {
 		t.Errorf("there are %q, want %q", names, want)
+	}
+}
+
+// TestSecondStartInKubernetes opens logs whose files the kubelet has given to a group since: the keys, one being brought in
+// among them, and the directory are for their owner only again, and that is reported once.
+func TestSecondStartInKubernetes(t *testing.T) {
+	elsewhere := filepath.Join(t.TempDir(), "audit.key")
+	for name, keyFile := range map[string]string{"beside the log": "", "elsewhere": elsewhere} {
+		t.Run(name, func(t *testing.T) {
+			cfg := onDisk(t)
+			cfg.KeyFile = keyFile
+			key := cmp.Or(keyFile, filepath.Join(cfg.Dir, keyName))
+			var found []private.Finding
+			cfg.Report = func(f private.Finding) { found = append(found, f) }
+			again(t, cfg)
+			mount := func() {
+				t.Helper()
+				if err := errors.Join(testkubelet.SetFSGroup(cfg.Dir, testkubelet.AnyGroup()), testkubelet.SetFSGroup(filepath.Dir(key), testkubelet.AnyGroup())); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start := func(want ...private.Finding) {
+				t.Helper()
+				found = nil
+				again(t, cfg)
+				if !slices.Equal(found, want) {
+					t.Errorf("found %v, want %v", found, want)
+				}
+				for path, want := range map[string]fs.FileMode{cfg.Dir: 0o700, key: 0o600} {
+					if info, err := os.Stat(path); err != nil || info.Mode()&^fs.ModeDir != want {
+						t.Errorf("%s: %v, %v, want %v", path, info.Mode(), err, want)
+					}
+				}
+			}
+			dir, own, next := private.Finding{Path: cfg.Dir, Mode: 0o770, Now: 0o700}, private.Finding{Path: key, Mode: 0o660, Now: 0o600},
+				private.Finding{Path: key + newSuffix, Mode: 0o660, Now: 0o600}
+			start()
+			mount()
+			start(dir, own)
+			start()
+			mount()
+			var rotated []private.Finding
+			if _, err := PrepareRotation(key, func(f private.Finding) { rotated = append(rotated, f) }); err != nil || !slices.Equal(rotated, []private.Finding{own}) {
+				t.Fatalf("rotation: %v, found %v", err, rotated)
+			}
+			mount()
+			start(dir, own, next)
+			start()
+		})
 	}
 }
