@@ -99,12 +99,25 @@ func (p process) others(mode fs.FileMode, owner uint32, grants []grant) string {
 	}
 	var said []string
 	for _, g := range grants {
+		if g.subject != everybody {
+			g.right &^= rightOfAll(grants)
+		}
 		if g.right &= matters; g.right == 0 || p.expects(g, owner) {
 			continue
 		}
 		said = append(said, fmt.Sprintf("%s may %v it", g.who(), g.right))
 	}
 	return strings.Join(said, ", ")
+}
+
+func rightOfAll(grants []grant) right {
+	var all right
+	for _, g := range grants {
+		if g.subject == everybody {
+			all |= g.right
+		}
+	}
+	return all
 }
 
 // expects reports whether a grant is to somebody who may have it.

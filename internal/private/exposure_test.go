@@ -26,7 +26,8 @@ func TestOthers(t *testing.T) {
 		{0o604, 2000, "every user may read it"},
 		{0o602, 2000, "every user may change it"},
 		{0o666, 2000, "every user may read and change it"},
-		{0o664, 3000, "every user may read it, group 3000, in which the gateway is not, may read and change it"},
+		{0o664, 3000, "every user may read it, group 3000, in which the gateway is not, may change it"},
+		{0o644, 3000, "every user may read it"},
 		{0o711, 3000, ""}, // nobody can run a key
 		{fs.ModeDir | 0o755, 3000, ""},
 		{fs.ModeDir | 0o770, 2000, ""},
