@@ -279,7 +279,7 @@ func TestAuditKeyOfASecret(t *testing.T) {
 	}{
 		{0o444, p.group, "has mode 0444: every user may read it;"},
 		{0o444, 0, "has mode 0444: every user may read it;"},
-		{0o440, 0, "has mode 0440: group 0, in which the gateway is not, may read it;"},
+		{0o464, 0, "has mode 0464: every user may read it, group 0, in which the gateway is not, may change it;"},
 		{0o446, p.group, "has mode 0446: every user may read and change it;"},
 	} {
 		if err := errors.Join(os.Chown(key, 0, c.group), os.Chmod(key, c.mode)); err != nil {
