@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/private"
 )
 
 const (
@@ -33,33 +34,38 @@ type keyring interface {
 }
 
 // keyFile is a keyring of the files at its path.
-type keyFile string
+type keyFile struct {
+	path   string
+	report private.Report
+}
 
-var _ keyring = keyFile("")
+var _ keyring = keyFile{}
 
-func (f keyFile) Path() string                      { return string(f) }
-func (f keyFile) Load() (*checkpoint.Key, error)    { return checkpoint.LoadKey(string(f)) }
-func (f keyFile) LoadNew() (*checkpoint.Key, error) { return checkpoint.LoadKey(string(f) + newSuffix) }
+func (f keyFile) Path() string                   { return f.path }
+func (f keyFile) Load() (*checkpoint.Key, error) { return checkpoint.LoadKey(f.path, f.report) }
+func (f keyFile) LoadNew() (*checkpoint.Key, error) {
+	return checkpoint.LoadKey(f.path+newSuffix, f.report)
+}
 func (f keyFile) Create(name string) (*checkpoint.Key, error) {
-	return checkpoint.CreateKey(string(f), name)
+	return checkpoint.CreateKey(f.path, name)
 }
 
 func (f keyFile) Tidy() error {
-	return errors.Join(checkpoint.RemoveUnfinished(string(f)), checkpoint.RemoveUnfinished(string(f)+newSuffix))
+	return errors.Join(checkpoint.RemoveUnfinished(f.path), checkpoint.RemoveUnfinished(f.path+newSuffix))
 }
 
 func (f keyFile) Replace() error {
-	if err := os.Rename(string(f)+newSuffix, string(f)); err != nil {
+	if err := os.Rename(f.path+newSuffix, f.path); err != nil {
 		return err
 	}
-	return osDisk{filepath.Dir(string(f))}.Sync()
+	return osDisk{filepath.Dir(f.path)}.Sync()
 }
 
 // PrepareRotation makes the successor of a log's key, in a file beside it. The next [Open] brings it into the log, with a
 // checkpoint that both keys sign, and then puts it in the place of the old one. It gives the new public key. The error
-// wraps [fs.ErrExist] when a successor is prepared already.
-func PrepareRotation(keyFile string) (checkpoint.PublicKey, error) {
-	old, err := checkpoint.LoadKey(keyFile)
+// wraps [fs.ErrExist] when a successor is prepared already. The report is about the old key's file.
+func PrepareRotation(keyFile string, report private.Report) (checkpoint.PublicKey, error) {
+	old, err := checkpoint.LoadKey(keyFile, report)
 	if err != nil {
 		return checkpoint.PublicKey{}, err
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing/synctest"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/private"
+	"tollgate/internal/testkubelet"
 )
 
 // again opens the log, closes it, and gives what the verifier reads.
@@ -41,25 +44,25 @@ func TestKeyRotation(t *testing.T) {
 	cfg := onDisk(t)
 	file := filepath.Join(cfg.Dir, keyName)
 	again(t, cfg)
-	first, err := checkpoint.LoadKey(file)
+	first, err := checkpoint.LoadKey(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if name := first.Name(); !strings.HasPrefix(name, "tollgate/") || len(name) != len("tollgate/")+16 {
 		t.Errorf("the log is named %q", name)
 	}
-	second, err := PrepareRotation(file)
+	second, err := PrepareRotation(file, nil)
 	if err != nil || second == first.Public() || second.Name() != first.Name() {
 		t.Fatalf("prepared %v, %v", second, err)
 	}
-	if _, err := PrepareRotation(file); !errors.Is(err, fs.ErrExist) {
+	if _, err := PrepareRotation(file, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a second preparation: %v", err)
 	}
 	if _, err := ReplaceLostKey(file, first.Name()); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("replacing a key that is there: %v", err)
 	}
 	again(t, cfg)
-	if key, err := checkpoint.LoadKey(file); err != nil || key.Public() != second {
+	if key, err := checkpoint.LoadKey(file, nil); err != nil || key.Public() != second {
 		t.Errorf("after the rotation the key is %v, %v", key, err)
 	}
 	if err := os.Remove(file); err != nil {
@@ -90,7 +93,7 @@ func TestKeyFileElsewhere(t *testing.T) {
 	cfg := onDisk(t)
 	cfg.Name, cfg.KeyFile = "corp/gateway-1", filepath.Join(t.TempDir(), "audit.key")
 	keys := keyRecords(again(t, cfg))
-	if key, err := checkpoint.LoadKey(cfg.KeyFile); err != nil || key.Name() != cfg.Name || keys[0].Key != key.Public().String() {
+	if key, err := checkpoint.LoadKey(cfg.KeyFile, nil); err != nil || key.Name() != cfg.Name || keys[0].Key != key.Public().String() {
 		t.Errorf("key %v, %v", key, err)
 	}
 	cfg.Name = "corp/gateway-2"
@@ -226,5 +229,54 @@ func TestUnfinishedKeys(t *testing.T) {
 	slices.Sort(want)
 	if slices.Sort(names); !slices.Equal(names, want) {
 		t.Errorf("there are %q, want %q", names, want)
+	}
+}
+
+// TestSecondStartInKubernetes opens logs whose files the kubelet has given to a group since: the keys, one being brought in
+// among them, and the directory are for their owner only again, and that is reported once.
+func TestSecondStartInKubernetes(t *testing.T) {
+	elsewhere := filepath.Join(t.TempDir(), "audit.key")
+	for name, keyFile := range map[string]string{"beside the log": "", "elsewhere": elsewhere} {
+		t.Run(name, func(t *testing.T) {
+			cfg := onDisk(t)
+			cfg.KeyFile = keyFile
+			key := cmp.Or(keyFile, filepath.Join(cfg.Dir, keyName))
+			var found []private.Finding
+			cfg.Report = func(f private.Finding) { found = append(found, f) }
+			again(t, cfg)
+			mount := func() {
+				t.Helper()
+				if err := errors.Join(testkubelet.SetFSGroup(cfg.Dir, testkubelet.AnyGroup()), testkubelet.SetFSGroup(filepath.Dir(key), testkubelet.AnyGroup())); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start := func(want ...private.Finding) {
+				t.Helper()
+				found = nil
+				again(t, cfg)
+				if !slices.Equal(found, want) {
+					t.Errorf("found %v, want %v", found, want)
+				}
+				for path, want := range map[string]fs.FileMode{cfg.Dir: 0o700, key: 0o600} {
+					if info, err := os.Stat(path); err != nil || info.Mode()&^fs.ModeDir != want {
+						t.Errorf("%s: %v, %v, want %v", path, info.Mode(), err, want)
+					}
+				}
+			}
+			dir, own, next := private.Finding{Path: cfg.Dir, Mode: 0o770, Now: 0o700}, private.Finding{Path: key, Mode: 0o660, Now: 0o600},
+				private.Finding{Path: key + newSuffix, Mode: 0o660, Now: 0o600}
+			start()
+			mount()
+			start(dir, own)
+			start()
+			mount()
+			var rotated []private.Finding
+			if _, err := PrepareRotation(key, func(f private.Finding) { rotated = append(rotated, f) }); err != nil || !slices.Equal(rotated, []private.Finding{own}) {
+				t.Fatalf("rotation: %v, found %v", err, rotated)
+			}
+			mount()
+			start(dir, own, next)
+			start()
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/private"
 )
 
 var (
@@ -41,6 +42,8 @@ type Config struct {
 	// KeyFile holds the private key that signs checkpoints. It is made, readable by its owner only, when a log has none yet.
 	// Empty means signing.key in Dir. See [PrepareRotation] for how another key comes in.
 	KeyFile string
+	// Report is called with each key file, and with Dir, that group or others may use: see package private.
+	Report private.Report
 	// Name is the name of the log, which a new key is for. Empty means "tollgate/" and 16 random hex digits for a new log,
 	// and any name for one that has a key. A log keeps its name: another one is refused.
 	Name string

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"tollgate/internal/private"
 )
 
 // closingChunk bounds how many bytes of closing outcomes are written at once.
@@ -26,6 +28,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	if err != nil {
 		return nil, Recovery{}, err
 	}
+	private.TightenDir(cfg.Dir, cfg.Report)
 	l := &Log{
 		cfg: cfg, disk: cfg.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
@@ -226,7 +229,7 @@ func (c *Config) complete() error {
 		c.disk = osDisk{c.Dir}
 	}
 	if c.keys == nil {
-		c.keys = keyFile(cmp.Or(c.KeyFile, filepath.Join(c.Dir, keyName)))
+		c.keys = keyFile{cmp.Or(c.KeyFile, filepath.Join(c.Dir, keyName)), c.Report}
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ func (b *builder) buildAudit(a *auditShape) {
 		CheckpointEvery: a.Checkpoints.Every.duration(), CheckpointRecords: a.Checkpoints.Records,
 		Keep: a.Keep.duration(),
 	}
+	b.private("audit.key.file", b.config.Audit.KeyFile)
 	for _, c := range a.Checkpoints.Copies {
 		b.config.Audit.Copies = append(b.config.Audit.Copies, CheckpointCopy{File: resolve(b.dir, c.File)})
 	}

@@ -64,6 +64,7 @@ func (b *builder) certificate(path string, s *certificateShape) Certificate {
 		}}
 	}
 	c := b.files(s.Files)
+	b.private(path+".files.key", c.KeyFile)
 	b.leaves[c] = b.checkPair(path, c.CertFile, c.KeyFile)
 	return c
 }

@@ -39,9 +39,17 @@ type Config struct {
 	// HTTPChallenge is where HTTP-01 challenges are answered; "" if no certificate needs that.
 	HTTPChallenge string
 	Bounds        Bounds
+	// PrivateFiles are those that only the gateway should be able to use, each once. They need not exist.
+	PrivateFiles []PrivateFile
 
 	grantPlaces []string
 	notes       []string
+}
+
+// PrivateFile is a file with a secret.
+type PrivateFile struct {
+	Path string
+	Key  string // of the configuration: "credentials.acme.secret_key"
 }
 
 // GrantPlace is the config path of a grant: "callers.billing-app.grants[0]".

@@ -23,11 +23,17 @@ type manifest struct {
 		Template struct {
 			Spec struct {
 				TerminationGracePeriodSeconds int         `yaml:"terminationGracePeriodSeconds"`
+				SecurityContext               podSecurity `yaml:"securityContext"`
 				InitContainers                []container `yaml:"initContainers"`
 				Containers                    []container
 			}
 		}
 	}
+}
+
+type podSecurity struct {
+	FSGroup             int    `yaml:"fsGroup"`
+	FSGroupChangePolicy string `yaml:"fsGroupChangePolicy"`
 }
 
 type container struct {
@@ -112,6 +118,9 @@ func testManifests(t *testing.T, path string, data []byte) {
 		t.Fatalf("configuration %v, workload %v", config != nil, workload != nil)
 	}
 	pod := workload.Spec.Template.Spec
+	if s := pod.SecurityContext; s.FSGroup == 0 || s.FSGroupChangePolicy != "OnRootMismatch" {
+		t.Errorf("%+v: the kubelet gives the group all files again at each start", s)
+	}
 	gateway := append(pod.InitContainers, pod.Containers...)[0]
 	stop := config.Bounds.Drain + time.Duration(gateway.Lifecycle.PreStop.Sleep.Seconds)*time.Second
 	if grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop {

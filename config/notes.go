@@ -3,6 +3,8 @@ package config
 import (
 	"crypto/fips140"
 	"slices"
+
+	"tollgate/internal/private"
 )
 
 // takeNotes looks for what is allowed, but probably not meant.
@@ -29,6 +31,9 @@ func (b *builder) takeNotes() {
 	for _, l := range b.config.Listeners {
 		b.noteCertificates(l)
 	}
+	if b.options.Secrets {
+		b.notePrivate()
+	}
 	if b.file.Admin == nil {
 		b.note("there is no admin section: no health, no metrics")
 	}
@@ -36,6 +41,31 @@ func (b *builder) takeNotes() {
 		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +
 			"`tollgate tls policy` shows the suites that remain")
 	}
+}
+
+// private adds a file to those that only the gateway should be able to use.
+func (b *builder) private(key, path string) {
+	if path != "" && !slices.ContainsFunc(b.config.PrivateFiles, func(f PrivateFile) bool { return f.Path == path }) {
+		b.config.PrivateFiles = append(b.config.PrivateFiles, PrivateFile{path, key})
+	}
+}
+
+// notePrivate notes which of them others may use. Who others are hangs on the user and the groups of this process.
+func (b *builder) notePrivate() {
+	for _, f := range b.config.PrivateFiles {
+		if text := f.Exposure(); text != "" {
+			b.note("%s", text)
+		}
+	}
+}
+
+// Exposure describes who beside its owner and the gateway may use the file now; "" if that is nobody.
+func (f PrivateFile) Exposure() string {
+	text := private.Exposure(f.Path)
+	if text == "" || f.Key == "" {
+		return text
+	}
+	return f.Key + ": " + text
 }
 
 func (b *builder) noteCaller(name string) {

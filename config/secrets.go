@@ -3,12 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"regexp"
 	"strings"
 
+	"tollgate/internal/private"
 	"tollgate/internal/secret"
 )
 
@@ -47,6 +46,9 @@ func (b *builder) secret(path string, r reference) (value secret.String, ok bool
 	if b.failed(path) || r == (reference{}) { // a missing one was reported when the file was read
 		return value, false
 	}
+	if r.File != "" {
+		b.private(path, resolve(b.dir, r.File))
+	}
 	value, err := b.secrets.read(r)
 	if err != nil {
 		b.add(b.key(path), path, "", "%s: %v", lastKey(path), err)
@@ -71,19 +73,7 @@ func shownPath(path string) string {
 }
 
 func fromFile(path, shown string) (secret.String, error) {
-	info, err := os.Stat(path) // before opening: a pipe would keep us waiting
-	if err != nil {
-		return secret.String{}, fmt.Errorf("file %s: %w", shown, bare(err))
-	}
-	if !info.Mode().IsRegular() {
-		return secret.String{}, fmt.Errorf("file %s is not a regular file", shown)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return secret.String{}, fmt.Errorf("file %s: %w", shown, bare(err))
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	data, err := private.Read(path, maxSecret)
 	if err != nil {
 		return secret.String{}, fmt.Errorf("file %s: %w", shown, bare(err))
 	}

@@ -278,7 +278,8 @@ type credentialShape struct {
 type reference struct {
 	// The name of an environment variable, in upper case. It is read when the gateway starts.
 	Env string `yaml:"env"`
-	// The path of a file that holds the secret and nothing else; a final line feed is left out.
+	// The path of a file that holds the secret and nothing else; a final line feed is left out. Only the gateway's user and
+	// groups should be able to read it: otherwise `check`, the log and readiness say so.
 	File string `yaml:"file"`
 }
 
@@ -401,8 +402,9 @@ type auditShape struct {
 
 // auditKeyShape is `key` of `audit`.
 type auditKeyShape struct {
-	// The key file (mode 0600). It is made when there is none and the log has no key yet. On another volume than the log it
-	// proves more. Default: `signing.key` in the folder of the log.
+	// The key file. It is made (mode 0600) when there is none and the log has no key yet; one of the gateway's user is given
+	// that mode again at a start, one of another user, such as a mounted Secret, is taken as it is. On another volume than the
+	// log it proves more. Default: `signing.key` in the folder of the log.
 	File string `yaml:"file" need:"yes"`
 }
 

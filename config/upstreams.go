@@ -98,6 +98,7 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamShape) {
 	u.Pins = b.pins(path+".tls.pins", t.Pins)
 	if c := t.ClientCertificate; c != nil {
 		u.CertFile, u.KeyFile = resolve(b.dir, c.Cert), resolve(b.dir, c.Key)
+		b.private(path+".tls.client_certificate.key", u.KeyFile)
 		b.noteLeaf("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", u.CertFile, u.KeyFile))
 	}
 }

@@ -5,9 +5,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +18,7 @@ import (
 	"time"
 
 	"tollgate/internal/bsssim"
+	"tollgate/internal/testkubelet"
 	"tollgate/internal/testpki"
 )
 
@@ -248,3 +252,34 @@ func TestGatewayACMEDNS(t *testing.T) {
 }
 
 const bindingKey = "dGhlLW1hYy1rZXktb2YtYW4tYWNjb3VudC1vZi0zMi1ieXRlcw"
+
+// TestGatewayACMESecondStart: all keys that certmagic made are for their owner only again after the kubelet gave them to a
+// group, and that is logged.
+func TestGatewayACMESecondStart(t *testing.T) {
+	w, a := acmeWorld(t, authorityOptions{}, "http-01", challengesAnywhere)
+	p := a.launched(w, a.tcp, "challenges")
+	p.becomesReady()
+	p.stop()
+	if err := testkubelet.SetFSGroup(w.file("acme"), testkubelet.AnyGroup()); err != nil {
+		t.Fatal(err)
+	}
+	a.down.Store(true)
+	p = launch(t, w.config, w.env).wait()
+	p.stop()
+	tightened := p.tightened()
+	keys := 0
+	err := filepath.WalkDir(w.file("acme"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".key") {
+			return err
+		}
+		keys++
+		info, err := entry.Info()
+		if err == nil && (info.Mode() != 0o600 || !slices.Contains(tightened, path+" 0660 0600")) {
+			t.Errorf("%s: %v; logged %q", path, info.Mode(), tightened)
+		}
+		return err
+	})
+	if err != nil || keys != 2 || len(tightened) != keys+1 {
+		t.Errorf("%d keys, %v, logged %q", keys, err, tightened)
+	}
+}

@@ -38,10 +38,14 @@ type process struct {
 // launch starts `tollgate run` and returns at once. The process is killed at the end of the test if it still runs.
 func launch(t testing.TB, config string, env []string) *process {
 	t.Helper()
-	p := &process{
-		t: t, cmd: exec.Command(binary, "run", "--config", config), up: make(chan struct{}), exited: make(chan struct{}), addresses: map[string]string{},
-	}
-	p.cmd.Env = append(env[:len(env):len(env)], raceOptions)
+	cmd := exec.Command(binary, "run", "--config", config)
+	cmd.Env = append(env[:len(env):len(env)], raceOptions)
+	return launchCommand(t, cmd)
+}
+
+func launchCommand(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, up: make(chan struct{}), exited: make(chan struct{}), addresses: map[string]string{}}
 	p.cmd.Stdout = &p.stdout
 	pipe, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -190,9 +194,15 @@ type result struct {
 // run runs a command of the binary to its end.
 func run(t testing.TB, env []string, args ...string) result {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(binary, args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(env[:len(env):len(env)], raceOptions), &stdout, &stderr
+	cmd.Env = append(env[:len(env):len(env)], raceOptions)
+	return runCommand(t, cmd)
+}
+
+func runCommand(t testing.TB, cmd *exec.Cmd) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

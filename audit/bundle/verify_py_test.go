@@ -185,7 +185,7 @@ func (l *logs) written() (log, open, before, after string) {
 	l.ok(a.Close(l.t.Context()))
 
 	cfg.Dir = l.copy(open, func(string) {}) // as a crash leaves it
-	key, err := audit.PrepareRotation(cfg.KeyFile)
+	key, err := audit.PrepareRotation(cfg.KeyFile, nil)
 	l.ok(err)
 	a, found, err := audit.Open(cfg)
 	l.ok(err)

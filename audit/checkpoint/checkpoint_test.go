@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"tollgate/internal/private"
 )
 
 // hashes keeps what [tlog.StoredHashes] wants stored, so that tlog can give the root of any size.
@@ -164,7 +167,7 @@ func TestPublicKeys(t *testing.T) {
 
 func TestKeyFiles(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "signing.key")
-	if _, err := LoadKey(file); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := LoadKey(file, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 	made, err := CreateKey(file, "tollgate/a")
@@ -174,7 +177,7 @@ func TestKeyFiles(t *testing.T) {
 	if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
 	}
-	got, err := LoadKey(file)
+	got, err := LoadKey(file, nil)
 	if err != nil || got.Public() != made.Public() {
 		t.Errorf("loaded %v, %v", got, err)
 	}
@@ -184,11 +187,42 @@ func TestKeyFiles(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(file)); len(entries) != 1 {
 		t.Errorf("files were left behind: %v", entries)
 	}
-	if err := os.Chmod(file, 0o640); err != nil {
+}
+
+// TestLooseKeyFiles loads keys that group or others may use: they are read, and are for their owner only again.
+func TestLooseKeyFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "signing.key")
+	if _, err := CreateKey(file, "tollgate/a"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadKey(file); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-		t.Errorf("a key that others can read: %v", err)
+	for _, mode := range []fs.FileMode{0o660, 0o640, 0o604, 0o666, 0o610} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range [][]private.Finding{{{Path: file, Mode: mode, Now: 0o600}}, nil} {
+			var found []private.Finding
+			_, err := LoadKey(file, func(f private.Finding) { found = append(found, f) })
+			if err != nil || !slices.Equal(found, want) {
+				t.Errorf("%#o: found %v, %v, want %v", mode, found, err, want)
+			}
+		}
+	}
+}
+
+// TestNoKeyFile: what is no file is not waited for, and a large one not read.
+func TestNoKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe, large := filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large, make([]byte, maxKeyFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{dir: "not a regular file", pipe: "not a regular file", large: "larger than 4096 bytes"} {
+		if _, err := LoadKey(file, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", file, err, want)
+		}
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"tollgate/internal/private"
 )
 
 // maxKeyFile bounds what is read of a key file, in bytes.
@@ -126,22 +128,10 @@ func parseKey(text string) (*Key, error) {
 	return key, checkName(key.Name())
 }
 
-// LoadKey reads a key file. It refuses one that others than its owner may read. The error wraps [fs.ErrNotExist] when
-// there is none.
-func LoadKey(file string) (*Key, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("audit key: %w", err)
-	}
-	defer f.Close() // opened for reading: nothing can be lost
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("audit key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("audit key %s: others than its owner may use it (mode %#o): chmod 600 it", file, info.Mode().Perm())
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+// LoadKey reads a key file, by the rule of package private for files that the gateway made. The error wraps
+// [fs.ErrNotExist] when there is none.
+func LoadKey(file string, report private.Report) (*Key, error) {
+	text, err := private.ReadOwn(file, maxKeyFile, report)
 	if err != nil {
 		return nil, fmt.Errorf("audit key: %w", err)
 	}

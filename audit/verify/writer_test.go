@@ -23,11 +23,11 @@ func TestWrittenLog(t *testing.T) {
 	for run := range 4 {
 		switch run {
 		case 2:
-			if _, err := audit.PrepareRotation(keyFile); err != nil {
+			if _, err := audit.PrepareRotation(keyFile, nil); err != nil {
 				t.Fatal(err)
 			}
 		case 3:
-			key, err := checkpoint.LoadKey(keyFile)
+			key, err := checkpoint.LoadKey(keyFile, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

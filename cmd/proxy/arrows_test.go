@@ -12,10 +12,10 @@ import (
 var arrows = map[string][]string{
 	"accept":           {"internal/source", "tlspolicy"}, // handshakes report what the peer offered
 	"admin":            {"audit", "audit/copies", "credential", "gateway", "ratelimit", "replay"},
-	"audit":            {"audit/checkpoint", "internal/source"},
+	"audit":            {"audit/checkpoint", "internal/private", "internal/source"},
 	"audit/bundle":     {"audit", "audit/checkpoint", "audit/proof"},
 	"audit/calls":      {"audit", "catalog"},
-	"audit/checkpoint": {},
+	"audit/checkpoint": {"internal/private"},
 	"audit/copies":     {"audit/checkpoint"},
 	"audit/index":      {"audit", "audit/calls", "catalog"},
 	"audit/proof":      {"audit", "audit/checkpoint"},
@@ -25,9 +25,10 @@ var arrows = map[string][]string{
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},
 	"credential":       {"catalog", "internal/secret", "signing"},
-	"internal/bsssim":  {"catalog"},   // its signature check must not be ours
-	"internal/certs":   {"tlspolicy"}, // what a peer may not have, ours may not have either
+	"internal/bsssim":  {"catalog"},                       // its signature check must not be ours
+	"internal/certs":   {"internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
 	"internal/nearest": {},
+	"internal/private": {},
 	"internal/secret":  {},
 	"internal/source":  {},
 	"internal/testlog": {"audit", "audit/checkpoint"},
@@ -40,9 +41,10 @@ var arrows = map[string][]string{
 	"tlspolicy/scan":   {"tlspolicy"},
 	"upstream":         {},
 	"gateway":          {"audit", "business", "caller", "catalog", "credential", "internal/source", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
-	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/secret", "policy", "ratelimit", "tlspolicy"},
+	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "policy", "ratelimit", "tlspolicy"},
 
-	"internal/certs/acme": {"internal/certs", "internal/secret", "tlspolicy"}, // apart from certs for what it needs
+	"internal/certs/acme":  {"internal/certs", "internal/private", "internal/secret", "tlspolicy"}, // apart from certs for what it needs
+	"internal/testkubelet": {},
 }
 
 func TestArrowsGoDown(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
+	"tollgate/internal/private"
 )
 
 // keysFlag takes public keys, or files of them.
@@ -101,7 +102,7 @@ func auditRotateKeyCommand() *cobra.Command {
 			if file == "" {
 				file = filepath.Join(dir, "signing.key")
 			}
-			return auditRotateKey(cmd.OutOrStdout(), dir, file, lost)
+			return auditRotateKey(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, lost)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
@@ -110,8 +111,8 @@ func auditRotateKeyCommand() *cobra.Command {
 	return cmd
 }
 
-func auditRotateKey(w io.Writer, dir, file string, lost bool) error {
-	prepare := audit.PrepareRotation
+func auditRotateKey(w, remarks io.Writer, dir, file string, lost bool) error {
+	prepare := func(file string) (checkpoint.PublicKey, error) { return audit.PrepareRotation(file, remarkOn(remarks)) }
 	after := "both keys sign then, so that whoever has the old public key can follow"
 	if lost {
 		name, err := logName(dir)
@@ -130,6 +131,17 @@ func auditRotateKey(w io.Writer, dir, file string, lost bool) error {
 	}
 	_, err = fmt.Fprintf(w, "%s.new is ready. The gateway takes it up when it is started again (a reload is not enough);\n%s:\n%v\n", file, after, key)
 	return err
+}
+
+// remarkOn writes about files that others than their owner could use, or can.
+func remarkOn(w io.Writer) private.Report {
+	return func(f private.Finding) {
+		if text := private.Exposure(f.Path); text != "" {
+			fmt.Fprintf(w, "tollgate: %s\n", text)
+		} else if f.Tightened() {
+			fmt.Fprintf(w, "tollgate: others could use %s (mode %#o); it is for its owner only again\n", f.Path, f.Mode)
+		}
+	}
 }
 
 // logName is the name that the keys of a log have.

@@ -46,6 +46,7 @@ type service struct {
 	registry  *prometheus.Registry
 	upstreams map[*config.Upstream]*gateway.Upstream
 	keeping   *keeping // of certificates
+	private   *privateFiles
 	closers   []func()
 	servers   []*http.Server    // of the listeners
 	addresses map[string]string // where listeners listen, by name
@@ -64,10 +65,11 @@ const summaryPeriod = 5 * time.Second
 
 // startService opens everything that the configuration names and serves. On error nothing is left open.
 func startService(ctx context.Context, c *config.Config, logger *zap.Logger) (*service, error) {
+	files := newPrivateFiles(c.PrivateFiles, logger)
 	s := &service{
+		config: c, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
+		keeping: newKeeping(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		madeRoom: rate.Sometimes{Interval: time.Second},
-		config:   c, logger: logger, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
-		keeping: newKeeping(logger), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 	}
 	if err := s.start(ctx); err != nil {
 		s.closeAll(context.Background())
@@ -101,6 +103,7 @@ func (s *service) start(ctx context.Context) error {
 		return err
 	}
 	s.keeping.start()
+	s.private.exposed()
 	return s.listenAdmin(ctx)
 }
 
@@ -172,7 +175,7 @@ func refill(size int, signatures []audit.Signature) (*replay.Memory, error) {
 	return memory, nil
 }
 
-// startSummaries writes due summaries of refusals, and looks at the disk, until ctx ends.
+// startSummaries writes due summaries of refusals, and looks at the disk and at private files, until ctx ends.
 func (s *service) startSummaries(ctx context.Context) {
 	go func() {
 		defer close(s.flushed)
@@ -185,6 +188,7 @@ func (s *service) startSummaries(ctx context.Context) {
 				s.strangers.Flush(now)
 				status := s.log.Status()
 				s.forecast.Add(now, status.Free, status.Written)
+				s.private.exposed()
 			case <-ctx.Done():
 				return
 			}
@@ -282,7 +286,7 @@ func (s *service) listenAdmin(ctx context.Context) error {
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
 func (s *service) readiness() admin.Readiness {
-	r := admin.Readiness{Ready: true, Warnings: append(s.evidenceWarnings(), s.keeping.warnings(time.Now())...)}
+	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.keeping.warnings(time.Now()), s.private.exposed())}
 	if err := s.log.Status().Err; err != nil {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
 	}

@@ -29,7 +29,7 @@ func (k *keeping) openACME(listener string, c *config.ACME) (*acme.Source, error
 		return nil, err
 	}
 	open := c.Config
-	open.Roots, open.Logger = roots, k.logger.With(zap.String("listener", listener))
+	open.Roots, open.Report, open.Logger = roots, k.found, k.logger.With(zap.String("listener", listener))
 	source, err := acme.Open(open)
 	if err != nil {
 		return nil, err

@@ -13,12 +13,14 @@ import (
 	"tollgate/admin"
 	"tollgate/config"
 	"tollgate/internal/certs"
+	"tollgate/internal/private"
 	"tollgate/tlspolicy"
 )
 
 // keeping looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
 type keeping struct {
 	logger  *zap.Logger
+	found   private.Report // takes what is found out about files of the gateway's own
 	metrics *admin.Certificates
 	watch   certs.Watch
 	sources []usedSource
@@ -56,8 +58,8 @@ type placed struct {
 
 func (p placed) Name() string { return p.where + ": " + p.Keeper.Name() }
 
-func newKeeping(logger *zap.Logger) *keeping {
-	k := &keeping{logger: logger, failing: map[string]failure{}}
+func newKeeping(logger *zap.Logger, found private.Report) *keeping {
+	k := &keeping{logger: logger, found: found, failing: map[string]failure{}}
 	k.watch.Report = k.report
 	return k
 }
@@ -108,7 +110,9 @@ func (k *keeping) openCertificate(listener string, c config.Certificate) (certs.
 		source, err := k.openACME(listener, c.ACME)
 		return source, source, err
 	case c.Internal != nil:
-		internal, err := certs.OpenInternal(*c.Internal)
+		open := *c.Internal
+		open.Report = k.found
+		internal, err := certs.OpenInternal(open)
 		return internal, internal, err
 	}
 	files, err := certs.Load(c.CertFile, c.KeyFile)

@@ -35,7 +35,7 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *keeping, dir string, logs *observ
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	k = newKeeping(zap.New(core))
+	k = newKeeping(zap.New(core), nil)
 	k.metrics = admin.NewCertificates(prometheus.NewRegistry(), k.metricsSources())
 	policy := testpki.Must(tlspolicy.Named(tlspolicy.Default))
 	_, _, err := k.listener("https", &config.ListenerTLS{

@@ -23,6 +23,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"tollgate/internal/private"
 )
 
 // What an [Internal] authority issues.
@@ -38,7 +40,9 @@ const (
 const (
 	authorityFile = "authority.pem" // certificate and key in one file, so that they cannot come apart
 	publicFile    = "ca.pem"        // the certificate again, for clients
-	lockFile      = "lock"          // held while something is made, so that processes that share the directory make it once
+	leafPrefix    = "leaf-"         // certificate and key
+	leafSuffix    = ".pem"
+	lockFile      = "lock" // held while something is made, so that processes that share the directory make it once
 )
 
 // InternalConfig describes an authority of the gateway's own, for a sidecar or a lab.
@@ -55,6 +59,9 @@ type InternalConfig struct {
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
+
+	// Report is called with each file of a key, and with Dir, that group or others may use: see package private. Optional.
+	Report private.Report
 }
 
 // Internal is a source whose certificate is issued by an authority of its own. The authority is made when it is first
@@ -189,7 +196,17 @@ func (i *Internal) locked(do func() error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	i.tighten()
 	return do()
+}
+
+// tighten leaves the directory and all its keys to their owner, those of other lists of hosts too.
+func (i *Internal) tighten() {
+	private.TightenDir(i.config.Dir, i.config.Report)
+	leaves, _ := fs.Glob(os.DirFS(i.config.Dir), leafPrefix+"*"+leafSuffix) // fails for a bad pattern only
+	for _, name := range append(leaves, authorityFile) {
+		private.Tighten(i.path(name), i.config.Report)
+	}
 }
 
 func (i *Internal) path(name string) string { return filepath.Join(i.config.Dir, name) }
@@ -212,7 +229,7 @@ func (i *Internal) authority() (*tls.Certificate, error) {
 			authority.Leaf.NotAfter.UTC().Format(time.RFC3339), publicFile)
 	}
 	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate[0]})
-	if found, err := read(i.path(publicFile), maxFile); err == nil && bytes.Equal(found, public) {
+	if found, err := private.Read(i.path(publicFile), maxFile); err == nil && bytes.Equal(found, public) {
 		return authority, nil
 	}
 	return authority, replaceFile(i.path(publicFile), public, 0o644)
@@ -263,7 +280,7 @@ func earlier(a, b time.Time) time.Time {
 func (i *Internal) leafFile() string {
 	hosts := slices.Sorted(slices.Values(i.config.Hosts))
 	sum := sha256.Sum256([]byte(strings.Join(hosts, "\n")))
-	return "leaf-" + hex.EncodeToString(sum[:8]) + ".pem"
+	return leafPrefix + hex.EncodeToString(sum[:8]) + leafSuffix
 }
 
 // verify tells whether clients that trust the authority would take the leaf, for each host.
@@ -322,7 +339,7 @@ func newSerial() *big.Int {
 
 // readKept reads a file with a certificate and its key.
 func readKept(path string) (*tls.Certificate, error) {
-	data, err := read(path, maxFile)
+	data, err := private.Read(path, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +348,7 @@ func readKept(path string) (*tls.Certificate, error) {
 
 // AuthorityPEM gives the certificate of the internal authority in dir, for clients to trust.
 func AuthorityPEM(dir string) ([]byte, error) {
-	data, err := read(filepath.Join(dir, publicFile), maxFile)
+	data, err := private.Read(filepath.Join(dir, publicFile), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s holds no internal authority: the gateway makes it at its first start (%w)", dir, err)
 	}

@@ -9,11 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"tollgate/internal/private"
+	"tollgate/internal/testkubelet"
 	"tollgate/internal/testpki"
 )
 
@@ -244,4 +247,54 @@ func TestOpenSSLTrustsInternal(t *testing.T) {
 	}
 	_ = l.Close()
 	<-served
+}
+
+// TestSecondStartInKubernetes opens an authority whose files the kubelet has given to a group since: its directory and its
+// keys, those of other hosts among them, are for their owner only again, and that is reported once.
+func TestSecondStartInKubernetes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ca")
+	var found []private.Finding
+	open := func(host string) *Internal {
+		t.Helper()
+		found = nil
+		i, err := OpenInternal(InternalConfig{Dir: dir, Hosts: []string{host}, Report: func(f private.Finding) { found = append(found, f) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	first, other := open("a.test"), open("b.test")
+	stays := filepath.Join(dir, "notes.pem") // whose it is we do not know
+	overwrite(t, stays, nil)
+	loose := func() {
+		t.Helper()
+		if err := testkubelet.SetFSGroup(dir, testkubelet.AnyGroup()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []private.Finding{{Path: dir, Mode: 0o770, Now: 0o700}}
+	for _, name := range slices.Sorted(slices.Values([]string{first.leafFile(), other.leafFile()})) {
+		want = append(want, private.Finding{Path: filepath.Join(dir, name), Mode: 0o660, Now: 0o600})
+	}
+	want = append(want, private.Finding{Path: filepath.Join(dir, authorityFile), Mode: 0o660, Now: 0o600})
+	loose()
+	again := open("a.test")
+	if !slices.Equal(found, want) {
+		t.Errorf("found %v, want %v", found, want)
+	}
+	if !again.Current()[0].Leaf.Equal(first.Current()[0].Leaf) {
+		t.Error("another certificate is served")
+	}
+	if open("a.test"); found != nil {
+		t.Errorf("a third start finds %v", found)
+	}
+	for name, want := range map[string]fs.FileMode{"": 0o700, authorityFile: 0o600, first.leafFile(): 0o600, other.leafFile(): 0o600, "notes.pem": 0o660} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode()&^fs.ModeDir != want {
+			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, want)
+		}
+	}
+	loose()
+	if err := again.Reload(); err != nil || len(found) != len(want) {
+		t.Errorf("reload: %v, found %v", err, found)
+	}
 }

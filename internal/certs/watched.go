@@ -2,14 +2,14 @@ package certs
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"tollgate/internal/private"
 )
 
 // maxFile bounds how much of a file is read: the system's bundle of authorities has a quarter of that.
@@ -179,34 +179,11 @@ func (s sighting) same(other sighting) bool {
 func readAll(inputs []input) ([][]byte, error) {
 	files := make([][]byte, len(inputs))
 	for i, in := range inputs {
-		data, err := read(in.path, in.limit)
+		data, err := private.Read(in.path, in.limit)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", in.what, err)
 		}
 		files[i] = data
 	}
 	return files, nil
-}
-
-// read reads a small regular file; a device or pipe could keep us waiting, a huge file fill the memory.
-func read(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, limit)
-	}
-	return data, nil
 }

@@ -46,6 +46,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/internal/certs"
+	"tollgate/internal/private"
 	"tollgate/internal/secret"
 )
 
@@ -119,6 +120,9 @@ type Config struct {
 	Challenge Challenge
 	DNS       DNS
 
+	// Report is called with each file of a key, and with Dir, that group or others may use: see package private. Optional.
+	Report private.Report
+
 	// Logger gets what happens: Info for certificates that are taken into use, Warn for what fails. Required.
 	Logger *zap.Logger
 }
@@ -162,6 +166,7 @@ func Open(config Config) (*Source, error) {
 	if err := config.Check(); err != nil {
 		return nil, fmt.Errorf("ACME: %w", err)
 	}
+	tighten(config.Dir, config.Report)
 	s := &Source{config: config}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.build()

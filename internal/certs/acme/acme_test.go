@@ -2,9 +2,14 @@ package acme
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +18,9 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"tollgate/internal/private"
 	"tollgate/internal/secret"
+	"tollgate/internal/testkubelet"
 )
 
 func TestMain(m *testing.M) {
@@ -221,4 +228,43 @@ func lastText(calls []string) string {
 		return "second"
 	}
 	return "first"
+}
+
+// TestSecondStartInKubernetes: keys of accounts and certificates that the kubelet gave to a group are for their owner only
+// again; what is not named as certmagic names its keys is left alone. TestACMESecondStart of e2e has them made by certmagic.
+func TestSecondStartInKubernetes(t *testing.T) {
+	c := good(t)
+	c.Dir = filepath.Join(c.Dir, "acme")
+	keys := []string{"acme/ca.test-dir/users/default/default.key", "ecdsa/certificates/ca.test-dir/a.test/a.test.key", "rsa/certificates/ca.test-dir/b.test/b.test.key"}
+	others := []string{"ecdsa/certificates/ca.test-dir/a.test/a.test.json", "somebody.key", "a/b/c/d/e/f.key"}
+	for _, name := range append(others, keys...) {
+		path := filepath.Join(c.Dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := testkubelet.SetFSGroup(c.Dir, testkubelet.AnyGroup()); err != nil {
+		t.Fatal(err)
+	}
+	want := []private.Finding{{Path: c.Dir, Mode: 0o770, Now: 0o700}}
+	for _, name := range keys {
+		want = append(want, private.Finding{Path: filepath.Join(c.Dir, name), Mode: 0o660, Now: 0o600})
+	}
+	for _, want := range [][]private.Finding{want, nil} {
+		var found []private.Finding
+		c.Report = func(f private.Finding) { found = append(found, f) }
+		s, err := Open(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = s.Close()
+		if !slices.Equal(found, want) {
+			t.Errorf("found %v, want %v", found, want)
+		}
+	}
+	for _, name := range others {
+		if info, err := os.Stat(filepath.Join(c.Dir, name)); err != nil || info.Mode() != fs.FileMode(0o660) {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
 }

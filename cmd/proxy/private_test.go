@@ -1,0 +1,108 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"tollgate/config"
+	"tollgate/internal/private"
+	"tollgate/internal/testkubelet"
+)
+
+// loose makes a file with a mode.
+func loose(t *testing.T, name string, mode fs.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	chmod(t, path, mode)
+	return path
+}
+
+func chmod(t *testing.T, path string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPrivateFilesAreWatched: what is said is true now, in the log once for each state, in readiness as long as it lasts.
+func TestPrivateFilesAreWatched(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	sk, later := loose(t, "sk", 0o644), loose(t, "later", 0o400)
+	p := newPrivateFiles([]config.PrivateFile{{Path: sk, Key: "credentials.a.secret_key"}, {Path: later, Key: "b"}, {Path: "/none", Key: "c"}}, zap.New(core))
+	expect := func(step string, said int, want ...string) {
+		t.Helper()
+		for range 3 { // the loop, and whoever asks for readiness
+			got := p.exposed()
+			if len(got) != len(want) || !slices.EqualFunc(got, want, strings.HasPrefix) {
+				t.Errorf("%s: %q, want %q", step, got, want)
+			}
+		}
+		if all := logs.TakeAll(); len(all) != said {
+			t.Errorf("%s: logged %v, want %d lines", step, all, said)
+		}
+	}
+	expect("at start", 1, "credentials.a.secret_key: "+sk+" has mode 0644: every user may read it;")
+	chmod(t, sk, 0o666)
+	expect("worse", 1, "credentials.a.secret_key: "+sk+" has mode 0666: every user may read and change it;")
+	chmod(t, later, 0o404)
+	expect("another", 1, "credentials.a.secret_key: ", "b: "+later+" has mode 0404: every user may read it;")
+	chmod(t, sk, 0o600)
+	chmod(t, later, 0o440)
+	expect("mended", 0)
+	chmod(t, sk, 0o666)
+	expect("again", 1, "credentials.a.secret_key: ")
+	if err := os.Remove(sk); err != nil {
+		t.Fatal(err)
+	}
+	expect("removed", 0)
+}
+
+// TestFoundFiles: what was tightened is logged; what could not be is looked at from then on.
+func TestFoundFiles(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	p := newPrivateFiles(nil, zap.New(core))
+	p.found(private.Finding{Path: "/a", Mode: 0o660, Now: 0o600})
+	all := logs.TakeAll()
+	if len(all) != 1 || all[0].ContextMap()["file"] != "/a" || all[0].ContextMap()["mode_found"] != "0660" || all[0].ContextMap()["mode"] != "0600" {
+		t.Errorf("logged %v", all)
+	}
+	stays := loose(t, "stays", 0o604)
+	for range 2 {
+		p.found(private.Finding{Path: stays, Mode: 0o604, Now: 0o604})
+	}
+	if got := p.exposed(); len(got) != 1 || !strings.HasPrefix(got[0], stays+" has mode 0604: every user may read it;") || logs.Len() != 1 {
+		t.Errorf("%q, logged %v", got, logs.All())
+	}
+}
+
+// TestRotateKeyInKubernetes: the command tightens the key that it reads, as a start does, and says so.
+func TestRotateKeyInKubernetes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	key := filepath.Join(dir, "signing.key")
+	restart(t, dir)
+	if err := testkubelet.SetFSGroup(dir, testkubelet.AnyGroup()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"tollgate: others could use " + key + " (mode 0660); it is for its owner only again\n", ""} {
+		code, stdout, stderr := run(t, "audit", "rotate-key", "--dir", dir)
+		if code != exitOK || !strings.Contains(stdout, key+".new is ready") || stderr != want {
+			t.Errorf("exit %d, %s\n%q, want %q", code, stdout, stderr, want)
+		}
+		if info, err := os.Stat(key); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
+		if err := os.Remove(key + ".new"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,13 @@
+package private
+
+import "syscall"
+
+// accessList returns the access list of the file that a path leads to; nil if it has none beside its mode, or cannot be asked.
+func accessList(path string) []byte {
+	list := make([]byte, maxList)
+	n, err := syscall.Getxattr(path, listName, list)
+	if err != nil {
+		return nil
+	}
+	return list[:n]
+}
