@@ -162,4 +162,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	}
 	c.writer.WriteHeader(r.Code.Status)
 	_, _ = c.writer.Write(body)
+	if c.identity.Caller == "" && c.request.ProtoMajor == 2 {
+		_ = c.control.Flush() // waits for the peer here, where the call still has its turn on the connection
+	}
 }

@@ -133,11 +133,20 @@ func (g *Gateway) Handler(listener *Listener) http.Handler {
 func (g *Gateway) Wait(ctx context.Context) error { return g.flight.wait(ctx) }
 
 func (c *call) serve() {
-	defer c.ledger.close(&c.account)
-	defer c.endTurn()
+	defer c.end()
 	defer c.rescue()
 	if refusal := c.run(); refusal != nil {
 		c.refuse(refusal)
+	}
+}
+
+// end gives back what the call has taken of what all share. An HTTP/2 server holds the request for as long as the caller does not
+// read its answer, so the header is let go of here.
+func (c *call) end() {
+	c.ledger.close(&c.account)
+	c.endTurn()
+	if c.request.ProtoMajor == 2 {
+		c.dropHeader()
 	}
 }
 

@@ -143,7 +143,8 @@ func headerSize(r *http.Request) int64 {
 	return int64(size)
 }
 
-// dropHeader lets go of a header for which there is no room, before the refusal waits for a peer that may not read it.
+// dropHeader lets go of what came in the header: where there is no room for it, before the refusal waits for a peer that may
+// not read it.
 func (c *call) dropHeader() {
 	r := c.request
 	c.rawPath, c.rawQuery = strings.Clone(c.rawPath[:min(len(c.rawPath), maxPath)]), ""

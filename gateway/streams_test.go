@@ -141,14 +141,26 @@ func TestHeadersBound(t *testing.T) {
 	}
 }
 
-// What finds no room is let go of at once: a peer that does not read its refusal must not hold a header with it.
-func TestRefusedHeaderIsLetGoOf(t *testing.T) {
-	f := prepare(t, fixed, bounded(func(b *gateway.Bounds) { b.AllHeaders = 1 << 10 }))
-	r := readRequest(t, plain("GET", "/"+strings.Repeat("p", 10<<10), "", "X-Large: "+strings.Repeat("x", 10<<10)))
-	var w http.ResponseWriter = httptest.NewRecorder()
-	f.gateway.Handler(&f.listener).ServeHTTP(w, r)
-	if len(r.Header) != 0 || r.RequestURI != "" || r.URL.Path != "" {
-		t.Errorf("still held: %d headers, %d bytes of target", len(r.Header), len(r.RequestURI))
+// What finds no room is let go of at once: a peer that does not read its refusal must not hold a header with it. In HTTP/2 so is
+// every header at the end of its call, since the server holds the request until the answer is read.
+func TestHeadersAreLetGoOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		room  int64
+		major int
+	}{"no room": {1 << 10, 1}, "no room in HTTP/2": {1 << 10, 2}, "the end of a call in HTTP/2": {1 << 20, 2}} {
+		t.Run(name, func(t *testing.T) {
+			f := prepare(t, fixed, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.AllHeaders = tt.room }))
+			r := readRequest(t, plain("GET", "/app/"+strings.Repeat("p", 5<<10), "", "X-Large: "+strings.Repeat("x", 10<<10)))
+			r.ProtoMajor = tt.major
+			w := httptest.NewRecorder()
+			f.gateway.Handler(&f.listener).ServeHTTP(w, r)
+			if (w.Code == http.StatusServiceUnavailable) != (tt.room == 1<<10) {
+				t.Errorf("answer %d", w.Code)
+			}
+			if len(r.Header) != 0 || r.RequestURI != "" || r.URL.Path != "" {
+				t.Errorf("still held: %d headers, %d bytes of target", len(r.Header), len(r.RequestURI))
+			}
+		})
 	}
 }
 
