@@ -44,6 +44,19 @@ func Reasons() []Reason {
 	}
 }
 
+// Setting names what there is too little of, in the words of the configuration; empty for reasons that are no lack of room.
+func (r Reason) Setting() string {
+	switch r {
+	case ReasonTooMany:
+		return "max_connections"
+	case ReasonTooManySource:
+		return "max_connections_per_source"
+	case ReasonMadeRoom:
+		return "max_connections or max_connections_per_source"
+	}
+	return ""
+}
+
 // Refusal tells of a connection that was turned away.
 type Refusal struct {
 	Source source.Source

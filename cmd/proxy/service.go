@@ -57,7 +57,7 @@ type service struct {
 	draining  chan struct{} // closed when draining begins
 
 	checkpointed atomic.Pointer[time.Time] // when the newest checkpoint was signed
-	madeRoom     rate.Sometimes            // for the log line about connections that made room
+	cutOff       rate.Sometimes            // for the log line about connections for which there is no room
 }
 
 // summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
@@ -69,7 +69,7 @@ func startService(ctx context.Context, c *config.Config, logger *zap.Logger) (*s
 	s := &service{
 		config: c, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
 		keeping: newKeeping(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
-		madeRoom: rate.Sometimes{Interval: time.Second},
+		cutOff: rate.Sometimes{Interval: time.Second},
 	}
 	if err := s.start(ctx); err != nil {
 		s.closeAll(context.Background())
@@ -314,12 +314,14 @@ func (s *service) connectionRefused(listener string, r accept.Refusal) {
 	case accept.ReasonSilent: // health checks and port scans: they take no place from what is worth a record
 		s.logger.Debug("a connection was closed before its first byte", zap.String("listener", listener), zap.String("remote", r.Remote))
 		return
-	case accept.ReasonMadeRoom:
-		s.madeRoom.Do(func() {
-			s.logger.Warn("an idle connection was closed to make room for another; the metric tollgate_connections_refused_total counts all of them",
-				zap.String("listener", listener), zap.String("remote", r.Remote), zap.String("setting", "max_connections, or the share of the source in it"))
+	case accept.ReasonMadeRoom, accept.ReasonTooMany, accept.ReasonTooManySource:
+		s.cutOff.Do(func() {
+			s.logger.Warn("a connection is cut off; the metric tollgate_connections_refused_total counts all of them", zap.String("listener", listener),
+				zap.String("remote", r.Remote), zap.String("reason", string(r.Reason)), zap.String("setting", r.Reason.Setting()))
 		})
-		return
+	}
+	if r.Reason == accept.ReasonMadeRoom {
+		return // it was idle: nothing was refused
 	}
 	reason := "connection: " + string(r.Reason)
 	s.strangers.Unknown(time.Now(), r.Source, reason, func() *audit.Record {
