@@ -67,6 +67,16 @@ func (e *Error) Timeout() bool {
 	return errors.Is(e.Err, context.DeadlineExceeded) || errors.As(e.Err, &timeout) && timeout.Timeout()
 }
 
+type restedKey struct{}
+
+// Rested returns a context for requests that must not get the answer to another one. Servers that answer twice do so at
+// once: such a request takes a connection that has been idle for 50 ms without anything coming on it. If there is none it
+// takes a new one or, where MaxConns allows none, the one that has been idle for longest.
+func Rested(ctx context.Context) context.Context { return context.WithValue(ctx, restedKey{}, true) }
+
+// WantsRested reports whether a context is one of [Rested], or made of one.
+func WantsRested(ctx context.Context) bool { return ctx.Value(restedKey{}) != nil }
+
 // RoundTrip sends the request once. The error is an *[Error]. A body needs a ContentLength. The end of the request's
 // context ends the exchange, up to the end of the answer's body, which must be read to its end or closed.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
