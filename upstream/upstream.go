@@ -4,7 +4,8 @@
 // It speaks HTTP/1.1 with the message code of [net/http] on connections of its own, and follows no redirect, asks for no
 // compression and looks at no proxy settings. Unlike [net/http.Transport] it never repeats a request, and writes it in
 // the goroutine of the call, so that whether something was written needs no guess; a connection whose last answer was
-// not taken whole, or on which something came unasked, is not used again.
+// not taken whole, or on which something came unasked, is not used again, nor is one that carried a body on a method that
+// needs none.
 package upstream
 
 import (
