@@ -33,7 +33,7 @@ func (c *conn) exchange(r *http.Request) (*http.Response, error) {
 	sent := c.send(r)
 	response, err := c.receive(r)
 	if err != nil {
-		if sent != nil {
+		if sent != nil && !c.refused(err) { // that is why the write failed, where the far end has closed the connection
 			err = sent
 		}
 		return nil, err

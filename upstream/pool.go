@@ -194,6 +194,7 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 		_ = raw.Close()
 		return nil, err
 	}
+	gatherer.settle()
 	return &conn{pool: p, raw: raw, records: gatherer, stream: secured, tls: state}, nil
 }
 
@@ -222,7 +223,7 @@ func (p *pool) handshake(ctx context.Context, raw net.Conn) (*tls.Conn, *tls.Con
 	}
 	secured := tls.Client(raw, p.config.TLS)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, nil, fmt.Errorf("tls handshake: %w", err)
+		return nil, nil, &HandshakeError{err}
 	}
 	state := secured.ConnectionState()
 	// In TLS 1.2 a client's VerifyConnection runs before the key-exchange group is known: ask the policy once more.

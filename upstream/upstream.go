@@ -51,7 +51,8 @@ func (t *Transport) Close() { t.pool.close() }
 // Error says why there is no answer, and what is known of the request.
 type Error struct {
 	Err error
-	// MaybeSent is false only if certainly no byte of the request was written.
+	// MaybeSent is false only if certainly no byte of the request was written, or if it was written to a server that then
+	// refused our certificate: by a fatal alert, on a fresh connection of TLS 1.3, before it sent anything else.
 	MaybeSent bool
 	// TLS is the connection that was used; nil if there was none, or it was plain.
 	TLS *tls.ConnectionState
@@ -67,6 +68,14 @@ func (e *Error) Timeout() bool {
 	var timeout interface{ Timeout() bool }
 	return errors.Is(e.Err, context.DeadlineExceeded) || errors.As(e.Err, &timeout) && timeout.Timeout()
 }
+
+// HandshakeError is the cause of an [Error] where the connection was made, and its TLS handshake failed.
+type HandshakeError struct{ Err error }
+
+func (e *HandshakeError) Error() string { return "tls handshake: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *HandshakeError) Unwrap() error { return e.Err }
 
 type restedKey struct{}
 
@@ -93,9 +102,18 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response, err := c.exchange(r)
 	if err != nil {
-		return nil, &Error{Err: causeOf(r.Context(), err), MaybeSent: c.abandon(), TLS: c.tls}
+		return nil, c.failed(r.Context(), err)
 	}
 	return response, nil
+}
+
+// failed ends an exchange that brought no answer.
+func (c *conn) failed(ctx context.Context, err error) *Error {
+	maybeSent := c.abandon()
+	if c.refused(err) { // also where the context has ended meanwhile
+		return &Error{Err: err, TLS: c.tls}
+	}
+	return &Error{Err: causeOf(ctx, err), MaybeSent: maybeSent, TLS: c.tls}
 }
 
 // causeOf names the end of the context instead of the broken connection that it left.

@@ -17,6 +17,8 @@ import (
 	"net"
 	"strings"
 	"sync"
+
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // Kinds of records (RFC 8446 section 5.1).
@@ -51,30 +53,36 @@ func Accept(raw net.Conn, config *tls.Config) (*Server, error) {
 	return s, s.derive(secret)
 }
 
-// derive makes the keys of section 7.3.
-func (s *Server) derive(secret []byte) error {
-	var newHash func() hash.Hash
-	size := 0
-	switch suite := s.ConnectionState().CipherSuite; suite {
-	case tls.TLS_AES_128_GCM_SHA256:
-		newHash, size = sha256.New, 16
-	case tls.TLS_AES_256_GCM_SHA384:
-		newHash, size = sha512.New384, 32
-	default:
-		return fmt.Errorf("testtls: no keys for %s", tls.CipherSuiteName(suite))
-	}
-	key, err := expandLabel(newHash, secret, "key", size)
-	if err != nil {
-		return err
-	}
-	if s.iv, err = expandLabel(newHash, secret, "iv", 12); err != nil {
-		return err
-	}
+// suites are those of TLS 1.3 that crypto/tls knows.
+var suites = map[uint16]struct {
+	newHash func() hash.Hash
+	keySize int
+	newAEAD func(key []byte) (cipher.AEAD, error)
+}{
+	tls.TLS_AES_128_GCM_SHA256:       {sha256.New, 16, newGCM},
+	tls.TLS_AES_256_GCM_SHA384:       {sha512.New384, 32, newGCM},
+	tls.TLS_CHACHA20_POLY1305_SHA256: {sha256.New, chacha20poly1305.KeySize, chacha20poly1305.New},
+}
+
+func newGCM(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// derive makes the keys of section 7.3.
+func (s *Server) derive(secret []byte) error {
+	suite := suites[s.ConnectionState().CipherSuite]
+	key, err := expandLabel(suite.newHash, secret, "key", suite.keySize)
+	if err != nil {
 		return err
 	}
-	s.aead, err = cipher.NewGCM(block)
+	if s.iv, err = expandLabel(suite.newHash, secret, "iv", 12); err != nil {
+		return err
+	}
+	s.aead, err = suite.newAEAD(key)
 	return err
 }
 
