@@ -58,7 +58,7 @@ var (
 	replayFull       = Code{"TG.6005", "replay_full", 503, "The memory against replays is full"}
 	callerLeft       = Code{"TG.6006", "caller_left", 503, "The caller left before the call was sent"}
 
-	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream cannot be reached; the call was not sent"}
+	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
 	notSentInTime  = Code{"TG.7003", "not_sent_in_time", 504, "The upstream was not reached in time; the call was not sent"}
 	unknownInTime  = Code{"TG.7004", "unknown_in_time", 504, "The upstream did not answer in time"}
