@@ -39,8 +39,8 @@ type Outcome struct {
 	Foreign string
 }
 
-// ReadAnswer reads a whole answer. asked are the fields of the request, as [ReadRequest] gave them. It judges answers of endpoints that an operator declared for an unsigned upstream by
-// their status only. It never fails: the answer is passed on whatever it says.
+// ReadAnswer reads a whole answer. asked are the fields of the request, as [ReadRequest] returned them. It judges answers of
+// endpoints that an operator declared for an unsigned upstream by their status only. It never fails.
 func ReadAnswer(op *catalog.Operation, asked []Value, status int, contentType string, body []byte) Outcome {
 	byStatus := Outcome{Result: Failure, From: FromStatus}
 	if status >= 200 && status <= 299 {
@@ -163,10 +163,10 @@ func (r *answerReader) value(kind kind, raw []byte) error {
 	return nil
 }
 
-// compare finds a member that should repeat one of the request and does not, whatever its type. A name that differs in case only
-// is the same name to some readers.
+// compare finds a member that should repeat one of the request and does not, whatever its type; null and the empty string name
+// nothing. A name that differs in case only is the same name to some readers.
 func (r *answerReader) compare(kind kind, raw []byte) {
-	if len(r.op.Repeats) == 0 || kind == 'n' {
+	if len(r.op.Repeats) == 0 || kind == 'n' || string(raw) == `""` {
 		return
 	}
 	member, same := "", false
