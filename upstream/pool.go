@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 )
@@ -84,15 +85,12 @@ func (p *pool) take(rested bool) *conn {
 
 // rested chooses, of the connections that have rested, the one that was used last; -1: a new one is better, and may be opened.
 func (p *pool) rested() int {
-	for i := len(p.idle) - 1; i >= 0; i-- {
-		if time.Since(p.idle[i].idleSince) >= restTime {
-			return i
-		}
+	latest := time.Now().Add(-restTime)
+	n := sort.Search(len(p.idle), func(i int) bool { return p.idle[i].idleSince.After(latest) })
+	if n == 0 && len(p.idle) > 0 && p.open >= cap(p.slots) {
+		return 0
 	}
-	if p.open < cap(p.slots) {
-		return -1
-	}
-	return 0
+	return n - 1
 }
 
 // put takes back a connection that is in order after its call.
