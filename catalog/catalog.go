@@ -2,7 +2,7 @@
 // call it, whether it moves money, and what of its bodies belongs into the audit log.
 //
 // The facts are data: bss-apis.csv (all operations of both sites) and facts.csv (quotas, narrower credential kinds,
-// audited fields and sensitive bodies), each with its source in docs/coverage.md.
+// audited fields, what answers repeat of requests, and sensitive bodies), each with its source in docs/coverage.md.
 package catalog
 
 // Effect says what an operation does to money and accounts.

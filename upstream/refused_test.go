@@ -113,6 +113,7 @@ func TestCertificateAlertAfterSomethingElse(t *testing.T) {
 func TestCertificateAlertWithMoreBehind(t *testing.T) {
 	for name, send := range map[string]func(*testtls.Server){
 		"close_notify": func(s *testtls.Server) { _ = s.Send(s.Alert(116), s.Alert(0)) },
+		"a warning":    func(s *testtls.Server) { _ = s.Send(s.Record(testtls.KindAlert, []byte{1, 116})) }, // RFC 8446 section 6: no matter
 		"an answer":    func(s *testtls.Server) { _ = s.Send(s.Alert(116), s.Record(testtls.KindData, []byte(ok))) },
 		"byte by byte": func(s *testtls.Server) {
 			for _, b := range s.Alert(116) {
