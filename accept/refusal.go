@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -76,7 +75,7 @@ var (
 func reasonOf(err error, hello tlspolicy.Hello) Reason {
 	var notAllowed *tlspolicy.NotAllowed
 	var notTLS tls.RecordHeaderError
-	var op *net.OpError
+	_, alerted := tlspolicy.AlertOf(err)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return ReasonTimeout
@@ -86,7 +85,7 @@ func reasonOf(err error, hello tlspolicy.Hello) Reason {
 		return reasonOfKind(hello.Mismatch.Kind)
 	case errors.As(err, &notAllowed):
 		return reasonOfKind(notAllowed.Kind)
-	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls marks alerts
+	case alerted:
 		return ReasonPeerAlert
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return ReasonPeerClosed

@@ -29,7 +29,7 @@ const (
 	Succeeded = "succeeded" // the provider did what was asked
 	Failed    = "failed"    // the provider said that it did not
 	Partial   = "partial"   // the provider did a part of it
-	NotSent   = "not_sent"  // certainly no byte of the request was written
+	NotSent   = "not_sent"  // certainly no byte of the request was written, or an alert about our certificate refused it: see upstream.Error
 	Unknown   = "unknown"   // it may have acted: no answer, or one that does not tell
 )
 

@@ -1,6 +1,7 @@
 package business
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,11 +33,15 @@ type Outcome struct {
 	Message   string  // error_msg of a failure, one line of at most 256 bytes; empty for sensitive operations, which it might quote
 	RequestID string  // request_id of the body, as the provider's gateway gives it; at most 128 of A-Z a-z 0-9 - _ .
 	Fields    []Value // in the catalog's order, only those that occur
+
+	// Foreign is the member by which the answer shows that it belongs to another request (see [catalog.Repeat]), as the catalog
+	// spells it; empty if there is none. Where it is set, nothing else here is about this call.
+	Foreign string
 }
 
-// ReadAnswer reads a whole answer. It judges answers of endpoints that an operator declared for an unsigned upstream by
-// their status only. It never fails: the answer is passed on whatever it says.
-func ReadAnswer(op *catalog.Operation, status int, contentType string, body []byte) Outcome {
+// ReadAnswer reads a whole answer. asked are the fields of the request, as [ReadRequest] returned them. It judges answers of
+// endpoints that an operator declared for an unsigned upstream by their status only. It never fails.
+func ReadAnswer(op *catalog.Operation, asked []Value, status int, contentType string, body []byte) Outcome {
 	byStatus := Outcome{Result: Failure, From: FromStatus}
 	if status >= 200 && status <= 299 {
 		byStatus.Result = Success
@@ -50,12 +55,13 @@ func ReadAnswer(op *catalog.Operation, status int, contentType string, body []by
 		}
 		return byStatus
 	}
-	r := newAnswerReader(op)
+	r := newAnswerReader(op, asked)
 	defer r.release()
 	if !jsonType(contentType) || !r.read(body) {
 		if byStatus.Result == Success {
 			byStatus.Result = Unread
 		}
+		byStatus.Foreign = r.foreign
 		return byStatus
 	}
 	return r.outcome(byStatus)
@@ -65,6 +71,7 @@ func ReadAnswer(op *catalog.Operation, status int, contentType string, body []by
 // ambiguous error_code means.
 type answerReader struct {
 	op     *catalog.Operation
+	asked  []Value
 	walker walker
 	keeper keeper
 	found  findings
@@ -74,14 +81,15 @@ type answerReader struct {
 	code, message, requestID string
 	itemFailed               bool // an item of a batch
 	odd                      bool // a member that decides has an undocumented JSON type or spelling
+	foreign                  string
 }
 
 // answerReaders are used again, emptied: nothing of a body stays in them.
 var answerReaders = sync.Pool{New: func() any { return new(answerReader) }}
 
-func newAnswerReader(op *catalog.Operation) *answerReader {
+func newAnswerReader(op *catalog.Operation, asked []Value) *answerReader {
 	r := answerReaders.Get().(*answerReader)
-	r.op = op
+	r.op, r.asked = op, asked
 	return r
 }
 
@@ -98,7 +106,7 @@ func (r *answerReader) read(body []byte) bool {
 }
 
 func (r *answerReader) outcome(byStatus Outcome) Outcome {
-	o := Outcome{Result: byStatus.Result, From: FromBody, RequestID: identifier(r.requestID, 128)}
+	o := Outcome{Result: byStatus.Result, From: FromBody, RequestID: identifier(r.requestID, 128), Foreign: r.foreign}
 	failed := r.code != "" && r.code != codeSuccess
 	switch {
 	case failed:
@@ -150,8 +158,37 @@ func (r *answerReader) value(kind kind, raw []byte) error {
 		// Documented: SUCCESS, AUDIT (waits for a review, so it has not failed) and FAIL.
 		r.itemFailed = r.itemFailed || result != "" && !strings.EqualFold(result, "SUCCESS") && !strings.EqualFold(result, "AUDIT")
 	}
+	r.compare(kind, raw)
 	r.record(kind, raw)
 	return nil
+}
+
+// compare finds a member that should repeat one of the request and does not, whatever its type; null and the empty string name
+// nothing. A name that differs in case only is the same name to some readers.
+func (r *answerReader) compare(kind kind, raw []byte) {
+	if len(r.op.Repeats) == 0 || kind == 'n' || string(raw) == `""` {
+		return
+	}
+	member, same := "", false
+	for i := range r.op.Repeats {
+		if repeat := &r.op.Repeats[i]; equalFold(r.walker.path, repeat.Answer) {
+			member = repeat.Answer
+			same = same || raw != nil && r.wasAsked(repeat.Request, r.walker.content(kind, raw))
+		}
+	}
+	if member != "" && !same {
+		r.foreign = member
+	}
+}
+
+// wasAsked reports whether a field of the request has a value. One beyond those that are recorded does not count.
+func (r *answerReader) wasAsked(name string, value []byte) bool {
+	for i := range r.asked {
+		if r.asked[i].Name == name {
+			return slices.ContainsFunc(r.asked[i].Values, func(asked string) bool { return asked == string(value) })
+		}
+	}
+	return false
 }
 
 // scalar reads a member that decides about the result: "" for null; an object or array there is odd.

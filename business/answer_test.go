@@ -87,7 +87,7 @@ func TestReadAnswer(t *testing.T) {
 		{"declared, signed", signed, 200, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := ReadAnswer(test.op, test.status, "application/json", []byte(test.body))
+			got := ReadAnswer(test.op, nil, test.status, "application/json", []byte(test.body))
 			if got.Result != test.result || got.From != test.from || got.ErrorCode != test.code {
 				t.Errorf("%+v, want %s from %s, code %q", got, test.result, test.from, test.code)
 			}
@@ -108,21 +108,21 @@ func TestContentTypes(t *testing.T) {
 		"text/html":                       Unread,
 		"application/octet-stream":        Unread,
 	} {
-		if got := ReadAnswer(v2(), 200, contentType, []byte(`{"error_code":"CBC.1"}`)); got.Result != want {
+		if got := ReadAnswer(v2(), nil, 200, contentType, []byte(`{"error_code":"CBC.1"}`)); got.Result != want {
 			t.Errorf("%q: %+v, want %s", contentType, got, want)
 		}
 	}
 }
 
 func TestAnswerFields(t *testing.T) {
-	got := ReadAnswer(v2(), 200, "", []byte(`{"transfer_id":12,"order_ids":["o1","o2",null],"request_id":"r-1","fail_resource_infos":[{"resource_id":"r2"},{"x":{"resource_id":"no"}}],"x":{"transfer_id":"no"}}`))
+	got := ReadAnswer(v2(), nil, 200, "", []byte(`{"transfer_id":12,"order_ids":["o1","o2",null],"request_id":"r-1","fail_resource_infos":[{"resource_id":"r2"},{"x":{"resource_id":"no"}}],"x":{"transfer_id":"no"}}`))
 	if want := "transfer_id=12 order_ids[]=o1,o2 fail_resource_infos[].resource_id=r2"; show(got.Fields) != want || got.Result != Partial || got.RequestID != "r-1" {
 		t.Errorf("%+v, want %s", got, want)
 	}
 	if got.Fields[0].Kind != catalog.FieldTransaction {
 		t.Errorf("kind %q", got.Fields[0].Kind)
 	}
-	got = ReadAnswer(v2(), 200, "", []byte(`{"request_id":"a b"}`))
+	got = ReadAnswer(v2(), nil, 200, "", []byte(`{"request_id":"a b"}`))
 	if got.RequestID != "" {
 		t.Errorf("request id %q", got.RequestID)
 	}
@@ -137,17 +137,17 @@ func TestMessages(t *testing.T) {
 		`{"error_code":"X","error_msg":"` + strings.Repeat("a", 250) + "余额不足" + `"}`: strings.Repeat("a", 250) + "余额",
 		`{"error_msg":"no code"}`: "no code",
 	} {
-		got := ReadAnswer(v2(), 400, "", []byte(body)).Message
+		got := ReadAnswer(v2(), nil, 400, "", []byte(body)).Message
 		if got != want || !utf8.ValidString(got) {
 			t.Errorf("%.60s: %q, want %q", body, got, want)
 		}
 	}
-	if got := ReadAnswer(v1(), 200, "", []byte(`{"error_code":"CBC.0000","error_msg":"success"}`)); got.Message != "" {
+	if got := ReadAnswer(v1(), nil, 200, "", []byte(`{"error_code":"CBC.0000","error_msg":"success"}`)); got.Message != "" {
 		t.Errorf("a success has the message %q", got.Message)
 	}
 	sensitive := v2()
 	sensitive.Sensitive = true
-	if got := ReadAnswer(sensitive, 400, "", []byte(`{"error_code":"CBC.1","error_msg":"password s3cr3t is too short"}`)); got.Message != "" || got.ErrorCode != "CBC.1" {
+	if got := ReadAnswer(sensitive, nil, 400, "", []byte(`{"error_code":"CBC.1","error_msg":"password s3cr3t is too short"}`)); got.Message != "" || got.ErrorCode != "CBC.1" {
 		t.Errorf("%+v", got)
 	}
 }

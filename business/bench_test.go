@@ -40,6 +40,6 @@ func BenchmarkReadAnswer(b *testing.B) {
 	op, body := v2(), []byte(`{"order_ids":["CS1","CS2"],"fail_resource_infos":[{"resource_id":"r1","error_code":"CBC.1","error_msg":"x"}]}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = ReadAnswer(op, 200, "application/json", body)
+		_ = ReadAnswer(op, nil, 200, "application/json", body)
 	}
 }

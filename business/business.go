@@ -29,6 +29,9 @@
 // answer, CBC.0000 for success; the present one (v2) only into failures; its batch calls report items that failed inside
 // a 200 (error_details[], fail_resource_infos[], to_ondemand_service_results[] whose result is neither SUCCESS nor
 // AUDIT). What cannot be read is "unread", never success.
+//
+// Some answers repeat what was asked for: the catalog marks these members. Where one of them names anything else, the answer
+// belongs to another request, whatever it says.
 package business
 
 import (

@@ -111,8 +111,8 @@ func FuzzReadAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		for _, op := range []*catalog.Operation{v1(), v2()} {
-			got := ReadAnswer(op, status, contentType, body)
-			if !reflect.DeepEqual(got, ReadAnswer(op, status, contentType, body)) {
+			got := ReadAnswer(op, nil, status, contentType, body)
+			if !reflect.DeepEqual(got, ReadAnswer(op, nil, status, contentType, body)) {
 				t.Fatal("not stable")
 			}
 			if len(got.ErrorCode) > 64 || len(got.Message) > 256 || !utf8.ValidString(got.Message) || len(got.RequestID) > 128 {

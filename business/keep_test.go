@@ -24,7 +24,7 @@ func TestBodiesAreNotKept(t *testing.T) {
 	}
 
 	body = []byte(`{"error_code":"CBC.1","transfer_id":"t\n1","fail_resource_infos":[{"resource_id":7}],"x":"s3cr3t"}`)
-	a := newAnswerReader(v2())
+	a := newAnswerReader(v2(), nil)
 	if !a.read(body) {
 		t.Fatal("not read")
 	}
@@ -47,7 +47,7 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("ReadRequest: %v allocations", n)
 	}
 	op, body = v2(), []byte(`{"order_ids":["CS1","CS2"],"fail_resource_infos":[{"resource_id":"r1"}]}`)
-	if n := testing.AllocsPerRun(100, func() { _ = ReadAnswer(op, 200, "application/json", body) }); n > 6 {
+	if n := testing.AllocsPerRun(100, func() { _ = ReadAnswer(op, nil, 200, "application/json", body) }); n > 6 {
 		t.Errorf("ReadAnswer: %v allocations", n)
 	}
 }

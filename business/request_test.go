@@ -325,7 +325,7 @@ func TestCatalog(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s %s: %v", site, op.Name, err)
 			}
-			answer := ReadAnswer(op, 400, "application/json", []byte(`{"error_code":"CBC.0100","error_msg":"bad s3cr3t","password":"s3cr3t"}`))
+			answer := ReadAnswer(op, nil, 400, "application/json", []byte(`{"error_code":"CBC.0100","error_msg":"bad s3cr3t","password":"s3cr3t"}`))
 			if op.Sensitive {
 				sensitive++
 				if strings.Contains(fmt.Sprint(got, answer), "s3cr3t") {

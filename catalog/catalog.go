@@ -2,7 +2,7 @@
 // call it, whether it moves money, and what of its bodies belongs into the audit log.
 //
 // The facts are data: bss-apis.csv (all operations of both sites) and facts.csv (quotas, narrower credential kinds,
-// audited fields and sensitive bodies), each with its source in docs/coverage.md.
+// audited fields, what answers repeat of requests, and sensitive bodies), each with its source in docs/coverage.md.
 package catalog
 
 // Effect says what an operation does to money and accounts.
@@ -61,6 +61,12 @@ type Field struct {
 	Kind FieldKind
 }
 
+// Repeat says that a member of an operation's answer repeats one of its request: each value of the one is among those of the
+// other.
+type Repeat struct {
+	Answer, Request string // names of fields, as in Operation.Answer and Operation.Request
+}
+
 // Operation is one API of a site, or an endpoint that the operator declared. Operations are shared and never changed.
 type Operation struct {
 	Site          string // "cn", "intl"; empty for a declared endpoint
@@ -79,6 +85,9 @@ type Operation struct {
 	Quota         float64 // published calls per second and source address; the default of 10 where none is published
 	Request       []Field
 	Answer        []Field
+	// Repeats are the members of the answer by which it can be told from the answer to another call. Where several are about
+	// one member of the answer, any of them will do.
+	Repeats []Repeat
 	// AddressesResellersOnly marks the operations whose only account field names resellers (indirect_partner_id,
 	// indirect_partner_ids): a list of customers has nothing to say about them.
 	AddressesResellersOnly bool

@@ -108,6 +108,8 @@ func TestSets(t *testing.T) {
 		{"resellers only", func(o *Operation) bool { return o.AddressesResellersOnly },
 			"ListCouponQuotasRecords ListIndirectPartners ListIssuedCouponQuotas ListPartnerAccountChangeRecords ListPartnerBalances ListQuotaCoupons " +
 				"ReclaimIndirectPartnerAccount UpdateCouponQuotas UpdateIndirectPartnerAccount"},
+		{"repeats the request", func(o *Operation) bool { return len(o.Repeats) > 0 },
+			"CreatePartnerCoupons PayOrders ReclaimCouponQuotas UpdateCouponQuotas UpdatePeriodToOnDemandInstantly oldPayOrderV2 orderPay"},
 	}
 	for _, test := range tests {
 		if got := strings.Join(names(test.ok), " "); got != test.want {
@@ -200,6 +202,8 @@ func TestText(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	const head = operationColumns + "\n"
 	const good = "cn,A,GET,/a,t,customer,doc,read,no,,200,no\n"
+	const spends = "cn,A,POST,/a,t,customer,doc,spend,no,,200,no\n"
+	const fields = "cn,A,answer,a:order\ncn,A,request,b:order\n"
 	tests := []struct{ what, operations, facts, want string }{
 		{"no header", "", "", "unexpected header"},
 		{"other header", "a,b\n", "", "unexpected header"},
@@ -220,6 +224,12 @@ func TestParseRefuses(t *testing.T) {
 		{"bad field kind", head + good, "cn,A,answer,amount:gold\n", "want name:kind"},
 		{"field twice", head + good, "cn,A,request,a:order a:amount\n", "twice"},
 		{"too few columns", head + good, "cn,A\n", "2 columns"},
+		{"repeats of a read", head + good, fields + "cn,A,repeats,a=b\n", "operations that spend"},
+		{"repeats before its fields", head + spends, "cn,A,repeats,a=b\n" + fields, "both fields of rows before"},
+		{"repeats an unknown field", head + spends, fields + "cn,A,repeats,a=a\n", "both fields of rows before"},
+		{"repeats for an unknown field", head + spends, fields + "cn,A,repeats,b=b\n", "both fields of rows before"},
+		{"repeats nothing", head + spends, fields + "cn,A,repeats,a\n", "both fields of rows before"},
+		{"repeats twice", head + spends, fields + "cn,A,repeats,a=b a=b\n", "twice"},
 	}
 	for _, test := range tests {
 		_, err := parse(test.operations, test.facts)
@@ -229,5 +239,9 @@ func TestParseRefuses(t *testing.T) {
 	}
 	if _, err := parse(head+good, "# comment\n\n*,A,quota,5\n"); err != nil {
 		t.Error(err)
+	}
+	table, err := parse(head+spends, fields+"cn,A,repeats,a=b\n")
+	if err != nil || !slices.Equal(table.bySite["cn"][0].Repeats, []Repeat{{"a", "b"}}) {
+		t.Errorf("%+v, %v", table, err)
 	}
 }

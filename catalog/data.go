@@ -166,6 +166,8 @@ func (o *Operation) learn(fact, value string) (err error) {
 		o.Request, err = addFields(o.Request, value)
 	case "answer":
 		o.Answer, err = addFields(o.Answer, value)
+	case "repeats":
+		err = o.addRepeats(value)
 	default:
 		err = fmt.Errorf("unknown fact %q", fact)
 	}
@@ -184,10 +186,33 @@ func addFields(fields []Field, value string) ([]Field, error) {
 		if !ok || name == "" || !slices.Contains(fieldKinds, f.Kind) {
 			return nil, fmt.Errorf("field %q: want name:kind", text)
 		}
-		if slices.ContainsFunc(fields, func(other Field) bool { return other.Name == name }) {
+		if contain(fields, name) {
 			return nil, fmt.Errorf("field %q twice", name)
 		}
 		fields = append(fields, f)
 	}
 	return fields, nil
+}
+
+// addRepeats reads "answer=request answer=request ...", of fields that stand in rows before.
+func (o *Operation) addRepeats(value string) error {
+	if o.Effect != Spend {
+		return errors.New("repeats: only answers of operations that spend are compared")
+	}
+	for text := range strings.FieldsSeq(value) {
+		answer, request, _ := strings.Cut(text, "=")
+		repeat := Repeat{answer, request}
+		if !contain(o.Answer, answer) || !contain(o.Request, request) {
+			return fmt.Errorf("repeats %q: want answer=request, both fields of rows before", text)
+		}
+		if slices.Contains(o.Repeats, repeat) {
+			return fmt.Errorf("repeats %q twice", text)
+		}
+		o.Repeats = append(o.Repeats, repeat)
+	}
+	return nil
+}
+
+func contain(fields []Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name })
 }

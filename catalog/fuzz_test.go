@@ -115,6 +115,7 @@ func FuzzTable(f *testing.F) {
 	f.Add("cn,PayOrders,POST,/v3/pay,Pay,customer,doc,spend,,,204,s", "cn,PayOrders,quota,20")
 	f.Add("cn,A,GET,/a/{b},x,either,inferred,read,yes,,200|202,s", "*,A,request,order_id:order amount:amount")
 	f.Add("cn,\"A\nB\",GET,/a,x,either,doc,read,,A;B,200,s", "# none")
+	f.Add("cn,A,POST,/a,x,either,doc,spend,,,200,s", "*,A,request,b[]:order\n*,A,answer,a:order\n*,A,repeats,a=b[]")
 	f.Fuzz(func(t *testing.T, row, fact string) {
 		if strings.Count(row, "\n") > 20 {
 			return // the header and some rows are enough
@@ -127,6 +128,11 @@ func FuzzTable(f *testing.F) {
 			for _, o := range operations {
 				if o.Site != site || checkName(o.Name) != nil || !o.Class.Valid() || !o.Effect.Valid() || !(o.Quota > 0 && o.Quota <= 1000) {
 					t.Errorf("%+v", o)
+				}
+				for _, r := range o.Repeats {
+					if o.Effect != Spend || !contain(o.Answer, r.Answer) || !contain(o.Request, r.Request) {
+						t.Errorf("%s repeats %+v", o.Name, r)
+					}
 				}
 				if _, err := NewRouter([]*Operation{o}); err != nil {
 					t.Error(err)

@@ -205,7 +205,8 @@ type upstreamShape struct {
 	Timeout duration `yaml:"timeout" range:"100ms..1h"`
 	// How long connecting may take, the TLS handshake included.
 	ConnectTimeout duration `yaml:"connect_timeout" range:"10ms..10m"`
-	// Connections to the upstream at a time.
+	// Connections to the upstream at a time. A `spend` call opens one rather than use one whose last answer is less than 50 ms old,
+	// since an upstream that answers twice does so at once; with few connections there may be no other.
 	MaxConnections int `yaml:"max_connections" range:"1..100000"`
 	// Whether deprecated operations may be called.
 	Deprecated string `yaml:"deprecated" choice:"allow|forbid"`

@@ -39,7 +39,8 @@ var (
 // log are told what is certain, and nothing is sent again.
 func TestCutConnections(t *testing.T) {
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
-	proxy := w.cutting(t, standard+unlimited)
+	// With one connection, payments use it again as well: they would rather open another than use one that was used just now.
+	proxy := w.cutting(t, replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 20s, max_connections: 1"))
 	p := w.start()
 	outcomes := map[string]string{}
 	for round, c := range []struct {

@@ -30,6 +30,7 @@ type farEnd struct {
 	name  string
 	front *recorder
 	said  func() string // what the program put out; the requests that it decrypted are in it
+	shown string        // the gateway's client certificate for it, by the name of its files; empty: none
 }
 
 // recorder passes connections on to an upstream and keeps what the gateway sends, as it is on the wire.
@@ -187,7 +188,7 @@ func (w *world) opensslServer(args ...string) (address string, said func() strin
 func (w *world) opensslEnd(name, certificate string, args ...string) farEnd {
 	w.t.Helper()
 	address, said := w.opensslServer(append([]string{"-cert", w.file(certificate + ".crt"), "-key", w.file(certificate + ".key")}, args...)...)
-	return farEnd{name, w.record(address, -1), said}
+	return farEnd{name: name, front: w.record(address, -1), said: said}
 }
 
 // rawEnd is an upstream that does what it likes with a connection.
@@ -209,7 +210,7 @@ func (w *world) rawEnd(name string, serve func(net.Conn)) farEnd {
 		}
 	})
 	w.t.Cleanup(func() { _ = listener.Close(); running.Wait() })
-	return farEnd{name, w.record(listener.Addr().String(), -1), func() string { return "" }}
+	return farEnd{name: name, front: w.record(listener.Addr().String(), -1), said: func() string { return "" }}
 }
 
 // upstreamWorld makes the certificates that upstreams show. roots.pem has the authorities that the gateway trusts.
@@ -286,9 +287,13 @@ func (w *world) serveUpstreams(policy, custom string, ends []farEnd) *process {
 	upstreams, credentials, grants := "upstreams:\n", "credentials:\n", ""
 	for i, end := range ends {
 		text += fmt.Sprintf("u%d, ", i)
-		upstreams += fmt.Sprintf("  u%d: {url: \"https://%s\", sign: true, timeout: 20s, tls: {policy: %s, ca: roots.pem, server_name: %s}, endpoints: [\n"+
+		shown := ""
+		if end.shown != "" {
+			shown = fmt.Sprintf(", client_certificate: {cert: %[1]s.crt, key: %[1]s.key}", end.shown)
+		}
+		upstreams += fmt.Sprintf("  u%d: {url: \"https://%s\", sign: true, timeout: 20s, tls: {policy: %s, ca: roots.pem, server_name: %s%s}, endpoints: [\n"+
 			"    {name: Pay%d, method: POST, path: /u%d/pay, effect: spend, class: customer}, {name: Show%d, method: GET, path: /u%d/show, effect: read, class: customer}]}\n",
-			i, end.front.listener.Addr(), policy, upstreamName, i, i, i, i)
+			i, end.front.listener.Addr(), policy, upstreamName, shown, i, i, i, i)
 		credentials += fmt.Sprintf("  c%d: {class: customer, upstream: u%d, access_key: {env: C17_AK}, secret_key: {env: C17_SK}}\n", i, i)
 		grants += fmt.Sprintf("      - {operations: [Pay%d, Show%d], credential: c%d}\n", i, i, i)
 	}
@@ -367,7 +372,7 @@ func (w *world) wrongUpstreams() []farEnd {
 		whole := w.rawEnd("", func(c net.Conn) {
 			_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{right}, MinVersion: version, MaxVersion: version}).Handshake()
 		})
-		ends = append(ends, farEnd{"is cut off in its handshake, " + tls.VersionName(version), w.record(whole.front.behind, 200), whole.said})
+		ends = append(ends, farEnd{name: "is cut off in its handshake, " + tls.VersionName(version), front: w.record(whole.front.behind, 200), said: whole.said})
 	}
 	return ends
 }
@@ -546,15 +551,27 @@ func clientHello(sent []byte) (hello *tls.ClientHelloInfo) {
 	return hello
 }
 
-// TestLateUpstreams are right, and fail once the handshake is done: whether a request was sent is then told from what was
-// written, never guessed; and it is sent once at most.
+// TestLateUpstreams are right, and fail once the handshake is done. A request that was written may have been taken, unless the
+// upstream's first word is that it does not take the gateway's certificate; and it is sent once at most.
 func TestLateUpstreams(t *testing.T) {
 	w := upstreamWorld(t)
 	right, err := tls.LoadX509KeyPair(w.file("right.crt"), w.file("right.key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ends := []farEnd{w.opensslEnd("wants a certificate in 1.3", "right", "-tls1_3", "-Verify", "1", "-verify_return_error")}
+	past := time.Now().Add(-time.Hour)
+	w.issue("late", testpki.Leaf{CommonName: "late", NotBefore: past.Add(-time.Hour), NotAfter: past})
+	stranger := testpki.Must(testpki.Must(testpki.New()).Client("stranger"))
+	if err := testpki.WriteFiles(stranger, w.file("stranger.crt"), w.file("stranger.key")); err != nil {
+		t.Fatal(err)
+	}
+	refusing := []struct{ shown, alert string }{{"", "certificate_required"}, {"stranger", "unknown_ca"}, {"late", "certificate_expired"}}
+	var ends []farEnd
+	for _, r := range refusing {
+		end := w.opensslEnd("takes no certificate "+r.shown, "right", "-tls1_3", "-Verify", "1", "-verify_return_error", "-CAfile", w.file("ca.pem"))
+		end.shown = r.shown
+		ends = append(ends, end)
+	}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		ends = append(ends, w.rawEnd("leaves after the handshake, "+tls.VersionName(version), func(c net.Conn) {
 			conn := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{right}, MinVersion: version, MaxVersion: version})
@@ -577,10 +594,18 @@ func TestLateUpstreams(t *testing.T) {
 				sent++
 			}
 		}
-		outcome := outcomes[answers[i].header.Get("Tollgate-Call-Id")].Outcome
+		outcome := outcomes[answers[i].header.Get("Tollgate-Call-Id")]
 		told := map[string]string{"TG.7001": audit.NotSent, "TG.7002": audit.Unknown}[answers[i].code]
-		if told == "" || outcome != told || sent > 1 || sent == 1 && outcome != audit.Unknown {
-			t.Errorf("%s: answer %d %s, outcome %q, and %d connections have the request", far.name, answers[i].status, answers[i].code, outcome, sent)
+		if told == "" || outcome.Outcome != told || sent > 1 {
+			t.Errorf("%s: answer %d %s, outcome %q, and %d connections have the request", far.name, answers[i].status, answers[i].code, outcome.Outcome, sent)
+		}
+		if i < len(refusing) {
+			detail := fmt.Sprintf("upstream u%d ended the TLS connection with the alert %s before it took anything of the call", i, refusing[i].alert)
+			if told != audit.NotSent || outcome.Detail != detail || !strings.Contains(answers[i].body, detail) {
+				t.Errorf("%s: outcome %q, detail %q, answer %s", far.name, outcome.Outcome, outcome.Detail, answers[i].body)
+			}
+		} else if sent == 1 && told != audit.Unknown {
+			t.Errorf("%s: the request was sent, and the outcome is %q", far.name, outcome.Outcome)
 		}
 		if strings.Contains(far.said(), order) {
 			t.Errorf("%s: the request was received\n%s", far.name, far.said())

@@ -34,7 +34,7 @@ func (c *call) dispatch() {
 			c.settle(c.outcome(audit.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), c.upstream.Timeout)
+	ctx, cancel := context.WithTimeout(c.sending(), c.upstream.Timeout)
 	defer cancel()
 	defer c.disconnect() // also after a panic: its connection must not stay taken
 	a, refusal := c.send(ctx)
@@ -183,18 +183,18 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 	if failure.TLS != nil {
 		c.tlsOut = c.evidence.of(failure.TLS)
 	}
+	alert, alerted := tlspolicy.AlertOf(err)
 	switch {
 	case failure.MaybeSent && failure.Timeout():
 		return c.unknown(unknownInTime)
+	case failure.MaybeSent && alerted:
+		return c.unknownSince("upstream %s ended the TLS connection with the alert %s", c.upstream.Name, alert)
 	case failure.MaybeSent:
 		return c.unknown(outcomeUnknown)
 	case failure.Timeout():
 		return refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
 	}
-	if kind := tlspolicy.KindOf(err); kind != "" {
-		return refusal(notSent, "no TLS connection with upstream %s (%s); no byte of the call was sent", c.upstream.Name, kind)
-	}
-	return refusal(notSent, "upstream %s cannot be reached; no byte of the call was sent", c.upstream.Name)
+	return c.notTaken(err)
 }
 
 func (c *call) unknown(code Code) *Refusal {
@@ -211,7 +211,10 @@ func (c *call) judge(a *answer) *Refusal {
 	}
 	a.result = business.Outcome{Result: business.Unread, From: business.FromStatus}
 	if a.whole {
-		a.result = business.ReadAnswer(c.operation, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
+		a.result = business.ReadAnswer(c.operation, c.facts.Fields, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
+	}
+	if a.result.Foreign != "" {
+		return c.foreign(a)
 	}
 	a.outcome = c.outcomeOfAnswer(a)
 	endsByClose := a.response.ContentLength < 0 && len(a.response.TransferEncoding) == 0 && a.response.Close
@@ -223,10 +226,10 @@ func (c *call) judge(a *answer) *Refusal {
 
 // redirected refuses to pass a redirect on: clients that follow it, and most do, would have the call signed and sent again.
 func (c *call) redirected(a *answer) *Refusal {
-	r := refusal(redirected, "upstream %s answered with a redirect (status %d), which is neither followed nor passed on", c.upstream.Name, a.response.StatusCode)
+	const text = "upstream %s answered with a redirect (status %d), which is neither followed nor passed on"
+	r := refusal(redirected, text, c.upstream.Name, a.response.StatusCode)
 	if c.changes() {
-		unknown := c.unknown(outcomeUnknown)
-		r.Code, r.Detail = unknown.Code, r.Detail+"; "+unknown.Detail
+		r = c.unknownSince(text, c.upstream.Name, a.response.StatusCode)
 	}
 	r.Answer = a
 	return r

@@ -60,7 +60,7 @@ var (
 	callerLeft       = Code{"TG.6006", "caller_left", 503, "The caller left before the call was sent"}
 	headersBusy      = Code{"TG.6007", "headers_busy", 503, "Too many request headers at once"}
 
-	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream cannot be reached; the call was not sent"}
+	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
 	notSentInTime  = Code{"TG.7003", "not_sent_in_time", 504, "The upstream was not reached in time; the call was not sent"}
 	unknownInTime  = Code{"TG.7004", "unknown_in_time", 504, "The upstream did not answer in time"}

@@ -15,6 +15,7 @@ func KindOf(err error) Kind {
 	var unverified *tls.CertificateVerificationError
 	var op *net.OpError
 	var notTLS tls.RecordHeaderError
+	_, alerted := AlertOf(err)
 	switch {
 	case err == nil:
 		return ""
@@ -22,11 +23,11 @@ func KindOf(err error) Kind {
 		return notAllowed.Kind
 	case errors.As(err, &unverified):
 		return kindOfUnverified(unverified)
-	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls marks alerts
+	case alerted:
 		return KindAlert
 	case errors.As(err, &notTLS):
 		return KindNotTLS
-	case op != nil && op.Op == "local error", op == nil && strings.Contains(err.Error(), "tls: "): // there are no types for these
+	case errors.As(err, &op) && op.Op == "local error", op == nil && strings.Contains(err.Error(), "tls: "): // there are no types for these
 		return KindHandshake
 	}
 	return ""

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"tollgate/tlspolicy"
 )
 
 // bufferSize is what a connection is read and written in: one TLS record.
@@ -65,6 +67,15 @@ func (c *conn) abandon() (maybeSent bool) {
 	_ = c.raw.Close() // without the farewell of TLS, for which the far end might have to be waited for
 	c.leave()
 	return c.begun
+}
+
+// refused reports whether an error says that the far end refused our certificate before it said anything else. In TLS 1.3 a
+// client has finished its handshake before the server has looked at the client's certificate, so the request is on its way
+// by then; a server that answers with such an alert as its first record after the handshake has processed nothing of it
+// (RFC 8446 section 4.4.2.4). In TLS 1.2 it is the handshake that fails.
+func (c *conn) refused(err error) bool {
+	alert, ok := tlspolicy.AlertOf(err)
+	return ok && alert.RefusesCertificate() && c.tls != nil && c.tls.Version == tls.VersionTLS13 && c.records.after == 1
 }
 
 // finish ends an exchange whose answer has come. clean: the answer was taken to its end, and another may follow.

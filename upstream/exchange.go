@@ -33,12 +33,12 @@ func (c *conn) exchange(r *http.Request) (*http.Response, error) {
 	sent := c.send(r)
 	response, err := c.receive(r)
 	if err != nil {
-		if sent != nil {
+		if sent != nil && !c.refused(err) { // that is why the write failed, where the far end has closed the connection
 			err = sent
 		}
 		return nil, err
 	}
-	c.attach(response, r, sent == nil)
+	c.attach(response, r, sent == nil && (r.ContentLength == 0 || takesBody(r.Method)))
 	return response, nil
 }
 
@@ -99,7 +99,7 @@ func (c *conn) receive(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// attach makes the end of the answer's body the end of the exchange.
+// attach makes the end of the answer's body the end of the exchange. reusable: the request leaves the connection in order.
 func (c *conn) attach(response *http.Response, r *http.Request, reusable bool) {
 	response.TLS = c.tls
 	reusable = reusable && !response.Close
@@ -113,15 +113,16 @@ func (c *conn) attach(response *http.Response, r *http.Request, reusable bool) {
 // answerBody is the body of an answer. Its end, or Close, ends the exchange.
 type answerBody struct {
 	inner    io.Reader
-	conn     *conn // nil once the exchange has ended
+	conn     *conn
 	ctx      context.Context
 	reusable bool
+	ended    bool
 	err      error // of the end
 }
 
 // Read reads on in the answer.
 func (b *answerBody) Read(p []byte) (int, error) {
-	if b.conn == nil {
+	if b.ended {
 		return 0, b.err
 	}
 	n, err := b.inner.Read(p)
@@ -133,7 +134,7 @@ func (b *answerBody) Read(p []byte) (int, error) {
 
 // Close gives up on what was not read yet.
 func (b *answerBody) Close() error {
-	if b.conn != nil {
+	if !b.ended {
 		b.end(http.ErrBodyReadAfterClose)
 	}
 	return nil
@@ -143,8 +144,16 @@ func (b *answerBody) end(err error) {
 	if b.err = err; err != io.EOF {
 		b.err = causeOf(b.ctx, err)
 	}
+	b.ended = true
 	b.conn.finish(err == io.EOF && b.reusable)
-	b.conn = nil
+}
+
+// Distrust closes the connection that an answer came on, since the answer belongs to another request: what comes next on it
+// does as well. If it carries another call by now, that one ends without an answer.
+func Distrust(response *http.Response) {
+	if body, ok := response.Body.(*answerBody); ok {
+		_ = body.conn.raw.Close()
+	}
 }
 
 func closeBody(r *http.Request) {
@@ -205,10 +214,16 @@ func appendHead(b []byte, r *http.Request) []byte {
 			b = appendField(b, name, value)
 		}
 	}
-	if r.ContentLength > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+	if r.ContentLength > 0 || takesBody(r.Method) {
 		b = append(strconv.AppendInt(append(b, "Content-Length: "...), r.ContentLength, 10), "\r\n"...)
 	}
 	return append(b, "\r\n"...)
+}
+
+// takesBody reports whether a method is one whose requests have a body, for every server. With others (RFC 9110 section 9.3)
+// a server may take the body for the next request, and answer that as well.
+func takesBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
 func appendField(b []byte, name, value string) []byte {

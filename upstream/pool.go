@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sort"
 	"sync"
 	"time"
 )
@@ -14,98 +16,156 @@ import (
 // the moment in which it is used again: that would leave the fate of a call unknown.
 const idleTimeout = 25 * time.Second
 
-// pool holds the connections to an upstream.
+// restTime is how long nothing may have come on an idle connection for it to be a rested one: see [Rested].
+const restTime = 50 * time.Millisecond
+
+// sweepAgain is how soon idle connections are looked at again if all places were taken when their time was over.
+const sweepAgain = time.Second
+
+// pool holds the connections to an upstream. A call that has a place has at most one connection, which may still be opening or
+// closing; all others are idle. So where as many are open as there are places, a call that has a place and no connection
+// finds one that is idle.
 type pool struct {
-	config Config
-	slots  chan struct{} // one for each connection in use
+	config  Config
+	connect func(context.Context) (net.Conn, error) // of config
+	slots   chan struct{}                           // the places: one for each connection in use
 
 	mutex  sync.Mutex
 	idle   []*conn // the one used last is at the end
+	open   int     // connections, idle ones included; never more than places
 	sweep  *time.Timer
 	closed bool
 }
 
 func newPool(config Config) *pool {
-	return &pool{config: config, slots: make(chan struct{}, config.MaxConns)}
+	p := &pool{config: config, slots: make(chan struct{}, config.MaxConns)}
+	p.connect = p.config.connect
+	return p
 }
 
-// get gives an idle connection that is still good, or a new one. It waits while all are in use. A new one is dialled only
-// if none is idle, so there are never more than slots.
+// get returns an idle connection that is still good, or a new one. It waits while all are in use.
 func (p *pool) get(ctx context.Context) (*conn, error) {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	for c := p.pop(); c != nil; c = p.pop() {
+	rested := WantsRested(ctx)
+	for c := p.take(rested); c != nil; c = p.take(rested) {
 		if c.fresh() {
 			return c, nil
 		}
 		c.close()
+		p.uncount()
 	}
 	c, err := p.dial(ctx)
 	if err != nil {
-		<-p.slots
+		p.drop()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (p *pool) pop() *conn {
+// take takes an idle connection; nil: a new one is to be dialled, and is counted already.
+func (p *pool) take(rested bool) *conn {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	last := len(p.idle) - 1
-	if last < 0 {
+	i := len(p.idle) - 1
+	if rested {
+		i = p.rested()
+	}
+	if i < 0 {
+		p.open++
 		return nil
 	}
-	c := p.idle[last]
-	p.idle[last], p.idle = nil, p.idle[:last]
+	c := p.idle[i]
+	p.idle = slices.Delete(p.idle, i, i+1)
 	return c
+}
+
+// rested chooses, of the connections that have rested, the one that was used last; -1: a new one is better, and may be opened.
+func (p *pool) rested() int {
+	latest := time.Now().Add(-restTime)
+	n := sort.Search(len(p.idle), func(i int) bool { return p.idle[i].idleSince.After(latest) })
+	if n == 0 && len(p.idle) > 0 && p.open >= cap(p.slots) {
+		return 0
+	}
+	return n - 1
 }
 
 // put takes back a connection that is in order after its call.
 func (p *pool) put(c *conn) {
-	c.idleSince = time.Now()
-	p.mutex.Lock()
-	kept := !p.closed
-	if kept {
-		p.idle = append(p.idle, c)
-		if p.sweep == nil {
-			p.sweep = time.AfterFunc(idleTimeout, p.sweepIdle)
-		}
-	}
-	p.mutex.Unlock()
-	if !kept {
+	if !p.keep(c) {
 		c.close()
+		p.drop()
+		return
 	}
 	<-p.slots
 }
 
-// drop takes back the slot of a connection that is closed.
-func (p *pool) drop() { <-p.slots }
+func (p *pool) keep(c *conn) bool {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.closed {
+		return false
+	}
+	c.idleSince = time.Now()
+	p.idle = append(p.idle, c)
+	if p.sweep == nil {
+		p.sweep = time.AfterFunc(idleTimeout, p.sweepIdle)
+	}
+	return true
+}
+
+// uncount ends the count of a connection that is closed, or could not be opened.
+func (p *pool) uncount() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.open--
+}
+
+// drop takes back the place of such a connection.
+func (p *pool) drop() {
+	p.uncount()
+	<-p.slots
+}
 
 // sweepIdle closes the connections that were idle for too long, and comes again while others are idle.
 func (p *pool) sweepIdle() {
-	p.mutex.Lock()
-	old := 0
-	for old < len(p.idle) && time.Since(p.idle[old].idleSince) >= idleTimeout {
-		old++
-	}
-	expired := append([]*conn(nil), p.idle[:old]...)
-	p.idle = append(p.idle[:0], p.idle[old:]...)
-	if p.sweep = nil; len(p.idle) > 0 {
-		p.sweep = time.AfterFunc(idleTimeout-time.Since(p.idle[0].idleSince), p.sweepIdle)
-	}
-	p.mutex.Unlock()
-	for _, c := range expired {
+	for c := p.expired(); c != nil; c = p.expired() {
 		c.close()
+		p.drop()
 	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.sweep = nil; len(p.idle) > 0 {
+		p.sweep = time.AfterFunc(max(idleTimeout-time.Since(p.idle[0].idleSince), sweepAgain), p.sweepIdle)
+	}
+}
+
+// expired takes a place, and the connection that was idle for longest, if that was too long. nil: there is none, or all places
+// are taken; the calls that have them look at what is idle, too.
+func (p *pool) expired() *conn {
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		return nil
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if len(p.idle) == 0 || time.Since(p.idle[0].idleSince) < idleTimeout {
+		<-p.slots
+		return nil
+	}
+	c := p.idle[0]
+	p.idle = slices.Delete(p.idle, 0, 1)
+	return c
 }
 
 func (p *pool) close() {
 	p.mutex.Lock()
 	idle := p.idle
-	p.idle, p.closed = nil, true
+	p.idle, p.closed, p.open = nil, true, p.open-len(idle)
 	if p.sweep != nil {
 		p.sweep.Stop()
 	}
@@ -119,12 +179,7 @@ func (p *pool) close() {
 func (p *pool) dial(ctx context.Context) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.ConnectTimeout)
 	defer cancel()
-	network, address := "tcp", hostPort(p.config)
-	if p.config.Socket != "" {
-		network, address = "unix", p.config.Socket
-	}
-	dialer := net.Dialer{KeepAlive: 15 * time.Second}
-	raw, err := dialer.DialContext(ctx, network, address)
+	raw, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +192,18 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 		_ = raw.Close()
 		return nil, err
 	}
+	gatherer.settle()
 	return &conn{pool: p, raw: raw, records: gatherer, stream: secured, tls: state}, nil
+}
+
+// connect opens a connection without TLS.
+func (c *Config) connect(ctx context.Context) (net.Conn, error) {
+	network, address := "tcp", hostPort(*c)
+	if c.Socket != "" {
+		network, address = "unix", c.Socket
+	}
+	dialer := net.Dialer{KeepAlive: 15 * time.Second}
+	return dialer.DialContext(ctx, network, address)
 }
 
 // hostPort is where the URL leads.
@@ -155,7 +221,7 @@ func (p *pool) handshake(ctx context.Context, raw net.Conn) (*tls.Conn, *tls.Con
 	}
 	secured := tls.Client(raw, p.config.TLS)
 	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, nil, fmt.Errorf("tls handshake: %w", err)
+		return nil, nil, &HandshakeError{err}
 	}
 	state := secured.ConnectionState()
 	// In TLS 1.2 a client's VerifyConnection runs before the key-exchange group is known: ask the policy once more.

@@ -24,10 +24,17 @@ type records struct {
 	header  [5]byte // of the record that is being read: its kind, a version, its length
 	got     int     // bytes of the header; 0: between two records
 	content int     // bytes that are still to come after the header
+
+	settled bool // the handshake is over
+	after   int  // records that came whole since then
 }
 
-// Read notes where in a record it ends.
+// Read notes where in a record it ends. Until the first record after the handshake has come, it reads no further than to the
+// end of a header or a content: TLS, which takes what it can get, then has none of the records that are counted.
 func (r *records) Read(b []byte) (int, error) {
+	if r.after == 0 {
+		b = b[:min(len(b), r.rest())]
+	}
 	n, err := r.Conn.Read(b)
 	for rest := b[:n]; len(rest) > 0; {
 		rest = rest[r.pass(rest):]
@@ -49,9 +56,23 @@ func (r *records) pass(b []byte) (n int) {
 	}
 	if r.content == 0 {
 		r.got = 0
+		if r.settled {
+			r.after++
+		}
 	}
 	return n
 }
+
+// rest returns how many bytes of the header, or of the content behind it, are still to come.
+func (r *records) rest() int {
+	if r.got < len(r.header) {
+		return len(r.header) - r.got
+	}
+	return r.content
+}
+
+// settle begins to count, when the handshake is over.
+func (r *records) settle() { r.settled = true }
 
 func (r *records) gather() {
 	r.mutex.Lock()

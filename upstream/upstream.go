@@ -4,7 +4,8 @@
 // It speaks HTTP/1.1 with the message code of [net/http] on connections of its own, and follows no redirect, asks for no
 // compression and looks at no proxy settings. Unlike [net/http.Transport] it never repeats a request, and writes it in
 // the goroutine of the call, so that whether something was written needs no guess; a connection whose last answer was
-// not taken whole, or on which something came unasked, is not used again.
+// not taken whole, or on which something came unasked, is not used again, nor is one that carried a body on a method that
+// needs none.
 package upstream
 
 import (
@@ -50,7 +51,8 @@ func (t *Transport) Close() { t.pool.close() }
 // Error says why there is no answer, and what is known of the request.
 type Error struct {
 	Err error
-	// MaybeSent is false only if certainly no byte of the request was written.
+	// MaybeSent is false only if certainly no byte of the request was written, or if it was written to a server that then
+	// refused our certificate: by a fatal alert, on a fresh connection of TLS 1.3, before it sent anything else.
 	MaybeSent bool
 	// TLS is the connection that was used; nil if there was none, or it was plain.
 	TLS *tls.ConnectionState
@@ -67,6 +69,24 @@ func (e *Error) Timeout() bool {
 	return errors.Is(e.Err, context.DeadlineExceeded) || errors.As(e.Err, &timeout) && timeout.Timeout()
 }
 
+// HandshakeError is the cause of an [Error] where the connection was made, and its TLS handshake failed.
+type HandshakeError struct{ Err error }
+
+func (e *HandshakeError) Error() string { return "tls handshake: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+type restedKey struct{}
+
+// Rested returns a context for requests that must not get the answer to another one. Servers that answer twice do so at
+// once: such a request takes a connection that has been idle for 50 ms without anything coming on it. If there is none it
+// takes a new one or, where MaxConns allows none, the one that has been idle for longest.
+func Rested(ctx context.Context) context.Context { return context.WithValue(ctx, restedKey{}, true) }
+
+// WantsRested reports whether a context is one of [Rested], or made of one.
+func WantsRested(ctx context.Context) bool { return ctx.Value(restedKey{}) != nil }
+
 // RoundTrip sends the request once. The error is an *[Error]. A body needs a ContentLength. The end of the request's
 // context ends the exchange, up to the end of the answer's body, which must be read to its end or closed.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -82,9 +102,18 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	response, err := c.exchange(r)
 	if err != nil {
-		return nil, &Error{Err: causeOf(r.Context(), err), MaybeSent: c.abandon(), TLS: c.tls}
+		return nil, c.failed(r.Context(), err)
 	}
 	return response, nil
+}
+
+// failed ends an exchange that brought no answer.
+func (c *conn) failed(ctx context.Context, err error) *Error {
+	maybeSent := c.abandon()
+	if c.refused(err) { // also where the context has ended meanwhile
+		return &Error{Err: err, TLS: c.tls}
+	}
+	return &Error{Err: causeOf(ctx, err), MaybeSent: maybeSent, TLS: c.tls}
 }
 
 // causeOf names the end of the context instead of the broken connection that it left.

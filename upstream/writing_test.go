@@ -50,6 +50,7 @@ func prepare(t *testing.T, transport *Transport, beneath func(*net.TCPConn, *rec
 	c.raw = beneath(c.raw.(*net.TCPConn), c.records)
 	c.records.Conn = c.raw
 	transport.pool.slots <- struct{}{}
+	transport.pool.open++
 	transport.pool.put(c)
 }
 

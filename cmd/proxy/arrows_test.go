@@ -33,13 +33,14 @@ var arrows = map[string][]string{
 	"internal/source":  {},
 	"internal/testlog": {"audit", "audit/checkpoint"},
 	"internal/testpki": {},
+	"internal/testtls": {},
 	"policy":           {"business", "catalog", "credential", "internal/nearest"},
 	"ratelimit":        {"internal/source"},
 	"replay":           {},
 	"signing":          {"internal/secret"},
 	"tlspolicy":        {"internal/nearest"},
 	"tlspolicy/scan":   {"tlspolicy"},
-	"upstream":         {},
+	"upstream":         {"tlspolicy"}, // which alerts mean that nothing was taken
 	"gateway":          {"audit", "business", "caller", "catalog", "credential", "internal/source", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
 	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "policy", "ratelimit", "tlspolicy"},
 

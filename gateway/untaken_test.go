@@ -1,0 +1,276 @@
+package gateway_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/internal/testpki"
+	"tollgate/internal/testtls"
+	"tollgate/upstream"
+)
+
+// towards has a fixture whose upstream bss is reached over TLS, and does what it is told to with each connection.
+func towards(t *testing.T, serve func(raw net.Conn, config *tls.Config)) *fixture {
+	t.Helper()
+	ca := must(testpki.New())
+	config := &tls.Config{Certificates: []tls.Certificate{must(ca.Server("bss.test"))}, MinVersion: tls.VersionTLS12}
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				serve(c, config)
+			})
+		}
+	})
+	f := start(t, fixed)
+	t.Cleanup(func() { _ = listener.Close(); serving.Wait() })
+	u := f.upstream["bss"]
+	u.Scheme, u.Host = "https", "bss.test"
+	u.Transport = rerouted(t, listener.Addr().String(), &tls.Config{ServerName: "bss.test", RootCAs: ca.Pool(), MinVersion: tls.VersionTLS12})
+	return f
+}
+
+// An upstream whose first word after the handshake of TLS 1.3 refuses our certificate has taken nothing: the call may be repeated.
+// Any other alert leaves the outcome open. Caller and record learn the alert's name.
+func TestAlertsOfTheUpstream(t *testing.T) {
+	notSent := map[byte]string{
+		42: "bad_certificate", 43: "unsupported_certificate", 44: "certificate_revoked", 45: "certificate_expired", 46: "certificate_unknown",
+		48: "unknown_ca", 49: "access_denied", 116: "certificate_required",
+	}
+	unknown := map[byte]string{10: "unexpected_message", 40: "handshake_failure", 51: "decrypt_error", 80: "internal_error", 112: "unrecognized_name", 200: "200", 0: ""}
+	type alertTest struct {
+		number        byte
+		ticket        bool // comes before it
+		code, outcome string
+		alert         string
+	}
+	tests := map[string]alertTest{}
+	for number, name := range notSent {
+		tests["first: "+name] = alertTest{number, false, "TG.7001", audit.NotSent, name}
+		tests["behind a ticket: "+name] = alertTest{number, true, "TG.7002", audit.Unknown, name}
+	}
+	for number, name := range unknown {
+		tests["first: "+name] = alertTest{number, false, "TG.7002", audit.Unknown, name}
+	}
+	for name, tt := range tests {
+		for _, request := range []string{pay(), look()} {
+			f := towards(t, func(raw net.Conn, config *tls.Config) {
+				s, err := testtls.Accept(raw, config)
+				if err != nil {
+					return
+				}
+				_, _ = http.ReadRequest(bufio.NewReader(s))
+				var records [][]byte
+				if tt.ticket {
+					records = append(records, s.Ticket())
+				}
+				_ = s.Send(append(records, s.Alert(tt.number))...)
+			})
+			got := f.send(t, request)
+			got.wantCode(t, tt.code)
+			r := f.log.only(t, audit.KindOutcome)
+			if r.Outcome != tt.outcome || r.TLSOut == nil || got.problem(t).Detail != r.Detail {
+				t.Errorf("%s: outcome %q over %+v, detail %q; the caller reads %q", name, r.Outcome, r.TLSOut, r.Detail, got.problem(t).Detail)
+			}
+			if said := "upstream bss ended the TLS connection with the alert " + tt.alert; (tt.alert != "") != strings.HasPrefix(r.Detail, said) {
+				t.Errorf("%s: the detail is %q", name, r.Detail)
+			}
+			if strings.Contains(got.body, "no byte") || strings.Contains(got.body, "reached") {
+				t.Errorf("%s: the request was written, and the answer is %s", name, got.body)
+			}
+			if state, paused := f.credentials["acme"].Paused(); paused {
+				t.Errorf("%s: the credential is paused: %+v", name, state)
+			}
+		}
+	}
+}
+
+// A handshake that fails is not sent, and the answer says how it failed; an upstream that takes no connection cannot be reached.
+func TestHandshakesThatFail(t *testing.T) {
+	asking := func(version uint16) func(net.Conn, *tls.Config) {
+		return func(raw net.Conn, config *tls.Config) {
+			config = config.Clone()
+			config.ClientAuth, config.MinVersion, config.MaxVersion = tls.RequireAnyClientCert, version, version
+			_ = tls.Server(raw, config).Handshake()
+		}
+	}
+	hello := func(raw net.Conn) { _, _ = raw.Read(make([]byte, 16<<10)) }
+	for name, tt := range map[string]struct {
+		serve func(net.Conn, *tls.Config)
+		want  string
+	}{
+		"hangs up at once":    {func(net.Conn, *tls.Config) {}, "(it "}, // hangs up or resets, by what of ours has arrived
+		"hangs up":            {func(raw net.Conn, _ *tls.Config) { hello(raw) }, "no TLS connection with upstream bss (it hung up in the handshake)"},
+		"resets":              {func(raw net.Conn, _ *tls.Config) { hello(raw); reset(raw) }, "no TLS connection with upstream bss (it reset the connection in the handshake)"},
+		"speaks HTTP":         {func(raw net.Conn, _ *tls.Config) { hello(raw); _, _ = io.WriteString(raw, okAnswer) }, "no TLS connection with upstream bss (not tls)"},
+		"an alert":            {func(raw net.Conn, _ *tls.Config) { hello(raw); _, _ = raw.Write([]byte{21, 3, 3, 0, 2, 2, 40}) }, "no TLS connection with upstream bss (refused by peer: handshake_failure)"},
+		"certificates in 1.2": {asking(tls.VersionTLS12), "no TLS connection with upstream bss (refused by peer: handshake_failure)"},
+		"certificates in 1.3": {asking(tls.VersionTLS13), "upstream bss ended the TLS connection with the alert certificate_required before it took anything"},
+	} {
+		f := towards(t, tt.serve)
+		got := f.send(t, pay())
+		got.wantCode(t, "TG.7001")
+		if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.NotSent || !strings.Contains(r.Detail, tt.want) || got.problem(t).Detail != r.Detail {
+			t.Errorf("%s: outcome %q, detail %q, answer %s", name, r.Outcome, r.Detail, got.body)
+		}
+		if strings.Contains(got.body, "reached") {
+			t.Errorf("%s: the upstream was reached, and the answer is %s", name, got.body)
+		}
+	}
+	f := towards(t, nil)
+	closed := must(net.Listen("tcp", "127.0.0.1:0"))
+	_ = closed.Close()
+	f.upstream["bss"].Transport = rerouted(t, closed.Addr().String(), &tls.Config{MinVersion: tls.VersionTLS12})
+	got := f.send(t, pay())
+	if got.wantCode(t, "TG.7001"); got.problem(t).Detail != "upstream bss cannot be reached; no byte of the call was sent" {
+		t.Errorf("nobody listens: %s", got.body)
+	}
+}
+
+// bodied frames an answer.
+func bodied(format string, args ...any) string {
+	return jsonAnswer(200, fmt.Sprintf(format, args...))
+}
+
+// An answer that names another order is the answer to another call. Neither its caller nor the record sees it, its connection is
+// not used again, and the outcome is unknown whatever it says.
+func TestForeignAnswer(t *testing.T) {
+	for name, answer := range map[string]string{
+		"success":       bodied(`{"order_id":"CS-9999","secret":"of another"}`),
+		"failure":       jsonAnswer(400, `{"error_code":"CBC.99000088","order_id":"CS-9999"}`, "X-Request-Id: of-another"),
+		"gateway error": jsonAnswer(502, `{"order_id":"CS-9999"}`),
+		"cut JSON":      bodied(`{"order_id":"CS-9999",`),
+		"case":          bodied(`{"ORDER_ID":"CS-9999"}`),
+		"twice":         bodied(`{"order_id":"CS-1001","order_id":"CS-9999"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, answering(answer))
+			got := f.send(t, pay())
+			got.wantCode(t, "TG.7002")
+			r := f.log.only(t, audit.KindOutcome)
+			if r.Outcome != audit.Unknown || r.Fields != nil || r.AnswerHash != "" || r.RequestID != "" || r.Status != 0 || r.Reason != "unknown" {
+				t.Errorf("outcome %+v", r)
+			}
+			const want = "the answer's order_id is not the request's: it is the answer to another call; " +
+				"PayOrders may have had its effect: do not repeat it, look the order up first"
+			if r.Detail != want || got.problem(t).Detail != want {
+				t.Errorf("detail %q, the caller reads %q", r.Detail, got.problem(t).Detail)
+			}
+			if told := f.written() + got.body + fmt.Sprint(got.header); strings.Contains(told, "CS-9999") || strings.Contains(told, "another\"") || strings.Contains(told, "of-another") {
+				t.Errorf("something of another call's answer was told: %s", told)
+			}
+			f.origin.set(saying(bodied(`{"order_id":"CS-1001"}`)), nil)
+			if got := f.send(t, look()); got.status != 200 {
+				t.Errorf("the next call: %d %s", got.status, got.body)
+			}
+			f.origin.mutex.Lock()
+			defer f.origin.mutex.Unlock()
+			if n := len(f.origin.conns); n != 2 {
+				t.Errorf("%d connections for two calls: the next call came on that of the foreign answer", n)
+			}
+		})
+	}
+}
+
+// What the catalog does not mark, and other effects, are no concern of it.
+func TestAnswersThatRepeatNothing(t *testing.T) {
+	for name, tt := range map[string]struct{ request, answer string }{
+		"its own order":  {pay(), `{"order_id":"CS-1001"}`},
+		"another member": {pay(), `{"order_ids":["CS-9999"]}`},
+		"a write":        {plain("PUT", "/v2/orders/customer-orders/cancel", `{"order_id":"CS-1001"}`), `{"order_id":"CS-9999"}`},
+		"a read":         {look(), `{"order_id":"CS-9999"}`},
+	} {
+		f := start(t, fixed, answering(bodied("%s", tt.answer)))
+		got := f.send(t, tt.request)
+		if r := f.log.only(t, audit.KindOutcome); got.status != 200 || got.body != tt.answer || r.Outcome != audit.Succeeded {
+			t.Errorf("%s: answer %d %s, outcome %q", name, got.status, got.body, r.Outcome)
+		}
+	}
+}
+
+// An upstream that answers each payment twice, the second time up to 400 microseconds later: no payment is told or recorded to
+// have succeeded by the answer to another, with connections enough and with a single one.
+func TestPaymentsAnsweredTwice(t *testing.T) {
+	calls := 3000
+	if testing.Short() || raceEnabled {
+		calls = 500
+	}
+	for _, connections := range []int{100, 1} {
+		f := start(t, fixed)
+		u := f.upstream["bss"]
+		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: u.Host}, MaxConns: connections})
+		t.Cleanup(transport.Close)
+		u.Transport = transport
+		var delay atomic.Int64
+		f.origin.set(func(c net.Conn, a *arrival) bool {
+			answer := bodied("%s", a.body[:strings.IndexByte(a.body, ',')]+"}")
+			_, _ = io.WriteString(c, answer)
+			time.Sleep(time.Duration(delay.Load())) // the fault itself: nothing waits for it
+			_, err := io.WriteString(c, answer)
+			return err == nil
+		}, nil)
+		client := f.dial(t)
+		unknown := 0
+		for i := range calls {
+			delay.Store(rand.Int64N(400_000))
+			order := fmt.Sprintf(`"CS-%d"`, i)
+			client.write(plain("POST", payTarget, `{"order_id":`+order+`,"use_coupon":"NO","use_discount":"NO"}`))
+			got := client.answer()
+			told := got.header.Get("Tollgate-Outcome") == audit.Succeeded
+			if told && !strings.Contains(got.body, order) || !told && got.code() != "TG.7002" {
+				t.Fatalf("%d connections: the payment of %s is answered %d %s", connections, order, got.status, got.body)
+			}
+			if !told {
+				unknown++
+			}
+		}
+		recorded := 0
+		for _, r := range f.log.of(audit.KindOutcome) {
+			if r.Outcome == audit.Unknown {
+				recorded++
+			}
+		}
+		if recorded != unknown {
+			t.Errorf("%d connections: %d payments unknown, %d on record", connections, unknown, recorded)
+		}
+		t.Logf("%d connections: %d of %d payments unknown", connections, unknown, calls)
+	}
+}
+
+// Calls that spend take connections that have rested, whomever they are for; others need not.
+func TestSpendingCallsWantRest(t *testing.T) {
+	wants := make(chan bool, 1)
+	f := start(t, fixed, func(f *fixture) {
+		for _, u := range f.upstream {
+			inner := u.Transport
+			u.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				wants <- upstream.WantsRested(r.Context())
+				return inner.RoundTrip(r)
+			})
+		}
+	})
+	for _, tt := range effects {
+		f.send(t, tt.request)
+		if got, want := <-wants, tt.effect == "spend"; got != want {
+			t.Errorf("a %s wants a rested connection: %t, want %t", tt.effect, got, want)
+		}
+	}
+}
