@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/internal/decimal"
 	"tollgate/internal/testlog"
 )
 
@@ -87,8 +88,12 @@ func ids(t testing.TB, s Source, f *Filter) string {
 	return strings.Join(found, "")
 }
 
-func amount(t testing.TB, text string) *Decimal {
-	d := decimal(t, text)
+func amount(t testing.TB, text string) *decimal.Decimal {
+	t.Helper()
+	d, err := decimal.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &d
 }
 
@@ -228,6 +233,42 @@ func TestMembersOfACall(t *testing.T) {
 	}
 	if n := len(byID["a"].Row(time.UTC).Cells()); n != len(RowColumns) {
 		t.Errorf("%d cells for %d columns", n, len(RowColumns))
+	}
+}
+
+// TestUnsummed: an amount that cannot be read never vanishes: it is counted, shown in the row and found by every range of amounts.
+func TestUnsummed(t *testing.T) {
+	omitted := audit.Field{Name: "amount", Kind: "amount", Omitted: 1} // longer than the log records
+	for name, c := range map[string]struct {
+		fields           []audit.Field
+		summed, unsummed int
+	}{
+		"a blank before it":   {[]audit.Field{field("amount", "amount", " 777777")}, 0, 1},
+		"a unit behind it":    {[]audit.Field{field("amount", "amount", "777780f")}, 0, 1},
+		"thousands":           {[]audit.Field{field("amount", "amount", "777,779")}, 0, 1},
+		"left out":            {[]audit.Field{omitted}, 0, 1},
+		"an unknown unit":     {[]audit.Field{field("amount", "amount", "5"), field("measure_id", "other", "9")}, 0, 1},
+		"empty":               {[]audit.Field{field("amount", "amount", "")}, 0, 1},
+		"one of two":          {[]audit.Field{field("amount", "amount", "5", "x")}, 1, 1},
+		"a number":            {[]audit.Field{field("amount", "amount", "5")}, 1, 0},
+		"a field of its kind": {[]audit.Field{field("memo", "other", "777,779")}, 0, 0},
+	} {
+		call := &Call{Intent: spend("oldAdjustAmount", c.fields...), Outcome: ended(audit.Succeeded, 200)}
+		row := call.Row(time.UTC)
+		if len(row.Amounts) != c.summed || row.Unsummed != c.unsummed {
+			t.Errorf("%s: amounts %v, %d unsummed", name, row.Amounts, row.Unsummed)
+		}
+		if cell := row.Cells()[slices.Index(RowColumns, "unsummed")]; cell != strings.Trim(fmt.Sprint(c.unsummed), "0") {
+			t.Errorf("%s: the cell is %q", name, cell)
+		}
+		for _, f := range []Filter{{MinAmount: amount(t, "1e40")}, {MaxAmount: amount(t, "-1e40")}, {MinAmount: amount(t, "1e40"), Currency: "CNY"}} {
+			if f.Match(call) != (c.unsummed > 0) {
+				t.Errorf("%s: match is %v for %+v", name, f.Match(call), f)
+			}
+		}
+		if f := (Filter{MinAmount: amount(t, "1"), Currency: "USD"}); f.Match(call) {
+			t.Errorf("%s: found in another currency", name)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/calls"
 	"tollgate/catalog"
+	"tollgate/internal/decimal"
 )
 
 // callFlags choose calls.
@@ -93,11 +94,11 @@ func (f *callFlags) between(since, until time.Time) { f.filter.Since, f.filter.U
 // plainID takes a call id as people copy it.
 func plainID(id string) string { return strings.ToLower(strings.TrimPrefix(id, "urn:uuid:")) }
 
-func parseAmount(flag, text string) (*calls.Decimal, error) {
+func parseAmount(flag, text string) (*decimal.Decimal, error) {
 	if text == "" {
 		return nil, nil
 	}
-	d, err := calls.ParseDecimal(text)
+	d, err := decimal.Parse(text)
 	return &d, flagError(flag, err)
 }
 
