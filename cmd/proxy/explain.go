@@ -18,6 +18,7 @@ import (
 	"tollgate/business"
 	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/gateway"
 	"tollgate/internal/nearest"
 	"tollgate/policy"
 	"tollgate/ratelimit"
@@ -127,9 +128,9 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 		return e.refused("unknown_operation", unmatchedDetail(c, f, path)), nil
 	}
 	e.describe(m)
-	facts, err := business.ReadRequest(m.operation, m.params.Get, query.All(), body)
-	if err != nil {
-		return e.refused("bad_body", err.Error()), nil
+	facts, refusal := gateway.ReadFacts(&gateway.Asked{Operation: m.operation, Method: e.Method, Path: path, Params: m.params, Query: query, Body: body})
+	if refusal != nil {
+		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
 	return e.decide(c, f, m, facts.Accounts), nil
 }
