@@ -304,6 +304,8 @@ func TestMoney(t *testing.T) {
 		{"two amounts", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1", "2")), nil, ""},
 		{"more than the log holds", spend("UpdateCustomerAccountAmount", omitted), nil, ""},
 		{"a record that was cut", cut, nil, ""},
+		{"an answer with an amount in no sum", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []audit.Field{field("quota_balance", "amount", "x")}, "5 CNY"},
+		{"a number in the request, none in the answer that tells", spend("ReclaimEnterpriseMultiAccountCoupon", field("amount", "amount", "5")), []audit.Field{field("real_retrieve_amout", "amount", "x")}, ""},
 		{"no number", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1,000")), nil, ""},
 		{"less than nothing", spend("UpdateCustomerAccountAmount", field("amount", "amount", "-1")), nil, ""},
 		{"coupons for three", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50"), recipients), nil, "61.50 CNY"},
@@ -321,6 +323,11 @@ func TestMoney(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+	long := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5")), Outcome: ended(audit.Succeeded, 200)}
+	long.Outcome.Cut = true
+	if value, _, ok := long.Money(); !ok || value.String() != "5" {
+		t.Errorf("where the answer's record was cut: %s, %v", value, ok)
 	}
 	for _, operation := range []string{"UpdateSubCustomerBudget", "setCredit"} {
 		if (&Call{Intent: spend(operation)}).MovesMoney() {

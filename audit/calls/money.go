@@ -31,28 +31,25 @@ var measures = map[string]int{"": 0, "1": 0, "2": -1, "3": -2}
 // what is no decimal number (see [decimal.Parse]), is in an unknown unit, or was left out of the record.
 func (c *Call) Amounts() (amounts []Amount, unsummed int) {
 	for _, r := range c.records() {
-		for field := range fieldsOf(r, catalog.FieldAmount) {
-			unsummed += field.Omitted
-			for _, value := range field.Values {
-				if amount, ok := c.amount(field.Name, value, r == c.Outcome); ok {
-					amounts = append(amounts, amount)
-				} else {
-					unsummed++
-				}
-			}
-		}
+		some, others := c.amountsOf(r)
+		amounts, unsummed = append(amounts, some...), unsummed+others
 	}
 	return amounts, unsummed
 }
 
-// cut reports whether the log shortened one of the records.
-func (c *Call) cut() bool {
-	for _, r := range c.records() {
-		if r != nil && r.Cut {
-			return true
+// amountsOf returns the same of one record, which may be nil.
+func (c *Call) amountsOf(r *audit.Record) (amounts []Amount, unsummed int) {
+	for field := range fieldsOf(r, catalog.FieldAmount) {
+		unsummed += field.Omitted
+		for _, value := range field.Values {
+			if amount, ok := c.amount(field.Name, value, r == c.Outcome); ok {
+				amounts = append(amounts, amount)
+			} else {
+				unsummed++
+			}
 		}
 	}
-	return false
+	return amounts, unsummed
 }
 
 func (c *Call) amount(field, text string, answer bool) (Amount, bool) {
@@ -110,10 +107,9 @@ func (c *Call) MovesMoney() bool {
 // Money is what the call was to move, or took from the answer where only that tells. ok is false when the records do not
 // tell: payments name orders and no amounts, and what is no single number that is not negative cannot be counted on.
 func (c *Call) Money() (value decimal.Decimal, currency string, ok bool) {
-	all, unsummed := c.Amounts()
-	inAnswer := moneyInAnswer[c.Operation()]
-	amounts := slices.DeleteFunc(all, func(a Amount) bool { return a.Answer != inAnswer })
-	if !c.MovesMoney() || unsummed > 0 || c.cut() || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
+	r := c.teller()
+	amounts, unsummed := c.amountsOf(r)
+	if !c.MovesMoney() || r == nil || r.Cut || unsummed > 0 || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
 		return decimal.Decimal{}, "", false
 	}
 	value, currency = amounts[0].Value, amounts[0].Currency
@@ -153,6 +149,17 @@ func (c *Call) Recipients() (customers []string, more bool) {
 		more = more || field.Omitted > 0
 	}
 	return customers, more || c.first().Cut
+}
+
+// teller is the record that says how much the call moves; nil if it is not there.
+func (c *Call) teller() *audit.Record {
+	switch {
+	case moneyInAnswer[c.Operation()]:
+		return c.Outcome
+	case c.first() == c.Outcome:
+		return nil
+	}
+	return c.first()
 }
 
 // count is how many values a field of the request has.
