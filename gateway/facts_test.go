@@ -51,7 +51,7 @@ var badAmounts = []string{
 	`"` + strings.Repeat("9", 65) + `"`, `"` + strings.Repeat(" ", 1025) + `5"`, `"5` + strings.Repeat(" ", 1<<16) + `"`, "5." + strings.Repeat("0", 2000),
 }
 
-// refusedUnsent checks that a call was refused before anything was done for it, and gives its record.
+// refusedUnsent checks that a call was refused before anything was done for it, and returns its record.
 func (f *fixture) refusedUnsent(t testing.TB, got *reply, code string) audit.Record {
 	t.Helper()
 	got.wantCode(t, code)
@@ -253,7 +253,7 @@ func TestHashesOfSecrets(t *testing.T) {
 	}
 }
 
-// asWritten is a record as readers of the log have it.
+// asWritten returns a record as readers of the log have it.
 func asWritten(t testing.TB, r audit.Record) (got audit.Record) {
 	t.Helper()
 	if err := json.Unmarshal(r.Append(nil), &got); err != nil {

@@ -37,8 +37,8 @@ func (f *callFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.filter.Order, "order", "", "order `id`, of the request or the answer")
 	flags.StringVar(&f.filter.Customer, "customer", "", "customer `id`, likewise")
 	flags.StringVar(&f.filter.Coupon, "coupon", "", "coupon or quota `id`, likewise")
-	flags.StringVar(&f.minAmount, "min-amount", "", "an amount of the call is this `decimal` or more, in yuan, dollars")
-	flags.StringVar(&f.maxAmount, "max-amount", "", "an amount of the call is this `decimal` or less")
+	flags.StringVar(&f.minAmount, "min-amount", "", "an amount of the call is this `decimal` or more, in yuan, dollars, or is in no sum")
+	flags.StringVar(&f.maxAmount, "max-amount", "", "an amount of the call is this `decimal` or less, or is in no sum")
 	flags.StringVar(&f.filter.Currency, "currency", "", "an amount of the call is in this currency: `CNY`, USD")
 }
 
