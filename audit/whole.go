@@ -30,7 +30,7 @@ func (r *Record) Overlong() string {
 	left := e.values
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if left -= e.field(f, left); f.Omitted > 0 || over() {
+		if left -= e.field(f, left); f.Omitted > 0 || i >= e.fields || over() {
 			return f.Name
 		}
 	}

@@ -131,7 +131,8 @@ func TestOverlong(t *testing.T) {
 		"values that take six times":    {Record{Fields: []Field{{Name: "memo", Values: []string{strings.Repeat("\x01", 3<<10)}}}}, "memo"},
 		"values that were left out":     {Record{Fields: []Field{ids(1, 1), omitted}}, "memo"},
 		"left out in much else":         {Record{Path: a(16 << 10), Fields: []Field{omitted}}, "memo"},
-		"nearly all fields":             {Record{Fields: make([]Field, 256)}, ""},
+		"all fields":                    {Record{Fields: make([]Field, 256)}, ""},
+		"more fields than are recorded": {Record{Fields: append(make([]Field, 256), Field{Name: "b"})}, "b"},
 		"more values than are recorded": {Record{Fields: []Field{{Name: "a", Values: make([]string, 4096)}, {Name: "b", Values: make([]string, 1)}}}, "b"},
 	} {
 		if got := c.r.Overlong(); got != c.want {
