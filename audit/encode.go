@@ -5,6 +5,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"tollgate/internal/digest"
 )
 
 // MaxLine is the longest line, in bytes, its line feed included. A record that would be longer is shortened and marked.
@@ -12,6 +14,9 @@ const MaxLine = 64 << 10
 
 // maxHead is more than the members that the log sets itself, and the line feed, can take.
 const maxHead = 128
+
+// maxText bounds one text of a record that is not cut, in bytes of its encoded form.
+const maxText = 16 << 10
 
 // limits say how much of a record is written. All lengths of text are of the encoded form.
 type limits struct {
@@ -26,7 +31,7 @@ type limits struct {
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: 16 << 10, fields: 256, values: 4096, offers: 64, counts: 1024, peaks: 64},
+	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64}, // package tlspolicy lists up to 65 offers
 	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64},
 	{text: 128, fields: 16, values: 64, offers: 16, counts: 32, peaks: 64},
 }
@@ -35,7 +40,8 @@ var cuts = [...]limits{
 // shorter than [MaxLine]. The record is not changed.
 func (r *Record) Append(dst []byte) []byte {
 	dst = appendHead(dst, r.Seq, r.Commit, r.Time)
-	return r.appendBody(dst)
+	dst, _ = r.appendBody(dst)
+	return dst
 }
 
 // appendHead writes the members that are known only when the record gets its place.
@@ -48,18 +54,18 @@ func appendHead(dst []byte, seq, commit uint64, at time.Time) []byte {
 	return appendTime(dst, at)
 }
 
-// appendBody writes all other members and the closing brace.
-func (r *Record) appendBody(dst []byte) []byte {
+// appendBody writes all other members and the closing brace. cut reports whether it had to cut.
+func (r *Record) appendBody(dst []byte) (_ []byte, cut bool) {
 	start := len(dst)
 	for _, l := range cuts {
 		e := encoder{b: dst[:start], limits: l, end: start + MaxLine - maxHead, cut: r.Cut}
 		e.record(r)
-		dst = e.b
+		dst, cut = e.b, e.cut
 		if len(dst) <= e.end {
 			break
 		}
 	}
-	return dst
+	return dst, cut
 }
 
 // encoder appends members to b. Past end it writes no more text, since the attempt is lost.
@@ -109,9 +115,8 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"operation":`, r.Operation)
 	e.str(`,"effect":`, r.Effect)
 	e.str(`,"method":`, r.Method)
-	e.str(`,"path":`, r.Path)
-	e.str(`,"query":`, r.Query)
-	e.num(`,"query_bytes":`, r.QueryBytes)
+	e.asked("path", r.Path, r.PathBytes, r.PathHash)
+	e.asked("query", r.Query, r.QueryBytes, r.QueryHash)
 	e.str(`,"credential":`, r.Credential)
 	e.str(`,"class":`, r.Class)
 	e.str(`,"access_key":`, r.AccessKey)
@@ -158,20 +163,57 @@ func (e *encoder) fieldList(fields []Field) {
 	left := e.values
 	e.b = append(e.b, `,"fields":[`...)
 	for i := range fields[:e.bound(len(fields), e.fields)] {
-		f := &fields[i]
 		if i > 0 {
 			e.b = append(e.b, ',')
 		}
-		e.b = append(e.b, `{"name":`...)
-		e.text(f.Name)
-		e.str(`,"kind":`, f.Kind)
-		n := e.bound(len(f.Values), left)
-		left -= n
-		e.list(`,"values":[`, f.Values[:n])
-		e.num(`,"omitted":`, int64(f.Omitted+len(f.Values)-n))
-		e.b = append(e.b, '}')
+		left -= e.field(&fields[i], left)
 	}
 	e.b = append(e.b, ']')
+}
+
+// field writes a field with at most so many values, and returns how many it wrote.
+func (e *encoder) field(f *Field, most int) (n int) {
+	e.b = append(e.b, `{"name":`...)
+	e.text(f.Name)
+	e.str(`,"kind":`, f.Kind)
+	before := e.cut
+	e.cut = false
+	n = e.bound(len(f.Values), most)
+	e.list(`,"values":[`, f.Values[:n])
+	e.num(`,"omitted":`, int64(f.Omitted+len(f.Values)-n))
+	e.num(`,"unsummed":`, int64(f.Unsummed))
+	bytes, hash := f.AllBytes, f.AllHash
+	if e.cut && f.Omitted == 0 && hash == "" && len(e.b) <= e.end {
+		bytes, hash = digest.Of(f.Values)
+	}
+	e.num(`,"all_bytes":`, bytes)
+	e.str(`,"all_hash":`, hash)
+	e.b = append(e.b, '}')
+	e.cut = e.cut || before
+	return n
+}
+
+// asked writes a text that a caller chose; where it has to be shortened, with length and hash. They say nothing that the
+// text would not say if there were room for it.
+func (e *encoder) asked(name, text string, bytes int64, hash string) {
+	before := e.cut
+	e.cut = false
+	if text != "" {
+		e.b = append(append(append(e.b, `,"`...), name...), `":`...)
+		e.text(text)
+	}
+	if e.cut && hash == "" {
+		bytes, hash = int64(len(text)), digest.OfText(text)
+	}
+	if bytes != 0 {
+		e.b = append(append(append(e.b, `,"`...), name...), `_bytes":`...)
+		e.b = strconv.AppendInt(e.b, bytes, 10)
+	}
+	if hash != "" {
+		e.b = append(append(append(e.b, `,"`...), name...), `_hash":`...)
+		e.text(hash)
+	}
+	e.cut = e.cut || before
 }
 
 func (e *encoder) countList(counts []Count) {

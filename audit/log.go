@@ -144,6 +144,8 @@ const (
 // ctx ends, even when the disk hangs. In that case the intent may still be written later, in its place: the caller then
 // queues an outcome [NotSent].
 //
+// An intent of the effects write and spend is taken whole or not at all: otherwise the error is [ErrCut].
+//
 // Intent sets Kind, Seq, Commit and Time of r. After an error, Seq is 0 when the log did not take the record at all: then
 // it will not be written, and no outcome is due. r must have a Call.
 func (l *Log) Intent(ctx context.Context, r *Record) error {
@@ -243,7 +245,10 @@ func (l *Log) rouse() {
 func (l *Log) add(r *Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)
 	defer l.bodies.Put(body)
-	*body = r.appendBody((*body)[:0])
+	var cut bool
+	if *body, cut = r.appendBody((*body)[:0]); u == forIntent && r.mustBeWhole() && (cut || r.omits()) {
+		return nil, false, ErrCut
+	}
 
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -62,8 +62,13 @@ type Record struct {
 	Method    string `json:"method,omitempty"`
 	Path      string `json:"path,omitempty"`
 	Query     string `json:"query,omitempty"` // canonical query, as sent
-	// QueryBytes is the query's length where its text is left out: the call matched no operation, or a sensitive one.
-	QueryBytes int64 `json:"query_bytes,omitempty"`
+	// QueryBytes is the query's length where its text is left out (the call matched no operation, or a sensitive one) or
+	// shortened, PathBytes the path's where it is shortened. Lower-case hex SHA-256 of the whole text stands beside the length
+	// where it is shortened. For that [Record.Append] sets all four.
+	QueryBytes int64  `json:"query_bytes,omitempty"`
+	QueryHash  string `json:"query_hash,omitempty"`
+	PathBytes  int64  `json:"path_bytes,omitempty"`
+	PathHash   string `json:"path_hash,omitempty"`
 
 	Credential string `json:"credential,omitempty"` // the credential's name in the config
 	Class      string `json:"class,omitempty"`      // the credential's class
@@ -133,6 +138,12 @@ type Field struct {
 	Values []string `json:"values,omitempty"`
 	// Omitted says how many values there were beyond these.
 	Omitted int `json:"omitted,omitempty"`
+	// Unsummed says how many of all values of an amount, omitted ones included, are no decimal number, and so in no sum.
+	Unsummed int `json:"unsummed,omitempty"`
+	// AllBytes and AllHash are of all values together, where some are omitted or shortened: their length in bytes, and the
+	// lower-case hex SHA-256 of what package digest makes of the list. [Record.Append] sets them for what it omits itself.
+	AllBytes int64  `json:"all_bytes,omitempty"`
+	AllHash  string `json:"all_hash,omitempty"`
 }
 
 // TLS is the evidence of one connection. A refused handshake has only what is known of it, and Offer. PeerNotAfter and Offer

@@ -41,10 +41,10 @@ func accountOf(name []byte) *account {
 // add takes up an account.
 func (a *Accounts) add(kind *account, value string, k *keeper) error {
 	if len(value) > maxValueBytes {
-		return &BodyError{kind.name + " is longer than 1024 bytes"}
+		return &BodyError{Msg: kind.name + " is longer than 1024 bytes"}
 	}
 	if len(a.Customers)+len(a.Partners) == maxAccounts {
-		return &BodyError{"the call names more than 1000 accounts"}
+		return &BodyError{Msg: "the call names more than 1000 accounts"}
 	}
 	if kind.partner {
 		a.Partners = k.add(a.Partners, value)

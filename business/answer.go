@@ -122,7 +122,7 @@ func (r *answerReader) outcome(byStatus Outcome) Outcome {
 	if o.Result == Failure && !r.op.Sensitive {
 		o.Message = oneLine(r.message, 256)
 	}
-	o.Fields = r.found.values()
+	o.Fields = r.found.values(!r.op.Sensitive)
 	return o
 }
 
@@ -221,9 +221,5 @@ func (r *answerReader) recordField(i int, field *catalog.Field, content []byte) 
 	if f == nil {
 		f = r.found.begin(i, inBody, field)
 	}
-	if f.value.full() {
-		f.value.Omitted++
-		return
-	}
-	f.value.add(r.keeper.bounded(content), &r.keeper)
+	f.addContent(content, &r.keeper)
 }

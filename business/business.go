@@ -12,6 +12,9 @@
 // spelt exactly and be of the expected JSON type; and none may be given twice with different values (path, query,
 // body). Anything else is a [*BodyError].
 //
+// What an amount says is not judged here: [Value].Unsummed counts those that are no decimal number. Nor is what is longer than
+// the record takes: [Value].Omitted counts it. Callers of ReadRequest refuse both for operations that write or spend.
+//
 // For reads, and for endpoints that an operator declared (an internal application takes any body), the same rules only
 // decide whether the body can be relied on: where they are broken no field is reported and [Accounts].Ambiguous says
 // why, so that a grant that is limited to some customers refuses the call.
@@ -58,6 +61,14 @@ type Value struct {
 	// Omitted counts further values that are not recorded: those after the first 100, and those longer than 1 KiB, which
 	// are left out whole, since half an amount is worse than none.
 	Omitted int
+
+	// Unsummed counts the values of an amount, omitted ones included, that are no decimal number (see package decimal).
+	Unsummed int
+
+	// AllBytes and AllHash are of all values, where some are omitted: their length together, and the hash of the list (see
+	// package digest), which sensitive operations do not have, since a short code can be searched from it.
+	AllBytes int64
+	AllHash  string
 }
 
 // Accounts are the accounts that a call names.
@@ -77,7 +88,10 @@ type Request struct {
 
 // BodyError is a body or a query that two readers could take for different things, or none at all. Its text is meant
 // for the caller and quotes nothing but names from the catalog.
-type BodyError struct{ Msg string }
+type BodyError struct {
+	Msg    string
+	Amount bool // an object or array stands where an amount should
+}
 
 func (e *BodyError) Error() string { return e.Msg }
 
@@ -89,7 +103,7 @@ func ReadRequest(op *catalog.Operation, params func(name string) string, query i
 	defer r.release()
 	err := r.read(params, query, body)
 	if err == nil {
-		return Request{r.found.values(), r.accounts}, nil
+		return Request{r.found.values(!op.Sensitive), r.accounts}, nil
 	}
 	if op.Site != "" && op.Effect != catalog.Read {
 		return Request{}, err

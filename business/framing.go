@@ -9,5 +9,5 @@ func CheckBody(op *catalog.Operation, method string, bytes int64) error {
 	if bytes <= 0 || method != "GET" && method != "HEAD" && (method != "DELETE" || op.Site == "") {
 		return nil
 	}
-	return &BodyError{"a " + method + " of " + op.Name + " has no body: leave it out"}
+	return &BodyError{Msg: "a " + method + " of " + op.Name + " has no body: leave it out"}
 }

@@ -6,16 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"tollgate/catalog"
+	"tollgate/internal/decimal"
+	"tollgate/internal/digest"
 )
 
 func FuzzReadRequest(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", `{"amount":"99.90","customer_id":"c-17"}`, `{"amount":1e400,"resource_ids":["a",2,null]}`, `{"Amount":1}`, `{"amount":1,"amount":2}`,
-		`{"coupon_infos":[{"id":"x","type":1}]}`, `{"coupon_infos[].id":1}`, `{"\u0061mount":{}}`, `[{"customer_ids":["a"]}]`, `{"":{"amount":1}}`, "{\"\u017f\":1}", `{"a":1}x`,
+		`{"coupon_infos":[{"id":"x","type":1}]}`, `{"coupon_infos[].id":1}`, `{"\u0061mount":{}}`, `[{"customer_ids":["a"]}]`, `{"":{"amount":1}}`,
+		`{"amount":" 777777"}`, `{"amount":"777780f"}`, `{"amount":true}`, `{"amount":1e41}`, `{"amount":""}`, `{"amount":"` + strings.Repeat("9", 1025) + `"}`,
+		`{"resource_ids":["x"` + strings.Repeat(`,"a"`, 120) + `]}`, "{\"\u017f\":1}", `{"a":1}x`,
 	} {
 		f.Add("customer_id=c&amount=1", []byte(seed))
 		f.Add("", []byte(seed))
@@ -41,11 +46,29 @@ func FuzzReadRequest(f *testing.F) {
 					t.Errorf("recorded %q", v)
 				}
 			}
+			judged(t, field)
 		}
 		if err == nil && query == "" && len(body) > 0 {
 			compare(t, got, body)
 		}
 	})
+}
+
+// judged holds what is said of a field against its values: where nothing is omitted or unsummed, each amount is a number.
+func judged(t *testing.T, field Value) {
+	t.Helper()
+	unsummed := 0
+	for _, v := range field.Values {
+		if _, err := decimal.Parse(v); err != nil && field.Kind == catalog.FieldAmount {
+			unsummed++
+		}
+	}
+	if field.Unsummed < unsummed || field.Unsummed > unsummed+field.Omitted {
+		t.Errorf("%s: %d of %q unsummed, %d omitted", field.Name, field.Unsummed, field.Values, field.Omitted)
+	}
+	if (field.AllHash != "") != (field.Omitted > 0) {
+		t.Errorf("%s: hash %q, %d omitted", field.Name, field.AllHash, field.Omitted)
+	}
 }
 
 // compare holds what was recorded against encoding/json, which ignores case and takes the last of equal names: whatever
@@ -72,10 +95,14 @@ func compare(t *testing.T, got Request, body []byte) {
 	} else if err != nil {
 		t.Fatalf("accepted %q, but encoding/json says %v", body, err)
 	}
-	want := map[string][]string{}
+	want, everything := map[string][]string{}, map[string][]string{}
 	add := func(name string, values ...any) {
 		for _, v := range values {
-			if v != nil && len(fmt.Sprint(v)) <= maxValueBytes && len(want[name]) < maxValues {
+			if v == nil {
+				continue
+			}
+			everything[name] = append(everything[name], fmt.Sprint(v))
+			if len(fmt.Sprint(v)) <= maxValueBytes && len(want[name]) < maxValues {
 				want[name] = append(want[name], fmt.Sprint(v))
 			}
 		}
@@ -91,6 +118,10 @@ func compare(t *testing.T, got Request, body []byte) {
 	for _, f := range got.Fields {
 		if f.Name != "coupon_infos[].type" && len(f.Values) > 0 {
 			ours[f.Name] = f.Values
+		}
+		bytes, hash := digest.Of(everything[f.Name])
+		if f.Omitted > 0 && everything[f.Name] != nil && (f.AllBytes != bytes || f.AllHash != hash) {
+			t.Errorf("%s: %d bytes, hash %s of %q", f.Name, f.AllBytes, f.AllHash, everything[f.Name])
 		}
 	}
 	if !reflect.DeepEqual(ours, want) {

@@ -28,7 +28,7 @@ func (k *keeper) string(b []byte) string {
 	return k.text.String()[start:]
 }
 
-// bounded keeps a value for the record: of one that is too long no more than shows that it is.
+// bounded keeps an account: of one that is too long no more than shows that it is.
 func (k *keeper) bounded(b []byte) string {
 	return k.string(b[:min(len(b), maxValueBytes+1)])
 }

@@ -13,7 +13,7 @@ func TestBodiesAreNotKept(t *testing.T) {
 	if err := r.read(nil, nil, body); err != nil {
 		t.Fatal(err)
 	}
-	fields, accounts := r.found.values(), r.accounts
+	fields, accounts := r.found.values(true), r.accounts
 	r.release()
 	clear(body)
 	if want := "customer_id=c-17 amount=1 resource_ids[]=a,b coupon_infos[].id=A"; show(fields) != want || accounts.Customers[0] != "c-17" {
@@ -28,7 +28,7 @@ func TestBodiesAreNotKept(t *testing.T) {
 	if !a.read(body) {
 		t.Fatal("not read")
 	}
-	fields = a.found.values()
+	fields = a.found.values(true)
 	code := a.code
 	a.release()
 	clear(body)

@@ -100,7 +100,7 @@ func (r *requestReader) readPair(name, value string) error {
 			return misspelt("query", known)
 		}
 		if before := r.found.of(i); before != nil && before.where == inQuery && known == f.Name {
-			return &BodyError{known + " occurs twice in the query"}
+			return &BodyError{Msg: known + " occurs twice in the query"}
 		}
 		if err := r.record(i, inQuery, value); err != nil {
 			return err
@@ -119,7 +119,7 @@ func (r *requestReader) readAccountPair(name, base, value string) error {
 		case name != kind.name:
 			return misspelt("query", kind.name)
 		case r.seen&bit != 0 && !kind.list:
-			return &BodyError{kind.name + " occurs twice in the query"}
+			return &BodyError{Msg: kind.name + " occurs twice in the query"}
 		default:
 			r.seen |= bit
 		}
@@ -141,20 +141,29 @@ func (r *requestReader) queryCounts() bool {
 
 func (r *requestReader) bodyCounts() bool { return !r.queryCounts() || r.op.Method == "*" }
 
-// record takes up a value of op.Request[i].
+// record takes up a value of op.Request[i] from path or query.
 func (r *requestReader) record(i int, where place, value string) error {
+	f, err := findingOf(r, i, where, value)
+	if f != nil {
+		f.add(value, &r.keeper)
+	}
+	return err
+}
+
+// findingOf returns where a value of op.Request[i] belongs; nil if it is known from another place, or contradicts what was
+// found there.
+func findingOf[T string | []byte](r *requestReader, i int, where place, value T) (*finding, error) {
 	f, field := r.found.of(i), &r.op.Request[i]
 	if f == nil {
-		f = r.found.begin(i, where, field)
+		return r.found.begin(i, where, field), nil
 	}
-	if before := f.value.Values; f.where != where {
-		if len(before) == 1 && before[0] == value && !strings.Contains(field.Name, "[]") {
-			return nil
-		}
-		return &BodyError{field.Name + " is given twice, in different places (path, query, body) and with different values"}
+	if f.where == where {
+		return f, nil
 	}
-	f.value.add(value, &r.keeper)
-	return nil
+	if before := f.value.Values; len(before) == 1 && before[0] == string(value) && !strings.Contains(field.Name, "[]") {
+		return nil, nil
+	}
+	return nil, &BodyError{Msg: field.Name + " is given twice, in different places (path, query, body) and with different values"}
 }
 
 // member implements visitor: it settles whether the coming value is an account, and whether it counts there.
@@ -185,14 +194,15 @@ type match struct {
 // value implements visitor.
 func (r *requestReader) value(kind kind, raw []byte) error {
 	for _, m := range r.expected() {
-		name := r.op.Request[m.field].Name
+		field := &r.op.Request[m.field]
+		name := field.Name
 		switch {
 		case !m.exact:
 			return misspelt("body", name)
 		case kind == 'n':
 			continue // as if it were not there
 		case !fits(kind, m.rest):
-			return wrongType(name)
+			return &BodyError{Msg: wrongTypeOf(name), Amount: field.Kind == catalog.FieldAmount && m.rest == ""}
 		case m.rest != "":
 			continue
 		}
@@ -222,13 +232,14 @@ func (r *requestReader) expected() []match {
 	return r.matched
 }
 
-// recordBody takes up a value of the body; one that is beyond the bound is counted without a copy of it.
+// recordBody takes up a value of the body.
 func (r *requestReader) recordBody(i int, kind kind, raw []byte) error {
-	if f := r.found.of(i); f != nil && f.where == inBody && f.value.full() {
-		f.value.Omitted++
-		return nil
+	content := r.walker.content(kind, raw)
+	f, err := findingOf(r, i, inBody, content)
+	if f != nil {
+		f.addContent(content, &r.keeper)
 	}
-	return r.record(i, inBody, r.keeper.bounded(r.walker.content(kind, raw)))
+	return err
 }
 
 // accountValue takes up the value of the account found last, or an element of it.
@@ -260,9 +271,11 @@ func (r *requestReader) accountValue(kind kind, raw []byte) error {
 }
 
 func misspelt(part, name string) error {
-	return &BodyError{"a name in the " + part + " differs from " + name + " in case or form only: write it exactly so"}
+	return &BodyError{Msg: "a name in the " + part + " differs from " + name + " in case or form only: write it exactly so"}
 }
 
-func wrongType(name string) error {
-	return &BodyError{name + " is not of the JSON type that the provider expects"}
+func wrongType(name string) error { return &BodyError{Msg: wrongTypeOf(name)} }
+
+func wrongTypeOf(name string) string {
+	return name + " is not of the JSON type that the provider expects"
 }

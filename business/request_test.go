@@ -1,6 +1,7 @@
 package business
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"tollgate/catalog"
+	"tollgate/internal/digest"
 )
 
 var fieldsOfSpend = []catalog.Field{
@@ -301,6 +303,122 @@ func TestRecordedValuesAreBounded(t *testing.T) {
 	}
 	if ids := got.Fields[1]; len(ids.Values) != 100 || ids.Omitted != 51 {
 		t.Errorf("%d resource ids, %d omitted", len(ids.Values), ids.Omitted)
+	}
+}
+
+// amounts are texts that an amount may be, and texts that it may not be, as JSON.
+var (
+	goodAmounts = []string{"0", "99.90", `"99.90"`, `"+5"`, "-5", `"-0.5"`, `".5"`, `"5."`, "1e3", `"1E+40"`, "1e-40", `"007"`, `"` + strings.Repeat("9", 64) + `"`}
+	badAmounts  = []string{
+		`""`, `" "`, `" 777777"`, `"777777 "`, `"\t1"`, `"1\n"`, `"1\u0000"`, `"\u00a01"`, `"777780f"`, `"777,779"`, `"1 000"`, `"1_000"`, `"¥5"`, `"5 CNY"`, `"CNY"`,
+		"1e41", `"1e-41"`, `"1e99999999999"`, `"1e"`, `"e5"`, `"--5"`, `"+-5"`, `"1.2.3"`, `"."`, `"-"`, `"0x10"`, `"NaN"`, `"Infinity"`, `"１２"`, `"٣"`, `"1/3"`,
+		"true", "false", `"null"`, `"` + strings.Repeat("9", 65) + `"`, `"` + strings.Repeat(" ", 1024) + `5"`, strings.Repeat("9", 65), "0." + strings.Repeat("0", 1<<16),
+	}
+)
+
+// amountFields are all places in which the catalog may have an amount.
+var amountFields = &catalog.Operation{Site: "cn", Method: "POST", Effect: catalog.Spend, Request: []catalog.Field{
+	{Name: "amount", Kind: catalog.FieldAmount}, {Name: "amounts[]", Kind: catalog.FieldAmount},
+	{Name: "item.price", Kind: catalog.FieldAmount}, {Name: "items[].price", Kind: catalog.FieldAmount}, {Name: "memo", Kind: catalog.FieldOther},
+}}
+
+// TestAmounts: what is no number is counted wherever it stands, and recorded as it came.
+func TestAmounts(t *testing.T) {
+	for _, place := range []string{`{"amount":%s}`, `{"amounts":[1,%s]}`, `{"item":{"price":%s}}`, `{"items":[{"price":1},{"price":%s},{}]}`} {
+		for _, list := range []struct {
+			values   []string
+			unsummed int
+		}{{goodAmounts, 0}, {badAmounts, 1}, {[]string{"null"}, 0}} {
+			for _, value := range list.values {
+				body := strings.Replace(place, "%s", value, 1)
+				got, err := ReadRequest(amountFields, nil, nil, []byte(body))
+				if err != nil || len(got.Fields) > 1 {
+					t.Fatalf("%.80s: %+v, %v", body, got, err)
+				}
+				if len(got.Fields) == 1 && got.Fields[0].Unsummed != list.unsummed || len(got.Fields) == 0 && value != "null" {
+					t.Errorf("%.80s: %+v", body, got.Fields)
+				}
+			}
+		}
+	}
+	for _, query := range []string{"amount=", "amount= 777777", "amount=777,779", "amounts=1&amounts=x"} {
+		if got, err := ReadRequest(amountFields, nil, pairs(query), nil); err != nil || got.Fields[0].Unsummed != 1 {
+			t.Errorf("%s: %+v, %v", query, got, err)
+		}
+	}
+	if got, err := ReadRequest(amountFields, params(map[string]string{"amount": "1 "}), nil, nil); err != nil || got.Fields[0].Unsummed != 1 {
+		t.Errorf("in the path: %+v, %v", got, err)
+	}
+	if got, err := ReadRequest(amountFields, nil, nil, []byte(`{"memo":"777,779"}`)); err != nil || got.Fields[0].Unsummed != 0 {
+		t.Errorf("in another field: %+v, %v", got, err)
+	}
+}
+
+// TestAmountsOfTheWrongType: no text of them can be recorded, so they are refused at once, as amounts.
+func TestAmountsOfTheWrongType(t *testing.T) {
+	for body, amount := range map[string]bool{
+		`{"amount":{}}`: true, `{"amount":[1]}`: true, `{"amounts":[{}]}`: true, `{"amounts":[[1]]}`: true, `{"item":{"price":{"value":1}}}`: true,
+		`{"items":[{"price":[]}]}`: true, `{"amounts":5}`: false, `{"item":5}`: false, `{"memo":{}}`: false,
+	} {
+		_, err := ReadRequest(amountFields, nil, nil, []byte(body))
+		if bad, ok := errors.AsType[*BodyError](err); !ok || bad.Amount != amount {
+			t.Errorf("%s: %+v", body, err)
+		}
+	}
+}
+
+// TestAmountsOfAnswers: an answer is not refused; its amounts are counted alike.
+func TestAmountsOfAnswers(t *testing.T) {
+	op := &catalog.Operation{Site: "cn", Answer: []catalog.Field{{Name: "quotas[].balance", Kind: catalog.FieldAmount}}}
+	got := ReadAnswer(op, nil, 200, "", []byte(`{"quotas":[{"balance":5},{"balance":"5 CNY"},{"balance":null},{"balance":true}]}`))
+	if len(got.Fields) != 1 || show(got.Fields) != "quotas[].balance=5,5 CNY,true" || got.Fields[0].Unsummed != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestOmittedValuesLeaveAHash: of all values, in order, whether they were recorded or not; none where a code may be among them.
+func TestOmittedValuesLeaveAHash(t *testing.T) {
+	long := strings.Repeat("金", 400)
+	first := []string{long, "a", "", long + "b"}
+	many := slices.Concat([]string{"x"}, slices.Repeat([]string{"a"}, 120), []string{long})
+	for name, ids := range map[string][]string{"too long": first, "too many": many, "only one": {long}} {
+		list, _ := json.Marshal(ids)
+		bytes, hash := digest.Of(ids)
+		sensitive := read("POST")
+		sensitive.Sensitive = true
+		answers := &catalog.Operation{Site: "cn", Answer: fieldsOfSpend}
+		sensitiveAnswers := &catalog.Operation{Site: "cn", Answer: fieldsOfSpend, Sensitive: true}
+		body := []byte(`{"resource_ids":` + string(list) + `}`)
+		query := func(yield func(string, string) bool) {
+			for _, id := range ids {
+				if !yield("resource_ids", id) {
+					return
+				}
+			}
+		}
+		fieldsOf := func(op *catalog.Operation, query iter.Seq2[string, string], body []byte) []Value {
+			got, err := ReadRequest(op, nil, query, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got.Fields
+		}
+		for place, c := range map[string]struct {
+			fields []Value
+			hash   string
+		}{
+			"body": {fieldsOf(read("POST"), nil, body), hash}, "query": {fieldsOf(read("GET"), query, nil), hash}, "spend": {fieldsOf(spend(), nil, body), hash},
+			"sensitive": {fieldsOf(sensitive, nil, body), ""}, "answer": {ReadAnswer(answers, nil, 200, "", body).Fields, hash},
+			"sensitive answer": {ReadAnswer(sensitiveAnswers, nil, 200, "", body).Fields, ""},
+		} {
+			if len(c.fields) != 1 || c.fields[0].AllBytes != bytes || c.fields[0].AllHash != c.hash || len(c.fields[0].Values)+c.fields[0].Omitted != len(ids) {
+				t.Errorf("%s, %s: %+v", name, place, c.fields)
+			}
+		}
+	}
+	got, err := ReadRequest(spend(), nil, nil, []byte(`{"resource_ids":["a","b"],"customer_id":"`+strings.Repeat("c", 1024)+`"}`))
+	if err != nil || got.Fields[0].AllHash+got.Fields[1].AllHash != "" {
+		t.Errorf("what is whole has a hash: %+v, %v", got.Fields, err)
 	}
 }
 

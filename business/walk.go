@@ -175,9 +175,9 @@ func (w *walker) unquote(raw []byte) []byte {
 }
 
 func (w *walker) invalid() error {
-	return &BodyError{fmt.Sprintf("the body is not JSON text: byte %d", w.pos)}
+	return &BodyError{Msg: fmt.Sprintf("the body is not JSON text: byte %d", w.pos)}
 }
 
 func (w *walker) problem(msg string) error {
-	return &BodyError{fmt.Sprintf("%s: byte %d", msg, w.pos)}
+	return &BodyError{Msg: fmt.Sprintf("%s: byte %d", msg, w.pos)}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"tollgate/audit"
-	"tollgate/business"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/internal/source"
@@ -50,7 +49,7 @@ type call struct {
 	upstream  *Upstream          // match
 	body      []byte             // read
 	bodyHash  string             // read
-	facts     business.Request   // decide
+	facts     Facts              // decide
 	decision  policy.Decision    // decide
 	verdict   ratelimit.Verdict  // limit
 	signature replaySignature    // intend

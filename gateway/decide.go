@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"tollgate/audit"
-	"tollgate/business"
 	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/replay"
@@ -18,9 +17,10 @@ const credentialHeader = "Tollgate-Credential"
 
 // decide is step 6: the grant, and so the credential.
 func (c *call) decide() *Refusal {
-	var err error
-	if c.facts, err = business.ReadRequest(c.operation, c.params.Get, c.query.All(), c.body); err != nil {
-		return refusal(badBody, "%v", err)
+	var refused *Refusal
+	c.facts, refused = ReadFacts(&Asked{c.operation, c.request.Method, c.path, c.params, c.query, c.body})
+	if refused != nil {
+		return refused
 	}
 	named := c.request.Header[credentialHeader]
 	if len(named) > 1 {
@@ -32,16 +32,17 @@ func (c *call) decide() *Refusal {
 	if len(named) == 1 {
 		asked.Credential = named[0]
 	}
+	var err error
 	c.decision, err = c.Policy.Decide(&asked)
 	if err == nil {
 		return nil
 	}
-	refused, ok := errors.AsType[*policy.Refusal](err)
+	reason, ok := errors.AsType[*policy.Refusal](err)
 	if !ok {
 		return refusal(internalFault, "no decision could be made")
 	}
-	r := refusal(decideCode(refused.Reason), "%s", refused.Detail)
-	r.Choices = refused.Choices
+	r := refusal(decideCode(reason.Reason), "%s", reason.Detail)
+	r.Choices = reason.Choices
 	return r
 }
 
@@ -101,14 +102,23 @@ func (c *call) intend() *Refusal {
 	defer cancel()
 	intent := c.intent()
 	if err := c.Log.Intent(ctx, intent); err != nil {
-		c.warn("intent was not made durable; the call is not sent", err.Error())
-		if taken := intent.Seq != 0; taken { // it may still reach the disk: say that nothing came of it
-			_ = c.Log.Queue(c.outcome(audit.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"}))
-		}
-		return later(logUnavailable, "the call cannot be recorded now, so it was not sent")
+		return c.unrecorded(intent, err)
 	}
 	c.intended = true
 	return nil
+}
+
+// unrecorded is a call whose intent did not become durable.
+func (c *call) unrecorded(intent *audit.Record, err error) *Refusal {
+	if errors.Is(err, audit.ErrCut) { // ReadFacts leaves room for all else that an intent holds
+		c.Logger.Error("intent cannot be recorded whole; the call is not sent", callFields(c)...)
+		return refusal(internalFault, "the call cannot be recorded whole, so it was not sent")
+	}
+	c.warn("intent was not made durable; the call is not sent", err.Error())
+	if taken := intent.Seq != 0; taken { // it may still reach the disk: say that nothing came of it
+		_ = c.Log.Queue(c.outcome(audit.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"}))
+	}
+	return later(logUnavailable, "the call cannot be recorded now, so it was not sent")
 }
 
 // logContext outlives the caller: whether a record becomes durable must not depend on whether the caller waits.

@@ -22,6 +22,8 @@ var (
 	bodyCutShort   = Code{"TG.1004", "body_cut_short", 400, "The body is incomplete"}
 	badBody        = Code{"TG.1005", "bad_body", 400, "The body is not clear JSON"}
 	bodyNotTaken   = Code{"TG.1006", "body_not_taken", 400, "This method takes no body"}
+	notRecordable  = Code{"TG.1007", "not_recordable", 400, "The call cannot be recorded whole"}
+	badAmount      = Code{"TG.1008", "bad_amount", 400, "The amount is no plain decimal number"}
 
 	noIdentity       = Code{"TG.2001", "no_identity", 401, "The caller is not known"}
 	badAuthorization = Code{"TG.2002", "bad_authorization", 401, "The Authorization header is malformed"}
@@ -72,7 +74,7 @@ var (
 // Codes lists every code, in order.
 func Codes() []Code {
 	return []Code{
-		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken,
+		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken, notRecordable, badAmount,
 		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload,
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost,

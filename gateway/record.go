@@ -10,6 +10,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/business"
+	"tollgate/catalog"
 	"tollgate/signing"
 )
 
@@ -46,14 +47,20 @@ func (c *call) describe(r *audit.Record) {
 	}
 	r.Path = signing.CanonicalPath(c.path)
 	r.BodyBytes = int64(len(c.body))
-	r.Fields = fields(c.facts.Fields)
-	if query := c.query.Canonical(); c.operation.Sensitive || namesSecret(c.query) {
-		r.QueryBytes = int64(len(query))
-	} else {
-		r.Query = query
-	}
+	r.Fields = c.facts.recorded
+	setQuery(r, c.operation, c.query)
 	if !c.operation.Sensitive {
 		r.BodyHash = c.bodyHash
+	}
+}
+
+// setQuery adds the query, or its length alone where it may hold a secret: not even a hash, from which a short one can be
+// searched.
+func setQuery(r *audit.Record, operation *catalog.Operation, query signing.Query) {
+	if text := query.Canonical(); operation.Sensitive || namesSecret(query) {
+		r.QueryBytes = int64(len(text))
+	} else {
+		r.Query = text
 	}
 }
 
@@ -190,7 +197,10 @@ func fields(values []business.Value) []audit.Field {
 	}
 	out := make([]audit.Field, len(values))
 	for i, v := range values {
-		out[i] = audit.Field{Name: v.Name, Kind: string(v.Kind), Values: v.Values, Omitted: v.Omitted}
+		out[i] = audit.Field{
+			Name: v.Name, Kind: string(v.Kind), Values: v.Values,
+			Omitted: v.Omitted, Unsummed: v.Unsummed, AllBytes: v.AllBytes, AllHash: v.AllHash,
+		}
 	}
 	return out
 }

@@ -14,14 +14,14 @@ func BenchmarkScan(b *testing.B) {
 	l := testlog.New(dir, nil)
 	l.Calls(100_000)
 	l.Close()
-	min := decimal(b, "5000")
+	min := amount(b, "5000")
 	for _, c := range []struct {
 		name   string
 		filter Filter
 		report bool
 	}{
 		{"all", Filter{}, false},
-		{"spend over 5000", Filter{Effect: "spend", MinAmount: &min}, false},
+		{"spend over 5000", Filter{Effect: "spend", MinAmount: min}, false},
 		{"last 20 of a customer", Filter{Customer: "c-17", Last: 20}, false},
 		{"report", Filter{}, true},
 	} {

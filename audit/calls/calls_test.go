@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/internal/decimal"
 	"tollgate/internal/testlog"
 )
 
@@ -87,8 +88,12 @@ func ids(t testing.TB, s Source, f *Filter) string {
 	return strings.Join(found, "")
 }
 
-func amount(t testing.TB, text string) *Decimal {
-	d := decimal(t, text)
+func amount(t testing.TB, text string) *decimal.Decimal {
+	t.Helper()
+	d, err := decimal.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &d
 }
 
@@ -231,6 +236,42 @@ func TestMembersOfACall(t *testing.T) {
 	}
 }
 
+// TestUnsummed: an amount that cannot be read never vanishes: it is counted, shown in the row and found by every range of amounts.
+func TestUnsummed(t *testing.T) {
+	omitted := audit.Field{Name: "amount", Kind: "amount", Omitted: 1} // longer than the log records
+	for name, c := range map[string]struct {
+		fields           []audit.Field
+		summed, unsummed int
+	}{
+		"a blank before it":   {[]audit.Field{field("amount", "amount", " 777777")}, 0, 1},
+		"a unit behind it":    {[]audit.Field{field("amount", "amount", "777780f")}, 0, 1},
+		"thousands":           {[]audit.Field{field("amount", "amount", "777,779")}, 0, 1},
+		"left out":            {[]audit.Field{omitted}, 0, 1},
+		"an unknown unit":     {[]audit.Field{field("amount", "amount", "5"), field("measure_id", "other", "9")}, 0, 1},
+		"empty":               {[]audit.Field{field("amount", "amount", "")}, 0, 1},
+		"one of two":          {[]audit.Field{field("amount", "amount", "5", "x")}, 1, 1},
+		"a number":            {[]audit.Field{field("amount", "amount", "5")}, 1, 0},
+		"a field of its kind": {[]audit.Field{field("memo", "other", "777,779")}, 0, 0},
+	} {
+		call := &Call{Intent: spend("oldAdjustAmount", c.fields...), Outcome: ended(audit.Succeeded, 200)}
+		row := call.Row(time.UTC)
+		if len(row.Amounts) != c.summed || row.Unsummed != c.unsummed {
+			t.Errorf("%s: amounts %v, %d unsummed", name, row.Amounts, row.Unsummed)
+		}
+		if cell := row.Cells()[slices.Index(RowColumns, "unsummed")]; cell != strings.Trim(fmt.Sprint(c.unsummed), "0") {
+			t.Errorf("%s: the cell is %q", name, cell)
+		}
+		for _, f := range []Filter{{MinAmount: amount(t, "1e40")}, {MaxAmount: amount(t, "-1e40")}, {MinAmount: amount(t, "1e40"), Currency: "CNY"}} {
+			if f.Match(call) != (c.unsummed > 0) {
+				t.Errorf("%s: match is %v for %+v", name, f.Match(call), f)
+			}
+		}
+		if f := (Filter{MinAmount: amount(t, "1"), Currency: "USD"}); f.Match(call) {
+			t.Errorf("%s: found in another currency", name)
+		}
+	}
+}
+
 func TestMoney(t *testing.T) {
 	omitted := field("amount", "amount", "1")
 	omitted.Omitted = 1
@@ -263,6 +304,8 @@ func TestMoney(t *testing.T) {
 		{"two amounts", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1", "2")), nil, ""},
 		{"more than the log holds", spend("UpdateCustomerAccountAmount", omitted), nil, ""},
 		{"a record that was cut", cut, nil, ""},
+		{"an answer with an amount in no sum", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []audit.Field{field("quota_balance", "amount", "x")}, "5 CNY"},
+		{"a number in the request, none in the answer that tells", spend("ReclaimEnterpriseMultiAccountCoupon", field("amount", "amount", "5")), []audit.Field{field("real_retrieve_amout", "amount", "x")}, ""},
 		{"no number", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1,000")), nil, ""},
 		{"less than nothing", spend("UpdateCustomerAccountAmount", field("amount", "amount", "-1")), nil, ""},
 		{"coupons for three", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50"), recipients), nil, "61.50 CNY"},
@@ -280,6 +323,11 @@ func TestMoney(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+	long := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5")), Outcome: ended(audit.Succeeded, 200)}
+	long.Outcome.Cut = true
+	if value, _, ok := long.Money(); !ok || value.String() != "5" {
+		t.Errorf("where the answer's record was cut: %s, %v", value, ok)
 	}
 	for _, operation := range []string{"UpdateSubCustomerBudget", "setCredit"} {
 		if (&Call{Intent: spend(operation)}).MovesMoney() {

@@ -57,7 +57,11 @@ func safeCell(cell string) string {
 func plainNegative(cell string) bool {
 	rest, minus := strings.CutPrefix(cell, "-")
 	whole, fraction, point := strings.Cut(rest, ".")
-	return minus && onlyDigits(whole) && (!point || onlyDigits(fraction))
+	return minus && allDigits(whole) && (!point || allDigits(fraction))
+}
+
+func allDigits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
 // Printable keeps characters that a terminal would not print, which strangers may have put into a path, from reaching one.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tollgate/catalog"
+	"tollgate/internal/decimal"
 )
 
 // Filter chooses calls. Members that are empty choose all; a call has to match every other one.
@@ -21,15 +22,16 @@ type Filter struct {
 
 	Order, Customer, Coupon string // an id in a field of that kind, of the request or of the answer
 
-	// An amount of the request or the answer is in this range, both ends included, and in this currency.
-	MinAmount, MaxAmount *Decimal
+	// An amount of the request or the answer is in this range, both ends included, and in this currency. An amount that is in
+	// no sum (see [Call.Amounts]) may be any: it is in every range.
+	MinAmount, MaxAmount *decimal.Decimal
 	Currency             string // three capital letters
 
 	// Last is for sources: only the last so many of the calls that match. Match ignores it.
 	Last int
 }
 
-// Match says whether the filter chooses a call.
+// Match reports whether the filter chooses a call.
 func (f *Filter) Match(c *Call) bool {
 	return f.matchTexts(c) && f.matchTime(c.Time()) && (f.Status == 0 || f.Status == c.Status()) && f.matchFields(c) && f.matchAmounts(c)
 }
@@ -69,7 +71,10 @@ func (f *Filter) matchAmounts(c *Call) bool {
 	if f.MinAmount == nil && f.MaxAmount == nil && f.Currency == "" {
 		return true
 	}
-	amounts, _ := c.Amounts()
+	amounts, unsummed := c.Amounts()
+	if unsummed > 0 && (f.Currency == "" || f.Currency == c.Currency()) {
+		return true
+	}
 	return slices.ContainsFunc(amounts, func(a Amount) bool {
 		return (f.MinAmount == nil || a.Value.Cmp(*f.MinAmount) >= 0) && (f.MaxAmount == nil || a.Value.Cmp(*f.MaxAmount) <= 0) &&
 			(f.Currency == "" || a.Currency == f.Currency)

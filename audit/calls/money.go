@@ -7,14 +7,15 @@ import (
 
 	"tollgate/audit"
 	"tollgate/catalog"
+	"tollgate/internal/decimal"
 )
 
 // Amount is one amount of a request or an answer.
 type Amount struct {
-	Field    string  `json:"field"`            // as the provider's API names it
-	Value    Decimal `json:"value"`            // in the currency's main unit (yuan, dollars)
-	Currency string  `json:"currency"`         // three capital letters; NoCurrency where nothing tells it
-	Answer   bool    `json:"answer,omitempty"` // of the answer, not of the request
+	Field    string          `json:"field"`            // as the provider's API names it
+	Value    decimal.Decimal `json:"value"`            // in the currency's main unit (yuan, dollars)
+	Currency string          `json:"currency"`         // three capital letters; NoCurrency where nothing tells it
+	Answer   bool            `json:"answer,omitempty"` // of the answer, not of the request
 }
 
 // NoCurrency is the code of ISO 4217 for amounts without a currency.
@@ -26,34 +27,38 @@ var siteCurrency = map[string]string{"cn": "CNY", "intl": "USD"}
 // measures are the values of measure_id, as powers of ten of the currency's main unit.
 var measures = map[string]int{"": 0, "1": 0, "2": -1, "3": -2}
 
-// Amounts gives the call's amounts, those of the request first. Values that are no number, or in an unknown unit, are left
-// out; whole says that there are none such, nor values that the log left out.
-func (c *Call) Amounts() (amounts []Amount, whole bool) {
-	whole = true
+// Amounts returns the call's amounts, those of the request first, and how many others the records tell of that are in no sum:
+// what is no decimal number (see [decimal.Parse]), is in an unknown unit, or was left out of the record.
+func (c *Call) Amounts() (amounts []Amount, unsummed int) {
 	for _, r := range c.records() {
-		whole = whole && (r == nil || !r.Cut)
-		for field := range fieldsOf(r, catalog.FieldAmount) {
-			whole = whole && field.Omitted == 0
-			for _, value := range field.Values {
-				amount, ok := c.amount(field.Name, value, r == c.Outcome)
-				if !ok {
-					whole = false
-					continue
-				}
+		some, others := c.amountsOf(r)
+		amounts, unsummed = append(amounts, some...), unsummed+others
+	}
+	return amounts, unsummed
+}
+
+// amountsOf returns the same of one record, which may be nil.
+func (c *Call) amountsOf(r *audit.Record) (amounts []Amount, unsummed int) {
+	for field := range fieldsOf(r, catalog.FieldAmount) {
+		unsummed += field.Omitted
+		for _, value := range field.Values {
+			if amount, ok := c.amount(field.Name, value, r == c.Outcome); ok {
 				amounts = append(amounts, amount)
+			} else {
+				unsummed++
 			}
 		}
 	}
-	return amounts, whole
+	return amounts, unsummed
 }
 
 func (c *Call) amount(field, text string, answer bool) (Amount, bool) {
-	value, err := ParseDecimal(text)
+	value, err := decimal.Parse(text)
 	power, known := measures[c.measure()]
 	if err != nil || !known {
 		return Amount{}, false
 	}
-	return Amount{field, value.Shift(power), c.currency(), answer}, true
+	return Amount{field, value.Shift(power), c.Currency(), answer}, true
 }
 
 // measure gives the request's unit; v1 spells it in two ways.
@@ -66,8 +71,8 @@ func (c *Call) measure() string {
 	return ""
 }
 
-// currency is what the call says, else its site's.
-func (c *Call) currency() string {
+// Currency is what the call's amounts are in: what the call says, else its site's.
+func (c *Call) Currency() string {
 	if said := c.Fields(catalog.FieldCurrency); len(said) > 0 {
 		if code := strings.ToUpper(said[0]); isCurrency(code) {
 			return code
@@ -101,12 +106,11 @@ func (c *Call) MovesMoney() bool {
 
 // Money is what the call was to move, or took from the answer where only that tells. ok is false when the records do not
 // tell: payments name orders and no amounts, and what is no single number that is not negative cannot be counted on.
-func (c *Call) Money() (value Decimal, currency string, ok bool) {
-	all, whole := c.Amounts()
-	inAnswer := moneyInAnswer[c.Operation()]
-	amounts := slices.DeleteFunc(all, func(a Amount) bool { return a.Answer != inAnswer })
-	if !c.MovesMoney() || !whole || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
-		return Decimal{}, "", false
+func (c *Call) Money() (value decimal.Decimal, currency string, ok bool) {
+	r := c.teller()
+	amounts, unsummed := c.amountsOf(r)
+	if !c.MovesMoney() || r == nil || r.Cut || unsummed > 0 || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
+		return decimal.Decimal{}, "", false
 	}
 	value, currency = amounts[0].Value, amounts[0].Currency
 	if list, each := perRecipient[c.Operation()]; each {
@@ -145,6 +149,17 @@ func (c *Call) Recipients() (customers []string, more bool) {
 		more = more || field.Omitted > 0
 	}
 	return customers, more || c.first().Cut
+}
+
+// teller is the record that says how much the call moves; nil if it is not there.
+func (c *Call) teller() *audit.Record {
+	switch {
+	case moneyInAnswer[c.Operation()]:
+		return c.Outcome
+	case c.first() == c.Outcome:
+		return nil
+	}
+	return c.first()
 }
 
 // count is how many values a field of the request has.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tollgate/audit"
+	"tollgate/internal/decimal"
 )
 
 // Dimension is what a report groups calls by.
@@ -63,11 +64,13 @@ type Sum struct {
 	Open      uint64 `json:"open"`
 	Refused   uint64 `json:"refused"`
 
-	Moved        Decimal `json:"moved"`         // by calls that succeeded, see [Call.Money]
-	MovedPartly  Decimal `json:"moved_partly"`  // what calls asked for that did a part of it
-	MovedPerhaps Decimal `json:"moved_perhaps"` // what calls asked for of which nobody knows whether they acted: unknown, open
+	Moved        decimal.Decimal `json:"moved"`         // by calls that succeeded, see [Call.Money]
+	MovedPartly  decimal.Decimal `json:"moved_partly"`  // what calls asked for that did a part of it
+	MovedPerhaps decimal.Decimal `json:"moved_perhaps"` // what calls asked for of which nobody knows whether they acted: unknown, open
 	// NoAmount counts calls that moved or may have moved money, and of which the records do not tell how much.
 	NoAmount uint64 `json:"no_amount"`
+	// Unsummed counts the calls of any effect that were not refused, and tell of an amount that is in no sum, see [Call.Amounts].
+	Unsummed uint64 `json:"unsummed"`
 }
 
 // Group is a row of a report.
@@ -176,7 +179,7 @@ func name(c *Call, d Dimension, customer string) string {
 
 // share is a part of a call's money.
 type share struct {
-	value    Decimal
+	value    decimal.Decimal
 	currency string
 	known    bool
 }
@@ -184,7 +187,7 @@ type share struct {
 func shareOf(c *Call) share {
 	value, currency, known := c.Money()
 	if !known {
-		currency = c.currency()
+		currency = c.Currency()
 	}
 	return share{value, currency, known}
 }
@@ -230,7 +233,10 @@ func (cu customer) of(c *Call, s share) share {
 // add counts a call with its money, or a part of it.
 func (s *Sum) add(c *Call, part share) {
 	s.Calls++
-	var money *Decimal // where the call's money belongs; nil: it moved none
+	if _, unsummed := c.Amounts(); unsummed > 0 && c.State() != Refused {
+		s.Unsummed++
+	}
+	var money *decimal.Decimal // where the call's money belongs; nil: it moved none
 	switch c.State() {
 	case audit.Succeeded:
 		s.Succeeded++
@@ -277,7 +283,7 @@ func (r *Report) Totals() []*Sum {
 
 // SumColumns are the columns of a [Sum], named as its members are.
 var SumColumns = []string{
-	"currency", "calls", "succeeded", "failed", "partial", "unknown", "not_sent", "open", "refused", "moved", "moved_partly", "moved_perhaps", "no_amount",
+	"currency", "calls", "succeeded", "failed", "partial", "unknown", "not_sent", "open", "refused", "moved", "moved_partly", "moved_perhaps", "no_amount", "unsummed",
 }
 
 // Cells gives the cells of the sum in the order of [SumColumns].
@@ -286,5 +292,5 @@ func (s *Sum) Cells() []string {
 	for _, n := range [...]uint64{s.Calls, s.Succeeded, s.Failed, s.Partial, s.Unknown, s.NotSent, s.Open, s.Refused} {
 		cells = append(cells, strconv.FormatUint(n, 10))
 	}
-	return append(cells, s.Moved.String(), s.MovedPartly.String(), s.MovedPerhaps.String(), strconv.FormatUint(s.NoAmount, 10))
+	return append(cells, s.Moved.String(), s.MovedPartly.String(), s.MovedPerhaps.String(), strconv.FormatUint(s.NoAmount, 10), strconv.FormatUint(s.Unsummed, 10))
 }

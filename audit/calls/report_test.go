@@ -37,24 +37,24 @@ func text(r *Report) string {
 
 func TestReport(t *testing.T) {
 	for by, want := range map[string]string{
-		//                 calls ok failed partial unknown not_sent open refused moved partly perhaps no_amount
-		"caller": `(shop?) XXX 1 0 0 0 0 0 0 1 0 0 0 0
-report USD 1 1 0 0 0 0 0 0 0 0 0 0
-shop CNY 5 2 1 1 0 0 1 0 141.10 0 0 2
-shop USD 1 0 0 0 1 0 0 0 0 0 25.00 0
-= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2
-= USD 2 1 0 0 1 0 0 0 0 0 25.00 0
-= XXX 1 0 0 0 0 0 0 1 0 0 0 0
+		//                 calls ok failed partial unknown not_sent open refused moved partly perhaps no_amount unsummed
+		"caller": `(shop?) XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
+report USD 1 1 0 0 0 0 0 0 0 0 0 0 0
+shop CNY 5 2 1 1 0 0 1 0 141.10 0 0 2 0
+shop USD 1 0 0 0 1 0 0 0 0 0 25.00 0 0
+= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2 0
+= USD 2 1 0 0 1 0 0 0 0 0 25.00 0 0
+= XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
 `,
-		"customer,credential": `/ XXX 1 0 0 0 0 0 0 1 0 0 0 0
-/acme USD 1 1 0 0 0 0 0 0 0 0 0 0
-/main CNY 3 0 1 1 0 0 1 0 0 0 0 2
-c-17/main CNY 2 2 0 0 0 0 0 0 120.60 0 0 0
-c-18/main USD 1 0 0 0 1 0 0 0 0 0 25.00 0
-c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0 0 0
-= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2
-= USD 2 1 0 0 1 0 0 0 0 0 25.00 0
-= XXX 1 0 0 0 0 0 0 1 0 0 0 0
+		"customer,credential": `/ XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
+/acme USD 1 1 0 0 0 0 0 0 0 0 0 0 0
+/main CNY 3 0 1 1 0 0 1 0 0 0 0 2 0
+c-17/main CNY 2 2 0 0 0 0 0 0 120.60 0 0 0 0
+c-18/main USD 1 0 0 0 1 0 0 0 0 0 25.00 0 0
+c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0 0 0 0
+= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2 0
+= USD 2 1 0 0 1 0 0 0 0 0 25.00 0 0
+= XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
 `,
 	} {
 		if got := text(reportOf(t, by, sample())); got != want {
@@ -76,10 +76,10 @@ func TestReportOfManyCustomers(t *testing.T) {
 		end.Call = id
 		records = append(records, end)
 	}
-	want := `(not recorded) CNY 1 1 0 0 0 0 0 0 20 0 0 0
-a CNY 2 2 0 0 0 0 0 0 20 0 0 1
-b CNY 2 2 0 0 0 0 0 0 10 0 0 1
-= CNY 2 2 0 0 0 0 0 0 59 0 0 0
+	want := `(not recorded) CNY 1 1 0 0 0 0 0 0 20 0 0 0 0
+a CNY 2 2 0 0 0 0 0 0 20 0 0 1 0
+b CNY 2 2 0 0 0 0 0 0 10 0 0 1 0
+= CNY 2 2 0 0 0 0 0 0 59 0 0 0 0
 `
 	if got := text(reportOf(t, "customer", records)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -106,11 +106,38 @@ func TestReportMoney(t *testing.T) {
 	}
 }
 
+// TestReportUnsummed: amounts that are in no sum are counted, whatever the call's effect, but not those of refused calls.
+func TestReportUnsummed(t *testing.T) {
+	spending := spend("UpdateCustomerAccountAmount", field("amount", "amount", "777,779"))
+	reading := &audit.Record{Effect: "read", Site: "cn", Fields: []audit.Field{field("amount", "amount", " 777777")}}
+	for name, c := range map[string]struct {
+		call *Call
+		want string // NoAmount, Unsummed
+	}{
+		"spend":          {&Call{Intent: spending, Outcome: ended(audit.Succeeded, 200)}, "1 1"},
+		"open spend":     {&Call{Intent: spending}, "1 1"},
+		"failed spend":   {&Call{Intent: spending, Outcome: ended(audit.Failed, 400)}, "0 1"},
+		"read":           {&Call{Intent: reading, Outcome: ended(audit.Succeeded, 200)}, "0 1"},
+		"the answer's":   {&Call{Intent: spend("ReclaimCouponQuotas"), Outcome: ended(audit.Succeeded, 200, field("quota_balance", "amount", "1 000"))}, "1 1"},
+		"refused":        {&Call{Refusal: spending}, "0 0"},
+		"a whole amount": {&Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "1")), Outcome: ended(audit.Succeeded, 200)}, "0 0"},
+		"a payment":      {&Call{Intent: spend("PayOrders"), Outcome: ended(audit.Succeeded, 200)}, "1 0"},
+	} {
+		r := NewReport([]Dimension{ByCaller})
+		if err := r.Add(c.call); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.Totals()[0]; fmt.Sprint(s.NoAmount, s.Unsummed) != c.want {
+			t.Errorf("%s: %d %d, want %s", name, s.NoAmount, s.Unsummed, c.want)
+		}
+	}
+}
+
 func TestReportJSON(t *testing.T) {
 	r := reportOf(t, "operation,caller", sample()[:3])
 	got, err := json.Marshal(r.Groups()[1])
 	want := `{"caller":"shop","operation":"UpdateCustomerAccountAmount","currency":"CNY","calls":1,"succeeded":1,"failed":0,"partial":0,"unknown":0,` +
-		`"not_sent":0,"open":0,"refused":0,"moved":"100.10","moved_partly":"0","moved_perhaps":"0","no_amount":0}`
+		`"not_sent":0,"open":0,"refused":0,"moved":"100.10","moved_partly":"0","moved_perhaps":"0","no_amount":0,"unsummed":0}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v", got, err)
 	}

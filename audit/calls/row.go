@@ -40,6 +40,7 @@ type Row struct {
 	Customers []string `json:"customers,omitempty"`
 	Coupons   []string `json:"coupons,omitempty"`
 	Amounts   []Amount `json:"amounts,omitempty"`
+	Unsummed  int      `json:"unsummed,omitempty"` // amounts beside these, see Call.Amounts
 }
 
 // Row gives the call as a row, with times in a zone.
@@ -51,7 +52,7 @@ func (c *Call) Row(zone *time.Location) *Row {
 		Result: c.Result(), ErrorCode: c.ErrorCode(), RequestID: c.RequestID(),
 		Orders: c.Fields(catalog.FieldOrder), Customers: c.Fields(catalog.FieldCustomer), Coupons: c.Fields(catalog.FieldCoupon),
 	}
-	row.Amounts, _ = c.Amounts()
+	row.Amounts, row.Unsummed = c.Amounts()
 	if last := c.last(); last != nil {
 		row.EndSeq, row.Ended, row.ErrorMessage = last.Seq, last.Time.In(zone), last.ErrorMessage
 	}
@@ -62,7 +63,7 @@ func (c *Call) Row(zone *time.Location) *Row {
 var RowColumns = []string{
 	"seq", "end_seq", "call", "time", "ended", "offset", "caller", "claimed_caller", "source", "site", "operation", "effect", "method", "path",
 	"credential", "class", "decision", "reason", "outcome", "status", "result", "error_code", "error_message", "request_id",
-	"orders", "customers", "coupons", "amount", "currency", "answer_amount",
+	"orders", "customers", "coupons", "amount", "currency", "answer_amount", "unsummed",
 }
 
 // csvTime is a form that spreadsheets take as a time. The offset, which they do not take, has a column of its own.
@@ -79,7 +80,7 @@ func (r *Row) Cells() []string {
 		strconv.FormatUint(r.Seq, 10), number(r.EndSeq), r.Call, r.Time.Format(csvTime), r.endedText(), r.Time.Format("UTC-07:00"), r.Caller, r.ClaimedCaller,
 		r.Source, r.Site, r.Operation, r.Effect, r.Method, r.Path, r.Credential, r.Class, r.Decision, r.Reason, r.Outcome, number(uint64(r.Status)),
 		r.Result, r.ErrorCode, r.ErrorMessage, r.RequestID,
-		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered,
+		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered, number(uint64(r.Unsummed)),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tollgate/audit/calls"
+	"tollgate/internal/decimal"
 	"tollgate/internal/testlog"
 )
 
@@ -87,7 +88,7 @@ func BenchmarkQuery(b *testing.B) {
 		b.Logf("%d records indexed in %v", seq, time.Since(start).Round(time.Millisecond))
 	}
 	some := examples(b, x)
-	amount, err := calls.ParseDecimal("9999.90")
+	amount, err := decimal.Parse("9999.90")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 1          // of the tables
+	version       = 2          // of the tables
 	spanShift     = 12         // records of a row of spans, as a power of two
 )
 

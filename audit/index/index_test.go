@@ -18,6 +18,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/calls"
 	"tollgate/catalog"
+	"tollgate/internal/decimal"
 	"tollgate/internal/testlog"
 )
 
@@ -186,9 +187,9 @@ func (l *randomLog) filter() *calls.Filter {
 	return f
 }
 
-func (l *randomLog) decimal() *calls.Decimal {
+func (l *randomLog) decimal() *decimal.Decimal {
 	for {
-		if d, err := calls.ParseDecimal(l.amount()); err == nil {
+		if d, err := decimal.Parse(l.amount()); err == nil {
 			return &d
 		}
 	}

@@ -271,10 +271,10 @@ func (q *query) amounts() selective {
 	q.conditions = append(q.conditions, condition{"calls.high >= ?", []any{low}}, condition{"calls.low <= ?", []any{high}})
 	return selective{
 		source: source{condition{
-			"(SELECT DISTINCT ord FROM amounts WHERE key BETWEEN ? AND ? ORDER BY ord) AS a CROSS JOIN calls ON calls.ord = a.ord",
-			[]any{low, high},
+			"(SELECT DISTINCT ord FROM amounts WHERE (key BETWEEN ? AND ? OR key = ?) ORDER BY ord) AS a CROSS JOIN calls ON calls.ord = a.ord",
+			[]any{low, high, anyAmount},
 		}, "a.ord"},
-		count: condition{"amounts WHERE key BETWEEN ? AND ?", []any{low, high}},
+		count: condition{"amounts WHERE (key BETWEEN ? AND ? OR key = ?)", []any{low, high, anyAmount}},
 		only:  true,
 	}
 }

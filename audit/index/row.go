@@ -10,6 +10,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/calls"
 	"tollgate/catalog"
+	"tollgate/internal/decimal"
 )
 
 // column is what a filter compares with equality and what few different values are of. Each column has an index.
@@ -43,11 +44,10 @@ func number(n int) string {
 
 // currency is that of all amounts of a call.
 func currency(c *calls.Call) string {
-	amounts, _ := c.Amounts()
-	if len(amounts) == 0 {
+	if amounts, unsummed := c.Amounts(); len(amounts)+unsummed == 0 {
 		return ""
 	}
-	return amounts[0].Currency
+	return c.Currency()
 }
 
 // id is what few calls have in common.
@@ -98,18 +98,25 @@ func newRow(c *calls.Call, intent, ended audit.Position) (r row, terms, amounts 
 			}
 		}
 	}
-	all, _ := c.Amounts()
+	all, unsummed := c.Amounts()
 	least, most := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, amount := range all {
 		key := amountKey(amount.Value)
 		amounts = append(amounts, pair{key, r.ord})
 		least, most = min(least, key), max(most, key)
 	}
-	if len(all) > 0 {
+	switch {
+	case unsummed > 0:
+		amounts = append(amounts, pair{anyAmount, r.ord})
+		r.low, r.high = int64(math.MinInt64), int64(math.MaxInt64)
+	case len(all) > 0:
 		r.low, r.high = least, most
 	}
 	return r, terms, amounts
 }
+
+// anyAmount is the key of amounts that are in no sum: filters take them for any.
+const anyAmount = math.MinInt64
 
 // micros keeps the order of times, those of years that nanoseconds do not reach as well.
 func micros(t time.Time) int64 { return t.UnixMicro() }
@@ -134,7 +141,7 @@ func hash48(kind, value string) int64 {
 }
 
 // amountKey is never greater for the lesser of two amounts: whole ten-thousandths, cut off, at most what 64 bits hold.
-func amountKey(d calls.Decimal) int64 {
+func amountKey(d decimal.Decimal) int64 {
 	whole, fraction, _ := strings.Cut(d.String(), ".")
 	key, _ := strconv.ParseInt(whole+(fraction + "0000")[:4], 10, 64) // out of range gives the nearest
 	return key

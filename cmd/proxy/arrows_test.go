@@ -12,21 +12,23 @@ import (
 var arrows = map[string][]string{
 	"accept":           {"internal/source", "tlspolicy"}, // handshakes report what the peer offered
 	"admin":            {"audit", "audit/copies", "credential", "gateway", "ratelimit", "replay"},
-	"audit":            {"audit/checkpoint", "internal/private", "internal/source"},
+	"audit":            {"audit/checkpoint", "internal/digest", "internal/private", "internal/source"},
 	"audit/bundle":     {"audit", "audit/checkpoint", "audit/proof"},
-	"audit/calls":      {"audit", "catalog"},
+	"audit/calls":      {"audit", "catalog", "internal/decimal"},
 	"audit/checkpoint": {"internal/private"},
 	"audit/copies":     {"audit/checkpoint"},
-	"audit/index":      {"audit", "audit/calls", "catalog"},
+	"audit/index":      {"audit", "audit/calls", "catalog", "internal/decimal"},
 	"audit/proof":      {"audit", "audit/checkpoint"},
 	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
 	"audit/verify":     {"audit", "audit/checkpoint"},
-	"business":         {"catalog"},
+	"business":         {"catalog", "internal/decimal", "internal/digest"},
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},
 	"credential":       {"catalog", "internal/secret", "signing"},
 	"internal/bsssim":  {"catalog"},                       // its signature check must not be ours
 	"internal/certs":   {"internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
+	"internal/decimal": {},
+	"internal/digest":  {},
 	"internal/nearest": {},
 	"internal/private": {},
 	"internal/secret":  {},

@@ -11,6 +11,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/calls"
 	"tollgate/catalog"
+	"tollgate/internal/decimal"
 )
 
 // callFlags choose calls.
@@ -36,8 +37,8 @@ func (f *callFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.filter.Order, "order", "", "order `id`, of the request or the answer")
 	flags.StringVar(&f.filter.Customer, "customer", "", "customer `id`, likewise")
 	flags.StringVar(&f.filter.Coupon, "coupon", "", "coupon or quota `id`, likewise")
-	flags.StringVar(&f.minAmount, "min-amount", "", "an amount of the call is this `decimal` or more, in yuan, dollars")
-	flags.StringVar(&f.maxAmount, "max-amount", "", "an amount of the call is this `decimal` or less")
+	flags.StringVar(&f.minAmount, "min-amount", "", "an amount of the call is this `decimal` or more, in yuan, dollars, or is in no sum")
+	flags.StringVar(&f.maxAmount, "max-amount", "", "an amount of the call is this `decimal` or less, or is in no sum")
 	flags.StringVar(&f.filter.Currency, "currency", "", "an amount of the call is in this currency: `CNY`, USD")
 }
 
@@ -93,11 +94,11 @@ func (f *callFlags) between(since, until time.Time) { f.filter.Since, f.filter.U
 // plainID takes a call id as people copy it.
 func plainID(id string) string { return strings.ToLower(strings.TrimPrefix(id, "urn:uuid:")) }
 
-func parseAmount(flag, text string) (*calls.Decimal, error) {
+func parseAmount(flag, text string) (*decimal.Decimal, error) {
 	if text == "" {
 		return nil, nil
 	}
-	d, err := calls.ParseDecimal(text)
+	d, err := decimal.Parse(text)
 	return &d, flagError(flag, err)
 }
 

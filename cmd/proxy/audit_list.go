@@ -136,18 +136,26 @@ func statusText(status int) string {
 	return strconv.Itoa(status)
 }
 
-// callAmount is the request's amount, or that of the answer where the request has none.
+// callAmount is the request's amount, or that of the answer where the request has none; of one that is in no sum it says so.
 func callAmount(c *calls.Call) string {
-	amounts, _ := c.Amounts()
-	if len(amounts) == 0 {
+	amounts, unsummed := c.Amounts()
+	switch {
+	case len(amounts) == 0 && unsummed == 0:
 		return ""
+	case len(amounts) == 0:
+		return unsummedText
 	}
 	text := amounts[0].Value.String() + " " + amounts[0].Currency
 	if len(amounts) > 1 {
 		text += " …"
 	}
+	if unsummed > 0 {
+		text += ", " + unsummedText
+	}
 	return text
 }
+
+const unsummedText = "not summed"
 
 // callWhat gives what matters most to a reader beside the columns.
 func callWhat(c *calls.Call) string {

@@ -59,6 +59,8 @@ moved: amounts in the requests of operations with effect spend that succeeded, g
  nothing is rounded. Coupons and coupon quotas count once for each recipient. Budgets and credit limits move nothing.
 moved_partly, moved_perhaps: what calls asked for that ended partial, and that ended unknown or have no outcome. Not in moved.
 no_amount: calls of these three kinds whose records tell no amount, as payments of orders: the order's price is not in the call.
+unsummed: calls, refused ones left out, with an amount that is in no sum: it is no plain decimal number, in an unknown unit, or
+ left out of the record. See them with: tollgate audit list --min-amount 1e40
 currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is known.
 A call that names several customers is in the row of each, and once in the total.`
 

@@ -18,6 +18,7 @@ import (
 	"tollgate/business"
 	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/gateway"
 	"tollgate/internal/nearest"
 	"tollgate/policy"
 	"tollgate/ratelimit"
@@ -130,9 +131,9 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if err := business.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
 		return e.refused("body_not_taken", err.Error()), nil
 	}
-	facts, err := business.ReadRequest(m.operation, m.params.Get, query.All(), body)
-	if err != nil {
-		return e.refused("bad_body", err.Error()), nil
+	facts, refusal := gateway.ReadFacts(&gateway.Asked{Operation: m.operation, Method: e.Method, Path: path, Params: m.params, Query: query, Body: body})
+	if refusal != nil {
+		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
 	return e.decide(c, f, m, facts.Accounts), nil
 }

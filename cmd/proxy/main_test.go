@@ -48,6 +48,29 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	walk(rootCommand())
 }
 
+// TestExplainForeseesWhatTheLogCannotHold: by the function that the gateway calls.
+func TestExplainForeseesWhatTheLogCannotHold(t *testing.T) {
+	file, dir := sampleFile(t), t.TempDir()
+	long := strings.Repeat("a", 1025)
+	for _, c := range []struct{ path, body, want string }{
+		{"/v2/promotions/benefits/partner-coupons", `{"quota_id":"q","customer_ids":["c-17"],"face_value":"5.00"}`, "allowed by"},
+		{"/v2/promotions/benefits/partner-coupons", `{"quota_id":"q","customer_ids":["c-17"],"face_value":" 5.00"}`, "REFUSED (bad_amount): face_value must be"},
+		{"/v2/promotions/benefits/partner-coupons", `{"quota_id":"q","customer_ids":["c-17"],"face_value":{}}`, "REFUSED (bad_amount): face_value is not of"},
+		{"/v2/promotions/benefits/partner-coupons", `{"quota_id":"q","memo":"` + long + `"}`, "REFUSED (not_recordable): memo is too long"},
+		{"/v2/promotions/benefits/partner-coupons?x=" + strings.Repeat("金", 2000), `{}`, "REFUSED (not_recordable): query is too long"},
+		{"/v2/promotions/benefits/partner-coupons", `{"a":1,"A":2}`, "REFUSED (bad_body)"},
+	} {
+		body := filepath.Join(dir, "body.json")
+		if err := os.WriteFile(body, []byte(c.body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, stdout, stderr := run(t, "explain", "--config", file, "--caller", "app", "--body", body, "POST", c.path)
+		if !strings.Contains(stdout, c.want) {
+			t.Errorf("%.60s: %s%s, want %q", c.body, stdout, stderr, c.want)
+		}
+	}
+}
+
 func TestUsageErrors(t *testing.T) {
 	for _, args := range [][]string{
 		{"rum"}, {"run"}, {"run", "--confg", "x"}, {"check"}, {"check", "x"}, {"explain"}, {"explain", "--config", "x", "GET"},

@@ -1,17 +1,18 @@
-package calls
+package decimal
 
 import (
 	"encoding/json"
 	"math/big"
 	"math/rand/v2"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-func decimal(t testing.TB, text string) Decimal {
+func parse(t testing.TB, text string) Decimal {
 	t.Helper()
-	d, err := ParseDecimal(text)
+	d, err := Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,11 +21,11 @@ func decimal(t testing.TB, text string) Decimal {
 
 func TestDecimalText(t *testing.T) {
 	for text, want := range map[string]string{
-		"0": "0", "-0": "0", "99.90": "99.90", "+5": "5", "007": "7", ".5": "0.5", "5.": "5", "-.05": "-0.05", "1e3": "1000", "1.25E+1": "12.5",
+		"0": "0", "-0": "0", "99.90": "99.90", "+5": "5", "007": "7", ".5": "0.5", "5.": "5", "-.05": "-0.05", "1e3": "1000", "1.25E+1": "12.5", "1e+05": "100000", "1e-0": "1",
 		"1e-3": "0.001", "12.34e-2": "0.1234", "-1e2": "-100", "0.00": "0.00", "1e40": "1" + strings.Repeat("0", 40), "1e-40": "0." + strings.Repeat("0", 39) + "1",
 		strings.Repeat("9", 64): strings.Repeat("9", 64),
 	} {
-		if got := decimal(t, text).String(); got != want {
+		if got := parse(t, text).String(); got != want {
 			t.Errorf("%q is written %q, want %q", text, got, want)
 		}
 	}
@@ -33,9 +34,9 @@ func TestDecimalText(t *testing.T) {
 func TestDecimalErrors(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "-", "+-1", "--1", ".", "1.2.3", "1,000", "1 ", " 1", "1_000", "0x10", "1e", "e1", "1e1.5", "1e41", "1e-41", "1e99999999999999999999",
-		"NaN", "Inf", "¥5", "٣", "1e+-1", strings.Repeat("9", 65), "1-2", "1e1e1",
+		"1e+", "1e-", "NaN", "Inf", "777780f", "777,779", "1e401", "+", "e", ".e1", "+.", "１２", "5\n", "\t5", "\u00a05", "5\x00", "0b1", "0o7", "1p3", "1/3", "true", "null", "¥5", "٣", "1e+-1", strings.Repeat("9", 65), "1-2", "1e1e1",
 	} {
-		if d, err := ParseDecimal(text); err == nil {
+		if d, err := Parse(text); err == nil || Valid(text) {
 			t.Errorf("%q is taken for %s", text, d)
 		}
 	}
@@ -71,7 +72,7 @@ func TestDecimalAgainstRationals(t *testing.T) {
 	exact := new(big.Rat)
 	for range 5000 {
 		a, b := number(), number()
-		x, y := decimal(t, a), decimal(t, b)
+		x, y := parse(t, a), parse(t, b)
 		p, q := rat(t, a), rat(t, b)
 		if got, want := x.Cmp(y), p.Cmp(q); got != want {
 			t.Fatalf("%s compared to %s is %d, want %d", a, b, got, want)
@@ -94,7 +95,7 @@ func TestDecimalAgainstRationals(t *testing.T) {
 			}
 		}
 		sum, exact = sum.Add(x), exact.Add(exact, p)
-		if x.String() != decimal(t, a).String() {
+		if x.String() != parse(t, a).String() {
 			t.Fatalf("computing changed %s", a)
 		}
 	}
@@ -111,27 +112,56 @@ func TestDecimalJSON(t *testing.T) {
 	if text, err := json.Marshal(d); err != nil || string(text) != `{"A":"1.50","B":"0"}` {
 		t.Errorf("%s, %v", text, err)
 	}
-	if err := json.Unmarshal([]byte(`{"A":"x"}`), &d); err == nil {
-		t.Error("x is taken for a number")
+	for _, text := range []string{"x", " 1", "1 ", ""} {
+		if err := json.Unmarshal([]byte(`{"A":"`+text+`"}`), &d); err == nil {
+			t.Errorf("%q is taken for a number", text)
+		}
 	}
 }
 
-// FuzzDecimal: what is taken means the same to math/big, is written within bounds, and is read back as it was written.
+// plain is the grammar of [Parse], said in another way; the bound of the exponent stands apart.
+var plain = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE]([+-]?)0*([0-9]{1,2}))?$`)
+
+func isPlain(text string) bool {
+	parts := plain.FindStringSubmatch(text)
+	if parts == nil || len(text) > MaxText {
+		return false
+	}
+	exponent, _ := strconv.Atoi(parts[4])
+	return exponent <= MaxExponent
+}
+
+func TestValidDoesNotAllocate(t *testing.T) {
+	for _, text := range []string{"99.99", "-1.5e-40", "777,779", "1e41", strings.Repeat("9", 64), strings.Repeat("9", 1<<10)} {
+		if n := testing.AllocsPerRun(100, func() { Valid(text) }); n > 0 {
+			t.Errorf("%.20q: %v allocations", text, n)
+		}
+	}
+}
+
+// FuzzDecimal: exactly what the grammar says is taken; it means the same to math/big, is written within bounds, and is read
+// back as it was written.
 func FuzzDecimal(f *testing.F) {
-	for _, seed := range []string{"99.99", "-0.10", "1e40", "1E-40", ".5", "5.", "+7", "1e", "0x1p-2", "1_0", "1/3", strings.Repeat("9", 64)} {
+	for _, seed := range []string{
+		"99.99", "-0.10", "1e40", "1E-40", "1e+040", "1e41", ".5", "5.", "+7", "1e", "0x1p-2", "1_0", "1/3", strings.Repeat("9", 64), strings.Repeat("9", 65),
+		" 777777", "777780f", "777,779", "１２", "--5", "", "e5", "NaN", "Inf", "1e99999999999", "1e00000000000000000000000000005",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseDecimal(text)
+		d, err := Parse(text)
+		if Valid(text) != (err == nil) || isPlain(text) != (err == nil) {
+			t.Fatalf("%q: Parse says %v, Valid %v, the grammar %v", text, err, Valid(text), isPlain(text))
+		}
 		if err != nil {
 			return
 		}
 		written := d.String()
-		if len(written) > 2*maxDecimalText+maxDecimalExponent || rat(t, text).Cmp(rat(t, written)) != 0 {
+		if len(written) > 2*MaxText+MaxExponent || rat(t, text).Cmp(rat(t, written)) != 0 {
 			t.Errorf("%q is written %q", text, written)
 		}
-		if len(written) <= maxDecimalText {
-			if again := decimal(t, written); again.Cmp(d) != 0 || again.String() != written {
+		if len(written) <= MaxText {
+			if again := parse(t, written); again.Cmp(d) != 0 || again.String() != written {
 				t.Errorf("%q is read back as %s", written, again)
 			}
 		}

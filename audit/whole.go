@@ -1,0 +1,66 @@
+package audit
+
+import (
+	"errors"
+	"slices"
+)
+
+// ErrCut is returned by [Log.Intent] for a call that may change something and whose record would not be whole: nothing may be
+// sent of which the log holds a part only. It is a fault of the program, which looks with [Record.Overlong] before.
+var ErrCut = errors.New("audit: the intent does not fit into a record")
+
+// maxAsked bounds what a caller chooses of a record that is not cut. What is left of a line is more than all else that an
+// intent holds: names of the configuration, and a TLS connection with what the peer offered.
+const maxAsked = 48 << 10
+
+// Overlong returns which of the members that a caller chooses, Method, Path, Query and Fields, an intent cannot hold whole: its
+// name, or that of the field; "" if it holds them all. Each text may have 16 KiB and all together 48 KiB, both of their encoded
+// form. The other members do not count.
+func (r *Record) Overlong() string {
+	if r.surelyFits() {
+		return ""
+	}
+	e := encoder{limits: cuts[0], end: maxAsked}
+	over := func() bool { return e.cut || len(e.b) > e.end }
+	for _, text := range [...]struct{ name, value string }{{"method", r.Method}, {"path", r.Path}, {"query", r.Query}} {
+		if e.asked(text.name, text.value, 0, ""); over() {
+			return text.name
+		}
+	}
+	left := e.values
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if left -= e.field(f, left); f.Omitted > 0 || i >= e.fields || over() {
+			return f.Name
+		}
+	}
+	return ""
+}
+
+// surelyFits is a cheap look at what is far below the bounds, as nearly all calls are.
+func (r *Record) surelyFits() bool {
+	const (
+		growth = 6   // \u00ff for one byte
+		frame  = 256 // a field beside its texts
+		value  = 4   // quotes and comma; 4096 values do not pass
+	)
+	texts, rest := len(r.Method)+len(r.Path)+len(r.Query), frame
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if f.Omitted > 0 {
+			return false
+		}
+		texts, rest = texts+len(f.Name)+len(f.Kind), rest+frame+value*len(f.Values)
+		for _, v := range f.Values {
+			texts += len(v)
+		}
+	}
+	return texts*growth+rest < maxText
+}
+
+// mustBeWhole reports whether an intent is of a call that may change something.
+func (r *Record) mustBeWhole() bool { return r.Effect != "" && r.Effect != "read" }
+
+func (r *Record) omits() bool {
+	return slices.ContainsFunc(r.Fields, func(f Field) bool { return f.Omitted > 0 })
+}

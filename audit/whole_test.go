@@ -1,0 +1,208 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// reread returns a record as a reader of its line has it.
+func reread(t testing.TB, r *Record) (got Record) {
+	t.Helper()
+	if err := json.Unmarshal(r.Append(nil), &got); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// TestCutsLeaveLengthAndHash: what does not fit can be recognised, at each degree of cutting.
+func TestCutsLeaveLengthAndHash(t *testing.T) {
+	long := strings.Repeat("%E9", 8<<10)
+	many := make([]string, 5000)
+	var form strings.Builder
+	for i := range many {
+		many[i] = fmt.Sprint("id-", i)
+		fmt.Fprintf(&form, "%d:%s,", len(many[i]), many[i])
+	}
+	big := []string{long, "", long}
+	bigForm := fmt.Sprintf("%d:%s,0:,%d:%s,", len(long), long, len(long), long)
+	for name, r := range map[string]*Record{
+		"as they are":     {},
+		"with much else":  {TLSIn: &TLS{Peer: strings.Repeat("\x01", 16<<10)}, Note: strings.Repeat("\x01", 16<<10)},
+		"with everything": full(strings.Repeat("\x01", 3000), 300),
+	} {
+		r.Path, r.PathBytes, r.PathHash = long, 0, ""
+		r.Query, r.QueryBytes, r.QueryHash = long, 0, ""
+		r.Fields = []Field{{Name: "short", Values: []string{"x"}}, {Name: "ids", Values: many}, {Name: "big", Values: big}}
+		got := reread(t, r)
+		if !got.Cut || got.PathBytes != int64(len(long)) || got.PathHash != hashOf(long) || got.QueryBytes != int64(len(long)) || got.QueryHash != hashOf(long) {
+			t.Errorf("%s: path %d %s, query %d %s", name, got.PathBytes, got.PathHash, got.QueryBytes, got.QueryHash)
+		}
+		if f := got.Fields[0]; f.AllHash != "" || f.AllBytes != 0 {
+			t.Errorf("%s: a field that is whole has the hash %q", name, f.AllHash)
+		}
+		if f := got.Fields[1]; len(f.Values)+f.Omitted != len(many) || f.AllBytes != int64(len(strings.Join(many, ""))) || f.AllHash != hashOf(form.String()) {
+			t.Errorf("%s: %d values and %d omitted, %d bytes, %s", name, len(f.Values), f.Omitted, f.AllBytes, f.AllHash)
+		}
+		if f := got.Fields[2]; f.AllBytes != int64(2*len(long)) || f.AllHash != hashOf(bigForm) {
+			t.Errorf("%s: %d bytes, %s", name, f.AllBytes, f.AllHash)
+		}
+	}
+}
+
+// TestCutsKeepEarlierHashes: the list that the log gets may not be all of it.
+func TestCutsKeepEarlierHashes(t *testing.T) {
+	r := Record{Fields: []Field{{Values: make([]string, 5000), Omitted: 1, AllBytes: 7, AllHash: "ab"}, {Values: make([]string, 5000), Omitted: 1}}}
+	got := reread(t, &r)
+	if f := got.Fields[0]; f.AllBytes != 7 || f.AllHash != "ab" {
+		t.Errorf("%d %s", f.AllBytes, f.AllHash)
+	}
+	if f := got.Fields[1]; f.AllHash != "" {
+		t.Errorf("a hash of a part: %s", f.AllHash)
+	}
+}
+
+// TestWholeRecordsHaveNoHashes: they would cost and say nothing.
+func TestWholeRecordsHaveNoHashes(t *testing.T) {
+	if line := string(typical().Append(nil)); strings.Contains(line, "_hash") && strings.Count(line, "_hash") != strings.Count(line, "body_hash")+strings.Count(line, "signature_hash") {
+		t.Error(line)
+	}
+}
+
+// rest is an intent in which all that a caller does not choose takes the most that it can.
+func rest() *Record {
+	name, at := strings.Repeat("金", 64), time.Date(2026, 10, 3, 4, 5, 6, 7080900, time.UTC)
+	list := func(n int) []string {
+		entries := make([]string, n)
+		for i := range entries {
+			entries[i] = strings.Repeat("X", 60)
+		}
+		return entries
+	}
+	return &Record{
+		Kind: KindIntent, Call: strings.Repeat("c", 36), Listener: strings.Repeat("/", 300), Caller: name, IdentifiedBy: "access_key", Identity: strings.Repeat("u", 2048),
+		Source: strings.Repeat("f", 45), SourcePort: 65535, Upstream: name, Site: "intl", Operation: name, Effect: "spend", QueryBytes: 1 << 40,
+		Credential: name, Class: "customer", AccessKey: strings.Repeat("A", 128), Decision: Allowed, BodyHash: hashOf(""), BodyBytes: 1 << 40,
+		SignatureHash: hashOf(""), SignatureDate: at, WaitedMicros: 1 << 60,
+		TLSIn: &TLS{
+			Version: "TLS 1.3", Suite: list(1)[0], Group: list(1)[0], ALPN: name, Resumed: true, ServerName: name, Peer: name, PeerFingerprint: hashOf(""), PeerNotAfter: at,
+			Offer: &Offer{Versions: list(9), Suites: list(65), Groups: list(33), ServerName: name},
+		},
+	}
+}
+
+func TestOverlong(t *testing.T) {
+	a := func(n int) string { return strings.Repeat("a", n) }
+	ids := func(n, length int) Field {
+		f := Field{Name: "customer_ids[]", Kind: "customer"}
+		for range n {
+			f.Values = append(f.Values, a(length))
+		}
+		return f
+	}
+	omitted := Field{Name: "memo", Omitted: 1}
+	for name, c := range map[string]struct {
+		r    Record
+		want string
+	}{
+		"nothing":                       {Record{}, ""},
+		"a usual call":                  {*typical(), ""},
+		"a method":                      {Record{Method: a(16<<10 + 1)}, "method"},
+		"the longest path":              {Record{Path: a(16 << 10)}, ""},
+		"a path":                        {Record{Path: a(16<<10 + 1)}, "path"},
+		"the longest query":             {Record{Query: a(16 << 10)}, ""},
+		"a query":                       {Record{Path: "/x", Query: a(16<<10 + 1)}, "query"},
+		"raw UTF-8, escaped":            {Record{Query: strings.Repeat("%E9%87%91", 2<<10)}, "query"},
+		"path and query and a value":    {Record{Path: a(16 << 10), Query: a(16 << 10), Fields: []Field{ids(1, 15<<10)}}, ""},
+		"together too much":             {Record{Path: a(16 << 10), Query: a(16 << 10), Fields: []Field{ids(17, 1<<10)}}, "customer_ids[]"},
+		"the second field is too much":  {Record{Fields: []Field{ids(40, 1<<10), {Name: "memo", Values: []string{a(9 << 10)}}}}, "memo"},
+		"100 customers":                 {Record{Fields: []Field{ids(100, 400)}}, ""},
+		"100 long customers":            {Record{Fields: []Field{ids(100, 1<<10)}}, "customer_ids[]"},
+		"values that take six times":    {Record{Fields: []Field{{Name: "memo", Values: []string{strings.Repeat("\x01", 3<<10)}}}}, "memo"},
+		"values that were left out":     {Record{Fields: []Field{ids(1, 1), omitted}}, "memo"},
+		"left out in much else":         {Record{Path: a(16 << 10), Fields: []Field{omitted}}, "memo"},
+		"all fields":                    {Record{Fields: make([]Field, 256)}, ""},
+		"more fields than are recorded": {Record{Fields: append(make([]Field, 256), Field{Name: "b"})}, "b"},
+		"more values than are recorded": {Record{Fields: []Field{{Name: "a", Values: make([]string, 4096)}, {Name: "b", Values: make([]string, 1)}}}, "b"},
+	} {
+		if got := c.r.Overlong(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestOverlongAllocatesNothing(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { typical().Overlong() }) - testing.AllocsPerRun(100, func() { typical() }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// FuzzOverlong: what passes stands in the record whole, whatever else stands there.
+func FuzzOverlong(f *testing.F) {
+	f.Add("/v2/x", "a=b", "c-17", uint16(3), uint16(2), "", uint16(1))
+	f.Add("/"+strings.Repeat("a", 16<<10), strings.Repeat("%E9", 5000), strings.Repeat("\x01", 1024), uint16(16), uint16(1), "\u202e", uint16(2700))
+	f.Add("\xff", strings.Repeat("金", 6000), strings.Repeat("x", 1024), uint16(43), uint16(7), "\\", uint16(8192))
+	f.Fuzz(func(t *testing.T, path, query, value string, values, fields uint16, unit string, times uint16) {
+		r := rest()
+		r.Method, r.Path, r.Query = "POST", path+strings.Repeat(unit, min(int(times), 20000/(1+len(unit)))), query
+		for i := range fields % 300 {
+			r.Fields = append(r.Fields, Field{Name: fmt.Sprint("field", i), Kind: "customer", Unsummed: 1 << 30})
+			for range values % 128 {
+				r.Fields[i].Values = append(r.Fields[i].Values, value)
+			}
+		}
+		over := r.Overlong()
+		if over == "" && reread(t, r).Cut {
+			t.Errorf("a record of %d bytes passed, but is cut", len(r.Append(nil)))
+		}
+		if over != "" && r.surelyFits() {
+			t.Errorf("%q is too long, though all was sure to fit", over)
+		}
+	})
+}
+
+// TestIntentIsTakenWholeOrNotAtAll: nothing of which the log holds a part only may change anything.
+func TestIntentIsTakenWholeOrNotAtAll(t *testing.T) {
+	cfg := onDisk(t)
+	l, _ := open(t, cfg)
+	long := strings.Repeat("a", 16<<10+1)
+	for _, effect := range []string{"write", "spend", "read"} {
+		for name, r := range map[string]*Record{
+			"query": {Query: long}, "path": {Path: long}, "detail": {Detail: long}, "omitted": {Fields: []Field{{Name: "amount", Omitted: 1}}},
+			"in all": {Fields: []Field{{Name: "a", Values: []string{long[1:], long[1:], long[1:], long[1:]}}}},
+		} {
+			r.Call, r.Effect, r.Seq = effect+name, effect, 7
+			err := l.Intent(t.Context(), r)
+			if whole := effect == "read"; whole && err != nil || !whole && (!errors.Is(err, ErrCut) || r.Seq != 0) {
+				t.Errorf("%s, %s: %v, seq %d", effect, name, err, r.Seq)
+			}
+		}
+		if err := l.Intent(t.Context(), &Record{Call: effect, Effect: effect}); err != nil {
+			t.Errorf("a whole one of effect %s: %v", effect, err)
+		}
+	}
+	end(l)
+	intents := 0
+	err := Read(cfg.Dir, func(r *Record, _ []byte) error {
+		if r.Kind == KindIntent {
+			intents++
+			if r.Effect != "read" && r.Cut {
+				t.Errorf("%s was taken in part", r.Call)
+			}
+		}
+		return nil
+	})
+	if err != nil || intents != 5+3 {
+		t.Errorf("%d intents, %v", intents, err)
+	}
+}
