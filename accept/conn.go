@@ -23,7 +23,7 @@ type conn struct {
 	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots
 
 	// Of slots.
-	place   *list.Element // nil once the slot is given back
+	place   *list.Element // nil once the slot is released
 	state   state
 	evicted bool
 }
@@ -56,7 +56,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the connection and gives its slot back. It may be called more than once.
+// Close closes the connection and releases its slot. It may be called more than once.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.slots.release(c)

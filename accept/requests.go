@@ -13,7 +13,7 @@ import (
 // Requests notices what an HTTP server refuses by itself before a request exists: a malformed request line or header, one
 // that is too large or too slow. Such a request never reaches a handler, so nobody else can count it. Also counted is a
 // peer that leaves in the middle of a header. Not counted is a malformed request that follows another on its connection and arrives
-// in one piece: net/http does not tell of it. It also tells a listener of New which connections are idle.
+// in one piece: net/http does not report it. It also marks the connections of a listener of New as busy or idle.
 type Requests struct {
 	// Refused is called for each. It may be called concurrently.
 	Refused func(remote net.Addr)

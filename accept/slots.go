@@ -135,7 +135,7 @@ func (s *slots) release(c *conn) {
 	}
 }
 
-// remove gives a slot back. mu is held.
+// remove releases a slot. mu is held.
 func (s *slots) remove(c *conn) {
 	s.conns.Remove(c.place)
 	c.place = nil

@@ -245,16 +245,22 @@ func TestIntentIsDurable(t *testing.T) {
 	}
 }
 
+// openOnFullDisk opens a log on a disk that is full from then on: what is allocated is all there is.
+func openOnFullDisk(t *testing.T) (*Log, *memDisk) {
+	d := newMemDisk()
+	cfg := small(d)
+	cfg.SegmentSize = 1 << 20
+	l, _ := open(t, cfg)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.budget = int64(len(d.names[segmentName(1)].cache))
+	return l, d
+}
+
 // TestReserve: a full disk stops intents and refusals, and the outcomes of the calls that were sent still fit.
 func TestReserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newMemDisk()
-		cfg := small(d)
-		cfg.SegmentSize = 1 << 20
-		l, _ := open(t, cfg)
-		d.mu.Lock()
-		d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
-		d.mu.Unlock()
+		l, d := openOnFullDisk(t)
 		var sent []string
 		for {
 			call := fmt.Sprint("call-", len(sent))
@@ -296,13 +302,7 @@ func TestReserve(t *testing.T) {
 // TestUnauthenticatedPeersLeaveTheRoomOfIntents: on a disk that is getting full, records of unauthenticated peers and summaries
 // stop first, and intents go on in room of their own.
 func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
-	d := newMemDisk()
-	cfg := small(d)
-	cfg.SegmentSize = 1 << 20
-	l, _ := open(t, cfg)
-	d.mu.Lock()
-	d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
-	d.mu.Unlock()
+	l, _ := openOnFullDisk(t)
 	for l.Queue(&Record{Kind: KindRefusal, Source: "192.0.2.1"}) == nil {
 	}
 	if err := l.Queue(&Record{Kind: KindRefusals}); !errors.Is(err, ErrUnavailable) {
@@ -315,8 +315,8 @@ func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 		}
 		used = l.Status().SegmentBytes - before.SegmentBytes + before.Pending
 	}
-	if used < cfg.Reserve*3/4 {
-		t.Errorf("intents found room for %d bytes behind the records of unauthenticated peers, want about %d", used, cfg.Reserve)
+	if used < l.cfg.Reserve*3/4 {
+		t.Errorf("intents found room for %d bytes behind the records of unauthenticated peers, want about %d", used, l.cfg.Reserve)
 	}
 	if err := l.Outcome(t.Context(), &Record{Call: "0", Outcome: Succeeded}); err != nil {
 		t.Errorf("outcome: %v", err)
@@ -325,13 +325,7 @@ func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 
 // TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no room any more.
 func TestLastSummaryOnAFullDisk(t *testing.T) {
-	d := newMemDisk()
-	cfg := small(d)
-	cfg.SegmentSize = 1 << 20
-	l, _ := open(t, cfg)
-	d.mu.Lock()
-	d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
-	d.mu.Unlock()
+	l, d := openOnFullDisk(t)
 	refusals := NewRefusals(l, RefusalBounds{})
 	const all = 1000
 	for range all {

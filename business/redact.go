@@ -93,7 +93,7 @@ type hidingReader struct {
 	inner io.Reader
 	token string
 	keep  int    // how much is held back while more may come
-	held  []byte // read, and not given out
+	held  []byte // read from inner and not returned yet
 	clean int    // how much of held has the token hidden
 	err   error  // of inner
 }
@@ -101,7 +101,7 @@ type hidingReader struct {
 // hidingStep is how much is read at once.
 const hidingStep = 32 << 10
 
-// Read gives out what is hidden for certain.
+// Read returns what cannot change any more.
 func (h *hidingReader) Read(p []byte) (int, error) {
 	for h.clean == 0 && h.err == nil {
 		h.fill()

@@ -104,7 +104,7 @@ func (c *call) connect(ctx context.Context) *Refusal {
 		cap(places), c.upstream.Name)
 }
 
-// disconnect ends the exchange with the upstream, if it has not ended by itself, and gives the connection's place back.
+// disconnect ends the exchange with the upstream, if it has not ended by itself, and releases the connection's place.
 func (c *call) disconnect() {
 	if c.received != nil {
 		_ = c.received.Close()

@@ -18,7 +18,7 @@ const (
 	causePace           = "pace"
 )
 
-// CutOff is a setting and why it cut somebody off: a share in it was used up ("caller", "source", …; "all" is the whole of it),
+// CutOff is a setting and why it cut a call off: a share in it was used up ("caller", "source", …; "all" is the whole of it),
 // or a peer was slower than it asks for ("pace").
 type CutOff struct{ Setting, Cause string }
 

@@ -132,7 +132,7 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	return a, c.judge(a)
 }
 
-// hide keeps the credential's security token from the caller and from the log, whatever the status: failures inside a 200
+// hide keeps the credential's security token from the caller and from the log, for every status: failures inside a 200
 // quote what was sent, too. What is held of an answer that streams is not recorded, so hiding it in the stream is enough.
 func (a *answer) hide(token string) {
 	if a.whole {

@@ -140,7 +140,7 @@ func (c *call) serve() {
 	}
 }
 
-// end gives back what the call has taken of what all share. An HTTP/2 server holds the request for as long as the caller does not
+// end releases what the call has taken of what all share. An HTTP/2 server holds the request for as long as the caller does not
 // read its answer, so the header is let go of here.
 func (c *call) end() {
 	c.ledger.close(&c.account)

@@ -17,7 +17,7 @@ const (
 	resources
 )
 
-// holderKind says as what somebody has a share of a resource.
+// holderKind says what a holder is.
 type holderKind uint8
 
 const (
@@ -89,7 +89,7 @@ func (l *ledger) take(a *account, of resource, n int64) (short holderKind, ok bo
 	return 0, true
 }
 
-// give gives back all that an account has of some resources.
+// give releases all that an account has of some resources.
 func (l *ledger) give(a *account, of ...resource) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -120,7 +120,7 @@ func (l *ledger) move(a *account, who ...holder) (of resource, short holderKind,
 	return 0, 0, true
 }
 
-// close gives back everything.
+// close releases everything.
 func (l *ledger) close(a *account) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -159,7 +159,7 @@ func (l *ledger) credit(a *account, sign int64) {
 	}
 }
 
-// add gives an account its holders; what it has taken does not count for them yet.
+// add sets the holders of an account; what it has taken does not count for them yet.
 func (l *ledger) add(a *account, who []holder) {
 	for i, h := range who {
 		t := l.tallies[h]

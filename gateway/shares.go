@@ -13,7 +13,7 @@ const firstRoom = 64 << 10
 
 // The parts of what all calls share. A stranger needs to know no more than an access key's id to claim its caller, so calls
 // whose caller is not proven have a part only: all together, for each source and the site around it, and for each access key.
-// That of an access key is less than that of a source, so that who knows one id starves that key alone.
+// That of an access key is less than that of a source, so that a peer that knows one id starves that key alone.
 const (
 	callerShare   = 0.75 // of one caller, where there are others
 	unprovenShare = 1. / 2
