@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"fmt"
 	"net/http"
 
@@ -131,6 +132,8 @@ func (s *service) listenChallenges(ctx context.Context) (string, error) {
 		sources = append(sources, u.Source)
 	}
 	server := acme.NewServer(s.logger, sources...)
+	watch := accept.Requests{Refused: func(net.Addr) {}} // marks the connections that are busy
+	watch.Watch(server)
 	s.servers = append(s.servers, server)
 	bounded := accept.New(inner, accept.Config{MaxConns: maxChallengeConns})
 	go func() {
