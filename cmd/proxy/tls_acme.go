@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net"
 	"fmt"
+	"net"
 	"net/http"
 
 	"go.uber.org/zap"
