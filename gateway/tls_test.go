@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -211,7 +212,7 @@ func TestPauseInAStreamOverBothProtocols(t *testing.T) {
 		s := startTLS(t, bounded(func(b *gateway.Bounds) { b.WriteTimeout = 100 * time.Millisecond }))
 		client := s.client(t, http2, must(s.ca.Client("", certURI)))
 		s.origin.set(func(c net.Conn, _ *arrival) bool {
-			saying("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 100_000))(c, nil)
+			saying("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n"+strings.Repeat("x", 100_000))(c, nil)
 			time.Sleep(300 * time.Millisecond)
 			return saying(strings.Repeat("x", 100_000))(c, nil)
 		}, nil)
@@ -234,6 +235,9 @@ func TestSlowReaderOverHTTP2(t *testing.T) {
 	s.waitForCalls(t)
 	if _, err := io.Copy(io.Discard, response.Body); err == nil {
 		t.Error("the answer ended as if it were whole")
+	}
+	if got := s.endings.cutOffs(); !slices.Contains(got, gateway.CutOff{Setting: "bounds.write_timeout", Cause: "pace"}) {
+		t.Errorf("cut off: %v", got)
 	}
 }
 
