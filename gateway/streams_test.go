@@ -44,6 +44,20 @@ func (b *waitedBody) Read(p []byte) (int, error) {
 	return b.pacedBody.Read(p)
 }
 
+// waitedFor returns how many bodies are waited for now.
+func (c *onConnection) waitedFor() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.reading
+}
+
+// answers returns how many calls were answered with a code so far.
+func (c *onConnection) answers(code string) int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.codes[code]
+}
+
 func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
 	r := readRequest(t, text)
 	body := &waitedBody{pacedBody{parts: []pacedPart{{after, int(r.ContentLength)}}}, c}
@@ -70,8 +84,8 @@ func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 			c.call(t, claim.text(t), 3*time.Second)
 		}
 		synctest.Wait()
-		if c.reading != 8 {
-			t.Errorf("%d streams are taken at a time, want 8", c.reading)
+		if n := c.waitedFor(); n != 8 {
+			t.Errorf("%d streams are taken at a time, want 8", n)
 		}
 		c.group.Wait()
 		if c.most != 8 || c.codes["TG.2006"] != 32 {
@@ -84,8 +98,8 @@ func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 			c.call(t, claim.text(t), 3*time.Second)
 		}
 		synctest.Wait()
-		if c.reading != 32 {
-			t.Errorf("%d streams are taken on the connection of a known caller, want 32", c.reading)
+		if n := c.waitedFor(); n != 32 {
+			t.Errorf("%d streams are taken on the connection of a known caller, want 32", n)
 		}
 		c.group.Wait()
 	})
@@ -103,8 +117,8 @@ func TestWaitingStreamIsLeft(t *testing.T) {
 		synctest.Wait()
 		leave()
 		synctest.Wait()
-		if c.codes["TG.6006"] != 1 {
-			t.Errorf("answers %v, want one that says that the caller left", c.codes)
+		if n := c.answers("TG.6006"); n != 1 {
+			t.Errorf("%d answers say that the caller left, want one", n)
 		}
 		c.group.Wait()
 	})
@@ -121,13 +135,13 @@ func TestHeadersBound(t *testing.T) {
 			c.call(t, large.text(t), 3*time.Second)
 		}
 		synctest.Wait()
-		if c.codes["TG.6007"] != 2 {
-			t.Errorf("answers %v, want two that find no room for their headers", c.codes)
+		if n := c.answers("TG.6007"); n != 2 {
+			t.Errorf("%d answers find no room for their headers, want two", n)
 		}
 		c.call(t, signedPay().text(t), 3*time.Second)
 		synctest.Wait()
-		if c.reading != 2 {
-			t.Errorf("%d calls are read, want the small one, too", c.reading)
+		if n := c.waitedFor(); n != 2 {
+			t.Errorf("%d calls are read, want the small one, too", n)
 		}
 		c.group.Wait()
 		c.call(t, large.text(t), 0)
