@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"tollgate/gateway"
+	"tollgate/internal/testpki"
 )
 
 // onConnection makes requests of one HTTP/2 connection, each with a body that comes after a while.
@@ -153,6 +156,32 @@ func TestHeadersBound(t *testing.T) {
 	if got := f.endings.cutOffs(); len(got) != 2 || got[0] != (gateway.CutOff{Setting: "bounds.all_headers", Cause: "source"}) {
 		t.Errorf("cut off: %v", got)
 	}
+}
+
+// Who has a client certificate is a known caller from the beginning: what strangers hold, of the same source too, is not counted
+// against it.
+func TestHeadersOfCertificateCallers(t *testing.T) {
+	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
+	f.listener.Local = false
+	leaf := must(must(testpki.New()).Client("", certURI)).Leaf
+	synctest.Test(t, func(t *testing.T) {
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background()), codes: map[string]int{}}
+		large := "X-Large: " + strings.Repeat("x", 20<<10)
+		stranger := signedPay()
+		stranger.header = []string{large}
+		c.call(t, stranger.text(t), 3*time.Second)
+		synctest.Wait()
+		for want, state := range map[string]*tls.ConnectionState{"": {VerifiedChains: [][]*x509.Certificate{{leaf}}}, "TG.6007": {}} {
+			r := readRequest(t, plain("GET", "/echo/x", "", large))
+			r.TLS, r.RemoteAddr = state, "192.0.2.1:4001"
+			w := httptest.NewRecorder()
+			f.gateway.Handler(&f.listener).ServeHTTP(w, r)
+			if got := (&reply{w.Code, w.Header(), w.Body.String(), nil}).code(); got != want {
+				t.Errorf("answer %d %s, want code %q", w.Code, w.Body, want)
+			}
+		}
+		c.group.Wait()
+	})
 }
 
 // What finds no room is let go of at once: a peer that does not read its refusal must not hold a header with it. In HTTP/2 so is
