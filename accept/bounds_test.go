@@ -253,6 +253,26 @@ func TestWhoMakesRoom(t *testing.T) {
 	}
 }
 
+// TestSourceMakesRoomItself: where the shares of a source and of its site are both used up, the source's neighbours keep theirs.
+func TestSourceMakesRoomItself(t *testing.T) {
+	s := newSlots(100, 2)
+	const loud, neighbour = "2001:db8:0:1::1", "2001:db8:0:2::1"
+	for _, ip := range []string{neighbour, neighbour, loud, loud} { // the neighbour's are silent for longest
+		if _, evicted, err := s.take(from(ip)); evicted != nil || err != nil {
+			t.Fatalf("%v, %v", evicted, err)
+		}
+	}
+	for range 3 {
+		c, evicted, err := s.take(from(loud))
+		if err != nil || evicted == nil {
+			t.Fatalf("%v, %v", evicted, err)
+		}
+		if evicted.source != c.source || s.perSource[c.source] != 2 {
+			t.Errorf("one of %v made room; the source has %d", evicted.source, s.perSource[c.source])
+		}
+	}
+}
+
 // TestHalfOpenConnectionsCutThemselvesOff: peers of this machine that connect and say nothing keep no honest peer out.
 func TestHalfOpenConnectionsCutThemselvesOff(t *testing.T) {
 	for name, config := range map[string]Config{"plain": {}, "tls": {TLS: serverTLS(t, nil, tlspolicy.Server{})}} {

@@ -77,10 +77,13 @@ func (r *Requests) connState(conn net.Conn, state http.ConnState) {
 		}
 	case http.StateClosed, http.StateHijacked:
 		r.open.Delete(conn)
+		if own != nil && own.slots.wasEvicted(own) {
+			return // the listener has told of it
+		}
 		if p.unanswered.Load() {
 			r.Refused(conn.RemoteAddr())
 		}
-		if own != nil && !own.spoke.Load() && r.Silent != nil && !own.slots.wasEvicted(own) {
+		if own != nil && !own.spoke.Load() && r.Silent != nil {
 			r.Silent(conn.RemoteAddr())
 		}
 	}

@@ -110,3 +110,48 @@ func TestRequestsKnowTheOffer(t *testing.T) {
 		})
 	}
 }
+
+// A connection that is closed to make room is told of by its listener, and not once more as one that broke off its header.
+func TestRequestsLeaveOutWhatMadeRoom(t *testing.T) {
+	l, told := start(t, Config{MaxConns: 1})
+	var counted atomic.Int64
+	closed := make(chan struct{}, 1)
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.NotFoundHandler()}
+	(&Requests{Refused: func(net.Addr) { counted.Add(1) }, Silent: func(net.Addr) { counted.Add(1) }}).Watch(server)
+	watch := server.ConnState
+	server.ConnState = func(c net.Conn, s http.ConnState) {
+		watch(c, s)
+		if s == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l)
+	}()
+	defer func() {
+		_ = server.Close()
+		<-done
+	}()
+	for _, begun := range []string{"", "GET / HT"} {
+		before := dial(t, l)
+		if _, err := io.WriteString(before, begun); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // until the server has read it
+		after := dial(t, l)
+		if got := told.next(t); got.Reason != ReasonMadeRoom {
+			t.Errorf("reason %q", got.Reason)
+		}
+		<-closed
+		if n := counted.Load(); n != 0 {
+			t.Errorf("%q: counted %d times more", begun, n)
+		}
+		if _, err := io.WriteString(after, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, after)
+		<-closed
+	}
+}

@@ -38,10 +38,11 @@ func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, network := range networks(c.source) {
+	for _, network := range networks(c.source) { // a source that has its share makes room itself, not its neighbours in the site
 		if s.perSource[network] >= s.share(network, c.source) {
 			evicted = s.idle(func(other *conn) bool { return other.source == network || other.source.Site() == network })
 			err = errTooManySource
+			break
 		}
 	}
 	if err == nil && s.conns.Len() >= s.max {

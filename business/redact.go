@@ -25,7 +25,7 @@ func HideToken(text []byte, token string) []byte {
 
 // hideUntil hides what begins before end.
 func hideUntil(text []byte, token string, end int) {
-	for at := nextToken(text, 0, token); at < end; at = nextToken(text, at+1, token) {
+	for at := nextToken(text[:end], 0, token); at < end; at = nextToken(text[:end], at+1, token) {
 		if length, characters := spelled(text[at:], token); characters >= min(len(token), leastHidden) {
 			copy(text[at:], bytes.Repeat([]byte{'*'}, length))
 			at += length - 1

@@ -90,6 +90,7 @@ func (c *call) stream(answer io.Reader) {
 			}
 		}
 		if err == io.EOF {
+			c.deadline() // for what the server still holds
 			return
 		}
 		if err != nil {

@@ -2,12 +2,31 @@ package gateway
 
 import (
 	"context"
+	"net/http"
 	"sync"
+	"time"
 )
 
 // unprovenStreams is how many requests of one connection are taken at a time while no caller was proven on it; further HTTP/2
 // streams wait.
 const unprovenStreams = 8
+
+const (
+	// maxStreams is how many requests an HTTP/2 connection carries at a time.
+	maxStreams = 32
+	// unreadOfStream is how many bytes of a body a stream may have sent that were not read yet.
+	unreadOfStream = 32 << 10
+)
+
+// HTTP2 returns the settings of an HTTP/2 server before a gateway. Each stream has its part of what a connection may have sent
+// that was not read yet: the bodies of streams that wait for their turn leave room for those that are being read, whose pace
+// counts.
+func HTTP2(writeTimeout time.Duration) *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: unreadOfStream, MaxReceiveBufferPerConnection: maxStreams * unreadOfStream,
+		WriteByteTimeout: writeTimeout,
+	}
+}
 
 // connection is what the calls of one connection share.
 type connection struct {

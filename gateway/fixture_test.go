@@ -92,6 +92,7 @@ func (f *fixture) serve(t testing.TB, listener net.Listener) {
 	f.server = &http.Server{
 		Handler: f.noteAnswers(f.gateway.Handler(&f.listener)), ReadHeaderTimeout: patience, IdleTimeout: patience, MaxHeaderBytes: 32 << 10,
 		ErrorLog: zap.NewStdLog(f.config.Logger), Protocols: new(http.Protocols), DisableGeneralOptionsHandler: true,
+		HTTP2: gateway.HTTP2(f.config.Bounds.WriteTimeout),
 	}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetHTTP2(f.http2)

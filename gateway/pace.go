@@ -83,9 +83,10 @@ func (p *answerPace) pass(c *call, part []byte) bool {
 	if p.taken += len(part); p.taken >= takenBytes {
 		p.waited, p.taken = 0, 0
 	}
-	slow := errors.Is(err, os.ErrDeadlineExceeded) || err == nil && p.waited >= takenTime
-	if slow {
+	if errors.Is(err, os.ErrDeadlineExceeded) || err == nil && p.waited >= takenTime {
 		c.cutOff(setting, causePace)
+		return false // the deadline stays: the server may still hold bytes to flush
 	}
-	return err == nil && !slow
+	_ = c.control.SetWriteDeadline(time.Time{}) // HTTP/2 resets a stream whose time is over, even while nothing is being written
+	return err == nil
 }

@@ -78,10 +78,14 @@ func unproven(from source.Source) (h holders) {
 	return h
 }
 
-// takeHeader counts the header that came in.
+// takeHeader counts the header that came in. Strangers must not be able to keep callers out that their connection has proven.
 func (c *call) takeHeader() *Refusal {
-	if c.listener.Caller != "" {
-		c.ledger.open(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: c.listener.Caller})
+	name := c.listener.Caller
+	if leaf := verifiedLeaf(c); name == "" && leaf != nil {
+		name = c.Callers.OfCertificate(leaf)
+	}
+	if name != "" {
+		c.ledger.open(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: name})
 	} else {
 		who := unproven(c.from)
 		c.ledger.open(&c.account, who.all()...)

@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"tollgate/gateway"
+	"tollgate/internal/testpki"
 )
 
 // onConnection makes requests of one HTTP/2 connection, each with a body that comes after a while.
@@ -44,6 +47,20 @@ func (b *waitedBody) Read(p []byte) (int, error) {
 	return b.pacedBody.Read(p)
 }
 
+// waitedFor returns how many bodies are waited for now.
+func (c *onConnection) waitedFor() int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.reading
+}
+
+// answers returns how many calls were answered with a code so far.
+func (c *onConnection) answers(code string) int {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.codes[code]
+}
+
 func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
 	r := readRequest(t, text)
 	body := &waitedBody{pacedBody{parts: []pacedPart{{after, int(r.ContentLength)}}}, c}
@@ -70,8 +87,8 @@ func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 			c.call(t, claim.text(t), 3*time.Second)
 		}
 		synctest.Wait()
-		if c.reading != 8 {
-			t.Errorf("%d streams are taken at a time, want 8", c.reading)
+		if n := c.waitedFor(); n != 8 {
+			t.Errorf("%d streams are taken at a time, want 8", n)
 		}
 		c.group.Wait()
 		if c.most != 8 || c.codes["TG.2006"] != 32 {
@@ -84,8 +101,8 @@ func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 			c.call(t, claim.text(t), 3*time.Second)
 		}
 		synctest.Wait()
-		if c.reading != 32 {
-			t.Errorf("%d streams are taken on the connection of a known caller, want 32", c.reading)
+		if n := c.waitedFor(); n != 32 {
+			t.Errorf("%d streams are taken on the connection of a known caller, want 32", n)
 		}
 		c.group.Wait()
 	})
@@ -103,8 +120,8 @@ func TestWaitingStreamIsLeft(t *testing.T) {
 		synctest.Wait()
 		leave()
 		synctest.Wait()
-		if c.codes["TG.6006"] != 1 {
-			t.Errorf("answers %v, want one that says that the caller left", c.codes)
+		if n := c.answers("TG.6006"); n != 1 {
+			t.Errorf("%d answers say that the caller left, want one", n)
 		}
 		c.group.Wait()
 	})
@@ -121,13 +138,13 @@ func TestHeadersBound(t *testing.T) {
 			c.call(t, large.text(t), 3*time.Second)
 		}
 		synctest.Wait()
-		if c.codes["TG.6007"] != 2 {
-			t.Errorf("answers %v, want two that find no room for their headers", c.codes)
+		if n := c.answers("TG.6007"); n != 2 {
+			t.Errorf("%d answers find no room for their headers, want two", n)
 		}
 		c.call(t, signedPay().text(t), 3*time.Second)
 		synctest.Wait()
-		if c.reading != 2 {
-			t.Errorf("%d calls are read, want the small one, too", c.reading)
+		if n := c.waitedFor(); n != 2 {
+			t.Errorf("%d calls are read, want the small one, too", n)
 		}
 		c.group.Wait()
 		c.call(t, large.text(t), 0)
@@ -139,6 +156,32 @@ func TestHeadersBound(t *testing.T) {
 	if got := f.endings.cutOffs(); len(got) != 2 || got[0] != (gateway.CutOff{Setting: "bounds.all_headers", Cause: "source"}) {
 		t.Errorf("cut off: %v", got)
 	}
+}
+
+// Who has a client certificate is a known caller from the beginning: what strangers hold, of the same source too, is not counted
+// against it.
+func TestHeadersOfCertificateCallers(t *testing.T) {
+	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
+	f.listener.Local = false
+	leaf := must(must(testpki.New()).Client("", certURI)).Leaf
+	synctest.Test(t, func(t *testing.T) {
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background()), codes: map[string]int{}}
+		large := "X-Large: " + strings.Repeat("x", 20<<10)
+		stranger := signedPay()
+		stranger.header = []string{large}
+		c.call(t, stranger.text(t), 3*time.Second)
+		synctest.Wait()
+		for want, state := range map[string]*tls.ConnectionState{"": {VerifiedChains: [][]*x509.Certificate{{leaf}}}, "TG.6007": {}} {
+			r := readRequest(t, plain("GET", "/echo/x", "", large))
+			r.TLS, r.RemoteAddr = state, "192.0.2.1:4001"
+			w := httptest.NewRecorder()
+			f.gateway.Handler(&f.listener).ServeHTTP(w, r)
+			if got := (&reply{w.Code, w.Header(), w.Body.String(), nil}).code(); got != want {
+				t.Errorf("answer %d %s, want code %q", w.Code, w.Body, want)
+			}
+		}
+		c.group.Wait()
+	})
 }
 
 // What finds no room is let go of at once: a peer that does not read its refusal must not hold a header with it. In HTTP/2 so is

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -205,6 +206,22 @@ func TestBrokenStreamOverBothProtocols(t *testing.T) {
 	})
 }
 
+// An upstream that pauses in a large answer is not the caller's fault: the time to deliver a part ends with it.
+func TestPauseInAStreamOverBothProtocols(t *testing.T) {
+	both(t, func(t *testing.T, http2 bool) {
+		s := startTLS(t, bounded(func(b *gateway.Bounds) { b.WriteTimeout = 100 * time.Millisecond }))
+		client := s.client(t, http2, must(s.ca.Client("", certURI)))
+		s.origin.set(func(c net.Conn, _ *arrival) bool {
+			saying("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n"+strings.Repeat("x", 100_000))(c, nil)
+			time.Sleep(300 * time.Millisecond)
+			return saying(strings.Repeat("x", 100_000))(c, nil)
+		}, nil)
+		if got := do(t, client, request(t, "GET", "/echo/x", nil)); len(got.body) != 200_000 || got.err != nil {
+			t.Errorf("%d bytes, %v", len(got.body), got.err)
+		}
+	})
+}
+
 // A caller that does not read is cut off. (Over HTTP/1.1 and TLS the same takes five seconds more, for which crypto/tls
 // tries to say goodbye: TestSlowReader has plain HTTP/1.1.)
 func TestSlowReaderOverHTTP2(t *testing.T) {
@@ -218,6 +235,9 @@ func TestSlowReaderOverHTTP2(t *testing.T) {
 	s.waitForCalls(t)
 	if _, err := io.Copy(io.Discard, response.Body); err == nil {
 		t.Error("the answer ended as if it were whole")
+	}
+	if got := s.endings.cutOffs(); !slices.Contains(got, gateway.CutOff{Setting: "bounds.write_timeout", Cause: "pace"}) {
+		t.Errorf("cut off: %v", got)
 	}
 }
 

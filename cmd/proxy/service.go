@@ -246,7 +246,7 @@ func (s *service) serve(name string, listener net.Listener, handler http.Handler
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, MaxHeaderBytes: int(b.Headers),
 		ErrorLog:  errorLog,
-		HTTP2:     &http.HTTP2Config{MaxConcurrentStreams: 32, WriteByteTimeout: b.WriteTimeout},
+		HTTP2:     gateway.HTTP2(b.WriteTimeout),
 		Protocols: new(http.Protocols),
 	}
 	server.Protocols.SetHTTP1(true)

@@ -1,0 +1,103 @@
+package gateway_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"tollgate/gateway"
+	"tollgate/tlspolicy"
+)
+
+// Streams that wait for their turn, and send as much as they may, leave room to those whose bodies are being read.
+func TestWaitingStreamsLeaveRoom(t *testing.T) {
+	s := startTLS(t, bounded(func(b *gateway.Bounds) { b.Calls, b.Bodies = 1024, 256<<20 }))
+	config := must(tlspolicy.Named("huawei-high")).Client(tlspolicy.Client{ServerName: "gateway.test", RootCAs: s.ca.Pool()})
+	config.NextProtos = []string{"h2"}
+	conn := must(tls.Dial("tcp", s.address, config))
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	must(conn.Write([]byte(http2.ClientPreface)))
+	framer := http2.NewFramer(conn, conn)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	write := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(framer.WriteSettings())
+	ofStream, ofConnection := windows(t, framer)
+	claim := signed{caller: partnerCaller, method: "POST", target: "/echo/a/b", body: strings.Repeat("x", 16<<10)}
+	for stream := uint32(1); stream < 64; stream += 2 {
+		if stream == 17 {
+			time.Sleep(100 * time.Millisecond) // until the first eight have their turns
+		}
+		write(framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: claim.block(t), EndHeaders: true}))
+	}
+	for stream := uint32(17); stream < 64; stream += 2 {
+		for left := ofStream; left > 0 && ofConnection > 0; {
+			part := min(left, ofConnection, len(claim.body))
+			write(framer.WriteData(stream, false, []byte(claim.body[:part])))
+			left, ofConnection = left-part, ofConnection-part
+		}
+	}
+	if ofConnection < len(claim.body) {
+		t.Fatalf("%d bytes may still be sent", ofConnection)
+	}
+	write(framer.WriteData(1, true, []byte(claim.body)))
+	for {
+		frame := must(framer.ReadFrame())
+		if answer, ok := frame.(*http2.MetaHeadersFrame); ok {
+			if answer.StreamID != 1 || answer.PseudoValue("status") != "200" {
+				t.Errorf("answer %v", answer.Fields)
+			}
+			return
+		}
+	}
+}
+
+// windows reads how much one stream, and all of a new connection together, may send.
+func windows(t *testing.T, framer *http2.Framer) (ofStream, ofConnection int) {
+	t.Helper()
+	const initial = 65535 // RFC 9113 section 6.9.2
+	ofStream, ofConnection = initial, initial
+	for ofConnection == initial {
+		switch frame := must(framer.ReadFrame()).(type) {
+		case *http2.SettingsFrame:
+			if window, ok := frame.Value(http2.SettingInitialWindowSize); ok {
+				ofStream = int(window)
+			}
+		case *http2.WindowUpdateFrame:
+			ofConnection += int(frame.Increment)
+		}
+	}
+	return ofStream, ofConnection
+}
+
+// block is the request's header in HTTP/2.
+func (s signed) block(t *testing.T) []byte {
+	t.Helper()
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	field := func(name, value string) {
+		if err := encoder.WriteField(hpack.HeaderField{Name: name, Value: value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	field(":method", s.method)
+	field(":scheme", "https")
+	field(":authority", "gateway.test")
+	field(":path", s.target)
+	head, _, _ := strings.Cut(s.text(t), "\r\n\r\n")
+	for _, line := range strings.Split(head, "\r\n")[1:] {
+		if name, value, _ := strings.Cut(line, ": "); name == "X-Sdk-Date" || name == "Authorization" {
+			field(strings.ToLower(name), value)
+		}
+	}
+	return block.Bytes()
+}
