@@ -181,7 +181,7 @@ func (r *answerReader) compare(kind kind, raw []byte) {
 	}
 }
 
-// wasAsked reports whether a field of the request has a value. One beyond those that are recorded does not count.
+// wasAsked reports whether a field of the request has a value. Those of calls that spend are recorded whole, or not sent.
 func (r *answerReader) wasAsked(name string, value []byte) bool {
 	for i := range r.asked {
 		if r.asked[i].Name == name {

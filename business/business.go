@@ -7,7 +7,7 @@
 // accounts (customer_id and its kin) wherever they occur. The log must not show one amount or customer while the
 // provider reads another, and readers of JSON differ: encoding/json and others match names without regard to case and
 // take the last of several equal names, some take the first. So for operations of the catalog that write or spend, a
-// body that is not empty must be one JSON value (RFC 8259, UTF-8, nothing after it), nested at most 32 deep, with at
+// body that is not empty must be one JSON object (RFC 8259, UTF-8, nothing after it), nested at most 32 deep, with at
 // most 256 members in an object, no two of which are equal or differ in case only; audited fields and accounts must be
 // spelt exactly and be of the expected JSON type; and none may be given twice with different values (path, query,
 // body). Anything else is a [*BodyError].

@@ -193,6 +193,9 @@ type match struct {
 
 // value implements visitor.
 func (r *requestReader) value(kind kind, raw []byte) error {
+	if len(r.walker.path) == 0 && kind != '{' && r.op.Site != "" {
+		return &BodyError{Msg: "the body is not a JSON object"} // a reader that unpacks arrays finds fields in one
+	}
 	for _, m := range r.expected() {
 		field := &r.op.Request[m.field]
 		name := field.Name

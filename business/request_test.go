@@ -94,7 +94,6 @@ func TestReadRequest(t *testing.T) {
 		{"same names elsewhere", "", `{"x":{"amount":1,"coupon_infos":[{"id":1}]},"y":[{"amount":2}]}`, "", ""},
 		{"names that look like paths", "", `{"coupon_infos[].id":"x","agent.order_id":"o","":{"amount":1},"resource_ids[]":["a"]}`, "", ""},
 		{"white space", "", " \r\n\t{ \"amount\" : 1 } \n", "amount=1", ""},
-		{"no object", "", `[1,2]`, "", ""},
 		{"query", "amount=5&x=1", "", "amount=5", ""},
 		{"query and body agree", "amount=5", `{"amount":"5"}`, "amount=5", ""},
 		{"list in the query", "resource_ids=a&resource_ids=b", "", "resource_ids[]=a,b", ""},
@@ -145,7 +144,12 @@ func TestStrictBodies(t *testing.T) {
 		"two values":                      {"", `{"amount":5}{"amount":6}`, "follows"},
 		"text after it":                   {"", `{"amount":5} x`, "follows"},
 		"too deep":                        {"", deep(33), "32 levels"},
-		"too deep list":                   {"", strings.Repeat("[", 1<<16), "32 levels"},
+		"too deep list":                   {"", `{"x":` + strings.Repeat("[", 1<<16), "32 levels"},
+		"fields in a list":                {"", `[{"customer_id":"c","amount":5}]`, "not a JSON object"},
+		"empty list":                      {"", `[]`, "not a JSON object"},
+		"JSON in a string":                {"", `"{\"amount\":5}"`, "not a JSON object"},
+		"number":                          {"", ` 5`, "not a JSON object"},
+		"null":                            {"", `null`, "not a JSON object"},
 		"too many members":                {"", members(257), "256 members"},
 		"twice":                           {"", `{"amount":5,"amount":6}`, "same name"},
 		"twice, equal":                    {"", `{"amount":5,"amount":5}`, "same name"},
@@ -217,7 +221,7 @@ func members(n int) string {
 
 func TestBodiesWithinBounds(t *testing.T) {
 	depth := strings.Repeat(`{"x":`, 31) + `{"x":1}` + strings.Repeat("}", 31)
-	for name, body := range map[string]string{"32 levels": depth, "256 members": members(256), "many objects": "[" + members(250) + "," + members(250) + "]"} {
+	for name, body := range map[string]string{"32 levels": depth, "256 members": members(256), "many objects": `{"x":[` + members(250) + "," + members(250) + "]}"} {
 		if _, err := ReadRequest(spend(), nil, nil, []byte(body)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -223,3 +223,49 @@ func TestMaxConnsHolds(t *testing.T) {
 		t.Errorf("%d connections are left, %d counted", count.open, p.open)
 	}
 }
+
+// TestCloseMeanwhile: a transport that is closed while a connection opens, or carries a call, lets the call end, keeps nothing
+// open behind it, and miscounts nothing, and so does one that is used after that.
+func TestCloseMeanwhile(t *testing.T) {
+	for _, when := range []string{"opening", "in use", "closed before"} {
+		asked, answer := make(chan struct{}), make(chan struct{})
+		target, _ := origin(t, func(c net.Conn, r *bufio.Reader) {
+			for take(r) {
+				close(asked)
+				<-answer
+				say(c, ok)
+			}
+		})
+		transport, count := transportTo(t, target, nil), &bounded{}
+		p := transport.pool
+		connect := p.connect
+		p.connect = func(ctx context.Context) (net.Conn, error) {
+			c, err := connect(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if count.add(1); when == "opening" {
+				transport.Close()
+			}
+			return &boundedConn{TCPConn: c.(*net.TCPConn), b: count}, nil
+		}
+		if when == "closed before" {
+			transport.Close()
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := send(t, transport, request(t, "POST", target, "x").WithContext(Rested(t.Context())))
+			ended <- err
+		}()
+		if <-asked; when == "in use" {
+			transport.Close()
+		}
+		close(answer)
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		if count.open != 0 || p.open != 0 || len(p.idle) != 0 || len(p.slots) != 0 {
+			t.Errorf("%s: %d connections open, %d counted, %d idle, %d in use", when, count.open, p.open, len(p.idle), len(p.slots))
+		}
+	}
+}

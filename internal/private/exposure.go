@@ -25,7 +25,11 @@ func Exposure(path string) string {
 	if who == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s has mode %#o: %s; give it mode 0600, or 0440 and a group of the gateway", path, info.Mode().Perm(), who)
+	advice := "mode 0600, or 0440 and a group of the gateway"
+	if info.IsDir() {
+		advice = "mode 0700, or 0770 and a group of the gateway"
+	}
+	return fmt.Sprintf("%s has mode %#o: %s; give it %s", path, info.Mode().Perm(), who, advice)
 }
 
 // right is what somebody may do with a file, in the bits of a mode.

@@ -127,7 +127,7 @@ func tighten(f *os.File, info fs.FileInfo, rights fs.FileMode, report Report) {
 	if found.Mode&rights == 0 {
 		return
 	}
-	if isOurs(info) && f.Chmod(found.Mode&^groupAndOthers) == nil {
+	if isOurs(f.Name(), info) && f.Chmod(found.Mode&^groupAndOthers) == nil {
 		if after, err := f.Stat(); err == nil { // some file systems take a mode and do not keep it
 			found.Now = after.Mode().Perm()
 		}
@@ -137,7 +137,24 @@ func tighten(f *os.File, info fs.FileInfo, rights fs.FileMode, report Report) {
 	}
 }
 
-func isOurs(info fs.FileInfo) bool {
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(owner.Uid) == os.Geteuid()
+// isOurs reports whether an open file is one that the process made: it has the process's user, and no other user led us to it by
+// a link of theirs. Whoever may write in the folder could otherwise have any file of that user tightened, of root the system's.
+func isOurs(path string, opened fs.FileInfo) bool {
+	named, err := os.Lstat(path)
+	if err != nil || ownerOf(opened) != os.Geteuid() {
+		return false
+	}
+	if named.Mode()&fs.ModeSymlink == 0 {
+		return os.SameFile(named, opened)
+	}
+	owner := ownerOf(named)
+	return owner == os.Geteuid() || owner == 0
+}
+
+// ownerOf returns -1 where the system names none.
+func ownerOf(info fs.FileInfo) int {
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(owner.Uid)
+	}
+	return -1
 }

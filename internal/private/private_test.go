@@ -135,6 +135,34 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestLinksOfStrangers: who may put files into a folder of the gateway's cannot have another file of its user's tightened.
+func TestLinksOfStrangers(t *testing.T) {
+	needRoot(t)
+	victim := file(t, 0o644)
+	link := filepath.Join(t.TempDir(), "signing.key")
+	check(t, os.Symlink(victim, link))
+	check(t, os.Lchown(link, stranger, strangersTeam))
+	report, found := collect()
+	_, err := ReadOwn(link, 6, report)
+	Tighten(link, report)
+	if want := []Finding{{link, 0o644, 0o644}, {link, 0o644, 0o644}}; err != nil || !slices.Equal(*found, want) || modeOf(t, victim) != 0o644 {
+		t.Errorf("%v, found %v, mode %#o", err, *found, modeOf(t, victim))
+	}
+}
+
+// TestFoldersOfOthers: the advice about a folder is one that leaves it a folder.
+func TestFoldersOfOthers(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	check(t, os.Chown(dir, stranger, strangersTeam))
+	check(t, os.Chmod(dir, 0o777))
+	report, found := collect()
+	TightenDir(dir, report)
+	if text := Exposure(dir); len(*found) != 1 || !strings.HasSuffix(text, "every user may change it; give it mode 0700, or 0770 and a group of the gateway") {
+		t.Errorf("found %v, %q", *found, text)
+	}
+}
+
 // TestNoFile: nothing but a regular file within the bound is read, and nothing is waited for.
 func TestNoFile(t *testing.T) {
 	dir := t.TempDir()
