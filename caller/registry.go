@@ -134,16 +134,6 @@ func (r *Registry) match(certificate *x509.Certificate) (Identity, error) {
 	return identity, err
 }
 
-// OfCertificate returns the caller that a verified certificate names; "" if it names none, or several. It settles nothing: what
-// else a request brings may contradict it, see [Registry.Identify].
-func (r *Registry) OfCertificate(certificate *x509.Certificate) string {
-	identity, err := r.match(certificate)
-	if err != nil {
-		return ""
-	}
-	return identity.Caller
-}
-
 func (r *Registry) find(certificate *x509.Certificate) (Identity, error) {
 	var found Identity
 	ambiguous := false

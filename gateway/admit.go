@@ -12,6 +12,7 @@ import (
 
 // admit is step 1: the request is for this listener, and plain enough to be understood by everybody in the same way.
 func (c *call) admit() *Refusal {
+	c.recognized = c.recognize()
 	if refusal := c.takeHeader(); refusal != nil {
 		return refusal
 	}

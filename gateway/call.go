@@ -38,10 +38,12 @@ type call struct {
 	turn       bool          // taken of connection
 	account    account       // what the call has taken of what all share
 	pace       bodyPace      // admit
+	recognized recognized    // admit
 
-	route     *Route             // admit
-	identity  caller.Identity    // identify; from a claim only after verify
-	claim     *caller.Claim      // identify
+	route    *Route          // admit
+	identity caller.Identity // identify; from a claim only after verify
+	claim    *caller.Claim   // identify
+
 	path      string             // match: decoded
 	query     signing.Query      // match
 	operation *catalog.Operation // match

@@ -58,7 +58,7 @@ func (c *connection) prove() {
 
 // awaitTurn holds a further stream of a connection on which no caller was proven.
 func (c *call) awaitTurn() *Refusal {
-	if c.connection == nil || c.request.ProtoMajor == 1 { // which has one request at a time
+	if c.connection == nil || c.recognized.identity.Caller != "" || c.request.ProtoMajor == 1 { // which has one request at a time
 		return nil
 	}
 	select {

@@ -140,14 +140,11 @@ func (c *call) serve() {
 	}
 }
 
-// end releases what the call has taken of what all share. An HTTP/2 server holds the request for as long as the caller does not
-// read its answer, so the header is let go of here.
+// end releases what the call has taken of what all share.
 func (c *call) end() {
+	c.dropHeader()
 	c.ledger.close(&c.account)
 	c.endTurn()
-	if c.request.ProtoMajor == 2 {
-		c.dropHeader()
-	}
 }
 
 // rescue answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.

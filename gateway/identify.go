@@ -12,30 +12,44 @@ import (
 	"tollgate/tlspolicy"
 )
 
+// recognized is who calls, or claims to, by what the request brings. Step 2 judges it; before that it decides only whose share the
+// request takes.
+type recognized struct {
+	identity caller.Identity
+	claim    *caller.Claim
+	err      error
+}
+
+func (c *call) recognize() (r recognized) {
+	r.identity, r.claim, r.err = c.Callers.Identify(caller.Evidence{
+		Fixed:         c.listener.Caller,
+		Certificate:   verifiedLeaf(c),
+		Authorization: c.request.Header["Authorization"],
+		Date:          c.request.Header["X-Sdk-Date"],
+	}, c.started)
+	if failure, ok := errors.AsType[*caller.Error](r.err); ok {
+		r.identity = failure.Known
+	}
+	return r
+}
+
 // identify is step 2: who calls. An access key signature is a claim until verify.
 func (c *call) identify() *Refusal {
 	if refusal := c.checkCertificate(); refusal != nil {
 		return refusal
 	}
-	certificate := verifiedLeaf(c)
-	var err error
-	c.identity, c.claim, err = c.Callers.Identify(caller.Evidence{
-		Fixed:         c.listener.Caller,
-		Certificate:   certificate,
-		Authorization: c.request.Header["Authorization"],
-		Date:          c.request.Header["X-Sdk-Date"],
-	}, c.started)
-	if err == nil {
+	if c.recognized.err == nil {
+		c.identity, c.claim = c.recognized.identity, c.recognized.claim
 		return c.begin()
 	}
-	if refusal := c.throttle(certificate); refusal != nil {
+	if refusal := c.throttle(verifiedLeaf(c)); refusal != nil {
 		return refusal
 	}
-	failure, ok := errors.AsType[*caller.Error](err)
+	failure, ok := errors.AsType[*caller.Error](c.recognized.err)
 	if !ok {
 		return refusal(internalFault, "who calls could not be settled")
 	}
-	c.identity = failure.Known // for the record: it is a known caller's refusal, and does not count against its address
+	c.identity = c.recognized.identity // for the record: it is a known caller's refusal, and does not count against its address
 	r := refusal(identifyCode(failure.Reason), "%s", failure.Detail)
 	r.Claimed = failure.Claimed
 	return r

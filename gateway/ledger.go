@@ -23,7 +23,8 @@ type holderKind uint8
 const (
 	everyone    holderKind = iota // all calls together
 	ofCaller                      // calls of a caller that was proven
-	ofUnproven                    // all calls whose caller is not proven, or not yet
+	ofUnproven                    // all calls that claim a caller and have not proven it yet
+	ofNameless                    // all calls that claim none
 	ofSource                      // those of one source
 	ofSite                        // those of the site around an IPv6 source
 	ofAccessKey                   // those that claim one access key
@@ -172,9 +173,11 @@ func (l *ledger) add(a *account, who []holder) {
 }
 
 func (l *ledger) newTally(h holder) *tally {
-	t := new(tally)
+	var t *tally
 	if last := len(l.spare) - 1; last >= 0 {
 		t, l.spare = l.spare[last], l.spare[:last]
+	} else {
+		t = new(tally)
 	}
 	t.holder = h
 	l.tallies[h] = t
@@ -184,7 +187,7 @@ func (l *ledger) newTally(h holder) *tally {
 // leave forgets holders without accounts, unless the next call will have them again.
 func (l *ledger) leave(a *account) {
 	for _, t := range a.holders() {
-		if t.accounts--; t.accounts > 0 || t.kind <= ofUnproven {
+		if t.accounts--; t.accounts > 0 || t.kind <= ofNameless {
 			continue
 		}
 		delete(l.tallies, t.holder)

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"tollgate/internal/source"
 )
 
 // firstRoom is how many bytes of each body come out of a budget of their own, which large bodies cannot take.
@@ -13,10 +11,12 @@ const firstRoom = 64 << 10
 
 // The parts of what all calls share. A stranger needs to know no more than an access key's id to claim its caller, so calls
 // whose caller is not proven have a part only: all together, for each source and the site around it, and for each access key.
-// That of an access key is less than that of a source, so that a peer that knows one id starves that key alone.
+// That of an access key is less than that of a source, so that a peer that knows one id starves that key alone. Calls that claim
+// no caller have a part of their own, so that who knows no id starves no key.
 const (
 	callerShare   = 0.75 // of one caller, where there are others
 	unprovenShare = 1. / 2
+	namelessShare = 1. / 4
 	siteShare     = 1. / 4
 	sourceShare   = 1. / 8
 	keyShare      = 1. / 16
@@ -45,7 +45,7 @@ func firstBudget(b Bounds) int64 {
 // divide sets the shares of a resource. Each is enough for one call at the least, as long as there is as much.
 func (l *ledger) divide(of resource, all, one int64, alone bool) {
 	for kind, share := range [holderKinds]float64{
-		everyone: 1, ofCaller: callerShare, ofUnproven: unprovenShare, ofSource: sourceShare, ofSite: siteShare, ofAccessKey: keyShare,
+		everyone: 1, ofCaller: callerShare, ofUnproven: unprovenShare, ofNameless: namelessShare, ofSource: sourceShare, ofSite: siteShare, ofAccessKey: keyShare,
 	} {
 		if holderKind(kind) == ofCaller && alone {
 			share = 1
@@ -67,50 +67,40 @@ func (h *holders) add(one holder) {
 
 func (h *holders) all() []holder { return h.list[:h.count] }
 
-// unproven are the holders of a call whose caller is not proven, or not yet.
-func unproven(from source.Source) (h holders) {
+// holders are who the call counts for: its caller, if that needs no more proof, or who a stranger may be.
+func (c *call) holders() (h holders) {
 	h.add(holder{kind: everyone})
-	h.add(holder{kind: ofUnproven})
-	h.add(holder{kind: ofSource, network: from})
-	if site := from.Site(); site != from {
+	if name := c.recognized.identity.Caller; name != "" {
+		h.add(holder{kind: ofCaller, name: name})
+		return h
+	}
+	if claim := c.recognized.claim; claim != nil {
+		h.add(holder{kind: ofUnproven})
+		h.add(holder{kind: ofAccessKey, name: claim.Authorization.AccessKey})
+	} else {
+		h.add(holder{kind: ofNameless})
+	}
+	h.add(holder{kind: ofSource, network: c.from})
+	if site := c.from.Site(); site != c.from {
 		h.add(holder{kind: ofSite, network: site})
 	}
 	return h
 }
 
-// takeHeader counts the header that came in. Strangers must not be able to keep callers out that their connection has proven.
+// takeHeader counts the header that came in.
 func (c *call) takeHeader() *Refusal {
-	name := c.listener.Caller
-	if leaf := verifiedLeaf(c); name == "" && leaf != nil {
-		name = c.Callers.OfCertificate(leaf)
-	}
-	if name != "" {
-		c.ledger.open(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: name})
-	} else {
-		who := unproven(c.from)
-		c.ledger.open(&c.account, who.all()...)
-	}
+	who := c.holders()
+	c.ledger.open(&c.account, who.all()...)
 	if short, ok := c.ledger.take(&c.account, headerBytes, headerSize(c.request)); !ok {
-		c.dropHeader()
 		return c.short(headerBytes, short)
 	}
 	return nil
 }
 
-// begin counts the call once it is known who calls, or claims to. Before that, and for peers that say nothing of it, a call
-// takes no time.
+// begin counts the call among those under way. What cannot be a call is refused before, and takes no time.
 func (c *call) begin() *Refusal {
-	var refusal *Refusal
-	switch {
-	case c.identity.Caller != "":
-		refusal = c.become(c.identity.Caller)
-	case c.claim != nil:
-		who := unproven(c.from)
-		who.add(holder{kind: ofAccessKey, name: c.claim.Authorization.AccessKey})
-		refusal = c.countFor(who.all()...)
-	}
-	if refusal != nil {
-		return refusal
+	if c.identity.Caller != "" {
+		c.connection.prove()
 	}
 	if short, ok := c.ledger.take(&c.account, places, 1); !ok {
 		return c.short(places, short)
@@ -121,14 +111,10 @@ func (c *call) begin() *Refusal {
 // become counts what the call has taken for the caller that was proven, and lets further streams of its connection go on.
 func (c *call) become(caller string) *Refusal {
 	c.connection.prove()
-	if c.listener.Caller != "" {
+	if c.recognized.identity.Caller != "" {
 		return nil // counted so from the beginning
 	}
-	return c.countFor(holder{kind: everyone}, holder{kind: ofCaller, name: caller})
-}
-
-func (c *call) countFor(who ...holder) *Refusal {
-	if of, short, ok := c.ledger.move(&c.account, who...); !ok {
+	if of, short, ok := c.ledger.move(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: caller}); !ok {
 		return c.short(of, short)
 	}
 	return nil
@@ -147,9 +133,12 @@ func headerSize(r *http.Request) int64 {
 	return int64(size)
 }
 
-// dropHeader lets go of what came in the header: where there is no room for it, before the refusal waits for a peer that may
-// not read it.
+// dropHeader lets go of what came in the header of an HTTP/2 request, which the server holds for as long as its answer waits for
+// the peer: that may be long after the call has released its room.
 func (c *call) dropHeader() {
+	if c.request.ProtoMajor != 2 {
+		return
+	}
 	r := c.request
 	c.rawPath, c.rawQuery = strings.Clone(c.rawPath[:min(len(c.rawPath), maxPath)]), ""
 	r.Header, r.URL, r.RequestURI, r.Host = http.Header{}, &url.URL{}, "", ""
@@ -166,7 +155,7 @@ var (
 		firstBytes: {bodiesBusy, "bodies are being received"}, bodyBytes: {bodiesBusy, "bodies are being received"},
 	}
 	shares = [holderKinds]struct{ cause, whose string }{
-		everyone: {"all", ""}, ofCaller: {"caller", " for this caller"}, ofUnproven: {"unproven", " of callers that are not proven yet"},
+		everyone: {"all", ""}, ofCaller: {"caller", " for this caller"}, ofUnproven: {"unproven", " of callers that are not proven yet"}, ofNameless: {"nameless", " of peers that claim no caller"},
 		ofSource: {"source", " from this address"}, ofSite: {"site", " from this network"}, ofAccessKey: {"access_key", " with this access key"},
 	}
 )

@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"tollgate/caller"
 	"tollgate/internal/source"
+	"tollgate/signing"
 )
 
 var usual = Bounds{Body: 12 << 20, Bodies: 256 << 20, Calls: 1024, Headers: 64 << 10, AllHeaders: 64 << 20}
@@ -39,7 +41,7 @@ func TestSharesFitEveryBounds(t *testing.T) {
 
 func TestUsualShares(t *testing.T) {
 	l := newLedger(usual, false)
-	for kind, want := range map[holderKind]int64{everyone: 1024, ofCaller: 768, ofUnproven: 512, ofSite: 256, ofSource: 128, ofAccessKey: 64} {
+	for kind, want := range map[holderKind]int64{everyone: 1024, ofCaller: 768, ofUnproven: 512, ofNameless: 256, ofSite: 256, ofSource: 128, ofAccessKey: 64} {
 		if got := l.most[kind][places]; got != want {
 			t.Errorf("kind %d may have %d calls, want %d", kind, got, want)
 		}
@@ -47,6 +49,16 @@ func TestUsualShares(t *testing.T) {
 	if alone := newLedger(usual, true); alone.most[ofCaller] != alone.most[everyone] {
 		t.Error("something is set aside for others, of whom there are none")
 	}
+}
+
+// stranger returns the holders of a call that claims one of some access keys; 0: none.
+func stranger(from source.Source, key int) []holder {
+	c := &call{from: from}
+	if key > 0 {
+		c.recognized.claim = &caller.Claim{Authorization: signing.Authorization{AccessKey: fmt.Sprint(key)}}
+	}
+	who := c.holders()
+	return who.all()
 }
 
 // Whatever calls do, the ledger knows who has what: no holder has more than its share, and in the end nobody has anything.
@@ -58,8 +70,7 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 	for range 20_000 {
 		if len(open) == 0 || random.IntN(4) == 0 && len(open) < 100 {
 			a := new(account)
-			who := unproven(source.Parse(fmt.Sprintf("2001:db8:%x:%x::1", random.IntN(2), random.IntN(4))))
-			l.open(a, who.all()...)
+			l.open(a, stranger(source.Parse(fmt.Sprintf("2001:db8:%x:%x::1", random.IntN(2), random.IntN(4))), random.IntN(4))...)
 			open = append(open, a)
 		}
 		i := random.IntN(len(open))
@@ -71,11 +82,7 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 		case 5:
 			l.move(a, holder{kind: everyone}, holder{kind: ofCaller, name: fmt.Sprint(random.IntN(3))})
 		case 6:
-			if held := a.holders(); held[1].kind == ofUnproven && held[len(held)-1].kind != ofAccessKey {
-				who := unproven(held[2].network)
-				who.add(holder{kind: ofAccessKey, name: fmt.Sprint(random.IntN(3))})
-				l.move(a, who.all()...)
-			}
+			l.move(a, stranger(source.Source{}, random.IntN(4))...)
 		case 7:
 			l.close(a)
 			open[i] = open[len(open)-1]
@@ -90,7 +97,7 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 		l.close(a)
 	}
 	for h, tally := range l.tallies {
-		if tally.taken != [resources]int64{} || tally.accounts != 0 || h.kind > ofUnproven {
+		if tally.taken != [resources]int64{} || tally.accounts != 0 || h.kind > ofNameless {
 			t.Errorf("seed %d: %+v is left with %+v", seed, h, tally)
 		}
 	}
@@ -124,8 +131,7 @@ func TestMoveThatDoesNotFit(t *testing.T) {
 	l := newLedger(Bounds{Body: 1, Bodies: 1, Calls: 4, Headers: 1, AllHeaders: 1}, false)
 	var known, claimed account
 	l.open(&known, holder{kind: everyone}, holder{kind: ofCaller, name: "a"})
-	who := unproven(source.Source{})
-	l.open(&claimed, who.all()...)
+	l.open(&claimed, stranger(source.Source{}, 1)...)
 	if _, ok := l.take(&known, places, 3); !ok {
 		t.Fatal("not taken")
 	}
