@@ -81,11 +81,11 @@ func (c *call) answerLength(a *answer) int64 {
 // caller that does not take what waits for it is cut off, and with it the connection to the upstream.
 func (c *call) stream(answer io.Reader) {
 	buffer := make([]byte, takenBytes)
-	var pace answerPace
+	pace := answerPace{call: c}
 	for {
 		n, err := answer.Read(buffer)
 		if n > 0 {
-			if !pace.pass(c, buffer[:n]) {
+			if !pace.pass(buffer[:n]) {
 				panic(http.ErrAbortHandler)
 			}
 		}

@@ -32,15 +32,16 @@ func HTTP2(writeTimeout time.Duration) *http.HTTP2Config {
 type connection struct {
 	turns  chan struct{} // one for each call that was begun before a caller was proven
 	proven chan struct{} // closed when a caller was proven
+	taken  func() (bytes int64, ok bool)
 	once   sync.Once
 }
 
 type connectionKey struct{}
 
 // WithConnection returns the context of a new connection, for [http.Server.ConnContext]. Without it the streams of an HTTP/2
-// connection do not wait for each other.
-func WithConnection(ctx context.Context) context.Context {
-	c := &connection{turns: make(chan struct{}, unprovenStreams), proven: make(chan struct{})}
+// connection do not wait for each other. taken returns how many bytes the peer has taken, if that is known; nil: it is not.
+func WithConnection(ctx context.Context, taken func() (bytes int64, ok bool)) context.Context {
+	c := &connection{turns: make(chan struct{}, unprovenStreams), proven: make(chan struct{}), taken: taken}
 	return context.WithValue(ctx, connectionKey{}, c)
 }
 
@@ -54,6 +55,14 @@ func (c *connection) prove() {
 	if c != nil {
 		c.once.Do(func() { close(c.proven) })
 	}
+}
+
+// bytesTaken returns how many bytes the peer has taken off the network, if that is known.
+func (c *connection) bytesTaken() (bytes int64, ok bool) {
+	if c == nil || c.taken == nil {
+		return 0, false
+	}
+	return c.taken()
 }
 
 // awaitTurn holds a further stream of a connection on which no caller was proven.

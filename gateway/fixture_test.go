@@ -96,7 +96,7 @@ func (f *fixture) serve(t testing.TB, listener net.Listener) {
 	}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetHTTP2(f.http2)
-	f.server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return gateway.WithConnection(ctx) }
+	f.server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return gateway.WithConnection(ctx, nil) }
 	(&accept.Requests{Refused: func(net.Addr) {}}).Watch(f.server)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = f.server.Serve(listener) })

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -61,32 +62,89 @@ func (c *call) tooSlow() *Refusal {
 const (
 	takenTime  = 10 * time.Second
 	takenBytes = 64 << 10
+	// enoughTaken is a little less, since a peer on this machine takes segments of just under 64 KiB.
+	enoughTaken = takenBytes - 1<<10
 )
 
-// answerPace watches over the pace at which the caller takes a streamed answer.
+// answerPace watches over the pace at which the caller takes a streamed answer. Only the time for which the caller keeps a part
+// waiting counts. What was taken is what the network says, where that is known, or else the parts that are passed on.
 type answerPace struct {
-	waited time.Duration // for the caller, since takenBytes were taken last
-	taken  int           // since then
+	call *call
+
+	mutex   sync.Mutex // for check, which runs beside a part that waits
+	timer   *time.Timer
+	waiting bool          // a part is being passed on
+	begun   time.Time     // when it, or the count during it, began to wait
+	waited  time.Duration // before that, since the count began
+	from    int64         // what was taken when the count began
+	passed  int64         // bytes of parts
+	slow    bool
 }
 
-// pass passes on a part of the answer and reports whether the caller took it. Only the time for which the caller keeps it
-// waiting counts.
-func (p *answerPace) pass(c *call, part []byte) bool {
-	setting, patience := settingAnswerPace, takenTime-p.waited
-	if c.Bounds.WriteTimeout < patience {
-		setting, patience = settingWriteTimeout, c.Bounds.WriteTimeout
+// pass passes on a part of the answer and reports whether the caller took it.
+func (p *answerPace) pass(part []byte) bool {
+	p.start()
+	_, err := p.call.writer.Write(part)
+	if err == nil {
+		p.passed += int64(len(part))
 	}
-	begun := time.Now()
-	_ = c.control.SetWriteDeadline(begun.Add(patience))
-	_, err := c.writer.Write(part)
-	p.waited += time.Since(begun)
-	if p.taken += len(part); p.taken >= takenBytes {
-		p.waited, p.taken = 0, 0
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) || err == nil && p.waited >= takenTime {
-		c.cutOff(setting, causePace)
+	if slow := p.stop(); slow {
+		p.call.cutOff(settingAnswerPace, causePace)
 		return false // the deadline stays: the server may still hold bytes to flush
 	}
-	_ = c.control.SetWriteDeadline(time.Time{}) // HTTP/2 resets a stream whose time is over, even while nothing is being written
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p.call.cutOff(settingWriteTimeout, causePace)
+		return false
+	}
+	_ = p.call.control.SetWriteDeadline(time.Time{}) // HTTP/2 resets a stream whose time is over, even while nothing is being written
 	return err == nil
+}
+
+func (p *answerPace) start() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.waiting, p.begun = true, time.Now()
+	_ = p.call.control.SetWriteDeadline(p.begun.Add(p.call.Bounds.WriteTimeout))
+	if p.timer == nil {
+		p.from = p.taken()
+		p.timer = time.AfterFunc(takenTime, p.check)
+	} else {
+		p.timer.Reset(takenTime - p.waited)
+	}
+}
+
+// stop ends the wait for a part and reports whether the caller is too slow.
+func (p *answerPace) stop() (slow bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.timer.Stop()
+	p.waiting = false
+	p.waited += time.Since(p.begun)
+	if !p.slow && p.taken()-p.from >= enoughTaken {
+		p.from, p.waited = p.taken(), 0
+	}
+	return p.slow || p.waited >= takenTime
+}
+
+// check looks, while a part waits, whether the caller has taken enough meanwhile, and cuts it off if not.
+func (p *answerPace) check() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if !p.waiting || p.waited+time.Since(p.begun) < takenTime {
+		return // the part for which it was to look is passed on
+	}
+	if taken := p.taken(); taken-p.from >= enoughTaken {
+		p.from, p.waited, p.begun = taken, 0, time.Now()
+		p.timer.Reset(takenTime)
+		return
+	}
+	p.slow = true
+	_ = p.call.control.SetWriteDeadline(time.Now())
+}
+
+func (p *answerPace) taken() int64 {
+	if bytes, ok := p.call.connection.bytesTaken(); ok {
+		return bytes
+	}
+	return p.passed
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,21 +55,38 @@ func (*pacedBody) Close() error { return nil }
 // pacedWriter has a reader at the other end that takes some bytes in a while.
 type pacedWriter struct {
 	*httptest.ResponseRecorder
-	body     *pacedBody
-	each     int // bytes that are taken in every; 0: whatever comes, immediately
-	every    time.Duration
+	body  *pacedBody
+	each  int // bytes that are taken in every; 0: whatever comes, immediately
+	every time.Duration
+
+	mutex    sync.Mutex
 	deadline time.Time
 }
 
-func (w *pacedWriter) SetReadDeadline(at time.Time) error  { w.body.deadline = at; return nil }
-func (w *pacedWriter) SetWriteDeadline(at time.Time) error { w.deadline = at; return nil }
+func (w *pacedWriter) SetReadDeadline(at time.Time) error { w.body.deadline = at; return nil }
 
+func (w *pacedWriter) SetWriteDeadline(at time.Time) error {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.deadline = at
+	return nil
+}
+
+func (w *pacedWriter) late() bool {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	return !w.deadline.IsZero() && !time.Now().Before(w.deadline)
+}
+
+// Write looks at the deadline now and again, since it may be moved.
 func (w *pacedWriter) Write(p []byte) (int, error) {
+	const look = 10 * time.Millisecond
 	if w.each > 0 {
-		takes, left := time.Duration(len(p))*w.every/time.Duration(w.each), time.Until(w.deadline)
-		time.Sleep(min(takes, left))
-		if takes >= left {
-			return 0, os.ErrDeadlineExceeded
+		for takes := time.Duration(len(p)) * w.every / time.Duration(w.each); takes > 0; takes -= look {
+			if w.late() {
+				return 0, os.ErrDeadlineExceeded
+			}
+			time.Sleep(min(look, takes))
 		}
 	}
 	return w.ResponseRecorder.Write(p)
@@ -192,6 +210,36 @@ func TestPaceOfStreamedAnswers(t *testing.T) {
 			if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
 				t.Errorf("outcome %q", r.Outcome)
 			}
+		})
+	}
+}
+
+// A part may wait for long and be taken all the while: the system holds megabytes for a peer, and takes more only when a good part
+// of that has gone. What the network says that the peer has taken decides.
+func TestPaceIsThatOfTheNetwork(t *testing.T) {
+	for name, tt := range map[string]struct {
+		perSecond int64
+		taken     bool
+	}{"slowly enough": {7 << 10, true}, "too slowly": {6 << 10, false}, "not at all": {0, false}} {
+		t.Run(name, func(t *testing.T) {
+			f := prepare(t, fixed, transport(func(r *http.Request) (*http.Response, error) {
+				body := io.NopCloser(strings.NewReader(strings.Repeat("x", 256<<10)))
+				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: 256 << 10, Request: r}, nil
+			}), bounded(func(b *gateway.Bounds) { b.WriteTimeout = time.Hour }))
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				r := pacedRequest("GET", "/app/x", http.NoBody, 0)
+				r = r.WithContext(gateway.WithConnection(r.Context(), func() (int64, bool) {
+					return 5000 + tt.perSecond*int64(time.Since(begun)/time.Second), true // with what the connection carried before
+				}))
+				w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), each: 64 << 10, every: time.Minute, body: new(pacedBody)}
+				if aborted := serveAborting(f.gateway.Handler(&f.listener), w, r); aborted == tt.taken {
+					t.Errorf("broken off: %t", aborted)
+				}
+				if took := time.Since(begun); !tt.taken && took > 11*time.Second {
+					t.Errorf("cut off after %v", took)
+				}
+			})
 		})
 	}
 }

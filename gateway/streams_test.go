@@ -80,7 +80,7 @@ func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
 func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
 	synctest.Test(t, func(t *testing.T) {
-		c := &onConnection{f: f, context: gateway.WithConnection(context.Background()), codes: map[string]int{}}
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
 		claim := signedPay()
 		claim.secret = "not the secret 0123456789"
 		for range 32 {
@@ -112,7 +112,7 @@ func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 func TestWaitingStreamIsLeft(t *testing.T) {
 	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
 	synctest.Test(t, func(t *testing.T) {
-		ctx, leave := context.WithCancel(gateway.WithConnection(context.Background()))
+		ctx, leave := context.WithCancel(gateway.WithConnection(context.Background(), nil))
 		c := &onConnection{f: f, context: ctx, codes: map[string]int{}}
 		for range 9 {
 			c.call(t, signedPay().text(t), 4*time.Second)
@@ -131,7 +131,7 @@ func TestWaitingStreamIsLeft(t *testing.T) {
 func TestHeadersBound(t *testing.T) {
 	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
 	synctest.Test(t, func(t *testing.T) {
-		c := &onConnection{f: f, context: gateway.WithConnection(context.Background()), codes: map[string]int{}}
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
 		large := signedPay()
 		large.header = []string{"X-Large: " + strings.Repeat("x", 20<<10)}
 		for range 3 {
@@ -165,7 +165,7 @@ func TestHeadersOfCertificateCallers(t *testing.T) {
 	f.listener.Local = false
 	leaf := must(must(testpki.New()).Client("", certURI)).Leaf
 	synctest.Test(t, func(t *testing.T) {
-		c := &onConnection{f: f, context: gateway.WithConnection(context.Background()), codes: map[string]int{}}
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
 		large := "X-Large: " + strings.Repeat("x", 20<<10)
 		stranger := signedPay()
 		stranger.header = []string{large}

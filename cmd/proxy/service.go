@@ -255,7 +255,9 @@ func (s *service) serve(name string, listener net.Listener, handler http.Handler
 		server.TLSConfig = tlsConfig
 		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
 	}
-	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return gateway.WithConnection(ctx) }
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return gateway.WithConnection(ctx, func() (int64, bool) { return accept.Taken(conn) })
+	}
 	watch := accept.Requests{
 		Refused: func(net.Addr) { s.metrics.ConnectionRefused(name, "malformed or broken off request") },
 		Silent:  func(net.Addr) { s.metrics.ConnectionRefused(name, string(accept.ReasonSilent)) },
