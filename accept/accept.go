@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"tollgate/internal/source"
 	"tollgate/tlspolicy"
 )
 
@@ -27,9 +26,9 @@ const (
 
 // Config says what bounds a listener has.
 type Config struct {
-	// MaxConns is how many connections there may be at a time, in handshakes or in use. For a further one the idle one is
-	// closed that has been silent for longest; where none is idle, the further one is closed at once. Default (0):
-	// DefaultMaxConns.
+	// MaxConns is how many connections there may be at a time, in handshakes or in use. For a further one the
+	// one is closed that has been without a request for longest; where all have one, the further one is closed at once. Default
+	// (0): DefaultMaxConns.
 	MaxConns int
 
 	// MaxConnsPerSource is the same for one source, see package source; the site around an IPv6 source may have twice as many.
@@ -197,11 +196,11 @@ func (l *listener) take(raw net.Conn) {
 		if errors.Is(err, errTooManySource) {
 			reason = ReasonTooManySource
 		}
-		l.refuse(raw, Refusal{Reason: reason, Err: err})
+		l.refuse(raw, reason, err, tlspolicy.Offer{})
 		return
 	}
 	if evicted != nil {
-		l.refuse(evicted, Refusal{Reason: ReasonMadeRoom, Err: errMadeRoom})
+		l.refuse(evicted, ReasonMadeRoom, errMadeRoom, tlspolicy.Offer{})
 	}
 	if !l.track(counted) {
 		_ = counted.Close()
@@ -257,14 +256,13 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 	if !raw.spoke.Load() {
 		reason = ReasonSilent
 	}
-	l.refuse(raw, Refusal{Reason: reason, Err: err, Offer: tlspolicy.OfferOf(hello.Info)})
+	l.refuse(raw, reason, err, tlspolicy.OfferOf(hello.Info))
 	return nil, err
 }
 
-func (l *listener) refuse(raw net.Conn, r Refusal) {
-	if remote := raw.RemoteAddr(); remote != nil { // nil if the peer has gone by now, on some systems
-		r.Source, r.Remote = source.OfPeer(remote), remote.String()
-	}
+func (l *listener) refuse(raw net.Conn, reason Reason, err error, offer tlspolicy.Offer) {
+	r := refusalOf(raw, reason, err)
+	r.Offer = offer
 	_ = raw.Close()
 	l.config.Refused(r)
 }

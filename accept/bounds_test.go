@@ -212,65 +212,58 @@ func TestNoShareWhereNoneIsSet(t *testing.T) {
 	}
 }
 
-// TestWhoMakesRoom: the one silent for longest goes, then the one sending for longest, of the source whose share is full;
-// never one with a request under way.
+// TestWhoMakesRoom: of the source whose share is full, the one that has been without a request for longest goes; never one with a
+// request under way, and one that has just begun to send only if there is no other.
 func TestWhoMakesRoom(t *testing.T) {
-	s := newSlots(100, 4)
-	take := func(ip string) (c, evicted *conn) {
-		t.Helper()
-		c, evicted, err := s.take(from(ip))
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(100, 4)
+		take := func(ip string) (c, evicted *conn) {
+			t.Helper()
+			c, evicted, err := s.take(from(ip))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c, evicted
 		}
-		return c, evicted
-	}
-	other, _ := take("192.0.2.99") // silent for longest, of a source that is not concerned
-	busy, _ := take("192.0.2.1")
-	s.busy(busy)
-	sending, _ := take("192.0.2.1")
-	s.heard(sending)
-	first, _ := take("192.0.2.1")
-	second, _ := take("192.0.2.1")
-	s.busy(first) // carries a request and waits again: now second has waited for longer
-	s.waits(first)
-	for i, want := range []*conn{second, first} {
-		next, evicted := take("192.0.2.1")
-		if evicted != want {
-			t.Errorf("%d: another one made room", i)
+		take("192.0.2.99") // for longest, of a source that is not concerned
+		busy, _ := take("192.0.2.1")
+		s.busy(busy)
+		sending, _ := take("192.0.2.1")
+		s.heard(sending)
+		first, _ := take("192.0.2.1")
+		second, _ := take("192.0.2.1")
+		s.busy(first) // carries a request and waits again: now second has waited for longer
+		s.waits(first)
+		for i, want := range []*conn{second, first, sending} {
+			next, evicted := take("192.0.2.1")
+			if evicted != want {
+				t.Errorf("%d: another one made room", i)
+			}
+			s.busy(next)
 		}
-		s.busy(next)
-	}
-	if _, evicted := take("192.0.2.1"); evicted != sending {
-		t.Error("the one that was sending did not make room")
-	}
-	_, evicted := take("192.0.2.1")
-	if evicted == nil || evicted == busy || evicted == other {
-		t.Error("the silent one did not make room")
-	}
-	_ = evicted.Close() // its slot was taken over
-	if got := s.perSource[busy.source]; got != 4 {
-		t.Errorf("%d connections are counted, want 4", got)
-	}
+		if _, _, err := s.take(from("192.0.2.1")); !errors.Is(err, errTooManySource) {
+			t.Errorf("all are busy, and there is room: %v", err)
+		}
+		_ = sending.Close() // its slot was taken over
+		if got := s.perSource[busy.source]; got != 4 {
+			t.Errorf("%d connections are counted, want 4", got)
+		}
+	})
 }
 
-// TestSourceMakesRoomItself: where the shares of a source and of its site are both used up, the source's neighbours keep theirs.
-func TestSourceMakesRoomItself(t *testing.T) {
-	s := newSlots(100, 2)
-	const loud, neighbour = "2001:db8:0:1::1", "2001:db8:0:2::1"
-	for _, ip := range []string{neighbour, neighbour, loud, loud} { // the neighbour's are silent for longest
-		if _, evicted, err := s.take(from(ip)); evicted != nil || err != nil {
-			t.Fatalf("%v, %v", evicted, err)
+// TestHoldersAreNotSpared: a byte now and then spares nobody: what has been sending for a while goes in its turn.
+func TestHoldersAreNotSpared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(2, 0)
+		holder, _, _ := s.take(from("192.0.2.1"))
+		s.heard(holder)
+		honest, _, _ := s.take(from("192.0.2.2"))
+		time.Sleep(2 * sparedTime)
+		s.heard(holder)
+		if _, evicted, _ := s.take(from("192.0.2.3")); evicted != holder || evicted == honest {
+			t.Error("the idle connection of an honest peer made room for one that is held")
 		}
-	}
-	for range 3 {
-		c, evicted, err := s.take(from(loud))
-		if err != nil || evicted == nil {
-			t.Fatalf("%v, %v", evicted, err)
-		}
-		if evicted.source != c.source || s.perSource[c.source] != 2 {
-			t.Errorf("one of %v made room; the source has %d", evicted.source, s.perSource[c.source])
-		}
-	}
+	})
 }
 
 // TestHalfOpenConnectionsCutThemselvesOff: peers of this machine that connect and say nothing keep no honest peer out.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"tollgate/internal/source"
 	"tollgate/tlspolicy"
@@ -25,6 +26,7 @@ type conn struct {
 	// Of slots.
 	place   *list.Element // nil once the slot is released
 	state   state
+	began   time.Time // when the peer began to send, while partial
 	evicted bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -68,8 +69,18 @@ type Refusal struct {
 var (
 	errTooMany       = errors.New("the listener has all the connections that it may have")
 	errTooManySource = errors.New("the source has all the connections that it may have")
+	errSilent        = errors.New("nothing was sent")
 	errMadeRoom      = errors.New("it was idle for longest when another connection needed its place")
 )
+
+// refusalOf returns the refusal of a connection. The peer's address is nil on some systems if it has gone by now.
+func refusalOf(c net.Conn, reason Reason, err error) Refusal {
+	r := Refusal{Reason: reason, Err: err}
+	if remote := c.RemoteAddr(); remote != nil {
+		r.Source, r.Remote = source.OfPeer(remote), remote.String()
+	}
+	return r
+}
 
 // reasonOf sorts the error of a handshake.
 func reasonOf(err error, hello tlspolicy.Hello) Reason {

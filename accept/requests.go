@@ -17,8 +17,9 @@ import (
 type Requests struct {
 	// Refused is called for each. It may be called concurrently.
 	Refused func(remote net.Addr)
-	// Silent is called for each plain connection that is closed before its first byte. It may be called concurrently. Optional.
-	Silent func(remote net.Addr)
+	// Silent is called for each plain connection that is closed before its first byte, of which a listener of New does not learn. It
+	// may be called concurrently. Optional.
+	Silent func(Refusal)
 
 	open sync.Map // net.Conn -> *progress; an entry for each open connection of the server
 }
@@ -84,7 +85,7 @@ func (r *Requests) connState(conn net.Conn, state http.ConnState) {
 			r.Refused(conn.RemoteAddr())
 		}
 		if own != nil && !own.spoke.Load() && r.Silent != nil {
-			r.Silent(conn.RemoteAddr())
+			r.Silent(refusalOf(conn, ReasonSilent, errSilent))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,9 +14,13 @@ import (
 )
 
 func TestRequestsCountsWhatNoHandlerSaw(t *testing.T) {
-	var refused atomic.Int64
+	var refused, silent atomic.Int64
 	closed := make(chan struct{}, 16)
-	requests := &Requests{Refused: func(net.Addr) { refused.Add(1) }}
+	requests := &Requests{Refused: func(net.Addr) { refused.Add(1) }, Silent: func(r Refusal) {
+		if r.Reason == ReasonSilent && r.Remote != "" {
+			silent.Add(1)
+		}
+	}}
 	server := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }),
 		ReadHeaderTimeout: time.Minute,
@@ -33,10 +38,11 @@ func TestRequestsCountsWhatNoHandlerSaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := New(inner, Config{})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = server.Serve(inner)
+		_ = server.Serve(l)
 	}()
 	defer func() {
 		_ = server.Close()
@@ -73,6 +79,9 @@ func TestRequestsCountsWhatNoHandlerSaw(t *testing.T) {
 		if got := refused.Load() - before; got != c.refused {
 			t.Errorf("%s: counted %d refusals, want %d", c.name, got, c.refused)
 		}
+	}
+	if silent.Load() != 1 {
+		t.Errorf("%d connections were silent, want 1", silent.Load())
 	}
 }
 
@@ -117,7 +126,7 @@ func TestRequestsLeaveOutWhatMadeRoom(t *testing.T) {
 	var counted atomic.Int64
 	closed := make(chan struct{}, 1)
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.NotFoundHandler()}
-	(&Requests{Refused: func(net.Addr) { counted.Add(1) }, Silent: func(net.Addr) { counted.Add(1) }}).Watch(server)
+	(&Requests{Refused: func(net.Addr) { counted.Add(1) }, Silent: func(Refusal) { counted.Add(1) }}).Watch(server)
 	watch := server.ConnState
 	server.ConnState = func(c net.Conn, s http.ConnState) {
 		watch(c, s)
@@ -139,7 +148,9 @@ func TestRequestsLeaveOutWhatMadeRoom(t *testing.T) {
 		if _, err := io.WriteString(before, begun); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(50 * time.Millisecond) // until the server has read it
+		for begun != "" && !anyHeard(l) { // until the server has read it
+			runtime.Gosched()
+		}
 		after := dial(t, l)
 		if got := told.next(t); got.Reason != ReasonMadeRoom {
 			t.Errorf("reason %q", got.Reason)
@@ -154,4 +165,17 @@ func TestRequestsLeaveOutWhatMadeRoom(t *testing.T) {
 		_, _ = io.Copy(io.Discard, after)
 		<-closed
 	}
+}
+
+// anyHeard reports whether a peer of the listener has begun to send.
+func anyHeard(l net.Listener) bool {
+	s := l.(*listener).slots
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for e := s.conns.Front(); e != nil; e = e.Next() {
+		if e.Value.(*conn).state == partial {
+			return true
+		}
+	}
+	return false
 }

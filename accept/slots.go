@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"net"
 	"sync"
+	"time"
 
 	"tollgate/internal/source"
 )
@@ -16,9 +17,9 @@ const (
 	siteShare = 2
 )
 
-// slots counts connections, in all and by source, and chooses which one is closed to make room for another: of those without a
-// request under way, the one that has been silent for longest, or else the one that has been sending its handshake or header for
-// longest. Peers that only hold connections open thereby cut off themselves.
+// slots counts connections, in all and by source, and chooses which one is closed to make room for another: the one that has been
+// without a request for longest. One that has just begun to send its handshake or header is spared for a moment, as long as
+// there are others. Peers that only hold connections open thereby cut off themselves.
 //
 // Its maps hold only what has a connection, so they are no larger than the bound on all connections.
 type slots struct {
@@ -84,19 +85,22 @@ func (s *slots) share(network, of source.Source) int {
 	return s.maxPerSource
 }
 
+// sparedTime is for how long a peer that begins to send is spared: longer than the handshake and header of an honest one take.
+const sparedTime = time.Second
+
 // idle finds the connection that is closed to make room, among those that fit; nil: all of them are busy.
 func (s *slots) idle(fits func(*conn) bool) *conn {
-	var sending *conn
+	var spared *conn
 	for e := s.conns.Front(); e != nil; e = e.Next() {
 		switch c := e.Value.(*conn); {
 		case c.state == busy || !fits(c):
-		case c.state == silent:
+		case c.state == silent || time.Since(c.began) > sparedTime:
 			return c
-		case sending == nil:
-			sending = c
+		case spared == nil:
+			spared = c
 		}
 	}
-	return sending
+	return spared
 }
 
 // heard notes that a connection was silent and is not any longer.
@@ -105,7 +109,7 @@ func (s *slots) heard(c *conn) {
 	defer s.mu.Unlock()
 	c.heard.Store(true)
 	if c.state == silent {
-		c.state = partial
+		c.state, c.began = partial, time.Now()
 	}
 }
 

@@ -51,8 +51,8 @@ type listenerShape struct {
 	Upstreams []string `yaml:"upstreams"`
 	// TLS. Without it the listener is plain HTTP, which is allowed on loopback and unix sockets only.
 	TLS *listenerTLSShape `yaml:"tls"`
-	// Open connections at a time. For one more, the one without a request that has been silent for longest is closed; where all
-	// have requests under way, the new one is.
+	// Open connections at a time. For one more, the one that has been without a request for longest is closed; where all have
+	// requests under way, the new one is.
 	MaxConnections int `yaml:"max_connections" range:"1..1000000"`
 	// Open connections at a time of one source (an IPv4 address or an IPv6 /64); twice as many of an IPv6 /48. 0: no bound of its
 	// own. A loopback address, and all peers of a unix socket together, may have three quarters of `max_connections` instead.

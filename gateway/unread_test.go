@@ -34,10 +34,13 @@ func TestWaitingStreamsLeaveRoom(t *testing.T) {
 	ofStream, ofConnection := windows(t, framer)
 	claim := signed{caller: partnerCaller, method: "POST", target: "/echo/a/b", body: strings.Repeat("x", 16<<10)}
 	for stream := uint32(1); stream < 64; stream += 2 {
-		if stream == 17 {
-			time.Sleep(100 * time.Millisecond) // until the first eight have their turns
+		expect := stream < 17 // the first eight, which have their turns when they are told to go on
+		write(framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: claim.block(t, expect), EndHeaders: true}))
+		for expect {
+			if frame, ok := must(framer.ReadFrame()).(*http2.MetaHeadersFrame); ok && frame.PseudoValue("status") == "100" {
+				break
+			}
 		}
-		write(framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: claim.block(t), EndHeaders: true}))
 	}
 	for stream := uint32(17); stream < 64; stream += 2 {
 		for left := ofStream; left > 0 && ofConnection > 0; {
@@ -80,7 +83,7 @@ func windows(t *testing.T, framer *http2.Framer) (ofStream, ofConnection int) {
 }
 
 // block is the request's header in HTTP/2.
-func (s signed) block(t *testing.T) []byte {
+func (s signed) block(t *testing.T, expect bool) []byte {
 	t.Helper()
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
@@ -93,6 +96,9 @@ func (s signed) block(t *testing.T) []byte {
 	field(":scheme", "https")
 	field(":authority", "gateway.test")
 	field(":path", s.target)
+	if expect {
+		field("expect", "100-continue")
+	}
 	head, _, _ := strings.Cut(s.text(t), "\r\n\r\n")
 	for _, line := range strings.Split(head, "\r\n")[1:] {
 		if name, value, _ := strings.Cut(line, ": "); name == "X-Sdk-Date" || name == "Authorization" {

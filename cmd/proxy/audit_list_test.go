@@ -9,7 +9,9 @@ import (
 
 // TestCallAmount: a table never shows an empty cell, or one amount alone, for a call that names others that are in no sum.
 func TestCallAmount(t *testing.T) {
-	amount := func(values ...string) []audit.Field { return []audit.Field{{Name: "amount", Kind: "amount", Values: values}} }
+	amount := func(values ...string) []audit.Field {
+		return []audit.Field{{Name: "amount", Kind: "amount", Values: values}}
+	}
 	for name, c := range map[string]struct {
 		asked []audit.Field
 		want  string

@@ -260,7 +260,7 @@ func (s *service) serve(name string, listener net.Listener, handler http.Handler
 	}
 	watch := accept.Requests{
 		Refused: func(net.Addr) { s.metrics.ConnectionRefused(name, "malformed or broken off request") },
-		Silent:  func(net.Addr) { s.metrics.ConnectionRefused(name, string(accept.ReasonSilent)) },
+		Silent:  func(r accept.Refusal) { s.connectionRefused(name, r) },
 	}
 	watch.Watch(server)
 	go func() {
