@@ -33,6 +33,11 @@ func (w *rawWorld) dialH2(t testing.TB, listener string, settings ...http2.Setti
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newH2(t, c, settings...)
+}
+
+func newH2(t testing.TB, c *tls.Conn, settings ...http2.Setting) *h2conn {
+	t.Helper()
 	t.Cleanup(func() { _ = c.Close() })
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)

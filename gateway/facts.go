@@ -56,7 +56,13 @@ func checkAmounts(fields []business.Value) *Refusal {
 	return nil
 }
 
+// checkLength refuses what a record does not hold whole. The query of an operation of the catalog is one of those things where it
+// names a secret, which no such operation takes there: it is recorded by its length alone.
 func (a *Asked) checkLength(fields []audit.Field) *Refusal {
+	if a.Operation.Site != "" && !a.Operation.Sensitive && namesSecret(a.Query) {
+		return refusal(notRecordable, "the query names a secret, which the audit log does not hold, and a call of effect %s must be recorded whole: "+
+			"leave it out, %s takes none there", a.Operation.Effect, a.Operation.Name)
+	}
 	r := audit.Record{Method: a.Method, Path: signing.CanonicalPath(a.Path), Fields: fields}
 	setQuery(&r, a.Operation, a.Query)
 	over := r.Overlong()

@@ -120,6 +120,22 @@ func asPartner(f *fixture) { f.listener.Caller = partnerCaller }
 
 func (s signed) unsigned() string { return plain(s.method, s.target, s.body) }
 
+// What a query that names a secret says is never recorded, so a call of the catalog that does more than read has none; a read may.
+func TestQueriesThatNameSecrets(t *testing.T) {
+	for _, query := range []string{"?token=secret-value", "?a=1&X-Auth-Token=secret-value", "?password="} {
+		f := start(t, asPartner)
+		spend := transfer("5")
+		spend.target += query
+		got := f.send(t, spend.unsigned())
+		if r := f.refusedUnsent(t, got, "TG.1007"); strings.Contains(got.body, "secret-value") || r.Query != "" {
+			t.Errorf("answer %s, recorded %q", got.body, r.Query)
+		}
+		if got := f.send(t, plain("GET", "/echo/x"+query, "")); got.code() != "" {
+			t.Errorf("a read is refused: %s", got.body)
+		}
+	}
+}
+
 // TestNotRecordable: what the log cannot hold whole is not sent, whatever the effect of it is.
 func TestNotRecordable(t *testing.T) {
 	raw := func(n int) string { return strings.Repeat("金", n) } // nine bytes each in canonical form
