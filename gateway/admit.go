@@ -16,6 +16,9 @@ func (c *call) admit() *Refusal {
 	if refusal := c.takeHeader(); refusal != nil {
 		return refusal
 	}
+	if refusal := c.takeUnread(); refusal != nil {
+		return refusal
+	}
 	if refusal := c.awaitTurn(); refusal != nil {
 		return refusal
 	}

@@ -14,8 +14,9 @@ const unprovenStreams = 8
 const (
 	// maxStreams is how many requests an HTTP/2 connection carries at a time.
 	maxStreams = 32
-	// unreadOfStream is how many bytes of a body a stream may have sent that were not read yet.
-	unreadOfStream = 32 << 10
+	// unreadOfStream is how many bytes of a body a stream may have sent that were not read yet. It is no less than what peers send
+	// before they have seen our settings (RFC 9113 sections 6.9.2 and 6.9.3), which net/http takes for an error if it is.
+	unreadOfStream = 64 << 10
 )
 
 // HTTP2 returns the settings of an HTTP/2 server before a gateway. Each stream has its part of what a connection may have sent

@@ -142,7 +142,7 @@ func (c *call) serve() {
 
 // end releases what the call has taken of what all share.
 func (c *call) end() {
-	c.dropHeader()
+	c.dropRequest()
 	c.ledger.close(&c.account)
 	c.endTurn()
 }

@@ -172,14 +172,29 @@ func nextRoom(room, most int64) int64 {
 	return min(room, most)
 }
 
-// takeRoom takes what a body needs to grow: its first bytes are counted apart from the rest.
+// takeUnread counts what an HTTP/2 server may hold of a body before it is read, which may be long if its stream waits.
+func (c *call) takeUnread() *Refusal {
+	if c.request.ProtoMajor != 2 || !c.bodyMayCome() {
+		return nil
+	}
+	unread := int64(unreadOfStream)
+	if length := c.request.ContentLength; length >= 0 {
+		unread = min(unread, length)
+	}
+	if err := c.takeRoom(0, unread); err != nil {
+		return c.unread(err)
+	}
+	return nil
+}
+
+// takeRoom takes what a body needs to grow: its first bytes are counted apart from the rest, and may have been taken already.
 func (c *call) takeRoom(before, after int64) error {
-	first := min(after, firstRoom) - min(before, firstRoom)
+	rest := max(after-firstRoom, 0) - max(before-firstRoom, 0)
 	for _, part := range [...]struct {
 		of    resource
 		bytes int64
-	}{{firstBytes, first}, {bodyBytes, after - before - first}} {
-		if part.bytes == 0 {
+	}{{firstBytes, min(after, firstRoom) - c.account.taken[firstBytes]}, {bodyBytes, rest}} {
+		if part.bytes <= 0 {
 			continue
 		}
 		if short, ok := c.ledger.take(&c.account, part.of, part.bytes); !ok {

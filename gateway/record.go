@@ -166,7 +166,7 @@ func (c *call) refuse(refusal *Refusal) {
 	}
 	c.Observer.Refused(c.ending(refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
-	c.dropHeader()
+	c.dropRequest()
 	c.answerRefusal(refusal)
 }
 

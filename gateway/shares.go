@@ -133,13 +133,14 @@ func headerSize(r *http.Request) int64 {
 	return int64(size)
 }
 
-// dropHeader lets go of what came in the header of an HTTP/2 request, which the server holds for as long as its answer waits for
-// the peer: that may be long after the call has released its room.
-func (c *call) dropHeader() {
+// dropRequest lets go of an HTTP/2 request, which the server holds for as long as the answer waits for the peer: that may be long
+// after the call has released its room.
+func (c *call) dropRequest() {
 	if c.request.ProtoMajor != 2 {
 		return
 	}
 	r := c.request
+	_ = r.Body.Close() // with what came of it and was not read
 	c.rawPath, c.rawQuery = strings.Clone(c.rawPath[:min(len(c.rawPath), maxPath)]), ""
 	r.Header, r.URL, r.RequestURI, r.Host = http.Header{}, &url.URL{}, "", ""
 }

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,41 @@ func TestWaitingStreamsLeaveRoom(t *testing.T) {
 		if answer, ok := frame.(*http2.MetaHeadersFrame); ok {
 			if answer.StreamID != 1 || answer.PseudoValue("status") != "200" {
 				t.Errorf("answer %v", answer.Fields)
+			}
+			return
+		}
+	}
+}
+
+// A peer may send as much as HTTP/2 lets it from the start, before it has seen any settings of ours.
+func TestBodyBeforeTheSettings(t *testing.T) {
+	s := startTLS(t)
+	config := must(tlspolicy.Named("huawei-high")).Client(tlspolicy.Client{ServerName: "gateway.test", RootCAs: s.ca.Pool()})
+	config.NextProtos = []string{"h2"}
+	conn := must(tls.Dial("tcp", s.address, config))
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	call := signed{caller: partnerCaller, method: "POST", target: "/echo/a/b", body: strings.Repeat("x", 65535)}
+	var sent bytes.Buffer
+	framer := http2.NewFramer(&sent, conn)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	sent.WriteString(http2.ClientPreface)
+	err := errors.Join(framer.WriteSettings(), framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: call.block(t, false), EndHeaders: true}))
+	for left := []byte(call.body); len(left) > 0; {
+		part := left[:min(len(left), 16384)]
+		left = left[len(part):]
+		err = errors.Join(err, framer.WriteData(1, len(left) == 0, part))
+	}
+	if _, failed := conn.Write(sent.Bytes()); err != nil || failed != nil {
+		t.Fatal(err, failed)
+	}
+	for {
+		switch frame := must(framer.ReadFrame()).(type) {
+		case *http2.RSTStreamFrame:
+			t.Fatalf("reset with %v", frame.ErrCode)
+		case *http2.MetaHeadersFrame:
+			if status := frame.PseudoValue("status"); status != "200" {
+				t.Errorf("answer %s", status)
 			}
 			return
 		}
