@@ -302,25 +302,27 @@ func TestReserve(t *testing.T) {
 // TestUnauthenticatedPeersLeaveTheRoomOfIntents: on a disk that is getting full, records of unauthenticated peers and summaries
 // stop first, and intents go on in room of their own.
 func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
-	l, _ := openOnFullDisk(t)
-	for l.Queue(&Record{Kind: KindRefusal, Source: "192.0.2.1"}) == nil {
-	}
-	if err := l.Queue(&Record{Kind: KindRefusals}); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("summary: %v", err)
-	}
-	used, before := int64(0), l.Status()
-	for i := 0; ; i++ {
-		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint(i)}); err != nil {
-			break
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := openOnFullDisk(t)
+		for range 3 { // what waits to be written goes first
+			for l.Queue(&Record{Kind: KindRefusal, Source: "192.0.2.1"}) == nil {
+			}
+			time.Sleep(2 * lingerTime) // the bubble's clock
 		}
-		used = l.Status().SegmentBytes - before.SegmentBytes + before.Pending
-	}
-	if used < l.cfg.Reserve*3/4 {
-		t.Errorf("intents found room for %d bytes behind the records of unauthenticated peers, want about %d", used, l.cfg.Reserve)
-	}
-	if err := l.Outcome(t.Context(), &Record{Call: "0", Outcome: Succeeded}); err != nil {
-		t.Errorf("outcome: %v", err)
-	}
+		if err := l.Queue(&Record{Kind: KindRefusals}); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("summary: %v", err)
+		}
+		before, used := l.Status().SegmentBytes, int64(0)
+		for i := 0; l.Intent(t.Context(), &Record{Call: fmt.Sprint(i)}) == nil; i++ {
+			used = l.Status().SegmentBytes - before
+		}
+		if used < l.cfg.Reserve*3/4 {
+			t.Errorf("intents found room for %d bytes behind the records of unauthenticated peers, want about %d", used, l.cfg.Reserve)
+		}
+		if err := l.Outcome(t.Context(), &Record{Call: "0", Outcome: Succeeded}); err != nil {
+			t.Errorf("outcome: %v", err)
+		}
+	})
 }
 
 // TestLastSummaryOnAFullDisk: what was counted is on record when the log is closed, although refusals find no room any more.
