@@ -138,10 +138,10 @@ func TestDailyBound(t *testing.T) {
 	const daily = 2 << 20
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{Daily: daily})
-	total, now := uint64(0), noon
+	total := uint64(0)
 	var written [48]int // bytes by hour
 	for minute := range 48 * 60 {
-		now = noon.Add(time.Duration(minute) * time.Minute)
+		now := noon.Add(time.Duration(minute) * time.Minute)
 		before := len(q.records)
 		for i := range 300 {
 			s.Unknown(now, source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), "no_identity", func() *Record {
