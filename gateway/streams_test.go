@@ -207,3 +207,85 @@ func readRequest(t testing.TB, text string) *http.Request {
 	t.Helper()
 	return must(http.ReadRequest(bufio.NewReader(strings.NewReader(text))))
 }
+
+// What a stream may send while it waits for its turn counts from the beginning, as far as it is announced.
+func TestUnreadBodiesCount(t *testing.T) {
+	const room = 1 << 20 // for the first bytes of bodies; an access key has a sixteenth
+	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls, b.Body, b.Bodies = 10_000, 64<<10, room }))
+	synctest.Test(t, func(t *testing.T) {
+		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
+		claim := signedPay()
+		claim.secret, claim.body = "not the secret 0123456789", strings.Repeat("x", 40<<10)
+		for range 3 {
+			c.call(t, claim.text(t), 3*time.Second)
+		}
+		synctest.Wait()
+		if n := c.answers("TG.6002"); n != 2 {
+			t.Errorf("%d of three bodies of 40 KiB found no room in 64, want 2", n)
+		}
+		c.group.Wait()
+		c.call(t, claim.text(t), 0)
+		c.group.Wait()
+		if c.codes["TG.2006"] != 2 {
+			t.Errorf("answers %v: the room was not given back", c.codes)
+		}
+	})
+}
+
+// watchedWriter looks at the request when its answer begins.
+type watchedWriter struct {
+	*httptest.ResponseRecorder
+	request *http.Request
+	held    int // headers at that time
+}
+
+func (w *watchedWriter) WriteHeader(status int) {
+	w.held = len(w.request.Header)
+	w.ResponseRecorder.WriteHeader(status)
+}
+
+// A refusal may wait for its reader: nothing of the request is held meanwhile.
+func TestRefusalsHoldNoRequest(t *testing.T) {
+	f := prepare(t)
+	r := readRequest(t, plain("GET", "/nothing", "", "X-Large: "+strings.Repeat("x", 10<<10)))
+	r.ProtoMajor = 2
+	w := &watchedWriter{ResponseRecorder: httptest.NewRecorder(), request: r}
+	f.gateway.Handler(&f.listener).ServeHTTP(w, r)
+	if w.Code != http.StatusUnauthorized || w.held != 0 {
+		t.Errorf("answer %d, with %d headers held", w.Code, w.held)
+	}
+}
+
+// A caller that is slow to read an answer that was taken whole does not keep its connection to the upstream.
+func TestAnswersKeepNoConnection(t *testing.T) {
+	sent := 0
+	f := prepare(t, transport(func(r *http.Request) (*http.Response, error) {
+		sent++
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	}), func(f *fixture) { f.upstream["bss"].MaxConns = 1 })
+	synctest.Test(t, func(t *testing.T) {
+		call := signed{caller: customerCaller, method: "GET", target: readTarget}
+		begun := make(chan struct{})
+		go func() {
+			defer close(begun)
+			w := &stuckWriter{ResponseRecorder: httptest.NewRecorder()}
+			r := readRequest(t, call.text(t))
+			f.gateway.Handler(&f.listener).ServeHTTP(w, r)
+		}()
+		synctest.Wait() // its answer waits
+		w := httptest.NewRecorder()
+		f.gateway.Handler(&f.listener).ServeHTTP(w, readRequest(t, call.text(t)))
+		if sent != 2 || w.Code != 200 {
+			t.Errorf("%d calls were sent, answer %d %s", sent, w.Code, w.Body)
+		}
+		<-begun
+	})
+}
+
+// stuckWriter is read after a minute.
+type stuckWriter struct{ *httptest.ResponseRecorder }
+
+func (w *stuckWriter) WriteHeader(status int) {
+	time.Sleep(time.Minute)
+	w.ResponseRecorder.WriteHeader(status)
+}
