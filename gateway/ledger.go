@@ -43,9 +43,10 @@ type holder struct {
 type ledger struct {
 	most [holderKinds][resources]int64 // what one holder of a kind may have
 
-	mutex   sync.Mutex
-	tallies map[holder]*tally // of holders that have an account, and of callers, which are names of the configuration
-	spare   []*tally          // for the next holders
+	mutex    sync.Mutex
+	all      [holderKinds]tally // of the holders that have no name
+	named    [holderKinds]map[string]*tally
+	networks [holderKinds]map[source.Source]*tally
 }
 
 // tally is what one holder has.
@@ -55,8 +56,9 @@ type tally struct {
 	taken    [resources]int64
 }
 
-// maxSpare bounds how many unused tallies are kept.
-const maxSpare = 256
+// maxIdle is how many networks without an account are remembered for each kind: most come again at once. Names are remembered
+// all: they are those of the configuration.
+const maxIdle = 1024
 
 // maxHolders is how many holders a call counts for: everyone, unproven, source, site and access key.
 const maxHolders = 5
@@ -163,36 +165,41 @@ func (l *ledger) credit(a *account, sign int64) {
 // add sets the holders of an account; what it has taken does not count for them yet.
 func (l *ledger) add(a *account, who []holder) {
 	for i, h := range who {
-		t := l.tallies[h]
-		if t == nil {
-			t = l.newTally(h)
-		}
+		t := l.find(h)
 		t.accounts++
 		a.tallies[i] = t
 	}
 }
 
-func (l *ledger) newTally(h holder) *tally {
-	var t *tally
-	if last := len(l.spare) - 1; last >= 0 {
-		t, l.spare = l.spare[last], l.spare[:last]
-	} else {
-		t = new(tally)
+func (l *ledger) find(h holder) *tally {
+	switch h.kind {
+	case ofCaller, ofAccessKey:
+		return findIn(&l.named[h.kind], h.name, h)
+	case ofSource, ofSite:
+		return findIn(&l.networks[h.kind], h.network, h)
 	}
-	t.holder = h
-	l.tallies[h] = t
+	l.all[h.kind].kind = h.kind
+	return &l.all[h.kind]
+}
+
+func findIn[K comparable](tallies *map[K]*tally, key K, h holder) *tally {
+	if t := (*tallies)[key]; t != nil {
+		return t
+	}
+	if *tallies == nil {
+		*tallies = map[K]*tally{}
+	}
+	t := &tally{holder: h}
+	(*tallies)[key] = t
 	return t
 }
 
-// leave forgets holders without accounts, unless the next call will have them again.
+// leave forgets networks without accounts, if there are many.
 func (l *ledger) leave(a *account) {
 	for _, t := range a.holders() {
-		if t.accounts--; t.accounts > 0 || t.kind <= ofNameless {
-			continue
-		}
-		delete(l.tallies, t.holder)
-		if len(l.spare) < maxSpare {
-			l.spare = append(l.spare, t)
+		t.accounts--
+		if networks := l.networks[t.kind]; t.accounts == 0 && len(networks) > maxIdle {
+			delete(networks, t.network)
 		}
 	}
 }

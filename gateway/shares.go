@@ -24,7 +24,7 @@ const (
 
 // newLedger divides what there is. alone says that there is one caller only, for whom nothing is set aside.
 func newLedger(b Bounds, alone bool) *ledger {
-	l := &ledger{tallies: map[holder]*tally{}}
+	l := new(ledger)
 	first := firstBudget(b)
 	l.divide(places, int64(b.Calls), 1, alone)
 	l.divide(headerBytes, b.AllHeaders, b.Headers, alone)

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"tollgate/caller"
@@ -96,9 +98,9 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 	for _, a := range open {
 		l.close(a)
 	}
-	for h, tally := range l.tallies {
-		if tally.taken != [resources]int64{} || tally.accounts != 0 || h.kind > ofNameless {
-			t.Errorf("seed %d: %+v is left with %+v", seed, h, tally)
+	for _, tally := range l.everybody() {
+		if tally.taken != [resources]int64{} || tally.accounts != 0 {
+			t.Errorf("seed %d: %+v is left", seed, tally)
 		}
 	}
 }
@@ -114,16 +116,47 @@ func checkBalance(t *testing.T, l *ledger, open []*account) {
 			want[held.holder] = sum
 		}
 	}
-	for h, tally := range l.tallies {
-		if tally.taken != want[h] {
-			t.Errorf("%+v has %v, the calls have %v", h, tally.taken, want[h])
+	for _, tally := range l.everybody() {
+		if tally.taken != want[tally.holder] {
+			t.Errorf("%+v has %v, the calls have %v", tally.holder, tally.taken, want[tally.holder])
 		}
 		for r, n := range tally.taken {
-			if n > l.most[h.kind][r] || n < 0 {
-				t.Errorf("%+v has %d of %d, more than its share", h, n, r)
+			if n > l.most[tally.kind][r] || n < 0 {
+				t.Errorf("%+v has %d of %d, more than its share", tally.holder, n, r)
 			}
 		}
 	}
+}
+
+// everybody returns all tallies.
+func (l *ledger) everybody() (tallies []*tally) {
+	for kind := range holderKinds {
+		if kind == everyone || kind == ofUnproven || kind == ofNameless {
+			tallies = append(tallies, l.find(holder{kind: kind}))
+		}
+		tallies = slices.AppendSeq(tallies, maps.Values(l.named[kind]))
+		tallies = slices.AppendSeq(tallies, maps.Values(l.networks[kind]))
+	}
+	return tallies
+}
+
+// A flood of sources leaves no more behind than is worth it, and takes nothing from one that has an account.
+func TestIdleSourcesAreForgotten(t *testing.T) {
+	l := newLedger(usual, false)
+	var kept account
+	l.open(&kept, stranger(source.Parse("192.0.2.1"), 0)...)
+	l.take(&kept, places, 3)
+	for i := range 3 * maxIdle {
+		var a account
+		l.open(&a, stranger(source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), 0)...)
+		l.close(&a)
+	}
+	if n := len(l.networks[ofSource]); n > maxIdle+1 {
+		t.Errorf("%d sources are remembered", n)
+	}
+	checkBalance(t, l, []*account{&kept})
+	l.close(&kept)
+	checkBalance(t, l, nil)
 }
 
 // A move that does not fit leaves everything as it was.
