@@ -19,13 +19,20 @@ const (
 type bodyPace struct {
 	control *http.ResponseController
 	ends    time.Time // Bounds.BodyTimeout
+	begun   time.Time // when the time began that is running
 	first   bool      // the first byte has come
-	bytes   int       // since the time began that is running
+	bytes   int       // since then
 }
 
+// paceStep spares large bodies a new deadline for each of their reads. Time may run out that much too early.
+const paceStep = 100 * time.Millisecond
+
 // start begins the time for the first byte.
-func (p *bodyPace) start() {
-	_ = p.control.SetReadDeadline(earlier(time.Now().Add(paceTime), p.ends))
+func (p *bodyPace) start() { p.startAt(time.Now()) }
+
+func (p *bodyPace) startAt(now time.Time) {
+	p.begun = now
+	_ = p.control.SetReadDeadline(earlier(now.Add(paceTime), p.ends))
 }
 
 // got takes note of bytes that came, of a body that goes on.
@@ -33,8 +40,12 @@ func (p *bodyPace) got(n int) {
 	if p.bytes += n; n == 0 || p.first && p.bytes < paceBytes {
 		return
 	}
+	now := time.Now()
+	if p.first && now.Sub(p.begun) < paceStep {
+		return
+	}
 	p.first, p.bytes = true, 0
-	p.start()
+	p.startAt(now)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -161,15 +161,7 @@ func (c *call) readAll(announced int64) error {
 // nextRoom is how much room a body gets when it has filled what it had: in proportion to what has arrived, up to the most that
 // it may have.
 func nextRoom(room, most int64) int64 {
-	switch {
-	case room == 0:
-		room = startRoom
-	case room < firstRoom:
-		room *= 4
-	default:
-		room *= 2
-	}
-	return min(room, most)
+	return min(max(startRoom, 4*room), most)
 }
 
 // takeUnread counts what an HTTP/2 server may hold of a body before it is read, which may be long if its stream waits.
