@@ -278,15 +278,7 @@ func TestHalfOpenConnectionsCutThemselvesOff(t *testing.T) {
 			l := New(inner, config)
 			server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })}
 			(&Requests{Refused: func(net.Addr) {}}).Watch(server)
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				_ = server.Serve(l)
-			}()
-			t.Cleanup(func() {
-				_ = server.Close()
-				<-done
-			})
+			serve(t, server, l)
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: clientTLS(nil), DisableKeepAlives: true}}
 			scheme := map[string]string{"plain": "http", "tls": "https"}[name]
 			for range 20 {

@@ -39,15 +39,7 @@ func TestRequestsCountsWhatNoHandlerSaw(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := New(inner, Config{})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(l)
-	}()
-	defer func() {
-		_ = server.Close()
-		<-done
-	}()
+	serve(t, server, l)
 	for _, c := range []struct {
 		name, send string
 		then       string // sent after an answer
@@ -95,15 +87,7 @@ func TestRequestsKnowTheOffer(t *testing.T) {
 				offers <- tlspolicy.OfferedIn(r.Context()).Take()
 			})}
 			(&Requests{Refused: func(net.Addr) {}}).Watch(server)
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				_ = server.Serve(l)
-			}()
-			defer func() {
-				_ = server.Close()
-				<-done
-			}()
+			serve(t, server, l)
 			scheme := map[string]string{"tls": "https", "plain": "http"}[name]
 			transport := &http.Transport{TLSClientConfig: clientTLS(nil)}
 			defer transport.CloseIdleConnections()
@@ -134,15 +118,7 @@ func TestRequestsLeaveOutWhatMadeRoom(t *testing.T) {
 			closed <- struct{}{}
 		}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(l)
-	}()
-	defer func() {
-		_ = server.Close()
-		<-done
-	}()
+	serve(t, server, l)
 	for _, begun := range []string{"", "GET / HT"} {
 		before := dial(t, l)
 		if _, err := io.WriteString(before, begun); err != nil {
@@ -178,4 +154,17 @@ func anyHeard(l net.Listener) bool {
 		}
 	}
 	return false
+}
+
+// serve runs a server until the end of the test.
+func serve(t *testing.T, server *http.Server, l net.Listener) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-done
+	})
 }

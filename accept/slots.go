@@ -39,7 +39,7 @@ func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, network := range networks(c.source) { // a source that has its share makes room itself, not its neighbours in the site
+	for _, network := range c.source.Networks() { // a source that has its share makes room itself, not its neighbours in the site
 		if s.perSource[network] >= s.share(network, c.source) {
 			evicted = s.idle(func(other *conn) bool { return other.source == network || other.source.Site() == network })
 			err = errTooManySource
@@ -58,18 +58,10 @@ func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 		s.remove(evicted)
 	}
 	c.place = s.conns.PushBack(c)
-	for _, network := range networks(c.source) {
+	for _, network := range c.source.Networks() {
 		s.perSource[network]++
 	}
 	return c, evicted, nil
-}
-
-// networks are the source and the site around it, which are the same but for IPv6.
-func networks(of source.Source) []source.Source {
-	if site := of.Site(); site != of {
-		return []source.Source{of, site}
-	}
-	return []source.Source{of}
 }
 
 // share returns how many connections a source, or the site around it, may have.
@@ -144,7 +136,7 @@ func (s *slots) release(c *conn) {
 func (s *slots) remove(c *conn) {
 	s.conns.Remove(c.place)
 	c.place = nil
-	for _, network := range networks(c.source) {
+	for _, network := range c.source.Networks() {
 		if s.perSource[network]--; s.perSource[network] == 0 {
 			delete(s.perSource, network)
 		}

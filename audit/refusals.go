@@ -55,8 +55,8 @@ const (
 
 // Refusals decides which refusals get a record of their own, so that the log cannot be filled with them: those of known
 // callers each, up to 600 per caller and minute, those of unauthenticated peers the first few per source and minute, as long as
-// [RefusalBounds].Daily lasts. The rest is counted, and a summary record
-// a minute says how often what was refused to whom. IPv6 sources are taken by their /64, of which one host has all.
+// [RefusalBounds].Daily lasts. The rest is counted, and a summary record a minute says how often what was refused to whom. IPv6
+// sources are taken by their /64, of which one host has all.
 //
 // Its methods may be called concurrently. It has no goroutine: the owner calls Flush now and then, and Close at the end.
 type Refusals struct {
@@ -200,14 +200,12 @@ func (s *Refusals) first(now time.Time, from source.Source) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open(now)
-	site := from.Site()
-	if s.full >= s.bounds.Sources || s.sources[from] >= s.bounds.PerSource || s.sources[site] >= siteSources*s.bounds.PerSource {
+	if s.full >= s.bounds.Sources || s.sources[from] >= s.bounds.PerSource || s.sources[from.Site()] >= siteSources*s.bounds.PerSource {
 		return false
 	}
 	s.full++
-	s.sources[from]++
-	if site != from {
-		s.sources[site]++
+	for _, network := range from.Networks() {
+		s.sources[network]++
 	}
 	return true
 }

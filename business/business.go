@@ -34,7 +34,7 @@
 // AUDIT). What cannot be read is "unread", never success.
 //
 // Some answers repeat what was asked for: the catalog marks these members. Where one of them names anything else, the answer
-// belongs to another request, whatever it says.
+// belongs to another request. Nothing else in it counts.
 package business
 
 import (

@@ -85,8 +85,8 @@ type Operation struct {
 	Quota         float64 // published calls per second and source address; the default of 10 where none is published
 	Request       []Field
 	Answer        []Field
-	// Repeats are the members of the answer by which it can be told from the answer to another call. Where several are about
-	// one member of the answer, any of them will do.
+	// Repeats are the members of the answer that repeat one of the request, which the answer to another call does not. Where
+	// several are about one member of the answer, any of them will do.
 	Repeats []Repeat
 	// AddressesResellersOnly marks the operations whose only account field names resellers (indirect_partner_id,
 	// indirect_partner_ids): a list of customers has nothing to say about them.

@@ -116,13 +116,13 @@ func (c *connections) of(caller string, u *Upstream) chan struct{} {
 
 // connect waits until the caller may have one more connection to the upstream.
 func (c *call) connect(ctx context.Context) *Refusal {
-	places := c.connections.of(c.identity.Caller, c.upstream)
-	if places == nil {
+	own := c.connections.of(c.identity.Caller, c.upstream)
+	if own == nil {
 		return nil
 	}
 	select {
-	case places <- struct{}{}:
-		c.connected = places
+	case own <- struct{}{}:
+		c.connected = own
 	case <-ctx.Done():
 	}
 	if ctx.Err() == nil {
@@ -130,7 +130,7 @@ func (c *call) connect(ctx context.Context) *Refusal {
 	}
 	c.cutOff(settingConnections, shares[ofCaller].cause)
 	return refusal(notSentInTime, "this caller has all %d connections to upstream %s that one caller may have; no byte of the call was sent",
-		cap(places), c.upstream.Name)
+		cap(own), c.upstream.Name)
 }
 
 // disconnect ends the exchange with the upstream, if it has not ended by itself, and releases the connection's place.

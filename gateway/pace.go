@@ -131,8 +131,8 @@ func (p *answerPace) stop() (slow bool) {
 	p.timer.Stop()
 	p.waiting = false
 	p.waited += time.Since(p.begun)
-	if !p.slow && p.taken()-p.from >= enoughTaken {
-		p.from, p.waited = p.taken(), 0
+	if taken := p.taken(); !p.slow && taken-p.from >= enoughTaken {
+		p.from, p.waited = taken, 0
 	}
 	return p.slow || p.waited >= takenTime
 }

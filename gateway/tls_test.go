@@ -213,7 +213,7 @@ func TestPauseInAStreamOverBothProtocols(t *testing.T) {
 		client := s.client(t, http2, must(s.ca.Client("", certURI)))
 		s.origin.set(func(c net.Conn, _ *arrival) bool {
 			saying("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n"+strings.Repeat("x", 100_000))(c, nil)
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(300 * time.Millisecond) // the pause itself: nothing waits for it
 			return saying(strings.Repeat("x", 100_000))(c, nil)
 		}, nil)
 		if got := do(t, client, request(t, "GET", "/echo/x", nil)); len(got.body) != 200_000 || got.err != nil {

@@ -23,7 +23,7 @@ func (c *call) sending() context.Context {
 	return context.Background()
 }
 
-// foreign ends a call whose answer belongs to another one. Nothing of that answer is told or recorded.
+// foreign ends a call whose answer belongs to another one. Nothing of that answer is passed on or recorded.
 func (c *call) foreign(a *answer) *Refusal {
 	upstream.Distrust(a.response)
 	why := "the answer's " + a.result.Foreign + " is not the request's: it is the answer to another call"

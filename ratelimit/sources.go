@@ -74,11 +74,10 @@ func NewSources(c SourceConfig) (*Sources, error) {
 // Allowed reports whether a source, and the site around it, may try to authenticate, and if not, when they may again. It takes
 // nothing.
 func (s *Sources) Allowed(from source.Source, now time.Time) (ok bool, retryAfter time.Duration) {
-	wait := s.wait(from, now)
-	if site := from.Site(); site != from {
-		wait = max(wait, s.wait(site, now))
+	for _, network := range from.Networks() {
+		retryAfter = max(retryAfter, s.wait(network, now))
 	}
-	return wait == 0, wait
+	return retryAfter == 0, retryAfter
 }
 
 func (s *Sources) wait(name source.Source, now time.Time) time.Duration {
@@ -97,9 +96,8 @@ func (s *Sources) wait(name source.Source, now time.Time) time.Duration {
 // count, down to a debt of one more burst: so parallel attempts gain little, and no source is shut out for longer than it
 // takes to get Burst+1 tokens after its last failure.
 func (s *Sources) Failed(from source.Source, now time.Time) {
-	s.count(from, now)
-	if site := from.Site(); site != from {
-		s.count(site, now)
+	for _, network := range from.Networks() {
+		s.count(network, now)
 	}
 }
 

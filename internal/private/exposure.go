@@ -10,7 +10,7 @@ import (
 )
 
 // Exposure describes who, beside the file's owner and the groups of this process, may read or change the file that a path
-// leads to, and what to do about it; "" if that is nobody. Of a folder it says who may add and remove files. A path that leads
+// leads to, and what to do about it; "" if no one else may. Of a folder it says who may add and remove files. A path that leads
 // nowhere exposes nothing.
 func Exposure(path string) string {
 	info, err := os.Stat(path)
@@ -32,7 +32,7 @@ func Exposure(path string) string {
 	return fmt.Sprintf("%s has mode %#o: %s; give it %s", path, info.Mode().Perm(), who, advice)
 }
 
-// right is what somebody may do with a file, in the bits of a mode.
+// right is what a user may do with a file, in the bits of a mode.
 type right uint16
 
 const (
@@ -58,7 +58,7 @@ const (
 	user
 )
 
-// grant is the right of somebody other than the owner.
+// grant is the right of a user or group other than the owner.
 type grant struct {
 	subject subject
 	id      uint32 // of the group or user
@@ -124,7 +124,7 @@ func rightOfAll(grants []grant) right {
 	return all
 }
 
-// expects reports whether a grant is to somebody who may have it.
+// expects reports whether the user or group of a grant may have it.
 func (p process) expects(g grant, owner uint32) bool {
 	switch g.subject {
 	case group:

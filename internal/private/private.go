@@ -11,7 +11,7 @@
 // # Files of others
 //
 // [Read] takes them with any mode. Their owner may use them, and so may the process's groups: a Kubernetes Secret with mode
-// 0440 belongs to root and the pod's fsGroup. Whoever else may is what [Exposure] returns, and the operator is told. The file
+// 0440 belongs to root and the pod's fsGroup. [Exposure] returns who else may, which is logged. The file
 // is not refused, in either direction: a mode says little without those of the folders above, common mounts (Docker secrets,
 // Kubernetes Secrets without defaultMode) are readable for all, and a refusal would stop a gateway that ran until now.
 //
@@ -94,8 +94,8 @@ const (
 	theirWriting   fs.FileMode = 0o022
 )
 
-// Tighten takes the rights of group and others away from a file that the gateway made. A file that cannot be opened is left
-// to whatever reads it.
+// Tighten takes the rights of group and others away from a file that the gateway made. A file that cannot be opened is left as
+// it is.
 func Tighten(path string, report Report) {
 	f, info, err := open(path)
 	if err != nil {
@@ -138,7 +138,7 @@ func tighten(f *os.File, info fs.FileInfo, rights fs.FileMode, report Report) {
 }
 
 // isOurs reports whether an open file is one that the process made: it has the process's user, and no other user led us to it by
-// a link of theirs. Whoever may write in the folder could otherwise have any file of that user tightened, of root the system's.
+// a link of theirs. A user who may write in the folder could otherwise have any file of that user tightened, of root the system's.
 func isOurs(path string, opened fs.FileInfo) bool {
 	named, err := os.Lstat(path)
 	if err != nil || ownerOf(opened) != os.Geteuid() {

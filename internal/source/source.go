@@ -53,6 +53,14 @@ func (s Source) Site() Source {
 	return Source{netip.PrefixFrom(s.prefix.Addr(), siteBits).Masked()}
 }
 
+// Networks returns the source and the site around it, which are the same but for IPv6: the networks that a peer is counted for.
+func (s Source) Networks() []Source {
+	if site := s.Site(); site != s {
+		return []Source{s, site}
+	}
+	return []Source{s}
+}
+
 // IsLocal reports whether the peers are on this machine: loopback addresses and unix sockets.
 func (s Source) IsLocal() bool { return !s.prefix.IsValid() || s.prefix.Addr().IsLoopback() }
 
