@@ -163,7 +163,8 @@ func (r *answerReader) value(kind kind, raw []byte) error {
 	return nil
 }
 
-// compare finds a member of any type that should repeat one of the request and does not; null and the empty string name nothing. A name that differs in case only is the same name to some readers.
+// compare finds a member of any type that should repeat one of the request and does not; null and the empty string name
+// nothing. A name that differs in case only is the same name to some readers.
 func (r *answerReader) compare(kind kind, raw []byte) {
 	if len(r.op.Repeats) == 0 || kind == 'n' || string(raw) == `""` {
 		return
