@@ -2,7 +2,10 @@ package verify
 
 // finish judges the log as a whole.
 func (v *verifier) finish() error {
-	if v.gap != nil {
+	if v.torn != nil {
+		v.tear(v.torn.seq, v.torn.at)
+	}
+	if v.gap != nil && !(v.gap.torn && v.torn != nil) {
 		v.flush(v.gap.top + 1)
 	}
 	r := &v.report

@@ -25,6 +25,7 @@ type verifier struct {
 	signed uint64          // seq of the last checkpoint; 0 before the first
 	broken bool            // a fault behind the last checkpoint makes the tree unknown, or another than the signed one
 	gap    *gap            // a break in the order behind the last checkpoint
+	torn   *torn           // zeros in a line behind the last checkpoint
 	hidden bool            // records before were pruned: keys may have been brought in there
 	stop   bool            // behind a stop record
 	last   place           // the last record
@@ -40,6 +41,15 @@ type gap struct {
 	at        place
 	lines     uint64 // from there on
 	top       uint64 // the highest seq among them
+	torn      bool   // a torn line stands before it
+}
+
+// torn is the first line with zeros in it. Where no checkpoint and no segment follows, a loss of power explains it, and a
+// break in the order behind it; otherwise it was changed.
+type torn struct {
+	seq uint64
+	at  place
+	err error // why it is no record
 }
 
 func (v *verifier) take(it *item) error {
@@ -52,7 +62,7 @@ func (v *verifier) take(it *item) error {
 	case it.hash:
 		return v.hashes(it)
 	case it.long:
-		v.bad(at, fmt.Errorf("it is longer than %d bytes", audit.MaxLine))
+		v.bad(at, fmt.Errorf("it is longer than %d bytes", audit.MaxLine), it.zeros)
 	case it.end != nil:
 		v.end(at, it.end)
 	}
@@ -70,6 +80,7 @@ func (v *verifier) begin(p *part) {
 	if v.want == 0 {
 		v.first(p)
 	}
+	v.changed()
 	v.follows(at)
 	v.want, v.commit, v.fresh = p.first, 0, true
 	if !p.hashes {
@@ -147,7 +158,9 @@ func (v *verifier) end(at place, t *tail) {
 		v.fault(FaultMissing, v.want, at, "the log ends with hashes: the segment behind record %d is missing", v.want-1)
 	case at.part.hashes:
 	case t.after:
-		v.fault(FaultCut, v.want, at, "zeros stand within the records: damage, or what a loss of power tore and the next start cuts")
+		if v.torn == nil {
+			v.tear(v.want, at)
+		}
 		v.damage()
 	case !at.part.last && t.size > 0:
 		v.fault(FaultCut, v.want, at, "the segment was cut or added to: it does not end with a line feed, yet another follows")
@@ -157,11 +170,31 @@ func (v *verifier) end(at place, t *tail) {
 	}
 }
 
-// bad takes a line that is no record.
-func (v *verifier) bad(at place, err error) {
-	v.fault(FaultLine, v.want, at, "the line was changed or added, it is no record: %v", err)
+// bad takes a line that is no record, perhaps because zeros stand in it.
+func (v *verifier) bad(at place, err error, zeros bool) {
+	if t := (&torn{v.want, at, err}); !zeros {
+		v.change(t)
+	} else if v.torn == nil {
+		v.torn = t
+	}
 	v.next(at, time.Time{})
 	v.damage()
+}
+
+func (v *verifier) change(t *torn) {
+	v.fault(FaultLine, t.seq, t.at, "the line was changed or added, it is no record: %v", t.err)
+}
+
+// changed reports the torn line, if there is one, as changed: what follows it was written later.
+func (v *verifier) changed() {
+	if v.torn != nil {
+		v.change(v.torn)
+		v.torn = nil
+	}
+}
+
+func (v *verifier) tear(seq uint64, at place) {
+	v.fault(FaultCut, seq, at, "zeros stand within the records: damage, or what a loss of power tore and the next start cuts")
 }
 
 // next counts a line that was read.
@@ -184,7 +217,7 @@ func (v *verifier) next(at place, when time.Time) {
 func (v *verifier) line(p *part, l *line) error {
 	at := place{p, l.offset}
 	if l.err != nil {
-		v.bad(at, l.err)
+		v.bad(at, l.err, l.zeros)
 		return nil
 	}
 	v.order(at, l)
@@ -203,7 +236,7 @@ func (v *verifier) line(p *part, l *line) error {
 // order checks the seq. Behind a break it follows the lines as they stand.
 func (v *verifier) order(at place, l *line) {
 	if l.seq != v.want && v.gap == nil {
-		v.gap = &gap{want: v.want, got: l.seq, at: at}
+		v.gap = &gap{want: v.want, got: l.seq, at: at, torn: v.torn != nil}
 	}
 	if l.seq != v.want {
 		v.damage()
@@ -295,6 +328,7 @@ func (v *verifier) checkpoint(at place, l *line) {
 		v.damage()
 		return
 	}
+	v.changed()
 	v.flush(l.seq)
 	if s.tree == nil {
 		v.fault(FaultPeaks, l.seq, at, "the checkpoint's peaks were changed: they are not those of the signed root")

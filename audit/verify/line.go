@@ -17,6 +17,7 @@ type line struct {
 	offset      int64 // in the file
 	leaf        checkpoint.Hash
 	err         error // it is no record: of the rest only what was understood is set
+	zeros       bool  // zero bytes stand in what is no record
 	seq, commit uint64
 	time        time.Time
 	kind        audit.Kind
@@ -53,6 +54,7 @@ func (p *parser) parse(it *item) {
 func (p *parser) line(at int64, text []byte) line {
 	l := line{offset: at, leaf: checkpoint.LeafHash(text)}
 	if l.err = p.check(text); l.err != nil {
+		l.zeros = bytes.IndexByte(text, 0) >= 0
 		return l
 	}
 	r := &p.record

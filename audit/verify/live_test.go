@@ -269,3 +269,69 @@ func TestOpenCallsAreBounded(t *testing.T) {
 		t.Errorf("%d calls are open, %d faults", len(c.open), v.report.FaultCount)
 	}
 }
+
+// TestTornCommit loses each set of sectors of a commit that was never synced, as a loss of power does. What is left is no
+// record that was changed: it is named as what the next start removes.
+func TestTornCommit(t *testing.T) {
+	const sector = 512
+	whole, begin := unsigned(t, func(l *testlog.Log) {})
+	first, count := begin/sector, (len(whole)-1)/sector-begin/sector+1
+	for lost := range 1 << count {
+		torn := []byte(whole)
+		for i := range count {
+			if lost&(1<<i) != 0 {
+				clear(torn[max(begin, (first+i)*sector):min(len(torn), (first+i+1)*sector)])
+			}
+		}
+		r := verified(t, files{audit.SegmentName(1): string(torn)}, Options{AllowUnsigned: true})
+		for _, fault := range r.Faults {
+			if fault.Kind != FaultCut || !strings.Contains(fault.Text, "what a loss of power tore") || len(r.Faults) > 1 {
+				t.Errorf("sectors %b are lost: %+v", lost, fault)
+			}
+		}
+	}
+}
+
+// TestTornLines: a torn line explains what is missing behind it, not in front of it, and nothing once a checkpoint follows.
+func TestTornLines(t *testing.T) {
+	torn := func(text, call string) string {
+		at := strings.Index(text, `"`+call+`"`)
+		return text[:at] + "\x00" + text[at+1:]
+	}
+	without := func(text, call string) string {
+		return strings.Join(slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(line string) bool {
+			return strings.Contains(line, `"call":"`+call+`"`)
+		}), "")
+	}
+	open, _ := unsigned(t, func(l *testlog.Log) {})
+	signed, _ := unsigned(t, func(l *testlog.Log) { l.Checkpoint() })
+	long := strings.Repeat("y", audit.MaxLine) + "\x00\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"a torn line":                        {torn(open, "b"), "cut@7"},
+		"a torn line, and one missing":       {without(torn(open, "a"), "b"), "cut@6"},
+		"one missing, and a torn line":       {torn(without(open, "a"), "c"), "order@6 cut@8"},
+		"a torn line and zeros":              {torn(open, "b") + "\x00{", "cut@7"},
+		"a long torn line":                   {open + long, "cut@9"},
+		"a checkpoint behind a torn line":    {torn(signed, "b"), "line@7"},
+		"and behind a torn and missing line": {without(torn(signed, "a"), "b"), "line@6 order@7"},
+	} {
+		if got := kinds(verified(t, files{audit.SegmentName(1): c.text}, Options{AllowUnsigned: true})); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// unsigned returns a segment with three long intents a, b and c behind its checkpoint, and where they begin.
+func unsigned(t *testing.T, more func(*testlog.Log)) (text string, begin int) {
+	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
+		fill(l)
+		for _, call := range []string{"a", "b", "c"} {
+			r := intent(call)
+			r.Path = strings.Repeat("p", 700)
+			l.Add(r)
+		}
+		more(l)
+	})
+	text = f[audit.SegmentName(1)]
+	return text, strings.Index(text, `{"seq":6`)
+}

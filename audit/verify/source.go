@@ -74,6 +74,7 @@ type item struct {
 	done  chan struct{} // closed when they are
 	hash  bool          // data are hashes
 	long  bool          // a line that is too long for one stands at offset
+	zeros bool          // zero bytes stand in it
 	end   *tail         // of the part
 }
 
@@ -274,7 +275,7 @@ func (r *segmentReader) skip(b []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	err := r.emit(&item{part: r.part, offset: r.offset, long: true})
+	err := r.emit(&item{part: r.part, offset: r.offset, long: true, zeros: r.tail.zeros})
 	r.offset += r.tail.size + 1
 	return b[end+1:], err
 }
