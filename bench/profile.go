@@ -77,7 +77,7 @@ var parts = []struct {
 	{"signing", []string{"tollgate/signing.", "tollgate/credential.", "github.com/huaweicloud/"}},
 	{"audit", []string{"tollgate/audit."}},
 	{"log line", []string{"go.uber.org/zap"}},
-	{"reading bodies and answers", []string{"tollgate/business."}},
+	{"reading bodies and answers", []string{"tollgate/bss."}},
 	{"HTTP out", []string{
 		"tollgate/upstream.", "net/http.(*Transport)", "net/http.(*persistConn)", "net/http.(*Request).write", "net/http.ReadResponse",
 		"net/http.(*transferWriter)", "net/http.(*bodyEOFSignal)",

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/caller"
 	"tollgate/internal/testpki"
 	"tollgate/policy"
@@ -41,7 +41,7 @@ func (f *fixture) decision(b *testing.B, evidence caller.Evidence, method, path 
 	}
 	upstream := route.Upstreams[operation]
 	decision, err := f.config.Policy.Decide(&policy.Call{
-		Caller: identity.Caller, Upstream: upstream.Name, Operation: operation, Param: params.Get, Accounts: business.Accounts{},
+		Caller: identity.Caller, Upstream: upstream.Name, Operation: operation, Param: params.Get, Accounts: bss.Accounts{},
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"tollgate/audit"
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/credential"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -22,7 +22,7 @@ type answer struct {
 	held     []byte    // the body, or its beginning
 	whole    bool      // held is all of it
 	stream   io.Reader // all of it where it is not whole
-	result   business.Outcome
+	result   bss.Outcome
 	outcome  string // of the audit package
 }
 
@@ -136,12 +136,12 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 // quote what was sent, too. What is held of an answer that streams is not recorded, so hiding it in the stream is enough.
 func (a *answer) hide(token string) {
 	if a.whole {
-		a.held = business.HideToken(a.held, token)
+		a.held = bss.HideToken(a.held, token)
 	} else {
-		a.stream = business.HideTokenIn(a.stream, token)
+		a.stream = bss.HideTokenIn(a.stream, token)
 	}
 	for name, values := range a.response.Header {
-		if slices.ContainsFunc(values, func(value string) bool { return business.QuotesToken(value, token) }) {
+		if slices.ContainsFunc(values, func(value string) bool { return bss.QuotesToken(value, token) }) {
 			delete(a.response.Header, name)
 		}
 	}
@@ -175,7 +175,7 @@ func readHeld(response *http.Response, limit int64) ([]byte, error) {
 
 // failed turns an attempt without a usable answer into what the caller is told.
 func (c *call) failed(request *http.Request, err error) *Refusal {
-	c.warn("upstream gave no usable answer", string(business.HideToken([]byte(err.Error()), request.Header.Get("X-Security-Token"))))
+	c.warn("upstream gave no usable answer", string(bss.HideToken([]byte(err.Error()), request.Header.Get("X-Security-Token"))))
 	var failure *upstream.Error
 	if !errors.As(err, &failure) { // a transport that does not say may have sent it
 		failure = &upstream.Error{Err: err, MaybeSent: true}
@@ -209,16 +209,16 @@ func (c *call) judge(a *answer) *Refusal {
 	if c.upstream.Signed && a.response.StatusCode/100 == 3 {
 		return c.redirected(a)
 	}
-	a.result = business.Outcome{Result: business.Unread, From: business.FromStatus}
+	a.result = bss.Outcome{Result: bss.Unread, From: bss.FromStatus}
 	if a.whole {
-		a.result = business.ReadAnswer(c.operation, c.facts.Fields, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
+		a.result = bss.ReadAnswer(c.operation, c.facts.Fields, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
 	}
 	if a.result.Foreign != "" {
 		return c.foreign(a)
 	}
 	a.outcome = c.outcomeOfAnswer(a)
 	endsByClose := a.response.ContentLength < 0 && len(a.response.TransferEncoding) == 0 && a.response.Close
-	if endsByClose && a.result.Result == business.Unread && c.changes() {
+	if endsByClose && a.result.Result == bss.Unread && c.changes() {
 		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
 	}
 	return nil
@@ -240,13 +240,13 @@ func (c *call) outcomeOfAnswer(a *answer) string {
 	switch {
 	case c.changes() && c.upstream.Signed && fromOnTheWay(status) && !isBillingCode(a.result.ErrorCode):
 		return audit.Unknown // some server before the billing system failed; the billing system may have acted
-	case c.changes() && c.upstream.Signed && a.result.Result == business.Unread:
+	case c.changes() && c.upstream.Signed && a.result.Result == bss.Unread:
 		return audit.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
-	case a.result.Result == business.Success:
+	case a.result.Result == bss.Success:
 		return audit.Succeeded
-	case a.result.Result == business.Partial:
+	case a.result.Result == bss.Partial:
 		return audit.Partial
-	case a.result.Result == business.Unread && status >= 200 && status < 300: // by its status
+	case a.result.Result == bss.Unread && status >= 200 && status < 300: // by its status
 		return audit.Succeeded
 	}
 	return audit.Failed
@@ -259,7 +259,7 @@ func fromOnTheWay(status int) bool {
 
 // hear tells what an answer says about the signature.
 func (c *call) hear(a *answer) (credential.Verdict, string) {
-	if kind, bad := business.BadSignature(a.response.StatusCode, a.held); bad {
+	if kind, bad := bss.BadSignature(a.response.StatusCode, a.held); bad {
 		c.Logger.Error("the provider rejects the signature of a credential; it is paused",
 			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
 		return credential.Rejected, "the provider rejected it: " + rejections[kind]
@@ -270,8 +270,8 @@ func (c *call) hear(a *answer) (credential.Verdict, string) {
 	return credential.Unheard, ""
 }
 
-// rejections says in words what [business.BadSignature] finds.
-var rejections = map[string]string{business.WrongSignature: "wrong signature or secret key", business.UnknownKey: "unknown access key"}
+// rejections says in words what [bss.BadSignature] finds.
+var rejections = map[string]string{bss.WrongSignature: "wrong signature or secret key", bss.UnknownKey: "unknown access key"}
 
 // noteReopened logs that a credential which was paused before this call signs again: it has new keys, or was probed.
 func (c *call) noteReopened(wasPaused bool) {

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"tollgate/audit"
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/signing"
 )
@@ -21,7 +21,7 @@ type Asked struct {
 
 // Facts are what a call is about.
 type Facts struct {
-	business.Request
+	bss.Request
 	recorded []audit.Field // Request.Fields, as a record has them
 }
 
@@ -29,9 +29,9 @@ type Facts struct {
 // where the operation does more than read, amounts that are no numbers and what the audit log cannot hold whole: in a sum they
 // would be missing, and in the log there would be no proof of them. With such a refusal the facts are returned as well.
 func ReadFacts(a *Asked) (Facts, *Refusal) {
-	read, err := business.ReadRequest(a.Operation, a.Params.Get, a.Query.All(), a.Body)
+	read, err := bss.ReadRequest(a.Operation, a.Params.Get, a.Query.All(), a.Body)
 	facts := Facts{read, fields(read.Fields)}
-	if bad, ok := errors.AsType[*business.BodyError](err); ok && bad.Amount {
+	if bad, ok := errors.AsType[*bss.BodyError](err); ok && bad.Amount {
 		return facts, refusal(badAmount, "%v", err)
 	}
 	if err != nil {
@@ -46,7 +46,7 @@ func ReadFacts(a *Asked) (Facts, *Refusal) {
 	return facts, a.checkLength(facts.recorded)
 }
 
-func checkAmounts(fields []business.Value) *Refusal {
+func checkAmounts(fields []bss.Value) *Refusal {
 	for i := range fields {
 		if fields[i].Unsummed > 0 {
 			return refusal(badAmount, "%s must be a plain decimal number, such as 99.90: sign, digits, point and exponent (of at most 40), "+

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"tollgate/audit"
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/secret"
@@ -167,7 +167,7 @@ func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r audit.Record, t
 	if header.Get("Tollgate-Outcome") != r.Outcome {
 		t.Errorf("the caller is told %q, the log %q", header.Get("Tollgate-Outcome"), r.Outcome)
 	}
-	if !business.QuotesToken(string(body), securityToken) && !bytes.Equal(got.Body.Bytes(), body) {
+	if !bss.QuotesToken(string(body), securityToken) && !bytes.Equal(got.Body.Bytes(), body) {
 		t.Errorf("the body %q came as %q", body, got.Body.Bytes())
 	}
 }

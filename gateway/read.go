@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/signing"
 )
 
@@ -49,7 +49,7 @@ func (c *call) read() *Refusal {
 }
 
 func (c *call) checkBody(length int64) *Refusal {
-	if err := business.CheckBody(c.operation, c.request.Method, length); err != nil {
+	if err := bss.CheckBody(c.operation, c.request.Method, length); err != nil {
 		return refusal(bodyNotTaken, "%v", err)
 	}
 	return nil

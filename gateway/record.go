@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/audit"
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/signing"
 )
@@ -192,7 +192,7 @@ func fieldBytes(fields []audit.Field) (bytes int) {
 }
 
 // fields turns extracted values into record fields.
-func fields(values []business.Value) []audit.Field {
+func fields(values []bss.Value) []audit.Field {
 	if len(values) == 0 {
 		return nil
 	}

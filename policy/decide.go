@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
 )
@@ -16,7 +16,7 @@ type Call struct {
 	Upstream   string
 	Operation  *catalog.Operation
 	Param      func(name string) string // decoded path parameters
-	Accounts   business.Accounts        // whose money moves, from body and query
+	Accounts   bss.Accounts             // whose money moves, from body and query
 	Credential string                   // the one the caller asked for by name; empty: none
 }
 

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"tollgate/business"
+	"tollgate/bss"
 )
 
 // FuzzDecide: whatever a caller puts into Tollgate-Credential, a path's account and its customers, what signs is the
@@ -23,7 +23,7 @@ func FuzzDecide(f *testing.F) {
 	f.Add("Acme ", "", "", "")
 	f.Add("partner-main", "p-1", "c-2", "c-9")
 	f.Fuzz(func(t *testing.T, named, domain, customer, second string) {
-		pay := call(t, "bss", "cn", "orderPay", map[string]string{"domain_id": domain}, business.Accounts{})
+		pay := call(t, "bss", "cn", "orderPay", map[string]string{"domain_id": domain}, bss.Accounts{})
 		pay.Credential = named
 		if d, err := p.Decide(pay); err == nil {
 			if name := d.Credential.Name(); named != "" && name != named || accounts[name] == "" || domain != "" && domain != accounts[name] {
@@ -32,7 +32,7 @@ func FuzzDecide(f *testing.F) {
 		} else if reasonOf(err) == CredentialNotGranted && slices.Contains([]string{"acme", "other"}, named) || reasonOf(err) == "" {
 			t.Errorf("named %q: %v", named, err)
 		}
-		give := call(t, "bss", "cn", "CreatePartnerCoupons", nil, business.Accounts{Customers: []string{customer, second}})
+		give := call(t, "bss", "cn", "CreatePartnerCoupons", nil, bss.Accounts{Customers: []string{customer, second}})
 		give.Credential = named
 		_, err := p.Decide(give)
 		want := slices.Contains(coupons, customer) && slices.Contains(coupons, second) && (named == "" || named == "partner-main")

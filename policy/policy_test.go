@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/secret"
@@ -63,7 +63,7 @@ func (f fixture) policy(t testing.TB, grants ...Grant) *Policy {
 	return p
 }
 
-func call(t *testing.T, upstream, site, operation string, params map[string]string, accounts business.Accounts) *Call {
+func call(t *testing.T, upstream, site, operation string, params map[string]string, accounts bss.Accounts) *Call {
 	t.Helper()
 	op := catalog.Find(site, operation)
 	if op == nil {
@@ -175,7 +175,7 @@ func TestDecide(t *testing.T) {
 		{operation: "ListCustomerOrders", want: AmbiguousCredential},
 		{operation: "ListCustomerOrders", named: "acme", signs: f.acme},
 	} {
-		asked := call(t, "bss", "cn", c.operation, c.params, business.Accounts{})
+		asked := call(t, "bss", "cn", c.operation, c.params, bss.Accounts{})
 		asked.Credential = c.named
 		decision, err := p.Decide(asked)
 		if reasonOf(err) != c.want || decision.Credential != c.signs {
@@ -183,7 +183,7 @@ func TestDecide(t *testing.T) {
 		}
 	}
 	var refusal *Refusal
-	_, err := p.Decide(call(t, "bss", "cn", "CancelCustomerOrder", nil, business.Accounts{}))
+	_, err := p.Decide(call(t, "bss", "cn", "CancelCustomerOrder", nil, bss.Accounts{}))
 	if !errors.As(err, &refusal) || !slices.Equal(refusal.Choices, []string{"acme", "other"}) {
 		t.Errorf("choices %+v", refusal)
 	}
@@ -198,22 +198,22 @@ func TestCustomers(t *testing.T) {
 	)
 	for _, c := range []struct {
 		operation string
-		accounts  business.Accounts
+		accounts  bss.Accounts
 		allowed   bool
 	}{
-		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}}, true},
-		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1", "c-2"}}, true},
-		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1", "c-3"}}, false},
-		{"CreatePartnerCoupons", business.Accounts{}, false},
-		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}, Ambiguous: "twice"}, false},
-		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-1"}}, true},
-		{"CreatePartnerCoupons", business.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-2"}}, false},
-		{"CreatePartnerCoupons", business.Accounts{Partners: []string{"r-1"}}, false},
-		{"ListSubCustomerBillDetail", business.Accounts{Partners: []string{"r-1"}}, false},
-		{"UpdateIndirectPartnerAccount", business.Accounts{Partners: []string{"r-1"}}, true},
-		{"UpdateIndirectPartnerAccount", business.Accounts{Partners: []string{"r-2"}}, false},
-		{"UpdateIndirectPartnerAccount", business.Accounts{}, false},
-		{"ReclaimToPartnerAccount", business.Accounts{Customers: []string{"c-1"}}, false}, // a list of nobody
+		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}}, true},
+		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1", "c-2"}}, true},
+		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1", "c-3"}}, false},
+		{"CreatePartnerCoupons", bss.Accounts{}, false},
+		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}, Ambiguous: "twice"}, false},
+		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-1"}}, true},
+		{"CreatePartnerCoupons", bss.Accounts{Customers: []string{"c-1"}, Partners: []string{"r-2"}}, false},
+		{"CreatePartnerCoupons", bss.Accounts{Partners: []string{"r-1"}}, false},
+		{"ListSubCustomerBillDetail", bss.Accounts{Partners: []string{"r-1"}}, false},
+		{"UpdateIndirectPartnerAccount", bss.Accounts{Partners: []string{"r-1"}}, true},
+		{"UpdateIndirectPartnerAccount", bss.Accounts{Partners: []string{"r-2"}}, false},
+		{"UpdateIndirectPartnerAccount", bss.Accounts{}, false},
+		{"ReclaimToPartnerAccount", bss.Accounts{Customers: []string{"c-1"}}, false}, // a list of nobody
 	} {
 		_, err := p.Decide(call(t, "bss", "cn", c.operation, nil, c.accounts))
 		if allowed := err == nil; allowed != c.allowed || (err != nil && reasonOf(err) != CustomerNotGranted) {
@@ -226,11 +226,11 @@ func TestDeprecatedForbidden(t *testing.T) {
 	f := newFixture(t)
 	intl := newCredential(t, "intl", "strict", catalog.ClassCustomer, "d-7")
 	p := f.policy(t, Grant{Caller: "app", Upstream: "strict", Operations: []string{"orderPay", "PayOrders"}, Credential: intl})
-	_, err := p.Decide(call(t, "strict", "intl", "orderPay", map[string]string{"domain_id": "d-7"}, business.Accounts{}))
+	_, err := p.Decide(call(t, "strict", "intl", "orderPay", map[string]string{"domain_id": "d-7"}, bss.Accounts{}))
 	if reasonOf(err) != DeprecatedForbidden || !strings.Contains(err.Error(), "use PayOrders") {
 		t.Errorf("deprecated operation: %v", err)
 	}
-	if _, err := p.Decide(call(t, "strict", "intl", "PayOrders", nil, business.Accounts{})); err != nil {
+	if _, err := p.Decide(call(t, "strict", "intl", "PayOrders", nil, bss.Accounts{})); err != nil {
 		t.Error(err)
 	}
 }

@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"audit/proof":      {"audit", "audit/checkpoint"},
 	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
 	"audit/verify":     {"audit", "audit/checkpoint"},
-	"business":         {"catalog", "internal/decimal", "internal/digest"},
+	"bss":              {"catalog", "internal/decimal", "internal/digest"},
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},
 	"credential":       {"catalog", "internal/secret", "signing"},
@@ -36,14 +36,14 @@ var arrows = map[string][]string{
 	"internal/testlog": {"audit", "audit/checkpoint"},
 	"internal/testpki": {},
 	"internal/testtls": {},
-	"policy":           {"business", "catalog", "credential", "internal/nearest"},
+	"policy":           {"bss", "catalog", "credential", "internal/nearest"},
 	"ratelimit":        {"internal/source"},
 	"replay":           {},
 	"signing":          {"internal/secret"},
 	"tlspolicy":        {"internal/nearest"},
 	"tlspolicy/scan":   {"tlspolicy"},
 	"upstream":         {"tlspolicy"}, // which alerts mean that nothing was taken
-	"gateway":          {"audit", "business", "caller", "catalog", "credential", "internal/source", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
+	"gateway":          {"audit", "bss", "caller", "catalog", "credential", "internal/source", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
 	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "policy", "ratelimit", "tlspolicy"},
 
 	"internal/certs/acme":  {"internal/certs", "internal/private", "internal/secret", "tlspolicy"}, // apart from certs for what it needs

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/business"
+	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
@@ -128,7 +128,7 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 		return e.refused("unknown_operation", unmatchedDetail(c, f, path)), nil
 	}
 	e.describe(m)
-	if err := business.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
+	if err := bss.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
 		return e.refused("body_not_taken", err.Error()), nil
 	}
 	facts, refusal := gateway.ReadFacts(&gateway.Asked{Operation: m.operation, Method: e.Method, Path: path, Params: m.params, Query: query, Body: body})
@@ -257,7 +257,7 @@ func (e *explanation) describe(m *found) {
 	e.Deprecated, e.ReplacedBy = o.Deprecated, o.ReplacedBy
 }
 
-func (e *explanation) decide(c *config.Config, f *explainFlags, m *found, accounts business.Accounts) *explanation {
+func (e *explanation) decide(c *config.Config, f *explainFlags, m *found, accounts bss.Accounts) *explanation {
 	decision, err := c.Policy.Decide(&policy.Call{
 		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: accounts, Credential: f.credential,
 	})

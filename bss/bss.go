@@ -1,4 +1,4 @@
-// Package business reads what the bodies of billing calls say: which of it belongs into the audit log, whose accounts a
+// Package bss reads what the bodies of billing calls say: which of it belongs into the audit log, whose accounts a
 // call is about, and whether an answer means success. It neither changes nor keeps a body.
 //
 // # Requests
@@ -35,7 +35,7 @@
 //
 // Some answers repeat what was asked for: the catalog marks these members. Where one of them names anything else, the answer
 // belongs to another request. Nothing else in it counts.
-package business
+package bss
 
 import (
 	"iter"

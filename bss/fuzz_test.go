@@ -1,4 +1,4 @@
-package business
+package bss
 
 import (
 	"bytes"
