@@ -8,9 +8,9 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/grants"
 	"tollgate/internal/certs"
 	"tollgate/internal/certs/acme"
-	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
 )
@@ -24,9 +24,9 @@ type Config struct {
 	Credentials []*credential.Credential // sorted by name
 	Callers     *caller.Registry
 	CallerNames []string // sorted
-	Policy      *policy.Policy
-	// Grants are as given to policy.New, so that [policy.Coverage] can be told apart; see [Config.GrantPlace].
-	Grants []policy.Grant
+	GrantTable  *grants.Table
+	// Grants are as given to grants.New, so that [grants.Coverage] can be told apart; see [Config.GrantPlace].
+	Grants []grants.Grant
 
 	Limits  ratelimit.Config
 	Sources ratelimit.SourceConfig // per-source limit on requests of peers not yet known

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"tollgate/catalog"
-	"tollgate/policy"
+	"tollgate/grants"
 )
 
 func compareNames(a, b string) int { return strings.Compare(a, b) }
@@ -186,7 +186,7 @@ func (d describer) callers(c *Config) {
 	}
 }
 
-func (d describer) grant(c *Config, index int, g policy.Grant) {
+func (d describer) grant(c *Config, index int, g grants.Grant) {
 	with := "to upstream " + g.Upstream
 	if g.Credential != nil {
 		with = "with credential " + g.Credential.Name()
@@ -194,8 +194,8 @@ func (d describer) grant(c *Config, index int, g policy.Grant) {
 	if len(g.Customers) > 0 {
 		with += ", for " + count(len(g.Customers), "account") + " only"
 	}
-	patterns := map[string]policy.Coverage{}
-	for _, coverage := range c.Policy.Coverage() {
+	patterns := map[string]grants.Coverage{}
+	for _, coverage := range c.GrantTable.Coverage() {
 		if coverage.Grant == index {
 			patterns[coverage.Selector] = coverage
 		}

@@ -4,23 +4,23 @@ import (
 	"fmt"
 
 	"tollgate/credential"
-	"tollgate/policy"
+	"tollgate/grants"
 )
 
-// buildGrants collects the grants and makes the policy of them.
+// buildGrants collects the grants and makes the table of them.
 func (b *builder) buildGrants() {
 	for _, name := range b.config.CallerNames {
 		for i, g := range b.file.Callers[name].Grants {
 			b.addGrant(fmt.Sprintf("callers.%s.grants[%d]", name, i), name, g)
 		}
 	}
-	var upstreams []policy.Upstream
+	var upstreams []grants.Upstream
 	for _, u := range b.config.Upstreams {
-		upstreams = append(upstreams, policy.Upstream{
+		upstreams = append(upstreams, grants.Upstream{
 			Name: u.Name, Operations: u.Operations, Signed: u.Signed, ForbidDeprecated: u.ForbidDeprecated,
 		})
 	}
-	checked, problems := policy.New(upstreams, b.config.Grants)
+	checked, problems := grants.New(upstreams, b.config.Grants)
 	for _, p := range problems {
 		path := b.config.grantPlaces[p.Grant]
 		if p.Selector >= 0 {
@@ -28,7 +28,7 @@ func (b *builder) buildGrants() {
 		}
 		b.problem(path, meant(p.Nearest), "%s", p.Message)
 	}
-	b.config.Policy = checked
+	b.config.GrantTable = checked
 }
 
 func (b *builder) addGrant(path, callerName string, g grantShape) {
@@ -39,7 +39,7 @@ func (b *builder) addGrant(path, callerName string, g grantShape) {
 		b.problem(path+".customers", "leave it out where the grant is for all", "customers names nobody")
 		return
 	}
-	grant := policy.Grant{Caller: callerName, Operations: g.Operations, ClassConfirmed: g.ClassConfirmed}
+	grant := grants.Grant{Caller: callerName, Operations: g.Operations, ClassConfirmed: g.ClassConfirmed}
 	for _, id := range g.Customers {
 		grant.Customers = append(grant.Customers, string(id))
 	}

@@ -92,7 +92,7 @@ func TestSecretsStayOut(t *testing.T) {
 		}
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		for _, part := range []any{c, c.Credentials, c.Credentials[0], c.Callers, *c.Callers, c.Grants, *c.Policy} {
+		for _, part := range []any{c, c.Credentials, c.Credentials[0], c.Callers, *c.Callers, c.Grants, *c.GrantTable} {
 			if strings.Contains(fmt.Sprintf(verb, part), testSecret) {
 				t.Errorf("%T prints a secret with %s", part, verb)
 			}

@@ -13,8 +13,8 @@ import (
 	"tollgate/audit"
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/grants"
 	"tollgate/internal/source"
-	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 )
@@ -52,7 +52,7 @@ type call struct {
 	body      []byte             // read
 	bodyHash  string             // read
 	facts     Facts              // decide
-	decision  policy.Decision    // decide
+	decision  grants.Decision    // decide
 	verdict   ratelimit.Verdict  // limit
 	signature replaySignature    // intend
 	intended  bool               // intend: the intent is in the log

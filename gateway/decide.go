@@ -7,7 +7,7 @@ import (
 	"math"
 
 	"tollgate/audit"
-	"tollgate/policy"
+	"tollgate/grants"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 )
@@ -26,18 +26,18 @@ func (c *call) decide() *Refusal {
 	if len(named) > 1 {
 		return refusal(badRequest, "%s must be given once", credentialHeader)
 	}
-	asked := policy.Call{
+	asked := grants.Call{
 		Caller: c.identity.Caller, Upstream: c.upstream.Name, Operation: c.operation, Param: c.params.Get, Accounts: c.facts.Accounts,
 	}
 	if len(named) == 1 {
 		asked.Credential = named[0]
 	}
 	var err error
-	c.decision, err = c.Policy.Decide(&asked)
+	c.decision, err = c.Grants.Decide(&asked)
 	if err == nil {
 		return nil
 	}
-	reason, ok := errors.AsType[*policy.Refusal](err)
+	reason, ok := errors.AsType[*grants.Refusal](err)
 	if !ok {
 		return refusal(internalFault, "no decision could be made")
 	}
@@ -46,19 +46,19 @@ func (c *call) decide() *Refusal {
 	return r
 }
 
-func decideCode(reason policy.Reason) Code {
+func decideCode(reason grants.Reason) Code {
 	switch reason {
-	case policy.WrongClass:
+	case grants.WrongClass:
 		return wrongClass
-	case policy.WrongAccount:
+	case grants.WrongAccount:
 		return wrongAccount
-	case policy.CustomerNotGranted:
+	case grants.CustomerNotGranted:
 		return customerNotGranted
-	case policy.CredentialNotGranted:
+	case grants.CredentialNotGranted:
 		return credentialNotGranted
-	case policy.AmbiguousCredential:
+	case grants.AmbiguousCredential:
 		return ambiguousCredential
-	case policy.DeprecatedForbidden:
+	case grants.DeprecatedForbidden:
 		return deprecatedForbidden
 	}
 	return noGrant

@@ -7,8 +7,8 @@ import (
 
 	"tollgate/bss"
 	"tollgate/caller"
+	"tollgate/grants"
 	"tollgate/internal/testpki"
-	"tollgate/policy"
 	"tollgate/ratelimit"
 )
 
@@ -40,7 +40,7 @@ func (f *fixture) decision(b *testing.B, evidence caller.Evidence, method, path 
 		b.Fatalf("nothing has the path %s", path)
 	}
 	upstream := route.Upstreams[operation]
-	decision, err := f.config.Policy.Decide(&policy.Call{
+	decision, err := f.config.Grants.Decide(&grants.Call{
 		Caller: identity.Caller, Upstream: upstream.Name, Operation: operation, Param: params.Get, Accounts: bss.Accounts{},
 	})
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/gateway"
+	"tollgate/grants"
 	"tollgate/internal/secret"
-	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
@@ -169,8 +169,8 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	for _, set := range settings {
 		set(f)
 	}
-	if f.config.Policy == nil {
-		f.config.Policy = f.policy(t, grants(f.credentials))
+	if f.config.Grants == nil {
+		f.config.Grants = f.table(t, usualGrants(f.credentials))
 	}
 	f.gateway = gateway.New(f.config)
 	return f
@@ -248,10 +248,10 @@ func credentials(t testing.TB, token secret.String) map[string]*credential.Crede
 	return made
 }
 
-// grants gives each caller all that its credentials may sign.
-func grants(c map[string]*credential.Credential) []policy.Grant {
+// usualGrants gives each caller all that its credentials may sign.
+func usualGrants(c map[string]*credential.Credential) []grants.Grant {
 	all := []string{"*"}
-	return []policy.Grant{
+	return []grants.Grant{
 		{Caller: partnerCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"]},
 		{Caller: partnerCaller, Upstream: "bss-intl", Operations: all, Credential: c["partner-intl"]},
 		{Caller: customerCaller, Upstream: "bss", Operations: all, Credential: c["acme"]},
@@ -266,14 +266,14 @@ func grants(c map[string]*credential.Credential) []policy.Grant {
 	}
 }
 
-func (f *fixture) policy(t testing.TB, grants []policy.Grant) *policy.Policy {
+func (f *fixture) table(t testing.TB, given []grants.Grant) *grants.Table {
 	t.Helper()
-	upstreams := []policy.Upstream{
+	upstreams := []grants.Upstream{
 		{Name: "bss", Signed: true, Operations: append(catalog.Operations("cn"), signedEndpoints...)},
 		{Name: "bss-intl", Signed: true, Operations: catalog.Operations("intl")},
 		{Name: "app", Operations: appEndpoints},
 	}
-	made, problems := policy.New(upstreams, grants)
+	made, problems := grants.New(upstreams, given)
 	for _, p := range problems {
 		t.Fatal(p)
 	}

@@ -32,7 +32,7 @@ import (
 	"tollgate/audit"
 	"tollgate/caller"
 	"tollgate/catalog"
-	"tollgate/policy"
+	"tollgate/grants"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 )
@@ -91,7 +91,7 @@ type Listener struct {
 // Config joins the parts of a gateway. All members are required.
 type Config struct {
 	Callers  *caller.Registry
-	Policy   *policy.Policy
+	Grants   *grants.Table
 	Limiter  *ratelimit.Limiter
 	Sources  *ratelimit.Sources // limits failed authentication by source
 	Replay   *replay.Memory

@@ -9,7 +9,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/catalog"
-	"tollgate/policy"
+	"tollgate/grants"
 )
 
 // Invariant 2: whoever calls, and whatever is called, an upstream never sees a signature by a credential of the wrong
@@ -143,7 +143,7 @@ func TestChoosingACredential(t *testing.T) {
 
 // Invariant 3: without a grant nothing goes out, and each refusal of a known caller is recorded.
 func TestDenyByDefault(t *testing.T) {
-	f := start(t, func(f *fixture) { f.config.Policy = f.policy(t, nil) })
+	f := start(t, func(f *fixture) { f.config.Grants = f.table(t, nil) })
 	n := 0
 	for _, o := range catalog.Operations("cn") {
 		f.call(t, callOf(o, partnerCaller, partnerAccount)).wantCode(t, "TG.3001")
@@ -232,7 +232,7 @@ func TestRefusalsDoNotWaitForTheLog(t *testing.T) {
 // Grants for some customers only.
 func TestCustomersOfAGrant(t *testing.T) {
 	f := start(t, func(f *fixture) {
-		f.config.Policy = f.policy(t, []policy.Grant{{
+		f.config.Grants = f.table(t, []grants.Grant{{
 			Caller: partnerCaller, Upstream: "bss", Operations: []string{"CreatePartnerCoupons"},
 			Credential: f.credentials["partner-main"], Customers: []string{"c-17", "c-18"},
 		}})

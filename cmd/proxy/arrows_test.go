@@ -36,15 +36,15 @@ var arrows = map[string][]string{
 	"internal/testlog": {"audit", "audit/checkpoint"},
 	"internal/testpki": {},
 	"internal/testtls": {},
-	"policy":           {"bss", "catalog", "credential", "internal/nearest"},
+	"grants":           {"bss", "catalog", "credential", "internal/nearest"},
 	"ratelimit":        {"internal/source"},
 	"replay":           {},
 	"signing":          {"internal/secret"},
 	"tlspolicy":        {"internal/nearest"},
 	"tlspolicy/scan":   {"tlspolicy"},
 	"upstream":         {"tlspolicy"}, // which alerts mean that nothing was taken
-	"gateway":          {"audit", "bss", "caller", "catalog", "credential", "internal/source", "policy", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
-	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "policy", "ratelimit", "tlspolicy"},
+	"gateway":          {"audit", "bss", "caller", "catalog", "credential", "internal/source", "grants", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
+	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "grants", "ratelimit", "tlspolicy"},
 
 	"internal/certs/acme":  {"internal/certs", "internal/private", "internal/secret", "tlspolicy"}, // apart from certs for what it needs
 	"internal/testkubelet": {},

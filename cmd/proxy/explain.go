@@ -19,8 +19,8 @@ import (
 	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
+	"tollgate/grants"
 	"tollgate/internal/nearest"
-	"tollgate/policy"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 )
@@ -258,10 +258,10 @@ func (e *explanation) describe(m *found) {
 }
 
 func (e *explanation) decide(c *config.Config, f *explainFlags, m *found, accounts bss.Accounts) *explanation {
-	decision, err := c.Policy.Decide(&policy.Call{
+	decision, err := c.GrantTable.Decide(&grants.Call{
 		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: accounts, Credential: f.credential,
 	})
-	var refusal *policy.Refusal
+	var refusal *grants.Refusal
 	if errors.As(err, &refusal) {
 		e.Choices = refusal.Choices
 		return e.refused(string(refusal.Reason), refusal.Detail)

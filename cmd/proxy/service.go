@@ -146,7 +146,7 @@ func (s *service) build(recovery audit.Recovery) error {
 	})
 	b := s.config.Bounds
 	s.gateway = gateway.New(gateway.Config{
-		Callers: s.config.Callers, Policy: s.config.Policy, Limiter: limiter, Sources: sources, Replay: memory,
+		Callers: s.config.Callers, Grants: s.config.GrantTable, Limiter: limiter, Sources: sources, Replay: memory,
 		Log: s.log, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
 		Bounds: gateway.Bounds{
 			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,

@@ -1,4 +1,4 @@
-package policy
+package grants
 
 import (
 	"time"
@@ -54,7 +54,7 @@ func newCredential(t testing.TB, name, upstream string, class catalog.Class, dom
 	return c
 }
 
-func (f fixture) policy(t testing.TB, grants ...Grant) *Policy {
+func (f fixture) table(t testing.TB, grants ...Grant) *Table {
 	t.Helper()
 	p, problems := New(f.upstreams, grants)
 	if len(problems) > 0 {
@@ -80,7 +80,7 @@ func reasonOf(err error) Reason {
 	return ""
 }
 
-// TestProblems: what can never be honoured is found when the policy is made.
+// TestProblems: what can never be honoured is found when the table is made.
 func TestProblems(t *testing.T) {
 	f := newFixture(t)
 	noAccount := newCredential(t, "bare", "bss", catalog.ClassCustomer, "")
@@ -106,7 +106,7 @@ func TestProblems(t *testing.T) {
 	} {
 		p, problems := New(f.upstreams, []Grant{c.grant})
 		if p != nil || len(problems) != 1 || !strings.Contains(problems[0].Message, c.message) {
-			t.Errorf("%s: policy %v, problems %v, want one with %q", name, p != nil, problems, c.message)
+			t.Errorf("%s: table %v, problems %v, want one with %q", name, p != nil, problems, c.message)
 		}
 	}
 	_, problems := New(f.upstreams, []Grant{{Upstream: "bss", Operations: []string{"PayOrder"}, Credential: f.acme}})
@@ -118,7 +118,7 @@ func TestProblems(t *testing.T) {
 // TestPatternsCoverOnlyTheClass: a pattern never lets a credential sign for the other class.
 func TestPatternsCoverOnlyTheClass(t *testing.T) {
 	f := newFixture(t)
-	p := f.policy(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"*"}, Credential: f.partner})
+	p := f.table(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"*"}, Credential: f.partner})
 	for _, operation := range catalog.Operations("cn") {
 		decision, err := p.Decide(&Call{Caller: "app", Upstream: "bss", Operation: operation,
 			Param: func(name string) string {
@@ -143,7 +143,7 @@ func TestPatternsCoverOnlyTheClass(t *testing.T) {
 
 func TestDecide(t *testing.T) {
 	f := newFixture(t)
-	p := f.policy(t,
+	p := f.table(t,
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "CreatePartnerCoupons"}, Credential: f.partner},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders", "orderPay", "ListCustomerOrders"}, Credential: f.acme},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.acme},
@@ -191,7 +191,7 @@ func TestDecide(t *testing.T) {
 
 func TestCustomers(t *testing.T) {
 	f := newFixture(t)
-	p := f.policy(t,
+	p := f.table(t,
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons", "ListSubCustomerBillDetail"}, Credential: f.partner, Customers: []string{"c-1", "c-2", "r-1"}},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"UpdateIndirectPartnerAccount"}, Credential: f.distributor, Customers: []string{"r-1"}},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"ReclaimToPartnerAccount"}, Credential: f.partner, Customers: []string{}},
@@ -225,7 +225,7 @@ func TestCustomers(t *testing.T) {
 func TestDeprecatedForbidden(t *testing.T) {
 	f := newFixture(t)
 	intl := newCredential(t, "intl", "strict", catalog.ClassCustomer, "d-7")
-	p := f.policy(t, Grant{Caller: "app", Upstream: "strict", Operations: []string{"orderPay", "PayOrders"}, Credential: intl})
+	p := f.table(t, Grant{Caller: "app", Upstream: "strict", Operations: []string{"orderPay", "PayOrders"}, Credential: intl})
 	_, err := p.Decide(call(t, "strict", "intl", "orderPay", map[string]string{"domain_id": "d-7"}, bss.Accounts{}))
 	if reasonOf(err) != DeprecatedForbidden || !strings.Contains(err.Error(), "use PayOrders") {
 		t.Errorf("deprecated operation: %v", err)
@@ -237,7 +237,7 @@ func TestDeprecatedForbidden(t *testing.T) {
 
 func TestUnsignedUpstream(t *testing.T) {
 	f := newFixture(t)
-	p := f.policy(t, Grant{Caller: "app", Upstream: "app", Operations: []string{"effect:write"}})
+	p := f.table(t, Grant{Caller: "app", Upstream: "app", Operations: []string{"effect:write"}})
 	decision, err := p.Decide(&Call{Caller: "app", Upstream: "app", Operation: f.upstreams[2].Operations[0], Param: func(string) string { return "" }})
 	if err != nil || decision.Credential != nil {
 		t.Errorf("%+v, %v", decision, err)

@@ -1,4 +1,4 @@
-package policy
+package grants
 
 import (
 	"fmt"
@@ -61,7 +61,7 @@ func refuse(reason Reason, format string, args ...any) *Refusal {
 //
 // Of the grants that cover the operation those count whose credential the caller named (all, if it named none) and
 // whose conditions on accounts hold. If they are of several credentials, the caller must name one.
-func (p *Policy) Decide(call *Call) (Decision, error) {
+func (p *Table) Decide(call *Call) (Decision, error) {
 	rules, refusal := p.candidates(call)
 	if refusal != nil {
 		return Decision{}, refusal
@@ -86,7 +86,7 @@ func (p *Policy) Decide(call *Call) (Decision, error) {
 }
 
 // candidates are the rules for the operation with the credential that the caller named.
-func (p *Policy) candidates(call *Call) ([]*rule, *Refusal) {
+func (p *Table) candidates(call *Call) ([]*rule, *Refusal) {
 	k := key{call.Caller, call.Upstream, call.Operation.Name}
 	rules := p.rules[k]
 	switch {

@@ -1,4 +1,4 @@
-package policy
+package grants
 
 import (
 	"slices"
@@ -12,7 +12,7 @@ import (
 func FuzzDecide(f *testing.F) {
 	fix := newFixture(f)
 	coupons := []string{"c-1", "c-2"}
-	p := fix.policy(f,
+	p := fix.table(f,
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.acme},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.other},
 		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons"}, Credential: fix.partner, Customers: coupons},

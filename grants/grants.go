@@ -1,11 +1,11 @@
-// Package policy decides which credential a caller's call is made with, or why it is refused.
+// Package grants decides which credential a caller's call is made with, or why it is refused.
 //
 // A [Grant] joins a caller, a set of operations and a credential. [New] turns grants into an index by caller, upstream
 // and operation, and reports every grant that could never be honoured: a named operation of the wrong class, a pattern
-// that covers nothing, an account that is missing. [Policy.Decide] looks a call up, and checks class and accounts again.
+// that covers nothing, an account that is missing. [Table.Decide] looks a call up, and checks class and accounts again.
 //
 // What no grant covers is refused.
-package policy
+package grants
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 	"tollgate/credential"
 )
 
-// Upstream is what the policy knows of an upstream.
+// Upstream is what the table knows of an upstream.
 type Upstream struct {
 	Name             string
 	Operations       []*catalog.Operation
@@ -58,8 +58,8 @@ type Coverage struct {
 	LeftOut  int
 }
 
-// Policy is a checked, immutable set of grants.
-type Policy struct {
+// Table is a checked, immutable set of grants.
+type Table struct {
 	rules    map[key][]*rule
 	leftOut  map[key]string // why a pattern of the caller's does not cover the operation
 	coverage []Coverage
@@ -75,10 +75,10 @@ type rule struct {
 	forbidden bool // deprecated, and the upstream forbids that
 }
 
-// New checks the grants. The problems are all that were found; with any, the policy is nil.
-func New(upstreams []Upstream, grants []Grant) (*Policy, []Problem) {
+// New checks the grants. The problems are all that were found; with any, the table is nil.
+func New(upstreams []Upstream, grants []Grant) (*Table, []Problem) {
 	b := builder{
-		policy:    &Policy{rules: map[key][]*rule{}, leftOut: map[key]string{}},
+		table:     &Table{rules: map[key][]*rule{}, leftOut: map[key]string{}},
 		upstreams: map[string]*Upstream{},
 	}
 	for i := range upstreams {
@@ -90,17 +90,17 @@ func New(upstreams []Upstream, grants []Grant) (*Policy, []Problem) {
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
-	return b.policy, nil
+	return b.table, nil
 }
 
 // Coverage lists what each pattern covers, in the order of the grants.
-func (p *Policy) Coverage() []Coverage { return p.coverage }
+func (p *Table) Coverage() []Coverage { return p.coverage }
 
 // place is where a selector stands.
 type place struct{ grant, selector int }
 
 type builder struct {
-	policy    *Policy
+	table     *Table
 	upstreams map[string]*Upstream
 	problems  []Problem
 }
@@ -171,7 +171,7 @@ func (b *builder) addPattern(at place, selector string, matches func(*catalog.Op
 			continue
 		}
 		if why := b.tryAdd(at, operation, grant, upstream, false); why != "" {
-			b.policy.leftOut[key{grant.Caller, upstream.Name, operation.Name}] = why
+			b.table.leftOut[key{grant.Caller, upstream.Name, operation.Name}] = why
 			coverage.LeftOut++
 			continue
 		}
@@ -180,7 +180,7 @@ func (b *builder) addPattern(at place, selector string, matches func(*catalog.Op
 	if coverage.Covers == 0 {
 		b.problem(at, nil, "%s covers no operation that %s", selector, grantee(grant, upstream))
 	}
-	b.policy.coverage = append(b.policy.coverage, coverage)
+	b.table.coverage = append(b.table.coverage, coverage)
 }
 
 func grantee(grant *Grant, upstream *Upstream) string {
@@ -222,8 +222,8 @@ func (b *builder) tryAdd(at place, operation *catalog.Operation, grant *Grant, u
 			"name it in a grant of its own with class_confirmed: true when you know", operation.Name)
 	}
 	k := key{grant.Caller, upstream.Name, operation.Name}
-	if !slices.ContainsFunc(b.policy.rules[k], func(have *rule) bool { return have.grant == grant }) {
-		b.policy.rules[k] = append(b.policy.rules[k], r)
+	if !slices.ContainsFunc(b.table.rules[k], func(have *rule) bool { return have.grant == grant }) {
+		b.table.rules[k] = append(b.table.rules[k], r)
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package policy
+package grants
 
 import (
 	"tollgate/catalog"
