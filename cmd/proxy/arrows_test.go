@@ -17,7 +17,7 @@ var arrows = map[string][]string{
 	"audit/calls":      {"audit", "catalog", "internal/decimal"},
 	"audit/checkpoint": {"internal/private"},
 	"audit/copies":     {"audit/checkpoint"},
-	"audit/index":      {"audit", "audit/calls", "catalog", "internal/decimal"},
+	"audit/store":      {"audit", "audit/calls", "catalog", "internal/decimal"},
 	"audit/proof":      {"audit", "audit/checkpoint"},
 	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
 	"audit/verify":     {"audit", "audit/checkpoint"},

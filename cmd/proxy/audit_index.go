@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit/calls"
-	"tollgate/audit/index"
+	"tollgate/audit/store"
 )
 
 func auditReindexCommand() *cobra.Command {
@@ -33,7 +33,7 @@ func auditReindexCommand() *cobra.Command {
 }
 
 func auditReindex(ctx context.Context, out, notes io.Writer, dir, file string) error {
-	x := index.New(dir, file)
+	x := store.New(dir, file)
 	bar := newProgress(notes)
 	seq, err := x.Rebuild(ctx, bar.show)
 	bar.clear()
@@ -55,7 +55,7 @@ func indexFlag(cmd *cobra.Command, file *string) {
 // an index does not have yet is read from the log, so both give the same.
 func callsIn(dir, file string, notes io.Writer) calls.Source {
 	scan := calls.Scan{Dir: dir}
-	x := index.New(dir, file)
+	x := store.New(dir, file)
 	if file == noIndex || file == "" && !x.Exists() {
 		return scan
 	}
@@ -64,7 +64,7 @@ func callsIn(dir, file string, notes io.Writer) calls.Source {
 
 // indexed asks the index, and reads the log when the index cannot answer.
 type indexed struct {
-	index *index.Index
+	index *store.Index
 	scan  calls.Scan
 	notes io.Writer
 }
@@ -75,7 +75,7 @@ func (s indexed) Calls(ctx context.Context, f *calls.Filter, yield func(*calls.C
 		given = true
 		return yield(c)
 	})
-	if given || !errors.Is(err, index.ErrUnusable) {
+	if given || !errors.Is(err, store.ErrUnusable) {
 		return err
 	}
 	fmt.Fprintf(s.notes, "note: %s; reading the whole log instead\n", escapeUnprintable(err.Error()))

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/audit/index"
+	"tollgate/audit/store"
 	"tollgate/internal/testlog"
 )
 
@@ -72,7 +72,7 @@ func TestStartIndex(t *testing.T) {
 		}
 	}
 	stop()
-	if seq, err := index.New(dir, "").Seq(t.Context()); err != nil || seq != l.Seq {
+	if seq, err := store.New(dir, "").Seq(t.Context()); err != nil || seq != l.Seq {
 		t.Errorf("record %d of %d, %v", seq, l.Seq, err)
 	}
 }

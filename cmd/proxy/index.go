@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/audit/index"
+	"tollgate/audit/store"
 )
 
 // openIndex keeps an index of the log, if the configuration wants one.
@@ -29,8 +29,8 @@ func (s *service) indexed() uint64 {
 
 // startIndex keeps the index of the log in dir up, beside the calls, until stop is called. What fails is logged and tried
 // again; no call waits for it or fails with it. stop waits until the index is closed.
-func startIndex(dir, file string, logger *zap.Logger) (x *index.Index, stop func()) {
-	x = index.New(dir, file)
+func startIndex(dir, file string, logger *zap.Logger) (x *store.Index, stop func()) {
+	x = store.New(dir, file)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

@@ -20,7 +20,7 @@ import (
 	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/copies"
-	"tollgate/audit/index"
+	"tollgate/audit/store"
 	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
@@ -37,7 +37,7 @@ type service struct {
 	logger    *zap.Logger
 	log       *audit.Log
 	copies    *copies.Copies  // of checkpoints
-	index     *index.Index    // of the log; nil when none is kept
+	index     *store.Index    // of the log; nil when none is kept
 	forecast  admin.Forecast  // of the log's disk
 	refusals  *audit.Refusals // of calls
 	strangers *audit.Refusals // of connections that came to no call

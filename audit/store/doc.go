@@ -1,4 +1,4 @@
-// Package index keeps an SQLite database beside the audit log, by which calls are found without reading all of it.
+// Package store keeps an SQLite database beside the audit log, by which calls are found without reading all of it.
 //
 // # Never the truth
 //
@@ -34,4 +34,4 @@
 // [Index.Run] follows the log. A transaction takes up what came, at most 2,000 records, and marks how far it got; after a
 // crash the next one goes on from there. Lines that a crash of the machine took from the log show by the marks: the index
 // goes back to the last mark whose line is still there. Rows of records that were pruned are removed.
-package index
+package store
