@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tollgate/audit"
-	"tollgate/audit/copies"
+	"tollgate/audit/mirror"
 	"tollgate/credential"
 	"tollgate/ratelimit"
 	"tollgate/replay"
@@ -16,7 +16,7 @@ import (
 type Sources struct {
 	Log          func() audit.Status
 	Checkpointed func() *time.Time // when the newest checkpoint was signed; nil before the first
-	Copies       func() []copies.Status
+	Copies       func() []mirror.Status
 	Forecast     *Forecast
 	Indexed      func() uint64 // the last record that the log's index has; 0 for none
 	Credentials  []*credential.Credential

@@ -11,12 +11,12 @@ import (
 // what stands above it, is a change of the design and belongs here with a reason.
 var arrows = map[string][]string{
 	"accept":           {"internal/source", "tlspolicy"}, // handshakes report what the peer offered
-	"admin":            {"audit", "audit/copies", "credential", "gateway", "ratelimit", "replay"},
+	"admin":            {"audit", "audit/mirror", "credential", "gateway", "ratelimit", "replay"},
 	"audit":            {"audit/checkpoint", "internal/digest", "internal/private", "internal/source"},
 	"audit/bundle":     {"audit", "audit/checkpoint", "audit/proof"},
 	"audit/calls":      {"audit", "catalog", "internal/decimal"},
 	"audit/checkpoint": {"internal/private"},
-	"audit/copies":     {"audit/checkpoint"},
+	"audit/mirror":     {"audit/checkpoint"},
 	"audit/store":      {"audit", "audit/calls", "catalog", "internal/decimal"},
 	"audit/proof":      {"audit", "audit/checkpoint"},
 	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect

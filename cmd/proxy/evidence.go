@@ -11,7 +11,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
-	"tollgate/audit/copies"
+	"tollgate/audit/mirror"
 	"tollgate/config"
 )
 
@@ -26,7 +26,7 @@ const (
 // openLog opens the audit log. Its first checkpoint, like all further ones, goes to the places that keep copies.
 func (s *service) openLog() (audit.Recovery, error) {
 	a := s.config.Audit
-	s.copies = copies.Start(places(a.Copies), func(place string, err error) {
+	s.copies = mirror.Start(places(a.Copies), func(place string, err error) {
 		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
 	})
 	log, recovery, err := audit.Open(audit.Config{
@@ -49,13 +49,13 @@ func (s *service) openLog() (audit.Recovery, error) {
 	return recovery, nil
 }
 
-func places(configured []config.CheckpointCopy) []copies.Place {
-	var all []copies.Place
+func places(configured []config.CheckpointCopy) []mirror.Place {
+	var all []mirror.Place
 	for _, c := range configured {
 		if c.File == "" {
-			all = append(all, copies.Writer("stdout", os.Stdout))
+			all = append(all, mirror.Writer("stdout", os.Stdout))
 		} else {
-			all = append(all, copies.File(c.File))
+			all = append(all, mirror.File(c.File))
 		}
 	}
 	return all

@@ -19,7 +19,7 @@ import (
 	"tollgate/accept"
 	"tollgate/admin"
 	"tollgate/audit"
-	"tollgate/audit/copies"
+	"tollgate/audit/mirror"
 	"tollgate/audit/store"
 	"tollgate/catalog"
 	"tollgate/config"
@@ -36,7 +36,7 @@ type service struct {
 	config    *config.Config
 	logger    *zap.Logger
 	log       *audit.Log
-	copies    *copies.Copies  // of checkpoints
+	copies    *mirror.Mirror  // of checkpoints
 	index     *store.Index    // of the log; nil when none is kept
 	forecast  admin.Forecast  // of the log's disk
 	refusals  *audit.Refusals // of calls

@@ -1,4 +1,4 @@
-package copies
+package mirror
 
 import (
 	"bytes"
@@ -218,7 +218,7 @@ func TestCloseAtOnce(t *testing.T) {
 	w := &writer{place: Place{Name: "slow"}, waiting: []string{note(t, 1)}, closing: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (&Copies{[]*writer{w}}).Close(ctx); err == nil || !strings.HasSuffix(err.Error(), "is not in slow: it has not answered in time") {
+	if err := (&Mirror{[]*writer{w}}).Close(ctx); err == nil || !strings.HasSuffix(err.Error(), "is not in slow: it has not answered in time") {
 		t.Error(err)
 	}
 }

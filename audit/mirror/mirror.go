@@ -1,4 +1,4 @@
-// Package copies writes the checkpoints of an audit log to places besides the log, where whoever can change the log cannot
+// Package mirror writes the checkpoints of an audit log to places besides the log, where whoever can change the log cannot
 // change them: each as one line of JSON,
 //
 //	{"log":NAME,"size":RECORDS,"root":BASE64,"time":RFC3339,"checkpoint":NOTE}
@@ -6,7 +6,7 @@
 // with the members of the checkpoint for people and search tools, and the signed note, which alone proves something.
 //
 // A place that fails or hangs stops nothing: its checkpoints wait in memory and are tried again.
-package copies
+package mirror
 
 import (
 	"bytes"
@@ -47,34 +47,34 @@ type Status struct {
 	Failures uint64 // writes that failed, and checkpoints that were given up, since the start
 }
 
-// Copies writes checkpoints to places. Its methods may be called concurrently.
-type Copies struct{ writers []*writer }
+// Mirror writes checkpoints to places. Its methods may be called concurrently.
+type Mirror struct{ writers []*writer }
 
 // Start begins to write to the places. failed, unless nil, is told of each write that fails, at intervals that grow to a
 // minute; it is called by one goroutine for each place.
 //
 // The caller must call Close.
-func Start(places []Place, failed func(place string, err error)) *Copies {
-	c := &Copies{}
+func Start(places []Place, failed func(place string, err error)) *Mirror {
+	m := &Mirror{}
 	for _, p := range places {
 		w := &writer{place: p, failed: failed, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
-		c.writers = append(c.writers, w)
+		m.writers = append(m.writers, w)
 		go w.run()
 	}
-	return c
+	return m
 }
 
 // Publish has a checkpoint written to all places. It never waits for them.
-func (c *Copies) Publish(note string) {
-	for _, w := range c.writers {
+func (m *Mirror) Publish(note string) {
+	for _, w := range m.writers {
 		w.add(note)
 	}
 }
 
 // Status gives the state of each place, in their order.
-func (c *Copies) Status() []Status {
-	all := make([]Status, len(c.writers))
-	for i, w := range c.writers {
+func (m *Mirror) Status() []Status {
+	all := make([]Status, len(m.writers))
+	for i, w := range m.writers {
 		all[i] = w.status()
 	}
 	return all
@@ -82,12 +82,12 @@ func (c *Copies) Status() []Status {
 
 // Close tries once more to write what waits, and ends. Nothing may be published after it. When ctx ends first, a place that
 // hangs is left to itself.
-func (c *Copies) Close(ctx context.Context) error {
-	for _, w := range c.writers {
+func (m *Mirror) Close(ctx context.Context) error {
+	for _, w := range m.writers {
 		close(w.closing)
 	}
 	var problems []error
-	for _, w := range c.writers {
+	for _, w := range m.writers {
 		select {
 		case <-w.done:
 		case <-ctx.Done():
