@@ -55,7 +55,7 @@ func TestNothingIsSentThatTheLogCannotTell(t *testing.T) {
 	}
 	p.stop()
 	w.verified()
-	if out, err := exec.Command("python3", "../audit/bundle/verify.py", w.file("audit")).CombinedOutput(); err != nil {
+	if out, err := exec.Command("python3", "../audit/export/verify.py", w.file("audit")).CombinedOutput(); err != nil {
 		t.Errorf("verify.py: %v\n%s", err, out)
 	}
 	list := run(t, nil, "audit", "list", "--json", "--dir", w.file("audit"), "--min-amount", "100", "--decision", "allowed")

@@ -13,7 +13,7 @@ var arrows = map[string][]string{
 	"accept":           {"internal/source", "tlspolicy"}, // handshakes report what the peer offered
 	"admin":            {"audit", "audit/mirror", "credential", "gateway", "ratelimit", "replay"},
 	"audit":            {"audit/checkpoint", "internal/digest", "internal/private", "internal/source"},
-	"audit/bundle":     {"audit", "audit/checkpoint", "audit/proof"},
+	"audit/export":     {"audit", "audit/checkpoint", "audit/proof"},
 	"audit/calls":      {"audit", "catalog", "internal/decimal"},
 	"audit/checkpoint": {"internal/private"},
 	"audit/mirror":     {"audit/checkpoint"},

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/audit/bundle"
+	"tollgate/audit/export"
 	"tollgate/audit/proof"
 )
 
@@ -61,9 +61,9 @@ func auditExport(w io.Writer, dir string, from, to time.Time, out string, force 
 	if err != nil {
 		return err
 	}
-	var s *bundle.Summary
+	var s *export.Summary
 	err = writeFile(out, force, func(w io.Writer) (err error) {
-		s, err = bundle.Write(w, log, from, to)
+		s, err = export.Write(w, log, from, to)
 		return err
 	})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit"
-	"tollgate/audit/bundle"
 	"tollgate/audit/calls"
+	"tollgate/audit/export"
 	"tollgate/audit/verify"
 )
 
@@ -81,7 +81,7 @@ func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Repo
 		report, err := verify.Verify(cmd.Context(), os.DirFS(f.dir), o)
 		return report, within(f.dir, err)
 	}
-	log, meta, archive, err := bundle.Open(f.bundle)
+	log, meta, archive, err := export.Open(f.bundle)
 	if err != nil {
 		return nil, err
 	}

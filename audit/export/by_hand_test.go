@@ -1,4 +1,4 @@
-package bundle_test
+package export_test
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package bundle
+package export
 
 import (
 	"archive/zip"

@@ -1,4 +1,4 @@
-// Package bundle writes and opens archives for auditors: a period of a log in one zip file, with all that is needed to verify
+// Package export writes and opens archives for auditors: a period of a log in one zip file, with all that is needed to verify
 // it without the rest of the log, and without this program.
 //
 //	README.txt        what this is, and how to verify it
@@ -10,4 +10,4 @@
 //
 // The log begins with record 1 or with a checkpoint record, whose peaks stand for the records before, and ends with a
 // checkpoint record. The same log, period and newest checkpoint give the same bytes.
-package bundle
+package export

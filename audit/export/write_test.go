@@ -1,4 +1,4 @@
-package bundle_test
+package export_test
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"tollgate/audit"
-	"tollgate/audit/bundle"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/export"
 	"tollgate/audit/proof"
 	"tollgate/internal/testlog"
 )
@@ -34,17 +34,17 @@ func openLog(t testing.TB, dir string) *proof.Log {
 // exported is a bundle in a file, and what it was made of.
 type exported struct {
 	file    string
-	summary *bundle.Summary
+	summary *export.Summary
 	lines   []string // of the log
 }
 
 // at is the time of a record of a testlog.
 func at(seq int) time.Time { return testlog.Start.Add(time.Duration(seq) * time.Second) }
 
-func export(t testing.TB, dir string, from, to time.Time) (exported, error) {
+func exportPeriod(t testing.TB, dir string, from, to time.Time) (exported, error) {
 	t.Helper()
 	var b bytes.Buffer
-	s, err := bundle.Write(&b, openLog(t, dir), from, to)
+	s, err := export.Write(&b, openLog(t, dir), from, to)
 	if err != nil {
 		return exported{}, err
 	}
@@ -60,9 +60,9 @@ func export(t testing.TB, dir string, from, to time.Time) (exported, error) {
 
 // check opens a bundle again: its lines are those of the log, from a checkpoint or the beginning to a checkpoint, the period
 // is within, and the tree over them has the root that was signed.
-func (e exported) check(t testing.TB) bundle.Meta {
+func (e exported) check(t testing.TB) export.Meta {
 	t.Helper()
-	log, meta, closer, err := bundle.Open(e.file)
+	log, meta, closer, err := export.Open(e.file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestPeriods(t *testing.T) {
 		for range 4 {
 			from := 1 + rng.IntN(records)
 			to := from + 1 + rng.IntN(records-from+1)
-			e, err := export(t, dir, at(from), at(to))
+			e, err := exportPeriod(t, dir, at(from), at(to))
 			if err != nil {
 				t.Fatalf("%d to %d of %d: %v", from, to, records, err)
 			}
@@ -160,7 +160,7 @@ func TestPeriods(t *testing.T) {
 			if s := e.summary; int(s.Begin) != from || int(s.End) != to-1 || s.Total() != to-from || s.Uncovered != 0 {
 				t.Errorf("%d to %d: bundle of %d to %d, %d records", from, to-1, s.Begin, s.End, s.Total())
 			}
-			again, err := export(t, dir, at(from), at(to))
+			again, err := exportPeriod(t, dir, at(from), at(to))
 			if a, b := contents(t, e.file), contents(t, again.file); err != nil || !bytes.Equal(a, b) {
 				t.Errorf("%d to %d: exported again, the bytes are others: %v", from, to, err)
 			}
@@ -182,7 +182,7 @@ func TestVerifier(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	dir, records := random(t, 30, rng)
 	for from := 1; from < records; from += 25 {
-		e, err := export(t, dir, at(from), at(from+7))
+		e, err := exportPeriod(t, dir, at(from), at(from+7))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +205,7 @@ func TestVerifierBesideLog(t *testing.T) {
 		log := testlog.New(dir, nil)
 		log.Calls(2)
 		log.Close()
-		e, err := export(t, dir, at(0), at(100))
+		e, err := exportPeriod(t, dir, at(0), at(100))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -237,7 +237,7 @@ func TestVerifierStrangeEntries(t *testing.T) {
 	log := testlog.New(dir, nil)
 	log.Calls(2)
 	log.Close()
-	e, err := export(t, dir, at(0), at(100))
+	e, err := exportPeriod(t, dir, at(0), at(100))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func unzip(t testing.TB, file string) string {
 func TestReadmeByHand(t *testing.T) {
 	dir, records := random(t, 12, rand.New(rand.NewPCG(5, 6)))
 	for _, from := range []int{1, records / 2, records - 3} {
-		e, err := export(t, dir, at(from), at(from+3))
+		e, err := exportPeriod(t, dir, at(from), at(from+3))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -329,7 +329,7 @@ func shell(t testing.TB, dir, script string) string {
 
 func TestReadme(t *testing.T) {
 	dir, _ := random(t, 20, rand.New(rand.NewPCG(7, 8)))
-	e, err := export(t, dir, at(5), at(9))
+	e, err := exportPeriod(t, dir, at(5), at(9))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,13 +350,13 @@ func TestNoBundle(t *testing.T) {
 	log := testlog.New(dir, nil)
 	log.Call()
 	log.Flush()
-	if _, err := export(t, dir, at(4), at(100)); !errors.Is(err, proof.ErrNotCovered) {
+	if _, err := exportPeriod(t, dir, at(4), at(100)); !errors.Is(err, proof.ErrNotCovered) {
 		t.Errorf("records that no checkpoint covers: %v", err)
 	}
-	if _, err := export(t, dir, at(100), at(200)); err == nil || !strings.Contains(err.Error(), "no records") {
+	if _, err := exportPeriod(t, dir, at(100), at(200)); err == nil || !strings.Contains(err.Error(), "no records") {
 		t.Errorf("a period without records: %v", err)
 	}
-	e, err := export(t, dir, at(2), at(100))
+	e, err := exportPeriod(t, dir, at(2), at(100))
 	if err != nil || e.summary.Uncovered != 2 || e.summary.Last != 3 || e.summary.Total() != 2 {
 		t.Fatalf("records of which some are covered: %+v, %v", e.summary, err)
 	}
@@ -374,7 +374,7 @@ func TestNoBundle(t *testing.T) {
 		if err := os.WriteFile(segments[1], text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if e, err := export(t, dir, at(7), at(9)); err == nil && i < bytes.LastIndexByte(text[:len(text)-1], '\n') && e.summary.Begin == 7 && e.summary.End == 8 {
+		if e, err := exportPeriod(t, dir, at(7), at(9)); err == nil && i < bytes.LastIndexByte(text[:len(text)-1], '\n') && e.summary.Begin == 7 && e.summary.End == 8 {
 			t.Fatalf("byte %d is damaged, and exported", i)
 		}
 		text[i] ^= 4
@@ -398,10 +398,10 @@ func TestPruned(t *testing.T) {
 	if err := errors.Join(os.WriteFile(strings.TrimSuffix(segments[0], "jsonl")+"hashes", hashes, 0o600), os.Remove(segments[0])); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := export(t, dir, at(1), at(5)); err == nil || !strings.Contains(err.Error(), "before 10 are pruned") {
+	if _, err := exportPeriod(t, dir, at(1), at(5)); err == nil || !strings.Contains(err.Error(), "before 10 are pruned") {
 		t.Errorf("a period that is pruned: %v", err)
 	}
-	e, err := export(t, dir, at(1), at(12))
+	e, err := exportPeriod(t, dir, at(1), at(12))
 	if err != nil || e.summary.Pruned != 9 || e.summary.First != 10 {
 		t.Fatalf("%+v, %v", e.summary, err)
 	}
@@ -425,7 +425,7 @@ func TestBehindAnotherKey(t *testing.T) {
 	log.Rekey(key, false) // records 7 and 8
 	log.Call()
 	log.Close()
-	e, err := export(t, dir, at(9), at(11))
+	e, err := exportPeriod(t, dir, at(9), at(11))
 	if err != nil || e.summary.First != 6 {
 		t.Fatalf("%+v, %v", e.summary, err)
 	}

@@ -1,5 +1,5 @@
-// Package bundle_test checks what stands beside the archives for auditors: the verifier in Python.
-package bundle_test
+// Package export_test checks what stands beside the archives for auditors: the verifier in Python.
+package export_test
 
 import (
 	"archive/zip"
