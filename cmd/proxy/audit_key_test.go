@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
 	"tollgate/audit"
+	"tollgate/internal/testkubelet"
 )
 
 // restart opens and closes a log, as a gateway does that is started and stopped.
@@ -76,4 +76,26 @@ func TestKeyUsage(t *testing.T) {
 		}
 	}
 	fails(t, "no such file or directory: name the file with --key-file", "audit", "rotate-key", "--key-file", filepath.Join(dir, "none"))
+}
+
+// TestRotateKeyInKubernetes: the command tightens the key that it reads, as a start does, and says so.
+func TestRotateKeyInKubernetes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	key := filepath.Join(dir, "signing.key")
+	restart(t, dir)
+	if err := testkubelet.SetFSGroup(dir, testkubelet.AnyGroup()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"tollgate: others could use " + key + " (mode 0660); it is for its owner only again\n", ""} {
+		code, stdout, stderr := run(t, "audit", "rotate-key", "--dir", dir)
+		if code != exitOK || !strings.Contains(stdout, key+".new is ready") || stderr != want {
+			t.Errorf("exit %d, %s\n%q, want %q", code, stdout, stderr, want)
+		}
+		if info, err := os.Stat(key); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
+		if err := os.Remove(key + ".new"); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 
@@ -332,32 +329,4 @@ func orNone(text string) string {
 		return "nothing known"
 	}
 	return text
-}
-
-func printJSON(w io.Writer, value any) error {
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, escapeUnprintable(text.String()))
-	return err
-}
-
-// escapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: strangers
-// may have put it into a path, and it could forge or hide what a reviewer sees.
-func escapeUnprintable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r == '\n' || strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
-	}
-	return b.String()
 }

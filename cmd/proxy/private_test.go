@@ -13,7 +13,6 @@ import (
 
 	"tollgate/config"
 	"tollgate/internal/private"
-	"tollgate/internal/testkubelet"
 )
 
 // loose makes a file with a mode.
@@ -82,27 +81,5 @@ func TestFoundFiles(t *testing.T) {
 	}
 	if got := p.exposed(); len(got) != 1 || !strings.HasPrefix(got[0], stays+" has mode 0604: every user may read it;") || logs.Len() != 1 {
 		t.Errorf("%q, logged %v", got, logs.All())
-	}
-}
-
-// TestRotateKeyInKubernetes: the command tightens the key that it reads, as a start does, and says so.
-func TestRotateKeyInKubernetes(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "log")
-	key := filepath.Join(dir, "signing.key")
-	restart(t, dir)
-	if err := testkubelet.SetFSGroup(dir, testkubelet.AnyGroup()); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"tollgate: others could use " + key + " (mode 0660); it is for its owner only again\n", ""} {
-		code, stdout, stderr := run(t, "audit", "rotate-key", "--dir", dir)
-		if code != exitOK || !strings.Contains(stdout, key+".new is ready") || stderr != want {
-			t.Errorf("exit %d, %s\n%q, want %q", code, stdout, stderr, want)
-		}
-		if info, err := os.Stat(key); err != nil || info.Mode() != 0o600 {
-			t.Errorf("%v, %v", info.Mode(), err)
-		}
-		if err := os.Remove(key + ".new"); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

@@ -2,29 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
-
-	"tollgate/config"
 )
-
-func configFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "config", "c", "", "configuration `file` (required)")
-}
-
-// loadConfig reads a configuration file. Its problems are printed as they are: each has its place and excerpt.
-func loadConfig(file string, secrets bool) (*config.Config, error) {
-	if file == "" {
-		return nil, usageError("a configuration file is needed: --config FILE")
-	}
-	return config.Load(file, config.Options{Secrets: secrets})
-}
 
 func runCommand() *cobra.Command {
 	var file string
@@ -66,36 +50,5 @@ func serving(ctx context.Context) (_ context.Context, hangUps <-chan os.Signal, 
 	return ctx, hung, func() {
 		signal.Stop(hung)
 		stop()
-	}
-}
-
-func runService(ctx context.Context, c *config.Config, logger *zap.Logger, hangUps <-chan os.Signal) error {
-	defer standardLog(logger)()
-	defer ballast()()
-	s, err := startService(ctx, c, logger)
-	if err != nil {
-		return err
-	}
-	logger.Info("tollgate is up", zap.String("version", programVersion()), zap.String("tls13", c.TLS.String()))
-	failure := s.untilStopped(ctx, hangUps)
-	if err := s.drain(); err != nil {
-		return err
-	}
-	logger.Info("stopped")
-	return failure
-}
-
-// untilStopped returns when the gateway is to stop, with an error if that is because a listener failed.
-func (s *service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) error {
-	for {
-		select {
-		case <-hangUps:
-			s.keeping.reload()
-		case <-ctx.Done():
-			s.logger.Info("stopping: no new calls; calls under way may end; a second signal stops at once", zap.Stringer("within", s.config.Bounds.Drain))
-			return nil
-		case err := <-s.failed:
-			return fmt.Errorf("a listener failed: %w", err)
-		}
 	}
 }

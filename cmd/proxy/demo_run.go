@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+	"tollgate/audit/verify"
+	"tollgate/config"
+)
+
+func demo(ctx context.Context, once bool, out, logTo io.Writer) (err error) {
+	setup, err := newDemoSetup()
+	if err != nil {
+		return err
+	}
+	defer setup.close()
+	text, err := setup.text()
+	if err != nil {
+		return err
+	}
+	c, err := config.Parse(setup.file("tollgate.yaml"), text, setup.dir, config.Options{Secrets: true, LookupEnv: setup.secrets})
+	if err != nil {
+		return err
+	}
+	if once { // the tour provokes a lost connection; its warning would look like a fault
+		c.Log.Level = "error"
+	}
+	logger, err := newLogger(c.Log, logTo)
+	if err != nil {
+		return err
+	}
+	defer standardLog(logger)()
+	s, err := startService(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.drain()) }()
+	if err := showTour(ctx, setup, s.log, out); err != nil || once {
+		return err
+	}
+	showLines(setup, out)
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "\nstopping")
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+func showTour(ctx context.Context, setup *demoSetup, log *audit.Log, out io.Writer) error {
+	fmt.Fprintf(out, "Tollgate %s: a simulated billing API on https://%s, the gateway in front of it.\n\nThe tour:\n", programVersion(), setup.values.Upstream)
+	problems, err := newGuide(setup, out).run(ctx, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nWhat the audit log says (%s):\n", setup.file("audit"))
+	if err := settled(ctx, log); err != nil {
+		return err
+	}
+	if err := listCalls(ctx, out, callsIn(setup.file("audit"), noIndex, nil), &calls.Filter{}, formatFlags{format: asTable}, time.UTC); err != nil {
+		return err
+	}
+	if err := showEvidence(ctx, log, setup.file("audit"), out); err != nil {
+		return err
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("the tour did not go as planned:\n  %s", strings.Join(problems, "\n  "))
+	}
+	fmt.Fprintln(out, "\nEvery call did what the tour says.")
+	return nil
+}
+
+// showEvidence recomputes the log, as a reviewer would.
+func showEvidence(ctx context.Context, log *audit.Log, dir string, out io.Writer) error {
+	if err := signed(ctx, log); err != nil {
+		return err
+	}
+	report, err := verify.Verify(ctx, os.DirFS(dir), verify.Options{InUse: func() (bool, error) { return audit.InUse(dir) }})
+	if err != nil {
+		return fmt.Errorf("verifying the audit log: %w", err)
+	}
+	if !report.Whole() {
+		return fmt.Errorf("the audit log is not whole: %s", report.Faults[0].Text)
+	}
+	_, err = fmt.Fprintf(out, "\nRecomputed from its files (tollgate audit verify), the log is whole: %d records, signed by\n%s.\n"+
+		"tollgate audit prove and tollgate audit export take it to others.\n", report.Records, report.Signers[0].Key)
+	return err
+}
+
+// showLines prints what a visitor can paste into another terminal.
+func showLines(d *demoSetup, out io.Writer) {
+	v := d.values
+	fmt.Fprintf(out, `
+The gateway stays up until Ctrl-C. Paste into another terminal:
+
+  # as the caller "report", over the loopback port; no keys needed
+  curl -s http://%[1]s/v2/systems/configs/provinces
+  curl -s -X POST http://%[1]s/v2/partners/sub-customers/query -H 'Content-Type: application/json' -d '{"limit":10}'
+  curl -s -X POST http://%[1]s/v3/orders/customer-orders/pay -d '{"order_id":"CS-2001"}'        # refused: no grant
+
+  # the audit log: verified, listed, summed up
+  tollgate audit verify --dir %[3]s
+  tollgate audit list --effect spend --dir %[3]s
+  tollgate audit report --by operation --dir %[3]s
+
+  # metrics, readiness, the log's own lines, the configuration
+  curl -s http://%[2]s/readyz
+  curl -s http://%[2]s/metrics | grep tollgate_
+  less %[3]s/*.jsonl
+  cat %[4]s
+
+The provider's Go SDK, unmodified, as the caller "shop" (endpoint and keys are all that changes; the CA is the demo's):
+
+  auth, _ := global.NewCredentialsBuilder().WithAk("%[5]s").WithSk("%[6]s").WithDomainId("c-17").SafeBuild()
+  pool := x509.NewCertPool(); pem, _ := os.ReadFile("%[7]s"); pool.AppendCertsFromPEM(pem)
+  hc, _ := bss.BssClientBuilder().WithEndpoints([]string{"https://%[8]s"}).WithCredential(auth).
+      WithHttpConfig(config.DefaultHttpConfig().WithHttpTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}})).SafeBuild()
+  answer, err := bss.NewBssClient(hc).ShowCustomerAccountBalances(&model.ShowCustomerAccountBalancesRequest{})
+`, v.Plain, v.Admin, d.file("audit"), d.file("tollgate.yaml"), demoShopKey, demoShopSecret, d.file("ca.pem"), v.HTTPS)
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/config"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	exitRefused = 3 // explain: the call would be refused
+)
+
+// exitError ends the program with a code; a nil cause prints nothing.
+type exitError struct {
+	code  int
+	cause error
+}
+
+func (e *exitError) Error() string {
+	if e.cause == nil {
+		return ""
+	}
+	return e.cause.Error()
+}
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// execute runs one command line.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = &exitError{exitFailure, err}
+	}
+	if text := exit.Error(); text != "" {
+		fmt.Fprintln(stderr, prefix(err)+text)
+	}
+	return exit.code
+}
+
+// prefix names the program, except before problems that begin with their own place (file:line:column).
+func prefix(err error) string {
+	var problems *config.Errors
+	if errors.As(err, &problems) {
+		return ""
+	}
+	return "tollgate: "
+}
+
+// suggestWithin is up to how many typing errors a command is suggested.
+const suggestWithin = 2
+
+// needsCommand refuses words that are no command, with the nearest that is.
+func needsCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+	for _, near := range cmd.SuggestionsFor(args[0]) {
+		text += fmt.Sprintf("\ndid you mean %q?", near)
+	}
+	return usageError("%s\nsee: %s --help", text, cmd.CommandPath())
+}
+
+// exactArgs is cobra.ExactArgs as a usage error.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			if len(names) == 0 {
+				return usageError("unexpected argument %q\nsee: %s --help", args[0], cmd.CommandPath())
+			}
+			return usageError("expected %d argument(s) %v, got %d\nsee: %s --help", len(names), names, len(args), cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// group is a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: needsCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	c.SuggestionsMinimumDistance = suggestWithin
+	c.AddCommand(commands...)
+	return c
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"go.uber.org/zap"
+
+	"tollgate/config"
+)
+
+func runService(ctx context.Context, c *config.Config, logger *zap.Logger, hangUps <-chan os.Signal) error {
+	defer standardLog(logger)()
+	defer ballast()()
+	s, err := startService(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	logger.Info("tollgate is up", zap.String("version", programVersion()), zap.String("tls13", c.TLS.String()))
+	failure := s.untilStopped(ctx, hangUps)
+	if err := s.drain(); err != nil {
+		return err
+	}
+	logger.Info("stopped")
+	return failure
+}
+
+// untilStopped returns when the gateway is to stop, with an error if that is because a listener failed.
+func (s *service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) error {
+	for {
+		select {
+		case <-hangUps:
+			s.keeping.reload()
+		case <-ctx.Done():
+			s.logger.Info("stopping: no new calls; calls under way may end; a second signal stops at once", zap.Stringer("within", s.config.Bounds.Drain))
+			return nil
+		case err := <-s.failed:
+			return fmt.Errorf("a listener failed: %w", err)
+		}
+	}
+}
