@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,17 +43,10 @@ func (f *callFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.filter.Currency, "currency", "", "an amount of the call is in this currency: `CNY`, USD")
 }
 
-// choices are the words that a flag takes.
-type choices struct {
-	flag, value string
-	known       []string
-}
-
-func checkChoices(list ...choices) error {
-	for _, c := range list {
-		if c.value != "" && !slices.Contains(c.known, c.value) {
-			return usageError("--%s %q: choose from %s", c.flag, c.value, strings.Join(c.known, ", "))
-		}
+// checkChoice refuses a flag's value that is none of the known ones. An empty one is none.
+func checkChoice(flag, value string, known []string) error {
+	if value != "" && !slices.Contains(known, value) {
+		return usageError("--%s %q: choose from %s", flag, value, strings.Join(known, ", "))
 	}
 	return nil
 }
@@ -67,9 +61,9 @@ var (
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
 func (f *callFlags) parse() error {
-	err := checkChoices(
-		choices{"effect", f.filter.Effect, effects}, choices{"class", f.filter.Class, classes}, choices{"decision", f.filter.Decision, decisions},
-		choices{"outcome", f.filter.State, append(slices.Clip(outcomes), calls.Refused, calls.Open)}, choices{"site", f.filter.Site, catalog.Sites()},
+	err := cmp.Or(
+		checkChoice("effect", f.filter.Effect, effects), checkChoice("class", f.filter.Class, classes), checkChoice("decision", f.filter.Decision, decisions),
+		checkChoice("outcome", f.filter.State, append(slices.Clip(outcomes), calls.Refused, calls.Open)), checkChoice("site", f.filter.Site, catalog.Sites()),
 	)
 	if err != nil {
 		return err

@@ -67,6 +67,11 @@ func (f *listFlags) parse(cmd *cobra.Command, now time.Time) error {
 	return nil
 }
 
+// listAll prints all calls of the log in dir as a table.
+func listAll(ctx context.Context, w io.Writer, dir string) error {
+	return listCalls(ctx, w, callsIn(dir, noIndex, nil), &calls.Filter{}, formatFlags{format: asTable}, time.UTC)
+}
+
 func listCalls(ctx context.Context, w io.Writer, source calls.Source, filter *calls.Filter, format formatFlags, zone *time.Location) error {
 	out := bufio.NewWriter(w)
 	p := newCallPrinter(out, format, zone)

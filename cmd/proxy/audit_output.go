@@ -43,7 +43,7 @@ func (f *formatFlags) parse(cmd *cobra.Command) error {
 	if f.bom && f.format != asCSV {
 		return usageError("--bom is for --format csv")
 	}
-	return checkChoices(choices{"format", f.format, []string{asTable, asJSON, asCSV}})
+	return checkChoice("format", f.format, []string{asTable, asJSON, asCSV})
 }
 
 // writeLine writes a value as one line of JSON, with nothing in it that a terminal would not print.

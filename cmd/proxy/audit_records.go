@@ -62,7 +62,7 @@ func (f *recordFlags) parse(now time.Time) error {
 	if err := f.times.parse(now); err != nil {
 		return err
 	}
-	if err := checkChoices(choices{"kind", f.kind, kinds}); err != nil {
+	if err := checkChoice("kind", f.kind, kinds); err != nil {
 		return err
 	}
 	if f.to != 0 && f.to < f.from {

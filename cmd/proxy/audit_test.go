@@ -262,7 +262,7 @@ func TestAuditOutputErrors(t *testing.T) {
 	for _, args := range []string{"list", "list --json", "list --format csv", "report", "report --format csv", "records", "records --json", "show c-1", "tail", "tail --json", "tail --records"} {
 		words := strings.Fields(args)
 		var stderr bytes.Buffer
-		if code := execute(t.Context(), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != exitFailure {
+		if code := execute(t.Context(), rootCommand(), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != exitFailure {
 			t.Errorf("%s: exit %d, %s", args, code, &stderr)
 		}
 	}

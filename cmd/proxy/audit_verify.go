@@ -145,7 +145,7 @@ func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
 		return err
 	}
 	if !r.Whole() {
-		return &exitError{exitFailure, nil}
+		return exitCode(exitFailure)
 	}
 	return nil
 }

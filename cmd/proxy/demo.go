@@ -15,7 +15,7 @@ func demoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, _, stop := serving(cmd.Context())
 			defer stop()
-			return demo(ctx, once, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return demo(ctx, options{version: programVersion(), once: once, out: cmd.OutOrStdout(), logs: cmd.ErrOrStderr(), list: listAll})
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the tour")

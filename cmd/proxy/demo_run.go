@@ -7,15 +7,23 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"tollgate/audit"
-	"tollgate/audit/calls"
 	"tollgate/audit/verify"
 	"tollgate/config"
 )
 
-func demo(ctx context.Context, once bool, out, logTo io.Writer) (err error) {
+// options are what a demo needs from the program that it is part of.
+type options struct {
+	version   string
+	once      bool // end after the tour
+	out, logs io.Writer
+	// list prints the calls of the audit log in dir.
+	list func(ctx context.Context, w io.Writer, dir string) error
+}
+
+// demo runs the tour, and the gateway until ctx ends.
+func demo(ctx context.Context, o options) (err error) {
 	setup, err := newDemoSetup()
 	if err != nil {
 		return err
@@ -29,34 +37,35 @@ func demo(ctx context.Context, once bool, out, logTo io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if once { // the tour provokes a lost connection; its warning would look like a fault
+	if o.once { // the tour provokes a lost connection; its warning would look like a fault
 		c.Log.Level = "error"
 	}
-	logger, err := newLogger(c.Log, logTo)
+	logger, err := newLogger(c.Log, o.logs)
 	if err != nil {
 		return err
 	}
 	defer standardLog(logger)()
-	s, err := startService(ctx, c, logger)
+	s, err := startService(ctx, c, o.version, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.drain()) }()
-	if err := showTour(ctx, setup, s.log, out); err != nil || once {
+	if err := o.showTour(ctx, setup, s.auditLog()); err != nil || o.once {
 		return err
 	}
-	showLines(setup, out)
+	showLines(setup, o.out)
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(out, "\nstopping")
+		fmt.Fprintln(o.out, "\nstopping")
 		return nil
-	case err := <-s.failed:
+	case err := <-s.failure():
 		return err
 	}
 }
 
-func showTour(ctx context.Context, setup *demoSetup, log *audit.Log, out io.Writer) error {
-	fmt.Fprintf(out, "Tollgate %s: a simulated billing API on https://%s, the gateway in front of it.\n\nThe tour:\n", programVersion(), setup.values.Upstream)
+func (o *options) showTour(ctx context.Context, setup *demoSetup, log *audit.Log) error {
+	out := o.out
+	fmt.Fprintf(out, "Tollgate %s: a simulated billing API on https://%s, the gateway in front of it.\n\nThe tour:\n", o.version, setup.values.Upstream)
 	problems, err := newGuide(setup, out).run(ctx, log)
 	if err != nil {
 		return err
@@ -65,7 +74,7 @@ func showTour(ctx context.Context, setup *demoSetup, log *audit.Log, out io.Writ
 	if err := settled(ctx, log); err != nil {
 		return err
 	}
-	if err := listCalls(ctx, out, callsIn(setup.file("audit"), noIndex, nil), &calls.Filter{}, formatFlags{format: asTable}, time.UTC); err != nil {
+	if err := o.list(ctx, out, setup.file("audit")); err != nil {
 		return err
 	}
 	if err := showEvidence(ctx, log, setup.file("audit"), out); err != nil {

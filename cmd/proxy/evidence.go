@@ -30,7 +30,7 @@ func (s *service) openLog() (audit.Recovery, error) {
 		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
 	})
 	log, recovery, err := audit.Open(audit.Config{
-		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: programVersion(),
+		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: s.version,
 		Name: a.Name, KeyFile: a.KeyFile, CheckpointEvery: a.CheckpointEvery, CheckpointRecords: a.CheckpointRecords,
 		Published: s.published, Keep: a.Keep, Report: s.private.found,
 	})

@@ -32,13 +32,15 @@ func (e *exitError) Error() string {
 	return e.cause.Error()
 }
 
+// exitCode ends the program with a code, and prints nothing.
+func exitCode(code int) error { return &exitError{code, nil} }
+
 func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
 // execute runs one command line.
-func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := rootCommand()
+func execute(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -54,6 +56,32 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, prefix(err)+text)
 	}
 	return exit.code
+}
+
+// program is the command that holds all others.
+func program(version string, commands ...*cobra.Command) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tollgate",
+		Short: "A gateway for cloud billing calls: whitelisted TLS, injected signatures, separation, limits, an audit log",
+		Long: "Tollgate stands between a company's applications and a cloud provider's billing API. Applications hold no cloud key;\n" +
+			"every call is decided, limited, signed and written down before it goes out.\n\n" +
+			"Start with: tollgate demo",
+		Version:       version,
+		Args:          needsCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 { // a wrong command is told before its flags
+			return needsCommand(cmd, words)
+		}
+		return usageError("%w\nsee: %s --help", err, cmd.CommandPath())
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SuggestionsMinimumDistance = suggestWithin
+	root.AddCommand(commands...)
+	return root
 }
 
 // prefix names the program, except before problems that begin with their own place (file:line:column).

@@ -76,7 +76,7 @@ func explainCommand() *cobra.Command {
 				return err
 			}
 			if !e.Allowed {
-				return &exitError{code: exitRefused}
+				return exitCode(exitRefused)
 			}
 			return nil
 		},

@@ -31,7 +31,7 @@ func runCommand() *cobra.Command {
 			}
 			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
-			return runService(ctx, c, logger, hangUps)
+			return runService(ctx, c, programVersion(), logger, hangUps)
 		},
 	}
 	configFlag(cmd, &file)

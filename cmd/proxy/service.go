@@ -34,6 +34,7 @@ import (
 // service is a running gateway: the parts that a configuration names, wired together.
 type service struct {
 	config    *config.Config
+	version   string // of the program, for the log
 	logger    *zap.Logger
 	log       *audit.Log
 	copies    *mirror.Mirror  // of checkpoints
@@ -60,14 +61,20 @@ type service struct {
 	cutOff       rate.Sometimes            // for the log line about connections for which there is no room
 }
 
+// auditLog is the log of calls.
+func (s *service) auditLog() *audit.Log { return s.log }
+
+// failure has an error when a listener has ended by itself.
+func (s *service) failure() <-chan error { return s.failed }
+
 // summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
 const summaryPeriod = 5 * time.Second
 
 // startService opens everything that the configuration names and serves. On error nothing is left open.
-func startService(ctx context.Context, c *config.Config, logger *zap.Logger) (*service, error) {
+func startService(ctx context.Context, c *config.Config, version string, logger *zap.Logger) (*service, error) {
 	files := newPrivateFiles(c.PrivateFiles, logger)
 	s := &service{
-		config: c, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
+		config: c, version: version, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
 		keeping: newKeeping(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second},
 	}

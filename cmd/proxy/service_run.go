@@ -10,14 +10,14 @@ import (
 	"tollgate/config"
 )
 
-func runService(ctx context.Context, c *config.Config, logger *zap.Logger, hangUps <-chan os.Signal) error {
+func runService(ctx context.Context, c *config.Config, version string, logger *zap.Logger, hangUps <-chan os.Signal) error {
 	defer standardLog(logger)()
 	defer ballast()()
-	s, err := startService(ctx, c, logger)
+	s, err := startService(ctx, c, version, logger)
 	if err != nil {
 		return err
 	}
-	logger.Info("tollgate is up", zap.String("version", programVersion()), zap.String("tls13", c.TLS.String()))
+	logger.Info("tollgate is up", zap.String("version", version), zap.String("tls13", c.TLS.String()))
 	failure := s.untilStopped(ctx, hangUps)
 	if err := s.drain(); err != nil {
 		return err

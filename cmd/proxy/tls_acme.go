@@ -25,7 +25,7 @@ type usedACME struct {
 
 // openACME takes what is stored. The authority is asked after [service.startACME].
 func (k *keeping) openACME(listener string, c *config.ACME) (*acme.Source, error) {
-	roots, err := pool(c.CAFile)
+	roots, err := certs.OptionalPool(c.CAFile)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func TestTLSCA(t *testing.T) {
 		{[]string{"--config", empty}, exitFailure, "is not a regular file"},
 	} {
 		var out bytes.Buffer
-		code := execute(t.Context(), append([]string{"tls", "ca"}, c.args...), &out, &out)
+		code := execute(t.Context(), rootCommand(), append([]string{"tls", "ca"}, c.args...), &out, &out)
 		if code != c.code || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "PRIVATE KEY") {
 			t.Errorf("%v: %d, %s; want %d, %q", c.args, code, &out, c.code, c.want)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"sync"
 	"time"
@@ -124,7 +123,7 @@ func (k *keeping) upstream(u *config.Upstream) (*tls.Config, error) {
 	if u.Policy == nil {
 		return nil, nil
 	}
-	roots, err := pool(u.CAFile)
+	roots, err := certs.OptionalPool(u.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -142,14 +141,6 @@ func (k *keeping) upstream(u *config.Upstream) (*tls.Config, error) {
 	out := u.Policy.Client(client)
 	out.ClientSessionCache = nil // a session that is taken up would show the certificate with which it began, not the one of now
 	return out, nil
-}
-
-// pool loads CA certificates; no file means nil.
-func pool(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	return certs.LoadPool(file)
 }
 
 // start looks after all of it until close.

@@ -80,7 +80,7 @@ func (f *tlsReportFlags) collector(now time.Time) (*tlsreport.Collector, error) 
 	if err := f.times.parse(now); err != nil {
 		return nil, err
 	}
-	if err := checkChoices(choices{"format", f.format, []string{asTable, asJSON, asHTML}}); err != nil {
+	if err := checkChoice("format", f.format, []string{asTable, asJSON, asHTML}); err != nil {
 		return nil, err
 	}
 	policy, err := onePolicy(f.config, f.policy)

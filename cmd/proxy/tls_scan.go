@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tollgate/internal/certs"
 	"tollgate/tlspolicy"
 	"tollgate/tlspolicy/scan"
 )
@@ -73,7 +74,7 @@ func (f *scanFlags) scan(cmd *cobra.Command, address string) (*scan.Report, erro
 	if err != nil {
 		return nil, usageError("--policy: %w", err)
 	}
-	roots, err := pool(f.roots)
+	roots, err := certs.OptionalPool(f.roots)
 	if err != nil {
 		return nil, fmt.Errorf("--ca: %w", err)
 	}

@@ -17,6 +17,14 @@ func LoadPool(path string) (*x509.CertPool, error) {
 	return w.value.Load().pool, nil
 }
 
+// OptionalPool is LoadPool, but no path means nil.
+func OptionalPool(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return LoadPool(path)
+}
+
 // bundle is what a file of authorities holds.
 type bundle struct {
 	pool         *x509.CertPool
