@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"credential":       {"catalog", "internal/secret", "signing"},
 	"internal/bsssim":  {"catalog"},                       // its signature check must not be ours
 	"internal/certs":   {"internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
+	"internal/cli":     {"audit", "audit/calls", "catalog", "config", "internal/decimal"},
 	"internal/decimal": {},
 	"internal/digest":  {},
 	"internal/nearest": {},

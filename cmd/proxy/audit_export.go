@@ -9,11 +9,12 @@ import (
 
 	"tollgate/audit/export"
 	"tollgate/audit/proof"
+	"tollgate/internal/cli"
 )
 
 func auditExportCommand() *cobra.Command {
 	var dir, out string
-	var times timeFlags
+	var times cli.TimeFlags
 	var force bool
 	cmd := &cobra.Command{
 		Use: "export --dir DIR --from TIME --to TIME -o FILE", Short: "Make one archive of a period for an auditor, with proofs and how to verify it",
@@ -21,37 +22,37 @@ func auditExportCommand() *cobra.Command {
 			"a verifier in Python, and a README that says how to use this program, that one, or standard tools alone.",
 		Example: "  tollgate audit export --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai -o october.zip\n" +
 			"  tollgate audit export --dir D --from 2026-10-01 --to \"2026-10-03 12:00\" -o part.zip",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := exportTimes(&times, time.Now()); err != nil {
 				return err
 			}
 			if out == "" {
-				return usageError("--out is needed: the file to write")
+				return cli.UsageError("--out is needed: the file to write")
 			}
-			return auditExport(cmd.OutOrStdout(), dir, times.since, times.until, out, force)
+			return auditExport(cmd.OutOrStdout(), dir, times.Since, times.Until, out, force)
 		},
 	}
-	dirFlag(cmd, &dir)
-	times.registerAs(cmd, "from", "to")
+	cli.DirFlag(cmd, &dir)
+	times.RegisterAs(cmd, "from", "to")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "the `file` to write (required)")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the file if it is there")
 	return cmd
 }
 
 // exportTimes reads the times of an archive, which are always two: its README names them.
-func exportTimes(f *timeFlags, now time.Time) error {
-	if err := f.parse(now); err != nil {
+func exportTimes(f *cli.TimeFlags, now time.Time) error {
+	if err := f.Parse(now); err != nil {
 		return err
 	}
-	if f.last != "" {
-		f.until = now
+	if f.Last != "" {
+		f.Until = now
 	}
 	switch {
-	case f.since.IsZero() || f.until.IsZero():
-		return usageError("the period is needed: --from with --to, --month, or --last")
-	case !f.since.Before(f.until):
-		return usageError("--from must be before --to")
+	case f.Since.IsZero() || f.Until.IsZero():
+		return cli.UsageError("the period is needed: --from with --to, --month, or --last")
+	case !f.Since.Before(f.Until):
+		return cli.UsageError("--from must be before --to")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"tollgate/audit/calls"
 	"tollgate/audit/store"
+	"tollgate/internal/cli"
 )
 
 func auditReindexCommand() *cobra.Command {
@@ -19,24 +20,24 @@ func auditReindexCommand() *cobra.Command {
 		Long: "Make the index by which audit list finds calls anew, from the log. The old one is used until the new one is complete. A\n" +
 			"gateway that is running goes on with the new one by itself. The index proves nothing: results always come from the log.",
 		Example: "  tollgate audit reindex --dir /var/lib/tollgate/audit\n  tollgate audit reindex --dir D --index /var/cache/tollgate/index.sqlite",
-		Args:    exactArgs(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkDir(dir); err != nil {
+			if err := cli.CheckDir(dir); err != nil {
 				return err
 			}
 			return auditReindex(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file)
 		},
 	}
-	dirFlag(cmd, &dir)
+	cli.DirFlag(cmd, &dir)
 	cmd.Flags().StringVar(&file, "index", "", "`file` of the index, as audit.index.file of the configuration (default: index.sqlite in the directory)")
 	return cmd
 }
 
 func auditReindex(ctx context.Context, out, notes io.Writer, dir, file string) error {
 	x := store.New(dir, file)
-	bar := newProgress(notes)
-	seq, err := x.Rebuild(ctx, bar.show)
-	bar.clear()
+	bar := cli.NewProgress(notes)
+	seq, err := x.Rebuild(ctx, bar.Show)
+	bar.Clear()
 	if err != nil {
 		return fmt.Errorf("making the index: %w", err)
 	}
@@ -78,6 +79,6 @@ func (s indexed) Calls(ctx context.Context, f *calls.Filter, yield func(*calls.C
 	if given || !errors.Is(err, store.ErrUnusable) {
 		return err
 	}
-	fmt.Fprintf(s.notes, "note: %s; reading the whole log instead\n", escapeUnprintable(err.Error()))
+	fmt.Fprintf(s.notes, "note: %s; reading the whole log instead\n", cli.EscapeUnprintable(err.Error()))
 	return s.scan.Calls(ctx, f, yield)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
 )
 
@@ -49,7 +50,7 @@ func TestListWithAndWithoutIndex(t *testing.T) {
 
 func TestReindexFails(t *testing.T) {
 	for want, args := range map[int][]string{
-		exitUsage: {"audit", "reindex"}, exitFailure: {"audit", "reindex", "--dir", t.TempDir()},
+		cli.ExitUsage: {"audit", "reindex"}, cli.ExitFailure: {"audit", "reindex", "--dir", t.TempDir()},
 	} {
 		if code, stdout, stderr := run(t, args...); code != want || stdout != "" || stderr == "" {
 			t.Errorf("%v: exit %d, %s%s", args, code, stdout, stderr)

@@ -13,6 +13,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
+	"tollgate/internal/cli"
 	"tollgate/internal/private"
 )
 
@@ -26,7 +27,7 @@ func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
 	var keys []checkpoint.PublicKey
 	for _, value := range values {
 		if isPrivate(value) {
-			return nil, usageError("--key: this is a private key, and nobody else's business; the public one is what tollgate audit key prints")
+			return nil, cli.UsageError("--key: this is a private key, and nobody else's business; the public one is what tollgate audit key prints")
 		}
 		key, err := checkpoint.ParsePublicKey(value)
 		if err == nil {
@@ -35,10 +36,10 @@ func parseKeys(values []string) ([]checkpoint.PublicKey, error) {
 		}
 		more, fileErr := keyFile(value)
 		if errors.Is(fileErr, os.ErrNotExist) {
-			return nil, usageError("--key: it is neither a public key nor a file: %w", err)
+			return nil, cli.UsageError("--key: it is neither a public key nor a file: %w", err)
 		}
 		if fileErr != nil {
-			return nil, usageError("--key %s: %w", value, fileErr)
+			return nil, cli.UsageError("--key %s: %w", value, fileErr)
 		}
 		keys = append(keys, more...)
 	}
@@ -65,7 +66,7 @@ func auditKeyCommand() *cobra.Command {
 		Use: "key --dir DIR", Short: "Print the public keys of the log, and from which record on each signs",
 		Long: "Keep what this prints where the gateway's operator cannot change it: a log that is replaced as a whole shows by its key alone.\n" +
 			"The output is a file for --key.",
-		Example: "  tollgate audit key --dir /var/lib/tollgate/audit > key.txt", Args: exactArgs(),
+		Example: "  tollgate audit key --dir /var/lib/tollgate/audit > key.txt", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := openLog(dir)
 			if err != nil {
@@ -78,7 +79,7 @@ func auditKeyCommand() *cobra.Command {
 			return err
 		},
 	}
-	dirFlag(cmd, &dir)
+	cli.DirFlag(cmd, &dir)
 	return cmd
 }
 
@@ -91,13 +92,13 @@ func auditRotateKeyCommand() *cobra.Command {
 			"and the new one takes the old one's place. A key whose file is lost cannot sign any more: with --lost the new one signs\n" +
 			"alone, and whoever verifies the log must get the new public key from you.",
 		Example: "  tollgate audit rotate-key --dir /var/lib/tollgate/audit\n  tollgate audit rotate-key --dir D --key-file /run/secrets/audit.key --lost",
-		Args:    exactArgs(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" && dir == "" {
-				return usageError("one of --dir and --key-file is needed: the audit directory, or audit.key of the configuration")
+				return cli.UsageError("one of --dir and --key-file is needed: the audit directory, or audit.key of the configuration")
 			}
 			if lost && dir == "" {
-				return usageError("--lost needs --dir, the audit directory: the name that the key was for stands there")
+				return cli.UsageError("--lost needs --dir, the audit directory: the name that the key was for stands there")
 			}
 			if file == "" {
 				file = filepath.Join(dir, "signing.key")

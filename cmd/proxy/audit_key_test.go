@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"tollgate/audit"
+	"tollgate/internal/cli"
 	"tollgate/internal/testkubelet"
 )
 
@@ -71,7 +72,7 @@ func TestKeyUsage(t *testing.T) {
 		{"check-proof", "x", "--key", filepath.Join(dir, "signing.key")},
 	} {
 		code, stdout, stderr := run(t, append([]string{"audit"}, args...)...)
-		if code != exitUsage && code != exitFailure || stdout != "" || stderr == "" || strings.Contains(stderr, secret[:10]) {
+		if code != cli.ExitUsage && code != cli.ExitFailure || stdout != "" || stderr == "" || strings.Contains(stderr, secret[:10]) {
 			t.Errorf("%.40v: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
@@ -88,7 +89,7 @@ func TestRotateKeyInKubernetes(t *testing.T) {
 	}
 	for _, want := range []string{"tollgate: others could use " + key + " (mode 0660); it is for its owner only again\n", ""} {
 		code, stdout, stderr := run(t, "audit", "rotate-key", "--dir", dir)
-		if code != exitOK || !strings.Contains(stdout, key+".new is ready") || stderr != want {
+		if code != cli.ExitOK || !strings.Contains(stdout, key+".new is ready") || stderr != want {
 			t.Errorf("exit %d, %s\n%q, want %q", code, stdout, stderr, want)
 		}
 		if info, err := os.Stat(key); err != nil || info.Mode() != 0o600 {

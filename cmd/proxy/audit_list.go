@@ -14,14 +14,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit/calls"
+	"tollgate/internal/cli"
 )
 
 type listFlags struct {
 	dir    string
 	index  string
-	calls  callFlags
-	times  timeFlags
-	format formatFlags
+	calls  cli.CallFlags
+	times  cli.TimeFlags
+	format cli.FormatFlags
 }
 
 func auditListCommand() *cobra.Command {
@@ -34,49 +35,49 @@ func auditListCommand() *cobra.Command {
 			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend --format csv --bom > october.csv\n" +
 			"  tollgate audit list --dir D --customer c-17 --min-amount 1000 --currency CNY --json\n" +
 			"  tollgate audit list --dir D --caller billing-app --decision refused",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
-			return listCalls(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir, f.index, cmd.ErrOrStderr()), &f.calls.filter, f.format, f.times.zone)
+			return listCalls(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir, f.index, cmd.ErrOrStderr()), &f.calls.Filter, f.format, f.times.Zone)
 		},
 	}
-	dirFlag(cmd, &f.dir)
+	cli.DirFlag(cmd, &f.dir)
 	indexFlag(cmd, &f.index)
-	f.times.register(cmd)
-	f.calls.register(cmd)
-	limitFlag(cmd, &f.calls.filter.Last, 0)
-	f.format.register(cmd)
+	f.times.Register(cmd)
+	f.calls.Register(cmd)
+	cli.LimitFlag(cmd, &f.calls.Filter.Last, 0)
+	f.format.Register(cmd)
 	return cmd
 }
 
 func (f *listFlags) parse(cmd *cobra.Command, now time.Time) error {
 	for _, parse := range [...]func() error{
-		func() error { return f.times.parse(now) },
-		f.calls.parse,
-		func() error { return f.format.parse(cmd) },
-		func() error { return checkLimit(f.calls.filter.Last) },
-		func() error { return checkDir(f.dir) },
+		func() error { return f.times.Parse(now) },
+		f.calls.Parse,
+		func() error { return f.format.Parse(cmd) },
+		func() error { return cli.CheckLimit(f.calls.Filter.Last) },
+		func() error { return cli.CheckDir(f.dir) },
 	} {
 		if err := parse(); err != nil {
 			return err
 		}
 	}
-	f.calls.between(f.times.since, f.times.until)
+	f.calls.Between(f.times.Since, f.times.Until)
 	return nil
 }
 
 // listAll prints all calls of the log in dir as a table.
 func listAll(ctx context.Context, w io.Writer, dir string) error {
-	return listCalls(ctx, w, callsIn(dir, noIndex, nil), &calls.Filter{}, formatFlags{format: asTable}, time.UTC)
+	return listCalls(ctx, w, callsIn(dir, noIndex, nil), &calls.Filter{}, cli.FormatFlags{Format: cli.AsTable}, time.UTC)
 }
 
-func listCalls(ctx context.Context, w io.Writer, source calls.Source, filter *calls.Filter, format formatFlags, zone *time.Location) error {
+func listCalls(ctx context.Context, w io.Writer, source calls.Source, filter *calls.Filter, format cli.FormatFlags, zone *time.Location) error {
 	out := bufio.NewWriter(w)
 	p := newCallPrinter(out, format, zone)
 	err := errors.Join(source.Calls(ctx, filter, p.print), p.flush(), out.Flush())
-	if err == nil && p.printed == 0 && format.format == asTable {
+	if err == nil && p.printed == 0 && format.Format == cli.AsTable {
 		_, err = fmt.Fprintln(w, "no calls match")
 	}
 	return err
@@ -89,14 +90,14 @@ type callPrinter struct {
 	printed int
 }
 
-func newCallPrinter(w io.Writer, f formatFlags, zone *time.Location) *callPrinter {
+func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *callPrinter {
 	p := &callPrinter{flush: func() error { return nil }}
 	var row func(*calls.Call) error
-	switch f.format {
-	case asJSON:
-		row = func(c *calls.Call) error { return writeLine(w, c.Row(zone)) }
-	case asCSV:
-		csv := calls.NewCSV(w, f.bom)
+	switch f.Format {
+	case cli.AsJSON:
+		row = func(c *calls.Call) error { return cli.WriteLine(w, c.Row(zone)) }
+	case cli.AsCSV:
+		csv := calls.NewCSV(w, f.BOM)
 		header := sync.OnceValue(func() error { return csv.Write(calls.RowColumns) })
 		p.flush = header
 		row = func(c *calls.Call) error {
@@ -106,9 +107,9 @@ func newCallPrinter(w io.Writer, f formatFlags, zone *time.Location) *callPrinte
 			return csv.Write(c.Row(zone).Cells())
 		}
 	default:
-		t := &table{w: w, header: callHeader(zone), right: map[int]bool{6: true}}
-		p.flush = t.flush
-		row = func(c *calls.Call) error { return t.row(callCells(c, zone)) }
+		t := &cli.Table{W: w, Header: callHeader(zone), Right: map[int]bool{6: true}}
+		p.flush = t.Flush
+		row = func(c *calls.Call) error { return t.Row(callCells(c, zone)) }
 	}
 	p.print = func(c *calls.Call) error {
 		p.printed++

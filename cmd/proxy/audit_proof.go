@@ -15,6 +15,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
+	"tollgate/internal/cli"
 )
 
 // proofCommands are those about what is signed of a log.
@@ -26,7 +27,7 @@ func proofCommands() []*cobra.Command {
 }
 
 func openLog(dir string) (*proof.Log, error) {
-	if err := checkDir(dir); err != nil {
+	if err := cli.CheckDir(dir); err != nil {
 		return nil, err
 	}
 	log, err := proof.OpenLog(os.DirFS(dir))
@@ -42,15 +43,15 @@ func auditProveCommand() *cobra.Command {
 		Use: "prove --dir DIR CALL-ID", Short: "Prove that a call's records are in the log, for somebody who has no log",
 		Long: "Prove prints a proof: the records of the call, their inclusion proofs, and the signed checkpoint that covers them.\n" +
 			"Whoever gets it checks it with: tollgate audit check-proof",
-		Example: "  tollgate audit prove --dir /var/lib/tollgate/audit 0198c2f4-… > proof.json", Args: exactArgs("CALL-ID"),
+		Example: "  tollgate audit prove --dir /var/lib/tollgate/audit 0198c2f4-… > proof.json", Args: cli.ExactArgs("CALL-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == "" {
-				return usageError("CALL-ID is empty; audit list shows the ids")
+				return cli.UsageError("CALL-ID is empty; audit list shows the ids")
 			}
-			return auditProve(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, plainID(args[0]))
+			return auditProve(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, cli.PlainID(args[0]))
 		},
 	}
-	dirFlag(cmd, &dir)
+	cli.DirFlag(cmd, &dir)
 	return cmd
 }
 
@@ -94,7 +95,7 @@ func auditCheckProofCommand() *cobra.Command {
 	var keys []string
 	cmd := &cobra.Command{
 		Use: "check-proof FILE [--key KEY]...", Short: "Check a proof of audit prove or audit consistency; it needs no log",
-		Example: "  tollgate audit check-proof proof.json --key tollgate/5f3a9c20d1e84b67+c74f2887+AQ…", Args: exactArgs("FILE"),
+		Example: "  tollgate audit check-proof proof.json --key tollgate/5f3a9c20d1e84b67+c74f2887+AQ…", Args: cli.ExactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given, err := parseKeys(keys)
 			if err != nil {
@@ -126,7 +127,7 @@ func auditCheckProof(w io.Writer, name string, given []checkpoint.PublicKey) err
 	if err != nil {
 		return fmt.Errorf("%s proves nothing: %w", name, err)
 	}
-	_, err = io.WriteString(w, escapeUnprintable(text.String()))
+	_, err = io.WriteString(w, cli.EscapeUnprintable(text.String()))
 	return err
 }
 
@@ -201,7 +202,7 @@ func auditConsistencyCommand() *cobra.Command {
 			"log's files. The proof that -o writes goes from the file's last checkpoint to the log's newest.",
 		Example: "  tollgate audit consistency /mnt/witness/checkpoints.jsonl --dir /var/lib/tollgate/audit\n" +
 			"  tollgate audit consistency checkpoint.txt --dir D --key key.txt -o growth.json",
-		Args: exactArgs("OLD-CHECKPOINT"),
+		Args: cli.ExactArgs("OLD-CHECKPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given, err := parseKeys(keys)
 			if err != nil {
@@ -210,7 +211,7 @@ func auditConsistencyCommand() *cobra.Command {
 			return auditConsistency(cmd.OutOrStdout(), args[0], dir, given, out, force)
 		},
 	}
-	dirFlag(cmd, &dir)
+	cli.DirFlag(cmd, &dir)
 	keysFlag(cmd, &keys)
 	cmd.Flags().StringVarP(&out, "out", "o", "", "write a proof for somebody who has no log to this `file`")
 	cmd.Flags().BoolVar(&force, "force", false, "replace the file of -o if it is there")
@@ -277,7 +278,7 @@ func auditCheckpointCommand() *cobra.Command {
 		Long: "A checkpoint that is kept where nobody can change it proves later what the log was: see audit consistency.",
 		Example: "  tollgate audit checkpoint --dir /var/lib/tollgate/audit > checkpoint.txt\n" +
 			"  tollgate audit checkpoint --dir D --all > checkpoints.jsonl",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := openLog(dir)
 			if err != nil {
@@ -293,7 +294,7 @@ func auditCheckpointCommand() *cobra.Command {
 			return err
 		},
 	}
-	dirFlag(cmd, &dir)
+	cli.DirFlag(cmd, &dir)
 	cmd.Flags().BoolVar(&all, "all", false, "print all of them, as lines of JSON")
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
 )
 
@@ -48,7 +49,7 @@ func (l *signedLog) file(t *testing.T, name, text string) string {
 func must(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := run(t, args...)
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatalf("%v: exit %d\n%s", args, code, stderr)
 	}
 	return stdout
@@ -58,7 +59,7 @@ func must(t *testing.T, args ...string) string {
 func fails(t *testing.T, want string, args ...string) {
 	t.Helper()
 	code, stdout, stderr := run(t, args...)
-	if code != exitFailure || stdout != "" || !strings.Contains(stderr, want) {
+	if code != cli.ExitFailure || stdout != "" || !strings.Contains(stderr, want) {
 		t.Errorf("%v: exit %d, stdout %q, stderr %q, want %q in it", args, code, stdout, stderr, want)
 	}
 }
@@ -90,7 +91,7 @@ func TestProveAndCheck(t *testing.T) {
 	fails(t, "no such file", "audit", "check-proof", filepath.Join(l.dir, "none"))
 	fails(t, "no record has the call id", "audit", "prove", "--dir", l.dir, "0199a3b2-7c00-7000-8f10-ffffffffffff")
 	for _, key := range []string{"tollgate/test+x", l.file(t, "empty.txt", "# no key\n")} {
-		if code, _, stderr := run(t, "audit", "check-proof", file, "--key", key); code != exitUsage || !strings.Contains(stderr, "public key") {
+		if code, _, stderr := run(t, "audit", "check-proof", file, "--key", key); code != cli.ExitUsage || !strings.Contains(stderr, "public key") {
 			t.Errorf("a key that is none: exit %d, %s", code, stderr)
 		}
 	}
@@ -105,7 +106,7 @@ func TestProveTooEarly(t *testing.T) {
 	fails(t, "try again", "audit", "prove", "--dir", l.dir, id)
 	l.Close()
 	code, stdout, stderr := run(t, "audit", "prove", "--dir", l.dir, id)
-	if code != exitOK || !strings.Contains(stderr, "no outcome of this call yet") || !strings.HasSuffix(stdout, "\"type\":\"tollgate call proof 1\"}\n") {
+	if code != cli.ExitOK || !strings.Contains(stderr, "no outcome of this call yet") || !strings.HasSuffix(stdout, "\"type\":\"tollgate call proof 1\"}\n") {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	const unknown = "what became of the call"
@@ -259,7 +260,7 @@ func TestProofUsage(t *testing.T) {
 		{"export", "--dir", ".", "--from", "2026-10-01", "-o", "f"}, {"export", "--dir", ".", "--from", "2026-10-02", "--to", "2026-10-01", "-o", "f"},
 		{"export", "--dir", ".", "--month", "2026-10", "--to", "2026-10-01", "-o", "f"}, {"export", "--dir", ".", "--month", "2026-10", "--zone", "here", "-o", "f"},
 	} {
-		if code, stdout, stderr := run(t, append([]string{"audit"}, args...)...); code != exitUsage || stdout != "" {
+		if code, stdout, stderr := run(t, append([]string{"audit"}, args...)...); code != cli.ExitUsage || stdout != "" {
 			t.Errorf("%v: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}

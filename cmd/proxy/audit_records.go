@@ -13,11 +13,12 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/internal/cli"
 )
 
 type recordFlags struct {
 	dir, kind string
-	times     timeFlags
+	times     cli.TimeFlags
 	filter    audit.Filter
 	from, to  uint64
 	limit     int
@@ -30,7 +31,7 @@ func auditRecordsCommand() *cobra.Command {
 		Use: "records --dir DIR", Short: "List the log's records, line by line",
 		Example: "  tollgate audit records --dir /var/lib/tollgate/audit --kind refusals --last 24h\n" +
 			"  tollgate audit records --dir D --from-seq 4711 --to-seq 4720 --json   # the lines as they stand in the log",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.parse(time.Now()); err != nil {
 				return err
@@ -38,8 +39,8 @@ func auditRecordsCommand() *cobra.Command {
 			return f.list(cmd.OutOrStdout())
 		},
 	}
-	dirFlag(cmd, &f.dir)
-	f.times.register(cmd)
+	cli.DirFlag(cmd, &f.dir)
+	f.times.Register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.kind, "kind", "", "record `kind`: "+strings.Join(kinds, ", "))
 	flags.Uint64Var(&f.from, "from-seq", 0, "only records from this `number` on")
@@ -48,7 +49,7 @@ func auditRecordsCommand() *cobra.Command {
 	flags.StringVar(&f.filter.Caller, "caller", "", "proven caller's `name`")
 	flags.StringVar(&f.filter.Operation, "operation", "", "operation `name`")
 	flags.StringVar(&f.filter.Credential, "credential", "", "credential `name`")
-	limitFlag(cmd, &f.limit, 0)
+	cli.LimitFlag(cmd, &f.limit, 0)
 	flags.BoolVar(&f.json, "json", false, "print the records as they are, one JSON line each")
 	return cmd
 }
@@ -59,20 +60,20 @@ var kinds = []string{
 }
 
 func (f *recordFlags) parse(now time.Time) error {
-	if err := f.times.parse(now); err != nil {
+	if err := f.times.Parse(now); err != nil {
 		return err
 	}
-	if err := checkChoice("kind", f.kind, kinds); err != nil {
+	if err := cli.CheckChoice("kind", f.kind, kinds); err != nil {
 		return err
 	}
 	if f.to != 0 && f.to < f.from {
-		return usageError("--to-seq %d is before --from-seq %d", f.to, f.from)
+		return cli.UsageError("--to-seq %d is before --from-seq %d", f.to, f.from)
 	}
-	if err := checkLimit(f.limit); err != nil {
+	if err := cli.CheckLimit(f.limit); err != nil {
 		return err
 	}
-	f.filter.Kind, f.filter.Since, f.filter.Until, f.filter.Call = audit.Kind(f.kind), f.times.since, f.times.until, plainID(f.filter.Call)
-	return checkDir(f.dir)
+	f.filter.Kind, f.filter.Since, f.filter.Until, f.filter.Call = audit.Kind(f.kind), f.times.Since, f.times.Until, cli.PlainID(f.filter.Call)
+	return cli.CheckDir(f.dir)
 }
 
 func (f *recordFlags) match(r *audit.Record) bool {
@@ -82,7 +83,7 @@ func (f *recordFlags) match(r *audit.Record) bool {
 // list prints matching records. With a limit it keeps only that many in memory.
 func (f *recordFlags) list(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	p := newRecordPrinter(out, f.json, f.times.zone)
+	p := newRecordPrinter(out, f.json, f.times.Zone)
 	last := calls.Last[record]{N: f.limit, Yield: p.print}
 	err := audit.Read(f.dir, func(r *audit.Record, line []byte) error {
 		if !f.match(r) {
@@ -116,9 +117,9 @@ func newRecordPrinter(w io.Writer, raw bool, zone *time.Location) *recordPrinter
 	p := &recordPrinter{flush: func() error { return nil }}
 	row := func(r record) error { return writeRaw(w, r.line) }
 	if !raw {
-		t := &table{w: w, header: recordHeader(zone), right: map[int]bool{0: true}}
-		p.flush = t.flush
-		row = func(r record) error { return t.row(recordCells(r.Record, zone)) }
+		t := &cli.Table{W: w, Header: recordHeader(zone), Right: map[int]bool{0: true}}
+		p.flush = t.Flush
+		row = func(r record) error { return t.Row(recordCells(r.Record, zone)) }
 	}
 	p.print = func(r record) error {
 		p.printed++

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit/calls"
+	"tollgate/internal/cli"
 )
 
 type reportFlags struct {
@@ -29,7 +30,7 @@ func auditReportCommand() *cobra.Command {
 		Example: "  tollgate audit report --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai\n" +
 			"  tollgate audit report --dir D --month 2026-10 --by caller --format csv > october.csv\n" +
 			"  tollgate audit report --dir D --last 7d --effect spend --by credential,customer --json",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
@@ -37,18 +38,18 @@ func auditReportCommand() *cobra.Command {
 			return f.report(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir, f.index, cmd.ErrOrStderr()))
 		},
 	}
-	dirFlag(cmd, &f.dir)
+	cli.DirFlag(cmd, &f.dir)
 	indexFlag(cmd, &f.index)
-	f.times.register(cmd)
+	f.times.Register(cmd)
 	cmd.Flags().StringVar(&f.byText, "by", "caller,operation,credential,customer", "`dimensions` to group by, in this order")
-	f.calls.register(cmd)
-	f.format.register(cmd)
+	f.calls.Register(cmd)
+	f.format.Register(cmd)
 	return cmd
 }
 
 func (f *reportFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
 	if f.by, err = calls.ParseDimensions(f.byText); err != nil {
-		return flagError("by", err)
+		return cli.FlagError("by", err)
 	}
 	return f.listFlags.parse(cmd, now)
 }
@@ -66,11 +67,11 @@ A call that names several customers is in the row of each, and once in the total
 
 func (f *reportFlags) report(ctx context.Context, w io.Writer, source calls.Source) error {
 	r := calls.NewReport(f.by)
-	if err := source.Calls(ctx, &f.calls.filter, r.Add); err != nil {
+	if err := source.Calls(ctx, &f.calls.Filter, r.Add); err != nil {
 		return err // of a part of the calls there is no report
 	}
 	out := bufio.NewWriter(w)
-	print := map[string]func(io.Writer, *calls.Report) error{asTable: f.table, asJSON: f.json, asCSV: f.csv}[f.format.format]
+	print := map[string]func(io.Writer, *calls.Report) error{cli.AsTable: f.table, cli.AsJSON: f.json, cli.AsCSV: f.csv}[f.format.Format]
 	return errors.Join(print(out, r), out.Flush())
 }
 
@@ -83,27 +84,27 @@ func (f *reportFlags) columns() []string {
 }
 
 func (f *reportFlags) table(w io.Writer, r *calls.Report) error {
-	t := table{w: w, right: map[int]bool{}}
+	t := cli.Table{W: w, Right: map[int]bool{}}
 	for i, column := range f.columns() {
-		t.header = append(t.header, strings.ToUpper(column))
-		t.right[i] = i > len(f.by) // behind the currency stand numbers
+		t.Header = append(t.Header, strings.ToUpper(column))
+		t.Right[i] = i > len(f.by) // behind the currency stand numbers
 	}
-	if _, err := fmt.Fprintf(w, "Calls %s\n\n", f.times.text()); err != nil {
+	if _, err := fmt.Fprintf(w, "Calls %s\n\n", f.times.Text()); err != nil {
 		return err
 	}
 	for _, g := range r.Groups() {
-		if err := t.row(slices.Concat(g.Names, g.Cells())); err != nil {
+		if err := t.Row(slices.Concat(g.Names, g.Cells())); err != nil {
 			return err
 		}
 	}
 	for _, total := range r.Totals() {
 		names := make([]string, len(f.by))
 		names[0] = "TOTAL"
-		if err := t.row(append(names, total.Cells()...)); err != nil {
+		if err := t.Row(append(names, total.Cells()...)); err != nil {
 			return err
 		}
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", moneyRules)
@@ -111,7 +112,7 @@ func (f *reportFlags) table(w io.Writer, r *calls.Report) error {
 }
 
 func (f *reportFlags) csv(w io.Writer, r *calls.Report) error {
-	csv := calls.NewCSV(w, f.format.bom)
+	csv := calls.NewCSV(w, f.format.BOM)
 	if err := csv.Write(f.columns()); err != nil {
 		return err
 	}
@@ -124,12 +125,12 @@ func (f *reportFlags) csv(w io.Writer, r *calls.Report) error {
 }
 
 func (f *reportFlags) json(w io.Writer, r *calls.Report) error {
-	return printJSON(w, struct {
+	return cli.PrintJSON(w, struct {
 		Since  time.Time         `json:"since,omitzero"`
 		Until  time.Time         `json:"until,omitzero"`
 		Zone   string            `json:"zone"`
 		By     []calls.Dimension `json:"by"`
 		Rows   []*calls.Group    `json:"rows"`
 		Totals []*calls.Sum      `json:"totals"`
-	}{f.times.since, f.times.until, f.times.zone.String(), f.by, r.Groups(), r.Totals()})
+	}{f.times.Since, f.times.Until, f.times.Zone.String(), f.by, r.Groups(), r.Totals()})
 }

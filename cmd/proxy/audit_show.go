@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit"
+	"tollgate/internal/cli"
 )
 
 func auditShowCommand() *cobra.Command {
@@ -14,24 +15,24 @@ func auditShowCommand() *cobra.Command {
 	var raw bool
 	cmd := &cobra.Command{
 		Use: "show --dir DIR CALL-ID", Short: "Show every record of one call",
-		Example: "  tollgate audit show --dir /var/lib/tollgate/audit 0198c2f4-…", Args: exactArgs("CALL-ID"),
+		Example: "  tollgate audit show --dir /var/lib/tollgate/audit 0198c2f4-…", Args: cli.ExactArgs("CALL-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkDir(dir); err != nil {
+			if err := cli.CheckDir(dir); err != nil {
 				return err
 			}
 			if args[0] == "" {
-				return usageError("CALL-ID is empty; audit list shows the ids")
+				return cli.UsageError("CALL-ID is empty; audit list shows the ids")
 			}
 			return auditShow(cmd.OutOrStdout(), dir, args[0], raw)
 		},
 	}
-	dirFlag(cmd, &dir)
+	cli.DirFlag(cmd, &dir)
 	cmd.Flags().BoolVar(&raw, "json", false, "print the records as they are, one JSON line each")
 	return cmd
 }
 
 func auditShow(w io.Writer, dir, id string, raw bool) error {
-	id = plainID(id)
+	id = cli.PlainID(id)
 	found := false
 	err := audit.Read(dir, func(r *audit.Record, line []byte) error {
 		if r.Call != id {
@@ -41,7 +42,7 @@ func auditShow(w io.Writer, dir, id string, raw bool) error {
 		if raw {
 			return writeRaw(w, line)
 		}
-		return printJSON(w, r)
+		return cli.PrintJSON(w, r)
 	})
 	if err == nil && !found {
 		err = fmt.Errorf("no record has the call id %q; audit list shows the ids", id)

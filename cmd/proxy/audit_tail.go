@@ -12,11 +12,12 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/internal/cli"
 )
 
 type tailFlags struct {
 	dir, zoneText         string
-	calls                 callFlags
+	calls                 cli.CallFlags
 	zone                  *time.Location
 	follow, records, json bool
 }
@@ -27,7 +28,7 @@ func auditTailCommand() *cobra.Command {
 		Use: "tail --dir DIR", Short: "Show the last calls, and with -f each further one as it ends",
 		Example: "  tollgate audit tail --dir /var/lib/tollgate/audit -f\n" +
 			"  tollgate audit tail --dir D -n 100 --outcome unknown\n  tollgate audit tail --dir D -f --records --json   # every record, as it is written",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.parse(); err != nil {
 				return err
@@ -39,13 +40,13 @@ func auditTailCommand() *cobra.Command {
 			return f.tail(ctx, cmd.OutOrStdout(), ticker.C)
 		},
 	}
-	dirFlag(cmd, &f.dir)
+	cli.DirFlag(cmd, &f.dir)
 	cmd.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on until interrupted")
-	limitFlag(cmd, &f.calls.filter.Last, 10)
+	cli.LimitFlag(cmd, &f.calls.Filter.Last, 10)
 	cmd.Flags().BoolVar(&f.records, "records", false, "records instead of calls")
 	cmd.Flags().BoolVar(&f.json, "json", false, "one JSON object a line; of records, the lines as they are")
 	cmd.Flags().StringVar(&f.zoneText, "zone", "UTC", "time `zone` for printing times: Asia/Shanghai")
-	f.calls.register(cmd)
+	f.calls.Register(cmd)
 	return cmd
 }
 
@@ -53,19 +54,19 @@ func auditTailCommand() *cobra.Command {
 const tailEvery = 500 * time.Millisecond
 
 func (f *tailFlags) parse() (err error) {
-	if f.zone, err = loadZone(f.zoneText); err != nil {
-		return flagError("zone", err)
+	if f.zone, err = cli.LoadZone(f.zoneText); err != nil {
+		return cli.FlagError("zone", err)
 	}
-	if err := f.calls.parse(); err != nil {
+	if err := f.calls.Parse(); err != nil {
 		return err
 	}
-	if err := checkLimit(f.calls.filter.Last); err != nil {
+	if err := cli.CheckLimit(f.calls.Filter.Last); err != nil {
 		return err
 	}
-	if plain := (calls.Filter{Last: f.calls.filter.Last}); f.records && f.calls.filter != plain {
-		return usageError("--records takes no filter of calls; audit records has filters of its own")
+	if plain := (calls.Filter{Last: f.calls.Filter.Last}); f.records && f.calls.Filter != plain {
+		return cli.UsageError("--records takes no filter of calls; audit records has filters of its own")
 	}
-	return checkDir(f.dir)
+	return cli.CheckDir(f.dir)
 }
 
 // tail prints what is there, and at each tick what has come since. It reads the log once, with one reader, so that nothing
@@ -117,7 +118,7 @@ type tailView struct {
 
 func (f *tailFlags) recording(w io.Writer) tailView {
 	p := newRecordPrinter(w, f.json, f.zone)
-	last := &calls.Last[record]{N: f.calls.filter.Last, Yield: p.print}
+	last := &calls.Last[record]{N: f.calls.Filter.Last, Yield: p.print}
 	return tailView{
 		add:   func(r *audit.Record, line []byte) error { return last.Add(record{r, append([]byte(nil), line...)}) },
 		end:   func(bool) error { return errors.Join(last.Flush(), p.flush()) },
@@ -127,14 +128,14 @@ func (f *tailFlags) recording(w io.Writer) tailView {
 
 // calling shows calls as they end, so that open ones are shown only when nothing follows.
 func (f *tailFlags) calling(w io.Writer) tailView {
-	format := formatFlags{format: asTable}
+	format := cli.FormatFlags{Format: cli.AsTable}
 	if f.json {
-		format.format = asJSON
+		format.Format = cli.AsJSON
 	}
 	p := newCallPrinter(w, format, f.zone)
-	last := &calls.Last[*calls.Call]{N: f.calls.filter.Last, Yield: p.print}
+	last := &calls.Last[*calls.Call]{N: f.calls.Filter.Last, Yield: p.print}
 	j := calls.NewJoiner(func(c *calls.Call) error {
-		if !f.calls.filter.Match(c) {
+		if !f.calls.Filter.Match(c) {
 			return nil
 		}
 		return last.Add(c)

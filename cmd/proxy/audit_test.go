@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
 )
 
@@ -89,7 +90,7 @@ func TestAuditGolden(t *testing.T) {
 	} {
 		words := strings.Fields(args)
 		code, stdout, stderr := run(t, append([]string{"audit", words[0], "--dir", dir}, words[1:]...)...)
-		if code != exitOK || stderr != "" {
+		if code != cli.ExitOK || stderr != "" {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
 		golden(t, filepath.Join("testdata", "audit", name), "audit "+args, stdout)
@@ -152,7 +153,7 @@ func TestAuditUsageErrors(t *testing.T) {
 	} {
 		words := strings.Fields(args)
 		code, stdout, stderr := run(t, append([]string{"audit", words[0], "--dir", dir}, words[1:]...)...)
-		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "tollgate: ") {
+		if code != cli.ExitUsage || stdout != "" || !strings.HasPrefix(stderr, "tollgate: ") {
 			t.Errorf("%s: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
@@ -218,7 +219,7 @@ func TestTailFollows(t *testing.T) {
 		next()
 	}}
 	f := tailFlags{dir: dir, zone: time.UTC, follow: true}
-	f.calls.filter.Last = 1
+	f.calls.Filter.Last = 1
 	if err := f.tail(ctx, w, ticks); err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +247,7 @@ func TestTailOfADamagedLog(t *testing.T) {
 		default:
 		}
 	}}
-	f.calls.filter.Last = 1
+	f.calls.Filter.Last = 1
 	if err := f.tail(t.Context(), w, ticks); err == nil || !strings.Contains(err.Error(), "cut") {
 		t.Errorf("%v", err)
 	}
@@ -262,7 +263,7 @@ func TestAuditOutputErrors(t *testing.T) {
 	for _, args := range []string{"list", "list --json", "list --format csv", "report", "report --format csv", "records", "records --json", "show c-1", "tail", "tail --json", "tail --records"} {
 		words := strings.Fields(args)
 		var stderr bytes.Buffer
-		if code := execute(t.Context(), rootCommand(), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != exitFailure {
+		if code := cli.Execute(t.Context(), rootCommand(), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != cli.ExitFailure {
 			t.Errorf("%s: exit %d, %s", args, code, &stderr)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/export"
 	"tollgate/audit/verify"
+	"tollgate/internal/cli"
 )
 
 type verifyFlags struct {
@@ -34,7 +35,7 @@ func auditVerifyCommand() *cobra.Command {
 		Example: "  tollgate audit verify --dir /var/lib/tollgate/audit\n" +
 			"  tollgate audit verify --dir D --key tollgate.pub --since-checkpoint /mnt/other/checkpoints.jsonl\n" +
 			"  tollgate audit verify --bundle october.zip --key tollgate/5f3a9c20d1e84b67+d3fe75c4+AS…",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
@@ -49,7 +50,7 @@ func auditVerifyCommand() *cobra.Command {
 
 func (f *verifyFlags) run(cmd *cobra.Command) error {
 	if (f.dir == "") == (f.bundle == "") {
-		return usageError("one of --dir and --bundle is needed: the audit directory, or the file made by audit export")
+		return cli.UsageError("one of --dir and --bundle is needed: the audit directory, or the file made by audit export")
 	}
 	keys, err := parseKeys(f.keys)
 	if err != nil {
@@ -62,10 +63,10 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 	}
 	defer done()
 	o.Kept = kept
-	bar := newProgress(cmd.ErrOrStderr())
-	o.Progress = bar.show
+	bar := cli.NewProgress(cmd.ErrOrStderr())
+	o.Progress = bar.Show
 	report, err := f.verify(cmd, o)
-	bar.clear()
+	bar.Clear()
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 
 func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Report, error) {
 	if f.dir != "" {
-		if err := checkDir(f.dir); err != nil {
+		if err := cli.CheckDir(f.dir); err != nil {
 			return nil, err
 		}
 		o.InUse = func() (bool, error) { return audit.InUse(f.dir) }
@@ -135,7 +136,7 @@ func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
 			if r.Faults == nil {
 				r.Faults = []verify.Fault{}
 			}
-			return printJSON(w, struct {
+			return cli.PrintJSON(w, struct {
 				Whole bool `json:"whole"`
 				*verify.Report
 			}{r.Whole(), r})
@@ -145,7 +146,7 @@ func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
 		return err
 	}
 	if !r.Whole() {
-		return exitCode(exitFailure)
+		return cli.ExitCode(cli.ExitFailure)
 	}
 	return nil
 }

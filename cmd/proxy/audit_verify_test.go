@@ -12,6 +12,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
 )
 
@@ -54,12 +55,12 @@ func TestAuditVerify(t *testing.T) {
 		code int
 		says string
 	}{
-		{nil, exitOK, "Give the public key"},
-		{[]string{"--key", key, "--since-checkpoint", note}, exitOK, "1 agree with this log"},
-		{[]string{"--key", l.Key().String(), "--since-checkpoint", lines}, exitOK, "The log is whole."},
-		{[]string{"--json"}, exitOK, `"whole": true`},
-		{[]string{"--key", stranger.Public().String()}, exitFailure, "has not signed this log"},
-		{[]string{"--key", key, "--key", stranger.Public().String()}, exitFailure, "has not signed this log"},
+		{nil, cli.ExitOK, "Give the public key"},
+		{[]string{"--key", key, "--since-checkpoint", note}, cli.ExitOK, "1 agree with this log"},
+		{[]string{"--key", l.Key().String(), "--since-checkpoint", lines}, cli.ExitOK, "The log is whole."},
+		{[]string{"--json"}, cli.ExitOK, `"whole": true`},
+		{[]string{"--key", stranger.Public().String()}, cli.ExitFailure, "has not signed this log"},
+		{[]string{"--key", key, "--key", stranger.Public().String()}, cli.ExitFailure, "has not signed this log"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"audit", "verify", "--dir", dir}, c.args...)...)
 		if code != c.code || !strings.Contains(stdout, c.says) || stderr != "" {
@@ -69,7 +70,7 @@ func TestAuditVerify(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"--dir", dir, "--bundle", "x"}, {"--dir", dir, "--key", "x"}, {"--dir", dir, "--key", note}, {"--dir", dir, "x"},
 	} {
-		if code, _, stderr := run(t, append([]string{"audit", "verify"}, args...)...); code != exitUsage || stderr == "" {
+		if code, _, stderr := run(t, append([]string{"audit", "verify"}, args...)...); code != cli.ExitUsage || stderr == "" {
 			t.Errorf("%v: exit %d, %s", args, code, stderr)
 		}
 	}
@@ -77,7 +78,7 @@ func TestAuditVerify(t *testing.T) {
 		{"--dir", "/nonexistent"}, {"--dir", t.TempDir()}, {"--bundle", "/nonexistent"}, {"--bundle", key},
 		{"--dir", dir, "--since-checkpoint", "/nonexistent"}, {"--dir", dir, "--since-checkpoint", key},
 	} {
-		if code, _, stderr := run(t, append([]string{"audit", "verify"}, args...)...); code != exitFailure || stderr == "" {
+		if code, _, stderr := run(t, append([]string{"audit", "verify"}, args...)...); code != cli.ExitFailure || stderr == "" {
 			t.Errorf("%v: exit %d, %s", args, code, stderr)
 		}
 	}
@@ -94,7 +95,7 @@ func TestAuditVerifyShowsNoSecret(t *testing.T) {
 	}
 	for _, given := range []string{file, strings.TrimSpace(string(secret))} {
 		code, stdout, stderr := run(t, "audit", "verify", "--dir", t.TempDir(), "--key", given)
-		if code != exitUsage || strings.Contains(stdout+stderr, string(secret[30:60])) {
+		if code != cli.ExitUsage || strings.Contains(stdout+stderr, string(secret[30:60])) {
 			t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 		}
 	}
@@ -110,7 +111,7 @@ func TestAuditVerifyFaults(t *testing.T) {
 	}
 	putFile(t, names[0], strings.Replace(string(before), `"amount"`, `"amounT"`, 1))
 	code, stdout, _ := run(t, "audit", "verify", "--dir", dir)
-	if code != exitFailure || !strings.Contains(stdout, "FAULT (root) at record 3, 00000000000000000001.jsonl, byte ") || !strings.Contains(stdout, "NOT whole: 1 faults") {
+	if code != cli.ExitFailure || !strings.Contains(stdout, "FAULT (root) at record 3, 00000000000000000001.jsonl, byte ") || !strings.Contains(stdout, "NOT whole: 1 faults") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
 	code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--json")
@@ -122,17 +123,17 @@ func TestAuditVerifyFaults(t *testing.T) {
 			Seq              uint64
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != exitFailure || report.Whole || report.Faults[0].Kind != "root" {
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != cli.ExitFailure || report.Whole || report.Faults[0].Kind != "root" {
 		t.Errorf("exit %d, %v\n%s", code, err, stdout)
 	}
 	putFile(t, names[0], string(before))
 	if err := os.Remove(names[1]); err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--since-checkpoint", note, "--allow-unsigned"); code != exitFailure || !strings.Contains(stdout, "end was cut") {
+	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--since-checkpoint", note, "--allow-unsigned"); code != cli.ExitFailure || !strings.Contains(stdout, "end was cut") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
-	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--allow-unsigned"); code != exitOK || !strings.Contains(stdout, "Nothing is proven of what stands behind it") {
+	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--allow-unsigned"); code != cli.ExitOK || !strings.Contains(stdout, "Nothing is proven of what stands behind it") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
 }
@@ -142,15 +143,15 @@ func TestAuditVerifyBundle(t *testing.T) {
 	dir, key, note, _ := testLog(t)
 	for name, from := range map[string]string{"whole": "2026-10-01", "end": testlog.Start.Add(8 * time.Second).Format(time.RFC3339)} {
 		file := filepath.Join(t.TempDir(), "bundle.zip")
-		if code, stdout, stderr := run(t, "audit", "export", "--dir", dir, "--from", from, "--to", "2026-12-01", "-o", file); code != exitOK {
+		if code, stdout, stderr := run(t, "audit", "export", "--dir", dir, "--from", from, "--to", "2026-12-01", "-o", file); code != cli.ExitOK {
 			t.Fatalf("%s: exit %d\n%s%s", name, code, stdout, stderr)
 		}
 		code, stdout, stderr := run(t, "audit", "verify", "--bundle", file, "--key", key, "--since-checkpoint", note)
-		if code != exitOK || !strings.Contains(stdout, "1 agree with this log") {
+		if code != cli.ExitOK || !strings.Contains(stdout, "1 agree with this log") {
 			t.Errorf("%s: exit %d\n%s%s", name, code, stdout, stderr)
 		}
 	}
-	if code, _, stderr := run(t, "audit", "verify", "--bundle", key); code != exitFailure || stderr == "" {
+	if code, _, stderr := run(t, "audit", "verify", "--bundle", key); code != cli.ExitFailure || stderr == "" {
 		t.Errorf("a file that is no archive: exit %d, %s", code, stderr)
 	}
 }
@@ -187,7 +188,7 @@ func TestAuditVerifyForeignStatement(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mixed.zip")
 	putFile(t, file, mixed.String())
 	code, stdout, stderr := run(t, "audit", "verify", "--bundle", file)
-	if code != exitFailure || !strings.Contains(stdout, "checkpoint.txt") || !strings.Contains(stdout, "NOT whole: 1 faults") {
+	if code != cli.ExitFailure || !strings.Contains(stdout, "checkpoint.txt") || !strings.Contains(stdout, "NOT whole: 1 faults") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 }
@@ -202,14 +203,14 @@ func TestAuditVerifyWhileWriting(t *testing.T) {
 	if err := l.Intent(t.Context(), &audit.Record{Call: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, stderr := run(t, "audit", "verify", "--dir", dir); code != exitOK || !strings.Contains(stdout, "1: in flight") {
+	if code, stdout, stderr := run(t, "audit", "verify", "--dir", dir); code != cli.ExitOK || !strings.Contains(stdout, "1: in flight") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	files := t.TempDir()
 	if err := os.CopyFS(files, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, stderr := run(t, "audit", "verify", "--dir", files); code != exitFailure || !strings.Contains(stdout, "the next start closes them") {
+	if code, stdout, stderr := run(t, "audit", "verify", "--dir", files); code != cli.ExitFailure || !strings.Contains(stdout, "the next start closes them") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	if err := l.Close(t.Context()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/catalog"
+	"tollgate/internal/cli"
 )
 
 // listedOperation is an operation as `catalog --json` prints it.
@@ -40,7 +41,7 @@ func catalogCommand() *cobra.Command {
 				return fmt.Errorf("no operation matches %s", strings.Join(args, " "))
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), operations)
+				return cli.PrintJSON(cmd.OutOrStdout(), operations)
 			}
 			return printCatalog(cmd.OutOrStdout(), operations)
 		},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"tollgate/internal/cli"
 )
 
 func checkCommand() *cobra.Command {
@@ -12,9 +14,9 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check --config FILE", Short: "Check a configuration and say what it means; opens nothing",
 		Example: "  tollgate check --config deploy/central.yaml\n  tollgate check --no-secrets --config deploy/central.yaml   # on a machine without the secrets",
-		Args:    exactArgs(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(file, !noSecrets)
+			c, err := cli.LoadConfig(file, !noSecrets)
 			if err != nil {
 				return err
 			}
@@ -25,7 +27,7 @@ func checkCommand() *cobra.Command {
 			return err
 		},
 	}
-	configFlag(cmd, &file)
+	cli.ConfigFlag(cmd, &file)
 	cmd.Flags().BoolVar(&noSecrets, "no-secrets", false, "do not read the secrets, keys and certificates that the file refers to")
 	return cmd
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"tollgate/internal/cli"
 )
 
 func demoCommand() *cobra.Command {
@@ -11,7 +13,7 @@ func demoCommand() *cobra.Command {
 		Long: "Start a simulated billing API (HTTPS, throw-away CA), the gateway in front of it, and drive a tour of calls through it.\n" +
 			"Then stay up, with lines to paste, until Ctrl-C. Everything is on loopback and in a temporary directory.",
 		Example: "  tollgate demo\n  tollgate demo --once   # exit after the tour: 0 only if every call did what the tour says",
-		Args:    exactArgs(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, _, stop := serving(cmd.Context())
 			defer stop()

@@ -17,6 +17,7 @@ import (
 	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/grants"
+	"tollgate/internal/cli"
 	"tollgate/internal/nearest"
 	"tollgate/ratelimit"
 	"tollgate/signing"
@@ -66,7 +67,7 @@ func explainCommand() *cobra.Command {
 			"Grants that are limited to customers look at the body, too: give it with --body.\n\nExit code: 0 allowed, 3 refused.",
 		Example: "  tollgate explain -c tollgate.yaml --caller billing-app POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
-		Args: exactArgs("METHOD", "PATH"),
+		Args: cli.ExactArgs("METHOD", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := explain(&f, args[0], args[1], cmd.InOrStdin())
 			if err != nil {
@@ -76,12 +77,12 @@ func explainCommand() *cobra.Command {
 				return err
 			}
 			if !e.Allowed {
-				return exitCode(exitRefused)
+				return cli.ExitCode(cli.ExitRefused)
 			}
 			return nil
 		},
 	}
-	configFlag(cmd, &f.file)
+	cli.ConfigFlag(cmd, &f.file)
 	flags := cmd.Flags()
 	flags.StringVar(&f.caller, "caller", "", "`name` of the caller (required)")
 	flags.StringVar(&f.listener, "listener", "", "`name` of the listener (default: all)")
@@ -93,7 +94,7 @@ func explainCommand() *cobra.Command {
 }
 
 func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanation, error) {
-	c, err := loadConfig(f.file, false)
+	c, err := cli.LoadConfig(f.file, false)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 		return nil, err
 	}
 	if method == "" || method != strings.ToUpper(method) {
-		return nil, usageError("METHOD %q: methods are upper case, such as GET or POST", method)
+		return nil, cli.UsageError("METHOD %q: methods are upper case, such as GET or POST", method)
 	}
 	e := &explanation{Caller: f.caller, Method: method, Path: target}
 	rawPath, rawQuery, _ := strings.Cut(target, "?")
@@ -148,7 +149,7 @@ func (f *explainFlags) check(c *config.Config) error {
 		credentials = append(credentials, k.Name())
 	}
 	if f.caller == "" {
-		return usageError("--caller is needed; the configuration has: %s", strings.Join(c.CallerNames, ", "))
+		return cli.UsageError("--caller is needed; the configuration has: %s", strings.Join(c.CallerNames, ", "))
 	}
 	for _, flag := range []struct {
 		name, value string
@@ -161,7 +162,7 @@ func (f *explainFlags) check(c *config.Config) error {
 		if near := nearest.Words(flag.value, flag.known); len(near) > 0 {
 			hint = "did you mean " + strings.Join(near, " or ") + "?"
 		}
-		return usageError("unknown %s %q; %s", flag.name, flag.value, hint)
+		return cli.UsageError("unknown %s %q; %s", flag.name, flag.value, hint)
 	}
 	return nil
 }
@@ -217,7 +218,7 @@ func (f *explainFlags) match(c *config.Config, method, path string) (*found, err
 		}
 	}
 	if len(matches) > 1 {
-		return nil, usageError("upstreams %s and %s both have this path: choose with --upstream", matches[0].upstream.Name, matches[1].upstream.Name)
+		return nil, cli.UsageError("upstreams %s and %s both have this path: choose with --upstream", matches[0].upstream.Name, matches[1].upstream.Name)
 	}
 	if len(matches) == 0 {
 		return nil, nil
@@ -291,7 +292,7 @@ func (e *explanation) addLimits(c *config.Config, subject ratelimit.Subject) {
 
 func (e *explanation) print(w io.Writer, asJSON bool) error {
 	if asJSON {
-		return printJSON(w, e)
+		return cli.PrintJSON(w, e)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }

@@ -12,6 +12,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/internal/cli"
 )
 
 // FuzzAuditCommands lists and shows a log whose texts came from strangers. Whatever they hold: a table has one line for
@@ -34,19 +35,19 @@ func FuzzAuditCommands(f *testing.F) {
 			t.Fatal(err)
 		}
 		var table, shown bytes.Buffer
-		if err := (&recordFlags{dir: dir, times: timeFlags{zone: time.UTC}}).list(&table); err != nil {
+		if err := (&recordFlags{dir: dir, times: cli.TimeFlags{Zone: time.UTC}}).list(&table); err != nil {
 			t.Fatal(err)
 		}
 		if lines := bytes.Count(table.Bytes(), []byte("\n")); lines != 5 {
 			t.Errorf("the table of 4 records has %d lines:\n%s", lines, table.Bytes())
 		}
-		for _, format := range []string{asTable, asJSON, asCSV} {
+		for _, format := range []string{cli.AsTable, cli.AsJSON, cli.AsCSV} {
 			var listed bytes.Buffer
-			if err := listCalls(t.Context(), &listed, callsIn(dir, noIndex, nil), &calls.Filter{}, formatFlags{format: format}, time.UTC); err != nil {
+			if err := listCalls(t.Context(), &listed, callsIn(dir, noIndex, nil), &calls.Filter{}, cli.FormatFlags{Format: format}, time.UTC); err != nil {
 				t.Fatal(err)
 			}
 			text := strings.ReplaceAll(listed.String(), "\r\n", "\n")
-			if lines := strings.Count(text, "\n"); lines != 3 && !(format == asJSON && lines == 2) {
+			if lines := strings.Count(text, "\n"); lines != 3 && !(format == cli.AsJSON && lines == 2) {
 				t.Errorf("the %s of 2 calls has %d lines:\n%s", format, lines, text)
 			}
 			table.WriteString(text)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/config"
+	"tollgate/internal/cli"
 )
 
 func healthCommand() *cobra.Command {
@@ -21,9 +22,9 @@ func healthCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "health --config FILE", Short: "Ask the running gateway whether it is ready; for probes of containers and supervisors",
 		Example: "  tollgate health --config /etc/tollgate/tollgate.yaml\n  tollgate health --live --config /etc/tollgate/tollgate.yaml",
-		Args:    exactArgs(),
+		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(file, false)
+			c, err := cli.LoadConfig(file, false)
 			if err != nil {
 				return err
 			}
@@ -34,7 +35,7 @@ func healthCommand() *cobra.Command {
 			return health(cmd.Context(), c.Admin, page, cmd.OutOrStdout())
 		},
 	}
-	configFlag(cmd, &file)
+	cli.ConfigFlag(cmd, &file)
 	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process answers")
 	return cmd
 }

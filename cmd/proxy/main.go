@@ -8,23 +8,25 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"tollgate/internal/cli"
 )
 
 // version is set by the linker ("-X main.version=..."); otherwise the module's build information tells.
 var version string
 
 func main() {
-	os.Exit(execute(context.Background(), rootCommand(), os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(cli.Execute(context.Background(), rootCommand(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 func rootCommand() *cobra.Command {
-	return program(programVersion(), runCommand(), checkCommand(), explainCommand(), catalogCommand(), simulateCommand(),
+	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), catalogCommand(), simulateCommand(),
 		auditCommand(), tlsCommand(), demoCommand(), healthCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Example: "  tollgate version", Args: exactArgs(),
+		Use: "version", Short: "Print the version", Example: "  tollgate version", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "tollgate "+programVersion())
 			return err

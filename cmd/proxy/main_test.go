@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/goleak"
+
+	"tollgate/internal/cli"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -18,14 +20,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = execute(t.Context(), rootCommand(), args, &out, &errs)
+	code = cli.Execute(t.Context(), rootCommand(), args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 
 // TestDemo is the main job, end to end, on embedded parts.
 func TestDemo(t *testing.T) {
 	code, stdout, stderr := run(t, "demo", "--once")
-	if code != exitOK || strings.Count(stdout, " ok\n") != 12 {
+	if code != cli.ExitOK || strings.Count(stdout, " ok\n") != 12 {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	for _, a := range []string{"demo-shop-secret-for-loopback", "simulated-partner-secret", "simulated-customer-secret", "Demo-Passw0rd"} {
@@ -79,7 +81,7 @@ func TestUsageErrors(t *testing.T) {
 		{"simulate", "--listen", "127.0.0.1:0", "--cert", "x"}, {"tls", "policy", "a", "b"}, {"version", "x"},
 	} {
 		code, stdout, stderr := run(t, args...)
-		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "tollgate: ") {
+		if code != cli.ExitUsage || stdout != "" || !strings.HasPrefix(stderr, "tollgate: ") {
 			t.Errorf("%v: exit %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 	}
@@ -90,7 +92,7 @@ func TestFailures(t *testing.T) {
 		{"run", "--config", "/nonexistent.yaml"}, {"check", "--config", "/nonexistent.yaml"}, {"audit", "list", "--dir", "/nonexistent"},
 		{"tls", "policy", "huawei-hihg"}, {"catalog", "no such operation at all"}, {"audit", "show", "--dir", t.TempDir(), "nothing"},
 	} {
-		if code, _, stderr := run(t, args...); code != exitFailure || stderr == "" {
+		if code, _, stderr := run(t, args...); code != cli.ExitFailure || stderr == "" {
 			t.Errorf("%v: exit %d, stderr %q", args, code, stderr)
 		}
 	}
@@ -132,31 +134,31 @@ func TestExplain(t *testing.T) {
 		code int
 		text string
 	}{
-		{[]string{"POST", "/v3/orders/customer-orders/pay"}, exitOK, "acme (customer)"},
-		{[]string{"POST", "/v3/orders/customer-orders/pay"}, exitOK, "allowed by callers.app.grants[0]"},
-		{[]string{"post", "/v3/orders/customer-orders/pay"}, exitUsage, "upper case"},
-		{[]string{"GET", "/v2/orders/customer-orders"}, exitRefused, "acme, main"},
-		{[]string{"--credential", "main", "GET", "/v2/orders/customer-orders?limit=1"}, exitOK, "main (partner)"},
-		{[]string{"POST", "/v2/orders/subscriptions/resources/renew"}, exitRefused, "no_grant"},
-		{[]string{"POST", "/v3/payments/free-resources/query"}, exitRefused, "wrong_class"},
-		{[]string{"POST", "/v1.0/d-2/customer/order-mgr/order/pay"}, exitRefused, "wrong_account"},
-		{[]string{"POST", "/v1.0/d-1/customer/order-mgr/order/pay"}, exitOK, "replaced by PayOrders"},
-		{[]string{"PUT", "/v3/orders/customer-orders/pay"}, exitRefused, "POST only"},
-		{[]string{"GET", "/nothing"}, exitRefused, "unknown_operation"},
-		{[]string{"GET", "/v2/orders//x"}, exitRefused, "ambiguous_path"},
-		{[]string{"GET", "/v2/orders/customer-orders?a;b"}, exitRefused, "ambiguous_query"},
-		{[]string{"POST", "/v2/promotions/benefits/partner-coupons"}, exitRefused, "customer_not_granted"},
-		{[]string{"--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, exitOK, "only c-17"},
-		{[]string{"--body", body, "GET", "/v2/orders/customer-orders"}, exitRefused, "body_not_taken"},
-		{[]string{"--upstream", "bs", "GET", "/x"}, exitUsage, "did you mean bss?"},
-		{[]string{"--body", "/nonexistent", "GET", "/x"}, exitFailure, "nonexistent"},
+		{[]string{"POST", "/v3/orders/customer-orders/pay"}, cli.ExitOK, "acme (customer)"},
+		{[]string{"POST", "/v3/orders/customer-orders/pay"}, cli.ExitOK, "allowed by callers.app.grants[0]"},
+		{[]string{"post", "/v3/orders/customer-orders/pay"}, cli.ExitUsage, "upper case"},
+		{[]string{"GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "acme, main"},
+		{[]string{"--credential", "main", "GET", "/v2/orders/customer-orders?limit=1"}, cli.ExitOK, "main (partner)"},
+		{[]string{"POST", "/v2/orders/subscriptions/resources/renew"}, cli.ExitRefused, "no_grant"},
+		{[]string{"POST", "/v3/payments/free-resources/query"}, cli.ExitRefused, "wrong_class"},
+		{[]string{"POST", "/v1.0/d-2/customer/order-mgr/order/pay"}, cli.ExitRefused, "wrong_account"},
+		{[]string{"POST", "/v1.0/d-1/customer/order-mgr/order/pay"}, cli.ExitOK, "replaced by PayOrders"},
+		{[]string{"PUT", "/v3/orders/customer-orders/pay"}, cli.ExitRefused, "POST only"},
+		{[]string{"GET", "/nothing"}, cli.ExitRefused, "unknown_operation"},
+		{[]string{"GET", "/v2/orders//x"}, cli.ExitRefused, "ambiguous_path"},
+		{[]string{"GET", "/v2/orders/customer-orders?a;b"}, cli.ExitRefused, "ambiguous_query"},
+		{[]string{"POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitRefused, "customer_not_granted"},
+		{[]string{"--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, "only c-17"},
+		{[]string{"--body", body, "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "body_not_taken"},
+		{[]string{"--upstream", "bs", "GET", "/x"}, cli.ExitUsage, "did you mean bss?"},
+		{[]string{"--body", "/nonexistent", "GET", "/x"}, cli.ExitFailure, "nonexistent"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"explain", "--config", file, "--caller", "app"}, c.args...)...)
 		if code != c.code || !strings.Contains(stdout+stderr, c.text) {
 			t.Errorf("%v: exit %d, want %d with %q:\n%s%s", c.args, code, c.code, c.text, stdout, stderr)
 		}
 	}
-	if code, _, stderr := run(t, "explain", "--config", file, "--caller", "ap", "GET", "/x"); code != exitUsage || !strings.Contains(stderr, "did you mean app?") {
+	if code, _, stderr := run(t, "explain", "--config", file, "--caller", "ap", "GET", "/x"); code != cli.ExitUsage || !strings.Contains(stderr, "did you mean app?") {
 		t.Errorf("wrong caller: exit %d, %s", code, stderr)
 	}
 }

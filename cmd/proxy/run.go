@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"tollgate/internal/cli"
 )
 
 func runCommand() *cobra.Command {
@@ -17,9 +19,9 @@ func runCommand() *cobra.Command {
 		Long: "Run the gateway until SIGTERM or an interrupt: calls under way may end; a second signal stops at once. SIGHUP has it read\n" +
 			"certificates, client authorities and revocation lists again, which it does by itself when they change, and ask ACME\n" +
 			"authorities at once for certificates that could not be had.",
-		Example: "  tollgate run --config deploy/sidecar.yaml", Args: exactArgs(),
+		Example: "  tollgate run --config deploy/sidecar.yaml", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig(file, true)
+			c, err := cli.LoadConfig(file, true)
 			if err != nil {
 				return err
 			}
@@ -34,7 +36,7 @@ func runCommand() *cobra.Command {
 			return runService(ctx, c, programVersion(), logger, hangUps)
 		},
 	}
-	configFlag(cmd, &file)
+	cli.ConfigFlag(cmd, &file)
 	return cmd
 }
 

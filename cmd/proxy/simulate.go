@@ -18,6 +18,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/certs"
+	"tollgate/internal/cli"
 	"tollgate/internal/nearest"
 	"tollgate/internal/source"
 )
@@ -38,7 +39,7 @@ func simulateCommand() *cobra.Command {
 			"-1: until reset) and \"delay\" (\"2s\").",
 		Example: "  tollgate simulate --listen 127.0.0.1:8600 --control 127.0.0.1:8601\n" +
 			"  curl -X POST http://127.0.0.1:8601/faults -d '{\"operation\":\"PayOrders\",\"kind\":\"drop\"}'",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, _, stop := serving(cmd.Context())
 			defer stop()
@@ -58,11 +59,11 @@ func simulateCommand() *cobra.Command {
 func (f *simulateFlags) check() error {
 	switch {
 	case f.listen == "":
-		return usageError("--listen is needed, for example --listen 127.0.0.1:8600")
+		return cli.UsageError("--listen is needed, for example --listen 127.0.0.1:8600")
 	case !slices.Contains(catalog.Sites(), f.site):
-		return usageError("unknown site %q; choose from %s%s", f.site, strings.Join(catalog.Sites(), ", "), hint(nearest.Words(f.site, catalog.Sites())))
+		return cli.UsageError("unknown site %q; choose from %s%s", f.site, strings.Join(catalog.Sites(), ", "), hint(nearest.Words(f.site, catalog.Sites())))
 	case (f.cert == "") != (f.key == ""):
-		return usageError("--cert and --key go together")
+		return cli.UsageError("--cert and --key go together")
 	}
 	return nil
 }
@@ -91,7 +92,7 @@ func simulate(ctx context.Context, out io.Writer, f *simulateFlags) error {
 			return errors.Join(err, listener.Close())
 		}
 		if !source.OfPeer(control.Addr()).IsLocal() {
-			return errors.Join(usageError("--control must be a loopback address: it asks nobody who they are"), control.Close(), listener.Close())
+			return errors.Join(cli.UsageError("--control must be a loopback address: it asks nobody who they are"), control.Close(), listener.Close())
 		}
 		servers = append(servers, serveSimple(control, simulator.Control()))
 		fmt.Fprintf(out, "control pages on http://%s/state\n", control.Addr())

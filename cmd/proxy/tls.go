@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tollgate/internal/cli"
 	"tollgate/tlspolicy"
 )
 
 func tlsCommand() *cobra.Command {
-	return group("tls", "TLS policies, certificates, and what servers make of them",
+	return cli.Group("tls", "TLS policies, certificates, and what servers make of them",
 		tlsPolicyCommand(), tlsStatementCommand(), tlsScanCommand(), tlsReportCommand(), tlsCACommand())
 }
 
@@ -24,7 +25,7 @@ func tlsPolicyCommand() *cobra.Command {
 		Example: "  tollgate tls policy huawei-high\n  tollgate tls policy --config tollgate.yaml   # those that the configuration uses",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError("expected at most one policy name\nsee: %s --help", cmd.CommandPath())
+				return cli.UsageError("expected at most one policy name\nsee: %s --help", cmd.CommandPath())
 			}
 			return nil
 		},
@@ -68,7 +69,7 @@ func knownPolicies(file string) ([]*tlspolicy.Policy, error) {
 		}
 		return policies, nil
 	}
-	c, err := loadConfig(file, false)
+	c, err := cli.LoadConfig(file, false)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func printPolicies(w io.Writer, policies []*tlspolicy.Policy) error {
 func tlsStatementCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "statement", Short: "Print the compliance statement: every suite of the whitelist, and what becomes of it",
-		Example: "  tollgate tls statement > tls-compliance.md", Args: exactArgs(),
+		Example: "  tollgate tls statement > tls-compliance.md", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return tlspolicy.WriteStatement(cmd.OutOrStdout()) },
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"tollgate/config"
 	"tollgate/internal/certs"
+	"tollgate/internal/cli"
 )
 
 func tlsCACommand() *cobra.Command {
@@ -20,15 +21,15 @@ func tlsCACommand() *cobra.Command {
 			"need it among the authorities that they trust. The gateway makes the authority at its first start.",
 		Example: "  tollgate tls ca --config /etc/tollgate/tollgate.yaml --listener central > ca.pem\n" +
 			"  tollgate tls ca --dir /var/lib/tollgate/ca > ca.pem\n  curl --cacert ca.pem https://gateway.internal:8443/",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case (dir == "") == (file == ""):
-				return usageError("give one of --dir DIR and --config FILE")
+				return cli.UsageError("give one of --dir DIR and --config FILE")
 			case listener != "" && file == "":
-				return usageError("--listener needs --config FILE")
+				return cli.UsageError("--listener needs --config FILE")
 			case file != "":
-				c, err := loadConfig(file, false)
+				c, err := cli.LoadConfig(file, false)
 				if err != nil {
 					return err
 				}
@@ -45,7 +46,7 @@ func tlsCACommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "`directory` of the internal authority")
-	configFlag(cmd, &file)
+	cli.ConfigFlag(cmd, &file)
 	cmd.Flags().Lookup("config").Usage = "take the directory from this configuration `file`"
 	cmd.Flags().StringVar(&listener, "listener", "", "`name` of the listener; may be left out when all have one authority")
 	return cmd
@@ -64,9 +65,9 @@ func authorityDir(listeners []*config.Listener, name string) (string, error) {
 	dirs = slices.Compact(dirs)
 	switch {
 	case name != "" && !slices.Contains(names, name):
-		return "", usageError("there is no listener %q; choose from %s", name, strings.Join(names, ", "))
+		return "", cli.UsageError("there is no listener %q; choose from %s", name, strings.Join(names, ", "))
 	case len(dirs) > 1:
-		return "", usageError("there are several authorities: choose one with --listener NAME or --dir DIR (%s)", strings.Join(dirs, ", "))
+		return "", cli.UsageError("there are several authorities: choose one with --listener NAME or --dir DIR (%s)", strings.Join(dirs, ", "))
 	case len(dirs) == 0 && name != "":
 		return "", fmt.Errorf("listener %s has no internal certificate", name)
 	case len(dirs) == 0:

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tollgate/internal/certs"
+	"tollgate/internal/cli"
 )
 
 func TestTLSCA(t *testing.T) {
@@ -36,25 +37,25 @@ func TestTLSCA(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"--dir", made}, exitOK, certificate},
-		{[]string{"--dir", empty}, exitFailure, "makes it at its first start"},
-		{nil, exitUsage, "--dir DIR"},
-		{[]string{made}, exitUsage, "unexpected argument"},
-		{[]string{"--dir", made, "--config", one}, exitUsage, "one of --dir DIR and --config FILE"},
-		{[]string{"--dir", made, "--listener", "lab"}, exitUsage, "--listener needs --config"},
-		{[]string{"--config", one}, exitOK, certificate},
-		{[]string{"--config", one, "--listener", "lab2"}, exitOK, certificate},
-		{[]string{"--config", one, "--listener", "files"}, exitFailure, "listener files has no internal certificate"},
-		{[]string{"--config", one, "--listener", "plain"}, exitFailure, "listener plain has no internal certificate"},
-		{[]string{"--config", one, "--listener", "lba"}, exitUsage, `no listener "lba"; choose from lab, lab2, plain, files`},
-		{[]string{"--config", two}, exitUsage, "several authorities"},
-		{[]string{"--config", two, "--listener", "lab"}, exitFailure, "makes it at its first start"},
-		{[]string{"--config", two, "--listener", "lab2"}, exitOK, certificate},
-		{[]string{"--config", none}, exitFailure, "no listener has an internal certificate"},
-		{[]string{"--config", empty}, exitFailure, "is not a regular file"},
+		{[]string{"--dir", made}, cli.ExitOK, certificate},
+		{[]string{"--dir", empty}, cli.ExitFailure, "makes it at its first start"},
+		{nil, cli.ExitUsage, "--dir DIR"},
+		{[]string{made}, cli.ExitUsage, "unexpected argument"},
+		{[]string{"--dir", made, "--config", one}, cli.ExitUsage, "one of --dir DIR and --config FILE"},
+		{[]string{"--dir", made, "--listener", "lab"}, cli.ExitUsage, "--listener needs --config"},
+		{[]string{"--config", one}, cli.ExitOK, certificate},
+		{[]string{"--config", one, "--listener", "lab2"}, cli.ExitOK, certificate},
+		{[]string{"--config", one, "--listener", "files"}, cli.ExitFailure, "listener files has no internal certificate"},
+		{[]string{"--config", one, "--listener", "plain"}, cli.ExitFailure, "listener plain has no internal certificate"},
+		{[]string{"--config", one, "--listener", "lba"}, cli.ExitUsage, `no listener "lba"; choose from lab, lab2, plain, files`},
+		{[]string{"--config", two}, cli.ExitUsage, "several authorities"},
+		{[]string{"--config", two, "--listener", "lab"}, cli.ExitFailure, "makes it at its first start"},
+		{[]string{"--config", two, "--listener", "lab2"}, cli.ExitOK, certificate},
+		{[]string{"--config", none}, cli.ExitFailure, "no listener has an internal certificate"},
+		{[]string{"--config", empty}, cli.ExitFailure, "is not a regular file"},
 	} {
 		var out bytes.Buffer
-		code := execute(t.Context(), rootCommand(), append([]string{"tls", "ca"}, c.args...), &out, &out)
+		code := cli.Execute(t.Context(), rootCommand(), append([]string{"tls", "ca"}, c.args...), &out, &out)
 		if code != c.code || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "PRIVATE KEY") {
 			t.Errorf("%v: %d, %s; want %d, %q", c.args, code, &out, c.code, c.want)
 		}

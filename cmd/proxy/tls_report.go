@@ -14,6 +14,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/tlsreport"
+	"tollgate/internal/cli"
 	"tollgate/tlspolicy"
 )
 
@@ -22,7 +23,7 @@ const asHTML = "html"
 type tlsReportFlags struct {
 	dir, format, policy, config string
 	without                     []string
-	times                       timeFlags
+	times                       cli.TimeFlags
 }
 
 func tlsReportCommand() *cobra.Command {
@@ -36,13 +37,13 @@ func tlsReportCommand() *cobra.Command {
 		Example: "  tollgate tls report --dir /var/lib/tollgate/audit --last 30d\n" +
 			"  tollgate tls report --dir D --month 2026-10 --zone Asia/Shanghai --format html > october.html\n" +
 			"  tollgate tls report --dir D --without \"TLS 1.2\" --without TLS_AES_128_GCM_SHA256,P-256",
-		Args: exactArgs(),
+		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, time.Now()) },
 	}
-	dirFlag(cmd, &f.dir)
-	f.times.register(cmd)
+	cli.DirFlag(cmd, &f.dir)
+	f.times.Register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.format, "format", asTable, "table, json or html")
+	flags.StringVar(&f.format, "format", cli.AsTable, "table, json or html")
 	flags.StringArrayVar(&f.without, "without", nil, "`names` of a version, suites or groups to think away (repeatable)")
 	flags.StringVar(&f.policy, "policy", "", "policy `name` of the listeners (default: the only one of --config, else huawei-high)")
 	flags.StringVarP(&f.config, "config", "c", "", "take the policy from this configuration `file`")
@@ -59,10 +60,10 @@ func (f *tlsReportFlags) run(cmd *cobra.Command, now time.Time) error {
 	}
 	report, out := collector.Report(), bufio.NewWriter(cmd.OutOrStdout())
 	switch f.format {
-	case asJSON:
-		err = printJSON(out, report)
+	case cli.AsJSON:
+		err = cli.PrintJSON(out, report)
 	case asHTML:
-		err = report.WriteHTML(out, f.times.zone)
+		err = report.WriteHTML(out, f.times.Zone)
 	default:
 		err = f.table(out, report)
 	}
@@ -77,21 +78,21 @@ func read(ctx context.Context, dir string, collector *tlsreport.Collector) error
 }
 
 func (f *tlsReportFlags) collector(now time.Time) (*tlsreport.Collector, error) {
-	if err := f.times.parse(now); err != nil {
+	if err := f.times.Parse(now); err != nil {
 		return nil, err
 	}
-	if err := checkChoice("format", f.format, []string{asTable, asJSON, asHTML}); err != nil {
+	if err := cli.CheckChoice("format", f.format, []string{cli.AsTable, cli.AsJSON, asHTML}); err != nil {
 		return nil, err
 	}
 	policy, err := onePolicy(f.config, f.policy)
 	if err != nil {
 		return nil, err
 	}
-	collector, err := tlsreport.New(tlsreport.Config{Policy: policy, Without: f.without, Since: f.times.since, Until: f.times.until})
+	collector, err := tlsreport.New(tlsreport.Config{Policy: policy, Without: f.without, Since: f.times.Since, Until: f.times.Until})
 	if err != nil {
-		return nil, flagError("without", err)
+		return nil, cli.FlagError("without", err)
 	}
-	return collector, checkDir(f.dir)
+	return collector, cli.CheckDir(f.dir)
 }
 
 // onePolicy is the one that is named; else the only one that the listeners of the configuration have, else the default.
@@ -104,13 +105,13 @@ func onePolicy(file, name string) (*tlspolicy.Policy, error) {
 	}
 	policies, err := choosePolicies(file, []string{name})
 	if err != nil {
-		return nil, flagError("policy", err)
+		return nil, cli.FlagError("policy", err)
 	}
 	return policies[0], nil
 }
 
 func listenersPolicy(file string) (*tlspolicy.Policy, error) {
-	c, err := loadConfig(file, false)
+	c, err := cli.LoadConfig(file, false)
 	if err != nil {
 		return nil, err
 	}
@@ -120,12 +121,12 @@ func listenersPolicy(file string) (*tlspolicy.Policy, error) {
 			continue
 		}
 		if only != nil && only.Name() != l.TLS.Policy.Name() {
-			return nil, usageError("--policy is needed: the listeners have several, such as %s and %s", only.Name(), l.TLS.Policy.Name())
+			return nil, cli.UsageError("--policy is needed: the listeners have several, such as %s and %s", only.Name(), l.TLS.Policy.Name())
 		}
 		only = l.TLS.Policy
 	}
 	if only == nil {
-		return nil, usageError("--policy is needed: no listener of %s has TLS", file)
+		return nil, cli.UsageError("--policy is needed: no listener of %s has TLS", file)
 	}
 	return only, nil
 }
@@ -149,14 +150,14 @@ func (s *sections) table(title string, header []string, numbers map[int]bool, ro
 		s.line("none")
 		return
 	}
-	t := table{w: s.w, header: header, right: numbers}
+	t := cli.Table{W: s.w, Header: header, Right: numbers}
 	for _, row := range rows {
 		if s.err == nil {
-			s.err = t.row(row)
+			s.err = t.Row(row)
 		}
 	}
 	if s.err == nil {
-		s.err = t.flush()
+		s.err = t.Flush()
 	}
 }
 
@@ -181,7 +182,7 @@ func digits(n uint64) string { return strconv.FormatUint(n, 10) }
 
 func (f *tlsReportFlags) table(w io.Writer, r *tlsreport.Report) error {
 	s := &sections{w: w}
-	s.line("TLS %s, policy %s", f.times.text(), r.Policy)
+	s.line("TLS %s, policy %s", f.times.Text(), r.Policy)
 	for _, note := range r.Notes {
 		s.line("note: %s", note)
 	}
@@ -197,7 +198,7 @@ func (f *tlsReportFlags) table(w io.Writer, r *tlsreport.Report) error {
 	s.table("OFFERED BY PEERS", strings.Fields("WHAT NAME CONNECTIONS REFUSED"), columns(2, 3), rowsOf(r.Offered, func(o tlsreport.Offered) []string {
 		return []string{o.What, o.Name, digits(o.Conns), digits(o.Refused)}
 	}))
-	s.certificates(r, f.times.zone)
+	s.certificates(r, f.times.Zone)
 	return s.err
 }
 

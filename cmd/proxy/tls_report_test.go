@@ -9,6 +9,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/tlsreport"
+	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
 )
 
@@ -75,7 +76,7 @@ func TestTLSReportGolden(t *testing.T) {
 		"none.html":   "--since 2026-11-01 --format html",
 	} {
 		code, stdout, stderr := run(t, append([]string{"tls", "report", "--dir", dir}, strings.Fields(args)...)...)
-		if code != exitOK || stderr != "" {
+		if code != cli.ExitOK || stderr != "" {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
 		if strings.ContainsAny(stdout, "\x1b\u202e") || strings.Contains(stdout, "<b>") && strings.HasSuffix(name, ".html") {
@@ -108,7 +109,7 @@ func TestTLSReportWrongUse(t *testing.T) {
 		"--dir D --last 1d --zone X": "--zone",
 	} {
 		code, _, stderr := run(t, append([]string{"tls", "report"}, strings.Fields(strings.ReplaceAll(args, "D ", dir+" "))...)...)
-		if code != exitUsage || !strings.Contains(stderr, want) {
+		if code != cli.ExitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%q: exit %d, %s", args, code, stderr)
 		}
 	}

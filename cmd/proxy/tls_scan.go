@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/internal/certs"
+	"tollgate/internal/cli"
 	"tollgate/tlspolicy"
 	"tollgate/tlspolicy/scan"
 )
@@ -30,10 +31,10 @@ func tlsScanCommand() *cobra.Command {
 			"whether a policy allows it. All suites that IANA numbers are asked for, also those that this program cannot speak.\n" +
 			"Exit code 0 only when the server accepts nothing that the policy does not allow.",
 		Example: "  tollgate tls scan bss.myhuaweicloud.com\n  tollgate tls scan 127.0.0.1:8443 --name gateway.corp.example --policy huawei --json",
-		Args:    exactArgs("HOST[:PORT]"),
+		Args:    cli.ExactArgs("HOST[:PORT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.json && f.html {
-				return usageError("choose one of --json and --html")
+				return cli.UsageError("choose one of --json and --html")
 			}
 			report, err := f.scan(cmd, args[0])
 			if err != nil {
@@ -68,11 +69,11 @@ func tlsScanCommand() *cobra.Command {
 
 func (f *scanFlags) scan(cmd *cobra.Command, address string) (*scan.Report, error) {
 	if f.timeout <= 0 {
-		return nil, usageError("--timeout must be positive")
+		return nil, cli.UsageError("--timeout must be positive")
 	}
 	policies, err := choosePolicies(f.config, []string{f.policy})
 	if err != nil {
-		return nil, usageError("--policy: %w", err)
+		return nil, cli.UsageError("--policy: %w", err)
 	}
 	roots, err := certs.OptionalPool(f.roots)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ var zones = []string{
 // instant before is of an earlier one. Days follow one another without gap or overlap.
 func TestDaysBeginOnce(t *testing.T) {
 	for _, name := range zones {
-		zone, err := loadZone(name)
+		zone, err := LoadZone(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestMonths(t *testing.T) {
 		{"2024-02", "UTC", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z"},
 		{"2017-10", "America/Asuncion", "2017-10-01T04:00:00Z", "2017-11-01T03:00:00Z"}, // set forward at midnight of the first
 	} {
-		zone, err := loadZone(c.zone)
+		zone, err := LoadZone(c.zone)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestMoments(t *testing.T) {
 		{"2020-12-27 01:30", "Europe/Volgograd", "twice"}, // for good
 		{"yesterday", "UTC", "neither"}, {"2026-02-30", "UTC", "neither"}, {"-3h", "UTC", "neither"}, {"2026-01", "UTC", "neither"}, {"99999999d", "UTC", "neither"},
 	} {
-		zone, err := loadZone(c.zone)
+		zone, err := LoadZone(c.zone)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,16 +85,16 @@ func TestMoments(t *testing.T) {
 
 func TestTimeFlags(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	f := timeFlags{last: "24h", zoneText: "Asia/Shanghai"}
-	if err := f.parse(now); err != nil || !f.since.Equal(now.Add(-24*time.Hour)) || !f.until.IsZero() || f.zone.String() != "Asia/Shanghai" {
+	f := TimeFlags{Last: "24h", zoneText: "Asia/Shanghai"}
+	if err := f.Parse(now); err != nil || !f.Since.Equal(now.Add(-24*time.Hour)) || !f.Until.IsZero() || f.Zone.String() != "Asia/Shanghai" {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if text := f.text(); text != "from 2026-03-03 13:06:07 to its end (Asia/Shanghai)" {
+	if text := f.Text(); text != "from 2026-03-03 13:06:07 to its end (Asia/Shanghai)" {
 		t.Error(text)
 	}
-	f = timeFlags{zoneText: "UTC", untilText: "2026-03-01"}
-	if err := f.parse(now); err != nil || f.text() != "from the log's beginning to before 2026-03-01 00:00:00 (UTC)" {
-		t.Errorf("%s, %v", f.text(), err)
+	f = TimeFlags{zoneText: "UTC", untilText: "2026-03-01"}
+	if err := f.Parse(now); err != nil || f.Text() != "from the log's beginning to before 2026-03-01 00:00:00 (UTC)" {
+		t.Errorf("%s, %v", f.Text(), err)
 	}
 }
 
@@ -104,7 +104,7 @@ func FuzzOnTheClock(f *testing.F) {
 	f.Add(int64(1_792_891_800), uint8(2))
 	f.Add(int64(-3_000_000_000), uint8(7))
 	f.Fuzz(func(t *testing.T, unix int64, at uint8) {
-		zone, err := loadZone(zones[int(at)%len(zones)])
+		zone, err := LoadZone(zones[int(at)%len(zones)])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -11,78 +11,81 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// timeFlags choose a time range, and the zone in which times are read and printed.
-type timeFlags struct {
-	sinceText, untilText, last, month, zoneText string
+// TimeFlags are the flags that choose a time range, and the zone in which times are read and printed.
+type TimeFlags struct {
+	sinceText, untilText, Last, month, zoneText string
 	begin, end                                  string // what the flags of sinceText and untilText are called
 
-	since, until time.Time
-	zone         *time.Location
+	Since, Until time.Time
+	Zone         *time.Location
 }
 
-func (f *timeFlags) register(cmd *cobra.Command) { f.registerAs(cmd, "since", "until") }
+// Register adds the flags --since, --until, --last, --month and --zone to a command.
+func (f *TimeFlags) Register(cmd *cobra.Command) { f.RegisterAs(cmd, "since", "until") }
 
-func (f *timeFlags) registerAs(cmd *cobra.Command, begin, end string) {
+// RegisterAs is Register with other names for --since and --until.
+func (f *TimeFlags) RegisterAs(cmd *cobra.Command, begin, end string) {
 	f.begin, f.end = begin, end
 	flags := cmd.Flags()
 	flags.StringVar(&f.sinceText, begin, "", "from this `time` on: 2026-01-31, \"2026-01-31 15:04\", RFC 3339, or an age (24h, 7d)")
 	flags.StringVar(&f.untilText, end, "", "before this `time`, or age")
-	flags.StringVar(&f.last, "last", "", "the last so much time: an `age` (24h, 7d)")
+	flags.StringVar(&f.Last, "last", "", "the last so much time: an `age` (24h, 7d)")
 	flags.StringVar(&f.month, "month", "", "a whole `month` in --zone: 2026-10")
 	flags.StringVar(&f.zoneText, "zone", "UTC", "time `zone` for reading and printing times: Asia/Shanghai")
 }
 
-func (f *timeFlags) parse(now time.Time) error {
+// Parse sets Since, Until and Zone from the flags, or returns a usage error.
+func (f *TimeFlags) Parse(now time.Time) error {
 	var err error
-	if f.zone, err = loadZone(f.zoneText); err != nil {
-		return usageError("--zone: %w", err)
+	if f.Zone, err = LoadZone(f.zoneText); err != nil {
+		return UsageError("--zone: %w", err)
 	}
-	if f.month != "" && (f.sinceText != "" || f.untilText != "" || f.last != "") || f.last != "" && (f.sinceText != "" || f.untilText != "") {
-		return usageError("choose one of --month, --last, and --%s with --%s", f.begin, f.end)
+	if f.month != "" && (f.sinceText != "" || f.untilText != "" || f.Last != "") || f.Last != "" && (f.sinceText != "" || f.untilText != "") {
+		return UsageError("choose one of --month, --last, and --%s with --%s", f.begin, f.end)
 	}
 	switch {
 	case f.month != "":
-		f.since, f.until, err = parseMonth(f.month, f.zone)
-		err = flagError("month", err)
-	case f.last != "":
+		f.Since, f.Until, err = parseMonth(f.month, f.Zone)
+		err = FlagError("month", err)
+	case f.Last != "":
 		var age time.Duration
-		age, err = parseAge(f.last)
-		f.since, err = now.Add(-age), flagError("last", err)
+		age, err = parseAge(f.Last)
+		f.Since, err = now.Add(-age), FlagError("last", err)
 	default:
-		if f.since, err = parseMoment(f.sinceText, now, f.zone); err != nil {
-			return flagError(f.begin, err)
+		if f.Since, err = parseMoment(f.sinceText, now, f.Zone); err != nil {
+			return FlagError(f.begin, err)
 		}
-		f.until, err = parseMoment(f.untilText, now, f.zone)
-		err = flagError(f.end, err)
+		f.Until, err = parseMoment(f.untilText, now, f.Zone)
+		err = FlagError(f.end, err)
 	}
-	if err == nil && !f.until.IsZero() && f.until.Before(f.since) {
-		err = usageError("--%s is before --%s", f.end, f.begin)
+	if err == nil && !f.Until.IsZero() && f.Until.Before(f.Since) {
+		err = UsageError("--%s is before --%s", f.end, f.begin)
 	}
 	return err
 }
 
-// text says which times the flags choose.
-func (f *timeFlags) text() string {
+// Text describes the times that the flags choose.
+func (f *TimeFlags) Text() string {
 	text := "from the log's beginning"
-	if !f.since.IsZero() {
-		text = "from " + f.since.In(f.zone).Format(time.DateTime)
+	if !f.Since.IsZero() {
+		text = "from " + f.Since.In(f.Zone).Format(time.DateTime)
 	}
-	if f.until.IsZero() {
-		return text + " to its end (" + f.zone.String() + ")"
+	if f.Until.IsZero() {
+		return text + " to its end (" + f.Zone.String() + ")"
 	}
-	return text + " to before " + f.until.In(f.zone).Format(time.DateTime) + " (" + f.zone.String() + ")"
+	return text + " to before " + f.Until.In(f.Zone).Format(time.DateTime) + " (" + f.Zone.String() + ")"
 }
 
-// flagError says of which flag an error is, as a usage error.
-func flagError(flag string, err error) error {
+// FlagError returns err as a usage error of a flag; nil if err is nil.
+func FlagError(flag string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return usageError("--%s: %w", flag, err)
+	return UsageError("--%s: %w", flag, err)
 }
 
-// loadZone knows the names of the IANA database; the host's own zone is none, so that a command means the same everywhere.
-func loadZone(name string) (*time.Location, error) {
+// LoadZone returns a time zone by its name. It knows the names of the IANA database; the host's own zone is none, so that a command means the same everywhere.
+func LoadZone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
 		return nil, fmt.Errorf("%q is no time zone; they have names such as UTC, Asia/Shanghai, Europe/Berlin", name)

@@ -1,4 +1,6 @@
-package main
+// Package cli is what the commands of the program share: exit codes and usage errors, flags for times and filters, tables and
+// lines of JSON.
+package cli
 
 import (
 	"context"
@@ -13,10 +15,10 @@ import (
 
 // The exit codes.
 const (
-	exitOK      = 0
-	exitFailure = 1
-	exitUsage   = 2
-	exitRefused = 3 // explain: the call would be refused
+	ExitOK      = 0
+	ExitFailure = 1
+	ExitUsage   = 2
+	ExitRefused = 3 // explain: the call would be refused
 )
 
 // exitError ends the program with a code; a nil cause prints nothing.
@@ -32,25 +34,26 @@ func (e *exitError) Error() string {
 	return e.cause.Error()
 }
 
-// exitCode ends the program with a code, and prints nothing.
-func exitCode(code int) error { return &exitError{code, nil} }
+// ExitCode returns an error that ends the program with a code and prints nothing.
+func ExitCode(code int) error { return &exitError{code, nil} }
 
-func usageError(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+// UsageError returns an error that ends the program with [ExitUsage].
+func UsageError(format string, args ...any) error {
+	return &exitError{ExitUsage, fmt.Errorf(format, args...)}
 }
 
-// execute runs one command line.
-func execute(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
+// Execute runs one command line and returns the exit code. Errors are printed to stderr.
+func Execute(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
-		return exitOK
+		return ExitOK
 	}
 	var exit *exitError
 	if !errors.As(err, &exit) {
-		exit = &exitError{exitFailure, err}
+		exit = &exitError{ExitFailure, err}
 	}
 	if text := exit.Error(); text != "" {
 		fmt.Fprintln(stderr, prefix(err)+text)
@@ -58,8 +61,8 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	return exit.code
 }
 
-// program is the command that holds all others.
-func program(version string, commands ...*cobra.Command) *cobra.Command {
+// Program returns the command that holds all others.
+func Program(version string, commands ...*cobra.Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tollgate",
 		Short: "A gateway for cloud billing calls: whitelisted TLS, injected signatures, separation, limits, an audit log",
@@ -76,7 +79,7 @@ func program(version string, commands ...*cobra.Command) *cobra.Command {
 		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 { // a wrong command is told before its flags
 			return needsCommand(cmd, words)
 		}
-		return usageError("%w\nsee: %s --help", err, cmd.CommandPath())
+		return UsageError("%w\nsee: %s --help", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = suggestWithin
@@ -105,24 +108,24 @@ func needsCommand(cmd *cobra.Command, args []string) error {
 	for _, near := range cmd.SuggestionsFor(args[0]) {
 		text += fmt.Sprintf("\ndid you mean %q?", near)
 	}
-	return usageError("%s\nsee: %s --help", text, cmd.CommandPath())
+	return UsageError("%s\nsee: %s --help", text, cmd.CommandPath())
 }
 
-// exactArgs is cobra.ExactArgs as a usage error.
-func exactArgs(names ...string) cobra.PositionalArgs {
+// ExactArgs is like [cobra.ExactArgs], for arguments with the given names, and returns usage errors.
+func ExactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != len(names) {
 			if len(names) == 0 {
-				return usageError("unexpected argument %q\nsee: %s --help", args[0], cmd.CommandPath())
+				return UsageError("unexpected argument %q\nsee: %s --help", args[0], cmd.CommandPath())
 			}
-			return usageError("expected %d argument(s) %v, got %d\nsee: %s --help", len(names), names, len(args), cmd.CommandPath())
+			return UsageError("expected %d argument(s) %v, got %d\nsee: %s --help", len(names), names, len(args), cmd.CommandPath())
 		}
 		return nil
 	}
 }
 
-// group is a command that only holds others.
-func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+// Group returns a command that only holds others.
+func Group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Args: needsCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	c.SuggestionsMinimumDistance = suggestWithin
 	c.AddCommand(commands...)

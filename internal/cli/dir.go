@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -7,14 +7,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func dirFlag(cmd *cobra.Command, dir *string) {
+// DirFlag adds the flag --dir of an audit log's directory to a command.
+func DirFlag(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "dir", "", "audit `directory`, as audit.dir of the configuration (required)")
 }
 
-// checkDir tells a wrong directory from an empty log.
-func checkDir(dir string) error {
+// CheckDir returns an error unless dir is a directory, so that a wrong path is not taken for an empty log.
+func CheckDir(dir string) error {
 	if dir == "" {
-		return usageError("--dir is needed: the audit directory")
+		return UsageError("--dir is needed: the audit directory")
 	}
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -9,13 +9,13 @@ import (
 
 func TestTableBlocks(t *testing.T) {
 	var b bytes.Buffer
-	tab := table{w: &b, header: []string{"A", "B"}, right: map[int]bool{1: true}}
+	tab := Table{W: &b, Header: []string{"A", "B"}, Right: map[int]bool{1: true}}
 	for i := range tableBlock + 1 {
-		if err := tab.row([]string{strings.Repeat("界", i%3), fmt.Sprint(i)}); err != nil {
+		if err := tab.Row([]string{strings.Repeat("界", i%3), fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := tab.flush(); err != nil {
+	if err := tab.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(b.String(), "\n")

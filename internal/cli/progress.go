@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// progress draws a bar on a terminal, and nothing elsewhere.
-type progress struct {
+// Progress draws a bar on a terminal, and nothing elsewhere.
+type Progress struct {
 	w     io.Writer // nil when nobody watches
 	next  time.Time
 	drawn bool
@@ -21,8 +21,9 @@ const (
 	progressWidth = 40                     // columns of the bar
 )
 
-func newProgress(w io.Writer) *progress {
-	p := &progress{next: time.Now().Add(progressFirst)}
+// NewProgress returns a progress bar on w, which is drawn if w is a terminal.
+func NewProgress(w io.Writer) *Progress {
+	p := &Progress{next: time.Now().Add(progressFirst)}
 	if file, ok := w.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 			p.w = w
@@ -31,7 +32,8 @@ func newProgress(w io.Writer) *progress {
 	return p
 }
 
-func (p *progress) show(done, total int64) {
+// Show draws the bar for done of total bytes.
+func (p *Progress) Show(done, total int64) {
 	if p.w == nil || total <= 0 {
 		return
 	}
@@ -45,7 +47,8 @@ func (p *progress) show(done, total int64) {
 	fmt.Fprintf(p.w, "\r[%s%s] %3.0f%% of %d MB", strings.Repeat("#", full), strings.Repeat("-", progressWidth-full), part*100, total/1e6)
 }
 
-func (p *progress) clear() {
+// Clear removes the bar.
+func (p *Progress) Clear() {
 	if p.drawn {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
