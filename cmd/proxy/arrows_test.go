@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"grants":           {"bss", "catalog", "credential", "internal/nearest"},
 	"ratelimit":        {"internal/source"},
 	"replay":           {},
+	"service":          {"accept", "admin", "audit", "audit/checkpoint", "audit/mirror", "audit/store", "catalog", "config", "gateway", "internal/certs", "internal/certs/acme", "internal/private", "ratelimit", "replay", "tlspolicy", "upstream"}, // wires a gateway
 	"signing":          {"internal/secret"},
 	"tlspolicy":        {"internal/nearest"},
 	"tlspolicy/scan":   {"tlspolicy"},

@@ -11,6 +11,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/verify"
 	"tollgate/config"
+	"tollgate/service"
 )
 
 // options are what a demo needs from the program that it is part of.
@@ -40,17 +41,17 @@ func demo(ctx context.Context, o options) (err error) {
 	if o.once { // the tour provokes a lost connection; its warning would look like a fault
 		c.Log.Level = "error"
 	}
-	logger, err := newLogger(c.Log, o.logs)
+	logger, err := service.NewLogger(c.Log, o.logs)
 	if err != nil {
 		return err
 	}
-	defer standardLog(logger)()
-	s, err := startService(ctx, c, o.version, logger)
+	defer service.RedirectStandardLog(logger)()
+	s, err := service.Start(ctx, c, o.version, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.drain()) }()
-	if err := o.showTour(ctx, setup, s.auditLog()); err != nil || o.once {
+	defer func() { err = errors.Join(err, s.Drain()) }()
+	if err := o.showTour(ctx, setup, s.AuditLog()); err != nil || o.once {
 		return err
 	}
 	showLines(setup, o.out)
@@ -58,7 +59,7 @@ func demo(ctx context.Context, o options) (err error) {
 	case <-ctx.Done():
 		fmt.Fprintln(o.out, "\nstopping")
 		return nil
-	case err := <-s.failure():
+	case err := <-s.Failure():
 		return err
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/internal/cli"
+	"tollgate/service"
 )
 
 func runCommand() *cobra.Command {
@@ -25,15 +26,15 @@ func runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			lines := newLineWriter(cmd.ErrOrStderr())
-			defer lines.close(time.Second)
-			logger, err := newLogger(c.Log, lines)
+			lines := service.NewLineWriter(cmd.ErrOrStderr())
+			defer lines.Close(time.Second)
+			logger, err := service.NewLogger(c.Log, lines)
 			if err != nil {
 				return err
 			}
 			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
-			return runService(ctx, c, programVersion(), logger, hangUps)
+			return service.Run(ctx, c, programVersion(), logger, hangUps)
 		},
 	}
 	cli.ConfigFlag(cmd, &file)

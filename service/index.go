@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // openIndex keeps an index of the log, if the configuration wants one.
-func (s *service) openIndex() {
+func (s *Service) openIndex() {
 	a := s.config.Audit
 	if a.IndexFile == "" {
 		return
@@ -20,7 +20,7 @@ func (s *service) openIndex() {
 }
 
 // indexed is the last record that the index has; 0 without an index.
-func (s *service) indexed() uint64 {
+func (s *Service) indexed() uint64 {
 	if s.index == nil {
 		return 0
 	}

@@ -1,4 +1,6 @@
-package main
+// Package service makes a running gateway of a configuration: it opens the audit log, the upstreams and the listeners, wires
+// what stands between them, reloads certificates, says whether the gateway is ready, and drains it.
+package service
 
 import (
 	"context"
@@ -31,8 +33,8 @@ import (
 	"tollgate/upstream"
 )
 
-// service is a running gateway: the parts that a configuration names, wired together.
-type service struct {
+// Service is a running gateway: the parts that a configuration names, wired together.
+type Service struct {
 	config    *config.Config
 	version   string // of the program, for the log
 	logger    *zap.Logger
@@ -61,19 +63,20 @@ type service struct {
 	cutOff       rate.Sometimes            // for the log line about connections for which there is no room
 }
 
-// auditLog is the log of calls.
-func (s *service) auditLog() *audit.Log { return s.log }
+// AuditLog returns the log of calls.
+func (s *Service) AuditLog() *audit.Log { return s.log }
 
-// failure has an error when a listener has ended by itself.
-func (s *service) failure() <-chan error { return s.failed }
+// Failure returns a channel that receives an error when a listener has ended by itself.
+func (s *Service) Failure() <-chan error { return s.failed }
 
 // summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
 const summaryPeriod = 5 * time.Second
 
-// startService opens everything that the configuration names and serves. On error nothing is left open.
-func startService(ctx context.Context, c *config.Config, version string, logger *zap.Logger) (*service, error) {
+// Start opens everything that the configuration names and serves. version is that of the program, for the log. On error
+// nothing is left open; otherwise the caller must call [Service.Drain].
+func Start(ctx context.Context, c *config.Config, version string, logger *zap.Logger) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, logger)
-	s := &service{
+	s := &Service{
 		config: c, version: version, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
 		keeping: newKeeping(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second},
@@ -85,7 +88,7 @@ func startService(ctx context.Context, c *config.Config, version string, logger 
 	return s, nil
 }
 
-func (s *service) start(ctx context.Context) error {
+func (s *Service) start(ctx context.Context) error {
 	if err := s.config.TLS.Fix(); err != nil {
 		return fmt.Errorf("tls policy: %w", err)
 	}
@@ -114,7 +117,7 @@ func (s *service) start(ctx context.Context) error {
 	return s.listenAdmin(ctx)
 }
 
-func (s *service) openUpstreams() error {
+func (s *Service) openUpstreams() error {
 	for _, u := range s.config.Upstreams {
 		tlsConfig, err := s.keeping.upstream(u)
 		if err != nil {
@@ -131,7 +134,7 @@ func (s *service) openUpstreams() error {
 	return nil
 }
 
-func (s *service) build(recovery audit.Recovery) error {
+func (s *Service) build(recovery audit.Recovery) error {
 	limiter, err := ratelimit.New(s.config.Limits)
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
@@ -183,7 +186,7 @@ func refill(size int, signatures []audit.Signature) (*replay.Memory, error) {
 }
 
 // startSummaries writes due summaries of refusals, and looks at the disk and at private files, until ctx ends.
-func (s *service) startSummaries(ctx context.Context) {
+func (s *Service) startSummaries(ctx context.Context) {
 	go func() {
 		defer close(s.flushed)
 		ticker := time.NewTicker(summaryPeriod)
@@ -203,7 +206,7 @@ func (s *service) startSummaries(ctx context.Context) {
 	}()
 }
 
-func (s *service) listen(ctx context.Context, l *config.Listener) error {
+func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	tlsConfig, clients, err := s.protection(l)
 	if err != nil {
 		return err
@@ -223,14 +226,14 @@ func (s *service) listen(ctx context.Context, l *config.Listener) error {
 }
 
 // protection is what a listener's TLS needs; nothing for plain HTTP.
-func (s *service) protection(l *config.Listener) (*tls.Config, *certs.Clients, error) {
+func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, error) {
 	if l.TLS == nil {
 		return nil, nil, nil
 	}
 	return s.keeping.listener(l.Name, l.TLS)
 }
 
-func (s *service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {
+func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {
 	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
 	if clients != nil {
 		out.CheckClient = clients.Check
@@ -247,7 +250,7 @@ func (s *service) gatewayListener(l *config.Listener, clients *certs.Clients) *g
 }
 
 // serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
-func (s *service) serve(name string, listener net.Listener, handler http.Handler, tlsConfig *tls.Config) *http.Server {
+func (s *Service) serve(name string, listener net.Listener, handler http.Handler, tlsConfig *tls.Config) *http.Server {
 	b := s.config.Bounds
 	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
 	server := &http.Server{
@@ -278,7 +281,7 @@ func (s *service) serve(name string, listener net.Listener, handler http.Handler
 	return server
 }
 
-func (s *service) listenAdmin(ctx context.Context) error {
+func (s *Service) listenAdmin(ctx context.Context) error {
 	a := s.config.Admin
 	if a.Address == "" {
 		return nil
@@ -294,7 +297,7 @@ func (s *service) listenAdmin(ctx context.Context) error {
 }
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
-func (s *service) readiness() admin.Readiness {
+func (s *Service) readiness() admin.Readiness {
 	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.keeping.warnings(time.Now()), s.private.exposed())}
 	if err := s.log.Status().Err; err != nil {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
@@ -317,7 +320,7 @@ func (s *service) readiness() admin.Readiness {
 
 // connectionRefused counts a connection that came to no call, logs it and puts it on record, within the bounds that
 // the record of strangers has.
-func (s *service) connectionRefused(listener string, r accept.Refusal) {
+func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	s.metrics.ConnectionRefused(listener, string(r.Reason))
 	switch r.Reason {
 	case accept.ReasonSilent: // health checks and port scans: they take no place from what is worth a record
@@ -360,9 +363,9 @@ func offerRecord(o tlspolicy.Offer) *audit.TLS {
 	return &audit.TLS{Offer: &audit.Offer{Versions: o.Versions, Suites: o.Suites, Groups: o.Groups, ServerName: o.ServerName}}
 }
 
-// drain stops listening, lets calls under way end within the configured time, and closes the log last. The admin
+// Drain stops listening, lets calls under way end within the configured time, and closes the log last. The admin
 // listener answers meanwhile, so that whoever asks learns that the gateway is stopping.
-func (s *service) drain() error {
+func (s *Service) Drain() error {
 	close(s.draining)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Bounds.Drain)
 	defer cancel()
@@ -386,7 +389,7 @@ func (s *service) drain() error {
 }
 
 // closeAll closes what is open, in the order in which it depends on each other.
-func (s *service) closeAll(ctx context.Context) error {
+func (s *Service) closeAll(ctx context.Context) error {
 	for _, server := range append(s.servers, s.admin) {
 		if server != nil {
 			_ = server.Close()

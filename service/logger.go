@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"tollgate/config"
 )
 
-// newLogger builds the operational log. It goes to stderr: stdout is for what commands print.
-func newLogger(l config.Log, to io.Writer) (*zap.Logger, error) {
+// NewLogger returns the operational log. It goes to stderr: stdout is for what commands print.
+func NewLogger(l config.Log, to io.Writer) (*zap.Logger, error) {
 	level, err := zapcore.ParseLevel(l.Level)
 	if err != nil {
 		return nil, fmt.Errorf("log.level: %w", err)
@@ -35,22 +35,23 @@ func newLogger(l config.Log, to io.Writer) (*zap.Logger, error) {
 // patientLines is how many log lines may wait for a reader that is slow.
 const patientLines = 4096
 
-// lineWriter writes lines in a goroutine of its own. A reader of the log that stalls or dies must stop neither calls nor
+// LineWriter writes lines in a goroutine of its own. A reader of the log that stalls or dies must stop neither calls nor
 // the stop of the gateway: lines that find no room are dropped, and counted.
-type lineWriter struct {
+type LineWriter struct {
 	to      io.Writer
 	lines   chan []byte
 	done    chan struct{}
 	dropped atomic.Uint64
 }
 
-func newLineWriter(to io.Writer) *lineWriter {
-	w := &lineWriter{to: to, lines: make(chan []byte, patientLines), done: make(chan struct{})}
+// NewLineWriter returns a LineWriter that writes to another writer. The caller must call Close.
+func NewLineWriter(to io.Writer) *LineWriter {
+	w := &LineWriter{to: to, lines: make(chan []byte, patientLines), done: make(chan struct{})}
 	go w.run()
 	return w
 }
 
-func (w *lineWriter) run() {
+func (w *LineWriter) run() {
 	defer close(w.done)
 	for line := range w.lines {
 		_, _ = w.to.Write(line) // there is nobody to tell
@@ -61,7 +62,7 @@ func (w *lineWriter) run() {
 }
 
 // Write takes a line, or drops it. It never waits.
-func (w *lineWriter) Write(line []byte) (int, error) {
+func (w *LineWriter) Write(line []byte) (int, error) {
 	select {
 	case w.lines <- bytes.Clone(line):
 	default:
@@ -70,8 +71,8 @@ func (w *lineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// close writes what waits, as long as somebody reads, and ends the goroutine. Nothing may be written after it.
-func (w *lineWriter) close(within time.Duration) {
+// Close writes what waits, as long as somebody reads, and ends the goroutine. Nothing may be written after it.
+func (w *LineWriter) Close(within time.Duration) {
 	close(w.lines)
 	select {
 	case <-w.done:
@@ -81,7 +82,7 @@ func (w *lineWriter) close(within time.Duration) {
 
 // standardLog takes over the log package's output, which net/http's transport writes to without being asked. Undo with the
 // returned function.
-func standardLog(logger *zap.Logger) (undo func()) {
+func RedirectStandardLog(logger *zap.Logger) (undo func()) {
 	output, flags := log.Writer(), log.Flags()
 	log.SetOutput(&standardWriter{logger})
 	log.SetFlags(0)

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -10,16 +10,18 @@ import (
 	"tollgate/config"
 )
 
-func runService(ctx context.Context, c *config.Config, version string, logger *zap.Logger, hangUps <-chan os.Signal) error {
-	defer standardLog(logger)()
+// Run runs a gateway until ctx ends or a listener fails, and drains it. A signal from hangUps has certificates reloaded.
+// Run takes over what a process has once: the output of package log, and a heap ballast.
+func Run(ctx context.Context, c *config.Config, version string, logger *zap.Logger, hangUps <-chan os.Signal) error {
+	defer RedirectStandardLog(logger)()
 	defer ballast()()
-	s, err := startService(ctx, c, version, logger)
+	s, err := Start(ctx, c, version, logger)
 	if err != nil {
 		return err
 	}
 	logger.Info("tollgate is up", zap.String("version", version), zap.String("tls13", c.TLS.String()))
 	failure := s.untilStopped(ctx, hangUps)
-	if err := s.drain(); err != nil {
+	if err := s.Drain(); err != nil {
 		return err
 	}
 	logger.Info("stopped")
@@ -27,7 +29,7 @@ func runService(ctx context.Context, c *config.Config, version string, logger *z
 }
 
 // untilStopped returns when the gateway is to stop, with an error if that is because a listener failed.
-func (s *service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) error {
+func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) error {
 	for {
 		select {
 		case <-hangUps:

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const (
 )
 
 // openLog opens the audit log. Its first checkpoint, like all further ones, goes to the places that keep copies.
-func (s *service) openLog() (audit.Recovery, error) {
+func (s *Service) openLog() (audit.Recovery, error) {
 	a := s.config.Audit
 	s.copies = mirror.Start(places(a.Copies), func(place string, err error) {
 		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
@@ -61,7 +61,7 @@ func places(configured []config.CheckpointCopy) []mirror.Place {
 	return all
 }
 
-func (s *service) published(note string) {
+func (s *Service) published(note string) {
 	if c, err := checkpoint.Parse(note); err == nil { // the log has just made it
 		s.checkpointed.Store(&c.Time)
 	}
@@ -69,7 +69,7 @@ func (s *service) published(note string) {
 }
 
 // startPruning removes old records until ctx ends. Nobody waits for it: closing the log does, as long as it has time.
-func (s *service) startPruning(ctx context.Context) {
+func (s *Service) startPruning(ctx context.Context) {
 	go func() {
 		for wait := pruneFirst; ; wait = pruneEvery {
 			select {
@@ -85,7 +85,7 @@ func (s *service) startPruning(ctx context.Context) {
 }
 
 // evidenceWarnings are what is wrong with the evidence, or will be, while calls are taken.
-func (s *service) evidenceWarnings() []string {
+func (s *Service) evidenceWarnings() []string {
 	var warnings []string
 	status := s.log.Status()
 	if left, known := s.forecast.Left(); known && left < warnLeft {

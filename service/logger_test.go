@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"bytes"
@@ -12,11 +12,11 @@ import (
 // TestStandardLogQuotesNothing: what net/http prints of an upstream's unasked bytes stays out of the log.
 func TestStandardLogQuotesNothing(t *testing.T) {
 	var out bytes.Buffer
-	logger, err := newLogger(config.Log{Level: "info", Format: "json"}, &out)
+	logger, err := NewLogger(config.Log{Level: "info", Format: "json"}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer standardLog(logger)()
+	defer RedirectStandardLog(logger)()
 	log.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=<nil>", `{"token":"s3cr3t"}`)
 	if text := out.String(); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "Unsolicited response") || !strings.HasPrefix(text, "{") {
 		t.Errorf("logged %q", text)
@@ -34,7 +34,7 @@ func (s stuck) Write(line []byte) (int, error) {
 // TestLogNeverWaits: a reader that stalls holds up nobody, not even the end of the program.
 func TestLogNeverWaits(t *testing.T) {
 	reader := stuck{make(chan struct{})}
-	w := newLineWriter(reader)
+	w := NewLineWriter(reader)
 	for range 2 * patientLines { // would wait for ever
 		if n, err := w.Write([]byte("line\n")); n != 5 || err != nil {
 			t.Fatal(n, err)
@@ -43,7 +43,7 @@ func TestLogNeverWaits(t *testing.T) {
 	if w.dropped.Load() == 0 {
 		t.Error("nothing was dropped, and nothing was read")
 	}
-	w.close(0)
+	w.Close(0)
 	close(reader.release)
 	<-w.done
 }

@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"context"
@@ -98,7 +98,7 @@ func (k *keeping) without() (reasons []string) {
 }
 
 // startACME begins to get certificates, once whatever answers challenges is there.
-func (s *service) startACME(ctx context.Context) error {
+func (s *Service) startACME(ctx context.Context) error {
 	challenges, err := s.listenChallenges(ctx)
 	if err != nil {
 		return fmt.Errorf("http_challenge: %w", err)
@@ -119,7 +119,7 @@ func (s *service) startACME(ctx context.Context) error {
 const maxChallengeConns = 256
 
 // listenChallenges answers HTTP-01 challenges, and gives the address; "" if none is configured.
-func (s *service) listenChallenges(ctx context.Context) (string, error) {
+func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 	if s.config.HTTPChallenge == "" {
 		return "", nil
 	}
