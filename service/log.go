@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -15,13 +14,9 @@ import (
 	"tollgate/config"
 )
 
-const (
-	// pruneEvery is how often old records are looked for; the first time is soon after the start, so that restarts do not
-	// put it off for ever, and not at once, since it reads a lot.
-	pruneFirst, pruneEvery = 5 * time.Minute, time.Hour
-	// warnLeft is how long the disk must last, or readiness warns.
-	warnLeft = 24 * time.Hour
-)
+// pruneEvery is how often old records are looked for; the first time is soon after the start, so that restarts do not put it
+// off for ever, and not at once, since it reads a lot.
+const pruneFirst, pruneEvery = 5 * time.Minute, time.Hour
 
 // openLog opens the audit log. Its first checkpoint, like all further ones, goes to the places that keep copies.
 func (s *Service) openLog() (audit.Recovery, error) {
@@ -82,23 +77,4 @@ func (s *Service) startPruning(ctx context.Context) {
 			}
 		}
 	}()
-}
-
-// evidenceWarnings are what is wrong with the evidence, or will be, while calls are taken.
-func (s *Service) evidenceWarnings() []string {
-	var warnings []string
-	status := s.log.Status()
-	if left, known := s.forecast.Left(); known && left < warnLeft {
-		warnings = append(warnings, fmt.Sprintf("the disk of the audit log is full in %v at the present pace: %d bytes are free",
-			left.Round(time.Minute), status.Free))
-	}
-	for _, c := range s.copies.Status() {
-		if c.Err != nil {
-			warnings = append(warnings, fmt.Sprintf("checkpoints are not copied to %s: %v", c.Place, c.Err))
-		}
-	}
-	if err := status.PruneErr; err != nil && !errors.Is(err, context.Canceled) {
-		warnings = append(warnings, "old records of the audit log were not removed: "+err.Error())
-	}
-	return warnings
 }

@@ -1,0 +1,110 @@
+package service
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"tollgate/accept"
+	"tollgate/admin"
+	"tollgate/catalog"
+	"tollgate/config"
+	"tollgate/gateway"
+	"tollgate/internal/certs"
+)
+
+func (s *Service) listen(ctx context.Context, l *config.Listener) error {
+	tlsConfig, clients, err := s.protection(l)
+	if err != nil {
+		return err
+	}
+	inner, err := accept.Listen(ctx, l.Network, l.Address)
+	if err != nil {
+		return err
+	}
+	bounded := accept.New(inner, accept.Config{
+		MaxConns: l.MaxConns, MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
+		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
+	})
+	s.servers = append(s.servers, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
+	s.addresses[l.Name] = inner.Addr().String()
+	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
+	return nil
+}
+
+// protection is what a listener's TLS needs; nothing for plain HTTP.
+func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, error) {
+	if l.TLS == nil {
+		return nil, nil, nil
+	}
+	return s.keeping.listener(l.Name, l.TLS)
+}
+
+func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {
+	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
+	if clients != nil {
+		out.CheckClient = clients.Check
+	}
+	for _, route := range l.Routes {
+		r := gateway.Route{Hosts: route.Hosts, Router: route.Router}
+		r.Upstreams = make(map[*catalog.Operation]*gateway.Upstream, len(route.Upstreams))
+		for operation, u := range route.Upstreams {
+			r.Upstreams[operation] = s.upstreams[u]
+		}
+		out.Routes = append(out.Routes, r)
+	}
+	return out
+}
+
+// serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
+func (s *Service) serve(name string, listener net.Listener, handler http.Handler, tlsConfig *tls.Config) *http.Server {
+	b := s.config.Bounds
+	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, MaxHeaderBytes: int(b.Headers),
+		ErrorLog:  errorLog,
+		HTTP2:     gateway.HTTP2(b.WriteTimeout),
+		Protocols: new(http.Protocols),
+	}
+	server.Protocols.SetHTTP1(true)
+	server.DisableGeneralOptionsHandler = true // "OPTIONS *" is a call like any other, and refused as one
+	if tlsConfig != nil {
+		server.TLSConfig = tlsConfig
+		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
+	}
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return gateway.WithConnection(ctx, func() (int64, bool) { return accept.Taken(conn) })
+	}
+	watch := accept.Requests{
+		Refused: func(net.Addr) { s.metrics.ConnectionRefused(name, "malformed or broken off request") },
+		Silent:  func(r accept.Refusal) { s.connectionRefused(name, r) },
+	}
+	watch.Watch(server)
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return server
+}
+
+func (s *Service) listenAdmin(ctx context.Context) error {
+	a := s.config.Admin
+	if a.Address == "" {
+		return nil
+	}
+	inner, err := accept.Listen(ctx, a.Network, a.Address)
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	bounded := accept.New(inner, accept.Config{MaxConns: 64})
+	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
+	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
+	return nil
+}

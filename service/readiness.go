@@ -1,0 +1,54 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"tollgate/admin"
+)
+
+// readiness says whether calls are taken. A paused credential hurts some calls only.
+func (s *Service) readiness() admin.Readiness {
+	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.keeping.warnings(time.Now()), s.private.exposed())}
+	if err := s.log.Status().Err; err != nil {
+		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
+	}
+	if without := s.keeping.without(); len(without) > 0 {
+		r.Ready, r.Reasons = false, append(r.Reasons, without...)
+	}
+	select {
+	case <-s.draining:
+		r.Ready, r.Reasons = false, append(r.Reasons, "draining: the gateway is stopping")
+	default:
+	}
+	for _, c := range s.config.Credentials {
+		if pause, paused := c.Paused(); paused {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("credential %s is paused since %s: %s", c.Name(), pause.Since.UTC().Format(time.RFC3339), pause.Reason))
+		}
+	}
+	return r
+}
+
+// warnLeft is how long the disk must last, or readiness warns.
+const warnLeft = 24 * time.Hour
+
+// evidenceWarnings are what is wrong with the evidence, or will be, while calls are taken.
+func (s *Service) evidenceWarnings() []string {
+	var warnings []string
+	status := s.log.Status()
+	if left, known := s.forecast.Left(); known && left < warnLeft {
+		warnings = append(warnings, fmt.Sprintf("the disk of the audit log is full in %v at the present pace: %d bytes are free",
+			left.Round(time.Minute), status.Free))
+	}
+	for _, c := range s.copies.Status() {
+		if c.Err != nil {
+			warnings = append(warnings, fmt.Sprintf("checkpoints are not copied to %s: %v", c.Place, c.Err))
+		}
+	}
+	if err := status.PruneErr; err != nil && !errors.Is(err, context.Canceled) {
+		warnings = append(warnings, "old records of the audit log were not removed: "+err.Error())
+	}
+	return warnings
+}

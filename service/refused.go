@@ -1,0 +1,57 @@
+package service
+
+import (
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/accept"
+	"tollgate/audit"
+	"tollgate/tlspolicy"
+)
+
+// connectionRefused counts a connection that came to no call, logs it and puts it on record, within the bounds that
+// the record of strangers has.
+func (s *Service) connectionRefused(listener string, r accept.Refusal) {
+	s.metrics.ConnectionRefused(listener, string(r.Reason))
+	switch r.Reason {
+	case accept.ReasonSilent: // health checks and port scans: they take no place from what is worth a record
+		s.logger.Debug("a connection was closed before its first byte", zap.String("listener", listener), zap.String("remote", r.Remote))
+		return
+	case accept.ReasonMadeRoom, accept.ReasonTooMany, accept.ReasonTooManySource:
+		s.cutOff.Do(func() {
+			s.logger.Warn("a connection is cut off; the metric tollgate_connections_refused_total counts all of them", zap.String("listener", listener),
+				zap.String("remote", r.Remote), zap.String("reason", string(r.Reason)), zap.String("setting", r.Reason.Setting()))
+		})
+	}
+	if r.Reason == accept.ReasonMadeRoom {
+		return // it was idle: nothing was refused
+	}
+	reason := "connection: " + string(r.Reason)
+	s.strangers.Unknown(time.Now(), r.Source, reason, func() *audit.Record {
+		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
+			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
+		source, port := splitRemote(r.Remote)
+		return &audit.Record{
+			Kind: audit.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: audit.Refused, Reason: reason,
+			TLSIn: offerRecord(r.Offer),
+		}
+	})
+}
+
+// splitRemote splits a peer's address; a unix socket has no port.
+func splitRemote(remote string) (source string, port uint16) {
+	address, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote, 0
+	}
+	return address.Addr().String(), address.Port()
+}
+
+func offerRecord(o tlspolicy.Offer) *audit.TLS {
+	if len(o.Versions) == 0 && len(o.Suites) == 0 {
+		return nil
+	}
+	return &audit.TLS{Offer: &audit.Offer{Versions: o.Versions, Suites: o.Suites, Groups: o.Groups, ServerName: o.ServerName}}
+}
