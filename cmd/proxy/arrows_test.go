@@ -29,6 +29,7 @@ var arrows = map[string][]string{
 	"internal/certs":   {"internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
 	"internal/cli":     {"audit", "audit/calls", "catalog", "config", "internal/decimal"},
 	"internal/decimal": {},
+	"internal/demo":    {"audit", "audit/verify", "config", "internal/bsssim", "internal/secret", "internal/testpki", "service", "signing"},
 	"internal/digest":  {},
 	"internal/nearest": {},
 	"internal/private": {},

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/internal/cli"
+	"tollgate/internal/demo"
 )
 
 func demoCommand() *cobra.Command {
@@ -17,7 +18,7 @@ func demoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, _, stop := serving(cmd.Context())
 			defer stop()
-			return demo(ctx, options{version: programVersion(), once: once, out: cmd.OutOrStdout(), logs: cmd.ErrOrStderr(), list: listAll})
+			return demo.Run(ctx, demo.Options{Version: programVersion(), Once: once, Out: cmd.OutOrStdout(), Logs: cmd.ErrOrStderr(), List: listAll})
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the tour")

@@ -84,7 +84,7 @@ func simulate(ctx context.Context, out io.Writer, f *simulateFlags) error {
 	if err != nil {
 		return err
 	}
-	servers := []*http.Server{serveSimple(listener, simulator)}
+	servers := []*http.Server{bsssim.Serve(listener, simulator)}
 	fmt.Fprintf(out, "BSS simulator (%s) on %s\n", f.site, listener.Addr())
 	if f.control != "" {
 		control, err := accept.Listen(ctx, "tcp", f.control)
@@ -94,7 +94,7 @@ func simulate(ctx context.Context, out io.Writer, f *simulateFlags) error {
 		if !source.OfPeer(control.Addr()).IsLocal() {
 			return errors.Join(cli.UsageError("--control must be a loopback address: it asks nobody who they are"), control.Close(), listener.Close())
 		}
-		servers = append(servers, serveSimple(control, simulator.Control()))
+		servers = append(servers, bsssim.Serve(control, simulator.Control()))
 		fmt.Fprintf(out, "control pages on http://%s/state\n", control.Addr())
 	}
 	for _, account := range bsssim.DefaultAccounts() {

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"fmt"
@@ -14,35 +14,35 @@ import (
 	"tollgate/internal/testpki"
 )
 
-// demoSetup is the world of a demo: a throw-away CA, a simulator with HTTPS, and a configuration for a gateway in front.
-type demoSetup struct {
+// world is the world of a demo: a throw-away CA, a simulator with HTTPS, and a configuration for a gateway in front.
+type world struct {
 	dir       string
 	ca        *testpki.CA
 	simulator *bsssim.Server
 	server    *http.Server
-	values    demoValues
+	values    values
 }
 
-// demoValues fill in the configuration.
-type demoValues struct {
+// values fill in the configuration.
+type values struct {
 	Upstream, HTTPS, Plain, Admin  string // addresses
-	Partner, Distributor, Customer demoKeys
+	Partner, Distributor, Customer accountKeys
 }
 
-type demoKeys struct{ AccessKey, SecretKey, DomainID string }
+type accountKeys struct{ AccessKey, SecretKey, DomainID string }
 
 // The virtual keys of the demo's callers. They are good for the demo's gateway only.
 const (
-	demoShopKey    = "TGDEMOSHOP"
-	demoShopSecret = "demo-shop-secret-for-loopback"
+	shopKey    = "TGDEMOSHOP"
+	shopSecret = "demo-shop-secret-for-loopback"
 )
 
-func newDemoSetup() (*demoSetup, error) {
+func newWorld() (*world, error) {
 	dir, err := os.MkdirTemp("", "tollgate-demo-")
 	if err != nil {
 		return nil, err
 	}
-	d := &demoSetup{dir: dir, simulator: bsssim.New(bsssim.Config{})}
+	d := &world{dir: dir, simulator: bsssim.New(bsssim.Config{})}
 	if err := d.prepare(); err != nil {
 		d.close()
 		return nil, err
@@ -50,7 +50,7 @@ func newDemoSetup() (*demoSetup, error) {
 	return d, nil
 }
 
-func (d *demoSetup) prepare() error {
+func (d *world) prepare() error {
 	var err error
 	if d.ca, err = testpki.New(); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (d *demoSetup) prepare() error {
 		}
 	}
 	for _, a := range bsssim.DefaultAccounts() {
-		keys := demoKeys{a.AccessKey, a.SecretKey, a.DomainID}
+		keys := accountKeys{a.AccessKey, a.SecretKey, a.DomainID}
 		switch a.DomainID {
 		case "p-1":
 			d.values.Partner = keys
@@ -80,9 +80,9 @@ func (d *demoSetup) prepare() error {
 	return nil
 }
 
-func (d *demoSetup) file(name string) string { return filepath.Join(d.dir, name) }
+func (d *world) file(name string) string { return filepath.Join(d.dir, name) }
 
-func (d *demoSetup) writeCertificates() error {
+func (d *world) writeCertificates() error {
 	gateway, err := d.ca.Server("localhost", "127.0.0.1")
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (d *demoSetup) writeCertificates() error {
 	return d.ca.WriteFile(d.file("ca.pem"))
 }
 
-func (d *demoSetup) startSimulator() error {
+func (d *world) startSimulator() error {
 	certificate, err := d.ca.Server("127.0.0.1")
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (d *demoSetup) startSimulator() error {
 		return err
 	}
 	d.values.Upstream = listener.Addr().String()
-	d.server = serveSimple(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), d.simulator)
+	d.server = bsssim.Serve(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}), d.simulator)
 	return nil
 }
 
@@ -116,7 +116,7 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-func (d *demoSetup) close() {
+func (d *world) close() {
 	if d.server != nil {
 		_ = d.server.Close()
 	}
@@ -124,24 +124,24 @@ func (d *demoSetup) close() {
 }
 
 // secrets answers the configuration's {env: NAME} references, so that the demo touches no real environment.
-func (d *demoSetup) secrets(name string) (string, bool) {
+func (d *world) secrets(name string) (string, bool) {
 	v := d.values
 	value, ok := map[string]string{
 		"PARTNER_AK": v.Partner.AccessKey, "PARTNER_SK": v.Partner.SecretKey,
 		"DISTRIBUTOR_AK": v.Distributor.AccessKey, "DISTRIBUTOR_SK": v.Distributor.SecretKey,
 		"CUSTOMER_AK": v.Customer.AccessKey, "CUSTOMER_SK": v.Customer.SecretKey,
-		"SHOP_SK": demoShopSecret,
+		"SHOP_SK": shopSecret,
 	}[name]
 	return value, ok
 }
 
 // text is the configuration. It is also what the demo shows to whoever asks how it was done.
-func (d *demoSetup) text() ([]byte, error) {
+func (d *world) text() ([]byte, error) {
 	file, err := os.Create(d.file("tollgate.yaml"))
 	if err != nil {
 		return nil, err
 	}
-	if err := demoTemplate.Execute(file, d.values); err != nil {
+	if err := configTemplate.Execute(file, d.values); err != nil {
 		return nil, fmt.Errorf("demo configuration: %w", err)
 	}
 	if err := file.Close(); err != nil {
@@ -150,7 +150,7 @@ func (d *demoSetup) text() ([]byte, error) {
 	return os.ReadFile(file.Name())
 }
 
-var demoTemplate = template.Must(template.New("demo").Parse(`# The demo's gateway: an HTTPS and a plain loopback listener in front of a simulated billing API.
+var configTemplate = template.Must(template.New("demo").Parse(`# The demo's gateway: an HTTPS and a plain loopback listener in front of a simulated billing API.
 listeners:
   - name: https
     address: {{.HTTPS}}
@@ -166,7 +166,7 @@ credentials:
   customer:    {class: customer, domain_id: {{.Customer.DomainID}}, access_key: {env: CUSTOMER_AK}, secret_key: {env: CUSTOMER_SK}}
 callers:
   shop:                            # proves itself with keys that the gateway issued
-    auth: [{access_key: {id: ` + demoShopKey + `, secret: {env: SHOP_SK}}}]
+    auth: [{access_key: {id: ` + shopKey + `, secret: {env: SHOP_SK}}}]
     grants:
       - {operations: [ListSubCustomers, CreateSubCustomer, queryCustomerInfoList], credential: partner}
       - {operations: [ListIndirectPartners], credential: distributor}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 	"tollgate/signing"
 )
 
-// stop is one call of the tour, with what must come of it.
-type stop struct {
+// step is one call of the tour, with what must come of it.
+type step struct {
 	title     string
 	signed    bool // over HTTPS with the shop's keys; otherwise over the loopback port
 	key       string
@@ -36,9 +36,9 @@ type stop struct {
 	repeat  int    // calls more of the same before this one
 }
 
-// tour lists the stops. Each shows one thing that the gateway is for.
-func tour() []stop {
-	return []stop{
+// scenario lists the steps. Each shows one thing that the gateway is for.
+func scenario() []step {
+	return []step{
 		{title: "partner reads its customers", signed: true, method: "POST", path: "/v2/partners/sub-customers/query", body: `{"limit":10}`,
 			status: 200, outcome: audit.Succeeded, arrives: 1},
 		{title: "customer reads its balance", signed: true, method: "GET", path: "/v2/accounts/customer-accounts/balances",
@@ -68,7 +68,7 @@ func tour() []stop {
 	}
 }
 
-// seen is what came of a stop.
+// seen is what came of a step.
 type seen struct {
 	status int
 	header http.Header
@@ -77,17 +77,17 @@ type seen struct {
 	took   time.Duration
 }
 
-// guide drives the tour.
-type guide struct {
-	setup  *demoSetup
+// runner makes the calls of the tour.
+type runner struct {
+	setup  *world
 	client *http.Client
 	key    *signing.Key
 	out    io.Writer
 }
 
-func newGuide(setup *demoSetup, out io.Writer) *guide {
-	return &guide{
-		setup: setup, out: out, key: signing.NewKey(demoShopKey, secret.New(demoShopSecret)),
+func newRunner(setup *world, out io.Writer) *runner {
+	return &runner{
+		setup: setup, out: out, key: signing.NewKey(shopKey, secret.New(shopSecret)),
 		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: setup.ca.Pool(), MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
 		}},
@@ -95,10 +95,10 @@ func newGuide(setup *demoSetup, out io.Writer) *guide {
 }
 
 // run makes all calls and gives what differed from the plan.
-func (g *guide) run(ctx context.Context, log *audit.Log) ([]string, error) {
+func (g *runner) run(ctx context.Context, log *audit.Log) ([]string, error) {
 	var problems []string
-	for i, s := range tour() {
-		result, arrived, err := g.visit(ctx, s)
+	for i, s := range scenario() {
+		result, arrived, err := g.do(ctx, s)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.title, err)
 		}
@@ -115,8 +115,8 @@ func (g *guide) run(ctx context.Context, log *audit.Log) ([]string, error) {
 	return problems, nil
 }
 
-// visit makes the calls of one stop and counts how many arrived at the simulator.
-func (g *guide) visit(ctx context.Context, s stop) (seen, int, error) {
+// do makes the calls of one step and counts how many arrived at the simulator.
+func (g *runner) do(ctx context.Context, s step) (seen, int, error) {
 	if s.fault != "" {
 		if err := g.setup.simulator.Inject(bsssim.Fault{Operation: s.operation, Kind: s.fault}); err != nil {
 			return seen{}, 0, err
@@ -132,7 +132,7 @@ func (g *guide) visit(ctx context.Context, s stop) (seen, int, error) {
 	return result, len(g.setup.simulator.Calls()) - before, err
 }
 
-func (g *guide) call(ctx context.Context, s stop) (seen, error) {
+func (g *runner) call(ctx context.Context, s step) (seen, error) {
 	base := "http://" + g.setup.values.Plain
 	if s.signed {
 		base = "https://" + g.setup.values.HTTPS
@@ -160,7 +160,7 @@ func (g *guide) call(ctx context.Context, s stop) (seen, error) {
 }
 
 // sign does what the provider's SDK does in an application.
-func (g *guide) sign(r *http.Request, s stop) error {
+func (g *runner) sign(r *http.Request, s step) error {
 	key := g.key
 	if s.key != "" {
 		key = signing.NewKey(s.key, secret.New("a-secret-that-nobody-issued"))
@@ -190,7 +190,7 @@ func errorCode(body []byte) string {
 }
 
 // recorded looks up in the audit log what became of a call.
-func (g *guide) recorded(ctx context.Context, log *audit.Log, call string) (string, error) {
+func (g *runner) recorded(ctx context.Context, log *audit.Log, call string) (string, error) {
 	if err := settled(ctx, log); err != nil {
 		return "", err
 	}
@@ -232,7 +232,7 @@ func await(ctx context.Context, log *audit.Log, what string, holds func(audit.St
 }
 
 // compare lists what differs from the plan.
-func (s stop) compare(got seen, arrived int, outcome string) []string {
+func (s step) compare(got seen, arrived int, outcome string) []string {
 	var differences []string
 	check := func(what string, got, want any) {
 		if got != want {
@@ -249,7 +249,7 @@ func (s stop) compare(got seen, arrived int, outcome string) []string {
 	return differences
 }
 
-func (g *guide) printLine(number int, s stop, got seen, outcome string, differences []string) {
+func (g *runner) printLine(number int, s step, got seen, outcome string, differences []string) {
 	mark := "ok"
 	if len(differences) > 0 {
 		mark = "NOT AS PLANNED: " + strings.Join(differences, "; ")

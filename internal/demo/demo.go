@@ -1,4 +1,5 @@
-package main
+// Package demo shows the gateway at work: it drives a tour of calls through a gateway in front of the simulated billing API.
+package demo
 
 import (
 	"context"
@@ -14,18 +15,19 @@ import (
 	"tollgate/service"
 )
 
-// options are what a demo needs from the program that it is part of.
-type options struct {
-	version   string
-	once      bool // end after the tour
-	out, logs io.Writer
-	// list prints the calls of the audit log in dir.
-	list func(ctx context.Context, w io.Writer, dir string) error
+// Options are what a demo needs from the program that it is part of.
+type Options struct {
+	Version   string
+	Once      bool // end after the tour
+	Out, Logs io.Writer
+	// List prints the calls of the audit log in dir.
+	List func(ctx context.Context, w io.Writer, dir string) error
 }
 
-// demo runs the tour, and the gateway until ctx ends.
-func demo(ctx context.Context, o options) (err error) {
-	setup, err := newDemoSetup()
+// Run starts the simulator and a gateway, and makes the calls of the tour. It returns an error if one did not do what the tour
+// says. Unless Once is set, the gateway then runs until ctx ends.
+func Run(ctx context.Context, o Options) (err error) {
+	setup, err := newWorld()
 	if err != nil {
 		return err
 	}
@@ -38,36 +40,36 @@ func demo(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.once { // the tour provokes a lost connection; its warning would look like a fault
+	if o.Once { // the tour provokes a lost connection; its warning would look like a fault
 		c.Log.Level = "error"
 	}
-	logger, err := service.NewLogger(c.Log, o.logs)
+	logger, err := service.NewLogger(c.Log, o.Logs)
 	if err != nil {
 		return err
 	}
 	defer service.RedirectStandardLog(logger)()
-	s, err := service.Start(ctx, c, o.version, logger)
+	s, err := service.Start(ctx, c, o.Version, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Drain()) }()
-	if err := o.showTour(ctx, setup, s.AuditLog()); err != nil || o.once {
+	if err := o.showTour(ctx, setup, s.AuditLog()); err != nil || o.Once {
 		return err
 	}
-	showLines(setup, o.out)
+	showLines(setup, o.Out)
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(o.out, "\nstopping")
+		fmt.Fprintln(o.Out, "\nstopping")
 		return nil
 	case err := <-s.Failure():
 		return err
 	}
 }
 
-func (o *options) showTour(ctx context.Context, setup *demoSetup, log *audit.Log) error {
-	out := o.out
-	fmt.Fprintf(out, "Tollgate %s: a simulated billing API on https://%s, the gateway in front of it.\n\nThe tour:\n", o.version, setup.values.Upstream)
-	problems, err := newGuide(setup, out).run(ctx, log)
+func (o *Options) showTour(ctx context.Context, setup *world, log *audit.Log) error {
+	out := o.Out
+	fmt.Fprintf(out, "Tollgate %s: a simulated billing API on https://%s, the gateway in front of it.\n\nThe tour:\n", o.Version, setup.values.Upstream)
+	problems, err := newRunner(setup, out).run(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -75,7 +77,7 @@ func (o *options) showTour(ctx context.Context, setup *demoSetup, log *audit.Log
 	if err := settled(ctx, log); err != nil {
 		return err
 	}
-	if err := o.list(ctx, out, setup.file("audit")); err != nil {
+	if err := o.List(ctx, out, setup.file("audit")); err != nil {
 		return err
 	}
 	if err := showEvidence(ctx, log, setup.file("audit"), out); err != nil {
@@ -106,7 +108,7 @@ func showEvidence(ctx context.Context, log *audit.Log, dir string, out io.Writer
 }
 
 // showLines prints what a visitor can paste into another terminal.
-func showLines(d *demoSetup, out io.Writer) {
+func showLines(d *world, out io.Writer) {
 	v := d.values
 	fmt.Fprintf(out, `
 The gateway stays up until Ctrl-C. Paste into another terminal:
@@ -134,5 +136,5 @@ The provider's Go SDK, unmodified, as the caller "shop" (endpoint and keys are a
   hc, _ := bss.BssClientBuilder().WithEndpoints([]string{"https://%[8]s"}).WithCredential(auth).
       WithHttpConfig(config.DefaultHttpConfig().WithHttpTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}})).SafeBuild()
   answer, err := bss.NewBssClient(hc).ShowCustomerAccountBalances(&model.ShowCustomerAccountBalancesRequest{})
-`, v.Plain, v.Admin, d.file("audit"), d.file("tollgate.yaml"), demoShopKey, demoShopSecret, d.file("ca.pem"), v.HTTPS)
+`, v.Plain, v.Admin, d.file("audit"), d.file("tollgate.yaml"), shopKey, shopSecret, d.file("ca.pem"), v.HTTPS)
 }
