@@ -10,44 +10,46 @@ import (
 // arrows says which packages of this module each package may import. They go down only: a leaf that learns of another, or of
 // what stands above it, is a change of the design and belongs here with a reason.
 var arrows = map[string][]string{
-	"accept":           {"internal/source", "tlspolicy"}, // handshakes report what the peer offered
-	"admin":            {"audit", "audit/mirror", "credential", "gateway", "ratelimit", "replay"},
-	"audit":            {"audit/checkpoint", "internal/digest", "internal/private", "internal/source"},
-	"audit/export":     {"audit", "audit/checkpoint", "audit/proof"},
-	"audit/calls":      {"audit", "catalog", "internal/decimal"},
-	"audit/checkpoint": {"internal/private"},
-	"audit/mirror":     {"audit/checkpoint"},
-	"audit/store":      {"audit", "audit/calls", "catalog", "internal/decimal"},
-	"audit/proof":      {"audit", "audit/checkpoint"},
-	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
-	"audit/verify":     {"audit", "audit/checkpoint"},
-	"bss":              {"catalog", "internal/decimal", "internal/digest"},
-	"caller":           {"internal/secret", "signing"},
-	"catalog":          {},
-	"credential":       {"catalog", "internal/secret", "signing"},
-	"internal/bsssim":  {"catalog"},                       // its signature check must not be ours
-	"internal/certs":   {"internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
-	"internal/cli":     {"audit", "audit/calls", "catalog", "config", "internal/decimal"},
-	"internal/decimal": {},
-	"internal/demo":    {"audit", "audit/verify", "config", "internal/bsssim", "internal/secret", "internal/testpki", "service", "signing"},
-	"internal/digest":  {},
-	"internal/nearest": {},
-	"internal/private": {},
-	"internal/secret":  {},
-	"internal/source":  {},
-	"internal/testlog": {"audit", "audit/checkpoint"},
-	"internal/testpki": {},
-	"internal/testtls": {},
-	"grants":           {"bss", "catalog", "credential", "internal/nearest"},
-	"ratelimit":        {"internal/source"},
-	"replay":           {},
-	"service":          {"accept", "admin", "audit", "audit/checkpoint", "audit/mirror", "audit/store", "catalog", "config", "gateway", "internal/certs", "internal/certs/acme", "internal/private", "ratelimit", "replay", "tlspolicy", "upstream"}, // wires a gateway
-	"signing":          {"internal/secret"},
-	"tlspolicy":        {"internal/nearest"},
-	"tlspolicy/scan":   {"tlspolicy"},
-	"upstream":         {"tlspolicy"}, // which alerts mean that nothing was taken
-	"gateway":          {"audit", "bss", "caller", "catalog", "credential", "internal/source", "grants", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
-	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "grants", "ratelimit", "tlspolicy"},
+	"accept":             {"internal/source", "tlspolicy"}, // handshakes report what the peer offered
+	"admin":              {"audit", "audit/mirror", "credential", "gateway", "ratelimit", "replay"},
+	"audit":              {"audit/checkpoint", "internal/digest", "internal/private", "internal/source"},
+	"audit/export":       {"audit", "audit/checkpoint", "audit/proof"},
+	"audit/calls":        {"audit", "catalog", "internal/decimal"},
+	"audit/checkpoint":   {"internal/private"},
+	"audit/mirror":       {"audit/checkpoint"},
+	"audit/store":        {"audit", "audit/calls", "catalog", "internal/decimal"},
+	"audit/proof":        {"audit", "audit/checkpoint"},
+	"audit/tlsreport":    {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
+	"audit/verify":       {"audit", "audit/checkpoint"},
+	"bss":                {"catalog", "internal/decimal", "internal/digest"},
+	"caller":             {"internal/secret", "signing"},
+	"catalog":            {},
+	"credential":         {"catalog", "internal/secret", "signing"},
+	"internal/bsssim":    {"catalog"},                       // its signature check must not be ours
+	"internal/certs":     {"internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
+	"internal/cli":       {"audit", "audit/calls", "catalog", "config", "internal/decimal"},
+	"internal/decimal":   {},
+	"internal/demo":      {"audit", "audit/verify", "config", "internal/bsssim", "internal/secret", "internal/testpki", "service", "signing"},
+	"internal/digest":    {},
+	"internal/nearest":   {},
+	"internal/private":   {},
+	"internal/secret":    {},
+	"internal/source":    {},
+	"internal/testcli":   {"internal/cli"},
+	"internal/testlog":   {"audit", "audit/checkpoint"},
+	"internal/testpki":   {},
+	"internal/testtls":   {},
+	"grants":             {"bss", "catalog", "credential", "internal/nearest"},
+	"ratelimit":          {"internal/source"},
+	"replay":             {},
+	"service":            {"accept", "admin", "audit", "audit/checkpoint", "audit/mirror", "audit/store", "catalog", "config", "gateway", "internal/certs", "internal/certs/acme", "internal/private", "ratelimit", "replay", "tlspolicy", "upstream"}, // wires a gateway
+	"signing":            {"internal/secret"},
+	"tlspolicy":          {"internal/nearest"},
+	"tlspolicy/scan":     {"tlspolicy"},
+	"upstream":           {"tlspolicy"}, // which alerts mean that nothing was taken
+	"gateway":            {"audit", "bss", "caller", "catalog", "credential", "internal/source", "grants", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
+	"cmd/proxy/auditcmd": {"audit", "audit/calls", "audit/checkpoint", "audit/export", "audit/proof", "audit/store", "audit/verify", "internal/cli", "internal/private"},
+	"config":             {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "grants", "ratelimit", "tlspolicy"},
 
 	"internal/certs/acme":  {"internal/certs", "internal/private", "internal/secret", "tlspolicy"}, // apart from certs for what it needs
 	"internal/testkubelet": {},

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"tollgate/cmd/proxy/auditcmd"
 	"tollgate/internal/cli"
 	"tollgate/internal/demo"
 )
@@ -18,7 +19,7 @@ func demoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, _, stop := serving(cmd.Context())
 			defer stop()
-			return demo.Run(ctx, demo.Options{Version: programVersion(), Once: once, Out: cmd.OutOrStdout(), Logs: cmd.ErrOrStderr(), List: listAll})
+			return demo.Run(ctx, demo.Options{Version: programVersion(), Once: once, Out: cmd.OutOrStdout(), Logs: cmd.ErrOrStderr(), List: auditcmd.ListAll})
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the tour")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tollgate/cmd/proxy/auditcmd"
 	"tollgate/internal/cli"
 )
 
@@ -21,7 +22,7 @@ func main() {
 
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), catalogCommand(), simulateCommand(),
-		auditCommand(), tlsCommand(), demoCommand(), healthCommand(), versionCommand())
+		auditcmd.Command(), tlsCommand(), demoCommand(), healthCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {

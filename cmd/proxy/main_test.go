@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tollgate/internal/cli"
+	"tollgate/internal/testcli"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -19,9 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // run executes one command line in this process.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	code = cli.Execute(t.Context(), rootCommand(), args, &out, &errs)
-	return code, out.String(), errs.String()
+	return testcli.Run(t, rootCommand(), args...)
 }
 
 // TestDemo is the main job, end to end, on embedded parts.

@@ -10,6 +10,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/tlsreport"
 	"tollgate/internal/cli"
+	"tollgate/internal/testcli"
 	"tollgate/internal/testlog"
 )
 
@@ -82,7 +83,7 @@ func TestTLSReportGolden(t *testing.T) {
 		if strings.ContainsAny(stdout, "\x1b\u202e") || strings.Contains(stdout, "<b>") && strings.HasSuffix(name, ".html") {
 			t.Errorf("%s: a hostile name gets through", args)
 		}
-		golden(t, filepath.Join("testdata", "tlsreport", name), "tls report "+args, stdout)
+		testcli.Golden(t, filepath.Join("testdata", "tlsreport", name), "tls report "+args, stdout)
 	}
 }
 

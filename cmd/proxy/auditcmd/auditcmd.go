@@ -1,4 +1,5 @@
-package main
+// Package auditcmd has the commands that read the audit log and prove what is in it.
+package auditcmd
 
 import (
 	"github.com/spf13/cobra"
@@ -6,7 +7,8 @@ import (
 	"tollgate/internal/cli"
 )
 
-func auditCommand() *cobra.Command {
+// Command returns the command audit, which holds the others.
+func Command() *cobra.Command {
 	return cli.Group("audit", "Read the audit log, and prove what is in it", append([]*cobra.Command{
 		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand(), auditReindexCommand(), auditVerifyCommand(),
 	}, proofCommands()...)...)

@@ -1,11 +1,10 @@
-package main
+package auditcmd
 
 import (
 	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,12 +13,21 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"tollgate/audit"
 	"tollgate/internal/cli"
+	"tollgate/internal/testcli"
 	"tollgate/internal/testlog"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run executes one command line in this process.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return testcli.Run(t, cli.Program("test", Command()), args...)
+}
 
 // reviewed is a log as a reviewer meets it, with a formula that a stranger tried to bring in.
 func reviewed(t testing.TB) string {
@@ -93,20 +101,7 @@ func TestAuditGolden(t *testing.T) {
 		if code != cli.ExitOK || stderr != "" {
 			t.Errorf("%s: exit %d, %s", args, code, stderr)
 		}
-		golden(t, filepath.Join("testdata", "audit", name), "audit "+args, stdout)
-	}
-}
-
-// golden compares what a command printed with the file that says how it should be, or writes that file with -update.
-func golden(t *testing.T, file, command, stdout string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(stdout), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want, err := os.ReadFile(file); err != nil || string(want) != stdout {
-		t.Errorf("%s is not as %s says (%v); -update writes it:\n%s", command, file, err, stdout)
+		testcli.Golden(t, filepath.Join("testdata", name), "audit "+args, stdout)
 	}
 }
 
@@ -263,7 +258,7 @@ func TestAuditOutputErrors(t *testing.T) {
 	for _, args := range []string{"list", "list --json", "list --format csv", "report", "report --format csv", "records", "records --json", "show c-1", "tail", "tail --json", "tail --records"} {
 		words := strings.Fields(args)
 		var stderr bytes.Buffer
-		if code := cli.Execute(t.Context(), rootCommand(), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != cli.ExitFailure {
+		if code := cli.Execute(t.Context(), cli.Program("test", Command()), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != cli.ExitFailure {
 			t.Errorf("%s: exit %d, %s", args, code, &stderr)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package auditcmd
 
 import (
 	"bufio"
@@ -68,8 +68,8 @@ func (f *listFlags) parse(cmd *cobra.Command, now time.Time) error {
 	return nil
 }
 
-// listAll prints all calls of the log in dir as a table.
-func listAll(ctx context.Context, w io.Writer, dir string) error {
+// ListAll prints all calls of the log in dir as a table.
+func ListAll(ctx context.Context, w io.Writer, dir string) error {
 	return listCalls(ctx, w, callsIn(dir, noIndex, nil), &calls.Filter{}, cli.FormatFlags{Format: cli.AsTable}, time.UTC)
 }
 
