@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"upstream":           {"tlspolicy"}, // which alerts mean that nothing was taken
 	"gateway":            {"audit", "bss", "caller", "catalog", "credential", "internal/source", "grants", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
 	"cmd/proxy/auditcmd": {"audit", "audit/calls", "audit/checkpoint", "audit/export", "audit/proof", "audit/store", "audit/verify", "internal/cli", "internal/private"},
+	"cmd/proxy/tlscmd":   {"audit", "audit/tlsreport", "config", "internal/certs", "internal/cli", "tlspolicy", "tlspolicy/scan"},
 	"config":             {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "grants", "ratelimit", "tlspolicy"},
 
 	"internal/certs/acme":  {"internal/certs", "internal/private", "internal/secret", "tlspolicy"}, // apart from certs for what it needs

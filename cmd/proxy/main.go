@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/cmd/proxy/auditcmd"
+	"tollgate/cmd/proxy/tlscmd"
 	"tollgate/internal/cli"
 )
 
@@ -22,7 +23,7 @@ func main() {
 
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlsCommand(), demoCommand(), healthCommand(), versionCommand())
+		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {

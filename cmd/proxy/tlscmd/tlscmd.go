@@ -1,4 +1,5 @@
-package main
+// Package tlscmd has the commands about TLS: policies, certificates, scans and the report of handshakes.
+package tlscmd
 
 import (
 	"fmt"
@@ -11,7 +12,8 @@ import (
 	"tollgate/tlspolicy"
 )
 
-func tlsCommand() *cobra.Command {
+// Command returns the command tls, which holds the others.
+func Command() *cobra.Command {
 	return cli.Group("tls", "TLS policies, certificates, and what servers make of them",
 		tlsPolicyCommand(), tlsStatementCommand(), tlsScanCommand(), tlsReportCommand(), tlsCACommand())
 }

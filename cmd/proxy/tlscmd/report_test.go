@@ -1,4 +1,4 @@
-package main
+package tlscmd
 
 import (
 	"encoding/json"
@@ -7,12 +7,22 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"tollgate/audit"
 	"tollgate/audit/tlsreport"
 	"tollgate/internal/cli"
 	"tollgate/internal/testcli"
 	"tollgate/internal/testlog"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// run executes one command line in this process.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return testcli.Run(t, cli.Program("test", Command()), args...)
+}
 
 const evilName = "<b>x</b>\u202e\x1b[2J"
 
@@ -83,7 +93,7 @@ func TestTLSReportGolden(t *testing.T) {
 		if strings.ContainsAny(stdout, "\x1b\u202e") || strings.Contains(stdout, "<b>") && strings.HasSuffix(name, ".html") {
 			t.Errorf("%s: a hostile name gets through", args)
 		}
-		testcli.Golden(t, filepath.Join("testdata", "tlsreport", name), "tls report "+args, stdout)
+		testcli.Golden(t, filepath.Join("testdata", name), "tls report "+args, stdout)
 	}
 }
 
