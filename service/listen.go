@@ -105,6 +105,7 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	}
 	bounded := accept.New(inner, accept.Config{MaxConns: 64})
 	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
+	s.addresses["admin"] = inner.Addr().String()
 	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
 	return nil
 }

@@ -57,6 +57,9 @@ type Service struct {
 // AuditLog returns the log of calls.
 func (s *Service) AuditLog() *audit.Log { return s.log }
 
+// Address returns the address on which a listener listens, by the listener's name; the admin listener's is "admin".
+func (s *Service) Address(listener string) string { return s.addresses[listener] }
+
 // Failure returns a channel that receives an error when a listener has ended by itself.
 func (s *Service) Failure() <-chan error { return s.failed }
 
