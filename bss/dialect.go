@@ -1,6 +1,7 @@
 package bss
 
 import (
+	"net/http"
 	"strings"
 
 	"tollgate/catalog"
@@ -37,3 +38,12 @@ func BadSignature(status int, body []byte) (kind string, ok bool) {
 	}
 	return "", false
 }
+
+// FromOnTheWay knows the statuses with which servers on the way give up on a call that they may have passed on.
+func FromOnTheWay(status int) bool {
+	return status >= 500 || status == http.StatusRequestTimeout || status == 499 // nginx: the client closed the request
+}
+
+// IsBillingCode knows the codes of the billing system itself. Others come from the gateway before it, which may not
+// have looked at the signature, and does not know what became of a call.
+func IsBillingCode(code string) bool { return strings.HasPrefix(code, "CBC.") }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 
 	"tollgate/audit"
 	"tollgate/bss"
@@ -238,7 +237,7 @@ func (c *call) redirected(a *answer) *Refusal {
 func (c *call) outcomeOfAnswer(a *answer) string {
 	status := a.response.StatusCode
 	switch {
-	case c.changes() && c.upstream.Signed && fromOnTheWay(status) && !isBillingCode(a.result.ErrorCode):
+	case c.changes() && c.upstream.Signed && bss.FromOnTheWay(status) && !bss.IsBillingCode(a.result.ErrorCode):
 		return audit.Unknown // some server before the billing system failed; the billing system may have acted
 	case c.changes() && c.upstream.Signed && a.result.Result == bss.Unread:
 		return audit.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
@@ -250,11 +249,6 @@ func (c *call) outcomeOfAnswer(a *answer) string {
 		return audit.Succeeded
 	}
 	return audit.Failed
-}
-
-// fromOnTheWay knows the statuses with which servers on the way give up on a call that they may have passed on.
-func fromOnTheWay(status int) bool {
-	return status >= 500 || status == http.StatusRequestTimeout || status == 499 // nginx: the client closed the request
 }
 
 // hear tells what an answer says about the signature.
@@ -283,7 +277,7 @@ func (c *call) noteReopened(wasPaused bool) {
 // reachedTheService tells that an answer came from behind the point at which signatures are checked.
 func (c *call) reachedTheService(a *answer) bool {
 	switch status := a.response.StatusCode; {
-	case status < 300 || isBillingCode(a.result.ErrorCode):
+	case status < 300 || bss.IsBillingCode(a.result.ErrorCode):
 		return true
 	case c.operation.Site != "" || status >= 500:
 		return false
@@ -291,10 +285,6 @@ func (c *call) reachedTheService(a *answer) bool {
 		return status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests
 	}
 }
-
-// isBillingCode knows the codes of the billing system itself. Others come from the gateway before it, which may not
-// have looked at the signature, and does not know what became of a call.
-func isBillingCode(code string) bool { return strings.HasPrefix(code, "CBC.") }
 
 // settle is the second half of step 11. Where something may have changed, the outcome is durable before the answer's
 // first byte. A failing log never replaces the upstream's answer: it closes the gateway for new calls instead.
