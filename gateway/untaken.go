@@ -23,14 +23,6 @@ func (c *call) sending() context.Context {
 	return context.Background()
 }
 
-// foreign ends a call whose answer belongs to another one. Nothing of that answer is passed on or recorded.
-func (c *call) foreign(a *answer) *Refusal {
-	upstream.Distrust(a.response)
-	why := "the answer's " + a.result.Foreign + " is not the request's: it is the answer to another call"
-	c.warn("upstream gave no usable answer", why)
-	return c.unknownSince("%s", why)
-}
-
 // unknownSince is unknown with what is known of the cause.
 func (c *call) unknownSince(format string, args ...any) *Refusal {
 	r := c.unknown(outcomeUnknown)
