@@ -182,3 +182,36 @@ func (c *call) run() *Refusal {
 	c.dispatch()
 	return nil
 }
+
+// dispatch takes an intended call to its end: sign, send, settle, answer. It no longer depends on the caller.
+func (c *call) dispatch() {
+	settled := false
+	defer func() {
+		if !settled { // only by panic: the call may have gone out
+			c.settle(c.outcome(audit.Unknown, &Refusal{Code: internalFault}))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(c.sending(), c.upstream.Timeout)
+	defer cancel()
+	defer c.disconnect() // also after a panic: its connection must not stay taken
+	a, refusal := c.send(ctx)
+	c.releaseBody()
+	if refusal != nil || a.whole {
+		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
+	}
+	if refusal != nil {
+		settled = true
+		c.settle(c.outcome(outcomeOf(refusal), refusal))
+		c.answerRefusal(refusal)
+		return
+	}
+	settled = true
+	c.settle(c.answered(a))
+	c.answer(a)
+}
+
+// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it.
+func (c *call) releaseBody() {
+	c.ledger.give(&c.account, firstBytes, bodyBytes)
+	c.body = nil
+}
