@@ -9,8 +9,8 @@ import (
 	"slices"
 
 	"tollgate/bss"
+	"tollgate/catalog"
 	"tollgate/credential"
-	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
 
@@ -127,37 +127,6 @@ func readHeld(response *http.Response, limit int64) ([]byte, error) {
 	return held, nil
 }
 
-// failed turns an attempt without a usable answer into what the caller is told.
-func (c *call) failed(request *http.Request, err error) *Refusal {
-	c.warn("upstream gave no usable answer", string(bss.HideToken([]byte(err.Error()), request.Header.Get("X-Security-Token"))))
-	var failure *upstream.Error
-	if !errors.As(err, &failure) { // a transport that does not say may have sent it
-		failure = &upstream.Error{Err: err, MaybeSent: true}
-	}
-	if failure.TLS != nil {
-		c.tlsOut = c.evidence.of(failure.TLS)
-	}
-	alert, alerted := tlspolicy.AlertOf(err)
-	switch {
-	case failure.MaybeSent && failure.Timeout():
-		return c.unknown(unknownInTime)
-	case failure.MaybeSent && alerted:
-		return c.unknownSince("upstream %s ended the TLS connection with the alert %s", c.upstream.Name, alert)
-	case failure.MaybeSent:
-		return c.unknown(outcomeUnknown)
-	case failure.Timeout():
-		return refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
-	}
-	return c.notTaken(err)
-}
-
-func (c *call) unknown(code Code) *Refusal {
-	if !c.changes() {
-		return refusal(code, "the answer did not arrive, or not whole")
-	}
-	return refusal(code, "%s may have had its effect: do not repeat it, look the order up first", c.operation.Name)
-}
-
 // hear tells what an answer says about the signature.
 func (c *call) hear(a *answer) (credential.Verdict, string) {
 	if kind, bad := bss.BadSignature(a.response.StatusCode, a.held); bad {
@@ -191,4 +160,15 @@ func (c *call) reachedTheService(a *answer) bool {
 	default: // a declared endpoint of another service, whose codes nobody knows
 		return status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests
 	}
+}
+
+// rested is for calls that spend, which must not take the answer to another call for theirs.
+var rested = upstream.Rested(context.Background())
+
+// sending returns the context that a call is sent in, as yet without its deadline.
+func (c *call) sending() context.Context {
+	if c.operation.Effect == catalog.Spend {
+		return rested
+	}
+	return context.Background()
 }
