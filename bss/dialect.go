@@ -1,6 +1,7 @@
 package bss
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -39,11 +40,38 @@ func BadSignature(status int, body []byte) (kind string, ok bool) {
 	return "", false
 }
 
-// FromOnTheWay knows the statuses with which servers on the way give up on a call that they may have passed on.
-func FromOnTheWay(status int) bool {
-	return status >= 500 || status == http.StatusRequestTimeout || status == 499 // nginx: the client closed the request
+// RejectionText returns in words what a kind found by [BadSignature] means.
+func RejectionText(kind string) string {
+	if kind == UnknownKey {
+		return "unknown access key"
+	}
+	return "wrong signature or secret key"
 }
 
-// IsBillingCode knows the codes of the billing system itself. Others come from the gateway before it, which may not
+// ReachedService reports whether an answer comes from behind the point at which signatures are checked.
+func ReachedService(op *catalog.Operation, status int, code string) bool {
+	switch {
+	case status < 300 || isBillingCode(code):
+		return true
+	case op.Site != "" || status >= 500:
+		return false
+	default: // a declared endpoint of another service, whose codes nobody knows
+		return status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests
+	}
+}
+
+// GaveUpOnTheWay reports whether an answer is that of a server before the billing system, which may have passed the call on.
+func GaveUpOnTheWay(status int, code string) bool {
+	gaveUp := status >= 500 || status == http.StatusRequestTimeout || status == 499 // nginx: the client closed the request
+	return gaveUp && !isBillingCode(code)
+}
+
+// isBillingCode knows the codes of the billing system itself. Others come from the gateway before it, which may not
 // have looked at the signature, and does not know what became of a call.
-func IsBillingCode(code string) bool { return strings.HasPrefix(code, "CBC.") }
+func isBillingCode(code string) bool { return strings.HasPrefix(code, "CBC.") }
+
+// RequestID returns the provider's id of a call, of at most 128 bytes: from the header of the answer, or else from its body.
+func RequestID(header http.Header, o *Outcome) string {
+	id := cmp.Or(header.Get("X-Request-Id"), header.Get("X-Iam-Trace-Id"), o.RequestID)
+	return id[:min(len(id), 128)]
+}

@@ -94,7 +94,7 @@ func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 	r := c.record(audit.KindOutcome)
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
 	if a := why.Answer; a != nil {
-		r.Status, r.RequestID = a.response.StatusCode, requestID(a)
+		r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
 	}
 	c.closing(r)
 	return r
@@ -104,7 +104,7 @@ func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 func (c *call) answered(a *answer) *audit.Record {
 	r := c.record(audit.KindOutcome)
 	r.Outcome = a.outcome
-	r.Status, r.RequestID = a.response.StatusCode, requestID(a)
+	r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
 	r.Result, r.ResultFrom = a.result.Result, a.result.From
 	r.ErrorCode = a.result.ErrorCode
 	if !namesSecret(c.query) { // a message may quote the query
@@ -121,15 +121,6 @@ func (c *call) answered(a *answer) *audit.Record {
 	}
 	c.closing(r)
 	return r
-}
-
-func requestID(a *answer) string {
-	for _, name := range [...]string{"X-Request-Id", "X-Iam-Trace-Id"} {
-		if id := a.response.Header.Get(name); id != "" {
-			return id[:min(len(id), 128)]
-		}
-	}
-	return a.result.RequestID
 }
 
 func (c *call) closing(r *audit.Record) {

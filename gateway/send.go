@@ -132,33 +132,18 @@ func (c *call) hear(a *answer) (credential.Verdict, string) {
 	if kind, bad := bss.BadSignature(a.response.StatusCode, a.held); bad {
 		c.Logger.Error("the provider rejects the signature of a credential; it is paused",
 			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
-		return credential.Rejected, "the provider rejected it: " + rejections[kind]
+		return credential.Rejected, "the provider rejected it: " + bss.RejectionText(kind)
 	}
-	if c.reachedTheService(a) {
+	if bss.ReachedService(c.operation, a.response.StatusCode, a.result.ErrorCode) {
 		return credential.Accepted, ""
 	}
 	return credential.Unheard, ""
 }
 
-// rejections says in words what [bss.BadSignature] finds.
-var rejections = map[string]string{bss.WrongSignature: "wrong signature or secret key", bss.UnknownKey: "unknown access key"}
-
 // noteReopened logs that a credential which was paused before this call signs again: it has new keys, or was probed.
 func (c *call) noteReopened(wasPaused bool) {
 	if wasPaused {
 		c.Logger.Info("a paused credential was used again, with new keys or as a probe", callFields(c, "credential", c.decision.Credential.Name())...)
-	}
-}
-
-// reachedTheService tells that an answer came from behind the point at which signatures are checked.
-func (c *call) reachedTheService(a *answer) bool {
-	switch status := a.response.StatusCode; {
-	case status < 300 || bss.IsBillingCode(a.result.ErrorCode):
-		return true
-	case c.operation.Site != "" || status >= 500:
-		return false
-	default: // a declared endpoint of another service, whose codes nobody knows
-		return status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests
 	}
 }
 

@@ -48,7 +48,7 @@ func (c *call) redirected(a *answer) *Refusal {
 func (c *call) outcomeOfAnswer(a *answer) string {
 	status := a.response.StatusCode
 	switch {
-	case c.changes() && c.upstream.Signed && bss.FromOnTheWay(status) && !bss.IsBillingCode(a.result.ErrorCode):
+	case c.changes() && c.upstream.Signed && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
 		return audit.Unknown // some server before the billing system failed; the billing system may have acted
 	case c.changes() && c.upstream.Signed && a.result.Result == bss.Unread:
 		return audit.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
