@@ -94,11 +94,7 @@ func (a *answer) hide(token string) {
 	} else {
 		a.stream = bss.HideTokenIn(a.stream, token)
 	}
-	for name, values := range a.response.Header {
-		if slices.ContainsFunc(values, func(value string) bool { return bss.QuotesToken(value, token) }) {
-			delete(a.response.Header, name)
-		}
-	}
+	bss.HideTokenInHeader(a.response.Header, token)
 }
 
 // minHeld is the room for an answer of unknown length, to begin with.
