@@ -131,7 +131,7 @@ func (g *Gateway) Wait(ctx context.Context) error { return g.flight.wait(ctx) }
 
 func (c *call) serve() {
 	defer c.end()
-	defer c.rescue()
+	defer c.recoverPanic()
 	if refusal := c.run(); refusal != nil {
 		c.refuse(refusal)
 	}
@@ -144,8 +144,8 @@ func (c *call) end() {
 	c.endTurn()
 }
 
-// rescue answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
-func (c *call) rescue() {
+// recoverPanic answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
+func (c *call) recoverPanic() {
 	switch fault := recover(); {
 	case fault == nil:
 	case fault == http.ErrAbortHandler:
