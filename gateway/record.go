@@ -143,7 +143,7 @@ func (c *call) refuse(refusal *Refusal) {
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.Authorization.AccessKey
 		}
-		clip(r)
+		truncate(r)
 		r.TotalMicros = now.Sub(c.started).Microseconds()
 		return r
 	}
@@ -161,9 +161,9 @@ func (c *call) refuse(refusal *Refusal) {
 	c.answerRefusal(refusal)
 }
 
-// clip keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must
+// truncate keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must
 // not fill the disk.
-func clip(r *audit.Record) {
+func truncate(r *audit.Record) {
 	r.Method, r.Path = r.Method[:min(len(r.Method), 32)], r.Path[:min(len(r.Path), maxPath)]
 	if len(r.Query) > maxPath {
 		r.Query, r.QueryBytes = "", int64(len(r.Query))
