@@ -48,7 +48,7 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	a, refused := c.attempt(request)
 	if refused == nil {
 		c.noteReopened(wasPaused)
-		verdict, reason = c.hear(a)
+		verdict, reason = c.signatureVerdict(a)
 	}
 	return a, refused
 }
@@ -123,8 +123,8 @@ func readHeld(response *http.Response, limit int64) ([]byte, error) {
 	return held, nil
 }
 
-// hear tells what an answer says about the signature.
-func (c *call) hear(a *answer) (credential.Verdict, string) {
+// signatureVerdict tells what an answer says about the signature.
+func (c *call) signatureVerdict(a *answer) (credential.Verdict, string) {
 	if kind, bad := bss.BadSignature(a.response.StatusCode, a.held); bad {
 		c.Logger.Error("the provider rejects the signature of a credential; it is paused",
 			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
