@@ -103,7 +103,7 @@ type Config struct {
 // Gateway takes calls. Create it with [New].
 type Gateway struct {
 	Config
-	flight      flight // calls under way
+	inFlight    inFlight // calls under way
 	ledger      *ledger
 	connections connections
 	cutOffs     cutOffLog
@@ -120,14 +120,14 @@ func New(config Config) *Gateway {
 func (g *Gateway) Handler(listener *Listener) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
-		g.flight.begin()
-		defer g.flight.end()
+		g.inFlight.begin()
+		defer g.inFlight.end()
 		c.serve()
 	})
 }
 
 // Wait returns when no call is under way, or the context ends.
-func (g *Gateway) Wait(ctx context.Context) error { return g.flight.wait(ctx) }
+func (g *Gateway) Wait(ctx context.Context) error { return g.inFlight.wait(ctx) }
 
 func (c *call) serve() {
 	defer c.end()
