@@ -155,7 +155,7 @@ func (c *call) refuse(refusal *Refusal) {
 		}
 		c.Refusals.Unknown(now, c.from, refusal.Code.Reason, full)
 	}
-	c.Observer.Refused(c.ending(refusal.Code.Reason, refusal.Code.Status))
+	c.Observer.Refused(c.result(refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
 	c.dropRequest()
 	c.answerRefusal(refusal)
@@ -216,8 +216,8 @@ func (c *call) warn(message, cause string) {
 	c.Logger.Warn(message, callFields(c, "error", cause[:min(len(cause), maxErrorText)])...)
 }
 
-// Ending is what metrics learn of a call. All texts come from the configuration, the catalog or small fixed sets.
-type Ending struct {
+// Result is what metrics learn of a call. All texts come from the configuration, the catalog or small fixed sets.
+type Result struct {
 	Listener, Caller, Upstream, Operation, Effect string
 
 	Reason       string // of a refusal
@@ -230,25 +230,25 @@ type Ending struct {
 
 // Observer is told of the end of each call. Its methods are called concurrently.
 type Observer interface {
-	Refused(Ending)
-	Ended(Ending)
+	Refused(Result)
+	Observe(Result)
 	CutOff(CutOff) // see CutOffs
 }
 
-func (c *call) ending(reason string, status int) Ending {
-	e := Ending{
+func (c *call) result(reason string, status int) Result {
+	r := Result{
 		Listener: c.listener.Name, Caller: c.identity.Caller, Reason: reason, Status: status,
 		Total: c.Now().Sub(c.started), Waited: c.verdict.Waited,
 	}
 	if c.operation != nil {
-		e.Upstream, e.Operation, e.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
+		r.Upstream, r.Operation, r.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
 	}
-	return e
+	return r
 }
 
-func (c *call) ended(r *audit.Record) {
-	e := c.ending(r.Reason, r.Status)
-	e.Outcome = r.Outcome
-	e.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
-	c.Observer.Ended(e)
+func (c *call) observe(r *audit.Record) {
+	result := c.result(r.Reason, r.Status)
+	result.Outcome = r.Outcome
+	result.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
+	c.Observer.Observe(result)
 }

@@ -87,5 +87,5 @@ func (c *call) settle(r *audit.Record) {
 	if err != nil {
 		c.Logger.Error("outcome is not durable", callFields(c, "outcome", r.Outcome, "error", err.Error())...)
 	}
-	c.ended(r)
+	c.observe(r)
 }
