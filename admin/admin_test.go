@@ -26,8 +26,8 @@ func TestPages(t *testing.T) {
 	state := Readiness{Ready: false, Reasons: []string{"audit: no space"}}
 	registry := prometheus.NewRegistry()
 	metrics := NewMetrics(registry)
-	metrics.Ended(gateway.Ending{Listener: "l", Caller: "c", Upstream: "u", Operation: "PayOrders", Effect: "spend", Outcome: "succeeded", Status: 204, Total: time.Second})
-	metrics.Refused(gateway.Ending{Listener: "l", Reason: "no_identity", Status: 401})
+	metrics.Observe(gateway.Result{Listener: "l", Caller: "c", Upstream: "u", Operation: "PayOrders", Effect: "spend", Outcome: "succeeded", Status: 204, Total: time.Second})
+	metrics.Refused(gateway.Result{Listener: "l", Reason: "no_identity", Status: 401})
 	metrics.ConnectionRefused("l", "timeout")
 	handler := Handler(registry, func() Readiness { return state })
 	for _, c := range []struct {

@@ -61,17 +61,17 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 }
 
 // Refused counts a refusal.
-func (m *Metrics) Refused(e gateway.Ending) {
-	m.refusals.WithLabelValues(e.Listener, e.Caller, e.Upstream, e.Operation, e.Reason).Inc()
+func (m *Metrics) Refused(r gateway.Result) {
+	m.refusals.WithLabelValues(r.Listener, r.Caller, r.Upstream, r.Operation, r.Reason).Inc()
 }
 
-// Ended counts a call that was intended.
-func (m *Metrics) Ended(e gateway.Ending) {
-	m.calls.WithLabelValues(e.Listener, e.Caller, e.Upstream, e.Operation, e.Effect, e.Outcome, statusClass(e.Status)).Inc()
-	m.total.WithLabelValues(e.Listener, e.Upstream, e.Effect).Observe(e.Total.Seconds())
-	m.upstream.WithLabelValues(e.Upstream, e.Effect).Observe(e.UpstreamTime.Seconds())
-	if e.Waited > 0 {
-		m.waited.Observe(e.Waited.Seconds())
+// Observe counts a call that was intended.
+func (m *Metrics) Observe(r gateway.Result) {
+	m.calls.WithLabelValues(r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)).Inc()
+	m.total.WithLabelValues(r.Listener, r.Upstream, r.Effect).Observe(r.Total.Seconds())
+	m.upstream.WithLabelValues(r.Upstream, r.Effect).Observe(r.UpstreamTime.Seconds())
+	if r.Waited > 0 {
+		m.waited.Observe(r.Waited.Seconds())
 	}
 }
 

@@ -3,6 +3,8 @@ package bss
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -36,6 +38,15 @@ func hideUntil(text []byte, token string, end int) {
 // QuotesToken reports whether HideToken would hide something in a text.
 func QuotesToken(text, token string) bool {
 	return string(HideToken([]byte(text), token)) != text
+}
+
+// HideTokenInHeader removes the fields of a header in which HideToken would hide something.
+func HideTokenInHeader(header http.Header, token string) {
+	for name, values := range header {
+		if slices.ContainsFunc(values, func(value string) bool { return QuotesToken(value, token) }) {
+			delete(header, name)
+		}
+	}
 }
 
 // nextToken returns where the token can begin next: at its first character, or at what an escaped one begins with.

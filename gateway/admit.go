@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -97,9 +98,44 @@ func fromWebPage(header http.Header) bool {
 		strings.HasPrefix(header.Get("User-Agent"), "Mozilla/") // browsers that know no Sec-Fetch headers
 }
 
-// later is a refusal that may be repeated at once: nothing about the call was wrong.
-func later(code Code, format string, args ...any) *Refusal {
-	r := refusal(code, format, args...)
-	r.RetryAfter = time.Second
-	return r
+// route finds the route for a host name; nil if none serves it.
+func (l *Listener) route(host string) *Route {
+	var general *Route
+	for i := range l.Routes {
+		switch route := &l.Routes[i]; {
+		case slices.Contains(route.Hosts, host):
+			return route
+		case len(route.Hosts) == 0:
+			general = route
+		}
+	}
+	return general
+}
+
+// knows tells whether the listener is called by this name.
+func (l *Listener) knows(host string) bool {
+	if len(l.Hosts) == 0 || slices.Contains(l.Hosts, host) {
+		return true
+	}
+	return slices.ContainsFunc(l.Routes, func(r Route) bool { return slices.Contains(r.Hosts, host) })
+}
+
+// hostName takes the port and the brackets of an IPv6 address off a Host header and lowers its case. What is not of
+// that form, such as an IPv6 address without brackets, whose end would be taken for a port, is nobody's name: "".
+func hostName(host string) string {
+	name := host
+	if end := strings.LastIndexByte(host, ':'); end >= 0 && strings.Trim(host[end+1:], "0123456789") == "" {
+		name = host[:end]
+	}
+	inner, opened := strings.CutPrefix(name, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if opened != closed || opened != strings.Contains(inner, ":") || !isASCII(inner) {
+		return ""
+	}
+	return strings.ToLower(inner)
+}
+
+// isASCII keeps out the letters outside ASCII whose lower case is inside, such as the Kelvin sign.
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }

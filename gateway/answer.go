@@ -129,8 +129,8 @@ type problem struct {
 	Choices   []string `json:"choices,omitempty"`
 }
 
-// strangerTimeout bounds how long a peer that is not known may take to read a refusal.
-const strangerTimeout = 5 * time.Second
+// unauthenticatedTimeout bounds how long a peer that is not known may take to read a refusal.
+const unauthenticatedTimeout = 5 * time.Second
 
 // answerRefusal writes an answer of the gateway's own.
 func (c *call) answerRefusal(r *Refusal) {
@@ -159,7 +159,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	c.mark(&adder{header: header})
 	c.deadline()
 	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
-		_ = c.control.SetWriteDeadline(time.Now().Add(min(strangerTimeout, c.Bounds.WriteTimeout)))
+		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, c.Bounds.WriteTimeout)))
 	}
 	c.writer.WriteHeader(r.Code.Status)
 	_, _ = c.writer.Write(body)

@@ -367,7 +367,7 @@ func TestUnprovenClaimsStarveTheirKeyAlone(t *testing.T) {
 		held = append(held, f.hold(t, customerCaller))
 	}
 	f.send(t, signedPay().text(t)).wantCode(t, "TG.6003")
-	if got := f.endings.cutOffs(); len(got) != 1 || got[0] != (gateway.CutOff{Setting: "bounds.calls", Cause: "access_key"}) {
+	if got := f.metrics.cutOffs(); len(got) != 1 || got[0] != (gateway.CutOff{Setting: "bounds.calls", Cause: "access_key"}) {
 		t.Errorf("cut off: %v", got)
 	}
 	if n := f.logs.FilterField(zap.String("setting", "bounds.calls")).Len(); n != 1 {
@@ -393,7 +393,7 @@ func TestAllUnprovenClaimsHaveAPartOnly(t *testing.T) {
 		f.hold(t, keys[i])
 	}
 	f.send(t, signed{caller: bothCaller, method: "POST", target: payTarget, body: payBody}.text(t)).wantCode(t, "TG.6003")
-	if got := f.endings.cutOffs(); len(got) != 1 || got[0].Cause != "source" {
+	if got := f.metrics.cutOffs(); len(got) != 1 || got[0].Cause != "source" {
 		t.Errorf("cut off: %v", got)
 	}
 	f.listener.Caller = localCaller // as if it came to another listener
@@ -440,7 +440,7 @@ func (f *fixture) ledgerIsMoving(t testing.TB, refused *int) bool {
 		t.Fatal("the gateway does not come to rest")
 	}
 	*refused = 0
-	for _, c := range f.endings.cutOffs() {
+	for _, c := range f.metrics.cutOffs() {
 		if c.Setting == "bounds.bodies" {
 			*refused++
 		}
@@ -469,7 +469,7 @@ func TestOneCallerLeavesAQuarter(t *testing.T) {
 				}
 			}
 			f.send(t, look()).wantCode(t, "TG.6003")
-			if got := f.endings.cutOffs()[0].Cause; got != map[bool]string{false: "caller", true: "all"}[tt.alone] && !tt.alone {
+			if got := f.metrics.cutOffs()[0].Cause; got != map[bool]string{false: "caller", true: "all"}[tt.alone] && !tt.alone {
 				t.Errorf("cut off for the share of %q", got)
 			}
 			if tt.alone {
@@ -503,7 +503,7 @@ func TestOneCallerLeavesConnections(t *testing.T) {
 	}
 	f.upstream["bss"].Timeout = 100 * time.Millisecond // of the next calls
 	f.call(t, slow()).wantCode(t, "TG.7003")
-	if got := f.endings.cutOffs(); len(got) != 1 || got[0] != (gateway.CutOff{Setting: "upstream.max_connections", Cause: "caller"}) {
+	if got := f.metrics.cutOffs(); len(got) != 1 || got[0] != (gateway.CutOff{Setting: "upstream.max_connections", Cause: "caller"}) {
 		t.Errorf("cut off: %v", got)
 	}
 	another := signedPay()

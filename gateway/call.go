@@ -56,10 +56,10 @@ type call struct {
 	verdict   ratelimit.Verdict  // limit
 	signature replaySignature    // intend
 	intended  bool               // intend: the intent is in the log
-	sentAt    time.Time          // dispatch
-	tlsOut    *audit.TLS         // dispatch
-	received  io.Closer          // dispatch: the body of the upstream's answer
-	connected chan struct{}      // dispatch: the caller's connections to the upstream, of which this call has one; nil: it has none
+	sentAt    time.Time          // send
+	tlsOut    *audit.TLS         // send
+	received  io.Closer          // send: the body of the upstream's answer
+	connected chan struct{}      // send: the caller's connections to the upstream, of which this call has one; nil: it has none
 	answering bool               // an answer of either kind was begun
 }
 

@@ -101,3 +101,10 @@ func (r *Refusal) Error() string { return r.Code.Number + " " + r.Detail }
 func refusal(code Code, format string, args ...any) *Refusal {
 	return &Refusal{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
+
+// later is a refusal that may be repeated at once: nothing about the call was wrong.
+func later(code Code, format string, args ...any) *Refusal {
+	r := refusal(code, format, args...)
+	r.RetryAfter = time.Second
+	return r
+}

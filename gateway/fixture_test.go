@@ -64,7 +64,7 @@ type fixture struct {
 	history  *history
 	log      *fakeLog
 	logs     *observer.ObservedLogs
-	endings  *endings
+	metrics  *metrics
 
 	credentials map[string]*credential.Credential
 	server      *http.Server
@@ -135,7 +135,7 @@ func (w *notingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // prepare builds everything but the listener.
 func prepare(t testing.TB, settings ...setting) *fixture {
 	t.Helper()
-	f := &fixture{history: newHistory(), endings: &endings{}}
+	f := &fixture{history: newHistory(), metrics: &metrics{}}
 	f.origin = newOrigin(t, f.history)
 	f.log = &fakeLog{history: f.history}
 	var core zapcore.Core
@@ -149,7 +149,7 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: patience, WriteTimeout: patience, LogDeadline: patience,
 		},
-		Observer: f.endings, Logger: zap.New(core), Now: time.Now,
+		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
 	}
 	f.upstream = map[string]*gateway.Upstream{
 		"bss":      {Name: "bss", Site: "cn", Signed: true},
@@ -291,42 +291,42 @@ func bounded(change func(*gateway.Bounds)) setting {
 	return func(f *fixture) { change(&f.config.Bounds) }
 }
 
-// endings collects what metrics are told.
-type endings struct {
-	mutex          sync.Mutex
-	refused, ended []gateway.Ending
-	cutOff         []gateway.CutOff
+// metrics collects what metrics are told.
+type metrics struct {
+	mutex             sync.Mutex
+	refused, observed []gateway.Result
+	cutOff            []gateway.CutOff
 }
 
-func (e *endings) CutOff(x gateway.CutOff) {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	e.cutOff = append(e.cutOff, x)
+func (m *metrics) CutOff(x gateway.CutOff) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.cutOff = append(m.cutOff, x)
 }
 
 // cutOffs returns what was cut off, in order.
-func (e *endings) cutOffs() []gateway.CutOff {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	return slices.Clone(e.cutOff)
+func (m *metrics) cutOffs() []gateway.CutOff {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return slices.Clone(m.cutOff)
 }
 
-func (e *endings) Refused(x gateway.Ending) {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	e.refused = append(e.refused, x)
+func (m *metrics) Refused(x gateway.Result) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.refused = append(m.refused, x)
 }
 
-func (e *endings) Ended(x gateway.Ending) {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	e.ended = append(e.ended, x)
+func (m *metrics) Observe(x gateway.Result) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.observed = append(m.observed, x)
 }
 
-func (e *endings) counts() (refused, ended int) {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	return len(e.refused), len(e.ended)
+func (m *metrics) counts() (refused, observed int) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return len(m.refused), len(m.observed)
 }
 
 // written is all that the gateway wrote for anybody to read but the caller.

@@ -22,10 +22,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -106,7 +103,7 @@ type Config struct {
 // Gateway takes calls. Create it with [New].
 type Gateway struct {
 	Config
-	flight      flight // calls under way
+	inFlight    inFlight // calls under way
 	ledger      *ledger
 	connections connections
 	cutOffs     cutOffLog
@@ -123,18 +120,18 @@ func New(config Config) *Gateway {
 func (g *Gateway) Handler(listener *Listener) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
-		g.flight.begin()
-		defer g.flight.end()
+		g.inFlight.begin()
+		defer g.inFlight.end()
 		c.serve()
 	})
 }
 
 // Wait returns when no call is under way, or the context ends.
-func (g *Gateway) Wait(ctx context.Context) error { return g.flight.wait(ctx) }
+func (g *Gateway) Wait(ctx context.Context) error { return g.inFlight.wait(ctx) }
 
 func (c *call) serve() {
 	defer c.end()
-	defer c.rescue()
+	defer c.recoverPanic()
 	if refusal := c.run(); refusal != nil {
 		c.refuse(refusal)
 	}
@@ -147,8 +144,8 @@ func (c *call) end() {
 	c.endTurn()
 }
 
-// rescue answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
-func (c *call) rescue() {
+// recoverPanic answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
+func (c *call) recoverPanic() {
 	switch fault := recover(); {
 	case fault == nil:
 	case fault == http.ErrAbortHandler:
@@ -186,44 +183,35 @@ func (c *call) run() *Refusal {
 	return nil
 }
 
-// route finds the route for a host name; nil if none serves it.
-func (l *Listener) route(host string) *Route {
-	var general *Route
-	for i := range l.Routes {
-		switch route := &l.Routes[i]; {
-		case slices.Contains(route.Hosts, host):
-			return route
-		case len(route.Hosts) == 0:
-			general = route
+// dispatch takes an intended call to its end: sign, send, settle, answer. It no longer depends on the caller.
+func (c *call) dispatch() {
+	settled := false
+	defer func() {
+		if !settled { // only by panic: the call may have gone out
+			c.settle(c.outcome(audit.Unknown, &Refusal{Code: internalFault}))
 		}
+	}()
+	ctx, cancel := context.WithTimeout(c.sending(), c.upstream.Timeout)
+	defer cancel()
+	defer c.disconnect() // also after a panic: its connection must not stay taken
+	a, refusal := c.send(ctx)
+	c.releaseBody()
+	if refusal != nil || a.whole {
+		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
 	}
-	return general
+	if refusal != nil {
+		settled = true
+		c.settle(c.outcome(outcomeOf(refusal), refusal))
+		c.answerRefusal(refusal)
+		return
+	}
+	settled = true
+	c.settle(c.answered(a))
+	c.answer(a)
 }
 
-// knows tells whether the listener is called by this name.
-func (l *Listener) knows(host string) bool {
-	if len(l.Hosts) == 0 || slices.Contains(l.Hosts, host) {
-		return true
-	}
-	return slices.ContainsFunc(l.Routes, func(r Route) bool { return slices.Contains(r.Hosts, host) })
-}
-
-// hostName takes the port and the brackets of an IPv6 address off a Host header and lowers its case. What is not of
-// that form, such as an IPv6 address without brackets, whose end would be taken for a port, is nobody's name: "".
-func hostName(host string) string {
-	name := host
-	if end := strings.LastIndexByte(host, ':'); end >= 0 && strings.Trim(host[end+1:], "0123456789") == "" {
-		name = host[:end]
-	}
-	inner, opened := strings.CutPrefix(name, "[")
-	inner, closed := strings.CutSuffix(inner, "]")
-	if opened != closed || opened != strings.Contains(inner, ":") || !isASCII(inner) {
-		return ""
-	}
-	return strings.ToLower(inner)
-}
-
-// isASCII keeps out the letters outside ASCII whose lower case is inside, such as the Kelvin sign.
-func isASCII(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it.
+func (c *call) releaseBody() {
+	c.ledger.give(&c.account, firstBytes, bodyBytes)
+	c.body = nil
 }

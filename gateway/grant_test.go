@@ -159,8 +159,8 @@ func TestDenyByDefault(t *testing.T) {
 			t.Fatalf("refusal %+v", r)
 		}
 	}
-	if refused, ended := f.endings.counts(); refused != n || ended != 0 {
-		t.Errorf("metrics were told of %d refusals and %d ends", refused, ended)
+	if refused, observed := f.metrics.counts(); refused != n || observed != 0 {
+		t.Errorf("metrics were told of %d refusals and %d ends", refused, observed)
 	}
 }
 
@@ -214,7 +214,7 @@ func TestRefusalsOfStrangersAreBounded(t *testing.T) {
 	if len(summary.Counts) != 1 || summary.Counts[0].Count != 17 || summary.Counts[0].Reason != "no_identity" {
 		t.Errorf("summary %+v", summary.Counts)
 	}
-	if refused, _ := f.endings.counts(); refused != 20 {
+	if refused, _ := f.metrics.counts(); refused != 20 {
 		t.Errorf("metrics were told of %d refusals, want 20", refused)
 	}
 }

@@ -76,8 +76,8 @@ func (l *ledger) open(a *account, who ...holder) {
 	l.add(a, who)
 }
 
-// take takes n of a resource. Where a holder would have more than its share nothing is taken, and short is its kind.
-func (l *ledger) take(a *account, of resource, n int64) (short holderKind, ok bool) {
+// take takes n of a resource. Where a holder would have more than its share nothing is taken, and whose is its kind.
+func (l *ledger) take(a *account, of resource, n int64) (whose holderKind, ok bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, t := range a.holders() {
@@ -105,17 +105,17 @@ func (l *ledger) give(a *account, of ...resource) {
 }
 
 // move makes what an account has taken count for other holders instead: the caller was proven. Where one of them would have
-// more than its share nothing changes, and of and short say what of.
-func (l *ledger) move(a *account, who ...holder) (of resource, short holderKind, ok bool) {
+// more than its share nothing changes, and of and whose say what of.
+func (l *ledger) move(a *account, who ...holder) (of resource, whose holderKind, ok bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	next := account{taken: a.taken}
 	l.add(&next, who)
 	l.credit(a, -1)
-	if of, short, ok = l.fits(&next); !ok {
+	if of, whose, ok = l.fits(&next); !ok {
 		l.credit(a, 1)
 		l.leave(&next)
-		return of, short, false
+		return of, whose, false
 	}
 	l.credit(&next, 1)
 	l.leave(a)
@@ -142,7 +142,7 @@ func (a *account) holders() []*tally {
 }
 
 // fits reports whether what an account has taken can be added to the tallies of its holders. mutex is held; so for all below.
-func (l *ledger) fits(a *account) (of resource, short holderKind, ok bool) {
+func (l *ledger) fits(a *account) (of resource, whose holderKind, ok bool) {
 	for _, t := range a.holders() {
 		for r, n := range a.taken {
 			if n > 0 && t.taken[r]+n > l.most[t.kind][r] {

@@ -265,8 +265,8 @@ func TestRecordsOfACall(t *testing.T) {
 	if i := slices.IndexFunc(intent.Fields, func(f audit.Field) bool { return f.Name == "order_id" }); i < 0 || intent.Fields[i].Values[0] != "CS-1001" {
 		t.Errorf("fields of the intent: %+v", intent.Fields)
 	}
-	if refused, ended := f.endings.counts(); refused != 0 || ended != 1 {
-		t.Errorf("metrics were told of %d refusals and %d ends", refused, ended)
+	if refused, observed := f.metrics.counts(); refused != 0 || observed != 1 {
+		t.Errorf("metrics were told of %d refusals and %d ends", refused, observed)
 	}
 }
 

@@ -139,12 +139,12 @@ func TestPaceOfBodies(t *testing.T) {
 					}
 				}
 			})
-			for _, got := range f.endings.cutOffs() {
+			for _, got := range f.metrics.cutOffs() {
 				if got != (gateway.CutOff{Setting: tt.setting, Cause: "pace"}) {
 					t.Errorf("cut off: %v", got)
 				}
 			}
-			if n := len(f.endings.cutOffs()); (n == 2) != (tt.code != "") {
+			if n := len(f.metrics.cutOffs()); (n == 2) != (tt.code != "") {
 				t.Errorf("cut off %d times", n)
 			}
 		})
@@ -204,8 +204,8 @@ func TestPaceOfStreamedAnswers(t *testing.T) {
 			if !closed {
 				t.Error("the connection to the upstream is still open")
 			}
-			if got := slices.Contains(f.endings.cutOffs(), gateway.CutOff{Setting: "answer pace", Cause: "pace"}); got == tt.taken {
-				t.Errorf("cut off: %v", f.endings.cutOffs())
+			if got := slices.Contains(f.metrics.cutOffs(), gateway.CutOff{Setting: "answer pace", Cause: "pace"}); got == tt.taken {
+				t.Errorf("cut off: %v", f.metrics.cutOffs())
 			}
 			if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
 				t.Errorf("outcome %q", r.Outcome)

@@ -114,7 +114,7 @@ var errTooLarge = errors.New("body is over the bound")
 // busyError says that there is no room for more of a body.
 type busyError struct {
 	of    resource
-	short holderKind
+	whose holderKind
 }
 
 func (*busyError) Error() string { return "the room for bodies is taken" }
@@ -189,8 +189,8 @@ func (c *call) takeRoom(before, after int64) error {
 		if part.bytes <= 0 {
 			continue
 		}
-		if short, ok := c.ledger.take(&c.account, part.of, part.bytes); !ok {
-			return &busyError{part.of, short}
+		if whose, ok := c.ledger.take(&c.account, part.of, part.bytes); !ok {
+			return &busyError{part.of, whose}
 		}
 	}
 	return nil
@@ -202,7 +202,7 @@ func (c *call) tooLarge() *Refusal {
 
 func (c *call) unread(err error) *Refusal {
 	if busy, ok := errors.AsType[*busyError](err); ok {
-		return c.short(busy.of, busy.short)
+		return c.exhausted(busy.of, busy.whose)
 	}
 	switch {
 	case errors.Is(err, errTooLarge):

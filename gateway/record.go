@@ -94,7 +94,7 @@ func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 	r := c.record(audit.KindOutcome)
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
 	if a := why.Answer; a != nil {
-		r.Status, r.RequestID = a.response.StatusCode, requestID(a)
+		r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
 	}
 	c.closing(r)
 	return r
@@ -104,7 +104,7 @@ func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 func (c *call) answered(a *answer) *audit.Record {
 	r := c.record(audit.KindOutcome)
 	r.Outcome = a.outcome
-	r.Status, r.RequestID = a.response.StatusCode, requestID(a)
+	r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
 	r.Result, r.ResultFrom = a.result.Result, a.result.From
 	r.ErrorCode = a.result.ErrorCode
 	if !namesSecret(c.query) { // a message may quote the query
@@ -121,15 +121,6 @@ func (c *call) answered(a *answer) *audit.Record {
 	}
 	c.closing(r)
 	return r
-}
-
-func requestID(a *answer) string {
-	for _, name := range [...]string{"X-Request-Id", "X-Iam-Trace-Id"} {
-		if id := a.response.Header.Get(name); id != "" {
-			return id[:min(len(id), 128)]
-		}
-	}
-	return a.result.RequestID
 }
 
 func (c *call) closing(r *audit.Record) {
@@ -152,7 +143,7 @@ func (c *call) refuse(refusal *Refusal) {
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.Authorization.AccessKey
 		}
-		clip(r)
+		truncate(r)
 		r.TotalMicros = now.Sub(c.started).Microseconds()
 		return r
 	}
@@ -164,15 +155,15 @@ func (c *call) refuse(refusal *Refusal) {
 		}
 		c.Refusals.Unknown(now, c.from, refusal.Code.Reason, full)
 	}
-	c.Observer.Refused(c.ending(refusal.Code.Reason, refusal.Code.Status))
+	c.Observer.Refused(c.result(refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
 	c.dropRequest()
 	c.answerRefusal(refusal)
 }
 
-// clip keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must
+// truncate keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must
 // not fill the disk.
-func clip(r *audit.Record) {
+func truncate(r *audit.Record) {
 	r.Method, r.Path = r.Method[:min(len(r.Method), 32)], r.Path[:min(len(r.Path), maxPath)]
 	if len(r.Query) > maxPath {
 		r.Query, r.QueryBytes = "", int64(len(r.Query))
@@ -225,8 +216,8 @@ func (c *call) warn(message, cause string) {
 	c.Logger.Warn(message, callFields(c, "error", cause[:min(len(cause), maxErrorText)])...)
 }
 
-// Ending is what metrics learn of a call. All texts come from the configuration, the catalog or small fixed sets.
-type Ending struct {
+// Result is what metrics learn of a call. All texts come from the configuration, the catalog or small fixed sets.
+type Result struct {
 	Listener, Caller, Upstream, Operation, Effect string
 
 	Reason       string // of a refusal
@@ -239,25 +230,25 @@ type Ending struct {
 
 // Observer is told of the end of each call. Its methods are called concurrently.
 type Observer interface {
-	Refused(Ending)
-	Ended(Ending)
+	Refused(Result)
+	Observe(Result)
 	CutOff(CutOff) // see CutOffs
 }
 
-func (c *call) ending(reason string, status int) Ending {
-	e := Ending{
+func (c *call) result(reason string, status int) Result {
+	r := Result{
 		Listener: c.listener.Name, Caller: c.identity.Caller, Reason: reason, Status: status,
 		Total: c.Now().Sub(c.started), Waited: c.verdict.Waited,
 	}
 	if c.operation != nil {
-		e.Upstream, e.Operation, e.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
+		r.Upstream, r.Operation, r.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
 	}
-	return e
+	return r
 }
 
-func (c *call) ended(r *audit.Record) {
-	e := c.ending(r.Reason, r.Status)
-	e.Outcome = r.Outcome
-	e.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
-	c.Observer.Ended(e)
+func (c *call) observe(r *audit.Record) {
+	result := c.result(r.Reason, r.Status)
+	result.Outcome = r.Outcome
+	result.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
+	c.Observer.Observe(result)
 }

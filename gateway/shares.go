@@ -91,8 +91,8 @@ func (c *call) holders() (h holders) {
 func (c *call) takeHeader() *Refusal {
 	who := c.holders()
 	c.ledger.open(&c.account, who.all()...)
-	if short, ok := c.ledger.take(&c.account, headerBytes, headerSize(c.request)); !ok {
-		return c.short(headerBytes, short)
+	if whose, ok := c.ledger.take(&c.account, headerBytes, headerSize(c.request)); !ok {
+		return c.exhausted(headerBytes, whose)
 	}
 	return nil
 }
@@ -102,8 +102,8 @@ func (c *call) begin() *Refusal {
 	if c.identity.Caller != "" {
 		c.connection.prove()
 	}
-	if short, ok := c.ledger.take(&c.account, places, 1); !ok {
-		return c.short(places, short)
+	if whose, ok := c.ledger.take(&c.account, places, 1); !ok {
+		return c.exhausted(places, whose)
 	}
 	return nil
 }
@@ -114,8 +114,8 @@ func (c *call) become(caller string) *Refusal {
 	if c.recognized.identity.Caller != "" {
 		return nil // counted so from the beginning
 	}
-	if of, short, ok := c.ledger.move(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: caller}); !ok {
-		return c.short(of, short)
+	if of, whose, ok := c.ledger.move(&c.account, holder{kind: everyone}, holder{kind: ofCaller, name: caller}); !ok {
+		return c.exhausted(of, whose)
 	}
 	return nil
 }
@@ -147,8 +147,8 @@ func (c *call) dropRequest() {
 
 // What the shares are of, in the words of the configuration and in those of answers.
 var (
-	settings = [resources]string{places: "bounds.calls", headerBytes: "bounds.all_headers", firstBytes: "bounds.bodies", bodyBytes: "bounds.bodies"}
-	shortOf  = [resources]struct {
+	settings  = [resources]string{places: "bounds.calls", headerBytes: "bounds.all_headers", firstBytes: "bounds.bodies", bodyBytes: "bounds.bodies"}
+	shortages = [resources]struct {
 		code Code
 		what string
 	}{
@@ -161,8 +161,8 @@ var (
 	}
 )
 
-// short refuses a call for which there is nothing left of a resource, or of a share in it.
-func (c *call) short(of resource, whose holderKind) *Refusal {
+// exhausted refuses a call for which there is nothing left of a resource, or of a share in it.
+func (c *call) exhausted(of resource, whose holderKind) *Refusal {
 	c.cutOff(settings[of], shares[whose].cause)
-	return later(shortOf[of].code, "too many %s%s; repeat shortly", shortOf[of].what, shares[whose].whose)
+	return later(shortages[of].code, "too many %s%s; repeat shortly", shortages[of].what, shares[whose].whose)
 }

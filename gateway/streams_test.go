@@ -153,7 +153,7 @@ func TestHeadersBound(t *testing.T) {
 			t.Error("the room was not given back")
 		}
 	})
-	if got := f.endings.cutOffs(); len(got) != 2 || got[0] != (gateway.CutOff{Setting: "bounds.all_headers", Cause: "access_key"}) {
+	if got := f.metrics.cutOffs(); len(got) != 2 || got[0] != (gateway.CutOff{Setting: "bounds.all_headers", Cause: "access_key"}) {
 		t.Errorf("cut off: %v", got)
 	}
 }

@@ -236,7 +236,7 @@ func TestSlowReaderOverHTTP2(t *testing.T) {
 	if _, err := io.Copy(io.Discard, response.Body); err == nil {
 		t.Error("the answer ended as if it were whole")
 	}
-	if got := s.endings.cutOffs(); !slices.Contains(got, gateway.CutOff{Setting: "bounds.write_timeout", Cause: "pace"}) {
+	if got := s.metrics.cutOffs(); !slices.Contains(got, gateway.CutOff{Setting: "bounds.write_timeout", Cause: "pace"}) {
 		t.Errorf("cut off: %v", got)
 	}
 }

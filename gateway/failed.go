@@ -1,34 +1,46 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"syscall"
 
-	"tollgate/catalog"
+	"tollgate/bss"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
 
-// rested is for calls that spend, which must not take the answer to another call for theirs.
-var rested = upstream.Rested(context.Background())
-
-// sending returns the context that a call is sent in, as yet without its deadline.
-func (c *call) sending() context.Context {
-	if c.operation.Effect == catalog.Spend {
-		return rested
+// failed turns an attempt without a usable answer into what the caller is told.
+func (c *call) failed(request *http.Request, err error) *Refusal {
+	c.warn("upstream gave no usable answer", string(bss.HideToken([]byte(err.Error()), request.Header.Get("X-Security-Token"))))
+	var failure *upstream.Error
+	if !errors.As(err, &failure) { // a transport that does not say may have sent it
+		failure = &upstream.Error{Err: err, MaybeSent: true}
 	}
-	return context.Background()
+	if failure.TLS != nil {
+		c.tlsOut = c.evidence.of(failure.TLS)
+	}
+	alert, alerted := tlspolicy.AlertOf(err)
+	switch {
+	case failure.MaybeSent && failure.Timeout():
+		return c.unknown(unknownInTime)
+	case failure.MaybeSent && alerted:
+		return c.unknownSince("upstream %s ended the TLS connection with the alert %s", c.upstream.Name, alert)
+	case failure.MaybeSent:
+		return c.unknown(outcomeUnknown)
+	case failure.Timeout():
+		return refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
+	}
+	return c.notTaken(err)
 }
 
-// foreign ends a call whose answer belongs to another one. Nothing of that answer is passed on or recorded.
-func (c *call) foreign(a *answer) *Refusal {
-	upstream.Distrust(a.response)
-	why := "the answer's " + a.result.Foreign + " is not the request's: it is the answer to another call"
-	c.warn("upstream gave no usable answer", why)
-	return c.unknownSince("%s", why)
+func (c *call) unknown(code Code) *Refusal {
+	if !c.changes() {
+		return refusal(code, "the answer did not arrive, or not whole")
+	}
+	return refusal(code, "%s may have had its effect: do not repeat it, look the order up first", c.operation.Name)
 }
 
 // unknownSince is unknown with what is known of the cause.

@@ -1,0 +1,37 @@
+package gateway
+
+import (
+	"fmt"
+	"math"
+
+	"tollgate/ratelimit"
+)
+
+// limit is step 7: within all rates, or after a short wait.
+func (c *call) limit() *Refusal {
+	subject := ratelimit.Subject{Caller: c.identity.Caller, Operation: c.operation.Name, Upstream: c.upstream.Name}
+	if c.decision.Credential != nil {
+		subject.Credential, subject.Quota = c.decision.Credential.Name(), c.operation.Quota
+	}
+	var err error
+	if c.verdict, err = c.Limiter.Take(c.request.Context(), subject); err != nil {
+		return refusal(callerLeft, "the caller left while the call waited for its turn")
+	}
+	if !c.verdict.Allowed {
+		r := refusal(overLimit, "limit %q (%s) is reached", c.verdict.Limit, rateText(c.verdict.Rate.PerSecond))
+		r.RetryAfter = c.verdict.RetryAfter
+		return r
+	}
+	if c.request.Context().Err() != nil {
+		return refusal(callerLeft, "the caller left before the call was sent")
+	}
+	return nil
+}
+
+// rateText says a rate as the configuration does.
+func rateText(perSecond float64) string {
+	if perSecond >= 1 {
+		return fmt.Sprintf("%g/s", math.Round(perSecond*100)/100)
+	}
+	return fmt.Sprintf("%g/min", math.Round(perSecond*60*100)/100)
+}

@@ -1,0 +1,155 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+
+	"tollgate/bss"
+	"tollgate/catalog"
+	"tollgate/credential"
+	"tollgate/upstream"
+)
+
+// answer is what came back.
+type answer struct {
+	response *http.Response
+	held     []byte    // the body, or its beginning
+	whole    bool      // held is all of it
+	stream   io.Reader // all of it where it is not whole
+	result   bss.Outcome
+	outcome  string // of the audit package
+}
+
+// send is step 10: one attempt.
+func (c *call) send(ctx context.Context) (*answer, *Refusal) {
+	c.sentAt = c.Now()
+	if refusal := c.connect(ctx); refusal != nil {
+		return nil, refusal
+	}
+	request := c.outbound(ctx)
+	if !c.upstream.Signed {
+		return c.attempt(request)
+	}
+	_, wasPaused := c.decision.Credential.Paused()
+	lease, err := c.decision.Permit.Lease(ctx, c.Now())
+	if err != nil {
+		return nil, c.paused(err)
+	}
+	verdict, reason := credential.Unheard, ""
+	defer func() { lease.Done(verdict, reason, c.Now()) }()
+	if err := c.sign(request, lease); err != nil {
+		c.warn("signing failed; the call is not sent", err.Error())
+		return nil, refusal(internalFault, "the call could not be signed, so it was not sent")
+	}
+	a, refused := c.attempt(request)
+	if refused == nil {
+		c.noteReopened(wasPaused)
+		verdict, reason = c.signatureVerdict(a)
+	}
+	return a, refused
+}
+
+// paused is a call without a lease: its credential is paused, or still on trial with other calls until the deadline.
+func (c *call) paused(err error) *Refusal {
+	c.warn("credential signs nothing now", err.Error())
+	paused, ok := errors.AsType[*credential.PausedError](err)
+	if !ok {
+		return refusal(notSentInTime, "the credential's first calls are not answered yet; no byte of this one was sent")
+	}
+	r := refusal(credentialPaused, "the provider rejected the credential's signature; the operator must look at it")
+	r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)
+	return r
+}
+
+// attempt sends and reads the answer, whole if it is not larger than what is held.
+func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
+	response, err := c.upstream.Transport.RoundTrip(request)
+	if err != nil {
+		return nil, c.failed(request, err)
+	}
+	c.received, c.tlsOut = response.Body, c.evidence.of(response.TLS)
+	held, err := readHeld(response, c.Bounds.HeldAnswer+1)
+	if err != nil {
+		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
+	}
+	a := &answer{response: response, held: held, whole: int64(len(held)) <= c.Bounds.HeldAnswer}
+	if !a.whole {
+		a.stream = io.MultiReader(bytes.NewReader(held), response.Body)
+	}
+	if token := request.Header.Get("X-Security-Token"); token != "" {
+		a.hide(token)
+	}
+	return a, c.judge(a)
+}
+
+// hide keeps the credential's security token from the caller and from the log, for every status: failures inside a 200
+// quote what was sent, too. What is held of an answer that streams is not recorded, so hiding it in the stream is enough.
+func (a *answer) hide(token string) {
+	if a.whole {
+		a.held = bss.HideToken(a.held, token)
+	} else {
+		a.stream = bss.HideTokenIn(a.stream, token)
+	}
+	bss.HideTokenInHeader(a.response.Header, token)
+}
+
+// minHeld is the room for an answer of unknown length, to begin with.
+const minHeld = 2 << 10
+
+// readHeld reads an answer's body, or its first bytes up to limit.
+func readHeld(response *http.Response, limit int64) ([]byte, error) {
+	room := min(minHeld, limit)
+	if length := response.ContentLength; length >= 0 {
+		room = min(length, limit-1) + 1 // to see its end; a length may be the largest number there is
+	}
+	held := make([]byte, 0, room)
+	for int64(len(held)) < limit {
+		if len(held) == cap(held) {
+			held = slices.Grow(held, len(held))
+		}
+		n, err := response.Body.Read(held[len(held):min(int64(cap(held)), limit)])
+		held = held[:len(held)+n]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+// signatureVerdict tells what an answer says about the signature.
+func (c *call) signatureVerdict(a *answer) (credential.Verdict, string) {
+	if kind, bad := bss.BadSignature(a.response.StatusCode, a.held); bad {
+		c.Logger.Error("the provider rejects the signature of a credential; it is paused",
+			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
+		return credential.Rejected, "the provider rejected it: " + bss.RejectionText(kind)
+	}
+	if bss.ReachedService(c.operation, a.response.StatusCode, a.result.ErrorCode) {
+		return credential.Accepted, ""
+	}
+	return credential.Unheard, ""
+}
+
+// noteReopened logs that a credential which was paused before this call signs again: it has new keys, or was probed.
+func (c *call) noteReopened(wasPaused bool) {
+	if wasPaused {
+		c.Logger.Info("a paused credential was used again, with new keys or as a probe", callFields(c, "credential", c.decision.Credential.Name())...)
+	}
+}
+
+// rested is for calls that spend, which must not take the answer to another call for theirs.
+var rested = upstream.Rested(context.Background())
+
+// sending returns the context that a call is sent in, as yet without its deadline.
+func (c *call) sending() context.Context {
+	if c.operation.Effect == catalog.Spend {
+		return rested
+	}
+	return context.Background()
+}

@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"tollgate/audit"
+	"tollgate/bss"
+	"tollgate/upstream"
+)
+
+// judge is the first half of step 11: what the answer means for money. A refusal means that nobody can tell.
+func (c *call) judge(a *answer) *Refusal {
+	if c.upstream.Signed && a.response.StatusCode/100 == 3 {
+		return c.redirected(a)
+	}
+	a.result = bss.Outcome{Result: bss.Unread, From: bss.FromStatus}
+	if a.whole {
+		a.result = bss.ReadAnswer(c.operation, c.facts.Fields, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
+	}
+	if a.result.Foreign != "" {
+		return c.foreign(a)
+	}
+	a.outcome = c.outcomeOfAnswer(a)
+	endsByClose := a.response.ContentLength < 0 && len(a.response.TransferEncoding) == 0 && a.response.Close
+	if endsByClose && a.result.Result == bss.Unread && c.changes() {
+		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
+	}
+	return nil
+}
+
+// foreign ends a call whose answer belongs to another one. Nothing of that answer is passed on or recorded.
+func (c *call) foreign(a *answer) *Refusal {
+	upstream.Distrust(a.response)
+	why := "the answer's " + a.result.Foreign + " is not the request's: it is the answer to another call"
+	c.warn("upstream gave no usable answer", why)
+	return c.unknownSince("%s", why)
+}
+
+// redirected refuses to pass a redirect on: clients that follow it, and most do, would have the call signed and sent again.
+func (c *call) redirected(a *answer) *Refusal {
+	const text = "upstream %s answered with a redirect (status %d), which is neither followed nor passed on"
+	r := refusal(redirected, text, c.upstream.Name, a.response.StatusCode)
+	if c.changes() {
+		r = c.unknownSince(text, c.upstream.Name, a.response.StatusCode)
+	}
+	r.Answer = a
+	return r
+}
+
+func (c *call) outcomeOfAnswer(a *answer) string {
+	status := a.response.StatusCode
+	switch {
+	case c.changes() && c.upstream.Signed && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
+		return audit.Unknown // some server before the billing system failed; the billing system may have acted
+	case c.changes() && c.upstream.Signed && a.result.Result == bss.Unread:
+		return audit.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
+	case a.result.Result == bss.Success:
+		return audit.Succeeded
+	case a.result.Result == bss.Partial:
+		return audit.Partial
+	case a.result.Result == bss.Unread && status >= 200 && status < 300: // by its status
+		return audit.Succeeded
+	}
+	return audit.Failed
+}
+
+// outcomeOf returns what a failed attempt means.
+func outcomeOf(refusal *Refusal) string {
+	switch refusal.Code {
+	case outcomeUnknown, unknownInTime:
+		return audit.Unknown
+	case redirected:
+		return audit.Failed
+	}
+	return audit.NotSent
+}
+
+// settle is the second half of step 11. Where something may have changed, the outcome is durable before the answer's
+// first byte. A failing log never replaces the upstream's answer: it closes the gateway for new calls instead.
+func (c *call) settle(r *audit.Record) {
+	var err error
+	if c.changes() {
+		ctx, cancel := c.logContext()
+		defer cancel()
+		err = c.Log.Outcome(ctx, r)
+	} else {
+		err = c.Log.Queue(r)
+	}
+	if err != nil {
+		c.Logger.Error("outcome is not durable", callFields(c, "outcome", r.Outcome, "error", err.Error())...)
+	}
+	c.observe(r)
+}
