@@ -423,14 +423,20 @@ func TestLargeBodiesLeaveRoomForSmallOnes(t *testing.T) {
 		t.Errorf("a small body with another key from the same address: answer %d %s", got.status, got.body)
 	}
 	for _, c := range held {
-		_ = c.conn.Close()
+		c.leave()
 	}
-	f.waitForCalls(t)
 	whole := signedPay()
 	whole.body = `{"order_id":"CS-1","x":"` + strings.Repeat("y", body-26) + `"}`
 	if got := f.call(t, whole); len(whole.body) != body || got.status != 200 {
 		t.Errorf("one whole body of %d bytes: answer %d %s", len(whole.body), got.status, got.body)
 	}
+}
+
+// leave ends a request in the middle and waits until its call has ended, also where the gateway has not seen it before.
+func (r *raw) leave() {
+	_ = r.conn.(*net.TCPConn).CloseWrite()
+	_, _ = io.Copy(io.Discard, r.conn) // a connection that was reset has ended, too
+	_ = r.conn.Close()
 }
 
 // ledgerIsMoving reports whether the gateway still takes in what was sent, and counts refusals for lack of room.
