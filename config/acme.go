@@ -8,7 +8,7 @@ import (
 )
 
 // acme makes what is needed to get certificates from an authority. It asks nobody.
-func (b *builder) acme(path string, s *acmeShape) *ACME {
+func (b *builder) acme(path string, s *acmeConfig) *ACME {
 	a := &ACME{CAFile: resolve(b.dir, s.CA), Config: acme.Config{
 		Directory: s.Directory, Hosts: certificateHosts(s.Hosts), Email: s.Email,
 		Binding: b.accountBinding(path+".account_binding", s.AccountBinding),
@@ -28,7 +28,7 @@ func (b *builder) acme(path string, s *acmeShape) *ACME {
 	return a
 }
 
-func (b *builder) accountBinding(path string, s *accountBindingShape) acme.Binding {
+func (b *builder) accountBinding(path string, s *accountBindingConfig) acme.Binding {
 	if s == nil {
 		return acme.Binding{}
 	}
@@ -36,7 +36,7 @@ func (b *builder) accountBinding(path string, s *accountBindingShape) acme.Bindi
 	return acme.Binding{KeyID: s.KeyID, Key: key}
 }
 
-func (b *builder) acmeDNS(path string, s *acmeDNSShape) acme.DNS {
+func (b *builder) acmeDNS(path string, s *acmeDNSConfig) acme.DNS {
 	if s == nil {
 		return acme.DNS{}
 	}
@@ -54,7 +54,7 @@ func (b *builder) acmeDNS(path string, s *acmeDNSShape) acme.DNS {
 }
 
 // httpChallenge checks that the challenges of HTTP-01 are answered if, and only if, there are some.
-func (b *builder) httpChallenge(s *httpChallengeShape) {
+func (b *builder) httpChallenge(s *httpChallengeConfig) {
 	listener := b.wantsHTTPChallenge()
 	switch {
 	case b.failed("http_challenge"):

@@ -11,7 +11,7 @@ import (
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
 const leastKeep = 180 * day
 
-func (b *builder) buildAudit(a *auditShape) {
+func (b *builder) buildAudit(a *auditConfig) {
 	b.config.Audit = Audit{
 		Dir: resolve(b.dir, a.Dir), SegmentSize: int64(a.SegmentSize), Reserve: int64(a.Reserve), Deadline: a.Deadline.duration(),
 		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"),
@@ -38,7 +38,7 @@ func (b *builder) auditFile(given, usual string) string {
 	return resolve(b.dir, given)
 }
 
-func (b *builder) checkKeep(a *auditShape) {
+func (b *builder) checkKeep(a *auditConfig) {
 	short := a.Keep != 0 && a.Keep.duration() < leastKeep
 	switch {
 	case b.failed("audit.keep"):
@@ -51,7 +51,7 @@ func (b *builder) checkKeep(a *auditShape) {
 }
 
 // checkCopies checks each copy for itself: that it is a place, and one where it proves something.
-func (b *builder) checkCopies(copies []checkpointCopyShape) {
+func (b *builder) checkCopies(copies []checkpointCopyConfig) {
 	for i, c := range copies {
 		path := fmt.Sprintf("audit.checkpoints.copies[%d]", i)
 		switch {

@@ -17,7 +17,7 @@ type builder struct {
 	dir     string
 	options Options
 	secrets *secretReader
-	file    shape
+	file    fileConfig
 	config  *Config
 
 	policies    map[string]*tlspolicy.Policy // those that could be made
@@ -37,7 +37,7 @@ func newBuilder(d *decoder, dir string, o Options) *builder {
 	}
 }
 
-func valueOf(file *shape) reflect.Value { return reflect.ValueOf(file).Elem() }
+func valueOf(file *fileConfig) reflect.Value { return reflect.ValueOf(file).Elem() }
 
 // problem reports something about the value at a path.
 func (b *builder) problem(path, suggestion, format string, args ...any) {
@@ -102,7 +102,7 @@ func (b *builder) buildRest() {
 	b.config.Bounds = f.Bounds.bounds()
 }
 
-func (b *builder) buildAdmin(a *adminShape) {
+func (b *builder) buildAdmin(a *adminConfig) {
 	if !a.Address.local() {
 		b.problem("admin.address", "use 127.0.0.1 or a unix socket; `tollgate health` asks it for probes",
 			"the admin listener has no authentication and must be on loopback or a unix socket")
@@ -116,7 +116,7 @@ func (b *builder) buildAdmin(a *adminShape) {
 	}
 }
 
-func (s boundsShape) bounds() Bounds {
+func (s boundsConfig) bounds() Bounds {
 	return Bounds{
 		Body: int64(s.Body), Bodies: int64(s.Bodies), HeldAnswer: int64(s.HeldAnswer), Headers: int64(s.Headers),
 		AllHeaders: int64(s.AllHeaders), Calls: s.Calls, Replay: s.Replay, UnauthenticatedRecords: int64(s.UnauthenticatedRecords),

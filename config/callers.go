@@ -29,7 +29,7 @@ func (b *builder) buildCallers() {
 }
 
 // addAuth adds one way to be known. Each is tried alone first, so that its problems are reported where it stands.
-func (b *builder) addAuth(path string, c *caller.Config, a authShape, taken map[string]string) {
+func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map[string]string) {
 	if b.failed(path) {
 		return
 	}

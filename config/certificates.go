@@ -13,7 +13,7 @@ import (
 	"tollgate/tlspolicy"
 )
 
-func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSShape) *ListenerTLS {
+func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSConfig) *ListenerTLS {
 	return &ListenerTLS{
 		Policy:            b.policy(path+".policy", s.Policy, "listener "+l.Name, tlspolicy.RoleServer),
 		Certificates:      b.certificates(path, s),
@@ -23,7 +23,7 @@ func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSShape
 }
 
 // certificates are those of `certificate`, or of `certificates`.
-func (b *builder) certificates(path string, s *listenerTLSShape) []Certificate {
+func (b *builder) certificates(path string, s *listenerTLSConfig) []Certificate {
 	var all []Certificate
 	switch {
 	case b.failed(path+".certificate") || b.failed(path+".certificates"):
@@ -47,14 +47,14 @@ func (b *builder) certificates(path string, s *listenerTLSShape) []Certificate {
 	return all
 }
 
-func (b *builder) files(s *certificateFilesShape) Certificate {
+func (b *builder) files(s *certificateFilesConfig) Certificate {
 	if s == nil {
 		return Certificate{}
 	}
 	return Certificate{CertFile: resolve(b.dir, s.Cert), KeyFile: resolve(b.dir, s.Key)}
 }
 
-func (b *builder) certificate(path string, s *certificateShape) Certificate {
+func (b *builder) certificate(path string, s *certificateConfig) Certificate {
 	switch {
 	case s.ACME != nil:
 		return Certificate{ACME: b.acme(path+".acme", s.ACME)}
@@ -90,7 +90,7 @@ func (b *builder) checkPair(path string, cert, key string) *x509.Certificate {
 }
 
 // clients says which client certificates count, and reads the files that tell it.
-func (b *builder) clients(path string, l *Listener, s *listenerTLSShape) certs.ClientsConfig {
+func (b *builder) clients(path string, l *Listener, s *listenerTLSConfig) certs.ClientsConfig {
 	if s.ClientCA == "" {
 		b.needCA(path, s)
 		return certs.ClientsConfig{}
@@ -118,7 +118,7 @@ func (b *builder) clients(path string, l *Listener, s *listenerTLSShape) certs.C
 }
 
 // needCA reports what means nothing without client_ca.
-func (b *builder) needCA(path string, s *listenerTLSShape) {
+func (b *builder) needCA(path string, s *listenerTLSConfig) {
 	if b.failed(path + ".client_ca") {
 		return
 	}

@@ -16,8 +16,8 @@ import (
 func (b *builder) buildCredentials() {
 	byKey := map[string]string{}
 	for _, name := range sortedNames(b.file.Credentials) {
-		shape := b.file.Credentials[name]
-		c := b.buildCredential("credentials."+name, name, &shape)
+		written := b.file.Credentials[name]
+		c := b.buildCredential("credentials."+name, name, &written)
 		if c == nil {
 			continue
 		}
@@ -30,7 +30,7 @@ func (b *builder) buildCredentials() {
 	}
 }
 
-func (b *builder) buildCredential(path, name string, s *credentialShape) *credential.Credential {
+func (b *builder) buildCredential(path, name string, s *credentialConfig) *credential.Credential {
 	class, err := catalog.ParseClass(s.Class)
 	upstream, ok := b.credentialUpstream(path, s)
 	kinds := b.kinds(path, s)
@@ -60,7 +60,7 @@ func (b *builder) buildCredential(path, name string, s *credentialShape) *creden
 var accessKeyExpr = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
 
 // checkKeys reads each key by itself, so that what is wrong with it is reported where it stands.
-func (b *builder) checkKeys(path string, s *credentialShape) bool {
+func (b *builder) checkKeys(path string, s *credentialConfig) bool {
 	key, ok := b.secret(path+".access_key", s.AccessKey)
 	if ok && !accessKeyExpr.MatchString(key.Reveal()) {
 		b.add(b.key(path+".access_key"), path+".access_key", "", "access_key: what it refers to is not an access key")
@@ -75,7 +75,7 @@ func (b *builder) checkKeys(path string, s *credentialShape) bool {
 }
 
 // keys reads all secrets of a credential.
-func (s *secretReader) keys(c *credentialShape) (credential.Keys, error) {
+func (s *secretReader) keys(c *credentialConfig) (credential.Keys, error) {
 	accessKey, err := s.read(c.AccessKey)
 	if err != nil {
 		return credential.Keys{}, fmt.Errorf("access_key: %w", err)
@@ -97,7 +97,7 @@ func (s *secretReader) keys(c *credentialShape) (credential.Keys, error) {
 }
 
 // credentialUpstream finds the upstream: the one that is named, or the only signed one.
-func (b *builder) credentialUpstream(path string, s *credentialShape) (string, bool) {
+func (b *builder) credentialUpstream(path string, s *credentialConfig) (string, bool) {
 	name := s.Upstream
 	if signed := b.upstreamNames(true); name == "" && len(signed) == 1 {
 		name = signed[0]
@@ -124,7 +124,7 @@ var kindClass = map[catalog.Kind]catalog.Class{
 	catalog.KindEnterpriseMaster: catalog.ClassCustomer,
 }
 
-func (b *builder) kinds(path string, s *credentialShape) []catalog.Kind {
+func (b *builder) kinds(path string, s *credentialConfig) []catalog.Kind {
 	var kinds []catalog.Kind
 	for i, text := range s.Kinds {
 		kind, at := catalog.Kind(text), fmt.Sprintf("%s.kinds[%d]", path, i)

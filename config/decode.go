@@ -13,7 +13,7 @@ import (
 	"tollgate/internal/nearest"
 )
 
-// decoder reads a YAML tree into the types of shape.go. It reports what does not fit and goes on with the rest, and
+// decoder reads a YAML tree into the types of fileconfig.go. It reports what does not fit and goes on with the rest, and
 // remembers where each value stands.
 type decoder struct {
 	*report
@@ -92,7 +92,7 @@ func (d *decoder) value(path string, n ast.Node, f field, v reflect.Value) {
 	case reflect.Int:
 		d.integer(path, n, f, v)
 	default:
-		panic("config: shape.go has a field of type " + v.Type().String())
+		panic("config: fileconfig.go has a field of type " + v.Type().String())
 	}
 }
 
@@ -171,11 +171,11 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 // oneOf marks types of which exactly one key must be given.
 type oneOf interface{ exactlyOne() }
 
-func (reference) exactlyOne()            {}
-func (authShape) exactlyOne()            {}
-func (certificateNameShape) exactlyOne() {}
-func (checkpointCopyShape) exactlyOne()  {}
-func (certificateShape) exactlyOne()     {}
+func (reference) exactlyOne()             {}
+func (authConfig) exactlyOne()            {}
+func (certificateNameConfig) exactlyOne() {}
+func (checkpointCopyConfig) exactlyOne()  {}
+func (certificateConfig) exactlyOne()     {}
 
 func in(path string) string {
 	if path == "" {

@@ -222,11 +222,11 @@ func TestFullHasEveryKey(t *testing.T) {
 	}
 	r := &report{source: newSource(string(source))}
 	d := newDecoder(r, defaults())
-	var file shape
+	var file fileConfig
 	d.structure("", parseYAML(r, string(source)), valueOf(&file))
 	given := map[string]bool{}
-	d.visit("", reflect.TypeFor[shape](), given)
-	for _, s := range shapes() {
+	d.visit("", reflect.TypeFor[fileConfig](), given)
+	for _, s := range fileTypes() {
 		for _, f := range fieldsOf(s) {
 			if key := s.Name() + "." + f.name; !given[key] {
 				t.Errorf("full.good.yml does not have %s", key)

@@ -9,35 +9,35 @@ import (
 
 // defaultValues is what the file is decoded over: the file as a whole, and each entry of the lists and maps in it.
 type defaultValues struct {
-	file        shape
-	listener    listenerShape
-	listenerTLS listenerTLSShape
-	upstream    upstreamShape
-	upstreamTLS upstreamTLSShape
+	file        fileConfig
+	listener    listenerConfig
+	listenerTLS listenerTLSConfig
+	upstream    upstreamConfig
+	upstreamTLS upstreamTLSConfig
 
-	internalCertificate internalCertificateShape
-	acme                acmeShape
-	rfc2136             rfc2136Shape
+	internalCertificate internalCertificateConfig
+	acme                acmeConfig
+	rfc2136             rfc2136Config
 }
 
-// defaults are all default values there are, except those that follow from other settings (shape.go says which).
+// defaults are all default values there are, except those that follow from other settings (fileconfig.go says which).
 func defaults() defaultValues {
 	return defaultValues{
-		file: shape{
-			Limits: limitsShape{
+		file: fileConfig{
+			Limits: limitsConfig{
 				MaxWait:         duration(2 * time.Second),
 				Published:       true,
-				Unauthenticated: unauthenticatedShape{Rate: 10, Burst: 20, Sources: 10_000},
+				Unauthenticated: unauthenticatedConfig{Rate: 10, Burst: 20, Sources: 10_000},
 			},
-			Audit: auditShape{
+			Audit: auditConfig{
 				SegmentSize: 256 * mib,
 				Reserve:     4 * mib,
 				Deadline:    duration(2 * time.Second),
-				Checkpoints: checkpointsShape{Every: duration(10 * time.Second), Records: 10_000},
-				Index:       auditIndexShape{Enabled: true},
+				Checkpoints: checkpointsConfig{Every: duration(10 * time.Second), Records: 10_000},
+				Index:       auditIndexConfig{Enabled: true},
 			},
-			Log: logShape{Level: "info", Format: "json"},
-			Bounds: boundsShape{
+			Log: logConfig{Level: "info", Format: "json"},
+			Bounds: boundsConfig{
 				Body:       12 * mib,
 				Bodies:     256 * mib,
 				HeldAnswer: mib,
@@ -55,18 +55,18 @@ func defaults() defaultValues {
 				Drain:         duration(75 * time.Second), // longer than an upstream's default timeout, so that a payment ends
 			},
 		},
-		listener:    listenerShape{MaxConnections: 1024, MaxConnectionsPerSource: 256},
-		listenerTLS: listenerTLSShape{Policy: "huawei-high"},
-		upstream: upstreamShape{
+		listener:    listenerConfig{MaxConnections: 1024, MaxConnectionsPerSource: 256},
+		listenerTLS: listenerTLSConfig{Policy: "huawei-high"},
+		upstream: upstreamConfig{
 			Timeout:        duration(60 * time.Second),
 			ConnectTimeout: duration(10 * time.Second),
 			MaxConnections: 100,
 			Deprecated:     "allow",
 		},
-		upstreamTLS: upstreamTLSShape{Policy: "huawei-high"},
+		upstreamTLS: upstreamTLSConfig{Policy: "huawei-high"},
 
-		internalCertificate: internalCertificateShape{Lifetime: duration(certs.DefaultLifetime)},
-		acme:                acmeShape{Key: string(acme.ECDSA)},
-		rfc2136:             rfc2136Shape{Algorithm: acme.DefaultAlgorithm},
+		internalCertificate: internalCertificateConfig{Lifetime: duration(certs.DefaultLifetime)},
+		acme:                acmeConfig{Key: string(acme.ECDSA)},
+		rfc2136:             rfc2136Config{Algorithm: acme.DefaultAlgorithm},
 	}
 }

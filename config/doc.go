@@ -4,7 +4,7 @@
 // itself and the nearest right word:
 //
 //  1. The text becomes a YAML tree. Anchors, tags, block texts and several documents are refused.
-//  2. The tree becomes the types of shape.go, over the values of defaults.go. Unknown and repeated keys, wrong types and
+//  2. The tree becomes the types of fileconfig.go, over the values of defaults.go. Unknown and repeated keys, wrong types and
 //     units, values out of range and missing keys are found here.
 //  3. Names are followed, and the packages that use the values are asked whether they mean something: grants and
 //     credential classes (policy), TLS policies and their common TLS 1.3 list (tlspolicy), endpoints and their overlaps
@@ -14,5 +14,5 @@
 // configuration instead is masked wherever the file is quoted.
 //
 // Nothing is opened for writing, bound or started. The JSON Schema (schema.json) and the tables of docs/config.md are
-// made from shape.go and defaults.go by this package's tests.
+// made from fileconfig.go and defaults.go by this package's tests.
 package config

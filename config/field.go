@@ -18,7 +18,7 @@ type field struct {
 	min, max  float64 // the same as measures
 }
 
-// fieldsOf reads the tags of a struct of shape.go. A malformed tag is a programmer's error and panics; a test reads all.
+// fieldsOf reads the tags of a struct of fileconfig.go. A malformed tag is a programmer's error and panics; a test reads all.
 func fieldsOf(t reflect.Type) []field {
 	fields := make([]field, t.NumField())
 	for i := range fields {

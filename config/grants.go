@@ -31,7 +31,7 @@ func (b *builder) buildGrants() {
 	b.config.GrantTable = checked
 }
 
-func (b *builder) addGrant(path, callerName string, g grantShape) {
+func (b *builder) addGrant(path, callerName string, g grantConfig) {
 	if b.failed(path) {
 		return
 	}
@@ -61,7 +61,7 @@ func (b *builder) addGrant(path, callerName string, g grantShape) {
 }
 
 // grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one.
-func (b *builder) grantUpstream(path string, g grantShape, c *credential.Credential) (string, bool) {
+func (b *builder) grantUpstream(path string, g grantConfig, c *credential.Credential) (string, bool) {
 	if g.Upstream != "" {
 		ok := b.named(path+".upstream", "upstream", g.Upstream, sortedNames(b.file.Upstreams))
 		return g.Upstream, ok && b.upstreams[g.Upstream] != nil

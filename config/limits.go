@@ -27,7 +27,7 @@ func (b *builder) buildLimits() {
 	}
 }
 
-func (b *builder) addRule(path string, r *ruleShape, seen map[string]int, index int) {
+func (b *builder) addRule(path string, r *ruleConfig, seen map[string]int, index int) {
 	b.allNamed(path+".callers", "caller", r.Callers, sortedNames(b.file.Callers))
 	b.allNamed(path+".credentials", "credential", r.Credentials, sortedNames(b.file.Credentials))
 	b.allNamed(path+".upstreams", "upstream", r.Upstreams, sortedNames(b.file.Upstreams))
@@ -57,7 +57,7 @@ func (b *builder) addRule(path string, r *ruleShape, seen map[string]int, index 
 }
 
 // burst is the calls of one second where none is given, at least one, so that an even flow at the rate passes.
-func (r *ruleShape) burst() int {
+func (r *ruleConfig) burst() int {
 	if r.Burst > 0 {
 		return r.Burst
 	}

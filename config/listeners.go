@@ -53,7 +53,7 @@ func (b *builder) addressTaken(i int, earlier []int) bool {
 	return false
 }
 
-func (b *builder) buildListener(path, name string, s *listenerShape) *Listener {
+func (b *builder) buildListener(path, name string, s *listenerConfig) *Listener {
 	l := &Listener{
 		Name: name, Network: s.Address.network(), Address: s.Address.listen(b.dir), Loopback: s.Address.local(),
 		Caller: s.Caller, MaxConns: s.MaxConnections, MaxConnsPerSource: s.MaxConnectionsPerSource,
@@ -71,7 +71,7 @@ func (b *builder) buildListener(path, name string, s *listenerShape) *Listener {
 }
 
 // listenerTLS checks what protects the listener: TLS, or that only this machine reaches it.
-func (b *builder) listenerTLS(path string, l *Listener, s *listenerShape) {
+func (b *builder) listenerTLS(path string, l *Listener, s *listenerConfig) {
 	switch {
 	case s.TLS == nil && !b.failed(path+".tls") && !l.Loopback:
 		b.problem(path+".address", "add tls, or use 127.0.0.1, [::1] or unix:/path.sock",
@@ -88,7 +88,7 @@ func (b *builder) listenerTLS(path string, l *Listener, s *listenerShape) {
 }
 
 // served are the upstreams of a listener that could be made: those it names, or the only one of the file.
-func (b *builder) served(path string, s *listenerShape) []*Upstream {
+func (b *builder) served(path string, s *listenerConfig) []*Upstream {
 	names := s.Upstreams
 	if all := sortedNames(b.file.Upstreams); len(names) == 0 && len(all) == 1 {
 		names = all
@@ -106,7 +106,7 @@ func (b *builder) served(path string, s *listenerShape) []*Upstream {
 
 // acceptedHosts are the listener's own names, those of its upstreams, and on loopback those that the machine has for
 // itself. A browser that was led to a loopback address by a foreign name is refused by this.
-func (b *builder) acceptedHosts(path string, l *Listener, s *listenerShape, upstreams []*Upstream) []string {
+func (b *builder) acceptedHosts(path string, l *Listener, s *listenerConfig, upstreams []*Upstream) []string {
 	hosts := hostNames(s.Hosts)
 	if l.Network == "unix" && len(hosts) == 0 {
 		return nil

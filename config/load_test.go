@@ -105,12 +105,12 @@ func TestKeysAreReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sk.txt")
 	s := &secretReader{dir: dir, lookupEnv: func(string) (string, bool) { return "AK", true }}
-	shape := &credentialShape{AccessKey: reference{Env: "AK"}, SecretKey: reference{File: "sk.txt"}}
+	written := &credentialConfig{AccessKey: reference{Env: "AK"}, SecretKey: reference{File: "sk.txt"}}
 	for _, want := range []string{"first-secret", "second-secret"} {
 		if err := os.WriteFile(file, []byte(want+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		keys, err := s.keys(shape)
+		keys, err := s.keys(written)
 		if err != nil || keys.SecretKey.Reveal() != want {
 			t.Fatalf("got %v, want the key in the file", err)
 		}
@@ -118,7 +118,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.keys(shape); err == nil {
+	if _, err := s.keys(written); err == nil {
 		t.Error("a missing file gave keys")
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 const manual = "../docs/config.md"
 
-var tableMarks = regexp.MustCompile(`(?s)<!-- keys of (\w+), made from config/shape\.go -->\n.*?<!-- end -->\n`)
+var tableMarks = regexp.MustCompile(`(?s)<!-- keys of (\w+), made from config/fileconfig\.go -->\n.*?<!-- end -->\n`)
 
 // TestManualTables holds the tables of the manual to the types that the decoder reads, and to having one for each.
 func TestManualTables(t *testing.T) {
@@ -21,7 +21,7 @@ func TestManualTables(t *testing.T) {
 	}
 	text := comments(t)
 	byName := map[string]reflect.Type{}
-	for _, s := range shapes() {
+	for _, s := range fileTypes() {
 		byName[definition(s)] = s
 	}
 	got := tableMarks.ReplaceAllStringFunc(string(data), func(block string) string {
@@ -42,7 +42,7 @@ func TestManualTables(t *testing.T) {
 
 func table(name string, s reflect.Type, comments map[string]string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- keys of %s, made from config/shape.go -->\n", name)
+	fmt.Fprintf(&b, "<!-- keys of %s, made from config/fileconfig.go -->\n", name)
 	b.WriteString("| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n")
 	for _, f := range fieldsOf(s) {
 		def := "-"

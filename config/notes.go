@@ -18,7 +18,7 @@ func (b *builder) takeNotes() {
 		}
 	}
 	for _, c := range b.config.Credentials {
-		if !slices.ContainsFunc(b.file.grants(), func(g grantShape) bool { return g.Credential == c.Name() }) {
+		if !slices.ContainsFunc(b.file.grants(), func(g grantConfig) bool { return g.Credential == c.Name() }) {
 			b.note("credential %s is in no grant", c.Name())
 		}
 	}
@@ -70,22 +70,22 @@ func (f PrivateFile) Exposure() string {
 
 func (b *builder) noteCaller(name string) {
 	c := b.file.Callers[name]
-	fixed := slices.ContainsFunc(b.file.Listeners, func(l listenerShape) bool { return l.Caller == name })
+	fixed := slices.ContainsFunc(b.file.Listeners, func(l listenerConfig) bool { return l.Caller == name })
 	if len(c.Auth) == 0 && !fixed {
 		b.note("caller %s cannot be identified: it has no auth, and no listener has it as its caller", name)
 	}
 	if len(c.Grants) == 0 {
 		b.note("caller %s has no grants: whatever it calls is refused", name)
 	}
-	byCertificate := slices.ContainsFunc(c.Auth, func(a authShape) bool { return a.Certificate != nil })
+	byCertificate := slices.ContainsFunc(c.Auth, func(a authConfig) bool { return a.Certificate != nil })
 	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.Clients.CA != "" })
 	if byCertificate && !asked {
 		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)
 	}
 }
 
-func (s *shape) grants() []grantShape {
-	var grants []grantShape
+func (s *fileConfig) grants() []grantConfig {
+	var grants []grantConfig
 	for _, name := range sortedNames(s.Callers) {
 		grants = append(grants, s.Callers[name].Grants...)
 	}

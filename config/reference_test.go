@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// The comments and tags of shape.go are the source of the JSON Schema and of the manual's tables. This file reads them.
+// The comments and tags of fileconfig.go are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // comments maps "type.field" to the field's comment, and "type" to the type's.
 func comments(tb testing.TB) map[string]string {
 	tb.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "shape.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "fileconfig.go", nil, parser.ParseComments)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -40,11 +40,11 @@ func comments(tb testing.TB) map[string]string {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// shapes lists the struct types of the file from the top, each once, in the order in which a reader meets them.
-func shapes() []reflect.Type {
+// fileTypes lists the struct types of the file from the top, each once, in the order in which a reader meets them.
+func fileTypes() []reflect.Type {
 	var found []reflect.Type
 	seen := map[reflect.Type]bool{}
-	queue := []reflect.Type{reflect.TypeFor[shape]()}
+	queue := []reflect.Type{reflect.TypeFor[fileConfig]()}
 	for len(queue) > 0 {
 		t := queue[0]
 		queue = queue[1:]
@@ -98,15 +98,15 @@ func defaultOf(t reflect.Type, f field) string {
 	return fmt.Sprint(v.Interface())
 }
 
-func TestEveryShapeHasTags(t *testing.T) {
-	for _, s := range shapes() {
+func TestEveryKeyHasTags(t *testing.T) {
+	for _, s := range fileTypes() {
 		for _, f := range fieldsOf(s) { // panics on a malformed range
 			if f.name == "" {
 				t.Errorf("%v.%s has no key", s, f.goName)
 			}
 		}
 	}
-	if got := fieldsOf(reflect.TypeFor[upstreamShape]())[1]; fmt.Sprint(got.choice) != fmt.Sprint(catalogSites()) {
+	if got := fieldsOf(reflect.TypeFor[upstreamConfig]())[1]; fmt.Sprint(got.choice) != fmt.Sprint(catalogSites()) {
 		t.Errorf("choices of catalog are %v, the catalog has %v", got.choice, catalogSites())
 	}
 }

@@ -33,10 +33,10 @@ type schemaGenerator struct{ comments map[string]string }
 
 func (g schemaGenerator) root() object {
 	definitions := object{}
-	for _, t := range shapes()[1:] {
+	for _, t := range fileTypes()[1:] {
 		definitions[definition(t)] = g.structure(t)
 	}
-	root := g.structure(reflect.TypeFor[shape]())
+	root := g.structure(reflect.TypeFor[fileConfig]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["$id"] = "https://tollgate.example/config.schema.json"
 	root["title"] = "Tollgate configuration"
@@ -45,7 +45,7 @@ func (g schemaGenerator) root() object {
 	return root
 }
 
-func definition(t reflect.Type) string { return strings.TrimSuffix(t.Name(), "Shape") }
+func definition(t reflect.Type) string { return strings.TrimSuffix(t.Name(), "Config") }
 
 func (g schemaGenerator) structure(t reflect.Type) object {
 	properties, required := object{}, []string{}
@@ -125,7 +125,7 @@ func TestSchemaSaysWhatTheDecoderSays(t *testing.T) {
 	if err := json.Unmarshal(data, &root); err != nil {
 		t.Fatal(err)
 	}
-	for i, s := range shapes() {
+	for i, s := range fileTypes() {
 		properties := root.Defs[definition(s)].Properties
 		if i == 0 {
 			properties = root.Properties

@@ -10,8 +10,8 @@ import (
 // buildUpstreams makes the upstreams, in the order of their names.
 func (b *builder) buildUpstreams() {
 	for _, name := range sortedNames(b.file.Upstreams) {
-		shape, path := b.file.Upstreams[name], "upstreams."+name
-		u := b.buildUpstream(path, name, &shape)
+		written, path := b.file.Upstreams[name], "upstreams."+name
+		u := b.buildUpstream(path, name, &written)
 		if b.failed(path) {
 			continue
 		}
@@ -21,7 +21,7 @@ func (b *builder) buildUpstreams() {
 }
 
 // signs tells whether an upstream's calls are signed: as it says, else if it has a catalog.
-func (s *upstreamShape) signs() bool {
+func (s *upstreamConfig) signs() bool {
 	if s.Sign != nil {
 		return *s.Sign
 	}
@@ -39,7 +39,7 @@ func (b *builder) upstreamNames(signed bool) []string {
 	return names
 }
 
-func (b *builder) buildUpstream(path, name string, s *upstreamShape) *Upstream {
+func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream {
 	u := &Upstream{
 		Name: name, URL: s.URL.url, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
 		Timeout: s.Timeout.duration(), ConnectTimeout: s.ConnectTimeout.duration(),
@@ -59,7 +59,7 @@ func (b *builder) buildUpstream(path, name string, s *upstreamShape) *Upstream {
 }
 
 // checkSigning holds unsigned upstreams to this machine: without a signature, being local is what protects them.
-func (b *builder) checkSigning(path string, s *upstreamShape) {
+func (b *builder) checkSigning(path string, s *upstreamConfig) {
 	if s.signs() || b.failed(path+".catalog") || b.failed(path+".sign") {
 		return
 	}
@@ -73,7 +73,7 @@ func (b *builder) checkSigning(path string, s *upstreamShape) {
 	}
 }
 
-func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamShape) {
+func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 	if s.URL.url == nil { // reported when it was read
 		return
 	}
@@ -103,7 +103,7 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamShape) {
 	}
 }
 
-func (b *builder) addEndpoint(path string, u *Upstream, s *endpointShape) {
+func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 	class := b.endpointClass(path, u, s)
 	effect, err := catalog.ParseEffect(s.Effect)
 	if err != nil || b.failed(path) {
@@ -134,7 +134,7 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointShape) {
 }
 
 // endpointClass reads the class, which signed upstreams need and others have no use for.
-func (b *builder) endpointClass(path string, u *Upstream, s *endpointShape) catalog.Class {
+func (b *builder) endpointClass(path string, u *Upstream, s *endpointConfig) catalog.Class {
 	switch {
 	case u.Signed && s.Class == "" && !b.failed(path+".class"):
 		b.problem(path, "partner, customer or either", "class is missing in %s: upstream %s is signed", path, u.Name)

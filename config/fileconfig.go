@@ -8,35 +8,35 @@ package config
 //	range   "1..100": bounds, both included, written as in the file
 //	choice  "a|b": the allowed words
 
-// shape is the whole file.
-type shape struct {
+// fileConfig is the whole file.
+type fileConfig struct {
 	// Where callers reach the gateway.
-	Listeners []listenerShape `yaml:"listeners" need:"yes"`
+	Listeners []listenerConfig `yaml:"listeners" need:"yes"`
 	// TLS policies of your own, by name, beside the built-in `huawei-high` and `huawei`.
-	TLSPolicies map[string]tlsPolicyShape `yaml:"tls_policies"`
+	TLSPolicies map[string]tlsPolicyConfig `yaml:"tls_policies"`
 	// Where calls go, by name.
-	Upstreams map[string]upstreamShape `yaml:"upstreams" need:"yes"`
+	Upstreams map[string]upstreamConfig `yaml:"upstreams" need:"yes"`
 	// The secrets that sign calls to upstreams, by name.
-	Credentials map[string]credentialShape `yaml:"credentials"`
+	Credentials map[string]credentialConfig `yaml:"credentials"`
 	// The applications that call, by name, and what each may do.
-	Callers map[string]callerShape `yaml:"callers" need:"yes"`
+	Callers map[string]callerConfig `yaml:"callers" need:"yes"`
 	// How often calls may be made.
-	Limits limitsShape `yaml:"limits"`
+	Limits limitsConfig `yaml:"limits"`
 	// Where calls are recorded. Without a record there is no call, so this section must be there.
-	Audit auditShape `yaml:"audit" need:"yes"`
+	Audit auditConfig `yaml:"audit" need:"yes"`
 	// The listener for health and metrics. Without this section there is none.
-	Admin *adminShape `yaml:"admin"`
+	Admin *adminConfig `yaml:"admin"`
 	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
 	// all of which it serves.
-	HTTPChallenge *httpChallengeShape `yaml:"http_challenge"`
+	HTTPChallenge *httpChallengeConfig `yaml:"http_challenge"`
 	// The operational log, on standard error.
-	Log logShape `yaml:"log"`
+	Log logConfig `yaml:"log"`
 	// Bounds on what peers can make the gateway hold.
-	Bounds boundsShape `yaml:"bounds"`
+	Bounds boundsConfig `yaml:"bounds"`
 }
 
-// listenerShape is one entry of `listeners`.
-type listenerShape struct {
+// listenerConfig is one entry of `listeners`.
+type listenerConfig struct {
 	// How the listener is called in records, logs and metrics. Unique. Default: its address.
 	Name string `yaml:"name"`
 	// Where to listen: `127.0.0.1:8080`, `:8443`, `[::1]:8080` or `unix:/run/tollgate.sock`. Port 0 takes any free port.
@@ -50,7 +50,7 @@ type listenerShape struct {
 	// The upstreams whose operations are served here. May be left out when the file has only one.
 	Upstreams []string `yaml:"upstreams"`
 	// TLS. Without it the listener is plain HTTP, which is allowed on loopback and unix sockets only.
-	TLS *listenerTLSShape `yaml:"tls"`
+	TLS *listenerTLSConfig `yaml:"tls"`
 	// Open connections at a time. For one more, the one that has been without a request for longest is closed; where all have
 	// requests under way, the new one is.
 	MaxConnections int `yaml:"max_connections" range:"1..1000000"`
@@ -59,15 +59,15 @@ type listenerShape struct {
 	MaxConnectionsPerSource int `yaml:"max_connections_per_source" range:"0..1000000"`
 }
 
-// listenerTLSShape is `tls` of a listener.
-type listenerTLSShape struct {
+// listenerTLSConfig is `tls` of a listener.
+type listenerTLSConfig struct {
 	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
 	Policy string `yaml:"policy"`
 	// The certificate that the listener shows. Either this or `certificates`.
-	Certificate *certificateShape `yaml:"certificate"`
+	Certificate *certificateConfig `yaml:"certificate"`
 	// Several certificates: which one is shown depends on the name that the peer asks for, and on what it can use. ECDSA
 	// comes before RSA; a peer that asks for no name, or one that is in none, gets the first.
-	Certificates []certificateShape `yaml:"certificates"`
+	Certificates []certificateConfig `yaml:"certificates"`
 	// A PEM file with the authorities whose client certificates are trusted. Without it none is asked for.
 	ClientCA string `yaml:"client_ca"`
 	// Files with the revocation lists of those authorities (PEM or DER): certificates that they name are refused.
@@ -83,19 +83,19 @@ type listenerTLSShape struct {
 	ClientCertificate string `yaml:"client_certificate" choice:"optional|required"`
 }
 
-// certificateShape is `certificate` of a listener, and one entry of `certificates`: exactly one of its keys.
-type certificateShape struct {
+// certificateConfig is `certificate` of a listener, and one entry of `certificates`: exactly one of its keys.
+type certificateConfig struct {
 	// A certificate in files. They are PEM.
-	Files *certificateFilesShape `yaml:"files"`
+	Files *certificateFilesConfig `yaml:"files"`
 	// A certificate that the gateway issues to itself, with an authority of its own.
-	Internal *internalCertificateShape `yaml:"internal"`
+	Internal *internalCertificateConfig `yaml:"internal"`
 	// Certificates that an authority issues over ACME (RFC 8555), one for each host, renewed after two thirds of their life.
 	// Using it means that you agree to the authority's terms.
-	ACME *acmeShape `yaml:"acme"`
+	ACME *acmeConfig `yaml:"acme"`
 }
 
-// acmeShape is `acme` of a certificate.
-type acmeShape struct {
+// acmeConfig is `acme` of a certificate.
+type acmeConfig struct {
 	// The authority: the URL of its directory.
 	Directory string `yaml:"directory" need:"yes"`
 	// Host names, up to 100. One with `*.` in front needs the challenge `dns-01`.
@@ -105,7 +105,7 @@ type acmeShape struct {
 	// A PEM file with the authorities that vouch for the directory's own certificate. Default: those of the system.
 	CA string `yaml:"ca"`
 	// Ties the account to one that the authority knows otherwise. Some authorities want that.
-	AccountBinding *accountBindingShape `yaml:"account_binding"`
+	AccountBinding *accountBindingConfig `yaml:"account_binding"`
 	// The folder of account, keys and certificates. It is made when it is not there. Gateways may share it: each
 	// certificate is issued once.
 	Dir string `yaml:"dir" need:"yes"`
@@ -115,30 +115,30 @@ type acmeShape struct {
 	// `tls-alpn-01` this listener (port 443 of the hosts), `dns-01` looks for a record that is written through `dns`.
 	Challenge string `yaml:"challenge" need:"yes" choice:"http-01|tls-alpn-01|dns-01"`
 	// How records get into the DNS. For `dns-01`, which needs it.
-	DNS *acmeDNSShape `yaml:"dns"`
+	DNS *acmeDNSConfig `yaml:"dns"`
 }
 
-// accountBindingShape is `account_binding` of `acme`.
-type accountBindingShape struct {
+// accountBindingConfig is `account_binding` of `acme`.
+type accountBindingConfig struct {
 	// What the authority calls the account.
 	KeyID string `yaml:"key_id" need:"yes"`
 	// The MAC key that belongs to it, in base64url without padding.
 	Secret reference `yaml:"secret" need:"yes"`
 }
 
-// acmeDNSShape is `dns` of `acme`: either `rfc2136` or `huaweicloud`.
-type acmeDNSShape struct {
+// acmeDNSConfig is `dns` of `acme`: either `rfc2136` or `huaweicloud`.
+type acmeDNSConfig struct {
 	// A DNS server that takes signed updates.
-	RFC2136 *rfc2136Shape `yaml:"rfc2136"`
+	RFC2136 *rfc2136Config `yaml:"rfc2136"`
 	// The DNS service of Huawei Cloud.
-	HuaweiCloud *huaweiDNSShape `yaml:"huaweicloud"`
+	HuaweiCloud *huaweiDNSConfig `yaml:"huaweicloud"`
 	// The servers, host:port each, that are asked for a host's zone, and until they have the record. Default: the system's,
 	// and for the record those of the zone.
 	Resolvers []string `yaml:"resolvers"`
 }
 
-// rfc2136Shape is `rfc2136` of `dns`.
-type rfc2136Shape struct {
+// rfc2136Config is `rfc2136` of `dns`.
+type rfc2136Config struct {
 	// The server, host:port. It is reached over TCP.
 	Server string `yaml:"server" need:"yes"`
 	// The name of the TSIG key that signs updates.
@@ -149,8 +149,8 @@ type rfc2136Shape struct {
 	Secret reference `yaml:"secret" need:"yes"`
 }
 
-// huaweiDNSShape is `huaweicloud` of `dns`.
-type huaweiDNSShape struct {
+// huaweiDNSConfig is `huaweicloud` of `dns`.
+type huaweiDNSConfig struct {
 	// The access key (AK) of a user who may change the zone.
 	AccessKey reference `yaml:"access_key" need:"yes"`
 	// The secret key (SK).
@@ -159,8 +159,8 @@ type huaweiDNSShape struct {
 	Region string `yaml:"region" need:"yes"`
 }
 
-// internalCertificateShape is `internal` of a certificate.
-type internalCertificateShape struct {
+// internalCertificateConfig is `internal` of a certificate.
+type internalCertificateConfig struct {
 	// The folder of the authority and of what it issued. It is made when it is not there. Gateways may share it.
 	Dir string `yaml:"dir" need:"yes"`
 	// The names of the certificate: host names, `*.` in front for any first label, and IP addresses.
@@ -169,16 +169,16 @@ type internalCertificateShape struct {
 	Lifetime duration `yaml:"lifetime" range:"1h..1825d"`
 }
 
-// certificateFilesShape is `files` of a certificate, and `client_certificate` of an upstream.
-type certificateFilesShape struct {
+// certificateFilesConfig is `files` of a certificate, and `client_certificate` of an upstream.
+type certificateFilesConfig struct {
 	// The file with the certificate and its chain, the leaf first.
 	Cert string `yaml:"cert" need:"yes"`
 	// The file with the certificate's private key.
 	Key string `yaml:"key" need:"yes"`
 }
 
-// tlsPolicyShape is one entry of `tls_policies`.
-type tlsPolicyShape struct {
+// tlsPolicyConfig is one entry of `tls_policies`.
+type tlsPolicyConfig struct {
 	// Protocol versions. Default: both.
 	Versions []string `yaml:"versions" choice:"1.2|1.3"`
 	// Cipher suites, in IANA or OpenSSL spelling. They must be on the whitelist (`tollgate tls policy huawei` shows it).
@@ -188,8 +188,8 @@ type tlsPolicyShape struct {
 	Groups []string `yaml:"groups"`
 }
 
-// upstreamShape is one entry of `upstreams`.
-type upstreamShape struct {
+// upstreamConfig is one entry of `upstreams`.
+type upstreamConfig struct {
 	// Scheme and host, nothing else: `https://bss.myhuaweicloud.com`. Plain `http://` goes to loopback addresses only;
 	// `unix:/run/app.sock` is plain HTTP over a unix socket.
 	URL target `yaml:"url" need:"yes"`
@@ -211,13 +211,13 @@ type upstreamShape struct {
 	// Whether deprecated operations may be called.
 	Deprecated string `yaml:"deprecated" choice:"allow|forbid"`
 	// TLS towards the upstream; for `https://` only.
-	TLS *upstreamTLSShape `yaml:"tls"`
+	TLS *upstreamTLSConfig `yaml:"tls"`
 	// Endpoints that no catalog knows.
-	Endpoints []endpointShape `yaml:"endpoints"`
+	Endpoints []endpointConfig `yaml:"endpoints"`
 }
 
-// upstreamTLSShape is `tls` of an upstream.
-type upstreamTLSShape struct {
+// upstreamTLSConfig is `tls` of an upstream.
+type upstreamTLSConfig struct {
 	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
 	Policy string `yaml:"policy"`
 	// A PEM file with the authorities that are trusted. Default: those of the system.
@@ -228,11 +228,11 @@ type upstreamTLSShape struct {
 	// Two at least: one of a spare key, or of an authority of the chain, for the day on which the other is lost.
 	Pins []pin `yaml:"pins"`
 	// The certificate that is shown to an upstream that asks for one. The files are PEM.
-	ClientCertificate *certificateFilesShape `yaml:"client_certificate"`
+	ClientCertificate *certificateFilesConfig `yaml:"client_certificate"`
 }
 
-// endpointShape is one entry of an upstream's `endpoints`.
-type endpointShape struct {
+// endpointConfig is one entry of an upstream's `endpoints`.
+type endpointConfig struct {
 	// What grants and records call it. Unique among the upstream's operations.
 	Name string `yaml:"name" need:"yes"`
 	// The HTTP method, or `"*"` (in quotes) for any.
@@ -254,8 +254,8 @@ type endpointShape struct {
 	AnswerHeaders []string `yaml:"answer_headers"`
 }
 
-// credentialShape is one entry of `credentials`.
-type credentialShape struct {
+// credentialConfig is one entry of `credentials`.
+type credentialConfig struct {
 	// Whose keys they are.
 	Class string `yaml:"class" need:"yes" choice:"partner|customer"`
 	// What the account is besides: `distributor` (a partner that is a general distributor), `enterprise-master` (a
@@ -284,24 +284,24 @@ type reference struct {
 	File string `yaml:"file"`
 }
 
-// callerShape is one entry of `callers`.
-type callerShape struct {
+// callerConfig is one entry of `callers`.
+type callerConfig struct {
 	// How the caller is known. May be left out when a listener has it as its fixed caller.
-	Auth []authShape `yaml:"auth"`
+	Auth []authConfig `yaml:"auth"`
 	// What the caller may do. What no grant allows is refused.
-	Grants []grantShape `yaml:"grants"`
+	Grants []grantConfig `yaml:"grants"`
 }
 
-// authShape is one entry of a caller's `auth`: exactly one of its keys.
-type authShape struct {
+// authConfig is one entry of a caller's `auth`: exactly one of its keys.
+type authConfig struct {
 	// A client certificate of a listener's `client_ca`.
-	Certificate *certificateNameShape `yaml:"certificate"`
+	Certificate *certificateNameConfig `yaml:"certificate"`
 	// A virtual access key, which the application puts into its unmodified SDK.
-	AccessKey *virtualKeyShape `yaml:"access_key"`
+	AccessKey *virtualKeyConfig `yaml:"access_key"`
 }
 
-// certificateNameShape is `certificate` of a caller's `auth`: exactly one of its keys.
-type certificateNameShape struct {
+// certificateNameConfig is `certificate` of a caller's `auth`: exactly one of its keys.
+type certificateNameConfig struct {
 	// A URI among the certificate's alternative names: `spiffe://corp/billing`.
 	URI string `yaml:"uri"`
 	// A DNS name among the certificate's alternative names.
@@ -310,16 +310,16 @@ type certificateNameShape struct {
 	CommonName string `yaml:"common_name"`
 }
 
-// virtualKeyShape is `access_key` of a caller's `auth`.
-type virtualKeyShape struct {
+// virtualKeyConfig is `access_key` of a caller's `auth`.
+type virtualKeyConfig struct {
 	// The access key's id, as the application sends it. Not a secret.
 	ID string `yaml:"id" need:"yes"`
 	// The secret key.
 	Secret reference `yaml:"secret" need:"yes"`
 }
 
-// grantShape is one entry of a caller's `grants`.
-type grantShape struct {
+// grantConfig is one entry of a caller's `grants`.
+type grantConfig struct {
 	// Operation names, or patterns: `effect:read`, `effect:write`, `effect:spend`, `site:cn`, `site:intl`, `"*"`. A
 	// pattern covers what the credential may sign; a name that it may not sign is an error.
 	Operations []string `yaml:"operations" need:"yes"`
@@ -333,20 +333,20 @@ type grantShape struct {
 	ClassConfirmed bool `yaml:"class_confirmed"`
 }
 
-// limitsShape is `limits`.
-type limitsShape struct {
+// limitsConfig is `limits`.
+type limitsConfig struct {
 	// How long a call waits for its turn before it is answered 429.
 	MaxWait duration `yaml:"max_wait" range:"0s..5m"`
 	// Whether the provider's published quotas hold for each credential and operation.
 	Published bool `yaml:"published"`
 	// Limits of your own. All that fit a call hold.
-	Rules []ruleShape `yaml:"rules"`
+	Rules []ruleConfig `yaml:"rules"`
 	// The limit on requests whose caller is not known, for each source address.
-	Unauthenticated unauthenticatedShape `yaml:"unauthenticated"`
+	Unauthenticated unauthenticatedConfig `yaml:"unauthenticated"`
 }
 
-// ruleShape is one entry of `rules`.
-type ruleShape struct {
+// ruleConfig is one entry of `rules`.
+type ruleConfig struct {
 	// What answers and metrics call the limit. Unique.
 	Name string `yaml:"name" need:"yes"`
 	// What the calls are counted by: each combination has its own count. Empty: all calls that fit are counted together.
@@ -365,8 +365,8 @@ type ruleShape struct {
 	Burst int `yaml:"burst" range:"1..1000000"`
 }
 
-// unauthenticatedShape is `unauthenticated` of `limits`.
-type unauthenticatedShape struct {
+// unauthenticatedConfig is `unauthenticated` of `limits`.
+type unauthenticatedConfig struct {
 	// Failed identifications in a time, for each source.
 	Rate rate `yaml:"rate"`
 	// Failed identifications at once after a pause.
@@ -375,8 +375,8 @@ type unauthenticatedShape struct {
 	Sources int `yaml:"sources" range:"16..1048576"`
 }
 
-// auditShape is `audit`.
-type auditShape struct {
+// auditConfig is `audit`.
+type auditConfig struct {
 	// The folder of the log. Only one gateway can write to it.
 	Dir string `yaml:"dir" need:"yes"`
 	// The size after which a new file is begun.
@@ -389,38 +389,38 @@ type auditShape struct {
 	// new log only: one that has a key keeps its name. Default: `tollgate/` and random digits.
 	Name logName `yaml:"name"`
 	// The private key that signs checkpoints.
-	Key auditKeyShape `yaml:"key"`
+	Key auditKeyConfig `yaml:"key"`
 	// Signed statements of what the log holds.
-	Checkpoints checkpointsShape `yaml:"checkpoints"`
+	Checkpoints checkpointsConfig `yaml:"checkpoints"`
 	// How long records are kept, by whole files: files of older records are removed, and leave the hashes of the records,
 	// so that the rest still verifies. At least 180 days (China's Cybersecurity Law, article 21). Default: for ever.
 	Keep duration `yaml:"keep" range:"1h..36500d"`
 	// Must be `true` when `keep` is less than 180 days, and only then.
 	KeepLess bool `yaml:"keep_less_than_180_days"`
 	// A database of the calls in the log, for queries. It can be made again from the log at any time.
-	Index auditIndexShape `yaml:"index"`
+	Index auditIndexConfig `yaml:"index"`
 }
 
-// auditKeyShape is `key` of `audit`.
-type auditKeyShape struct {
+// auditKeyConfig is `key` of `audit`.
+type auditKeyConfig struct {
 	// The key file. It is made (mode 0600) when there is none and the log has no key yet; one of the gateway's user is given
 	// that mode again at a start, one of another user, such as a mounted Secret, is taken as it is. On another volume than the
 	// log it proves more. Default: `signing.key` in the folder of the log.
 	File string `yaml:"file" need:"yes"`
 }
 
-// checkpointsShape is `checkpoints` of `audit`.
-type checkpointsShape struct {
+// checkpointsConfig is `checkpoints` of `audit`.
+type checkpointsConfig struct {
 	// How long after a record a checkpoint covers it, at the latest.
 	Every duration `yaml:"every" range:"1s..1h"`
 	// After how many records a checkpoint is made before that.
 	Records int `yaml:"records" range:"1..1000000"`
 	// Where else each checkpoint is written. Whoever can change the log should not be able to change what is there.
-	Copies []checkpointCopyShape `yaml:"copies"`
+	Copies []checkpointCopyConfig `yaml:"copies"`
 }
 
-// checkpointCopyShape is one entry of `copies` of `checkpoints`: exactly one of its keys.
-type checkpointCopyShape struct {
+// checkpointCopyConfig is one entry of `copies` of `checkpoints`: exactly one of its keys.
+type checkpointCopyConfig struct {
 	// A file to which each checkpoint is appended as a line of JSON. It must not be in the folder of the log: it proves
 	// nothing there. Its folder must exist.
 	File string `yaml:"file"`
@@ -428,37 +428,37 @@ type checkpointCopyShape struct {
 	Stdout bool `yaml:"stdout"`
 }
 
-// auditIndexShape is `index` of `audit`.
-type auditIndexShape struct {
+// auditIndexConfig is `index` of `audit`.
+type auditIndexConfig struct {
 	// Whether the gateway keeps the index up to date.
 	Enabled bool `yaml:"enabled"`
 	// The database's file (SQLite). Default: `index.sqlite` in the folder of the log.
 	File string `yaml:"file"`
 }
 
-// httpChallengeShape is `http_challenge`.
-type httpChallengeShape struct {
+// httpChallengeConfig is `http_challenge`.
+type httpChallengeConfig struct {
 	// Where to listen, as for listeners, without unix sockets. Authorities ask on port 80 of the hosts. Nothing but
 	// challenges is answered here.
 	Address address `yaml:"address" need:"yes"`
 }
 
-// adminShape is `admin`.
-type adminShape struct {
+// adminConfig is `admin`.
+type adminConfig struct {
 	// A loopback address or a unix socket.
 	Address address `yaml:"address" need:"yes"`
 }
 
-// logShape is `log`.
-type logShape struct {
+// logConfig is `log`.
+type logConfig struct {
 	// The least level that is written.
 	Level string `yaml:"level" choice:"debug|info|warn|error"`
 	// `json` for machines, `console` for people.
 	Format string `yaml:"format" choice:"json|console"`
 }
 
-// boundsShape is `bounds`.
-type boundsShape struct {
+// boundsConfig is `bounds`.
+type boundsConfig struct {
 	// One request body. The provider takes 12 MB.
 	Body size `yaml:"body" range:"1KiB..1GiB"`
 	// All request bodies in memory together.
