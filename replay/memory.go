@@ -86,14 +86,14 @@ func (m *Memory) Len() int {
 	return m.count
 }
 
-// elapsed is the time on the timeline; it also forgets what has expired by then.
+// elapsed is the time on the timeline; it also drops what has expired by then.
 func (m *Memory) elapsed(now time.Time) time.Duration {
 	if m.start.IsZero() {
 		m.start = now
 	}
 	elapsed := now.Sub(m.start)
 	if m.count > 0 && elapsed >= m.next {
-		m.forget(elapsed)
+		m.expire(elapsed)
 	}
 	return elapsed
 }
@@ -124,8 +124,8 @@ func (m *Memory) add(k Key, date, now time.Time, elapsed time.Duration) error {
 	return nil
 }
 
-// forget drops the groups that have expired and finds when the next will.
-func (m *Memory) forget(elapsed time.Duration) {
+// expire drops the groups that have expired and finds when the next will.
+func (m *Memory) expire(elapsed time.Duration) {
 	m.next = 1<<63 - 1
 	for minute, g := range m.groups {
 		if elapsed >= g.expires {

@@ -24,7 +24,7 @@ type usedACME struct {
 }
 
 // openACME takes what is stored. The authority is asked after [service.startACME].
-func (k *keeping) openACME(listener string, c *config.ACME) (*acme.Source, error) {
+func (k *tlsReloader) openACME(listener string, c *config.ACME) (*acme.Source, error) {
 	roots, err := certs.OptionalPool(c.CAFile)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (k *keeping) openACME(listener string, c *config.ACME) (*acme.Source, error
 }
 
 // answer gives what answers the challenges that come to a listener itself; nil if none do.
-func (k *keeping) answer(listener string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (k *tlsReloader) answer(listener string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	var sources []*acme.Source
 	for _, u := range k.acme {
 		if u.listener == listener && u.challenge == acme.TLSALPN01 {
@@ -53,10 +53,10 @@ func (k *keeping) answer(listener string) func(*tls.ClientHelloInfo) (*tls.Certi
 	return acme.Answer(sources...)
 }
 
-// asksByItself tells a keeper that goes to its authority in the background, so that its Reload says nothing.
-func asksByItself(k certs.Keeper) bool {
+// asksByItself tells a reloader that goes to its authority in the background, so that its Reload says nothing.
+func asksByItself(k certs.Reloader) bool {
 	if p, ok := k.(placed); ok {
-		k = p.Keeper
+		k = p.Reloader
 	}
 	_, ok := k.(*acme.Source)
 	return ok
@@ -83,7 +83,7 @@ func because(err error) string {
 }
 
 // without names the listeners that have no certificate at all.
-func (k *keeping) without() (reasons []string) {
+func (k *tlsReloader) without() (reasons []string) {
 	has := map[string]bool{}
 	for _, s := range k.sources {
 		has[s.listener] = has[s.listener] || len(s.Current()) > 0
@@ -103,7 +103,7 @@ func (s *Service) startACME(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("http_challenge: %w", err)
 	}
-	for _, u := range s.keeping.acme {
+	for _, u := range s.reloader.acme {
 		address := s.addresses[u.listener]
 		if u.challenge == acme.HTTP01 {
 			address = challenges
@@ -128,7 +128,7 @@ func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var sources []*acme.Source
-	for _, u := range s.keeping.acme {
+	for _, u := range s.reloader.acme {
 		sources = append(sources, u.Source)
 	}
 	server := acme.NewServer(s.logger, sources...)

@@ -12,9 +12,9 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// TestKeepingWithoutCertificate: a listener whose only certificate is yet to come is not ready; one that has another is, and
+// TestReloaderWithoutCertificate: a listener whose only certificate is yet to come is not ready; one that has another is, and
 // there is a warning for both.
-func TestKeepingWithoutCertificate(t *testing.T) {
+func TestReloaderWithoutCertificate(t *testing.T) {
 	k, dir, _, _ := kept(t, testpki.Leaf{})
 	defer k.close()
 	asked := config.Certificate{ACME: &config.ACME{Config: acme.Config{

@@ -16,8 +16,8 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// keeping looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
-type keeping struct {
+// tlsReloader looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
+type tlsReloader struct {
 	logger  *zap.Logger
 	found   private.Report // takes what is found out about files of the gateway's own
 	metrics *admin.Certificates
@@ -30,7 +30,7 @@ type keeping struct {
 	interval time.Duration // 0: as [certs.Watch] has it
 
 	mu      sync.Mutex
-	failing map[string]failure // by the keeper's name
+	failing map[string]failure // by the reloader's name
 }
 
 type usedSource struct {
@@ -49,26 +49,26 @@ type failure struct {
 	err   error
 }
 
-// placed is a keeper that says where it is used: one file may serve several listeners.
+// placed is a reloader that says where it is used: one file may serve several listeners.
 type placed struct {
-	certs.Keeper
+	certs.Reloader
 	where string
 }
 
-func (p placed) Name() string { return p.where + ": " + p.Keeper.Name() }
+func (p placed) Name() string { return p.where + ": " + p.Reloader.Name() }
 
-func newKeeping(logger *zap.Logger, found private.Report) *keeping {
-	k := &keeping{logger: logger, found: found, failing: map[string]failure{}}
+func newTLSReloader(logger *zap.Logger, found private.Report) *tlsReloader {
+	k := &tlsReloader{logger: logger, found: found, failing: map[string]failure{}}
 	k.watch.Report = k.report
 	return k
 }
 
-func (k *keeping) keep(where string, keeper certs.Keeper) {
-	k.watch.Keepers = append(k.watch.Keepers, placed{keeper, where})
+func (k *tlsReloader) add(where string, reloader certs.Reloader) {
+	k.watch.Reloaders = append(k.watch.Reloaders, placed{reloader, where})
 }
 
 // listener opens the certificates of a listener, and what tells which client certificates count; nil if none is asked for.
-func (k *keeping) listener(name string, t *config.ListenerTLS) (*tls.Config, *certs.Clients, error) {
+func (k *tlsReloader) listener(name string, t *config.ListenerTLS) (*tls.Config, *certs.Clients, error) {
 	certificates, err := k.open(name, t.Certificates)
 	if err != nil {
 		return nil, nil, err
@@ -84,26 +84,26 @@ func (k *keeping) listener(name string, t *config.ListenerTLS) (*tls.Config, *ce
 		return nil, nil, err
 	}
 	k.clients = append(k.clients, usedClients{name, clients})
-	k.keep("listener "+name, clients)
+	k.add("listener "+name, clients)
 	server.CurrentClientCAs, server.CheckClient = clients.Pool, clients.Check
 	return t.Policy.Server(server), clients, nil
 }
 
-func (k *keeping) open(listener string, configured []config.Certificate) (certs.Source, error) {
+func (k *tlsReloader) open(listener string, configured []config.Certificate) (certs.Source, error) {
 	var all []certs.Source
 	for _, c := range configured {
-		source, keeper, err := k.openCertificate(listener, c)
+		source, reloader, err := k.openCertificate(listener, c)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, source)
 		k.sources = append(k.sources, usedSource{listener: listener, Source: source})
-		k.keep("listener "+listener, keeper)
+		k.add("listener "+listener, reloader)
 	}
 	return certs.NewSet(all[0], all[1:]...), nil
 }
 
-func (k *keeping) openCertificate(listener string, c config.Certificate) (certs.Source, certs.Keeper, error) {
+func (k *tlsReloader) openCertificate(listener string, c config.Certificate) (certs.Source, certs.Reloader, error) {
 	switch {
 	case c.ACME != nil:
 		source, err := k.openACME(listener, c.ACME)
@@ -119,7 +119,7 @@ func (k *keeping) openCertificate(listener string, c config.Certificate) (certs.
 }
 
 // upstream makes the configuration towards an upstream; nil for plain HTTP.
-func (k *keeping) upstream(u *config.Upstream) (*tls.Config, error) {
+func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
 	if u.Policy == nil {
 		return nil, nil
 	}
@@ -136,7 +136,7 @@ func (k *keeping) upstream(u *config.Upstream) (*tls.Config, error) {
 		return nil, err
 	}
 	k.sources = append(k.sources, usedSource{upstream: u.Name, Source: files})
-	k.keep("upstream "+u.Name, files)
+	k.add("upstream "+u.Name, files)
 	client.GetClientCertificate = files.GetClientCertificate
 	out := u.Policy.Client(client)
 	out.ClientSessionCache = nil // a session that is taken up would show the certificate with which it began, not the one of now
@@ -144,9 +144,9 @@ func (k *keeping) upstream(u *config.Upstream) (*tls.Config, error) {
 }
 
 // start looks after all of it until close.
-func (k *keeping) start() {
-	for _, keeper := range k.watch.Keepers {
-		k.metrics.Watch(keeper.Name())
+func (k *tlsReloader) start() {
+	for _, reloader := range k.watch.Reloaders {
+		k.metrics.Watch(reloader.Name())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -160,7 +160,7 @@ func (k *keeping) start() {
 	}
 }
 
-func (k *keeping) close() {
+func (k *tlsReloader) close() {
 	if k.stop != nil {
 		k.stop()
 	}
@@ -172,7 +172,7 @@ func (k *keeping) close() {
 }
 
 // report takes that something changed, or that it could not be taken anew and so stays as it was.
-func (k *keeping) report(name string, err error) {
+func (k *tlsReloader) report(name string, err error) {
 	k.metrics.Reloaded(name, err)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -186,19 +186,19 @@ func (k *keeping) report(name string, err error) {
 }
 
 // reload takes all of it anew, changed or not.
-func (k *keeping) reload() {
-	for _, keeper := range k.watch.Keepers {
-		err := keeper.Reload()
-		if asksByItself(keeper) {
+func (k *tlsReloader) reload() {
+	for _, reloader := range k.watch.Reloaders {
+		err := reloader.Reload()
+		if asksByItself(reloader) {
 			continue // it has only begun
 		}
 		if err != nil {
-			k.report(keeper.Name(), err)
+			k.report(reloader.Name(), err)
 			continue
 		}
-		k.metrics.Reloaded(keeper.Name(), nil)
+		k.metrics.Reloaded(reloader.Name(), nil)
 		k.mu.Lock()
-		delete(k.failing, keeper.Name())
+		delete(k.failing, reloader.Name())
 		k.mu.Unlock()
 	}
 	k.logger.Info("SIGHUP: certificates, client authorities and revocation lists were read again; the rest of the configuration is read at start only",
@@ -206,7 +206,7 @@ func (k *keeping) reload() {
 }
 
 // inUse describes what is in use, for the log.
-func (k *keeping) inUse() []string {
+func (k *tlsReloader) inUse() []string {
 	var lines []string
 	for _, s := range k.sources {
 		for _, c := range s.Current() {
@@ -236,7 +236,7 @@ func (s usedSource) where() string {
 }
 
 // warnings are what expires soon or has expired, and what could not be taken anew.
-func (k *keeping) warnings(now time.Time) []string {
+func (k *tlsReloader) warnings(now time.Time) []string {
 	var warnings []string
 	for _, s := range k.sources {
 		for _, c := range s.Current() {
@@ -257,19 +257,19 @@ func (k *keeping) warnings(now time.Time) []string {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, keeper := range k.watch.Keepers {
-		if asksByItself(keeper) {
+	for _, reloader := range k.watch.Reloaders {
+		if asksByItself(reloader) {
 			continue // it has told above how it stands
 		}
-		if f, failed := k.failing[keeper.Name()]; failed {
-			warnings = append(warnings, fmt.Sprintf("%s stays as it was since %s: %v", keeper.Name(), stamp(f.since), f.err))
+		if f, failed := k.failing[reloader.Name()]; failed {
+			warnings = append(warnings, fmt.Sprintf("%s stays as it was since %s: %v", reloader.Name(), stamp(f.since), f.err))
 		}
 	}
 	return warnings
 }
 
 // metricsSources gives what the metrics show.
-func (k *keeping) metricsSources() admin.CertificateSources {
+func (k *tlsReloader) metricsSources() admin.CertificateSources {
 	return admin.CertificateSources{
 		Certificates: func() (all []admin.Certificate) {
 			for _, s := range k.sources {

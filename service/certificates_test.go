@@ -19,8 +19,8 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// kept is a keeping of one listener and one upstream, and the folder with their files.
-func kept(t *testing.T, leaf testpki.Leaf) (k *keeping, dir string, logs *observer.ObservedLogs, ca *testpki.CA) {
+// kept is a tlsReloader of one listener and one upstream, and the folder with their files.
+func kept(t *testing.T, leaf testpki.Leaf) (k *tlsReloader, dir string, logs *observer.ObservedLogs, ca *testpki.CA) {
 	t.Helper()
 	dir, ca = t.TempDir(), testpki.Must(testpki.New())
 	leaf.Names = []string{"gw.example"}
@@ -35,7 +35,7 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *keeping, dir string, logs *observ
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	k = newKeeping(zap.New(core), nil)
+	k = newTLSReloader(zap.New(core), nil)
 	k.metrics = admin.NewCertificates(prometheus.NewRegistry(), k.metricsSources())
 	policy := testpki.Must(tlspolicy.Named(tlspolicy.Default))
 	_, _, err := k.listener("https", &config.ListenerTLS{
@@ -61,8 +61,8 @@ func issue(t *testing.T, ca *testpki.CA, leaf testpki.Leaf, dir, name string) {
 	}
 }
 
-// TestKeepingWarns of all that is due, in the words of its place.
-func TestKeepingWarns(t *testing.T) {
+// TestReloaderWarns of all that is due, in the words of its place.
+func TestReloaderWarns(t *testing.T) {
 	now := time.Now()
 	k, dir, _, _ := kept(t, testpki.Leaf{NotBefore: now.Add(-10 * time.Hour), NotAfter: now.Add(90 * time.Minute)})
 	defer k.close()
@@ -84,9 +84,9 @@ func TestKeepingWarns(t *testing.T) {
 	}
 }
 
-// TestKeepingFollows files without being asked: two looks after a change it is there, what is wrong is told once, and what is
+// TestReloaderFollows files without being asked: two looks after a change it is there, what is wrong is told once, and what is
 // right again too.
-func TestKeepingFollows(t *testing.T) {
+func TestReloaderFollows(t *testing.T) {
 	k, dir, logs, ca := kept(t, testpki.Leaf{})
 	defer k.close()
 	twice := func() { k.watch.Poll(); k.watch.Poll() }
@@ -126,8 +126,8 @@ func TestKeepingFollows(t *testing.T) {
 	}
 }
 
-// TestKeepingRuns: once started it looks by itself, and close waits for its end.
-func TestKeepingRuns(t *testing.T) {
+// TestReloaderRuns: once started it looks by itself, and close waits for its end.
+func TestReloaderRuns(t *testing.T) {
 	k, dir, logs, ca := kept(t, testpki.Leaf{})
 	k.interval = time.Millisecond
 	told, report := make(chan error, 10), k.watch.Report

@@ -50,7 +50,7 @@ func (s *Service) closeAll(ctx context.Context) error {
 	var err error
 	if s.log != nil {
 		s.refusals.Close()
-		s.strangers.Close()
+		s.connectionRefusals.Close()
 		err = s.log.Close(ctx)
 	}
 	if s.copies != nil { // after the log, whose last checkpoint is for them

@@ -43,7 +43,7 @@ func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, e
 	if l.TLS == nil {
 		return nil, nil, nil
 	}
-	return s.keeping.listener(l.Name, l.TLS)
+	return s.reloader.listener(l.Name, l.TLS)
 }
 
 func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {

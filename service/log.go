@@ -34,7 +34,7 @@ func (s *Service) openLog() (audit.Recovery, error) {
 	}
 	s.log = log
 	half := audit.RefusalBounds{Daily: s.config.Bounds.UnauthenticatedRecords / 2} // so that neither takes the other's room
-	s.refusals, s.strangers = audit.NewRefusals(log, half), audit.NewRefusals(log, half)
+	s.refusals, s.connectionRefusals = audit.NewRefusals(log, half), audit.NewRefusals(log, half)
 	for _, id := range recovery.Closed {
 		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
 	}

@@ -11,11 +11,11 @@ import (
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
 func (s *Service) readiness() admin.Readiness {
-	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.keeping.warnings(time.Now()), s.private.exposed())}
+	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.reloader.warnings(time.Now()), s.private.exposed())}
 	if err := s.log.Status().Err; err != nil {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
 	}
-	if without := s.keeping.without(); len(without) > 0 {
+	if without := s.reloader.without(); len(without) > 0 {
 		r.Ready, r.Reasons = false, append(r.Reasons, without...)
 	}
 	select {

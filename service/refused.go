@@ -29,7 +29,7 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 		return // it was idle: nothing was refused
 	}
 	reason := "connection: " + string(r.Reason)
-	s.strangers.Unknown(time.Now(), r.Source, reason, func() *audit.Record {
+	s.connectionRefusals.Unknown(time.Now(), r.Source, reason, func() *audit.Record {
 		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
 			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
 		source, port := splitRemote(r.Remote)

@@ -33,7 +33,7 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 	for {
 		select {
 		case <-hangUps:
-			s.keeping.reload()
+			s.reloader.reload()
 		case <-ctx.Done():
 			s.logger.Info("stopping: no new calls; calls under way may end; a second signal stops at once", zap.Stringer("within", s.config.Bounds.Drain))
 			return nil

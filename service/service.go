@@ -26,29 +26,29 @@ import (
 
 // Service is a running gateway: the parts that a configuration names, wired together.
 type Service struct {
-	config    *config.Config
-	version   string // of the program, for the log
-	logger    *zap.Logger
-	log       *audit.Log
-	copies    *mirror.Mirror  // of checkpoints
-	index     *store.Index    // of the log; nil when none is kept
-	forecast  admin.Forecast  // of the log's disk
-	refusals  *audit.Refusals // of calls
-	strangers *audit.Refusals // of connections that came to no call
-	gateway   *gateway.Gateway
-	metrics   *admin.Metrics
-	registry  *prometheus.Registry
-	upstreams map[*config.Upstream]*gateway.Upstream
-	keeping   *keeping // of certificates
-	private   *privateFiles
-	closers   []func()
-	servers   []*http.Server    // of the listeners
-	addresses map[string]string // where listeners listen, by name
-	admin     *http.Server      // nil without an admin listener
-	failed    chan error        // a server that ended by itself
-	stop      context.CancelFunc
-	flushed   chan struct{} // closed when the summary loop has ended
-	draining  chan struct{} // closed when draining begins
+	config             *config.Config
+	version            string // of the program, for the log
+	logger             *zap.Logger
+	log                *audit.Log
+	copies             *mirror.Mirror  // of checkpoints
+	index              *store.Index    // of the log; nil when none is kept
+	forecast           admin.Forecast  // of the log's disk
+	refusals           *audit.Refusals // of calls
+	connectionRefusals *audit.Refusals // of connections that came to no call
+	gateway            *gateway.Gateway
+	metrics            *admin.Metrics
+	registry           *prometheus.Registry
+	upstreams          map[*config.Upstream]*gateway.Upstream
+	reloader           *tlsReloader // of certificates
+	private            *privateFiles
+	closers            []func()
+	servers            []*http.Server    // of the listeners
+	addresses          map[string]string // where listeners listen, by name
+	admin              *http.Server      // nil without an admin listener
+	failed             chan error        // a server that ended by itself
+	stop               context.CancelFunc
+	flushed            chan struct{} // closed when the summary loop has ended
+	draining           chan struct{} // closed when draining begins
 
 	checkpointed atomic.Pointer[time.Time] // when the newest checkpoint was signed
 	cutOff       rate.Sometimes            // for the log line about connections for which there is no room
@@ -72,7 +72,7 @@ func Start(ctx context.Context, c *config.Config, version string, logger *zap.Lo
 	files := newPrivateFiles(c.PrivateFiles, logger)
 	s := &Service{
 		config: c, version: version, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
-		keeping: newKeeping(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
+		reloader: newTLSReloader(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second},
 	}
 	if err := s.start(ctx); err != nil {
@@ -86,7 +86,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.config.TLS.Fix(); err != nil {
 		return fmt.Errorf("tls policy: %w", err)
 	}
-	s.closers = append(s.closers, s.keeping.close)
+	s.closers = append(s.closers, s.reloader.close)
 	if err := s.openUpstreams(); err != nil {
 		return err
 	}
@@ -106,14 +106,14 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.startACME(ctx); err != nil {
 		return err
 	}
-	s.keeping.start()
+	s.reloader.start()
 	s.private.exposed()
 	return s.listenAdmin(ctx)
 }
 
 func (s *Service) openUpstreams() error {
 	for _, u := range s.config.Upstreams {
-		tlsConfig, err := s.keeping.upstream(u)
+		tlsConfig, err := s.reloader.upstream(u)
 		if err != nil {
 			return fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
@@ -142,11 +142,11 @@ func (s *Service) build(recovery audit.Recovery) error {
 		return err
 	}
 	s.metrics = admin.NewMetrics(s.registry)
-	s.keeping.metrics = admin.NewCertificates(s.registry, s.keeping.metricsSources())
+	s.reloader.metrics = admin.NewCertificates(s.registry, s.reloader.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
 		Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources,
-		Withheld: func() uint64 { return s.refusals.Withheld() + s.strangers.Withheld() },
+		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
 	b := s.config.Bounds
 	s.gateway = gateway.New(gateway.Config{
@@ -189,7 +189,7 @@ func (s *Service) startSummaries(ctx context.Context) {
 			select {
 			case now := <-ticker.C:
 				s.refusals.Flush(now)
-				s.strangers.Flush(now)
+				s.connectionRefusals.Flush(now)
 				status := s.log.Status()
 				s.forecast.Add(now, status.Free, status.Written)
 				s.private.exposed()

@@ -8,7 +8,7 @@
 //
 // # Looking after them
 //
-// Nothing here starts a goroutine. Whatever has to be looked after is a [Keeper]; one [Watch] polls all of them. What is
+// Nothing here starts a goroutine. Whatever has to be looked after is a [Reloader]; one [Watch] polls all of them. What is
 // wrong with a new file is reported once, and the old state stays in use.
 //
 // # Files
@@ -51,8 +51,8 @@ type Source interface {
 }
 
 var (
-	_ Source = (*Files)(nil)
-	_ Keeper = (*Files)(nil)
+	_ Source   = (*Files)(nil)
+	_ Reloader = (*Files)(nil)
 )
 
 // Files is a certificate that lives in two files. It may be used concurrently.

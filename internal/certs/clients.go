@@ -44,7 +44,7 @@ type Clients struct {
 	told string // what was said of lists that lack
 }
 
-var _ Keeper = (*Clients)(nil)
+var _ Reloader = (*Clients)(nil)
 
 // LoadClients reads the files, all of which must be good.
 func LoadClients(config ClientsConfig) (*Clients, error) {
@@ -96,7 +96,7 @@ func (c *Clients) Poll() (changed bool, err error) {
 	problems := []error{err}
 	for _, list := range c.crls {
 		if changed { // another may be the signer now
-			list.forget()
+			list.invalidate()
 		}
 		listChanged, err := list.Poll()
 		changed, problems = changed || listChanged, append(problems, err)
@@ -115,7 +115,7 @@ func (c *Clients) Reload() error {
 	c.told = "" // whoever asks anew is told anew
 	problems := []error{c.bundle.Reload()}
 	for _, list := range c.crls {
-		list.forget()
+		list.invalidate()
 		problems = append(problems, list.Reload())
 	}
 	if c.deny != nil {

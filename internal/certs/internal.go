@@ -76,8 +76,8 @@ type Internal struct {
 }
 
 var (
-	_ Source = (*Internal)(nil)
-	_ Keeper = (*Internal)(nil)
+	_ Source   = (*Internal)(nil)
+	_ Reloader = (*Internal)(nil)
 )
 
 // OpenInternal makes what is not there yet: the directory, the authority, a leaf.

@@ -95,9 +95,9 @@ func (w *watched[T]) Reload() error {
 	return err
 }
 
-// forget makes the next Poll or Reload make the value anew, though the files are as they were: something else that it
+// invalidate makes the next Poll or Reload make the value anew, though the files are as they were: something else that it
 // depends on has changed.
-func (w *watched[T]) forget() {
+func (w *watched[T]) invalidate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.taken, w.digest = nil, [sha256.Size]byte{}

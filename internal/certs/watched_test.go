@@ -28,7 +28,7 @@ func loadWatched(t *testing.T, cert, key string) *Files {
 	return source
 }
 
-func wantPoll(t *testing.T, k Keeper, changed bool, text string) {
+func wantPoll(t *testing.T, k Reloader, changed bool, text string) {
 	t.Helper()
 	got, err := k.Poll()
 	if got != changed || (err == nil) != (text == "") || err != nil && !strings.Contains(err.Error(), text) {
@@ -220,7 +220,7 @@ func TestReadWhileItChanges(t *testing.T) {
 	}
 }
 
-// counter is a keeper that changes at every second Poll, and fails at every third.
+// counter is a reloader that changes at every second Poll, and fails at every third.
 type counter struct{ polls, reloads int }
 
 func (c *counter) Name() string { return "counter" }
@@ -237,7 +237,7 @@ func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := new(counter), new(counter)
 		var told []string
-		w := Watch{Keepers: []Keeper{first, second}, Report: func(name string, err error) {
+		w := Watch{Reloaders: []Reloader{first, second}, Report: func(name string, err error) {
 			if told = append(told, name); err != nil {
 				told = append(told, err.Error())
 			}

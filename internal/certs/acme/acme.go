@@ -128,8 +128,8 @@ type Config struct {
 }
 
 var (
-	_ certs.Source = (*Source)(nil)
-	_ certs.Keeper = (*Source)(nil)
+	_ certs.Source   = (*Source)(nil)
+	_ certs.Reloader = (*Source)(nil)
 )
 
 // Source is a certificate for each of its hosts. It may be used concurrently.
@@ -313,7 +313,7 @@ func (s *Source) Start(address string) error {
 	}
 	s.started = true
 	for _, h := range s.hosts {
-		s.group.Go(func() { s.keep(h) })
+		s.group.Go(func() { s.maintain(h) })
 	}
 	return nil
 }

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Interval is how often a [Watch] looks at its keepers if nothing else is asked for. A change of a file counts when the
+// Interval is how often a [Watch] looks at its reloaders if nothing else is asked for. A change of a file counts when the
 // file has stood still from one look to the next: after twice that at most.
 const Interval = 10 * time.Second
 
-// Keeper is something that has to be looked after: files to read again when they change, a certificate to renew in time.
+// Reloader is something that has to be looked after: files to read again when they change, a certificate to renew in time.
 // Its methods may be called concurrently.
-type Keeper interface {
+type Reloader interface {
 	// Name says what it is, for the log.
 	Name() string
 	// Poll does what is due. It is cheap when nothing is. An error means that the old state stays in use, and is given
@@ -23,9 +23,9 @@ type Keeper interface {
 	Reload() error
 }
 
-// Watch looks after keepers.
+// Watch looks after reloaders.
 type Watch struct {
-	Keepers []Keeper
+	Reloaders []Reloader
 
 	// Report is told of each change (err is nil) and of each that failed. Calls come one after the other from Run.
 	Report func(name string, err error)
@@ -48,21 +48,21 @@ func (w *Watch) Run(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// Poll polls each keeper once.
+// Poll polls each reloader once.
 func (w *Watch) Poll() {
-	for _, keeper := range w.Keepers {
-		if changed, err := keeper.Poll(); changed || err != nil {
-			w.Report(keeper.Name(), err)
+	for _, reloader := range w.Reloaders {
+		if changed, err := reloader.Poll(); changed || err != nil {
+			w.Report(reloader.Name(), err)
 		}
 	}
 }
 
-// Reload reloads each keeper. The error has a line for each that failed; those that did not are reloaded all the same.
+// Reload reloads each reloader. The error has a line for each that failed; those that did not are reloaded all the same.
 func (w *Watch) Reload() error {
 	var problems []error
-	for _, keeper := range w.Keepers {
-		if err := keeper.Reload(); err != nil {
-			problems = append(problems, fmt.Errorf("%s stays as it was: %w", keeper.Name(), err))
+	for _, reloader := range w.Reloaders {
+		if err := reloader.Reload(); err != nil {
+			problems = append(problems, fmt.Errorf("%s stays as it was: %w", reloader.Name(), err))
 		}
 	}
 	return errors.Join(problems...)

@@ -24,11 +24,11 @@ type host struct {
 	certificate *tls.Certificate // nil: none yet
 	err         error            // of the last look
 	failures    int              // in a row
-	torn        bool             // what is stored does not fit together
+	mismatched  bool             // what is stored does not fit together
 }
 
-// keep looks after one host until the source is closed.
-func (s *Source) keep(h *host) {
+// maintain looks after one host until the source is closed.
+func (s *Source) maintain(h *host) {
 	for wait := time.Duration(0); ; {
 		timer := time.NewTimer(wait)
 		select {
@@ -53,7 +53,7 @@ func (s *Source) look(h *host) error {
 	if err == nil && !due(s.leaf(h), s.config.RenewalWindow) {
 		return nil
 	}
-	if err != nil && !missing(err) && !s.stillTorn(h) {
+	if err != nil && !missing(err) && !s.stillMismatched(h) {
 		return err // another process may be writing it just now
 	}
 	// Where nothing is stored, this obtains. It does nothing if another process has done so in the meantime.
@@ -63,11 +63,11 @@ func (s *Source) look(h *host) error {
 	return s.load(h)
 }
 
-// stillTorn says whether what is stored did not fit together at the last look either.
-func (s *Source) stillTorn(h *host) (was bool) {
+// stillMismatched says whether what is stored did not fit together at the last look either.
+func (s *Source) stillMismatched(h *host) (was bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was, h.torn = h.torn, true
+	was, h.mismatched = h.mismatched, true
 	return was
 }
 
@@ -91,7 +91,7 @@ func (s *Source) load(h *host) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h.torn = false
+	h.mismatched = false
 	if h.certificate != nil && slices.EqualFunc(h.certificate.Certificate, certificate.Certificate, slices.Equal) {
 		return nil
 	}
@@ -168,7 +168,7 @@ func (s *Source) note(h *host, err error) time.Duration {
 func (s *Source) fail(h *host, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h.torn = true
+	h.mismatched = true
 	s.report(h, err)
 }
 
