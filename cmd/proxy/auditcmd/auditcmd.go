@@ -10,6 +10,6 @@ import (
 // Command returns the command audit, which holds the others.
 func Command() *cobra.Command {
 	return cli.Group("audit", "Read the audit log, and prove what is in it", append([]*cobra.Command{
-		auditListCommand(), auditShowCommand(), auditReportCommand(), auditRecordsCommand(), auditTailCommand(), auditReindexCommand(), auditVerifyCommand(),
+		listCommand(), showCommand(), reportCommand(), recordsCommand(), tailCommand(), reindexCommand(), verifyCommand(),
 	}, proofCommands()...)...)
 }

@@ -12,7 +12,7 @@ import (
 	"tollgate/internal/cli"
 )
 
-func auditExportCommand() *cobra.Command {
+func exportCommand() *cobra.Command {
 	var dir, out string
 	var times cli.TimeFlags
 	var force bool
@@ -30,7 +30,7 @@ func auditExportCommand() *cobra.Command {
 			if out == "" {
 				return cli.UsageError("--out is needed: the file to write")
 			}
-			return auditExport(cmd.OutOrStdout(), dir, times.Since, times.Until, out, force)
+			return writeExport(cmd.OutOrStdout(), dir, times.Since, times.Until, out, force)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
@@ -57,7 +57,7 @@ func exportTimes(f *cli.TimeFlags, now time.Time) error {
 	return nil
 }
 
-func auditExport(w io.Writer, dir string, from, to time.Time, out string, force bool) error {
+func writeExport(w io.Writer, dir string, from, to time.Time, out string, force bool) error {
 	log, err := openLog(dir)
 	if err != nil {
 		return err

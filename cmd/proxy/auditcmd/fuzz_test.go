@@ -52,7 +52,7 @@ func FuzzAuditCommands(f *testing.F) {
 			}
 			table.WriteString(text)
 		}
-		if err := auditShow(&shown, dir, id, false); err != nil {
+		if err := show(&shown, dir, id, false); err != nil {
 			t.Fatal(err)
 		}
 		for _, text := range []string{table.String(), shown.String()} {

@@ -13,7 +13,7 @@ import (
 	"tollgate/internal/cli"
 )
 
-func auditReindexCommand() *cobra.Command {
+func reindexCommand() *cobra.Command {
 	var dir, file string
 	cmd := &cobra.Command{
 		Use: "reindex --dir DIR", Short: "Make the log's index anew",
@@ -25,7 +25,7 @@ func auditReindexCommand() *cobra.Command {
 			if err := cli.CheckDir(dir); err != nil {
 				return err
 			}
-			return auditReindex(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file)
+			return reindex(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
@@ -33,7 +33,7 @@ func auditReindexCommand() *cobra.Command {
 	return cmd
 }
 
-func auditReindex(ctx context.Context, out, notes io.Writer, dir, file string) error {
+func reindex(ctx context.Context, out, notes io.Writer, dir, file string) error {
 	x := store.New(dir, file)
 	bar := cli.NewProgress(notes)
 	seq, err := x.Rebuild(ctx, bar.Show)

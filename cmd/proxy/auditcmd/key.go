@@ -60,7 +60,7 @@ func keyFile(name string) ([]checkpoint.PublicKey, error) {
 	return proof.ParseKeys(string(text))
 }
 
-func auditKeyCommand() *cobra.Command {
+func keyCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use: "key --dir DIR", Short: "Print the public keys of the log, and from which record on each signs",
@@ -83,7 +83,7 @@ func auditKeyCommand() *cobra.Command {
 	return cmd
 }
 
-func auditRotateKeyCommand() *cobra.Command {
+func rotateKeyCommand() *cobra.Command {
 	var dir, file string
 	var lost bool
 	cmd := &cobra.Command{
@@ -103,7 +103,7 @@ func auditRotateKeyCommand() *cobra.Command {
 			if file == "" {
 				file = filepath.Join(dir, "signing.key")
 			}
-			return auditRotateKey(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, lost)
+			return rotateKey(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, lost)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
@@ -112,7 +112,7 @@ func auditRotateKeyCommand() *cobra.Command {
 	return cmd
 }
 
-func auditRotateKey(w, remarks io.Writer, dir, file string, lost bool) error {
+func rotateKey(w, remarks io.Writer, dir, file string, lost bool) error {
 	prepare := func(file string) (checkpoint.PublicKey, error) { return audit.PrepareRotation(file, remarkOn(remarks)) }
 	after := "both keys sign then, so that whoever has the old public key can follow"
 	if lost {

@@ -25,7 +25,7 @@ type listFlags struct {
 	format cli.FormatFlags
 }
 
-func auditListCommand() *cobra.Command {
+func listCommand() *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
 		Use: "list --dir DIR", Short: "List calls, the newest last",

@@ -21,8 +21,8 @@ import (
 // proofCommands are those about what is signed of a log.
 func proofCommands() []*cobra.Command {
 	return []*cobra.Command{
-		auditProveCommand(), auditCheckProofCommand(), auditConsistencyCommand(), auditCheckpointCommand(),
-		auditKeyCommand(), auditRotateKeyCommand(), auditExportCommand(),
+		proveCommand(), checkProofCommand(), consistencyCommand(), checkpointCommand(),
+		keyCommand(), rotateKeyCommand(), exportCommand(),
 	}
 }
 
@@ -37,7 +37,7 @@ func openLog(dir string) (*proof.Log, error) {
 	return log, nil
 }
 
-func auditProveCommand() *cobra.Command {
+func proveCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use: "prove --dir DIR CALL-ID", Short: "Prove that a call's records are in the log, for somebody who has no log",
@@ -48,14 +48,14 @@ func auditProveCommand() *cobra.Command {
 			if args[0] == "" {
 				return cli.UsageError("CALL-ID is empty; audit list shows the ids")
 			}
-			return auditProve(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, cli.PlainID(args[0]))
+			return prove(cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, cli.PlainID(args[0]))
 		},
 	}
 	cli.DirFlag(cmd, &dir)
 	return cmd
 }
 
-func auditProve(w, notices io.Writer, dir, id string) error {
+func prove(w, notices io.Writer, dir, id string) error {
 	log, err := openLog(dir)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func readBounded(name string, limit int64) ([]byte, error) {
 	return b, err
 }
 
-func auditCheckProofCommand() *cobra.Command {
+func checkProofCommand() *cobra.Command {
 	var keys []string
 	cmd := &cobra.Command{
 		Use: "check-proof FILE [--key KEY]...", Short: "Check a proof of audit prove or audit consistency; it needs no log",
@@ -101,14 +101,14 @@ func auditCheckProofCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return auditCheckProof(cmd.OutOrStdout(), args[0], given)
+			return checkProof(cmd.OutOrStdout(), args[0], given)
 		},
 	}
 	keysFlag(cmd, &keys)
 	return cmd
 }
 
-func auditCheckProof(w io.Writer, name string, given []checkpoint.PublicKey) error {
+func checkProof(w io.Writer, name string, given []checkpoint.PublicKey) error {
 	file, err := readBounded(name, proof.MaxFile)
 	if err != nil {
 		return fmt.Errorf("reading a proof: %w", err)
@@ -191,7 +191,7 @@ func describeTrust(w *strings.Builder, given []checkpoint.PublicKey) {
 	}
 }
 
-func auditConsistencyCommand() *cobra.Command {
+func consistencyCommand() *cobra.Command {
 	var dir, out string
 	var keys []string
 	var force bool
@@ -208,7 +208,7 @@ func auditConsistencyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return auditConsistency(cmd.OutOrStdout(), args[0], dir, given, out, force)
+			return consistency(cmd.OutOrStdout(), args[0], dir, given, out, force)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
@@ -218,7 +218,7 @@ func auditConsistencyCommand() *cobra.Command {
 	return cmd
 }
 
-func auditConsistency(w io.Writer, name, dir string, given []checkpoint.PublicKey, out string, force bool) error {
+func consistency(w io.Writer, name, dir string, given []checkpoint.PublicKey, out string, force bool) error {
 	log, err := openLog(dir)
 	if err != nil {
 		return err
@@ -270,7 +270,7 @@ func mayWrite(name string, force bool) error {
 	return nil
 }
 
-func auditCheckpointCommand() *cobra.Command {
+func checkpointCommand() *cobra.Command {
 	var dir string
 	var all bool
 	cmd := &cobra.Command{

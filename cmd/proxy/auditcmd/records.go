@@ -25,7 +25,7 @@ type recordFlags struct {
 	json      bool
 }
 
-func auditRecordsCommand() *cobra.Command {
+func recordsCommand() *cobra.Command {
 	var f recordFlags
 	cmd := &cobra.Command{
 		Use: "records --dir DIR", Short: "List the log's records, line by line",

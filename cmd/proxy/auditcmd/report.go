@@ -22,7 +22,7 @@ type reportFlags struct {
 	by     []calls.Dimension
 }
 
-func auditReportCommand() *cobra.Command {
+func reportCommand() *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
 		Use: "report --dir DIR", Short: "Sum calls and money up by caller, operation, credential and customer",

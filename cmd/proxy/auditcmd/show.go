@@ -10,7 +10,7 @@ import (
 	"tollgate/internal/cli"
 )
 
-func auditShowCommand() *cobra.Command {
+func showCommand() *cobra.Command {
 	var dir string
 	var raw bool
 	cmd := &cobra.Command{
@@ -23,7 +23,7 @@ func auditShowCommand() *cobra.Command {
 			if args[0] == "" {
 				return cli.UsageError("CALL-ID is empty; audit list shows the ids")
 			}
-			return auditShow(cmd.OutOrStdout(), dir, args[0], raw)
+			return show(cmd.OutOrStdout(), dir, args[0], raw)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
@@ -31,7 +31,7 @@ func auditShowCommand() *cobra.Command {
 	return cmd
 }
 
-func auditShow(w io.Writer, dir, id string, raw bool) error {
+func show(w io.Writer, dir, id string, raw bool) error {
 	id = cli.PlainID(id)
 	found := false
 	err := audit.Read(dir, func(r *audit.Record, line []byte) error {

@@ -22,7 +22,7 @@ type tailFlags struct {
 	follow, records, json bool
 }
 
-func auditTailCommand() *cobra.Command {
+func tailCommand() *cobra.Command {
 	var f tailFlags
 	cmd := &cobra.Command{
 		Use: "tail --dir DIR", Short: "Show the last calls, and with -f each further one as it ends",

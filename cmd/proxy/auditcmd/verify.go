@@ -23,7 +23,7 @@ type verifyFlags struct {
 	allowUnsigned, json bool
 }
 
-func auditVerifyCommand() *cobra.Command {
+func verifyCommand() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
 		Use: "verify (--dir DIR | --bundle FILE)", Short: "Recompute the log from its files and tell whatever was changed",

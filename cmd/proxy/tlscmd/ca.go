@@ -13,7 +13,7 @@ import (
 	"tollgate/internal/cli"
 )
 
-func tlsCACommand() *cobra.Command {
+func caCommand() *cobra.Command {
 	var dir, file, listener string
 	cmd := &cobra.Command{
 		Use: "ca --dir DIR | --config FILE [--listener NAME]", Short: "Print the certificate of the internal authority, for clients to trust",

@@ -20,14 +20,14 @@ import (
 
 const asHTML = "html"
 
-type tlsReportFlags struct {
+type reportFlags struct {
 	dir, format, policy, config string
 	without                     []string
 	times                       cli.TimeFlags
 }
 
-func tlsReportCommand() *cobra.Command {
-	var f tlsReportFlags
+func reportCommand() *cobra.Command {
+	var f reportFlags
 	cmd := &cobra.Command{
 		Use: "report --dir DIR", Short: "Say from the audit log how TLS was used, and who would break without a suite or version",
 		Long: "Say from the audit log which versions, suites and groups were used, in and out; what peers offered; which connections were\n" +
@@ -50,7 +50,7 @@ func tlsReportCommand() *cobra.Command {
 	return cmd
 }
 
-func (f *tlsReportFlags) run(cmd *cobra.Command, now time.Time) error {
+func (f *reportFlags) run(cmd *cobra.Command, now time.Time) error {
 	collector, err := f.collector(now)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func read(ctx context.Context, dir string, collector *tlsreport.Collector) error
 	})
 }
 
-func (f *tlsReportFlags) collector(now time.Time) (*tlsreport.Collector, error) {
+func (f *reportFlags) collector(now time.Time) (*tlsreport.Collector, error) {
 	if err := f.times.Parse(now); err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func columns(numbers ...int) map[int]bool {
 
 func digits(n uint64) string { return strconv.FormatUint(n, 10) }
 
-func (f *tlsReportFlags) table(w io.Writer, r *tlsreport.Report) error {
+func (f *reportFlags) table(w io.Writer, r *tlsreport.Report) error {
 	s := &sections{w: w}
 	s.line("TLS %s, policy %s", f.times.Text(), r.Policy)
 	for _, note := range r.Notes {

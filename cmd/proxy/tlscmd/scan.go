@@ -23,7 +23,7 @@ type scanFlags struct {
 	json, html                  bool
 }
 
-func tlsScanCommand() *cobra.Command {
+func scanCommand() *cobra.Command {
 	var f scanFlags
 	cmd := &cobra.Command{
 		Use: "scan HOST[:PORT]", Short: "Ask a TLS server what it accepts, and hold it against a policy",

@@ -15,10 +15,10 @@ import (
 // Command returns the command tls, which holds the others.
 func Command() *cobra.Command {
 	return cli.Group("tls", "TLS policies, certificates, and what servers make of them",
-		tlsPolicyCommand(), tlsStatementCommand(), tlsScanCommand(), tlsReportCommand(), tlsCACommand())
+		policyCommand(), statementCommand(), scanCommand(), reportCommand(), caCommand())
 }
 
-func tlsPolicyCommand() *cobra.Command {
+func policyCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: "policy [NAME]", Short: "Show what a TLS policy allows, suite by suite",
@@ -105,7 +105,7 @@ func printPolicies(w io.Writer, policies []*tlspolicy.Policy) error {
 	return nil
 }
 
-func tlsStatementCommand() *cobra.Command {
+func statementCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "statement", Short: "Print the compliance statement: every suite of the whitelist, and what becomes of it",
 		Example: "  tollgate tls statement > tls-compliance.md", Args: cli.ExactArgs(),
