@@ -25,10 +25,11 @@ var arrows = map[string][]string{
 	"caller":           {"internal/secret", "signing"},
 	"catalog":          {},
 	"credential":       {"catalog", "internal/secret", "signing"},
-	"internal/bsssim":  {"catalog"},                       // its signature check must not be ours
-	"internal/certs":   {"internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
+	"internal/bsssim":  {"catalog"},                                           // its signature check must not be ours
+	"internal/certs":   {"internal/durable", "internal/private", "tlspolicy"}, // what a peer may not have, ours may not have either
 	"internal/decimal": {},
 	"internal/digest":  {},
+	"internal/durable": {},
 	"internal/nearest": {},
 	"internal/private": {},
 	"internal/secret":  {},
