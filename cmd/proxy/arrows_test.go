@@ -12,12 +12,12 @@ import (
 var arrows = map[string][]string{
 	"accept":           {"internal/source", "tlspolicy"}, // handshakes report what the peer offered
 	"admin":            {"audit", "audit/mirror", "credential", "gateway", "ratelimit", "replay"},
-	"audit":            {"audit/checkpoint", "internal/digest", "internal/private", "internal/source"},
+	"audit":            {"audit/checkpoint", "internal/digest", "internal/durable", "internal/private", "internal/source"},
 	"audit/export":     {"audit", "audit/checkpoint", "audit/proof"},
 	"audit/calls":      {"audit", "catalog", "internal/decimal"},
-	"audit/checkpoint": {"internal/private"},
-	"audit/mirror":     {"audit/checkpoint"},
-	"audit/store":      {"audit", "audit/calls", "catalog", "internal/decimal"},
+	"audit/checkpoint": {"internal/durable", "internal/private"},
+	"audit/mirror":     {"audit/checkpoint", "internal/durable"},
+	"audit/store":      {"audit", "audit/calls", "catalog", "internal/decimal", "internal/durable"},
 	"audit/proof":      {"audit", "audit/checkpoint"},
 	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
 	"audit/verify":     {"audit", "audit/checkpoint"},
