@@ -15,6 +15,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
+	"tollgate/internal/durable"
 )
 
 // proofCommands are those about what is signed of a log.
@@ -243,7 +244,7 @@ func auditConsistency(w io.Writer, name, dir string, given []checkpoint.PublicKe
 }
 
 // writeFile gives a file its name when it is whole. Unless forced it replaces none.
-func writeFile(name string, force bool, write func(io.Writer) error) (err error) {
+func writeFile(name string, force bool, write func(io.Writer) error) error {
 	if err := mayWrite(name, force); err != nil {
 		return err
 	}
@@ -251,15 +252,10 @@ func writeFile(name string, force bool, write func(io.Writer) error) (err error)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := errors.Join(write(f), f.Sync(), f.Close(), mayWrite(name, force)); err != nil {
+	if err := durable.Replace(f, name, errors.Join(write(f), f.Sync(), mayWrite(name, force))); err != nil { // syncing takes long
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	return os.Rename(f.Name(), name)
+	return nil
 }
 
 func mayWrite(name string, force bool) error {
