@@ -14,12 +14,12 @@ var arrows = map[string][]string{
 	"admin":            {"audit", "audit/mirror", "credential", "gateway", "ratelimit", "replay"},
 	"audit":            {"audit/checkpoint", "internal/digest", "internal/durable", "internal/private", "internal/source"},
 	"audit/export":     {"audit", "audit/checkpoint", "audit/proof"},
-	"audit/calls":      {"audit", "catalog", "internal/decimal"},
+	"audit/calls":      {"audit", "catalog", "internal/decimal", "internal/text"},
 	"audit/checkpoint": {"internal/durable", "internal/private"},
 	"audit/mirror":     {"audit/checkpoint", "internal/durable"},
 	"audit/store":      {"audit", "audit/calls", "catalog", "internal/decimal", "internal/durable"},
 	"audit/proof":      {"audit", "audit/checkpoint"},
-	"audit/tlsreport":  {"audit", "tlspolicy"}, // what a policy allows decides who could still connect
+	"audit/tlsreport":  {"audit", "internal/text", "tlspolicy"}, // what a policy allows decides who could still connect
 	"audit/verify":     {"audit", "audit/checkpoint"},
 	"bss":              {"catalog", "internal/decimal", "internal/digest"},
 	"caller":           {"internal/secret", "signing"},
@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"internal/testlog": {"audit", "audit/checkpoint"},
 	"internal/testpki": {},
 	"internal/testtls": {},
+	"internal/text":    {},
 	"grants":           {"bss", "catalog", "credential", "internal/nearest"},
 	"ratelimit":        {"internal/source"},
 	"replay":           {},
@@ -45,7 +46,7 @@ var arrows = map[string][]string{
 	"tlspolicy/scan":   {"tlspolicy"},
 	"upstream":         {"tlspolicy"}, // which alerts mean that nothing was taken
 	"gateway":          {"audit", "bss", "caller", "catalog", "credential", "internal/source", "grants", "ratelimit", "replay", "signing", "tlspolicy", "upstream"},
-	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "grants", "ratelimit", "tlspolicy"},
+	"config":           {"caller", "catalog", "credential", "internal/certs", "internal/certs/acme", "internal/nearest", "internal/private", "internal/secret", "internal/text", "grants", "ratelimit", "tlspolicy"},
 
 	"internal/certs/acme":  {"internal/certs", "internal/private", "internal/secret", "tlspolicy"}, // apart from certs for what it needs
 	"internal/testkubelet": {},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/audit/calls"
+	"tollgate/internal/text"
 )
 
 // The formats.
@@ -73,7 +73,7 @@ const tableBlock = 1000
 func (t *table) row(cells []string) error {
 	clean := make([]string, len(cells))
 	for i, cell := range cells {
-		if clean[i] = calls.Printable(cell); cell == "" {
+		if clean[i] = text.Printable(cell, '\uFFFD'); cell == "" {
 			clean[i] = "-"
 		}
 	}
