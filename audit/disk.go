@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tollgate/internal/durable"
 )
 
 // disk is the directory of one log. Names are base names. Tests put faults and crashes into it.
@@ -70,7 +72,7 @@ func (d osDisk) Lock() (io.Closer, error) {
 	// The file can be removed by hand, and then made and locked again by another process. The directory itself cannot.
 	dir, err := os.Open(d.dir)
 	if err == nil {
-		err = flock(dir)
+		err = durable.TryLock(dir)
 	}
 	if err != nil {
 		return nil, errors.Join(d.explain(f, err), f.Close(), dir.Close())
@@ -106,14 +108,6 @@ func (d osDisk) create() error {
 	return parent.Sync()
 }
 
-func flock(f *os.File) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
 const (
 	lockTries = 6
 	lockPause = 20 * time.Millisecond
@@ -125,8 +119,8 @@ var sleep = time.Sleep
 // patiently takes a lock, and tries for 100 ms: [InUse] holds it for a moment to ask whether it is free.
 func patiently(f *os.File) error {
 	for try := 1; ; try++ {
-		err := flock(f)
-		if try == lockTries || !errors.Is(err, unix.EWOULDBLOCK) {
+		err := durable.TryLock(f)
+		if try == lockTries || !errors.Is(err, durable.ErrLocked) {
 			return err
 		}
 		sleep(lockPause)
@@ -134,7 +128,7 @@ func patiently(f *os.File) error {
 }
 
 func (d osDisk) explain(f *os.File, err error) error {
-	if !errors.Is(err, unix.EWOULDBLOCK) {
+	if !errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("locking %s: %w", f.Name(), err)
 	}
 	holder := make([]byte, 20)
@@ -155,15 +149,8 @@ func (d osDisk) Open(name string, flag int) (file, error) {
 
 func (d osDisk) Rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }
 func (d osDisk) Remove(name string) error     { return os.Remove(d.path(name)) }
+func (d osDisk) Sync() error                  { return durable.SyncDir(d.dir) }
 func (d osDisk) Free() int64                  { return freeBytes(d.dir) }
-
-func (d osDisk) Sync() error {
-	f, err := os.Open(d.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
 
 func (d osDisk) List() ([]string, error) {
 	entries, err := os.ReadDir(d.dir)

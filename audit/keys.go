@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/internal/durable"
 	"tollgate/internal/private"
 )
 
@@ -58,7 +59,7 @@ func (f keyFile) Replace() error {
 	if err := os.Rename(f.path+newSuffix, f.path); err != nil {
 		return err
 	}
-	return osDisk{filepath.Dir(f.path)}.Sync()
+	return durable.SyncDir(filepath.Dir(f.path))
 }
 
 // PrepareRotation makes the successor of a log's key, in a file beside it. The next [Open] brings it into the log, with a

@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"tollgate/internal/nearest"
+	"tollgate/internal/text"
 )
 
 // decoder reads a YAML tree into the types of fileconfig.go. It reports what does not fit and goes on with the rest, and
@@ -233,17 +234,14 @@ func lastKey(path string) string {
 
 // clip bounds what of a value is repeated in a message, and leaves out what follows a secret's key in it: without a blank
 // behind its colon, such a key is one text with the secret.
-func clip(text string) string {
-	for _, m := range anyKey.FindAllStringIndex(text, -1) {
-		if rest := strings.TrimLeft(text[m[1]:], "\"' "); strings.HasPrefix(rest, ":") && rest != ":" && sensitive(text[m[0]:m[1]]) {
-			text = text[:m[1]] + ":[masked]"
+func clip(s string) string {
+	for _, m := range anyKey.FindAllStringIndex(s, -1) {
+		if rest := strings.TrimLeft(s[m[1]:], "\"' "); strings.HasPrefix(rest, ":") && rest != ":" && sensitive(s[m[0]:m[1]]) {
+			s = s[:m[1]] + ":[masked]"
 			break
 		}
 	}
-	if len(text) <= 80 {
-		return text
-	}
-	return strings.ToValidUTF8(text[:80], "") + "..."
+	return text.Truncate(s, 80, "...")
 }
 
 func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

@@ -3,7 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
-	"unicode"
+
+	"tollgate/internal/text"
 )
 
 // position is a place in the file, both from 1, the column in characters. The zero position is the file as a whole.
@@ -46,7 +47,7 @@ func (s *source) excerpt(at position) (column int, text string) {
 		line = append(line[:maxExcerpt:maxExcerpt], []rune("...")...)
 	}
 	margin := fmt.Sprintf("%5d | ", at.line)
-	return column, margin + printable(line) + "\n" + strings.Repeat(" ", len(margin)-2) + "| " + strings.Repeat(" ", caret) + "^"
+	return column, margin + printable(string(line)) + "\n" + strings.Repeat(" ", len(margin)-2) + "| " + strings.Repeat(" ", caret) + "^"
 }
 
 func (s *source) mask(i int) int {
@@ -59,11 +60,4 @@ func (s *source) mask(i int) int {
 }
 
 // printable replaces what a terminal would obey, a tab included, by a space: the caret stays in its column.
-func printable(line []rune) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, string(line))
-}
+func printable(line string) string { return text.Printable(line, ' ') }

@@ -162,7 +162,7 @@ func withoutQuotes(message string) string {
 	if i := strings.IndexAny(message, "\"\n`"); i >= 0 {
 		message = strings.TrimSpace(message[:i]) + " ..."
 	}
-	return fmt.Sprintf("%.120s", printable([]rune(message)))
+	return fmt.Sprintf("%.120s", printable(message))
 }
 
 func tokenPosition(t *token.Token) position {

@@ -3,8 +3,9 @@ package calls
 import (
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"tollgate/internal/text"
 )
 
 // CSV writes rows of cells as RFC 4180 has them: commas, CRLF, every cell in quotes, a quote in a cell doubled. It is
@@ -36,7 +37,7 @@ func (c *CSV) Write(cells []string) error {
 			b.WriteByte(',')
 		}
 		b.WriteByte('"')
-		b.WriteString(strings.ReplaceAll(Printable(safeCell(cell)), `"`, `""`))
+		b.WriteString(strings.ReplaceAll(text.Printable(safeCell(cell), '\uFFFD'), `"`, `""`))
 		b.WriteByte('"')
 	}
 	b.WriteString("\r\n")
@@ -62,14 +63,4 @@ func plainNegative(cell string) bool {
 
 func allDigits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
-}
-
-// Printable keeps characters that a terminal would not print, which strangers may have put into a path, from reaching one.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r != ' ' && !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tollgate/internal/text"
 )
 
 func writeCSV(t testing.TB, bom bool, rows ...[]string) string {
@@ -49,16 +51,16 @@ func FuzzCSV(f *testing.F) {
 	f.Add("\xff=", "'", " ")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		cells := []string{a, b, c}
-		text := writeCSV(t, false, cells, cells)
-		if lines := strings.Count(text, "\n"); lines != 2 {
-			t.Fatalf("2 rows have %d lines: %q", lines, text)
+		written := writeCSV(t, false, cells, cells)
+		if lines := strings.Count(written, "\n"); lines != 2 {
+			t.Fatalf("2 rows have %d lines: %q", lines, written)
 		}
-		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(written)).ReadAll()
 		if err != nil || len(rows) != 2 || !slices.Equal(rows[0], rows[1]) || len(rows[0]) != 3 {
-			t.Fatalf("%q is read back as %q, %v", text, rows, err)
+			t.Fatalf("%q is read back as %q, %v", written, rows, err)
 		}
 		for i, cell := range rows[0] {
-			clean := Printable(cells[i])
+			clean := text.Printable(cells[i], '\uFFFD')
 			if cell != clean && cell != "'"+clean {
 				t.Errorf("%q is read back as %q", cells[i], cell)
 			}

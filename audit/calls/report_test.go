@@ -23,8 +23,8 @@ func reportOf(t testing.TB, by string, list []*audit.Record) *Report {
 	return r
 }
 
-// text gives a report's rows and totals: names, then the cells of the sum.
-func text(r *Report) string {
+// asText returns a report's rows and totals: names, then the cells of the sum.
+func asText(r *Report) string {
 	var b strings.Builder
 	for _, g := range r.Groups() {
 		fmt.Fprintln(&b, strings.Join(g.Names, "/"), strings.Join(g.Cells(), " "))
@@ -57,7 +57,7 @@ c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0 0 0 0
 = XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
 `,
 	} {
-		if got := text(reportOf(t, by, sample())); got != want {
+		if got := asText(reportOf(t, by, sample())); got != want {
 			t.Errorf("by %s:\n%swant\n%s", by, got, want)
 		}
 	}
@@ -81,7 +81,7 @@ a CNY 2 2 0 0 0 0 0 0 20 0 0 1 0
 b CNY 2 2 0 0 0 0 0 0 10 0 0 1 0
 = CNY 2 2 0 0 0 0 0 0 59 0 0 0 0
 `
-	if got := text(reportOf(t, "customer", records)); got != want {
+	if got := asText(reportOf(t, "customer", records)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

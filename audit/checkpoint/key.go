@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"tollgate/internal/durable"
 	"tollgate/internal/private"
 )
 
@@ -155,7 +156,7 @@ func CreateKey(file, name string) (*Key, error) {
 }
 
 // writeNew gives the file its name when it is whole, so that a crash leaves no half of a key.
-func writeNew(file, text string) (err error) {
+func writeNew(file, text string) error {
 	if _, err := os.Lstat(file); err == nil {
 		return &fs.PathError{Op: "create", Path: file, Err: fs.ErrExist}
 	}
@@ -163,19 +164,8 @@ func writeNew(file, text string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
 	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), file); err != nil { // fails where rename would replace
-		return err
-	}
-	return errors.Join(os.Remove(f.Name()), syncDir(filepath.Dir(file)))
+	return durable.Create(f, file, err)
 }
 
 const tempSuffix = ".tmp"
@@ -202,12 +192,4 @@ func RemoveUnfinished(file string) error {
 		}
 	}
 	return errors.Join(problems...)
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"tollgate/internal/durable"
 )
 
 // File is a file to which lines are appended durably. It is made, readable by its owner only, when there is none; its
@@ -45,7 +47,10 @@ func appendTo(path string, lines []byte) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	return syncFolder(path) // each time: it may have failed when the file was made
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil { // each time: it may have failed when the file was made
+		return fmt.Errorf("syncing the folder of %s: %w", path, err)
+	}
+	return nil
 }
 
 // isTorn tells whether the file ends within a line, which a crash or a full disk left.
@@ -65,15 +70,4 @@ func isTorn(f *os.File) (bool, error) {
 		return false, err
 	}
 	return last[0] != '\n', nil
-}
-
-func syncFolder(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("syncing the folder of %s: %w", path, err)
-	}
-	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tollgate/audit"
+	"tollgate/internal/durable"
 )
 
 // Index is the index of a log. Its methods may be called concurrently; other processes may read while one follows.
@@ -237,7 +238,7 @@ func (x *Index) lock() (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.TryLock(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: another process is making the index: %w", x.file, err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil

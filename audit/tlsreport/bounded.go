@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"unicode/utf8"
+
+	"tollgate/internal/text"
 )
 
 // Other stands in the place of names beyond a bound.
@@ -90,13 +91,4 @@ func (s *sources) examples() []string {
 // maxText bounds what is kept of a text of the log.
 const maxText = 160
 
-func short(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	cut := maxText
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
-}
+func short(s string) string { return text.Truncate(s, maxText, "…") }

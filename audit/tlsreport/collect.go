@@ -10,6 +10,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"tollgate/audit"
+	"tollgate/internal/text"
 	"tollgate/tlspolicy"
 )
 
@@ -403,9 +404,6 @@ func isGREASE(name string) bool {
 const maxOfferText = 2000
 
 func offerText(o *audit.Offer) string {
-	text := tlspolicy.Offer{Versions: unique(o.Versions), Suites: unique(o.Suites), Groups: unique(o.Groups)}.String()
-	if len(text) > maxOfferText {
-		text = strings.ToValidUTF8(text[:maxOfferText], "") + "…"
-	}
-	return text
+	offer := tlspolicy.Offer{Versions: unique(o.Versions), Suites: unique(o.Suites), Groups: unique(o.Groups)}
+	return text.Truncate(offer.String(), maxOfferText, "…")
 }

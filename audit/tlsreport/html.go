@@ -7,7 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
+
+	"tollgate/internal/text"
 )
 
 //go:embed report.html
@@ -26,14 +27,7 @@ func (r *Report) WriteHTML(w io.Writer, zone *time.Location) error {
 }
 
 // clean keeps what would not print, or would turn the text around, out of a page; escaping is the template's.
-func clean(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c != ' ' && !unicode.IsPrint(c) {
-			return unicode.ReplacementChar
-		}
-		return c
-	}, text)
-}
+func clean(s string) string { return text.Printable(s, '\uFFFD') }
 
 // who names a caller.
 func who(name string) string {

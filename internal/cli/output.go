@@ -7,7 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"tollgate/audit/calls"
+	"tollgate/internal/text"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -77,7 +77,7 @@ const tableBlock = 1000
 func (t *Table) Row(cells []string) error {
 	clean := make([]string, len(cells))
 	for i, cell := range cells {
-		if clean[i] = calls.Printable(cell); cell == "" {
+		if clean[i] = text.Printable(cell, '\uFFFD'); cell == "" {
 			clean[i] = "-"
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/proof"
 	"tollgate/internal/cli"
+	"tollgate/internal/durable"
 )
 
 // proofCommands are those about what is signed of a log.
@@ -244,7 +245,7 @@ func consistency(w io.Writer, name, dir string, given []checkpoint.PublicKey, ou
 }
 
 // writeFile gives a file its name when it is whole. Unless forced it replaces none.
-func writeFile(name string, force bool, write func(io.Writer) error) (err error) {
+func writeFile(name string, force bool, write func(io.Writer) error) error {
 	if err := mayWrite(name, force); err != nil {
 		return err
 	}
@@ -252,15 +253,10 @@ func writeFile(name string, force bool, write func(io.Writer) error) (err error)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := errors.Join(write(f), f.Sync(), f.Close(), mayWrite(name, force)); err != nil {
+	if err := durable.Replace(f, name, errors.Join(write(f), f.Sync(), mayWrite(name, force))); err != nil { // syncing takes long
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	return os.Rename(f.Name(), name)
+	return nil
 }
 
 func mayWrite(name string, force bool) error {

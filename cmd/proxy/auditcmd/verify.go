@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit"
-	"tollgate/audit/calls"
 	"tollgate/audit/export"
 	"tollgate/audit/verify"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 type verifyFlags struct {
@@ -154,7 +154,7 @@ func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
 func (f *verifyFlags) table(w io.Writer, r *verify.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range f.rows(r) {
-		fmt.Fprintf(t, "%s\t%s\n", row[0], calls.Printable(row[1]))
+		fmt.Fprintf(t, "%s\t%s\n", row[0], text.Printable(row[1], '\uFFFD'))
 	}
 	err := t.Flush()
 	if len(r.Faults) > 0 {
@@ -165,7 +165,7 @@ func (f *verifyFlags) table(w io.Writer, r *verify.Report) error {
 		if fault.File != "" {
 			at += fmt.Sprintf(", %s, byte %d", fault.File, fault.Offset)
 		}
-		fmt.Fprintf(w, "FAULT (%s) at %s:\n  %s\n", fault.Kind, at, calls.Printable(fault.Text))
+		fmt.Fprintf(w, "FAULT (%s) at %s:\n  %s\n", fault.Kind, at, text.Printable(fault.Text, '\uFFFD'))
 	}
 	if more := r.FaultCount - len(r.Faults); more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)

@@ -1,0 +1,67 @@
+// Package durable changes files so that a change is whole, and outlasts a loss of power once it is done: a new file gets its name
+// when its bytes are on the disk, and then the folder is synced, since fsync(2) of a file does not reach its name. Locks are
+// those of flock(2): they belong to an open file, and end when it is closed or its process ends.
+package durable
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Replace closes a temporary file and renames it, within its folder, in place of another. err is the error of writing it. After
+// any error but that of the last step, syncing the folder, the other file stays and the temporary one is removed.
+func Replace(temporary *os.File, name string, err error) error {
+	return place(temporary, name, err, os.Rename)
+}
+
+// Create is like [Replace], but replaces nothing: its error wraps [io/fs.ErrExist] when there is something of that name.
+func Create(temporary *os.File, name string, err error) error {
+	return place(temporary, name, err, func(from, to string) error {
+		if err := os.Link(from, to); err != nil {
+			return err
+		}
+		return os.Remove(from)
+	})
+}
+
+func place(f *os.File, name string, err error, move func(from, to string) error) error {
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = move(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return SyncDir(filepath.Dir(name))
+}
+
+// SyncDir makes durable which files a folder has, and under which names.
+func SyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// ErrLocked is the error of a lock that another open file has.
+const ErrLocked = unix.EWOULDBLOCK
+
+// Lock takes the lock of an open file, and waits for it.
+func Lock(f *os.File) error { return flock(f, unix.LOCK_EX) }
+
+// TryLock is like [Lock], but returns [ErrLocked] instead of waiting.
+func TryLock(f *os.File) error { return flock(f, unix.LOCK_EX|unix.LOCK_NB) }
+
+// TryShare is like [TryLock] for a lock that several may have at once.
+func TryShare(f *os.File) error { return flock(f, unix.LOCK_SH|unix.LOCK_NB) }
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+			return err
+		}
+	}
+}
