@@ -16,18 +16,18 @@ type chain struct {
 	signed uint64               // seq of the last checkpoint record; 0 before the first
 }
 
-// joint is what has to be the same at the end of a segment and at the beginning of the next one.
-type joint struct {
+// segmentLink is what has to be the same at the end of a segment and at the beginning of the next one.
+type segmentLink struct {
 	known       bool
 	root        checkpoint.Hash
 	key, before checkpoint.PublicKey
 }
 
-func (c *chain) joint() joint {
+func (c *chain) link() segmentLink {
 	if c.tree == nil {
-		return joint{}
+		return segmentLink{}
 	}
-	return joint{true, c.tree.Root(), c.key, c.before}
+	return segmentLink{true, c.tree.Root(), c.key, c.before}
 }
 
 // begin takes the first record of a segment, before it is added: by a checkpoint, the tree can be known again. Segments of

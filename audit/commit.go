@@ -75,9 +75,9 @@ func (l *Log) commitAll() error {
 				return err
 			}
 		}
-		if b.seal > 0 {
-			err := l.seal(b.seal, l.commit)
-			b.tellSealed(err)
+		if b.checkpointSeq > 0 {
+			err := l.writeCheckpoint(b.checkpointSeq, l.commit)
+			b.finishCheckpoint(err)
 			if err != nil {
 				return err
 			}
@@ -113,8 +113,8 @@ func (l *Log) take() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.watch()
-	b, due := l.filling, l.sealDue()
-	if b != nil && b.sealed != nil {
+	b, due := l.filling, l.checkpointDue()
+	if b != nil && b.checkpointed != nil {
 		due = true
 	}
 	if b == nil {
@@ -124,7 +124,7 @@ func (l *Log) take() *batch {
 		b = l.newBatch()
 	}
 	if due {
-		b.seal = l.reserve()
+		b.checkpointSeq = l.reserve()
 	}
 	l.filling = nil
 	l.inFlight = int64(len(b.buf))
@@ -160,13 +160,13 @@ func (l *Log) commit(b *batch) error {
 	l.note() // in one step with inFlight, or the same bytes would count as room twice
 	l.mu.Unlock()
 	l.finish(b, nil)
-	l.cover(b)
+	l.appendToTree(b)
 	l.recycle(b.buf)
 	return nil
 }
 
-// cover adds a durable batch to the tree.
-func (l *Log) cover(b *batch) {
+// appendToTree adds a durable batch to the tree.
+func (l *Log) appendToTree(b *batch) {
 	if l.live.begun.IsZero() {
 		l.live.begun = b.at
 	}
@@ -210,14 +210,14 @@ func (l *Log) finish(b *batch, err error) {
 	}
 	close(b.done)
 	if err != nil {
-		b.tellSealed(b.err)
+		b.finishCheckpoint(b.err)
 	}
 }
 
-func (b *batch) tellSealed(err error) {
-	if b.sealed != nil {
-		b.sealErr = err
-		close(b.sealed)
+func (b *batch) finishCheckpoint(err error) {
+	if b.checkpointed != nil {
+		b.checkpointErr = err
+		close(b.checkpointed)
 	}
 }
 
@@ -242,8 +242,8 @@ func (l *Log) fail(err error) {
 	}
 }
 
-// turnTo says since when the committer is busy with the disk; the zero time says that it is not.
-func (l *Log) turnTo(since time.Time) {
+// setBusySince says since when the committer is busy with the disk; the zero time says that it is not.
+func (l *Log) setBusySince(since time.Time) {
 	l.mu.Lock()
 	l.busySince = since
 	l.mu.Unlock()

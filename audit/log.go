@@ -98,31 +98,31 @@ type Log struct {
 	found     uint64        // the last record before Open; later ones are not pruned
 	pruning   chan struct{} // holds a token while segments are removed: the directory is not given up meanwhile
 
-	mu        sync.Mutex
-	filling   *batch   // records that no commit has taken yet; nil when there are none
-	spare     [][]byte // empty buffers for the next batches
-	sealed    uint64   // seq of the last checkpoint, which may not be written yet
-	inFlight  int64    // bytes that the committer has in hand
-	closed    bool
-	aborted   bool
-	fault     error     // for good: records are refused until a restart
-	writeErr  error     // of the write that is being repeated
-	spaceErr  error     // of the last allocation
-	busySince time.Time // when the committer turned to the disk; zero when it waits
-	open      int64     // intents taken whose outcome was not
-	status    Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
+	mu             sync.Mutex
+	filling        *batch   // records that no commit has taken yet; nil when there are none
+	spare          [][]byte // empty buffers for the next batches
+	lastCheckpoint uint64   // seq of the last checkpoint, which may not be written yet
+	inFlight       int64    // bytes that the committer has in hand
+	closed         bool
+	aborted        bool
+	fault          error     // for good: records are refused until a restart
+	writeErr       error     // of the write that is being repeated
+	spaceErr       error     // of the last allocation
+	busySince      time.Time // when the committer turned to the disk; zero when it waits
+	open           int64     // intents taken whose outcome was not
+	status         Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
 }
 
 // batch is what one commit makes durable.
 type batch struct {
-	buf         []byte // empty when only a checkpoint is due
-	first, last uint64
-	at          time.Time // of the last record
-	seal        uint64    // seq of the checkpoint that follows; 0 when none does
-	done        chan struct{}
-	err         error         // set before done is closed
-	sealed      chan struct{} // closed when that checkpoint is durable, or never will be; nil when nobody waits for it
-	sealErr     error         // set before sealed is closed
+	buf           []byte // empty when only a checkpoint is due
+	first, last   uint64
+	at            time.Time // of the last record
+	checkpointSeq uint64    // seq of the checkpoint that follows; 0 when none does
+	done          chan struct{}
+	err           error         // set before done is closed
+	checkpointed  chan struct{} // closed when that checkpoint is durable, or never will be; nil when nobody waits for it
+	checkpointErr error         // set before sealed is closed
 }
 
 // lingerTime is how long a record that nobody waits for may wait for others, so that it seldom costs an fsync of its own.
@@ -218,7 +218,7 @@ func (l *Log) durable(ctx context.Context, r *Record, u use) error {
 	if err != nil {
 		return err
 	}
-	l.rouse()
+	l.wakeCommitter()
 	select {
 	case <-b.done:
 		return b.err
@@ -232,8 +232,8 @@ func (l *Log) durable(ctx context.Context, r *Record, u use) error {
 	}
 }
 
-// rouse has the committer take the batch that is filling.
-func (l *Log) rouse() {
+// wakeCommitter has the committer take the batch that is filling.
+func (l *Log) wakeCommitter() {
 	select {
 	case l.wake <- struct{}{}:
 	default: // a token is there already
@@ -273,8 +273,8 @@ func (l *Log) add(r *Record, u use) (b *batch, begun bool, err error) {
 	case KindOutcome:
 		l.open--
 	case KindPrune: // a checkpoint has to cover it before anything is removed
-		if b.sealed == nil {
-			b.sealed = make(chan struct{})
+		if b.checkpointed == nil {
+			b.checkpointed = make(chan struct{})
 		}
 	}
 	b.buf = append(append(appendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')

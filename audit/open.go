@@ -39,7 +39,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	if err != nil {
 		return nil, Recovery{}, errors.Join(advise(err), l.release())
 	}
-	l.linger = time.AfterFunc(lingerTime, l.rouse)
+	l.linger = time.AfterFunc(lingerTime, l.wakeCommitter)
 	go l.published.run(cfg.Published)
 	go l.run()
 	return l, found, nil
@@ -90,7 +90,7 @@ func (l *Log) recover() (Recovery, error) {
 	}
 	l.found, l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq, r.found.LastSeq
 	l.status.PrunedRecords = prunedRecords(names)
-	l.tree, l.sealed, l.newest = r.chain.tree, r.chain.signed, s.last.Time
+	l.tree, l.lastCheckpoint, l.newest = r.chain.tree, r.chain.signed, s.last.Time
 	if err := l.closeOpen(&r, keys.record); err != nil {
 		return r.found, err
 	}
@@ -112,7 +112,7 @@ func (l *Log) begin(r *recovery, s scanned) error {
 			return fmt.Errorf("syncing the audit directory: %w", err)
 		}
 		var cut int64
-		l.live, cut, err = mend(l.disk, r.live, s)
+		l.live, cut, err = repair(l.disk, r.live, s)
 		r.found.Cut += cut
 		return err
 	}
@@ -129,7 +129,7 @@ func (l *Log) firstCheckpoint(keys signers) error {
 	if err := l.upkeep(); err != nil {
 		return err
 	}
-	if err := l.seal(l.reserve(), l.write); err != nil {
+	if err := l.writeCheckpoint(l.reserve(), l.write); err != nil {
 		return err
 	}
 	if keys.replace {
@@ -184,7 +184,7 @@ func (l *Log) write(b *batch) error {
 		return err
 	}
 	l.status.DurableSeq = b.last
-	l.cover(b)
+	l.appendToTree(b)
 	return nil
 }
 

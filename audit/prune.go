@@ -20,7 +20,7 @@ const (
 	// leastKeep is far more than recovery needs of signatures.
 	leastKeep = time.Hour
 	// believedAfter is how long a clock must have run, by the records that the log wrote by it, until it is believed.
-	believedAfter = 24 * time.Hour
+	trustedAfter = 24 * time.Hour
 )
 
 // Prune removes the oldest segments whose records are older than Config.Keep, and leaves the hashes of their records, from
@@ -58,7 +58,7 @@ func (l *Log) prune(ctx context.Context) error {
 		return fmt.Errorf("listing the audit directory: %w", err)
 	}
 	segments := segmentNames(names)
-	now, err := l.believed(segments)
+	now, err := l.trustedTime(segments)
 	if err != nil {
 		return err
 	}
@@ -95,16 +95,16 @@ func (l *Log) liveName() (string, error) {
 	return l.status.Segment, nil
 }
 
-// believed gives a time that has passed by any clock that is right now and then: when the newest segment began that is a
+// trustedTime gives a time that has passed by any clock that is right now and then: when the newest segment began that is a
 // day old, or the zero time if none is.
-func (l *Log) believed(segments []string) (time.Time, error) {
+func (l *Log) trustedTime(segments []string) (time.Time, error) {
 	now := l.cfg.Now()
 	for _, name := range slices.Backward(segments) {
 		begin, err := firstRecord(l.disk, name)
 		if errors.Is(err, io.EOF) { // of the live segment, before its first commit
 			continue
 		}
-		if err != nil || now.Sub(begin.Time) >= believedAfter {
+		if err != nil || now.Sub(begin.Time) >= trustedAfter {
 			return begin.Time, err
 		}
 	}
@@ -161,10 +161,10 @@ func (l *Log) state(ctx context.Context, r *Record) error {
 	if err != nil {
 		return err
 	}
-	l.rouse()
+	l.wakeCommitter()
 	select {
-	case <-b.sealed:
-		return b.sealErr
+	case <-b.checkpointed:
+		return b.checkpointErr
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -229,7 +229,7 @@ func (l *Log) goesOn(s *scanned, name, next string) error {
 	if err := c.begin(&h); err != nil {
 		return faultAt(next, 0, "%w", err)
 	}
-	if end, begin := s.chain.joint(), c.joint(); end.known && begin.known && end != begin {
+	if end, begin := s.chain.link(), c.link(); end.known && begin.known && end != begin {
 		return faultAt(next, 0, "the segment does not go on from the records before it")
 	}
 	return nil

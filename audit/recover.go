@@ -97,7 +97,7 @@ func (r *recovery) scan(names []string) (live scanned, err error) {
 func (r *recovery) back(segments []string, oldest int) (live scanned, err error) {
 	last := len(segments) - 1
 	r.live = segments[last]
-	var later joint
+	var later segmentLink
 	started := false
 	for i := last; i >= 0 && (!started || i >= oldest); i-- {
 		s, begun, err := r.segment(segments[i], started)
@@ -112,7 +112,7 @@ func (r *recovery) back(segments []string, oldest int) (live scanned, err error)
 				return live, err
 			}
 		}
-		if end := s.chain.joint(); i < last && end.known && later.known && end != later {
+		if end := s.chain.link(); i < last && end.known && later.known && end != later {
 			return live, faultAt(segments[i+1], 0, "the segment does not go on from the records before it")
 		}
 		later = s.base
@@ -223,7 +223,7 @@ func (r *recovery) begun(segments []string) (_ []string, err error) {
 		return segments, err
 	}
 	first, _ := parseSegmentName(name)
-	if r.found.Cut, err = readTorn(name, head{Seq: first - 1}, 0, io.NewSectionReader(f, 0, math.MaxInt64)); err != nil {
+	if r.found.Cut, err = readPartialTail(name, head{Seq: first - 1}, 0, io.NewSectionReader(f, 0, math.MaxInt64)); err != nil {
 		return nil, err
 	}
 	r.unbegun = name

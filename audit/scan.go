@@ -163,8 +163,8 @@ type scanned struct {
 	stop    uint64    // the stop record that no start record follows yet; 0 when there is none
 	partial int64
 	zeros   bool
-	base    joint // where the segment begins
-	chain   chain // where the records end
+	base    segmentLink // where the segment begins
+	chain   chain       // where the records end
 }
 
 // checkWhole demands that nothing stands behind the records, as of all segments but the live one.
@@ -213,7 +213,7 @@ func (s *scanned) follow(h *head, line []byte) error {
 		if err := s.chain.begin(h); err != nil {
 			return err
 		}
-		s.base = s.chain.joint()
+		s.base = s.chain.link()
 	}
 	if h.Commit != s.last.Commit {
 		s.commit = s.end

@@ -19,12 +19,12 @@ func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.Publi
 // Key is the public key that verifies the checkpoints that the log writes.
 func (l *Log) Key() checkpoint.PublicKey { return l.key }
 
-// sealDue says whether a checkpoint has to follow the records taken so far. mu is held.
-func (l *Log) sealDue() bool {
+// checkpointDue says whether a checkpoint has to follow the records taken so far. mu is held.
+func (l *Log) checkpointDue() bool {
 	if l.nextSegment != nil {
 		return true
 	}
-	if !l.late && l.status.LastSeq-l.sealed < uint64(l.cfg.CheckpointRecords) {
+	if !l.late && l.status.LastSeq-l.lastCheckpoint < uint64(l.cfg.CheckpointRecords) {
 		return false
 	}
 	return l.status.Room-l.pending() >= l.cfg.Reserve // a full disk keeps its last room for outcomes
@@ -33,9 +33,9 @@ func (l *Log) sealDue() bool {
 // reserve gives the next checkpoint its seq: records that come from now on stand behind it. mu is held.
 func (l *Log) reserve() uint64 {
 	l.status.LastSeq++
-	l.sealed = l.status.LastSeq
+	l.lastCheckpoint = l.status.LastSeq
 	l.expiry, l.late = nil, false
-	return l.sealed
+	return l.lastCheckpoint
 }
 
 // watch looks at the time that the records behind the last checkpoint have. mu is held.
@@ -45,13 +45,13 @@ func (l *Log) watch() {
 		l.expiry, l.late = nil, true
 	default:
 	}
-	if l.expiry == nil && !l.late && l.status.LastSeq > l.sealed {
+	if l.expiry == nil && !l.late && l.status.LastSeq > l.lastCheckpoint {
 		l.expiry = time.After(l.cfg.CheckpointEvery)
 	}
 }
 
-// seal begins the next segment, if there is one ready, and writes a checkpoint of all records before seq.
-func (l *Log) seal(seq uint64, commit func(*batch) error) error {
+// writeCheckpoint begins the next segment, if there is one ready, and writes a checkpoint of all records before seq.
+func (l *Log) writeCheckpoint(seq uint64, commit func(*batch) error) error {
 	if l.nextSegment != nil {
 		if err := l.rotate(seq); isFatal(err) {
 			return err

@@ -220,7 +220,7 @@ func TestFullHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &report{source: newSource(string(source))}
+	r := &report{source: newFileText(string(source))}
 	d := newDecoder(r, defaults())
 	var file fileConfig
 	d.structure("", parseYAML(r, string(source)), valueOf(&file))

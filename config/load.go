@@ -52,7 +52,7 @@ func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
 		o.LookupEnv = os.LookupEnv
 	}
 	content := strings.TrimPrefix(string(text), "\uFEFF")
-	r := &report{file: name, source: newSource(content)}
+	r := &report{file: name, source: newFileText(content)}
 	root := parseYAML(r, content)
 	if root == nil {
 		return nil, r.err()

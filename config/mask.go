@@ -28,7 +28,7 @@ var (
 )
 
 // maskFrom gives the index of the first character of line i that must not be shown, or more than its length.
-func (s *source) maskFrom(i int) int {
+func (s *fileText) maskFrom(i int) int {
 	line := s.lines[i]
 	if s.underSecret(i) {
 		indent := len(line) - len(strings.TrimLeft(line, " -"))
@@ -98,7 +98,7 @@ func namesSecret(excerpt string) bool {
 }
 
 // underSecret tells whether the line continues the value of a secret's key that stands on an earlier line.
-func (s *source) underSecret(i int) bool {
+func (s *fileText) underSecret(i int) bool {
 	indent := indentOf(s.lines[i])
 	for above := i - 1; above >= 0; above-- {
 		line := s.lines[above]

@@ -54,7 +54,7 @@ func TestMaskedLayouts(t *testing.T) {
 		"anchor":                  "secret_key: &k WORD",
 	} {
 		text := strings.ReplaceAll(layout, "WORD", word)
-		lines := newSource(text)
+		lines := newFileText(text)
 		for i, line := range lines.lines {
 			if name == "complex key" && i == 1 {
 				continue // never quoted: the file is refused at the "?"
@@ -85,11 +85,11 @@ func TestUnmasked(t *testing.T) {
 		"tls: {certificate: {files: {cert: tls.crt, key: tls.key}}}",
 		"secret_key:",
 	} {
-		if _, excerpt := newSource(line).excerpt(position{1, 1}); !strings.Contains(excerpt, line) {
+		if _, excerpt := newFileText(line).excerpt(position{1, 1}); !strings.Contains(excerpt, line) {
 			t.Errorf("%s is shown as\n%s", line, excerpt)
 		}
 	}
-	block := newSource("secret_key:\n  env: SK\naccess_key:\n  id: TGAPP1\n  secret:\n    file: app1.sk\nkinds: [distributor]")
+	block := newFileText("secret_key:\n  env: SK\naccess_key:\n  id: TGAPP1\n  secret:\n    file: app1.sk\nkinds: [distributor]")
 	for i, line := range block.lines {
 		if _, excerpt := block.excerpt(position{i + 1, 1}); !strings.Contains(excerpt, line) {
 			t.Errorf("%q is shown as\n%s", line, excerpt)
@@ -112,7 +112,7 @@ func TestExcerpt(t *testing.T) {
 		{long, 1, "    1 | " + long[:120] + "...\n      | ^"},
 		{long, 200, "    1 | ..." + strings.Repeat("x", 117) + "...\n      | " + strings.Repeat(" ", 63) + "^"},
 	} {
-		if _, got := newSource(test.line).excerpt(position{1, test.column}); got != test.want {
+		if _, got := newFileText(test.line).excerpt(position{1, test.column}); got != test.want {
 			t.Errorf("%.20q, column %d: got\n%s\nwant\n%s", test.line, test.column, got, test.want)
 		}
 	}

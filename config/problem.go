@@ -75,7 +75,7 @@ func (e *Errors) Unwrap() []error {
 // report collects problems while a file is read.
 type report struct {
 	file     string
-	source   *source
+	source   *fileText
 	problems []*Problem
 }
 

@@ -10,18 +10,18 @@ import (
 // position is a place in the file, both from 1, the column in characters. The zero position is the file as a whole.
 type position struct{ line, column int }
 
-// source is the text of the file.
-type source struct {
+// fileText is the text of the file.
+type fileText struct {
 	lines []string    // without line ends
 	masks map[int]int // what maskFrom found for a line: finding it is slow for a long line with many problems
 }
 
-func newSource(text string) *source {
+func newFileText(text string) *fileText {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSuffix(line, "\r")
 	}
-	return &source{lines, map[int]int{}}
+	return &fileText{lines, map[int]int{}}
 }
 
 // maxExcerpt is how much of a line an excerpt shows.
@@ -29,7 +29,7 @@ const maxExcerpt = 120
 
 // excerpt shows a line with a caret under the column. Secrets that somebody wrote into the line are masked; a column
 // inside the mask becomes its start.
-func (s *source) excerpt(at position) (column int, text string) {
+func (s *fileText) excerpt(at position) (column int, text string) {
 	if at.line < 1 || at.line > len(s.lines) {
 		return at.column, ""
 	}
@@ -50,7 +50,7 @@ func (s *source) excerpt(at position) (column int, text string) {
 	return column, margin + printable(string(line)) + "\n" + strings.Repeat(" ", len(margin)-2) + "| " + strings.Repeat(" ", caret) + "^"
 }
 
-func (s *source) mask(i int) int {
+func (s *fileText) mask(i int) int {
 	from, known := s.masks[i]
 	if !known {
 		from = s.maskFrom(i)

@@ -80,7 +80,7 @@ func (w *LineWriter) Close(within time.Duration) {
 	}
 }
 
-// standardLog takes over the log package's output, which net/http's transport writes to without being asked. Undo with the
+// RedirectStandardLog takes over the log package's output, which net/http's transport writes to without being asked. Undo with the
 // returned function.
 func RedirectStandardLog(logger *zap.Logger) (undo func()) {
 	output, flags := log.Writer(), log.Flags()

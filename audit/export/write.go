@@ -43,26 +43,26 @@ func Write(w io.Writer, log *proof.Log, from, to time.Time) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &writer{zip: zip.NewWriter(w), at: s.Checkpoint.Time}
+	out := &archive{zip: zip.NewWriter(w), at: s.Checkpoint.Time}
 	if err := errors.Join(out.about(s, log), out.lines(s, log)); err != nil {
 		return nil, err
 	}
 	return s, out.zip.Close()
 }
 
-// writer writes the files of a bundle. All have one time, so that nothing depends on when it was written.
-type writer struct {
+// archive writes the files of a bundle. All have one time, so that nothing depends on when it was written.
+type archive struct {
 	zip *zip.Writer
 	at  time.Time
 }
 
-func (w *writer) create(name string) (io.Writer, error) {
+func (w *archive) create(name string) (io.Writer, error) {
 	h := &zip.FileHeader{Name: name, Method: zip.Deflate, Modified: w.at.UTC()}
 	h.SetMode(0o644)
 	return w.zip.CreateHeader(h)
 }
 
-func (w *writer) text(name, text string) error {
+func (w *archive) text(name, text string) error {
 	f, err := w.create(name)
 	if err == nil {
 		_, err = io.WriteString(f, text)
@@ -71,7 +71,7 @@ func (w *writer) text(name, text string) error {
 }
 
 // about writes all but the log.
-func (w *writer) about(s *Summary, log *proof.Log) error {
+func (w *archive) about(s *Summary, log *proof.Log) error {
 	var text strings.Builder
 	err := readme.Execute(&text, struct {
 		*Summary
@@ -91,7 +91,7 @@ func (w *writer) about(s *Summary, log *proof.Log) error {
 // grown tells that the log has a later checkpoint than the bundle.
 func (s *Summary) grown() bool { return s.Newest.Size > s.Checkpoint.Size }
 
-func (w *writer) consistency(s *Summary, log *proof.Log) error {
+func (w *archive) consistency(s *Summary, log *proof.Log) error {
 	p, err := log.ProveGrowth(s.Checkpoint, s.Newest)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (w *writer) consistency(s *Summary, log *proof.Log) error {
 
 // lines writes the log, in files that begin where its segments do, and checks that the last checkpoint covers what it
 // writes.
-func (w *writer) lines(s *Summary, log *proof.Log) error {
+func (w *archive) lines(s *Summary, log *proof.Log) error {
 	tree, err := treeBefore(s, log)
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ type Status struct {
 }
 
 // Mirror writes checkpoints to places. Its methods may be called concurrently.
-type Mirror struct{ writers []*writer }
+type Mirror struct{ writers []*placeWriter }
 
 // Start begins to write to the places. failed, unless nil, is told of each write that fails, at intervals that grow to a
 // minute; it is called by one goroutine for each place.
@@ -57,7 +57,7 @@ type Mirror struct{ writers []*writer }
 func Start(places []Place, failed func(place string, err error)) *Mirror {
 	m := &Mirror{}
 	for _, p := range places {
-		w := &writer{place: p, failed: failed, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+		w := &placeWriter{place: p, failed: failed, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 		m.writers = append(m.writers, w)
 		go w.run()
 	}
@@ -99,8 +99,8 @@ func (m *Mirror) Close(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// writer writes to one place.
-type writer struct {
+// placeWriter writes to one place.
+type placeWriter struct {
 	place   Place
 	failed  func(string, error)
 	wake    chan struct{} // holds one token when there is work
@@ -115,7 +115,7 @@ type writer struct {
 	failures uint64
 }
 
-func (w *writer) add(note string) {
+func (w *placeWriter) add(note string) {
 	w.mu.Lock()
 	w.waiting = append(w.waiting, note)
 	if len(w.waiting)-w.busy > maxWaiting {
@@ -129,7 +129,7 @@ func (w *writer) add(note string) {
 	}
 }
 
-func (w *writer) run() {
+func (w *placeWriter) run() {
 	defer close(w.done)
 	for w.wait() {
 		for retry := minRetry; w.write() != nil && w.pause(retry); {
@@ -140,7 +140,7 @@ func (w *writer) run() {
 }
 
 // wait is true when there may be work, and false when Close was called.
-func (w *writer) wait() bool {
+func (w *placeWriter) wait() bool {
 	select {
 	case <-w.wake:
 		return true
@@ -150,7 +150,7 @@ func (w *writer) wait() bool {
 }
 
 // pause is false when Close was called meanwhile.
-func (w *writer) pause(d time.Duration) bool {
+func (w *placeWriter) pause(d time.Duration) bool {
 	select {
 	case <-time.After(d):
 		return true
@@ -160,7 +160,7 @@ func (w *writer) pause(d time.Duration) bool {
 }
 
 // write writes all that waits at once.
-func (w *writer) write() error {
+func (w *placeWriter) write() error {
 	notes := w.take()
 	if len(notes) == 0 {
 		return nil
@@ -176,14 +176,14 @@ func (w *writer) write() error {
 	return err
 }
 
-func (w *writer) take() []string {
+func (w *placeWriter) take() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.busy, w.since = len(w.waiting), time.Now()
 	return w.waiting[:w.busy:w.busy]
 }
 
-func (w *writer) finish(err error) {
+func (w *placeWriter) finish(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
@@ -194,7 +194,7 @@ func (w *writer) finish(err error) {
 	w.busy, w.err = 0, err
 }
 
-func (w *writer) status() Status {
+func (w *placeWriter) status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := Status{Place: w.place.Name, Err: w.err, Failures: w.failures}
@@ -205,7 +205,7 @@ func (w *writer) status() Status {
 }
 
 // left says what was not written when the writer ended.
-func (w *writer) left() error {
+func (w *placeWriter) left() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.waiting) == 0 {
@@ -218,8 +218,8 @@ func (w *writer) left() error {
 	return fmt.Errorf("the newest checkpoint is not in %s: %w", w.place.Name, err)
 }
 
-// line is what is written of a checkpoint.
-type line struct {
+// copyLine is what is written of a checkpoint.
+type copyLine struct {
 	Log        string `json:"log"`
 	Size       uint64 `json:"size"`
 	Root       string `json:"root"`
@@ -236,7 +236,7 @@ func lines(notes []string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := encoder.Encode(line{c.Origin, c.Size, c.Root.String(), c.Time.Format(timeFormat), note}); err != nil {
+		if err := encoder.Encode(copyLine{c.Origin, c.Size, c.Root.String(), c.Time.Format(timeFormat), note}); err != nil {
 			return nil, err
 		}
 	}

@@ -37,7 +37,7 @@ func sizes(t *testing.T, text string) string {
 	t.Helper()
 	var got []string
 	for each := range strings.Lines(text) {
-		var l line
+		var l copyLine
 		if json.Unmarshal([]byte(each), &l) != nil {
 			got = append(got, "torn")
 			continue
@@ -215,10 +215,10 @@ func TestManyWaiting(t *testing.T) {
 
 // TestCloseAtOnce: of what was not even begun it says so.
 func TestCloseAtOnce(t *testing.T) {
-	w := &writer{place: Place{Name: "slow"}, waiting: []string{note(t, 1)}, closing: make(chan struct{}), done: make(chan struct{})}
+	w := &placeWriter{place: Place{Name: "slow"}, waiting: []string{note(t, 1)}, closing: make(chan struct{}), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (&Mirror{[]*writer{w}}).Close(ctx); err == nil || !strings.HasSuffix(err.Error(), "is not in slow: it has not answered in time") {
+	if err := (&Mirror{[]*placeWriter{w}}).Close(ctx); err == nil || !strings.HasSuffix(err.Error(), "is not in slow: it has not answered in time") {
 		t.Error(err)
 	}
 }

@@ -16,8 +16,8 @@ import (
 var ErrNotCovered = errors.New("no checkpoint covers it yet: the gateway signs one within 10 seconds of a record, unless configured " +
 	"otherwise, or at its next start; try again then")
 
-// found is where the records of a call stand.
-type found struct {
+// callRecords is where the records of a call stand.
+type callRecords struct {
 	id      string
 	needle  []byte
 	records []Record
@@ -29,7 +29,7 @@ type found struct {
 }
 
 // find looks where the call's id says that it was begun, and, when the call did not begin there, everywhere.
-func (l *Log) find(id string) (*found, error) {
+func (l *Log) find(id string) (*callRecords, error) {
 	begin := l.segmentBefore(id)
 	f, err := l.findFrom(begin, id)
 	if err == nil && !f.intent && begin > l.First() {
@@ -71,8 +71,8 @@ func (l *Log) segmentBefore(id string) uint64 {
 	return before
 }
 
-func (l *Log) findFrom(begin uint64, id string) (*found, error) {
-	f := &found{id: id, needle: []byte(id), base: &Statement{}}
+func (l *Log) findFrom(begin uint64, id string) (*callRecords, error) {
+	f := &callRecords{id: id, needle: []byte(id), base: &Statement{}}
 	var t tracker
 	for line, err := range l.Lines(begin) {
 		if err == nil {
@@ -88,7 +88,7 @@ func (l *Log) findFrom(begin uint64, id string) (*found, error) {
 	return f, nil
 }
 
-func (f *found) see(line Line, t *tracker) error {
+func (f *callRecords) see(line Line, t *tracker) error {
 	switch line.Kind {
 	case audit.KindCheckpoint:
 		return f.covered(t)
@@ -102,14 +102,14 @@ func (f *found) see(line Line, t *tracker) error {
 	return nil
 }
 
-func (f *found) covered(t *tracker) (err error) {
+func (f *callRecords) covered(t *tracker) (err error) {
 	if len(f.records) > 0 && f.cover == nil {
 		f.cover, err = t.statement()
 	}
 	return err
 }
 
-func (f *found) add(line Line, t *tracker) error {
+func (f *callRecords) add(line Line, t *tracker) error {
 	r, err := decode(line.Text)
 	if err != nil {
 		return damaged("record %d: %w", line.Seq, err)

@@ -19,7 +19,7 @@ type batch struct {
 	terms, amounts []pair
 	spans          map[int64]span
 	opened, closed []audit.Position // intents
-	lost           []found
+	lost           []match
 
 	last struct { // the last record
 		seq  uint64
@@ -43,7 +43,7 @@ func (b *batch) add(r row, terms, amounts []pair) {
 // addLost adds a call that never got an outcome.
 func (b *batch) addLost(c *calls.Call, intent audit.Position) {
 	ord := int64(c.Lost)
-	b.lost = append(b.lost, found{ord: ord, intent: intent})
+	b.lost = append(b.lost, match{ord: ord, intent: intent})
 	b.widen(ord, micros(c.Time()))
 }
 
@@ -149,7 +149,7 @@ func (d *database) writeOpen(ctx context.Context, b *batch) error {
 // maxLost bounds the calls without outcome, which queries hold in memory. Tests lower it.
 var maxLost int64 = calls.MaxOpen
 
-func (d *database) writeLost(ctx context.Context, lost []found) error {
+func (d *database) writeLost(ctx context.Context, lost []match) error {
 	for i := range lost {
 		at := lost[i].intent
 		if err := d.exec(ctx, "INSERT INTO lost VALUES (?, ?, ?)", lost[i].ord, int64(at.Segment), at.Offset); err != nil {
@@ -217,9 +217,9 @@ func (d *database) openCalls(ctx context.Context) (open []audit.Position, err er
 }
 
 // lostCalls gives the calls that never got an outcome, in order.
-func (d *database) lostCalls(ctx context.Context) (lost []found, err error) {
+func (d *database) lostCalls(ctx context.Context) (lost []match, err error) {
 	err = d.each(ctx, func(scan func(...any) error) error {
-		var f found
+		var f match
 		err := scan(&f.ord, &f.intent.Segment, &f.intent.Offset)
 		lost = append(lost, f)
 		return err

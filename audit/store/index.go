@@ -143,7 +143,7 @@ func (x *Index) follow(ctx context.Context) error {
 type follower struct {
 	*Index
 	path string
-	w    *writer
+	w    *indexer
 	log  *audit.Follower
 	woke time.Time // when it began to work
 }
@@ -169,7 +169,7 @@ func (x *Index) follower(ctx context.Context) (*follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := openWriter(ctx, x.dir, path, first, following)
+	w, err := openIndexer(ctx, x.dir, path, first, following)
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
@@ -302,7 +302,7 @@ func (x *Index) removeLeftovers() error {
 }
 
 func (x *Index) build(ctx context.Context, path string, first uint64, progress func(done, total int64)) (seq uint64, err error) {
-	w, err := openWriter(ctx, x.dir, path, first, building)
+	w, err := openIndexer(ctx, x.dir, path, first, building)
 	if err != nil {
 		return 0, err
 	}
@@ -361,7 +361,7 @@ type pipe struct {
 	err     error         // read after stopped
 }
 
-func newPipe(ctx context.Context, w *writer) *pipe {
+func newPipe(ctx context.Context, w *indexer) *pipe {
 	p := &pipe{batches: make(chan *batch), stopped: make(chan struct{})}
 	go func() {
 		defer close(p.stopped)

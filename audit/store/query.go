@@ -56,7 +56,7 @@ type reader struct {
 	lines audit.LineReader
 	upTo  mark
 	open  []audit.Position
-	lost  []found
+	lost  []match
 }
 
 // reader opens the index and says whether it can be used. When the database is replaced before it is known to be open
@@ -168,7 +168,7 @@ func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Ca
 type query struct {
 	*reader
 	filter     *calls.Filter
-	from       source
+	from       rowSource
 	conditions []condition
 	low, high  int64 // the calls to look at, by ord; both included
 }
@@ -179,17 +179,17 @@ type condition struct {
 	args []any
 }
 
-// source is what calls are read from: all of them, or an index of one condition.
-type source struct {
+// rowSource is what calls are read from: all of them, or an index of one condition.
+type rowSource struct {
 	condition
 	ord string // the column that gives the order
 }
 
-var all = source{condition{"calls NOT INDEXED", nil}, "calls.ord"}
+var all = rowSource{condition{"calls NOT INDEXED", nil}, "calls.ord"}
 
 // selective is a source beside the number of its rows.
 type selective struct {
-	source
+	rowSource
 	count condition
 	only  bool // if that is below broad: otherwise it costs more than it saves
 }
@@ -247,16 +247,16 @@ func (q *query) times(ctx context.Context) error {
 func (q *query) column(name string, hash any) selective {
 	q.conditions = append(q.conditions, condition{"calls." + name + " = ?", []any{hash}})
 	return selective{
-		source: source{condition{"calls INDEXED BY by_" + name, nil}, "calls.ord"},
-		count:  condition{"calls INDEXED BY by_" + name + " WHERE " + name + " = ?", []any{hash}},
+		rowSource: rowSource{condition{"calls INDEXED BY by_" + name, nil}, "calls.ord"},
+		count:     condition{"calls INDEXED BY by_" + name + " WHERE " + name + " = ?", []any{hash}},
 	}
 }
 
 func (q *query) id(hash int64) selective {
 	q.conditions = append(q.conditions, condition{"EXISTS (SELECT 1 FROM ids WHERE key = ? AND ord = calls.ord)", []any{hash}})
 	return selective{
-		source: source{condition{"ids AS i CROSS JOIN calls ON calls.ord = i.ord AND i.key = ?", []any{hash}}, "i.ord"},
-		count:  condition{"ids WHERE key = ?", []any{hash}},
+		rowSource: rowSource{condition{"ids AS i CROSS JOIN calls ON calls.ord = i.ord AND i.key = ?", []any{hash}}, "i.ord"},
+		count:     condition{"ids WHERE key = ?", []any{hash}},
 	}
 }
 
@@ -270,7 +270,7 @@ func (q *query) amounts() selective {
 	}
 	q.conditions = append(q.conditions, condition{"calls.high >= ?", []any{low}}, condition{"calls.low <= ?", []any{high}})
 	return selective{
-		source: source{condition{
+		rowSource: rowSource{condition{
 			"(SELECT DISTINCT ord FROM amounts WHERE (key BETWEEN ? AND ? OR key = ?) ORDER BY ord) AS a CROSS JOIN calls ON calls.ord = a.ord",
 			[]any{low, high, anyAmount},
 		}, "a.ord"},
@@ -289,7 +289,7 @@ func (q *query) choose(ctx context.Context, choice []selective) error {
 			return err
 		}
 		if n < fewest && (n < broad || !s.only) {
-			fewest, q.from = n, s.source
+			fewest, q.from = n, s.rowSource
 		}
 	}
 	return nil
@@ -305,14 +305,14 @@ const (
 // pageRows is how many rows are read at once.
 const pageRows = 1000
 
-// found is a row that may be what is looked for.
-type found struct {
+// match is a row that may be what is looked for.
+type match struct {
 	ord           int64
 	intent, ended audit.Position
 }
 
 // page reads the next rows from low to high, in a direction.
-func (q *query) page(ctx context.Context, to direction, rows int) (page []found, err error) {
+func (q *query) page(ctx context.Context, to direction, rows int) (page []match, err error) {
 	var text strings.Builder
 	text.WriteString("SELECT calls.ord, intent_segment, intent_offset, segment, offset FROM " + q.from.text + " WHERE " + q.from.ord + " BETWEEN ? AND ?")
 	args := append(slices.Clone(q.from.args), q.low, q.high)
@@ -322,7 +322,7 @@ func (q *query) page(ctx context.Context, to direction, rows int) (page []found,
 	}
 	text.WriteString(" ORDER BY " + q.from.ord + " " + string(to) + " LIMIT ?")
 	err = q.each(ctx, func(scan func(...any) error) error {
-		var f found
+		var f match
 		err := scan(&f.ord, &f.intent.Segment, &f.intent.Offset, &f.ended.Segment, &f.ended.Offset)
 		page = append(page, f)
 		return err
@@ -331,7 +331,7 @@ func (q *query) page(ctx context.Context, to direction, rows int) (page []found,
 }
 
 // compare gives the order of calls: those that one record shows to be lost stand in the order of their intents.
-func (f found) compare(g found) int {
+func (f match) compare(g match) int {
 	return cmp.Or(cmp.Compare(f.ord, g.ord), cmp.Compare(f.intent.Segment, g.intent.Segment), cmp.Compare(f.intent.Offset, g.intent.Offset))
 }
 
@@ -368,7 +368,7 @@ func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call) 
 }
 
 // addLost puts the lost calls from low to high between the others.
-func (q *query) addLost(page []found, to direction, low, high int64) []found {
+func (q *query) addLost(page []match, to direction, low, high int64) []match {
 	if len(q.lost) == 0 {
 		return page
 	}
@@ -377,7 +377,7 @@ func (q *query) addLost(page []found, to direction, low, high int64) []found {
 			page = append(page, f)
 		}
 	}
-	slices.SortFunc(page, found.compare)
+	slices.SortFunc(page, match.compare)
 	if to == backwards {
 		slices.Reverse(page)
 	}
@@ -385,7 +385,7 @@ func (q *query) addLost(page []found, to direction, low, high int64) []found {
 }
 
 // read makes a call of its lines, which must be those that the row says.
-func (q *query) read(f *found) (*calls.Call, error) {
+func (q *query) read(f *match) (*calls.Call, error) {
 	var c calls.Call
 	if f.ended.Segment == 0 {
 		c.Lost = uint64(f.ord)
@@ -414,7 +414,7 @@ func (q *query) read(f *found) (*calls.Call, error) {
 }
 
 // is says whether a call is the one that the row stands for.
-func (f *found) is(c *calls.Call) bool {
+func (f *match) is(c *calls.Call) bool {
 	intent, ended := c.Intent != nil, c.Outcome != nil || c.Refusal != nil
 	if intent != (f.intent.Segment != 0) || ended != (f.ended.Segment != 0) || !intent && !ended || c.Order() != uint64(f.ord) {
 		return false

@@ -2,10 +2,10 @@ package verify
 
 // finish judges the log as a whole.
 func (v *verifier) finish() error {
-	if v.torn != nil {
-		v.tear(v.torn.seq, v.torn.at)
+	if v.zeroed != nil {
+		v.cutByZeros(v.zeroed.seq, v.zeroed.at)
 	}
-	if v.gap != nil && !(v.gap.torn && v.torn != nil) {
+	if v.gap != nil && !(v.gap.behindZeros && v.zeroed != nil) {
 		v.flush(v.gap.top + 1)
 	}
 	r := &v.report

@@ -25,7 +25,7 @@ type verifier struct {
 	signed uint64          // seq of the last checkpoint; 0 before the first
 	broken bool            // a fault behind the last checkpoint makes the tree unknown, or another than the signed one
 	gap    *gap            // a break in the order behind the last checkpoint
-	torn   *torn           // zeros in a line behind the last checkpoint
+	zeroed *zeroed         // zeros in a line behind the last checkpoint
 	hidden bool            // records before were pruned: keys may have been brought in there
 	stop   bool            // behind a stop record
 	last   place           // the last record
@@ -37,16 +37,16 @@ type verifier struct {
 
 // gap is where the order breaks.
 type gap struct {
-	want, got uint64
-	at        place
-	lines     uint64 // from there on
-	top       uint64 // the highest seq among them
-	torn      bool   // a torn line stands before it
+	want, got   uint64
+	at          place
+	lines       uint64 // from there on
+	top         uint64 // the highest seq among them
+	behindZeros bool   // a torn line stands before it
 }
 
-// torn is the first line with zeros in it. Where no checkpoint and no segment follows, a loss of power explains it, and a
+// zeroed is the first line with zeros in it. Where no checkpoint and no segment follows, a loss of power explains it, and a
 // break in the order behind it; otherwise it was changed.
-type torn struct {
+type zeroed struct {
 	seq uint64
 	at  place
 	err error // why it is no record
@@ -158,8 +158,8 @@ func (v *verifier) end(at place, t *tail) {
 		v.fault(FaultMissing, v.want, at, "the log ends with hashes: the segment behind record %d is missing", v.want-1)
 	case at.part.hashes:
 	case t.after:
-		if v.torn == nil {
-			v.tear(v.want, at)
+		if v.zeroed == nil {
+			v.cutByZeros(v.want, at)
 		}
 		v.damage()
 	case !at.part.last && t.size > 0:
@@ -172,28 +172,28 @@ func (v *verifier) end(at place, t *tail) {
 
 // bad takes a line that is no record, perhaps because zeros stand in it.
 func (v *verifier) bad(at place, err error, zeros bool) {
-	if t := (&torn{v.want, at, err}); !zeros {
+	if t := (&zeroed{v.want, at, err}); !zeros {
 		v.change(t)
-	} else if v.torn == nil {
-		v.torn = t
+	} else if v.zeroed == nil {
+		v.zeroed = t
 	}
 	v.next(at, time.Time{})
 	v.damage()
 }
 
-func (v *verifier) change(t *torn) {
+func (v *verifier) change(t *zeroed) {
 	v.fault(FaultLine, t.seq, t.at, "the line was changed or added, it is no record: %v", t.err)
 }
 
 // changed reports the torn line, if there is one, as changed: what follows it was written later.
 func (v *verifier) changed() {
-	if v.torn != nil {
-		v.change(v.torn)
-		v.torn = nil
+	if v.zeroed != nil {
+		v.change(v.zeroed)
+		v.zeroed = nil
 	}
 }
 
-func (v *verifier) tear(seq uint64, at place) {
+func (v *verifier) cutByZeros(seq uint64, at place) {
 	v.fault(FaultCut, seq, at, "zeros stand within the records: damage, or what a loss of power tore and the next start cuts")
 }
 
@@ -236,7 +236,7 @@ func (v *verifier) line(p *part, l *line) error {
 // order checks the seq. Behind a break it follows the lines as they stand.
 func (v *verifier) order(at place, l *line) {
 	if l.seq != v.want && v.gap == nil {
-		v.gap = &gap{want: v.want, got: l.seq, at: at, torn: v.torn != nil}
+		v.gap = &gap{want: v.want, got: l.seq, at: at, behindZeros: v.zeroed != nil}
 	}
 	if l.seq != v.want {
 		v.damage()

@@ -186,8 +186,8 @@ func readBodyFlag(name string, stdin io.Reader, bound int64) ([]byte, error) {
 	return body, err
 }
 
-// found is where a method and path lead.
-type found struct {
+// matched is where a method and path lead.
+type matched struct {
 	upstream  *config.Upstream
 	operation *catalog.Operation
 	params    catalog.Params
@@ -200,8 +200,8 @@ func (f *explainFlags) reaches(l *config.Listener) bool {
 }
 
 // match looks at every listener that the caller can reach.
-func (f *explainFlags) match(c *config.Config, method, path string) (*found, error) {
-	var matches []*found
+func (f *explainFlags) match(c *config.Config, method, path string) (*matched, error) {
+	var matches []*matched
 	for _, l := range c.Listeners {
 		if !f.reaches(l) {
 			continue
@@ -211,8 +211,8 @@ func (f *explainFlags) match(c *config.Config, method, path string) (*found, err
 			if !ok || f.upstream != "" && route.Upstreams[operation].Name != f.upstream {
 				continue
 			}
-			m := &found{route.Upstreams[operation], operation, params}
-			if !slices.ContainsFunc(matches, func(have *found) bool { return have.upstream == m.upstream }) {
+			m := &matched{route.Upstreams[operation], operation, params}
+			if !slices.ContainsFunc(matches, func(have *matched) bool { return have.upstream == m.upstream }) {
 				matches = append(matches, m)
 			}
 		}
@@ -248,14 +248,14 @@ func (e *explanation) refused(reason, detail string) *explanation {
 	return e
 }
 
-func (e *explanation) describe(m *found) {
+func (e *explanation) describe(m *matched) {
 	o := m.operation
 	e.Upstream, e.Operation, e.Site, e.Effect = m.upstream.Name, o.Name, o.Site, o.Effect.String()
 	e.Takes = takes(o)
 	e.Deprecated, e.ReplacedBy = o.Deprecated, o.ReplacedBy
 }
 
-func (e *explanation) decide(c *config.Config, f *explainFlags, m *found, accounts bss.Accounts) *explanation {
+func (e *explanation) decide(c *config.Config, f *explainFlags, m *matched, accounts bss.Accounts) *explanation {
 	decision, err := c.GrantTable.Decide(&grants.Call{
 		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: accounts, Credential: f.credential,
 	})

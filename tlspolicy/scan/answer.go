@@ -21,8 +21,8 @@ const (
 	messageServerKeyExchange, messageHelloDone = 12, 14
 )
 
-// answer is what a server chose.
-type answer struct {
+// serverChoice is what a server chose.
+type serverChoice struct {
 	version uint16
 	suite   uint16
 	group   uint16 // 0: none was named
@@ -46,7 +46,7 @@ func (r *refusal) Error() string {
 var errMalformed = errors.New("the server's answer is not TLS as it should be")
 
 // readAnswer reads a server's first flight, as far as it stands in the clear.
-func readAnswer(r io.Reader, version uint16) (*answer, error) {
+func readAnswer(r io.Reader, version uint16) (*serverChoice, error) {
 	m := messages{r: bufio.NewReader(io.LimitReader(r, maxFlight))}
 	kind, body, err := m.next()
 	if err != nil {
@@ -55,7 +55,7 @@ func readAnswer(r io.Reader, version uint16) (*answer, error) {
 	if kind != messageServerHello {
 		return nil, errMalformed
 	}
-	a := new(answer)
+	a := new(serverChoice)
 	if err := a.serverHello(body); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func readAnswer(r io.Reader, version uint16) (*answer, error) {
 }
 
 // flight reads what follows the ServerHello up to TLS 1.2. A server may leave out any of it.
-func (a *answer) flight(m *messages) error {
+func (a *serverChoice) flight(m *messages) error {
 	for {
 		kind, body, err := m.next()
 		if err != nil {
@@ -89,7 +89,7 @@ func (a *answer) flight(m *messages) error {
 	}
 }
 
-func (a *answer) serverHello(body cryptobyte.String) error {
+func (a *serverChoice) serverHello(body cryptobyte.String) error {
 	var random []byte // that of a HelloRetryRequest is as good: it names suite and group too
 	var session, extensions cryptobyte.String
 	var compression uint8
@@ -106,7 +106,7 @@ func (a *answer) serverHello(body cryptobyte.String) error {
 	return a.extensions(extensions)
 }
 
-func (a *answer) extensions(all cryptobyte.String) error {
+func (a *serverChoice) extensions(all cryptobyte.String) error {
 	for !all.Empty() {
 		var id uint16
 		var content cryptobyte.String
@@ -128,7 +128,7 @@ func (a *answer) extensions(all cryptobyte.String) error {
 }
 
 // certificates reads RFC 5246 section 7.4.2. A certificate that Go cannot read is left out.
-func (a *answer) certificates(body cryptobyte.String) error {
+func (a *serverChoice) certificates(body cryptobyte.String) error {
 	var list cryptobyte.String
 	if !body.ReadUint24LengthPrefixed(&list) {
 		return errMalformed
@@ -147,7 +147,7 @@ func (a *answer) certificates(body cryptobyte.String) error {
 
 // keyExchange reads the group of a ServerKeyExchange: RFC 8422 section 5.4 for elliptic curves, RFC 5246 section 7.4.3 for
 // finite fields. Which it is depends on the suite; PSK suites put a hint in front of either.
-func (a *answer) keyExchange(body cryptobyte.String) error {
+func (a *serverChoice) keyExchange(body cryptobyte.String) error {
 	kind := exchangeOf(a.suite)
 	var hint, prime cryptobyte.String
 	if kind.psk && !body.ReadUint16LengthPrefixed(&hint) {

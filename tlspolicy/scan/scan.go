@@ -162,7 +162,7 @@ func (s *scanner) groups(ctx context.Context, f *Found) error {
 
 // ask gives no answer when the server refuses the offer, or wants another version. A connection that ends without an
 // alert may have met a server that was busy: it is made once more.
-func (s *scanner) ask(ctx context.Context, o offer) (*answer, error) {
+func (s *scanner) ask(ctx context.Context, o offer) (*serverChoice, error) {
 	a, err := s.try(ctx, o)
 	var refused *refusal
 	if errors.As(err, &refused) && !refused.alert {
@@ -178,7 +178,7 @@ func (s *scanner) ask(ctx context.Context, o offer) (*answer, error) {
 	return a, nil
 }
 
-func (s *scanner) try(ctx context.Context, o offer) (*answer, error) {
+func (s *scanner) try(ctx context.Context, o offer) (*serverChoice, error) {
 	hello, err := o.hello()
 	if err != nil {
 		return nil, err

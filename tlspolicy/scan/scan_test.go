@@ -257,7 +257,7 @@ func TestKeyExchange(t *testing.T) {
 		{0x00A6, []byte{0, 3, 0, 0, 1, 0, 1, 2}, 0, 1},    // DH_anon
 		{0xC02F, []byte{1, 9, 9, 9}, 0, 0},                // explicit curve: no name
 	} {
-		a := answer{suite: test.suite}
+		a := serverChoice{suite: test.suite}
 		if err := a.keyExchange(test.body); err != nil || a.group != test.group || a.dhBits != test.dhBits {
 			t.Errorf("%s: group %d, %d bits, %v", SuiteName(test.suite), a.group, a.dhBits, err)
 		}

@@ -7,23 +7,23 @@ import (
 	"math"
 )
 
-// mend brings the live segment to the state in which its records are durable and only zeros follow them.
-func mend(d disk, name string, s scanned) (*segment, int64, error) {
+// repair brings the live segment to the state in which its records are durable and only zeros follow them.
+func repair(d disk, name string, s scanned) (*segment, int64, error) {
 	live, err := openSegment(d, name, s.end)
 	if err != nil {
 		return nil, 0, err
 	}
 	live.begun = s.begun
-	cut, err := live.mend(s)
+	cut, err := live.repair(s)
 	if err != nil {
 		return nil, 0, errors.Join(err, live.file.Close())
 	}
 	return live, cut, nil
 }
 
-func (s *segment) mend(found scanned) (cut int64, err error) {
+func (s *segment) repair(found scanned) (cut int64, err error) {
 	rest := io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset)
-	end, err := readTorn(s.name, found.last, s.offset, rest)
+	end, err := readPartialTail(s.name, found.last, s.offset, rest)
 	if err != nil {
 		return 0, err
 	}

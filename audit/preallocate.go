@@ -8,11 +8,11 @@ import (
 // upkeep allocates room ahead: for the next segment when one is due, or else of the live one. That this fails is no error
 // as long as the room lasts; it is tried again later. The errors given are fatal ones.
 func (l *Log) upkeep() error {
-	defer l.turnTo(time.Time{})
+	defer l.setBusySince(time.Time{})
 	if !l.retryDue() {
 		return nil
 	}
-	l.turnTo(l.cfg.Now())
+	l.setBusySince(l.cfg.Now())
 	err := l.allocate()
 	l.lookAtFree()
 	if isFatal(err) {
@@ -97,7 +97,7 @@ func (l *Log) initialSize() int64 { return l.kept(forUnauthenticated) + 2*l.cfg.
 func (l *Log) rotationDue() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.status.LastSeq == l.sealed || len(l.signers) > 1 {
+	if l.status.LastSeq == l.lastCheckpoint || len(l.signers) > 1 {
 		return false
 	}
 	size, at := l.live.offset, l.newest

@@ -9,7 +9,7 @@ import (
 // sector is the least that a disk writes at once.
 const sector = 512
 
-// torn reads what stands behind the complete lines of the live segment, and tells what a crash left of a commit that was
+// partialTail reads what stands behind the complete lines of the live segment, and tells what a crash left of a commit that was
 // never acknowledged from anything else.
 //
 // A crash of the machine may keep some sectors of such a commit and lose others, in any order, which leaves zeros in
@@ -17,7 +17,7 @@ const sector = 512
 //   - a part of a line and then zeros only, or
 //   - whole sectors of zeros and of data in turn, where each complete line belongs to the commit of the first line that
 //     is missing. A line of a later commit would prove that the missing ones had been acknowledged.
-type torn struct {
+type partialTail struct {
 	name   string
 	last   head  // of the last complete line
 	offset int64 // of the next byte
@@ -27,9 +27,9 @@ type torn struct {
 	closed bool // the data ended within a sector: only zeros may follow
 }
 
-// readTorn reads from offset, where the complete lines end, and gives the offset behind the last byte that is not zero.
-func readTorn(name string, last head, offset int64, r io.Reader) (int64, error) {
-	t := torn{name: name, last: last, offset: offset, end: offset, whole: true}
+// readPartialTail reads from offset, where the complete lines end, and gives the offset behind the last byte that is not zero.
+func readPartialTail(name string, last head, offset int64, r io.Reader) (int64, error) {
+	t := partialTail{name: name, last: last, offset: offset, end: offset, whole: true}
 	in := bufio.NewReaderSize(r, 64<<10)
 	buf := make([]byte, sector)
 	for {
@@ -46,7 +46,7 @@ func readTorn(name string, last head, offset int64, r io.Reader) (int64, error) 
 	}
 }
 
-func (t *torn) sector(b []byte) error {
+func (t *partialTail) sector(b []byte) error {
 	data := b
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		data = b[:i]
@@ -65,7 +65,7 @@ func (t *torn) sector(b []byte) error {
 	return nil
 }
 
-func (t *torn) data(b []byte) error {
+func (t *partialTail) data(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -76,9 +76,9 @@ func (t *torn) data(b []byte) error {
 	for {
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
-			return t.keep(b)
+			return t.extend(b)
 		}
-		if err := t.keep(b[:i]); err != nil {
+		if err := t.extend(b[:i]); err != nil {
 			return err
 		}
 		if err := t.check(); err != nil {
@@ -89,7 +89,7 @@ func (t *torn) data(b []byte) error {
 	}
 }
 
-func (t *torn) keep(b []byte) error {
+func (t *partialTail) extend(b []byte) error {
 	if len(t.line)+len(b) >= MaxLine {
 		return faultAt(t.name, t.offset, "a line is longer than %d bytes", MaxLine)
 	}
@@ -98,7 +98,7 @@ func (t *torn) keep(b []byte) error {
 }
 
 // check judges a complete line.
-func (t *torn) check() error {
+func (t *partialTail) check() error {
 	if !t.whole {
 		return nil
 	}

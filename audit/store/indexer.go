@@ -9,8 +9,8 @@ import (
 	"tollgate/audit/calls"
 )
 
-// writer takes up a log's records.
-type writer struct {
+// indexer takes up a log's records.
+type indexer struct {
 	*database
 	lines audit.LineReader
 	first uint64 // of the log, as the index knows it
@@ -24,22 +24,22 @@ type writer struct {
 	batch  *batch
 }
 
-// openWriter opens a database and brings it to a state from which the log, whose first record is given, can be followed.
-func openWriter(ctx context.Context, dir, path string, first uint64, set pragmas) (*writer, error) {
+// openIndexer opens a database and brings it to a state from which the log, whose first record is given, can be followed.
+func openIndexer(ctx context.Context, dir, path string, first uint64, set pragmas) (*indexer, error) {
 	d, err := connect(ctx, path, "rw", set)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{database: d, lines: audit.LineReader{Dir: dir}}
+	w := &indexer{database: d, lines: audit.LineReader{Dir: dir}}
 	if err := w.resume(ctx, first); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
 
-func (w *writer) close() error { return errors.Join(w.lines.Close(), w.database.close()) }
+func (w *indexer) close() error { return errors.Join(w.lines.Close(), w.database.close()) }
 
-func (w *writer) resume(ctx context.Context, first uint64) error {
+func (w *indexer) resume(ctx context.Context, first uint64) error {
 	if err := w.check(ctx); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (w *writer) resume(ctx context.Context, first uint64) error {
 	if w.first = uint64(known); first < w.first {
 		return fmt.Errorf("%w: it begins with record %d, the log with record %d", errMisfit, w.first, first)
 	}
-	if err := w.goBack(ctx, first); err != nil {
+	if err := w.rollBackTo(ctx, first); err != nil {
 		return err
 	}
 	if first == w.first {
@@ -59,8 +59,8 @@ func (w *writer) resume(ctx context.Context, first uint64) error {
 	return w.prune(ctx, first)
 }
 
-// goBack finds how far the log is as it was indexed, and takes back what is beyond.
-func (w *writer) goBack(ctx context.Context, first uint64) error {
+// rollBackTo finds how far the log is as it was indexed, and takes back what is beyond.
+func (w *indexer) rollBackTo(ctx context.Context, first uint64) error {
 	marks, err := w.marks(ctx)
 	if err != nil {
 		return err
@@ -76,14 +76,14 @@ func (w *writer) goBack(ctx context.Context, first uint64) error {
 		if w.saved = marks[i]; i == 0 {
 			return nil
 		}
-		return w.transaction(ctx, "BEGIN IMMEDIATE", func() error { return w.takeBack(ctx, &marks[i]) })
+		return w.transaction(ctx, "BEGIN IMMEDIATE", func() error { return w.rollBack(ctx, &marks[i]) })
 	}
 	return fmt.Errorf("%w: the last lines that it knows are not where they were", errMisfit)
 }
 
-// takeBack undoes what is behind a mark: calls that ended there are open again if they had begun before. What stays in the
+// rollBack undoes what is behind a mark: calls that ended there are open again if they had begun before. What stays in the
 // other tables makes a query look at a line more, no more than that.
-func (w *writer) takeBack(ctx context.Context, m *mark) error {
+func (w *indexer) rollBack(ctx context.Context, m *mark) error {
 	for _, command := range []struct {
 		text string
 		args []any
@@ -103,7 +103,7 @@ func (w *writer) takeBack(ctx context.Context, m *mark) error {
 }
 
 // load gives the joiner the calls that were open when the database was last written.
-func (w *writer) load(ctx context.Context) error {
+func (w *indexer) load(ctx context.Context) error {
 	w.joiner = calls.NewJoiner(w.ended)
 	w.open, w.stored, w.seq = map[uint64]audit.Position{}, map[audit.Position]struct{}{}, w.saved.seq
 	w.batch = newBatch()
@@ -147,7 +147,7 @@ func readKind(lines *audit.LineReader, at audit.Position, kind audit.Kind) (*aud
 }
 
 // add takes the next record.
-func (w *writer) add(r *audit.Record, line []byte, at audit.Position) error {
+func (w *indexer) add(r *audit.Record, line []byte, at audit.Position) error {
 	w.now, w.seq = at, r.Seq
 	if err := w.joiner.Add(r); err != nil {
 		return err
@@ -160,7 +160,7 @@ func (w *writer) add(r *audit.Record, line []byte, at audit.Position) error {
 }
 
 // ended is given each call that ends with the record that the joiner was given.
-func (w *writer) ended(c *calls.Call) error {
+func (w *indexer) ended(c *calls.Call) error {
 	var intent audit.Position
 	if c.Intent != nil {
 		intent = w.open[c.Intent.Seq]
@@ -175,7 +175,7 @@ func (w *writer) ended(c *calls.Call) error {
 }
 
 // take gives the batch, completed, and begins another one.
-func (w *writer) take() *batch {
+func (w *indexer) take() *batch {
 	b := w.batch
 	now := make(map[audit.Position]struct{}, len(w.open))
 	for _, at := range w.open {
@@ -194,7 +194,7 @@ func (w *writer) take() *batch {
 }
 
 // save writes a batch in one transaction. Another process must not have written meanwhile.
-func (w *writer) save(ctx context.Context, b *batch) error {
+func (w *indexer) save(ctx context.Context, b *batch) error {
 	if b.records == 0 {
 		return nil
 	}
@@ -222,7 +222,7 @@ const (
 
 // prune removes what is of records before first, which the log has no more, and what remains of calls that had their
 // intent there: for whoever reads the log they are outcomes without one. Nothing may be in the batch.
-func (w *writer) prune(ctx context.Context, first uint64) error {
+func (w *indexer) prune(ctx context.Context, first uint64) error {
 	if first == w.first {
 		return nil
 	}
@@ -237,7 +237,7 @@ func (w *writer) prune(ctx context.Context, first uint64) error {
 	return w.load(ctx)
 }
 
-func (w *writer) pruneCalls(ctx context.Context, first uint64) error {
+func (w *indexer) pruneCalls(ctx context.Context, first uint64) error {
 	least, err := w.number(ctx, "SELECT min(ord) FROM calls")
 	if err != nil {
 		return err
@@ -257,7 +257,7 @@ func (w *writer) pruneCalls(ctx context.Context, first uint64) error {
 	return w.exec(ctx, "DELETE FROM amounts WHERE ord < ?", int64(first))
 }
 
-func (w *writer) pruneRest(ctx context.Context, first uint64) error {
+func (w *indexer) pruneRest(ctx context.Context, first uint64) error {
 	b, err := w.crossing(ctx, first)
 	if err != nil {
 		return err
@@ -283,7 +283,7 @@ func (w *writer) pruneRest(ctx context.Context, first uint64) error {
 }
 
 // crossing makes new rows of the calls whose intent is gone, but not their outcome.
-func (w *writer) crossing(ctx context.Context, first uint64) (*batch, error) {
+func (w *indexer) crossing(ctx context.Context, first uint64) (*batch, error) {
 	b := newBatch()
 	var ended []audit.Position
 	err := w.each(ctx, func(scan func(...any) error) error {
