@@ -302,7 +302,7 @@ func (l *Log) admit(n int64, u use) error {
 	if l.stalled() {
 		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.cfg.StallAfter)
 	}
-	if l.status.Room-pending >= l.kept(u) {
+	if l.status.Room-pending >= l.reserveFor(u) {
 		return nil
 	}
 	if l.spaceErr != nil {
@@ -311,8 +311,8 @@ func (l *Log) admit(n int64, u use) error {
 	return fmt.Errorf("%w: records come faster than room for them is made", ErrUnavailable)
 }
 
-// kept returns how much room on disk is not for a use, but for what matters more.
-func (l *Log) kept(u use) int64 {
+// reserveFor returns how much room on disk is not for a use, but for what matters more.
+func (l *Log) reserveFor(u use) int64 {
 	if u == forUnauthenticated {
 		return 2 * l.cfg.Reserve
 	}

@@ -81,7 +81,7 @@ func (l *Log) schedule(err error) {
 
 // grow keeps room for both reserves and more behind the records.
 func (l *Log) grow() error {
-	if l.live.room() >= l.kept(forUnauthenticated)+l.cfg.Preallocate {
+	if l.live.room() >= l.reserveFor(forUnauthenticated)+l.cfg.Preallocate {
 		return nil
 	}
 	return l.live.grow(l.live.offset + l.initialSize())
@@ -89,7 +89,7 @@ func (l *Log) grow() error {
 
 // initialSize is how much a segment is allocated: enough that growing, which begins when one step of it is used, leaves
 // a whole step for the records that come meanwhile.
-func (l *Log) initialSize() int64 { return l.kept(forUnauthenticated) + 2*l.cfg.Preallocate }
+func (l *Log) initialSize() int64 { return l.reserveFor(forUnauthenticated) + 2*l.cfg.Preallocate }
 
 // rotationDue says whether the batch that comes next fills the live segment, or begins another day. A segment goes on as
 // long as nothing but its last checkpoint is behind that, and until two keys have signed together: the first record of a

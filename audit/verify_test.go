@@ -16,7 +16,7 @@ func init() { audit.VerifyFiles = verifyFiles }
 func verifyFiles(files fs.FS, kept []string, inUse, allowUnsigned bool) ([]string, error) {
 	o := verify.Options{AllowUnsigned: allowUnsigned, InUse: func() (bool, error) { return inUse, nil }}
 	if len(kept) > 0 {
-		o.Kept = copied(kept)
+		o.Witnesses = copied(kept)
 	}
 	report, err := verify.Verify(context.Background(), files, o)
 	if err != nil {

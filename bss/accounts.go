@@ -39,7 +39,7 @@ func accountOf(name []byte) *account {
 }
 
 // add takes up an account.
-func (a *Accounts) add(kind *account, value string, k *keeper) error {
+func (a *Accounts) add(kind *account, value string, k *arena) error {
 	if len(value) > maxValueBytes {
 		return &BodyError{Msg: kind.name + " is longer than 1024 bytes"}
 	}

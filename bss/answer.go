@@ -73,7 +73,7 @@ type answerReader struct {
 	op     *catalog.Operation
 	asked  []Value
 	walker walker
-	keeper keeper
+	arena  arena
 	found  findings
 
 	isObject                 bool
@@ -202,7 +202,7 @@ func (r *answerReader) lenient(kind kind, raw []byte) string {
 	if raw == nil || kind == 'n' {
 		return ""
 	}
-	return r.keeper.string(r.walker.content(kind, raw))
+	return r.arena.string(r.walker.content(kind, raw))
 }
 
 func (r *answerReader) record(kind kind, raw []byte) {
@@ -221,5 +221,5 @@ func (r *answerReader) recordField(i int, field *catalog.Field, content []byte) 
 	if f == nil {
 		f = r.found.begin(i, inBody, field)
 	}
-	f.addContent(content, &r.keeper)
+	f.addContent(content, &r.arena)
 }

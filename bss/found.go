@@ -67,14 +67,14 @@ func (f *findings) values(hashed bool) []Value {
 func (v *Value) full() bool { return len(v.Values) == maxValues }
 
 // add records a value within the bounds.
-func (f *finding) add(value string, k *keeper) {
+func (f *finding) add(value string, k *arena) {
 	if takes(f, value) {
 		f.value.Values = k.add(f.value.Values, value)
 	}
 }
 
 // addContent does the same with a value that lies in a body, of which it copies no more than is recorded.
-func (f *finding) addContent(value []byte, k *keeper) {
+func (f *finding) addContent(value []byte, k *arena) {
 	if takes(f, value) {
 		f.value.Values = k.add(f.value.Values, k.string(value))
 	}

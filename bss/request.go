@@ -13,7 +13,7 @@ import (
 type requestReader struct {
 	op       *catalog.Operation
 	walker   walker
-	keeper   keeper
+	arena    arena
 	found    findings
 	accounts Accounts
 
@@ -79,7 +79,7 @@ func (r *requestReader) readPath(params func(string) string) error {
 	for i := range accountNames {
 		kind := &accountNames[i]
 		if value := params(kind.name); value != "" {
-			if err := r.accounts.add(kind, value, &r.keeper); err != nil {
+			if err := r.accounts.add(kind, value, &r.arena); err != nil {
 				return err
 			}
 		}
@@ -128,7 +128,7 @@ func (r *requestReader) readAccountPair(name, base, value string) error {
 		} else if !reads(r.op, kind.name) {
 			r.accounts.misplaced(kind, "the query of "+r.op.Name)
 		}
-		return r.accounts.add(kind, value, &r.keeper)
+		return r.accounts.add(kind, value, &r.arena)
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (r *requestReader) bodyCounts() bool { return !r.queryCounts() || r.op.Meth
 func (r *requestReader) record(i int, where place, value string) error {
 	f, err := findingOf(r, i, where, value)
 	if f != nil {
-		f.add(value, &r.keeper)
+		f.add(value, &r.arena)
 	}
 	return err
 }
@@ -240,7 +240,7 @@ func (r *requestReader) recordBody(i int, kind kind, raw []byte) error {
 	content := r.walker.content(kind, raw)
 	f, err := findingOf(r, i, inBody, content)
 	if f != nil {
-		f.addContent(content, &r.keeper)
+		f.addContent(content, &r.arena)
 	}
 	return err
 }
@@ -264,13 +264,13 @@ func (r *requestReader) accountValue(kind kind, raw []byte) error {
 	case kind == 'n' && !element:
 		return nil
 	case kind == 'n':
-		return r.accounts.add(r.account, "", &r.keeper) // readers differ: an empty id, or none
+		return r.accounts.add(r.account, "", &r.arena) // readers differ: an empty id, or none
 	case kind == '[' && r.account.list && !element:
 		return nil // its elements follow
 	case kind == '{' || kind == '[' || r.account.list != element:
 		return wrongType(r.account.name)
 	}
-	return r.accounts.add(r.account, r.keeper.bounded(r.walker.content(kind, raw)), &r.keeper)
+	return r.accounts.add(r.account, r.arena.bounded(r.walker.content(kind, raw)), &r.arena)
 }
 
 func misspelt(part, name string) error {

@@ -87,7 +87,7 @@ type crashCounts struct{ kills, unsigned, partial, kept, segments int }
 // add counts what one kill left.
 func (c *crashCounts) add(r *verify.Report) {
 	c.kills++
-	c.kept += r.Kept
+	c.kept += r.Witnessed
 	if r.Unsigned > 0 {
 		c.unsigned++
 	}

@@ -65,7 +65,7 @@ func (l *logs) verify(s sample) (*verify.Report, error) {
 		kept = append(kept, strings.NewReader(string(data)))
 	}
 	if len(kept) > 0 {
-		o.Kept = io.MultiReader(kept...)
+		o.Witnesses = io.MultiReader(kept...)
 	}
 	var files fs.FS
 	files, o.Bundle = l.open(s)

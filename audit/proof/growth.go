@@ -69,7 +69,7 @@ func oldLine(in *bufio.Reader) (string, error) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return "", nil
 	}
-	note, _, err := checkpoint.ParseKept(line)
+	note, _, err := checkpoint.ParseWitness(line)
 	return note, err
 }
 

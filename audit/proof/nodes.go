@@ -13,22 +13,22 @@ import (
 // asked beforehand, with [nodes.want] as [tlog.HashReader], and answered afterwards, with [nodes.ReadHashes]. A proof for
 // leaves behind some size needs no node within the peaks of that size, so a tree may begin with those.
 type nodes struct {
-	size  int64
-	peaks []checkpoint.Hash // as in checkpoint.Tree
-	kept  map[int64]*checkpoint.Hash
+	size   int64
+	peaks  []checkpoint.Hash // as in checkpoint.Tree
+	cached map[int64]*checkpoint.Hash
 }
 
 func newNodes(size uint64, peaks []checkpoint.Hash) (*nodes, error) {
 	if _, err := checkpoint.Resume(size, peaks); err != nil {
 		return nil, err
 	}
-	return &nodes{size: int64(size), peaks: slices.Clone(peaks), kept: map[int64]*checkpoint.Hash{}}, nil
+	return &nodes{size: int64(size), peaks: slices.Clone(peaks), cached: map[int64]*checkpoint.Hash{}}, nil
 }
 
 // want notes what will be asked for. The hashes that it gives are of no use.
 func (n *nodes) want(indexes []int64) ([]checkpoint.Hash, error) {
 	for _, index := range indexes {
-		n.kept[index] = nil
+		n.cached[index] = nil
 	}
 	return make([]checkpoint.Hash, len(indexes)), nil
 }
@@ -39,28 +39,28 @@ func (n *nodes) keepPeaks() {
 	for level := range 63 {
 		if n.size>>level&1 == 1 {
 			i--
-			n.keep(level, n.size>>level-1, n.peaks[i])
+			n.cache(level, n.size>>level-1, n.peaks[i])
 		}
 	}
 }
 
-func (n *nodes) keep(level int, at int64, h checkpoint.Hash) {
+func (n *nodes) cache(level int, at int64, h checkpoint.Hash) {
 	index := tlog.StoredHashIndex(level, at)
-	if _, wanted := n.kept[index]; wanted {
-		n.kept[index] = &h
+	if _, wanted := n.cached[index]; wanted {
+		n.cached[index] = &h
 	}
 }
 
 // add adds a leaf.
 func (n *nodes) add(h checkpoint.Hash) {
 	level, at := 0, n.size
-	n.keep(level, at, h)
+	n.cache(level, at, h)
 	for ; at&1 == 1; at >>= 1 {
 		last := len(n.peaks) - 1
 		h = tlog.NodeHash(n.peaks[last], h)
 		n.peaks = n.peaks[:last]
 		level++
-		n.keep(level, at>>1, h)
+		n.cache(level, at>>1, h)
 	}
 	n.peaks = append(n.peaks, h)
 	n.size++
@@ -80,7 +80,7 @@ func (n *nodes) root() checkpoint.Hash {
 func (n *nodes) ReadHashes(indexes []int64) ([]checkpoint.Hash, error) {
 	out := make([]checkpoint.Hash, len(indexes))
 	for i, index := range indexes {
-		h := n.kept[index]
+		h := n.cached[index]
 		if h == nil {
 			return nil, errors.New("a node of the tree was not asked for, or its leaves were not read")
 		}

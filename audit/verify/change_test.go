@@ -235,7 +235,7 @@ func TestCuts(t *testing.T) {
 			if left(n) && !behind {
 				return
 			}
-			mustFind(t, fmt.Sprintf("%s cut at byte %d, with a kept checkpoint", name, n), cut, Options{Kept: strings.NewReader(l.Last)})
+			mustFind(t, fmt.Sprintf("%s cut at byte %d, with a kept checkpoint", name, n), cut, Options{Witnesses: strings.NewReader(l.Last)})
 			// In front of the prune record nothing tells that the first segment may be missing.
 			told := i == len(names)-1 || n > strings.Index(whole[name], `"kind":"prune"`) && strings.HasSuffix(name, ".jsonl")
 			if got := verified(t, cut, Options{}); got.Whole() != (behind && told) {
@@ -269,8 +269,8 @@ func TestSegments(t *testing.T) {
 	key, other := testKey(t, logName), testKey(t, logName)
 	whole, _ := small(t, key, other, "x")
 	twin, l := small(t, key, other, "y")
-	mustPass(t, "the other log", twin, Options{Kept: strings.NewReader(l.Last)})
-	mustFind(t, "the whole log replaced", whole, Options{Kept: strings.NewReader(l.Last)})
+	mustPass(t, "the other log", twin, Options{Witnesses: strings.NewReader(l.Last)})
+	mustFind(t, "the whole log replaced", whole, Options{Witnesses: strings.NewReader(l.Last)})
 	for i, name := range whole.names() {
 		removed := maps.Clone(whole)
 		delete(removed, name)

@@ -19,7 +19,7 @@ func (v *verifier) finish() error {
 	v.unsigned()
 	v.explained()
 	v.signers.given(v)
-	return v.finishKept()
+	return v.finishWitnesses()
 }
 
 // unsigned judges what stands behind the last checkpoint.

@@ -10,11 +10,11 @@ import (
 
 // verifier joins the lines in order.
 type verifier struct {
-	options Options
-	report  Report
-	kept    *kept // nil when no checkpoint was kept elsewhere
-	signers signers
-	calls   calls
+	options   Options
+	report    Report
+	witnesses *witnesses // nil when no checkpoint was kept elsewhere
+	signers   signers
+	calls     calls
 
 	tree   checkpoint.Tree // over what was read
 	want   uint64          // seq of the next record

@@ -130,12 +130,12 @@ func TestBundleBegins(t *testing.T) {
 	names := f.names()
 	whole := verified(t, f, Options{AllowUnsigned: true})
 	part := files{names[1]: f[names[1]], names[2]: f[names[2]]}
-	r := mustPass(t, "a bundle", part, Options{Bundle: true, AllowUnsigned: true, Kept: strings.NewReader(kept)})
-	if r.Root != whole.Root || r.First != 5 || r.Kept != 1 {
+	r := mustPass(t, "a bundle", part, Options{Bundle: true, AllowUnsigned: true, Witnesses: strings.NewReader(kept)})
+	if r.Root != whole.Root || r.First != 5 || r.Witnessed != 1 {
 		t.Errorf("%+v", r)
 	}
-	r = mustPass(t, "a bundle after the kept checkpoint", files{names[2]: f[names[2]]}, Options{Bundle: true, AllowUnsigned: true, Kept: strings.NewReader(kept)})
-	if r.Kept != 0 || r.KeptSkipped != 1 {
+	r = mustPass(t, "a bundle after the kept checkpoint", files{names[2]: f[names[2]]}, Options{Bundle: true, AllowUnsigned: true, Witnesses: strings.NewReader(kept)})
+	if r.Witnessed != 0 || r.WitnessesSkipped != 1 {
 		t.Errorf("%+v", r)
 	}
 	if got := kinds(verified(t, part, Options{AllowUnsigned: true})); got != "missing@1" {

@@ -25,9 +25,9 @@ type Options struct {
 	// Keys are public keys that the reviewer has from elsewhere. Without any, the log's own keys are used, which proves
 	// nothing against who could replace the whole log.
 	Keys []checkpoint.PublicKey
-	// Kept holds checkpoints that were kept elsewhere: one signed note, or lines of JSON with a member "checkpoint". More
+	// Witnesses holds checkpoints that were kept elsewhere: one signed note, or lines of JSON with a member "checkpoint". More
 	// than a few thousand of them must rise in size. Nil means none.
-	Kept io.Reader
+	Witnesses io.Reader
 	// Bundle says that the files are an exported part of a log: they may begin with any checkpoint, and no record need
 	// tell of segments of which only the hashes are there.
 	Bundle bool
@@ -86,31 +86,31 @@ type Range struct {
 
 // Report is what verifying found.
 type Report struct {
-	Log            string    `json:"log,omitempty"` // its name
-	First          uint64    `json:"first"`         // seq of the first record, pruned ones included; 0 when there is none
-	Last           uint64    `json:"last"`          // seq of the last one, which is also the tree's size
-	Records        uint64    `json:"records"`       // that were read
-	Segments       int       `json:"segments"`      // that were read
-	From           time.Time `json:"from,omitzero"` // time of the first record that was read
-	To             time.Time `json:"to,omitzero"`   // and of the last
-	Root           string    `json:"root,omitempty"`
-	Signers        []Signer  `json:"signers,omitempty"`
-	Checkpoints    int       `json:"checkpoints"`               // that were signed as they must be
-	LastCheckpoint string    `json:"last_checkpoint,omitempty"` // its note
-	LastSigned     time.Time `json:"last_signed,omitzero"`      // its time
-	Unsigned       uint64    `json:"unsigned"`                  // records behind the last checkpoint
-	Partial        int64     `json:"partial"`                   // bytes of an incomplete line at the end
-	Pruned         []Range   `json:"pruned,omitempty"`          // of which only the hashes are there
-	Open           int       `json:"open"`                      // calls without an outcome at the end
-	Starts         int       `json:"starts"`                    // times that the log was opened
-	Crashes        int       `json:"crashes"`                   // starts that found unsigned records, which they then signed
-	LateSigned     uint64    `json:"late_signed"`               // how many of them in all
-	Kept           int       `json:"kept"`                      // checkpoints kept elsewhere that this log agrees with
-	KeptSkipped    int       `json:"kept_skipped,omitempty"`    // that are older than a bundle, and so not compared
-	KeptTorn       int       `json:"kept_torn,omitempty"`       // lines of their file that a crash tore, and so not compared
-	InUse          bool      `json:"in_use"`                    // a process writes the log
-	Faults         []Fault   `json:"faults"`                    // the first hundred, by seq
-	FaultCount     int       `json:"fault_count"`
+	Log              string    `json:"log,omitempty"` // its name
+	First            uint64    `json:"first"`         // seq of the first record, pruned ones included; 0 when there is none
+	Last             uint64    `json:"last"`          // seq of the last one, which is also the tree's size
+	Records          uint64    `json:"records"`       // that were read
+	Segments         int       `json:"segments"`      // that were read
+	From             time.Time `json:"from,omitzero"` // time of the first record that was read
+	To               time.Time `json:"to,omitzero"`   // and of the last
+	Root             string    `json:"root,omitempty"`
+	Signers          []Signer  `json:"signers,omitempty"`
+	Checkpoints      int       `json:"checkpoints"`               // that were signed as they must be
+	LastCheckpoint   string    `json:"last_checkpoint,omitempty"` // its note
+	LastSigned       time.Time `json:"last_signed,omitzero"`      // its time
+	Unsigned         uint64    `json:"unsigned"`                  // records behind the last checkpoint
+	Partial          int64     `json:"partial"`                   // bytes of an incomplete line at the end
+	Pruned           []Range   `json:"pruned,omitempty"`          // of which only the hashes are there
+	Open             int       `json:"open"`                      // calls without an outcome at the end
+	Starts           int       `json:"starts"`                    // times that the log was opened
+	Crashes          int       `json:"crashes"`                   // starts that found unsigned records, which they then signed
+	LateSigned       uint64    `json:"late_signed"`               // how many of them in all
+	Witnessed        int       `json:"kept"`                      // checkpoints kept elsewhere that this log agrees with
+	WitnessesSkipped int       `json:"kept_skipped,omitempty"`    // that are older than a bundle, and so not compared
+	WitnessesTorn    int       `json:"kept_torn,omitempty"`       // lines of their file that a crash tore, and so not compared
+	InUse            bool      `json:"in_use"`                    // a process writes the log
+	Faults           []Fault   `json:"faults"`                    // the first hundred, by seq
+	FaultCount       int       `json:"fault_count"`
 }
 
 // Whole tells that nothing was found wrong.
@@ -124,8 +124,8 @@ func Verify(ctx context.Context, fsys fs.FS, o Options) (*Report, error) {
 		return nil, err
 	}
 	v := &verifier{options: o, calls: newCalls()}
-	if o.Kept != nil {
-		if v.kept, err = newKept(o.Kept); err != nil {
+	if o.Witnesses != nil {
+		if v.witnesses, err = readWitnesses(o.Witnesses); err != nil {
 			return nil, err
 		}
 	}

@@ -57,12 +57,12 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	o := verify.Options{AllowUnsigned: f.allowUnsigned, Keys: keys}
-	kept, done, err := openKept(f.since, cmd.InOrStdin())
+	kept, done, err := openWitnesses(f.since, cmd.InOrStdin())
 	if err != nil {
 		return err
 	}
 	defer done()
-	o.Kept = kept
+	o.Witnesses = kept
 	bar := cli.NewProgress(cmd.ErrOrStderr())
 	o.Progress = bar.Show
 	report, err := f.verify(cmd, o)
@@ -111,7 +111,7 @@ func within(place string, err error) error {
 
 // openKept opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it tells of then is
 // in the log already.
-func openKept(name string, stdin io.Reader) (io.Reader, func(), error) {
+func openWitnesses(name string, stdin io.Reader) (io.Reader, func(), error) {
 	switch name {
 	case "":
 		return nil, func() {}, nil
@@ -212,7 +212,7 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 		row("open calls", "%d: %s", r.Open, map[bool]string{true: "in flight", false: "the next start closes them as unknown"}[r.InUse])
 	}
 	if f.since != "" {
-		row("kept checkpoints", "%d agree with this log%s", r.Kept, skipped(r.KeptSkipped)+torn(r.KeptTorn))
+		row("kept checkpoints", "%d agree with this log%s", r.Witnessed, skipped(r.WitnessesSkipped)+torn(r.WitnessesTorn))
 	}
 	return rows
 }

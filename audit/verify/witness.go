@@ -12,47 +12,47 @@ import (
 	"tollgate/audit/checkpoint"
 )
 
-// keptWindow is how many checkpoints are held at once: so many may stand in any order.
-const keptWindow = 4096
+// witnessWindow is how many checkpoints are held at once: so many may stand in any order.
+const witnessWindow = 4096
 
-// kept reads checkpoints that were kept elsewhere, the smallest first.
-type kept struct {
+// witnesses reads checkpoints that were kept elsewhere, the smallest first.
+type witnesses struct {
 	in     *bufio.Reader
 	note   bool // in holds one note, not lines of JSON
 	line   int
 	torn   int // lines that were passed over
 	ended  bool
-	window keptHeap
+	window witnessHeap
 
 	by      []checkpoint.PublicKey // who signed the last one: mostly the next one too
 	proven  string                 // the last one that was signed as it must be: copies hold the same ones
-	later   []keptNote             // that no key known so far has signed
+	later   []witness              // that no key known so far has signed
 	beyond  int                    // that are larger than the log
-	largest keptNote               // of them
+	largest witness                // of them
 	differ  int                    // whose root is not the log's
 }
 
-type keptNote struct {
+type witness struct {
 	checkpoint.Checkpoint
 	note string
 	line int
 }
 
-type keptHeap []keptNote
+type witnessHeap []witness
 
-func (h keptHeap) Len() int           { return len(h) }
-func (h keptHeap) Less(i, j int) bool { return h[i].Size < h[j].Size }
-func (h keptHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *keptHeap) Push(x any)        { *h = append(*h, x.(keptNote)) }
-func (h *keptHeap) Pop() any {
+func (h witnessHeap) Len() int           { return len(h) }
+func (h witnessHeap) Less(i, j int) bool { return h[i].Size < h[j].Size }
+func (h witnessHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *witnessHeap) Push(x any)        { *h = append(*h, x.(witness)) }
+func (h *witnessHeap) Pop() any {
 	last := (*h)[len(*h)-1]
 	*h = (*h)[:len(*h)-1]
 	return last
 }
 
-// newKept begins to read. It fails when there is no checkpoint at all.
-func newKept(r io.Reader) (*kept, error) {
-	k := &kept{in: bufio.NewReaderSize(r, audit.MaxLine)}
+// readWitnesses begins to read. It fails when there is no checkpoint at all.
+func readWitnesses(r io.Reader) (*witnesses, error) {
+	k := &witnesses{in: bufio.NewReaderSize(r, audit.MaxLine)}
 	first, err := k.in.Peek(1)
 	if err == io.EOF {
 		return nil, errors.New("the file of kept checkpoints is empty")
@@ -70,8 +70,8 @@ func newKept(r io.Reader) (*kept, error) {
 	return k, nil
 }
 
-func (k *kept) fill() error {
-	for !k.ended && len(k.window) < keptWindow {
+func (k *witnesses) fill() error {
+	for !k.ended && len(k.window) < witnessWindow {
 		n, err := k.next()
 		if err == io.EOF {
 			k.ended = true
@@ -85,7 +85,7 @@ func (k *kept) fill() error {
 }
 
 // next reads one checkpoint. What cannot be read is an error: nobody must take a file for checked that was not.
-func (k *kept) next() (keptNote, error) {
+func (k *witnesses) next() (witness, error) {
 	var note string
 	var err error
 	if k.note {
@@ -94,16 +94,16 @@ func (k *kept) next() (keptNote, error) {
 		note, err = k.jsonLine()
 	}
 	if err != nil {
-		return keptNote{}, err
+		return witness{}, err
 	}
 	c, err := checkpoint.Parse(note)
 	if err != nil {
-		return keptNote{}, fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
+		return witness{}, fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
 	}
-	return keptNote{c, note, k.line}, nil
+	return witness{c, note, k.line}, nil
 }
 
-func (k *kept) whole() (string, error) {
+func (k *witnesses) whole() (string, error) {
 	if k.line++; k.line > 1 {
 		return "", io.EOF
 	}
@@ -116,7 +116,7 @@ func (k *kept) whole() (string, error) {
 
 // jsonLine gives the note of the next line. Lines that a crash or a full disk tore are passed over, and counted: whoever
 // writes copies goes on behind them in a line of its own. Only the last line may lack its line feed.
-func (k *kept) jsonLine() (string, error) {
+func (k *witnesses) jsonLine() (string, error) {
 	for {
 		k.line++
 		line, err := k.in.ReadSlice('\n')
@@ -126,7 +126,7 @@ func (k *kept) jsonLine() (string, error) {
 		if err != nil && err != io.EOF {
 			return "", fmt.Errorf("kept checkpoints, line %d: %w", k.line, err)
 		}
-		note, torn, err := checkpoint.ParseKept(line)
+		note, torn, err := checkpoint.ParseWitness(line)
 		if torn {
 			k.torn++
 			continue
@@ -140,9 +140,9 @@ func (k *kept) jsonLine() (string, error) {
 
 // compare compares the checkpoints kept elsewhere that are due at the tree's size.
 func (v *verifier) compare() error {
-	k := v.kept
+	k := v.witnesses
 	for k != nil && len(k.window) > 0 && k.window[0].Size <= v.tree.Size() {
-		n := heap.Pop(&k.window).(keptNote)
+		n := heap.Pop(&k.window).(witness)
 		if err := k.fill(); err != nil {
 			return err
 		}
@@ -151,44 +151,44 @@ func (v *verifier) compare() error {
 	return nil
 }
 
-func (v *verifier) compareOne(n keptNote) {
+func (v *verifier) compareOne(n witness) {
 	switch {
 	case n.Size < v.tree.Size() && v.report.First > n.Size+1 && v.options.Bundle:
-		v.report.KeptSkipped++
+		v.report.WitnessesSkipped++
 		return
 	case n.Size < v.tree.Size() && !v.broken:
 		v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d, of %d records, cannot be compared: records there are damaged, "+
-			"or more than %d lines of the file do not rise in size", n.line, n.Size, keptWindow)
+			"or more than %d lines of the file do not rise in size", n.line, n.Size, witnessWindow)
 		return
 	case n.Size < v.tree.Size() || n.Root != v.tree.Root():
 		v.differs(n)
 		return
 	}
 	if v.signedByLog(n) {
-		v.report.Kept++
-	} else if len(v.kept.later) < keptWindow {
-		v.kept.later = append(v.kept.later, n)
+		v.report.Witnessed++
+	} else if len(v.witnesses.later) < witnessWindow {
+		v.witnesses.later = append(v.witnesses.later, n)
 	} else {
-		v.unsignedKept(n)
+		v.unsignedWitness(n)
 	}
 }
 
 // differs tells of the first one only: all behind it differ as well.
-func (v *verifier) differs(n keptNote) {
-	v.kept.differ++
-	if v.kept.differ == 1 {
+func (v *verifier) differs(n witness) {
+	v.witnesses.differ++
+	if v.witnesses.differ == 1 {
 		v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d tells of another log: its root of %d records is %v, here it is %v. "+
 			"Records were changed up to there, or the whole log was replaced", n.line, n.Size, n.Root, v.tree.Root())
 	}
 }
 
-func (v *verifier) unsignedKept(n keptNote) {
+func (v *verifier) unsignedWitness(n witness) {
 	v.fault(FaultCheckpoint, n.Size, v.since, "the kept checkpoint of line %d, of %d records, is not signed by a key of this log", n.line, n.Size)
 }
 
 // signedByLog tells if a key of the log, or one that the reviewer gave, has signed.
-func (v *verifier) signedByLog(n keptNote) bool {
-	if n.note == v.kept.proven || v.kept.signed(n, v.kept.by) {
+func (v *verifier) signedByLog(n witness) bool {
+	if n.note == v.witnesses.proven || v.witnesses.signed(n, v.witnesses.by) {
 		return true
 	}
 	known := slices.Clone(v.options.Keys)
@@ -199,14 +199,14 @@ func (v *verifier) signedByLog(n keptNote) bool {
 	}
 	known = append(known, v.signers.before, v.signers.key)
 	for i := range known {
-		if v.kept.signed(n, known[i:i+1]) || i > 0 && v.kept.signed(n, known[i-1:i+1]) {
+		if v.witnesses.signed(n, known[i:i+1]) || i > 0 && v.witnesses.signed(n, known[i-1:i+1]) {
 			return true
 		}
 	}
 	return false
 }
 
-func (k *kept) signed(n keptNote, by []checkpoint.PublicKey) bool {
+func (k *witnesses) signed(n witness, by []checkpoint.PublicKey) bool {
 	if len(by) == 0 || by[0].IsZero() || by[len(by)-1].IsZero() {
 		return false
 	}
@@ -217,9 +217,9 @@ func (k *kept) signed(n keptNote, by []checkpoint.PublicKey) bool {
 	return true
 }
 
-// finishKept looks at those that are left: larger than the log, or signed by a key that was not known yet.
-func (v *verifier) finishKept() error {
-	k := v.kept
+// finishWitnesses looks at those that are left: larger than the log, or signed by a key that was not known yet.
+func (v *verifier) finishWitnesses() error {
+	k := v.witnesses
 	if k == nil {
 		return nil
 	}
@@ -227,18 +227,18 @@ func (v *verifier) finishKept() error {
 		return err
 	}
 	for len(k.window) > 0 {
-		n := heap.Pop(&k.window).(keptNote)
+		n := heap.Pop(&k.window).(witness)
 		k.beyond, k.largest = k.beyond+1, n
 		if err := k.fill(); err != nil {
 			return err
 		}
 	}
-	v.report.KeptTorn = k.torn
+	v.report.WitnessesTorn = k.torn
 	for _, n := range k.later {
 		if v.signedByLog(n) {
-			v.report.Kept++
+			v.report.Witnessed++
 		} else {
-			v.unsignedKept(n)
+			v.unsignedWitness(n)
 		}
 	}
 	if k.beyond > 0 {

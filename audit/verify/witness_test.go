@@ -71,18 +71,18 @@ func TestKeptElsewhere(t *testing.T) {
 		{"with its root changed", strings.Replace(notes[3], strings.Split(notes[3], "\n")[2], strings.Split(notes[4], "\n")[2], 1), "checkpoint@8", f, 0},
 		{"with its signature changed", notes[3][:len(notes[3])-8] + "AAAA" + notes[3][len(notes[3])-4:], "checkpoint@8", f, 0},
 	} {
-		r := verified(t, c.files, Options{Kept: strings.NewReader(c.kept)})
-		if got := kinds(r); got != c.want || r.Kept != c.agree {
-			t.Errorf("%s: %d agree, want %d; faults %q, want %q: %+v", c.name, r.Kept, c.agree, got, c.want, r.Faults)
+		r := verified(t, c.files, Options{Witnesses: strings.NewReader(c.kept)})
+		if got := kinds(r); got != c.want || r.Witnessed != c.agree {
+			t.Errorf("%s: %d agree, want %d; faults %q, want %q: %+v", c.name, r.Witnessed, c.agree, got, c.want, r.Faults)
 		}
 	}
 	for _, bad := range []string{"", "x", lines[0][:50], lines[0][:50] + "\n", "{\n", "\n", "\x00", "{}", "{}\n", "{\"a\":\n}\n" + lines[0][1:], "{\"checkpoint\":1}\n", lines[0] + "\n", lines[0] + "x\n", "{" + strings.Repeat(" ", audit.MaxLine) + "\n", notes[0] + notes[1]} {
-		if r, err := Verify(t.Context(), f.fs(), Options{Kept: strings.NewReader(bad)}); err == nil && r.Whole() {
+		if r, err := Verify(t.Context(), f.fs(), Options{Witnesses: strings.NewReader(bad)}); err == nil && r.Whole() {
 			t.Errorf("kept checkpoints %.50q were taken", bad)
 		}
 	}
 	for _, broken := range []io.Reader{iotest.ErrReader(io.ErrUnexpectedEOF), io.MultiReader(strings.NewReader(lines[0]), iotest.ErrReader(io.ErrClosedPipe))} {
-		if _, err := Verify(t.Context(), f.fs(), Options{Kept: broken}); err == nil || errors.Is(err, io.EOF) {
+		if _, err := Verify(t.Context(), f.fs(), Options{Witnesses: broken}); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("a reader that fails: %v", err)
 		}
 	}
@@ -101,10 +101,10 @@ func TestKeptOfAnotherLog(t *testing.T) {
 	key, other := testKey(t, logName), testKey(t, logName)
 	whole, l := small(t, key, other, "x")
 	twin, _ := small(t, key, other, "y")
-	if got := kinds(verified(t, twin, Options{Kept: strings.NewReader(l.Last)})); got != fmt.Sprintf("checkpoint@%d", l.Seq-1) {
+	if got := kinds(verified(t, twin, Options{Witnesses: strings.NewReader(l.Last)})); got != fmt.Sprintf("checkpoint@%d", l.Seq-1) {
 		t.Errorf("faults %q", got)
 	}
-	mustPass(t, "its own", whole, Options{Kept: strings.NewReader(l.Last)})
+	mustPass(t, "its own", whole, Options{Witnesses: strings.NewReader(l.Last)})
 }
 
 // TestKeptOfPrunedKey keeps checkpoints of a key whose records were pruned: the key record behind them tells it.
@@ -117,8 +117,8 @@ func TestKeptOfPrunedKey(t *testing.T) {
 		l.Rekey(other, false)
 		l.Prune(1)
 	})
-	r := mustPass(t, "of the pruned part", f, Options{Kept: strings.NewReader(kept)})
-	if r.Kept != 1 || len(r.Pruned) != 1 || r.Pruned[0] != (Range{1, 3}) {
+	r := mustPass(t, "of the pruned part", f, Options{Witnesses: strings.NewReader(kept)})
+	if r.Witnessed != 1 || len(r.Pruned) != 1 || r.Pruned[0] != (Range{1, 3}) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -127,19 +127,19 @@ func TestKeptOfPrunedKey(t *testing.T) {
 func TestManyKept(t *testing.T) {
 	f, notes := keptLog(t, testKey(t, logName), testKey(t, logName), 1)
 	var many strings.Builder
-	for range keptWindow + 10 {
+	for range witnessWindow + 10 {
 		many.WriteString(jsonLine(notes[0]))
 	}
 	many.WriteString(jsonLine(notes[1]))
-	if r := mustPass(t, "rising", f, Options{Kept: strings.NewReader(many.String())}); r.Kept != keptWindow+11 {
-		t.Errorf("%d agree", r.Kept)
+	if r := mustPass(t, "rising", f, Options{Witnesses: strings.NewReader(many.String())}); r.Witnessed != witnessWindow+11 {
+		t.Errorf("%d agree", r.Witnessed)
 	}
 	turned := jsonLine(notes[1]) + many.String()
-	mustPass(t, "one of them early", f, Options{Kept: strings.NewReader(turned)})
+	mustPass(t, "one of them early", f, Options{Witnesses: strings.NewReader(turned)})
 	var late strings.Builder
-	for range keptWindow {
+	for range witnessWindow {
 		late.WriteString(jsonLine(notes[1]))
 	}
 	late.WriteString(jsonLine(notes[0]))
-	mustFind(t, "one too late to be compared", f, Options{Kept: strings.NewReader(late.String())})
+	mustFind(t, "one too late to be compared", f, Options{Witnesses: strings.NewReader(late.String())})
 }
