@@ -2,14 +2,12 @@ package audit
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 )
 
 // Position is where the line of a record stands in a log. It holds as long as the segment is there: lines never move.
@@ -22,38 +20,12 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s, byte %d", segmentName(p.Segment), p.Offset)
 }
 
-// Follow calls fn for each record of the log in dir from seq from on, in order, with its line, without line feed and
-// valid until fn returns, and where that stands. It looks for more in intervals of every, goes from segment to segment,
-// and ends with ctx, whose cause it gives back, with an error of fn, or with a fault in the log. Records that were pruned are
-// passed over. It needs no lock and writes nothing.
+// Follower reads a log that may be written to meanwhile, from segment to segment; each Read goes on where the one before ended.
+// It needs no lock and writes nothing, and is not for concurrent use.
 //
-// What it gives was written completely, but perhaps not synced yet: a crash of the machine, not of the process, can take
-// the last records away again, and others then get their numbers. Who keeps what is derived from them has to look, on
+// What it reads was written completely, but perhaps not synced yet: a crash of the machine, not of the process, can take the
+// last records away again, and others then get their numbers. A program that stores what it derives from them has to look, on
 // the next start, whether the last line is still the same.
-func Follow(ctx context.Context, dir string, from uint64, every time.Duration, fn func(r *Record, line []byte, at Position) error) error {
-	f := NewFollower(dir, from)
-	defer f.Close()
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		err := f.Read(func(r *Record, line []byte, at Position) error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fn(r, line, at)
-		})
-		if err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticker.C:
-		}
-	}
-}
-
-// Follower is [Follow] for who decides when to look for more. It is not for concurrent use.
 type Follower struct {
 	dir  string
 	from uint64   // records before it are passed over
@@ -255,13 +227,6 @@ func (f *Follower) pruned(first uint64, gone error) error {
 	}
 	f.from = max(f.from, next)
 	return err
-}
-
-// ReadAt reads one line of the log in dir back, without its line feed.
-func ReadAt(dir string, at Position) ([]byte, error) {
-	l := LineReader{Dir: dir}
-	defer l.Close()
-	return l.Line(at)
 }
 
 // LineReader reads single lines of a log back. It keeps the segment open that it read last, and is not for concurrent

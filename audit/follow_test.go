@@ -45,18 +45,49 @@ func TestFollowWhileWriting(t *testing.T) {
 	readers.Wait()
 }
 
+// readAt reads one line back.
+func readAt(dir string, at Position) ([]byte, error) {
+	l := LineReader{Dir: dir}
+	defer l.Close()
+	return l.Line(at)
+}
+
+// follow calls fn for each record from seq from on, and looks for more in intervals of every, until ctx ends.
+func follow(ctx context.Context, dir string, from uint64, every time.Duration, fn func(r *Record, line []byte, at Position) error) error {
+	f := NewFollower(dir, from)
+	defer f.Close()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		err := f.Read(func(r *Record, line []byte, at Position) error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fn(r, line, at)
+		})
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}
+
 func followTo(t *testing.T, dir string, from, last uint64) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("the last record did not come"))
 	defer cancel()
 	want := max(from, 1)
 	segments := map[uint64]bool{}
-	err := Follow(ctx, dir, from, time.Millisecond, func(r *Record, line []byte, at Position) error {
+	err := follow(ctx, dir, from, time.Millisecond, func(r *Record, line []byte, at Position) error {
 		if r.Seq != want {
 			t.Errorf("from %d: record %d, want %d", from, r.Seq, want)
 		}
 		want++
 		segments[at.Segment] = true
-		if again, err := ReadAt(dir, at); err != nil || string(again) != string(line) {
+		if again, err := readAt(dir, at); err != nil || string(again) != string(line) {
 			t.Errorf("record %d at %v: read back %q, %v", r.Seq, at, again, err)
 		}
 		if r.Seq == last {
@@ -76,11 +107,11 @@ func TestFollowEndsWithContext(t *testing.T) {
 	cfg := onDisk(t)
 	open(t, cfg)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err := Follow(ctx, cfg.Dir, 1, time.Hour, func(*Record, []byte, Position) error { cancel(errEnough); return nil })
+	err := follow(ctx, cfg.Dir, 1, time.Hour, func(*Record, []byte, Position) error { cancel(errEnough); return nil })
 	if err != errEnough {
 		t.Errorf("ended with %v", err)
 	}
-	err = Follow(ctx, cfg.Dir, 1, time.Hour, func(*Record, []byte, Position) error { t.Error("called"); return nil })
+	err = follow(ctx, cfg.Dir, 1, time.Hour, func(*Record, []byte, Position) error { t.Error("called"); return nil })
 	if err != errEnough {
 		t.Errorf("began and ended with %v", err)
 	}
@@ -288,16 +319,16 @@ func TestReadAt(t *testing.T) {
 		strings.TrimSuffix(lines[0], "\n"): {1, 0}, strings.TrimSuffix(lines[1], "\n"): {1, int64(len(lines[0]))},
 		strings.TrimSuffix(lines[2], "\n"): {3, 0},
 	} {
-		if got, err := ReadAt(f.dir, at); err != nil || string(got) != want {
+		if got, err := readAt(f.dir, at); err != nil || string(got) != want {
 			t.Errorf("%v: %q, %v", at, got, err)
 		}
 	}
 	for _, at := range []Position{{1, -1}, {1, 1 << 40}, {1, int64(len(lines[0] + lines[1]))}, {3, int64(len(lines[2]))}} {
-		if got, err := ReadAt(f.dir, at); err == nil {
+		if got, err := readAt(f.dir, at); err == nil {
 			t.Errorf("%v: %q", at, got)
 		}
 	}
-	if _, err := ReadAt(f.dir, Position{2, 0}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := readAt(f.dir, Position{2, 0}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("segment that is not there: %v", err)
 	}
 }

@@ -48,8 +48,6 @@ type Problem struct {
 	Nearest  []string // known names like the wrong one
 }
 
-func (p Problem) Error() string { return p.Message }
-
 // Coverage says how many operations a pattern covers, and how many it leaves out because the credential may not sign them.
 type Coverage struct {
 	Grant    int

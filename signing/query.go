@@ -163,9 +163,6 @@ func (q Query) All() iter.Seq2[string, string] {
 	}
 }
 
-// Len gives the number of pairs, at most 256.
-func (q Query) Len() int { return len(q.pairs) }
-
 // Canonical gives the canonical query, which is also what is sent: see the package comment. It is worked out once, when
 // the query is parsed.
 func (q Query) Canonical() string { return q.canonical }

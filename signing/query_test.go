@@ -41,8 +41,8 @@ func TestParseQuery(t *testing.T) {
 		for name, value := range q.All() {
 			pairs = append(pairs, name+"="+value)
 		}
-		if got := strings.Join(pairs, "|"); got != test.pairs || q.Len() != len(pairs) {
-			t.Errorf("ParseQuery(%q) has %d pairs %q, want %q", test.raw, q.Len(), got, test.pairs)
+		if got := strings.Join(pairs, "|"); got != test.pairs || len(q.pairs) != len(pairs) {
+			t.Errorf("ParseQuery(%q) has %d pairs %q, want %q", test.raw, len(q.pairs), got, test.pairs)
 		}
 		if got := q.Canonical(); got != test.canonical {
 			t.Errorf("ParseQuery(%q).Canonical() = %q, want %q", test.raw, got, test.canonical)
@@ -90,8 +90,8 @@ func TestParseQueryRefuses(t *testing.T) {
 			t.Errorf("ParseQuery(%.40q): %v, want byte %d and %q", test.raw, err, test.offset, test.msg)
 		}
 	}
-	if q, err := ParseQuery(strings.Repeat("a=1&", 256)); err != nil || q.Len() != 256 {
-		t.Errorf("256 pairs: %d, %v", q.Len(), err)
+	if q, err := ParseQuery(strings.Repeat("a=1&", 256)); err != nil || len(q.pairs) != 256 {
+		t.Errorf("256 pairs: %d, %v", len(q.pairs), err)
 	}
 }
 
@@ -107,7 +107,7 @@ func TestQueryAllStops(t *testing.T) {
 		break
 	}
 	var zero Query
-	if zero.Len() != 0 || zero.Canonical() != "" {
+	if len(zero.pairs) != 0 || zero.Canonical() != "" {
 		t.Errorf("the zero Query is not empty: %v", zero)
 	}
 }
@@ -127,7 +127,7 @@ func FuzzParseQuery(f *testing.F) {
 		}
 		if len(q.Canonical()) <= maxQuery { // escaping can make it longer than what is accepted
 			again, err := ParseQuery(q.Canonical())
-			if err != nil || again.Canonical() != q.Canonical() || again.Len() != q.Len() {
+			if err != nil || again.Canonical() != q.Canonical() || len(again.pairs) != len(q.pairs) {
 				t.Errorf("%q is sent as %q, which parses to %q, %v", raw, q.Canonical(), again.Canonical(), err)
 			}
 		}

@@ -266,9 +266,6 @@ func (s *Sum) add(c *Call, part share) {
 	}
 }
 
-// Dimensions gives what the report is grouped by.
-func (r *Report) Dimensions() []Dimension { return r.by }
-
 // Groups gives the rows, sorted by their names and currencies.
 func (r *Report) Groups() []*Group {
 	return slices.SortedFunc(maps.Values(r.groups), func(a, b *Group) int {

@@ -2,8 +2,6 @@ package certs
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 )
 
@@ -55,15 +53,4 @@ func (w *Watch) Poll() {
 			w.Report(reloader.Name(), err)
 		}
 	}
-}
-
-// Reload reloads each reloader. The error has a line for each that failed; those that did not are reloaded all the same.
-func (w *Watch) Reload() error {
-	var problems []error
-	for _, reloader := range w.Reloaders {
-		if err := reloader.Reload(); err != nil {
-			problems = append(problems, fmt.Errorf("%s stays as it was: %w", reloader.Name(), err))
-		}
-	}
-	return errors.Join(problems...)
 }
