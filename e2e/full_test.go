@@ -7,9 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
+	"golang.org/x/sys/unix"
 
 	"tollgate/audit"
 	"tollgate/internal/bsssim"

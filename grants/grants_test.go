@@ -1,12 +1,11 @@
 package grants
 
 import (
-	"time"
-
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/bss"
 	"tollgate/catalog"

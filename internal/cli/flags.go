@@ -3,9 +3,10 @@ package cli
 import (
 	"fmt"
 	"os"
-	"tollgate/config"
 
 	"github.com/spf13/cobra"
+
+	"tollgate/config"
 )
 
 // DirFlag adds the flag --dir of an audit log's directory to a command.

@@ -7,11 +7,12 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"tollgate/internal/text"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"tollgate/internal/text"
 )
 
 // The formats.

@@ -1,14 +1,13 @@
 package demo
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"text/template"
-
-	"crypto/tls"
 
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"

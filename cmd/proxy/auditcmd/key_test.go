@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
 	"tollgate/audit"
 	"tollgate/internal/cli"
 	"tollgate/internal/testkubelet"
