@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 
 	"tollgate/grants"
@@ -35,25 +36,17 @@ func (c *call) decide() *Refusal {
 	if !ok {
 		return refusal(internalFault, "no decision could be made")
 	}
-	r := refusal(decideCode(reason.Reason), "%s", reason.Detail)
+	r := refusal(cmp.Or(decideCodes[reason.Reason], noGrant), "%s", reason.Detail)
 	r.Choices = reason.Choices
 	return r
 }
 
-func decideCode(reason grants.Reason) Code {
-	switch reason {
-	case grants.WrongClass:
-		return wrongClass
-	case grants.WrongAccount:
-		return wrongAccount
-	case grants.CustomerNotGranted:
-		return customerNotGranted
-	case grants.CredentialNotGranted:
-		return credentialNotGranted
-	case grants.AmbiguousCredential:
-		return ambiguousCredential
-	case grants.DeprecatedForbidden:
-		return deprecatedForbidden
-	}
-	return noGrant
+// decideCodes are the codes of what no grant allows; noGrant is that of anything else.
+var decideCodes = map[grants.Reason]Code{
+	grants.WrongClass:           wrongClass,
+	grants.WrongAccount:         wrongAccount,
+	grants.CustomerNotGranted:   customerNotGranted,
+	grants.CredentialNotGranted: credentialNotGranted,
+	grants.AmbiguousCredential:  ambiguousCredential,
+	grants.DeprecatedForbidden:  deprecatedForbidden,
 }

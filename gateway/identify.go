@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 
@@ -46,7 +47,7 @@ func (c *call) identify() *Refusal {
 		return refusal(internalFault, "who calls could not be settled")
 	}
 	c.identity = c.recognized.identity // for the record: it is a known caller's refusal, and does not count against its address
-	r := refusal(identifyCode(failure.Reason), "%s", failure.Detail)
+	r := refusal(cmp.Or(identifyCodes[failure.Reason], noIdentity), "%s", failure.Detail)
 	r.Claimed = failure.Claimed
 	return r
 }
@@ -87,20 +88,12 @@ func verifiedLeaf(c *call) *x509.Certificate {
 	return nil
 }
 
-func identifyCode(reason caller.Reason) Code {
-	switch reason {
-	case caller.UnknownAccessKey:
-		return unknownKey
-	case caller.BadAuthorization:
-		return badAuthorization
-	case caller.UnknownScheme:
-		return unknownScheme
-	case caller.DateMissing, caller.DateMalformed, caller.DateSkew:
-		return badDate
-	case caller.ContradictingIdentities:
-		return contradiction
-	case caller.UnknownCertificate, caller.AmbiguousCertificate:
-		return badCertificate
-	}
-	return noIdentity
+// identifyCodes are the codes of what an identification fails for; noIdentity is that of anything else.
+var identifyCodes = map[caller.Reason]Code{
+	caller.UnknownAccessKey: unknownKey,
+	caller.BadAuthorization: badAuthorization,
+	caller.UnknownScheme:    unknownScheme,
+	caller.DateMissing:      badDate, caller.DateMalformed: badDate, caller.DateSkew: badDate,
+	caller.ContradictingIdentities: contradiction,
+	caller.UnknownCertificate:      badCertificate, caller.AmbiguousCertificate: badCertificate,
 }

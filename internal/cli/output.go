@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -50,14 +49,20 @@ func (f *FormatFlags) Parse(cmd *cobra.Command) error {
 }
 
 // WriteLine writes a value as one line of JSON, with nothing in it that a terminal would not print.
-func WriteLine(w io.Writer, value any) error {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
+func WriteLine(w io.Writer, value any) error { return writeJSON(w, value, "") }
+
+// PrintJSON is WriteLine over several lines, indented.
+func PrintJSON(w io.Writer, value any) error { return writeJSON(w, value, "  ") }
+
+func writeJSON(w io.Writer, value any, indent string) error {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", indent)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, EscapeUnprintable(b.String()))
+	_, err := io.WriteString(w, EscapeUnprintable(text.String()))
 	return err
 }
 
@@ -124,19 +129,6 @@ func (t *Table) line(row []string) string {
 		b.WriteString(cell + padding + "  ")
 	}
 	return strings.TrimRight(b.String(), " ")
-}
-
-// PrintJSON writes a value as indented JSON, with nothing in it that a terminal would not print.
-func PrintJSON(w io.Writer, value any) error {
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, EscapeUnprintable(text.String()))
-	return err
 }
 
 // EscapeUnprintable escapes in JSON what a terminal would not print, which encoding/json lets through in part: strangers
