@@ -25,6 +25,10 @@ var accountNames = [...]account{
 	{name: "indirect_partner_ids", partner: true, list: true}, {name: "indirectPartnerIds", partner: true, list: true},
 }
 
+// domain is the account in the path of operations whose {domain_id} is a customer. Elsewhere the name means the credential's own
+// account, or a new customer's.
+var domain = account{name: catalog.DomainID}
+
 // accountOf finds the account that a name means, ignoring case; nil: it is none.
 func accountOf(name []byte) *account {
 	if len(name) < len("customerId") {

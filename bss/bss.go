@@ -24,7 +24,7 @@
 // Accounts count where the provider reads them: in the query of GET, HEAD and DELETE; in the body of other methods; and
 // only in fields that the catalog knows of the operation. (In the provider's SDK v0.1.207 no GET takes a body and no other
 // method a query.) An account anywhere else makes the accounts ambiguous: a name that the provider does not look at would otherwise
-// satisfy a grant that asks for one.
+// satisfy a grant that asks for one. In a path {domain_id} is an account where the catalog says so.
 //
 // # Answers
 //

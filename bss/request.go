@@ -70,10 +70,18 @@ func (r *requestReader) readPath(params func(string) string) error {
 		if strings.ContainsAny(f.Name, ".[") {
 			continue
 		}
-		if value := params(f.Name); value != "" {
-			if err := r.record(i, inPath, value); err != nil {
-				return err
-			}
+		value := params(f.Name)
+		if value == "" {
+			continue
+		}
+		if err := r.record(i, inPath, value); err != nil {
+			return err
+		}
+		if f.Name != domain.name {
+			continue
+		}
+		if err := r.accounts.add(&domain, value, &r.arena); err != nil {
+			return err
 		}
 	}
 	for i := range accountNames {

@@ -295,6 +295,28 @@ func TestPathParameters(t *testing.T) {
 	}
 }
 
+// TestCustomerInThePath: {domain_id} is an account where the catalog says that it is a customer's, and only from the path.
+func TestCustomerInThePath(t *testing.T) {
+	for _, c := range []struct {
+		operation, query string
+		fields           string
+		customers        []string
+		ambiguous        bool
+	}{
+		{"queryOrderDetail", "", "domain_id=c-17 order_id=CS-1", []string{"c-17"}, false},
+		{"queryOrderDetail", "limit=1", "domain_id=c-17 order_id=CS-1", []string{"c-17"}, false},
+		{"queryOrderDetail", "domain_id=c-18", "", []string{"c-17"}, true},
+		{"queryOrderDetail", "Domain_Id=c-18", "", []string{"c-17"}, true},
+		{"queryOrderDetail", "customer_id=c-18", "domain_id=c-17 order_id=CS-1", []string{"c-17", "c-18"}, true},
+		{"queryResources", "", "order_id=CS-1", nil, false}, // there it is the account of the credential
+	} {
+		got, err := ReadRequest(catalog.Find("cn", c.operation), params(map[string]string{"domain_id": "c-17", "order_id": "CS-1"}), pairs(c.query), nil)
+		if err != nil || show(got.Fields) != c.fields || !slices.Equal(got.Accounts.Customers, c.customers) || (got.Accounts.Ambiguous != "") != c.ambiguous {
+			t.Errorf("%s ?%s: %+v, %v", c.operation, c.query, got, err)
+		}
+	}
+}
+
 func TestRecordedValuesAreBounded(t *testing.T) {
 	long := strings.Repeat("9", 1025)
 	body := `{"amount":` + long + `,"resource_ids":["a"` + strings.Repeat(`,"a"`, 149) + `,"` + long + `"]}`

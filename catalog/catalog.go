@@ -5,6 +5,8 @@
 // audited fields, what answers repeat of requests, and sensitive bodies), each with its source in docs/coverage.md.
 package catalog
 
+import "slices"
+
 // Effect says what an operation does to money and accounts.
 type Effect uint8
 
@@ -94,4 +96,13 @@ type Operation struct {
 	Sensitive              bool     // bodies or queries carry passwords, codes or identity data: neither they nor their hashes are recorded
 	ForwardHeaders         []string // declared endpoint: further caller headers passed on to a signed upstream, canonical spelling
 	AnswerHeaders          []string // declared endpoint: further answer headers of a signed upstream passed on to the caller, canonical spelling
+}
+
+// DomainID is the parameter of v1 paths that names an account: the credential's, unless [Operation.DomainIsCustomer].
+const DomainID = "domain_id"
+
+// DomainIsCustomer reports whether {domain_id} in the path is the customer whose data the call is about: with a partner's key it
+// is one of the partner's customers.
+func (o *Operation) DomainIsCustomer() bool {
+	return slices.Contains(o.Request, Field{DomainID, FieldCustomer})
 }

@@ -263,7 +263,8 @@ type credentialConfig struct {
 	Kinds []string `yaml:"kinds" choice:"distributor|enterprise-master"`
 	// The upstream whose calls it signs. May be left out when the file has only one signed upstream.
 	Upstream string `yaml:"upstream"`
-	// The account id. It is sent as `X-Domain-Id`, and a `{domain_id}` in a path must equal it.
+	// The account id. It is sent as `X-Domain-Id`, and a `{domain_id}` in a path must equal it: but with a partner credential that
+	// of `queryOrderDetail` is the customer's, which `customers` of a grant may restrict.
 	DomainID account `yaml:"domain_id"`
 	// The partner's account id, which a `{partner_id}` in a path must equal. Default: `domain_id` of a partner credential.
 	PartnerID account `yaml:"partner_id"`
@@ -327,7 +328,8 @@ type grantConfig struct {
 	Credential string `yaml:"credential"`
 	// The upstream. It follows from the credential; without one it may be left out when the file has only one unsigned upstream.
 	Upstream string `yaml:"upstream"`
-	// Account ids: a call must name one (`customer_id` and the like), and may name no other. Left out: all.
+	// Account ids: a call must name one (`customer_id` and the like, `{domain_id}` of `queryOrderDetail`), and may name no other. Left
+	// out: all.
 	Customers []account `yaml:"customers"`
 	// Needed for the operations of which no source says which class may call them, once you know.
 	ClassConfirmed bool `yaml:"class_confirmed"`

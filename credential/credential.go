@@ -67,7 +67,7 @@ type Config struct {
 	Upstream string         // the one upstream whose calls it signs
 	Class    catalog.Class  // ClassPartner or ClassCustomer
 	Kinds    []catalog.Kind // narrower kinds that the account has
-	// DomainID is the account id: sent as X-Domain-Id and demanded of every {domain_id} in a path. Optional.
+	// DomainID is the account id: sent as X-Domain-Id and demanded of every {domain_id} in a path that is not a customer's. Optional.
 	DomainID string
 	// PartnerID is demanded of every {partner_id} in a path. Optional: the DomainID of a partner credential.
 	PartnerID string

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -60,8 +61,8 @@ func TestEveryOperationIsSignedByTheRightClassOnly(t *testing.T) {
 			})
 		}
 	}
-	if total != 2*215 {
-		t.Errorf("%d calls were driven, want each of 215 operations twice", total)
+	if total != 2*216 {
+		t.Errorf("%d calls were driven, want each of 216 operations twice", total)
 	}
 }
 
@@ -91,6 +92,9 @@ func TestPathAccountMustBeTheCredentials(t *testing.T) {
 		}
 		tested++
 		for _, caller := range []string{partnerCaller, customerCaller} {
+			if o.DomainIsCustomer() && caller == partnerCaller {
+				continue // TestPartnerNamesCustomerInThePath
+			}
 			if got := f.call(t, callOf(o, caller, "somebody-else")); got.status != 403 {
 				t.Errorf("%s: answer %d %s", o.Name, got.status, got.body)
 			}
@@ -100,6 +104,53 @@ func TestPathAccountMustBeTheCredentials(t *testing.T) {
 		t.Error("no operation has an account in its path")
 	}
 	f.origin.none(t)
+}
+
+// With a partner's key the account in the path of queryOrderDetail is a customer that the grant covers; the call is on record as one
+// about that customer, allowed or refused.
+func TestPartnerNamesCustomerInThePath(t *testing.T) {
+	for _, site := range catalog.Sites() {
+		for _, tt := range []struct {
+			name, caller, account string
+			granted               []string
+			code, key             string
+		}{
+			{"any", partnerCaller, "c-17", nil, "", "AK-partner-"},
+			{"one of those granted", partnerCaller, "c-17", []string{"c-17"}, "", "AK-partner-"},
+			{"another", partnerCaller, "c-18", []string{"c-17"}, "TG.3004", ""},
+			{"the partner itself", partnerCaller, partnerAccount, []string{"c-17"}, "TG.3004", ""},
+			{"a customer's own", customerCaller, customerAccount, nil, "", "AK-acme"},
+			{"another's, with a customer's key", customerCaller, "c-18", nil, "TG.3003", ""},
+		} {
+			t.Run(site+"/"+tt.name, func(t *testing.T) {
+				f := start(t, func(f *fixture) {
+					f.listener.Hosts = append(f.listener.Hosts, "intl.test")
+					given := usualGrants(f.credentials)
+					for i := range given {
+						if given[i].Caller == partnerCaller && given[i].Credential != nil {
+							given[i].Customers = tt.granted
+						}
+					}
+					f.config.Grants = f.table(t, given)
+				})
+				got := f.call(t, callOf(catalog.Find(site, "queryOrderDetail"), tt.caller, tt.account))
+				kind := audit.KindIntent
+				if tt.code != "" {
+					kind = audit.KindRefusal
+					got.wantCode(t, tt.code)
+					f.origin.none(t)
+				} else if a := f.origin.only(t); !strings.HasPrefix(a.upstreamAccessKey(t), tt.key) {
+					t.Errorf("signed by %s", a.upstreamAccessKey(t))
+				}
+				want := []audit.Field{
+					{Name: "domain_id", Kind: "customer", Values: []string{tt.account}}, {Name: "order_id", Kind: "order", Values: []string{"x1"}},
+				}
+				if r := f.log.only(t, kind); !reflect.DeepEqual(r.Fields, want) {
+					t.Errorf("recorded: %+v", r.Fields)
+				}
+			})
+		}
+	}
 }
 
 // Where several credentials fit, the caller chooses among those granted, and nothing is guessed.

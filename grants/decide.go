@@ -152,7 +152,7 @@ func replacement(operation *catalog.Operation) string {
 }
 
 // refusesCredential repeats at the call what New checked (the class), and compares the accounts in the path, which the
-// provider does not always check.
+// provider does not always check. One that is a customer's is left to refusesCustomers.
 func (r *rule) refusesCredential(call *Call) *Refusal {
 	c := r.grant.Credential
 	if c == nil {
@@ -161,7 +161,7 @@ func (r *rule) refusesCredential(call *Call) *Refusal {
 	if _, err := c.Permit(call.Operation); err != nil {
 		return refuse(WrongClass, "%v", err)
 	}
-	if id := call.Param("domain_id"); id != "" && id != c.DomainID() {
+	if id := call.Param(catalog.DomainID); id != "" && id != c.DomainID() && !r.domainIsCustomer {
 		return refuse(WrongAccount, "the domain_id in the path is not the account of the credential")
 	}
 	if id := call.Param("partner_id"); id != "" && id != c.PartnerID() {

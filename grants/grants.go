@@ -71,6 +71,8 @@ type rule struct {
 	grant     *Grant
 	permit    credential.Permit
 	forbidden bool // deprecated, and the upstream forbids that
+	// domainIsCustomer: {domain_id} in the path is a customer of the partner, and not the account of the credential.
+	domainIsCustomer bool
 }
 
 // New checks the grants. The problems are all that were found; with any, the table is nil.
@@ -208,6 +210,7 @@ func (b *builder) tryAdd(at place, operation *catalog.Operation, grant *Grant, u
 			return err.Error()
 		}
 		r.permit = permit
+		r.domainIsCustomer = domainIsCustomer(operation, grant.Credential)
 		if why := accountMissing(operation, grant.Credential); why != "" {
 			return why
 		}
@@ -235,9 +238,17 @@ func namesAccounts(operation *catalog.Operation) bool {
 	return slices.ContainsFunc(operation.Request, func(f catalog.Field) bool { return f.Kind == catalog.FieldCustomer })
 }
 
+// domainIsCustomer reports whether {domain_id} in the path of the operation names a customer of the credential's account.
+func domainIsCustomer(operation *catalog.Operation, c *credential.Credential) bool {
+	return c.Class() == catalog.ClassPartner && operation.DomainIsCustomer()
+}
+
 // accountMissing says which account id the credential lacks for the operation's path.
 func accountMissing(operation *catalog.Operation, c *credential.Credential) string {
-	for name, account := range map[string]string{"domain_id": c.DomainID(), "partner_id": c.PartnerID()} {
+	for name, account := range map[string]string{catalog.DomainID: c.DomainID(), "partner_id": c.PartnerID()} {
+		if name == catalog.DomainID && domainIsCustomer(operation, c) {
+			continue
+		}
 		if account == "" && strings.Contains(operation.Path, "{"+name+"}") {
 			return fmt.Sprintf("the path of %s carries {%s}, but credential %s has no %s", operation.Name, name, c.Name(), name)
 		}

@@ -221,6 +221,47 @@ func TestCustomers(t *testing.T) {
 	}
 }
 
+// TestCustomerInThePath: with a partner's key {domain_id} of queryOrderDetail is a customer's, which the grant may restrict; with a
+// customer's key, and in every other path, it is the account of the credential.
+func TestCustomerInThePath(t *testing.T) {
+	f := newFixture(t)
+	bare := newCredential(t, "bare", "bss", catalog.ClassPartner, "")
+	order := []string{"queryOrderDetail"}
+	for _, c := range []struct {
+		name      string
+		grant     Grant
+		operation string
+		domain    string
+		want      Reason
+	}{
+		{"customer's own", Grant{Operations: order, Credential: f.acme}, "queryOrderDetail", "d-1", ""},
+		{"another's, with a customer's key", Grant{Operations: order, Credential: f.acme}, "queryOrderDetail", "d-2", WrongAccount},
+		{"partner, any", Grant{Operations: order, Credential: f.partner}, "queryOrderDetail", "c-7", ""},
+		{"partner without an account", Grant{Operations: order, Credential: bare}, "queryOrderDetail", "c-7", ""},
+		{"partner, listed", Grant{Operations: order, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "c-1", ""},
+		{"partner, not listed", Grant{Operations: order, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "c-7", CustomerNotGranted},
+		{"partner itself, not listed", Grant{Operations: order, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "p-1", CustomerNotGranted},
+		{"partner, a list of nobody", Grant{Operations: order, Credential: f.partner, Customers: []string{}}, "queryOrderDetail", "c-1", CustomerNotGranted},
+		{"partner, by pattern", Grant{Operations: []string{"effect:read"}, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "c-1", ""},
+		{"customer, not listed", Grant{Operations: order, Credential: f.acme, Customers: []string{"c-1"}}, "queryOrderDetail", "d-1", CustomerNotGranted},
+		{"another v1 read of partners", Grant{Operations: []string{"queryRefundOrder"}, Credential: f.partner}, "queryRefundOrder", "c-7", WrongAccount},
+	} {
+		c.grant.Caller, c.grant.Upstream = "app", "bss"
+		p := f.table(t, c.grant)
+		params := map[string]string{"domain_id": c.domain, "order_id": "CS-1"}
+		asked := call(t, "bss", "cn", c.operation, params, bss.Accounts{})
+		read, err := bss.ReadRequest(asked.Operation, asked.Param, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked.Accounts = read.Accounts
+		decision, err := p.Decide(asked)
+		if reasonOf(err) != c.want || (err == nil && decision.Credential != c.grant.Credential) {
+			t.Errorf("%s: %v, %v; want reason %q", c.name, decision.Credential, err, c.want)
+		}
+	}
+}
+
 func TestDeprecatedForbidden(t *testing.T) {
 	f := newFixture(t)
 	intl := newCredential(t, "intl", "strict", catalog.ClassCustomer, "d-7")

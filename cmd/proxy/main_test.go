@@ -177,7 +177,7 @@ func TestCatalog(t *testing.T) {
 		args []string
 		want int
 	}{
-		{nil, 215}, {[]string{"class:unknown"}, 2}, {[]string{"site:cn", "payorders"}, 3},
+		{nil, 216}, {[]string{"class:unknown"}, 1}, {[]string{"site:cn", "payorders"}, 3},
 	} {
 		_, stdout, _ := run(t, append([]string{"catalog", "--json"}, c.args...)...)
 		var operations []listedOperation

@@ -15,6 +15,11 @@ import (
 // target is where an operation is found.
 type target struct{ method, path string }
 
+// documented are current operations that have a page and are in no SDK. When a release has one, it leaves this list.
+var documented = map[string]map[string]target{
+	"intl": {"ListResourceSpecsPrice": {"POST", "/v2/products/resource-specs-price/query"}},
+}
+
 // TestCatalogIsTheSDKs holds the catalog's current operations against those of the SDK, both ways.
 func TestCatalogIsTheSDKs(t *testing.T) {
 	for site, sdk := range map[string]struct {
@@ -28,6 +33,12 @@ func TestCatalogIsTheSDKs(t *testing.T) {
 			want := sdkOperations(t, sdk.client)
 			if len(want) != sdk.count {
 				t.Errorf("the SDK has %d operations, of which the test finds %d", sdk.count, len(want))
+			}
+			for name, page := range documented[site] {
+				if _, known := want[name]; known {
+					t.Errorf("%s: the SDK has it", name)
+				}
+				want[name] = page
 			}
 			got := currentOperations(site)
 			for _, name := range sorted(want) {

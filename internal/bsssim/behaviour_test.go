@@ -23,7 +23,7 @@ func account(o *catalog.Operation) string {
 	return customerAK
 }
 
-// TestEveryOperationAnswersLegally calls all 215 operations: an empty call gets either a documented success or an error
+// TestEveryOperationAnswersLegally calls all 216 operations: an empty call gets either a documented success or an error
 // code, a v1 answer always carries a code, and nothing crashes.
 func TestEveryOperationAnswersLegally(t *testing.T) {
 	for _, site := range catalog.Sites() {
@@ -171,6 +171,10 @@ func TestOrderReads(t *testing.T) {
 	check(t, "page", len(list(w.want(customerAK, "GET", "/v2/orders/customer-orders?limit=2&offset=2", "", 200, ""), "order_infos")), 1)
 	w.want(customerAK, "GET", "/v1.0/c-17/common/order-mgr/orders/CS-1001", "", 200, "CBC.0000")
 	w.want(customerAK, "GET", "/v1.0/c-17/common/order-mgr/orders/CS-0", "", 200, "CBC.30000010")
+	w.want(customerAK, "GET", "/v1.0/c-18/common/order-mgr/orders/CS-2001", "", 403, "CBC.0151")
+	w.want(partnerAK, "GET", "/v1.0/c-18/common/order-mgr/orders/CS-2001", "", 200, "CBC.0000") // a partner names the customer
+	w.want(partnerAK, "GET", "/v1.0/c-17/common/order-mgr/orders/CS-2001", "", 200, "CBC.30000010")
+	w.want(partnerAK, "GET", "/v1.0/p-1/common/order-mgr/orders/CS-2001", "", 200, "CBC.30000010")
 	w.want(customerAK, "GET", "/v2/orders/customer-orders/refund-orders?order_id=CS-1001", "", 400, "CBC.99005026")
 }
 

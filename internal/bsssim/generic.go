@@ -9,7 +9,8 @@ import (
 )
 
 // answers.json holds, for each operation whose answer has members, their names with empty values: lists without rows,
-// counts of 0. The names are those of the response models of the provider's Go SDK v0.1.207 (bss/v2, bssintl/v2).
+// counts of 0. The names are those of the response models of the provider's Go SDK v0.1.207 (bss/v2, bssintl/v2); ListResourceSpecsPrice,
+// which it lacks, has those of ListResourceSpecs.
 //
 //go:embed answers.json
 var answersJSON []byte

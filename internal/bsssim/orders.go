@@ -3,6 +3,8 @@ package bsssim
 import (
 	"slices"
 	"strconv"
+
+	"tollgate/catalog"
 )
 
 func orderHandlers() map[string]handler {
@@ -15,10 +17,14 @@ func orderHandlers() map[string]handler {
 	}
 }
 
-// visibleOrder gives an order that the account may see: its own or, for a partner, one of its customers'.
+// visibleOrder gives an order that the account may see: its own or, for a partner, one of its customers', of the one that the path
+// names.
 func (r *request) visibleOrder() *order {
 	o := r.state.orders[r.text("order_id", "orderId")]
 	if o == nil || r.state.customerOf(r.account, o.Customer) == nil {
+		return nil
+	}
+	if r.operation.DomainIsCustomer() && r.params.Get(catalog.DomainID) != o.Customer {
 		return nil
 	}
 	return o

@@ -183,7 +183,8 @@ func stamp(t time.Time) string {
 func refuseClass(a *Account, o *catalog.Operation, params catalog.Params) *answer {
 	denied := fail(http.StatusForbidden, "CBC.0151")
 	// {partner_id} is not checked: "not verified at present" says the page of the v1 customer list.
-	if domain := params.Get("domain_id"); domain != "" && domain != a.DomainID {
+	ofCustomer := a.Class == Partner && o.DomainIsCustomer()
+	if domain := params.Get("domain_id"); domain != "" && domain != a.DomainID && !ofCustomer {
 		return &denied
 	}
 	switch {
