@@ -5,7 +5,10 @@
 // audited fields, what answers repeat of requests, and sensitive bodies), each with its source in docs/coverage.md.
 package catalog
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Effect says what an operation does to money and accounts.
 type Effect uint8
@@ -82,9 +85,11 @@ type Operation struct {
 	Effect        Effect
 	Deprecated    bool
 	ReplacedBy    []string
-	Success       []int   // HTTP statuses documented as success; empty: any 2xx
-	CodeAlways    bool    // v1: a 200 answer always carries error_code, CBC.0000 on success
-	Quota         float64 // published calls per second and source address; the default of 10 where none is published
+	Announced     time.Time // day of the notice that the operation ends; zero: no notice is known
+	Sunset        time.Time // the last day that the notice names; zero: none is known
+	Success       []int     // HTTP statuses documented as success; empty: any 2xx
+	CodeAlways    bool      // v1: a 200 answer always carries error_code, CBC.0000 on success
+	Quota         float64   // published calls per second and source address; the default of 10 where none is published
 	Request       []Field
 	Answer        []Field
 	// Repeats are the members of the answer that repeat one of the request, which the answer to another call does not. Where

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCounts(t *testing.T) {
@@ -104,6 +105,29 @@ func TestConfirmed(t *testing.T) {
 	}
 	if inferred != 63 {
 		t.Errorf("%d classes are inferred, want 63", inferred)
+	}
+}
+
+// TestSunsets: the end of every deprecated operation was announced, and of no other.
+func TestSunsets(t *testing.T) {
+	const notice, late = "2024-08-27", "2025-02-28"
+	const earlyNotice, early = "2022-11-04", "2022-11-30"
+	for _, site := range Sites() {
+		for _, o := range Operations(site) {
+			wantNotice, want := notice, late
+			switch {
+			case !o.Deprecated:
+				if !o.Announced.IsZero() || !o.Sunset.IsZero() {
+					t.Errorf("%s %s is current and ends", site, o.Name)
+				}
+				continue
+			case o.Name == "oldPayOrderV2" || o.Name == "oldListServiceTypesV2":
+				wantNotice, want = earlyNotice, early
+			}
+			if a, s := o.Announced.Format(time.DateOnly), o.Sunset.Format(time.DateOnly); a != wantNotice || s != want {
+				t.Errorf("%s %s: announced %s, ends %s; want %s, %s", site, o.Name, a, s, wantNotice, want)
+			}
+		}
 	}
 }
 
@@ -239,6 +263,7 @@ func TestText(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	const head = operationColumns + "\n"
 	const good = "cn,A,GET,/a,t,customer,doc,read,no,,200,no\n"
+	const old = "cn,A,GET,/a,t,customer,doc,read,yes,,200,no\n"
 	const spends = "cn,A,POST,/a,t,customer,doc,spend,no,,200,no\n"
 	const fields = "cn,A,answer,a:order\ncn,A,request,b:order\n"
 	tests := []struct{ what, operations, facts, want string }{
@@ -256,6 +281,10 @@ func TestParseRefuses(t *testing.T) {
 		{"unknown fact", head + good, "cn,A,colour,red\n", "unknown fact"},
 		{"bad quota", head + good, "cn,A,quota,-1\n", "out of range"},
 		{"quota NaN", head + good, "cn,A,quota,NaN\n", "out of range"},
+		{"sunset of a current one", head + good, "cn,A,sunset,2024-08-27 2025-02-28\n", "not deprecated"},
+		{"sunset without a notice", head + old, "cn,A,sunset,2025-02-28\n", "want the day of the notice"},
+		{"sunset before its notice", head + old, "cn,A,sunset,2025-02-28 2024-08-27\n", "want the day of the notice"},
+		{"sunset on no day", head + old, "cn,A,sunset,2024-08-27 2025-02-30\n", "want the day of the notice"},
 		{"bad kind", head + good, "cn,A,kind,king\n", "unknown kind"},
 		{"bad field", head + good, "cn,A,request,amount\n", "want name:kind"},
 		{"bad field kind", head + good, "cn,A,answer,amount:gold\n", "want name:kind"},
@@ -282,5 +311,3 @@ func TestParseRefuses(t *testing.T) {
 		t.Errorf("%+v, %v", table, err)
 	}
 }
-
-const old = "cn,A,GET,/a,t,customer,doc,read,yes,,200,no\n"

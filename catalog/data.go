@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 //go:embed bss-apis.csv
@@ -158,6 +159,8 @@ func (o *Operation) learn(fact, value string) (err error) {
 		if o.Kind != KindDistributor && o.Kind != KindEnterpriseMaster {
 			err = fmt.Errorf("unknown kind %q", value)
 		}
+	case "sunset":
+		err = o.end(value)
 	case "sensitive":
 		o.Sensitive = true
 	case "resellers-only":
@@ -172,6 +175,21 @@ func (o *Operation) learn(fact, value string) (err error) {
 		err = fmt.Errorf("unknown fact %q", fact)
 	}
 	return err
+}
+
+// end reads "notice sunset", two days.
+func (o *Operation) end(value string) error {
+	notice, sunset, _ := strings.Cut(value, " ")
+	var noticeErr, sunsetErr error
+	o.Announced, noticeErr = time.Parse(time.DateOnly, notice)
+	o.Sunset, sunsetErr = time.Parse(time.DateOnly, sunset)
+	if noticeErr != nil || sunsetErr != nil || o.Sunset.Before(o.Announced) {
+		return fmt.Errorf("sunset %q: want the day of the notice and the last day, as 2024-08-27 2025-02-28", value)
+	}
+	if !o.Deprecated {
+		return errors.New("sunset of an operation that is not deprecated")
+	}
+	return nil
 }
 
 var fieldKinds = []FieldKind{

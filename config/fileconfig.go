@@ -208,7 +208,8 @@ type upstreamConfig struct {
 	// Connections to the upstream at a time. A `spend` call opens one rather than use one whose last answer is less than 50 ms old,
 	// since an upstream that answers twice does so at once; with few connections there may be no other.
 	MaxConnections int `yaml:"max_connections" range:"1..100000"`
-	// Whether deprecated operations may be called.
+	// Whether deprecated operations may be called. The provider has announced the end of all that the catalogs have, and may switch
+	// them off any day.
 	Deprecated string `yaml:"deprecated" choice:"allow|forbid"`
 	// TLS towards the upstream; for `https://` only.
 	TLS *upstreamTLSConfig `yaml:"tls"`

@@ -2,7 +2,10 @@ package config
 
 import (
 	"crypto/fips140"
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"tollgate/internal/private"
 )
@@ -28,6 +31,9 @@ func (b *builder) takeNotes() {
 				u.Name, duration(u.Timeout), duration(b.config.Bounds.Drain))
 		}
 	}
+	for _, u := range b.config.Upstreams {
+		b.noteSunsets(u)
+	}
 	for _, l := range b.config.Listeners {
 		b.noteCertificates(l)
 	}
@@ -40,6 +46,27 @@ func (b *builder) takeNotes() {
 	if fips140.Enabled() {
 		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +
 			"`tollgate tls policy` shows the suites that remain")
+	}
+}
+
+// noteSunsets notes what callers may call although the provider has announced its end.
+func (b *builder) noteSunsets(u *Upstream) {
+	if u.ForbidDeprecated || b.config.GrantTable == nil {
+		return
+	}
+	ends := map[string]int{}
+	for _, o := range u.Operations {
+		if !o.Sunset.IsZero() && b.config.GrantTable.Covers(u.Name, o.Name) {
+			ends[o.Sunset.Format(time.DateOnly)]++
+		}
+	}
+	var days []string
+	for _, day := range sortedNames(ends) {
+		days = append(days, fmt.Sprintf("%d by %s", ends[day], day))
+	}
+	if len(days) > 0 {
+		b.note("upstream %s: callers are granted operations that the provider announced to end (%s) and that may stop working any day; "+
+			"`tollgate catalog deprecated` lists them, `deprecated: forbid` refuses them", u.Name, strings.Join(days, ", "))
 	}
 }
 

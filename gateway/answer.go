@@ -10,13 +10,23 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/catalog"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 )
 
-// deprecated is the value of the Deprecation header (RFC 9745): the day of the documentation that the catalog was read
-// from. The provider publishes no dates; the operations were deprecated on or before that day.
-var deprecated = "@" + strconv.FormatInt(time.Date(2024, 9, 26, 0, 0, 0, 0, time.UTC).Unix(), 10)
+// edition is the day of the documentation that the catalog was read from. What is deprecated without a known notice was deprecated
+// on that day or before.
+var edition = time.Date(2024, 9, 26, 0, 0, 0, 0, time.UTC)
+
+// deprecation is the value of the Deprecation header (RFC 9745).
+func deprecation(operation *catalog.Operation) string {
+	since := operation.Announced
+	if since.IsZero() {
+		since = edition
+	}
+	return "@" + strconv.FormatInt(since.Unix(), 10)
+}
 
 // passedOn are the answer headers of signed upstreams that reach the caller, besides RateLimit and what begins with it. Others
 // could hand over sessions and tokens, or lead elsewhere. Content-Encoding says how the body is to be read, which is passed on
@@ -103,11 +113,15 @@ func (c *call) stream(answer io.Reader) {
 // mark adds what the gateway says about the call.
 func (c *call) mark(add *adder) {
 	add.add("Tollgate-Call-Id", c.id)
-	if c.operation != nil && c.operation.Deprecated {
-		add.add("Deprecation", deprecated)
-		if len(c.operation.ReplacedBy) > 0 {
-			add.add("Tollgate-Replaced-By", strings.Join(c.operation.ReplacedBy, ", "))
-		}
+	if c.operation == nil || !c.operation.Deprecated {
+		return
+	}
+	add.add("Deprecation", deprecation(c.operation))
+	if !c.operation.Sunset.IsZero() {
+		add.add("Sunset", c.operation.Sunset.Format(http.TimeFormat)) // RFC 8594
+	}
+	if len(c.operation.ReplacedBy) > 0 {
+		add.add("Tollgate-Replaced-By", strings.Join(c.operation.ReplacedBy, ", "))
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"tollgate/audit"
+	"tollgate/catalog"
+	"tollgate/gateway"
 )
 
 // The upstream's answer is passed on: status, body, and the headers that are the caller's to know.
@@ -90,15 +92,43 @@ func TestAnswersWithoutABody(t *testing.T) {
 	}
 }
 
-// Deprecated operations work and are marked.
+// Deprecated operations work and are marked, also where they are refused.
 func TestDeprecatedIsMarked(t *testing.T) {
 	f := start(t, fixed)
-	got := f.send(t, plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1"}`))
-	if got.status != 200 || !strings.HasPrefix(got.header.Get("Deprecation"), "@1") || got.header.Get("Tollgate-Replaced-By") != "PayOrders" {
-		t.Errorf("answer %d %v", got.status, got.header)
+	const early, earlyEnd = "@1667520000", "Wed, 30 Nov 2022 00:00:00 GMT" // notice of 2022-11-04
+	const late, lateEnd = "@1724716800", "Fri, 28 Feb 2025 00:00:00 GMT"   // notice of 2024-08-27
+	for _, c := range []struct {
+		request              string
+		status               int
+		since, end, replaced string
+	}{
+		{plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1"}`), 200, early, earlyEnd, "PayOrders"},
+		{plain("POST", "/v1.0/c-1/customer/order-mgr/order/pay", `{"order_id":"CS-2"}`), 200, late, lateEnd, "PayOrders"},
+		{plain("POST", "/v1.0/c-2/customer/order-mgr/order/pay", `{"order_id":"CS-3"}`), 403, late, lateEnd, "PayOrders"},
+		{plain("GET", "/v1.0/c-1/common/order-mgr/orders-resource/CS-1", ""), 200, late, lateEnd, ""},
+		{pay(), 200, "", "", ""},
+	} {
+		got := f.send(t, c.request)
+		since, end, replaced := got.header.Get("Deprecation"), got.header.Get("Sunset"), got.header.Get("Tollgate-Replaced-By")
+		if got.status != c.status || since != c.since || end != c.end || replaced != c.replaced {
+			t.Errorf("%.60q: answer %d %v", c.request, got.status, got.header)
+		}
 	}
-	if got := f.send(t, pay()); got.header["Deprecation"] != nil {
-		t.Error("an operation that is not deprecated is marked")
+}
+
+// An endpoint that an operator declared as deprecated has no notice: it is marked, and no end is made up.
+func TestDeclaredDeprecation(t *testing.T) {
+	f := start(t, fixed, func(f *fixture) {
+		old := *appEndpoints[0]
+		old.Deprecated = true
+		f.listener.Routes = []gateway.Route{{
+			Router:    must(catalog.NewRouter([]*catalog.Operation{&old})),
+			Upstreams: map[*catalog.Operation]*gateway.Upstream{&old: f.upstream["app"]},
+		}}
+	})
+	got := f.send(t, plain("GET", "/app/x", ""))
+	if got.status != 200 || got.header.Get("Deprecation") != "@1727308800" || got.header["Sunset"] != nil {
+		t.Errorf("answer %d %v", got.status, got.header)
 	}
 }
 

@@ -61,7 +61,11 @@ type Table struct {
 	rules    map[key][]*rule
 	leftOut  map[key]string // why a pattern of the caller's does not cover the operation
 	coverage []Coverage
+	covered  map[target]bool
 }
+
+// target is an operation of an upstream.
+type target struct{ upstream, operation string }
 
 type key struct{ caller, upstream, operation string }
 
@@ -78,7 +82,7 @@ type rule struct {
 // New checks the grants. The problems are all that were found; with any, the table is nil.
 func New(upstreams []Upstream, grants []Grant) (*Table, []Problem) {
 	b := builder{
-		table:     &Table{rules: map[key][]*rule{}, leftOut: map[key]string{}},
+		table:     &Table{rules: map[key][]*rule{}, leftOut: map[key]string{}, covered: map[target]bool{}},
 		upstreams: map[string]*Upstream{},
 	}
 	for i := range upstreams {
@@ -95,6 +99,11 @@ func New(upstreams []Upstream, grants []Grant) (*Table, []Problem) {
 
 // Coverage lists what each pattern covers, in the order of the grants.
 func (p *Table) Coverage() []Coverage { return p.coverage }
+
+// Covers reports whether some grant lets a caller call an operation of an upstream.
+func (p *Table) Covers(upstream, operation string) bool {
+	return p.covered[target{upstream, operation}]
+}
 
 // place is where a selector stands.
 type place struct{ grant, selector int }
@@ -225,6 +234,7 @@ func (b *builder) tryAdd(at place, operation *catalog.Operation, grant *Grant, u
 	k := key{grant.Caller, upstream.Name, operation.Name}
 	if !slices.ContainsFunc(b.table.rules[k], func(have *rule) bool { return have.grant == grant }) {
 		b.table.rules[k] = append(b.table.rules[k], r)
+		b.table.covered[target{upstream.Name, operation.Name}] = true
 	}
 	return ""
 }

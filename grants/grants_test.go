@@ -262,6 +262,16 @@ func TestCustomerInThePath(t *testing.T) {
 	}
 }
 
+func TestCovers(t *testing.T) {
+	f := newFixture(t)
+	p := f.table(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:spend"}, Credential: f.acme})
+	for name, want := range map[string]bool{"PayOrders": true, "CreatePartnerCoupons": false, "ListCustomerOrders": false} {
+		if p.Covers("bss", name) != want || p.Covers("strict", name) {
+			t.Errorf("%s: want %v on bss only", name, want)
+		}
+	}
+}
+
 func TestDeprecatedForbidden(t *testing.T) {
 	f := newFixture(t)
 	intl := newCredential(t, "intl", "strict", catalog.ClassCustomer, "d-7")

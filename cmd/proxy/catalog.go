@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,8 @@ type listedOperation struct {
 	Effect     string   `json:"effect"`
 	Quota      float64  `json:"quota_per_second"`
 	Deprecated bool     `json:"deprecated"`
+	Announced  string   `json:"announced,omitempty"` // day of the notice that it ends
+	Sunset     string   `json:"sunset,omitempty"`    // the last day that the notice names
 	ReplacedBy []string `json:"replaced_by,omitempty"`
 }
 
@@ -57,6 +60,7 @@ func filterCatalog(words []string) []listedOperation {
 			listed := listedOperation{
 				Site: o.Site, Operation: o.Name, Method: o.Method, Path: o.Path, Title: o.Title, Class: o.Class.String(), Inferred: o.ClassInferred,
 				Kind: string(o.Kind), Effect: o.Effect.String(), Quota: o.Quota, Deprecated: o.Deprecated, ReplacedBy: o.ReplacedBy,
+				Announced: day(o.Announced), Sunset: day(o.Sunset),
 			}
 			if listed.matches(words) {
 				out = append(out, listed)
@@ -86,7 +90,19 @@ func (o *listedOperation) state() string {
 	if !o.Deprecated {
 		return ""
 	}
-	return strings.TrimSpace("deprecated " + strings.Join(o.ReplacedBy, ", "))
+	state := strings.TrimSpace("deprecated " + strings.Join(o.ReplacedBy, ", "))
+	if o.Sunset != "" {
+		state += "; to end by " + o.Sunset
+	}
+	return state
+}
+
+// day writes a date, "" for none.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateOnly)
 }
 
 func printCatalog(w io.Writer, operations []listedOperation) error {

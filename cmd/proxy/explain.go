@@ -34,6 +34,8 @@ type explanation struct {
 	Effect     string        `json:"effect,omitempty"`
 	Takes      string        `json:"takes,omitempty"` // credential class
 	Deprecated bool          `json:"deprecated,omitempty"`
+	Announced  string        `json:"announced,omitempty"` // day of the provider's notice that the operation ends
+	Sunset     string        `json:"sunset,omitempty"`    // the last day that the notice names
 	ReplacedBy []string      `json:"replaced_by,omitempty"`
 	Allowed    bool          `json:"allowed"`
 	Reason     string        `json:"reason,omitempty"`
@@ -252,7 +254,7 @@ func (e *explanation) describe(m *matched) {
 	o := m.operation
 	e.Upstream, e.Operation, e.Site, e.Effect = m.upstream.Name, o.Name, o.Site, o.Effect.String()
 	e.Takes = takes(o)
-	e.Deprecated, e.ReplacedBy = o.Deprecated, o.ReplacedBy
+	e.Deprecated, e.ReplacedBy, e.Announced, e.Sunset = o.Deprecated, o.ReplacedBy, day(o.Announced), day(o.Sunset)
 }
 
 func (e *explanation) decide(c *config.Config, f *explainFlags, m *matched, accounts bss.Accounts) *explanation {
@@ -303,6 +305,9 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 	}
 	if e.Deprecated {
 		line("deprecated", "replaced by %s", orNone(strings.Join(e.ReplacedBy, ", ")))
+	}
+	if e.Sunset != "" {
+		line("to end", "by %s, as the provider announced on %s", e.Sunset, e.Announced)
 	}
 	if !e.Allowed {
 		line("decision", "REFUSED (%s): %s", e.Reason, e.Detail)

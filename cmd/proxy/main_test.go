@@ -141,6 +141,9 @@ func TestExplain(t *testing.T) {
 		{[]string{"POST", "/v3/payments/free-resources/query"}, cli.ExitRefused, "wrong_class"},
 		{[]string{"POST", "/v1.0/d-2/customer/order-mgr/order/pay"}, cli.ExitRefused, "wrong_account"},
 		{[]string{"POST", "/v1.0/d-1/customer/order-mgr/order/pay"}, cli.ExitOK, "replaced by PayOrders"},
+		{[]string{"POST", "/v1.0/d-1/customer/order-mgr/order/pay"}, cli.ExitOK, "by 2025-02-28, as the provider announced on 2024-08-27"},
+		{[]string{"--json", "POST", "/v1.0/d-1/customer/order-mgr/order/pay"}, cli.ExitOK, `"sunset": "2025-02-28"`},
+		{[]string{"GET", "/v1.0/c-17/common/order-mgr/orders/CS-1"}, cli.ExitOK, "main (partner)"}, // the partner's customer
 		{[]string{"PUT", "/v3/orders/customer-orders/pay"}, cli.ExitRefused, "POST only"},
 		{[]string{"GET", "/nothing"}, cli.ExitRefused, "unknown_operation"},
 		{[]string{"GET", "/v2/orders//x"}, cli.ExitRefused, "ambiguous_path"},
@@ -184,6 +187,9 @@ func TestCatalog(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &operations); err != nil || len(operations) != c.want {
 			t.Errorf("catalog %v: %d operations, want %d, %v", c.args, len(operations), c.want, err)
 		}
+	}
+	if _, stdout, _ := run(t, "catalog", "orderpay"); !strings.Contains(stdout, "[deprecated PayOrders; to end by 2025-02-28]") {
+		t.Error(stdout)
 	}
 	if _, stdout, _ := run(t, "catalog", "PayOrders"); !strings.Contains(stdout, "/v3/orders/customer-orders/pay") {
 		t.Error(stdout)
