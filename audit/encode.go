@@ -112,6 +112,7 @@ func (e *encoder) who(r *Record) {
 func (e *encoder) what(r *Record) {
 	e.str(`,"upstream":`, r.Upstream)
 	e.str(`,"site":`, r.Site)
+	e.str(`,"currency":`, r.Currency)
 	e.str(`,"operation":`, r.Operation)
 	e.str(`,"effect":`, r.Effect)
 	e.str(`,"method":`, r.Method)

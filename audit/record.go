@@ -57,6 +57,7 @@ type Record struct {
 
 	Upstream  string `json:"upstream,omitempty"`
 	Site      string `json:"site,omitempty"`
+	Currency  string `json:"currency,omitempty"` // of amounts where the call does not say, if it is not that of the site
 	Operation string `json:"operation,omitempty"`
 	Effect    string `json:"effect,omitempty"` // "read", "write" or "spend"
 	Method    string `json:"method,omitempty"`

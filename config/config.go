@@ -132,6 +132,7 @@ type Upstream struct {
 	// Signed tells whether calls are signed, and so need a credential.
 	Signed     bool
 	Site       string // the catalog: "cn", "intl"; empty: declared endpoints only
+	Currency   string // of amounts where a call does not say, if it is not that of the site
 	Operations []*catalog.Operation
 	Policy     *tlspolicy.Policy // nil: plain HTTP
 	CAFile     string            // empty: the system's roots

@@ -131,7 +131,11 @@ func (u *Upstream) what() string {
 	if u.Site == "" {
 		return count(len(u.Operations), "declared endpoint")
 	}
-	return fmt.Sprintf("%s (catalog %s)", count(len(u.Operations), "operation"), u.Site)
+	site := u.Site
+	if u.Currency != "" {
+		site += ", currency " + u.Currency
+	}
+	return fmt.Sprintf("%s (catalog %s)", count(len(u.Operations), "operation"), site)
 }
 
 func (u *Upstream) signing() string {

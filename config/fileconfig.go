@@ -193,7 +193,8 @@ type upstreamConfig struct {
 	// Scheme and host, nothing else: `https://bss.myhuaweicloud.com`. Plain `http://` goes to loopback addresses only;
 	// `unix:/run/app.sock` is plain HTTP over a unix socket.
 	URL target `yaml:"url" need:"yes"`
-	// The catalog whose operations the upstream has.
+	// The catalog whose operations the upstream has. The European site (`https://bss.myhuaweicloud.eu`) has that of `intl`; its
+	// amounts, unless a call says their currency, are reported as `XXX`, and not as dollars.
 	Catalog string `yaml:"catalog" choice:"cn|intl"`
 	// Whether calls are signed with a credential. Default: true with a catalog, else false. An unsigned upstream is on
 	// this machine and has declared endpoints only.

@@ -28,6 +28,30 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// TestEuropeanSite: what the European site's amounts are in is not known, by whichever of its names it is reached.
+func TestEuropeanSite(t *testing.T) {
+	for upstream, want := range map[string]string{
+		"{url: https://bss.myhuaweicloud.eu, catalog: intl}":                                        "XXX",
+		"{url: https://BSS.MyHuaweiCloud.EU:443, catalog: intl}":                                    "XXX",
+		"{url: https://10.1.2.3, catalog: intl, tls: {server_name: bss.myhuaweicloud.eu}}":          "XXX",
+		"{url: https://bss-intl.myhuaweicloud.com, catalog: intl}":                                  "",
+		"{url: https://bss.myhuaweicloud.com, catalog: cn}":                                         "",
+		"{url: https://bss.notmyhuaweicloud.eu, catalog: intl}":                                     "",
+		"{url: https://myhuaweicloud.eu.corp.example, catalog: intl}":                               "",
+		"{url: http://127.0.0.1:8081, endpoints: [{name: X, method: GET, path: /x, effect: read}]}": "",
+		"{url: 'unix:/run/app.sock', endpoints: [{name: X, method: GET, path: /x, effect: read}]}":  "",
+	} {
+		c, err := Parse("x.yml", []byte("listeners: [{address: 127.0.0.1:8080, caller: app}]\nupstreams: {up: "+upstream+"}\n"+
+			"callers: {app: {}}\naudit: {dir: audit}\n"), t.TempDir(), Options{LookupEnv: noEnv})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Upstreams[0].Currency; got != want {
+			t.Errorf("%s: currency %q, want %q", upstream, got, want)
+		}
+	}
+}
+
 // TestNoRouteForUnknownHosts: on a listener whose upstreams all have hosts, another host has no route. A unix socket
 // accepts any Host, so this is where a call could otherwise reach an upstream by chance.
 func TestNoRouteForUnknownHosts(t *testing.T) {

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"tollgate/catalog"
 	"tollgate/tlspolicy"
@@ -48,6 +50,9 @@ func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream 
 	u.Socket = resolve(b.dir, s.URL.socket)
 	b.checkSigning(path, s)
 	b.upstreamTLS(path, u, s)
+	if u.isEuropean() {
+		u.Currency = noCurrency
+	}
 	u.Operations = catalog.Operations(s.Catalog)
 	for i := range s.Endpoints {
 		b.addEndpoint(fmt.Sprintf("%s.endpoints[%d]", path, i), u, &s.Endpoints[i])
@@ -56,6 +61,21 @@ func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream 
 		b.problem(path, "give a catalog, or declare endpoints", "upstream %s has no operations", name)
 	}
 	return u
+}
+
+// noCurrency is the code of ISO 4217 for amounts without a currency.
+const noCurrency = "XXX"
+
+// isEuropean reports whether the upstream is the provider's European site. It speaks the catalog of the international one, but no
+// page says what its amounts are in.
+func (u *Upstream) isEuropean() bool {
+	names := []string{u.ServerName}
+	if u.URL != nil {
+		names = append(names, u.URL.Hostname())
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		return strings.HasSuffix("."+strings.ToLower(strings.TrimSuffix(name, ".")), ".myhuaweicloud.eu")
+	})
 }
 
 // checkSigning holds unsigned upstreams to this machine: without a signature, being local is what protects them.

@@ -60,6 +60,7 @@ type Upstream struct {
 	Scheme    string
 	Host      string // of the URL: what signed calls carry as Host
 	Site      string // of the catalog; empty without one
+	Currency  string // of amounts where a call does not say, if it is not that of the site
 	Signed    bool
 	Timeout   time.Duration     // from sending to the end of the answer
 	MaxConns  int               // of Transport; 0: no share of them is kept from any caller

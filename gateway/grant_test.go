@@ -153,6 +153,25 @@ func TestPartnerNamesCustomerInThePath(t *testing.T) {
 	}
 }
 
+// What an upstream's amounts are in, if that is not what its site's are, is on record.
+func TestCurrencyOfTheUpstream(t *testing.T) {
+	f := start(t, func(f *fixture) {
+		f.listener.Hosts = append(f.listener.Hosts, "intl.test")
+		f.upstream["bss-intl"].Currency = "XXX"
+	})
+	for site, want := range map[string]string{"cn": "", "intl": "XXX"} {
+		f.call(t, callOf(catalog.Find(site, "ListSubCustomers"), partnerCaller, partnerAccount))
+		f.call(t, callOf(catalog.Find(site, "PayOrders"), partnerCaller, partnerAccount)).wantCode(t, "TG.3002")
+		for _, kind := range []audit.Kind{audit.KindIntent, audit.KindOutcome, audit.KindRefusal} {
+			for _, r := range f.log.of(kind) {
+				if r.Site == site && r.Currency != want {
+					t.Errorf("%s of %s: currency %q, want %q", kind, site, r.Currency, want)
+				}
+			}
+		}
+	}
+}
+
 // Where several credentials fit, the caller chooses among those granted, and nothing is guessed.
 func TestChoosingACredential(t *testing.T) {
 	either := plain("GET", "/v2/orders/customer-orders", "")

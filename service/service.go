@@ -122,7 +122,7 @@ func (s *Service) openUpstreams() error {
 		})
 		s.closers = append(s.closers, transport.Close)
 		s.upstreams[u] = &gateway.Upstream{
-			Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport,
+			Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport,
 		}
 	}
 	return nil

@@ -272,6 +272,24 @@ func TestUnsummed(t *testing.T) {
 	}
 }
 
+// TestCurrency: what a call says goes before what its upstream is known for, and that before what its site is known for.
+func TestCurrency(t *testing.T) {
+	for _, c := range []struct{ site, upstream, said, want string }{
+		{"cn", "", "", "CNY"}, {"intl", "", "", "USD"}, {"", "", "", "XXX"},
+		{"intl", "XXX", "", "XXX"}, {"intl", "XXX", "eur", "EUR"}, {"intl", "XXX", "euro", "XXX"}, {"intl", "", "eur", "EUR"},
+	} {
+		r := spend("UpdateSubCustomerBudget", field("budget_amount", "amount", "100"))
+		r.Site, r.Currency = c.site, c.upstream
+		if c.said != "" {
+			r.Fields = append(r.Fields, field("currency", "currency", c.said))
+		}
+		call := &Call{Intent: r, Outcome: ended(audit.Succeeded, 204)}
+		if amounts, _ := call.Amounts(); call.Currency() != c.want || len(amounts) != 1 || amounts[0].Currency != c.want {
+			t.Errorf("%+v: %s, %v", c, call.Currency(), amounts)
+		}
+	}
+}
+
 func TestMoney(t *testing.T) {
 	omitted := field("amount", "amount", "1")
 	omitted.Omitted = 1

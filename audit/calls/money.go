@@ -21,7 +21,7 @@ type Amount struct {
 // NoCurrency is the code of ISO 4217 for amounts without a currency.
 const NoCurrency = "XXX"
 
-// siteCurrency is what amounts are in where a call does not say.
+// siteCurrency is what amounts are in where neither a call nor its upstream says.
 var siteCurrency = map[string]string{"cn": "CNY", "intl": "USD"}
 
 // measures are the values of measure_id, as powers of ten of the currency's main unit.
@@ -71,13 +71,16 @@ func (c *Call) measure() string {
 	return ""
 }
 
-// Currency is what the call's amounts are in: what the call says, else its site's.
+// Currency is what the call's amounts are in: what the call says, else what its upstream is known for, else its site's.
 func (c *Call) Currency() string {
 	if said := c.Fields(catalog.FieldCurrency); len(said) > 0 {
 		if code := strings.ToUpper(said[0]); isCurrency(code) {
 			return code
 		}
 		return NoCurrency
+	}
+	if known := c.text(func(r *audit.Record) string { return r.Currency }); known != "" {
+		return known
 	}
 	if currency, ok := siteCurrency[c.Site()]; ok {
 		return currency
