@@ -36,7 +36,7 @@ type Config struct {
 type Certificate struct {
 	URI        string // a URI subject alternative name, such as a SPIFFE ID
 	DNS        string // a DNS subject alternative name
-	CommonName string // the subject's common name, for certificates without alternative names
+	CommonName string // the subject's only common name, for certificates without alternative names
 }
 
 // AccessKey is a key pair that the gateway issued to a caller.

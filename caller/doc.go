@@ -22,8 +22,9 @@
 // URI and DNS names must be equal to a subject alternative name of the certificate: URIs byte by byte, DNS names without
 // regard to case; wildcards match nothing on either side. The subject's common name counts only when the certificate has no
 // subject alternative name of any kind (RFC 6125, section 6.4.4, says the same of servers): many authorities check the
-// alternative names but let the applicant choose the common name. Certificates must have been verified against the
-// listener's client authorities before they come here.
+// alternative names but let the applicant choose the common name. Nor does it count when the subject has several, of which
+// programs take the first or the last: a certificate with a caller's name among them is refused. Certificates must have been
+// verified against the listener's client authorities before they come here.
 //
 // # Dates and hosts
 //

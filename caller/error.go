@@ -15,7 +15,7 @@ const (
 	DateSkew                Reason = "date_skew"                // X-Sdk-Date is more than MaxSkew off
 	ContradictingIdentities Reason = "contradicting_identities" // listener, certificate and claim are not of one caller
 	UnknownCertificate      Reason = "unknown_certificate"      // the certificate names no caller
-	AmbiguousCertificate    Reason = "ambiguous_certificate"    // the certificate names several callers
+	AmbiguousCertificate    Reason = "ambiguous_certificate"    // the certificate names several callers, or one among several common names
 )
 
 // Reasons lists every [Reason].

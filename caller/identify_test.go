@@ -172,6 +172,55 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// severalNames is a certificate template whose subject holds common names in this order, one of which may share its RDN with others.
+func severalNames(t testing.TB, together bool, names ...string) x509.Certificate {
+	t.Helper()
+	var subject pkix.RDNSequence
+	for i, name := range names {
+		attribute := pkix.AttributeTypeAndValue{Type: oidCommonName, Value: name}
+		if i > 0 && together {
+			subject[0] = append(subject[0], attribute)
+			continue
+		}
+		subject = append(subject, pkix.RelativeDistinguishedNameSET{attribute})
+	}
+	raw, err := asn1.Marshal(subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x509.Certificate{RawSubject: raw}
+}
+
+// TestSeveralCommonNames: a certificate with several common names is nobody's, whichever of them is a caller's, also where
+// something else says who calls.
+func TestSeveralCommonNames(t *testing.T) {
+	r := twoCallers(t)
+	good := signed(t, "TGBILLING1", goodSecret, now)
+	for _, together := range []bool{false, true} {
+		for _, names := range [][]string{{"billing-app", "x"}, {"x", "billing-app"}, {"billing-app", "billing-app"}, {"billing-app", ""}, {"x", "billing-app", "y"}} {
+			certificate := leaf(t, severalNames(t, together, names...))
+			for what, e := range map[string]Evidence{
+				"alone": {Certificate: certificate}, "fixed": {Fixed: "billing", Certificate: certificate},
+				"with a claim": {Certificate: certificate, Authorization: good.Authorization, Date: good.Date},
+			} {
+				identity, claim, err := r.Identify(e, now)
+				refusal, ok := errors.AsType[*Error](err)
+				if !ok || refusal.Reason != AmbiguousCertificate || !strings.Contains(refusal.Detail, "several common names") || identity != (Identity{}) || claim != nil {
+					t.Errorf("%q, %s: %+v, %v", names, what, identity, err)
+				}
+			}
+		}
+	}
+	nobody := leaf(t, severalNames(t, false, "x", "y"))
+	if identity, _, err := r.Identify(Evidence{Fixed: "billing", Certificate: nobody}, now); err != nil || identity.Caller != "billing" {
+		t.Errorf("beside another identity: %+v, %v", identity, err)
+	}
+	beside := severalNames(t, false, "billing-app", "x")
+	if identity, _, err := r.Identify(Evidence{Certificate: leaf(t, beside, "spiffe://corp/billing")}, now); err != nil || identity.Detail != "spiffe://corp/billing" {
+		t.Errorf("beside an alternative name, where none counts: %+v, %v", identity, err)
+	}
+}
+
 // TestCommonNameNeedsLackOfAlternatives tries every kind of alternative name, also one that crypto/x509 does not show.
 func TestCommonNameNeedsLackOfAlternatives(t *testing.T) {
 	otherName, err := asn1.Marshal([]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 8, Bytes: []byte{42, 3}}})

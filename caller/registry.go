@@ -150,11 +150,15 @@ func (r *Registry) find(certificate *x509.Certificate) (Identity, error) {
 	for _, name := range certificate.DNSNames {
 		consider(r.dnsNames, strings.ToLower(name))
 	}
-	if !hasAlternativeNames(certificate) {
-		consider(r.commonNames, certificate.Subject.CommonName)
+	commonNames := commonNamesOf(certificate)
+	for _, name := range commonNames {
+		consider(r.commonNames, name)
 	}
-	if ambiguous {
+	switch {
+	case ambiguous:
 		return Identity{}, &Error{Reason: AmbiguousCertificate, Detail: "the client certificate carries names of different callers"}
+	case found.Caller != "" && len(commonNames) > 1:
+		return Identity{}, &Error{Reason: AmbiguousCertificate, Detail: "the client certificate has several common names, of which none counts"}
 	}
 	return found, nil
 }
@@ -186,6 +190,24 @@ func rawURIs(c *x509.Certificate) (uris []string) {
 		}
 	}
 	return uris
+}
+
+// oidCommonName is the attribute of a subject that holds a common name (RFC 5280, appendix A.1).
+var oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}
+
+// commonNamesOf returns the common names that may count. A subject can hold any number of them: crypto/x509 shows the last, where
+// others show the first.
+func commonNamesOf(c *x509.Certificate) (names []string) {
+	if hasAlternativeNames(c) {
+		return nil
+	}
+	for _, attribute := range c.Subject.Names {
+		if attribute.Type.Equal(oidCommonName) {
+			name, _ := attribute.Value.(string) // crypto/x509 takes no other values
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // hasAlternativeNames looks for the extension itself, because it may hold only kinds of names that crypto/x509 skips.

@@ -75,7 +75,7 @@ type listenerTLSConfig struct {
 	// What becomes of a client certificate of whose authority no list is there, or only one past its next update. For
 	// `client_crl` only. Default: `refuse`.
 	ClientCRLMissing string `yaml:"client_crl_missing" choice:"refuse|allow"`
-	// A file with serial numbers of client certificates that are refused whatever the lists say: one in a line, in
+	// A file with serial numbers of client certificates that are refused whatever the lists say: one in a line, up to 20 octets in
 	// hexadecimal, optionally followed by the SHA-256 fingerprint of the issuer's certificate; `#` begins a comment.
 	ClientDeny string `yaml:"client_deny"`
 	// `required`: a connection without a client certificate is refused. `optional`: it may identify its caller in
@@ -309,7 +309,7 @@ type certificateNameConfig struct {
 	URI string `yaml:"uri"`
 	// A DNS name among the certificate's alternative names.
 	DNS string `yaml:"dns"`
-	// The common name of the certificate's subject.
+	// The one common name of the certificate's subject.
 	CommonName string `yaml:"common_name"`
 }
 

@@ -156,6 +156,7 @@ var h2Cases = []h2Case{
 	{name: "announced trailers", fields: []string{":method: POST", "trailer: x-t"}, data: []string{"abc"}, after: []string{"x-t: 1"}, want: refusedH2},
 	{name: "pseudo-header in trailers", fields: []string{":method: POST"}, data: []string{"abc"}, after: []string{":path: /echo/y"}, want: malformed},
 
+	// What net/http answers by itself, with no code of ours: it lets nobody make a stream error of it (docs/errors.md).
 	{name: "connection", fields: []string{"connection: keep-alive"}, want: "400"},
 	{name: "keep-alive", fields: []string{"keep-alive: 1"}, want: "400"},
 	{name: "proxy-connection", fields: []string{"proxy-connection: keep-alive"}, want: "400"},
@@ -167,6 +168,10 @@ var h2Cases = []h2Case{
 	{name: "te of trailers", fields: []string{"te: trailers"}, want: "200", sent: "GET /echo/x"},
 	{name: "te of something else", fields: []string{"te: gzip"}, want: "400"},
 	{name: "te of both", fields: []string{"te: trailers, gzip"}, want: "400"},
+	{name: "two te", fields: []string{"te: trailers", "te: gzip"}, want: "400"},
+	{name: "te of nothing", fields: []string{"te:"}, want: refusedH2},
+	{name: "connection, before a body", fields: []string{":method: POST", "connection: close"}, data: []string{"abc"}, want: "400"},
+	{name: "connection in trailers", fields: []string{":method: POST"}, data: []string{"abc"}, after: []string{"connection: close", "te: gzip"}, want: "200", sent: `POST /echo/x "abc"`},
 
 	{name: "name in capitals", fields: []string{"X-Custom: 1"}, want: malformed},
 	{name: "name with a blank", fields: []string{"x custom: 1"}, want: malformed},

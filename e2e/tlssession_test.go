@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -240,19 +241,52 @@ func (s *scan) downgrade(l tlsListener) {
 			last = code
 		}
 	}
+	hello := s.serverHello(l, rawHello(0x0303, []uint16{0xEEEE, last}, []byte{0}))
+	marked := string(hello[len(hello)-8:]) == "DOWNGRD\x01"
+	if want := len(l.versions) == 2; marked != want {
+		s.t.Errorf("%s: the mark against downgrades is there: %t, want %t", l.name, marked, want)
+	}
+}
+
+// serverHello is the beginning of the record in which a listener answers a ClientHello, up to the end of its random.
+func (s *scan) serverHello(l tlsListener, hello []byte) []byte {
+	s.t.Helper()
 	conn, err := net.Dial("tcp", s.gateway.address(l.name))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	_, _ = conn.Write(rawHello(0x0303, []uint16{0xEEEE, last}, []byte{0}))
-	hello := make([]byte, recordHeader+4+2+32)
-	if _, err := io.ReadFull(conn, hello); err != nil || hello[0] != 22 {
-		s.t.Errorf("%s does not answer an offer of %04x: %x %v", l.name, last, hello, err)
+	_, _ = conn.Write(hello)
+	answer := make([]byte, recordHeader+4+2+32)
+	if _, err := io.ReadFull(conn, answer); err != nil || answer[0] != 22 {
+		s.t.Errorf("%s does not answer %x: %x %v", l.name, hello, answer, err)
 	}
-	marked := string(hello[len(hello)-8:]) == "DOWNGRD\x01"
-	if want := len(l.versions) == 2; marked != want {
-		s.t.Errorf("%s: the mark against downgrades is there: %t, want %t", l.name, marked, want)
+	return answer
+}
+
+// TestLegacyVersion: a peer that writes more than TLS 1.2 into legacy_version and sends no supported_versions is served in TLS 1.2
+// (RFC 8446 section 4.2.1), and is not said to have offered TLS 1.3.
+func TestLegacyVersion(t *testing.T) {
+	s := newScan(t, listenersNamed(t, "huawei-ecdsa", "huawei-high-ecdsa", "aes256-ecdsa"))
+	for _, l := range listenersNamed(t, "huawei-ecdsa", "huawei-high-ecdsa", "aes256-ecdsa") {
+		for _, version := range []uint16{0x0304, 0x0305, 0xFFFF} {
+			if answer := s.serverHello(l, rawHello(version, []uint16{0xC02C}, []byte{0})); bits.BigEndian.Uint16(answer[recordHeader+4:]) != 0x0303 {
+				t.Errorf("%s answers legacy_version %04x with %x", l.name, version, answer)
+			}
+		}
+	}
+	s.gateway.stop()
+	offers := 0
+	for _, r := range s.records() {
+		if r.TLSIn == nil || r.TLSIn.Offer == nil {
+			continue
+		}
+		if offers++; !slices.Equal(r.TLSIn.Offer.Versions, []string{"TLS 1.2", "TLS 1.1", "TLS 1.0"}) {
+			t.Errorf("on record is an offer of %q", r.TLSIn.Offer.Versions)
+		}
+	}
+	if offers == 0 {
+		t.Error("no offer is on record")
 	}
 }

@@ -55,6 +55,8 @@ func (c *call) admitForm() *Refusal {
 		return refusal(badRequest, "the method must be of capital letters, digits and hyphens")
 	case r.ProtoMajor == 2 && !plainHTTP2(r):
 		return refusal(badRequest, "in HTTP/2 host must be the authority, and content-length the body's length")
+	case r.ProtoMajor == 2 && connectionSpecific(header):
+		return refusal(badRequest, "HTTP/2 has no header fields about a connection, and no TE but trailers")
 	case header["Upgrade"] != nil || httpguts.HeaderValuesContainsToken(header["Connection"], "upgrade") || r.Header[":protocol"] != nil:
 		return refusal(badRequest, "protocol upgrades are not supported")
 	case len(r.Trailer) > 0:
@@ -73,6 +75,15 @@ func plainHTTP2(r *http.Request) bool {
 	lengths := r.Header["Content-Length"]
 	return !slices.ContainsFunc(r.Header["Host"], func(host string) bool { return host != r.Host }) &&
 		(lengths == nil || len(lengths) == 1 && lengths[0] == strconv.FormatInt(r.ContentLength, 10))
+}
+
+// connectionSpecific reports header fields that HTTP/2 must not have (RFC 9113 section 8.2.2). net/http answers all but an empty TE
+// by itself, with 400 before there is a call; nothing rests on that here. Nobody can make the stream error of it that the RFC wants:
+// net/http has no hook there, and a handler can end a stream with INTERNAL_ERROR only.
+func connectionSpecific(header http.Header) bool {
+	te := header["Te"]
+	return header["Connection"] != nil || header["Proxy-Connection"] != nil || header["Keep-Alive"] != nil ||
+		header["Transfer-Encoding"] != nil || header["Upgrade"] != nil || te != nil && (len(te) != 1 || te[0] != "trailers")
 }
 
 // bodyMayCome tells whether the end of the request must be read. In HTTP/2 a length of 0 does not end it.

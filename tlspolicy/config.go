@@ -16,7 +16,8 @@ const clientSessions = 8
 
 // Server says what a listener adds to its policy.
 type Server struct {
-	// GetCertificate chooses the certificate of a connection. Required: without it every handshake fails.
+	// GetCertificate chooses the certificate of a connection. The versions of the ClientHello that it gets are those that the
+	// peer offered, which SupportsCertificate then goes by. Required: without it every handshake fails.
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 	// ClientCAs are the authorities whose client certificates count. Nil means that none is asked for, unless
@@ -65,7 +66,7 @@ func (p *Policy) server(s Server, t *tickets) *tls.Config {
 func (p *Policy) serverFor(s Server, t *tickets) *tls.Config {
 	config := p.base()
 	config.WrapSession, config.UnwrapSession = t.seal, t.open
-	config.GetCertificate = s.GetCertificate
+	config.GetCertificate = fromOffered(s.GetCertificate)
 	config.NextProtos = []string{"http/1.1"}
 	if p.HTTP2() {
 		config.NextProtos = []string{"h2", "http/1.1"}
@@ -88,7 +89,7 @@ func (p *Policy) challengeFor(s Server) *tls.Config {
 		return nil
 	}
 	config := p.base()
-	config.GetCertificate, config.NextProtos, config.SessionTicketsDisabled = s.Challenge, []string{ACMEProtocol}, true
+	config.GetCertificate, config.NextProtos, config.SessionTicketsDisabled = fromOffered(s.Challenge), []string{ACMEProtocol}, true
 	return config
 }
 
@@ -187,7 +188,7 @@ func (p *Policy) base() *tls.Config {
 
 // Hello receives what is known of a handshake's peer. See [WithHello].
 type Hello struct {
-	Info     *tls.ClientHelloInfo // nil until the ClientHello was read
+	Info     *tls.ClientHelloInfo // with the versions that were offered; nil until the ClientHello was read
 	Mismatch *NotAllowed          // why no connection can come of it; nil if the offer is good enough
 }
 
@@ -205,6 +206,7 @@ func WithHello(ctx context.Context, h *Hello) context.Context {
 // challenge, if there is one, is for ACME authorities. current, if there is one, gives the configuration to go on with.
 func (p *Policy) admit(refuse, challenge *tls.Config, current func() *tls.Config) func(*tls.ClientHelloInfo) (*tls.Config, error) {
 	return func(info *tls.ClientHelloInfo) (*tls.Config, error) {
+		info = asOffered(info)
 		mismatch := p.mismatch(info)
 		if h, ok := info.Context().Value(helloKey{}).(*Hello); ok {
 			h.Info, h.Mismatch = info, mismatch

@@ -37,6 +37,29 @@ func OfferOf(h *tls.ClientHelloInfo) Offer {
 	}
 }
 
+// extSupportedVersions is the extension by which alone TLS 1.3 is offered (RFC 8446 section 4.2.1).
+const extSupportedVersions = 43
+
+// asOffered returns a ClientHello with the versions that its peer offered. Where the extension is missing crypto/tls fills in every
+// version up to legacy_version, TLS 1.3 among them for a peer that wrote more than 0x0303 there, and then serves that peer in TLS
+// 1.2, as RFC 8446 section 4.2.1 wants it.
+func asOffered(h *tls.ClientHelloInfo) *tls.ClientHelloInfo {
+	if slices.Contains(h.Extensions, extSupportedVersions) || !slices.Contains(h.SupportedVersions, tls.VersionTLS13) {
+		return h
+	}
+	corrected := *h
+	corrected.SupportedVersions = slices.DeleteFunc(slices.Clone(h.SupportedVersions), func(v uint16) bool { return v > tls.VersionTLS12 })
+	return &corrected
+}
+
+// fromOffered makes a choice of certificates see the versions that a peer offered.
+func fromOffered(choose func(*tls.ClientHelloInfo) (*tls.Certificate, error)) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if choose == nil {
+		return nil
+	}
+	return func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return choose(asOffered(h)) }
+}
+
 // String gives the offer on one line.
 func (o Offer) String() string {
 	if len(o.Versions)+len(o.Suites)+len(o.Groups) == 0 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -19,16 +20,15 @@ type denial struct {
 	issuer *[sha256.Size]byte // fingerprint of the issuer's certificate; nil: any issuer
 }
 
-// maxSerial is the length of a serial number in hexadecimal digits: 20 bytes are allowed (RFC 5280, section 4.1.2.2), some
-// authorities give more.
-const maxSerial = 128
+// maxSerial is the length of a serial number in octets (RFC 5280, section 4.1.2.2).
+const maxSerial = 20
 
 // maxProblems bounds what an error lists.
 const maxProblems = 10
 
 // parseDenyList reads a list with one certificate in a line: its serial number in hexadecimal, the digits that "openssl x509 -serial"
 // shows, and optionally the SHA-256 fingerprint of its issuer's certificate, as "openssl x509 -fingerprint -sha256" does.
-// Colons between digits do not matter, nor does "0x" before a number. "#" begins a comment.
+// Colons may stand between octets, and "0x" before a number. "#" begins a comment.
 func parseDenyList(text string) (denyList, error) {
 	list := denyList{}
 	var problems []error
@@ -53,11 +53,10 @@ func (l denyList) add(line int, words []string) error {
 	if len(words) > 2 {
 		return errors.New("has more than a serial number and the fingerprint of an issuer")
 	}
-	digits := strings.ReplaceAll(strings.TrimPrefix(words[0], "0x"), ":", "")
-	if len(digits) > maxSerial || !isHex(digits) {
-		return fmt.Errorf("begins with no serial number: up to %d hexadecimal digits", maxSerial) // not shown: it may be of a key file
+	serial, ok := parseSerial(words[0])
+	if !ok { // not shown: it may be of a key file
+		return fmt.Errorf("begins with no serial number: up to %d octets in hexadecimal, colons between all of them or none", maxSerial)
 	}
-	serial, _ := new(big.Int).SetString(digits, 16) // hexadecimal digits are a number
 	entry := denial{line: line}
 	if len(words) == 2 {
 		sum, err := hex.DecodeString(strings.ReplaceAll(words[1], ":", ""))
@@ -66,9 +65,24 @@ func (l denyList) add(line int, words []string) error {
 		}
 		entry.issuer = (*[sha256.Size]byte)(sum)
 	}
-	key := string(serial.Bytes())
-	l[key] = append(l[key], entry)
+	l[serial] = append(l[serial], entry)
 	return nil
+}
+
+// parseSerial returns the octets of a serial number without leading zeros. What is longer than any serial number, such as a
+// fingerprint, would deny nobody; a colon that is missing would make another number of it.
+func parseSerial(word string) (octets string, ok bool) {
+	parts := strings.Split(strings.TrimPrefix(word, "0x"), ":")
+	if len(parts) > 1 && slices.ContainsFunc(parts, func(octet string) bool { return len(octet) != 2 }) {
+		return "", false
+	}
+	digits := strings.Join(parts, "")
+	const sign = "00" // of DER, before an octet of 0x80 or more
+	if len(strings.TrimPrefix(digits, sign)) > 2*maxSerial || !isHex(digits) {
+		return "", false
+	}
+	serial, _ := new(big.Int).SetString(digits, 16) // hexadecimal digits are a number
+	return string(serial.Bytes()), true
 }
 
 func isHex(digits string) bool {

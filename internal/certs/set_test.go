@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
+	"io"
 	"math/big"
 	"net"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"tollgate/internal/testpki"
+	"tollgate/tlspolicy"
 )
 
 // held is a source whose certificates a test sets.
@@ -257,4 +260,52 @@ func BenchmarkSet(b *testing.B) {
 			})
 		}
 	}
+}
+
+// TestSetServesTLS12WithoutItsExtension: a peer that writes more than TLS 1.2 into legacy_version, and sends no supported_versions,
+// is served in TLS 1.2 (RFC 8446 section 4.2.1), so that its suites say which certificate it can use.
+func TestSetServesTLS12WithoutItsExtension(t *testing.T) {
+	ca := testpki.Must(testpki.New())
+	rsa, ecdsa := certificate(t, ca, testpki.RSA, "a.test"), certificate(t, ca, testpki.ECDSA, "a.test")
+	policy := testpki.Must(tlspolicy.Named(tlspolicy.Default))
+	for _, c := range []struct {
+		suite uint16
+		want  *tls.Certificate
+	}{{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, rsa}, {tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, ecdsa}} {
+		var chosen *tls.Certificate
+		set := NewSet(&held{list: []*tls.Certificate{ecdsa}}, &held{list: []*tls.Certificate{rsa}})
+		config := policy.Server(tlspolicy.Server{GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			var err error
+			chosen, err = set.GetCertificate(h)
+			return chosen, err
+		}})
+		ours, theirs := net.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = tls.Server(theirs, config).Handshake() // fails: the peer leaves
+			_ = theirs.Close()
+		}()
+		if _, err := ours.Write(helloNaming(tls.VersionTLS13, c.suite)); err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, 5+4+2)
+		_, err := io.ReadFull(ours, answer)
+		_ = ours.Close()
+		<-done
+		if err != nil || answer[0] != 22 || answer[5] != 2 || binary.BigEndian.Uint16(answer[9:]) != tls.VersionTLS12 || chosen != c.want {
+			t.Errorf("%s: answered %x, %v", tls.CipherSuiteName(c.suite), answer, err)
+		}
+	}
+}
+
+// helloNaming is a ClientHello of one suite whose version stands in legacy_version alone. It takes signatures of RSA and ECDSA.
+func helloNaming(version, suite uint16) []byte {
+	body := append(binary.BigEndian.AppendUint16(nil, version), make([]byte, 32+1)...) // random, no session
+	body = append(binary.BigEndian.AppendUint16(append(body, 0, 2), suite), 1, 0)      // no compression
+	body = append(body, 0, 18,
+		0, 10, 0, 4, 0, 2, 0, 0x17, // groups: P-256
+		0, 13, 0, 6, 0, 4, 4, 3, 8, 4) // signatures: ECDSA on P-256, RSA-PSS
+	message := append([]byte{1, 0, 0, byte(len(body))}, body...)
+	return append([]byte{22, 3, 1, 0, byte(len(message))}, message...)
 }
