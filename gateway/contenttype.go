@@ -70,7 +70,7 @@ func takes(operation *catalog.Operation, media string) bool {
 	return slices.Contains(types, media) || isJSON(media) && slices.Contains(types, jsonMedia)
 }
 
-// onlyJSON are the types that an operation takes unless its declaration says otherwise.
+// onlyJSON are the types that an operation takes unless its declaration says otherwise. Nobody writes to it.
 var onlyJSON = []string{jsonMedia}
 
 func taken(operation *catalog.Operation) []string {

@@ -62,8 +62,10 @@ var identity = []string{"identity"}
 func (c *call) signedHeader() http.Header {
 	header := make(http.Header, usualHeaders)
 	header["User-Agent"], header["Accept-Encoding"] = userAgent, identity
-	if c.bodyType.Sent != "" {
-		header["Content-Type"] = []string{c.bodyType.Sent}
+	if sent := c.bodyType.Sent; sent == jsonMedia {
+		header["Content-Type"] = onlyJSON
+	} else if sent != "" {
+		header["Content-Type"] = []string{sent}
 	}
 	for _, name := range forwarded {
 		forward(header, c.request.Header, name)
