@@ -40,13 +40,17 @@ type Outcome struct {
 }
 
 // ReadAnswer reads a whole answer. asked are the fields of the request, as [ReadRequest] returned them. It judges answers of
-// endpoints that an operator declared for an unsigned upstream by their status only. It never fails.
+// endpoints that an operator declared for an unsigned upstream by their status only, by which redirects are successes too. It
+// never fails.
 func ReadAnswer(op *catalog.Operation, asked []Value, status int, contentType string, body []byte) Outcome {
 	byStatus := Outcome{Result: Failure, From: FromStatus}
 	if status >= 200 && status <= 299 {
 		byStatus.Result = Success
 	}
 	if op.Site == "" && op.Class == catalog.ClassNone {
+		if status >= 300 && status <= 399 { // such as the 304 of a cache that is still good
+			byStatus.Result = Success
+		}
 		return byStatus
 	}
 	if len(body) == 0 {

@@ -83,6 +83,9 @@ func TestReadAnswer(t *testing.T) {
 		{"v1 empty", v1(), 200, "", Unread, FromStatus, ""},
 		{"v1 no content", v1(), 204, "", Success, FromStatus, ""},
 		{"declared, unsigned", internal, 200, `{"error_code":"X"}`, Success, FromStatus, ""},
+		{"declared, unsigned, not modified", internal, 304, "", Success, FromStatus, ""},
+		{"declared, unsigned, redirect", internal, 302, `<html>`, Success, FromStatus, ""},
+		{"declared, signed, redirect", signed, 302, `{}`, Failure, FromStatus, ""},
 		{"declared, unsigned, failure", internal, 404, `{"error_code":"X"}`, Failure, FromStatus, ""},
 		{"declared, signed", signed, 200, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
 	} {
@@ -101,6 +104,7 @@ func TestContentTypes(t *testing.T) {
 		"application/json":                Failure,
 		"Application/JSON; charset=UTF-8": Failure,
 		"application/json;charset=utf-8":  Failure,
+		"application/json;charset=utf8":   Failure,
 		"application/problem+json":        Failure,
 		"text/plain":                      Failure,
 		"application/json; charset=gbk":   Unread,
@@ -110,6 +114,19 @@ func TestContentTypes(t *testing.T) {
 	} {
 		if got := ReadAnswer(v2(), nil, 200, contentType, []byte(`{"error_code":"CBC.1"}`)); got.Result != want {
 			t.Errorf("%q: %+v, want %s", contentType, got, want)
+		}
+	}
+}
+
+func TestIsUTF8(t *testing.T) {
+	for _, charset := range []string{"utf-8", "UTF-8", " utf8\t", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8", "X-UNICODE20UTF8", "us-ascii"} {
+		if !IsUTF8(charset) {
+			t.Errorf("%q is not UTF-8", charset)
+		}
+	}
+	for _, charset := range []string{"", "utf", "utf-7", "utf-16", "utf-8-sig", "utf 8", "latin1", "gbk", "cesu-8", "\u00a0utf-8"} {
+		if IsUTF8(charset) {
+			t.Errorf("%q is UTF-8", charset)
 		}
 	}
 }

@@ -17,10 +17,20 @@ func jsonType(contentType string) bool {
 	if err != nil {
 		return false
 	}
-	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+	if charset := params["charset"]; charset != "" && !IsUTF8(charset) {
 		return false
 	}
 	return media == "application/json" || media == "text/plain" || strings.HasSuffix(media, "+json")
+}
+
+// IsUTF8 reports whether a charset is UTF-8 by one of the names that the WHATWG's Encoding Standard has for it, in any case, or
+// ASCII, of which each text is one of UTF-8.
+func IsUTF8(charset string) bool {
+	switch strings.ToLower(strings.Trim(charset, " \t")) {
+	case "utf-8", "utf8", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8", "x-unicode20utf8", "us-ascii":
+		return true
+	}
+	return false
 }
 
 // identifier gives s if it is at most limit of A-Z a-z 0-9 - _ . and otherwise "".

@@ -101,6 +101,7 @@ type Operation struct {
 	Sensitive              bool     // bodies or queries carry passwords, codes or identity data: neither they nor their hashes are recorded
 	ForwardHeaders         []string // declared endpoint: further caller headers passed on to a signed upstream, canonical spelling
 	AnswerHeaders          []string // declared endpoint: further answer headers of a signed upstream passed on to the caller, canonical spelling
+	ContentTypes           []string // declared endpoint: media types that bodies for a signed upstream may have, lower case; empty: JSON
 }
 
 // DomainID is the parameter of v1 paths that names an account: the credential's, unless [Operation.DomainIsCustomer].

@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"mime"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ type Declaration struct {
 	ForwardHeaders []string
 	// AnswerHeaders names further headers of a signed upstream's answers that reach the caller, in any case.
 	AnswerHeaders []string
+	// ContentTypes names the media types that bodies for a signed upstream may have, in any case and without parameters. Where it
+	// is empty they are JSON; "application/json" in it stands for all JSON.
+	ContentTypes []string
 }
 
 // maxHeaders bounds what one declaration can pass on in each direction.
@@ -38,8 +42,9 @@ const maxHeaders = 32
 func Declare(d Declaration) (*Operation, error) {
 	forward, forwardErr := checkHeaders(d.ForwardHeaders, checkForwardHeader)
 	answer, answerErr := checkHeaders(d.AnswerHeaders, checkAnswerHeader)
+	types, typesErr := checkContentTypes(d.ContentTypes)
 	_, pathErr := parseTemplate(d.Path)
-	err := errors.Join(checkName(d.Name), checkMethod(d.Method), pathErr, checkMeaning(d), forwardErr, answerErr)
+	err := errors.Join(checkName(d.Name), checkMethod(d.Method), pathErr, checkMeaning(d), forwardErr, answerErr, typesErr)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +52,7 @@ func Declare(d Declaration) (*Operation, error) {
 		Name: d.Name, Method: d.Method, Path: d.Path,
 		Effect: d.Effect, Class: d.Class,
 		Deprecated: d.Deprecated, ReplacedBy: slices.Clone(d.ReplacedBy),
-		ForwardHeaders: forward, AnswerHeaders: answer,
+		ForwardHeaders: forward, AnswerHeaders: answer, ContentTypes: types,
 	}, nil
 }
 
@@ -160,6 +165,26 @@ func checkHeaderName(name string) error {
 	return nil
 }
 
+// maxContentTypes bounds what one declaration can take.
+const maxContentTypes = 32
+
+// checkContentTypes returns the types in lower case, sorted, each once.
+func checkContentTypes(types []string) ([]string, error) {
+	if len(types) > maxContentTypes {
+		return nil, fmt.Errorf("%d content types: at most %d are allowed", len(types), maxContentTypes)
+	}
+	var checked []string
+	for _, given := range types {
+		media, parameters, err := mime.ParseMediaType(given)
+		if err != nil || len(given) > 127 || !strings.EqualFold(media, given) || len(parameters) > 0 || !strings.Contains(media, "/") || strings.Contains(media, "*") {
+			return nil, fmt.Errorf("content type %.140q: want a type and a subtype without parameters, such as application/xml", given)
+		}
+		checked = append(checked, media)
+	}
+	slices.Sort(checked)
+	return slices.Compact(checked), nil
+}
+
 const (
 	authenticates = "it authenticates"
 	choosesTenant = "it chooses the account, which the credential does"
@@ -168,6 +193,8 @@ const (
 	changesTarget = "it changes what is called after that was decided"
 	claimsSource  = "it claims where the call comes from"
 	encodesBody   = "bodies are recorded and judged unencoded"
+	readsBody     = "it says how the body is read, for which there is content_types"
+	cutsBody      = "it says that the body is a part of another"
 )
 
 // refusedPrefixes and refusedHeaders hold lower-case names.
@@ -204,9 +231,13 @@ var refusedHeaders = map[string]string{
 	"x-idempotency-key":      repeatsCalls,
 	"accept-encoding":        encodesBody,
 	"content-encoding":       encodesBody,
+	"content-range":          cutsBody,
+	"content-type":           readsBody,
 	"x-http-method":          changesTarget,
 	"x-http-method-override": changesTarget,
 	"x-method-override":      changesTarget,
 	"forwarded":              claimsSource,
 	"x-real-ip":              claimsSource,
+
+	"content-transfer-encoding": encodesBody,
 }

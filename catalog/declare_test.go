@@ -15,9 +15,13 @@ func TestDeclare(t *testing.T) {
 	d.Class, d.Deprecated, d.ReplacedBy = ClassPartner, true, []string{"other"}
 	d.ForwardHeaders = []string{"x-trace-id", "If-Match", "X-Trace-ID"}
 	d.AnswerHeaders = []string{"x-trace-id", "Location", "X-Domain-Id", "X-Trace-ID"}
+	d.ContentTypes = []string{"Text/XML", "application/json", "text/xml"}
 	o, err := Declare(d)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if want := []string{"application/json", "text/xml"}; !slices.Equal(o.ContentTypes, want) {
+		t.Errorf("content types %q, want %q", o.ContentTypes, want)
 	}
 	if o.Site != "" || o.Name != d.Name || o.Method != "GET" || o.Path != d.Path || o.Effect != Read || o.Class != ClassPartner ||
 		!o.Deprecated || !slices.Equal(o.ReplacedBy, d.ReplacedBy) || o.Quota != 0 {
@@ -68,7 +72,7 @@ func TestDeclareRefuses(t *testing.T) {
 		"Authorization", "authorization", "X-Auth-Token", "X-Security-Token", "X-Domain-Id", "X-Project-Id", "X-Subject-Token", "Cookie", "Host",
 		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Upgrade",
 		"Expect", "X-Sdk-Date", "x-sdk-content-sha256", "Tollgate-Caller", "Idempotency-Key", "X-Idempotency-Key", "Accept-Encoding",
-		"Content-Encoding", "X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-For", "X-Apig-AppCode", "X_Domain_Id", "X A", "X-A:", "", "Ä",
+		"Content-Encoding", "Content-Type", "Content-Range", "Content-Transfer-Encoding", "X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-For", "X-Apig-AppCode", "X_Domain_Id", "X A", "X-A:", "", "Ä",
 		strings.Repeat("a", 65),
 	} {
 		tests = append(tests, struct {
@@ -86,6 +90,13 @@ func TestDeclareRefuses(t *testing.T) {
 			change func(*Declaration)
 			want   string
 		}{"answer header " + name, func(d *Declaration) { d.AnswerHeaders = []string{name} }, "header"})
+	}
+	for _, media := range []string{"", "json", "*/*", "text/*", "application/json; charset=utf-8", "application/json;", "a/b/c", "a /b", "text/" + strings.Repeat("a", 127)} {
+		tests = append(tests, struct {
+			what   string
+			change func(*Declaration)
+			want   string
+		}{"content type " + media, func(d *Declaration) { d.ContentTypes = []string{media} }, "content type"})
 	}
 	for _, test := range tests {
 		d := good()

@@ -297,7 +297,8 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("upstream: %+v", u)
 	}
 	declared := u.Operations[len(u.Operations)-1]
-	if declared.Name != "NewQuery" || !declared.Deprecated || fmt.Sprint(declared.ReplacedBy, declared.ForwardHeaders, declared.AnswerHeaders) != "[ListOrders] [X-Trace] [X-Trace-Id]" {
+	if declared.Name != "NewQuery" || !declared.Deprecated || fmt.Sprint(declared.ReplacedBy, declared.ForwardHeaders, declared.AnswerHeaders, declared.ContentTypes) !=
+		"[ListOrders] [X-Trace] [X-Trace-Id] [application/json application/xml]" {
 		t.Errorf("endpoint: %+v", declared)
 	}
 	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.Policy != nil || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL.String() != "http://localhost" {

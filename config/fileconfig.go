@@ -254,6 +254,9 @@ type endpointConfig struct {
 	// Further headers of a signed upstream's answers that reach the caller. Never those that hand over sessions or tokens, or
 	// belong to one connection.
 	AnswerHeaders []string `yaml:"answer_headers"`
+	// The media types that bodies for a signed upstream may have, such as `application/xml`, without parameters. Default: JSON
+	// (`application/json` and `application/*+json`), for which `application/json` stands here.
+	ContentTypes []string `yaml:"content_types"`
 }
 
 // credentialConfig is one entry of `credentials`.

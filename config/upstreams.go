@@ -132,6 +132,7 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 	o, err := catalog.Declare(catalog.Declaration{
 		Name: s.Name, Method: s.Method, Path: s.Path, Effect: effect, Class: class,
 		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers, AnswerHeaders: s.AnswerHeaders,
+		ContentTypes: s.ContentTypes,
 	})
 	if err != nil {
 		for _, cause := range leaves(err) {
@@ -164,6 +165,8 @@ func (b *builder) endpointClass(path string, u *Upstream, s *endpointConfig) cat
 		b.problem(path+".headers", "", "upstream %s is not signed: all headers are passed on to it anyway", u.Name)
 	case !u.Signed && len(s.AnswerHeaders) > 0:
 		b.problem(path+".answer_headers", "", "upstream %s is not signed: all headers of its answers are passed on anyway", u.Name)
+	case !u.Signed && len(s.ContentTypes) > 0:
+		b.problem(path+".content_types", "", "upstream %s is not signed: bodies of any type are passed on to it anyway", u.Name)
 	case u.Signed:
 		class, _ := catalog.ParseClass(s.Class) // one of the choices, or reported when it was read
 		return class

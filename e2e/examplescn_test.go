@@ -90,15 +90,15 @@ var shopExamples = []example{
 // bareExamples are what the SDK's models have no words for.
 var bareExamples = []example{
 	{operation: "ListCustomerOrders", about: "with repeated and empty parameters", site: "cn", by: shopOf, account: "c-17",
-		target: "GET /v2/orders/customer-orders?customer_id=&status=&status=1&status=10&status=2&%E4%B8%AD%5B%20%2B%2F%5D=" + hardQuery,
+		target: "GET /v2/orders/customer-orders?a_.-%5B0%5D=" + hardQuery + "&customer_id=&status=&status=1&status=10&status=2",
 		do: func(s *session) (any, error) {
 			return s.bare(bareCall{line: "GET /v2/orders/customer-orders", contentType: json1,
-				query: [][]string{{"status", "10", "2", "1", ""}, {"customer_id", ""}, {"中[ +/]", hardText}}})
+				query: [][]string{{"status", "10", "2", "1", ""}, {"customer_id", ""}, {"a_.-[0]", hardText}}})
 		}},
 	{operation: "ListPayPerUseCustomerResources", about: "with an unsigned body", site: "cn", by: shopOf, account: "c-17",
 		target: "POST /v2/orders/suscriptions/resources/query",
 		do: func(s *session) (any, error) {
-			return s.bare(bareCall{line: "POST /v2/orders/suscriptions/resources/query", contentType: "text/plain", body: pointer(`{"order_id":"CS-1003"}`)})
+			return s.bare(bareCall{line: "POST /v2/orders/suscriptions/resources/query", contentType: "application/x+json", body: pointer(`{"order_id":"CS-1003"}`)})
 		}},
 	{operation: "ListPayPerUseCustomerResources", about: "with the largest body", site: "cn", by: shopOf, account: "c-17",
 		target: "POST /v2/orders/suscriptions/resources/query",

@@ -52,7 +52,7 @@ func TestSDKSeesRefusals(t *testing.T) {
 			return err
 		}, 404, "TG.4001"},
 		{"a payment whose body is not signed", func() error {
-			_, err := w.shop(p).session(t).bare(bareCall{line: "POST /v3/orders/customer-orders/pay", contentType: "text/plain", body: pointer(`{"order_id":"CS-1001"}`)})
+			_, err := w.shop(p).session(t).bare(bareCall{line: "POST /v3/orders/customer-orders/pay", contentType: "application/x+json", body: pointer(`{"order_id":"CS-1001"}`)})
 			return err
 		}, 401, "TG.2009"},
 		{"a body over the bound", func() error {

@@ -93,7 +93,7 @@ func (a *arrival) examine(accounts []bsssim.Account) error {
 	if token := accounts[i].SecurityToken; a.header.Get("X-Security-Token") != token {
 		return fmt.Errorf("the security token is not %q", token)
 	}
-	if err := a.allSigned(claim.signed); err != nil {
+	if err := a.rightlySigned(claim.signed); err != nil {
 		return err
 	}
 	canonical, err := a.canonical(claim.signed)
@@ -123,19 +123,19 @@ func (a *arrival) query() string {
 	return query
 }
 
-// unsignedNames need no signature: what carries it, what frames the message, and what hops like to rewrite.
-var unsignedNames = []string{"authorization", "content-length", "user-agent"}
+// signedNames are signed where they are sent: what decides how the body is read, or whose call it is.
+var signedNames = []string{"content-type", "host", "x-domain-id", "x-sdk-date", "x-security-token"}
 
-// allSigned wants everything signed that could change what a request means, the host among it.
-func (a *arrival) allSigned(signed []string) error {
-	names := []string{"host", "x-sdk-date"}
-	for name := range a.header {
-		names = append(names, strings.ToLower(name))
-	}
-	for _, name := range names {
-		if !slices.Contains(signed, name) && !slices.Contains(unsignedNames, name) {
-			return fmt.Errorf("%s is not signed", name)
+// rightlySigned wants these names signed and no others, which a hop may rewrite or the provider read otherwise.
+func (a *arrival) rightlySigned(signed []string) error {
+	var want []string
+	for _, name := range signedNames {
+		if name == "host" || a.header.Get(name) != "" {
+			want = append(want, name)
 		}
+	}
+	if !slices.Equal(signed, want) {
+		return fmt.Errorf("signed are %q, want %q", signed, want)
 	}
 	return nil
 }

@@ -29,8 +29,8 @@ func deprecation(operation *catalog.Operation) string {
 }
 
 // passedOn are the answer headers of signed upstreams that reach the caller, besides RateLimit and what begins with it. Others
-// could hand over sessions and tokens, or lead elsewhere. Content-Encoding says how the body is to be read, which is passed on
-// as it came.
+// could hand over sessions and tokens, or lead elsewhere. Content-Encoding says how a body is to be read that
+// is not decoded here.
 var passedOn = [...]string{
 	"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control", "Date", "Etag", "Last-Modified",
 	"X-Request-Id", "X-Iam-Trace-Id", "Retry-After",
@@ -45,7 +45,7 @@ func (c *call) passesOn(name string) bool {
 // answer that was passed on may leave the outcome unknown.
 const outcomeHeader = "Tollgate-Outcome"
 
-// answer is step 12: the upstream's answer, unchanged.
+// answer is step 12: the upstream's answer, unchanged but for gzip of signed upstreams.
 func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()
@@ -63,6 +63,9 @@ func (c *call) answer(a *answer) {
 	add.add(outcomeHeader, a.outcome)
 	if length := c.answerLength(a); length >= 0 {
 		add.add("Content-Length", strconv.FormatInt(length, 10))
+	}
+	if header["Content-Type"] == nil {
+		header["Content-Type"] = nil // otherwise the HTTP server makes one up
 	}
 	c.deadline()
 	c.writer.WriteHeader(a.response.StatusCode)
@@ -110,8 +113,13 @@ func (c *call) stream(answer io.Reader) {
 	}
 }
 
-// mark adds what the gateway says about the call.
+// mark adds what the gateway says about the call. It ends the connection where the framing of the request may have been read in two
+// ways (RFC 9112 section 6.1): net/http does not say whether there was a Content-Length besides Transfer-Encoding, or in HTTP/1.0 a
+// Transfer-Encoding.
 func (c *call) mark(add *adder) {
+	if len(c.request.TransferEncoding) > 0 || !c.request.ProtoAtLeast(1, 1) {
+		c.hangUp()
+	}
 	add.add("Tollgate-Call-Id", c.id)
 	if c.operation == nil || !c.operation.Deprecated {
 		return

@@ -49,6 +49,7 @@ type call struct {
 	operation *catalog.Operation // match
 	params    catalog.Params     // match
 	upstream  *Upstream          // match
+	bodyType  ContentType        // read
 	body      []byte             // read
 	bodyHash  string             // read
 	facts     Facts              // decide

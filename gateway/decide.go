@@ -13,7 +13,7 @@ const credentialHeader = "Tollgate-Credential"
 // decide is step 6: the grant, and so the credential.
 func (c *call) decide() *Refusal {
 	var refused *Refusal
-	c.facts, refused = ReadFacts(&Asked{c.operation, c.request.Method, c.path, c.params, c.query, c.body})
+	c.facts, refused = ReadFacts(&Asked{c.operation, c.request.Method, c.path, c.params, c.query, c.body, !c.bodyType.JSON})
 	if refused != nil {
 		return refused
 	}

@@ -50,6 +50,7 @@ var (
 	bodyTooLarge     = Code{"TG.4004", "body_too_large", 413, "The body is too large"}
 	encodedBody      = Code{"TG.4005", "encoded_body", 415, "The body is encoded"}
 	wrongHost        = Code{"TG.4006", "wrong_host", 421, "The request is for another host"}
+	otherContentType = Code{"TG.4007", "content_type", 415, "The operation takes no body of this type"}
 
 	overLimit       = Code{"TG.5001", "over_limit", 429, "A rate limit is reached"}
 	tooManyFailures = Code{"TG.5002", "too_many_failures", 429, "Too many failed authentications from this address"}
@@ -77,7 +78,7 @@ func Codes() []Code {
 		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken, notRecordable, badAmount,
 		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload,
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
-		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost,
+		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"strings"
 
 	"tollgate/audit"
 	"tollgate/bss"
@@ -17,6 +18,7 @@ type Asked struct {
 	Params    catalog.Params
 	Query     signing.Query
 	Body      []byte
+	Opaque    bool // the body is no JSON, or not for every reader
 }
 
 // Facts are what a call is about.
@@ -29,8 +31,11 @@ type Facts struct {
 // where the operation does more than read, amounts that are no numbers and what the audit log cannot hold whole: in a sum they
 // would be missing, and in the log there would be no proof of them. With such a refusal the facts are returned as well.
 func ReadFacts(a *Asked) (Facts, *Refusal) {
-	read, err := bss.ReadRequest(a.Operation, a.Params.Get, a.Query.All(), a.Body)
+	read, err := a.read()
 	facts := Facts{read, fields(read.Fields)}
+	if refusal := checkQuery(a.Operation, a.Query); refusal != nil {
+		return facts, refusal
+	}
 	if bad, ok := errors.AsType[*bss.BodyError](err); ok && bad.Amount {
 		return facts, refusal(badAmount, "%v", err)
 	}
@@ -44,6 +49,54 @@ func ReadFacts(a *Asked) (Facts, *Refusal) {
 		return facts, refusal
 	}
 	return facts, a.checkLength(facts.recorded)
+}
+
+// read leaves out an opaque body: whose accounts are in it, only the upstream can tell.
+func (a *Asked) read() (bss.Request, error) {
+	opaque := a.Opaque && len(a.Body) > 0
+	body := a.Body
+	if opaque {
+		body = nil
+	}
+	read, err := bss.ReadRequest(a.Operation, a.Params.Get, a.Query.All(), body)
+	if opaque && read.Accounts.Ambiguous == "" {
+		read.Accounts.Ambiguous = "by its header the body is not JSON in UTF-8"
+	}
+	return read, err
+}
+
+// checkQuery refuses queries of the catalog's operations that readers sort differently, by UTF-8 or by UTF-16: the upstream would
+// find the signature wrong. No operation has such names.
+func checkQuery(operation *catalog.Operation, query signing.Query) *Refusal {
+	if operation.Site == "" {
+		return nil
+	}
+	for name, value := range query.All() {
+		if !plainName(name) {
+			return refusal(ambiguousQuery, "names in the query of %s are of letters, digits, and _ . - [ ]", operation.Name)
+		}
+		if strings.ContainsFunc(value, beyondBMP) && occurs(query, name) > 1 {
+			return refusal(ambiguousQuery, "a name that occurs twice in the query must not have values with characters beyond U+FFFF")
+		}
+	}
+	return nil
+}
+
+func plainName(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("_.-[]", c)
+	})
+}
+
+func beyondBMP(c rune) bool { return c > 0xFFFF }
+
+func occurs(query signing.Query, name string) (n int) {
+	for other := range query.All() {
+		if other == name {
+			n++
+		}
+	}
+	return n
 }
 
 func checkAmounts(fields []bss.Value) *Refusal {

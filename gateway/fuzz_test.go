@@ -21,6 +21,8 @@ func FuzzCall(f *testing.F) {
 		post("3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n", "Transfer-Encoding: chunked"), post("abc", "Content-Length: 3", "Connection: Host, X-Project", "X_Y: 1"),
 		plain("GET", "/echo/x", "", "X-Language: zh\r\nX-Language: en"), plain("GET", "http://gateway.test/echo/x", ""), "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
 		goodCall().text(f), signedPay().text(f),
+		plain("POST", payTarget, payBody, "Content-Type: application/json;charset=UTF8;x=1"), plain("POST", payTarget, payBody, "Content-Type: application/x-www-form-urlencoded"),
+		plain("POST", payTarget, payBody, "Content-Type: application/json; charset*=utf-7''x"), plain("GET", readTarget+"?%EF%BD%9E=1&a[0]=2", ""),
 	} {
 		f.Add(seed)
 	}
@@ -35,7 +37,7 @@ func FuzzCall(f *testing.F) {
 	}))
 	handler := fix.gateway.Handler(&fix.listener)
 	allowed := []string{
-		"Accept", "Authorization", "Content-Length", "Content-Type", "Host", "User-Agent", "X-Domain-Id", "X-Language", "X-Project", "X-Sdk-Date",
+		"Accept", "Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "Host", "User-Agent", "X-Domain-Id", "X-Language", "X-Project", "X-Sdk-Date",
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
@@ -65,12 +67,25 @@ func FuzzCall(f *testing.F) {
 			t.Errorf("sent %q, recorded %q", a.line, line)
 		}
 		a.checkFraming(t, fix.upstream[r.Upstream].Host)
+		if r.Upstream == "bss" && r.BodyBytes > 0 {
+			checkReadAsJSON(t, a)
+		}
 		for _, name := range a.names() {
 			if r.Upstream == "bss" && !slices.Contains(allowed, name) {
 				t.Errorf("header %s was sent to a signed upstream", name)
 			}
 		}
 	})
+}
+
+// checkReadAsJSON wants a Content-Type that has one reading: JSON, in UTF-8, as the log reads the body.
+func checkReadAsJSON(t *testing.T, a *arrival) {
+	t.Helper()
+	media, charset, named := strings.Cut(a.value("Content-Type"), ";")
+	subtype, ok := strings.CutPrefix(media, "application/")
+	if !ok || subtype != "json" && !strings.HasSuffix(subtype, "+json") || named && charset != " charset=utf-8" {
+		t.Errorf("a body was sent as %q", a.values("Content-Type"))
+	}
 }
 
 func (l *fakeLog) clear() {

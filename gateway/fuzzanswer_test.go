@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
@@ -31,6 +32,8 @@ func FuzzAnswer(f *testing.F) {
 		"HTTP/1.1 503 x\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 500 x\r\nContent-Length: 26\r\n\r\n{\"error_code\":\"CBC.990001\"}", "HTTP/1.1 700 x\r\n\r\n",
 		"HTTP/1.1 302 Found\r\nLocation: http://evil.test/\r\nSet-Cookie: s=1\r\nX-Subject-Token: t\r\nTollgate-Outcome: succeeded\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n",
 		"HTTP/1.1 401 x\r\nX-Echo: " + securityToken + "\r\n\r\n{\"error_code\":\"APIG.0301\",\"error_msg\":\"verify aksk signature fail, canonicalRequest: " + securityToken + "\"}", "",
+		coded(200, "gzip", gzipped("{}")), coded(400, "x-gzip, identity", gzipped(`{"error_code":"CBC.1","error_msg":"`+securityToken+`"}`)), coded(200, "gzip", gzipped("{}")[:20]),
+		coded(200, "br", "{}"), coded(206, "gzip", "{}"), chunks("gzip", gzipped("{", "}")), coded(200, "gzip", gzipped("{}")+"x"), coded(200, "gzip", ""),
 	} {
 		f.Add(true, answer)
 		f.Add(false, answer)
@@ -89,7 +92,7 @@ func ok(body string) string {
 	return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + body
 }
 
-// readAnswer reads an answer as any client would; nil if it cannot be read whole.
+// readAnswer reads an answer as any client would that knows gzip; nil if it cannot be read whole.
 func readAnswer(r *http.Request, text string) (*http.Response, []byte) {
 	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), r)
 	if err != nil {
@@ -99,7 +102,32 @@ func readAnswer(r *http.Request, text string) (*http.Response, []byte) {
 	if err != nil {
 		return nil, nil
 	}
+	if !isGzip(response) || len(body) == 0 && (response.ContentLength >= 0 || response.TransferEncoding != nil || !response.Close) {
+		return response, body
+	}
+	unzip, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, nil
+	}
+	if body, err = io.ReadAll(unzip); err != nil {
+		return nil, nil
+	}
 	return response, body
+}
+
+func isGzip(response *http.Response) bool {
+	return slices.Contains([]string{"gzip", "x-gzip"}, codingOf(response)) && response.StatusCode != http.StatusPartialContent
+}
+
+// codingOf returns the codings of an answer in one text.
+func codingOf(response *http.Response) string {
+	var codings []string
+	for _, coding := range strings.Split(strings.ToLower(strings.Join(response.Header["Content-Encoding"], ",")), ",") {
+		if coding = strings.Trim(coding, " \t"); coding != "" && coding != "identity" {
+			codings = append(codings, coding)
+		}
+	}
+	return strings.Join(codings, ",")
 }
 
 // serveAborting tells whether the handler broke the connection off, as it does when an answer cannot be completed.
@@ -155,7 +183,8 @@ func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r audit.Record, t
 	if bytes.Contains(got.Body.Bytes(), []byte(securityToken)) {
 		t.Error("the token is in the body")
 	}
-	if r.Status == 0 || theirs != nil && theirs.StatusCode/100 == 3 { // an answer of our own
+	unreadable := theirs != nil && codingOf(theirs) != "" && !isGzip(theirs) && len(body) > 0
+	if r.Status == 0 || unreadable || theirs != nil && theirs.StatusCode/100 == 3 { // an answer of our own
 		if got.Code != http.StatusBadGateway || header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("answer %d for an outcome without an answer", got.Code)
 		}
@@ -163,6 +192,9 @@ func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r audit.Record, t
 	}
 	if theirs == nil || got.Code != theirs.StatusCode || r.Status != got.Code {
 		t.Fatalf("answered %d, recorded %d, the upstream said %+v", got.Code, r.Status, theirs)
+	}
+	if values := header["Content-Encoding"]; values != nil && (isGzip(theirs) || codingOf(theirs) == "") {
+		t.Errorf("the caller is told of the coding %q", values)
 	}
 	if header.Get("Tollgate-Outcome") != r.Outcome {
 		t.Errorf("the caller is told %q, the log %q", header.Get("Tollgate-Outcome"), r.Outcome)

@@ -51,14 +51,22 @@ func newBody(b []byte) *body {
 // Close does nothing.
 func (*body) Close() error { return nil }
 
-// forwarded are the caller's headers that every signed upstream gets.
-var forwarded = [...]string{"Accept", "Content-Type", "X-Language"}
+// forwarded are the caller's headers that every signed upstream gets as they are.
+var forwarded = [...]string{"Accept", "X-Language"}
+
+// identity asks for answers that can be read: without it any coding will do (RFC 9110 section 12.5.3). Nobody writes to it.
+var identity = []string{"identity"}
 
 // signedHeader is an allow-list: nothing that a caller sends reaches a signed upstream unless it is named here or by
 // the endpoint's declaration.
 func (c *call) signedHeader() http.Header {
 	header := make(http.Header, usualHeaders)
-	header["User-Agent"] = userAgent
+	header["User-Agent"], header["Accept-Encoding"] = userAgent, identity
+	if sent := c.bodyType.Sent; sent == jsonMedia {
+		header["Content-Type"] = onlyJSON
+	} else if sent != "" {
+		header["Content-Type"] = []string{sent}
+	}
 	for _, name := range forwarded {
 		forward(header, c.request.Header, name)
 	}
@@ -68,7 +76,7 @@ func (c *call) signedHeader() http.Header {
 	return header
 }
 
-// forward copies a header as one value: the signature covers one line for each name.
+// forward copies a header as one value: readers differ in which of several lines they take.
 func forward(to, from http.Header, name string) {
 	if values := from[name]; len(values) == 1 {
 		to[name] = values

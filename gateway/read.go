@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"os"
 	"slices"
@@ -22,14 +21,8 @@ func (c *call) read() *Refusal {
 	if refusal := c.checkBody(c.request.ContentLength); refusal != nil {
 		return refusal
 	}
-	if c.upstream.Signed && isEncoded(c.request.Header["Content-Encoding"]) {
-		return refusal(encodedBody, "send the body without Content-Encoding")
-	}
-	if c.upstream.Signed && !plainHeaders(c.request.Header, c.operation.ForwardHeaders) {
-		return refusal(badRequest, "headers that are passed on must be printable ASCII")
-	}
-	if c.upstream.Signed && c.request.ContentLength != 0 && !isUTF8(c.request.Header["Content-Type"]) {
-		return refusal(encodedBody, "send the body in UTF-8, and with one Content-Type")
+	if refusal := c.checkHeader(); refusal != nil {
+		return refusal
 	}
 	if refusal := c.readBody(); refusal != nil {
 		c.hangUp()
@@ -44,8 +37,30 @@ func (c *call) read() *Refusal {
 	c.bodyHash = signing.EmptyHash
 	if len(c.body) > 0 {
 		c.bodyHash = signing.HashHex(c.body)
+	} else if c.request.Header["Content-Type"] == nil {
+		c.bodyType = ContentType{}
 	}
 	return nil
+}
+
+// checkHeader refuses headers by which readers could take the body for different things. What of the type of a body that there
+// is not cannot be sent is left out.
+func (c *call) checkHeader() *Refusal {
+	header, encoded := c.request.Header, isEncoded(c.request.Header["Content-Encoding"])
+	var refused *Refusal
+	c.bodyType, refused = ReadContentType(c.operation, c.upstream.Signed, header["Content-Type"])
+	c.bodyType.JSON = c.bodyType.JSON && !encoded
+	switch {
+	case !c.upstream.Signed:
+		return nil
+	case encoded:
+		return refusal(encodedBody, "send the body without Content-Encoding")
+	case !plainHeaders(header, c.operation.ForwardHeaders):
+		return refusal(badRequest, "headers that are passed on must be printable ASCII")
+	case c.request.ContentLength == 0:
+		return nil
+	}
+	return refused
 }
 
 func (c *call) checkBody(length int64) *Refusal {
@@ -72,26 +87,15 @@ func isEncoded(values []string) bool {
 	return false
 }
 
-// plainHeaders tells that readers agree on the bytes of the headers that are passed on and signed. Of others they differ
-// in what white space is and how it is encoded, and a signature that does not fit pauses the credential for everybody.
+// plainHeaders reports whether readers agree on the bytes of the headers that are passed on. Of others they differ in what white
+// space is and how it is encoded; of Content-Type, which is signed, a signature that does not fit comes of it.
 func plainHeaders(header http.Header, more []string) bool {
 	odd := func(name string) bool { return slices.ContainsFunc(header[name], hasOdd) }
-	return !slices.ContainsFunc(forwarded[:], odd) && !slices.ContainsFunc(more, odd)
+	return !odd("Content-Type") && !slices.ContainsFunc(forwarded[:], odd) && !slices.ContainsFunc(more, odd)
 }
 
 func hasOdd(value string) bool {
 	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
-}
-
-// isUTF8 tells that a body is in the encoding in which it will be read: another charset could show the log one amount and
-// the provider another.
-func isUTF8(contentTypes []string) bool {
-	if len(contentTypes) == 0 {
-		return true
-	}
-	_, parameters, err := mime.ParseMediaType(contentTypes[0])
-	charset, named := parameters["charset"]
-	return len(contentTypes) == 1 && err == nil && (!named || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "us-ascii"))
 }
 
 func (c *call) readBody() *Refusal {

@@ -16,12 +16,14 @@ import (
 
 // answer is what came back.
 type answer struct {
-	response *http.Response
-	held     []byte    // the body, or its beginning
-	whole    bool      // held is all of it
-	stream   io.Reader // all of it where it is not whole
-	result   bss.Outcome
-	outcome  string // of the audit package
+	response    *http.Response
+	held        []byte    // the body, or its beginning
+	whole       bool      // held is all of it
+	stream      io.Reader // all of it where it is not whole
+	coded       bool      // it is in a content coding that was not undone
+	endsByClose bool      // of its connection, which cannot be told from a cut
+	result      bss.Outcome
+	outcome     string // of the audit package
 }
 
 // send is step 10: one attempt.
@@ -72,18 +74,35 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 		return nil, c.failed(request, err)
 	}
 	c.received, c.tlsOut = response.Body, c.evidence.of(response.TLS)
-	held, err := readHeld(response, c.Bounds.HeldAnswer+1)
+	a, err := c.hold(response)
 	if err != nil {
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
-	a := &answer{response: response, held: held, whole: int64(len(held)) <= c.Bounds.HeldAnswer}
-	if !a.whole {
-		a.stream = io.MultiReader(bytes.NewReader(held), response.Body)
-	}
-	if token := request.Header.Get("X-Security-Token"); token != "" {
+	token := request.Header.Get("X-Security-Token")
+	if token != "" {
 		a.hide(token)
 	}
-	return a, c.judge(a)
+	refusal := c.judge(a)
+	if refusal == nil && token != "" && a.coded && len(a.held) > 0 {
+		refusal = c.withheld(a)
+	}
+	return a, refusal
+}
+
+// hold reads an answer as far as it is held.
+func (c *call) hold(response *http.Response) (*answer, error) {
+	a := &answer{response: response}
+	a.endsByClose = response.ContentLength < 0 && len(response.TransferEncoding) == 0 && response.Close
+	body := io.Reader(response.Body)
+	if c.upstream.Signed {
+		body = a.decode(c.Bounds.HeldAnswer)
+	}
+	var err error
+	a.held, err = readHeld(body, response.ContentLength, c.Bounds.HeldAnswer+1)
+	if a.whole = int64(len(a.held)) <= c.Bounds.HeldAnswer; !a.whole {
+		a.stream = io.MultiReader(bytes.NewReader(a.held), body)
+	}
+	return a, err
 }
 
 // hide keeps the credential's security token from the caller and from the log, for every status: failures inside a 200
@@ -100,10 +119,10 @@ func (a *answer) hide(token string) {
 // minHeld is the room for an answer of unknown length, to begin with.
 const minHeld = 2 << 10
 
-// readHeld reads an answer's body, or its first bytes up to limit.
-func readHeld(response *http.Response, limit int64) ([]byte, error) {
+// readHeld reads an answer's body, or its first bytes up to limit. length is -1 if it is not known.
+func readHeld(body io.Reader, length, limit int64) ([]byte, error) {
 	room := min(minHeld, limit)
-	if length := response.ContentLength; length >= 0 {
+	if length >= 0 {
 		room = min(length, limit-1) + 1 // to see its end; a length may be the largest number there is
 	}
 	held := make([]byte, 0, room)
@@ -111,7 +130,7 @@ func readHeld(response *http.Response, limit int64) ([]byte, error) {
 		if len(held) == cap(held) {
 			held = slices.Grow(held, len(held))
 		}
-		n, err := response.Body.Read(held[len(held):min(int64(cap(held)), limit)])
+		n, err := body.Read(held[len(held):min(int64(cap(held)), limit)])
 		held = held[:len(held)+n]
 		if err == io.EOF {
 			break

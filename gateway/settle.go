@@ -13,17 +13,31 @@ func (c *call) judge(a *answer) *Refusal {
 	}
 	a.result = bss.Outcome{Result: bss.Unread, From: bss.FromStatus}
 	if a.whole {
-		a.result = bss.ReadAnswer(c.operation, c.facts.Fields, a.response.StatusCode, a.response.Header.Get("Content-Type"), a.held)
+		a.result = bss.ReadAnswer(c.operation, c.facts.Fields, a.response.StatusCode, a.contentType(), a.held)
 	}
 	if a.result.Foreign != "" {
 		return c.foreign(a)
 	}
 	a.outcome = c.outcomeOfAnswer(a)
-	endsByClose := a.response.ContentLength < 0 && len(a.response.TransferEncoding) == 0 && a.response.Close
-	if endsByClose && a.result.Result == bss.Unread && c.changes() {
+	if a.endsByClose && a.result.Result == bss.Unread && c.changes() {
 		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
 	}
 	return nil
+}
+
+// contentType is that of what is held. What is in a coding says nothing, whatever it looks like: who undoes it reads something else.
+func (a *answer) contentType() string {
+	if a.coded {
+		return "application/octet-stream"
+	}
+	return a.response.Header.Get("Content-Type")
+}
+
+// withheld refuses to pass on an answer in which the credential's security token cannot be looked for.
+func (c *call) withheld(a *answer) *Refusal {
+	r := c.unknownSince("upstream %s answered in a content coding that was not asked for and cannot be read", c.upstream.Name)
+	r.Answer = a
+	return r
 }
 
 // foreign ends a call whose answer belongs to another one. Nothing of that answer is passed on or recorded.
@@ -56,7 +70,7 @@ func (c *call) outcomeOfAnswer(a *answer) string {
 		return audit.Succeeded
 	case a.result.Result == bss.Partial:
 		return audit.Partial
-	case a.result.Result == bss.Unread && status >= 200 && status < 300: // by its status
+	case a.result.Result == bss.Unread && status >= 200 && status < 400: // by its status; a redirect of a signed upstream never comes here
 		return audit.Succeeded
 	}
 	return audit.Failed

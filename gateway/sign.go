@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 
 	"tollgate/credential"
 	"tollgate/signing"
@@ -41,32 +39,22 @@ func (a *adder) add(name, value string) {
 	a.header[name] = a.values[last-1 : last : last]
 }
 
-// signedLines are all headers but User-Agent, which hops like to rewrite, and Host.
+// signedNames are the headers that are signed besides Host, in the order of the signature: those that decide how the body is read,
+// or whose call it is. Others are sent unsigned, since an upstream that reads one of them otherwise, or a hop that rewrites it, would
+// find the signature wrong, for which the credential pauses.
+var signedNames = [...]struct{ name, signed string }{
+	{"Content-Type", "content-type"}, {"", "host"}, {"X-Domain-Id", "x-domain-id"}, {"X-Sdk-Date", "x-sdk-date"}, {"X-Security-Token", "x-security-token"},
+}
+
+// signedLines returns the headers that are signed.
 func signedLines(r *http.Request) []signing.Header {
-	lines := make([]signing.Header, 1, usualHeaders)
-	lines[0] = signing.Header{Name: "host", Value: r.Host}
-	for name, values := range r.Header {
-		if name != "User-Agent" {
-			lines = append(lines, signing.Header{Name: signedName(name), Value: values[0]})
+	lines := make([]signing.Header, 0, len(signedNames))
+	for _, header := range signedNames {
+		if header.name == "" {
+			lines = append(lines, signing.Header{Name: header.signed, Value: r.Host})
+		} else if values := r.Header[header.name]; values != nil {
+			lines = append(lines, signing.Header{Name: header.signed, Value: values[0]})
 		}
 	}
-	slices.SortFunc(lines, func(a, b signing.Header) int { return strings.Compare(a.Name, b.Name) })
 	return lines
-}
-
-// signedNames are the usual headers as they are signed.
-var signedNames = map[string]string{}
-
-func init() {
-	for _, name := range append(forwarded[:], "X-Sdk-Date", "X-Domain-Id", "X-Security-Token") {
-		signedNames[name] = strings.ToLower(name)
-	}
-}
-
-// signedName gives the name of a header in lower case.
-func signedName(name string) string {
-	if known, ok := signedNames[name]; ok {
-		return known
-	}
-	return strings.ToLower(name)
 }

@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -149,6 +151,7 @@ func TestQueries(t *testing.T) {
 		{name: "not UTF-8", request: get(path + "?a=%ff"), code: "TG.1003"},
 		{name: "257 pairs", request: get(path + "?" + long + "a=1"), code: "TG.1003"},
 		{name: "too long", request: get(path + "?a=" + strings.Repeat("x", 16385)), code: "TG.1003"},
+		{name: "odd name, of a declared endpoint", request: get(path + "?%EF%BD%9E=1"), line: "GET /echo/x?%EF%BD%9E=1 HTTP/1.1"},
 	})
 }
 
@@ -230,6 +233,40 @@ func TestBodyCutShort(t *testing.T) {
 	}
 }
 
+// A request with Transfer-Encoding is the last one on its connection, whoever answers it: there may have been a Content-Length besides,
+// or line ends that others read otherwise, and net/http shows neither. In HTTP/1.0 it hides Transfer-Encoding itself.
+func TestTransferEncodingEndsTheConnection(t *testing.T) {
+	const chunked = "Transfer-Encoding: chunked"
+	for name, tt := range map[string]struct {
+		text   string
+		closes bool
+	}{
+		"chunked":                     {post("3\r\nabc\r\n0\r\n\r\n", chunked), true},
+		"chunked and length":          {post("3\r\nabc\r\n0\r\n\r\n", chunked, "Content-Length: 3"), true},
+		"chunked, to an app":          {"PUT /app/x HTTP/1.1\r\nHost: gateway.test\r\n" + chunked + "\r\n\r\n0\r\n\r\n", true},
+		"chunked, and refused":        {post("3\r\nabc\r\n0\r\n\r\n", chunked, "Content-Type: text/html"), true},
+		"HTTP/1.0":                    {"GET /echo/x HTTP/1.0\r\nHost: gateway.test\r\nConnection: keep-alive\r\n\r\n", true},
+		"HTTP/1.0, chunked":           {"GET /echo/x HTTP/1.0\r\nHost: gateway.test\r\nConnection: keep-alive\r\n" + chunked + "\r\n\r\n", true},
+		"length":                      {post("abc", "Content-Length: 3"), false},
+		"length, and refused":         {post("abc", "Content-Length: 3", "Content-Type: text/html"), false},
+		"encoding, by another's name": {post("abc", "Content-Length: 3", "Transfer_Encoding: chunked"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed)
+			c := f.dial(t)
+			c.write(tt.text + get("/echo/next"))
+			first, err := http.ReadResponse(c.reader, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, first.Body)
+			if next := c.read("GET"); first.Close != tt.closes || (next == nil) != tt.closes {
+				t.Errorf("the answer ends the connection: %v, the next one is %+v; want an end: %v", first.Close, next, tt.closes)
+			}
+		})
+	}
+}
+
 // What follows a request on the same connection is a request of its own.
 func TestPipelining(t *testing.T) {
 	f := start(t, fixed)
@@ -271,7 +308,8 @@ func TestSmuggledRequestIsNotForwardedUndecided(t *testing.T) {
 	}
 }
 
-// Towards a signed upstream goes an allow-list of headers, each once, and all of it but User-Agent is signed.
+// Towards a signed upstream goes an allow-list of headers, each once. Signed of it is what decides how the body is read, or whose
+// call it is.
 func TestHeadersToASignedUpstream(t *testing.T) {
 	f := start(t, fixed)
 	sent := []string{
@@ -286,13 +324,13 @@ func TestHeadersToASignedUpstream(t *testing.T) {
 	}
 	a := f.origin.only(t)
 	a.checkFraming(t, f.upstream["bss"].Host)
-	want := []string{"Accept", "Authorization", "Content-Length", "Content-Type", "Host", "User-Agent", "X-Domain-Id", "X-Language", "X-Project", "X-Sdk-Date"}
+	want := []string{"Accept", "Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "Host", "User-Agent", "X-Domain-Id", "X-Language", "X-Project", "X-Sdk-Date"}
 	if got := a.names(); !slices.Equal(got, want) {
 		t.Errorf("headers upstream %q, want %q", got, want)
 	}
 	values := map[string]string{
 		"Accept": "application/json, text/plain", "X-Language": "zh_CN", "X-Project": "7", "X-Domain-Id": partnerAccount, "User-Agent": "tollgate",
-		"Content-Type": "application/json",
+		"Content-Type": "application/json", "Accept-Encoding": "identity",
 	}
 	for name, want := range values {
 		if got := a.value(name); got != want {
@@ -302,7 +340,7 @@ func TestHeadersToASignedUpstream(t *testing.T) {
 	a.checkSignature(t, "partner-main")
 }
 
-// checkSignature verifies the upstream's request by what is on the wire, and that all but User-Agent is signed.
+// checkSignature verifies the upstream's request by what is on the wire, and that these headers are signed and no others.
 func (a *arrival) checkSignature(t *testing.T, credential string) {
 	t.Helper()
 	parsed, err := signing.ParseAuthorization(a.value("Authorization"))
@@ -312,7 +350,8 @@ func (a *arrival) checkSignature(t *testing.T, credential string) {
 	var headers []signing.Header
 	for _, line := range a.header {
 		name, value, _ := strings.Cut(line, ": ")
-		if name = strings.ToLower(name); name != "user-agent" && name != "authorization" && name != "content-length" {
+		switch name = strings.ToLower(name); name {
+		case "host", "x-sdk-date", "x-domain-id", "x-security-token", "content-type":
 			headers = append(headers, signing.Header{Name: name, Value: value})
 		}
 	}

@@ -57,8 +57,8 @@ type explainRate struct {
 }
 
 type explainFlags struct {
-	file, caller, listener, upstream, credential, body string
-	json                                               bool
+	file, caller, listener, upstream, credential, body, contentType string
+	json                                                            bool
 }
 
 func explainCommand() *cobra.Command {
@@ -91,6 +91,7 @@ func explainCommand() *cobra.Command {
 	flags.StringVar(&f.upstream, "upstream", "", "`name` of the upstream, where several have the operation")
 	flags.StringVar(&f.credential, "credential", "", "what the call says in Tollgate-Credential")
 	flags.StringVar(&f.body, "body", "", "`file` with the request body; - for standard input")
+	flags.StringVar(&f.contentType, "content-type", "", "the call's Content-Type (default: none, which stands for JSON)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -131,7 +132,13 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if err := bss.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
 		return e.refused("body_not_taken", err.Error()), nil
 	}
-	facts, refusal := gateway.ReadFacts(&gateway.Asked{Operation: m.operation, Method: e.Method, Path: path, Params: m.params, Query: query, Body: body})
+	contentType, refusal := gateway.ReadContentType(m.operation, m.upstream.Signed, f.contentTypes())
+	if refusal != nil && len(body) > 0 {
+		return e.refused(refusal.Code.Reason, refusal.Detail), nil
+	}
+	facts, refusal := gateway.ReadFacts(&gateway.Asked{
+		Operation: m.operation, Method: e.Method, Path: path, Params: m.params, Query: query, Body: body, Opaque: !contentType.JSON,
+	})
 	if refusal != nil {
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
@@ -167,6 +174,14 @@ func (f *explainFlags) check(c *config.Config) error {
 		return cli.UsageError("unknown %s %q; %s", flag.name, flag.value, hint)
 	}
 	return nil
+}
+
+// contentTypes are the lines of the call's Content-Type.
+func (f *explainFlags) contentTypes() []string {
+	if f.contentType == "" {
+		return nil
+	}
+	return []string{f.contentType}
 }
 
 func readBodyFlag(name string, stdin io.Reader, bound int64) ([]byte, error) {

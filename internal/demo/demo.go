@@ -115,8 +115,8 @@ The gateway stays up until Ctrl-C. Paste into another terminal:
 
   # as the caller "report", over the loopback port; no keys needed
   curl -s http://%[1]s/v2/systems/configs/provinces
-  curl -s -X POST http://%[1]s/v2/partners/sub-customers/query -H 'Content-Type: application/json' -d '{"limit":10}'
-  curl -s -X POST http://%[1]s/v3/orders/customer-orders/pay -d '{"order_id":"CS-2001"}'        # refused: no grant
+  curl -s -X POST http://%[1]s/v2/partners/sub-customers/query --json '{"limit":10}'
+  curl -s -X POST http://%[1]s/v3/orders/customer-orders/pay --json '{"order_id":"CS-2001"}'   # refused: no grant
 
   # the audit log: verified, listed, summed up
   tollgate audit verify --dir %[3]s

@@ -1,0 +1,81 @@
+package gateway
+
+import (
+	"mime"
+	"slices"
+	"strings"
+
+	"tollgate/bss"
+	"tollgate/catalog"
+)
+
+const jsonMedia = "application/json"
+
+// ContentType is what the Content-Type of a request says of its body.
+type ContentType struct {
+	Sent string // to a signed upstream
+	JSON bool   // every reader takes the body for JSON in UTF-8
+}
+
+// ReadContentType reads the lines of a request's Content-Type; without any the body is JSON. A signed upstream must read the body
+// as the log does: it has to be of a type that the operation takes, and in UTF-8.
+func ReadContentType(operation *catalog.Operation, signed bool, lines []string) (ContentType, *Refusal) {
+	media, t, refused := parseContentType(lines)
+	switch {
+	case !signed:
+		return t, nil
+	case refused != nil:
+		return ContentType{}, refused
+	case !takes(operation, media):
+		return ContentType{}, refusal(otherContentType, "%s takes a body of the Content-Type %s", operation.Name, strings.Join(taken(operation), " or "))
+	}
+	return t, nil
+}
+
+// parseContentType writes what it sends anew, since readers differ about what they find odd. JSON has no parameters, and so none
+// that is sent but a charset that the caller named.
+func parseContentType(lines []string) (media string, t ContentType, refused *Refusal) {
+	if len(lines) == 0 || len(lines) == 1 && lines[0] == jsonMedia {
+		return jsonMedia, ContentType{jsonMedia, true}, nil
+	}
+	if len(lines) > 1 {
+		return "", t, refusal(encodedBody, "send one Content-Type")
+	}
+	media, parameters, err := mime.ParseMediaType(lines[0])
+	if err != nil {
+		return "", t, refusal(encodedBody, "the Content-Type is malformed")
+	}
+	charset, named := parameters["charset"]
+	if named && !bss.IsUTF8(charset) {
+		return "", t, refusal(encodedBody, "send the body in UTF-8")
+	}
+	if t.JSON = isJSON(media); t.JSON {
+		clear(parameters)
+	}
+	if named {
+		parameters["charset"] = "utf-8"
+	}
+	t.Sent = mime.FormatMediaType(media, parameters)
+	return media, t, nil
+}
+
+// isJSON reports whether every reader takes a media type for JSON: some take all for a form that begins like the type of forms.
+func isJSON(media string) bool {
+	subtype, ok := strings.CutPrefix(media, "application/")
+	return ok && (subtype == "json" || strings.HasSuffix(subtype, "+json") && !strings.HasPrefix(subtype, "x-www-form-urlencoded"))
+}
+
+func takes(operation *catalog.Operation, media string) bool {
+	types := taken(operation)
+	return slices.Contains(types, media) || isJSON(media) && slices.Contains(types, jsonMedia)
+}
+
+// onlyJSON are the types that an operation takes unless its declaration says otherwise. Nobody writes to it.
+var onlyJSON = []string{jsonMedia}
+
+func taken(operation *catalog.Operation) []string {
+	if len(operation.ContentTypes) > 0 {
+		return operation.ContentTypes
+	}
+	return onlyJSON
+}
