@@ -93,9 +93,7 @@ func (e *encoder) record(r *Record) {
 	e.log(r)
 	e.str(`,"version":`, r.Version)
 	e.str(`,"note":`, r.Note)
-	if e.cut { // last, when all cutting is done
-		e.b = append(e.b, `,"cut":true`...)
-	}
+	e.flag(`,"cut":true`, e.cut) // last, when all cutting is done
 	e.b = append(e.b, '}')
 }
 
@@ -115,12 +113,14 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"currency":`, r.Currency)
 	e.str(`,"operation":`, r.Operation)
 	e.str(`,"effect":`, r.Effect)
+	e.flag(`,"deprecated":true`, r.Deprecated)
 	e.str(`,"method":`, r.Method)
 	e.asked("path", r.Path, r.PathBytes, r.PathHash)
 	e.asked("query", r.Query, r.QueryBytes, r.QueryHash)
 	e.str(`,"credential":`, r.Credential)
 	e.str(`,"class":`, r.Class)
 	e.str(`,"access_key":`, r.AccessKey)
+	e.str(`,"account":`, r.Account)
 	e.str(`,"decision":`, r.Decision)
 	e.str(`,"reason":`, r.Reason)
 	e.str(`,"detail":`, r.Detail)
@@ -147,9 +147,7 @@ func (e *encoder) result(r *Record) {
 func (e *encoder) log(r *Record) {
 	e.str(`,"key":`, r.Key)
 	e.str(`,"previous_key":`, r.PreviousKey)
-	if r.KeyLost {
-		e.b = append(e.b, `,"key_lost":true`...)
-	}
+	e.flag(`,"key_lost":true`, r.KeyLost)
 	e.str(`,"checkpoint":`, r.Checkpoint)
 	e.list(`,"peaks":[`, r.Peaks[:e.bound(len(r.Peaks), e.peaks)])
 	e.uint(`,"first":`, r.First)
@@ -248,9 +246,7 @@ func (e *encoder) tls(key string, t *TLS) {
 	e.str(`,"suite":`, t.Suite)
 	e.str(`,"group":`, t.Group)
 	e.str(`,"alpn":`, t.ALPN)
-	if t.Resumed {
-		e.b = append(e.b, `,"resumed":true`...)
-	}
+	e.flag(`,"resumed":true`, t.Resumed)
 	e.str(`,"server_name":`, t.ServerName)
 	e.str(`,"peer":`, t.Peer)
 	e.str(`,"peer_fingerprint":`, t.PeerFingerprint)
@@ -309,6 +305,13 @@ func (e *encoder) str(key, value string) {
 	}
 	e.b = append(e.b, key...)
 	e.text(value)
+}
+
+// flag appends a member whose value is true, if it is.
+func (e *encoder) flag(member string, is bool) {
+	if is {
+		e.b = append(e.b, member...)
+	}
 }
 
 func (e *encoder) num(key string, value int64) {

@@ -137,7 +137,7 @@ func typical() *Record {
 		Call: "0199a3b2-7c00-7d3e-8f10-2b3c4d5e6f70", Listener: "gateway.corp.example:8443",
 		Caller: "billing-app", IdentifiedBy: "access_key", Identity: "TGAPP1", Source: "10.1.2.3", SourcePort: 50123,
 		Upstream: "bss", Site: "cn", Operation: "PayOrders", Effect: "spend", Method: "POST",
-		Path: "/v3/orders/customer-orders/pay", Credential: "acme", Class: "customer", AccessKey: "HPUAABCDEFGHIJKLMNOP",
+		Path: "/v3/orders/customer-orders/pay", Credential: "acme", Class: "customer", AccessKey: "HPUAABCDEFGHIJKLMNOP", Account: "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
 		Decision: Allowed, BodyHash: strings.Repeat("ab", 32), BodyBytes: 212,
 		Fields: []Field{
 			{Name: "order_id", Kind: "order", Values: []string{"CS2212011234567"}},

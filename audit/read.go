@@ -140,7 +140,7 @@ func (s *segmentReader) goesOn() bool {
 
 // Filter chooses records. Empty members choose all.
 type Filter struct {
-	Call, Caller, Site, Operation, Effect, Credential, Class, Decision, Outcome string
+	Call, Caller, Site, Operation, Effect, Credential, Class, Account, Decision, Outcome string
 
 	Kind  Kind
 	Since time.Time // records at this time or later
@@ -151,7 +151,7 @@ type Filter struct {
 func (f *Filter) Match(r *Record) bool {
 	for _, text := range [...]struct{ want, got string }{
 		{f.Call, r.Call}, {f.Caller, r.Caller}, {f.Site, r.Site}, {f.Operation, r.Operation}, {f.Effect, r.Effect},
-		{f.Credential, r.Credential}, {f.Class, r.Class}, {f.Decision, r.Decision}, {f.Outcome, r.Outcome},
+		{f.Credential, r.Credential}, {f.Class, r.Class}, {f.Account, r.Account}, {f.Decision, r.Decision}, {f.Outcome, r.Outcome},
 		{string(f.Kind), string(r.Kind)},
 	} {
 		if text.want != "" && text.want != text.got {

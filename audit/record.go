@@ -60,9 +60,11 @@ type Record struct {
 	Currency  string `json:"currency,omitempty"` // of amounts where the call does not say, if it is not that of the site
 	Operation string `json:"operation,omitempty"`
 	Effect    string `json:"effect,omitempty"` // "read", "write" or "spend"
-	Method    string `json:"method,omitempty"`
-	Path      string `json:"path,omitempty"`
-	Query     string `json:"query,omitempty"` // canonical query, as sent
+	// Deprecated says that the catalog called the operation deprecated when it was called.
+	Deprecated bool   `json:"deprecated,omitempty"`
+	Method     string `json:"method,omitempty"`
+	Path       string `json:"path,omitempty"`
+	Query      string `json:"query,omitempty"` // canonical query, as sent
 	// QueryBytes is the query's length where its text is left out (the call matched no operation, or a sensitive one) or
 	// shortened, PathBytes the path's where it is shortened. Lower-case hex SHA-256 of the whole text stands beside the length
 	// where it is shortened. For that [Record.Append] sets all four.
@@ -74,6 +76,7 @@ type Record struct {
 	Credential string `json:"credential,omitempty"` // the credential's name in the config
 	Class      string `json:"class,omitempty"`      // the credential's class
 	AccessKey  string `json:"access_key,omitempty"` // the credential's AK; the SK is written nowhere
+	Account    string `json:"account,omitempty"`    // whose credential it is, and so who pays: its domain_id in the config
 
 	Decision string `json:"decision,omitempty"` // Allowed or Refused
 	Reason   string `json:"reason,omitempty"`   // short code of why

@@ -376,8 +376,8 @@ func (r *recovery) merge(t *tally) {
 func closing(h *head) *Record {
 	return &Record{
 		Kind: KindOutcome, Call: h.Call, Caller: h.Caller,
-		Upstream: h.Upstream, Site: h.Site, Operation: h.Operation, Effect: h.Effect,
-		Credential: h.Credential, Class: h.Class,
+		Upstream: h.Upstream, Site: h.Site, Operation: h.Operation, Effect: h.Effect, Deprecated: h.Deprecated,
+		Credential: h.Credential, Class: h.Class, Account: h.Account,
 		Outcome: Unknown, Note: closedNote,
 	}
 }

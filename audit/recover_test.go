@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -86,6 +87,26 @@ func TestClosing(t *testing.T) {
 		if r.Outcome != Unknown || r.Note != closedNote || r.Effect != "spend" || r.Commit != 12 {
 			t.Errorf("closing record %+v", r)
 		}
+	}
+}
+
+// TestClosingTellsWhose: an outcome that a start writes says what was called, and whose account may have paid.
+func TestClosingTellsWhose(t *testing.T) {
+	intent := typical()
+	intent.Seq, intent.Commit, intent.Deprecated = 2, 2, true
+	d := diskWith(map[uint64]string{1: line(1, 1, KindStart, "") + string(intent.Append(nil)) + "\n"})
+	l, _, err := Open(small(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end(l)
+	got := contents(t, d)[2]
+	want := Record{
+		Seq: 3, Commit: 3, Time: got.Time, Kind: KindOutcome, Call: intent.Call, Caller: intent.Caller, Upstream: "bss", Site: "cn", Operation: "PayOrders",
+		Effect: "spend", Deprecated: true, Credential: "acme", Class: "customer", Account: intent.Account, Outcome: Unknown, Note: closedNote,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 

@@ -122,8 +122,10 @@ type head struct {
 	Site          string    `json:"site"`
 	Operation     string    `json:"operation"`
 	Effect        string    `json:"effect"`
+	Deprecated    bool      `json:"deprecated"`
 	Credential    string    `json:"credential"`
 	Class         string    `json:"class"`
+	Account       string    `json:"account"`
 	SignatureHash string    `json:"signature_hash"`
 	SignatureDate time.Time `json:"signature_date"`
 	Key           string    `json:"key"`

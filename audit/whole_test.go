@@ -92,7 +92,7 @@ func rest() *Record {
 	return &Record{
 		Kind: KindIntent, Call: strings.Repeat("c", 36), Listener: strings.Repeat("/", 300), Caller: name, IdentifiedBy: "access_key", Identity: strings.Repeat("u", 2048),
 		Source: strings.Repeat("f", 45), SourcePort: 65535, Upstream: name, Site: "intl", Operation: name, Effect: "spend", QueryBytes: 1 << 40,
-		Credential: name, Class: "customer", AccessKey: strings.Repeat("A", 128), Decision: Allowed, BodyHash: hashOf(""), BodyBytes: 1 << 40,
+		Credential: name, Class: "customer", AccessKey: strings.Repeat("A", 128), Account: strings.Repeat("a", 64), Deprecated: true, Decision: Allowed, BodyHash: hashOf(""), BodyBytes: 1 << 40,
 		SignatureHash: hashOf(""), SignatureDate: at, WaitedMicros: 1 << 60,
 		TLSIn: &TLS{
 			Version: "TLS 1.3", Suite: list(1)[0], Group: list(1)[0], ALPN: name, Resumed: true, ServerName: name, Peer: name, PeerFingerprint: hashOf(""), PeerNotAfter: at,

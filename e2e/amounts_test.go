@@ -63,13 +63,11 @@ func TestNothingIsSentThatTheLogCannotTell(t *testing.T) {
 		t.Errorf("calls of 100 or more:\n%s%s", list.stdout, list.stderr)
 	}
 	report := run(t, nil, "audit", "report", "--json", "--dir", w.file("audit"), "--effect", "spend")
-	var totals struct {
-		Totals []struct {
-			Moved    string
-			Unsummed int
-		}
+	var sums struct {
+		Total struct{ Unsummed int }
+		Money []struct{ Moved string }
 	}
-	if err := json.Unmarshal([]byte(report.stdout), &totals); err != nil || len(totals.Totals) != 1 || totals.Totals[0].Moved != "200.50" || totals.Totals[0].Unsummed != 0 {
+	if err := json.Unmarshal([]byte(report.stdout), &sums); err != nil || len(sums.Money) != 1 || sums.Money[0].Moved != "200.50" || sums.Total.Unsummed != 0 {
 		t.Errorf("%v: %s", err, report.stdout)
 	}
 }

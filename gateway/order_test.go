@@ -254,6 +254,7 @@ func TestRecordsOfACall(t *testing.T) {
 		{"operation", intent.Operation, "PayOrders"}, {"effect", intent.Effect, "spend"}, {"upstream", intent.Upstream, "bss"},
 		{"path", intent.Path, payTarget}, {"method", intent.Method, "POST"}, {"decision", intent.Decision, audit.Allowed},
 		{"credential", intent.Credential, "acme"}, {"class", intent.Class, "customer"}, {"access key", intent.AccessKey, upstreamKeyOf("acme")},
+		{"account", intent.Account, customerAccount}, {"account of the outcome", outcome.Account, customerAccount},
 		{"provider's request id", outcome.RequestID, "req-1"}, {"result", outcome.Result, "success"}, {"result from", outcome.ResultFrom, "body"},
 		{"outcome", outcome.Outcome, audit.Succeeded},
 	}

@@ -28,9 +28,10 @@ func (c *call) record(kind audit.Kind) *audit.Record {
 	if c.operation != nil {
 		r.Upstream, r.Site, r.Operation, r.Effect = c.upstream.Name, c.operation.Site, c.operation.Name, c.operation.Effect.String()
 		r.Currency = c.upstream.Currency
+		r.Deprecated = c.operation.Deprecated
 	}
 	if cred := c.decision.Credential; cred != nil {
-		r.Credential, r.Class, r.AccessKey = cred.Name(), cred.Class().String(), cred.AccessKey()
+		r.Credential, r.Class, r.AccessKey, r.Account = cred.Name(), cred.Class().String(), cred.AccessKey(), cred.DomainID()
 	}
 	return r
 }

@@ -127,6 +127,14 @@ func (c *Call) Credential() string {
 // Class is the class of the credential.
 func (c *Call) Class() string { return c.text(func(r *audit.Record) string { return r.Class }) }
 
+// Account is the account of that credential, and so who pays; empty where the configuration, or an old log, does not tell.
+func (c *Call) Account() string { return c.text(func(r *audit.Record) string { return r.Account }) }
+
+// Deprecated reports whether the operation was deprecated when it was called.
+func (c *Call) Deprecated() bool {
+	return c.first().Deprecated || c.Outcome != nil && c.Outcome.Deprecated
+}
+
 // Decision is "allowed" or "refused".
 func (c *Call) Decision() string {
 	if c.Refusal != nil {
@@ -179,6 +187,14 @@ func (c *Call) ofOutcome(member func(*audit.Record) string) string {
 func (c *Call) Reason() string {
 	if r := c.last(); r != nil {
 		return r.Reason
+	}
+	return ""
+}
+
+// Detail says the reason for people.
+func (c *Call) Detail() string {
+	if r := c.last(); r != nil {
+		return r.Detail
 	}
 	return ""
 }

@@ -26,7 +26,7 @@ func field(name, kind string, values ...string) audit.Field {
 
 func spend(operation string, fields ...audit.Field) *audit.Record {
 	return &audit.Record{Kind: audit.KindIntent, Caller: "shop", Site: "cn", Operation: operation, Effect: "spend", Credential: "main", Class: "partner",
-		Decision: audit.Allowed, Fields: fields}
+		Account: "p-1", Decision: audit.Allowed, Fields: fields}
 }
 
 func ended(outcome string, status int, fields ...audit.Field) *audit.Record {
@@ -41,8 +41,8 @@ func sample() []*audit.Record {
 	}
 	failed := ended(audit.Failed, 400)
 	failed.ErrorCode, failed.RequestID = "CBC.99005003", "req-1"
-	read := &audit.Record{Kind: audit.KindIntent, Caller: "report", Site: "intl", Operation: "ListOrders", Effect: "read", Credential: "acme", Class: "customer",
-		Decision: audit.Allowed}
+	read := &audit.Record{Kind: audit.KindIntent, Caller: "report", Site: "intl", Operation: "ListOrders", Effect: "read", Deprecated: true, Credential: "acme", Class: "customer",
+		Account: "c-17", Decision: audit.Allowed}
 	return []*audit.Record{
 		named("a", 1, spend("UpdateCustomerAccountAmount", field("customer_id", "customer", "c-17"), field("amount", "amount", "100.10"))),
 		named("b", 2, spend("PayOrders", field("order_id", "order", "CS1"), field("coupon_infos[].id", "coupon", "cp-1", "cp-2"))),
@@ -109,6 +109,7 @@ func TestFilters(t *testing.T) {
 		{Filter{Since: at(6)}, "defgh"}, {Filter{Until: at(6)}, "abc"}, {Filter{Since: at(5), Until: at(8)}, "cd"}, {Filter{Since: at(5).Add(1)}, "defgh"},
 		{Filter{Call: "d"}, "d"}, {Filter{Call: "D"}, ""}, {Filter{Caller: "shop"}, "abefgh"}, {Filter{Caller: "report"}, "d"}, // c only claims to be shop
 		{Filter{Operation: "PayOrders"}, "bh"}, {Filter{Effect: "read"}, "d"}, {Filter{Site: "intl"}, "d"}, {Filter{Credential: "acme"}, "d"}, {Filter{Class: "partner"}, "abefgh"},
+		{Filter{Account: "c-17"}, "d"}, {Filter{Account: "p-1", Operation: "PayOrders"}, "bh"}, {Filter{Account: "c"}, ""}, {Filter{Deprecated: true}, "d"},
 		{Filter{Decision: audit.Refused}, "c"}, {Filter{Decision: audit.Allowed}, "abdefgh"},
 		{Filter{State: audit.Succeeded}, "adg"}, {Filter{State: audit.Failed}, "b"}, {Filter{State: audit.Partial}, "f"}, {Filter{State: audit.Unknown}, "e"},
 		{Filter{State: Refused}, "c"}, {Filter{State: Open}, "h"}, {Filter{State: audit.NotSent}, ""},
@@ -233,6 +234,59 @@ func TestMembersOfACall(t *testing.T) {
 	}
 	if n := len(byID["a"].Row(time.UTC).Cells()); n != len(RowColumns) {
 		t.Errorf("%d cells for %d columns", n, len(RowColumns))
+	}
+}
+
+// TestRowTellsWhoseAndWhy: also where one record alone is there, and in each column of its name.
+func TestRowTellsWhoseAndWhy(t *testing.T) {
+	r := &audit.Record{Account: "c-17", Deprecated: true, Reason: "over_limit", Detail: "limit \"pay\" (1/s) is reached"}
+	for name, c := range map[string]*Call{"refusal": {Refusal: r}, "outcome alone": {Outcome: r}, "outcome": {Intent: &audit.Record{}, Outcome: r}} {
+		cells := c.Row(time.UTC).Cells()
+		for column, want := range map[string]string{"account": "c-17", "deprecated": "true", "reason": r.Reason, "detail": r.Detail} {
+			if got := cells[slices.Index(RowColumns, column)]; got != want {
+				t.Errorf("%s: %s is %q, want %q", name, column, got, want)
+			}
+		}
+	}
+	old := (&Call{Intent: &audit.Record{Credential: "acme"}}).Row(time.UTC)
+	if old.Account != "" || old.Deprecated || old.Detail != "" {
+		t.Errorf("of an old log: %+v", old)
+	}
+}
+
+// TestAmountsOfAnswers: an answer says its unit and currency itself, for each of its rows.
+func TestAmountsOfAnswers(t *testing.T) {
+	prices := field("order_infos[].amount_after_discount", "amount", "99.00", "5")
+	for name, c := range map[string]struct {
+		asked, answered []audit.Field
+		want            string
+	}{
+		"nothing said":          {nil, nil, "99.00 CNY 5 CNY"},
+		"yuan":                  {nil, []audit.Field{field("order_infos[].measure_id", "other", "1", "1")}, "99.00 CNY 5 CNY"},
+		"fen":                   {nil, []audit.Field{field("data.orderInfos[].measureId", "other", "3", "3")}, "0.9900 CNY 0.05 CNY"},
+		"yuan and fen":          {nil, []audit.Field{field("order_infos[].measure_id", "other", "1", "3")}, "2 not summed"},
+		"the request's unit":    {[]audit.Field{field("measure_id", "other", "2")}, nil, "9.900 CNY 0.5 CNY"},
+		"not the request's":     {[]audit.Field{field("measure_id", "other", "2")}, []audit.Field{field("x.measure_id", "other", "1")}, "99.00 CNY 5 CNY"},
+		"an unknown unit":       {nil, []audit.Field{field("order_infos[].measure_id", "other", "7")}, "2 not summed"},
+		"dollars":               {nil, []audit.Field{field("order_infos[].currency", "currency", "USD", "usd")}, "99.00 USD 5 USD"},
+		"yuan and dollars":      {nil, []audit.Field{field("order_infos[].currency", "currency", "CNY", "USD")}, "99.00 XXX 5 XXX"},
+		"another word of units": {nil, []audit.Field{field("order_infos[].some_measure_id", "other", "3")}, "99.00 CNY 5 CNY"},
+	} {
+		call := &Call{Intent: &audit.Record{Site: "cn", Effect: "read", Fields: c.asked}, Outcome: ended(audit.Succeeded, 200, append(c.answered, prices)...)}
+		amounts, unsummed := call.Amounts()
+		var got []string
+		for _, a := range amounts {
+			got = append(got, a.Value.String(), a.Currency)
+		}
+		if unsummed > 0 {
+			got = append(got, fmt.Sprint(unsummed, " not summed"))
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("%s: %s, want %s", name, text, c.want)
+		}
+		if _, _, moved := call.Money(); moved || call.MovesMoney() {
+			t.Errorf("%s: a read moves money", name)
+		}
 	}
 }
 

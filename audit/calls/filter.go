@@ -13,7 +13,9 @@ type Filter struct {
 	Since time.Time // calls of this time or later, by [Call.Time]
 	Until time.Time // calls before this time
 
-	Call, Caller, Operation, Effect, Site, Credential, Class, Decision string
+	Call, Caller, Operation, Effect, Site, Credential, Class, Account, Decision string
+
+	Deprecated bool // only calls of operations that were deprecated at the time
 
 	State     string // as [Call.State] gives it
 	Status    int
@@ -33,7 +35,7 @@ type Filter struct {
 
 // Match reports whether the filter chooses a call.
 func (f *Filter) Match(c *Call) bool {
-	return f.matchTexts(c) && f.matchTime(c.Time()) && (f.Status == 0 || f.Status == c.Status()) && f.matchFields(c) && f.matchAmounts(c)
+	return f.matchTexts(c) && f.matchTime(c.Time()) && (!f.Deprecated || c.Deprecated()) && (f.Status == 0 || f.Status == c.Status()) && f.matchFields(c) && f.matchAmounts(c)
 }
 
 func (f *Filter) matchTexts(c *Call) bool {
@@ -42,7 +44,7 @@ func (f *Filter) matchTexts(c *Call) bool {
 		got  func() string
 	}{
 		{f.Call, c.ID}, {f.Caller, c.Caller}, {f.Operation, c.Operation}, {f.Effect, c.Effect}, {f.Site, c.Site}, {f.Credential, c.Credential},
-		{f.Class, c.Class}, {f.Decision, c.Decision}, {f.State, c.State}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
+		{f.Class, c.Class}, {f.Account, c.Account}, {f.Decision, c.Decision}, {f.State, c.State}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
 	} {
 		if text.want != "" && text.want != text.got() {
 			return false

@@ -40,41 +40,55 @@ func (c *Call) Amounts() (amounts []Amount, unsummed int) {
 // amountsOf returns the same of one record, which may be nil.
 func (c *Call) amountsOf(r *audit.Record) (amounts []Amount, unsummed int) {
 	for field := range fieldsOf(r, catalog.FieldAmount) {
+		power, currency, known := c.unitOf(r)
 		unsummed += field.Omitted
-		for _, value := range field.Values {
-			if amount, ok := c.amount(field.Name, value, r == c.Outcome); ok {
-				amounts = append(amounts, amount)
-			} else {
+		for _, text := range field.Values {
+			value, err := decimal.Parse(text)
+			if err != nil || !known {
 				unsummed++
+				continue
 			}
+			amounts = append(amounts, Amount{field.Name, value.Shift(power), currency, r == c.Outcome})
 		}
 	}
 	return amounts, unsummed
 }
 
-func (c *Call) amount(field, text string, answer bool) (Amount, bool) {
-	value, err := decimal.Parse(text)
-	power, known := measures[c.measure()]
-	if err != nil || !known {
-		return Amount{}, false
+// unitOf returns what the amounts of a record are in: a power of ten, if it is known, of a currency's main unit.
+func (c *Call) unitOf(r *audit.Record) (power int, currency string, known bool) {
+	measure, same := measureOf(r)
+	if measure == "" {
+		measure, same = measureOf(c.first()) // an answer that does not say is in the request's unit
 	}
-	return Amount{field, value.Shift(power), c.Currency(), answer}, true
+	power, known = measures[measure]
+	return power, c.Currency(), known && same
 }
 
-// measure gives the request's unit; v1 spells it in two ways.
-func (c *Call) measure() string {
-	for field := range fieldsOf(c.first(), catalog.FieldOther) {
-		if (field.Name == "measure_id" || field.Name == "measureId") && len(field.Values) > 0 {
-			return field.Values[0]
+// measureOf returns the measure_id of a record, v1 spells it in two ways, and whether all that it names are the same.
+func measureOf(r *audit.Record) (measure string, same bool) {
+	var named []string
+	for field := range fieldsOf(r, catalog.FieldOther) {
+		if member := field.Name[strings.LastIndexByte(field.Name, '.')+1:]; member == "measure_id" || member == "measureId" {
+			named = append(named, field.Values...)
 		}
 	}
-	return ""
+	if len(named) == 0 {
+		return "", true
+	}
+	return named[0], len(slices.Compact(named)) == 1
 }
 
-// Currency is what the call's amounts are in: what the call says, else what its upstream is known for, else its site's.
+// Currency is what the call's amounts are in: what the call says, NoCurrency where it names several; else what its upstream is known
+// for, else its site's.
 func (c *Call) Currency() string {
 	if said := c.Fields(catalog.FieldCurrency); len(said) > 0 {
-		if code := strings.ToUpper(said[0]); isCurrency(code) {
+		code := strings.ToUpper(said[0])
+		for _, other := range said[1:] {
+			if !strings.EqualFold(other, code) {
+				return NoCurrency
+			}
+		}
+		if isCurrency(code) {
 			return code
 		}
 		return NoCurrency
@@ -105,6 +119,15 @@ var setsLimit = map[string]bool{"UpdateSubCustomerBudget": true, "setCredit": tr
 // MovesMoney says whether the call's operation moves money when it succeeds.
 func (c *Call) MovesMoney() bool {
 	return c.Effect() == catalog.Spend.String() && !setsLimit[c.Operation()]
+}
+
+// mayHaveMoved reports whether the call moved money or may have: what ended in an unknown way may.
+func (c *Call) mayHaveMoved() bool {
+	switch c.State() {
+	case audit.Failed, audit.NotSent, Refused:
+		return false
+	}
+	return c.MovesMoney()
 }
 
 // Money is what the call was to move, or took from the answer where only that tells. ok is false when the records do not

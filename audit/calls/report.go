@@ -22,11 +22,12 @@ const (
 	ByCaller     Dimension = "caller"
 	ByOperation  Dimension = "operation"
 	ByCredential Dimension = "credential"
+	ByAccount    Dimension = "account" // of the credential: who pays
 	ByCustomer   Dimension = "customer"
 )
 
 // Dimensions are all of them, in the order of a report's columns.
-var Dimensions = []Dimension{ByCaller, ByOperation, ByCredential, ByCustomer}
+var Dimensions = []Dimension{ByCaller, ByOperation, ByCredential, ByAccount, ByCustomer}
 
 // ParseDimensions reads a list such as "caller,operation".
 func ParseDimensions(text string) ([]Dimension, error) {
@@ -34,7 +35,7 @@ func ParseDimensions(text string) ([]Dimension, error) {
 	for word := range strings.SplitSeq(text, ",") {
 		d := Dimension(strings.TrimSpace(word))
 		if !slices.Contains(Dimensions, d) {
-			return nil, fmt.Errorf("%q: choose from caller, operation, credential, customer", word)
+			return nil, fmt.Errorf("%q: choose from caller, operation, credential, account, customer", word)
 		}
 		if slices.Contains(by, d) {
 			return nil, fmt.Errorf("%s stands there twice", d)
@@ -50,11 +51,8 @@ const (
 	maxKeyBytes = 64 << 20 // of the groups' names together: customers are texts of the request
 )
 
-// Sum is what a group of calls comes to. Each call is in one currency, by what it says or by its site, and Calls is the
-// sum of the seven counts behind it.
-type Sum struct {
-	Currency string `json:"currency"`
-
+// Counts are how many calls there were, and what became of them: Calls is the sum of the seven counts behind it.
+type Counts struct {
 	Calls     uint64 `json:"calls"`
 	Succeeded uint64 `json:"succeeded"`
 	Failed    uint64 `json:"failed"`
@@ -64,37 +62,47 @@ type Sum struct {
 	Open      uint64 `json:"open"`
 	Refused   uint64 `json:"refused"`
 
-	Moved        decimal.Decimal `json:"moved"`         // by calls that succeeded, see [Call.Money]
-	MovedPartly  decimal.Decimal `json:"moved_partly"`  // what calls asked for that did a part of it
-	MovedPerhaps decimal.Decimal `json:"moved_perhaps"` // what calls asked for of which nobody knows whether they acted: unknown, open
 	// NoAmount counts calls that moved or may have moved money, and of which the records do not tell how much.
 	NoAmount uint64 `json:"no_amount"`
 	// Unsummed counts the calls of any effect that were not refused, and tell of an amount that is in no sum, see [Call.Amounts].
 	Unsummed uint64 `json:"unsummed"`
 }
 
-// Group is a row of a report.
+// Money is what calls moved in a currency. Each call is in one, by what it says or by its site.
+type Money struct {
+	Currency     string          `json:"currency"`
+	Moved        decimal.Decimal `json:"moved"`         // by calls that succeeded, see [Call.Money]
+	MovedPartly  decimal.Decimal `json:"moved_partly"`  // what calls asked for that did a part of it
+	MovedPerhaps decimal.Decimal `json:"moved_perhaps"` // what calls asked for of which nobody knows whether they acted: unknown, open
+}
+
+// Group is a row of a report: the calls that have its names and its currency.
 type Group struct {
 	Names []string // one for each of the report's dimensions, in their order; empty where a call has none
-	Sum
+	Money
+	Counts
 
 	by []Dimension
 }
 
-// MarshalJSON writes the names under those of their dimensions, and then the sum.
+// MarshalJSON writes the names under those of their dimensions, and then the sums.
 func (g *Group) MarshalJSON() ([]byte, error) {
 	var row struct {
 		Caller     *string `json:"caller,omitempty"`
 		Operation  *string `json:"operation,omitempty"`
 		Credential *string `json:"credential,omitempty"`
+		Account    *string `json:"account,omitempty"`
 		Customer   *string `json:"customer,omitempty"`
-		Sum
+		Money
+		Counts
 	}
-	members := map[Dimension]**string{ByCaller: &row.Caller, ByOperation: &row.Operation, ByCredential: &row.Credential, ByCustomer: &row.Customer}
+	members := map[Dimension]**string{
+		ByCaller: &row.Caller, ByOperation: &row.Operation, ByCredential: &row.Credential, ByAccount: &row.Account, ByCustomer: &row.Customer,
+	}
 	for i, d := range g.by {
 		*members[d] = &g.Names[i]
 	}
-	row.Sum = g.Sum
+	row.Money, row.Counts = g.Money, g.Counts
 	return json.Marshal(&row)
 }
 
@@ -102,36 +110,40 @@ func (g *Group) MarshalJSON() ([]byte, error) {
 type Report struct {
 	by     []Dimension
 	groups map[string]*Group
-	totals map[string]*Sum // by currency
-	bytes  int             // of the groups' names
+	total  Counts
+	money  map[string]*Money // by currency
+	bytes  int               // of the groups' names
 
 	maxGroups, maxBytes int
 }
 
 // NewReport gives an empty report.
 func NewReport(by []Dimension) *Report {
-	return &Report{by: by, groups: map[string]*Group{}, totals: map[string]*Sum{}, maxGroups: MaxGroups, maxBytes: maxKeyBytes}
+	return &Report{by: by, groups: map[string]*Group{}, money: map[string]*Money{}, maxGroups: MaxGroups, maxBytes: maxKeyBytes}
 }
 
 // Add counts a call. With [ByCustomer], a call that names several customers is in the group of each: rows then add up to
 // more than the total, which counts it once. There can be [MaxGroups] groups.
 func (r *Report) Add(c *Call) error {
 	share := shareOf(c)
-	total := r.totals[share.currency]
-	if total == nil {
-		if len(r.totals) == r.maxGroups {
+	money := r.money[share.currency]
+	if money == nil {
+		if len(r.money) == r.maxGroups {
 			return errTooManyGroups
 		}
-		total = &Sum{Currency: share.currency}
-		r.totals[share.currency] = total
+		money = &Money{Currency: share.currency}
+		r.money[share.currency] = money
 	}
-	total.add(c, share)
+	money.add(c, share)
+	r.total.add(c, share)
 	for _, customer := range r.customers(c) {
 		group, err := r.group(c, customer.name, share.currency)
 		if err != nil {
 			return err
 		}
-		group.add(c, customer.of(c, share))
+		part := customer.of(c, share)
+		group.Money.add(c, part)
+		group.Counts.add(c, part)
 	}
 	return nil
 }
@@ -150,7 +162,7 @@ func (r *Report) group(c *Call, customer, currency string) (*Group, error) {
 	if r.bytes += 2 * len(key); len(r.groups) == r.maxGroups || r.bytes > r.maxBytes {
 		return nil, errTooManyGroups
 	}
-	g := &Group{names, Sum{Currency: currency}, r.by}
+	g := &Group{Names: names, Money: Money{Currency: currency}, by: r.by}
 	r.groups[key] = g
 	return g, nil
 }
@@ -173,6 +185,8 @@ func name(c *Call, d Dimension, customer string) string {
 		return c.Operation()
 	case ByCredential:
 		return c.Credential()
+	case ByAccount:
+		return c.Account()
 	}
 	return customer
 }
@@ -231,63 +245,111 @@ func (cu customer) of(c *Call, s share) share {
 }
 
 // add counts a call with its money, or a part of it.
-func (s *Sum) add(c *Call, part share) {
-	s.Calls++
+func (n *Counts) add(c *Call, part share) {
+	n.Calls++
+	*n.of(c.State())++
 	if _, unsummed := c.Amounts(); unsummed > 0 && c.State() != Refused {
-		s.Unsummed++
+		n.Unsummed++
 	}
-	var money *decimal.Decimal // where the call's money belongs; nil: it moved none
+	if c.mayHaveMoved() && !part.known {
+		n.NoAmount++
+	}
+}
+
+func (n *Counts) of(state string) *uint64 {
+	switch state {
+	case audit.Succeeded:
+		return &n.Succeeded
+	case audit.Failed:
+		return &n.Failed
+	case audit.Partial:
+		return &n.Partial
+	case audit.NotSent:
+		return &n.NotSent
+	case Refused:
+		return &n.Refused
+	case Open:
+		return &n.Open
+	}
+	return &n.Unknown // audit.Unknown, and whatever a later version may write
+}
+
+// add adds the money of a call, or a part of it.
+func (m *Money) add(c *Call, part share) {
+	if !c.mayHaveMoved() || !part.known {
+		return
+	}
+	sum := &m.MovedPerhaps
 	switch c.State() {
 	case audit.Succeeded:
-		s.Succeeded++
-		money = &s.Moved
-	case audit.Failed:
-		s.Failed++
+		sum = &m.Moved
 	case audit.Partial:
-		s.Partial++
-		money = &s.MovedPartly
-	case audit.NotSent:
-		s.NotSent++
-	case Refused:
-		s.Refused++
-	case Open:
-		s.Open++
-		money = &s.MovedPerhaps
-	default: // audit.Unknown, and whatever a later version may write
-		s.Unknown++
-		money = &s.MovedPerhaps
+		sum = &m.MovedPartly
 	}
-	switch {
-	case money == nil || !c.MovesMoney():
-	case part.known:
-		*money = money.Add(part.value)
-	default:
-		s.NoAmount++
-	}
+	*sum = sum.Add(part.value)
 }
 
 // Groups gives the rows, sorted by their names and currencies.
 func (r *Report) Groups() []*Group {
+	for _, g := range r.groups {
+		r.even(&g.Money)
+	}
 	return slices.SortedFunc(maps.Values(r.groups), func(a, b *Group) int {
 		return cmp.Or(slices.Compare(a.Names, b.Names), strings.Compare(a.Currency, b.Currency))
 	})
 }
 
-// Totals gives the sums over all calls, sorted by currency.
-func (r *Report) Totals() []*Sum {
-	return slices.SortedFunc(maps.Values(r.totals), func(a, b *Sum) int { return strings.Compare(a.Currency, b.Currency) })
+// Total counts all calls.
+func (r *Report) Total() *Counts { return &r.total }
+
+// Money gives what all calls moved, sorted by currency; without [NoCurrency] if nothing was moved in that.
+func (r *Report) Money() []*Money {
+	list := []*Money{}
+	for _, m := range r.money {
+		if r.even(m); m.Currency != NoCurrency || m.any() {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Money) int { return strings.Compare(a.Currency, b.Currency) })
+	return list
 }
 
-// SumColumns are the columns of a [Sum], named as its members are.
+func (m *Money) any() bool {
+	return m.Moved.Sign() != 0 || m.MovedPartly.Sign() != 0 || m.MovedPerhaps.Sign() != 0
+}
+
+// minPlaces is how many digits a sum has behind the point at least: those of yuan and dollars.
+const minPlaces = 2
+
+// even has all sums of a currency written with as many digits behind the point as the totals, which have the most.
+func (r *Report) even(m *Money) {
+	total := r.money[m.Currency]
+	places := max(minPlaces, total.Moved.Places(), total.MovedPartly.Places(), total.MovedPerhaps.Places())
+	m.Moved, m.MovedPartly, m.MovedPerhaps = m.Moved.WithPlaces(places), m.MovedPartly.WithPlaces(places), m.MovedPerhaps.WithPlaces(places)
+}
+
+// SumColumns are the columns behind the names of a row, named as the members of [Money] and [Counts] are.
 var SumColumns = []string{
 	"currency", "calls", "succeeded", "failed", "partial", "unknown", "not_sent", "open", "refused", "moved", "moved_partly", "moved_perhaps", "no_amount", "unsummed",
 }
 
-// Cells gives the cells of the sum in the order of [SumColumns].
-func (s *Sum) Cells() []string {
-	cells := []string{s.Currency}
-	for _, n := range [...]uint64{s.Calls, s.Succeeded, s.Failed, s.Partial, s.Unknown, s.NotSent, s.Open, s.Refused} {
-		cells = append(cells, strconv.FormatUint(n, 10))
+// Cells gives the cells of sums in the order of [SumColumns]: those of money and counts, of which one may be nil.
+func Cells(m *Money, n *Counts) []string {
+	money, states, rest := make([]string, 4), make([]string, 8), make([]string, 2)
+	if m != nil {
+		money = []string{m.Currency, m.Moved.String(), m.MovedPartly.String(), m.MovedPerhaps.String()}
 	}
-	return append(cells, s.Moved.String(), s.MovedPartly.String(), s.MovedPerhaps.String(), strconv.FormatUint(s.NoAmount, 10), strconv.FormatUint(s.Unsummed, 10))
+	if n != nil {
+		states = texts(n.Calls, n.Succeeded, n.Failed, n.Partial, n.Unknown, n.NotSent, n.Open, n.Refused)
+		rest = texts(n.NoAmount, n.Unsummed)
+	}
+	return slices.Concat(money[:1], states, money[1:], rest)
+}
+
+func texts(numbers ...uint64) []string {
+	list := make([]string, len(numbers))
+	for i, n := range numbers {
+		list[i] = strconv.FormatUint(n, 10)
+	}
+	return list
 }

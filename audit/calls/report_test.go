@@ -23,14 +23,18 @@ func reportOf(t testing.TB, by string, list []*audit.Record) *Report {
 	return r
 }
 
-// asText returns a report's rows and totals: names, then the cells of the sum.
+// asText returns a report's rows, total and money: names, then the cells, those that are empty left out.
 func asText(r *Report) string {
 	var b strings.Builder
-	for _, g := range r.Groups() {
-		fmt.Fprintln(&b, strings.Join(g.Names, "/"), strings.Join(g.Cells(), " "))
+	line := func(name string, m *Money, n *Counts) {
+		fmt.Fprintln(&b, name, strings.Join(strings.Fields(strings.Join(Cells(m, n), " ")), " "))
 	}
-	for _, s := range r.Totals() {
-		fmt.Fprintln(&b, "=", strings.Join(s.Cells(), " "))
+	for _, g := range r.Groups() {
+		line(strings.Join(g.Names, "/"), &g.Money, &g.Counts)
+	}
+	line("=", nil, r.Total())
+	for _, m := range r.Money() {
+		line("=", m, nil)
 	}
 	return b.String()
 }
@@ -38,23 +42,31 @@ func asText(r *Report) string {
 func TestReport(t *testing.T) {
 	for by, want := range map[string]string{
 		//                 calls ok failed partial unknown not_sent open refused moved partly perhaps no_amount unsummed
-		"caller": `(shop?) XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
-report USD 1 1 0 0 0 0 0 0 0 0 0 0 0
-shop CNY 5 2 1 1 0 0 1 0 141.10 0 0 2 0
-shop USD 1 0 0 0 1 0 0 0 0 0 25.00 0 0
-= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2 0
-= USD 2 1 0 0 1 0 0 0 0 0 25.00 0 0
-= XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
+		"caller": `(shop?) XXX 1 0 0 0 0 0 0 1 0.00 0.00 0.00 0 0
+report USD 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0
+shop CNY 5 2 1 1 0 0 1 0 141.10 0.00 0.00 2 0
+shop USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 0 0
+= 8 3 1 1 1 0 1 1 2 0
+= CNY 141.10 0.00 0.00
+= USD 0.00 0.00 25.00
 `,
-		"customer,credential": `/ XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
-/acme USD 1 1 0 0 0 0 0 0 0 0 0 0 0
-/main CNY 3 0 1 1 0 0 1 0 0 0 0 2 0
-c-17/main CNY 2 2 0 0 0 0 0 0 120.60 0 0 0 0
-c-18/main USD 1 0 0 0 1 0 0 0 0 0 25.00 0 0
-c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0 0 0 0
-= CNY 5 2 1 1 0 0 1 0 141.10 0 0 2 0
-= USD 2 1 0 0 1 0 0 0 0 0 25.00 0 0
-= XXX 1 0 0 0 0 0 0 1 0 0 0 0 0
+		"customer,credential": `/ XXX 1 0 0 0 0 0 0 1 0.00 0.00 0.00 0 0
+/acme USD 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0
+/main CNY 3 0 1 1 0 0 1 0 0.00 0.00 0.00 2 0
+c-17/main CNY 2 2 0 0 0 0 0 0 120.60 0.00 0.00 0 0
+c-18/main USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 0 0
+c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0.00 0.00 0 0
+= 8 3 1 1 1 0 1 1 2 0
+= CNY 141.10 0.00 0.00
+= USD 0.00 0.00 25.00
+`,
+		"account": ` XXX 1 0 0 0 0 0 0 1 0.00 0.00 0.00 0 0
+c-17 USD 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0
+p-1 CNY 5 2 1 1 0 0 1 0 141.10 0.00 0.00 2 0
+p-1 USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 0 0
+= 8 3 1 1 1 0 1 1 2 0
+= CNY 141.10 0.00 0.00
+= USD 0.00 0.00 25.00
 `,
 	} {
 		if got := asText(reportOf(t, by, sample())); got != want {
@@ -76,10 +88,11 @@ func TestReportOfManyCustomers(t *testing.T) {
 		end.Call = id
 		records = append(records, end)
 	}
-	want := `(not recorded) CNY 1 1 0 0 0 0 0 0 20 0 0 0 0
-a CNY 2 2 0 0 0 0 0 0 20 0 0 1 0
-b CNY 2 2 0 0 0 0 0 0 10 0 0 1 0
-= CNY 2 2 0 0 0 0 0 0 59 0 0 0 0
+	want := `(not recorded) CNY 1 1 0 0 0 0 0 0 20.00 0.00 0.00 0 0
+a CNY 2 2 0 0 0 0 0 0 20.00 0.00 0.00 1 0
+b CNY 2 2 0 0 0 0 0 0 10.00 0.00 0.00 1 0
+= 2 2 0 0 0 0 0 0 0 0
+= CNY 59.00 0.00 0.00
 `
 	if got := asText(reportOf(t, "customer", records)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -89,7 +102,8 @@ b CNY 2 2 0 0 0 0 0 0 10 0 0 1 0
 // TestReportMoney: each outcome puts an amount where it belongs, or nowhere.
 func TestReportMoney(t *testing.T) {
 	for outcome, want := range map[string]string{
-		audit.Succeeded: "5 0 0", audit.Failed: "0 0 0", audit.Partial: "0 5 0", audit.NotSent: "0 0 0", audit.Unknown: "0 0 5", "": "0 0 5", "newer": "0 0 5",
+		audit.Succeeded: "5.00 0.00 0.00", audit.Failed: "0.00 0.00 0.00", audit.Partial: "0.00 5.00 0.00", audit.NotSent: "0.00 0.00 0.00",
+		audit.Unknown: "0.00 0.00 5.00", "": "0.00 0.00 5.00", "newer": "0.00 0.00 5.00",
 	} {
 		call := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5"))}
 		if outcome != "" {
@@ -99,10 +113,46 @@ func TestReportMoney(t *testing.T) {
 		if err := r.Add(call); err != nil {
 			t.Fatal(err)
 		}
-		s := r.Totals()[0]
-		if got := fmt.Sprint(s.Moved, s.MovedPartly, s.MovedPerhaps); got != want || s.NoAmount != 0 || s.Calls != 1 {
-			t.Errorf("%q: %s, want %s, %+v", outcome, got, want, s)
+		m, n := r.Money()[0], r.Total()
+		if got := fmt.Sprint(m.Moved, m.MovedPartly, m.MovedPerhaps); got != want || n.NoAmount != 0 || n.Calls != 1 {
+			t.Errorf("%q: %s, want %s, %+v", outcome, got, want, n)
 		}
+	}
+}
+
+// TestReportDecimals: all sums of one currency have as many decimals as the longest, two at least, and nothing is rounded.
+func TestReportDecimals(t *testing.T) {
+	var records []*audit.Record
+	for i, amount := range []string{"1000.5", "20", "0.125", "3e2"} {
+		call := spend("UpdateCustomerAccountAmount", field("customer_id", "customer", amount), field("amount", "amount", amount))
+		if call.Call = amount; i == 3 {
+			call.Fields = append(call.Fields, field("currency", "currency", "USD"))
+		}
+		end := ended(audit.Succeeded, 200)
+		end.Call = amount
+		records = append(records, call, end)
+	}
+	want := `0.125 CNY 1 1 0 0 0 0 0 0 0.125 0.000 0.000 0 0
+1000.5 CNY 1 1 0 0 0 0 0 0 1000.500 0.000 0.000 0 0
+20 CNY 1 1 0 0 0 0 0 0 20.000 0.000 0.000 0 0
+3e2 USD 1 1 0 0 0 0 0 0 300.00 0.00 0.00 0 0
+= 4 4 0 0 0 0 0 0 0 0
+= CNY 1020.625 0.000 0.000
+= USD 300.00 0.00 0.00
+`
+	if got := asText(reportOf(t, "customer", records)); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// TestReportOfReads: what reads tell of prices is money of nobody's.
+func TestReportOfReads(t *testing.T) {
+	read := &audit.Record{Kind: audit.KindIntent, Call: "1", Site: "cn", Operation: "ShowCustomerOrderDetails", Effect: "read", Account: "c-17"}
+	end := ended(audit.Succeeded, 200, field("order_info.amount_after_discount", "amount", "99.00"))
+	end.Call = "1"
+	want := "c-17 CNY 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0\n= 1 1 0 0 0 0 0 0 0 0\n= CNY 0.00 0.00 0.00\n"
+	if got := asText(reportOf(t, "account", []*audit.Record{read, end})); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
 
@@ -127,7 +177,7 @@ func TestReportUnsummed(t *testing.T) {
 		if err := r.Add(c.call); err != nil {
 			t.Fatal(err)
 		}
-		if s := r.Totals()[0]; fmt.Sprint(s.NoAmount, s.Unsummed) != c.want {
+		if s := r.Total(); fmt.Sprint(s.NoAmount, s.Unsummed) != c.want {
 			t.Errorf("%s: %d %d, want %s", name, s.NoAmount, s.Unsummed, c.want)
 		}
 	}
@@ -136,8 +186,8 @@ func TestReportUnsummed(t *testing.T) {
 func TestReportJSON(t *testing.T) {
 	r := reportOf(t, "operation,caller", sample()[:3])
 	got, err := json.Marshal(r.Groups()[1])
-	want := `{"caller":"shop","operation":"UpdateCustomerAccountAmount","currency":"CNY","calls":1,"succeeded":1,"failed":0,"partial":0,"unknown":0,` +
-		`"not_sent":0,"open":0,"refused":0,"moved":"100.10","moved_partly":"0","moved_perhaps":"0","no_amount":0,"unsummed":0}`
+	want := `{"caller":"shop","operation":"UpdateCustomerAccountAmount","currency":"CNY","moved":"100.10","moved_partly":"0.00","moved_perhaps":"0.00",` +
+		`"calls":1,"succeeded":1,"failed":0,"partial":0,"unknown":0,"not_sent":0,"open":0,"refused":0,"no_amount":0,"unsummed":0}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v", got, err)
 	}

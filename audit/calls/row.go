@@ -23,12 +23,15 @@ type Row struct {
 	Site          string `json:"site,omitempty"`
 	Operation     string `json:"operation,omitempty"`
 	Effect        string `json:"effect,omitempty"`
+	Deprecated    bool   `json:"deprecated,omitempty"`
 	Method        string `json:"method,omitempty"`
 	Path          string `json:"path,omitempty"`
 	Credential    string `json:"credential,omitempty"`
 	Class         string `json:"class,omitempty"`
+	Account       string `json:"account,omitempty"`
 	Decision      string `json:"decision"`
 	Reason        string `json:"reason,omitempty"`
+	Detail        string `json:"detail,omitempty"`
 	Outcome       string `json:"outcome"` // as Call.State
 	Status        int    `json:"status,omitempty"`
 	Result        string `json:"result,omitempty"`
@@ -47,8 +50,9 @@ type Row struct {
 func (c *Call) Row(zone *time.Location) *Row {
 	row := &Row{
 		Seq: c.Seq(), Call: c.ID(), Time: c.Time().In(zone), Caller: c.Caller(), ClaimedCaller: c.Claimed(), Source: c.first().Source,
-		Site: c.Site(), Operation: c.Operation(), Effect: c.Effect(), Method: c.first().Method, Path: c.first().Path,
-		Credential: c.Credential(), Class: c.Class(), Decision: c.Decision(), Reason: c.Reason(), Outcome: c.State(), Status: c.Status(),
+		Site: c.Site(), Operation: c.Operation(), Effect: c.Effect(), Deprecated: c.Deprecated(), Method: c.first().Method, Path: c.first().Path,
+		Credential: c.Credential(), Class: c.Class(), Account: c.Account(), Decision: c.Decision(), Reason: c.Reason(), Detail: c.Detail(),
+		Outcome: c.State(), Status: c.Status(),
 		Result: c.Result(), ErrorCode: c.ErrorCode(), RequestID: c.RequestID(),
 		Orders: c.Fields(catalog.FieldOrder), Customers: c.Fields(catalog.FieldCustomer), Coupons: c.Fields(catalog.FieldCoupon),
 	}
@@ -61,8 +65,8 @@ func (c *Call) Row(zone *time.Location) *Row {
 
 // RowColumns are the columns of the rows' CSV, which are named as their members are.
 var RowColumns = []string{
-	"seq", "end_seq", "call", "time", "ended", "offset", "caller", "claimed_caller", "source", "site", "operation", "effect", "method", "path",
-	"credential", "class", "decision", "reason", "outcome", "status", "result", "error_code", "error_message", "request_id",
+	"seq", "end_seq", "call", "time", "ended", "offset", "caller", "claimed_caller", "source", "site", "operation", "effect", "deprecated", "method", "path",
+	"credential", "class", "account", "decision", "reason", "detail", "outcome", "status", "result", "error_code", "error_message", "request_id",
 	"orders", "customers", "coupons", "amount", "currency", "answer_amount", "unsummed",
 }
 
@@ -78,7 +82,8 @@ func (r *Row) Cells() []string {
 	}
 	return []string{
 		strconv.FormatUint(r.Seq, 10), number(r.EndSeq), r.Call, r.Time.Format(csvTime), r.endedText(), r.Time.Format("UTC-07:00"), r.Caller, r.ClaimedCaller,
-		r.Source, r.Site, r.Operation, r.Effect, r.Method, r.Path, r.Credential, r.Class, r.Decision, r.Reason, r.Outcome, number(uint64(r.Status)),
+		r.Source, r.Site, r.Operation, r.Effect, truth(r.Deprecated), r.Method, r.Path, r.Credential, r.Class, r.Account, r.Decision, r.Reason, r.Detail,
+		r.Outcome, number(uint64(r.Status)),
 		r.Result, r.ErrorCode, r.ErrorMessage, r.RequestID,
 		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered, number(uint64(r.Unsummed)),
 	}
@@ -109,4 +114,11 @@ func number(n uint64) string {
 		return ""
 	}
 	return strconv.FormatUint(n, 10)
+}
+
+func truth(is bool) string {
+	if is {
+		return "true"
+	}
+	return ""
 }

@@ -159,7 +159,7 @@ func (l *logs) make(write func(*testlog.Log)) string {
 func (l *logs) full() string {
 	return l.make(func(log *testlog.Log) {
 		log.Calls(2)
-		log.Add(&audit.Record{Kind: audit.KindRefusal, Reason: "no_grant", Note: "\"caf\u00e9\" \\ \u202e"})
+		log.Add(&audit.Record{Kind: audit.KindRefusal, Deprecated: true, Reason: "no_grant", Note: "\"caf\u00e9\" \\ \u202e"})
 		log.Rotate()
 		log.Calls(1)
 		log.Rekey(l.other, false)
@@ -370,6 +370,12 @@ func (l *logs) whole() []sample {
 		l.ok(os.WriteFile(filepath.Join(dir, "00000000000000000001.hashes"), []byte("cut"), 0o600))
 		l.ok(os.WriteFile(filepath.Join(dir, "backup.jsonl"), []byte("x"), 0o600))
 	})
+	grown := l.make(func(log *testlog.Log) { // members that older versions did not write
+		l.calls(log, "io", "old")
+		log.Calls(1)
+		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "new", Deprecated: true, Account: "c-17"})
+		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "new", Deprecated: true, Account: "c-17"})
+	})
 	rotated := l.splitAt(l.make(func(log *testlog.Log) { log.Rekey(l.other, false) }), 4)
 	const rest = `"commit":22,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"
 	together := l.edit(full, 2, func(lines [][]byte) [][]byte {
@@ -393,6 +399,7 @@ func (l *logs) whole() []sample {
 		{Name: "checkpoints among torn lines, the last without its line feed", Log: lost,
 			Copies: []string{l.write("copies", kept[:50]+"\n"+kept[:9]+"\x00\x00\n\x00\n"+strings.TrimSuffix(kept, "\n"))}},
 		{Name: "key lost, the new one given", Log: lost, Keys: []string{other}},
+		{Name: "calls with account and deprecated, and without", Log: grown},
 		{Name: "crash and stop", Log: crash},
 		{Name: "pruned", Log: pruned, Keys: []string{key}},
 		{Name: "incomplete line and zeros at the end", Log: zeros, Allow: true},

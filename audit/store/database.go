@@ -18,7 +18,7 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 2          // of the tables
+	version       = 3          // of the tables: 3 has columns for account and deprecated, and currencies of answers
 	spanShift     = 12         // records of a row of spans, as a power of two
 )
 
@@ -158,20 +158,33 @@ func (d *database) transaction(ctx context.Context, begin string, fn func() erro
 
 // check says whether the database is an index of this version.
 func (d *database) check(ctx context.Context) error {
+	made, err := d.made(ctx)
+	if err == nil && made != version {
+		err = fmt.Errorf("it is of version %d, this program reads version %d", made, version)
+	}
+	return err
+}
+
+// made is the version of the tables of an index.
+func (d *database) made(ctx context.Context) (int64, error) {
 	app, err := d.number(ctx, "PRAGMA application_id")
+	if err == nil && app != applicationID {
+		err = errors.New("it is no index of an audit log")
+	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	made, err := d.number(ctx, "PRAGMA user_version")
-	switch {
-	case err != nil:
-		return err
-	case app != applicationID:
-		return errors.New("it is no index of an audit log")
-	case made != version:
-		return fmt.Errorf("it is of version %d, this program reads version %d", made, version)
+	return d.number(ctx, "PRAGMA user_version")
+}
+
+// outdated reports whether a file is an index that an older version made. What cannot be told is not.
+func outdated(ctx context.Context, path string) bool {
+	d, err := connect(ctx, path, "ro", reading)
+	if err != nil {
+		return false
 	}
-	return nil
+	made, err := d.made(ctx)
+	return errors.Join(err, d.close()) == nil && made < version
 }
 
 // tables are the commands that make an empty database an index.

@@ -6,7 +6,7 @@
 // read back from the log's own lines, joined by package calls and matched by its filter once more: the index only says
 // which lines are worth reading. So a hash that two texts share costs time and nothing else, and a row whose lines do not
 // make the call that it stands for is an error, never a result. Whatever is wrong with it, the index can be made again
-// from the log ([Index.Rebuild]), and nothing else deletes it.
+// from the log ([Index.Rebuild]), and nothing else deletes it, but [Index.Run] one that an older version made.
 //
 // # Files
 //

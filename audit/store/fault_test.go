@@ -120,6 +120,31 @@ func TestBrokenFiles(t *testing.T) {
 	expectUnusable(t, New(dir, filepath.Join(t.TempDir(), "none")), "no such file")
 }
 
+// TestOlderIndex: what an older version made answers no query, and whoever follows the log puts a new one in its place.
+func TestOlderIndex(t *testing.T) {
+	dir := t.TempDir()
+	l := newRandomLog(dir, 3)
+	l.records(200)
+	for made := range version {
+		x := New(dir, filepath.Join(t.TempDir(), "index"))
+		rebuild(t, x)
+		command(t, x, "DROP INDEX by_account", "ALTER TABLE calls DROP COLUMN account", fmt.Sprintf("PRAGMA user_version = %d", made))
+		before, err := target(x.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expectUnusable(t, x, fmt.Sprintf("version %d, this program reads version %d", made, version))
+		step(t, x)
+		if seq, err := x.Seq(t.Context()); err != nil || seq != l.Seq {
+			t.Errorf("version %d: the new index goes up to record %d of %d, %v", made, seq, l.Seq, err)
+		}
+		l.same(t, dir, x, 10)
+		if _, err := os.Lstat(before); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("version %d: the old one is still there, %v", made, err)
+		}
+	}
+}
+
 // TestPipe: nobody waits for the writer of a pipe.
 func TestPipe(t *testing.T) {
 	dir := t.TempDir()

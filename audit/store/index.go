@@ -84,8 +84,9 @@ const (
 )
 
 // Run keeps the index up with the log, which may be written meanwhile, until ctx ends. It makes the index if there is
-// none. When something fails, failed is told why, once for each different reason, and Run begins anew after a second,
-// later after up to a minute: an index that is broken stays as it is until somebody makes a new one, which Run then takes.
+// none, or one that an older version made. When something fails, failed is told why, once for each different reason, and Run
+// begins anew after a second, later after up to a minute: an index that is broken stays as it is until somebody makes a new one,
+// which Run then takes.
 func (x *Index) Run(ctx context.Context, failed func(error)) {
 	wait, told := minBackoff, ""
 	for ctx.Err() == nil {
@@ -215,10 +216,10 @@ func (f *follower) save(ctx context.Context) error {
 	return nil
 }
 
-// openOrCreate gives the path of the database.
+// openOrCreate gives the path of the database. In the place of one that an older version made it puts a new one, empty: until
+// that has caught up, queries read the rest from the log.
 func (x *Index) openOrCreate(ctx context.Context, first uint64) (string, error) {
-	path, err := target(x.file)
-	if !errors.Is(err, fs.ErrNotExist) {
+	if path, err := x.current(ctx); path != "" || err != nil {
 		return path, err
 	}
 	unlock, err := x.lock()
@@ -226,10 +227,23 @@ func (x *Index) openOrCreate(ctx context.Context, first uint64) (string, error) 
 		return "", err
 	}
 	defer unlock()
-	if path, err = create(ctx, x.file, first); err != nil {
+	if path, err := x.current(ctx); path != "" || err != nil { // made meanwhile
+		return path, err
+	}
+	path, err := create(ctx, x.file, first)
+	if err != nil {
 		return "", err
 	}
 	return path, publish(path, x.file)
+}
+
+// current gives the path of the database; none if there is none, or only one that an older version made.
+func (x *Index) current(ctx context.Context) (string, error) {
+	path, err := target(x.file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && outdated(ctx, path) {
+		return "", nil
+	}
+	return path, err
 }
 
 // lock is held while a database is made, so that two are not made at once and what is left over can be told.

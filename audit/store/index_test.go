@@ -94,6 +94,7 @@ func (l *randomLog) intent() {
 		r.Call = l.open[0].Call // a second intent of the same id
 	}
 	r.Decision, r.Credential, r.Class = audit.Allowed, l.pick("partner-main", "acme"), l.pick("partner", "customer")
+	r.Account, r.Deprecated = l.pick("", "p-1", "c-17"), l.rng.IntN(4) == 0
 	l.add(r)
 	l.open = append(l.open, r)
 }
@@ -109,7 +110,7 @@ func (l *randomLog) outcome() {
 	}
 	l.add(&audit.Record{
 		Kind: audit.KindOutcome, Call: of.Call, Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
-		Credential: of.Credential, Class: of.Class, Outcome: l.pick("succeeded", "succeeded", "failed", "unknown", "partial", "not_sent"),
+		Credential: of.Credential, Class: of.Class, Account: of.Account, Deprecated: of.Deprecated, Outcome: l.pick("succeeded", "succeeded", "failed", "unknown", "partial", "not_sent"),
 		Status: l.rng.IntN(3) * 200, ErrorCode: l.pick("", "", "CBC.0001", "CBC.0002"), RequestID: l.pick("", fmt.Sprintf("r-%d", l.rng.IntN(50))), Fields: l.fields(),
 	})
 }
@@ -170,6 +171,8 @@ func (l *randomLog) filter() *calls.Filter {
 	some(func() { f.Site = l.pick("cn", "intl") })
 	some(func() { f.Credential = l.pick("partner-main", "acme") })
 	some(func() { f.Class = l.pick("partner", "customer") })
+	some(func() { f.Account = l.pick("p-1", "c-17", "c-0") })
+	some(func() { f.Deprecated = true })
 	some(func() { f.Decision = l.pick(audit.Allowed, audit.Refused) })
 	some(func() { f.State = l.pick("succeeded", "failed", "unknown", calls.Refused, calls.Open) })
 	some(func() { f.Status = l.rng.IntN(5) * 100 })

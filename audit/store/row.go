@@ -27,11 +27,21 @@ var columns = [...]column{
 	{"site", (*calls.Call).Site, func(f *calls.Filter) string { return f.Site }},
 	{"credential", (*calls.Call).Credential, func(f *calls.Filter) string { return f.Credential }},
 	{"class", (*calls.Call).Class, func(f *calls.Filter) string { return f.Class }},
+	{"account", (*calls.Call).Account, func(f *calls.Filter) string { return f.Account }},
+	{"deprecated", func(c *calls.Call) string { return truth(c.Deprecated()) }, func(f *calls.Filter) string { return truth(f.Deprecated) }},
 	{"decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }},
 	{"state", (*calls.Call).State, func(f *calls.Filter) string { return f.State }},
 	{"status", func(c *calls.Call) string { return number(c.Status()) }, func(f *calls.Filter) string { return number(f.Status) }},
 	{"error_code", (*calls.Call).ErrorCode, func(f *calls.Filter) string { return f.ErrorCode }},
 	{"currency", currency, func(f *calls.Filter) string { return f.Currency }},
+}
+
+// truth is a text for true, and none for false, which filters take for any.
+func truth(is bool) string {
+	if is {
+		return "true"
+	}
+	return ""
 }
 
 // number is the text of a number, empty for 0, which filters take for any.

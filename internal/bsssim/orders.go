@@ -129,7 +129,7 @@ func listOrders(r *request) answer {
 		found = append(found, o)
 	}
 	if r.v1() {
-		return ok1(object{"totalCount": len(found), "data": r.orderRows(page(r, found))})
+		return ok1(object{"data": object{"totalSize": len(found), "orderInfos": r.orderRows(page(r, found))}})
 	}
 	return ok(object{"total_count": len(found), "order_infos": r.orderRows(page(r, found))})
 }
@@ -146,7 +146,7 @@ func (r *request) orderRow(o *order) object {
 	if r.v1() {
 		return object{
 			"orderId": o.ID, "customerId": o.Customer, "serviceTypeCode": "hws.service.type.ec2", "status": o.Status, "orderType": o.Type,
-			"amountAfterDiscount": o.Amount, "currency": r.state.currency, "measureId": 1, "createTime": stamp(o.Created), "paymentTime": stamp(o.Paid),
+			"currency": o.Amount, "currencyAfterDiscount": o.Amount, "currencyOfficial": o.Amount, "currencyType": r.state.currency, "measureId": 1, "createTime": stamp(o.Created), "paymentTime": stamp(o.Paid),
 		}
 	}
 	return object{
@@ -163,7 +163,7 @@ func showOrder(r *request) answer {
 		return r.reject("CBC.30000010", "CBC.30000010")
 	}
 	if r.v1() {
-		return ok1(object{"totalCount": 1, "orderInfo": r.orderRow(o), "orderLineItems": []object{{"orderLineItemId": o.ID + "-000001", "periodNum": 1, "periodType": 2}}})
+		return ok1(object{"count": 1, "orderInfo": r.orderRow(o), "orderlineItems": []object{{"orderLineItemId": o.ID + "-000001", "periodNum": 1, "periodType": 2}}})
 	}
 	line := object{
 		"order_line_item_id": o.ID + "-000001", "service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server",
@@ -181,15 +181,19 @@ func showRefund(r *request) answer {
 	if o.Type != typeRefund {
 		return r.reject("CBC.99005026", "CBC.99005026")
 	}
+	originalOrder := "base_order_id"
+	if r.v1() {
+		originalOrder = "preOrderId"
+	}
 	rows := []object{}
 	for _, id := range o.Resources {
 		rows = append(rows, object{
 			"id": id, "amount": r.state.resources[id].Monthly, "measure_id": "1", "customer_id": o.Customer,
-			"service_type_code": "hws.service.type.ec2", "resource_type_code": "hws.resource.type.vm", "base_order_id": r.state.resources[id].Order,
+			"service_type_code": "hws.service.type.ec2", "resource_type_code": "hws.resource.type.vm", originalOrder: r.state.resources[id].Order,
 		})
 	}
 	if r.v1() {
-		return ok1(object{"totalCount": len(rows), "refundInfos": rows})
+		return ok1(object{"total_count": len(rows), "resource_info_list": rows})
 	}
 	return ok(object{"total_count": len(rows), "refund_infos": rows})
 }

@@ -141,6 +141,15 @@ func (d Decimal) Cmp(e Decimal) int {
 // Sign returns -1, 0 or 1.
 func (d Decimal) Sign() int { return d.int().Sign() }
 
+// Places returns how many digits stand behind the point.
+func (d Decimal) Places() int { return d.scale }
+
+// WithPlaces returns d, written with at least so many digits behind the point.
+func (d Decimal) WithPlaces(n int) Decimal {
+	n = max(n, d.scale)
+	return Decimal{d.at(n), n}
+}
+
 // String writes d without exponent, with as many digits behind the point as were read: "99.90".
 func (d Decimal) String() string {
 	text := new(big.Int).Abs(d.int()).String()

@@ -31,6 +31,15 @@ func TestDecimalText(t *testing.T) {
 	}
 }
 
+func TestWithPlaces(t *testing.T) {
+	for text, want := range map[string]string{"0": "0.00", "-5": "-5.00", "1000.5": "1000.50", "0.125": "0.125", "3e2": "300.00"} {
+		d, err := Parse(text)
+		if got := d.WithPlaces(2); err != nil || got.String() != want || got.Cmp(d) != 0 || got.Places() != max(2, d.Places()) {
+			t.Errorf("%s is %s, want %s, %v", text, got, want, err)
+		}
+	}
+}
+
 func TestDecimalErrors(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "-", "+-1", "--1", ".", "1.2.3", "1,000", "1 ", " 1", "1_000", "0x10", "1e", "e1", "1e1.5", "1e41", "1e-41", "1e99999999999999999999",

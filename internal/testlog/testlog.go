@@ -139,7 +139,7 @@ func (l *Log) Call() string {
 		Kind: audit.KindIntent, Call: id, Listener: "gateway.corp.example:8443", Caller: caller, IdentifiedBy: "access_key", Identity: "TG-" + caller,
 		Source: fmt.Sprintf("10.1.%d.%d", l.rng.IntN(256), l.rng.IntN(256)), SourcePort: uint16(1024 + l.rng.IntN(60000)),
 		Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Method: op.method, Path: op.path,
-		Credential: op.credential, Class: op.class, AccessKey: "HPUAABCDEFGHIJKLMNOP", Decision: audit.Allowed, BodyHash: l.hash(), BodyBytes: 212,
+		Credential: op.credential, Class: op.class, AccessKey: "HPUAABCDEFGHIJKLMNOP", Account: op.account, Decision: audit.Allowed, BodyHash: l.hash(), BodyBytes: 212,
 		Fields: []audit.Field{
 			{Name: "order_id", Kind: "order", Values: []string{order}},
 			{Name: "customer_id", Kind: "customer", Values: []string{fmt.Sprintf("c-%d", l.rng.IntN(1000))}},
@@ -155,7 +155,7 @@ func (l *Log) Call() string {
 	}
 	l.Add(&audit.Record{
 		Kind: audit.KindOutcome, Call: id, Caller: caller, Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Credential: op.credential, Class: op.class,
-		Outcome: outcome, Status: status, RequestID: l.hash()[:32], Result: outcome, ResultFrom: "status", AnswerHash: l.hash(), AnswerBytes: 512,
+		Account: op.account, Outcome: outcome, Status: status, RequestID: l.hash()[:32], Result: outcome, ResultFrom: "status", AnswerHash: l.hash(), AnswerBytes: 512,
 		UpstreamMicros: 12345, TotalMicros: 12400,
 	})
 	return id
@@ -184,12 +184,12 @@ func (l *Log) hash() string {
 	return hex.EncodeToString(b[:])
 }
 
-var operations = []struct{ name, effect, method, path, credential, class string }{
-	{"ListOrders", "read", "GET", "/v2/orders/customer-orders", "partner-main", "partner"},
-	{"ShowCustomerAccountBalances", "read", "GET", "/v2/accounts/customer-accounts/balances", "acme", "customer"},
-	{"PayOrders", "spend", "POST", "/v3/orders/customer-orders/pay", "acme", "customer"},
-	{"CreatePartnerCoupons", "spend", "POST", "/v2/promotions/benefits/partner-coupons", "partner-main", "partner"},
-	{"UpdateCustomerAccountAmount", "spend", "POST", "/v2/accounts/partner-accounts/adjust", "partner-main", "partner"},
+var operations = []struct{ name, effect, method, path, credential, class, account string }{
+	{"ListOrders", "read", "GET", "/v2/orders/customer-orders", "partner-main", "partner", "p-1"},
+	{"ShowCustomerAccountBalances", "read", "GET", "/v2/accounts/customer-accounts/balances", "acme", "customer", "c-17"},
+	{"PayOrders", "spend", "POST", "/v3/orders/customer-orders/pay", "acme", "customer", "c-17"},
+	{"CreatePartnerCoupons", "spend", "POST", "/v2/promotions/benefits/partner-coupons", "partner-main", "partner", "p-1"},
+	{"UpdateCustomerAccountAmount", "spend", "POST", "/v2/accounts/partner-accounts/adjust", "partner-main", "partner", "p-1"},
 }
 
 func check(err error) {

@@ -53,24 +53,28 @@ func reviewedRecords() []*audit.Record {
 	intent := func(id, operation, effect string, list ...string) *audit.Record {
 		return &audit.Record{
 			Kind: audit.KindIntent, Call: id, Caller: "billing-app", Source: "10.1.2.3", Site: "cn", Operation: operation, Effect: effect, Method: "POST", Path: "/v2/x",
-			Credential: "main", Class: "partner", Decision: audit.Allowed, Fields: fields(list...),
+			Credential: "main", Class: "partner", Account: "p-1", Decision: audit.Allowed, Fields: fields(list...),
 		}
 	}
 	outcome := func(id, outcome string, status int, list ...string) *audit.Record {
 		return &audit.Record{Kind: audit.KindOutcome, Call: id, Outcome: outcome, Status: status, RequestID: "req-" + id, Fields: fields(list...)}
 	}
+	paid := intent("c-4", "PayOrders", "spend", "order_id order CS-1001")
+	paid.Credential, paid.Class, paid.Account = "acme", "customer", "c-17"
+	looked := intent("c-5", "queryOrdersList", "read")
+	looked.Deprecated = true
 	return []*audit.Record{
 		intent("c-1", "UpdateCustomerAccountAmount", "spend", "customer_id customer c-17", "amount amount 1000.50"),
 		outcome("c-1", audit.Succeeded, 200),
 		intent("c-2", "CreatePartnerCoupons", "spend", "quota_id coupon q-1", "customer_ids[] customer c-17 c-18", "face_value amount 20.00"),
 		{Kind: audit.KindRefusal, Call: "c-3", ClaimedCaller: "billing-app", Source: "192.0.2.7", Method: "GET", Path: "/=HYPERLINK(\"x\")\u202e", Decision: audit.Refused,
-			Reason: "=cmd()", Status: 401},
+			Reason: "=cmd()", Detail: "+1, \"why\"\u202e", Status: 401},
 		{Kind: audit.KindRefusals, Note: "counted", Counts: []audit.Count{{Reason: "handshake", Source: "192.0.2.7", Count: 12}}},
 		outcome("c-2", audit.Partial, 200, "coupon_infos[].coupon_id coupon cp-1", "error_details[].id customer c-18"),
-		intent("c-4", "PayOrders", "spend", "order_id order CS-1001"),
+		paid,
 		outcome("c-4", audit.Unknown, 0),
-		intent("c-5", "ListCustomerOrders", "read"),
-		outcome("c-5", audit.Succeeded, 200),
+		looked,
+		outcome("c-5", audit.Succeeded, 200, "data.orderInfos[].orderId order CS-1001 CS-1002", "data.orderInfos[].currencyAfterDiscount amount 99.00 150.5"),
 		intent("c-6", "ReclaimToPartnerAccount", "spend", "customer_id customer c-17", "amount amount 1e2"), // in November in Shanghai
 	}
 }
@@ -79,22 +83,26 @@ func reviewedRecords() []*audit.Record {
 func TestAuditGolden(t *testing.T) {
 	dir := reviewed(t)
 	for name, args := range map[string]string{
-		"list.txt":        "list",
-		"list.json":       "list --format json --zone Asia/Shanghai",
-		"list.csv":        "list --format csv --zone Asia/Shanghai",
-		"list-spend.txt":  "list --effect spend --min-amount 500 --currency cny -n 5",
-		"none.txt":        "list --caller nobody",
-		"none.csv":        "list --caller nobody --format csv --bom",
-		"report.txt":      "report --month 2026-10 --zone Asia/Shanghai",
-		"report-utc.txt":  "report --month 2026-10 --by caller",
-		"report.json":     "report --month 2026-11 --zone Asia/Shanghai --by operation,customer --json",
-		"report.csv":      "report --by caller,customer --format csv",
-		"records.txt":     "records --from-seq 4",
-		"records.json":    "records --kind outcome --json",
-		"show.txt":        "show c-2",
-		"tail.txt":        "tail -n 2",
-		"tail.json":       "tail -n 1 --json --outcome open",
-		"tail-record.txt": "tail --records -n 2 --zone Asia/Shanghai",
+		"list.txt":         "list",
+		"list.json":        "list --format json --zone Asia/Shanghai",
+		"list.csv":         "list --format csv --zone Asia/Shanghai",
+		"list-spend.txt":   "list --effect spend --min-amount 500 --currency cny -n 5",
+		"list-paid.txt":    "list --account c-17 --operation PayOrders",
+		"list-old.csv":     "list --deprecated --format csv",
+		"none.txt":         "list --caller nobody",
+		"none.csv":         "list --caller nobody --format csv --bom",
+		"report.txt":       "report --month 2026-10 --zone Asia/Shanghai",
+		"report-utc.txt":   "report --month 2026-10 --by caller",
+		"report.json":      "report --month 2026-11 --zone Asia/Shanghai --by operation,customer --json",
+		"report.csv":       "report --by caller,customer --format csv",
+		"report-paid.txt":  "report --by account --effect spend",
+		"records.txt":      "records --from-seq 4",
+		"records-paid.txt": "records --account c-17",
+		"records.json":     "records --kind outcome --json",
+		"show.txt":         "show c-2",
+		"tail.txt":         "tail -n 2",
+		"tail.json":        "tail -n 1 --json --outcome open",
+		"tail-record.txt":  "tail --records -n 2 --zone Asia/Shanghai",
 	} {
 		words := strings.Fields(args)
 		code, stdout, stderr := run(t, append([]string{"audit", words[0], "--dir", dir}, words[1:]...)...)

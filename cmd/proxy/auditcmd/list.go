@@ -34,6 +34,7 @@ func listCommand() *cobra.Command {
 		Example: "  tollgate audit list --dir /var/lib/tollgate/audit --last 24h\n" +
 			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend --format csv --bom > october.csv\n" +
 			"  tollgate audit list --dir D --customer c-17 --min-amount 1000 --currency CNY --json\n" +
+			"  tollgate audit list --dir D --account c-17 --operation PayOrders                   # what c-17 paid with its own key\n" +
 			"  tollgate audit list --dir D --caller billing-app --decision refused",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -107,7 +108,7 @@ func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *callPr
 			return csv.Write(c.Row(zone).Cells())
 		}
 	default:
-		t := &cli.Table{W: w, Header: callHeader(zone), Right: map[int]bool{6: true}}
+		t := &cli.Table{W: w, Header: callHeader(zone), Right: map[int]bool{7: true}}
 		p.flush = t.Flush
 		row = func(c *calls.Call) error { return t.Row(callCells(c, zone)) }
 	}
@@ -119,14 +120,15 @@ func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *callPr
 }
 
 func callHeader(zone *time.Location) []string {
-	return []string{"TIME (" + zone.String() + ")", "CALLER", "OPERATION", "EFFECT", "CREDENTIAL", "OUTCOME", "AMOUNT", "WHAT", "CALL"}
+	return []string{"TIME (" + zone.String() + ")", "CALLER", "OPERATION", "EFFECT", "CREDENTIAL", "ACCOUNT", "OUTCOME", "AMOUNT", "WHAT", "CALL"}
 }
 
 const tableTime = "2006-01-02 15:04:05.000"
 
 func callCells(c *calls.Call, zone *time.Location) []string {
 	return []string{
-		c.Time().In(zone).Format(tableTime), c.CallerText(), c.Operation(), c.Effect(), c.Credential(), callOutcome(c), callAmount(c), callWhat(c), c.ID(),
+		c.Time().In(zone).Format(tableTime), c.CallerText(), c.Operation(), c.Effect(), c.Credential(), c.Account(), callOutcome(c), callAmount(c),
+		callWhat(c), c.ID(),
 	}
 }
 
@@ -172,6 +174,9 @@ func callWhat(c *calls.Call) string {
 	}
 	if row.Operation == "" && row.Path != "" {
 		parts = append(parts, row.Method, row.Path)
+	}
+	if row.Deprecated {
+		parts = append(parts, "deprecated")
 	}
 	for _, ids := range [...]struct {
 		name   string

@@ -49,6 +49,7 @@ func recordsCommand() *cobra.Command {
 	flags.StringVar(&f.filter.Caller, "caller", "", "proven caller's `name`")
 	flags.StringVar(&f.filter.Operation, "operation", "", "operation `name`")
 	flags.StringVar(&f.filter.Credential, "credential", "", "credential `name`")
+	flags.StringVar(&f.filter.Account, "account", "", "credential's account `id`")
 	cli.LimitFlag(cmd, &f.limit, 0)
 	flags.BoolVar(&f.json, "json", false, "print the records as they are, one JSON line each")
 	return cmd

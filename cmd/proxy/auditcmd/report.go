@@ -25,10 +25,11 @@ type reportFlags struct {
 func reportCommand() *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
-		Use: "report --dir DIR", Short: "Sum calls and money up by caller, operation, credential and customer",
+		Use: "report --dir DIR", Short: "Sum calls and money up by caller, operation, credential, account and customer",
 		Long: "Sum calls up: how many there were, what became of them, and how much money they moved, by currency.\n\n" + moneyRules,
 		Example: "  tollgate audit report --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai\n" +
 			"  tollgate audit report --dir D --month 2026-10 --by caller --format csv > october.csv\n" +
+			"  tollgate audit report --dir D --month 2026-10 --by account --effect spend          # who paid\n" +
 			"  tollgate audit report --dir D --last 7d --effect spend --by credential,customer --json",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,7 +42,7 @@ func reportCommand() *cobra.Command {
 	cli.DirFlag(cmd, &f.dir)
 	indexFlag(cmd, &f.index)
 	f.times.Register(cmd)
-	cmd.Flags().StringVar(&f.byText, "by", "caller,operation,credential,customer", "`dimensions` to group by, in this order")
+	cmd.Flags().StringVar(&f.byText, "by", "caller,operation,credential,account,customer", "`dimensions` to group by, in this order")
 	f.calls.Register(cmd)
 	f.format.Register(cmd)
 	return cmd
@@ -63,7 +64,8 @@ no_amount: calls of these three kinds whose records tell no amount, as payments 
 unsummed: calls, refused ones left out, with an amount that is in no sum: it is no plain decimal number, in an unknown unit, or
  left out of the record. See them with: tollgate audit list --min-amount 1e40
 currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is known.
-A call that names several customers is in the row of each, and once in the total.`
+A call that names several customers is in the row of each, and once in the totals.
+TOTAL counts all calls; MONEY is what they moved, each currency apart.`
 
 func (f *reportFlags) report(ctx context.Context, w io.Writer, source calls.Source) error {
 	r := calls.NewReport(f.by)
@@ -93,22 +95,33 @@ func (f *reportFlags) table(w io.Writer, r *calls.Report) error {
 		return err
 	}
 	for _, g := range r.Groups() {
-		if err := t.Row(slices.Concat(g.Names, g.Cells())); err != nil {
+		if err := t.Row(slices.Concat(g.Names, calls.Cells(&g.Money, &g.Counts))); err != nil {
 			return err
 		}
 	}
-	for _, total := range r.Totals() {
-		names := make([]string, len(f.by))
-		names[0] = "TOTAL"
-		if err := t.Row(append(names, total.Cells()...)); err != nil {
-			return err
-		}
-	}
-	if err := t.Flush(); err != nil {
+	if err := errors.Join(f.totals(&t, r), t.Flush()); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", moneyRules)
 	return err
+}
+
+// totals adds one row that counts all calls, and one for the money of each currency: currencies do not add up.
+func (f *reportFlags) totals(t *cli.Table, r *calls.Report) error {
+	row := func(name string, cells []string) error {
+		names := make([]string, len(f.by))
+		names[0] = name
+		return t.Row(append(names, cells...))
+	}
+	if err := row("TOTAL", calls.Cells(nil, r.Total())); err != nil {
+		return err
+	}
+	for _, m := range r.Money() {
+		if err := row("MONEY", calls.Cells(m, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *reportFlags) csv(w io.Writer, r *calls.Report) error {
@@ -117,7 +130,7 @@ func (f *reportFlags) csv(w io.Writer, r *calls.Report) error {
 		return err
 	}
 	for _, g := range r.Groups() {
-		if err := csv.Write(slices.Concat(g.Names, g.Cells())); err != nil {
+		if err := csv.Write(slices.Concat(g.Names, calls.Cells(&g.Money, &g.Counts))); err != nil {
 			return err
 		}
 	}
@@ -126,11 +139,12 @@ func (f *reportFlags) csv(w io.Writer, r *calls.Report) error {
 
 func (f *reportFlags) json(w io.Writer, r *calls.Report) error {
 	return cli.PrintJSON(w, struct {
-		Since  time.Time         `json:"since,omitzero"`
-		Until  time.Time         `json:"until,omitzero"`
-		Zone   string            `json:"zone"`
-		By     []calls.Dimension `json:"by"`
-		Rows   []*calls.Group    `json:"rows"`
-		Totals []*calls.Sum      `json:"totals"`
-	}{f.times.Since, f.times.Until, f.times.Zone.String(), f.by, r.Groups(), r.Totals()})
+		Since time.Time         `json:"since,omitzero"`
+		Until time.Time         `json:"until,omitzero"`
+		Zone  string            `json:"zone"`
+		By    []calls.Dimension `json:"by"`
+		Rows  []*calls.Group    `json:"rows"`
+		Total *calls.Counts     `json:"total"`
+		Money []*calls.Money    `json:"money"`
+	}{f.times.Since, f.times.Until, f.times.Zone.String(), f.by, r.Groups(), r.Total(), r.Money()})
 }

@@ -1,0 +1,68 @@
+package oracle
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	bss "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2"
+	bssintl "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bssintl/v2"
+
+	"tollgate/catalog"
+)
+
+// TestAnswersOfReadsAreTheSDKs: what is recorded of the answers of reads has the names and places that the SDK's models have.
+func TestAnswersOfReadsAreTheSDKs(t *testing.T) {
+	amounts := 0
+	for site, client := range map[string]any{"cn": bss.NewBssClient(nil), "intl": bssintl.NewBssintlClient(nil)} {
+		for _, o := range catalog.Operations(site) {
+			if o.Deprecated || o.Effect != catalog.Read {
+				continue
+			}
+			method, known := reflect.TypeOf(client).MethodByName(o.Name)
+			for _, field := range o.Answer {
+				if !known || !hasMember(method.Type.Out(0), strings.Split(field.Name, ".")) {
+					t.Errorf("%s %s: the SDK's answer has no %s", site, o.Name, field.Name)
+				}
+				if field.Kind == catalog.FieldAmount {
+					amounts++
+				}
+			}
+		}
+	}
+	if amounts == 0 {
+		t.Error("no read tells an amount")
+	}
+}
+
+// hasMember follows a path through a model's JSON names; "[]" behind a name says that it is a list.
+func hasMember(model reflect.Type, path []string) bool {
+	for model.Kind() == reflect.Pointer {
+		model = model.Elem()
+	}
+	if len(path) == 0 {
+		return model.Kind() != reflect.Slice && (model.Kind() != reflect.Struct || model.Name() == "Decimal")
+	}
+	if model.Kind() != reflect.Struct {
+		return false
+	}
+	want, isList := strings.CutSuffix(path[0], "[]")
+	for i := range model.NumField() {
+		field := model.Field(i)
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != want {
+			continue
+		}
+		inner := field.Type
+		for inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if isList != (inner.Kind() == reflect.Slice) {
+			return false
+		}
+		if isList {
+			inner = inner.Elem()
+		}
+		return hasMember(inner, path[1:])
+	}
+	return false
+}
