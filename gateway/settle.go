@@ -18,6 +18,9 @@ func (c *call) judge(a *answer) *Refusal {
 	if a.result.Foreign != "" {
 		return c.foreign(a)
 	}
+	if refusal := c.rejected(a); refusal != nil {
+		return refusal
+	}
 	a.outcome = c.outcomeOfAnswer(a)
 	endsByClose := a.response.ContentLength < 0 && len(a.response.TransferEncoding) == 0 && a.response.Close
 	if endsByClose && a.result.Result == bss.Unread && c.changes() {
@@ -69,6 +72,10 @@ func outcomeOf(refusal *Refusal) string {
 		return audit.Unknown
 	case redirected:
 		return audit.Failed
+	case credentialPaused, clockRejected:
+		if refusal.Answer != nil { // sent, and rejected unexecuted
+			return audit.Failed
+		}
 	}
 	return audit.NotSent
 }
