@@ -19,6 +19,7 @@ type Readiness struct {
 	Ready    bool     `json:"ready"`
 	Reasons  []string `json:"reasons,omitempty"`  // why not
 	Warnings []string `json:"warnings,omitempty"` // what hurts some calls only
+	Notes    []string `json:"notes,omitempty"`    // what is no fault
 }
 
 // Handler serves the admin pages. ready is called for each /readyz request, concurrently.

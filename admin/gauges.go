@@ -8,6 +8,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/mirror"
 	"tollgate/credential"
+	"tollgate/gateway"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 )
@@ -20,6 +21,7 @@ type Sources struct {
 	Forecast     *Forecast
 	Indexed      func() uint64 // the last record that the log's index has; 0 for none
 	Credentials  []*credential.Credential
+	Upstreams    []*gateway.Upstream // that are signed
 	Replay       *replay.Memory
 	Limiter      *ratelimit.Limiter
 	Failed       *ratelimit.Sources
@@ -65,12 +67,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
-	for _, c := range s.Credentials {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "tollgate_credential_paused", Help: "1 while a credential signs nothing because the provider rejected it.",
-			ConstLabels: prometheus.Labels{"credential": c.Name()},
-		}, func() float64 { _, paused := c.Paused(); return flag(paused) }))
-	}
+	registry.MustRegister(signing{s.Credentials, s.Upstreams})
 }
 
 func age(at *time.Time) float64 {

@@ -8,42 +8,6 @@ import (
 	"tollgate/catalog"
 )
 
-func TestBadSignature(t *testing.T) {
-	const prefix = "Incorrect IAM authentication information: "
-	body := func(code, message string) string {
-		return `{"error_msg":"` + message + `","error_code":"` + code + `","request_id":"r"}`
-	}
-	for _, test := range []struct {
-		status     int
-		body, kind string
-	}{
-		{401, body("APIG.0301", prefix+"verify aksk signature fail"), WrongSignature},
-		{401, body("APIGW.0301", prefix+"verify aksk signature fail, canonicalRequest:GET|/v2/|"), WrongSignature},
-		{401, body("APIG.0301", prefix+"Get secretKey failed,ak:AKX,err:ak not exist"), UnknownKey},
-		{401, body("APIG.0301", prefix+"AK not exist"), UnknownKey},
-		{403, body("APIG.0301", prefix+"verify aksk signature fail"), ""},
-		{200, body("APIG.0301", prefix+"verify aksk signature fail"), ""},
-		{401, body("APIG.0303", prefix+"verify aksk signature fail"), ""},
-		{401, body("CBC.0301", prefix+"verify aksk signature fail"), ""},
-		{401, body("apig.0301", prefix+"verify aksk signature fail"), ""},
-		{401, body("APIG.0301", prefix+"decrypt token fail"), ""},
-		{401, body("APIG.0301", prefix+"AK access failed to reach the limit,forbidden"), ""},
-		{401, body("APIG.0301", prefix+"AK access failed to reach the limit,forbidden: verify aksk signature fail"), ""},
-		{401, body("APIG.0301", "the account is in arrears"), ""},
-		{401, body("APIG.0301", "frozen. canonicalRequest:GET|/verify aksk signature fail|"), ""},
-		{401, body("APIG.0301", ""), ""},
-		{401, `{"error_code":"APIG.0301"}`, ""},
-		{401, `{"error":{"error_code":"APIG.0301","error_msg":"verify aksk signature fail"}}`, ""},
-		{401, "verify aksk signature fail", ""},
-		{401, "", ""},
-	} {
-		kind, ok := BadSignature(test.status, []byte(test.body))
-		if kind != test.kind || ok != (test.kind != "") {
-			t.Errorf("%d %s: %q, %v, want %q", test.status, test.body, kind, ok, test.kind)
-		}
-	}
-}
-
 func TestWhereAnAnswerComesFrom(t *testing.T) {
 	billing, declared := &catalog.Operation{Site: "intl"}, &catalog.Operation{}
 	for _, test := range []struct {

@@ -153,8 +153,50 @@ func FuzzReadAnswer(f *testing.F) {
 				t.Errorf("v1 success without its code: %+v", got)
 			}
 		}
-		if kind, ok := BadSignature(status, body); ok != (kind != "") || ok && status != 401 {
-			t.Errorf("BadSignature(%d) = %q, %v", status, kind, ok)
+	})
+}
+
+// FuzzReadRejection: a code that another JSON reader finds at the top rejects, and nothing that stands behind the quoted
+// canonical request changes what a message means.
+func FuzzReadRejection(f *testing.F) {
+	for _, seed := range []string{
+		"", "{}", "APIGW.0301", `{"error_code":"APIG.0301","error_msg":"verify aksk signature fail, canonicalRequest:GET|frozen"}`,
+		`{"error":{"code":"APIGW.0301","message":"decrypt token fail"}}`, `{"code":"CBC.0301","message":"x"}`, `[{"error_code":"IAM.0301"}]`,
+		`{"error_code":"APIG.0303","error_msg":"signature expired, signature time:20230527T000431Z,server time:20230527T020608Z"}`,
+	} {
+		f.Add(401, []byte(seed), "ak X not exist, ", ":GET|/frozen|")
+		f.Add(403, []byte(seed), "signature expired, server time:20230527T020608Z", " server time:20230527T020609Z")
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte, message, quoted string) {
+		got, ok := ReadRejection(status, body)
+		if ok && (status != 401 || got.Code == "" || got.Kind == "" || isBillingCode(got.Code)) {
+			t.Errorf("status %d: %+v", status, got)
+		}
+		if !ok && status == 401 && len(body) < maxErrorText && topCode(body) == "APIG.0301" {
+			t.Errorf("%q has the code and does not reject", body)
+		}
+		short, long := errorBody(message+"canonicalRequest"), errorBody(message+"canonicalRequest"+quoted)
+		want, _ := ReadRejection(401, short)
+		if got, ok := ReadRejection(401, long); !ok || got != want {
+			t.Errorf("%q: %+v, without the quoted request %+v", long, got, want)
 		}
 	})
+}
+
+func errorBody(message string) []byte {
+	body, err := json.Marshal(map[string]string{"error_code": "APIG.0301", "error_msg": message})
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+// topCode is the error_code at the top, as encoding/json reads it, if nothing else there is a code.
+func topCode(body []byte) string {
+	var members map[string]json.RawMessage
+	var code string
+	if json.Unmarshal(body, &members) != nil || len(members) > maxErrorValues || json.Unmarshal(members["error_code"], &code) != nil {
+		return ""
+	}
+	return code
 }

@@ -47,13 +47,27 @@ func (b *builder) buildCredential(path, name string, s *credentialConfig) *crede
 	c, err := credential.New(credential.Config{
 		Name: name, Upstream: upstream, Class: class, Kinds: kinds,
 		DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
-		Load: load,
+		Load: load, Fixed: s.inEnvironment(),
 	})
 	if err != nil {
 		b.problem(path, "", "%v", err)
 		return nil
 	}
 	return c
+}
+
+// inEnvironment lists the keys that a running gateway cannot read again.
+func (s *credentialConfig) inEnvironment() (keys []string) {
+	if s.AccessKey.Env != "" {
+		keys = append(keys, "access_key")
+	}
+	if s.SecretKey.Env != "" {
+		keys = append(keys, "secret_key")
+	}
+	if s.SecurityToken != nil && s.SecurityToken.Env != "" {
+		keys = append(keys, "security_token")
+	}
+	return keys
 }
 
 // accessKeyExpr is what an access key may be: it stands in the Authorization header, where "," and "=" have a meaning.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/grants"
 )
 
@@ -173,8 +174,11 @@ func (d describer) credentials(c *Config) {
 		return
 	}
 	d.section("credentials")
-	for _, credential := range c.Credentials {
-		d.line("%s: %s, for upstream %s", credential.Name(), credential.Class(), credential.Upstream())
+	for _, one := range c.Credentials {
+		d.line("%s: %s, for upstream %s", one.Name(), one.Class(), one.Upstream())
+		if fixed := one.Fixed(); len(fixed) > 0 {
+			d.line("  %s", credential.FixedNote(fixed))
+		}
 	}
 }
 

@@ -2,64 +2,43 @@
 //
 // There is one way from a credential to a signature, and each step needs the one before it:
 //
-//	Credential.Permit(operation)  the class check: a Permit exists only for an operation that the credential may sign
-//	Permit.Lease(ctx, now)        the pause check: a Lease holds the keys of one moment
-//	Lease.Sign(request)           the signature
-//	Lease.Done(verdict, now)      what the provider thought of it
+//	Credential.Permit(operation)      the class check: a Permit exists only for an operation that the credential may sign
+//	Permit.Lease(ctx, caller, now)    the pause check: a Lease holds the keys of one moment
+//	Lease.Sign(request)               the signature
+//	Lease.Done(verdict, reason, now)  what the provider thought of it
 //
 // The keys themselves are not reachable from outside, so code that skips the class check does not compile.
 //
 // # Pausing
 //
 // More than five failed signatures in a row lock an access key at the provider for five minutes (reference: API
-// gateway error APIG.0301). So the first answer that rejects a signature pauses the credential. It opens again when
-// its keys change (they are read anew from their source at most once a second while paused), or when a single call
-// that is let through after [PauseTime] as a probe is not rejected.
+// gateway error APIG.0301). So the first answer that rejects a signature pauses the credential for all callers, unless the
+// provider accepted the same keys within the last minute: then the call is more likely at fault than the keys, and the
+// credential is paused for its caller only. The next rejection, of whatever caller, pauses it for all, unless an answer was
+// accepted in between. A pause ends when the keys change, or when a single call that is let through after [PauseTime] as a
+// probe is accepted.
 //
-// Keys that the provider has never accepted are on trial: at most [trialCalls] calls use them at a time, so that a wrong
-// key that meets a burst of calls is found out before the provider locks it. The others wait for the first verdict.
+// # Trial
+//
+// Keys that the provider has never accepted are on trial, and so are those that it rejected for one caller: at most
+// [trialCalls] calls use them at a time, so that a wrong key that meets a burst of calls is found out before the provider
+// locks it. The others wait for the first verdict. An accepted answer ends the trial.
+//
+// # Keys that change
+//
+// The key source is read again by [Credential.Poll] after each rejection, after [Credential.Reread], and while something is
+// paused. Keys are used once two readings, [standTime] apart, were the same: access key, secret key and token are often
+// files of their own, and a set of two ages would be rejected.
 package credential
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
+	"strings"
 	"sync/atomic"
-	"time"
 
 	"tollgate/catalog"
-	"tollgate/internal/secret"
-	"tollgate/signing"
 )
-
-// PauseTime is how long a paused credential waits before one call may probe it. It is longer than the five minutes for
-// which the provider locks a key.
-const PauseTime = 5*time.Minute + 15*time.Second
-
-// trialCalls is how many calls may use keys that were never accepted. The provider locks a key after more than five.
-const trialCalls = 4
-
-// reloadEvery bounds how often a paused credential reads its key source.
-const reloadEvery = time.Second
-
-// Keys are what a credential signs with.
-type Keys struct {
-	AccessKey     string
-	SecretKey     secret.String
-	SecurityToken secret.String // of temporary keys; empty otherwise
-}
-
-func (k Keys) equal(other Keys) bool {
-	return k.AccessKey == other.AccessKey && k.SecretKey.Equal(other.SecretKey) && k.SecurityToken.Equal(other.SecurityToken)
-}
-
-func (k Keys) check() error {
-	if k.AccessKey == "" || k.SecretKey.IsZero() {
-		return errors.New("access key and secret key must not be empty")
-	}
-	return nil
-}
 
 // Config describes a credential.
 type Config struct {
@@ -71,51 +50,17 @@ type Config struct {
 	DomainID string
 	// PartnerID is demanded of every {partner_id} in a path. Optional: the DomainID of a partner credential.
 	PartnerID string
-	// Load reads the keys from where they are kept. It is called once by New and again while the credential is paused.
+	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
+	// Fixed names those of the keys that Load cannot find changed, such as those in the environment of the process.
+	Fixed []string
 }
 
 // Credential is a named secret that signs calls of one class to one upstream. Its methods may be called concurrently.
 type Credential struct {
 	config Config
 	active atomic.Pointer[keySet] // what calls sign with; replaced when the keys change
-	paused atomic.Pointer[Pause]  // nil: open
-
-	mutex    sync.Mutex // guards what follows, and every change of active and paused
-	probing  bool
-	loadedAt time.Time
-}
-
-// keySet is one generation of keys.
-type keySet struct {
-	keys   Keys
-	key    *signing.Key
-	trial  chan struct{} // holds one token for each call on trial
-	proven chan struct{} // closed by the first acceptance
-	once   sync.Once     // closes proven
-}
-
-func newKeySet(keys Keys) *keySet {
-	return &keySet{
-		keys: keys, key: signing.NewKey(keys.AccessKey, keys.SecretKey),
-		trial: make(chan struct{}, trialCalls), proven: make(chan struct{}),
-	}
-}
-
-func (s *keySet) isProven() bool {
-	select {
-	case <-s.proven:
-		return true
-	default:
-		return false
-	}
-}
-
-// Pause says why and since when a credential signs nothing.
-type Pause struct {
-	Reason  string
-	Since   time.Time
-	ProbeAt time.Time // from then on one call at a time may try
+	reader reader
 }
 
 // New checks the configuration and loads the keys.
@@ -134,11 +79,9 @@ func New(config Config) (*Credential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
-	c.use(keys)
+	c.active.Store(newKeySet(keys))
 	return c, nil
 }
-
-func (c *Credential) use(keys Keys) { c.active.Store(newKeySet(keys)) }
 
 // Name is the name that the configuration gives.
 func (c *Credential) Name() string { return c.config.Name }
@@ -158,12 +101,31 @@ func (c *Credential) DomainID() string { return c.config.DomainID }
 // PartnerID is the partner account that the credential belongs to; empty if not configured.
 func (c *Credential) PartnerID() string { return c.config.PartnerID }
 
-// Paused tells whether and why the credential signs nothing at present.
+// Fixed names the keys that cannot change while the process runs.
+func (c *Credential) Fixed() []string { return c.config.Fixed }
+
+// FixedNote says what it means that keys are fixed.
+func FixedNote(fixed []string) string {
+	return strings.Join(fixed, ", ") + " in the environment cannot be read again while the gateway runs: a change needs a restart"
+}
+
+// Paused reports whether and why the credential signs nothing at present, for any caller.
 func (c *Credential) Paused() (Pause, bool) {
-	if p := c.paused.Load(); p != nil {
-		return *p, true
+	if p := c.active.Load().paused("")[""]; p != nil {
+		return p.Pause, true
 	}
 	return Pause{}, false
+}
+
+// Pauses returns all pauses, that for all callers first and the others by caller.
+func (c *Credential) Pauses() []Pause { return c.active.Load().list() }
+
+// OnTrial reports whether and why only a few calls at a time may use the keys.
+func (c *Credential) OnTrial() (Trial, bool) {
+	if t := c.active.Load().trial.Load(); t != nil {
+		return t.Trial, true
+	}
+	return Trial{}, false
 }
 
 // ClassError says why a credential must not sign an operation.

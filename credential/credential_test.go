@@ -87,7 +87,7 @@ func TestPermitByClass(t *testing.T) {
 		if err != nil && !errors.As(err, &classError) {
 			t.Errorf("error %v is no *ClassError", err)
 		}
-		if _, err := permit.Lease(t.Context(), start); (err == nil) != c.allowed {
+		if _, err := permit.Lease(t.Context(), "app", start); (err == nil) != c.allowed {
 			t.Errorf("%v for %v: a refused permit gave a lease", c.credential, c.operation)
 		}
 	}
@@ -116,11 +116,15 @@ func leaseOf(t *testing.T, c *Credential, now time.Time) *Lease {
 }
 
 func tryLease(c *Credential, now time.Time) (*Lease, error) {
+	return tryLeaseOf(context.Background(), c, "app", now)
+}
+
+func tryLeaseOf(ctx context.Context, c *Credential, caller string, now time.Time) (*Lease, error) {
 	permit, err := c.Permit(operation(catalog.ClassEither, ""))
 	if err != nil {
 		return nil, err
 	}
-	return permit.Lease(context.Background(), now)
+	return permit.Lease(ctx, caller, now)
 }
 
 func TestFirstRejectionPauses(t *testing.T) {
@@ -152,36 +156,6 @@ func TestProbeReopensOrPausesAgain(t *testing.T) {
 	leaseOf(t, c, later).Done(Accepted, "", later)
 	if _, ok := c.Paused(); ok {
 		t.Error("an accepted probe left the credential paused")
-	}
-}
-
-func TestNewKeysReopen(t *testing.T) {
-	c, s := newCredential(t, catalog.ClassPartner)
-	old := leaseOf(t, c, start)
-	leaseOf(t, c, start).Done(Rejected, "wrong", start)
-	s.set(Keys{}, errors.New("file is being replaced"))
-	if _, err := tryLease(c, start.Add(2*time.Second)); err == nil {
-		t.Error("a failing key source reopened the credential")
-	}
-	s.set(keysNamed("2"), nil)
-	lease := leaseOf(t, c, start.Add(4*time.Second))
-	if lease.AccessKey() != "AK2" || c.AccessKey() != "AK2" {
-		t.Errorf("lease has %s, credential %s, want AK2", lease.AccessKey(), c.AccessKey())
-	}
-	old.Done(Rejected, "late answer to the old keys", start.Add(5*time.Second))
-	if _, ok := c.Paused(); ok {
-		t.Error("an answer to old keys paused the new ones")
-	}
-}
-
-func TestPausedSourceIsReadAtMostOnceASecond(t *testing.T) {
-	c, s := newCredential(t, catalog.ClassPartner)
-	leaseOf(t, c, start).Done(Rejected, "wrong", start)
-	for i := range 100 {
-		_, _ = tryLease(c, start.Add(time.Duration(i)*10*time.Millisecond))
-	}
-	if s.loads > 3 {
-		t.Errorf("the key source was read %d times in a second", s.loads)
 	}
 }
 
@@ -221,13 +195,13 @@ func TestTrial(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := permit.Lease(ended, start); !errors.Is(err, context.Canceled) {
+	if _, err := permit.Lease(ended, "app", start); !errors.Is(err, context.Canceled) {
 		t.Fatalf("a call beyond the trial was not held back: %v", err)
 	}
 	waiting := make(chan error)
 	for range 3 {
 		go func() {
-			_, err := permit.Lease(t.Context(), start)
+			_, err := permit.Lease(t.Context(), "app", start)
 			waiting <- err
 		}()
 	}
@@ -258,7 +232,8 @@ func TestConcurrentUse(t *testing.T) {
 			for i := range 200 {
 				now := start.Add(time.Duration(i) * time.Minute)
 				if lease, err := tryLease(c, now); err == nil {
-					lease.Done(Verdict(i%3), "test", now)
+					lease.Done(Verdict(i%4), "test", now)
+					_, _ = c.Poll(now)
 				}
 			}
 		})

@@ -17,94 +17,91 @@ type PausedError struct {
 }
 
 func (e *PausedError) Error() string {
-	return fmt.Sprintf("credential %s is paused since %s: %s", e.Credential, e.Pause.Since.UTC().Format(time.RFC3339), e.Pause.Reason)
+	return fmt.Sprintf("credential %s %s", e.Credential, e.Pause)
+}
+
+// String describes a pause, as in "is paused since 2026-11-29T10:00:00Z for all callers: wrong signature".
+func (p Pause) String() string {
+	whom := "all callers"
+	if p.Caller != "" {
+		whom = "caller " + p.Caller
+	}
+	return fmt.Sprintf("is paused since %s for %s: %s", p.Since.UTC().Format(time.RFC3339), whom, p.Reason)
 }
 
 // Lease holds the keys of one moment for one call. Every lease must end with [Lease.Done].
 type Lease struct {
-	permit  Permit
-	set     *keySet
-	probe   bool
-	onTrial bool // holds a token of the set's trial
+	permit Permit
+	set    *keySet
+	caller string
+	trial  *trial   // of which it holds a token; nil: none
+	probed []string // the pauses that it probes, by caller
 }
 
-// Lease takes the keys for one call. The error is a *[PausedError] while the credential is paused, or the context's if
-// it ends while the call waits for keys on trial.
-func (p Permit) Lease(ctx context.Context, now time.Time) (*Lease, error) {
+// Lease takes the keys for one call of a caller. The error is a *[PausedError] while the credential is paused, or the
+// context's if it ends while the call waits for keys on trial.
+func (p Permit) Lease(ctx context.Context, caller string, now time.Time) (*Lease, error) {
 	if p.credential == nil {
 		return nil, errors.New("no permit: the credential was not checked for this operation")
 	}
-	if p.credential.paused.Load() != nil {
-		return p.leaseOfPaused(now)
+	for {
+		lease := &Lease{permit: p, set: p.credential.active.Load(), caller: caller}
+		ok, err := lease.take(ctx, now)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return lease, nil
+		}
 	}
-	set := p.credential.active.Load()
-	if set.isProven() {
-		return &Lease{permit: p, set: set}, nil
-	}
-	return p.leaseOnTrial(ctx, set, now)
 }
 
-// leaseOnTrial waits until few enough calls use keys that were never accepted, or one of those was accepted.
-func (p Permit) leaseOnTrial(ctx context.Context, set *keySet, now time.Time) (*Lease, error) {
-	lease := &Lease{permit: p, set: set}
+// take reports whether the call may use the keys. It is false without an error when they stand differently meanwhile.
+func (l *Lease) take(ctx context.Context, now time.Time) (bool, error) {
+	if l.set.paused(l.caller) != nil {
+		return l.probe(now)
+	}
+	if trial := l.set.trial.Load(); trial != nil {
+		return l.enter(ctx, trial)
+	}
+	return true, nil
+}
+
+func (l *Lease) probe(now time.Time) (bool, error) {
+	probed, forbids := l.set.probe(l.caller, now)
+	if forbids != nil {
+		return false, &PausedError{l.permit.credential.config.Name, forbids.Pause}
+	}
+	l.probed = probed
+	return len(probed) > 0, nil
+}
+
+// enter waits until few enough calls use keys on trial.
+func (l *Lease) enter(ctx context.Context, trial *trial) (bool, error) {
 	select {
-	case <-set.proven:
-		return lease, nil
-	case set.trial <- struct{}{}:
-		lease.onTrial = true
+	case <-trial.over:
+		return false, nil
+	case trial.tokens <- struct{}{}:
+		l.trial = trial
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for the first answer to credential %s: %w", p.credential.config.Name, ctx.Err())
+		return false, fmt.Errorf("waiting for the first answer to credential %s: %w", l.permit.credential.config.Name, ctx.Err())
 	}
-	if p.credential.paused.Load() != nil { // what was waited for came out badly
-		lease.endTrial(Unheard)
-		return p.leaseOfPaused(now)
+	if l.permit.credential.active.Load() == l.set && l.set.paused(l.caller) == nil {
+		return true, nil
 	}
-	return lease, nil
+	l.leave() // what was waited for came out badly, or there are other keys
+	return false, nil
 }
 
-// endTrial gives back the token of a call on trial; an acceptance ends the trial for all.
-func (l *Lease) endTrial(verdict Verdict) {
-	if verdict == Accepted {
-		l.set.once.Do(func() { close(l.set.proven) })
-	}
-	if l.onTrial {
-		l.onTrial = false
-		<-l.set.trial
+func (l *Lease) leave() {
+	if l.trial != nil {
+		<-l.trial.tokens
+		l.trial = nil
 	}
 }
 
-// leaseOfPaused reopens a credential whose keys have changed, or lets one call probe one whose pause is over.
-func (p Permit) leaseOfPaused(now time.Time) (*Lease, error) {
-	c := p.credential
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.reload(now)
-	pause := c.paused.Load()
-	if pause == nil {
-		return &Lease{permit: p, set: c.active.Load()}, nil
-	}
-	if c.probing || now.Before(pause.ProbeAt) {
-		return nil, &PausedError{c.config.Name, *pause}
-	}
-	c.probing = true
-	return &Lease{permit: p, set: c.active.Load(), probe: true}, nil
-}
-
-// reload reads the keys again and reopens the credential when they have changed. A failing source changes nothing.
-// The caller holds the mutex.
-func (c *Credential) reload(now time.Time) {
-	if now.Sub(c.loadedAt) < reloadEvery {
-		return
-	}
-	c.loadedAt = now
-	keys, err := c.config.Load()
-	if err != nil || keys.check() != nil || keys.equal(c.active.Load().keys) {
-		return
-	}
-	c.use(keys)
-	c.paused.Store(nil)
-	c.probing = false
-}
+// Probes reports whether the call tries a credential that is paused.
+func (l *Lease) Probes() bool { return len(l.probed) > 0 }
 
 // AccessKey is the public half of the leased keys.
 func (l *Lease) AccessKey() string { return l.set.keys.AccessKey }
@@ -115,7 +112,7 @@ func (l *Lease) SecurityToken() secret.String { return l.set.keys.SecurityToken 
 // DomainID is sent as X-Domain-Id; empty if not configured.
 func (l *Lease) DomainID() string { return l.permit.credential.config.DomainID }
 
-// Sign gives the Authorization header for a request of the permitted operation.
+// Sign returns the Authorization header for a request of the permitted operation.
 func (l *Lease) Sign(r *signing.Request) (string, error) {
 	if method := l.permit.operation.Method; method != "*" && r.Method != method {
 		return "", fmt.Errorf("permit is for %s %s, not for %s", method, l.permit.operation.Name, r.Method)
@@ -128,41 +125,41 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Unheard  Verdict = iota // no answer, or none that tells
-	Accepted                // the provider took the signature
-	Rejected                // the provider said that signature or key is wrong
+	Unheard    Verdict = iota // no answer, or none that says something of the signature
+	Accepted                  // the provider took the signature
+	Rejected                  // the provider said that signature or key is wrong
+	OtherCause                // the provider let nothing through for another cause, such as arrears
 )
 
-// Done reports what became of the signature. A rejection pauses the credential, unless its keys have changed since the
-// lease was taken. The reason is kept for readiness and refusals; it must hold no secret.
-func (l *Lease) Done(verdict Verdict, reason string, now time.Time) {
-	defer l.endTrial(verdict) // after a rejection has paused the credential
-	if verdict != Rejected && !l.probe {
-		return
-	}
-	c := l.permit.credential
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if l.set != c.active.Load() {
-		return // a verdict on keys that are no longer in use
-	}
-	if l.probe {
-		c.probing = false
+// Done reports what became of the signature. After Rejected it returns the pause that began or goes on; verdicts on keys that
+// are no longer in use concern nobody. The reason is kept for readiness and refusals; it must hold no secret.
+func (l *Lease) Done(verdict Verdict, reason string, now time.Time) (begun *Pause) {
+	defer l.leave() // after a rejection has paused the credential
+	if len(l.probed) > 0 {
+		l.set.endProbe(l.probed, verdict == Accepted)
 	}
 	switch verdict {
-	case Rejected:
-		c.pause(reason, now)
 	case Accepted:
-		c.paused.Store(nil)
-	case Unheard: // the next call may probe
+		l.accepted(now)
+	case Rejected:
+		l.permit.credential.Reread()
+		if pause := l.set.reject(l.caller, reason, now); l.set == l.permit.credential.active.Load() {
+			begun = &pause
+		}
+	case OtherCause:
+		l.permit.credential.Reread()
 	}
+	return begun
 }
 
-// pause keeps the first moment of an unbroken pause. The caller holds the mutex.
-func (c *Credential) pause(reason string, now time.Time) {
-	since := now
-	if before := c.paused.Load(); before != nil {
-		since = before.Since
+// accepted ends a trial that the call was part of. A call that went out before a trial began says nothing about it.
+func (l *Lease) accepted(now time.Time) {
+	l.set.accepted.Store(now.UnixNano())
+	trial := l.trial
+	if len(l.probed) > 0 {
+		trial = l.set.trial.Load()
 	}
-	c.paused.Store(&Pause{Reason: reason, Since: since, ProbeAt: now.Add(PauseTime)})
+	if trial != nil {
+		l.set.accept(trial)
+	}
 }

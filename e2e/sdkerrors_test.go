@@ -154,7 +154,9 @@ func TestPausedCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	shop := w.shop(p).bss(t)
-	refused(t, pay(shop, "CS-1001"), http.StatusUnauthorized, "APIG.0301")
+	if failure := refused(t, pay(shop, "CS-1001"), http.StatusServiceUnavailable, "TG.6004"); !strings.Contains(failure.ErrorMessage, "this gateway's cloud key, not yours") {
+		t.Errorf("the application is told %s", failure.ErrorMessage)
+	}
 	refused(t, pay(shop, "CS-1002"), http.StatusServiceUnavailable, "TG.6004")
 	if n := len(w.simulator.Calls()); n != 1 {
 		t.Errorf("%d calls reached the provider, want 1", n)

@@ -47,7 +47,7 @@ func staticAnswer(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: 25, Request: r,
-		Header: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req-1"}},
+		Header: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req-1"}, "Date": {"Sun, 29 Nov 2026 10:00:00 GMT"}},
 		Body:   io.NopCloser(strings.NewReader(`{"order_ids":["CS-1001"]}`)),
 	}, nil
 }

@@ -58,10 +58,11 @@ var (
 	logUnavailable   = Code{"TG.6001", "log_unavailable", 503, "The audit log cannot take the call now"}
 	bodiesBusy       = Code{"TG.6002", "bodies_busy", 503, "Too many request bodies at once"}
 	callsBusy        = Code{"TG.6003", "calls_busy", 503, "Too many calls at once"}
-	credentialPaused = Code{"TG.6004", "credential_paused", 503, "The credential is paused; the call was not sent"}
+	credentialPaused = Code{"TG.6004", "credential_paused", 503, "The provider rejects this gateway's cloud key"}
 	replayFull       = Code{"TG.6005", "replay_full", 503, "The memory against replays is full"}
 	callerLeft       = Code{"TG.6006", "caller_left", 503, "The caller left before the call was sent"}
 	headersBusy      = Code{"TG.6007", "headers_busy", 503, "Too many request headers at once"}
+	clockRejected    = Code{"TG.6008", "clock_rejected", 503, "The provider's clock and this gateway's differ"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
@@ -80,7 +81,7 @@ func Codes() []Code {
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
-		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy,
+		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +38,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(false, answer)
 	}
 	var answer string
-	fix := prepare(f, fixed, withNewKeys, transport(func(r *http.Request) (*http.Response, error) {
+	fix := prepare(f, fixed, withFastClock, transport(func(r *http.Request) (*http.Response, error) {
 		response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), r)
 		if err != nil {
 			return nil, &upstream.Error{Err: err, MaybeSent: true}
@@ -72,18 +71,17 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// withNewKeys gives the customer's credential other keys whenever they are read, so that no pause outlasts a call.
-func withNewKeys(f *fixture) {
-	reads, clock := 0, time.Now()
+// withFastClock lets hours pass, so that no pause outlasts a call, and gives the credential a token.
+func withFastClock(f *fixture) {
+	clock := time.Now()
 	f.config.Now = func() time.Time {
-		clock = clock.Add(time.Hour) // keys are not read again at once
+		clock = clock.Add(time.Hour)
 		return clock
 	}
 	f.credentials["acme"] = must(credential.New(credential.Config{
 		Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount,
 		Load: func() (credential.Keys, error) {
-			reads++
-			return credential.Keys{AccessKey: "AK-" + strconv.Itoa(reads), SecretKey: secret.New("sk"), SecurityToken: secret.New(securityToken)}, nil
+			return credential.Keys{AccessKey: "AK-1", SecretKey: secret.New("sk"), SecurityToken: secret.New(securityToken)}, nil
 		},
 	}))
 }
@@ -182,6 +180,12 @@ func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r audit.Record, t
 	}
 	if bytes.Contains(got.Body.Bytes(), []byte(securityToken)) {
 		t.Error("the token is in the body")
+	}
+	if r.Reason == "credential_paused" || r.Reason == "clock_rejected" { // an answer of our own
+		if got.Code != http.StatusServiceUnavailable || theirs == nil || theirs.StatusCode != http.StatusUnauthorized || !strings.Contains(string(body), "030") {
+			t.Errorf("answer %d for %+v", got.Code, theirs)
+		}
+		return
 	}
 	unreadable := theirs != nil && codingOf(theirs) != "" && !isGzip(theirs) && len(body) > 0
 	if r.Status == 0 || unreadable || theirs != nil && theirs.StatusCode/100 == 3 { // an answer of our own

@@ -65,6 +65,7 @@ type Upstream struct {
 	Timeout   time.Duration     // from sending to the end of the answer
 	MaxConns  int               // of Transport; 0: no share of them is kept from any caller
 	Transport http.RoundTripper // sends once; errors are *upstream.Error where it is known whether bytes left
+	Skew      Skew              // of its clock, if it is signed
 }
 
 // Route serves some host names with the operations of one or more upstreams.

@@ -130,7 +130,7 @@ func TestRedirectsProveNoKey(t *testing.T) {
 		end()
 		leases := 0
 		for range 10 {
-			if _, err := permit.Lease(ended, time.Now()); err == nil {
+			if _, err := permit.Lease(ended, "app", time.Now()); err == nil {
 				leases++
 			}
 		}

@@ -96,7 +96,7 @@ func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 	r := c.record(audit.KindOutcome)
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
 	if a := why.Answer; a != nil {
-		r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
+		c.describeAnswer(r, a)
 	}
 	c.closing(r)
 	return r
@@ -106,6 +106,13 @@ func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 func (c *call) answered(a *answer) *audit.Record {
 	r := c.record(audit.KindOutcome)
 	r.Outcome = a.outcome
+	c.describeAnswer(r, a)
+	c.closing(r)
+	return r
+}
+
+// describeAnswer adds what came back.
+func (c *call) describeAnswer(r *audit.Record, a *answer) {
 	r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
 	r.Result, r.ResultFrom = a.result.Result, a.result.From
 	r.ErrorCode = a.result.ErrorCode
@@ -121,8 +128,6 @@ func (c *call) answered(a *answer) *audit.Record {
 	} else {
 		r.AnswerBytes = max(a.response.ContentLength, 0)
 	}
-	c.closing(r)
-	return r
 }
 
 func (c *call) closing(r *audit.Record) {

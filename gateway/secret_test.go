@@ -135,12 +135,14 @@ func TestKeysAndTokensAreNotWritten(t *testing.T) {
 	withTokens := func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) }
 	quoting := `{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information: verify aksk signature fail, ` +
 		`canonicalRequest:GET|/v2/|x-security-token:` + securityToken + `|"}`
+	blocked := strings.Replace(quoting, "verify aksk signature fail", "account is frozen", 1)
 	fates := []struct {
 		name, answer string
 		status       int
 	}{
 		{"success", okAnswer, 200},
-		{"rejected signature that quotes the canonical request", jsonAnswer(401, quoting), 401},
+		{"rejected signature that quotes the canonical request", jsonAnswer(401, quoting), 503},
+		{"frozen account that quotes the canonical request", jsonAnswer(401, blocked), 401},
 		{"drop", "", 502},
 		{"nonsense that quotes", securityToken + strings.Repeat("x", 4000) + "\r\n\r\n", 502},
 	}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -23,7 +22,8 @@ type answer struct {
 	coded       bool      // it is in a content coding that was not undone
 	endsByClose bool      // of its connection, which cannot be told from a cut
 	result      bss.Outcome
-	outcome     string // of the audit package
+	outcome     string         // of the audit package
+	rejected    *bss.Rejection // what a server before the billing system says of the signature, if anything
 }
 
 // send is step 10: one attempt.
@@ -36,35 +36,20 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	if !c.upstream.Signed {
 		return c.attempt(request)
 	}
-	_, wasPaused := c.decision.Credential.Paused()
-	lease, err := c.decision.Permit.Lease(ctx, c.Now())
+	lease, err := c.decision.Permit.Lease(ctx, c.identity.Caller, c.Now())
 	if err != nil {
 		return nil, c.paused(err)
 	}
 	verdict, reason := credential.Unheard, ""
-	defer func() { lease.Done(verdict, reason, c.Now()) }()
+	defer func() { c.closeLease(lease, verdict, reason) }()
 	if err := c.sign(request, lease); err != nil {
 		c.warn("signing failed; the call is not sent", err.Error())
 		return nil, refusal(internalFault, "the call could not be signed, so it was not sent")
 	}
 	a, refused := c.attempt(request)
-	if refused == nil {
-		c.noteReopened(wasPaused)
-		verdict, reason = c.signatureVerdict(a)
-	}
+	verdict, reason = c.signatureVerdict(a, refused)
+	c.compareClocks(a, refused)
 	return a, refused
-}
-
-// paused is a call without a lease: its credential is paused, or still on trial with other calls until the deadline.
-func (c *call) paused(err error) *Refusal {
-	c.warn("credential signs nothing now", err.Error())
-	paused, ok := errors.AsType[*credential.PausedError](err)
-	if !ok {
-		return refusal(notSentInTime, "the credential's first calls are not answered yet; no byte of this one was sent")
-	}
-	r := refusal(credentialPaused, "the provider rejected the credential's signature; the operator must look at it")
-	r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)
-	return r
 }
 
 // attempt sends and reads the answer, whole if it is not larger than what is held.
@@ -140,26 +125,6 @@ func readHeld(body io.Reader, length, limit int64) ([]byte, error) {
 		}
 	}
 	return held, nil
-}
-
-// signatureVerdict tells what an answer says about the signature.
-func (c *call) signatureVerdict(a *answer) (credential.Verdict, string) {
-	if kind, bad := bss.BadSignature(a.response.StatusCode, a.held); bad {
-		c.Logger.Error("the provider rejects the signature of a credential; it is paused",
-			callFields(c, "credential", c.decision.Credential.Name(), "rejected", kind)...)
-		return credential.Rejected, "the provider rejected it: " + bss.RejectionText(kind)
-	}
-	if bss.ReachedService(c.operation, a.response.StatusCode, a.result.ErrorCode) {
-		return credential.Accepted, ""
-	}
-	return credential.Unheard, ""
-}
-
-// noteReopened logs that a credential which was paused before this call signs again: it has new keys, or was probed.
-func (c *call) noteReopened(wasPaused bool) {
-	if wasPaused {
-		c.Logger.Info("a paused credential was used again, with new keys or as a probe", callFields(c, "credential", c.decision.Credential.Name())...)
-	}
 }
 
 // rested is for calls that spend, which must not take the answer to another call for theirs.

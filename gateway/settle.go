@@ -18,6 +18,9 @@ func (c *call) judge(a *answer) *Refusal {
 	if a.result.Foreign != "" {
 		return c.foreign(a)
 	}
+	if refusal := c.rejected(a); refusal != nil {
+		return refusal
+	}
 	a.outcome = c.outcomeOfAnswer(a)
 	if a.endsByClose && a.result.Result == bss.Unread && c.changes() {
 		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
@@ -83,6 +86,10 @@ func outcomeOf(refusal *Refusal) string {
 		return audit.Unknown
 	case redirected:
 		return audit.Failed
+	case credentialPaused, clockRejected:
+		if refusal.Answer != nil { // sent, and rejected unexecuted
+			return audit.Failed
+		}
 	}
 	return audit.NotSent
 }

@@ -292,7 +292,7 @@ func TestUnsignedUpstream(t *testing.T) {
 	if err != nil || decision.Credential != nil {
 		t.Errorf("%+v, %v", decision, err)
 	}
-	if _, err := decision.Permit.Lease(t.Context(), decisionTime); err == nil {
+	if _, err := decision.Permit.Lease(t.Context(), "app", decisionTime); err == nil {
 		t.Error("a decision without credential gave a lease")
 	}
 	_, err = p.Decide(&Call{Caller: "stranger", Upstream: "app", Operation: f.upstreams[2].Operations[0], Param: func(string) string { return "" }})

@@ -201,7 +201,7 @@ func (k *tlsReloader) reload() {
 		delete(k.failing, reloader.Name())
 		k.mu.Unlock()
 	}
-	k.logger.Info("SIGHUP: certificates, client authorities and revocation lists were read again; the rest of the configuration is read at start only",
+	k.logger.Info("SIGHUP: certificates, client authorities and revocation lists were read again, and keys of credentials will be; the rest of the configuration is read at start only",
 		zap.Strings("in_use", k.inUse()))
 }
 

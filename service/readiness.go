@@ -12,7 +12,7 @@ import (
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
 func (s *Service) readiness() admin.Readiness {
-	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.reloader.warnings(time.Now()), s.private.exposed())}
+	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.reloader.warnings(time.Now()), s.private.exposed(), s.signingWarnings()), Notes: s.signingNotes()}
 	if err := s.log.Status().Err; err != nil {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
 	}
@@ -23,11 +23,6 @@ func (s *Service) readiness() admin.Readiness {
 	case <-s.draining:
 		r.Ready, r.Reasons = false, append(r.Reasons, "draining: the gateway is stopping")
 	default:
-	}
-	for _, c := range s.config.Credentials {
-		if pause, paused := c.Paused(); paused {
-			r.Warnings = append(r.Warnings, fmt.Sprintf("credential %s is paused since %s: %s", c.Name(), pause.Since.UTC().Format(time.RFC3339), pause.Reason))
-		}
 	}
 	return r
 }

@@ -13,7 +13,7 @@ import (
 	"tollgate/config"
 )
 
-// Run runs a gateway until ctx ends or a listener fails, and drains it. A signal from hangUps has certificates reloaded.
+// Run runs a gateway until ctx ends or a listener fails, and drains it. A signal from hangUps has certificates and keys reloaded.
 // Run takes over what a process has once: the output of package log, and a heap ballast.
 func Run(ctx context.Context, c *config.Config, version string, logger *zap.Logger, hangUps <-chan os.Signal) error {
 	defer RedirectStandardLog(logger)()
@@ -37,6 +37,7 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 		select {
 		case <-hangUps:
 			s.reloader.reload()
+			s.rereadKeys()
 		case <-ctx.Done():
 			s.logger.Info("stopping: no new calls; calls under way may end; a second signal stops at once", zap.Stringer("within", s.config.Bounds.Drain))
 			return nil

@@ -107,6 +107,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.reloader.start()
+	s.startSigning()
 	s.private.exposed()
 	return s.listenAdmin(ctx)
 }
@@ -145,7 +146,7 @@ func (s *Service) build(recovery audit.Recovery) error {
 	s.reloader.metrics = admin.NewCertificates(s.registry, s.reloader.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
-		Credentials: s.config.Credentials, Replay: memory, Limiter: limiter, Failed: sources,
+		Credentials: s.config.Credentials, Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
 	b := s.config.Bounds

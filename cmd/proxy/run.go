@@ -18,8 +18,8 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run --config FILE", Short: "Run the gateway until it is told to stop (SIGTERM, interrupt)",
 		Long: "Run the gateway until SIGTERM or an interrupt: calls under way may end; a second signal stops at once. SIGHUP has it read\n" +
-			"certificates, client authorities and revocation lists again, which it does by itself when they change, and ask ACME\n" +
-			"authorities at once for certificates that could not be had.",
+			"certificates, client authorities and revocation lists again, which it does by itself when they change, the files of cloud\n" +
+			"keys, and ask ACME authorities at once for certificates that could not be had.",
 		Example: "  tollgate run --config deploy/sidecar.yaml", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := cli.LoadConfig(file, true)

@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"tollgate/bss"
+	"tollgate/credential"
+	"tollgate/signing"
+)
+
+// paused is a call without a lease: its credential is paused, or still on trial with other calls until the deadline.
+func (c *call) paused(err error) *Refusal {
+	c.warn("credential signs nothing now", err.Error())
+	paused, ok := errors.AsType[*credential.PausedError](err)
+	if !ok {
+		return refusal(notSentInTime, "the few calls that may use the credential now are not answered yet; no byte of this one was sent")
+	}
+	r := refusal(credentialPaused, "the provider rejected a signature made with this gateway's cloud key, not yours; this call was not sent, and the operator must look at it")
+	r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)
+	return r
+}
+
+// rejected ends a call whose signature was rejected before the billing system saw it. The caller has neither the key nor the
+// clock that is wrong, and its SDK would take the provider's answer for one about its own; nil: there is nothing of the kind.
+func (c *call) rejected(a *answer) (r *Refusal) {
+	if !c.upstream.Signed || a.coded || a.response.StatusCode != http.StatusUnauthorized {
+		return nil
+	}
+	rejection, found := bss.ReadRejection(a.response.StatusCode, a.held)
+	if !found {
+		return nil
+	}
+	a.rejected = &rejection
+	switch {
+	case rejection.OfKey():
+		r = refusal(credentialPaused, "the provider rejected the signature made with this gateway's cloud key, not yours; the call was sent and not executed")
+		r.RetryAfter = credential.PauseTime
+	case rejection.Kind == bss.ExpiredDate:
+		r = c.outOfDate(a)
+	default: // arrears and frozen accounts are the provider's to explain
+		return nil
+	}
+	a.result.Result, a.result.ErrorCode = bss.Failure, cmp.Or(a.result.ErrorCode, rejection.Code)
+	r.Answer = a
+	return r
+}
+
+// outOfDate names both times: the one that was signed and the one at the provider, as exactly as they are known.
+func (c *call) outOfDate(a *answer) *Refusal {
+	signed, server := a.rejected.SignatureTime, a.rejected.ServerTime
+	if signed.IsZero() {
+		signed = c.sentAt
+	}
+	if date, err := http.ParseTime(a.response.Header.Get("Date")); server.IsZero() && err == nil {
+		server = date
+	}
+	theirs := "not said"
+	if !server.IsZero() {
+		theirs = signing.FormatDate(server)
+	}
+	c.Logger.Error("the provider rejects the date of a signature: look at this gateway's clock",
+		callFields(c, "signature_time", signing.FormatDate(signed), "server_time", theirs)...)
+	return refusal(clockRejected, "the provider rejected the date of this gateway's signature, not of yours (signature time %s, server time %s); the call was sent and not executed",
+		signing.FormatDate(signed), theirs)
+}
+
+// signatureVerdict returns what an attempt says about the signature.
+func (c *call) signatureVerdict(a *answer, refused *Refusal) (credential.Verdict, string) {
+	switch {
+	case a == nil || refused != nil && refused.Answer != a:
+		return credential.Unheard, ""
+	case a.rejected != nil && a.rejected.OfKey():
+		return credential.Rejected, "the provider rejected it: " + a.rejected.String()
+	case a.rejected != nil && a.rejected.KeysInDoubt():
+		return credential.OtherCause, ""
+	case refused == nil && bss.ReachedService(c.operation, a.response.StatusCode, a.result.ErrorCode):
+		return credential.Accepted, ""
+	}
+	return credential.Unheard, ""
+}
+
+// closeLease ends a lease and logs what that changed.
+func (c *call) closeLease(lease *credential.Lease, verdict credential.Verdict, reason string) {
+	pause := lease.Done(verdict, reason, c.Now())
+	name := c.decision.Credential.Name()
+	switch {
+	case pause != nil:
+		fields := callFields(c, "credential", name, "access_key", lease.AccessKey(), "rejected", reason, "paused_for", cmp.Or(pause.Caller, "all callers"))
+		if fixed := c.decision.Credential.Fixed(); len(fixed) > 0 {
+			fields = append(fields, zap.String("needs_a_restart_to_change", strings.Join(fixed, ", ")))
+		}
+		c.Logger.Error("the provider rejects the signature of a credential; it is paused", fields...)
+	case verdict == credential.Rejected:
+		c.Logger.Warn("the provider rejects keys that are not in use any more", callFields(c, "credential", name, "access_key", lease.AccessKey())...)
+	case verdict == credential.Accepted && lease.Probes():
+		c.Logger.Info("a paused credential is open again: the call that probed it was accepted", callFields(c, "credential", name)...)
+	}
+}
+
+// compareClocks takes what an answer says about the upstream's clock: a success, or that the date was rejected. What is not an
+// answer to this call says nothing.
+func (c *call) compareClocks(a *answer, refused *Refusal) {
+	switch {
+	case a == nil:
+	case refused == nil && a.response.StatusCode/100 == 2:
+		c.upstream.Skew.noteAnswer(a.response.Header, c.sentAt, c.Now())
+	case refused != nil && refused.Code == clockRejected && !a.rejected.ServerTime.IsZero():
+		c.upstream.Skew.note(a.rejected.ServerTime, c.sentAt, c.Now())
+	}
+}
