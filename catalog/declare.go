@@ -150,14 +150,21 @@ func checkHeaderName(name string) error {
 	if name == "" || len(name) > 64 {
 		return fmt.Errorf("header name %.80q: want 1 to 64 characters", name)
 	}
-	for i := range len(name) {
-		// RFC 9110 section 5.6.2 allows more. "_" is left out because proxies take it for "-" or drop it, and the
-		// provider's signing leaves such headers out.
-		if c := name[i]; c != '-' && !isAlphanumeric(c) {
-			return fmt.Errorf("header name %q: letters, digits and \"-\" only", name)
-		}
+	if !plainHeaderName(name) {
+		return fmt.Errorf("header name %q: letters, digits and \"-\" only", name)
 	}
 	return nil
+}
+
+// plainHeaderName reports whether a name is of letters, digits and "-". RFC 9110 section 5.6.2 allows more. "_" is left out because
+// proxies take it for "-" or drop it, and the provider's signing leaves such headers out.
+func plainHeaderName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '-' && !isAlphanumeric(c) {
+			return false
+		}
+	}
+	return true
 }
 
 const (
@@ -166,7 +173,7 @@ const (
 	framesMessage = "it frames the message or belongs to one connection"
 	repeatsCalls  = "HTTP clients repeat calls that carry it"
 	changesTarget = "it changes what is called after that was decided"
-	claimsSource  = "it claims where the call comes from"
+	claimsSource  = "it claims who calls, or from where"
 	encodesBody   = "bodies are recorded and judged unencoded"
 )
 
@@ -177,8 +184,18 @@ var refusedPrefixes = map[string]string{
 	"tollgate-":    "it belongs to the gateway",
 	"proxy-":       framesMessage,
 	"x-forwarded-": claimsSource,
-	"x-original-":  changesTarget,
-	"x-rewrite-":   changesTarget,
+	"x-envoy-":     changesTarget,
+
+	"x-remote-":        claimsSource,
+	"remote-":          claimsSource,
+	"x-webauth-":       claimsSource,
+	"x-authenticated-": claimsSource,
+	"x-auth-request-":  claimsSource,
+	"x-ssl-client-":    claimsSource,
+	"ssl-client-":      claimsSource,
+	"x-client-cert":    claimsSource,
+	"x-original-":      changesTarget,
+	"x-rewrite-":       changesTarget,
 }
 
 var refusedHeaders = map[string]string{
@@ -207,6 +224,44 @@ var refusedHeaders = map[string]string{
 	"x-http-method":          changesTarget,
 	"x-http-method-override": changesTarget,
 	"x-method-override":      changesTarget,
+	"x-host":                 changesTarget,
+	"proxy":                  changesTarget, // HTTP_PROXY to a CGI program
 	"forwarded":              claimsSource,
 	"x-real-ip":              claimsSource,
+	"x-client-ip":            claimsSource,
+	"x-cluster-client-ip":    claimsSource,
+	"x-originating-ip":       claimsSource,
+	"true-client-ip":         claimsSource,
+	"client-ip":              claimsSource,
+	"cf-connecting-ip":       claimsSource,
+}
+
+// Misleads reports whether a header, in canonical spelling, must not reach an internal app, which may believe it: it changes what is
+// called after that was decided, or claims who calls, or from where. So must no name that is spelt with other signs than letters,
+// digits and "-": programs take "_" and others for "-".
+func Misleads(name string) bool {
+	if misleading[name] || !plainHeaderName(name) {
+		return true
+	}
+	return slices.ContainsFunc(misleadingPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// misleading and misleadingPrefixes are those of refusedHeaders and refusedPrefixes, in canonical spelling.
+var (
+	misleading         = map[string]bool{}
+	misleadingPrefixes []string
+)
+
+func init() {
+	misleads := func(reason string) bool { return reason == changesTarget || reason == claimsSource }
+	for name, reason := range refusedHeaders {
+		if misleads(reason) {
+			misleading[textproto.CanonicalMIMEHeaderKey(name)] = true
+		}
+	}
+	for prefix, reason := range refusedPrefixes {
+		if misleads(reason) {
+			misleadingPrefixes = append(misleadingPrefixes, textproto.CanonicalMIMEHeaderKey(prefix))
+		}
+	}
 }
