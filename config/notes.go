@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/fips140"
 	"slices"
+	"strings"
 
 	"tollgate/internal/private"
 )
@@ -22,6 +23,7 @@ func (b *builder) takeNotes() {
 			b.note("credential %s is in no grant", c.Name())
 		}
 	}
+	b.noteAccounts()
 	for _, u := range b.config.Upstreams {
 		if u.Timeout > b.config.Bounds.Drain {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
@@ -40,6 +42,20 @@ func (b *builder) takeNotes() {
 	if fips140.Enabled() {
 		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +
 			"`tollgate tls policy` shows the suites that remain")
+	}
+}
+
+// noteAccounts notes which credentials can be used for another account than the caller meant.
+func (b *builder) noteAccounts() {
+	var unknown []string
+	for _, c := range b.config.Credentials {
+		if c.DomainID() == "" {
+			unknown = append(unknown, c.Name())
+		}
+	}
+	if len(unknown) > 0 {
+		b.note("no domain_id is given for credentials %s: an X-Domain-Id that a caller sends is compared with nothing, dropped, and recorded",
+			strings.Join(unknown, ", "))
 	}
 }
 
