@@ -17,12 +17,14 @@ type Asked struct {
 	Params    catalog.Params
 	Query     signing.Query
 	Body      []byte
+	Account   string // of ReadAccount
 }
 
 // Facts are what a call is about.
 type Facts struct {
 	bss.Request
-	recorded []audit.Field // Request.Fields, as a record has them
+	Account  string        // Asked.Account
+	recorded []audit.Field // Request.Fields and the account, as a record has them
 }
 
 // ReadFacts reads what a call is about. It refuses bodies and queries that two readers could take for different things and,
@@ -30,7 +32,10 @@ type Facts struct {
 // would be missing, and in the log there would be no proof of them. With such a refusal the facts are returned as well.
 func ReadFacts(a *Asked) (Facts, *Refusal) {
 	read, err := bss.ReadRequest(a.Operation, a.Params.Get, a.Query.All(), a.Body)
-	facts := Facts{read, fields(read.Fields)}
+	facts := Facts{read, a.Account, fields(read.Fields)}
+	if a.Account != "" {
+		facts.recorded = append(facts.recorded, audit.Field{Name: accountHeader, Kind: string(catalog.FieldOther), Values: []string{a.Account}})
+	}
 	if bad, ok := errors.AsType[*bss.BodyError](err); ok && bad.Amount {
 		return facts, refusal(badAmount, "%v", err)
 	}
