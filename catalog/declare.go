@@ -155,12 +155,8 @@ func checkHeaderName(name string) error {
 	if name == "" || len(name) > 64 {
 		return fmt.Errorf("header name %.80q: want 1 to 64 characters", name)
 	}
-	for i := range len(name) {
-		// RFC 9110 section 5.6.2 allows more. "_" is left out because proxies take it for "-" or drop it, and the
-		// provider's signing leaves such headers out.
-		if c := name[i]; c != '-' && !isAlphanumeric(c) {
-			return fmt.Errorf("header name %q: letters, digits and \"-\" only", name)
-		}
+	if !plainHeaderName(name) {
+		return fmt.Errorf("header name %q: letters, digits and \"-\" only", name)
 	}
 	return nil
 }
@@ -185,13 +181,24 @@ func checkContentTypes(types []string) ([]string, error) {
 	return slices.Compact(checked), nil
 }
 
+// plainHeaderName reports whether a name is of letters, digits and "-". RFC 9110 section 5.6.2 allows more. "_" is left out because
+// proxies take it for "-" or drop it, and the provider's signing leaves such headers out.
+func plainHeaderName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '-' && !isAlphanumeric(c) {
+			return false
+		}
+	}
+	return true
+}
+
 const (
 	authenticates = "it authenticates"
 	choosesTenant = "it chooses the account, which the credential does"
 	framesMessage = "it frames the message or belongs to one connection"
 	repeatsCalls  = "HTTP clients repeat calls that carry it"
 	changesTarget = "it changes what is called after that was decided"
-	claimsSource  = "it claims where the call comes from"
+	claimsSource  = "it claims who calls, or from where"
 	encodesBody   = "bodies are recorded and judged unencoded"
 	readsBody     = "it says how the body is read, for which there is content_types"
 	cutsBody      = "it says that the body is a part of another"
@@ -204,40 +211,87 @@ var refusedPrefixes = map[string]string{
 	"tollgate-":    "it belongs to the gateway",
 	"proxy-":       framesMessage,
 	"x-forwarded-": claimsSource,
-	"x-original-":  changesTarget,
-	"x-rewrite-":   changesTarget,
+	"x-envoy-":     changesTarget,
+
+	"x-remote-":        claimsSource,
+	"remote-":          claimsSource,
+	"x-webauth-":       claimsSource,
+	"x-authenticated-": claimsSource,
+	"x-auth-request-":  claimsSource,
+	"x-ssl-client-":    claimsSource,
+	"ssl-client-":      claimsSource,
+	"x-client-cert":    claimsSource,
+	"x-original-":      changesTarget,
+	"x-rewrite-":       changesTarget,
 }
 
 var refusedHeaders = map[string]string{
-	"authorization":          authenticates,
-	"cookie":                 authenticates,
-	"x-auth-token":           authenticates,
-	"x-security-token":       authenticates,
-	"x-subject-token":        authenticates,
-	"x-idp-id":               authenticates,
-	"x-domain-id":            choosesTenant,
-	"x-project-id":           choosesTenant,
-	"host":                   framesMessage,
-	"content-length":         framesMessage,
-	"transfer-encoding":      framesMessage,
-	"connection":             framesMessage,
-	"keep-alive":             framesMessage,
-	"te":                     framesMessage,
-	"trailer":                framesMessage,
-	"upgrade":                framesMessage,
-	"http2-settings":         framesMessage,
-	"expect":                 framesMessage,
-	"idempotency-key":        repeatsCalls,
-	"x-idempotency-key":      repeatsCalls,
-	"accept-encoding":        encodesBody,
-	"content-encoding":       encodesBody,
-	"content-range":          cutsBody,
-	"content-type":           readsBody,
-	"x-http-method":          changesTarget,
-	"x-http-method-override": changesTarget,
-	"x-method-override":      changesTarget,
-	"forwarded":              claimsSource,
-	"x-real-ip":              claimsSource,
-
+	"authorization":             authenticates,
+	"cookie":                    authenticates,
+	"x-auth-token":              authenticates,
+	"x-security-token":          authenticates,
+	"x-subject-token":           authenticates,
+	"x-idp-id":                  authenticates,
+	"x-domain-id":               choosesTenant,
+	"x-project-id":              choosesTenant,
+	"host":                      framesMessage,
+	"content-length":            framesMessage,
+	"transfer-encoding":         framesMessage,
+	"connection":                framesMessage,
+	"keep-alive":                framesMessage,
+	"te":                        framesMessage,
+	"trailer":                   framesMessage,
+	"upgrade":                   framesMessage,
+	"http2-settings":            framesMessage,
+	"expect":                    framesMessage,
+	"idempotency-key":           repeatsCalls,
+	"x-idempotency-key":         repeatsCalls,
+	"accept-encoding":           encodesBody,
+	"content-encoding":          encodesBody,
+	"content-range":             cutsBody,
+	"content-type":              readsBody,
+	"x-http-method":             changesTarget,
+	"x-http-method-override":    changesTarget,
+	"x-method-override":         changesTarget,
+	"x-host":                    changesTarget,
+	"proxy":                     changesTarget, // HTTP_PROXY to a CGI program
+	"forwarded":                 claimsSource,
+	"x-real-ip":                 claimsSource,
+	"x-client-ip":               claimsSource,
+	"x-cluster-client-ip":       claimsSource,
+	"x-originating-ip":          claimsSource,
+	"true-client-ip":            claimsSource,
+	"client-ip":                 claimsSource,
+	"cf-connecting-ip":          claimsSource,
 	"content-transfer-encoding": encodesBody,
+}
+
+// Misleads reports whether a header, in canonical spelling, must not reach an internal app, which may believe it: it changes what is
+// called after that was decided, or claims who calls, or from where. So must no name that is spelt with other signs than letters,
+// digits and "-": programs take "_" and others for "-".
+func Misleads(name string) bool {
+	if misleading[name] || !plainHeaderName(name) {
+		return true
+	}
+	return slices.ContainsFunc(misleadingPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// misleading and misleadingPrefixes are those of refusedHeaders and refusedPrefixes, in canonical spelling.
+var (
+	misleading         = map[string]bool{}
+	misleadingPrefixes []string
+)
+
+func init() {
+	misleads := func(reason string) bool { return reason == changesTarget || reason == claimsSource }
+	for name, reason := range refusedHeaders {
+		if misleads(reason) {
+			misleading[textproto.CanonicalMIMEHeaderKey(name)] = true
+		}
+	}
+	for prefix, reason := range refusedPrefixes {
+		if misleads(reason) {
+			misleadingPrefixes = append(misleadingPrefixes, textproto.CanonicalMIMEHeaderKey(prefix))
+		}
+	}
 }

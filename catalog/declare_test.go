@@ -59,7 +59,7 @@ func TestDeclareRefuses(t *testing.T) {
 		{"many headers", func(d *Declaration) { d.ForwardHeaders = slices.Repeat([]string{"X-A"}, 33) }, "at most 32"},
 	}
 	for _, path := range []string{
-		"", "a", "//", "/a//b", "/a/", "/a/.", "/../a", "/a;b", "/a%2Fb", "/a b", "/a\\b", "/a\x00", "/ä", "/a?b", "/a#b", "/a*", "/{a", "/a}", "/x{a}", "/{a}x",
+		"", "a", "//", "/a//b", "/a//", "//a/", "/{a...}/", "/a/.", "/../a", "/a;b", "/a%2Fb", "/a b", "/a\\b", "/a\x00", "/ä", "/a?b", "/a#b", "/a*", "/{a", "/a}", "/x{a}", "/{a}x",
 		"/{}", "/{a-b}", "/{1}", "/{...}", "/{a...}/b", "/{a}/{a}", "/{a...}{b}", "/" + strings.Repeat("a", 2000), "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}",
 	} {
 		tests = append(tests, struct {

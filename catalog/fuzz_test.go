@@ -11,7 +11,7 @@ import (
 // "p" for a parameter, "r" for the rest. The lesser text is the more specific.
 func fits(template, path string) (how string, ok bool) {
 	want, got := strings.Split(template, "/")[1:], strings.Split(path, "/")
-	if got[0] != "" || slices.Contains(got[1:], "") && path != "/" {
+	if len(got) < 2 || got[0] != "" || slices.Contains(got[1:len(got)-1], "") {
 		return "", false
 	}
 	got = got[1:]
@@ -49,13 +49,14 @@ func best(operations []*Operation, method, path string) (found *Operation) {
 
 func FuzzMatch(f *testing.F) {
 	operations := append(Operations("cn"), op("files", "GET", "/files/{path...}"), op("any", "*", "/{a}/{b}"), op("all", "PATCH", "/{all...}"),
-		op("root", "GET", "/"), op("deep", "GET", "/files/{name}/meta"), op("list", "*", "/files/all"))
+		op("root", "GET", "/"), op("deep", "GET", "/files/{name}/meta"), op("list", "*", "/files/all"), op("slash", "GET", "/slash/"), op("param", "PUT", "/slash/{a}/"))
 	r := newRouter(f, operations...)
 	for _, o := range operations {
 		f.Add(o.Method, fill(o.Path, func(string) string { return "a b" }))
 	}
 	f.Add("GET", "//")
 	f.Add("", "/files/a//b")
+	f.Add("GET", "/files/a/")
 	f.Fuzz(func(t *testing.T, method, path string) {
 		o, params, ok := r.Match(method, path)
 		if want := best(operations, method, path); o != want || ok != (want != nil) {

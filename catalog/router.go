@@ -14,11 +14,13 @@ const AnyMethod = "*"
 
 // Router finds the one operation that a method and a path belong to. It is immutable and safe for concurrent use.
 //
-// Paths are compared segment by segment, from left to right, with regard to case: literal text beats {name}, and that
-// beats {name...}, which takes one or more segments. Where the better branch leads nowhere for this path and method,
-// the next one is tried. Among endpoints of one template the exact method beats [AnyMethod].
+// Paths are compared segment by segment, from left to right, with regard to case and to a final slash: literal text beats {name},
+// and that beats {name...}, which takes one or more segments and, towards an unsigned upstream, a final slash. Where the better
+// branch leads nowhere for this path and method, the next one is tried. Among endpoints of one template the exact method beats
+// [AnyMethod].
 type Router struct {
 	root node
+	lax  *lax // nil if only signed operations are served, none with a final slash
 }
 
 // node is a place in the tree of segments. A node is reached by one sequence of template segments only, so a match
@@ -67,9 +69,12 @@ func (p *Params) All() iter.Seq2[string, string] {
 func (p *Params) Len() int { return len(p.names) }
 
 // NewRouter builds a router. Two operations that would answer the same method and paths (templates that are equal but
-// for parameter names) are an error that names both; all such errors are given at once.
+// for parameter names), or paths that differ in a final slash only, are an error that names both; all such errors are given at once.
 func NewRouter(operations []*Operation) (*Router, error) {
 	r := new(Router)
+	if slices.ContainsFunc(operations, needsLax) {
+		r.lax = &lax{sameButCase: map[*Operation]*Operation{}}
+	}
 	var problems []error
 	for _, o := range operations {
 		if err := r.add(o); err != nil {
@@ -90,7 +95,16 @@ func (r *Router) add(o *Operation) error {
 	if err := checkMethod(o.Method); err != nil {
 		return fmt.Errorf("operation %s: %w", o.Name, err)
 	}
-	at, e := &r.root, endpoint{method: o.Method, operation: o}
+	if other := r.root.add(o, segments); other != nil {
+		return fmt.Errorf("operations %s (%s %s) and %s (%s %s) match the same calls", other.Name,
+			other.Method, other.Path, o.Name, o.Method, o.Path)
+	}
+	return r.lax.add(o, segments)
+}
+
+// add puts an operation where its segments lead, or returns the one that is there already.
+func (n *node) add(o *Operation, segments []segment) (taken *Operation) {
+	at, e := n, endpoint{method: o.Method, operation: o}
 	place := &at.ends
 	for _, s := range segments {
 		if s.param {
@@ -105,8 +119,7 @@ func (r *Router) add(o *Operation) error {
 	}
 	for _, other := range *place {
 		if other.method == o.Method {
-			return fmt.Errorf("operations %s (%s %s) and %s (%s %s) match the same calls", other.operation.Name,
-				other.method, other.operation.Path, o.Name, o.Method, o.Path)
+			return other.operation
 		}
 	}
 	*place = append(*place, e)
@@ -144,14 +157,15 @@ func (r *Router) Match(method, path string) (*Operation, Params, bool) {
 	return e.operation, p, true
 }
 
-// match walks the rest of a path, which holds at least one segment unless end is set. Values that a failed branch left
+// match walks the rest of a path, which holds at least one segment unless end is set; the last one is empty behind a final slash.
+// Values that a failed branch left
 // behind are overwritten: the branch that succeeds has set all of its own.
 func (n *node) match(method, path string, end bool, p *Params, depth int) *endpoint {
 	if end {
 		return choose(n.ends, method)
 	}
 	head, tail, more := strings.Cut(path, "/")
-	if head == "" {
+	if head == "" && more {
 		return nil
 	}
 	if next := n.literals[head]; next != nil {
@@ -159,22 +173,26 @@ func (n *node) match(method, path string, end bool, p *Params, depth int) *endpo
 			return e
 		}
 	}
-	if n.param != nil {
+	if n.param != nil && head != "" {
 		if e := n.param.match(method, tail, !more, p, depth+1); e != nil {
 			p.values[depth] = head
 			return e
 		}
 	}
-	if e := choose(n.rests, method); e != nil && wholeSegments(path) {
+	if e := choose(n.rests, method); e != nil && e.takes(path) {
 		p.values[depth] = path
 		return e
 	}
 	return nil
 }
 
-// wholeSegments tells whether no segment of the non-empty text is empty.
-func wholeSegments(path string) bool {
-	return path[0] != '/' && path[len(path)-1] != '/' && !strings.Contains(path, "//")
+// takes reports whether the rest of a path is one for {name...}: one or more segments, none of them empty. A final slash is for
+// internal apps: of signed calls it is no part of the signature, so there it must be declared.
+func (e *endpoint) takes(path string) bool {
+	if e.operation.Class == ClassNone {
+		path = strings.TrimSuffix(path, "/")
+	}
+	return path != "" && path[0] != '/' && path[len(path)-1] != '/' && !strings.Contains(path, "//")
 }
 
 // choose gives the endpoint of that method, else the one of any method.
@@ -207,17 +225,19 @@ func (n *node) methods(path string, end bool, found map[string]bool) {
 		return
 	}
 	head, tail, more := strings.Cut(path, "/")
-	if head == "" {
+	if head == "" && more {
 		return
 	}
 	if next := n.literals[head]; next != nil {
 		next.methods(tail, !more, found)
 	}
-	if n.param != nil {
+	if n.param != nil && head != "" {
 		n.param.methods(tail, !more, found)
 	}
-	if wholeSegments(path) {
-		collect(n.rests, found)
+	for i := range n.rests {
+		if n.rests[i].takes(path) {
+			collect(n.rests[i:i+1], found)
+		}
 	}
 }
 

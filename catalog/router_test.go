@@ -68,6 +68,9 @@ func TestMatchOrder(t *testing.T) {
 		op("rest", "GET", "/app/{path...}"),
 		op("user", "GET", "/app/{user}/settings"),
 		op("two", "GET", "/{a}/{b}/{c}/{d}"),
+		op("slash", "GET", "/list/"),
+		op("item", "GET", "/list/{id}/"),
+		&Operation{Name: "signed", Method: "GET", Path: "/signed/{path...}", Class: ClassEither},
 	)
 	tests := []struct{ method, path, want, params string }{
 		{"GET", "/", "root", ""},
@@ -84,7 +87,15 @@ func TestMatchOrder(t *testing.T) {
 		{"GET", "/app", "", ""}, // {path...} takes one or more segments
 		{"GET", "/app/", "", ""},
 		{"GET", "/app//x", "", ""},
-		{"GET", "/app/x/", "", ""},
+		{"GET", "/app/x/", "rest", "path=x/"}, // of an unsigned upstream
+		{"GET", "/app/x//", "", ""},
+		{"GET", "/list/", "slash", ""},
+		{"GET", "/list", "", ""},
+		{"GET", "/list//", "", ""},
+		{"GET", "/list/7/", "item", "id=7"},
+		{"GET", "/list/7", "", ""},
+		{"GET", "/signed/x", "signed", "path=x"},
+		{"GET", "/signed/x/", "", ""},
 		{"GET", "//", "", ""},
 		{"GET", "/orders/", "", ""},
 		{"GET", "orders/detail", "", ""},
@@ -138,6 +149,8 @@ func TestNewRouterRefusesOverlap(t *testing.T) {
 		{op("one", "GET", "/a"), op("two", "GET", "/a")},
 		{op("one", "GET", "/a/{x}"), op("two", "GET", "/a/{y}")},
 		{op("one", "*", "/a/{x...}"), op("two", "*", "/a/{y...}")},
+		{op("one", "GET", "/a/{x}/"), op("two", "GET", "/a/{y}/")},
+		{op("one", "GET", "/a/{x}"), op("two", "GET", "/A/{y}/")}, // a final slash
 	}
 	for _, test := range tests {
 		_, err := NewRouter([]*Operation{test.a, test.b})
@@ -149,7 +162,7 @@ func TestNewRouterRefusesOverlap(t *testing.T) {
 	if _, err := NewRouter(both); err == nil || strings.Count(err.Error(), "match the same calls") != 72 {
 		t.Errorf("both sites in one router: %v", err)
 	}
-	for _, o := range []*Operation{op("bad", "get", "/a"), op("bad", "GET", "a"), op("bad", "GET", "/a/")} {
+	for _, o := range []*Operation{op("bad", "get", "/a"), op("bad", "GET", "a"), op("bad", "GET", "/a//")} {
 		if _, err := NewRouter([]*Operation{o}); err == nil {
 			t.Errorf("router took %s %s", o.Method, o.Path)
 		}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -19,7 +20,7 @@ type segment struct {
 }
 
 // parseTemplate reads a path template: "/" alone, or "/"-led segments that are literal text, {name}, or, last,
-// {name...}. Literal text is decoded text of a narrow alphabet, so that no parser on the way can read it differently.
+// {name...}; and perhaps a final "/", which makes an empty last segment. Literal text is decoded text of a narrow alphabet, so that no parser on the way can read it differently.
 func parseTemplate(path string) ([]segment, error) {
 	if len(path) > maxTemplateLength {
 		return nil, fmt.Errorf("path is longer than %d bytes", maxTemplateLength)
@@ -32,9 +33,10 @@ func parseTemplate(path string) ([]segment, error) {
 	}
 	var segments []segment
 	names := make(map[string]bool)
-	for text := range strings.SplitSeq(path[1:], "/") {
+	inner, final := strings.CutSuffix(path[1:], "/")
+	for text := range strings.SplitSeq(inner, "/") {
 		if n := len(segments); n > 0 && segments[n-1].rest {
-			return nil, fmt.Errorf("path %q: {%s...} must be the last segment", path, segments[n-1].text)
+			return nil, restNotLast(path, segments[n-1])
 		}
 		s, err := parseSegment(text)
 		if err != nil {
@@ -51,12 +53,22 @@ func parseTemplate(path string) ([]segment, error) {
 	if len(names) > maxParams {
 		return nil, fmt.Errorf("path %q has more than %d parameters", path, maxParams)
 	}
-	return segments, nil
+	if !final {
+		return segments, nil
+	}
+	if last := segments[len(segments)-1]; last.rest {
+		return nil, restNotLast(path, last)
+	}
+	return append(segments, segment{}), nil
+}
+
+func restNotLast(path string, rest segment) error {
+	return fmt.Errorf("path %q: {%s...} must be the last segment", path, rest.text)
 }
 
 func parseSegment(text string) (segment, error) {
 	if text == "" {
-		return segment{}, fmt.Errorf("empty segment (\"//\" or a final \"/\")")
+		return segment{}, errors.New("empty segment (\"//\")")
 	}
 	if inner, ok := strings.CutPrefix(text, "{"); ok {
 		return parseParam(inner)

@@ -150,9 +150,22 @@ func (t *target) parse(text string) error {
 	if err := checkTargetHost(u); err != nil {
 		return err
 	}
-	u.Path, u.Host = "", strings.ToLower(u.Host)
+	u.Path, u.Host = "", strings.ToLower(withoutFinalDot(u.Host))
 	t.url = u
 	return nil
+}
+
+// withoutFinalDot takes one final dot off the name of a host, which may have a port: it is no part of the name (RFC 1034 section 3.1),
+// and neither sent as Host nor in TLS.
+func withoutFinalDot(host string) string {
+	if strings.HasPrefix(host, "[") {
+		return host
+	}
+	name, port, found := strings.Cut(host, ":")
+	if name = strings.TrimSuffix(name, "."); found {
+		return name + ":" + port
+	}
+	return name
 }
 
 func checkTargetHost(u *url.URL) error {
@@ -183,11 +196,11 @@ func (t target) what() string    { return "url" }
 // local tells whether the upstream is on this machine.
 func (t target) local() bool { return t.socket != "" || isLoopbackIP(t.url.Hostname()) }
 
-// host is a Host name: lower case, without port.
+// host is a Host name: lower case, without port and final dot.
 type host string
 
 const (
-	hostNamePattern = `^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`
+	hostNamePattern = `^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?$`
 	hostPattern     = hostNamePattern + `|^[0-9A-Fa-f:.]+$`
 )
 
@@ -198,13 +211,14 @@ func (h *host) parse(text string) error {
 		*h = host(ip.Unmap().String())
 		return nil
 	}
+	name := strings.TrimSuffix(text, ".")
 	switch {
 	case strings.Contains(text, ":"):
 		return errors.New("want a host name or IP address, without scheme and port")
-	case len(text) > 253 || !hostExpr.MatchString(text):
+	case len(name) > 253 || !hostExpr.MatchString(text):
 		return errors.New("want a host name (letters, digits, \"-\" and \".\"; no wildcard) or an IP address")
 	}
-	*h = host(strings.ToLower(text))
+	*h = host(strings.ToLower(name))
 	return nil
 }
 

@@ -239,7 +239,8 @@ type endpointConfig struct {
 	Name string `yaml:"name" need:"yes"`
 	// The HTTP method, or `"*"` (in quotes) for any.
 	Method string `yaml:"method" need:"yes"`
-	// The path, with `{parameters}` for segments; a final `{name...}` takes one or more segments.
+	// The path, with `{parameters}` for segments; a final `{name...}` takes one or more segments, and, where the upstream is not
+	// signed, a final slash. It may end in a slash, which calls then must have.
 	Path string `yaml:"path" need:"yes"`
 	// What a call can do: `read` changes nothing, `write` changes something, `spend` moves money.
 	Effect string `yaml:"effect" need:"yes" choice:"read|write|spend"`
@@ -268,8 +269,9 @@ type credentialConfig struct {
 	Kinds []string `yaml:"kinds" choice:"distributor|enterprise-master"`
 	// The upstream whose calls it signs. May be left out when the file has only one signed upstream.
 	Upstream string `yaml:"upstream"`
-	// The account id. It is sent as `X-Domain-Id`, and a `{domain_id}` in a path must equal it: but with a partner credential that
-	// of `queryOrderDetail` is the customer's, which `customers` of a grant may restrict.
+	// The account id. It is sent as `X-Domain-Id`. A `{domain_id}` in a path, and an `X-Domain-Id` of a caller, must equal it: but with a
+	// partner credential that of the path of `queryOrderDetail` is the customer's, which `customers` of a grant may restrict. Without a
+	// `domain_id` a caller's `X-Domain-Id` is dropped.
 	DomainID account `yaml:"domain_id"`
 	// The partner's account id, which a `{partner_id}` in a path must equal. Default: `domain_id` of a partner credential.
 	PartnerID account `yaml:"partner_id"`

@@ -25,6 +25,7 @@ func (b *builder) takeNotes() {
 			b.note("credential %s is in no grant", c.Name())
 		}
 	}
+	b.noteAccounts()
 	for _, u := range b.config.Upstreams {
 		if u.Timeout > b.config.Bounds.Drain {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
@@ -67,6 +68,20 @@ func (b *builder) noteSunsets(u *Upstream) {
 	if len(days) > 0 {
 		b.note("upstream %s: callers are granted operations that the provider announced to end (%s) and that may stop working any day; "+
 			"`tollgate catalog deprecated` lists them, `deprecated: forbid` refuses them", u.Name, strings.Join(days, ", "))
+	}
+}
+
+// noteAccounts notes which credentials can be used for another account than the caller meant.
+func (b *builder) noteAccounts() {
+	var unknown []string
+	for _, c := range b.config.Credentials {
+		if c.DomainID() == "" {
+			unknown = append(unknown, c.Name())
+		}
+	}
+	if len(unknown) > 0 {
+		b.note("no domain_id is given for credentials %s: an X-Domain-Id that a caller sends is compared with nothing, dropped, and recorded",
+			strings.Join(unknown, ", "))
 	}
 }
 

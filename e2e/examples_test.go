@@ -112,3 +112,10 @@ func amount(text string) *decimal.Decimal {
 func shopOf(w *world, p *process) *application   { return w.shop(p) }
 func officeOf(w *world, p *process) *application { return w.office(p) }
 func tillOf(w *world, p *process) *application   { return w.till(p) }
+
+// distributorOf is the office as the account of its other credential: an SDK sends and signs the account that it is configured with.
+func distributorOf(w *world, p *process) *application {
+	office := w.office(p)
+	office.domainID = "p-9"
+	return office
+}

@@ -186,14 +186,14 @@ var officeExamples = []example{
 		do: func(s *session) (any, error) {
 			return s.cn.ListServiceTypes(&model.ListServiceTypesRequest{ServiceTypeName: pointer("弹性云服务器 (ECS)")})
 		}},
-	{operation: "ListIndirectPartners", about: "as a distributor", site: "cn", by: officeOf, account: "p-9",
+	{operation: "ListIndirectPartners", about: "as a distributor", site: "cn", by: distributorOf, account: "p-9",
 		target: "POST /v2/partners/indirect-partners/query",
 		do: func(s *session) (any, error) {
 			return s.cn.ListIndirectPartners(&model.ListIndirectPartnersRequest{Body: &model.QueryIndirectPartnersReq{}})
 		}},
 }
 
-// tillExamples are of temporary keys on both legs.
+// tillExamples are of temporary keys towards the provider.
 var tillExamples = []example{
 	{operation: "ShowCustomerAccountBalances", about: "with temporary keys", site: "cn", by: tillOf, account: "c-18",
 		target: "GET /v2/accounts/customer-accounts/balances",

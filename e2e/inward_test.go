@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -97,7 +98,7 @@ func TestInwardSidecar(t *testing.T) {
 	t.Run("the app learns who calls", func(t *testing.T) {
 		got := send(t, shop, request(t, "POST", base+"/ledger/2026/entries?a=1", `{"amount":"1.00"}`, "Cookie", "session=s0",
 			"Tollgate-Caller", "root", "tollgate-caller-class", "admin", "Tollgate_Caller", "root", "X_Custom", "1", "X-Custom", "2",
-			"X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6"))
+			"X-Forwarded-For", "6.6.6.6", "Forwarded", "for=6.6.6.6", "X-Real-IP", "6.6.6.6", "X-Remote-User", "root", "X-Original-URL", "/vault/a"))
 		if got.status != http.StatusCreated || got.body != "hello shop" {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
@@ -109,7 +110,7 @@ func TestInwardSidecar(t *testing.T) {
 			t.Errorf("Tollgate-Caller: %q", callers)
 		}
 		for name, values := range seen.Header {
-			if strings.Contains(name, "_") || name == "Tollgate-Caller-Class" || strings.Contains(strings.Join(values, ","), "6.6.6.6") {
+			if strings.Contains(name, "_") || slices.Contains([]string{"Tollgate-Caller-Class", "X-Remote-User", "X-Original-Url"}, name) || strings.Contains(strings.Join(values, ","), "6.6.6.6") {
 				t.Errorf("%s: %q reached the app", name, values)
 			}
 		}

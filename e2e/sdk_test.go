@@ -103,6 +103,9 @@ func refused(t testing.TB, err error, status int, code string) *sdkerr.ServiceRe
 	if refusal.StatusCode != status || refusal.ErrorCode != code || refusal.ErrorMessage == "" {
 		t.Fatalf("the SDK's exception says %d %q %q, want %d %s and a message", refusal.StatusCode, refusal.ErrorCode, refusal.ErrorMessage, status, code)
 	}
+	if refusal.RequestId == "" && strings.HasPrefix(code, "TG.") {
+		t.Errorf("the SDK's exception with %s shows no request id", code)
+	}
 	return refusal
 }
 

@@ -43,6 +43,16 @@ func TestSDKSeesRefusals(t *testing.T) {
 			}})
 			return err
 		}, 403, "TG.3004"},
+		{"another account", func() error {
+			shop := w.shop(p)
+			shop.domainID = "c-18"
+			return pay(shop.bss(t), "CS-1001")
+		}, 403, "TG.3003"},
+		{"a security token of its own", func() error {
+			shop := w.shop(p)
+			shop.securityToken = "token-of-the-shop"
+			return pay(shop.bss(t), "CS-1001")
+		}, 403, "TG.3009"},
 		{"a path with a slash inside", func() error {
 			_, err := w.shop(p).bss(t).ShowCustomerOrderDetails(&model.ShowCustomerOrderDetailsRequest{OrderId: "../../v3/pay"})
 			return err

@@ -70,20 +70,19 @@ func (s *session) bare(c bareCall) (any, error) {
 	return s.core.Sync(values, d.Build())
 }
 
-// The till's own keys, and the temporary ones that the gateway has for it.
+// The till's own keys, and the token of the temporary ones that the gateway has for it.
 const (
 	tillKey    = "TGTILL"
 	tillSecret = "virtual-secret-of-the-till-Lm23"
-	tillToken  = "security-token-of-the-till-itself"
 	c18Token   = "security-token-of-c18/+=0aZ"
 )
 
-// till is an application with temporary keys, before a credential of temporary keys.
+// till is an application before a credential of temporary keys.
 func (w *world) till(p *process) *application {
-	return &application{"https://" + gatewayName, tillKey, tillSecret, "c-18", w.transport(p.address("https")), tillToken}
+	return &application{"https://" + gatewayName, tillKey, tillSecret, "c-18", w.transport(p.address("https")), ""}
 }
 
-// twoSites runs a gateway where the shop and the office call both sites, and the till has temporary keys.
+// twoSites runs a gateway where the shop and the office call both sites, and the till has a credential of temporary keys.
 func twoSites(t testing.TB) (*world, *process) {
 	t.Helper()
 	accounts := bsssim.DefaultAccounts()

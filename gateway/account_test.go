@@ -1,95 +1,97 @@
 package gateway_test
 
 import (
-	"context"
-	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"tollgate/audit"
-	"tollgate/audit/calls"
 	"tollgate/catalog"
-	"tollgate/internal/bsssim"
-	"tollgate/ratelimit"
+	"tollgate/credential"
+	"tollgate/grants"
 )
 
-// Whose account pays is on record from the decision on, of refusals as well, and that an operation is deprecated as soon as
-// it is known.
-func TestWhoseAccountIsOnRecord(t *testing.T) {
-	old := plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1"}`)
-	limited := func(f *fixture) {
-		f.config.Limiter = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.Rate{PerSecond: 0.001, Burst: 1}}}}))
-	}
-	f := start(t, fixed, limited)
-	if got := f.send(t, old); got.status != 200 {
-		t.Fatalf("%d %s", got.status, got.body)
-	}
-	f.send(t, old).wantCode(t, "TG.5001")
-	f.send(t, plain("POST", "/v2/orders/customer-orders/pay", "x")).wantCode(t, "TG.1005")
-	f.send(t, plain("GET", "/nothing", "")).wantCode(t, "TG.4001")
-	refusals := f.log.of(audit.KindRefusal)
-	for name, tt := range map[string]struct {
-		r          audit.Record
-		account    string
-		deprecated bool
-	}{
-		"the intent":                {f.log.only(t, audit.KindIntent), customerAccount, true},
-		"the outcome":               {f.log.only(t, audit.KindOutcome), customerAccount, true},
-		"refused behind a decision": {refusals[0], customerAccount, true},
-		"refused before a decision": {refusals[1], "", true},
-		"no operation":              {refusals[2], "", false},
-	} {
-		if tt.r.Account != tt.account || tt.r.Deprecated != tt.deprecated {
-			t.Errorf("%s: account %q, deprecated %v", name, tt.r.Account, tt.r.Deprecated)
+// withAccounts grants the local caller credentials of these accounts; an empty one is not configured.
+func withAccounts(t *testing.T, accounts ...string) setting {
+	return func(f *fixture) {
+		fixed(f)
+		var given []grants.Grant
+		for i, account := range accounts {
+			name := "c" + string(rune('0'+i))
+			c := must(credential.New(credential.Config{
+				Name: name, Upstream: "bss", Class: catalog.ClassCustomer, DomainID: account,
+				Load: func() (credential.Keys, error) {
+					return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
+				},
+			}))
+			given = append(given, grants.Grant{Caller: localCaller, Upstream: "bss", Operations: []string{"*"}, Credential: c})
 		}
+		f.config.Grants = f.table(t, given)
 	}
 }
 
-// What reads of orders and prices tell is on record, in the provider's two generations of names, and moves nothing.
-func TestAmountsOfReads(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "audit")
-	log, _, err := audit.Open(audit.Config{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
+// The account that a caller names is the one whose money moves, or the call is refused. Where nothing is known of the credential's
+// account, the name is on record.
+func TestNamedAccount(t *testing.T) {
+	for _, tt := range []struct {
+		what     string
+		accounts []string
+		header   []string
+		code     string // of the refusal
+		key      string // whose key signs
+		recorded bool
+	}{
+		{"another account", []string{"c-17"}, []string{"X-Domain-Id: c-18"}, "TG.3003", "", true},
+		{"the account", []string{"c-17"}, []string{"X-Domain-Id: c-17"}, "", "c0", false},
+		{"nothing known", []string{""}, []string{"X-Domain-Id: c-18"}, "", "c0", true},
+		{"nothing named", []string{"c-17"}, nil, "", "c0", false},
+		{"an empty name", []string{"c-17"}, []string{"X-Domain-Id:"}, "", "c0", false},
+		{"chooses", []string{"c-17", "c-18"}, []string{"X-Domain-Id: c-18"}, "", "c1", false},
+		{"chooses the first", []string{"c-18", ""}, []string{"X-Domain-Id: c-18"}, "", "c0", false},
+		{"chooses the known one", []string{"", "c-18"}, []string{"X-Domain-Id: c-18"}, "", "c1", false},
+		{"chooses among two of it", []string{"c-18", "c-17", "c-18"}, []string{"X-Domain-Id: c-18"}, "TG.3006", "", true},
+		{"does not choose by what it is not", []string{"c-17", ""}, []string{"X-Domain-Id: c-18"}, "TG.3006", "", true},
+		{"of none", []string{"c-17", "c-18"}, []string{"X-Domain-Id: c-19"}, "TG.3003", "", true},
+		{"with the credential", []string{"c-17", "c-18"}, []string{"X-Domain-Id: c-18", "Tollgate-Credential: c1"}, "", "c1", false},
+		{"against the credential", []string{"c-17", "c-18"}, []string{"X-Domain-Id: c-18", "Tollgate-Credential: c0"}, "TG.3003", "", true},
+		{"with a credential of an unknown account", []string{"", "c-18"}, []string{"X-Domain-Id: c-18", "Tollgate-Credential: c0"}, "", "c0", true},
+		{"twice", []string{"c-17"}, []string{"X-Domain-Id: c-17", "X-Domain-Id: c-17"}, "TG.1001", "", false},
+		{"no account id", []string{""}, []string{"X-Domain-Id: c 17"}, "TG.1001", "", false},
+		{"too long", []string{""}, []string{"X-Domain-Id: " + strings.Repeat("a", 65)}, "TG.1001", "", false},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			f := start(t, withAccounts(t, tt.accounts...))
+			got := f.send(t, plain("POST", payTarget, payBody, tt.header...))
+			if got.code() != tt.code {
+				t.Fatalf("answer %d %s, want %q", got.status, got.body, tt.code)
+			}
+			kind := audit.KindIntent
+			if tt.code != "" {
+				kind = audit.KindRefusal
+				f.origin.none(t)
+			} else if a := f.origin.only(t); a.upstreamAccessKey(t) != upstreamKeyOf(tt.key) {
+				t.Errorf("upstream got %q", a)
+			}
+			fields := f.log.only(t, kind).Fields
+			if has := slices.ContainsFunc(fields, func(f audit.Field) bool { return f.Name == "X-Domain-Id" }); has != tt.recorded {
+				t.Errorf("fields %+v", fields)
+			}
+		})
 	}
-	sim := bsssim.New(bsssim.Config{Unthrottled: true})
-	f := start(t, simulated(t, sim), func(f *fixture) { f.config.Log = log })
-	read := func(method, target, body string) {
-		if got := f.call(t, signed{caller: customerCaller, method: method, target: target, body: body}); got.status != 200 {
-			t.Errorf("%s: %d %s", target, got.status, got.body)
-		}
+}
+
+// What chooses the account must be signed where a signature says who calls.
+func TestNamedAccountMustBeSigned(t *testing.T) {
+	const name = "X-Domain-Id: " + customerAccount
+	choice := signed{caller: bothCaller, method: "GET", target: "/v2/orders/customer-orders", signHeader: []string{name}}
+	taken, added := start(t), start(t)
+	if got := taken.call(t, choice); got.status != 200 {
+		t.Fatalf("signed: answer %d %s", got.status, got.body)
 	}
-	read("GET", "/v2/orders/customer-orders", "")
-	read("GET", "/v2/orders/customer-orders/details/CS-1001", "")
-	read("GET", "/v1.0/c-17/common/order-mgr/orders/detail", "")
-	read("GET", "/v1.0/c-17/common/order-mgr/orders/CS-1001", "")
-	read("POST", "/v2/bills/ratings/period-resources/renew-rate", `{"resource_ids":["res-1"],"period_type":2,"period_num":3}`)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := log.Close(ctx); err != nil {
-		t.Fatal(err)
+	if a := taken.origin.only(t); a.upstreamAccessKey(t) != upstreamKeyOf("acme") {
+		t.Errorf("upstream got %q", a)
 	}
-	report, seen := calls.NewReport([]calls.Dimension{calls.ByAccount}), map[string]bool{}
-	err = calls.Scan{Dir: dir}.Calls(t.Context(), &calls.Filter{Account: "c-17"}, func(c *calls.Call) error {
-		amounts, unsummed := c.Amounts()
-		want := map[string]string{"ListRenewRateOnPeriod": "90.00"}[c.Operation()]
-		if want == "" {
-			want = "99.00"
-		}
-		if len(amounts) == 0 || unsummed > 0 || amounts[0].Value.String() != want || amounts[0].Currency != "CNY" || !amounts[0].Answer {
-			t.Errorf("%s: %+v, %d not summed", c.Operation(), amounts, unsummed)
-		}
-		if ids := c.Fields(catalog.FieldOrder); c.Operation() != "ListRenewRateOnPeriod" && (len(ids) == 0 || ids[0] != "CS-1001") {
-			t.Errorf("%s: orders %v", c.Operation(), ids)
-		}
-		seen[c.Operation()] = true
-		return report.Add(c)
-	})
-	if err != nil || len(seen) != 5 {
-		t.Errorf("%v are on record, %v", seen, err)
-	}
-	for _, m := range report.Money() {
-		if m.Moved.Sign() != 0 || m.MovedPartly.Sign() != 0 || m.MovedPerhaps.Sign() != 0 {
-			t.Errorf("reads moved %+v", m)
-		}
-	}
+	choice.signHeader, choice.header = nil, []string{name}
+	added.call(t, choice).wantCode(t, "TG.2006")
+	added.origin.none(t)
 }

@@ -57,12 +57,12 @@ func (c *call) admitForm() *Refusal {
 		return refusal(badRequest, "in HTTP/2 host must be the authority, and content-length the body's length")
 	case r.ProtoMajor == 2 && connectionSpecific(header):
 		return refusal(badRequest, "HTTP/2 has no header fields about a connection, and no TE but trailers")
-	case header["Upgrade"] != nil || httpguts.HeaderValuesContainsToken(header["Connection"], "upgrade") || r.Header[":protocol"] != nil:
+	case upgrades(header) && !offersH2C(r) || header[":protocol"] != nil:
 		return refusal(badRequest, "protocol upgrades are not supported")
 	case len(r.Trailer) > 0:
 		return refusal(badRequest, "trailers are not supported")
 	case c.listener.Local && fromWebPage(header):
-		return refusal(fromBrowser, "a loopback listener takes no requests of browsers (Origin, Referer and Sec-Fetch headers)")
+		return refusal(fromBrowser, "a loopback listener takes no requests of browsers (Origin, Referer and Sec-Fetch headers, or the User-Agent of one)")
 	case len(r.RequestURI) == 0 || r.RequestURI[0] != '/':
 		return refusal(badRequest, "the request target must begin with /")
 	}
@@ -102,11 +102,33 @@ func plainMethod(method string) bool {
 	return method != ""
 }
 
-// fromWebPage knows requests that a browser sends for a page: the page's author is not the user of this machine.
+func upgrades(header http.Header) bool {
+	return header["Upgrade"] != nil || httpguts.HeaderValuesContainsToken(header["Connection"], "upgrade")
+}
+
+// offersH2C reports whether a request offers HTTP/2 without TLS and no other protocol, as Java's HttpClient and curl --http2 do
+// with each request. A server may ignore an offer (RFC 9110 section 7.8): the call goes on in HTTP/1.1, and [endToEnd] strips it.
+func offersH2C(r *http.Request) bool {
+	offered := r.Header["Upgrade"]
+	return r.ProtoMajor == 1 && r.ProtoAtLeast(1, 1) && len(offered) == 1 && strings.EqualFold(offered[0], "h2c") &&
+		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade")
+}
+
+// engines name the programs that show web pages, in the User-Agent of each. "Mozilla/" alone names none: PowerShell and WinHTTP
+// begin with it, too.
+var engines = [...]string{"AppleWebKit", "Gecko/", "Trident", "Presto/"}
+
+// fromWebPage reports whether a browser sends the request for a page: the page's author is not the user of this machine.
+// Sec-Fetch-Mode is no sign of one: Node's fetch sends it, and a browser sends -Site and -Dest with it. A browser that knows none of
+// them is known by its engine; so is one that was led here by a name of the page's author, for which it sends none either.
 func fromWebPage(header http.Header) bool {
-	return header["Origin"] != nil || header["Sec-Fetch-Site"] != nil || header["Sec-Fetch-Mode"] != nil ||
-		header["Sec-Fetch-Dest"] != nil || header["Sec-Fetch-User"] != nil || header["Referer"] != nil ||
-		strings.HasPrefix(header.Get("User-Agent"), "Mozilla/") // browsers that know no Sec-Fetch headers
+	return header["Origin"] != nil || header["Referer"] != nil ||
+		header["Sec-Fetch-Site"] != nil || header["Sec-Fetch-Dest"] != nil || header["Sec-Fetch-User"] != nil ||
+		slices.ContainsFunc(header["User-Agent"], namesEngine)
+}
+
+func namesEngine(agent string) bool {
+	return slices.ContainsFunc(engines[:], func(engine string) bool { return strings.Contains(agent, engine) })
 }
 
 // route finds the route for a host name; nil if none serves it.
@@ -131,8 +153,9 @@ func (l *Listener) knows(host string) bool {
 	return slices.ContainsFunc(l.Routes, func(r Route) bool { return slices.Contains(r.Hosts, host) })
 }
 
-// hostName takes the port and the brackets of an IPv6 address off a Host header and lowers its case. What is not of
-// that form, such as an IPv6 address without brackets, whose end would be taken for a port, is nobody's name: "".
+// hostName takes the port, one final dot and the brackets of an IPv6 address off a Host header and lowers its case. The dot says
+// that the name is a whole one, and is no part of it (RFC 1034 section 3.1). What is not of that form, such as an IPv6 address
+// without brackets, whose end would be taken for a port, is nobody's name: "".
 func hostName(host string) string {
 	name := host
 	if end := strings.LastIndexByte(host, ':'); end >= 0 && strings.Trim(host[end+1:], "0123456789") == "" {
@@ -142,6 +165,9 @@ func hostName(host string) string {
 	inner, closed := strings.CutSuffix(inner, "]")
 	if opened != closed || opened != strings.Contains(inner, ":") || !isASCII(inner) {
 		return ""
+	}
+	if !opened {
+		inner = strings.TrimSuffix(inner, ".")
 	}
 	return strings.ToLower(inner)
 }

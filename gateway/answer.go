@@ -169,6 +169,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	header["Content-Type"] = []string{"application/problem+json"}
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	header["Cache-Control"] = []string{"no-store"}
+	header["X-Request-Id"] = []string{c.id} // where the provider's SDKs look for what their exceptions show
 	if r.RetryAfter > 0 {
 		header["Retry-After"] = []string{strconv.Itoa(ratelimit.RetryAfterSeconds(r.RetryAfter))}
 	}

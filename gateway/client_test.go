@@ -163,7 +163,7 @@ func (s signed) text(t testing.TB) string {
 	slices.SortFunc(headers, func(a, b signing.Header) int { return strings.Compare(a.Name, b.Name) })
 	path, query, _ := strings.Cut(s.target, "?")
 	authorization, err := signing.NewKey(accessKeyOf(s.caller), secret.New(s.secret)).Sign(&signing.Request{
-		Method: s.method, Path: signing.CanonicalPath(must(signing.ParsePath(path))), Query: must(signing.ParseQuery(query)).Canonical(),
+		Method: s.method, Path: signing.CanonicalPath(must(gateway.ParsePath(path))), Query: must(signing.ParseQuery(query)).Canonical(),
 		Headers: headers, PayloadHash: s.payloadHash,
 	})
 	if err != nil {

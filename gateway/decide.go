@@ -13,7 +13,13 @@ const credentialHeader = "Tollgate-Credential"
 // decide is step 6: the grant, and so the credential.
 func (c *call) decide() *Refusal {
 	var refused *Refusal
-	c.facts, refused = ReadFacts(&Asked{c.operation, c.request.Method, c.path, c.params, c.query, c.body, !c.bodyType.JSON})
+	account := ""
+	if c.upstream.Signed {
+		if account, refused = ReadAccount(c.request.Header); refused != nil {
+			return refused
+		}
+	}
+	c.facts, refused = ReadFacts(&Asked{c.operation, c.request.Method, c.path, c.params, c.query, c.body, !c.bodyType.JSON, account})
 	if refused != nil {
 		return refused
 	}
@@ -23,6 +29,7 @@ func (c *call) decide() *Refusal {
 	}
 	asked := grants.Call{
 		Caller: c.identity.Caller, Upstream: c.upstream.Name, Operation: c.operation, Param: c.params.Get, Accounts: c.facts.Accounts,
+		Account: c.facts.Account,
 	}
 	if len(named) == 1 {
 		asked.Credential = named[0]
@@ -30,6 +37,7 @@ func (c *call) decide() *Refusal {
 	var err error
 	c.decision, err = c.Grants.Decide(&asked)
 	if err == nil {
+		c.facts.confirm(c.decision.Credential)
 		return nil
 	}
 	reason, ok := errors.AsType[*grants.Refusal](err)

@@ -37,12 +37,13 @@ var (
 
 	noGrant              = Code{"TG.3001", "no_grant", 403, "The caller may not call this operation"}
 	wrongClass           = Code{"TG.3002", "wrong_class", 403, "The granted credential is of the wrong class for this operation"}
-	wrongAccount         = Code{"TG.3003", "wrong_account", 403, "The account in the path is not the credential's"}
+	wrongAccount         = Code{"TG.3003", "wrong_account", 403, "The account that the call names is not the credential's"}
 	customerNotGranted   = Code{"TG.3004", "customer_not_granted", 403, "The grant does not cover this customer"}
 	credentialNotGranted = Code{"TG.3005", "credential_not_granted", 403, "The named credential is not granted"}
 	ambiguousCredential  = Code{"TG.3006", "ambiguous_credential", 403, "Several credentials fit"}
 	deprecatedForbidden  = Code{"TG.3007", "deprecated_forbidden", 403, "The operation is deprecated and not allowed here"}
 	fromBrowser          = Code{"TG.3008", "from_browser", 403, "Web pages may not call this gateway"}
+	foreignToken         = Code{"TG.3009", "foreign_token", 403, "Tokens of the provider are not taken"}
 
 	unknownOperation = Code{"TG.4001", "unknown_operation", 404, "No such operation"}
 	bodyTooSlow      = Code{"TG.4002", "body_too_slow", 408, "The body did not arrive in time"}
@@ -79,6 +80,7 @@ func Codes() []Code {
 		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken, notRecordable, badAmount,
 		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload,
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
+		foreignToken,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected,

@@ -18,13 +18,15 @@ type Asked struct {
 	Params    catalog.Params
 	Query     signing.Query
 	Body      []byte
-	Opaque    bool // the body is no JSON, or not for every reader
+	Opaque    bool   // the body is no JSON, or not for every reader
+	Account   string // of ReadAccount
 }
 
 // Facts are what a call is about.
 type Facts struct {
 	bss.Request
-	recorded []audit.Field // Request.Fields, as a record has them
+	Account  string        // Asked.Account
+	recorded []audit.Field // Request.Fields and the account, as a record has them
 }
 
 // ReadFacts reads what a call is about. It refuses bodies and queries that two readers could take for different things and,
@@ -32,7 +34,10 @@ type Facts struct {
 // would be missing, and in the log there would be no proof of them. With such a refusal the facts are returned as well.
 func ReadFacts(a *Asked) (Facts, *Refusal) {
 	read, err := a.read()
-	facts := Facts{read, fields(read.Fields)}
+	facts := Facts{read, a.Account, fields(read.Fields)}
+	if a.Account != "" {
+		facts.recorded = append(facts.recorded, audit.Field{Name: accountHeader, Kind: string(catalog.FieldOther), Values: []string{a.Account}})
+	}
 	if refusal := checkQuery(a.Operation, a.Query); refusal != nil {
 		return facts, refusal
 	}

@@ -208,6 +208,8 @@ var (
 	appEndpoints = []*catalog.Operation{
 		must(catalog.Declare(catalog.Declaration{Name: "App", Method: "*", Path: "/app/{path...}", Effect: catalog.Read, Class: catalog.ClassNone})),
 		must(catalog.Declare(catalog.Declaration{Name: "AppChange", Method: "*", Path: "/change/{path...}", Effect: catalog.Write, Class: catalog.ClassNone})),
+		must(catalog.Declare(catalog.Declaration{Name: "AppSlash", Method: "GET", Path: "/list/", Effect: catalog.Read, Class: catalog.ClassNone})),
+		must(catalog.Declare(catalog.Declaration{Name: "AppKeys", Method: "GET", Path: "/app/admin/Keys", Effect: catalog.Spend, Class: catalog.ClassNone})),
 	}
 	signedEndpoints = []*catalog.Operation{
 		must(catalog.Declare(catalog.Declaration{

@@ -19,8 +19,9 @@ func TestHost(t *testing.T) {
 		code string
 	}{
 		{"gateway.test", ""}, {"GateWay.Test", ""}, {"gateway.test:8080", ""}, {"127.0.0.1:1", ""}, {"localhost", ""}, {"[::1]:8080", ""}, {"[::1]", ""},
-		{"gateway.test:", ""},
-		{"evil.test", "TG.4006"}, {"gateway.test.evil.test", "TG.4006"}, {"gateway.test.", "TG.4006"}, {"127.0.0.1.evil.test", "TG.4006"},
+		{"gateway.test:", ""}, {"gateway.test.", ""}, {"localhost.", ""}, {"GateWay.Test.:8080", ""}, {"gateway.test..", "TG.4006"}, {".", "TG.4006"},
+		{"[::1].", "TG.4006"}, {"[::1.]", "TG.4006"},
+		{"evil.test", "TG.4006"}, {"gateway.test.evil.test", "TG.4006"}, {"127.0.0.1.evil.test", "TG.4006"},
 		{"127.0.0.2", "TG.4006"}, {"evil.test:80", "TG.4006"}, {"127.0.0.1:evil.test", "TG.4006"}, {"::1", "TG.4006"},
 		{"[[::1]]", "TG.4006"}, {"[::1", "TG.4006"}, {"", "TG.4006"}, {"gateway.test:80:80", "TG.4006"},
 	}
@@ -59,7 +60,12 @@ func TestRouteByHost(t *testing.T) {
 // What a browser sends for a page is refused by a local listener, and only there.
 func TestWebPagesAreRefused(t *testing.T) {
 	for _, header := range []string{
-		"Origin: http://evil.test", "Origin: null", "Origin:", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "sec-fetch-dest: image", "Sec-Fetch-User: ?1",
+		"Origin: http://evil.test", "Origin: null", "Origin:", "Sec-Fetch-Site: cross-site", "sec-fetch-dest: image", "Sec-Fetch-User: ?1",
+		"Referer: https://evil.test/",
+		"User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
+		"User-Agent: Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko",
+		"User-Agent: Opera/9.80 (Windows NT 6.1; U; en) Presto/2.12.388 Version/12.18",
 	} {
 		t.Run(header, func(t *testing.T) {
 			f := start(t, fixed)

@@ -30,12 +30,3 @@ func TestGivingUpOnTheWayIsUnknown(t *testing.T) {
 		}
 	}
 }
-
-func TestOldBrowsersAreRefusedOnLoopback(t *testing.T) {
-	for _, header := range []string{"Referer: https://evil.example/", "User-Agent: Mozilla/5.0"} {
-		f := start(t, fixed, func(f *fixture) { f.listener.Local = true })
-		if got := f.send(t, plain("GET", readTarget, "", header)); got.code() != "TG.3008" {
-			t.Errorf("%s: code %q", header, got.code())
-		}
-	}
-}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"tollgate/catalog"
 	"tollgate/signing"
 )
 
@@ -88,7 +89,7 @@ func forward(to, from http.Header, name string) {
 // hopByHop are the headers that belong to one connection (RFC 9110 section 7.6.1), and the framing, which is made anew.
 var hopByHop = map[string]bool{
 	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Te": true,
-	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Content-Length": true, "Expect": true,
+	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Http2-Settings": true, "Content-Length": true, "Expect": true,
 }
 
 // unsignedHeader is what an HTTP proxy passes on to an internal app, less what this gateway consumed or states itself.
@@ -96,7 +97,7 @@ func (c *call) unsignedHeader() http.Header {
 	header := make(http.Header, len(c.request.Header)+5)
 	endToEnd(header, c.request.Header)
 	for name := range header {
-		if strings.ContainsRune(name, '_') || isOurs(name) || strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" {
+		if isOurs(name) || catalog.Misleads(name) {
 			delete(header, name)
 		}
 	}

@@ -141,8 +141,24 @@ func TestUnsignedPayloadIsForReadsOnly(t *testing.T) {
 	f := start(t)
 	spend := signed{caller: customerCaller, method: "POST", target: payTarget, body: payBody}
 	unsignedBody(&spend)
-	f.call(t, spend).wantCode(t, "TG.2009")
+	got := f.call(t, spend)
+	got.wantCode(t, "TG.2009")
+	if !strings.Contains(got.problem(t).Detail, "PHP SDK cannot sign bodies") {
+		t.Errorf("detail %q", got.problem(t).Detail)
+	}
+	withBody := signed{caller: partnerCaller, method: "DELETE", target: "/change/x", body: "x"}
+	unsignedBody(&withBody)
+	f.call(t, withBody).wantCode(t, "TG.2009")
+	put := signed{caller: partnerCaller, method: "PUT", target: "/change/x"}
+	unsignedBody(&put)
+	f.call(t, put).wantCode(t, "TG.2009")
 	f.origin.none(t)
+	drop := signed{caller: customerCaller, method: "DELETE", target: "/v2/orders/subscriptions/resources/autorenew/r-1"}
+	unsignedBody(&drop)
+	deleted := start(t)
+	if got := deleted.call(t, drop); got.status != 200 { // there is no body to cover
+		t.Errorf("DELETE: answer %d %s", got.status, got.body)
+	}
 	read := goodCall()
 	unsignedBody(&read)
 	if got := f.call(t, read); got.status != 200 {

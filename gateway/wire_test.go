@@ -106,6 +106,20 @@ func TestTargets(t *testing.T) {
 		{name: "two slashes in front", request: get("//echo/x"), code: "TG.1002"},
 		{name: "authority in front", request: get("//other.test/echo/x"), code: "TG.1002"},
 		{name: "trailing slash", request: get("/echo/x/"), code: "TG.1002"},
+		{name: "trailing slash of no operation", request: get("/nothing/"), code: "TG.1002"},
+		{name: "declared trailing slash of an app", request: get("/list/"), line: "GET /list/ HTTP/1.1"},
+		{name: "the same without it", request: get("/list"), code: "TG.1002"},
+		{name: "the same with two", request: get("/list//"), code: "TG.1002"},
+		{name: "escaped and declared", request: get("/list%2F"), code: "TG.1002"},
+		{name: "escaped and bare", request: get("/list%2F/"), code: "TG.1002"},
+		{name: "escaped dots and a slash", request: get("/app/%2e%2e/"), code: "TG.1002"},
+		{name: "the same with a query", request: get("/list/?a=1"), line: "GET /list/?a=1 HTTP/1.1"},
+		{name: "trailing slash below a prefix", request: get("/app/x/"), line: "GET /app/x/ HTTP/1.1"},
+		{name: "literal of an app", request: get("/app/admin/Keys"), line: "GET /app/admin/Keys HTTP/1.1"},
+		{name: "literal of an app in another case", request: get("/app/admin/keys"), code: "TG.1002"},
+		{name: "literal of an app in another case, escaped", request: get("/app/%41dmin/Keys"), code: "TG.1002"},
+		{name: "literal of an app with a slash", request: get("/app/admin/Keys/"), code: "TG.1002"},
+		{name: "prefix of an app in another case", request: get("/App/x"), code: "TG.1002"},
 		{name: "fragment", request: get("/echo/x#y"), code: "TG.1002"},
 		{name: "bad escape", request: get("/echo/x%zz"), status: 400},
 		{name: "cut escape", request: get("/echo/x%2"), status: 400},
@@ -204,7 +218,11 @@ func TestFraming(t *testing.T) {
 		{name: "HTTP/0.9", request: "GET /echo/x\r\n", status: 400},
 		{name: "HTTP/2.0 in a line", request: "GET /echo/x HTTP/2.0\r\nHost: gateway.test\r\n\r\n", status: 505},
 		{name: "preface of HTTP/2", request: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", code: "TG.4006"},
-		{name: "upgrade to h2c", request: plain("GET", "/echo/x", "", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"), code: "TG.1001"},
+		{name: "upgrade to h2c", request: plain("GET", "/echo/x", "", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"), line: "GET /echo/x HTTP/1.1"},
+		{name: "upgrade to h2c in HTTP/1.0", request: "GET /echo/x HTTP/1.0\r\nHost: gateway.test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", code: "TG.1001"},
+		{name: "upgrade to h2c or a web socket", request: plain("GET", "/echo/x", "", "Connection: Upgrade", "Upgrade: h2c, websocket"), code: "TG.1001"},
+		{name: "upgrades to h2c and a web socket", request: plain("GET", "/echo/x", "", "Connection: Upgrade", "Upgrade: h2c", "Upgrade: websocket"), code: "TG.1001"},
+		{name: "upgrade to h2", request: plain("GET", "/echo/x", "", "Connection: Upgrade", "Upgrade: h2"), code: "TG.1001"},
 		{name: "upgrade to a web socket", request: plain("GET", "/echo/x", "", "Connection: keep-alive, upgrade", "Upgrade: websocket"), code: "TG.1001"},
 		{name: "upgrade in Connection only", request: plain("GET", "/echo/x", "", "Connection: UpGrade"), code: "TG.1001"},
 		{name: "upgrade without Connection", request: plain("GET", "/echo/x", "", "Upgrade: h2c"), code: "TG.1001"},
@@ -314,8 +332,8 @@ func TestHeadersToASignedUpstream(t *testing.T) {
 	f := start(t, fixed)
 	sent := []string{
 		"Content-Type: application/json", "Accept: application/json", "Accept: text/plain", "X-Language: zh_CN", "X-Project: 7",
-		"Accept-Encoding: gzip", "User-Agent: evil", "Cookie: a=b", "X-Auth-Token: t", "X-Domain-Id: other", "X-Project-Id: other",
-		"X-Security-Token: other", "X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD", "Idempotency-Key: k", "X-Idempotency-Key: k", "Tollgate-Caller: other",
+		"Accept-Encoding: gzip", "User-Agent: evil", "Cookie: a=b", "X-Domain-Id: " + partnerAccount, "X-Project-Id: other",
+		"X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD", "Idempotency-Key: k", "X-Idempotency-Key: k", "Tollgate-Caller: other",
 		"X-Forwarded-For: 1.2.3.4", "X_Language: en", "Connection: X-Sdk-Date, Authorization, Host, X-Language", "Te: trailers", "Keep-Alive: 1",
 		"Proxy-Authorization: p", "X-Unknown: u", "Range: bytes=0-1", "If-None-Match: x",
 	}
@@ -387,7 +405,9 @@ func TestHeadersToAnUnsignedUpstream(t *testing.T) {
 	f := start(t)
 	call := signed{caller: partnerCaller, method: "PUT", target: "/app/a/b?x=1", body: "data", header: []string{
 		"Cookie: a=b", "Accept-Encoding: gzip", "X-Custom: 1", "X-Custom: 2", "Tollgate-Caller: forged", "tollgate-call-id: forged", "Tollgate-Other: forged", "Tollgate_Caller: forged",
-		"X_Custom: 3", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: forged", "X-Forwarded-Proto: forged", "Forwarded: for=1.2.3.4",
+		"X_Custom: 3", "X.Custom: 4", "X-HTTP-Method-Override: DELETE", "X-Original-URL: /app/admin/Keys", "X-Rewrite-URL: /x", "X-Remote-User: root", "Remote-User: root",
+		"X-Real-IP: 1.2.3.4", "True-Client-IP: 1.2.3.4", "X-SSL-Client-Cert: c", "Proxy: http://evil.test", "X-Auth-Token: app-token", "X-Domain-Id: app-domain",
+		"X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: forged", "X-Forwarded-Proto: forged", "Forwarded: for=1.2.3.4",
 		"Connection: X-Remove, Tollgate-Caller", "X-Remove: 1", "Te: trailers", "Keep-Alive: 1", "Proxy-Authorization: p", "Proxy-Connection: keep-alive",
 	}}
 	got := f.call(t, call)
@@ -401,6 +421,8 @@ func TestHeadersToAnUnsignedUpstream(t *testing.T) {
 	values := map[string]string{
 		"Cookie": "a=b", "Accept-Encoding": "gzip", "X-Custom": "1|2", "Tollgate-Caller": partnerCaller, "Tollgate-Call-Id": got.header.Get("Tollgate-Call-Id"),
 		"Tollgate-Other": "", "Tollgate_Caller": "", "X_Custom": "", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "gateway.test", "X-Forwarded-Proto": "http", "Forwarded": "",
+		"X.Custom": "", "X-Http-Method-Override": "", "X-Original-Url": "", "X-Rewrite-Url": "", "X-Remote-User": "", "Remote-User": "", "X-Real-Ip": "", "True-Client-Ip": "",
+		"X-Ssl-Client-Cert": "", "Proxy": "", "X-Auth-Token": "app-token", "X-Domain-Id": "app-domain",
 		"X-Remove": "", "Te": "", "Keep-Alive": "", "Connection": "", "Proxy-Authorization": "", "Proxy-Connection": "", "Authorization": "",
 		"Host": f.upstream["app"].Host, "Content-Length": "4", "User-Agent": "",
 	}

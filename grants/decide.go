@@ -18,6 +18,7 @@ type Call struct {
 	Param      func(name string) string // decoded path parameters
 	Accounts   bss.Accounts             // whose money moves, from body and query
 	Credential string                   // the one the caller asked for by name; empty: none
+	Account    string                   // the one that the caller's X-Domain-Id names; empty: none
 }
 
 // Decision is the grant that was found.
@@ -60,7 +61,8 @@ func refuse(reason Reason, format string, args ...any) *Refusal {
 // Decide finds the one credential for a call. The error is a *[Refusal].
 //
 // Of the grants that cover the operation those count whose credential the caller named (all, if it named none) and
-// whose conditions on accounts hold. If they are of several credentials, the caller must name one.
+// whose conditions on accounts hold. If they are of several credentials, that of the account which the caller named counts;
+// otherwise the caller must name one.
 func (p *Table) Decide(call *Call) (Decision, error) {
 	rules, refusal := p.candidates(call)
 	if refusal != nil {
@@ -68,21 +70,40 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 	}
 	var chosen *rule
 	var first *Refusal
+	several, foreign := false, true
 	for _, r := range rules {
-		switch why := r.refuses(call); {
+		why := r.refuses(call)
+		foreign = foreign && (why != nil || r.contradicts(call.Account))
+		switch {
 		case why != nil && first == nil:
 			first = why
 		case why != nil:
-		case chosen == nil:
-			chosen = r
+		case chosen == nil || r.isOf(call.Account) && !chosen.isOf(call.Account):
+			chosen, several = r, false
+		case chosen.isOf(call.Account) && !r.isOf(call.Account):
 		case chosen.grant.Credential != r.grant.Credential:
-			return Decision{}, ambiguous(call, rules)
+			several = true
 		}
 	}
-	if chosen == nil {
+	switch {
+	case chosen == nil:
 		return Decision{}, first
+	case foreign:
+		return Decision{}, refuse(WrongAccount, "X-Domain-Id does not name the account of the credential")
+	case several:
+		return Decision{}, ambiguous(call, rules)
 	}
 	return Decision{chosen.grant.Credential, chosen.permit, chosen.index}, nil
+}
+
+// isOf reports whether the rule's credential is known to be of an account.
+func (r *rule) isOf(account string) bool {
+	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID() == account
+}
+
+// contradicts reports whether the rule's credential is known to be of another account than the one that is named.
+func (r *rule) contradicts(account string) bool {
+	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID() != "" && !r.isOf(account)
 }
 
 // candidates are the rules for the operation with the credential that the caller named.

@@ -75,7 +75,7 @@ func pathEscape(raw string, i int) (byte, error) {
 	case !ok:
 		return 0, pathError(i, `"%" is not followed by two hex digits`)
 	case c == '/' || c == '\\':
-		return 0, pathError(i, "an escaped slash or backslash is not allowed")
+		return 0, pathError(i, "an escaped slash or backslash is not allowed: servers differ in whether it parts segments")
 	case c == ';':
 		return 0, pathError(i, `";" is not allowed, escaped or not`)
 	case isControl(c):

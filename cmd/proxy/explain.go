@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
+	"net/textproto"
 	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpguts"
 
 	"tollgate/bss"
 	"tollgate/catalog"
@@ -57,8 +60,9 @@ type explainRate struct {
 }
 
 type explainFlags struct {
-	file, caller, listener, upstream, credential, body, contentType string
-	json                                                            bool
+	file, caller, listener, upstream, credential, body string
+	headers                                            []string
+	json                                               bool
 }
 
 func explainCommand() *cobra.Command {
@@ -66,7 +70,8 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain --config FILE --caller NAME METHOD PATH", Short: "Say what would become of a call: operation, grant, credential, limits, or why not",
 		Long: "Say what would become of a call, without making it. PATH may have a query.\n" +
-			"Grants that are limited to customers look at the body, too: give it with --body.\n\nExit code: 0 allowed, 3 refused.",
+			"Grants that are limited to customers look at the body, too: give it with --body. Of the header, which account and which token\n" +
+			"it names counts: --header 'X-Domain-Id: c-17'.\n\nExit code: 0 allowed, 3 refused.",
 		Example: "  tollgate explain -c tollgate.yaml --caller billing-app POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
 		Args: cli.ExactArgs("METHOD", "PATH"),
@@ -90,8 +95,8 @@ func explainCommand() *cobra.Command {
 	flags.StringVar(&f.listener, "listener", "", "`name` of the listener (default: all)")
 	flags.StringVar(&f.upstream, "upstream", "", "`name` of the upstream, where several have the operation")
 	flags.StringVar(&f.credential, "credential", "", "what the call says in Tollgate-Credential")
+	flags.StringArrayVar(&f.headers, "header", nil, "a header of the call, `'Name: value'`; may be repeated")
 	flags.StringVar(&f.body, "body", "", "`file` with the request body; - for standard input")
-	flags.StringVar(&f.contentType, "content-type", "", "the call's Content-Type (default: none, which stands for JSON)")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
@@ -113,7 +118,7 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	}
 	e := &explanation{Caller: f.caller, Method: method, Path: target}
 	rawPath, rawQuery, _ := strings.Cut(target, "?")
-	path, err := signing.ParsePath(rawPath)
+	path, err := gateway.ParsePath(rawPath)
 	if err != nil {
 		return e.refused("ambiguous_path", err.Error()), nil
 	}
@@ -121,28 +126,53 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if err != nil {
 		return e.refused("ambiguous_query", err.Error()), nil
 	}
-	m, err := f.match(c, e.Method, path)
+	header, err := readHeaderFlags(f.headers)
 	if err != nil {
 		return nil, err
 	}
-	if m == nil {
+	m, refusal, err := f.match(c, e.Method, path)
+	switch {
+	case err != nil:
+		return nil, err
+	case refusal != nil:
+		return e.refused(refusal.Code.Reason, refusal.Detail), nil
+	case m == nil:
 		return e.refused("unknown_operation", unmatchedDetail(c, f, path)), nil
 	}
 	e.describe(m)
 	if err := bss.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
 		return e.refused("body_not_taken", err.Error()), nil
 	}
-	contentType, refusal := gateway.ReadContentType(m.operation, m.upstream.Signed, f.contentTypes())
+	contentType, refusal := gateway.ReadContentType(m.operation, m.upstream.Signed, header["Content-Type"])
 	if refusal != nil && len(body) > 0 {
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
-	facts, refusal := gateway.ReadFacts(&gateway.Asked{
+	asked := &gateway.Asked{
 		Operation: m.operation, Method: e.Method, Path: path, Params: m.params, Query: query, Body: body, Opaque: !contentType.JSON,
-	})
+	}
+	if m.upstream.Signed {
+		if asked.Account, refusal = gateway.ReadAccount(header); refusal != nil {
+			return e.refused(refusal.Code.Reason, refusal.Detail), nil
+		}
+	}
+	facts, refusal := gateway.ReadFacts(asked)
 	if refusal != nil {
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
-	return e.decide(c, f, m, facts.Accounts), nil
+	return e.decide(c, f, m, &facts), nil
+}
+
+// readHeaderFlags reads headers as a request would bring them.
+func readHeaderFlags(lines []string) (http.Header, error) {
+	header := http.Header{}
+	for _, line := range lines {
+		name, value, found := strings.Cut(line, ":")
+		if !found || !httpguts.ValidHeaderFieldName(name) {
+			return nil, cli.UsageError("--header %q: want 'Name: value'", line)
+		}
+		header.Add(name, textproto.TrimString(value))
+	}
+	return header, nil
 }
 
 // check refuses names that the configuration does not have.
@@ -174,14 +204,6 @@ func (f *explainFlags) check(c *config.Config) error {
 		return cli.UsageError("unknown %s %q; %s", flag.name, flag.value, hint)
 	}
 	return nil
-}
-
-// contentTypes are the lines of the call's Content-Type.
-func (f *explainFlags) contentTypes() []string {
-	if f.contentType == "" {
-		return nil
-	}
-	return []string{f.contentType}
 }
 
 func readBodyFlag(name string, stdin io.Reader, bound int64) ([]byte, error) {
@@ -216,16 +238,20 @@ func (f *explainFlags) reaches(l *config.Listener) bool {
 	return (f.listener == "" || l.Name == f.listener) && (l.Caller == "" || l.Caller == f.caller)
 }
 
-// match looks at every listener that the caller can reach.
-func (f *explainFlags) match(c *config.Config, method, path string) (*matched, error) {
+// match looks at every listener that the caller can reach. A refusal is of a path that is ambiguous on all that know it.
+func (f *explainFlags) match(c *config.Config, method, path string) (*matched, *gateway.Refusal, error) {
 	var matches []*matched
+	var ambiguous *gateway.Refusal
 	for _, l := range c.Listeners {
 		if !f.reaches(l) {
 			continue
 		}
 		for _, route := range l.Routes {
-			operation, params, ok := route.Router.Match(method, path)
-			if !ok || f.upstream != "" && route.Upstreams[operation].Name != f.upstream {
+			operation, params, refusal := gateway.Match(route.Router, method, path)
+			if refusal != nil && refusal.Code.Reason == "ambiguous_path" {
+				ambiguous = refusal
+			}
+			if refusal != nil || f.upstream != "" && route.Upstreams[operation].Name != f.upstream {
 				continue
 			}
 			m := &matched{route.Upstreams[operation], operation, params}
@@ -235,12 +261,12 @@ func (f *explainFlags) match(c *config.Config, method, path string) (*matched, e
 		}
 	}
 	if len(matches) > 1 {
-		return nil, cli.UsageError("upstreams %s and %s both have this path: choose with --upstream", matches[0].upstream.Name, matches[1].upstream.Name)
+		return nil, nil, cli.UsageError("upstreams %s and %s both have this path: choose with --upstream", matches[0].upstream.Name, matches[1].upstream.Name)
 	}
 	if len(matches) == 0 {
-		return nil, nil
+		return nil, ambiguous, nil
 	}
-	return matches[0], nil
+	return matches[0], nil, nil
 }
 
 func unmatchedDetail(c *config.Config, f *explainFlags, path string) string {
@@ -272,9 +298,10 @@ func (e *explanation) describe(m *matched) {
 	e.Deprecated, e.ReplacedBy, e.Announced, e.Sunset = o.Deprecated, o.ReplacedBy, day(o.Announced), day(o.Sunset)
 }
 
-func (e *explanation) decide(c *config.Config, f *explainFlags, m *matched, accounts bss.Accounts) *explanation {
+func (e *explanation) decide(c *config.Config, f *explainFlags, m *matched, facts *gateway.Facts) *explanation {
 	decision, err := c.GrantTable.Decide(&grants.Call{
-		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: accounts, Credential: f.credential,
+		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: facts.Accounts, Credential: f.credential,
+		Account: facts.Account,
 	})
 	var refusal *grants.Refusal
 	if errors.As(err, &refusal) {

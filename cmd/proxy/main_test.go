@@ -98,8 +98,10 @@ func TestFailures(t *testing.T) {
 
 // sample is a configuration for explain; it needs no secrets.
 const sample = `
-listeners: [{address: 127.0.0.1:8080, caller: app}]
-upstreams: {bss: {url: https://bss.myhuaweicloud.com, catalog: cn}}
+listeners: [{address: 127.0.0.1:8080, caller: app, upstreams: [bss, desk]}]
+upstreams:
+  bss: {url: https://bss.myhuaweicloud.com, catalog: cn}
+  desk: {url: "http://127.0.0.1:3000", endpoints: [{name: All, method: GET, path: "/desk/{path...}", effect: read}, {name: Keys, method: GET, path: /desk/keys, effect: spend}]}
 credentials:
   acme: {class: customer, domain_id: d-1, access_key: {env: A}, secret_key: {env: B}}
   main: {class: partner, domain_id: p-1, access_key: {env: A}, secret_key: {env: B}}
@@ -109,6 +111,7 @@ callers:
       - {operations: [PayOrders, ListCustomerOrders, orderPay], credential: acme}
       - {operations: [effect:read], credential: main}
       - {operations: [CreatePartnerCoupons], credential: main, customers: [c-17]}
+      - {operations: ["*"], upstream: desk}
 audit: {dir: audit}
 `
 
@@ -150,12 +153,22 @@ func TestExplain(t *testing.T) {
 		{[]string{"GET", "/v2/orders/customer-orders?a;b"}, cli.ExitRefused, "ambiguous_query"},
 		{[]string{"GET", "/v2/orders/customer-orders?%EF%BD%9E=1"}, cli.ExitRefused, "ambiguous_query"},
 		{[]string{"POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitRefused, "customer_not_granted"},
-		{[]string{"--body", body, "--content-type", "application/x-www-form-urlencoded", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitRefused, "(content_type)"},
-		{[]string{"--body", body, "--content-type", "application/json; charset=utf-7", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitRefused, "(encoded_body)"},
-		{[]string{"--body", body, "--content-type", "application/json; charset=utf8", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, "only c-17"},
+		{[]string{"--body", body, "--header", "Content-Type: application/x-www-form-urlencoded", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitRefused, "(content_type)"},
+		{[]string{"--body", body, "--header", "Content-Type: application/json; charset=utf-7", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitRefused, "(encoded_body)"},
+		{[]string{"--body", body, "--header", "Content-Type: application/json; charset=utf8", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, "only c-17"},
 		{[]string{"--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, "only c-17"},
 		{[]string{"--body", body, "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "body_not_taken"},
 		{[]string{"--upstream", "bs", "GET", "/x"}, cli.ExitUsage, "did you mean bss?"},
+		{[]string{"--header", "X-Domain-Id: d-2", "POST", "/v3/orders/customer-orders/pay"}, cli.ExitRefused, "wrong_account"},
+		{[]string{"--header", "x-domain-id:d-1", "POST", "/v3/orders/customer-orders/pay"}, cli.ExitOK, "acme (customer)"},
+		{[]string{"--header", "X-Domain-Id: p-1", "GET", "/v2/orders/customer-orders"}, cli.ExitOK, "main (partner)"},
+		{[]string{"--header", "X-Domain-Id: p-1", "--credential", "acme", "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "wrong_account"},
+		{[]string{"--header", "X-Domain-Id: d-1", "--header", "X-Domain-Id: d-1", "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "bad_request"},
+		{[]string{"--header", "X-Auth-Token: t", "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "foreign_token"},
+		{[]string{"--header", "X-Domain-Id", "GET", "/v2/orders/customer-orders"}, cli.ExitUsage, "Name: value"},
+		{[]string{"GET", "/v2/orders/customer-orders/"}, cli.ExitRefused, "ends in a slash"},
+		{[]string{"--upstream", "desk", "GET", "/desk/Keys"}, cli.ExitRefused, "ambiguous_path"},
+		{[]string{"--upstream", "desk", "GET", "/desk/list/"}, cli.ExitOK, "grants[3]"},
 		{[]string{"--body", "/nonexistent", "GET", "/x"}, cli.ExitFailure, "nonexistent"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"explain", "--config", file, "--caller", "app"}, c.args...)...)
