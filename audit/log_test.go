@@ -304,10 +304,12 @@ func TestReserve(t *testing.T) {
 func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := openOnFullDisk(t)
-		for range 3 { // what waits to be written goes first
-			for l.Queue(&Record{Kind: KindRefusal, Source: "192.0.2.1"}) == nil {
+		for _, r := range []Record{{Kind: KindRefusal, Source: "192.0.2.1"}, {Kind: KindRefusals}} { // the smaller one last
+			for range 3 { // what waits to be written goes first
+				for record := r; l.Queue(&record) == nil; record = r {
+				}
+				time.Sleep(2 * lingerTime) // the bubble's clock
 			}
-			time.Sleep(2 * lingerTime) // the bubble's clock
 		}
 		if err := l.Queue(&Record{Kind: KindRefusals}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("summary: %v", err)
