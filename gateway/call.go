@@ -57,6 +57,7 @@ type call struct {
 	verdict   ratelimit.Verdict  // limit
 	signature replaySignature    // intend
 	intended  bool               // intend: the intent is in the log
+	accessKey string             // send: of the keys that sign
 	sentAt    time.Time          // send
 	tlsOut    *audit.TLS         // send
 	received  io.Closer          // send: the body of the upstream's answer

@@ -42,8 +42,8 @@ func parseContentType(lines []string) (media string, t ContentType, refused *Ref
 		return "", t, refusal(encodedBody, "send one Content-Type")
 	}
 	media, parameters, err := mime.ParseMediaType(lines[0])
-	if err != nil {
-		return "", t, refusal(encodedBody, "the Content-Type is malformed")
+	if err != nil || hasTwoReadings(lines[0]) {
+		return "", t, refusal(encodedBody, "the Content-Type is malformed, or has parameters that not all read alike")
 	}
 	charset, named := parameters["charset"]
 	if named && !bss.IsUTF8(charset) {
@@ -57,6 +57,21 @@ func parseContentType(lines []string) (media string, t ContentType, refused *Ref
 	}
 	t.Sent = mime.FormatMediaType(media, parameters)
 	return media, t, nil
+}
+
+// hasTwoReadings reports whether some find other parameters in a line than package mime does: they know nothing of quoted strings, or
+// take the names of RFC 2231 (charset*), of which package mime drops some, for the plain ones.
+func hasTwoReadings(line string) bool {
+	quoted := false
+	for _, c := range line {
+		if c == '"' {
+			quoted = !quoted
+		}
+		if c == '*' || c == '\\' || quoted && (c == ';' || c == ',') {
+			return true
+		}
+	}
+	return false
 }
 
 // isJSON reports whether every reader takes a media type for JSON: some take all for a form that begins like the type of forms.

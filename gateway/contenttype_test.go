@@ -133,6 +133,9 @@ func TestContentTypesOfApps(t *testing.T) {
 		"X-A: 1": true, "Content-Type: application/json": true, "Content-Type: application/json; charset=utf8": true,
 		"Content-Type: application/x-www-form-urlencoded": false, "Content-Type: application/json; charset=utf-7": false, "Content-Type: text/html": false,
 		"Content-Type: application/json\r\nContent-Type: text/html": false, "Content-Type: nonsense/": false, "Content-Type: application/json\r\nContent-Encoding: x": false,
+		"Content-Type: application/json; charset*=utf-7": false, "Content-Type: application/json; charset*1=utf-7": false,
+		"Content-Type: application/json; charset*=iso-8859-1''utf-7": false, `Content-Type: application/json; a="; charset=utf-7"`: false,
+		`Content-Type: application/json; charset="utf-8"`: true,
 	} {
 		for _, limited := range []bool{false, true} {
 			f := start(t, fixed, func(f *fixture) {
@@ -160,7 +163,8 @@ func TestContentTypesOfApps(t *testing.T) {
 func TestQueryNames(t *testing.T) {
 	for query, code := range map[string]string{
 		"%EF%BD%9E=1&%F0%90%80%80=2": "TG.1003", "%EF%BD%9E=1": "TG.1003", "a%20b=1": "TG.1003", "a~=1": "TG.1003", "a%3D=1": "TG.1003", "a%2Fb=1": "TG.1003",
-		"a=%EF%BD%9E&a=%F0%90%80%80": "TG.1003", "aZ0_.-[0]=1": "", "a%5B%5D=1": "", "a=%F0%90%80%80&b=%EF%BD%9E": "", "a=%EF%BD%9E&a=%E4%B8%AD": "",
+		"a=%EF%BD%9E&a=%F0%90%80%80": "TG.1003", "aZ0_.-[0]=1": "", "a%5B%5D=1": "", "a%5B0%5D=1&a%5B1%5D=2": "", "a%5B0%5D=1&b=2": "",
+		"a%5B0%5D=1&a0=2": "TG.1003", "ids%5B%5D=1&idsX=2": "TG.1003", "a=%F0%90%80%80&b=%EF%BD%9E": "", "a=%EF%BD%9E&a=%E4%B8%AD": "",
 	} {
 		f := start(t, fixed)
 		got := f.send(t, get(readTarget+"?"+query))
@@ -169,6 +173,22 @@ func TestQueryNames(t *testing.T) {
 		}
 		if sent := len(f.origin.all()); (sent == 0) != (code != "") {
 			t.Errorf("%s: %d requests went upstream", query, sent)
+		}
+	}
+}
+
+// A parameter that package mime drops, or that makes it drop the type, is refused: what was checked is what is sent.
+func TestParametersWithTwoReadings(t *testing.T) {
+	operation := must(catalog.Declare(catalog.Declaration{
+		Name: "Upload", Method: "POST", Path: "/upload", Effect: catalog.Write, Class: catalog.ClassPartner, ContentTypes: []string{"text/xml"},
+	}))
+	for line, taken := range map[string]bool{
+		"text/xml": true, "text/xml; a=b": true, `text/xml; a="b c"`: true,
+		"text/xml; *0=x": false, "text/xml; *0*=utf-8''x": false, "text/xml; charset*=utf-8''gbk": false, `text/xml; a="b;charset=gbk"`: false, `text/xml; a="b\"c"`: false,
+	} {
+		got, refused := gateway.ReadContentType(operation, true, []string{line})
+		if taken != (refused == nil) || taken && !strings.HasPrefix(got.Sent, "text/xml") {
+			t.Errorf("%s: sent as %q, %v", line, got.Sent, refused)
 		}
 	}
 }

@@ -70,8 +70,8 @@ func (a *Asked) read() (bss.Request, error) {
 	return read, err
 }
 
-// checkQuery refuses queries of the catalog's operations that readers sort differently, by UTF-8 or by UTF-16: the upstream would
-// find the signature wrong. No operation has such names.
+// checkQuery refuses queries of the catalog's operations that readers sort differently, by UTF-8 or by UTF-16, before escaping or after
+// it: the upstream would find the signature wrong. No operation has such names.
 func checkQuery(operation *catalog.Operation, query signing.Query) *Refusal {
 	if operation.Site == "" {
 		return nil
@@ -84,7 +84,26 @@ func checkQuery(operation *catalog.Operation, query signing.Query) *Refusal {
 			return refusal(ambiguousQuery, "a name that occurs twice in the query must not have values with characters beyond U+FFFF")
 		}
 	}
+	if !sortedAsJava(query.Canonical()) {
+		return refusal(ambiguousQuery, "names in the query that differ from [ or ] on are sorted differently by the provider's SDKs, so no signature fits all")
+	}
 	return nil
+}
+
+// sortedAsJava reports whether a canonical query is also in the order of the escaped names. Of plain names only "[" and "]" are escaped.
+func sortedAsJava(canonical string) bool {
+	if !strings.Contains(canonical, "%5") {
+		return true
+	}
+	before := ""
+	for pair := range strings.SplitSeq(canonical, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if name < before {
+			return false
+		}
+		before = name
+	}
+	return true
 }
 
 func plainName(name string) bool {

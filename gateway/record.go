@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func (c *call) record(kind audit.Kind) *audit.Record {
 		r.Deprecated = c.operation.Deprecated
 	}
 	if cred := c.decision.Credential; cred != nil {
-		r.Credential, r.Class, r.AccessKey, r.Account = cred.Name(), cred.Class().String(), cred.AccessKey(), cred.DomainID()
+		r.Credential, r.Class, r.AccessKey, r.Account = cred.Name(), cred.Class().String(), cmp.Or(c.accessKey, cred.AccessKey()), cred.DomainID()
 	}
 	return r
 }

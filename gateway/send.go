@@ -40,6 +40,7 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	if err != nil {
 		return nil, c.paused(err)
 	}
+	c.accessKey = lease.AccessKey()
 	verdict, reason := credential.Unheard, ""
 	defer func() { c.closeLease(lease, verdict, reason) }()
 	if err := c.sign(request, lease); err != nil {

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"net/http"
+
 	"tollgate/audit"
 	"tollgate/bss"
 	"tollgate/upstream"
@@ -22,10 +24,17 @@ func (c *call) judge(a *answer) *Refusal {
 		return refusal
 	}
 	a.outcome = c.outcomeOfAnswer(a)
-	if a.endsByClose && a.result.Result == bss.Unread && c.changes() {
-		return c.unknown(outcomeUnknown) // the end of such an answer cannot be told from a cut
+	if c.changes() && c.mayBeCut(a) {
+		return c.unknown(outcomeUnknown)
 	}
 	return nil
+}
+
+// mayBeCut reports whether an answer ends as one that was cut does, and what came does not show that it is whole. Where a body may
+// come, nothing at all does not.
+func (c *call) mayBeCut(a *answer) bool {
+	empty := a.whole && len(a.held) == 0 && a.response.StatusCode != http.StatusNoContent && c.request.Method != http.MethodHead
+	return a.endsByClose && (empty || a.result.Result == bss.Unread)
 }
 
 // contentType is that of what is held. What is in a coding says nothing, whatever it looks like: who undoes it reads something else.

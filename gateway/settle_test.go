@@ -124,3 +124,20 @@ func TestPaymentsAnsweredTwice(t *testing.T) {
 		t.Logf("%d connections: %d of %d payments unknown", connections, unknown, calls)
 	}
 }
+
+// A payment of whose answer no byte of the body came is unknown where the connection ended with it: it may have been cut.
+func TestEmptyAnswersThatEndWithTheConnection(t *testing.T) {
+	for name, coding := range map[string]string{"plain": "", "identity": "Content-Encoding: identity\r\n", "br": "Content-Encoding: br\r\n", "gzip": "Content-Encoding: gzip\r\n"} {
+		f := start(t, fixed)
+		f.origin.set(breaking("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"+coding+"Connection: close\r\n\r\n"), nil)
+		f.send(t, pay())
+		if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Unknown {
+			t.Errorf("%s: %s", name, r.Outcome)
+		}
+	}
+	f := start(t, fixed, answering("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"))
+	f.send(t, pay())
+	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+		t.Errorf("204: %s", r.Outcome)
+	}
+}

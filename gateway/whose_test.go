@@ -2,13 +2,19 @@ package gateway_test
 
 import (
 	"context"
+	"net"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/internal/bsssim"
+	"tollgate/internal/secret"
 	"tollgate/ratelimit"
 )
 
@@ -91,5 +97,39 @@ func TestAmountsOfReads(t *testing.T) {
 		if m.Moved.Sign() != 0 || m.MovedPartly.Sign() != 0 || m.MovedPerhaps.Sign() != 0 {
 			t.Errorf("reads moved %+v", m)
 		}
+	}
+}
+
+// Keys may change while a call is under way: its outcome names those that signed.
+func TestRecordsNameTheKeyThatSigned(t *testing.T) {
+	var mu sync.Mutex
+	ak := "AK-OLD"
+	c := must(credential.New(credential.Config{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount,
+		Kinds: []catalog.Kind{catalog.KindEnterpriseMaster},
+		Load: func() (credential.Keys, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return credential.Keys{AccessKey: ak, SecretKey: secret.New("sk-" + ak + "0123456789012345")}, nil
+		}}))
+	f := start(t, fixed, func(f *fixture) {
+		f.credentials["acme"] = c
+		reply := saying(okAnswer)
+		f.origin.answer = func(n net.Conn, a *arrival) bool {
+			mu.Lock()
+			ak = "AK-NEW"
+			mu.Unlock()
+			now := time.Now()
+			c.Reread()
+			c.Poll(now)
+			c.Poll(now.Add(1500 * time.Millisecond))
+			return reply(n, a)
+		}
+	})
+	f.send(t, pay())
+	one := f.origin.only(t)
+	sent := one.value("Authorization")
+	r := f.log.only(t, audit.KindOutcome)
+	if !strings.Contains(sent, "Access="+r.AccessKey+",") {
+		t.Errorf("signed by %.40s, the outcome's record says %s", sent, r.AccessKey)
 	}
 }

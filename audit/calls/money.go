@@ -56,31 +56,63 @@ func (c *Call) amountsOf(r *audit.Record) (amounts []Amount, unsummed int) {
 
 // unitOf returns what the amounts of a record are in: a power of ten, if it is known, of a currency's main unit.
 func (c *Call) unitOf(r *audit.Record) (power int, currency string, known bool) {
-	measure, same := measureOf(r)
-	if measure == "" {
-		measure, same = measureOf(c.first()) // an answer that does not say is in the request's unit
+	measure, all := measureOf(r)
+	if measure == "" && all {
+		measure, all = measureOf(c.first()) // an answer that does not say is in the request's unit
 	}
 	power, known = measures[measure]
-	return power, c.Currency(), known && same
+	return power, c.Currency(), known && all
 }
 
-// measureOf returns the measure_id of a record, v1 spells it in two ways, and whether all that it names are the same.
-func measureOf(r *audit.Record) (measure string, same bool) {
+// measureOf returns the measure_id of a record, which v1 spells in two ways, and whether it is that of all amounts.
+func measureOf(r *audit.Record) (measure string, all bool) {
 	var named []string
+	all = true
 	for field := range fieldsOf(r, catalog.FieldOther) {
 		if member := field.Name[strings.LastIndexByte(field.Name, '.')+1:]; member == "measure_id" || member == "measureId" {
 			named = append(named, field.Values...)
+			all = all && speaksForAll(r, field)
 		}
 	}
 	if len(named) == 0 {
-		return "", true
+		return "", all
 	}
-	return named[0], len(slices.Compact(named)) == 1
+	return named[0], all && len(slices.Compact(named)) == 1
 }
 
-// Currency is what the call's amounts are in: what the call says, NoCurrency where it names several; else what its upstream is known
-// for, else its site's.
+// speaksForAll reports whether a unit or currency is on record for each amount beside it: in a list, an item may have none, and
+// values may have been left out of the record.
+func speaksForAll(r *audit.Record, unit *audit.Field) bool {
+	if unit.Omitted > 0 {
+		return false
+	}
+	items, _, isList := cutLast(unit.Name, "[].")
+	for field := range fieldsOf(r, catalog.FieldAmount) {
+		if of, _, _ := cutLast(field.Name, "[]."); isList && of == items && len(field.Values)+field.Omitted > len(unit.Values) {
+			return false
+		}
+	}
+	return true
+}
+
+// cutLast is [strings.Cut] around the last separator.
+func cutLast(text, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):], true
+	}
+	return text, "", false
+}
+
+// Currency is what the call's amounts are in: what the call says, NoCurrency where it names several or not that of each; else what its
+// upstream is known for, else its site's.
 func (c *Call) Currency() string {
+	for _, r := range c.records() {
+		for field := range fieldsOf(r, catalog.FieldCurrency) {
+			if !speaksForAll(r, field) {
+				return NoCurrency
+			}
+		}
+	}
 	if said := c.Fields(catalog.FieldCurrency); len(said) > 0 {
 		code := strings.ToUpper(said[0])
 		for _, other := range said[1:] {
