@@ -9,8 +9,8 @@ import (
 // lax is the tree of all templates as a server reads them that regards neither case nor a final slash.
 type lax struct {
 	root        node
-	sameButCase map[*Operation]*Operation // what has no place in the tree, and the operation that has it
-	slashes     bool                      // a signed operation's path ends in a slash
+	sameButCase map[[2]*Operation]bool // pairs, in both orders, that differ in case only and have a method in common
+	slashes     bool                   // a signed operation's path ends in a slash
 }
 
 // needsLax reports whether the server behind an operation may be such a one, or its path ends in a slash, which a signature does
@@ -25,7 +25,30 @@ func (l *lax) add(o *Operation, segments []segment) error {
 		return nil
 	}
 	l.slashes = l.slashes || o.Class != ClassNone && endsInSlash(o)
-	var folded []segment
+	folded := foldAll(segments)
+	for _, e := range *l.root.place(folded) {
+		switch other := e.operation; {
+		case !shareMethod(o, other):
+		case endsInSlash(o) != endsInSlash(other):
+			return conflict(other, o, "differ in a final slash only, which signatures and many servers do not regard")
+		default:
+			l.sameButCase[[2]*Operation{o, other}], l.sameButCase[[2]*Operation{other, o}] = true, true
+		}
+	}
+	l.root.add(o, folded) // where its method is taken already, the pair is known
+	return nil
+}
+
+func shareMethod(a, b *Operation) bool {
+	return a.Method == b.Method || a.Method == AnyMethod || b.Method == AnyMethod
+}
+
+func conflict(a, b *Operation, why string) error {
+	return fmt.Errorf("operations %s (%s %s) and %s (%s %s) %s", a.Name, a.Method, a.Path, b.Name, b.Method, b.Path, why)
+}
+
+// foldAll folds literal text, and leaves a final slash out.
+func foldAll(segments []segment) (folded []segment) {
 	for _, s := range segments {
 		switch {
 		case s.param:
@@ -34,16 +57,25 @@ func (l *lax) add(o *Operation, segments []segment) error {
 			folded = append(folded, segment{text: fold(s.text)})
 		}
 	}
-	other := l.root.add(o, folded)
-	switch {
-	case other == nil:
-		return nil
-	case endsInSlash(o) == endsInSlash(other):
-		l.sameButCase[o] = other
+	return folded
+}
+
+// hidden reports the signed operations that no call can reach, since a final slash alone tells each of their calls from one of another.
+// A template stands for all its paths: "{" is in no literal text. One that ends in {name...} has calls of more segments, too.
+func (r *Router) hidden(operations []*Operation) (problems []error) {
+	if r.lax == nil {
 		return nil
 	}
-	return fmt.Errorf("operations %s (%s %s) and %s (%s %s) differ in a final slash only, which signatures and many servers do not regard",
-		other.Name, other.Method, other.Path, o.Name, o.Method, o.Path)
+	for _, o := range operations {
+		if o.Class == ClassNone || strings.HasSuffix(o.Path, "...}") {
+			continue
+		}
+		if other := r.alikeSigned(o.Method, o.Path); other != nil {
+			problems = append(problems, conflict(o, other,
+				"cannot be served together: a final slash, which signatures do not cover, alone tells each call of the first from one of the second"))
+		}
+	}
+	return problems
 }
 
 // Alike returns the other operation that a path could be taken for, beside the one that [Router.Match] found (nil: none): by its
@@ -60,7 +92,7 @@ func (r *Router) Alike(method, path string, found *Operation) *Operation {
 	text := fold(strings.Trim(path, "/"))
 	e := r.lax.root.match(method, text, text == "", &p, 0)
 	switch {
-	case e == nil || e.operation == found || found != nil && r.lax.sameButCase[found] == e.operation:
+	case e == nil || e.operation == found || r.lax.sameButCase[[2]*Operation{found, e.operation}]:
 		return nil
 	case found == nil && e.operation.Class != ClassNone:
 		return nil

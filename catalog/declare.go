@@ -206,12 +206,12 @@ const (
 
 // refusedPrefixes and refusedHeaders hold lower-case names.
 var refusedPrefixes = map[string]string{
-	"x-sdk-":       "it belongs to the signature",
-	"x-apig-":      authenticates,
-	"tollgate-":    "it belongs to the gateway",
-	"proxy-":       framesMessage,
-	"x-forwarded-": claimsSource,
-	"x-envoy-":     changesTarget,
+	"x-sdk-":      "it belongs to the signature",
+	"x-apig-":     authenticates,
+	"tollgate-":   "it belongs to the gateway",
+	"proxy-":      framesMessage,
+	"x-forwarded": claimsSource,
+	"x-envoy-":    changesTarget,
 
 	"x-remote-":        claimsSource,
 	"remote-":          claimsSource,
@@ -223,6 +223,29 @@ var refusedPrefixes = map[string]string{
 	"x-client-cert":    claimsSource,
 	"x-original-":      changesTarget,
 	"x-rewrite-":       changesTarget,
+
+	"forwarded":                  claimsSource,
+	"wl-proxy-":                  claimsSource, // WebLogic
+	"client-cert":                claimsSource, // RFC 9440
+	"x-client-dn":                claimsSource,
+	"x-client-verify":            claimsSource,
+	"x-arr-":                     claimsSource, // IIS
+	"x-azure-":                   claimsSource,
+	"x-ms-client-principal":      claimsSource,
+	"x-goog-authenticated-user-": claimsSource,
+	"x-goog-iap-":                claimsSource,
+	"x-appengine-":               claimsSource,
+	"x-amzn-oidc-":               claimsSource,
+	"x-amzn-mtls-":               claimsSource,
+	"cf-access-":                 claimsSource,
+	"fastly-client":              claimsSource,
+	"tailscale-":                 claimsSource,
+	"x-consumer-":                claimsSource, // Kong
+	"x-credential-":              claimsSource, // Kong
+	"x-authentik-":               claimsSource,
+	"x-pomerium-":                claimsSource,
+	"iv-":                        claimsSource, // WebSEAL
+	"x-waws-":                    changesTarget,
 }
 
 var refusedHeaders = map[string]string{
@@ -254,8 +277,9 @@ var refusedHeaders = map[string]string{
 	"x-http-method-override":    changesTarget,
 	"x-method-override":         changesTarget,
 	"x-host":                    changesTarget,
+	"x-http-host-override":      changesTarget,
+	"x-script-name":             changesTarget,
 	"proxy":                     changesTarget, // HTTP_PROXY to a CGI program
-	"forwarded":                 claimsSource,
 	"x-real-ip":                 claimsSource,
 	"x-client-ip":               claimsSource,
 	"x-cluster-client-ip":       claimsSource,
@@ -263,12 +287,17 @@ var refusedHeaders = map[string]string{
 	"true-client-ip":            claimsSource,
 	"client-ip":                 claimsSource,
 	"cf-connecting-ip":          claimsSource,
+	"cf-connecting-ipv6":        claimsSource,
+	"front-end-https":           claimsSource,
+	"x-scheme":                  claimsSource,
+	"x-url-scheme":              claimsSource,
 	"content-transfer-encoding": encodesBody,
 }
 
 // Misleads reports whether a header, in canonical spelling, must not reach an internal app, which may believe it: it changes what is
-// called after that was decided, or claims who calls, or from where. So must no name that is spelt with other signs than letters,
-// digits and "-": programs take "_" and others for "-".
+// called after that was decided, claims who calls, or from where, or belongs to a connection, as apps believe some do not: Proxy-Client-IP.
+// So must no name that is spelt with other signs than letters, digits and "-": programs take "_" and others for "-". No such list is
+// complete: apps may be set up to believe any name.
 func Misleads(name string) bool {
 	if misleading[name] || !plainHeaderName(name) {
 		return true
@@ -283,7 +312,9 @@ var (
 )
 
 func init() {
-	misleads := func(reason string) bool { return reason == changesTarget || reason == claimsSource }
+	misleads := func(reason string) bool {
+		return reason == changesTarget || reason == claimsSource || reason == framesMessage
+	}
 	for name, reason := range refusedHeaders {
 		if misleads(reason) {
 			misleading[textproto.CanonicalMIMEHeaderKey(name)] = true

@@ -72,7 +72,8 @@ func TestDeclareRefuses(t *testing.T) {
 		"Authorization", "authorization", "X-Auth-Token", "X-Security-Token", "X-Domain-Id", "X-Project-Id", "X-Subject-Token", "Cookie", "Host",
 		"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Upgrade",
 		"Expect", "X-Sdk-Date", "x-sdk-content-sha256", "Tollgate-Caller", "Idempotency-Key", "X-Idempotency-Key", "Accept-Encoding",
-		"Content-Encoding", "Content-Type", "Content-Range", "Content-Transfer-Encoding", "X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-For", "X-Apig-AppCode", "X_Domain_Id", "X A", "X-A:", "", "Ä",
+		"Content-Encoding", "Content-Type", "Content-Range", "Content-Transfer-Encoding", "X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-For", "WL-Proxy-Client-IP", "Client-Cert",
+		"Cf-Access-Jwt-Assertion", "X-Scheme", "X-Apig-AppCode", "X_Domain_Id", "X A", "X-A:", "", "Ä",
 		strings.Repeat("a", 65),
 	} {
 		tests = append(tests, struct {

@@ -70,16 +70,20 @@ func (p *Params) Len() int { return len(p.names) }
 
 // NewRouter builds a router. Two operations that would answer the same method and paths (templates that are equal but
 // for parameter names), or paths that differ in a final slash only, are an error that names both; all such errors are given at once.
+// So is an operation none of whose calls could be told from those of another; such errors come when there is none of the others.
 func NewRouter(operations []*Operation) (*Router, error) {
 	r := new(Router)
 	if slices.ContainsFunc(operations, needsLax) {
-		r.lax = &lax{sameButCase: map[*Operation]*Operation{}}
+		r.lax = &lax{sameButCase: map[[2]*Operation]bool{}}
 	}
 	var problems []error
 	for _, o := range operations {
 		if err := r.add(o); err != nil {
 			problems = append(problems, err)
 		}
+	}
+	if len(problems) == 0 {
+		problems = r.hidden(operations)
 	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -96,27 +100,20 @@ func (r *Router) add(o *Operation) error {
 		return fmt.Errorf("operation %s: %w", o.Name, err)
 	}
 	if other := r.root.add(o, segments); other != nil {
-		return fmt.Errorf("operations %s (%s %s) and %s (%s %s) match the same calls", other.Name,
-			other.Method, other.Path, o.Name, o.Method, o.Path)
+		return conflict(other, o, "match the same calls")
 	}
 	return r.lax.add(o, segments)
 }
 
 // add puts an operation where its segments lead, or returns the one that is there already.
 func (n *node) add(o *Operation, segments []segment) (taken *Operation) {
-	at, e := n, endpoint{method: o.Method, operation: o}
-	place := &at.ends
+	e := endpoint{method: o.Method, operation: o}
 	for _, s := range segments {
 		if s.param {
 			e.names = append(e.names, s.text)
 		}
-		if s.rest {
-			place = &at.rests
-			break
-		}
-		at = at.child(s)
-		place = &at.ends
 	}
+	place := n.place(segments)
 	for _, other := range *place {
 		if other.method == o.Method {
 			return other.operation
@@ -124,6 +121,17 @@ func (n *node) add(o *Operation, segments []segment) (taken *Operation) {
 	}
 	*place = append(*place, e)
 	return nil
+}
+
+// place returns where the segments lead, and makes it if there is none yet.
+func (n *node) place(segments []segment) *[]endpoint {
+	for _, s := range segments {
+		if s.rest {
+			return &n.rests
+		}
+		n = n.child(s)
+	}
+	return &n.ends
 }
 
 func (n *node) child(s segment) *node {

@@ -62,7 +62,7 @@ func (c *call) admitForm() *Refusal {
 	case len(r.Trailer) > 0:
 		return refusal(badRequest, "trailers are not supported")
 	case c.listener.Local && fromWebPage(header):
-		return refusal(fromBrowser, "a loopback listener takes no requests of browsers (Origin, Referer and Sec-Fetch headers, or the User-Agent of one)")
+		return refusal(fromBrowser, "a loopback listener takes no requests of browsers (Origin, Referer, Sec-Fetch and X-Playback-Session-Id headers, or the User-Agent of one)")
 	case len(r.RequestURI) == 0 || r.RequestURI[0] != '/':
 		return refusal(badRequest, "the request target must begin with /")
 	}
@@ -115,8 +115,11 @@ func offersH2C(r *http.Request) bool {
 }
 
 // engines name the programs that show web pages, in the User-Agent of each. "Mozilla/" alone names none: PowerShell and WinHTTP
-// begin with it, too.
-var engines = [...]string{"AppleWebKit", "Gecko/", "Trident", "Presto/"}
+// begin with it, too; nor does "CFNetwork/", with which every program of macOS ends. Safari has a media player and a fetcher of icons
+// besides, with names of their own.
+var engines = [...]string{
+	"AppleWebKit", "com.apple.WebKit", "Safari/", "AppleCoreMedia", "KHTML", "Gecko/", "Goanna/", "Servo/", "Trident", "MSIE ", "Presto/",
+}
 
 // fromWebPage reports whether a browser sends the request for a page: the page's author is not the user of this machine.
 // Sec-Fetch-Mode is no sign of one: Node's fetch sends it, and a browser sends -Site and -Dest with it. A browser that knows none of
@@ -124,6 +127,7 @@ var engines = [...]string{"AppleWebKit", "Gecko/", "Trident", "Presto/"}
 func fromWebPage(header http.Header) bool {
 	return header["Origin"] != nil || header["Referer"] != nil ||
 		header["Sec-Fetch-Site"] != nil || header["Sec-Fetch-Dest"] != nil || header["Sec-Fetch-User"] != nil ||
+		header["X-Playback-Session-Id"] != nil || // Safari's media player
 		slices.ContainsFunc(header["User-Agent"], namesEngine)
 }
 

@@ -81,7 +81,8 @@ func TestFinalSlash(t *testing.T) {
 		return must(catalog.Declare(catalog.Declaration{Name: name, Method: "GET", Path: path, Effect: catalog.Read, Class: catalog.ClassPartner}))
 	}
 	slashes := func(f *fixture) {
-		operations := []*catalog.Operation{declare("Slash", "/slash/{a}/"), declare("Deep", "/deep/{a...}"), declare("Spend", "/deep/pay/")}
+		operations := []*catalog.Operation{declare("Slash", "/slash/{a}/"), declare("Deep", "/deep/{a...}"), declare("Pay", "/order/{a}/pay"),
+			declare("New", "/order/new/{a}/")}
 		route := gateway.Route{Upstreams: map[*catalog.Operation]*gateway.Upstream{}, Router: must(catalog.NewRouter(operations))}
 		for _, o := range operations {
 			route.Upstreams[o] = f.upstream["bss"]
@@ -95,7 +96,8 @@ func TestFinalSlash(t *testing.T) {
 		f.config.Grants = table
 	}
 	for target, code := range map[string]string{
-		"/slash/x/": "", "/slash/x": "TG.4001", "/deep/x": "", "/deep/x/y": "", "/deep/x/": "TG.1002", "/deep/pay": "TG.1002", "/deep/pay/": "TG.1002",
+		"/slash/x/": "", "/slash/x": "TG.4001", "/deep/x": "", "/deep/x/y": "", "/deep/x/": "TG.1002",
+		"/order/7/pay": "", "/order/new/7/": "", "/order/new/pay": "TG.1002", "/order/new/pay/": "TG.1002",
 	} {
 		f := start(t, slashes)
 		got := f.call(t, signed{caller: partnerCaller, method: "GET", target: target})

@@ -61,7 +61,12 @@ func TestRouteByHost(t *testing.T) {
 func TestWebPagesAreRefused(t *testing.T) {
 	for _, header := range []string{
 		"Origin: http://evil.test", "Origin: null", "Origin:", "Sec-Fetch-Site: cross-site", "sec-fetch-dest: image", "Sec-Fetch-User: ?1",
-		"Referer: https://evil.test/",
+		"Referer: https://evil.test/", "X-Playback-Session-Id: 5E8B1F3A",
+		"User-Agent: AppleCoreMedia/1.0.0.21F90 (Macintosh; U; Intel Mac OS X 14_5; en_us)", // <audio> and <video> of Safari
+		"User-Agent: MobileSafari/8618.2.12.10.9 CFNetwork/1498.700.2 Darwin/23.6.0",        // <link rel=apple-touch-icon>
+		"User-Agent: com.apple.WebKit.Networking/8618.2.12.10.9 CFNetwork/1498.700.2 Darwin/23.6.0",
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Goanna/6.7 PaleMoon/33.3", "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Servo/1.0 Firefox/128.0",
+		"User-Agent: Mozilla/5.0 (compatible; Konqueror/4.5; Linux) KHTML/4.5.4 (like Gecko)", "User-Agent: Mozilla/4.0 (compatible; MSIE 6.0; Windows NT 5.1)",
 		"User-Agent: Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
 		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
 		"User-Agent: Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko",

@@ -263,6 +263,8 @@ func TestTransferEncodingEndsTheConnection(t *testing.T) {
 		"chunked and length":          {post("3\r\nabc\r\n0\r\n\r\n", chunked, "Content-Length: 3"), true},
 		"chunked, to an app":          {"PUT /app/x HTTP/1.1\r\nHost: gateway.test\r\n" + chunked + "\r\n\r\n0\r\n\r\n", true},
 		"chunked, and refused":        {post("3\r\nabc\r\n0\r\n\r\n", chunked, "Content-Type: text/html"), true},
+		"preface, chunked":            {"PRI * HTTP/2.0\r\nHost: gateway.test\r\n" + chunked + "\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", true},
+		"preface with a header":       {"PRI * HTTP/2.0\r\nHost: gateway.test\r\nX-Other: 1\r\n\r\n", true},
 		"HTTP/1.0":                    {"GET /echo/x HTTP/1.0\r\nHost: gateway.test\r\nConnection: keep-alive\r\n\r\n", true},
 		"HTTP/1.0, chunked":           {"GET /echo/x HTTP/1.0\r\nHost: gateway.test\r\nConnection: keep-alive\r\n" + chunked + "\r\n\r\n", true},
 		"length":                      {post("abc", "Content-Length: 3"), false},
@@ -430,6 +432,29 @@ func TestHeadersToAnUnsignedUpstream(t *testing.T) {
 		if got := a.value(name); got != want {
 			t.Errorf("%s upstream %q, want %q", name, got, want)
 		}
+	}
+}
+
+// Headers by which proxies tell an app who calls, from where or for what are not passed on as a caller sends them.
+func TestHeadersThatAppsBelieve(t *testing.T) {
+	names := []string{
+		"Proxy-Client-IP", "WL-Proxy-Client-IP", "Fastly-Client-IP", "X-Azure-ClientIP", "X-Forwarded", "Forwarded-For", "CF-Connecting-IPv6",
+		"Client-Cert", "Client-Cert-Chain", "WL-Proxy-Client-Cert", "X-ARR-ClientCert", "X-Client-DN", "X-Client-Verify",
+		"X-MS-Client-Principal", "X-MS-Client-Principal-Name", "X-Goog-Authenticated-User-Email", "X-Goog-IAP-JWT-Assertion", "X-Appengine-User-Email",
+		"Cf-Access-Authenticated-User-Email", "X-Amzn-Oidc-Identity", "X-Amzn-Mtls-Clientcert-Subject", "Tailscale-User-Login", "X-Consumer-Username",
+		"X-Credential-Identifier", "X-Authentik-Username", "X-Pomerium-Claim-Email", "Iv-User", "X-WAWS-Unencoded-URL", "X-HTTP-Host-Override", "X-Script-Name",
+		"Front-End-Https", "X-Scheme", "X-Url-Scheme",
+	}
+	f := start(t, fixed)
+	f.send(t, plain("GET", "/app/x", "", "X-Client-Version: 1", strings.Join(names, ": forged\r\n")+": forged"))
+	a := f.origin.only(t)
+	for _, name := range names {
+		if a.values(name) != nil {
+			t.Errorf("%s reached the app", name)
+		}
+	}
+	if a.value("X-Client-Version") != "1" {
+		t.Error("a header that claims nothing did not reach the app")
 	}
 }
 
