@@ -10,7 +10,9 @@
 // [Claim] at first: known access key, known scheme, a date inside the window. The gateway verifies it once the body is
 // read, and nothing may be granted to a claim before that.
 //
-// An Authorization header is looked at wherever it appears. A claim on a listener with a fixed caller, or beside a client
+// An Authorization header is looked at wherever it appears. Where listener or certificate say who calls, one of a scheme that is no
+// signature, such as Bearer, is no claim ([IsForApp]): it may be meant for an internal app, and does not count towards the provider.
+// Elsewhere it is refused. A claim on a listener with a fixed caller, or beside a client
 // certificate, must still be verified, and must be of the same caller: identities that contradict each other are refused,
 // rather than one being preferred, since whoever sends both is either misconfigured or trying something.
 //

@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"tollgate/signing"
@@ -63,7 +65,7 @@ func (c *Claim) Identity() Identity {
 
 // Identify finds who calls. Three outcomes are good:
 //
-//   - an Identity and no Claim: settled;
+//   - an Identity and no Claim: settled; an Authorization, if there is one, passes [IsForApp];
 //   - an Identity and a Claim of the same caller: settled if the claim verifies, else to be refused;
 //   - an empty Identity and a Claim: Claim.Identity if it verifies, else to be refused.
 //
@@ -73,11 +75,11 @@ func (r *Registry) Identify(e Evidence, now time.Time) (Identity, *Claim, error)
 	if err != nil {
 		return Identity{}, nil, err
 	}
-	if len(e.Authorization) == 0 {
-		if known.Caller == "" {
-			return Identity{}, nil, nobody(e)
-		}
+	switch {
+	case known.Caller != "" && (len(e.Authorization) == 0 || IsForApp(e.Authorization)):
 		return known, nil, nil
+	case len(e.Authorization) == 0:
+		return Identity{}, nil, nobody(e)
 	}
 	claim, failure := r.claim(e, now)
 	if failure == nil && known.Caller != "" && known.Caller != claim.Caller {
@@ -134,14 +136,34 @@ func nobody(e Evidence) error {
 	return &Error{Reason: UnknownCertificate, Detail: detail}
 }
 
+// signatureSchemes are what the names of schemes begin with that are signatures to the provider's SDKs, or to those of others.
+var signatureSchemes = [...]string{"SDK-", "V11-", "AWS4-"}
+
+// IsForApp reports whether the values of Authorization say nothing to the gateway, so that they may be meant for an internal app: there
+// is one, and its scheme is not that of a signature.
+func IsForApp(values []string) bool {
+	return len(values) == 1 && !slices.ContainsFunc(signatureSchemes[:], func(prefix string) bool {
+		return len(values[0]) >= len(prefix) && strings.EqualFold(values[0][:len(prefix)], prefix)
+	})
+}
+
+// ReadAuthorization reads the values of Authorization, of which there is one at least, as a signature.
+func ReadAuthorization(values []string) (signing.Authorization, *Error) {
+	if len(values) > 1 {
+		return signing.Authorization{}, &Error{Reason: BadAuthorization, Detail: "the Authorization header is sent more than once"}
+	}
+	authorization, err := signing.ParseAuthorization(values[0])
+	if err != nil {
+		return signing.Authorization{}, badAuthorization(err)
+	}
+	return authorization, nil
+}
+
 // claim reads the Authorization header and looks its access key up.
 func (r *Registry) claim(e Evidence, now time.Time) (*Claim, *Error) {
-	if len(e.Authorization) > 1 {
-		return nil, &Error{Reason: BadAuthorization, Detail: "the Authorization header is sent more than once"}
-	}
-	authorization, err := signing.ParseAuthorization(e.Authorization[0])
-	if err != nil {
-		return nil, badAuthorization(err)
+	authorization, failure := ReadAuthorization(e.Authorization)
+	if failure != nil {
+		return nil, failure
 	}
 	k, ok := r.keys[authorization.AccessKey]
 	if !ok {

@@ -101,6 +101,10 @@ func TestSettledIdentities(t *testing.T) {
 		"common name":                          {Evidence{Certificate: leaf(t, named("billing-app"))}, Identity{"billing", ByCertificate, "billing-app"}},
 		"two names, one app":                   {Evidence{Certificate: leaf(t, dns("billing.corp.example"), "spiffe://corp/billing")}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
 		"listener and its certificate":         {Evidence{Fixed: "billing", Certificate: spiffe}, Identity{"billing", ByListener, ""}},
+		"listener, for the app":                {Evidence{Fixed: "billing", Authorization: []string{"Bearer x"}}, Identity{"billing", ByListener, ""}},
+		"listener, without a scheme":           {Evidence{Fixed: "billing", Authorization: []string{"x"}}, Identity{"billing", ByListener, ""}},
+		"listener, empty header":               {Evidence{Fixed: "billing", Authorization: []string{""}}, Identity{"billing", ByListener, ""}},
+		"certificate, for the app":             {Evidence{Certificate: spiffe, Authorization: []string{"Basic YTpi"}}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
 		"listener and a certificate of nobody": {Evidence{Fixed: "billing", Certificate: leaf(t, named("x"))}, Identity{"billing", ByListener, ""}},
 	} {
 		got, claim, err := r.Identify(c.evidence, now)
@@ -137,9 +141,14 @@ func TestRefusals(t *testing.T) {
 		"listener, other's key":         {with(good, func(e *Evidence) { e.Fixed = "orders" }), ContradictingIdentities, "listener"},
 		"certificate, other's key":      {with(good, func(e *Evidence) { e.Certificate = spiffe }), ContradictingIdentities, "certificate"},
 		"listener, unknown key":         {with(signed(t, "OTHER", goodSecret, now), func(e *Evidence) { e.Fixed = "orders" }), UnknownAccessKey, ""},
-		"listener, junk":                {with(authorization("x"), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, ""},
-		"listener, empty header":        {with(authorization(""), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, ""},
-		"certificate, basic":            {with(authorization("Basic YTpi"), func(e *Evidence) { e.Certificate = spiffe }), UnknownScheme, "Basic"},
+		"listener, derived scheme":      {with(authorization("v11-HMAC-SHA256 x"), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, "derived"},
+		"listener, a blank too few":     {with(authorization("SDK-HMAC-SHA256"), func(e *Evidence) { e.Fixed = "orders" }), BadAuthorization, ""},
+		"listener, case of the scheme":  {with(authorization("sdk-hmac-sha256 x"), func(e *Evidence) { e.Fixed = "orders" }), UnknownScheme, ""},
+		"certificate, AWS":              {with(authorization("AWS4-HMAC-SHA256 x"), func(e *Evidence) { e.Certificate = spiffe }), UnknownScheme, "AWS4"},
+		"listener, two for the app":     {with(authorization("Basic YTpi", "Bearer x"), func(e *Evidence) { e.Fixed = "orders" }), BadAuthorization, "more than once"},
+		"certificate of nobody, basic":  {with(authorization("Basic YTpi"), func(e *Evidence) { e.Certificate = leaf(t, named("x")) }), UnknownScheme, "Basic"},
+		"junk":                          {authorization("x"), UnknownScheme, ""},
+		"empty header":                  {authorization(""), UnknownScheme, ""},
 		"unknown key":                   {signed(t, "OTHER", goodSecret, now), UnknownAccessKey, "access key"},
 		"two headers":                   {authorization(good.Authorization[0], good.Authorization[0]), BadAuthorization, "more than once"},
 		"derived scheme":                {authorization("V11-HMAC-SHA256 Credential=AK/20260304/r/s, SignedHeaders=x-sdk-date, Signature=00"), UnknownScheme, "derived"},
@@ -371,6 +380,7 @@ func FuzzIdentify(f *testing.F) {
 	f.Add(good.Authorization[0], good.Date[0], "")
 	f.Add("SDK-HMAC-SHA256 Access=, SignedHeaders=;, Signature=", "20260304T050607Z", "billing")
 	f.Add("V11-HMAC-SHA256 Credential=", "", "orders")
+	f.Add("Bearer x", "", "orders")
 	f.Fuzz(func(t *testing.T, authorization, date, fixed string) {
 		e := Evidence{Fixed: fixed, Authorization: []string{authorization}, Date: []string{date}}
 		identity, claim, err := r.Identify(e, now)
@@ -381,6 +391,12 @@ func FuzzIdentify(f *testing.F) {
 			}
 			if len(refusal.Detail) > 500 {
 				t.Fatalf("an answer of %d bytes", len(refusal.Detail))
+			}
+			return
+		}
+		if claim == nil && fixed != "" && IsForApp(e.Authorization) {
+			if _, err := signing.ParseAuthorization(authorization); err == nil {
+				t.Fatalf("a signature is taken for the app's: %q", authorization)
 			}
 			return
 		}

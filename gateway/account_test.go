@@ -80,6 +80,37 @@ func TestNamedAccount(t *testing.T) {
 	}
 }
 
+// A call that is meant for one account is not made with another credential because the grant of that account's refuses it.
+func TestNamedAccountWhoseCredentialRefuses(t *testing.T) {
+	for header, code := range map[string]string{
+		"X-Domain-Id: c-17": "TG.3004", "X-Domain-Id: c-17\r\nTollgate-Credential: bare": "", "X-Domain-Id: c-18": "", "X-Other: c-17": "",
+	} {
+		f := start(t, fixed, func(f *fixture) {
+			grant := func(name, domain string, customers []string) grants.Grant {
+				c := must(credential.New(credential.Config{
+					Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: domain,
+					Load: func() (credential.Keys, error) {
+						return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
+					},
+				}))
+				return grants.Grant{
+					Caller: localCaller, Upstream: "bss", Operations: []string{"ListCustomerOnDemandResources"}, Credential: c, Customers: customers,
+				}
+			}
+			f.config.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []string{"k-1"}), grant("bare", "", nil)})
+		})
+		got := f.send(t, plain("POST", "/v2/partners/sub-customers/on-demand-resources/query", `{"customer_id":"k-2"}`, header))
+		if got.code() != code {
+			t.Errorf("%q: answer %d %s, want %q", header, got.status, got.body, code)
+		}
+		if code != "" {
+			f.origin.none(t)
+		} else if a := f.origin.only(t); a.upstreamAccessKey(t) != upstreamKeyOf("bare") {
+			t.Errorf("%q: upstream got %q", header, a)
+		}
+	}
+}
+
 // What chooses the account must be signed where a signature says who calls.
 func TestNamedAccountMustBeSigned(t *testing.T) {
 	const name = "X-Domain-Id: " + customerAccount

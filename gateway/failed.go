@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"syscall"
 
 	"tollgate/bss"
@@ -14,7 +15,7 @@ import (
 
 // failed turns an attempt without a usable answer into what the caller is told.
 func (c *call) failed(request *http.Request, err error) *Refusal {
-	c.warn("upstream gave no usable answer", string(bss.HideToken([]byte(err.Error()), request.Header.Get("X-Security-Token"))))
+	c.warn("upstream gave no usable answer", withoutSecrets(err.Error(), request.Header))
 	var failure *upstream.Error
 	if !errors.As(err, &failure) { // a transport that does not say may have sent it
 		failure = &upstream.Error{Err: err, MaybeSent: true}
@@ -34,6 +35,14 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 		return refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
 	}
 	return c.notTaken(err)
+}
+
+// withoutSecrets hides in an error what it may quote of the request that was sent.
+func withoutSecrets(text string, sent http.Header) string {
+	authorization := sent.Get("Authorization") // an internal app's own, or that of the signature
+	credentials := strings.TrimLeft(authorization[strings.IndexByte(authorization, ' ')+1:], " \t")
+	hidden := bss.HideToken([]byte(text), sent.Get("X-Security-Token"))
+	return string(bss.HideToken(hidden, credentials))
 }
 
 func (c *call) unknown(code Code) *Refusal {

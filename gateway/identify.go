@@ -47,9 +47,24 @@ func (c *call) identify() *Refusal {
 		return refusal(internalFault, "who calls could not be settled")
 	}
 	c.identity = c.recognized.identity // for the record: it is a known caller's refusal, and does not count against its address
+	return unidentified(failure)
+}
+
+func unidentified(failure *caller.Error) *Refusal {
 	r := refusal(cmp.Or(identifyCodes[failure.Reason], noIdentity), "%s", failure.Detail)
 	r.Claimed = failure.Claimed
 	return r
+}
+
+// CheckAuthorization refuses the values of Authorization if they are neither a signature nor, where that is possible, for an internal app.
+func CheckAuthorization(values []string, forApp bool) *Refusal {
+	if len(values) == 0 || forApp && caller.IsForApp(values) {
+		return nil
+	}
+	if _, failure := caller.ReadAuthorization(values); failure != nil {
+		return unidentified(failure)
+	}
+	return nil
 }
 
 // throttle refuses a source whose requests fail to authenticate too often, without a reason and a record of its own for

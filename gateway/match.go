@@ -7,7 +7,8 @@ import (
 	"tollgate/signing"
 )
 
-// match is step 3: method and path to exactly one operation. Only what every parser reads in the same way is matched.
+// match is step 3: method and path to exactly one operation. Only what every parser reads in the same way is matched. Where it leads
+// decides whether an Authorization that is no signature may be passed on.
 func (c *call) match() *Refusal {
 	var err error
 	if c.path, err = ParsePath(c.rawPath); err != nil {
@@ -21,6 +22,9 @@ func (c *call) match() *Refusal {
 		return refusal(ambiguousQuery, "%v", err)
 	}
 	c.operation, c.params, c.upstream = operation, params, c.route.Upstreams[operation]
+	if c.claim == nil { // else it is a signature, and verify's
+		return CheckAuthorization(c.request.Header["Authorization"], !c.upstream.Signed)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package grants
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,14 +61,15 @@ func refuse(reason Reason, format string, args ...any) *Refusal {
 
 // Decide finds the one credential for a call. The error is a *[Refusal].
 //
-// Of the grants that cover the operation those count whose credential the caller named (all, if it named none) and
-// whose conditions on accounts hold. If they are of several credentials, that of the account which the caller named counts;
-// otherwise the caller must name one.
+// Of the grants that cover the operation those count whose credential the caller named (all, if it named none); of these, those whose
+// credential is of the account that it named, if there are any; and of these, those whose conditions on accounts hold. If they are of
+// several credentials, the caller must name one.
 func (p *Table) Decide(call *Call) (Decision, error) {
 	rules, refusal := p.candidates(call)
 	if refusal != nil {
 		return Decision{}, refusal
 	}
+	rules = ofAccount(rules, call.Account)
 	var chosen *rule
 	var first *Refusal
 	several, foreign := false, true
@@ -75,12 +77,10 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 		why := r.refuses(call)
 		foreign = foreign && (why != nil || r.contradicts(call.Account))
 		switch {
-		case why != nil && first == nil:
-			first = why
 		case why != nil:
-		case chosen == nil || r.isOf(call.Account) && !chosen.isOf(call.Account):
-			chosen, several = r, false
-		case chosen.isOf(call.Account) && !r.isOf(call.Account):
+			first = cmp.Or(first, why)
+		case chosen == nil:
+			chosen = r
 		case chosen.grant.Credential != r.grant.Credential:
 			several = true
 		}
@@ -94,6 +94,21 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 		return Decision{}, ambiguous(call, rules)
 	}
 	return Decision{chosen.grant.Credential, chosen.permit, chosen.index}, nil
+}
+
+// ofAccount returns the rules whose credential is of an account, also those that refuse the call: what is meant for one account is not
+// done in the name of another. If there is none, it returns all.
+func ofAccount(rules []*rule, account string) []*rule {
+	var found []*rule
+	for _, r := range rules {
+		if r.isOf(account) {
+			found = append(found, r)
+		}
+	}
+	if found == nil {
+		return rules
+	}
+	return found
 }
 
 // isOf reports whether the rule's credential is known to be of an account.

@@ -262,6 +262,45 @@ func TestCustomerInThePath(t *testing.T) {
 	}
 }
 
+// TestNamedAccount: a credential of the account that is named is taken, or its refusal is the call's, in whatever order they stand.
+func TestNamedAccount(t *testing.T) {
+	f := newFixture(t)
+	bare := newCredential(t, "bare", "bss", catalog.ClassPartner, "")
+	twin := newCredential(t, "twin", "bss", catalog.ClassPartner, "p-1")
+	const coupons = "CreatePartnerCoupons"
+	grant := func(c *credential.Credential, customers ...string) Grant {
+		return Grant{Caller: "app", Upstream: "bss", Operations: []string{coupons}, Credential: c, Customers: customers}
+	}
+	for _, c := range []struct {
+		name    string
+		grants  []Grant
+		account string
+		reason  Reason
+		want    *credential.Credential
+	}{
+		{"refused, another of an unknown account", []Grant{grant(f.partner, "c-1"), grant(bare)}, "p-1", CustomerNotGranted, nil},
+		{"refused, another of another account", []Grant{grant(f.distributor), grant(f.partner, "c-1")}, "p-1", CustomerNotGranted, nil},
+		{"refused, its twin is not", []Grant{grant(bare), grant(f.partner, "c-1"), grant(twin)}, "p-1", "", twin},
+		{"both of the account", []Grant{grant(bare), grant(f.partner), grant(twin)}, "p-1", AmbiguousCredential, nil},
+		{"of none", []Grant{grant(f.partner), grant(f.distributor)}, "p-2", WrongAccount, nil},
+		{"of none that is known, refused", []Grant{grant(f.partner, "c-1"), grant(bare)}, "p-2", "", bare},
+		{"none named", []Grant{grant(f.partner, "c-1"), grant(bare)}, "", "", bare},
+	} {
+		for range 2 {
+			asked := call(t, "bss", "cn", coupons, nil, bss.Accounts{Customers: []string{"c-2"}})
+			asked.Account = c.account
+			decision, err := f.table(t, c.grants...).Decide(asked)
+			if reasonOf(err) != c.reason || decision.Credential != c.want {
+				t.Errorf("%s: %v, %v; want %v, %q", c.name, decision.Credential, err, c.want, c.reason)
+			}
+			if refusal, ok := errors.AsType[*Refusal](err); ok && slices.Contains(refusal.Choices, "bare") {
+				t.Errorf("%s: choices %q", c.name, refusal.Choices)
+			}
+			slices.Reverse(c.grants)
+		}
+	}
+}
+
 func TestCovers(t *testing.T) {
 	f := newFixture(t)
 	p := f.table(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:spend"}, Credential: f.acme})

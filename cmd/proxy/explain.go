@@ -70,8 +70,8 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain --config FILE --caller NAME METHOD PATH", Short: "Say what would become of a call: operation, grant, credential, limits, or why not",
 		Long: "Say what would become of a call, without making it. PATH may have a query.\n" +
-			"Grants that are limited to customers look at the body, too: give it with --body. Of the header, which account and which token\n" +
-			"it names counts: --header 'X-Domain-Id: c-17'.\n\nExit code: 0 allowed, 3 refused.",
+			"Grants that are limited to customers look at the body, too: give it with --body. Of the header, the account and the token\n" +
+			"that it names count, and Authorization: --header 'X-Domain-Id: c-17'.\n\nExit code: 0 allowed, 3 refused.",
 		Example: "  tollgate explain -c tollgate.yaml --caller billing-app POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
 		Args: cli.ExactArgs("METHOD", "PATH"),
@@ -140,6 +140,9 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 		return e.refused("unknown_operation", unmatchedDetail(c, f, path)), nil
 	}
 	e.describe(m)
+	if refusal := gateway.CheckAuthorization(header["Authorization"], !m.upstream.Signed && m.settled); refusal != nil {
+		return e.refused(refusal.Code.Reason, refusal.Detail), nil
+	}
 	if err := bss.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
 		return e.refused("body_not_taken", err.Error()), nil
 	}
@@ -230,12 +233,18 @@ type matched struct {
 	upstream  *config.Upstream
 	operation *catalog.Operation
 	params    catalog.Params
+	settled   bool // some listener can know the caller without a signature
 }
 
 // reaches tells whether the caller can call through a listener: the one that was named, if one was, and not one whose
 // fixed caller is another.
 func (f *explainFlags) reaches(l *config.Listener) bool {
 	return (f.listener == "" || l.Name == f.listener) && (l.Caller == "" || l.Caller == f.caller)
+}
+
+// settles reports whether a listener that the caller can reach can know it without a signature.
+func (f *explainFlags) settles(c *config.Config, l *config.Listener) bool {
+	return l.Caller != "" || l.TLS != nil && l.TLS.Clients.CA != "" && c.Callers.Certified(f.caller)
 }
 
 // match looks at every listener that the caller can reach. A refusal is of a path that is ambiguous on all that know it.
@@ -254,10 +263,12 @@ func (f *explainFlags) match(c *config.Config, method, path string) (*matched, *
 			if refusal != nil || f.upstream != "" && route.Upstreams[operation].Name != f.upstream {
 				continue
 			}
-			m := &matched{route.Upstreams[operation], operation, params}
-			if !slices.ContainsFunc(matches, func(have *matched) bool { return have.upstream == m.upstream }) {
-				matches = append(matches, m)
+			u := route.Upstreams[operation]
+			i := slices.IndexFunc(matches, func(have *matched) bool { return have.upstream == u })
+			if i < 0 {
+				i, matches = len(matches), append(matches, &matched{upstream: u, operation: operation, params: params})
 			}
+			matches[i].settled = matches[i].settled || f.settles(c, l)
 		}
 	}
 	if len(matches) > 1 {

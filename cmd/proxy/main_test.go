@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,6 +166,9 @@ func TestExplain(t *testing.T) {
 		{[]string{"--header", "X-Domain-Id: p-1", "--credential", "acme", "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "wrong_account"},
 		{[]string{"--header", "X-Domain-Id: d-1", "--header", "X-Domain-Id: d-1", "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "bad_request"},
 		{[]string{"--header", "X-Auth-Token: t", "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "foreign_token"},
+		{[]string{"--header", "Authorization: Bearer t", "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "unknown_scheme"},
+		{[]string{"--header", "Authorization: Bearer t", "--upstream", "desk", "GET", "/desk/x"}, cli.ExitOK, "grants[3]"},
+		{[]string{"--header", "Authorization: V11-HMAC-SHA256 t", "--upstream", "desk", "GET", "/desk/x"}, cli.ExitRefused, "unknown_scheme"},
 		{[]string{"--header", "X-Domain-Id", "GET", "/v2/orders/customer-orders"}, cli.ExitUsage, "Name: value"},
 		{[]string{"GET", "/v2/orders/customer-orders/"}, cli.ExitRefused, "ends in a slash"},
 		{[]string{"--upstream", "desk", "GET", "/desk/Keys"}, cli.ExitRefused, "ambiguous_path"},
@@ -178,6 +182,37 @@ func TestExplain(t *testing.T) {
 	}
 	if code, _, stderr := run(t, "explain", "--config", file, "--caller", "ap", "GET", "/x"); code != cli.ExitUsage || !strings.Contains(stderr, "did you mean app?") {
 		t.Errorf("wrong caller: exit %d, %s", code, stderr)
+	}
+}
+
+// TestExplainAuthorization: one for the app is taken where listener or certificate can say who calls.
+func TestExplainAuthorization(t *testing.T) {
+	const config = `
+listeners: [{address: 127.0.0.1:8443, hosts: [gateway.test], tls: {certificates: [{internal: {dir: pki, hosts: [gateway.test]}}]%s}, upstreams: [desk]}]
+upstreams:
+  desk: {url: "http://127.0.0.1:3000", endpoints: [{name: All, method: GET, path: "/desk/{path...}", effect: read}]}
+callers:
+  signing: {auth: [{access_key: {id: TG1, secret: {env: A}}}], grants: [{operations: ["*"], upstream: desk}]}
+  certified: {auth: [{certificate: {uri: "spiffe://corp/x"}}], grants: [{operations: ["*"], upstream: desk}]}
+audit: {dir: audit}
+`
+	for _, c := range []struct {
+		clients, caller string
+		code            int
+		text            string
+	}{
+		{", client_ca: ca.pem", "certified", cli.ExitOK, "allowed"},
+		{", client_ca: ca.pem", "signing", cli.ExitRefused, "unknown_scheme"},
+		{"", "certified", cli.ExitRefused, "unknown_scheme"},
+	} {
+		file := filepath.Join(t.TempDir(), "tollgate.yaml")
+		if err := os.WriteFile(file, fmt.Appendf(nil, config, c.clients), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, stderr := run(t, "explain", "--config", file, "--caller", c.caller, "--header", "Authorization: Bearer t", "GET", "/desk/x")
+		if code != c.code || !strings.Contains(stdout, c.text) {
+			t.Errorf("%s%s: exit %d, want %d with %q:\n%s%s", c.caller, c.clients, code, c.code, c.text, stdout, stderr)
+		}
 	}
 }
 
