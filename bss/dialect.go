@@ -3,22 +3,32 @@ package bss
 import (
 	"cmp"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"tollgate/catalog"
 )
 
-// ReachedService reports whether an answer comes from behind the point at which signatures are checked.
+// ReachedService reports whether an answer comes from behind the point at which signatures are checked: a success, or a failure
+// with a code of the service's own. Others may be of a server that did not look at the signature: no such API, too large a body.
 func ReachedService(op *catalog.Operation, status int, code string) bool {
 	switch {
-	case status < 300 || isBillingCode(code):
+	case status/100 == 2 || isBillingCode(code):
 		return true
 	case op.Site != "" || status >= 500:
 		return false
-	default: // a declared endpoint of another service, whose codes nobody knows
-		return status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		return false
 	}
+	return ownCode.MatchString(code) && !gatewayCode.MatchString(code) // a declared endpoint of another service
 }
+
+var (
+	// ownCode is anything but a number, which is often the status again.
+	ownCode = regexp.MustCompile(`[A-Za-z]`)
+	// gatewayCode is one of the provider's gateway, by all names of the product, or of its check of identities.
+	gatewayCode = regexp.MustCompile(`(?i)^(?:apig|apic|iam\b)`)
+)
 
 // GaveUpOnTheWay reports whether an answer is that of a server before the billing system, which may have passed the call on.
 func GaveUpOnTheWay(status int, code string) bool {

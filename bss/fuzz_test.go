@@ -156,17 +156,21 @@ func FuzzReadAnswer(f *testing.F) {
 	})
 }
 
-// FuzzReadRejection: a code that another JSON reader finds at the top rejects, and nothing that stands behind the quoted
-// canonical request changes what a message means.
+// FuzzReadRejection: a code that another JSON reader finds at the top rejects, nothing that stands behind the quoted canonical
+// request changes what a message means, and what the caller wrote rejects nothing where it is repeated.
 func FuzzReadRejection(f *testing.F) {
 	for _, seed := range []string{
 		"", "{}", "APIGW.0301", `{"error_code":"APIG.0301","error_msg":"verify aksk signature fail, canonicalRequest:GET|frozen"}`,
 		`{"error":{"code":"APIGW.0301","message":"decrypt token fail"}}`, `{"code":"CBC.0301","message":"x"}`, `[{"error_code":"IAM.0301"}]`,
 		`{"error_code":"APIG.0303","error_msg":"signature expired, signature time:20230527T000431Z,server time:20230527T020608Z"}`,
+		`{"timestamp":"x","status":401,"error":"Unauthorized","path":"/echo/APIG.0301"}`, `{"code":401,"message":"APIGW.0301 no key"}`,
+		`{"error":{"details":[{"code":"APIG.0301"}]},"code":"401"}`, `{"error_code":"CBC.0150","data":{"code":"APIG.0301"}}`, `["APIG.0301"]`,
+		`{"error_code":"APIG.0301","error_msg":"verify aksk signature fail; signature time:20260101T000000Z, server time:20260101T000001Z"}`,
 	} {
 		f.Add(401, []byte(seed), "ak X not exist, ", ":GET|/frozen|")
 		f.Add(403, []byte(seed), "signature expired, server time:20230527T020608Z", " server time:20230527T020609Z")
 	}
+	f.Add(401, []byte("{}"), "", "/echo/APIG.0301?q=apigw.0301")
 	f.Fuzz(func(t *testing.T, status int, body []byte, message, quoted string) {
 		got, ok := ReadRejection(status, body)
 		if ok && (status != 401 || got.Code == "" || got.Kind == "" || isBillingCode(got.Code)) {
@@ -175,12 +179,27 @@ func FuzzReadRejection(f *testing.F) {
 		if !ok && status == 401 && len(body) < maxErrorText && topCode(body) == "APIG.0301" {
 			t.Errorf("%q has the code and does not reject", body)
 		}
+		for _, repeated := range repeating(quoted) {
+			if got, ok := ReadRejection(401, repeated, quoted); ok {
+				t.Errorf("%q rejects by the caller's own words: %+v", repeated, got)
+			}
+		}
 		short, long := errorBody(message+"canonicalRequest"), errorBody(message+"canonicalRequest"+quoted)
 		want, _ := ReadRejection(401, short)
 		if got, ok := ReadRejection(401, long); !ok || got != want {
 			t.Errorf("%q: %+v, without the quoted request %+v", long, got, want)
 		}
 	})
+}
+
+// repeating are answers without a code that repeat what the caller wrote.
+func repeating(callers string) [][]byte {
+	deep := map[string]any{"code": callers, "message": callers}
+	body, err := json.Marshal(map[string]any{"status": 401, "path": callers, "message": callers, "data": map[string]any{"request": deep}})
+	if err != nil {
+		panic(err)
+	}
+	return [][]byte{body, []byte("<html>401 for " + callers + "</html>")}
 }
 
 func errorBody(message string) []byte {
@@ -191,11 +210,11 @@ func errorBody(message string) []byte {
 	return body
 }
 
-// topCode is the error_code at the top, as encoding/json reads it, if nothing else there is a code.
+// topCode is the error_code at the top, as encoding/json reads it.
 func topCode(body []byte) string {
 	var members map[string]json.RawMessage
 	var code string
-	if json.Unmarshal(body, &members) != nil || len(members) > maxErrorValues || json.Unmarshal(members["error_code"], &code) != nil {
+	if json.Unmarshal(body, &members) != nil || json.Unmarshal(members["error_code"], &code) != nil {
 		return ""
 	}
 	return code

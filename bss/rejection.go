@@ -14,6 +14,7 @@ const (
 	BadToken       = "token"       // of temporary keys: wrong or expired
 	LockedKey      = "locked_key"  // too many failures in a row
 	OtherRejection = "other"
+	Illegible      = "illegible" // no code can be looked for; see [IllegibleRejection]
 
 	AccountBlocked = "account" // in arrears or frozen; the keys may be good
 	ExpiredDate    = "date"    // the clocks differ; the keys may be good
@@ -32,8 +33,15 @@ type Rejection struct {
 // minutes, so a caller that sees one must stop using it.
 func (r Rejection) OfKey() bool { return r.Kind != AccountBlocked && r.Kind != ExpiredDate }
 
-// KeysInDoubt reports whether newer keys could help: the answer has the code 0301, which the provider uses for wrong keys.
-func (r Rejection) KeysInDoubt() bool { return rejectionCode.MatchString(r.Code) }
+// KeysInDoubt reports whether newer keys could help: the answer has the code 0301, which the provider uses for wrong keys, or
+// may have it.
+func (r Rejection) KeysInDoubt() bool {
+	return r.Kind == Illegible || rejectionCode.MatchString(r.Code)
+}
+
+// IllegibleRejection is what a status 401 says whose body cannot be read. Most 401 of the provider are rejections, and taking them
+// for less would go on until the key is locked.
+func IllegibleRejection() Rejection { return Rejection{Kind: Illegible} }
 
 // String says in words what the rejection is about.
 func (r Rejection) String() string {
@@ -50,6 +58,8 @@ func (r Rejection) String() string {
 		return "the account is in arrears or frozen"
 	case ExpiredDate:
 		return "the date of the signature is too far from the provider's clock"
+	case Illegible:
+		return "status 401, and no body in which a code could be looked for"
 	}
 	return "the provider does not accept signature or key"
 }
@@ -60,12 +70,12 @@ var (
 	rejectionCode = regexp.MustCompile(`^(?i:[a-z][a-z0-9_-]*\.)*0301$`)
 	// 0303 is documented for signatures whose date has expired.
 	dateCode = regexp.MustCompile(`^(?i:[a-z][a-z0-9_-]*\.)+0303$`)
-	// rawCode finds such a code in a text.
-	rawCode = regexp.MustCompile(`(?i)\b[a-z]{2,}\.(?:0301|0303)\b`)
-	quote   = regexp.MustCompile(`(?i)canonicalrequest`)
 
 	blocked = regexp.MustCompile(`\b(?:arrears?|overdue|frozen|freeze)\b`)
-	expired = regexp.MustCompile(`\bsignature (?:is |has |was )?expired\b|\b(?:date|timestamp|signature time)\b[^.,;]{0,40}\bexpired\b|\bexpired\b[^.,;]{0,20}\bdate\b|\bserver time\b`)
+	expired = regexp.MustCompile(`\bsignature (?:is |has |was )?expired\b|\b(?:date|timestamp|signature time)\b[^.,;]{0,40}\bexpired\b|\bexpired\b[^.,;]{0,20}\bdate\b`)
+	// failed stands in answers to wrong signatures, whatever else they quote.
+	failed = regexp.MustCompile(`\bsignature fail`)
+	clock  = regexp.MustCompile(`\bserver time\b`)
 
 	signatureTime = regexp.MustCompile(`(?i)signature time\s*[:=]\s*(\d{8}t\d{6}z)`)
 	serverTime    = regexp.MustCompile(`(?i)server time\s*[:=]\s*(\d{8}t\d{6}z)`)
@@ -74,31 +84,63 @@ var (
 // timeForm is that of X-Sdk-Date, which the provider's texts have too.
 const timeForm = "20060102T150405Z"
 
+// The provider takes signatures whose date is at most dateWindow off its clock. Times that are no more than sameTime apart are
+// those of a good date, whatever the words are.
+const (
+	dateWindow = 15 * time.Minute
+	sameTime   = time.Minute
+)
+
 // ReadRejection returns what an answer with status 401 and the code 0301 says, in whatever JSON or text; or one that says
-// that the date has expired, with 0303 too.
-func ReadRejection(status int, body []byte) (Rejection, bool) {
+// that the date has expired, with 0303 too. sent is what the caller wrote and servers repeat in their texts, such as the path:
+// words that stand there are not taken for the provider's.
+func ReadRejection(status int, body []byte, sent ...string) (Rejection, bool) {
 	if status != http.StatusUnauthorized {
 		return Rejection{}, false
 	}
-	code, message := readError(body)
-	message = strings.ToLower(message)
-	r := Rejection{Kind: kindOf(message), Code: code}
+	callers := echo(strings.ToLower(strings.Join(sent, "\n")))
+	code, text := readError(body, callers)
+	m := message{text: strings.ToLower(text), callers: callers}
+	m.signed, m.server = m.timeOf(signatureTime), m.timeOf(serverTime)
+	r := Rejection{Kind: m.kind(), Code: code}
 	switch {
 	case isBillingCode(code):
 		return Rejection{}, false
 	case r.Kind == ExpiredDate:
-		r.SignatureTime, r.ServerTime = timeIn(signatureTime, message), timeIn(serverTime, message)
+		r.SignatureTime, r.ServerTime = m.signed, m.server
 		return r, r.KeysInDoubt() || dateCode.MatchString(code)
 	}
 	return r, r.KeysInDoubt()
 }
 
-func kindOf(message string) string {
-	contains := func(s string) bool { return strings.Contains(message, s) }
+// echo is what the caller wrote, in lower case.
+type echo string
+
+// find returns the first match in a text that is not the caller's.
+func (e echo) find(expr *regexp.Regexp, text string) string {
+	for _, found := range expr.FindAllString(text, maxErrorMatches) {
+		if !e.has(found) {
+			return found
+		}
+	}
+	return ""
+}
+
+func (e echo) has(text string) bool { return strings.Contains(string(e), strings.ToLower(text)) }
+
+// message is the text of an error, in lower case.
+type message struct {
+	text           string
+	callers        echo
+	signed, server time.Time // as the text states them
+}
+
+func (m message) kind() string {
+	contains := func(s string) bool { return strings.Contains(m.text, s) }
 	switch {
-	case blocked.MatchString(message):
+	case m.says(blocked) && !m.says(failed):
 		return AccountBlocked
-	case expired.MatchString(message) && !contains("token"): // a token that expired is one of the keys
+	case m.ofDate() && !contains("token"): // a token that expired is one of the keys
 		return ExpiredDate
 	case contains("reach the limit"):
 		return LockedKey
@@ -112,74 +154,24 @@ func kindOf(message string) string {
 	return OtherRejection
 }
 
-func timeIn(expr *regexp.Regexp, message string) time.Time {
-	if found := expr.FindStringSubmatch(message); found != nil {
+func (m message) says(expr *regexp.Regexp) bool { return m.callers.find(expr, m.text) != "" }
+
+// ofDate reports whether the date is at fault: by the times where both are stated, or else by the words. A failed signature is not
+// that of an expired date only because the text has times.
+func (m message) ofDate() bool {
+	if m.signed.IsZero() || m.server.IsZero() {
+		return m.says(expired) || m.says(clock) && !m.says(failed)
+	}
+	apart := m.server.Sub(m.signed).Abs()
+	return apart > dateWindow || apart > sameTime && m.says(expired)
+}
+
+func (m message) timeOf(expr *regexp.Regexp) time.Time {
+	if found := expr.FindStringSubmatch(m.callers.find(expr, m.text)); found != nil {
 		t, err := time.Parse(timeForm, strings.ToUpper(found[1]))
 		if err == nil {
 			return t
 		}
 	}
 	return time.Time{}
-}
-
-// readError returns code and text of an error. The provider's products spell it {"error_code", "error_msg"}, {"code",
-// "message"}, or one of these within another member; what is no such JSON is searched as text.
-func readError(body []byte) (code, message string) {
-	r := errorReader{}
-	r.walker.visitor = &r
-	if r.walker.walk(body) == nil && len(r.codes) > 0 {
-		for _, c := range r.codes {
-			if code == "" || rejectionCode.MatchString(c) && !isBillingCode(c) { // of several the one that matters
-				code = c
-			}
-		}
-		return code, strings.Join(r.messages, "\n")
-	}
-	text := beforeQuote(string(body[:min(len(body), maxErrorText)]))
-	return rawCode.FindString(text), text
-}
-
-const (
-	maxErrorText   = 8 << 10 // of what is no JSON
-	maxErrorValues = 16      // codes, and messages
-)
-
-// errorReader is the visitor of an error's body.
-type errorReader struct {
-	walker          walker
-	codes, messages []string
-}
-
-// member implements visitor.
-func (*errorReader) member([]byte, bool) error { return nil }
-
-// value implements visitor.
-func (r *errorReader) value(kind kind, raw []byte) error {
-	name := string(r.walker.path)
-	if raw == nil || kind == 'n' || strings.Count(name, ".") > 1 {
-		return nil
-	}
-	name = name[strings.LastIndexByte(name, '.')+1:]
-	switch strings.ReplaceAll(strings.ToLower(name), "_", "") {
-	case "errorcode", "code":
-		r.codes = appendSome(r.codes, string(r.walker.content(kind, raw)))
-	case "errormsg", "errormessage", "message", "msg":
-		r.messages = appendSome(r.messages, beforeQuote(string(r.walker.content(kind, raw))))
-	}
-	return nil
-}
-
-func appendSome(list []string, s string) []string {
-	if len(list) == maxErrorValues {
-		return list
-	}
-	return append(list, s[:min(len(s), maxErrorText)])
-}
-
-// beforeQuote cuts a text before it quotes the canonical request, and with it what the caller wrote.
-func beforeQuote(text string) string {
-	if at := quote.FindStringIndex(text); at != nil {
-		return text[:at[0]]
-	}
-	return text
 }

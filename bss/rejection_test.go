@@ -1,6 +1,7 @@
 package bss
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,10 +39,25 @@ func TestReadRejection(t *testing.T) {
 		{401, `{"errorCode":"APIGW.0301","errorMsg":"decrypt token fail"}`, BadToken, "APIGW.0301"},
 		{401, `[{"error_code":"APIGW.0301","error_msg":"decrypt token fail"}]`, BadToken, "APIGW.0301"},
 		{401, `{"error_code":"x","error_code":"APIGW.0301"}`, OtherRejection, "APIGW.0301"},
+		{401, `{"code":401,"message":"APIGW.0301 ` + prefix + `verify aksk signature fail"}`, WrongSignature, "APIGW.0301"},
+		{401, `{"status":401,"code":"Unauthorized","error_msg":"APIG.0301 ak AKOLD not exist"}`, UnknownKey, "APIG.0301"},
+		{401, `{"error":{"details":[{"code":"APIG.0301","message":"verify aksk signature fail"}]},"code":"401"}`, WrongSignature, "APIG.0301"},
+		{401, `{"a":{"b":{"code":"APIG.0301"}},"code":"EPS.0003"}`, OtherRejection, "APIG.0301"},
+		{401, `{"data":{"code":"CBC.0150"},"code":"APIG.0301"}`, OtherRejection, "APIG.0301"},
+		{401, `{"errors":["APIG.0301 ak X not exist"]}`, UnknownKey, "APIG.0301"},
+		{401, `"APIG.0301 ak X not exist"`, UnknownKey, "APIG.0301"},
 		{401, `{"error":"APIGW.0301: ak X not exist"}`, UnknownKey, "APIGW.0301"},
 		{401, "[APIGW.0301]" + prefix + "verify aksk signature fail", WrongSignature, "APIGW.0301"},
 		{401, "<html><h1>APIG.0301</h1>ak X not exist</html>", UnknownKey, "APIG.0301"},
 		{401, `{"error_code":"APIG.0301","error_msg":"verify aksk sig`, OtherRejection, "APIG.0301"},
+
+		{401, body("APIG.0301", prefix+"verify aksk signature fail, path=/v2/frozen/x"), WrongSignature, "APIG.0301"},
+		{401, body("APIG.0301", prefix+"verify aksk signature fail; server time:20260101T000001Z"), WrongSignature, "APIG.0301"},
+		{401, body("APIG.0301", prefix+"verify aksk signature fail; signature time:20260101T000000Z, server time:20260101T001500Z"), WrongSignature, "APIG.0301"},
+		{401, body("APIG.0301", prefix+"verify aksk signature fail; signature time:20260101T001501Z, server time:20260101T000000Z"), ExpiredDate, "APIG.0301"},
+		{401, body("APIG.0301", prefix+"signature expired, signature time:20260101T000000Z, server time:20260101T000100Z"), WrongSignature, "APIG.0301"},
+		{401, body("APIG.0301", prefix+"signature expired, signature time:20260101T000000Z, server time:20260101T000101Z"), ExpiredDate, "APIG.0301"},
+		{401, body("APIG.0301", prefix+"verify aksk signature fail: signature expired, frozen"), ExpiredDate, "APIG.0301"},
 
 		{401, body("APIG.0301", "the account is in arrears"), AccountBlocked, "APIG.0301"},
 		{401, body("APIG.0301", prefix+"Account is frozen, canonicalRequest:GET|verify aksk signature fail"), AccountBlocked, "APIG.0301"},
@@ -55,8 +71,11 @@ func TestReadRejection(t *testing.T) {
 		{401, body("CBC.0301", prefix+"verify aksk signature fail"), "", ""},
 		{401, body("CBC.0303", prefix+"signature expired"), "", ""},
 		{401, body("APIG.03011", prefix+"verify aksk signature fail"), "", ""},
-		{401, `{"error_code":"EPS.0003","error_msg":"not APIG.0301"}`, "", ""},
-		{401, `{"a":{"b":{"code":"APIG.0301"}},"code":"EPS.0003"}`, "", ""},
+		{401, `{"error_code":"CBC.0150","error_msg":"APIG.0301","data":{"code":"APIG.0301"}}`, "", ""},
+		{401, `{"error":{"code":"CBC.0150","details":[{"code":"APIG.0301"}]}}`, "", ""},
+		{401, `{"timestamp":"x","status":401,"error":"Unauthorized","path":"/v2/orders/APIG.0301"}`, "", ""},
+		{401, `{"code":401,"message":"no","APIG.0301":"APIG.0301","url":["APIG.0301"]}`, "", ""},
+		{401, `{"code":"` + strings.Repeat("x", 64) + `.0301"}`, "", ""},
 		{401, "verify aksk signature fail", "", ""},
 		{401, "canonicalRequest: APIG.0301", "", ""},
 		{401, "", "", ""},
@@ -89,5 +108,36 @@ func TestTimesOfARejection(t *testing.T) {
 		if !ok || !got.SignatureTime.Equal(want[0]) || !got.ServerTime.Equal(want[1]) {
 			t.Errorf("%s: %+v, %v", text, got, ok)
 		}
+	}
+}
+
+// TestCallersWords has answers that repeat what was sent. It counts neither as a code nor as a cause.
+func TestCallersWords(t *testing.T) {
+	for _, test := range []struct{ body, sent, kind string }{
+		{`{"status":401,"message":"no right to /echo/APIG.0301"}`, "/echo/APIG.0301", ""},
+		{`{"status":401,"message":"no right to /echo/apig.0301"}`, "/echo/APIG.0301", ""},
+		{`{"status":401,"message":"APIGW.0301: /echo/APIG.0301"}`, "/echo/APIG.0301", OtherRejection},
+		{"<html>401 for /echo/APIG.0301</html>", "/echo/APIG.0301", ""},
+		{"<html>401 for /echo/APIG.0301</html>", "/echo/x", OtherRejection},
+		{`{"status":401,"path":"/echo/APIG.0301`, "/echo/APIG.0301", ""},
+		{`{"code":"X.1","data":{"request":{"code":"APIG.0301"}}}`, `{"code":"APIG.0301"}`, ""},
+		{`{"code":"APIG.0301"}`, "/echo/APIG.0301", OtherRejection},
+		{`{"error":{"code":"APIG.0301"}}`, "/echo/APIG.0301", OtherRejection},
+		{`{"code":"APIG.0301","message":"ak X not exist, path=/v2/frozen/x"}`, "/v2/frozen/x", UnknownKey},
+		{`{"code":"APIG.0301","message":"ak X not exist, path=/v2/signature expired"}`, "/v2/Signature Expired", UnknownKey},
+		{`{"code":"APIG.0301","message":"path=/signature time:20200101T000000Z,server time:20260101T000000Z"}`, "/signature time:20200101T000000Z,server time:20260101T000000Z", WrongSignature},
+		{`{"code":"APIG.0301","message":"the account is frozen, path=/v2/signature fail"}`, "/v2/signature fail", AccountBlocked},
+		{`{"code":"APIG.0301","message":"the account is frozen"}`, "/v2/x", AccountBlocked},
+	} {
+		got, ok := ReadRejection(401, []byte(test.body), "/", test.sent)
+		if ok != (test.kind != "") || ok && got.Kind != test.kind {
+			t.Errorf("%s for %s: %+v, %v, want %q", test.body, test.sent, got, ok, test.kind)
+		}
+	}
+}
+
+func TestIllegibleRejection(t *testing.T) {
+	if r := IllegibleRejection(); !r.OfKey() || !r.KeysInDoubt() || !strings.Contains(r.String(), "no body") {
+		t.Errorf("%+v: of the key %v, in doubt %v: %s", r, r.OfKey(), r.KeysInDoubt(), r)
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"go.uber.org/zap"
 
 	"tollgate/bss"
+	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/signing"
 )
@@ -28,26 +30,55 @@ func (c *call) paused(err error) *Refusal {
 // rejected ends a call whose signature was rejected before the billing system saw it. The caller has neither the key nor the
 // clock that is wrong, and its SDK would take the provider's answer for one about its own; nil: there is nothing of the kind.
 func (c *call) rejected(a *answer) (r *Refusal) {
-	if !c.upstream.Signed || a.coded || a.response.StatusCode != http.StatusUnauthorized {
-		return nil
-	}
-	rejection, found := bss.ReadRejection(a.response.StatusCode, a.held)
-	if !found {
-		return nil
-	}
-	a.rejected = &rejection
+	a.rejected = c.rejection(a)
 	switch {
-	case rejection.OfKey():
+	case a.rejected == nil:
+		return nil
+	case a.broken && c.operation.Effect == catalog.Spend:
+		// The status says that nothing was executed. But it is the body that shows whose answer this is, a broken one is what an
+		// answer of another call may look like, and taking that one for this call's would have the payment made twice.
+		r = c.unknownSince("upstream %s answered with status 401 and a body that cannot be read", c.upstream.Name)
+		r.Answer = a
+		return r
+	case a.rejected.OfKey():
 		r = refusal(credentialPaused, "the provider rejected the signature made with this gateway's cloud key, not yours; the call was sent and not executed")
 		r.RetryAfter = credential.PauseTime
-	case rejection.Kind == bss.ExpiredDate:
+	case a.rejected.Kind == bss.ExpiredDate:
 		r = c.outOfDate(a)
 	default: // arrears and frozen accounts are the provider's to explain
 		return nil
 	}
-	a.result.Result, a.result.ErrorCode = bss.Failure, cmp.Or(a.result.ErrorCode, rejection.Code)
+	a.result.Result, a.result.ErrorCode = bss.Failure, cmp.Or(a.result.ErrorCode, a.rejected.Code)
 	r.Answer = a
 	return r
+}
+
+// rejection returns what an answer says of the signature, nil if nothing.
+func (c *call) rejection(a *answer) *bss.Rejection {
+	if !c.upstream.Signed || a.response.StatusCode != http.StatusUnauthorized {
+		return nil
+	}
+	if c.illegible(a) {
+		rejection := bss.IllegibleRejection()
+		return &rejection
+	}
+	query := c.query.Canonical()
+	plain, _ := url.QueryUnescape(query)
+	rejection, found := bss.ReadRejection(a.response.StatusCode, a.held, c.path, signing.CanonicalPath(c.path), query, plain, string(c.body))
+	if !found {
+		return nil
+	}
+	return &rejection
+}
+
+// illegible reports whether no code can be looked for in a 401. The provider's own always have a body; a declared endpoint may
+// answer without, and only its HEAD leaves open what a body would have said.
+func (c *call) illegible(a *answer) bool {
+	if a.coded || a.broken {
+		return true
+	}
+	silent := c.request.Method == http.MethodHead && a.response.ContentLength != 0
+	return len(a.held) == 0 && (silent || c.operation.Site != "")
 }
 
 // outOfDate names both times: the one that was signed and the one at the provider, as exactly as they are known.

@@ -20,6 +20,7 @@ type answer struct {
 	whole       bool      // held is all of it
 	stream      io.Reader // all of it where it is not whole
 	coded       bool      // it is in a content coding that was not undone
+	broken      bool      // it is a 401 whose body cannot be read, and is taken for empty
 	endsByClose bool      // of its connection, which cannot be told from a cut
 	result      bss.Outcome
 	outcome     string         // of the audit package
@@ -85,6 +86,9 @@ func (c *call) hold(response *http.Response) (*answer, error) {
 	}
 	var err error
 	a.held, err = readHeld(body, response.ContentLength, c.Bounds.HeldAnswer+1)
+	if err != nil && c.upstream.Signed && response.StatusCode == http.StatusUnauthorized {
+		a.broken, err = true, nil // what the status says of the key must not be lost with it
+	}
 	if a.whole = int64(len(a.held)) <= c.Bounds.HeldAnswer; !a.whole {
 		a.stream = io.MultiReader(bytes.NewReader(a.held), body)
 	}
