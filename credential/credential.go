@@ -14,21 +14,25 @@
 // More than five failed signatures in a row lock an access key at the provider for five minutes (reference: API
 // gateway error APIG.0301). So the first answer that rejects a signature pauses the credential for all callers, unless the
 // provider accepted the same keys within the last minute: then the call is more likely at fault than the keys, and the
-// credential is paused for its caller only. The next rejection, of whatever caller, pauses it for all, unless an answer was
-// accepted in between. A pause ends when the keys change, or when a single call that is let through after [PauseTime] as a
-// probe is accepted.
+// credential is paused for its caller only. The next rejection, of another caller, pauses it for all, unless an answer was
+// accepted in between. Other calls of the first caller that were under way say nothing new, until five are rejected in a row. A
+// pause ends when a single call that is let through after [PauseTime] as a probe is accepted.
 //
 // # Trial
 //
-// Keys that the provider has never accepted are on trial, and so are those that it rejected for one caller: at most
-// [trialCalls] calls use them at a time, so that a wrong key that meets a burst of calls is found out before the provider
-// locks it. The others wait for the first verdict. An accepted answer ends the trial.
+// Keys that the provider has never accepted are on trial, and so is an access key from a rejection to an accepted answer: at
+// most [trialCalls] calls use it at a time, probes included, all but one of them of one caller, and no more than are left of five
+// rejections in a row. The others wait. So a wrong key that meets a burst of calls is found out before the provider locks it.
 //
 // # Keys that change
 //
 // The key source is read again by [Credential.Poll] after each rejection, after [Credential.Reread], and while something is
 // paused. Keys are used once two readings, [standTime] apart, were the same: access key, secret key and token are often
 // files of their own, and a set of two ages would be rejected.
+//
+// Rejections are counted by access key, as the provider does. A new set is not paused, but if its access key is known, it is
+// tried with what is left of the five rejections; if nothing is left, by a probe when the latest pause is over. Keys that come
+// back are paused as they were.
 package credential
 
 import (
@@ -79,7 +83,8 @@ func New(config Config) (*Credential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
-	c.active.Store(newKeySet(keys))
+	c.reader.known = []*keySet{newKeySet(keys, newStanding())}
+	c.active.Store(c.reader.known[0])
 	return c, nil
 }
 
@@ -111,8 +116,8 @@ func FixedNote(fixed []string) string {
 
 // Paused reports whether and why the credential signs nothing at present, for any caller.
 func (c *Credential) Paused() (Pause, bool) {
-	if p := c.active.Load().paused("")[""]; p != nil {
-		return p.Pause, true
+	if all := c.Pauses(); len(all) > 0 && all[0].Caller == "" {
+		return all[0], true
 	}
 	return Pause{}, false
 }
@@ -121,12 +126,7 @@ func (c *Credential) Paused() (Pause, bool) {
 func (c *Credential) Pauses() []Pause { return c.active.Load().list() }
 
 // OnTrial reports whether and why only a few calls at a time may use the keys.
-func (c *Credential) OnTrial() (Trial, bool) {
-	if t := c.active.Load().trial.Load(); t != nil {
-		return t.Trial, true
-	}
-	return Trial{}, false
-}
+func (c *Credential) OnTrial() (Trial, bool) { return c.active.Load().trial() }
 
 // ClassError says why a credential must not sign an operation.
 type ClassError struct {

@@ -108,7 +108,12 @@ func TestLeaseSignsOnlyThePermittedMethod(t *testing.T) {
 
 func leaseOf(t *testing.T, c *Credential, now time.Time) *Lease {
 	t.Helper()
-	lease, err := tryLease(c, now)
+	return leaseFor(t, c, "app", now)
+}
+
+func leaseFor(t *testing.T, c *Credential, caller string, now time.Time) *Lease {
+	t.Helper()
+	lease, err := tryLeaseOf(t.Context(), c, caller, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,8 +191,8 @@ func TestPrintsNoSecret(t *testing.T) {
 func TestTrial(t *testing.T) {
 	c, _ := newCredential(t, catalog.ClassPartner)
 	var leases []*Lease
-	for range trialCalls {
-		leases = append(leases, leaseOf(t, c, start))
+	for i := range trialCalls {
+		leases = append(leases, leaseFor(t, c, string(rune('a'+i)), start))
 	}
 	permit, err := c.Permit(operation(catalog.ClassEither, ""))
 	if err != nil {
@@ -239,4 +244,13 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
+	set := c.active.Load()
+	if len(set.trying) > 0 {
+		t.Errorf("calls that are over still try the key: %q", set.trying)
+	}
+	for _, p := range set.pauses {
+		if p.probing {
+			t.Errorf("a probe that is over: %+v", p)
+		}
+	}
 }

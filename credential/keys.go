@@ -2,6 +2,8 @@ package credential
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +14,12 @@ import (
 const (
 	readEvery = time.Second // at most: how often the key source is read
 	standTime = time.Second // how long changed keys must have stood to be used
+
+	slowReading = 10 * time.Second // from then on a reading that has not ended is a fault
+
+	// knownSets is how many sets of keys are remembered in any case. More are while they may be paused, which the pace of
+	// readings bounds.
+	knownSets = 8
 )
 
 // Keys are what a credential signs with.
@@ -36,32 +44,57 @@ func (k Keys) check() error {
 type reader struct {
 	wanted atomic.Bool // a rejection or the operator asks for it
 
-	mutex   sync.Mutex // guards what follows
-	at      time.Time  // of the last reading
+	mutex   sync.Mutex // guards what follows, and is not held while the source is read: that may hang
+	busy    bool       // a reading is under way
+	at      time.Time  // of the last reading: of its end, or of its start while it is under way
 	changed *Keys      // what it found, where that is not in use
 	since   time.Time  // when changed was first seen
 	err     error      // of the last reading
+	known   []*keySet  // in use now and before, by when they were last put to use
 }
 
 // Reread has the next Poll read the key source.
 func (c *Credential) Reread() { c.reader.wanted.Store(true) }
 
 // Poll reads the key source again if that is due, at most once a second, and uses keys that have changed and stood. It is
-// cheap when nothing is due. A source that fails changes nothing; its error is returned once for each cause.
+// cheap when nothing is due or a reading is under way. A source that fails changes nothing; its error is returned once for each cause.
 func (c *Credential) Poll(now time.Time) (changed bool, err error) {
-	r := &c.reader
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	paused := len(c.active.Load().list()) > 0
-	if since := now.Sub(r.at); !paused && !r.wanted.Load() || since >= 0 && since < readEvery {
-		return false, nil
+	paused := len(c.Pauses()) > 0
+	due, err := c.reader.begin(paused, now)
+	if !due {
+		return false, err
 	}
-	r.at = now
-	r.wanted.Store(false) // before the reading: a rejection from here on asks for another one
+	begun := time.Now()
 	keys, err := c.config.Load()
 	if err == nil {
 		err = keys.check()
 	}
+	took := time.Since(begun).Truncate(standTime / 4) // what a slow source returns did not stand since the start
+	return c.read(keys, err, now.Add(took))
+}
+
+// begin reports whether a reading is due, which then is under way.
+func (r *reader) begin(paused bool, now time.Time) (due bool, err error) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	since := now.Sub(r.at)
+	switch {
+	case r.busy && since >= slowReading:
+		return false, r.failed(fmt.Errorf("reading them takes longer than %v", slowReading))
+	case r.busy, !paused && !r.wanted.Load(), since >= 0 && since < readEvery:
+		return false, nil
+	}
+	r.busy, r.at = true, now
+	r.wanted.Store(false) // before the reading: a rejection from here on asks for another one
+	return true, nil
+}
+
+// read takes what a reading found.
+func (c *Credential) read(keys Keys, err error, now time.Time) (changed bool, _ error) {
+	r := &c.reader
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.busy, r.at = false, now
 	if err != nil {
 		return false, r.failed(err)
 	}
@@ -95,8 +128,37 @@ func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 		return false
 	}
 	r.changed = nil
-	c.active.Store(newKeySet(keys))
+	c.use(keys, now)
 	return true
+}
+
+// use puts keys to use, and has the calls that wait for others look again. The mutex of the reader is held.
+func (c *Credential) use(keys Keys, now time.Time) {
+	r := &c.reader
+	before, next := c.active.Load(), r.setOf(keys)
+	before.left = now
+	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
+	for len(r.known) > knownSets && now.Sub(r.known[0].left) > PauseTime {
+		r.known = slices.Delete(r.known, 0, 1)
+	}
+	c.active.Store(next)
+	before.mutex.Lock()
+	defer before.mutex.Unlock()
+	before.wake()
+}
+
+// setOf returns the set of keys that were in use before, with its pauses; or a new one, which shares the standing of its access key.
+func (r *reader) setOf(keys Keys) *keySet {
+	shared := newStanding()
+	for _, s := range r.known {
+		if s.keys.equal(keys) {
+			return s
+		}
+		if s.keys.AccessKey == keys.AccessKey {
+			shared = s.standing
+		}
+	}
+	return newKeySet(keys, shared)
 }
 
 // ReadError returns why the key source could not be read again; nil if the last reading was good.

@@ -2,6 +2,8 @@ package credential
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -112,8 +114,8 @@ func TestWaitingCallsTakeNewKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := newCredential(t, catalog.ClassPartner)
 		var first []*Lease
-		for range trialCalls {
-			first = append(first, leaseOf(t, c, start))
+		for i := range trialCalls {
+			first = append(first, leaseFor(t, c, string(rune('a'+i)), start))
 		}
 		waiting := make(chan *Lease, 1)
 		go func() {
@@ -128,11 +130,224 @@ func TestWaitingCallsTakeNewKeys(t *testing.T) {
 		c.Reread()
 		poll(t, c, 0, false)
 		poll(t, c, time.Second, true)
-		for _, lease := range first {
-			lease.Done(Unheard, "", start)
-		}
 		if got := (<-waiting).AccessKey(); got != "AK2" {
 			t.Errorf("the waiting call signs with %s", got)
 		}
+		for _, lease := range first {
+			lease.Done(Unheard, "", start)
+		}
 	})
+}
+
+// TestHangingSource: neither readiness nor another poll waits for a source that does not answer; after a while that is a fault.
+func TestHangingSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, hangs, hanging := &source{keys: keysNamed("1")}, make(chan struct{}), false
+		c, err := New(Config{Name: "main", Upstream: "bss", Class: catalog.ClassPartner, Load: func() (Keys, error) {
+			if hanging {
+				<-hangs
+			}
+			return s.load()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hanging = true
+		c.Reread()
+		go func() { _, _ = c.Poll(start) }()
+		synctest.Wait()
+		poll(t, c, slowReading-1, false)
+		if err := c.ReadError(); err != nil {
+			t.Errorf("a reading that takes a while: %v", err)
+		}
+		if _, err := c.Poll(start.Add(slowReading)); err == nil || c.ReadError() == nil {
+			t.Error("a reading that hangs is no fault")
+		}
+		s.set(keysNamed("2"), nil)
+		time.Sleep(20 * time.Second)
+		hanging = false
+		close(hangs)
+		synctest.Wait()
+		if err := c.ReadError(); err != nil {
+			t.Errorf("after the reading: %v", err)
+		}
+		poll(t, c, 20*time.Second+standTime/2, false) // what the slow reading found stands since its end
+		poll(t, c, 21*time.Second, true)
+	})
+}
+
+// change has the credential use other keys, and returns the time at which it does.
+func change(t *testing.T, c *Credential, s *source, keys Keys, now time.Time) time.Time {
+	t.Helper()
+	s.set(keys, nil)
+	c.Reread()
+	for _, changed := range []bool{false, true} {
+		now = now.Add(readEvery)
+		poll(t, c, now.Sub(start), changed)
+	}
+	return now
+}
+
+// rejectAll has many callers use a key at once, counts those that can by access key, and has all of them rejected.
+func rejectAll(t *testing.T, c *Credential, now time.Time, sent map[string]int) {
+	leases := burst(t, c, now)
+	for _, lease := range leases {
+		sent[lease.AccessKey()]++
+		lease.Done(Rejected, "wrong", now)
+	}
+}
+
+func pair(accessKey, secretKey string) Keys {
+	return Keys{AccessKey: accessKey, SecretKey: secret.New(secretKey)}
+}
+
+// TestRejectionsOfAnAccessKey: whichever sets it comes in, no more than five of its signatures are rejected in a row, and then one
+// for each time that a pause lasts.
+func TestRejectionsOfAnAccessKey(t *testing.T) {
+	token := pair("AKNEW", "sk-new")
+	token.SecurityToken = secret.New("token")
+	for name, sets := range map[string][]Keys{
+		"written file by file":      {pair("AKNEW", "sk-1"), pair("AKNEW", "sk-new"), token},
+		"flapping":                  {keysNamed("2"), keysNamed("1"), keysNamed("2"), keysNamed("1")},
+		"flapping half":             {pair("AK1", "x"), keysNamed("1"), pair("AK1", "x"), keysNamed("1")},
+		"one wrong after the other": {pair("AK1", "a"), pair("AK1", "b"), pair("AK1", "c"), pair("AK1", "d"), pair("AK1", "e"), pair("AK1", "f")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, s := newCredential(t, catalog.ClassPartner)
+			now, sent := start, map[string]int{}
+			rejectAll(t, c, now, sent)
+			for _, keys := range sets {
+				now = change(t, c, s, keys, now)
+				rejectAll(t, c, now, sent)
+			}
+			for accessKey, n := range sent {
+				if n > maxRejected {
+					t.Errorf("%d signatures with %s in a row", n, accessKey)
+				}
+			}
+			last := c.AccessKey()
+			before := sent[last]
+			rejectAll(t, c, now.Add(PauseTime), sent)
+			rejectAll(t, c, now.Add(PauseTime), sent)
+			if n := sent[last] - before; n != 1 {
+				t.Errorf("%d probes", n)
+			}
+		})
+	}
+}
+
+// TestAnyOrder: whatever order calls, verdicts and keys come in, no more than five signatures of an access key are rejected before
+// the first pause is over.
+func TestAnyOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		c, s := newCredential(t, catalog.ClassPartner)
+		finish(t, c, "A", Accepted, start)
+		finish(t, c, "A", Rejected, start)
+		now, rejected := start, map[string]int{"AK1": 1}
+		var sent []*Lease
+		for now.Before(start.Add(PauseTime - 3*time.Second)) {
+			now = now.Add(time.Second)
+			switch random.IntN(4) {
+			case 0:
+				s.set(pair([]string{"AK1", "AK2"}[random.IntN(2)], []string{"sk-1", "x", "y"}[random.IntN(3)]), nil)
+				c.Reread()
+			case 1:
+				sent = append(sent, burst(t, c, now)...)
+			default:
+				if n := len(sent); n > 0 {
+					i, verdict := random.IntN(n), []Verdict{Unheard, Rejected}[random.IntN(2)]
+					sent[i].Done(verdict, "wrong", now)
+					rejected[sent[i].AccessKey()] += int(verdict / Rejected)
+					sent = slices.Delete(sent, i, i+1)
+				}
+			}
+			if _, err := c.Poll(now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for accessKey, n := range rejected {
+			if n > maxRejected {
+				t.Errorf("seed %d: %d signatures with %s", seed, n, accessKey)
+			}
+		}
+	}
+}
+
+// TestKeysThatComeBack are paused as they were, whatever was in use meanwhile.
+func TestKeysThatComeBack(t *testing.T) {
+	for _, other := range []Keys{keysNamed("2"), pair("AK1", "other")} {
+		c, s := newCredential(t, catalog.ClassPartner)
+		finish(t, c, "a", Rejected, start)
+		want := c.Pauses()
+		now := change(t, c, s, other, start)
+		if got := pausedFor(c); len(got) > 0 {
+			t.Errorf("the new keys are paused for %q", got)
+		}
+		now = change(t, c, s, keysNamed("1"), now)
+		if got := c.Pauses(); !slices.Equal(got, want) || len(burst(t, c, now)) > 0 {
+			t.Errorf("paused: %+v, want %+v", got, want)
+		}
+	}
+}
+
+// TestRepairedKeys: the right secret under an access key that was rejected is tried at once while some of the five are left, and
+// opens it; if none is left, a probe does so.
+func TestRepairedKeys(t *testing.T) {
+	c, s := newCredential(t, catalog.ClassPartner)
+	sent := map[string]int{}
+	rejectAll(t, c, start, sent)
+	now := change(t, c, s, pair("AK1", "right"), start)
+	finish(t, c, "a", Accepted, now)
+	if _, trial := c.OnTrial(); trial || len(burst(t, c, now)) < 40 {
+		t.Error("still on trial")
+	}
+
+	c, s = newCredential(t, catalog.ClassPartner)
+	rejectAll(t, c, start, sent)
+	now = change(t, c, s, pair("AK1", "wrong"), start)
+	rejectAll(t, c, now, sent)
+	late := change(t, c, s, pair("AK1", "right"), now)
+	if pause, all := c.Paused(); !all || !pause.ProbeAt.Equal(now.Add(PauseTime)) || len(burst(t, c, late)) > 0 {
+		t.Errorf("paused: %+v, %v", pause, all)
+	}
+	finish(t, c, "a", Accepted, now.Add(PauseTime))
+	if got := pausedFor(c); len(got) > 0 || len(burst(t, c, late)) < 40 {
+		t.Errorf("paused for %q", got)
+	}
+}
+
+// TestLateRejectionOfTheSameAccessKey: calls that went out with another secret use up what the access key has left.
+func TestLateRejectionOfTheSameAccessKey(t *testing.T) {
+	c, s := newCredential(t, catalog.ClassPartner)
+	finish(t, c, "a", Accepted, start)
+	var old []*Lease
+	for range maxRejected {
+		old = append(old, leaseOf(t, c, start))
+	}
+	now := change(t, c, s, pair("AK1", "other"), start)
+	for i, lease := range old {
+		begun := lease.Done(Rejected, "late", now)
+		if _, all := c.Paused(); all != (i == maxRejected-1) || all != (begun != nil) {
+			t.Errorf("rejection %d: paused %v, %+v", i, all, begun)
+		}
+	}
+}
+
+// TestRememberedKeys: sets are remembered for as long as they may be paused, and a few for longer.
+func TestRememberedKeys(t *testing.T) {
+	c, s := newCredential(t, catalog.ClassPartner)
+	now := start
+	for i := range 400 {
+		now = change(t, c, s, pair("AK", fmt.Sprint(i)), now)
+		if n := len(c.reader.known); n > knownSets+int(PauseTime/(2*readEvery))+1 {
+			t.Fatalf("%d sets of keys", n)
+		}
+	}
+	for i := range knownSets {
+		now = change(t, c, s, keysNamed(fmt.Sprint(i)), now.Add(time.Hour))
+	}
+	if n := len(c.reader.known); n != knownSets {
+		t.Errorf("%d sets of keys after a while", n)
+	}
 }

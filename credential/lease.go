@@ -34,8 +34,9 @@ type Lease struct {
 	permit Permit
 	set    *keySet
 	caller string
-	trial  *trial   // of which it holds a token; nil: none
-	probed []string // the pauses that it probes, by caller
+	tries  bool     // it is counted among the calls that try the access key
+	row    int      // of rejections, in which it was taken; where it tries
+	probed []*pause // the pauses that it probes
 }
 
 // Lease takes the keys for one call of a caller. The error is a *[PausedError] while the credential is paused, or the
@@ -46,57 +47,20 @@ func (p Permit) Lease(ctx context.Context, caller string, now time.Time) (*Lease
 	}
 	for {
 		lease := &Lease{permit: p, set: p.credential.active.Load(), caller: caller}
-		ok, err := lease.take(ctx, now)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
+		forbids, wait := lease.set.take(lease, now)
+		switch {
+		case forbids != nil:
+			return nil, &PausedError{p.credential.config.Name, *forbids}
+		case wait == nil:
 			return lease, nil
+		case p.credential.active.Load() != lease.set:
+			continue // other keys came before there was something to wait for
 		}
-	}
-}
-
-// take reports whether the call may use the keys. It is false without an error when they stand differently meanwhile.
-func (l *Lease) take(ctx context.Context, now time.Time) (bool, error) {
-	if l.set.paused(l.caller) != nil {
-		return l.probe(now)
-	}
-	if trial := l.set.trial.Load(); trial != nil {
-		return l.enter(ctx, trial)
-	}
-	return true, nil
-}
-
-func (l *Lease) probe(now time.Time) (bool, error) {
-	probed, forbids := l.set.probe(l.caller, now)
-	if forbids != nil {
-		return false, &PausedError{l.permit.credential.config.Name, forbids.Pause}
-	}
-	l.probed = probed
-	return len(probed) > 0, nil
-}
-
-// enter waits until few enough calls use keys on trial.
-func (l *Lease) enter(ctx context.Context, trial *trial) (bool, error) {
-	select {
-	case <-trial.over:
-		return false, nil
-	case trial.tokens <- struct{}{}:
-		l.trial = trial
-	case <-ctx.Done():
-		return false, fmt.Errorf("waiting for the first answer to credential %s: %w", l.permit.credential.config.Name, ctx.Err())
-	}
-	if l.permit.credential.active.Load() == l.set && l.set.paused(l.caller) == nil {
-		return true, nil
-	}
-	l.leave() // what was waited for came out badly, or there are other keys
-	return false, nil
-}
-
-func (l *Lease) leave() {
-	if l.trial != nil {
-		<-l.trial.tokens
-		l.trial = nil
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for the first answer to credential %s: %w", p.credential.config.Name, ctx.Err())
+		}
 	}
 }
 
@@ -131,35 +95,15 @@ const (
 	OtherCause                // the provider let nothing through for another cause, such as arrears
 )
 
-// Done reports what became of the signature. After Rejected it returns the pause that began or goes on; verdicts on keys that
-// are no longer in use concern nobody. The reason is kept for readiness and refusals; it must hold no secret.
+// Done reports what became of the signature. After Rejected it returns the pause that began or goes on for the keys in use; nil if
+// other keys are. The reason is kept for readiness and refusals; it must hold no secret.
 func (l *Lease) Done(verdict Verdict, reason string, now time.Time) (begun *Pause) {
-	defer l.leave() // after a rejection has paused the credential
-	if len(l.probed) > 0 {
-		l.set.endProbe(l.probed, verdict == Accepted)
+	if verdict == Rejected || verdict == OtherCause {
+		l.permit.credential.Reread()
 	}
-	switch verdict {
-	case Accepted:
-		l.accepted(now)
-	case Rejected:
-		l.permit.credential.Reread()
-		if pause := l.set.reject(l.caller, reason, now); l.set == l.permit.credential.active.Load() {
-			begun = &pause
-		}
-	case OtherCause:
-		l.permit.credential.Reread()
+	pause := l.set.done(l, verdict, reason, now)
+	if pause != nil && l.permit.credential.active.Load().concerned(l.set) {
+		begun = pause
 	}
 	return begun
-}
-
-// accepted ends a trial that the call was part of. A call that went out before a trial began says nothing about it.
-func (l *Lease) accepted(now time.Time) {
-	l.set.accepted.Store(now.UnixNano())
-	trial := l.trial
-	if len(l.probed) > 0 {
-		trial = l.set.trial.Load()
-	}
-	if trial != nil {
-		l.set.accept(trial)
-	}
 }

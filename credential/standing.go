@@ -3,9 +3,7 @@ package credential
 import (
 	"maps"
 	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"tollgate/signing"
@@ -19,9 +17,11 @@ const (
 	// recently is how long an accepted answer speaks for the keys against a single rejection.
 	recently = time.Minute
 
-	// trialCalls is how many calls may use keys on trial at a time. With the rejection that began the trial that makes five,
-	// and the provider locks a key after more than five.
-	trialCalls = 4
+	// maxRejected is how many signatures of an access key may be rejected in a row: the provider locks it after more than five.
+	maxRejected = 5
+
+	// trialCalls is how many calls may try an access key at a time: with the rejection that begins a trial that makes maxRejected.
+	trialCalls = maxRejected - 1
 )
 
 // Pause says why and since when a credential signs nothing.
@@ -35,11 +35,8 @@ type Pause struct {
 // pause is a Pause that calls may probe.
 type pause struct {
 	Pause
-	probing bool // guarded by the mutex of the key set
+	probing bool
 }
-
-// pauses are those of one key set, by caller; "" is for all. Callers stand in the configuration, which bounds them.
-type pauses map[string]*pause
 
 // Trial says why only a few calls at a time may use keys.
 type Trial struct {
@@ -47,127 +44,205 @@ type Trial struct {
 	Since  time.Time // of the rejection
 }
 
-type trial struct {
-	Trial
-	tokens chan struct{} // holds one for each call
-	over   chan struct{} // closed by an acceptance
+// standing is how an access key stands with the provider, which counts rejections by access key, whatever secret was used.
+type standing struct {
+	mutex    sync.Mutex    // guards this and all key sets with the access key
+	rejected int           // signatures in a row
+	row      int           // counts the rows: one ends with an accepted answer
+	first    Trial         // the rejection that began the row
+	last     *pause        // the latest for all callers, of whichever set
+	trying   []string      // the callers of the calls under way on trial or as probes
+	changed  chan struct{} // closed when waiting calls are to look again
 }
 
-func newTrial(t Trial) *trial {
-	return &trial{t, make(chan struct{}, trialCalls), make(chan struct{})}
-}
-
-// keySet is one generation of keys, and how it stands with the provider.
+// keySet is one generation of keys. Several may have the same access key.
 type keySet struct {
+	*standing
 	keys     Keys
 	key      *signing.Key
-	accepted atomic.Int64 // when an answer was last accepted, in Unix nanoseconds; 0: never
-	trial    atomic.Pointer[trial]
-	pauses   atomic.Pointer[pauses] // never changed in place
-
-	mutex sync.Mutex // guards every change of trial and pauses
+	accepted time.Time         // the latest answer; zero: never
+	pauses   map[string]*pause // by caller; "" is for all. Callers stand in the configuration, which bounds them
+	left     time.Time         // when other keys took its place
 }
 
-func newKeySet(keys Keys) *keySet {
-	s := &keySet{keys: keys, key: signing.NewKey(keys.AccessKey, keys.SecretKey)}
-	s.trial.Store(newTrial(Trial{}))
-	s.pauses.Store(&pauses{})
-	return s
+func newKeySet(keys Keys, s *standing) *keySet {
+	return &keySet{standing: s, keys: keys, key: signing.NewKey(keys.AccessKey, keys.SecretKey), pauses: map[string]*pause{}}
 }
 
-// paused returns the pauses that concern a caller; nil is none.
-func (s *keySet) paused(caller string) pauses {
-	all := *s.pauses.Load()
-	if len(all) == 0 {
-		return nil
-	}
-	concerned := pauses{}
-	for _, name := range [...]string{"", caller} {
-		if p := all[name]; p != nil {
-			concerned[name] = p
+func newStanding() *standing { return &standing{changed: make(chan struct{})} }
+
+// take lets a call use the keys, unless a pause forbids it or it has to wait. Probes do not wait.
+func (s *keySet) take(l *Lease, now time.Time) (forbids *Pause, wait <-chan struct{}) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	paused := s.paused(l.caller)
+	for _, p := range paused {
+		if p.probing || now.Before(p.ProbeAt) || !s.free(l.caller) {
+			forbidden := p.Pause
+			return &forbidden, nil
 		}
 	}
-	if len(concerned) == 0 {
-		return nil
+	switch {
+	case len(paused) == 0 && !s.onTrial():
+		return nil, nil
+	case !s.free(l.caller):
+		return nil, s.changed
 	}
-	return concerned
+	s.try(l, paused)
+	return nil, nil
 }
 
-func (s *keySet) list() []Pause {
-	var all []Pause
-	for _, p := range *s.pauses.Load() {
-		all = append(all, p.Pause)
+// try counts a call among those that try the access key.
+func (s *keySet) try(l *Lease, probed []*pause) {
+	s.trying = append(s.trying, l.caller)
+	l.tries, l.row, l.probed = true, s.row, probed
+	for _, p := range probed {
+		p.probing = true
 	}
-	slices.SortFunc(all, func(a, b Pause) int { return strings.Compare(a.Caller, b.Caller) })
+}
+
+// free reports whether one more call of a caller may try the access key, so that no more than maxRejected are rejected. One
+// caller leaves a place to the others, or its slow calls would keep them out. The last place is for probes, which pauses keep apart.
+func (s *standing) free(caller string) bool {
+	places := max(1, min(trialCalls, maxRejected-s.rejected))
+	own := 0
+	for _, other := range s.trying {
+		if other == caller {
+			own++
+		}
+	}
+	return len(s.trying) < places && own < max(1, places-1)
+}
+
+func (s *keySet) onTrial() bool { return s.rejected > 0 || s.accepted.IsZero() }
+
+// spent reports whether the access key had all rejections that it may have.
+func (s *standing) spent() bool { return s.rejected >= maxRejected }
+
+// paused returns the pauses that concern a caller, those for all first. Once the access key is spent, its latest pause is every set's.
+func (s *keySet) paused(caller string) (all []*pause) {
+	if s.spent() {
+		all = append(all, s.last)
+	}
+	for _, p := range [...]*pause{s.pauses[""], s.pauses[caller]} {
+		if p != nil && !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
 	return all
 }
 
-// change replaces the pauses. The mutex is held.
-func (s *keySet) change(change func(pauses)) {
-	all := maps.Clone(*s.pauses.Load())
-	change(all)
-	s.pauses.Store(&all)
-}
-
-// accept ends a trial.
-func (s *keySet) accept(t *trial) {
+// list returns all pauses, one for all callers first and the others by caller.
+func (s *keySet) list() (all []Pause) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if t != nil && s.trial.CompareAndSwap(t, nil) {
-		close(t.over)
+	if forAll := s.paused(""); len(forAll) > 0 {
+		all = append(all, forAll[0].Pause)
 	}
-}
-
-// reject pauses the keys for the caller, or for all if they are on trial or were not accepted lately.
-func (s *keySet) reject(caller, reason string, now time.Time) Pause {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.trial.Load() != nil || now.Sub(time.Unix(0, s.accepted.Load())) > recently {
-		caller = ""
-	} else {
-		s.trial.Store(newTrial(Trial{reason, now}))
-	}
-	p := &pause{Pause: Pause{Caller: caller, Reason: reason, Since: now, ProbeAt: now.Add(PauseTime)}}
-	s.change(func(all pauses) {
-		if before := all[caller]; before != nil { // the first moment of an unbroken pause counts
-			p.Since, p.probing = before.Since, before.probing
-		}
-		all[caller] = p
-	})
-	return p.Pause
-}
-
-// probe lets one call try each of the pauses that concern its caller; it returns the pause that forbids it.
-func (s *keySet) probe(caller string, now time.Time) (probed []string, forbids *pause) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	concerned := s.paused(caller)
-	for _, p := range concerned {
-		if (p.probing || now.Before(p.ProbeAt)) && (forbids == nil || p.Caller == "") {
-			forbids = p
+	for _, caller := range slices.Sorted(maps.Keys(s.pauses)) {
+		if caller != "" {
+			all = append(all, s.pauses[caller].Pause)
 		}
 	}
-	if forbids != nil {
-		return nil, forbids
-	}
-	for name, p := range concerned {
-		p.probing = true
-		probed = append(probed, name)
-	}
-	return probed, nil
+	return all
 }
 
-// endProbe lets the next call probe what this one did, or ends the pauses if it was accepted.
-func (s *keySet) endProbe(probed []string, accepted bool) {
+// trial returns why the keys are on trial.
+func (s *keySet) trial() (t Trial, on bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.change(func(all pauses) {
-		for _, name := range probed {
-			if p := all[name]; p != nil && accepted {
-				delete(all, name)
-			} else if p != nil {
-				p.probing = false
-			}
-		}
-	})
+	if s.rejected > 0 {
+		t = s.first
+	}
+	return t, s.onTrial()
+}
+
+// concerned reports whether a rejection of a set pauses s: its own, or the last that the access key may have.
+func (s *keySet) concerned(rejected *keySet) bool {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s == rejected || s.standing == rejected.standing && s.spent()
+}
+
+// done ends a lease; it returns the pause after a rejection.
+func (s *keySet) done(l *Lease, verdict Verdict, reason string, now time.Time) (begun *Pause) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, p := range l.probed {
+		p.probing = false
+	}
+	switch verdict {
+	case Accepted:
+		s.accept(l, now)
+	case Rejected:
+		pause := s.reject(l, reason, now).Pause
+		begun = &pause
+	}
+	s.leave(l)
+	return begun
+}
+
+// accept ends what the call probed, and the row of rejections that it was taken in. A call that went out before says nothing about it.
+func (s *keySet) accept(l *Lease, now time.Time) {
+	s.accepted = now
+	maps.DeleteFunc(s.pauses, func(_ string, p *pause) bool { return slices.Contains(l.probed, p) })
+	if l.tries && l.row == s.row {
+		s.rejected = 0
+		s.row++
+	}
+}
+
+func (s *keySet) reject(l *Lease, reason string, now time.Time) *pause {
+	trial := s.onTrial()
+	if !trial {
+		s.row++ // for calls that are under way
+	}
+	if s.rejected == 0 {
+		s.first = Trial{reason, now}
+	}
+	s.rejected++
+	return s.pause(s.whom(l, trial, now), reason, now)
+}
+
+// whom returns the caller that a rejection pauses; "" for all.
+func (s *keySet) whom(l *Lease, trial bool, now time.Time) string {
+	switch {
+	case s.spent():
+		return ""
+	case len(l.probed) == 0 && s.pauses[l.caller] != nil:
+		return l.caller // went out before that pause: another rejection of one caller says nothing about others
+	case trial || now.Sub(s.accepted) > recently:
+		return ""
+	}
+	return l.caller
+}
+
+// pause begins a pause, or prolongs it: the first moment of an unbroken one counts.
+func (s *keySet) pause(caller, reason string, now time.Time) *pause {
+	p := s.pauses[caller]
+	if p == nil {
+		p = &pause{Pause: Pause{Caller: caller, Since: now}}
+		s.pauses[caller] = p
+	}
+	p.Reason, p.ProbeAt = reason, now.Add(PauseTime)
+	if caller == "" {
+		s.last = p
+	}
+	return p
+}
+
+// leave ends a try; waiting calls look again.
+func (s *keySet) leave(l *Lease) {
+	if l.tries {
+		i := slices.Index(s.trying, l.caller)
+		s.trying = slices.Delete(s.trying, i, i+1)
+		l.tries = false
+		s.wake()
+	}
+}
+
+// wake has the calls that wait look again. The mutex is held.
+func (s *standing) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
 }

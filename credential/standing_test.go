@@ -46,7 +46,7 @@ func TestWhomARejectionPauses(t *testing.T) {
 		"never accepted":               {[]step{{0, "a", Rejected}}, []string{""}, true},
 		"just accepted":                {[]step{{0, "a", Accepted}, {0, "a", Rejected}}, []string{"a"}, true},
 		"accepted a minute ago":        {[]step{{0, "a", Accepted}, {60 * s, "b", Rejected}}, []string{"b"}, true},
-		"accepted longer ago":          {[]step{{0, "a", Accepted}, {61 * s, "b", Rejected}}, []string{""}, false},
+		"accepted longer ago":          {[]step{{0, "a", Accepted}, {61 * s, "b", Rejected}}, []string{""}, true},
 		"the next of another caller":   {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Rejected}}, []string{"", "a"}, true},
 		"after an accepted answer":     {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}, {3 * s, "c", Rejected}}, []string{"a", "c"}, true},
 		"an accepted answer ends it":   {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}}, []string{"a"}, false},
@@ -55,7 +55,7 @@ func TestWhomARejectionPauses(t *testing.T) {
 		"no answer is no acceptance":   {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Unheard}, {3 * s, "b", Rejected}}, []string{"", "a"}, true},
 		"a probe of the caller's":      {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}, {s + PauseTime, "a", Accepted}}, []string{}, false},
 		"a rejected probe, b accepted": {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {PauseTime, "b", Accepted}, {s + PauseTime, "a", Rejected}}, []string{"a"}, true},
-		"a rejected probe":             {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}, {s + PauseTime, "a", Rejected}}, []string{"", "a"}, false},
+		"a rejected probe":             {[]step{{0, "a", Accepted}, {s, "a", Rejected}, {2 * s, "b", Accepted}, {s + PauseTime, "a", Rejected}}, []string{"", "a"}, true},
 	} {
 		cred, _ := newCredential(t, catalog.ClassPartner)
 		for _, step := range c.steps {
@@ -133,4 +133,100 @@ func TestOldAcceptanceSpeaksForNothing(t *testing.T) {
 	if got := pausedFor(c); !slices.Equal(got, []string{"", "a"}) {
 		t.Errorf("paused for %q", got)
 	}
+}
+
+// burst has forty callers use the keys at once, as far as they need not wait.
+func burst(t *testing.T, c *Credential, now time.Time) (sent []*Lease) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 40 {
+		if lease, err := tryLeaseOf(ended, c, string(rune('A'+i)), now); err == nil {
+			sent = append(sent, lease)
+		}
+	}
+	return sent
+}
+
+// TestProbesAreTries: callers whose pauses are over do not go past the trial of a key that turns bad then.
+func TestProbesAreTries(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	for _, caller := range []string{"a", "b", "c", "d"} {
+		finish(t, c, "z", Accepted, start)
+		finish(t, c, caller, Rejected, start)
+	}
+	now := start.Add(PauseTime)
+	finish(t, c, "z", Accepted, now)
+	finish(t, c, "e", Rejected, now)
+	sent := burst(t, c, now)
+	for _, caller := range []string{"a", "b", "c", "d"} {
+		if lease, err := tryLeaseOf(t.Context(), c, caller, now); err == nil {
+			sent = append(sent, lease)
+		}
+	}
+	if len(sent) != trialCalls {
+		t.Errorf("%d calls try the key", len(sent))
+	}
+	sent[0].Done(Unheard, "", now)
+	if probe := leaseFor(t, c, "a", now); !probe.Probes() {
+		t.Error("no probe where there is a place")
+	}
+}
+
+// TestProbeBeforeATrial: its answer ends its own pause, and not the trial that began while it was under way.
+func TestProbeBeforeATrial(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	finish(t, c, "z", Accepted, start)
+	finish(t, c, "a", Rejected, start)
+	now := start.Add(PauseTime)
+	finish(t, c, "z", Accepted, now)
+	probe := leaseFor(t, c, "a", now)
+	finish(t, c, "b", Rejected, now)
+	probe.Done(Accepted, "", now)
+	if _, trial := c.OnTrial(); !trial || !slices.Equal(pausedFor(c), []string{"b"}) {
+		t.Errorf("on trial: %v, paused for %q", trial, pausedFor(c))
+	}
+}
+
+// TestCallsOfOneCaller that were under way together pause it once, until five are rejected in a row.
+func TestCallsOfOneCaller(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	finish(t, c, "b", Accepted, start)
+	other := leaseFor(t, c, "b", start)
+	var own []*Lease
+	for range maxRejected {
+		own = append(own, leaseFor(t, c, "a", start))
+	}
+	own[0].Done(Rejected, "wrong", start)
+	other.Done(Accepted, "", start)
+	for i, lease := range own[1:] {
+		if got := pausedFor(c); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("after %d rejections: paused for %q", i+1, got)
+		}
+		if n := len(burst(t, c, start)); i == 0 && n != trialCalls {
+			t.Errorf("%d calls of others try the key", n)
+		}
+		lease.Done(Rejected, "wrong", start)
+	}
+	if got := pausedFor(c); !slices.Equal(got, []string{"", "a"}) {
+		t.Errorf("after five rejections: paused for %q", got)
+	}
+}
+
+// TestOneCallerOnTrial leaves a place to the others: the rest of its calls wait.
+func TestOneCallerOnTrial(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	var sent []*Lease
+	for range trialCalls {
+		if lease, err := tryLeaseOf(ended, c, "a", start); err == nil {
+			sent = append(sent, lease)
+		}
+	}
+	if len(sent) != trialCalls-1 {
+		t.Errorf("%d calls of one caller try the key", len(sent))
+	}
+	leaseFor(t, c, "b", start)
+	sent[0].Done(Unheard, "", start)
+	leaseFor(t, c, "a", start)
 }

@@ -45,7 +45,7 @@ func (s *Service) watchSigning(ctx context.Context) {
 		select {
 		case now := <-ticker.C:
 			for _, c := range s.config.Credentials {
-				s.pollKeys(c, now)
+				go s.pollKeys(c, now) // a source may hang: the others and the end of the service do not wait for it
 			}
 			s.logClocks(wrong)
 		case <-ctx.Done():
