@@ -9,8 +9,8 @@ import (
 // sector is the least that a disk writes at once.
 const sector = 512
 
-// partialTail reads what stands behind the complete lines of the live segment, and tells what a crash left of a commit that was
-// never acknowledged from anything else.
+// partialTail reads what stands behind the complete lines of the live segment, and distinguishes what a crash left of a commit
+// that was never acknowledged from anything else.
 //
 // A crash of the machine may keep some sectors of such a commit and lose others, in any order, which leaves zeros in
 // front of data. So behind the last line there may be
@@ -27,7 +27,7 @@ type partialTail struct {
 	closed bool // the data ended within a sector: only zeros may follow
 }
 
-// readPartialTail reads from offset, where the complete lines end, and gives the offset behind the last byte that is not zero.
+// readPartialTail reads from offset, where the complete lines end, and returns the offset behind the last byte that is not zero.
 func readPartialTail(name string, last head, offset int64, r io.Reader) (int64, error) {
 	t := partialTail{name: name, last: last, offset: offset, end: offset, whole: true}
 	in := bufio.NewReaderSize(r, 64<<10)

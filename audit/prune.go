@@ -95,7 +95,7 @@ func (l *Log) liveName() (string, error) {
 	return l.status.Segment, nil
 }
 
-// trustedTime gives a time that has passed by any clock that is right now and then: when the newest segment began that is a
+// trustedTime returns a time that has passed by any clock that is right now and then: when the newest segment began that is a
 // day old, or the zero time if none is.
 func (l *Log) trustedTime(segments []string) (time.Time, error) {
 	now := l.cfg.Now()

@@ -65,7 +65,7 @@ func (r Rejection) String() string {
 }
 
 var (
-	// 0301 is the code of signatures and keys, whatever product of the provider's answers: APIG.0301, APIGW.0301. Codes of
+	// 0301 is the code of signatures and keys, of every product of the provider: APIG.0301, APIGW.0301. Codes of
 	// the billing system come from behind the check of signatures.
 	rejectionCode = regexp.MustCompile(`^(?i:[a-z][a-z0-9_-]*\.)*0301$`)
 	// 0303 is documented for signatures whose date has expired.

@@ -302,7 +302,7 @@ func (r *Report) Groups() []*Group {
 // Total counts all calls.
 func (r *Report) Total() *Counts { return &r.total }
 
-// Money gives what all calls moved, sorted by currency; without [NoCurrency] if nothing was moved in that.
+// Money returns what all calls moved, sorted by currency; without [NoCurrency] if nothing was moved in that.
 func (r *Report) Money() []*Money {
 	list := []*Money{}
 	for _, m := range r.money {
@@ -333,7 +333,7 @@ var SumColumns = []string{
 	"currency", "calls", "succeeded", "failed", "partial", "unknown", "not_sent", "open", "refused", "moved", "moved_partly", "moved_perhaps", "no_amount", "unsummed",
 }
 
-// Cells gives the cells of sums in the order of [SumColumns]: those of money and counts, of which one may be nil.
+// Cells returns the cells of sums in the order of [SumColumns]: those of money and counts, of which one may be nil.
 func Cells(m *Money, n *Counts) []string {
 	money, states, rest := make([]string, 4), make([]string, 8), make([]string, 2)
 	if m != nil {

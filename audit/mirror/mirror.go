@@ -1,5 +1,5 @@
-// Package mirror writes the checkpoints of an audit log to places besides the log, where whoever can change the log cannot
-// change them: each as one line of JSON,
+// Package mirror writes the checkpoints of an audit log to places besides the log, where a process or a person
+// that can change the log cannot change them: each as one line of JSON,
 //
 //	{"log":NAME,"size":RECORDS,"root":BASE64,"time":RFC3339,"checkpoint":NOTE}
 //

@@ -177,7 +177,7 @@ func (d *database) made(ctx context.Context) (int64, error) {
 	return d.number(ctx, "PRAGMA user_version")
 }
 
-// outdated reports whether a file is an index that an older version made. What cannot be told is not.
+// outdated reports whether a file is an index that an older version made. A file whose version cannot be read is not.
 func outdated(ctx context.Context, path string) bool {
 	d, err := connect(ctx, path, "ro", reading)
 	if err != nil {

@@ -84,8 +84,8 @@ const (
 )
 
 // Run keeps the index up with the log, which may be written meanwhile, until ctx ends. It makes the index if there is
-// none, or one that an older version made. When something fails, failed is told why, once for each different reason, and Run
-// begins anew after a second, later after up to a minute: an index that is broken stays as it is until somebody makes a new one,
+// none, or one that an older version made. When something fails, Run calls failed with the error, once for each different one, and
+// begins anew after a second, later after up to a minute: an index that is broken stays as it is until `audit reindex` makes a new one,
 // which Run then takes.
 func (x *Index) Run(ctx context.Context, failed func(error)) {
 	wait, told := minBackoff, ""
@@ -216,7 +216,7 @@ func (f *follower) save(ctx context.Context) error {
 	return nil
 }
 
-// openOrCreate gives the path of the database. In the place of one that an older version made it puts a new one, empty: until
+// openOrCreate returns the path of the database. In the place of one that an older version made it puts a new one, empty: until
 // that has caught up, queries read the rest from the log.
 func (x *Index) openOrCreate(ctx context.Context, first uint64) (string, error) {
 	if path, err := x.current(ctx); path != "" || err != nil {
@@ -237,7 +237,7 @@ func (x *Index) openOrCreate(ctx context.Context, first uint64) (string, error) 
 	return path, publish(path, x.file)
 }
 
-// current gives the path of the database; none if there is none, or only one that an older version made.
+// current returns the path of the database; none if there is none, or only one that an older version made.
 func (x *Index) current(ctx context.Context) (string, error) {
 	path, err := target(x.file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && outdated(ctx, path) {

@@ -116,53 +116,66 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if method == "" || method != strings.ToUpper(method) {
 		return nil, cli.UsageError("METHOD %q: methods are upper case, such as GET or POST", method)
 	}
-	e := &explanation{Caller: f.caller, Method: method, Path: target}
-	rawPath, rawQuery, _ := strings.Cut(target, "?")
-	path, err := gateway.ParsePath(rawPath)
-	if err != nil {
-		return e.refused("ambiguous_path", err.Error()), nil
-	}
-	query, err := signing.ParseQuery(rawQuery)
-	if err != nil {
-		return e.refused("ambiguous_query", err.Error()), nil
-	}
 	header, err := readHeaderFlags(f.headers)
 	if err != nil {
 		return nil, err
 	}
-	m, refusal, err := f.match(c, e.Method, path)
+	e := &explanation{Caller: f.caller, Method: method, Path: target}
+	asked := &gateway.Asked{Method: method, Body: body}
+	if !e.readTarget(asked) {
+		return e, nil
+	}
+	m, refusal, err := f.match(c, method, asked.Path)
 	switch {
 	case err != nil:
 		return nil, err
 	case refusal != nil:
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	case m == nil:
-		return e.refused("unknown_operation", unmatchedDetail(c, f, path)), nil
+		return e.refused("unknown_operation", unmatchedDetail(c, f, asked.Path)), nil
 	}
 	e.describe(m)
-	if refusal := gateway.CheckAuthorization(header["Authorization"], !m.upstream.Signed && m.settled); refusal != nil {
-		return e.refused(refusal.Code.Reason, refusal.Detail), nil
-	}
-	if err := bss.CheckBody(m.operation, e.Method, int64(len(body))); err != nil {
-		return e.refused("body_not_taken", err.Error()), nil
-	}
-	contentType, refusal := gateway.ReadContentType(m.operation, m.upstream.Signed, header["Content-Type"])
-	if refusal != nil && len(body) > 0 {
-		return e.refused(refusal.Code.Reason, refusal.Detail), nil
-	}
-	asked := &gateway.Asked{
-		Operation: m.operation, Method: e.Method, Path: path, Params: m.params, Query: query, Body: body, Opaque: !contentType.JSON,
-	}
-	if m.upstream.Signed {
-		if asked.Account, refusal = gateway.ReadAccount(header); refusal != nil {
-			return e.refused(refusal.Code.Reason, refusal.Detail), nil
-		}
-	}
-	facts, refusal := gateway.ReadFacts(asked)
+	facts, refusal := readMessage(asked, m, header)
 	if refusal != nil {
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
 	return e.decide(c, f, m, &facts), nil
+}
+
+// readTarget reads path and query of the request target. It reports false if the call is refused for them.
+func (e *explanation) readTarget(asked *gateway.Asked) bool {
+	rawPath, rawQuery, _ := strings.Cut(e.Path, "?")
+	var err error
+	if asked.Path, err = gateway.ParsePath(rawPath); err != nil {
+		e.refused("ambiguous_path", err.Error())
+		return false
+	}
+	if asked.Query, err = signing.ParseQuery(rawQuery); err != nil {
+		e.refused("ambiguous_query", err.Error())
+		return false
+	}
+	return true
+}
+
+// readMessage returns what a matched call is about, or why its header or body is refused.
+func readMessage(asked *gateway.Asked, m *matched, header http.Header) (facts gateway.Facts, refusal *gateway.Refusal) {
+	if refusal = gateway.CheckAuthorization(header["Authorization"], !m.upstream.Signed && m.settled); refusal != nil {
+		return facts, refusal
+	}
+	if err := bss.CheckBody(m.operation, asked.Method, int64(len(asked.Body))); err != nil {
+		return facts, &gateway.Refusal{Code: gateway.Code{Reason: "body_not_taken"}, Detail: err.Error()}
+	}
+	contentType, refusal := gateway.ReadContentType(m.operation, m.upstream.Signed, header["Content-Type"])
+	if refusal != nil && len(asked.Body) > 0 {
+		return facts, refusal
+	}
+	asked.Operation, asked.Params, asked.Opaque = m.operation, m.params, !contentType.JSON
+	if m.upstream.Signed {
+		if asked.Account, refusal = gateway.ReadAccount(header); refusal != nil {
+			return facts, refusal
+		}
+	}
+	return gateway.ReadFacts(asked)
 }
 
 // readHeaderFlags reads headers as a request would bring them.
