@@ -300,16 +300,25 @@ func TestEndlessAnswer(t *testing.T) {
 	w.sawEach(upstream, outcomes)
 }
 
-// TestNeverAnswered has a provider that takes requests and says nothing until the gateway gives up.
+// TestNeverAnswered has a provider that answers one request, and then takes requests and says nothing until the gateway
+// gives up. Without that one the keys were on trial, and one of the calls had to wait for the others.
 func TestNeverAnswered(t *testing.T) {
 	t.Parallel() // it mostly waits
 	w := newWorld(t, bsssim.Config{})
+	const answered = "CS-answered"
 	upstream := w.answerWith(func(x *visit) {
-		_, _ = x.request()
+		order, _ := x.request()
+		if order == answered {
+			x.send(confirmation(order))
+			_, _ = x.request()
+		}
 		_, _ = x.in.ReadByte() // until the gateway leaves
 	})
 	p := w.configure(replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 3s")).start()
-	outcomes := map[string]string{}
+	if got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(0, answered)); got.status != http.StatusOK {
+		t.Fatalf("the first call: told %d %s", got.status, got.body)
+	}
+	outcomes := map[string]string{answered: audit.Succeeded}
 	var calling sync.WaitGroup
 	for kind := range orderKinds {
 		outcomes[orderName(kind)] = audit.Unknown
