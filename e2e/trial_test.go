@@ -65,7 +65,7 @@ func TestSlowProviderAtAStart(t *testing.T) {
 	}
 
 	p := w.start()
-	if got := together(p, 3, calls-3); !maps.Equal(got, map[string]int{"": 3, "TG.6009": calls - 3}) {
+	if got := together(p, 3, calls-3); !maps.Equal(got, map[string]int{"": 3, "TG.6010": calls - 3}) {
 		t.Errorf("keys that were never accepted: answers %v", got)
 	}
 	eventually(t, "the key is remembered", func() bool { text, _ := os.ReadFile(file); return len(text) > 0 })

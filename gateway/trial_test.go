@@ -74,7 +74,7 @@ func TestTrialIsNotWaitedForLong(t *testing.T) {
 			if took := time.Since(begun); took != credential.TrialWait || credential.TrialWait != 5*time.Second {
 				t.Errorf("answered after %v", took)
 			}
-			got.wantCode(t, "TG.6009")
+			got.wantCode(t, "TG.6010")
 			if got.status != 503 || got.header.Get("Retry-After") != "5" || !strings.Contains(got.body, "no byte of this one was sent") {
 				t.Errorf("answer %d %v %s", got.status, got.header, got.body)
 			}
@@ -108,7 +108,7 @@ func TestTrialEndsWithTheTimeOfTheCall(t *testing.T) {
 		synctest.Wait()
 		f.upstream["bss"].Timeout = 2 * time.Second
 		begun := time.Now()
-		call().wantCode(t, "TG.6009")
+		call().wantCode(t, "TG.6010")
 		if took := time.Since(begun); took != 2*time.Second {
 			t.Errorf("answered after %v", took)
 		}
