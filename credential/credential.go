@@ -66,7 +66,7 @@ type Credential struct {
 	config Config
 	active atomic.Pointer[keySet] // what calls sign with; replaced when the keys change
 	reader reader
-	watch  func(withdrawn bool) // see Watch; nil: no one does
+	watch  func(withdrawn bool) // see Watch; nil: the credential is not watched
 }
 
 // New checks the configuration and loads the keys.

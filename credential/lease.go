@@ -118,8 +118,8 @@ const (
 )
 
 // Done reports what became of the signature. After Rejected it returns the pause that began or goes on for the keys in use; nil if
-// other keys are. The reason is kept for readiness and refusals; it must hold no secret. Where someone watches the credential, Done
-// waits after a rejection until that is noted; see [Credential.Watch].
+// other keys are. The reason is kept for readiness and refusals; it must hold no secret. After a rejection
+// Done returns when the watcher has noted it; see [Credential.Watch].
 func (l *Lease) Done(verdict Verdict, reason string, now time.Time) (begun *Pause) {
 	if verdict == Rejected || verdict == OtherCause {
 		l.permit.credential.Reread()

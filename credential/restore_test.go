@@ -42,7 +42,7 @@ func TestRestore(t *testing.T) {
 	c, s := newCredential(t, catalog.ClassPartner)
 	known, _, _ := c.Evidence(mac())
 	if c.Restore(mac(), func(Fingerprint) bool { return false }) || len(burst(t, c, start)) != trialCalls {
-		t.Error("keys that no one knows are not on trial")
+		t.Error("unknown keys are not on trial")
 	}
 	c, s = newCredential(t, catalog.ClassPartner)
 	if !c.Restore(mac(), known.Equal) {
@@ -67,7 +67,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// TestWatch: who watches is called when evidence changes, and not for each call.
+// TestWatch: the watcher is called when evidence changes, and not for each call.
 func TestWatch(t *testing.T) {
 	c, s := newCredential(t, catalog.ClassPartner)
 	var calls []bool

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -40,7 +40,7 @@ func TestDrain(t *testing.T) {
 	if code := p.code(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if got := w.consistent()[tapped.call()]; got == nil || got.outcome == nil || got.outcome.Outcome != audit.Succeeded {
+	if got := w.consistent()[tapped.call()]; got == nil || got.outcome == nil || got.outcome.Outcome != logfile.Succeeded {
 		t.Errorf("on record: %+v", got)
 	}
 	w.endedWell()
@@ -67,7 +67,7 @@ func TestCallerLeavesDuringAPayment(t *testing.T) {
 	close(hold.release)
 	eventually(t, "the payment's outcome is on record", func() bool {
 		for _, r := range w.records() {
-			if r.Kind == audit.KindOutcome && r.Outcome == audit.Succeeded {
+			if r.Kind == logfile.KindOutcome && r.Outcome == logfile.Succeeded {
 				return true
 			}
 		}
@@ -96,7 +96,7 @@ func TestDrainGivesUp(t *testing.T) {
 	w.start().stop()
 	unknown := 0
 	for _, h := range w.consistent() {
-		if h.outcome != nil && h.outcome.Outcome == audit.Unknown {
+		if h.outcome != nil && h.outcome.Outcome == logfile.Unknown {
 			unknown++
 		}
 	}

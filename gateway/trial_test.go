@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/credential"
 )
 
@@ -78,11 +78,11 @@ func TestTrialIsNotWaitedForLong(t *testing.T) {
 			if got.status != 503 || got.header.Get("Retry-After") != "5" || !strings.Contains(got.body, "no byte of this one was sent") {
 				t.Errorf("answer %d %v %s", got.status, got.header, got.body)
 			}
-			outcomes := f.log.of(audit.KindOutcome)
-			if last := outcomes[len(outcomes)-1]; last.Outcome != audit.NotSent || last.Reason != "credential_on_trial" {
+			outcomes := f.log.of(logfile.KindOutcome)
+			if last := outcomes[len(outcomes)-1]; last.Outcome != logfile.NotSent || last.Reason != "credential_on_trial" {
 				t.Errorf("on record: %q for %q", last.Outcome, last.Reason)
 			}
-			if last := f.metrics.observed[len(f.metrics.observed)-1]; last.Outcome != audit.NotSent || last.Reason != "credential_on_trial" {
+			if last := f.metrics.observed[len(f.metrics.observed)-1]; last.Outcome != logfile.NotSent || last.Reason != "credential_on_trial" {
 				t.Errorf("in the metrics: %+v", last)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/config"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
@@ -154,8 +154,8 @@ func (g *gateway) metric(t *testing.T, name string) (sum int) {
 
 func (g *gateway) intents(t *testing.T) (n int) {
 	t.Helper()
-	err := audit.Read(filepath.Join(g.dir, "audit"), func(r *audit.Record, _ []byte) error {
-		if r.Kind == audit.KindIntent {
+	err := logfile.Read(filepath.Join(g.dir, "audit"), func(r *logfile.Record, _ []byte) error {
+		if r.Kind == logfile.KindIntent {
 			n++
 		}
 		return nil

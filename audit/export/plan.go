@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
 )
 
@@ -37,11 +37,11 @@ func (c *Counts) see(l proof.Line) {
 	}
 	c.End = l.Seq
 	switch l.Kind {
-	case audit.KindIntent:
+	case logfile.KindIntent:
 		c.Intents++
-	case audit.KindOutcome:
+	case logfile.KindOutcome:
 		c.Outcomes++
-	case audit.KindRefusal, audit.KindRefusals:
+	case logfile.KindRefusal, logfile.KindRefusals:
 		c.Refusals++
 	default:
 		c.OfItself++
@@ -76,13 +76,13 @@ func (p *planner) see(l proof.Line) error {
 		return err
 	}
 	p.oldest, p.newest = cmp.Or(p.oldest, l.Time), l.Time
-	sealed := l.Kind == audit.KindCheckpoint
+	sealed := l.Kind == logfile.KindCheckpoint
 	begun := p.summary.Begin > 0 || p.open.Begin > 0
 	// A checkpoint that an older key signs too says less without the key record before it: a bundle begins with another one.
 	if p.summary.First == 0 || sealed && !begun && !p.rekeyed {
 		p.summary.First = l.Seq
 	}
-	p.rekeyed = l.Kind == audit.KindKey || p.rekeyed && !sealed
+	p.rekeyed = l.Kind == logfile.KindKey || p.rekeyed && !sealed
 	if p.from <= l.Time && l.Time < p.to {
 		p.open.see(l)
 	}

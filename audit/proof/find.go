@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // ErrNotCovered says that no checkpoint covers a record yet.
@@ -90,9 +90,9 @@ func (l *Log) findFrom(begin uint64, id string) (*callRecords, error) {
 
 func (f *callRecords) see(line Line, t *tracker) error {
 	switch line.Kind {
-	case audit.KindCheckpoint:
+	case logfile.KindCheckpoint:
 		return f.covered(t)
-	case audit.KindStart: // all calls before it have an outcome
+	case logfile.KindStart: // all calls before it have an outcome
 		f.ended = f.ended || f.intent
 	default:
 		if bytes.Contains(line.Text, f.needle) {
@@ -128,8 +128,8 @@ func (f *callRecords) add(line Line, t *tracker) error {
 	f.records = append(f.records, Record{Line: string(line.Text)})
 	f.seqs = append(f.seqs, line.Seq)
 	f.cover = nil
-	f.intent = f.intent || r.Kind == audit.KindIntent || r.Kind == audit.KindRefusal
-	f.ended = f.ended || r.Kind == audit.KindOutcome || r.Kind == audit.KindRefusal
+	f.intent = f.intent || r.Kind == logfile.KindIntent || r.Kind == logfile.KindRefusal
+	f.ended = f.ended || r.Kind == logfile.KindOutcome || r.Kind == logfile.KindRefusal
 	return nil
 }
 

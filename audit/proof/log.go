@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strconv"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // Log reads the files of a log without parsing more of them than a proof needs. It trusts nothing that it finds: what is
@@ -38,7 +38,7 @@ func OpenLog(files fs.FS) (*Log, error) {
 	}
 	l := &Log{files: files}
 	for _, e := range entries { // sorted by name: hashes come before the segment of the same number
-		first, hashes, ok := audit.ParseFileName(e.Name())
+		first, hashes, ok := logfile.ParseFileName(e.Name())
 		if !ok {
 			continue
 		}
@@ -49,7 +49,7 @@ func OpenLog(files fs.FS) (*Log, error) {
 		l.parts = append(l.parts, p)
 	}
 	if len(l.parts) == 0 {
-		return nil, fmt.Errorf("there is no audit log here: no file such as %s", audit.SegmentName(1))
+		return nil, fmt.Errorf("there is no audit log here: no file such as %s", logfile.SegmentName(1))
 	}
 	return l, nil
 }
@@ -79,7 +79,7 @@ func (l *Log) Segments() []uint64 {
 type Line struct {
 	Seq  uint64
 	Time string // RFC 3339 in UTC with nine digits of a second: later times are greater texts
-	Kind audit.Kind
+	Kind logfile.Kind
 	Text []byte // without its line feed, valid until the next line is asked for
 }
 
@@ -98,7 +98,7 @@ func parseLine(text []byte) (Line, bool) {
 	rest, ok = bytes.CutPrefix(rest[len(TimeFormat):], []byte(`","kind":"`))
 	kind, _, end := bytes.Cut(rest, []byte(`"`))
 	n, err := strconv.ParseUint(string(seq), 10, 63)
-	return Line{Seq: n, Time: string(at), Kind: audit.Kind(kind), Text: text}, ok && end && err == nil
+	return Line{Seq: n, Time: string(at), Kind: logfile.Kind(kind), Text: text}, ok && end && err == nil
 }
 
 // Lines gives the records from seq on, as far as their lines are there, up to the end of the log or the end of the last
@@ -147,7 +147,7 @@ func (l *Log) segment(i int, from uint64, yield func(Line, error) bool) (bool, e
 		return false, fmt.Errorf("reading the audit log: %w", err)
 	}
 	defer f.Close() // opened for reading: nothing can be lost
-	in := bufio.NewReaderSize(f, audit.MaxLine)
+	in := bufio.NewReaderSize(f, logfile.MaxLine)
 	for seq := p.first; ; seq++ {
 		text, err := in.ReadSlice('\n')
 		if err == nil && bytes.IndexByte(text, 0) < 0 {
@@ -170,7 +170,7 @@ func (l *Log) segmentEnd(i int, seq uint64, rest []byte, err error) error {
 	name := l.parts[i].name
 	switch {
 	case err == bufio.ErrBufferFull && bytes.IndexByte(rest, 0) < 0:
-		return damaged("%s: record %d is longer than %d bytes", name, seq, audit.MaxLine)
+		return damaged("%s: record %d is longer than %d bytes", name, seq, logfile.MaxLine)
 	case err != nil && err != io.EOF && err != bufio.ErrBufferFull:
 		return fmt.Errorf("reading audit segment %s: %w", name, err)
 	case i == len(l.parts)-1:
@@ -225,7 +225,7 @@ func (l *Log) hashes(i int, from uint64, yield func(checkpoint.Hash, error) bool
 		return false, fmt.Errorf("reading the audit log: %w", err)
 	}
 	defer f.Close() // opened for reading: nothing can be lost
-	in := bufio.NewReaderSize(f, audit.MaxLine)
+	in := bufio.NewReaderSize(f, logfile.MaxLine)
 	for seq := p.first; ; seq++ {
 		var h checkpoint.Hash
 		switch _, err := io.ReadFull(in, h[:]); {

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // Statement is a checkpoint record of a log whose signatures are those that the log's keys make.
@@ -24,9 +24,9 @@ type Statement struct {
 	Peaks []checkpoint.Hash      // of the tree of Size leaves
 }
 
-func decode(line []byte) (*audit.Record, error) {
-	r := new(audit.Record)
-	return r, audit.ParseLine(line, r)
+func decode(line []byte) (*logfile.Record, error) {
+	r := new(logfile.Record)
+	return r, logfile.ParseLine(line, r)
 }
 
 // OpenNote reads a checkpoint that is signed by some of the keys, and by no other, and gives those in the order of their
@@ -74,7 +74,7 @@ type tracker struct {
 
 func (t *tracker) see(l Line) error {
 	switch l.Kind {
-	case audit.KindKey:
+	case logfile.KindKey:
 		r, err := decode(l.Text)
 		if err != nil {
 			return damaged("record %d: %w", l.Seq, err)
@@ -82,7 +82,7 @@ func (t *tracker) see(l Line) error {
 		if t.pending = r.PreviousKey; r.KeyLost {
 			t.pending = ""
 		}
-	case audit.KindCheckpoint:
+	case logfile.KindCheckpoint:
 		t.seq, t.text = l.Seq, append(t.text[:0], l.Text...)
 		t.previous, t.pending = t.pending, ""
 	}
@@ -199,7 +199,7 @@ func (l *Log) Checkpoints() iter.Seq2[*Statement, error] {
 				err = t.see(line)
 			}
 			var s *Statement
-			if err == nil && line.Kind == audit.KindCheckpoint {
+			if err == nil && line.Kind == logfile.KindCheckpoint {
 				s, err = t.statement()
 			}
 			if err != nil {
@@ -227,7 +227,7 @@ type Keyring []KeyUse
 
 // See takes the next line.
 func (k *Keyring) See(l Line) error {
-	if l.Kind != audit.KindKey && (l.Kind != audit.KindCheckpoint || len(*k) > 0) {
+	if l.Kind != logfile.KindKey && (l.Kind != logfile.KindCheckpoint || len(*k) > 0) {
 		return nil
 	}
 	r, err := decode(l.Text)
@@ -242,7 +242,7 @@ func (k *Keyring) See(l Line) error {
 	if err != nil {
 		return damaged("record %d: %w", l.Seq, err)
 	}
-	if l.Kind == audit.KindCheckpoint {
+	if l.Kind == logfile.KindCheckpoint {
 		use.From = 0
 	}
 	*k = append(*k, use)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // verifier joins the lines in order.
@@ -62,7 +62,7 @@ func (v *verifier) take(it *item) error {
 	case it.hash:
 		return v.hashes(it)
 	case it.long:
-		v.bad(at, fmt.Errorf("it is longer than %d bytes", audit.MaxLine), it.zeros)
+		v.bad(at, fmt.Errorf("it is longer than %d bytes", logfile.MaxLine), it.zeros)
 	case it.end != nil:
 		v.end(at, it.end)
 	}
@@ -229,7 +229,7 @@ func (v *verifier) line(p *part, l *line) error {
 	}
 	v.tree.Add(l.leaf)
 	v.next(at, l.time)
-	v.fresh = l.kind == audit.KindCheckpoint
+	v.fresh = l.kind == logfile.KindCheckpoint
 	return nil
 }
 
@@ -280,27 +280,27 @@ func (v *verifier) state(at place, l *line) {
 		v.damage()
 	}
 	switch {
-	case l.kind == audit.KindStop:
+	case l.kind == logfile.KindStop:
 		v.stop = true
-	case l.kind == audit.KindStart:
+	case l.kind == logfile.KindStart:
 		v.stop = false
-	case v.stop && l.kind != audit.KindOutcome && l.kind != audit.KindCheckpoint:
+	case v.stop && l.kind != logfile.KindOutcome && l.kind != logfile.KindCheckpoint:
 		v.stop = false
 		v.fault(FaultStop, l.seq, at, "a record of kind %s stands behind a stop; without a start only outcomes and checkpoints may", l.kind)
 	}
 	switch l.kind {
-	case audit.KindStart:
+	case logfile.KindStart:
 		v.start(l.record)
-	case audit.KindKey:
+	case logfile.KindKey:
 		v.signers.bringIn(v, at, l.record)
-	case audit.KindPrune:
+	case logfile.KindPrune:
 		v.prune(at, l.record)
-	case audit.KindCheckpoint:
+	case logfile.KindCheckpoint:
 		v.checkpoint(at, l)
 	}
 }
 
-func (v *verifier) start(r *audit.Record) {
+func (v *verifier) start(r *logfile.Record) {
 	v.report.Starts++
 	if r.Unsigned > 0 {
 		v.report.Crashes++
@@ -308,7 +308,7 @@ func (v *verifier) start(r *audit.Record) {
 	}
 }
 
-func (v *verifier) prune(at place, r *audit.Record) {
+func (v *verifier) prune(at place, r *logfile.Record) {
 	if r.First == 0 || r.Last < r.First || r.Last >= r.Seq {
 		v.fault(FaultPruned, r.Seq, at, "a prune record names records %d to %d, which cannot be", r.First, r.Last)
 		return

@@ -3,8 +3,8 @@ package verify
 import (
 	"fmt"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // maxSigners bounds how many keys are followed.
@@ -18,7 +18,7 @@ type signers struct {
 }
 
 // bringIn takes a key record.
-func (s *signers) bringIn(v *verifier, at place, r *audit.Record) {
+func (s *signers) bringIn(v *verifier, at place, r *logfile.Record) {
 	key, err := checkpoint.ParsePublicKey(r.Key)
 	if err == nil {
 		err = s.allows(v, key, r)
@@ -38,7 +38,7 @@ func (s *signers) bringIn(v *verifier, at place, r *audit.Record) {
 }
 
 // allows checks a key record against the keys before.
-func (s *signers) allows(v *verifier, key checkpoint.PublicKey, r *audit.Record) error {
+func (s *signers) allows(v *verifier, key checkpoint.PublicKey, r *logfile.Record) error {
 	previous := s.key
 	if previous.IsZero() && v.hidden && r.PreviousKey != "" {
 		var err error

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"sync"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // part is a file of the log: a segment, or the hashes that are left of one.
@@ -33,7 +33,7 @@ func list(fsys fs.FS) ([]*part, error) {
 	}
 	var parts []*part
 	for _, entry := range entries {
-		first, hashes, ok := audit.ParseFileName(entry.Name())
+		first, hashes, ok := logfile.ParseFileName(entry.Name())
 		if !ok {
 			continue
 		}
@@ -57,7 +57,7 @@ func list(fsys fs.FS) ([]*part, error) {
 }
 
 // chunkSize is how much of a file one goroutine parses at a time, in bytes: more than the longest line.
-const chunkSize = 4 * audit.MaxLine
+const chunkSize = 4 * logfile.MaxLine
 
 // item is one step of reading: of err, begin, work, hash, long and end one is set.
 type item struct {
@@ -139,7 +139,7 @@ func (s *source) emit(it *item) error {
 func (s *source) part(p *part) error {
 	f, err := s.fsys.Open(p.name)
 	if errors.Is(err, fs.ErrNotExist) && !p.hashes { // pruned since the directory was listed
-		p.name, p.hashes = audit.HashesName(p.first), true
+		p.name, p.hashes = logfile.HashesName(p.first), true
 		f, err = s.fsys.Open(p.name)
 	}
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"slices"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // Options say what is asked beyond the files.
@@ -158,7 +158,7 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		return err
 	}
 	if len(parts) == 0 {
-		return errors.New("it holds no audit log: there is no file such as " + audit.SegmentName(1) + " in it")
+		return errors.New("it holds no audit log: there is no file such as " + logfile.SegmentName(1) + " in it")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := startPipeline(ctx, &source{fsys: fsys, parts: parts, growing: !v.options.Bundle})

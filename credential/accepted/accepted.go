@@ -106,7 +106,8 @@ func (m *Memory) Err() error {
 	return m.err
 }
 
-// changed has the file written. A rejection is waited for: who learns of it finds the key on trial after a restart.
+// changed has the file written. A rejection waits for that: the key is on trial after a restart when the
+// caller learns of the rejection.
 func (m *Memory) changed(withdrawn bool) {
 	written := m.ask()
 	if !withdrawn {

@@ -216,7 +216,7 @@ func TestWrittenOnlyWhenSomethingIsNew(t *testing.T) {
 	})
 }
 
-// TestLastWrite: what changed just before the end is in the file, and a rejection after it waits for no one.
+// TestLastWrite: what changed just before the end is in the file, and a rejection after it does not wait.
 func TestLastWrite(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
@@ -325,7 +325,7 @@ func TestUnwritable(t *testing.T) {
 // TestHangingDisk: a rejected call does not wait for long.
 func TestHangingDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := prepare(filepath.Join(t.TempDir(), "accepted"), "key", two) // no one runs it
+		r := prepare(filepath.Join(t.TempDir(), "accepted"), "key", two) // Run is not called
 		begun := time.Now()
 		r.end("a", credential.Accepted)
 		if took := time.Since(begun); took != 0 {

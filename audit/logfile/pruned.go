@@ -1,4 +1,4 @@
-package audit
+package logfile
 
 import (
 	"errors"
@@ -6,24 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
-
-const (
-	hashesSuffix = ".hashes"
-	hashLength   = 32 // of a leaf hash, in bytes
-)
-
-// hashesName is the file that pruning leaves of the segment with this first record.
-func hashesName(first uint64) string {
-	return strings.TrimSuffix(segmentName(first), segmentSuffix) + hashesSuffix
-}
 
 // prunedFrom follows the hashes of pruned segments from record seq on and gives the first record that they do not cover,
 // but end at most. Where hashes and segment are both there the segment counts, which end stands for.
 func prunedFrom(dir string, seq, end uint64) (uint64, error) {
 	for seq < end {
-		name := hashesName(seq)
+		name := HashesName(seq)
 		info, err := os.Stat(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return seq, nil
@@ -31,10 +20,10 @@ func prunedFrom(dir string, seq, end uint64) (uint64, error) {
 		if err != nil {
 			return seq, err
 		}
-		if info.Size() == 0 || info.Size()%hashLength != 0 {
-			return seq, fmt.Errorf("audit hashes %s: %d bytes are no list of hashes of %d bytes each", name, info.Size(), hashLength)
+		if info.Size() == 0 || info.Size()%HashLength != 0 {
+			return seq, fmt.Errorf("audit hashes %s: %d bytes are no list of hashes of %d bytes each", name, info.Size(), HashLength)
 		}
-		seq += uint64(info.Size() / hashLength)
+		seq += uint64(info.Size() / HashLength)
 	}
 	return seq, nil
 }
@@ -46,8 +35,8 @@ func checkPruned(dir string, seq, end uint64) error {
 		return err
 	}
 	if covered > end {
-		return fmt.Errorf("audit hashes in %s reach into the segment %s", dir, segmentName(end))
+		return fmt.Errorf("audit hashes in %s reach into the segment %s", dir, SegmentName(end))
 	}
 	return fmt.Errorf("the records %d to %d are missing in %s: there is neither a segment nor what pruning leaves of one (%s)",
-		covered, end-1, dir, hashesName(covered))
+		covered, end-1, dir, HashesName(covered))
 }

@@ -1,4 +1,4 @@
-package audit
+package logfile
 
 import (
 	"bytes"
@@ -17,18 +17,18 @@ import (
 // incomplete last line. Of a log that was pruned it gives the records that are left. It needs no lock and writes nothing.
 // An error of fn ends it and is given back as it is; faults in the log name the file and the byte.
 func Read(dir string, fn func(r *Record, line []byte) error) error {
-	entries, err := osDisk{dir}.List()
+	entries, err := list(dir)
 	if err != nil {
 		return fmt.Errorf("reading the audit directory: %w", err)
 	}
-	names := segmentNames(entries)
+	names := SegmentNames(entries)
 	if len(names) == 0 {
 		return noLog(dir)
 	}
-	begin, _ := parseSegmentName(names[0])
+	begin, _ := ParseSegmentName(names[0])
 	next := begin
 	for i, name := range names {
-		first, _ := parseSegmentName(name)
+		first, _ := ParseSegmentName(name)
 		if first != next {
 			return fmt.Errorf("audit segment %s follows record %d: records between them are missing", name, next-1)
 		}
@@ -39,13 +39,16 @@ func Read(dir string, fn func(r *Record, line []byte) error) error {
 	return checkPruned(dir, 1, begin) // told last, so that what is there can be seen
 }
 
+// chunkSize is how much is read at once of what may be zeros, in bytes.
+const chunkSize = 256 << 10
+
 func noLog(dir string) error {
-	return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, segmentName(1))
+	return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, SegmentName(1))
 }
 
 // readSegment gives the seq behind the last that it read.
 func readSegment(dir, name string, live bool, fn func(*Record, []byte) error) (uint64, error) {
-	first, _ := parseSegmentName(name)
+	first, _ := ParseSegmentName(name)
 	f, err := os.Open(filepath.Join(dir, name))
 	if errors.Is(err, fs.ErrNotExist) { // it was there when the directory was listed
 		if next, missing := prunedFrom(dir, first, first+1); next > first && missing == nil {
@@ -63,15 +66,15 @@ func readSegment(dir, name string, live bool, fn func(*Record, []byte) error) (u
 		if err != nil {
 			return 0, err
 		}
-		if !live && (in.partial > 0 || in.zeros) {
-			return 0, faultAt(name, s.offset, "the segment is not whole, yet another follows")
+		if !live && (in.Partial > 0 || in.Zeros) {
+			return 0, FaultAt(name, s.offset, "the segment is not whole, yet another follows")
 		}
-		if !in.zeros || !s.goesOn() {
+		if !in.Zeros || !s.goesOn() {
 			return s.want, nil
 		}
 		// A record behind zeros: the writer wrote here while we read, or bytes of the log are gone.
 		if s.offset == before {
-			return 0, faultAt(name, s.offset, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
+			return 0, FaultAt(name, s.offset, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
 		}
 	}
 }
@@ -89,7 +92,7 @@ type segmentReader struct {
 func (s *segmentReader) readLines() (*lines, error) {
 	in := s.rest()
 	for {
-		line, err := in.next()
+		line, err := in.Next()
 		if err == io.EOF {
 			return in, nil
 		}
@@ -98,30 +101,30 @@ func (s *segmentReader) readLines() (*lines, error) {
 		}
 		var r Record
 		if err := decode(line, &r); err != nil {
-			return nil, faultAt(s.name, s.offset, "the line is no record: %w", err)
+			return nil, FaultAt(s.name, s.offset, "the line is no record: %w", err)
 		}
 		if r.Seq != s.want {
-			return nil, faultAt(s.name, s.offset, "record %d is expected here, not record %d", s.want, r.Seq)
+			return nil, FaultAt(s.name, s.offset, "record %d is expected here, not record %d", s.want, r.Seq)
 		}
 		if err := s.fn(&r, line); err != nil {
 			return nil, err
 		}
 		s.want++
-		s.offset = in.offset
+		s.offset = in.Offset
 	}
 }
 
 // rest reads from the offset on.
 func (s *segmentReader) rest() *lines {
-	in := newLines(s.name, io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset))
-	in.offset = s.offset
+	in := NewLines(s.name, io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset))
+	in.Offset = s.offset
 	return in
 }
 
 // goesOn tells whether anything but zeros stands behind the first zero byte.
 func (s *segmentReader) goesOn() bool {
 	rest := io.NewSectionReader(s.file, s.offset, math.MaxInt64-s.offset)
-	chunk := make([]byte, zeroChunk) // in large steps: a live segment ends in megabytes of zeros
+	chunk := make([]byte, chunkSize) // in large steps: a live segment ends in megabytes of zeros
 	zero := false
 	for {
 		n, err := rest.Read(chunk)

@@ -1,4 +1,4 @@
-package audit
+package logfile
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ type Position struct {
 }
 
 func (p Position) String() string {
-	return fmt.Sprintf("%s, byte %d", segmentName(p.Segment), p.Offset)
+	return fmt.Sprintf("%s, byte %d", SegmentName(p.Segment), p.Offset)
 }
 
 // Follower reads a log that may be written to meanwhile, from segment to segment; each Read goes on where the one before ended.
@@ -96,13 +96,13 @@ func (f *Follower) stepBack() error {
 
 // later gives the segment behind the one that is open, or 0; when none is open, the one to begin with.
 func (f *Follower) later() (uint64, error) {
-	entries, err := osDisk{f.dir}.List()
+	entries, err := list(f.dir)
 	if err != nil {
 		return 0, fmt.Errorf("reading the audit directory: %w", err)
 	}
 	var later uint64
-	for _, name := range segmentNames(entries) {
-		first, _ := parseSegmentName(name)
+	for _, name := range SegmentNames(entries) {
+		first, _ := ParseSegmentName(name)
 		if f.s.file != nil && first > f.in {
 			return first, nil
 		}
@@ -133,7 +133,7 @@ func (f *Follower) check() error {
 		return fmt.Errorf("audit segment %s: another file has taken its place", f.s.name)
 	}
 	if open.Size() < f.s.offset {
-		return faultAt(f.s.name, open.Size(), "the file was cut: it had %d bytes of records", f.s.offset)
+		return FaultAt(f.s.name, open.Size(), "the file was cut: it had %d bytes of records", f.s.offset)
 	}
 	return nil
 }
@@ -161,13 +161,13 @@ func (f *Follower) skip() error {
 	}
 	in := f.s.rest()
 	for f.s.want < f.from {
-		if _, err := in.next(); err == io.EOF {
+		if _, err := in.Next(); err == io.EOF {
 			return nil
 		} else if err != nil {
 			return err
 		}
 		f.s.want++
-		f.s.offset = in.offset
+		f.s.offset = in.Offset
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (f *Follower) turn(first uint64) error {
 	if err := f.leave(first); err != nil {
 		return err
 	}
-	name := segmentName(first)
+	name := SegmentName(first)
 	file, err := os.Open(filepath.Join(f.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.pruned(first, err)
@@ -205,10 +205,10 @@ func (f *Follower) leave(first uint64) error {
 		return err
 	}
 	if info.Size() != f.s.offset {
-		return faultAt(f.s.name, f.s.offset, "the segment is not whole, yet another follows")
+		return FaultAt(f.s.name, f.s.offset, "the segment is not whole, yet another follows")
 	}
 	if first < f.s.want {
-		return fmt.Errorf("audit segment %s follows record %d, which it must not hold again", segmentName(first), f.s.want-1)
+		return fmt.Errorf("audit segment %s follows record %d, which it must not hold again", SegmentName(first), f.s.want-1)
 	}
 	if err := checkPruned(f.dir, f.s.want, first); err != nil {
 		return err
@@ -257,10 +257,10 @@ func (l *LineReader) Line(at Position) ([]byte, error) {
 			return l.buf[:i], nil
 		}
 		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", segmentName(at.Segment), at.Offset, err)
+			return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", SegmentName(at.Segment), at.Offset, err)
 		}
 	}
-	return nil, faultAt(segmentName(at.Segment), at.Offset, "there is no complete line")
+	return nil, FaultAt(SegmentName(at.Segment), at.Offset, "there is no complete line")
 }
 
 func (l *LineReader) open(segment uint64) error {
@@ -270,7 +270,7 @@ func (l *LineReader) open(segment uint64) error {
 	if err := l.Close(); err != nil {
 		return err
 	}
-	file, err := os.Open(filepath.Join(l.Dir, segmentName(segment)))
+	file, err := os.Open(filepath.Join(l.Dir, SegmentName(segment)))
 	if err != nil {
 		return err
 	}
@@ -290,14 +290,14 @@ func (l *LineReader) Close() error {
 
 // First gives the number of the first record that the log in dir still has.
 func First(dir string) (uint64, error) {
-	entries, err := osDisk{dir}.List()
+	entries, err := list(dir)
 	if err != nil {
 		return 0, fmt.Errorf("reading the audit directory: %w", err)
 	}
-	names := segmentNames(entries)
+	names := SegmentNames(entries)
 	if len(names) == 0 {
 		return 0, noLog(dir)
 	}
-	first, _ := parseSegmentName(names[0])
+	first, _ := ParseSegmentName(names[0])
 	return first, nil
 }
