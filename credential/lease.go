@@ -125,7 +125,7 @@ func (l *Lease) Done(verdict Verdict, reason string, now time.Time) (begun *Paus
 		l.permit.credential.Reread()
 	}
 	pause, changed := l.set.done(l, verdict, reason, now)
-	if changed {
+	if changed || verdict == Rejected { // also one that is not the first waits until that is noted
 		l.permit.credential.notify(verdict == Rejected)
 	}
 	if pause != nil && l.permit.credential.active.Load().concerned(l.set) {

@@ -37,6 +37,13 @@ func (p *provider) set(status int, slow time.Duration) {
 	p.status, p.slow = status, slow
 }
 
+// asked returns how many calls it was sent.
+func (p *provider) asked() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.taken
+}
+
 // onTrial runs a test with a provider that answers 503 at first, and calls of one caller, of which three may try the key at a time.
 func onTrial(t *testing.T, test func(t *testing.T, f *fixture, p *provider, call func() *reply)) {
 	p := &provider{status: 503}
@@ -82,12 +89,12 @@ func TestTrialIsNotWaitedForLong(t *testing.T) {
 			if last := outcomes[len(outcomes)-1]; last.Outcome != logfile.NotSent || last.Reason != "credential_on_trial" {
 				t.Errorf("on record: %q for %q", last.Outcome, last.Reason)
 			}
-			if last := f.metrics.observed[len(f.metrics.observed)-1]; last.Outcome != logfile.NotSent || last.Reason != "credential_on_trial" {
+			if last := f.metrics.last(); last.Outcome != logfile.NotSent || last.Reason != "credential_on_trial" {
 				t.Errorf("in the metrics: %+v", last)
 			}
 		}
-		if p.taken != 1+3 {
-			t.Errorf("%d calls were sent", p.taken)
+		if n := p.asked(); n != 1+3 {
+			t.Errorf("%d calls were sent", n)
 		}
 		trying.Wait()
 		p.set(200, 0)
@@ -126,8 +133,8 @@ func TestUnavailableProviderIsAskedOn(t *testing.T) {
 				t.Fatalf("answer %d %s, want the provider's", got.status, got.body)
 			}
 		}
-		if took := time.Since(begun); took != 0 || p.taken != 21 {
-			t.Errorf("%d calls were sent in %v", p.taken, took)
+		if took := time.Since(begun); took != 0 || p.asked() != 21 {
+			t.Errorf("%d calls were sent in %v", p.asked(), took)
 		}
 		p.set(200, 0)
 		call()
@@ -137,8 +144,8 @@ func TestUnavailableProviderIsAskedOn(t *testing.T) {
 			calls.Go(func() { call() })
 		}
 		synctest.Wait()
-		if p.taken != 42 {
-			t.Errorf("after a success: %d calls are sent, want 42", p.taken)
+		if n := p.asked(); n != 42 {
+			t.Errorf("after a success: %d calls are sent, want 42", n)
 		}
 		calls.Wait()
 	})
@@ -154,8 +161,8 @@ func TestRestoredKeysAreNotOnTrial(t *testing.T) {
 			calls.Go(func() { call() })
 		}
 		synctest.Wait()
-		if p.taken != 21 {
-			t.Errorf("%d calls are sent, want 21", p.taken)
+		if n := p.asked(); n != 21 {
+			t.Errorf("%d calls are sent, want 21", n)
 		}
 		calls.Wait()
 	})

@@ -3,10 +3,10 @@
 //
 // # What is remembered
 //
-// A key set of a credential, from an accepted answer to a rejection of its access key by any credential. A rejected call ends when that
-// is in the file, or cannot be written at present. Where a crash is faster, or anything is in doubt, keys are on trial once more; but if
-// the crash comes between the provider's answer and the file, within milliseconds, keys that were just rejected are not. Only keys that
-// are in use are remembered: a set that took the place of another is what the next start will read.
+// The keys that a credential uses, from an accepted answer to a rejection of their access key, whichever credential has it. A rejected call
+// ends when that is in the file, or after two seconds if the disk does not answer. Whatever is in doubt leaves keys on trial, with one
+// exception: a crash in the milliseconds between the provider's rejection and the file. Former keys of a credential are not remembered:
+// the next start reads those that are in use.
 //
 // # The file
 //
@@ -106,8 +106,7 @@ func (m *Memory) Err() error {
 	return m.err
 }
 
-// changed has the file written. A rejection waits for that: the key is on trial after a restart when the
-// caller learns of the rejection.
+// changed has the file written. A rejected call waits for that: once its caller knows, a restart puts the key on trial.
 func (m *Memory) changed(withdrawn bool) {
 	written := m.ask()
 	if !withdrawn {
