@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -109,8 +107,8 @@ func (r *recovery) back(segments []string, oldest int) (live scanned, err error)
 			live = s
 		}
 		if i < last || r.unbegun != "" {
-			if err := s.checkWhole(segments[i]); err != nil {
-				return live, err
+			if s.whole != nil {
+				return live, s.whole
 			}
 		}
 		if end := s.chain.Link(); i < last && end.Known && later.Known && end != later {
@@ -132,14 +130,12 @@ func (r *recovery) forward(segments []string) (err error) {
 		return err
 	}
 	for i, name := range segments {
-		s, err := r.read(name, r.chain, func(*logfile.Head, []byte) {})
+		s, err := r.read(name, r.chain, func(*logfile.Head, []byte) error { return nil })
 		if err != nil {
 			return err
 		}
-		if i < len(segments)-1 {
-			if err := s.checkWhole(name); err != nil {
-				return err
-			}
+		if i < len(segments)-1 && s.whole != nil {
+			return s.whole
 		}
 		r.chain = s.chain
 	}
@@ -187,24 +183,16 @@ func (r *recovery) prunedTree() (*checkpoint.Tree, error) {
 	return tree, nil
 }
 
-func (r *recovery) addHashes(tree *checkpoint.Tree, name string) (err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	in := bufio.NewReaderSize(io.NewSectionReader(f, 0, math.MaxInt64), 64<<10)
-	for {
-		var leaf checkpoint.Hash
-		switch _, err := io.ReadFull(in, leaf[:]); err {
-		case nil:
+func (r *recovery) addHashes(tree *checkpoint.Tree, name string) error {
+	return withReader(r.disk, name, func(in *logfile.Reader) error {
+		for leaf, err := range in.Hashes() {
+			if err != nil {
+				return err
+			}
 			tree.Add(leaf)
-		case io.EOF:
-			return nil
-		default:
-			return fmt.Errorf("reading the hashes %s: %w", name, err)
 		}
-	}
+		return nil
+	})
 }
 
 // begun leaves out a last segment that has no record yet, once what stands in it is known to be nothing that was
@@ -215,14 +203,14 @@ func (r *recovery) begun(segments []string) (_ []string, err error) {
 		return segments, nil
 	}
 	name := segments[last]
+	if _, err := firstRecord(r.disk, name); err != io.EOF {
+		return segments, err
+	}
 	f, err := r.disk.Open(name, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := logfile.NewLines(name, io.NewSectionReader(f, 0, math.MaxInt64)).Next(); err != io.EOF {
-		return segments, err
-	}
 	first, _ := logfile.ParseSegmentName(name)
 	if r.found.Cut, err = readPartialTail(name, logfile.Head{Seq: first - 1}, 0, io.NewSectionReader(f, 0, math.MaxInt64)); err != nil {
 		return nil, err
@@ -260,54 +248,27 @@ func (r *recovery) oldest(names []string) (int, error) {
 
 // ends reads the first and the last record of a closed segment.
 func (r *recovery) ends(name string) (begin, end logfile.Head, err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return begin, end, err
+	err = withReader(r.disk, name, func(in *logfile.Reader) (err error) {
+		end, err = in.Last()
+		return err
+	})
+	if err == nil {
+		begin, err = firstRecord(r.disk, name)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	id, err := f.Stat()
-	if err != nil {
-		return begin, end, err
-	}
-	if end, err = lastRecord(name, f, id.size); err != nil {
-		return begin, end, err
-	}
-	line, err := logfile.NewLines(name, io.NewSectionReader(f, 0, id.size)).Next()
-	if err != nil {
-		return begin, end, fmt.Errorf("reading audit segment %s: %w", name, err)
-	}
-	begin, err = logfile.ParseHead(name, 0, line)
 	return begin, end, err
-}
-
-// lastRecord reads the last line of a closed segment.
-func lastRecord(name string, f io.ReaderAt, size int64) (logfile.Head, error) {
-	from := max(size-logfile.MaxLine, 0)
-	tail := make([]byte, size-from)
-	if _, err := f.ReadAt(tail, from); err != nil && err != io.EOF {
-		return logfile.Head{}, fmt.Errorf("reading audit segment %s: %w", name, err)
-	}
-	line, whole := bytes.CutSuffix(tail, []byte{'\n'})
-	if !whole {
-		return logfile.Head{}, logfile.FaultAt(name, size, "the segment does not end with a record, yet another follows")
-	}
-	start := bytes.LastIndexByte(line, '\n') + 1
-	return logfile.ParseHead(name, from+int64(start), line[start:])
 }
 
 // segment reads one segment whole. Calls before a start record were closed when it was written: with started, a start
 // record was found further down, and only signatures are of interest.
 func (r *recovery) segment(name string, started bool) (s scanned, begun bool, err error) {
 	calls := tally{open: map[string]logfile.Head{}, answered: map[string]struct{}{}}
-	var c logfile.Chain
-	if first, _ := logfile.ParseSegmentName(name); first == 1 {
-		c.Tree = new(checkpoint.Tree)
-	}
-	s, err = r.read(name, c, func(h *logfile.Head, _ []byte) {
+	first, _ := logfile.ParseSegmentName(name)
+	s, err = r.read(name, logfile.ChainAt(first), func(h *logfile.Head, _ []byte) error {
 		r.signature(h)
 		if !started {
 			calls.add(h)
 		}
+		return nil
 	})
 	if err != nil {
 		return s, false, err
@@ -316,13 +277,12 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	return s, calls.begun, nil
 }
 
-func (r *recovery) read(name string, c logfile.Chain, fn func(*logfile.Head, []byte)) (s scanned, err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return s, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return scanSegment(name, io.NewSectionReader(f, 0, math.MaxInt64), c, fn)
+func (r *recovery) read(name string, c logfile.Chain, fn func(*logfile.Head, []byte) error) (s scanned, err error) {
+	err = withReader(r.disk, name, func(in *logfile.Reader) (err error) {
+		s, err = scanSegment(in, c, fn)
+		return err
+	})
+	return s, err
 }
 
 func (r *recovery) signature(h *logfile.Head) {

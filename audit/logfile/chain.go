@@ -16,7 +16,16 @@ type Chain struct {
 	Signed uint64               // seq of the last checkpoint record; 0 before the first
 }
 
-// segmentLink is what has to be the same at the end of a segment and at the beginning of the next one.
+// ChainAt returns the chain in front of a segment of which only the first seq is known: nothing is known of what stands before
+// it, but of the first one.
+func ChainAt(first uint64) Chain {
+	if first == 1 {
+		return Chain{Tree: new(checkpoint.Tree)}
+	}
+	return Chain{}
+}
+
+// SegmentLink is what has to be the same at the end of a segment and at the beginning of the next one.
 type SegmentLink struct {
 	Known       bool
 	root        checkpoint.Hash

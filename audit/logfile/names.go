@@ -3,7 +3,6 @@ package logfile
 import (
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,14 +73,4 @@ const (
 // HashesName is the name of what pruning leaves of that segment.
 func HashesName(first uint64) string {
 	return strings.TrimSuffix(SegmentName(first), SegmentSuffix) + hashesSuffix
-}
-
-// list returns the names of the files of a directory.
-func list(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	names := make([]string, 0, len(entries))
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	return names, err
 }

@@ -1,0 +1,159 @@
+package logfile
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// File is a file of a log: a segment, or the hashes that pruning left of one.
+type File struct {
+	Name   string
+	First  uint64 // seq of its first record
+	Hashes bool
+
+	entry fs.DirEntry
+}
+
+// Size returns the length of the file, or 0 when it is gone.
+func (f File) Size() int64 {
+	info, err := f.entry.Info()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// List returns the files of the log in fsys, in order. Where a segment and its hashes are both there, it returns the segment.
+// It ignores names that are not of a log, and refuses links, pipes and directories that have one: a pipe would never end, and
+// what a link leads to is not in this directory.
+func List(fsys fs.FS) ([]File, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("reading the log's directory: %w", err)
+	}
+	var files []File
+	for _, entry := range entries {
+		first, hashes, ok := ParseFileName(entry.Name())
+		if !ok {
+			continue
+		}
+		if mode := entry.Type(); !mode.IsRegular() {
+			return nil, fmt.Errorf("%s is no regular file, as all files of a log are: it is a %s", entry.Name(), kindOf(mode))
+		}
+		files = append(files, File{entry.Name(), first, hashes, entry})
+	}
+	slices.SortFunc(files, func(a, b File) int {
+		return cmp.Or(cmp.Compare(a.First, b.First), strings.Compare(b.Name, a.Name)) // the segment first
+	})
+	return slices.CompactFunc(files, func(a, b File) bool { return a.First == b.First }), nil
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "directory"
+	case mode&fs.ModeSymlink != 0:
+		return "link"
+	}
+	return "pipe, socket or device"
+}
+
+// Segments returns the segments among the files of a log.
+func Segments(files []File) []File {
+	return slices.DeleteFunc(slices.Clone(files), func(f File) bool { return f.Hashes })
+}
+
+// Lines returns an iterator over the lines of segments from the line of record seq on, which stands at a position; those that
+// begin before it are passed over. All but the last one have to be whole and to be followed by the next. An error is the last
+// thing that it yields.
+func Lines(fsys fs.FS, segments []File, seq uint64, at Position) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		for i, f := range segments {
+			if f.First < at.Segment {
+				continue
+			}
+			begin, offset := f.First, int64(0)
+			if f.First == at.Segment {
+				begin, offset = seq, at.Offset
+			}
+			var next *File
+			if i+1 < len(segments) {
+				next = &segments[i+1]
+			}
+			if goOn, err := segmentLines(fsys, f.Name, begin, offset, next, yield); err != nil || !goOn {
+				if err != nil {
+					yield(Line{}, err)
+				}
+				return
+			}
+		}
+	}
+}
+
+// segmentLines yields the lines of one segment and reports whether to go on behind it.
+func segmentLines(fsys fs.FS, name string, seq uint64, offset int64, next *File, yield func(Line, error) bool) (goOn bool, err error) {
+	r, err := Open(fsys, name)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close() // opened for reading: nothing can be lost
+	r.Seek(seq, offset)
+	for line, err := range r.Lines() {
+		if err != nil || !yield(line, nil) {
+			return false, err
+		}
+	}
+	if next == nil {
+		return true, nil
+	}
+	if err := r.CheckWhole(); err != nil {
+		return false, err
+	}
+	if seq, end := r.End(); seq != next.First {
+		return false, FaultAt(name, end, "the segment %s should follow, not %s", SegmentName(seq), next.Name)
+	}
+	return true, nil
+}
+
+// errNoHashes is the fault of records of which neither a segment nor hashes are there.
+func errNoHashes(first, last uint64) error {
+	return fmt.Errorf("audit segment %s follows record %d: the records %d to %d are missing, "+
+		"there is neither a segment nor what pruning leaves of one (%s)", SegmentName(last+1), first-1, first, last, HashesName(first))
+}
+
+// prunedFrom follows the hashes of pruned segments from record seq on and returns the first record that they do not cover,
+// but end at most. Where hashes and segment are both there the segment counts, which end stands for.
+func prunedFrom(fsys fs.FS, seq, end uint64) (uint64, error) {
+	for seq < end {
+		name := HashesName(seq)
+		info, err := fs.Stat(fsys, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return seq, nil
+		}
+		if err != nil {
+			return seq, err
+		}
+		if info.Size() == 0 || info.Size()%HashLength != 0 {
+			return seq, fmt.Errorf("audit hashes %s: %d bytes are no list of hashes of %d bytes each", name, info.Size(), HashLength)
+		}
+		seq += uint64(info.Size() / HashLength)
+	}
+	return seq, nil
+}
+
+// checkPruned returns an error unless the records from seq up to end, which has a segment, were pruned.
+func checkPruned(fsys fs.FS, seq, end uint64) error {
+	covered, err := prunedFrom(fsys, seq, end)
+	if err != nil || covered == end {
+		return err
+	}
+	if covered > end {
+		return fmt.Errorf("audit hashes reach into the segment %s", SegmentName(end))
+	}
+	return errNoHashes(covered, end-1)
+}
