@@ -10,6 +10,9 @@ import (
 	"tollgate/audit/checkpoint"
 )
 
+// ChunkSize is how much of a file is best read at a time by [Reader.Next], in bytes.
+const ChunkSize = 4 * MaxLine
+
 // Reader reads one file of a log: from its beginning to its end, chunk by chunk or line by line, or single lines. It is not for
 // concurrent use, but different files can be read at the same time.
 type Reader struct {
@@ -79,7 +82,7 @@ func Open(fsys fs.FS, name string) (*Reader, error) {
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Next reads on and returns what is whole of it, in buf, which must have room for more than a line of [MaxLine]. It returns
+// Next reads on and returns what is whole of it, in buf, which must have room for more than [MaxLine]; [ChunkSize] is best. It returns
 // io.EOF at the end of the file; Tail then returns what is left there.
 func (r *Reader) Next(buf []byte) (Chunk, error) {
 	buf = buf[:len(buf):len(buf)]
@@ -204,11 +207,11 @@ func (l *Line) End() int64 { return l.At.Offset + int64(len(l.Text)) + 1 }
 
 // Head parses the line and checks that its record stands in its place.
 func (l *Line) Head() (Head, error) {
-	h, err := ParseHead(SegmentName(l.At.Segment), l.At.Offset, l.Text)
-	if err == nil {
-		err = l.check(h.Seq)
+	h, err := parseHead(l.Text)
+	if err != nil {
+		return h, l.At.Fault("the line is no record: %w", err)
 	}
-	return h, err
+	return h, l.check(h.Seq)
 }
 
 // Record does as Head for all of the record.

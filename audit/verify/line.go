@@ -10,7 +10,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-const hashSize = len(checkpoint.Hash{})
+const hashSize = logfile.HashLength
 
 // line is what joining needs of a line.
 type line struct {
@@ -43,8 +43,8 @@ type parser struct {
 }
 
 func (p *parser) parse(it *item) {
-	at := it.offset
-	for rest := it.data; len(rest) > 0; {
+	at := it.chunk.Offset
+	for rest := it.chunk.Data; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
 		it.lines = append(it.lines, p.line(at, rest[:end]))
 		at, rest = at+int64(end)+1, rest[end+1:]
