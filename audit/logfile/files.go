@@ -68,36 +68,43 @@ func Segments(files []File) []File {
 	return slices.DeleteFunc(slices.Clone(files), func(f File) bool { return f.Hashes })
 }
 
-// Lines returns an iterator over the lines of segments from the line of record seq on, which stands at a position; those that
-// begin before it are passed over. All but the last one have to be whole and to be followed by the next. An error is the last
-// thing that it yields.
-func Lines(fsys fs.FS, segments []File, seq uint64, at Position) iter.Seq2[Line, error] {
+// Lines returns an iterator over the lines of segments. All but the last one have to be whole and to be followed by the next. An
+// error is the last thing that it yields.
+func Lines(fsys fs.FS, segments []File) iter.Seq2[Line, error] {
+	if len(segments) == 0 {
+		return func(func(Line, error) bool) {}
+	}
+	first := segments[0].First
+	return LinesFrom(fsys, segments, first, Position{Segment: first})
+}
+
+// LinesFrom returns what Lines does, without what stands before the line of record seq, which begins at a position in one of the
+// segments.
+func LinesFrom(fsys fs.FS, segments []File, seq uint64, at Position) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		for i, f := range segments {
-			if f.First < at.Segment {
-				continue
+		i := slices.IndexFunc(segments, func(f File) bool { return f.First == at.Segment })
+		if i < 0 {
+			yield(Line{}, &fs.PathError{Op: "open", Path: SegmentName(at.Segment), Err: fs.ErrNotExist})
+			return
+		}
+		for segments := segments[i:]; len(segments) > 0; segments = segments[1:] {
+			goOn, err := linesOf(fsys, segments, seq, at.Offset, yield)
+			if err != nil {
+				yield(Line{}, err)
 			}
-			begin, offset := f.First, int64(0)
-			if f.First == at.Segment {
-				begin, offset = seq, at.Offset
-			}
-			var next *File
-			if i+1 < len(segments) {
-				next = &segments[i+1]
-			}
-			if goOn, err := segmentLines(fsys, f.Name, begin, offset, next, yield); err != nil || !goOn {
-				if err != nil {
-					yield(Line{}, err)
-				}
+			if err != nil || !goOn {
 				return
+			}
+			if at = (Position{}); len(segments) > 1 {
+				seq = segments[1].First
 			}
 		}
 	}
 }
 
-// segmentLines yields the lines of one segment and reports whether to go on behind it.
-func segmentLines(fsys fs.FS, name string, seq uint64, offset int64, next *File, yield func(Line, error) bool) (goOn bool, err error) {
-	r, err := Open(fsys, name)
+// linesOf yields the lines of the first of the segments and reports whether to go on behind it.
+func linesOf(fsys fs.FS, segments []File, seq uint64, offset int64, yield func(Line, error) bool) (goOn bool, err error) {
+	r, err := Open(fsys, segments[0].Name)
 	if err != nil {
 		return false, err
 	}
@@ -108,16 +115,10 @@ func segmentLines(fsys fs.FS, name string, seq uint64, offset int64, next *File,
 			return false, err
 		}
 	}
-	if next == nil {
+	if len(segments) == 1 {
 		return true, nil
 	}
-	if err := r.CheckWhole(); err != nil {
-		return false, err
-	}
-	if seq, end := r.End(); seq != next.First {
-		return false, FaultAt(name, end, "the segment %s should follow, not %s", SegmentName(seq), next.Name)
-	}
-	return true, nil
+	return true, r.FollowedBy(segments[1])
 }
 
 // errNoHashes is the fault of records of which neither a segment nor hashes are there.

@@ -349,6 +349,15 @@ func (r *Reader) CheckWhole() error {
 	return err
 }
 
+// FollowedBy returns an error unless the file is whole, all of it was read, and next goes on behind it.
+func (r *Reader) FollowedBy(next File) error {
+	err := r.CheckWhole()
+	if err == nil && next.First != r.seq {
+		err = FaultAt(r.Name, r.end, "the segment %s should follow, not %s", SegmentName(r.seq), next.Name)
+	}
+	return err
+}
+
 // usualLine is how much is read of a line at first.
 const usualLine = 4 << 10
 
@@ -408,6 +417,7 @@ func (r *Reader) Hashes() iter.Seq2[checkpoint.Hash, error] {
 				if !yield(checkpoint.Hash(b[:HashLength]), nil) {
 					return
 				}
+				r.seq, r.end = r.seq+1, r.end+HashLength
 			}
 		}
 	}
