@@ -4,7 +4,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"slices"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -29,15 +28,13 @@ func (d diskFS) Open(name string) (fs.File, error) {
 // ReadDir lists the directory, which is all that there is.
 func (d diskFS) ReadDir(string) ([]fs.DirEntry, error) {
 	names, err := d.disk.List()
-	if err != nil {
-		return nil, err
+	var entries []fs.DirEntry
+	for _, name := range names {
+		if info, err := d.Stat(name); err == nil {
+			entries = append(entries, fs.FileInfoToDirEntry(info))
+		}
 	}
-	slices.Sort(names)
-	entries := make([]fs.DirEntry, len(names))
-	for i, name := range names {
-		entries[i] = diskEntry{name, d}
-	}
-	return entries, nil
+	return entries, err
 }
 
 func (d diskFS) Stat(name string) (fs.FileInfo, error) {
@@ -58,16 +55,6 @@ func (f *diskFile) Stat() (fs.FileInfo, error) {
 	id, err := f.file.Stat()
 	return diskInfo{f.name, id}, err
 }
-
-type diskEntry struct {
-	name string
-	fs   diskFS
-}
-
-func (e diskEntry) Name() string               { return e.name }
-func (e diskEntry) IsDir() bool                { return false }
-func (e diskEntry) Type() fs.FileMode          { return 0 }
-func (e diskEntry) Info() (fs.FileInfo, error) { return e.fs.Stat(e.name) }
 
 type diskInfo struct {
 	name string

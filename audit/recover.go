@@ -51,7 +51,7 @@ type recovery struct {
 	open     []logfile.Head      // intents without outcome
 	found    Recovery
 
-	pruned  []uint64      // segments in front of the first one, of which only the hashes are left
+	pruned  []string      // hashes of the segments in front of the first one
 	live    string        // the segment that is written on; empty in a new log
 	unbegun string        // a segment behind it that has no record yet; empty when there is none
 	stated  bool          // a closed segment begins with a checkpoint
@@ -60,9 +60,9 @@ type recovery struct {
 
 // scan reads as far back as is needed and gives what the live segment ends in. A last segment that was named and has no
 // record yet is not counted: it has to begin with a checkpoint, which cannot be written before what a start writes.
-func (r *recovery) scan(names []string) (live scanned, err error) {
-	segments := logfile.SegmentNames(names)
-	if err := r.coverage(names, segments); err != nil {
+func (r *recovery) scan() (live scanned, err error) {
+	segments, err := r.segments()
+	if err != nil {
 		return live, err
 	}
 	if len(segments) == 0 {
@@ -142,41 +142,43 @@ func (r *recovery) forward(segments []string) (err error) {
 	return nil
 }
 
-// coverage checks that the hashes of pruned records, if there are any, hold all records in front of the first segment.
-func (r *recovery) coverage(names, segments []string) error {
-	first := uint64(math.MaxUint64)
-	if len(segments) > 0 {
-		first, _ = logfile.ParseSegmentName(segments[0])
+// segments returns the segments of the log, and checks that the hashes of pruned records, if there are any, hold all records in
+// front of the first one.
+func (r *recovery) segments() ([]string, error) {
+	files, err := logfile.List(diskFS{r.disk})
+	if err != nil {
+		return nil, err
 	}
-	r.pruned = logfile.PrunedNames(names, first)
 	want := uint64(1)
-	for _, n := range r.pruned {
-		if n != want {
-			return logfile.FaultAt(logfile.HashesName(n), 0, "the segment or the hashes that begin with record %d are missing", want)
+	for i, f := range files {
+		switch size := f.Size(); {
+		case !f.Hashes && f.First != want:
+			return nil, logfile.FaultAt(f.Name, 0, "the segment that begins with record %d is missing", want)
+		case !f.Hashes:
+			var names []string
+			for _, segment := range logfile.Segments(files[i:]) {
+				names = append(names, segment.Name)
+			}
+			return names, nil
+		case f.First != want:
+			return nil, logfile.FaultAt(f.Name, 0, "the segment or the hashes that begin with record %d are missing", want)
+		case size%logfile.HashLength != 0:
+			return nil, logfile.FaultAt(f.Name, size, "the length of the file is not that of hashes of %d bytes", logfile.HashLength)
+		default:
+			r.pruned, want = append(r.pruned, f.Name), want+uint64(size/logfile.HashLength)
 		}
-		id, err := r.disk.Stat(logfile.HashesName(n))
-		if err != nil {
-			return err
-		}
-		if id.size%logfile.HashLength != 0 {
-			return logfile.FaultAt(logfile.HashesName(n), id.size, "the length of the file is not that of hashes of %d bytes", logfile.HashLength)
-		}
-		want += uint64(id.size / logfile.HashLength)
 	}
-	if len(segments) > 0 && first != want {
-		return logfile.FaultAt(segments[0], 0, "the segment that begins with record %d is missing", want)
+	if len(r.pruned) > 0 {
+		return nil, logfile.FaultAt(logfile.SegmentName(want), 0, "the segment is missing: only hashes of records before it are here")
 	}
-	if len(segments) == 0 && len(r.pruned) > 0 {
-		return logfile.FaultAt(logfile.SegmentName(want), 0, "the segment is missing: only hashes of records before it are here")
-	}
-	return nil
+	return nil, nil
 }
 
 // prunedTree is the tree over the records of which only the hashes are left.
 func (r *recovery) prunedTree() (*checkpoint.Tree, error) {
 	tree := new(checkpoint.Tree)
-	for _, n := range r.pruned {
-		if err := r.addHashes(tree, logfile.HashesName(n)); err != nil {
+	for _, name := range r.pruned {
+		if err := r.addHashes(tree, name); err != nil {
 			return nil, err
 		}
 	}

@@ -42,8 +42,8 @@ func List(fsys fs.FS) ([]File, error) {
 		if !ok {
 			continue
 		}
-		if mode := entry.Type(); !mode.IsRegular() {
-			return nil, fmt.Errorf("%s is no regular file, as all files of a log are: it is a %s", entry.Name(), kindOf(mode))
+		if !entry.Type().IsRegular() {
+			return nil, fmt.Errorf("%s is a directory, a link or a pipe, and no regular file, as all files of a log are", entry.Name())
 		}
 		files = append(files, File{entry.Name(), first, hashes, entry})
 	}
@@ -53,51 +53,29 @@ func List(fsys fs.FS) ([]File, error) {
 	return slices.CompactFunc(files, func(a, b File) bool { return a.First == b.First }), nil
 }
 
-func kindOf(mode fs.FileMode) string {
-	switch {
-	case mode.IsDir():
-		return "directory"
-	case mode&fs.ModeSymlink != 0:
-		return "link"
-	}
-	return "pipe, socket or device"
-}
-
 // Segments returns the segments among the files of a log.
 func Segments(files []File) []File {
 	return slices.DeleteFunc(slices.Clone(files), func(f File) bool { return f.Hashes })
 }
 
-// Lines returns an iterator over the lines of segments. All but the last one have to be whole and to be followed by the next. An
-// error is the last thing that it yields.
-func Lines(fsys fs.FS, segments []File) iter.Seq2[Line, error] {
-	if len(segments) == 0 {
-		return func(func(Line, error) bool) {}
-	}
-	first := segments[0].First
-	return LinesFrom(fsys, segments, first, Position{Segment: first})
-}
-
-// LinesFrom returns what Lines does, without what stands before the line of record seq, which begins at a position in one of the
-// segments.
-func LinesFrom(fsys fs.FS, segments []File, seq uint64, at Position) iter.Seq2[Line, error] {
+// Lines returns an iterator over the lines of segments, from the line of record seq on, which stands at a position in one of
+// them. All but the last segment have to be whole and to be followed by the next. An error is the last thing that it yields.
+func Lines(fsys fs.FS, segments []File, seq uint64, at Position) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		i := slices.IndexFunc(segments, func(f File) bool { return f.First == at.Segment })
 		if i < 0 {
 			yield(Line{}, &fs.PathError{Op: "open", Path: SegmentName(at.Segment), Err: fs.ErrNotExist})
 			return
 		}
-		for segments := segments[i:]; len(segments) > 0; segments = segments[1:] {
-			goOn, err := linesOf(fsys, segments, seq, at.Offset, yield)
+		for seq, offset := seq, at.Offset; i < len(segments); i++ {
+			goOn, err := linesOf(fsys, segments[i:], seq, offset, yield)
 			if err != nil {
 				yield(Line{}, err)
 			}
-			if err != nil || !goOn {
+			if err != nil || !goOn || i+1 == len(segments) {
 				return
 			}
-			if at = (Position{}); len(segments) > 1 {
-				seq = segments[1].First
-			}
+			seq, offset = segments[i+1].First, 0
 		}
 	}
 }
@@ -119,12 +97,6 @@ func linesOf(fsys fs.FS, segments []File, seq uint64, offset int64, yield func(L
 		return true, nil
 	}
 	return true, r.FollowedBy(segments[1])
-}
-
-// errNoHashes is the fault of records of which neither a segment nor hashes are there.
-func errNoHashes(first, last uint64) error {
-	return fmt.Errorf("audit segment %s follows record %d: the records %d to %d are missing, "+
-		"there is neither a segment nor what pruning leaves of one (%s)", SegmentName(last+1), first-1, first, last, HashesName(first))
 }
 
 // prunedFrom follows the hashes of pruned segments from record seq on and returns the first record that they do not cover,
@@ -156,5 +128,6 @@ func checkPruned(fsys fs.FS, seq, end uint64) error {
 	if covered > end {
 		return fmt.Errorf("audit hashes reach into the segment %s", SegmentName(end))
 	}
-	return errNoHashes(covered, end-1)
+	return fmt.Errorf("audit segment %s follows record %d: the records %d to %d are missing, there is neither a segment nor what "+
+		"pruning leaves of one (%s)", SegmentName(end), covered-1, covered, end-1, HashesName(covered))
 }

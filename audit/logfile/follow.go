@@ -30,6 +30,8 @@ type Follower struct {
 	from uint64   // records before it are passed over
 	last Position // of the record before it, if that is known
 	r    *Reader  // of the segment that is open; nil when none is
+
+	strict bool // data behind zeros are refused
 }
 
 // NewFollower returns a Follower that begins with record from. It opens nothing yet.
@@ -156,7 +158,7 @@ func (f *Follower) check() error {
 // whether that is right.
 func (f *Follower) records(fn func(*Record, []byte, Position) error) error {
 	var first [1]byte // seldom is there anything new: a byte shows it
-	if n, err := f.r.readAt(first[:], f.r.end); n == 0 || first[0] == 0 {
+	if n, err := f.r.readAt(first[:], f.r.end); n == 0 || first[0] == 0 && !f.strict {
 		if err == io.EOF {
 			err = nil
 		}
@@ -192,7 +194,7 @@ func (f *Follower) turn(first uint64) error {
 	if err != nil {
 		return err
 	}
-	r.Growing = true
+	r.Growing, r.strict = true, f.strict
 	if first == f.last.Segment {
 		r.Seek(f.from-1, f.last.Offset)
 	}
@@ -236,13 +238,12 @@ func (f *Follower) pruned(first uint64, gone error) error {
 type LineReader struct {
 	Files fs.FS // the log's directory
 
-	r   *Reader
-	buf []byte
+	r *Reader
 }
 
 // Line returns the line that begins at a position, without its line feed, valid until the next call. The error wraps
 // [fs.ErrNotExist] when the segment is not there, as after pruning.
-func (l *LineReader) Line(at Position) (line []byte, err error) {
+func (l *LineReader) Line(at Position) ([]byte, error) {
 	if l.r == nil || l.r.First != at.Segment {
 		if err := l.Close(); err != nil {
 			return nil, err
@@ -253,8 +254,7 @@ func (l *LineReader) Line(at Position) (line []byte, err error) {
 		}
 		l.r = r
 	}
-	line, l.buf, err = l.r.Line(at.Offset, l.buf)
-	return line, err
+	return l.r.Line(at.Offset)
 }
 
 // Close closes what is open.

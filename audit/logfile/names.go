@@ -51,20 +51,6 @@ func SegmentNames(names []string) []string {
 	return segments
 }
 
-// prunedNames gives the segments in front of the one that begins with record first of which only the hashes are left, by
-// the number of their first record, in order.
-func PrunedNames(names []string, first uint64) []uint64 {
-	var pruned []uint64
-	for _, name := range names {
-		base, ok := strings.CutSuffix(name, hashesSuffix)
-		if n, isSegment := ParseSegmentName(base + SegmentSuffix); ok && isSegment && n < first {
-			pruned = append(pruned, n)
-		}
-	}
-	slices.Sort(pruned)
-	return pruned
-}
-
 const (
 	hashesSuffix = ".hashes"
 	HashLength   = 32 // of a leaf hash, in bytes

@@ -11,31 +11,18 @@ import (
 // until fn returns. The log may be open for writing: Read returns at the end of the live segment and ignores an incomplete
 // last line. Of a log that was pruned it reads the records that are left. It needs no lock and writes nothing.
 // It returns an error of fn as it is; faults in the log name the file and the byte.
-func Read(dir string, fn func(r *Record, line []byte) error) (err error) {
+func Read(dir string, fn func(r *Record, line []byte) error) error {
 	first, err := First(dir)
 	if err != nil {
 		return err
 	}
 	f := NewFollower(dir, first)
+	f.strict = true
 	defer f.Close() // opened for reading: nothing can be lost
-	for torn := (Position{}); ; {
-		if err := f.Read(func(r *Record, line []byte, _ Position) error { return fn(r, line) }); err != nil {
-			return err
-		}
-		more, err := f.r.more()
-		if err != nil {
-			return err
-		}
-		if !more {
-			return checkPruned(f.fsys, 1, first) // last, so that what is there can be seen
-		}
-		// Records behind zeros: the writer wrote here while we read, or bytes of the log are gone.
-		end := Position{f.r.First, f.r.end}
-		if end == torn {
-			return end.Fault("zeros stand within the records: damage, or what a crash tore and the next start cuts")
-		}
-		torn = end
+	if err := f.Read(func(r *Record, line []byte, _ Position) error { return fn(r, line) }); err != nil {
+		return err
 	}
+	return checkPruned(f.fsys, 1, first) // last, so that what is there can be seen
 }
 
 // First returns the number of the first record that the log in dir still has.

@@ -31,9 +31,10 @@ type Reader struct {
 	long   bool   // it is
 	again  int64  // the offset from which was read once more; -1 before
 
-	seq uint64 // of the next line of Lines
-	end int64  // where that begins
-	buf []byte // of Lines
+	seq    uint64 // of the next line of Lines
+	end    int64  // where that begins
+	strict bool   // Lines refuses data behind zeros
+	buf    []byte // of Lines, Line and Hashes
 }
 
 // Chunk is a run of whole lines of a segment, or of whole hashes.
@@ -263,20 +264,38 @@ func (r *Reader) lines(yield func(Line, error) bool) error {
 	}
 	for {
 		c, err := r.Next(r.buffer())
-		if err == io.EOF || c.Long != nil {
-			return r.checkEnd(c.Long)
-		}
-		if err != nil {
+		if err != nil && err != io.EOF {
 			return err
 		}
-		lines, rest := beforeZero(c.Data, r.carry)
-		if goOn, err := r.yield(lines, yield); err != nil || !goOn {
-			return err
+		whole, rest := beforeZero(c.Data, r.carry)
+		for lines := whole; len(lines) > 0; {
+			n := bytes.IndexByte(lines, '\n') + 1
+			if n > MaxLine {
+				return r.tooLong()
+			}
+			if !yield(Line{r.seq, Position{r.First, r.end}, lines[:n-1]}, nil) {
+				return nil
+			}
+			r.seq, r.end, lines = r.seq+1, r.end+int64(n), lines[n:]
 		}
-		if zero := bytes.IndexByte(rest, 0); zero >= 0 && zero < MaxLine {
-			return nil
-		} else if len(rest) >= MaxLine {
+		var t Tail
+		done := true
+		switch {
+		case err == io.EOF:
+			t = r.Tail()
+		case c.Long != nil:
+			t = *c.Long
+		default:
+			t.add(rest)
+			done = len(whole) < len(c.Data) || t.Zeros && !r.strict
+		}
+		switch {
+		case t.Partial >= MaxLine:
 			return r.tooLong()
+		case done && r.strict && t.Zeros && (t.After || err == nil):
+			return FaultAt(r.Name, r.end, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
+		case done:
+			return nil
 		}
 	}
 }
@@ -291,46 +310,8 @@ func beforeZero(data, carry []byte) (lines, rest []byte) {
 	return data[:start], data[start:]
 }
 
-func (r *Reader) yield(lines []byte, yield func(Line, error) bool) (bool, error) {
-	for len(lines) > 0 {
-		n := bytes.IndexByte(lines, '\n') + 1
-		if n > MaxLine {
-			return false, r.tooLong()
-		}
-		if !yield(Line{r.seq, Position{r.First, r.end}, lines[: n-1 : n-1]}, nil) {
-			return false, nil
-		}
-		r.seq, r.end, lines = r.seq+1, r.end+int64(n), lines[n:]
-	}
-	return true, nil
-}
-
-// checkEnd returns an error when what stands behind the last line, or instead of one, would be a line if it were shorter.
-func (r *Reader) checkEnd(long *Tail) error {
-	t := r.Tail()
-	if long != nil {
-		t = *long
-	}
-	if t.Partial >= MaxLine {
-		return r.tooLong()
-	}
-	return nil
-}
-
 func (r *Reader) tooLong() error {
 	return FaultAt(r.Name, r.end, "a line is longer than %d bytes", MaxLine)
-}
-
-// more reports whether lines, or data behind zeros, stand behind the last line of Lines.
-func (r *Reader) more() (bool, error) {
-	if err := r.wind(r.end); err != nil {
-		return false, err
-	}
-	c, err := r.Next(r.buffer())
-	if err == io.EOF {
-		return r.Tail().After, nil
-	}
-	return len(c.Data) > 0 || c.Long != nil, err
 }
 
 func (r *Reader) buffer() []byte {
@@ -361,22 +342,19 @@ func (r *Reader) FollowedBy(next File) error {
 // usualLine is how much is read of a line at first.
 const usualLine = 4 << 10
 
-// Line returns the line that begins at an offset, without its line feed. It is read into buf, or one that has more room, which
-// is returned as well.
-func (r *Reader) Line(offset int64, buf []byte) (line, grown []byte, err error) {
+// Line returns the line that begins at an offset, without its line feed, valid until anything else is read.
+func (r *Reader) Line(offset int64) ([]byte, error) {
 	for _, size := range [...]int{usualLine, MaxLine} {
-		if len(buf) < size {
-			buf = make([]byte, size)
-		}
-		n, err := r.readAt(buf[:size], offset)
-		if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
-			return buf[:i], buf, nil
+		b := r.buffer()[:size]
+		n, err := r.readAt(b, offset)
+		if i := bytes.IndexByte(b[:n], '\n'); i >= 0 {
+			return b[:i], nil
 		}
 		if err != nil && err != io.EOF {
-			return nil, buf, fmt.Errorf("reading audit segment %s at byte %d: %w", r.Name, offset, err)
+			return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", r.Name, offset, err)
 		}
 	}
-	return nil, buf, FaultAt(r.Name, offset, "there is no complete line")
+	return nil, FaultAt(r.Name, offset, "there is no complete line")
 }
 
 // Last returns the head of the last record of a segment that is whole.

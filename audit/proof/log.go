@@ -81,7 +81,12 @@ func parseLine(text []byte) (Line, bool) {
 // of the last complete line. An error is the last thing that it yields.
 func (l *Log) Lines(from uint64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		for text, err := range logfile.Lines(l.fsys, logfile.Segments(l.filesFrom(from))) {
+		segments := logfile.Segments(l.filesFrom(from))
+		if len(segments) == 0 {
+			return
+		}
+		first := segments[0].First
+		for text, err := range logfile.Lines(l.fsys, segments, first, logfile.Position{Segment: first}) {
 			line, ok := parseLine(text.Text)
 			if err != nil {
 				err = explain(err)

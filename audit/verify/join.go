@@ -292,7 +292,7 @@ func (v *verifier) state(at place, l *line) {
 	case logfile.KindStart:
 		v.start(l.record)
 	case logfile.KindKey:
-		v.signers.bringIn(v, at, l.record)
+		v.signers.change(v, at, l.record)
 	case logfile.KindPrune:
 		v.prune(at, l.record)
 	case logfile.KindCheckpoint:
@@ -330,15 +330,15 @@ func (v *verifier) checkpoint(at place, l *line) {
 	}
 	v.changed()
 	v.flush(l.seq)
-	if s.tree == nil {
+	if s.Tree == nil {
 		v.fault(FaultPeaks, l.seq, at, "the checkpoint's peaks were changed: they are not those of the signed root")
-	} else if !s.exact {
+	} else if !s.Exact {
 		v.fault(FaultLine, l.seq, at, "the checkpoint's line was changed: it is not what follows from its note, key and peaks")
 	}
 	v.root(l)
 	v.since, v.signed, v.pruned = at, l.seq, v.pruning
 	v.report.Checkpoints++
-	v.report.Log, v.report.LastCheckpoint, v.report.LastSigned = s.Origin, s.note, s.Time
+	v.report.Log, v.report.LastCheckpoint, v.report.LastSigned = s.Origin, s.Note, s.Time
 }
 
 // root compares the signed root with the tree, and goes on from what was signed.
@@ -351,8 +351,8 @@ func (v *verifier) root(l *line) {
 			"or reordered: the signed root of %d records is %v, theirs is %v", from, s.Size, s.Size, s.Root, v.tree.Root())
 		v.calls.lose()
 	}
-	v.resume, v.broken = false, !s.exact || s.tree == nil // then the line is another than the next root covers
-	if !same && s.tree != nil {
-		v.tree = *s.tree
+	v.resume, v.broken = false, !s.Exact || s.Tree == nil // then the line is another than the next root covers
+	if !same && s.Tree != nil {
+		v.tree = *s.Tree
 	}
 }
