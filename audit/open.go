@@ -227,7 +227,7 @@ func (c *Config) complete() error {
 		c.Now = time.Now
 	}
 	if c.disk == nil {
-		c.disk = osDisk{c.Dir}
+		c.disk = &osDisk{dir: c.Dir}
 	}
 	if c.keys == nil {
 		c.keys = keyFile{cmp.Or(c.KeyFile, filepath.Join(c.Dir, keyName)), c.Report}
