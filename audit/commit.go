@@ -105,6 +105,10 @@ func (l *Log) next() (*batch, error) {
 			l.retry = nil
 		case <-l.expiry:
 			l.expiry, l.late = nil, true
+		case <-l.trial():
+			if err := l.try(); err != nil {
+				return nil, err
+			}
 		}
 	}
 }
@@ -158,6 +162,7 @@ func (l *Log) commit(b *batch) error {
 	l.status.Commits++
 	l.status.Written += uint64(len(b.buf))
 	l.status.LastCommit = l.cfg.Now().Sub(start)
+	l.took(l.status.LastCommit)
 	l.status.DurableSeq = b.last
 	l.note() // in one step with inFlight, or the same bytes would count as room twice
 	l.mu.Unlock()
