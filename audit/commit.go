@@ -261,8 +261,8 @@ func (l *Log) stop() error {
 	r := logfile.Record{Kind: logfile.KindStop}
 	l.mu.Lock()
 	l.busySince = l.cfg.Now()
-	if l.open > 0 {
-		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", l.open)
+	if n := len(l.open); n > 0 {
+		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", n)
 	}
 	b := l.newBatch()
 	l.put(b, &r)

@@ -96,7 +96,6 @@ type Log struct {
 
 	key       checkpoint.PublicKey // of the last of signers
 	published *publisher
-	found     uint64        // the last record before Open; later ones are not pruned
 	pruning   chan struct{} // holds a token while segments are removed: the directory is not given up meanwhile
 
 	mu             sync.Mutex
@@ -111,8 +110,8 @@ type Log struct {
 	spaceErr       error     // of the last allocation
 	busySince      time.Time // when the committer turned to the disk; zero when it waits
 	slowAt         time.Time // when something last took longer than StallAfter; zero if nothing ever did
-	open           int64     // intents taken whose outcome was not
-	status         Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
+	open           openIntents
+	status         Status // what the committer last knew; LastSeq and counts of refused records are kept up by add
 }
 
 // batch is what one commit makes durable.
@@ -274,9 +273,9 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	b.last, b.at = r.Seq, r.Time
 	switch r.Kind {
 	case logfile.KindIntent:
-		l.open++
+		l.open[r.Call] = r.Seq
 	case logfile.KindOutcome:
-		l.open--
+		delete(l.open, r.Call)
 	case logfile.KindPrune: // a checkpoint has to cover it before anything is removed
 		if b.checkpointed == nil {
 			b.checkpointed = make(chan struct{})

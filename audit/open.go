@@ -33,7 +33,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	l := &Log{
 		cfg: cfg, disk: cfg.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
-		published: newPublisher(), pruning: make(chan struct{}, 1),
+		published: newPublisher(), pruning: make(chan struct{}, 1), open: openIntents{},
 	}
 	l.bodies.New = func() any { return new([]byte) }
 	found, err := l.recover()
@@ -89,7 +89,7 @@ func (l *Log) recover() (Recovery, error) {
 	if err := l.begin(&r, s); err != nil {
 		return r.found, err
 	}
-	l.found, l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq, r.found.LastSeq
+	l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq
 	l.status.PrunedRecords = prunedRecords(names)
 	l.tree, l.lastCheckpoint, l.newest = r.chain.Tree, r.chain.Signed, s.last.Time
 	if err := l.closeOpen(&r, keys.record); err != nil {
