@@ -720,3 +720,30 @@ func TestIntentIsTakenWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("%d intents, %v", intents, err)
 	}
 }
+
+// TestStartOnAFullDisk: a log that was closed in good order has the room that one has which was killed.
+func TestStartOnAFullDisk(t *testing.T) {
+	for _, ending := range []string{"close", "kill", "power loss"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newMemDisk()
+			l := opened(t, small(d))
+			work(l, calls)
+			d = endIn(t, l, d, ending, 1)
+			d.mu.Lock()
+			d.budget = 0
+			d.mu.Unlock()
+			l, _, err := Open(small(d))
+			if err != nil {
+				t.Fatalf("after %s: %v", ending, err)
+			}
+			defer end(l)
+			if err := l.Intent(t.Context(), &logfile.Record{Call: "a"}); err != nil {
+				t.Errorf("after %s: %v", ending, err)
+			}
+			if err := l.Outcome(t.Context(), &logfile.Record{Call: "a", Outcome: logfile.Succeeded}); err != nil {
+				t.Errorf("after %s: %v", ending, err)
+			}
+			contents(t, d)
+		})
+	}
+}
