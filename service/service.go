@@ -41,6 +41,7 @@ type Service struct {
 	upstreams          map[*config.Upstream]*gateway.Upstream
 	reloader           *tlsReloader // of certificates
 	private            *privateFiles
+	descriptors        descriptors
 	closers            []func()
 	servers            []*http.Server    // of the listeners
 	addresses          map[string]string // where listeners listen, by name
@@ -86,6 +87,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.config.TLS.Fix(); err != nil {
 		return fmt.Errorf("tls policy: %w", err)
 	}
+	s.share()
 	s.closers = append(s.closers, s.reloader.close)
 	if err := s.openUpstreams(); err != nil {
 		return err
