@@ -118,7 +118,7 @@ func (l *Log) begin(r *recovery, s scanned) error {
 		return err
 	}
 	if l.live, err = newSegment(l.disk, l.initialSize()); err != nil {
-		return err
+		return fmt.Errorf("beginning the first audit segment: %w", err)
 	}
 	return l.live.publish(1)
 }
