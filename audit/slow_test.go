@@ -125,19 +125,26 @@ func TestFastDiskIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		ops := d.ops
+		ops := operations(d)
 		time.Sleep(time.Hour)
-		if d.ops != ops {
-			t.Errorf("%d operations on a disk that is fast", d.ops-ops)
+		if n := operations(d); n != ops {
+			t.Errorf("%d operations on a disk that is fast", n-ops)
 		}
 		sync.Store(int64(3 * time.Second))
 		_ = intendFor(t, l, "b")
 		time.Sleep(time.Minute)
-		if d.ops < ops+20 {
-			t.Errorf("%d operations on a disk that is slow", d.ops-ops)
+		if n := operations(d); n < ops+20 {
+			t.Errorf("%d operations on a disk that is slow", n-ops)
 		}
 		sync.Store(0)
 		closed(t, l)
 		contents(t, d)
 	})
+}
+
+// operations returns how many operations a disk was asked for.
+func operations(d *memDisk) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ops
 }
