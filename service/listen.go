@@ -29,7 +29,7 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 		return err
 	}
 	bounded := accept.New(inner, accept.Config{
-		MaxConns: l.MaxConns, MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
+		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	})
 	s.servers = append(s.servers, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
@@ -103,7 +103,7 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	bounded := accept.New(inner, accept.Config{MaxConns: 64})
+	bounded := accept.New(inner, accept.Config{MaxConns: adminConns})
 	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
 	s.addresses["admin"] = inner.Addr().String()
 	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))

@@ -42,6 +42,7 @@ type Service struct {
 	upstreams          map[*config.Upstream]*gateway.Upstream
 	reloader           *tlsReloader // of certificates
 	private            *privateFiles
+	descriptors        descriptors
 	accepted           *accepted.Memory // nil: without the log's key
 	closers            []func()
 	servers            []*http.Server    // of the listeners
@@ -88,6 +89,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.config.TLS.Fix(); err != nil {
 		return fmt.Errorf("tls policy: %w", err)
 	}
+	s.share()
 	s.closers = append(s.closers, s.reloader.close)
 	if err := s.openUpstreams(); err != nil {
 		return err
