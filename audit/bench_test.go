@@ -6,12 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tollgate/audit/logfile"
 )
 
 func BenchmarkAppend(b *testing.B) {
@@ -155,7 +158,7 @@ func BenchmarkWithoutDisk(b *testing.B) {
 func BenchmarkQueue(b *testing.B) {
 	l, _ := open(b, Config{Dir: filepath.Join(b.TempDir(), "audit"), MaxPending: 1 << 40, Preallocate: 64 << 20})
 	r := typical()
-	r.Kind = KindOutcome
+	r.Kind = logfile.KindOutcome
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := l.Queue(r); err != nil {
@@ -171,17 +174,36 @@ func BenchmarkRecovery(b *testing.B) {
 	r := typical()
 	for seq := uint64(1); len(text) < 8<<20; seq++ {
 		r.Seq, r.Commit, r.Time = seq, seq, time.Now()
-		if r.Kind = KindIntent; seq%2 == 0 {
-			r.Kind = KindOutcome
+		if r.Kind = logfile.KindIntent; seq%2 == 0 {
+			r.Kind = logfile.KindOutcome
 		}
 		text = append(r.Append(text), '\n')
 	}
-	d.put(segmentName(1), text)
+	d.put(logfile.SegmentName(1), text)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		rec := recovery{disk: d, cutoff: time.Now(), answered: map[string]struct{}{}}
-		if _, err := rec.scan([]string{segmentName(1)}); err != nil {
+		if _, err := rec.scan(); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// typical is an intent as the gateway writes it.
+func typical() *logfile.Record {
+	r := new(logfile.Record)
+	err := logfile.ParseLine([]byte(`{"seq":123456,"commit":123450,"time":"2026-10-03T04:05:06.007080900Z","kind":"intent",`+
+		`"call":"0199a3b2-7c00-7d3e-8f10-2b3c4d5e6f70","listener":"gateway.corp.example:8443","caller":"billing-app",`+
+		`"identified_by":"access_key","identity":"TGAPP1","source":"10.1.2.3","source_port":50123,"upstream":"bss","site":"cn",`+
+		`"operation":"PayOrders","effect":"spend","method":"POST","path":"/v3/orders/customer-orders/pay","credential":"acme",`+
+		`"class":"customer","access_key":"HPUAABCDEFGHIJKLMNOP","account":"0a1b2c3d4e5f60718293a4b5c6d7e8f9","decision":"allowed",`+
+		`"body_hash":"`+strings.Repeat("ab", 32)+`","body_bytes":212,`+
+		`"fields":[{"name":"order_id","kind":"order","values":["CS2212011234567"]},{"name":"use_coupon","kind":"flag","values":["NO"]}],`+
+		`"tls_in":{"version":"TLS 1.3","suite":"TLS_AES_256_GCM_SHA384","group":"X25519MLKEM768","alpn":"h2",`+
+		`"server_name":"gateway.corp.example"},`+
+		`"signature_hash":"`+strings.Repeat("cd", 32)+`","signature_date":"2026-10-03T04:05:06Z"}`), r)
+	if err != nil {
+		panic(err)
+	}
+	return r
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"tollgate/audit/logfile"
 )
 
 const (
@@ -251,7 +253,7 @@ func (l *Log) setBusySince(since time.Time) {
 
 // stop ends the log in good order, with a checkpoint even if only the reserve is left for it.
 func (l *Log) stop() error {
-	r := Record{Kind: KindStop}
+	r := logfile.Record{Kind: logfile.KindStop}
 	l.mu.Lock()
 	l.busySince = l.cfg.Now()
 	if l.open > 0 {

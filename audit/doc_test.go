@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tollgate/audit/logfile"
 )
 
 // TestFormatIsDocumented: docs/audit-format.md names every member of a record.
@@ -30,5 +32,5 @@ func TestFormatIsDocumented(t *testing.T) {
 			check(typ.Field(i).Type)
 		}
 	}
-	check(reflect.TypeFor[Record]())
+	check(reflect.TypeFor[logfile.Record]())
 }

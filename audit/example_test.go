@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 func Example() {
@@ -27,17 +28,17 @@ func Example() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := l.Intent(ctx, &audit.Record{Call: "call-1", Caller: "billing-app", Operation: "PayOrders"}); err != nil {
+	if err := l.Intent(ctx, &logfile.Record{Call: "call-1", Caller: "billing-app", Operation: "PayOrders"}); err != nil {
 		log.Fatal(err) // the call must not be sent
 	}
-	if err := l.Outcome(ctx, &audit.Record{Call: "call-1", Outcome: audit.Succeeded, Status: 204}); err != nil {
+	if err := l.Outcome(ctx, &logfile.Record{Call: "call-1", Outcome: logfile.Succeeded, Status: 204}); err != nil {
 		log.Fatal(err)
 	}
 	if err := l.Close(ctx); err != nil {
 		log.Fatal(err)
 	}
-	err = audit.Read(cfg.Dir, func(r *audit.Record, line []byte) error {
-		if r.Kind == audit.KindKey || r.Kind == audit.KindCheckpoint {
+	err = logfile.Read(cfg.Dir, func(r *logfile.Record, line []byte) error {
+		if r.Kind == logfile.KindKey || r.Kind == logfile.KindCheckpoint {
 			line = []byte("(" + string(r.Kind) + ")") // a new log has a new key
 		}
 		_, err := fmt.Printf("%s\n", line)

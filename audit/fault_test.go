@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // small is a configuration in which a few records fill a segment.
@@ -45,7 +46,7 @@ func work(l *Log, calls int) history {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		if l.Outcome(ctx, &Record{Call: call, Outcome: Succeeded, Note: strings.Repeat("n", 200)}) == nil {
+		if l.Outcome(ctx, &logfile.Record{Call: call, Outcome: logfile.Succeeded, Note: strings.Repeat("n", 200)}) == nil {
 			h.outcomes = append(h.outcomes, call)
 		}
 		cancel()
@@ -56,23 +57,23 @@ func work(l *Log, calls int) history {
 func intend(l *Log, call string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	return l.Intent(ctx, &Record{Call: call, Effect: "spend", Path: strings.Repeat("p", 700)}) == nil
+	return l.Intent(ctx, &logfile.Record{Call: call, Effect: "spend", Path: strings.Repeat("p", 700)}) == nil
 }
 
 // contents reads a log in memory and checks that it is whole: the tree, recomputed from the first record, is the one of
 // every checkpoint.
-func contents(t *testing.T, d *memDisk) []Record {
+func contents(t *testing.T, d *memDisk) []logfile.Record {
 	t.Helper()
 	names, _ := d.List()
-	var records []Record
+	var records []logfile.Record
 	var v verifier
-	segments := segmentNames(names)
-	if first, _ := parseSegmentName(segments[0]); first > 1 {
-		records = v.pruned(d.bytes(hashesName(1)))
+	segments := logfile.SegmentNames(names)
+	if first, _ := logfile.ParseSegmentName(segments[0]); first > 1 {
+		records = v.pruned(d.bytes(logfile.HashesName(1)))
 	}
 	for i, name := range segments {
 		b := d.bytes(name)
-		if first, _ := parseSegmentName(name); first != uint64(len(records)+1) {
+		if first, _ := logfile.ParseSegmentName(name); first != uint64(len(records)+1) {
 			t.Fatalf("segment %s begins after record %d", name, len(records))
 		}
 		text, zeros := bytes.TrimRight(b, "\x00"), len(bytes.TrimRight(b, "\x00")) < len(b)
@@ -80,7 +81,7 @@ func contents(t *testing.T, d *memDisk) []Record {
 			t.Fatalf("closed segment %s ends in zeros", name)
 		}
 		for line := range bytes.Lines(text) {
-			var r Record
+			var r logfile.Record
 			if err := json.Unmarshal(line, &r); err != nil || line[len(line)-1] != '\n' {
 				t.Fatalf("segment %s: line %q: %v", name, line, err)
 			}
@@ -97,16 +98,16 @@ func contents(t *testing.T, d *memDisk) []Record {
 }
 
 // check says what must hold of a log after a recovery: what was acknowledged is there, and every intent has an outcome.
-func (h *history) check(t *testing.T, records []Record) {
+func (h *history) check(t *testing.T, records []logfile.Record) {
 	t.Helper()
 	intents, outcomes, checkpoints := map[string]bool{}, map[string]string{}, map[string]bool{}
 	for _, r := range records {
 		switch r.Kind {
-		case KindCheckpoint:
+		case logfile.KindCheckpoint:
 			checkpoints[r.Checkpoint] = true
-		case KindIntent:
+		case logfile.KindIntent:
 			intents[r.Call] = true
-		case KindOutcome:
+		case logfile.KindOutcome:
 			if outcomes[r.Call] != "" {
 				t.Errorf("call %s has two outcomes", r.Call)
 			}
@@ -124,7 +125,7 @@ func (h *history) check(t *testing.T, records []Record) {
 		}
 	}
 	for _, call := range h.outcomes {
-		if outcomes[call] != Succeeded {
+		if outcomes[call] != logfile.Succeeded {
 			t.Errorf("the acknowledged outcome of %s is %q", call, outcomes[call])
 		}
 	}
@@ -209,16 +210,16 @@ func unbegun(t *testing.T) *memDisk {
 	d := crashed(t)
 	records := contents(t, d)
 	names, _ := d.List()
-	live := slices.Max(segmentNames(names))
+	live := slices.Max(logfile.SegmentNames(names))
 	d.put(live, bytes.TrimRight(d.bytes(live), "\x00"))
-	d.put(segmentName(uint64(len(records)+1)), make([]byte, 24<<10))
+	d.put(logfile.SegmentName(uint64(len(records)+1)), make([]byte, 24<<10))
 	return d
 }
 
 // rekeying is a log whose key has a successor that is not in the log yet.
 func rekeying(t *testing.T) *memDisk {
 	d := crashed(t)
-	d.newKey(keyName+newSuffix, contents(t, d)[1].logName())
+	d.newKey(keyName+newSuffix, logName(&contents(t, d)[1]))
 	return d
 }
 
@@ -231,15 +232,15 @@ func replacing(t *testing.T) *memDisk {
 
 // older is a log from before checkpoints.
 func older(*testing.T) *memDisk {
-	return diskWith(map[uint64]string{1: line(1, 1, KindStart, "") + line(2, 2, KindIntent, "a"), 3: line(3, 3, KindIntent, "b")})
+	return diskWith(map[uint64]string{1: line(1, 1, logfile.KindStart, "") + line(2, 2, logfile.KindIntent, "a"), 3: line(3, 3, logfile.KindIntent, "b")})
 }
 
 // olderFull is one whose live segment is followed by another at once.
 func olderFull(*testing.T) *memDisk {
 	var b strings.Builder
-	b.WriteString(line(1, 1, KindStart, ""))
+	b.WriteString(line(1, 1, logfile.KindStart, ""))
 	for seq := uint64(2); b.Len() < 8<<10; seq++ {
-		b.WriteString(line(seq, seq, KindRefusal, ""))
+		b.WriteString(line(seq, seq, logfile.KindRefusal, ""))
 	}
 	return diskWith(map[uint64]string{1: b.String()})
 }
@@ -259,16 +260,16 @@ func otherDay(t *testing.T) *memDisk {
 // leaveHashes leaves of a segment what pruning does.
 func leaveHashes(d *memDisk, first uint64) {
 	var hashes []byte
-	for line := range bytes.Lines(d.bytes(segmentName(first))) {
+	for line := range bytes.Lines(d.bytes(logfile.SegmentName(first))) {
 		leaf := checkpoint.LeafHash(line[:len(line)-1])
 		hashes = append(hashes, leaf[:]...)
 	}
-	d.put(hashesName(first), hashes)
-	d.remove(segmentName(first))
+	d.put(logfile.HashesName(first), hashes)
+	d.remove(logfile.SegmentName(first))
 }
 
 // logName is the name of the log whose key record r is.
-func (r *Record) logName() string {
+func logName(r *logfile.Record) string {
 	name, _, _ := strings.Cut(r.Key, "+")
 	return name
 }
@@ -297,7 +298,7 @@ func countOperations(t *testing.T, d *memDisk, config func(*memDisk) Config) (op
 	})
 	contents(t, d)
 	names, _ := d.List()
-	if n, growing := len(segmentNames(names)), config(d).SegmentSize > 1<<16; growing != (n == 1) {
+	if n, growing := len(logfile.SegmentNames(names)), config(d).SegmentSize > 1<<16; growing != (n == 1) {
 		t.Fatalf("the workload fills %d segments", n)
 	}
 	return opening, d.ops
@@ -362,7 +363,7 @@ func reopen(t *testing.T, d *memDisk, h *history, failed string) {
 			return
 		}
 		records := contents(t, d)
-		if last := records[len(records)-1]; last.Kind != KindCheckpoint {
+		if last := records[len(records)-1]; last.Kind != logfile.KindCheckpoint {
 			t.Errorf("the last record is %s", last.Kind)
 		}
 		if key, err := (memKeys{d}).Load(); err != nil || key.Public() != l.Key() {
@@ -375,10 +376,10 @@ func reopen(t *testing.T, d *memDisk, h *history, failed string) {
 			t.Errorf("calls were closed twice: %v", found.Closed)
 		}
 		h.check(t, records)
-		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint("again-", round)}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("again-", round)}); err != nil {
 			t.Errorf("intent after recovery: %v", err)
 		}
-		if err := l.Outcome(t.Context(), &Record{Call: fmt.Sprint("again-", round), Outcome: Failed}); err != nil {
+		if err := l.Outcome(t.Context(), &logfile.Record{Call: fmt.Sprint("again-", round), Outcome: logfile.Failed}); err != nil {
 			t.Errorf("outcome after recovery: %v", err)
 		}
 		d = d.powerLoss(rand.New(rand.NewPCG(1, uint64(round))))
@@ -416,7 +417,7 @@ func TestPowerLossInCommit(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			for i := range 1 + rng.IntN(20) {
-				go l.Intent(ctx, &Record{Call: fmt.Sprint("c", i), Path: strings.Repeat("p", rng.IntN(3000))})
+				go l.Intent(ctx, &logfile.Record{Call: fmt.Sprint("c", i), Path: strings.Repeat("p", rng.IntN(3000))})
 			}
 			synctest.Wait()
 			after := d.powerLoss(rng)
@@ -449,14 +450,14 @@ func TestHangingSync(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		start := time.Now()
-		err = l.Intent(ctx, &Record{Call: "a"})
+		err = l.Intent(ctx, &logfile.Record{Call: "a"})
 		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("intent on a hanging disk: %v", err)
 		}
 		if took := time.Since(start); took != 2*time.Second {
 			t.Errorf("the deadline took %v", took)
 		}
-		if err := l.Queue(&Record{Kind: KindOutcome, Call: "a", Outcome: NotSent}); err != nil {
+		if err := l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.NotSent}); err != nil {
 			t.Errorf("queueing on a hanging disk: %v", err)
 		}
 		time.Sleep(4 * time.Second) // the bubble's clock: the commit now takes longer than StallAfter
@@ -464,7 +465,7 @@ func TestHangingSync(t *testing.T) {
 			t.Error("a stalled log reports no error")
 		}
 		start = time.Now()
-		if err := l.Intent(t.Context(), &Record{Call: "b"}); !errors.Is(err, ErrUnavailable) || time.Since(start) != 0 {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "b"}); !errors.Is(err, ErrUnavailable) || time.Since(start) != 0 {
 			t.Errorf("intent on a stalled log: %v after %v", err, time.Since(start))
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
@@ -495,14 +496,14 @@ func TestSyncErrorIsFinal(t *testing.T) {
 			}
 			return fine
 		}
-		if err := l.Intent(t.Context(), &Record{Call: "a"}); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errInjected) {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "a"}); !errors.Is(err, ErrUnavailable) || !errors.Is(err, errInjected) {
 			t.Errorf("intent whose sync failed: %v", err)
 		}
 		syncs := d.syncs
 		for _, err := range []error{
-			l.Intent(t.Context(), &Record{Call: "b"}),
-			l.Outcome(t.Context(), &Record{Call: "b"}),
-			l.Queue(&Record{Kind: KindRefusal}),
+			l.Intent(t.Context(), &logfile.Record{Call: "b"}),
+			l.Outcome(t.Context(), &logfile.Record{Call: "b"}),
+			l.Queue(&logfile.Record{Kind: logfile.KindRefusal}),
 			l.Status().Err,
 		} {
 			if !errors.Is(err, ErrUnavailable) || !errors.Is(err, errInjected) {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tollgate/audit/logfile"
 )
 
 var errEnough = errors.New("enough")
@@ -20,7 +22,7 @@ var errEnough = errors.New("enough")
 // order, and can read its line back.
 func TestFollowWhileWriting(t *testing.T) {
 	cfg := onDisk(t)
-	cfg.SegmentSize = MaxLine
+	cfg.SegmentSize = logfile.MaxLine
 	l, _ := open(t, cfg)
 	const last = 1 + 2*300
 	var readers sync.WaitGroup
@@ -32,10 +34,10 @@ func TestFollowWhileWriting(t *testing.T) {
 		writers.Go(func() {
 			for i := range 100 {
 				call := fmt.Sprintf("c-%d-%d", w, i)
-				if err := l.Intent(t.Context(), &Record{Call: call, Note: strings.Repeat("x", 1000)}); err != nil {
+				if err := l.Intent(t.Context(), &logfile.Record{Call: call, Note: strings.Repeat("x", 1000)}); err != nil {
 					t.Error(err)
 				}
-				if err := l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+				if err := l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -46,20 +48,20 @@ func TestFollowWhileWriting(t *testing.T) {
 }
 
 // readAt reads one line back.
-func readAt(dir string, at Position) ([]byte, error) {
-	l := LineReader{Dir: dir}
+func readAt(dir string, at logfile.Position) ([]byte, error) {
+	l := logfile.LineReader{Files: os.DirFS(dir)}
 	defer l.Close()
 	return l.Line(at)
 }
 
 // follow calls fn for each record from seq from on, and looks for more in intervals of every, until ctx ends.
-func follow(ctx context.Context, dir string, from uint64, every time.Duration, fn func(r *Record, line []byte, at Position) error) error {
-	f := NewFollower(dir, from)
+func follow(ctx context.Context, dir string, from uint64, every time.Duration, fn func(r *logfile.Record, line []byte, at logfile.Position) error) error {
+	f := logfile.NewFollower(dir, from)
 	defer f.Close()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
-		err := f.Read(func(r *Record, line []byte, at Position) error {
+		err := f.Read(func(r *logfile.Record, line []byte, at logfile.Position) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -81,7 +83,7 @@ func followTo(t *testing.T, dir string, from, last uint64) {
 	defer cancel()
 	want := max(from, 1)
 	segments := map[uint64]bool{}
-	err := follow(ctx, dir, from, time.Millisecond, func(r *Record, line []byte, at Position) error {
+	err := follow(ctx, dir, from, time.Millisecond, func(r *logfile.Record, line []byte, at logfile.Position) error {
 		if r.Seq != want {
 			t.Errorf("from %d: record %d, want %d", from, r.Seq, want)
 		}
@@ -107,11 +109,11 @@ func TestFollowEndsWithContext(t *testing.T) {
 	cfg := onDisk(t)
 	open(t, cfg)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err := follow(ctx, cfg.Dir, 1, time.Hour, func(*Record, []byte, Position) error { cancel(errEnough); return nil })
+	err := follow(ctx, cfg.Dir, 1, time.Hour, func(*logfile.Record, []byte, logfile.Position) error { cancel(errEnough); return nil })
 	if err != errEnough {
 		t.Errorf("ended with %v", err)
 	}
-	err = follow(ctx, cfg.Dir, 1, time.Hour, func(*Record, []byte, Position) error { t.Error("called"); return nil })
+	err = follow(ctx, cfg.Dir, 1, time.Hour, func(*logfile.Record, []byte, logfile.Position) error { t.Error("called"); return nil })
 	if err != errEnough {
 		t.Errorf("began and ended with %v", err)
 	}
@@ -120,7 +122,7 @@ func TestFollowEndsWithContext(t *testing.T) {
 // follower is a Follower over files that the test writes.
 type follower struct {
 	*testing.T
-	*Follower
+	*logfile.Follower
 	dir string
 }
 
@@ -129,14 +131,14 @@ func newFollower(t *testing.T, from uint64, segments map[uint64]string) *followe
 	for first, text := range segments {
 		f.write(first, text)
 	}
-	f.Follower = NewFollower(f.dir, from)
+	f.Follower = logfile.NewFollower(f.dir, from)
 	t.Cleanup(func() { f.Follower.Close() })
 	return f
 }
 
 // write puts the text in the place of the segment's, without making another file of it.
 func (f *follower) write(first uint64, text string) {
-	if err := os.WriteFile(filepath.Join(f.dir, segmentName(first)), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(f.dir, logfile.SegmentName(first)), []byte(text), 0o600); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -145,7 +147,7 @@ func (f *follower) write(first uint64, text string) {
 func (f *follower) expect(problem string, seqs ...uint64) {
 	f.Helper()
 	var got []uint64
-	err := f.Read(func(r *Record, _ []byte, _ Position) error { got = append(got, r.Seq); return nil })
+	err := f.Read(func(r *logfile.Record, _ []byte, _ logfile.Position) error { got = append(got, r.Seq); return nil })
 	if !slices.Equal(got, seqs) {
 		f.Errorf("records %v, want %v", got, seqs)
 	}
@@ -177,7 +179,7 @@ func TestFollowerSeesLinesGrow(t *testing.T) {
 
 func TestFollowerRepeatsAfterAnError(t *testing.T) {
 	f := newFollower(t, 1, map[uint64]string{1: sample()})
-	err := f.Read(func(r *Record, _ []byte, _ Position) error {
+	err := f.Read(func(r *logfile.Record, _ []byte, _ logfile.Position) error {
 		if r.Seq == 2 {
 			return errInjected
 		}
@@ -200,9 +202,9 @@ func TestFollowerBegins(t *testing.T) {
 		}
 	}
 	// What stands before a known position is not read.
-	for seq, at := range map[uint64]Position{1: {1, 0}, 2: {1, int64(len(lines[0]))}, 3: {3, 0}, 4: {4, 0}} {
+	for seq, at := range map[uint64]logfile.Position{1: at(1, 0), 2: at(1, int64(len(lines[0]))), 3: at(3, 0), 4: at(4, 0)} {
 		f := newFollower(t, 1, map[uint64]string{1: strings.Repeat(".", len(lines[0])-1) + "\n" + lines[1], 3: lines[2], 4: lines[3] + zeros(10)})
-		f.Follower = NewFollowerBehind(f.dir, seq, at)
+		f.Follower = logfile.NewFollowerBehind(f.dir, seq, at)
 		f.expect("", []uint64{2, 3, 4}[seq-1:]...)
 		f.expect("")
 	}
@@ -230,7 +232,7 @@ func TestFollowerOfPrunedLog(t *testing.T) {
 	f = newFollower(t, 1, segments)
 	f.write(4, lines[3])
 	var got []uint64
-	err := f.Read(func(r *Record, _ []byte, _ Position) error {
+	err := f.Read(func(r *logfile.Record, _ []byte, _ logfile.Position) error {
 		if got = append(got, r.Seq); r.Seq == 1 {
 			prune(t, f.dir, 1, 1)
 			prune(t, f.dir, 2, 1)
@@ -290,7 +292,7 @@ func TestFollowerFaults(t *testing.T) {
 		"not whole":     {func(f *follower) { f.write(1, lines[0]+lines[1]+zeros(1)); f.write(3, lines[2]) }, "is not whole"},
 		"overlap":       {func(f *follower) { f.write(2, lines[1]) }, "must not hold again"},
 		"empty":         {func(f *follower) { remove(f.T, f.dir, 1); f.write(3, "") }, ""},
-		"next is a dir": {func(f *follower) { _ = os.Mkdir(filepath.Join(f.dir, segmentName(3)), 0o700) }, "is a directory"},
+		"next is a dir": {func(f *follower) { _ = os.Mkdir(filepath.Join(f.dir, logfile.SegmentName(3)), 0o700) }, "is a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFollower(t, 1, map[uint64]string{1: lines[0] + lines[1]})
@@ -302,12 +304,12 @@ func TestFollowerFaults(t *testing.T) {
 	}
 	newFollower(t, 1, nil).expect("holds no audit log")
 	f := newFollower(t, 1, nil)
-	f.Follower = NewFollower(filepath.Join(f.dir, "none"), 1)
+	f.Follower = logfile.NewFollower(filepath.Join(f.dir, "none"), 1)
 	f.expect("no such file")
 }
 
 func remove(t *testing.T, dir string, first uint64) {
-	if err := os.Remove(filepath.Join(dir, segmentName(first))); err != nil {
+	if err := os.Remove(filepath.Join(dir, logfile.SegmentName(first))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -315,35 +317,39 @@ func remove(t *testing.T, dir string, first uint64) {
 func TestReadAt(t *testing.T) {
 	lines := strings.SplitAfter(sample(), "\n")
 	f := newFollower(t, 1, map[uint64]string{1: lines[0] + lines[1], 3: lines[2] + "{" + zeros(9)})
-	for want, at := range map[string]Position{
-		strings.TrimSuffix(lines[0], "\n"): {1, 0}, strings.TrimSuffix(lines[1], "\n"): {1, int64(len(lines[0]))},
-		strings.TrimSuffix(lines[2], "\n"): {3, 0},
+	for want, at := range map[string]logfile.Position{
+		strings.TrimSuffix(lines[0], "\n"): at(1, 0), strings.TrimSuffix(lines[1], "\n"): at(1, int64(len(lines[0]))),
+		strings.TrimSuffix(lines[2], "\n"): at(3, 0),
 	} {
 		if got, err := readAt(f.dir, at); err != nil || string(got) != want {
 			t.Errorf("%v: %q, %v", at, got, err)
 		}
 	}
-	for _, at := range []Position{{1, -1}, {1, 1 << 40}, {1, int64(len(lines[0] + lines[1]))}, {3, int64(len(lines[2]))}} {
+	for _, at := range []logfile.Position{at(1, -1), at(1, 1<<40), at(1, int64(len(lines[0]+lines[1]))), at(3, int64(len(lines[2])))} {
 		if got, err := readAt(f.dir, at); err == nil {
 			t.Errorf("%v: %q", at, got)
 		}
 	}
-	if _, err := readAt(f.dir, Position{2, 0}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := readAt(f.dir, at(2, 0)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("segment that is not there: %v", err)
 	}
 }
 
 // Lines up to the longest are read back whole.
 func TestLineReaderLongLines(t *testing.T) {
-	long := strings.Repeat("x", MaxLine-1) + "\n"
+	long := strings.Repeat("x", logfile.MaxLine-1) + "\n"
 	f := newFollower(t, 1, map[uint64]string{1: "a\n" + long + long + "b\n"})
-	l := LineReader{Dir: f.dir}
+	l := logfile.LineReader{Files: os.DirFS(f.dir)}
 	defer l.Close()
 	for range 2 {
 		for at, want := range map[int64]string{0: "a\n", 2: long, int64(2 + len(long)): long, int64(2 + 2*len(long)): "b\n"} {
-			if got, err := l.Line(Position{1, at}); err != nil || string(got)+"\n" != want {
+			if got, err := l.Line(logfile.Position{Segment: 1, Offset: at}); err != nil || string(got)+"\n" != want {
 				t.Errorf("at %d: %d bytes, %v", at, len(got), err)
 			}
 		}
 	}
+}
+
+func at(segment uint64, offset int64) logfile.Position {
+	return logfile.Position{Segment: segment, Offset: offset}
 }

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"tollgate/audit/logfile"
 )
 
 // FuzzRead reads a log that somebody else may have written. Every record that is given is a line of the file, numbered
@@ -16,9 +18,9 @@ import (
 // same records.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(sample()), []byte(nil))
-	f.Add([]byte(sample()), []byte(line(5, 5, KindIntent, "x")+zeros(600)+"}\n"+line(8, 6, KindIntent, "y")))
-	f.Add([]byte(sample()+zeros(40)), []byte(line(5, 5, KindIntent, "x")))
-	f.Add([]byte(line(1, 1, KindStart, "")+"{\"seq\":2,\"SEQ\":3,\"commit\":1}\n"), []byte(nil))
+	f.Add([]byte(sample()), []byte(line(5, 5, logfile.KindIntent, "x")+zeros(600)+"}\n"+line(8, 6, logfile.KindIntent, "y")))
+	f.Add([]byte(sample()+zeros(40)), []byte(line(5, 5, logfile.KindIntent, "x")))
+	f.Add([]byte(line(1, 1, logfile.KindStart, "")+"{\"seq\":2,\"SEQ\":3,\"commit\":1}\n"), []byte(nil))
 	f.Add([]byte("{\"seq\":1,\"call\":\"\\ud800\",\"seq\":1}\n"), []byte("{\"seq\":2e0}\n"))
 	f.Add(append(typical().Append(nil), '\n'), []byte(nil))
 	dir := f.TempDir()
@@ -27,7 +29,7 @@ func FuzzRead(f *testing.F) {
 		write(t, dir, 5, second)
 		text := bytes.Clone(first)
 		var last uint64
-		err := Read(dir, func(r *Record, line []byte) error {
+		err := logfile.Read(dir, func(r *logfile.Record, line []byte) error {
 			if last++; r.Seq != last {
 				t.Errorf("record %d after %d", r.Seq, last-1)
 			}
@@ -39,7 +41,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("%q is no line of the file", line)
 			}
 			text = text[at+len(line)+1:]
-			var lenient Record
+			var lenient logfile.Record
 			if err := readLeniently(line, &lenient); err != nil || !sameRecord(r, &lenient) {
 				t.Errorf("%s\nis read as %+v, by encoding/json as %+v, %v", line, r, lenient, err)
 			}
@@ -54,7 +56,7 @@ func FuzzRead(f *testing.F) {
 // write puts a segment into the directory; none for nil.
 func write(t *testing.T, dir string, first uint64, text []byte) {
 	t.Helper()
-	path := filepath.Join(dir, segmentName(first))
+	path := filepath.Join(dir, logfile.SegmentName(first))
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
@@ -68,7 +70,7 @@ func write(t *testing.T, dir string, first uint64, text []byte) {
 
 // readLeniently reads a line with encoding/json, as jq would: without members whose names are no record's because of their
 // case, which encoding/json alone does not tell apart.
-func readLeniently(line []byte, into *Record) error {
+func readLeniently(line []byte, into *logfile.Record) error {
 	in := stdjson.NewDecoder(bytes.NewReader(line))
 	in.UseNumber()
 	var all any
@@ -101,7 +103,7 @@ func dropForeign(value any) {
 }
 
 // sameRecord compares what is printed: times that mean the same may differ in their zone.
-func sameRecord(a, b *Record) bool {
+func sameRecord(a, b *logfile.Record) bool {
 	first, second := *a, *b
 	first.Time, second.Time, first.Since, second.Since = first.Time.UTC(), second.Time.UTC(), first.Since.UTC(), second.Since.UTC()
 	first.SignatureDate, second.SignatureDate = first.SignatureDate.UTC(), second.SignatureDate.UTC()
@@ -112,7 +114,7 @@ func sameRecord(a, b *Record) bool {
 func recoverySees(t *testing.T, text []byte, last uint64, readErr error) {
 	t.Helper()
 	d := newMemDisk()
-	d.put(segmentName(1), text)
+	d.put(logfile.SegmentName(1), text)
 	l, found, err := Open(small(d))
 	if err != nil {
 		return
@@ -125,14 +127,14 @@ func recoverySees(t *testing.T, text []byte, last uint64, readErr error) {
 
 // FuzzSegmentName: a name is a segment's exactly if it is the one that its number has.
 func FuzzSegmentName(f *testing.F) {
-	for _, seed := range []string{segmentName(1), segmentName(1 << 63), "00000000000000000000.jsonl", "99999999999999999999.jsonl", "+0000000000000000001.jsonl", "1.jsonl", "next"} {
+	for _, seed := range []string{logfile.SegmentName(1), logfile.SegmentName(1 << 63), "00000000000000000000.jsonl", "99999999999999999999.jsonl", "+0000000000000000001.jsonl", "1.jsonl", "next"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		var number uint64
 		n, err := fmt.Sscanf(name, "%020d.jsonl", &number)
 		want := n == 1 && err == nil && number > 0 && fmt.Sprintf("%020d.jsonl", number) == name
-		if first, ok := parseSegmentName(name); ok != want || ok && first != number {
+		if first, ok := logfile.ParseSegmentName(name); ok != want || ok && first != number {
 			t.Errorf("%q: %d, %v", name, first, ok)
 		}
 	})

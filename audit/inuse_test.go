@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"tollgate/audit/logfile"
 )
 
 func TestInUse(t *testing.T) {
@@ -65,13 +67,13 @@ func TestLockWhileAsked(t *testing.T) {
 }
 
 func TestParseLine(t *testing.T) {
-	r := Record{Note: "of the line before"}
-	want := Record{Seq: 1, Commit: 1, Kind: KindStart}
-	if err := ParseLine(want.Append(nil), &r); err != nil || r.Seq != 1 || r.Note != "" || !r.Kind.Known() {
+	r := logfile.Record{Note: "of the line before"}
+	want := logfile.Record{Seq: 1, Commit: 1, Kind: logfile.KindStart}
+	if err := logfile.ParseLine(want.Append(nil), &r); err != nil || r.Seq != 1 || r.Note != "" || !r.Kind.Known() {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, bad := range []string{"", "{}x", " {}", `{"seq":1,"seq":1}`, `{"note":1}`, "{\"note\":\"\xff\"}"} {
-		if err := ParseLine([]byte(bad), &r); err == nil {
+		if err := logfile.ParseLine([]byte(bad), &r); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/durable"
 	"tollgate/internal/private"
 )
@@ -98,13 +99,13 @@ func prepareKey(keyFile, name string) (checkpoint.PublicKey, error) {
 // signers are the keys that a start settles on.
 type signers struct {
 	keys    []*checkpoint.Key // that sign the next checkpoint; the last one signs all further ones alone
-	record  *Record           // brings the last one in, in front of that checkpoint; nil when the log has it
+	record  *logfile.Record   // brings the last one in, in front of that checkpoint; nil when the log has it
 	replace bool              // the last one takes the key file's place when the checkpoint is durable
 }
 
 // chooseKeys settles who signs, by what the log says and what files there are. It refuses what would leave a log that
 // cannot be verified. Of a log without a key it makes one, named name, or at random.
-func chooseKeys(ring keyring, c *chain, name string) (signers, error) {
+func chooseKeys(ring keyring, c *logfile.Chain, name string) (signers, error) {
 	key, err := optional(ring.Load())
 	if err != nil {
 		return signers{}, err
@@ -115,11 +116,11 @@ func chooseKeys(ring keyring, c *chain, name string) (signers, error) {
 	}
 	var s signers
 	switch {
-	case c.key.IsZero():
+	case c.Key.IsZero():
 		s, err = firstKey(ring, key, successor, name)
 	case successor == nil:
 		s, err = sameKey(ring, c, key)
-	case successor.Public() == c.key:
+	case successor.Public() == c.Key:
 		s, err = broughtIn(ring, c, key, successor)
 	default:
 		s, err = bringIn(ring, c, key, successor)
@@ -148,7 +149,7 @@ func firstKey(ring keyring, key, successor *checkpoint.Key, name string) (signer
 			return s, err
 		}
 	}
-	s.keys, s.record = []*checkpoint.Key{key}, &Record{Kind: KindKey, Key: key.Public().String()}
+	s.keys, s.record = []*checkpoint.Key{key}, &logfile.Record{Kind: logfile.KindKey, Key: key.Public().String()}
 	return s, nil
 }
 
@@ -158,35 +159,35 @@ func randomName() string {
 	return "tollgate/" + hex.EncodeToString(b)
 }
 
-func sameKey(ring keyring, c *chain, key *checkpoint.Key) (signers, error) {
-	if err := mustBe(ring, key, c.key); err != nil {
+func sameKey(ring keyring, c *logfile.Chain, key *checkpoint.Key) (signers, error) {
+	if err := mustBe(ring, key, c.Key); err != nil {
 		return signers{}, err
 	}
-	if !c.before.IsZero() {
+	if !c.Before.IsZero() {
 		return signers{}, fmt.Errorf("audit: the log's key before, %v, has yet to sign for the key %s: "+
-			"put it back under that name, and the present one beside it as %s", c.before, ring.Path(), ring.Path()+newSuffix)
+			"put it back under that name, and the present one beside it as %s", c.Before, ring.Path(), ring.Path()+newSuffix)
 	}
 	return signers{keys: []*checkpoint.Key{key}}, nil
 }
 
 // broughtIn ends a rotation that a crash, or an error, interrupted.
-func broughtIn(ring keyring, c *chain, key, successor *checkpoint.Key) (signers, error) {
+func broughtIn(ring keyring, c *logfile.Chain, key, successor *checkpoint.Key) (signers, error) {
 	s := signers{keys: []*checkpoint.Key{successor}, replace: true}
-	if c.before.IsZero() {
+	if c.Before.IsZero() {
 		return s, nil
 	}
 	s.keys = []*checkpoint.Key{key, successor}
-	return s, mustBe(ring, key, c.before)
+	return s, mustBe(ring, key, c.Before)
 }
 
-func bringIn(ring keyring, c *chain, key, successor *checkpoint.Key) (signers, error) {
+func bringIn(ring keyring, c *logfile.Chain, key, successor *checkpoint.Key) (signers, error) {
 	s := signers{
 		keys: []*checkpoint.Key{successor}, replace: true,
-		record: &Record{Kind: KindKey, Key: successor.Public().String(), PreviousKey: c.key.String(), KeyLost: key == nil},
+		record: &logfile.Record{Kind: logfile.KindKey, Key: successor.Public().String(), PreviousKey: c.Key.String(), KeyLost: key == nil},
 	}
-	if successor.Name() != c.key.Name() {
+	if successor.Name() != c.Key.Name() {
 		return s, fmt.Errorf("audit: the key %s is for the log %q, and this log is %q: remove it, and prepare another",
-			ring.Path()+newSuffix, successor.Name(), c.key.Name())
+			ring.Path()+newSuffix, successor.Name(), c.Key.Name())
 	}
 	if key == nil {
 		return s, nil

@@ -12,12 +12,13 @@ import (
 	"testing/synctest"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/private"
 	"tollgate/internal/testkubelet"
 )
 
 // again opens the log, closes it, and gives what the verifier reads.
-func again(t *testing.T, cfg Config) []Record {
+func again(t *testing.T, cfg Config) []logfile.Record {
 	t.Helper()
 	l, _, err := Open(cfg)
 	if err != nil {
@@ -29,10 +30,10 @@ func again(t *testing.T, cfg Config) []Record {
 	return verify(t, cfg.Dir)
 }
 
-func keyRecords(records []Record) []Record {
-	var keys []Record
+func keyRecords(records []logfile.Record) []logfile.Record {
+	var keys []logfile.Record
 	for _, r := range records {
-		if r.Kind == KindKey {
+		if r.Kind == logfile.KindKey {
 			keys = append(keys, r)
 		}
 	}
@@ -74,7 +75,7 @@ func TestKeyRotation(t *testing.T) {
 	}
 	again(t, cfg)
 	keys := keyRecords(again(t, cfg))
-	want := []Record{
+	want := []logfile.Record{
 		{Key: first.Public().String()},
 		{Key: second.String(), PreviousKey: first.Public().String()},
 		{Key: third.String(), PreviousKey: second.String(), KeyLost: true},
@@ -131,7 +132,7 @@ func TestWrongKeys(t *testing.T) {
 			if c.successor != "" {
 				d.newKey(keyName+newSuffix, c.successor)
 			}
-			before := string(d.bytes(segmentName(1)))
+			before := string(d.bytes(logfile.SegmentName(1)))
 			l, _, err := Open(small(d))
 			if err == nil {
 				end(l)
@@ -140,7 +141,7 @@ func TestWrongKeys(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %q, want %q", err, c.want)
 			}
-			if string(d.bytes(segmentName(1))) != before || d.locked {
+			if string(d.bytes(logfile.SegmentName(1))) != before || d.locked {
 				t.Error("the log was changed, or is locked still")
 			}
 		})
@@ -166,7 +167,7 @@ func TestHalfARotation(t *testing.T) {
 		d = d.kill()
 		// What was written last is the checkpoint: without it, the log ends with the key record.
 		names, _ := d.List()
-		live := segmentNames(names)[len(segmentNames(names))-1]
+		live := logfile.SegmentNames(names)[len(logfile.SegmentNames(names))-1]
 		text := strings.TrimRight(string(d.bytes(live)), "\x00")
 		lines := strings.SplitAfter(text, "\n")
 		d.put(live, []byte(strings.Join(lines[:len(lines)-2], "")))
@@ -187,7 +188,7 @@ func TestHalfARotation(t *testing.T) {
 	}
 	d.remove(keyName + newSuffix) // now the key is lost for good: another takes over without it
 	d.mu.Lock()
-	d.newKey(keyName+newSuffix, keyRecords(contents(t, before))[0].logName())
+	d.newKey(keyName+newSuffix, logName(&keyRecords(contents(t, before))[0]))
 	d.mu.Unlock()
 	l, _, err = Open(growing(d))
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tollgate/audit/logfile"
 )
 
 // victim is the process that TestKill kills: it makes calls for ever, and says on standard output what was acknowledged.
@@ -23,7 +25,7 @@ func victim(dir string) {
 		fmt.Printf(format, args...)
 	}
 	l, _, err := Open(Config{
-		Dir: dir, SegmentSize: MaxLine, Preallocate: 2 * MaxLine, Reserve: 2 * MaxLine, CheckpointRecords: 20,
+		Dir: dir, SegmentSize: logfile.MaxLine, Preallocate: 2 * logfile.MaxLine, Reserve: 2 * logfile.MaxLine, CheckpointRecords: 20,
 		Published: func(note string) { say("C %q\n", note) },
 	})
 	if err != nil {
@@ -34,7 +36,7 @@ func victim(dir string) {
 		go func() {
 			for i := 0; ; i++ {
 				call := fmt.Sprintf("%d-%d-%d", os.Getpid(), w, i)
-				if err := l.Intent(context.Background(), &Record{Call: call, Path: strings.Repeat("p", i%3000)}); err != nil {
+				if err := l.Intent(context.Background(), &logfile.Record{Call: call, Path: strings.Repeat("p", i%3000)}); err != nil {
 					say("E %v\n", err)
 					return
 				}
@@ -42,7 +44,7 @@ func victim(dir string) {
 				if i%4 == 0 {
 					continue
 				}
-				if err := l.Outcome(context.Background(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+				if err := l.Outcome(context.Background(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
 					say("E %v\n", err)
 					return
 				}

@@ -7,8 +7,8 @@ import (
 	"io"
 	"sync"
 	"time"
-
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/private"
 )
 
@@ -148,7 +148,7 @@ const (
 //
 // Intent sets Kind, Seq, Commit and Time of r. After an error, Seq is 0 when the log did not take the record at all: then
 // it will not be written, and no outcome is due. r must have a Call.
-func (l *Log) Intent(ctx context.Context, r *Record) error {
+func (l *Log) Intent(ctx context.Context, r *logfile.Record) error {
 	r.Seq = 0
 	if r.Call == "" {
 		return errors.New("audit: an intent needs a call id")
@@ -156,7 +156,7 @@ func (l *Log) Intent(ctx context.Context, r *Record) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
 	}
-	r.Kind = KindIntent
+	r.Kind = logfile.KindIntent
 	return l.durable(ctx, r, forIntent)
 }
 
@@ -165,30 +165,30 @@ func (l *Log) Intent(ctx context.Context, r *Record) error {
 // only says that it is not durable yet. Any other error that is not the end of ctx says that the record is lost.
 //
 // Outcome sets Kind, Seq, Commit and Time of r. r must have a Call.
-func (l *Log) Outcome(ctx context.Context, r *Record) error {
+func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 	if r.Call == "" {
 		return errors.New("audit: an outcome needs a call id")
 	}
-	r.Kind = KindOutcome
+	r.Kind = logfile.KindOutcome
 	return l.durable(ctx, r, forOutcome)
 }
 
 // Queue takes a record that nobody waits for: an outcome, a refusal or a summary, by its Kind. It never waits for the
 // disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not taken: too much is pending, the
 // room on disk is kept for outcomes, or the log takes nothing any more.
-func (l *Log) Queue(r *Record) error {
+func (l *Log) Queue(r *logfile.Record) error {
 	u := forRefusal
 	switch r.Kind {
-	case KindOutcome:
+	case logfile.KindOutcome:
 		if r.Call == "" {
 			return errors.New("audit: an outcome needs a call id")
 		}
 		u = forOutcome
-	case KindRefusal:
+	case logfile.KindRefusal:
 		if r.Caller == "" {
 			u = forUnauthenticated
 		}
-	case KindRefusals:
+	case logfile.KindRefusals:
 		u = forUnauthenticated
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
@@ -196,7 +196,7 @@ func (l *Log) Queue(r *Record) error {
 	return l.queue(r, u)
 }
 
-func (l *Log) queue(r *Record, u use) error {
+func (l *Log) queue(r *logfile.Record, u use) error {
 	_, begun, err := l.add(r, u)
 	if begun {
 		l.linger.Reset(lingerTime)
@@ -206,14 +206,14 @@ func (l *Log) queue(r *Record, u use) error {
 
 // QueueLast is Queue for what is written when nothing is sent any more: the record may use the room on disk that is kept
 // for outcomes. There may be few of these.
-func (l *Log) QueueLast(r *Record) error {
-	if r.Kind != KindRefusals {
+func (l *Log) QueueLast(r *logfile.Record) error {
+	if r.Kind != logfile.KindRefusals {
 		return fmt.Errorf("audit: a record of kind %q cannot be the last", r.Kind)
 	}
 	return l.queue(r, forOutcome)
 }
 
-func (l *Log) durable(ctx context.Context, r *Record, u use) error {
+func (l *Log) durable(ctx context.Context, r *logfile.Record, u use) error {
 	b, _, err := l.add(r, u)
 	if err != nil {
 		return err
@@ -242,17 +242,17 @@ func (l *Log) wakeCommitter() {
 
 // add gives the record its place and puts it into the batch that the committer takes next; begun tells that it is the
 // first one there.
-func (l *Log) add(r *Record, u use) (b *batch, begun bool, err error) {
+func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)
 	defer l.bodies.Put(body)
 	var cut bool
-	if *body, cut = r.appendBody((*body)[:0]); u == forIntent && r.mustBeWhole() && (cut || r.omits()) {
+	if *body, cut = r.AppendBody((*body)[:0]); u == forIntent && r.MustBeWhole() && (cut || r.Omits()) {
 		return nil, false, ErrCut
 	}
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.admit(int64(len(*body)+maxHead), u); err != nil {
+	if err := l.admit(int64(len(*body)+logfile.MaxHead), u); err != nil {
 		l.countRefused(u)
 		return nil, false, err
 	}
@@ -268,16 +268,16 @@ func (l *Log) add(r *Record, u use) (b *batch, begun bool, err error) {
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
 	b.last, b.at = r.Seq, r.Time
 	switch r.Kind {
-	case KindIntent:
+	case logfile.KindIntent:
 		l.open++
-	case KindOutcome:
+	case logfile.KindOutcome:
 		l.open--
-	case KindPrune: // a checkpoint has to cover it before anything is removed
+	case logfile.KindPrune: // a checkpoint has to cover it before anything is removed
 		if b.checkpointed == nil {
 			b.checkpointed = make(chan struct{})
 		}
 	}
-	b.buf = append(append(appendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
+	b.buf = append(append(logfile.AppendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
 	return b, begun, nil
 }
 
@@ -349,3 +349,7 @@ func (l *Log) countRefused(u use) {
 		l.status.LostOutcomes++
 	}
 }
+
+// ErrCut is returned by [Log.Intent] for a call that may change something and whose record would not be whole: nothing may be
+// sent of which the log holds a part only. It is a fault of the program, which looks with [logfile.Record.Overlong] before.
+var ErrCut = errors.New("audit: the intent does not fit into a record")

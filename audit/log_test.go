@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"tollgate/audit/logfile"
 )
 
 func TestMain(m *testing.M) {
@@ -37,10 +39,10 @@ func open(t testing.TB, cfg Config) (*Log, Recovery) {
 }
 
 func onDisk(t testing.TB) Config {
-	return Config{Dir: filepath.Join(t.TempDir(), "a", "audit"), Preallocate: 2 * MaxLine, Reserve: 2 * MaxLine, Version: "v1.2.3"}
+	return Config{Dir: filepath.Join(t.TempDir(), "a", "audit"), Preallocate: 2 * logfile.MaxLine, Reserve: 2 * logfile.MaxLine, Version: "v1.2.3"}
 }
 
-func count(records []Record, kinds ...Kind) int {
+func count(records []logfile.Record, kinds ...logfile.Kind) int {
 	n := 0
 	for _, r := range records {
 		if slices.Contains(kinds, r.Kind) {
@@ -53,7 +55,7 @@ func count(records []Record, kinds ...Kind) int {
 // begun is what a new log begins with.
 const begun = "start |key |checkpoint |"
 
-func kinds(records []Record) string {
+func kinds(records []logfile.Record) string {
 	var b strings.Builder
 	for _, r := range records {
 		fmt.Fprintf(&b, "%s %s|", r.Kind, r.Call)
@@ -67,21 +69,21 @@ func TestLogOnDisk(t *testing.T) {
 	if found.LastSeq != 0 || found.Closed != nil || found.Cut != 0 {
 		t.Errorf("a new log recovers %+v", found)
 	}
-	intent := &Record{Call: "c1", Effect: "spend", Caller: "app"}
+	intent := &logfile.Record{Call: "c1", Effect: "spend", Caller: "app"}
 	if err := l.Intent(t.Context(), intent); err != nil {
 		t.Fatal(err)
 	}
-	if intent.Seq != 4 || intent.Kind != KindIntent || intent.Time.IsZero() {
+	if intent.Seq != 4 || intent.Kind != logfile.KindIntent || intent.Time.IsZero() {
 		t.Errorf("the record was given %d, %q, %v", intent.Seq, intent.Kind, intent.Time)
 	}
 	// What is durable can be read while the log is open.
 	if got, want := kinds(verify(t, cfg.Dir)), begun+"intent c1|"; got != want {
 		t.Errorf("open log: got %s, want %s", got, want)
 	}
-	if err := l.Outcome(t.Context(), &Record{Call: "c1", Outcome: Succeeded}); err != nil {
+	if err := l.Outcome(t.Context(), &logfile.Record{Call: "c1", Outcome: logfile.Succeeded}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Queue(&Record{Kind: KindRefusal, Reason: "no_grant"}); err != nil {
+	if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Reason: "no_grant"}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -96,10 +98,10 @@ func TestLogOnDisk(t *testing.T) {
 	if records[0].Version != "v1.2.3" {
 		t.Errorf("start record: %+v", records[0])
 	}
-	if err := l.Intent(t.Context(), &Record{Call: "c2"}); !errors.Is(err, ErrClosed) || !errors.Is(err, ErrUnavailable) {
+	if err := l.Intent(t.Context(), &logfile.Record{Call: "c2"}); !errors.Is(err, ErrClosed) || !errors.Is(err, ErrUnavailable) {
 		t.Errorf("intent on a closed log: %v", err)
 	}
-	b, err := os.ReadFile(filepath.Join(cfg.Dir, segmentName(1)))
+	b, err := os.ReadFile(filepath.Join(cfg.Dir, logfile.SegmentName(1)))
 	if err != nil || b[len(b)-1] != '\n' {
 		t.Errorf("the closed segment is not trimmed: %v", err)
 	}
@@ -137,9 +139,9 @@ func TestConfigIsChecked(t *testing.T) {
 		{},
 		{Dir: "x", SegmentSize: -1},
 		{Dir: "x", SegmentSize: 1},
-		{Dir: "x", Preallocate: MaxLine},
+		{Dir: "x", Preallocate: logfile.MaxLine},
 		{Dir: "x", Reserve: 1},
-		{Dir: "x", MaxPending: MaxLine},
+		{Dir: "x", MaxPending: logfile.MaxLine},
 		{Dir: "x", StallAfter: -1},
 	} {
 		if l, _, err := Open(cfg); err == nil {
@@ -152,11 +154,11 @@ func TestConfigIsChecked(t *testing.T) {
 func TestRecordsAreChecked(t *testing.T) {
 	l, _ := open(t, small(newMemDisk()))
 	for name, err := range map[string]error{
-		"intent without call":         l.Intent(t.Context(), &Record{}),
-		"outcome without call":        l.Outcome(t.Context(), &Record{}),
-		"queued intent":               l.Queue(&Record{Kind: KindIntent, Call: "c"}),
-		"queued start":                l.Queue(&Record{Kind: KindStart}),
-		"queued outcome without call": l.Queue(&Record{Kind: KindOutcome}),
+		"intent without call":         l.Intent(t.Context(), &logfile.Record{}),
+		"outcome without call":        l.Outcome(t.Context(), &logfile.Record{}),
+		"queued intent":               l.Queue(&logfile.Record{Kind: logfile.KindIntent, Call: "c"}),
+		"queued start":                l.Queue(&logfile.Record{Kind: logfile.KindStart}),
+		"queued outcome without call": l.Queue(&logfile.Record{Kind: logfile.KindOutcome}),
 	} {
 		if err == nil {
 			t.Errorf("%s is accepted", name)
@@ -169,12 +171,12 @@ func TestIntentUnderEndedContext(t *testing.T) {
 	l, _ := open(t, small(d))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := &Record{Call: "c"}
+	r := &logfile.Record{Call: "c"}
 	if err := l.Intent(ctx, r); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) || r.Seq != 0 {
 		t.Errorf("intent: %v, seq %d; want no record", err, r.Seq)
 	}
 	// An outcome must not be lost, even if nobody can wait for it.
-	if err := l.Outcome(ctx, &Record{Call: "d"}); err != nil && !errors.Is(err, context.Canceled) {
+	if err := l.Outcome(ctx, &logfile.Record{Call: "d"}); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("outcome: %v", err)
 	}
 	if err := l.Close(t.Context()); err != nil {
@@ -205,7 +207,7 @@ func TestGroupCommit(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 200 {
 			all.Go(func() {
-				if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint(i)}); err != nil {
+				if err := l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint(i)}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -230,7 +232,7 @@ func TestIntentIsDurable(t *testing.T) {
 	d := newMemDisk()
 	l, _ := open(t, small(d))
 	for i := range 20 {
-		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint("c", i)}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("c", i)}); err != nil {
 			t.Fatal(err)
 		}
 		d.mu.Lock()
@@ -253,7 +255,7 @@ func openOnFullDisk(t *testing.T) (*Log, *memDisk) {
 	l, _ := open(t, cfg)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.budget = int64(len(d.names[segmentName(1)].cache))
+	d.budget = int64(len(d.names[logfile.SegmentName(1)].cache))
 	return l, d
 }
 
@@ -264,7 +266,7 @@ func TestReserve(t *testing.T) {
 		var sent []string
 		for {
 			call := fmt.Sprint("call-", len(sent))
-			if err := l.Intent(t.Context(), &Record{Call: call}); err != nil {
+			if err := l.Intent(t.Context(), &logfile.Record{Call: call}); err != nil {
 				if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no space") {
 					t.Errorf("intent on a full disk: %v", err)
 				}
@@ -279,13 +281,13 @@ func TestReserve(t *testing.T) {
 		}
 		// The room is within one record of the reserve, so the smallest refusal may still fit, but not many.
 		for range 10 {
-			_ = l.Queue(&Record{Kind: KindRefusal, Caller: "a"})
+			_ = l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"})
 		}
-		if err := l.Queue(&Record{Kind: KindRefusal, Caller: "a"}); !errors.Is(err, ErrUnavailable) {
+		if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("refusal on a full disk: %v", err)
 		}
 		for _, call := range sent[:min(len(sent), 40)] {
-			if err := l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+			if err := l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
 				t.Fatalf("outcome on a full disk: %v", err)
 			}
 		}
@@ -293,7 +295,7 @@ func TestReserve(t *testing.T) {
 		d.budget = -1
 		d.mu.Unlock()
 		time.Sleep(2 * maxBackoff) // the bubble's clock
-		if err := l.Intent(t.Context(), &Record{Call: "after"}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "after"}); err != nil {
 			t.Errorf("intent after room was made: %v", err)
 		}
 	})
@@ -304,24 +306,24 @@ func TestReserve(t *testing.T) {
 func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := openOnFullDisk(t)
-		for _, r := range []Record{{Kind: KindRefusal, Source: "192.0.2.1"}, {Kind: KindRefusals}} { // the smaller one last
+		for _, r := range []logfile.Record{{Kind: logfile.KindRefusal, Source: "192.0.2.1"}, {Kind: logfile.KindRefusals}} { // the smaller one last
 			for range 3 { // what waits to be written goes first
 				for record := r; l.Queue(&record) == nil; record = r {
 				}
 				time.Sleep(2 * lingerTime) // the bubble's clock
 			}
 		}
-		if err := l.Queue(&Record{Kind: KindRefusals}); !errors.Is(err, ErrUnavailable) {
+		if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusals}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("summary: %v", err)
 		}
 		before, used := l.Status().SegmentBytes, int64(0)
-		for i := 0; l.Intent(t.Context(), &Record{Call: fmt.Sprint(i)}) == nil; i++ {
+		for i := 0; l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint(i)}) == nil; i++ {
 			used = l.Status().SegmentBytes - before
 		}
 		if used < l.cfg.Reserve*3/4 {
 			t.Errorf("intents found room for %d bytes behind the records of unauthenticated peers, want about %d", used, l.cfg.Reserve)
 		}
-		if err := l.Outcome(t.Context(), &Record{Call: "0", Outcome: Succeeded}); err != nil {
+		if err := l.Outcome(t.Context(), &logfile.Record{Call: "0", Outcome: logfile.Succeeded}); err != nil {
 			t.Errorf("outcome: %v", err)
 		}
 	})
@@ -333,10 +335,10 @@ func TestLastSummaryOnAFullDisk(t *testing.T) {
 	refusals := NewRefusals(l, RefusalBounds{})
 	const all = 1000
 	for range all {
-		refusals.Known(noon, &Record{Kind: KindRefusal, Caller: "shop", Reason: "no_grant", Detail: strings.Repeat("x", 200)})
+		refusals.Known(noon, &logfile.Record{Kind: logfile.KindRefusal, Caller: "shop", Reason: "no_grant", Detail: strings.Repeat("x", 200)})
 	}
 	filled := 0
-	for l.Queue(&Record{Kind: KindRefusal, Caller: "a"}) == nil { // as small as it gets, so that a summary finds no room
+	for l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"}) == nil { // as small as it gets, so that a summary finds no room
 		filled++
 	}
 	refusals.Close()
@@ -346,9 +348,9 @@ func TestLastSummaryOnAFullDisk(t *testing.T) {
 	recorded, counted := 0, uint64(0)
 	for _, r := range contents(t, d) {
 		switch r.Kind {
-		case KindRefusal:
+		case logfile.KindRefusal:
 			recorded++
-		case KindRefusals:
+		case logfile.KindRefusals:
 			counted += r.Counts[0].Count
 		}
 	}
@@ -374,22 +376,22 @@ func TestFailingWrites(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := l.Intent(ctx, &Record{Call: "a"}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := l.Intent(ctx, &logfile.Record{Call: "a"}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("intent on a disk that cannot write: %v", err)
 		}
 		start := time.Now()
-		r := &Record{Call: "b"}
+		r := &logfile.Record{Call: "b"}
 		if err := l.Intent(t.Context(), r); !errors.Is(err, ErrUnavailable) || time.Since(start) != 0 || r.Seq != 0 {
 			t.Errorf("the next intent: %v after %v, seq %d", err, time.Since(start), r.Seq)
 		}
-		if err := l.Queue(&Record{Kind: KindOutcome, Call: "a", Outcome: NotSent}); err != nil {
+		if err := l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.NotSent}); err != nil {
 			t.Errorf("outcome: %v", err)
 		}
 		mu.Lock()
 		broken = false
 		mu.Unlock()
 		time.Sleep(2 * maxBackoff) // the bubble's clock
-		if err := l.Intent(t.Context(), &Record{Call: "c"}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "c"}); err != nil {
 			t.Errorf("intent after the disk works again: %v", err)
 		}
 		if got, want := kinds(contents(t, d)), begun+"intent a|outcome a|intent c|"; got != want {
@@ -410,7 +412,7 @@ func TestQueuedRecordsLinger(t *testing.T) {
 		}
 		before := commits()
 		queue := func() {
-			if err := l.Queue(&Record{Kind: KindOutcome, Call: "read"}); err != nil {
+			if err := l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: "read"}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -418,7 +420,7 @@ func TestQueuedRecordsLinger(t *testing.T) {
 		if commits() != before {
 			t.Error("a queued record was synced at once")
 		}
-		if err := l.Intent(t.Context(), &Record{Call: "next"}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "next"}); err != nil {
 			t.Fatal(err)
 		}
 		if status := l.Status(); status.Commits != before+1 || status.DurableSeq != status.LastSeq {
@@ -448,11 +450,11 @@ func TestQueueIsBounded(t *testing.T) {
 			return fine
 		}
 		limits := []struct {
-			r    Record
+			r    logfile.Record
 			most int64
 		}{
-			{Record{Kind: KindRefusal}, cfg.MaxPending / 2},
-			{Record{Kind: KindOutcome, Call: "c"}, 2 * cfg.MaxPending},
+			{logfile.Record{Kind: logfile.KindRefusal}, cfg.MaxPending / 2},
+			{logfile.Record{Kind: logfile.KindOutcome, Call: "c"}, 2 * cfg.MaxPending},
 		}
 		for _, limit := range limits {
 			n := 0
@@ -492,13 +494,13 @@ func TestForeignChanges(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := onDisk(t)
 			l, _ := open(t, cfg)
-			if err := l.Intent(t.Context(), &Record{Call: "a"}); err != nil {
+			if err := l.Intent(t.Context(), &logfile.Record{Call: "a"}); err != nil {
 				t.Fatal(err)
 			}
-			if err := change(filepath.Join(cfg.Dir, segmentName(1))); err != nil {
+			if err := change(filepath.Join(cfg.Dir, logfile.SegmentName(1))); err != nil {
 				t.Fatal(err)
 			}
-			if err := l.Intent(t.Context(), &Record{Call: "b"}); !errors.Is(err, ErrUnavailable) {
+			if err := l.Intent(t.Context(), &logfile.Record{Call: "b"}); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("intent after the segment was %s: %v", name, err)
 			}
 			if l.Status().Err == nil {
@@ -511,14 +513,14 @@ func TestForeignChanges(t *testing.T) {
 // TestRotation: the log goes on in a new segment, which begins with the record that its name says.
 func TestRotation(t *testing.T) {
 	cfg := onDisk(t)
-	cfg.SegmentSize = MaxLine
+	cfg.SegmentSize = logfile.MaxLine
 	l, _ := open(t, cfg)
 	const n = 60
 	for i := range n {
-		if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint(i), Path: strings.Repeat("p", 8<<10)}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint(i), Path: strings.Repeat("p", 8<<10)}); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Queue(&Record{Kind: KindOutcome, Call: fmt.Sprint(i), Outcome: Failed}); err != nil {
+		if err := l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: fmt.Sprint(i), Outcome: logfile.Failed}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -526,18 +528,18 @@ func TestRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	records := verify(t, cfg.Dir)
-	if got := count(records, KindIntent, KindOutcome); got != 2*n {
+	if got := count(records, logfile.KindIntent, logfile.KindOutcome); got != 2*n {
 		t.Errorf("%d records of calls, want %d", got, 2*n)
 	}
 	names, err := osDisk{cfg.Dir}.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	segments := len(segmentNames(names))
+	segments := len(logfile.SegmentNames(names))
 	if segments < 5 {
 		t.Errorf("%d segments", segments)
 	}
-	if got := count(records, KindCheckpoint); got != segments+1 {
+	if got := count(records, logfile.KindCheckpoint); got != segments+1 {
 		t.Errorf("%d checkpoints for %d segments; want one for each, and one for the end", got, segments)
 	}
 	if slices.Contains(names, nextName) {
@@ -552,7 +554,7 @@ func TestRotation(t *testing.T) {
 // TestConcurrent is for the race detector: writers of all kinds, readers and Status at once.
 func TestConcurrent(t *testing.T) {
 	cfg := onDisk(t)
-	cfg.SegmentSize = MaxLine
+	cfg.SegmentSize = logfile.MaxLine
 	l, _ := open(t, cfg)
 	var writers, readers sync.WaitGroup
 	stop := make(chan struct{})
@@ -564,7 +566,7 @@ func TestConcurrent(t *testing.T) {
 			default:
 			}
 			l.Status()
-			if err := Read(cfg.Dir, func(*Record, []byte) error { return nil }); err != nil {
+			if err := logfile.Read(cfg.Dir, func(*logfile.Record, []byte) error { return nil }); err != nil {
 				t.Errorf("reading a log that is being written: %v", err)
 				return
 			}
@@ -575,13 +577,13 @@ func TestConcurrent(t *testing.T) {
 		writers.Go(func() {
 			for i := range calls {
 				call := fmt.Sprint(w, "-", i)
-				if err := l.Intent(t.Context(), &Record{Call: call, Path: "/x"}); err != nil {
+				if err := l.Intent(t.Context(), &logfile.Record{Call: call, Path: "/x"}); err != nil {
 					t.Error(err)
 				}
-				if err := l.Queue(&Record{Kind: KindRefusal, Reason: "r"}); err != nil {
+				if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Reason: "r"}); err != nil {
 					t.Error(err)
 				}
-				if err := l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+				if err := l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -593,7 +595,7 @@ func TestConcurrent(t *testing.T) {
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := count(verify(t, cfg.Dir), KindIntent, KindOutcome, KindRefusal), 3*workers*calls; got != want {
+	if got, want := count(verify(t, cfg.Dir), logfile.KindIntent, logfile.KindOutcome, logfile.KindRefusal), 3*workers*calls; got != want {
 		t.Errorf("%d records of calls, want %d", got, want)
 	}
 }
@@ -604,18 +606,18 @@ func TestRotationOnFullDisk(t *testing.T) {
 		d := newMemDisk()
 		l, _ := open(t, small(d))
 		d.mu.Lock()
-		d.budget = int64(len(d.names[segmentName(1)].cache)) + 100 // no room for another segment
+		d.budget = int64(len(d.names[logfile.SegmentName(1)].cache)) + 100 // no room for another segment
 		d.mu.Unlock()
 		var sent []string
-		for l.Intent(t.Context(), &Record{Call: fmt.Sprint("call-", len(sent)), Path: strings.Repeat("p", 100)}) == nil {
+		for l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("call-", len(sent)), Path: strings.Repeat("p", 100)}) == nil {
 			sent = append(sent, fmt.Sprint("call-", len(sent)))
 		}
 		got := l.Status()
-		if got.SegmentBytes < 4<<10 || got.Segment != segmentName(1) || got.Room < 7<<10 {
+		if got.SegmentBytes < 4<<10 || got.Segment != logfile.SegmentName(1) || got.Room < 7<<10 {
 			t.Errorf("on a full disk: %+v; want the first segment, with its reserve", got)
 		}
 		for _, call := range sent[:20] {
-			if err := l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}); err != nil {
+			if err := l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -626,10 +628,10 @@ func TestRotationOnFullDisk(t *testing.T) {
 		d.budget = -1
 		d.mu.Unlock()
 		time.Sleep(2 * maxBackoff) // the bubble's clock
-		if err := l.Intent(t.Context(), &Record{Call: "after"}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "after"}); err != nil {
 			t.Error(err)
 		}
-		if got := l.Status(); got.Segment == segmentName(1) {
+		if got := l.Status(); got.Segment == logfile.SegmentName(1) {
 			t.Errorf("after room was made: %+v", got)
 		}
 		contents(t, d)
@@ -644,11 +646,11 @@ func TestStopTellsOpenCalls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Intent(t.Context(), &Record{Call: "a"}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "a"}); err != nil {
 			t.Fatal(err)
 		}
 		if settled {
-			if err := l.Outcome(t.Context(), &Record{Call: "a", Outcome: Succeeded}); err != nil {
+			if err := l.Outcome(t.Context(), &logfile.Record{Call: "a", Outcome: logfile.Succeeded}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -656,7 +658,7 @@ func TestStopTellsOpenCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		records := verify(t, dir)
-		if stop := records[len(records)-2]; stop.Kind != KindStop || (stop.Note == "") != settled {
+		if stop := records[len(records)-2]; stop.Kind != logfile.KindStop || (stop.Note == "") != settled {
 			t.Errorf("settled %v: the %s record says %q", settled, stop.Kind, stop.Note)
 		}
 	}
@@ -675,5 +677,41 @@ func TestOneWriterWithoutTheLockFile(t *testing.T) {
 	}
 	if second, _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second writer: %v, %v", second, err)
+	}
+}
+
+// TestIntentIsTakenWholeOrNotAtAll: nothing of which the log holds a part only may change anything.
+func TestIntentIsTakenWholeOrNotAtAll(t *testing.T) {
+	cfg := onDisk(t)
+	l, _ := open(t, cfg)
+	long := strings.Repeat("a", 16<<10+1)
+	for _, effect := range []string{"write", "spend", "read"} {
+		for name, r := range map[string]*logfile.Record{
+			"query": {Query: long}, "path": {Path: long}, "detail": {Detail: long}, "omitted": {Fields: []logfile.Field{{Name: "amount", Omitted: 1}}},
+			"in all": {Fields: []logfile.Field{{Name: "a", Values: []string{long[1:], long[1:], long[1:], long[1:]}}}},
+		} {
+			r.Call, r.Effect, r.Seq = effect+name, effect, 7
+			err := l.Intent(t.Context(), r)
+			if whole := effect == "read"; whole && err != nil || !whole && (!errors.Is(err, ErrCut) || r.Seq != 0) {
+				t.Errorf("%s, %s: %v, seq %d", effect, name, err, r.Seq)
+			}
+		}
+		if err := l.Intent(t.Context(), &logfile.Record{Call: effect, Effect: effect}); err != nil {
+			t.Errorf("a whole one of effect %s: %v", effect, err)
+		}
+	}
+	end(l)
+	intents := 0
+	err := logfile.Read(cfg.Dir, func(r *logfile.Record, _ []byte) error {
+		if r.Kind == logfile.KindIntent {
+			intents++
+			if r.Effect != "read" && r.Cut {
+				t.Errorf("%s was taken in part", r.Call)
+			}
+		}
+		return nil
+	})
+	if err != nil || intents != 5+3 {
+		t.Errorf("%d intents, %v", intents, err)
 	}
 }

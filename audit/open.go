@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"tollgate/audit/logfile"
 	"tollgate/internal/private"
 )
 
@@ -14,7 +15,7 @@ import (
 const closingChunk = 256 << 10
 
 // Open opens a log for writing, or begins one. It recovers what a crash left: it cuts off what had never been
-// acknowledged, gives each intent without an outcome the outcome [Unknown], and writes a start record and a checkpoint; all
+// acknowledged, gives each intent without an outcome the outcome [logfile.Unknown], and writes a start record and a checkpoint; all
 // of that is durable when it returns. Any other fault in what it reads is an error that names the file and the byte, and
 // changes nothing. So is a signing key that is not the log's. A log that has no key yet gets one. The error wraps
 // [ErrLocked] when another process has the log open.
@@ -47,7 +48,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 
 // advise says what to do about a fault. Nothing is repaired that may have been acknowledged: a person has to decide.
 func advise(err error) error {
-	var f *faultError
+	var f *logfile.FaultError
 	if !errors.As(err, &f) {
 		return err
 	}
@@ -77,7 +78,7 @@ func (l *Log) recover() (Recovery, error) {
 	if err := checkNames(names); err != nil {
 		return r.found, err
 	}
-	s, err := r.scan(names)
+	s, err := r.scan()
 	if err != nil {
 		return r.found, err
 	}
@@ -90,7 +91,7 @@ func (l *Log) recover() (Recovery, error) {
 	}
 	l.found, l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq, r.found.LastSeq
 	l.status.PrunedRecords = prunedRecords(names)
-	l.tree, l.lastCheckpoint, l.newest = r.chain.tree, r.chain.signed, s.last.Time
+	l.tree, l.lastCheckpoint, l.newest = r.chain.Tree, r.chain.Signed, s.last.Time
 	if err := l.closeOpen(&r, keys.record); err != nil {
 		return r.found, err
 	}
@@ -142,7 +143,7 @@ func (l *Log) firstCheckpoint(keys signers) error {
 
 // closeOpen writes the closing outcomes, the start record, and the key record if there is one. Should it fail half-way, the
 // next start finds the rest of the intents still open.
-func (l *Log) closeOpen(r *recovery, key *Record) error {
+func (l *Log) closeOpen(r *recovery, key *logfile.Record) error {
 	b := l.newBatch()
 	for i := range r.open {
 		r.found.Closed = append(r.found.Closed, r.open[i].Call)
@@ -155,7 +156,7 @@ func (l *Log) closeOpen(r *recovery, key *Record) error {
 		}
 		b = l.newBatch()
 	}
-	l.put(b, &Record{Kind: KindStart, Version: l.cfg.Version, Unsigned: r.found.Unsigned})
+	l.put(b, &logfile.Record{Kind: logfile.KindStart, Version: l.cfg.Version, Unsigned: r.found.Unsigned})
 	if key != nil {
 		l.put(b, key)
 	}
@@ -168,7 +169,7 @@ func (l *Log) newBatch() *batch {
 }
 
 // put adds a record to a batch. mu is held, while the committer runs.
-func (l *Log) put(b *batch, r *Record) {
+func (l *Log) put(b *batch, r *logfile.Record) {
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
 	b.last, b.at = r.Seq, r.Time
@@ -198,10 +199,10 @@ func (c *Config) complete() error {
 		value         *int64
 		usual, lowest int64
 	}{
-		{"segment size", &c.SegmentSize, 256 << 20, MaxLine},
-		{"preallocation", &c.Preallocate, 4 << 20, 2 * MaxLine},
-		{"reserve", &c.Reserve, 4 << 20, 2 * MaxLine},
-		{"bound of pending records", &c.MaxPending, 4 << 20, 4 * MaxLine},
+		{"segment size", &c.SegmentSize, 256 << 20, logfile.MaxLine},
+		{"preallocation", &c.Preallocate, 4 << 20, 2 * logfile.MaxLine},
+		{"reserve", &c.Reserve, 4 << 20, 2 * logfile.MaxLine},
+		{"bound of pending records", &c.MaxPending, 4 << 20, 4 * logfile.MaxLine},
 	} {
 		if *size.value == 0 {
 			*size.value = size.usual

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+
+	"tollgate/audit/logfile"
 )
 
 // sector is the least that a disk writes at once.
@@ -19,16 +21,16 @@ const sector = 512
 //     is missing. A line of a later commit would prove that the missing ones had been acknowledged.
 type partialTail struct {
 	name   string
-	last   head  // of the last complete line
-	offset int64 // of the next byte
-	end    int64 // behind the last byte that is not zero
+	last   logfile.Head // of the last complete line
+	offset int64        // of the next byte
+	end    int64        // behind the last byte that is not zero
 	line   []byte
 	whole  bool // line was read from its beginning
 	closed bool // the data ended within a sector: only zeros may follow
 }
 
 // readPartialTail reads from offset, where the complete lines end, and returns the offset behind the last byte that is not zero.
-func readPartialTail(name string, last head, offset int64, r io.Reader) (int64, error) {
+func readPartialTail(name string, last logfile.Head, offset int64, r io.Reader) (int64, error) {
 	t := partialTail{name: name, last: last, offset: offset, end: offset, whole: true}
 	in := bufio.NewReaderSize(r, 64<<10)
 	buf := make([]byte, sector)
@@ -52,7 +54,7 @@ func (t *partialTail) sector(b []byte) error {
 		data = b[:i]
 	}
 	if bytes.Count(b[len(data):], []byte{0}) != len(b)-len(data) {
-		return faultAt(t.name, t.offset+int64(len(data)), "zeros stand within the records")
+		return logfile.FaultAt(t.name, t.offset+int64(len(data)), "zeros stand within the records")
 	}
 	if err := t.data(data); err != nil {
 		return err
@@ -70,7 +72,7 @@ func (t *partialTail) data(b []byte) error {
 		return nil
 	}
 	if t.closed {
-		return faultAt(t.name, t.offset, "data follows behind the end of the records")
+		return logfile.FaultAt(t.name, t.offset, "data follows behind the end of the records")
 	}
 	t.end = t.offset + int64(len(b))
 	for {
@@ -90,8 +92,8 @@ func (t *partialTail) data(b []byte) error {
 }
 
 func (t *partialTail) extend(b []byte) error {
-	if len(t.line)+len(b) >= MaxLine {
-		return faultAt(t.name, t.offset, "a line is longer than %d bytes", MaxLine)
+	if len(t.line)+len(b) >= logfile.MaxLine {
+		return logfile.FaultAt(t.name, t.offset, "a line is longer than %d bytes", logfile.MaxLine)
 	}
 	t.line = append(t.line, b...)
 	return nil
@@ -102,12 +104,12 @@ func (t *partialTail) check() error {
 	if !t.whole {
 		return nil
 	}
-	h, err := parseHead(t.name, t.offset, t.line)
+	h, err := logfile.ParseHead(t.name, t.offset, t.line)
 	if err != nil {
 		return err
 	}
 	if h.Seq <= t.last.Seq || h.Commit > t.last.Seq+1 || h.Commit < t.last.Commit {
-		return faultAt(t.name, t.offset, "records between %d and %d are missing", t.last.Seq, h.Seq)
+		return logfile.FaultAt(t.name, t.offset, "records between %d and %d are missing", t.last.Seq, h.Seq)
 	}
 	return nil
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 const (
@@ -57,7 +57,7 @@ func (l *Log) prune(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing the audit directory: %w", err)
 	}
-	segments := segmentNames(names)
+	segments := logfile.SegmentNames(names)
 	now, err := l.trustedTime(segments)
 	if err != nil {
 		return err
@@ -78,11 +78,11 @@ func (l *Log) prune(ctx context.Context) error {
 
 // prunedRecords counts the records in front of the first segment.
 func prunedRecords(names []string) uint64 {
-	segments := segmentNames(names)
+	segments := logfile.SegmentNames(names)
 	if len(segments) == 0 {
 		return 0
 	}
-	first, _ := parseSegmentName(segments[0])
+	first, _ := logfile.ParseSegmentName(segments[0])
 	return first - 1
 }
 
@@ -111,18 +111,18 @@ func (l *Log) trustedTime(segments []string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// firstRecord gives io.EOF when there is none.
-func firstRecord(d disk, name string) (h head, err error) {
-	f, err := d.Open(name, 0)
-	if err != nil {
-		return h, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	line, err := newLines(name, io.NewSectionReader(f, 0, MaxLine)).next()
-	if err != nil {
-		return h, err
-	}
-	return parseHead(name, 0, line)
+// firstRecord returns io.EOF when there is none.
+func firstRecord(d disk, name string) (h logfile.Head, err error) {
+	err = withReader(d, name, func(in *logfile.Reader) error {
+		for line, err := range in.Lines() {
+			if err == nil {
+				h, err = line.Head()
+			}
+			return err
+		}
+		return io.EOF
+	})
+	return h, err
 }
 
 // due tells whether the last record of a closed segment was written before a time, and before the log was opened.
@@ -134,12 +134,12 @@ func (l *Log) due(name string, before time.Time) (bool, error) {
 // pruneSegment removes a segment, which next follows. A crash leaves it whole, perhaps with its hashes and a prune record
 // beside it; then all of this is done once more.
 func (l *Log) pruneSegment(ctx context.Context, name, next string) error {
-	first, _ := parseSegmentName(name)
+	first, _ := logfile.ParseSegmentName(name)
 	last, err := l.keepHashes(ctx, name, next)
 	if err != nil {
 		return err
 	}
-	if err := l.state(ctx, &Record{Kind: KindPrune, First: first, Last: last}); err != nil {
+	if err := l.state(ctx, &logfile.Record{Kind: logfile.KindPrune, First: first, Last: last}); err != nil {
 		return err
 	}
 	if err := l.disk.Remove(name); err != nil {
@@ -156,7 +156,7 @@ func (l *Log) pruneSegment(ctx context.Context, name, next string) error {
 
 // state writes a prune record and returns when a checkpoint that covers it is durable: from then on nobody without the key
 // can pass hashes off as what is left of a segment. Both may use the reserve, since pruning makes room.
-func (l *Log) state(ctx context.Context, r *Record) error {
+func (l *Log) state(ctx context.Context, r *logfile.Record) error {
 	b, _, err := l.add(r, forOutcome)
 	if err != nil {
 		return err
@@ -172,39 +172,34 @@ func (l *Log) state(ctx context.Context, r *Record) error {
 
 // keepHashes verifies a segment and makes the hashes of its records durable. It gives the last record.
 func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, err error) {
-	in, err := l.disk.Open(name, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
 	out, err := l.disk.Open(pruningName, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return 0, fmt.Errorf("creating the file of its hashes: %w", err)
 	}
-	s, err := writeHashes(ctx, name, in, out)
+	s, err := l.writeHashes(ctx, name, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return 0, err
 	}
 	if err := l.goesOn(&s, name, next); err != nil {
 		return 0, err
 	}
-	first, _ := parseSegmentName(name)
-	if err := l.disk.Rename(pruningName, hashesName(first)); err != nil {
+	first, _ := logfile.ParseSegmentName(name)
+	if err := l.disk.Rename(pruningName, logfile.HashesName(first)); err != nil {
 		return 0, fmt.Errorf("naming the file of its hashes: %w", err)
 	}
 	return s.last.Seq, l.disk.Sync()
 }
 
 // writeHashes reads a segment and writes the hash of each record, durably.
-func writeHashes(ctx context.Context, name string, in, out file) (scanned, error) {
-	var c chain
-	if first, _ := parseSegmentName(name); first == 1 {
-		c.tree = new(checkpoint.Tree)
-	}
+func (l *Log) writeHashes(ctx context.Context, name string, out file) (s scanned, err error) {
 	w := bufio.NewWriterSize(io.NewOffsetWriter(out, 0), 1<<16)
-	s, err := scanSegment(name, &interrupted{ctx, io.NewSectionReader(in, 0, math.MaxInt64)}, c, func(_ *head, line []byte) {
-		hash := checkpoint.LeafHash(line)
-		_, _ = w.Write(hash[:]) // it keeps its error for Flush
+	err = withReader(l.disk, name, func(in *logfile.Reader) (err error) {
+		s, err = scanSegment(in, logfile.ChainAt(in.First), func(_ *logfile.Head, line []byte) error {
+			hash := checkpoint.LeafHash(line)
+			_, _ = w.Write(hash[:]) // it keeps its error for Flush
+			return context.Cause(ctx)
+		})
+		return err
 	})
 	if err == nil {
 		err = w.Flush()
@@ -218,32 +213,19 @@ func writeHashes(ctx context.Context, name string, in, out file) (scanned, error
 // goesOn checks that the segment that follows was written behind this one as it stands: its first record is a checkpoint of
 // all records before it, unless a version before checkpoints wrote it.
 func (l *Log) goesOn(s *scanned, name, next string) error {
-	if want := segmentName(s.last.Seq + 1); want != next {
-		return faultAt(name, s.end, "the segment %s should follow, not %s", want, next)
+	if want := logfile.SegmentName(s.last.Seq + 1); want != next {
+		return logfile.FaultAt(name, s.end, "the segment %s should follow, not %s", want, next)
 	}
 	h, err := firstRecord(l.disk, next)
 	if err != nil {
 		return err
 	}
-	var c chain
-	if err := c.begin(&h); err != nil {
-		return faultAt(next, 0, "%w", err)
+	var c logfile.Chain
+	if err := c.Begin(&h); err != nil {
+		return logfile.FaultAt(next, 0, "%w", err)
 	}
-	if end, begin := s.chain.link(), c.link(); end.known && begin.known && end != begin {
-		return faultAt(next, 0, "the segment does not go on from the records before it")
+	if end, begin := s.chain.Link(), c.Link(); end.Known && begin.Known && end != begin {
+		return logfile.FaultAt(next, 0, "the segment does not go on from the records before it")
 	}
 	return nil
-}
-
-// interrupted reads until a context ends.
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interrupted) Read(b []byte) (int, error) {
-	if err := context.Cause(i.ctx); err != nil {
-		return 0, err
-	}
-	return i.r.Read(b)
 }

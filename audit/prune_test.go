@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 const testDay = 24 * time.Hour
@@ -35,8 +36,8 @@ func days(t *testing.T, l *Log, n int) history {
 		for range 2 {
 			call := fmt.Sprintf("call-%d", time.Now().UnixNano())
 			err := errors.Join(
-				l.Intent(t.Context(), &Record{Call: call, Effect: "spend", Path: strings.Repeat("p", 900)}),
-				l.Outcome(t.Context(), &Record{Call: call, Outcome: Succeeded}))
+				l.Intent(t.Context(), &logfile.Record{Call: call, Effect: "spend", Path: strings.Repeat("p", 900)}),
+				l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +95,7 @@ func leaves(t *testing.T, d *memDisk) []checkpoint.Hash {
 
 // walk reads a log part by part: that none is missing, that the tree is that of each checkpoint, and that what was removed
 // stands in prune records. It gives the hashes of all records, and the records that are left.
-func walk(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []Record) {
+func walk(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []logfile.Record) {
 	t.Helper()
 	all, left = parts(t, d)
 	checkAnnounced(t, left)
@@ -102,21 +103,21 @@ func walk(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []Record) {
 }
 
 // parts is walk of a log that is so old that prune records were pruned themselves.
-func parts(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []Record) {
+func parts(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []logfile.Record) {
 	t.Helper()
 	names, _ := d.List()
 	var v verifier
 	pruned := uint64(0) // up to this record
 	for next := uint64(1); ; next = uint64(len(all)) + 1 {
-		if slices.Contains(names, segmentName(next)) {
-			b := d.bytes(segmentName(next))
+		if slices.Contains(names, logfile.SegmentName(next)) {
+			b := d.bytes(logfile.SegmentName(next))
 			for line := range bytes.Lines(bytes.TrimRight(b, "\x00")) {
-				var r Record
+				var r logfile.Record
 				if err := json.Unmarshal(line, &r); err != nil || r.Seq != uint64(len(all)+1) {
 					t.Fatalf("record %d: %s: %v", len(all)+1, line, err)
 				}
 				line = bytes.TrimSuffix(line, []byte("\n"))
-				if v.key == "" && pruned > 0 && r.Kind == KindCheckpoint { // the record that brought it in was pruned
+				if v.key == "" && pruned > 0 && r.Kind == logfile.KindCheckpoint { // the record that brought it in was pruned
 					v.key = r.Key
 				}
 				if err := v.add(&r, line, r.Seq == next); err != nil {
@@ -124,15 +125,15 @@ func parts(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []Record) {
 				}
 				all, left = append(all, checkpoint.LeafHash(line)), append(left, r)
 			}
-		} else if slices.Contains(names, hashesName(next)) {
-			b := d.bytes(hashesName(next))
+		} else if slices.Contains(names, logfile.HashesName(next)) {
+			b := d.bytes(logfile.HashesName(next))
 			for ; len(b) >= 32; b = b[32:] {
 				hash := checkpoint.Hash(b[:32])
 				v.tree.Add(hash)
 				all = append(all, hash)
 			}
 			if len(b) > 0 {
-				t.Fatalf("%s ends within a hash", hashesName(next))
+				t.Fatalf("%s ends within a hash", logfile.HashesName(next))
 			}
 			pruned = uint64(len(all))
 		}
@@ -144,11 +145,11 @@ func parts(t *testing.T, d *memDisk) (all []checkpoint.Hash, left []Record) {
 }
 
 // checkAnnounced demands that the prune records tell of all records in front of the first that is left, without a gap.
-func checkAnnounced(t *testing.T, left []Record) {
+func checkAnnounced(t *testing.T, left []logfile.Record) {
 	t.Helper()
 	covered := uint64(0)
 	for _, r := range left {
-		if r.Kind == KindPrune && r.First == covered+1 {
+		if r.Kind == logfile.KindPrune && r.First == covered+1 {
 			covered = r.Last
 		}
 	}
@@ -255,7 +256,7 @@ func TestPruneDisbelief(t *testing.T) {
 		}
 		half := func() {
 			t.Helper()
-			if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint("c", time.Now().UnixNano())}); err != nil {
+			if err := l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("c", time.Now().UnixNano())}); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(testDay / 2)
@@ -316,7 +317,7 @@ func TestPruneTampered(t *testing.T) {
 				if !bytes.Equal(d.bytes(segment), changed) {
 					t.Error("the segment is not what it was")
 				}
-				if err := l.Intent(t.Context(), &Record{Call: "a"}); err != nil {
+				if err := l.Intent(t.Context(), &logfile.Record{Call: "a"}); err != nil {
 					t.Errorf("the log suffers from it: %v", err)
 				}
 			})
@@ -328,7 +329,7 @@ func TestPruneTampered(t *testing.T) {
 func endsUnsigned(t *testing.T, d *memDisk) string {
 	t.Helper()
 	names, _ := d.List()
-	for _, name := range segmentNames(names) {
+	for _, name := range logfile.SegmentNames(names) {
 		b := d.bytes(name)
 		if last := b[bytes.LastIndexByte(b[:len(b)-1], '\n')+1:]; !bytes.Contains(last, []byte(`"kind":"checkpoint"`)) {
 			return name
@@ -402,7 +403,7 @@ func pruneOnce(t *testing.T, d *memDisk, at int, mode fault, ending string, want
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if l.Intent(ctx, &Record{Call: "during"}) == nil {
+	if l.Intent(ctx, &logfile.Record{Call: "during"}) == nil {
 		h.intents = append(h.intents, "during")
 	}
 	after := endIn(t, l, d, ending, uint64(at))
@@ -460,20 +461,20 @@ func TestPruneOrder(t *testing.T) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			first := l.Status().PrunedRecords + 1
-			hashes := d.durable[hashesName(first)]
+			hashes := d.durable[logfile.HashesName(first)]
 			if hashes == nil {
 				t.Errorf("the name of the hashes from record %d on is not durable", first)
 				return fine
 			}
-			if len(hashes.dirty) > 0 || hashes.size < hashLength || hashes.size != int64(len(hashes.cache)) {
+			if len(hashes.dirty) > 0 || hashes.size < logfile.HashLength || hashes.size != int64(len(hashes.cache)) {
 				t.Errorf("the hashes from record %d on are not durable", first)
 			}
-			record := fmt.Appendf(nil, `"kind":"prune","first":%d,"last":%d}`, first, first-1+uint64(hashes.size)/hashLength)
+			record := fmt.Appendf(nil, `"kind":"prune","first":%d,"last":%d}`, first, first-1+uint64(hashes.size)/logfile.HashLength)
 			seq := uint64(0)
 			for name, node := range d.durable {
 				for line := range bytes.Lines(node.disk) {
 					if bytes.Contains(line, record) {
-						seq = must(parseHead(name, 0, bytes.TrimSuffix(line, []byte{'\n'}))).Seq
+						seq = must(logfile.ParseHead(name, 0, bytes.TrimSuffix(line, []byte{'\n'}))).Seq
 					}
 				}
 			}
@@ -507,7 +508,7 @@ func TestPruneMakesRoom(t *testing.T) {
 		d.budget = 0
 		d.mu.Unlock()
 		for i := range 100 {
-			if err := l.Intent(t.Context(), &Record{Call: fmt.Sprint("fill", i), Path: strings.Repeat("p", 900)}); err != nil {
+			if err := l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("fill", i), Path: strings.Repeat("p", 900)}); err != nil {
 				break
 			}
 		}
@@ -524,7 +525,7 @@ func TestPruneMakesRoom(t *testing.T) {
 			t.Fatalf("%v, %d records were pruned", err, l.Status().PrunedRecords)
 		}
 		time.Sleep(2 * maxBackoff)
-		if err := l.Intent(t.Context(), &Record{Call: "then"}); err != nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "then"}); err != nil {
 			t.Errorf("then %v", err)
 		}
 		sameLeaves(t, leaves(t, d), old)
@@ -538,10 +539,10 @@ func TestPruneOlderVersions(t *testing.T) {
 			d := newMemDisk()
 			seq := uint64(0)
 			for range 3 {
-				name, text := segmentName(seq+1), ""
-				for _, kind := range []Kind{KindStart, KindRefusal, KindStop} {
+				name, text := logfile.SegmentName(seq+1), ""
+				for _, kind := range []logfile.Kind{logfile.KindStart, logfile.KindRefusal, logfile.KindStop} {
 					seq++
-					text += string(append((&Record{Seq: seq, Commit: seq, Kind: kind, Time: time.Now()}).Append(nil), '\n'))
+					text += string(append((&logfile.Record{Seq: seq, Commit: seq, Kind: kind, Time: time.Now()}).Append(nil), '\n'))
 				}
 				d.put(name, []byte(text))
 				time.Sleep(testDay)
@@ -550,8 +551,8 @@ func TestPruneOlderVersions(t *testing.T) {
 			defer end(l)
 			days(t, l, 6)
 			old := leaves(t, d)
-			if first := d.bytes(segmentName(1)); cut {
-				d.put(segmentName(1), first[:bytes.LastIndexByte(first[:len(first)-1], '\n')+1])
+			if first := d.bytes(logfile.SegmentName(1)); cut {
+				d.put(logfile.SegmentName(1), first[:bytes.LastIndexByte(first[:len(first)-1], '\n')+1])
 			}
 			if err := l.Prune(t.Context()); (err != nil) != cut {
 				t.Errorf("cut %v: %v", cut, err)
@@ -615,11 +616,11 @@ func TestPruneWhileASegmentBegins(t *testing.T) {
 			return fine
 		})
 		for i := range 10 {
-			go l.Intent(t.Context(), &Record{Call: fmt.Sprint("big-", i), Path: strings.Repeat("p", 3000)})
+			go l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint("big-", i), Path: strings.Repeat("p", 3000)})
 			synctest.Wait()
 		}
 		names, _ := d.List()
-		if newest := segmentNames(names); !named || newest[len(newest)-1] == l.Status().Segment {
+		if newest := logfile.SegmentNames(names); !named || newest[len(newest)-1] == l.Status().Segment {
 			t.Fatal("no segment is being begun")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -659,7 +660,7 @@ func TestReadPruned(t *testing.T) {
 		l := opened(t, cfg)
 		for i := range 5 {
 			call := fmt.Sprint("c", now.Load(), i)
-			if err := errors.Join(l.Intent(t.Context(), &Record{Call: call}), l.Outcome(t.Context(), &Record{Call: call})); err != nil {
+			if err := errors.Join(l.Intent(t.Context(), &logfile.Record{Call: call}), l.Outcome(t.Context(), &logfile.Record{Call: call})); err != nil {
 				t.Fatal(err)
 			}
 			now.Add(int64(testDay / time.Second))
@@ -673,13 +674,13 @@ func TestReadPruned(t *testing.T) {
 	pruned := l.Status().PrunedRecords
 	closed(t, l)
 	seqs := []uint64{}
-	if err := Read(cfg.Dir, func(r *Record, _ []byte) error { seqs = append(seqs, r.Seq); return nil }); err != nil {
+	if err := logfile.Read(cfg.Dir, func(r *logfile.Record, _ []byte) error { seqs = append(seqs, r.Seq); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if pruned == 0 || seqs[0] != pruned+1 {
 		t.Errorf("%d records were pruned, and the first is %d", pruned, seqs[0])
 	}
-	info, err := os.Stat(cfg.Dir + "/" + hashesName(1))
+	info, err := os.Stat(cfg.Dir + "/" + logfile.HashesName(1))
 	if err != nil || info.Mode().Perm() != fileMode {
 		t.Errorf("hashes: %v, %v", info, err)
 	}

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"tollgate/audit/logfile"
 )
 
 func TestRead(t *testing.T) {
@@ -35,17 +36,17 @@ func TestRead(t *testing.T) {
 		"segment missing":      {map[uint64]string{1: lines[0], 3: lines[2]}, 1, "00000000000000000003.jsonl follows record 1"},
 		"no record":            {map[uint64]string{1: lines[0] + "[]\n"}, 1, "byte 93: the line is no record"},
 		"closed, not whole":    {map[uint64]string{1: lines[0] + zeros(1), 2: lines[1]}, 1, "is not whole"},
-		"line too long":        {map[uint64]string{1: strings.Repeat("x", MaxLine+1)}, 0, "longer than"},
+		"line too long":        {map[uint64]string{1: strings.Repeat("x", logfile.MaxLine+1)}, 0, "longer than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			for first, text := range c.segments {
-				if err := os.WriteFile(filepath.Join(dir, segmentName(first)), []byte(text), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, logfile.SegmentName(first)), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
 			n := 0
-			err := Read(dir, func(r *Record, line []byte) error {
+			err := logfile.Read(dir, func(r *logfile.Record, line []byte) error {
 				n++
 				if got := r.Append(nil); string(got) != string(line) {
 					t.Errorf("record %d is not its line: %s", r.Seq, line)
@@ -65,10 +66,10 @@ func TestRead(t *testing.T) {
 // prune does to a closed segment what pruning does; the hashes themselves are of no interest here.
 func prune(t testing.TB, dir string, first uint64, records int) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, hashesName(first)), make([]byte, records*hashLength), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, logfile.HashesName(first)), make([]byte, records*logfile.HashLength), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(filepath.Join(dir, segmentName(first))); err != nil {
+	if err := os.Remove(filepath.Join(dir, logfile.SegmentName(first))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -92,15 +93,15 @@ func TestReadOfPrunedLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			for first, bytes := range c.hashes {
-				if err := os.WriteFile(filepath.Join(dir, hashesName(first)), make([]byte, bytes), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, logfile.HashesName(first)), make([]byte, bytes), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := os.WriteFile(filepath.Join(dir, segmentName(3)), []byte(lines[2]+lines[3]), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, logfile.SegmentName(3)), []byte(lines[2]+lines[3]), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			n := 0
-			err := Read(dir, func(*Record, []byte) error { n++; return nil })
+			err := logfile.Read(dir, func(*logfile.Record, []byte) error { n++; return nil })
 			if n != 2 {
 				t.Errorf("%d records, want the 2 that are left", n)
 			}
@@ -116,12 +117,12 @@ func TestReadWhilePruning(t *testing.T) {
 	lines := strings.SplitAfter(sample(), "\n")
 	dir := t.TempDir()
 	for i, line := range lines[:3] {
-		if err := os.WriteFile(filepath.Join(dir, segmentName(uint64(i+1))), []byte(line), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, logfile.SegmentName(uint64(i+1))), []byte(line), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []uint64
-	err := Read(dir, func(r *Record, _ []byte) error {
+	err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
 		if got = append(got, r.Seq); r.Seq == 1 {
 			prune(t, dir, 2, 1)
 		}
@@ -133,48 +134,15 @@ func TestReadWhilePruning(t *testing.T) {
 }
 
 func TestReadGivesErrorsBack(t *testing.T) {
-	if err := Read(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, fs.ErrNotExist) {
+	if err := logfile.Read(filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing directory: %v", err)
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, segmentName(1)), []byte(sample()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, logfile.SegmentName(1)), []byte(sample()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
-	if err := Read(dir, func(*Record, []byte) error { n++; return errInjected }); err != errInjected || n != 1 {
+	if err := logfile.Read(dir, func(*logfile.Record, []byte) error { n++; return errInjected }); err != errInjected || n != 1 {
 		t.Errorf("error %v after %d records", err, n)
-	}
-}
-
-func TestFilter(t *testing.T) {
-	at := time.Unix(1000, 0)
-	r := &Record{
-		Kind: KindIntent, Time: at, Call: "c", Caller: "app", Site: "cn", Operation: "PayOrders", Effect: "spend",
-		Credential: "acme", Class: "customer", Account: "c-17", Decision: Allowed, Outcome: Failed,
-	}
-	for _, c := range []struct {
-		name string
-		f    Filter
-		want bool
-	}{
-		{"empty", Filter{}, true},
-		{"all", Filter{"c", "app", "cn", "PayOrders", "spend", "acme", "customer", "c-17", Allowed, Failed, KindIntent, at, at.Add(1)}, true},
-		{"call", Filter{Call: "x"}, false},
-		{"caller", Filter{Caller: "x"}, false},
-		{"site", Filter{Site: "x"}, false},
-		{"operation", Filter{Operation: "x"}, false},
-		{"effect", Filter{Effect: "x"}, false},
-		{"credential", Filter{Credential: "x"}, false},
-		{"class", Filter{Class: "x"}, false},
-		{"account", Filter{Account: "x"}, false},
-		{"decision", Filter{Decision: "x"}, false},
-		{"outcome", Filter{Outcome: "x"}, false},
-		{"kind", Filter{Kind: "x"}, false},
-		{"since", Filter{Since: at.Add(1)}, false},
-		{"until", Filter{Until: at}, false},
-	} {
-		if got := c.f.Match(r); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
-		}
 	}
 }

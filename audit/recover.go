@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // ReplayWindow is how long an inbound signature's date can be valid: 15 minutes before and after the clock's time.
@@ -49,25 +48,25 @@ type recovery struct {
 	disk     disk
 	cutoff   time.Time           // signatures since then are of interest
 	answered map[string]struct{} // calls whose outcome was read, and whose intent is further up
-	open     []head              // intents without outcome
+	open     []logfile.Head      // intents without outcome
 	found    Recovery
 
-	pruned  []uint64 // segments in front of the first one, of which only the hashes are left
-	live    string   // the segment that is written on; empty in a new log
-	unbegun string   // a segment behind it that has no record yet; empty when there is none
-	stated  bool     // a closed segment begins with a checkpoint
-	chain   chain    // at the end of the log
+	pruned  []string      // hashes of the segments in front of the first one
+	live    string        // the segment that is written on; empty in a new log
+	unbegun string        // a segment behind it that has no record yet; empty when there is none
+	stated  bool          // a closed segment begins with a checkpoint
+	chain   logfile.Chain // at the end of the log
 }
 
 // scan reads as far back as is needed and gives what the live segment ends in. A last segment that was named and has no
 // record yet is not counted: it has to begin with a checkpoint, which cannot be written before what a start writes.
-func (r *recovery) scan(names []string) (live scanned, err error) {
-	segments := segmentNames(names)
-	if err := r.coverage(names, segments); err != nil {
+func (r *recovery) scan() (live scanned, err error) {
+	segments, err := r.segments()
+	if err != nil {
 		return live, err
 	}
 	if len(segments) == 0 {
-		r.chain.tree = new(checkpoint.Tree)
+		r.chain.Tree = new(checkpoint.Tree)
 		return live, nil
 	}
 	oldest, err := r.oldest(segments)
@@ -80,15 +79,15 @@ func (r *recovery) scan(names []string) (live scanned, err error) {
 	if live, err = r.back(segments, oldest); err != nil {
 		return live, err
 	}
-	if r.chain = live.chain; r.chain.tree == nil {
+	if r.chain = live.chain; r.chain.Tree == nil {
 		if err := r.forward(segments); err != nil {
 			return live, err
 		}
 	}
 	slices.SortFunc(r.found.Signatures, func(a, b Signature) int { return a.Time.Compare(b.Time) })
-	slices.SortFunc(r.open, func(a, b head) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortFunc(r.open, func(a, b logfile.Head) int { return cmp.Compare(a.Seq, b.Seq) })
 	r.found.LastSeq = live.last.Seq
-	r.found.Unsigned = live.last.Seq - r.chain.signed
+	r.found.Unsigned = live.last.Seq - r.chain.Signed
 	return live, nil
 }
 
@@ -97,7 +96,7 @@ func (r *recovery) scan(names []string) (live scanned, err error) {
 func (r *recovery) back(segments []string, oldest int) (live scanned, err error) {
 	last := len(segments) - 1
 	r.live = segments[last]
-	var later segmentLink
+	var later logfile.SegmentLink
 	started := false
 	for i := last; i >= 0 && (!started || i >= oldest); i-- {
 		s, begun, err := r.segment(segments[i], started)
@@ -108,12 +107,12 @@ func (r *recovery) back(segments []string, oldest int) (live scanned, err error)
 			live = s
 		}
 		if i < last || r.unbegun != "" {
-			if err := s.checkWhole(segments[i]); err != nil {
-				return live, err
+			if s.whole != nil {
+				return live, s.whole
 			}
 		}
-		if end := s.chain.link(); i < last && end.known && later.known && end != later {
-			return live, faultAt(segments[i+1], 0, "the segment does not go on from the records before it")
+		if end := s.chain.Link(); i < last && end.Known && later.Known && end != later {
+			return live, logfile.FaultAt(segments[i+1], 0, "the segment does not go on from the records before it")
 		}
 		later = s.base
 		started = started || begun
@@ -125,85 +124,77 @@ func (r *recovery) back(segments []string, oldest int) (live scanned, err error)
 // segment that begins with one.
 func (r *recovery) forward(segments []string) (err error) {
 	if r.stated {
-		return faultAt(r.live, 0, "the segment does not begin with a checkpoint, as those before it do")
+		return logfile.FaultAt(r.live, 0, "the segment does not begin with a checkpoint, as those before it do")
 	}
-	if r.chain.tree, err = r.prunedTree(); err != nil {
+	if r.chain.Tree, err = r.prunedTree(); err != nil {
 		return err
 	}
 	for i, name := range segments {
-		s, err := r.read(name, r.chain, func(*head, []byte) {})
+		s, err := r.read(name, r.chain, func(*logfile.Head, []byte) error { return nil })
 		if err != nil {
 			return err
 		}
-		if i < len(segments)-1 {
-			if err := s.checkWhole(name); err != nil {
-				return err
-			}
+		if i < len(segments)-1 && s.whole != nil {
+			return s.whole
 		}
 		r.chain = s.chain
 	}
 	return nil
 }
 
-// coverage checks that the hashes of pruned records, if there are any, hold all records in front of the first segment.
-func (r *recovery) coverage(names, segments []string) error {
-	first := uint64(math.MaxUint64)
-	if len(segments) > 0 {
-		first, _ = parseSegmentName(segments[0])
+// segments returns the segments of the log, and checks that the hashes of pruned records, if there are any, hold all records in
+// front of the first one.
+func (r *recovery) segments() ([]string, error) {
+	files, err := logfile.List(diskFS{r.disk})
+	if err != nil {
+		return nil, err
 	}
-	r.pruned = prunedNames(names, first)
 	want := uint64(1)
-	for _, n := range r.pruned {
-		if n != want {
-			return faultAt(hashesName(n), 0, "the segment or the hashes that begin with record %d are missing", want)
+	for i, f := range files {
+		switch size := f.Size(); {
+		case !f.Hashes && f.First != want:
+			return nil, logfile.FaultAt(f.Name, 0, "the segment that begins with record %d is missing", want)
+		case !f.Hashes:
+			var names []string
+			for _, segment := range logfile.Segments(files[i:]) {
+				names = append(names, segment.Name)
+			}
+			return names, nil
+		case f.First != want:
+			return nil, logfile.FaultAt(f.Name, 0, "the segment or the hashes that begin with record %d are missing", want)
+		case size%logfile.HashLength != 0:
+			return nil, logfile.FaultAt(f.Name, size, "the length of the file is not that of hashes of %d bytes", logfile.HashLength)
+		default:
+			r.pruned, want = append(r.pruned, f.Name), want+uint64(size/logfile.HashLength)
 		}
-		id, err := r.disk.Stat(hashesName(n))
-		if err != nil {
-			return err
-		}
-		if id.size%hashLength != 0 {
-			return faultAt(hashesName(n), id.size, "the length of the file is not that of hashes of %d bytes", hashLength)
-		}
-		want += uint64(id.size / hashLength)
 	}
-	if len(segments) > 0 && first != want {
-		return faultAt(segments[0], 0, "the segment that begins with record %d is missing", want)
+	if len(r.pruned) > 0 {
+		return nil, logfile.FaultAt(logfile.SegmentName(want), 0, "the segment is missing: only hashes of records before it are here")
 	}
-	if len(segments) == 0 && len(r.pruned) > 0 {
-		return faultAt(segmentName(want), 0, "the segment is missing: only hashes of records before it are here")
-	}
-	return nil
+	return nil, nil
 }
 
 // prunedTree is the tree over the records of which only the hashes are left.
 func (r *recovery) prunedTree() (*checkpoint.Tree, error) {
 	tree := new(checkpoint.Tree)
-	for _, n := range r.pruned {
-		if err := r.addHashes(tree, hashesName(n)); err != nil {
+	for _, name := range r.pruned {
+		if err := r.addHashes(tree, name); err != nil {
 			return nil, err
 		}
 	}
 	return tree, nil
 }
 
-func (r *recovery) addHashes(tree *checkpoint.Tree, name string) (err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	in := bufio.NewReaderSize(io.NewSectionReader(f, 0, math.MaxInt64), 64<<10)
-	for {
-		var leaf checkpoint.Hash
-		switch _, err := io.ReadFull(in, leaf[:]); err {
-		case nil:
+func (r *recovery) addHashes(tree *checkpoint.Tree, name string) error {
+	return withReader(r.disk, name, func(in *logfile.Reader) error {
+		for leaf, err := range in.Hashes() {
+			if err != nil {
+				return err
+			}
 			tree.Add(leaf)
-		case io.EOF:
-			return nil
-		default:
-			return fmt.Errorf("reading the hashes %s: %w", name, err)
 		}
-	}
+		return nil
+	})
 }
 
 // begun leaves out a last segment that has no record yet, once what stands in it is known to be nothing that was
@@ -214,16 +205,16 @@ func (r *recovery) begun(segments []string) (_ []string, err error) {
 		return segments, nil
 	}
 	name := segments[last]
+	if _, err := firstRecord(r.disk, name); err != io.EOF {
+		return segments, err
+	}
 	f, err := r.disk.Open(name, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := newLines(name, io.NewSectionReader(f, 0, math.MaxInt64)).next(); err != io.EOF {
-		return segments, err
-	}
-	first, _ := parseSegmentName(name)
-	if r.found.Cut, err = readPartialTail(name, head{Seq: first - 1}, 0, io.NewSectionReader(f, 0, math.MaxInt64)); err != nil {
+	first, _ := logfile.ParseSegmentName(name)
+	if r.found.Cut, err = readPartialTail(name, logfile.Head{Seq: first - 1}, 0, io.NewSectionReader(f, 0, math.MaxInt64)); err != nil {
 		return nil, err
 	}
 	r.unbegun = name
@@ -236,10 +227,10 @@ func (r *recovery) begun(segments []string) (_ []string, err error) {
 func (r *recovery) oldest(names []string) (int, error) {
 	last := len(names) - 1
 	oldest := last
-	want, _ := parseSegmentName(names[0]) // what stands before it was looked at
+	want, _ := logfile.ParseSegmentName(names[0]) // what stands before it was looked at
 	for i, name := range names {
-		if first, _ := parseSegmentName(name); first != want {
-			return 0, faultAt(name, 0, "the segment that begins with record %d is missing", want)
+		if first, _ := logfile.ParseSegmentName(name); first != want {
+			return 0, logfile.FaultAt(name, 0, "the segment that begins with record %d is missing", want)
 		}
 		if i == last {
 			break
@@ -251,62 +242,35 @@ func (r *recovery) oldest(names []string) (int, error) {
 		if begin.Time.After(r.cutoff) || end.Time.After(r.cutoff) {
 			oldest = min(oldest, i)
 		}
-		r.stated = r.stated || begin.Kind == KindCheckpoint
+		r.stated = r.stated || begin.Kind == logfile.KindCheckpoint
 		want = end.Seq + 1
 	}
 	return oldest, nil
 }
 
 // ends reads the first and the last record of a closed segment.
-func (r *recovery) ends(name string) (begin, end head, err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return begin, end, err
+func (r *recovery) ends(name string) (begin, end logfile.Head, err error) {
+	err = withReader(r.disk, name, func(in *logfile.Reader) (err error) {
+		end, err = in.Last()
+		return err
+	})
+	if err == nil {
+		begin, err = firstRecord(r.disk, name)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	id, err := f.Stat()
-	if err != nil {
-		return begin, end, err
-	}
-	if end, err = lastRecord(name, f, id.size); err != nil {
-		return begin, end, err
-	}
-	line, err := newLines(name, io.NewSectionReader(f, 0, id.size)).next()
-	if err != nil {
-		return begin, end, fmt.Errorf("reading audit segment %s: %w", name, err)
-	}
-	begin, err = parseHead(name, 0, line)
 	return begin, end, err
-}
-
-// lastRecord reads the last line of a closed segment.
-func lastRecord(name string, f io.ReaderAt, size int64) (head, error) {
-	from := max(size-MaxLine, 0)
-	tail := make([]byte, size-from)
-	if _, err := f.ReadAt(tail, from); err != nil && err != io.EOF {
-		return head{}, fmt.Errorf("reading audit segment %s: %w", name, err)
-	}
-	line, whole := bytes.CutSuffix(tail, []byte{'\n'})
-	if !whole {
-		return head{}, faultAt(name, size, "the segment does not end with a record, yet another follows")
-	}
-	start := bytes.LastIndexByte(line, '\n') + 1
-	return parseHead(name, from+int64(start), line[start:])
 }
 
 // segment reads one segment whole. Calls before a start record were closed when it was written: with started, a start
 // record was found further down, and only signatures are of interest.
 func (r *recovery) segment(name string, started bool) (s scanned, begun bool, err error) {
-	calls := tally{open: map[string]head{}, answered: map[string]struct{}{}}
-	var c chain
-	if first, _ := parseSegmentName(name); first == 1 {
-		c.tree = new(checkpoint.Tree)
-	}
-	s, err = r.read(name, c, func(h *head, _ []byte) {
+	calls := tally{open: map[string]logfile.Head{}, answered: map[string]struct{}{}}
+	first, _ := logfile.ParseSegmentName(name)
+	s, err = r.read(name, logfile.ChainAt(first), func(h *logfile.Head, _ []byte) error {
 		r.signature(h)
 		if !started {
 			calls.add(h)
 		}
+		return nil
 	})
 	if err != nil {
 		return s, false, err
@@ -315,17 +279,16 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	return s, calls.begun, nil
 }
 
-func (r *recovery) read(name string, c chain, fn func(*head, []byte)) (s scanned, err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return s, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return scanSegment(name, io.NewSectionReader(f, 0, math.MaxInt64), c, fn)
+func (r *recovery) read(name string, c logfile.Chain, fn func(*logfile.Head, []byte) error) (s scanned, err error) {
+	err = withReader(r.disk, name, func(in *logfile.Reader) (err error) {
+		s, err = scanSegment(in, c, fn)
+		return err
+	})
+	return s, err
 }
 
-func (r *recovery) signature(h *head) {
-	if h.Kind != KindIntent || h.SignatureHash == "" || h.Effect == "read" {
+func (r *recovery) signature(h *logfile.Head) {
+	if h.Kind != logfile.KindIntent || h.SignatureHash == "" || h.Effect == "read" {
 		return
 	}
 	// The date counts as well as the time of the record: the clock may have been set between them and now.
@@ -336,20 +299,20 @@ func (r *recovery) signature(h *head) {
 
 // tally matches the intents and outcomes of one segment.
 type tally struct {
-	open     map[string]head
+	open     map[string]logfile.Head
 	answered map[string]struct{} // outcomes whose intent is in an earlier segment
 	begun    bool                // a start record was read
 }
 
-func (t *tally) add(h *head) {
+func (t *tally) add(h *logfile.Head) {
 	switch h.Kind {
-	case KindStart:
+	case logfile.KindStart:
 		clear(t.open)
 		clear(t.answered)
 		t.begun = true
-	case KindIntent:
+	case logfile.KindIntent:
 		t.open[h.Call] = *h
-	case KindOutcome:
+	case logfile.KindOutcome:
 		if _, ok := t.open[h.Call]; ok {
 			delete(t.open, h.Call)
 		} else {
@@ -373,12 +336,12 @@ func (r *recovery) merge(t *tally) {
 }
 
 // closing gives the outcome that closes an open intent.
-func closing(h *head) *Record {
-	return &Record{
-		Kind: KindOutcome, Call: h.Call, Caller: h.Caller,
+func closing(h *logfile.Head) *logfile.Record {
+	return &logfile.Record{
+		Kind: logfile.KindOutcome, Call: h.Call, Caller: h.Caller,
 		Upstream: h.Upstream, Site: h.Site, Operation: h.Operation, Effect: h.Effect, Deprecated: h.Deprecated,
 		Credential: h.Credential, Class: h.Class, Account: h.Account,
-		Outcome: Unknown, Note: closedNote,
+		Outcome: logfile.Unknown, Note: closedNote,
 	}
 }
 
@@ -399,7 +362,7 @@ func removeUnfinished(d disk, names ...string) error {
 // that they are part of the log.
 func checkNames(names []string) error {
 	for _, name := range names {
-		if _, ok := parseSegmentName(name); !ok && strings.HasSuffix(name, segmentSuffix) {
+		if _, ok := logfile.ParseSegmentName(name); !ok && strings.HasSuffix(name, logfile.SegmentSuffix) {
 			return fmt.Errorf("audit directory: %s is not the name of a segment; move it away", name)
 		}
 	}

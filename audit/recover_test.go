@@ -9,26 +9,28 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tollgate/audit/logfile"
 )
 
 // line makes a record's line.
-func line(seq, commit uint64, kind Kind, call string) string {
-	r := Record{Seq: seq, Commit: commit, Kind: kind, Call: call, Time: time.Unix(1750000000, 0), Effect: "spend"}
-	if kind == KindOutcome {
-		r.Outcome = Succeeded
+func line(seq, commit uint64, kind logfile.Kind, call string) string {
+	r := logfile.Record{Seq: seq, Commit: commit, Kind: kind, Call: call, Time: time.Unix(1750000000, 0), Effect: "spend"}
+	if kind == logfile.KindOutcome {
+		r.Outcome = logfile.Succeeded
 	}
 	return string(append(r.Append(nil), '\n'))
 }
 
 // sample is a small log: two calls, the second without an outcome.
 func sample() string {
-	return line(1, 1, KindStart, "") + line(2, 2, KindIntent, "a") + line(3, 3, KindIntent, "b") + line(4, 4, KindOutcome, "a")
+	return line(1, 1, logfile.KindStart, "") + line(2, 2, logfile.KindIntent, "a") + line(3, 3, logfile.KindIntent, "b") + line(4, 4, logfile.KindOutcome, "a")
 }
 
 func diskWith(segments map[uint64]string) *memDisk {
 	d := newMemDisk()
 	for first, text := range segments {
-		d.put(segmentName(first), []byte(text))
+		d.put(logfile.SegmentName(first), []byte(text))
 	}
 	return d
 }
@@ -48,7 +50,7 @@ func TestEveryPrefix(t *testing.T) {
 			}
 			end(l)
 			whole := text[:strings.LastIndexByte(text[:n], '\n')+1]
-			if got := d.bytes(segmentName(1)); !bytes.HasPrefix(got, []byte(whole)) {
+			if got := d.bytes(logfile.SegmentName(1)); !bytes.HasPrefix(got, []byte(whole)) {
 				t.Fatalf("cut at %d: a whole line was changed", n)
 			}
 			if want := int64(n - len(whole)); found.Cut != want {
@@ -65,10 +67,10 @@ func TestEveryPrefix(t *testing.T) {
 // TestClosing: only intents without outcome since the last start are closed, in order, also across segments.
 func TestClosing(t *testing.T) {
 	segments := map[uint64]string{
-		1:  line(1, 1, KindStart, "") + line(2, 2, KindIntent, "old"),
-		3:  line(3, 3, KindIntent, "older") + line(4, 4, KindStart, "") + line(5, 5, KindIntent, "a") + line(6, 6, KindIntent, "b"),
-		7:  line(7, 7, KindOutcome, "b") + line(8, 8, KindIntent, "c") + line(9, 9, KindIntent, "d"),
-		10: line(10, 10, KindIntent, "e") + line(11, 11, KindOutcome, "c"),
+		1:  line(1, 1, logfile.KindStart, "") + line(2, 2, logfile.KindIntent, "old"),
+		3:  line(3, 3, logfile.KindIntent, "older") + line(4, 4, logfile.KindStart, "") + line(5, 5, logfile.KindIntent, "a") + line(6, 6, logfile.KindIntent, "b"),
+		7:  line(7, 7, logfile.KindOutcome, "b") + line(8, 8, logfile.KindIntent, "c") + line(9, 9, logfile.KindIntent, "d"),
+		10: line(10, 10, logfile.KindIntent, "e") + line(11, 11, logfile.KindOutcome, "c"),
 	}
 	d := diskWith(segments)
 	l, found, err := Open(small(d))
@@ -84,7 +86,7 @@ func TestClosing(t *testing.T) {
 		t.Fatalf("got %s, want %s", got, want)
 	}
 	for _, r := range records[:3] {
-		if r.Outcome != Unknown || r.Note != closedNote || r.Effect != "spend" || r.Commit != 12 {
+		if r.Outcome != logfile.Unknown || r.Note != closedNote || r.Effect != "spend" || r.Commit != 12 {
 			t.Errorf("closing record %+v", r)
 		}
 	}
@@ -94,16 +96,16 @@ func TestClosing(t *testing.T) {
 func TestClosingTellsWhose(t *testing.T) {
 	intent := typical()
 	intent.Seq, intent.Commit, intent.Deprecated = 2, 2, true
-	d := diskWith(map[uint64]string{1: line(1, 1, KindStart, "") + string(intent.Append(nil)) + "\n"})
+	d := diskWith(map[uint64]string{1: line(1, 1, logfile.KindStart, "") + string(intent.Append(nil)) + "\n"})
 	l, _, err := Open(small(d))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer end(l)
 	got := contents(t, d)[2]
-	want := Record{
-		Seq: 3, Commit: 3, Time: got.Time, Kind: KindOutcome, Call: intent.Call, Caller: intent.Caller, Upstream: "bss", Site: "cn", Operation: "PayOrders",
-		Effect: "spend", Deprecated: true, Credential: "acme", Class: "customer", Account: intent.Account, Outcome: Unknown, Note: closedNote,
+	want := logfile.Record{
+		Seq: 3, Commit: 3, Time: got.Time, Kind: logfile.KindOutcome, Call: intent.Call, Caller: intent.Caller, Upstream: "bss", Site: "cn", Operation: "PayOrders",
+		Effect: "spend", Deprecated: true, Credential: "acme", Class: "customer", Account: intent.Account, Outcome: logfile.Unknown, Note: closedNote,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -113,10 +115,10 @@ func TestClosingTellsWhose(t *testing.T) {
 // TestManyOpenIntents: closing them does not depend on how many there are.
 func TestManyOpenIntents(t *testing.T) {
 	var b strings.Builder
-	b.WriteString(line(1, 1, KindStart, ""))
+	b.WriteString(line(1, 1, logfile.KindStart, ""))
 	const n = 3000
 	for i := range uint64(n) {
-		b.WriteString(line(i+2, 2, KindIntent, fmt.Sprint("c", i)))
+		b.WriteString(line(i+2, 2, logfile.KindIntent, fmt.Sprint("c", i)))
 	}
 	d := diskWith(map[uint64]string{1: b.String()})
 	l, found, err := Open(small(d))
@@ -135,14 +137,14 @@ func TestManyOpenIntents(t *testing.T) {
 func TestSignatures(t *testing.T) {
 	now := time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
 	intent := func(seq uint64, effect string, ago, date time.Duration) string {
-		r := Record{
-			Seq: seq, Commit: seq, Kind: KindIntent, Call: fmt.Sprint("c", seq), Effect: effect,
+		r := logfile.Record{
+			Seq: seq, Commit: seq, Kind: logfile.KindIntent, Call: fmt.Sprint("c", seq), Effect: effect,
 			Time: now.Add(-ago), SignatureHash: fmt.Sprint("h", seq), SignatureDate: now.Add(-date),
 		}
 		return string(append(r.Append(nil), '\n'))
 	}
 	start := func(seq uint64, ago time.Duration) string {
-		r := Record{Seq: seq, Commit: seq, Kind: KindStart, Time: now.Add(-ago)}
+		r := logfile.Record{Seq: seq, Commit: seq, Kind: logfile.KindStart, Time: now.Add(-ago)}
 		return string(append(r.Append(nil), '\n'))
 	}
 	d := diskWith(map[uint64]string{
@@ -174,15 +176,15 @@ func TestSignatures(t *testing.T) {
 // signatures are valid still.
 func TestSignaturesBeforeAClockSetBack(t *testing.T) {
 	now := time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
-	record := func(r Record, at time.Duration) string {
+	record := func(r logfile.Record, at time.Duration) string {
 		r.Commit, r.Time = r.Seq, now.Add(at)
 		return string(append(r.Append(nil), '\n'))
 	}
 	d := diskWith(map[uint64]string{
-		1: record(Record{Seq: 1, Kind: KindStart}, -5*time.Minute) +
-			record(Record{Seq: 2, Kind: KindIntent, Call: "a", Effect: "spend", SignatureHash: "h2", SignatureDate: now}, -time.Minute) +
-			record(Record{Seq: 3, Kind: KindOutcome, Call: "a", Outcome: Succeeded}, -time.Hour), // the clock was set back
-		4: record(Record{Seq: 4, Kind: KindStart}, -50*time.Minute),
+		1: record(logfile.Record{Seq: 1, Kind: logfile.KindStart}, -5*time.Minute) +
+			record(logfile.Record{Seq: 2, Kind: logfile.KindIntent, Call: "a", Effect: "spend", SignatureHash: "h2", SignatureDate: now}, -time.Minute) +
+			record(logfile.Record{Seq: 3, Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.Succeeded}, -time.Hour), // the clock was set back
+		4: record(logfile.Record{Seq: 4, Kind: logfile.KindStart}, -50*time.Minute),
 	})
 	cfg := small(d)
 	cfg.Now = func() time.Time { return now }
@@ -212,34 +214,34 @@ func TestRefusesFaults(t *testing.T) {
 		"gap":                   {map[uint64]string{1: lines[0] + lines[2]}, "record 2 is expected here, not record 3"},
 		"repeated record":       {map[uint64]string{1: lines[0] + lines[0]}, "record 2 is expected here, not record 1"},
 		"swapped records":       {map[uint64]string{1: lines[1] + lines[0]}, "record 1 is expected here, not record 2"},
-		"first segment missing": {map[uint64]string{3: line(3, 3, KindStart, "")}, "begins with record 1 is missing"},
+		"first segment missing": {map[uint64]string{3: line(3, 3, logfile.KindStart, "")}, "begins with record 1 is missing"},
 		"segment missing":       {map[uint64]string{1: lines[0], 3: lines[2]}, "begins with record 2 is missing"},
 		"wrong first record":    {map[uint64]string{1: lines[0], 2: lines[2]}, "record 2 is expected here, not record 3"},
 		"closed with zeros":     {map[uint64]string{1: lines[0] + zeros(9), 2: lines[1]}, "does not end with a record"},
 		"closed, incomplete":    {map[uint64]string{1: lines[0] + lines[1][:9], 2: lines[1]}, "does not end with a record"},
 		"closed and empty":      {map[uint64]string{1: "", 2: lines[1]}, "does not end with a record"},
-		"line too long":         {map[uint64]string{1: strings.Repeat("x", MaxLine+1)}, "longer than"},
+		"line too long":         {map[uint64]string{1: strings.Repeat("x", logfile.MaxLine+1)}, "longer than"},
 		"garbage in the zeros":  {map[uint64]string{1: text + zeros(700) + "x"}, "zeros stand within the records"},
 		"line in the zeros":     {map[uint64]string{1: text + zeros(5) + lines[1]}, "zeros stand within the records"},
 		"zero in a line":        {map[uint64]string{1: text[:9] + zeros(1) + text[10:]}, "zeros stand within the records"},
 		// Whole sectors are missing, but what follows them proves that they had been acknowledged.
 		"acknowledged sectors": {
-			map[uint64]string{1: aligned(text) + "}\n" + line(9, 9, KindRefusal, "")}, "records between 4 and 9 are missing",
+			map[uint64]string{1: aligned(text) + "}\n" + line(9, 9, logfile.KindRefusal, "")}, "records between 4 and 9 are missing",
 		},
 		"acknowledged sectors, same commit later": {
-			map[uint64]string{1: aligned(text) + "}\n" + line(9, 6, KindRefusal, "")}, "records between 4 and 9 are missing",
+			map[uint64]string{1: aligned(text) + "}\n" + line(9, 6, logfile.KindRefusal, "")}, "records between 4 and 9 are missing",
 		},
 		"old records after sectors": {
-			map[uint64]string{1: aligned(text) + "}\n" + line(2, 2, KindRefusal, "")}, "records between 4 and 2 are missing",
+			map[uint64]string{1: aligned(text) + "}\n" + line(2, 2, logfile.KindRefusal, "")}, "records between 4 and 2 are missing",
 		},
 		"repeated record after sectors": {
-			map[uint64]string{1: aligned(text) + "}\n" + line(4, 4, KindRefusal, "")}, "records between 4 and 4 are missing",
+			map[uint64]string{1: aligned(text) + "}\n" + line(4, 4, logfile.KindRefusal, "")}, "records between 4 and 4 are missing",
 		},
 		"no record after sectors": {map[uint64]string{1: aligned(text) + "}\n{}\n"}, "the line is no record"},
 		"data behind the end": {
 			map[uint64]string{1: aligned(aligned(text)+"}\n") + "}\n"}, "data follows behind the end",
 		},
-		"long data after sectors": {map[uint64]string{1: aligned(text) + strings.Repeat("x", MaxLine+1)}, "longer than"},
+		"long data after sectors": {map[uint64]string{1: aligned(text) + strings.Repeat("x", logfile.MaxLine+1)}, "longer than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := diskWith(c.segments)
@@ -252,7 +254,7 @@ func TestRefusesFaults(t *testing.T) {
 				t.Errorf("error %q; want %q", err, c.want)
 			}
 			for first, want := range c.segments {
-				if got := d.bytes(segmentName(first)); string(got) != want {
+				if got := d.bytes(logfile.SegmentName(first)); string(got) != want {
 					t.Errorf("segment %d was changed", first)
 				}
 			}
@@ -268,7 +270,7 @@ func TestTornCommit(t *testing.T) {
 	text := sample()
 	commit := ""
 	for seq := uint64(5); seq < 40; seq++ {
-		commit += line(seq, 5, KindRefusal, "")
+		commit += line(seq, 5, logfile.KindRefusal, "")
 	}
 	b := []byte(text + commit + zeros(3000))
 	for seed := range uint64(200) {
@@ -285,7 +287,7 @@ func TestTornCommit(t *testing.T) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		end(l)
-		if got := d.bytes(segmentName(1)); !bytes.HasPrefix(got, []byte(text)) || found.LastSeq < 4 {
+		if got := d.bytes(logfile.SegmentName(1)); !bytes.HasPrefix(got, []byte(text)) || found.LastSeq < 4 {
 			t.Fatalf("seed %d: an acknowledged record was cut", seed)
 		}
 		(&history{}).check(t, contents(t, d))
@@ -307,7 +309,7 @@ func TestPhantomCommit(t *testing.T) {
 		return fine
 	}
 	for _, call := range []string{"a", "b"} {
-		if err := l.Intent(t.Context(), &Record{Call: call, Path: strings.Repeat("p", 2000)}); err == nil {
+		if err := l.Intent(t.Context(), &logfile.Record{Call: call, Path: strings.Repeat("p", 2000)}); err == nil {
 			t.Fatal("an intent was acknowledged without a sync")
 		}
 	}
@@ -318,7 +320,7 @@ func TestPhantomCommit(t *testing.T) {
 		t.Fatalf("recovery: closed %v, %v", found.Closed, err)
 	}
 	d.mu.Lock()
-	onDisk := bytes.TrimRight(d.names[segmentName(1)].disk, "\x00")
+	onDisk := bytes.TrimRight(d.names[logfile.SegmentName(1)].disk, "\x00")
 	d.mu.Unlock()
 	if bytes.IndexByte(onDisk, 0) >= 0 {
 		t.Error("there is a hole in the durable log")
@@ -337,15 +339,15 @@ func TestForeignNamesAreRefused(t *testing.T) {
 // FuzzRecovery: whatever the files hold, Open answers, and a log that it opens is one that it opens again.
 func FuzzRecovery(f *testing.F) {
 	f.Add([]byte(sample()), []byte(nil))
-	f.Add([]byte(sample()), []byte(line(5, 5, KindIntent, "x")+zeros(600)+"}\n"+line(8, 6, KindIntent, "y")))
-	f.Add([]byte(line(1, 1, KindStart, "")+zeros(sector)+"x"), []byte("\x00"))
+	f.Add([]byte(sample()), []byte(line(5, 5, logfile.KindIntent, "x")+zeros(600)+"}\n"+line(8, 6, logfile.KindIntent, "y")))
+	f.Add([]byte(line(1, 1, logfile.KindStart, "")+zeros(sector)+"x"), []byte("\x00"))
 	f.Add([]byte(nil), []byte(nil))
 	key := newKey(f, "tollgate/test")
 	w := &writer{d: newMemDisk()}
 	w.key(key, nil, false)
 	w.state()
-	w.add(&Record{Kind: KindIntent, Call: "a", Effect: "spend"})
-	w.add(&Record{Kind: KindStop})
+	w.add(&logfile.Record{Kind: logfile.KindIntent, Call: "a", Effect: "spend"})
+	w.add(&logfile.Record{Kind: logfile.KindStop})
 	first := w.text
 	w.rotate()
 	w.state()
@@ -355,9 +357,9 @@ func FuzzRecovery(f *testing.F) {
 		d := newMemDisk()
 		d.private[key.Public().String()] = key
 		d.put(keyName, []byte(key.Public().String()))
-		d.put(segmentName(1), first)
+		d.put(logfile.SegmentName(1), first)
 		if second != nil {
-			d.put(segmentName(5), second)
+			d.put(logfile.SegmentName(5), second)
 		}
 		l, _, err := Open(small(d))
 		if err != nil {

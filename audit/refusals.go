@@ -9,26 +9,24 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"tollgate/audit/logfile"
 	"tollgate/internal/source"
 )
 
 const (
 	refusalWindow = time.Minute
-	// maxCounts bounds the lines of one summary; what is beyond is counted under the source Other.
+	// maxCounts bounds the lines of one summary; what is beyond is counted under the source [logfile.Other].
 	maxCounts = 256
-	// maxReasons bounds the lines for Other; reasons are short codes, so this is never reached in good order.
+	// maxReasons bounds the lines for [logfile.Other]; reasons are short codes, so this is never reached in good order.
 	maxReasons = 64
 	// maxKnown is how many refusals of one known caller get a record of their own in a minute.
 	maxKnown = 600
 )
 
-// Other stands in a summary for sources beyond its bound, and for reasons beyond theirs.
-const Other = "other"
-
 // Queuer takes records that nobody waits for, and the last ones before it is closed; a [Log] is one.
 type Queuer interface {
-	Queue(r *Record) error
-	QueueLast(r *Record) error
+	Queue(r *logfile.Record) error
+	QueueLast(r *logfile.Record) error
 }
 
 var _ Queuer = (*Log)(nil)
@@ -65,14 +63,14 @@ type Refusals struct {
 	daily  *rate.Limiter // bytes of records of unauthenticated peers and of summaries
 
 	mu       sync.Mutex
-	minute   time.Time             // when the minute began; zero before the first refusal of one
-	since    time.Time             // from when the counts are
-	full     int                   // records of unauthenticated peers in this minute
-	sources  map[source.Source]int // the same by source, and by the site around it
-	known    map[string]int        // records of known callers in this minute, by caller: names of the configuration only
-	counts   map[Count]uint64      // by Count without its number
-	others   map[string]uint64     // by reason, for sources beyond maxCounts
-	withheld uint64                // records that Daily had no room for
+	minute   time.Time                // when the minute began; zero before the first refusal of one
+	since    time.Time                // from when the counts are
+	full     int                      // records of unauthenticated peers in this minute
+	sources  map[source.Source]int    // the same by source, and by the site around it
+	known    map[string]int           // records of known callers in this minute, by caller: names of the configuration only
+	counts   map[logfile.Count]uint64 // by Count without its number
+	others   map[string]uint64        // by reason, for sources beyond maxCounts
+	withheld uint64                   // records that Daily had no room for
 }
 
 // NewRefusals returns a Refusals that writes to log.
@@ -83,24 +81,24 @@ func NewRefusals(log Queuer, bounds RefusalBounds) *Refusals {
 	atOnce := bounds.Daily / partsOfDay
 	return &Refusals{
 		log: log, bounds: bounds, daily: rate.NewLimiter(rate.Limit(float64(bounds.Daily-atOnce)/(24*time.Hour).Seconds()), int(atOnce)),
-		sources: map[source.Source]int{}, known: map[string]int{}, counts: map[Count]uint64{}, others: map[string]uint64{},
+		sources: map[source.Source]int{}, known: map[string]int{}, counts: map[logfile.Count]uint64{}, others: map[string]uint64{},
 	}
 }
 
 // Unknown takes a refusal of a peer that proved no identity. full makes the record; it is called only if one may be
 // written.
-func (s *Refusals) Unknown(now time.Time, from source.Source, reason string, full func() *Record) {
+func (s *Refusals) Unknown(now time.Time, from source.Source, reason string, full func() *logfile.Record) {
 	s.Flush(now)
 	if !s.first(now, from) || !s.write(now, full()) {
-		s.count(now, Count{Reason: reason, Source: from.String()})
+		s.count(now, logfile.Count{Reason: reason, Source: from.String()})
 	}
 }
 
 // write queues a record of an unauthenticated peer, unless the day has no room for it. What a summary may need is left.
-func (s *Refusals) write(now time.Time, r *Record) bool {
+func (s *Refusals) write(now time.Time, r *logfile.Record) bool {
 	size := len(r.Append(nil)) + 1
 	s.mu.Lock()
-	fits := s.daily.TokensAt(now) >= float64(size+MaxLine) && s.daily.AllowN(now, size)
+	fits := s.daily.TokensAt(now) >= float64(size+logfile.MaxLine) && s.daily.AllowN(now, size)
 	if !fits {
 		s.withheld++
 	}
@@ -116,10 +114,10 @@ func (s *Refusals) Withheld() uint64 {
 }
 
 // Known takes a refusal of a known caller. If the log does not take the record, it is counted.
-func (s *Refusals) Known(now time.Time, r *Record) {
+func (s *Refusals) Known(now time.Time, r *logfile.Record) {
 	s.Flush(now)
 	if !s.mayRecord(now, r.Caller) || s.log.Queue(r) != nil {
-		s.count(now, Count{Reason: r.Reason, Source: source.Parse(r.Source).String(), Caller: r.Caller})
+		s.count(now, logfile.Count{Reason: r.Reason, Source: source.Parse(r.Source).String(), Caller: r.Caller})
 	}
 }
 
@@ -143,7 +141,7 @@ func (s *Refusals) Flush(now time.Time) {
 	s.minute, s.full = time.Time{}, 0
 	clear(s.sources)
 	clear(s.known)
-	summary := func(r *Record) error {
+	summary := func(r *logfile.Record) error {
 		if !s.daily.AllowN(now, len(r.Append(nil))+1) {
 			return errNoRoomToday
 		}
@@ -165,11 +163,11 @@ func (s *Refusals) Close() {
 
 // flush writes the summary and says whether nothing is left to write. mu is held, so that nothing is counted into a
 // summary that is being written; Queue does not wait for the disk.
-func (s *Refusals) flush(queue func(*Record) error) bool {
+func (s *Refusals) flush(queue func(*logfile.Record) error) bool {
 	if len(s.counts) == 0 && len(s.others) == 0 {
 		return true
 	}
-	r := Record{Kind: KindRefusals, Decision: Refused, Since: s.since.UTC(), Counts: s.summary()}
+	r := logfile.Record{Kind: logfile.KindRefusals, Decision: logfile.Refused, Since: s.since.UTC(), Counts: s.summary()}
 	if err := queue(&r); err != nil {
 		return false
 	}
@@ -180,16 +178,16 @@ func (s *Refusals) flush(queue func(*Record) error) bool {
 }
 
 // summary gives the counts, largest first.
-func (s *Refusals) summary() []Count {
-	lines := make([]Count, 0, len(s.counts)+len(s.others))
+func (s *Refusals) summary() []logfile.Count {
+	lines := make([]logfile.Count, 0, len(s.counts)+len(s.others))
 	for c, n := range s.counts {
 		c.Count = n
 		lines = append(lines, c)
 	}
 	for reason, n := range s.others {
-		lines = append(lines, Count{Reason: reason, Source: Other, Count: n})
+		lines = append(lines, logfile.Count{Reason: reason, Source: logfile.Other, Count: n})
 	}
-	slices.SortFunc(lines, func(a, b Count) int {
+	slices.SortFunc(lines, func(a, b logfile.Count) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Source, b.Source))
 	})
 	return lines
@@ -210,7 +208,7 @@ func (s *Refusals) first(now time.Time, from source.Source) bool {
 	return true
 }
 
-func (s *Refusals) count(now time.Time, key Count) {
+func (s *Refusals) count(now time.Time, key logfile.Count) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open(now)
@@ -222,7 +220,7 @@ func (s *Refusals) count(now time.Time, key Count) {
 		return
 	}
 	if _, ok := s.others[key.Reason]; !ok && len(s.others) >= maxReasons {
-		key.Reason = Other
+		key.Reason = logfile.Other
 	}
 	s.others[key.Reason]++
 }

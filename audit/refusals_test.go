@@ -9,17 +9,18 @@ import (
 	"testing"
 	"time"
 
+	"tollgate/audit/logfile"
 	"tollgate/internal/source"
 )
 
 // queue keeps what it is given, or refuses it.
 type queue struct {
 	mu      sync.Mutex
-	records []Record
+	records []logfile.Record
 	full    bool
 }
 
-func (q *queue) Queue(r *Record) error {
+func (q *queue) Queue(r *logfile.Record) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.full {
@@ -29,18 +30,18 @@ func (q *queue) Queue(r *Record) error {
 	return nil
 }
 
-func (q *queue) QueueLast(r *Record) error { return q.Queue(r) }
+func (q *queue) QueueLast(r *logfile.Record) error { return q.Queue(r) }
 
 var noon = time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
 
-func refusal(reason string) func() *Record {
-	return func() *Record { return &Record{Kind: KindRefusal, Reason: reason} }
+func refusal(reason string) func() *logfile.Record {
+	return func() *logfile.Record { return &logfile.Record{Kind: logfile.KindRefusal, Reason: reason} }
 }
 
 // split separates full records from summaries.
-func (q *queue) split() (full int, summaries []Record) {
+func (q *queue) split() (full int, summaries []logfile.Record) {
 	for _, r := range q.records {
-		if r.Kind == KindRefusals {
+		if r.Kind == logfile.KindRefusals {
 			summaries = append(summaries, r)
 		} else {
 			full++
@@ -66,8 +67,8 @@ func TestUnknownPeersAreSummarised(t *testing.T) {
 	if full != 3 || len(summaries) != 1 {
 		t.Fatalf("after the minute: %d records, %d summaries; want 3 and 1", full, len(summaries))
 	}
-	want := []Count{{Reason: "no_signature", Source: "10.0.0.1", Count: 3}}
-	if got := summaries[0]; !reflect.DeepEqual(got.Counts, want) || !got.Since.Equal(noon) || got.Decision != Refused {
+	want := []logfile.Count{{Reason: "no_signature", Source: "10.0.0.1", Count: 3}}
+	if got := summaries[0]; !reflect.DeepEqual(got.Counts, want) || !got.Since.Equal(noon) || got.Decision != logfile.Refused {
 		t.Errorf("summary %+v, want %+v", got, want)
 	}
 	s.Unknown(noon.Add(2*time.Minute), source.Parse("10.0.0.1"), "no_signature", refusal("no_signature"))
@@ -100,7 +101,7 @@ func TestFloodIsBounded(t *testing.T) {
 	if total != n {
 		t.Errorf("%d refusals are accounted for, of %d", total, n)
 	}
-	if line := summaries[0].Append(nil); len(line) >= MaxLine {
+	if line := summaries[0].Append(nil); len(line) >= logfile.MaxLine {
 		t.Errorf("the summary has %d bytes", len(line))
 	}
 }
@@ -144,8 +145,8 @@ func TestDailyBound(t *testing.T) {
 		now := noon.Add(time.Duration(minute) * time.Minute)
 		before := len(q.records)
 		for i := range 300 {
-			s.Unknown(now, source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), "no_identity", func() *Record {
-				return &Record{Kind: KindRefusal, Reason: "no_identity", Path: strings.Repeat("p", 1000)}
+			s.Unknown(now, source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), "no_identity", func() *logfile.Record {
+				return &logfile.Record{Kind: logfile.KindRefusal, Reason: "no_identity", Path: strings.Repeat("p", 1000)}
 			})
 			total++
 		}
@@ -182,7 +183,7 @@ func TestDailyBound(t *testing.T) {
 func TestKnownCallersAreRecordedEach(t *testing.T) {
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{PerSource: 1, Sources: 10})
-	r := &Record{Kind: KindRefusal, Caller: "app", Source: "10.0.0.1", Reason: "no_grant"}
+	r := &logfile.Record{Kind: logfile.KindRefusal, Caller: "app", Source: "10.0.0.1", Reason: "no_grant"}
 	for range 50 {
 		s.Known(noon, r)
 	}
@@ -196,7 +197,7 @@ func TestKnownCallersAreRecordedEach(t *testing.T) {
 	if full != 50 || len(summaries) != 1 {
 		t.Fatalf("%d records and %d summaries, want 50 and 1", full, len(summaries))
 	}
-	want := []Count{
+	want := []logfile.Count{
 		{Reason: "no_grant", Source: "10.0.0.1", Caller: "app", Count: 1},
 		{Reason: "r", Source: "10.0.0.9", Count: 1},
 	}
@@ -225,7 +226,7 @@ func TestRefusalsConcurrently(t *testing.T) {
 			for i := range 200 {
 				now := noon.Add(time.Duration(i) * time.Second)
 				s.Unknown(now, source.Parse(fmt.Sprint("10.0.0.", w)), "r", refusal("r"))
-				s.Known(now, &Record{Kind: KindRefusal, Caller: "app"})
+				s.Known(now, &logfile.Record{Kind: logfile.KindRefusal, Caller: "app"})
 			}
 		})
 	}
@@ -233,7 +234,7 @@ func TestRefusalsConcurrently(t *testing.T) {
 	s.Close()
 	total := uint64(0)
 	for _, r := range q.records {
-		if r.Kind == KindRefusal {
+		if r.Kind == logfile.KindRefusal {
 			total++
 		}
 		for _, c := range r.Counts {
@@ -252,9 +253,9 @@ func TestKnownCallersCannotFillTheLog(t *testing.T) {
 	s := NewRefusals(q, RefusalBounds{})
 	now := time.Unix(1000, 0)
 	for range maxKnown + 7 {
-		s.Known(now, &Record{Kind: KindRefusal, Caller: "loud", Reason: "over_limit", Source: "127.0.0.1"})
+		s.Known(now, &logfile.Record{Kind: logfile.KindRefusal, Caller: "loud", Reason: "over_limit", Source: "127.0.0.1"})
 	}
-	s.Known(now, &Record{Kind: KindRefusal, Caller: "quiet", Reason: "no_grant", Source: "127.0.0.1"})
+	s.Known(now, &logfile.Record{Kind: logfile.KindRefusal, Caller: "quiet", Reason: "no_grant", Source: "127.0.0.1"})
 	if len(q.records) != maxKnown+1 {
 		t.Fatalf("%d records, want %d", len(q.records), maxKnown+1)
 	}

@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // mustOpen opens a log in memory, checks the whole of it, and leaves it closed.
-func mustOpen(t *testing.T, d *memDisk) (Recovery, []Record) {
+func mustOpen(t *testing.T, d *memDisk) (Recovery, []logfile.Record) {
 	t.Helper()
 	l, found, err := Open(small(d))
 	if err != nil {
@@ -69,8 +70,8 @@ func signedLog(t *testing.T, config func(*memDisk) Config, calls int) *memDisk {
 func TestEveryByteOfTheLiveSegment(t *testing.T) {
 	for name, d := range map[string]*memDisk{"first segment": signedLog(t, stating, 2), "later segment": signedLog(t, small, 4)} {
 		names, _ := d.List()
-		live := slices.Max(segmentNames(names))
-		if first := live == segmentName(1); first != (name == "first segment") {
+		live := slices.Max(logfile.SegmentNames(names))
+		if first := live == logfile.SegmentName(1); first != (name == "first segment") {
 			t.Fatalf("%s is %s", name, live)
 		}
 		text := d.bytes(live)
@@ -97,10 +98,10 @@ func TestEveryByteOfTheLiveSegment(t *testing.T) {
 // TestEveryLineOfTheLiveSegment removes, doubles and swaps each line of it.
 func TestEveryLineOfTheLiveSegment(t *testing.T) {
 	d := signedLog(t, stating, 2)
-	lines := slices.Collect(bytes.Lines(d.bytes(segmentName(1))))
+	lines := slices.Collect(bytes.Lines(d.bytes(logfile.SegmentName(1))))
 	try := func(what string, i int, changed [][]byte) {
 		c := d.clone()
-		c.put(segmentName(1), bytes.Join(changed, nil))
+		c.put(logfile.SegmentName(1), bytes.Join(changed, nil))
 		if l, _, err := Open(small(c)); err == nil {
 			end(l)
 			t.Errorf("line %d was %s and that was not found", i+1, what)
@@ -120,9 +121,9 @@ func TestUnbegunSegment(t *testing.T) {
 	var before *memDisk
 	synctest.Test(t, func(t *testing.T) { before = unbegun(t) })
 	names, _ := before.List()
-	last := slices.Max(segmentNames(names))
-	first, _ := parseSegmentName(last)
-	part := line(first, first, KindCheckpoint, "")[:30]
+	last := slices.Max(logfile.SegmentNames(names))
+	first, _ := logfile.ParseSegmentName(last)
+	part := line(first, first, logfile.KindCheckpoint, "")[:30]
 	for name, c := range map[string]struct {
 		text string
 		cut  int64
@@ -138,12 +139,12 @@ func TestUnbegunSegment(t *testing.T) {
 			d := before.clone()
 			d.put(last, []byte(c.text))
 			found, records := mustOpen(t, d)
-			if found.Cut != c.cut || found.LastSeq != first-1 || found.Unsigned == 0 || records[first-1].Kind == KindCheckpoint {
+			if found.Cut != c.cut || found.LastSeq != first-1 || found.Unsigned == 0 || records[first-1].Kind == logfile.KindCheckpoint {
 				t.Errorf("recovery %+v, record %d is %s", found, first, records[first-1].Kind)
 			}
 		})
 	}
-	later := line(first+1, first+1, KindRefusal, "")
+	later := line(first+1, first+1, logfile.KindRefusal, "")
 	for want, text := range map[string]string{
 		"zeros stand within":                    zeros(100) + "x",
 		fmt.Sprintf("and %d are miss", first+1): zeros(sector) + "}\n" + later,
@@ -154,7 +155,7 @@ func TestUnbegunSegment(t *testing.T) {
 	}
 	d := before.clone() // the segment before it is as whole as others with one behind
 	names, _ = d.List()
-	live := segmentNames(names)[len(segmentNames(names))-2]
+	live := logfile.SegmentNames(names)[len(logfile.SegmentNames(names))-2]
 	text := d.bytes(live)
 	d.put(live, append(bytes.Clone(text), 0))
 	mustRefuse(t, d, "does not end with a record")
@@ -175,9 +176,9 @@ func TestOlderLogs(t *testing.T) {
 		}
 	}
 	d := older(t)
-	d.put(segmentName(1), []byte(line(1, 1, KindStart, "")+"\x00\n"+line(2, 2, KindIntent, "a")))
+	d.put(logfile.SegmentName(1), []byte(line(1, 1, logfile.KindStart, "")+"\x00\n"+line(2, 2, logfile.KindIntent, "a")))
 	mustRefuse(t, d, "the segment is not whole")
-	d.put(segmentName(3), []byte(line(3, 3, KindStart, ""))) // so that the first segment is read for the tree alone
+	d.put(logfile.SegmentName(3), []byte(line(3, 3, logfile.KindStart, ""))) // so that the first segment is read for the tree alone
 	mustRefuse(t, d, "the segment is not whole")
 }
 
@@ -185,14 +186,14 @@ func TestOlderLogs(t *testing.T) {
 func TestPrunedLogs(t *testing.T) {
 	whole := signedLog(t, small, 16)
 	names, _ := whole.List()
-	segments := segmentNames(names)
+	segments := logfile.SegmentNames(names)
 	if len(segments) < 3 {
 		t.Fatalf("%d segments", len(segments))
 	}
 	pruned := func(n int) *memDisk {
 		d := whole.clone()
 		for _, name := range segments[:n] {
-			first, _ := parseSegmentName(name)
+			first, _ := logfile.ParseSegmentName(name)
 			leaveHashes(d, first)
 		}
 		return d
@@ -200,27 +201,27 @@ func TestPrunedLogs(t *testing.T) {
 	for n := range segments {
 		mustOpenPruned(t, pruned(n))
 	}
-	second, _ := parseSegmentName(segments[1])
+	second, _ := logfile.ParseSegmentName(segments[1])
 	for name, c := range map[string]struct {
 		change func(d *memDisk)
 		want   string
 	}{
-		"no hashes":        {func(d *memDisk) { d.remove(hashesName(1)) }, "that begin with record 1 are missing"},
-		"no hashes at all": {func(d *memDisk) { d.remove(hashesName(1)); d.remove(hashesName(second)) }, "begins with record 1 is missing"},
-		"gap":              {func(d *memDisk) { d.remove(hashesName(second)) }, fmt.Sprintf("begins with record %d is missing", second)},
-		"too few":          {func(d *memDisk) { d.put(hashesName(1), d.bytes(hashesName(1))[hashLength:]) }, "are missing"},
-		"half a hash":      {func(d *memDisk) { d.put(hashesName(1), d.bytes(hashesName(1))[1:]) }, "the length of the file"},
+		"no hashes":        {func(d *memDisk) { d.remove(logfile.HashesName(1)) }, "that begin with record 1 are missing"},
+		"no hashes at all": {func(d *memDisk) { d.remove(logfile.HashesName(1)); d.remove(logfile.HashesName(second)) }, "begins with record 1 is missing"},
+		"gap":              {func(d *memDisk) { d.remove(logfile.HashesName(second)) }, fmt.Sprintf("begins with record %d is missing", second)},
+		"too few":          {func(d *memDisk) { d.put(logfile.HashesName(1), d.bytes(logfile.HashesName(1))[logfile.HashLength:]) }, "are missing"},
+		"half a hash":      {func(d *memDisk) { d.put(logfile.HashesName(1), d.bytes(logfile.HashesName(1))[1:]) }, "the length of the file"},
 		"no segment": {func(d *memDisk) {
 			for _, name := range segments[2:] {
 				d.remove(name)
 			}
 		}, "only hashes of records before it"},
 		"hashes in the middle": {func(d *memDisk) {
-			third, _ := parseSegmentName(segments[2])
+			third, _ := logfile.ParseSegmentName(segments[2])
 			first := whole.bytes(segments[0])
 			d.put(segments[0], first)
 			d.remove(segments[2])
-			d.put(hashesName(third), nil)
+			d.put(logfile.HashesName(third), nil)
 		}, "is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +255,7 @@ func TestSegmentsThatDoNotFit(t *testing.T) {
 		other.private[text] = key
 	}
 	names, _ := d.List()
-	live := slices.Max(segmentNames(names))
+	live := slices.Max(logfile.SegmentNames(names))
 	d.put(keyName, other.bytes(keyName))
 	d.put(live, other.bytes(live))
 	mustRefuse(t, d, "does not go on from the records before it")
@@ -275,32 +276,51 @@ func TestStatementsAreChecked(t *testing.T) {
 		"other key before":        {func(w *writer) { w.key(a, nil, false); w.state(); w.key(b, b, false) }, "signed before"},
 		"no key before":           {func(w *writer) { w.key(a, nil, false); w.state(); w.key(b, nil, false) }, "signed before"},
 		"two keys in a row":       {func(w *writer) { w.key(a, nil, false); w.key(b, a, false); w.key(a, b, false) }, "between two key records"},
-		"no key":                  {func(w *writer) { w.add(&Record{Kind: KindKey}) }, "NAME+HASH+KEY"},
-		"key with a blank":        {func(w *writer) { w.add(&Record{Kind: KindKey, Key: a.Public().String() + " "}) }, "not spelt"},
+		"no key":                  {func(w *writer) { w.add(&logfile.Record{Kind: logfile.KindKey}) }, "NAME+HASH+KEY"},
+		"key with a blank":        {func(w *writer) { w.add(&logfile.Record{Kind: logfile.KindKey, Key: a.Public().String() + " "}) }, "not spelt"},
 		"old key alone":           {func(w *writer) { w.key(a, nil, false); w.state(); w.key(b, a, false); w.keys = w.keys[:1]; w.state() }, "signature"},
 		"new key alone":           {func(w *writer) { w.key(a, nil, false); w.state(); w.key(b, a, false); w.keys = w.keys[1:]; w.state() }, "signature"},
 		"member too many":         {func(w *writer) { w.key(a, nil, false); w.note = "x"; w.state() }, "not written as"},
 		"other time":              {func(w *writer) { w.key(a, nil, false); w.later = 1; w.state() }, "not written as"},
 		"size too small":          {func(w *writer) { w.key(a, nil, false); w.size--; w.state() }, "other records"},
-		"refusal behind the stop": {func(w *writer) { w.add(&Record{Kind: KindStop}); w.add(&Record{Kind: KindRefusal}) }, "behind the log's end"},
-		"intent behind the stop":  {func(w *writer) { w.add(&Record{Kind: KindStop}); w.add(&Record{Kind: KindIntent, Call: "x"}) }, "behind the log's end"},
-		"second stop":             {func(w *writer) { w.add(&Record{Kind: KindStop}); w.add(&Record{Kind: KindStop}) }, "behind the log's end"},
-		"checkpoint too far":      {func(w *writer) { w.key(a, nil, false); w.add(&Record{Kind: KindStop}); w.state(); w.state() }, "behind the log's end"},
+		"refusal behind the stop": {func(w *writer) {
+			w.add(&logfile.Record{Kind: logfile.KindStop})
+			w.add(&logfile.Record{Kind: logfile.KindRefusal})
+		}, "behind the log's end"},
+		"intent behind the stop": {func(w *writer) {
+			w.add(&logfile.Record{Kind: logfile.KindStop})
+			w.add(&logfile.Record{Kind: logfile.KindIntent, Call: "x"})
+		}, "behind the log's end"},
+		"second stop": {func(w *writer) {
+			w.add(&logfile.Record{Kind: logfile.KindStop})
+			w.add(&logfile.Record{Kind: logfile.KindStop})
+		}, "behind the log's end"},
+		"checkpoint too far": {func(w *writer) {
+			w.key(a, nil, false)
+			w.add(&logfile.Record{Kind: logfile.KindStop})
+			w.state()
+			w.state()
+		}, "behind the log's end"},
 		"commit of no record": {func(w *writer) {
-			w.add(&Record{Kind: KindStart})
+			w.add(&logfile.Record{Kind: logfile.KindStart})
 			w.commit = 1
-			w.add(&Record{Kind: KindRefusal})
+			w.add(&logfile.Record{Kind: logfile.KindRefusal})
 			w.commit = 2
-			w.add(&Record{Kind: KindRefusal})
+			w.add(&logfile.Record{Kind: logfile.KindRefusal})
 		}, "does not begin with record 2"},
-		"segment without":        {func(w *writer) { w.key(a, nil, false); w.state(); w.rotate(); w.add(&Record{Kind: KindRefusal}) }, "does not begin with a checkpoint"},
+		"segment without": {func(w *writer) {
+			w.key(a, nil, false)
+			w.state()
+			w.rotate()
+			w.add(&logfile.Record{Kind: logfile.KindRefusal})
+		}, "does not begin with a checkpoint"},
 		"segment with both keys": {func(w *writer) { w.key(a, nil, false); w.state(); w.key(b, a, false); w.rotate(); w.state() }, "signature"},
 		"later segment without": {func(w *writer) {
 			w.key(a, nil, false)
 			w.rotate()
 			w.state()
 			w.rotate()
-			w.add(&Record{Kind: KindRefusal})
+			w.add(&logfile.Record{Kind: logfile.KindRefusal})
 		}, "as those before it do"},
 		"segment with one key of two": {func(w *writer) {
 			w.key(a, nil, false)
@@ -322,7 +342,7 @@ func TestStatementsAreChecked(t *testing.T) {
 			w := &writer{d: newMemDisk()}
 			c.build(w)
 			w.rotate()
-			w.d.remove(segmentName(w.seq + 1))
+			w.d.remove(logfile.SegmentName(w.seq + 1))
 			for _, key := range []*checkpoint.Key{a, b, foreign} {
 				w.d.private[key.Public().String()] = key
 			}
@@ -357,7 +377,7 @@ type writer struct {
 	peaks  []checkpoint.Hash // the same, instead of the tree's
 }
 
-func (w *writer) add(r *Record) {
+func (w *writer) add(r *logfile.Record) {
 	w.seq++
 	r.Seq, r.Commit = w.seq, w.seq
 	if w.commit > 0 {
@@ -372,7 +392,7 @@ func (w *writer) add(r *Record) {
 }
 
 func (w *writer) key(key, before *checkpoint.Key, lost bool) {
-	r := &Record{Kind: KindKey, Key: key.Public().String(), KeyLost: lost}
+	r := &logfile.Record{Kind: logfile.KindKey, Key: key.Public().String(), KeyLost: lost}
 	w.keys = []*checkpoint.Key{key}
 	if before != nil {
 		r.PreviousKey = before.Public().String()
@@ -392,14 +412,14 @@ func (w *writer) state() {
 	if w.peaks != nil {
 		peaks = w.peaks
 	}
-	r := CheckpointRecord(note, c, key.Public(), peaks)
+	r := logfile.CheckpointRecord(note, c, key.Public(), peaks)
 	r.Time, r.Note = r.Time.Add(time.Duration(w.later)), w.note
 	w.add(r)
 	w.keys = w.keys[len(w.keys)-1:]
 }
 
 func (w *writer) rotate() {
-	w.d.put(segmentName(w.first+1), w.text)
+	w.d.put(logfile.SegmentName(w.first+1), w.text)
 	w.first, w.text = w.seq, nil
-	w.d.put(segmentName(w.first+1), nil)
+	w.d.put(logfile.SegmentName(w.first+1), nil)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"tollgate/audit/logfile"
 )
 
 const (
@@ -73,7 +75,7 @@ func (s *segment) discard() error {
 
 // publish gives the segment its name, durably. Its first record will be seq.
 func (s *segment) publish(seq uint64) error {
-	name := segmentName(seq)
+	name := logfile.SegmentName(seq)
 	if _, err := s.disk.Stat(name); err == nil {
 		return fatal("naming audit segment "+name, os.ErrExist)
 	} else if !errors.Is(err, os.ErrNotExist) {

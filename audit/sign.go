@@ -4,17 +4,8 @@ import (
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
-
-// CheckpointRecord gives the record that states a checkpoint in the log: note is c signed, key the one that signs, peaks
-// those of the tree of c.Size leaves. Its line, as [Record.Append] writes it, follows from them byte by byte, so whoever
-// verifies a log compares the whole line.
-func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.PublicKey, peaks []checkpoint.Hash) *Record {
-	return &Record{
-		Seq: c.Size + 1, Commit: c.Size + 1, Time: c.Time, Kind: KindCheckpoint,
-		Key: key.String(), Checkpoint: note, Peaks: checkpoint.FormatHashes(peaks),
-	}
-}
 
 // Key is the public key that verifies the checkpoints that the log writes.
 func (l *Log) Key() checkpoint.PublicKey { return l.key }
@@ -70,7 +61,7 @@ func (l *Log) sign(seq uint64, commit func(*batch) error) error {
 	if err != nil {
 		return fatal("stating the audit log", err)
 	}
-	line := append(CheckpointRecord(note, c, l.key, l.tree.Peaks()).Append(nil), '\n')
+	line := append(logfile.CheckpointRecord(note, c, l.key, l.tree.Peaks()).Append(nil), '\n')
 	b := &batch{buf: line, first: seq, last: seq, at: c.Time, done: make(chan struct{})}
 	if err := commit(b); err != nil {
 		return err

@@ -9,11 +9,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tollgate/audit/logfile"
 )
 
 func intent(t *testing.T, l *Log, call string) {
 	t.Helper()
-	if err := l.Intent(t.Context(), &Record{Call: call}); err != nil {
+	if err := l.Intent(t.Context(), &logfile.Record{Call: call}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -46,7 +48,7 @@ func TestCheckpointByTime(t *testing.T) {
 		if got := l.Status(); got.LastSeq != 6 || got.Signed != 5 || got.DurableSeq != 6 {
 			t.Errorf("a day without records: %+v", got)
 		}
-		if err := l.Queue(&Record{Kind: KindRefusal}); err != nil {
+		if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusal}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(11 * time.Second)
@@ -111,7 +113,7 @@ func TestCheckpointByCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		records := contents(t, d)
-		if last := records[len(records)-1]; last.Kind != KindCheckpoint || records[len(records)-2].Kind != KindStop {
+		if last := records[len(records)-1]; last.Kind != logfile.KindCheckpoint || records[len(records)-2].Kind != logfile.KindStop {
 			t.Errorf("the log ends with %s", kinds(records[len(records)-3:]))
 		}
 	})
@@ -126,16 +128,16 @@ func TestCheckpointsLeaveTheReserve(t *testing.T) {
 			cfg.CheckpointRecords = 1
 			l, _ := open(t, cfg)
 			d.mu.Lock()
-			d.budget = int64(len(d.names[segmentName(1)].cache)) // the disk is full from now on
+			d.budget = int64(len(d.names[logfile.SegmentName(1)].cache)) // the disk is full from now on
 			d.mu.Unlock()
 			n := 0
-			for l.Intent(t.Context(), &Record{Call: fmt.Sprint(n)}) == nil {
+			for l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint(n)}) == nil {
 				n++
 			}
-			for l.Queue(&Record{Kind: KindRefusal}) == nil { // as small as it gets
+			for l.Queue(&logfile.Record{Kind: logfile.KindRefusal}) == nil { // as small as it gets
 				n++
 			}
-			if err := l.Outcome(t.Context(), &Record{Call: "0"}); err != nil {
+			if err := l.Outcome(t.Context(), &logfile.Record{Call: "0"}); err != nil {
 				t.Fatal(err)
 			}
 			before, room := signed(l), l.Status().Room
@@ -155,7 +157,7 @@ func TestCheckpointsLeaveTheReserve(t *testing.T) {
 			if err := l.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if records := contents(t, d); records[len(records)-1].Kind != KindCheckpoint {
+			if records := contents(t, d); records[len(records)-1].Kind != logfile.KindCheckpoint {
 				t.Errorf("the log ends with %s", records[len(records)-1].Kind)
 			}
 		})
@@ -175,16 +177,16 @@ func TestDayRotation(t *testing.T) {
 			synctest.Wait()
 			return l.Status().Segment
 		}
-		if got := segment(); got != segmentName(1) {
+		if got := segment(); got != logfile.SegmentName(1) {
 			t.Errorf("on the first day the log is in %s", got)
 		}
 		time.Sleep(10 * time.Minute)
-		if got := segment(); got != segmentName(1) {
+		if got := segment(); got != logfile.SegmentName(1) {
 			t.Errorf("without a record of another day the log is in %s", got)
 		}
 		intent(t, l, "c")
 		// start, key, checkpoint, a, checkpoint, b, checkpoint, c
-		if got := segment(); got != segmentName(9) {
+		if got := segment(); got != logfile.SegmentName(9) {
 			t.Errorf("on the second day the log is in %s", got)
 		}
 		if err := l.Close(t.Context()); err != nil {
@@ -193,7 +195,7 @@ func TestDayRotation(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		l, _ = open(t, growing(d)) // the calls have no outcome yet
 		// checkpoint, stop, checkpoint, outcomes of a, b and c, start
-		if got := segment(); got != segmentName(16) {
+		if got := segment(); got != logfile.SegmentName(16) {
 			t.Errorf("opened on the third day, the log is in %s", got)
 		}
 		contents(t, d)
@@ -211,7 +213,7 @@ func TestPublished(t *testing.T) {
 		gate := make(chan struct{})
 		cfg.Published = func(note string) {
 			d.mu.Lock()
-			durable := string(d.durable[segmentName(1)].disk)
+			durable := string(d.durable[logfile.SegmentName(1)].disk)
 			d.mu.Unlock()
 			if root := strings.Split(note, "\n")[2]; !strings.Contains(durable, root) {
 				t.Errorf("a checkpoint was published and is not on the disk: %s", note)
@@ -265,7 +267,7 @@ func TestUnsigned(t *testing.T) {
 			_, found := open(t, small(d))
 			records := contents(t, d)
 			start := records[len(records)-2]
-			if found.Unsigned != want || start.Kind != KindStart || start.Unsigned != want {
+			if found.Unsigned != want || start.Kind != logfile.KindStart || start.Unsigned != want {
 				t.Errorf("%s: found %d unsigned records, the %s record says %d; want %d", ending, found.Unsigned, start.Kind, start.Unsigned, want)
 			}
 		})

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // TestSoak makes long random runs of a log: calls, pruning, day changes, clocks that are set, keys that change or are lost,
@@ -212,14 +213,14 @@ func (s *soak) call(l *Log) {
 	s.mu.Unlock()
 	time.Sleep([]time.Duration{0, 0, time.Millisecond, time.Second, time.Hour, 9 * time.Hour}[s.intN(6)])
 	if s.chance(5) {
-		_ = l.Queue(&Record{Kind: KindRefusal, Detail: call})
+		_ = l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Detail: call})
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+s.intN(40))*time.Second)
 	defer cancel()
-	r := Record{Call: call, Effect: "spend", Path: strings.Repeat("p", s.intN(1500))}
+	r := logfile.Record{Call: call, Effect: "spend", Path: strings.Repeat("p", s.intN(1500))}
 	if err := l.Intent(ctx, &r); err != nil {
 		if r.Seq > 0 {
-			_ = l.Queue(&Record{Kind: KindOutcome, Call: call, Outcome: NotSent})
+			_ = l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: call, Outcome: logfile.NotSent})
 		}
 		return
 	}
@@ -227,13 +228,13 @@ func (s *soak) call(l *Log) {
 	if s.chance(6) {
 		return
 	}
-	r = Record{Call: call, Outcome: Succeeded, Note: strings.Repeat("n", s.intN(500))}
+	r = logfile.Record{Call: call, Outcome: logfile.Succeeded, Note: strings.Repeat("n", s.intN(500))}
 	if l.Outcome(ctx, &r) == nil {
 		s.ack(&r)
 	}
 }
 
-func (s *soak) ack(r *Record) {
+func (s *soak) ack(r *logfile.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if before, ok := s.acked[r.Seq]; ok {
@@ -343,9 +344,9 @@ func (s *soak) check() {
 			s.Errorf("record %d was acknowledged as %s, and is %s of %s", r.Seq, want, r.Kind, r.Call)
 		}
 		switch r.Kind {
-		case KindIntent:
+		case logfile.KindIntent:
 			open[r.Call] = true
-		case KindOutcome:
+		case logfile.KindOutcome:
 			delete(open, r.Call)
 			if outcomes[r.Call] {
 				s.Errorf("two outcomes of %s", r.Call)

@@ -1,6 +1,10 @@
 package audit
 
-import "time"
+import (
+	"time"
+
+	"tollgate/audit/logfile"
+)
 
 // Status is the state of a log, for readiness and metrics.
 type Status struct {
@@ -29,6 +33,6 @@ func (l *Log) Status() Status {
 	defer l.mu.Unlock()
 	s := l.status
 	s.Pending = l.pending()
-	s.Err = l.admit(MaxLine, forIntent)
+	s.Err = l.admit(logfile.MaxLine, forIntent)
 	return s
 }

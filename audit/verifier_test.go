@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // verifier recomputes a log from its first record, by the words of docs/audit-format.md and without this package's own
@@ -17,16 +18,16 @@ type verifier struct {
 }
 
 // add takes the next record; first tells that it is the first one of its segment.
-func (v *verifier) add(r *Record, line []byte, first bool) error {
+func (v *verifier) add(r *logfile.Record, line []byte, first bool) error {
 	if r.Commit != v.commit && r.Commit != r.Seq {
 		return fmt.Errorf("record %d is of commit %d, behind commit %d", r.Seq, r.Commit, v.commit)
 	}
-	if v.key != "" && first && r.Kind != KindCheckpoint {
+	if v.key != "" && first && r.Kind != logfile.KindCheckpoint {
 		return fmt.Errorf("the segment of record %d begins with a record of kind %s", r.Seq, r.Kind)
 	}
 	v.commit = r.Commit
 	switch r.Kind {
-	case KindKey:
+	case logfile.KindKey:
 		if r.PreviousKey != v.key || v.before != "" && !r.KeyLost {
 			return fmt.Errorf("key record %d names %q before it; it was %q", r.Seq, r.PreviousKey, v.key)
 		}
@@ -34,7 +35,7 @@ func (v *verifier) add(r *Record, line []byte, first bool) error {
 		if r.KeyLost {
 			v.before = ""
 		}
-	case KindCheckpoint:
+	case logfile.KindCheckpoint:
 		if err := v.checkpoint(r, line); err != nil {
 			return fmt.Errorf("checkpoint record %d: %w", r.Seq, err)
 		}
@@ -44,16 +45,16 @@ func (v *verifier) add(r *Record, line []byte, first bool) error {
 }
 
 // pruned takes records of which only the hashes are left, and gives them with nothing but their numbers.
-func (v *verifier) pruned(hashes []byte) []Record {
-	var records []Record
-	for leaf := range slices.Chunk(hashes, hashLength) {
+func (v *verifier) pruned(hashes []byte) []logfile.Record {
+	var records []logfile.Record
+	for leaf := range slices.Chunk(hashes, logfile.HashLength) {
 		v.tree.Add(checkpoint.Hash(leaf))
-		records = append(records, Record{Seq: v.tree.Size()})
+		records = append(records, logfile.Record{Seq: v.tree.Size()})
 	}
 	return records
 }
 
-func (v *verifier) checkpoint(r *Record, line []byte) error {
+func (v *verifier) checkpoint(r *logfile.Record, line []byte) error {
 	var keys []checkpoint.PublicKey
 	for _, text := range []string{v.before, v.key} {
 		if text != "" {
@@ -71,8 +72,8 @@ func (v *verifier) checkpoint(r *Record, line []byte) error {
 	if c.Size != r.Seq-1 || r.Commit != r.Seq || c.Size != v.tree.Size() || c.Root != v.tree.Root() {
 		return fmt.Errorf("it states %d records with the root %v; there are %d with %v", c.Size, c.Root, v.tree.Size(), v.tree.Root())
 	}
-	want := Record{
-		Seq: r.Seq, Commit: r.Seq, Time: c.Time, Kind: KindCheckpoint, Key: v.key, Checkpoint: r.Checkpoint,
+	want := logfile.Record{
+		Seq: r.Seq, Commit: r.Seq, Time: c.Time, Kind: logfile.KindCheckpoint, Key: v.key, Checkpoint: r.Checkpoint,
 		Peaks: checkpoint.FormatHashes(v.tree.Peaks()),
 	}
 	if string(want.Append(nil)) != string(line) {
@@ -83,7 +84,7 @@ func (v *verifier) checkpoint(r *Record, line []byte) error {
 }
 
 // verify reads the log in dir and gives its records.
-func verify(t testing.TB, dir string) []Record {
+func verify(t testing.TB, dir string) []logfile.Record {
 	t.Helper()
 	var v verifier
 	names, err := osDisk{dir}.List()
@@ -91,12 +92,12 @@ func verify(t testing.TB, dir string) []Record {
 		t.Fatal(err)
 	}
 	first := map[uint64]bool{}
-	for _, name := range segmentNames(names) {
-		seq, _ := parseSegmentName(name)
+	for _, name := range logfile.SegmentNames(names) {
+		seq, _ := logfile.ParseSegmentName(name)
 		first[seq] = true
 	}
-	var records []Record
-	err = Read(dir, func(r *Record, line []byte) error {
+	var records []logfile.Record
+	err = logfile.Read(dir, func(r *logfile.Record, line []byte) error {
 		records = append(records, *r)
 		return v.add(r, line, first[r.Seq])
 	})

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -48,7 +48,7 @@ func TestNothingIsSentThatTheLogCannotTell(t *testing.T) {
 		t.Errorf("%d calls arrived, want the 2 with a number", sent)
 	}
 	read := send(t, http.DefaultTransport, request(t, "GET", "http://"+p.address("plain")+"/v2/accounts/partner-accounts/balances?x="+long, ""))
-	r := w.recorded(audit.KindIntent, read.header.Get("Tollgate-Call-Id"))
+	r := w.recorded(logfile.KindIntent, read.header.Get("Tollgate-Call-Id"))
 	sum := sha256.Sum256([]byte("x=" + strings.Repeat("%E9%87%91", 5400)))
 	if !r.Cut || r.QueryBytes != 2+9*5400 || r.QueryHash != hex.EncodeToString(sum[:]) {
 		t.Errorf("of a read that is too long the record has %d bytes, hash %s", r.QueryBytes, r.QueryHash)

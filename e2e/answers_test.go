@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
 )
@@ -201,27 +201,27 @@ func TestBrokenAnswers(t *testing.T) {
 		script        func(*visit)
 		reads, writes string // outcomes; a call that ends as unknown is told so
 	}{
-		{"nothing", func(*visit) {}, audit.Unknown, audit.Unknown},
-		{"a reset", (*visit).reset, audit.Unknown, audit.Unknown},
-		{"another protocol", says("SSH-2.0-OpenSSH_9.6\r\n"), audit.Unknown, audit.Unknown},
-		{"no status", says("HTTP/1.1 \r\n\r\n"), audit.Unknown, audit.Unknown},
-		{"half a header", says("HTTP/1.1 200 OK\r\nContent-Le"), audit.Unknown, audit.Unknown},
-		{"an endless header", endless("HTTP/1.1 200 OK\r\n", "X-More: "+strings.Repeat("x", 1000)+"\r\n"), audit.Unknown, audit.Unknown},
-		{"endless interim answers", endless("", "HTTP/1.1 103 Early Hints\r\nX-More: "+strings.Repeat("x", 1000)+"\r\n\r\n"), audit.Unknown, audit.Unknown},
-		{"an interim answer only", says("HTTP/1.1 100 Continue\r\n\r\n"), audit.Unknown, audit.Unknown},
-		{"another protocol by upgrade", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"), audit.Unknown, audit.Unknown},
-		{"two lengths", says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "), audit.Unknown, audit.Unknown},
-		{"a negative length", says("HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"), audit.Unknown, audit.Unknown},
-		{"half a body", says("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"order_id"), audit.Unknown, audit.Unknown},
+		{"nothing", func(*visit) {}, logfile.Unknown, logfile.Unknown},
+		{"a reset", (*visit).reset, logfile.Unknown, logfile.Unknown},
+		{"another protocol", says("SSH-2.0-OpenSSH_9.6\r\n"), logfile.Unknown, logfile.Unknown},
+		{"no status", says("HTTP/1.1 \r\n\r\n"), logfile.Unknown, logfile.Unknown},
+		{"half a header", says("HTTP/1.1 200 OK\r\nContent-Le"), logfile.Unknown, logfile.Unknown},
+		{"an endless header", endless("HTTP/1.1 200 OK\r\n", "X-More: "+strings.Repeat("x", 1000)+"\r\n"), logfile.Unknown, logfile.Unknown},
+		{"endless interim answers", endless("", "HTTP/1.1 103 Early Hints\r\nX-More: "+strings.Repeat("x", 1000)+"\r\n\r\n"), logfile.Unknown, logfile.Unknown},
+		{"an interim answer only", says("HTTP/1.1 100 Continue\r\n\r\n"), logfile.Unknown, logfile.Unknown},
+		{"another protocol by upgrade", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"), logfile.Unknown, logfile.Unknown},
+		{"two lengths", says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "), logfile.Unknown, logfile.Unknown},
+		{"a negative length", says("HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"), logfile.Unknown, logfile.Unknown},
+		{"half a body", says("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"order_id"), logfile.Unknown, logfile.Unknown},
 		{"half a body, and a reset", func(x *visit) {
 			x.send("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"order_id")
 			x.reset()
-		}, audit.Unknown, audit.Unknown},
-		{"half of the chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"), audit.Unknown, audit.Unknown},
-		{"broken chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), audit.Unknown, audit.Unknown},
-		{"half a body without length", says("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n{\"order_id"), audit.Succeeded, audit.Unknown},
-		{"more than announced", says("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{} and so on"), audit.Succeeded, audit.Succeeded},
-		{"an interim answer first", says("HTTP/1.1 103 Early Hints\r\n\r\n" + confirmation("")), audit.Succeeded, audit.Succeeded},
+		}, logfile.Unknown, logfile.Unknown},
+		{"half of the chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"), logfile.Unknown, logfile.Unknown},
+		{"broken chunks", says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"), logfile.Unknown, logfile.Unknown},
+		{"half a body without length", says("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n{\"order_id"), logfile.Succeeded, logfile.Unknown},
+		{"more than announced", says("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{} and so on"), logfile.Succeeded, logfile.Succeeded},
+		{"an interim answer first", says("HTTP/1.1 103 Early Hints\r\n\r\n" + confirmation("")), logfile.Succeeded, logfile.Succeeded},
 	} {
 		script.Store(&c.script)
 		for kind := range orderKinds {
@@ -232,7 +232,7 @@ func TestBrokenAnswers(t *testing.T) {
 			order := orderName(number, kind)
 			outcomes[order] = want
 			got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, order))
-			if told := got.meaning(); told != want || want == audit.Unknown && got.status != http.StatusBadGateway {
+			if told := got.meaning(); told != want || want == logfile.Unknown && got.status != http.StatusBadGateway {
 				t.Errorf("%s to %s: told %d %s, want %s", c.name, orderKinds[kind].method, got.status, got.body, want)
 			}
 		}
@@ -291,7 +291,7 @@ func TestEndlessAnswer(t *testing.T) {
 		}
 		_ = response.Body.Close()
 		outcomes[orderName(kind)] = response.Header.Get("Tollgate-Outcome")
-		if want := map[bool]string{true: audit.Succeeded, false: audit.Unknown}[kind == 0]; outcomes[orderName(kind)] != want {
+		if want := map[bool]string{true: logfile.Succeeded, false: logfile.Unknown}[kind == 0]; outcomes[orderName(kind)] != want {
 			t.Errorf("%s: told %s, want %s", orderKinds[kind].method, outcomes[orderName(kind)], want)
 		}
 	}
@@ -318,10 +318,10 @@ func TestNeverAnswered(t *testing.T) {
 	if got := send(t, &http.Transport{DisableKeepAlives: true}, p.orderRequest(0, answered)); got.status != http.StatusOK {
 		t.Fatalf("the first call: told %d %s", got.status, got.body)
 	}
-	outcomes := map[string]string{answered: audit.Succeeded}
+	outcomes := map[string]string{answered: logfile.Succeeded}
 	var calling sync.WaitGroup
 	for kind := range orderKinds {
-		outcomes[orderName(kind)] = audit.Unknown
+		outcomes[orderName(kind)] = logfile.Unknown
 		calling.Go(func() {
 			got, err := ask(&http.Transport{DisableKeepAlives: true}, p.orderRequest(kind, orderName(kind)))
 			if err != nil || got.status != http.StatusGatewayTimeout || got.code != "TG.7004" || got.header.Get("Retry-After") != "" {
@@ -363,7 +363,7 @@ func TestAnsweredEarly(t *testing.T) {
 		for kind, method := range []string{"POST", "DELETE"} {
 			order := orderName(number, kind)
 			got := send(t, &http.Transport{DisableKeepAlives: true}, request(t, method, "http://"+p.address("plain")+"/early/"+order, body))
-			if told[order] = got.meaning(); told[order] != audit.Succeeded && told[order] != audit.Unknown {
+			if told[order] = got.meaning(); told[order] != logfile.Succeeded && told[order] != logfile.Unknown {
 				t.Errorf("%s: told %d %s", method, got.status, got.body)
 			}
 		}

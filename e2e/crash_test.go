@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/audit/verify"
 	"tollgate/internal/bsssim"
 )
@@ -225,7 +225,7 @@ func (w *world) checkCrashes(answers *told) {
 	unknown := 0
 	for order, h := range recorded {
 		w.checkTold(order, h, answers.statuses[order])
-		if h.outcome != nil && h.outcome.Outcome == audit.Unknown {
+		if h.outcome != nil && h.outcome.Outcome == logfile.Unknown {
 			unknown++
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -30,9 +30,9 @@ type wants struct {
 }
 
 var (
-	nothingSent = wants{"TG.7001", audit.NotSent, 0}
-	halfSent    = wants{"TG.7002", audit.Unknown, 0}
-	answerLost  = wants{"TG.7002", audit.Unknown, 1}
+	nothingSent = wants{"TG.7001", logfile.NotSent, 0}
+	halfSent    = wants{"TG.7002", logfile.Unknown, 0}
+	answerLost  = wants{"TG.7002", logfile.Unknown, 1}
 )
 
 // TestCutConnections breaks the connection to the provider at each place of a call, for each method: the caller and the
@@ -120,7 +120,7 @@ func (w *world) endsAs(t *testing.T, p *process, kind int, order string, want wa
 	if times := w.ordersThatArrived()[order]; times != want.arrived {
 		t.Errorf("arrived %d times, want %d", times, want.arrived)
 	}
-	if n := proxy.dialled() - before; n > 1 || n == 1 && want.outcome != audit.NotSent {
+	if n := proxy.dialled() - before; n > 1 || n == 1 && want.outcome != logfile.NotSent {
 		t.Errorf("the gateway dialled %d times for one call", n)
 	}
 }
@@ -151,7 +151,7 @@ func TestUnreachableUpstreams(t *testing.T) {
 			}
 			p.stop()
 			for order, h := range w.ordersOnRecord() {
-				if h.outcome == nil || h.outcome.Outcome != audit.NotSent {
+				if h.outcome == nil || h.outcome.Outcome != logfile.NotSent {
 					t.Errorf("order %s is on record as %+v", order, h.outcome)
 				}
 			}
@@ -267,9 +267,9 @@ func (w *world) checkAnswers(answers map[string]answer) {
 func (a answer) meaning() string {
 	switch a.code {
 	case "TG.7001", "TG.7003":
-		return audit.NotSent
+		return logfile.NotSent
 	case "TG.7002", "TG.7004":
-		return audit.Unknown
+		return logfile.Unknown
 	}
 	return a.header.Get("Tollgate-Outcome")
 }

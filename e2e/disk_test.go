@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -107,7 +107,7 @@ func (w *world) notSent(round int) {
 	recorded := w.ordersOnRecord()
 	for kind := range orderKinds {
 		h := recorded[orderName(round, kind)]
-		if h != nil && (h.outcome == nil || h.outcome.Outcome != audit.NotSent) {
+		if h != nil && (h.outcome == nil || h.outcome.Outcome != logfile.NotSent) {
 			w.t.Errorf("the refused %s is on record as %+v", orderKinds[kind].method, h.outcome)
 		}
 	}
@@ -167,9 +167,9 @@ func (w *world) endsUnready(p *process, round int) {
 // provider's answer, and the log says after a restart what it knows.
 func TestDiskFailsDuringAPayment(t *testing.T) {
 	for rule, outcomes := range map[string][]string{
-		"fdatasync:delay_enter=1500000": {audit.Succeeded},
-		"fdatasync:error=EIO":           {audit.Succeeded, audit.Unknown}, // what was not synced may be there all the same
-		"pwrite64:error=EIO":            {audit.Unknown},
+		"fdatasync:delay_enter=1500000": {logfile.Succeeded},
+		"fdatasync:error=EIO":           {logfile.Succeeded, logfile.Unknown}, // what was not synced may be there all the same
+		"pwrite64:error=EIO":            {logfile.Unknown},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			w := newWorld(t, bsssim.Config{}).configure(shortLog + unlimited)

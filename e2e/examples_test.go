@@ -9,7 +9,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // example is a call through the SDK, and what must come of it.
@@ -34,9 +34,9 @@ func (e *example) outcome() string {
 	case e.want != "":
 		return e.want
 	case e.code != "":
-		return audit.Failed
+		return logfile.Failed
 	}
-	return audit.Succeeded
+	return logfile.Succeeded
 }
 
 // judge checks what the application gets.

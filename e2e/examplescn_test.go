@@ -3,7 +3,7 @@ package e2e
 import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // shopExamples are of a customer of the Chinese site, in the SDK's models.
@@ -60,14 +60,14 @@ var shopExamples = []example{
 		do: func(s *session) (any, error) {
 			return s.cn.CancelAutoRenewalResources(&model.CancelAutoRenewalResourcesRequest{ResourceId: "res-1"})
 		}},
-	{operation: "RenewalResources", about: "of which one fails", site: "cn", by: shopOf, account: "c-17", want: audit.Partial,
+	{operation: "RenewalResources", about: "of which one fails", site: "cn", by: shopOf, account: "c-17", want: logfile.Partial,
 		target: "POST /v2/orders/subscriptions/resources/renew",
 		do: func(s *session) (any, error) {
 			return s.cn.RenewalResources(&model.RenewalResourcesRequest{Body: &model.RenewalResourcesReq{
 				ResourceIds: []string{"res-1", "no-such"}, PeriodType: 2, PeriodNum: 1, IsAutoPay: pointer(int32(1)),
 			}})
 		}},
-	{operation: "CancelResourcesSubscription", about: "of which one fails", site: "cn", by: shopOf, account: "c-17", want: audit.Partial,
+	{operation: "CancelResourcesSubscription", about: "of which one fails", site: "cn", by: shopOf, account: "c-17", want: logfile.Partial,
 		target: "POST /v2/orders/subscriptions/resources/unsubscribe",
 		do: func(s *session) (any, error) {
 			return s.cn.CancelResourcesSubscription(&model.CancelResourcesSubscriptionRequest{Body: &model.UnsubscribeResourcesReq{
@@ -120,13 +120,13 @@ var bareExamples = []example{
 		do: func(s *session) (any, error) {
 			return s.bare(bareCall{line: "GET /v1.0/c-17/customer/account-mgr/balances"})
 		}},
-	{operation: "cancelAutoRenew", about: "with a hard path", site: "cn", by: shopOf, account: "c-17", want: audit.Failed,
+	{operation: "cancelAutoRenew", about: "with a hard path", site: "cn", by: shopOf, account: "c-17", want: logfile.Failed,
 		target: "DELETE /v1.0/c-17/common/order-mgr/resources/" + hardWire + "/actions",
 		do: func(s *session) (any, error) {
 			return s.bare(bareCall{line: "DELETE /v1.0/c-17/common/order-mgr/resources/" + hardPath + "/actions", contentType: json1})
 		}},
 	// HTTP 200, and yet nothing was paid: the code in the answer says so, and the record.
-	{operation: "orderPay", about: "of a paid order", site: "cn", by: shopOf, account: "c-17", want: audit.Failed,
+	{operation: "orderPay", about: "of a paid order", site: "cn", by: shopOf, account: "c-17", want: logfile.Failed,
 		target: "POST /v1.0/c-17/customer/order-mgr/order/pay",
 		do: func(s *session) (any, error) {
 			return s.bare(bareCall{line: "POST /v1.0/c-17/customer/order-mgr/order/pay", contentType: json1, body: pointer(`{"orderId":"CS-1001"}`)})

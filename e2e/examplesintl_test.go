@@ -3,7 +3,7 @@ package e2e
 import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bssintl/v2/model"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // intlExamples are of the international site, in its own SDK package. None that changes something is equal to one of the other
@@ -24,7 +24,7 @@ var intlExamples = []example{
 		do: func(s *session) (any, error) {
 			return s.intl.AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: hardPath + "2"})
 		}},
-	{operation: "RenewalResources", about: "of which one fails", site: "intl", by: shopOf, account: "c-17", want: audit.Partial,
+	{operation: "RenewalResources", about: "of which one fails", site: "intl", by: shopOf, account: "c-17", want: logfile.Partial,
 		target: "POST /v2/orders/subscriptions/resources/renew",
 		do: func(s *session) (any, error) {
 			return s.intl.RenewalResources(&model.RenewalResourcesRequest{Body: &model.RenewalResourcesReq{

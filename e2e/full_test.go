@@ -10,7 +10,7 @@ import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
 	"golang.org/x/sys/unix"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -83,7 +83,7 @@ func TestDiskFillsDuringAPayment(t *testing.T) {
 	}
 	p.limitFiles(unix.RLIM_INFINITY)
 	p.stop()
-	if h := w.ordersOnRecord()["CS-1001"]; h == nil || h.outcome == nil || h.outcome.Outcome != audit.Succeeded {
+	if h := w.ordersOnRecord()["CS-1001"]; h == nil || h.outcome == nil || h.outcome.Outcome != logfile.Succeeded {
 		t.Errorf("the payment is on record as %+v", h)
 	}
 }
@@ -109,7 +109,7 @@ func TestRoomForOutcomes(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("the payment went through, but its caller is told %v", err)
 	}
-	if got := w.recorded(audit.KindOutcome, w.callOf("CS-1001")); got.Outcome != audit.Succeeded {
+	if got := w.recorded(logfile.KindOutcome, w.callOf("CS-1001")); got.Outcome != logfile.Succeeded {
 		t.Errorf("the payment is on record as %s", got.Outcome)
 	}
 	p.limitFiles(unix.RLIM_INFINITY)
@@ -155,7 +155,7 @@ func (p *process) keepsRoom() bool {
 func (w *world) callOf(order string) string {
 	w.t.Helper()
 	for _, r := range w.records() {
-		if r.Kind == audit.KindIntent && orderOf(&r) == order {
+		if r.Kind == logfile.KindIntent && orderOf(&r) == order {
 			return r.Call
 		}
 	}
@@ -219,16 +219,16 @@ func (w *world) consistent() map[string]*history {
 }
 
 // history is what the log says of one call.
-type history struct{ intent, outcome, refusal *audit.Record }
+type history struct{ intent, outcome, refusal *logfile.Record }
 
-func (h *history) add(w *world, r audit.Record) {
-	var place **audit.Record
+func (h *history) add(w *world, r logfile.Record) {
+	var place **logfile.Record
 	switch r.Kind {
-	case audit.KindIntent:
+	case logfile.KindIntent:
 		place = &h.intent
-	case audit.KindOutcome:
+	case logfile.KindOutcome:
 		place = &h.outcome
-	case audit.KindRefusal:
+	case logfile.KindRefusal:
 		place = &h.refusal
 	default:
 		return
@@ -236,7 +236,7 @@ func (h *history) add(w *world, r audit.Record) {
 	if *place != nil {
 		w.t.Errorf("call %s has two records of kind %s", r.Call, r.Kind)
 	}
-	if r.Kind == audit.KindOutcome && h.intent == nil {
+	if r.Kind == logfile.KindOutcome && h.intent == nil {
 		w.t.Errorf("call %s has an outcome before an intent", r.Call)
 	}
 	*place = &r

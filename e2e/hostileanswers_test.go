@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // hostileAnswer is an answer that is broken or odd, and what must come of it. The call changes something.
@@ -26,12 +26,12 @@ type hostileAnswer struct {
 
 // unusable is an answer that the caller does not get to see.
 func unusable(name, text string) hostileAnswer {
-	return hostileAnswer{name: name, answer: sayingLast(text), status: http.StatusBadGateway, code: "TG.7002", outcome: audit.Unknown}
+	return hostileAnswer{name: name, answer: sayingLast(text), status: http.StatusBadGateway, code: "TG.7002", outcome: logfile.Unknown}
 }
 
 // passed is an answer of status 200 with the body {}.
 func passed(name, text string) hostileAnswer {
-	return hostileAnswer{name: name, answer: saying(text), status: http.StatusOK, body: "{}", outcome: audit.Succeeded}
+	return hostileAnswer{name: name, answer: saying(text), status: http.StatusOK, body: "{}", outcome: logfile.Succeeded}
 }
 
 const jsonType = "Content-Type: application/json\r\n"
@@ -56,20 +56,20 @@ func hostileAnswers() []hostileAnswer {
 		passed("blank before a colon", ok+"Transfer-Encoding : chunked\r\n"+length),
 		passed("folded header", ok+"X-A: 1\r\n Content-Length: 9\r\n"+length),
 		passed("bare line feeds", strings.ReplaceAll(ok+length, "\r\n", "\n")),
-		{name: "HTTP/1.0 without a length", answer: sayingLast("HTTP/1.0 200 OK\r\n" + jsonType + "\r\n{}"), status: 200, body: "{}", outcome: audit.Succeeded},
-		{name: "HTTP/1.0 with a length", answer: sayingLast("HTTP/1.0 200 OK\r\n" + jsonType + length), status: 200, body: "{}", outcome: audit.Succeeded},
-		{name: "answered and closed", answer: sayingLast(ok + length), status: 200, body: "{}", outcome: audit.Succeeded},
-		{name: "longer than its length", answer: saying(ok + length + "garbage"), status: 200, body: "{}", outcome: audit.Succeeded},
-		{name: "204", answer: saying("HTTP/1.1 204 No Content\r\n\r\n"), status: 204, outcome: audit.Succeeded},
-		{name: "204 with a body", answer: saying("HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}"), status: 204, outcome: audit.Succeeded},
-		{name: "304 with a body", answer: saying("HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n{}"), status: 502, code: "TG.7002", outcome: audit.Unknown},
-		{name: "307", answer: saying("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/elsewhere\r\nContent-Length: 0\r\n\r\n"), status: 502, code: "TG.7002", outcome: audit.Unknown},
-		{name: "HEAD with a body", method: "HEAD", answer: saying(ok + length), status: 200, outcome: audit.Succeeded},
+		{name: "HTTP/1.0 without a length", answer: sayingLast("HTTP/1.0 200 OK\r\n" + jsonType + "\r\n{}"), status: 200, body: "{}", outcome: logfile.Succeeded},
+		{name: "HTTP/1.0 with a length", answer: sayingLast("HTTP/1.0 200 OK\r\n" + jsonType + length), status: 200, body: "{}", outcome: logfile.Succeeded},
+		{name: "answered and closed", answer: sayingLast(ok + length), status: 200, body: "{}", outcome: logfile.Succeeded},
+		{name: "longer than its length", answer: saying(ok + length + "garbage"), status: 200, body: "{}", outcome: logfile.Succeeded},
+		{name: "204", answer: saying("HTTP/1.1 204 No Content\r\n\r\n"), status: 204, outcome: logfile.Succeeded},
+		{name: "204 with a body", answer: saying("HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n{}"), status: 204, outcome: logfile.Succeeded},
+		{name: "304 with a body", answer: saying("HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n{}"), status: 502, code: "TG.7002", outcome: logfile.Unknown},
+		{name: "307", answer: saying("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/elsewhere\r\nContent-Length: 0\r\n\r\n"), status: 502, code: "TG.7002", outcome: logfile.Unknown},
+		{name: "HEAD with a body", method: "HEAD", answer: saying(ok + length), status: 200, outcome: logfile.Succeeded},
 		{name: "compressed unasked", answer: saying(ok + "Content-Encoding: gzip\r\nContent-Length: " + strconv.Itoa(packed.Len()) + "\r\n\r\n" + packed.String()),
-			status: 200, body: "{}", outcome: audit.Succeeded},
-		{name: "in a coding that nobody undoes", answer: saying(ok + "Content-Encoding: br\r\n" + length), status: 200, body: "{}", outcome: audit.Unknown},
+			status: 200, body: "{}", outcome: logfile.Succeeded},
+		{name: "in a coding that nobody undoes", answer: saying(ok + "Content-Encoding: br\r\n" + length), status: 200, body: "{}", outcome: logfile.Unknown},
 		unusable("compressed, and cut", ok+"Content-Encoding: gzip\r\nContent-Length: 10\r\n\r\n"+packed.String()[:10]),
-		{name: "status 999", answer: saying("HTTP/1.1 999 What\r\n" + jsonType + length), status: 999, body: "{}", outcome: audit.Unknown},
+		{name: "status 999", answer: saying("HTTP/1.1 999 What\r\n" + jsonType + length), status: 999, body: "{}", outcome: logfile.Unknown},
 		unusable("status 99", "HTTP/1.1 99 What\r\n"+jsonType+length),
 		unusable("status 099", "HTTP/1.1 099 What\r\n"+jsonType+length),
 		unusable("status 000", "HTTP/1.1 000 What\r\n"+jsonType+length),
@@ -124,7 +124,7 @@ func TestHostileAnswers(t *testing.T) {
 	w.finish()
 	for _, r := range w.records() {
 		c, ok := outcomes[r.Call]
-		if !ok || r.Kind != audit.KindOutcome {
+		if !ok || r.Kind != logfile.KindOutcome {
 			continue
 		}
 		delete(outcomes, r.Call)
@@ -201,7 +201,7 @@ func TestAnswersBeforeTheEnd(t *testing.T) {
 			if got.status != http.StatusRequestEntityTooLarge {
 				t.Errorf("the caller got %d %s", got.status, got.body)
 			}
-			if r := w.recorded(audit.KindOutcome, got.header.Get("Tollgate-Call-Id")); r.Outcome != audit.Failed || r.Status != got.status {
+			if r := w.recorded(logfile.KindOutcome, got.header.Get("Tollgate-Call-Id")); r.Outcome != logfile.Failed || r.Status != got.status {
 				t.Errorf("on record: %s %d", r.Outcome, r.Status)
 			}
 			u.answering(saying(rawOK))

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
 )
@@ -121,7 +121,7 @@ func TestInwardSidecar(t *testing.T) {
 		if call == "forged" || seen.Header.Get("Tollgate-Call-Id") != call {
 			t.Errorf("call id %q, the app saw %q", call, seen.Header.Get("Tollgate-Call-Id"))
 		}
-		r := w.recorded(audit.KindIntent, call)
+		r := w.recorded(logfile.KindIntent, call)
 		if r.Caller != "shop" || r.Operation != "ChangeLedger" || r.Effect != "write" || r.Credential != "" {
 			t.Errorf("on record: %+v", r)
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
 )
@@ -67,9 +67,9 @@ func TestClientCertificates(t *testing.T) {
 			if got.status != c.status || got.code != c.code {
 				t.Fatalf("%d %s, want %d %s", got.status, got.body, c.status, c.code)
 			}
-			kind := audit.KindRefusal
+			kind := logfile.KindRefusal
 			if got.status == http.StatusOK {
-				kind = audit.KindIntent
+				kind = logfile.KindIntent
 			}
 			r := w.recorded(kind, got.header.Get("Tollgate-Call-Id"))
 			if r.Caller != c.caller || r.IdentifiedBy != c.by {
@@ -97,7 +97,7 @@ func TestForeignCertificate(t *testing.T) {
 	}
 	eventually(t, "the refused handshake is on record", func() bool {
 		for _, r := range w.records() {
-			if r.Kind == audit.KindRefusal && r.Reason == "connection: certificate" && r.TLSIn != nil && r.TLSIn.Offer != nil {
+			if r.Kind == logfile.KindRefusal && r.Reason == "connection: certificate" && r.TLSIn != nil && r.TLSIn.Offer != nil {
 				return true
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // orderKinds are calls that name an order, one for each method. By its order a call is found again at the provider and in
@@ -74,8 +74,8 @@ func (w *world) ordersThatArrived() map[string]int {
 }
 
 // orderOf is the order that an intent is about: in its fields, its query or its path.
-func orderOf(r *audit.Record) string {
-	if i := slices.IndexFunc(r.Fields, func(f audit.Field) bool { return f.Name == "order_id" }); i >= 0 {
+func orderOf(r *logfile.Record) string {
+	if i := slices.IndexFunc(r.Fields, func(f logfile.Field) bool { return f.Name == "order_id" }); i >= 0 {
 		return strings.Join(r.Fields[i].Values, ",")
 	}
 	return orderIn(r.Path + " " + r.Query)
@@ -108,7 +108,7 @@ func checkOnce(t testing.TB, arrived map[string]int, recorded map[string]*histor
 		switch h := recorded[order]; {
 		case h == nil:
 			t.Errorf("order %s arrived and is not on record", order)
-		case h.outcome != nil && h.outcome.Outcome == audit.NotSent:
+		case h.outcome != nil && h.outcome.Outcome == logfile.NotSent:
 			t.Errorf("order %s arrived, the log says that it was not sent", order)
 		}
 	}

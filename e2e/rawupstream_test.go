@@ -17,7 +17,7 @@ import (
 	"sync"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testpki"
 )
 
@@ -291,12 +291,12 @@ func (w *world) matchRecords(upstream string, arrived []rawRequest) {
 	}
 	records, unsent := w.records(), map[string]bool{}
 	for _, r := range records {
-		if r.Outcome == audit.NotSent {
+		if r.Outcome == logfile.NotSent {
 			unsent[r.Call] = true
 		}
 	}
 	for _, r := range records {
-		if r.Kind == audit.KindIntent && r.Upstream == upstream && !unsent[r.Call] {
+		if r.Kind == logfile.KindIntent && r.Upstream == upstream && !unsent[r.Call] {
 			target := r.Path
 			if r.Query != "" {
 				target += "?" + r.Query

@@ -9,7 +9,7 @@ import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
 	"github.com/shopspring/decimal"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -55,8 +55,8 @@ func TestSDKPaysAnOrder(t *testing.T) {
 			if strings.Contains(calls[0].Header.Get("Authorization"), shopKey) {
 				t.Error("the application's own signature reached the provider")
 			}
-			intent, outcome := w.recorded(audit.KindIntent, call), w.recorded(audit.KindOutcome, call)
-			if intent.Caller != "shop" || intent.Credential != "customer" || intent.Operation != "PayOrders" || outcome.Outcome != audit.Succeeded {
+			intent, outcome := w.recorded(logfile.KindIntent, call), w.recorded(logfile.KindOutcome, call)
+			if intent.Caller != "shop" || intent.Credential != "customer" || intent.Operation != "PayOrders" || outcome.Outcome != logfile.Succeeded {
 				t.Errorf("on record: %+v, %+v", intent, outcome)
 			}
 			other := payment("CS-1001") // another request, so that it is no replay: the provider's to refuse
@@ -122,7 +122,7 @@ func TestSDKPartialFailure(t *testing.T) {
 	if err != nil || len(*answer.CouponInfos) != 1 || len(*answer.ErrorDetails) != 1 {
 		t.Fatalf("%v, %v", answer, err)
 	}
-	if r := w.recorded(audit.KindOutcome, tapped.call()); r.Outcome != audit.Partial {
+	if r := w.recorded(logfile.KindOutcome, tapped.call()); r.Outcome != logfile.Partial {
 		t.Errorf("the outcome on record is %s", r.Outcome)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -131,7 +131,7 @@ func TestSDKSeesAnUnknownOutcome(t *testing.T) {
 			if after := tapped.answers[0].Header.Get("Retry-After"); after != "" {
 				t.Errorf("the answer invites to repeat: Retry-After: %s", after)
 			}
-			if r := w.recorded(audit.KindOutcome, tapped.call()); r.Outcome != audit.Unknown {
+			if r := w.recorded(logfile.KindOutcome, tapped.call()); r.Outcome != logfile.Unknown {
 				t.Errorf("the outcome on record is %s", r.Outcome)
 			}
 			if n := len(arrived(w.simulator, "PayOrders")); n != 1 {
@@ -150,7 +150,7 @@ func TestSDKSeesThatNothingWasSent(t *testing.T) {
 	var tapped tap
 	err := pay(w.shop(p).through(tapped.pass).bss(t), "CS-1001")
 	refused(t, err, http.StatusBadGateway, "TG.7001")
-	if r := w.recorded(audit.KindOutcome, tapped.call()); r.Outcome != audit.NotSent {
+	if r := w.recorded(logfile.KindOutcome, tapped.call()); r.Outcome != logfile.NotSent {
 		t.Errorf("the outcome on record is %s", r.Outcome)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/secret"
 	"tollgate/internal/testpki"
@@ -100,7 +100,7 @@ func TestNoSecretLeavesWhenUpstreamsFail(t *testing.T) {
 	p.stop()
 	said["stderr"] = p.log()
 	w.filesOfTheGateway(said)
-	w.wantOutcomes(audit.Failed, audit.NotSent)
+	w.wantOutcomes(logfile.Failed, logfile.NotSent)
 	for _, account := range accounts {
 		sent["the secret key of "+account.DomainID] = account.SecretKey
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -116,7 +116,7 @@ func TestProbesTakeNoPlace(t *testing.T) {
 		if strings.Contains(r.Reason, silent) {
 			t.Errorf("a probe is on record: %+v", r)
 		}
-		if r.Kind == audit.KindRefusal && r.TLSIn != nil && r.TLSIn.Offer != nil {
+		if r.Kind == logfile.KindRefusal && r.TLSIn != nil && r.TLSIn.Offer != nil {
 			offers = append(offers, r.TLSIn.Offer.Versions)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/peek"
 )
@@ -54,7 +54,7 @@ func TestDrain(t *testing.T) {
 	if code := p.code(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if got := w.consistent()[tapped.call()]; got == nil || got.outcome == nil || got.outcome.Outcome != audit.Succeeded {
+	if got := w.consistent()[tapped.call()]; got == nil || got.outcome == nil || got.outcome.Outcome != logfile.Succeeded {
 		t.Errorf("on record: %+v", got)
 	}
 	w.endedWell()
@@ -109,7 +109,7 @@ func TestCallerLeavesDuringAPayment(t *testing.T) {
 	close(hold.release)
 	eventually(t, "the payment's outcome is on record", func() bool {
 		for _, r := range w.records() {
-			if r.Kind == audit.KindOutcome && r.Outcome == audit.Succeeded {
+			if r.Kind == logfile.KindOutcome && r.Outcome == logfile.Succeeded {
 				return true
 			}
 		}
@@ -135,7 +135,7 @@ func TestDrainGivesUp(t *testing.T) {
 	for range sent {
 		<-hold.arrived
 	}
-	eventually(t, "all payments are intended", func() bool { return w.count(audit.KindIntent) == sent+waiting })
+	eventually(t, "all payments are intended", func() bool { return w.count(logfile.KindIntent) == sent+waiting })
 	p.terminate()
 	told := map[string]int{}
 	for range sent + waiting {
@@ -154,7 +154,7 @@ func TestDrainGivesUp(t *testing.T) {
 			outcomes[h.outcome.Outcome]++
 		}
 	}
-	if outcomes[audit.Unknown] != sent || outcomes[audit.NotSent] != waiting {
+	if outcomes[logfile.Unknown] != sent || outcomes[logfile.NotSent] != waiting {
 		t.Errorf("on record: %v", outcomes)
 	}
 	w.endedWell()
@@ -177,7 +177,7 @@ func errorCode(r *http.Request) string {
 }
 
 // count returns how many records of a kind there are.
-func (w *world) count(kind audit.Kind) (n int) {
+func (w *world) count(kind logfile.Kind) (n int) {
 	for _, r := range w.records() {
 		if r.Kind == kind {
 			n++

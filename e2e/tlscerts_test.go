@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
 )
@@ -283,7 +283,7 @@ func (h *holder) refused(p *process, when, reason string) {
 	if err != nil || got.status != http.StatusUnauthorized || got.code != "TG.2008" || !strings.Contains(got.body, "does not count any more: "+reason) {
 		h.w.t.Errorf("%s: on the open connection: %d %s, %v", when, got.status, got.body, err)
 	}
-	if r := h.w.recorded(audit.KindRefusal, got.header.Get("Tollgate-Call-Id")); !strings.Contains(r.Reason, "certificate") {
+	if r := h.w.recorded(logfile.KindRefusal, got.header.Get("Tollgate-Call-Id")); !strings.Contains(r.Reason, "certificate") {
 		h.w.t.Errorf("%s: on record: %q", when, r.Reason)
 	}
 	h.w.refusedConnections(p, "certificate")
@@ -294,7 +294,7 @@ func (w *world) refusedConnections(p *process, reason string) {
 	w.t.Helper()
 	eventually(w.t, "refused handshakes are on record", func() bool {
 		for _, r := range w.records() {
-			if r.Kind == audit.KindRefusal && strings.HasPrefix(r.Reason, "connection: "+reason) && r.TLSIn != nil && r.TLSIn.Offer != nil {
+			if r.Kind == logfile.KindRefusal && strings.HasPrefix(r.Reason, "connection: "+reason) && r.TLSIn != nil && r.TLSIn.Offer != nil {
 				return true
 			}
 		}
@@ -469,7 +469,7 @@ func TestPinnedUpstream(t *testing.T) {
 			t.Errorf("%s: %d %s", c.name, got.status, got.body)
 		}
 		outcome := w.outcomes(p)[got.header.Get("Tollgate-Call-Id")]
-		if outcome.Outcome != audit.NotSent || !strings.Contains(outcome.Detail, "certificate pin") {
+		if outcome.Outcome != logfile.NotSent || !strings.Contains(outcome.Detail, "certificate pin") {
 			t.Errorf("%s: on record: %q %q %q", c.name, outcome.Outcome, outcome.Reason, outcome.Detail)
 		}
 		if !strings.Contains(p.log(), "certificate pin") {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
 )
@@ -340,9 +340,9 @@ func (s *scan) chooses(l tlsListener, got try) {
 // checkRecords holds every accepted call against its record: what the gateway wrote down is what the program saw.
 func (s *scan) checkRecords() {
 	s.t.Helper()
-	records := map[string]audit.Record{}
+	records := map[string]logfile.Record{}
 	for _, r := range s.records() {
-		if r.Kind == audit.KindIntent {
+		if r.Kind == logfile.KindIntent {
 			records[r.Call] = r
 		}
 	}
@@ -351,7 +351,7 @@ func (s *scan) checkRecords() {
 	}
 	for _, a := range s.accepted {
 		id := found(a.said, `(?m)^Tollgate-Call-Id: (\S+?)\r?$`)
-		want := audit.TLS{Version: "TLS " + a.version, Suite: tls.CipherSuiteName(a.code), Group: a.group, Resumed: a.resumed, ServerName: gatewayName}
+		want := logfile.TLS{Version: "TLS " + a.version, Suite: tls.CipherSuiteName(a.code), Group: a.group, Resumed: a.resumed, ServerName: gatewayName}
 		got := records[id].TLSIn
 		if got == nil {
 			s.t.Errorf("no record of call %q\n%s", id, a)

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
 )
@@ -318,12 +318,12 @@ func (w *world) show(p *process, i int) answer {
 }
 
 // outcomes stops the gateway and gives the outcomes on record, by call id.
-func (w *world) outcomes(p *process) map[string]audit.Record {
+func (w *world) outcomes(p *process) map[string]logfile.Record {
 	w.t.Helper()
 	p.stop()
-	all := map[string]audit.Record{}
+	all := map[string]logfile.Record{}
 	for _, r := range w.records() {
-		if r.Kind == audit.KindOutcome {
+		if r.Kind == logfile.KindOutcome {
 			all[r.Call] = r
 		}
 	}
@@ -398,9 +398,9 @@ func TestWrongUpstreams(t *testing.T) {
 	}
 }
 
-func (w *world) notSentTo(wrong farEnd, got answer, outcome audit.Record) {
+func (w *world) notSentTo(wrong farEnd, got answer, outcome logfile.Record) {
 	w.t.Helper()
-	if got.status != http.StatusBadGateway || got.code != "TG.7001" || outcome.Outcome != audit.NotSent || outcome.TLSOut != nil {
+	if got.status != http.StatusBadGateway || got.code != "TG.7001" || outcome.Outcome != logfile.NotSent || outcome.TLSOut != nil {
 		w.t.Errorf("%s: answer %d %s, outcome %q over %+v\n%s", wrong.name, got.status, got.body, outcome.Outcome, outcome.TLSOut, wrong.said())
 	}
 }
@@ -485,11 +485,11 @@ func (w *world) suiteEnds(policy tlsListener) (ends []farEnd, suites []suite) {
 }
 
 // agrees holds the record of a call against the page that s_server -www made of the connection.
-func (w *world) agrees(far farEnd, one suite, got answer, outcome audit.Record) {
+func (w *world) agrees(far farEnd, one suite, got answer, outcome logfile.Record) {
 	w.t.Helper()
 	group := groupName(strings.Replace(found(got.body, `(?m)^Shared groups: (\S+)`), "x25519", "X25519", 1))
 	out := outcome.TLSOut
-	if got.status != http.StatusOK || outcome.Outcome != audit.Succeeded || out == nil {
+	if got.status != http.StatusOK || outcome.Outcome != logfile.Succeeded || out == nil {
 		w.t.Errorf("%s: answer %d, outcome %q over %+v\n%s%s", far.name, got.status, outcome.Outcome, out, got.body, far.said())
 		return
 	}
@@ -595,16 +595,16 @@ func TestLateUpstreams(t *testing.T) {
 			}
 		}
 		outcome := outcomes[answers[i].header.Get("Tollgate-Call-Id")]
-		told := map[string]string{"TG.7001": audit.NotSent, "TG.7002": audit.Unknown}[answers[i].code]
+		told := map[string]string{"TG.7001": logfile.NotSent, "TG.7002": logfile.Unknown}[answers[i].code]
 		if told == "" || outcome.Outcome != told || sent > 1 {
 			t.Errorf("%s: answer %d %s, outcome %q, and %d connections have the request", far.name, answers[i].status, answers[i].code, outcome.Outcome, sent)
 		}
 		if i < len(refusing) {
 			detail := fmt.Sprintf("upstream u%d ended the TLS connection with the alert %s before it took anything of the call", i, refusing[i].alert)
-			if told != audit.NotSent || outcome.Detail != detail || !strings.Contains(answers[i].body, detail) {
+			if told != logfile.NotSent || outcome.Detail != detail || !strings.Contains(answers[i].body, detail) {
 				t.Errorf("%s: outcome %q, detail %q, answer %s", far.name, outcome.Outcome, outcome.Detail, answers[i].body)
 			}
-		} else if sent == 1 && told != audit.Unknown {
+		} else if sent == 1 && told != logfile.Unknown {
 			t.Errorf("%s: the request was sent, and the outcome is %q", far.name, outcome.Outcome)
 		}
 		if strings.Contains(far.said(), order) {

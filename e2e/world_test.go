@@ -15,7 +15,7 @@ import (
 	"testing"
 	"text/template"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/audit/verify"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
@@ -188,10 +188,10 @@ limits: {published: false}
 `
 
 // records reads the audit log.
-func (w *world) records() []audit.Record {
+func (w *world) records() []logfile.Record {
 	w.t.Helper()
-	var all []audit.Record
-	err := audit.Read(w.file("audit"), func(r *audit.Record, _ []byte) error {
+	var all []logfile.Record
+	err := logfile.Read(w.file("audit"), func(r *logfile.Record, _ []byte) error {
 		all = append(all, *r)
 		return nil
 	})
@@ -216,7 +216,7 @@ func (w *world) verified(args ...string) *verify.Report {
 func (w *world) firstCall() string {
 	w.t.Helper()
 	records := w.records()
-	i := slices.IndexFunc(records, func(r audit.Record) bool { return r.Call != "" })
+	i := slices.IndexFunc(records, func(r logfile.Record) bool { return r.Call != "" })
 	if i < 0 {
 		w.t.Fatal("no call is on record")
 	}
@@ -228,15 +228,15 @@ func (w *world) endedWell() {
 	w.t.Helper()
 	records := w.records()
 	last := records[max(len(records)-2, 0):]
-	if len(last) < 2 || last[0].Kind != audit.KindStop || last[1].Kind != audit.KindCheckpoint {
+	if len(last) < 2 || last[0].Kind != logfile.KindStop || last[1].Kind != logfile.KindCheckpoint {
 		w.t.Errorf("the log ends with %+v", last)
 	}
 }
 
 // recorded waits for the record of that kind of a call, and gives it.
-func (w *world) recorded(kind audit.Kind, call string) audit.Record {
+func (w *world) recorded(kind logfile.Kind, call string) logfile.Record {
 	w.t.Helper()
-	var found audit.Record
+	var found logfile.Record
 	eventually(w.t, "the audit log has the "+string(kind)+" of call "+call, func() bool {
 		for _, r := range w.records() {
 			if r.Kind == kind && r.Call == call {

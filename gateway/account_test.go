@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
@@ -65,15 +65,15 @@ func TestNamedAccount(t *testing.T) {
 			if got.code() != tt.code {
 				t.Fatalf("answer %d %s, want %q", got.status, got.body, tt.code)
 			}
-			kind := audit.KindIntent
+			kind := logfile.KindIntent
 			if tt.code != "" {
-				kind = audit.KindRefusal
+				kind = logfile.KindRefusal
 				f.origin.none(t)
 			} else if a := f.origin.only(t); a.upstreamAccessKey(t) != upstreamKeyOf(tt.key) {
 				t.Errorf("upstream got %q", a)
 			}
 			fields := f.log.only(t, kind).Fields
-			if has := slices.ContainsFunc(fields, func(f audit.Field) bool { return f.Name == "X-Domain-Id" }); has != tt.recorded {
+			if has := slices.ContainsFunc(fields, func(f logfile.Field) bool { return f.Name == "X-Domain-Id" }); has != tt.recorded {
 				t.Errorf("fields %+v", fields)
 			}
 		})

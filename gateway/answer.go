@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/ratelimit"
 	"tollgate/signing"
@@ -55,7 +55,7 @@ func (c *call) answer(a *answer) {
 			delete(header, name)
 		}
 	}
-	if a.outcome == audit.Unknown {
+	if a.outcome == logfile.Unknown {
 		header.Del("Retry-After") // who obeys it repeats a call that may have had its effect
 	}
 	add := adder{header, make([]string, 0, 4)}

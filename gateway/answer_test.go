@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/gateway"
 )
@@ -142,7 +142,7 @@ func TestShapeOfRefusals(t *testing.T) {
 		{"content type", got.header.Get("Content-Type"), "application/problem+json"}, {"caching", got.header.Get("Cache-Control"), "no-store"},
 		{"error_code", p.ErrorCode, "TG.4001"}, {"error_msg", p.ErrorMsg, "No such operation: no operation of this listener has this path"},
 		{"type", p.Type, "urn:tollgate:error:unknown_operation"}, {"title", p.Title, "No such operation"}, {"status", fmt.Sprint(p.Status), "404"},
-		{"instance", p.Instance, "urn:uuid:" + id}, {"call of the record", f.log.only(t, audit.KindRefusal).Call, id},
+		{"instance", p.Instance, "urn:uuid:" + id}, {"call of the record", f.log.only(t, logfile.KindRefusal).Call, id},
 	}
 	for _, w := range wants {
 		if w.got != w.want {
@@ -159,13 +159,13 @@ func TestBusinessResult(t *testing.T) {
 	v1 := plain("POST", "/v1.0/"+customerAccount+"/customer/order-mgr/order/pay", `{"orderId":"CS-1"}`)
 	batch := plain("POST", "/v2/orders/subscriptions/resources/unsubscribe", `{"resource_ids":["r-1"]}`)
 	tests := []struct{ name, request, answer, outcome, result, code string }{
-		{"success", pay(), jsonAnswer(200, `{}`), audit.Succeeded, "success", ""},
-		{"v2 failure", pay(), jsonAnswer(400, `{"error_code":"CBC.99005003","error_msg":"low"}`), audit.Failed, "failure", "CBC.99005003"},
-		{"failure in a 200", v1, jsonAnswer(200, `{"error_code":"CBC.5003","error_msg":"low"}`), audit.Failed, "failure", "CBC.5003"},
-		{"part of a batch", batch, jsonAnswer(200, `{"order_ids":["o"],"fail_resource_infos":[{"resource_id":"r-1"}]}`), audit.Partial, "partial", ""},
-		{"unreadable success", pay(), "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", audit.Unknown, "unread", ""},
-		{"failure before the billing system", pay(), jsonAnswer(502, `{"error_code":"APIG.0201"}`), audit.Unknown, "failure", "APIG.0201"},
-		{"failure of the billing system", pay(), jsonAnswer(500, `{"error_code":"CBC.0999"}`), audit.Failed, "failure", "CBC.0999"},
+		{"success", pay(), jsonAnswer(200, `{}`), logfile.Succeeded, "success", ""},
+		{"v2 failure", pay(), jsonAnswer(400, `{"error_code":"CBC.99005003","error_msg":"low"}`), logfile.Failed, "failure", "CBC.99005003"},
+		{"failure in a 200", v1, jsonAnswer(200, `{"error_code":"CBC.5003","error_msg":"low"}`), logfile.Failed, "failure", "CBC.5003"},
+		{"part of a batch", batch, jsonAnswer(200, `{"order_ids":["o"],"fail_resource_infos":[{"resource_id":"r-1"}]}`), logfile.Partial, "partial", ""},
+		{"unreadable success", pay(), "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>", logfile.Unknown, "unread", ""},
+		{"failure before the billing system", pay(), jsonAnswer(502, `{"error_code":"APIG.0201"}`), logfile.Unknown, "failure", "APIG.0201"},
+		{"failure of the billing system", pay(), jsonAnswer(500, `{"error_code":"CBC.0999"}`), logfile.Failed, "failure", "CBC.0999"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestBusinessResult(t *testing.T) {
 			if got.code() != "" {
 				t.Fatalf("refused: %s", got.body)
 			}
-			r := f.log.only(t, audit.KindOutcome)
+			r := f.log.only(t, logfile.KindOutcome)
 			if r.Outcome != tt.outcome || r.Result != tt.result || r.ErrorCode != tt.code {
 				t.Errorf("outcome %q, result %q, code %q, want %q, %q, %q", r.Outcome, r.Result, r.ErrorCode, tt.outcome, tt.result, tt.code)
 			}

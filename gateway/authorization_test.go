@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/grants"
 )
 
@@ -114,7 +114,7 @@ func TestAuthorizationOfTheAppIsNotWritten(t *testing.T) {
 			}
 			f.config.Logger.Info("something, so that the log is not empty")
 			f.wantNone(t, nil, ownToken)
-			for _, r := range f.log.of(audit.KindIntent) {
+			for _, r := range f.log.of(logfile.KindIntent) {
 				if r.Caller != localCaller || r.IdentifiedBy != "listener" || r.Identity != "" || r.SignatureHash != "" {
 					t.Errorf("intent %+v", r)
 				}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // The benchmarks go through the whole way of a call with nothing around it: no connection on either side, a log that takes
@@ -23,10 +24,10 @@ import (
 
 type nullLog struct{}
 
-func (nullLog) Intent(context.Context, *audit.Record) error  { return nil }
-func (nullLog) Outcome(context.Context, *audit.Record) error { return nil }
-func (nullLog) Queue(*audit.Record) error                    { return nil }
-func (nullLog) QueueLast(*audit.Record) error                { return nil }
+func (nullLog) Intent(context.Context, *logfile.Record) error  { return nil }
+func (nullLog) Outcome(context.Context, *logfile.Record) error { return nil }
+func (nullLog) Queue(*logfile.Record) error                    { return nil }
+func (nullLog) QueueLast(*logfile.Record) error                { return nil }
 
 // nullWriter is a connection that takes everything.
 type nullWriter struct {

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
@@ -132,7 +132,7 @@ func TestSlowBody(t *testing.T) {
 			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 50 * time.Millisecond }))
 			f.send(t, request).wantCode(t, "TG.4002")
 			f.origin.none(t)
-			if r := f.log.only(t, audit.KindRefusal); r.Reason != "body_too_slow" {
+			if r := f.log.only(t, logfile.KindRefusal); r.Reason != "body_too_slow" {
 				t.Errorf("refusal %+v", r)
 			}
 		})
@@ -203,7 +203,7 @@ func TestSlowReader(t *testing.T) {
 	c.write(look())
 	f.history.wait(t, "answer begun")
 	f.waitForCalls(t)
-	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded || r.ResultFrom != "status" {
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded || r.ResultFrom != "status" {
 		t.Errorf("outcome %q from %q", r.Outcome, r.ResultFrom)
 	}
 }
@@ -221,8 +221,8 @@ func TestLargeAnswerStreams(t *testing.T) {
 			if got.body != body || got.err != nil {
 				t.Errorf("%d bytes arrived (%v), want %d", len(got.body), got.err, len(body))
 			}
-			r := f.log.only(t, audit.KindOutcome)
-			if r.ResultFrom != "status" || r.Result != "unread" || r.Outcome != audit.Succeeded || r.AnswerHash != "" {
+			r := f.log.only(t, logfile.KindOutcome)
+			if r.ResultFrom != "status" || r.Result != "unread" || r.Outcome != logfile.Succeeded || r.AnswerHash != "" {
 				t.Errorf("outcome %q, result %q from %q, hash %q", r.Outcome, r.Result, r.ResultFrom, r.AnswerHash)
 			}
 		})
@@ -237,7 +237,7 @@ func TestHeldAnswerBound(t *testing.T) {
 		if got := f.send(t, look()); got.body != body {
 			t.Errorf("%d bytes arrived, want %d", len(got.body), len(body))
 		}
-		if r := f.log.only(t, audit.KindOutcome); r.ResultFrom != from {
+		if r := f.log.only(t, logfile.KindOutcome); r.ResultFrom != from {
 			t.Errorf("held %d of %d bytes: result from %q, want %q", len(body)-extra, len(body), r.ResultFrom, from)
 		}
 	}
@@ -257,7 +257,7 @@ func TestBrokenStreamIsNotWhole(t *testing.T) {
 			if got.err == nil {
 				t.Errorf("the caller takes %d bytes for the whole answer", len(got.body))
 			}
-			f.log.only(t, audit.KindOutcome)
+			f.log.only(t, logfile.KindOutcome)
 		})
 	}
 }
@@ -334,7 +334,7 @@ func TestCallerLeavesInTheQueue(t *testing.T) {
 	}
 	_ = c.conn.Close()
 	f.waitForCalls(t)
-	if r := f.log.only(t, audit.KindRefusal); r.Reason != "caller_left" || r.Caller != localCaller || r.Operation != "PayOrders" {
+	if r := f.log.only(t, logfile.KindRefusal); r.Reason != "caller_left" || r.Caller != localCaller || r.Operation != "PayOrders" {
 		t.Errorf("refusal %+v", r)
 	}
 	f.origin.only(t)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/grants"
@@ -59,7 +59,7 @@ type call struct {
 	intended  bool               // intend: the intent is in the log
 	accessKey string             // send: of the keys that sign
 	sentAt    time.Time          // send
-	tlsOut    *audit.TLS         // send
+	tlsOut    *logfile.TLS       // send
 	received  io.Closer          // send: the body of the upstream's answer
 	connected chan struct{}      // send: the caller's connections to the upstream, of which this call has one; nil: it has none
 	answering bool               // an answer of either kind was begun

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/secret"
 	"tollgate/signing"
 )
@@ -43,19 +43,19 @@ func TestGzipIsUndone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer, body, outcome, code string
 	}{
-		"gzip":               {coded(200, "gzip", gzipped(body)), body, audit.Succeeded, ""},
-		"x-gzip":             {coded(200, "x-gzip", gzipped(body)), body, audit.Succeeded, ""},
-		"in capitals":        {coded(200, "GZIP", gzipped(body)), body, audit.Succeeded, ""},
-		"and identity":       {coded(200, "identity, gzip,", gzipped(body)), body, audit.Succeeded, ""},
-		"identity":           {coded(200, "identity", body), body, audit.Succeeded, ""},
-		"chunked":            {chunks("gzip", gzipped(body)), body, audit.Succeeded, ""},
-		"two members":        {coded(200, "gzip", gzipped(body[:9], body[9:])), body, audit.Succeeded, ""},
-		"empty, of no bytes": {coded(200, "gzip", ""), "", audit.Succeeded, ""},
-		"empty, in chunks":   {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "", audit.Succeeded, ""},
-		"empty, in gzip":     {coded(200, "gzip", gzipped("")), "", audit.Succeeded, ""},
-		"a failure":          {coded(400, "gzip", gzipped(failure)), failure, audit.Failed, "CBC.99005003"},
-		"of the gateway":     {coded(502, "gzip", gzipped(`{"error_code":"APIG.0201"}`)), `{"error_code":"APIG.0201"}`, audit.Unknown, "APIG.0201"},
-		"not JSON":           {coded(200, "gzip", gzipped("<html>")), "<html>", audit.Unknown, ""},
+		"gzip":               {coded(200, "gzip", gzipped(body)), body, logfile.Succeeded, ""},
+		"x-gzip":             {coded(200, "x-gzip", gzipped(body)), body, logfile.Succeeded, ""},
+		"in capitals":        {coded(200, "GZIP", gzipped(body)), body, logfile.Succeeded, ""},
+		"and identity":       {coded(200, "identity, gzip,", gzipped(body)), body, logfile.Succeeded, ""},
+		"identity":           {coded(200, "identity", body), body, logfile.Succeeded, ""},
+		"chunked":            {chunks("gzip", gzipped(body)), body, logfile.Succeeded, ""},
+		"two members":        {coded(200, "gzip", gzipped(body[:9], body[9:])), body, logfile.Succeeded, ""},
+		"empty, of no bytes": {coded(200, "gzip", ""), "", logfile.Succeeded, ""},
+		"empty, in chunks":   {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "", logfile.Succeeded, ""},
+		"empty, in gzip":     {coded(200, "gzip", gzipped("")), "", logfile.Succeeded, ""},
+		"a failure":          {coded(400, "gzip", gzipped(failure)), failure, logfile.Failed, "CBC.99005003"},
+		"of the gateway":     {coded(502, "gzip", gzipped(`{"error_code":"APIG.0201"}`)), `{"error_code":"APIG.0201"}`, logfile.Unknown, "APIG.0201"},
+		"not JSON":           {coded(200, "gzip", gzipped("<html>")), "<html>", logfile.Unknown, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, fixed, answering(tt.answer))
@@ -63,7 +63,7 @@ func TestGzipIsUndone(t *testing.T) {
 			if got.body != tt.body || got.err != nil || got.header["Content-Encoding"] != nil || got.header.Get("Content-Length") != fmt.Sprint(len(tt.body)) {
 				t.Errorf("answer %d %v %q (%v), want %q", got.status, got.header, got.body, got.err, tt.body)
 			}
-			r := f.log.only(t, audit.KindOutcome)
+			r := f.log.only(t, logfile.KindOutcome)
 			if r.Outcome != tt.outcome || r.ErrorCode != tt.code || r.AnswerBytes != int64(len(tt.body)) || r.AnswerHash != signing.HashHex([]byte(tt.body)) {
 				t.Errorf("on record %+v, want the outcome %s", r, tt.outcome)
 			}
@@ -91,7 +91,7 @@ func TestHeadersOfUndoneGzip(t *testing.T) {
 		if got == nil || got.status/100 != 2 || got.header["Content-Encoding"] != nil || got.header["Content-Length"] != nil || got.header.Get("Etag") != `W/"a"` {
 			t.Errorf("%s: %+v", name, got)
 		}
-		if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+		if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded {
 			t.Errorf("%s: outcome %s", name, r.Outcome)
 		}
 	}
@@ -116,7 +116,7 @@ func TestBrokenGzip(t *testing.T) {
 			f.origin.set(breaking(answer), nil)
 			f.log.clear()
 			f.send(t, request).wantCode(t, "TG.7002")
-			if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Unknown {
+			if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Unknown {
 				t.Errorf("%s: outcome %s", name, r.Outcome)
 			}
 		}
@@ -138,15 +138,15 @@ func TestLargeGzipStreams(t *testing.T) {
 	for name, answer := range map[string]string{"length": coded(200, "gzip", packed), "chunked": chunks("gzip", packed)} {
 		for _, changes := range []bool{false, true} {
 			f := start(t, fixed, answering(answer))
-			request, outcome := look(), audit.Succeeded
+			request, outcome := look(), logfile.Succeeded
 			if changes {
-				request, outcome = pay(), audit.Unknown
+				request, outcome = pay(), logfile.Unknown
 			}
 			got := f.send(t, request)
 			if got.status != 200 || got.body != body || got.err != nil || got.header["Content-Encoding"] != nil || got.header["Content-Length"] != nil {
 				t.Errorf("%s: answer %d of %d bytes (%v) %v", name, got.status, len(got.body), got.err, got.header)
 			}
-			if r := f.log.only(t, audit.KindOutcome); r.Outcome != outcome || r.ResultFrom != "status" || r.AnswerHash != "" {
+			if r := f.log.only(t, logfile.KindOutcome); r.Outcome != outcome || r.ResultFrom != "status" || r.AnswerHash != "" {
 				t.Errorf("%s: on record %+v", name, r)
 			}
 		}
@@ -173,14 +173,14 @@ func TestGzipBomb(t *testing.T) {
 func TestOtherCodings(t *testing.T) {
 	const body = `{"error_code":"CBC.0000"}`
 	for _, coding := range []string{"br", "deflate", "zstd", "gzip, gzip", "gzip\r\nContent-Encoding: br", "compress"} {
-		for status, outcomes := range map[int][2]string{200: {audit.Succeeded, audit.Unknown}, 206: {audit.Succeeded, audit.Unknown}, 400: {audit.Failed, audit.Failed}, 500: {audit.Failed, audit.Unknown}} {
+		for status, outcomes := range map[int][2]string{200: {logfile.Succeeded, logfile.Unknown}, 206: {logfile.Succeeded, logfile.Unknown}, 400: {logfile.Failed, logfile.Failed}, 500: {logfile.Failed, logfile.Unknown}} {
 			for i, request := range []string{look(), pay()} {
 				f := start(t, fixed, answering(coded(status, coding, body, `ETag: "a"`)))
 				got := f.send(t, request)
 				if got.status != status || got.body != body || !strings.HasPrefix(coding, strings.Split(got.header.Get("Content-Encoding"), "\r")[0]) || got.header.Get("Etag") != `"a"` {
 					t.Errorf("%s: answer %d %v %q", coding, got.status, got.header, got.body)
 				}
-				if r := f.log.only(t, audit.KindOutcome); r.Outcome != outcomes[i] || r.ResultFrom != "status" || r.ErrorCode != "" {
+				if r := f.log.only(t, logfile.KindOutcome); r.Outcome != outcomes[i] || r.ResultFrom != "status" || r.ErrorCode != "" {
 					t.Errorf("%s, status %d: on record %+v, want %s", coding, status, r, outcomes[i])
 				}
 			}
@@ -209,7 +209,7 @@ func TestCodingsHideNoToken(t *testing.T) {
 				f := start(t, fixed, withToken, answering(coded(400, coding, text, "X-Request-Id: req-1")))
 				got := f.send(t, request)
 				got.wantCode(t, "TG.7002")
-				if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Unknown || r.Status != 400 || r.RequestID != "req-1" {
+				if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Unknown || r.Status != 400 || r.RequestID != "req-1" {
 					t.Errorf("%s, %s: on record %+v", coding, name, r)
 				}
 			}
@@ -251,7 +251,7 @@ func TestNoContentTypeIsMadeUp(t *testing.T) {
 
 // A redirect of an internal app, or the 304 of a cache that is still good, is what the app was asked for.
 func TestOutcomesOfApps(t *testing.T) {
-	for status, want := range map[int]string{200: audit.Succeeded, 204: audit.Succeeded, 302: audit.Succeeded, 304: audit.Succeeded, 399: audit.Succeeded, 400: audit.Failed, 500: audit.Failed} {
+	for status, want := range map[int]string{200: logfile.Succeeded, 204: logfile.Succeeded, 302: logfile.Succeeded, 304: logfile.Succeeded, 399: logfile.Succeeded, 400: logfile.Failed, 500: logfile.Failed} {
 		for _, body := range []string{"", "x", strings.Repeat("x", 200<<10)} {
 			if body != "" && (status == http.StatusNoContent || status == http.StatusNotModified) {
 				continue
@@ -259,7 +259,7 @@ func TestOutcomesOfApps(t *testing.T) {
 			for _, target := range []string{"/app/x", "/change/x"} {
 				f := start(t, fixed, answering(fmt.Sprintf("HTTP/1.1 %d x\r\nLocation: /y\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)))
 				got := f.send(t, plain("GET", target, ""))
-				r := f.log.only(t, audit.KindOutcome)
+				r := f.log.only(t, logfile.KindOutcome)
 				if got.status != status || r.Outcome != want || !slices.Equal(got.header["Tollgate-Outcome"], []string{want}) {
 					t.Errorf("status %d: answer %d %v, outcome %s, want %s", status, got.status, got.header, r.Outcome, want)
 				}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/gateway"
 	"tollgate/grants"
@@ -61,7 +61,7 @@ func TestContentTypes(t *testing.T) {
 			if c.code != "" {
 				got.wantCode(t, c.code)
 				f.origin.none(t)
-				if r := f.log.only(t, audit.KindRefusal); r.Status != 415 {
+				if r := f.log.only(t, logfile.KindRefusal); r.Status != 415 {
 					t.Errorf("refusal %+v", r)
 				}
 				return

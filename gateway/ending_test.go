@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/upstream"
 )
 
@@ -98,7 +98,7 @@ func TestGiveUpPayments(t *testing.T) {
 			}
 			f.waitForCalls(t)
 			outcomes := map[string]int{}
-			for _, r := range f.log.of(audit.KindOutcome) {
+			for _, r := range f.log.of(logfile.KindOutcome) {
 				outcomes[r.Outcome+" "+r.Reason]++
 			}
 			if outcomes["not_sent stopping"] != c.calls-c.sent || outcomes["unknown unknown"] != c.sent {
@@ -142,7 +142,7 @@ func TestGiveUpBeforeTheIntent(t *testing.T) {
 				t.Errorf("the answer came after %v", took)
 			}
 			f.waitForCalls(t)
-			if refused := f.log.of(audit.KindRefusal); len(refused) != 1 || refused[0].Reason != "stopping" {
+			if refused := f.log.of(logfile.KindRefusal); len(refused) != 1 || refused[0].Reason != "stopping" {
 				t.Errorf("on record: %+v", refused)
 			}
 		})

@@ -6,21 +6,21 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/tlspolicy"
 )
 
 // evidence keeps what records say of TLS connections: to find it costs a hash of the peer's certificate, and a connection
 // carries many calls.
 type evidence struct {
-	known *lru.Cache[*tls.ConnectionState, *audit.TLS]
+	known *lru.Cache[*tls.ConnectionState, *logfile.TLS]
 }
 
 // knownConns bounds how many connections are remembered; for others it is found anew.
 const knownConns = 1024
 
 func newEvidence() evidence {
-	known, err := lru.New[*tls.ConnectionState, *audit.TLS](knownConns)
+	known, err := lru.New[*tls.ConnectionState, *logfile.TLS](knownConns)
 	if err != nil {
 		panic(err) // the size is not positive
 	}
@@ -29,7 +29,7 @@ func newEvidence() evidence {
 
 // of gives the evidence of one connection; nil for a plain one. The state is taken for that of the same connection
 // whenever its address is the same, which holds as long as the cache keeps it alive.
-func (e evidence) of(state *tls.ConnectionState) *audit.TLS {
+func (e evidence) of(state *tls.ConnectionState) *logfile.TLS {
 	if state == nil {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (e evidence) of(state *tls.ConnectionState) *audit.TLS {
 }
 
 // ofCaller gives the evidence of a caller's connection, and the first time also what the caller offered on it.
-func (e evidence) ofCaller(r *http.Request) *audit.TLS {
+func (e evidence) ofCaller(r *http.Request) *logfile.TLS {
 	if r.TLS == nil {
 		return nil
 	}
@@ -50,15 +50,15 @@ func (e evidence) ofCaller(r *http.Request) *audit.TLS {
 	}
 	first := e.remember(r.TLS)
 	if offer := tlspolicy.OfferedIn(r.Context()).Take(); offer != nil {
-		first.Offer = (*audit.Offer)(offer)
+		first.Offer = (*logfile.Offer)(offer)
 	}
 	return &first
 }
 
 // remember gives the evidence for a connection's first record, and keeps what later ones have of it.
-func (e evidence) remember(state *tls.ConnectionState) audit.TLS {
+func (e evidence) remember(state *tls.ConnectionState) logfile.TLS {
 	f := tlspolicy.FactsOf(*state)
-	record := audit.TLS{
+	record := logfile.TLS{
 		Version: f.Version, Suite: f.Suite, Group: f.Group, ALPN: f.ALPN, Resumed: f.Resumed,
 		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
 	}

@@ -3,7 +3,7 @@ package gateway
 import (
 	"net/http"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // Decide takes a request through steps 1 to 7, for benchmarks.
@@ -24,4 +24,4 @@ func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *R
 func (l *Listener) Serves(header string) bool { return l.knows(hostName(header)) }
 
 // NewEvidence gives what finds the evidence of a request's connection.
-func NewEvidence() func(*http.Request) *audit.TLS { return newEvidence().ofCaller }
+func NewEvidence() func(*http.Request) *logfile.TLS { return newEvidence().ofCaller }

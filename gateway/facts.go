@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/signing"
@@ -25,8 +25,8 @@ type Asked struct {
 // Facts are what a call is about.
 type Facts struct {
 	bss.Request
-	Account  string        // Asked.Account
-	recorded []audit.Field // Request.Fields and the account, as a record has them
+	Account  string          // Asked.Account
+	recorded []logfile.Field // Request.Fields and the account, as a record has them
 }
 
 // ReadFacts reads what a call is about. It refuses bodies and queries that two readers could take for different things and,
@@ -36,7 +36,7 @@ func ReadFacts(a *Asked) (Facts, *Refusal) {
 	read, err := a.read()
 	facts := Facts{read, a.Account, fields(read.Fields)}
 	if a.Account != "" {
-		facts.recorded = append(facts.recorded, audit.Field{Name: accountHeader, Kind: string(catalog.FieldOther), Values: []string{a.Account}})
+		facts.recorded = append(facts.recorded, logfile.Field{Name: accountHeader, Kind: string(catalog.FieldOther), Values: []string{a.Account}})
 	}
 	if refusal := checkQuery(a.Operation, a.Query); refusal != nil {
 		return facts, refusal
@@ -135,12 +135,12 @@ func checkAmounts(fields []bss.Value) *Refusal {
 
 // checkLength refuses what a record does not hold whole. The query of an operation of the catalog is one of those things where it
 // names a secret, which no such operation takes there: it is recorded by its length alone.
-func (a *Asked) checkLength(fields []audit.Field) *Refusal {
+func (a *Asked) checkLength(fields []logfile.Field) *Refusal {
 	if a.Operation.Site != "" && !a.Operation.Sensitive && namesSecret(a.Query) {
 		return refusal(notRecordable, "the query names a secret, which the audit log does not hold, and a call of effect %s must be recorded whole: "+
 			"leave it out, %s takes none there", a.Operation.Effect, a.Operation.Name)
 	}
-	r := audit.Record{Method: a.Method, Path: signing.CanonicalPath(a.Path), Fields: fields}
+	r := logfile.Record{Method: a.Method, Path: signing.CanonicalPath(a.Path), Fields: fields}
 	setQuery(&r, a.Operation, a.Query)
 	over := r.Overlong()
 	if over == "" {

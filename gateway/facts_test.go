@@ -14,6 +14,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/gateway"
 	"tollgate/internal/decimal"
@@ -52,14 +53,14 @@ var badAmounts = []string{
 }
 
 // refusedUnsent checks that a call was refused before anything was done for it, and returns its record.
-func (f *fixture) refusedUnsent(t testing.TB, got *reply, code string) audit.Record {
+func (f *fixture) refusedUnsent(t testing.TB, got *reply, code string) logfile.Record {
 	t.Helper()
 	got.wantCode(t, code)
 	f.origin.none(t)
-	if intents := f.log.of(audit.KindIntent); len(intents) > 0 {
+	if intents := f.log.of(logfile.KindIntent); len(intents) > 0 {
 		t.Errorf("an intent was written: %+v", intents)
 	}
-	records := f.log.of(audit.KindRefusal)
+	records := f.log.of(logfile.KindRefusal)
 	if len(records) == 0 {
 		t.Fatal("no refusal is on record")
 	}
@@ -168,7 +169,7 @@ func TestNotRecordable(t *testing.T) {
 				if got.status != 200 {
 					t.Fatalf("answer %d %s", got.status, got.body)
 				}
-				whole(t, f.log.only(t, audit.KindIntent))
+				whole(t, f.log.only(t, logfile.KindIntent))
 			case "bad_body":
 				f.refusedUnsent(t, got, "TG.1005")
 			default:
@@ -185,7 +186,7 @@ func TestNotRecordable(t *testing.T) {
 }
 
 // whole checks that a record holds all that was asked.
-func whole(t testing.TB, r audit.Record) {
+func whole(t testing.TB, r logfile.Record) {
 	t.Helper()
 	if line := string(r.Append(nil)); strings.Contains(line, `"cut":true`) || strings.Contains(line, `"omitted"`) {
 		t.Errorf("the record is not whole: %.300s", line)
@@ -213,7 +214,7 @@ func TestReadsLeaveLengthAndHash(t *testing.T) {
 	if got := f.send(t, plain("GET", path+"?"+query, "")); got.status != 200 {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	r := asWritten(t, f.log.only(t, audit.KindIntent))
+	r := asWritten(t, f.log.only(t, logfile.KindIntent))
 	sentQuery, sentPath := must(signing.ParseQuery(query)).Canonical(), signing.CanonicalPath(path)
 	if !r.Cut || r.QueryBytes != int64(len(sentQuery)) || r.QueryHash != sha256Of(sentQuery) || r.PathBytes != int64(len(sentPath)) || r.PathHash != sha256Of(sentPath) {
 		t.Errorf("path %d %s, query %d %s, cut %v", r.PathBytes, r.PathHash, r.QueryBytes, r.QueryHash, r.Cut)
@@ -247,7 +248,7 @@ func TestHashesOfSecrets(t *testing.T) {
 		if got := f.send(t, plain("GET", target, "")); got.status != 200 {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
-		if r := asWritten(t, f.log.only(t, audit.KindIntent)); r.QueryBytes == 0 || r.QueryHash != "" || r.Query != "" {
+		if r := asWritten(t, f.log.only(t, logfile.KindIntent)); r.QueryBytes == 0 || r.QueryHash != "" || r.Query != "" {
 			t.Errorf("%.30s: %d bytes of query, hash %q", target, r.QueryBytes, r.QueryHash)
 		}
 	}
@@ -270,7 +271,7 @@ func TestHashesOfSecrets(t *testing.T) {
 }
 
 // asWritten returns a record as readers of the log have it.
-func asWritten(t testing.TB, r audit.Record) (got audit.Record) {
+func asWritten(t testing.TB, r logfile.Record) (got logfile.Record) {
 	t.Helper()
 	if err := json.Unmarshal(r.Append(nil), &got); err != nil {
 		t.Fatal(err)
@@ -286,10 +287,10 @@ func sha256Of(text string) string {
 // TestAnIntentThatWouldBeCutIsNotSent: should ReadFacts and the log ever disagree, nothing goes out.
 func TestAnIntentThatWouldBeCutIsNotSent(t *testing.T) {
 	f := start(t, asPartner, func(f *fixture) {
-		f.log.intent = func(context.Context, *audit.Record) error { return audit.ErrCut }
+		f.log.intent = func(context.Context, *logfile.Record) error { return audit.ErrCut }
 	})
 	f.refusedUnsent(t, f.send(t, transfer("5").unsigned()), "TG.9001")
-	if outcomes := f.log.of(audit.KindOutcome); len(outcomes) > 0 {
+	if outcomes := f.log.of(logfile.KindOutcome); len(outcomes) > 0 {
 		t.Errorf("outcomes without an intent: %+v", outcomes)
 	}
 }
@@ -326,12 +327,12 @@ func TestAmountsFromCallToReport(t *testing.T) {
 	}
 	report := calls.NewReport([]calls.Dimension{calls.ByOperation})
 	least := must(decimal.Parse("777777"))
-	filter, large, rows := calls.Filter{MinAmount: &least, Decision: audit.Allowed}, 0, 0
+	filter, large, rows := calls.Filter{MinAmount: &least, Decision: logfile.Allowed}, 0, 0
 	err = calls.Scan{Dir: dir}.Calls(t.Context(), &calls.Filter{}, func(c *calls.Call) error {
 		if filter.Match(c) {
 			large++
 		}
-		if row := c.Row(time.UTC); row.Decision == audit.Allowed {
+		if row := c.Row(time.UTC); row.Decision == logfile.Allowed {
 			rows++
 			if c.Intent.Cut || row.Unsummed > 0 && row.Operation != "ReclaimCouponQuotas" {
 				t.Errorf("%+v", row)
@@ -366,9 +367,9 @@ func FuzzFacts(f *testing.F) {
 		if refusal != nil {
 			return
 		}
-		r := audit.Record{Effect: "spend", Method: "POST", Path: signing.CanonicalPath(path), Query: query.Canonical()}
+		r := logfile.Record{Effect: "spend", Method: "POST", Path: signing.CanonicalPath(path), Query: query.Canonical()}
 		for _, v := range facts.Fields {
-			field := audit.Field{Name: v.Name, Kind: string(v.Kind), Values: v.Values, Omitted: v.Omitted}
+			field := logfile.Field{Name: v.Name, Kind: string(v.Kind), Values: v.Values, Omitted: v.Omitted}
 			r.Fields = append(r.Fields, field)
 			for _, text := range v.Values {
 				if _, err := decimal.Parse(text); err != nil && v.Kind == catalog.FieldAmount {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testpki"
 	"tollgate/internal/testtls"
 )
@@ -58,11 +58,11 @@ func TestAlertsOfTheUpstream(t *testing.T) {
 	}
 	tests := map[string]alertTest{}
 	for number, name := range notSent {
-		tests["first: "+name] = alertTest{number, false, "TG.7001", audit.NotSent, name}
-		tests["behind a ticket: "+name] = alertTest{number, true, "TG.7002", audit.Unknown, name}
+		tests["first: "+name] = alertTest{number, false, "TG.7001", logfile.NotSent, name}
+		tests["behind a ticket: "+name] = alertTest{number, true, "TG.7002", logfile.Unknown, name}
 	}
 	for number, name := range unknown {
-		tests["first: "+name] = alertTest{number, false, "TG.7002", audit.Unknown, name}
+		tests["first: "+name] = alertTest{number, false, "TG.7002", logfile.Unknown, name}
 	}
 	for name, tt := range tests {
 		for _, request := range []string{pay(), look()} {
@@ -80,7 +80,7 @@ func TestAlertsOfTheUpstream(t *testing.T) {
 			})
 			got := f.send(t, request)
 			got.wantCode(t, tt.code)
-			r := f.log.only(t, audit.KindOutcome)
+			r := f.log.only(t, logfile.KindOutcome)
 			if r.Outcome != tt.outcome || r.TLSOut == nil || got.problem(t).Detail != r.Detail {
 				t.Errorf("%s: outcome %q over %+v, detail %q; the caller reads %q", name, r.Outcome, r.TLSOut, r.Detail, got.problem(t).Detail)
 			}
@@ -122,7 +122,7 @@ func TestHandshakesThatFail(t *testing.T) {
 		f := towards(t, tt.serve)
 		got := f.send(t, pay())
 		got.wantCode(t, "TG.7001")
-		if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.NotSent || !strings.Contains(r.Detail, tt.want) || got.problem(t).Detail != r.Detail {
+		if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent || !strings.Contains(r.Detail, tt.want) || got.problem(t).Detail != r.Detail {
 			t.Errorf("%s: outcome %q, detail %q, answer %s", name, r.Outcome, r.Detail, got.body)
 		}
 		if strings.Contains(got.body, "reached") {

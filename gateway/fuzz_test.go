@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // FuzzCall sends requests as they come over the wire through the gateway. Whatever it makes of them: what is sent is what
@@ -47,7 +47,7 @@ func FuzzCall(f *testing.F) {
 		request.RemoteAddr, sent = "127.0.0.1:4000", nil
 		fix.log.clear()
 		handler.ServeHTTP(httptest.NewRecorder(), request)
-		intents := fix.log.of(audit.KindIntent)
+		intents := fix.log.of(logfile.KindIntent)
 		if len(sent) > 1 || len(sent) > len(intents) {
 			t.Fatalf("sent %d times with %d intents", len(sent), len(intents))
 		}

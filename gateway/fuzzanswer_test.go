@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
@@ -60,7 +60,7 @@ func FuzzAnswer(f *testing.F) {
 		fix.log.clear()
 		got := httptest.NewRecorder()
 		aborted := serveAborting(handler, got, request)
-		outcomes := fix.log.of(audit.KindOutcome)
+		outcomes := fix.log.of(logfile.KindOutcome)
 		if len(outcomes) != 1 {
 			t.Fatalf("%d outcomes: %+v", len(outcomes), outcomes)
 		}
@@ -142,24 +142,24 @@ func serveAborting(h http.Handler, w http.ResponseWriter, r *http.Request) (abor
 	return false
 }
 
-func checkOutcome(t *testing.T, r audit.Record, theirs *http.Response, paying bool) {
+func checkOutcome(t *testing.T, r logfile.Record, theirs *http.Response, paying bool) {
 	t.Helper()
-	if !slices.Contains([]string{audit.Succeeded, audit.Failed, audit.Partial, audit.Unknown}, r.Outcome) {
+	if !slices.Contains([]string{logfile.Succeeded, logfile.Failed, logfile.Partial, logfile.Unknown}, r.Outcome) {
 		t.Errorf("outcome %q of a call that was sent", r.Outcome)
 	}
 	switch {
-	case theirs != nil && theirs.StatusCode/100 == 3 && paying && r.Outcome != audit.Unknown:
+	case theirs != nil && theirs.StatusCode/100 == 3 && paying && r.Outcome != logfile.Unknown:
 		t.Errorf("a redirect of a payment, and the outcome %s", r.Outcome)
-	case theirs == nil && r.Outcome != audit.Unknown:
+	case theirs == nil && r.Outcome != logfile.Unknown:
 		t.Errorf("no answer that can be read, and the outcome %s", r.Outcome)
-	case theirs != nil && (theirs.StatusCode < 200 || theirs.StatusCode > 299) && (r.Outcome == audit.Succeeded || r.Outcome == audit.Partial):
+	case theirs != nil && (theirs.StatusCode < 200 || theirs.StatusCode > 299) && (r.Outcome == logfile.Succeeded || r.Outcome == logfile.Partial):
 		t.Errorf("status %d, and the outcome %s", theirs.StatusCode, r.Outcome)
-	case theirs != nil && theirs.StatusCode >= 500 && paying && r.Outcome == audit.Failed && !strings.HasPrefix(r.ErrorCode, "CBC."):
+	case theirs != nil && theirs.StatusCode >= 500 && paying && r.Outcome == logfile.Failed && !strings.HasPrefix(r.ErrorCode, "CBC."):
 		t.Errorf("status %d with the code %q of a payment, and the outcome %s", theirs.StatusCode, r.ErrorCode, r.Outcome)
 	}
 }
 
-func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r audit.Record, theirs *http.Response, body []byte) {
+func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r logfile.Record, theirs *http.Response, body []byte) {
 	t.Helper()
 	header := got.Result().Header
 	for _, name := range []string{"Set-Cookie", "X-Subject-Token", "Connection", "Keep-Alive", "Transfer-Encoding", "Upgrade", "Trailer"} {
@@ -175,7 +175,7 @@ func checkAnswer(t *testing.T, got *httptest.ResponseRecorder, r audit.Record, t
 			t.Errorf("the token is in the header %s", name)
 		}
 	}
-	if r.Outcome == audit.Unknown && header["Retry-After"] != nil {
+	if r.Outcome == logfile.Unknown && header["Retry-After"] != nil {
 		t.Error("an unknown outcome, and advice to repeat")
 	}
 	if bytes.Contains(got.Body.Bytes(), []byte(securityToken)) {

@@ -27,6 +27,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/grants"
@@ -36,9 +37,9 @@ import (
 
 // Log is the part of the audit log that calls write to; see [audit.Log] for what each promises.
 type Log interface {
-	Intent(ctx context.Context, r *audit.Record) error
-	Outcome(ctx context.Context, r *audit.Record) error
-	Queue(r *audit.Record) error
+	Intent(ctx context.Context, r *logfile.Record) error
+	Outcome(ctx context.Context, r *logfile.Record) error
+	Queue(r *logfile.Record) error
 }
 
 // Bounds limit what callers can make the gateway hold. All must be positive.
@@ -193,7 +194,7 @@ func (c *call) dispatch() {
 	settled := false
 	defer func() {
 		if !settled { // only by panic: the call may have gone out
-			c.settle(c.outcome(audit.Unknown, &Refusal{Code: internalFault}))
+			c.settle(c.outcome(logfile.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(c.sending(), c.upstream.Timeout)

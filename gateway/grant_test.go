@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/grants"
 )
@@ -53,7 +54,7 @@ func TestEveryOperationIsSignedByTheRightClassOnly(t *testing.T) {
 						t.Errorf("%s was signed by %s, want %s", a.line, key, d.keys[site])
 					}
 				}
-				for _, r := range f.log.of(audit.KindIntent) {
+				for _, r := range f.log.of(logfile.KindIntent) {
 					if r.AccessKey != d.keys[site] || r.Class != d.class.String() {
 						t.Errorf("%s: recorded as signed by %s of class %s", r.Operation, r.AccessKey, r.Class)
 					}
@@ -134,15 +135,15 @@ func TestPartnerNamesCustomerInThePath(t *testing.T) {
 					f.config.Grants = f.table(t, given)
 				})
 				got := f.call(t, callOf(catalog.Find(site, "queryOrderDetail"), tt.caller, tt.account))
-				kind := audit.KindIntent
+				kind := logfile.KindIntent
 				if tt.code != "" {
-					kind = audit.KindRefusal
+					kind = logfile.KindRefusal
 					got.wantCode(t, tt.code)
 					f.origin.none(t)
 				} else if a := f.origin.only(t); !strings.HasPrefix(a.upstreamAccessKey(t), tt.key) {
 					t.Errorf("signed by %s", a.upstreamAccessKey(t))
 				}
-				want := []audit.Field{
+				want := []logfile.Field{
 					{Name: "domain_id", Kind: "customer", Values: []string{tt.account}}, {Name: "order_id", Kind: "order", Values: []string{"x1"}},
 				}
 				if r := f.log.only(t, kind); !reflect.DeepEqual(r.Fields, want) {
@@ -162,7 +163,7 @@ func TestCurrencyOfTheUpstream(t *testing.T) {
 	for site, want := range map[string]string{"cn": "", "intl": "XXX"} {
 		f.call(t, callOf(catalog.Find(site, "ListSubCustomers"), partnerCaller, partnerAccount))
 		f.call(t, callOf(catalog.Find(site, "PayOrders"), partnerCaller, partnerAccount)).wantCode(t, "TG.3002")
-		for _, kind := range []audit.Kind{audit.KindIntent, audit.KindOutcome, audit.KindRefusal} {
+		for _, kind := range []logfile.Kind{logfile.KindIntent, logfile.KindOutcome, logfile.KindRefusal} {
 			for _, r := range f.log.of(kind) {
 				if r.Site == site && r.Currency != want {
 					t.Errorf("%s of %s: currency %q, want %q", kind, site, r.Currency, want)
@@ -220,12 +221,12 @@ func TestDenyByDefault(t *testing.T) {
 		n++
 	}
 	f.origin.none(t)
-	refusals := f.log.of(audit.KindRefusal)
+	refusals := f.log.of(logfile.KindRefusal)
 	if len(refusals) != n {
 		t.Errorf("%d refusals are recorded, want %d", len(refusals), n)
 	}
 	for _, r := range refusals {
-		if r.Caller != partnerCaller || r.Decision != audit.Refused || r.Reason != "no_grant" || r.Status != 403 || r.Operation == "" {
+		if r.Caller != partnerCaller || r.Decision != logfile.Refused || r.Reason != "no_grant" || r.Status != 403 || r.Operation == "" {
 			t.Fatalf("refusal %+v", r)
 		}
 	}
@@ -254,7 +255,7 @@ func TestRefusalsOfKnownCallersAreRecordedEach(t *testing.T) {
 				f.send(t, tt.request)
 			}
 			f.origin.none(t)
-			refusals := f.log.of(audit.KindRefusal)
+			refusals := f.log.of(logfile.KindRefusal)
 			if len(refusals) != 4 {
 				t.Errorf("%d refusals are recorded, want 4", len(refusals))
 			}
@@ -276,11 +277,11 @@ func TestRefusalsOfStrangersAreBounded(t *testing.T) {
 		f.send(t, look()).wantCode(t, "TG.2001")
 	}
 	f.origin.none(t)
-	if n := len(f.log.of(audit.KindRefusal)); n != 3 {
+	if n := len(f.log.of(logfile.KindRefusal)); n != 3 {
 		t.Errorf("%d refusals are recorded, want 3", n)
 	}
 	f.config.Refusals.Close()
-	summary := f.log.only(t, audit.KindRefusals)
+	summary := f.log.only(t, logfile.KindRefusals)
 	if len(summary.Counts) != 1 || summary.Counts[0].Count != 17 || summary.Counts[0].Reason != "no_identity" {
 		t.Errorf("summary %+v", summary.Counts)
 	}

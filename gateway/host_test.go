@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"tollgate/accept"
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 func withHost(host string) string { return strings.Replace(look(), "gateway.test", host, 1) }
@@ -47,7 +47,7 @@ func TestRouteByHost(t *testing.T) {
 	if got := f.call(t, call); got.status != 200 {
 		t.Fatalf("answer %d %s", got.status, got.body)
 	}
-	if r := f.log.only(t, audit.KindIntent); r.Upstream != "bss-intl" || r.Site != "intl" || r.Credential != "acme-intl" {
+	if r := f.log.only(t, logfile.KindIntent); r.Upstream != "bss-intl" || r.Site != "intl" || r.Credential != "acme-intl" {
 		t.Errorf("intent %+v", r)
 	}
 	app := signed{caller: partnerCaller, method: "GET", target: "/app/x", host: "intl.test"}
@@ -103,7 +103,7 @@ func TestUnixSocket(t *testing.T) {
 	if got := conn.answer(); got.status != 200 {
 		t.Fatalf("answer %d %s", got.status, got.body)
 	}
-	if r := f.log.only(t, audit.KindIntent); r.Source != "local" || r.SourcePort != 0 || r.Caller != localCaller {
+	if r := f.log.only(t, logfile.KindIntent); r.Source != "local" || r.SourcePort != 0 || r.Caller != localCaller {
 		t.Errorf("intent of %q from %q", r.Caller, r.Source)
 	}
 	conn.write(plain("POST", payTarget, payBody, "Origin: http://evil.test"))

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/secret"
@@ -48,7 +48,7 @@ func TestIllegible401PausesTheCredential(t *testing.T) {
 			if sent := f.history.count("upstream first byte"); (sent == 1) != tt.pauses {
 				t.Errorf("%d calls were sent", sent)
 			}
-			if r := f.log.of(audit.KindOutcome)[0]; r.Outcome != audit.Failed || tt.pauses && r.Reason != "credential_paused" {
+			if r := f.log.of(logfile.KindOutcome)[0]; r.Outcome != logfile.Failed || tt.pauses && r.Reason != "credential_paused" {
 				t.Errorf("on record: %+v", r)
 			}
 		})
@@ -61,12 +61,12 @@ func TestBroken401(t *testing.T) {
 	cut := "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n" + rejectionBody
 	for name, answer := range map[string]string{"gzip": coded(401, "gzip", rejectionBody), "cut": cut} {
 		for _, tt := range []struct{ request, code, outcome string }{
-			{look(), "TG.6004", audit.Failed}, {pay(), "TG.7002", audit.Unknown},
+			{look(), "TG.6004", logfile.Failed}, {pay(), "TG.7002", logfile.Unknown},
 		} {
 			f := start(t, fixed)
 			f.origin.set(breaking(answer), nil)
 			f.send(t, tt.request).wantCode(t, tt.code)
-			if r := f.log.only(t, audit.KindOutcome); r.Outcome != tt.outcome || r.Status != 401 {
+			if r := f.log.only(t, logfile.KindOutcome); r.Outcome != tt.outcome || r.Status != 401 {
 				t.Errorf("%s: on record %+v", name, r)
 			}
 			if _, paused := f.credentials["acme"].Paused(); !paused {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // patience is how long a test waits for what must happen. It never decides whether a test passes.
@@ -78,47 +79,47 @@ type fakeLog struct {
 	history *history
 
 	mutex   sync.Mutex
-	records []audit.Record
+	records []logfile.Record
 	seq     uint64
 
-	intent  func(ctx context.Context, r *audit.Record) error // nil: works
-	outcome func(ctx context.Context, r *audit.Record) error // nil: works
+	intent  func(ctx context.Context, r *logfile.Record) error // nil: works
+	outcome func(ctx context.Context, r *logfile.Record) error // nil: works
 }
 
-func (l *fakeLog) Intent(ctx context.Context, r *audit.Record) error {
+func (l *fakeLog) Intent(ctx context.Context, r *logfile.Record) error {
 	l.history.add("intent begun")
 	if l.intent != nil {
 		if err := l.intent(ctx, r); err != nil {
 			return err
 		}
 	}
-	l.keep(audit.KindIntent, r)
+	l.keep(logfile.KindIntent, r)
 	l.history.add("intent durable")
 	return nil
 }
 
-func (l *fakeLog) Outcome(ctx context.Context, r *audit.Record) error {
+func (l *fakeLog) Outcome(ctx context.Context, r *logfile.Record) error {
 	l.history.add("outcome begun")
 	if l.outcome != nil {
 		if err := l.outcome(ctx, r); err != nil {
-			l.keep(audit.KindOutcome, r) // taken, though not durable
+			l.keep(logfile.KindOutcome, r) // taken, though not durable
 			return err
 		}
 	}
-	l.keep(audit.KindOutcome, r)
+	l.keep(logfile.KindOutcome, r)
 	l.history.add("outcome durable")
 	return nil
 }
 
-func (l *fakeLog) QueueLast(r *audit.Record) error { return l.Queue(r) }
+func (l *fakeLog) QueueLast(r *logfile.Record) error { return l.Queue(r) }
 
-func (l *fakeLog) Queue(r *audit.Record) error {
+func (l *fakeLog) Queue(r *logfile.Record) error {
 	l.keep(r.Kind, r)
 	l.history.add(string(r.Kind) + " queued")
 	return nil
 }
 
-func (l *fakeLog) keep(kind audit.Kind, r *audit.Record) {
+func (l *fakeLog) keep(kind logfile.Kind, r *logfile.Record) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.seq++
@@ -127,10 +128,10 @@ func (l *fakeLog) keep(kind audit.Kind, r *audit.Record) {
 }
 
 // of gives the records of a kind, in order.
-func (l *fakeLog) of(kind audit.Kind) []audit.Record {
+func (l *fakeLog) of(kind logfile.Kind) []logfile.Record {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	var found []audit.Record
+	var found []logfile.Record
 	for _, r := range l.records {
 		if r.Kind == kind {
 			found = append(found, r)
@@ -151,7 +152,7 @@ func (l *fakeLog) text() string {
 }
 
 // only gives the one record of a kind.
-func (l *fakeLog) only(t testing.TB, kind audit.Kind) audit.Record {
+func (l *fakeLog) only(t testing.TB, kind logfile.Kind) logfile.Record {
 	t.Helper()
 	records := l.of(kind)
 	if len(records) != 1 {
@@ -161,10 +162,10 @@ func (l *fakeLog) only(t testing.TB, kind audit.Kind) audit.Record {
 }
 
 // hang waits until the log's deadline has passed, like a disk that does not answer.
-func hang(ctx context.Context, _ *audit.Record) error {
+func hang(ctx context.Context, _ *logfile.Record) error {
 	<-ctx.Done()
 	return audit.ErrUnavailable
 }
 
 // fail is a log that is closed for intents.
-func fail(context.Context, *audit.Record) error { return audit.ErrUnavailable }
+func fail(context.Context, *logfile.Record) error { return audit.ErrUnavailable }

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // TestLargestLength: an answer that announces the largest length there is, is read as any other that is cut.
@@ -17,7 +17,7 @@ func TestLargestLength(t *testing.T) {
 		if n := f.logs.FilterMessage("panic in a call").Len(); n != 0 {
 			t.Error("the gateway panicked")
 		}
-		if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Unknown {
+		if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Unknown {
 			t.Errorf("outcome %q", r.Outcome)
 		}
 	}
@@ -52,7 +52,7 @@ func TestPanicReleasesTheConnection(t *testing.T) {
 	if !answer.closed {
 		t.Error("the answer's body was not closed")
 	}
-	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Unknown {
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Unknown {
 		t.Errorf("outcome %q", r.Outcome)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/gateway"
 	"tollgate/tlspolicy"
 )
@@ -30,7 +30,7 @@ func TestOfferOncePerConnection(t *testing.T) {
 			}
 			transport.CloseIdleConnections()
 		}
-		records := s.log.of(audit.KindIntent)
+		records := s.log.of(logfile.KindIntent)
 		if len(records) != 6 {
 			t.Fatalf("%d intents", len(records))
 		}
@@ -61,7 +61,7 @@ func TestOfferInARefusal(t *testing.T) {
 		for range 2 {
 			do(t, client, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2001")
 		}
-		records := s.log.of(audit.KindRefusal)
+		records := s.log.of(logfile.KindRefusal)
 		if len(records) != 2 || records[0].TLSIn.Offer == nil || records[1].TLSIn.Offer != nil {
 			t.Errorf("log:\n%s", s.log.text())
 		}

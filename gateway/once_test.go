@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/upstream"
 )
@@ -55,18 +55,18 @@ func fates() []fate {
 	resetting := func(c net.Conn, _ *arrival) bool { reset(c); return false }
 	cut := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	return []fate{
-		{name: "drops in the header", early: breaking(""), code: "TG.7002", outcome: audit.Unknown},
-		{name: "resets in the header", early: resetting, code: "TG.7002", outcome: audit.Unknown},
-		{name: "drops after the call", answer: breaking(""), code: "TG.7002", outcome: audit.Unknown},
-		{name: "resets after the call", answer: resetting, code: "TG.7002", outcome: audit.Unknown},
-		{name: "drops in the status", answer: breaking("HTTP/1.1 20"), code: "TG.7002", outcome: audit.Unknown},
-		{name: "drops in the answer's header", answer: breaking(cut), code: "TG.7002", outcome: audit.Unknown},
-		{name: "answers nonsense", answer: breaking("220 mail ready\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
-		{name: "a status below 100", answer: breaking("HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
-		{name: "switches protocols", answer: breaking("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), code: "TG.7002", outcome: audit.Unknown},
-		{name: "says to try later", answer: saying(jsonAnswer(429, `{"error_code":"APIG.0308"}`, "Retry-After: 1")), outcome: audit.Failed},
-		{name: "sends hints first", answer: saying("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + okAnswer), outcome: audit.Succeeded},
-		{name: "answers", answer: saying(okAnswer), outcome: audit.Succeeded},
+		{name: "drops in the header", early: breaking(""), code: "TG.7002", outcome: logfile.Unknown},
+		{name: "resets in the header", early: resetting, code: "TG.7002", outcome: logfile.Unknown},
+		{name: "drops after the call", answer: breaking(""), code: "TG.7002", outcome: logfile.Unknown},
+		{name: "resets after the call", answer: resetting, code: "TG.7002", outcome: logfile.Unknown},
+		{name: "drops in the status", answer: breaking("HTTP/1.1 20"), code: "TG.7002", outcome: logfile.Unknown},
+		{name: "drops in the answer's header", answer: breaking(cut), code: "TG.7002", outcome: logfile.Unknown},
+		{name: "answers nonsense", answer: breaking("220 mail ready\r\n\r\n"), code: "TG.7002", outcome: logfile.Unknown},
+		{name: "a status below 100", answer: breaking("HTTP/1.1 000 x\r\nContent-Length: 0\r\n\r\n"), code: "TG.7002", outcome: logfile.Unknown},
+		{name: "switches protocols", answer: breaking("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"), code: "TG.7002", outcome: logfile.Unknown},
+		{name: "says to try later", answer: saying(jsonAnswer(429, `{"error_code":"APIG.0308"}`, "Retry-After: 1")), outcome: logfile.Failed},
+		{name: "sends hints first", answer: saying("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + okAnswer), outcome: logfile.Succeeded},
+		{name: "answers", answer: saying(okAnswer), outcome: logfile.Succeeded},
 	}
 }
 
@@ -96,9 +96,9 @@ func TestRedirectsAreNotPassedOn(t *testing.T) {
 		for _, c := range []struct {
 			name, request, code, outcome string
 		}{
-			{"read", look(), "TG.7005", audit.Failed}, {"spend", pay(), "TG.7002", audit.Unknown},
-			{"write", plain("PUT", "/v2/orders/customer-orders/cancel", `{"order_id":"CS-1001"}`), "TG.7002", audit.Unknown},
-			{"declared", plain("GET", "/echo/x", ""), "TG.7005", audit.Failed},
+			{"read", look(), "TG.7005", logfile.Failed}, {"spend", pay(), "TG.7002", logfile.Unknown},
+			{"write", plain("PUT", "/v2/orders/customer-orders/cancel", `{"order_id":"CS-1001"}`), "TG.7002", logfile.Unknown},
+			{"declared", plain("GET", "/echo/x", ""), "TG.7005", logfile.Failed},
 		} {
 			t.Run(fmt.Sprint(c.name, status), func(t *testing.T) {
 				f := start(t, fixed, answering(answer))
@@ -106,7 +106,7 @@ func TestRedirectsAreNotPassedOn(t *testing.T) {
 				if got.status != 502 || got.header.Get("Location") != "" || got.header.Get("Retry-After") != "" {
 					t.Errorf("answer %d %v", got.status, got.header)
 				}
-				if r := f.log.only(t, audit.KindOutcome); r.Status != status || r.RequestID != "req-1" || !strings.Contains(r.Detail, "redirect") {
+				if r := f.log.only(t, logfile.KindOutcome); r.Status != status || r.RequestID != "req-1" || !strings.Contains(r.Detail, "redirect") {
 					t.Errorf("record %+v", r)
 				}
 			})
@@ -147,14 +147,14 @@ func (f *fixture) wantFate(t *testing.T, request string, fate fate, attempts int
 	if n := f.history.count("upstream first byte"); n != attempts {
 		t.Errorf("the upstream was called %d times, want %d", n, attempts)
 	}
-	outcomes := f.log.of(audit.KindOutcome)
+	outcomes := f.log.of(logfile.KindOutcome)
 	if len(outcomes) != attempts {
 		t.Fatalf("%d outcomes, want %d", len(outcomes), attempts)
 	}
 	if r := outcomes[attempts-1]; r.Outcome != fate.outcome {
 		t.Errorf("outcome %q (%s), want %q", r.Outcome, r.Detail, fate.outcome)
 	}
-	if fate.outcome == audit.Unknown && got.header.Get("Retry-After") != "" {
+	if fate.outcome == logfile.Unknown && got.header.Get("Retry-After") != "" {
 		t.Error("an unknown outcome invites to repeat: Retry-After is set")
 	}
 	if fate.code != "" && !strings.HasPrefix(request, "HEAD") {
@@ -198,11 +198,11 @@ func TestCutAnswers(t *testing.T) {
 		name, answer string
 		change, read string // outcome of a spend and of a read call
 	}{
-		{"in a body with a length", head + "Content-Length: 100\r\n\r\n{", audit.Unknown, audit.Unknown},
-		{"in a chunk", head + "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a", audit.Unknown, audit.Unknown},
-		{"between chunks", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", audit.Unknown, audit.Unknown},
-		{"in a body without a length", head + "Connection: close\r\n\r\n{\"order_ids\":[\"C", audit.Unknown, audit.Succeeded},
-		{"not at all, without a length", head + "Connection: close\r\n\r\n{\"order_ids\":[\"CS-1\"]}", audit.Succeeded, audit.Succeeded},
+		{"in a body with a length", head + "Content-Length: 100\r\n\r\n{", logfile.Unknown, logfile.Unknown},
+		{"in a chunk", head + "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a", logfile.Unknown, logfile.Unknown},
+		{"between chunks", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", logfile.Unknown, logfile.Unknown},
+		{"in a body without a length", head + "Connection: close\r\n\r\n{\"order_ids\":[\"C", logfile.Unknown, logfile.Succeeded},
+		{"not at all, without a length", head + "Connection: close\r\n\r\n{\"order_ids\":[\"CS-1\"]}", logfile.Succeeded, logfile.Succeeded},
 	}
 	for _, tt := range tests {
 		for request, want := range map[string]string{pay(): tt.change, look(): tt.read} {
@@ -210,7 +210,7 @@ func TestCutAnswers(t *testing.T) {
 				f := start(t, fixed)
 				f.origin.answer = breaking(tt.answer)
 				fate := fate{outcome: want}
-				if want == audit.Unknown {
+				if want == logfile.Unknown {
 					fate.code = "TG.7002"
 				}
 				f.wantFate(t, request, fate, 1)
@@ -226,7 +226,7 @@ func TestAnswersWithSomethingBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, fixed, answering(answer))
-			got := f.wantFate(t, pay(), fate{outcome: audit.Succeeded}, 1)
+			got := f.wantFate(t, pay(), fate{outcome: logfile.Succeeded}, 1)
 			if got.body != "{}" && got.status != 204 {
 				t.Errorf("answer %d %q", got.status, got.body)
 			}
@@ -244,9 +244,9 @@ func TestEarlyAnswer(t *testing.T) {
 		t.Errorf("the upstream was called %d times", n)
 	}
 	// Whether the answer or the broken pipe is seen first is chance. Both are told as they are.
-	switch r := f.log.only(t, audit.KindOutcome); {
-	case got.status == 413 && r.Outcome == audit.Failed:
-	case got.code() == "TG.7002" && r.Outcome == audit.Unknown:
+	switch r := f.log.only(t, logfile.KindOutcome); {
+	case got.status == 413 && r.Outcome == logfile.Failed:
+	case got.code() == "TG.7002" && r.Outcome == logfile.Unknown:
 	default:
 		t.Errorf("answer %d %s, outcome %q", got.status, got.body, r.Outcome)
 	}
@@ -260,7 +260,7 @@ func TestNoAnswerInTime(t *testing.T) {
 			f := start(t, fixed, func(f *fixture) { f.upstream["bss"].Timeout = 300 * time.Millisecond })
 			f.origin.answer = func(net.Conn, *arrival) bool { <-release; return false }
 			defer close(release)
-			got := f.wantFate(t, c.request, fate{code: "TG.7004", outcome: audit.Unknown}, 1)
+			got := f.wantFate(t, c.request, fate{code: "TG.7004", outcome: logfile.Unknown}, 1)
 			if says := strings.Contains(got.problem(t).Detail, "do not repeat"); says != c.changes {
 				t.Errorf("detail %q for a call that changes something: %v", got.problem(t).Detail, c.changes)
 			}
@@ -276,13 +276,13 @@ func TestWhatAFailureMeans(t *testing.T) {
 		err           error
 		code, outcome string
 	}{
-		{"not sent", &upstream.Error{Err: errors.New("refused")}, "TG.7001", audit.NotSent},
-		{"not sent in time", &upstream.Error{Err: late}, "TG.7003", audit.NotSent},
-		{"maybe sent", &upstream.Error{Err: io.ErrUnexpectedEOF, MaybeSent: true}, "TG.7002", audit.Unknown},
-		{"maybe sent in time", &upstream.Error{Err: late, MaybeSent: true}, "TG.7004", audit.Unknown},
-		{"unknown error", errors.New("x"), "TG.7002", audit.Unknown},
-		{"wrapped", fmt.Errorf("x: %w", &upstream.Error{Err: late}), "TG.7003", audit.NotSent},
-		{"panic", nil, "TG.7002", audit.Unknown},
+		{"not sent", &upstream.Error{Err: errors.New("refused")}, "TG.7001", logfile.NotSent},
+		{"not sent in time", &upstream.Error{Err: late}, "TG.7003", logfile.NotSent},
+		{"maybe sent", &upstream.Error{Err: io.ErrUnexpectedEOF, MaybeSent: true}, "TG.7002", logfile.Unknown},
+		{"maybe sent in time", &upstream.Error{Err: late, MaybeSent: true}, "TG.7004", logfile.Unknown},
+		{"unknown error", errors.New("x"), "TG.7002", logfile.Unknown},
+		{"wrapped", fmt.Errorf("x: %w", &upstream.Error{Err: late}), "TG.7003", logfile.NotSent},
+		{"panic", nil, "TG.7002", logfile.Unknown},
 	}
 	for _, tt := range tests {
 		for _, request := range []string{pay(), look(), plain("POST", "/change/x", "x")} {
@@ -298,10 +298,10 @@ func TestWhatAFailureMeans(t *testing.T) {
 				if got.header.Get("Retry-After") != "" {
 					t.Error("Retry-After is set")
 				}
-				if r := f.log.only(t, audit.KindOutcome); r.Outcome != tt.outcome {
+				if r := f.log.only(t, logfile.KindOutcome); r.Outcome != tt.outcome {
 					t.Errorf("outcome %q, want %q", r.Outcome, tt.outcome)
 				}
-				if refusals := f.log.of(audit.KindRefusal); len(refusals) != 0 {
+				if refusals := f.log.of(logfile.KindRefusal); len(refusals) != 0 {
 					t.Errorf("a call that was intended was also refused: %+v", refusals)
 				}
 				if strings.Contains(f.written(), "SECRET") {
@@ -344,25 +344,25 @@ func TestServerErrors(t *testing.T) {
 		name, body string
 		spend      string
 	}{
-		{"code of the billing system", `{"error_code":"CBC.0999","error_msg":"other"}`, audit.Failed},
-		{"code of the gateway before it", `{"error_code":"APIG.0201","error_msg":"backend timeout"}`, audit.Unknown},
-		{"no code", `{"message":"x"}`, audit.Unknown},
-		{"page", `<html>`, audit.Unknown},
-		{"nothing", ``, audit.Unknown},
-		{"two codes", `{"error_code":"CBC.0999","error_code":"CBC.0100"}`, audit.Unknown},
+		{"code of the billing system", `{"error_code":"CBC.0999","error_msg":"other"}`, logfile.Failed},
+		{"code of the gateway before it", `{"error_code":"APIG.0201","error_msg":"backend timeout"}`, logfile.Unknown},
+		{"no code", `{"message":"x"}`, logfile.Unknown},
+		{"page", `<html>`, logfile.Unknown},
+		{"nothing", ``, logfile.Unknown},
+		{"two codes", `{"error_code":"CBC.0999","error_code":"CBC.0100"}`, logfile.Unknown},
 	}
 	for _, tt := range tests {
-		for request, want := range map[string]string{pay(): tt.spend, look(): audit.Failed} {
+		for request, want := range map[string]string{pay(): tt.spend, look(): logfile.Failed} {
 			t.Run(tt.name+"/"+request[:3], func(t *testing.T) {
 				f := start(t, fixed, answering(jsonAnswer(503, tt.body, "Retry-After: 30")))
 				got := f.send(t, request)
 				if got.status != 503 || got.body != tt.body {
 					t.Errorf("answer %d %s, want the upstream's", got.status, got.body)
 				}
-				if r := f.log.only(t, audit.KindOutcome); r.Outcome != want {
+				if r := f.log.only(t, logfile.KindOutcome); r.Outcome != want {
 					t.Errorf("outcome %q, want %q", r.Outcome, want)
 				}
-				if repeats := got.header.Get("Retry-After") != ""; repeats != (want == audit.Failed) {
+				if repeats := got.header.Get("Retry-After") != ""; repeats != (want == logfile.Failed) {
 					t.Errorf("Retry-After %q with outcome %s", got.header.Get("Retry-After"), want)
 				}
 			})
@@ -387,7 +387,7 @@ func TestCallerLeavingDoesNotStopTheCall(t *testing.T) {
 			f.history.wait(t, "caller left")
 			close(answer)
 			f.waitForCalls(t)
-			if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded || r.Status != 200 {
+			if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded || r.Status != 200 {
 				t.Errorf("outcome %q %d: %s", r.Outcome, r.Status, r.Detail)
 			}
 			f.origin.only(t)
@@ -399,7 +399,7 @@ func TestCallerLeavingDoesNotStopTheCall(t *testing.T) {
 func TestCallerLeavingDoesNotStopTheIntent(t *testing.T) {
 	proceed := make(chan struct{})
 	f := start(t, fixed)
-	f.log.intent = func(ctx context.Context, _ *audit.Record) error {
+	f.log.intent = func(ctx context.Context, _ *logfile.Record) error {
 		<-proceed
 		return ctx.Err()
 	}
@@ -411,7 +411,7 @@ func TestCallerLeavingDoesNotStopTheIntent(t *testing.T) {
 	close(proceed)
 	f.waitForCalls(t)
 	f.origin.only(t)
-	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded {
 		t.Errorf("outcome %q", r.Outcome)
 	}
 }

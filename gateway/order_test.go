@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/gateway"
 	"tollgate/upstream"
 )
@@ -31,7 +32,7 @@ func TestIntentIsDurableBeforeTheFirstByte(t *testing.T) {
 		t.Run(tt.effect, func(t *testing.T) {
 			proceed := make(chan struct{})
 			f := start(t, fixed, dialling)
-			f.log.intent = func(ctx context.Context, _ *audit.Record) error {
+			f.log.intent = func(ctx context.Context, _ *logfile.Record) error {
 				select {
 				case <-proceed:
 					return nil
@@ -79,11 +80,11 @@ func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestNoIntentNoCall(t *testing.T) {
 	logs := []struct {
 		name   string
-		intent func(context.Context, *audit.Record) error
+		intent func(context.Context, *logfile.Record) error
 	}{
 		{"failing", fail},
 		{"hanging", hang},
-		{"failing in another way", func(context.Context, *audit.Record) error { return errors.New("disk") }},
+		{"failing in another way", func(context.Context, *logfile.Record) error { return errors.New("disk") }},
 	}
 	for _, log := range logs {
 		for _, tt := range effects {
@@ -99,10 +100,10 @@ func TestNoIntentNoCall(t *testing.T) {
 					t.Error("the upstream was called")
 				}
 				f.origin.none(t)
-				if r := f.log.only(t, audit.KindRefusal); r.Reason != "log_unavailable" || r.Caller != localCaller {
+				if r := f.log.only(t, logfile.KindRefusal); r.Reason != "log_unavailable" || r.Caller != localCaller {
 					t.Errorf("refusal %+v", r)
 				}
-				if ended := f.log.of(audit.KindOutcome); len(ended) != 0 {
+				if ended := f.log.of(logfile.KindOutcome); len(ended) != 0 {
 					t.Errorf("an outcome without an intent: %+v", ended)
 				}
 			})
@@ -114,13 +115,13 @@ func TestNoIntentNoCall(t *testing.T) {
 // call had gone out.
 func TestLateIntentIsClosedAsNotSent(t *testing.T) {
 	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
-	f.log.intent = func(ctx context.Context, r *audit.Record) error {
+	f.log.intent = func(ctx context.Context, r *logfile.Record) error {
 		r.Seq = 7
 		return hang(ctx, r)
 	}
 	f.send(t, pay()).wantCode(t, "TG.6001")
 	f.origin.none(t)
-	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.NotSent {
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent {
 		t.Errorf("outcome %q, want not_sent", r.Outcome)
 	}
 }
@@ -128,9 +129,9 @@ func TestLateIntentIsClosedAsNotSent(t *testing.T) {
 // The outcome of what changes something is durable before the answer's first byte.
 func TestOutcomeIsDurableBeforeTheAnswer(t *testing.T) {
 	answers := []struct{ name, answer, outcome string }{
-		{"success", okAnswer, audit.Succeeded},
-		{"failure", jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"no"}`), audit.Failed},
-		{"no answer", "", audit.Unknown},
+		{"success", okAnswer, logfile.Succeeded},
+		{"failure", jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"no"}`), logfile.Failed},
+		{"no answer", "", logfile.Unknown},
 	}
 	for _, tt := range effects {
 		if strings.HasPrefix(tt.effect, "read") {
@@ -148,7 +149,7 @@ func TestOutcomeIsDurableBeforeTheAnswer(t *testing.T) {
 				if durable < 0 || answered < durable {
 					t.Errorf("order of events: %q", events)
 				}
-				if r := f.log.only(t, audit.KindOutcome); r.Outcome != a.outcome {
+				if r := f.log.only(t, logfile.KindOutcome); r.Outcome != a.outcome {
 					t.Errorf("outcome %q, want %q", r.Outcome, a.outcome)
 				}
 			})
@@ -158,7 +159,7 @@ func TestOutcomeIsDurableBeforeTheAnswer(t *testing.T) {
 
 // A log that fails after the call was sent never replaces the upstream's answer.
 func TestFailingOutcomeKeepsTheAnswer(t *testing.T) {
-	for name, outcome := range map[string]func(context.Context, *audit.Record) error{"failing": fail, "hanging": hang} {
+	for name, outcome := range map[string]func(context.Context, *logfile.Record) error{"failing": fail, "hanging": hang} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, fixed, answering(jsonAnswer(200, `{"order_ids":["CS-9"]}`)), bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
 			f.log.outcome = outcome
@@ -183,7 +184,7 @@ func TestReadsDoNotWaitForTheirOutcome(t *testing.T) {
 	if f.history.has("outcome begun") {
 		t.Error("a read waited for its outcome")
 	}
-	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded {
 		t.Errorf("outcome %q", r.Outcome)
 	}
 }
@@ -197,8 +198,8 @@ func TestRealLogIsAheadOfTheCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close(context.Background())
-	count := func(kind audit.Kind) (n int) {
-		err := audit.Read(dir, func(r *audit.Record, _ []byte) error {
+	count := func(kind logfile.Kind) (n int) {
+		err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
 			if r.Kind == kind {
 				n++
 			}
@@ -212,7 +213,7 @@ func TestRealLogIsAheadOfTheCall(t *testing.T) {
 	f := start(t, fixed, func(f *fixture) { f.config.Log = log })
 	intents := make(chan int, 1)
 	f.origin.early = func(net.Conn, *arrival) bool {
-		intents <- count(audit.KindIntent)
+		intents <- count(logfile.KindIntent)
 		return true
 	}
 	for i, tt := range effects {
@@ -222,7 +223,7 @@ func TestRealLogIsAheadOfTheCall(t *testing.T) {
 		if n := <-intents; n != i+1 {
 			t.Errorf("%s: %d intents on disk when the upstream saw the call, want %d", tt.effect, n, i+1)
 		}
-		if n := count(audit.KindOutcome); strings.HasPrefix(tt.effect, "write") && n != i+1 {
+		if n := count(logfile.KindOutcome); strings.HasPrefix(tt.effect, "write") && n != i+1 {
 			t.Errorf("%s: %d outcomes on disk when the caller saw the answer, want %d", tt.effect, n, i+1)
 		}
 	}
@@ -247,23 +248,23 @@ func TestRecordsOfACall(t *testing.T) {
 	f := start(t, fixed, answering(jsonAnswer(200, `{"order_ids":["CS-9"]}`, "X-Request-Id: req-1")))
 	got := f.send(t, pay())
 	id := got.header.Get("Tollgate-Call-Id")
-	intent, outcome := f.log.only(t, audit.KindIntent), f.log.only(t, audit.KindOutcome)
+	intent, outcome := f.log.only(t, logfile.KindIntent), f.log.only(t, logfile.KindOutcome)
 	wants := []struct{ name, got, want string }{
 		{"call of the intent", intent.Call, id}, {"call of the outcome", outcome.Call, id},
 		{"caller", intent.Caller, localCaller}, {"by", intent.IdentifiedBy, "listener"}, {"source", intent.Source, "127.0.0.1"},
 		{"operation", intent.Operation, "PayOrders"}, {"effect", intent.Effect, "spend"}, {"upstream", intent.Upstream, "bss"},
-		{"path", intent.Path, payTarget}, {"method", intent.Method, "POST"}, {"decision", intent.Decision, audit.Allowed},
+		{"path", intent.Path, payTarget}, {"method", intent.Method, "POST"}, {"decision", intent.Decision, logfile.Allowed},
 		{"credential", intent.Credential, "acme"}, {"class", intent.Class, "customer"}, {"access key", intent.AccessKey, upstreamKeyOf("acme")},
 		{"account", intent.Account, customerAccount}, {"account of the outcome", outcome.Account, customerAccount},
 		{"provider's request id", outcome.RequestID, "req-1"}, {"result", outcome.Result, "success"}, {"result from", outcome.ResultFrom, "body"},
-		{"outcome", outcome.Outcome, audit.Succeeded},
+		{"outcome", outcome.Outcome, logfile.Succeeded},
 	}
 	for _, w := range wants {
 		if w.got != w.want {
 			t.Errorf("%s: %q, want %q", w.name, w.got, w.want)
 		}
 	}
-	if i := slices.IndexFunc(intent.Fields, func(f audit.Field) bool { return f.Name == "order_id" }); i < 0 || intent.Fields[i].Values[0] != "CS-1001" {
+	if i := slices.IndexFunc(intent.Fields, func(f logfile.Field) bool { return f.Name == "order_id" }); i < 0 || intent.Fields[i].Values[0] != "CS-1001" {
 		t.Errorf("fields of the intent: %+v", intent.Fields)
 	}
 	if refused, observed := f.metrics.counts(); refused != 0 || observed != 1 {
@@ -280,7 +281,7 @@ func TestUnreachableUpstreamIsNotSent(t *testing.T) {
 	})
 	got := f.send(t, pay())
 	got.wantCode(t, "TG.7001")
-	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.NotSent || r.Reason != "not_sent" {
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent || r.Reason != "not_sent" {
 		t.Errorf("outcome %q %q", r.Outcome, r.Reason)
 	}
 }

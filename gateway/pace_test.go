@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/gateway"
 )
 
@@ -207,7 +207,7 @@ func TestPaceOfStreamedAnswers(t *testing.T) {
 			if got := slices.Contains(f.metrics.cutOffs(), gateway.CutOff{Setting: "answer pace", Cause: "pace"}); got == tt.taken {
 				t.Errorf("cut off: %v", f.metrics.cutOffs())
 			}
-			if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+			if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded {
 				t.Errorf("outcome %q", r.Outcome)
 			}
 		})

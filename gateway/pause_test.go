@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/secret"
 	"tollgate/signing"
 )
@@ -49,7 +49,7 @@ func TestFirstRejectionPausesTheCredential(t *testing.T) {
 				t.Fatalf("the first answer is not the upstream's: %s", first.body)
 			}
 			if tt.pauses {
-				first.wantRejected(t, "TG.6004", f.log.only(t, audit.KindOutcome))
+				first.wantRejected(t, "TG.6004", f.log.only(t, logfile.KindOutcome))
 			}
 			for range 6 {
 				got := f.send(t, look())
@@ -70,8 +70,8 @@ func TestFirstRejectionPausesTheCredential(t *testing.T) {
 			if _, paused := f.credentials["acme"].Paused(); paused != tt.pauses {
 				t.Errorf("paused: %v, want %v", paused, tt.pauses)
 			}
-			outcomes := f.log.of(audit.KindOutcome)
-			if last := outcomes[len(outcomes)-1]; tt.pauses && (last.Outcome != audit.NotSent || last.Reason != "credential_paused") {
+			outcomes := f.log.of(logfile.KindOutcome)
+			if last := outcomes[len(outcomes)-1]; tt.pauses && (last.Outcome != logfile.NotSent || last.Reason != "credential_paused") {
 				t.Errorf("outcome %q for %q", last.Outcome, last.Reason)
 			}
 			if got := f.send(t, plain("GET", "/echo/x", "")); tt.pauses && !strings.Contains(got.body, "sent and not executed") {
@@ -82,13 +82,13 @@ func TestFirstRejectionPausesTheCredential(t *testing.T) {
 }
 
 // wantRejected checks the answer to a call that was sent and rejected, and its record.
-func (r *reply) wantRejected(t *testing.T, code string, outcome audit.Record) {
+func (r *reply) wantRejected(t *testing.T, code string, outcome logfile.Record) {
 	t.Helper()
 	r.wantCode(t, code)
 	if code == "TG.6004" && (!strings.Contains(r.body, "this gateway's cloud key, not yours") || r.header.Get("Retry-After") == "") {
 		t.Errorf("the answer is %v %s", r.header, r.body)
 	}
-	if outcome.Outcome != audit.Failed || outcome.Status != 401 || !strings.Contains(outcome.ErrorCode, ".030") || outcome.Result != "failure" ||
+	if outcome.Outcome != logfile.Failed || outcome.Status != 401 || !strings.Contains(outcome.ErrorCode, ".030") || outcome.Result != "failure" ||
 		outcome.Reason == "" || outcome.Detail != r.problem(t).Detail || outcome.AnswerBytes == 0 {
 		t.Errorf("on record: %+v", outcome)
 	}
@@ -141,7 +141,7 @@ func TestRejectedDate(t *testing.T) {
 		before := time.Now().Add(-time.Second)
 		for _, request := range []string{pay(), look()} {
 			got := f.send(t, request)
-			outcomes := f.log.of(audit.KindOutcome)
+			outcomes := f.log.of(logfile.KindOutcome)
 			got.wantRejected(t, "TG.6008", outcomes[len(outcomes)-1])
 			var at, server string
 			if _, err := fmt.Sscanf(got.problem(t).Detail[strings.Index(got.problem(t).Detail, "("):], "(signature time %16s, server time %16s", &at, &server); err != nil {

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/signing"
@@ -19,8 +19,8 @@ import (
 const maxPath = 1024
 
 // record is what all records of the call have in common, as far as the call has come.
-func (c *call) record(kind audit.Kind) *audit.Record {
-	r := &audit.Record{
+func (c *call) record(kind logfile.Kind) *logfile.Record {
+	r := &logfile.Record{
 		Kind: kind, Call: c.id, Listener: c.listener.Name,
 		Caller: c.identity.Caller, IdentifiedBy: c.identity.By, Identity: c.identity.Detail,
 		Source: c.source, SourcePort: c.sourcePort,
@@ -38,7 +38,7 @@ func (c *call) record(kind audit.Kind) *audit.Record {
 }
 
 // describe adds what was asked for.
-func (c *call) describe(r *audit.Record) {
+func (c *call) describe(r *logfile.Record) {
 	r.TLSIn = c.evidence.ofCaller(c.request)
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
 	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
@@ -59,7 +59,7 @@ func (c *call) describe(r *audit.Record) {
 
 // setQuery adds the query, or its length alone where it may hold a secret: not even a hash, from which a short one can be
 // searched.
-func setQuery(r *audit.Record, operation *catalog.Operation, query signing.Query) {
+func setQuery(r *logfile.Record, operation *catalog.Operation, query signing.Query) {
 	if text := query.Canonical(); operation.Sensitive || namesSecret(query) {
 		r.QueryBytes = int64(len(text))
 	} else {
@@ -84,17 +84,17 @@ func namesSecret(query signing.Query) bool {
 }
 
 // intent says that the call is about to be sent.
-func (c *call) intent() *audit.Record {
-	r := c.record(audit.KindIntent)
+func (c *call) intent() *logfile.Record {
+	r := c.record(logfile.KindIntent)
 	c.describe(r)
-	r.Decision = audit.Allowed
+	r.Decision = logfile.Allowed
 	r.SignatureHash, r.SignatureDate = c.signature.hash, c.signature.date
 	return r
 }
 
 // outcome says what became of an intent without an answer.
-func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
-	r := c.record(audit.KindOutcome)
+func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
+	r := c.record(logfile.KindOutcome)
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
 	if a := why.Answer; a != nil {
 		c.describeAnswer(r, a)
@@ -104,8 +104,8 @@ func (c *call) outcome(outcome string, why *Refusal) *audit.Record {
 }
 
 // answered says what became of an intent that was answered.
-func (c *call) answered(a *answer) *audit.Record {
-	r := c.record(audit.KindOutcome)
+func (c *call) answered(a *answer) *logfile.Record {
+	r := c.record(logfile.KindOutcome)
 	r.Outcome = a.outcome
 	c.describeAnswer(r, a)
 	c.closing(r)
@@ -113,7 +113,7 @@ func (c *call) answered(a *answer) *audit.Record {
 }
 
 // describeAnswer adds what came back.
-func (c *call) describeAnswer(r *audit.Record, a *answer) {
+func (c *call) describeAnswer(r *logfile.Record, a *answer) {
 	r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
 	r.Result, r.ResultFrom = a.result.Result, a.result.From
 	r.ErrorCode = a.result.ErrorCode
@@ -131,7 +131,7 @@ func (c *call) describeAnswer(r *audit.Record, a *answer) {
 	}
 }
 
-func (c *call) closing(r *audit.Record) {
+func (c *call) closing(r *logfile.Record) {
 	now := c.Now()
 	r.TLSOut = c.tlsOut
 	r.TotalMicros = now.Sub(c.started).Microseconds()
@@ -143,10 +143,10 @@ func (c *call) closing(r *audit.Record) {
 // refuse records a refusal and answers it. Known callers' refusals are recorded each, strangers' are bounded.
 func (c *call) refuse(refusal *Refusal) {
 	now := c.Now()
-	full := func() *audit.Record {
-		r := c.record(audit.KindRefusal)
+	full := func() *logfile.Record {
+		r := c.record(logfile.KindRefusal)
 		c.describe(r)
-		r.Decision, r.Reason, r.Detail, r.Status = audit.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
+		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
 		r.ClaimedCaller = refusal.Claimed
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.Authorization.AccessKey
@@ -171,7 +171,7 @@ func (c *call) refuse(refusal *Refusal) {
 
 // truncate keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must
 // not fill the disk.
-func truncate(r *audit.Record) {
+func truncate(r *logfile.Record) {
 	r.Method, r.Path = r.Method[:min(len(r.Method), 32)], r.Path[:min(len(r.Path), maxPath)]
 	if len(r.Query) > maxPath {
 		r.Query, r.QueryBytes = "", int64(len(r.Query))
@@ -181,7 +181,7 @@ func truncate(r *audit.Record) {
 	}
 }
 
-func fieldBytes(fields []audit.Field) (bytes int) {
+func fieldBytes(fields []logfile.Field) (bytes int) {
 	for _, field := range fields {
 		for _, value := range field.Values {
 			bytes += len(value)
@@ -191,13 +191,13 @@ func fieldBytes(fields []audit.Field) (bytes int) {
 }
 
 // fields turns extracted values into record fields.
-func fields(values []bss.Value) []audit.Field {
+func fields(values []bss.Value) []logfile.Field {
 	if len(values) == 0 {
 		return nil
 	}
-	out := make([]audit.Field, len(values))
+	out := make([]logfile.Field, len(values))
 	for i, v := range values {
-		out[i] = audit.Field{
+		out[i] = logfile.Field{
 			Name: v.Name, Kind: string(v.Kind), Values: v.Values,
 			Omitted: v.Omitted, Unsummed: v.Unsummed, AllBytes: v.AllBytes, AllHash: v.AllHash,
 		}
@@ -254,7 +254,7 @@ func (c *call) result(reason string, status int) Result {
 	return r
 }
 
-func (c *call) observe(r *audit.Record) {
+func (c *call) observe(r *logfile.Record) {
 	result := c.result(r.Reason, r.Status)
 	result.Outcome = r.Outcome
 	result.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/secret"
 	"tollgate/signing"
@@ -74,7 +74,7 @@ func TestSensitiveBodiesAndQueriesAreNotWritten(t *testing.T) {
 				if f.history.count("upstream whole call") != 1 {
 					t.Fatalf("not sent: %d %s", got.status, got.body)
 				}
-				if hash := f.log.only(t, audit.KindIntent).BodyHash + f.log.only(t, audit.KindOutcome).AnswerHash; hash != "" {
+				if hash := f.log.only(t, logfile.KindIntent).BodyHash + f.log.only(t, logfile.KindOutcome).AnswerHash; hash != "" {
 					t.Errorf("a hash was written, from which a short code can be searched: %s", hash)
 				}
 				hidden := []string{"Passw0rd-in-body", "Passw0rd-in-query", "13800000000", "Zhang-Identity", signing.HashHex([]byte(call.body))}
@@ -109,7 +109,7 @@ func TestQueriesThatNameASecretAreNotWritten(t *testing.T) {
 			if written := strings.Contains(f.written(), "VALUE-of-it"); written == secret {
 				t.Errorf("%s?%s=: written %v, secret %v", path, name, written, secret)
 			}
-			if r := f.log.only(t, audit.KindIntent); secret && r.QueryBytes == 0 || r.BodyHash == "" {
+			if r := f.log.only(t, logfile.KindIntent); secret && r.QueryBytes == 0 || r.BodyHash == "" {
 				t.Errorf("recorded %d bytes of query and body hash %q", r.QueryBytes, r.BodyHash)
 			}
 			if a := f.origin.only(t); !strings.Contains(a.line, "VALUE-of-it") {
@@ -124,7 +124,7 @@ func TestMessagesThatQuoteASecretAreNotWritten(t *testing.T) {
 	for name, secret := range map[string]bool{"password": true, "order_id": false} {
 		f := start(t, fixed, answering(jsonAnswer(401, `{"error_code":"APIG.0303","error_msg":"canonicalRequest: GET|/echo/x/|a=VALUE-of-it"}`)))
 		f.send(t, get("/echo/x?"+name+"=VALUE-of-it"))
-		if r := f.log.only(t, audit.KindOutcome); strings.Contains(r.ErrorMessage, "VALUE-of-it") == secret || r.ErrorCode != "APIG.0303" {
+		if r := f.log.only(t, logfile.KindOutcome); strings.Contains(r.ErrorMessage, "VALUE-of-it") == secret || r.ErrorCode != "APIG.0303" {
 			t.Errorf("%s: recorded the message %q of %s", name, r.ErrorMessage, r.ErrorCode)
 		}
 	}
@@ -248,7 +248,7 @@ func TestHiddenTokenInOtherSpellings(t *testing.T) {
 			f := start(t, fixed, answering(strings.Replace(answer, "\r\n", "\r\nX-Echo: "+spelling+"\r\n", 1)),
 				func(f *fixture) { f.credentials = credentials(t, secret.New(token)) })
 			got := f.send(t, look())
-			r := f.log.only(t, audit.KindOutcome)
+			r := f.log.only(t, logfile.KindOutcome)
 			if text := got.body + r.ErrorMessage; strings.Contains(text, "CRETP") || strings.Contains(text, "CR%45TPART") || got.header.Get("X-Echo") != "" {
 				t.Errorf("the token shows: answer %s, header %v, record %q", got.body, got.header, r.ErrorMessage)
 			}

@@ -3,7 +3,7 @@ package gateway
 import (
 	"net/http"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/upstream"
 )
@@ -75,37 +75,37 @@ func (c *call) outcomeOfAnswer(a *answer) string {
 	status := a.response.StatusCode
 	switch {
 	case c.changes() && c.upstream.Signed && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
-		return audit.Unknown // some server before the billing system failed; the billing system may have acted
+		return logfile.Unknown // some server before the billing system failed; the billing system may have acted
 	case c.changes() && c.upstream.Signed && a.result.Result == bss.Unread:
-		return audit.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
+		return logfile.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
 	case a.result.Result == bss.Success:
-		return audit.Succeeded
+		return logfile.Succeeded
 	case a.result.Result == bss.Partial:
-		return audit.Partial
+		return logfile.Partial
 	case a.result.Result == bss.Unread && status >= 200 && status < 400: // by its status; a redirect of a signed upstream never comes here
-		return audit.Succeeded
+		return logfile.Succeeded
 	}
-	return audit.Failed
+	return logfile.Failed
 }
 
 // outcomeOf returns what a failed attempt means.
 func outcomeOf(refusal *Refusal) string {
 	switch refusal.Code {
 	case outcomeUnknown, unknownInTime:
-		return audit.Unknown
+		return logfile.Unknown
 	case redirected:
-		return audit.Failed
+		return logfile.Failed
 	case credentialPaused, clockRejected:
 		if refusal.Answer != nil { // sent, and rejected unexecuted
-			return audit.Failed
+			return logfile.Failed
 		}
 	}
-	return audit.NotSent
+	return logfile.NotSent
 }
 
 // settle is the second half of step 11. Where something may have changed, the outcome is durable before the answer's
 // first byte. A failing log never replaces the upstream's answer: it closes the gateway for new calls instead.
-func (c *call) settle(r *audit.Record) {
+func (c *call) settle(r *logfile.Record) {
 	var err error
 	if c.changes() {
 		ctx, cancel := c.logContext()

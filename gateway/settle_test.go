@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/upstream"
 )
 
@@ -35,8 +35,8 @@ func TestForeignAnswer(t *testing.T) {
 			f := start(t, fixed, answering(answer))
 			got := f.send(t, pay())
 			got.wantCode(t, "TG.7002")
-			r := f.log.only(t, audit.KindOutcome)
-			if r.Outcome != audit.Unknown || r.Fields != nil || r.AnswerHash != "" || r.RequestID != "" || r.Status != 0 || r.Reason != "unknown" {
+			r := f.log.only(t, logfile.KindOutcome)
+			if r.Outcome != logfile.Unknown || r.Fields != nil || r.AnswerHash != "" || r.RequestID != "" || r.Status != 0 || r.Reason != "unknown" {
 				t.Errorf("outcome %+v", r)
 			}
 			const want = "the answer's order_id is not the request's: it is the answer to another call; " +
@@ -70,7 +70,7 @@ func TestAnswersThatRepeatNothing(t *testing.T) {
 	} {
 		f := start(t, fixed, answering(bodied("%s", tt.answer)))
 		got := f.send(t, tt.request)
-		if r := f.log.only(t, audit.KindOutcome); got.status != 200 || got.body != tt.answer || r.Outcome != audit.Succeeded {
+		if r := f.log.only(t, logfile.KindOutcome); got.status != 200 || got.body != tt.answer || r.Outcome != logfile.Succeeded {
 			t.Errorf("%s: answer %d %s, outcome %q", name, got.status, got.body, r.Outcome)
 		}
 	}
@@ -104,7 +104,7 @@ func TestPaymentsAnsweredTwice(t *testing.T) {
 			order := fmt.Sprintf(`"CS-%d"`, i)
 			client.write(plain("POST", payTarget, `{"order_id":`+order+`,"use_coupon":"NO","use_discount":"NO"}`))
 			got := client.answer()
-			told := got.header.Get("Tollgate-Outcome") == audit.Succeeded
+			told := got.header.Get("Tollgate-Outcome") == logfile.Succeeded
 			if told && !strings.Contains(got.body, order) || !told && got.code() != "TG.7002" {
 				t.Fatalf("%d connections: the payment of %s is answered %d %s", connections, order, got.status, got.body)
 			}
@@ -113,8 +113,8 @@ func TestPaymentsAnsweredTwice(t *testing.T) {
 			}
 		}
 		recorded := 0
-		for _, r := range f.log.of(audit.KindOutcome) {
-			if r.Outcome == audit.Unknown {
+		for _, r := range f.log.of(logfile.KindOutcome) {
+			if r.Outcome == logfile.Unknown {
 				recorded++
 			}
 		}
@@ -131,13 +131,13 @@ func TestEmptyAnswersThatEndWithTheConnection(t *testing.T) {
 		f := start(t, fixed)
 		f.origin.set(breaking("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"+coding+"Connection: close\r\n\r\n"), nil)
 		f.send(t, pay())
-		if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Unknown {
+		if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Unknown {
 			t.Errorf("%s: %s", name, r.Outcome)
 		}
 	}
 	f := start(t, fixed, answering("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"))
 	f.send(t, pay())
-	if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded {
 		t.Errorf("204: %s", r.Outcome)
 	}
 }

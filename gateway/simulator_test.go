@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/bsssim"
@@ -53,8 +53,8 @@ func TestSimulatorTakesEverySignature(t *testing.T) {
 				f.call(t, callOf(o, caller, account))
 			}
 			calls := sim.Calls()
-			if len(calls) == 0 || len(calls) != len(f.log.of(audit.KindIntent)) {
-				t.Errorf("%d calls arrived with %d intents", len(calls), len(f.log.of(audit.KindIntent)))
+			if len(calls) == 0 || len(calls) != len(f.log.of(logfile.KindIntent)) {
+				t.Errorf("%d calls arrived with %d intents", len(calls), len(f.log.of(logfile.KindIntent)))
 			}
 			for _, c := range calls {
 				if c.Signature != bsssim.VerdictValid || c.Account != account || c.Protocol != "HTTP/1.1" {
@@ -81,7 +81,7 @@ func TestLostAnswerOfAPayment(t *testing.T) {
 			if n := len(sim.Calls()); n != 1 {
 				t.Errorf("%d payments arrived", n)
 			}
-			if r := f.log.only(t, audit.KindOutcome); r.Outcome != audit.Unknown {
+			if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Unknown {
 				t.Errorf("outcome %q", r.Outcome)
 			}
 		})

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"tollgate/accept"
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/gateway"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
@@ -106,7 +106,7 @@ func TestCertificateCaller(t *testing.T) {
 		}
 		a.checkFraming(t, s.upstream["bss"].Host)
 		a.checkSignature(t, "partner-main")
-		r := s.log.only(t, audit.KindIntent)
+		r := s.log.only(t, logfile.KindIntent)
 		if r.Caller != certCaller || r.IdentifiedBy != "certificate" || r.Identity != certURI {
 			t.Errorf("recorded %q by %q %q", r.Caller, r.IdentifiedBy, r.Identity)
 		}
@@ -261,7 +261,7 @@ func TestCallerLeavingOverBothProtocols(t *testing.T) {
 		s.history.wait(t, "caller left")
 		release()
 		s.waitForCalls(t)
-		if r := s.log.only(t, audit.KindOutcome); r.Outcome != audit.Succeeded {
+		if r := s.log.only(t, logfile.KindOutcome); r.Outcome != logfile.Succeeded {
 			t.Errorf("outcome %q", r.Outcome)
 		}
 	})
@@ -293,13 +293,13 @@ func TestTLSTowardsTheUpstream(t *testing.T) {
 			u.Scheme, u.Host = "https", "bss.test"
 			u.Transport = rerouted(t, inner.Addr().String(), policy.Client(tlspolicy.Client{ServerName: "bss.test", RootCAs: trusted.Pool()}))
 			got := f.send(t, pay())
-			r := f.log.only(t, audit.KindOutcome)
+			r := f.log.only(t, logfile.KindOutcome)
 			if name == "not trusted" {
 				got.wantCode(t, "TG.7001")
 				if !strings.Contains(r.Detail, "no TLS connection with upstream bss (certificate authority)") {
 					t.Errorf("the record does not name the reason: %q", r.Detail)
 				}
-				if r.Outcome != audit.NotSent || f.history.has("upstream first byte bss.test") {
+				if r.Outcome != logfile.NotSent || f.history.has("upstream first byte bss.test") {
 					t.Errorf("outcome %q, events %q", r.Outcome, f.history.all())
 				}
 				return

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
 	"tollgate/replay"
@@ -99,7 +99,7 @@ func TestEachSignedPartIsVerified(t *testing.T) {
 			tt.call(&call)
 			got := f.call(t, call)
 			if tt.code == "" {
-				if r := f.log.only(t, audit.KindIntent); got.status != 200 || r.Caller != partnerCaller || r.IdentifiedBy != "access_key" || r.ClaimedCaller != "" {
+				if r := f.log.only(t, logfile.KindIntent); got.status != 200 || r.Caller != partnerCaller || r.IdentifiedBy != "access_key" || r.ClaimedCaller != "" {
 					t.Errorf("answer %d %s, recorded %q by %q", got.status, got.body, r.Caller, r.IdentifiedBy)
 				}
 				f.origin.only(t)
@@ -107,7 +107,7 @@ func TestEachSignedPartIsVerified(t *testing.T) {
 			}
 			got.wantCode(t, tt.code)
 			f.origin.none(t)
-			r := f.log.only(t, audit.KindRefusal)
+			r := f.log.only(t, logfile.KindRefusal)
 			if r.Caller != "" || r.IdentifiedBy != "" || r.Credential != "" {
 				t.Errorf("a claim counted before it was verified: %+v", r)
 			}
@@ -220,8 +220,8 @@ func TestNoGrantIsLookedAtBeforeVerifying(t *testing.T) {
 		f := start(t)
 		call := signed{caller: caller, method: "POST", target: payTarget, body: payBody, secret: "some other secret 0123456"}
 		f.call(t, call).wantCode(t, "TG.2006")
-		r := f.log.only(t, audit.KindRefusal)
-		if r.ClaimedCaller != caller || r.Caller != "" || r.Credential != "" || r.Decision != audit.Refused {
+		r := f.log.only(t, logfile.KindRefusal)
+		if r.ClaimedCaller != caller || r.Caller != "" || r.Credential != "" || r.Decision != logfile.Refused {
 			t.Errorf("refusal %+v", r)
 		}
 	}
@@ -250,7 +250,7 @@ func TestSignatureBesideAnotherIdentity(t *testing.T) {
 			}
 			got.wantCode(t, tt.code)
 			f.origin.none(t)
-			if r := f.log.only(t, audit.KindRefusal); r.Caller != tt.listener || r.ClaimedCaller != partnerCaller {
+			if r := f.log.only(t, logfile.KindRefusal); r.Caller != tt.listener || r.ClaimedCaller != partnerCaller {
 				t.Errorf("recorded as of %q, claimed %q", r.Caller, r.ClaimedCaller)
 			}
 		})
@@ -272,10 +272,10 @@ func TestReplay(t *testing.T) {
 		f.send(t, spend).wantCode(t, "TG.4003")
 	}
 	f.origin.only(t)
-	if r := f.log.of(audit.KindRefusal); len(r) != 3 || r[0].Caller != customerCaller {
+	if r := f.log.of(logfile.KindRefusal); len(r) != 3 || r[0].Caller != customerCaller {
 		t.Errorf("refusals %+v", r)
 	}
-	if r := f.log.only(t, audit.KindIntent); r.SignatureHash == "" || r.SignatureDate.IsZero() {
+	if r := f.log.only(t, logfile.KindIntent); r.SignatureHash == "" || r.SignatureDate.IsZero() {
 		t.Error("the intent does not carry what refills the memory after a restart")
 	}
 	read := signed{caller: customerCaller, method: "GET", target: readTarget}.text(t)
@@ -300,7 +300,7 @@ func TestConcurrentReplay(t *testing.T) {
 	}
 	together.Wait()
 	f.origin.only(t)
-	if n := len(f.log.of(audit.KindRefusal)); n != 15 {
+	if n := len(f.log.of(logfile.KindRefusal)); n != 15 {
 		t.Errorf("%d copies were refused, want 15", n)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/bsssim"
@@ -32,14 +33,14 @@ func TestWhoseAccountIsOnRecord(t *testing.T) {
 	f.send(t, old).wantCode(t, "TG.5001")
 	f.send(t, plain("POST", "/v2/orders/customer-orders/pay", "x")).wantCode(t, "TG.1005")
 	f.send(t, plain("GET", "/nothing", "")).wantCode(t, "TG.4001")
-	refusals := f.log.of(audit.KindRefusal)
+	refusals := f.log.of(logfile.KindRefusal)
 	for name, tt := range map[string]struct {
-		r          audit.Record
+		r          logfile.Record
 		account    string
 		deprecated bool
 	}{
-		"the intent":                {f.log.only(t, audit.KindIntent), customerAccount, true},
-		"the outcome":               {f.log.only(t, audit.KindOutcome), customerAccount, true},
+		"the intent":                {f.log.only(t, logfile.KindIntent), customerAccount, true},
+		"the outcome":               {f.log.only(t, logfile.KindOutcome), customerAccount, true},
 		"refused behind a decision": {refusals[0], customerAccount, true},
 		"refused before a decision": {refusals[1], "", true},
 		"no operation":              {refusals[2], "", false},
@@ -128,7 +129,7 @@ func TestRecordsNameTheKeyThatSigned(t *testing.T) {
 	f.send(t, pay())
 	one := f.origin.only(t)
 	sent := one.value("Authorization")
-	r := f.log.only(t, audit.KindOutcome)
+	r := f.log.only(t, logfile.KindOutcome)
 	if !strings.Contains(sent, "Access="+r.AccessKey+",") {
 		t.Errorf("signed by %.40s, the outcome's record says %s", sent, r.AccessKey)
 	}

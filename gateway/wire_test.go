@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/signing"
 )
 
@@ -43,14 +43,14 @@ func runWire(t *testing.T, tests []wireCase) {
 				return
 			case tt.code != "":
 				got.wantCode(t, tt.code)
-				if r := f.log.only(t, audit.KindRefusal); r.Status != got.status || r.Reason == "" {
+				if r := f.log.only(t, logfile.KindRefusal); r.Status != got.status || r.Reason == "" {
 					t.Errorf("refusal recorded as %d %q", r.Status, r.Reason)
 				}
 			case got.status != tt.status || got.code() != "":
 				t.Errorf("answer %d %s, want status %d of the HTTP server", got.status, got.body, tt.status)
 			}
 			f.origin.none(t)
-			if intents := f.log.of(audit.KindIntent); len(intents) != 0 {
+			if intents := f.log.of(logfile.KindIntent); len(intents) != 0 {
 				t.Errorf("an intent: %+v", intents)
 			}
 		})
@@ -61,7 +61,7 @@ func runWire(t *testing.T, tests []wireCase) {
 func (f *fixture) wantSent(t *testing.T, line string) {
 	t.Helper()
 	a := f.origin.only(t)
-	r := f.log.only(t, audit.KindIntent)
+	r := f.log.only(t, logfile.KindIntent)
 	recorded := r.Method + " " + r.Path
 	if r.Query != "" {
 		recorded += "?" + r.Query
@@ -244,7 +244,7 @@ func TestBodyCutShort(t *testing.T) {
 			closeWrite(t, c)
 			c.answer().wantCode(t, "TG.1004")
 			f.origin.none(t)
-			if r := f.log.only(t, audit.KindRefusal); r.Reason != "body_cut_short" {
+			if r := f.log.only(t, logfile.KindRefusal); r.Reason != "body_cut_short" {
 				t.Errorf("refusal %+v", r)
 			}
 		})
@@ -521,7 +521,7 @@ func TestBodiesWhereNoneIsExpected(t *testing.T) {
 					return
 				}
 				f.origin.none(t)
-				if r := f.log.only(t, audit.KindRefusal); r.Reason != "body_not_taken" || got.status != 400 {
+				if r := f.log.only(t, logfile.KindRefusal); r.Reason != "body_not_taken" || got.status != 400 {
 					t.Errorf("answer %d, refusal %+v", got.status, r)
 				}
 			})

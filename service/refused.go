@@ -7,7 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/accept"
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/tlspolicy"
 )
 
@@ -29,12 +29,12 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 		return // it was idle: nothing was refused
 	}
 	reason := "connection: " + string(r.Reason)
-	s.connectionRefusals.Unknown(time.Now(), r.Source, reason, func() *audit.Record {
+	s.connectionRefusals.Unknown(time.Now(), r.Source, reason, func() *logfile.Record {
 		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
 			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
 		source, port := splitRemote(r.Remote)
-		return &audit.Record{
-			Kind: audit.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: audit.Refused, Reason: reason,
+		return &logfile.Record{
+			Kind: logfile.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: logfile.Refused, Reason: reason,
 			TLSIn: offerRecord(r.Offer),
 		}
 	})
@@ -49,9 +49,9 @@ func splitRemote(remote string) (source string, port uint16) {
 	return address.Addr().String(), address.Port()
 }
 
-func offerRecord(o tlspolicy.Offer) *audit.TLS {
+func offerRecord(o tlspolicy.Offer) *logfile.TLS {
 	if len(o.Versions) == 0 && len(o.Suites) == 0 {
 		return nil
 	}
-	return &audit.TLS{Offer: &audit.Offer{Versions: o.Versions, Suites: o.Suites, Groups: o.Groups, ServerName: o.ServerName}}
+	return &logfile.TLS{Offer: &logfile.Offer{Versions: o.Versions, Suites: o.Suites, Groups: o.Groups, ServerName: o.ServerName}}
 }

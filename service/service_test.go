@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/config"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testpki"
@@ -65,7 +65,13 @@ type gateway struct {
 
 func start(t *testing.T, name, upstream, policy string) *gateway {
 	t.Helper()
-	g := &gateway{name: name, dir: t.TempDir(), ca: testpki.Must(testpki.New())}
+	return startIn(t, t.TempDir(), name, upstream, policy)
+}
+
+// startIn is start in a folder that may have a log.
+func startIn(t *testing.T, dir, name, upstream, policy string) *gateway {
+	t.Helper()
+	g := &gateway{name: name, dir: dir, ca: testpki.Must(testpki.New())}
 	s, err := service.Start(t.Context(), load(t, g.ca, g.dir, upstream, policy), "test", zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -148,8 +154,8 @@ func (g *gateway) metric(t *testing.T, name string) (sum int) {
 
 func (g *gateway) intents(t *testing.T) (n int) {
 	t.Helper()
-	err := audit.Read(filepath.Join(g.dir, "audit"), func(r *audit.Record, _ []byte) error {
-		if r.Kind == audit.KindIntent {
+	err := logfile.Read(filepath.Join(g.dir, "audit"), func(r *logfile.Record, _ []byte) error {
+		if r.Kind == logfile.KindIntent {
 			n++
 		}
 		return nil

@@ -9,14 +9,14 @@ import (
 	"slices"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 )
 
 // Call is one call, joined from its records: an intent and its outcome, or one refusal. What the log does not have (yet) is
 // nil; an outcome alone is of a call whose intent was pruned.
 type Call struct {
-	Intent, Outcome, Refusal *audit.Record
+	Intent, Outcome, Refusal *logfile.Record
 
 	// Lost is the seq of the start record, or of a second intent with the same id, that shows that no outcome will come. 0 in
 	// each call of a log that the gateway wrote: it closes what was open before it writes a start record.
@@ -29,10 +29,12 @@ const (
 	Open    = "open"    // no outcome is on record
 )
 
-func (c *Call) records() [3]*audit.Record { return [...]*audit.Record{c.Intent, c.Refusal, c.Outcome} }
+func (c *Call) records() [3]*logfile.Record {
+	return [...]*logfile.Record{c.Intent, c.Refusal, c.Outcome}
+}
 
 // first is the record that says who called and what: all calls have one.
-func (c *Call) first() *audit.Record {
+func (c *Call) first() *logfile.Record {
 	switch {
 	case c.Intent != nil:
 		return c.Intent
@@ -43,7 +45,7 @@ func (c *Call) first() *audit.Record {
 }
 
 // text gives a member of the first record, or of the outcome where the first one has none.
-func (c *Call) text(member func(*audit.Record) string) string {
+func (c *Call) text(member func(*logfile.Record) string) string {
 	text := member(c.first())
 	if text == "" && c.Outcome != nil {
 		return member(c.Outcome)
@@ -84,7 +86,7 @@ func (c *Call) Ended() time.Time {
 }
 
 // last is the record that ended the call; nil if there is none.
-func (c *Call) last() *audit.Record {
+func (c *Call) last() *logfile.Record {
 	if c.Outcome != nil {
 		return c.Outcome
 	}
@@ -92,7 +94,7 @@ func (c *Call) last() *audit.Record {
 }
 
 // Caller is the proven caller; empty if none was proven.
-func (c *Call) Caller() string { return c.text(func(r *audit.Record) string { return r.Caller }) }
+func (c *Call) Caller() string { return c.text(func(r *logfile.Record) string { return r.Caller }) }
 
 // Claimed is the caller that an access key named without proof; empty where one is proven.
 func (c *Call) Claimed() string {
@@ -111,24 +113,26 @@ func (c *Call) CallerText() string {
 }
 
 // Operation is the operation's name; empty if the call matched none.
-func (c *Call) Operation() string { return c.text(func(r *audit.Record) string { return r.Operation }) }
+func (c *Call) Operation() string {
+	return c.text(func(r *logfile.Record) string { return r.Operation })
+}
 
 // Site is "cn" or "intl"; empty for endpoints that the operator declared.
-func (c *Call) Site() string { return c.text(func(r *audit.Record) string { return r.Site }) }
+func (c *Call) Site() string { return c.text(func(r *logfile.Record) string { return r.Site }) }
 
 // Effect is "read", "write" or "spend"; empty if the call matched no operation.
-func (c *Call) Effect() string { return c.text(func(r *audit.Record) string { return r.Effect }) }
+func (c *Call) Effect() string { return c.text(func(r *logfile.Record) string { return r.Effect }) }
 
 // Credential is the name of the credential that signed or would have signed.
 func (c *Call) Credential() string {
-	return c.text(func(r *audit.Record) string { return r.Credential })
+	return c.text(func(r *logfile.Record) string { return r.Credential })
 }
 
 // Class is the class of the credential.
-func (c *Call) Class() string { return c.text(func(r *audit.Record) string { return r.Class }) }
+func (c *Call) Class() string { return c.text(func(r *logfile.Record) string { return r.Class }) }
 
 // Account is the account of that credential, and so who pays; empty where the configuration, or an old log, does not tell.
-func (c *Call) Account() string { return c.text(func(r *audit.Record) string { return r.Account }) }
+func (c *Call) Account() string { return c.text(func(r *logfile.Record) string { return r.Account }) }
 
 // Deprecated reports whether the operation was deprecated when it was called.
 func (c *Call) Deprecated() bool {
@@ -138,9 +142,9 @@ func (c *Call) Deprecated() bool {
 // Decision is "allowed" or "refused".
 func (c *Call) Decision() string {
 	if c.Refusal != nil {
-		return audit.Refused
+		return logfile.Refused
 	}
-	return audit.Allowed
+	return logfile.Allowed
 }
 
 // State says what became of the call in a word: an outcome ("succeeded", "failed", "partial", "not_sent", "unknown"),
@@ -164,19 +168,21 @@ func (c *Call) Status() int {
 }
 
 // Result is the business result that was read from the answer; see the member result of docs/audit-format.md.
-func (c *Call) Result() string { return c.ofOutcome(func(r *audit.Record) string { return r.Result }) }
+func (c *Call) Result() string {
+	return c.ofOutcome(func(r *logfile.Record) string { return r.Result })
+}
 
 // ErrorCode is the provider's error code.
 func (c *Call) ErrorCode() string {
-	return c.ofOutcome(func(r *audit.Record) string { return r.ErrorCode })
+	return c.ofOutcome(func(r *logfile.Record) string { return r.ErrorCode })
 }
 
 // RequestID is the provider's id of the request.
 func (c *Call) RequestID() string {
-	return c.ofOutcome(func(r *audit.Record) string { return r.RequestID })
+	return c.ofOutcome(func(r *logfile.Record) string { return r.RequestID })
 }
 
-func (c *Call) ofOutcome(member func(*audit.Record) string) string {
+func (c *Call) ofOutcome(member func(*logfile.Record) string) string {
 	if c.Outcome == nil {
 		return ""
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/decimal"
 	"tollgate/internal/testlog"
 )
@@ -20,50 +20,50 @@ import (
 // at gives a time of the sample log.
 func at(minute int) time.Time { return time.Date(2026, 10, 3, 4, minute, 0, 0, time.UTC) }
 
-func field(name, kind string, values ...string) audit.Field {
-	return audit.Field{Name: name, Kind: kind, Values: values}
+func field(name, kind string, values ...string) logfile.Field {
+	return logfile.Field{Name: name, Kind: kind, Values: values}
 }
 
-func spend(operation string, fields ...audit.Field) *audit.Record {
-	return &audit.Record{Kind: audit.KindIntent, Caller: "shop", Site: "cn", Operation: operation, Effect: "spend", Credential: "main", Class: "partner",
-		Account: "p-1", Decision: audit.Allowed, Fields: fields}
+func spend(operation string, fields ...logfile.Field) *logfile.Record {
+	return &logfile.Record{Kind: logfile.KindIntent, Caller: "shop", Site: "cn", Operation: operation, Effect: "spend", Credential: "main", Class: "partner",
+		Account: "p-1", Decision: logfile.Allowed, Fields: fields}
 }
 
-func ended(outcome string, status int, fields ...audit.Field) *audit.Record {
-	return &audit.Record{Kind: audit.KindOutcome, Outcome: outcome, Status: status, Fields: fields}
+func ended(outcome string, status int, fields ...logfile.Field) *logfile.Record {
+	return &logfile.Record{Kind: logfile.KindOutcome, Outcome: outcome, Status: status, Fields: fields}
 }
 
 // sample is a log of eight calls, "a" to "h".
-func sample() []*audit.Record {
-	named := func(call string, minute int, r *audit.Record) *audit.Record {
+func sample() []*logfile.Record {
+	named := func(call string, minute int, r *logfile.Record) *logfile.Record {
 		r.Call, r.Time = call, at(minute)
 		return r
 	}
-	failed := ended(audit.Failed, 400)
+	failed := ended(logfile.Failed, 400)
 	failed.ErrorCode, failed.RequestID = "CBC.99005003", "req-1"
-	read := &audit.Record{Kind: audit.KindIntent, Caller: "report", Site: "intl", Operation: "ListOrders", Effect: "read", Deprecated: true, Credential: "acme", Class: "customer",
-		Account: "c-17", Decision: audit.Allowed}
-	return []*audit.Record{
+	read := &logfile.Record{Kind: logfile.KindIntent, Caller: "report", Site: "intl", Operation: "ListOrders", Effect: "read", Deprecated: true, Credential: "acme", Class: "customer",
+		Account: "c-17", Decision: logfile.Allowed}
+	return []*logfile.Record{
 		named("a", 1, spend("UpdateCustomerAccountAmount", field("customer_id", "customer", "c-17"), field("amount", "amount", "100.10"))),
 		named("b", 2, spend("PayOrders", field("order_id", "order", "CS1"), field("coupon_infos[].id", "coupon", "cp-1", "cp-2"))),
-		named("a", 3, ended(audit.Succeeded, 200, field("transfer_id", "transaction", "t-1"))),
+		named("a", 3, ended(logfile.Succeeded, 200, field("transfer_id", "transaction", "t-1"))),
 		named("b", 4, failed),
-		named("c", 5, &audit.Record{Kind: audit.KindRefusal, ClaimedCaller: "shop", Identity: "AK", Decision: audit.Refused, Reason: "bad_signature", Status: 401}),
-		named("", 5, &audit.Record{Kind: audit.KindRefusal, Reason: "handshake", Decision: audit.Refused}),
-		named("d", 6, read), named("d", 7, ended(audit.Succeeded, 200, field("order_infos[].order_id", "order", "CS1", "CS2"))),
+		named("c", 5, &logfile.Record{Kind: logfile.KindRefusal, ClaimedCaller: "shop", Identity: "AK", Decision: logfile.Refused, Reason: "bad_signature", Status: 401}),
+		named("", 5, &logfile.Record{Kind: logfile.KindRefusal, Reason: "handshake", Decision: logfile.Refused}),
+		named("d", 6, read), named("d", 7, ended(logfile.Succeeded, 200, field("order_infos[].order_id", "order", "CS1", "CS2"))),
 		named("e", 8, spend("oldAdjustAmount", field("customer_id", "customer", "c-18"), field("amount", "amount", "2500"), field("currency", "currency", "usd"),
 			field("measure_id", "other", "3"))),
-		named("e", 9, ended(audit.Unknown, 0)),
+		named("e", 9, ended(logfile.Unknown, 0)),
 		named("f", 10, spend("RenewalResources", field("resource_ids[]", "resource", "r-1"))),
-		named("f", 11, ended(audit.Partial, 200, field("order_ids[]", "order", "CS3"))),
+		named("f", 11, ended(logfile.Partial, 200, field("order_ids[]", "order", "CS3"))),
 		named("g", 12, spend("CreatePartnerCoupons", field("quota_id", "coupon", "q-1"), field("customer_ids[]", "customer", "c-17", "c-19"), field("face_value", "amount", "20.50"))),
-		named("g", 13, ended(audit.Succeeded, 200, field("coupon_infos[].coupon_id", "coupon", "cp-8", "cp-9"))),
+		named("g", 13, ended(logfile.Succeeded, 200, field("coupon_infos[].coupon_id", "coupon", "cp-8", "cp-9"))),
 		named("h", 14, spend("PayOrders", field("order_id", "order", "CS4"))),
 	}
 }
 
 // write makes a log of records and gives its directory.
-func write(t testing.TB, list []*audit.Record) string {
+func write(t testing.TB, list []*logfile.Record) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")
 	l := testlog.New(dir, nil)
@@ -110,17 +110,17 @@ func TestFilters(t *testing.T) {
 		{Filter{Call: "d"}, "d"}, {Filter{Call: "D"}, ""}, {Filter{Caller: "shop"}, "abefgh"}, {Filter{Caller: "report"}, "d"}, // c only claims to be shop
 		{Filter{Operation: "PayOrders"}, "bh"}, {Filter{Effect: "read"}, "d"}, {Filter{Site: "intl"}, "d"}, {Filter{Credential: "acme"}, "d"}, {Filter{Class: "partner"}, "abefgh"},
 		{Filter{Account: "c-17"}, "d"}, {Filter{Account: "p-1", Operation: "PayOrders"}, "bh"}, {Filter{Account: "c"}, ""}, {Filter{Deprecated: true}, "d"},
-		{Filter{Decision: audit.Refused}, "c"}, {Filter{Decision: audit.Allowed}, "abdefgh"},
-		{Filter{State: audit.Succeeded}, "adg"}, {Filter{State: audit.Failed}, "b"}, {Filter{State: audit.Partial}, "f"}, {Filter{State: audit.Unknown}, "e"},
-		{Filter{State: Refused}, "c"}, {Filter{State: Open}, "h"}, {Filter{State: audit.NotSent}, ""},
+		{Filter{Decision: logfile.Refused}, "c"}, {Filter{Decision: logfile.Allowed}, "abdefgh"},
+		{Filter{State: logfile.Succeeded}, "adg"}, {Filter{State: logfile.Failed}, "b"}, {Filter{State: logfile.Partial}, "f"}, {Filter{State: logfile.Unknown}, "e"},
+		{Filter{State: Refused}, "c"}, {Filter{State: Open}, "h"}, {Filter{State: logfile.NotSent}, ""},
 		{Filter{Status: 401}, "c"}, {Filter{Status: 200}, "adfg"}, {Filter{ErrorCode: "CBC.99005003"}, "b"}, {Filter{RequestID: "req-1"}, "b"},
 		{Filter{Order: "CS1"}, "bd"}, {Filter{Order: "CS3"}, "f"}, {Filter{Order: "CS"}, ""}, {Filter{Order: "cp-1"}, ""},
 		{Filter{Customer: "c-17"}, "ag"}, {Filter{Customer: "c-19"}, "g"}, {Filter{Coupon: "cp-2"}, "b"}, {Filter{Coupon: "cp-9"}, "g"},
 		{Filter{MinAmount: amount(t, "100.1")}, "a"}, {Filter{MinAmount: amount(t, "100.101")}, ""}, {Filter{MaxAmount: amount(t, "25")}, "eg"}, // e: 2500 fen
 		{Filter{MinAmount: amount(t, "20.5"), MaxAmount: amount(t, "100.10")}, "aeg"}, {Filter{MinAmount: amount(t, "0"), Currency: "CNY"}, "ag"},
 		{Filter{Currency: "USD"}, "e"}, {Filter{Currency: "EUR"}, ""},
-		{Filter{Last: 3}, "fgh"}, {Filter{Last: 2, State: audit.Succeeded}, "dg"}, {Filter{Last: 100}, "abcdefgh"},
-		{Filter{Caller: "shop", State: audit.Succeeded, Customer: "c-17", Since: at(2)}, "g"},
+		{Filter{Last: 3}, "fgh"}, {Filter{Last: 2, State: logfile.Succeeded}, "dg"}, {Filter{Last: 100}, "abcdefgh"},
+		{Filter{Caller: "shop", State: logfile.Succeeded, Customer: "c-17", Since: at(2)}, "g"},
 	} {
 		if got := ids(t, scan, &c.filter); got != c.want {
 			t.Errorf("%+v gives %q, want %q", c.filter, got, c.want)
@@ -224,12 +224,12 @@ func TestMembersOfACall(t *testing.T) {
 	if h := byID["h"]; !h.Ended().IsZero() || h.Status() != 0 || h.Reason() != "" || h.Result() != "" {
 		t.Errorf("%+v", h.Row(time.UTC))
 	}
-	proven := &Call{Refusal: &audit.Record{Caller: "shop", ClaimedCaller: "report"}}
+	proven := &Call{Refusal: &logfile.Record{Caller: "shop", ClaimedCaller: "report"}}
 	if proven.Claimed() != "" || proven.CallerText() != "shop" {
 		t.Errorf("%+v", proven.Row(time.UTC))
 	}
-	alone := &Call{Outcome: &audit.Record{Seq: 9, Call: "z", Caller: "shop", Outcome: audit.Unknown, Effect: "spend", Site: "cn"}}
-	if alone.Caller() != "shop" || alone.State() != audit.Unknown || alone.Decision() != audit.Allowed || alone.Seq() != 9 || !alone.MovesMoney() {
+	alone := &Call{Outcome: &logfile.Record{Seq: 9, Call: "z", Caller: "shop", Outcome: logfile.Unknown, Effect: "spend", Site: "cn"}}
+	if alone.Caller() != "shop" || alone.State() != logfile.Unknown || alone.Decision() != logfile.Allowed || alone.Seq() != 9 || !alone.MovesMoney() {
 		t.Errorf("%+v", alone.Row(time.UTC))
 	}
 	if n := len(byID["a"].Row(time.UTC).Cells()); n != len(RowColumns) {
@@ -239,8 +239,8 @@ func TestMembersOfACall(t *testing.T) {
 
 // TestRowTellsWhoseAndWhy: also where one record alone is there, and in each column of its name.
 func TestRowTellsWhoseAndWhy(t *testing.T) {
-	r := &audit.Record{Account: "c-17", Deprecated: true, Reason: "over_limit", Detail: "limit \"pay\" (1/s) is reached"}
-	for name, c := range map[string]*Call{"refusal": {Refusal: r}, "outcome alone": {Outcome: r}, "outcome": {Intent: &audit.Record{}, Outcome: r}} {
+	r := &logfile.Record{Account: "c-17", Deprecated: true, Reason: "over_limit", Detail: "limit \"pay\" (1/s) is reached"}
+	for name, c := range map[string]*Call{"refusal": {Refusal: r}, "outcome alone": {Outcome: r}, "outcome": {Intent: &logfile.Record{}, Outcome: r}} {
 		cells := c.Row(time.UTC).Cells()
 		for column, want := range map[string]string{"account": "c-17", "deprecated": "true", "reason": r.Reason, "detail": r.Detail} {
 			if got := cells[slices.Index(RowColumns, column)]; got != want {
@@ -248,7 +248,7 @@ func TestRowTellsWhoseAndWhy(t *testing.T) {
 			}
 		}
 	}
-	old := (&Call{Intent: &audit.Record{Credential: "acme"}}).Row(time.UTC)
+	old := (&Call{Intent: &logfile.Record{Credential: "acme"}}).Row(time.UTC)
 	if old.Account != "" || old.Deprecated || old.Detail != "" {
 		t.Errorf("of an old log: %+v", old)
 	}
@@ -258,21 +258,21 @@ func TestRowTellsWhoseAndWhy(t *testing.T) {
 func TestAmountsOfAnswers(t *testing.T) {
 	prices := field("order_infos[].amount_after_discount", "amount", "99.00", "5")
 	for name, c := range map[string]struct {
-		asked, answered []audit.Field
+		asked, answered []logfile.Field
 		want            string
 	}{
 		"nothing said":          {nil, nil, "99.00 CNY 5 CNY"},
-		"yuan":                  {nil, []audit.Field{field("order_infos[].measure_id", "other", "1", "1")}, "99.00 CNY 5 CNY"},
-		"fen":                   {nil, []audit.Field{field("data.orderInfos[].measureId", "other", "3", "3")}, "0.9900 CNY 0.05 CNY"},
-		"yuan and fen":          {nil, []audit.Field{field("order_infos[].measure_id", "other", "1", "3")}, "2 not summed"},
-		"the request's unit":    {[]audit.Field{field("measure_id", "other", "2")}, nil, "9.900 CNY 0.5 CNY"},
-		"not the request's":     {[]audit.Field{field("measure_id", "other", "2")}, []audit.Field{field("x.measure_id", "other", "1")}, "99.00 CNY 5 CNY"},
-		"an unknown unit":       {nil, []audit.Field{field("order_infos[].measure_id", "other", "7")}, "2 not summed"},
-		"dollars":               {nil, []audit.Field{field("order_infos[].currency", "currency", "USD", "usd")}, "99.00 USD 5 USD"},
-		"yuan and dollars":      {nil, []audit.Field{field("order_infos[].currency", "currency", "CNY", "USD")}, "99.00 XXX 5 XXX"},
-		"another word of units": {nil, []audit.Field{field("order_infos[].some_measure_id", "other", "3")}, "99.00 CNY 5 CNY"},
+		"yuan":                  {nil, []logfile.Field{field("order_infos[].measure_id", "other", "1", "1")}, "99.00 CNY 5 CNY"},
+		"fen":                   {nil, []logfile.Field{field("data.orderInfos[].measureId", "other", "3", "3")}, "0.9900 CNY 0.05 CNY"},
+		"yuan and fen":          {nil, []logfile.Field{field("order_infos[].measure_id", "other", "1", "3")}, "2 not summed"},
+		"the request's unit":    {[]logfile.Field{field("measure_id", "other", "2")}, nil, "9.900 CNY 0.5 CNY"},
+		"not the request's":     {[]logfile.Field{field("measure_id", "other", "2")}, []logfile.Field{field("x.measure_id", "other", "1")}, "99.00 CNY 5 CNY"},
+		"an unknown unit":       {nil, []logfile.Field{field("order_infos[].measure_id", "other", "7")}, "2 not summed"},
+		"dollars":               {nil, []logfile.Field{field("order_infos[].currency", "currency", "USD", "usd")}, "99.00 USD 5 USD"},
+		"yuan and dollars":      {nil, []logfile.Field{field("order_infos[].currency", "currency", "CNY", "USD")}, "99.00 XXX 5 XXX"},
+		"another word of units": {nil, []logfile.Field{field("order_infos[].some_measure_id", "other", "3")}, "99.00 CNY 5 CNY"},
 	} {
-		call := &Call{Intent: &audit.Record{Site: "cn", Effect: "read", Fields: c.asked}, Outcome: ended(audit.Succeeded, 200, append(c.answered, prices)...)}
+		call := &Call{Intent: &logfile.Record{Site: "cn", Effect: "read", Fields: c.asked}, Outcome: ended(logfile.Succeeded, 200, append(c.answered, prices)...)}
 		amounts, unsummed := call.Amounts()
 		var got []string
 		for _, a := range amounts {
@@ -292,22 +292,22 @@ func TestAmountsOfAnswers(t *testing.T) {
 
 // TestUnsummed: an amount that cannot be read never vanishes: it is counted, shown in the row and found by every range of amounts.
 func TestUnsummed(t *testing.T) {
-	omitted := audit.Field{Name: "amount", Kind: "amount", Omitted: 1} // longer than the log records
+	omitted := logfile.Field{Name: "amount", Kind: "amount", Omitted: 1} // longer than the log records
 	for name, c := range map[string]struct {
-		fields           []audit.Field
+		fields           []logfile.Field
 		summed, unsummed int
 	}{
-		"a blank before it":   {[]audit.Field{field("amount", "amount", " 777777")}, 0, 1},
-		"a unit behind it":    {[]audit.Field{field("amount", "amount", "777780f")}, 0, 1},
-		"thousands":           {[]audit.Field{field("amount", "amount", "777,779")}, 0, 1},
-		"left out":            {[]audit.Field{omitted}, 0, 1},
-		"an unknown unit":     {[]audit.Field{field("amount", "amount", "5"), field("measure_id", "other", "9")}, 0, 1},
-		"empty":               {[]audit.Field{field("amount", "amount", "")}, 0, 1},
-		"one of two":          {[]audit.Field{field("amount", "amount", "5", "x")}, 1, 1},
-		"a number":            {[]audit.Field{field("amount", "amount", "5")}, 1, 0},
-		"a field of its kind": {[]audit.Field{field("memo", "other", "777,779")}, 0, 0},
+		"a blank before it":   {[]logfile.Field{field("amount", "amount", " 777777")}, 0, 1},
+		"a unit behind it":    {[]logfile.Field{field("amount", "amount", "777780f")}, 0, 1},
+		"thousands":           {[]logfile.Field{field("amount", "amount", "777,779")}, 0, 1},
+		"left out":            {[]logfile.Field{omitted}, 0, 1},
+		"an unknown unit":     {[]logfile.Field{field("amount", "amount", "5"), field("measure_id", "other", "9")}, 0, 1},
+		"empty":               {[]logfile.Field{field("amount", "amount", "")}, 0, 1},
+		"one of two":          {[]logfile.Field{field("amount", "amount", "5", "x")}, 1, 1},
+		"a number":            {[]logfile.Field{field("amount", "amount", "5")}, 1, 0},
+		"a field of its kind": {[]logfile.Field{field("memo", "other", "777,779")}, 0, 0},
 	} {
-		call := &Call{Intent: spend("oldAdjustAmount", c.fields...), Outcome: ended(audit.Succeeded, 200)}
+		call := &Call{Intent: spend("oldAdjustAmount", c.fields...), Outcome: ended(logfile.Succeeded, 200)}
 		row := call.Row(time.UTC)
 		if len(row.Amounts) != c.summed || row.Unsummed != c.unsummed {
 			t.Errorf("%s: amounts %v, %d unsummed", name, row.Amounts, row.Unsummed)
@@ -337,7 +337,7 @@ func TestCurrency(t *testing.T) {
 		if c.said != "" {
 			r.Fields = append(r.Fields, field("currency", "currency", c.said))
 		}
-		call := &Call{Intent: r, Outcome: ended(audit.Succeeded, 204)}
+		call := &Call{Intent: r, Outcome: ended(logfile.Succeeded, 204)}
 		if amounts, _ := call.Amounts(); call.Currency() != c.want || len(amounts) != 1 || amounts[0].Currency != c.want {
 			t.Errorf("%+v: %s, %v", c, call.Currency(), amounts)
 		}
@@ -357,13 +357,13 @@ func TestMoney(t *testing.T) {
 	nowhere.Site = ""
 	for _, c := range []struct {
 		name   string
-		intent *audit.Record
-		answer []audit.Field
+		intent *logfile.Record
+		answer []logfile.Field
 		want   string // empty: not known
 	}{
 		{"as text says it", spend("UpdateCustomerAccountAmount", field("amount", "amount", "99.90")), nil, "99.90 CNY"},
 		{"a JSON number", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1.5e2")), nil, "150 CNY"},
-		{"the answer's amounts are not added", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []audit.Field{field("quota_balance", "amount", "7")}, "5 CNY"},
+		{"the answer's amounts are not added", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []logfile.Field{field("quota_balance", "amount", "7")}, "5 CNY"},
 		{"a payment of orders", spend("PayOrders", field("order_id", "order", "1")), nil, ""},
 		{"fen", spend("oldAdjustAmount", field("amount", "amount", "12345"), field("measure_id", "other", "3")), nil, "123.45 CNY"},
 		{"jiao", spend("oldAdjustAmount", field("amount", "amount", "12345"), field("measure_id", "other", "2")), nil, "1234.5 CNY"},
@@ -376,18 +376,18 @@ func TestMoney(t *testing.T) {
 		{"two amounts", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1", "2")), nil, ""},
 		{"more than the log holds", spend("UpdateCustomerAccountAmount", omitted), nil, ""},
 		{"a record that was cut", cut, nil, ""},
-		{"an answer with an amount in no sum", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []audit.Field{field("quota_balance", "amount", "x")}, "5 CNY"},
-		{"a number in the request, none in the answer that tells", spend("ReclaimEnterpriseMultiAccountCoupon", field("amount", "amount", "5")), []audit.Field{field("real_retrieve_amout", "amount", "x")}, ""},
+		{"an answer with an amount in no sum", spend("ReclaimToPartnerAccount", field("amount", "amount", "5")), []logfile.Field{field("quota_balance", "amount", "x")}, "5 CNY"},
+		{"a number in the request, none in the answer that tells", spend("ReclaimEnterpriseMultiAccountCoupon", field("amount", "amount", "5")), []logfile.Field{field("real_retrieve_amout", "amount", "x")}, ""},
 		{"no number", spend("UpdateCustomerAccountAmount", field("amount", "amount", "1,000")), nil, ""},
 		{"less than nothing", spend("UpdateCustomerAccountAmount", field("amount", "amount", "-1")), nil, ""},
 		{"coupons for three", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50"), recipients), nil, "61.50 CNY"},
 		{"coupons for nobody", spend("CreatePartnerCoupons", field("face_value", "amount", "20.50")), nil, ""},
 		{"quotas for two", spend("UpdateCouponQuotas", field("quota_amount", "amount", "7"), field("indirect_partner_ids[]", "partner", "p", "q")), nil, "14 CNY"},
-		{"the answer tells", spend("ReclaimEnterpriseMultiAccountCoupon"), []audit.Field{field("real_retrieve_amout", "amount", "3.20")}, "3.20 CNY"},
+		{"the answer tells", spend("ReclaimEnterpriseMultiAccountCoupon"), []logfile.Field{field("real_retrieve_amout", "amount", "3.20")}, "3.20 CNY"},
 		{"a limit", intl, nil, ""},
-		{"a read", &audit.Record{Effect: "read", Site: "cn", Fields: []audit.Field{field("amount", "amount", "1")}}, nil, ""},
+		{"a read", &logfile.Record{Effect: "read", Site: "cn", Fields: []logfile.Field{field("amount", "amount", "1")}}, nil, ""},
 	} {
-		call := &Call{Intent: c.intent, Outcome: ended(audit.Succeeded, 200, c.answer...)}
+		call := &Call{Intent: c.intent, Outcome: ended(logfile.Succeeded, 200, c.answer...)}
 		got := ""
 		if value, currency, ok := call.Money(); ok {
 			got = value.String() + " " + currency
@@ -396,7 +396,7 @@ func TestMoney(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	long := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5")), Outcome: ended(audit.Succeeded, 200)}
+	long := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5")), Outcome: ended(logfile.Succeeded, 200)}
 	long.Outcome.Cut = true
 	if value, _, ok := long.Money(); !ok || value.String() != "5" {
 		t.Errorf("where the answer's record was cut: %s, %v", value, ok)

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // MaxOpen is how many calls without an outcome a [Joiner] holds. It bounds memory; a gateway has as many under way as
@@ -28,28 +28,28 @@ func NewJoiner(yield func(*Call) error) *Joiner {
 
 // Add takes the next record, and keeps it if it is an intent. Records that belong to no call, such as refused handshakes,
 // are passed over.
-func (j *Joiner) Add(r *audit.Record) error {
+func (j *Joiner) Add(r *logfile.Record) error {
 	switch {
-	case r.Kind == audit.KindStart:
+	case r.Kind == logfile.KindStart:
 		return j.lose(r.Seq)
 	case r.Call == "":
 		return nil
-	case r.Kind == audit.KindIntent:
+	case r.Kind == logfile.KindIntent:
 		return j.intent(r)
-	case r.Kind == audit.KindOutcome:
+	case r.Kind == logfile.KindOutcome:
 		c := Call{Outcome: r}
 		if begun := j.open[r.Call]; begun != nil {
 			c.Intent = begun.Intent
 			delete(j.open, r.Call)
 		}
 		return j.yield(&c)
-	case r.Kind == audit.KindRefusal:
+	case r.Kind == logfile.KindRefusal:
 		return j.yield(&Call{Refusal: r})
 	}
 	return nil
 }
 
-func (j *Joiner) intent(r *audit.Record) error {
+func (j *Joiner) intent(r *logfile.Record) error {
 	if before := j.open[r.Call]; before != nil { // not written by a gateway
 		before.Lost = r.Seq
 		if err := j.yield(before); err != nil {

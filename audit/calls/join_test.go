@@ -7,18 +7,18 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // records makes records of short words: "i1" is an intent of call 1, "o" an outcome, "r" a refusal, "S" a start record, "h" a
 // refused handshake, "c" a checkpoint. Seqs count from 1.
-func records(words string) []*audit.Record {
-	kinds := map[byte]audit.Kind{
-		'i': audit.KindIntent, 'o': audit.KindOutcome, 'r': audit.KindRefusal, 'S': audit.KindStart, 'h': audit.KindRefusal, 'c': audit.KindCheckpoint,
+func records(words string) []*logfile.Record {
+	kinds := map[byte]logfile.Kind{
+		'i': logfile.KindIntent, 'o': logfile.KindOutcome, 'r': logfile.KindRefusal, 'S': logfile.KindStart, 'h': logfile.KindRefusal, 'c': logfile.KindCheckpoint,
 	}
-	var list []*audit.Record
+	var list []*logfile.Record
 	for i, word := range strings.Fields(words) {
-		list = append(list, &audit.Record{Seq: uint64(i + 1), Kind: kinds[word[0]], Call: word[1:]})
+		list = append(list, &logfile.Record{Seq: uint64(i + 1), Kind: kinds[word[0]], Call: word[1:]})
 	}
 	return list
 }
@@ -28,7 +28,7 @@ func brief(c *Call) string {
 	text := ""
 	for _, part := range []struct {
 		letter string
-		record *audit.Record
+		record *logfile.Record
 	}{{"i", c.Intent}, {"o", c.Outcome}, {"r", c.Refusal}} {
 		if part.record != nil {
 			text += fmt.Sprint(part.letter, part.record.Seq)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
 )
@@ -38,7 +38,7 @@ func (c *Call) Amounts() (amounts []Amount, unsummed int) {
 }
 
 // amountsOf returns the same of one record, which may be nil.
-func (c *Call) amountsOf(r *audit.Record) (amounts []Amount, unsummed int) {
+func (c *Call) amountsOf(r *logfile.Record) (amounts []Amount, unsummed int) {
 	for field := range fieldsOf(r, catalog.FieldAmount) {
 		power, currency, known := c.unitOf(r)
 		unsummed += field.Omitted
@@ -55,7 +55,7 @@ func (c *Call) amountsOf(r *audit.Record) (amounts []Amount, unsummed int) {
 }
 
 // unitOf returns what the amounts of a record are in: a power of ten, if it is known, of a currency's main unit.
-func (c *Call) unitOf(r *audit.Record) (power int, currency string, known bool) {
+func (c *Call) unitOf(r *logfile.Record) (power int, currency string, known bool) {
 	measure, all := measureOf(r)
 	if measure == "" && all {
 		measure, all = measureOf(c.first()) // an answer that does not say is in the request's unit
@@ -65,7 +65,7 @@ func (c *Call) unitOf(r *audit.Record) (power int, currency string, known bool) 
 }
 
 // measureOf returns the measure_id of a record, which v1 spells in two ways, and whether it is that of all amounts.
-func measureOf(r *audit.Record) (measure string, all bool) {
+func measureOf(r *logfile.Record) (measure string, all bool) {
 	var named []string
 	all = true
 	for field := range fieldsOf(r, catalog.FieldOther) {
@@ -82,7 +82,7 @@ func measureOf(r *audit.Record) (measure string, all bool) {
 
 // speaksForAll reports whether a unit or currency is on record for each amount beside it: in a list, an item may have none, and
 // values may have been left out of the record.
-func speaksForAll(r *audit.Record, unit *audit.Field) bool {
+func speaksForAll(r *logfile.Record, unit *logfile.Field) bool {
 	if unit.Omitted > 0 {
 		return false
 	}
@@ -125,7 +125,7 @@ func (c *Call) Currency() string {
 		}
 		return NoCurrency
 	}
-	if known := c.text(func(r *audit.Record) string { return r.Currency }); known != "" {
+	if known := c.text(func(r *logfile.Record) string { return r.Currency }); known != "" {
 		return known
 	}
 	if currency, ok := siteCurrency[c.Site()]; ok {
@@ -156,7 +156,7 @@ func (c *Call) MovesMoney() bool {
 // mayHaveMoved reports whether the call moved money or may have: what ended in an unknown way may.
 func (c *Call) mayHaveMoved() bool {
 	switch c.State() {
-	case audit.Failed, audit.NotSent, Refused:
+	case logfile.Failed, logfile.NotSent, Refused:
 		return false
 	}
 	return c.MovesMoney()
@@ -210,7 +210,7 @@ func (c *Call) Recipients() (customers []string, more bool) {
 }
 
 // teller is the record that says how much the call moves; nil if it is not there.
-func (c *Call) teller() *audit.Record {
+func (c *Call) teller() *logfile.Record {
 	switch {
 	case moneyInAnswer[c.Operation()]:
 		return c.Outcome
@@ -231,8 +231,8 @@ func (c *Call) count(name string) int {
 }
 
 // fieldsOf gives the fields of a kind; none of a nil record.
-func fieldsOf(r *audit.Record, kind catalog.FieldKind) iter.Seq[*audit.Field] {
-	return func(yield func(*audit.Field) bool) {
+func fieldsOf(r *logfile.Record, kind catalog.FieldKind) iter.Seq[*logfile.Field] {
+	return func(yield func(*logfile.Field) bool) {
 		if r == nil {
 			return
 		}

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/decimal"
 )
 
@@ -258,20 +258,20 @@ func (n *Counts) add(c *Call, part share) {
 
 func (n *Counts) of(state string) *uint64 {
 	switch state {
-	case audit.Succeeded:
+	case logfile.Succeeded:
 		return &n.Succeeded
-	case audit.Failed:
+	case logfile.Failed:
 		return &n.Failed
-	case audit.Partial:
+	case logfile.Partial:
 		return &n.Partial
-	case audit.NotSent:
+	case logfile.NotSent:
 		return &n.NotSent
 	case Refused:
 		return &n.Refused
 	case Open:
 		return &n.Open
 	}
-	return &n.Unknown // audit.Unknown, and whatever a later version may write
+	return &n.Unknown // logfile.Unknown, and whatever a later version may write
 }
 
 // add adds the money of a call, or a part of it.
@@ -281,9 +281,9 @@ func (m *Money) add(c *Call, part share) {
 	}
 	sum := &m.MovedPerhaps
 	switch c.State() {
-	case audit.Succeeded:
+	case logfile.Succeeded:
 		sum = &m.Moved
-	case audit.Partial:
+	case logfile.Partial:
 		sum = &m.MovedPartly
 	}
 	*sum = sum.Add(part.value)

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
-func reportOf(t testing.TB, by string, list []*audit.Record) *Report {
+func reportOf(t testing.TB, by string, list []*logfile.Record) *Report {
 	t.Helper()
 	dimensions, err := ParseDimensions(by)
 	if err != nil {
@@ -82,9 +82,9 @@ func TestReportOfManyCustomers(t *testing.T) {
 	transfer := spend("UpdateCustomerAccountAmount", field("customer_id", "customer", "a"), field("customerId", "customer", "b"), field("amount", "amount", "9"))
 	coupons := spend("CreatePartnerCoupons", list, field("face_value", "amount", "10"))
 	transfer.Call, coupons.Call = "1", "2"
-	records := []*audit.Record{transfer, coupons}
+	records := []*logfile.Record{transfer, coupons}
 	for _, id := range []string{"1", "2"} {
-		end := ended(audit.Succeeded, 200)
+		end := ended(logfile.Succeeded, 200)
 		end.Call = id
 		records = append(records, end)
 	}
@@ -102,8 +102,8 @@ b CNY 2 2 0 0 0 0 0 0 10.00 0.00 0.00 1 0
 // TestReportMoney: each outcome puts an amount where it belongs, or nowhere.
 func TestReportMoney(t *testing.T) {
 	for outcome, want := range map[string]string{
-		audit.Succeeded: "5.00 0.00 0.00", audit.Failed: "0.00 0.00 0.00", audit.Partial: "0.00 5.00 0.00", audit.NotSent: "0.00 0.00 0.00",
-		audit.Unknown: "0.00 0.00 5.00", "": "0.00 0.00 5.00", "newer": "0.00 0.00 5.00",
+		logfile.Succeeded: "5.00 0.00 0.00", logfile.Failed: "0.00 0.00 0.00", logfile.Partial: "0.00 5.00 0.00", logfile.NotSent: "0.00 0.00 0.00",
+		logfile.Unknown: "0.00 0.00 5.00", "": "0.00 0.00 5.00", "newer": "0.00 0.00 5.00",
 	} {
 		call := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5"))}
 		if outcome != "" {
@@ -122,13 +122,13 @@ func TestReportMoney(t *testing.T) {
 
 // TestReportDecimals: all sums of one currency have as many decimals as the longest, two at least, and nothing is rounded.
 func TestReportDecimals(t *testing.T) {
-	var records []*audit.Record
+	var records []*logfile.Record
 	for i, amount := range []string{"1000.5", "20", "0.125", "3e2"} {
 		call := spend("UpdateCustomerAccountAmount", field("customer_id", "customer", amount), field("amount", "amount", amount))
 		if call.Call = amount; i == 3 {
 			call.Fields = append(call.Fields, field("currency", "currency", "USD"))
 		}
-		end := ended(audit.Succeeded, 200)
+		end := ended(logfile.Succeeded, 200)
 		end.Call = amount
 		records = append(records, call, end)
 	}
@@ -147,11 +147,11 @@ func TestReportDecimals(t *testing.T) {
 
 // TestReportOfReads: what reads tell of prices is money of nobody's.
 func TestReportOfReads(t *testing.T) {
-	read := &audit.Record{Kind: audit.KindIntent, Call: "1", Site: "cn", Operation: "ShowCustomerOrderDetails", Effect: "read", Account: "c-17"}
-	end := ended(audit.Succeeded, 200, field("order_info.amount_after_discount", "amount", "99.00"))
+	read := &logfile.Record{Kind: logfile.KindIntent, Call: "1", Site: "cn", Operation: "ShowCustomerOrderDetails", Effect: "read", Account: "c-17"}
+	end := ended(logfile.Succeeded, 200, field("order_info.amount_after_discount", "amount", "99.00"))
 	end.Call = "1"
 	want := "c-17 CNY 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0\n= 1 1 0 0 0 0 0 0 0 0\n= CNY 0.00 0.00 0.00\n"
-	if got := asText(reportOf(t, "account", []*audit.Record{read, end})); got != want {
+	if got := asText(reportOf(t, "account", []*logfile.Record{read, end})); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
@@ -159,19 +159,19 @@ func TestReportOfReads(t *testing.T) {
 // TestReportUnsummed: amounts that are in no sum are counted, whatever the call's effect, but not those of refused calls.
 func TestReportUnsummed(t *testing.T) {
 	spending := spend("UpdateCustomerAccountAmount", field("amount", "amount", "777,779"))
-	reading := &audit.Record{Effect: "read", Site: "cn", Fields: []audit.Field{field("amount", "amount", " 777777")}}
+	reading := &logfile.Record{Effect: "read", Site: "cn", Fields: []logfile.Field{field("amount", "amount", " 777777")}}
 	for name, c := range map[string]struct {
 		call *Call
 		want string // NoAmount, Unsummed
 	}{
-		"spend":          {&Call{Intent: spending, Outcome: ended(audit.Succeeded, 200)}, "1 1"},
+		"spend":          {&Call{Intent: spending, Outcome: ended(logfile.Succeeded, 200)}, "1 1"},
 		"open spend":     {&Call{Intent: spending}, "1 1"},
-		"failed spend":   {&Call{Intent: spending, Outcome: ended(audit.Failed, 400)}, "0 1"},
-		"read":           {&Call{Intent: reading, Outcome: ended(audit.Succeeded, 200)}, "0 1"},
-		"the answer's":   {&Call{Intent: spend("ReclaimCouponQuotas"), Outcome: ended(audit.Succeeded, 200, field("quota_balance", "amount", "1 000"))}, "1 1"},
+		"failed spend":   {&Call{Intent: spending, Outcome: ended(logfile.Failed, 400)}, "0 1"},
+		"read":           {&Call{Intent: reading, Outcome: ended(logfile.Succeeded, 200)}, "0 1"},
+		"the answer's":   {&Call{Intent: spend("ReclaimCouponQuotas"), Outcome: ended(logfile.Succeeded, 200, field("quota_balance", "amount", "1 000"))}, "1 1"},
 		"refused":        {&Call{Refusal: spending}, "0 0"},
-		"a whole amount": {&Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "1")), Outcome: ended(audit.Succeeded, 200)}, "0 0"},
-		"a payment":      {&Call{Intent: spend("PayOrders"), Outcome: ended(audit.Succeeded, 200)}, "1 0"},
+		"a whole amount": {&Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "1")), Outcome: ended(logfile.Succeeded, 200)}, "0 0"},
+		"a payment":      {&Call{Intent: spend("PayOrders"), Outcome: ended(logfile.Succeeded, 200)}, "1 0"},
 	} {
 		r := NewReport([]Dimension{ByCaller})
 		if err := r.Add(c.call); err != nil {
@@ -195,7 +195,7 @@ func TestReportJSON(t *testing.T) {
 
 func TestReportIsBounded(t *testing.T) {
 	add := func(r *Report, customer, currency string) error {
-		return r.Add(&Call{Refusal: &audit.Record{Fields: []audit.Field{field("customer_id", "customer", customer), field("currency", "currency", currency)}}})
+		return r.Add(&Call{Refusal: &logfile.Record{Fields: []logfile.Field{field("customer_id", "customer", customer), field("currency", "currency", currency)}}})
 	}
 	r := NewReport([]Dimension{ByCustomer})
 	if r.maxGroups != MaxGroups || r.maxBytes != maxKeyBytes {
@@ -227,7 +227,7 @@ func TestReportIsBounded(t *testing.T) {
 func TestReportKeepsGroupsApart(t *testing.T) {
 	r := NewReport([]Dimension{ByCredential, ByOperation})
 	for _, names := range [][2]string{{"a", "b"}, {"ab", ""}, {"", "ab"}, {"a\x00", "b"}, {"a", "\x00b"}, {"a\x01b", ""}} {
-		if err := r.Add(&Call{Refusal: &audit.Record{Credential: names[0], Operation: names[1]}}); err != nil {
+		if err := r.Add(&Call{Refusal: &logfile.Record{Credential: names[0], Operation: names[1]}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,7 +3,7 @@ package calls
 import (
 	"context"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // Source gives calls: the log itself ([Scan]), or an index of it. All give the same calls in the same order.
@@ -32,7 +32,7 @@ func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) err
 		}
 		return kept.Add(c)
 	})
-	err := audit.Read(s.Dir, func(r *audit.Record, _ []byte) error {
+	err := logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error {
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped
 		}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -62,7 +62,7 @@ func TestByHand(t *testing.T) {
 	pruned := l.prune(l.make(func(log *testlog.Log) {
 		log.Rotate()
 		log.Calls(1)
-		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 3})
+		log.Add(&logfile.Record{Kind: logfile.KindPrune, First: 1, Last: 3})
 	}), 0)
 	changed := l.replace(full, 0, 5, `"amount"`, `"amounT"`)
 	removed := l.edit(full, 0, func(lines [][]byte) [][]byte { return slices.Delete(lines, 4, 5) })

@@ -9,8 +9,8 @@ import (
 	"os"
 	"strings"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
 )
 
@@ -124,7 +124,7 @@ func known(name string) bool {
 		return true
 	}
 	segment, inLog := strings.CutPrefix(name, logFolder)
-	_, hashes, ok := audit.ParseFileName(segment)
+	_, hashes, ok := logfile.ParseFileName(segment)
 	return inLog && ok && !hashes
 }
 

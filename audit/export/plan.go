@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
 )
 
@@ -37,11 +37,11 @@ func (c *Counts) see(l proof.Line) {
 	}
 	c.End = l.Seq
 	switch l.Kind {
-	case audit.KindIntent:
+	case logfile.KindIntent:
 		c.Intents++
-	case audit.KindOutcome:
+	case logfile.KindOutcome:
 		c.Outcomes++
-	case audit.KindRefusal, audit.KindRefusals:
+	case logfile.KindRefusal, logfile.KindRefusals:
 		c.Refusals++
 	default:
 		c.OfItself++
@@ -76,13 +76,13 @@ func (p *planner) see(l proof.Line) error {
 		return err
 	}
 	p.oldest, p.newest = cmp.Or(p.oldest, l.Time), l.Time
-	sealed := l.Kind == audit.KindCheckpoint
+	sealed := l.Kind == logfile.KindCheckpoint
 	begun := p.summary.Begin > 0 || p.open.Begin > 0
 	// A checkpoint that an older key signs too says less without the key record before it: a bundle begins with another one.
 	if p.summary.First == 0 || sealed && !begun && !p.rekeyed {
 		p.summary.First = l.Seq
 	}
-	p.rekeyed = l.Kind == audit.KindKey || p.rekeyed && !sealed
+	p.rekeyed = l.Kind == logfile.KindKey || p.rekeyed && !sealed
 	if p.from <= l.Time && l.Time < p.to {
 		p.open.see(l)
 	}
@@ -127,7 +127,7 @@ func spell(t time.Time) string { return t.UTC().Format(proof.TimeFormat) }
 // lookup finds the checkpoints and keys of a bundle whose records are known.
 func (s *Summary) lookup(log *proof.Log, keys proof.Keyring) (err error) {
 	for _, use := range keys {
-		if use.From < s.Last {
+		if use.Seq < s.Last {
 			s.Keys = append(s.Keys, use)
 		}
 	}

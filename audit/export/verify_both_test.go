@@ -13,8 +13,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/audit/verify"
 	"tollgate/internal/testlog"
 )
@@ -39,7 +39,7 @@ func (l *logs) unsignedChanges() (samples []sample) {
 	dir := l.edit(l.make(func(log *testlog.Log) {
 		log.Rotate()
 		l.calls(log, "iaoa", "a")
-		log.Add(&audit.Record{Kind: audit.KindRefusal, Note: "a text"})
+		log.Add(&logfile.Record{Kind: logfile.KindRefusal, Note: "a text"})
 	}), 1, func(lines [][]byte) [][]byte { return lines[:len(lines)-1] })
 	file := l.files(dir, "*.jsonl")[1]
 	data, err := os.ReadFile(file)

@@ -21,6 +21,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -159,13 +160,13 @@ func (l *logs) make(write func(*testlog.Log)) string {
 func (l *logs) full() string {
 	return l.make(func(log *testlog.Log) {
 		log.Calls(2)
-		log.Add(&audit.Record{Kind: audit.KindRefusal, Deprecated: true, Reason: "no_grant", Note: "\"caf\u00e9\" \\ \u202e"})
+		log.Add(&logfile.Record{Kind: logfile.KindRefusal, Deprecated: true, Reason: "no_grant", Note: "\"caf\u00e9\" \\ \u202e"})
 		log.Rotate()
 		log.Calls(1)
 		log.Rekey(l.other, false)
 		log.Calls(1)
 		log.Rotate()
-		log.Add(&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: "no_grant", Source: "10.0.0.1", Count: 7}}})
+		log.Add(&logfile.Record{Kind: logfile.KindRefusals, Counts: []logfile.Count{{Reason: "no_grant", Source: "10.0.0.1", Count: 7}}})
 		log.Call()
 	})
 }
@@ -178,9 +179,9 @@ func (l *logs) written() (log, open, before, after string) {
 	a, _, err := audit.Open(cfg)
 	l.ok(err)
 	before = a.Key().String()
-	l.ok(a.Intent(l.t.Context(), &audit.Record{Call: "1", Path: "/caf\u00e9\u202e\"\\"}))
-	l.ok(a.Outcome(l.t.Context(), &audit.Record{Call: "1", Outcome: audit.Succeeded}))
-	l.ok(a.Intent(l.t.Context(), &audit.Record{Call: "2"}))
+	l.ok(a.Intent(l.t.Context(), &logfile.Record{Call: "1", Path: "/caf\u00e9\u202e\"\\"}))
+	l.ok(a.Outcome(l.t.Context(), &logfile.Record{Call: "1", Outcome: logfile.Succeeded}))
+	l.ok(a.Intent(l.t.Context(), &logfile.Record{Call: "2"}))
 	open = l.copy(cfg.Dir, func(string) {})
 	l.ok(a.Close(l.t.Context()))
 
@@ -319,7 +320,7 @@ func (l *logs) checkpointBy(log *testlog.Log, key *checkpoint.Key, signers ...*c
 	c := checkpoint.Checkpoint{Origin: key.Name(), Size: log.Tree.Size(), Root: log.Tree.Root(), Time: testlog.Start}
 	signed, err := c.Sign(signers...)
 	l.ok(err)
-	log.Add(&audit.Record{Kind: audit.KindCheckpoint, Time: c.Time, Key: key.Public().String(), Checkpoint: signed,
+	log.Add(&logfile.Record{Kind: logfile.KindCheckpoint, Time: c.Time, Key: key.Public().String(), Checkpoint: signed,
 		Peaks: checkpoint.FormatHashes(log.Tree.Peaks())})
 }
 
@@ -340,24 +341,24 @@ func (l *logs) whole() []sample {
 		kept += l.copyLine(log.Last)
 	})
 	crash := l.make(func(log *testlog.Log) {
-		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
-		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a", Outcome: audit.Unknown})
-		log.Add(&audit.Record{Kind: audit.KindStart, Unsigned: 1})
+		log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})
+		log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.Unknown})
+		log.Add(&logfile.Record{Kind: logfile.KindStart, Unsigned: 1})
 		log.Checkpoint()
-		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "b"})
-		log.Add(&audit.Record{Kind: audit.KindStop, Note: "1 call had no outcome"})
+		log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "b"})
+		log.Add(&logfile.Record{Kind: logfile.KindStop, Note: "1 call had no outcome"})
 		log.Checkpoint()
 		log.Rotate()
-		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "b", Outcome: audit.Unknown})
-		log.Add(&audit.Record{Kind: audit.KindStart})
+		log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "b", Outcome: logfile.Unknown})
+		log.Add(&logfile.Record{Kind: logfile.KindStart})
 	})
 	pruned := l.prune(l.make(func(log *testlog.Log) {
 		log.Calls(1)
-		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
+		log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})
 		last := log.Seq
 		log.Rotate()
-		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a"})
-		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: last})
+		log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "a"})
+		log.Add(&logfile.Record{Kind: logfile.KindPrune, First: 1, Last: last})
 	}), 0)
 	written, live, before, after := l.written()
 	zeros := l.edit(full, 2, func(lines [][]byte) [][]byte {
@@ -373,8 +374,8 @@ func (l *logs) whole() []sample {
 	grown := l.make(func(log *testlog.Log) { // members that older versions did not write
 		l.calls(log, "io", "old")
 		log.Calls(1)
-		log.Add(&audit.Record{Kind: audit.KindIntent, Call: "new", Deprecated: true, Account: "c-17"})
-		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "new", Deprecated: true, Account: "c-17"})
+		log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "new", Deprecated: true, Account: "c-17"})
+		log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "new", Deprecated: true, Account: "c-17"})
 	})
 	rotated := l.splitAt(l.make(func(log *testlog.Log) { log.Rekey(l.other, false) }), 4)
 	const rest = `"commit":22,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"
@@ -438,7 +439,7 @@ func (l *logs) tampered() []sample {
 	stray := func(dir string, n, i int, member string, at int) string { return l.bump(dir, n, i, member, at) }
 	var elsewhere string
 	l.make(func(log *testlog.Log) {
-		log.Add(&audit.Record{Kind: audit.KindRefusal})
+		log.Add(&logfile.Record{Kind: logfile.KindRefusal})
 		log.Checkpoint()
 		elsewhere = log.Last
 	})
@@ -449,15 +450,15 @@ func (l *logs) tampered() []sample {
 	rotated := l.splitAt(l.make(func(log *testlog.Log) { log.Rekey(l.other, false) }), 4)
 	pruning := l.make(func(log *testlog.Log) {
 		log.Rotate()
-		log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 3})
+		log.Add(&logfile.Record{Kind: logfile.KindPrune, First: 1, Last: 3})
 	})
 	restarted := l.make(func(log *testlog.Log) {
 		log.Rotate()
-		log.Add(&audit.Record{Kind: audit.KindStart})
-		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a"})
+		log.Add(&logfile.Record{Kind: logfile.KindStart})
+		log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "a"})
 	})
 	unsigned := l.splitAt(end(func(log *testlog.Log) {
-		log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: key})
+		log.Add(&logfile.Record{Kind: logfile.KindKey, Key: foreign.Public().String(), PreviousKey: key})
 		l.checkpointBy(log, foreign, l.key, l.other)
 	}), 6)
 	return append(l.badLines(full), []sample{
@@ -481,11 +482,11 @@ func (l *logs) tampered() []sample {
 		{Name: "foreign key given", Log: full, Keys: []string{foreign.Public().String()}, want: "has signed nothing here"},
 		{Name: "the old key of a lost key's log", Log: lost, Keys: []string{key}, want: "a key was lost"},
 		{Name: "rotation without the old key", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: key})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: foreign.Public().String(), PreviousKey: key})
 			l.checkpointBy(log, foreign, foreign)
 		}), want: "has 1 signatures, where 2 follow"},
 		{Name: "rotation from another key", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: other, KeyLost: true})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: foreign.Public().String(), PreviousKey: other, KeyLost: true})
 			l.checkpointBy(log, foreign, foreign)
 		}), want: "previous_key is not the key that signs until here"},
 		{Name: "checkpoint by another key", Log: end(func(log *testlog.Log) { l.checkpointBy(log, foreign, foreign) }), want: "signs"},
@@ -509,8 +510,8 @@ func (l *logs) tampered() []sample {
 		{Name: "hashes without prune record", Log: l.prune(full, 0), want: "records 1 to 8 are not there, and no signed prune record says why"},
 		{Name: "hashes of later records", Log: l.prune(full, 1), want: "records behind kept ones were removed"},
 		{Name: "intent without outcome", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
-			log.Add(&audit.Record{Kind: audit.KindStart})
+			log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})
+			log.Add(&logfile.Record{Kind: logfile.KindStart})
 			log.Checkpoint()
 		}), want: "a start while 1 calls have no outcome"},
 		{Name: "intent twice", Log: end(func(log *testlog.Log) { l.calls(log, "iai", "a"); log.Checkpoint() }), want: "has an intent already"},
@@ -526,11 +527,11 @@ func (l *logs) tampered() []sample {
 		{Name: "hash changed", Log: filepath.Dir(hashed), Flip: &flip{"00000000000000000001.hashes", 40}, want: "records 1 to 8 are not those that were signed here"},
 		{Name: "line of 65537 bytes", Log: l.long(full, 65537), Allow: true, want: "a line is longer than 65536 bytes"},
 		{Name: "key of another name", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindKey, Key: stranger.Public().String(), PreviousKey: key})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: stranger.Public().String(), PreviousKey: key})
 		}), want: "the key is of tollgate/other, the log of tollgate/test"},
 		{Name: "refusal of a call with an intent", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
-			log.Add(&audit.Record{Kind: audit.KindRefusal, Call: "a"})
+			log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})
+			log.Add(&logfile.Record{Kind: logfile.KindRefusal, Call: "a"})
 			log.Checkpoint()
 		}), want: "has an intent already"},
 		{Name: "outcome without intent behind a bundle's first start", Log: filepath.Dir(l.copy(restarted, func(dir string) { l.ok(os.Remove(l.files(dir, "*.jsonl")[0])) })),
@@ -540,7 +541,7 @@ func (l *logs) tampered() []sample {
 		{Name: "outcome without intent", Log: end(func(log *testlog.Log) { l.calls(log, "o", "a"); log.Checkpoint() }), want: "not open"},
 		{Name: "outcome twice", Log: end(func(log *testlog.Log) { l.calls(log, "ioo", "a"); log.Checkpoint() }), want: "not open"},
 		{Name: "intent behind a stop", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindStop})
+			log.Add(&logfile.Record{Kind: logfile.KindStop})
 			l.calls(log, "io", "a")
 			log.Checkpoint()
 		}), want: "behind a stop record"},
@@ -552,17 +553,17 @@ func (l *logs) tampered() []sample {
 		{Name: "members of a copy changed", Log: grown, Copies: []string{l.write("copies", l.copyLine(strings.Replace(note, "tollgate/", "tollgote/", 2)))}, want: "signed by no key"},
 		{Name: "signature by the old key behind a rotation", Log: end(func(log *testlog.Log) { log.Rekey(l.other, false); log.Checkpoint(l.key) }), want: "has 2 signatures, where 1 follow"},
 		{Name: "signatures in the wrong order", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindKey, Key: other, PreviousKey: key})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: other, PreviousKey: key})
 			l.checkpointBy(log, l.other, l.other, l.key)
 		}), want: "is not signed by"},
 		{Name: "two keys without a checkpoint between", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindKey, Key: other, PreviousKey: key})
-			log.Add(&audit.Record{Kind: audit.KindKey, Key: foreign.Public().String(), PreviousKey: other})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: other, PreviousKey: key})
+			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: foreign.Public().String(), PreviousKey: other})
 		}), want: "no checkpoint stands between"},
-		{Name: "the same key again", Log: end(func(log *testlog.Log) { log.Add(&audit.Record{Kind: audit.KindKey, Key: key, PreviousKey: key}) }), want: "signs already"},
+		{Name: "the same key again", Log: end(func(log *testlog.Log) { log.Add(&logfile.Record{Kind: logfile.KindKey, Key: key, PreviousKey: key}) }), want: "signs already"},
 		{Name: "no key record", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return slices.Delete(x, 1, 2) }), want: "a checkpoint before the first key record"},
 		{Name: "prune of records to come", Log: end(func(log *testlog.Log) {
-			log.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 99})
+			log.Add(&logfile.Record{Kind: logfile.KindPrune, First: 1, Last: 99})
 			log.Checkpoint()
 		}), want: "are not records before this one"},
 	}...)
@@ -601,7 +602,7 @@ func (l *logs) badLines(full string) []sample {
 // calls adds intents (i) and outcomes (o) of one call.
 func (l *logs) calls(log *testlog.Log, kinds, call string) {
 	for _, kind := range strings.ReplaceAll(kinds, "a", "") {
-		log.Add(&audit.Record{Kind: map[rune]audit.Kind{'i': audit.KindIntent, 'o': audit.KindOutcome}[kind], Call: call})
+		log.Add(&logfile.Record{Kind: map[rune]logfile.Kind{'i': logfile.KindIntent, 'o': logfile.KindOutcome}[kind], Call: call})
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"text/template"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
 )
 
@@ -118,7 +118,7 @@ func (w *archive) lines(s *Summary, log *proof.Log) error {
 	var text []byte
 	for line, err := range log.Lines(s.First) {
 		if err == nil && starts[line.Seq] {
-			f, err = w.create(logFolder + audit.SegmentName(line.Seq))
+			f, err = w.create(logFolder + logfile.SegmentName(line.Seq))
 		}
 		if err != nil {
 			return err

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/export"
+	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
 	"tollgate/internal/testlog"
 )
@@ -105,7 +105,7 @@ func (e exported) root(t testing.TB) checkpoint.Hash {
 	tree := new(checkpoint.Tree)
 	first := e.summary.First
 	if first > 1 {
-		var r audit.Record
+		var r logfile.Record
 		err := json.Unmarshal([]byte(e.lines[first-1]), &r)
 		peaks, bad := checkpoint.ParseHashes(r.Peaks)
 		if err = errors.Join(err, bad); err == nil {

@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // maxRecords bounds the records of one call. A call has two.
@@ -33,8 +33,8 @@ type Record struct {
 func (p *Call) Encode() ([]byte, error) { return encode(p) }
 
 // Parsed gives the records of a proof that [Parse] gave.
-func (p *Call) Parsed() []*audit.Record {
-	records := make([]*audit.Record, len(p.Records))
+func (p *Call) Parsed() []*logfile.Record {
+	records := make([]*logfile.Record, len(p.Records))
 	for i, r := range p.Records {
 		records[i], _ = decode([]byte(r.Line)) // Parse has done the same
 	}
@@ -65,8 +65,8 @@ func (p *Call) check() error {
 
 // check gives the record's seq.
 func (r Record) check(call string, c checkpoint.Checkpoint) (uint64, error) {
-	if len(r.Line) >= audit.MaxLine {
-		return 0, fmt.Errorf("it is longer than %d bytes", audit.MaxLine)
+	if len(r.Line) >= logfile.MaxLine {
+		return 0, fmt.Errorf("it is longer than %d bytes", logfile.MaxLine)
 	}
 	decoded, err := decode([]byte(r.Line))
 	if err != nil {
@@ -92,7 +92,7 @@ func (l *Log) ProveCall(id string) (*Call, error) {
 		return nil, err
 	}
 	p := &Call{Type: typeCall, Call: id, Signed: f.cover.signed(), Records: f.records}
-	err = l.grow(f.base.Size, f.base.Peaks, f.cover.Size, func(r tlog.HashReader) error {
+	err = l.grow(f.base.Size(), f.base.Peaks(), f.cover.Size, func(r tlog.HashReader) error {
 		for i := range p.Records {
 			if p.Records[i].Path, err = tlog.ProveRecord(int64(f.cover.Size), int64(f.seqs[i]-1), r); err != nil {
 				return err

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -112,7 +112,7 @@ func TestChangedMeaning(t *testing.T) {
 		},
 		"a line that is none": func(p *Call, _ *Consistency) { p.Records[0].Line = "x" },
 		"a line too long": func(p *Call, _ *Consistency) {
-			p.Records[0].Line = `{"note":"` + strings.Repeat("x", audit.MaxLine) + `"}`
+			p.Records[0].Line = `{"note":"` + strings.Repeat("x", logfile.MaxLine) + `"}`
 		},
 		"a foreign signature":    func(p *Call, _ *Consistency) { p.Note = forged },
 		"a foreign key":          func(p *Call, _ *Consistency) { p.Keys = []string{foreign.Public().String()} },
@@ -187,7 +187,7 @@ func TestBounds(t *testing.T) {
 	for n := range maxRecords + 1 {
 		many = append(many, recordLine(n+1, ""))
 	}
-	room := audit.MaxLine - 1 - len(recordLine(1, ""))
+	room := logfile.MaxLine - 1 - len(recordLine(1, ""))
 	longest, tooLong := recordLine(1, strings.Repeat("x", room)), recordLine(1, strings.Repeat("x", room+1))
 	for what, c := range map[string]struct {
 		p    Proof
@@ -262,7 +262,7 @@ func FuzzReadOld(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte) {
 		n := 0
 		for old, err := range ReadOld(bytes.NewReader(file)) {
-			if n++; err == nil && len(old.Note) > audit.MaxLine {
+			if n++; err == nil && len(old.Note) > logfile.MaxLine {
 				t.Error("a note that is too long was read")
 			}
 		}

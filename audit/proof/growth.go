@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // Old is a checkpoint that was kept elsewhere.
@@ -24,9 +24,9 @@ type Old struct {
 
 // ReadOld reads checkpoints that were kept: one signed note, or lines of JSON, of which those count that have a member
 // "checkpoint"; lines that a crash cut off are passed over. A file without any is an error, and so is a line of more than
-// [audit.MaxLine] bytes.
+// [logfile.MaxLine] bytes.
 func ReadOld(r io.Reader) iter.Seq2[Old, error] {
-	in := bufio.NewReaderSize(r, audit.MaxLine)
+	in := bufio.NewReaderSize(r, logfile.MaxLine)
 	return func(yield func(Old, error) bool) {
 		begin, err := in.Peek(1)
 		if err == nil && begin[0] != '{' {
@@ -61,7 +61,7 @@ func ReadOld(r io.Reader) iter.Seq2[Old, error] {
 func oldLine(in *bufio.Reader) (string, error) {
 	line, err := in.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
-		return "", fmt.Errorf("it is longer than %d bytes", audit.MaxLine)
+		return "", fmt.Errorf("it is longer than %d bytes", logfile.MaxLine)
 	}
 	if err != nil && (err != io.EOF || len(line) == 0) {
 		return "", err

@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -307,7 +307,7 @@ func countCalls(t *testing.T, l *Log) int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if line.Kind == audit.KindOutcome {
+		if line.Kind == logfile.KindOutcome {
 			n++
 		}
 	}
@@ -347,7 +347,7 @@ func TestOneCheckpointForAll(t *testing.T) {
 	if _, err := try(); err == nil || !strings.Contains(err.Error(), "no record has the call id") {
 		t.Errorf("a call that is not there: %v", err)
 	}
-	log.Add(&audit.Record{Kind: audit.KindIntent, Call: id})
+	log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: id})
 	if _, err := try(); !errors.Is(err, ErrNotCovered) || !strings.Contains(err.Error(), "record 4 ") {
 		t.Errorf("an intent that is not covered: %v", err)
 	}
@@ -359,7 +359,7 @@ func TestOneCheckpointForAll(t *testing.T) {
 	log.Calls(20)
 	log.Rotate()
 	log.Calls(20)
-	log.Add(&audit.Record{Kind: audit.KindOutcome, Call: id})
+	log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: id})
 	if _, err := try(); !errors.Is(err, ErrNotCovered) {
 		t.Errorf("an outcome that is not covered, while its intent is: %v", err)
 	}
@@ -382,9 +382,9 @@ func TestStaleClock(t *testing.T) {
 	var ids []string
 	for i, id := range []string{"019a0000-0000-7000-8000-000000000000", "019abcde-0000-7000-8000-000000000000", "01900000-0000-7000-8000-000000000000",
 		"0199a3b2-7c00-7000-8f10-000000000abc", "019f0000-0000-7000-8000-000000000000", "02000000-0000-7000-8000-000000000000", "not a uuid"} {
-		log.Add(&audit.Record{Kind: audit.KindIntent, Call: id, Time: testlog.Start.AddDate(0, -20+i*2, 0)})
+		log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: id, Time: testlog.Start.AddDate(0, -20+i*2, 0)})
 		log.Rotate()
-		log.Add(&audit.Record{Kind: audit.KindOutcome, Call: id})
+		log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: id})
 		ids = append(ids, id)
 	}
 	log.Close()
@@ -442,7 +442,7 @@ func TestFiles(t *testing.T) {
 		"a line twice":          bytes.Join([][]byte{lines[0], lines[1], lines[1], lines[2]}, nil),
 		"half a line":           text[:len(text)-9],
 		"zeros behind":          append(slices.Clone(text), 0, 0),
-		"a line too long":       append(slices.Clone(text), bytes.Repeat([]byte("x"), audit.MaxLine)...),
+		"a line too long":       append(slices.Clone(text), bytes.Repeat([]byte("x"), logfile.MaxLine)...),
 		"another line":          append(slices.Clone(text), "{}\n"...),
 	} {
 		if put(bad); last() == nil || !strings.Contains(last().Error(), "damaged") {
@@ -496,7 +496,7 @@ func TestTooManyRecords(t *testing.T) {
 	dir := t.TempDir()
 	log := testlog.New(dir, nil)
 	for range maxRecords + 1 {
-		log.Add(&audit.Record{Kind: audit.KindIntent, Call: id})
+		log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: id})
 	}
 	log.Close()
 	if _, err := open(t, dir).ProveCall(id); err == nil || !strings.Contains(err.Error(), "more than 16 records") {

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 )
 
 // batch is what one transaction takes up.
@@ -18,12 +18,12 @@ type batch struct {
 	rows           []row
 	terms, amounts []pair
 	spans          map[int64]span
-	opened, closed []audit.Position // intents
+	opened, closed []logfile.Position // intents
 	lost           []match
 
 	last struct { // the last record
 		seq  uint64
-		at   audit.Position
+		at   logfile.Position
 		line []byte
 	}
 }
@@ -41,7 +41,7 @@ func (b *batch) add(r row, terms, amounts []pair) {
 }
 
 // addLost adds a call that never got an outcome.
-func (b *batch) addLost(c *calls.Call, intent audit.Position) {
+func (b *batch) addLost(c *calls.Call, intent logfile.Position) {
 	ord := int64(c.Lost)
 	b.lost = append(b.lost, match{ord: ord, intent: intent})
 	b.widen(ord, micros(c.Time()))
@@ -56,7 +56,7 @@ func (b *batch) widen(ord, time int64) {
 }
 
 // mark notes how far the batch goes.
-func (b *batch) mark(seq uint64, at audit.Position, line []byte) {
+func (b *batch) mark(seq uint64, at logfile.Position, line []byte) {
 	b.records++
 	b.last.seq, b.last.at, b.last.line = seq, at, append(b.last.line[:0], line...)
 }
@@ -180,7 +180,7 @@ func (d *database) writeMark(ctx context.Context, b *batch) error {
 // mark says how far a log was indexed, and by which line one sees that it is still the same log.
 type mark struct {
 	seq  uint64
-	at   audit.Position
+	at   logfile.Position
 	hash []byte
 }
 
@@ -196,7 +196,7 @@ func (d *database) marks(ctx context.Context) (marks []mark, err error) {
 }
 
 // holds says whether the log still has the line of a mark.
-func (m *mark) holds(lines *audit.LineReader) bool {
+func (m *mark) holds(lines *logfile.LineReader) bool {
 	line, err := lines.Line(m.at)
 	if err != nil {
 		return false
@@ -206,9 +206,9 @@ func (m *mark) holds(lines *audit.LineReader) bool {
 }
 
 // openCalls gives the positions of intents without outcome, in order.
-func (d *database) openCalls(ctx context.Context) (open []audit.Position, err error) {
+func (d *database) openCalls(ctx context.Context) (open []logfile.Position, err error) {
 	err = d.each(ctx, func(scan func(...any) error) error {
-		var at audit.Position
+		var at logfile.Position
 		err := scan(&at.Segment, &at.Offset)
 		open = append(open, at)
 		return err

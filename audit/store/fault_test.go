@@ -19,6 +19,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -196,7 +197,7 @@ func TestWrongOpenCalls(t *testing.T) {
 	dir := t.TempDir()
 	l := testlog.New(dir, nil)
 	l.Calls(3)
-	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "open", Decision: audit.Allowed})
+	l.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "open", Decision: logfile.Allowed})
 	l.Flush()
 	x := New(dir, filepath.Join(t.TempDir(), "index"))
 	rebuild(t, x)
@@ -395,7 +396,7 @@ func lastSegment(t *testing.T, dir string) (path string, lines []string) {
 }
 
 func firstSeq(path string) uint64 {
-	first, _, _ := audit.ParseFileName(filepath.Base(path))
+	first, _, _ := logfile.ParseFileName(filepath.Base(path))
 	return first
 }
 
@@ -407,9 +408,9 @@ func appendLines(t *testing.T, path string, l *randomLog, seq uint64, n int) {
 		t.Fatal(err)
 	}
 	for range n {
-		r := l.call(audit.KindIntent)
+		r := l.call(logfile.KindIntent)
 		if l.rng.IntN(2) == 0 {
-			r.Kind = audit.KindRefusal
+			r.Kind = logfile.KindRefusal
 		}
 		r.Seq, r.Commit, r.Time = seq, seq, l.now
 		seq++
@@ -473,7 +474,7 @@ func TestPrunedLog(t *testing.T) {
 // expectNothingPruned looks that nothing is left of records that are gone.
 func expectNothingPruned(t *testing.T, x *Index, dir string) {
 	t.Helper()
-	first, err := audit.First(dir)
+	first, err := logfile.First(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -503,7 +504,7 @@ func TestAllWasPruned(t *testing.T) {
 	step(t, x)
 	l.Rotate()
 	l.records(300)
-	for first, err := audit.First(dir); err == nil && first <= x.State().Seq; first, err = audit.First(dir) {
+	for first, err := logfile.First(dir); err == nil && first <= x.State().Seq; first, err = logfile.First(dir) {
 		pruneFirst(t, dir)
 	}
 	step(t, x)
@@ -518,12 +519,12 @@ func TestTooManyLostCalls(t *testing.T) {
 	defer func(n int64) { maxLost = n }(maxLost)
 	maxLost = 100
 	for i := range maxLost + 1 {
-		l.Add(&audit.Record{Kind: audit.KindIntent, Call: fmt.Sprint("c-", i)})
+		l.Add(&logfile.Record{Kind: logfile.KindIntent, Call: fmt.Sprint("c-", i)})
 		if i%10 == 9 {
-			l.Add(&audit.Record{Kind: audit.KindStart})
+			l.Add(&logfile.Record{Kind: logfile.KindStart})
 		}
 	}
-	l.Add(&audit.Record{Kind: audit.KindStart})
+	l.Add(&logfile.Record{Kind: logfile.KindStart})
 	l.Flush()
 	if _, err := New(dir, "").Rebuild(t.Context(), nil); !errors.Is(err, errMisfit) || !strings.Contains(err.Error(), "verify the log") {
 		t.Errorf("error %v", err)
@@ -617,7 +618,7 @@ func modes(t *testing.T, dir string) {
 // than the log has.
 func TestWritingReadingAndRebuilding(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	l, _, err := audit.Open(audit.Config{Dir: dir, SegmentSize: audit.MaxLine, Preallocate: 2 * audit.MaxLine, Reserve: 2 * audit.MaxLine})
+	l, _, err := audit.Open(audit.Config{Dir: dir, SegmentSize: logfile.MaxLine, Preallocate: 2 * logfile.MaxLine, Reserve: 2 * logfile.MaxLine})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -638,10 +639,10 @@ func TestWritingReadingAndRebuilding(t *testing.T) {
 		writers.Go(func() {
 			for i := range each {
 				call := fmt.Sprintf("%d-%d", w, i)
-				if err := l.Intent(t.Context(), &audit.Record{Call: call, Caller: "app", Note: strings.Repeat("x", 500)}); err != nil {
+				if err := l.Intent(t.Context(), &logfile.Record{Call: call, Caller: "app", Note: strings.Repeat("x", 500)}); err != nil {
 					t.Error(err)
 				}
-				if err := l.Outcome(t.Context(), &audit.Record{Call: call, Outcome: audit.Succeeded}); err != nil {
+				if err := l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
 					t.Error(err)
 				}
 			}

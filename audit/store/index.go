@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/durable"
 )
 
@@ -145,7 +145,7 @@ type follower struct {
 	*Index
 	path string
 	w    *indexer
-	log  *audit.Follower
+	log  *logfile.Follower
 	woke time.Time // when it began to work
 }
 
@@ -162,7 +162,7 @@ func (f *follower) rest(ctx context.Context, least time.Duration) bool {
 }
 
 func (x *Index) follower(ctx context.Context) (*follower, error) {
-	first, err := audit.First(x.dir)
+	first, err := logfile.First(x.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (x *Index) follower(ctx context.Context) (*follower, error) {
 		return nil, unusable(x.file, err)
 	}
 	x.setState(State{Seq: w.saved.seq})
-	return &follower{x, path, w, audit.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at), time.Now()}, nil
+	return &follower{x, path, w, logfile.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at), time.Now()}, nil
 }
 
 func (f *follower) close() error { return errors.Join(f.log.Close(), f.w.close()) }
@@ -185,14 +185,14 @@ func (f *follower) step(ctx context.Context) (replaced bool, err error) {
 	if current, err := target(f.file); err != nil || current != f.path {
 		return true, err
 	}
-	first, err := audit.First(f.dir)
+	first, err := logfile.First(f.dir)
 	if err != nil {
 		return false, err
 	}
 	if err := f.w.prune(ctx, first); err != nil {
 		return false, unusable(f.file, err)
 	}
-	err = f.log.Read(func(r *audit.Record, line []byte, at audit.Position) error {
+	err = f.log.Read(func(r *logfile.Record, line []byte, at logfile.Position) error {
 		if err := f.w.add(r, line, at); err != nil || f.w.batch.records < f.batch {
 			return err
 		}
@@ -267,7 +267,7 @@ const progressRecords = 1000
 // another process, notices. progress is told now and then how many bytes of the log were read, of how many, and may be nil. Rebuild
 // gives the number of the last record.
 func (x *Index) Rebuild(ctx context.Context, progress func(done, total int64)) (uint64, error) {
-	first, err := audit.First(x.dir)
+	first, err := logfile.First(x.dir)
 	if err != nil {
 		return 0, err
 	}
@@ -321,14 +321,14 @@ func (x *Index) build(ctx context.Context, path string, first uint64, progress f
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	f := audit.NewFollower(x.dir, first)
+	f := logfile.NewFollower(x.dir, first)
 	defer f.Close()
 	sizes, err := x.sizes()
 	if err != nil {
 		return 0, err
 	}
 	p := newPipe(ctx, w)
-	err = f.Read(func(r *audit.Record, line []byte, at audit.Position) error {
+	err = f.Read(func(r *logfile.Record, line []byte, at logfile.Position) error {
 		if progress != nil && r.Seq%progressRecords == 0 {
 			progress(sizes.before[at.Segment]+at.Offset, sizes.total)
 		}
@@ -356,7 +356,7 @@ func (x *Index) sizes() (sizes, error) {
 		return s, err
 	}
 	for _, entry := range entries {
-		first, hashes, ok := audit.ParseFileName(entry.Name())
+		first, hashes, ok := logfile.ParseFileName(entry.Name())
 		if !ok || hashes {
 			continue
 		}

@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
 	"tollgate/internal/testlog"
@@ -41,7 +41,7 @@ func killSelf() {
 type randomLog struct {
 	*testlog.Log
 	rng  *rand.Rand
-	open []*audit.Record
+	open []*logfile.Record
 	now  time.Time
 	n    int
 }
@@ -52,7 +52,7 @@ func newRandomLog(dir string, seed uint64) *randomLog {
 
 func (l *randomLog) pick(texts ...string) string { return texts[l.rng.IntN(len(texts))] }
 
-func (l *randomLog) add(r *audit.Record) {
+func (l *randomLog) add(r *logfile.Record) {
 	l.now = l.now.Add(time.Duration(l.rng.Int64N(int64(20*time.Second))) - 3*time.Second)
 	if l.rng.IntN(100) == 0 {
 		l.now = l.now.Add(-5 * time.Minute)
@@ -72,15 +72,15 @@ func (l *randomLog) records(n int) {
 			l.refusal()
 		case p < 94:
 			l.open = nil
-			l.add(&audit.Record{Kind: audit.KindStart})
+			l.add(&logfile.Record{Kind: logfile.KindStart})
 		case p < 95:
 			l.Rotate()
 		case p < 96:
-			l.add(&audit.Record{Kind: audit.KindOutcome, Call: "c-none", Outcome: "unknown", Operation: "PayOrders"})
+			l.add(&logfile.Record{Kind: logfile.KindOutcome, Call: "c-none", Outcome: "unknown", Operation: "PayOrders"})
 		case p < 97:
-			l.add(&audit.Record{Kind: audit.KindRefusal, Reason: "connection: no shared cipher"})
+			l.add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: no shared cipher"})
 		case p < 98:
-			l.add(&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: "x", Count: 3}}})
+			l.add(&logfile.Record{Kind: logfile.KindRefusals, Counts: []logfile.Count{{Reason: "x", Count: 3}}})
 		default:
 			l.Checkpoint()
 		}
@@ -89,11 +89,11 @@ func (l *randomLog) records(n int) {
 }
 
 func (l *randomLog) intent() {
-	r := l.call(audit.KindIntent)
+	r := l.call(logfile.KindIntent)
 	if len(l.open) > 0 && l.rng.IntN(30) == 0 {
 		r.Call = l.open[0].Call // a second intent of the same id
 	}
-	r.Decision, r.Credential, r.Class = audit.Allowed, l.pick("partner-main", "acme"), l.pick("partner", "customer")
+	r.Decision, r.Credential, r.Class = logfile.Allowed, l.pick("partner-main", "acme"), l.pick("partner", "customer")
 	r.Account, r.Deprecated = l.pick("", "p-1", "c-17"), l.rng.IntN(4) == 0
 	l.add(r)
 	l.open = append(l.open, r)
@@ -108,34 +108,34 @@ func (l *randomLog) outcome() {
 	if l.rng.IntN(40) > 0 { // else it ends twice
 		l.open = slices.Delete(l.open, i, i+1)
 	}
-	l.add(&audit.Record{
-		Kind: audit.KindOutcome, Call: of.Call, Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
+	l.add(&logfile.Record{
+		Kind: logfile.KindOutcome, Call: of.Call, Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
 		Credential: of.Credential, Class: of.Class, Account: of.Account, Deprecated: of.Deprecated, Outcome: l.pick("succeeded", "succeeded", "failed", "unknown", "partial", "not_sent"),
 		Status: l.rng.IntN(3) * 200, ErrorCode: l.pick("", "", "CBC.0001", "CBC.0002"), RequestID: l.pick("", fmt.Sprintf("r-%d", l.rng.IntN(50))), Fields: l.fields(),
 	})
 }
 
 func (l *randomLog) refusal() {
-	r := l.call(audit.KindRefusal)
-	r.Decision, r.Status, r.Reason = audit.Refused, 403, "no_grant"
+	r := l.call(logfile.KindRefusal)
+	r.Decision, r.Status, r.Reason = logfile.Refused, 403, "no_grant"
 	if l.rng.IntN(3) == 0 {
 		r.Caller, r.ClaimedCaller = "", "app-1"
 	}
 	l.add(r)
 }
 
-func (l *randomLog) call(kind audit.Kind) *audit.Record {
+func (l *randomLog) call(kind logfile.Kind) *logfile.Record {
 	l.n++
-	return &audit.Record{
+	return &logfile.Record{
 		Kind: kind, Call: fmt.Sprintf("c-%d", l.n), Caller: l.pick("", "app-1", "app-2", "app-3"), Operation: l.pick("", "PayOrders", "ListOrders", "CreatePartnerCoupons"),
 		Effect: l.pick("read", "write", "spend"), Site: l.pick("", "cn", "intl"), Fields: l.fields(),
 	}
 }
 
-func (l *randomLog) fields() (fields []audit.Field) {
+func (l *randomLog) fields() (fields []logfile.Field) {
 	add := func(kind catalog.FieldKind, name string, values ...string) {
 		if l.rng.IntN(2) == 0 {
-			fields = append(fields, audit.Field{Name: name, Kind: string(kind), Values: values})
+			fields = append(fields, logfile.Field{Name: name, Kind: string(kind), Values: values})
 		}
 	}
 	add(catalog.FieldOrder, "order_id", fmt.Sprintf("CS%d", l.rng.IntN(40)), fmt.Sprintf("CS%d", l.rng.IntN(40)))
@@ -173,7 +173,7 @@ func (l *randomLog) filter() *calls.Filter {
 	some(func() { f.Class = l.pick("partner", "customer") })
 	some(func() { f.Account = l.pick("p-1", "c-17", "c-0") })
 	some(func() { f.Deprecated = true })
-	some(func() { f.Decision = l.pick(audit.Allowed, audit.Refused) })
+	some(func() { f.Decision = l.pick(logfile.Allowed, logfile.Refused) })
 	some(func() { f.State = l.pick("succeeded", "failed", "unknown", calls.Refused, calls.Open) })
 	some(func() { f.Status = l.rng.IntN(5) * 100 })
 	some(func() { f.ErrorCode = l.pick("CBC.0001", "CBC.0002", "no") })
@@ -212,7 +212,7 @@ func list(t testing.TB, s calls.Source, f *calls.Filter) []string {
 func text(c *calls.Call) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d lost %d", c.Order(), c.Lost)
-	for _, r := range []*audit.Record{c.Intent, c.Outcome, c.Refusal} {
+	for _, r := range []*logfile.Record{c.Intent, c.Outcome, c.Refusal} {
 		if r != nil {
 			fmt.Fprintf(&b, " %s", r.Append(nil))
 		}

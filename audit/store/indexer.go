@@ -4,23 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 )
 
 // indexer takes up a log's records.
 type indexer struct {
 	*database
-	lines audit.LineReader
+	lines logfile.LineReader
 	first uint64 // of the log, as the index knows it
 	saved mark   // up to where the database goes
 
 	joiner *calls.Joiner
-	seq    uint64                      // of the last record that the joiner was given
-	now    audit.Position              // of the record that it is given
-	open   map[uint64]audit.Position   // of the intents that it holds, by seq
-	stored map[audit.Position]struct{} // those in the table open
+	seq    uint64                        // of the last record that the joiner was given
+	now    logfile.Position              // of the record that it is given
+	open   map[uint64]logfile.Position   // of the intents that it holds, by seq
+	stored map[logfile.Position]struct{} // those in the table open
 	batch  *batch
 }
 
@@ -30,7 +31,7 @@ func openIndexer(ctx context.Context, dir, path string, first uint64, set pragma
 	if err != nil {
 		return nil, err
 	}
-	w := &indexer{database: d, lines: audit.LineReader{Dir: dir}}
+	w := &indexer{database: d, lines: logfile.LineReader{Files: os.DirFS(dir)}}
 	if err := w.resume(ctx, first); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
@@ -105,14 +106,14 @@ func (w *indexer) rollBack(ctx context.Context, m *mark) error {
 // load gives the joiner the calls that were open when the database was last written.
 func (w *indexer) load(ctx context.Context) error {
 	w.joiner = calls.NewJoiner(w.ended)
-	w.open, w.stored, w.seq = map[uint64]audit.Position{}, map[audit.Position]struct{}{}, w.saved.seq
+	w.open, w.stored, w.seq = map[uint64]logfile.Position{}, map[logfile.Position]struct{}{}, w.saved.seq
 	w.batch = newBatch()
 	at, err := w.openCalls(ctx)
 	if err != nil {
 		return err
 	}
 	for _, at := range at {
-		r, err := readKind(&w.lines, at, audit.KindIntent)
+		r, err := readKind(&w.lines, at, logfile.KindIntent)
 		if err != nil {
 			return err
 		}
@@ -125,20 +126,20 @@ func (w *indexer) load(ctx context.Context) error {
 }
 
 // readRecord reads a line back.
-func readRecord(lines *audit.LineReader, at audit.Position) (*audit.Record, error) {
+func readRecord(lines *logfile.LineReader, at logfile.Position) (*logfile.Record, error) {
 	line, err := lines.Line(at)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMisfit, err)
 	}
-	r := new(audit.Record)
-	if err := audit.ParseLine(line, r); err != nil {
+	r := new(logfile.Record)
+	if err := logfile.ParseLine(line, r); err != nil {
 		return nil, fmt.Errorf("%w: at %v: %w", errMisfit, at, err)
 	}
 	return r, nil
 }
 
 // readKind reads a line back that must be a record of a kind.
-func readKind(lines *audit.LineReader, at audit.Position, kind audit.Kind) (*audit.Record, error) {
+func readKind(lines *logfile.LineReader, at logfile.Position, kind logfile.Kind) (*logfile.Record, error) {
 	r, err := readRecord(lines, at)
 	if err == nil && r.Kind != kind {
 		err = fmt.Errorf("%w: at %v stands a record of the kind %q, not %q", errMisfit, at, r.Kind, kind)
@@ -147,12 +148,12 @@ func readKind(lines *audit.LineReader, at audit.Position, kind audit.Kind) (*aud
 }
 
 // add takes the next record.
-func (w *indexer) add(r *audit.Record, line []byte, at audit.Position) error {
+func (w *indexer) add(r *logfile.Record, line []byte, at logfile.Position) error {
 	w.now, w.seq = at, r.Seq
 	if err := w.joiner.Add(r); err != nil {
 		return err
 	}
-	if r.Kind == audit.KindIntent && r.Call != "" {
+	if r.Kind == logfile.KindIntent && r.Call != "" {
 		w.open[r.Seq] = at
 	}
 	w.batch.mark(r.Seq, at, line)
@@ -161,7 +162,7 @@ func (w *indexer) add(r *audit.Record, line []byte, at audit.Position) error {
 
 // ended is given each call that ends with the record that the joiner was given.
 func (w *indexer) ended(c *calls.Call) error {
-	var intent audit.Position
+	var intent logfile.Position
 	if c.Intent != nil {
 		intent = w.open[c.Intent.Seq]
 		delete(w.open, c.Intent.Seq)
@@ -177,7 +178,7 @@ func (w *indexer) ended(c *calls.Call) error {
 // take gives the batch, completed, and begins another one.
 func (w *indexer) take() *batch {
 	b := w.batch
-	now := make(map[audit.Position]struct{}, len(w.open))
+	now := make(map[logfile.Position]struct{}, len(w.open))
 	for _, at := range w.open {
 		now[at] = struct{}{}
 		if _, known := w.stored[at]; !known {
@@ -285,9 +286,9 @@ func (w *indexer) pruneRest(ctx context.Context, first uint64) error {
 // crossing makes new rows of the calls whose intent is gone, but not their outcome.
 func (w *indexer) crossing(ctx context.Context, first uint64) (*batch, error) {
 	b := newBatch()
-	var ended []audit.Position
+	var ended []logfile.Position
 	err := w.each(ctx, func(scan func(...any) error) error {
-		var at audit.Position
+		var at logfile.Position
 		err := scan(&at.Segment, &at.Offset)
 		ended = append(ended, at)
 		return err
@@ -297,11 +298,11 @@ func (w *indexer) crossing(ctx context.Context, first uint64) (*batch, error) {
 		return nil, err
 	}
 	for _, at := range ended {
-		r, err := readKind(&w.lines, at, audit.KindOutcome)
+		r, err := readKind(&w.lines, at, logfile.KindOutcome)
 		if err != nil {
 			return nil, err
 		}
-		b.add(newRow(&calls.Call{Outcome: r}, audit.Position{}, at))
+		b.add(newRow(&calls.Call{Outcome: r}, logfile.Position{}, at))
 	}
 	return b, nil
 }

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 )
 
 var _ calls.Source = (*Index)(nil)
@@ -53,9 +54,10 @@ func (x *Index) Seq(ctx context.Context) (uint64, error) {
 type reader struct {
 	*database
 	file  string
-	lines audit.LineReader
+	dir   string
+	lines logfile.LineReader
 	upTo  mark
-	open  []audit.Position
+	open  []logfile.Position
 	lost  []match
 }
 
@@ -82,7 +84,7 @@ func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
-	r := &reader{database: d, file: x.file, lines: audit.LineReader{Dir: x.dir}}
+	r := &reader{database: d, file: x.file, dir: x.dir, lines: logfile.LineReader{Files: os.DirFS(x.dir)}}
 	if err := r.begin(ctx); err != nil {
 		return nil, errors.Join(r.failed(err), r.close())
 	}
@@ -116,7 +118,7 @@ func (r *reader) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, err := audit.First(r.lines.Dir)
+	first, err := logfile.First(r.dir)
 	if err != nil {
 		return err
 	}
@@ -142,7 +144,7 @@ func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Ca
 		return yield(c)
 	})
 	for _, at := range r.open {
-		intent, err := readKind(&r.lines, at, audit.KindIntent)
+		intent, err := readKind(&r.lines, at, logfile.KindIntent)
 		if err != nil {
 			return r.failed(err)
 		}
@@ -150,9 +152,9 @@ func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Ca
 			return err
 		}
 	}
-	follower := audit.NewFollowerBehind(r.lines.Dir, r.upTo.seq, r.upTo.at)
+	follower := logfile.NewFollowerBehind(r.dir, r.upTo.seq, r.upTo.at)
 	defer follower.Close()
-	err := follower.Read(func(record *audit.Record, _ []byte, _ audit.Position) error {
+	err := follower.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -308,7 +310,7 @@ const pageRows = 1000
 // match is a row that may be what is looked for.
 type match struct {
 	ord           int64
-	intent, ended audit.Position
+	intent, ended logfile.Position
 }
 
 // page reads the next rows from low to high, in a direction.
@@ -390,7 +392,7 @@ func (q *query) read(f *match) (*calls.Call, error) {
 	if f.ended.Segment == 0 {
 		c.Lost = uint64(f.ord)
 	}
-	for _, at := range [...]audit.Position{f.intent, f.ended} {
+	for _, at := range [...]logfile.Position{f.intent, f.ended} {
 		if at.Segment == 0 {
 			continue
 		}
@@ -399,11 +401,11 @@ func (q *query) read(f *match) (*calls.Call, error) {
 			return nil, err
 		}
 		switch r.Kind {
-		case audit.KindIntent:
+		case logfile.KindIntent:
 			c.Intent = r
-		case audit.KindRefusal:
+		case logfile.KindRefusal:
 			c.Refusal = r
-		case audit.KindOutcome:
+		case logfile.KindOutcome:
 			c.Outcome = r
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
 )
@@ -87,7 +87,7 @@ func fields(kind catalog.FieldKind) func(*calls.Call) []string {
 type row struct {
 	ord           int64
 	time          int64 // microseconds since 1970
-	intent, ended audit.Position
+	intent, ended logfile.Position
 	low, high     any // of the amounts; nil when there are none
 	columns       [len(columns)]any
 }
@@ -96,7 +96,7 @@ type row struct {
 type pair struct{ key, ord int64 }
 
 // newRow gives the row of a call, and what goes into the tables ids and amounts.
-func newRow(c *calls.Call, intent, ended audit.Position) (r row, terms, amounts []pair) {
+func newRow(c *calls.Call, intent, ended logfile.Position) (r row, terms, amounts []pair) {
 	r = row{ord: int64(c.Order()), time: micros(c.Time()), intent: intent, ended: ended}
 	for i, column := range columns {
 		r.columns[i] = hash32(column.call(c))

@@ -9,7 +9,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/text"
 	"tollgate/tlspolicy"
 )
@@ -132,7 +132,7 @@ func New(c Config) (*Collector, error) {
 
 // Add takes the next record of the log. Those before Config.Since are not counted, but connections that go on may have told
 // in them what was offered.
-func (c *Collector) Add(r *audit.Record) {
+func (c *Collector) Add(r *logfile.Record) {
 	if !c.config.Until.IsZero() && !r.Time.Before(c.config.Until) {
 		return
 	}
@@ -141,14 +141,14 @@ func (c *Collector) Add(r *audit.Record) {
 		c.span(r.Time)
 	}
 	switch {
-	case r.Call != "" && (r.Kind == audit.KindIntent || r.Kind == audit.KindRefusal):
+	case r.Call != "" && (r.Kind == logfile.KindIntent || r.Kind == logfile.KindRefusal):
 		c.incoming(r, counted)
 	case !counted:
-	case r.Kind == audit.KindOutcome:
+	case r.Kind == logfile.KindOutcome:
 		c.outgoing(r)
-	case r.Kind == audit.KindRefusal:
+	case r.Kind == logfile.KindRefusal:
 		c.handshake(r)
-	case r.Kind == audit.KindRefusals:
+	case r.Kind == logfile.KindRefusals:
 		c.summary(r)
 	}
 }
@@ -162,10 +162,10 @@ func (c *Collector) span(at time.Time) {
 	}
 }
 
-func paramsOf(t *audit.TLS) params { return params{short(t.Version), short(t.Suite), short(t.Group)} }
+func paramsOf(t *logfile.TLS) params { return params{short(t.Version), short(t.Suite), short(t.Group)} }
 
 // incoming counts a call, and its connection when it is the first that is counted there.
-func (c *Collector) incoming(r *audit.Record, counted bool) {
+func (c *Collector) incoming(r *logfile.Record, counted bool) {
 	in := r.TLSIn
 	if in == nil || in.Version == "" {
 		return
@@ -198,7 +198,7 @@ func (c *Collector) incoming(r *audit.Record, counted bool) {
 }
 
 // callerOf names who called. What is not proven is not told apart: whoever sends it may say what it likes.
-func callerOf(r *audit.Record) callerKey {
+func callerOf(r *logfile.Record) callerKey {
 	if r.Caller == "" {
 		return callerKey{}
 	}
@@ -206,7 +206,7 @@ func callerOf(r *audit.Record) callerKey {
 }
 
 // opened counts a connection.
-func (c *Collector) opened(conn *connection, used *use, in *audit.TLS) {
+func (c *Collector) opened(conn *connection, used *use, in *logfile.TLS) {
 	used.conns++
 	if conn.resumed {
 		used.resumedConns++
@@ -221,7 +221,7 @@ func (c *Collector) opened(conn *connection, used *use, in *audit.TLS) {
 
 // connection finds the connection of a record, or begins one: also where an offer, or what is another handshake, shows that
 // the port belongs to another connection by now.
-func (c *Collector) connection(r *audit.Record) *connection {
+func (c *Collector) connection(r *logfile.Record) *connection {
 	key, in := connKey{short(r.Listener), short(r.Source), r.SourcePort}, r.TLSIn
 	conn, ok := c.conns.Get(key)
 	if ok && conn.params == paramsOf(in) && conn.resumed == in.Resumed && (in.Offer == nil || conn.verdicts == nil) {
@@ -242,7 +242,7 @@ func (c *Collector) connection(r *audit.Record) *connection {
 }
 
 // judge gives the verdict of each question on an offer. Callers mostly offer the same, so verdicts are remembered.
-func (c *Collector) judge(o *audit.Offer, cut bool) []verdict {
+func (c *Collector) judge(o *logfile.Offer, cut bool) []verdict {
 	key := fmt.Sprint(o.Versions, o.Suites, o.Groups, cut)
 	if known, ok := c.judged[key]; ok {
 		return known
@@ -294,7 +294,7 @@ func (c *Collector) verdict(conn *connection, i int, allowed bool) verdict {
 	return c.questions[i].allowed.used(conn.params, c.policy)
 }
 
-func (c *Collector) outgoing(r *audit.Record) {
+func (c *Collector) outgoing(r *logfile.Record) {
 	if out := r.TLSOut; out != nil && out.Version != "" {
 		used := c.out.at(useKey{who: short(r.Upstream), params: paramsOf(out)})
 		used.calls++
@@ -303,7 +303,7 @@ func (c *Collector) outgoing(r *audit.Record) {
 		}
 		c.certificate(certKey{"out", short(r.Upstream), short(out.ServerName), short(out.Peer), short(out.PeerFingerprint)}, out, r.Time)
 	}
-	if r.Outcome == audit.NotSent && strings.HasPrefix(r.Detail, "no TLS connection with upstream ") {
+	if r.Outcome == logfile.NotSent && strings.HasPrefix(r.Detail, "no TLS connection with upstream ") {
 		*c.upstream.at(upstreamRefusal{short(r.Upstream), short(kindIn(r.Detail))})++
 	}
 }
@@ -315,7 +315,7 @@ func kindIn(detail string) string {
 	return kind
 }
 
-func (c *Collector) certificate(key certKey, t *audit.TLS, at time.Time) {
+func (c *Collector) certificate(key certKey, t *logfile.TLS, at time.Time) {
 	if t.PeerFingerprint == "" {
 		return
 	}
@@ -333,7 +333,7 @@ func (c *Collector) certificate(key certKey, t *audit.TLS, at time.Time) {
 }
 
 // handshake counts a connection that was refused.
-func (c *Collector) handshake(r *audit.Record) {
+func (c *Collector) handshake(r *logfile.Record) {
 	reason, ok := strings.CutPrefix(r.Reason, refusedConn)
 	if !ok {
 		return
@@ -358,12 +358,12 @@ func (c *Collector) handshake(r *audit.Record) {
 }
 
 // summary counts the connections among refusals that got no record of their own.
-func (c *Collector) summary(r *audit.Record) {
+func (c *Collector) summary(r *logfile.Record) {
 	for _, count := range r.Counts {
 		if reason, ok := strings.CutPrefix(count.Reason, refusedConn); ok {
 			refused := c.refused.at(short(reason))
 			refused.count += count.Count
-			if count.Source != audit.Other {
+			if count.Source != logfile.Other {
 				refused.sources.add(count.Source)
 			}
 		}
@@ -371,7 +371,7 @@ func (c *Collector) summary(r *audit.Record) {
 }
 
 // tally counts each thing of an offer.
-func (c *Collector) tally(o *audit.Offer, add func(*offeredCount)) {
+func (c *Collector) tally(o *logfile.Offer, add func(*offeredCount)) {
 	for _, list := range [...]struct {
 		what  string
 		names []string
@@ -403,7 +403,7 @@ func isGREASE(name string) bool {
 // maxOfferText bounds the text of an offer: that of most peers fits.
 const maxOfferText = 2000
 
-func offerText(o *audit.Offer) string {
+func offerText(o *logfile.Offer) string {
 	offer := tlspolicy.Offer{Versions: unique(o.Versions), Suites: unique(o.Suites), Groups: unique(o.Groups)}
 	return text.Truncate(offer.String(), maxOfferText, "…")
 }

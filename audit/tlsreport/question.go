@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/tlspolicy"
 )
 
@@ -79,7 +79,7 @@ func (a allowed) names() (names []string) {
 
 // offered says what becomes of an offer. crypto/tls takes the highest common version, and no other if that has no common suite.
 // Of an offer that is not whole, what is missing may be what is needed.
-func (a allowed) offered(o *audit.Offer, whole bool) verdict {
+func (a allowed) offered(o *logfile.Offer, whole bool) verdict {
 	i := slices.IndexFunc(a, func(set versionSet) bool { return slices.Contains(o.Versions, set.version) })
 	if i < 0 {
 		return lacking(whole)

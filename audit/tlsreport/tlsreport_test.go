@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 	"tollgate/tlspolicy"
 )
@@ -30,21 +30,21 @@ func policy(t testing.TB) *tlspolicy.Policy {
 	return p
 }
 
-func offer(versions, suites, groups string) *audit.Offer {
+func offer(versions, suites, groups string) *logfile.Offer {
 	split := func(text string) []string { return strings.FieldsFunc(text, func(c rune) bool { return c == ';' }) }
-	return &audit.Offer{Versions: split(versions), Suites: split(suites), Groups: split(groups)}
+	return &logfile.Offer{Versions: split(versions), Suites: split(suites), Groups: split(groups)}
 }
 
 // call is an intent on a connection that the port names.
-func call(caller string, port uint16, version, suite, group string, o *audit.Offer) *audit.Record {
-	return &audit.Record{
-		Kind: audit.KindIntent, Call: fmt.Sprint("c-", port), Listener: "a", Caller: caller, IdentifiedBy: "access_key", Identity: "TG-" + caller,
-		Source: "10.0.0.1", SourcePort: port, TLSIn: &audit.TLS{Version: version, Suite: suite, Group: group, Offer: o},
+func call(caller string, port uint16, version, suite, group string, o *logfile.Offer) *logfile.Record {
+	return &logfile.Record{
+		Kind: logfile.KindIntent, Call: fmt.Sprint("c-", port), Listener: "a", Caller: caller, IdentifiedBy: "access_key", Identity: "TG-" + caller,
+		Source: "10.0.0.1", SourcePort: port, TLSIn: &logfile.TLS{Version: version, Suite: suite, Group: group, Offer: o},
 	}
 }
 
 // report reads records back from a log.
-func report(t testing.TB, c Config, records ...*audit.Record) *Report {
+func report(t testing.TB, c Config, records ...*logfile.Record) *Report {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")
 	l := testlog.New(dir, nil)
@@ -59,7 +59,7 @@ func report(t testing.TB, c Config, records ...*audit.Record) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := audit.Read(dir, func(r *audit.Record, _ []byte) error { collector.Add(r); return nil }); err != nil {
+	if err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error { collector.Add(r); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return collector.Report()
@@ -71,42 +71,42 @@ func TestWhoWouldBreak(t *testing.T) {
 	old := offer("TLS 1.2", rsa256+";"+rsa128, "X25519;P-256")
 	for name, c := range map[string]struct {
 		without string
-		records []*audit.Record
+		records []*logfile.Record
 		want    string // answer, breaking, inferred and unclear connections
 	}{
-		"TLS 1.2, offers 1.3":            {"TLS 1.2", []*audit.Record{call("app", 1, "TLS 1.3", aes128, "X25519", modern)}, "stays 0 0 0"},
-		"TLS 1.2, offers no 1.3":         {"tls1.2", []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
-		"TLS 1.2, one of two":            {"1.2", []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old), call("app", 2, "TLS 1.3", aes128, "X25519", modern)}, "breaks 1 0 0"},
-		"TLS 1.2, an older log":          {"TLSv1.2", []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "breaks 0 1 0"},
-		"TLS 1.2, an older log with 1.3": {"TLS 1.2", []*audit.Record{call("app", 1, "TLS 1.3", aes128, "X25519", nil)}, "stays 0 0 0"},
-		"TLS 1.3, offers 1.2, too":       {"TLS 1.3", []*audit.Record{call("app", 1, "TLS 1.3", aes128, "X25519", modern), call("x", 9, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
-		"TLS 1.3, certificate not known": {"TLS 1.3", []*audit.Record{call("app", 1, "TLS 1.3", aes128, "X25519", modern)}, "unknown 0 0 1"},
-		"TLS 1.3, an older log":          {"TLS 1.3", []*audit.Record{call("app", 1, "TLS 1.3", aes128, "X25519", nil)}, "unknown 0 0 1"},
-		"suite, another left":            {rsa128, []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
-		"suite, none left":               {rsa128 + "," + rsa256, []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
-		"suite, not used, an older log":  {rsa256, []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "stays 0 0 0"},
-		"suite, used, an older log":      {rsa128, []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "unknown 0 0 1"},
-		"suite, one for another certificate left": {rsa128, []*audit.Record{
+		"TLS 1.2, offers 1.3":            {"TLS 1.2", []*logfile.Record{call("app", 1, "TLS 1.3", aes128, "X25519", modern)}, "stays 0 0 0"},
+		"TLS 1.2, offers no 1.3":         {"tls1.2", []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
+		"TLS 1.2, one of two":            {"1.2", []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old), call("app", 2, "TLS 1.3", aes128, "X25519", modern)}, "breaks 1 0 0"},
+		"TLS 1.2, an older log":          {"TLSv1.2", []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "breaks 0 1 0"},
+		"TLS 1.2, an older log with 1.3": {"TLS 1.2", []*logfile.Record{call("app", 1, "TLS 1.3", aes128, "X25519", nil)}, "stays 0 0 0"},
+		"TLS 1.3, offers 1.2, too":       {"TLS 1.3", []*logfile.Record{call("app", 1, "TLS 1.3", aes128, "X25519", modern), call("x", 9, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
+		"TLS 1.3, certificate not known": {"TLS 1.3", []*logfile.Record{call("app", 1, "TLS 1.3", aes128, "X25519", modern)}, "unknown 0 0 1"},
+		"TLS 1.3, an older log":          {"TLS 1.3", []*logfile.Record{call("app", 1, "TLS 1.3", aes128, "X25519", nil)}, "unknown 0 0 1"},
+		"suite, another left":            {rsa128, []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
+		"suite, none left":               {rsa128 + "," + rsa256, []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
+		"suite, not used, an older log":  {rsa256, []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "stays 0 0 0"},
+		"suite, used, an older log":      {rsa128, []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "unknown 0 0 1"},
+		"suite, one for another certificate left": {rsa128, []*logfile.Record{
 			call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128+";"+ecdsa128, "X25519"))}, "unknown 0 0 1"},
-		"suite of 1.3, 1.2 does not help": {aes128 + "," + aes256 + ",TLS_CHACHA20_POLY1305_SHA256", []*audit.Record{
+		"suite of 1.3, 1.2 does not help": {aes128 + "," + aes256 + ",TLS_CHACHA20_POLY1305_SHA256", []*logfile.Record{
 			call("app", 1, "TLS 1.3", aes128, "X25519", modern)}, "breaks 1 0 0"},
-		"group, another left":        {"x25519", []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
-		"group, none left":           {"X25519,P-256", []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
-		"group, a hybrid in TLS 1.2": {"X25519", []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128, "X25519;X25519MLKEM768"))}, "breaks 1 0 0"},
-		"offer was cut":              {rsa128, []*audit.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128+";+3 more", "X25519"))}, "unknown 0 0 1"},
-		"later calls of a connection": {rsa128, []*audit.Record{
+		"group, another left":        {"x25519", []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
+		"group, none left":           {"X25519,P-256", []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
+		"group, a hybrid in TLS 1.2": {"X25519", []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128, "X25519;X25519MLKEM768"))}, "breaks 1 0 0"},
+		"offer was cut":              {rsa128, []*logfile.Record{call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128+";+3 more", "X25519"))}, "unknown 0 0 1"},
+		"later calls of a connection": {rsa128, []*logfile.Record{
 			call("app", 1, "TLS 1.2", rsa128, "X25519", old), call("app", 1, "TLS 1.2", rsa128, "X25519", nil), call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "stays 0 0 0"},
-		"recorded the other way round": {rsa128, []*audit.Record{
+		"recorded the other way round": {rsa128, []*logfile.Record{
 			call("app", 1, "TLS 1.2", rsa128, "X25519", nil), call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "stays 0 0 0"},
-		"a port used again": {rsa128, []*audit.Record{
+		"a port used again": {rsa128, []*logfile.Record{
 			call("app", 1, "TLS 1.2", rsa128, "X25519", old), call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128, "X25519"))}, "breaks 1 0 0"},
-		"a port used again, the first breaks": {rsa128, []*audit.Record{
+		"a port used again, the first breaks": {rsa128, []*logfile.Record{
 			call("app", 1, "TLS 1.2", rsa128, "X25519", offer("TLS 1.2", rsa128, "X25519")), call("app", 1, "TLS 1.2", rsa128, "X25519", old)}, "breaks 1 0 0"},
-		"a port used again, an older log": {"TLS 1.2", []*audit.Record{
+		"a port used again, an older log": {"TLS 1.2", []*logfile.Record{
 			call("app", 1, "TLS 1.3", aes128, "X25519", nil), call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "breaks 0 1 0"},
-		"another caller on the connection": {rsa128 + "," + rsa256, []*audit.Record{
+		"another caller on the connection": {rsa128 + "," + rsa256, []*logfile.Record{
 			call("first", 1, "TLS 1.2", rsa128, "X25519", old), call("app", 1, "TLS 1.2", rsa128, "X25519", nil)}, "breaks 1 0 0"},
-		"another policy": {"TLS 1.2", []*audit.Record{call("app", 1, "TLS 1.2", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", "X25519", nil)}, "unknown 0 0 1"},
+		"another policy": {"TLS 1.2", []*logfile.Record{call("app", 1, "TLS 1.2", "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", "X25519", nil)}, "unknown 0 0 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := report(t, Config{Without: []string{c.without}}, c.records...)
@@ -137,8 +137,8 @@ func TestOffersBeforeTheRange(t *testing.T) {
 	beyond := call("app", 2, "TLS 1.3", aes128, "X25519", nil)
 	beyond.Time = testlog.Start.Add(3 * time.Hour)
 	r := report(t, Config{Without: []string{rsa128}, Since: testlog.Start.Add(time.Hour), Until: testlog.Start.Add(2 * time.Hour)}, early,
-		&audit.Record{Kind: audit.KindOutcome, Upstream: "bss", TLSOut: &audit.TLS{Version: "TLS 1.3"}},
-		&audit.Record{Kind: audit.KindRefusal, Reason: "connection: not tls"}, late, beyond)
+		&logfile.Record{Kind: logfile.KindOutcome, Upstream: "bss", TLSOut: &logfile.TLS{Version: "TLS 1.3"}},
+		&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: not tls"}, late, beyond)
 	if len(r.Out)+len(r.Refused) != 0 || len(r.In) != 1 || r.In[0].Calls != 1 || r.In[0].Conns != 1 || r.Without[0].Stay != 1 || !r.First.Equal(late.Time) || !r.Last.Equal(late.Time) {
 		t.Errorf("report %+v", r)
 	}
@@ -165,10 +165,10 @@ func TestUnknownName(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	refusal := func(source, reason string, o *audit.Offer) *audit.Record {
-		r := &audit.Record{Kind: audit.KindRefusal, Source: source, Decision: audit.Refused, Reason: reason}
+	refusal := func(source, reason string, o *logfile.Offer) *logfile.Record {
+		r := &logfile.Record{Kind: logfile.KindRefusal, Source: source, Decision: logfile.Refused, Reason: reason}
 		if o != nil {
-			r.TLSIn = &audit.TLS{Offer: o}
+			r.TLSIn = &logfile.TLS{Offer: o}
 		}
 		return r
 	}
@@ -176,8 +176,8 @@ func TestRefusals(t *testing.T) {
 	r := report(t, Config{},
 		refusal("192.0.2.1", "connection: no common version", ancient), refusal("192.0.2.2", "connection: no common version", ancient),
 		refusal("192.0.2.1", "connection: not tls", nil), refusal("192.0.2.1", "not_allowed", nil),
-		&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{
-			{Reason: "connection: no common version", Source: "192.0.2.1", Count: 40}, {Reason: "connection: no common version", Source: audit.Other, Count: 2},
+		&logfile.Record{Kind: logfile.KindRefusals, Counts: []logfile.Count{
+			{Reason: "connection: no common version", Source: "192.0.2.1", Count: 40}, {Reason: "connection: no common version", Source: logfile.Other, Count: 2},
 			{Reason: "unknown_key", Source: "192.0.2.9", Count: 7},
 		}})
 	if len(r.Refused) != 2 {
@@ -208,10 +208,10 @@ func TestBounds(t *testing.T) {
 		r := call(long, uint16(i), "TLS 1.3", long, long, offer(long, long+";"+aes128, long))
 		r.Source, r.TLSIn.ServerName, r.TLSIn.PeerFingerprint = long, long, long
 		collector.Add(r)
-		collector.Add(&audit.Record{Kind: audit.KindOutcome, Upstream: long, TLSOut: &audit.TLS{Version: long}, Outcome: audit.NotSent,
+		collector.Add(&logfile.Record{Kind: logfile.KindOutcome, Upstream: long, TLSOut: &logfile.TLS{Version: long}, Outcome: logfile.NotSent,
 			Detail: "no TLS connection with upstream x (" + long + ")"})
-		collector.Add(&audit.Record{Kind: audit.KindRefusal, Reason: "connection: " + long, Source: long, TLSIn: &audit.TLS{Offer: r.TLSIn.Offer}})
-		collector.Add(&audit.Record{Kind: audit.KindRefusal, Reason: "connection: x", Source: long, TLSIn: &audit.TLS{Offer: r.TLSIn.Offer}})
+		collector.Add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: " + long, Source: long, TLSIn: &logfile.TLS{Offer: r.TLSIn.Offer}})
+		collector.Add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: x", Source: long, TLSIn: &logfile.TLS{Offer: r.TLSIn.Offer}})
 	}
 	r := collector.Report()
 	for what, size := range map[string][2]int{
@@ -245,8 +245,8 @@ func TestPageEscapes(t *testing.T) {
 	evil := "<script>alert(1)</script>\u202e\"'"
 	r := call(evil, 1, "TLS 1.3", evil, evil, offer(evil, evil, evil))
 	r.Identity, r.TLSIn.ServerName, r.TLSIn.Peer, r.TLSIn.PeerFingerprint, r.Source = evil, evil, evil, evil, evil
-	refusal := &audit.Record{Kind: audit.KindRefusal, Reason: "connection: " + evil, Source: evil, TLSIn: &audit.TLS{Offer: r.TLSIn.Offer}}
-	outcome := &audit.Record{Kind: audit.KindOutcome, Upstream: evil, TLSOut: r.TLSIn, Outcome: audit.NotSent, Detail: "no TLS connection with upstream x (" + evil + ")"}
+	refusal := &logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: " + evil, Source: evil, TLSIn: &logfile.TLS{Offer: r.TLSIn.Offer}}
+	outcome := &logfile.Record{Kind: logfile.KindOutcome, Upstream: evil, TLSOut: r.TLSIn, Outcome: logfile.NotSent, Detail: "no TLS connection with upstream x (" + evil + ")"}
 	var b strings.Builder
 	if err := report(t, Config{}, r, refusal, outcome).WriteHTML(&b, time.UTC); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 // maxOpen bounds the calls that are followed at once: far more than a gateway can have in flight.
@@ -48,11 +48,11 @@ func callID(call string) string {
 
 func (c *calls) add(v *verifier, at place, l *line) {
 	switch l.kind {
-	case audit.KindStart:
+	case logfile.KindStart:
 		c.start(v)
-	case audit.KindIntent, audit.KindRefusal:
+	case logfile.KindIntent, logfile.KindRefusal:
 		c.begin(v, at, l)
-	case audit.KindOutcome:
+	case logfile.KindOutcome:
 		id := callID(l.call)
 		if _, ok := c.open[id]; !ok && !c.hidden {
 			v.fault(FaultCall, l.seq, at, "an outcome of the call %.64q, which has no intent before it, or an outcome already", l.call)
@@ -68,7 +68,7 @@ func (c *calls) begin(v *verifier, at place, l *line) {
 		return
 	}
 	switch {
-	case l.kind == audit.KindRefusal:
+	case l.kind == logfile.KindRefusal:
 	case l.call == "":
 		v.fault(FaultCall, l.seq, at, "an intent without the id of its call")
 	case len(c.open) >= maxOpen:

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -99,21 +99,21 @@ func small(t testing.TB, key, other *checkpoint.Key, variant string) (files, *te
 	t.Helper()
 	dir := t.TempDir()
 	l := testlog.New(dir, key)
-	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "a"})
-	l.Add(&audit.Record{Kind: audit.KindRefusal, Note: variant})
+	l.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})
+	l.Add(&logfile.Record{Kind: logfile.KindRefusal, Note: variant})
 	l.Rotate()
-	l.Add(&audit.Record{Kind: audit.KindOutcome, Call: "a", Note: "blank \\ \" \n"})
-	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "b"})
+	l.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Note: "blank \\ \" \n"})
+	l.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "b"})
 	l.Rekey(other, false)
 	l.Prune(1)
-	l.Add(&audit.Record{Kind: audit.KindStop, Note: variant})
+	l.Add(&logfile.Record{Kind: logfile.KindStop, Note: variant})
 	l.Checkpoint()
-	l.Add(&audit.Record{Kind: audit.KindOutcome, Call: "b"})
-	l.Add(&audit.Record{Kind: audit.KindStart})
+	l.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "b"})
+	l.Add(&logfile.Record{Kind: logfile.KindStart})
 	l.Rotate()
-	l.Add(&audit.Record{Kind: audit.KindIntent, Call: "c"})
-	l.Add(&audit.Record{Kind: audit.KindOutcome, Call: "c"})
-	l.Add(&audit.Record{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: variant, Count: 3}}})
+	l.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "c"})
+	l.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "c"})
+	l.Add(&logfile.Record{Kind: logfile.KindRefusals, Counts: []logfile.Count{{Reason: variant, Count: 3}}})
 	l.Close()
 	return filesOf(t, dir), l
 }
@@ -280,25 +280,25 @@ func TestSegments(t *testing.T) {
 			swapped := whole.with(name, whole[second])
 			swapped[second] = whole[name]
 			mustFind(t, name+" and "+second+" swapped", swapped, Options{})
-			if first, hashes, _ := audit.ParseFileName(second); !hashes { // where both are there, the segment counts
-				mustFind(t, second+" twice", whole.with(audit.SegmentName(first+1), whole[second]), Options{})
+			if first, hashes, _ := logfile.ParseFileName(second); !hashes { // where both are there, the segment counts
+				mustFind(t, second+" twice", whole.with(logfile.SegmentName(first+1), whole[second]), Options{})
 			}
 		}
 	}
 	for _, name := range whole.names() {
 		for _, more := range []string{"x", "\x00", "\x00\n", "{}"} {
-			if first, _, _ := audit.ParseFileName(name); first != lastPart(whole) || strings.Trim(more, "\x00") != "" {
+			if first, _, _ := logfile.ParseFileName(name); first != lastPart(whole) || strings.Trim(more, "\x00") != "" {
 				mustFind(t, fmt.Sprintf("%q behind %s", more, name), whole.with(name, whole[name]+more), Options{})
 			}
 		}
 	}
-	both := whole.with(audit.SegmentName(1), "")
+	both := whole.with(logfile.SegmentName(1), "")
 	mustFind(t, "an empty segment beside its hashes", both, Options{})
 }
 
 func lastPart(f files) uint64 {
 	names := f.names()
-	first, _, _ := audit.ParseFileName(names[len(names)-1])
+	first, _, _ := logfile.ParseFileName(names[len(names)-1])
 	return first
 }
 
@@ -311,8 +311,8 @@ func TestPrunedWithoutRecord(t *testing.T) {
 		leaf := checkpoint.LeafHash(line[:len(line)-1])
 		hashes = append(hashes, leaf[:]...)
 	}
-	first, _, _ := audit.ParseFileName(names[1])
-	forged := whole.with(audit.HashesName(first), string(hashes))
+	first, _, _ := logfile.ParseFileName(names[1])
+	forged := whole.with(logfile.HashesName(first), string(hashes))
 	mustPass(t, "hashes beside the segment", forged, Options{})
 	delete(forged, names[1])
 	r := mustFind(t, "hashes without prune record", forged, Options{})

@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
 // fill writes something to sign.
 func fill(l *testlog.Log) {
-	l.Add(plain(audit.KindRefusal))
+	l.Add(plain(logfile.KindRefusal))
 	l.Checkpoint()
 }
 
@@ -58,8 +58,8 @@ func TestGivenKeys(t *testing.T) {
 // TestForgedKeys changes what signs without the key that signed before.
 func TestForgedKeys(t *testing.T) {
 	a, b := testKey(t, logName), testKey(t, logName)
-	bring := func(lost bool) *audit.Record {
-		return &audit.Record{Kind: audit.KindKey, Key: b.Public().String(), PreviousKey: a.Public().String(), KeyLost: lost}
+	bring := func(lost bool) *logfile.Record {
+		return &logfile.Record{Kind: logfile.KindKey, Key: b.Public().String(), PreviousKey: a.Public().String(), KeyLost: lost}
 	}
 	for _, c := range []struct {
 		name, want, text string
@@ -75,13 +75,13 @@ func TestForgedKeys(t *testing.T) {
 			l.Add(bring(false))
 			l.As(b)
 			l.Checkpoint(a)
-			l.Add(plain(audit.KindRefusal))
+			l.Add(plain(logfile.KindRefusal))
 			l.Checkpoint(a)
 			fill(l)
 		}},
 		{"two keys before a checkpoint", "key@5", "no checkpoint stands between", func(l *testlog.Log) {
 			l.Add(bring(false))
-			l.Add(&audit.Record{Kind: audit.KindKey, Key: testKey(t, logName).Public().String(), PreviousKey: b.Public().String()})
+			l.Add(&logfile.Record{Kind: logfile.KindKey, Key: testKey(t, logName).Public().String(), PreviousKey: b.Public().String()})
 			l.As(b)
 			l.Checkpoint(a)
 		}},
@@ -108,8 +108,8 @@ func TestNoKeyRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := string(audit.CheckpointRecord(note, c, key.Public(), nil).Append(nil)) + "\n"
-	if got := kinds(verified(t, files{audit.SegmentName(1): line}, Options{})); got != "key@1" {
+	line := string(logfile.CheckpointRecord(note, c, key.Public(), nil).Append(nil)) + "\n"
+	if got := kinds(verified(t, files{logfile.SegmentName(1): line}, Options{})); got != "key@1" {
 		t.Errorf("faults %q", got)
 	}
 }
@@ -123,7 +123,7 @@ func TestBundleBegins(t *testing.T) {
 		l.Add(outcome("a"))
 		first := l.Last
 		l.Rotate()
-		l.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 4})
+		l.Add(&logfile.Record{Kind: logfile.KindPrune, First: 1, Last: 4})
 		l.Last = first
 	})
 	kept := l.Last
@@ -150,12 +150,12 @@ func TestBundleBegins(t *testing.T) {
 
 	// A bundle that begins with the first checkpoint of another key.
 	f, _ = written(t, a, func(l *testlog.Log) {
-		l.Add(&audit.Record{Kind: audit.KindKey, Key: b.Public().String(), PreviousKey: a.Public().String()})
+		l.Add(&logfile.Record{Kind: logfile.KindKey, Key: b.Public().String(), PreviousKey: a.Public().String()})
 		l.As(b)
 		l.Rotate(a)
 		fill(l)
 	})
-	delete(f, audit.SegmentName(1))
+	delete(f, logfile.SegmentName(1))
 	mustFind(t, "signed by a key that the bundle does not tell", f, Options{Bundle: true})
 	mustPass(t, "signed by a key that is given", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{a.Public()}})
 	mustFind(t, "signed by a key that is not the given one", f, Options{Bundle: true, Keys: []checkpoint.PublicKey{testKey(t, logName).Public()}})

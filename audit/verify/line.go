@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
-const hashSize = len(checkpoint.Hash{})
+const hashSize = logfile.HashLength
 
 // line is what joining needs of a line.
 type line struct {
@@ -20,31 +20,27 @@ type line struct {
 	zeros       bool  // zero bytes stand in what is no record
 	seq, commit uint64
 	time        time.Time
-	kind        audit.Kind
+	kind        logfile.Kind
 	call        string
-	record      *audit.Record // of records that tell of the log itself
-	stated      *stated       // of a checkpoint
+	record      *logfile.Record // of records that tell of the log itself
+	stated      *stated         // of a checkpoint
 }
 
-// stated is what a checkpoint record says, before it is known which key must have signed.
+// stated is what a checkpoint record states.
 type stated struct {
-	checkpoint.Checkpoint
-	note  string
-	key   checkpoint.PublicKey
-	alone bool             // the key has signed, and no other
-	tree  *checkpoint.Tree // from the peaks; nil when their root is not the signed one
-	exact bool             // the line is, byte for byte, what follows
+	*logfile.Stated
+	alone bool // the key has signed, and no other
 }
 
 // parser parses lines. It keeps memory between them and is not for concurrent use.
 type parser struct {
-	record audit.Record
+	record logfile.Record
 	buf    []byte
 }
 
 func (p *parser) parse(it *item) {
-	at := it.offset
-	for rest := it.data; len(rest) > 0; {
+	at := it.chunk.Offset
+	for rest := it.chunk.Data; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
 		it.lines = append(it.lines, p.line(at, rest[:end]))
 		at, rest = at+int64(end)+1, rest[end+1:]
@@ -60,9 +56,9 @@ func (p *parser) line(at int64, text []byte) line {
 	r := &p.record
 	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, r.Call
 	switch r.Kind {
-	case audit.KindCheckpoint:
+	case logfile.KindCheckpoint:
 		l.stated, l.err = p.checkpoint(text)
-	case audit.KindStart, audit.KindKey, audit.KindPrune:
+	case logfile.KindStart, logfile.KindKey, logfile.KindPrune:
 		record := *r
 		l.record = &record
 	}
@@ -71,17 +67,17 @@ func (p *parser) line(at int64, text []byte) line {
 
 // check reads a line into record, strictly.
 func (p *parser) check(text []byte) error {
-	if len(text) >= audit.MaxLine {
-		return fmt.Errorf("it is longer than %d bytes", audit.MaxLine)
+	if len(text) >= logfile.MaxLine {
+		return fmt.Errorf("it is longer than %d bytes", logfile.MaxLine)
 	}
-	if err := audit.ParseLine(text, &p.record); err != nil {
+	if err := logfile.ParseLine(text, &p.record); err != nil {
 		return err
 	}
 	r := &p.record
 	if r.Seq == 0 || r.Commit == 0 || r.Commit > r.Seq || !r.Kind.Known() {
 		return errors.New("seq, commit or kind is missing or wrong")
 	}
-	head := audit.Record{Seq: r.Seq, Commit: r.Commit, Time: r.Time, Kind: r.Kind}
+	head := logfile.Record{Seq: r.Seq, Commit: r.Commit, Time: r.Time, Kind: r.Kind}
 	p.buf = head.Append(p.buf[:0])
 	if !bytes.HasPrefix(text, p.buf[:len(p.buf)-1]) {
 		return errors.New("it does not begin with seq, commit, time and kind, spelt as they should be")
@@ -115,28 +111,13 @@ func hasBlanks(text []byte) bool {
 	return false
 }
 
-// checkpoint checks what a checkpoint record says of itself.
+// checkpoint reads what a checkpoint record states.
 func (p *parser) checkpoint(text []byte) (*stated, error) {
 	r := &p.record
-	c, err := checkpoint.Parse(r.Checkpoint)
+	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, text)
 	if err != nil {
 		return nil, err
 	}
-	key, err := checkpoint.ParsePublicKey(r.Key)
-	if err != nil {
-		return nil, err
-	}
-	peaks, err := checkpoint.ParseHashes(r.Peaks)
-	if err != nil {
-		return nil, err
-	}
-	s := &stated{Checkpoint: c, note: r.Checkpoint, key: key}
-	if tree, err := checkpoint.Resume(c.Size, peaks); err == nil && tree.Root() == c.Root {
-		s.tree = tree
-	}
-	p.buf = audit.CheckpointRecord(s.note, c, key, peaks).Append(p.buf[:0])
-	s.exact = bytes.Equal(p.buf, text)
-	_, err = checkpoint.Open(s.note, key)
-	s.alone = err == nil
-	return s, nil
+	_, err = checkpoint.Open(s.Note, s.Key)
+	return &stated{s, err == nil}, nil
 }

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -25,7 +25,7 @@ func TestUnsignedEnd(t *testing.T) {
 		l.Add(intent("b"))
 		l.Add(outcome("b"))
 	})
-	name := audit.SegmentName(1)
+	name := logfile.SegmentName(1)
 	whole := f[name]
 	signed := whole[:strings.Index(whole, `{"seq":6`)]
 	zeros := strings.Repeat("\x00", 5000)
@@ -69,10 +69,10 @@ func TestNoLog(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "\x00\x00", `{"seq":1`} {
-		mustFind(t, "an empty log", files{audit.SegmentName(1): text}, Options{AllowUnsigned: true})
-		mustPass(t, "an empty log that is being begun", files{audit.SegmentName(1): text}, Options{InUse: func() (bool, error) { return true, nil }})
+		mustFind(t, "an empty log", files{logfile.SegmentName(1): text}, Options{AllowUnsigned: true})
+		mustPass(t, "an empty log that is being begun", files{logfile.SegmentName(1): text}, Options{InUse: func() (bool, error) { return true, nil }})
 	}
-	mustFind(t, "no checkpoint", files{audit.SegmentName(1): `{"seq":1,"commit":1,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"}, Options{})
+	mustFind(t, "no checkpoint", files{logfile.SegmentName(1): `{"seq":1,"commit":1,"time":"2026-10-03T04:05:06.000000000Z","kind":"start"}` + "\n"}, Options{})
 	mustFind(t, "hashes alone", files{"00000000000000000001.hashes": strings.Repeat("x", hashSize)}, Options{})
 }
 
@@ -83,7 +83,7 @@ func TestOtherFiles(t *testing.T) {
 		"device": func(path string) error { return os.Symlink("/dev/zero", path) },
 		"folder": func(path string) error { return os.Mkdir(path, 0o700) },
 	} {
-		for _, part := range []string{audit.SegmentName(1), "00000000000000000001.hashes"} {
+		for _, part := range []string{logfile.SegmentName(1), "00000000000000000001.hashes"} {
 			dir := t.TempDir()
 			if err := make(filepath.Join(dir, part)); err != nil {
 				t.Fatal(err)
@@ -263,7 +263,7 @@ func TestOpenCallsAreBounded(t *testing.T) {
 	c := newCalls()
 	v := &verifier{}
 	for i := range uint64(maxOpen + 10) {
-		c.add(v, place{}, &line{seq: i, kind: audit.KindIntent, call: string(rune(i)) + "x"})
+		c.add(v, place{}, &line{seq: i, kind: logfile.KindIntent, call: string(rune(i)) + "x"})
 	}
 	if len(c.open) > maxOpen || v.report.FaultCount == 0 {
 		t.Errorf("%d calls are open, %d faults", len(c.open), v.report.FaultCount)
@@ -283,7 +283,7 @@ func TestTornCommit(t *testing.T) {
 				clear(torn[max(begin, (first+i)*sector):min(len(torn), (first+i+1)*sector)])
 			}
 		}
-		r := verified(t, files{audit.SegmentName(1): string(torn)}, Options{AllowUnsigned: true})
+		r := verified(t, files{logfile.SegmentName(1): string(torn)}, Options{AllowUnsigned: true})
 		for _, fault := range r.Faults {
 			if fault.Kind != FaultCut || !strings.Contains(fault.Text, "what a loss of power tore") || len(r.Faults) > 1 {
 				t.Errorf("sectors %b are lost: %+v", lost, fault)
@@ -305,7 +305,7 @@ func TestTornLines(t *testing.T) {
 	}
 	open, _ := unsigned(t, func(l *testlog.Log) {})
 	signed, _ := unsigned(t, func(l *testlog.Log) { l.Checkpoint() })
-	long := strings.Repeat("y", audit.MaxLine) + "\x00\n"
+	long := strings.Repeat("y", logfile.MaxLine) + "\x00\n"
 	for name, c := range map[string]struct{ text, want string }{
 		"a torn line":                        {torn(open, "b"), "cut@7"},
 		"a torn line, and one missing":       {without(torn(open, "a"), "b"), "cut@6"},
@@ -315,7 +315,7 @@ func TestTornLines(t *testing.T) {
 		"a checkpoint behind a torn line":    {torn(signed, "b"), "line@7"},
 		"and behind a torn and missing line": {without(torn(signed, "a"), "b"), "line@6 order@7"},
 	} {
-		if got := kinds(verified(t, files{audit.SegmentName(1): c.text}, Options{AllowUnsigned: true})); got != c.want {
+		if got := kinds(verified(t, files{logfile.SegmentName(1): c.text}, Options{AllowUnsigned: true})); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
@@ -332,6 +332,6 @@ func unsigned(t *testing.T, more func(*testlog.Log)) (text string, begin int) {
 		}
 		more(l)
 	})
-	text = f[audit.SegmentName(1)]
+	text = f[logfile.SegmentName(1)]
 	return text, strings.Index(text, `{"seq":6`)
 }

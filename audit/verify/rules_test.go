@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -30,10 +30,14 @@ func kinds(r *Report) string {
 	return strings.Join(out, " ")
 }
 
-func intent(call string) *audit.Record  { return &audit.Record{Kind: audit.KindIntent, Call: call} }
-func outcome(call string) *audit.Record { return &audit.Record{Kind: audit.KindOutcome, Call: call} }
+func intent(call string) *logfile.Record {
+	return &logfile.Record{Kind: logfile.KindIntent, Call: call}
+}
+func outcome(call string) *logfile.Record {
+	return &logfile.Record{Kind: logfile.KindOutcome, Call: call}
+}
 
-func plain(kind audit.Kind) *audit.Record { return &audit.Record{Kind: kind} }
+func plain(kind logfile.Kind) *logfile.Record { return &logfile.Record{Kind: kind} }
 
 // TestRules breaks each rule in a log that is signed all the same, so that nothing but the rule tells.
 func TestRules(t *testing.T) {
@@ -46,18 +50,18 @@ func TestRules(t *testing.T) {
 		{"nothing", "", func(l *testlog.Log) {}},
 		{"stop without closing", "", func(l *testlog.Log) {
 			l.Add(intent("a"))
-			l.Add(plain(audit.KindStop))
+			l.Add(plain(logfile.KindStop))
 			l.Checkpoint()
 			l.Add(outcome("a"))
-			l.Add(plain(audit.KindStart))
+			l.Add(plain(logfile.KindStart))
 		}},
 		{"killed, then started", "", func(l *testlog.Log) {
 			l.Add(intent("a"))
 			l.Add(outcome("a"))
-			l.Add(&audit.Record{Kind: audit.KindStart, Unsigned: 2})
+			l.Add(&logfile.Record{Kind: logfile.KindStart, Unsigned: 2})
 		}},
-		{"intent without outcome", "call@4", func(l *testlog.Log) { l.Add(intent("a")); l.Add(plain(audit.KindStart)) }},
-		{"intents without outcome", "call@4 call@5", func(l *testlog.Log) { l.Add(intent("a")); l.Add(intent("b")); l.Add(plain(audit.KindStart)) }},
+		{"intent without outcome", "call@4", func(l *testlog.Log) { l.Add(intent("a")); l.Add(plain(logfile.KindStart)) }},
+		{"intents without outcome", "call@4 call@5", func(l *testlog.Log) { l.Add(intent("a")); l.Add(intent("b")); l.Add(plain(logfile.KindStart)) }},
 		{"outcome without intent", "call@4", func(l *testlog.Log) { l.Add(outcome("a")) }},
 		{"two outcomes", "call@6", func(l *testlog.Log) { l.Add(intent("a")); l.Add(outcome("a")); l.Add(outcome("a")) }},
 		{"two intents", "call@5", func(l *testlog.Log) { l.Add(intent("a")); l.Add(intent("a")) }},
@@ -69,32 +73,32 @@ func TestRules(t *testing.T) {
 		{"intent without id", "call@4", func(l *testlog.Log) { l.Add(intent("")) }},
 		{"intent and refusal", "call@5", func(l *testlog.Log) {
 			l.Add(intent("a"))
-			l.Add(&audit.Record{Kind: audit.KindRefusal, Call: "a"})
+			l.Add(&logfile.Record{Kind: logfile.KindRefusal, Call: "a"})
 		}},
-		{"intent behind a stop", "stop@5", func(l *testlog.Log) { l.Add(plain(audit.KindStop)); l.Add(intent("a")) }},
+		{"intent behind a stop", "stop@5", func(l *testlog.Log) { l.Add(plain(logfile.KindStop)); l.Add(intent("a")) }},
 		{"refusal behind a stop and its checkpoint", "stop@6", func(l *testlog.Log) {
-			l.Add(plain(audit.KindStop))
+			l.Add(plain(logfile.KindStop))
 			l.Checkpoint()
-			l.Add(plain(audit.KindRefusal))
-			l.Add(plain(audit.KindRefusal))
+			l.Add(plain(logfile.KindRefusal))
+			l.Add(plain(logfile.KindRefusal))
 		}},
 		{"two stops", "", func(l *testlog.Log) {
-			l.Add(plain(audit.KindStop))
-			l.Add(plain(audit.KindStart))
-			l.Add(plain(audit.KindStop))
+			l.Add(plain(logfile.KindStop))
+			l.Add(plain(logfile.KindStart))
+			l.Add(plain(logfile.KindStop))
 		}},
-		{"prune of what is to come", "pruned@4", func(l *testlog.Log) { l.Add(&audit.Record{Kind: audit.KindPrune, First: 1, Last: 4}) }},
-		{"prune of nothing", "pruned@4", func(l *testlog.Log) { l.Add(&audit.Record{Kind: audit.KindPrune, First: 2, Last: 1}) }},
+		{"prune of what is to come", "pruned@4", func(l *testlog.Log) { l.Add(&logfile.Record{Kind: logfile.KindPrune, First: 1, Last: 4}) }},
+		{"prune of nothing", "pruned@4", func(l *testlog.Log) { l.Add(&logfile.Record{Kind: logfile.KindPrune, First: 2, Last: 1}) }},
 		{"the same key again", "key@4", func(l *testlog.Log) {
-			l.Add(&audit.Record{Kind: audit.KindKey, Key: key.Public().String(), PreviousKey: key.Public().String()})
+			l.Add(&logfile.Record{Kind: logfile.KindKey, Key: key.Public().String(), PreviousKey: key.Public().String()})
 		}},
 		{"a key without the one before", "key@4", func(l *testlog.Log) {
-			l.Add(&audit.Record{Kind: audit.KindKey, Key: testKey(t, logName).Public().String()})
+			l.Add(&logfile.Record{Kind: logfile.KindKey, Key: testKey(t, logName).Public().String()})
 		}},
 		{"a key of another log", "key@4", func(l *testlog.Log) {
-			l.Add(&audit.Record{Kind: audit.KindKey, Key: testKey(t, "other").Public().String(), PreviousKey: key.Public().String()})
+			l.Add(&logfile.Record{Kind: logfile.KindKey, Key: testKey(t, "other").Public().String(), PreviousKey: key.Public().String()})
 		}},
-		{"no key", "key@4", func(l *testlog.Log) { l.Add(&audit.Record{Kind: audit.KindKey, Key: "x"}) }},
+		{"no key", "key@4", func(l *testlog.Log) { l.Add(&logfile.Record{Kind: logfile.KindKey, Key: "x"}) }},
 		{"no kind", "line@4", func(l *testlog.Log) { l.Add(plain("else")) }},
 	} {
 		f, _ := written(t, key, func(l *testlog.Log) {
@@ -111,10 +115,10 @@ func TestRules(t *testing.T) {
 func TestCommits(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
 		for range 4 {
-			l.Add(plain(audit.KindRefusal))
+			l.Add(plain(logfile.KindRefusal))
 		}
 	})
-	name := audit.SegmentName(1)
+	name := logfile.SegmentName(1)
 	lines := strings.SplitAfter(f[name], "\n")
 	for _, c := range []struct {
 		commits [4]int // of records 4 to 7
@@ -139,7 +143,7 @@ func TestSegmentBeginsCommit(t *testing.T) {
 		return fmt.Sprintf(`{"seq":%d,"commit":%d,"time":"2026-10-03T04:05:06.000000000Z","kind":"refusal"}`+"\n", seq, commit)
 	}
 	for commit, want := range map[int]string{3: "", 1: "commit@3"} {
-		f := files{audit.SegmentName(1): line(1, 1) + line(2, 1), audit.SegmentName(3): line(3, commit)}
+		f := files{logfile.SegmentName(1): line(1, 1) + line(2, 1), logfile.SegmentName(3): line(3, commit)}
 		if got := kinds(verified(t, f, Options{AllowUnsigned: true})); got != want {
 			t.Errorf("commit %d: faults %q, want %q", commit, got, want)
 		}
@@ -171,10 +175,10 @@ func TestLines(t *testing.T) {
 		{`{"seq":4,"commit":4,"time":"2026-10-03T04:05:06Z","kind":"stop"}`, "line@4"},
 		{`{"seq":4,"commit":4,"time":"2026-10-03T05:05:06.000000000+01:00","kind":"stop"}`, "line@4"},
 		{`{"seq":4e0,"commit":4,"time":"2026-10-03T04:05:06.000000000Z","kind":"stop"}`, "line@4"},
-		{head + `,"note":"` + strings.Repeat("x", audit.MaxLine) + `"}`, "line@4"},
-		{head + `,"note":"` + strings.Repeat("x", 3*chunkSize) + `"}`, "line@4"},
+		{head + `,"note":"` + strings.Repeat("x", logfile.MaxLine) + `"}`, "line@4"},
+		{head + `,"note":"` + strings.Repeat("x", 3*logfile.ChunkSize) + `"}`, "line@4"},
 	} {
-		changed := f.with(audit.SegmentName(1), f[audit.SegmentName(1)]+c.line+"\n")
+		changed := f.with(logfile.SegmentName(1), f[logfile.SegmentName(1)]+c.line+"\n")
 		if got := kinds(verified(t, changed, Options{AllowUnsigned: true})); got != c.want {
 			t.Errorf("%.100q: faults %q, want %q", c.line, got, c.want)
 		}
@@ -187,12 +191,12 @@ func TestOneChangeOneFault(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
 		for range 20 {
 			for range 5 {
-				l.Add(&audit.Record{Kind: audit.KindRefusal, Reason: "quota"})
+				l.Add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "quota"})
 			}
 			l.Checkpoint()
 		}
 	})
-	name := audit.SegmentName(1)
+	name := logfile.SegmentName(1)
 	lines := strings.SplitAfter(f[name], "\n") // records 4 to 8, 10 to 14, … are refusals; 3, 9, 15, … checkpoints
 	change := func(i int, from, to string) []string {
 		changed := slices.Clone(lines)

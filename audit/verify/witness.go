@@ -8,8 +8,8 @@ import (
 	"io"
 	"slices"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // witnessWindow is how many checkpoints are held at once: so many may stand in any order.
@@ -52,7 +52,7 @@ func (h *witnessHeap) Pop() any {
 
 // readWitnesses begins to read. It fails when there is no checkpoint at all.
 func readWitnesses(r io.Reader) (*witnesses, error) {
-	k := &witnesses{in: bufio.NewReaderSize(r, audit.MaxLine)}
+	k := &witnesses{in: bufio.NewReaderSize(r, logfile.MaxLine)}
 	first, err := k.in.Peek(1)
 	if err == io.EOF {
 		return nil, errors.New("the file of kept checkpoints is empty")
@@ -197,7 +197,7 @@ func (v *verifier) signedByLog(n witness) bool {
 			known = append(known, key)
 		}
 	}
-	known = append(known, v.signers.before, v.signers.key)
+	known = append(known, v.signers.Before, v.signers.Key)
 	for i := range known {
 		if v.witnesses.signed(n, known[i:i+1]) || i > 0 && v.witnesses.signed(n, known[i-1:i+1]) {
 			return true

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -47,8 +47,8 @@ func TestKeptElsewhere(t *testing.T) {
 	}
 	backwards := slices.Clone(lines)
 	slices.Reverse(backwards)
-	old := strings.SplitAfter(f[audit.SegmentName(1)], "\n")
-	short := files{audit.SegmentName(1): strings.Join(old[:21], "")}
+	old := strings.SplitAfter(f[logfile.SegmentName(1)], "\n")
+	short := files{logfile.SegmentName(1): strings.Join(old[:21], "")}
 	strange, _ := checkpoint.Checkpoint{Origin: logName, Size: 3, Root: rootOf(old[:3]), Time: testlog.Start}.Sign(testKey(t, logName))
 	both, _ := checkpoint.Checkpoint{Origin: logName, Size: 3, Root: rootOf(old[:3]), Time: testlog.Start}.Sign(key, other)
 	for _, c := range []struct {
@@ -76,7 +76,7 @@ func TestKeptElsewhere(t *testing.T) {
 			t.Errorf("%s: %d agree, want %d; faults %q, want %q: %+v", c.name, r.Witnessed, c.agree, got, c.want, r.Faults)
 		}
 	}
-	for _, bad := range []string{"", "x", lines[0][:50], lines[0][:50] + "\n", "{\n", "\n", "\x00", "{}", "{}\n", "{\"a\":\n}\n" + lines[0][1:], "{\"checkpoint\":1}\n", lines[0] + "\n", lines[0] + "x\n", "{" + strings.Repeat(" ", audit.MaxLine) + "\n", notes[0] + notes[1]} {
+	for _, bad := range []string{"", "x", lines[0][:50], lines[0][:50] + "\n", "{\n", "\n", "\x00", "{}", "{}\n", "{\"a\":\n}\n" + lines[0][1:], "{\"checkpoint\":1}\n", lines[0] + "\n", lines[0] + "x\n", "{" + strings.Repeat(" ", logfile.MaxLine) + "\n", notes[0] + notes[1]} {
 		if r, err := Verify(t.Context(), f.fs(), Options{Witnesses: strings.NewReader(bad)}); err == nil && r.Whole() {
 			t.Errorf("kept checkpoints %.50q were taken", bad)
 		}

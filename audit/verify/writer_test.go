@@ -11,6 +11,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // TestWrittenLog verifies what the gateway's own writer makes: while it writes, as a kill would leave it, when it is
@@ -18,7 +19,7 @@ import (
 func TestWrittenLog(t *testing.T) {
 	dir := t.TempDir()
 	keyFile := filepath.Join(dir, "signing.key")
-	cfg := audit.Config{Dir: dir, SegmentSize: audit.MaxLine, CheckpointEvery: 100 * time.Millisecond, CheckpointRecords: 50}
+	cfg := audit.Config{Dir: dir, SegmentSize: logfile.MaxLine, CheckpointEvery: 100 * time.Millisecond, CheckpointRecords: 50}
 	inUse := func() (bool, error) { return audit.InUse(dir) }
 	for run := range 4 {
 		switch run {
@@ -47,13 +48,13 @@ func TestWrittenLog(t *testing.T) {
 			writers.Go(func() {
 				for i := range 40 {
 					call := fmt.Sprintf("%d-%d-%d", run, w, i)
-					if err := l.Intent(t.Context(), &audit.Record{Call: call, Note: strings.Repeat("x", 500)}); err != nil {
+					if err := l.Intent(t.Context(), &logfile.Record{Call: call, Note: strings.Repeat("x", 500)}); err != nil {
 						t.Error(err)
 					}
 					if w == 3 && i == 39 {
 						return // a call without outcome
 					}
-					if err := l.Outcome(t.Context(), &audit.Record{Call: call, Outcome: audit.Succeeded}); err != nil {
+					if err := l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
 						t.Error(err)
 					}
 				}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
 )
@@ -57,8 +57,8 @@ func CheckChoice(flag, value string, known []string) error {
 var (
 	effects   = []string{catalog.Read.String(), catalog.Write.String(), catalog.Spend.String()}
 	classes   = []string{catalog.ClassPartner.String(), catalog.ClassCustomer.String()}
-	decisions = []string{audit.Allowed, audit.Refused}
-	outcomes  = []string{audit.Succeeded, audit.Failed, audit.Partial, audit.NotSent, audit.Unknown}
+	decisions = []string{logfile.Allowed, logfile.Refused}
+	outcomes  = []string{logfile.Succeeded, logfile.Failed, logfile.Partial, logfile.NotSent, logfile.Unknown}
 )
 
 var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/secret"
 	"tollgate/signing"
@@ -40,31 +41,31 @@ type step struct {
 func scenario() []step {
 	return []step{
 		{title: "partner reads its customers", signed: true, method: "POST", path: "/v2/partners/sub-customers/query", body: `{"limit":10}`,
-			status: 200, outcome: audit.Succeeded, arrives: 1},
+			status: 200, outcome: logfile.Succeeded, arrives: 1},
 		{title: "customer reads its balance", signed: true, method: "GET", path: "/v2/accounts/customer-accounts/balances",
-			status: 200, outcome: audit.Succeeded, arrives: 1},
+			status: 200, outcome: logfile.Succeeded, arrives: 1},
 		{title: "customer pays an order", signed: true, method: "POST", path: "/v3/orders/customer-orders/pay",
-			body: `{"order_id":"CS-1001","use_coupon":"NO","use_discount":"NO"}`, status: 204, outcome: audit.Succeeded, arrives: 1},
+			body: `{"order_id":"CS-1001","use_coupon":"NO","use_discount":"NO"}`, status: 204, outcome: logfile.Succeeded, arrives: 1},
 		{title: "batch: HTTP 200 with a failed part", signed: true, method: "POST", path: "/v2/orders/subscriptions/resources/unsubscribe",
-			body: `{"resource_ids":["res-1","no-such-resource"],"unsubscribe_type":1}`, status: 200, outcome: audit.Partial, arrives: 1},
+			body: `{"resource_ids":["res-1","no-such-resource"],"unsubscribe_type":1}`, status: 200, outcome: logfile.Partial, arrives: 1},
 		{title: "v1: HTTP 200 that means failure", signed: true, method: "POST", path: "/v1.0/c-17/customer/order-mgr/order/pay",
-			body: `{"orderId":"CS-1002","payAccountType":2}`, status: 200, code: "CBC.5003", outcome: audit.Failed, arrives: 1},
+			body: `{"orderId":"CS-1002","payAccountType":2}`, status: 200, code: "CBC.5003", outcome: logfile.Failed, arrives: 1},
 		{title: "partner creates a customer", signed: true, method: "POST", path: "/v2/partners/sub-customers",
 			body:   `{"domain_name":"demo-customer","xaccount_id":"demo-x-1","xaccount_type":"DEMO_IDP","password":"Demo-Passw0rd"}`,
-			status: 204, outcome: audit.Succeeded, arrives: 1},
+			status: 204, outcome: logfile.Succeeded, arrives: 1},
 		{title: "distributor lists its resellers", signed: true, method: "POST", path: "/v2/partners/indirect-partners/query", body: `{"limit":10}`,
-			status: 200, outcome: audit.Succeeded, arrives: 1},
+			status: 200, outcome: logfile.Succeeded, arrives: 1},
 		{title: "wrong credential class", method: "POST", path: "/v3/payments/free-resources/query", body: `{}`,
-			status: 403, code: "TG.3002", outcome: audit.Refused},
+			status: 403, code: "TG.3002", outcome: logfile.Refused},
 		{title: "unknown caller", signed: true, key: "NOBODY", method: "GET", path: "/v2/accounts/customer-accounts/balances",
-			status: 401, code: "TG.2004", outcome: audit.Refused},
+			status: 401, code: "TG.2004", outcome: logfile.Refused},
 		{title: "deprecated operation: works, marked", signed: true, method: "POST", path: "/v1.0/p-1/partner/customer-mgr/query", body: `{}`,
-			status: 200, header: "Deprecation", outcome: audit.Succeeded, arrives: 1},
+			status: 200, header: "Deprecation", outcome: logfile.Succeeded, arrives: 1},
 		{title: "burst over the limit (third of three)", method: "GET", path: "/v2/systems/configs/cities?province_code=1", repeat: 2,
-			status: 429, code: "TG.5001", header: "Retry-After", outcome: audit.Refused, arrives: 2},
+			status: 429, code: "TG.5001", header: "Retry-After", outcome: logfile.Refused, arrives: 2},
 		{title: "payment, and the connection drops", signed: true, method: "POST", path: "/v3/orders/customer-orders/pay",
 			body: `{"order_id":"CS-1002","use_coupon":"NO","use_discount":"NO"}`, fault: bsssim.Drop, operation: "PayOrders",
-			status: 502, code: "TG.7002", outcome: audit.Unknown, arrives: 1},
+			status: 502, code: "TG.7002", outcome: logfile.Unknown, arrives: 1},
 	}
 }
 
@@ -195,11 +196,11 @@ func (g *runner) recorded(ctx context.Context, log *audit.Log, call string) (str
 		return "", err
 	}
 	outcome := "not on record"
-	err := audit.Read(g.setup.file("audit"), func(r *audit.Record, _ []byte) error {
-		if r.Call == call && r.Kind == audit.KindOutcome {
+	err := logfile.Read(g.setup.file("audit"), func(r *logfile.Record, _ []byte) error {
+		if r.Call == call && r.Kind == logfile.KindOutcome {
 			outcome = r.Outcome
 		}
-		if r.Call == call && r.Kind == audit.KindRefusal {
+		if r.Call == call && r.Kind == logfile.KindRefusal {
 			outcome = r.Decision
 		}
 		return nil

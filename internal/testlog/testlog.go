@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // Start is the time of the first record; each further one is a second later.
@@ -42,8 +42,8 @@ func New(dir string, key *checkpoint.Key) *Log {
 	check(os.MkdirAll(dir, 0o700))
 	l := &Log{dir: dir, key: key, rng: rand.New(rand.NewPCG(1, 2))}
 	l.open()
-	l.Add(&audit.Record{Kind: audit.KindStart, Version: "test"})
-	l.Add(&audit.Record{Kind: audit.KindKey, Key: key.Public().String()})
+	l.Add(&logfile.Record{Kind: logfile.KindStart, Version: "test"})
+	l.Add(&logfile.Record{Kind: logfile.KindKey, Key: key.Public().String()})
 	l.Checkpoint()
 	return l
 }
@@ -57,7 +57,7 @@ func (l *Log) open() {
 }
 
 // Add writes a record with the next seq and, unless it has one, a time.
-func (l *Log) Add(r *audit.Record) {
+func (l *Log) Add(r *logfile.Record) {
 	l.Seq++
 	r.Seq, r.Commit = l.Seq, l.Seq
 	if r.Time.IsZero() {
@@ -73,8 +73,8 @@ func (l *Log) Checkpoint(before ...*checkpoint.Key) {
 	at := Start.Add(time.Duration(l.Seq+1) * time.Second)
 	c := checkpoint.Checkpoint{Origin: l.key.Name(), Size: l.Tree.Size(), Root: l.Tree.Root(), Time: at}
 	l.Last = must(c.Sign(append(before, l.key)...))
-	l.Add(&audit.Record{
-		Kind: audit.KindCheckpoint, Time: at, Key: l.key.Public().String(), Checkpoint: l.Last,
+	l.Add(&logfile.Record{
+		Kind: logfile.KindCheckpoint, Time: at, Key: l.key.Public().String(), Checkpoint: l.Last,
 		Peaks: checkpoint.FormatHashes(l.Tree.Peaks()),
 	})
 	l.signed = l.Seq
@@ -83,7 +83,7 @@ func (l *Log) Checkpoint(before ...*checkpoint.Key) {
 // Rekey brings in another key, for which the old one signs unless it is lost.
 func (l *Log) Rekey(key *checkpoint.Key, lost bool) {
 	old := l.key
-	l.Add(&audit.Record{Kind: audit.KindKey, Key: key.Public().String(), PreviousKey: old.Public().String(), KeyLost: lost})
+	l.Add(&logfile.Record{Kind: logfile.KindKey, Key: key.Public().String(), PreviousKey: old.Public().String(), KeyLost: lost})
 	l.key = key
 	if lost {
 		l.Checkpoint()
@@ -114,7 +114,7 @@ func (l *Log) Prune(first uint64) {
 		last++
 	}
 	check(os.WriteFile(filepath.Join(l.dir, fmt.Sprintf("%020d.hashes", first)), hashes, 0o600))
-	l.Add(&audit.Record{Kind: audit.KindPrune, First: first, Last: last})
+	l.Add(&logfile.Record{Kind: logfile.KindPrune, First: first, Last: last})
 	l.Checkpoint()
 	check(os.Remove(segment))
 }
@@ -135,26 +135,26 @@ func (l *Log) Call() string {
 	op := operations[l.rng.IntN(len(operations))]
 	caller := fmt.Sprintf("app-%d", l.rng.IntN(20))
 	order := fmt.Sprintf("CS%016d", l.Seq)
-	l.Add(&audit.Record{
-		Kind: audit.KindIntent, Call: id, Listener: "gateway.corp.example:8443", Caller: caller, IdentifiedBy: "access_key", Identity: "TG-" + caller,
+	l.Add(&logfile.Record{
+		Kind: logfile.KindIntent, Call: id, Listener: "gateway.corp.example:8443", Caller: caller, IdentifiedBy: "access_key", Identity: "TG-" + caller,
 		Source: fmt.Sprintf("10.1.%d.%d", l.rng.IntN(256), l.rng.IntN(256)), SourcePort: uint16(1024 + l.rng.IntN(60000)),
 		Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Method: op.method, Path: op.path,
-		Credential: op.credential, Class: op.class, AccessKey: "HPUAABCDEFGHIJKLMNOP", Account: op.account, Decision: audit.Allowed, BodyHash: l.hash(), BodyBytes: 212,
-		Fields: []audit.Field{
+		Credential: op.credential, Class: op.class, AccessKey: "HPUAABCDEFGHIJKLMNOP", Account: op.account, Decision: logfile.Allowed, BodyHash: l.hash(), BodyBytes: 212,
+		Fields: []logfile.Field{
 			{Name: "order_id", Kind: "order", Values: []string{order}},
 			{Name: "customer_id", Kind: "customer", Values: []string{fmt.Sprintf("c-%d", l.rng.IntN(1000))}},
 			{Name: "amount", Kind: "amount", Values: []string{fmt.Sprintf("%d.%02d", l.rng.IntN(10000), l.rng.IntN(100))}},
 		},
 		SignatureHash: l.hash(), SignatureDate: Start.Add(time.Duration(l.Seq) * time.Second),
 	})
-	outcome, status := audit.Succeeded, 200
+	outcome, status := logfile.Succeeded, 200
 	if n := l.rng.IntN(100); n < 3 {
-		outcome, status = audit.Failed, 400
+		outcome, status = logfile.Failed, 400
 	} else if n == 3 {
-		outcome, status = audit.Unknown, 0
+		outcome, status = logfile.Unknown, 0
 	}
-	l.Add(&audit.Record{
-		Kind: audit.KindOutcome, Call: id, Caller: caller, Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Credential: op.credential, Class: op.class,
+	l.Add(&logfile.Record{
+		Kind: logfile.KindOutcome, Call: id, Caller: caller, Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Credential: op.credential, Class: op.class,
 		Account: op.account, Outcome: outcome, Status: status, RequestID: l.hash()[:32], Result: outcome, ResultFrom: "status", AnswerHash: l.hash(), AnswerBytes: 512,
 		UpstreamMicros: 12345, TotalMicros: 12400,
 	})
@@ -163,7 +163,7 @@ func (l *Log) Call() string {
 
 // Close writes the stop record and its checkpoint.
 func (l *Log) Close() {
-	l.Add(&audit.Record{Kind: audit.KindStop})
+	l.Add(&logfile.Record{Kind: logfile.KindStop})
 	l.Checkpoint()
 	l.closeFile()
 }

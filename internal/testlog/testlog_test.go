@@ -3,7 +3,7 @@ package testlog
 import (
 	"testing"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 )
 
 func TestLogIsReadable(t *testing.T) {
@@ -14,7 +14,7 @@ func TestLogIsReadable(t *testing.T) {
 	l.Calls(2)
 	l.Close()
 	kinds := ""
-	if err := audit.Read(dir, func(r *audit.Record, _ []byte) error { kinds += string(r.Kind[0]); return nil }); err != nil {
+	if err := logfile.Read(dir, func(r *logfile.Record, _ []byte) error { kinds += string(r.Kind[0]); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if want := "skc" + "ioioio" + "c" + "ioio" + "sc"; kinds != want {

@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
 	"tollgate/internal/testcli"
 	"tollgate/internal/testlog"
@@ -42,39 +42,39 @@ func reviewed(t testing.TB) string {
 	return dir
 }
 
-func reviewedRecords() []*audit.Record {
-	fields := func(list ...string) (fields []audit.Field) {
+func reviewedRecords() []*logfile.Record {
+	fields := func(list ...string) (fields []logfile.Field) {
 		for _, text := range list {
 			words := strings.Split(text, " ")
-			fields = append(fields, audit.Field{Name: words[0], Kind: words[1], Values: words[2:]})
+			fields = append(fields, logfile.Field{Name: words[0], Kind: words[1], Values: words[2:]})
 		}
 		return fields
 	}
-	intent := func(id, operation, effect string, list ...string) *audit.Record {
-		return &audit.Record{
-			Kind: audit.KindIntent, Call: id, Caller: "billing-app", Source: "10.1.2.3", Site: "cn", Operation: operation, Effect: effect, Method: "POST", Path: "/v2/x",
-			Credential: "main", Class: "partner", Account: "p-1", Decision: audit.Allowed, Fields: fields(list...),
+	intent := func(id, operation, effect string, list ...string) *logfile.Record {
+		return &logfile.Record{
+			Kind: logfile.KindIntent, Call: id, Caller: "billing-app", Source: "10.1.2.3", Site: "cn", Operation: operation, Effect: effect, Method: "POST", Path: "/v2/x",
+			Credential: "main", Class: "partner", Account: "p-1", Decision: logfile.Allowed, Fields: fields(list...),
 		}
 	}
-	outcome := func(id, outcome string, status int, list ...string) *audit.Record {
-		return &audit.Record{Kind: audit.KindOutcome, Call: id, Outcome: outcome, Status: status, RequestID: "req-" + id, Fields: fields(list...)}
+	outcome := func(id, outcome string, status int, list ...string) *logfile.Record {
+		return &logfile.Record{Kind: logfile.KindOutcome, Call: id, Outcome: outcome, Status: status, RequestID: "req-" + id, Fields: fields(list...)}
 	}
 	paid := intent("c-4", "PayOrders", "spend", "order_id order CS-1001")
 	paid.Credential, paid.Class, paid.Account = "acme", "customer", "c-17"
 	looked := intent("c-5", "queryOrdersList", "read")
 	looked.Deprecated = true
-	return []*audit.Record{
+	return []*logfile.Record{
 		intent("c-1", "UpdateCustomerAccountAmount", "spend", "customer_id customer c-17", "amount amount 1000.50"),
-		outcome("c-1", audit.Succeeded, 200),
+		outcome("c-1", logfile.Succeeded, 200),
 		intent("c-2", "CreatePartnerCoupons", "spend", "quota_id coupon q-1", "customer_ids[] customer c-17 c-18", "face_value amount 20.00"),
-		{Kind: audit.KindRefusal, Call: "c-3", ClaimedCaller: "billing-app", Source: "192.0.2.7", Method: "GET", Path: "/=HYPERLINK(\"x\")\u202e", Decision: audit.Refused,
+		{Kind: logfile.KindRefusal, Call: "c-3", ClaimedCaller: "billing-app", Source: "192.0.2.7", Method: "GET", Path: "/=HYPERLINK(\"x\")\u202e", Decision: logfile.Refused,
 			Reason: "=cmd()", Detail: "+1, \"why\"\u202e", Status: 401},
-		{Kind: audit.KindRefusals, Note: "counted", Counts: []audit.Count{{Reason: "handshake", Source: "192.0.2.7", Count: 12}}},
-		outcome("c-2", audit.Partial, 200, "coupon_infos[].coupon_id coupon cp-1", "error_details[].id customer c-18"),
+		{Kind: logfile.KindRefusals, Note: "counted", Counts: []logfile.Count{{Reason: "handshake", Source: "192.0.2.7", Count: 12}}},
+		outcome("c-2", logfile.Partial, 200, "coupon_infos[].coupon_id coupon cp-1", "error_details[].id customer c-18"),
 		paid,
-		outcome("c-4", audit.Unknown, 0),
+		outcome("c-4", logfile.Unknown, 0),
 		looked,
-		outcome("c-5", audit.Succeeded, 200, "data.orderInfos[].orderId order CS-1001 CS-1002", "data.orderInfos[].currencyAfterDiscount amount 99.00 150.5"),
+		outcome("c-5", logfile.Succeeded, 200, "data.orderInfos[].orderId order CS-1001 CS-1002", "data.orderInfos[].currencyAfterDiscount amount 99.00 150.5"),
 		intent("c-6", "ReclaimToPartnerAccount", "spend", "customer_id customer c-17", "amount amount 1e2"), // in November in Shanghai
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 	"unicode"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
 )
 
@@ -24,10 +24,10 @@ func FuzzAuditCommands(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path, reason, caller, value string) {
 		const id = "0199a3b2-7c00-7d3e-8f10-2b3c4d5e6f70"
 		var log []byte
-		for i, kind := range []audit.Kind{audit.KindRefusal, audit.KindIntent, audit.KindRefusals, audit.KindStop} {
-			r := audit.Record{
+		for i, kind := range []logfile.Kind{logfile.KindRefusal, logfile.KindIntent, logfile.KindRefusals, logfile.KindStop} {
+			r := logfile.Record{
 				Seq: uint64(i + 1), Commit: 1, Kind: kind, Call: id, Method: value, Path: path, Reason: reason, Note: value, ClaimedCaller: caller, Version: reason,
-				Fields: []audit.Field{{Name: value, Values: []string{path, reason}}}, Counts: []audit.Count{{Reason: reason, Source: caller, Count: 1}},
+				Fields: []logfile.Field{{Name: value, Values: []string{path, reason}}}, Counts: []logfile.Count{{Reason: reason, Source: caller, Count: 1}},
 			}
 			log = append(r.Append(log), '\n')
 		}
@@ -69,7 +69,7 @@ func sameJSON(t *testing.T, want, got []byte) {
 	t.Helper()
 	wanted, found := json.NewDecoder(bytes.NewReader(want)), json.NewDecoder(bytes.NewReader(got))
 	for wanted.More() {
-		var a, b audit.Record
+		var a, b logfile.Record
 		if err := wanted.Decode(&a); err != nil {
 			t.Fatal(err)
 		}

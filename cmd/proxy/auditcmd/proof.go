@@ -12,8 +12,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
 	"tollgate/internal/cli"
 	"tollgate/internal/durable"
@@ -65,7 +65,7 @@ func prove(w, notices io.Writer, dir, id string) error {
 	if err != nil {
 		return err
 	}
-	if r := p.Parsed(); len(r) == 1 && r[0].Kind == audit.KindIntent {
+	if r := p.Parsed(); len(r) == 1 && r[0].Kind == logfile.KindIntent {
 		fmt.Fprintln(notices, "tollgate: the log has no outcome of this call yet: the proof is of its intent alone")
 	}
 	return writeProof(w, p)
@@ -143,7 +143,7 @@ func describeCall(w *strings.Builder, p *proof.Call, given []checkpoint.PublicKe
 	var places []string
 	ended := false
 	for i, r := range p.Parsed() {
-		ended = ended || r.Kind != audit.KindIntent
+		ended = ended || r.Kind != logfile.KindIntent
 		line := jsontext.Value(p.Records[i].Line)
 		if err := line.Format(jsontext.PreserveRawStrings(true), jsontext.WithIndent("  ")); err != nil {
 			return err

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
 )
@@ -101,7 +101,7 @@ func TestProveAndCheck(t *testing.T) {
 func TestProveTooEarly(t *testing.T) {
 	l := newSignedLog(t)
 	id := "0199a3b2-7c00-7000-8f10-ffffffffffff"
-	l.Add(&audit.Record{Kind: audit.KindIntent, Call: id})
+	l.Add(&logfile.Record{Kind: logfile.KindIntent, Call: id})
 	l.Flush()
 	fails(t, "try again", "audit", "prove", "--dir", l.dir, id)
 	l.Close()
@@ -167,7 +167,7 @@ func TestAnotherHistory(t *testing.T) {
 	for _, calls := range []int{3, 4} {
 		dir := filepath.Join(t.TempDir(), "log")
 		l := testlog.New(dir, key)
-		l.Add(&audit.Record{Kind: audit.KindStop, Note: fmt.Sprint(calls)})
+		l.Add(&logfile.Record{Kind: logfile.KindStop, Note: fmt.Sprint(calls)})
 		l.Calls(calls)
 		l.Close()
 		dirs, notes = append(dirs, dir), append(notes, filepath.Join(dir, "note.txt"))

@@ -11,15 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
 )
 
 type recordFlags struct {
 	dir, kind string
 	times     cli.TimeFlags
-	filter    audit.Filter
+	filter    logfile.Filter
 	from, to  uint64
 	limit     int
 	json      bool
@@ -56,8 +56,8 @@ func recordsCommand() *cobra.Command {
 }
 
 var kinds = []string{
-	string(audit.KindStart), string(audit.KindIntent), string(audit.KindOutcome), string(audit.KindRefusal), string(audit.KindRefusals),
-	string(audit.KindStop), string(audit.KindCheckpoint), string(audit.KindKey), string(audit.KindPrune),
+	string(logfile.KindStart), string(logfile.KindIntent), string(logfile.KindOutcome), string(logfile.KindRefusal), string(logfile.KindRefusals),
+	string(logfile.KindStop), string(logfile.KindCheckpoint), string(logfile.KindKey), string(logfile.KindPrune),
 }
 
 func (f *recordFlags) parse(now time.Time) error {
@@ -73,11 +73,11 @@ func (f *recordFlags) parse(now time.Time) error {
 	if err := cli.CheckLimit(f.limit); err != nil {
 		return err
 	}
-	f.filter.Kind, f.filter.Since, f.filter.Until, f.filter.Call = audit.Kind(f.kind), f.times.Since, f.times.Until, cli.PlainID(f.filter.Call)
+	f.filter.Kind, f.filter.Since, f.filter.Until, f.filter.Call = logfile.Kind(f.kind), f.times.Since, f.times.Until, cli.PlainID(f.filter.Call)
 	return cli.CheckDir(f.dir)
 }
 
-func (f *recordFlags) match(r *audit.Record) bool {
+func (f *recordFlags) match(r *logfile.Record) bool {
 	return r.Seq >= f.from && (f.to == 0 || r.Seq <= f.to) && f.filter.Match(r)
 }
 
@@ -86,7 +86,7 @@ func (f *recordFlags) list(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	p := newRecordPrinter(out, f.json, f.times.Zone)
 	last := calls.Last[record]{N: f.limit, Yield: p.print}
-	err := audit.Read(f.dir, func(r *audit.Record, line []byte) error {
+	err := logfile.Read(f.dir, func(r *logfile.Record, line []byte) error {
 		if !f.match(r) {
 			return nil
 		}
@@ -103,7 +103,7 @@ func (f *recordFlags) list(w io.Writer) error {
 
 // record is a record with its line.
 type record struct {
-	*audit.Record
+	*logfile.Record
 	line []byte
 }
 
@@ -133,7 +133,7 @@ func recordHeader(zone *time.Location) []string {
 	return []string{"SEQ", "TIME (" + zone.String() + ")", "KIND", "CALLER", "OPERATION", "EFFECT", "CREDENTIAL", "RESULT", "WHAT", "CALL"}
 }
 
-func recordCells(r *audit.Record, zone *time.Location) []string {
+func recordCells(r *logfile.Record, zone *time.Location) []string {
 	caller := r.Caller
 	if caller == "" && r.ClaimedCaller != "" {
 		caller = "(" + r.ClaimedCaller + "?)"
@@ -145,36 +145,36 @@ func recordCells(r *audit.Record, zone *time.Location) []string {
 }
 
 // recordResult says in a word or two how it went.
-func recordResult(r *audit.Record) string {
+func recordResult(r *logfile.Record) string {
 	switch r.Kind {
-	case audit.KindIntent:
+	case logfile.KindIntent:
 		return r.Decision
-	case audit.KindOutcome:
+	case logfile.KindOutcome:
 		return strings.TrimSpace(r.Outcome + " " + statusText(r.Status) + " " + r.ErrorCode)
-	case audit.KindRefusal:
+	case logfile.KindRefusal:
 		return "refused " + statusText(r.Status)
 	}
 	return ""
 }
 
 // recordWhat gives the members that matter most to a reader.
-func recordWhat(r *audit.Record) string {
+func recordWhat(r *logfile.Record) string {
 	var parts []string
 	switch r.Kind {
-	case audit.KindRefusals:
+	case logfile.KindRefusals:
 		for _, count := range r.Counts {
 			parts = append(parts, fmt.Sprintf("%d× %s from %s", count.Count, count.Reason, count.Source))
 		}
-	case audit.KindStart, audit.KindStop:
+	case logfile.KindStart, logfile.KindStop:
 		parts = append(parts, r.Version, r.Note)
-	case audit.KindRefusal:
+	case logfile.KindRefusal:
 		parts = append(parts, r.Reason)
 		if r.Operation == "" && r.Path != "" {
 			parts = append(parts, r.Method+" "+r.Path)
 		}
-	case audit.KindCheckpoint, audit.KindKey:
+	case logfile.KindCheckpoint, logfile.KindKey:
 		parts = append(parts, r.Key, r.Note)
-	case audit.KindPrune:
+	case logfile.KindPrune:
 		parts = append(parts, fmt.Sprintf("records %d to %d", r.First, r.Last), r.Note)
 	default:
 		parts = append(parts, r.Reason, r.Note)
@@ -209,7 +209,7 @@ func showCommand() *cobra.Command {
 func show(w io.Writer, dir, id string, raw bool) error {
 	id = cli.PlainID(id)
 	found := false
-	err := audit.Read(dir, func(r *audit.Record, line []byte) error {
+	err := logfile.Read(dir, func(r *logfile.Record, line []byte) error {
 		if r.Call != id {
 			return nil
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/audit"
 	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
 )
 
@@ -76,10 +76,10 @@ func (f *tailFlags) tail(ctx context.Context, w io.Writer, ticks <-chan time.Tim
 	if f.records {
 		view = f.recording(w)
 	}
-	log := audit.NewFollower(f.dir, 1)
+	log := logfile.NewFollower(f.dir, 1)
 	defer log.Close() // opened for reading: nothing can be lost
 	read := func() error {
-		return log.Read(func(r *audit.Record, line []byte, _ audit.Position) error {
+		return log.Read(func(r *logfile.Record, line []byte, _ logfile.Position) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -111,7 +111,7 @@ func quiet(ctx context.Context, err error) error {
 
 // tailView takes records, holds the last, and prints.
 type tailView struct {
-	add   func(*audit.Record, []byte) error
+	add   func(*logfile.Record, []byte) error
 	end   func(follow bool) error // after the records that were there
 	flush func() error
 }
@@ -120,7 +120,7 @@ func (f *tailFlags) recording(w io.Writer) tailView {
 	p := newRecordPrinter(w, f.json, f.zone)
 	last := &calls.Last[record]{N: f.calls.Filter.Last, Yield: p.print}
 	return tailView{
-		add:   func(r *audit.Record, line []byte) error { return last.Add(record{r, append([]byte(nil), line...)}) },
+		add:   func(r *logfile.Record, line []byte) error { return last.Add(record{r, append([]byte(nil), line...)}) },
 		end:   func(bool) error { return errors.Join(last.Flush(), p.flush()) },
 		flush: p.flush,
 	}
@@ -141,7 +141,7 @@ func (f *tailFlags) calling(w io.Writer) tailView {
 		return last.Add(c)
 	})
 	return tailView{
-		add: func(r *audit.Record, _ []byte) error { return j.Add(r) },
+		add: func(r *logfile.Record, _ []byte) error { return j.Add(r) },
 		end: func(follow bool) error {
 			if !follow {
 				if err := j.End(); err != nil {

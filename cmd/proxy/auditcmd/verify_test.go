@@ -12,6 +12,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
 	"tollgate/internal/testlog"
 )
@@ -200,7 +201,7 @@ func TestAuditVerifyWhileWriting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Intent(t.Context(), &audit.Record{Call: "a"}); err != nil {
+	if err := l.Intent(t.Context(), &logfile.Record{Call: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	if code, stdout, stderr := run(t, "audit", "verify", "--dir", dir); code != cli.ExitOK || !strings.Contains(stdout, "1: in flight") {

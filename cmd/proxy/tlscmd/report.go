@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/audit/tlsreport"
 	"tollgate/internal/cli"
 	"tollgate/tlspolicy"
@@ -71,7 +71,7 @@ func (f *reportFlags) run(cmd *cobra.Command, now time.Time) error {
 }
 
 func read(ctx context.Context, dir string, collector *tlsreport.Collector) error {
-	return audit.Read(dir, func(r *audit.Record, _ []byte) error {
+	return logfile.Read(dir, func(r *logfile.Record, _ []byte) error {
 		collector.Add(r)
 		return ctx.Err()
 	})

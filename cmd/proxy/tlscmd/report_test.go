@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"tollgate/audit"
+	"tollgate/audit/logfile"
 	"tollgate/audit/tlsreport"
 	"tollgate/internal/cli"
 	"tollgate/internal/testcli"
@@ -40,39 +40,39 @@ func handshakes(t *testing.T) string {
 	return dir
 }
 
-func handshakeRecords() []*audit.Record {
-	modern := &audit.Offer{
+func handshakeRecords() []*logfile.Record {
+	modern := &logfile.Offer{
 		Versions: []string{"TLS 1.3", "TLS 1.2"}, Groups: []string{"0x3A3A", "X25519MLKEM768", "X25519", "P-256"}, ServerName: "gateway.corp.example",
 		Suites: []string{"0x1A1A", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"},
 	}
-	old := &audit.Offer{
+	old := &logfile.Offer{
 		Versions: []string{"TLS 1.2"}, Groups: []string{"P-256"}, ServerName: "gateway.corp.example",
 		Suites: []string{"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_RSA_WITH_AES_128_CBC_SHA"},
 	}
-	ancient := &audit.Offer{Versions: []string{"TLS 1.0"}, Suites: []string{"TLS_RSA_WITH_AES_128_CBC_SHA"}, ServerName: evilName}
-	in := func(call, caller, identity, source string, port uint16, t audit.TLS) *audit.Record {
-		return &audit.Record{Kind: audit.KindIntent, Call: call, Listener: "main", Caller: caller, IdentifiedBy: "certificate", Identity: identity, Source: source,
+	ancient := &logfile.Offer{Versions: []string{"TLS 1.0"}, Suites: []string{"TLS_RSA_WITH_AES_128_CBC_SHA"}, ServerName: evilName}
+	in := func(call, caller, identity, source string, port uint16, t logfile.TLS) *logfile.Record {
+		return &logfile.Record{Kind: logfile.KindIntent, Call: call, Listener: "main", Caller: caller, IdentifiedBy: "certificate", Identity: identity, Source: source,
 			SourcePort: port, Upstream: "bss", TLSIn: &t}
 	}
 	print := strings.Repeat("ab", 32)
-	shop := audit.TLS{Version: "TLS 1.3", Suite: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", ServerName: "gateway.corp.example", Peer: "CN=shop", PeerFingerprint: print}
+	shop := logfile.TLS{Version: "TLS 1.3", Suite: "TLS_AES_128_GCM_SHA256", Group: "X25519MLKEM768", ServerName: "gateway.corp.example", Peer: "CN=shop", PeerFingerprint: print}
 	first := shop
 	first.Offer, first.PeerNotAfter = modern, time.Date(2026, 12, 31, 23, 0, 0, 0, time.UTC)
 	again := first
 	again.Resumed = true
-	till := audit.TLS{Version: "TLS 1.2", Suite: "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", Group: "P-256", Offer: old}
-	batch := audit.TLS{Version: "TLS 1.2", Suite: "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", Group: "P-256"}
-	return []*audit.Record{
+	till := logfile.TLS{Version: "TLS 1.2", Suite: "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", Group: "P-256", Offer: old}
+	batch := logfile.TLS{Version: "TLS 1.2", Suite: "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", Group: "P-256"}
+	return []*logfile.Record{
 		in("c-1", "shop", "spiffe://corp/shop", "10.1.2.3", 40001, first), in("c-2", "shop", "spiffe://corp/shop", "10.1.2.3", 40001, shop),
 		in("c-3", "shop", "spiffe://corp/shop", "10.1.2.4", 40002, again), in("c-4", "till", evilName, "10.1.2.5", 40003, till),
 		in("c-5", "batch", "spiffe://corp/batch", "10.1.2.6", 40004, batch),
-		{Kind: audit.KindOutcome, Call: "c-1", Upstream: "bss", Outcome: audit.Succeeded, TLSOut: &audit.TLS{
+		{Kind: logfile.KindOutcome, Call: "c-1", Upstream: "bss", Outcome: logfile.Succeeded, TLSOut: &logfile.TLS{
 			Version: "TLS 1.2", Suite: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", Group: "X25519", Resumed: true, ServerName: "bss.myhuaweicloud.com",
 			Peer: "CN=*.myhuaweicloud.com", PeerFingerprint: strings.Repeat("cd", 32)}},
-		{Kind: audit.KindOutcome, Call: "c-2", Upstream: "bss", Outcome: audit.NotSent,
+		{Kind: logfile.KindOutcome, Call: "c-2", Upstream: "bss", Outcome: logfile.NotSent,
 			Detail: "no TLS connection with upstream bss (certificate expired); no byte of the call was sent"},
-		{Kind: audit.KindRefusal, Source: "192.0.2.7", Decision: audit.Refused, Reason: "connection: no common version", TLSIn: &audit.TLS{Offer: ancient}},
-		{Kind: audit.KindRefusals, Counts: []audit.Count{{Reason: "connection: not tls", Source: "192.0.2.8", Count: 12}}},
+		{Kind: logfile.KindRefusal, Source: "192.0.2.7", Decision: logfile.Refused, Reason: "connection: no common version", TLSIn: &logfile.TLS{Offer: ancient}},
+		{Kind: logfile.KindRefusals, Counts: []logfile.Count{{Reason: "connection: not tls", Source: "192.0.2.8", Count: 12}}},
 	}
 }
 

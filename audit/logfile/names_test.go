@@ -1,4 +1,4 @@
-package audit
+package logfile
 
 import (
 	"math"
@@ -15,9 +15,9 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%s is read as %d, %t, %t", HashesName(want), first, hashes, ok)
 		}
 	}
-	one := strings.TrimSuffix(SegmentName(1), segmentSuffix)
+	one := strings.TrimSuffix(SegmentName(1), SegmentSuffix)
 	for _, name := range []string{
-		"", one, segmentSuffix, hashesSuffix, "1.jsonl", "0" + one + ".jsonl", "+" + one[1:] + ".jsonl", "-" + one[1:] + ".hashes", strings.Repeat("0", 20) + ".jsonl",
+		"", one, SegmentSuffix, hashesSuffix, "1.jsonl", "0" + one + ".jsonl", "+" + one[1:] + ".jsonl", "-" + one[1:] + ".hashes", strings.Repeat("0", 20) + ".jsonl",
 		SegmentName(math.MaxInt64 + 1), one + ".jsonl.hashes", one + ".hashes.jsonl", one + ".jsonl.jsonl", one + ".JSONL", "a/" + one + ".jsonl",
 	} {
 		if first, _, ok := ParseFileName(name); ok {

@@ -1,4 +1,4 @@
-package audit
+package logfile
 
 import "time"
 
@@ -126,14 +126,6 @@ type Record struct {
 	Note    string `json:"note,omitempty"`
 }
 
-func (k Kind) known() bool {
-	switch k {
-	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindCheckpoint, KindKey, KindPrune:
-		return true
-	}
-	return false
-}
-
 // Field is one extracted member of a request or answer.
 type Field struct {
 	Name string `json:"name"`
@@ -180,3 +172,6 @@ type Count struct {
 	Caller string `json:"caller,omitempty"`
 	Count  uint64 `json:"count"`
 }
+
+// Other stands in a summary for sources beyond its bound, and for reasons beyond theirs.
+const Other = "other"

@@ -1,13 +1,6 @@
-package audit
+package logfile
 
-import (
-	"errors"
-	"slices"
-)
-
-// ErrCut is returned by [Log.Intent] for a call that may change something and whose record would not be whole: nothing may be
-// sent of which the log holds a part only. It is a fault of the program, which looks with [Record.Overlong] before.
-var ErrCut = errors.New("audit: the intent does not fit into a record")
+import "slices"
 
 // maxAsked bounds what a caller chooses of a record that is not cut. What is left of a line is more than all else that an
 // intent holds: names of the configuration, and a TLS connection with what the peer offered.
@@ -59,8 +52,8 @@ func (r *Record) surelyFits() bool {
 }
 
 // mustBeWhole reports whether an intent is of a call that may change something.
-func (r *Record) mustBeWhole() bool { return r.Effect != "" && r.Effect != "read" }
+func (r *Record) MustBeWhole() bool { return r.Effect != "" && r.Effect != "read" }
 
-func (r *Record) omits() bool {
+func (r *Record) Omits() bool {
 	return slices.ContainsFunc(r.Fields, func(f Field) bool { return f.Omitted > 0 })
 }

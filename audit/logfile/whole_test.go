@@ -1,10 +1,9 @@
-package audit
+package logfile
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -169,40 +168,4 @@ func FuzzOverlong(f *testing.F) {
 			t.Errorf("%q is too long, though all was sure to fit", over)
 		}
 	})
-}
-
-// TestIntentIsTakenWholeOrNotAtAll: nothing of which the log holds a part only may change anything.
-func TestIntentIsTakenWholeOrNotAtAll(t *testing.T) {
-	cfg := onDisk(t)
-	l, _ := open(t, cfg)
-	long := strings.Repeat("a", 16<<10+1)
-	for _, effect := range []string{"write", "spend", "read"} {
-		for name, r := range map[string]*Record{
-			"query": {Query: long}, "path": {Path: long}, "detail": {Detail: long}, "omitted": {Fields: []Field{{Name: "amount", Omitted: 1}}},
-			"in all": {Fields: []Field{{Name: "a", Values: []string{long[1:], long[1:], long[1:], long[1:]}}}},
-		} {
-			r.Call, r.Effect, r.Seq = effect+name, effect, 7
-			err := l.Intent(t.Context(), r)
-			if whole := effect == "read"; whole && err != nil || !whole && (!errors.Is(err, ErrCut) || r.Seq != 0) {
-				t.Errorf("%s, %s: %v, seq %d", effect, name, err, r.Seq)
-			}
-		}
-		if err := l.Intent(t.Context(), &Record{Call: effect, Effect: effect}); err != nil {
-			t.Errorf("a whole one of effect %s: %v", effect, err)
-		}
-	}
-	end(l)
-	intents := 0
-	err := Read(cfg.Dir, func(r *Record, _ []byte) error {
-		if r.Kind == KindIntent {
-			intents++
-			if r.Effect != "read" && r.Cut {
-				t.Errorf("%s was taken in part", r.Call)
-			}
-		}
-		return nil
-	})
-	if err != nil || intents != 5+3 {
-		t.Errorf("%d intents, %v", intents, err)
-	}
 }

@@ -1,4 +1,4 @@
-package audit
+package logfile
 
 import (
 	"strconv"
@@ -13,7 +13,7 @@ import (
 const MaxLine = 64 << 10
 
 // maxHead is more than the members that the log sets itself, and the line feed, can take.
-const maxHead = 128
+const MaxHead = 128
 
 // maxText bounds one text of a record that is not cut, in bytes of its encoded form.
 const maxText = 16 << 10
@@ -39,13 +39,13 @@ var cuts = [...]limits{
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
 // shorter than [MaxLine]. The record is not changed.
 func (r *Record) Append(dst []byte) []byte {
-	dst = appendHead(dst, r.Seq, r.Commit, r.Time)
-	dst, _ = r.appendBody(dst)
+	dst = AppendHead(dst, r.Seq, r.Commit, r.Time)
+	dst, _ = r.AppendBody(dst)
 	return dst
 }
 
 // appendHead writes the members that are known only when the record gets its place.
-func appendHead(dst []byte, seq, commit uint64, at time.Time) []byte {
+func AppendHead(dst []byte, seq, commit uint64, at time.Time) []byte {
 	dst = append(dst, `{"seq":`...)
 	dst = strconv.AppendUint(dst, seq, 10)
 	dst = append(dst, `,"commit":`...)
@@ -55,10 +55,10 @@ func appendHead(dst []byte, seq, commit uint64, at time.Time) []byte {
 }
 
 // appendBody writes all other members and the closing brace. cut reports whether it had to cut.
-func (r *Record) appendBody(dst []byte) (_ []byte, cut bool) {
+func (r *Record) AppendBody(dst []byte) (_ []byte, cut bool) {
 	start := len(dst)
 	for _, l := range cuts {
-		e := encoder{b: dst[:start], limits: l, end: start + MaxLine - maxHead, cut: r.Cut}
+		e := encoder{b: dst[:start], limits: l, end: start + MaxLine - MaxHead, cut: r.Cut}
 		e.record(r)
 		dst, cut = e.b, e.cut
 		if len(dst) <= e.end {

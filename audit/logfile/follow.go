@@ -1,0 +1,268 @@
+package logfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Position is where the line of a record stands in a log. It holds as long as the segment is there: lines never move.
+type Position struct {
+	Segment uint64 // seq of the segment's first record, which names its file
+	Offset  int64  // of the line's first byte
+}
+
+func (p Position) String() string {
+	return fmt.Sprintf("%s, byte %d", SegmentName(p.Segment), p.Offset)
+}
+
+// Follower reads a log that may be written to meanwhile, from segment to segment; each Read goes on where the one before ended.
+// It needs no lock and writes nothing, and is not for concurrent use.
+//
+// What it reads was written completely, but perhaps not synced yet: a crash of the machine, not of the process, can take the
+// last records away again, and others then get their numbers. A program that stores what it derives from them has to look, on
+// the next start, whether the last line is still the same.
+type Follower struct {
+	dir  string
+	fsys fs.FS
+	from uint64   // records before it are passed over
+	last Position // of the record before it, if that is known
+	r    *Reader  // of the segment that is open; nil when none is
+
+	strict bool // data behind zeros are refused
+}
+
+// NewFollower returns a Follower that begins with record from. It opens nothing yet.
+func NewFollower(dir string, from uint64) *Follower {
+	return &Follower{dir: dir, fsys: os.DirFS(dir), from: max(from, 1)}
+}
+
+// NewFollowerBehind returns a Follower that begins behind the record seq, whose line stands at a position. It does not read what
+// is before that.
+func NewFollowerBehind(dir string, seq uint64, at Position) *Follower {
+	f := NewFollower(dir, seq+1)
+	f.last = at
+	return f
+}
+
+// Next returns the seq of the record that comes next.
+func (f *Follower) Next() uint64 {
+	if f.r == nil {
+		return f.from
+	}
+	seq, _ := f.r.End()
+	return max(seq, f.from)
+}
+
+// Close ends it. Read must not be called any more.
+func (f *Follower) Close() error {
+	if f.r == nil {
+		return nil
+	}
+	return f.r.Close()
+}
+
+// leave closes the open segment. What it would have held next comes from another one.
+func (f *Follower) leave() error {
+	f.from = f.Next()
+	err := f.Close()
+	f.r = nil
+	return err
+}
+
+// Read calls fn for each further record that is there, with its line, and returns when there are no more. After an error of fn
+// the same record comes next.
+func (f *Follower) Read(fn func(r *Record, line []byte, at Position) error) error {
+	for {
+		if err := f.stepBack(); err != nil {
+			return err
+		}
+		later, err := f.later() // before reading: a segment with another behind it is complete
+		if err != nil {
+			return err
+		}
+		if f.r != nil {
+			if err := f.records(fn); err != nil || later == 0 {
+				return err
+			}
+		}
+		if err := f.turn(later); err != nil {
+			return err
+		}
+	}
+}
+
+// stepBack leaves a segment that has gone before it had a record: the process died when it had named it, and the next
+// start goes on in the one before.
+func (f *Follower) stepBack() error {
+	if f.r == nil || f.r.end > 0 {
+		return nil
+	}
+	if _, err := fs.Stat(f.fsys, f.r.Name); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what else is wrong shows when it is read
+	}
+	if end, err := prunedFrom(f.fsys, f.r.First, f.r.First+1); err != nil || end > f.r.First {
+		return err
+	}
+	return f.leave()
+}
+
+// later returns the segment behind the one that is open, or 0; when none is open, the one to begin with.
+func (f *Follower) later() (uint64, error) {
+	segments, err := listSegments(f.dir, f.fsys)
+	if err != nil {
+		return 0, err
+	}
+	if f.r == nil {
+		if len(segments) == 0 {
+			return 0, noLog(f.dir)
+		}
+		begin := segments[0].First
+		for _, s := range segments {
+			if s.First <= f.from {
+				begin = s.First
+			}
+		}
+		return begin, nil
+	}
+	for _, s := range segments {
+		if s.First > f.r.First {
+			return s.First, nil
+		}
+	}
+	return 0, f.check()
+}
+
+// check looks whether the live segment, which nothing may replace or cut, is still the file that is open.
+func (f *Follower) check() error {
+	there, err := fs.Stat(f.fsys, f.r.Name)
+	if err != nil {
+		return fmt.Errorf("audit segment %s has gone: %w", f.r.Name, err)
+	}
+	open, err := f.r.file.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(there, open) {
+		return fmt.Errorf("audit segment %s: another file has taken its place", f.r.Name)
+	}
+	if open.Size() < f.r.end {
+		return FaultAt(f.r.Name, open.Size(), "the file was cut: it had %d bytes of records", f.r.end)
+	}
+	return nil
+}
+
+// records reads what is there of the open segment. Records before from are counted only: the first one that is read shows
+// whether that is right.
+func (f *Follower) records(fn func(*Record, []byte, Position) error) error {
+	var first [1]byte // seldom is there anything new: a byte shows it
+	if n, err := f.r.readAt(first[:], f.r.end); n == 0 || first[0] == 0 && !f.strict {
+		if err == io.EOF {
+			err = nil
+		}
+		return err
+	}
+	for line, err := range f.r.Lines() {
+		if err != nil {
+			return err
+		}
+		if line.Seq < f.from {
+			continue
+		}
+		r, err := line.Record()
+		if err != nil {
+			return err
+		}
+		if err := fn(r, line.Text, line.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn leaves the open segment, which is closed for good, and opens the one that begins with record first.
+func (f *Follower) turn(first uint64) error {
+	if err := f.end(first); err != nil {
+		return err
+	}
+	r, err := Open(f.fsys, SegmentName(first))
+	if errors.Is(err, fs.ErrNotExist) {
+		return f.pruned(first, err)
+	}
+	if err != nil {
+		return err
+	}
+	r.Growing, r.strict = true, f.strict
+	if first == f.last.Segment {
+		r.Seek(f.from-1, f.last.Offset)
+	}
+	f.r = r
+	f.last = Position{}
+	return nil
+}
+
+// end checks that the segment that begins with record first follows what was read, and leaves the open one.
+func (f *Follower) end(first uint64) error {
+	if f.r == nil {
+		if first <= f.from {
+			return nil
+		}
+		return checkPruned(f.fsys, 1, first)
+	}
+	if err := f.r.CheckWhole(); err != nil {
+		return err
+	}
+	if first < f.r.seq {
+		return fmt.Errorf("audit segment %s follows record %d, which it must not hold again", SegmentName(first), f.r.seq-1)
+	}
+	if err := checkPruned(f.fsys, f.r.seq, first); err != nil {
+		return err
+	}
+	return f.leave()
+}
+
+// pruned looks whether a segment that was listed has been pruned since; the next look finds the one behind it.
+func (f *Follower) pruned(first uint64, gone error) error {
+	next, err := prunedFrom(f.fsys, first, first+1)
+	if err == nil && next == first {
+		err = gone
+	}
+	f.from = max(f.from, next)
+	return err
+}
+
+// LineReader reads single lines of a log back. It keeps the segment open that it read last, and is not for concurrent
+// use.
+type LineReader struct {
+	Files fs.FS // the log's directory
+
+	r *Reader
+}
+
+// Line returns the line that begins at a position, without its line feed, valid until the next call. The error wraps
+// [fs.ErrNotExist] when the segment is not there, as after pruning.
+func (l *LineReader) Line(at Position) ([]byte, error) {
+	if l.r == nil || l.r.First != at.Segment {
+		if err := l.Close(); err != nil {
+			return nil, err
+		}
+		r, err := Open(l.Files, SegmentName(at.Segment))
+		if err != nil {
+			return nil, err
+		}
+		l.r = r
+	}
+	return l.r.Line(at.Offset)
+}
+
+// Close closes what is open.
+func (l *LineReader) Close() error {
+	if l.r == nil {
+		return nil
+	}
+	err := l.r.Close()
+	l.r = nil
+	return err
+}

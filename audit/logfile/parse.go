@@ -1,0 +1,77 @@
+package logfile
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// ParseLine reads one line of a log, given without its line feed, into r, as strictly as [Read] does: one JSON object,
+// names by exact case and once each, valid UTF-8. Members that r does not know are ignored.
+func ParseLine(line []byte, r *Record) error {
+	*r = Record{}
+	return decode(line, r)
+}
+
+// Head is what recovery needs of a record.
+type Head struct {
+	Seq           uint64    `json:"seq"`
+	Commit        uint64    `json:"commit"`
+	Time          time.Time `json:"time"`
+	Kind          Kind      `json:"kind"`
+	Call          string    `json:"call"`
+	Caller        string    `json:"caller"`
+	Upstream      string    `json:"upstream"`
+	Site          string    `json:"site"`
+	Operation     string    `json:"operation"`
+	Effect        string    `json:"effect"`
+	Deprecated    bool      `json:"deprecated"`
+	Credential    string    `json:"credential"`
+	Class         string    `json:"class"`
+	Account       string    `json:"account"`
+	SignatureHash string    `json:"signature_hash"`
+	SignatureDate time.Time `json:"signature_date"`
+	Key           string    `json:"key"`
+	PreviousKey   string    `json:"previous_key"`
+	KeyLost       bool      `json:"key_lost"`
+	Checkpoint    string    `json:"checkpoint"`
+	Peaks         []string  `json:"peaks"`
+}
+
+// decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object. What a person,
+// jq and this program read in a line is then the same.
+func decode(line []byte, into any) error {
+	if len(line) < 2 || line[0] != '{' || line[len(line)-1] != '}' {
+		return errors.New("a record is one JSON object without anything around it")
+	}
+	return json.Unmarshal(line, into)
+}
+
+// ParseHead reads a line that begins at an offset of a file.
+func ParseHead(name string, offset int64, line []byte) (Head, error) {
+	h, err := parseHead(line)
+	if err != nil {
+		err = FaultAt(name, offset, "the line is no record: %w", err)
+	}
+	return h, err
+}
+
+func parseHead(line []byte) (h Head, err error) {
+	if err := decode(line, &h); err != nil {
+		return h, err
+	}
+	if h.Seq == 0 || h.Commit == 0 || h.Commit > h.Seq || !h.Kind.Known() {
+		return h, errors.New("seq, commit or kind is missing or wrong")
+	}
+	return h, nil
+}
+
+// Known reports whether k is one of the kinds of this version.
+func (k Kind) Known() bool {
+	switch k {
+	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindCheckpoint, KindKey, KindPrune:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,73 @@
+package logfile
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Read calls fn for each record of the log in dir, in order, with the record's line without its line feed; line is valid
+// until fn returns. The log may be open for writing: Read returns at the end of the live segment and ignores an incomplete
+// last line. Of a log that was pruned it reads the records that are left. It needs no lock and writes nothing.
+// It returns an error of fn as it is; faults in the log name the file and the byte.
+func Read(dir string, fn func(r *Record, line []byte) error) error {
+	first, err := First(dir)
+	if err != nil {
+		return err
+	}
+	f := NewFollower(dir, first)
+	f.strict = true
+	defer f.Close() // opened for reading: nothing can be lost
+	if err := f.Read(func(r *Record, line []byte, _ Position) error { return fn(r, line) }); err != nil {
+		return err
+	}
+	return checkPruned(f.fsys, 1, first) // last, so that what is there can be seen
+}
+
+// First returns the number of the first record that the log in dir still has.
+func First(dir string) (uint64, error) {
+	segments, err := listSegments(dir, os.DirFS(dir))
+	if err != nil {
+		return 0, err
+	}
+	if len(segments) == 0 {
+		return 0, noLog(dir)
+	}
+	return segments[0].First, nil
+}
+
+func listSegments(dir string, fsys fs.FS) ([]File, error) {
+	files, err := List(fsys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return Segments(files), nil
+}
+
+func noLog(dir string) error {
+	return fmt.Errorf("%s holds no audit log: there is no file such as %s in it", dir, SegmentName(1))
+}
+
+// Filter chooses records. Empty members choose all.
+type Filter struct {
+	Call, Caller, Site, Operation, Effect, Credential, Class, Account, Decision, Outcome string
+
+	Kind  Kind
+	Since time.Time // records at this time or later
+	Until time.Time // records before this time
+}
+
+// Match reports whether the filter chooses a record.
+func (f *Filter) Match(r *Record) bool {
+	for _, text := range [...]struct{ want, got string }{
+		{f.Call, r.Call}, {f.Caller, r.Caller}, {f.Site, r.Site}, {f.Operation, r.Operation}, {f.Effect, r.Effect},
+		{f.Credential, r.Credential}, {f.Class, r.Class}, {f.Account, r.Account}, {f.Decision, r.Decision}, {f.Outcome, r.Outcome},
+		{string(f.Kind), string(r.Kind)},
+	} {
+		if text.want != "" && text.want != text.got {
+			return false
+		}
+	}
+	return (f.Since.IsZero() || !r.Time.Before(f.Since)) && (f.Until.IsZero() || r.Time.Before(f.Until))
+}
