@@ -33,7 +33,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	l := &Log{
 		cfg: cfg, disk: cfg.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
-		published: newPublisher(), pruning: make(chan struct{}, 1), open: openIntents{},
+		published: newPublisher(), pruning: make(chan struct{}, 1),
 	}
 	l.bodies.New = func() any { return new([]byte) }
 	found, err := l.recover()
@@ -67,10 +67,7 @@ func (l *Log) release() error {
 }
 
 func (l *Log) recover() (Recovery, error) {
-	r := recovery{
-		disk: l.disk, cutoff: l.cfg.Now().Add(-ReplayWindow),
-		answered: map[string]struct{}{},
-	}
+	r := recovery{disk: l.disk, now: l.cfg.Now(), answered: map[string]struct{}{}}
 	names, err := l.disk.List()
 	if err != nil {
 		return r.found, fmt.Errorf("listing the audit directory: %w", err)
@@ -91,7 +88,7 @@ func (l *Log) recover() (Recovery, error) {
 	}
 	l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq
 	l.status.PrunedRecords = prunedRecords(names)
-	l.tree, l.lastCheckpoint, l.newest = r.chain.Tree, r.chain.Signed, s.last.Time
+	l.tree, l.ledger, l.lastCheckpoint, l.newest = r.chain.Tree, s.ledger, r.chain.Signed, s.last.Time
 	if err := l.closeOpen(&r, keys.record); err != nil {
 		return r.found, err
 	}
@@ -173,6 +170,7 @@ func (l *Log) put(b *batch, r *logfile.Record) {
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
 	b.last, b.at = r.Seq, r.Time
+	l.enter(b, r)
 	b.buf = append(r.Append(b.buf), '\n')
 }
 

@@ -15,6 +15,7 @@ const hashSize = logfile.HashLength
 // line is what joining needs of a line.
 type line struct {
 	offset      int64 // in the file
+	size        int64 // with its line feed
 	leaf        checkpoint.Hash
 	err         error // it is no record: of the rest only what was understood is set
 	zeros       bool  // zero bytes stand in what is no record
@@ -22,8 +23,9 @@ type line struct {
 	time        time.Time
 	kind        logfile.Kind
 	call        string
-	record      *logfile.Record // of records that tell of the log itself
-	stated      *stated         // of a checkpoint
+	signature   logfile.Signature // its Hash is empty in all but intents whose signature counts
+	record      *logfile.Record   // of records that tell of the log itself
+	stated      *stated           // of a checkpoint
 }
 
 // stated is what a checkpoint record states.
@@ -48,7 +50,7 @@ func (p *parser) parse(it *item) {
 }
 
 func (p *parser) line(at int64, text []byte) line {
-	l := line{offset: at, leaf: checkpoint.LeafHash(text)}
+	l := line{offset: at, size: int64(len(text)) + 1, leaf: checkpoint.LeafHash(text)}
 	if l.err = p.check(text); l.err != nil {
 		l.zeros = bytes.IndexByte(text, 0) >= 0
 		return l
@@ -56,6 +58,10 @@ func (p *parser) line(at int64, text []byte) line {
 	r := &p.record
 	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, r.Call
 	switch r.Kind {
+	case logfile.KindIntent:
+		if s, ok := logfile.SignatureOf(r); ok {
+			l.signature = s
+		}
 	case logfile.KindCheckpoint:
 		l.stated, l.err = p.checkpoint(text)
 	case logfile.KindStart, logfile.KindKey, logfile.KindPrune:
@@ -114,7 +120,7 @@ func hasBlanks(text []byte) bool {
 // checkpoint reads what a checkpoint record states.
 func (p *parser) checkpoint(text []byte) (*stated, error) {
 	r := &p.record
-	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, text)
+	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, r.State(), text)
 	if err != nil {
 		return nil, err
 	}
