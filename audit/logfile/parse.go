@@ -63,7 +63,7 @@ func ParseHead(name string, offset int64, line []byte) (Head, error) {
 // Known reports whether k is one of the kinds of this version.
 func (k Kind) Known() bool {
 	switch k {
-	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindCheckpoint, KindKey, KindPrune:
+	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindEvent, KindCheckpoint, KindKey, KindPrune:
 		return true
 	}
 	return false
