@@ -19,6 +19,10 @@ func Run(ctx context.Context, c *config.Config, version string, logger *zap.Logg
 	defer RedirectStandardLog(logger)()
 	defer ballast()()
 	s, err := Start(ctx, c, version, logger)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		logger.Info("stopped while starting", zap.Error(err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
