@@ -7,8 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -240,24 +238,12 @@ func (c *comparison) record(seq uint64) (line []byte, pruned bool, err error) {
 	if after == 0 {
 		return nil, len(c.segments) > 0, nil
 	}
-	name := c.segments[after-1]
-	err = c.withSegment(name, func(f file, size int64) error {
-		line, err = logfile.FindLine(name, f, size, seq)
+	err = withReader(c.disk, c.segments[after-1], func(in *logfile.Reader) error {
+		found, err := in.Find(seq)
+		line = slices.Clone(found)
 		return err
 	})
 	return line, false, err
-}
-
-func (r *recovery) withSegment(name string, fn func(f file, size int64) error) error {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return err
-	}
-	id, err := f.Stat()
-	if err == nil {
-		err = fn(f, id.size)
-	}
-	return errors.Join(err, f.Close())
 }
 
 // accepted returns the losses that the log says were accepted. It reads the log from its beginning, which only a log that has
@@ -265,9 +251,7 @@ func (r *recovery) withSegment(name string, fn func(f file, size int64) error) e
 func (r *recovery) accepted() (map[string]bool, error) {
 	known := map[string]bool{}
 	for _, name := range logfile.SegmentNames(r.names) {
-		err := r.withSegment(name, func(f file, _ int64) error {
-			return r.acceptedIn(logfile.NewLines(name, io.NewSectionReader(f, 0, math.MaxInt64)), known)
-		})
+		err := withReader(r.disk, name, func(in *logfile.Reader) error { return r.acceptedIn(in, known) })
 		if err != nil {
 			return nil, err
 		}
@@ -276,27 +260,23 @@ func (r *recovery) accepted() (map[string]bool, error) {
 }
 
 // acceptedIn adds the losses that records accept which a checkpoint covers.
-func (r *recovery) acceptedIn(in interface{ Next() ([]byte, error) }, known map[string]bool) error {
-	code := []byte(logfile.EventLossAccepted)
-	for {
-		line, err := in.Next()
-		if err == io.EOF {
-			return nil
-		}
+func (r *recovery) acceptedIn(in *logfile.Reader, known map[string]bool) error {
+	for line, err := range in.Lines() {
 		if err != nil {
 			return err
 		}
-		if !bytes.Contains(line, code) {
+		if !bytes.Contains(line.Text, []byte(logfile.EventLossAccepted)) {
 			continue
 		}
-		var e logfile.Record
-		if err := logfile.ParseLine(line, &e); err != nil {
+		e, err := line.Record()
+		if err != nil {
 			return err
 		}
 		if e.Kind == logfile.KindEvent && e.Event == logfile.EventLossAccepted && e.Seq < r.chain.Signed {
 			known[e.Data["lost"]] = true
 		}
 	}
+	return nil
 }
 
 // record returns what the log says of a loss that somebody accepted.

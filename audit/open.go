@@ -83,7 +83,7 @@ func (l *Log) examine(ctx context.Context) (*recovery, scanned, error) {
 		disk:   newReadingDisk(ctx, l.disk, logfile.SegmentNames(names), l.cfg.Progress),
 		cutoff: l.cfg.Now().Add(-ReplayWindow), answered: map[string]struct{}{}, names: names,
 	}
-	s, err := r.scan(names)
+	s, err := r.scan()
 	if err != nil {
 		return nil, s, err
 	}

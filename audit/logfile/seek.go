@@ -2,22 +2,27 @@ package logfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 )
 
-// FindLine returns the line of record seq in a segment of that name and size, without its line feed, or nil when the segment does
-// not have it. It reads little, however long the segment is: records stand in the order of their numbers, so it halves what is
-// left. What it reads is judged by its number alone.
-func FindLine(name string, r io.ReaderAt, size int64, seq uint64) ([]byte, error) {
-	low, high := int64(0), size // the line begins at low or behind it, and before high
+// Find returns the line of record seq, without its line feed, valid until anything else is read; nil when the segment does not have
+// it. It reads little, however long the segment is: records stand in the order of their numbers, so it halves what is left. What it
+// reads is judged by its number alone.
+func (r *Reader) Find(seq uint64) ([]byte, error) {
+	info, err := r.file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	low, high := int64(0), info.Size() // the line begins at low or behind it, and before high
 	probe := make([]byte, MaxLine+seqPrefix)
 	for high-low > MaxLine {
 		middle := (low + high) / 2
-		n, err := r.ReadAt(probe, middle)
+		n, err := r.readAt(probe, middle)
 		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", name, middle, err)
+			return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", r.Name, middle, err)
 		}
 		next := bytes.IndexByte(probe[:n], '\n') + 1
 		if found, ok := seqOf(probe[next:n]); next > 0 && ok && found <= seq {
@@ -26,26 +31,27 @@ func FindLine(name string, r io.ReaderAt, size int64, seq uint64) ([]byte, error
 			high = middle + 1
 		}
 	}
-	return scanFor(NewLines(name, io.NewSectionReader(r, low, size-low)), seq)
+	return r.findFrom(low, seq)
 }
 
-// scanFor reads lines up to the one of a record.
-func scanFor(in *lines, seq uint64) ([]byte, error) {
+// findFrom reads lines up to the one of a record.
+func (r *Reader) findFrom(at int64, seq uint64) ([]byte, error) {
 	for {
-		line, err := in.Next()
-		if err == io.EOF {
+		line, err := r.Line(at)
+		var none *FaultError
+		if errors.As(err, &none) { // no complete line
 			return nil, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		found, ok := seqOf(line)
-		if !ok || found > seq {
+		switch found, ok := seqOf(line); {
+		case !ok || found > seq:
 			return nil, nil
+		case found == seq:
+			return line, nil
 		}
-		if found == seq {
-			return bytes.Clone(line), nil
-		}
+		at += int64(len(line)) + 1
 	}
 }
 
