@@ -52,7 +52,7 @@ func logConfig(a config.Audit, version string, files *privateFiles, logger *zap.
 	return audit.Config{
 		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: version,
 		Name: a.Name, KeyFile: a.KeyFile, CheckpointEvery: a.CheckpointEvery, CheckpointRecords: a.CheckpointRecords,
-		Keep: a.Keep, Report: files.found, Witnesses: witnesses(a, logger),
+		Keep: a.Keep, StallAfter: a.Deadline, Report: files.found, Witnesses: witnesses(a, logger),
 	}
 }
 
