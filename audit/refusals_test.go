@@ -106,6 +106,30 @@ func TestFloodIsBounded(t *testing.T) {
 	}
 }
 
+// TestFullSummaryIsWhole: a summary with as many lines as it can have holds them all, with the longest codes and sources that there are.
+func TestFullSummaryIsWhole(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, RefusalBounds{PerSource: 1, Sources: 1})
+	const n = 20000
+	for i := range n {
+		why := logfile.Count{Reason: "too many from source", Stage: logfile.StageConnection, TLSFailure: fmt.Sprintf("alert_bad_certificate_status_response%02d", i%100)}
+		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8:%x:ffff::1", 0x1000+i%2000)), why, refusal("r"))
+	}
+	s.Close()
+	full, summaries := q.split()
+	total, line := uint64(full), summaries[0].Append(nil)
+	var read logfile.Record
+	if err := logfile.ParseLine(line, &read); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range read.Counts {
+		total += c.Count
+	}
+	if total != n || read.Cut || len(read.Counts) < maxCounts {
+		t.Errorf("%d refusals are accounted for, of %d, in %d lines; cut %v", total, n, len(read.Counts), read.Cut)
+	}
+}
+
 // TestOneHostIsOneSource: the addresses of an IPv6 /64 share their records.
 func TestOneHostIsOneSource(t *testing.T) {
 	q := &queue{}

@@ -110,7 +110,7 @@ func TestHandshakesThatFail(t *testing.T) {
 	for name, tt := range map[string]struct {
 		serve func(net.Conn, *tls.Config)
 		want  string
-		code  string // of the record; empty: not told
+		code  string // of the record; empty: any
 	}{
 		"hangs up at once":    {func(net.Conn, *tls.Config) {}, "(it ", ""}, // hangs up or resets, by what of ours has arrived
 		"hangs up":            {func(raw net.Conn, _ *tls.Config) { hello(raw) }, "no TLS connection with upstream bss (it hung up in the handshake)", logfile.TLSClosed},

@@ -120,6 +120,7 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	s.reloader.start()
 	s.startSigning()
+	s.startEvents()
 	s.private.exposed()
 	close(s.starting.done)
 	return nil

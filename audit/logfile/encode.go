@@ -35,7 +35,7 @@ type limits struct {
 var cuts = [...]limits{
 	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, entries: 32}, // package tlspolicy lists up to 65 offers
 	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, entries: 32},
-	{text: 128, fields: 16, values: 64, offers: 16, counts: 32, peaks: 64, entries: 16},
+	{text: 128, fields: 16, values: 64, offers: 16, counts: 24, peaks: 64, entries: 8},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is

@@ -37,7 +37,7 @@ func fill(v reflect.Value, text string, n int) {
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		for i := range n {
-			v.SetMapIndex(reflect.ValueOf(fmt.Sprintf("name_%d", i)), reflect.ValueOf(text))
+			v.SetMapIndex(reflect.ValueOf(fmt.Sprintf("name_%059d", i)), reflect.ValueOf(text))
 		}
 	case reflect.Struct:
 		if v.Type() == reflect.TypeFor[time.Time]() {
