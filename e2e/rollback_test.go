@@ -104,7 +104,7 @@ func TestLogRolledBack(t *testing.T) {
 			w.write("kept.jsonl", string(kept))
 			w.session()
 			w.verified()
-			if n := w.count(logfile.EventLossAccepted); n != len(ids) {
+			if n := w.losses(); n != len(ids) {
 				t.Errorf("%d losses are on record, want %d", n, len(ids))
 			}
 			if got := run(t, nil, "audit", "accept-loss", "--config", w.config); got.code != 0 || !strings.Contains(got.stdout, "nothing is missing") {
@@ -134,10 +134,11 @@ func (w *world) session() {
 	p.stop()
 }
 
-func (w *world) count(code logfile.EventCode) (n int) {
+// losses is how many losses the log says were accepted.
+func (w *world) losses() (n int) {
 	w.t.Helper()
 	for _, r := range w.records() {
-		if r.Event == code {
+		if r.Event == logfile.EventLossAccepted {
 			n++
 		}
 	}
