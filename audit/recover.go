@@ -184,23 +184,20 @@ func (r *recovery) segments() ([]string, error) {
 func (r *recovery) prunedTree() (*checkpoint.Tree, error) {
 	tree := new(checkpoint.Tree)
 	for _, name := range r.pruned {
-		if err := r.addHashes(tree, name); err != nil {
+		err := withReader(r.disk, name, func(in *logfile.Reader) error {
+			for leaf, err := range in.Hashes() {
+				if err != nil {
+					return err
+				}
+				tree.Add(leaf)
+			}
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
 	return tree, nil
-}
-
-func (r *recovery) addHashes(tree *checkpoint.Tree, name string) error {
-	return withReader(r.disk, name, func(in *logfile.Reader) error {
-		for leaf, err := range in.Hashes() {
-			if err != nil {
-				return err
-			}
-			tree.Add(leaf)
-		}
-		return nil
-	})
 }
 
 // begun leaves out a last segment that has no record yet, once what stands in it is known to be nothing that was
