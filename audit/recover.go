@@ -35,6 +35,10 @@ type Recovery struct {
 	Cut int64
 	// Unsigned is how many records stood behind the last checkpoint: none after a stop in good order.
 	Unsigned uint64
+	// Ahead says what followed the log further than it goes, as a crash may leave it.
+	Ahead []string
+	// Accepted are the losses that [Config.Accept] named and that are on record now.
+	Accepted []Loss
 	// LastSeq is the last record that was found, before the closing outcomes and the start record; 0 in a new log.
 	LastSeq uint64
 }
@@ -45,6 +49,7 @@ type Signature = logfile.Signature
 // recovery reads a log from its end.
 type recovery struct {
 	disk     disk
+	names    []string // of the directory's files
 	now      time.Time
 	lately   lately
 	answered map[string]struct{} // calls whose outcome was read, and whose intent is further up
@@ -57,6 +62,7 @@ type recovery struct {
 	stated  bool          // a closed segment begins with a checkpoint
 	stating bool          // and one of these states what a start needs
 	chain   logfile.Chain // at the end of the log
+	ahead   []Witness     // that know more than the log
 }
 
 // lately follows the smallest time of the records since the last checkpoint but one.
