@@ -151,6 +151,9 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 			continue
 		}
 		if i < 0 {
+			if nearSecret(v.Type()) {
+				d.source.secret[at.line-1] = true
+			}
 			d.add(at, path, didYouMean(key, fieldNames(fields)), "unknown key %q", clip(key))
 			misspelt = append(misspelt, nearest.Words(key, fieldNames(fields))...)
 			continue
@@ -232,14 +235,11 @@ func lastKey(path string) string {
 	return path
 }
 
-// clip bounds what of a value is repeated in a message, and leaves out what follows a secret's key in it: without a blank
-// behind its colon, such a key is one text with the secret.
+// clip bounds what of a value is repeated in a message, and leaves out what follows the name of a secret's key in it: without its
+// colon, or a blank behind that, such a key is one text with the secret.
 func clip(s string) string {
-	for _, m := range anyKey.FindAllStringIndex(s, -1) {
-		if rest := strings.TrimLeft(s[m[1]:], "\"' "); strings.HasPrefix(rest, ":") && rest != ":" && sensitive(s[m[0]:m[1]]) {
-			s = s[:m[1]] + ":[masked]"
-			break
-		}
+	if end := secretName(s, nil); end >= 0 && end < len(s) {
+		s = s[:end] + " [masked]"
 	}
 	return text.Truncate(s, 80, "...")
 }
