@@ -25,6 +25,7 @@ type builder struct {
 	credentials map[string]*credential.Credential
 	uses        []tlspolicy.Use
 	chains      map[Certificate]*tls.Certificate // of files that were read
+	owners      map[string]owner                 // of secrets that were read
 }
 
 func newBuilder(d *decoder, dir string, o Options) *builder {
@@ -34,6 +35,7 @@ func newBuilder(d *decoder, dir string, o Options) *builder {
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*credential.Credential{},
 		chains:      map[Certificate]*tls.Certificate{},
+		owners:      map[string]owner{},
 	}
 }
 
@@ -56,6 +58,7 @@ func (b *builder) build() {
 	b.buildCallers()
 	b.buildGrants()
 	b.buildListeners()
+	b.checkLoops()
 	b.planTLS()
 	b.buildLimits()
 	b.buildRest()

@@ -154,7 +154,11 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 			if nearSecret(v.Type()) {
 				d.source.secret[at.line-1] = true
 			}
-			d.add(at, path, didYouMean(key, fieldNames(fields)), "unknown key %q", clip(key))
+			suggestion := didYouMean(key, fieldNames(fields))
+			if alike.Replace(key) != key {
+				suggestion = d.source.lookalikes(at.line)
+			}
+			d.add(at, path, suggestion, "unknown key %q", clip(key))
 			misspelt = append(misspelt, nearest.Words(key, fieldNames(fields))...)
 			continue
 		}

@@ -50,5 +50,30 @@ func (s *fileText) excerpt(at position) (column int, text string) {
 	return column, margin + printable(string(line)) + "\n" + strings.Repeat(" ", len(margin)-2) + "| " + strings.Repeat(" ", caret) + "^"
 }
 
+// tabNear returns a line that is indented with a tab: the given one, or one beside it, since a parser may notice only then.
+func (s *fileText) tabNear(line int) (int, bool) {
+	for _, n := range []int{line, line + 1, line - 1} {
+		if n >= 1 && n <= len(s.lines) && strings.Contains(s.lines[n-1][:indentOf(s.lines[n-1])], "\t") {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// alike are characters that look like those of YAML, and are typed in their place or come with copied text.
+var alike = strings.NewReplacer("：", ":", "，", ",", "｛", "{", "｝", "}", "［", "[", "］", "]", "“", `"`, "”", `"`, "‘", "'", "’", "'", "－", "-", "\u3000", " ", "\u00a0", " ")
+
+// lookalikes says which characters of a line, or of the next, are not those that they look like; "" if none.
+func (s *fileText) lookalikes(line int) string {
+	for n := line; n <= min(line+1, len(s.lines)); n++ {
+		for _, r := range s.lines[max(n, 1)-1] {
+			if meant := alike.Replace(string(r)); meant != string(r) {
+				return fmt.Sprintf("line %d has the full-width or typographic character %q (U+%04X): write %q", n, string(r), r, meant)
+			}
+		}
+	}
+	return ""
+}
+
 // printable replaces what a terminal would obey, a tab included, by a space: the caret stays in its column.
 func printable(line string) string { return text.Printable(line, ' ') }
