@@ -242,7 +242,7 @@ func lastKey(path string) string {
 // clip bounds what of a value is repeated in a message, and leaves out what follows the name of a secret's key in it: without its
 // colon, or a blank behind that, such a key is one text with the secret.
 func clip(s string) string {
-	if end := secretName(s, nil); end >= 0 && end < len(s) {
+	if end := secretName(s, sensitive); end >= 0 && end < len(s) {
 		s = s[:end] + " [masked]"
 	}
 	return text.Truncate(s, 80, "...")

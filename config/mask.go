@@ -26,8 +26,17 @@ var (
 // that are given, and for each what belongs to it.
 func (s *fileText) hide(further []string) {
 	s.hidden = make([]bool, len(s.lines))
+	known := map[string]bool{} // finding out takes its time, and files repeat their words
+	secret := func(word string) bool {
+		found, ok := known[word]
+		if !ok {
+			found = sensitive(word) || slices.Contains(further, word)
+			known[word] = found
+		}
+		return found
+	}
 	opens := func(i int) bool {
-		return s.secret[i] || userinfo.MatchString(s.lines[i]) || secretName(s.lines[i], further) >= 0
+		return s.secret[i] || userinfo.MatchString(s.lines[i]) || secretName(s.lines[i], secret) >= 0
 	}
 	var b *secretBlock
 	for i, line := range s.lines {
@@ -61,12 +70,12 @@ func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, "
 
 func isItem(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " \t"), "- ") }
 
-// secretName returns where the name of a secret's key, or one of the further keys, ends in a text; -1 if there is none. The names of
-// files and folders do not count.
-func secretName(text string, further []string) int {
+// secretName returns where the first word that is the name of a secret's key ends in a text; -1 if there is none. The names of files and
+// folders do not count.
+func secretName(text string, secret func(word string) bool) int {
 	for _, m := range anyKey.FindAllStringIndex(text, -1) {
 		inPath := strings.HasSuffix(text[:m[0]], "/") || strings.HasPrefix(text[m[1]:], "/")
-		if word := text[m[0]:m[1]]; !inPath && (sensitive(word) || slices.Contains(further, word)) {
+		if !inPath && secret(text[m[0]:m[1]]) {
 			return m[1]
 		}
 	}
