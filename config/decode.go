@@ -120,13 +120,21 @@ func (d *decoder) entries(path string, n ast.Node) (order []string, entries map[
 		key := keyText(entry.Key)
 		if first, twice := entries[key]; twice {
 			d.add(tokenPosition(entry.Key.GetToken()), joinPath(path, key), fmt.Sprintf("the first is on line %d", first.Key.GetToken().Position.Line),
-				"key %q is given twice", clip(key))
+				"key %s is given twice", shownKey(key))
 			continue
 		}
 		entries[key] = entry
 		order = append(order, key)
 	}
 	return order, entries
+}
+
+// shownKey hides what is no plain key: it may be one text with a secret behind it.
+func shownKey(key string) string {
+	if !nameExpr.MatchString(key) {
+		return "[not shown]"
+	}
+	return fmt.Sprintf("%q", clip(key))
 }
 
 func keyText(key ast.MapKeyNode) string {
@@ -146,19 +154,8 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	for _, key := range order {
 		entry, at := entries[key], tokenPosition(entries[key].Key.GetToken())
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == key })
-		if i < 0 && insideSecret(path) {
-			d.add(at, path, "", "unknown key, not shown because it may be a secret; known here: %s", strings.Join(fieldNames(fields), ", "))
-			continue
-		}
 		if i < 0 {
-			if nearSecret(v.Type()) {
-				d.source.secret[at.line-1] = true
-			}
-			suggestion := didYouMean(key, fieldNames(fields))
-			if alike.Replace(key) != key {
-				suggestion = d.source.lookalikes(at.line)
-			}
-			d.add(at, path, suggestion, "unknown key %q", clip(key))
+			d.unknownKey(path, entries[key], fields, nearSecret(v.Type()))
 			misspelt = append(misspelt, nearest.Words(key, fieldNames(fields))...)
 			continue
 		}
@@ -174,6 +171,27 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	if v.Type().Implements(reflect.TypeFor[oneOf]()) && len(entries) != 1 {
 		d.add(d.key(path), path, "", "want exactly one of %s", strings.Join(fieldNames(fields), ", "))
 	}
+}
+
+// unknownKey reports a key that the section does not have. Near a secret its value may be one, and what is no plain key with a value may
+// be a key and a secret in one text, or a secret alone.
+func (d *decoder) unknownKey(path string, entry *ast.MappingValueNode, fields []field, secretNear bool) {
+	key, at, suggestion := keyText(entry.Key), tokenPosition(entry.Key.GetToken()), ""
+	if alike.Replace(key) != key {
+		suggestion = d.source.lookalikes(at.line)
+	}
+	if secretNear {
+		d.source.secret[at.line-1] = true
+	}
+	_, empty := entry.Value.(*ast.NullNode)
+	if insideSecret(path) || secretNear && (empty || !nameExpr.MatchString(key)) {
+		d.add(at, path, suggestion, "unknown key, not shown because it may be a secret; known here: %s", strings.Join(fieldNames(fields), ", "))
+		return
+	}
+	if suggestion == "" {
+		suggestion = didYouMean(key, fieldNames(fields))
+	}
+	d.add(at, path, suggestion, "unknown key %q", clip(key))
 }
 
 // oneOf marks types of which exactly one key must be given.
