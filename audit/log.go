@@ -28,7 +28,7 @@ type Config struct {
 	// Version of the program, for start records. Optional.
 	Version string
 	// SegmentSize is the length at which a segment is closed and the next one begun. A segment is longer by no more than
-	// what one commit writes. 0 means 256 MiB, the least is 64 KiB.
+	// what one commit writes, unless the process has no descriptor for the next one. 0 means 256 MiB, the least is 64 KiB.
 	SegmentSize int64
 	// Preallocate is by how much the live segment grows ahead of the records. 0 means 4 MiB, the least is 128 KiB.
 	Preallocate int64
@@ -36,7 +36,7 @@ type Config struct {
 	// stops the outcomes of calls that were sent. As much again is kept for intents and the refusals of known callers: records of
 	// unauthenticated peers stop before that. 0 means 4 MiB, the least is 128 KiB.
 	Reserve int64
-	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals half of it; outcomes
+	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals and events half of it; outcomes
 	// twice as much. 0 means 4 MiB, the least is 256 KiB.
 	MaxPending int64
 	// KeyFile holds the private key that signs checkpoints. It is made, readable by its owner only, when a log has none yet.
@@ -58,7 +58,8 @@ type Config struct {
 	// Keep is how long records are kept; [Log.Prune] removes older ones. 0 means for ever, the least is an hour.
 	Keep time.Duration
 	// StallAfter is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new
-	// intents at once until the disk answers. 0 means 5 seconds.
+	// intents at once until the disk answers, and afterwards as slow for a while: see [Status]. It should be as long as callers
+	// of [Log.Intent] wait. 0 means 5 seconds.
 	StallAfter time.Duration
 	// Now gives the time. Nil means time.Now. It is called under a lock and must not call the log.
 	Now func() time.Time
@@ -95,7 +96,6 @@ type Log struct {
 
 	key       checkpoint.PublicKey // of the last of signers
 	published *publisher
-	found     uint64        // the last record before Open; later ones are not pruned
 	pruning   chan struct{} // holds a token while segments are removed: the directory is not given up meanwhile
 
 	mu             sync.Mutex
@@ -109,8 +109,9 @@ type Log struct {
 	writeErr       error     // of the write that is being repeated
 	spaceErr       error     // of the last allocation
 	busySince      time.Time // when the committer turned to the disk; zero when it waits
-	open           int64     // intents taken whose outcome was not
-	status         Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
+	slowAt         time.Time // when something last took longer than StallAfter; zero if nothing ever did
+	open           openIntents
+	status         Status // what the committer last knew; LastSeq and counts of refused records are kept up by add
 }
 
 // batch is what one commit makes durable.
@@ -136,6 +137,7 @@ const (
 	forIntent use = iota
 	forRefusal
 	forUnauthenticated // a refusal of a peer that proved no identity, or a summary of refusals
+	forEvent           // in the room of refusals of known callers
 	forOutcome
 )
 
@@ -173,7 +175,7 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 	return l.durable(ctx, r, forOutcome)
 }
 
-// Queue takes a record that nobody waits for: an outcome, a refusal or a summary, by its Kind. It never waits for the
+// Queue takes a record that nobody waits for: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
 // disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not taken: too much is pending, the
 // room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
@@ -190,6 +192,11 @@ func (l *Log) Queue(r *logfile.Record) error {
 		}
 	case logfile.KindRefusals:
 		u = forUnauthenticated
+	case logfile.KindEvent:
+		if r.Event == "" {
+			return errors.New("audit: an event needs a code")
+		}
+		u = forEvent
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
 	}
@@ -228,8 +235,11 @@ func (l *Log) durable(ctx context.Context, r *logfile.Record, u use) error {
 	case <-b.done: // both at once: what is durable is durable
 		return b.err
 	default:
-		return fmt.Errorf("%w: record %d is not durable yet: %w", ErrUnavailable, r.Seq, context.Cause(ctx))
 	}
+	if u == forIntent && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		l.waitedInVain(r.Time)
+	}
+	return fmt.Errorf("%w: record %d is not durable yet: %w", ErrUnavailable, r.Seq, context.Cause(ctx))
 }
 
 // wakeCommitter has the committer take the batch that is filling.
@@ -269,9 +279,9 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	b.last, b.at = r.Seq, r.Time
 	switch r.Kind {
 	case logfile.KindIntent:
-		l.open++
+		l.open[r.Call] = r.Seq
 	case logfile.KindOutcome:
-		l.open--
+		delete(l.open, r.Call)
 	case logfile.KindPrune: // a checkpoint has to cover it before anything is removed
 		if b.checkpointed == nil {
 			b.checkpointed = make(chan struct{})
@@ -323,7 +333,7 @@ func (l *Log) allowance(u use) int64 {
 	switch u {
 	case forOutcome:
 		return 2 * l.cfg.MaxPending
-	case forRefusal, forUnauthenticated:
+	case forRefusal, forUnauthenticated, forEvent:
 		return l.cfg.MaxPending / 2
 	}
 	return l.cfg.MaxPending
@@ -337,10 +347,7 @@ func (l *Log) pending() int64 {
 	return n
 }
 
-func (l *Log) stalled() bool {
-	return !l.busySince.IsZero() && l.cfg.Now().Sub(l.busySince) > l.cfg.StallAfter
-}
-
+// countRefused counts a record that is not taken; an event comes again.
 func (l *Log) countRefused(u use) {
 	switch u {
 	case forRefusal, forUnauthenticated:

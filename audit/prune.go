@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"time"
@@ -26,8 +25,8 @@ const (
 
 // Prune removes the oldest segments whose records are older than Config.Keep, and leaves the hashes of their records, from
 // which the rest of the log still verifies. It removes one after the other, each when its hashes and a prune record are
-// durable, and goes on after a crash where it ended. It never touches what recovery reads: the live segment, and what
-// was written since the last start.
+// durable, and goes on after a crash where it ended. It never touches what a start reads: the live segment, a segment with an
+// intent whose outcome was not taken yet and those behind it, and records of the last hour.
 //
 // A segment that does not verify is not removed; the error says where. Nor is anything by a clock that was just set ahead:
 // records count as old by the time at which the newest segment began that is a day old. A wrong clock has to run for a day
@@ -67,7 +66,7 @@ func (l *Log) prune(ctx context.Context) error {
 		if name >= live || i+1 == len(segments) { // the live one may have been deleted from outside
 			return nil
 		}
-		if due, err := l.due(name, now.Add(-l.cfg.Keep)); err != nil || !due {
+		if due, err := l.due(name, segments[i+1], now.Add(-l.cfg.Keep)); err != nil || !due {
 			return err
 		}
 		if err := l.pruneSegment(ctx, name, segments[i+1]); err != nil {
@@ -112,24 +111,31 @@ func (l *Log) trustedTime(segments []string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// firstRecord gives io.EOF when there is none.
+// firstRecord returns io.EOF when there is none.
 func firstRecord(d disk, name string) (h logfile.Head, err error) {
-	f, err := d.Open(name, 0)
-	if err != nil {
-		return h, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	line, err := logfile.NewLines(name, io.NewSectionReader(f, 0, logfile.MaxLine)).Next()
-	if err != nil {
-		return h, err
-	}
-	return logfile.ParseHead(name, 0, line)
+	err = withReader(d, name, func(in *logfile.Reader) error {
+		for line, err := range in.Lines() {
+			if err == nil {
+				h, err = line.Head()
+			}
+			return err
+		}
+		return io.EOF
+	})
+	return h, err
 }
 
-// due tells whether the last record of a closed segment was written before a time, and before the log was opened.
-func (l *Log) due(name string, before time.Time) (bool, error) {
+// due reports whether the last record of a closed segment, which next follows, was written before a time, and all its calls have
+// outcomes. These may stand in later segments: the prune record stands behind them, so they are durable before anything is removed.
+func (l *Log) due(name, next string, before time.Time) (bool, error) {
+	l.mu.Lock()
+	open := logfile.SegmentName(l.open.oldest())
+	l.mu.Unlock()
+	if open < next {
+		return false, nil
+	}
 	_, end, err := (&recovery{disk: l.disk}).ends(name)
-	return err == nil && end.Seq <= l.found && end.Time.Before(before), err
+	return err == nil && end.Time.Before(before), err
 }
 
 // pruneSegment removes a segment, which next follows. A crash leaves it whole, perhaps with its hashes and a prune record
@@ -173,16 +179,11 @@ func (l *Log) state(ctx context.Context, r *logfile.Record) error {
 
 // keepHashes verifies a segment and makes the hashes of its records durable. It gives the last record.
 func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, err error) {
-	in, err := l.disk.Open(name, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
 	out, err := l.disk.Open(pruningName, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return 0, fmt.Errorf("creating the file of its hashes: %w", err)
 	}
-	s, err := writeHashes(ctx, name, in, out)
+	s, err := l.writeHashes(ctx, name, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return 0, err
 	}
@@ -197,15 +198,15 @@ func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, e
 }
 
 // writeHashes reads a segment and writes the hash of each record, durably.
-func writeHashes(ctx context.Context, name string, in, out file) (scanned, error) {
-	var c logfile.Chain
-	if first, _ := logfile.ParseSegmentName(name); first == 1 {
-		c.Tree = new(checkpoint.Tree)
-	}
+func (l *Log) writeHashes(ctx context.Context, name string, out file) (s scanned, err error) {
 	w := bufio.NewWriterSize(io.NewOffsetWriter(out, 0), 1<<16)
-	s, err := scanSegment(name, &interrupted{ctx, io.NewSectionReader(in, 0, math.MaxInt64)}, c, func(_ *logfile.Head, line []byte) {
-		hash := checkpoint.LeafHash(line)
-		_, _ = w.Write(hash[:]) // it keeps its error for Flush
+	err = withReader(l.disk, name, func(in *logfile.Reader) (err error) {
+		s, err = scanSegment(in, logfile.ChainAt(in.First), func(_ *logfile.Head, line []byte) error {
+			hash := checkpoint.LeafHash(line)
+			_, _ = w.Write(hash[:]) // it keeps its error for Flush
+			return context.Cause(ctx)
+		})
+		return err
 	})
 	if err == nil {
 		err = w.Flush()
@@ -234,17 +235,4 @@ func (l *Log) goesOn(s *scanned, name, next string) error {
 		return logfile.FaultAt(next, 0, "the segment does not go on from the records before it")
 	}
 	return nil
-}
-
-// interrupted reads until a context ends.
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interrupted) Read(b []byte) (int, error) {
-	if err := context.Cause(i.ctx); err != nil {
-		return 0, err
-	}
-	return i.r.Read(b)
 }

@@ -62,6 +62,7 @@ type call struct {
 	tlsOut    *logfile.TLS       // send
 	received  io.Closer          // send: the body of the upstream's answer
 	connected chan struct{}      // send: the caller's connections to the upstream, of which this call has one; nil: it has none
+	stage     string             // of package logfile: which step is at work
 	answering bool               // an answer of either kind was begun
 }
 
@@ -78,7 +79,7 @@ func newCall(g *Gateway, listener *Listener, w http.ResponseWriter, r *http.Requ
 	}
 	c.source, c.sourcePort = peer(r.RemoteAddr)
 	c.from, c.connection = source.Parse(r.RemoteAddr), connectionOf(r.Context())
-	c.pace.control = &c.control
+	c.pace.call = c
 	c.rawPath, c.rawQuery, _ = strings.Cut(r.RequestURI, "?")
 	return c
 }
