@@ -40,6 +40,11 @@ func exportCommand() *cobra.Command {
 	return cmd
 }
 
+// bundleFlag takes the place of a bundle.
+func bundleFlag(cmd *cobra.Command, bundle *string) {
+	cmd.Flags().StringVar(bundle, "bundle", "", "`archive` made by audit export, or the folder that it was unpacked into")
+}
+
 // exportTimes reads the times of an archive, which are always two: its README names them.
 func exportTimes(f *cli.TimeFlags, now time.Time) error {
 	if err := f.Parse(now); err != nil {
