@@ -267,7 +267,7 @@ func TestOpenCallsAreBounded(t *testing.T) {
 	c := newCalls()
 	v := &verifier{}
 	for i := range uint64(maxOpen + 10) {
-		c.add(v, place{}, &line{seq: i, kind: logfile.KindIntent, call: string(rune(i)) + "x"})
+		c.add(v, place{}, &line{seq: i, kind: logfile.KindIntent, call: []byte(string(rune(i)) + "x")})
 	}
 	if len(c.open) > maxOpen || v.report.FaultCount == 0 {
 		t.Errorf("%d calls are open, %d faults", len(c.open), v.report.FaultCount)
