@@ -38,7 +38,7 @@ except ImportError:  # where there is none, no gateway writes a log either
 MAX_LINE = 65536  # bytes, with the line feed ("Lines")
 MAX_FAULTS = 100  # that are shown
 MAX_COPIES = 64 << 20  # bytes of a file of checkpoints, or keys, kept elsewhere
-TAIL_RECORDS, TAIL_SECONDS = 65536, 30  # beyond the settings, of a log that is being written ("Verifying", point 8)
+TAIL_RECORDS, TAIL_SECONDS = 65536, 30  # beyond the settings, of a log that is being written ("Verifying", point 9)
 
 
 def sha256(data):
@@ -628,7 +628,7 @@ class Verifier:
             elif self.roots.get(copy.size) != copy.root:
                 self.fault(what + " is of other records")
 
-    # Point 8: behind the last checkpoint.
+    # Points 8 and 9: behind the last checkpoint.
 
     def check_end(self):
         unsigned = self.seq - self.signed
