@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"sync"
 	"time"
 
 	"tollgate/audit/checkpoint"
@@ -46,10 +47,22 @@ type parser struct {
 	buf     []byte
 }
 
+// lineLists holds lists that are not in use.
+var lineLists = sync.Pool{New: func() any { return new([]line) }}
+
+// freeLines gives a list back.
+func freeLines(lines []line) {
+	if lines != nil {
+		clear(lines) // of records and checkpoints that are not needed any more
+		lineLists.Put(&lines)
+	}
+}
+
 func newParser() *parser { return &parser{sum: sha256.New()} }
 
 func (p *parser) parse(it *item) {
 	at := it.offset
+	it.lines = (*lineLists.Get().(*[]line))[:0]
 	for rest := it.data; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
 		it.lines = append(it.lines, line{offset: at})

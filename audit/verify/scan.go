@@ -127,7 +127,7 @@ func (s *scanner) members(o *shape, read int) bool {
 			}
 		}
 		i := s.name(o, next)
-		if i < 0 || i < read || !seen.add(i) || !s.is(':') {
+		if i < read || !seen.add(i) {
 			return false
 		}
 		from := s.at
@@ -156,26 +156,23 @@ func (s *seen) add(i int) bool {
 	return true
 }
 
-// name reads the name of a member and returns its number, or -1. The next one is looked for first: records have them in order.
+// name reads the name of a member and the colon behind it, and returns its number, or -1. The next one is looked for first:
+// records have them in order.
 func (s *scanner) name(o *shape, next int) int {
-	if !s.is('"') {
+	rest := s.b[s.at:]
+	if len(rest) < 8 { // of no member with a value is there less
 		return -1
 	}
-	end := bytes.IndexByte(s.b[s.at:], '"')
-	if end < 0 {
-		return -1
-	}
-	name := s.b[s.at : s.at+end]
-	s.at += end + 1
-	for i := next; i < len(o.members); i++ {
-		if o.members[i].name == string(name) {
-			return i
+	begin := binary.LittleEndian.Uint64(rest)
+	for range o.members {
+		if next == len(o.members) {
+			next = 0
 		}
-	}
-	for i := range min(next, len(o.members)) {
-		if o.members[i].name == string(name) {
-			return i
+		m := &o.members[next]
+		if (begin^m.begin)&m.mask == 0 && s.skip(m.name) {
+			return next
 		}
+		next++
 	}
 	return -1
 }

@@ -80,7 +80,7 @@ func TestScan(t *testing.T) {
 		t.Errorf("records have %d members, and the shape %d", want, got)
 	}
 	for i, name := range []string{"seq", "commit", "time", "kind"} {
-		if recordShape.members[i].name != name {
+		if recordShape.members[i].name != `"`+name+`":` {
 			t.Errorf("member %d is %s", i, recordShape.members[i].name)
 		}
 	}

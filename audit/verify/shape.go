@@ -29,9 +29,19 @@ const (
 )
 
 type member struct {
-	name  string
-	shape *shape
-	call  bool // it is the call of a record
+	name        string // as in a line, in quotes and with a colon
+	begin, mask uint64 // its first bytes, up to eight, and which bits those are
+	shape       *shape
+	call        bool // it is the call of a record
+}
+
+func newMember(name string, s *shape) member {
+	m := member{name: `"` + name + `":`, shape: s}
+	for i := range min(len(m.name), 8) {
+		m.begin |= uint64(m.name[i]) << (8 * i)
+		m.mask |= 0xFF << (8 * i)
+	}
+	return m
 }
 
 // recordShape is that of records, whose first members are those of the head.
@@ -68,7 +78,9 @@ func structShape(t reflect.Type) *shape {
 	for i := range min(t.NumField(), len(seen{})*64) {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		o.members = append(o.members, member{name, shapeOf(f.Type), t == reflect.TypeFor[logfile.Record]() && name == "call"})
+		m := newMember(name, shapeOf(f.Type))
+		m.call = t == reflect.TypeFor[logfile.Record]() && name == "call"
+		o.members = append(o.members, m)
 	}
 	return o
 }

@@ -374,6 +374,7 @@ func getBuffer() []byte { return buffers.Get().(*[chunkSize]byte)[:] }
 
 // free gives the item's buffer back.
 func (it *item) free() {
+	freeLines(it.lines)
 	if it.buf != nil {
 		buffers.Put((*[chunkSize]byte)(it.buf))
 	}
