@@ -2,6 +2,8 @@ package calls
 
 import (
 	"context"
+	"io"
+	"io/fs"
 
 	"tollgate/audit/logfile"
 )
@@ -21,6 +23,62 @@ var _ Source = Scan{}
 // Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, the calls before
 // it are given first, and then the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return scan(ctx, f, yield, func(fn func(*logfile.Record) error) error {
+		return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
+	})
+}
+
+// Files is the source that reads the segments in a file system, which may begin with any record, as those of a bundle do.
+type Files struct{ FS fs.FS }
+
+var _ Source = Files{}
+
+// Calls implements [Source], as that of [Scan] does.
+func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return scan(ctx, f, yield, s.read)
+}
+
+func (s Files) read(fn func(*logfile.Record) error) error {
+	names, err := fs.Glob(s.FS, "*")
+	if err != nil {
+		return err
+	}
+	for _, name := range logfile.SegmentNames(names) {
+		if err := s.readSegment(name, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Files) readSegment(name string, fn func(*logfile.Record) error) error {
+	file, err := s.FS.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // opened for reading: nothing can be lost
+	lines := logfile.NewLines(name, file)
+	for {
+		at := lines.Offset
+		line, err := lines.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var r logfile.Record
+		if err := logfile.ParseLine(line, &r); err != nil {
+			return logfile.FaultAt(name, at, "the line is no record: %w", err)
+		}
+		if err := fn(&r); err != nil {
+			return err
+		}
+	}
+}
+
+// scan joins the calls of the records that read reads.
+func scan(ctx context.Context, f *Filter, yield func(*Call) error, read func(func(*logfile.Record) error) error) error {
 	var stopped error
 	kept := Last[*Call]{N: f.Last, Yield: func(c *Call) error {
 		stopped = yield(c)
@@ -32,7 +90,7 @@ func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) err
 		}
 		return kept.Add(c)
 	})
-	err := logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error {
+	err := read(func(r *logfile.Record) error {
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped
 		}

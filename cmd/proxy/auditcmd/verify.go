@@ -24,7 +24,8 @@ const (
 )
 
 type verifyFlags struct {
-	dir, bundle, since  string
+	place
+	since               string
 	keys                []string
 	every               time.Duration
 	records             uint64
@@ -49,8 +50,7 @@ func verifyCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
-	bundleFlag(cmd, &f.bundle)
+	f.place.register(cmd)
 	keysFlag(cmd, &f.keys)
 	flags.StringVar(&f.since, "since-checkpoint", "", "`file` of checkpoints kept elsewhere: a signed note, or JSON lines; - is standard input")
 	flags.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "take records behind the last checkpoint as no fault, however many: the gateway was killed")
@@ -61,8 +61,8 @@ func verifyCommand() *cobra.Command {
 }
 
 func (f *verifyFlags) run(cmd *cobra.Command) error {
-	if (f.dir == "") == (f.bundle == "") {
-		return cli.UsageError("one of --dir and --bundle is needed: the audit directory, or the file made by audit export")
+	if err := f.place.check(); err != nil {
+		return err
 	}
 	if f.every <= 0 || f.every > mostEvery || f.records == 0 || f.records > mostRecords {
 		return cli.UsageError("--checkpoint-every is up to %v, and --checkpoint-records 1 to %d, as in the configuration", mostEvery, mostRecords)
@@ -90,9 +90,6 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 
 func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Report, error) {
 	if f.dir != "" {
-		if err := cli.CheckDir(f.dir); err != nil {
-			return nil, err
-		}
 		o.InUse, o.Now = func() (bool, error) { return audit.InUse(f.dir) }, time.Now
 		report, err := verify.Verify(cmd.Context(), os.DirFS(f.dir), o)
 		return report, within(f.dir, err)
