@@ -183,7 +183,7 @@ func BenchmarkRecovery(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		rec := recovery{disk: d, cutoff: time.Now(), answered: map[string]struct{}{}}
-		if _, err := rec.scan([]string{logfile.SegmentName(1)}); err != nil {
+		if _, err := rec.scan(); err != nil {
 			b.Fatal(err)
 		}
 	}

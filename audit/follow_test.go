@@ -49,7 +49,7 @@ func TestFollowWhileWriting(t *testing.T) {
 
 // readAt reads one line back.
 func readAt(dir string, at logfile.Position) ([]byte, error) {
-	l := logfile.LineReader{Dir: dir}
+	l := logfile.LineReader{Files: os.DirFS(dir)}
 	defer l.Close()
 	return l.Line(at)
 }
@@ -339,7 +339,7 @@ func TestReadAt(t *testing.T) {
 func TestLineReaderLongLines(t *testing.T) {
 	long := strings.Repeat("x", logfile.MaxLine-1) + "\n"
 	f := newFollower(t, 1, map[uint64]string{1: "a\n" + long + long + "b\n"})
-	l := logfile.LineReader{Dir: f.dir}
+	l := logfile.LineReader{Files: os.DirFS(f.dir)}
 	defer l.Close()
 	for range 2 {
 		for at, want := range map[int64]string{0: "a\n", 2: long, int64(2 + len(long)): long, int64(2 + 2*len(long)): "b\n"} {

@@ -78,7 +78,7 @@ func (l *Log) recover() (Recovery, error) {
 	if err := checkNames(names); err != nil {
 		return r.found, err
 	}
-	s, err := r.scan(names)
+	s, err := r.scan()
 	if err != nil {
 		return r.found, err
 	}

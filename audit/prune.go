@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 	"time"
@@ -112,18 +111,18 @@ func (l *Log) trustedTime(segments []string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// firstRecord gives io.EOF when there is none.
+// firstRecord returns io.EOF when there is none.
 func firstRecord(d disk, name string) (h logfile.Head, err error) {
-	f, err := d.Open(name, 0)
-	if err != nil {
-		return h, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	line, err := logfile.NewLines(name, io.NewSectionReader(f, 0, logfile.MaxLine)).Next()
-	if err != nil {
-		return h, err
-	}
-	return logfile.ParseHead(name, 0, line)
+	err = withReader(d, name, func(in *logfile.Reader) error {
+		for line, err := range in.Lines() {
+			if err == nil {
+				h, err = line.Head()
+			}
+			return err
+		}
+		return io.EOF
+	})
+	return h, err
 }
 
 // due tells whether the last record of a closed segment was written before a time, and before the log was opened.
@@ -173,16 +172,11 @@ func (l *Log) state(ctx context.Context, r *logfile.Record) error {
 
 // keepHashes verifies a segment and makes the hashes of its records durable. It gives the last record.
 func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, err error) {
-	in, err := l.disk.Open(name, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
 	out, err := l.disk.Open(pruningName, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return 0, fmt.Errorf("creating the file of its hashes: %w", err)
 	}
-	s, err := writeHashes(ctx, name, in, out)
+	s, err := l.writeHashes(ctx, name, out)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return 0, err
 	}
@@ -197,15 +191,15 @@ func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, e
 }
 
 // writeHashes reads a segment and writes the hash of each record, durably.
-func writeHashes(ctx context.Context, name string, in, out file) (scanned, error) {
-	var c logfile.Chain
-	if first, _ := logfile.ParseSegmentName(name); first == 1 {
-		c.Tree = new(checkpoint.Tree)
-	}
+func (l *Log) writeHashes(ctx context.Context, name string, out file) (s scanned, err error) {
 	w := bufio.NewWriterSize(io.NewOffsetWriter(out, 0), 1<<16)
-	s, err := scanSegment(name, &interrupted{ctx, io.NewSectionReader(in, 0, math.MaxInt64)}, c, func(_ *logfile.Head, line []byte) {
-		hash := checkpoint.LeafHash(line)
-		_, _ = w.Write(hash[:]) // it keeps its error for Flush
+	err = withReader(l.disk, name, func(in *logfile.Reader) (err error) {
+		s, err = scanSegment(in, logfile.ChainAt(in.First), func(_ *logfile.Head, line []byte) error {
+			hash := checkpoint.LeafHash(line)
+			_, _ = w.Write(hash[:]) // it keeps its error for Flush
+			return context.Cause(ctx)
+		})
+		return err
 	})
 	if err == nil {
 		err = w.Flush()
@@ -234,17 +228,4 @@ func (l *Log) goesOn(s *scanned, name, next string) error {
 		return logfile.FaultAt(next, 0, "the segment does not go on from the records before it")
 	}
 	return nil
-}
-
-// interrupted reads until a context ends.
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interrupted) Read(b []byte) (int, error) {
-	if err := context.Cause(i.ctx); err != nil {
-		return 0, err
-	}
-	return i.r.Read(b)
 }

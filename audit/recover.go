@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -53,7 +51,7 @@ type recovery struct {
 	open     []logfile.Head      // intents without outcome
 	found    Recovery
 
-	pruned  []uint64      // segments in front of the first one, of which only the hashes are left
+	pruned  []string      // hashes of the segments in front of the first one
 	live    string        // the segment that is written on; empty in a new log
 	unbegun string        // a segment behind it that has no record yet; empty when there is none
 	stated  bool          // a closed segment begins with a checkpoint
@@ -62,9 +60,9 @@ type recovery struct {
 
 // scan reads as far back as is needed and gives what the live segment ends in. A last segment that was named and has no
 // record yet is not counted: it has to begin with a checkpoint, which cannot be written before what a start writes.
-func (r *recovery) scan(names []string) (live scanned, err error) {
-	segments := logfile.SegmentNames(names)
-	if err := r.coverage(names, segments); err != nil {
+func (r *recovery) scan() (live scanned, err error) {
+	segments, err := r.segments()
+	if err != nil {
 		return live, err
 	}
 	if len(segments) == 0 {
@@ -109,8 +107,8 @@ func (r *recovery) back(segments []string, oldest int) (live scanned, err error)
 			live = s
 		}
 		if i < last || r.unbegun != "" {
-			if err := s.checkWhole(segments[i]); err != nil {
-				return live, err
+			if s.whole != nil {
+				return live, s.whole
 			}
 		}
 		if end := s.chain.Link(); i < last && end.Known && later.Known && end != later {
@@ -132,79 +130,71 @@ func (r *recovery) forward(segments []string) (err error) {
 		return err
 	}
 	for i, name := range segments {
-		s, err := r.read(name, r.chain, func(*logfile.Head, []byte) {})
+		s, err := r.read(name, r.chain, func(*logfile.Head, []byte) error { return nil })
 		if err != nil {
 			return err
 		}
-		if i < len(segments)-1 {
-			if err := s.checkWhole(name); err != nil {
-				return err
-			}
+		if i < len(segments)-1 && s.whole != nil {
+			return s.whole
 		}
 		r.chain = s.chain
 	}
 	return nil
 }
 
-// coverage checks that the hashes of pruned records, if there are any, hold all records in front of the first segment.
-func (r *recovery) coverage(names, segments []string) error {
-	first := uint64(math.MaxUint64)
-	if len(segments) > 0 {
-		first, _ = logfile.ParseSegmentName(segments[0])
+// segments returns the segments of the log, and checks that the hashes of pruned records, if there are any, hold all records in
+// front of the first one.
+func (r *recovery) segments() ([]string, error) {
+	files, err := logfile.List(diskFS{r.disk})
+	if err != nil {
+		return nil, err
 	}
-	r.pruned = logfile.PrunedNames(names, first)
 	want := uint64(1)
-	for _, n := range r.pruned {
-		if n != want {
-			return logfile.FaultAt(logfile.HashesName(n), 0, "the segment or the hashes that begin with record %d are missing", want)
+	for i, f := range files {
+		switch size := f.Size(); {
+		case !f.Hashes && f.First != want:
+			return nil, logfile.FaultAt(f.Name, 0, "the segment that begins with record %d is missing", want)
+		case !f.Hashes:
+			var names []string
+			for _, segment := range logfile.Segments(files[i:]) {
+				names = append(names, segment.Name)
+			}
+			return names, nil
+		case f.First != want:
+			return nil, logfile.FaultAt(f.Name, 0, "the segment or the hashes that begin with record %d are missing", want)
+		case size%logfile.HashLength != 0:
+			return nil, logfile.FaultAt(f.Name, size, "the length of the file is not that of hashes of %d bytes", logfile.HashLength)
+		default:
+			r.pruned, want = append(r.pruned, f.Name), want+uint64(size/logfile.HashLength)
 		}
-		id, err := r.disk.Stat(logfile.HashesName(n))
-		if err != nil {
-			return err
-		}
-		if id.size%logfile.HashLength != 0 {
-			return logfile.FaultAt(logfile.HashesName(n), id.size, "the length of the file is not that of hashes of %d bytes", logfile.HashLength)
-		}
-		want += uint64(id.size / logfile.HashLength)
 	}
-	if len(segments) > 0 && first != want {
-		return logfile.FaultAt(segments[0], 0, "the segment that begins with record %d is missing", want)
+	if len(r.pruned) > 0 {
+		return nil, logfile.FaultAt(logfile.SegmentName(want), 0, "the segment is missing: only hashes of records before it are here")
 	}
-	if len(segments) == 0 && len(r.pruned) > 0 {
-		return logfile.FaultAt(logfile.SegmentName(want), 0, "the segment is missing: only hashes of records before it are here")
-	}
-	return nil
+	return nil, nil
 }
 
 // prunedTree is the tree over the records of which only the hashes are left.
 func (r *recovery) prunedTree() (*checkpoint.Tree, error) {
 	tree := new(checkpoint.Tree)
-	for _, n := range r.pruned {
-		if err := r.addHashes(tree, logfile.HashesName(n)); err != nil {
+	for _, name := range r.pruned {
+		if err := r.addHashes(tree, name); err != nil {
 			return nil, err
 		}
 	}
 	return tree, nil
 }
 
-func (r *recovery) addHashes(tree *checkpoint.Tree, name string) (err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	in := bufio.NewReaderSize(io.NewSectionReader(f, 0, math.MaxInt64), 64<<10)
-	for {
-		var leaf checkpoint.Hash
-		switch _, err := io.ReadFull(in, leaf[:]); err {
-		case nil:
+func (r *recovery) addHashes(tree *checkpoint.Tree, name string) error {
+	return withReader(r.disk, name, func(in *logfile.Reader) error {
+		for leaf, err := range in.Hashes() {
+			if err != nil {
+				return err
+			}
 			tree.Add(leaf)
-		case io.EOF:
-			return nil
-		default:
-			return fmt.Errorf("reading the hashes %s: %w", name, err)
 		}
-	}
+		return nil
+	})
 }
 
 // begun leaves out a last segment that has no record yet, once what stands in it is known to be nothing that was
@@ -215,14 +205,14 @@ func (r *recovery) begun(segments []string) (_ []string, err error) {
 		return segments, nil
 	}
 	name := segments[last]
+	if _, err := firstRecord(r.disk, name); err != io.EOF {
+		return segments, err
+	}
 	f, err := r.disk.Open(name, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := logfile.NewLines(name, io.NewSectionReader(f, 0, math.MaxInt64)).Next(); err != io.EOF {
-		return segments, err
-	}
 	first, _ := logfile.ParseSegmentName(name)
 	if r.found.Cut, err = readPartialTail(name, logfile.Head{Seq: first - 1}, 0, io.NewSectionReader(f, 0, math.MaxInt64)); err != nil {
 		return nil, err
@@ -260,54 +250,27 @@ func (r *recovery) oldest(names []string) (int, error) {
 
 // ends reads the first and the last record of a closed segment.
 func (r *recovery) ends(name string) (begin, end logfile.Head, err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return begin, end, err
+	err = withReader(r.disk, name, func(in *logfile.Reader) (err error) {
+		end, err = in.Last()
+		return err
+	})
+	if err == nil {
+		begin, err = firstRecord(r.disk, name)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	id, err := f.Stat()
-	if err != nil {
-		return begin, end, err
-	}
-	if end, err = lastRecord(name, f, id.size); err != nil {
-		return begin, end, err
-	}
-	line, err := logfile.NewLines(name, io.NewSectionReader(f, 0, id.size)).Next()
-	if err != nil {
-		return begin, end, fmt.Errorf("reading audit segment %s: %w", name, err)
-	}
-	begin, err = logfile.ParseHead(name, 0, line)
 	return begin, end, err
-}
-
-// lastRecord reads the last line of a closed segment.
-func lastRecord(name string, f io.ReaderAt, size int64) (logfile.Head, error) {
-	from := max(size-logfile.MaxLine, 0)
-	tail := make([]byte, size-from)
-	if _, err := f.ReadAt(tail, from); err != nil && err != io.EOF {
-		return logfile.Head{}, fmt.Errorf("reading audit segment %s: %w", name, err)
-	}
-	line, whole := bytes.CutSuffix(tail, []byte{'\n'})
-	if !whole {
-		return logfile.Head{}, logfile.FaultAt(name, size, "the segment does not end with a record, yet another follows")
-	}
-	start := bytes.LastIndexByte(line, '\n') + 1
-	return logfile.ParseHead(name, from+int64(start), line[start:])
 }
 
 // segment reads one segment whole. Calls before a start record were closed when it was written: with started, a start
 // record was found further down, and only signatures are of interest.
 func (r *recovery) segment(name string, started bool) (s scanned, begun bool, err error) {
 	calls := tally{open: map[string]logfile.Head{}, answered: map[string]struct{}{}}
-	var c logfile.Chain
-	if first, _ := logfile.ParseSegmentName(name); first == 1 {
-		c.Tree = new(checkpoint.Tree)
-	}
-	s, err = r.read(name, c, func(h *logfile.Head, _ []byte) {
+	first, _ := logfile.ParseSegmentName(name)
+	s, err = r.read(name, logfile.ChainAt(first), func(h *logfile.Head, _ []byte) error {
 		r.signature(h)
 		if !started {
 			calls.add(h)
 		}
+		return nil
 	})
 	if err != nil {
 		return s, false, err
@@ -316,13 +279,12 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	return s, calls.begun, nil
 }
 
-func (r *recovery) read(name string, c logfile.Chain, fn func(*logfile.Head, []byte)) (s scanned, err error) {
-	f, err := r.disk.Open(name, 0)
-	if err != nil {
-		return s, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return scanSegment(name, io.NewSectionReader(f, 0, math.MaxInt64), c, fn)
+func (r *recovery) read(name string, c logfile.Chain, fn func(*logfile.Head, []byte) error) (s scanned, err error) {
+	err = withReader(r.disk, name, func(in *logfile.Reader) (err error) {
+		s, err = scanSegment(in, c, fn)
+		return err
+	})
+	return s, err
 }
 
 func (r *recovery) signature(h *logfile.Head) {

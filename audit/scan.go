@@ -2,7 +2,6 @@ package audit
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -10,54 +9,39 @@ import (
 
 // scanned is what scanning a segment found.
 type scanned struct {
-	begun   time.Time    // of the first record; zero in an empty segment
-	last    logfile.Head // of the last record; in an empty segment only its Seq is set, to that of the record before
-	end     int64        // where the complete lines end
-	commit  int64        // where the last record's commit begins
-	stop    uint64       // the stop record that no start record follows yet; 0 when there is none
-	partial int64
-	zeros   bool
-	base    logfile.SegmentLink // where the segment begins
-	chain   logfile.Chain       // where the records end
-}
-
-// checkWhole demands that nothing stands behind the records, as of all segments but the live one.
-func (s *scanned) checkWhole(name string) error {
-	if s.partial > 0 || s.zeros {
-		return logfile.FaultAt(name, s.end, "the segment is not whole, yet another follows")
-	}
-	return nil
+	begun  time.Time           // of the first record; zero in an empty segment
+	last   logfile.Head        // of the last record; in an empty segment only its Seq is set, to that of the record before
+	end    int64               // where the complete lines end
+	commit int64               // where the last record's commit begins
+	stop   uint64              // the stop record that no start record follows yet; 0 when there is none
+	base   logfile.SegmentLink // where the segment begins
+	chain  logfile.Chain       // where the records end
+	whole  error               // says what is wrong with what stands behind the records, as of a segment that others follow
 }
 
 // scanSegment calls fn for each record of a segment and checks that they are numbered from the segment's name upwards, and
 // what they say of tree and keys. c is what the segments before say of these, if that is known.
-func scanSegment(name string, r io.Reader, c logfile.Chain, fn func(h *logfile.Head, line []byte)) (scanned, error) {
+func scanSegment(in *logfile.Reader, c logfile.Chain, fn func(h *logfile.Head, line []byte) error) (scanned, error) {
 	s := scanned{chain: c}
-	want, _ := logfile.ParseSegmentName(name)
-	s.last.Seq = want - 1
-	in := logfile.NewLines(name, r)
-	for ; ; want++ {
-		line, err := in.Next()
-		if err == io.EOF {
-			s.partial, s.zeros = in.Partial, in.Zeros
-			return s, nil
-		}
+	s.last.Seq = in.First - 1
+	for line, err := range in.Lines() {
 		if err != nil {
 			return s, err
 		}
-		h, err := logfile.ParseHead(name, s.end, line)
+		h, err := line.Head()
 		if err != nil {
 			return s, err
 		}
-		if h.Seq != want {
-			return s, logfile.FaultAt(name, s.end, "record %d is expected here, not record %d", want, h.Seq)
+		if err := s.follow(&h, line.Text); err != nil {
+			return s, line.At.Fault("%w", err)
 		}
-		if err := s.follow(&h, line); err != nil {
-			return s, logfile.FaultAt(name, s.end, "%w", err)
+		s.last, s.end = h, line.End()
+		if err := fn(&h, line.Text); err != nil {
+			return s, err
 		}
-		s.last, s.end = h, in.Offset
-		fn(&h, line)
 	}
+	s.whole = in.CheckWhole()
+	return s, nil
 }
 
 // follow judges a record by the one before it.

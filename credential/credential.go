@@ -22,7 +22,8 @@
 //
 // Keys that the provider has never accepted are on trial, and so is an access key from a rejection to an accepted answer: at
 // most [trialCalls] calls use it at a time, probes included, all but one of them of one caller, and no more than are left of five
-// rejections in a row. The others wait. So a wrong key that meets a burst of calls is found out before the provider locks it.
+// rejections in a row. The others wait, for [TrialWait] at most. So a wrong key that meets a burst of calls is found out before the
+// provider locks it. Package accepted remembers over restarts which keys were accepted: see [Credential.Restore].
 //
 // # Keys that change
 //
@@ -65,6 +66,7 @@ type Credential struct {
 	config Config
 	active atomic.Pointer[keySet] // what calls sign with; replaced when the keys change
 	reader reader
+	watch  func(withdrawn bool) // see Watch; nil: the credential is not watched
 }
 
 // New checks the configuration and loads the keys.

@@ -129,6 +129,7 @@ func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 	}
 	r.changed = nil
 	c.use(keys, now)
+	c.notify(false)
 	return true
 }
 

@@ -39,12 +39,29 @@ type Lease struct {
 	probed []*pause // the pauses that it probes
 }
 
-// Lease takes the keys for one call of a caller. The error is a *[PausedError] while the credential is paused, or the
-// context's if it ends while the call waits for keys on trial.
+// TrialWait is how long a call waits for its turn to try keys on trial. A caller that learns soon that its call was not sent can
+// act on it, and a call that waited for longer would have little of its time left for the provider to answer.
+const TrialWait = 5 * time.Second
+
+// TrialError is returned by [Permit.Lease] if the calls that try the credential's keys left no place to the call.
+type TrialError struct {
+	Credential string
+	Err        error // of the context, if that ended before [TrialWait]; nil otherwise
+}
+
+func (e *TrialError) Error() string {
+	return fmt.Sprintf("credential %s is on trial, and the calls that try its keys are not answered yet", e.Credential)
+}
+
+func (e *TrialError) Unwrap() error { return e.Err }
+
+// Lease takes the keys for one call of a caller. The error is a *[PausedError] while the credential is paused, or a
+// *[TrialError] if the call waits for keys on trial until ctx or [TrialWait] is over.
 func (p Permit) Lease(ctx context.Context, caller string, now time.Time) (*Lease, error) {
 	if p.credential == nil {
 		return nil, errors.New("no permit: the credential was not checked for this operation")
 	}
+	var over <-chan time.Time // set by the first wait: most calls do not wait
 	for {
 		lease := &Lease{permit: p, set: p.credential.active.Load(), caller: caller}
 		forbids, wait := lease.set.take(lease, now)
@@ -56,10 +73,15 @@ func (p Permit) Lease(ctx context.Context, caller string, now time.Time) (*Lease
 		case p.credential.active.Load() != lease.set:
 			continue // other keys came before there was something to wait for
 		}
+		if over == nil {
+			over = time.After(TrialWait)
+		}
 		select {
 		case <-wait:
+		case <-over:
+			return nil, &TrialError{Credential: p.credential.config.Name}
 		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for the first answer to credential %s: %w", p.credential.config.Name, ctx.Err())
+			return nil, &TrialError{p.credential.config.Name, ctx.Err()}
 		}
 	}
 }
@@ -96,12 +118,16 @@ const (
 )
 
 // Done reports what became of the signature. After Rejected it returns the pause that began or goes on for the keys in use; nil if
-// other keys are. The reason is kept for readiness and refusals; it must hold no secret.
+// other keys are. The reason is kept for readiness and refusals; it must hold no secret. After a rejection
+// Done returns when the watcher has noted it; see [Credential.Watch].
 func (l *Lease) Done(verdict Verdict, reason string, now time.Time) (begun *Pause) {
 	if verdict == Rejected || verdict == OtherCause {
 		l.permit.credential.Reread()
 	}
-	pause := l.set.done(l, verdict, reason, now)
+	pause, changed := l.set.done(l, verdict, reason, now)
+	if changed || verdict == Rejected { // also one that is not the first waits until that is noted
+		l.permit.credential.notify(verdict == Rejected)
+	}
 	if pause != nil && l.permit.credential.active.Load().concerned(l.set) {
 		begun = pause
 	}

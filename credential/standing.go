@@ -60,7 +60,8 @@ type keySet struct {
 	*standing
 	keys     Keys
 	key      *signing.Key
-	accepted time.Time         // the latest answer; zero: never
+	proven   bool              // the provider accepted them, in this run or an earlier one
+	accepted time.Time         // the latest answer of this run
 	pauses   map[string]*pause // by caller; "" is for all. Callers stand in the configuration, which bounds them
 	left     time.Time         // when other keys took its place
 }
@@ -114,7 +115,7 @@ func (s *standing) free(caller string) bool {
 	return len(s.trying) < places && own < max(1, places-1)
 }
 
-func (s *keySet) onTrial() bool { return s.rejected > 0 || s.accepted.IsZero() }
+func (s *keySet) onTrial() bool { return s.rejected > 0 || !s.proven }
 
 // spent reports whether the access key had all rejections that it may have.
 func (s *standing) spent() bool { return s.rejected >= maxRejected }
@@ -164,10 +165,11 @@ func (s *keySet) concerned(rejected *keySet) bool {
 	return s == rejected || s.standing == rejected.standing && s.spent()
 }
 
-// done ends a lease; it returns the pause after a rejection.
-func (s *keySet) done(l *Lease, verdict Verdict, reason string, now time.Time) (begun *Pause) {
+// done ends a lease; it returns the pause after a rejection, and whether the keys came on trial, or off it.
+func (s *keySet) done(l *Lease, verdict Verdict, reason string, now time.Time) (begun *Pause, changed bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	before := s.evidence()
 	for _, p := range l.probed {
 		p.probing = false
 	}
@@ -179,12 +181,17 @@ func (s *keySet) done(l *Lease, verdict Verdict, reason string, now time.Time) (
 		begun = &pause
 	}
 	s.leave(l)
-	return begun
+	return begun, s.evidence() != before
 }
+
+// evidence is what is known of keys, and of their access key. The mutex is held.
+type evidence struct{ accepted, rejected bool }
+
+func (s *keySet) evidence() evidence { return evidence{accepted: s.proven, rejected: s.rejected > 0} }
 
 // accept ends what the call probed, and the row of rejections that it was taken in. A call that went out before says nothing about it.
 func (s *keySet) accept(l *Lease, now time.Time) {
-	s.accepted = now
+	s.proven, s.accepted = true, now
 	maps.DeleteFunc(s.pauses, func(_ string, p *pause) bool { return slices.Contains(l.probed, p) })
 	if l.tries && l.row == s.row {
 		s.rejected = 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tollgate/catalog"
@@ -229,4 +230,30 @@ func TestOneCallerOnTrial(t *testing.T) {
 	leaseFor(t, c, "b", start)
 	sent[0].Done(Unheard, "", start)
 	leaseFor(t, c, "a", start)
+}
+
+// TestTrialWait is as long for a call that looks for a place again and again as for one that is never woken.
+func TestTrialWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := newCredential(t, catalog.ClassPartner)
+		for range trialCalls - 1 {
+			leaseFor(t, c, "a", start)
+		}
+		go func() {
+			for range 20 { // places come free that are none for the caller
+				lease := leaseFor(t, c, "b", start)
+				time.Sleep(TrialWait / 10)
+				lease.Done(Unheard, "", start)
+			}
+		}()
+		begun := time.Now()
+		var trial *TrialError
+		if _, err := tryLeaseOf(t.Context(), c, "a", start); !errors.As(err, &trial) || trial.Credential != "main" || trial.Err != nil {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(begun); took != TrialWait {
+			t.Errorf("waited %v", took)
+		}
+		time.Sleep(3 * TrialWait)
+	})
 }

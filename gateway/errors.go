@@ -64,6 +64,7 @@ var (
 	callerLeft       = Code{"TG.6006", "caller_left", 503, "The caller left before the call was sent"}
 	headersBusy      = Code{"TG.6007", "headers_busy", 503, "Too many request headers at once"}
 	clockRejected    = Code{"TG.6008", "clock_rejected", 503, "The provider's clock and this gateway's differ"}
+	keysOnTrial      = Code{"TG.6010", "credential_on_trial", 503, "This gateway's cloud key is on trial"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
@@ -83,7 +84,7 @@ func Codes() []Code {
 		foreignToken,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
-		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected,
+		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, keysOnTrial,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}

@@ -325,6 +325,13 @@ func (m *metrics) Observe(x gateway.Result) {
 	m.observed = append(m.observed, x)
 }
 
+// last returns the end of the last intended call.
+func (m *metrics) last() gateway.Result {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.observed[len(m.observed)-1]
+}
+
 func (m *metrics) counts() (refused, observed int) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

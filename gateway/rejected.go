@@ -15,12 +15,14 @@ import (
 	"tollgate/signing"
 )
 
-// paused is a call without a lease: its credential is paused, or still on trial with other calls until the deadline.
+// paused is a call without a lease: its credential is paused, or still on trial with other calls.
 func (c *call) paused(err error) *Refusal {
 	c.warn("credential signs nothing now", err.Error())
 	paused, ok := errors.AsType[*credential.PausedError](err)
 	if !ok {
-		return refusal(notSentInTime, "the few calls that may use the credential now are not answered yet; no byte of this one was sent")
+		r := refusal(keysOnTrial, "few calls at a time may use this gateway's cloud key until the provider accepts one, and those are not answered yet; no byte of this one was sent")
+		r.RetryAfter = credential.TrialWait
+		return r
 	}
 	r := refusal(credentialPaused, "the provider rejected a signature made with this gateway's cloud key, not yours; this call was not sent, and the operator must look at it")
 	r.RetryAfter = max(paused.Pause.ProbeAt.Sub(c.Now()), 0)

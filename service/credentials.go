@@ -146,5 +146,8 @@ func (s *Service) signingNotes() (notes []string) {
 			notes = append(notes, "credential "+c.Name()+": "+credential.FixedNote(fixed))
 		}
 	}
+	if s.accepted != nil && s.accepted.Err() != nil {
+		notes = append(notes, fmt.Sprintf("which keys the provider accepted cannot be written, so they are on trial after a restart: %v", s.accepted.Err()))
+	}
 	return notes
 }

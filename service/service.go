@@ -18,6 +18,7 @@ import (
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
 	"tollgate/config"
+	"tollgate/credential/accepted"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
 	"tollgate/replay"
@@ -41,6 +42,7 @@ type Service struct {
 	upstreams          map[*config.Upstream]*gateway.Upstream
 	reloader           *tlsReloader // of certificates
 	private            *privateFiles
+	accepted           *accepted.Memory // nil: without the log's key
 	closers            []func()
 	servers            []*http.Server    // of the listeners
 	addresses          map[string]string // where listeners listen, by name
@@ -95,6 +97,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.openIndex()
+	s.rememberAccepted()
 	if err := s.build(recovery); err != nil {
 		return err
 	}

@@ -65,7 +65,13 @@ type gateway struct {
 
 func start(t *testing.T, name, upstream, policy string) *gateway {
 	t.Helper()
-	g := &gateway{name: name, dir: t.TempDir(), ca: testpki.Must(testpki.New())}
+	return startIn(t, t.TempDir(), name, upstream, policy)
+}
+
+// startIn is start in a folder that may have a log.
+func startIn(t *testing.T, dir, name, upstream, policy string) *gateway {
+	t.Helper()
+	g := &gateway{name: name, dir: dir, ca: testpki.Must(testpki.New())}
 	s, err := service.Start(t.Context(), load(t, g.ca, g.dir, upstream, policy), "test", zap.NewNop())
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,7 @@ package calls
 
 import (
 	"context"
-	"io"
+	"errors"
 	"io/fs"
 
 	"tollgate/audit/logfile"
@@ -39,42 +39,28 @@ func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) er
 }
 
 func (s Files) read(fn func(*logfile.Record) error) error {
-	names, err := fs.Glob(s.FS, "*")
+	files, err := logfile.List(s.FS)
 	if err != nil {
 		return err
 	}
-	for _, name := range logfile.SegmentNames(names) {
-		if err := s.readSegment(name, fn); err != nil {
+	segments := logfile.Segments(files)
+	if len(segments) == 0 {
+		return errors.New("there is no segment of a log")
+	}
+	first := segments[0]
+	for line, err := range logfile.Lines(s.FS, segments, first.First, logfile.Position{Segment: first.First}) {
+		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (s Files) readSegment(name string, fn func(*logfile.Record) error) error {
-	file, err := s.FS.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close() // opened for reading: nothing can be lost
-	lines := logfile.NewLines(name, file)
-	for {
-		at := lines.Offset
-		line, err := lines.Next()
-		if err == io.EOF {
-			return nil
+		r, err := line.Record()
+		if err == nil {
+			err = fn(r)
 		}
 		if err != nil {
 			return err
 		}
-		var r logfile.Record
-		if err := logfile.ParseLine(line, &r); err != nil {
-			return logfile.FaultAt(name, at, "the line is no record: %w", err)
-		}
-		if err := fn(&r); err != nil {
-			return err
-		}
 	}
+	return nil
 }
 
 // scan joins the calls of the records that read reads.

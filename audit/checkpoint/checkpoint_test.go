@@ -1,6 +1,9 @@
 package checkpoint
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -258,5 +261,49 @@ func BenchmarkAddLine(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		tree.AddLine(record)
+	}
+}
+
+// TestMAC: the derived keys depend on the log's key and the purpose, and are none of those that sign.
+func TestMAC(t *testing.T) {
+	sum := func(k *Key, purpose, text string) string {
+		mac := k.MAC(purpose)
+		mac.Write([]byte(text))
+		return fmt.Sprintf("%x", mac.Sum(nil))
+	}
+	file := filepath.Join(t.TempDir(), "key")
+	one, err := CreateKey(file, "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := LoadKey(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewKey("log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sum(one, "a", "text")
+	if got := sum(same, "a", "text"); got != want {
+		t.Errorf("the same key: %s, want %s", got, want)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := base64.StdEncoding.DecodeString(strings.Split(strings.TrimSpace(string(text)), "+")[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := hmac.New(sha256.New, seed[1:])
+	plain.Write([]byte("text"))
+	for name, got := range map[string]string{
+		"another key": sum(other, "a", "text"), "another purpose": sum(one, "b", "text"), "another text": sum(one, "a", "texts"),
+		"the signing key itself": fmt.Sprintf("%x", plain.Sum(nil)),
+	} {
+		if got == want || len(got) != 64 {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }

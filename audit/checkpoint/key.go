@@ -2,10 +2,13 @@ package checkpoint
 
 import (
 	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -25,6 +28,7 @@ const maxKeyFile = 4 << 10
 type Key struct {
 	signer note.Signer
 	public PublicKey
+	derive func(purpose string) []byte // another key; a function, since that prints as an address
 }
 
 // PublicKey verifies checkpoints. Its text is a verifier key of golang.org/x/mod/sumdb/note: NAME+HASH+KEY. PublicKeys
@@ -125,9 +129,18 @@ func parseKey(text string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := &Key{signer: signer, public: PublicKey{public}}
+	derive := func(purpose string) []byte {
+		mac := hmac.New(sha256.New, seed[1:])
+		_, _ = io.WriteString(mac, "tollgate derived key: "+purpose) // never fails
+		return mac.Sum(nil)
+	}
+	key := &Key{signer: signer, public: PublicKey{public}, derive: derive}
 	return key, checkName(key.Name())
 }
+
+// MAC returns HMAC-SHA256 under a key that is derived from k for one purpose. What it sums up can be neither made nor checked without
+// k, and is of no use for another purpose.
+func (k *Key) MAC(purpose string) hash.Hash { return hmac.New(sha256.New, k.derive(purpose)) }
 
 // LoadKey reads a key file, by the rule of package private for files that the gateway made. The error wraps
 // [fs.ErrNotExist] when there is none.

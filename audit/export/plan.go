@@ -127,7 +127,7 @@ func spell(t time.Time) string { return t.UTC().Format(proof.TimeFormat) }
 // lookup finds the checkpoints and keys of a bundle whose records are known.
 func (s *Summary) lookup(log *proof.Log, keys proof.Keyring) (err error) {
 	for _, use := range keys {
-		if use.From < s.Last {
+		if use.Seq < s.Last {
 			s.Keys = append(s.Keys, use)
 		}
 	}

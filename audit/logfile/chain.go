@@ -1,28 +1,36 @@
 package logfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
 	"tollgate/audit/checkpoint"
 )
 
-// chain follows the tree and the keys from line to line, and checks what the log says of both.
+// Chain follows the tree and the keys from line to line, and refuses the first line that says otherwise of both.
 type Chain struct {
-	Tree   *checkpoint.Tree     // over all records so far; nil when it is not known
-	Key    checkpoint.PublicKey // that signs; zero before the first key record
-	Before checkpoint.PublicKey // that signs the next checkpoint in front of key; zero when none has to
-	Signed uint64               // seq of the last checkpoint record; 0 before the first
+	Tree *checkpoint.Tree // over all records so far; nil when it is not known
+	Keys
+	Signed uint64 // seq of the last checkpoint record; 0 before the first
 }
 
-// segmentLink is what has to be the same at the end of a segment and at the beginning of the next one.
+// ChainAt returns the chain in front of a segment of which only the first seq is known. Unless it is the log's first, a
+// checkpoint at its beginning makes the tree known.
+func ChainAt(first uint64) Chain {
+	if first == 1 {
+		return Chain{Tree: new(checkpoint.Tree)}
+	}
+	return Chain{}
+}
+
+// SegmentLink is what has to be the same at the end of a segment and at the beginning of the next one.
 type SegmentLink struct {
 	Known       bool
 	root        checkpoint.Hash
 	key, before checkpoint.PublicKey
 }
 
+// Link returns what has to be the same in the next segment.
 func (c *Chain) Link() SegmentLink {
 	if c.Tree == nil {
 		return SegmentLink{}
@@ -30,7 +38,7 @@ func (c *Chain) Link() SegmentLink {
 	return SegmentLink{true, c.Tree.Root(), c.Key, c.Before}
 }
 
-// begin takes the first record of a segment, before it is added: by a checkpoint, the tree can be known again. Segments of
+// Begin takes the first record of a segment, before it is added: by a checkpoint, the tree can be known again. Segments of
 // versions before checkpoints begin with any record.
 func (c *Chain) Begin(h *Head) error {
 	switch {
@@ -44,22 +52,18 @@ func (c *Chain) Begin(h *Head) error {
 
 // resume takes the tree from a checkpoint. That it is as stated is checked when the line is added.
 func (c *Chain) resume(h *Head) error {
-	peaks, err := checkpoint.ParseHashes(h.Peaks)
+	s, err := h.Stated(nil)
 	if err != nil {
 		return err
 	}
-	stated, err := checkpoint.Parse(h.Checkpoint)
-	if err != nil {
-		return err
+	if s.Tree == nil {
+		return errors.New("the checkpoint was signed for other records than its peaks stand for")
 	}
-	if c.Tree, err = checkpoint.Resume(stated.Size, peaks); err != nil {
-		return err
-	}
-	c.Key, err = checkpoint.ParsePublicKey(h.Key)
-	return err
+	c.Tree, c.Key = s.Tree, s.Key
+	return nil
 }
 
-// add takes the next record, given with its line without the line feed. Without a tree, nothing is checked.
+// Add takes the next record, given with its line without the line feed. Without a tree, nothing is checked.
 func (c *Chain) Add(h *Head, line []byte) error {
 	if c.Tree == nil {
 		return nil
@@ -82,57 +86,37 @@ func (c *Chain) checkpoint(h *Head, line []byte) error {
 	if c.Key.IsZero() {
 		return errors.New("a checkpoint stands before the first key")
 	}
-	keys := []checkpoint.PublicKey{c.Before, c.Key}
-	if c.Before.IsZero() {
-		keys = keys[1:]
-	}
-	stated, err := checkpoint.Open(h.Checkpoint, keys...)
+	s, err := h.Stated(line)
 	if err != nil {
 		return err
 	}
-	if stated.Size != c.Tree.Size() || stated.Root != c.Tree.Root() {
-		return fmt.Errorf("the checkpoint was signed for other records than those before it: "+
-			"it states %d with the root %v, there are %d with the root %v", stated.Size, stated.Root, c.Tree.Size(), c.Tree.Root())
+	if _, err := checkpoint.Open(s.Note, c.Due()...); err != nil {
+		return err
 	}
-	if want := CheckpointRecord(h.Checkpoint, stated, c.Key, c.Tree.Peaks()).Append(nil); !bytes.Equal(line, want) {
+	if s.Size != c.Tree.Size() || s.Root != c.Tree.Root() {
+		return fmt.Errorf("the checkpoint was signed for other records than those before it: "+
+			"it states %d with the root %v, there are %d with the root %v", s.Size, s.Root, c.Tree.Size(), c.Tree.Root())
+	}
+	if s.Key != c.Key || s.Tree == nil || !s.Exact {
 		return errors.New("the checkpoint's record is not written as its note, key and tree demand")
 	}
-	c.Before, c.Signed = checkpoint.PublicKey{}, h.Seq
+	c.Checkpoint(c.Key)
+	c.Signed = h.Seq
 	return nil
 }
 
 func (c *Chain) rekey(h *Head) error {
-	key, err := checkpoint.ParsePublicKey(h.Key)
-	switch {
-	case err != nil:
-		return err
-	case key.String() != h.Key:
-		return fmt.Errorf("the key %q is not spelt as it should be", h.Key)
-	case h.PreviousKey != c.Key.String():
-		return fmt.Errorf("the key record says that %q signed before; it was %q", h.PreviousKey, c.Key)
-	case key == c.Key:
-		return errors.New("the key record brings in the key that signs already")
-	case c.Key.IsZero() && h.KeyLost:
-		return errors.New("a log's first key record cannot say that a key was lost")
-	case !c.Key.IsZero() && key.Name() != c.Key.Name():
-		return fmt.Errorf("the key is of the log %q, and this log is %q", key.Name(), c.Key.Name())
-	case !c.Before.IsZero() && !h.KeyLost: // else a key could come in that none before it has signed for
-		return errors.New("no checkpoint stands between two key records")
+	change, err := ParseKeyChange(h.Seq, h.Key, h.PreviousKey, h.KeyLost)
+	if err == nil {
+		err = c.Take(change)
 	}
-	c.Before = c.Key
-	if h.KeyLost {
-		c.Before = checkpoint.PublicKey{}
+	if err != nil {
+		return fmt.Errorf("the key record: %w", err)
 	}
-	c.Key = key
 	return nil
 }
 
-// CheckpointRecord gives the record that states a checkpoint in the log: note is c signed, key the one that signs, peaks
-// those of the tree of c.Size leaves. Its line, as [Record.Append] writes it, follows from them byte by byte, so whoever
-// verifies a log compares the whole line.
-func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.PublicKey, peaks []checkpoint.Hash) *Record {
-	return &Record{
-		Seq: c.Size + 1, Commit: c.Size + 1, Time: c.Time, Kind: KindCheckpoint,
-		Key: key.String(), Checkpoint: note, Peaks: checkpoint.FormatHashes(peaks),
-	}
+// Stated reads what a checkpoint record, which stands in a line, states.
+func (h *Head) Stated(line []byte) (*Stated, error) {
+	return ParseStated(h.Checkpoint, h.Key, h.Peaks, line)
 }

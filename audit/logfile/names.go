@@ -3,7 +3,6 @@ package logfile
 import (
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,20 +51,6 @@ func SegmentNames(names []string) []string {
 	return segments
 }
 
-// prunedNames gives the segments in front of the one that begins with record first of which only the hashes are left, by
-// the number of their first record, in order.
-func PrunedNames(names []string, first uint64) []uint64 {
-	var pruned []uint64
-	for _, name := range names {
-		base, ok := strings.CutSuffix(name, hashesSuffix)
-		if n, isSegment := ParseSegmentName(base + SegmentSuffix); ok && isSegment && n < first {
-			pruned = append(pruned, n)
-		}
-	}
-	slices.Sort(pruned)
-	return pruned
-}
-
 const (
 	hashesSuffix = ".hashes"
 	HashLength   = 32 // of a leaf hash, in bytes
@@ -74,14 +59,4 @@ const (
 // HashesName is the name of what pruning leaves of that segment.
 func HashesName(first uint64) string {
 	return strings.TrimSuffix(SegmentName(first), SegmentSuffix) + hashesSuffix
-}
-
-// list returns the names of the files of a directory.
-func list(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	names := make([]string, 0, len(entries))
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	return names, err
 }

@@ -14,7 +14,7 @@ func ParseLine(line []byte, r *Record) error {
 	return decode(line, r)
 }
 
-// head is what recovery needs of a record.
+// Head is what recovery needs of a record.
 type Head struct {
 	Seq           uint64    `json:"seq"`
 	Commit        uint64    `json:"commit"`
@@ -48,14 +48,21 @@ func decode(line []byte, into any) error {
 	return json.Unmarshal(line, into)
 }
 
-// parseHead reads a line that begins at offset.
+// ParseHead reads a line that begins at an offset of a file.
 func ParseHead(name string, offset int64, line []byte) (Head, error) {
-	var h Head
+	h, err := parseHead(line)
+	if err != nil {
+		err = FaultAt(name, offset, "the line is no record: %w", err)
+	}
+	return h, err
+}
+
+func parseHead(line []byte) (h Head, err error) {
 	if err := decode(line, &h); err != nil {
-		return h, FaultAt(name, offset, "the line is no record: %w", err)
+		return h, err
 	}
 	if h.Seq == 0 || h.Commit == 0 || h.Commit > h.Seq || !h.Kind.Known() {
-		return h, FaultAt(name, offset, "the line is no record: seq, commit or kind is missing or wrong")
+		return h, errors.New("seq, commit or kind is missing or wrong")
 	}
 	return h, nil
 }

@@ -92,7 +92,7 @@ func (l *Log) ProveCall(id string) (*Call, error) {
 		return nil, err
 	}
 	p := &Call{Type: typeCall, Call: id, Signed: f.cover.signed(), Records: f.records}
-	err = l.grow(f.base.Size, f.base.Peaks, f.cover.Size, func(r tlog.HashReader) error {
+	err = l.grow(f.base.Size(), f.base.Peaks(), f.cover.Size, func(r tlog.HashReader) error {
 		for i := range p.Records {
 			if p.Records[i].Path, err = tlog.ProveRecord(int64(f.cover.Size), int64(f.seqs[i]-1), r); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 )
 
 // MaxFile bounds a proof, in bytes.
@@ -95,9 +96,12 @@ func (s *Statement) signed() Signed {
 
 // Open checks the signatures and gives what they state, and by whose keys.
 func (s Signed) Open() (checkpoint.Checkpoint, []checkpoint.PublicKey, error) {
-	keys, err := parseKeys(s.Keys)
-	if err != nil {
-		return checkpoint.Checkpoint{}, nil, err
+	keys := make([]checkpoint.PublicKey, len(s.Keys))
+	for i, text := range s.Keys {
+		var err error
+		if keys[i], err = logfile.ParseKey(text); err != nil {
+			return checkpoint.Checkpoint{}, nil, err
+		}
 	}
 	c, err := checkpoint.Open(s.Note, keys...)
 	return c, keys, err

@@ -22,10 +22,10 @@ type callRecords struct {
 	needle  []byte
 	records []Record
 	seqs    []uint64
-	ended   bool       // no further record of the call can follow
-	intent  bool       // the call's first record is among them
-	base    *Statement // last checkpoint before the first record; the empty tree when there is none
-	cover   *Statement // first checkpoint behind the last one
+	ended   bool             // no further record of the call can follow
+	intent  bool             // the call's first record is among them
+	base    *checkpoint.Tree // of the last checkpoint before the first record, whatever its signatures; empty when there is none
+	cover   *Statement       // first checkpoint behind the last one
 }
 
 // find looks where the call's id says that it was begun, and, when the call did not begin there, everywhere.
@@ -72,7 +72,7 @@ func (l *Log) segmentBefore(id string) uint64 {
 }
 
 func (l *Log) findFrom(begin uint64, id string) (*callRecords, error) {
-	f := &callRecords{id: id, needle: []byte(id), base: &Statement{}}
+	f := &callRecords{id: id, needle: []byte(id), base: new(checkpoint.Tree)}
 	var t tracker
 	for line, err := range l.Lines(begin) {
 		if err == nil {
@@ -121,9 +121,11 @@ func (f *callRecords) add(line Line, t *tracker) error {
 		return damaged("more than %d records have the call id %s", maxRecords, f.id)
 	}
 	if len(f.records) == 0 && t.seq > 0 {
-		if f.base, err = t.peaks(); err != nil {
+		base, err := t.stated()
+		if err != nil {
 			return damaged("the checkpoint in record %d: %w", t.seq, err)
 		}
+		f.base = base.Tree
 	}
 	f.records = append(f.records, Record{Line: string(line.Text)})
 	f.seqs = append(f.seqs, line.Seq)
@@ -131,17 +133,4 @@ func (f *callRecords) add(line Line, t *tracker) error {
 	f.intent = f.intent || r.Kind == logfile.KindIntent || r.Kind == logfile.KindRefusal
 	f.ended = f.ended || r.Kind == logfile.KindOutcome || r.Kind == logfile.KindRefusal
 	return nil
-}
-
-// peaks gives the size and the peaks of the last checkpoint, whatever its signatures: the root that grows from them shows
-// whether they are right.
-func (t *tracker) peaks() (*Statement, error) {
-	r, err := decode(t.text)
-	if err != nil {
-		return nil, err
-	}
-	peaks, err := checkpoint.ParseHashes(r.Peaks)
-	s := &Statement{Seq: t.seq, Peaks: peaks}
-	s.Size = t.seq - 1
-	return s, err
 }

@@ -1,11 +1,10 @@
 package proof
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"slices"
@@ -19,58 +18,35 @@ import (
 // made from it is checked against the signed checkpoint before it is handed out. The log may be open for writing; a Log
 // sees the files that were there when it was opened.
 type Log struct {
-	files fs.FS
-	parts []part
-}
-
-// part is a segment, or what pruning left of one.
-type part struct {
-	name   string
-	first  uint64 // record
-	hashes bool
+	fsys  fs.FS
+	files []logfile.File
 }
 
 // OpenLog lists the files of a log. Names that are not of a log are ignored.
-func OpenLog(files fs.FS) (*Log, error) {
-	entries, err := fs.ReadDir(files, ".")
+func OpenLog(fsys fs.FS) (*Log, error) {
+	files, err := logfile.List(fsys)
 	if err != nil {
-		return nil, fmt.Errorf("reading the audit log: %w", err)
+		return nil, err
 	}
-	l := &Log{files: files}
-	for _, e := range entries { // sorted by name: hashes come before the segment of the same number
-		first, hashes, ok := logfile.ParseFileName(e.Name())
-		if !ok {
-			continue
-		}
-		p := part{e.Name(), first, hashes}
-		if n := len(l.parts); n > 0 && l.parts[n-1].first == p.first {
-			l.parts = l.parts[:n-1] // where both are there the segment counts
-		}
-		l.parts = append(l.parts, p)
-	}
-	if len(l.parts) == 0 {
+	if len(files) == 0 {
 		return nil, fmt.Errorf("there is no audit log here: no file such as %s", logfile.SegmentName(1))
 	}
-	return l, nil
+	return &Log{fsys, files}, nil
 }
 
-// First is the first record whose line is there; the ones before it are pruned. It is 0 when no line is there.
+// First returns the first record whose line is there; the ones before it are pruned. It is 0 when no line is there.
 func (l *Log) First() uint64 {
-	for _, p := range l.parts {
-		if !p.hashes {
-			return p.first
-		}
+	if segments := l.Segments(); len(segments) > 0 {
+		return segments[0]
 	}
 	return 0
 }
 
-// Segments gives the first record of each segment, in order.
+// Segments returns the first record of each segment, in order.
 func (l *Log) Segments() []uint64 {
 	var firsts []uint64
-	for _, p := range l.parts {
-		if !p.hashes {
-			firsts = append(firsts, p.first)
-		}
+	for _, f := range logfile.Segments(l.files) {
+		firsts = append(firsts, f.First)
 	}
 	return firsts
 }
@@ -101,92 +77,40 @@ func parseLine(text []byte) (Line, bool) {
 	return Line{Seq: n, Time: string(at), Kind: logfile.Kind(kind), Text: text}, ok && end && err == nil
 }
 
-// Lines gives the records from seq on, as far as their lines are there, up to the end of the log or the end of the last
-// complete line. An error is the last thing that it gives.
+// Lines returns an iterator over the records from seq on, as far as their lines are there, up to the end of the log or the end
+// of the last complete line. An error is the last thing that it yields.
 func (l *Log) Lines(from uint64) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		for i := l.partOf(from); i < len(l.parts); i++ {
-			if l.parts[i].hashes {
-				continue
+		segments := logfile.Segments(l.filesFrom(from))
+		if len(segments) == 0 {
+			return
+		}
+		first := segments[0].First
+		for text, err := range logfile.Lines(l.fsys, segments, first, logfile.Position{Segment: first}) {
+			line, ok := parseLine(text.Text)
+			if err != nil {
+				err = explain(err)
+			} else if !ok || line.Seq != text.Seq {
+				err = damaged("%v: record %d is expected, and something else stands there", text.At, text.Seq)
 			}
-			if goOn, err := l.segment(i, from, yield); err != nil || !goOn {
-				if err != nil {
-					yield(Line{}, err)
-				}
+			if err != nil {
+				yield(Line{}, err)
+				return
+			}
+			if line.Seq >= from && !yield(line, nil) {
 				return
 			}
 		}
 	}
 }
 
-// partOf is the index of the last part that begins at or before the record.
-func (l *Log) partOf(seq uint64) int {
-	i, exact := slices.BinarySearchFunc(l.parts, seq, func(p part, seq uint64) int {
-		switch {
-		case p.first < seq:
-			return -1
-		case p.first > seq:
-			return 1
-		}
-		return 0
-	})
-	if exact {
-		return i
+// filesFrom returns the files from the one that holds a record on.
+func (l *Log) filesFrom(seq uint64) []logfile.File {
+	i, exact := slices.BinarySearchFunc(l.files, seq, func(f logfile.File, seq uint64) int { return cmp.Compare(f.First, seq) })
+	if !exact {
+		i = max(i-1, 0)
 	}
-	return max(i-1, 0)
-}
-
-// segment gives the lines of one segment, and tells whether to go on behind it.
-func (l *Log) segment(i int, from uint64, yield func(Line, error) bool) (bool, error) {
-	p := l.parts[i]
-	f, err := l.files.Open(p.name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("audit segment %s was removed meanwhile, as pruning does: try again", p.name)
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading the audit log: %w", err)
-	}
-	defer f.Close() // opened for reading: nothing can be lost
-	in := bufio.NewReaderSize(f, logfile.MaxLine)
-	for seq := p.first; ; seq++ {
-		text, err := in.ReadSlice('\n')
-		if err == nil && bytes.IndexByte(text, 0) < 0 {
-			line, ok := parseLine(text[:len(text)-1])
-			if !ok || line.Seq != seq {
-				return false, damaged("%s: record %d is expected, and something else stands there", p.name, seq)
-			}
-			if seq >= from && !yield(line, nil) {
-				return false, nil
-			}
-			continue
-		}
-		return true, l.segmentEnd(i, seq, text, err)
-	}
-}
-
-// segmentEnd says whether a segment may end as it does: the live one anyhow, the others behind a line that the next file
-// goes on from.
-func (l *Log) segmentEnd(i int, seq uint64, rest []byte, err error) error {
-	name := l.parts[i].name
-	switch {
-	case err == bufio.ErrBufferFull && bytes.IndexByte(rest, 0) < 0:
-		return damaged("%s: record %d is longer than %d bytes", name, seq, logfile.MaxLine)
-	case err != nil && err != io.EOF && err != bufio.ErrBufferFull:
-		return fmt.Errorf("reading audit segment %s: %w", name, err)
-	case i == len(l.parts)-1:
-		return nil
-	case len(rest) > 0:
-		return damaged("%s is not whole, yet another segment follows", name)
-	}
-	return l.follows(i, seq)
-}
-
-// follows says whether the next file begins with record seq.
-func (l *Log) follows(i int, seq uint64) error {
-	if i+1 < len(l.parts) && l.parts[i+1].first != seq {
-		return damaged("%s ends before record %d, and %s follows", l.parts[i].name, seq, l.parts[i+1].name)
-	}
-	return nil
+	return l.files[i:]
 }
 
 // damaged is an error in the files of the log.
@@ -194,50 +118,63 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("the log is damaged: %w; tollgate audit verify shows more", fmt.Errorf(format, args...))
 }
 
-// leaves gives the leaf hashes of the records behind the first n, from lines and from what pruning left.
+// explain says what an error in reading means.
+func explain(err error) error {
+	if fault := (*logfile.FaultError)(nil); errors.As(err, &fault) {
+		return damaged("%w", err)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("a file of the audit log was removed meanwhile, as pruning does: try again (%w)", err)
+	}
+	return fmt.Errorf("reading the audit log: %w", err)
+}
+
+// leaves returns an iterator over the leaf hashes of the records behind the first n, from what pruning left and from lines.
 func (l *Log) leaves(n uint64) iter.Seq2[checkpoint.Hash, error] {
 	return func(yield func(checkpoint.Hash, error) bool) {
-		i := l.partOf(n + 1)
-		if l.parts[i].first > n+1 {
-			yield(checkpoint.Hash{}, damaged("the records before %s are missing", l.parts[i].name))
+		files := l.filesFrom(n + 1)
+		if files[0].First > n+1 {
+			yield(checkpoint.Hash{}, damaged("the records before %s are missing", files[0].Name))
 			return
 		}
-		each := func(line Line, _ error) bool { return yield(checkpoint.LeafHash(line.Text), nil) }
-		for ; i < len(l.parts); i++ {
-			read := l.segment
-			if l.parts[i].hashes {
-				read = func(i int, from uint64, _ func(Line, error) bool) (bool, error) { return l.hashes(i, from, yield) }
-			}
-			if goOn, err := read(i, n+1, each); err != nil || !goOn {
+		for ; len(files) > 0 && files[0].Hashes; files = files[1:] {
+			if goOn, err := l.hashes(files, n+1, yield); err != nil || !goOn {
 				if err != nil {
-					yield(checkpoint.Hash{}, err)
+					yield(checkpoint.Hash{}, explain(err))
 				}
+				return
+			}
+		}
+		if len(files) == 0 {
+			return
+		}
+		for line, err := range l.Lines(max(n+1, files[0].First)) {
+			if !yield(checkpoint.LeafHash(line.Text), err) {
 				return
 			}
 		}
 	}
 }
 
-func (l *Log) hashes(i int, from uint64, yield func(checkpoint.Hash, error) bool) (bool, error) {
-	p := l.parts[i]
-	f, err := l.files.Open(p.name)
+// hashes yields the hashes of the first of some files, from record from on, and reports whether to go on behind it.
+func (l *Log) hashes(files []logfile.File, from uint64, yield func(checkpoint.Hash, error) bool) (goOn bool, err error) {
+	r, err := logfile.Open(l.fsys, files[0].Name)
 	if err != nil {
-		return false, fmt.Errorf("reading the audit log: %w", err)
+		return false, err
 	}
-	defer f.Close() // opened for reading: nothing can be lost
-	in := bufio.NewReaderSize(f, logfile.MaxLine)
-	for seq := p.first; ; seq++ {
-		var h checkpoint.Hash
-		switch _, err := io.ReadFull(in, h[:]); {
-		case err == io.EOF:
-			return true, l.follows(i, seq)
-		case err == io.ErrUnexpectedEOF:
-			return false, damaged("%s ends within a hash", p.name)
-		case err != nil:
-			return false, fmt.Errorf("reading audit hashes %s: %w", p.name, err)
+	defer r.Close() // opened for reading: nothing can be lost
+	seq := r.First
+	for hash, err := range r.Hashes() {
+		if err != nil {
+			return false, err
 		}
-		if seq >= from && !yield(h, nil) {
+		if seq >= from && !yield(hash, nil) {
 			return false, nil
 		}
+		seq++
 	}
+	if len(files) == 1 {
+		return true, nil
+	}
+	return true, r.FollowedBy(files[1])
 }

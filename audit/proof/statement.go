@@ -66,27 +66,36 @@ func signer(line string) (string, error) {
 
 // tracker is shown the lines of a log and keeps the last checkpoint, unopened, since opening each costs more than reading.
 type tracker struct {
-	seq      uint64
-	text     []byte
-	previous string // key that signs the checkpoint besides its own
-	pending  string // key that the next checkpoint is to be signed by besides its own
+	seq  uint64
+	text []byte
+	due  []checkpoint.PublicKey // keys that had to sign it; none when no line has told them
+	keys logfile.Keys
 }
 
 func (t *tracker) see(l Line) error {
 	switch l.Kind {
 	case logfile.KindKey:
-		r, err := decode(l.Text)
+		change, err := keyChange(l)
+		if err == nil {
+			t.keys.Hidden = true // a log is read from any segment on
+			err = t.keys.Take(change)
+		}
 		if err != nil {
 			return damaged("record %d: %w", l.Seq, err)
 		}
-		if t.pending = r.PreviousKey; r.KeyLost {
-			t.pending = ""
-		}
 	case logfile.KindCheckpoint:
-		t.seq, t.text = l.Seq, append(t.text[:0], l.Text...)
-		t.previous, t.pending = t.pending, ""
+		t.seq, t.text, t.due = l.Seq, append(t.text[:0], l.Text...), t.keys.Due()
+		t.keys.Checkpoint(t.keys.Key)
 	}
 	return nil
+}
+
+func keyChange(l Line) (logfile.KeyChange, error) {
+	r, err := decode(l.Text)
+	if err != nil {
+		return logfile.KeyChange{}, err
+	}
+	return logfile.ParseKeyChange(l.Seq, r.Key, r.PreviousKey, r.KeyLost)
 }
 
 // statement opens the last checkpoint; it gives nil when there was none.
@@ -102,42 +111,35 @@ func (t *tracker) statement() (*Statement, error) {
 }
 
 func (t *tracker) open() (*Statement, error) {
+	s, err := t.stated()
+	if err != nil {
+		return nil, err
+	}
+	keys := t.due
+	if len(keys) == 0 {
+		keys = []checkpoint.PublicKey{s.Key}
+	}
+	if _, err := checkpoint.Open(s.Note, keys...); err != nil {
+		return nil, err
+	}
+	return &Statement{Checkpoint: s.Checkpoint, Seq: t.seq, Note: s.Note, Keys: keys, Peaks: s.Tree.Peaks()}, nil
+}
+
+// stated returns what the last checkpoint states, whatever its signatures.
+func (t *tracker) stated() (*logfile.Stated, error) {
 	r, err := decode(t.text)
 	if err != nil {
 		return nil, err
 	}
-	texts := []string{r.Key}
-	if t.previous != "" {
-		texts = []string{t.previous, r.Key}
+	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, t.text)
+	switch {
+	case err != nil:
+	case s.Size != t.seq-1:
+		err = fmt.Errorf("it is of %d records", s.Size)
+	case s.Tree == nil:
+		err = errors.New("its peaks are not those of its root")
 	}
-	keys, err := parseKeys(texts)
-	if err != nil {
-		return nil, err
-	}
-	s := &Statement{Seq: t.seq, Note: r.Checkpoint, Keys: keys}
-	if s.Checkpoint, err = checkpoint.Open(s.Note, keys...); err != nil {
-		return nil, err
-	}
-	if s.Size != t.seq-1 {
-		return nil, fmt.Errorf("it is of %d records", s.Size)
-	}
-	s.Peaks, err = checkpoint.ParseHashes(r.Peaks)
 	return s, err
-}
-
-func parseKeys(texts []string) ([]checkpoint.PublicKey, error) {
-	keys := make([]checkpoint.PublicKey, len(texts))
-	for i, text := range texts {
-		k, err := checkpoint.ParsePublicKey(text)
-		if err != nil {
-			return nil, err
-		}
-		if k.String() != text {
-			return nil, fmt.Errorf("the public key %q has blanks around it", text)
-		}
-		keys[i] = k
-	}
-	return keys, nil
 }
 
 // errNoCheckpoint tells of a log of a version before checkpoints.
@@ -213,39 +215,27 @@ func (l *Log) Checkpoints() iter.Seq2[*Statement, error] {
 	}
 }
 
-// KeyUse is a key of a log.
-type KeyUse struct {
-	Key  checkpoint.PublicKey
-	From uint64 // record that brings it in; 0 when that record is pruned
-	// Previous is the key until then; it is zero in the log's first. Unless it was lost, it has signed for its successor.
-	Previous checkpoint.PublicKey
-	Lost     bool
-}
-
-// Keyring is shown the lines of a log and collects its keys.
-type Keyring []KeyUse
+// Keyring is shown the lines of a log and collects its keys. The record of the first one is 0 when it is pruned.
+type Keyring []logfile.KeyChange
 
 // See takes the next line.
-func (k *Keyring) See(l Line) error {
-	if l.Kind != logfile.KindKey && (l.Kind != logfile.KindCheckpoint || len(*k) > 0) {
+func (k *Keyring) See(l Line) (err error) {
+	var change logfile.KeyChange
+	switch {
+	case l.Kind == logfile.KindKey:
+		change, err = keyChange(l)
+	case l.Kind == logfile.KindCheckpoint && len(*k) == 0:
+		var s *logfile.Stated
+		if s, err = (&tracker{seq: l.Seq, text: l.Text}).stated(); err == nil {
+			change.Key = s.Key
+		}
+	default:
 		return nil
 	}
-	r, err := decode(l.Text)
 	if err != nil {
 		return damaged("record %d: %w", l.Seq, err)
 	}
-	use := KeyUse{From: l.Seq, Lost: r.KeyLost}
-	use.Key, err = checkpoint.ParsePublicKey(r.Key)
-	if err == nil && r.PreviousKey != "" {
-		use.Previous, err = checkpoint.ParsePublicKey(r.PreviousKey)
-	}
-	if err != nil {
-		return damaged("record %d: %w", l.Seq, err)
-	}
-	if l.Kind == logfile.KindCheckpoint {
-		use.From = 0
-	}
-	*k = append(*k, use)
+	*k = append(*k, change)
 	return nil
 }
 
@@ -283,7 +273,7 @@ func (l *Log) Keys() (Keyring, error) {
 func (k Keyring) String() string {
 	var b strings.Builder
 	for _, use := range k {
-		fmt.Fprintf(&b, "# %s\n%v\n", use.remark(), use.Key)
+		fmt.Fprintf(&b, "# %s\n%v\n", remark(use), use.Key)
 	}
 	return b.String()
 }
@@ -308,14 +298,14 @@ func ParseKeys(text string) ([]checkpoint.PublicKey, error) {
 	return keys, nil
 }
 
-func (u KeyUse) remark() string {
+func remark(u logfile.KeyChange) string {
 	switch {
-	case u.From == 0:
+	case u.Seq == 0:
 		return "signs in the oldest part of the log that is left"
 	case u.Lost:
-		return fmt.Sprintf("signs from record %d on; the key before was lost and has not signed for it", u.From)
+		return fmt.Sprintf("signs from record %d on; the key before was lost and has not signed for it", u.Seq)
 	case !u.Previous.IsZero():
-		return fmt.Sprintf("signs from record %d on; the key before has signed for it, as audit verify checks", u.From)
+		return fmt.Sprintf("signs from record %d on; the key before has signed for it, as audit verify checks", u.Seq)
 	}
-	return fmt.Sprintf("signs from record %d on", u.From)
+	return fmt.Sprintf("signs from record %d on", u.Seq)
 }

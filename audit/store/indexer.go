@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -30,7 +31,7 @@ func openIndexer(ctx context.Context, dir, path string, first uint64, set pragma
 	if err != nil {
 		return nil, err
 	}
-	w := &indexer{database: d, lines: logfile.LineReader{Dir: dir}}
+	w := &indexer{database: d, lines: logfile.LineReader{Files: os.DirFS(dir)}}
 	if err := w.resume(ctx, first); err != nil {
 		return nil, errors.Join(err, w.close())
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 
@@ -53,6 +54,7 @@ func (x *Index) Seq(ctx context.Context) (uint64, error) {
 type reader struct {
 	*database
 	file  string
+	dir   string
 	lines logfile.LineReader
 	upTo  mark
 	open  []logfile.Position
@@ -82,7 +84,7 @@ func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
-	r := &reader{database: d, file: x.file, lines: logfile.LineReader{Dir: x.dir}}
+	r := &reader{database: d, file: x.file, dir: x.dir, lines: logfile.LineReader{Files: os.DirFS(x.dir)}}
 	if err := r.begin(ctx); err != nil {
 		return nil, errors.Join(r.failed(err), r.close())
 	}
@@ -116,7 +118,7 @@ func (r *reader) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, err := logfile.First(r.lines.Dir)
+	first, err := logfile.First(r.dir)
 	if err != nil {
 		return err
 	}
@@ -150,7 +152,7 @@ func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Ca
 			return err
 		}
 	}
-	follower := logfile.NewFollowerBehind(r.lines.Dir, r.upTo.seq, r.upTo.at)
+	follower := logfile.NewFollowerBehind(r.dir, r.upTo.seq, r.upTo.at)
 	defer follower.Close()
 	err := follower.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
 		if ctx.Err() != nil {

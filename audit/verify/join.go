@@ -55,21 +55,21 @@ type zeroed struct {
 }
 
 func (v *verifier) take(it *item) error {
-	at := place{it.part, it.offset}
+	at := place{it.file, it.chunk.Offset}
 	switch {
 	case it.err != nil:
 		return it.err
 	case it.begin:
-		v.begin(it.part)
-	case it.hash:
-		return v.hashes(it)
-	case it.long:
-		v.bad(at, fmt.Errorf("it is longer than %d bytes", logfile.MaxLine), it.zeros)
+		v.begin(it.file)
 	case it.end != nil:
-		v.end(at, it.end)
+		v.end(place{it.file, it.end.Offset}, it.end)
+	case it.chunk.Long != nil:
+		v.bad(at, fmt.Errorf("it is longer than %d bytes", logfile.MaxLine), it.chunk.Long.Zeros)
+	case it.file.Hashes:
+		return v.hashes(it.chunk.Data)
 	}
 	for i := range it.lines {
-		if err := v.line(it.part, &it.lines[i]); err != nil {
+		if err := v.line(it.file, &it.lines[i]); err != nil {
 			return err
 		}
 	}
@@ -77,21 +77,21 @@ func (v *verifier) take(it *item) error {
 }
 
 // begin looks if a file follows the one before it.
-func (v *verifier) begin(p *part) {
-	at := place{p, 0}
+func (v *verifier) begin(f *logFile) {
+	at := place{f, 0}
 	if v.want == 0 {
-		v.first(p)
+		v.first(f)
 	}
 	v.changed()
 	v.follows(at)
-	v.want, v.commit, v.fresh = p.first, 0, true
-	if !p.hashes {
+	v.want, v.commit, v.fresh = f.First, 0, true
+	if !f.Hashes {
 		v.report.Segments++
 		return
 	}
 	if v.resume {
 		v.resume = false
-		v.fault(FaultMissing, p.first, at, "a bundle begins with record 1 or with a checkpoint, and not with the hashes of later records")
+		v.fault(FaultMissing, f.First, at, "a bundle begins with record 1 or with a checkpoint, and not with the hashes of later records")
 		v.damage()
 	}
 	v.hashesAt = at
@@ -100,10 +100,10 @@ func (v *verifier) begin(p *part) {
 }
 
 // first begins with the first file.
-func (v *verifier) first(p *part) {
-	v.since, v.report.First, v.want = place{p, 0}, p.first, 1
-	if v.options.Bundle && p.first > 1 {
-		v.want, v.resume, v.hidden = p.first, true, true
+func (v *verifier) first(f *logFile) {
+	v.since, v.report.First, v.want = place{f, 0}, f.First, 1
+	if v.options.Bundle && f.First > 1 {
+		v.want, v.resume, v.hidden = f.First, true, true
 		v.calls.hide()
 	}
 }
@@ -111,7 +111,7 @@ func (v *verifier) first(p *part) {
 // follows checks that the file begins where the one before it ended. A break in the order, which is told then, explains
 // that it does not.
 func (v *verifier) follows(at place) {
-	first := at.part.first
+	first := at.file.First
 	switch {
 	case v.gap != nil:
 		v.flush(first)
@@ -132,9 +132,9 @@ func (v *verifier) damage() {
 	v.calls.lose()
 }
 
-func (v *verifier) hashes(it *item) error {
+func (v *verifier) hashes(data []byte) error {
 	from := v.want
-	for b := it.data; len(b) > 0; b = b[hashSize:] {
+	for b := data; len(b) > 0; b = b[hashSize:] {
 		if err := v.compare(); err != nil {
 			return err
 		}
@@ -151,24 +151,24 @@ func (v *verifier) hashes(it *item) error {
 }
 
 // end looks at what stands behind the last line of a file.
-func (v *verifier) end(at place, t *tail) {
+func (v *verifier) end(at place, t *logfile.Tail) {
 	switch {
-	case at.part.hashes && t.size > 0:
+	case at.file.Hashes && t.Size > 0:
 		v.fault(FaultPruned, v.want, at, "the file's size is not a multiple of %d bytes, the length of a hash", hashSize)
 		v.damage()
-	case at.part.hashes && at.part.last:
+	case at.file.Hashes && at.file.last:
 		v.fault(FaultMissing, v.want, at, "the log ends with hashes: the segment behind record %d is missing", v.want-1)
-	case at.part.hashes:
-	case t.after:
+	case at.file.Hashes:
+	case t.After:
 		if v.zeroed == nil {
 			v.cutByZeros(v.want, at)
 		}
 		v.damage()
-	case !at.part.last && t.size > 0:
+	case !at.file.last && t.Size > 0:
 		v.fault(FaultCut, v.want, at, "the segment was cut or added to: it does not end with a line feed, yet another follows")
 		v.damage()
 	default:
-		v.report.Partial = t.zero
+		v.report.Partial = t.Partial
 	}
 }
 
@@ -223,7 +223,7 @@ func (v *verifier) follow(at place, when time.Time) {
 		v.behind, v.tail = place{}, span{}
 		return
 	}
-	if v.behind.part == nil {
+	if v.behind.file == nil {
 		v.behind = at
 	}
 	if !when.IsZero() {
@@ -231,8 +231,8 @@ func (v *verifier) follow(at place, when time.Time) {
 	}
 }
 
-func (v *verifier) line(p *part, l *line) error {
-	at := place{p, l.offset}
+func (v *verifier) line(f *logFile, l *line) error {
+	at := place{f, l.offset}
 	if l.err != nil {
 		v.bad(at, l.err, l.zeros)
 		return nil
@@ -309,7 +309,7 @@ func (v *verifier) state(at place, l *line) {
 	case logfile.KindStart:
 		v.start(l.record)
 	case logfile.KindKey:
-		v.signers.bringIn(v, at, l.record)
+		v.signers.change(v, at, l.record)
 	case logfile.KindPrune:
 		v.prune(at, l.record)
 	case logfile.KindCheckpoint:
@@ -347,15 +347,15 @@ func (v *verifier) checkpoint(at place, l *line) {
 	}
 	v.changed()
 	v.flush(l.seq)
-	if s.tree == nil {
+	if s.Tree == nil {
 		v.fault(FaultPeaks, l.seq, at, "the checkpoint's peaks were changed: they are not those of the signed root")
-	} else if !s.exact {
+	} else if !s.Exact {
 		v.fault(FaultLine, l.seq, at, "the checkpoint's line was changed: it is not what follows from its note, key and peaks")
 	}
 	v.root(l)
 	v.since, v.signed, v.pruned = at, l.seq, v.pruning
 	v.report.Checkpoints++
-	v.report.Log, v.report.LastCheckpoint, v.report.LastSigned = s.Origin, s.note, s.Time
+	v.report.Log, v.report.LastCheckpoint, v.report.LastSigned = s.Origin, s.Note, s.Time
 }
 
 // root compares the signed root with the tree, and goes on from what was signed.
@@ -364,15 +364,15 @@ func (v *verifier) root(l *line) {
 	same := v.tree.Size() == s.Size && v.tree.Root() == s.Root
 	if !same && !v.broken && !v.resume {
 		from, at := min(max(v.signed+1, v.report.First), s.Size), v.behind
-		if at.part == nil {
+		if at.file == nil {
 			at = v.since
 		}
 		v.faultAmong(FaultRoot, from, s.Size, at, "records %d to %d, between two checkpoints, are not those that were signed: something was changed, "+
 			"removed, added or reordered there. The signed root of %d records is %v, theirs is %v", from, s.Size, s.Size, s.Root, v.tree.Root())
 		v.calls.lose()
 	}
-	v.resume, v.broken = false, !s.exact || s.tree == nil // then the line is another than the next root covers
-	if !same && s.tree != nil {
-		v.tree = *s.tree
+	v.resume, v.broken = false, !s.Exact || s.Tree == nil // then the line is another than the next root covers
+	if !same && s.Tree != nil {
+		v.tree = *s.Tree
 	}
 }

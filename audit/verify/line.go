@@ -13,7 +13,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-const hashSize = len(checkpoint.Hash{})
+const hashSize = logfile.HashLength
 
 // line is what joining needs of a line.
 type line struct {
@@ -29,14 +29,10 @@ type line struct {
 	stated      *stated         // of a checkpoint
 }
 
-// stated is what a checkpoint record says, before it is known which key must have signed.
+// stated is what a checkpoint record states.
 type stated struct {
-	checkpoint.Checkpoint
-	note  string
-	key   checkpoint.PublicKey
-	alone bool             // the key has signed, and no other
-	tree  *checkpoint.Tree // from the peaks; nil when their root is not the signed one
-	exact bool             // the line is, byte for byte, what follows
+	*logfile.Stated
+	alone bool // the key has signed, and no other
 }
 
 // parser parses lines. It keeps memory between them and is not for concurrent use.
@@ -61,9 +57,9 @@ func freeLines(lines []line) {
 func newParser() *parser { return &parser{sum: sha256.New()} }
 
 func (p *parser) parse(it *item) {
-	at := it.offset
+	at := it.chunk.Offset
 	it.lines = (*lineLists.Get().(*[]line))[:0]
-	for rest := it.data; len(rest) > 0; {
+	for rest := it.chunk.Data; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
 		it.lines = append(it.lines, line{offset: at})
 		p.line(rest[:end], &it.lines[len(it.lines)-1])
@@ -150,28 +146,13 @@ func hasBlanks(text []byte) bool {
 	return false
 }
 
-// checkpoint checks what a checkpoint record says of itself.
+// checkpoint reads what a checkpoint record states.
 func (p *parser) checkpoint(text []byte) (*stated, error) {
 	r := &p.record
-	c, err := checkpoint.Parse(r.Checkpoint)
+	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, text)
 	if err != nil {
 		return nil, err
 	}
-	key, err := checkpoint.ParsePublicKey(r.Key)
-	if err != nil {
-		return nil, err
-	}
-	peaks, err := checkpoint.ParseHashes(r.Peaks)
-	if err != nil {
-		return nil, err
-	}
-	s := &stated{Checkpoint: c, note: r.Checkpoint, key: key}
-	if tree, err := checkpoint.Resume(c.Size, peaks); err == nil && tree.Root() == c.Root {
-		s.tree = tree
-	}
-	p.buf = logfile.CheckpointRecord(s.note, c, key, peaks).Append(p.buf[:0])
-	s.exact = bytes.Equal(p.buf, text)
-	_, err = checkpoint.Open(s.note, key)
-	s.alone = err == nil
-	return s, nil
+	_, err = checkpoint.Open(s.Note, s.Key)
+	return &stated{s, err == nil}, nil
 }

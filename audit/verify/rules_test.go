@@ -176,7 +176,7 @@ func TestLines(t *testing.T) {
 		{`{"seq":4,"commit":4,"time":"2026-10-03T05:05:06.000000000+01:00","kind":"stop"}`, "line@4"},
 		{`{"seq":4e0,"commit":4,"time":"2026-10-03T04:05:06.000000000Z","kind":"stop"}`, "line@4"},
 		{head + `,"note":"` + strings.Repeat("x", logfile.MaxLine) + `"}`, "line@4"},
-		{head + `,"note":"` + strings.Repeat("x", 3*chunkSize) + `"}`, "line@4"},
+		{head + `,"note":"` + strings.Repeat("x", 3*logfile.ChunkSize) + `"}`, "line@4"},
 	} {
 		changed := f.with(logfile.SegmentName(1), f[logfile.SegmentName(1)]+c.line+"\n")
 		if got := kinds(verified(t, changed, Options{AllowUnsigned: true})); got != c.want {

@@ -164,15 +164,15 @@ func (o *Options) inUse() (bool, error) {
 
 // read puts everything that stands in the files through the verifier.
 func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
-	parts, err := list(fsys)
+	files, err := list(fsys)
 	if err != nil {
 		return err
 	}
-	if len(parts) == 0 {
+	if len(files) == 0 {
 		return errors.New("it holds no audit log: there is no file such as " + logfile.SegmentName(1) + " in it")
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := startPipeline(ctx, &source{fsys: fsys, parts: parts, growing: !v.options.Bundle})
+	p := startPipeline(ctx, &feed{fsys: fsys, files: files, growing: !v.options.Bundle})
 	defer p.wait() // after cancel: then nothing is sent that nobody takes
 	defer cancel()
 	for it := range p.order {
@@ -183,14 +183,15 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		if v.options.Progress != nil {
 			v.options.Progress(it.read, it.total)
 		}
-		it.free()
+		freeLines(it.lines)
+		freeBuffer(it.buf)
 	}
 	return context.Cause(ctx)
 }
 
 // place is where a line begins.
 type place struct {
-	part   *part
+	file   *logFile
 	offset int64
 }
 
@@ -208,8 +209,8 @@ func (v *verifier) faultAmong(kind string, first, last uint64, at place, format 
 	if last > first {
 		f.Last = last
 	}
-	if at.part != nil {
-		f.File = at.part.name
+	if at.file != nil {
+		f.File = at.file.Name
 	}
 	v.report.Faults = append(v.report.Faults, f)
 }

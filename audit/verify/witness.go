@@ -197,7 +197,7 @@ func (v *verifier) signedByLog(n witness) bool {
 			known = append(known, key)
 		}
 	}
-	known = append(known, v.signers.before, v.signers.key)
+	known = append(known, v.signers.Before, v.signers.Key)
 	for i := range known {
 		if v.witnesses.signed(n, known[i:i+1]) || i > 0 && v.witnesses.signed(n, known[i-1:i+1]) {
 			return true

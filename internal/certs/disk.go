@@ -19,17 +19,3 @@ func lock(path string) (unlock func() error, err error) {
 	}
 	return file.Close, nil
 }
-
-// replaceFile puts data in the place of a file, durably. The lock of the directory is held.
-func replaceFile(path string, data []byte, mode os.FileMode) error {
-	temporary := path + ".tmp"
-	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that was killed
-		return err
-	}
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	return durable.Replace(file, path, err)
-}

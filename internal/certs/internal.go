@@ -24,6 +24,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tollgate/internal/durable"
 	"tollgate/internal/private"
 )
 
@@ -232,7 +233,7 @@ func (i *Internal) authority() (*tls.Certificate, error) {
 	if found, err := private.Read(i.path(publicFile), maxFile); err == nil && bytes.Equal(found, public) {
 		return authority, nil
 	}
-	return authority, replaceFile(i.path(publicFile), public, 0o644)
+	return authority, durable.WriteFile(i.path(publicFile), public, 0o644)
 }
 
 func (i *Internal) newAuthority() (*tls.Certificate, error) {
@@ -327,7 +328,7 @@ func (i *Internal) issue(name string, template *x509.Certificate, authority *tls
 			return nil, err
 		}
 	}
-	return certificate, replaceFile(i.path(name), both, 0o600)
+	return certificate, durable.WriteFile(i.path(name), both, 0o600)
 }
 
 func newSerial() *big.Int {

@@ -17,6 +17,20 @@ func Replace(temporary *os.File, name string, err error) error {
 	return place(temporary, name, err, os.Rename)
 }
 
+// WriteFile puts data in the place of a file, through a temporary one beside it. One process at a time may write a file.
+func WriteFile(name string, data []byte, mode os.FileMode) error {
+	temporary := name + ".tmp"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) { // of a process that was killed
+		return err
+	}
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return Replace(f, name, err)
+}
+
 // Create is like [Replace], but replaces nothing: its error wraps [io/fs.ErrExist] when there is something of that name.
 func Create(temporary *os.File, name string, err error) error {
 	return place(temporary, name, err, func(from, to string) error {

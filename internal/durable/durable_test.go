@@ -114,6 +114,33 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestWriteFile replaces a file, also beside what a killed process left of it, and leaves the old one where it cannot.
+func TestWriteFile(t *testing.T) {
+	for name, before := range map[string]map[string]string{
+		"none": nil, "old": {"name": "old"}, "old and a temporary one": {"name": "old", "name.tmp": "half of another"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, text := range before {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := filepath.Join(dir, "name")
+			if err := WriteFile(file, []byte("new"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, dir, map[string]string{"name": "new"})
+			if got := must(os.Stat(file)).Mode(); got != 0o600 {
+				t.Errorf("the mode is %v", got)
+			}
+		})
+	}
+	if err := WriteFile(filepath.Join(t.TempDir(), "none", "name"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no folder: %v", err)
+	}
+}
+
 func TestSyncDir(t *testing.T) {
 	dir := t.TempDir()
 	if err := SyncDir(dir); err != nil {

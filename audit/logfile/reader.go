@@ -1,0 +1,410 @@
+package logfile
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+
+	"tollgate/audit/checkpoint"
+)
+
+// ChunkSize is how much of a file is best read at a time by [Reader.Next], in bytes.
+const ChunkSize = 4 * MaxLine
+
+// Reader reads one file of a log: from its beginning to its end, chunk by chunk or line by line, or single lines. It is not for
+// concurrent use, but different files can be read at the same time.
+type Reader struct {
+	Name  string
+	First uint64 // seq of the file's first record
+	// Growing says that the file may be written to meanwhile. Zeros in front of data are then read once more, since the writer
+	// may have been at work between two reads; what is still there the second time is damage.
+	Growing bool
+
+	hashes bool
+	file   fs.File
+	begun  bool   // something was read
+	offset int64  // behind the last chunk
+	carry  []byte // what was read behind it
+	tail   Tail   // the same, once it is longer than a line can be
+	long   bool   // it is
+	again  int64  // the offset from which was read once more; -1 before
+
+	seq    uint64 // of the next line of Lines
+	end    int64  // where that begins
+	strict bool   // Lines refuses data behind zeros
+	buf    []byte // of Lines, Line and Hashes
+}
+
+// Chunk is a run of whole lines of a segment, or of whole hashes.
+type Chunk struct {
+	Offset int64  // of the first byte
+	Data   []byte // lines with their line feeds
+	Long   *Tail  // set for a line that is longer than any: what there is of it. Data is empty then
+}
+
+// Tail is what stands behind the last line feed, or the last whole hash, of a file.
+type Tail struct {
+	Offset  int64
+	Size    int64
+	Partial int64 // how much of it stands before the first zero byte
+	Zeros   bool  // there is a zero byte
+	After   bool  // other bytes follow behind that
+}
+
+func (t *Tail) add(b []byte) {
+	t.Size += int64(len(b))
+	if !t.Zeros {
+		i := bytes.IndexByte(b, 0)
+		if i < 0 {
+			t.Partial = t.Size
+			return
+		}
+		t.Partial, t.Zeros = t.Size-int64(len(b)-i), true
+		b = b[i:]
+	}
+	t.After = t.After || bytes.Count(b, []byte{0}) != len(b)
+}
+
+// Open opens a file of the log in fsys. The caller must call Close.
+func Open(fsys fs.FS, name string) (*Reader, error) {
+	first, hashes, ok := ParseFileName(name)
+	if !ok {
+		return nil, fmt.Errorf("%s is no file of a log", name)
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{Name: name, First: first, hashes: hashes, file: f, seq: first, again: -1}, nil
+}
+
+// Close closes the file.
+func (r *Reader) Close() error { return r.file.Close() }
+
+// Next reads on and returns what is whole of it, in buf, which must have room for more than [MaxLine]; [ChunkSize] is best. It returns
+// io.EOF at the end of the file; Tail then returns what is left there.
+func (r *Reader) Next(buf []byte) (Chunk, error) {
+	buf = buf[:len(buf):len(buf)]
+	for {
+		n := copy(buf, r.carry)
+		more, err := io.ReadFull(r.file, buf[n:])
+		eof := err == io.EOF || err == io.ErrUnexpectedEOF
+		if err != nil && !eof {
+			return Chunk{}, fmt.Errorf("reading %s at byte %d: %w", r.Name, r.offset+int64(n), err)
+		}
+		r.carry, r.begun = r.carry[:0], true
+		c, back, err := r.cut(buf[:n+more])
+		if err != nil || len(c.Data) > 0 || c.Long != nil {
+			return c, err
+		}
+		if back || !eof {
+			continue
+		}
+		if r.Tail().After {
+			back, err = r.reread(r.offset)
+		}
+		if err != nil {
+			return Chunk{}, err
+		}
+		if !back {
+			return Chunk{}, io.EOF
+		}
+	}
+}
+
+// cut returns the whole lines of b and keeps the rest. It reports whether it went back in the file instead, or for the rest.
+func (r *Reader) cut(b []byte) (c Chunk, back bool, err error) {
+	if r.long {
+		return r.skip(b)
+	}
+	c.Offset = r.offset
+	whole := r.whole(b)
+	rest := b[whole:]
+	if zero := bytes.IndexByte(b[:whole], 0); zero >= 0 && !r.hashes {
+		start := bytes.LastIndexByte(b[:zero], '\n') + 1
+		if back, err = r.reread(r.offset + int64(start)); back {
+			whole, rest = start, nil
+		}
+	}
+	if r.carry = append(r.carry, rest...); len(rest) == cap(b) {
+		r.long, r.tail, r.carry = true, Tail{}, r.carry[:0]
+		r.tail.add(rest)
+	}
+	c.Data, r.offset = b[:whole], c.Offset+int64(whole)
+	return c, back, err
+}
+
+// whole returns how much of b are whole lines or hashes.
+func (r *Reader) whole(b []byte) int {
+	if r.hashes {
+		return len(b) - len(b)%HashLength
+	}
+	return bytes.LastIndexByte(b, '\n') + 1
+}
+
+// skip passes over the rest of a line that is longer than any, and returns the line at its end.
+func (r *Reader) skip(b []byte) (c Chunk, back bool, err error) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		r.tail.add(b)
+		return c, false, nil
+	}
+	r.tail.add(b[:end])
+	r.long = false
+	if r.tail.Zeros {
+		if back, err = r.reread(r.offset); back || err != nil {
+			return c, back, err
+		}
+	}
+	t := r.Tail()
+	r.carry, r.offset = append(r.carry, b[end+1:]...), r.offset+t.Size+1
+	return Chunk{Offset: t.Offset, Long: &t}, false, nil
+}
+
+// reread goes back to the line at an offset, once.
+func (r *Reader) reread(at int64) (back bool, err error) {
+	if _, ok := r.file.(io.Seeker); !ok || !r.Growing || r.again == at {
+		return false, nil
+	}
+	r.again = at
+	return true, r.wind(at)
+}
+
+func (r *Reader) wind(to int64) error {
+	seeker, ok := r.file.(io.Seeker)
+	if !ok {
+		return fmt.Errorf("reading %s: the file system reads files from their beginning only", r.Name)
+	}
+	_, err := seeker.Seek(to, io.SeekStart)
+	r.offset, r.carry, r.long = to, r.carry[:0], false
+	return err
+}
+
+// Rewind makes Next read once more what stands behind the last chunk.
+func (r *Reader) Rewind() error { return r.wind(r.offset) }
+
+// Tail returns what is behind the last chunk, once Next has returned io.EOF.
+func (r *Reader) Tail() Tail {
+	t := r.tail
+	if !r.long {
+		t = Tail{}
+		t.add(r.carry)
+	}
+	t.Offset = r.offset
+	return t
+}
+
+// Line is a line of a segment.
+type Line struct {
+	Seq  uint64 // that its record must have, by the lines before
+	At   Position
+	Text []byte // without its line feed, valid until the next line
+}
+
+// End returns where the line ends.
+func (l *Line) End() int64 { return l.At.Offset + int64(len(l.Text)) + 1 }
+
+// Head parses the line and checks that its record stands in its place.
+func (l *Line) Head() (Head, error) {
+	h, err := parseHead(l.Text)
+	if err != nil {
+		return h, l.At.Fault("the line is no record: %w", err)
+	}
+	return h, l.check(h.Seq)
+}
+
+// Record does as Head for all of the record.
+func (l *Line) Record() (*Record, error) {
+	r := new(Record)
+	if err := decode(l.Text, r); err != nil {
+		return nil, l.At.Fault("the line is no record: %w", err)
+	}
+	return r, l.check(r.Seq)
+}
+
+// check returns an error unless the line's record has the number of its place.
+func (l *Line) check(seq uint64) error {
+	if seq != l.Seq {
+		return l.At.Fault("record %d is expected here, not record %d", l.Seq, seq)
+	}
+	return nil
+}
+
+// Fault returns a [FaultError] at a position.
+func (p Position) Fault(format string, args ...any) error {
+	return FaultAt(SegmentName(p.Segment), p.Offset, format, args...)
+}
+
+// Seek makes Lines begin with the line of record seq, which begins at an offset.
+func (r *Reader) Seek(seq uint64, offset int64) { r.seq, r.end = seq, offset }
+
+// End returns the record behind the last line of Lines, and where it would begin.
+func (r *Reader) End() (seq uint64, offset int64) { return r.seq, r.end }
+
+// linesBuffer is how much Lines reads at a time.
+const linesBuffer = 2 * MaxLine
+
+// Lines returns an iterator over the lines that have not been read, up to the end of the file or the first zero byte. A line at
+// which the loop is left comes again the next time. An error is the last thing that it yields.
+func (r *Reader) Lines() iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		if err := r.lines(yield); err != nil {
+			yield(Line{}, err)
+		}
+	}
+}
+
+func (r *Reader) lines(yield func(Line, error) bool) error {
+	if r.begun || r.end != r.offset {
+		if err := r.wind(r.end); err != nil {
+			return err
+		}
+	}
+	for {
+		c, err := r.Next(r.buffer())
+		if err != nil && err != io.EOF {
+			return err
+		}
+		whole, rest := beforeZero(c.Data, r.carry)
+		for lines := whole; len(lines) > 0; {
+			n := bytes.IndexByte(lines, '\n') + 1
+			if n > MaxLine {
+				return r.tooLong()
+			}
+			if !yield(Line{r.seq, Position{r.First, r.end}, lines[:n-1]}, nil) {
+				return nil
+			}
+			r.seq, r.end, lines = r.seq+1, r.end+int64(n), lines[n:]
+		}
+		var t Tail
+		done := true
+		switch {
+		case err == io.EOF:
+			t = r.Tail()
+		case c.Long != nil:
+			t = *c.Long
+		default:
+			t.add(rest)
+			done = len(whole) < len(c.Data) || t.Zeros && !r.strict
+		}
+		switch {
+		case t.Partial >= MaxLine:
+			return r.tooLong()
+		case done && r.strict && t.Zeros && (t.After || err == nil):
+			return FaultAt(r.Name, r.end, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
+		case done:
+			return nil
+		}
+	}
+}
+
+// beforeZero returns the lines in front of the first one that a zero byte stands in, and what stands behind them.
+func beforeZero(data, carry []byte) (lines, rest []byte) {
+	zero := bytes.IndexByte(data, 0)
+	if zero < 0 {
+		return data, carry
+	}
+	start := bytes.LastIndexByte(data[:zero], '\n') + 1
+	return data[:start], data[start:]
+}
+
+func (r *Reader) tooLong() error {
+	return FaultAt(r.Name, r.end, "a line is longer than %d bytes", MaxLine)
+}
+
+func (r *Reader) buffer() []byte {
+	if r.buf == nil {
+		r.buf = make([]byte, linesBuffer)
+	}
+	return r.buf
+}
+
+// CheckWhole returns an error when anything stands behind the last line of Lines, which must not be when a segment follows.
+func (r *Reader) CheckWhole() error {
+	info, err := r.file.Stat()
+	if err == nil && info.Size() != r.end {
+		err = FaultAt(r.Name, r.end, "the segment is not whole, yet another follows")
+	}
+	return err
+}
+
+// FollowedBy returns an error unless the file is whole, all of it was read, and next goes on behind it.
+func (r *Reader) FollowedBy(next File) error {
+	err := r.CheckWhole()
+	if err == nil && next.First != r.seq {
+		err = FaultAt(r.Name, r.end, "the segment %s should follow, not %s", SegmentName(r.seq), next.Name)
+	}
+	return err
+}
+
+// usualLine is how much is read of a line at first.
+const usualLine = 4 << 10
+
+// Line returns the line that begins at an offset, without its line feed, valid until anything else is read.
+func (r *Reader) Line(offset int64) ([]byte, error) {
+	for _, size := range [...]int{usualLine, MaxLine} {
+		b := r.buffer()[:size]
+		n, err := r.readAt(b, offset)
+		if i := bytes.IndexByte(b[:n], '\n'); i >= 0 {
+			return b[:i], nil
+		}
+		if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("reading audit segment %s at byte %d: %w", r.Name, offset, err)
+		}
+	}
+	return nil, FaultAt(r.Name, offset, "there is no complete line")
+}
+
+// Last returns the head of the last record of a segment that is whole.
+func (r *Reader) Last() (Head, error) {
+	info, err := r.file.Stat()
+	if err != nil {
+		return Head{}, err
+	}
+	from := max(info.Size()-MaxLine, 0)
+	tail := make([]byte, info.Size()-from)
+	if _, err := r.readAt(tail, from); err != nil && err != io.EOF {
+		return Head{}, fmt.Errorf("reading audit segment %s: %w", r.Name, err)
+	}
+	line, whole := bytes.CutSuffix(tail, []byte{'\n'})
+	if !whole {
+		return Head{}, FaultAt(r.Name, info.Size(), "the segment does not end with a record, yet another follows")
+	}
+	start := bytes.LastIndexByte(line, '\n') + 1
+	return ParseHead(r.Name, from+int64(start), line[start:])
+}
+
+// Hashes returns an iterator over the hashes of a file that holds such. An error is the last thing that it yields.
+func (r *Reader) Hashes() iter.Seq2[checkpoint.Hash, error] {
+	return func(yield func(checkpoint.Hash, error) bool) {
+		for {
+			c, err := r.Next(r.buffer())
+			if err == io.EOF && r.Tail().Size > 0 {
+				err = FaultAt(r.Name, r.offset, "the file ends within a hash")
+			}
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(checkpoint.Hash{}, err)
+				return
+			}
+			for b := c.Data; len(b) > 0; b = b[HashLength:] {
+				if !yield(checkpoint.Hash(b[:HashLength]), nil) {
+					return
+				}
+				r.seq, r.end = r.seq+1, r.end+HashLength
+			}
+		}
+	}
+}
+
+func (r *Reader) readAt(b []byte, at int64) (int, error) {
+	in, ok := r.file.(io.ReaderAt)
+	if !ok {
+		return 0, fmt.Errorf("reading %s: the file system reads files from their beginning only", r.Name)
+	}
+	return in.ReadAt(b, at)
+}
