@@ -17,8 +17,20 @@ type scanner struct {
 	b     []byte
 	at    int
 	plain bool // no backslash stands in b
-	call  []byte
+	found [wanteds][]byte
 }
+
+// wanted says which value of a record is wanted, as it stands in the line.
+type wanted uint8
+
+const (
+	unwanted wanted = iota
+	wantedCall
+	wanteds
+)
+
+// wantedMembers are the members of records, of kinds that are scanned, that joining needs beside the head.
+var wantedMembers = map[string]wanted{"call": wantedCall}
 
 // scan reads a record that tells of calls or handshakes, and reports whether it could.
 func (s *scanner) scan(text []byte, l *line) bool {
@@ -30,8 +42,17 @@ func (s *scanner) scan(text []byte, l *line) bool {
 	if !s.members(recordShape, headMembers) || s.at != len(text) {
 		return false
 	}
-	l.call = s.call
-	return true
+	l.call = s.foundText(wantedCall)
+	return l.call != nil || s.found[wantedCall] == nil
+}
+
+// foundText returns a text that was found, and nil when something in it is escaped.
+func (s *scanner) foundText(w wanted) []byte {
+	quoted := s.found[w]
+	if quoted == nil || bytes.IndexByte(quoted, '\\') >= 0 {
+		return nil
+	}
+	return quoted[1 : len(quoted)-1]
 }
 
 // readable reports whether the line is UTF-8 without control characters.
@@ -134,11 +155,8 @@ func (s *scanner) members(o *shape, read int) bool {
 		if !s.value(o.members[i].shape) {
 			return false
 		}
-		if o.members[i].call {
-			s.call = s.b[from+1 : s.at-1]
-			if !s.plain && bytes.IndexByte(s.call, '\\') >= 0 {
-				return false
-			}
+		if w := o.members[i].wanted; w != unwanted {
+			s.found[w] = s.b[from:s.at]
 		}
 		next = i + 1
 	}

@@ -1,10 +1,13 @@
 package verify
 
 import (
+	"encoding"
 	"math"
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"tollgate/audit/logfile"
 )
@@ -32,7 +35,7 @@ type member struct {
 	name        string // as in a line, in quotes and with a colon
 	begin, mask uint64 // its first bytes, up to eight, and which bits those are
 	shape       *shape
-	call        bool // it is the call of a record
+	wanted      wanted
 }
 
 func newMember(name string, s *shape) member {
@@ -49,8 +52,15 @@ var recordShape = shapeOf(reflect.TypeFor[logfile.Record]())
 
 const headMembers = 4
 
-// shapeOf returns the shape of a type. Of types that it does not know no value is scanned.
+// shapeOf returns the shape of a type. Of types that it does not know, or that parse their values themselves, none is scanned.
 func shapeOf(t reflect.Type) *shape {
+	if t == reflect.TypeFor[time.Time]() {
+		return &shape{kind: aTime}
+	}
+	if p := reflect.PointerTo(t); p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[json.UnmarshalerFrom]()) ||
+		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return &shape{}
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return &shape{kind: aText}
@@ -71,15 +81,14 @@ func shapeOf(t reflect.Type) *shape {
 }
 
 func structShape(t reflect.Type) *shape {
-	if t == reflect.TypeFor[time.Time]() {
-		return &shape{kind: aTime}
-	}
 	o := &shape{kind: anObject}
 	for i := range min(t.NumField(), len(seen{})*64) {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		m := newMember(name, shapeOf(f.Type))
-		m.call = t == reflect.TypeFor[logfile.Record]() && name == "call"
+		if t == reflect.TypeFor[logfile.Record]() {
+			m.wanted = wantedMembers[name]
+		}
 		o.members = append(o.members, m)
 	}
 	return o
