@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,8 +48,8 @@ type Config struct {
 	Refused func(Refusal)
 }
 
-// listener takes connections in one goroutine and shakes hands in one more for each.
-type listener struct {
+// Listener takes connections in one goroutine and shakes hands in one more for each. Create it with [New].
+type Listener struct {
 	inner  net.Listener
 	config Config
 	slots  *slots
@@ -59,13 +60,16 @@ type listener struct {
 	once   sync.Once
 	group  sync.WaitGroup
 
+	shut  atomic.Bool   // no further connections are taken from inner: see Drain
+	ended chan struct{} // closed when the loop has ended
+
 	mu      sync.Mutex
 	pending map[net.Conn]struct{} // connections in a handshake, for Close; nil once closed
 }
 
 // New starts to accept from inner at once. Close closes inner and the connections that were not given out yet, and
 // waits for the goroutines; connections that were given out stay with whoever has them.
-func New(inner net.Listener, c Config) net.Listener {
+func New(inner net.Listener, c Config) *Listener {
 	if c.MaxConns <= 0 {
 		c.MaxConns = DefaultMaxConns
 	}
@@ -75,13 +79,14 @@ func New(inner net.Listener, c Config) net.Listener {
 	if c.Refused == nil {
 		c.Refused = func(Refusal) {}
 	}
-	l := &listener{
+	l := &Listener{
 		inner:   inner,
 		config:  c,
 		slots:   newSlots(c.MaxConns, c.MaxConnsPerSource),
 		ready:   make(chan net.Conn),
 		failed:  make(chan error, 1),
 		done:    make(chan struct{}),
+		ended:   make(chan struct{}),
 		pending: make(map[net.Conn]struct{}),
 	}
 	l.group.Go(l.loop)
@@ -89,10 +94,10 @@ func New(inner net.Listener, c Config) net.Listener {
 }
 
 // Addr gives the address of the listener beneath.
-func (l *listener) Addr() net.Addr { return l.inner.Addr() }
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
 // Accept gives the next finished connection: a [*tls.Conn] if the listener has TLS.
-func (l *listener) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case <-l.done: // has precedence over a connection that is ready
 		return nil, net.ErrClosed
@@ -110,7 +115,7 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 // Close may be called more than once.
-func (l *listener) Close() error {
+func (l *Listener) Close() error {
 	var err error
 	l.once.Do(func() {
 		close(l.done)
@@ -126,7 +131,8 @@ func (l *listener) Close() error {
 	return err
 }
 
-func (l *listener) loop() {
+func (l *Listener) loop() {
+	defer close(l.ended)
 	backoff := minBackoff
 	for {
 		conn, err := l.inner.Accept()
@@ -135,6 +141,9 @@ func (l *listener) loop() {
 			backoff = minBackoff
 			l.take(conn)
 		case l.closed():
+			return
+		case l.shut.Load():
+			l.takeLast()
 			return
 		case !passes(err):
 			l.failed <- err
@@ -168,7 +177,7 @@ func passes(err error) bool {
 }
 
 // sleep tells whether the listener is still open after d.
-func (l *listener) sleep(d time.Duration) bool {
+func (l *Listener) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -179,7 +188,7 @@ func (l *listener) sleep(d time.Duration) bool {
 	}
 }
 
-func (l *listener) closed() bool {
+func (l *Listener) closed() bool {
 	select {
 	case <-l.done:
 		return true
@@ -189,7 +198,7 @@ func (l *listener) closed() bool {
 }
 
 // take finds a slot for a new connection and starts its way to Accept.
-func (l *listener) take(raw net.Conn) {
+func (l *Listener) take(raw net.Conn) {
 	counted, evicted, err := l.slots.take(raw)
 	if err != nil {
 		reason := ReasonTooMany
@@ -210,7 +219,7 @@ func (l *listener) take(raw net.Conn) {
 }
 
 // prepare shakes hands and offers the connection to Accept.
-func (l *listener) prepare(raw *conn) {
+func (l *Listener) prepare(raw *conn) {
 	finished, err := l.handshake(raw)
 	l.untrack(raw) // from here on done is enough, and Close must not cut off what Accept gives out
 	if err != nil {
@@ -224,7 +233,7 @@ func (l *listener) prepare(raw *conn) {
 }
 
 // handshake gives the connection to use. After an error the connection is closed and its refusal, if it is one, told.
-func (l *listener) handshake(raw *conn) (net.Conn, error) {
+func (l *Listener) handshake(raw *conn) (net.Conn, error) {
 	if l.config.TLS == nil {
 		return raw, nil
 	}
@@ -260,7 +269,7 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 	return nil, err
 }
 
-func (l *listener) refuse(raw net.Conn, reason Reason, err error, offer tlspolicy.Offer) {
+func (l *Listener) refuse(raw net.Conn, reason Reason, err error, offer tlspolicy.Offer) {
 	r := refusalOf(raw, reason, err)
 	r.Offer = offer
 	_ = raw.Close()
@@ -268,7 +277,7 @@ func (l *listener) refuse(raw net.Conn, reason Reason, err error, offer tlspolic
 }
 
 // track makes Close cut the connection off. It tells whether the listener is still open.
-func (l *listener) track(c net.Conn) bool {
+func (l *Listener) track(c net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pending == nil {
@@ -278,7 +287,7 @@ func (l *listener) track(c net.Conn) bool {
 	return true
 }
 
-func (l *listener) untrack(c net.Conn) {
+func (l *Listener) untrack(c net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.pending, c)

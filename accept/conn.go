@@ -26,8 +26,8 @@ type conn struct {
 	// Of slots.
 	place   *list.Element // nil once the slot is released
 	state   state
-	began   time.Time // when the peer began to send, while partial
-	evicted bool
+	began   time.Time // when the peer began to be silent, or to send
+	evicted bool      // closed from this side
 }
 
 // state is what a connection is doing, as far as it decides which one is closed to make room.

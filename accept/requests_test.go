@@ -145,7 +145,7 @@ func TestRequestsLeaveOutWhatMadeRoom(t *testing.T) {
 
 // anyHeard reports whether a peer of the listener has begun to send.
 func anyHeard(l net.Listener) bool {
-	s := l.(*listener).slots
+	s := l.(*Listener).slots
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for e := s.conns.Front(); e != nil; e = e.Next() {

@@ -36,7 +36,7 @@ func newSlots(limit, perSource int) *slots {
 
 // take finds a slot for a new connection. It may take it from evicted, which the caller must close.
 func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
-	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr())}
+	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr()), began: time.Now()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, network := range c.source.Networks() { // a source that has its share makes room itself, not its neighbours in the site
@@ -118,7 +118,7 @@ func (s *slots) waits(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.heard.Store(false)
-	c.state = silent
+	c.state, c.began = silent, time.Now()
 	if c.place != nil {
 		s.conns.MoveToBack(c.place)
 	}

@@ -19,8 +19,8 @@ const (
 	maxSpares = 2
 )
 
-// Close takes no further records, writes what is pending, a stop record and its checkpoint, trims the live segment, unlocks
-// the directory, and returns when Published has the last checkpoint. When ctx ends first, Close gives up on writes that keep failing and returns; a system call that hangs is
+// Close takes no further records, writes what is pending, a stop record and its checkpoint, unlocks the
+// directory, and returns when Published has the last checkpoint. When ctx ends first, Close gives up on writes that keep failing and returns; a system call that hangs is
 // not waited for, and what it holds is released when it ends. Close may be called again: it waits again, and gives the
 // same result.
 func (l *Log) Close(ctx context.Context) error {
@@ -105,6 +105,10 @@ func (l *Log) next() (*batch, error) {
 			l.retry = nil
 		case <-l.expiry:
 			l.expiry, l.late = nil, true
+		case <-l.trial():
+			if err := l.try(); err != nil {
+				return nil, err
+			}
 		}
 	}
 }
@@ -158,6 +162,7 @@ func (l *Log) commit(b *batch) error {
 	l.status.Commits++
 	l.status.Written += uint64(len(b.buf))
 	l.status.LastCommit = l.cfg.Now().Sub(start)
+	l.took(l.status.LastCommit)
 	l.status.DurableSeq = b.last
 	l.note() // in one step with inFlight, or the same bytes would count as room twice
 	l.mu.Unlock()
@@ -251,13 +256,14 @@ func (l *Log) setBusySince(since time.Time) {
 	l.mu.Unlock()
 }
 
-// stop ends the log in good order, with a checkpoint even if only the reserve is left for it.
+// stop ends the log in good order, with a checkpoint even if only the reserve is left for it. The live segment keeps its room, which
+// a start needs on a disk that is full by then.
 func (l *Log) stop() error {
 	r := logfile.Record{Kind: logfile.KindStop}
 	l.mu.Lock()
 	l.busySince = l.cfg.Now()
-	if l.open > 0 {
-		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", l.open)
+	if n := len(l.open); n > 0 {
+		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", n)
 	}
 	b := l.newBatch()
 	l.put(b, &r)
@@ -266,8 +272,5 @@ func (l *Log) stop() error {
 	if err := l.commit(b); err != nil {
 		return err
 	}
-	if err := l.sign(seal, l.commit); err != nil {
-		return err
-	}
-	return l.live.trim()
+	return l.sign(seal, l.commit)
 }

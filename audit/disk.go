@@ -52,14 +52,20 @@ const (
 	dirMode  = 0o700
 )
 
-type osDisk struct{ dir string }
+// osDisk is a directory of the file system. Its descriptor is kept from Lock on: changes of names, and making them durable, need no
+// other. Opening a file does, for which there are spare ones.
+type osDisk struct {
+	dir    string
+	folder *os.File
+	spares spares
+}
 
-var _ disk = osDisk{}
+var _ disk = (*osDisk)(nil)
 
-func (d osDisk) path(name string) string { return filepath.Join(d.dir, name) }
+func (d *osDisk) path(name string) string { return filepath.Join(d.dir, name) }
 
-func (d osDisk) Lock() (io.Closer, error) {
-	if err := d.create(); err != nil {
+func (d *osDisk) Lock() (io.Closer, error) {
+	if err := createDir(d.dir); err != nil {
 		return nil, fmt.Errorf("creating the audit directory: %w", err)
 	}
 	f, err := os.OpenFile(d.path(lockName), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, fileMode)
@@ -81,23 +87,31 @@ func (d osDisk) Lock() (io.Closer, error) {
 	if err := f.Truncate(0); err == nil {
 		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
 	}
-	return lock{f, dir}, nil
+	d.folder = dir
+	d.spares.fill(dir)
+	return lock{f, d}, nil
 }
 
 // lock is what one writer holds.
-type lock struct{ file, dir *os.File }
+type lock struct {
+	file *os.File
+	disk *osDisk
+}
 
-func (l lock) Close() error { return errors.Join(l.file.Close(), l.dir.Close()) }
+func (l lock) Close() error {
+	l.disk.spares.close() // the folder's lock is theirs as well
+	return errors.Join(l.file.Close(), l.disk.folder.Close())
+}
 
-// create makes the directory, and those above it, durably, where there is none.
-func (d osDisk) create() error {
-	parent := osDisk{filepath.Dir(d.dir)}
-	err := os.Mkdir(d.dir, dirMode)
-	if errors.Is(err, os.ErrNotExist) && parent != d {
-		if err := parent.create(); err != nil {
+// createDir makes a directory, and those above it, durably, where there is none.
+func createDir(dir string) error {
+	parent := filepath.Dir(dir)
+	err := os.Mkdir(dir, dirMode)
+	if errors.Is(err, os.ErrNotExist) && parent != dir {
+		if err := createDir(parent); err != nil {
 			return err
 		}
-		err = os.Mkdir(d.dir, dirMode)
+		err = os.Mkdir(dir, dirMode)
 	}
 	if errors.Is(err, os.ErrExist) {
 		return nil
@@ -105,7 +119,7 @@ func (d osDisk) create() error {
 	if err != nil {
 		return err
 	}
-	return parent.Sync()
+	return durable.SyncDir(parent)
 }
 
 const (
@@ -127,7 +141,7 @@ func patiently(f *os.File) error {
 	}
 }
 
-func (d osDisk) explain(f *os.File, err error) error {
+func (d *osDisk) explain(f *os.File, err error) error {
 	if !errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("locking %s: %w", f.Name(), err)
 	}
@@ -139,32 +153,40 @@ func (d osDisk) explain(f *os.File, err error) error {
 	return fmt.Errorf("%w: %s is held by another process; one log has one writer", ErrLocked, d.dir)
 }
 
-func (d osDisk) Open(name string, flag int) (file, error) {
-	f, err := os.OpenFile(d.path(name), os.O_RDWR|flag|unix.O_NOFOLLOW, fileMode)
+func (d *osDisk) Open(name string, flag int) (file, error) {
+	fd, err := d.spares.open(d.folder, func() (int, error) {
+		return unix.Openat(int(d.folder.Fd()), name, os.O_RDWR|flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, fileMode)
+	})
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: d.path(name), Err: err}
 	}
-	return osFile{f}, nil
+	return osFile{os.NewFile(uintptr(fd), d.path(name)), d}, nil
 }
 
-func (d osDisk) Rename(from, to string) error { return os.Rename(d.path(from), d.path(to)) }
-func (d osDisk) Remove(name string) error     { return os.Remove(d.path(name)) }
-func (d osDisk) Sync() error                  { return durable.SyncDir(d.dir) }
-func (d osDisk) Free() int64                  { return freeBytes(d.dir) }
-
-func (d osDisk) List() ([]string, error) {
-	entries, err := os.ReadDir(d.dir)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, 0, len(entries))
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	return names, nil
+func (d *osDisk) Rename(from, to string) error {
+	folder := int(d.folder.Fd())
+	return unix.Renameat(folder, from, folder, to)
 }
 
-func (d osDisk) Stat(name string) (fileID, error) {
+func (d *osDisk) Remove(name string) error {
+	if err := unix.Unlinkat(int(d.folder.Fd()), name, 0); err != nil {
+		return &os.PathError{Op: "remove", Path: d.path(name), Err: err}
+	}
+	return nil
+}
+
+func (d *osDisk) Sync() error { return d.folder.Sync() }
+func (d *osDisk) Free() int64 { return freeBytes(d.dir) }
+
+func (d *osDisk) List() ([]string, error) {
+	if _, err := d.folder.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return d.folder.Readdirnames(-1)
+}
+
+// Stat looks where readers look: at the path, which may lead elsewhere by now.
+func (d *osDisk) Stat(name string) (fileID, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(d.path(name), &st); err != nil {
 		return fileID{}, &os.PathError{Op: "lstat", Path: d.path(name), Err: err}
@@ -172,14 +194,44 @@ func (d osDisk) Stat(name string) (fileID, error) {
 	return identify(&st), nil
 }
 
-type osFile struct{ *os.File }
+// osFile is an open file, whose errors do not name it: it may have another name by now than the one under which it was opened.
+type osFile struct {
+	file *os.File
+	disk *osDisk
+}
 
-func (f osFile) Sync() error { return datasync(f.File) }
+func (f osFile) ReadAt(b []byte, at int64) (int, error) {
+	n, err := f.file.ReadAt(b, at)
+	return n, nameless(err)
+}
+
+func (f osFile) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.file.WriteAt(b, at)
+	return n, nameless(err)
+}
+
+func (f osFile) Truncate(size int64) error { return nameless(f.file.Truncate(size)) }
+func (f osFile) Sync() error               { return nameless(datasync(f.file)) }
+
+// Close makes its descriptor a spare one, if one is missing.
+func (f osFile) Close() error {
+	err := f.file.Close()
+	f.disk.spares.fill(f.disk.folder)
+	return nameless(err)
+}
+
+// nameless takes the path out of an error.
+func nameless(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return fmt.Errorf("%s: %w", p.Op, p.Err)
+	}
+	return err
+}
 
 func (f osFile) Stat() (fileID, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return fileID{}, &os.PathError{Op: "fstat", Path: f.Name(), Err: err}
+	if err := unix.Fstat(int(f.file.Fd()), &st); err != nil {
+		return fileID{}, fmt.Errorf("fstat: %w", err)
 	}
 	return identify(&st), nil
 }

@@ -56,7 +56,7 @@ func TestLockWhileAsked(t *testing.T) {
 		if asked > 0 {
 			_ = unix.Flock(int(asking.Fd()), unix.LOCK_SH)
 		}
-		held, err := osDisk{dir}.Lock()
+		held, err := (&osDisk{dir: dir}).Lock()
 		if got, want := errors.Is(err, ErrLocked), asked == lockTries; got != want || !want && err != nil {
 			t.Errorf("taken %d times: %v", asked, err)
 		}

@@ -222,7 +222,7 @@ func TestUnfinishedKeys(t *testing.T) {
 	}
 	l, _ := open(t, cfg)
 	closed(t, l)
-	names, err := osDisk{dir}.List()
+	names, err := listed(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ type Config struct {
 	// Version of the program, for start records. Optional.
 	Version string
 	// SegmentSize is the length at which a segment is closed and the next one begun. A segment is longer by no more than
-	// what one commit writes. 0 means 256 MiB, the least is 64 KiB.
+	// what one commit writes, unless the process has no descriptor for the next one. 0 means 256 MiB, the least is 64 KiB.
 	SegmentSize int64
 	// Preallocate is by how much the live segment grows ahead of the records. 0 means 4 MiB, the least is 128 KiB.
 	Preallocate int64
@@ -58,7 +58,8 @@ type Config struct {
 	// Keep is how long records are kept; [Log.Prune] removes older ones. 0 means for ever, the least is an hour.
 	Keep time.Duration
 	// StallAfter is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new
-	// intents at once until the disk answers. 0 means 5 seconds.
+	// intents at once until the disk answers, and afterwards as slow for a while: see [Status]. It should be as long as callers
+	// of [Log.Intent] wait. 0 means 5 seconds.
 	StallAfter time.Duration
 	// Now gives the time. Nil means time.Now. It is called under a lock and must not call the log.
 	Now func() time.Time
@@ -95,7 +96,6 @@ type Log struct {
 
 	key       checkpoint.PublicKey // of the last of signers
 	published *publisher
-	found     uint64        // the last record before Open; later ones are not pruned
 	pruning   chan struct{} // holds a token while segments are removed: the directory is not given up meanwhile
 
 	mu             sync.Mutex
@@ -109,8 +109,9 @@ type Log struct {
 	writeErr       error     // of the write that is being repeated
 	spaceErr       error     // of the last allocation
 	busySince      time.Time // when the committer turned to the disk; zero when it waits
-	open           int64     // intents taken whose outcome was not
-	status         Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
+	slowAt         time.Time // when something last took longer than StallAfter; zero if nothing ever did
+	open           openIntents
+	status         Status // what the committer last knew; LastSeq and counts of refused records are kept up by add
 }
 
 // batch is what one commit makes durable.
@@ -228,8 +229,11 @@ func (l *Log) durable(ctx context.Context, r *logfile.Record, u use) error {
 	case <-b.done: // both at once: what is durable is durable
 		return b.err
 	default:
-		return fmt.Errorf("%w: record %d is not durable yet: %w", ErrUnavailable, r.Seq, context.Cause(ctx))
 	}
+	if u == forIntent && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		l.waitedInVain(r.Time)
+	}
+	return fmt.Errorf("%w: record %d is not durable yet: %w", ErrUnavailable, r.Seq, context.Cause(ctx))
 }
 
 // wakeCommitter has the committer take the batch that is filling.
@@ -269,9 +273,9 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	b.last, b.at = r.Seq, r.Time
 	switch r.Kind {
 	case logfile.KindIntent:
-		l.open++
+		l.open[r.Call] = r.Seq
 	case logfile.KindOutcome:
-		l.open--
+		delete(l.open, r.Call)
 	case logfile.KindPrune: // a checkpoint has to cover it before anything is removed
 		if b.checkpointed == nil {
 			b.checkpointed = make(chan struct{})
@@ -335,10 +339,6 @@ func (l *Log) pending() int64 {
 		n += int64(len(l.filling.buf))
 	}
 	return n
-}
-
-func (l *Log) stalled() bool {
-	return !l.busySince.IsZero() && l.cfg.Now().Sub(l.busySince) > l.cfg.StallAfter
 }
 
 func (l *Log) countRefused(u use) {

@@ -33,7 +33,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 	l := &Log{
 		cfg: cfg, disk: cfg.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
-		published: newPublisher(), pruning: make(chan struct{}, 1),
+		published: newPublisher(), pruning: make(chan struct{}, 1), open: openIntents{},
 	}
 	l.bodies.New = func() any { return new([]byte) }
 	found, err := l.recover()
@@ -89,7 +89,7 @@ func (l *Log) recover() (Recovery, error) {
 	if err := l.begin(&r, s); err != nil {
 		return r.found, err
 	}
-	l.found, l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq, r.found.LastSeq
+	l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq
 	l.status.PrunedRecords = prunedRecords(names)
 	l.tree, l.lastCheckpoint, l.newest = r.chain.Tree, r.chain.Signed, s.last.Time
 	if err := l.closeOpen(&r, keys.record); err != nil {
@@ -118,7 +118,7 @@ func (l *Log) begin(r *recovery, s scanned) error {
 		return err
 	}
 	if l.live, err = newSegment(l.disk, l.initialSize()); err != nil {
-		return err
+		return fmt.Errorf("beginning the first audit segment: %w", err)
 	}
 	return l.live.publish(1)
 }
@@ -227,7 +227,7 @@ func (c *Config) complete() error {
 		c.Now = time.Now
 	}
 	if c.disk == nil {
-		c.disk = osDisk{c.Dir}
+		c.disk = &osDisk{dir: c.Dir}
 	}
 	if c.keys == nil {
 		c.keys = keyFile{cmp.Or(c.KeyFile, filepath.Join(c.Dir, keyName)), c.Report}

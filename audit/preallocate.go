@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -31,12 +33,21 @@ func (l *Log) tell(err error) {
 	l.schedule(err)
 }
 
-func (l *Log) allocate() (err error) {
+func (l *Log) allocate() error {
 	if !l.rotationDue() {
 		return l.grow()
 	}
-	if l.nextSegment == nil {
-		l.nextSegment, err = newSegment(l.disk, l.initialSize())
+	if l.nextSegment != nil {
+		return nil
+	}
+	next, err := newSegment(l.disk, l.initialSize())
+	if err == nil {
+		l.nextSegment = next
+		return nil
+	}
+	err = fmt.Errorf("beginning the segment after %s: %w", l.live.name, err)
+	if lacksDescriptors(err) { // but not room: the live segment may become longer meanwhile
+		return cmp.Or(l.grow(), err)
 	}
 	return err
 }

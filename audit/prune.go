@@ -25,8 +25,8 @@ const (
 
 // Prune removes the oldest segments whose records are older than Config.Keep, and leaves the hashes of their records, from
 // which the rest of the log still verifies. It removes one after the other, each when its hashes and a prune record are
-// durable, and goes on after a crash where it ended. It never touches what recovery reads: the live segment, and what
-// was written since the last start.
+// durable, and goes on after a crash where it ended. It never touches what a start reads: the live segment, a segment with an
+// intent whose outcome was not taken yet and those behind it, and records of the last hour.
 //
 // A segment that does not verify is not removed; the error says where. Nor is anything by a clock that was just set ahead:
 // records count as old by the time at which the newest segment began that is a day old. A wrong clock has to run for a day
@@ -66,7 +66,7 @@ func (l *Log) prune(ctx context.Context) error {
 		if name >= live || i+1 == len(segments) { // the live one may have been deleted from outside
 			return nil
 		}
-		if due, err := l.due(name, now.Add(-l.cfg.Keep)); err != nil || !due {
+		if due, err := l.due(name, segments[i+1], now.Add(-l.cfg.Keep)); err != nil || !due {
 			return err
 		}
 		if err := l.pruneSegment(ctx, name, segments[i+1]); err != nil {
@@ -125,10 +125,17 @@ func firstRecord(d disk, name string) (h logfile.Head, err error) {
 	return h, err
 }
 
-// due tells whether the last record of a closed segment was written before a time, and before the log was opened.
-func (l *Log) due(name string, before time.Time) (bool, error) {
+// due reports whether the last record of a closed segment, which next follows, was written before a time, and all its calls have
+// outcomes. These may stand in later segments: the prune record stands behind them, so they are durable before anything is removed.
+func (l *Log) due(name, next string, before time.Time) (bool, error) {
+	l.mu.Lock()
+	open := logfile.SegmentName(l.open.oldest())
+	l.mu.Unlock()
+	if open < next {
+		return false, nil
+	}
 	_, end, err := (&recovery{disk: l.disk}).ends(name)
-	return err == nil && end.Seq <= l.found && end.Time.Before(before), err
+	return err == nil && end.Time.Before(before), err
 }
 
 // pruneSegment removes a segment, which next follows. A crash leaves it whole, perhaps with its hashes and a prune record

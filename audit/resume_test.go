@@ -48,7 +48,7 @@ func mustRefuse(t *testing.T, d *memDisk, want string) {
 	}
 }
 
-// signedLog is a log of some calls that was closed, with several segments if they are small.
+// signedLog is a log of some calls that was closed, with several segments if they are small, and without the zeros at its end.
 func signedLog(t *testing.T, config func(*memDisk) Config, calls int) *memDisk {
 	t.Helper()
 	d := newMemDisk()
@@ -61,6 +61,8 @@ func signedLog(t *testing.T, config func(*memDisk) Config, calls int) *memDisk {
 		if err := l.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		live := l.Status().Segment
+		d.put(live, bytes.TrimRight(d.bytes(live), "\x00"))
 	})
 	return d
 }

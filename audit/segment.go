@@ -48,11 +48,11 @@ type segment struct {
 func newSegment(d disk, size int64) (*segment, error) {
 	f, err := d.Open(nextName, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
-		return nil, fmt.Errorf("creating the next audit segment: %w", err)
+		return nil, fmt.Errorf("creating the file %s: %w", nextName, nameless(err))
 	}
 	s := &segment{disk: d, file: f, name: nextName}
 	if err := s.fill(size); err != nil {
-		return nil, errors.Join(fmt.Errorf("allocating the next audit segment: %w", err), s.discard())
+		return nil, errors.Join(fmt.Errorf("allocating its room: %w", err), s.discard())
 	}
 	return s, nil
 }
@@ -163,6 +163,17 @@ func (s *segment) zeros(size int64) error {
 		s.size += int64(n)
 	}
 	return nil
+}
+
+// try writes zeros over the last of those behind the records, if there are enough. A disk that does not take them is asked again.
+func (s *segment) try() error {
+	if s.room() < pageSize {
+		return nil
+	}
+	if _, err := s.file.WriteAt(make([]byte, pageSize), s.size-pageSize); err != nil {
+		return nil
+	}
+	return fatal("syncing audit segment "+s.name, s.file.Sync())
 }
 
 // trim cuts the zeros off, durably. When the cutting fails the segment is still of use.

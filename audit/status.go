@@ -19,6 +19,7 @@ type Status struct {
 	Free         int64         // free bytes of the file system, a second old at most while records come; -1 when not known
 	Commits      uint64        // writes that became durable since Open, one fsync each
 	LastCommit   time.Duration // how long the last of them took
+	Slow         time.Duration // how long a record had to wait of late, or a commit took, that is too long; 0 when none did
 	Dropped      uint64        // refusals and summaries that were not taken
 	LostOutcomes uint64        // outcomes that were not taken
 	Written      uint64        // bytes of records that became durable since Open
@@ -33,6 +34,9 @@ func (l *Log) Status() Status {
 	defer l.mu.Unlock()
 	s := l.status
 	s.Pending = l.pending()
+	if !l.slow() {
+		s.Slow = 0
+	}
 	s.Err = l.admit(logfile.MaxLine, forIntent)
 	return s
 }

@@ -87,7 +87,7 @@ func (v *verifier) checkpoint(r *logfile.Record, line []byte) error {
 func verify(t testing.TB, dir string) []logfile.Record {
 	t.Helper()
 	var v verifier
-	names, err := osDisk{dir}.List()
+	names, err := listed(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

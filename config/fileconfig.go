@@ -52,7 +52,7 @@ type listenerConfig struct {
 	// TLS. Without it the listener is plain HTTP, which is allowed on loopback and unix sockets only.
 	TLS *listenerTLSConfig `yaml:"tls"`
 	// Open connections at a time. For one more, the one that has been without a request for longest is closed; where all have
-	// requests under way, the new one is.
+	// requests under way, the new one is. Fewer, where the process may not have as many files open.
 	MaxConnections int `yaml:"max_connections" range:"1..1000000"`
 	// Open connections at a time of one source (an IPv4 address or an IPv6 /64); twice as many of an IPv6 /48. 0: no bound of its
 	// own. A loopback address, and all peers of a unix socket together, may have three quarters of `max_connections` instead.
@@ -392,7 +392,7 @@ type auditConfig struct {
 	SegmentSize size `yaml:"segment_size" range:"1MiB..16GiB"`
 	// Disk space that is kept for the outcomes of calls already sent.
 	Reserve size `yaml:"reserve" range:"128KiB..1GiB"`
-	// How long a call waits for its record to be on disk before it is answered 503.
+	// How long a call waits for its record to be on disk before it is answered 503. While the disk takes longer, the gateway is not ready.
 	Deadline duration `yaml:"deadline" range:"10ms..1m"`
 	// The log's name, which its keys and checkpoints carry: printable ASCII without blank, plus, quote or backslash. For a
 	// new log only: one that has a key keeps its name. Default: `tollgate/` and random digits.

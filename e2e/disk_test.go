@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
@@ -87,13 +88,20 @@ func (w *world) serves(p *process, order string) {
 	}
 }
 
-// TestSlowDisk has syncs that take longer than a call may wait. Calls are refused, and go on when the disk does.
+// TestSlowDisk has syncs that take longer than a call may wait. Calls are refused, and go on when the disk does. The gateway is not ready
+// meanwhile, whether calls come or not.
 func TestSlowDisk(t *testing.T) {
 	w := newWorld(t, bsssim.Config{}).configure(shortLog + unlimited)
 	p := w.start()
 	w.serves(p, orderName(1))
 	remove := p.inject("fdatasync:delay_enter=1500000")
 	w.refuses(p, 2)
+	for range 200 {
+		if status, body := p.readyz(); status != http.StatusServiceUnavailable || !strings.Contains(body, "the disk") {
+			t.Fatalf("/readyz: %d %s", status, body)
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
 	remove()
 	w.serves(p, orderName(3))
 	p.stop()

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -41,7 +43,7 @@ func TestFullDisk(t *testing.T) {
 	refused(t, pay(shop, "CS-1002"), http.StatusServiceUnavailable, "TG.6001")
 	_, err := shop.ShowCustomerOrderDetails(&model.ShowCustomerOrderDetailsRequest{OrderId: "CS-1001"})
 	refused(t, err, http.StatusServiceUnavailable, "TG.6001")
-	if status, body := p.readyz(); status != http.StatusServiceUnavailable || !strings.Contains(body, "audit log") {
+	if status, body := p.readyz(); status != http.StatusServiceUnavailable || !strings.Contains(body, "audit log") || !strings.Contains(body, filepath.Base(w.segments()[0])) || strings.Contains(body, "audit/next") {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	if n := len(w.simulator.Calls()) - arrivedBefore; n != 0 {
@@ -119,6 +121,26 @@ func TestRoomForOutcomes(t *testing.T) {
 	})
 	p.stop()
 	checkOnce(t, w.ordersThatArrived(), w.ordersOnRecord())
+}
+
+// TestStartOnAFullDisk ends a gateway in two ways, after which its log cannot grow. The next one starts and takes calls all the same.
+func TestStartOnAFullDisk(t *testing.T) {
+	for name, end := range map[string]func(*process){"stopped": (*process).stop, "killed": (*process).kill} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bsssim.Config{}).configure(shortLog + unlimited)
+			p := w.start()
+			w.serves(p, orderName(1))
+			end(p)
+			info, err := os.Stat(w.segments()[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			p = w.startWith("prlimit", fmt.Sprintf("--fsize=%d", info.Size()))
+			w.serves(p, orderName(2))
+			p.stop()
+			checkOnce(t, w.ordersThatArrived(), w.ordersOnRecord())
+		})
+	}
 }
 
 // fillUp makes calls until there is no room for another intent, of a large read or a small one.

@@ -1,13 +1,23 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
+	"tollgate/internal/peek"
 )
 
 // TestDrain tells the gateway to stop during a payment: the payment ends and its caller learns how, new calls find
@@ -21,6 +31,10 @@ func TestDrain(t *testing.T) {
 	go func() { done <- pay(w.shop(p).through(tapped.pass).bss(t), "CS-1001") }()
 	<-hold.arrived
 	p.terminate()
+	eventually(t, "the gateway says that it is stopping", func() bool {
+		status, body := p.readyz()
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "draining")
+	})
 	eventually(t, "nobody listens any more", func() bool {
 		connection, err := net.Dial("tcp", p.address("https"))
 		if err == nil {
@@ -44,6 +58,34 @@ func TestDrain(t *testing.T) {
 		t.Errorf("on record: %+v", got)
 	}
 	w.endedWell()
+}
+
+// TestSecondSignal stops at once, whatever is under way.
+func TestSecondSignal(t *testing.T) {
+	w := newWorld(t, bsssim.Config{}).configure(standard)
+	p := w.start()
+	hold := w.holdPayments()
+	defer close(hold.release)
+	done := make(chan error, 1)
+	go func() { done <- pay(w.shop(p).bss(t), "CS-1001") }()
+	<-hold.arrived
+	p.terminate()
+	eventually(t, "the gateway says that it is stopping", func() bool { return strings.Contains(p.log(), "a second signal stops at once") })
+	eventually(t, "the gateway has ended", func() bool { // it takes a moment until the second signal counts
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.exited:
+			return true
+		default:
+			return false
+		}
+	})
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGTERM {
+		t.Errorf("the gateway ended with %v", p.cmd.ProcessState)
+	}
+	if err := <-done; err == nil {
+		t.Error("the payment was answered")
+	}
 }
 
 // TestCallerLeavesDuringAPayment hangs up. The payment ends all the same, and its outcome is on record.
@@ -76,31 +118,168 @@ func TestCallerLeavesDuringAPayment(t *testing.T) {
 	p.stop()
 }
 
-// TestDrainGivesUp has a provider that never answers: the gateway ends within its drain time, and the next one closes the
-// payment as unknown.
+// TestDrainGivesUp has a provider that never answers, and payments that wait for keys on trial behind those that it has. The gateway ends
+// within its drain time: each caller is answered, and what became of each payment is on record before the next start.
 func TestDrainGivesUp(t *testing.T) {
+	const sent, waiting = 3, 9 // three of one caller try keys that are on trial
 	w := newWorld(t, bsssim.Config{}).configure(replaceOnce(t, standard, "bounds: {drain: 20s}", "bounds: {drain: 100ms}"))
 	p := w.start()
 	hold := w.holdPayments()
-	done := make(chan error, 1)
-	go func() { done <- pay(w.shop(p).bss(t), "CS-1001") }()
-	<-hold.arrived
-	p.terminate()
-	if code := p.code(); code != 1 {
-		t.Errorf("exit code %d, want 1: a payment was left alone", code)
+	codes := make(chan string, sent+waiting)
+	for range sent + waiting {
+		go func() {
+			r := request(t, "POST", "http://"+p.address("plain")+"/v3/orders/customer-orders/pay", `{"order_id":"CS-1001","use_coupon":"NO","use_discount":"NO"}`)
+			codes <- errorCode(r)
+		}()
 	}
-	if err := <-done; err == nil {
-		t.Error("the caller was told that the payment went through")
+	for range sent {
+		<-hold.arrived
+	}
+	eventually(t, "all payments are intended", func() bool { return w.count(logfile.KindIntent) == sent+waiting })
+	p.terminate()
+	told := map[string]int{}
+	for range sent + waiting {
+		told[<-codes]++
+	}
+	if told["TG.7002"] != sent || told["TG.6009"] != waiting {
+		t.Errorf("the callers were told %v", told)
+	}
+	if code := p.code(); code != 1 {
+		t.Errorf("exit code %d, want 1: payments were given up", code)
 	}
 	close(hold.release)
-	w.start().stop()
-	unknown := 0
+	outcomes := map[string]int{}
 	for _, h := range w.consistent() {
-		if h.outcome != nil && h.outcome.Outcome == logfile.Unknown {
-			unknown++
+		if h.outcome != nil {
+			outcomes[h.outcome.Outcome]++
 		}
 	}
-	if unknown != 1 {
-		t.Errorf("%d calls are closed as unknown, want 1", unknown)
+	if outcomes[logfile.Unknown] != sent || outcomes[logfile.NotSent] != waiting {
+		t.Errorf("on record: %v", outcomes)
 	}
+	w.endedWell()
+}
+
+// errorCode returns the error code of an answer, or why there is none.
+func errorCode(r *http.Request) string {
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	var body struct {
+		Code string `json:"error_code"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&body); err != nil {
+		return err.Error()
+	}
+	return body.Code
+}
+
+// count returns how many records of a kind there are.
+func (w *world) count(kind logfile.Kind) (n int) {
+	for _, r := range w.records() {
+		if r.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// TestStopWithIdleConnections stops the gateway while hundreds of callers keep connections open, call at that moment, and then now and then.
+// Each call is answered that is written on a connection that the gateway has taken and not closed yet. Callers that are asked to leave
+// open another connection, until none is taken any more.
+func TestStopWithIdleConnections(t *testing.T) {
+	const callers = 258
+	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(standard + unlimited)
+	p := w.start()
+	warm := make(chan struct{}, callers)
+	stopped := make(chan struct{})
+	ended := make(chan keepAlive, callers)
+	for i := range callers {
+		c := keepAlive{dial: func() (net.Conn, error) { return net.Dial("tcp", p.address("plain")) }}
+		if i%4 == 0 { // nobody knows these, and they are told so
+			c.dial = func() (net.Conn, error) {
+				return tls.Dial("tcp", p.address("https"), &tls.Config{RootCAs: w.pool(), ServerName: gatewayName})
+			}
+		}
+		go func() {
+			c.call()
+			warm <- struct{}{}
+			<-stopped
+			for c.call(); c.refused == nil && c.lost == nil; c.call() {
+				<-time.After(rand.N(500 * time.Millisecond)) // how a caller spends its time: nothing is waited for
+			}
+			ended <- c
+		}()
+	}
+	for range callers {
+		<-warm
+	}
+	p.terminate()
+	close(stopped)
+	calls := 0
+	for range callers {
+		c := <-ended
+		calls += c.calls
+		if c.lost != nil {
+			t.Errorf("a call is lost: %v", c.lost)
+		}
+	}
+	if calls < 3*callers { // one before, one at the moment of the stop, and others on connections that were opened after it
+		t.Errorf("only %d calls of %d callers were answered", calls, callers)
+	}
+	if code := p.code(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	w.endedWell()
+}
+
+// keepAlive is a caller that keeps its connection as long as it may.
+type keepAlive struct {
+	dial    func() (net.Conn, error)
+	conn    net.Conn
+	reader  *bufio.Reader
+	calls   int
+	refused error // a connection was
+	lost    error // a call was, which was written
+}
+
+func (k *keepAlive) call() {
+	fresh := k.conn == nil || k.closed()
+	if fresh {
+		if k.conn, k.refused = k.dial(); k.refused != nil {
+			return
+		}
+		k.reader = bufio.NewReader(k.conn)
+	}
+	_, err := io.WriteString(k.conn, "GET /v2/systems/configs/provinces HTTP/1.1\r\nHost: "+gatewayName+"\r\n\r\n")
+	var response *http.Response
+	if err == nil {
+		response, err = http.ReadResponse(k.reader, nil)
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, response.Body)
+	}
+	if fresh && errors.Is(err, syscall.ECONNRESET) { // it came just after the last one that was taken
+		k.refused = err
+		return
+	}
+	if k.lost = err; err != nil {
+		return
+	}
+	if k.calls++; response.Close {
+		_ = k.conn.Close()
+		k.conn = nil
+	}
+}
+
+// closed reports whether the gateway has closed the connection, as HTTP libraries notice before they use one again.
+func (k *keepAlive) closed() bool {
+	raw := k.conn
+	if secured, ok := raw.(*tls.Conn); ok {
+		raw = secured.NetConn()
+	}
+	quiet, _ := peek.Quiet(raw)
+	return !quiet
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -147,6 +148,15 @@ func (w *world) configure(text string) *world {
 func (w *world) start() *process {
 	w.t.Helper()
 	return launch(w.t, w.config, w.env).wait()
+}
+
+// startWith is start by another program, which runs a command under some conditions.
+func (w *world) startWith(program ...string) *process {
+	w.t.Helper()
+	args := append(program, binary, "run", "--config", w.config)
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(w.env[:len(w.env):len(w.env)], raceOptions)
+	return launchCommand(w.t, cmd).wait()
 }
 
 // standard is a gateway with all that most tests need. It has no `limits`, so that tests can append their own.

@@ -120,6 +120,9 @@ func (c *call) mark(add *adder) {
 	if len(c.request.TransferEncoding) > 0 || !c.request.ProtoAtLeast(1, 1) || isPreface(c.request) {
 		c.hangUp()
 	}
+	if c.ending.announced.Load() {
+		c.writer.Header()["Connection"] = connectionClose
+	}
 	add.add("Tollgate-Call-Id", c.id)
 	if c.operation == nil || !c.operation.Deprecated {
 		return

@@ -78,7 +78,7 @@ func newCall(g *Gateway, listener *Listener, w http.ResponseWriter, r *http.Requ
 	}
 	c.source, c.sourcePort = peer(r.RemoteAddr)
 	c.from, c.connection = source.Parse(r.RemoteAddr), connectionOf(r.Context())
-	c.pace.control = &c.control
+	c.pace.call = c
 	c.rawPath, c.rawQuery, _ = strings.Cut(r.RequestURI, "?")
 	return c
 }

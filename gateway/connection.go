@@ -76,7 +76,7 @@ func (c *call) awaitTurn() *Refusal {
 	case c.connection.turns <- struct{}{}:
 		c.turn = true
 	case <-c.request.Context().Done():
-		return refusal(callerLeft, "the caller left before its turn came")
+		return c.gone("the caller left before its turn came")
 	}
 	return nil
 }
@@ -127,6 +127,9 @@ func (c *call) connect(ctx context.Context) *Refusal {
 	}
 	if ctx.Err() == nil {
 		return nil
+	}
+	if c.givenUp() {
+		return c.stopped()
 	}
 	c.cutOff(settingConnections, shares[ofCaller].cause)
 	return refusal(notSentInTime, "this caller has all %d connections to upstream %s that one caller may have; no byte of the call was sent",

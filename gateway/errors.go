@@ -64,6 +64,7 @@ var (
 	callerLeft       = Code{"TG.6006", "caller_left", 503, "The caller left before the call was sent"}
 	headersBusy      = Code{"TG.6007", "headers_busy", 503, "Too many request headers at once"}
 	clockRejected    = Code{"TG.6008", "clock_rejected", 503, "The provider's clock and this gateway's differ"}
+	stopping         = Code{"TG.6009", "stopping", 503, "The gateway is stopping"}
 	keysOnTrial      = Code{"TG.6010", "credential_on_trial", 503, "This gateway's cloud key is on trial"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
@@ -84,7 +85,8 @@ func Codes() []Code {
 		foreignToken,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
-		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, keysOnTrial,
+		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, stopping,
+		keysOnTrial,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}

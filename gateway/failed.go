@@ -25,6 +25,10 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 	}
 	alert, alerted := tlspolicy.AlertOf(err)
 	switch {
+	case failure.MaybeSent && errors.Is(err, errStopping):
+		return c.unknownSince("the gateway is stopping and has not waited for the answer")
+	case errors.Is(err, errStopping):
+		return c.stopped()
 	case failure.MaybeSent && failure.Timeout():
 		return c.unknown(unknownInTime)
 	case failure.MaybeSent && alerted:

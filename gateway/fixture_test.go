@@ -96,6 +96,7 @@ func (f *fixture) serve(t testing.TB, listener net.Listener) {
 	}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetHTTP2(f.http2)
+	f.server.BaseContext = func(net.Listener) context.Context { return f.gateway.Context() }
 	f.server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return gateway.WithConnection(ctx, nil) }
 	(&accept.Requests{Refused: func(net.Addr) {}}).Watch(f.server)
 	var serving sync.WaitGroup

@@ -107,6 +107,7 @@ type Config struct {
 type Gateway struct {
 	Config
 	inFlight    inFlight // calls under way
+	ending      ending
 	ledger      *ledger
 	connections connections
 	cutOffs     cutOffLog
@@ -116,15 +117,17 @@ type Gateway struct {
 // New makes a gateway. It starts nothing.
 func New(config Config) *Gateway {
 	alone := config.Callers.Len() == 1
-	return &Gateway{Config: config, ledger: newLedger(config.Bounds, alone), connections: connections{alone: alone}, evidence: newEvidence()}
+	return &Gateway{
+		Config: config, ending: newEnding(), ledger: newLedger(config.Bounds, alone), connections: connections{alone: alone}, evidence: newEvidence(),
+	}
 }
 
 // Handler serves one listener.
 func (g *Gateway) Handler(listener *Listener) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
-		g.inFlight.begin()
-		defer g.inFlight.end()
+		g.inFlight.begin(c)
+		defer g.inFlight.end(c)
 		c.serve()
 	})
 }

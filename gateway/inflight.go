@@ -5,26 +5,29 @@ import (
 	"sync"
 )
 
-// inFlight counts the calls under way. Unlike with a sync.WaitGroup, calls may begin while somebody waits, and a wait that
+// inFlight holds the calls under way. Unlike with a sync.WaitGroup, calls may begin while somebody waits, and a wait that
 // is given up leaves nothing behind.
 type inFlight struct {
 	mutex   sync.Mutex
-	calls   int
-	drained chan struct{} // closed when calls becomes 0; nil if nobody waits
+	calls   map[*call]struct{}
+	drained chan struct{} // closed when there are no calls any more; nil if nobody waits
 }
 
-// begin counts a call.
-func (f *inFlight) begin() {
+// begin adds a call.
+func (f *inFlight) begin(c *call) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.calls++
+	if f.calls == nil {
+		f.calls = map[*call]struct{}{}
+	}
+	f.calls[c] = struct{}{}
 }
 
-func (f *inFlight) end() {
+func (f *inFlight) end(c *call) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.calls--
-	if f.calls == 0 && f.drained != nil {
+	delete(f.calls, c)
+	if len(f.calls) == 0 && f.drained != nil {
 		close(f.drained)
 		f.drained = nil
 	}
@@ -33,7 +36,7 @@ func (f *inFlight) end() {
 // wait returns when no call is under way, or with the context's error.
 func (f *inFlight) wait(ctx context.Context) error {
 	f.mutex.Lock()
-	if f.calls == 0 {
+	if len(f.calls) == 0 {
 		f.mutex.Unlock()
 		return nil
 	}
@@ -48,4 +51,14 @@ func (f *inFlight) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// each calls do for each call under way, none of which ends meanwhile, and returns how many there are.
+func (f *inFlight) each(do func(*call)) (calls int) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	for c := range f.calls {
+		do(c)
+	}
+	return len(f.calls)
 }

@@ -15,7 +15,7 @@ func (c *call) limit() *Refusal {
 	}
 	var err error
 	if c.verdict, err = c.Limiter.Take(c.request.Context(), subject); err != nil {
-		return refusal(callerLeft, "the caller left while the call waited for its turn")
+		return c.gone("the caller left while the call waited for its turn")
 	}
 	if !c.verdict.Allowed {
 		r := refusal(overLimit, "limit %q (%s) is reached", c.verdict.Limit, rateText(c.verdict.Rate.PerSecond))
@@ -23,7 +23,7 @@ func (c *call) limit() *Refusal {
 		return r
 	}
 	if c.request.Context().Err() != nil {
-		return refusal(callerLeft, "the caller left before the call was sent")
+		return c.gone("the caller left before the call was sent")
 	}
 	return nil
 }

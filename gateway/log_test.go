@@ -52,12 +52,18 @@ func (h *history) count(event string) (n int) {
 // wait returns once the event has happened.
 func (h *history) wait(t testing.TB, event string) {
 	t.Helper()
+	h.waitFor(t, event, 1)
+}
+
+// waitFor returns once the event has happened so many times.
+func (h *history) waitFor(t testing.TB, event string, times int) {
+	t.Helper()
 	deadline := time.After(patience)
 	for {
 		h.mutex.Lock()
-		found, changed := slices.Contains(h.events, event), h.changed
+		changed := h.changed
 		h.mutex.Unlock()
-		if found {
+		if h.count(event) >= times {
 			return
 		}
 		select {

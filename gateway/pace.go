@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -17,11 +16,11 @@ const (
 
 // bodyPace watches over the pace of a body that is being read.
 type bodyPace struct {
-	control *http.ResponseController
-	ends    time.Time // Bounds.BodyTimeout
-	begun   time.Time // when the time began that is running
-	first   bool      // the first byte has come
-	bytes   int       // since then
+	call  *call
+	ends  time.Time // Bounds.BodyTimeout
+	begun time.Time // when the time began that is running
+	first bool      // the first byte has come
+	bytes int       // since then
 }
 
 // paceStep spares large bodies a new deadline for each of their reads. Time may run out that much too early.
@@ -32,7 +31,10 @@ func (p *bodyPace) start() { p.startAt(time.Now()) }
 
 func (p *bodyPace) startAt(now time.Time) {
 	p.begun = now
-	_ = p.control.SetReadDeadline(earlier(now.Add(paceTime), p.ends))
+	_ = p.call.control.SetReadDeadline(earlier(now.Add(paceTime), p.ends))
+	if p.call.givenUp() { // which may have come before the deadline that was just set
+		_ = p.call.control.SetReadDeadline(past)
+	}
 }
 
 // got takes note of bytes that came, of a body that goes on.

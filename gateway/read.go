@@ -213,6 +213,8 @@ func (c *call) unread(err error) *Refusal {
 		return c.exhausted(busy.of, busy.whose)
 	}
 	switch {
+	case c.givenUp():
+		return c.stopped()
 	case errors.Is(err, errTooLarge):
 		return c.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):

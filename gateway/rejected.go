@@ -17,6 +17,9 @@ import (
 
 // paused is a call without a lease: its credential is paused, or still on trial with other calls.
 func (c *call) paused(err error) *Refusal {
+	if c.givenUp() {
+		return c.stopped()
+	}
 	c.warn("credential signs nothing now", err.Error())
 	paused, ok := errors.AsType[*credential.PausedError](err)
 	if !ok {

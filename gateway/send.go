@@ -132,13 +132,10 @@ func readHeld(body io.Reader, length, limit int64) ([]byte, error) {
 	return held, nil
 }
 
-// rested is for calls that spend, which must not take the answer to another call for theirs.
-var rested = upstream.Rested(context.Background())
-
 // sending returns the context that a call is sent in, as yet without its deadline.
 func (c *call) sending() context.Context {
 	if c.operation.Effect == catalog.Spend {
-		return rested
+		return c.ending.rested
 	}
-	return context.Background()
+	return c.ending.calls
 }

@@ -3,10 +3,8 @@ package service
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
-	"net/http"
 
 	"go.uber.org/zap"
 
@@ -134,13 +132,7 @@ func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 	server := acme.NewServer(s.logger, sources...)
 	watch := accept.Requests{Refused: func(net.Addr) {}} // marks the connections that are busy
 	watch.Watch(server)
-	s.servers = append(s.servers, server)
-	bounded := accept.New(inner, accept.Config{MaxConns: maxChallengeConns})
-	go func() {
-		if err := server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
-		}
-	}()
+	s.endpoints = append(s.endpoints, s.begin(server, accept.New(inner, accept.Config{MaxConns: maxChallengeConns})))
 	s.logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
 	return inner.Addr().String(), nil
 }

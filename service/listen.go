@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -29,10 +28,10 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 		return err
 	}
 	bounded := accept.New(inner, accept.Config{
-		MaxConns: l.MaxConns, MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
+		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	})
-	s.servers = append(s.servers, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
+	s.endpoints = append(s.endpoints, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
 	s.addresses[l.Name] = inner.Addr().String()
 	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
@@ -63,7 +62,7 @@ func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) *g
 }
 
 // serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
-func (s *Service) serve(name string, listener net.Listener, handler http.Handler, tlsConfig *tls.Config) *http.Server {
+func (s *Service) serve(name string, listener *accept.Listener, handler http.Handler, tlsConfig *tls.Config) *endpoint {
 	b := s.config.Bounds
 	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
 	server := &http.Server{
@@ -78,6 +77,7 @@ func (s *Service) serve(name string, listener net.Listener, handler http.Handler
 		server.TLSConfig = tlsConfig
 		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
 	}
+	server.BaseContext = func(net.Listener) context.Context { return s.gateway.Context() }
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return gateway.WithConnection(ctx, func() (int64, bool) { return accept.Taken(conn) })
 	}
@@ -86,12 +86,7 @@ func (s *Service) serve(name string, listener net.Listener, handler http.Handler
 		Silent:  func(r accept.Refusal) { s.connectionRefused(name, r) },
 	}
 	watch.Watch(server)
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
-		}
-	}()
-	return server
+	return s.begin(server, listener)
 }
 
 func (s *Service) listenAdmin(ctx context.Context) error {
@@ -103,7 +98,7 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	bounded := accept.New(inner, accept.Config{MaxConns: 64})
+	bounded := accept.New(inner, accept.Config{MaxConns: adminConns})
 	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
 	s.addresses["admin"] = inner.Addr().String()
 	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))

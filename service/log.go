@@ -28,7 +28,7 @@ func (s *Service) openLog() (audit.Recovery, error) {
 	log, recovery, err := audit.Open(audit.Config{
 		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: s.version,
 		Name: a.Name, KeyFile: a.KeyFile, CheckpointEvery: a.CheckpointEvery, CheckpointRecords: a.CheckpointRecords,
-		Published: s.published, Keep: a.Keep, Report: s.private.found,
+		Published: s.published, Keep: a.Keep, StallAfter: a.Deadline, Report: s.private.found,
 	})
 	if err != nil {
 		return recovery, fmt.Errorf("audit log: %w", err)

@@ -40,24 +40,47 @@ const patientLines = 4096
 type LineWriter struct {
 	to      io.Writer
 	lines   chan []byte
+	closing chan struct{} // closed by Close
 	done    chan struct{}
 	dropped atomic.Uint64
 }
 
 // NewLineWriter returns a LineWriter that writes to another writer. The caller must call Close.
 func NewLineWriter(to io.Writer) *LineWriter {
-	w := &LineWriter{to: to, lines: make(chan []byte, patientLines), done: make(chan struct{})}
+	w := &LineWriter{to: to, lines: make(chan []byte, patientLines), closing: make(chan struct{}), done: make(chan struct{})}
 	go w.run()
 	return w
 }
 
 func (w *LineWriter) run() {
 	defer close(w.done)
-	for line := range w.lines {
-		_, _ = w.to.Write(line) // there is nobody to tell
-		if dropped := w.dropped.Swap(0); dropped > 0 {
-			_, _ = fmt.Fprintf(w.to, `{"level":"warn","msg":"log lines were dropped: nobody read them","lines":%d}`+"\n", dropped)
+	for {
+		select {
+		case line := <-w.lines:
+			w.write(line)
+		case <-w.closing:
+			w.writeRest()
+			return
 		}
+	}
+}
+
+// writeRest writes what waits.
+func (w *LineWriter) writeRest() {
+	for {
+		select {
+		case line := <-w.lines:
+			w.write(line)
+		default:
+			return
+		}
+	}
+}
+
+func (w *LineWriter) write(line []byte) {
+	_, _ = w.to.Write(line) // there is nobody to tell
+	if dropped := w.dropped.Swap(0); dropped > 0 {
+		_, _ = fmt.Fprintf(w.to, `{"level":"warn","msg":"log lines were dropped: nobody read them","lines":%d}`+"\n", dropped)
 	}
 }
 
@@ -71,9 +94,10 @@ func (w *LineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Close writes what waits, as long as somebody reads, and ends the goroutine. Nothing may be written after it.
+// Close writes what waits, as long as somebody reads, and ends the goroutine. What is written after it may be dropped: the server's
+// goroutines for connections end later than the server.
 func (w *LineWriter) Close(within time.Duration) {
-	close(w.lines)
+	close(w.closing)
 	select {
 	case <-w.done:
 	case <-time.After(within):

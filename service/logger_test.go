@@ -46,4 +46,9 @@ func TestLogNeverWaits(t *testing.T) {
 	w.Close(0)
 	close(reader.release)
 	<-w.done
+	for range 2 * patientLines { // by those that end later
+		if n, err := w.Write([]byte("line\n")); n != 5 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
 }

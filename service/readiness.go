@@ -12,9 +12,9 @@ import (
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
 func (s *Service) readiness() admin.Readiness {
-	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.reloader.warnings(time.Now()), s.private.exposed(), s.signingWarnings()), Notes: s.signingNotes()}
-	if err := s.log.Status().Err; err != nil {
-		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+err.Error())
+	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.descriptors.warnings(), s.reloader.warnings(time.Now()), s.private.exposed(), s.signingWarnings()), Notes: s.signingNotes()}
+	if reason := s.logReason(); reason != "" {
+		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
 	}
 	if without := s.reloader.without(); len(without) > 0 {
 		r.Ready, r.Reasons = false, append(r.Reasons, without...)
@@ -25,6 +25,18 @@ func (s *Service) readiness() admin.Readiness {
 	default:
 	}
 	return r
+}
+
+// logReason says why the log takes no calls, or not in the time that they have; it is empty when it does.
+func (s *Service) logReason() string {
+	status, deadline := s.log.Status(), s.config.Audit.Deadline
+	switch {
+	case status.Err != nil:
+		return status.Err.Error()
+	case status.Slow > 0:
+		return fmt.Sprintf("the disk is too slow: a record took %v of late, and calls wait for %v at most (audit.deadline)", status.Slow.Round(time.Millisecond), deadline)
+	}
+	return ""
 }
 
 // warnLeft is how long the disk must last, or readiness warns.

@@ -5,7 +5,7 @@ package service
 import (
 	"context"
 	"fmt"
-	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,15 +42,17 @@ type Service struct {
 	upstreams          map[*config.Upstream]*gateway.Upstream
 	reloader           *tlsReloader // of certificates
 	private            *privateFiles
+	descriptors        descriptors
 	accepted           *accepted.Memory // nil: without the log's key
 	closers            []func()
-	servers            []*http.Server    // of the listeners
+	endpoints          []*endpoint       // all but the admin listener's
 	addresses          map[string]string // where listeners listen, by name
-	admin              *http.Server      // nil without an admin listener
+	admin              *endpoint         // nil without an admin listener
 	failed             chan error        // a server that ended by itself
 	stop               context.CancelFunc
 	flushed            chan struct{} // closed when the summary loop has ended
 	draining           chan struct{} // closed when draining begins
+	announce           sync.Once     // of that
 
 	checkpointed atomic.Pointer[time.Time] // when the newest checkpoint was signed
 	cutOff       rate.Sometimes            // for the log line about connections for which there is no room
@@ -88,6 +90,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.config.TLS.Fix(); err != nil {
 		return fmt.Errorf("tls policy: %w", err)
 	}
+	s.share()
 	s.closers = append(s.closers, s.reloader.close)
 	if err := s.openUpstreams(); err != nil {
 		return err

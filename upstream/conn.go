@@ -8,9 +8,9 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
+	"tollgate/internal/peek"
 	"tollgate/tlspolicy"
 )
 
@@ -163,17 +163,8 @@ func (c *conn) surplus() bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded) || c.records.got > 0 || c.raw.SetReadDeadline(time.Time{}) != nil
 }
 
-// silent tells whether the system has neither bytes nor the end of the stream for us.
+// silent reports whether it is known that nothing has come on a connection.
 func silent(raw net.Conn) bool {
-	system, ok := raw.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	access, err := system.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = access.Control(func(fd uintptr) { quiet = nothingToRead(fd) })
-	return err == nil && quiet
+	quiet, known := peek.Quiet(raw)
+	return quiet && known
 }

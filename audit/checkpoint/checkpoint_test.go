@@ -292,7 +292,7 @@ func TestMAC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seed, err := base64.StdEncoding.DecodeString(strings.Split(strings.TrimSpace(string(text)), "+")[4])
+	seed, err := base64.StdEncoding.DecodeString(strings.SplitN(strings.TrimSpace(string(text)), "+", 5)[4])
 	if err != nil {
 		t.Fatal(err)
 	}

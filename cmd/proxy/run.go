@@ -17,9 +17,9 @@ func runCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use: "run --config FILE", Short: "Run the gateway until it is told to stop (SIGTERM, interrupt)",
-		Long: "Run the gateway until SIGTERM or an interrupt: calls under way may end; a second signal stops at once. SIGHUP has it read\n" +
-			"certificates, client authorities and revocation lists again, which it does by itself when they change, the files of cloud\n" +
-			"keys, and ask ACME authorities at once for certificates that could not be had.",
+		Long: "Run the gateway until SIGTERM or an interrupt: callers are sent elsewhere for a second, then calls under way may end; a second\n" +
+			"signal stops at once. SIGHUP has it read certificates, client authorities and revocation lists again, which it does by itself\n" +
+			"when they change, the files of cloud keys, and ask ACME authorities at once for certificates that could not be had.",
 		Example: "  tollgate run --config deploy/sidecar.yaml", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := cli.LoadConfig(file, true)

@@ -1,0 +1,224 @@
+package accept
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"tollgate/internal/peek"
+)
+
+// draining is a server on a listener, with connections of its peers.
+type draining struct {
+	*Listener
+	calls chan chan struct{} // gets one for each call of /held, which ends when that is closed
+}
+
+func serveDraining(t *testing.T) *draining {
+	t.Helper()
+	l, _ := start(t, Config{})
+	d := &draining{l.(*Listener), make(chan chan struct{}, 10)}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, IdleTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/held" {
+			release := make(chan struct{})
+			d.calls <- release
+			<-release
+		}
+	})}
+	(&Requests{Refused: func(net.Addr) {}}).Watch(server)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		_ = l.Close()
+		_ = server.Close()
+		<-served
+	})
+	return d
+}
+
+// peer is a connection that has carried a call.
+func (d *draining) peer(t *testing.T) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c := dial(t, d)
+	r := bufio.NewReader(c)
+	if err := exchange(c, r, "/"); err != nil {
+		t.Fatal(err)
+	}
+	return c, r
+}
+
+func exchange(c net.Conn, r *bufio.Reader, path string) error {
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		return err
+	}
+	response, err := http.ReadResponse(r, nil)
+	if err == nil {
+		err = response.Body.Close()
+	}
+	return err
+}
+
+// age makes all connections as old as if they had been left alone for so long.
+func (d *draining) age(by time.Duration) {
+	d.slots.mu.Lock()
+	defer d.slots.mu.Unlock()
+	for e := d.slots.conns.Front(); e != nil; e = e.Next() {
+		e.Value.(*conn).began = time.Now().Add(-by)
+	}
+}
+
+// Drain closes idle connections, waits for a call under way, and takes no further connections.
+func TestDrain(t *testing.T) {
+	d := serveDraining(t)
+	_, idle := d.peer(t)
+	held := make(chan error, 1)
+	c, r := d.peer(t)
+	go func() { held <- exchange(c, r, "/held") }()
+	release := <-d.calls
+	d.age(time.Minute)
+	drained := make(chan error, 1)
+	go func() { drained <- d.Drain(t.Context()) }()
+	if _, err := idle.ReadByte(); err != io.EOF {
+		t.Errorf("the idle connection: %v", err)
+	}
+	if _, err := net.Dial("tcp", d.Addr().String()); err == nil {
+		t.Error("a further connection is taken")
+	}
+	select {
+	case err := <-drained:
+		t.Errorf("drained during a call: %v", err)
+	default:
+	}
+	close(release)
+	if err := <-held; err != nil {
+		t.Errorf("the call: %v", err)
+	}
+	_ = c.Close()
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+}
+
+// Drain ends with its context, and leaves a call alone.
+func TestDrainGivesUp(t *testing.T) {
+	d := serveDraining(t)
+	held := make(chan error, 1)
+	c, r := d.peer(t)
+	go func() { held <- exchange(c, r, "/held") }()
+	release := <-d.calls
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.Drain(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Drain: %v", err)
+	}
+	close(release)
+	if err := <-held; err != nil {
+		t.Errorf("the call: %v", err)
+	}
+}
+
+// A connection is not closed on which something has arrived that the server has not read, nor one that is new.
+func TestWhatIsNotUnused(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		state  state
+		since  time.Duration
+		sent   string
+		closed bool
+	}{
+		"idle":                            {silent, 2 * sparedTime, "", true},
+		"idle, and a request has arrived": {silent, 2 * sparedTime, "GET", false},
+		"new":                             {silent, sparedTime / 2, "", false},
+		"in a header":                     {partial, sparedTime / 2, "", false},
+		"long in a header":                {partial, 2 * sparedTime, "", true},
+		"long in a header that goes on":   {partial, 2 * sparedTime, "GET", false},
+		"busy":                            {busy, 2 * sparedTime, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			peer := dial(t, l)
+			raw, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := newSlots(10, 0)
+			own, _, err := s.take(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer own.Close()
+			if _, err := io.WriteString(peer, c.sent); err != nil {
+				t.Fatal(err)
+			}
+			if c.sent != "" { // until it is here
+				for quiet := true; quiet; quiet, _ = peek.Quiet(raw) {
+				}
+			}
+			own.state, own.began = c.state, now.Add(-c.since)
+			if left := s.closeUnused(now); left != 1 {
+				t.Errorf("%d are left, want 1: it is not closed yet", left)
+			}
+			_ = peer.Close() // so that reading ends
+			_, err = own.Read(make([]byte, 8))
+			if closed := errors.Is(err, os.ErrDeadlineExceeded); closed != c.closed {
+				t.Errorf("closed: %v, want %v (%v)", closed, c.closed, err)
+			}
+		})
+	}
+}
+
+// Connections that the system has taken, and the listener not yet, are served.
+func TestDrainTakesWhatWaits(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := New(&late{TCPListener: inner.(*net.TCPListener), open: make(chan struct{})}, Config{})
+	defer l.Close()
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.NotFoundHandler()}
+	(&Requests{Refused: func(net.Addr) {}}).Watch(server)
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+	peers := make([]net.Conn, 50)
+	for i := range peers {
+		peers[i] = dial(t, l)
+		if _, err := io.WriteString(peers[i], "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for i, c := range peers {
+		if answer, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 404") {
+			t.Errorf("peer %d: %q, %v", i, answer, err)
+		}
+	}
+}
+
+// late accepts nothing before a deadline is set.
+type late struct {
+	*net.TCPListener
+	open chan struct{}
+}
+
+func (l *late) SetDeadline(t time.Time) error {
+	defer close(l.open)
+	return l.TCPListener.SetDeadline(t)
+}
+
+func (l *late) Accept() (net.Conn, error) {
+	<-l.open
+	return l.TCPListener.Accept()
+}

@@ -1,0 +1,62 @@
+package audit
+
+import "time"
+
+// A log is stalled while the committer is busy with the disk for longer than callers wait: it takes no intents then. When the disk
+// has answered, it takes some, and they may wait in vain again. So a log counts as slow until the disk has been fast enough for a
+// while, which it finds out by itself, since no calls may come meanwhile.
+
+// calmFactor is how many times StallAfter a log is slow after the last slow commit.
+const calmFactor = 5
+
+// stalled reports whether the disk has not answered for too long. mu is held.
+func (l *Log) stalled() bool {
+	return !l.busySince.IsZero() && l.cfg.Now().Sub(l.busySince) > l.cfg.StallAfter
+}
+
+// slow reports whether the disk was too slow of late. mu is held.
+func (l *Log) slow() bool {
+	since := l.cfg.Now().Sub(l.slowAt)
+	return !l.slowAt.IsZero() && since >= 0 && since < calmFactor*l.cfg.StallAfter
+}
+
+// took notes how long the disk took for one commit. A slow one has to take no longer than half of what a fast one may. mu is held.
+func (l *Log) took(d time.Duration) {
+	limit := l.cfg.StallAfter
+	if l.slow() {
+		limit /= 2
+	}
+	if d > limit {
+		l.slowAt, l.status.Slow = l.cfg.Now(), d
+	}
+}
+
+// waitedInVain notes that an intent which came at a time was not durable when its caller gave up: it may have waited for the commit
+// before its own, neither of which took too long for itself.
+func (l *Log) waitedInVain(since time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.cfg.Now()
+	l.slowAt, l.status.Slow = now, now.Sub(since)
+}
+
+// trial is when the disk is to be tried; nil while the log is not slow.
+func (l *Log) trial() <-chan time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.slow() {
+		return nil
+	}
+	return time.After(l.cfg.StallAfter)
+}
+
+// try has the disk make something durable that is no record, and notes how long it takes.
+func (l *Log) try() error {
+	start := l.cfg.Now()
+	l.setBusySince(start)
+	err := l.live.try()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took(l.cfg.Now().Sub(start))
+	return err
+}

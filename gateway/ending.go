@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"tollgate/upstream"
+)
+
+// errStopping ends the calls for which a stop does not wait any longer.
+var errStopping = errors.New("the gateway is stopping")
+
+// ending is how far the end of a gateway has come.
+type ending struct {
+	announced atomic.Bool     // answers end their connections
+	calls     context.Context // ends when calls are given up
+	rested    context.Context // the same, for calls that spend, which must not take the answer to another call for theirs
+	giveUp    context.CancelCauseFunc
+}
+
+func newEnding() ending {
+	calls, giveUp := context.WithCancelCause(context.Background())
+	return ending{calls: calls, rested: upstream.Rested(calls), giveUp: giveUp}
+}
+
+// Context returns a context that ends with [Gateway.GiveUp]. Those of requests should be made of it, see [http.Server.BaseContext]:
+// what a call waits for before its intent is bound to its request.
+func (g *Gateway) Context() context.Context { return g.ending.calls }
+
+// AnnounceEnd has answers end their connections from now on: callers open others, if need be to another gateway. Calls are taken as before.
+func (g *Gateway) AnnounceEnd() { g.ending.announced.Store(true) }
+
+// GiveUp ends the calls under way and returns how many there are: those of which nothing was sent as refused or not sent,
+// the others as unknown. Each is answered. [Gateway.Wait] returns when that is done.
+func (g *Gateway) GiveUp() (calls int) {
+	g.AnnounceEnd()
+	g.ending.giveUp(errStopping)
+	return g.inFlight.each(func(c *call) { c.endBody() })
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// connectionClose ends a connection after its answer; net/http makes GOAWAY of it in HTTP/2. Nobody writes to it.
+var connectionClose = []string{"close"}
+
+// endBody ends the reading of a body for which a stop does not wait any longer.
+func (c *call) endBody() { _ = c.control.SetReadDeadline(past) }
+
+// givenUp reports whether a stop does not wait for calls any longer.
+func (c *call) givenUp() bool { return c.ending.calls.Err() != nil }
+
+// stopped refuses a call that is given up, of which nothing was sent.
+func (c *call) stopped() *Refusal {
+	return later(stopping, "the gateway is stopping; no byte of the call was sent")
+}
+
+// gone refuses a call whose request's context has ended.
+func (c *call) gone(text string) *Refusal {
+	if c.givenUp() {
+		return c.stopped()
+	}
+	return refusal(callerLeft, "%s", text)
+}

@@ -1,0 +1,80 @@
+package service
+
+import (
+	"fmt"
+	"math"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"tollgate/config"
+)
+
+const (
+	// ownDescriptors is how many descriptors a process needs besides its connections: about 25 for the runtime, the log with its spare
+	// ones and the index; the rest is for files that are read again, lookups of names, and connections that are being closed.
+	ownDescriptors = 64
+	// adminConns is how many connections the admin listener takes.
+	adminConns = 64
+)
+
+// descriptors are how many files the process may have open, and how they are shared out. Where the limit is too low for the bounds, the
+// listeners' are lowered: a peer that finds no room is refused, whereas a log, or a call, that finds no descriptor fails.
+type descriptors struct {
+	limit, needed      int
+	configured, shared int // connections of all listeners
+}
+
+// maxDescriptors returns the process's limit. The standard library has raised the soft one to the hard one by now.
+func maxDescriptors() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return math.MaxInt
+	}
+	return int(min(uint64(limit.Cur), math.MaxInt))
+}
+
+// shareDescriptors leaves the listeners what upstreams do not need, but at least half of all.
+func shareDescriptors(c *config.Config, limit int) descriptors {
+	d := descriptors{limit: limit}
+	own, upstreams := ownDescriptors+adminConns+len(c.Listeners)+len(c.Audit.Copies), 0
+	if c.HTTPChallenge != "" {
+		own += maxChallengeConns + 1
+	}
+	for _, u := range c.Upstreams {
+		upstreams += u.MaxConns
+	}
+	for _, l := range c.Listeners {
+		d.configured += l.MaxConns
+	}
+	d.needed = own + upstreams + d.configured
+	rest := max(limit-own, 0)
+	d.shared = min(d.configured, max(rest-upstreams, rest/2))
+	return d
+}
+
+// connections returns how many connections a listener takes for which a number is configured.
+func (d descriptors) connections(configured int) int {
+	if d.shared == d.configured {
+		return configured
+	}
+	return max(configured*d.shared/d.configured, 1)
+}
+
+// warnings are what is said of a limit that is too low.
+func (d descriptors) warnings() []string {
+	if d.shared == d.configured {
+		return nil
+	}
+	return []string{fmt.Sprintf("the process may have %d files open and needs %d: listeners take %d connections in all instead of %d; raise the limit (LimitNOFILE, ulimit -Hn)",
+		d.limit, d.needed, d.shared, d.configured)}
+}
+
+// share finds out what the process may have open.
+func (s *Service) share() {
+	s.descriptors = shareDescriptors(s.config, maxDescriptors())
+	if d := s.descriptors; d.shared < d.configured {
+		s.logger.Warn("the process may have fewer files open than its bounds need; its listeners take fewer connections",
+			zap.Int("limit", d.limit), zap.Int("needed", d.needed), zap.Int("connections", d.shared), zap.Int("configured", d.configured))
+	}
+}

@@ -1,0 +1,37 @@
+package service
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"tollgate/config"
+)
+
+// TestShareDescriptors has two listeners of 1024 and 300 connections, and upstreams of 150. The process itself needs 132.
+func TestShareDescriptors(t *testing.T) {
+	c := &config.Config{
+		Listeners: []*config.Listener{{MaxConns: 1024}, {MaxConns: 300}},
+		Upstreams: []*config.Upstream{{MaxConns: 100}, {MaxConns: 50}},
+		Audit:     config.Audit{Copies: make([]config.CheckpointCopy, 2)},
+	}
+	for _, test := range []struct{ limit, first, second int }{
+		{math.MaxInt, 1024, 300},
+		{1606, 1024, 300}, // the sum
+		{1605, 1023, 299},
+		{1024, 573, 168}, // 742 of 1324
+		{400, 103, 30},   // half of 268
+		{134, 1, 1},
+		{10, 1, 1},
+	} {
+		d := shareDescriptors(c, test.limit)
+		if first, second := d.connections(1024), d.connections(300); first != test.first || second != test.second {
+			t.Errorf("of %d the listeners have %d and %d, want %d and %d", test.limit, first, second, test.first, test.second)
+		}
+		if warnings := d.warnings(); (len(warnings) > 0) != (test.limit < 1606) {
+			t.Errorf("of %d: %q", test.limit, warnings)
+		} else if len(warnings) > 0 && !strings.Contains(warnings[0], "needs 1606: ") {
+			t.Errorf("of %d: %q", test.limit, warnings)
+		}
+	}
+}

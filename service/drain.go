@@ -1,0 +1,105 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"tollgate/accept"
+	"tollgate/config"
+)
+
+const (
+	// noticeTime is for how long calls are taken after readiness has turned false: load balancers see it, and callers that keep
+	// connections open are asked with each answer to leave.
+	noticeTime = time.Second
+	// answerTime is how long the answers to calls that are given up may take, besides the log's records of their outcomes.
+	answerTime = time.Second
+	// closeTime is how long the audit log and the copies of its checkpoints may take to close.
+	closeTime = 5 * time.Second
+)
+
+// StopTime returns how long a gateway may take to stop. A supervisor that kills it sooner leaves calls without an answer.
+func StopTime(c *config.Config) time.Duration {
+	return noticeTime + c.Bounds.Drain + graceTime(c) + closeTime
+}
+
+// graceTime is how long calls that are given up may take to end.
+func graceTime(c *config.Config) time.Duration { return c.Audit.Deadline + answerTime }
+
+// announceEnd has readiness turn false, and callers leave with their next answer. It may be called again.
+func (s *Service) announceEnd() {
+	s.announce.Do(func() {
+		close(s.draining)
+		s.gateway.AnnounceEnd()
+	})
+}
+
+// Drain stops listening and lets calls under way end within the configured time. Those that have not are answered, and those of which
+// nothing was sent end as not sent. The log is closed last. The admin listener answers meanwhile, so that whoever asks learns that
+// the gateway is stopping.
+func (s *Service) Drain() error {
+	s.announceEnd()
+	left := 0
+	timer := time.NewTimer(s.config.Bounds.Drain)
+	defer timer.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Bounds.Drain+graceTime(s.config))
+	defer cancel()
+	drained := s.drainEndpoints(ctx)
+	select {
+	case <-drained:
+	case <-timer.C:
+		left = s.gateway.GiveUp()
+		<-drained
+	}
+	var problems []error
+	if left > 0 {
+		problems = append(problems, fmt.Errorf("%d calls were still under way when the time to drain was over: they are on record as refused or not sent, "+
+			"or as unknown where they were sent", left))
+	}
+	if err := s.gateway.Wait(ctx); err != nil {
+		problems = append(problems, errors.New("calls could not be answered any more; without an outcome, they will be recorded as unknown"))
+	}
+	closing, stop := context.WithTimeout(context.Background(), closeTime)
+	defer stop()
+	return errors.Join(append(problems, s.closeAll(closing))...)
+}
+
+// drainEndpoints has each listener drained, and closes drained when that is done, or ctx has ended.
+func (s *Service) drainEndpoints(ctx context.Context) (drained <-chan struct{}) {
+	var group sync.WaitGroup
+	for _, e := range s.endpoints {
+		group.Go(func() { _ = e.listener.Drain(ctx) }) // what is left then is closed with the rest
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		group.Wait()
+	}()
+	return done
+}
+
+// endpoint is a listener with its HTTP server.
+type endpoint struct {
+	listener *accept.Listener
+	server   *http.Server
+}
+
+// begin serves a listener until that is closed.
+func (s *Service) begin(server *http.Server, listener *accept.Listener) *endpoint {
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.failed <- err
+		}
+	}()
+	return &endpoint{listener, server}
+}
+
+func (e *endpoint) close() {
+	_ = e.listener.Close()
+	_ = e.server.Close()
+}

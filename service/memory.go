@@ -1,0 +1,114 @@
+package service
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// spareHeap is how much garbage there may be besides what is usual, as much as is in use. A gateway has little in use, so
+	// that under load the collector would otherwise run all the time.
+	spareHeap = 32 << 20
+	// leastUsed stands for what is in use where that is less, or not known yet. It bounds what is spent before the next adjustment.
+	leastUsed = 4 << 20
+	// quietTime is after what time without a collection memory is given back. The runtime itself collects after two minutes.
+	quietTime = 20 * time.Second
+	// worthReturning is how much more than after the last time must be in use for that.
+	worthReturning = 16 << 20
+)
+
+// manageMemory makes garbage collection rarer while there is little in use, and gives memory back that a peak has left, until it is
+// undone with the returned function. An operator who sets GOGC has decided otherwise about the first.
+func manageMemory() (undo func()) {
+	done := make(chan struct{})
+	ticker := time.NewTicker(quietTime)
+	go returnMemory(ticker.C, done)
+	restore := func() {}
+	if os.Getenv("GOGC") == "" {
+		restore = spareCollections()
+	}
+	return func() {
+		ticker.Stop()
+		close(done)
+		restore()
+	}
+}
+
+// spareCollections sets after each collection when the next one is due.
+func spareCollections() (undo func()) {
+	var ended atomic.Bool
+	var adjust func(struct{})
+	adjust = func(struct{}) {
+		if ended.Load() {
+			return
+		}
+		debug.SetGCPercent(gcPercent(used()))
+		runtime.AddCleanup(new([32]byte), adjust, struct{}{}) // runs after the next collection
+	}
+	before := debug.SetGCPercent(100)
+	adjust(struct{}{})
+	return func() {
+		ended.Store(true)
+		debug.SetGCPercent(before)
+	}
+}
+
+// gcPercent is the GOGC with which garbage may be as much as is in use, and spareHeap besides.
+func gcPercent(inUse uint64) int { return 100 + int(spareHeap*100/max(inUse, leastUsed)) }
+
+// used returns what GOGC counts from: what was live at the last collection, stacks and globals.
+func used() (bytes uint64) {
+	return sum("/gc/heap/live:bytes", "/gc/scan/stack:bytes", "/gc/scan/globals:bytes")
+}
+
+func sum(names ...string) (total uint64) {
+	samples := make([]metrics.Sample, len(names))
+	for i, name := range names {
+		samples[i].Name = name
+	}
+	metrics.Read(samples)
+	for _, sample := range samples {
+		if sample.Value.Kind() == metrics.KindUint64 {
+			total += sample.Value.Uint64()
+		}
+	}
+	return total
+}
+
+// returnMemory gives memory back after a peak: where calls are few the collector hardly runs, and what it would find stays taken.
+func returnMemory(ticks <-chan time.Time, done <-chan struct{}) {
+	var state memoryState
+	for {
+		select {
+		case <-ticks:
+			if state.returns(sum("/gc/cycles/total:gc-cycles"), resident()) {
+				runtime.GC() // what pools keep, and connections with their finalizers, goes with the second collection only
+				debug.FreeOSMemory()
+				state.returned(sum("/gc/cycles/total:gc-cycles"), resident())
+			}
+		case <-done:
+			return
+		}
+	}
+}
+
+// resident is what the runtime has of the system's memory.
+func resident() uint64 {
+	return sum("/memory/classes/total:bytes") - sum("/memory/classes/heap/released:bytes")
+}
+
+// memoryState is what was found the last time, and the least that was resident since memory was given back.
+type memoryState struct{ cycles, least uint64 }
+
+// returns reports whether memory is to be given back: nothing was collected since the last time, and there is enough of it.
+func (m *memoryState) returns(cycles, resident uint64) bool {
+	quiet := cycles == m.cycles
+	m.cycles, m.least = cycles, min(m.least, resident)
+	return quiet && resident >= m.least+worthReturning
+}
+
+func (m *memoryState) returned(cycles, resident uint64) { m.cycles, m.least = cycles, resident }
