@@ -9,8 +9,8 @@ import (
 
 // What a writer that is well can have left unsigned, beyond what its settings say. A checkpoint follows the batch with which it
 // falls due, and a batch is no more than the writer's memory holds: 8 MiB of records, none of which is below 128 bytes. It waits
-// for up to five writes (of the batch before, its own, and the checkpoints behind each), and with one that takes longer than
-// five seconds the log counts as stalled.
+// for up to five writes (of the batch before, its own, and the checkpoints behind each), and with one of more than two seconds,
+// as audit.deadline is by default, the log counts as stalled; thrice that is allowed.
 const (
 	tailRecords = 8 << 20 / 128
 	tailAge     = 30 * time.Second
