@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"tollgate/internal/text"
@@ -42,23 +43,29 @@ func (s *span) add(t time.Time) {
 // inUse judges what stands behind the last checkpoint of a log that a process writes. That a process holds the log's lock
 // proves nothing: any process can.
 func (v *verifier) inUse() {
-	r := &v.report
-	records, age := v.options.tailBound()
-	if r.Unsigned > records {
-		v.faultAmong(FaultTail, v.signed+1, r.Last, v.behind, "%s behind the last checkpoint are signed by nothing. Although a process has the log open, "+
-			"there can be no more than %d where a checkpoint follows %s (--checkpoint-records): they were added, or checkpoints removed",
-			text.Count(r.Unsigned, "record"), records, text.Count(records-tailRecords, "record"))
+	records, _ := v.options.tailBound()
+	if v.report.Unsigned > records {
+		v.tailFault("there can be no more than %d where a checkpoint follows %s (--checkpoint-records): they were added, or checkpoints removed",
+			records, text.Count(records-tailRecords, "record"))
+	} else if v.report.Unsigned > 0 && v.options.Now != nil {
+		v.inTime(v.options.Now())
+	}
+}
+
+// inTime holds the times of the records behind the last checkpoint against the time that it is.
+func (v *verifier) inTime(now time.Time) {
+	_, age := v.options.tailBound()
+	if now.Sub(v.tail.from) <= age && v.tail.to.Sub(now) <= age {
 		return
 	}
-	if r.Unsigned == 0 || v.options.Now == nil {
-		return
-	}
-	if now := v.options.Now(); now.Sub(v.tail.from) > age || v.tail.to.Sub(now) > age {
-		v.faultAmong(FaultTail, v.signed+1, r.Last, v.behind, "%s behind the last checkpoint, of %s to %s, are signed by nothing, at %s. Although a process has the log "+
-			"open, it would have signed them where a checkpoint follows after %v (--checkpoint-every): they were added, or checkpoints removed; or the gateway's "+
-			"disk is full or fails, its clock was set, or it is starting after a crash: see its readiness, and verify again",
-			text.Count(r.Unsigned, "record"), clock(v.tail.from), clock(v.tail.to), clock(now), age-tailAge)
-	}
+	v.tailFault("it would have signed those of %s to %s by now, %s, where a checkpoint follows after %v (--checkpoint-every): they were added, or checkpoints "+
+		"removed; or the gateway's disk is full or fails, its clock was set, or it is starting after a crash: see its readiness, and verify again",
+		clock(v.tail.from), clock(v.tail.to), clock(now), age-tailAge)
+}
+
+func (v *verifier) tailFault(format string, args ...any) {
+	v.faultAmong(FaultTail, v.signed+1, v.report.Last, v.behind, "%s behind the last checkpoint are signed by nothing. Although a process has the log open, %s",
+		text.Count(v.report.Unsigned, "record"), fmt.Sprintf(format, args...))
 }
 
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
