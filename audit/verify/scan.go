@@ -32,7 +32,7 @@ const (
 // wantedMembers are the members of records, of kinds that are scanned, that joining needs beside the head.
 var wantedMembers = map[string]wanted{"call": wantedCall}
 
-// scan reads a record that tells of calls or handshakes, and reports whether it could.
+// scan reads a record of a call, or of refusals, and reports whether it could.
 func (s *scanner) scan(text []byte, l *line) bool {
 	*s = scanner{b: text}
 	if len(text) < 2 || len(text) >= logfile.MaxLine || !readable(text) || !s.head(l) {
