@@ -36,7 +36,7 @@ type Config struct {
 	// stops the outcomes of calls that were sent. As much again is kept for intents and the refusals of known callers: records of
 	// unauthenticated peers stop before that. 0 means 4 MiB, the least is 128 KiB.
 	Reserve int64
-	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals half of it; outcomes
+	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals and events half of it; outcomes
 	// twice as much. 0 means 4 MiB, the least is 256 KiB.
 	MaxPending int64
 	// KeyFile holds the private key that signs checkpoints. It is made, readable by its owner only, when a log has none yet.
@@ -137,6 +137,7 @@ const (
 	forIntent use = iota
 	forRefusal
 	forUnauthenticated // a refusal of a peer that proved no identity, or a summary of refusals
+	forEvent           // in the room of refusals of known callers
 	forOutcome
 )
 
@@ -174,7 +175,7 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 	return l.durable(ctx, r, forOutcome)
 }
 
-// Queue takes a record that nobody waits for: an outcome, a refusal or a summary, by its Kind. It never waits for the
+// Queue takes a record that nobody waits for: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
 // disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not taken: too much is pending, the
 // room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
@@ -191,6 +192,11 @@ func (l *Log) Queue(r *logfile.Record) error {
 		}
 	case logfile.KindRefusals:
 		u = forUnauthenticated
+	case logfile.KindEvent:
+		if r.Event == "" {
+			return errors.New("audit: an event needs a code")
+		}
+		u = forEvent
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
 	}
@@ -327,7 +333,7 @@ func (l *Log) allowance(u use) int64 {
 	switch u {
 	case forOutcome:
 		return 2 * l.cfg.MaxPending
-	case forRefusal, forUnauthenticated:
+	case forRefusal, forUnauthenticated, forEvent:
 		return l.cfg.MaxPending / 2
 	}
 	return l.cfg.MaxPending
@@ -341,6 +347,7 @@ func (l *Log) pending() int64 {
 	return n
 }
 
+// countRefused counts a record that is not taken; an event comes again.
 func (l *Log) countRefused(u use) {
 	switch u {
 	case forRefusal, forUnauthenticated:

@@ -164,6 +164,7 @@ func TestRecordsAreChecked(t *testing.T) {
 		"queued intent":               l.Queue(&logfile.Record{Kind: logfile.KindIntent, Call: "c"}),
 		"queued start":                l.Queue(&logfile.Record{Kind: logfile.KindStart}),
 		"queued outcome without call": l.Queue(&logfile.Record{Kind: logfile.KindOutcome}),
+		"event without code":          l.Queue(&logfile.Record{Kind: logfile.KindEvent}),
 	} {
 		if err == nil {
 			t.Errorf("%s is accepted", name)
@@ -290,6 +291,12 @@ func TestReserve(t *testing.T) {
 		}
 		if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Caller: "a"}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("refusal on a full disk: %v", err)
+		}
+		if err := l.Queue(&logfile.Record{Kind: logfile.KindEvent, Event: "e"}); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("event on a full disk: %v", err)
+		}
+		if dropped := l.Status().Dropped; dropped == 0 || dropped > 11 {
+			t.Errorf("%d refusals were dropped, at most 11 were not taken; an event comes again", dropped)
 		}
 		for _, call := range sent[:min(len(sent), 40)] {
 			if err := l.Outcome(t.Context(), &logfile.Record{Call: call, Outcome: logfile.Succeeded}); err != nil {
@@ -459,6 +466,7 @@ func TestQueueIsBounded(t *testing.T) {
 			most int64
 		}{
 			{logfile.Record{Kind: logfile.KindRefusal}, cfg.MaxPending / 2},
+			{logfile.Record{Kind: logfile.KindEvent, Event: "e"}, cfg.MaxPending / 2},
 			{logfile.Record{Kind: logfile.KindOutcome, Call: "c"}, 2 * cfg.MaxPending},
 		}
 		for _, limit := range limits {

@@ -69,7 +69,7 @@ type Refusals struct {
 	sources  map[source.Source]int    // the same by source, and by the site around it
 	known    map[string]int           // records of known callers in this minute, by caller: names of the configuration only
 	counts   map[logfile.Count]uint64 // by Count without its number
-	others   map[string]uint64        // by reason, for sources beyond maxCounts
+	others   map[logfile.Count]uint64 // the same without source and caller, for sources beyond maxCounts
 	withheld uint64                   // records that Daily had no room for
 }
 
@@ -81,16 +81,17 @@ func NewRefusals(log Queuer, bounds RefusalBounds) *Refusals {
 	atOnce := bounds.Daily / partsOfDay
 	return &Refusals{
 		log: log, bounds: bounds, daily: rate.NewLimiter(rate.Limit(float64(bounds.Daily-atOnce)/(24*time.Hour).Seconds()), int(atOnce)),
-		sources: map[source.Source]int{}, known: map[string]int{}, counts: map[logfile.Count]uint64{}, others: map[string]uint64{},
+		sources: map[source.Source]int{}, known: map[string]int{}, counts: map[logfile.Count]uint64{}, others: map[logfile.Count]uint64{},
 	}
 }
 
-// Unknown takes a refusal of a peer that proved no identity. full makes the record; it is called only if one may be
-// written.
-func (s *Refusals) Unknown(now time.Time, from source.Source, reason string, full func() *logfile.Record) {
+// Unknown takes a refusal of a peer that proved no identity. why has the Reason, Stage and TLSFailure that a summary counts it
+// under. full makes the record; it is called only if one may be written.
+func (s *Refusals) Unknown(now time.Time, from source.Source, why logfile.Count, full func() *logfile.Record) {
 	s.Flush(now)
 	if !s.first(now, from) || !s.write(now, full()) {
-		s.count(now, logfile.Count{Reason: reason, Source: from.String()})
+		why.Source = from.String()
+		s.count(now, why)
 	}
 }
 
@@ -117,7 +118,7 @@ func (s *Refusals) Withheld() uint64 {
 func (s *Refusals) Known(now time.Time, r *logfile.Record) {
 	s.Flush(now)
 	if !s.mayRecord(now, r.Caller) || s.log.Queue(r) != nil {
-		s.count(now, logfile.Count{Reason: r.Reason, Source: source.Parse(r.Source).String(), Caller: r.Caller})
+		s.count(now, logfile.Count{Reason: r.Reason, Stage: r.Stage, Source: source.Parse(r.Source).String(), Caller: r.Caller})
 	}
 }
 
@@ -184,11 +185,13 @@ func (s *Refusals) summary() []logfile.Count {
 		c.Count = n
 		lines = append(lines, c)
 	}
-	for reason, n := range s.others {
-		lines = append(lines, logfile.Count{Reason: reason, Source: logfile.Other, Count: n})
+	for c, n := range s.others {
+		c.Source, c.Count = logfile.Other, n
+		lines = append(lines, c)
 	}
 	slices.SortFunc(lines, func(a, b logfile.Count) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Source, b.Source))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Source, b.Source),
+			cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.TLSFailure, b.TLSFailure))
 	})
 	return lines
 }
@@ -219,10 +222,11 @@ func (s *Refusals) count(now time.Time, key logfile.Count) {
 		s.counts[key]++
 		return
 	}
-	if _, ok := s.others[key.Reason]; !ok && len(s.others) >= maxReasons {
-		key.Reason = logfile.Other
+	key.Source, key.Caller = "", ""
+	if _, ok := s.others[key]; !ok && len(s.others) >= maxReasons {
+		key = logfile.Count{Reason: logfile.Other}
 	}
-	s.others[key.Reason]++
+	s.others[key]++
 }
 
 func (s *Refusals) open(now time.Time) {

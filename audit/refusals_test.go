@@ -54,9 +54,9 @@ func TestUnknownPeersAreSummarised(t *testing.T) {
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{PerSource: 2, Sources: 10})
 	for range 5 {
-		s.Unknown(noon, source.Parse("10.0.0.1"), "no_signature", refusal("no_signature"))
+		s.Unknown(noon, source.Parse("10.0.0.1"), logfile.Count{Reason: "no_signature"}, refusal("no_signature"))
 	}
-	s.Unknown(noon, source.Parse("10.0.0.2"), "no_signature", refusal("no_signature"))
+	s.Unknown(noon, source.Parse("10.0.0.2"), logfile.Count{Reason: "no_signature"}, refusal("no_signature"))
 	s.Flush(noon.Add(59 * time.Second))
 	if full, summaries := q.split(); full != 3 || len(summaries) != 0 {
 		t.Fatalf("within the minute: %d records, %d summaries; want 3 and 0", full, len(summaries))
@@ -71,7 +71,7 @@ func TestUnknownPeersAreSummarised(t *testing.T) {
 	if got := summaries[0]; !reflect.DeepEqual(got.Counts, want) || !got.Since.Equal(noon) || got.Decision != logfile.Refused {
 		t.Errorf("summary %+v, want %+v", got, want)
 	}
-	s.Unknown(noon.Add(2*time.Minute), source.Parse("10.0.0.1"), "no_signature", refusal("no_signature"))
+	s.Unknown(noon.Add(2*time.Minute), source.Parse("10.0.0.1"), logfile.Count{Reason: "no_signature"}, refusal("no_signature"))
 	if full, _ := q.split(); full != 4 {
 		t.Error("the next minute begins with no records of its own")
 	}
@@ -84,7 +84,7 @@ func TestFloodIsBounded(t *testing.T) {
 	const n = 20000
 	for i := range n {
 		from := fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
-		s.Unknown(noon, source.Parse(from), fmt.Sprint("reason-", i%200), refusal("r"))
+		s.Unknown(noon, source.Parse(from), logfile.Count{Reason: fmt.Sprint("reason-", i%200)}, refusal("r"))
 	}
 	if len(s.sources) > 200 || len(s.counts) > maxCounts || len(s.others) > maxReasons+1 {
 		t.Errorf("memory grew to %d sources, %d counts, %d reasons", len(s.sources), len(s.counts), len(s.others))
@@ -106,12 +106,36 @@ func TestFloodIsBounded(t *testing.T) {
 	}
 }
 
+// TestFullSummaryIsWhole: a summary with as many lines as it can have holds them all, with the longest codes and sources that there are.
+func TestFullSummaryIsWhole(t *testing.T) {
+	q := &queue{}
+	s := NewRefusals(q, RefusalBounds{PerSource: 1, Sources: 1})
+	const n = 20000
+	for i := range n {
+		why := logfile.Count{Reason: "too many from source", Stage: logfile.StageConnection, TLSFailure: fmt.Sprintf("alert_bad_certificate_status_response%02d", i%100)}
+		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8:%x:ffff::1", 0x1000+i%2000)), why, refusal("r"))
+	}
+	s.Close()
+	full, summaries := q.split()
+	total, line := uint64(full), summaries[0].Append(nil)
+	var read logfile.Record
+	if err := logfile.ParseLine(line, &read); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range read.Counts {
+		total += c.Count
+	}
+	if total != n || read.Cut || len(read.Counts) < maxCounts {
+		t.Errorf("%d refusals are accounted for, of %d, in %d lines; cut %v", total, n, len(read.Counts), read.Cut)
+	}
+}
+
 // TestOneHostIsOneSource: the addresses of an IPv6 /64 share their records.
 func TestOneHostIsOneSource(t *testing.T) {
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{PerSource: 2, Sources: 10})
 	for i := range 9 {
-		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8::%d", i)), "r", refusal("r"))
+		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8::%d", i)), logfile.Count{Reason: "r"}, refusal("r"))
 	}
 	s.Close()
 	full, summaries := q.split()
@@ -125,9 +149,9 @@ func TestSiteHasAShare(t *testing.T) {
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{PerSource: 2})
 	for i := range 99 {
-		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8:1:%x::1", i)), "r", refusal("r"))
+		s.Unknown(noon, source.Parse(fmt.Sprintf("2001:db8:1:%x::1", i)), logfile.Count{Reason: "r"}, refusal("r"))
 	}
-	s.Unknown(noon, source.Parse("2001:db8:2::1"), "r", refusal("r"))
+	s.Unknown(noon, source.Parse("2001:db8:2::1"), logfile.Count{Reason: "r"}, refusal("r"))
 	if full, _ := q.split(); full != 2*siteSources+1 {
 		t.Errorf("%d records, want %d of one site and 1 of another", full, 2*siteSources)
 	}
@@ -145,7 +169,7 @@ func TestDailyBound(t *testing.T) {
 		now := noon.Add(time.Duration(minute) * time.Minute)
 		before := len(q.records)
 		for i := range 300 {
-			s.Unknown(now, source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), "no_identity", func() *logfile.Record {
+			s.Unknown(now, source.Parse(fmt.Sprintf("10.0.%d.%d", i>>8, i&255)), logfile.Count{Reason: "no_identity"}, func() *logfile.Record {
 				return &logfile.Record{Kind: logfile.KindRefusal, Reason: "no_identity", Path: strings.Repeat("p", 1000)}
 			})
 			total++
@@ -189,7 +213,7 @@ func TestKnownCallersAreRecordedEach(t *testing.T) {
 	}
 	q.full = true
 	s.Known(noon, r)
-	s.Unknown(noon, source.Parse("10.0.0.9"), "r", refusal("r"))
+	s.Unknown(noon, source.Parse("10.0.0.9"), logfile.Count{Reason: "r"}, refusal("r"))
 	s.Flush(noon.Add(time.Minute)) // not taken either: nothing is lost
 	q.full = false
 	s.Flush(noon.Add(2 * time.Minute))
@@ -209,8 +233,8 @@ func TestKnownCallersAreRecordedEach(t *testing.T) {
 func TestClockSetBackEndsTheMinute(t *testing.T) {
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{PerSource: 1, Sources: 10})
-	s.Unknown(noon, source.Parse("10.0.0.1"), "r", refusal("r"))
-	s.Unknown(noon, source.Parse("10.0.0.1"), "r", refusal("r"))
+	s.Unknown(noon, source.Parse("10.0.0.1"), logfile.Count{Reason: "r"}, refusal("r"))
+	s.Unknown(noon, source.Parse("10.0.0.1"), logfile.Count{Reason: "r"}, refusal("r"))
 	s.Flush(noon.Add(-time.Hour))
 	if _, summaries := q.split(); len(summaries) != 1 {
 		t.Error("no summary was written")
@@ -225,7 +249,7 @@ func TestRefusalsConcurrently(t *testing.T) {
 		all.Go(func() {
 			for i := range 200 {
 				now := noon.Add(time.Duration(i) * time.Second)
-				s.Unknown(now, source.Parse(fmt.Sprint("10.0.0.", w)), "r", refusal("r"))
+				s.Unknown(now, source.Parse(fmt.Sprint("10.0.0.", w)), logfile.Count{Reason: "r"}, refusal("r"))
 				s.Known(now, &logfile.Record{Kind: logfile.KindRefusal, Caller: "app"})
 			}
 		})

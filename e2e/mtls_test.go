@@ -97,7 +97,7 @@ func TestForeignCertificate(t *testing.T) {
 	}
 	eventually(t, "the refused handshake is on record", func() bool {
 		for _, r := range w.records() {
-			if r.Kind == logfile.KindRefusal && r.Reason == "connection: certificate" && r.TLSIn != nil && r.TLSIn.Offer != nil {
+			if r.Kind == logfile.KindRefusal && r.Stage == logfile.StageHandshake && r.Reason == "certificate" && r.TLSIn != nil && r.TLSIn.Offer != nil {
 				return true
 			}
 		}

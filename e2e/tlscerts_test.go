@@ -294,7 +294,7 @@ func (w *world) refusedConnections(p *process, reason string) {
 	w.t.Helper()
 	eventually(w.t, "refused handshakes are on record", func() bool {
 		for _, r := range w.records() {
-			if r.Kind == logfile.KindRefusal && strings.HasPrefix(r.Reason, "connection: "+reason) && r.TLSIn != nil && r.TLSIn.Offer != nil {
+			if r.Kind == logfile.KindRefusal && r.Stage == logfile.StageHandshake && strings.HasPrefix(r.Reason, reason) && r.TLSIn != nil && r.TLSIn.Offer != nil {
 				return true
 			}
 		}

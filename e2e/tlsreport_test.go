@@ -32,7 +32,7 @@ func TestTLSReport(t *testing.T) {
 	}
 	eventually(t, "the refused handshake is on record", func() bool {
 		for _, r := range w.records() {
-			if r.Kind == logfile.KindRefusal && r.Reason == "connection: no common version" {
+			if r.Kind == logfile.KindRefusal && r.TLSFailure == logfile.TLSVersion {
 				return true
 			}
 		}

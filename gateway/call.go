@@ -62,6 +62,7 @@ type call struct {
 	tlsOut    *logfile.TLS       // send
 	received  io.Closer          // send: the body of the upstream's answer
 	connected chan struct{}      // send: the caller's connections to the upstream, of which this call has one; nil: it has none
+	stage     string             // of package logfile: which step is at work
 	answering bool               // an answer of either kind was begun
 }
 

@@ -100,6 +100,7 @@ type Refusal struct {
 	Choices    []string      // credentials that the caller may name
 	RetryAfter time.Duration // 0: none
 	Claimed    string        // caller named by an unproven claim
+	TLSFailure string        // of the handshake with the upstream: see [logfile.Record]; empty: none failed
 	Answer     *answer       // the upstream's, which is not passed on; nil: there was none that could be used
 }
 

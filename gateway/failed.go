@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -23,6 +24,9 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 	if failure.TLS != nil {
 		c.tlsOut = c.evidence.of(failure.TLS)
 	}
+	if failure.MaybeSent && c.stage == logfile.StageConnect {
+		c.stage = logfile.StageSend
+	}
 	alert, alerted := tlspolicy.AlertOf(err)
 	switch {
 	case failure.MaybeSent && errors.Is(err, errStopping):
@@ -36,7 +40,11 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 	case failure.MaybeSent:
 		return c.unknown(outcomeUnknown)
 	case failure.Timeout():
-		return refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
+		r := refusal(notSentInTime, "upstream %s was not reached in time; no byte of the call was sent", c.upstream.Name)
+		if inHandshake(err) {
+			r.TLSFailure = TLSFailure(err)
+		}
+		return r
 	}
 	return c.notTaken(err)
 }
@@ -65,20 +73,32 @@ func (c *call) unknownSince(format string, args ...any) *Refusal {
 
 // notTaken says why an upstream took nothing of a call.
 func (c *call) notTaken(err error) *Refusal {
-	alert, alerted := tlspolicy.AlertOf(err)
-	_, inHandshake := errors.AsType[*upstream.HandshakeError](err)
 	kind := tlspolicy.KindOf(err)
+	if kind == "" && !inHandshake(err) {
+		return refusal(notSent, "upstream %s cannot be reached; no byte of the call was sent", c.upstream.Name)
+	}
+	r := c.withoutTLS(kind, err)
+	r.TLSFailure = TLSFailure(err)
+	return r
+}
+
+// withoutTLS is a call for which there is no TLS connection.
+func (c *call) withoutTLS(kind tlspolicy.Kind, err error) *Refusal {
+	alert, alerted := tlspolicy.AlertOf(err)
 	switch {
-	case alerted && inHandshake:
+	case alerted && inHandshake(err):
 		return refusal(notSent, "no TLS connection with upstream %s (%s: %s); no byte of the call was sent", c.upstream.Name, kind, alert)
-	case alerted:
+	case alerted: // an upstream of TLS 1.3 refuses our certificate when the handshake has ended for us
 		return refusal(notSent, "upstream %s ended the TLS connection with the alert %s before it took anything of the call", c.upstream.Name, alert)
 	case kind != "":
 		return refusal(notSent, "no TLS connection with upstream %s (%s); no byte of the call was sent", c.upstream.Name, kind)
-	case inHandshake:
-		return refusal(notSent, "no TLS connection with upstream %s (%s); no byte of the call was sent", c.upstream.Name, brokenBy(err))
 	}
-	return refusal(notSent, "upstream %s cannot be reached; no byte of the call was sent", c.upstream.Name)
+	return refusal(notSent, "no TLS connection with upstream %s (%s); no byte of the call was sent", c.upstream.Name, brokenBy(err))
+}
+
+func inHandshake(err error) bool {
+	_, is := errors.AsType[*upstream.HandshakeError](err)
+	return is
 }
 
 // brokenBy says how a handshake ended that TLS itself found nothing wrong with.

@@ -110,20 +110,24 @@ func TestHandshakesThatFail(t *testing.T) {
 	for name, tt := range map[string]struct {
 		serve func(net.Conn, *tls.Config)
 		want  string
+		code  string // of the record; empty: any
 	}{
-		"hangs up at once":    {func(net.Conn, *tls.Config) {}, "(it "}, // hangs up or resets, by what of ours has arrived
-		"hangs up":            {func(raw net.Conn, _ *tls.Config) { hello(raw) }, "no TLS connection with upstream bss (it hung up in the handshake)"},
-		"resets":              {func(raw net.Conn, _ *tls.Config) { hello(raw); reset(raw) }, "no TLS connection with upstream bss (it reset the connection in the handshake)"},
-		"speaks HTTP":         {func(raw net.Conn, _ *tls.Config) { hello(raw); _, _ = io.WriteString(raw, okAnswer) }, "no TLS connection with upstream bss (not tls)"},
-		"an alert":            {func(raw net.Conn, _ *tls.Config) { hello(raw); _, _ = raw.Write([]byte{21, 3, 3, 0, 2, 2, 40}) }, "no TLS connection with upstream bss (refused by peer: handshake_failure)"},
-		"certificates in 1.2": {asking(tls.VersionTLS12), "no TLS connection with upstream bss (refused by peer: handshake_failure)"},
-		"certificates in 1.3": {asking(tls.VersionTLS13), "upstream bss ended the TLS connection with the alert certificate_required before it took anything"},
+		"hangs up at once":    {func(net.Conn, *tls.Config) {}, "(it ", ""}, // hangs up or resets, by what of ours has arrived
+		"hangs up":            {func(raw net.Conn, _ *tls.Config) { hello(raw) }, "no TLS connection with upstream bss (it hung up in the handshake)", logfile.TLSClosed},
+		"resets":              {func(raw net.Conn, _ *tls.Config) { hello(raw); reset(raw) }, "no TLS connection with upstream bss (it reset the connection in the handshake)", logfile.TLSReset},
+		"speaks HTTP":         {func(raw net.Conn, _ *tls.Config) { hello(raw); _, _ = io.WriteString(raw, okAnswer) }, "no TLS connection with upstream bss (not tls)", logfile.TLSNotTLS},
+		"an alert":            {func(raw net.Conn, _ *tls.Config) { hello(raw); _, _ = raw.Write([]byte{21, 3, 3, 0, 2, 2, 40}) }, "no TLS connection with upstream bss (refused by peer: handshake_failure)", "alert_handshake_failure"},
+		"certificates in 1.2": {asking(tls.VersionTLS12), "no TLS connection with upstream bss (refused by peer: handshake_failure)", "alert_handshake_failure"},
+		"certificates in 1.3": {asking(tls.VersionTLS13), "upstream bss ended the TLS connection with the alert certificate_required before it took anything", "alert_certificate_required"},
 	} {
 		f := towards(t, tt.serve)
 		got := f.send(t, pay())
 		got.wantCode(t, "TG.7001")
 		if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent || !strings.Contains(r.Detail, tt.want) || got.problem(t).Detail != r.Detail {
 			t.Errorf("%s: outcome %q, detail %q, answer %s", name, r.Outcome, r.Detail, got.body)
+		}
+		if r := f.log.only(t, logfile.KindOutcome); r.Stage != logfile.StageConnect || tt.code != "" && r.TLSFailure != tt.code {
+			t.Errorf("%s: stage %q, TLS failure %q", name, r.Stage, r.TLSFailure)
 		}
 		if strings.Contains(got.body, "reached") {
 			t.Errorf("%s: the upstream was reached, and the answer is %s", name, got.body)
@@ -136,5 +140,8 @@ func TestHandshakesThatFail(t *testing.T) {
 	got := f.send(t, pay())
 	if got.wantCode(t, "TG.7001"); got.problem(t).Detail != "upstream bss cannot be reached; no byte of the call was sent" {
 		t.Errorf("nobody listens: %s", got.body)
+	}
+	if r := f.log.only(t, logfile.KindOutcome); r.Stage != logfile.StageConnect || r.TLSFailure != "" {
+		t.Errorf("nobody listens: stage %q, TLS failure %q", r.Stage, r.TLSFailure)
 	}
 }

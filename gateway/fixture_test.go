@@ -139,6 +139,7 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	f := &fixture{history: newHistory(), metrics: &metrics{}}
 	f.origin = newOrigin(t, f.history)
 	f.log = &fakeLog{history: f.history}
+	t.Cleanup(func() { checkStages(t, f.log) })
 	var core zapcore.Core
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{

@@ -171,17 +171,21 @@ func (c *call) recoverPanic() {
 
 // run takes the call through all steps. A non-nil refusal means that nothing was sent.
 func (c *call) run() *Refusal {
-	for _, step := range [...]func(*call) *Refusal{
-		(*call).admit,
-		(*call).identify,
-		(*call).match,
-		(*call).read,
-		(*call).verify,
-		(*call).decide,
-		(*call).limit,
-		(*call).intend,
+	for _, step := range [...]struct {
+		stage string
+		take  func(*call) *Refusal
+	}{
+		{logfile.StageAdmit, (*call).admit},
+		{logfile.StageIdentify, (*call).identify},
+		{logfile.StageMatch, (*call).match},
+		{logfile.StageRead, (*call).read},
+		{logfile.StageVerify, (*call).verify},
+		{logfile.StageDecide, (*call).decide},
+		{logfile.StageLimit, (*call).limit},
+		{logfile.StageIntend, (*call).intend},
 	} {
-		if refusal := step(c); refusal != nil {
+		c.stage = step.stage
+		if refusal := step.take(c); refusal != nil {
 			return refusal
 		}
 	}

@@ -96,6 +96,7 @@ func (c *call) intent() *logfile.Record {
 func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
+	r.Stage, r.TLSFailure = c.stage, why.TLSFailure
 	if a := why.Answer; a != nil {
 		c.describeAnswer(r, a)
 	}
@@ -147,6 +148,7 @@ func (c *call) refuse(refusal *Refusal) {
 		r := c.record(logfile.KindRefusal)
 		c.describe(r)
 		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
+		r.Stage = c.stage
 		r.ClaimedCaller = refusal.Claimed
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.Authorization.AccessKey
@@ -161,7 +163,7 @@ func (c *call) refuse(refusal *Refusal) {
 		if refusal.Code.Status == http.StatusUnauthorized { // other mistakes are no attempt at another's identity
 			c.Sources.Failed(c.from, c.started)
 		}
-		c.Refusals.Unknown(now, c.from, refusal.Code.Reason, full)
+		c.Refusals.Unknown(now, c.from, logfile.Count{Reason: refusal.Code.Reason, Stage: c.stage}, full)
 	}
 	c.Observer.Refused(c.result(refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 
+	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
@@ -29,7 +30,7 @@ type answer struct {
 
 // send is step 10: one attempt.
 func (c *call) send(ctx context.Context) (*answer, *Refusal) {
-	c.sentAt = c.Now()
+	c.sentAt, c.stage = c.Now(), logfile.StageConnect
 	if refusal := c.connect(ctx); refusal != nil {
 		return nil, refusal
 	}
@@ -37,6 +38,7 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	if !c.upstream.Signed {
 		return c.attempt(request)
 	}
+	c.stage = logfile.StageSign
 	lease, err := c.decision.Permit.Lease(ctx, c.identity.Caller, c.Now())
 	if err != nil {
 		return nil, c.paused(err)
@@ -56,10 +58,12 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 
 // attempt sends and reads the answer, whole if it is not larger than what is held.
 func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
+	c.stage = logfile.StageConnect
 	response, err := c.upstream.Transport.RoundTrip(request)
 	if err != nil {
 		return nil, c.failed(request, err)
 	}
+	c.stage = logfile.StageAnswer
 	c.received, c.tlsOut = response.Body, c.evidence.of(response.TLS)
 	a, err := c.hold(response)
 	if err != nil {

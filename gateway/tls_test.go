@@ -299,6 +299,9 @@ func TestTLSTowardsTheUpstream(t *testing.T) {
 				if !strings.Contains(r.Detail, "no TLS connection with upstream bss (certificate authority)") {
 					t.Errorf("the record does not name the reason: %q", r.Detail)
 				}
+				if r.TLSFailure != logfile.TLSAuthority {
+					t.Errorf("the record's TLS failure is %q", r.TLSFailure)
+				}
 				if r.Outcome != logfile.NotSent || f.history.has("upstream first byte bss.test") {
 					t.Errorf("outcome %q, events %q", r.Outcome, f.history.all())
 				}

@@ -8,6 +8,7 @@ import (
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
+	"tollgate/gateway"
 	"tollgate/tlspolicy"
 )
 
@@ -28,16 +29,39 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	if r.Reason == accept.ReasonMadeRoom {
 		return // it was idle: nothing was refused
 	}
-	reason := "connection: " + string(r.Reason)
-	s.connectionRefusals.Unknown(time.Now(), r.Source, reason, func() *logfile.Record {
+	why := whyRefused(r)
+	s.connectionRefusals.Unknown(time.Now(), r.Source, why, func() *logfile.Record {
 		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
 			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
 		source, port := splitRemote(r.Remote)
 		return &logfile.Record{
-			Kind: logfile.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: logfile.Refused, Reason: reason,
-			TLSIn: offerRecord(r.Offer),
+			Kind: logfile.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: logfile.Refused,
+			Reason: why.Reason, Stage: why.Stage, TLSFailure: why.TLSFailure, TLSIn: offerRecord(r.Offer),
 		}
 	})
+}
+
+// whyRefused returns what records and summaries say of why a connection was refused. What a peer offered shows better than the
+// error that nothing was in common with it.
+func whyRefused(r accept.Refusal) logfile.Count {
+	why := logfile.Count{Reason: string(r.Reason), Stage: logfile.StageHandshake}
+	switch r.Reason {
+	case accept.ReasonTooMany, accept.ReasonTooManySource, accept.ReasonMadeRoom, accept.ReasonAcceptFailed, accept.ReasonSilent:
+		why.Stage = logfile.StageConnection
+	case accept.ReasonVersion:
+		why.TLSFailure = logfile.TLSVersion
+	case accept.ReasonSuite:
+		why.TLSFailure = logfile.TLSSuite
+	case accept.ReasonGroup:
+		why.TLSFailure = logfile.TLSGroup
+	case accept.ReasonCertificate: // crypto/tls has no type for one that is missing
+		if why.TLSFailure = gateway.TLSFailure(r.Err); why.TLSFailure == logfile.TLSProtocol || why.TLSFailure == logfile.TLSOther {
+			why.TLSFailure = logfile.TLSCertificate
+		}
+	default:
+		why.TLSFailure = gateway.TLSFailure(r.Err)
+	}
+	return why
 }
 
 // splitRemote splits a peer's address; a unix socket has no port.

@@ -114,6 +114,7 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	s.reloader.start()
 	s.startSigning()
+	s.startEvents()
 	s.private.exposed()
 	return s.listenAdmin(ctx)
 }

@@ -24,12 +24,12 @@ type Summary struct {
 
 // Counts are of the records of a period.
 type Counts struct {
-	Begin, End                            uint64 // the first and the last one; 0 when there are none
-	Intents, Outcomes, Refusals, OfItself int    // by kind; OfItself are those that the log tells of itself
+	Begin, End                                    uint64 // the first and the last one; 0 when there are none
+	Intents, Outcomes, Refusals, Events, OfItself int    // by kind; OfItself are those that the log tells of itself
 }
 
 // Total is how many records there are.
-func (c *Counts) Total() int { return c.Intents + c.Outcomes + c.Refusals + c.OfItself }
+func (c *Counts) Total() int { return c.Intents + c.Outcomes + c.Refusals + c.Events + c.OfItself }
 
 func (c *Counts) see(l proof.Line) {
 	if c.Begin == 0 {
@@ -43,6 +43,8 @@ func (c *Counts) see(l proof.Line) {
 		c.Outcomes++
 	case logfile.KindRefusal, logfile.KindRefusals:
 		c.Refusals++
+	case logfile.KindEvent:
+		c.Events++
 	default:
 		c.OfItself++
 	}
@@ -56,6 +58,7 @@ func (c *Counts) add(more Counts) {
 	c.Intents += more.Intents
 	c.Outcomes += more.Outcomes
 	c.Refusals += more.Refusals
+	c.Events += more.Events
 	c.OfItself += more.OfItself
 }
 

@@ -210,7 +210,7 @@ def quote(text):
 
 # ---- Lines and files ("Files", "Lines") ------------------------------------------------------------------------------
 
-KINDS = "start|intent|outcome|refusal|refusals|stop|checkpoint|key|prune"
+KINDS = "start|intent|outcome|refusal|refusals|stop|event|checkpoint|key|prune"
 HEAD = re.compile(r'\{"seq":[1-9][0-9]{0,18},"commit":[1-9][0-9]{0,18},"time":"(?P<time>%s)","kind":"(%s)"[,}]' % (TIME, KINDS))
 STRING = re.compile(br'"(?:[^"\\]|\\.)*"')
 

@@ -26,14 +26,16 @@ type limits struct {
 	offers int // entries of each list of a TLS offer
 	counts int // lines of a refusals summary
 	peaks  int // of a tree: never more than 64
+
+	entries int // of an event's data
 }
 
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64}, // package tlspolicy lists up to 65 offers
-	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64},
-	{text: 128, fields: 16, values: 64, offers: 16, counts: 32, peaks: 64},
+	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, entries: 32}, // package tlspolicy lists up to 65 offers
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, entries: 32},
+	{text: 128, fields: 16, values: 64, offers: 16, counts: 24, peaks: 64, entries: 8},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
@@ -124,6 +126,11 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"decision":`, r.Decision)
 	e.str(`,"reason":`, r.Reason)
 	e.str(`,"detail":`, r.Detail)
+	e.str(`,"stage":`, r.Stage)
+	e.str(`,"tls_failure":`, r.TLSFailure)
+	e.str(`,"event":`, string(r.Event))
+	e.str(`,"subject":`, r.Subject)
+	e.data(r.Data)
 	e.str(`,"body_hash":`, r.BodyHash)
 	e.num(`,"body_bytes":`, r.BodyBytes)
 }
@@ -227,6 +234,8 @@ func (e *encoder) countList(counts []Count) {
 		}
 		e.b = append(e.b, `{"reason":`...)
 		e.text(c.Reason)
+		e.str(`,"stage":`, c.Stage)
+		e.str(`,"tls_failure":`, c.TLSFailure)
 		e.str(`,"source":`, c.Source)
 		e.str(`,"caller":`, c.Caller)
 		e.b = append(e.b, `,"count":`...)

@@ -70,7 +70,7 @@ func parseHead(line []byte) (h Head, err error) {
 // Known reports whether k is one of the kinds of this version.
 func (k Kind) Known() bool {
 	switch k {
-	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindCheckpoint, KindKey, KindPrune:
+	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindEvent, KindCheckpoint, KindKey, KindPrune:
 		return true
 	}
 	return false

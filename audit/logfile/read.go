@@ -54,6 +54,7 @@ type Filter struct {
 	Call, Caller, Site, Operation, Effect, Credential, Class, Account, Decision, Outcome string
 
 	Kind  Kind
+	Event EventCode
 	Since time.Time // records at this time or later
 	Until time.Time // records before this time
 }
@@ -63,7 +64,7 @@ func (f *Filter) Match(r *Record) bool {
 	for _, text := range [...]struct{ want, got string }{
 		{f.Call, r.Call}, {f.Caller, r.Caller}, {f.Site, r.Site}, {f.Operation, r.Operation}, {f.Effect, r.Effect},
 		{f.Credential, r.Credential}, {f.Class, r.Class}, {f.Account, r.Account}, {f.Decision, r.Decision}, {f.Outcome, r.Outcome},
-		{string(f.Kind), string(r.Kind)},
+		{string(f.Kind), string(r.Kind)}, {string(f.Event), string(r.Event)},
 	} {
 		if text.want != "" && text.want != text.got {
 			return false

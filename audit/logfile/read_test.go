@@ -9,7 +9,7 @@ func TestFilter(t *testing.T) {
 	at := time.Unix(1000, 0)
 	r := &Record{
 		Kind: KindIntent, Time: at, Call: "c", Caller: "app", Site: "cn", Operation: "PayOrders", Effect: "spend",
-		Credential: "acme", Class: "customer", Account: "c-17", Decision: Allowed, Outcome: Failed,
+		Credential: "acme", Class: "customer", Account: "c-17", Decision: Allowed, Outcome: Failed, Event: "e",
 	}
 	for _, c := range []struct {
 		name string
@@ -17,7 +17,7 @@ func TestFilter(t *testing.T) {
 		want bool
 	}{
 		{"empty", Filter{}, true},
-		{"all", Filter{"c", "app", "cn", "PayOrders", "spend", "acme", "customer", "c-17", Allowed, Failed, KindIntent, at, at.Add(1)}, true},
+		{"all", Filter{"c", "app", "cn", "PayOrders", "spend", "acme", "customer", "c-17", Allowed, Failed, KindIntent, "e", at, at.Add(1)}, true},
 		{"call", Filter{Call: "x"}, false},
 		{"caller", Filter{Caller: "x"}, false},
 		{"site", Filter{Site: "x"}, false},
@@ -29,6 +29,7 @@ func TestFilter(t *testing.T) {
 		{"decision", Filter{Decision: "x"}, false},
 		{"outcome", Filter{Outcome: "x"}, false},
 		{"kind", Filter{Kind: "x"}, false},
+		{"event", Filter{Event: "x"}, false},
 		{"since", Filter{Since: at.Add(1)}, false},
 		{"until", Filter{Until: at}, false},
 	} {

@@ -12,6 +12,7 @@ const (
 	KindRefusal  Kind = "refusal"  // a call, or a handshake, that was refused
 	KindRefusals Kind = "refusals" // a summary of refusals that got no record of their own
 	KindStop     Kind = "stop"     // the log was closed in good order
+	KindEvent    Kind = "event"    // what is neither of a call nor of the log itself: see EventCode
 
 	KindCheckpoint Kind = "checkpoint" // a signed statement of all records before it
 	KindKey        Kind = "key"        // from here on another key signs checkpoints
@@ -80,7 +81,18 @@ type Record struct {
 
 	Decision string `json:"decision,omitempty"` // Allowed or Refused
 	Reason   string `json:"reason,omitempty"`   // short code of why
-	Detail   string `json:"detail,omitempty"`   // the same for a person
+	Detail   string `json:"detail,omitempty"`   // the same for a person; no program reads it
+	// Stage says at which stage a connection or a call was refused, or failed: see [Stages].
+	Stage string `json:"stage,omitempty"`
+	// TLSFailure is why a TLS handshake failed, that of a refused connection or of an outcome's with the upstream: one of
+	// [TLSFailures], or TLSAlert and the alert's name.
+	TLSFailure string `json:"tls_failure,omitempty"`
+
+	Event   EventCode `json:"event,omitempty"`   // of an event; Identity is of the one who caused it, if anyone did
+	Subject string    `json:"subject,omitempty"` // what an event is about, such as the name of a credential
+	// Data holds what else programs may want to know of an event. At most 32 entries are written, with names of lower-case
+	// letters, digits and underscores and values of 1 KiB.
+	Data map[string]string `json:"data,omitempty"`
 
 	BodyHash  string  `json:"body_hash,omitempty"` // lower-case hex SHA-256; left out for sensitive operations
 	BodyBytes int64   `json:"body_bytes,omitempty"`
@@ -167,10 +179,12 @@ type Offer struct {
 
 // Count is one line of a refusals summary.
 type Count struct {
-	Reason string `json:"reason"`
-	Source string `json:"source,omitempty"` // an address, an IPv6 /64, or "other"
-	Caller string `json:"caller,omitempty"`
-	Count  uint64 `json:"count"`
+	Reason     string `json:"reason"`
+	Stage      string `json:"stage,omitempty"`
+	TLSFailure string `json:"tls_failure,omitempty"`
+	Source     string `json:"source,omitempty"` // an address, an IPv6 /64, or "other"
+	Caller     string `json:"caller,omitempty"`
+	Count      uint64 `json:"count"`
 }
 
 // Other stands in a summary for sources beyond its bound, and for reasons beyond theirs.

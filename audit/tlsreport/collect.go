@@ -16,17 +16,16 @@ import (
 
 // Bounds of what is kept. A gateway with fewer callers, upstreams and certificates than that gets a report of all.
 const (
-	maxCallers  = 2000
-	maxUses     = 5000
-	maxCerts    = 2000
-	maxNames    = 500
-	maxOffered  = 500
-	maxReasons  = 64
-	maxOffers   = 8      // kept for each reason
-	maxJudged   = 4096   // different offers whose verdicts are remembered
-	maxConns    = 65_536 // connections that are followed
-	maxSharing  = 8      // callers on one connection
-	refusedConn = "connection: "
+	maxCallers = 2000
+	maxUses    = 5000
+	maxCerts   = 2000
+	maxNames   = 500
+	maxOffered = 500
+	maxReasons = 64
+	maxOffers  = 8      // kept for each reason
+	maxJudged  = 4096   // different offers whose verdicts are remembered
+	maxConns   = 65_536 // connections that are followed
+	maxSharing = 8      // callers on one connection
 )
 
 // Config says what is asked.
@@ -101,7 +100,7 @@ type refusedUse struct {
 	offers                     map[string]uint64
 }
 
-type upstreamRefusal struct{ upstream, detail string }
+type upstreamRefusal struct{ upstream, reason string }
 
 type certKey struct{ direction, who, serverName, peer, fingerprint string }
 
@@ -303,16 +302,9 @@ func (c *Collector) outgoing(r *logfile.Record) {
 		}
 		c.certificate(certKey{"out", short(r.Upstream), short(out.ServerName), short(out.Peer), short(out.PeerFingerprint)}, out, r.Time)
 	}
-	if r.Outcome == logfile.NotSent && strings.HasPrefix(r.Detail, "no TLS connection with upstream ") {
-		*c.upstream.at(upstreamRefusal{short(r.Upstream), short(kindIn(r.Detail))})++
+	if reason, failed := failedFor(r); failed {
+		*c.upstream.at(upstreamRefusal{short(r.Upstream), short(reason)})++
 	}
-}
-
-// kindIn gives what the detail of such an outcome has in parentheses.
-func kindIn(detail string) string {
-	_, rest, _ := strings.Cut(detail, "(")
-	kind, _, _ := strings.Cut(rest, ")")
-	return kind
 }
 
 func (c *Collector) certificate(key certKey, t *logfile.TLS, at time.Time) {
@@ -334,7 +326,7 @@ func (c *Collector) certificate(key certKey, t *logfile.TLS, at time.Time) {
 
 // handshake counts a connection that was refused.
 func (c *Collector) handshake(r *logfile.Record) {
-	reason, ok := strings.CutPrefix(r.Reason, refusedConn)
+	reason, ok := refusedFor(r.Reason, r.Stage, r.TLSFailure)
 	if !ok {
 		return
 	}
@@ -360,7 +352,7 @@ func (c *Collector) handshake(r *logfile.Record) {
 // summary counts the connections among refusals that got no record of their own.
 func (c *Collector) summary(r *logfile.Record) {
 	for _, count := range r.Counts {
-		if reason, ok := strings.CutPrefix(count.Reason, refusedConn); ok {
+		if reason, ok := refusedFor(count.Reason, count.Stage, count.TLSFailure); ok {
 			refused := c.refused.at(short(reason))
 			refused.count += count.Count
 			if count.Source != logfile.Other {

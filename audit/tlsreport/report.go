@@ -181,7 +181,7 @@ func (u *refusedUse) listOffers() []OfferCount {
 }
 
 func (c *Collector) listFailed() []Failed {
-	return list(c.upstream, func(k upstreamRefusal, n *uint64) Failed { return Failed{k.upstream, k.detail, *n} },
+	return list(c.upstream, func(k upstreamRefusal, n *uint64) Failed { return Failed{k.upstream, k.reason, *n} },
 		func(a, b Failed) int {
 			return most(a.Calls, b.Calls, []string{a.Upstream, a.Reason}, []string{b.Upstream, b.Reason})
 		})

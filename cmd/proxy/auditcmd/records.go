@@ -30,6 +30,7 @@ func recordsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "records --dir DIR", Short: "List the log's records, line by line",
 		Example: "  tollgate audit records --dir /var/lib/tollgate/audit --kind refusals --last 24h\n" +
+			"  tollgate audit records --dir D --event credential_paused --last 30d\n" +
 			"  tollgate audit records --dir D --from-seq 4711 --to-seq 4720 --json   # the lines as they stand in the log",
 		Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,6 +46,7 @@ func recordsCommand() *cobra.Command {
 	flags.StringVar(&f.kind, "kind", "", "record `kind`: "+strings.Join(kinds, ", "))
 	flags.Uint64Var(&f.from, "from-seq", 0, "only records from this `number` on")
 	flags.Uint64Var(&f.to, "to-seq", 0, "only records up to this `number`")
+	flags.StringVar((*string)(&f.filter.Event), "event", "", "`code` of an event, such as credential_paused")
 	flags.StringVar(&f.filter.Call, "call", "", "call `id`")
 	flags.StringVar(&f.filter.Caller, "caller", "", "proven caller's `name`")
 	flags.StringVar(&f.filter.Operation, "operation", "", "operation `name`")
@@ -57,7 +59,7 @@ func recordsCommand() *cobra.Command {
 
 var kinds = []string{
 	string(logfile.KindStart), string(logfile.KindIntent), string(logfile.KindOutcome), string(logfile.KindRefusal), string(logfile.KindRefusals),
-	string(logfile.KindStop), string(logfile.KindCheckpoint), string(logfile.KindKey), string(logfile.KindPrune),
+	string(logfile.KindStop), string(logfile.KindEvent), string(logfile.KindCheckpoint), string(logfile.KindKey), string(logfile.KindPrune),
 }
 
 func (f *recordFlags) parse(now time.Time) error {
@@ -163,15 +165,17 @@ func recordWhat(r *logfile.Record) string {
 	switch r.Kind {
 	case logfile.KindRefusals:
 		for _, count := range r.Counts {
-			parts = append(parts, fmt.Sprintf("%d× %s from %s", count.Count, count.Reason, count.Source))
+			parts = append(parts, fmt.Sprintf("%d× %s from %s", count.Count, reasonAt(count.Stage, count.Reason, count.TLSFailure), count.Source))
 		}
 	case logfile.KindStart, logfile.KindStop:
 		parts = append(parts, r.Version, r.Note)
 	case logfile.KindRefusal:
-		parts = append(parts, r.Reason)
+		parts = append(parts, reasonAt(r.Stage, r.Reason, r.TLSFailure))
 		if r.Operation == "" && r.Path != "" {
 			parts = append(parts, r.Method+" "+r.Path)
 		}
+	case logfile.KindEvent:
+		parts = append(parts, string(r.Event), r.Subject, r.Detail, r.Note)
 	case logfile.KindCheckpoint, logfile.KindKey:
 		parts = append(parts, r.Key, r.Note)
 	case logfile.KindPrune:
@@ -183,6 +187,17 @@ func recordWhat(r *logfile.Record) string {
 		}
 	}
 	return shorten(strings.Join(strings.Fields(strings.Join(parts, " ")), " "), 100)
+}
+
+// reasonAt returns a reason, with what it needs beside it where it is that of a connection.
+func reasonAt(stage, reason, failure string) string {
+	switch {
+	case !logfile.OfConnection(stage):
+		return reason
+	case failure != "":
+		return stage + ": " + logfile.TLSFailureText(failure)
+	}
+	return stage + ": " + reason
 }
 
 func showCommand() *cobra.Command {

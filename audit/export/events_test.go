@@ -1,0 +1,128 @@
+package export_test
+
+import (
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"tollgate/audit"
+	"tollgate/audit/calls"
+	"tollgate/audit/logfile"
+	"tollgate/audit/store"
+	"tollgate/audit/tlsreport"
+	"tollgate/tlspolicy"
+)
+
+// TestEventsPass: whatever an event's code, known or not, a start takes the log over, both verifiers find it whole, a bundle holds
+// it, and the index and the reports say the same of calls and connections as without it.
+func TestEventsPass(t *testing.T) {
+	l := newLogs(t)
+	codes := append(logfile.EventCodes(), "made_up", "of_a_later_version")
+	with, without := l.crashed(codes), l.crashed(nil)
+	check(t, []sample{{Name: "after a crash", Log: with, Allow: true}, {Name: "without events", Log: without, Allow: true}})
+
+	e, err := exportPeriod(t, with, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	l.ok(err)
+	e.check(t)
+	if e.summary.Events != len(codes) || e.summary.Total() != int(e.summary.End-e.summary.Begin+1) {
+		t.Errorf("the bundle counts %+v", e.summary.Counts)
+	}
+	samples := []sample{{Name: "folder", Log: with, Allow: true}, {Name: "bundle", Log: e.file}}
+	check(t, samples)
+	for _, s := range samples {
+		if report, err := l.verify(s); err != nil || !report.Whole() {
+			t.Errorf("%s: %+v, %v", s.Name, report, err)
+		}
+	}
+
+	var read []logfile.EventCode
+	l.ok(logfile.Read(with, func(r *logfile.Record, _ []byte) error {
+		if r.Kind == logfile.KindEvent {
+			read = append(read, r.Event)
+			if r.Subject != "main" || r.Data["name"] != "a value" || r.Detail != "prose" || r.Identity != "who" {
+				t.Errorf("read back: %+v", r)
+			}
+		}
+		return nil
+	}))
+	if !slices.Equal(read, codes) {
+		t.Errorf("read %q, want %q", read, codes)
+	}
+	if got, want := l.joined(with), l.joined(without); !slices.Equal(got, want) || len(want) != 3 {
+		t.Errorf("calls %q, want %q", got, want)
+	}
+	if got, want := l.indexed(with), l.joined(without); !slices.Equal(got, want) {
+		t.Errorf("calls in the index %q, want %q", got, want)
+	}
+	if got, want := l.connections(with), l.connections(without); !reflect.DeepEqual(got, want) {
+		t.Errorf("TLS report %+v, want %+v", got, want)
+	}
+}
+
+// crashed returns a log with calls, and an event of each code between them, that a crash ended and a start took over.
+func (l *logs) crashed(codes []logfile.EventCode) string {
+	cfg := audit.Config{Dir: l.dir(), Name: "tollgate/test", Version: "test", KeyFile: filepath.Join(l.t.TempDir(), "key"),
+		Preallocate: 128 << 10, CheckpointEvery: time.Hour}
+	a, _, err := audit.Open(cfg)
+	l.ok(err)
+	in := &logfile.TLS{Version: "TLS 1.3", Suite: "TLS_AES_256_GCM_SHA384", Group: "X25519"}
+	l.ok(a.Intent(l.t.Context(), &logfile.Record{Call: "ends", TLSIn: in}))
+	l.ok(a.Intent(l.t.Context(), &logfile.Record{Call: "stays open", Effect: "read", TLSIn: in}))
+	for _, code := range codes {
+		l.ok(a.Queue(&logfile.Record{
+			Kind: logfile.KindEvent, Event: code, Identity: "who", Subject: "main", Detail: "prose", Data: map[string]string{"name": "a value"},
+		}))
+	}
+	l.ok(a.Queue(&logfile.Record{Kind: logfile.KindRefusal, Call: "is refused", Caller: "app", TLSIn: in}))
+	l.ok(a.Outcome(l.t.Context(), &logfile.Record{Call: "ends", Outcome: logfile.Succeeded, TLSOut: in}))
+	crashed := l.copy(cfg.Dir, func(string) {})
+	l.ok(a.Close(l.t.Context()))
+
+	cfg.Dir = crashed
+	a, found, err := audit.Open(cfg)
+	l.ok(err)
+	if !slices.Equal(found.Closed, []string{"stays open"}) {
+		l.t.Errorf("the start closed %q", found.Closed)
+	}
+	l.ok(a.Close(l.t.Context()))
+	return cfg.Dir
+}
+
+func (l *logs) joined(dir string) (all []string) {
+	joiner := calls.NewJoiner(func(c *calls.Call) error { all = append(all, callID(c)); return nil })
+	l.ok(logfile.Read(dir, func(r *logfile.Record, _ []byte) error { return joiner.Add(r) }))
+	slices.Sort(all)
+	return all
+}
+
+func (l *logs) indexed(dir string) (all []string) {
+	x := store.New(dir, filepath.Join(l.t.TempDir(), "index.sqlite"))
+	_, err := x.Rebuild(l.t.Context(), nil)
+	l.ok(err)
+	l.ok(x.Calls(l.t.Context(), &calls.Filter{}, func(c *calls.Call) error { all = append(all, callID(c)); return nil }))
+	slices.Sort(all)
+	return all
+}
+
+// callID returns a call's id and which records it has.
+func callID(c *calls.Call) string {
+	switch {
+	case c.Refusal != nil:
+		return c.Refusal.Call + ": refusal"
+	case c.Intent != nil && c.Outcome != nil:
+		return c.Outcome.Call + ": intent, outcome " + c.Outcome.Outcome
+	}
+	return "a part of a call"
+}
+
+func (l *logs) connections(dir string) []any {
+	policy, err := tlspolicy.Named(tlspolicy.Default)
+	l.ok(err)
+	collector, err := tlsreport.New(tlsreport.Config{Policy: policy})
+	l.ok(err)
+	l.ok(logfile.Read(dir, func(r *logfile.Record, _ []byte) error { collector.Add(r); return nil }))
+	report := collector.Report()
+	return []any{report.In, report.Out, report.Refused, report.Upstream}
+}

@@ -1,0 +1,63 @@
+package logfile
+
+import (
+	"maps"
+	"slices"
+)
+
+// EventCode says what an event record states.
+type EventCode string
+
+// The codes of events; docs/audit-format.md says what Subject and Data of each are. Readers pass on codes that they do not know.
+const (
+	EventCredentialPaused  EventCode = "credential_paused"  // the provider rejected a signature: the credential signs nothing, or nothing of one caller
+	EventCredentialResumed EventCode = "credential_resumed" // a pause is over
+	EventLogStalled        EventCode = "log_stalled"        // the log took no intents
+	EventLogRecovered      EventCode = "log_recovered"      // it takes them again
+	EventCopyFailing       EventCode = "copy_failing"       // checkpoints do not reach a place that keeps copies
+	EventCopyRecovered     EventCode = "copy_recovered"     // the newest is there
+)
+
+// EventCodes lists every code.
+func EventCodes() []EventCode {
+	return []EventCode{
+		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
+	}
+}
+
+const (
+	maxDataName  = 64      // bytes
+	maxDataValue = 1 << 10 // bytes of its encoded form
+)
+
+// data writes the entries of an object of texts, sorted by name. Names that [dataName] does not take are left out: two of them
+// might be written alike.
+func (e *encoder) data(data map[string]string) {
+	if len(data) == 0 {
+		return
+	}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(data)), func(name string) bool { return !dataName(name) })
+	e.cut = e.cut || len(names) < len(data)
+	if names = names[:e.bound(len(names), e.entries)]; len(names) == 0 {
+		return
+	}
+	e.b = append(e.b, `,"data":{`...)
+	start, whole := len(e.b), e.limits.text
+	e.limits.text = min(whole, maxDataValue)
+	for _, name := range names {
+		e.b = append(append(append(e.b, `,"`...), name...), `":`...)
+		e.text(data[name])
+	}
+	e.limits.text = whole
+	e.closeObject(start)
+}
+
+// dataName reports whether name is one to 64 lower-case letters, digits and underscores.
+func dataName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= maxDataName
+}
