@@ -12,10 +12,7 @@ import (
 // diskFS shows the files of a disk to the readers of package logfile.
 type diskFS struct{ disk disk }
 
-var (
-	_ fs.ReadDirFS = diskFS{}
-	_ fs.StatFS    = diskFS{}
-)
+var _ fs.ReadDirFS = diskFS{}
 
 func (d diskFS) Open(name string) (fs.File, error) {
 	f, err := d.disk.Open(name, 0)
@@ -30,16 +27,11 @@ func (d diskFS) ReadDir(string) ([]fs.DirEntry, error) {
 	names, err := d.disk.List()
 	var entries []fs.DirEntry
 	for _, name := range names {
-		if info, err := d.Stat(name); err == nil {
-			entries = append(entries, fs.FileInfoToDirEntry(info))
+		if id, err := d.disk.Stat(name); err == nil {
+			entries = append(entries, fs.FileInfoToDirEntry(diskInfo{name, id}))
 		}
 	}
 	return entries, err
-}
-
-func (d diskFS) Stat(name string) (fs.FileInfo, error) {
-	id, err := d.disk.Stat(name)
-	return diskInfo{name, id}, err
 }
 
 // diskFile is an open file. SectionReader has Read, ReadAt and Seek.

@@ -357,7 +357,7 @@ func faultOnce(t *testing.T, d *memDisk, config func(*memDisk) Config, at int, m
 func reopen(t *testing.T, d *memDisk, h *history, failed string) {
 	t.Helper()
 	for round := range 2 {
-		l, found, err := Open(small(d))
+		l, found, err := Open(witnessed(small(d), h.published...))
 		if err != nil {
 			t.Errorf("open after a fault in %s: %v", failed, err)
 			return

@@ -124,18 +124,3 @@ func recoverySees(t *testing.T, text []byte, last uint64, readErr error) {
 		t.Errorf("recovery ends at record %d and cuts %d bytes, reading at record %d: %v", found.LastSeq, found.Cut, last, readErr)
 	}
 }
-
-// FuzzSegmentName: a name is a segment's exactly if it is the one that its number has.
-func FuzzSegmentName(f *testing.F) {
-	for _, seed := range []string{logfile.SegmentName(1), logfile.SegmentName(1 << 63), "00000000000000000000.jsonl", "99999999999999999999.jsonl", "+0000000000000000001.jsonl", "1.jsonl", "next"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		var number uint64
-		n, err := fmt.Sscanf(name, "%020d.jsonl", &number)
-		want := n == 1 && err == nil && number > 0 && fmt.Sprintf("%020d.jsonl", number) == name
-		if first, ok := logfile.ParseSegmentName(name); ok != want || ok && first != number {
-			t.Errorf("%q: %d, %v", name, first, ok)
-		}
-	})
-}

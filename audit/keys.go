@@ -27,8 +27,8 @@ type keyring interface {
 	Path() string
 	Load() (*checkpoint.Key, error)
 	LoadNew() (*checkpoint.Key, error)
-	// Create makes the key, durably.
-	Create(name string) (*checkpoint.Key, error)
+	// CreateNew makes the successor, durably.
+	CreateNew(name string) (*checkpoint.Key, error)
 	// Replace puts the successor in the key's place, durably.
 	Replace() error
 	// Tidy removes what a crash left when a key was made.
@@ -48,8 +48,8 @@ func (f keyFile) Load() (*checkpoint.Key, error) { return checkpoint.LoadKey(f.p
 func (f keyFile) LoadNew() (*checkpoint.Key, error) {
 	return checkpoint.LoadKey(f.path+newSuffix, f.report)
 }
-func (f keyFile) Create(name string) (*checkpoint.Key, error) {
-	return checkpoint.CreateKey(f.path, name)
+func (f keyFile) CreateNew(name string) (*checkpoint.Key, error) {
+	return checkpoint.CreateKey(f.path+newSuffix, name)
 }
 
 func (f keyFile) Tidy() error {
@@ -141,13 +141,16 @@ func optional(key *checkpoint.Key, err error) (*checkpoint.Key, error) {
 	return key, err
 }
 
+// firstKey makes a key in the successor's place, so that the key file is there only when a checkpoint is: then a key file
+// without a log says that the log is lost.
 func firstKey(ring keyring, key, successor *checkpoint.Key, name string) (signers, error) {
 	s := signers{replace: successor != nil}
 	if key = cmp.Or(successor, key); key == nil {
 		var err error
-		if key, err = ring.Create(cmp.Or(name, randomName())); err != nil {
+		if key, err = ring.CreateNew(cmp.Or(name, randomName())); err != nil {
 			return s, err
 		}
+		s.replace = true
 	}
 	s.keys, s.record = []*checkpoint.Key{key}, &logfile.Record{Kind: logfile.KindKey, Key: key.Public().String()}
 	return s, nil

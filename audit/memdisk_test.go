@@ -417,9 +417,9 @@ func (k memKeys) load(name string) (*checkpoint.Key, error) {
 	return k.d.private[string(node.cache)], nil
 }
 
-func (k memKeys) Create(name string) (key *checkpoint.Key, err error) {
+func (k memKeys) CreateNew(name string) (key *checkpoint.Key, err error) {
 	err = k.d.do("create", func() error {
-		key = k.d.newKey(keyName, name)
+		key = k.d.newKey(keyName+newSuffix, name)
 		return nil
 	})
 	return key, err

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -21,7 +22,10 @@ const closingChunk = 256 << 10
 // [ErrLocked] when another process has the log open.
 //
 // The caller must call Close.
-func Open(cfg Config) (*Log, Recovery, error) {
+func Open(cfg Config) (*Log, Recovery, error) { return OpenContext(context.Background(), cfg) }
+
+// OpenContext is Open, which ends when ctx ends while the log is read: then nothing is written, and the error wraps that of ctx.
+func OpenContext(ctx context.Context, cfg Config) (*Log, Recovery, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, Recovery{}, err
 	}
@@ -36,7 +40,7 @@ func Open(cfg Config) (*Log, Recovery, error) {
 		published: newPublisher(), pruning: make(chan struct{}, 1), open: openIntents{},
 	}
 	l.bodies.New = func() any { return new([]byte) }
-	found, err := l.recover()
+	found, err := l.recover(ctx)
 	if err != nil {
 		return nil, Recovery{}, errors.Join(advise(err), l.release())
 	}
@@ -66,33 +70,46 @@ func (l *Log) release() error {
 	return errors.Join(err, l.lock.Close())
 }
 
-func (l *Log) recover() (Recovery, error) {
-	r := recovery{
-		disk: l.disk, cutoff: l.cfg.Now().Add(-ReplayWindow),
-		answered: map[string]struct{}{},
-	}
+// examine reads the log, up to where its records end, and compares it with what is known of it elsewhere. It writes nothing.
+func (l *Log) examine(ctx context.Context) (*recovery, scanned, error) {
 	names, err := l.disk.List()
 	if err != nil {
-		return r.found, fmt.Errorf("listing the audit directory: %w", err)
+		return nil, scanned{}, fmt.Errorf("listing the audit directory: %w", err)
 	}
 	if err := checkNames(names); err != nil {
-		return r.found, err
+		return nil, scanned{}, err
+	}
+	r := &recovery{
+		disk:   newReadingDisk(ctx, l.disk, logfile.SegmentNames(names), l.cfg.Progress),
+		cutoff: l.cfg.Now().Add(-ReplayWindow), answered: map[string]struct{}{}, names: names,
 	}
 	s, err := r.scan()
 	if err != nil {
-		return r.found, err
+		return nil, s, err
+	}
+	if err := l.lost(ctx, r); err != nil {
+		return nil, s, err
+	}
+	return r, s, ctx.Err()
+}
+
+func (l *Log) recover(ctx context.Context) (Recovery, error) {
+	r, s, err := l.examine(ctx)
+	if err != nil {
+		return Recovery{}, err
 	}
 	keys, err := chooseKeys(l.cfg.keys, &r.chain, l.cfg.Name)
 	if err != nil {
 		return r.found, err
 	}
-	if err := l.begin(&r, s); err != nil {
+	r.stepBack()
+	if err := l.begin(r, s); err != nil {
 		return r.found, err
 	}
 	l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq
-	l.status.PrunedRecords = prunedRecords(names)
+	l.status.PrunedRecords = prunedRecords(r.names)
 	l.tree, l.lastCheckpoint, l.newest = r.chain.Tree, r.chain.Signed, s.last.Time
-	if err := l.closeOpen(&r, keys.record); err != nil {
+	if err := l.closeOpen(r, keys.record); err != nil {
 		return r.found, err
 	}
 	return r.found, l.firstCheckpoint(keys)
@@ -141,7 +158,7 @@ func (l *Log) firstCheckpoint(keys signers) error {
 	return l.upkeep()
 }
 
-// closeOpen writes the closing outcomes, the start record, and the key record if there is one. Should it fail half-way, the
+// closeOpen writes the closing outcomes, the start record, the key record if there is one, and the losses that are accepted. Should it fail half-way, the
 // next start finds the rest of the intents still open.
 func (l *Log) closeOpen(r *recovery, key *logfile.Record) error {
 	b := l.newBatch()
@@ -159,6 +176,9 @@ func (l *Log) closeOpen(r *recovery, key *logfile.Record) error {
 	l.put(b, &logfile.Record{Kind: logfile.KindStart, Version: l.cfg.Version, Unsigned: r.found.Unsigned})
 	if key != nil {
 		l.put(b, key)
+	}
+	for i := range r.found.Accepted {
+		l.put(b, r.found.Accepted[i].record())
 	}
 	return l.write(b)
 }

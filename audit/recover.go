@@ -32,6 +32,10 @@ type Recovery struct {
 	Cut int64
 	// Unsigned is how many records stood behind the last checkpoint: none after a stop in good order.
 	Unsigned uint64
+	// Ahead says what followed the log further than it goes, as a crash may leave it.
+	Ahead []string
+	// Accepted are the losses that [Config.Accept] named and that are on record now.
+	Accepted []Loss
 	// LastSeq is the last record that was found, before the closing outcomes and the start record; 0 in a new log.
 	LastSeq uint64
 }
@@ -46,6 +50,7 @@ type Signature struct {
 // recovery reads a log from its end.
 type recovery struct {
 	disk     disk
+	names    []string            // of the directory's files
 	cutoff   time.Time           // signatures since then are of interest
 	answered map[string]struct{} // calls whose outcome was read, and whose intent is further up
 	open     []logfile.Head      // intents without outcome
@@ -56,6 +61,7 @@ type recovery struct {
 	unbegun string        // a segment behind it that has no record yet; empty when there is none
 	stated  bool          // a closed segment begins with a checkpoint
 	chain   logfile.Chain // at the end of the log
+	ahead   []Witness     // that know more than the log
 }
 
 // scan reads as far back as is needed and gives what the live segment ends in. A last segment that was named and has no
@@ -178,23 +184,20 @@ func (r *recovery) segments() ([]string, error) {
 func (r *recovery) prunedTree() (*checkpoint.Tree, error) {
 	tree := new(checkpoint.Tree)
 	for _, name := range r.pruned {
-		if err := r.addHashes(tree, name); err != nil {
+		err := withReader(r.disk, name, func(in *logfile.Reader) error {
+			for leaf, err := range in.Hashes() {
+				if err != nil {
+					return err
+				}
+				tree.Add(leaf)
+			}
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
 	return tree, nil
-}
-
-func (r *recovery) addHashes(tree *checkpoint.Tree, name string) error {
-	return withReader(r.disk, name, func(in *logfile.Reader) error {
-		for leaf, err := range in.Hashes() {
-			if err != nil {
-				return err
-			}
-			tree.Add(leaf)
-		}
-		return nil
-	})
 }
 
 // begun leaves out a last segment that has no record yet, once what stands in it is known to be nothing that was

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -49,7 +50,10 @@ type container struct {
 	}
 }
 
-type probe struct{ Exec struct{ Command []string } }
+type probe struct {
+	Exec             struct{ Command []string }
+	FailureThreshold int `yaml:"failureThreshold"`
+}
 
 // TestDeploy loads every configuration in deploy/, those in Kubernetes ConfigMaps included, without secrets and files.
 func TestDeploy(t *testing.T) {
@@ -126,10 +130,14 @@ func testManifests(t *testing.T, path string, data []byte) {
 	if grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop {
 		t.Errorf("the pod is killed after %v, the gateway takes up to %v", grace, stop)
 	}
-	for _, p := range []probe{gateway.StartupProbe, gateway.ReadinessProbe} {
-		if got := strings.Join(p.Exec.Command, " "); got != "/usr/bin/tollgate health --config /etc/tollgate/tollgate.yaml" {
-			t.Errorf("probe runs %q", got)
-		}
+	const ready, live = "/usr/bin/tollgate health --config /etc/tollgate/tollgate.yaml", "/usr/bin/tollgate health --live --config /etc/tollgate/tollgate.yaml"
+	if got := strings.Join(gateway.ReadinessProbe.Exec.Command, " "); got != ready {
+		t.Errorf("the probe for readiness runs %q", got)
+	}
+	// A start that reads a long log must not be killed for it.
+	start, never := gateway.StartupProbe, gateway.StartupProbe.FailureThreshold == math.MaxInt32
+	if got := strings.Join(start.Exec.Command, " "); got != live && !(got == ready && never) {
+		t.Errorf("the probe of the start runs %q, up to %d times", got, start.FailureThreshold)
 	}
 }
 

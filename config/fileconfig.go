@@ -425,6 +425,7 @@ type checkpointsConfig struct {
 	// After how many records a checkpoint is made before that.
 	Records int `yaml:"records" range:"1..1000000"`
 	// Where else each checkpoint is written. Whoever can change the log should not be able to change what is there.
+	// A start compares the log with what stands in files, and refuses a log that was rolled back.
 	Copies []checkpointCopyConfig `yaml:"copies"`
 }
 

@@ -77,7 +77,9 @@ func (s *Service) serve(name string, listener *accept.Listener, handler http.Han
 		server.TLSConfig = tlsConfig
 		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
 	}
-	server.BaseContext = func(net.Listener) context.Context { return s.gateway.Context() }
+	if s.gateway != nil { // the admin listener is there before it, and stays behind it
+		server.BaseContext = func(net.Listener) context.Context { return s.gateway.Context() }
+	}
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		return gateway.WithConnection(ctx, func() (int64, bool) { return accept.Taken(conn) })
 	}

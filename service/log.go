@@ -20,16 +20,15 @@ import (
 const pruneFirst, pruneEvery = 5 * time.Minute, time.Hour
 
 // openLog opens the audit log. Its first checkpoint, like all further ones, goes to the places that keep copies.
-func (s *Service) openLog() (audit.Recovery, error) {
+func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	a := s.config.Audit
 	s.copies = mirror.Start(places(a.Copies), func(place string, err error) {
 		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
 	})
-	log, recovery, err := audit.Open(audit.Config{
-		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: s.version,
-		Name: a.Name, KeyFile: a.KeyFile, CheckpointEvery: a.CheckpointEvery, CheckpointRecords: a.CheckpointRecords,
-		Published: s.published, Keep: a.Keep, StallAfter: a.Deadline, Report: s.private.found,
-	})
+	defer s.starting.log(s.logger)()
+	open := logConfig(a, s.version, s.private, s.logger)
+	open.Published, open.Progress = s.published, s.starting.progress
+	log, recovery, err := audit.OpenContext(ctx, open)
 	if err != nil {
 		return recovery, fmt.Errorf("audit log: %w", err)
 	}
@@ -42,7 +41,19 @@ func (s *Service) openLog() (audit.Recovery, error) {
 	if recovery.Cut > 0 {
 		s.logger.Warn("an incomplete last record was cut", zap.Int64("bytes", recovery.Cut))
 	}
+	for _, text := range recovery.Ahead {
+		s.logger.Warn("the audit log has not what was read of it: a crash may have taken its last records", zap.String("what", text))
+	}
 	return recovery, nil
+}
+
+// logConfig returns what every opening of the log has in common.
+func logConfig(a config.Audit, version string, files *privateFiles, logger *zap.Logger) audit.Config {
+	return audit.Config{
+		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: version,
+		Name: a.Name, KeyFile: a.KeyFile, CheckpointEvery: a.CheckpointEvery, CheckpointRecords: a.CheckpointRecords,
+		Keep: a.Keep, StallAfter: a.Deadline, Report: files.found, Witnesses: witnesses(a, logger),
+	}
 }
 
 func places(configured []config.CheckpointCopy) []mirror.Place {

@@ -12,6 +12,9 @@ import (
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
 func (s *Service) readiness() admin.Readiness {
+	if r, over := s.starting.readiness(); !over {
+		return r
+	}
 	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.descriptors.warnings(), s.reloader.warnings(time.Now()), s.private.exposed(), s.signingWarnings()), Notes: s.signingNotes()}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)

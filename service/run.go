@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -17,6 +18,10 @@ func Run(ctx context.Context, c *config.Config, version string, logger *zap.Logg
 	defer RedirectStandardLog(logger)()
 	defer manageMemory()()
 	s, err := Start(ctx, c, version, logger)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		logger.Info("stopped while starting", zap.Error(err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ type Service struct {
 	addresses          map[string]string // where listeners listen, by name
 	admin              *endpoint         // nil without an admin listener
 	failed             chan error        // a server that ended by itself
+	starting           starting
 	stop               context.CancelFunc
 	flushed            chan struct{} // closed when the summary loop has ended
 	draining           chan struct{} // closed when draining begins
@@ -71,13 +72,14 @@ func (s *Service) Failure() <-chan error { return s.failed }
 const summaryPeriod = 5 * time.Second
 
 // Start opens everything that the configuration names and serves. version is that of the program, for the log. On error
-// nothing is left open; otherwise the caller must call [Service.Drain].
+// nothing is left open; otherwise the caller must call [Service.Drain]. The admin listener answers from the beginning: reading a
+// long log takes a while. When ctx ends meanwhile, so does Start, and the error wraps that of ctx.
 func Start(ctx context.Context, c *config.Config, version string, logger *zap.Logger) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, logger)
 	s := &Service{
 		config: c, version: version, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
 		reloader: newTLSReloader(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
-		cutOff: rate.Sometimes{Interval: time.Second},
+		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
 	}
 	if err := s.start(ctx); err != nil {
 		s.closeAll(context.Background())
@@ -92,10 +94,14 @@ func (s *Service) start(ctx context.Context) error {
 	}
 	s.share()
 	s.closers = append(s.closers, s.reloader.close)
+	s.metrics = admin.NewMetrics(s.registry)
+	if err := s.listenAdmin(ctx); err != nil {
+		return err
+	}
 	if err := s.openUpstreams(); err != nil {
 		return err
 	}
-	recovery, err := s.openLog()
+	recovery, err := s.openLog(ctx)
 	if err != nil {
 		return err
 	}
@@ -116,7 +122,8 @@ func (s *Service) start(ctx context.Context) error {
 	s.startSigning()
 	s.startEvents()
 	s.private.exposed()
-	return s.listenAdmin(ctx)
+	close(s.starting.done)
+	return nil
 }
 
 func (s *Service) openUpstreams() error {
@@ -149,7 +156,6 @@ func (s *Service) build(recovery audit.Recovery) error {
 	if err != nil {
 		return err
 	}
-	s.metrics = admin.NewMetrics(s.registry)
 	s.reloader.metrics = admin.NewCertificates(s.registry, s.reloader.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,

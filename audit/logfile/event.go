@@ -16,12 +16,14 @@ const (
 	EventLogRecovered      EventCode = "log_recovered"      // it takes them again
 	EventCopyFailing       EventCode = "copy_failing"       // checkpoints do not reach a place that keeps copies
 	EventCopyRecovered     EventCode = "copy_recovered"     // the newest is there
+	EventLossAccepted      EventCode = "loss_accepted"      // somebody accepted that the log has lost what a place outside it knows
 )
 
 // EventCodes lists every code.
 func EventCodes() []EventCode {
 	return []EventCode{
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
+		EventLossAccepted,
 	}
 }
 

@@ -194,7 +194,7 @@ func (f *Follower) turn(first uint64) error {
 	if err != nil {
 		return err
 	}
-	r.Growing, r.strict = true, f.strict
+	r.strict = f.strict
 	if first == f.last.Segment {
 		r.Seek(f.from-1, f.last.Offset)
 	}

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -24,4 +25,19 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%q is taken for the file of record %d", name, first)
 		}
 	}
+}
+
+// FuzzSegmentName: a name is a segment's exactly if it is the one that its number has.
+func FuzzSegmentName(f *testing.F) {
+	for _, seed := range []string{SegmentName(1), SegmentName(1 << 63), "00000000000000000000.jsonl", "99999999999999999999.jsonl", "+0000000000000000001.jsonl", "1.jsonl", "next"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		var number uint64
+		n, err := fmt.Sscanf(name, "%020d.jsonl", &number)
+		want := n == 1 && err == nil && number > 0 && fmt.Sprintf("%020d.jsonl", number) == name
+		if first, ok := ParseSegmentName(name); ok != want || ok && first != number {
+			t.Errorf("%q: %d, %v", name, first, ok)
+		}
+	})
 }

@@ -18,9 +18,6 @@ const ChunkSize = 4 * MaxLine
 type Reader struct {
 	Name  string
 	First uint64 // seq of the file's first record
-	// Growing says that the file may be written to meanwhile. Zeros in front of data are then read once more, since the writer
-	// may have been at work between two reads; what is still there the second time is damage.
-	Growing bool
 
 	hashes bool
 	file   fs.File
@@ -29,11 +26,11 @@ type Reader struct {
 	carry  []byte // what was read behind it
 	tail   Tail   // the same, once it is longer than a line can be
 	long   bool   // it is
-	again  int64  // the offset from which was read once more; -1 before
 
 	seq    uint64 // of the next line of Lines
 	end    int64  // where that begins
 	strict bool   // Lines refuses data behind zeros
+	again  int64  // where it found such and read once more; -1 before
 	buf    []byte // of Lines, Line and Hashes
 }
 
@@ -83,10 +80,9 @@ func Open(fsys fs.FS, name string) (*Reader, error) {
 // Close closes the file.
 func (r *Reader) Close() error { return r.file.Close() }
 
-// Next reads on and returns what is whole of it, in buf, which must have room for more than [MaxLine]; [ChunkSize] is best. It returns
-// io.EOF at the end of the file; Tail then returns what is left there.
+// Next reads on and returns what is whole of it, in buf, which must have room for more than [MaxLine]; [ChunkSize] is best. It
+// returns io.EOF at the end of the file; Tail then returns what is left there.
 func (r *Reader) Next(buf []byte) (Chunk, error) {
-	buf = buf[:len(buf):len(buf)]
 	for {
 		n := copy(buf, r.carry)
 		more, err := io.ReadFull(r.file, buf[n:])
@@ -95,95 +91,80 @@ func (r *Reader) Next(buf []byte) (Chunk, error) {
 			return Chunk{}, fmt.Errorf("reading %s at byte %d: %w", r.Name, r.offset+int64(n), err)
 		}
 		r.carry, r.begun = r.carry[:0], true
-		c, back, err := r.cut(buf[:n+more])
-		if err != nil || len(c.Data) > 0 || c.Long != nil {
-			return c, err
+		if c := r.cut(buf[:n+more], len(buf)); len(c.Data) > 0 || c.Long != nil {
+			return c, nil
 		}
-		if back || !eof {
-			continue
-		}
-		if r.Tail().After {
-			back, err = r.reread(r.offset)
-		}
-		if err != nil {
-			return Chunk{}, err
-		}
-		if !back {
-			return Chunk{}, io.EOF
+		if eof {
+			return Chunk{Offset: r.offset}, io.EOF
 		}
 	}
 }
 
-// cut returns the whole lines of b and keeps the rest. It reports whether it went back in the file instead, or for the rest.
-func (r *Reader) cut(b []byte) (c Chunk, back bool, err error) {
-	if r.long {
-		return r.skip(b)
-	}
-	c.Offset = r.offset
-	whole := r.whole(b)
-	rest := b[whole:]
-	if zero := bytes.IndexByte(b[:whole], 0); zero >= 0 && !r.hashes {
-		start := bytes.LastIndexByte(b[:zero], '\n') + 1
-		if back, err = r.reread(r.offset + int64(start)); back {
-			whole, rest = start, nil
+// cut returns the whole lines or hashes of b and keeps the rest, of which room bytes are too many for a line.
+func (r *Reader) cut(b []byte, room int) Chunk {
+	c := Chunk{Offset: r.offset}
+	whole := bytes.LastIndexByte(b, '\n') + 1
+	switch {
+	case r.hashes:
+		whole = len(b) - len(b)%HashLength
+	case r.long && whole > 0:
+		whole = bytes.IndexByte(b, '\n') + 1
+		t := r.tail
+		t.add(b[:whole-1])
+		c.Long, r.long, r.offset = &t, false, r.offset+t.Size+1
+		r.carry = append(r.carry, b[whole:]...)
+		return c
+	case r.long || len(b) == room && whole == 0:
+		if !r.long {
+			r.long, r.tail = true, Tail{}
 		}
-	}
-	if r.carry = append(r.carry, rest...); len(rest) == cap(b) {
-		r.long, r.tail, r.carry = true, Tail{}, r.carry[:0]
-		r.tail.add(rest)
-	}
-	c.Data, r.offset = b[:whole], c.Offset+int64(whole)
-	return c, back, err
-}
-
-// whole returns how much of b are whole lines or hashes.
-func (r *Reader) whole(b []byte) int {
-	if r.hashes {
-		return len(b) - len(b)%HashLength
-	}
-	return bytes.LastIndexByte(b, '\n') + 1
-}
-
-// skip passes over the rest of a line that is longer than any, and returns the line at its end.
-func (r *Reader) skip(b []byte) (c Chunk, back bool, err error) {
-	end := bytes.IndexByte(b, '\n')
-	if end < 0 {
 		r.tail.add(b)
-		return c, false, nil
+		return c
 	}
-	r.tail.add(b[:end])
-	r.long = false
-	if r.tail.Zeros {
-		if back, err = r.reread(r.offset); back || err != nil {
-			return c, back, err
-		}
-	}
-	t := r.Tail()
-	r.carry, r.offset = append(r.carry, b[end+1:]...), r.offset+t.Size+1
-	return Chunk{Offset: t.Offset, Long: &t}, false, nil
+	c.Data, r.offset = b[:whole], r.offset+int64(whole)
+	r.carry = append(r.carry, b[whole:]...)
+	return c
 }
 
-// reread goes back to the line at an offset, once.
-func (r *Reader) reread(at int64) (back bool, err error) {
-	if _, ok := r.file.(io.Seeker); !ok || !r.Growing || r.again == at {
-		return false, nil
+// Torn reports whether zero bytes stand in front of others in what Next returned, or in the Tail when that was io.EOF, and
+// where the first such line begins. Where a writer is at work, reading once more from there on shows what it has written
+// meanwhile; what is still there the second time is damage.
+func (r *Reader) Torn(c Chunk, err error) (at int64, torn bool) {
+	switch {
+	case r.hashes:
+		return 0, false
+	case err == io.EOF:
+		return r.offset, r.Tail().After
+	case c.Long != nil:
+		return c.Offset, c.Long.Zeros
 	}
-	r.again = at
-	return true, r.wind(at)
+	whole := len(beforeZero(c.Data))
+	return c.Offset + int64(whole), whole < len(c.Data)
 }
 
-func (r *Reader) wind(to int64) error {
+// beforeZero returns the lines in front of the first one that a zero byte stands in.
+func beforeZero(lines []byte) []byte {
+	zero := bytes.IndexByte(lines, 0)
+	if zero < 0 {
+		return lines
+	}
+	return lines[:bytes.LastIndexByte(lines[:zero], '\n')+1]
+}
+
+// Rewind makes Next go on from the line that begins at an offset.
+func (r *Reader) Rewind(to int64) error {
 	seeker, ok := r.file.(io.Seeker)
 	if !ok {
-		return fmt.Errorf("reading %s: the file system reads files from their beginning only", r.Name)
+		return r.unsupported()
 	}
 	_, err := seeker.Seek(to, io.SeekStart)
 	r.offset, r.carry, r.long = to, r.carry[:0], false
 	return err
 }
 
-// Rewind makes Next read once more what stands behind the last chunk.
-func (r *Reader) Rewind() error { return r.wind(r.offset) }
+func (r *Reader) unsupported() error {
+	return fmt.Errorf("reading %s: the file system reads files from their beginning only", r.Name)
+}
 
 // Tail returns what is behind the last chunk, once Next has returned io.EOF.
 func (r *Reader) Tail() Tail {
@@ -258,17 +239,16 @@ func (r *Reader) Lines() iter.Seq2[Line, error] {
 
 func (r *Reader) lines(yield func(Line, error) bool) error {
 	if r.begun || r.end != r.offset {
-		if err := r.wind(r.end); err != nil {
+		if err := r.Rewind(r.end); err != nil {
 			return err
 		}
 	}
 	for {
-		c, err := r.Next(r.buffer())
-		if err != nil && err != io.EOF {
-			return err
+		c, eof := r.Next(r.buffer())
+		if eof != nil && eof != io.EOF {
+			return eof
 		}
-		whole, rest := beforeZero(c.Data, r.carry)
-		for lines := whole; len(lines) > 0; {
+		for lines := beforeZero(c.Data); len(lines) > 0; {
 			n := bytes.IndexByte(lines, '\n') + 1
 			if n > MaxLine {
 				return r.tooLong()
@@ -278,36 +258,31 @@ func (r *Reader) lines(yield func(Line, error) bool) error {
 			}
 			r.seq, r.end, lines = r.seq+1, r.end+int64(n), lines[n:]
 		}
-		var t Tail
-		done := true
-		switch {
-		case err == io.EOF:
-			t = r.Tail()
-		case c.Long != nil:
-			t = *c.Long
-		default:
-			t.add(rest)
-			done = len(whole) < len(c.Data) || t.Zeros && !r.strict
-		}
-		switch {
-		case t.Partial >= MaxLine:
-			return r.tooLong()
-		case done && r.strict && t.Zeros && (t.After || err == nil):
-			return FaultAt(r.Name, r.end, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
-		case done:
-			return nil
+		if done, err := r.stop(c, eof); done || err != nil {
+			return err
 		}
 	}
 }
 
-// beforeZero returns the lines in front of the first one that a zero byte stands in, and what stands behind them.
-func beforeZero(data, carry []byte) (lines, rest []byte) {
-	zero := bytes.IndexByte(data, 0)
-	if zero < 0 {
-		return data, carry
+// stop reports whether no line can follow those that were read.
+func (r *Reader) stop(c Chunk, eof error) (done bool, err error) {
+	_, torn := r.Torn(c, eof)
+	t := r.Tail()
+	if c.Long != nil {
+		t = *c.Long
+	} else if torn && eof == nil {
+		t = Tail{Zeros: true, Partial: int64(bytes.IndexByte(c.Data[r.end-c.Offset:], 0))}
 	}
-	start := bytes.LastIndexByte(data[:zero], '\n') + 1
-	return data[:start], data[start:]
+	switch {
+	case t.Partial >= MaxLine:
+		return true, r.tooLong()
+	case torn && r.strict && r.again == r.end:
+		return true, FaultAt(r.Name, r.end, "zeros stand within the records: damage, or what a crash tore and the next start cuts")
+	case torn && r.strict:
+		r.again = r.end
+		return false, r.Rewind(r.end)
+	}
+	return torn || eof != nil || t.Zeros && !r.strict, nil
 }
 
 func (r *Reader) tooLong() error {
@@ -404,7 +379,7 @@ func (r *Reader) Hashes() iter.Seq2[checkpoint.Hash, error] {
 func (r *Reader) readAt(b []byte, at int64) (int, error) {
 	in, ok := r.file.(io.ReaderAt)
 	if !ok {
-		return 0, fmt.Errorf("reading %s: the file system reads files from their beginning only", r.Name)
+		return 0, r.unsupported()
 	}
 	return in.ReadAt(b, at)
 }

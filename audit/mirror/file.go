@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,13 +11,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tollgate/audit/checkpoint"
 	"tollgate/internal/durable"
 )
 
 // File is a file to which lines are appended durably. It is made, readable by its owner only, when there is none; its
 // folder must exist. It is opened anew each time, so that it may be moved away, and its volume be mounted later.
 func File(path string) Place {
-	return Place{Name: path, Append: func(lines []byte) error { return appendTo(path, lines) }}
+	return Place{
+		Name:   path,
+		Append: func(lines []byte) error { return appendTo(path, lines) },
+		newest: func(ctx context.Context, log string) (checkpoint.Checkpoint, error) { return newestIn(ctx, path, log) },
+	}
 }
 
 // Writer is a stream, such as standard output.
@@ -55,19 +61,25 @@ func appendTo(path string, lines []byte) (err error) {
 
 // isTorn tells whether the file ends within a line, which a crash or a full disk left.
 func isTorn(f *os.File) (bool, error) {
-	info, err := f.Stat()
-	if err != nil {
+	size, err := regularSize(f, "append")
+	if err != nil || size == 0 {
 		return false, err
 	}
-	if !info.Mode().IsRegular() {
-		return false, &fs.PathError{Op: "append", Path: f.Name(), Err: errors.New("it is not a regular file")}
-	}
-	if info.Size() == 0 {
-		return false, nil
-	}
 	last := make([]byte, 1)
-	if _, err := f.ReadAt(last, info.Size()-1); err != nil {
+	if _, err := f.ReadAt(last, size-1); err != nil {
 		return false, err
 	}
 	return last[0] != '\n', nil
+}
+
+// regularSize returns the size of a regular file, and refuses what is none.
+func regularSize(f *os.File, op string) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, &fs.PathError{Op: op, Path: f.Name(), Err: errors.New("it is not a regular file")}
+	}
+	return info.Size(), nil
 }

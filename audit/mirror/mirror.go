@@ -38,6 +38,8 @@ type Place struct {
 	Name string // for people and metrics
 	// Append takes whole lines. It may block. After an error the same lines come again.
 	Append func(lines []byte) error
+	// newest returns the last checkpoint of the log of that name; nil where nothing can be read back.
+	newest func(ctx context.Context, log string) (checkpoint.Checkpoint, error)
 }
 
 // Status is how the copies at one place stand.

@@ -351,21 +351,12 @@ type sizes struct {
 
 func (x *Index) sizes() (sizes, error) {
 	s := sizes{before: map[uint64]int64{}}
-	entries, err := os.ReadDir(x.dir) // sorted by name
-	if err != nil {
-		return s, err
+	files, err := logfile.List(os.DirFS(x.dir))
+	for _, f := range logfile.Segments(files) {
+		s.before[f.First] = s.total
+		s.total += f.Size()
 	}
-	for _, entry := range entries {
-		first, hashes, ok := logfile.ParseFileName(entry.Name())
-		if !ok || hashes {
-			continue
-		}
-		s.before[first] = s.total
-		if info, err := entry.Info(); err == nil { // else it has been pruned since
-			s.total += info.Size()
-		}
-	}
-	return s, nil
+	return s, err
 }
 
 // pipe saves batches while the next one is made.

@@ -87,24 +87,23 @@ func (s *feed) file(f *logFile) error {
 		return err
 	}
 	defer r.Close() // opened for reading: nothing can be lost
-	r.Growing = s.growing && f.last
 	if err := s.emit(&item{file: f, begin: true}); err != nil {
 		return err
 	}
-	for {
+	for again := int64(-1); ; {
 		buf := getBuffer()
 		c, err := r.Next(buf)
-		if err == nil {
+		if at, torn := r.Torn(c, err); torn && s.growing && f.last && at != again {
+			again = at
+			c.Data, c.Long, err = c.Data[:max(at-c.Offset, 0)], nil, r.Rewind(at)
+		}
+		done := false
+		if err == io.EOF {
+			done, err = s.end(f, r)
+		} else if err == nil {
 			err = s.emit(&item{file: f, buf: buf, chunk: c})
 		}
-		if err == io.EOF {
-			freeBuffer(buf)
-			if done, err := s.end(f, r); done || err != nil {
-				return err
-			}
-			continue
-		}
-		if err != nil {
+		if done || err != nil {
 			return err
 		}
 	}
@@ -123,8 +122,7 @@ func (s *feed) open(f *logFile) (*logfile.Reader, error) {
 // and is perhaps longer.
 func (s *feed) end(f *logFile, r *logfile.Reader) (done bool, err error) {
 	if more, err := s.more(f); err != nil || more {
-		r.Growing = false
-		return false, errors.Join(err, r.Rewind())
+		return false, errors.Join(err, r.Rewind(r.Tail().Offset))
 	}
 	t := r.Tail()
 	s.read += t.Size

@@ -23,7 +23,7 @@ import (
 func proofCommands() []*cobra.Command {
 	return []*cobra.Command{
 		proveCommand(), checkProofCommand(), consistencyCommand(), checkpointCommand(),
-		keyCommand(), rotateKeyCommand(), exportCommand(),
+		keyCommand(), rotateKeyCommand(), acceptLossCommand(), exportCommand(),
 	}
 }
 

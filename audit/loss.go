@@ -1,0 +1,285 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
+)
+
+// Witness is what a place besides the log knows of it: a checkpoint, or the line of a record. Nothing in it needs to be proven: a
+// place that may write it may stop a start, and has to be asked why.
+type Witness struct {
+	Place string // for people
+	// Checkpoint is one of the log's; zero for a witness of a line.
+	Checkpoint checkpoint.Checkpoint
+	// Record is the number of a record, and LineHash the SHA-256 of its line. What witnesses lines follows the log before it is
+	// synced, so a crash may rightly have taken the line back, unless a checkpoint covers it.
+	Record   uint64
+	LineHash [sha256.Size]byte
+	// StepBack has a witness of lines give up those that the log, which begins with record first, does not have. It is called before
+	// anything is written. Its error stops nothing.
+	StepBack func(first uint64) error
+}
+
+// Loss is something that the log has not, and must have had.
+type Loss struct {
+	ID    string // of exactly this gap between what Place knows and the log as it is
+	Place string
+	Text  string // for people
+
+	states string            // what is missing, in a form that stays the same
+	data   map[string]string // of the record that accepts it
+}
+
+// LossError says that a log is not what it was: an old state of its directory was restored, or files of it were removed or cut.
+type LossError struct{ Losses []Loss }
+
+func (e *LossError) Error() string {
+	var b strings.Builder
+	b.WriteString("the log was rolled back, or records of it were removed:")
+	for _, l := range e.Losses {
+		fmt.Fprintf(&b, " %s (gap %s);", l.Text, l.ID)
+	}
+	b.WriteString(" nothing was changed: bring back the newest state of the directory; if there is none, `tollgate audit accept-loss` puts the loss on record")
+	return b.String()
+}
+
+// Losses returns what the log of cfg has lost, by which [Open] would refuse it, and changes nothing but the lock's file. The error
+// wraps [ErrLocked] while a process writes the log.
+func Losses(ctx context.Context, cfg Config) ([]Loss, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	lock, err := cfg.disk.Lock()
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{cfg: cfg, disk: cfg.disk, lock: lock}
+	l.cfg.Accept = nil
+	_, _, err = l.examine(ctx)
+	var lost *LossError
+	if errors.As(err, &lost) {
+		return lost.Losses, l.release()
+	}
+	return nil, errors.Join(advise(err), l.release())
+}
+
+// lost refuses what the log has lost, unless the configuration accepts it, or the log says that somebody did.
+func (l *Log) lost(ctx context.Context, r *recovery) error {
+	losses, err := l.compare(ctx, r)
+	if err != nil {
+		return err
+	}
+	if len(losses) > 0 {
+		known, err := r.accepted()
+		if err != nil {
+			return err
+		}
+		losses = slices.DeleteFunc(losses, func(loss Loss) bool { return known[loss.states] })
+	}
+	for _, id := range l.cfg.Accept {
+		if !slices.ContainsFunc(losses, func(loss Loss) bool { return loss.ID == id }) {
+			return fmt.Errorf("audit: there is no gap %q between this log and what is known of it", id)
+		}
+	}
+	losses = slices.DeleteFunc(losses, func(loss Loss) bool {
+		accepted := slices.Contains(l.cfg.Accept, loss.ID)
+		if accepted {
+			r.found.Accepted = append(r.found.Accepted, loss)
+		}
+		return accepted
+	})
+	if len(losses) > 0 {
+		return &LossError{losses}
+	}
+	return nil
+}
+
+// compare holds the log against what is known of it elsewhere.
+func (l *Log) compare(ctx context.Context, r *recovery) ([]Loss, error) {
+	name, losses, err := l.name(r)
+	if err != nil || l.cfg.Witnesses == nil || name == "" {
+		return losses, err
+	}
+	c := comparison{recovery: r, log: name, segments: logfile.SegmentNames(r.names), losses: losses}
+	for _, w := range l.cfg.Witnesses(ctx, name) {
+		hold := c.checkpoint
+		if w.Record > 0 {
+			hold = c.line
+		}
+		if err := hold(w); err != nil {
+			return nil, err
+		}
+	}
+	return c.losses, ctx.Err()
+}
+
+// name returns the log's name, as far as something tells it. A key in the log's own directory without a log that it signed is a
+// loss: that file is there from the first checkpoint on.
+func (l *Log) name(r *recovery) (string, []Loss, error) {
+	if !r.chain.Key.IsZero() {
+		return r.chain.Key.Name(), nil, nil
+	}
+	key, err := optional(l.cfg.keys.Load())
+	if err != nil || key == nil {
+		return l.cfg.Name, nil, err
+	}
+	if filepath.Dir(l.cfg.keys.Path()) != filepath.Clean(l.cfg.Dir) {
+		return key.Name(), nil, nil // it may have been made for a log that is yet to begin
+	}
+	c := comparison{recovery: r, log: key.Name()}
+	c.add(l.cfg.keys.Path(), "key "+key.Public().String(), "the key %s is there, and the segments that it signed are not", l.cfg.keys.Path())
+	return key.Name(), c.losses, nil
+}
+
+// comparison collects what a log has lost.
+type comparison struct {
+	*recovery
+	log      string // its name
+	segments []string
+	losses   []Loss
+}
+
+func (c *comparison) add(place, states, format string, args ...any) {
+	size, root := fmt.Sprint(c.chain.Tree.Size()), c.chain.Tree.Root().String()
+	sum := sha256.Sum256([]byte(strings.Join([]string{c.log, states, size, root}, "\n")))
+	id := hex.EncodeToString(sum[:8])
+	c.losses = append(c.losses, Loss{
+		ID: id, Place: place, Text: fmt.Sprintf(format, args...), states: states,
+		data: map[string]string{"gap": id, "lost": states, "log_size": size, "log_root": root},
+	})
+}
+
+// checkpoint holds the log against one. An old one is compared by the record that states it, which stands right behind what it
+// covers: that the tree grew from there the chain of checkpoints shows to who verifies the log.
+func (c *comparison) checkpoint(w Witness) error {
+	size, root := w.Checkpoint.Size, w.Checkpoint.Root
+	states := fmt.Sprintf("checkpoint %d %v", size, root)
+	end := c.chain.Tree.Size()
+	switch {
+	case size > end:
+		c.add(w.Place, states, "%s states a checkpoint of %d records with the root %v, and the log ends with record %d and the root %v",
+			w.Place, size, root, end, c.chain.Tree.Root())
+		return nil
+	case size == end && root == c.chain.Tree.Root():
+		return nil
+	case size < end:
+		same, err := c.stated(size, root)
+		if err != nil || same {
+			return err
+		}
+	}
+	c.add(w.Place, states, "%s states a checkpoint of %d records with the root %v, and this log, which has %d records, never had that one",
+		w.Place, size, root, end)
+	return nil
+}
+
+// stated reports whether the log states a checkpoint, or whether that is pruned.
+func (c *comparison) stated(size uint64, root checkpoint.Hash) (bool, error) {
+	line, pruned, err := c.record(size + 1)
+	if err != nil || pruned {
+		return true, err
+	}
+	var r logfile.Record
+	if err := logfile.ParseLine(line, &r); err != nil || r.Kind != logfile.KindCheckpoint {
+		return false, nil
+	}
+	has, err := checkpoint.Parse(r.Checkpoint)
+	return err == nil && has.Size == size && has.Root == root, nil
+}
+
+// line holds the log against a line that was read of it.
+func (c *comparison) line(w Witness) error {
+	line, pruned, err := c.record(w.Record)
+	if err != nil || pruned || line != nil && sha256.Sum256(line) == w.LineHash {
+		return err
+	}
+	if w.Record <= c.chain.Signed {
+		c.add(w.Place, fmt.Sprintf("record %d %x", w.Record, w.LineHash),
+			"%s knows another record %d than the log has, whose last checkpoint, in record %d, covers it", w.Place, w.Record, c.chain.Signed)
+	} else {
+		c.found.Ahead = append(c.found.Ahead, fmt.Sprintf("%s knew the log up to record %d, and the log ends with record %d, or has another there",
+			w.Place, w.Record, c.found.LastSeq))
+	}
+	c.ahead = append(c.ahead, w)
+	return nil
+}
+
+// stepBack has those that know more than the log give that up.
+func (r *recovery) stepBack() {
+	first := uint64(1)
+	if segments := logfile.SegmentNames(r.names); len(segments) > 0 {
+		first, _ = logfile.ParseSegmentName(segments[0])
+	}
+	for _, w := range r.ahead {
+		if err := w.StepBack(first); err != nil {
+			r.found.Ahead = append(r.found.Ahead, fmt.Sprintf("%s did not give up what the log does not have: %v", w.Place, err))
+		}
+	}
+}
+
+// record returns the line of a record, nil for none that the log has, and whether it is pruned.
+func (c *comparison) record(seq uint64) (line []byte, pruned bool, err error) {
+	after, _ := slices.BinarySearchFunc(c.segments, seq, func(name string, seq uint64) int {
+		if first, _ := logfile.ParseSegmentName(name); first <= seq {
+			return -1
+		}
+		return 1
+	})
+	if after == 0 {
+		return nil, len(c.segments) > 0, nil
+	}
+	err = withReader(c.disk, c.segments[after-1], func(in *logfile.Reader) error {
+		found, err := in.Find(seq)
+		line = slices.Clone(found)
+		return err
+	})
+	return line, false, err
+}
+
+// accepted returns the losses that the log says were accepted. It reads the log from its beginning, which only a log that has
+// lost something needs, as long as a place still knows of it.
+func (r *recovery) accepted() (map[string]bool, error) {
+	known := map[string]bool{}
+	for _, name := range logfile.SegmentNames(r.names) {
+		err := withReader(r.disk, name, func(in *logfile.Reader) error { return r.acceptedIn(in, known) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
+// acceptedIn adds the losses that records accept which a checkpoint covers.
+func (r *recovery) acceptedIn(in *logfile.Reader, known map[string]bool) error {
+	for line, err := range in.Lines() {
+		if err != nil {
+			return err
+		}
+		if !bytes.Contains(line.Text, []byte(logfile.EventLossAccepted)) {
+			continue
+		}
+		e, err := line.Record()
+		if err != nil {
+			return err
+		}
+		if e.Kind == logfile.KindEvent && e.Event == logfile.EventLossAccepted && e.Seq < r.chain.Signed {
+			known[e.Data["lost"]] = true
+		}
+	}
+	return nil
+}
+
+// record returns what the log says of a loss that somebody accepted.
+func (l *Loss) record() *logfile.Record {
+	return &logfile.Record{Kind: logfile.KindEvent, Event: logfile.EventLossAccepted, Subject: l.Place, Detail: l.Text, Data: l.data}
+}

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Mark returns the last record that the index has, and the SHA-256 of its line; 0 when there is no index, or none that this version
+// reads. It writes nothing.
+func (x *Index) Mark(ctx context.Context) (seq uint64, line [32]byte, err error) {
+	path, err := target(x.file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && outdated(ctx, path) {
+		return 0, line, nil
+	}
+	if err != nil {
+		return 0, line, err
+	}
+	d, err := connect(ctx, path, "ro", reading)
+	if err != nil {
+		return 0, line, unusable(x.file, err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.check(ctx); err != nil {
+		return 0, line, unusable(x.file, err)
+	}
+	marks, err := d.marks(ctx)
+	if err != nil || len(marks) == 0 {
+		return 0, line, err
+	}
+	if copy(line[:], marks[0].hash) != len(line) {
+		return 0, line, unusable(x.file, errMisfit)
+	}
+	return marks[0].seq, line, nil
+}
+
+// StepBack takes back what the index has of records that the log, which begins with record first, does not have. An index that has
+// nothing in common with the log is replaced by an empty one. No process may follow the log meanwhile.
+func (x *Index) StepBack(ctx context.Context, first uint64) error {
+	path, err := target(x.file)
+	if err != nil {
+		return err
+	}
+	w, err := openIndexer(ctx, x.dir, path, first, following)
+	if err == nil {
+		return w.close()
+	}
+	if !errors.Is(err, errMisfit) {
+		return unusable(x.file, err)
+	}
+	unlock, err := x.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if path, err = create(ctx, x.file, first); err != nil {
+		return fmt.Errorf("%s: making an empty index: %w", x.file, err)
+	}
+	return publish(path, x.file)
+}
