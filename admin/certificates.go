@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Certificate is one that the gateway shows, on a listener or to an upstream.
+// Certificate is one that handshakes depend on, with callers of a listener or with an upstream: of a chain that the gateway shows, or of
+// the authorities that it trusts.
 type Certificate struct {
 	Listener, Upstream string // one of them
 	Name               string // by which to tell it from others there
@@ -38,7 +39,7 @@ func NewCertificates(registry *prometheus.Registry, s CertificateSources) *Certi
 	c := &Certificates{
 		sources: s,
 		expiry: prometheus.NewDesc("tollgate_certificate_expiry_seconds",
-			"Time until a certificate that the gateway shows expires; below 0 after that.", []string{"listener", "upstream", "name"}, nil),
+			"Time until a certificate expires that handshakes depend on: each of a chain that the gateway shows, and the first to expire of a file of authorities; below 0 after that.", []string{"listener", "upstream", "name"}, nil),
 		update: prometheus.NewDesc("tollgate_revocation_list_expiry_seconds",
 			"Time until the next revocation list should be there; below 0 after that.", []string{"listener", "file", "issuer"}, nil),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -15,7 +15,7 @@ func (b *builder) acme(path string, s *acmeConfig) *ACME {
 		Dir:     resolve(b.dir, s.Dir), Key: acme.Key(s.Key), Challenge: acme.Challenge(s.Challenge),
 		DNS: b.acmeDNS(path+".dns", s.DNS),
 	}}
-	b.checkPool(path+".ca", a.CAFile)
+	b.checkBundle(path+".ca", path, a.CAFile)
 	if s.DNS != nil && a.Challenge != acme.DNS01 && !b.failed(path) {
 		b.problem(path+".dns", "remove it, or set challenge: dns-01", "dns is for the challenge dns-01 only")
 	}

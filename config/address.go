@@ -196,6 +196,46 @@ func (t target) what() string    { return "url" }
 // local tells whether the upstream is on this machine.
 func (t target) local() bool { return t.socket != "" || isLoopbackIP(t.url.Hostname()) }
 
+// reachedAs reports whether a connection to the target comes to a listener at the address. Of names only "localhost" is known, since
+// none is resolved; one that stands in front of the gateway may lead elsewhere from here.
+func (a address) reachedAs(to target, dir string) bool {
+	if a.socket != "" || to.socket != "" {
+		return a.socket != "" && filepath.Clean(resolve(dir, a.socket)) == filepath.Clean(resolve(dir, to.socket))
+	}
+	ip, err := parseTargetIP(to.url.Hostname())
+	if err != nil || a.port == 0 || to.port() != int(a.port) {
+		return false
+	}
+	wildcard := a.ip.IsUnspecified() && (a.ip.Is6() || ip.Is4()) // [::] takes IPv4 too
+	return ip == a.ip || wildcard && ip.IsLoopback()
+}
+
+// parseTargetIP returns the IP address that a connection to a host of a URL goes to; to the unspecified one it goes to this machine.
+func parseTargetIP(host string) (netip.Addr, error) {
+	ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if host == "localhost" {
+		return ip, nil
+	}
+	parsed, err := netip.ParseAddr(host)
+	if parsed = parsed.Unmap(); parsed == netip.IPv6Unspecified() {
+		return netip.IPv6Loopback(), err
+	} else if parsed.IsUnspecified() {
+		return ip, err
+	}
+	return parsed, err
+}
+
+// port is the port of a target that is no socket.
+func (t target) port() int {
+	if port, err := strconv.Atoi(t.url.Port()); err == nil {
+		return port
+	}
+	if t.url.Scheme == "http" {
+		return 80
+	}
+	return 443
+}
+
 // host is a Host name: lower case, without port and final dot.
 type host string
 

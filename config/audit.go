@@ -2,10 +2,13 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"tollgate/internal/private"
 )
 
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
@@ -28,6 +31,30 @@ func (b *builder) buildAudit(a *auditConfig) {
 	b.checkKeep(a)
 	b.checkCopies(a.Checkpoints.Copies)
 	b.checkAuditFiles()
+	b.checkKeyFolder()
+}
+
+// checkKeyFolder reports a folder of the log's key that is not there: a start makes the log's own folder alone, and those above it.
+func (b *builder) checkKeyFolder() {
+	folder := filepath.Dir(b.config.Audit.KeyFile)
+	if !b.options.Secrets || b.failed("audit.key") || b.failed("audit.dir") || inside(folder, filepath.Join(b.config.Audit.Dir, "x")) {
+		return
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		b.problem("audit.key.file", "make it, for the gateway's user only (mode 0700)", "there is no folder %s: neither could the key be read nor be made", clip(folder))
+	}
+}
+
+// noteAuditFolders notes who else may change the log's folder, and folders of copies that are not there.
+func (b *builder) noteAuditFolders() {
+	if text := private.Exposure(b.config.Audit.Dir); text != "" {
+		b.note("audit.dir: %s", text)
+	}
+	for i, c := range b.config.Audit.Copies {
+		if info, err := os.Stat(filepath.Dir(c.File)); c.File != "" && (err != nil || !info.IsDir()) {
+			b.note("audit.checkpoints.copies[%d]: there is no folder %s, and a start makes none: no checkpoint is copied there until it is made", i, filepath.Dir(c.File))
+		}
+	}
 }
 
 // auditFile is a file that lies in the log's folder unless it is given.

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"crypto/x509"
+	"crypto/tls"
 	"fmt"
 	"reflect"
 	"slices"
@@ -24,7 +24,8 @@ type builder struct {
 	upstreams   map[string]*Upstream
 	credentials map[string]*credential.Credential
 	uses        []tlspolicy.Use
-	leaves      map[Certificate]*x509.Certificate // of files that were read
+	chains      map[Certificate]*tls.Certificate // of files that were read
+	owners      map[string]owner                 // of secrets that were read
 }
 
 func newBuilder(d *decoder, dir string, o Options) *builder {
@@ -33,7 +34,8 @@ func newBuilder(d *decoder, dir string, o Options) *builder {
 		policies:    map[string]*tlspolicy.Policy{},
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*credential.Credential{},
-		leaves:      map[Certificate]*x509.Certificate{},
+		chains:      map[Certificate]*tls.Certificate{},
+		owners:      map[string]owner{},
 	}
 }
 
@@ -56,6 +58,7 @@ func (b *builder) build() {
 	b.buildCallers()
 	b.buildGrants()
 	b.buildListeners()
+	b.checkLoops()
 	b.planTLS()
 	b.buildLimits()
 	b.buildRest()

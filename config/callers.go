@@ -46,6 +46,10 @@ func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map
 		if !ok {
 			return
 		}
+		b.own(owner{c.Name, path + ".access_key.secret"}, value)
+		if cloud, known := b.owners[a.AccessKey.ID]; known && cloud.caller == "" && b.options.Secrets {
+			b.problem(path+".access_key.id", "choose an id of your own", "id is the same as that of %s: records could not tell the two keys apart", cloud.path)
+		}
 		alone.AccessKeys = append(alone.AccessKeys, caller.AccessKey{ID: a.AccessKey.ID, Secret: value})
 	}
 	if _, err := caller.NewRegistry([]caller.Config{alone}); err != nil {

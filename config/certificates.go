@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (b *builder) certificate(path string, s *certificateConfig) Certificate {
 	}
 	c := b.files(s.Files)
 	b.private(path+".files.key", c.KeyFile)
-	b.leaves[c] = b.checkPair(path, c.CertFile, c.KeyFile)
+	b.chains[c] = b.checkPair(path, c.CertFile, c.KeyFile)
 	return c
 }
 
@@ -76,8 +77,8 @@ func certificateHosts(hosts []certificateHost) (names []string) {
 	return names
 }
 
-// checkPair reads a certificate and its key, if files are to be read, and gives the certificate.
-func (b *builder) checkPair(path string, cert, key string) *x509.Certificate {
+// checkPair reads a certificate and its key, if files are to be read, and returns the certificate.
+func (b *builder) checkPair(path string, cert, key string) *tls.Certificate {
 	if !b.options.Secrets || b.failed(path) {
 		return nil
 	}
@@ -86,7 +87,7 @@ func (b *builder) checkPair(path string, cert, key string) *x509.Certificate {
 		b.problem(path, "", "%v", err)
 		return nil
 	}
-	return files.Leaf()
+	return files.Current()[0]
 }
 
 // clients says which client certificates count, and reads the files that tell it.
@@ -148,6 +149,9 @@ func (b *builder) checkClients(path string, l *Listener, c certs.ClientsConfig) 
 		b.problem(path, "", "%v", err)
 		return false
 	}
+	if len(c.CRLs) == 0 && c.Deny == "" {
+		b.noteExpiry("listener "+l.Name, clients.Authorities().Warning(time.Now()))
+	}
 	for _, list := range clients.RevocationLists() {
 		if text := list.Expiry().Warning(time.Now()); text != "" {
 			b.note("listener %s: the revocation list %s of %s %s", l.Name, list.Path, list.Issuer, text)
@@ -163,14 +167,15 @@ func (b *builder) noteCertificates(l *Listener) {
 	}
 	var known []*x509.Certificate
 	for _, c := range l.TLS.Certificates {
-		leaf := b.leaves[c]
-		switch {
+		var leaf *x509.Certificate
+		switch read := b.chains[c]; {
 		case c.Internal != nil:
 			leaf = named(c.Internal.Hosts)
 		case c.ACME != nil:
 			leaf = named(c.ACME.Hosts)
-		default:
-			b.noteLeaf("listener "+l.Name, leaf)
+		case read != nil:
+			leaf = read.Leaf
+			b.noteChain("listener "+l.Name, read)
 		}
 		if leaf == nil {
 			return // it was not read
@@ -187,13 +192,17 @@ func (b *builder) noteCertificates(l *Listener) {
 	}
 }
 
-// noteLeaf notes that a certificate has expired, or will soon. One that was not read is nil.
-func (b *builder) noteLeaf(where string, leaf *x509.Certificate) {
-	if leaf == nil {
-		return
+// noteChain notes that a certificate, or one of its chain, has expired or will soon. One that was not read is nil.
+func (b *builder) noteChain(where string, c *tls.Certificate) {
+	if c != nil {
+		b.noteExpiry(where, certs.ChainWarning(c, time.Now()))
 	}
-	if text := certs.ExpiryOf(leaf).Warning(time.Now()); text != "" {
-		b.note("%s: the certificate %s %s", where, certs.NameOf(leaf), text)
+}
+
+// noteExpiry notes what there is to say of an expiry, if anything.
+func (b *builder) noteExpiry(where, warning string) {
+	if warning != "" {
+		b.note("%s: %s", where, warning)
 	}
 }
 

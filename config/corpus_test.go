@@ -20,11 +20,12 @@ const (
 	testSecret    = "s3cr3t-0f-the-environment"
 	inlineSecret  = "hunter2" // what the bad files have in the place of a reference
 	numericSecret = "31337"
+	appSecret     = "s3cr3t-0f-a-caller"
 )
 
 // testOptions reads secrets from an environment of the tests' own.
 func testOptions() Options {
-	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "TSIG": "c2VjcmV0", "ODD": "no, access key"}
+	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "APP_SK": appSecret, "TWO_SK": appSecret + "2", "LINE": testSecret + "\n", "TSIG": "c2VjcmV0", "ODD": "no, access key"}
 	return Options{Secrets: true, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 }
 
@@ -55,7 +56,7 @@ func testDir(tb testing.TB) string {
 		"ca.crl":     string(testpki.Must(ca.RevocationList(x509.RevocationList{}))),
 		"old.crl":    string(testpki.Must(ca.RevocationList(x509.RevocationList{ThisUpdate: longAgo.AddDate(0, -1, 0), NextUpdate: longAgo}))),
 		"denied.txt": "5F:0A:11  # lost\n",
-		"ca.pem":     string(ca.CertPEM()), "sk.txt": testSecret + "\n", "two_lines.txt": testSecret + "\n" + testSecret + "\n",
+		"ca.pem":     string(ca.CertPEM()), "sk.txt": testSecret + "\n", "app.txt": appSecret + "\n", "two_lines.txt": testSecret + "\n" + testSecret + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			tb.Fatal(err)
@@ -89,7 +90,7 @@ func TestBad(t *testing.T) {
 			}
 			got := strings.ReplaceAll(err.Error(), dir, "DIR") + "\n"
 			golden(t, strings.TrimSuffix(file, ".yml")+".txt", got)
-			for _, value := range []string{testSecret, inlineSecret, numericSecret} {
+			for _, value := range []string{testSecret, inlineSecret, numericSecret, appSecret} {
 				if strings.Contains(got, value) {
 					t.Errorf("the error shows the secret %q", value)
 				}

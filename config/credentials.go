@@ -80,7 +80,13 @@ func (b *builder) checkKeys(path string, s *credentialConfig) bool {
 		b.add(b.key(path+".access_key"), path+".access_key", "", "access_key: what it refers to is not an access key")
 		ok = false
 	}
-	_, secretOK := b.secret(path+".secret_key", s.SecretKey)
+	if ok {
+		b.own(owner{path: path + ".access_key"}, key)
+	}
+	secretKey, secretOK := b.secret(path+".secret_key", s.SecretKey)
+	if secretOK {
+		b.own(owner{path: path + ".secret_key"}, secretKey)
+	}
 	tokenOK := true
 	if s.SecurityToken != nil {
 		_, tokenOK = b.secret(path+".security_token", *s.SecurityToken)

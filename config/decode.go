@@ -120,13 +120,21 @@ func (d *decoder) entries(path string, n ast.Node) (order []string, entries map[
 		key := keyText(entry.Key)
 		if first, twice := entries[key]; twice {
 			d.add(tokenPosition(entry.Key.GetToken()), joinPath(path, key), fmt.Sprintf("the first is on line %d", first.Key.GetToken().Position.Line),
-				"key %q is given twice", clip(key))
+				"key %s is given twice", shownKey(key))
 			continue
 		}
 		entries[key] = entry
 		order = append(order, key)
 	}
 	return order, entries
+}
+
+// shownKey hides what is no plain key: it may be one text with a secret behind it.
+func shownKey(key string) string {
+	if !nameExpr.MatchString(key) {
+		return "[not shown]"
+	}
+	return fmt.Sprintf("%q", clip(key))
 }
 
 func keyText(key ast.MapKeyNode) string {
@@ -146,12 +154,8 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	for _, key := range order {
 		entry, at := entries[key], tokenPosition(entries[key].Key.GetToken())
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == key })
-		if i < 0 && insideSecret(path) {
-			d.add(at, path, "", "unknown key, not shown because it may be a secret; known here: %s", strings.Join(fieldNames(fields), ", "))
-			continue
-		}
 		if i < 0 {
-			d.add(at, path, didYouMean(key, fieldNames(fields)), "unknown key %q", clip(key))
+			d.unknownKey(path, entries[key], fields, nearSecret(v.Type()))
 			misspelt = append(misspelt, nearest.Words(key, fieldNames(fields))...)
 			continue
 		}
@@ -167,6 +171,27 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	if v.Type().Implements(reflect.TypeFor[oneOf]()) && len(entries) != 1 {
 		d.add(d.key(path), path, "", "want exactly one of %s", strings.Join(fieldNames(fields), ", "))
 	}
+}
+
+// unknownKey reports a key that the section does not have. Near a secret its value may be one, and what is no plain key with a value may
+// be a key and a secret in one text, or a secret alone.
+func (d *decoder) unknownKey(path string, entry *ast.MappingValueNode, fields []field, secretNear bool) {
+	key, at, suggestion := keyText(entry.Key), tokenPosition(entry.Key.GetToken()), ""
+	if alike.Replace(key) != key {
+		suggestion = d.source.lookalikes(at.line)
+	}
+	if secretNear {
+		d.source.secret[at.line-1] = true
+	}
+	_, empty := entry.Value.(*ast.NullNode)
+	if insideSecret(path) || secretNear && (empty || !nameExpr.MatchString(key)) {
+		d.add(at, path, suggestion, "unknown key, not shown because it may be a secret; known here: %s", strings.Join(fieldNames(fields), ", "))
+		return
+	}
+	if suggestion == "" {
+		suggestion = didYouMean(key, fieldNames(fields))
+	}
+	d.add(at, path, suggestion, "unknown key %q", clip(key))
 }
 
 // oneOf marks types of which exactly one key must be given.
@@ -232,14 +257,11 @@ func lastKey(path string) string {
 	return path
 }
 
-// clip bounds what of a value is repeated in a message, and leaves out what follows a secret's key in it: without a blank
-// behind its colon, such a key is one text with the secret.
+// clip bounds what of a value is repeated in a message, and leaves out what follows the name of a secret's key in it: without its
+// colon, or a blank behind that, such a key is one text with the secret.
 func clip(s string) string {
-	for _, m := range anyKey.FindAllStringIndex(s, -1) {
-		if rest := strings.TrimLeft(s[m[1]:], "\"' "); strings.HasPrefix(rest, ":") && rest != ":" && sensitive(s[m[0]:m[1]]) {
-			s = s[:m[1]] + ":[masked]"
-			break
-		}
+	if end := secretName(s, sensitive); end >= 0 && end < len(s) {
+		s = s[:end] + " [masked]"
 	}
 	return text.Truncate(s, 80, "...")
 }

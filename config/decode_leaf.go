@@ -40,11 +40,15 @@ func scalarText(n ast.Node) (string, bool) {
 func (d *decoder) text(path string, n ast.Node, f field, v reflect.Value) {
 	s, ok := n.(*ast.StringNode)
 	if !ok {
-		what := "text"
-		if raw, isScalar := scalarText(n); isScalar && !inReference(path) {
-			what = fmt.Sprintf("text: write %q, in quotes", clip(raw))
+		raw, isScalar := scalarText(n)
+		switch {
+		case len(f.choice) > 0 && !slices.Contains(f.choice, raw):
+			d.add(nodePosition(n), path, "write one of these words", "%s is %s, want %s", lastKey(path), kindOf(n), strings.Join(f.choice, " or "))
+		case isScalar && !inReference(path):
+			d.wrongType(path, n, fmt.Sprintf("text: write %q, in quotes", clip(raw)))
+		default:
+			d.wrongType(path, n, "text")
 		}
-		d.wrongType(path, n, what)
 		return
 	}
 	switch {

@@ -210,11 +210,18 @@ func (d describer) grant(c *Config, index int, g grants.Grant) {
 	}
 	for _, selector := range g.Operations {
 		if coverage, ok := patterns[selector]; ok {
-			d.line("  %s %s: covers %s, leaves out %d", selector, with, count(coverage.Covers, "operation"), coverage.LeftOut)
+			d.line("  %s %s: covers %s%s, leaves out %d", selector, with, count(coverage.Covers, "operation"), spending(coverage.Spend), coverage.LeftOut)
 			continue
 		}
 		d.line("  %s%s %s", selector, c.effectOf(g.Upstream, selector), with)
 	}
+}
+
+func spending(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them spend", n)
 }
 
 // effectOf gives " (spend)" for an operation of an upstream.

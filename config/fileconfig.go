@@ -191,7 +191,7 @@ type tlsPolicyConfig struct {
 // upstreamConfig is one entry of `upstreams`.
 type upstreamConfig struct {
 	// Scheme and host, nothing else: `https://bss.myhuaweicloud.com`. Plain `http://` goes to loopback addresses only;
-	// `unix:/run/app.sock` is plain HTTP over a unix socket.
+	// `unix:/run/app.sock` is plain HTTP over a unix socket. It cannot be the address of a listener of the same file.
 	URL target `yaml:"url" need:"yes"`
 	// The catalog whose operations the upstream has. The European site (`https://bss.myhuaweicloud.eu`) has that of `intl`; its
 	// amounts, unless a call says their currency, are reported as `XXX`, and not as dollars.
@@ -320,9 +320,9 @@ type certificateNameConfig struct {
 
 // virtualKeyConfig is `access_key` of a caller's `auth`.
 type virtualKeyConfig struct {
-	// The access key's id, as the application sends it. Not a secret.
+	// The access key's id, as the application sends it. Not a secret, and not the access key of a credential.
 	ID string `yaml:"id" need:"yes"`
-	// The secret key.
+	// The secret key: no other caller's, and none that signs calls to an upstream.
 	Secret reference `yaml:"secret" need:"yes"`
 }
 
@@ -414,7 +414,7 @@ type auditConfig struct {
 type auditKeyConfig struct {
 	// The key file. It is made (mode 0600) when there is none and the log has no key yet; one of the gateway's user is given
 	// that mode again at a start, one of another user, such as a mounted Secret, is taken as it is. On another volume than the
-	// log it proves more. Default: `signing.key` in the folder of the log.
+	// log it proves more. Its folder must exist, unless it is that of the log. Default: `signing.key` in the folder of the log.
 	File string `yaml:"file" need:"yes"`
 }
 

@@ -20,6 +20,18 @@ func (b *builder) listenerName(i int) string {
 	return l.Address.listen("")
 }
 
+// checkLoops reports upstreams that are at the address of a listener: a call would come back to the gateway, and perhaps go round.
+func (b *builder) checkLoops() {
+	for _, name := range sortedNames(b.file.Upstreams) {
+		u, path := b.file.Upstreams[name].URL, "upstreams."+name+".url"
+		for i, l := range b.file.Listeners {
+			if u.url != nil && !b.failed(path) && !b.failed(listenerPath(i)+".address") && l.Address.reachedAs(u, b.dir) {
+				b.problem(path, "give the address of what is to be called", "this is the address of listener %s: calls would come back to the gateway", b.listenerName(i))
+			}
+		}
+	}
+}
+
 // buildListeners makes the listeners, in the order of the file.
 func (b *builder) buildListeners() {
 	names := map[string]bool{}

@@ -55,6 +55,7 @@ func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
 	r := &report{file: name, source: newFileText(content)}
 	root := parseYAML(r, content)
 	if root == nil {
+		r.unparsed = true
 		return nil, r.err()
 	}
 	d := newDecoder(r, defaults())

@@ -1,85 +1,132 @@
 package config
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"tollgate/internal/nearest"
 )
 
 // Secrets belong into a reference, but people do write them into the file, and the error about that must not carry
-// them into logs. Masking works on raw lines, not on parsed ones, because syntax errors have excerpts too. It rather
-// masks too much.
+// them into logs. So no line is quoted that holds the name of a secret's key, nor what stands below it. This works on raw lines,
+// not on parsed ones, because syntax errors have excerpts too. It rather hides too much: file, line and column are given anyway.
 
 // secretKeys are the keys whose values are secrets, or references to secrets.
 var secretKeys = []string{"access_key", "secret_key", "secret", "security_token"}
 
-// What may be shown after such a key: the names in references, and the public id of an access key. A file whose path has
-// neither "/" nor "." may as well be a secret.
 var (
-	safeEntry = regexp.MustCompile(`^(env\s*:\s*["']?[A-Z][A-Z0-9_]*["']?|file\s*:\s*["']?[\w.@+/-]*[./][\w.@+/-]*["']?|id\s*:\s*["']?[\w-]*["']?)?$`)
-	anyKey    = regexp.MustCompile(`[A-Za-z0-9_.-]+`)
-	firstKey  = regexp.MustCompile(`^["']?([A-Za-z0-9_.-]+)["']?\s*:`)
-	keyEnd    = regexp.MustCompile(`^["']?\s*(:|$)`)
-	userinfo  = regexp.MustCompile(`://[^/\s@]*@`)
-	comment   = regexp.MustCompile(`(^|\s)#.*$`)
+	anyKey   = regexp.MustCompile(`[A-Za-z0-9_.-]+`)
+	firstKey = regexp.MustCompile(`^["']?[A-Za-z0-9_.-]+["']?\s*:(\s|$)`)
+	userinfo = regexp.MustCompile(`://[^/\s@]*@`)
 )
 
-// maskFrom gives the index of the first character of line i that must not be shown, or more than its length.
-func (s *fileText) maskFrom(i int) int {
-	line := s.lines[i]
-	if s.underSecret(i) {
-		indent := len(line) - len(strings.TrimLeft(line, " -"))
-		if !safeEntries(strings.TrimRight(strings.TrimLeft(line[indent:], "{"), " ]}")) {
-			return utf8.RuneCountInString(line[:indent])
+// hide finds the lines that must not be quoted: those that hold the name of a secret's key or of one of the further keys, the lines
+// that are given, and for each what belongs to it.
+func (s *fileText) hide(further []string) {
+	s.hidden = make([]bool, len(s.lines))
+	known := map[string]bool{} // finding out takes its time, and files repeat their words
+	secret := func(word string) bool {
+		found, ok := known[word]
+		if !ok {
+			found = sensitive(word) || slices.Contains(further, word)
+			known[word] = found
+		}
+		return found
+	}
+	opens := func(i int) bool {
+		return s.secret[i] || userinfo.MatchString(s.lines[i]) || secretName(s.lines[i], secret) >= 0
+	}
+	var b *secretBlock
+	for i, line := range s.lines {
+		if b != nil && !b.holds(line) {
+			b = nil
+		}
+		if b == nil && opens(i) {
+			b = &secretBlock{indent: indentOf(line), item: isItem(line)}
+		}
+		if s.hidden[i] = b != nil; s.hidden[i] {
+			b.flow += strings.Count(line, "{") + strings.Count(line, "[") - strings.Count(line, "}") - strings.Count(line, "]")
 		}
 	}
-	first := len(line) + 1
-	if m := userinfo.FindStringIndex(line); m != nil {
-		first = m[0] + len("://")
-	}
-	for _, m := range anyKey.FindAllStringIndex(line, -1) {
-		end := keyEnd.FindStringIndex(line[m[1]:])
-		if end == nil || !sensitive(line[m[0]:m[1]]) {
-			continue
-		}
-		value := line[m[1]+end[1]:]
-		if !safeValue(value) {
-			first = min(first, len(line)-len(strings.TrimLeft(value, " \t")))
-			break
-		}
-	}
-	if first > len(line) {
-		return utf8.RuneCountInString(line) + 1
-	}
-	return utf8.RuneCountInString(line[:first])
 }
 
-// safeValue tells whether what follows a secret's key on its line may be shown: nothing, or the beginning of a mapping
-// with safe entries. Keys of secrets inside it are looked at by themselves.
-func safeValue(value string) bool {
-	inner, mapping := strings.CutPrefix(strings.TrimSpace(value), "{")
-	if !mapping {
-		return strings.Trim(comment.ReplaceAllString(value, ""), " \t]},") == ""
-	}
-	inner, _, _ = strings.Cut(inner, "}")
-	return safeEntries(inner)
+// secretBlock is what belongs to a line with the name of a secret's key.
+type secretBlock struct {
+	indent int
+	item   bool // the line is an entry of a list
+	flow   int  // brackets that are open
 }
 
-// safeEntries tells whether the entries of a mapping may be shown.
-func safeEntries(text string) bool {
-	for entry := range strings.SplitSeq(comment.ReplaceAllString(text, ""), ",") {
-		entry = strings.TrimSpace(entry)
-		if key := firstKey.FindStringSubmatch(entry); key != nil && sensitive(key[1]) {
-			continue
-		}
-		if !safeEntry.MatchString(entry) {
-			return false
+// holds reports whether the next line belongs to the block: as an indented one, as one of a list or a mapping in brackets, or since it
+// begins no entry of its own.
+func (b *secretBlock) holds(line string) bool {
+	ownEntry := firstKey.MatchString(strings.TrimLeft(line, " \t-")) && (b.item || !isItem(line))
+	return indentOf(line) > b.indent || b.flow > 0 || !ownEntry
+}
+
+func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
+
+func isItem(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " \t"), "- ") }
+
+// secretName returns where the first word that is the name of a secret's key ends in a text; -1 if there is none. The names of files and
+// folders do not count.
+func secretName(text string, secret func(word string) bool) int {
+	for _, m := range anyKey.FindAllStringIndex(text, -1) {
+		inPath := strings.HasSuffix(text[:m[0]], "/") || strings.HasPrefix(text[m[1]:], "/")
+		if !inPath && secret(text[m[0]:m[1]]) {
+			return m[1]
 		}
 	}
-	return true
+	return -1
+}
+
+// secretSections are the keys of sections in which an unknown key may hold a secret. Of a file that could not be parsed nothing in
+// them is quoted.
+func secretSections(t reflect.Type) (names []string) {
+	for _, f := range fieldsOf(t) {
+		inner := sectionOf(t.Field(f.index).Type)
+		if !isSection(inner) {
+			continue
+		}
+		if nearSecret(inner) {
+			names = append(names, f.name)
+		}
+		names = append(names, secretSections(inner)...)
+	}
+	return names
+}
+
+// sectionOf is the type of a section, or of what it is a list or mapping of.
+func sectionOf(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	return t
+}
+
+func isSection(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[scalar]())
+}
+
+// nearSecret reports whether a section is a reference to a secret, has one, or has a section with one.
+func nearSecret(t reflect.Type) bool { return secretWithin(t, 2) }
+
+func secretWithin(t reflect.Type, levels int) bool {
+	if t == reflect.TypeFor[reference]() {
+		return true
+	}
+	if levels == 0 || !isSection(t) {
+		return false
+	}
+	return slices.ContainsFunc(fieldsOf(t), func(f field) bool {
+		inner := t.Field(f.index).Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		return secretWithin(inner, levels-1)
+	})
 }
 
 // insideSecret tells whether a config path leads to a secret's reference, or into it.
@@ -92,47 +139,6 @@ func insideSecret(path string) bool {
 	return false
 }
 
-// namesSecret tells whether an excerpt has a secret's key, so that its masking knows where the value begins.
-func namesSecret(excerpt string) bool {
-	return slices.ContainsFunc(secretKeys, func(key string) bool { return strings.Contains(excerpt, key) })
-}
-
-// underSecret tells whether the line continues the value of a secret's key that stands on an earlier line.
-func (s *fileText) underSecret(i int) bool {
-	indent := indentOf(s.lines[i])
-	for above := i - 1; above >= 0; above-- {
-		line := s.lines[above]
-		if strings.TrimSpace(line) == "" || indentOf(line) > indent {
-			continue
-		}
-		inList := indentOf(line) == indent && strings.HasPrefix(strings.TrimSpace(s.lines[i]), "- ")
-		if indentOf(line) == indent && !inList {
-			continue
-		}
-		if opensSecret(line) {
-			return true
-		}
-		if indent = indentOf(line); indent == 0 {
-			return false
-		}
-	}
-	return false
-}
-
-func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
-
-// opensSecret tells whether the last key of a line is a secret's.
-func opensSecret(line string) bool {
-	line = comment.ReplaceAllString(line, "")
-	last := false
-	for _, m := range anyKey.FindAllStringIndex(line, -1) {
-		if keyEnd.MatchString(line[m[1]:]) {
-			last = sensitive(line[m[0]:m[1]])
-		}
-	}
-	return last
-}
-
 // sensitive tells whether a key, perhaps mistyped, holds a secret. "key" alone is the path of a certificate's key.
 func sensitive(key string) bool {
 	if len(key) > 64 {
@@ -142,7 +148,7 @@ func sensitive(key string) bool {
 	if slices.Contains([]string{"sk", "ak", "pwd", "accesskey", "secretkey"}, plain) {
 		return true
 	}
-	for _, part := range []string{"secret", "token", "passw", "apikey", "privatekey"} {
+	for _, part := range []string{"secret", "token", "passw", "passphr", "apikey", "privatekey"} {
 		if strings.Contains(plain, part) {
 			return true
 		}

@@ -34,12 +34,14 @@ func (b *builder) takeNotes() {
 	}
 	for _, u := range b.config.Upstreams {
 		b.noteSunsets(u)
+		b.noteSite(u)
 	}
 	for _, l := range b.config.Listeners {
 		b.noteCertificates(l)
 	}
 	if b.options.Secrets {
 		b.notePrivate()
+		b.noteAuditFolders()
 	}
 	if b.file.Admin == nil {
 		b.note("there is no admin section: no health, no metrics")
@@ -47,6 +49,17 @@ func (b *builder) takeNotes() {
 	if fips140.Enabled() {
 		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +
 			"`tollgate tls policy` shows the suites that remain")
+	}
+}
+
+// sites are the hosts of the provider's sites, by the catalog that is theirs.
+var sites = map[string]string{"bss.myhuaweicloud.com": "cn", "bss-intl.myhuaweicloud.com": "intl", "bss.myhuaweicloud.eu": "intl"}
+
+// noteSite notes an upstream at one of the provider's sites with the catalog of another.
+func (b *builder) noteSite(u *Upstream) {
+	if site := sites[u.URL.Hostname()]; u.Site != "" && site != "" && site != u.Site {
+		b.note("upstream %s has the catalog %s, but %s is the site of the catalog %s: paths, classes and amounts would be read by the wrong one",
+			u.Name, u.Site, u.URL.Hostname(), site)
 	}
 }
 

@@ -54,7 +54,7 @@ var privateKeys = map[string]string{
 func TestPrivateFiles(t *testing.T) {
 	dir := testDir(t)
 	for name := range privateKeys {
-		data := []byte("c2VjcmV0LXNlY3JldC1zZWNyZXQt")
+		data := []byte("c2VjcmV0LXNlY3JldC1zZWNyZXQt" + name)
 		if strings.HasSuffix(name, "r.key") || name == "upstream.key" {
 			key, err := os.ReadFile(filepath.Join(dir, "tls.key"))
 			if err != nil {

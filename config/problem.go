@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,8 +17,8 @@ type Problem struct {
 	Path         string // config path: "callers.billing-app.grants[0]"; empty: the file as a whole
 	Message      string
 	Suggestion   string // what to do about it; may be empty
-	// Excerpt is the offending line with a caret under the column, in two lines of text; empty without a line. Values
-	// that look like secrets are masked.
+	// Excerpt is the offending line with a caret under the column, in two lines of text; empty without a line, and where the line
+	// may have a secret.
 	Excerpt string
 }
 
@@ -77,6 +78,7 @@ type report struct {
 	file     string
 	source   *fileText
 	problems []*Problem
+	unparsed bool // the text is not YAML, so that its sections are not known
 }
 
 // maxProblems bounds what is collected.
@@ -89,12 +91,6 @@ func (r *report) add(at position, path, suggestion, format string, args ...any) 
 	p := &Problem{
 		File: r.file, Line: at.line, Column: at.column, Path: path,
 		Message: fmt.Sprintf(format, args...), Suggestion: suggestion,
-	}
-	if at.line > 0 {
-		p.Column, p.Excerpt = r.source.excerpt(at)
-	}
-	if insideSecret(path) && !namesSecret(p.Excerpt) { // a line that a secret's value continues on: it may be the secret
-		p.Excerpt = ""
 	}
 	r.problems = append(r.problems, p)
 }
@@ -113,10 +109,28 @@ func (r *report) err() error {
 	if len(r.problems) == 0 {
 		return nil
 	}
+	r.quote()
 	slices.SortStableFunc(r.problems, func(a, b *Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return &Errors{r.problems}
+}
+
+// quote adds the excerpts, once it is known which lines may have secrets.
+func (r *report) quote() {
+	var sections []string
+	if r.unparsed {
+		sections = secretSections(reflect.TypeFor[fileConfig]())
+	}
+	r.source.hide(sections)
+	for _, p := range r.problems {
+		if p.Line > 0 {
+			p.Column, p.Excerpt = r.source.excerpt(position{p.Line, p.Column})
+		}
+		if insideSecret(p.Path) { // a line that a secret's value continues on: it may be the secret
+			p.Excerpt = ""
+		}
+	}
 }
 
 // maxListed is how many known words are listed when none is near to the wrong one.

@@ -61,6 +61,9 @@ func fromEnv(name string, lookup func(string) (string, bool)) (secret.String, er
 	if !ok {
 		return secret.String{}, fmt.Errorf("environment variable %s is not set", name)
 	}
+	if strings.HasSuffix(value, "\n") {
+		return secret.String{}, fmt.Errorf("environment variable %s ends in a line feed, which is no part of a secret: set it without (%s=\"$(cat FILE)\" leaves it out)", name, name)
+	}
 	return checkSecret(value, "environment variable "+name)
 }
 
@@ -95,8 +98,29 @@ func checkSecret(value, where string) (secret.String, error) {
 		return secret.String{}, fmt.Errorf("%s is empty", where)
 	case len(value) > maxSecret:
 		return secret.String{}, fmt.Errorf("%s is longer than %d bytes", where, maxSecret)
+	case strings.HasPrefix(value, "\uFEFF"):
+		return secret.String{}, fmt.Errorf("%s begins with a byte order mark: save it as UTF-8 without one", where)
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return secret.String{}, fmt.Errorf("%s holds more than one word of printable ASCII: it must hold the secret and nothing else", where)
 	}
 	return secret.New(value), nil
+}
+
+// owner is who has a secret.
+type owner struct {
+	caller string // empty: the gateway, which signs with it
+	path   string // where it is referred to
+}
+
+// own notes whose a secret is, and reports one that another owner has: which of two callers calls could not be said, nor whether a
+// cloud key was used past the gateway. The credentials have one owner. Placeholders are all the same, and not compared.
+func (b *builder) own(o owner, value secret.String) {
+	other, taken := b.owners[value.Reveal()]
+	switch {
+	case !b.options.Secrets:
+	case !taken:
+		b.owners[value.Reveal()] = o
+	case other.caller != o.caller:
+		b.add(b.key(o.path), o.path, "give the caller a secret of its own", "%s is the same as that of %s", lastKey(o.path), other.path)
+	}
 }

@@ -12,8 +12,9 @@ type position struct{ line, column int }
 
 // fileText is the text of the file.
 type fileText struct {
-	lines []string    // without line ends
-	masks map[int]int // what maskFrom found for a line: finding it is slow for a long line with many problems
+	lines  []string     // without line ends
+	secret map[int]bool // lines, from 0, that hold a secret's key although its name does not say so
+	hidden []bool       // see hide; nil before
 }
 
 func newFileText(text string) *fileText {
@@ -21,25 +22,24 @@ func newFileText(text string) *fileText {
 	for i, line := range lines {
 		lines[i] = strings.TrimSuffix(line, "\r")
 	}
-	return &fileText{lines, map[int]int{}}
+	return &fileText{lines: lines, secret: map[int]bool{}}
 }
 
 // maxExcerpt is how much of a line an excerpt shows.
 const maxExcerpt = 120
 
-// excerpt shows a line with a caret under the column. Secrets that somebody wrote into the line are masked; a column
-// inside the mask becomes its start.
+// excerpt shows a line with a caret under the column, which it returns as a place in the line. The text is empty where the line may
+// have a secret.
 func (s *fileText) excerpt(at position) (column int, text string) {
 	if at.line < 1 || at.line > len(s.lines) {
 		return at.column, ""
 	}
 	line := []rune(s.lines[at.line-1])
 	caret := min(max(at.column, 1), len(line)+1) - 1
-	if from := s.mask(at.line - 1); from <= len(line) {
-		line = append(line[:from:from], []rune("[masked]")...)
-		caret = min(caret, from)
-	}
 	column = caret + 1
+	if s.hidden[at.line-1] {
+		return column, ""
+	}
 	if start := caret - maxExcerpt/2; len(line) > maxExcerpt && start > 0 {
 		line, caret = append([]rune("..."), line[start:]...), caret-start+3
 	}
@@ -50,13 +50,29 @@ func (s *fileText) excerpt(at position) (column int, text string) {
 	return column, margin + printable(string(line)) + "\n" + strings.Repeat(" ", len(margin)-2) + "| " + strings.Repeat(" ", caret) + "^"
 }
 
-func (s *fileText) mask(i int) int {
-	from, known := s.masks[i]
-	if !known {
-		from = s.maskFrom(i)
-		s.masks[i] = from
+// tabNear returns a line that is indented with a tab: the given one, or one beside it, since a parser may notice only then.
+func (s *fileText) tabNear(line int) (int, bool) {
+	for _, n := range []int{line, line + 1, line - 1} {
+		if n >= 1 && n <= len(s.lines) && strings.Contains(s.lines[n-1][:indentOf(s.lines[n-1])], "\t") {
+			return n, true
+		}
 	}
-	return from
+	return 0, false
+}
+
+// alike are characters that look like those of YAML, and are typed in their place or come with copied text.
+var alike = strings.NewReplacer("：", ":", "，", ",", "｛", "{", "｝", "}", "［", "[", "］", "]", "“", `"`, "”", `"`, "‘", "'", "’", "'", "－", "-", "\u3000", " ", "\u00a0", " ")
+
+// lookalikes says which characters of a line, or of the next, are not those that they look like; "" if none.
+func (s *fileText) lookalikes(line int) string {
+	for n := line; n <= min(line+1, len(s.lines)); n++ {
+		for _, r := range s.lines[max(n, 1)-1] {
+			if meant := alike.Replace(string(r)); meant != string(r) {
+				return fmt.Sprintf("line %d has the full-width or typographic character %q (U+%04X): write %q", n, string(r), r, meant)
+			}
+		}
+	}
+	return ""
 }
 
 // printable replaces what a terminal would obey, a tab included, by a space: the caret stays in its column.

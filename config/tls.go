@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"tollgate/internal/certs"
 	"tollgate/tlspolicy"
@@ -53,14 +54,17 @@ func (b *builder) planTLS() {
 	b.config.TLS = plan
 }
 
-// checkPool reads a file of authorities, if files are to be read.
-func (b *builder) checkPool(path, file string) {
+// checkBundle reads a file of authorities, if files are to be read.
+func (b *builder) checkBundle(path, where, file string) {
 	if !b.options.Secrets || file == "" || b.failed(path) {
 		return
 	}
-	if _, err := certs.LoadPool(file); err != nil {
+	bundle, err := certs.LoadBundle(file)
+	if err != nil {
 		b.problem(path, "", "%v", err)
+		return
 	}
+	b.noteExpiry(where, bundle.Warning(time.Now()))
 }
 
 // pins reads the pins of an upstream together: there must be two different ones.

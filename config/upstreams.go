@@ -114,12 +114,12 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 	if u.ServerName == "" {
 		u.ServerName = u.URL.Hostname()
 	}
-	b.checkPool(path+".tls.ca", u.CAFile)
+	b.checkBundle(path+".tls.ca", "upstream "+u.Name, u.CAFile)
 	u.Pins = b.pins(path+".tls.pins", t.Pins)
 	if c := t.ClientCertificate; c != nil {
 		u.CertFile, u.KeyFile = resolve(b.dir, c.Cert), resolve(b.dir, c.Key)
 		b.private(path+".tls.client_certificate.key", u.KeyFile)
-		b.noteLeaf("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", u.CertFile, u.KeyFile))
+		b.noteChain("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", u.CertFile, u.KeyFile))
 	}
 }
 

@@ -142,7 +142,7 @@ func parseTokens(r *report, tokens token.Tokens) (root *ast.MappingNode) {
 	case *ast.MappingNode:
 		return n
 	default:
-		r.add(nodePosition(body), "", "", "want \"key: value\" lines, beginning with one such as \"listeners:\"")
+		r.add(nodePosition(body), "", r.source.lookalikes(nodePosition(body).line), "want \"key: value\" lines, beginning with one such as \"listeners:\"")
 	}
 	return nil
 }
@@ -153,8 +153,13 @@ func reportSyntax(r *report, err error) {
 		r.add(position{}, "", "", "this is not YAML")
 		return
 	}
+	at := tokenPosition(syntax.GetToken())
+	if line, found := r.source.tabNear(at.line); found {
+		r.add(position{line, 1}, "", "indent with blanks only", "this line is indented with a tab, which YAML does not allow")
+		return
+	}
 	// The message is a fixed text of the parser; the error's own text would carry lines of the file.
-	r.add(tokenPosition(syntax.GetToken()), "", "", "this is not YAML: %s", withoutQuotes(syntax.GetMessage()))
+	r.add(at, "", r.source.lookalikes(at.line), "this is not YAML: %s", withoutQuotes(syntax.GetMessage()))
 }
 
 // withoutQuotes cuts a message of the parser before it quotes the file.

@@ -48,11 +48,13 @@ type Problem struct {
 	Nearest  []string // known names like the wrong one
 }
 
-// Coverage says how many operations a pattern covers, and how many it leaves out because the credential may not sign them.
+// Coverage says how many operations a pattern covers, how many of these spend money, and how many it leaves out because the credential
+// may not sign them.
 type Coverage struct {
 	Grant    int
 	Selector string
 	Covers   int
+	Spend    int
 	LeftOut  int
 }
 
@@ -185,6 +187,9 @@ func (b *builder) addPattern(at place, selector string, matches func(*catalog.Op
 			continue
 		}
 		coverage.Covers++
+		if operation.Effect == catalog.Spend {
+			coverage.Spend++
+		}
 	}
 	if coverage.Covers == 0 {
 		b.problem(at, nil, "%s covers no operation that %s", selector, grantee(grant, upstream))

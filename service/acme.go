@@ -23,17 +23,18 @@ type usedACME struct {
 
 // openACME takes what is stored. The authority is asked after [service.startACME].
 func (k *tlsReloader) openACME(listener string, c *config.ACME) (*acme.Source, error) {
-	roots, err := certs.OptionalPool(c.CAFile)
+	roots, err := certs.LoadBundle(c.CAFile)
 	if err != nil {
 		return nil, err
 	}
 	open := c.Config
-	open.Roots, open.Report, open.Logger = roots, k.found, k.logger.With(zap.String("listener", listener))
+	open.Roots, open.Report, open.Logger = roots.Pool, k.found, k.logger.With(zap.String("listener", listener))
 	source, err := acme.Open(open)
 	if err != nil {
 		return nil, err
 	}
 	k.acme = append(k.acme, usedACME{listener, c.Challenge, source})
+	k.bundles = append(k.bundles, usedBundle{place{listener: listener}, func() *certs.Bundle { return roots }})
 	return source, nil
 }
 

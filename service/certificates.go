@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ type tlsReloader struct {
 	watch   certs.Watch
 	sources []usedSource
 	clients []usedClients
+	bundles []usedBundle
 	acme    []usedACME
 	stop    func() // looking after them; nil before that begins
 
@@ -33,9 +35,25 @@ type tlsReloader struct {
 	failing map[string]failure // by the reloader's name
 }
 
+// place is where something is used.
+type place struct{ listener, upstream string } // one of them
+
+func (p place) String() string {
+	if p.upstream != "" {
+		return "upstream " + p.upstream
+	}
+	return "listener " + p.listener
+}
+
 type usedSource struct {
-	listener, upstream string // one of them
+	place
 	certs.Source
+}
+
+// usedBundle is a file of authorities that peers are verified with.
+type usedBundle struct {
+	place
+	now func() *certs.Bundle
 }
 
 type usedClients struct {
@@ -84,6 +102,7 @@ func (k *tlsReloader) listener(name string, t *config.ListenerTLS) (*tls.Config,
 		return nil, nil, err
 	}
 	k.clients = append(k.clients, usedClients{name, clients})
+	k.bundles = append(k.bundles, usedBundle{place{listener: name}, clients.Authorities})
 	k.add("listener "+name, clients)
 	server.CurrentClientCAs, server.CheckClient = clients.Pool, clients.Check
 	return t.Policy.Server(server), clients, nil
@@ -97,7 +116,7 @@ func (k *tlsReloader) open(listener string, configured []config.Certificate) (ce
 			return nil, err
 		}
 		all = append(all, source)
-		k.sources = append(k.sources, usedSource{listener: listener, Source: source})
+		k.sources = append(k.sources, usedSource{place{listener: listener}, source})
 		k.add("listener "+listener, reloader)
 	}
 	return certs.NewSet(all[0], all[1:]...), nil
@@ -123,11 +142,12 @@ func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
 	if u.Policy == nil {
 		return nil, nil
 	}
-	roots, err := certs.OptionalPool(u.CAFile)
+	roots, err := certs.LoadBundle(u.CAFile)
 	if err != nil {
 		return nil, err
 	}
-	client := tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots, Pins: u.Pins}
+	k.bundles = append(k.bundles, usedBundle{place{upstream: u.Name}, func() *certs.Bundle { return roots }})
+	client := tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots.Pool, Pins: u.Pins}
 	if u.CertFile == "" {
 		return u.Policy.Client(client), nil
 	}
@@ -135,7 +155,7 @@ func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.sources = append(k.sources, usedSource{upstream: u.Name, Source: files})
+	k.sources = append(k.sources, usedSource{place{upstream: u.Name}, files})
 	k.add("upstream "+u.Name, files)
 	client.GetClientCertificate = files.GetClientCertificate
 	out := u.Policy.Client(client)
@@ -210,7 +230,7 @@ func (k *tlsReloader) inUse() []string {
 	var lines []string
 	for _, s := range k.sources {
 		for _, c := range s.Current() {
-			lines = append(lines, fmt.Sprintf("%s: certificate %s, serial %x, until %s", s.where(), certs.NameOf(c.Leaf), c.Leaf.SerialNumber, stamp(c.Leaf.NotAfter)))
+			lines = append(lines, fmt.Sprintf("%s: certificate %s, serial %x, until %s", s.place, certs.NameOf(c.Leaf), c.Leaf.SerialNumber, stamp(c.Leaf.NotAfter)))
 		}
 	}
 	for _, c := range k.clients {
@@ -228,21 +248,19 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-func (s usedSource) where() string {
-	if s.upstream != "" {
-		return "upstream " + s.upstream
-	}
-	return "listener " + s.listener
-}
-
 // warnings are what expires soon or has expired, and what could not be taken anew.
 func (k *tlsReloader) warnings(now time.Time) []string {
 	var warnings []string
 	for _, s := range k.sources {
 		for _, c := range s.Current() {
-			if text := certs.ExpiryOf(c.Leaf).Warning(now); text != "" {
-				warnings = append(warnings, fmt.Sprintf("%s: the certificate %s %s", s.where(), certs.NameOf(c.Leaf), text))
+			if text := certs.ChainWarning(c, now); text != "" {
+				warnings = append(warnings, fmt.Sprintf("%s: %s", s.place, text))
 			}
+		}
+	}
+	for _, b := range k.bundles {
+		if text := b.now().Warning(now); text != "" {
+			warnings = append(warnings, fmt.Sprintf("%s: %s", b.place, text))
 		}
 	}
 	for _, c := range k.clients {
@@ -271,14 +289,7 @@ func (k *tlsReloader) warnings(now time.Time) []string {
 // metricsSources gives what the metrics show.
 func (k *tlsReloader) metricsSources() admin.CertificateSources {
 	return admin.CertificateSources{
-		Certificates: func() (all []admin.Certificate) {
-			for _, s := range k.sources {
-				for _, c := range s.Current() {
-					all = append(all, admin.Certificate{Listener: s.listener, Upstream: s.upstream, Name: certs.NameOf(c.Leaf), NotAfter: c.Leaf.NotAfter})
-				}
-			}
-			return all
-		},
+		Certificates: k.certificates,
 		RevocationLists: func() (all []admin.RevocationList) {
 			for _, c := range k.clients {
 				for _, l := range c.RevocationLists() {
@@ -288,4 +299,24 @@ func (k *tlsReloader) metricsSources() admin.CertificateSources {
 			return all
 		},
 	}
+}
+
+// certificates are those that handshakes depend on: all of each chain, and of each bundle the one that expires first.
+func (k *tlsReloader) certificates() (all []admin.Certificate) {
+	add := func(p place, c *x509.Certificate) {
+		if c != nil {
+			all = append(all, admin.Certificate{Listener: p.listener, Upstream: p.upstream, Name: certs.NameOf(c), NotAfter: c.NotAfter})
+		}
+	}
+	for _, s := range k.sources {
+		for _, shown := range s.Current() {
+			for _, c := range certs.Chain(shown) {
+				add(s.place, c)
+			}
+		}
+	}
+	for _, b := range k.bundles {
+		add(b.place, certs.Soonest(b.now().Certificates))
+	}
+	return all
 }

@@ -163,3 +163,74 @@ func TestSessionsTowardsUpstream(t *testing.T) {
 		t.Error("a missing certificate is taken")
 	}
 }
+
+// TestWholeHandshakeExpires: what handshakes depend on besides leaves counts in readiness and in the metric, with its own name: an
+// intermediate of a chain, an authority of client_ca, one of an upstream's ca.
+func TestWholeHandshakeExpires(t *testing.T) {
+	now := time.Now()
+	k, dir, _, ca := kept(t, testpki.Leaf{})
+	defer k.close()
+	over := func(name string) []byte {
+		old := testpki.Leaf{Names: []string{name}, Server: true, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-time.Hour)}
+		return testpki.CertPEM(testpki.Must(ca.Issue(old)))
+	}
+	for file, more := range map[string][]byte{"tls.crt": over("intermediate.example"), "us.crt": over("ours.example"), "ca.pem": over("root.example")} {
+		path := filepath.Join(dir, file)
+		if err := os.WriteFile(path, append(testpki.Must(os.ReadFile(path)), more...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.reload()
+	u := &config.Upstream{Name: "other", Policy: testpki.Must(tlspolicy.Named(tlspolicy.Default)), CAFile: filepath.Join(dir, "ca.pem")}
+	if _, err := k.upstream(u); err != nil {
+		t.Fatal(err)
+	}
+	warnings := strings.Join(k.warnings(now), "\n")
+	for _, want := range []string{
+		"listener https: the certificate intermediate.example in the chain of gw.example has expired",
+		"upstream bss: the certificate ours.example in the chain of gw.example has expired",
+		"listener https: the authority root.example of " + filepath.Join(dir, "ca.pem") + " has expired",
+		"upstream other: the authority root.example of " + filepath.Join(dir, "ca.pem") + " has expired",
+	} {
+		if !strings.Contains(warnings, want) {
+			t.Errorf("no warning %q in\n%s", want, warnings)
+		}
+	}
+	shown := map[admin.Certificate]bool{}
+	for _, c := range k.certificates() {
+		c.NotAfter = time.Time{}
+		shown[c] = true
+	}
+	for _, want := range []admin.Certificate{
+		{Listener: "https", Name: "gw.example"}, {Listener: "https", Name: "intermediate.example"}, {Listener: "https", Name: "root.example"},
+		{Upstream: "bss", Name: "gw.example"}, {Upstream: "bss", Name: "ours.example"}, {Upstream: "other", Name: "root.example"},
+	} {
+		if !shown[want] {
+			t.Errorf("the metric lacks %+v: %v", want, shown)
+		}
+	}
+}
+
+// TestDamagedBundleStays: a damaged block in client_ca is refused at a reload: the old authorities stay, with a warning and a count.
+func TestDamagedBundleStays(t *testing.T) {
+	k, dir, logs, ca := kept(t, testpki.Leaf{})
+	defer k.close()
+	before := k.clients[0].Pool()
+	path := filepath.Join(dir, "ca.pem")
+	damaged := strings.Replace(string(ca.CertPEM()), "M", "#", 1)
+	if err := os.WriteFile(path, append(ca.CertPEM(), damaged...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.watch.Poll()
+	k.watch.Poll()
+	if k.clients[0].Pool() != before {
+		t.Error("the authorities were replaced")
+	}
+	const want = "PEM block number 2, from line "
+	if got := strings.Join(k.warnings(time.Now()), "\n"); !strings.Contains(got, want) || !strings.Contains(got, path) {
+		t.Errorf("readiness: %q", got)
+	}
+	if all := logs.TakeAll(); len(all) != 1 || all[0].Message != "certificates: what was in use stays in use" {
+		t.Errorf("log: %v", all)
+	}
+}

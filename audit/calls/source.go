@@ -2,6 +2,8 @@ package calls
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"tollgate/audit/logfile"
 )
@@ -21,6 +23,48 @@ var _ Source = Scan{}
 // Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, the calls before
 // it are given first, and then the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return scan(ctx, f, yield, func(fn func(*logfile.Record) error) error {
+		return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
+	})
+}
+
+// Files is the source that reads the segments in a file system, which may begin with any record, as those of a bundle do.
+type Files struct{ FS fs.FS }
+
+var _ Source = Files{}
+
+// Calls implements [Source], as that of [Scan] does.
+func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return scan(ctx, f, yield, s.read)
+}
+
+func (s Files) read(fn func(*logfile.Record) error) error {
+	files, err := logfile.List(s.FS)
+	if err != nil {
+		return err
+	}
+	segments := logfile.Segments(files)
+	if len(segments) == 0 {
+		return errors.New("there is no segment of a log")
+	}
+	first := segments[0]
+	for line, err := range logfile.Lines(s.FS, segments, first.First, logfile.Position{Segment: first.First}) {
+		if err != nil {
+			return err
+		}
+		r, err := line.Record()
+		if err == nil {
+			err = fn(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scan joins the calls of the records that read reads.
+func scan(ctx context.Context, f *Filter, yield func(*Call) error, read func(func(*logfile.Record) error) error) error {
 	var stopped error
 	kept := Last[*Call]{N: f.Last, Yield: func(c *Call) error {
 		stopped = yield(c)
@@ -32,7 +76,7 @@ func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) err
 		}
 		return kept.Add(c)
 	})
-	err := logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error {
+	err := read(func(r *logfile.Record) error {
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 
 	"tollgate/audit/checkpoint"
@@ -32,26 +33,78 @@ const (
 	maxRatio = 1032
 )
 
-// Open opens a bundle. The files of its log are those of the file system given, which lasts until the closer is closed. An
-// archive that holds anything else than a bundle does, or grows out of proportion when it is unpacked, is an error.
+// Open opens a bundle: an archive, or the folder that it was unpacked into. The files of its log are those of the file system
+// returned, which lasts until the closer is closed. An archive that holds anything else than a bundle does, or grows out of
+// proportion when it is unpacked, is an error; so is anything else in a folder's log.
 func Open(name string) (fs.FS, Meta, io.Closer, error) {
-	f, err := os.Open(name)
+	info, err := os.Stat(name)
 	if err != nil {
 		return nil, Meta{}, nil, fmt.Errorf("opening a bundle: %w", err)
 	}
-	log, meta, err := open(f)
+	open := openArchive
+	if info.IsDir() {
+		open = openFolder
+	}
+	log, meta, closer, err := open(name)
 	if err != nil {
-		return nil, Meta{}, nil, errors.Join(fmt.Errorf("%s is no bundle: %w", name, err), f.Close())
+		return nil, Meta{}, nil, fmt.Errorf("%s is no bundle: %w", name, err)
+	}
+	return log, meta, closer, nil
+}
+
+func openArchive(name string) (fs.FS, Meta, io.Closer, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, Meta{}, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, Meta{}, nil, errors.Join(err, f.Close())
+	}
+	log, meta, err := read(f, info.Size())
+	if err != nil {
+		return nil, Meta{}, nil, errors.Join(err, f.Close())
 	}
 	return log, meta, f, nil
 }
 
-func open(f *os.File) (fs.FS, Meta, error) {
-	info, err := f.Stat()
+// openFolder opens a folder, out of which no link in it leads.
+func openFolder(name string) (fs.FS, Meta, io.Closer, error) {
+	root, err := os.OpenRoot(name)
+	if err != nil {
+		return nil, Meta{}, nil, err
+	}
+	log, meta, err := readFolder(root.FS())
+	if err != nil {
+		return nil, Meta{}, nil, errors.Join(err, root.Close())
+	}
+	return log, meta, root, nil
+}
+
+func readFolder(folder fs.FS) (fs.FS, Meta, error) {
+	entries, err := fs.ReadDir(folder, path.Clean(logFolder))
 	if err != nil {
 		return nil, Meta{}, err
 	}
-	return read(f, info.Size())
+	for _, entry := range entries {
+		if name := logFolder + entry.Name(); !known(name) || !entry.Type().IsRegular() {
+			return nil, Meta{}, fmt.Errorf("it holds %.100q, which no bundle does", name)
+		}
+	}
+	if len(entries) == 0 {
+		return nil, Meta{}, errNoSegments
+	}
+	return parts(folder)
+}
+
+// parts returns the log of a bundle, and what the bundle says of it.
+func parts(bundle fs.FS) (fs.FS, Meta, error) {
+	log, err := fs.Sub(bundle, path.Clean(logFolder))
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	meta, err := readMeta(bundle)
+	return log, meta, err
 }
 
 func read(r io.ReaderAt, size int64) (fs.FS, Meta, error) {
@@ -64,13 +117,10 @@ func read(r io.ReaderAt, size int64) (fs.FS, Meta, error) {
 	if err := checkFiles(z, size); err != nil {
 		return nil, Meta{}, err
 	}
-	log, err := fs.Sub(z, strings.TrimSuffix(logFolder, "/"))
-	if err != nil {
-		return nil, Meta{}, err
-	}
-	meta, err := readMeta(z)
-	return log, meta, err
+	return parts(z)
 }
+
+var errNoSegments = errors.New("it holds no log")
 
 // budgetReader gives an error when more is read than is left. A negative number is no bound.
 type budgetReader struct {
@@ -112,7 +162,7 @@ func checkFiles(z *zip.Reader, size int64) error {
 		}
 	}
 	if segments == 0 {
-		return errors.New("it holds no log")
+		return errNoSegments
 	}
 	return nil
 }
@@ -128,11 +178,11 @@ func known(name string) bool {
 	return inLog && ok && !hashes
 }
 
-func readMeta(z *zip.Reader) (m Meta, err error) {
-	if m.Checkpoint, err = text(z, checkpointName); err != nil {
+func readMeta(bundle fs.FS) (m Meta, err error) {
+	if m.Checkpoint, err = text(bundle, checkpointName); err != nil {
 		return m, err
 	}
-	keys, err := text(z, keyName)
+	keys, err := text(bundle, keyName)
 	if err != nil {
 		return m, err
 	}
@@ -142,7 +192,7 @@ func readMeta(z *zip.Reader) (m Meta, err error) {
 	if err := m.checkSigned(); err != nil {
 		return m, err
 	}
-	file, err := text(z, consistencyName)
+	file, err := text(bundle, consistencyName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
@@ -172,8 +222,15 @@ func (m *Meta) checkSigned() error {
 	return nil
 }
 
-func text(z *zip.Reader, name string) (string, error) {
-	f, err := z.Open(name)
+func text(bundle fs.FS, name string) (string, error) {
+	info, err := fs.Lstat(bundle, name)
+	if err == nil && !info.Mode().IsRegular() { // a pipe would never end
+		err = fmt.Errorf("%s is no regular file", name)
+	}
+	if err != nil {
+		return "", err
+	}
+	f, err := bundle.Open(name)
 	if err != nil {
 		return "", err
 	}

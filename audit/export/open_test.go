@@ -3,12 +3,15 @@ package export
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"tollgate/audit/proof"
 	"tollgate/internal/testlog"
@@ -290,4 +293,52 @@ func FuzzOpen(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestOpenFolder opens what an archive was unpacked into, and folders that are not quite that.
+func TestOpenFolder(t *testing.T) {
+	archive := whole(t)
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(folder string) error
+		says   string // in the error; empty: it opens
+	}{
+		"as it was":               {func(string) error { return nil }, ""},
+		"other files at the top":  {func(folder string) error { return os.WriteFile(folder+"/text", nil, 0o600) }, ""},
+		"another file in the log": {func(folder string) error { return os.WriteFile(folder+"/log/notes.jsonl", nil, 0o600) }, "which no bundle does"},
+		"hashes in the log":       {func(folder string) error { return os.WriteFile(folder+"/log/00000000000000000001.hashes", nil, 0o600) }, "which no bundle does"},
+		"a link in the log": {func(folder string) error {
+			return os.Symlink("/dev/zero", folder+"/log/00000000000000009999.jsonl")
+		}, "which no bundle does"},
+		"no log": {func(folder string) error { return os.RemoveAll(folder + "/log") }, "log"},
+		"an empty log": {func(folder string) error {
+			return errors.Join(os.RemoveAll(folder+"/log"), os.Mkdir(folder+"/log", 0o700))
+		}, "no log"},
+		"no checkpoint": {func(folder string) error { return os.Remove(folder + "/checkpoint.txt") }, "checkpoint.txt"},
+		"a pipe as key": {func(folder string) error {
+			return errors.Join(os.Remove(folder+"/key.txt"), unix.Mkfifo(folder+"/key.txt", 0o600))
+		}, "no regular file"},
+		"a long key": {func(folder string) error { return os.Truncate(folder+"/key.txt", maxText+1) }, "longer than"},
+		"a log that is elsewhere": {func(folder string) error {
+			return errors.Join(os.Rename(folder+"/log", folder+"-log"), os.Symlink(folder+"-log", folder+"/log"))
+		}, "escapes"},
+	} {
+		folder := filepath.Join(t.TempDir(), "bundle")
+		if err := errors.Join(os.CopyFS(folder, z), c.change(folder)); err != nil {
+			t.Fatal(err)
+		}
+		log, _, closer, err := Open(folder)
+		if err == nil {
+			if names, _ := fs.Glob(log, "*"); len(names) != 2 {
+				t.Errorf("%s: %q", name, names)
+			}
+			err = closer.Close()
+		}
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
 }

@@ -1,12 +1,20 @@
 #!/usr/bin/env python3
 """Verifies an audit log of Tollgate from its files alone.
 
-    python3 verify.py DIR|BUNDLE.zip [--key PUB]... [--since-checkpoint FILE]... [--allow-unsigned]
+    python3 verify.py DIR|BUNDLE.zip [--key PUB|FILE]... [--since-checkpoint FILE]... [--allow-unsigned]
+    python3 verify.py --bundle DIR|BUNDLE.zip ...
 
-DIR is a log's directory, or a bundle's folder with the log in its folder log/. Written from docs/audit-format.md ("the
-format" below) and RFC 8032 alone, with Python's standard library (3.8 or later), so that it can be read from top to
-bottom and believed. Exit status: 0 the log is whole, 1 it has faults, 2 the command line is wrong.
+DIR is a log's directory; with --bundle, the folder that a bundle was unpacked into, with the log in its folder log/.
+Written from docs/audit-format.md ("the format" below) and RFC 8032 alone, with Python's standard library (3.6 or later),
+so that it can be read from top to bottom and believed. Exit status: 0 the log is whole, 1 it has faults, 2 it could not
+be verified, as when the command line is wrong.
 """
+
+import sys
+
+if sys.version_info < (3, 6):
+    sys.stderr.write("verify.py needs Python 3.6 or later, and this is %d.%d: nothing was verified\n" % sys.version_info[:2])
+    sys.exit(2)
 
 import argparse
 import base64
@@ -15,15 +23,22 @@ import json
 import os
 import re
 import stat
-import sys
+import time
+import traceback
 import zipfile
 import zlib
 from collections import namedtuple
-from datetime import datetime
+from datetime import datetime, timezone
+
+try:
+    import fcntl
+except ImportError:  # where there is none, no gateway writes a log either
+    fcntl = None
 
 MAX_LINE = 65536  # bytes, with the line feed ("Lines")
 MAX_FAULTS = 100  # that are shown
-MAX_COPIES = 64 << 20  # bytes of a file of checkpoints kept elsewhere
+MAX_COPIES = 64 << 20  # bytes of a file of checkpoints, or keys, kept elsewhere
+TAIL_RECORDS, TAIL_SECONDS = 65536, 30  # beyond the settings, of a log that is being written ("Verifying", point 9)
 
 
 def sha256(data):
@@ -236,7 +251,7 @@ def quote(text):
 
 KINDS = "start|intent|outcome|refusal|refusals|stop|event|checkpoint|key|prune"
 HEAD = re.compile(r'\{"seq":[1-9][0-9]{0,18},"commit":[1-9][0-9]{0,18},"time":"(?P<time>%s)","kind":"(%s)"[,}]' % (TIME, KINDS))
-STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+STRING = re.compile(br'"(?:[^"\\]|\\.)*"')
 
 
 def parse_line(line):
@@ -246,13 +261,19 @@ def parse_line(line):
         head = HEAD.match(text)
         if not head:
             raise Fault("it does not begin with seq, commit, time and a known kind, spelt as they should be")
-        datetime.fromisoformat(head["time"][:19])  # there is such a day
+        seconds(head.group("time"))  # there is such a day
         record = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-        if re.search(rb"[ \t\r]", STRING.sub(b"", line)):
+        if re.search(br"[ \t\r]", STRING.sub(b"", line)):
             raise Fault("white space outside strings")
         return record
     except (ValueError, RecursionError) as e:
         raise Fault("not a record: %s" % e)
+
+
+def seconds(text):
+    """Since 1970, of a time that TIME matches."""
+    year, month, day, hour, minute, second = map(int, re.split("[-T:]", text[:19]))
+    return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc).timestamp() + int(text[20:29]) / 1e9
 
 
 def unique(pairs):
@@ -266,17 +287,17 @@ def refuse(constant):
 
 
 class Files:
-    """A log's segments and hashes, in a directory or in a zip archive."""
+    """A log's segments and hashes, in a directory, or in a bundle: a zip archive, or a folder if that is said."""
 
-    def __init__(self, path):
-        self.bundle, self.zip, self.log = False, None, path  # beside: what a bundle says of its log
+    def __init__(self, path, bundle=False):
+        self.bundle, self.zip, self.log = bundle, None, path  # beside: what a bundle says of its log
         if os.path.isfile(path):
             self.bundle, self.zip, self.log = True, zipfile.ZipFile(path), ""
             names = [n for n in self.zip.namelist() if re.search(r"(^|/)log/[^/]+$", n)]
             self.beside = [n for n in self.zip.namelist() if os.path.basename(n) in ("checkpoint.txt", "key.txt")]
         else:
-            if os.path.isdir(os.path.join(path, "log")):
-                self.bundle, self.log = True, os.path.join(path, "log")
+            if bundle:
+                self.log = os.path.join(path, "log")
             names = os.listdir(self.log)
             beside = [os.path.join("..", name) for name in ("checkpoint.txt", "key.txt")]
             self.beside = [name for name in beside if self.bundle and os.path.exists(os.path.join(self.log, name))]
@@ -295,16 +316,30 @@ class Files:
     def open(self, name):
         return self.zip.open(name) if self.zip else open(os.path.join(self.log, name), "rb")
 
+    def in_use(self):
+        """Whether a process writes the log: it holds the file lock."""
+        path = os.path.join(self.log, "lock")
+        if self.bundle or fcntl is None or not os.path.isfile(path):
+            return False
+        with open(path, "rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
 
 # ---- Verifying ("Verifying": its points are numbered below) ----------------------------------------------------------
 
 
 class Verifier:
-    def __init__(self, files, keys=(), copies=(), allow_unsigned=False):
+    def __init__(self, files, keys=(), copies=(), allow_unsigned=False, every=10, records=10000):
         self.files, self.given, self.copies, self.allow_unsigned = files, list(keys), list(copies), allow_unsigned
+        self.every, self.records, self.in_use = every, records, False
+        self.behind, self.unsigned_times = None, []  # place of the first line behind that, earliest and latest time there
         self.faults, self.remarks, self.count = [], [], 0  # count: of the faults, of which MAX_FAULTS are kept
         self.file, self.byte, self.seq, self.first = "", 0, 0, None  # where we are; first: of the records that are there
-        self.tree, self.signed, self.note = Tree(), 0, None  # signed: the size of the last checkpoint, which is note
+        self.tree, self.signed, self.note = Tree(), 0, None  # signed: the record of the last checkpoint, which is note
         self.commits = []  # that the next record may have, besides its own seq
         self.begun = 0  # the size of the tree before the first record that is there
         self.times, self.roots, self.wanted = [], {}, {copy.size for copy in copies}
@@ -320,13 +355,22 @@ class Verifier:
         self.pruned = self.pruning = 0  # all up to here may have been removed; pruning: by records that are not signed yet
 
     def fault(self, text):
+        self.fault_at("record %d" % self.seq, (self.file, self.byte), text)
+
+    def fault_at(self, what, place, text):
         self.damaged = self.lossy = True
         self.count += 1
         if self.count <= MAX_FAULTS:
-            self.faults.append("record %d, %s byte %d: %s" % (self.seq, self.file or "-", self.byte, text))
+            self.faults.append("%s, %s byte %d: %s" % (what, place[0] or "-", place[1], text))
+
+    def fault_behind(self, last, text):
+        """A fault of some record behind the last checkpoint, up to this one."""
+        self.fault_at("records %d to %d" % (min(self.signed + 1, last), last), self.behind or (self.file, self.byte), text)
 
     def run(self):
+        self.in_use = self.files.in_use()
         self.read_files()
+        self.in_use = self.files.in_use() or self.in_use
         self.byte = 0
         self.check_removed()
         self.check_beside()
@@ -367,7 +411,7 @@ class Verifier:
             self.seq = number - 1
 
     def read_hashes(self, stream, following):
-        first = self.seq + 1
+        first, self.behind = self.seq + 1, self.behind or (self.file, 0)
         if self.first is not None:
             self.fault("records behind kept ones were removed: only the oldest ever are")
         while True:
@@ -397,8 +441,8 @@ class Verifier:
             self.fault("bytes other than zero stand behind zeros: damage, or what a loss of power left")
         elif following is not None and (line or zero):
             self.fault("a closed segment does not end with a line feed")
-        elif line and not self.allow_unsigned:
-            self.fault("an incomplete line stands behind this record (in a log that is being written: --allow-unsigned)")
+        elif line and not self.allow_unsigned and not self.in_use:
+            self.fault("an incomplete line stands behind this record (where the gateway was killed: --allow-unsigned)")
 
     def goes_on(self, stream, behind, zero):
         """Whether other bytes than zeros follow the first zero. While the log is written, it may have become a record."""
@@ -406,6 +450,8 @@ class Verifier:
             behind = stream.read(1 << 20)
         if not behind:
             return False
+        if self.files.zip:
+            return True
         with self.files.open(self.file) as again:
             again.seek(zero)
             return again.read(1) == b"\x00"
@@ -433,6 +479,10 @@ class Verifier:
         self.times.append(record["time"])
         del self.times[1:-1]
         self.check_kind(record, line)
+        if self.signed != self.seq:
+            self.behind = self.behind or (self.file, self.byte)
+            times = self.unsigned_times + [record["time"]]
+            self.unsigned_times = [min(times), max(times)]
         self.add_leaf(leaf_hash(line))
 
     def add_leaf(self, leaf):
@@ -477,11 +527,12 @@ class Verifier:
             if note.size in self.wanted:
                 self.roots[note.size] = note.root
         if self.tree.size != note.size or self.tree.root() != note.root:
-            self.fault("records %d to %d are not those that were signed here" % (self.signed + 1, note.size))
+            self.fault_behind(note.size, "these are not the records that record %d signs" % self.seq)
             self.tree = Tree(note.size, peaks)  # go on from what was signed, to say where else faults are
         self.check_state(state)
         self.previous, self.signatures, self.damaged = (self.seq, self.bytes, base64.b64encode(leaf_hash(line)).decode()), [], False
-        self.signed, self.pruned, self.note = self.seq - 1, self.pruning, record["checkpoint"]
+        self.signed, self.pruned, self.note = self.seq, self.pruning, record["checkpoint"]
+        self.behind, self.unsigned_times = None, []
 
     def check_state(self, state):
         """What is stated is what stands before; where that is not there, it may be."""
@@ -524,7 +575,7 @@ class Verifier:
             raise Fault("the checkpoint is of the key %s, where %s signs" % (key.text, self.key.text))
         demanded = self.retiring + [self.key]
         if len(note.signatures) != len(demanded):
-            raise Fault("the checkpoint has %d signatures, where %d follow" % (len(note.signatures), len(demanded)))
+            raise Fault("the checkpoint has %s, and needs %d" % (count(len(note.signatures), "signature"), len(demanded)))
         for signature, signer in zip(note.signatures, demanded):
             if not signed_by(note, signature, signer):
                 raise Fault("the checkpoint is not signed by %s" % signer.text)
@@ -581,9 +632,9 @@ class Verifier:
                 self.seq, ascii(record["unsigned"])))
         if self.calls:
             call, (seq, _) = next(iter(self.calls.items()))
-            count = len(self.calls)
+            open_calls = count(len(self.calls), "call")
             self.calls = {}
-            raise Fault("a start while %d calls have no outcome, the first: %s of record %d" % (count, ascii(call), seq))
+            raise Fault("a start behind %s without an outcome, the first: %s of record %d" % (open_calls, ascii(call), seq))
 
     def check_stop(self):
         self.stopped = True
@@ -648,12 +699,23 @@ class Verifier:
             elif self.roots.get(copy.size) != copy.root:
                 self.fault(what + " is of other records")
 
-    # Point 8: behind the last checkpoint.
+    # Points 8 and 9: behind the last checkpoint.
 
     def check_end(self):
-        unsigned = self.seq - self.signed - 1 if self.signers else self.seq
-        if unsigned > 0 and not self.allow_unsigned:
-            self.fault("the last %d records are not signed (in a log that is being written: --allow-unsigned)" % unsigned)
+        unsigned = self.seq - self.signed
+        if unsigned <= 0 or self.allow_unsigned:
+            return
+        if not self.in_use:
+            return self.fault_behind(self.seq, "the last %s not signed (where the gateway was killed: --allow-unsigned)" % are(unsigned))
+        times = [seconds(text) - time.time() for text in self.unsigned_times] or [0]
+        if unsigned > self.records + TAIL_RECORDS:
+            self.fault_behind(self.seq, "the last %s not signed, more than the process that writes the log leaves so "
+                "(--checkpoint-records)" % are(unsigned))
+        elif max(-times[0], times[-1]) > self.every + TAIL_SECONDS:
+            self.fault_behind(self.seq, "the last %s not signed, though of another time than now: the process that writes the log "
+                "would have signed them, unless its disk or its clock is wrong, or it is starting (--checkpoint-every)" % are(unsigned))
+        else:
+            self.remarks.append("the log is being written; the last %s not signed yet" % are(unsigned))
 
     def summary(self):
         yield "log %s, records %d to %d, %s" % (self.name, self.first or 0, self.seq, " to ".join(self.times))
@@ -667,13 +729,36 @@ class Verifier:
             yield "no --key was given: who holds the disk could have made all of this with a key of their own"
 
 
-def read_copies(path):
-    """Notes as they are, or the lines of JSON of "Copies elsewhere"."""
+def count(n, noun):
+    return "%d %s%s" % (n, noun, "" if n == 1 else "s")
+
+
+def are(n):
+    return count(n, "record") + (" is" if n == 1 else " are")
+
+
+def read_text(path):
     with open(path, "rb") as stream:
         data = stream.read(MAX_COPIES + 1)
     if len(data) > MAX_COPIES:
         raise Fault("%s is larger than %d bytes" % (path, MAX_COPIES))
-    text = data.decode("utf-8")
+    return data.decode("utf-8")
+
+
+def read_keys(text):
+    """A key, or a file with one in each line; lines that begin with # are remarks."""
+    if not os.path.isfile(text):
+        return [parse_key(text)]
+    lines = [line.strip() for line in read_text(text).split("\n")]
+    keys = [parse_key(line) for line in lines if line and not line.startswith("#")]
+    if not keys:
+        raise Fault("%s has no public key" % text)
+    return keys
+
+
+def read_copies(path):
+    """Notes as they are, or the lines of JSON of "Copies elsewhere"."""
+    text = read_text(path)
     if not text.startswith("{"):
         return [parse_note(text)]
     lines = text.split("\n")
@@ -704,28 +789,47 @@ def parse_copy(copy):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Verifies an audit log of Tollgate from its files alone.")
     parser.add_argument("log", metavar="DIR|BUNDLE.zip")
-    parser.add_argument("--key", metavar="PUB", action="append", default=[], help="public key kept elsewhere, NAME+HASH+KEY")
+    parser.add_argument("--bundle", action="store_true", help="DIR is the folder that a bundle was unpacked into (an archive always is one)")
+    parser.add_argument("--key", metavar="PUB|FILE", action="append", default=[],
+                        help="public key kept elsewhere, NAME+HASH+KEY, or a file of such lines")
     parser.add_argument("--since-checkpoint", metavar="FILE", action="append", default=[], help="checkpoints kept elsewhere")
     parser.add_argument("--allow-unsigned", action="store_true", help="records behind the last checkpoint are no fault")
+    parser.add_argument("--checkpoint-every", metavar="SECONDS", type=float, default=10,
+                        help="audit.checkpoints.every of a gateway that writes the log meanwhile (default 10)")
+    parser.add_argument("--checkpoint-records", metavar="N", type=int, default=10000,
+                        help="audit.checkpoints.records of it (default 10000)")
     options = parser.parse_args(arguments)
-    sys.stdout.reconfigure(errors="backslashreplace")  # for names of files that a terminal cannot show
     try:
-        keys = [parse_key(text) for text in options.key]
+        keys = [key for text in options.key for key in read_keys(text)]
         copies = [copy for path in options.since_checkpoint for copy in read_copies(path)]
-        files = Files(options.log)
+        files = Files(options.log, options.bundle)
+        if not files.segments and not files.bundle and os.path.isdir(os.path.join(options.log, "log")):
+            raise Fault("%s is no log's directory; the folder of a bundle is verified with --bundle" % options.log)
     except (OSError, ValueError, zipfile.BadZipFile) as e:
         parser.error(str(e))
-    verifier = Verifier(files, keys, copies, options.allow_unsigned)
+    if not (0 < options.checkpoint_every <= 3600 and 0 < options.checkpoint_records <= 1000000):
+        parser.error("--checkpoint-every is up to 3600, --checkpoint-records 1 to 1000000")
+    verifier = Verifier(files, keys, copies, options.allow_unsigned, options.checkpoint_every, options.checkpoint_records)
     whole = verifier.run()
     for line in verifier.summary():
-        print(line)
+        say(line)
     for remark in verifier.remarks:
-        print("note: " + remark)
+        say("note: " + remark)
     for fault in verifier.faults:
-        print("FAULT " + fault)
-    print("whole" if whole else "NOT WHOLE: %d faults" % verifier.count)
+        say("FAULT " + fault)
+    say("whole" if whole else "NOT WHOLE: " + count(verifier.count, "fault"))
     return 0 if whole else 1
 
 
+def say(text):
+    print(text.encode("ascii", "backslashreplace").decode())  # names of files may be what a terminal cannot show
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        status = main()
+        sys.stdout.flush()
+    except Exception:  # of which Python would make the status 1
+        traceback.print_exc()
+        status = 2
+    sys.exit(status)

@@ -82,9 +82,9 @@ func (l *logs) open(s sample) (fs.FS, bool) {
 		l.ok(err)
 		return sub, true
 	}
-	dir, bundle := s.Log, false
-	if _, err := os.Stat(filepath.Join(dir, "log")); err == nil {
-		dir, bundle = filepath.Join(dir, "log"), true
+	dir, bundle := s.Log, filepath.Base(s.Log) != "log"
+	if bundle {
+		dir = filepath.Join(dir, "log")
 	}
 	if s.Flip == nil {
 		return os.DirFS(dir), bundle

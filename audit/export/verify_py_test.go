@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -21,7 +22,9 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/export"
 	"tollgate/audit/logfile"
+	"tollgate/audit/verify"
 	"tollgate/internal/testlog"
 )
 
@@ -50,7 +53,7 @@ func python(t *testing.T, program string, input []byte) []byte {
 // sample is a log to verify, and what the verdict must be.
 type sample struct {
 	Name   string
-	Log    string   // folder or archive
+	Log    string   // folder or archive; a folder named log is a log's, and else a bundle's
 	Keys   []string // --key
 	Copies []string // --since-checkpoint
 	Allow  bool     // --allow-unsigned
@@ -82,7 +85,8 @@ for line in sys.stdin:
     flip = sample["Flip"]
     keys = [verify.parse_key(key) for key in sample["Keys"] or []]
     copies = [copy for file in sample["Copies"] or [] for copy in verify.read_copies(file)]
-    verifier = verify.Verifier(Flipped(sample["Log"]), keys, copies, sample["Allow"])
+    files = Flipped(sample["Log"], not sample["Log"].endswith("/log"))
+    verifier = verify.Verifier(files, keys, copies, sample["Allow"])
     assert verifier.run() == (not verifier.faults)
     print(json.dumps(verifier.faults))
 `
@@ -475,7 +479,8 @@ func (l *logs) tampered() []sample {
 		{Name: "first line removed", Log: l.edit(full, 0, first), want: "seq is 2, where 1 follows"},
 		{Name: "line twice", Log: l.edit(full, 0, func(x [][]byte) [][]byte { return slices.Insert(x, 4, x[3]) }), want: "seq is 4, where 5 follows"},
 		{Name: "lines swapped", Log: l.edit(full, 0, func(x [][]byte) [][]byte { x[4], x[5] = x[5], x[4]; return x }), want: "seq is 6, where 5 follows"},
-		{Name: "amount changed", Log: line(0, 3, "order_id", "order_ie"), want: "records 3 to 8 are not those that were signed here"},
+		{Name: "amount changed", Log: line(0, 3, "order_id", "order_ie"),
+			want: "records 4 to 8, 00000000000000000001.jsonl byte 688: these are not the records that record 9 signs"},
 		{Name: "time changed in the last record", Log: line(2, -1, `"time":"2026`, `"time":"2027`), want: "not the one that follows from its note"},
 		{Name: "end cut behind a checkpoint", Log: l.edit(grown, 1, func(x [][]byte) [][]byte { return x[:1] }), Copies: kept(note), want: "is larger than the log"},
 		{Name: "end cut before a checkpoint kept elsewhere", Log: l.copy(grown, func(d string) { l.ok(os.Remove(l.files(d, "*.jsonl")[1])) }),
@@ -493,7 +498,7 @@ func (l *logs) tampered() []sample {
 		{Name: "rotation without the old key", Log: end(func(log *testlog.Log) {
 			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: foreign.Public().String(), PreviousKey: key})
 			l.checkpointBy(log, foreign, foreign)
-		}), want: "has 1 signatures, where 2 follow"},
+		}), want: "has 1 signature, and needs 2"},
 		{Name: "rotation from another key", Log: end(func(log *testlog.Log) {
 			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: foreign.Public().String(), PreviousKey: other, KeyLost: true})
 			l.checkpointBy(log, foreign, foreign)
@@ -535,18 +540,18 @@ func (l *logs) tampered() []sample {
 			log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a"})
 			log.Add(&logfile.Record{Kind: logfile.KindStart})
 			log.Checkpoint()
-		}), want: "a start while 1 calls have no outcome"},
+		}), want: "a start behind 1 call without an outcome"},
 		{Name: "intent twice", Log: end(func(log *testlog.Log) { l.calls(log, "iai", "a"); log.Checkpoint() }), want: "has an intent already"},
 		{Name: "bundle that begins with a checkpoint of two keys, the old one not given", Log: filepath.Dir(l.copy(rotated, func(dir string) {
 			l.ok(os.Remove(l.files(dir, "*.jsonl")[0]))
-		})), Keys: []string{other}, want: "has 2 signatures, where 1 follow"},
+		})), Keys: []string{other}, want: "has 2 signatures, and needs 1"},
 		{Name: "bytes behind zeros", Log: l.edit(full, 2, func(x [][]byte) [][]byte { return append(x, make([]byte, 2<<20), []byte("x")) }), Allow: true,
 			want: "bytes other than zero stand behind zeros"},
 		{Name: "hashes with a prune record that is not signed", Log: l.prune(l.edit(pruning, 1, func(x [][]byte) [][]byte { return x[:len(x)-2] }), 0), Allow: true,
 			want: "no signed prune record says why"},
 		{Name: "hashes with some bytes more", Log: filepath.Dir(l.copy(hashed, func(dir string) { l.resize(dir, 5) })), want: "the hashes do not end where the next file begins"},
 		{Name: "hashes with one less", Log: filepath.Dir(l.copy(hashed, func(dir string) { l.resize(dir, -32) })), want: "the hashes do not end where the next file begins"},
-		{Name: "hash changed", Log: filepath.Dir(hashed), Flip: &flip{"00000000000000000001.hashes", 40}, want: "records 1 to 8 are not those that were signed here"},
+		{Name: "hash changed", Log: filepath.Dir(hashed), Flip: &flip{"00000000000000000001.hashes", 40}, want: "records 1 to 8, 00000000000000000001.hashes byte 0: these are not the records that record 9 signs"},
 		{Name: "line of 65537 bytes", Log: l.long(full, 65537), Allow: true, want: "a line is longer than 65536 bytes"},
 		{Name: "key of another name", Log: end(func(log *testlog.Log) {
 			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: stranger.Public().String(), PreviousKey: key})
@@ -573,7 +578,7 @@ func (l *logs) tampered() []sample {
 		{Name: "old state of a directory", Log: l.copy(grown, func(d string) { l.ok(os.Remove(l.files(d, "*.jsonl")[1])) }), Copies: []string{
 			l.write("copies", l.copyLine(note))}, Allow: true, want: "an old state brought back"},
 		{Name: "members of a copy changed", Log: grown, Copies: []string{l.write("copies", l.copyLine(strings.Replace(note, "tollgate/", "tollgote/", 2)))}, want: "signed by no key"},
-		{Name: "signature by the old key behind a rotation", Log: end(func(log *testlog.Log) { log.Rekey(l.other, false); log.Checkpoint(l.key) }), want: "has 2 signatures, where 1 follow"},
+		{Name: "signature by the old key behind a rotation", Log: end(func(log *testlog.Log) { log.Rekey(l.other, false); log.Checkpoint(l.key) }), want: "has 2 signatures, and needs 1"},
 		{Name: "signatures in the wrong order", Log: end(func(log *testlog.Log) {
 			log.Add(&logfile.Record{Kind: logfile.KindKey, Key: other, PreviousKey: key})
 			l.checkpointBy(log, l.other, l.other, l.key)
@@ -771,6 +776,7 @@ func TestCommandLine(t *testing.T) {
 	l := newLogs(t)
 	full := l.full()
 	broken := l.edit(full, 0, first)
+	one := l.replace(full, 0, 3, "order_id", "order_ie")
 	var copied string
 	l.make(func(log *testlog.Log) { copied = l.copyLine(log.Last) })
 	for _, c := range []struct {
@@ -781,6 +787,13 @@ func TestCommandLine(t *testing.T) {
 		{[]string{full, "--key", l.key.Public().String()}, 0, ", as given\n"},
 		{[]string{full}, 0, "log tollgate/test, records 1 to 21, 2026-10-03T04:05:07.000000000Z to 2026-10-03T04:05:27.000000000Z\n"},
 		{[]string{broken}, 1, "FAULT record 2, 00000000000000000001.jsonl byte 0: seq is 2, where 1 follows\n"},
+		{[]string{full, "--key", l.write("keys", "# signs from record 2 on\n"+l.key.Public().String()+"\n"+l.other.Public().String()+"\n")}, 0, "as given\n"},
+		{[]string{full, "--key", l.write("keys", "# no key\n")}, 2, "has no public key"},
+		{[]string{"--bundle", filepath.Dir(full)}, 0, "\nwhole\n"},
+		{[]string{"--bundle", full}, 2, "error:"},
+		{[]string{filepath.Dir(full)}, 2, "is verified with --bundle"},
+		{[]string{one}, 1, "NOT WHOLE: 1 fault\n"},
+		{[]string{full, "--checkpoint-every", "0"}, 2, "--checkpoint-every is up to 3600"},
 		{[]string{filepath.Join(full, "nothing")}, 2, "error:"},
 		{[]string{l.write("bundle.zip", "no archive")}, 2, "not a zip file"},
 		{[]string{full, "--key", "tollgate"}, 2, "NAME+HASH+KEY"},
@@ -799,6 +812,143 @@ func TestCommandLine(t *testing.T) {
 		}
 		if status != c.status || !strings.Contains(string(out), c.want) {
 			t.Errorf("%q: exit status %d, want %d, and %q:\n%s", c.args, status, c.status, c.want, out)
+		}
+	}
+}
+
+// TestFolderInALog has a log with segments of its own and a whole log in a folder log in it: the verdict is of what was named.
+func TestFolderInALog(t *testing.T) {
+	l := newLogs(t)
+	whole := l.full()
+	tampered := l.replace(whole, 0, 3, "order_id", "order_ie")
+	l.ok(os.CopyFS(filepath.Join(tampered, "log"), os.DirFS(whole)))
+	for args, want := range map[string]int{tampered: 1, "--bundle " + tampered: 0} {
+		cmd := exec.Command("python3", append([]string{"-B", "verify.py"}, strings.Fields(args)...)...)
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != want {
+			t.Errorf("%s: exit status %d, want %d\n%s", args, got, want, out)
+		}
+	}
+}
+
+// inUse runs verify.py on a log whose lock it holds, at a time.
+const inUse = `
+import fcntl, sys, verify
+held = open(sys.argv[1] + "/lock", "w")
+fcntl.flock(held, fcntl.LOCK_EX)
+verify.time.time = lambda: float(sys.argv[2])
+assert verify.TAIL_RECORDS == 65536
+verify.TAIL_RECORDS = 2  # or making the records would take too long
+sys.exit(verify.main(sys.argv[1:2] + sys.argv[3:]))
+`
+
+// TestTail has unsigned records in a log whose lock is held: no more, no older and no later ones pass than a gateway can leave.
+func TestTail(t *testing.T) {
+	l := newLogs(t)
+	tail := func(n int, apart time.Duration) string {
+		dir := l.dir()
+		log := testlog.New(dir, l.key) // ends with record 3, a checkpoint
+		for i := range n {
+			log.Add(&logfile.Record{Kind: logfile.KindRefusal, Time: testlog.Start.Add(time.Duration(i) * apart)})
+		}
+		log.Flush()
+		return dir
+	}
+	short, torn := tail(3, time.Second), tail(0, 0)
+	f, err := os.OpenFile(filepath.Join(torn, logfile.SegmentName(1)), os.O_APPEND|os.O_WRONLY, 0)
+	l.ok(err)
+	_, err = f.WriteString(`{"seq":4`)
+	l.ok(errors.Join(err, f.Close()))
+	for _, c := range []struct {
+		dir    string
+		now    int // seconds behind the first unsigned record
+		args   []string
+		status int
+		want   string
+	}{
+		{short, 2, nil, 0, "note: the log is being written; the last 3 records are not signed yet"},
+		{short, 40, nil, 0, "not signed yet"},
+		{short, 41, nil, 1, "FAULT records 4 to 6, 00000000000000000001.jsonl byte 688: the last 3 records are not signed, though of another time"},
+		{short, 2 - 41, nil, 1, "though of another time"},
+		{short, 90, []string{"--checkpoint-every", "60"}, 0, "not signed yet"},
+		{short, 9999, []string{"--allow-unsigned"}, 0, "whole"},
+		{short, 2, []string{"--checkpoint-records", "1"}, 0, "not signed yet"},
+		{tail(4, time.Second), 2, []string{"--checkpoint-records", "1"}, 1, "the last 4 records are not signed, more than"},
+		{torn, 2, nil, 0, "\nwhole\n"},
+	} {
+		now := fmt.Sprint(testlog.Start.Unix() + int64(c.now))
+		cmd := exec.Command("python3", append([]string{"-B", "-c", inUse, c.dir, now}, c.args...)...)
+		cmd.Env = append(os.Environ(), "PYTHONPATH=.")
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != c.status || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s, %d s, %q: exit status %d, want %d, and %q\n%s", c.dir, c.now, c.args, got, c.status, c.want, out)
+		}
+	}
+}
+
+// TestOldPython: the grammar is that of Python 3.6, which has all that is used, and below it the exit status is that of a log that
+// could not be verified. In all versions that is said before anything is imported that older ones lack.
+func TestOldPython(t *testing.T) {
+	python(t, `
+import ast
+tree = ast.parse(open("verify.py").read(), feature_version=(3, 6))
+kinds = [type(node).__name__ for node in tree.body]
+assert kinds[:3] == ["Expr", "Import", "If"], kinds
+assert [name.name for name in tree.body[1].names] == ["sys"]
+newer = {"fromisoformat", "reconfigure", "removeprefix", "removesuffix", "isascii", "bit_count"}
+used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+assert not used & newer, used & newer
+`, nil)
+	for version, want := range map[string]string{"(2, 7, 18)": "this is 2.7", "(3, 5, 9)": "this is 3.5"} {
+		cmd := exec.Command("python3", "-B", "-c", "import runpy, sys; sys.version_info = "+version+"; runpy.run_path('verify.py', run_name='__main__')")
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != 2 || !strings.Contains(string(out), want) {
+			t.Errorf("%s: exit status %d\n%s", version, got, out)
+		}
+	}
+}
+
+// TestNotVerified: what verify.py does not foresee is no verdict.
+func TestNotVerified(t *testing.T) {
+	dir := newLogs(t).full()
+	program := "import json, runpy, sys; json.loads = None; sys.argv = ['verify.py', " + fmt.Sprintf("%q", dir) + "]; runpy.run_path('verify.py', run_name='__main__')"
+	cmd := exec.Command("python3", "-B", "-c", program)
+	out, _ := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != 2 || !strings.Contains(string(out), "Traceback") {
+		t.Errorf("exit status %d\n%s", got, out)
+	}
+}
+
+// TestBundlesOfBefore verifies bundles that were made before records had events, with both verifiers, packed and unpacked.
+func TestBundlesOfBefore(t *testing.T) {
+	for _, name := range []string{"testdata/bundle.zip", "testdata/bundle-part.zip"} {
+		z, err := zip.OpenReader(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer z.Close()
+		folder := filepath.Join(t.TempDir(), "unpacked")
+		if err := os.CopyFS(folder, z); err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range []string{name, folder} {
+			log, meta, closer, err := export.Open(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closer.Close()
+			r, err := verify.Verify(t.Context(), log, verify.Options{Bundle: true, Keys: meta.Keys[len(meta.Keys)-1:]})
+			if err != nil || !r.Whole() || r.Last != 211 || r.LastCheckpoint != meta.Checkpoint {
+				t.Errorf("%s: %v, %+v", place, err, r)
+			}
+			key := filepath.Join(folder, "key.txt")
+			if name != "testdata/bundle.zip" { // the old key signs nothing in the part
+				key = meta.Keys[len(meta.Keys)-1].String()
+			}
+			out, err := exec.Command("python3", "-B", "verify.py", "--bundle", place, "--key", key).CombinedOutput()
+			if err != nil || !strings.HasSuffix(string(out), "\nwhole\n") {
+				t.Errorf("%s: %v\n%s", place, err, out)
+			}
 		}
 	}
 }

@@ -188,7 +188,7 @@ func TestVerifier(t *testing.T) {
 		}
 		meta := e.check(t)
 		folder := unzip(t, e.file)
-		for _, args := range [][]string{{folder}, {e.file, "--key", meta.Keys[len(meta.Keys)-1].String()}} {
+		for _, args := range [][]string{{"--bundle", folder}, {e.file, "--key", meta.Keys[len(meta.Keys)-1].String()}} {
 			out, err := exec.Command("python3", append([]string{filepath.Join(folder, "verify.py")}, args...)...).CombinedOutput()
 			if err != nil {
 				t.Errorf("from %d: %v\n%s", from, err, out)
@@ -222,7 +222,7 @@ func TestVerifierBesideLog(t *testing.T) {
 			packed := filepath.Join(t.TempDir(), "packed.zip")
 			shell(t, folders[0], "python3 -m zipfile -c "+packed+" log checkpoint.txt key.txt")
 			for _, log := range []string{folders[0], packed} {
-				out, _ := exec.Command("python3", filepath.Join(folders[0], "verify.py"), log).CombinedOutput()
+				out, _ := exec.Command("python3", filepath.Join(folders[0], "verify.py"), "--bundle", log).CombinedOutput()
 				if !strings.Contains(string(out), c.want) {
 					t.Errorf("%s: %s", log, out)
 				}

@@ -41,12 +41,12 @@ func (c *calls) lose() {
 	clear(c.open)
 }
 
-func callID(call string) string {
+func callID(call []byte) []byte {
 	if len(call) <= maxCall {
 		return call
 	}
-	sum := sha256.Sum256([]byte(call))
-	return string(sum[:])
+	sum := sha256.Sum256(call)
+	return sum[:]
 }
 
 func (c *calls) add(v *verifier, at place, l *line) {
@@ -57,28 +57,28 @@ func (c *calls) add(v *verifier, at place, l *line) {
 		c.begin(v, at, l)
 	case logfile.KindOutcome:
 		id := callID(l.call)
-		if _, ok := c.open[id]; !ok && !c.hidden {
+		if _, ok := c.open[string(id)]; !ok && !c.hidden {
 			v.fault(FaultCall, l.seq, at, "an outcome of the call %.64q, which has no intent before it, or an outcome already", l.call)
 		}
-		delete(c.open, id)
+		delete(c.open, string(id))
 	}
 }
 
 func (c *calls) begin(v *verifier, at place, l *line) {
 	id := callID(l.call)
-	if first, ok := c.open[id]; ok {
+	if first, ok := c.open[string(id)]; ok {
 		v.fault(FaultCall, l.seq, at, "a second %s of the call %.64q, whose intent is record %d", l.kind, l.call, first.seq)
 		return
 	}
 	switch {
 	case l.kind == logfile.KindRefusal:
-	case l.call == "":
+	case len(l.call) == 0:
 		v.fault(FaultCall, l.seq, at, "an intent without the id of its call")
 	case len(c.open) >= maxOpen:
 		v.fault(FaultCall, l.seq, at, "more than %d calls are open at once; up to the next start they are not followed", maxOpen)
 		c.lose()
 	case !c.lossy:
-		c.open[id] = opened{l.seq, at, v.state.end}
+		c.open[string(id)] = opened{l.seq, at, v.state.end}
 	}
 }
 

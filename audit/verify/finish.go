@@ -1,5 +1,7 @@
 package verify
 
+import "tollgate/internal/text"
+
 // finish judges the log as a whole.
 func (v *verifier) finish() error {
 	if v.zeroed != nil {
@@ -30,21 +32,32 @@ func (v *verifier) unsigned() {
 	} else if r.Last > 0 {
 		r.Unsigned = r.Last - r.First + 1
 	}
-	if r.InUse || v.options.AllowUnsigned && r.Last > 0 {
-		return
+	if r.Unsigned > 0 {
+		r.UnsignedSince = v.tail.from
 	}
-	first, at := v.signed+1, v.last
+	switch {
+	case v.options.AllowUnsigned && r.Last > 0:
+	case r.InUse:
+		v.inUse()
+	default:
+		v.notInUse()
+	}
+}
+
+// notInUse judges the end of a log that no process writes.
+func (v *verifier) notInUse() {
+	r, first, at := &v.report, v.signed+1, v.last
 	switch {
 	case r.Last == 0:
 		v.fault(FaultCut, 1, at, "the log holds no record: it was cut, or the gateway was killed when it began")
 	case v.signed == 0:
-		v.fault(FaultUnsigned, r.First, at, "there is no valid checkpoint in it, so nothing is signed; a start signs logs of versions that wrote none")
+		v.faultAmong(FaultUnsigned, r.First, r.Last, at, "there is no valid checkpoint among them, so nothing is signed; a start signs logs of versions that wrote none")
 	case r.Unsigned > 0:
-		v.fault(FaultUnsigned, first, v.since, "the last %d records, behind the checkpoint at this place, are signed by nothing: the gateway was killed, "+
-			"or they were added, or the records behind them cut; the next start signs them", r.Unsigned)
+		v.faultAmong(FaultUnsigned, first, r.Last, v.behind, "%s behind the last checkpoint are signed by nothing: the gateway was killed, "+
+			"or they were added, or the records behind them cut; the next start signs them", text.Count(r.Unsigned, "record"))
 	case r.Partial > 0:
-		v.fault(FaultUnsigned, first, at, "%d bytes of an incomplete record stand behind the last one: the gateway was killed, or they were added, "+
-			"or the records behind them cut; the next start removes them", r.Partial)
+		v.fault(FaultUnsigned, first, at, "%s of an incomplete record stand behind the last one: the gateway was killed, or they were added, "+
+			"or the records behind them cut; the next start removes them", text.Count(r.Partial, "byte"))
 	}
 }
 
@@ -57,7 +70,7 @@ func (v *verifier) explained() {
 	}
 	// Also of a log that is being written: nothing is removed before the checkpoint behind the prune record is durable.
 	if last := v.report.Pruned[n-1].Last; last > v.pruned {
-		v.fault(FaultPruned, max(v.pruned+1, v.report.Pruned[n-1].First), v.hashesAt,
+		v.faultAmong(FaultPruned, max(v.pruned+1, v.report.Pruned[n-1].First), last, v.hashesAt,
 			"records up to %d are there as hashes only, but no signed prune record tells that they were removed", last)
 	}
 }

@@ -23,6 +23,8 @@ type verifier struct {
 	fresh  bool            // the next record begins a commit: it is the first of its segment, or stands behind a checkpoint
 	resume bool            // it must be a checkpoint, from which the tree goes on
 	since  place           // the last checkpoint, or where the log begins
+	behind place           // the first line behind it; of no part when there is none
+	tail   span            // times of the records behind it
 	signed uint64          // seq of the last checkpoint; 0 before the first
 	broken bool            // a fault behind the last checkpoint makes the tree unknown, or another than the signed one
 	gap    *gap            // a break in the order behind the last checkpoint
@@ -115,7 +117,7 @@ func (v *verifier) follows(at place) {
 	case v.gap != nil:
 		v.flush(first)
 	case first > v.want:
-		v.fault(FaultMissing, v.want, at, "records %d to %d are missing: no file holds them", v.want, first-1)
+		v.faultAmong(FaultMissing, v.want, first-1, at, "records %d to %d are missing: no file holds them", v.want, first-1)
 	case first < v.want:
 		v.fault(FaultMissing, first, at, "the file begins with record %d, but the one before it ends with record %d", first, v.want-1)
 	}
@@ -201,6 +203,7 @@ func (v *verifier) cutByZeros(seq uint64, at place) {
 // next counts a line that was read.
 func (v *verifier) next(at place, when time.Time) {
 	v.report.Records++
+	v.follow(at, when)
 	v.last, v.fresh = at, false
 	v.want++
 	if v.gap != nil {
@@ -213,6 +216,20 @@ func (v *verifier) next(at place, when time.Time) {
 		v.report.From = when
 	}
 	v.report.To = when
+}
+
+// follow notes where the lines behind the last checkpoint begin, and their times.
+func (v *verifier) follow(at place, when time.Time) {
+	if at == v.since && v.signed > 0 {
+		v.behind, v.tail = place{}, span{}
+		return
+	}
+	if v.behind.file == nil {
+		v.behind = at
+	}
+	if !when.IsZero() {
+		v.tail.add(when)
+	}
 }
 
 func (v *verifier) line(f *logFile, l *line) error {
@@ -348,9 +365,12 @@ func (v *verifier) root(l *line) bool {
 	s, resumed := l.stated, v.resume
 	same := v.tree.Size() == s.Size && v.tree.Root() == s.Root
 	if !same && !v.broken && !v.resume {
-		from := max(v.signed, v.report.First)
-		v.fault(FaultRoot, from, v.since, "among records %d to %d, between two checkpoints, something was changed, removed, added "+
-			"or reordered: the signed root of %d records is %v, theirs is %v", from, s.Size, s.Size, s.Root, v.tree.Root())
+		from, at := min(max(v.signed+1, v.report.First), s.Size), v.behind
+		if at.file == nil {
+			at = v.since
+		}
+		v.faultAmong(FaultRoot, from, s.Size, at, "records %d to %d, between two checkpoints, are not those that were signed: something was changed, "+
+			"removed, added or reordered there. The signed root of %d records is %v, theirs is %v", from, s.Size, s.Size, s.Root, v.tree.Root())
 		v.calls.lose()
 	}
 	v.resume, v.broken = false, !s.Exact || s.Tree == nil // then the line is another than the next root covers

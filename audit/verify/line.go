@@ -2,8 +2,11 @@ package verify
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
+	"sync"
 	"time"
 
 	"tollgate/audit/checkpoint"
@@ -22,7 +25,7 @@ type line struct {
 	seq, commit uint64
 	time        time.Time
 	kind        logfile.Kind
-	call        string
+	call        []byte            // in the buffer that the line stands in
 	signature   logfile.Signature // its Hash is empty in all but intents whose signature counts
 	record      *logfile.Record   // of records that tell of the log itself
 	stated      *stated           // of a checkpoint
@@ -36,27 +39,60 @@ type stated struct {
 
 // parser parses lines. It keeps memory between them and is not for concurrent use.
 type parser struct {
-	record logfile.Record
-	buf    []byte
+	scanner scanner
+	sum     hash.Hash
+	record  logfile.Record
+	buf     []byte
 }
+
+// lineLists holds lists that are not in use.
+var lineLists = sync.Pool{New: func() any { return new([]line) }}
+
+// freeLines gives a list back.
+func freeLines(lines []line) {
+	if lines != nil {
+		clear(lines) // of records and checkpoints that are not needed any more
+		lineLists.Put(&lines)
+	}
+}
+
+func newParser() *parser { return &parser{sum: sha256.New()} }
 
 func (p *parser) parse(it *item) {
 	at := it.chunk.Offset
+	it.lines = (*lineLists.Get().(*[]line))[:0]
 	for rest := it.chunk.Data; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
-		it.lines = append(it.lines, p.line(at, rest[:end]))
+		it.lines = append(it.lines, line{offset: at, size: int64(end) + 1})
+		p.line(rest[:end], &it.lines[len(it.lines)-1])
 		at, rest = at+int64(end)+1, rest[end+1:]
 	}
 }
 
-func (p *parser) line(at int64, text []byte) line {
-	l := line{offset: at, size: int64(len(text)) + 1, leaf: checkpoint.LeafHash(text)}
+func (p *parser) line(text []byte, l *line) {
+	p.leaf(text, &l.leaf)
+	if !p.scanner.scan(text, l) {
+		p.decode(text, l)
+	}
+}
+
+// leaf is [checkpoint.LeafHash], without allocating.
+func (p *parser) leaf(text []byte, leaf *checkpoint.Hash) {
+	p.sum.Reset()
+	p.sum.Write(leafPrefix)
+	p.sum.Write(text)
+	p.sum.Sum(leaf[:0])
+}
+
+var leafPrefix = []byte{0}
+
+func (p *parser) decode(text []byte, l *line) {
 	if l.err = p.check(text); l.err != nil {
 		l.zeros = bytes.IndexByte(text, 0) >= 0
-		return l
+		return
 	}
 	r := &p.record
-	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, r.Call
+	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, []byte(r.Call)
 	switch r.Kind {
 	case logfile.KindIntent:
 		if s, ok := logfile.SignatureOf(r); ok {
@@ -68,7 +104,6 @@ func (p *parser) line(at int64, text []byte) line {
 		record := *r
 		l.record = &record
 	}
-	return l
 }
 
 // check reads a line into record, strictly.

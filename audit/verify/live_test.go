@@ -11,12 +11,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
+
+func used() (bool, error) { return true, nil }
 
 func TestUnsignedEnd(t *testing.T) {
 	f, _ := written(t, testKey(t, logName), func(l *testlog.Log) {
@@ -46,7 +49,8 @@ func TestUnsignedEnd(t *testing.T) {
 		{"zeros", signed + zeros, "", 0, 0, 0},
 	} {
 		c.partial = min(c.partial, int64(len(c.text)))
-		for _, o := range []Options{{}, {AllowUnsigned: true}, {InUse: func() (bool, error) { return true, nil }}} {
+		now := func() time.Time { return testlog.Start.Add(10 * time.Second) }
+		for _, o := range []Options{{}, {AllowUnsigned: true}, {InUse: used}, {InUse: used, Now: now}} {
 			want := c.want
 			if o.AllowUnsigned || o.InUse != nil {
 				want = ""
@@ -263,7 +267,7 @@ func TestOpenCallsAreBounded(t *testing.T) {
 	c := newCalls()
 	v := &verifier{}
 	for i := range uint64(maxOpen + 10) {
-		c.add(v, place{}, &line{seq: i, kind: logfile.KindIntent, call: string(rune(i)) + "x"})
+		c.add(v, place{}, &line{seq: i, kind: logfile.KindIntent, call: []byte(string(rune(i)) + "x")})
 	}
 	if len(c.open) > maxOpen || v.report.FaultCount == 0 {
 		t.Errorf("%d calls are open, %d faults", len(c.open), v.report.FaultCount)

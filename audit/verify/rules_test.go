@@ -213,8 +213,8 @@ func TestOneChangeOneFault(t *testing.T) {
 		name, want, text string
 		lines            []string
 	}{
-		{"a word", "root@9", "records 9 to 14,", change(11, "quota", "quotb")},
-		{"a word behind the first checkpoint", "root@3", "records 3 to 8,", change(3, "quota", "quotb")},
+		{"a word", "root@10", "records 10 to 14,", change(11, "quota", "quotb")},
+		{"a word behind the first checkpoint", "root@4", "records 4 to 8,", change(3, "quota", "quotb")},
 		{"the syntax", "line@12", "no record", change(11, `"reason"`, `reason"`)},
 		{"one line less", "order@12", "removed: 1 ", slices.Delete(slices.Clone(lines), 11, 12)},
 		{"three lines less", "order@11", "removed: 3 ", slices.Delete(slices.Clone(lines), 10, 13)},
@@ -234,6 +234,12 @@ func TestOneChangeOneFault(t *testing.T) {
 		at := r.Faults[0].Offset
 		if r.Faults[0].File != name || at > 0 && f[name][at-1] != '\n' {
 			t.Errorf("%s: the fault is at %s, byte %d", c.name, r.Faults[0].File, at)
+		}
+		if root := r.Faults[0].Kind == FaultRoot; root != (r.Faults[0].Last > 0) {
+			t.Errorf("%s: the fault is among records %d to %d", c.name, r.Faults[0].Seq, r.Faults[0].Last)
+		}
+		if root := fmt.Sprintf(`{"seq":%d,`, r.Faults[0].Seq); r.Faults[0].Kind == FaultRoot && !strings.HasPrefix(f[name][at:], root) {
+			t.Errorf("%s: byte %d is not that of record %d", c.name, at, r.Faults[0].Seq)
 		}
 		if r.Root != verified(t, f, Options{}).Root {
 			t.Errorf("%s: the tree did not go on from the next checkpoint", c.name)

@@ -33,8 +33,15 @@ type Options struct {
 	Bundle bool
 	// AllowUnsigned takes records behind the last checkpoint, and an incomplete line, as no fault.
 	AllowUnsigned bool
-	// InUse tells whether a process writes the log, whose last records are then not signed yet. Nil means that none does.
+	// InUse reports whether a process writes the log. Then some records behind the last checkpoint are no fault, as many and as old
+	// as the writer's settings allow. Nil means that none does.
 	InUse func() (bool, error)
+	// CheckpointEvery and CheckpointRecords are the writer's settings, as audit.Config has them. 0 means their defaults.
+	CheckpointEvery   time.Duration
+	CheckpointRecords uint64
+	// Now returns the time against which the end of a log in use is held. Nil means that its age is not judged: the writer's clock
+	// may be another.
+	Now func() time.Time
 	// Progress is told now and then how many bytes of all are done. Nil means nobody.
 	Progress func(done, total int64)
 }
@@ -55,13 +62,15 @@ const (
 	FaultPruned     = "pruned"     // hashes that no prune record explains, or no hashes
 	FaultState      = "state"      // a checkpoint states other calls, signatures or another checkpoint than stand before it
 	FaultUnsigned   = "unsigned"   // what stands at the end is signed by nothing
+	FaultTail       = "tail"       // the same of a log in use, and it is more, or older, than a writer leaves unsigned
 	FaultCheckpoint = "checkpoint" // a checkpoint kept elsewhere tells of another log than this
 )
 
 // Fault is one place where the log is not whole.
 type Fault struct {
 	Kind   string `json:"kind"`           // one of the Fault constants
-	Seq    uint64 `json:"seq"`            // the record where it begins
+	Seq    uint64 `json:"seq"`            // the record where it is, or the first of those among which it is
+	Last   uint64 `json:"last,omitempty"` // the last of those; 0 when the record is known
 	File   string `json:"file,omitempty"` // where that record stands, or should; empty when it is in no file
 	Offset int64  `json:"offset"`         // of the byte in File
 	Text   string `json:"text"`           // what happened, for people
@@ -100,6 +109,7 @@ type Report struct {
 	LastCheckpoint   string    `json:"last_checkpoint,omitempty"` // its note
 	LastSigned       time.Time `json:"last_signed,omitzero"`      // its time
 	Unsigned         uint64    `json:"unsigned"`                  // records behind the last checkpoint
+	UnsignedSince    time.Time `json:"unsigned_since,omitzero"`   // the earliest of their times
 	Partial          int64     `json:"partial"`                   // bytes of an incomplete line at the end
 	Pruned           []Range   `json:"pruned,omitempty"`          // of which only the hashes are there
 	Open             int       `json:"open"`                      // calls without an outcome at the end
@@ -173,6 +183,7 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 		if v.options.Progress != nil {
 			v.options.Progress(it.read, it.total)
 		}
+		freeLines(it.lines)
 		freeBuffer(it.buf)
 	}
 	return context.Cause(ctx)
@@ -185,11 +196,19 @@ type place struct {
 }
 
 func (v *verifier) fault(kind string, seq uint64, at place, format string, args ...any) {
+	v.faultAmong(kind, seq, seq, at, format, args...)
+}
+
+// faultAmong reports a fault that is somewhere among the records first to last.
+func (v *verifier) faultAmong(kind string, first, last uint64, at place, format string, args ...any) {
 	v.report.FaultCount++
 	if len(v.report.Faults) >= maxFaults {
 		return
 	}
-	f := Fault{Kind: kind, Seq: seq, Offset: at.offset, Text: fmt.Sprintf(format, args...)}
+	f := Fault{Kind: kind, Seq: first, Offset: at.offset, Text: fmt.Sprintf(format, args...)}
+	if last > first {
+		f.Last = last
+	}
 	if at.file != nil {
 		f.File = at.file.Name
 	}

@@ -259,3 +259,51 @@ func TestTLSPolicyAndVersion(t *testing.T) {
 		t.Error(stdout)
 	}
 }
+
+// TestRunRefusesWhatCheckFinds: what check calls an error, run refuses in the same words, before it makes anything.
+func TestRunRefusesWhatCheckFinds(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("AK", "AKTEST")
+	t.Setenv("SK", "s3cr3t-0f-the-environment")
+	t.Setenv("APP_SK", "s3cr3t-0f-a-caller")
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("damaged.pem", "-----BEGIN CERTIFICATE-----\nMII#\n-----END CERTIFICATE-----\n")
+	const config = `
+listeners: [{address: "127.0.0.1:18080", upstreams: [bss]}]
+upstreams:
+  bss: {url: "https://bss.myhuaweicloud.com", catalog: cn}
+credentials: {main: {class: partner, access_key: {env: AK}, secret_key: {env: SK}}}
+callers:
+  one: {auth: [{access_key: {id: TGONE, secret: {env: APP_SK}}}], grants: [{operations: [effect:read], credential: main}]}
+audit: {dir: audit}
+`
+	for _, c := range []struct{ old, new, want string }{
+		{"audit: {dir", "  two: {auth: [{access_key: {id: TGTWO, secret: {env: APP_SK}}}]}\naudit: {dir", "secret is the same as that of callers.one.auth[0].access_key.secret"},
+		{"{env: APP_SK}", "{env: SK}", "secret is the same as that of credentials.main.secret_key"},
+		{"id: TGONE", "id: AKTEST", "id is the same as that of credentials.main.access_key"},
+		{"https://bss.myhuaweicloud.com", "https://localhost:18080", "this is the address of listener 127.0.0.1:18080"},
+		{"{dir: audit}", "{dir: audit, key: {file: keys/signing.key}}", "there is no folder " + filepath.Join(dir, "keys")},
+		{"catalog: cn}", "catalog: cn, tls: {ca: damaged.pem}}", "PEM block number 1, from line 1, is damaged: line 2 is not base64"},
+	} {
+		file := write("tollgate.yaml", strings.Replace(config, c.old, c.new, 1))
+		code, _, found := run(t, "check", "--config", file)
+		if code != cli.ExitFailure || !strings.Contains(found, c.want) || strings.Contains(found, "s3cr3t") {
+			t.Errorf("check: exit %d, want %q:\n%s", code, c.want, found)
+		}
+		if code, _, refused := run(t, "run", "--config", file); code != cli.ExitFailure || refused != found {
+			t.Errorf("run: exit %d with\n%s\ncheck found\n%s", code, refused, found)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "audit")); err == nil {
+		t.Error("a refused start has made the log's folder")
+	}
+	if code, stdout, stderr := run(t, "check", "--config", write("tollgate.yaml", config)); code != cli.ExitOK {
+		t.Errorf("unchanged: exit %d\n%s%s", code, stdout, stderr)
+	}
+}

@@ -14,7 +14,8 @@
 // # Files
 //
 // Files are PEM (RFC 7468): a certificate file holds the leaf first and then its chain, a key file one private key.
-// Text around the blocks is ignored. Certificate and key are taken together, and only if they match.
+// Text around the blocks is ignored, but no block: one that is damaged makes an error of the file. Certificate and key are taken
+// together, and only if they match; both may stand in one file.
 //
 // # Client certificates
 //
@@ -31,6 +32,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tollgate/tlspolicy"
@@ -65,7 +67,7 @@ type Files struct {
 // A certificate that has expired, or does not hold yet, is loaded nevertheless: see [Files.Leaf].
 func Load(cert, key string) (*Files, error) {
 	parse := func(files [][]byte) (*[]*tls.Certificate, error) {
-		certificate, err := parsePair(cert, files[0], key, files[1])
+		certificate, err := ParsePair(cert, files[0], key, files[1])
 		if err != nil {
 			return nil, err
 		}
@@ -104,35 +106,68 @@ func (f *Files) Leaf() *x509.Certificate { return f.Current()[0].Leaf }
 // Close does nothing: files need no end.
 func (f *Files) Close() error { return nil }
 
-func parsePair(certPath string, certPEM []byte, keyPath string, keyPEM []byte) (*tls.Certificate, error) {
+// ParsePair makes a certificate of PEM text with a chain, leaf first, and of PEM text with its private key. The paths are for errors.
+func ParsePair(certPath string, certPEM []byte, keyPath string, keyPEM []byte) (*tls.Certificate, error) {
 	chain, err := parseCertificates(certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("certificate file %s: %w", certPath, err)
 	}
-	if err := tlspolicy.CheckKey(chain[0].PublicKey); err != nil {
-		return nil, fmt.Errorf("certificate file %s: %w", certPath, err)
+	key, err := parseKey(keyPEM)
+	if err != nil {
+		return nil, fmt.Errorf("private key file %s: %w", keyPath, err)
 	}
-	if !hasKey(keyPEM) {
-		return nil, fmt.Errorf("private key file %s: no PEM block with a private key%s", keyPath, encryptedHint(keyPEM))
+	certificate, err := tls.X509KeyPair(encodeChain(chain), key)
+	if leaf := leafOf(chain, key); err != nil && leaf > 0 {
+		return nil, fmt.Errorf("certificate file %s: the private key belongs to certificate number %d of the file: "+
+			"move that one to the front, since the leaf comes first and each issuer after what it issued", certPath, leaf+1)
 	}
-	certificate, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("private key file %s for certificate file %s: %w", keyPath, certPath, err)
+	}
+	if err := tlspolicy.CheckKey(chain[0].PublicKey); err != nil {
+		return nil, fmt.Errorf("certificate file %s: %w", certPath, err)
 	}
 	certificate.Leaf = chain[0] // X509KeyPair leaves it out under GODEBUG=x509keypairleaf=0
 	return &certificate, nil
 }
 
-// parseCertificates reads all certificates of PEM text. There must be at least one; blocks of other kinds are skipped.
+func encodeChain(chain []*x509.Certificate) []byte {
+	var text []byte
+	for _, c := range chain {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: certificateType, Bytes: c.Raw})...)
+	}
+	return text
+}
+
+// leafOf returns the index of the certificate that a private key belongs to, or -1.
+func leafOf(chain []*x509.Certificate, key []byte) int {
+	return slices.IndexFunc(chain, func(c *x509.Certificate) bool {
+		_, err := tls.X509KeyPair(encodeChain([]*x509.Certificate{c}), key)
+		return err == nil
+	})
+}
+
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
+	blocks, err := parsePEM(data)
+	if err != nil {
+		return nil, err
+	}
+	return certificatesOf(blocks)
+}
+
+// certificatesOf reads the certificates among blocks. There must be at least one; blocks of other kinds are skipped.
+func certificatesOf(blocks []block) ([]*x509.Certificate, error) {
 	var certificates []*x509.Certificate
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
+	for _, b := range blocks {
+		if strings.HasSuffix(b.Type, " CERTIFICATE") {
+			return nil, fmt.Errorf("%v, is of type %s, which is not supported: `openssl x509 -in OLD -out NEW` makes a CERTIFICATE of it", b, b.Type)
+		}
+		if b.Type != certificateType {
 			continue
 		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
+		certificate, err := x509.ParseCertificate(b.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("certificate number %d: %w", len(certificates)+1, err)
+			return nil, fmt.Errorf("certificate number %d (%v): %w", len(certificates)+1, b, err)
 		}
 		certificates = append(certificates, certificate)
 	}
@@ -142,18 +177,19 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-func hasKey(data []byte) bool {
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "PRIVATE KEY" || strings.HasSuffix(block.Type, " PRIVATE KEY") && block.Type != "ENCRYPTED PRIVATE KEY" {
-			return true
+// parseKey returns the PEM text of the first private key.
+func parseKey(data []byte) ([]byte, error) {
+	blocks, err := parsePEM(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range blocks {
+		switch {
+		case b.encrypted():
+			return nil, fmt.Errorf("%v, is a private key that is encrypted with a password, which is not supported: `openssl pkey -in OLD -out NEW` writes it without", b)
+		case b.isKey():
+			return pem.EncodeToMemory(b.Block), nil
 		}
 	}
-	return false
-}
-
-func encryptedHint(data []byte) string {
-	if block, _ := pem.Decode(data); block != nil && block.Type == "ENCRYPTED PRIVATE KEY" {
-		return " (it is encrypted with a password, which is not supported)"
-	}
-	return ""
+	return nil, errors.New("no PEM block with a private key")
 }

@@ -213,12 +213,12 @@ func TestPipesAreNotRead(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadPool(pipe); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := LoadBundle(pipe); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a pipe: %v", err)
 	}
 }
 
-func TestLoadPool(t *testing.T) {
+func TestLoadBundle(t *testing.T) {
 	ca, err := testpki.New()
 	if err != nil {
 		t.Fatal(err)
@@ -232,15 +232,15 @@ func TestLoadPool(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "ca.pem")
-	bundle := append([]byte("# our two authorities\n"), append(ca.CertPEM(), second.CertPEM()...)...)
-	if err := os.WriteFile(path, bundle, 0o644); err != nil {
+	both := append([]byte("# our two authorities\n"), append(ca.CertPEM(), second.CertPEM()...)...)
+	if err := os.WriteFile(path, both, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	pool, err := LoadPool(path)
+	bundle, err := LoadBundle(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := x509.VerifyOptions{Roots: pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	options := x509.VerifyOptions{Roots: bundle.Pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	if _, err := client.Leaf.Verify(options); err != nil {
 		t.Errorf("a certificate of the second authority: %v", err)
 	}
@@ -252,19 +252,21 @@ func TestLoadPool(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"empty":         {nil, "no PEM block of type CERTIFICATE"},
-		"not PEM":       {[]byte("hello"), "no PEM block of type CERTIFICATE"},
-		"a private key": {append(ca.CertPEM(), key...), "type PRIVATE KEY, which does not belong there"},
-		"broken second": {append(ca.CertPEM(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})...), "certificate number 2"},
+		"empty":              {nil, "no PEM block of type CERTIFICATE"},
+		"not PEM":            {[]byte("hello"), "no PEM block of type CERTIFICATE"},
+		"a private key":      {append(ca.CertPEM(), key...), "type PRIVATE KEY, which does not belong there"},
+		"broken second":      {append(ca.CertPEM(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})...), "certificate number 2 (PEM block number 2, from line "},
+		"a revocation list":  {append(ca.CertPEM(), pem.EncodeToMemory(&pem.Block{Type: "X509 CRL"})...), "type X509 CRL, which does not belong there"},
+		"OpenSSL's own kind": {bytes.ReplaceAll(ca.CertPEM(), []byte("CERTIFICATE"), []byte("TRUSTED CERTIFICATE")), "type TRUSTED CERTIFICATE"},
 	} {
 		if err := os.WriteFile(path, c.data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadPool(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+		if _, err := LoadBundle(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := LoadPool(filepath.Join(t.TempDir(), "none.pem")); err == nil {
+	if _, err := LoadBundle(filepath.Join(t.TempDir(), "none.pem")); err == nil {
 		t.Error("a missing file is loaded")
 	}
 }

@@ -36,7 +36,7 @@ type ClientsConfig struct {
 // one that is bad stays as it was and holds up no other.
 type Clients struct {
 	config ClientsConfig
-	bundle *watched[bundle]
+	bundle *watched[Bundle]
 	crls   []*revocations
 	deny   *watched[denyList] // nil without
 
@@ -80,10 +80,13 @@ func watchDenyList(path string) (*watched[denyList], error) {
 	return watch(parse, input{"list of denied certificates", path, maxFile})
 }
 
-func (c *Clients) issuers() []*x509.Certificate { return c.bundle.value.Load().certificates }
+func (c *Clients) issuers() []*x509.Certificate { return c.Authorities().Certificates }
+
+// Authorities returns the bundle in use.
+func (c *Clients) Authorities() *Bundle { return c.bundle.value.Load() }
 
 // Pool gives the authorities of now, for [tlspolicy.Server]: the same pointer as long as they are the same.
-func (c *Clients) Pool() *x509.CertPool { return c.bundle.value.Load().pool }
+func (c *Clients) Pool() *x509.CertPool { return c.Authorities().Pool }
 
 // Name gives the path of the bundle.
 func (c *Clients) Name() string { return c.config.CA }
@@ -205,7 +208,7 @@ func (c *Clients) denied(chain []*x509.Certificate) error {
 
 func (c *Clients) checkChain(chain []*x509.Certificate) error {
 	last, now := chain[len(chain)-1], c.config.Now()
-	if !c.bundle.value.Load().known[string(last.Raw)] {
+	if !c.Authorities().known[string(last.Raw)] {
 		return refuse(tlspolicy.KindAuthority, chain[0], "its authority %.200q is not in %s any more", describeIssuer(last), c.config.CA)
 	}
 	for i, certificate := range chain {

@@ -31,16 +31,19 @@ type scope struct{ onlyUsers, onlyAuthorities bool }
 
 // parseCRLs reads one list in DER, or one or more in PEM.
 func parseCRLs(data []byte, issuers []*x509.Certificate, now time.Time) ([]*crl, error) {
-	block, rest := pem.Decode(data)
-	if block == nil {
-		block, rest = &pem.Block{Type: "X509 CRL", Bytes: data}, nil
+	blocks, err := parsePEM(data)
+	if err != nil {
+		return nil, err
+	}
+	if len(blocks) == 0 {
+		blocks = []block{{Block: &pem.Block{Type: "X509 CRL", Bytes: data}}}
 	}
 	var lists []*crl
-	for ; block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "X509 CRL" {
-			return nil, fmt.Errorf("it has a PEM block of type %s; lists have X509 CRL", block.Type)
+	for _, b := range blocks {
+		if b.Type != "X509 CRL" {
+			return nil, fmt.Errorf("it has a PEM block of type %s; lists have X509 CRL", b.Type)
 		}
-		list, err := parseCRL(block.Bytes, issuers, now)
+		list, err := parseCRL(b.Bytes, issuers, now)
 		if err != nil {
 			return nil, fmt.Errorf("list number %d: %w", len(lists)+1, err)
 		}

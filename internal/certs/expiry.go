@@ -1,8 +1,10 @@
 package certs
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,8 +17,64 @@ type Expiry struct {
 	NotBefore, NotAfter time.Time
 }
 
-// ExpiryOf gives the expiry of a certificate.
-func ExpiryOf(c *x509.Certificate) Expiry { return Expiry{c.NotBefore, c.NotAfter} }
+// Chain returns the certificates that a peer is shown with a certificate, leaf first: a handshake depends on each of them.
+func Chain(c *tls.Certificate) []*x509.Certificate {
+	chain := []*x509.Certificate{c.Leaf}
+	for _, der := range c.Certificate[1:] {
+		if issuer, err := x509.ParseCertificate(der); err == nil { // [ParsePair] has read it
+			chain = append(chain, issuer)
+		}
+	}
+	return chain
+}
+
+// Soonest returns the certificate that expires first, or nil.
+func Soonest(certificates []*x509.Certificate) (soonest *x509.Certificate) {
+	for _, c := range certificates {
+		if soonest == nil || c.NotAfter.Before(soonest.NotAfter) {
+			soonest = c
+		}
+	}
+	return soonest
+}
+
+// ChainWarning is the [Expiry.Warning] of a certificate and its chain, with the name of the one that it is about; "" if all is well.
+func ChainWarning(c *tls.Certificate, now time.Time) string {
+	first, text := warning(Chain(c), now)
+	switch first {
+	case nil:
+		return ""
+	case c.Leaf:
+		return fmt.Sprintf("the certificate %s %s", NameOf(first), text)
+	}
+	return fmt.Sprintf("the certificate %s in the chain of %s %s", NameOf(first), NameOf(c.Leaf), text)
+}
+
+// Warning is the [Expiry.Warning] of the authorities of a bundle, with the name of the one that it is about; "" if all is well. An
+// authority that does not hold yet is well: it was put there in time for those that follow.
+func (b *Bundle) Warning(now time.Time) string {
+	begun := slices.DeleteFunc(slices.Clone(b.Certificates), func(c *x509.Certificate) bool { return now.Before(c.NotBefore) })
+	first, text := warning(begun, now)
+	if first == nil {
+		return ""
+	}
+	return fmt.Sprintf("the authority %s of %s %s", NameOf(first), b.Path, text)
+}
+
+// warning describes, of the certificates about which there is something to say, the one that expires first.
+func warning(certificates []*x509.Certificate, now time.Time) (first *x509.Certificate, text string) {
+	due := slices.DeleteFunc(slices.Clone(certificates), func(c *x509.Certificate) bool { return expiryOf(c).Warning(now) == "" })
+	if first = Soonest(due); first == nil {
+		return nil, ""
+	}
+	text = expiryOf(first).Warning(now)
+	if more := len(due) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more there to look at)", more)
+	}
+	return first, text
+}
+
+func expiryOf(c *x509.Certificate) Expiry { return Expiry{c.NotBefore, c.NotAfter} }
 
 // Expiry is that of the list: from its update to the next. A list that does not say when the next one comes has none.
 func (l RevocationList) Expiry() Expiry { return Expiry{l.ThisUpdate, l.NextUpdate} }

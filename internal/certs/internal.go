@@ -319,7 +319,7 @@ func (i *Internal) issue(name string, template *x509.Certificate, authority *tls
 		return nil, err
 	}
 	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})...)
-	certificate, err := parsePair(name, both, name, both)
+	certificate, err := ParsePair(name, both, name, both)
 	if err != nil {
 		return nil, err
 	}
@@ -344,7 +344,7 @@ func readKept(path string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parsePair(path, data, path, data)
+	return ParsePair(path, data, path, data)
 }
 
 // AuthorityPEM gives the certificate of the internal authority in dir, for clients to trust.
@@ -356,7 +356,7 @@ func AuthorityPEM(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := parseBundle(data); err != nil {
+	if _, err := parseBundle(dir, data); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, publicFile), err)
 	}
 	return data, nil

@@ -2,39 +2,34 @@ package certs
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"strings"
 )
 
-// LoadPool reads a bundle of authorities. Unlike [x509.CertPool.AppendCertsFromPEM] it passes over nothing: a
-// certificate that cannot be read is an error, and so is a private key, which does not belong there.
-func LoadPool(path string) (*x509.CertPool, error) {
+// Bundle is what a file of authorities holds. Neither it nor what it refers to may be changed.
+type Bundle struct {
+	Path         string         // empty: the authorities of the system
+	Pool         *x509.CertPool // nil for those of the system
+	Certificates []*x509.Certificate
+
+	known map[string]bool // by what is between the BEGIN and END of the certificate
+}
+
+// LoadBundle reads a bundle of authorities; no path means those of the system. Unlike [x509.CertPool.AppendCertsFromPEM] it passes
+// over nothing: what cannot be read is an error, and so is what is no certificate, such as a private key or a revocation list.
+func LoadBundle(path string) (*Bundle, error) {
+	if path == "" {
+		return &Bundle{}, nil
+	}
 	w, err := watchBundle(path)
 	if err != nil {
 		return nil, err
 	}
-	return w.value.Load().pool, nil
+	return w.value.Load(), nil
 }
 
-// OptionalPool is LoadPool, but no path means nil.
-func OptionalPool(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	return LoadPool(path)
-}
-
-// bundle is what a file of authorities holds.
-type bundle struct {
-	pool         *x509.CertPool
-	certificates []*x509.Certificate
-	known        map[string]bool // by what is between the BEGIN and END of the certificate
-}
-
-func watchBundle(path string) (*watched[bundle], error) {
-	parse := func(files [][]byte) (*bundle, error) {
-		b, err := parseBundle(files[0])
+func watchBundle(path string) (*watched[Bundle], error) {
+	parse := func(files [][]byte) (*Bundle, error) {
+		b, err := parseBundle(path, files[0])
 		if err != nil {
 			return nil, fmt.Errorf("CA bundle %s: %w", path, err)
 		}
@@ -43,27 +38,24 @@ func watchBundle(path string) (*watched[bundle], error) {
 	return watch(parse, input{"CA bundle", path, maxFile})
 }
 
-func parseBundle(data []byte) (*bundle, error) {
-	if kind := privateKeyBlock(data); kind != "" {
-		return nil, fmt.Errorf("it has a PEM block of type %s, which does not belong there", kind)
-	}
-	certificates, err := parseCertificates(data)
+func parseBundle(path string, data []byte) (*Bundle, error) {
+	blocks, err := parsePEM(data)
 	if err != nil {
 		return nil, err
 	}
-	b := &bundle{x509.NewCertPool(), certificates, map[string]bool{}}
+	for _, b := range blocks {
+		if b.Type != certificateType {
+			return nil, fmt.Errorf("it has a PEM block of type %s, which does not belong there", b.Type)
+		}
+	}
+	certificates, err := certificatesOf(blocks)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bundle{path, x509.NewCertPool(), certificates, map[string]bool{}}
 	for _, certificate := range certificates {
-		b.pool.AddCert(certificate)
+		b.Pool.AddCert(certificate)
 		b.known[string(certificate.Raw)] = true
 	}
 	return b, nil
-}
-
-func privateKeyBlock(data []byte) string {
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			return block.Type
-		}
-	}
-	return ""
 }

@@ -1,7 +1,8 @@
-// Package text shortens texts of strangers and takes out of them what a terminal would obey.
+// Package text shortens texts of strangers, takes out of them what a terminal would obey, and counts in words.
 package text
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,4 +27,12 @@ func Printable(s string, instead rune) string {
 		}
 		return instead
 	}, s)
+}
+
+// Count returns n and what is counted, whose plural has an s: "1 record", "2 records".
+func Count[N int | int64 | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -40,6 +40,24 @@ func exportCommand() *cobra.Command {
 	return cmd
 }
 
+// place is where a log stands: its directory, or a bundle.
+type place struct{ dir, bundle string }
+
+func (p *place) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
+	cmd.Flags().StringVar(&p.bundle, "bundle", "", "`archive` made by audit export, or the folder that it was unpacked into")
+}
+
+func (p *place) check() error {
+	if (p.dir == "") == (p.bundle == "") {
+		return cli.UsageError("one of --dir and --bundle is needed: the audit directory, or what audit export made")
+	}
+	if p.bundle != "" {
+		return nil
+	}
+	return cli.CheckDir(p.dir)
+}
+
 // exportTimes reads the times of an archive, which are always two: its README names them.
 func exportTimes(f *cli.TimeFlags, now time.Time) error {
 	if err := f.Parse(now); err != nil {

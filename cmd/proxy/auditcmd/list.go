@@ -14,11 +14,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/audit/calls"
+	"tollgate/audit/export"
 	"tollgate/internal/cli"
 )
 
 type listFlags struct {
-	dir    string
+	place
 	index  string
 	calls  cli.CallFlags
 	times  cli.TimeFlags
@@ -28,10 +29,11 @@ type listFlags struct {
 func listCommand() *cobra.Command {
 	var f listFlags
 	cmd := &cobra.Command{
-		Use: "list --dir DIR", Short: "List calls, the newest last",
+		Use: "list (--dir DIR | --bundle BUNDLE)", Short: "List calls, the newest last",
 		Long: "List calls: one row for each, joined from its records, in the order in which the calls ended. Their time is when they\n" +
 			"were allowed or refused. Calls without an outcome (yet) are \"open\" and come last. See docs/operations.md.",
 		Example: "  tollgate audit list --dir /var/lib/tollgate/audit --last 24h\n" +
+			"  tollgate audit list --bundle october.zip --effect spend                            # verify it first\n" +
 			"  tollgate audit list --dir D --month 2026-10 --zone Asia/Shanghai --effect spend --format csv --bom > october.csv\n" +
 			"  tollgate audit list --dir D --customer c-17 --min-amount 1000 --currency CNY --json\n" +
 			"  tollgate audit list --dir D --account c-17 --operation PayOrders                   # what c-17 paid with its own key\n" +
@@ -41,10 +43,12 @@ func listCommand() *cobra.Command {
 			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
-			return listCalls(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir, f.index, cmd.ErrOrStderr()), &f.calls.Filter, f.format, f.times.Zone)
+			return f.read(cmd.ErrOrStderr(), func(source calls.Source) error {
+				return listCalls(cmd.Context(), cmd.OutOrStdout(), source, &f.calls.Filter, f.format, f.times.Zone)
+			})
 		},
 	}
-	cli.DirFlag(cmd, &f.dir)
+	f.place.register(cmd)
 	indexFlag(cmd, &f.index)
 	f.times.Register(cmd)
 	f.calls.Register(cmd)
@@ -59,14 +63,30 @@ func (f *listFlags) parse(cmd *cobra.Command, now time.Time) error {
 		f.calls.Parse,
 		func() error { return f.format.Parse(cmd) },
 		func() error { return cli.CheckLimit(f.calls.Filter.Last) },
-		func() error { return cli.CheckDir(f.dir) },
+		f.place.check,
 	} {
 		if err := parse(); err != nil {
 			return err
 		}
 	}
+	if f.bundle != "" && f.index != "" {
+		return cli.UsageError("--index is of a log's directory; a bundle has none")
+	}
 	f.calls.Between(f.times.Since, f.times.Until)
 	return nil
+}
+
+// read calls fn with what answers questions about the calls.
+func (f *listFlags) read(notes io.Writer, fn func(calls.Source) error) error {
+	if f.bundle == "" {
+		return fn(callsIn(f.dir, f.index, notes))
+	}
+	log, _, bundle, err := export.Open(f.bundle)
+	if err != nil {
+		return err
+	}
+	defer bundle.Close() // opened for reading: nothing can be lost
+	return fn(calls.Files{FS: log})
 }
 
 // ListAll prints all calls of the log in dir as a table.

@@ -25,7 +25,7 @@ type reportFlags struct {
 func reportCommand() *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
-		Use: "report --dir DIR", Short: "Sum calls and money up by caller, operation, credential, account and customer",
+		Use: "report (--dir DIR | --bundle BUNDLE)", Short: "Sum calls and money up by caller, operation, credential, account and customer",
 		Long: "Sum calls up: how many there were, what became of them, and how much money they moved, by currency.\n\n" + moneyRules,
 		Example: "  tollgate audit report --dir /var/lib/tollgate/audit --month 2026-10 --zone Asia/Shanghai\n" +
 			"  tollgate audit report --dir D --month 2026-10 --by caller --format csv > october.csv\n" +
@@ -36,10 +36,12 @@ func reportCommand() *cobra.Command {
 			if err := f.parse(cmd, time.Now()); err != nil {
 				return err
 			}
-			return f.report(cmd.Context(), cmd.OutOrStdout(), callsIn(f.dir, f.index, cmd.ErrOrStderr()))
+			return f.read(cmd.ErrOrStderr(), func(source calls.Source) error {
+				return f.report(cmd.Context(), cmd.OutOrStdout(), source)
+			})
 		},
 	}
-	cli.DirFlag(cmd, &f.dir)
+	f.place.register(cmd)
 	indexFlag(cmd, &f.index)
 	f.times.Register(cmd)
 	cmd.Flags().StringVar(&f.byText, "by", "caller,operation,credential,account,customer", "`dimensions` to group by, in this order")

@@ -17,21 +17,32 @@ import (
 	"tollgate/internal/text"
 )
 
+// What audit.checkpoints of a configuration can be.
+const (
+	mostEvery   = time.Hour
+	mostRecords = 1_000_000
+)
+
 type verifyFlags struct {
-	dir, bundle, since  string
+	place
+	since               string
 	keys                []string
+	every               time.Duration
+	records             uint64
 	allowUnsigned, json bool
 }
 
 func verifyCommand() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use: "verify (--dir DIR | --bundle FILE)", Short: "Recompute the log from its files and tell whatever was changed",
+		Use: "verify (--dir DIR | --bundle BUNDLE)", Short: "Recompute the log from its files and tell whatever was changed",
 		Long: "Recompute the log from its files and tell whatever was changed, removed, added or reordered.\n" +
 			"The exit code is 0 only when the log is whole.\n\n" +
 			"With the log's own keys this finds what was done by somebody without the signing key. Only a public key kept elsewhere\n" +
 			"(--key) shows that the whole log was replaced, and only a checkpoint kept elsewhere (--since-checkpoint) that its end\n" +
-			"was cut or that an old state was brought back.",
+			"was cut or that an old state was brought back.\n\n" +
+			"While a process has the log open, its last records may be unsigned: as many, and as old, as a gateway leaves them whose\n" +
+			"audit.checkpoints are --checkpoint-every and --checkpoint-records.",
 		Example: "  tollgate audit verify --dir /var/lib/tollgate/audit\n" +
 			"  tollgate audit verify --dir D --key tollgate.pub --since-checkpoint /mnt/other/checkpoints.jsonl\n" +
 			"  tollgate audit verify --bundle october.zip --key tollgate/5f3a9c20d1e84b67+d3fe75c4+AS…",
@@ -39,24 +50,28 @@ func verifyCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.dir, "dir", "", "audit `directory`, as audit.dir of the configuration")
-	flags.StringVar(&f.bundle, "bundle", "", "`file` made by audit export")
+	f.place.register(cmd)
 	keysFlag(cmd, &f.keys)
 	flags.StringVar(&f.since, "since-checkpoint", "", "`file` of checkpoints kept elsewhere: a signed note, or JSON lines; - is standard input")
-	flags.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "take records behind the last checkpoint as no fault: the gateway was killed")
+	flags.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "take records behind the last checkpoint as no fault, however many: the gateway was killed")
+	flags.DurationVar(&f.every, "checkpoint-every", verify.DefaultCheckpointEvery, "audit.checkpoints.every of the configuration: a `duration`")
+	flags.Uint64Var(&f.records, "checkpoint-records", verify.DefaultCheckpointRecords, "audit.checkpoints.records of the configuration: a `number`")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	return cmd
 }
 
 func (f *verifyFlags) run(cmd *cobra.Command) error {
-	if (f.dir == "") == (f.bundle == "") {
-		return cli.UsageError("one of --dir and --bundle is needed: the audit directory, or the file made by audit export")
+	if err := f.place.check(); err != nil {
+		return err
+	}
+	if f.every <= 0 || f.every > mostEvery || f.records == 0 || f.records > mostRecords {
+		return cli.UsageError("--checkpoint-every is up to %v, and --checkpoint-records 1 to %d, as in the configuration", mostEvery, mostRecords)
 	}
 	keys, err := parseKeys(f.keys)
 	if err != nil {
 		return err
 	}
-	o := verify.Options{AllowUnsigned: f.allowUnsigned, Keys: keys}
+	o := verify.Options{AllowUnsigned: f.allowUnsigned, Keys: keys, CheckpointEvery: f.every, CheckpointRecords: f.records}
 	kept, done, err := openWitnesses(f.since, cmd.InOrStdin())
 	if err != nil {
 		return err
@@ -75,10 +90,7 @@ func (f *verifyFlags) run(cmd *cobra.Command) error {
 
 func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Report, error) {
 	if f.dir != "" {
-		if err := cli.CheckDir(f.dir); err != nil {
-			return nil, err
-		}
-		o.InUse = func() (bool, error) { return audit.InUse(f.dir) }
+		o.InUse, o.Now = func() (bool, error) { return audit.InUse(f.dir) }, time.Now
 		report, err := verify.Verify(cmd.Context(), os.DirFS(f.dir), o)
 		return report, within(f.dir, err)
 	}
@@ -161,16 +173,24 @@ func (f *verifyFlags) table(w io.Writer, r *verify.Report) error {
 		fmt.Fprintln(w)
 	}
 	for _, fault := range r.Faults {
-		at := fmt.Sprintf("record %d", fault.Seq)
-		if fault.File != "" {
-			at += fmt.Sprintf(", %s, byte %d", fault.File, fault.Offset)
-		}
-		fmt.Fprintf(w, "FAULT (%s) at %s:\n  %s\n", fault.Kind, at, text.Printable(fault.Text, '\uFFFD'))
+		fmt.Fprintf(w, "FAULT (%s) %s:\n  %s\n", fault.Kind, where(&fault), text.Printable(fault.Text, '\uFFFD'))
 	}
 	if more := r.FaultCount - len(r.Faults); more > 0 {
 		fmt.Fprintf(w, "and %d more\n", more)
 	}
 	return errors.Join(err, f.proves(w, r))
+}
+
+// where returns the place of a fault: that of a record, or the records among which it is, and where those begin.
+func where(f *verify.Fault) string {
+	at, offset := fmt.Sprintf("at record %d", f.Seq), fmt.Sprintf("byte %d", f.Offset)
+	if f.Last > 0 {
+		at, offset = fmt.Sprintf("among records %d to %d", f.Seq, f.Last), "from "+offset
+	}
+	if f.File == "" {
+		return at
+	}
+	return at + ", " + f.File + ", " + offset
 }
 
 func (f *verifyFlags) rows(r *verify.Report) [][2]string {
@@ -181,7 +201,7 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 	if r.Log != "" {
 		row("log", "%s", r.Log)
 	}
-	row("records", "%d to %d, %d read from %d segments", r.First, r.Last, r.Records, r.Segments)
+	row("records", "%d to %d, %d read from %s", r.First, r.Last, r.Records, text.Count(r.Segments, "segment"))
 	for _, p := range r.Pruned {
 		row("pruned", "%d to %d: their hashes are there", p.First, p.Last)
 	}
@@ -199,14 +219,18 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 			how = "; NO SIGNATURE LEADS TO IT from the key before"
 		}
 		row("key", "%s", s.Key)
-		row("", "signed %d checkpoints, at records %d to %d%s", s.Checkpoints, s.First, s.Last, how)
+		row("", "signed %s, at records %d to %d%s", text.Count(s.Checkpoints, "checkpoint"), s.First, s.Last, how)
 	}
 	row("checkpoints", "%d, the last one of %s", r.Checkpoints, orNever(r.LastSigned))
 	if r.Unsigned > 0 || r.Partial > 0 {
-		row("unsigned", "%d records and %d bytes of an incomplete one behind the last checkpoint", r.Unsigned, r.Partial)
+		since := ""
+		if !r.UnsignedSince.IsZero() {
+			since = ", since " + orNever(r.UnsignedSince)
+		}
+		row("unsigned", "%s%s, and %s of an incomplete one, behind the last checkpoint", text.Count(r.Unsigned, "record"), since, text.Count(r.Partial, "byte"))
 	}
 	if r.Crashes > 0 {
-		row("crashes", "%d of %d starts found unsigned records, %d in all, and signed them", r.Crashes, r.Starts, r.LateSigned)
+		row("crashes", "%d of %s found unsigned records, %d in all, and signed them", r.Crashes, text.Count(r.Starts, "start"), r.LateSigned)
 	}
 	if r.Open > 0 {
 		row("open calls", "%d: %s", r.Open, map[bool]string{true: "in flight", false: "the next start closes them as unknown"}[r.InUse])
@@ -234,21 +258,21 @@ func skipped(n int) string {
 // proves ends the summary with what it is worth.
 func (f *verifyFlags) proves(w io.Writer, r *verify.Report) error {
 	if !r.Whole() {
-		_, err := fmt.Fprintf(w, "\nThe log is NOT whole: %d faults.\n", r.FaultCount)
+		_, err := fmt.Fprintf(w, "\nThe log is NOT whole: %s.\n", text.Count(r.FaultCount, "fault"))
 		return err
 	}
-	text := "\nThe log is whole.\n"
+	verdict := "\nThe log is whole.\n"
 	if r.Unsigned > 0 || r.Partial > 0 {
-		text = "\nThe log is whole up to its last checkpoint. Nothing is proven of what stands behind it.\n"
+		verdict = "\nThe log is whole up to its last checkpoint. Nothing is proven of what stands behind it.\n"
 	}
 	if len(f.keys) == 0 {
-		text += "It was checked with the keys that it names itself: somebody could have replaced all of it, signed with a key of their own.\n" +
+		verdict += "It was checked with the keys that it names itself: somebody could have replaced all of it, signed with a key of their own.\n" +
 			"Give the public key that you have from elsewhere with --key.\n"
 	}
 	if f.since == "" {
-		text += "That its end was not cut is not proven: for that, give a checkpoint kept elsewhere with --since-checkpoint.\n"
+		verdict += "That its end was not cut is not proven: for that, give a checkpoint kept elsewhere with --since-checkpoint.\n"
 	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, verdict)
 	return err
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
@@ -112,7 +114,7 @@ func TestAuditVerifyFaults(t *testing.T) {
 	}
 	putFile(t, names[0], strings.Replace(string(before), `"amount"`, `"amounT"`, 1))
 	code, stdout, _ := run(t, "audit", "verify", "--dir", dir)
-	if code != cli.ExitFailure || !strings.Contains(stdout, "FAULT (root) at record 3, 00000000000000000001.jsonl, byte ") || !strings.Contains(stdout, "NOT whole: 1 faults") {
+	if code != cli.ExitFailure || !strings.Contains(stdout, "FAULT (root) among records 4 to 9, 00000000000000000001.jsonl, from byte ") || !strings.Contains(stdout, "NOT whole: 1 fault.") {
 		t.Errorf("exit %d\n%s", code, stdout)
 	}
 	code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--json")
@@ -121,10 +123,11 @@ func TestAuditVerifyFaults(t *testing.T) {
 		Last   uint64
 		Faults []struct {
 			Kind, File, Text string
-			Seq              uint64
+			Seq, Last        uint64
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != cli.ExitFailure || report.Whole || report.Faults[0].Kind != "root" {
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != cli.ExitFailure || report.Whole || report.Faults[0].Kind != "root" ||
+		report.Faults[0].Seq != 4 || report.Faults[0].Last != 9 {
 		t.Errorf("exit %d, %v\n%s", code, err, stdout)
 	}
 	putFile(t, names[0], string(before))
@@ -136,6 +139,34 @@ func TestAuditVerifyFaults(t *testing.T) {
 	}
 	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--allow-unsigned"); code != cli.ExitOK || !strings.Contains(stdout, "Nothing is proven of what stands behind it") {
 		t.Errorf("exit %d\n%s", code, stdout)
+	}
+}
+
+// TestAuditVerifyForgedTail adds records behind the last checkpoint and holds the lock, as any process can.
+func TestAuditVerifyForgedTail(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	l.Calls(50)
+	l.Flush()
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, _ := run(t, "audit", "verify", "--dir", dir)
+	if code != cli.ExitFailure || !strings.Contains(stdout, "FAULT (tail) among records 4 to 103, 00000000000000000001.jsonl, from byte ") {
+		t.Errorf("exit %d\n%s", code, stdout)
+	}
+	if code, stdout, _ = run(t, "audit", "verify", "--dir", dir, "--allow-unsigned"); code != cli.ExitOK {
+		t.Errorf("allowed: exit %d\n%s", code, stdout)
+	}
+	for _, bad := range [][]string{{"--checkpoint-every", "0s"}, {"--checkpoint-every", "61m"}, {"--checkpoint-records", "0"}, {"--checkpoint-records", "1000001"}} {
+		if code, _, stderr := run(t, append([]string{"audit", "verify", "--dir", dir}, bad...)...); code != cli.ExitUsage || stderr == "" {
+			t.Errorf("%q: exit %d, %s", bad, code, stderr)
+		}
 	}
 }
 
@@ -151,10 +182,33 @@ func TestAuditVerifyBundle(t *testing.T) {
 		if code != cli.ExitOK || !strings.Contains(stdout, "1 agree with this log") {
 			t.Errorf("%s: exit %d\n%s%s", name, code, stdout, stderr)
 		}
+		folder := unpack(t, file)
+		if code, again, stderr := run(t, "audit", "verify", "--bundle", folder, "--key", key, "--since-checkpoint", note); code != cli.ExitOK || again != stdout {
+			t.Errorf("%s, unpacked: exit %d\n%s%s", name, code, again, stderr)
+		}
+		putFile(t, filepath.Join(folder, "checkpoint.txt"), "x")
+		if code, _, stderr := run(t, "audit", "verify", "--bundle", folder); code != cli.ExitFailure || !strings.Contains(stderr, "is no bundle") {
+			t.Errorf("%s, unpacked, another checkpoint: exit %d\n%s", name, code, stderr)
+		}
 	}
 	if code, _, stderr := run(t, "audit", "verify", "--bundle", key); code != cli.ExitFailure || stderr == "" {
 		t.Errorf("a file that is no archive: exit %d, %s", code, stderr)
 	}
+}
+
+// unpack unpacks an archive into a folder.
+func unpack(t *testing.T, file string) string {
+	t.Helper()
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	folder := filepath.Join(t.TempDir(), "bundle")
+	if err := os.CopyFS(folder, z); err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 // TestAuditVerifyForeignStatement: a bundle whose checkpoint and key are another log's is not whole, though they fit each other.
@@ -189,7 +243,7 @@ func TestAuditVerifyForeignStatement(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mixed.zip")
 	putFile(t, file, mixed.String())
 	code, stdout, stderr := run(t, "audit", "verify", "--bundle", file)
-	if code != cli.ExitFailure || !strings.Contains(stdout, "checkpoint.txt") || !strings.Contains(stdout, "NOT whole: 1 faults") {
+	if code != cli.ExitFailure || !strings.Contains(stdout, "checkpoint.txt") || !strings.Contains(stdout, "NOT whole: 1 fault.") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 }

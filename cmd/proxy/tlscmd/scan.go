@@ -75,14 +75,14 @@ func (f *scanFlags) scan(cmd *cobra.Command, address string) (*scan.Report, erro
 	if err != nil {
 		return nil, cli.UsageError("--policy: %w", err)
 	}
-	roots, err := certs.OptionalPool(f.roots)
+	roots, err := certs.LoadBundle(f.roots)
 	if err != nil {
 		return nil, fmt.Errorf("--ca: %w", err)
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(address, "443")
 	}
-	result, err := scan.Scan(cmd.Context(), scan.Config{Address: address, ServerName: f.name, Roots: roots, Timeout: f.timeout})
+	result, err := scan.Scan(cmd.Context(), scan.Config{Address: address, ServerName: f.name, Roots: roots.Pool, Timeout: f.timeout})
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
-	"tollgate/tlspolicy"
+	"tollgate/internal/certs"
 )
 
 // host is one name and its certificate. The mutex of the source guards all but name and wake.
@@ -114,28 +114,23 @@ func (s *Source) publish() {
 
 func (s *Source) stored(name string) (*tls.Certificate, error) {
 	issuer := s.issuer.IssuerKey()
-	certPEM, err := s.magic.Storage.Load(s.ctx, certmagic.StorageKeys.SiteCert(issuer, name))
+	certKey, keyKey := certmagic.StorageKeys.SiteCert(issuer, name), certmagic.StorageKeys.SitePrivateKey(issuer, name)
+	certPEM, err := s.magic.Storage.Load(s.ctx, certKey)
 	if err != nil {
 		return nil, err
 	}
-	keyPEM, err := s.magic.Storage.Load(s.ctx, certmagic.StorageKeys.SitePrivateKey(issuer, name))
+	keyPEM, err := s.magic.Storage.Load(s.ctx, keyKey)
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := tls.X509KeyPair(certPEM, keyPEM)
+	certificate, err := certs.ParsePair(certKey, certPEM, keyKey, keyPEM)
 	if err != nil {
 		return nil, fmt.Errorf("what is stored for %s is not used: %w", name, err)
 	}
-	if certificate.Leaf, err = x509.ParseCertificate(certificate.Certificate[0]); err == nil {
-		err = usable(certificate.Leaf, name)
-	}
-	return &certificate, err
+	return certificate, usable(certificate.Leaf, name)
 }
 
 func usable(leaf *x509.Certificate, name string) error {
-	if err := tlspolicy.CheckKey(leaf.PublicKey); err != nil {
-		return fmt.Errorf("the certificate stored for %s is not used: %w", name, err)
-	}
 	if !slices.Contains(leaf.DNSNames, name) {
 		return fmt.Errorf("the certificate stored for %s is not used: it is for %.200q", name, leaf.DNSNames)
 	}
