@@ -14,7 +14,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/testlog"
 )
 
 func BenchmarkAppend(b *testing.B) {
@@ -182,11 +184,57 @@ func BenchmarkRecovery(b *testing.B) {
 	d.put(logfile.SegmentName(1), text)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		rec := recovery{disk: d, cutoff: time.Now(), answered: map[string]struct{}{}}
+		rec := recovery{disk: d, now: time.Now(), answered: map[string]struct{}{}}
 		if _, err := rec.scan(); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkStart opens logs of several lengths that were closed in good order: of one record a second, and of so many a second that
+// all signatures are of the last half hour.
+func BenchmarkStart(b *testing.B) {
+	for _, step := range []time.Duration{time.Second, 300 * time.Microsecond} {
+		for _, records := range []int{10_000, 1_000_000, 5_000_000} {
+			b.Run(fmt.Sprintf("every=%v/records=%d", step, records), func(b *testing.B) {
+				if records >= 1_000_000 && testing.Short() {
+					b.Skip("takes a minute and gigabytes to make")
+				}
+				benchmarkStart(b, step, records)
+			})
+		}
+	}
+}
+
+func benchmarkStart(b *testing.B, step time.Duration, records int) {
+	dir := filepath.Join(b.TempDir(), "audit")
+	check := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	check(os.MkdirAll(dir, 0o700))
+	key, err := checkpoint.CreateKey(filepath.Join(dir, keyName), "tollgate/test")
+	check(err)
+	w := testlog.New(dir, key)
+	for w.Step = step; w.Seq < uint64(records); {
+		w.Calls(min(records, 100_000) / 2)
+		w.Rotate()
+	}
+	w.Close()
+	now := testlog.Start.Add(time.Duration(w.Seq) * step)
+	var used int64
+	for b.Loop() {
+		before := cpuTime(b)
+		l, found, err := Open(Config{Dir: dir, Now: func() time.Time { return now }})
+		check(err)
+		used += cpuTime(b) - before
+		b.StopTimer()
+		b.ReportMetric(float64(len(found.Signatures)), "signatures")
+		check(l.Close(context.Background()))
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(used)/float64(b.N)/1e6, "cpu-ms/op")
 }
 
 // typical is an intent as the gateway writes it.

@@ -17,6 +17,8 @@ const (
 	// maxSpare is the largest buffer that is kept between commits, of which two are at work in turn.
 	maxSpare  = 1 << 20
 	maxSpares = 2
+	// maxSpareEntries is as many entries as records fill such a buffer.
+	maxSpareEntries = 4 << 10
 )
 
 // Close takes no further records, writes what is pending, a stop record and its checkpoint, unlocks the
@@ -119,6 +121,9 @@ func (l *Log) take() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.watch()
+	if len(l.full) > 0 {
+		return l.takeFull()
+	}
 	b, due := l.filling, l.checkpointDue()
 	if b != nil && b.checkpointed != nil {
 		due = true
@@ -134,6 +139,16 @@ func (l *Log) take() *batch {
 	}
 	l.filling = nil
 	l.inFlight = int64(len(b.buf))
+	l.busySince = l.cfg.Now()
+	return b
+}
+
+// takeFull gives the first batch whose checkpoint is reserved already. mu is held.
+func (l *Log) takeFull() *batch {
+	b := l.full[0]
+	l.full[0] = nil
+	l.full, l.fullBytes = l.full[1:], l.fullBytes-int64(len(b.buf))-logfile.MaxLine
+	l.inFlight = int64(len(b.buf)) + logfile.MaxLine
 	l.busySince = l.cfg.Now()
 	return b
 }
@@ -168,7 +183,7 @@ func (l *Log) commit(b *batch) error {
 	l.mu.Unlock()
 	l.finish(b, nil)
 	l.appendToTree(b)
-	l.recycle(b.buf)
+	l.recycle(b)
 	return nil
 }
 
@@ -181,6 +196,7 @@ func (l *Log) appendToTree(b *batch) {
 	for line := range bytes.Lines(b.buf) {
 		l.tree.AddLine(line[:len(line)-1])
 	}
+	l.ledger.Add(b.entries, len(b.buf))
 }
 
 // note publishes what Status tells of the live segment. mu is held.
@@ -228,12 +244,17 @@ func (b *batch) finishCheckpoint(err error) {
 	}
 }
 
-// recycle keeps a buffer for a later batch.
-func (l *Log) recycle(buf []byte) {
+// recycle keeps a batch's buffers for later ones.
+func (l *Log) recycle(b *batch) {
+	clear(b.entries) // they hold texts of records
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if cap(buf) <= maxSpare && len(l.spare) < maxSpares {
-		l.spare = append(l.spare, buf[:0])
+	l.open = l.ledger.Open()
+	if cap(b.buf) <= maxSpare && len(l.spare) < maxSpares {
+		l.spare = append(l.spare, b.buf[:0])
+	}
+	if n := cap(b.entries); n > 0 && n <= maxSpareEntries && len(l.spareEntries) < maxSpares {
+		l.spareEntries = append(l.spareEntries, b.entries[:0])
 	}
 }
 
@@ -241,10 +262,13 @@ func (l *Log) recycle(buf []byte) {
 func (l *Log) fail(err error) {
 	l.mu.Lock()
 	l.fault = err
-	b := l.filling
-	l.filling = nil
+	pending := l.full
+	if l.filling != nil {
+		pending = append(pending, l.filling)
+	}
+	l.filling, l.full, l.fullBytes = nil, nil, 0
 	l.mu.Unlock()
-	if b != nil {
+	for _, b := range pending {
 		l.finish(b, err)
 	}
 }
@@ -262,7 +286,7 @@ func (l *Log) stop() error {
 	r := logfile.Record{Kind: logfile.KindStop}
 	l.mu.Lock()
 	l.busySince = l.cfg.Now()
-	if n := len(l.open); n > 0 {
+	if n := l.open; n > 0 {
 		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", n)
 	}
 	b := l.newBatch()

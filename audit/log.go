@@ -95,6 +95,7 @@ type Log struct {
 	nextSegment *segment          // has its room, and takes over at the next checkpoint; nil when none is due
 	newest      time.Time         // of the last durable record
 	tree        *checkpoint.Tree  // over all durable records
+	ledger      *logfile.Ledger   // of all durable records since some checkpoint
 	signers     []*checkpoint.Key // of the next checkpoint
 	expiry      <-chan time.Time  // when a record has waited for a checkpoint for too long; nil when none waits
 	late        bool              // it has
@@ -108,10 +109,14 @@ type Log struct {
 	pruning   chan struct{} // holds a token while segments are removed: the directory is not given up meanwhile
 
 	mu             sync.Mutex
-	filling        *batch   // records that no commit has taken yet; nil when there are none
-	spare          [][]byte // empty buffers for the next batches
-	lastCheckpoint uint64   // seq of the last checkpoint, which may not be written yet
-	inFlight       int64    // bytes that the committer has in hand
+	filling        *batch       // records that no commit has taken yet; nil when there are none
+	full           []*batch     // before it: with as many signatures as a checkpoint can state, each with its checkpoint behind it
+	fullBytes      int64        // of them and these checkpoints
+	signatures     logfile.Room // of the signatures since the last checkpoint
+	spare          [][]byte     // empty buffers for the next batches
+	spareEntries   [][]logfile.Entry
+	lastCheckpoint uint64 // seq of the last checkpoint, which may not be written yet
+	inFlight       int64  // bytes that the committer has in hand
 	closed         bool
 	aborted        bool
 	fault          error     // for good: records are refused until a restart
@@ -119,13 +124,15 @@ type Log struct {
 	spaceErr       error     // of the last allocation
 	busySince      time.Time // when the committer turned to the disk; zero when it waits
 	slowAt         time.Time // when something last took longer than StallAfter; zero if nothing ever did
-	open           openIntents
-	status         Status // what the committer last knew; LastSeq and counts of refused records are kept up by add
+	open           int       // durable intents without a durable outcome
+	readFrom       uint64    // the first record that the next start reads, see [logfile.Ledger.ReadFrom]
+	status         Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
 }
 
 // batch is what one commit makes durable.
 type batch struct {
 	buf           []byte // empty when only a checkpoint is due
+	entries       []logfile.Entry
 	first, last   uint64
 	at            time.Time // of the last record
 	checkpointSeq uint64    // seq of the checkpoint that follows; 0 when none does
@@ -138,6 +145,9 @@ type batch struct {
 // lingerTime is how long a record that nobody waits for may wait for others, so that it seldom costs an fsync of its own.
 // What a crash takes of it are outcomes of reads, which the next start closes as unknown, and refusals.
 const lingerTime = 50 * time.Millisecond
+
+// mostOpen bounds the calls without outcome, so that with those that are pending verifiers follow all of them.
+const mostOpen = logfile.MaxOpen / 2
 
 // use is what a record's room is for.
 type use int
@@ -278,26 +288,55 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	b = l.filling
 	if begun = b == nil; begun {
 		b = l.newBatch()
-		if n := len(l.spare); n > 0 {
-			b.buf, l.spare = l.spare[n-1], l.spare[:n-1]
+		b.buf = l.buffer()
+		if n := len(l.spareEntries); n > 0 {
+			b.entries, l.spareEntries = l.spareEntries[n-1], l.spareEntries[:n-1]
 		}
 		l.filling = b
 	}
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
 	b.last, b.at = r.Seq, r.Time
-	switch r.Kind {
-	case logfile.KindIntent:
-		l.open[r.Call] = r.Seq
-	case logfile.KindOutcome:
-		delete(l.open, r.Call)
-	case logfile.KindPrune: // a checkpoint has to cover it before anything is removed
-		if b.checkpointed == nil {
-			b.checkpointed = make(chan struct{})
-		}
+	if r.Kind == logfile.KindPrune && b.checkpointed == nil { // a checkpoint has to cover it before anything is removed
+		b.checkpointed = make(chan struct{})
 	}
+	full := l.enter(b, r)
 	b.buf = append(append(logfile.AppendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
+	if full {
+		l.seal()
+	}
 	return b, begun, nil
+}
+
+// buffer returns an empty buffer, one that was used before if there is one. mu is held.
+func (l *Log) buffer() (b []byte) {
+	if n := len(l.spare); n > 0 {
+		b, l.spare = l.spare[n-1], l.spare[:n-1]
+	}
+	return b
+}
+
+// enter notes what the ledger needs of a record that is added next, and reports whether a checkpoint has to follow it. mu is
+// held, while the committer runs.
+func (l *Log) enter(b *batch, r *logfile.Record) (full bool) {
+	switch r.Kind {
+	case logfile.KindStart, logfile.KindIntent, logfile.KindOutcome:
+	default:
+		return false
+	}
+	e := logfile.Entry{Kind: r.Kind, Seq: r.Seq, Call: r.Call, Offset: len(b.buf)}
+	if s, ok := logfile.SignatureOf(r); ok {
+		e.Signature, full = s, l.signatures.Add(s)
+	}
+	b.entries = append(b.entries, e)
+	return full
+}
+
+// seal ends the batch that is filling, and reserves its checkpoint. mu is held.
+func (l *Log) seal() {
+	b := l.filling
+	b.checkpointSeq = l.reserve()
+	l.filling, l.full, l.fullBytes = nil, append(l.full, b), l.fullBytes+int64(len(b.buf))+logfile.MaxLine
 }
 
 // admit says whether a record of n bytes is taken. mu is held.
@@ -317,6 +356,9 @@ func (l *Log) admit(n int64, u use) error {
 	}
 	if l.writeErr != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, l.writeErr)
+	}
+	if u == forIntent && l.open >= mostOpen {
+		return fmt.Errorf("%w: %d calls have no outcome", ErrUnavailable, l.open)
 	}
 	if l.stalled() {
 		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.cfg.StallAfter)
@@ -349,7 +391,7 @@ func (l *Log) allowance(u use) int64 {
 }
 
 func (l *Log) pending() int64 {
-	n := l.inFlight
+	n := l.inFlight + l.fullBytes
 	if l.filling != nil {
 		n += int64(len(l.filling.buf))
 	}

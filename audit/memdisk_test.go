@@ -25,6 +25,7 @@ type memDisk struct {
 	budget  int64 // bytes that files may have together; negative is no bound
 	ops     int
 	syncs   int
+	read    int64 // bytes
 	// fault is asked before each operation that changes something. It may block.
 	fault func(op string, n int) fault
 	// private holds the keys whose files the disk has, by the public keys that stand in those.
@@ -325,6 +326,7 @@ func (f *memFile) ReadAt(b []byte, at int64) (int, error) {
 		return 0, io.EOF
 	}
 	n := copy(b, f.node.cache[at:])
+	f.d.read += int64(n)
 	if n < len(b) {
 		return n, io.EOF
 	}

@@ -37,7 +37,7 @@ func OpenContext(ctx context.Context, cfg Config) (*Log, Recovery, error) {
 	l := &Log{
 		cfg: cfg, disk: cfg.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
-		published: newPublisher(), pruning: make(chan struct{}, 1), open: openIntents{},
+		published: newPublisher(), pruning: make(chan struct{}, 1),
 	}
 	l.bodies.New = func() any { return new([]byte) }
 	found, err := l.recover(ctx)
@@ -80,8 +80,8 @@ func (l *Log) examine(ctx context.Context) (*recovery, scanned, error) {
 		return nil, scanned{}, err
 	}
 	r := &recovery{
-		disk:   newReadingDisk(ctx, l.disk, logfile.SegmentNames(names), l.cfg.Progress),
-		cutoff: l.cfg.Now().Add(-ReplayWindow), answered: map[string]struct{}{}, names: names,
+		disk: newReadingDisk(ctx, l.disk, logfile.SegmentNames(names), l.cfg.Progress),
+		now:  l.cfg.Now(), answered: map[string]struct{}{}, names: names,
 	}
 	s, err := r.scan()
 	if err != nil {
@@ -108,7 +108,7 @@ func (l *Log) recover(ctx context.Context) (Recovery, error) {
 	}
 	l.status.LastSeq, l.status.DurableSeq = r.found.LastSeq, r.found.LastSeq
 	l.status.PrunedRecords = prunedRecords(r.names)
-	l.tree, l.lastCheckpoint, l.newest = r.chain.Tree, r.chain.Signed, s.last.Time
+	l.tree, l.ledger, l.lastCheckpoint, l.newest = r.chain.Tree, s.ledger, r.chain.Signed, s.last.Time
 	if err := l.closeOpen(r, keys.record); err != nil {
 		return r.found, err
 	}
@@ -193,6 +193,7 @@ func (l *Log) put(b *batch, r *logfile.Record) {
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
 	b.last, b.at = r.Seq, r.Time
+	l.enter(b, r)
 	b.buf = append(r.Append(b.buf), '\n')
 }
 

@@ -108,10 +108,10 @@ func (l *Log) initialSize() int64 { return l.reserveFor(forUnauthenticated) + 2*
 func (l *Log) rotationDue() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.status.LastSeq == l.lastCheckpoint || len(l.signers) > 1 {
+	if len(l.full) == 0 && l.status.LastSeq == l.lastCheckpoint || len(l.signers) > 1 {
 		return false
 	}
-	size, at := l.live.offset, l.newest
+	size, at := l.live.offset+l.fullBytes, l.newest
 	if b := l.filling; b != nil {
 		size, at = size+int64(len(b.buf)), b.at
 	}

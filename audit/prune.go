@@ -25,8 +25,8 @@ const (
 
 // Prune removes the oldest segments whose records are older than Config.Keep, and leaves the hashes of their records, from
 // which the rest of the log still verifies. It removes one after the other, each when its hashes and a prune record are
-// durable, and goes on after a crash where it ended. It never touches what a start reads: the live segment, a segment with an
-// intent whose outcome was not taken yet and those behind it, and records of the last hour.
+// durable, and goes on after a crash where it ended. It never touches what a start reads: the live segment, those from the last
+// checkpoint but one on, or from the intent that had been open longest there, and records of the last hour.
 //
 // A segment that does not verify is not removed; the error says where. Nor is anything by a clock that was just set ahead:
 // records count as old by the time at which the newest segment began that is a day old. A wrong clock has to run for a day
@@ -125,13 +125,13 @@ func firstRecord(d disk, name string) (h logfile.Head, err error) {
 	return h, err
 }
 
-// due reports whether the last record of a closed segment, which next follows, was written before a time, and all its calls have
-// outcomes. These may stand in later segments: the prune record stands behind them, so they are durable before anything is removed.
+// due reports whether the last record of a closed segment, which next follows, was written before a time, and no start needs the
+// segment any more: all its calls have outcomes below the last checkpoint but one.
 func (l *Log) due(name, next string, before time.Time) (bool, error) {
 	l.mu.Lock()
-	open := logfile.SegmentName(l.open.oldest())
+	read := logfile.SegmentName(l.readFrom)
 	l.mu.Unlock()
-	if open < next {
+	if read < next {
 		return false, nil
 	}
 	_, end, err := (&recovery{disk: l.disk}).ends(name)

@@ -260,6 +260,10 @@ func TestPruneSparesOpenIntents(t *testing.T) {
 				if err := l.Outcome(t.Context(), &logfile.Record{Call: "open", Outcome: logfile.Succeeded}); err != nil {
 					t.Fatal(err)
 				}
+				if err := l.Prune(t.Context()); err != nil || l.Status().PrunedRecords > spared {
+					t.Errorf("at once: %v, %d records were pruned, of which the next start needs some", err, l.Status().PrunedRecords)
+				}
+				days(t, l, 1) // until the last checkpoint but one knows
 				if err := l.Prune(t.Context()); err != nil || l.Status().PrunedRecords <= spared {
 					t.Errorf("then %v, %d records were pruned", err, l.Status().PrunedRecords)
 				}
@@ -273,6 +277,7 @@ func TestPruneSparesOpenIntents(t *testing.T) {
 			if closed := slices.Contains(found.Closed, "open"); closed == settled {
 				t.Errorf("settled %v: closed at the start are %v", settled, found.Closed)
 			}
+			days(t, l, 1)
 			if err := l.Prune(t.Context()); err != nil || l.Status().PrunedRecords <= spared {
 				t.Errorf("after the start: %v, %d records were pruned", err, l.Status().PrunedRecords)
 			}

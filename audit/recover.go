@@ -26,8 +26,11 @@ type Recovery struct {
 	// Closed are the ids of calls that had an intent and no outcome. They may have been sent, so Open gave each an outcome
 	// Unknown.
 	Closed []string
-	// Signatures are those of intents to write or spend within ReplayWindow: they must not be taken a second time.
+	// Signatures are those of intents to write or spend whose date is not older than ReplayWindow at Earliest: they must not be
+	// taken a second time. They come in no order.
 	Signatures []Signature
+	// Earliest is the smallest time that the clock has shown of late, in the log and now. It may show that again.
+	Earliest time.Time
 	// Cut is how many bytes of records that had never been acknowledged were cut off.
 	Cut int64
 	// Unsigned is how many records stood behind the last checkpoint: none after a stop in good order.
@@ -41,17 +44,14 @@ type Recovery struct {
 }
 
 // Signature is an inbound signature that was accepted.
-type Signature struct {
-	Hash string    // as in Record.SignatureHash
-	Date time.Time // as signed
-	Time time.Time // when its intent was recorded
-}
+type Signature = logfile.Signature
 
 // recovery reads a log from its end.
 type recovery struct {
 	disk     disk
-	names    []string            // of the directory's files
-	cutoff   time.Time           // signatures since then are of interest
+	names    []string // of the directory's files
+	now      time.Time
+	lately   lately
 	answered map[string]struct{} // calls whose outcome was read, and whose intent is further up
 	open     []logfile.Head      // intents without outcome
 	found    Recovery
@@ -60,9 +60,45 @@ type recovery struct {
 	live    string        // the segment that is written on; empty in a new log
 	unbegun string        // a segment behind it that has no record yet; empty when there is none
 	stated  bool          // a closed segment begins with a checkpoint
+	stating bool          // and one of these states what a start needs
 	chain   logfile.Chain // at the end of the log
 	ahead   []Witness     // that know more than the log
 }
+
+// lately follows the smallest time of the records since the last checkpoint but one.
+type lately struct {
+	last, butOne time.Time
+	checkpoints  []time.Time
+	end          time.Time // of the last record
+}
+
+func (l *lately) see(h *logfile.Head) {
+	l.end = h.Time
+	if h.Kind == logfile.KindCheckpoint {
+		l.butOne, l.last = l.last, time.Time{}
+		l.checkpoints = append(l.checkpoints, h.Time)
+	}
+	l.last, l.butOne = earlier(l.last, h.Time), earlier(l.butOne, h.Time)
+}
+
+// earlier returns the earlier of two times, of which the first may not be known yet.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// settle settles from when on signatures are of interest, once the end of the log was read. That is not by the present time
+// alone: the clock may be wrong at a start, and right soon after.
+func (r *recovery) settle() {
+	r.found.Earliest = r.now
+	if at := r.lately.butOne; !at.IsZero() && at.Before(r.found.Earliest) {
+		r.found.Earliest = at
+	}
+}
+
+func (r *recovery) cutoff() time.Time { return r.found.Earliest.Add(-ReplayWindow) }
 
 // scan reads as far back as is needed and gives what the live segment ends in. A last segment that was named and has no
 // record yet is not counted: it has to begin with a checkpoint, which cannot be written before what a start writes.
@@ -72,38 +108,50 @@ func (r *recovery) scan() (live scanned, err error) {
 		return live, err
 	}
 	if len(segments) == 0 {
-		r.chain.Tree = new(checkpoint.Tree)
+		r.chain.Tree, live.ledger = new(checkpoint.Tree), logfile.LedgerFrom(1, false)
+		r.settle()
 		return live, nil
 	}
-	oldest, err := r.oldest(segments)
+	ends, err := r.closed(segments)
 	if err != nil {
 		return live, err
 	}
 	if segments, err = r.begun(segments); err != nil {
 		return live, err
 	}
-	if live, err = r.back(segments, oldest); err != nil {
+	r.live = segments[len(segments)-1]
+	live, ok, err := r.fromCheckpoints(segments)
+	if err == nil && !ok {
+		live, err = r.fromRecords(segments, ends)
+	}
+	if err != nil {
 		return live, err
 	}
-	if r.chain = live.chain; r.chain.Tree == nil {
-		if err := r.forward(segments); err != nil {
-			return live, err
-		}
-	}
-	slices.SortFunc(r.found.Signatures, func(a, b Signature) int { return a.Time.Compare(b.Time) })
+	cutoff := r.cutoff()
+	r.found.Signatures = slices.DeleteFunc(r.found.Signatures, func(s Signature) bool { return !s.Date.After(cutoff) })
 	slices.SortFunc(r.open, func(a, b logfile.Head) int { return cmp.Compare(a.Seq, b.Seq) })
 	r.found.LastSeq = live.last.Seq
 	r.found.Unsigned = live.last.Seq - r.chain.Signed
 	return live, nil
 }
 
+// fromRecords reads logs, or those parts of them, whose checkpoints do not state what a start needs.
+func (r *recovery) fromRecords(segments []string, ends []ends) (live scanned, err error) {
+	if live, err = r.back(segments, ends); err != nil {
+		return live, err
+	}
+	if r.chain = live.chain; r.chain.Tree == nil {
+		err = r.forward(segments)
+	}
+	return live, err
+}
+
 // back reads from the last segment back to the last start record, and to the oldest segment that may hold signatures of
 // interest. It gives what it found in the last one.
-func (r *recovery) back(segments []string, oldest int) (live scanned, err error) {
+func (r *recovery) back(segments []string, ends []ends) (live scanned, err error) {
 	last := len(segments) - 1
-	r.live = segments[last]
 	var later logfile.SegmentLink
-	started := false
+	started, oldest := false, last
 	for i := last; i >= 0 && (!started || i >= oldest); i-- {
 		s, begun, err := r.segment(segments[i], started)
 		if err != nil {
@@ -111,6 +159,8 @@ func (r *recovery) back(segments []string, oldest int) (live scanned, err error)
 		}
 		if i == last {
 			live = s
+			r.settle()
+			oldest = r.oldest(ends[:last])
 		}
 		if i < last || r.unbegun != "" {
 			if s.whole != nil {
@@ -224,31 +274,41 @@ func (r *recovery) begun(segments []string) (_ []string, err error) {
 	return segments[:last], nil
 }
 
-// oldest reads the last record of each closed segment, checks by it that no segment is missing, and gives the first
-// segment that may hold signatures of interest. The first record counts as well: the clock may have been set back within
-// the segment, to before the cutoff. (Only a clock that is set ahead and back within one closed segment goes unseen.)
-func (r *recovery) oldest(names []string) (int, error) {
+// ends are the times of the first and the last record of a closed segment.
+type ends struct{ first, last time.Time }
+
+// closed reads the first and the last record of each closed segment, and checks by them that no segment is missing.
+func (r *recovery) closed(names []string) (all []ends, err error) {
 	last := len(names) - 1
-	oldest := last
 	want, _ := logfile.ParseSegmentName(names[0]) // what stands before it was looked at
 	for i, name := range names {
 		if first, _ := logfile.ParseSegmentName(name); first != want {
-			return 0, logfile.FaultAt(name, 0, "the segment that begins with record %d is missing", want)
+			return nil, logfile.FaultAt(name, 0, "the segment that begins with record %d is missing", want)
 		}
 		if i == last {
 			break
 		}
 		begin, end, err := r.ends(name)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		if begin.Time.After(r.cutoff) || end.Time.After(r.cutoff) {
-			oldest = min(oldest, i)
-		}
-		r.stated = r.stated || begin.Kind == logfile.KindCheckpoint
+		all = append(all, ends{begin.Time, end.Time})
+		r.stated, r.stating = r.stated || begin.Kind == logfile.KindCheckpoint, r.stating || begin.Previous != nil
 		want = end.Seq + 1
 	}
-	return oldest, nil
+	return all, nil
+}
+
+// oldest gives the first segment that may hold signatures of interest. The first record counts as well: the clock may have
+// been set back within the segment, to before the cutoff. (Only a clock that is set ahead and back within one closed segment
+// goes unseen.)
+func (r *recovery) oldest(closed []ends) int {
+	cutoff := r.cutoff()
+	i := slices.IndexFunc(closed, func(e ends) bool { return e.first.After(cutoff) || e.last.After(cutoff) })
+	if i < 0 {
+		return len(closed)
+	}
+	return i
 }
 
 // ends reads the first and the last record of a closed segment.
@@ -270,6 +330,9 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	first, _ := logfile.ParseSegmentName(name)
 	s, err = r.read(name, logfile.ChainAt(first), func(h *logfile.Head, _ []byte) error {
 		r.signature(h)
+		if name == r.live {
+			r.lately.see(h)
+		}
 		if !started {
 			calls.add(h)
 		}
@@ -282,21 +345,17 @@ func (r *recovery) segment(name string, started bool) (s scanned, begun bool, er
 	return s, calls.begun, nil
 }
 
+// read reads a segment from its beginning.
 func (r *recovery) read(name string, c logfile.Chain, fn func(*logfile.Head, []byte) error) (s scanned, err error) {
-	err = withReader(r.disk, name, func(in *logfile.Reader) (err error) {
-		s, err = scanSegment(in, c, fn)
-		return err
-	})
+	first, _ := logfile.ParseSegmentName(name)
+	s = scanned{chain: c, ledger: logfile.LedgerFrom(first, r.stating && name == r.live), last: logfile.Head{Seq: first - 1}}
+	err = withReader(r.disk, name, func(in *logfile.Reader) error { return s.scan(in, fn) })
 	return s, err
 }
 
 func (r *recovery) signature(h *logfile.Head) {
-	if h.Kind != logfile.KindIntent || h.SignatureHash == "" || h.Effect == "read" {
-		return
-	}
-	// The date counts as well as the time of the record: the clock may have been set between them and now.
-	if h.Time.After(r.cutoff) || h.SignatureDate.After(r.cutoff) {
-		r.found.Signatures = append(r.found.Signatures, Signature{h.SignatureHash, h.SignatureDate, h.Time})
+	if s, ok := h.Signature(); ok {
+		r.found.Signatures = append(r.found.Signatures, s)
 	}
 }
 

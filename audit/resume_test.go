@@ -260,7 +260,7 @@ func TestSegmentsThatDoNotFit(t *testing.T) {
 	live := slices.Max(logfile.SegmentNames(names))
 	d.put(keyName, other.bytes(keyName))
 	d.put(live, other.bytes(live))
-	mustRefuse(t, d, "does not go on from the records before it")
+	mustRefuse(t, d, "the line is not that of record")
 }
 
 // TestStatementsAreChecked writes what a log could only say of itself if something had gone wrong.
@@ -372,6 +372,9 @@ type writer struct {
 	seq   uint64
 	text  []byte
 
+	ledger *logfile.Ledger      // checkpoints state what it says; nil for those that state nothing
+	forge  func(*logfile.State) // changes that; nil for nothing
+
 	commit uint64            // of the next records; 0: each has its own
 	size   int               // is added to what a checkpoint states
 	later  int               // nanoseconds that a checkpoint's record is later than its note
@@ -390,6 +393,9 @@ func (w *writer) add(r *logfile.Record) {
 	}
 	line := r.Append(nil)
 	w.tree.AddLine(line)
+	if h, err := logfile.ParseHead("", 0, line); err == nil && w.ledger != nil {
+		_ = w.ledger.AddHead(&h, line)
+	}
 	w.text = append(append(w.text, line...), '\n')
 }
 
@@ -414,10 +420,20 @@ func (w *writer) state() {
 	if w.peaks != nil {
 		peaks = w.peaks
 	}
-	r := logfile.CheckpointRecord(note, c, key.Public(), peaks)
+	r := logfile.CheckpointRecord(note, c, key.Public(), peaks, w.stated())
 	r.Time, r.Note = r.Time.Add(time.Duration(w.later)), w.note
 	w.add(r)
 	w.keys = w.keys[len(w.keys)-1:]
+}
+
+func (w *writer) stated() (s logfile.State) {
+	if w.ledger == nil {
+		return s
+	}
+	if s = w.ledger.State(); w.forge != nil {
+		w.forge(&s)
+	}
+	return s
 }
 
 func (w *writer) rotate() {

@@ -7,46 +7,53 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// scanned is what scanning a segment found.
+// scanned is what scanning a segment found, from its beginning on or from a checkpoint within it.
 type scanned struct {
-	begun  time.Time           // of the first record; zero in an empty segment
+	begun  time.Time           // of the first record that was scanned; zero when there is none
 	last   logfile.Head        // of the last record; in an empty segment only its Seq is set, to that of the record before
 	end    int64               // where the complete lines end
 	commit int64               // where the last record's commit begins
 	stop   uint64              // the stop record that no start record follows yet; 0 when there is none
 	base   logfile.SegmentLink // where the segment begins
 	chain  logfile.Chain       // where the records end
+	ledger *logfile.Ledger     // the same; nil when nobody asks for it
 	whole  error               // says what is wrong with what stands behind the records, as of a segment that others follow
 }
 
 // scanSegment calls fn for each record of a segment and checks that they are numbered from the segment's name upwards, and
 // what they say of tree and keys. c is what the segments before say of these, if that is known.
 func scanSegment(in *logfile.Reader, c logfile.Chain, fn func(h *logfile.Head, line []byte) error) (scanned, error) {
-	s := scanned{chain: c}
-	s.last.Seq = in.First - 1
+	s := scanned{chain: c, last: logfile.Head{Seq: in.First - 1}}
+	err := s.scan(in, fn)
+	return s, err
+}
+
+// scan goes on behind what was scanned of a segment.
+func (s *scanned) scan(in *logfile.Reader, fn func(h *logfile.Head, line []byte) error) error {
+	in.Seek(s.last.Seq+1, s.end)
 	for line, err := range in.Lines() {
 		if err != nil {
-			return s, err
+			return err
 		}
 		h, err := line.Head()
 		if err != nil {
-			return s, err
+			return err
 		}
 		if err := s.follow(&h, line.Text); err != nil {
-			return s, line.At.Fault("%w", err)
+			return line.At.Fault("%w", err)
 		}
 		s.last, s.end = h, line.End()
 		if err := fn(&h, line.Text); err != nil {
-			return s, err
+			return err
 		}
 	}
 	s.whole = in.CheckWhole()
-	return s, nil
+	return nil
 }
 
 // follow judges a record by the one before it.
 func (s *scanned) follow(h *logfile.Head, line []byte) error {
-	if s.end == 0 {
+	if s.last.Kind == "" {
 		s.begun = h.Time
 		if err := s.chain.Begin(h); err != nil {
 			return err
@@ -68,7 +75,10 @@ func (s *scanned) follow(h *logfile.Head, line []byte) error {
 	case logfile.KindStart:
 		s.stop = 0
 	}
-	return s.chain.Add(h, line)
+	if err := s.chain.Add(h, line); err != nil || s.ledger == nil {
+		return err
+	}
+	return s.ledger.AddHead(h, line)
 }
 
 // mayFollowStop knows what stands behind a stop record: its checkpoint, and what the next opening closes and begins with.

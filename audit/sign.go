@@ -25,7 +25,7 @@ func (l *Log) checkpointDue() bool {
 func (l *Log) reserve() uint64 {
 	l.status.LastSeq++
 	l.lastCheckpoint = l.status.LastSeq
-	l.expiry, l.late = nil, false
+	l.expiry, l.late, l.signatures = nil, false, 0
 	return l.lastCheckpoint
 }
 
@@ -61,14 +61,18 @@ func (l *Log) sign(seq uint64, commit func(*batch) error) error {
 	if err != nil {
 		return fatal("stating the audit log", err)
 	}
-	line := append(logfile.CheckpointRecord(note, c, l.key, l.tree.Peaks()).Append(nil), '\n')
+	l.mu.Lock()
+	buf := l.buffer() // a line may be as long as many records
+	l.mu.Unlock()
+	line := append(logfile.CheckpointRecord(note, c, l.key, l.tree.Peaks(), l.ledger.State()).Append(buf), '\n')
 	b := &batch{buf: line, first: seq, last: seq, at: c.Time, done: make(chan struct{})}
+	l.ledger.Checkpoint(seq, checkpoint.LeafHash(line[:len(line)-1]))
 	if err := commit(b); err != nil {
 		return err
 	}
 	l.signers = l.signers[len(l.signers)-1:]
 	l.mu.Lock()
-	l.status.Signed = c.Size
+	l.status.Signed, l.readFrom = c.Size, l.ledger.ReadFrom()
 	l.mu.Unlock()
 	l.published.publish(note)
 	return nil

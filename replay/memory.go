@@ -65,12 +65,21 @@ func (m *Memory) Mark(k Key, date, now time.Time) error {
 }
 
 // Refill remembers a signature that was marked before a restart; call it before the first Mark. Dates that have run out,
-// and repeated keys, are no errors. The only error is [ErrFull]: the memory is too small to start with.
-func (m *Memory) Refill(k Key, date, now time.Time) error {
+// and repeated keys, are no errors. The only error is [ErrFull]: the memory is too small to start with. The clock may be wrong
+// at a restart, and right soon after: what would run out by it is kept as long as if it showed earliest now, if that is before, but no longer than a date can be valid, and in no more than half
+// of the memory: give the newest dates first.
+func (m *Memory) Refill(k Key, date, now, earliest time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	elapsed := m.elapsed(now)
-	if now.After(date.Add(Window + second + ClockSlack)) {
+	ends := date.Add(Window + second + ClockSlack)
+	if now.After(ends) && m.count >= m.max/2 {
+		return nil
+	}
+	if earliest.Before(now) {
+		now = earliest
+	}
+	if now.After(ends) {
 		return nil
 	}
 	if err := m.add(k, date, now, elapsed); !errors.Is(err, ErrReplay) {
@@ -115,7 +124,7 @@ func (m *Memory) add(k Key, date, now time.Time, elapsed time.Duration) error {
 		m.groups[minute.Unix()] = g
 	}
 	g.keys[k] = struct{}{}
-	validFor := minute.Add(grain + Window + second).Sub(now)
+	validFor := min(minute.Add(grain+Window+second).Sub(now), grain+2*(Window+second))
 	g.expires = max(g.expires, elapsed+validFor+ClockSlack)
 	if m.count == 0 || g.expires < m.next {
 		m.next = g.expires

@@ -132,7 +132,7 @@ func TestFullFailsClosed(t *testing.T) {
 	if err := m.Mark(numbered(9), noon, noon); !errors.Is(err, ErrFull) {
 		t.Errorf("a full memory takes another: %v", err)
 	}
-	if err := m.Refill(numbered(9), noon, noon); !errors.Is(err, ErrFull) {
+	if err := m.Refill(numbered(9), noon, noon, noon); !errors.Is(err, ErrFull) {
 		t.Errorf("a full memory is refilled: %v", err)
 	}
 	later := noon.Add(Window + ClockSlack + 2*time.Minute) // the first two have expired
@@ -153,11 +153,11 @@ func TestFullFailsClosed(t *testing.T) {
 func TestRefill(t *testing.T) {
 	m := New(10)
 	for range 2 { // an intent may be read twice
-		if err := m.Refill(numbered(1), noon.Add(-10*time.Minute), noon); err != nil {
+		if err := m.Refill(numbered(1), noon.Add(-10*time.Minute), noon, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := m.Refill(numbered(2), noon.Add(-time.Hour), noon); err != nil {
+	if err := m.Refill(numbered(2), noon.Add(-time.Hour), noon, noon); err != nil {
 		t.Fatal(err)
 	}
 	if m.Len() != 1 {
@@ -166,8 +166,38 @@ func TestRefill(t *testing.T) {
 	if err := m.Mark(numbered(1), noon.Add(-10*time.Minute), noon); !errors.Is(err, ErrReplay) {
 		t.Errorf("a signature used before the restart is accepted: %v", err)
 	}
-	if err := m.Refill(numbered(3), noon.Add(-Window-ClockSlack), noon); err != nil || m.Len() != 2 {
+	if err := m.Refill(numbered(3), noon.Add(-Window-ClockSlack), noon, noon); err != nil || m.Len() != 2 {
 		t.Errorf("a date that a clock set back would reopen is left out: %v, %d", err, m.Len())
+	}
+}
+
+// TestRefillByAWrongClock: the clock is 40 minutes ahead at a restart, and right a minute later. The same signed bytes must not be
+// taken again, and what the clock would have dropped takes no more than half of the memory.
+func TestRefillByAWrongClock(t *testing.T) {
+	m, ahead := New(10), noon.Add(40*time.Minute)
+	for n := range 8 {
+		if err := m.Refill(numbered(n), noon, ahead, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m.Len() != 5 {
+		t.Errorf("%d remembered, want 5", m.Len())
+	}
+	right := ahead.Add(time.Minute - 40*time.Minute)
+	if err := m.Mark(numbered(0), noon, right); !errors.Is(err, ErrReplay) {
+		t.Errorf("a signature used before the restart is accepted: %v", err)
+	}
+	if err := m.Mark(numbered(9), right, right); err != nil {
+		t.Errorf("a new one is not: %v", err)
+	}
+	later := ahead.Add(2*Window + ClockSlack + 2*time.Minute)
+	if err := m.Mark(numbered(10), later, later); err != nil || m.Len() != 1 {
+		t.Errorf("%d remembered, want 1: nothing is kept for longer than a date can be valid: %v", m.Len(), err)
+	}
+	// Without the earliest time of the log, this was taken twice.
+	m = New(10)
+	if err := m.Refill(numbered(0), noon, ahead, ahead); err != nil || m.Len() != 0 {
+		t.Errorf("%d remembered by the wrong clock alone, %v", m.Len(), err)
 	}
 }
 

@@ -5,6 +5,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -152,7 +153,7 @@ func (s *Service) build(recovery audit.Recovery) error {
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
-	memory, err := refill(s.config.Bounds.Replay, recovery.Signatures)
+	memory, err := refill(s.config.Bounds.Replay, recovery)
 	if err != nil {
 		return err
 	}
@@ -179,14 +180,15 @@ func (s *Service) build(recovery audit.Recovery) error {
 }
 
 // refill gives the replay memory what the log knows, so that a restart forgets no signature.
-func refill(size int, signatures []audit.Signature) (*replay.Memory, error) {
+func refill(size int, recovery audit.Recovery) (*replay.Memory, error) {
 	memory := replay.New(size)
-	for _, signature := range signatures {
+	slices.SortFunc(recovery.Signatures, func(a, b audit.Signature) int { return b.Date.Compare(a.Date) })
+	for _, signature := range recovery.Signatures {
 		key, err := replay.ParseKey(signature.Hash)
 		if err != nil {
 			return nil, fmt.Errorf("audit log: a signature hash is malformed: %w", err)
 		}
-		if err := memory.Refill(key, signature.Date, time.Now()); err != nil {
+		if err := memory.Refill(key, signature.Date, time.Now(), recovery.Earliest); err != nil {
 			return nil, fmt.Errorf("bounds.replay is too small for the signatures of the last half hour: %w", err)
 		}
 	}

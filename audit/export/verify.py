@@ -194,13 +194,52 @@ def signed_by(note, signature, key):
     return named and ed25519_verify(key.key, note.text.encode(), signature.signature)
 
 
-def checkpoint_line(note, text, key, peaks):
-    """The only line that a checkpoint record with this note, key and peaks can have."""
+def checkpoint_line(note, text, key, peaks, state):
+    """The only line that a checkpoint record with this note, key, peaks and state (below) can have."""
     line = '{"seq":%d,"commit":%d,"time":"%s","kind":"checkpoint","key":%s,"checkpoint":%s' % (
         note.size + 1, note.size + 1, note.time, quote(key), quote(text))
     if peaks:
         line += ',"peaks":[%s]' % ",".join(quote(base64.b64encode(peak).decode()) for peak in peaks)
-    return (line + "}").encode()
+    return (line + state_text(*state) + "}").encode()
+
+
+def state_text(start, signatures, previous):
+    """What a checkpoint states of the records before it ("State"), as its line spells it."""
+    text = ""
+    if start:
+        text += ',"open":' + place_text(start)
+    if signatures:
+        text += ',"signatures":[%s]' % ",".join('{"hash":%s%s}' % (quote(h), ',"date":"%s"' % d if d else "") for h, d in signatures)
+    if previous:
+        text += ',"previous":' + place_text(previous)
+    return text
+
+
+def place_text(place):
+    seq, back, leaf = place
+    return '{"seq":%d,"back":%d%s}' % (seq, back, ',"hash":%s' % quote(leaf) if leaf else "")
+
+
+def parse_state(record):
+    """The state that a checkpoint record has: the oldest open call, signatures, the checkpoint before."""
+    signatures = record.get("signatures", [])
+    if not isinstance(signatures, list) or not all(isinstance(s, dict) for s in signatures):
+        raise Fault("the signatures are not a list of objects")
+    signatures = [(s.get("hash"), s.get("date")) for s in signatures]
+    if not all(isinstance(h, str) and (d is None or isinstance(d, str)) for h, d in signatures):
+        raise Fault("a signature is not a hash and a date")
+    return parse_place(record.get("open")), signatures, parse_place(record.get("previous"))
+
+
+def parse_place(place):
+    if place is None:
+        return None
+    if not isinstance(place, dict):
+        raise Fault("a place is no object")
+    seq, back, leaf = place.get("seq"), place.get("back"), place.get("hash")
+    if type(seq) is not int or type(back) is not int or seq < 1 or back < 1 or not isinstance(leaf, (str, type(None))):
+        raise Fault("a place is not seq, back and hash")
+    return seq, back, leaf
 
 
 def quote(text):
@@ -306,7 +345,11 @@ class Verifier:
         self.times, self.roots, self.wanted = [], {}, {copy.size for copy in copies}
         self.name, self.key, self.retiring = None, None, []  # retiring: must sign the next checkpoint before key does
         self.keys, self.stretch, self.signers = {}, 0, []  # stretches of the log between keys that were lost
-        self.calls, self.stopped = {}, False  # calls: the open ones, with the seq of their intents
+        self.calls, self.stopped = {}, False  # calls: the open ones, in order, with the seq of their intents and where those are
+        self.bytes = 0  # of all lines so far
+        self.previous, self.signatures = None, []  # the last checkpoint (seq, bytes before it, leaf), and those since
+        self.stating = False  # a checkpoint has stated something: from then on each must
+        self.damaged = self.lossy = False  # records since the last checkpoint, or since the last start, were at fault
         self.hidden = False  # intents may be among records that are not there
         self.removed = []  # hashes without segment: (first, last)
         self.pruned = self.pruning = 0  # all up to here may have been removed; pruning: by records that are not signed yet
@@ -315,6 +358,7 @@ class Verifier:
         self.fault_at("record %d" % self.seq, (self.file, self.byte), text)
 
     def fault_at(self, what, place, text):
+        self.damaged = self.lossy = True
         self.count += 1
         if self.count <= MAX_FAULTS:
             self.faults.append("%s, %s byte %d: %s" % (what, place[0] or "-", place[1], text))
@@ -390,7 +434,7 @@ class Verifier:
             if len(line) > MAX_LINE:
                 self.fault("a line is longer than %d bytes" % MAX_LINE)
             self.read_record(line[:-1])
-            self.byte += len(line)
+            self.byte, self.bytes = self.byte + len(line), self.bytes + len(line)
         if len(line) > MAX_LINE:
             self.fault("a line is longer than %d bytes" % MAX_LINE)
         elif zero and self.goes_on(stream, behind, self.byte + len(line)):
@@ -457,7 +501,7 @@ class Verifier:
             "prune": lambda: self.check_prune(record),
             "start": lambda: self.check_start(record),
             "stop": self.check_stop,
-            "intent": lambda: self.check_intent(record.get("call")),
+            "intent": lambda: self.check_intent(record),
             "refusal": lambda: self.check_refusal(record.get("call")),
             "outcome": lambda: self.check_outcome(record.get("call")),
         }.get(kind)
@@ -475,8 +519,9 @@ class Verifier:
         if note.size != self.seq - 1:
             raise Fault("the checkpoint is of %d records, its record is not the one behind them" % note.size)
         self.check_signatures(note, key)
-        if line != checkpoint_line(note, record["checkpoint"], record["key"], peaks):
-            self.fault("the line is not the one that follows from its note, key and peaks")
+        state = parse_state(record)
+        if line != checkpoint_line(note, record["checkpoint"], record["key"], peaks, state):
+            self.fault("the line is not the one that follows from its note, key, peaks and state")
         if self.first == self.seq != 1 and not self.removed:
             self.tree, self.begun = Tree(note.size, peaks), note.size  # point 1: a bundle's beginning
             if note.size in self.wanted:
@@ -484,8 +529,31 @@ class Verifier:
         if self.tree.size != note.size or self.tree.root() != note.root:
             self.fault_behind(note.size, "these are not the records that record %d signs" % self.seq)
             self.tree = Tree(note.size, peaks)  # go on from what was signed, to say where else faults are
+        self.check_state(state)
+        self.previous, self.signatures, self.damaged = (self.seq, self.bytes, base64.b64encode(leaf_hash(line)).decode()), [], False
         self.signed, self.pruned, self.note = self.seq, self.pruning, record["checkpoint"]
         self.behind, self.unsigned_times = None, []
+
+    def check_state(self, state):
+        """What is stated is what stands before; where that is not there, it may be."""
+        if self.damaged or not (any(state) or self.stating):
+            return
+        self.stating = True
+        start, signatures, previous = state
+        unseen = self.previous is None and self.first != 1
+        if not (unseen and self.is_missing(previous)):
+            if previous != (self.previous and (self.previous[0], self.bytes - self.previous[1], self.previous[2])):
+                self.fault("it states another checkpoint before it than there is")
+        if not unseen and signatures != self.signatures:
+            self.fault("it states other signatures since the checkpoint before it than the intents there have")
+        if not (self.lossy or self.hidden and self.is_missing(start)):
+            seq, at = next(iter(self.calls.values()), (0, 0))
+            if start != ((seq, self.bytes - at, None) if seq else None):
+                self.fault("it states another oldest call without outcome than there is")
+
+    def is_missing(self, place):
+        """Whether a place is of a record that is not there."""
+        return place is not None and place[0] < self.first and place[1] > self.bytes
 
     def parse_peaks(self, texts, note):
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -539,15 +607,18 @@ class Verifier:
 
     # Point 4: calls, starts and stops.
 
-    def check_intent(self, call):
+    def check_intent(self, record):
+        call, signed = record.get("call"), record.get("signature_hash", "")
+        if record.get("effect") != "read" and isinstance(signed, str) and 0 < len(signed.encode()) <= 128:
+            self.signatures.append((signed, record.get("signature_date")))
         if not isinstance(call, str):
             raise Fault("an intent without a call")
         self.check_refusal(call)
-        self.calls[call] = self.seq
+        self.calls[call] = (self.seq, self.bytes)
 
     def check_refusal(self, call):
         if call in self.calls:
-            raise Fault("call %s has an intent already, record %d" % (ascii(call), self.calls[call]))
+            raise Fault("call %s has an intent already, record %d" % (ascii(call), self.calls[call][0]))
 
     def check_outcome(self, call):
         if call not in self.calls and not self.hidden:
@@ -555,12 +626,12 @@ class Verifier:
         self.calls.pop(call, None)
 
     def check_start(self, record):
-        self.stopped = self.hidden = False
+        self.stopped = self.hidden = self.lossy = False
         if record.get("unsigned"):
             self.remarks.append("record %d: %s records were not signed when the log was opened" % (
                 self.seq, ascii(record["unsigned"])))
         if self.calls:
-            call, seq = next(iter(self.calls.items()))
+            call, (seq, _) = next(iter(self.calls.items()))
             open_calls = count(len(self.calls), "call")
             self.calls = {}
             raise Fault("a start behind %s without an outcome, the first: %s of record %d" % (open_calls, ascii(call), seq))

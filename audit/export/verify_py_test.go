@@ -420,6 +420,15 @@ func (l *logs) whole() []sample {
 func TestTamperedLogs(t *testing.T) { check(t, newLogs(t).tampered()) }
 
 func (l *logs) tampered() []sample {
+	forged := func(forge func(*logfile.State)) string {
+		return l.make(func(log *testlog.Log) {
+			log.Checkpoint()
+			log.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a", Effect: "spend", SignatureHash: strings.Repeat("ab", 32), SignatureDate: testlog.Start.Add(time.Second)})
+			log.Forge = forge
+			log.Checkpoint()
+			log.Forge = nil
+		})
+	}
 	key, other, foreign := l.key.Public().String(), l.other.Public().String(), newKey(l.t)
 	var note string
 	full := l.full()
@@ -496,10 +505,23 @@ func (l *logs) tampered() []sample {
 		}), want: "previous_key is not the key that signs until here"},
 		{Name: "checkpoint by another key", Log: end(func(log *testlog.Log) { l.checkpointBy(log, foreign, foreign) }), want: "signs"},
 		{Name: "rotation to a lost key's successor", Log: end(func(log *testlog.Log) { log.Rekey(foreign, true) }), Keys: []string{key}, want: "a key was lost"},
+		{Name: "open call not stated", Log: forged(func(s *logfile.State) { s.Open = nil }), want: "another oldest call"},
+		{Name: "another open call stated", Log: forged(func(s *logfile.State) { s.Open.Seq++ }), want: "another oldest call"},
+		{Name: "open call stated elsewhere", Log: forged(func(s *logfile.State) { s.Open.Back++ }), want: "another oldest call"},
+		{Name: "signature not stated", Log: forged(func(s *logfile.State) { s.Signatures = nil }), want: "other signatures"},
+		{Name: "signature stated twice", Log: forged(func(s *logfile.State) { s.Signatures = slices.Concat(s.Signatures, s.Signatures) }), want: "other signatures"},
+		{Name: "another date stated", Log: forged(func(s *logfile.State) { s.Signatures[0].Date = testlog.Start }), want: "other signatures"},
+		{Name: "earlier checkpoint stated", Log: forged(func(s *logfile.State) { s.Previous.Seq-- }), want: "another checkpoint before it"},
+		{Name: "checkpoint stated elsewhere", Log: forged(func(s *logfile.State) { s.Previous.Back-- }), want: "another checkpoint before it"},
+		{Name: "another checkpoint stated", Log: forged(func(s *logfile.State) { s.Previous.Hash = l.key.Public().String() }), want: "another checkpoint before it"},
+		{Name: "nothing stated behind what states", Log: forged(func(s *logfile.State) { *s = logfile.State{} }), want: "another checkpoint before it"},
 		{Name: "peak changed", Log: l.bump(full, 2, -1, `"peaks":["`, 7), want: "the peaks' root"},
 		{Name: "peak removed", Log: l.edit(full, 2, func(x [][]byte) [][]byte {
-			at := bytes.LastIndex(x[len(x)-1], []byte(`,"`))
-			x[len(x)-1] = append(x[len(x)-1][:at:at], "]}\n"...)
+			last := x[len(x)-1]
+			peaks := bytes.Index(last, []byte(`"peaks":`))
+			end := peaks + bytes.IndexByte(last[peaks:], ']')
+			at := bytes.LastIndex(last[:end], []byte(`,"`))
+			x[len(x)-1] = slices.Concat(last[:at], last[end:])
 			return x
 		}), want: "the peaks' root"},
 		{Name: "signature changed", Log: l.bump(full, 2, -1, "\u2014 tollgate/test ", 40), want: "the checkpoint is not signed by"},

@@ -118,5 +118,5 @@ func (c *Chain) rekey(h *Head) error {
 
 // Stated reads what a checkpoint record, which stands in a line, states.
 func (h *Head) Stated(line []byte) (*Stated, error) {
-	return ParseStated(h.Checkpoint, h.Key, h.Peaks, line)
+	return ParseStated(h.Checkpoint, h.Key, h.Peaks, h.State(), line)
 }

@@ -26,6 +26,7 @@ type limits struct {
 	offers int // entries of each list of a TLS offer
 	counts int // lines of a refusals summary
 	peaks  int // of a tree: never more than 64
+	signed int // signatures: never more than fit, see [Room]
 
 	entries int // of an event's data
 }
@@ -33,9 +34,9 @@ type limits struct {
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, entries: 32}, // package tlspolicy lists up to 65 offers
-	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, entries: 32},
-	{text: 128, fields: 16, values: 64, offers: 16, counts: 24, peaks: 64, entries: 8},
+	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, entries: 32}, // package tlspolicy lists up to 65 offers
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, entries: 32},
+	{text: 128, fields: 16, values: 64, offers: 16, counts: 23, peaks: 64, signed: 1, entries: 8},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
@@ -157,9 +158,42 @@ func (e *encoder) log(r *Record) {
 	e.flag(`,"key_lost":true`, r.KeyLost)
 	e.str(`,"checkpoint":`, r.Checkpoint)
 	e.list(`,"peaks":[`, r.Peaks[:e.bound(len(r.Peaks), e.peaks)])
+	e.place(`,"open":{"seq":`, r.Open)
+	e.signatureList(r.Signatures)
+	e.place(`,"previous":{"seq":`, r.Previous)
 	e.uint(`,"first":`, r.First)
 	e.uint(`,"last":`, r.Last)
 	e.uint(`,"unsigned":`, r.Unsigned)
+}
+
+// place writes a place; key ends in front of its seq.
+func (e *encoder) place(key string, p *Place) {
+	if p == nil {
+		return
+	}
+	e.b = append(e.b, key...)
+	e.b = strconv.AppendUint(e.b, p.Seq, 10)
+	e.b = append(e.b, `,"back":`...)
+	e.b = strconv.AppendInt(e.b, p.Back, 10)
+	e.str(`,"hash":`, p.Hash)
+	e.b = append(e.b, '}')
+}
+
+func (e *encoder) signatureList(signatures []Signature) {
+	if len(signatures) == 0 {
+		return
+	}
+	e.b = append(e.b, `,"signatures":[`...)
+	for i := range signatures[:e.bound(len(signatures), e.signed)] {
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		e.b = append(e.b, `{"hash":`...)
+		e.text(signatures[i].Hash)
+		e.time(`,"date":`, signatures[i].Date)
+		e.b = append(e.b, '}')
+	}
+	e.b = append(e.b, ']')
 }
 
 func (e *encoder) fieldList(fields []Field) {

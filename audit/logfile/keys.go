@@ -94,16 +94,17 @@ type Stated struct {
 	Note  string
 	Key   checkpoint.PublicKey // that the record names
 	Tree  *checkpoint.Tree     // from the peaks; nil when they are not those of the root
-	Exact bool                 // the line is, byte for byte, what follows from note, key and peaks
+	State State
+	Exact bool // the line is, byte for byte, what follows from note, key, peaks and state
 }
 
 // ParseStated reads the members of a checkpoint record, which stands in a line.
-func ParseStated(note, key string, peaks []string, line []byte) (*Stated, error) {
+func ParseStated(note, key string, peaks []string, state State, line []byte) (*Stated, error) {
 	c, err := checkpoint.Parse(note)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stated{Checkpoint: c, Note: note}
+	s := &Stated{Checkpoint: c, Note: note, State: state}
 	if s.Key, err = checkpoint.ParsePublicKey(key); err != nil {
 		return nil, err
 	}
@@ -114,16 +115,17 @@ func ParseStated(note, key string, peaks []string, line []byte) (*Stated, error)
 	if tree, err := checkpoint.Resume(c.Size, hashes); err == nil && tree.Root() == c.Root {
 		s.Tree = tree
 	}
-	s.Exact = bytes.Equal(CheckpointRecord(note, c, s.Key, hashes).Append(nil), line)
+	s.Exact = bytes.Equal(CheckpointRecord(note, c, s.Key, hashes, state).Append(nil), line)
 	return s, nil
 }
 
 // CheckpointRecord returns the record that states a checkpoint in the log: note is c signed, key the one that signs, peaks
-// those of the tree of c.Size leaves. Its line, as [Record.Append] writes it, follows from them byte by byte, so a verifier of a
-// log compares the whole line.
-func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.PublicKey, peaks []checkpoint.Hash) *Record {
+// those of the tree of c.Size leaves, state what it states of the records before. Its line, as [Record.Append] writes it, follows from
+// them byte by byte, so a verifier of a log compares the whole line.
+func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.PublicKey, peaks []checkpoint.Hash, state State) *Record {
 	return &Record{
 		Seq: c.Size + 1, Commit: c.Size + 1, Time: c.Time, Kind: KindCheckpoint,
 		Key: key.String(), Checkpoint: note, Peaks: checkpoint.FormatHashes(peaks),
+		Open: state.Open, Signatures: state.Signatures, Previous: state.Previous,
 	}
 }

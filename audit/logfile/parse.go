@@ -37,6 +37,10 @@ type Head struct {
 	KeyLost       bool      `json:"key_lost"`
 	Checkpoint    string    `json:"checkpoint"`
 	Peaks         []string  `json:"peaks"`
+
+	Open       *Place      `json:"open"`
+	Signatures []Signature `json:"signatures"`
+	Previous   *Place      `json:"previous"`
 }
 
 // decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object. What a person,

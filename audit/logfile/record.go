@@ -129,6 +129,11 @@ type Record struct {
 	Checkpoint  string   `json:"checkpoint,omitempty"`   // the signed note, see package checkpoint
 	Peaks       []string `json:"peaks,omitempty"`        // of a checkpoint's tree, the largest first, base64
 
+	// Of a checkpoint, what a start needs of the records before it: see [State].
+	Open       *Place      `json:"open,omitempty"`       // the oldest intent without outcome
+	Signatures []Signature `json:"signatures,omitempty"` // since the checkpoint before
+	Previous   *Place      `json:"previous,omitempty"`   // that checkpoint
+
 	First    uint64 `json:"first,omitempty"`    // of a prune record: the first record that is removed
 	Last     uint64 `json:"last,omitempty"`     // and the last
 	Unsigned uint64 `json:"unsigned,omitempty"` // of a start record: how many records no checkpoint covered when the log was opened
@@ -136,6 +141,19 @@ type Record struct {
 	Cut     bool   `json:"cut,omitempty"`     // members were shortened or left out to keep the line within MaxLine
 	Version string `json:"version,omitempty"` // of the program, in start records
 	Note    string `json:"note,omitempty"`
+}
+
+// Place is where a record stands in front of another.
+type Place struct {
+	Seq  uint64 `json:"seq"`
+	Back int64  `json:"back"`           // bytes of lines from the beginning of its line to that of the other's
+	Hash string `json:"hash,omitempty"` // of its leaf, base64; of a checkpoint only
+}
+
+// Signature is an inbound signature that was accepted: Record.SignatureHash and Record.SignatureDate of its intent.
+type Signature struct {
+	Hash string    `json:"hash"`
+	Date time.Time `json:"date,omitzero"`
 }
 
 // Field is one extracted member of a request or answer.

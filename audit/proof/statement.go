@@ -131,7 +131,7 @@ func (t *tracker) stated() (*logfile.Stated, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, t.text)
+	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, r.State(), t.text)
 	switch {
 	case err != nil:
 	case s.Size != t.seq-1:

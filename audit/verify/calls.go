@@ -9,8 +9,8 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// maxOpen bounds the calls that are followed at once: far more than a gateway can have in flight.
-const maxOpen = 1 << 17
+// maxOpen bounds the calls that are followed at once.
+const maxOpen = logfile.MaxOpen
 
 // maxCall bounds how much of a call's id is kept, in bytes. Ids are UUIDs, of 36.
 const maxCall = 64
@@ -20,11 +20,14 @@ type calls struct {
 	open   map[string]opened // intents without outcome
 	hidden bool              // intents since the last start may not have been seen
 	lossy  bool              // neither may outcomes
+	oldest opened            // when it was looked for last
+	named  string            // its call
 }
 
 type opened struct {
-	seq uint64
-	at  place
+	seq  uint64
+	at   place
+	byte int64 // of all lines
 }
 
 func newCalls() calls { return calls{open: map[string]opened{}} }
@@ -75,8 +78,22 @@ func (c *calls) begin(v *verifier, at place, l *line) {
 		v.fault(FaultCall, l.seq, at, "more than %d calls are open at once; up to the next start they are not followed", maxOpen)
 		c.lose()
 	case !c.lossy:
-		c.open[string(id)] = opened{l.seq, at}
+		c.open[string(id)] = opened{l.seq, at, v.state.end}
 	}
+}
+
+// first returns the oldest open call.
+func (c *calls) first() (opened, bool) {
+	if o, ok := c.open[c.named]; ok && o == c.oldest {
+		return o, true
+	}
+	c.oldest = opened{}
+	for call, o := range c.open {
+		if c.oldest.seq == 0 || o.seq < c.oldest.seq {
+			c.oldest, c.named = o, call
+		}
+	}
+	return c.oldest, c.oldest.seq > 0
 }
 
 // start tells of intents that a start should have closed.

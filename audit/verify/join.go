@@ -15,6 +15,7 @@ type verifier struct {
 	witnesses *witnesses // nil when no checkpoint was kept elsewhere
 	signers   signers
 	calls     calls
+	state     state
 
 	tree   checkpoint.Tree // over what was read
 	want   uint64          // seq of the next record
@@ -96,14 +97,14 @@ func (v *verifier) begin(f *logFile) {
 	}
 	v.hashesAt = at
 	v.calls.hide()
-	v.hidden, v.stop = true, false
+	v.hidden, v.stop, v.state.unread = true, false, true
 }
 
 // first begins with the first file.
 func (v *verifier) first(f *logFile) {
 	v.since, v.report.First, v.want = place{f, 0}, f.First, 1
 	if v.options.Bundle && f.First > 1 {
-		v.want, v.resume, v.hidden = f.First, true, true
+		v.want, v.resume, v.hidden, v.state.unread = f.First, true, true, true
 		v.calls.hide()
 	}
 }
@@ -128,7 +129,7 @@ func (v *verifier) follows(at place) {
 
 // damage says that a fault was told: until the next checkpoint the tree is not what was signed, and calls may lack records.
 func (v *verifier) damage() {
-	v.broken, v.commit, v.stop = true, 0, false
+	v.broken, v.commit, v.stop, v.state.lost = true, 0, false, true
 	v.calls.lose()
 }
 
@@ -240,11 +241,12 @@ func (v *verifier) line(f *logFile, l *line) error {
 	v.order(at, l)
 	v.commits(at, l)
 	v.calls.add(v, at, l)
-	v.state(at, l)
+	v.ofItself(at, l)
 	if err := v.compare(); err != nil { // when a checkpoint has put the tree right
 		return err
 	}
 	v.tree.Add(l.leaf)
+	v.state.add(l)
 	v.next(at, l.time)
 	v.fresh = l.kind == logfile.KindCheckpoint
 	return nil
@@ -289,8 +291,8 @@ func (v *verifier) commits(at place, l *line) {
 	v.commit = l.commit
 }
 
-// state follows what the log says of itself.
-func (v *verifier) state(at place, l *line) {
+// ofItself follows what the log says of itself.
+func (v *verifier) ofItself(at place, l *line) {
 	if v.resume && l.stated == nil {
 		v.fault(FaultMissing, l.seq, at, "a bundle begins with record 1 or with a checkpoint, not with a record of kind %s", l.kind)
 		v.resume = false
@@ -352,15 +354,15 @@ func (v *verifier) checkpoint(at place, l *line) {
 	} else if !s.Exact {
 		v.fault(FaultLine, l.seq, at, "the checkpoint's line was changed: it is not what follows from its note, key and peaks")
 	}
-	v.root(l)
+	v.states(at, l, v.root(l))
 	v.since, v.signed, v.pruned = at, l.seq, v.pruning
 	v.report.Checkpoints++
 	v.report.Log, v.report.LastCheckpoint, v.report.LastSigned = s.Origin, s.Note, s.Time
 }
 
-// root compares the signed root with the tree, and goes on from what was signed.
-func (v *verifier) root(l *line) {
-	s := l.stated
+// root reports whether the signed root is the tree's, so far as the records before are there, and goes on from what was signed.
+func (v *verifier) root(l *line) bool {
+	s, resumed := l.stated, v.resume
 	same := v.tree.Size() == s.Size && v.tree.Root() == s.Root
 	if !same && !v.broken && !v.resume {
 		from, at := min(max(v.signed+1, v.report.First), s.Size), v.behind
@@ -375,4 +377,5 @@ func (v *verifier) root(l *line) {
 	if !same && s.Tree != nil {
 		v.tree = *s.Tree
 	}
+	return same || resumed
 }

@@ -108,7 +108,7 @@ func TestNoKeyRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := string(logfile.CheckpointRecord(note, c, key.Public(), nil).Append(nil)) + "\n"
+	line := string(logfile.CheckpointRecord(note, c, key.Public(), nil, logfile.State{}).Append(nil)) + "\n"
 	if got := kinds(verified(t, files{logfile.SegmentName(1): line}, Options{})); got != "key@1" {
 		t.Errorf("faults %q", got)
 	}

@@ -18,15 +18,17 @@ const hashSize = logfile.HashLength
 // line is what joining needs of a line.
 type line struct {
 	offset      int64 // in the file
+	size        int64 // with its line feed
 	leaf        checkpoint.Hash
 	err         error // it is no record: of the rest only what was understood is set
 	zeros       bool  // zero bytes stand in what is no record
 	seq, commit uint64
 	time        time.Time
 	kind        logfile.Kind
-	call        []byte          // in the buffer that the line stands in
-	record      *logfile.Record // of records that tell of the log itself
-	stated      *stated         // of a checkpoint
+	call        []byte            // in the buffer that the line stands in
+	signature   logfile.Signature // its Hash is empty in all but intents whose signature counts
+	record      *logfile.Record   // of records that tell of the log itself
+	stated      *stated           // of a checkpoint
 }
 
 // stated is what a checkpoint record states.
@@ -61,7 +63,7 @@ func (p *parser) parse(it *item) {
 	it.lines = (*lineLists.Get().(*[]line))[:0]
 	for rest := it.chunk.Data; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
-		it.lines = append(it.lines, line{offset: at})
+		it.lines = append(it.lines, line{offset: at, size: int64(end) + 1})
 		p.line(rest[:end], &it.lines[len(it.lines)-1])
 		at, rest = at+int64(end)+1, rest[end+1:]
 	}
@@ -92,6 +94,10 @@ func (p *parser) decode(text []byte, l *line) {
 	r := &p.record
 	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, []byte(r.Call)
 	switch r.Kind {
+	case logfile.KindIntent:
+		if s, ok := logfile.SignatureOf(r); ok {
+			l.signature = s
+		}
 	case logfile.KindCheckpoint:
 		l.stated, l.err = p.checkpoint(text)
 	case logfile.KindStart, logfile.KindKey, logfile.KindPrune:
@@ -149,7 +155,7 @@ func hasBlanks(text []byte) bool {
 // checkpoint reads what a checkpoint record states.
 func (p *parser) checkpoint(text []byte) (*stated, error) {
 	r := &p.record
-	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, text)
+	s, err := logfile.ParseStated(r.Checkpoint, r.Key, r.Peaks, r.State(), text)
 	if err != nil {
 		return nil, err
 	}

@@ -26,11 +26,16 @@ type wanted uint8
 const (
 	unwanted wanted = iota
 	wantedCall
+	wantedEffect
+	wantedHash
+	wantedDate
 	wanteds
 )
 
 // wantedMembers are the members of records, of kinds that are scanned, that joining needs beside the head.
-var wantedMembers = map[string]wanted{"call": wantedCall}
+var wantedMembers = map[string]wanted{
+	"call": wantedCall, "effect": wantedEffect, "signature_hash": wantedHash, "signature_date": wantedDate,
+}
 
 // scan reads a record of a call, or of refusals, and reports whether it could.
 func (s *scanner) scan(text []byte, l *line) bool {
@@ -43,7 +48,26 @@ func (s *scanner) scan(text []byte, l *line) bool {
 		return false
 	}
 	l.call = s.foundText(wantedCall)
-	return l.call != nil || s.found[wantedCall] == nil
+	return (l.call != nil || s.found[wantedCall] == nil) && s.signature(l)
+}
+
+// signature reads the signature of an intent, and reports whether it could.
+func (s *scanner) signature(l *line) bool {
+	if l.kind != logfile.KindIntent || s.found[wantedHash] == nil {
+		return true
+	}
+	hash, effect := s.foundText(wantedHash), s.foundText(wantedEffect)
+	if hash == nil || effect == nil && s.found[wantedEffect] != nil {
+		return false
+	}
+	r := logfile.Record{Kind: l.kind, Effect: string(effect), SignatureHash: string(hash)}
+	if date := s.foundText(wantedDate); date != nil && r.SignatureDate.UnmarshalText(date) != nil || date == nil && s.found[wantedDate] != nil {
+		return false
+	}
+	if signature, ok := logfile.SignatureOf(&r); ok {
+		l.signature = signature
+	}
+	return true
 }
 
 // foundText returns a text that was found, and nil when something in it is escaped.

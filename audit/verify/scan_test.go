@@ -62,7 +62,7 @@ func sameAsDecoder(t *testing.T, text []byte) bool {
 		t.Fatalf("scanned, but no record: %v\n%q", slow.err, text)
 	}
 	if fast.seq != slow.seq || fast.commit != slow.commit || !fast.time.Equal(slow.time) || fast.time.String() != slow.time.String() ||
-		fast.kind != slow.kind || !bytes.Equal(fast.call, slow.call) || slow.record != nil || slow.stated != nil {
+		fast.kind != slow.kind || !bytes.Equal(fast.call, slow.call) || fast.signature.Hash != slow.signature.Hash || !fast.signature.Date.Equal(slow.signature.Date) || slow.record != nil || slow.stated != nil {
 		t.Fatalf("scanned as %+v, decoded as %+v\n%q", fast, slow, text)
 	}
 	return true

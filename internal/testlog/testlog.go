@@ -16,7 +16,7 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// Start is the time of the first record; each further one is a second later.
+// Start is the time of the first record; each further one is a second later, or Log.Step.
 var Start = time.Date(2026, 10, 3, 4, 5, 6, 0, time.UTC)
 
 // Log writes one log. Its methods panic on errors, which in a test directory means that the disk is full.
@@ -24,10 +24,17 @@ type Log struct {
 	Tree checkpoint.Tree
 	Seq  uint64 // of the last record
 	Last string // the last checkpoint's note
+	Old  bool   // checkpoints state nothing of the records before them
+	Step time.Duration
+	// Forge changes what the next checkpoints state. Nil changes nothing.
+	Forge func(*logfile.State)
 
+	ledger *logfile.Ledger
 	dir    string
 	key    *checkpoint.Key
 	signed uint64
+	room   logfile.Room // of signatures since then
+	full   bool         // more might not fit
 	file   *os.File
 	w      *bufio.Writer
 	line   []byte
@@ -40,7 +47,7 @@ func New(dir string, key *checkpoint.Key) *Log {
 		key = must(checkpoint.NewKey("tollgate/test"))
 	}
 	check(os.MkdirAll(dir, 0o700))
-	l := &Log{dir: dir, key: key, rng: rand.New(rand.NewPCG(1, 2))}
+	l := &Log{dir: dir, key: key, rng: rand.New(rand.NewPCG(1, 2)), ledger: logfile.LedgerFrom(1, false), Step: time.Second}
 	l.open()
 	l.Add(&logfile.Record{Kind: logfile.KindStart, Version: "test"})
 	l.Add(&logfile.Record{Kind: logfile.KindKey, Key: key.Public().String()})
@@ -61,23 +68,43 @@ func (l *Log) Add(r *logfile.Record) {
 	l.Seq++
 	r.Seq, r.Commit = l.Seq, l.Seq
 	if r.Time.IsZero() {
-		r.Time = Start.Add(time.Duration(l.Seq) * time.Second)
+		r.Time = l.at(l.Seq)
 	}
 	l.line = r.Append(l.line[:0])
 	l.Tree.AddLine(l.line)
+	l.enter(r)
 	_ = must(l.w.Write(append(l.line, '\n')))
+}
+
+func (l *Log) at(seq uint64) time.Time { return Start.Add(time.Duration(seq) * l.Step) }
+
+// enter tells the ledger of the record whose line was made last.
+func (l *Log) enter(r *logfile.Record) {
+	if r.Kind == logfile.KindCheckpoint {
+		l.ledger.Checkpoint(r.Seq, checkpoint.LeafHash(l.line))
+		l.room = 0
+	}
+	e := logfile.Entry{Kind: r.Kind, Seq: r.Seq, Call: r.Call}
+	if s, ok := logfile.SignatureOf(r); ok {
+		e.Signature, l.full = s, l.room.Add(s)
+	}
+	l.ledger.Add([]logfile.Entry{e}, len(l.line)+1)
 }
 
 // Checkpoint writes a checkpoint record, signed by the log's key and, in front of it, by the keys given.
 func (l *Log) Checkpoint(before ...*checkpoint.Key) {
-	at := Start.Add(time.Duration(l.Seq+1) * time.Second)
+	at := l.at(l.Seq + 1)
 	c := checkpoint.Checkpoint{Origin: l.key.Name(), Size: l.Tree.Size(), Root: l.Tree.Root(), Time: at}
 	l.Last = must(c.Sign(append(before, l.key)...))
-	l.Add(&logfile.Record{
-		Kind: logfile.KindCheckpoint, Time: at, Key: l.key.Public().String(), Checkpoint: l.Last,
-		Peaks: checkpoint.FormatHashes(l.Tree.Peaks()),
-	})
-	l.signed = l.Seq
+	var state logfile.State
+	if !l.Old {
+		state = l.ledger.State()
+	}
+	if l.Forge != nil {
+		l.Forge(&state)
+	}
+	l.Add(logfile.CheckpointRecord(l.Last, c, l.key.Public(), l.Tree.Peaks(), state))
+	l.signed, l.full = l.Seq, false
 }
 
 // Rekey brings in another key, for which the old one signs unless it is lost.
@@ -129,8 +156,12 @@ func (l *Log) Calls(n int) {
 	}
 }
 
-// Call writes an intent and its outcome, much as the gateway does, and gives the call's id.
+// Call writes an intent and its outcome, much as the gateway does, and gives the call's id. A checkpoint comes before them when
+// its line is full.
 func (l *Log) Call() string {
+	if l.full {
+		l.Checkpoint()
+	}
 	id := fmt.Sprintf("0199a3b2-7c00-7%03x-8f10-%012x", l.rng.IntN(4096), l.Seq)
 	op := operations[l.rng.IntN(len(operations))]
 	caller := fmt.Sprintf("app-%d", l.rng.IntN(20))
@@ -145,7 +176,7 @@ func (l *Log) Call() string {
 			{Name: "customer_id", Kind: "customer", Values: []string{fmt.Sprintf("c-%d", l.rng.IntN(1000))}},
 			{Name: "amount", Kind: "amount", Values: []string{fmt.Sprintf("%d.%02d", l.rng.IntN(10000), l.rng.IntN(100))}},
 		},
-		SignatureHash: l.hash(), SignatureDate: Start.Add(time.Duration(l.Seq) * time.Second),
+		SignatureHash: l.hash(), SignatureDate: l.at(l.Seq).Truncate(time.Second),
 	})
 	outcome, status := logfile.Succeeded, 200
 	if n := l.rng.IntN(100); n < 3 {
