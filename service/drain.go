@@ -49,7 +49,7 @@ func (s *Service) Drain() error {
 	defer timer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Bounds.Drain+graceTime(s.config))
 	defer cancel()
-	drained := s.drainEndpoints(ctx)
+	drained := s.drained(ctx)
 	select {
 	case <-drained:
 	case <-timer.C:
@@ -69,8 +69,9 @@ func (s *Service) Drain() error {
 	return errors.Join(append(problems, s.closeAll(closing))...)
 }
 
-// drainEndpoints has each listener drained, and closes drained when that is done, or ctx has ended.
-func (s *Service) drainEndpoints(ctx context.Context) (drained <-chan struct{}) {
+// drained has each listener drained, and returns a channel that is closed when no connection and no call is left, or ctx has ended.
+// Calls may outlive their connections: HTTP/2 ones end with their peers.
+func (s *Service) drained(ctx context.Context) <-chan struct{} {
 	var group sync.WaitGroup
 	for _, e := range s.endpoints {
 		group.Go(func() { _ = e.listener.Drain(ctx) }) // what is left then is closed with the rest
@@ -79,6 +80,7 @@ func (s *Service) drainEndpoints(ctx context.Context) (drained <-chan struct{}) 
 	go func() {
 		defer close(done)
 		group.Wait()
+		_ = s.gateway.Wait(ctx)
 	}()
 	return done
 }
