@@ -17,7 +17,7 @@ const (
 	// noticeTime is for how long calls are taken after readiness has turned false: load balancers see it, and callers that keep
 	// connections open are asked with each answer to leave.
 	noticeTime = time.Second
-	// answerTime is how long the answers to calls that are given up may take, besides the log's records of their outcomes.
+	// answerTime is how long the answers to calls that are given up may take, besides the log's records.
 	answerTime = time.Second
 	// closeTime is how long the audit log and the copies of its checkpoints may take to close.
 	closeTime = 5 * time.Second
@@ -28,8 +28,8 @@ func StopTime(c *config.Config) time.Duration {
 	return noticeTime + c.Bounds.Drain + graceTime(c) + closeTime
 }
 
-// graceTime is how long calls that are given up may take to end.
-func graceTime(c *config.Config) time.Duration { return c.Audit.Deadline + answerTime }
+// graceTime is how long calls that are given up may take to end: the intent of one may be on its way to the disk, and its outcome follows.
+func graceTime(c *config.Config) time.Duration { return 2*c.Audit.Deadline + answerTime }
 
 // announceEnd has readiness turn false, and callers leave with their next answer. It may be called again.
 func (s *Service) announceEnd() {
