@@ -123,15 +123,22 @@ func (l *Log) compare(ctx context.Context, r *recovery) ([]Loss, error) {
 	return c.losses, ctx.Err()
 }
 
-// name returns the log's name, as far as something tells it. A key in the log's own directory without a log that it signed is a
-// loss: that file is there from the first checkpoint on.
+// name returns the log's name, as far as something says it. A key in the log's own directory without a checkpoint is a loss: that
+// file is there from the first checkpoint on.
 func (l *Log) name(r *recovery) (string, []Loss, error) {
-	if !r.chain.Key.IsZero() {
+	if r.chain.Signed > 0 {
 		return r.chain.Key.Name(), nil, nil
 	}
 	key, err := optional(l.cfg.keys.Load())
-	if err != nil || key == nil {
-		return l.cfg.Name, nil, err
+	if err != nil {
+		return "", nil, err
+	}
+	if key == nil { // the log begins with the successor, if there is one
+		successor, err := optional(l.cfg.keys.LoadNew())
+		if err != nil || successor == nil {
+			return l.cfg.Name, nil, err
+		}
+		return successor.Name(), nil, nil
 	}
 	if filepath.Dir(l.cfg.keys.Path()) != filepath.Clean(l.cfg.Dir) {
 		return key.Name(), nil, nil // it may have been made for a log that is yet to begin
@@ -183,8 +190,11 @@ func (c *comparison) checkpoint(w Witness) error {
 	return nil
 }
 
-// stated reports whether the log states a checkpoint, or whether that is pruned.
+// stated reports whether the log states a checkpoint, or whether that is pruned. What stands behind the last checkpoint states none.
 func (c *comparison) stated(size uint64, root checkpoint.Hash) (bool, error) {
+	if size >= c.chain.Signed {
+		return false, nil
+	}
 	line, pruned, err := c.record(size + 1)
 	if err != nil || pruned {
 		return true, err
@@ -246,25 +256,34 @@ func (c *comparison) record(seq uint64) (line []byte, pruned bool, err error) {
 	return line, false, err
 }
 
-// accepted returns the losses that the log says were accepted. It reads the log from its beginning, which only a log that has
-// lost something needs, as long as a place still knows of it.
+// accepted returns the losses that the log says were accepted; none when its records are not those that the last checkpoint covers,
+// since a start has not read them all and anybody may have written the event. It reads the log from its beginning, which only a log
+// that has lost something needs, as long as a place still knows of it.
 func (r *recovery) accepted() (map[string]bool, error) {
 	known := map[string]bool{}
+	tree, err := r.prunedTree()
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range logfile.SegmentNames(r.names) {
-		err := withReader(r.disk, name, func(in *logfile.Reader) error { return r.acceptedIn(in, known) })
+		err := withReader(r.disk, name, func(in *logfile.Reader) error { return r.acceptedIn(in, tree, known) })
 		if err != nil {
 			return nil, err
 		}
 	}
+	if tree.Root() != r.chain.Tree.Root() {
+		return nil, nil
+	}
 	return known, nil
 }
 
-// acceptedIn adds the losses that records accept which a checkpoint covers.
-func (r *recovery) acceptedIn(in *logfile.Reader, known map[string]bool) error {
+// acceptedIn adds all lines to the tree, and the losses that records accept which a checkpoint covers.
+func (r *recovery) acceptedIn(in *logfile.Reader, tree *checkpoint.Tree, known map[string]bool) error {
 	for line, err := range in.Lines() {
 		if err != nil {
 			return err
 		}
+		tree.AddLine(line.Text)
 		if !bytes.Contains(line.Text, []byte(logfile.EventLossAccepted)) {
 			continue
 		}
