@@ -147,7 +147,9 @@ func (b *backward) fill() error {
 	}
 	n := min(b.end, backwardStep)
 	step := make([]byte, n, int(n)+len(b.text))
-	if _, err := b.file.ReadAt(step, b.end-n); err != nil {
+	if _, err := b.file.ReadAt(step, b.end-n); err == io.EOF {
+		return io.ErrUnexpectedEOF // it was cut meanwhile
+	} else if err != nil {
 		return err
 	}
 	b.text, b.end = append(step, b.text...), b.end-n

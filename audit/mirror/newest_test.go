@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,6 +111,14 @@ func TestNewestHangs(t *testing.T) {
 		}
 		close(stuck)
 	})
+}
+
+// TestCutWhileReading: that is an error, and not the beginning of the file.
+func TestCutWhileReading(t *testing.T) {
+	b := backward{file: strings.NewReader("short"), end: 100}
+	if line, err := b.line(); err != io.ErrUnexpectedEOF {
+		t.Errorf("got %q, %v", line, err)
+	}
 }
 
 // FuzzBackward holds lines from the end against lines from the beginning.
