@@ -182,8 +182,10 @@ func TestAcceptLoss(t *testing.T) {
 		if i < 0 || records[i].Kind != logfile.KindEvent || records[i].Subject != "/mnt/copy" || records[i].Data["gap"] != losses[0].ID {
 			t.Fatalf("the records are %+v", records)
 		}
-		run(t, witnessed(small(old), second), 2*calls)   // the copy was not written since: it does not refuse again
-		run(t, witnessed(small(old), second), 1)         // nor when the log is longer than it
+		run(t, witnessed(small(old), second), 2*calls) // the copy was not written since: it does not refuse again
+		run(t, witnessed(small(old), second), 1)       // nor when the log is longer than it
+		leaveHashes(old, 1)                            // nor when what is in front of the acceptance was pruned
+		run(t, witnessed(small(old), second), 1)
 		refused(t, witnessed(small(old), third), "")     // what was not accepted is refused still
 		refused(t, witnessed(small(before), second), "") // and so is a log from before the acceptance
 		accept = witnessed(small(old), third)
