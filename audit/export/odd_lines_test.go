@@ -113,6 +113,7 @@ func oddMembers() (out []string) {
 	for _, value := range []string{`1`, `1.0`, `1e3`, `-0`, `-1`, `1E400`, strings.Repeat("9", 5000), `18446744073709551616`, `null`, `true`, `"x"`, `""`, `[]`, `[1]`, `[null]`, `["x"]`, `{}`, `{"a":1}`, `{"a":"b"}`,
 		`{"a":1,"\u0061":2}`, `"\ud800"`, `"\udc00\ud800"`, `"\ud83d\ude00"`, `"\u0000"`, `"\/"`, `"\x"`, `"\u00g0"`, "\"\x7f\"", "\"\x01\"", "\"\t\"", "\"\xff\"", "\"\xed\xa0\x80\"", "\"\xc0\x80\"",
 		`NaN`, `Infinity`, `-Infinity`, `01`, `1.`, `.5`, `+1`, `0x1`, `'x'`, ` 1`, `1 `, "\t1", `"a b"`, `"` + "\u2028" + `"`, `"` + strings.Repeat("x", 65000) + `"`,
+		strings.Repeat("[", 15) + strings.Repeat("]", 15), strings.Repeat("[", 16) + strings.Repeat("]", 16), `[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[]]`,
 		strings.Repeat("[", 60) + strings.Repeat("]", 60), strings.Repeat("[", 900) + strings.Repeat("]", 900), strings.Repeat("[", 5000) + strings.Repeat("]", 5000), strings.Repeat(`{"a":`, 3000) + "1" + strings.Repeat("}", 3000),
 		strings.Repeat("[", 12000) + strings.Repeat("]", 12000), strings.Repeat("[", 30000)} {
 		for _, name := range []string{"unknown", "call", "note", "status", "fields", "tls_in", "cut", "source_port", "data", "key_lost", "previous_key", "first", "unsigned", "effect", "signature_hash", "signature_date", "peaks", "seq", "Call", `c\u0061ll`} {
