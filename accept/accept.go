@@ -89,6 +89,7 @@ func New(inner net.Listener, c Config) *Listener {
 		ended:   make(chan struct{}),
 		pending: make(map[net.Conn]struct{}),
 	}
+	l.slots.secure = c.TLS != nil
 	l.group.Go(l.loop)
 	return l
 }

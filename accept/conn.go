@@ -28,6 +28,7 @@ type conn struct {
 	state   state
 	began   time.Time // when the peer began to be silent, or to send
 	evicted bool      // closed from this side
+	shaking bool      // its TLS handshake is not over
 }
 
 // state is what a connection is doing, as far as it decides which one is closed to make room.

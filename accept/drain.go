@@ -52,13 +52,13 @@ func (l *Listener) takeLast() {
 }
 
 // closeUnused closes the connections on which no request is under way, unless one may be coming, and returns how many are left, with
-// those that are being closed.
+// those that are being closed. A handshake that was begun may end: it has a time of its own, and it may be our part that takes so long.
 func (s *slots) closeUnused(now time.Time) (left int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for e := s.conns.Front(); e != nil; e = e.Next() {
 		c := e.Value.(*conn)
-		if c.state == busy || now.Sub(c.began) < sparedTime {
+		if c.state == busy || c.state == partial && c.shaking || now.Sub(c.began) < sparedTime {
 			continue
 		}
 		if quiet, known := peek.Quiet(c.Conn); quiet || !known {

@@ -128,18 +128,21 @@ func TestDrainGivesUp(t *testing.T) {
 func TestWhatIsNotUnused(t *testing.T) {
 	now := time.Now()
 	for name, c := range map[string]struct {
-		state  state
-		since  time.Duration
-		sent   string
-		closed bool
+		state   state
+		since   time.Duration
+		sent    string
+		closed  bool
+		shaking bool
 	}{
-		"idle":                            {silent, 2 * sparedTime, "", true},
-		"idle, and a request has arrived": {silent, 2 * sparedTime, "GET", false},
-		"new":                             {silent, sparedTime / 2, "", false},
-		"in a header":                     {partial, sparedTime / 2, "", false},
-		"long in a header":                {partial, 2 * sparedTime, "", true},
-		"long in a header that goes on":   {partial, 2 * sparedTime, "GET", false},
-		"busy":                            {busy, 2 * sparedTime, "", false},
+		"idle":                            {silent, 2 * sparedTime, "", true, false},
+		"idle, and a request has arrived": {silent, 2 * sparedTime, "GET", false, false},
+		"new":                             {silent, sparedTime / 2, "", false, false},
+		"in a header":                     {partial, sparedTime / 2, "", false, false},
+		"long in a header":                {partial, 2 * sparedTime, "", true, false},
+		"long in a header that goes on":   {partial, 2 * sparedTime, "GET", false, false},
+		"long in a handshake":             {partial, 2 * sparedTime, "", false, true},
+		"long without a handshake":        {silent, 2 * sparedTime, "", true, true},
+		"busy":                            {busy, 2 * sparedTime, "", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -165,7 +168,7 @@ func TestWhatIsNotUnused(t *testing.T) {
 				for quiet := true; quiet; quiet, _ = peek.Quiet(raw) {
 				}
 			}
-			own.state, own.began = c.state, now.Add(-c.since)
+			own.state, own.began, own.shaking = c.state, now.Add(-c.since), c.shaking
 			if left := s.closeUnused(now); left != 1 {
 				t.Errorf("%d are left, want 1: it is not closed yet", left)
 			}

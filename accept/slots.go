@@ -24,6 +24,7 @@ const (
 // Its maps hold only what has a connection, so they are no larger than the bound on all connections.
 type slots struct {
 	max, maxPerSource int
+	secure            bool // connections begin with a TLS handshake
 
 	mu        sync.Mutex
 	conns     list.List // of *conn; who waits for longest is in front, busy ones stay where they are
@@ -36,7 +37,7 @@ func newSlots(limit, perSource int) *slots {
 
 // take finds a slot for a new connection. It may take it from evicted, which the caller must close.
 func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
-	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr()), began: time.Now()}
+	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr()), began: time.Now(), shaking: s.secure}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, network := range c.source.Networks() { // a source that has its share makes room itself, not its neighbours in the site
@@ -118,7 +119,7 @@ func (s *slots) waits(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.heard.Store(false)
-	c.state, c.began = silent, time.Now()
+	c.state, c.began, c.shaking = silent, time.Now(), false
 	if c.place != nil {
 		s.conns.MoveToBack(c.place)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"time"
+
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/internal/private"

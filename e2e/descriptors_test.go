@@ -40,27 +40,31 @@ func (w *world) rotate(p *process, transport http.RoundTripper, round int) {
 // TestFewDescriptors gives a gateway fewer descriptors than its bounds need, and it has more idle connections than that. It says so,
 // takes fewer connections, and all calls, while segments follow each other.
 func TestFewDescriptors(t *testing.T) {
-	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(smallSegments)
-	p := w.startWith("prlimit", "--nofile=1024:1024")
-	for range 1100 {
-		c, err := net.Dial("tcp", p.address("plain"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+	for _, limit := range []string{"1024", "64"} {
+		t.Run(limit, func(t *testing.T) {
+			w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(smallSegments)
+			p := w.startWith("prlimit", "--nofile="+limit+":"+limit)
+			for range 1100 {
+				c, err := net.Dial("tcp", p.address("plain"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+			}
+			for round := range 3 {
+				w.rotate(p, &http.Transport{DisableKeepAlives: true}, round)
+			}
+			status, body := p.readyz()
+			if status != http.StatusOK || !strings.Contains(body, "the process may have "+limit+" files open and needs 3") {
+				t.Errorf("/readyz: %d %s", status, body)
+			}
+			if !strings.Contains(p.log(), "its listeners take fewer connections") {
+				t.Error("the log does not say that listeners take fewer connections")
+			}
+			p.stop()
+			checkOnce(t, w.ordersThatArrived(), w.ordersOnRecord())
+		})
 	}
-	for round := range 3 {
-		w.rotate(p, &http.Transport{DisableKeepAlives: true}, round)
-	}
-	status, body := p.readyz()
-	if status != http.StatusOK || !strings.Contains(body, "the process may have 1024 files open and needs 3") {
-		t.Errorf("/readyz: %d %s", status, body)
-	}
-	if !strings.Contains(p.log(), "its listeners take fewer connections") {
-		t.Error("the log does not say that listeners take fewer connections")
-	}
-	p.stop()
-	checkOnce(t, w.ordersThatArrived(), w.ordersOnRecord())
 }
 
 // TestDescriptorsRunOut takes all descriptors from a running gateway while segments follow each other. Calls on open connections go on.

@@ -226,7 +226,7 @@ func TestStopWithIdleConnections(t *testing.T) {
 			t.Errorf("a call is lost: %v", c.lost)
 		}
 	}
-	if calls < 3*callers { // one before, one at the moment of the stop, and others on connections that were opened after it
+	if calls <= 2*callers { // one before, one at the moment of the stop, and others on connections that were opened after it
 		t.Errorf("only %d calls of %d callers were answered", calls, callers)
 	}
 	if code := p.code(); code != 0 {

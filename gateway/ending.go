@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -25,6 +26,16 @@ func newEnding() ending {
 	return ending{calls: calls, rested: upstream.Rested(calls), giveUp: giveUp}
 }
 
+// untilGivenUp is the context of one call. It has ended as soon as calls has: package context tells the contexts made of that one by one,
+// and a call that is told late would take the lease or the connection of one that has ended already, and be sent.
+type untilGivenUp struct {
+	context.Context
+	calls context.Context
+}
+
+// Err returns why the context has ended, if it has.
+func (u untilGivenUp) Err() error { return cmp.Or(u.calls.Err(), u.Context.Err()) }
+
 // Context returns a context that ends with [Gateway.GiveUp]. Those of requests should be made of it, see [http.Server.BaseContext]:
 // what a call waits for before its intent is bound to its request.
 func (g *Gateway) Context() context.Context { return g.ending.calls }
@@ -36,8 +47,7 @@ func (g *Gateway) AnnounceEnd() { g.ending.announced.Store(true) }
 // the others as unknown. Each is answered. [Gateway.Wait] returns when that is done.
 func (g *Gateway) GiveUp() (calls int) {
 	g.AnnounceEnd()
-	g.ending.giveUp(errStopping)
-	return g.inFlight.each(func(c *call) { c.endBody() })
+	return g.inFlight.each(func() { g.ending.giveUp(errStopping) }, (*call).endBody)
 }
 
 // past is a deadline that is over.

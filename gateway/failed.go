@@ -31,7 +31,7 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 	switch {
 	case failure.MaybeSent && errors.Is(err, errStopping):
 		return c.unknownSince("the gateway is stopping and has not waited for the answer")
-	case errors.Is(err, errStopping):
+	case !failure.MaybeSent && c.givenUp():
 		return c.stopped()
 	case failure.MaybeSent && failure.Timeout():
 		return c.unknown(unknownInTime)

@@ -217,7 +217,7 @@ func (c *call) dispatch() {
 	ctx, cancel := context.WithTimeout(c.sending(), c.upstream.Timeout)
 	defer cancel()
 	defer c.disconnect() // also after a panic: its connection must not stay taken
-	a, refusal := c.send(ctx)
+	a, refusal := c.send(untilGivenUp{ctx, c.ending.calls})
 	c.releaseBody()
 	if refusal != nil || a.whole {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand

@@ -53,10 +53,11 @@ func (f *inFlight) wait(ctx context.Context) error {
 	}
 }
 
-// each calls do for each call under way, none of which ends meanwhile, and returns how many there are.
-func (f *inFlight) each(do func(*call)) (calls int) {
+// each calls first, and then do for each call under way, and returns how many there are. None of them ends meanwhile.
+func (f *inFlight) each(first func(), do func(*call)) (calls int) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	first()
 	for c := range f.calls {
 		do(c)
 	}

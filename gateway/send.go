@@ -46,6 +46,9 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	c.accessKey = lease.AccessKey()
 	verdict, reason := credential.Unheard, ""
 	defer func() { c.closeLease(lease, verdict, reason) }()
+	if c.givenUp() { // since another call has returned its lease
+		return nil, c.stopped()
+	}
 	if err := c.sign(request, lease); err != nil {
 		c.warn("signing failed; the call is not sent", err.Error())
 		return nil, refusal(internalFault, "the call could not be signed, so it was not sent")

@@ -34,7 +34,8 @@ func maxDescriptors() int {
 	return int(min(uint64(limit.Cur), math.MaxInt))
 }
 
-// shareDescriptors leaves the listeners what upstreams do not need, but at least half of all.
+// shareDescriptors leaves the listeners what upstreams do not need, but at least half of what the process itself does not need, and a
+// quarter of all: few processes ever need all that is set aside for them, and one with few descriptors has to serve as well.
 func shareDescriptors(c *config.Config, limit int) descriptors {
 	d := descriptors{limit: limit}
 	own, upstreams := ownDescriptors+adminConns+len(c.Listeners)+len(c.Audit.Copies), 0
@@ -49,7 +50,7 @@ func shareDescriptors(c *config.Config, limit int) descriptors {
 	}
 	d.needed = own + upstreams + d.configured
 	rest := max(limit-own, 0)
-	d.shared = min(d.configured, max(rest-upstreams, rest/2))
+	d.shared = min(d.configured, max(rest-upstreams, rest/2, limit/4))
 	return d
 }
 

@@ -21,7 +21,8 @@ func TestShareDescriptors(t *testing.T) {
 		{1605, 1023, 299},
 		{1024, 573, 168}, // 742 of 1324
 		{400, 103, 30},   // half of 268
-		{134, 1, 1},
+		{134, 25, 7},     // a quarter of all
+		{64, 12, 3},
 		{10, 1, 1},
 	} {
 		d := shareDescriptors(c, test.limit)

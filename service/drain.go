@@ -17,7 +17,7 @@ const (
 	// noticeTime is for how long calls are taken after readiness has turned false: load balancers see it, and callers that keep
 	// connections open are asked with each answer to leave.
 	noticeTime = time.Second
-	// answerTime is how long the answers to calls that are given up may take, besides the log's records of their outcomes.
+	// answerTime is how long the answers to calls that are given up may take, besides the log's records.
 	answerTime = time.Second
 	// closeTime is how long the audit log and the copies of its checkpoints may take to close.
 	closeTime = 5 * time.Second
@@ -28,8 +28,8 @@ func StopTime(c *config.Config) time.Duration {
 	return noticeTime + c.Bounds.Drain + graceTime(c) + closeTime
 }
 
-// graceTime is how long calls that are given up may take to end.
-func graceTime(c *config.Config) time.Duration { return c.Audit.Deadline + answerTime }
+// graceTime is how long calls that are given up may take to end: the intent of one may be on its way to the disk, and its outcome follows.
+func graceTime(c *config.Config) time.Duration { return 2*c.Audit.Deadline + answerTime }
 
 // announceEnd has readiness turn false, and callers leave with their next answer. It may be called again.
 func (s *Service) announceEnd() {
@@ -49,7 +49,7 @@ func (s *Service) Drain() error {
 	defer timer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Bounds.Drain+graceTime(s.config))
 	defer cancel()
-	drained := s.drainEndpoints(ctx)
+	drained := s.drained(ctx)
 	select {
 	case <-drained:
 	case <-timer.C:
@@ -69,8 +69,9 @@ func (s *Service) Drain() error {
 	return errors.Join(append(problems, s.closeAll(closing))...)
 }
 
-// drainEndpoints has each listener drained, and closes drained when that is done, or ctx has ended.
-func (s *Service) drainEndpoints(ctx context.Context) (drained <-chan struct{}) {
+// drained has each listener drained, and returns a channel that is closed when no connection and no call is left, or ctx has ended.
+// Calls may outlive their connections: HTTP/2 ones end with their peers.
+func (s *Service) drained(ctx context.Context) <-chan struct{} {
 	var group sync.WaitGroup
 	for _, e := range s.endpoints {
 		group.Go(func() { _ = e.listener.Drain(ctx) }) // what is left then is closed with the rest
@@ -79,6 +80,7 @@ func (s *Service) drainEndpoints(ctx context.Context) (drained <-chan struct{}) 
 	go func() {
 		defer close(done)
 		group.Wait()
+		_ = s.gateway.Wait(ctx)
 	}()
 	return done
 }

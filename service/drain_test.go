@@ -1,16 +1,73 @@
 package service_test
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
+	"tollgate/audit/logfile"
 	"tollgate/config"
+	"tollgate/internal/testpki"
 	"tollgate/service"
 )
+
+// Calls whose callers have left are under way like others: a stop waits for them, then gives them up, and their outcomes are on record.
+// An HTTP/2 connection ends with its peer, and not with its calls.
+func TestDrainGivesUpCallsOfThoseWhoLeft(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	}))
+	defer upstream.Close()
+	defer close(release)
+	ca, dir := testpki.Must(testpki.New()), t.TempDir()
+	c := load(t, ca, dir, upstream.URL, "huawei-high")
+	c.Bounds.Drain = 1500 * time.Millisecond
+	s, err := service.Start(t.Context(), c, "test", zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{
+		RootCAs: ca.Pool(), Certificates: []tls.Certificate{testpki.Must(ca.Client("app", "spiffe://test/app"))},
+	}}
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		r := testpki.Must(http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.Address("https")+"/v2/systems/configs/provinces", nil))
+		if response, err := transport.RoundTrip(r); err == nil {
+			t.Errorf("answered with %s", response.Status)
+		}
+	}()
+	<-arrived
+	leave()
+	<-left
+	transport.CloseIdleConnections()
+	if err := s.Drain(); err == nil || !strings.Contains(err.Error(), "1 calls were still under way") || strings.Contains(err.Error(), "without an outcome") {
+		t.Errorf("the gateway stopped with %v", err)
+	}
+	outcomes := 0
+	err = logfile.Read(filepath.Join(dir, "audit"), func(r *logfile.Record, _ []byte) error {
+		if r.Kind == logfile.KindOutcome {
+			outcomes++
+		}
+		return nil
+	})
+	if err != nil || outcomes != 1 {
+		t.Errorf("%d outcomes are on record, %v", outcomes, err)
+	}
+}
 
 // The samples leave a gateway the time that it may take to stop.
 func TestSamplesWaitForTheStop(t *testing.T) {

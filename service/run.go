@@ -29,11 +29,10 @@ func Run(ctx context.Context, c *config.Config, version string, logger *zap.Logg
 	failure := s.untilStopped(ctx, hangUps)
 	s.announceEnd()
 	time.Sleep(noticeTime)
-	if err := s.Drain(); err != nil {
-		return err
+	if err = s.Drain(); err == nil {
+		logger.Info("stopped")
 	}
-	logger.Info("stopped")
-	return failure
+	return errors.Join(failure, err)
 }
 
 // untilStopped returns when the gateway is to stop, with an error if that is because a listener failed.
