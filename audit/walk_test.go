@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/replay"
 )
 
 // fullScan is what a start must find, by all records of a log and without any of the reading that is under test.
@@ -570,5 +571,77 @@ func TestManySignaturesAtOnce(t *testing.T) {
 	}
 	if n != 2000 || longest < 40<<10 {
 		t.Errorf("checkpoints state %d signatures of 2000, in up to %d bytes", n, longest)
+	}
+}
+
+// TestWalkOutlivesADate: a date may lie 15 minutes ahead, so its signature is good for half an hour. A start remembers it until then,
+// by whatever clock.
+func TestWalkOutlivesADate(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 40 * time.Minute, -40 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			d, offset := newMemDisk(), new(atomic.Int64)
+			cfg := small(d)
+			cfg.Now = func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+			l, _, err := Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+			date := time.Now().Add(15 * time.Minute)
+			paid := &logfile.Record{Call: "a", Effect: "spend", SignatureHash: strings.Repeat("ab", 32), SignatureDate: date}
+			if err := l.Intent(t.Context(), paid); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Outcome(t.Context(), &logfile.Record{Call: "a", Outcome: logfile.Succeeded}); err != nil {
+				t.Fatal(err)
+			}
+			for time.Until(date) > -15*time.Minute+10*time.Second { // as long as it is valid
+				time.Sleep(10 * time.Second)
+				if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusal}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := l.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			offset.Store(int64(ahead))
+			l, found, err := Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(l)
+			if len(found.Signatures) != 1 || found.Earliest.After(date.Add(15*time.Minute+replay.ClockSlack)) {
+				t.Errorf("clock %v ahead: signatures %v, earliest %v behind the date", ahead, found.Signatures, found.Earliest.Sub(date))
+			}
+		})
+	}
+}
+
+// TestProgressIsOfWhatIsRead: how far a start is, is said of what it reads, and not of the log's size.
+func TestProgressIsOfWhatIsRead(t *testing.T) {
+	for _, open := range []int{-1, 700} {
+		d := longLog(t, 1000, open, open < 0)
+		names, _ := d.List()
+		var size, total, halves int64
+		for _, name := range logfile.SegmentNames(names) {
+			size += int64(len(d.bytes(name)))
+		}
+		cfg, last := small(d), int64(-1)
+		cfg.Progress = func(read, of int64) {
+			if total = of; last >= 0 && read < last {
+				t.Errorf("%d bytes were read, after %d", read, last)
+			}
+			if last = read; read > of/4 && read < of*3/4 {
+				halves++
+			}
+		}
+		l, _, err := Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end(l)
+		if last != total || open < 0 && total > size*3/4 || open >= 0 && halves == 0 {
+			t.Errorf("open call %d: %d bytes of %d, in a log of %d; %d reports from the middle", open, last, total, size, halves)
+		}
 	}
 }
