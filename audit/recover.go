@@ -167,6 +167,9 @@ func (r *recovery) back(segments []string, ends []ends) (live scanned, err error
 		}
 		if i == last {
 			live = s
+			if i > 0 && len(r.lately.checkpoints) < 2 { // the last but one stands further up
+				r.lately.butOne = earlier(r.lately.butOne, ends[i-1].last)
+			}
 			r.settle()
 			oldest = r.oldest(ends[:last])
 		}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/testlog"
 	"tollgate/replay"
 )
 
@@ -524,6 +528,34 @@ func TestOlderCheckpoints(t *testing.T) {
 	}
 	if faults, err := VerifyFiles(files, nil, false, false); err != nil || len(faults) > 0 {
 		t.Errorf("verified: %v, %v", faults, err)
+	}
+}
+
+// TestClockAheadInAnOldLog: the last segment of a log whose checkpoints state nothing was begun by a wrong clock.
+func TestClockAheadInAnOldLog(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	key, err := checkpoint.CreateKey(filepath.Join(dir, keyName), "tollgate/test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := testlog.New(dir, key)
+	w.Old = true
+	w.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a", Effect: "spend", SignatureHash: "h", SignatureDate: testlog.Start})
+	w.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.Succeeded})
+	w.Step = 10 * time.Minute
+	w.Rotate()
+	w.Flush()
+	now := testlog.Start.Add(time.Hour)
+	l, found, err := Open(Config{Dir: dir, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end(l)
+	if len(found.Signatures) != 1 || found.Earliest.Sub(testlog.Start) > time.Minute {
+		t.Errorf("signatures %v, earliest %v", found.Signatures, found.Earliest)
 	}
 }
 
