@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"time"
+
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/internal/private"
@@ -195,8 +196,8 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 }
 
 // Queue takes a record that nobody waits for: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
-// disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not taken: too much is pending, the
-// room on disk is kept for outcomes, or the log takes nothing any more.
+// disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not
+// taken: too much is pending, the room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
 	u := forRefusal
 	switch r.Kind {

@@ -19,7 +19,7 @@ const (
 	pruningName = "pruning"
 	// leastKeep is far more than recovery needs of signatures.
 	leastKeep = time.Hour
-	// believedAfter is how long a clock must have run, by the records that the log wrote by it, until it is believed.
+	// trustedAfter is how long a clock must have run, by the records that the log wrote by it, until it is believed.
 	trustedAfter = 24 * time.Hour
 )
 

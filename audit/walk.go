@@ -220,13 +220,15 @@ func (w *backward) before(later stop) (at stop, ok bool, err error) {
 	}
 	name = w.segments[at.segment]
 	if checkpoint.LeafHash(line).String() != p.Hash {
-		return at, false, logfile.FaultAt(name, at.offset, "the line is not that of record %d, as the checkpoint in record %d has it", p.Seq, later.Seq)
+		return at, false, logfile.FaultAt(name, at.offset,
+			"the line is not that of record %d, as the checkpoint in record %d has it", p.Seq, later.Seq)
 	}
 	if at.Head, err = logfile.ParseHead(name, at.offset, line); err != nil {
 		return at, false, err
 	}
 	if at.Kind != logfile.KindCheckpoint || at.Seq != p.Seq {
-		return at, false, logfile.FaultAt(name, at.offset, "the checkpoint in record %d names this record as the one before it, and it is none", later.Seq)
+		return at, false, logfile.FaultAt(name, at.offset,
+			"the checkpoint in record %d names this record as the one before it, and it is none", later.Seq)
 	}
 	return at, true, nil
 }
@@ -246,7 +248,8 @@ func (w *backward) find(later stop, p *logfile.Place) (segment int, offset int64
 		offset += id.size
 	}
 	if (segment < 0) != (offset < 0) {
-		err = logfile.FaultAt(w.segments[later.segment], later.offset, "the checkpoint says that record %d stands %d bytes before it, which is not in its segment", p.Seq, p.Back)
+		err = logfile.FaultAt(w.segments[later.segment], later.offset,
+			"the checkpoint says that record %d stands %d bytes before it, which is not in its segment", p.Seq, p.Back)
 	}
 	return segment, offset, err
 }
