@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -674,6 +675,33 @@ func TestProgressIsOfWhatIsRead(t *testing.T) {
 		end(l)
 		if last != total || open < 0 && total > size*3/4 || open >= 0 && halves == 0 {
 			t.Errorf("open call %d: %d bytes of %d, in a log of %d; %d reports from the middle", open, last, total, size, halves)
+		}
+	}
+}
+
+// TestFindPlaces: a place is in the segment that its record is in, or in front of all that are there.
+func TestFindPlaces(t *testing.T) {
+	d := newMemDisk()
+	w := &backward{disk: d, segments: []string{logfile.SegmentName(5), logfile.SegmentName(9)}}
+	for _, name := range w.segments {
+		d.put(name, make([]byte, 1000))
+	}
+	later := stop{segment: 1, offset: 300}
+	for _, c := range []struct {
+		seq     uint64
+		back    int64
+		segment int
+		offset  int64
+		fails   bool
+	}{
+		{seq: 9, back: 300, segment: 1, offset: 0}, {seq: 9, back: 301, fails: true},
+		{seq: 5, back: 1300, segment: 0, offset: 0}, {seq: 8, back: 301, segment: 0, offset: 999}, {seq: 5, back: 1301, fails: true},
+		{seq: 4, back: 1301, segment: -1, offset: -1}, {seq: 4, back: 1300, fails: true}, {seq: 1, back: 200, fails: true},
+		{seq: 5, back: math.MaxInt64, fails: true},
+	} {
+		segment, offset, err := w.find(later, &logfile.Place{Seq: c.seq, Back: c.back})
+		if (err != nil) != c.fails || err == nil && (segment != c.segment || offset != c.offset) {
+			t.Errorf("record %d, %d bytes back: segment %d, offset %d, %v", c.seq, c.back, segment, offset, err)
 		}
 	}
 }
