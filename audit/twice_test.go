@@ -85,7 +85,7 @@ func (p *payments) again(found Recovery, now time.Time) {
 		}
 	}
 	for k, date := range p.used {
-		if m.Mark(k, date, time.Now()) == nil {
+		if m.Mark(p.Context(), k, date, time.Now()) == nil {
 			p.Errorf("the signature of %v pays twice at %v; earliest %v", date, time.Now(), found.Earliest)
 		}
 	}
