@@ -56,8 +56,9 @@ type Config struct {
 	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
 	// and when several checkpoints come meanwhile, the newest is next. Nil means that nobody wants to know.
 	Published func(note string)
-	// Progress is called while Open reads the log: how many bytes were read, of how many at most. It is called by one goroutine at a
-	// time, often, and must return at once. Nil means that nobody wants to know.
+	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
+	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Nil means that nobody wants
+	// to know.
 	Progress func(read, total int64)
 	// Witnesses returns what is known elsewhere of the log of the given name. Open compares the log with it before it writes
 	// anything; its error is a [LossError] when the log is not what it was. Nil means that nothing is known.
