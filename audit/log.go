@@ -56,8 +56,9 @@ type Config struct {
 	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
 	// and when several checkpoints come meanwhile, the newest is next. Nil means that nobody wants to know.
 	Published func(note string)
-	// Progress is called while Open reads the log: how many bytes were read, of how many at most. It is called by one goroutine at a
-	// time, often, and must return at once. Nil means that nobody wants to know.
+	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
+	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Nil means that nobody wants
+	// to know.
 	Progress func(read, total int64)
 	// Witnesses returns what is known elsewhere of the log of the given name. Open compares the log with it before it writes
 	// anything; its error is a [LossError] when the log is not what it was. Nil means that nothing is known.
@@ -196,8 +197,8 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 }
 
 // Queue takes a record that nobody waits for: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
-// disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not taken: too much is pending, the
-// room on disk is kept for outcomes, or the log takes nothing any more.
+// disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not
+// taken: too much is pending, the room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
 	u := forRefusal
 	switch r.Kind {

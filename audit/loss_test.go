@@ -311,7 +311,7 @@ func TestEndWhileReading(t *testing.T) {
 				if reads++; reads == at {
 					cancel()
 				}
-				if read < 1 || read > total || total != int64(len(d.bytes(logfile.SegmentName(1)))) {
+				if read < 1 || read > total {
 					t.Errorf("%d bytes of %d were read", read, total)
 				}
 			}

@@ -158,8 +158,8 @@ func (l *Log) firstCheckpoint(keys signers) error {
 	return l.upkeep()
 }
 
-// closeOpen writes the closing outcomes, the start record, the key record if there is one, and the losses that are accepted. Should it fail half-way, the
-// next start finds the rest of the intents still open.
+// closeOpen writes the closing outcomes, the start record, the key record if there is one, and the losses that are accepted.
+// Should it fail half-way, the next start finds the rest of the intents still open.
 func (l *Log) closeOpen(r *recovery, key *logfile.Record) error {
 	b := l.newBatch()
 	for i := range r.open {

@@ -14,15 +14,22 @@ type readingDisk struct {
 	read, total atomic.Int64
 }
 
-// newReadingDisk is for reads of the named segments. report may be nil.
+// newReadingDisk is for reads of the named segments, of which it expects all until it hears better. report may be nil.
 func newReadingDisk(ctx context.Context, d disk, segments []string, report func(read, total int64)) *readingDisk {
 	r := &readingDisk{disk: d, ctx: ctx, report: report}
+	r.expect(segments, 0)
+	return r
+}
+
+// expect says that the named segments are read next, the first one from an offset on.
+func (d *readingDisk) expect(segments []string, offset int64) {
+	total := d.read.Load() - offset
 	for _, name := range segments {
-		if id, err := d.Stat(name); err == nil { // else opening it says why
-			r.total.Add(id.size)
+		if id, err := d.disk.Stat(name); err == nil { // else opening it says why
+			total += id.size
 		}
 	}
-	return r
+	d.total.Store(total)
 }
 
 func (d *readingDisk) Open(name string, flag int) (file, error) {

@@ -137,6 +137,7 @@ func (r *recovery) scan() (live scanned, err error) {
 
 // fromRecords reads logs, or those parts of them, whose checkpoints do not state what a start needs.
 func (r *recovery) fromRecords(segments []string, ends []ends) (live scanned, err error) {
+	r.expect(segments, 0)
 	if live, err = r.back(segments, ends); err != nil {
 		return live, err
 	}
@@ -144,6 +145,13 @@ func (r *recovery) fromRecords(segments []string, ends []ends) (live scanned, er
 		err = r.forward(segments)
 	}
 	return live, err
+}
+
+// expect says what is read next, for who follows how far the reading is.
+func (r *recovery) expect(segments []string, offset int64) {
+	if d, ok := r.disk.(*readingDisk); ok {
+		d.expect(segments, offset)
+	}
 }
 
 // back reads from the last segment back to the last start record, and to the oldest segment that may hold signatures of
@@ -159,6 +167,9 @@ func (r *recovery) back(segments []string, ends []ends) (live scanned, err error
 		}
 		if i == last {
 			live = s
+			if i > 0 && len(r.lately.checkpoints) < 2 { // the last but one stands further up
+				r.lately.butOne = earlier(r.lately.butOne, ends[i-1].last)
+			}
 			r.settle()
 			oldest = r.oldest(ends[:last])
 		}

@@ -13,6 +13,10 @@ import (
 // idle, or the clock was set ahead: records do not tell.
 const longestGap = time.Minute
 
+// walkedTime is how much of that time a start walks back over: a signature is good for ReplayWindow at most, and each time that the
+// clock was set ahead meanwhile counts as a gap, in which no time may have passed.
+const walkedTime = ReplayWindow + 5*longestGap
+
 // running counts, from record to record back, for how long the gateway has run since. That is the least time that has passed, so
 // earliest is what the right time may be at the least, if the clock was right at any of these records.
 type running struct {
@@ -52,6 +56,7 @@ func (r *recovery) fromCheckpoints(segments []string) (live scanned, ok bool, er
 	if err != nil || !ok {
 		return live, false, err
 	}
+	r.expect(segments[from.segment:], from.offset)
 	end := *r
 	if live, err = end.forwardFrom(from, segments); err != nil {
 		return live, false, err
@@ -136,7 +141,7 @@ func (r *recovery) readOn(name string, s *scanned, fn func(*logfile.Head, []byte
 	return withReader(r.disk, name, func(in *logfile.Reader) error { return s.scan(in, fn) })
 }
 
-// collect walks back over the checkpoints of the last ReplayWindow that the gateway ran. It reports false when one does not state
+// collect walks back over the checkpoints of the last walkedTime that the gateway ran. It reports false when one does not state
 // what came before it.
 func (r *recovery) collect(w *backward, at stop) (ok bool, err error) {
 	r.settle()
@@ -145,7 +150,7 @@ func (r *recovery) collect(w *backward, at stop) (ok bool, err error) {
 	for _, at := range slices.Backward(r.lately.checkpoints) {
 		ran.back(at)
 	}
-	for at.Seq > 0 && ran.time < ReplayWindow {
+	for at.Seq > 0 && ran.time < walkedTime {
 		r.found.Signatures = append(r.found.Signatures, at.Signatures...)
 		if at.Previous == nil {
 			if !w.whole() || at.segment > 0 {
@@ -215,13 +220,15 @@ func (w *backward) before(later stop) (at stop, ok bool, err error) {
 	}
 	name = w.segments[at.segment]
 	if checkpoint.LeafHash(line).String() != p.Hash {
-		return at, false, logfile.FaultAt(name, at.offset, "the line is not that of record %d, as the checkpoint in record %d has it", p.Seq, later.Seq)
+		return at, false, logfile.FaultAt(name, at.offset,
+			"the line is not that of record %d, as the checkpoint in record %d has it", p.Seq, later.Seq)
 	}
 	if at.Head, err = logfile.ParseHead(name, at.offset, line); err != nil {
 		return at, false, err
 	}
 	if at.Kind != logfile.KindCheckpoint || at.Seq != p.Seq {
-		return at, false, logfile.FaultAt(name, at.offset, "the checkpoint in record %d names this record as the one before it, and it is none", later.Seq)
+		return at, false, logfile.FaultAt(name, at.offset,
+			"the checkpoint in record %d names this record as the one before it, and it is none", later.Seq)
 	}
 	return at, true, nil
 }
@@ -240,8 +247,9 @@ func (w *backward) find(later stop, p *logfile.Place) (segment int, offset int64
 		}
 		offset += id.size
 	}
-	if segment >= 0 && offset < 0 {
-		err = logfile.FaultAt(w.segments[later.segment], later.offset, "the checkpoint says that record %d stands %d bytes before it, which is not in its segment", p.Seq, p.Back)
+	if (segment < 0) != (offset < 0) {
+		err = logfile.FaultAt(w.segments[later.segment], later.offset,
+			"the checkpoint says that record %d stands %d bytes before it, which is not in its segment", p.Seq, p.Back)
 	}
 	return segment, offset, err
 }

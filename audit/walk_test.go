@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +17,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/testlog"
+	"tollgate/replay"
 )
 
 // fullScan is what a start must find, by all records of a log and without any of the reading that is under test.
@@ -526,6 +532,34 @@ func TestOlderCheckpoints(t *testing.T) {
 	}
 }
 
+// TestClockAheadInAnOldLog: the last segment of a log whose checkpoints state nothing was begun by a wrong clock.
+func TestClockAheadInAnOldLog(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	key, err := checkpoint.CreateKey(filepath.Join(dir, keyName), "tollgate/test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := testlog.New(dir, key)
+	w.Old = true
+	w.Add(&logfile.Record{Kind: logfile.KindIntent, Call: "a", Effect: "spend", SignatureHash: "h", SignatureDate: testlog.Start})
+	w.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.Succeeded})
+	w.Step = 10 * time.Minute
+	w.Rotate()
+	w.Flush()
+	now := testlog.Start.Add(time.Hour)
+	l, found, err := Open(Config{Dir: dir, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end(l)
+	if len(found.Signatures) != 1 || found.Earliest.Sub(testlog.Start) > time.Minute {
+		t.Errorf("signatures %v, earliest %v", found.Signatures, found.Earliest)
+	}
+}
+
 // TestManySignaturesAtOnce: intents whose signatures fill a checkpoint's line come into one batch; a checkpoint stands between them
 // all the same, and states all of them.
 func TestManySignaturesAtOnce(t *testing.T) {
@@ -570,5 +604,104 @@ func TestManySignaturesAtOnce(t *testing.T) {
 	}
 	if n != 2000 || longest < 40<<10 {
 		t.Errorf("checkpoints state %d signatures of 2000, in up to %d bytes", n, longest)
+	}
+}
+
+// TestWalkOutlivesADate: a date may lie 15 minutes ahead, so its signature is good for half an hour. A start remembers it until then,
+// by whatever clock.
+func TestWalkOutlivesADate(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 40 * time.Minute, -40 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			d, offset := newMemDisk(), new(atomic.Int64)
+			cfg := small(d)
+			cfg.Now = func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+			l, _, err := Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Second)
+			date := time.Now().Add(15 * time.Minute)
+			paid := &logfile.Record{Call: "a", Effect: "spend", SignatureHash: strings.Repeat("ab", 32), SignatureDate: date}
+			if err := l.Intent(t.Context(), paid); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Outcome(t.Context(), &logfile.Record{Call: "a", Outcome: logfile.Succeeded}); err != nil {
+				t.Fatal(err)
+			}
+			for time.Until(date) > -15*time.Minute+10*time.Second { // as long as it is valid
+				time.Sleep(10 * time.Second)
+				if err := l.Queue(&logfile.Record{Kind: logfile.KindRefusal}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := l.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			offset.Store(int64(ahead))
+			l, found, err := Open(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(l)
+			if len(found.Signatures) != 1 || found.Earliest.After(date.Add(15*time.Minute+replay.ClockSlack)) {
+				t.Errorf("clock %v ahead: signatures %v, earliest %v behind the date", ahead, found.Signatures, found.Earliest.Sub(date))
+			}
+		})
+	}
+}
+
+// TestProgressIsOfWhatIsRead: how far a start is, is said of what it reads, and not of the log's size.
+func TestProgressIsOfWhatIsRead(t *testing.T) {
+	for _, open := range []int{-1, 700} {
+		d := longLog(t, 1000, open, open < 0)
+		names, _ := d.List()
+		var size, total, halves int64
+		for _, name := range logfile.SegmentNames(names) {
+			size += int64(len(d.bytes(name)))
+		}
+		cfg, last := small(d), int64(-1)
+		cfg.Progress = func(read, of int64) {
+			if total = of; last >= 0 && read < last {
+				t.Errorf("%d bytes were read, after %d", read, last)
+			}
+			if last = read; read > of/4 && read < of*3/4 {
+				halves++
+			}
+		}
+		l, _, err := Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end(l)
+		if last != total || open < 0 && total > size*3/4 || open >= 0 && halves == 0 {
+			t.Errorf("open call %d: %d bytes of %d, in a log of %d; %d reports from the middle", open, last, total, size, halves)
+		}
+	}
+}
+
+// TestFindPlaces: a place is in the segment that its record is in, or in front of all that are there.
+func TestFindPlaces(t *testing.T) {
+	d := newMemDisk()
+	w := &backward{disk: d, segments: []string{logfile.SegmentName(5), logfile.SegmentName(9)}}
+	for _, name := range w.segments {
+		d.put(name, make([]byte, 1000))
+	}
+	later := stop{segment: 1, offset: 300}
+	for _, c := range []struct {
+		seq     uint64
+		back    int64
+		segment int
+		offset  int64
+		fails   bool
+	}{
+		{seq: 9, back: 300, segment: 1, offset: 0}, {seq: 9, back: 301, fails: true},
+		{seq: 5, back: 1300, segment: 0, offset: 0}, {seq: 8, back: 301, segment: 0, offset: 999}, {seq: 5, back: 1301, fails: true},
+		{seq: 4, back: 1301, segment: -1, offset: -1}, {seq: 4, back: 1300, fails: true}, {seq: 1, back: 200, fails: true},
+		{seq: 5, back: math.MaxInt64, fails: true},
+	} {
+		segment, offset, err := w.find(later, &logfile.Place{Seq: c.seq, Back: c.back})
+		if (err != nil) != c.fails || err == nil && (segment != c.segment || offset != c.offset) {
+			t.Errorf("record %d, %d bytes back: segment %d, offset %d, %v", c.seq, c.back, segment, offset, err)
+		}
 	}
 }

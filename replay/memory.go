@@ -70,8 +70,8 @@ func (m *Memory) Mark(_ context.Context, k Key, date, now time.Time) error {
 
 // Refill remembers a signature that was marked before a restart; call it before the first Mark. Dates that have run out,
 // and repeated keys, are no errors. The only error is [ErrFull]: the memory is too small to start with. The clock may be wrong
-// at a restart, and right soon after: what would run out by it is kept as long as if it showed earliest now, if that is before, but no longer than a date can be valid, and in no more than half
-// of the memory: give the newest dates first.
+// at a restart, and right soon after: what would run out by it is kept as long as if it showed earliest now, if that is before, but
+// no longer than a date can be valid, and in no more than half of the memory: give the newest dates first.
 func (m *Memory) Refill(k Key, date, now, earliest time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

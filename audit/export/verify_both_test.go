@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
@@ -99,4 +101,99 @@ func (l *logs) open(s sample) (fs.FS, bool) {
 		files[filepath.Base(name)] = &fstest.MapFile{Data: data}
 	}
 	return files, bundle
+}
+
+// TestBothVerifiersAgreeOnStates makes random logs, whose checkpoints may state what is not so, whole and as bundles.
+func TestBothVerifiersAgreeOnStates(t *testing.T) {
+	l, rng := newLogs(t), rand.New(rand.NewPCG(7, 31))
+	var samples []sample
+	for i := range 100 {
+		dir := l.make(func(log *testlog.Log) { randomStates(log, rng) })
+		s := sample{Name: fmt.Sprint(i), Log: dir, Allow: true, Keys: []string{l.key.Public().String()}}
+		if files := l.files(dir, "*.jsonl"); len(files) > 1 && rng.IntN(2) == 0 {
+			for _, file := range files[:1+rng.IntN(len(files)-1)] {
+				l.ok(os.Remove(file))
+			}
+			s.Log = filepath.Dir(dir)
+		}
+		samples = append(samples, s)
+	}
+	bad := 0
+	for i, found := range faults(t, samples) {
+		report, err := l.verify(samples[i])
+		if (err == nil && report.Whole()) != (len(found) == 0) {
+			t.Errorf("log %d: verify.py: %q\nGo: %+v, %v", i, found, report, err)
+		}
+		if len(found) > 0 {
+			bad++
+		}
+	}
+	if bad < 10 || bad > 90 {
+		t.Errorf("%d of %d logs have faults", bad, len(samples))
+	}
+}
+
+// randomStates writes calls, starts, segments, and a checkpoint that may be forged.
+func randomStates(log *testlog.Log, rng *rand.Rand) {
+	var open []string
+	log.Old = rng.IntN(4) == 0
+	forged := rng.IntN(40)
+	for n := range 30 {
+		if n == forged {
+			log.Forge = func(s *logfile.State) { forgeState(s, rng) }
+		}
+		switch rng.IntN(10) {
+		case 0:
+			log.Rotate()
+			log.Forge = nil
+		case 1, 2:
+			log.Checkpoint()
+			log.Forge = nil
+			log.Old = log.Old && rng.IntN(3) > 0
+		case 3:
+			if len(open) == 0 {
+				log.Add(&logfile.Record{Kind: logfile.KindStart})
+			}
+		case 4, 5:
+			if len(open) > 0 {
+				i := rng.IntN(len(open))
+				log.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: open[i], Outcome: logfile.Succeeded})
+				open = slices.Delete(open, i, i+1)
+			}
+		default:
+			r := &logfile.Record{Kind: logfile.KindIntent, Call: fmt.Sprint(n), Effect: []string{"", "read", "write", "spend"}[rng.IntN(4)]}
+			r.SignatureHash = []string{"", strings.Repeat("ab", 32), strings.Repeat("a", 128), strings.Repeat("a", 129), "é\"\\"}[rng.IntN(5)]
+			if rng.IntN(4) > 0 {
+				r.SignatureDate = testlog.Start.Add(time.Duration(n) * time.Second)
+			}
+			log.Add(r)
+			open = append(open, r.Call)
+		}
+	}
+}
+
+// forgeState changes one thing, which may not be there.
+func forgeState(s *logfile.State, rng *rand.Rand) {
+	places := [...]*logfile.Place{s.Open, s.Previous}
+	place := places[rng.IntN(2)]
+	switch n := rng.IntN(9); {
+	case n == 0:
+		*s = logfile.State{}
+	case n == 1:
+		s.Open = nil
+	case n == 2:
+		s.Previous = nil
+	case n == 3:
+		s.Open = s.Previous
+	case n == 4 && len(s.Signatures) > 0:
+		s.Signatures = s.Signatures[1:]
+	case n == 5:
+		s.Signatures = append(slices.Clone(s.Signatures), logfile.Signature{Hash: "x"})
+	case n == 6 && place != nil:
+		place.Seq += uint64(rng.IntN(3))
+	case n == 7 && place != nil:
+		place.Back += int64(rng.IntN(400) - 200)
+	case n == 8 && place != nil:
+		place.Hash += "A"
+	}
 }

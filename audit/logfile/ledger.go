@@ -174,8 +174,8 @@ func (l *Ledger) Open() int { return len(l.open) }
 // that had been open longest there. It is 0 when that is not known.
 func (l *Ledger) ReadFrom() uint64 { return l.read }
 
-// State returns what a checkpoint has to state that comes next, valid until it is added. It is empty where there was no checkpoint before, and where
-// that one's version let more signatures come since than fit.
+// State returns what a checkpoint has to state that comes next, valid until it is added. It is empty where there was no checkpoint
+// before, and where that one's version let more signatures come since than fit.
 func (l *Ledger) State() State {
 	if l.previous.seq == 0 || l.full {
 		return State{}

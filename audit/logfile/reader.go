@@ -319,7 +319,7 @@ const usualLine = 4 << 10
 
 // Line returns the line that begins at an offset, without its line feed, valid until anything else is read.
 func (r *Reader) Line(offset int64) ([]byte, error) {
-	for _, size := range [...]int{usualLine, MaxLine} {
+	for _, size := range [...]int{usualLine, 4 * usualLine, MaxLine} {
 		b := r.buffer()[:size]
 		n, err := r.readAt(b, offset)
 		if i := bytes.IndexByte(b[:n], '\n'); i >= 0 {
@@ -338,17 +338,20 @@ func (r *Reader) Last() (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	from := max(info.Size()-MaxLine, 0)
-	tail := make([]byte, info.Size()-from)
-	if _, err := r.readAt(tail, from); err != nil && err != io.EOF {
-		return Head{}, fmt.Errorf("reading audit segment %s: %w", r.Name, err)
+	for size := int64(usualLine); ; size = MaxLine {
+		from := max(info.Size()-size, 0)
+		tail := r.buffer()[:info.Size()-from]
+		if _, err := r.readAt(tail, from); err != nil && err != io.EOF {
+			return Head{}, fmt.Errorf("reading audit segment %s: %w", r.Name, err)
+		}
+		line, whole := bytes.CutSuffix(tail, []byte{'\n'})
+		if !whole {
+			return Head{}, FaultAt(r.Name, info.Size(), "the segment does not end with a record, yet another follows")
+		}
+		if start := bytes.LastIndexByte(line, '\n') + 1; start > 0 || from == 0 || size == MaxLine {
+			return ParseHead(r.Name, from+int64(start), line[start:])
+		}
 	}
-	line, whole := bytes.CutSuffix(tail, []byte{'\n'})
-	if !whole {
-		return Head{}, FaultAt(r.Name, info.Size(), "the segment does not end with a record, yet another follows")
-	}
-	start := bytes.LastIndexByte(line, '\n') + 1
-	return ParseHead(r.Name, from+int64(start), line[start:])
 }
 
 // Hashes returns an iterator over the hashes of a file that holds such. An error is the last thing that it yields.
