@@ -14,17 +14,18 @@ import (
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
 const leastKeep = 180 * day
 
+// hashKeyName is the name of the hash key in the folder of the log.
+const hashKeyName = "hash.key"
+
 func (b *builder) buildAudit(a *auditConfig) {
 	b.config.Audit = Audit{
 		Dir: resolve(b.dir, a.Dir), SegmentSize: int64(a.SegmentSize), Reserve: int64(a.Reserve), Deadline: a.Deadline.duration(),
-		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"), HashKeyFile: b.auditFile(a.HashKey.File, "hash.key"),
+		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"), HashKeyFile: b.auditFile(a.HashKey.File, hashKeyName),
 		CheckpointEvery: a.Checkpoints.Every.duration(), CheckpointRecords: a.Checkpoints.Records,
 		Keep: a.Keep.duration(),
 	}
 	b.private("audit.key.file", b.config.Audit.KeyFile)
-	if a.HashKey.File != "" { // one in the log's folder is the gateway's own, which a start tightens
-		b.private("audit.hash_key.file", b.config.Audit.HashKeyFile)
-	}
+	b.private("audit.hash_key.file", resolve(b.dir, a.HashKey.File)) // without it the file is the gateway's own, which a start tightens
 	for _, c := range a.Checkpoints.Copies {
 		b.config.Audit.Copies = append(b.config.Audit.Copies, CheckpointCopy{File: resolve(b.dir, c.File)})
 	}
@@ -153,7 +154,7 @@ func (a *Audit) describe() []string {
 		"records are kept " + kept(a.Keep),
 		"index: " + orNone(a.IndexFile),
 	}
-	if filepath.Dir(a.HashKeyFile) != filepath.Clean(a.Dir) {
+	if a.HashKeyFile != filepath.Join(a.Dir, hashKeyName) {
 		lines = slices.Insert(lines, 2, "keyed hashes of what records withhold, with "+a.HashKeyFile)
 	}
 	if a.Name != "" {

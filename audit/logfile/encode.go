@@ -15,8 +15,8 @@ const MaxLine = 64 << 10
 // maxHead is more than the members that the log sets itself, and the line feed, can take.
 const MaxHead = 128
 
-// maxText bounds one text of a record that is not cut, in bytes of its encoded form.
-const maxText = 16 << 10
+// MaxText bounds one text of a record that is not cut, in bytes of its encoded form, which canonical paths and queries have already.
+const MaxText = 16 << 10
 
 // limits say how much of a record is written. All lengths of text are of the encoded form.
 type limits struct {
@@ -35,7 +35,7 @@ type limits struct {
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32}, // package tlspolicy lists up to 65 offers
+	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32}, // package tlspolicy lists up to 65 offers
 	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32},
 	{text: 128, fields: 16, values: 64, offers: 16, counts: 21, peaks: 64, signed: 1, hidden: 4, entries: 8},
 }

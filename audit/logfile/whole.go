@@ -48,7 +48,7 @@ func (r *Record) surelyFits() bool {
 			texts += len(v)
 		}
 	}
-	return texts*growth+rest < maxText
+	return texts*growth+rest < MaxText
 }
 
 // mustBeWhole reports whether an intent is of a call that may change something.

@@ -32,6 +32,9 @@ import (
 	"tollgate/internal/private"
 )
 
+// FileName is that of the key file in the folder of the log, unless the configuration names another.
+const FileName = "hash.key"
+
 const (
 	size    = 32
 	idSize  = 8
@@ -73,6 +76,15 @@ func (k *Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mac.Key("+
 func (k *Key) Text(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(k.sum(sum[:]))
+}
+
+// Read is Text of all that r has.
+func (k *Key) Read(r io.Reader) (string, error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(k.sum(h.Sum(nil))), nil
 }
 
 // Of returns the keyed hash of the text whose SHA-256 is given in hexadecimal digits; "" of what is no such hash.

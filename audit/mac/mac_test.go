@@ -29,6 +29,9 @@ func TestText(t *testing.T) {
 			if got := key.Text(text); got != want {
 				t.Errorf("%.10q: %s, want %s", text, got, want)
 			}
+			if got, err := key.Read(strings.NewReader(text)); got != want || err != nil {
+				t.Errorf("%.10q: read as %s, %v", text, got, err)
+			}
 			if got := key.Of(hex.EncodeToString(sum[:])); got != want {
 				t.Errorf("of the hash of %.10q: %s, want %s", text, got, want)
 			}
