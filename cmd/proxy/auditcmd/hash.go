@@ -1,8 +1,10 @@
 package auditcmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -30,6 +32,9 @@ func hashCommand() *cobra.Command {
 				file = filepath.Join(dir, mac.FileName)
 			}
 			key, err := mac.Load(file, remarkOn(cmd.ErrOrStderr()))
+			if errors.Is(err, fs.ErrNotExist) && dir != "" {
+				err = fmt.Errorf("%w: name the file with --key-file when audit.hash_key of the configuration does", err)
+			}
 			if err != nil {
 				return err
 			}
