@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // field is one key of a mapping, as its struct tags describe it.
@@ -18,8 +19,18 @@ type field struct {
 	min, max  float64 // the same as measures
 }
 
-// fieldsOf reads the tags of a struct of fileconfig.go. A malformed tag is a programmer's error and panics; a test reads all.
+var knownFields sync.Map // of a reflect.Type: []field
+
+// fieldsOf returns what the tags of a struct of fileconfig.go say. A malformed tag is a programmer's error and panics; a test reads all.
 func fieldsOf(t reflect.Type) []field {
+	fields, ok := knownFields.Load(t)
+	if !ok {
+		fields, _ = knownFields.LoadOrStore(t, readFields(t))
+	}
+	return fields.([]field)
+}
+
+func readFields(t reflect.Type) []field {
 	fields := make([]field, t.NumField())
 	for i := range fields {
 		tag := t.Field(i).Tag

@@ -39,8 +39,10 @@ func TestLoad(t *testing.T) {
 // TestBounds gives inputs that would cost the YAML parser time or stack; all are refused before it.
 func TestBounds(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
-		{"large file", strings.Repeat("#", maxFile+1), "larger than 1 MiB"},
-		{"many tokens", strings.Repeat("a: b\n", maxTokens/3+1), "tokens"},
+		{"large file", strings.Repeat("#", maxFile+1), "larger than 4 MiB"},
+		{"many keys", "a:\n" + strings.Repeat("  b:\n", maxSiblings+1), "f:16386:3: more than 16384 keys"},
+		{"many keys of a file", strings.Repeat("a:\n", maxSiblings+1), "keys or entries in one block"},
+		{"many entries", "a:\n" + strings.Repeat("# c\n- b:\n    c\n", maxSiblings+1), "keys or entries in one block"},
 		{"flow depth", strings.Repeat("[", 30_000), "levels deep"},
 		{"list depth", strings.Repeat("- ", 30_000), "levels deep"},
 		{"complex keys", strings.Repeat("? ", 30_000), "not supported"},

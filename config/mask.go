@@ -139,12 +139,14 @@ func insideSecret(path string) bool {
 	return false
 }
 
+var withoutMarks = strings.NewReplacer("_", "", "-", "", ".", "")
+
 // sensitive tells whether a key, perhaps mistyped, holds a secret. "key" alone is the path of a certificate's key.
 func sensitive(key string) bool {
 	if len(key) > 64 {
 		return false
 	}
-	plain := strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(key))
+	plain := withoutMarks.Replace(strings.ToLower(key))
 	if slices.Contains([]string{"sk", "ak", "pwd", "accesskey", "secretkey"}, plain) {
 		return true
 	}

@@ -329,7 +329,7 @@ func TestCallerLeavesInTheQueue(t *testing.T) {
 	f.send(t, look())
 	c := f.dial(t)
 	c.write(pay())
-	for f.config.Limiter.Waiting() == 0 && t.Context().Err() == nil {
+	for f.waiting() == 0 && t.Context().Err() == nil {
 		runtime.Gosched()
 	}
 	_ = c.conn.Close()

@@ -118,7 +118,7 @@ func TestGiveUpBeforeTheIntent(t *testing.T) {
 			caller := f.dial(t)
 			caller.write(pay() + pay())
 			caller.answer()
-			for f.config.Limiter.Waiting() == 0 {
+			for f.waiting() == 0 {
 				runtime.Gosched()
 			}
 			return caller

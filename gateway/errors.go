@@ -66,6 +66,7 @@ var (
 	clockRejected    = Code{"TG.6008", "clock_rejected", 503, "The provider's clock and this gateway's differ"}
 	stopping         = Code{"TG.6009", "stopping", 503, "The gateway is stopping"}
 	keysOnTrial      = Code{"TG.6010", "credential_on_trial", 503, "This gateway's cloud key is on trial"}
+	countsUnknown    = Code{"TG.6011", "counts_unavailable", 503, "Earlier calls cannot be looked up now"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
@@ -86,7 +87,7 @@ func Codes() []Code {
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, stopping,
-		keysOnTrial,
+		keysOnTrial, countsUnknown,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}

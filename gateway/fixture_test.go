@@ -73,6 +73,9 @@ type fixture struct {
 	http2       bool
 }
 
+// waiting is how many calls wait for a rate limit.
+func (f *fixture) waiting() int { return f.config.Limiter.(*ratelimit.Limiter).Waiting() }
+
 // setting changes a fixture before it starts.
 type setting func(*fixture)
 

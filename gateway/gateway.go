@@ -89,13 +89,26 @@ type Listener struct {
 	CheckClient func(chains [][]*x509.Certificate) error
 }
 
+// Limiter counts calls by their rates: see [ratelimit.Limiter.Take].
+type Limiter interface {
+	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
+	// context's.
+	Take(ctx context.Context, s ratelimit.Subject) (ratelimit.Verdict, error)
+}
+
+// ReplayMemory remembers the signatures of calls that may change something: see [replay.Memory.Mark].
+type ReplayMemory interface {
+	// Mark returns an error that wraps [replay.ErrUnavailable] when the signatures so far cannot be looked up.
+	Mark(ctx context.Context, k replay.Key, date, now time.Time) error
+}
+
 // Config joins the parts of a gateway. All members but MAC are required.
 type Config struct {
 	Callers  *caller.Registry
 	Grants   *grants.Table
-	Limiter  *ratelimit.Limiter
+	Limiter  Limiter
 	Sources  *ratelimit.Sources // limits failed authentication by source
-	Replay   *replay.Memory
+	Replay   ReplayMemory
 	Log      Log
 	MAC      *mac.Key // of keyed hashes in records; nil: one that ends with the process
 	Refusals *audit.Refusals

@@ -49,11 +49,15 @@ func (c *call) markSignature() *Refusal {
 	}
 	signed := c.claim.Authorization
 	key := replay.KeyOf(signed.AccessKey, signed.Signature, c.request.Header.Get("X-Sdk-Date"))
-	switch err := c.Replay.Mark(key, c.claim.Date, c.Now()); {
+	switch err := c.Replay.Mark(c.request.Context(), key, c.claim.Date, c.Now()); {
 	case errors.Is(err, replay.ErrReplay):
 		return refusal(replayed, "a request with this signature was taken before; sign again (with a new date) if you mean a second call")
 	case errors.Is(err, replay.ErrDate):
 		return refusal(badDate, "the signed date went out of the window while the call waited; sign again")
+	case errors.Is(err, replay.ErrUnavailable):
+		return c.countsUnknown("used signatures cannot be looked up", err)
+	case err != nil && c.request.Context().Err() != nil:
+		return c.gone("the caller left before the call was sent")
 	case err != nil:
 		return later(replayFull, "too many signed calls in the last half hour")
 	}

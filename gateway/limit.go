@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -14,7 +15,11 @@ func (c *call) limit() *Refusal {
 		subject.Credential, subject.Quota = c.decision.Credential.Name(), c.operation.Quota
 	}
 	var err error
-	if c.verdict, err = c.Limiter.Take(c.request.Context(), subject); err != nil {
+	c.verdict, err = c.Limiter.Take(c.request.Context(), subject)
+	switch {
+	case errors.Is(err, ratelimit.ErrUnavailable):
+		return c.countsUnknown("the limits cannot be counted", err)
+	case err != nil:
 		return c.gone("the caller left while the call waited for its turn")
 	}
 	if !c.verdict.Allowed {
@@ -26,6 +31,12 @@ func (c *call) limit() *Refusal {
 		return c.gone("the caller left before the call was sent")
 	}
 	return nil
+}
+
+// countsUnknown refuses a call whose limits, or whose signature, cannot be compared with the calls before it.
+func (c *call) countsUnknown(what string, err error) *Refusal {
+	c.warn(what+"; the call is not sent", err.Error())
+	return later(countsUnknown, "%s now, so the call was not sent", what)
 }
 
 // rateText says a rate as the configuration does.

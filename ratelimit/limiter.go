@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -38,6 +39,10 @@ func (l *Limiter) plan(s Subject) *plan { return l.plans.get(s.known(), l.bucket
 
 // Waiting is how many calls wait at this moment.
 func (l *Limiter) Waiting() int { return int(l.waiting.Load()) }
+
+// ErrUnavailable says that the calls so far cannot be counted. A [Limiter] never returns it; one that is shared by several
+// processes may.
+var ErrUnavailable = errors.New("the limits cannot be counted")
 
 // Take asks for one call: it takes a token from every bucket that s needs, waiting for them if it must and may, or from
 // none. The error is that of ctx when the caller has left, and no token is taken then; being over a limit is no error but

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ var (
 	// ErrDate says that the signed date is not, or no longer, inside the window. A date that was valid when the call came
 	// can run out while the call waits for its limits; its signature may be forgotten by then, so it must not go out.
 	ErrDate = errors.New("the signed date is outside its window of 15 minutes: sign the request again")
+	// ErrUnavailable says that it is not known which signatures were marked before. The call must not go out. A [Memory] never
+	// returns it; one that is shared by several processes may.
+	ErrUnavailable = errors.New("the memory of used signatures does not answer")
 )
 
 // Memory remembers signatures. It is safe for concurrent use and starts no goroutine.
@@ -53,8 +57,8 @@ func New(max int) *Memory { return &Memory{max: max, groups: make(map[int64]*gro
 
 // Mark remembers a signature, or says why its call must not go out: [ErrReplay], [ErrFull] or [ErrDate]. Of several calls
 // that mark the same key at the same time exactly one succeeds. The date is the signed one, now the time of the call,
-// straight from time.Now.
-func (m *Memory) Mark(k Key, date, now time.Time) error {
+// straight from time.Now. It never waits, so the context is of no interest.
+func (m *Memory) Mark(_ context.Context, k Key, date, now time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	elapsed := m.elapsed(now)

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -24,18 +25,18 @@ func TestMarkedOnce(t *testing.T) {
 	for _, off := range []time.Duration{0, -Window, Window, -time.Minute, 14*time.Minute + 59*time.Second} {
 		m := New(10)
 		date := noon.Add(off)
-		if err := m.Mark(numbered(1), date, noon); err != nil {
+		if err := m.Mark(context.Background(), numbered(1), date, noon); err != nil {
 			t.Fatalf("date off by %v: %v", off, err)
 		}
 		// as long as the date can be valid, and beyond
 		for now := noon; now.Before(date.Add(Window + ClockSlack)); now = now.Add(time.Second) {
-			if err := m.Mark(numbered(1), date, now); !errors.Is(err, ErrReplay) && now.Before(date.Add(Window+second)) {
+			if err := m.Mark(context.Background(), numbered(1), date, now); !errors.Is(err, ErrReplay) && now.Before(date.Add(Window+second)) {
 				t.Fatalf("date off by %v, replay after %v: %v", off, now.Sub(noon), err)
 			} else if err == nil {
 				t.Fatalf("date off by %v, replay accepted after %v", off, now.Sub(noon))
 			}
 		}
-		if err := m.Mark(numbered(2), noon, noon); err != nil {
+		if err := m.Mark(context.Background(), numbered(2), noon, noon); err != nil {
 			t.Errorf("another signature: %v", err)
 		}
 	}
@@ -63,7 +64,7 @@ func TestNeverTwice(t *testing.T) {
 			s = all[max(0, len(all)-1-random.IntN(4000))]
 		}
 		all = append(all, s)
-		if m.Mark(s.key, s.date, at) == nil {
+		if m.Mark(context.Background(), s.key, s.date, at) == nil {
 			if used[s.key] {
 				t.Fatalf("signature of %v accepted twice, the second time at %v", s.date, at)
 			}
@@ -77,14 +78,14 @@ func TestNeverTwice(t *testing.T) {
 
 func TestClockSetBack(t *testing.T) {
 	m := New(10)
-	if err := m.Mark(numbered(1), noon, noon); err != nil {
+	if err := m.Mark(context.Background(), numbered(1), noon, noon); err != nil {
 		t.Fatal(err)
 	}
 	expired := noon.Add(Window + ClockSlack - time.Second)
-	if err := m.Mark(numbered(2), expired, expired); err != nil {
+	if err := m.Mark(context.Background(), numbered(2), expired, expired); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Mark(numbered(1), noon, expired.Add(-ClockSlack)); !errors.Is(err, ErrReplay) {
+	if err := m.Mark(context.Background(), numbered(1), noon, expired.Add(-ClockSlack)); !errors.Is(err, ErrReplay) {
 		t.Errorf("a clock that is set back by %v reopens a date: %v", ClockSlack, err)
 	}
 }
@@ -92,7 +93,7 @@ func TestClockSetBack(t *testing.T) {
 func TestDateOutsideWindow(t *testing.T) {
 	m := New(10)
 	for _, off := range []time.Duration{-Window - 2*time.Second, Window + 2*time.Second, -24 * time.Hour, 24 * time.Hour} {
-		if err := m.Mark(numbered(1), noon.Add(off), noon); !errors.Is(err, ErrDate) {
+		if err := m.Mark(context.Background(), numbered(1), noon.Add(off), noon); !errors.Is(err, ErrDate) {
 			t.Errorf("date off by %v: %v", off, err)
 		}
 	}
@@ -105,11 +106,11 @@ func TestDateOutsideWindow(t *testing.T) {
 // only after the first has been forgotten, and must still not go out.
 func TestMarkAfterWaiting(t *testing.T) {
 	m := New(10)
-	if err := m.Mark(numbered(1), noon, noon.Add(Window)); err != nil {
+	if err := m.Mark(context.Background(), numbered(1), noon, noon.Add(Window)); err != nil {
 		t.Fatal(err)
 	}
 	late := noon.Add(Window + ClockSlack + 10*time.Minute)
-	if err := m.Mark(numbered(1), noon, late); err == nil {
+	if err := m.Mark(context.Background(), numbered(1), noon, late); err == nil {
 		t.Error("accepted again once forgotten")
 	}
 	if m.Len() != 0 {
@@ -120,16 +121,16 @@ func TestMarkAfterWaiting(t *testing.T) {
 func TestFullFailsClosed(t *testing.T) {
 	m := New(5)
 	for i := range 5 {
-		if err := m.Mark(numbered(i), noon.Add(time.Duration(i)*time.Minute), noon); err != nil {
+		if err := m.Mark(context.Background(), numbered(i), noon.Add(time.Duration(i)*time.Minute), noon); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 5 {
-		if err := m.Mark(numbered(i), noon.Add(time.Duration(i)*time.Minute), noon); !errors.Is(err, ErrReplay) {
+		if err := m.Mark(context.Background(), numbered(i), noon.Add(time.Duration(i)*time.Minute), noon); !errors.Is(err, ErrReplay) {
 			t.Errorf("a full memory forgot signature %d: %v", i, err)
 		}
 	}
-	if err := m.Mark(numbered(9), noon, noon); !errors.Is(err, ErrFull) {
+	if err := m.Mark(context.Background(), numbered(9), noon, noon); !errors.Is(err, ErrFull) {
 		t.Errorf("a full memory takes another: %v", err)
 	}
 	if err := m.Refill(numbered(9), noon, noon, noon); !errors.Is(err, ErrFull) {
@@ -141,11 +142,11 @@ func TestFullFailsClosed(t *testing.T) {
 		if i == 2 {
 			want = ErrFull
 		}
-		if err := m.Mark(numbered(20+i), later, later); !errors.Is(err, want) {
+		if err := m.Mark(context.Background(), numbered(20+i), later, later); !errors.Is(err, want) {
 			t.Errorf("after some expired, signature %d: %v, want %v", i, err, want)
 		}
 	}
-	if New(0).Mark(numbered(1), noon, noon) == nil {
+	if New(0).Mark(context.Background(), numbered(1), noon, noon) == nil {
 		t.Error("a memory without room accepts a call")
 	}
 }
@@ -163,7 +164,7 @@ func TestRefill(t *testing.T) {
 	if m.Len() != 1 {
 		t.Errorf("%d remembered, want 1: expired ones are left out", m.Len())
 	}
-	if err := m.Mark(numbered(1), noon.Add(-10*time.Minute), noon); !errors.Is(err, ErrReplay) {
+	if err := m.Mark(context.Background(), numbered(1), noon.Add(-10*time.Minute), noon); !errors.Is(err, ErrReplay) {
 		t.Errorf("a signature used before the restart is accepted: %v", err)
 	}
 	if err := m.Refill(numbered(3), noon.Add(-Window-ClockSlack), noon, noon); err != nil || m.Len() != 2 {
@@ -184,14 +185,14 @@ func TestRefillByAWrongClock(t *testing.T) {
 		t.Errorf("%d remembered, want 5", m.Len())
 	}
 	right := ahead.Add(time.Minute - 40*time.Minute)
-	if err := m.Mark(numbered(0), noon, right); !errors.Is(err, ErrReplay) {
+	if err := m.Mark(context.Background(), numbered(0), noon, right); !errors.Is(err, ErrReplay) {
 		t.Errorf("a signature used before the restart is accepted: %v", err)
 	}
-	if err := m.Mark(numbered(9), right, right); err != nil {
+	if err := m.Mark(context.Background(), numbered(9), right, right); err != nil {
 		t.Errorf("a new one is not: %v", err)
 	}
 	later := ahead.Add(2*Window + ClockSlack + 2*time.Minute)
-	if err := m.Mark(numbered(10), later, later); err != nil || m.Len() != 1 {
+	if err := m.Mark(context.Background(), numbered(10), later, later); err != nil || m.Len() != 1 {
 		t.Errorf("%d remembered, want 1: nothing is kept for longer than a date can be valid: %v", m.Len(), err)
 	}
 	// Without the earliest time of the log, this was taken twice.
@@ -205,7 +206,7 @@ func TestMemoryIsFreed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // with times that have a monotonic reading
 		m := New(1000)
 		for i := range 3600 * 2 {
-			if err := m.Mark(numbered(i), time.Now(), time.Now()); err != nil && i < 1000 {
+			if err := m.Mark(context.Background(), numbered(i), time.Now(), time.Now()); err != nil && i < 1000 {
 				t.Fatal(err)
 			}
 			time.Sleep(2 * time.Second)
@@ -229,7 +230,7 @@ func TestOneOfManyWins(t *testing.T) {
 		for range 16 {
 			wg.Go(func() {
 				<-start
-				if m.Mark(numbered(round), noon, noon) == nil {
+				if m.Mark(context.Background(), numbered(round), noon, noon) == nil {
 					mu.Lock()
 					won++
 					mu.Unlock()
@@ -250,7 +251,7 @@ func TestParallelNeverExceedsMax(t *testing.T) {
 	for g := range 8 {
 		wg.Go(func() {
 			for i := range 200 {
-				_ = m.Mark(numbered(g*1000+i), noon.Add(time.Duration(i)*time.Second), noon)
+				_ = m.Mark(context.Background(), numbered(g*1000+i), noon.Add(time.Duration(i)*time.Second), noon)
 			}
 		})
 	}
@@ -327,7 +328,7 @@ func BenchmarkMark(b *testing.B) {
 		}
 		k := KeyOf("TGAPP1", signature, "20260102T120000Z")
 		binary.BigEndian.PutUint64(k[:], uint64(i))
-		if err := m.Mark(k, now, now); err != nil {
+		if err := m.Mark(context.Background(), k, now, now); err != nil {
 			b.Fatal(err)
 		}
 	}

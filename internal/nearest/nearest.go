@@ -35,15 +35,17 @@ func Words(word string, known []string) []string {
 	return words
 }
 
-// distance is the Levenshtein distance in bytes, over at most 100 bytes of each word.
+// longest is how much of a word counts, in bytes.
+const longest = 100
+
+// distance is the Levenshtein distance in bytes.
 func distance(a, b string) int {
-	a, b = a[:min(len(a), 100)], b[:min(len(b), 100)]
-	previous := make([]int, len(b)+1)
-	for j := range previous {
+	a, b = a[:min(len(a), longest)], b[:min(len(b), longest)]
+	var previous, current [longest + 1]int
+	for j := range len(b) + 1 {
 		previous[j] = j
 	}
 	for i := range len(a) {
-		current := make([]int, len(b)+1)
 		current[0] = i + 1
 		for j := range len(b) {
 			substitute := previous[j]

@@ -1,0 +1,49 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// manyCallers is a configuration of n callers, with an access key and a grant each.
+func manyCallers(n int) []byte {
+	var b strings.Builder
+	b.WriteString("listeners: [{name: l, address: 127.0.0.1:8080, upstreams: [bss]}]\n" +
+		"upstreams: {bss: {url: https://bss.myhuaweicloud.com, catalog: cn, sign: true}}\n" +
+		"credentials: {acme: {class: customer, upstream: bss, access_key: {env: AK}, secret_key: {env: SK}}}\n" +
+		"audit: {dir: /var/lib/tollgate/audit}\n" +
+		"callers:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  app-%d:\n    auth: [{access_key: {id: TGAPP%d, secret: {env: SECRET_OF_APP_%d}}}]\n"+
+			"    grants: [{operations: [PayOrders, ListCustomerOrders], credential: acme}]\n", i, i, i)
+	}
+	return []byte(b.String())
+}
+
+func withEnvironment() Options {
+	return Options{Secrets: true, LookupEnv: func(name string) (string, bool) { return "0123456789abcdef01234567-" + name, true }}
+}
+
+func TestManyCallers(t *testing.T) {
+	const callers = 10_000
+	c, err := Parse("f", manyCallers(callers), t.TempDir(), withEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := c.Callers.Len(); n != callers {
+		t.Errorf("%d callers, want %d", n, callers)
+	}
+}
+
+// BenchmarkLoad loads 10,000 callers with a key and a grant each.
+func BenchmarkLoad(b *testing.B) {
+	text := manyCallers(10_000)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse("f", text, ".", withEnvironment()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
