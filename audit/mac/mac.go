@@ -44,7 +44,13 @@ const (
 // Key makes keyed hashes. It can be used concurrently, and prints without what is secret.
 type Key struct {
 	id   string
-	pool sync.Pool // of keyed hash.Hash: keying one costs as much as a short hash
+	pool sync.Pool // of *scratch
+}
+
+// scratch is what one hash needs: keying costs as much as a short hash.
+type scratch struct {
+	mac       hash.Hash // keyed
+	sum, text []byte
 }
 
 // New makes a key that ends with the process.
@@ -61,8 +67,10 @@ func make32() (*Key, string) {
 
 func newKey(secret []byte) *Key {
 	k := &Key{}
-	k.pool.New = func() any { return hmac.New(sha256.New, secret) }
-	k.id = hex.EncodeToString(k.sum([]byte("tollgate mac key id"))[:idSize])
+	k.pool.New = func() any {
+		return &scratch{hmac.New(sha256.New, secret), make([]byte, sha256.Size), make([]byte, 2*sha256.Size)}
+	}
+	k.id = k.sum([]byte("tollgate mac key id"))[:2*idSize]
 	return k
 }
 
@@ -75,7 +83,7 @@ func (k *Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mac.Key("+
 // Text returns the keyed hash of a text.
 func (k *Key) Text(text string) string {
 	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(k.sum(sum[:]))
+	return k.sum(sum[:])
 }
 
 // Read is Text of all that r has.
@@ -84,24 +92,34 @@ func (k *Key) Read(r io.Reader) (string, error) {
 	if _, err := io.Copy(h, r); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(k.sum(h.Sum(nil))), nil
+	return k.sum(h.Sum(nil)), nil
 }
 
 // Of returns the keyed hash of the text whose SHA-256 is given in hexadecimal digits; "" of what is no such hash.
 func (k *Key) Of(hash string) string {
-	sum, err := hex.DecodeString(hash)
-	if err != nil || len(sum) != sha256.Size {
+	if len(hash) != 2*sha256.Size {
 		return ""
 	}
-	return hex.EncodeToString(k.sum(sum))
+	s := k.pool.Get().(*scratch)
+	defer k.pool.Put(s)
+	if _, err := hex.Decode(s.sum, append(s.text[:0], hash...)); err != nil {
+		return ""
+	}
+	return s.of(s.sum)
 }
 
-func (k *Key) sum(data []byte) []byte {
-	h := k.pool.Get().(hash.Hash)
-	defer k.pool.Put(h)
-	h.Reset()
-	_, _ = h.Write(data) // never fails
-	return h.Sum(nil)
+func (k *Key) sum(data []byte) string {
+	s := k.pool.Get().(*scratch)
+	defer k.pool.Put(s)
+	return s.of(data)
+}
+
+func (s *scratch) of(data []byte) string {
+	s.mac.Reset()
+	_, _ = s.mac.Write(data) // never fails
+	s.sum = s.mac.Sum(s.sum[:0])
+	s.text = hex.AppendEncode(s.text[:0], s.sum)
+	return string(s.text)
 }
 
 // Load reads a key file, by the rule of package private for files that the gateway made. The error wraps [fs.ErrNotExist] when
