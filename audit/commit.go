@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/text"
 )
 
 const (
@@ -287,7 +288,7 @@ func (l *Log) stop() error {
 	l.mu.Lock()
 	l.busySince = l.cfg.Now()
 	if n := l.open; n > 0 {
-		r.Note = fmt.Sprintf("%d calls have no outcome; the next start closes them as unknown", n)
+		r.Note = text.Are(n, "call") + " without an outcome; the next start ends each as unknown"
 	}
 	b := l.newBatch()
 	l.put(b, &r)

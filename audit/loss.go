@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -123,15 +122,22 @@ func (l *Log) compare(ctx context.Context, r *recovery) ([]Loss, error) {
 	return c.losses, ctx.Err()
 }
 
-// name returns the log's name, as far as something tells it. A key in the log's own directory without a log that it signed is a
-// loss: that file is there from the first checkpoint on.
+// name returns the log's name, as far as something says it. A key in the log's own directory without a checkpoint is a loss: that
+// file is there from the first checkpoint on.
 func (l *Log) name(r *recovery) (string, []Loss, error) {
-	if !r.chain.Key.IsZero() {
+	if r.chain.Signed > 0 {
 		return r.chain.Key.Name(), nil, nil
 	}
 	key, err := optional(l.cfg.keys.Load())
-	if err != nil || key == nil {
-		return l.cfg.Name, nil, err
+	if err != nil {
+		return "", nil, err
+	}
+	if key == nil { // the log begins with the successor, if there is one
+		successor, err := optional(l.cfg.keys.LoadNew())
+		if err != nil || successor == nil {
+			return l.cfg.Name, nil, err
+		}
+		return successor.Name(), nil, nil
 	}
 	if filepath.Dir(l.cfg.keys.Path()) != filepath.Clean(l.cfg.Dir) {
 		return key.Name(), nil, nil // it may have been made for a log that is yet to begin
@@ -141,130 +147,34 @@ func (l *Log) name(r *recovery) (string, []Loss, error) {
 	return key.Name(), c.losses, nil
 }
 
-// comparison collects what a log has lost.
-type comparison struct {
-	*recovery
-	log      string // its name
-	segments []string
-	losses   []Loss
-}
-
-func (c *comparison) add(place, states, format string, args ...any) {
-	size, root := fmt.Sprint(c.chain.Tree.Size()), c.chain.Tree.Root().String()
-	sum := sha256.Sum256([]byte(strings.Join([]string{c.log, states, size, root}, "\n")))
-	id := hex.EncodeToString(sum[:8])
-	c.losses = append(c.losses, Loss{
-		ID: id, Place: place, Text: fmt.Sprintf(format, args...), states: states,
-		data: map[string]string{"gap": id, "lost": states, "log_size": size, "log_root": root},
-	})
-}
-
-// checkpoint holds the log against one. An old one is compared by the record that states it, which stands right behind what it
-// covers: that the tree grew from there the chain of checkpoints shows to who verifies the log.
-func (c *comparison) checkpoint(w Witness) error {
-	size, root := w.Checkpoint.Size, w.Checkpoint.Root
-	states := fmt.Sprintf("checkpoint %d %v", size, root)
-	end := c.chain.Tree.Size()
-	switch {
-	case size > end:
-		c.add(w.Place, states, "%s states a checkpoint of %d records with the root %v, and the log ends with record %d and the root %v",
-			w.Place, size, root, end, c.chain.Tree.Root())
-		return nil
-	case size == end && root == c.chain.Tree.Root():
-		return nil
-	case size < end:
-		same, err := c.stated(size, root)
-		if err != nil || same {
-			return err
-		}
-	}
-	c.add(w.Place, states, "%s states a checkpoint of %d records with the root %v, and this log, which has %d records, never had that one",
-		w.Place, size, root, end)
-	return nil
-}
-
-// stated reports whether the log states a checkpoint, or whether that is pruned.
-func (c *comparison) stated(size uint64, root checkpoint.Hash) (bool, error) {
-	line, pruned, err := c.record(size + 1)
-	if err != nil || pruned {
-		return true, err
-	}
-	var r logfile.Record
-	if err := logfile.ParseLine(line, &r); err != nil || r.Kind != logfile.KindCheckpoint {
-		return false, nil
-	}
-	has, err := checkpoint.Parse(r.Checkpoint)
-	return err == nil && has.Size == size && has.Root == root, nil
-}
-
-// line holds the log against a line that was read of it.
-func (c *comparison) line(w Witness) error {
-	line, pruned, err := c.record(w.Record)
-	if err != nil || pruned || line != nil && sha256.Sum256(line) == w.LineHash {
-		return err
-	}
-	if w.Record <= c.chain.Signed {
-		c.add(w.Place, fmt.Sprintf("record %d %x", w.Record, w.LineHash),
-			"%s knows another record %d than the log has, whose last checkpoint, in record %d, covers it", w.Place, w.Record, c.chain.Signed)
-	} else {
-		c.found.Ahead = append(c.found.Ahead, fmt.Sprintf("%s knew the log up to record %d, and the log ends with record %d, or has another there",
-			w.Place, w.Record, c.found.LastSeq))
-	}
-	c.ahead = append(c.ahead, w)
-	return nil
-}
-
-// stepBack has those that know more than the log give that up.
-func (r *recovery) stepBack() {
-	first := uint64(1)
-	if segments := logfile.SegmentNames(r.names); len(segments) > 0 {
-		first, _ = logfile.ParseSegmentName(segments[0])
-	}
-	for _, w := range r.ahead {
-		if err := w.StepBack(first); err != nil {
-			r.found.Ahead = append(r.found.Ahead, fmt.Sprintf("%s did not give up what the log does not have: %v", w.Place, err))
-		}
-	}
-}
-
-// record returns the line of a record, nil for none that the log has, and whether it is pruned.
-func (c *comparison) record(seq uint64) (line []byte, pruned bool, err error) {
-	after, _ := slices.BinarySearchFunc(c.segments, seq, func(name string, seq uint64) int {
-		if first, _ := logfile.ParseSegmentName(name); first <= seq {
-			return -1
-		}
-		return 1
-	})
-	if after == 0 {
-		return nil, len(c.segments) > 0, nil
-	}
-	err = withReader(c.disk, c.segments[after-1], func(in *logfile.Reader) error {
-		found, err := in.Find(seq)
-		line = slices.Clone(found)
-		return err
-	})
-	return line, false, err
-}
-
-// accepted returns the losses that the log says were accepted. It reads the log from its beginning, which only a log that has
-// lost something needs, as long as a place still knows of it.
+// accepted returns the losses that the log says were accepted; none when its records are not those that the last checkpoint covers,
+// since a start has not read them all and anybody may have written the event. It reads the log from its beginning, which only a log
+// that has lost something needs, as long as a place still knows of it.
 func (r *recovery) accepted() (map[string]bool, error) {
 	known := map[string]bool{}
+	tree, err := r.prunedTree()
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range logfile.SegmentNames(r.names) {
-		err := withReader(r.disk, name, func(in *logfile.Reader) error { return r.acceptedIn(in, known) })
+		err := withReader(r.disk, name, func(in *logfile.Reader) error { return r.acceptedIn(in, tree, known) })
 		if err != nil {
 			return nil, err
 		}
 	}
+	if tree.Root() != r.chain.Tree.Root() {
+		return nil, nil
+	}
 	return known, nil
 }
 
-// acceptedIn adds the losses that records accept which a checkpoint covers.
-func (r *recovery) acceptedIn(in *logfile.Reader, known map[string]bool) error {
+// acceptedIn adds all lines to the tree, and the losses that records accept which a checkpoint covers.
+func (r *recovery) acceptedIn(in *logfile.Reader, tree *checkpoint.Tree, known map[string]bool) error {
 	for line, err := range in.Lines() {
 		if err != nil {
 			return err
 		}
+		tree.AddLine(line.Text)
 		if !bytes.Contains(line.Text, []byte(logfile.EventLossAccepted)) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -181,8 +182,10 @@ func TestAcceptLoss(t *testing.T) {
 		if i < 0 || records[i].Kind != logfile.KindEvent || records[i].Subject != "/mnt/copy" || records[i].Data["gap"] != losses[0].ID {
 			t.Fatalf("the records are %+v", records)
 		}
-		run(t, witnessed(small(old), second), 2*calls)   // the copy was not written since: it does not refuse again
-		run(t, witnessed(small(old), second), 1)         // nor when the log is longer than it
+		run(t, witnessed(small(old), second), 2*calls) // the copy was not written since: it does not refuse again
+		run(t, witnessed(small(old), second), 1)       // nor when the log is longer than it
+		leaveHashes(old, 1)                            // nor when what is in front of the acceptance was pruned
+		run(t, witnessed(small(old), second), 1)
 		refused(t, witnessed(small(old), third), "")     // what was not accepted is refused still
 		refused(t, witnessed(small(before), second), "") // and so is a log from before the acceptance
 		accept = witnessed(small(old), third)
@@ -210,6 +213,15 @@ func TestKeyWithoutLog(t *testing.T) {
 		empty := d.clone()
 		empty.put(logfile.SegmentName(1), make([]byte, 8<<10))
 		refused(t, small(empty), "the segments that it signed are not")
+		begun := d.clone() // as if a first start had been cut off, but then the key has another name
+		key, _ := memKeys{begun}.Load()
+		var text []byte
+		for i, r := range []logfile.Record{{Kind: logfile.KindStart}, {Kind: logfile.KindKey, Key: key.Public().String()}} {
+			r.Seq, r.Commit = uint64(1+i), 1
+			text = append(r.Append(text), '\n')
+		}
+		begun.put(logfile.SegmentName(1), text)
+		refused(t, small(begun), "the segments that it signed are not")
 
 		elsewhere := small(d.clone())
 		elsewhere.Dir = "/elsewhere" // a key that was made beforehand is outside the log's directory
@@ -317,4 +329,177 @@ func TestEndWhileReading(t *testing.T) {
 			}
 		}
 	})
+}
+
+// replaceLine puts a record in the place of one, which must be longer, with a line of the same length.
+func replaceLine(t *testing.T, d *memDisk, seq uint64, r logfile.Record) {
+	t.Helper()
+	names, _ := d.List()
+	for _, name := range slices.Backward(logfile.SegmentNames(names)) {
+		if first, _ := logfile.ParseSegmentName(name); first > seq {
+			continue
+		}
+		text := d.bytes(name)
+		at := strings.Index(string(text), fmt.Sprintf(`{"seq":%d,`, seq))
+		end := at + strings.IndexByte(string(text[at:]), '\n')
+		r.Detail = ""
+		r.Detail = strings.Repeat("x", end-at-len(r.Append(nil))-len(`,"detail":""`))
+		if line := r.Append(nil); len(line) != end-at || copy(text[at:], line) != len(line) {
+			t.Fatalf("record %d has %d bytes, and %s %d", seq, end-at, line, len(line))
+		}
+		d.put(name, text)
+		return
+	}
+}
+
+// TestForgedAcceptance: who can write to the disk and has no key cannot accept a loss, neither where a start does not read.
+func TestForgedAcceptance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		run(t, small(d), 3*calls)
+		run(t, small(d), 1)
+		run(t, small(d), 1) // has no call of the first run open
+		old := d.clone()
+		note := run(t, small(d), calls)
+		losses := refused(t, witnessed(small(old), note), "and the log ends with record ")
+		records := contents(t, old)
+		i := slices.IndexFunc(records, func(r logfile.Record) bool { return r.Seq > 10 && r.Kind == logfile.KindIntent })
+		forged := *losses[0].record()
+		forged.Seq, forged.Commit, forged.Time = records[i].Seq, records[i].Commit, records[i].Time
+		replaceLine(t, old, forged.Seq, forged)
+		run(t, small(old.clone()), 1) // a start does not see it
+		refused(t, witnessed(small(old), note), "and the log ends with record ")
+	})
+}
+
+// TestPaddedRollback: a copy is not satisfied by records that nobody signed, however many they are, and not by the signed note in a
+// place where a start does not read.
+func TestPaddedRollback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		cfg := growing(d)
+		cfg.CheckpointRecords = 20
+		run(t, cfg, 100)
+		run(t, cfg, 1)
+		run(t, cfg, 1) // has no call of the first run open
+		old := d.clone()
+		note := run(t, growing(d), 1)
+		kept, err := checkpoint.Parse(note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records := contents(t, old)
+		last, at := uint64(len(records)), records[len(records)-1].Time
+		live := logfile.SegmentName(1)
+		text := strings.TrimRight(string(old.bytes(live)), "\x00")
+		for seq := last + 1; seq <= kept.Size+5; seq++ {
+			r := logfile.Record{Kind: logfile.KindStart, Seq: seq, Commit: seq, Time: at}
+			text = string(append(r.Append([]byte(text)), '\n'))
+		}
+		old.put(live, []byte(text))
+		refused(t, witnessed(growing(old), note), "never had that one")
+		stated := contents(t, d)[kept.Size]
+		middle := len(text) / 2 // where a search that halves the segment looks first
+		i := slices.IndexFunc(records, func(r logfile.Record) bool {
+			return r.Kind == logfile.KindIntent && strings.Index(text, fmt.Sprintf(`{"seq":%d,`, r.Seq)) > middle
+		})
+		stated.Key, stated.Peaks, stated.Open, stated.Signatures, stated.Previous = "", nil, nil, nil, nil
+		replaceLine(t, old, records[i].Seq, stated)
+		refused(t, witnessed(growing(old), note), "never had that one")
+	})
+}
+
+// TestSuccessorWithoutLog: a key that was prepared says what the lost log was called, too.
+func TestSuccessorWithoutLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		note := run(t, small(d), calls)
+		names, _ := d.List()
+		for _, name := range logfile.SegmentNames(names) {
+			d.remove(name)
+		}
+		if err := d.Rename(keyName, keyName+newSuffix); err != nil {
+			t.Fatal(err)
+		}
+		run(t, small(d.clone()), 1) // as a first start that was cut off
+		refused(t, witnessed(small(d), note), "/mnt/copy states a checkpoint of")
+	})
+}
+
+// TestCrashWhileAccepting: wherever power is lost while losses are accepted, the log refuses them still, or has them on record; and
+// they can be accepted then.
+func TestCrashWhileAccepting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		run(t, small(d), calls)
+		old, gone := d.clone(), d.clone()
+		note := run(t, small(d), calls)
+		names, _ := gone.List()
+		for _, name := range logfile.SegmentNames(names) {
+			gone.remove(name)
+		}
+		for _, lost := range []*memDisk{old, gone} {
+			refusals, opened := 0, 0
+			for at := 1; ; at++ {
+				d := lost.clone()
+				hit := false
+				d.fault = func(_ string, n int) fault {
+					if n == at {
+						hit = true
+						return notDone
+					}
+					return fine
+				}
+				acceptAll(t, d, note)
+				if !hit {
+					break
+				}
+				after := d.powerLoss(rand.New(rand.NewPCG(uint64(at), 1)))
+				l, _, err := Open(witnessed(small(after), note))
+				var refused *LossError
+				switch {
+				case errors.As(err, &refused):
+					refusals++
+					if err := acceptAll(t, after, note); err != nil {
+						t.Fatalf("after a loss of power at operation %d: %v", at, err)
+					}
+				case err != nil:
+					t.Fatalf("after a loss of power at operation %d: %v", at, err)
+				default:
+					opened++
+					end(l)
+				}
+				events := 0
+				for _, r := range contents(t, after) {
+					if r.Event == logfile.EventLossAccepted {
+						events++
+					}
+				}
+				if events == 0 {
+					t.Fatalf("after a loss of power at operation %d nothing is on record", at)
+				}
+				run(t, witnessed(small(after), note), 1)
+			}
+			if refusals == 0 || opened == 0 {
+				t.Errorf("%d starts were refused, %d were not", refusals, opened)
+			}
+		}
+	})
+}
+
+// acceptAll accepts all that a log has lost.
+func acceptAll(t *testing.T, d *memDisk, note string) error {
+	cfg := witnessed(small(d), note)
+	losses, err := Losses(t.Context(), cfg)
+	for _, loss := range losses {
+		cfg.Accept = append(cfg.Accept, loss.ID)
+	}
+	if err != nil || len(losses) == 0 {
+		return err
+	}
+	l, _, err := Open(cfg)
+	if err == nil {
+		err = l.Close(t.Context())
+	}
+	return err
 }

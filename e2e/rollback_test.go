@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -210,8 +211,9 @@ func TestIndexAheadOfTheLog(t *testing.T) {
 
 // TestStartReadsALongLog: meanwhile the gateway lives and is not ready, says how far it is, and hears that it is to stop.
 func TestStartReadsALongLog(t *testing.T) {
-	w := newWorld(t, bsssim.Config{}).configure(standard)
-	if err := os.MkdirAll(w.file("audit"), 0o700); err != nil {
+	w := newWorld(t, bsssim.Config{}).configure(replaceOnce(t, standard, "{dir: audit}", "{dir: audit, checkpoints: {copies: [{file: endless}]}}"))
+	// The comparison with a copy that has no end takes its two seconds, however fast the log is read.
+	if err := errors.Join(os.MkdirAll(w.file("audit"), 0o700), os.WriteFile(w.file("endless"), nil, 0o600), os.Truncate(w.file("endless"), 1<<40)); err != nil {
 		t.Fatal(err)
 	}
 	key, err := checkpoint.CreateKey(w.file("audit/signing.key"), "tollgate/test")

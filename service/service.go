@@ -84,7 +84,9 @@ func Start(ctx context.Context, c *config.Config, version string, logger *zap.Lo
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
 	}
 	if err := s.start(ctx); err != nil {
-		s.closeAll(context.Background())
+		closing, stop := context.WithTimeout(context.Background(), closeTime) // a copy of checkpoints may hang
+		defer stop()
+		_ = s.closeAll(closing) // err says what went wrong first
 		return nil, err
 	}
 	return s, nil

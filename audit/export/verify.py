@@ -36,6 +36,7 @@ except ImportError:  # where there is none, no gateway writes a log either
     fcntl = None
 
 MAX_LINE = 65536  # bytes, with the line feed ("Lines")
+MAX_DEPTH = 16  # of objects and lists in one another, the record included
 MAX_FAULTS = 100  # that are shown
 MAX_COPIES = 64 << 20  # bytes of a file of checkpoints, or keys, kept elsewhere
 TAIL_RECORDS, TAIL_SECONDS = 65536, 30  # beyond the settings, of a log that is being written ("Verifying", point 9)
@@ -250,8 +251,45 @@ def quote(text):
 # ---- Lines and files ("Files", "Lines") ------------------------------------------------------------------------------
 
 KINDS = "start|intent|outcome|refusal|refusals|stop|event|checkpoint|key|prune"
-HEAD = re.compile(r'\{"seq":[1-9][0-9]{0,18},"commit":[1-9][0-9]{0,18},"time":"(?P<time>%s)","kind":"(%s)"[,}]' % (TIME, KINDS))
+HEAD = re.compile(r'\{"seq":[1-9][0-9]{0,17},"commit":[1-9][0-9]{0,17},"time":"(?P<time>%s)","kind":"(%s)"[,}]' % (TIME, KINDS))
 STRING = re.compile(br'"(?:[^"\\]|\\.)*"')
+OUTSIDE = re.compile(br'(?:[][{}:,"]|true|false|(?<![0-9])[0-9]{1,18}(?![0-9]))*')  # what stands outside of strings
+HALF = re.compile(br"\\u[dD][89a-fA-F]")  # of a pair that stands for one character
+MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])")
+
+
+def members(texts="", numbers="", truths="", times="", lists="", **others):
+    """The type of each member that is known: str, int, bool, MOMENT, a list of one type, or an object of such members."""
+    known = {name: kind for names, kind in ((texts, str), (numbers, int), (truths, bool), (times, MOMENT), (lists, [str]))
+             for name in names.split()}
+    return dict(known, **others)
+
+
+PLACE = members("hash", "seq back")
+OFFER = members("server_name", lists="versions suites groups")
+TLS = members("version suite group alpn server_name peer peer_fingerprint", truths="resumed", times="peer_not_after", offer=OFFER)
+RECORD = members(
+    "kind call listener caller claimed_caller identified_by identity source upstream site currency operation effect method path query "
+    "query_hash path_hash credential class access_key account decision reason detail stage tls_failure event subject body_hash "
+    "signature_hash outcome request_id result result_from error_code error_message answer_hash key previous_key checkpoint version note",
+    "seq commit source_port query_bytes path_bytes body_bytes status answer_bytes waited_us upstream_us total_us first last unsigned",
+    "deprecated key_lost cut", "time signature_date since", "peaks", data={"": str},  # of data the names are not known
+    fields=[members("name kind all_hash", "omitted unsummed all_bytes", lists="values")], tls_in=TLS, tls_out=TLS,
+    counts=[members("reason stage tls_failure source caller", "count")],
+    open=PLACE, previous=PLACE, signatures=[members("hash", times="date")])
+
+
+def fits(value, kind):
+    """Whether a value is of a type. Members that are not known may be anything."""
+    if kind is None or type(value) is kind:
+        return True
+    if isinstance(kind, dict):
+        return isinstance(value, dict) and all(fits(v, kind.get(name, kind.get(""))) for name, v in value.items())
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(fits(v, kind[0]) for v in value)
+    if kind is MOMENT:
+        return isinstance(value, str) and bool(MOMENT.fullmatch(value)) and seconds(value[:19] + ".0") is not None
+    return False
 
 
 def parse_line(line):
@@ -262,18 +300,33 @@ def parse_line(line):
         if not head:
             raise Fault("it does not begin with seq, commit, time and a known kind, spelt as they should be")
         seconds(head.group("time"))  # there is such a day
-        record = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-        if re.search(br"[ \t\r]", STRING.sub(b"", line)):
-            raise Fault("white space outside strings")
+        outside = STRING.sub(b'""', line)
+        if not OUTSIDE.fullmatch(outside) or too_deep(outside):
+            raise Fault("white space outside strings, null, a number that is not whole, or too much depth")
+        record = json.loads(text, object_pairs_hook=unique)
+        if HALF.search(line):
+            json.dumps(record, ensure_ascii=False).encode("utf-8")  # each half has its other one
+        if not fits(record, RECORD) or record.get("source_port", 0) > 65535:
+            raise Fault("a member has a value of another type than it should")
         return record
     except (ValueError, RecursionError) as e:
         raise Fault("not a record: %s" % e)
 
 
+def too_deep(outside):
+    """Whether objects and lists are more than MAX_DEPTH deep."""
+    brackets = outside.translate(None, b':,"0123456789truefals')
+    if len(brackets) <= 2 * MAX_DEPTH:
+        return False
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"[]", b" ").replace(b"{}", b" ").replace(b" ", b"")
+    return bool(brackets)
+
+
 def seconds(text):
-    """Since 1970, of a time that TIME matches."""
+    """Since 1970, of a time without its zone. Python has no year 0, which is as long as year 4."""
     year, month, day, hour, minute, second = map(int, re.split("[-T:]", text[:19]))
-    return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc).timestamp() + int(text[20:29]) / 1e9
+    return datetime(year or 4, month, day, hour, minute, second, tzinfo=timezone.utc).timestamp() + int(text[20:29]) / 1e9
 
 
 def unique(pairs):
@@ -282,36 +335,49 @@ def unique(pairs):
     return dict(pairs)
 
 
-def refuse(constant):
-    raise Fault("%s is not JSON" % constant)
+BESIDE = ("checkpoint.txt", "key.txt")  # a log in a bundle
 
 
 class Files:
     """A log's segments and hashes, in a directory, or in a bundle: a zip archive, or a folder if that is said."""
 
     def __init__(self, path, bundle=False):
-        self.bundle, self.zip, self.log = bundle, None, path  # beside: what a bundle says of its log
+        self.bundle, self.zip, self.log = bundle, None, path
+        self.wrong = []  # what is wrong with the files as such
         if os.path.isfile(path):
             self.bundle, self.zip, self.log = True, zipfile.ZipFile(path), ""
-            names = [n for n in self.zip.namelist() if re.search(r"(^|/)log/[^/]+$", n)]
-            self.beside = [n for n in self.zip.namelist() if os.path.basename(n) in ("checkpoint.txt", "key.txt")]
+            everything = [e.filename for e in self.zip.infolist()]
+            names = [name for name in everything if re.search(r"(^|/)log/[^/]+$", name)]
+            beside = [name for name in everything if os.path.basename(name) in BESIDE]
+            for e in self.zip.infolist():
+                if e.filename[:1] == "/" or ".." in e.filename.split("/") or stat.S_ISLNK(e.external_attr >> 16):
+                    self.wrong.append("%s would be unpacked to another place, or as a link" % ascii(e.filename))
+            if len({os.path.dirname(name) for name in names}) > 1:
+                self.wrong.append("there is more than one log in the archive")
         else:
             if bundle:
                 self.log = os.path.join(path, "log")
             names = os.listdir(self.log)
-            beside = [os.path.join("..", name) for name in ("checkpoint.txt", "key.txt")]
-            self.beside = [name for name in beside if self.bundle and os.path.exists(os.path.join(self.log, name))]
-        entries = self.zip.infolist() if self.zip else []
-        self.outside = [e.filename for e in entries
-                        if e.filename[:1] == "/" or ".." in e.filename.split("/") or stat.S_ISLNK(e.external_attr >> 16)]
-        self.segments, self.hashes, self.twice = {}, {}, []
+            beside = [os.path.join("..", name) for name in BESIDE if bundle and os.path.lexists(os.path.join(path, name))]
+            if bundle and os.path.islink(self.log):
+                self.wrong.append("log is a link")
+        self.segments, self.hashes = {}, {}
         for name in names:
             match = re.fullmatch(r"(?:.*/)?([0-9]{20})\.(jsonl|hashes)", name)
-            if match:
-                kind = self.segments if match[2] == "jsonl" else self.hashes
-                if int(match[1]) in kind:
-                    self.twice.append(name)
-                kind[int(match[1])] = name
+            if match and 0 < int(match[1]) < 1 << 63:
+                kind, number = self.segments if match[2] == "jsonl" else self.hashes, int(match[1])
+                if number in kind:
+                    self.wrong.append("%s is in the archive twice" % name)
+                elif self.is_regular(name):
+                    kind[number] = name
+        self.beside = [name for name in beside if self.is_regular(name)]  # what a bundle says of its log
+
+    def is_regular(self, name):
+        """Whether a file is one, and no link, or a pipe that would never end."""
+        if self.zip or stat.S_ISREG(os.lstat(os.path.join(self.log, name)).st_mode):
+            return True
+        self.wrong.append("%s is no regular file" % name)
+        return False
 
     def open(self, name):
         return self.zip.open(name) if self.zip else open(os.path.join(self.log, name), "rb")
@@ -383,8 +449,8 @@ class Verifier:
 
     def read_files(self):
         segments, hashes = self.files.segments, self.files.hashes
-        for name in self.files.twice:
-            self.fault("%s is in the archive twice" % name)
+        for text in self.files.wrong:
+            self.fault(text)
         numbers = sorted(set(segments) | set(hashes))
         if not segments:
             return self.fault("there is no segment here")
@@ -395,12 +461,19 @@ class Verifier:
             if number != self.seq + 1:
                 self.fault("the file begins with record %d, where %d follows" % (number, self.seq + 1))
                 self.seq = number - 1
-            read = self.read_segment if number in segments else self.read_hashes
             try:
-                with self.files.open(self.file) as stream:
-                    read(stream, following)
+                with self.open(number) as stream:
+                    (self.read_segment if self.file.endswith(".jsonl") else self.read_hashes)(stream, following)
             except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as e:
                 self.fault("cannot be read: %s" % e)
+
+    def open(self, number):
+        """The stream of self.file, or of the hashes that are left of it if it was pruned since the files were listed."""
+        try:
+            return self.files.open(self.file)
+        except FileNotFoundError:
+            self.file = "%020d.hashes" % number
+            return self.files.open(self.file)
 
     def begin(self, number):
         """A bundle begins with any checkpoint record, whose peaks are the tree so far (read_record takes them)."""
@@ -412,8 +485,10 @@ class Verifier:
 
     def read_hashes(self, stream, following):
         first, self.behind = self.seq + 1, self.behind or (self.file, 0)
-        if self.first is not None:
+        if self.first is not None and first not in self.files.segments:
             self.fault("records behind kept ones were removed: only the oldest ever are")
+        # Of what stands behind, intents, checkpoints and the bytes between may be here.
+        self.first, self.bytes, self.previous, self.signatures, self.calls = None, 0, None, [], {}
         while True:
             leaf = stream.read(32)
             if len(leaf) < 32:
@@ -609,9 +684,9 @@ class Verifier:
 
     def check_intent(self, record):
         call, signed = record.get("call"), record.get("signature_hash", "")
-        if record.get("effect") != "read" and isinstance(signed, str) and 0 < len(signed.encode()) <= 128:
+        if record.get("effect") != "read" and 0 < len(signed.encode()) <= 128:
             self.signatures.append((signed, record.get("signature_date")))
-        if not isinstance(call, str):
+        if not call:
             raise Fault("an intent without a call")
         self.check_refusal(call)
         self.calls[call] = (self.seq, self.bytes)
@@ -657,8 +732,6 @@ class Verifier:
     # What a bundle holds beside its log: nobody should take another checkpoint or key from it than the log's.
 
     def check_beside(self):
-        for name in self.files.outside:
-            self.fault("%s would be unpacked to another place, or as a link" % ascii(name))
         for name in self.files.beside:
             try:
                 with self.files.open(name) as stream:

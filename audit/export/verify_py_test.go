@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -829,6 +830,65 @@ func TestFolderInALog(t *testing.T) {
 			t.Errorf("%s: exit status %d, want %d\n%s", args, got, want, out)
 		}
 	}
+}
+
+// TestFiles has files that are no part of a log, and others in the place of those that are.
+func TestFiles(t *testing.T) {
+	l := newLogs(t)
+	whole := l.full()
+	changed := func(change func(dir string) error) string {
+		return l.copy(whole, func(dir string) { l.ok(change(dir)) })
+	}
+	segment := logfile.SegmentName(1)
+	link := changed(func(dir string) error {
+		return errors.Join(os.Remove(filepath.Join(dir, segment)), os.Symlink(filepath.Join(whole, segment), filepath.Join(dir, segment)))
+	})
+	pipe := changed(func(dir string) error {
+		return errors.Join(os.Remove(filepath.Join(dir, segment)), syscall.Mkfifo(filepath.Join(dir, segment), 0o600))
+	})
+	folder := changed(func(dir string) error { return os.Mkdir(filepath.Join(dir, logfile.SegmentName(22)), 0o700) })
+	check(t, []sample{
+		{Name: "numbers that no segment has", Log: changed(func(dir string) error {
+			return errors.Join(os.WriteFile(filepath.Join(dir, strings.Repeat("0", 20)+".jsonl"), nil, 0o600), os.WriteFile(filepath.Join(dir, strings.Repeat("9", 20)+".jsonl"), nil, 0o600))
+		})},
+		{Name: "link", Log: link, want: "is no regular file"},
+		{Name: "pipe", Log: pipe, want: "is no regular file"},
+		{Name: "directory", Log: folder, want: "is no regular file"},
+		{Name: "link in a bundle", Log: filepath.Dir(link), want: "is no regular file"},
+		{Name: "pipe beside a bundle", Log: filepath.Dir(changed(func(dir string) error {
+			return syscall.Mkfifo(filepath.Join(filepath.Dir(dir), "key.txt"), 0o600)
+		})), want: "key.txt is no regular file"},
+		{Name: "log that is a link", Log: filepath.Dir(changed(func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Symlink(whole, dir)) })), want: "log is a link"},
+		{Name: "archive of a log and its end elsewhere", Log: l.zip(changed(func(dir string) error {
+			name, elsewhere := filepath.Base(l.files(dir, "*.jsonl")[2]), filepath.Join(filepath.Dir(dir), "x", "log")
+			return errors.Join(os.MkdirAll(elsewhere, 0o700), os.Rename(filepath.Join(dir, name), filepath.Join(elsewhere, name)))
+		})), want: "more than one log"},
+	})
+}
+
+// TestPrunedMeanwhile has segments pruned while the log is read.
+func TestPrunedMeanwhile(t *testing.T) {
+	l := newLogs(t)
+	whole := l.make(func(log *testlog.Log) {
+		log.Rotate()
+		log.Calls(1)
+		last := log.Seq
+		log.Rotate()
+		log.Add(&logfile.Record{Kind: logfile.KindPrune, First: 1, Last: last})
+	})
+	python(t, fmt.Sprintf(`
+import verify
+class Pruned(verify.Files):
+    def open(self, name):
+        stream = super().open(name)
+        self.log = %q
+        return stream
+for log in %q, %q:
+    files = Pruned(%q)
+    files.log = log
+    verifier = verify.Verifier(files)
+    assert verifier.run() and verifier.removed, verifier.faults
+`, l.prune(l.prune(whole, 0), 0), whole, l.prune(whole, 0), whole), nil)
 }
 
 // inUse runs verify.py on a log whose lock it holds, at a time.

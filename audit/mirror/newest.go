@@ -79,11 +79,8 @@ func newestIn(ctx context.Context, path, log string) (none checkpoint.Checkpoint
 	if err != nil {
 		return none, err
 	}
-	back := backward{file: f, end: size}
+	back := backward{ctx: ctx, file: f, end: size}
 	for {
-		if err := ctx.Err(); err != nil {
-			return none, err
-		}
 		line, err := back.line()
 		if err == io.EOF {
 			return none, nil
@@ -115,6 +112,7 @@ const (
 
 // backward reads the lines of a file from its end.
 type backward struct {
+	ctx  context.Context
 	file io.ReaderAt
 	end  int64  // of what was not read yet
 	text []byte // what was read and not returned yet: it stands behind end
@@ -123,6 +121,9 @@ type backward struct {
 // line returns the line before the last one that it returned, without its line feed, and io.EOF in front of the first.
 func (b *backward) line() ([]byte, error) {
 	for {
+		if err := b.ctx.Err(); err != nil { // a line may be as long as the file
+			return nil, err
+		}
 		text := bytes.TrimSuffix(b.text, []byte{'\n'})
 		if i := bytes.LastIndexByte(text, '\n'); i >= 0 {
 			b.text = b.text[:i+1]
@@ -147,7 +148,9 @@ func (b *backward) fill() error {
 	}
 	n := min(b.end, backwardStep)
 	step := make([]byte, n, int(n)+len(b.text))
-	if _, err := b.file.ReadAt(step, b.end-n); err != nil {
+	if _, err := b.file.ReadAt(step, b.end-n); err == io.EOF {
+		return io.ErrUnexpectedEOF // it was cut meanwhile
+	} else if err != nil {
 		return err
 	}
 	b.text, b.end = append(step, b.text...), b.end-n

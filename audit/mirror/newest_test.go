@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,37 @@ func TestNewestHangs(t *testing.T) {
 	})
 }
 
+// TestCutWhileReading: that is an error, and not the beginning of the file.
+func TestCutWhileReading(t *testing.T) {
+	b := backward{ctx: t.Context(), file: strings.NewReader("short"), end: 100}
+	if line, err := b.line(); err != io.ErrUnexpectedEOF {
+		t.Errorf("got %q, %v", line, err)
+	}
+}
+
+// endless is a file without line feeds. Reading it ends the context after a while.
+type endless struct {
+	reads int
+	end   context.CancelFunc
+}
+
+func (e *endless) ReadAt(p []byte, _ int64) (int, error) {
+	if e.reads++; e.reads == 10 {
+		e.end()
+	}
+	return len(p), nil
+}
+
+// TestEndWithinALine: a file of zeros, such as a sparse one, is not read on when nobody waits for it.
+func TestEndWithinALine(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	e := &endless{end: cancel}
+	b := backward{ctx: ctx, file: e, end: 20 * backwardStep}
+	if line, err := b.line(); err != context.Canceled || e.reads != 10 {
+		t.Errorf("%d bytes, %v, after %d reads", len(line), err, e.reads)
+	}
+}
+
 // FuzzBackward holds lines from the end against lines from the beginning.
 func FuzzBackward(f *testing.F) {
 	f.Add("a\nb\n", 1)
@@ -122,7 +154,7 @@ func FuzzBackward(f *testing.F) {
 			return
 		}
 		want := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-		b := backward{file: strings.NewReader(text), end: int64(len(text))}
+		b := backward{ctx: t.Context(), file: strings.NewReader(text), end: int64(len(text))}
 		for i := len(want) - 1; i >= 0; i-- {
 			line, err := b.line()
 			if err != nil && strings.Join(want[:i+1], "") == "" {

@@ -32,13 +32,16 @@ type opened struct {
 
 func newCalls() calls { return calls{open: map[string]opened{}} }
 
-// hide says that the records before cannot be read: intents may be among them.
-func (c *calls) hide() { c.hidden = true }
+// hide says that the records before cannot be read: intents may be among them, and outcomes of those that were.
+func (c *calls) hide() {
+	c.hidden = true
+	clear(c.open)
+}
 
 // lose says that records are damaged. Until the next start nothing can be said of calls that is not told already.
 func (c *calls) lose() {
-	c.hidden, c.lossy = true, true
-	clear(c.open)
+	c.hide()
+	c.lossy = true
 }
 
 func callID(call []byte) []byte {

@@ -53,11 +53,11 @@ func (v *verifier) notInUse() {
 	case v.signed == 0:
 		v.faultAmong(FaultUnsigned, r.First, r.Last, at, "there is no valid checkpoint among them, so nothing is signed; a start signs logs of versions that wrote none")
 	case r.Unsigned > 0:
-		v.faultAmong(FaultUnsigned, first, r.Last, v.behind, "%s behind the last checkpoint are signed by nothing: the gateway was killed, "+
-			"or they were added, or the records behind them cut; the next start signs them", text.Count(r.Unsigned, "record"))
+		v.faultAmong(FaultUnsigned, first, r.Last, v.behind, "%s signed by nothing, behind the last checkpoint: the gateway was killed, or "+
+			"records were added there, or cut; the next start signs what is there", text.Are(r.Unsigned, "record"))
 	case r.Partial > 0:
-		v.fault(FaultUnsigned, first, at, "%s of an incomplete record stand behind the last one: the gateway was killed, or they were added, "+
-			"or the records behind them cut; the next start removes them", text.Count(r.Partial, "byte"))
+		v.fault(FaultUnsigned, first, at, "%s left of an incomplete record behind the last one: the gateway was killed, or that was added, "+
+			"or records behind it cut; the next start removes it", text.Are(r.Partial, "byte"))
 	}
 }
 

@@ -2,10 +2,10 @@ package verify
 
 import (
 	"fmt"
-	"time"
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/text"
 )
 
 // verifier joins the lines in order.
@@ -97,15 +97,17 @@ func (v *verifier) begin(f *logFile) {
 	}
 	v.hashesAt = at
 	v.calls.hide()
-	v.hidden, v.stop, v.state.unread = true, false, true
+	v.state.hide()
+	v.hidden, v.stop = true, false
 }
 
 // first begins with the first file.
 func (v *verifier) first(f *logFile) {
 	v.since, v.report.First, v.want = place{f, 0}, f.First, 1
 	if v.options.Bundle && f.First > 1 {
-		v.want, v.resume, v.hidden, v.state.unread = f.First, true, true, true
+		v.want, v.resume, v.hidden = f.First, true, true
 		v.calls.hide()
+		v.state.hide()
 	}
 }
 
@@ -180,7 +182,7 @@ func (v *verifier) bad(at place, err error, zeros bool) {
 	} else if v.zeroed == nil {
 		v.zeroed = t
 	}
-	v.next(at, time.Time{})
+	v.next(at, nil)
 	v.damage()
 }
 
@@ -200,26 +202,26 @@ func (v *verifier) cutByZeros(seq uint64, at place) {
 	v.fault(FaultCut, seq, at, "zeros stand within the records: damage, or what a loss of power tore and the next start cuts")
 }
 
-// next counts a line that was read.
-func (v *verifier) next(at place, when time.Time) {
+// next counts a line that was read, l, or nil when it is no record.
+func (v *verifier) next(at place, l *line) {
 	v.report.Records++
-	v.follow(at, when)
+	v.follow(at, l)
 	v.last, v.fresh = at, false
 	v.want++
 	if v.gap != nil {
 		v.gap.lines++
 	}
-	if when.IsZero() {
+	if l == nil {
 		return
 	}
 	if v.report.From.IsZero() {
-		v.report.From = when
+		v.report.From = l.time
 	}
-	v.report.To = when
+	v.report.To = l.time
 }
 
 // follow notes where the lines behind the last checkpoint begin, and their times.
-func (v *verifier) follow(at place, when time.Time) {
+func (v *verifier) follow(at place, l *line) {
 	if at == v.since && v.signed > 0 {
 		v.behind, v.tail = place{}, span{}
 		return
@@ -227,8 +229,8 @@ func (v *verifier) follow(at place, when time.Time) {
 	if v.behind.file == nil {
 		v.behind = at
 	}
-	if !when.IsZero() {
-		v.tail.add(when)
+	if l != nil {
+		v.tail.add(l.time)
 	}
 }
 
@@ -247,7 +249,7 @@ func (v *verifier) line(f *logFile, l *line) error {
 	}
 	v.tree.Add(l.leaf)
 	v.state.add(l)
-	v.next(at, l.time)
+	v.next(at, l)
 	v.fresh = l.kind == logfile.KindCheckpoint
 	return nil
 }
@@ -275,9 +277,9 @@ func (v *verifier) flush(goesOn uint64) {
 	v.gap = nil
 	what := "reordered or replaced"
 	if goesOn > g.want+g.lines {
-		what = fmt.Sprintf("removed: %d are missing up to record %d", goesOn-g.want-g.lines, goesOn)
+		what = fmt.Sprintf("removed: %s missing up to record %d", text.Are(goesOn-g.want-g.lines, "record"), goesOn)
 	} else if goesOn < g.want+g.lines {
-		what = fmt.Sprintf("added: there are %d too many up to record %d", g.want+g.lines-goesOn, goesOn)
+		what = fmt.Sprintf("added: %s too many up to record %d", text.Are(g.want+g.lines-goesOn, "record"), goesOn)
 	}
 	v.fault(FaultOrder, min(g.want, g.got), g.at, "record %d stands where record %d belongs: records were %s", g.got, g.want, what)
 }

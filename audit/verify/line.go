@@ -123,33 +123,54 @@ func (p *parser) check(text []byte) error {
 	if !bytes.HasPrefix(text, p.buf[:len(p.buf)-1]) {
 		return errors.New("it does not begin with seq, commit, time and kind, spelt as they should be")
 	}
-	if hasBlanks(text) {
-		return errors.New("it has white space outside of texts")
+	return outside(text)
+}
+
+const (
+	maxDepth  = 16 // of objects and lists in one another; those of records are four
+	maxDigits = 18 // so that each number fits in any integer of 64 bits
+)
+
+// outside checks what stands outside of the strings of a line that is valid JSON: no white space, no null, whole numbers that
+// every program reads alike, and no more depth than any can follow.
+func outside(text []byte) error {
+	depth, digits := 0, 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		number := digits > 0 // the byte before is of one
+		if digits++; c < '0' || c > '9' {
+			digits = 0
+		}
+		switch {
+		case c == '"':
+			i += stringEnd(text[i+1:]) + 1
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		case c == ' ' || c == '\t' || c == '\r':
+			return errors.New("it has white space outside of texts")
+		case c == 'n':
+			return errors.New("it has a null")
+		case c == '-' || c == '.' || digits > maxDigits || number && c|' ' == 'e':
+			return errors.New("it has a number that is not whole, or too large")
+		}
+		if depth > maxDepth {
+			return errors.New("its objects and lists are too deep in one another")
+		}
 	}
 	return nil
 }
 
-// hasBlanks tells of white space outside the strings of a line that is valid JSON. In strings only blanks can stand, and
-// most lines have none.
-func hasBlanks(text []byte) bool {
-	if bytes.IndexByte(text, '\t') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
-		return true
-	}
-	if bytes.IndexByte(text, ' ') < 0 {
-		return false
-	}
-	inside := false
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '"':
-			inside = !inside
-		case inside && text[i] == '\\':
+// stringEnd returns where the quote stands that ends a string.
+func stringEnd(b []byte) int {
+	i := 0
+	for ; b[i] != '"'; i++ {
+		if b[i] == '\\' {
 			i++
-		case !inside && text[i] == ' ':
-			return true
 		}
 	}
-	return false
+	return i
 }
 
 // checkpoint reads what a checkpoint record states.

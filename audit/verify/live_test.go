@@ -233,6 +233,45 @@ func TestPrunedMeanwhile(t *testing.T) {
 	}
 }
 
+// prunedBehind is a directory of which segments are pruned when the first one has been opened.
+type prunedBehind struct {
+	fs.FS
+	after fs.FS
+}
+
+func (p *prunedBehind) Open(name string) (fs.File, error) {
+	f, err := p.FS.Open(name)
+	if name != "." {
+		p.FS = p.after
+	}
+	return f, err
+}
+
+// TestPrunedBehind reads a segment, and finds the next ones pruned: calls that it left open have their outcomes there, and the
+// checkpoint that the next one names stands there.
+func TestPrunedBehind(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, testKey(t, logName))
+	l.Add(intent("open"))
+	second := l.Seq + 1
+	l.Rotate()
+	l.Add(outcome("open"))
+	l.Add(intent("later"))
+	l.Rotate()
+	l.Add(outcome("later"))
+	fill(l)
+	l.Add(plain(logfile.KindStart))
+	l.Flush()
+	before := filesOf(t, dir).fs()
+	l.Prune(1)
+	l.Prune(second)
+	l.Flush()
+	r, err := Verify(t.Context(), &prunedBehind{before, filesOf(t, dir).fs()}, Options{})
+	if err != nil || !r.Whole() || r.Segments != 2 || len(r.Pruned) != 1 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
 // TestPruneNotSigned has a prune record that no checkpoint covers: who can write to the disk could have added it, and hold
 // the lock, so that the log seems to be in use.
 func TestPruneNotSigned(t *testing.T) {

@@ -218,13 +218,13 @@ func TestOneChangeOneFault(t *testing.T) {
 		{"the syntax", "line@12", "no record", change(11, `"reason"`, `reason"`)},
 		{"one line less", "order@12", "removed: 1 ", slices.Delete(slices.Clone(lines), 11, 12)},
 		{"three lines less", "order@11", "removed: 3 ", slices.Delete(slices.Clone(lines), 10, 13)},
-		{"one line more", "order@12", "added: there are 1 ", slices.Insert(slices.Clone(lines), 12, lines[11])},
+		{"one line more", "order@12", "added: 1 record is", slices.Insert(slices.Clone(lines), 12, lines[11])},
 		{"another order", "order@12", "reordered", swapped},
 		{"a checkpoint's signature", "signature@15", "not signed by the key", change(14, `\n","peaks"`, `A\n","peaks"`)},
 		{"a checkpoint's size", "signature@15", "states 13 records", change(14, `\n14\n`, `\n13\n`)},
 		{"a checkpoint's peaks", "peaks@15", "peaks", change(14, peaks, `"peaks":["AAAA`)},
 		{"a checkpoint removed", "order@15", "removed: 1 ", slices.Delete(slices.Clone(lines), 14, 15)},
-		{"a checkpoint repeated", "order@15", "added: there are 1 ", slices.Insert(slices.Clone(lines), 15, lines[14])},
+		{"a checkpoint repeated", "order@15", "added: 1 record is", slices.Insert(slices.Clone(lines), 15, lines[14])},
 		{"a checkpoint's time", "line@15", "it is not what follows", change(14, `:21.000000000Z","kind"`, `:22.000000000Z","kind"`)},
 	} {
 		r := verified(t, files{name: strings.Join(c.lines, "")}, Options{})

@@ -254,7 +254,7 @@ func (s *scanner) list(of *shape) bool {
 	return false
 }
 
-// number reads a number of up to 18 digits, which fits in any integer of 64 bits.
+// number reads a whole number.
 func (s *scanner) number() (n uint64, ok bool) {
 	from := s.at
 	for s.at < len(s.b) && s.b[s.at]-'0' <= 9 {
@@ -262,7 +262,7 @@ func (s *scanner) number() (n uint64, ok bool) {
 		s.at++
 	}
 	digits := s.at - from
-	return n, digits > 0 && digits <= 18 && (digits == 1 || s.b[from] != '0')
+	return n, digits > 0 && digits <= maxDigits && (digits == 1 || s.b[from] != '0')
 }
 
 // text reads a string. Of escapes it takes those that stand for one character of UTF-8 by themselves.

@@ -17,6 +17,9 @@ type state struct {
 	lost       bool                // records since the last checkpoint are damaged
 }
 
+// hide says that the records before cannot be read: what is stated of them can only be possible.
+func (s *state) hide() { *s = state{stating: s.stating, unread: true} }
+
 // add takes a line when all else has judged it.
 func (s *state) add(l *line) {
 	if s.first == 0 {

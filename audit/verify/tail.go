@@ -29,15 +29,19 @@ func (o *Options) tailBound() (records uint64, age time.Duration) {
 }
 
 // span is the earliest and the latest of some times.
-type span struct{ from, to time.Time }
+type span struct {
+	from, to time.Time
+	some     bool // there are any
+}
 
 func (s *span) add(t time.Time) {
-	if s.from.IsZero() || t.Before(s.from) {
+	if !s.some || t.Before(s.from) {
 		s.from = t
 	}
-	if t.After(s.to) {
+	if !s.some || t.After(s.to) {
 		s.to = t
 	}
+	s.some = true
 }
 
 // inUse judges what stands behind the last checkpoint of a log that a process writes. That a process holds the log's lock
@@ -64,8 +68,8 @@ func (v *verifier) inTime(now time.Time) {
 }
 
 func (v *verifier) tailFault(format string, args ...any) {
-	v.faultAmong(FaultTail, v.signed+1, v.report.Last, v.behind, "%s behind the last checkpoint are signed by nothing. Although a process has the log open, %s",
-		text.Count(v.report.Unsigned, "record"), fmt.Sprintf(format, args...))
+	v.faultAmong(FaultTail, v.signed+1, v.report.Last, v.behind, "%s signed by nothing, behind the last checkpoint. Although a process has the log open, %s",
+		text.Are(v.report.Unsigned, "record"), fmt.Sprintf(format, args...))
 }
 
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,9 +1,11 @@
 package verify
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -22,7 +24,10 @@ func TestTail(t *testing.T) {
 		return f
 	}
 	short, long := tail(3), tail(60)
+	const form = "2006-01-02T15:04:05.000000000Z"
 	at := func(seq int) time.Time { return testlog.Start.Add(time.Duration(seq) * time.Second) }
+	name, ancient := logfile.SegmentName(1), tail(2)
+	ancient = ancient.with(name, strings.Replace(ancient[name], at(6).Format(form), time.Time{}.Format(form), 1))
 	for _, c := range []struct {
 		name  string
 		files files
@@ -36,6 +41,7 @@ func TestTail(t *testing.T) {
 		{"older", short, at(47), Options{}, "tail@6"},
 		{"as far ahead as a clock that differs", short, at(8 - 40), Options{}, ""},
 		{"further ahead", short, at(8 - 41), Options{}, "tail@6"},
+		{"one of the year 1, and a new one", ancient, at(8), Options{}, "tail@6"},
 		{"old ones and new ones", long, at(65), Options{}, "tail@6"},
 		{"old, where checkpoints are rare", short, at(6 + 90), Options{CheckpointEvery: time.Minute}, ""},
 		{"too old for that", short, at(6 + 91), Options{CheckpointEvery: time.Minute}, "tail@6"},

@@ -29,6 +29,14 @@ func Printable(s string, instead rune) string {
 	}, s)
 }
 
+// Are returns what [Count] does and the verb: "1 record is", "2 records are".
+func Are[N int | int64 | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return Count(n, noun) + " are"
+}
+
 // Count returns n and what is counted, whose plural has an s: "1 record", "2 records".
 func Count[N int | int64 | uint64](n N, noun string) string {
 	if n == 1 {

@@ -48,6 +48,14 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	for n, want := range []string{"0 records, 0 records are", "1 record, 1 record is", "2 records, 2 records are"} {
+		if got := Count(n, "record") + ", " + Are(n, "record"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // FuzzTruncate: the result is what reading one character after the other comes to.
 func FuzzTruncate(f *testing.F) {
 	f.Add("aä€😀", uint(5))

@@ -236,7 +236,7 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 		row("open calls", "%d: %s", r.Open, map[bool]string{true: "in flight", false: "the next start closes them as unknown"}[r.InUse])
 	}
 	if f.since != "" {
-		row("kept checkpoints", "%d agree with this log%s", r.Witnessed, skipped(r.WitnessesSkipped)+torn(r.WitnessesTorn))
+		row("kept checkpoints", "%d in agreement with this log%s", r.Witnessed, skipped(r.WitnessesSkipped)+torn(r.WitnessesTorn))
 	}
 	return rows
 }
@@ -252,7 +252,7 @@ func skipped(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %d are older than the bundle and were not compared", n)
+	return ", " + text.Are(n, "checkpoint") + " older than the bundle, and not compared"
 }
 
 // proves ends the summary with what it is worth.
@@ -280,5 +280,5 @@ func torn(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %d lines are incomplete, from a crash or a full disk, and were not compared", n)
+	return ", " + text.Are(n, "line") + " incomplete, from a crash or a full disk, and not compared"
 }

@@ -59,7 +59,7 @@ func TestAuditVerify(t *testing.T) {
 		says string
 	}{
 		{nil, cli.ExitOK, "Give the public key"},
-		{[]string{"--key", key, "--since-checkpoint", note}, cli.ExitOK, "1 agree with this log"},
+		{[]string{"--key", key, "--since-checkpoint", note}, cli.ExitOK, "1 in agreement with this log"},
 		{[]string{"--key", l.Key().String(), "--since-checkpoint", lines}, cli.ExitOK, "The log is whole."},
 		{[]string{"--json"}, cli.ExitOK, `"whole": true`},
 		{[]string{"--key", stranger.Public().String()}, cli.ExitFailure, "has not signed this log"},
@@ -179,7 +179,7 @@ func TestAuditVerifyBundle(t *testing.T) {
 			t.Fatalf("%s: exit %d\n%s%s", name, code, stdout, stderr)
 		}
 		code, stdout, stderr := run(t, "audit", "verify", "--bundle", file, "--key", key, "--since-checkpoint", note)
-		if code != cli.ExitOK || !strings.Contains(stdout, "1 agree with this log") {
+		if code != cli.ExitOK || !strings.Contains(stdout, "1 in agreement with this log") {
 			t.Errorf("%s: exit %d\n%s%s", name, code, stdout, stderr)
 		}
 		folder := unpack(t, file)
