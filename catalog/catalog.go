@@ -99,6 +99,7 @@ type Operation struct {
 	// indirect_partner_ids): a list of customers has nothing to say about them.
 	AddressesResellersOnly bool
 	Sensitive              bool     // bodies or queries carry passwords, codes or identity data: neither they nor their hashes are recorded
+	RecordQuery            bool     // declared endpoint: queries are recorded as text, not by names and lengths
 	ForwardHeaders         []string // declared endpoint: further caller headers passed on to a signed upstream, canonical spelling
 	AnswerHeaders          []string // declared endpoint: further answer headers of a signed upstream passed on to the caller, canonical spelling
 	ContentTypes           []string // declared endpoint: media types that bodies for a signed upstream may have, lower case; empty: JSON

@@ -32,6 +32,10 @@ type Declaration struct {
 	// ContentTypes names the media types that bodies for a signed upstream may have, in any case and without parameters. Where it
 	// is empty they are JSON; "application/json" in it stands for all JSON.
 	ContentTypes []string
+	// Sensitive keeps what a call asks for out of records: of the path they have the template, of query and body the lengths.
+	Sensitive bool
+	// RecordQuery has queries recorded as text, which are recorded by names and lengths otherwise. Not for a sensitive endpoint.
+	RecordQuery bool
 }
 
 // maxHeaders bounds what one declaration can pass on in each direction.
@@ -52,7 +56,7 @@ func Declare(d Declaration) (*Operation, error) {
 		Name: d.Name, Method: d.Method, Path: d.Path,
 		Effect: d.Effect, Class: d.Class,
 		Deprecated: d.Deprecated, ReplacedBy: slices.Clone(d.ReplacedBy),
-		ForwardHeaders: forward, AnswerHeaders: answer, ContentTypes: types,
+		ForwardHeaders: forward, AnswerHeaders: answer, ContentTypes: types, Sensitive: d.Sensitive, RecordQuery: d.RecordQuery,
 	}, nil
 }
 
@@ -92,6 +96,9 @@ func checkMeaning(d Declaration) error {
 	}
 	if len(d.ReplacedBy) > 0 && !d.Deprecated {
 		problems = append(problems, errors.New("replaced_by is set, but the endpoint is not deprecated"))
+	}
+	if d.Sensitive && d.RecordQuery {
+		problems = append(problems, errors.New("record_query is set, but the endpoint is sensitive: of its queries no text is recorded"))
 	}
 	return errors.Join(problems...)
 }

@@ -14,14 +14,18 @@ import (
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
 const leastKeep = 180 * day
 
+// hashKeyName is the name of the hash key in the folder of the log.
+const hashKeyName = "hash.key"
+
 func (b *builder) buildAudit(a *auditConfig) {
 	b.config.Audit = Audit{
 		Dir: resolve(b.dir, a.Dir), SegmentSize: int64(a.SegmentSize), Reserve: int64(a.Reserve), Deadline: a.Deadline.duration(),
-		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"),
+		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"), HashKeyFile: b.auditFile(a.HashKey.File, hashKeyName),
 		CheckpointEvery: a.Checkpoints.Every.duration(), CheckpointRecords: a.Checkpoints.Records,
 		Keep: a.Keep.duration(),
 	}
 	b.private("audit.key.file", b.config.Audit.KeyFile)
+	b.private("audit.hash_key.file", resolve(b.dir, a.HashKey.File)) // without it the file is the gateway's own, which a start tightens
 	for _, c := range a.Checkpoints.Copies {
 		b.config.Audit.Copies = append(b.config.Audit.Copies, CheckpointCopy{File: resolve(b.dir, c.File)})
 	}
@@ -31,17 +35,18 @@ func (b *builder) buildAudit(a *auditConfig) {
 	b.checkKeep(a)
 	b.checkCopies(a.Checkpoints.Copies)
 	b.checkAuditFiles()
-	b.checkKeyFolder()
+	b.checkKeyFolder("audit.key", b.config.Audit.KeyFile)
+	b.checkKeyFolder("audit.hash_key", b.config.Audit.HashKeyFile)
 }
 
-// checkKeyFolder reports a folder of the log's key that is not there: a start makes the log's own folder alone, and those above it.
-func (b *builder) checkKeyFolder() {
-	folder := filepath.Dir(b.config.Audit.KeyFile)
-	if !b.options.Secrets || b.failed("audit.key") || b.failed("audit.dir") || inside(folder, filepath.Join(b.config.Audit.Dir, "x")) {
+// checkKeyFolder reports a folder of one of the log's keys that is not there: a start makes the log's own folder alone, and those above it.
+func (b *builder) checkKeyFolder(path, file string) {
+	folder := filepath.Dir(file)
+	if !b.options.Secrets || b.failed(path) || b.failed("audit.dir") || inside(folder, filepath.Join(b.config.Audit.Dir, "x")) {
 		return
 	}
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		b.problem("audit.key.file", "make it, for the gateway's user only (mode 0700)", "there is no folder %s: neither could the key be read nor be made", clip(folder))
+		b.problem(path+".file", "make it, for the gateway's user only (mode 0700)", "there is no folder %s: neither could the key be read nor be made", clip(folder))
 	}
 }
 
@@ -110,6 +115,7 @@ func (b *builder) checkAuditFiles() {
 		}
 	}
 	use("audit.key.file", a.KeyFile)
+	use("audit.hash_key.file", a.HashKeyFile)
 	use("audit.index.file", a.IndexFile)
 	for i, c := range a.Copies {
 		use(fmt.Sprintf("audit.checkpoints.copies[%d].file", i), c.File)
@@ -147,6 +153,9 @@ func (a *Audit) describe() []string {
 		"copies of checkpoints: " + a.copies(),
 		"records are kept " + kept(a.Keep),
 		"index: " + orNone(a.IndexFile),
+	}
+	if a.HashKeyFile != filepath.Join(a.Dir, hashKeyName) {
+		lines = slices.Insert(lines, 2, "keyed hashes of what records withhold, with "+a.HashKeyFile)
 	}
 	if a.Name != "" {
 		lines = slices.Insert(lines, 1, "name of a new log: "+a.Name)

@@ -155,8 +155,9 @@ type Audit struct {
 	Reserve     int64         // bytes on disk that only outcomes may use
 	Deadline    time.Duration // how long a call waits for its intent to be durable
 
-	Name    string // for a new log; empty: the log chooses
-	KeyFile string // of the private key that signs checkpoints
+	Name        string // for a new log; empty: the log chooses
+	KeyFile     string // of the private key that signs checkpoints
+	HashKeyFile string // of the private key of the keyed hashes in records
 	// A record is covered by a checkpoint after CheckpointEvery, or when CheckpointRecords have come.
 	CheckpointEvery   time.Duration
 	CheckpointRecords int

@@ -322,10 +322,10 @@ func TestFullReachesConfig(t *testing.T) {
 	}
 	audit := Audit{
 		Dir: "/var/lib/tollgate/audit", SegmentSize: 1 << 30, Reserve: 8 << 20, Deadline: 500 * time.Millisecond,
-		Name: "corp.example/billing", KeyFile: c.Audit.KeyFile, CheckpointEvery: time.Minute, CheckpointRecords: 1000,
+		Name: "corp.example/billing", KeyFile: c.Audit.KeyFile, HashKeyFile: c.Audit.HashKeyFile, CheckpointEvery: time.Minute, CheckpointRecords: 1000,
 		Copies: []CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {}}, Keep: 90 * day, IndexFile: "/var/cache/tollgate/index.sqlite",
 	}
-	if !strings.HasSuffix(c.Audit.KeyFile, "/audit.key") || !reflect.DeepEqual(c.Audit, audit) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
+	if !strings.HasSuffix(c.Audit.KeyFile, "/audit.key") || !strings.HasSuffix(c.Audit.HashKeyFile, "/audit-hash.key") || !reflect.DeepEqual(c.Audit, audit) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
 		t.Errorf("got %+v %+v %+v", c.Audit, c.Admin, c.Log)
 	}
 	want := Bounds{1e6, 1e8, 64 << 10, 16 << 10, 1e6, 10, 1000, 1 << 30, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second, 0}
@@ -383,6 +383,9 @@ func TestAuditFiles(t *testing.T) {
 	a := parseFile(t, "testdata/minimal.good.yml").Audit
 	if want := filepath.Join(a.Dir, "signing.key"); a.KeyFile != want {
 		t.Errorf("key file %s, want %s", a.KeyFile, want)
+	}
+	if want := filepath.Join(a.Dir, "hash.key"); a.HashKeyFile != want {
+		t.Errorf("hash key file %s, want %s", a.HashKeyFile, want)
 	}
 	if want := filepath.Join(a.Dir, "index.sqlite"); a.IndexFile != want {
 		t.Errorf("index file %s, want %s", a.IndexFile, want)

@@ -115,7 +115,28 @@ func (d describer) upstreams(upstreams []*Upstream) {
 		if u.CertFile != "" {
 			d.line("  client certificate: files %s, %s", u.CertFile, u.KeyFile)
 		}
+		for _, line := range u.recorded() {
+			d.line("  %s", line)
+		}
 	}
+}
+
+// recorded says what records of calls of declared endpoints hold: what these may carry, nobody but the operator knows.
+func (u *Upstream) recorded() (lines []string) {
+	of := map[string][]string{}
+	for _, o := range u.Operations {
+		if o.Site == "" {
+			of[o.Recorded()] = append(of[o.Recorded()], o.Name)
+		}
+	}
+	for _, text := range sortedNames(of) {
+		names := of[text]
+		if more := len(names) - 10; more > 0 {
+			names = append(names[:10:10], fmt.Sprintf("%d more", more))
+		}
+		lines = append(lines, "recorded of "+strings.Join(names, ", ")+": "+text)
+	}
+	return lines
 }
 
 func (u *Upstream) target() string {

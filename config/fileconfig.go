@@ -258,6 +258,12 @@ type endpointConfig struct {
 	// The media types that bodies for a signed upstream may have, such as `application/xml`, without parameters. Default: JSON
 	// (`application/json` and `application/*+json`), for which `application/json` stands here.
 	ContentTypes []string `yaml:"content_types"`
+	// `true`: its calls carry secrets or data of persons. Records have the path as it stands here, with its parameters' names, and of
+	// query, body and answer the lengths alone.
+	Sensitive bool `yaml:"sensitive"`
+	// `true`: records have the query as text. Otherwise they have the names of its parameters and the lengths of their values, since no
+	// list of names is complete. Values of names such as `password` or `token` are never recorded.
+	RecordQuery bool `yaml:"record_query"`
 }
 
 // credentialConfig is one entry of `credentials`.
@@ -399,6 +405,8 @@ type auditConfig struct {
 	Name logName `yaml:"name"`
 	// The private key that signs checkpoints.
 	Key auditKeyConfig `yaml:"key"`
+	// The private key of the keyed hashes in records.
+	HashKey auditHashKeyConfig `yaml:"hash_key"`
 	// Signed statements of what the log holds.
 	Checkpoints checkpointsConfig `yaml:"checkpoints"`
 	// How long records are kept, by whole files: files of older records are removed, and leave the hashes of the records,
@@ -415,6 +423,14 @@ type auditKeyConfig struct {
 	// The key file. It is made (mode 0600) when there is none and the log has no key yet; one of the gateway's user is given
 	// that mode again at a start, one of another user, such as a mounted Secret, is taken as it is. On another volume than the
 	// log it proves more. Its folder must exist, unless it is that of the log. Default: `signing.key` in the folder of the log.
+	File string `yaml:"file" need:"yes"`
+}
+
+// auditHashKeyConfig is `hash_key` of `audit`.
+type auditHashKeyConfig struct {
+	// The key file. A start makes it (mode 0600) when there is none. Of what records withhold on purpose they have hashes under this key,
+	// which say nothing to those who have the log alone; so it belongs on another volume where others read the log. Its folder must
+	// exist, unless it is that of the log. Default: `hash.key` in the folder of the log, beside `signing.key`.
 	File string `yaml:"file" need:"yes"`
 }
 

@@ -132,7 +132,7 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 	o, err := catalog.Declare(catalog.Declaration{
 		Name: s.Name, Method: s.Method, Path: s.Path, Effect: effect, Class: class,
 		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers, AnswerHeaders: s.AnswerHeaders,
-		ContentTypes: s.ContentTypes,
+		ContentTypes: s.ContentTypes, Sensitive: s.Sensitive, RecordQuery: s.RecordQuery,
 	})
 	if err != nil {
 		for _, cause := range leaves(err) {

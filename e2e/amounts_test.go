@@ -47,10 +47,10 @@ func TestNothingIsSentThatTheLogCannotTell(t *testing.T) {
 	if sent := len(arrived(w.simulator, "UpdateCustomerAccountAmount")) + len(arrived(w.simulator, "CreatePartnerCoupons")); sent != 2 {
 		t.Errorf("%d calls arrived, want the 2 with a number", sent)
 	}
-	read := send(t, http.DefaultTransport, request(t, "GET", "http://"+p.address("plain")+"/v2/accounts/partner-accounts/balances?x="+long, ""))
+	read := send(t, http.DefaultTransport, request(t, "GET", "http://"+p.address("plain")+"/v2/accounts/partner-accounts/balances?indirect_partner_id="+long, ""))
 	r := w.recorded(logfile.KindIntent, read.header.Get("Tollgate-Call-Id"))
-	sum := sha256.Sum256([]byte("x=" + strings.Repeat("%E9%87%91", 5400)))
-	if !r.Cut || r.QueryBytes != 2+9*5400 || r.QueryHash != hex.EncodeToString(sum[:]) {
+	sum := sha256.Sum256([]byte("indirect_partner_id=" + strings.Repeat("%E9%87%91", 5400)))
+	if !r.Cut || r.QueryBytes != 20+9*5400 || r.QueryHash != hex.EncodeToString(sum[:]) {
 		t.Errorf("of a read that is too long the record has %d bytes, hash %s", r.QueryBytes, r.QueryHash)
 	}
 	p.stop()

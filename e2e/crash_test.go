@@ -206,7 +206,7 @@ func (w *world) load(p *process, number []int, kinds *rand.Rand, answers *told) 
 		answers.set(order, 0)
 		r := p.orderRequest(kinds.IntN(len(orderKinds)), order)
 		if r.Method == "GET" {
-			r.URL.RawQuery += "&padding=" + padding
+			r.URL.RawQuery += "&resource_name=" + padding
 		}
 		response, err := client.Do(r)
 		if err != nil {

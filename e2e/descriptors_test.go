@@ -27,7 +27,7 @@ func (w *world) rotate(p *process, transport http.RoundTripper, round int) {
 	before := len(w.segments())
 	for i := 0; len(w.segments()) == before; i++ {
 		r := p.orderRequest(0, orderName(round, i))
-		r.URL.RawQuery += "&padding=" + padding
+		r.URL.RawQuery += "&resource_name=" + padding
 		if got := send(w.t, transport, r); got.status != http.StatusOK {
 			w.t.Fatalf("call %d of round %d: %d %s", i, round, got.status, got.body)
 		}

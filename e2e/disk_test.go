@@ -337,7 +337,7 @@ func (w *world) fill(p *process, round, worker int) {
 	defer transport.CloseIdleConnections()
 	for i := 0; ; i++ {
 		r := p.orderRequest(0, orderName(round, worker, i))
-		r.URL.RawQuery += "&padding=" + padding
+		r.URL.RawQuery += "&resource_name=" + padding
 		got, err := ask(transport, r)
 		if err != nil || got.status != http.StatusOK {
 			return

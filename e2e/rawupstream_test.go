@@ -3,9 +3,8 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
+	"cmp"
 	"crypto/tls"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"testing"
 
 	"tollgate/audit/logfile"
+	"tollgate/audit/mac"
 	"tollgate/internal/testpki"
 )
 
@@ -47,10 +47,10 @@ func (r *rawRequest) values(name string) []string {
 	return values
 }
 
-// identity is what a record of the same call must say.
-func (r *rawRequest) identity() string {
-	hash := sha256.Sum256([]byte(r.body))
-	return fmt.Sprintf("%s %s %d %s", r.method, r.target, len(r.body), hex.EncodeToString(hash[:]))
+// identity is what a record of the same call must say, or have a keyed hash of.
+func (r *rawRequest) identity(key *mac.Key) string {
+	path, query, _ := strings.Cut(r.target, "?")
+	return fmt.Sprintf("%s %s %s %d %s", r.method, path, key.Text(query), len(r.body), key.Text(r.body))
 }
 
 const rawOK = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -286,8 +286,12 @@ func (u *rawUpstream) sound() {
 func (w *world) matchRecords(upstream string, arrived []rawRequest) {
 	w.t.Helper()
 	var got, want []string
+	key, err := mac.Load(w.file("audit/hash.key"), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for i := range arrived {
-		got = append(got, arrived[i].identity())
+		got = append(got, arrived[i].identity(key))
 	}
 	records, unsent := w.records(), map[string]bool{}
 	for _, r := range records {
@@ -297,11 +301,8 @@ func (w *world) matchRecords(upstream string, arrived []rawRequest) {
 	}
 	for _, r := range records {
 		if r.Kind == logfile.KindIntent && r.Upstream == upstream && !unsent[r.Call] {
-			target := r.Path
-			if r.Query != "" {
-				target += "?" + r.Query
-			}
-			want = append(want, fmt.Sprintf("%s %s %d %s", r.Method, target, r.BodyBytes, r.BodyHash))
+			query, body := cmp.Or(r.QueryMAC, key.Text(r.Query)), cmp.Or(r.BodyMAC, key.Of(r.BodyHash))
+			want = append(want, fmt.Sprintf("%s %s %s %d %s", r.Method, r.Path, query, r.BodyBytes, body))
 		}
 	}
 	slices.Sort(got)

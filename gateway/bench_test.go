@@ -98,6 +98,11 @@ func benchmarkCall(b *testing.B, text string) {
 func BenchmarkRead(b *testing.B)  { benchmarkCall(b, look()) }
 func BenchmarkSpend(b *testing.B) { benchmarkCall(b, pay()) }
 
+// BenchmarkReadDeclared is of a declared endpoint: of its bodies records have keyed hashes.
+func BenchmarkReadDeclared(b *testing.B) {
+	benchmarkCall(b, plain("POST", "/app/x?a=1&b=2", `{"pin":"1234"}`))
+}
+
 func BenchmarkDecide(b *testing.B) {
 	f := benchFixture(b)
 	request, body := template(b, goodCall().text(b))

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"tollgate/audit/logfile"
+	"tollgate/catalog"
+	"tollgate/signing"
 )
 
 // Decide takes a request through steps 1 to 7, for benchmarks.
@@ -25,3 +27,6 @@ func (l *Listener) Serves(header string) bool { return l.knows(hostName(header))
 
 // NewEvidence gives what finds the evidence of a request's connection.
 func NewEvidence() func(*http.Request) *logfile.TLS { return newEvidence().ofCaller }
+
+// SetQuery adds a query to a record, as describe does.
+func SetQuery(r *logfile.Record, o *catalog.Operation, query signing.Query) { setQuery(r, o, query) }

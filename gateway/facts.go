@@ -140,8 +140,12 @@ func (a *Asked) checkLength(fields []logfile.Field) *Refusal {
 		return refusal(notRecordable, "the query names a secret, which the audit log does not hold, and a call of effect %s must be recorded whole: "+
 			"leave it out, %s takes none there", a.Operation.Effect, a.Operation.Name)
 	}
-	r := logfile.Record{Method: a.Method, Path: signing.CanonicalPath(a.Path), Fields: fields}
-	setQuery(&r, a.Operation, a.Query)
+	r := logfile.Record{Method: a.Method, Path: recordedPath(a.Operation, a.Path), Fields: fields}
+	if isDeclared(a.Operation) || a.Operation.Sensitive {
+		setQuery(&r, a.Operation, a.Query)
+	} else { // no operation takes a name that is withheld: one that needs that much room is no call that is meant
+		r.Query = a.Query.Canonical()
+	}
 	over := r.Overlong()
 	if over == "" {
 		return nil

@@ -216,8 +216,18 @@ func TestReadsLeaveLengthAndHash(t *testing.T) {
 	}
 	r := asWritten(t, f.log.only(t, logfile.KindIntent))
 	sentQuery, sentPath := must(signing.ParseQuery(query)).Canonical(), signing.CanonicalPath(path)
-	if !r.Cut || r.QueryBytes != int64(len(sentQuery)) || r.QueryHash != sha256Of(sentQuery) || r.PathBytes != int64(len(sentPath)) || r.PathHash != sha256Of(sentPath) {
-		t.Errorf("path %d %s, query %d %s, cut %v", r.PathBytes, r.PathHash, r.QueryBytes, r.QueryHash, r.Cut)
+	if !r.Cut || r.QueryBytes != int64(len(sentQuery)) || r.QueryMAC != f.config.MAC.Text(sentQuery) || r.PathBytes != int64(len(sentPath)) ||
+		r.PathMAC != f.config.MAC.Text(sentPath) || r.PathHash+r.QueryHash != "" {
+		t.Errorf("path %d %s%s, query %d %s%s, cut %v", r.PathBytes, r.PathHash, r.PathMAC, r.QueryBytes, r.QueryHash, r.QueryMAC, r.Cut)
+	}
+	f = start(t, asPartner) // of the catalog's own texts the hash is plain
+	query = "customer_id=" + strings.Repeat("金", 5400)
+	if got := f.send(t, plain("GET", "/v2/orders/customer-orders?"+query, "")); got.status != 200 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	r, sentQuery = asWritten(t, f.log.only(t, logfile.KindIntent)), must(signing.ParseQuery(query)).Canonical()
+	if !r.Cut || r.QueryBytes != int64(len(sentQuery)) || r.QueryHash != sha256Of(sentQuery) || r.QueryMAC != "" {
+		t.Errorf("query %d %s%s, cut %v", r.QueryBytes, r.QueryHash, r.QueryMAC, r.Cut)
 	}
 }
 
@@ -248,8 +258,8 @@ func TestHashesOfSecrets(t *testing.T) {
 		if got := f.send(t, plain("GET", target, "")); got.status != 200 {
 			t.Fatalf("%d %s", got.status, got.body)
 		}
-		if r := asWritten(t, f.log.only(t, logfile.KindIntent)); r.QueryBytes == 0 || r.QueryHash != "" || r.Query != "" {
-			t.Errorf("%.30s: %d bytes of query, hash %q", target, r.QueryBytes, r.QueryHash)
+		if r := asWritten(t, f.log.only(t, logfile.KindIntent)); r.QueryBytes == 0 || r.QueryHash != "" || strings.Contains(r.Query, "=%E9") || r.QueryMAC == "" {
+			t.Errorf("%.30s: %d bytes of query, hashes %q, %q", target, r.QueryBytes, r.QueryHash, r.QueryMAC)
 		}
 	}
 	tested := 0

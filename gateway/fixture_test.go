@@ -17,6 +17,7 @@ import (
 
 	"tollgate/accept"
 	"tollgate/audit"
+	"tollgate/audit/mac"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
@@ -147,8 +148,8 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{
 		Callers: callers(t), Limiter: must(ratelimit.New(ratelimit.Config{})), Replay: replay.New(1000),
-		Sources:  must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
-		Log:      f.log,
+		Sources: must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
+		Log:     f.log, MAC: mac.New(),
 		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
 		Bounds: gateway.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
@@ -208,22 +209,23 @@ func (f *fixture) routes(t testing.TB) []gateway.Route {
 	return routes
 }
 
-// Endpoints that an operator declares: for an internal app, and one more for the signed upstream.
+// Endpoints that an operator declares: for an internal app, and some more for the signed upstream. Their queries are recorded, so that
+// records can be compared with what was sent.
 var (
 	appEndpoints = []*catalog.Operation{
-		must(catalog.Declare(catalog.Declaration{Name: "App", Method: "*", Path: "/app/{path...}", Effect: catalog.Read, Class: catalog.ClassNone})),
-		must(catalog.Declare(catalog.Declaration{Name: "AppChange", Method: "*", Path: "/change/{path...}", Effect: catalog.Write, Class: catalog.ClassNone})),
-		must(catalog.Declare(catalog.Declaration{Name: "AppSlash", Method: "GET", Path: "/list/", Effect: catalog.Read, Class: catalog.ClassNone})),
-		must(catalog.Declare(catalog.Declaration{Name: "AppKeys", Method: "GET", Path: "/app/admin/Keys", Effect: catalog.Spend, Class: catalog.ClassNone})),
+		must(catalog.Declare(catalog.Declaration{Name: "App", RecordQuery: true, Method: "*", Path: "/app/{path...}", Effect: catalog.Read, Class: catalog.ClassNone})),
+		must(catalog.Declare(catalog.Declaration{Name: "AppChange", RecordQuery: true, Method: "*", Path: "/change/{path...}", Effect: catalog.Write, Class: catalog.ClassNone})),
+		must(catalog.Declare(catalog.Declaration{Name: "AppSlash", RecordQuery: true, Method: "GET", Path: "/list/", Effect: catalog.Read, Class: catalog.ClassNone})),
+		must(catalog.Declare(catalog.Declaration{Name: "AppKeys", RecordQuery: true, Method: "GET", Path: "/app/admin/Keys", Effect: catalog.Spend, Class: catalog.ClassNone})),
 	}
 	signedEndpoints = []*catalog.Operation{
 		must(catalog.Declare(catalog.Declaration{
-			Name: "Echo", Method: "POST", Path: "/echo/{a}/{b}", Effect: catalog.Read, Class: catalog.ClassPartner, ForwardHeaders: []string{"X-Project"},
+			Name: "Echo", RecordQuery: true, Method: "POST", Path: "/echo/{a}/{b}", Effect: catalog.Read, Class: catalog.ClassPartner, ForwardHeaders: []string{"X-Project"},
 		})),
 		must(catalog.Declare(catalog.Declaration{
-			Name: "Look", Method: "GET", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner, AnswerHeaders: []string{"X-Declared", "X-Many"},
+			Name: "Look", RecordQuery: true, Method: "GET", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner, AnswerHeaders: []string{"X-Declared", "X-Many"},
 		})),
-		must(catalog.Declare(catalog.Declaration{Name: "Peek", Method: "HEAD", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner})),
+		must(catalog.Declare(catalog.Declaration{Name: "Peek", RecordQuery: true, Method: "HEAD", Path: "/echo/{a}", Effect: catalog.Read, Class: catalog.ClassPartner})),
 	}
 )
 

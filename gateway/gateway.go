@@ -28,6 +28,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/logfile"
+	"tollgate/audit/mac"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/grants"
@@ -101,7 +102,7 @@ type ReplayMemory interface {
 	Mark(ctx context.Context, k replay.Key, date, now time.Time) error
 }
 
-// Config joins the parts of a gateway. All members are required.
+// Config joins the parts of a gateway. All members but MAC are required.
 type Config struct {
 	Callers  *caller.Registry
 	Grants   *grants.Table
@@ -109,6 +110,7 @@ type Config struct {
 	Sources  *ratelimit.Sources // limits failed authentication by source
 	Replay   ReplayMemory
 	Log      Log
+	MAC      *mac.Key // of keyed hashes in records; nil: one that ends with the process
 	Refusals *audit.Refusals
 	Bounds   Bounds
 	Observer Observer
@@ -130,6 +132,9 @@ type Gateway struct {
 // New makes a gateway. It starts nothing.
 func New(config Config) *Gateway {
 	alone := config.Callers.Len() == 1
+	if config.MAC == nil {
+		config.MAC = mac.New()
+	}
 	return &Gateway{
 		Config: config, ending: newEnding(), ledger: newLedger(config.Bounds, alone), connections: connections{alone: alone}, evidence: newEvidence(),
 	}

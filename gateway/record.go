@@ -3,20 +3,17 @@ package gateway
 import (
 	"cmp"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
-	"tollgate/catalog"
 	"tollgate/signing"
 )
 
-// maxPath bounds a path in the record of a refused call; it may be anything.
-const maxPath = 1024
+// maxPath bounds a path in the record of a refused call; it may be anything. maxRefusedPairs does so for the names of a query.
+const maxPath, maxRefusedPairs = 1024, 8
 
 // record is what all records of the call have in common, as far as the call has come.
 func (c *call) record(kind logfile.Kind) *logfile.Record {
@@ -42,45 +39,15 @@ func (c *call) describe(r *logfile.Record) {
 	r.TLSIn = c.evidence.ofCaller(c.request)
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
 	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
-		if strings.HasPrefix(c.rawPath, "/") {
-			r.Path = c.rawPath[:min(len(c.rawPath), maxPath)]
-		}
-		r.QueryBytes = int64(len(c.rawQuery))
+		c.describeUnmatched(r)
 		return
 	}
-	r.Path = signing.CanonicalPath(c.path)
+	r.Path = recordedPath(c.operation, c.path)
 	r.BodyBytes = int64(len(c.body))
 	r.Fields = c.facts.recorded
 	setQuery(r, c.operation, c.query)
-	if !c.operation.Sensitive {
-		r.BodyHash = c.bodyHash
-	}
-}
-
-// setQuery adds the query, or its length alone where it may hold a secret: not even a hash, from which a short one can be
-// searched.
-func setQuery(r *logfile.Record, operation *catalog.Operation, query signing.Query) {
-	if text := query.Canonical(); operation.Sensitive || namesSecret(query) {
-		r.QueryBytes = int64(len(text))
-	} else {
-		r.Query = text
-	}
-}
-
-// secretWords mark names of query parameters whose values are not recorded. The catalog marks the provider's own; these
-// are for what callers add, and for internal apps, of whose queries nobody knows more than the names.
-var secretWords = [...]string{
-	"password", "passwd", "pwd", "secret", "token", "authorization", "signature", "credential", "session", "api_key", "apikey", "access_key", "accesskey",
-}
-
-func namesSecret(query signing.Query) bool {
-	for name := range query.All() {
-		name = strings.ToLower(name)
-		if slices.ContainsFunc(secretWords[:], func(word string) bool { return strings.Contains(name, word) }) {
-			return true
-		}
-	}
-	return false
+	c.setMACs(r)
+	r.BodyHash, r.BodyMAC = c.hashOf(r, c.bodyHash)
 }
 
 // intent says that the call is about to be sent.
@@ -118,14 +85,14 @@ func (c *call) describeAnswer(r *logfile.Record, a *answer) {
 	r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
 	r.Result, r.ResultFrom = a.result.Result, a.result.From
 	r.ErrorCode = a.result.ErrorCode
-	if !namesSecret(c.query) { // a message may quote the query
+	if !c.withholds() { // a message may quote what is withheld
 		r.ErrorMessage = a.result.Message
 	}
 	r.Fields = fields(a.result.Fields)
 	if a.whole {
 		r.AnswerBytes = int64(len(a.held))
 		if !c.operation.Sensitive {
-			r.AnswerHash = signing.HashHex(a.held)
+			r.AnswerHash, r.AnswerMAC = c.hashOf(r, signing.HashHex(a.held))
 		}
 	} else {
 		r.AnswerBytes = max(a.response.ContentLength, 0)
@@ -176,7 +143,10 @@ func (c *call) refuse(refusal *Refusal) {
 func truncate(r *logfile.Record) {
 	r.Method, r.Path = r.Method[:min(len(r.Method), 32)], r.Path[:min(len(r.Path), maxPath)]
 	if len(r.Query) > maxPath {
-		r.Query, r.QueryBytes = "", int64(len(r.Query))
+		r.Query, r.QueryBytes = "", max(r.QueryBytes, int64(len(r.Query)))
+	}
+	if len(r.QueryWithheld) > maxRefusedPairs {
+		r.QueryWithheld = []logfile.Withheld{allOf(r.QueryWithheld)}
 	}
 	if len(r.Fields) > 0 && fieldBytes(r.Fields) > maxPath {
 		r.Fields = nil

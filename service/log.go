@@ -10,6 +10,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/mac"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
 	"tollgate/config"
@@ -89,6 +90,20 @@ func (s *Service) startPruning(ctx context.Context) {
 			}
 		}
 	}()
+}
+
+// openHashKey returns the key of the keyed hashes in records, and makes one where there is none: at the first start, or after its loss,
+// since no call need wait for a key that only comparisons with old records need. The log's folder is there.
+func (s *Service) openHashKey() (*mac.Key, error) {
+	file := s.config.Audit.HashKeyFile
+	key, made, err := mac.LoadOrMake(file, s.private.found)
+	if err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	if made {
+		s.logger.Info("a key for keyed hashes in records was made; keep a copy of it, records name it by its id", zap.String("file", file), zap.String("mac_key", key.ID()))
+	}
+	return key, nil
 }
 
 // openIndex keeps an index of the log, if the configuration wants one.

@@ -16,6 +16,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/audit"
+	"tollgate/audit/mac"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
 	"tollgate/config"
@@ -108,9 +109,13 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	hashKey, err := s.openHashKey()
+	if err != nil {
+		return err
+	}
 	s.openIndex()
 	s.rememberAccepted()
-	if err := s.build(recovery); err != nil {
+	if err := s.build(recovery, hashKey); err != nil {
 		return err
 	}
 	for _, listener := range s.config.Listeners {
@@ -146,7 +151,7 @@ func (s *Service) openUpstreams() error {
 	return nil
 }
 
-func (s *Service) build(recovery audit.Recovery) error {
+func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 	limiter, err := ratelimit.New(s.config.Limits)
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
@@ -168,7 +173,7 @@ func (s *Service) build(recovery audit.Recovery) error {
 	b := s.config.Bounds
 	s.gateway = gateway.New(gateway.Config{
 		Callers: s.config.Callers, Grants: s.config.GrantTable, Limiter: limiter, Sources: sources, Replay: memory,
-		Log: s.log, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
+		Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
 		Bounds: gateway.Bounds{
 			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
 			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,

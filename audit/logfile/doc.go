@@ -12,6 +12,7 @@
 //	00000000000000000001.hashes   what pruning leaves of the segment of that number: its leaf hashes, 32 bytes each
 //	signing.key                   the private key, where the configuration names no other place
 //	signing.key.new               its successor, until the next start brings it in
+//	hash.key                      the key of keyed hashes, see package mac, where the configuration names no other place
 //
 // A segment is a sequence of lines. The live segment may end in zero bytes, allocated ahead, since overwriting zeros
 // is faster to sync than growing a file and cannot run out of space: readers stop at the first zero byte. All other

@@ -15,8 +15,8 @@ const MaxLine = 64 << 10
 // maxHead is more than the members that the log sets itself, and the line feed, can take.
 const MaxHead = 128
 
-// maxText bounds one text of a record that is not cut, in bytes of its encoded form.
-const maxText = 16 << 10
+// MaxText bounds one text of a record that is not cut, in bytes of its encoded form, which canonical paths and queries have already.
+const MaxText = 16 << 10
 
 // limits say how much of a record is written. All lengths of text are of the encoded form.
 type limits struct {
@@ -27,6 +27,7 @@ type limits struct {
 	counts int // lines of a refusals summary
 	peaks  int // of a tree: never more than 64
 	signed int // signatures: never more than fit, see [Room]
+	hidden int // entries of what is withheld of a query
 
 	entries int // of an event's data
 }
@@ -34,9 +35,9 @@ type limits struct {
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: maxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, entries: 32}, // package tlspolicy lists up to 65 offers
-	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, entries: 32},
-	{text: 128, fields: 16, values: 64, offers: 16, counts: 23, peaks: 64, signed: 1, entries: 8},
+	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32}, // package tlspolicy lists up to 65 offers
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32},
+	{text: 128, fields: 16, values: 64, offers: 16, counts: 21, peaks: 64, signed: 1, hidden: 4, entries: 8},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
@@ -118,8 +119,10 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"effect":`, r.Effect)
 	e.flag(`,"deprecated":true`, r.Deprecated)
 	e.str(`,"method":`, r.Method)
-	e.asked("path", r.Path, r.PathBytes, r.PathHash)
-	e.asked("query", r.Query, r.QueryBytes, r.QueryHash)
+	declared := r.Operation != "" && r.Site == ""
+	e.asked("path", r.Path, r.PathBytes, r.PathHash, !declared)
+	e.asked("query", r.Query, r.QueryBytes, r.QueryHash, !declared)
+	e.withheldList(r.QueryWithheld)
 	e.str(`,"credential":`, r.Credential)
 	e.str(`,"class":`, r.Class)
 	e.str(`,"access_key":`, r.AccessKey)
@@ -132,6 +135,11 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"event":`, string(r.Event))
 	e.str(`,"subject":`, r.Subject)
 	e.data(r.Data)
+	e.str(`,"mac_key":`, r.MACKey)
+	e.str(`,"path_mac":`, r.PathMAC)
+	e.str(`,"query_mac":`, r.QueryMAC)
+	e.str(`,"body_mac":`, r.BodyMAC)
+	e.str(`,"answer_mac":`, r.AnswerMAC)
 	e.str(`,"body_hash":`, r.BodyHash)
 	e.num(`,"body_bytes":`, r.BodyBytes)
 }
@@ -233,9 +241,9 @@ func (e *encoder) field(f *Field, most int) (n int) {
 	return n
 }
 
-// asked writes a text that a caller chose; where it has to be shortened, with length and hash. They say nothing that the
-// text would not say if there were room for it.
-func (e *encoder) asked(name, text string, bytes int64, hash string) {
+// asked writes a text that a caller chose; where it has to be shortened, with length and, if it may have one, hash. They say nothing
+// that the text would not say if there were room for it, but that what is left out can be searched from a hash.
+func (e *encoder) asked(name, text string, bytes int64, hash string, hashed bool) {
 	before := e.cut
 	e.cut = false
 	if text != "" {
@@ -243,7 +251,10 @@ func (e *encoder) asked(name, text string, bytes int64, hash string) {
 		e.text(text)
 	}
 	if e.cut && hash == "" {
-		bytes, hash = int64(len(text)), digest.OfText(text)
+		bytes = max(bytes, int64(len(text)))
+		if hashed {
+			hash = digest.OfText(text)
+		}
 	}
 	if bytes != 0 {
 		e.b = append(append(append(e.b, `,"`...), name...), `_bytes":`...)
@@ -254,6 +265,25 @@ func (e *encoder) asked(name, text string, bytes int64, hash string) {
 		e.text(hash)
 	}
 	e.cut = e.cut || before
+}
+
+func (e *encoder) withheldList(withheld []Withheld) {
+	if len(withheld) == 0 {
+		return
+	}
+	e.b = append(e.b, `,"query_withheld":[`...)
+	for i := range withheld[:e.bound(len(withheld), e.hidden)] {
+		if i > 0 {
+			e.b = append(e.b, ',')
+		}
+		e.b = append(e.b, '{')
+		start := len(e.b)
+		e.str(`,"name":`, withheld[i].Name)
+		e.num(`,"bytes":`, withheld[i].Bytes)
+		e.num(`,"pairs":`, int64(withheld[i].Pairs))
+		e.closeObject(start)
+	}
+	e.b = append(e.b, ']')
 }
 
 func (e *encoder) countList(counts []Count) {

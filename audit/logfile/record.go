@@ -66,13 +66,15 @@ type Record struct {
 	Method     string `json:"method,omitempty"`
 	Path       string `json:"path,omitempty"`
 	Query      string `json:"query,omitempty"` // canonical query, as sent
-	// QueryBytes is the query's length where its text is left out (the call matched no operation, or a sensitive one) or
-	// shortened, PathBytes the path's where it is shortened. Lower-case hex SHA-256 of the whole text stands beside the length
-	// where it is shortened. For that [Record.Append] sets all four.
+	// QueryBytes is the query's length where its text is left out, in whole or in part, or shortened, PathBytes the path's. Lower-case
+	// hex SHA-256 of what Path and Query would hold stands beside the length where they are shortened. For that [Record.Append] sets all
+	// four, but no hash for a declared endpoint (an operation without a site): whether its texts hold secrets is not known.
 	QueryBytes int64  `json:"query_bytes,omitempty"`
 	QueryHash  string `json:"query_hash,omitempty"`
 	PathBytes  int64  `json:"path_bytes,omitempty"`
 	PathHash   string `json:"path_hash,omitempty"`
+	// QueryWithheld is what of the query is left out of Query on purpose, since it may be secret.
+	QueryWithheld []Withheld `json:"query_withheld,omitempty"`
 
 	Credential string `json:"credential,omitempty"` // the credential's name in the config
 	Class      string `json:"class,omitempty"`      // the credential's class
@@ -94,7 +96,15 @@ type Record struct {
 	// letters, digits and underscores and values of 1 KiB.
 	Data map[string]string `json:"data,omitempty"`
 
-	BodyHash  string  `json:"body_hash,omitempty"` // lower-case hex SHA-256; left out for sensitive operations
+	// MACKey names the key of the members whose names end in MAC: keyed hashes of what may be secret, see package mac. A text has a
+	// plain hash or a keyed one, or none.
+	MACKey    string `json:"mac_key,omitempty"`
+	PathMAC   string `json:"path_mac,omitempty"`
+	QueryMAC  string `json:"query_mac,omitempty"`
+	BodyMAC   string `json:"body_mac,omitempty"`
+	AnswerMAC string `json:"answer_mac,omitempty"`
+
+	BodyHash  string  `json:"body_hash,omitempty"` // lower-case hex SHA-256; left out for sensitive operations and declared endpoints
 	BodyBytes int64   `json:"body_bytes,omitempty"`
 	Fields    []Field `json:"fields,omitempty"` // of the request in an intent, of the answer in an outcome
 
@@ -113,7 +123,7 @@ type Record struct {
 	ResultFrom   string `json:"result_from,omitempty"` // "body" or "status"
 	ErrorCode    string `json:"error_code,omitempty"`
 	ErrorMessage string `json:"error_message,omitempty"`
-	AnswerHash   string `json:"answer_hash,omitempty"` // lower-case hex SHA-256
+	AnswerHash   string `json:"answer_hash,omitempty"` // lower-case hex SHA-256; left out as BodyHash is
 	AnswerBytes  int64  `json:"answer_bytes,omitempty"`
 
 	WaitedMicros   int64 `json:"waited_us,omitempty"`   // waited for limits, microseconds
@@ -155,6 +165,17 @@ type Signature struct {
 	Hash string    `json:"hash"`
 	Date time.Time `json:"date,omitzero"`
 }
+
+// Withheld is a pair of a query of which the record has no more than this. One entry without a name stands for all pairs whose names
+// may be secret themselves, or that are too many.
+type Withheld struct {
+	Name  string `json:"name,omitempty"`
+	Bytes int64  `json:"bytes,omitempty"` // of the value, decoded; without a name, of names and values
+	Pairs int    `json:"pairs,omitempty"` // without a name: how many
+}
+
+// MaxWithheld is how many entries of [Record.QueryWithheld], with names of up to 64 printable ASCII characters each, always have room.
+const MaxWithheld = 33
 
 // Field is one extracted member of a request or answer.
 type Field struct {

@@ -16,7 +16,7 @@ func (r *Record) Overlong() string {
 	e := encoder{limits: cuts[0], end: maxAsked}
 	over := func() bool { return e.cut || len(e.b) > e.end }
 	for _, text := range [...]struct{ name, value string }{{"method", r.Method}, {"path", r.Path}, {"query", r.Query}} {
-		if e.asked(text.name, text.value, 0, ""); over() {
+		if e.asked(text.name, text.value, 0, "", false); over() {
 			return text.name
 		}
 	}
@@ -48,7 +48,7 @@ func (r *Record) surelyFits() bool {
 			texts += len(v)
 		}
 	}
-	return texts*growth+rest < maxText
+	return texts*growth+rest < MaxText
 }
 
 // mustBeWhole reports whether an intent is of a call that may change something.

@@ -71,6 +71,29 @@ func TestCutsKeepEarlierHashes(t *testing.T) {
 	}
 }
 
+// TestDeclaredEndpointsHaveNoPlainHash: what a cut leaves of their texts has no hash from which the rest could be searched. Of the catalog's
+// operations the query is what is not withheld of it, and its hash is of that.
+func TestDeclaredEndpointsHaveNoPlainHash(t *testing.T) {
+	long := strings.Repeat("a", 20<<10)
+	withheld := []Withheld{{Name: "pin", Bytes: 4}}
+	for name, tt := range map[string]struct {
+		r           Record
+		path, query bool // hashed
+	}{
+		"declared":                 {Record{Operation: "App"}, false, false},
+		"of the catalog":           {Record{Operation: "ListOrders", Site: "cn"}, true, true},
+		"of the catalog, in part":  {Record{Operation: "ListOrders", Site: "cn", QueryWithheld: withheld, QueryBytes: 21 << 10}, true, true},
+		"declared, with much else": {Record{Operation: "App", TLSIn: &TLS{Peer: strings.Repeat("\x01", 16<<10)}, Note: strings.Repeat("\x01", 16<<10)}, false, false},
+	} {
+		r := tt.r
+		r.Path, r.Query = long, long
+		got := reread(t, &r)
+		if !got.Cut || got.PathBytes != 20<<10 || got.QueryBytes != max(20<<10, r.QueryBytes) || (got.PathHash != "") != tt.path || (got.QueryHash != "") != tt.query {
+			t.Errorf("%s: path %d %q, query %d %q", name, got.PathBytes, got.PathHash, got.QueryBytes, got.QueryHash)
+		}
+	}
+}
+
 // TestWholeRecordsHaveNoHashes: they would cost and say nothing.
 func TestWholeRecordsHaveNoHashes(t *testing.T) {
 	if line := string(typical().Append(nil)); strings.Contains(line, "_hash") && strings.Count(line, "_hash") != strings.Count(line, "body_hash")+strings.Count(line, "signature_hash") {
@@ -88,7 +111,12 @@ func rest() *Record {
 		}
 		return entries
 	}
+	withheld := make([]Withheld, MaxWithheld)
+	for i := range withheld {
+		withheld[i] = Withheld{Name: strings.Repeat("n", 64), Bytes: 16 << 10}
+	}
 	return &Record{
+		MACKey: hashOf("")[:16], PathMAC: hashOf(""), QueryMAC: hashOf(""), BodyMAC: hashOf(""), AnswerMAC: hashOf(""), PathBytes: 1 << 40, QueryWithheld: withheld,
 		Kind: KindIntent, Call: strings.Repeat("c", 36), Listener: strings.Repeat("/", 300), Caller: name, IdentifiedBy: "access_key", Identity: strings.Repeat("u", 2048),
 		Source: strings.Repeat("f", 45), SourcePort: 65535, Upstream: name, Site: "intl", Operation: name, Effect: "spend", QueryBytes: 1 << 40,
 		Credential: name, Class: "customer", AccessKey: strings.Repeat("A", 128), Account: strings.Repeat("a", 64), Deprecated: true, Decision: Allowed, BodyHash: hashOf(""), BodyBytes: 1 << 40,

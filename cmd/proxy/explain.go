@@ -40,6 +40,7 @@ type explanation struct {
 	Announced  string        `json:"announced,omitempty"` // day of the provider's notice that the operation ends
 	Sunset     string        `json:"sunset,omitempty"`    // the last day that the notice names
 	ReplacedBy []string      `json:"replaced_by,omitempty"`
+	Recorded   string        `json:"recorded,omitempty"` // what the record has of what was asked for
 	Allowed    bool          `json:"allowed"`
 	Reason     string        `json:"reason,omitempty"`
 	Detail     string        `json:"detail,omitempty"`
@@ -318,7 +319,7 @@ func (e *explanation) refused(reason, detail string) *explanation {
 func (e *explanation) describe(m *matched) {
 	o := m.operation
 	e.Upstream, e.Operation, e.Site, e.Effect = m.upstream.Name, o.Name, o.Site, o.Effect.String()
-	e.Takes = takes(o)
+	e.Takes, e.Recorded = takes(o), o.Recorded()
 	e.Deprecated, e.ReplacedBy, e.Announced, e.Sunset = o.Deprecated, o.ReplacedBy, day(o.Announced), day(o.Sunset)
 }
 
@@ -368,6 +369,7 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 	if e.Operation != "" {
 		line("operation", "%s: effect %s, takes %s", e.Operation, e.Effect, e.Takes)
 		line("upstream", "%s", strings.TrimSpace(e.Upstream+" "+e.Site))
+		line("recorded", "%s", e.Recorded)
 	}
 	if e.Deprecated {
 		line("deprecated", "replaced by %s", orNone(strings.Join(e.ReplacedBy, ", ")))

@@ -102,7 +102,7 @@ const sample = `
 listeners: [{address: 127.0.0.1:8080, caller: app, upstreams: [bss, desk]}]
 upstreams:
   bss: {url: https://bss.myhuaweicloud.com, catalog: cn}
-  desk: {url: "http://127.0.0.1:3000", endpoints: [{name: All, method: GET, path: "/desk/{path...}", effect: read}, {name: Keys, method: GET, path: /desk/keys, effect: spend}]}
+  desk: {url: "http://127.0.0.1:3000", endpoints: [{name: All, method: GET, path: "/desk/{path...}", effect: read}, {name: Keys, method: GET, path: /desk/keys, effect: spend}, {name: Reset, method: POST, path: "/desk/reset/{code}", effect: write, sensitive: true}]}
 credentials:
   acme: {class: customer, domain_id: d-1, access_key: {env: A}, secret_key: {env: B}}
   main: {class: partner, domain_id: p-1, access_key: {env: A}, secret_key: {env: B}}
@@ -173,6 +173,9 @@ func TestExplain(t *testing.T) {
 		{[]string{"GET", "/v2/orders/customer-orders/"}, cli.ExitRefused, "ends in a slash"},
 		{[]string{"--upstream", "desk", "GET", "/desk/Keys"}, cli.ExitRefused, "ambiguous_path"},
 		{[]string{"--upstream", "desk", "GET", "/desk/list/"}, cli.ExitOK, "grants[3]"},
+		{[]string{"--upstream", "desk", "GET", "/desk/x?otp=1"}, cli.ExitOK, "names and lengths of the query; keyed hash of the body"},
+		{[]string{"--json", "--upstream", "desk", "POST", "/desk/reset/1"}, cli.ExitOK, `"recorded": "path as its template; length of query and body"`},
+		{[]string{"POST", "/v3/orders/customer-orders/pay"}, cli.ExitOK, "hash of the body"},
 		{[]string{"--body", "/nonexistent", "GET", "/x"}, cli.ExitFailure, "nonexistent"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"explain", "--config", file, "--caller", "app"}, c.args...)...)
