@@ -114,6 +114,11 @@ func (l *Log) trustedTime(segments []string) (time.Time, error) {
 // firstRecord returns io.EOF when there is none.
 func firstRecord(d disk, name string) (h logfile.Head, err error) {
 	err = withReader(d, name, func(in *logfile.Reader) error {
+		if line, err := in.Line(0); err == nil { // reads less than Lines
+			if h, err = logfile.ParseHead(name, 0, line); err == nil && h.Seq == in.First {
+				return nil
+			}
+		}
 		for line, err := range in.Lines() {
 			if err == nil {
 				h, err = line.Head()

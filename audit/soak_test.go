@@ -24,11 +24,14 @@ import (
 // TestSoak makes long random runs of a log: calls, pruning, day changes, clocks that are set, keys that change or are lost,
 // full disks, operations that fail, kills, losses of power, and starts in a row, of which some fail. Each time the log is
 // verified by package verify and by this package's own reader, and compared with what was acknowledged and published.
-// TOLLGATE_SEED begins with another run, TOLLGATE_SOAK makes many.
-func TestSoak(t *testing.T) {
-	runs, first := uint64(20), uint64(0)
+func TestSoak(t *testing.T) { eachSeed(t, 20, soakOnce) }
+
+// eachSeed makes runs of a random test, the same ones each time, in bubbles of synctest. TOLLGATE_SEED begins with another run,
+// TOLLGATE_SOAK makes fifty times as many.
+func eachSeed(t *testing.T, runs uint64, once func(t *testing.T, seed uint64)) {
+	first := uint64(0)
 	if os.Getenv("TOLLGATE_SOAK") != "" {
-		runs, first = 1000, rand.Uint64()
+		runs, first = 50*runs, rand.Uint64()
 	}
 	if text := os.Getenv("TOLLGATE_SEED"); text != "" {
 		var err error
@@ -37,7 +40,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	for i := range runs {
-		soakOnce(t, first+i)
+		synctest.Test(t, func(t *testing.T) { once(t, first+i) })
 		if t.Failed() {
 			t.Fatalf("TOLLGATE_SEED=%d", first+i)
 		}
@@ -45,16 +48,14 @@ func TestSoak(t *testing.T) {
 }
 
 func soakOnce(t *testing.T, seed uint64) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &soak{T: t, rng: rand.New(rand.NewPCG(seed, 99)), d: newMemDisk(), acked: map[uint64]string{}, notes: map[uint64]string{}}
-		for round := range 12 {
-			if s.round(round); t.Failed() {
-				t.Logf("round %d", round)
-				return
-			}
+	s := &soak{T: t, rng: rand.New(rand.NewPCG(seed, 99)), d: newMemDisk(), acked: map[uint64]string{}, notes: map[uint64]string{}}
+	for round := range 12 {
+		if s.round(round); t.Failed() {
+			t.Logf("round %d", round)
+			return
 		}
-		s.reopen()
-	})
+	}
+	s.reopen()
 }
 
 type soak struct {
