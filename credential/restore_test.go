@@ -39,12 +39,12 @@ func TestFingerprint(t *testing.T) {
 // TestRestore: keys that were accepted before are used by all calls at once, until the first rejection, which pauses them for all. Other
 // keys are on trial.
 func TestRestore(t *testing.T) {
-	c, s := newCredential(t, catalog.ClassPartner)
+	c, _ := newCredential(t, catalog.ClassPartner)
 	known, _, _ := c.Evidence(mac())
 	if c.Restore(mac(), func(Fingerprint) bool { return false }) || len(burst(t, c, start)) != trialCalls {
 		t.Error("unknown keys are not on trial")
 	}
-	c, s = newCredential(t, catalog.ClassPartner)
+	c, s := newCredential(t, catalog.ClassPartner)
 	if !c.Restore(mac(), known.Equal) {
 		t.Fatal("the keys are not known")
 	}
