@@ -22,10 +22,10 @@ const (
 	maxSpareEntries = 4 << 10
 )
 
-// Close takes no further records, writes what is pending, a stop record and its checkpoint, unlocks the
-// directory, and returns when Published has the last checkpoint. When ctx ends first, Close gives up on writes that keep failing and returns; a system call that hangs is
-// not waited for, and what it holds is released when it ends. Close may be called again: it waits again, and gives the
-// same result.
+// Close takes no further records, writes what is pending, a stop record and its checkpoint, unlocks the directory, and returns
+// when Published has the last checkpoint. When ctx ends first, Close gives up on writes that keep failing and returns; a system
+// call that hangs is not waited for, and what it holds is released when it ends. Close may be called again: it waits again, and
+// returns the same.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.closed {

@@ -39,9 +39,11 @@
 // record of kind checkpoint that holds a signed note of the tree over all records before itself, and that tree's peaks, from
 // which the tree goes on:
 //
-//	{"seq":4712,"commit":4712,"time":…,"kind":"checkpoint","key":"NAME+HASH+KEY","checkpoint":"NAME\n4711\n…","peaks":[…],"open":{…},"signatures":[…],"previous":{…}}
+//	{"seq":4712,"commit":4712,"time":…,"kind":"checkpoint","key":"NAME+HASH+KEY","checkpoint":"NAME\n4711\n…","peaks":[…],
+//	"open":{…},"signatures":[…],"previous":{…}}
 //
-// It also states what a start needs of the records before it, see [State]. Each has a commit of its own, so it is signed for durable records only. It comes when the log was opened, some time or so many
-// records after the last one, as the first record of each segment but the first, and behind the stop record. A key record
-// says which key signs from there on; the next checkpoint is signed by the key before it as well, unless that is lost.
+// It also states what a start needs of the records before it, see [State]. Each has a commit of its own, so it is signed for
+// durable records only. It comes when the log was opened, some time or so many records after the last one, as the first record of
+// each segment but the first, and behind the stop record. A key record says which key signs from there on; the next checkpoint is
+// signed by the key before it as well, unless that is lost.
 package logfile
