@@ -151,6 +151,7 @@ func stating(d *memDisk) Config {
 // TestFaults lets each operation on the disk fail in two ways, ends the log in three ways, opens it again and checks
 // it: what was acknowledged is there, and the whole log verifies.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		config func(*memDisk) Config
 		before func(*testing.T) *memDisk // what the log is opened on; nil is an empty disk

@@ -486,6 +486,7 @@ func TestPruneCanceled(t *testing.T) {
 // TestPruneFaults lets each operation fail in two ways while the log is pruned and written, ends it in three ways, opens it
 // again, prunes it again and verifies it.
 func TestPruneFaults(t *testing.T) {
+	t.Parallel()
 	var d *memDisk
 	ops, pruned := 0, uint64(0)
 	synctest.Test(t, func(t *testing.T) { d, _ = oldLog(t) })

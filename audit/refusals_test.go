@@ -160,6 +160,7 @@ func TestSiteHasAShare(t *testing.T) {
 // TestDailyBound: whatever unauthenticated peers do for two days, in no 24 hours are there more bytes than the bound, summaries
 // included, every refusal is counted, and the bound is used.
 func TestDailyBound(t *testing.T) {
+	t.Parallel()
 	const daily = 2 << 20
 	q := &queue{}
 	s := NewRefusals(q, RefusalBounds{Daily: daily})

@@ -70,6 +70,7 @@ func signedLog(t *testing.T, config func(*memDisk) Config, calls int) *memDisk {
 // TestEveryByteOfTheLiveSegment changes each byte that recovery reads of a closed log: nothing but the last line, as
 // if it had not been written wholly, can go unseen.
 func TestEveryByteOfTheLiveSegment(t *testing.T) {
+	t.Parallel()
 	for name, d := range map[string]*memDisk{"first segment": signedLog(t, stating, 2), "later segment": signedLog(t, small, 4)} {
 		names, _ := d.List()
 		live := slices.Max(logfile.SegmentNames(names))

@@ -24,7 +24,10 @@ import (
 // TestSoak makes long random runs of a log: calls, pruning, day changes, clocks that are set, keys that change or are lost,
 // full disks, operations that fail, kills, losses of power, and starts in a row, of which some fail. Each time the log is
 // verified by package verify and by this package's own reader, and compared with what was acknowledged and published.
-func TestSoak(t *testing.T) { eachSeed(t, 20, soakOnce) }
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	eachSeed(t, 20, soakOnce)
+}
 
 // eachSeed makes runs of a random test, the same ones each time, in bubbles of synctest. TOLLGATE_SEED begins with another run,
 // TOLLGATE_SOAK makes fifty times as many.

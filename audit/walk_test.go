@@ -81,6 +81,7 @@ func readEnd(d *memDisk, now time.Time) (r recovery, ok bool, err error) {
 // TestStartsLikeAFullScan makes random histories with crashes, rotations, checkpoints, keys that change, pruning and clocks that
 // are set, and compares what each start finds with all records there are.
 func TestStartsLikeAFullScan(t *testing.T) {
+	t.Parallel()
 	quick := 0
 	eachSeed(t, 6, func(t *testing.T, seed uint64) {
 		h := &random{T: t, rng: rand.New(rand.NewPCG(seed, 12)), d: newMemDisk(), taken: map[string]taken{}}
