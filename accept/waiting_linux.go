@@ -30,7 +30,7 @@ func waiting(l net.Listener) (conns []net.Conn) {
 	return conns
 }
 
-// maxWaiting is how many connections may wait: more than Linux keeps for a listener, unless it is told to.
+// maxWaiting is how many connections may wait: more than Linux keeps for a listener, unless its net.core.somaxconn is raised.
 const maxWaiting = 8192
 
 // acceptAll accepts until nothing waits. A listener of Go does not block.

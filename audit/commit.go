@@ -144,7 +144,7 @@ func (l *Log) take() *batch {
 	return b
 }
 
-// takeFull gives the first batch whose checkpoint is reserved already. mu is held.
+// takeFull returns the first batch whose checkpoint is reserved already. mu is held.
 func (l *Log) takeFull() *batch {
 	b := l.full[0]
 	l.full[0] = nil

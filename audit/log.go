@@ -54,11 +54,10 @@ type Config struct {
 	CheckpointEvery   time.Duration
 	CheckpointRecords int
 	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
-	// and when several checkpoints come meanwhile, the newest is next. Nil means that nobody wants to know.
+	// and when several checkpoints come meanwhile, the newest is next. Optional.
 	Published func(note string)
 	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
-	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Nil means that nobody wants
-	// to know.
+	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Optional.
 	Progress func(read, total int64)
 	// Witnesses returns what is known elsewhere of the log of the given name. Open compares the log with it before it writes
 	// anything; its error is a [LossError] when the log is not what it was. Nil means that nothing is known.
@@ -144,7 +143,7 @@ type batch struct {
 	checkpointErr error         // set before sealed is closed
 }
 
-// lingerTime is how long a record that nobody waits for may wait for others, so that it seldom costs an fsync of its own.
+// lingerTime is how long a record that no caller waits for may wait for others, so that it seldom costs an fsync of its own.
 // What a crash takes of it are outcomes of reads, which the next start closes as unknown, and refusals.
 const lingerTime = 50 * time.Millisecond
 
@@ -196,8 +195,8 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 	return l.durable(ctx, r, forOutcome)
 }
 
-// Queue takes a record that nobody waits for: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
-// disk. The record is written with the next one that somebody waits for, or after lingerTime. An error says that the record was not
+// Queue takes a record without waiting until it is durable: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
+// disk. The record is written with the next one that a caller waits for, or after lingerTime. An error says that the record was not
 // taken: too much is pending, the room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
 	u := forRefusal

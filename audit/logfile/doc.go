@@ -26,12 +26,12 @@
 //
 //	{"seq":2,"commit":2,"time":"2026-10-03T04:05:06.007080900Z","kind":"intent","call":"0199a3b2-…",…}
 //
-// seq rises by one from line to line and from segment to segment, beginning with 1. It alone gives the order: time, in
+// seq rises by one from line to line and from segment to segment, beginning with 1. It alone is the order: time, in
 // UTC with nine digits of a second, steps back when the clock is set. commit is the seq of the first record that was
 // written and synced together with this one. What a terminal would not print is escaped. A record that would make a line
 // too long has texts and lists shortened and says so by "cut":true.
 //
-// docs/audit-format.md lists the members and gives the rules of verifying and of recovery for those who write another reader.
+// docs/audit-format.md lists the members, and the rules of verifying and of recovery for another reader.
 //
 // # Checkpoints
 //

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// ParseFileName gives the number of the first record of a segment, or of the hashes of one, by the file's name. It gives
+// ParseFileName returns the number of the first record of a segment, or of the hashes of one, by the file's name. It returns
 // false for names that are of no part of a log.
 func ParseFileName(name string) (first uint64, hashes, ok bool) {
 	digits, hashes := strings.CutSuffix(name, hashesSuffix)
@@ -29,7 +29,7 @@ func SegmentName(first uint64) string {
 	return fmt.Sprintf("%0*d%s", segmentDigits, first, SegmentSuffix)
 }
 
-// parseSegmentName gives the first seq of a segment, or false for a name that is not a segment's.
+// ParseSegmentName returns the first seq of a segment, or false for a name that is not a segment's.
 func ParseSegmentName(name string) (uint64, bool) {
 	digits, ok := strings.CutSuffix(name, SegmentSuffix)
 	if !ok || len(digits) != segmentDigits {
@@ -39,7 +39,7 @@ func ParseSegmentName(name string) (uint64, bool) {
 	return first, err == nil && first > 0 && SegmentName(first) == name
 }
 
-// segmentNames gives the segments among the names of a directory, in order.
+// SegmentNames returns the segments among the names of a directory, in order.
 func SegmentNames(names []string) []string {
 	var segments []string
 	for _, name := range names {

@@ -37,7 +37,7 @@ const (
 // Record is one line of the log. One type serves all kinds; members that a kind does not have stay empty and are left
 // out of the line. Text that is not valid UTF-8 is written with U+FFFD in the place of each bad byte.
 type Record struct {
-	// Seq is the record's place in the log, from 1 without gaps. It alone gives the order. Set by the log.
+	// Seq is the record's place in the log, from 1 without gaps. It alone is the order. Set by the log.
 	Seq uint64 `json:"seq"`
 	// Commit is the Seq of the first record that was written together with this one. Recovery tells by it which lines
 	// can have been torn by a crash. Set by the log.

@@ -1,6 +1,6 @@
 // Package mac has the keyed hashes of a log: of what is withheld from records on purpose, since it may hold secrets. A plain hash of a
-// PIN is the PIN to whoever tries all of them; a keyed one is nothing without the key, and compares what somebody has kept with what the
-// record says all the same.
+// PIN can be reversed by trying all PINs; a keyed one cannot without the key, and still shows whether a text that was kept is the one that
+// the record is about.
 //
 // # The key
 //
