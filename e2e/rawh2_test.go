@@ -112,6 +112,22 @@ func (h *h2conn) outcome(stream uint32) string {
 	}
 }
 
+// initialWindow is how much of a body a client may send before any WINDOW_UPDATE (RFC 9113 section 6.9.2).
+const initialWindow = 65535
+
+// awaitWindow returns the window of a stream after n more bytes. It reads frames until the window is wide enough.
+func (h *h2conn) awaitWindow(stream uint32, window, n int) int {
+	h.t.Helper()
+	for window < n {
+		frame, err := h.ReadFrame()
+		h.try(err)
+		if update, ok := frame.(*http2.WindowUpdateFrame); ok && update.StreamID == stream {
+			window += int(update.Increment)
+		}
+	}
+	return window - n
+}
+
 // standardFields are those of a good request.
 func standardFields(method, path string) []string {
 	return []string{":method: " + method, ":scheme: https", ":authority: " + gatewayName, ":path: " + path}
@@ -251,7 +267,9 @@ func TestRawHTTP2(t *testing.T) {
 func (w *rawWorld) runH2(t *testing.T, c *h2Case, listener, upstream string) {
 	h := w.dialH2(t, listener)
 	h.headers(1, len(c.data) == 0, c.lines()...)
+	window := initialWindow
 	for i, data := range c.data {
+		window = h.awaitWindow(1, window, len(data))
 		_ = h.WriteData(1, i == len(c.data)-1 && c.after == nil, []byte(data)) // it may have been answered already
 	}
 	if c.after != nil {
