@@ -52,7 +52,7 @@ type Config struct {
 	Upstream string         // the one upstream whose calls it signs
 	Class    catalog.Class  // ClassPartner or ClassCustomer
 	Kinds    []catalog.Kind // narrower kinds that the account has
-	// Scheme is that of its signatures; nil: [signing.SDK].
+	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
 	// DomainID is the account id: sent with each call and demanded of every {domain_id} in a path that is not a customer's. Optional.
 	DomainID string

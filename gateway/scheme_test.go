@@ -152,6 +152,16 @@ func TestAnotherScheme(t *testing.T) {
 	}
 }
 
+// A credential of a scheme that the gateway does not know signs nothing: its headers would be neither hidden nor kept apart.
+func TestUnknownSchemesDoNotSign(t *testing.T) {
+	f := start(t, fixed, withSums, func(f *fixture) { f.config.Callers = callers(t) })
+	f.send(t, plain("POST", "/echo/x/y", "{}")).wantCode(t, "TG.9001")
+	f.origin.none(t)
+	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent || strings.Contains(f.written(), securityToken) {
+		t.Errorf("recorded %+v", r)
+	}
+}
+
 // What a claim of it needs, it needs as any other does; the other scheme goes on beside it.
 func TestClaimsOfAnotherScheme(t *testing.T) {
 	read := summed(t, customerCaller, "GET", readTarget, "", signing.EmptyHash)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 
 	"tollgate/credential"
@@ -22,6 +23,9 @@ func (c *call) sign(r *http.Request, lease *credential.Lease) error {
 	}
 	add := adder{r.Header, room.values[:0]}
 	for _, h := range added {
+		if _, owned := c.Callers.Schemes().Owns(h.Name); !owned { // it would not be hidden if it is a secret
+			return fmt.Errorf("the header %s is of no scheme that the gateway knows", h.Name)
+		}
 		add.add(h.Name, h.Value)
 	}
 	return nil

@@ -12,7 +12,7 @@ var errDate = errors.New("x-sdk-date is not a UTC time of the form 20060102T1504
 // FormatDate writes a time as X-Sdk-Date carries it: UTC, in whole seconds, "20240102T030405Z".
 func FormatDate(t time.Time) string { return t.UTC().Format(dateLayout) }
 
-// ParseDate reads what [FormatDate] writes, and nothing around it. Its error is meant for whoever sent the value.
+// ParseDate reads what [FormatDate] writes, and nothing around it. Its error is meant for the caller.
 func ParseDate(value string) (time.Time, error) {
 	if !isDate(value) {
 		return time.Time{}, errDate

@@ -17,7 +17,7 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("%s, byte %d: %s", e.Part, e.Offset, e.Msg)
 }
 
-// SchemeError is an Authorization header of a scheme that is not taken. Its text is meant for whoever sent it.
+// SchemeError is an Authorization header of a scheme that is not taken. Its text is meant for the caller.
 type SchemeError struct {
 	// Scheme is the scheme's name if it is one of those in use, otherwise empty: a header without a scheme may be a
 	// bare token, which must not show up in an error.
@@ -39,15 +39,15 @@ func (e *SchemeError) Error() string {
 	return fmt.Sprintf("authorization scheme %s is not supported: %s", e.Scheme, use)
 }
 
-// AuthorizationError is an Authorization header that is repeated, too long, or malformed. Its text is meant for whoever sent it
-// and quotes nothing of the header.
+// AuthorizationError is an Authorization header that is repeated, too long, or malformed. Its text is meant for the caller and
+// quotes nothing of the header.
 type AuthorizationError struct{ Msg string }
 
 func (e *AuthorizationError) Error() string { return e.Msg }
 
 func authorizationError(msg string) error { return &AuthorizationError{"Authorization header: " + msg} }
 
-// DateError is a claim whose date is missing, or cannot be read. Its text is meant for whoever sent it.
+// DateError is a claim whose date is missing, or cannot be read. Its text is meant for the caller.
 type DateError struct {
 	Missing bool
 	Msg     string

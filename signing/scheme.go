@@ -104,10 +104,11 @@ func NewSchemes(all ...Scheme) *Schemes {
 			}
 		}
 	}
+	s.names = slices.Clip(s.names) // an append elsewhere must not write to it
 	return s
 }
 
-// Known returns the schemes of this package, of which the first is that of credentials.
+// Known returns the schemes of this package.
 func Known() *Schemes { return known }
 
 var known = NewSchemes(SDK)
