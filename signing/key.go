@@ -30,7 +30,7 @@ type sdkKey struct {
 	pool      sync.Pool // of *scratch
 }
 
-// scratch is what one signature needs: taken from the key's pool, so that a signature allocates nothing.
+// scratch is what one signature needs: taken from the key's pool, so that a signature allocates nothing but what it returns.
 type scratch struct {
 	mac   hash.Hash // keyed; its first Sum keeps the padded key's states, Reset goes back to them
 	buf   []byte
@@ -40,10 +40,6 @@ type scratch struct {
 // NewKey prepares a key. An access key that is not 1 to 128 of A-Z a-z 0-9 - _ . or an empty secret makes a key that
 // signs and verifies nothing.
 func (sdk) NewKey(accessKey string, secretKey secret.String) Key {
-	return newSDKKey(accessKey, secretKey)
-}
-
-func newSDKKey(accessKey string, secretKey secret.String) *sdkKey {
 	k := &sdkKey{accessKey: accessKey, secretKey: secretKey}
 	k.usable = validKeyID(accessKey) && !secretKey.IsZero()
 	k.pool.New = func() any {

@@ -19,6 +19,10 @@ import (
 
 const testSecret = "SKexample+/=secret~0123456789abcdefghijk"
 
+func newSDKKey(accessKey string, secretKey secret.String) *sdkKey {
+	return SDK.NewKey(accessKey, secretKey).(*sdkKey)
+}
+
 func testKey() *sdkKey { return newSDKKey("AKEXAMPLE0000000001", secret.New(testSecret)) }
 
 func testRequest() *Request {

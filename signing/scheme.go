@@ -71,7 +71,7 @@ const (
 	AccountName            // the account that a call is meant for
 	Date                   // when the request was signed
 	ContentHash            // stands in place of the hash of the body
-	Family                 // may mean something to the scheme's readers, whatever comes after that beginning
+	Family                 // all headers whose names begin so: who reads the scheme may understand one
 
 	uses
 )
@@ -107,11 +107,6 @@ func NewSchemes(all ...Scheme) *Schemes {
 	s.names = slices.Clip(s.names) // an append elsewhere must not write to it
 	return s
 }
-
-// Known returns the schemes of this package.
-func Known() *Schemes { return known }
-
-var known = NewSchemes(SDK)
 
 // All returns the schemes.
 func (s *Schemes) All() []Scheme { return s.all }

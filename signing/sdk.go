@@ -29,6 +29,12 @@ var sdkOwned = []Owned{
 	{"X-Sdk-", Family},
 }
 
+// known stands behind what it reads, or that would not be initialized yet.
+var known = NewSchemes(SDK)
+
+// Known returns the schemes of this package.
+func Known() *Schemes { return known }
+
 // Name returns SDK-HMAC-SHA256.
 func (sdk) Name() string { return sdkName }
 
