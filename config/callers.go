@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tollgate/caller"
+	"tollgate/signing"
 )
 
 // buildCallers makes the registry of callers.
@@ -21,7 +22,7 @@ func (b *builder) buildCallers() {
 	if b.failed("callers") {
 		return
 	}
-	registry, err := caller.NewRegistry(configs)
+	registry, err := caller.NewRegistry(configs, signing.Known())
 	if err != nil {
 		b.problem("callers", "", "%v", err)
 	}
@@ -52,7 +53,7 @@ func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map
 		}
 		alone.AccessKeys = append(alone.AccessKeys, caller.AccessKey{ID: a.AccessKey.ID, Secret: value})
 	}
-	if _, err := caller.NewRegistry([]caller.Config{alone}); err != nil {
+	if _, err := caller.NewRegistry([]caller.Config{alone}, signing.Known()); err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}

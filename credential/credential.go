@@ -4,7 +4,7 @@
 //
 //	Credential.Permit(operation)      the class check: a Permit exists only for an operation that the credential may sign
 //	Permit.Lease(ctx, caller, now)    the pause check: a Lease holds the keys of one moment
-//	Lease.Sign(request)               the signature
+//	Lease.Sign(now, request)          the signature
 //	Lease.Done(verdict, reason, now)  what the provider thought of it
 //
 // The keys themselves are not reachable from outside, so code that skips the class check does not compile.
@@ -43,6 +43,7 @@ import (
 	"sync/atomic"
 
 	"tollgate/catalog"
+	"tollgate/signing"
 )
 
 // Config describes a credential.
@@ -51,7 +52,9 @@ type Config struct {
 	Upstream string         // the one upstream whose calls it signs
 	Class    catalog.Class  // ClassPartner or ClassCustomer
 	Kinds    []catalog.Kind // narrower kinds that the account has
-	// DomainID is the account id: sent as X-Domain-Id and demanded of every {domain_id} in a path that is not a customer's. Optional.
+	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
+	Scheme signing.Scheme
+	// DomainID is the account id: sent with each call and demanded of every {domain_id} in a path that is not a customer's. Optional.
 	DomainID string
 	// PartnerID is demanded of every {partner_id} in a path. Optional: the DomainID of a partner credential.
 	PartnerID string
@@ -77,6 +80,9 @@ func New(config Config) (*Credential, error) {
 	if config.PartnerID == "" && config.Class == catalog.ClassPartner {
 		config.PartnerID = config.DomainID
 	}
+	if config.Scheme == nil {
+		config.Scheme = signing.SDK
+	}
 	c := &Credential{config: config}
 	keys, err := config.Load()
 	if err == nil {
@@ -85,7 +91,7 @@ func New(config Config) (*Credential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
-	c.reader.known = []*keySet{newKeySet(keys, newStanding())}
+	c.reader.known = []*keySet{newKeySet(keys, newStanding(), config.Scheme)}
 	c.active.Store(c.reader.known[0])
 	return c, nil
 }

@@ -235,7 +235,7 @@ func callers(t testing.TB) *caller.Registry {
 	for name, sk := range callerSecrets {
 		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
 	}
-	return must(caller.NewRegistry(configs))
+	return must(caller.NewRegistry(configs, signing.Known()))
 }
 
 func credentials(t testing.TB, token secret.String) map[string]*credential.Credential {
@@ -366,14 +366,20 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// claim reads what a request says of its signature.
+func (a *arrival) claim(t testing.TB) signing.Claim {
+	t.Helper()
+	claim, err := signing.SDK.ParseClaim(http.Header{"Authorization": a.values("Authorization"), "X-Sdk-Date": a.values("X-Sdk-Date")})
+	if err != nil {
+		t.Fatalf("the claim upstream: %v", err)
+	}
+	return claim
+}
+
 // upstreamAccessKey reads whose key signed a request.
 func (a *arrival) upstreamAccessKey(t testing.TB) string {
 	t.Helper()
-	parsed, err := signing.ParseAuthorization(a.value("Authorization"))
-	if err != nil {
-		t.Fatalf("Authorization upstream: %v", err)
-	}
-	return parsed.AccessKey
+	return a.claim(t).AccessKey
 }
 
 func secretOf(credential string) secret.String { return secret.New(credentialSecrets[credential]) }

@@ -118,7 +118,7 @@ func (c *call) refuse(refusal *Refusal) {
 		r.Stage = c.stage
 		r.ClaimedCaller = refusal.Claimed
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
-			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.Authorization.AccessKey
+			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.AccessKey
 		}
 		truncate(r)
 		r.TotalMicros = now.Sub(c.started).Microseconds()

@@ -57,7 +57,7 @@ func TestUsualShares(t *testing.T) {
 func stranger(from source.Source, key int) []holder {
 	c := &call{from: from}
 	if key > 0 {
-		c.recognized.claim = &caller.Claim{Authorization: signing.Authorization{AccessKey: fmt.Sprint(key)}}
+		c.recognized.claim = &caller.Claim{Claim: signing.Claim{AccessKey: fmt.Sprint(key)}}
 	}
 	who := c.holders()
 	return who.all()

@@ -136,7 +136,7 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 		return e.refused("unknown_operation", unmatchedDetail(c, f, asked.Path)), nil
 	}
 	e.describe(m)
-	facts, refusal := readMessage(asked, m, header)
+	facts, refusal := readMessage(c, asked, m, header)
 	if refusal != nil {
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
@@ -159,8 +159,8 @@ func (e *explanation) readTarget(asked *gateway.Asked) bool {
 }
 
 // readMessage returns what a matched call is about, or why its header or body is refused.
-func readMessage(asked *gateway.Asked, m *matched, header http.Header) (facts gateway.Facts, refusal *gateway.Refusal) {
-	if refusal = gateway.CheckAuthorization(header["Authorization"], !m.upstream.Signed && m.settled); refusal != nil {
+func readMessage(c *config.Config, asked *gateway.Asked, m *matched, header http.Header) (facts gateway.Facts, refusal *gateway.Refusal) {
+	if refusal = gateway.CheckAuthorization(c.Callers, header, !m.upstream.Signed && m.settled); refusal != nil {
 		return facts, refusal
 	}
 	if err := bss.CheckBody(m.operation, asked.Method, int64(len(asked.Body))); err != nil {
@@ -172,7 +172,7 @@ func readMessage(asked *gateway.Asked, m *matched, header http.Header) (facts ga
 	}
 	asked.Operation, asked.Params, asked.Opaque = m.operation, m.params, !contentType.JSON
 	if m.upstream.Signed {
-		if asked.Account, refusal = gateway.ReadAccount(header); refusal != nil {
+		if asked.Account, refusal = gateway.ReadAccount(c.Callers.Schemes(), header); refusal != nil {
 			return facts, refusal
 		}
 	}
