@@ -104,12 +104,14 @@ func TestHTTP(t *testing.T) {
 		"h2 not by policy": {narrow, true, "HTTP/1.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, _, _ := newServer(t, ServerConfig{Listener: Config{TLS: serverTLS(t, c.custom, tlspolicy.Server{})}, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.TLS == nil || !r.TLS.HandshakeComplete {
+			handler := func(w http.ResponseWriter, r *http.Request) {
+				if state := ConnectionOf(r.Context()).TLS; state == nil || !state.HandshakeComplete {
 					t.Error("the handler sees no TLS")
 				}
 				_, _ = io.WriteString(w, r.Proto)
-			})})
+			}
+			secure := Config{TLS: serverTLS(t, c.custom, tlspolicy.Server{})}
+			server, _, _ := newServer(t, ServerConfig{Listener: secure, Handler: http.HandlerFunc(handler)})
 			serve(t, server)
 			transport := &http.Transport{TLSClientConfig: clientTLS(nil), ForceAttemptHTTP2: c.h2}
 			for range 3 {

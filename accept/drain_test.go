@@ -179,7 +179,8 @@ func TestShutdownTakesWhatWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newNetHTTP(&late{TCPListener: inner.(*net.TCPListener), open: make(chan struct{})}, ServerConfig{HeaderTimeout: time.Minute, Handler: http.NotFoundHandler()})
+	waiting := &late{TCPListener: inner.(*net.TCPListener), open: make(chan struct{})}
+	server := newNetHTTP(waiting, ServerConfig{HeaderTimeout: time.Minute, Handler: http.NotFoundHandler()})
 	serve(t, server)
 	peers := make([]net.Conn, 50)
 	for i := range peers {

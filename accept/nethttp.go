@@ -22,8 +22,8 @@ func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
 		MaxHeaderBytes: c.MaxHeader, ErrorLog: c.ErrorLog,
 		TLSConfig: c.Listener.TLS, Protocols: new(http.Protocols),
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: c.MaxStreams, MaxReceiveBufferPerStream: c.UnreadOfStream, MaxReceiveBufferPerConnection: c.MaxStreams * c.UnreadOfStream,
-			WriteByteTimeout: c.WriteTimeout,
+			MaxConcurrentStreams: c.MaxStreams, MaxReceiveBufferPerStream: c.UnreadOfStream,
+			MaxReceiveBufferPerConnection: c.MaxStreams * c.UnreadOfStream, WriteByteTimeout: c.WriteTimeout,
 		},
 		ConnContext: c.connContext, ConnState: s.connState,
 	}

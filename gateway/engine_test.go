@@ -26,14 +26,17 @@ func TestEngines(t *testing.T) {
 		// wire_test.go
 		"targets": testTargets, "queries": testQueries, "framing": testFraming, "body cut short": testBodyCutShort,
 		"transfer encoding ends the connection": testTransferEncodingEndsTheConnection, "pipelining": testPipelining,
-		"smuggled requests": testSmuggledRequestIsNotForwardedUndecided, "headers to a signed upstream": testHeadersToASignedUpstream,
-		"signatures": testSignatureFitsTheWire, "headers to an unsigned upstream": testHeadersToAnUnsignedUpstream,
-		"headers that apps believe": testHeadersThatAppsBelieve, "100 Continue": testContinue, "bodies where none is expected": testBodiesWhereNoneIsExpected,
+		"smuggled requests": testSmuggledRequestIsNotForwardedUndecided, "signatures": testSignatureFitsTheWire,
+		"headers to a signed upstream": testHeadersToASignedUpstream, "headers to an unsigned upstream": testHeadersToAnUnsignedUpstream,
+		"headers that apps believe": testHeadersThatAppsBelieve, "100 Continue": testContinue,
+		"bodies where none is expected": testBodiesWhereNoneIsExpected,
 		// deadlines, and what connections share
-		"deadlines": testSlowReaderOverHTTP2, "streams that wait leave room": testWaitingStreamsLeaveRoom, "body before the settings": testBodyBeforeTheSettings,
-		"one offer of a connection": testOfferOncePerConnection, "peers": testPeers, "unix socket": testUnixSocket, "refusals": testRefusalsOfTheEngine, "room": testRoom,
+		"deadlines": testSlowReaderOverHTTP2, "streams that wait leave room": testWaitingStreamsLeaveRoom,
+		"body before the settings": testBodyBeforeTheSettings, "one offer of a connection": testOfferOncePerConnection,
+		"peers": testPeers, "unix socket": testUnixSocket, "refusals": testRefusalsOfTheEngine, "room": testRoom,
 		// the end
-		"base of contexts": testBase, "announced end": testAnnounceEnd, "calls given up": testGiveUpBeforeTheIntent, "calls given up over HTTP/2": testGiveUpOverHTTP2, "shutdown": testShutdown, "close": testClose,
+		"base of contexts": testBase, "announced end": testAnnounceEnd, "calls given up": testGiveUpBeforeTheIntent,
+		"calls given up over HTTP/2": testGiveUpOverHTTP2, "shutdown": testShutdown, "close": testClose,
 	}
 	for name, e := range engines {
 		for part, test := range parts {
@@ -127,11 +130,12 @@ func testBase(t *testing.T, e engine) {
 	base, end := context.WithCancel(t.Context())
 	begun := make(chan struct{})
 	inner := must(net.Listen("tcp", "127.0.0.1:0"))
-	server := e(inner, accept.ServerConfig{Base: base, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := func(w http.ResponseWriter, r *http.Request) {
 		close(begun)
 		<-r.Context().Done()
 		w.WriteHeader(http.StatusTeapot)
-	})})
+	}
+	server := e(inner, accept.ServerConfig{Base: base, Handler: http.HandlerFunc(handler)})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve() }()
 	c := newRaw(t, must(net.Dial("tcp", inner.Addr().String())))
