@@ -87,7 +87,7 @@ func (c *call) checkCertificate() *Refusal {
 	if c.listener.CheckClient == nil || verifiedLeaf(c) == nil {
 		return nil
 	}
-	err := c.listener.CheckClient(c.request.TLS.VerifiedChains)
+	err := c.listener.CheckClient(c.connection.TLS.VerifiedChains)
 	if err == nil {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (c *call) checkCertificate() *Refusal {
 
 // verifiedLeaf is the certificate that the caller proved to hold, if the listener's CA vouches for it.
 func verifiedLeaf(c *call) *x509.Certificate {
-	if state := c.request.TLS; state != nil && len(state.VerifiedChains) > 0 {
+	if state := c.connection.TLS; state != nil && len(state.VerifiedChains) > 0 {
 		return state.VerifiedChains[0][0]
 	}
 	return nil

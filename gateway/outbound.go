@@ -115,7 +115,7 @@ func (c *call) unsignedHeader() http.Header {
 }
 
 func (c *call) scheme() string {
-	if c.request.TLS != nil {
+	if c.connection.TLS != nil {
 		return "https"
 	}
 	return "http"

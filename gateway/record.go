@@ -36,7 +36,7 @@ func (c *call) record(kind logfile.Kind) *logfile.Record {
 
 // describe adds what was asked for.
 func (c *call) describe(r *logfile.Record) {
-	r.TLSIn = c.evidence.ofCaller(c.request)
+	r.TLSIn = c.tlsIn()
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
 	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
 		c.describeUnmatched(r)
