@@ -270,3 +270,44 @@ func TestAuthorizationOfAnotherSchemeIsNoApps(t *testing.T) {
 		}
 	}
 }
+
+// spelt signs as sums does, and sends one of its headers under another name.
+type spelt struct {
+	sums
+	as string
+}
+
+type speltKey struct {
+	signing.Key
+	as string
+}
+
+func (s spelt) NewKey(accessKey string, secretKey secret.String) signing.Key {
+	return speltKey{s.sums.NewKey(accessKey, secretKey), s.as}
+}
+
+func (k speltKey) Sign(now time.Time, r signing.Request, a signing.Account) ([]signing.Header, error) {
+	added, err := k.Key.Sign(now, r, a)
+	for i := range added {
+		if added[i].Name == "Sum-Pass" {
+			added[i].Name = k.as
+		}
+	}
+	return added, err
+}
+
+// A token would not be hidden that a scheme sends in a header of which the gateway does not know that it holds one.
+func TestHeadersThatAreNotHiddenAreNotSent(t *testing.T) {
+	for _, as := range []string{"sum-pass", "Sum-Other", "X-Other"} {
+		f := start(t, fixed, withSums, func(f *fixture) {
+			f.credentials["partner-main"] = must(credential.New(credential.Config{
+				Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount, Scheme: spelt{as: as},
+				Load: func() (credential.Keys, error) {
+					return credential.Keys{AccessKey: "AK-sums", SecretKey: secretOf("partner-main"), SecurityToken: secret.New(securityToken)}, nil
+				},
+			}))
+		})
+		f.send(t, plain("POST", "/echo/x/y", "{}")).wantCode(t, "TG.9001")
+		f.origin.none(t)
+	}
+}
