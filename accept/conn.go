@@ -18,6 +18,7 @@ type conn struct {
 	slots  *slots
 	source source.Source
 	facts  Connection
+	begun  bool // http.StateActive was reported; for the goroutine that serves the connection
 
 	spoke atomic.Bool // the peer has sent something, ever
 	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots

@@ -56,8 +56,8 @@ func (c *ServerConfig) connContext(ctx context.Context, conn net.Conn) context.C
 }
 
 // answering notes that a request has come to the handler. What net/http refuses before is counted: a malformed request line or header,
-// one that is too large or too slow, and a peer that leaves in the middle of a header. Not counted is a malformed request that follows
-// another on its connection and arrives in one piece: net/http does not report it.
+// one that is too large or too slow, and a peer that leaves in the middle of a header. Not counted is what net/http does not report: a
+// malformed request that follows another on its connection and arrives in one piece, and in HTTP/2 what ends with an error of its stream.
 func answering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ConnectionOf(r.Context()).unanswered.Store(false)
@@ -65,11 +65,13 @@ func answering(next http.Handler) http.Handler {
 	})
 }
 
-// connState is called with StateActive when a request was read, or as much of one as came, before the handler is.
+// connState is called with StateActive when a request was read, or as much of one as came, before the handler is; in HTTP/2 also once
+// before all requests, which a peer need not send any of.
 func (s *netHTTP) connState(conn net.Conn, state http.ConnState) {
 	switch own := ours(conn); state {
 	case http.StateActive:
-		own.facts.unanswered.Store(true)
+		own.facts.unanswered.Store(own.begun || !own.facts.isHTTP2())
+		own.begun = true
 		own.slots.busy(own)
 	case http.StateIdle:
 		own.slots.waits(own)
