@@ -10,12 +10,12 @@ import (
 
 // netHTTP is a [Server] of net/http.
 type netHTTP struct {
-	listener *Listener
+	listener *listener
 	http     *http.Server
 }
 
 func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
-	s := &netHTTP{listener: New(inner, c.Listener)}
+	s := &netHTTP{listener: newListener(inner, c.Listener)}
 	s.http = &http.Server{
 		Handler: answering(c.Handler), DisableGeneralOptionsHandler: true, // "OPTIONS *" is a request like any other
 		ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
@@ -43,7 +43,7 @@ func (s *netHTTP) Serve() error {
 	return err
 }
 
-func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.Drain(ctx) }
+func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.drain(ctx) }
 
 func (s *netHTTP) Close() error { return errors.Join(s.listener.Close(), s.http.Close()) }
 
