@@ -140,7 +140,7 @@ func New(config Config) *Gateway {
 	}
 }
 
-// Handler serves one listener.
+// Handler serves one listener, behind a server of [Gateway.Server].
 func (g *Gateway) Handler(listener *Listener) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
