@@ -40,7 +40,7 @@ func (g schemaGenerator) root() object {
 	}
 	root := g.structure(reflect.TypeFor[fileConfig]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["$id"] = "https://tollgate.example/config.schema.json"
+	root["$id"] = "urn:tollgate:config"
 	root["title"] = "Tollgate configuration"
 	root["$defs"] = definitions
 	delete(root, "description")
