@@ -5,6 +5,7 @@ import (
 
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/internal/nearest"
 )
 
 // buildGrants collects the grants and makes the table of them.
@@ -26,13 +27,13 @@ func (b *builder) buildGrants() {
 		if p.Selector >= 0 {
 			path = fmt.Sprintf("%s.operations[%d]", path, p.Selector)
 		}
-		b.problem(path, meant(p.Nearest), "%s", p.Message)
+		b.problem(path, nearest.Meant(p.Nearest), "%s", p.Message)
 	}
 	b.config.GrantTable = checked
 }
 
 func (b *builder) addGrant(path, callerName string, g grantConfig) {
-	if b.failed(path) {
+	if b.Failed(path) {
 		return
 	}
 	if g.Customers != nil && len(g.Customers) == 0 {
@@ -75,9 +76,9 @@ func (b *builder) grantUpstream(path string, g grantConfig, c *credential.Facts)
 	case 1:
 		return unsigned[0], b.upstreams[unsigned[0]] != nil
 	case 0:
-		b.problem(path, listed(sortedNames(b.file.Credentials)), "the grant needs a credential")
+		b.problem(path, nearest.List(sortedNames(b.file.Credentials)), "the grant needs a credential")
 	default:
-		b.problem(path, listed(unsigned), "the grant needs a credential, or the name of an unsigned upstream")
+		b.problem(path, nearest.List(unsigned), "the grant needs a credential, or the name of an unsigned upstream")
 	}
 	return "", false
 }
