@@ -46,8 +46,9 @@ func (b *builder) buildCredential(path, name string, s *credentialConfig) *crede
 		return nil
 	}
 	c, err := credential.New(credential.Config{
-		Name: name, Upstream: upstream, Class: class, Kinds: kinds,
-		DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
+		Facts: credential.Facts{
+			Name: name, Upstream: upstream, Class: class, Kinds: kinds, DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
+		},
 		Load: load, Fixed: s.inEnvironment(),
 	})
 	if err != nil {

@@ -125,7 +125,7 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("upstream: %+v", a)
 	}
 	main := c.Credentials[1]
-	if main.Name() != "main" || main.DomainID() != "0a1b" || main.PartnerID() != "0a1b" || main.AccessKey() != "AKTEST" || main.Upstream() != "bss" {
+	if main.Name() != "main" || main.Facts().DomainID != "0a1b" || main.Facts().Partner() != "0a1b" || main.AccessKey() != "AKTEST" || main.Facts().Upstream != "bss" {
 		t.Errorf("credential: %v", main.Name())
 	}
 	if got := c.Grants[2]; got.Caller != "app" || got.Upstream != "bss" || !got.ClassConfirmed || fmt.Sprint(got.Customers) != "[c-17]" ||

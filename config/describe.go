@@ -197,7 +197,7 @@ func (d describer) credentials(c *Config) {
 	}
 	d.section("credentials")
 	for _, one := range c.Credentials {
-		d.line("%s: %s, for upstream %s", one.Name(), one.Class(), one.Upstream())
+		d.line("%s: %s, for upstream %s", one.Name(), one.Facts().Class, one.Facts().Upstream)
 		if fixed := one.Fixed(); len(fixed) > 0 {
 			d.line("  %s", credential.FixedNote(fixed))
 		}
@@ -219,7 +219,7 @@ func (d describer) callers(c *Config) {
 func (d describer) grant(c *Config, index int, g grants.Grant) {
 	with := "to upstream " + g.Upstream
 	if g.Credential != nil {
-		with = "with credential " + g.Credential.Name()
+		with = "with credential " + g.Credential.Name
 	}
 	if len(g.Customers) > 0 {
 		with += ", for " + count(len(g.Customers), "account") + " only"

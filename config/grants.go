@@ -48,10 +48,11 @@ func (b *builder) addGrant(path, callerName string, g grantConfig) {
 		if !b.named(path+".credential", "credential", g.Credential, sortedNames(b.file.Credentials)) {
 			return
 		}
-		grant.Credential = b.credentials[g.Credential]
-		if grant.Credential == nil { // reported where it stands
+		c := b.credentials[g.Credential]
+		if c == nil { // reported where it stands
 			return
 		}
+		grant.Credential = c.Facts()
 	}
 	var ok bool
 	if grant.Upstream, ok = b.grantUpstream(path, g, grant.Credential); !ok {
@@ -62,13 +63,13 @@ func (b *builder) addGrant(path, callerName string, g grantConfig) {
 }
 
 // grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one.
-func (b *builder) grantUpstream(path string, g grantConfig, c *credential.Credential) (string, bool) {
+func (b *builder) grantUpstream(path string, g grantConfig, c *credential.Facts) (string, bool) {
 	if g.Upstream != "" {
 		ok := b.named(path+".upstream", "upstream", g.Upstream, sortedNames(b.file.Upstreams))
 		return g.Upstream, ok && b.upstreams[g.Upstream] != nil
 	}
 	if c != nil {
-		return c.Upstream(), true
+		return c.Upstream, true
 	}
 	unsigned := b.upstreamNames(false)
 	switch len(unsigned) {

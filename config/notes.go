@@ -89,7 +89,7 @@ func (b *builder) noteSunsets(u *Upstream) {
 func (b *builder) noteAccounts() {
 	var unknown []string
 	for _, c := range b.config.Credentials {
-		if c.DomainID() == "" {
+		if c.Facts().DomainID == "" {
 			unknown = append(unknown, c.Name())
 		}
 	}

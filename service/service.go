@@ -20,6 +20,7 @@ import (
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
 	"tollgate/config"
+	"tollgate/credential"
 	"tollgate/credential/accepted"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
@@ -170,9 +171,13 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 		Credentials: s.config.Credentials, Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
+	credentials := map[string]*credential.Credential{}
+	for _, c := range s.config.Credentials {
+		credentials[c.Name()] = c
+	}
 	b := s.config.Bounds
 	s.gateway = gateway.New(gateway.Config{
-		Callers: s.config.Callers, Grants: s.config.GrantTable, Limiter: limiter, Sources: sources, Replay: memory,
+		Callers: s.config.Callers, Grants: s.config.GrantTable, Credentials: credentials, Limiter: limiter, Sources: sources, Replay: memory,
 		Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
 		Bounds: gateway.Bounds{
 			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,

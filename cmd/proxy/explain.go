@@ -337,7 +337,7 @@ func (e *explanation) decide(c *config.Config, f *explainFlags, m *matched, fact
 	e.Grant, e.Customers = c.GrantPlace(decision.Grant), c.Grants[decision.Grant].Customers
 	subject := ratelimit.Subject{Caller: f.caller, Operation: m.operation.Name, Upstream: m.upstream.Name}
 	if decision.Credential != nil {
-		e.Credential, e.Class = decision.Credential.Name(), decision.Credential.Class().String()
+		e.Credential, e.Class = decision.Credential.Name, decision.Credential.Class.String()
 		subject.Credential, subject.Quota = e.Credential, m.operation.Quota
 	}
 	e.addLimits(c, subject)
