@@ -24,6 +24,9 @@ type pieces struct{ size int }
 
 // value parses the tokens of one value.
 func (p pieces) value(tokens token.Tokens) (node, error) {
+	if len(tokens) == 0 {
+		return node{}, nil
+	}
 	begins := siblings(tokens)
 	if len(tokens) <= p.size || len(begins) == 0 {
 		return parsePiece(tokens)
@@ -110,11 +113,7 @@ func beginsLine(tokens token.Tokens, i int) bool {
 	return i == 0 || tokens[i-1].Position.Line < tokens[i].Position.Line
 }
 
-// isKey reports whether a token is a key. The parser takes one that stands right below an empty entry for that entry.
 func isKey(tokens token.Tokens, i int) bool {
-	if i > 0 && tokens[i-1].Type == token.SequenceEntryType && tokens[i-1].Position.Column == tokens[i].Position.Column {
-		return false
-	}
 	return i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType
 }
 

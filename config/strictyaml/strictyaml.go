@@ -7,7 +7,7 @@
 //
 // What may stand in a file is said by Go types alone. A section is a struct, whose fields have tags:
 //
-//	yaml    the key
+//	yaml    the key; "-": the field is not in the file
 //	need    "yes": the key must be there
 //	range   "1..100": bounds, both included, written as in the file
 //	choice  "a|b": the allowed words
