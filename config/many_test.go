@@ -31,7 +31,7 @@ func TestManyCallers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := c.Callers.Len(); n != callers {
+	if n := len(c.Callers); n != callers {
 		t.Errorf("%d callers, want %d", n, callers)
 	}
 }
