@@ -107,15 +107,8 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 }
 
 func (s *Service) start(ctx context.Context) error {
-	if err := s.fixTLS(); err != nil {
-		return fmt.Errorf("tls policy: %w", err)
-	}
-	var err error
-	if s.credentials, err = openCredentials(s.config.Credentials, s.LookupEnv); err != nil {
+	if err := s.prepare(); err != nil {
 		return err
-	}
-	if s.operations, err = s.config.Operations(); err != nil {
-		return fmt.Errorf("upstreams: %w", err)
 	}
 	s.share()
 	s.closers = append(s.closers, s.reloader.close)
@@ -153,6 +146,18 @@ func (s *Service) start(ctx context.Context) error {
 	s.private.exposed()
 	close(s.starting.done)
 	return nil
+}
+
+// prepare makes what opens nothing and fixes the TLS 1.3 suites, which must be before the first handshake.
+func (s *Service) prepare() (err error) {
+	if err = s.fixTLS(); err != nil {
+		return fmt.Errorf("tls policy: %w", err)
+	}
+	if s.operations, err = s.config.Operations(); err != nil {
+		return fmt.Errorf("upstreams: %w", err)
+	}
+	s.credentials, err = openCredentials(s.config.Credentials, s.LookupEnv)
+	return err
 }
 
 // fixTLS makes the TLS policies, and fixes the TLS 1.3 suites of the process for them.

@@ -126,11 +126,7 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if !e.readTarget(asked) {
 		return e, nil
 	}
-	operations, err := c.Operations()
-	if err != nil {
-		return nil, err
-	}
-	routes, err := f.routes(c, operations)
+	routes, table, err := f.made(c)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +144,7 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if refusal != nil {
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
-	return e.decide(c, f, operations, m, &facts)
+	return e.decide(c, f, table, m, &facts), nil
 }
 
 // readTarget reads path and query of the request target. It reports false if the call is refused for them.
@@ -260,6 +256,20 @@ type served struct {
 	upstreams map[*catalog.Operation]*config.Upstream
 }
 
+// made returns what a gateway would make of the configuration to decide on calls.
+func (f *explainFlags) made(c *config.Config) ([]served, *grants.Table, error) {
+	operations, err := c.Operations()
+	if err != nil {
+		return nil, nil, err
+	}
+	table, problems := c.GrantTable(operations)
+	if len(problems) > 0 {
+		return nil, nil, errors.New(problems[0].Message)
+	}
+	routes, err := f.routes(c, operations)
+	return routes, table, err
+}
+
 // routes are those of every listener that the caller can reach.
 func (f *explainFlags) routes(c *config.Config, operations map[string][]*catalog.Operation) (all []served, err error) {
 	for _, l := range c.Listeners {
@@ -357,13 +367,7 @@ func (e *explanation) describe(m *matched) {
 	e.Deprecated, e.ReplacedBy, e.Announced, e.Sunset = o.Deprecated, o.ReplacedBy, day(o.Announced), day(o.Sunset)
 }
 
-func (e *explanation) decide(
-	c *config.Config, f *explainFlags, operations map[string][]*catalog.Operation, m *matched, facts *gateway.Facts,
-) (*explanation, error) {
-	table, problems := c.GrantTable(operations)
-	if len(problems) > 0 {
-		return nil, errors.New(problems[0].Message)
-	}
+func (e *explanation) decide(c *config.Config, f *explainFlags, table *grants.Table, m *matched, facts *gateway.Facts) *explanation {
 	decision, err := table.Decide(&grants.Call{
 		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: facts.Accounts, Credential: f.credential,
 		Account: facts.Account,
@@ -371,7 +375,7 @@ func (e *explanation) decide(
 	var refusal *grants.Refusal
 	if errors.As(err, &refusal) {
 		e.Choices = refusal.Choices
-		return e.refused(string(refusal.Reason), refusal.Detail), nil
+		return e.refused(string(refusal.Reason), refusal.Detail)
 	}
 	e.Allowed = true
 	e.Grant, e.Customers = c.GrantPlace(decision.Grant), c.Grants[decision.Grant].Customers
@@ -381,7 +385,7 @@ func (e *explanation) decide(
 		subject.Credential, subject.Quota = e.Credential, m.operation.Quota
 	}
 	e.addLimits(c, subject)
-	return e, nil
+	return e
 }
 
 func (e *explanation) addLimits(c *config.Config, subject ratelimit.Subject) {
