@@ -41,7 +41,7 @@ func TestManyCallers(t *testing.T) {
 	if took := after.TotalAlloc - before.TotalAlloc; took > most {
 		t.Errorf("%d bytes are allocated, want at most %d", took, most)
 	}
-	if n := c.Callers.Len(); n != callers {
+	if n := len(c.Callers); n != callers {
 		t.Errorf("%d callers, want %d", n, callers)
 	}
 }

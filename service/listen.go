@@ -23,6 +23,10 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	if err != nil {
 		return err
 	}
+	served, err := s.gatewayListener(l, clients)
+	if err != nil {
+		return err
+	}
 	inner, err := accept.Listen(ctx, l.Network, l.Address)
 	if err != nil {
 		return err
@@ -31,9 +35,9 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	})
-	s.endpoints = append(s.endpoints, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
+	s.endpoints = append(s.endpoints, s.serve(l.Name, bounded, s.gateway.Handler(served), tlsConfig))
 	s.addresses[l.Name] = inner.Addr().String()
-	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
+	s.Logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
 }
 
@@ -45,26 +49,29 @@ func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, e
 	return s.reloader.listener(l.Name, l.TLS)
 }
 
-func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {
+func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) (*gateway.Listener, error) {
 	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
 	if clients != nil {
 		out.CheckClient = clients.Check
 	}
 	for _, route := range l.Routes {
-		r := gateway.Route{Hosts: route.Hosts, Router: route.Router}
-		r.Upstreams = make(map[*catalog.Operation]*gateway.Upstream, len(route.Upstreams))
-		for operation, u := range route.Upstreams {
-			r.Upstreams[operation] = s.upstreams[u]
+		router, of, err := config.Router(route.Upstreams, s.operations)
+		if err != nil {
+			return nil, err
+		}
+		r := gateway.Route{Hosts: route.Hosts, Router: router, Upstreams: make(map[*catalog.Operation]*gateway.Upstream, len(of))}
+		for operation, name := range of {
+			r.Upstreams[operation] = s.upstreams[name]
 		}
 		out.Routes = append(out.Routes, r)
 	}
-	return out
+	return out, nil
 }
 
 // serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
 func (s *Service) serve(name string, listener *accept.Listener, handler http.Handler, tlsConfig *tls.Config) *endpoint {
 	b := s.config.Bounds
-	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
+	errorLog, _ := zap.NewStdLogAt(s.Logger, zap.WarnLevel) // fails for unknown levels only
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, MaxHeaderBytes: int(b.Headers),
 		ErrorLog:  errorLog,
@@ -103,6 +110,6 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	bounded := accept.New(inner, accept.Config{MaxConns: adminConns})
 	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
 	s.addresses["admin"] = inner.Addr().String()
-	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
+	s.Logger.Info("admin listening", zap.String("address", inner.Addr().String()))
 	return nil
 }
