@@ -138,7 +138,7 @@ func TestProblems(t *testing.T) {
 		"callers: {a: {auth: [{access_key: {secret: {env: A, file: B}}}]}}": "f:1:36: want exactly one of env, file",
 		"listeners:\n-\naudit: {dir: x}":                                    "f:2:1: an entry of a list has no value write a value behind the dash",
 		"":                                                                  "f: the file is empty",
-		"- a":                                                               `f:1:1: want "key: value" lines, beginning with one such as "listeners:"`,
+		"- a":                                                               `f:1:1: want "key: value" lines, beginning with one such as "credentials:"`,
 		"a: [b":                                                             "f:1:4: this is not YAML: sequence end token ']' not found",
 	} {
 		_, err := decode(text)

@@ -98,7 +98,8 @@ func isBlock(tokens token.Tokens, head int) bool {
 func siblings(tokens token.Tokens) (begins []int) {
 	column, isList, brackets := tokens[0].Position.Column, tokens[0].Type == token.SequenceEntryType, 0
 	for i, t := range tokens {
-		if brackets == 0 && t.Position.Column == column && beginsLine(tokens, i) && (isList && t.Type == token.SequenceEntryType || !isList && isKey(tokens, i)) {
+		begin := isList && t.Type == token.SequenceEntryType || !isList && isKey(tokens, i)
+		if begin && brackets == 0 && t.Position.Column == column && beginsLine(tokens, i) {
 			begins = append(begins, i)
 		}
 		brackets += bracket(t)

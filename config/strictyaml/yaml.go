@@ -145,7 +145,7 @@ func (d *Document) parseTokens(tokens token.Tokens, p pieces) *node {
 	case root.kind == kindNone:
 		d.Add(Position{}, "", "", "the file is empty")
 	case root.kind != kindMapping:
-		d.Add(root.at, "", d.source.lookalikes(root.at.Line), "want \"key: value\" lines, beginning with one such as \"listeners:\"")
+		d.Add(root.at, "", d.source.lookalikes(root.at.Line), "want \"key: value\" lines, beginning with one such as \"%s:\"", d.firstKey)
 	default:
 		return &root
 	}

@@ -31,7 +31,7 @@ func TestColonsInBraces(t *testing.T) {
 	}
 }
 
-// TestBounds gives inputs that would cost the YAML parser time or stack; all are refused before it.
+// TestBounds: inputs that would cost the YAML parser time or stack are refused before it.
 func TestBounds(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"large file", strings.Repeat("#", MaxFile+1), "larger than 4 MiB"},
