@@ -15,7 +15,7 @@ func (c *call) decide() *Refusal {
 	var refused *Refusal
 	account := ""
 	if c.upstream.Signed {
-		if account, refused = ReadAccount(c.request.Header); refused != nil {
+		if account, refused = ReadAccount(c.Callers.Schemes(), c.request.Header); refused != nil {
 			return refused
 		}
 	}

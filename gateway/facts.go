@@ -36,7 +36,7 @@ func ReadFacts(a *Asked) (Facts, *Refusal) {
 	read, err := a.read()
 	facts := Facts{read, a.Account, fields(read.Fields)}
 	if a.Account != "" {
-		facts.recorded = append(facts.recorded, logfile.Field{Name: accountHeader, Kind: string(catalog.FieldOther), Values: []string{a.Account}})
+		facts.recorded = append(facts.recorded, logfile.Field{Name: accountField, Kind: string(catalog.FieldOther), Values: []string{a.Account}})
 	}
 	if refusal := checkQuery(a.Operation, a.Query); refusal != nil {
 		return facts, refusal
