@@ -4,51 +4,49 @@ import (
 	"fmt"
 	"strings"
 
-	"tollgate/internal/certs/acme"
+	"tollgate/config/strictyaml"
+	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 )
 
-// acme makes what is needed to get certificates from an authority. It asks nobody.
-func (b *builder) acme(path string, s *acmeConfig) *ACME {
-	a := &ACME{CAFile: resolve(b.dir, s.CA), Config: acme.Config{
-		Directory: s.Directory, Hosts: certificateHosts(s.Hosts), Email: s.Email,
-		Binding: b.accountBinding(path+".account_binding", s.AccountBinding),
-		Dir:     resolve(b.dir, s.Dir), Key: acme.Key(s.Key), Challenge: acme.Challenge(s.Challenge),
-		DNS: b.acmeDNS(path+".dns", s.DNS),
-	}}
-	b.checkBundle(path+".ca", path, a.CAFile)
-	if s.DNS != nil && a.Challenge != acme.DNS01 && !b.failed(path) {
+// acme takes what is needed to get certificates from an authority. It asks nobody.
+func (b *builder) acme(path string, s *acmeConfig) *certs.ACMEConfig {
+	var secrets certs.ACMESecrets
+	a := &certs.ACMEConfig{
+		Directory: s.Directory, CA: setting.Resolve(b.dir, s.CA), Hosts: certificateHosts(s.Hosts), Email: s.Email,
+		Dir: setting.Resolve(b.dir, s.Dir), Key: certs.ACMEKey(s.Key), Challenge: certs.ACMEChallenge(s.Challenge),
+		DNS: b.acmeDNS(path+".dns", s.DNS, &secrets),
+	}
+	if binding := s.AccountBinding; binding != nil {
+		a.Binding = certs.ACMEBinding{KeyID: binding.KeyID, Key: binding.Secret}
+		secrets.Binding, _ = b.secret(path+".account_binding.secret", binding.Secret)
+	}
+	b.checkBundle(path+".ca", path, a.CA)
+	if s.DNS != nil && a.Challenge != certs.DNS01 && !b.Failed(path) {
 		b.problem(path+".dns", "remove it, or set challenge: dns-01", "dns is for the challenge dns-01 only")
 	}
-	if b.failed(path) {
+	if b.Failed(path) {
 		return a
 	}
-	if err := a.Check(); err != nil {
+	if err := a.Check(secrets); err != nil {
 		b.problem(path, "", "%v", err)
 	}
 	return a
 }
 
-func (b *builder) accountBinding(path string, s *accountBindingConfig) acme.Binding {
+func (b *builder) acmeDNS(path string, s *acmeDNSConfig, secrets *certs.ACMESecrets) certs.ACMEDNS {
 	if s == nil {
-		return acme.Binding{}
+		return certs.ACMEDNS{}
 	}
-	key, _ := b.secret(path+".secret", s.Secret)
-	return acme.Binding{KeyID: s.KeyID, Key: key}
-}
-
-func (b *builder) acmeDNS(path string, s *acmeDNSConfig) acme.DNS {
-	if s == nil {
-		return acme.DNS{}
-	}
-	dns := acme.DNS{Resolvers: s.Resolvers}
+	dns := certs.ACMEDNS{Resolvers: s.Resolvers}
 	if r := s.RFC2136; r != nil {
-		key, _ := b.secret(path+".rfc2136.secret", r.Secret)
-		dns.RFC2136 = &acme.RFC2136{Server: r.Server, KeyName: r.KeyName, Algorithm: r.Algorithm, Key: key}
+		dns.RFC2136 = &certs.RFC2136{Server: r.Server, KeyName: r.KeyName, Algorithm: r.Algorithm, Key: r.Secret}
+		secrets.TSIG, _ = b.secret(path+".rfc2136.secret", r.Secret)
 	}
 	if h := s.HuaweiCloud; h != nil {
-		accessKey, _ := b.secret(path+".huaweicloud.access_key", h.AccessKey)
-		secretKey, _ := b.secret(path+".huaweicloud.secret_key", h.SecretKey)
-		dns.Huawei = &acme.Huawei{AccessKey: accessKey, SecretKey: secretKey, Region: h.Region}
+		dns.Huawei = &certs.HuaweiDNS{AccessKey: h.AccessKey, SecretKey: h.SecretKey, Region: h.Region}
+		secrets.AccessKey, _ = b.secret(path+".huaweicloud.access_key", h.AccessKey)
+		secrets.SecretKey, _ = b.secret(path+".huaweicloud.secret_key", h.SecretKey)
 	}
 	return dns
 }
@@ -57,17 +55,17 @@ func (b *builder) acmeDNS(path string, s *acmeDNSConfig) acme.DNS {
 func (b *builder) httpChallenge(s *httpChallengeConfig) {
 	listener := b.wantsHTTPChallenge()
 	switch {
-	case b.failed("http_challenge"):
+	case b.Failed("http_challenge"):
 	case s == nil && listener != nil:
-		b.add(position{}, "", `add http_challenge: {address: ":80"}`,
+		b.Add(strictyaml.Position{}, "", `add http_challenge: {address: ":80"}`,
 			"http_challenge is missing: a certificate of listener %s has the challenge http-01", listener.Name)
 	case s == nil:
-	case listener == nil && !b.failed("listeners"):
+	case listener == nil && !b.Failed("listeners"):
 		b.problem("http_challenge", "remove it", "no certificate has the challenge http-01")
-	case s.Address.socket != "":
+	case s.Address.Socket != "":
 		b.problem("http_challenge.address", `use ":80"`, "an authority does not reach a unix socket")
 	default:
-		b.config.HTTPChallenge = s.Address.listen(b.dir)
+		b.config.HTTPChallenge = s.Address.Listen(b.dir)
 		b.challengeAddressTaken(s.Address)
 	}
 }
@@ -78,7 +76,7 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 			continue
 		}
 		for _, c := range l.TLS.Certificates {
-			if c.ACME != nil && c.ACME.Challenge == acme.HTTP01 {
+			if c.ACME != nil && c.ACME.Challenge == certs.HTTP01 {
 				return l
 			}
 		}
@@ -86,19 +84,19 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 	return nil
 }
 
-func (b *builder) challengeAddressTaken(a address) {
+func (b *builder) challengeAddressTaken(a setting.Address) {
 	for i, l := range b.file.Listeners {
-		if !b.failed(listenerPath(i)) && a.overlaps(l.Address) {
+		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
 			b.problem("http_challenge.address", "", "this is the address of listener %s too", b.listenerName(i))
 		}
 	}
-	if b.file.Admin != nil && !b.failed("admin") && a.overlaps(b.file.Admin.Address) {
+	if b.file.Admin != nil && !b.Failed("admin") && a.Overlaps(b.file.Admin.Address) {
 		b.problem("http_challenge.address", "", "this is the address of the admin listener too")
 	}
 }
 
-// describe says where certificates come from, without secrets.
-func (a *ACME) describe() string {
+// describeACME says where certificates come from, without secrets.
+func describeACME(a *certs.ACMEConfig) string {
 	how := string(a.Challenge)
 	switch {
 	case a.DNS.RFC2136 != nil:

@@ -7,31 +7,29 @@ import (
 	"tollgate/signing"
 )
 
-// buildCallers makes the registry of callers.
+// buildCallers takes the callers, and makes a registry of them to check them together.
 func (b *builder) buildCallers() {
 	var configs []caller.Config
 	taken := map[string]string{}
-	b.config.CallerNames = sortedNames(b.file.Callers)
-	for _, name := range b.config.CallerNames {
-		c := caller.Config{Name: name}
+	for _, name := range sortedNames(b.file.Callers) {
+		known, c := Caller{Name: name}, caller.Config{Name: name}
 		for i, a := range b.file.Callers[name].Auth {
-			b.addAuth(fmt.Sprintf("callers.%s.auth[%d]", name, i), &c, a, taken)
+			b.addAuth(fmt.Sprintf("callers.%s.auth[%d]", name, i), &known, &c, a, taken)
 		}
+		b.config.Callers = append(b.config.Callers, known)
 		configs = append(configs, c)
 	}
-	if b.failed("callers") {
+	if b.Failed("callers") {
 		return
 	}
-	registry, err := caller.NewRegistry(configs, signing.Known())
-	if err != nil {
+	if _, err := caller.NewRegistry(configs, signing.Known()); err != nil {
 		b.problem("callers", "", "%v", err)
 	}
-	b.config.Callers = registry
 }
 
 // addAuth adds one way to be known. Each is tried alone first, so that its problems are reported where it stands.
-func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map[string]string) {
-	if b.failed(path) {
+func (b *builder) addAuth(path string, known *Caller, c *caller.Config, a authConfig, taken map[string]string) {
+	if b.Failed(path) {
 		return
 	}
 	alone := caller.Config{Name: c.Name}
@@ -39,10 +37,10 @@ func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map
 	switch {
 	case a.Certificate != nil:
 		n := caller.Certificate{URI: a.Certificate.URI, DNS: a.Certificate.DNS, CommonName: a.Certificate.CommonName}
-		id = fmt.Sprintf("certificate name %q", clip(n.URI+n.DNS+n.CommonName))
+		id = fmt.Sprintf("certificate name %q", b.Shown(n.URI+n.DNS+n.CommonName))
 		alone.Certificates = append(alone.Certificates, n)
 	case a.AccessKey != nil:
-		id = fmt.Sprintf("access key %q", clip(a.AccessKey.ID))
+		id = fmt.Sprintf("access key %q", b.Shown(a.AccessKey.ID))
 		value, ok := b.secret(path+".access_key.secret", a.AccessKey.Secret)
 		if !ok {
 			return
@@ -63,6 +61,10 @@ func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map
 		b.problem(path, "", "%s already belongs to %s", id, other)
 	}
 	taken[id] = path
+	if a.AccessKey != nil {
+		known.AccessKeys = append(known.AccessKeys, *a.AccessKey)
+	}
+	known.Certificates = append(known.Certificates, alone.Certificates...)
 	c.Certificates = append(c.Certificates, alone.Certificates...)
 	c.AccessKeys = append(c.AccessKeys, alone.AccessKeys...)
 }

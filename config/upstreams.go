@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tollgate/catalog"
+	"tollgate/internal/setting"
 	"tollgate/signing"
-	"tollgate/tlspolicy"
 )
 
 // buildUpstreams makes the upstreams, in the order of their names.
@@ -16,7 +17,8 @@ func (b *builder) buildUpstreams() {
 	for _, name := range sortedNames(b.file.Upstreams) {
 		written, path := b.file.Upstreams[name], "upstreams."+name
 		u := b.buildUpstream(path, name, &written)
-		if b.failed(path) {
+		b.every = append(b.every, u)
+		if b.Failed(path) {
 			continue
 		}
 		b.upstreams[name] = u
@@ -45,21 +47,23 @@ func (b *builder) upstreamNames(signed bool) []string {
 
 func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream {
 	u := &Upstream{
-		Name: name, URL: s.URL.url, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
-		Timeout: s.Timeout.duration(), ConnectTimeout: s.ConnectTimeout.duration(),
+		Name: name, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
+		Timeout: time.Duration(s.Timeout), ConnectTimeout: time.Duration(s.ConnectTimeout),
 		MaxConns: s.MaxConnections, ForbidDeprecated: s.Deprecated == "forbid",
 	}
-	u.Socket = resolve(b.dir, s.URL.socket)
+	if s.URL.URL != nil { // otherwise reported when it was read
+		u.Scheme, u.Host, u.Socket = s.URL.URL.Scheme, s.URL.URL.Host, setting.Resolve(b.dir, s.URL.Socket)
+	}
 	b.checkSigning(path, s)
 	b.upstreamTLS(path, u, s)
 	if u.isEuropean() {
 		u.Currency = noCurrency
 	}
-	u.Operations = catalog.Operations(s.Catalog)
+	b.operations[name] = catalog.Operations(s.Catalog)
 	for i := range s.Endpoints {
 		b.addEndpoint(fmt.Sprintf("%s.endpoints[%d]", path, i), u, &s.Endpoints[i])
 	}
-	if len(u.Operations) == 0 && !b.failed(path) {
+	if len(b.operations[name]) == 0 && !b.Failed(path) {
 		b.problem(path, "give a catalog, or declare endpoints", "upstream %s has no operations", name)
 	}
 	return u
@@ -71,35 +75,31 @@ const noCurrency = "XXX"
 // isEuropean reports whether the upstream is the provider's European site. It speaks the catalog of the international one, but no
 // page says what its amounts are in.
 func (u *Upstream) isEuropean() bool {
-	names := []string{u.ServerName}
-	if u.URL != nil {
-		names = append(names, u.URL.Hostname())
-	}
-	return slices.ContainsFunc(names, func(name string) bool {
+	return slices.ContainsFunc([]string{u.ServerName, u.URL().Hostname()}, func(name string) bool {
 		return strings.HasSuffix("."+strings.ToLower(strings.TrimSuffix(name, ".")), ".myhuaweicloud.eu")
 	})
 }
 
 // checkSigning holds unsigned upstreams to this machine: without a signature, being local is what protects them.
 func (b *builder) checkSigning(path string, s *upstreamConfig) {
-	if s.signs() || b.failed(path+".catalog") || b.failed(path+".sign") {
+	if s.signs() || b.Failed(path+".catalog") || b.Failed(path+".sign") {
 		return
 	}
 	if s.Catalog != "" {
 		b.problem(path+".sign", "remove sign, or the catalog", "an upstream with a catalog is signed")
 		return
 	}
-	if s.URL.url != nil && !s.URL.local() {
+	if s.URL.URL != nil && !s.URL.Local() {
 		b.problem(path+".url", "give it a catalog or sign: true, or use a loopback address or unix:/path.sock",
 			"an upstream that is not signed must be on this machine")
 	}
 }
 
 func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
-	if s.URL.url == nil { // reported when it was read
+	if s.URL.URL == nil { // reported when it was read
 		return
 	}
-	if u.URL.Scheme != "https" {
+	if u.Scheme != "https" {
 		if s.TLS != nil {
 			b.problem(path+".tls", "use an https:// url, or remove tls", "the url is plain http, so there is no TLS")
 		}
@@ -107,19 +107,19 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 	}
 	t := s.TLS
 	if t == nil {
-		def := defaults().upstreamTLS
+		def := upstreamTLSConfig{}.Default()
 		t = &def
 	}
-	u.Policy = b.policy(path+".tls.policy", t.Policy, "upstream "+u.Name, tlspolicy.RoleClient)
-	u.CAFile = resolve(b.dir, t.CA)
+	u.Policy = b.policy(path+".tls.policy", t.Policy)
+	u.CAFile = setting.Resolve(b.dir, t.CA)
 	u.ServerName = string(t.ServerName)
 	if u.ServerName == "" {
-		u.ServerName = u.URL.Hostname()
+		u.ServerName = u.URL().Hostname()
 	}
 	b.checkBundle(path+".tls.ca", "upstream "+u.Name, u.CAFile)
 	u.Pins = b.pins(path+".tls.pins", t.Pins)
 	if c := t.ClientCertificate; c != nil {
-		u.CertFile, u.KeyFile = resolve(b.dir, c.Cert), resolve(b.dir, c.Key)
+		u.CertFile, u.KeyFile = setting.Resolve(b.dir, c.Cert), setting.Resolve(b.dir, c.Key)
 		b.private(path+".tls.client_certificate.key", u.KeyFile)
 		b.noteChain("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", u.CertFile, u.KeyFile))
 	}
@@ -128,32 +128,35 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 	class := b.endpointClass(path, u, s)
 	effect, err := catalog.ParseEffect(s.Effect)
-	if err != nil || b.failed(path) {
+	if err != nil || b.Failed(path) {
 		return
 	}
-	o, err := catalog.Declare(catalog.Declaration{
+	declared := catalog.Declaration{
 		Name: s.Name, Method: s.Method, Path: s.Path, Effect: effect, Class: class,
 		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers, AnswerHeaders: s.AnswerHeaders,
 		ContentTypes: s.ContentTypes, Sensitive: s.Sensitive, RecordQuery: s.RecordQuery,
-	})
+	}
+	o, err := catalog.Declare(declared)
 	if err = errors.Join(err, checkSigned(signing.Known(), s)); err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}
 		return
 	}
-	for _, other := range u.Operations {
+	have := b.operations[u.Name]
+	for _, other := range have {
 		if other.Name == o.Name {
 			b.problem(path+".name", "", "upstream %s has an operation %s already", u.Name, o.Name)
 			return
 		}
 	}
-	operations := append(u.Operations[:len(u.Operations):len(u.Operations)], o)
+	operations := append(have[:len(have):len(have)], o)
 	if _, err := catalog.NewRouter(operations); err != nil {
 		b.problem(path, "", "%v", firstLeaf(err))
 		return
 	}
-	u.Operations = operations
+	b.operations[u.Name] = operations
+	u.Endpoints = append(u.Endpoints, declared)
 }
 
 // checkSigned refuses the headers of signatures: what a caller says there must not stand in the gateway's own, and what authenticates
@@ -176,7 +179,7 @@ func checkSigned(schemes *signing.Schemes, s *endpointConfig) error {
 // endpointClass reads the class, which signed upstreams need and others have no use for.
 func (b *builder) endpointClass(path string, u *Upstream, s *endpointConfig) catalog.Class {
 	switch {
-	case u.Signed && s.Class == "" && !b.failed(path+".class"):
+	case u.Signed && s.Class == "" && !b.Failed(path+".class"):
 		b.problem(path, "partner, customer or either", "class is missing in %s: upstream %s is signed", path, u.Name)
 	case !u.Signed && s.Class != "":
 		b.problem(path+".class", "", "upstream %s is not signed: its endpoints have no credential class", u.Name)
@@ -195,7 +198,7 @@ func (b *builder) endpointClass(path string, u *Upstream, s *endpointConfig) cat
 
 func firstLeaf(err error) error { return leaves(err)[0] }
 
-func hostNames(hosts []host) []string {
+func hostNames(hosts []setting.Host) []string {
 	var names []string
 	for _, h := range hosts {
 		if h != "" {

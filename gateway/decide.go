@@ -37,8 +37,7 @@ func (c *call) decide() *Refusal {
 	var err error
 	c.decision, err = c.Grants.Decide(&asked)
 	if err == nil {
-		c.facts.confirm(c.decision.Credential)
-		return nil
+		return c.permitSigning()
 	}
 	reason, ok := errors.AsType[*grants.Refusal](err)
 	if !ok {
@@ -47,6 +46,26 @@ func (c *call) decide() *Refusal {
 	r := refusal(cmp.Or(decideCodes[reason.Reason], noGrant), "%s", reason.Detail)
 	r.Choices = reason.Choices
 	return r
+}
+
+// permitSigning takes the right to sign the call with the credential that was decided on. The grants know it by its facts alone; if
+// what runs under its name is something else, nothing is signed.
+func (c *call) permitSigning() *Refusal {
+	facts := c.decision.Credential
+	if facts == nil {
+		return nil
+	}
+	signer := c.Credentials[facts.Name]
+	if signer == nil || !signer.Facts().Equal(facts) {
+		return refusal(internalFault, "the credential of the grant is not there")
+	}
+	var err error
+	if c.permit, err = signer.Permit(c.operation); err != nil {
+		return refusal(internalFault, "the credential of the grant does not sign the operation")
+	}
+	c.signer = signer
+	c.facts.confirm(facts)
+	return nil
 }
 
 // decideCodes are the codes of what no grant allows; noGrant is that of anything else.

@@ -31,6 +31,7 @@ import (
 	"tollgate/audit/mac"
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/ratelimit"
 	"tollgate/replay"
@@ -104,18 +105,19 @@ type ReplayMemory interface {
 
 // Config joins the parts of a gateway. All members but MAC are required.
 type Config struct {
-	Callers  *caller.Registry
-	Grants   *grants.Table
-	Limiter  Limiter
-	Sources  *ratelimit.Sources // limits failed authentication by source
-	Replay   ReplayMemory
-	Log      Log
-	MAC      *mac.Key // of keyed hashes in records; nil: one that ends with the process
-	Refusals *audit.Refusals
-	Bounds   Bounds
-	Observer Observer
-	Logger   *zap.Logger
-	Now      func() time.Time
+	Callers     *caller.Registry
+	Grants      *grants.Table
+	Credentials map[string]*credential.Credential // those of Grants, by name
+	Limiter     Limiter
+	Sources     *ratelimit.Sources // limits failed authentication by source
+	Replay      ReplayMemory
+	Log         Log
+	MAC         *mac.Key // of keyed hashes in records; nil: one that ends with the process
+	Refusals    *audit.Refusals
+	Bounds      Bounds
+	Observer    Observer
+	Logger      *zap.Logger
+	Now         func() time.Time
 }
 
 // Gateway takes calls. Create it with [New].

@@ -12,7 +12,7 @@ import (
 func (c *call) limit() *Refusal {
 	subject := ratelimit.Subject{Caller: c.identity.Caller, Operation: c.operation.Name, Upstream: c.upstream.Name}
 	if c.decision.Credential != nil {
-		subject.Credential, subject.Quota = c.decision.Credential.Name(), c.operation.Quota
+		subject.Credential, subject.Quota = c.decision.Credential.Name, c.operation.Quota
 	}
 	var err error
 	c.verdict, err = c.Limiter.Take(c.request.Context(), subject)

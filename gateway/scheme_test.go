@@ -94,7 +94,8 @@ func withSums(f *fixture) {
 	configs = append(configs, caller.Config{Name: localCaller})
 	f.config.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
 	f.credentials["partner-main"] = must(credential.New(credential.Config{
-		Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount, Scheme: sums{},
+		Facts:  credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount},
+		Scheme: sums{},
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: "AK-sums", SecretKey: secretOf("partner-main"), SecurityToken: secret.New(securityToken)}, nil
 		},
@@ -220,7 +221,7 @@ func TestOwnedHeadersAreNotForwarded(t *testing.T) {
 		}
 		r.Router = must(catalog.NewRouter(all))
 		f.config.Grants, _ = grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: []*catalog.Operation{&o}}},
-			[]grants.Grant{{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo"}, Credential: f.credentials["partner-main"]}})
+			[]grants.Grant{{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo"}, Credential: f.credentials["partner-main"].Facts()}})
 	})
 	lines := []string{"X-Project: 7", "Sum-Tenant: " + partnerAccount}
 	for _, name := range owned {

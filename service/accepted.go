@@ -23,7 +23,7 @@ func (s *Service) rememberAccepted() {
 		return
 	}
 	file := filepath.Join(s.config.Audit.Dir, accepted.Name)
-	memory, restored, err := accepted.New(file, key.MAC(accepted.Purpose), s.config.Credentials, s.private.found)
+	memory, restored, err := accepted.New(file, key.MAC(accepted.Purpose), s.signers(), s.private.found)
 	if err != nil {
 		s.logger.Warn("which keys the provider accepted cannot be read; they are on trial", zap.Error(err))
 	}

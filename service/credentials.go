@@ -7,8 +7,13 @@ import (
 
 	"go.uber.org/zap"
 
+	"tollgate/caller"
+	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/gateway"
+	"tollgate/internal/secret"
+	"tollgate/internal/setting"
+	"tollgate/signing"
 )
 
 const (
@@ -18,9 +23,71 @@ const (
 	warnSkew = time.Minute
 )
 
+// openCredentials makes the credentials, and reads their keys for the first time.
+func openCredentials(configured []*config.Credential, kept setting.Secrets) (map[string]*credential.Credential, error) {
+	all := map[string]*credential.Credential{}
+	for _, c := range configured {
+		made, err := credential.New(credential.Config{
+			Facts: c.Facts, Fixed: c.Fixed(), Load: func() (credential.Keys, error) { return readKeys(c, kept) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		all[c.Name] = made
+	}
+	return all, nil
+}
+
+// readKeys reads all secrets of a credential.
+func readKeys(c *config.Credential, kept setting.Secrets) (credential.Keys, error) {
+	accessKey, err := kept.Read(c.AccessKey)
+	if err == nil {
+		err = credential.CheckAccessKey(accessKey.Reveal())
+	}
+	if err != nil {
+		return credential.Keys{}, fmt.Errorf("access_key: %w", err)
+	}
+	secretKey, err := kept.Read(c.SecretKey)
+	if err != nil {
+		return credential.Keys{}, fmt.Errorf("secret_key: %w", err)
+	}
+	var token secret.String
+	if c.SecurityToken != nil {
+		if token, err = kept.Read(*c.SecurityToken); err != nil {
+			return credential.Keys{}, fmt.Errorf("security_token: %w", err)
+		}
+	}
+	return credential.Keys{AccessKey: accessKey.Reveal(), SecretKey: secretKey, SecurityToken: token}, nil
+}
+
+// newRegistry makes the registry of callers, and reads the secrets of their access keys.
+func newRegistry(configured []config.Caller, kept setting.Secrets) (*caller.Registry, error) {
+	var all []caller.Config
+	for _, c := range configured {
+		known := caller.Config{Name: c.Name, Certificates: c.Certificates}
+		for _, k := range c.AccessKeys {
+			value, err := kept.Read(k.Secret)
+			if err != nil {
+				return nil, fmt.Errorf("%s: access key %s: %w", c.Name, k.ID, err)
+			}
+			known.AccessKeys = append(known.AccessKeys, caller.AccessKey{ID: k.ID, Secret: value})
+		}
+		all = append(all, known)
+	}
+	return caller.NewRegistry(all, signing.Known())
+}
+
+// signers are the credentials, in the order of the configuration.
+func (s *Service) signers() (all []*credential.Credential) {
+	for _, c := range s.config.Credentials {
+		all = append(all, s.credentials[c.Name])
+	}
+	return all
+}
+
 // startSigning looks after what signatures need, keys and clocks, until the service is closed.
 func (s *Service) startSigning() {
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		if fixed := c.Fixed(); len(fixed) > 0 {
 			s.logger.Info("keys of a credential cannot be read again", zap.String("credential", c.Name()), zap.String("why", credential.FixedNote(fixed)))
 		}
@@ -44,7 +111,7 @@ func (s *Service) watchSigning(ctx context.Context) {
 	for {
 		select {
 		case now := <-ticker.C:
-			for _, c := range s.config.Credentials {
+			for _, c := range s.signers() {
 				go s.pollKeys(c, now) // a source may hang: the others and the end of the service do not wait for it
 			}
 			s.logClocks(wrong)
@@ -67,7 +134,7 @@ func (s *Service) pollKeys(c *credential.Credential, now time.Time) {
 // rereadKeys has the keys of all credentials read again.
 func (s *Service) rereadKeys() {
 	var fixed []string
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		c.Reread()
 		if keys := c.Fixed(); len(keys) > 0 {
 			fixed = append(fixed, c.Name()+": "+credential.FixedNote(keys))
@@ -101,7 +168,7 @@ func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 func (s *Service) signedUpstreams() (all []*gateway.Upstream) {
 	for _, u := range s.config.Upstreams {
 		if u.Signed {
-			all = append(all, s.upstreams[u])
+			all = append(all, s.upstreams[u.Name])
 		}
 	}
 	return all
@@ -109,7 +176,7 @@ func (s *Service) signedUpstreams() (all []*gateway.Upstream) {
 
 // signingWarnings are what hurts signed calls, or will.
 func (s *Service) signingWarnings() (warnings []string) {
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		for _, pause := range c.Pauses() {
 			warnings = append(warnings, fmt.Sprintf("credential %s %s", c.Name(), pause))
 		}
@@ -138,7 +205,7 @@ func aheadOrBehind(skew time.Duration) string {
 
 // signingNotes are what is worth knowing and no fault.
 func (s *Service) signingNotes() (notes []string) {
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		if trial, on := c.OnTrial(); on && trial.Reason == "" {
 			notes = append(notes, fmt.Sprintf("credential %s is on trial: the provider has not accepted its keys yet", c.Name()))
 		}

@@ -23,11 +23,15 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	if err != nil {
 		return err
 	}
+	served, err := s.gatewayListener(l, clients)
+	if err != nil {
+		return err
+	}
 	inner, err := accept.Listen(ctx, l.Network, l.Address)
 	if err != nil {
 		return err
 	}
-	c := s.gateway.Server(s.gatewayListener(l, clients))
+	c := s.gateway.Server(served)
 	c.Listener = accept.Config{
 		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
@@ -46,20 +50,23 @@ func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, e
 	return s.reloader.listener(l.Name, l.TLS)
 }
 
-func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {
+func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) (*gateway.Listener, error) {
 	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
 	if clients != nil {
 		out.CheckClient = clients.Check
 	}
 	for _, route := range l.Routes {
-		r := gateway.Route{Hosts: route.Hosts, Router: route.Router}
-		r.Upstreams = make(map[*catalog.Operation]*gateway.Upstream, len(route.Upstreams))
-		for operation, u := range route.Upstreams {
-			r.Upstreams[operation] = s.upstreams[u]
+		router, of, err := config.Router(route.Upstreams, s.operations)
+		if err != nil {
+			return nil, err
+		}
+		r := gateway.Route{Hosts: route.Hosts, Router: router, Upstreams: make(map[*catalog.Operation]*gateway.Upstream, len(of))}
+		for operation, name := range of {
+			r.Upstreams[operation] = s.upstreams[name]
 		}
 		out.Routes = append(out.Routes, r)
 	}
-	return out
+	return out, nil
 }
 
 // serve runs a server until it is closed, within the bounds that all listeners have.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"tollgate/bss"
+	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
@@ -126,21 +127,25 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if !e.readTarget(asked) {
 		return e, nil
 	}
-	m, refusal, err := f.match(c, method, asked.Path)
+	routes, table, err := f.made(c)
+	if err != nil {
+		return nil, err
+	}
+	m, refusal, err := f.match(routes, method, asked.Path)
 	switch {
 	case err != nil:
 		return nil, err
 	case refusal != nil:
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	case m == nil:
-		return e.refused("unknown_operation", unmatchedDetail(c, f, asked.Path)), nil
+		return e.refused("unknown_operation", unmatchedDetail(routes, asked.Path)), nil
 	}
 	e.describe(m)
-	facts, refusal := readMessage(c, asked, m, header)
+	facts, refusal := readMessage(asked, m, header)
 	if refusal != nil {
 		return e.refused(refusal.Code.Reason, refusal.Detail), nil
 	}
-	return e.decide(c, f, m, &facts), nil
+	return e.decide(c, f, table, m, &facts), nil
 }
 
 // readTarget reads path and query of the request target. It reports false if the call is refused for them.
@@ -159,8 +164,9 @@ func (e *explanation) readTarget(asked *gateway.Asked) bool {
 }
 
 // readMessage returns what a matched call is about, or why its header or body is refused.
-func readMessage(c *config.Config, asked *gateway.Asked, m *matched, header http.Header) (facts gateway.Facts, refusal *gateway.Refusal) {
-	if refusal = gateway.CheckAuthorization(c.Callers, header, !m.upstream.Signed && m.settled); refusal != nil {
+func readMessage(asked *gateway.Asked, m *matched, header http.Header) (facts gateway.Facts, refusal *gateway.Refusal) {
+	callers, _ := caller.NewRegistry(nil, signing.Known()) // fails for bad callers only; how a claim reads does not depend on them
+	if refusal = gateway.CheckAuthorization(callers, header, !m.upstream.Signed && m.settled); refusal != nil {
 		return facts, refusal
 	}
 	if err := bss.CheckBody(m.operation, asked.Method, int64(len(asked.Body))); err != nil {
@@ -172,7 +178,7 @@ func readMessage(c *config.Config, asked *gateway.Asked, m *matched, header http
 	}
 	asked.Operation, asked.Params, asked.Opaque = m.operation, m.params, !contentType.JSON
 	if m.upstream.Signed {
-		if asked.Account, refusal = gateway.ReadAccount(c.Callers.Schemes(), header); refusal != nil {
+		if asked.Account, refusal = gateway.ReadAccount(callers.Schemes(), header); refusal != nil {
 			return facts, refusal
 		}
 	}
@@ -194,7 +200,10 @@ func readHeaderFlags(lines []string) (http.Header, error) {
 
 // check refuses names that the configuration does not have.
 func (f *explainFlags) check(c *config.Config) error {
-	var listeners, upstreams, credentials []string
+	var callers, listeners, upstreams, credentials []string
+	for _, known := range c.Callers {
+		callers = append(callers, known.Name)
+	}
 	for _, l := range c.Listeners {
 		listeners = append(listeners, l.Name)
 	}
@@ -202,15 +211,15 @@ func (f *explainFlags) check(c *config.Config) error {
 		upstreams = append(upstreams, u.Name)
 	}
 	for _, k := range c.Credentials {
-		credentials = append(credentials, k.Name())
+		credentials = append(credentials, k.Name)
 	}
 	if f.caller == "" {
-		return cli.UsageError("--caller is needed; the configuration has: %s", strings.Join(c.CallerNames, ", "))
+		return cli.UsageError("--caller is needed; the configuration has: %s", strings.Join(callers, ", "))
 	}
 	for _, flag := range []struct {
 		name, value string
 		known       []string
-	}{{"caller", f.caller, c.CallerNames}, {"listener", f.listener, listeners}, {"upstream", f.upstream, upstreams}, {"credential", f.credential, credentials}} {
+	}{{"caller", f.caller, callers}, {"listener", f.listener, listeners}, {"upstream", f.upstream, upstreams}, {"credential", f.credential, credentials}} {
 		if flag.value == "" || slices.Contains(flag.known, flag.value) {
 			continue
 		}
@@ -242,6 +251,48 @@ func readBodyFlag(name string, stdin io.Reader, bound int64) ([]byte, error) {
 	return body, err
 }
 
+// served is a route of a listener that the caller can reach.
+type served struct {
+	settled   bool // the listener can know the caller without a signature
+	router    *catalog.Router
+	upstreams map[*catalog.Operation]*config.Upstream
+}
+
+// made returns what a gateway would make of the configuration to decide on calls.
+func (f *explainFlags) made(c *config.Config) ([]served, *grants.Table, error) {
+	operations, err := c.Operations()
+	if err != nil {
+		return nil, nil, err
+	}
+	table, problems := c.GrantTable(operations)
+	if len(problems) > 0 {
+		return nil, nil, errors.New(problems[0].Message)
+	}
+	routes, err := f.routes(c, operations)
+	return routes, table, err
+}
+
+// routes are those of every listener that the caller can reach.
+func (f *explainFlags) routes(c *config.Config, operations map[string][]*catalog.Operation) (all []served, err error) {
+	for _, l := range c.Listeners {
+		if !f.reaches(l) {
+			continue
+		}
+		for _, route := range l.Routes {
+			router, of, err := config.Router(route.Upstreams, operations)
+			if err != nil {
+				return nil, err
+			}
+			s := served{f.settles(c, l), router, map[*catalog.Operation]*config.Upstream{}}
+			for operation, name := range of {
+				s.upstreams[operation] = c.Upstream(name)
+			}
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
 // matched is where a method and path lead.
 type matched struct {
 	upstream  *config.Upstream
@@ -258,32 +309,32 @@ func (f *explainFlags) reaches(l *config.Listener) bool {
 
 // settles reports whether a listener that the caller can reach can know it without a signature.
 func (f *explainFlags) settles(c *config.Config, l *config.Listener) bool {
-	return l.Caller != "" || l.TLS != nil && l.TLS.Clients.CA != "" && c.Callers.Certified(f.caller)
+	return l.Caller != "" || l.TLS != nil && l.TLS.Clients.CA != "" && certified(c, f.caller)
 }
 
-// match looks at every listener that the caller can reach. A refusal is of a path that is ambiguous on all that know it.
-func (f *explainFlags) match(c *config.Config, method, path string) (*matched, *gateway.Refusal, error) {
+// certified reports whether a client certificate can be that of a caller.
+func certified(c *config.Config, name string) bool {
+	return slices.ContainsFunc(c.Callers, func(known config.Caller) bool { return known.Name == name && len(known.Certificates) > 0 })
+}
+
+// match looks at every route. A refusal is of a path that is ambiguous on all that know it.
+func (f *explainFlags) match(routes []served, method, path string) (*matched, *gateway.Refusal, error) {
 	var matches []*matched
 	var ambiguous *gateway.Refusal
-	for _, l := range c.Listeners {
-		if !f.reaches(l) {
+	for _, r := range routes {
+		operation, params, refusal := gateway.Match(r.router, method, path)
+		if refusal != nil && refusal.Code.Reason == "ambiguous_path" {
+			ambiguous = refusal
+		}
+		u := r.upstreams[operation]
+		if refusal != nil || f.upstream != "" && u.Name != f.upstream {
 			continue
 		}
-		for _, route := range l.Routes {
-			operation, params, refusal := gateway.Match(route.Router, method, path)
-			if refusal != nil && refusal.Code.Reason == "ambiguous_path" {
-				ambiguous = refusal
-			}
-			if refusal != nil || f.upstream != "" && route.Upstreams[operation].Name != f.upstream {
-				continue
-			}
-			u := route.Upstreams[operation]
-			i := slices.IndexFunc(matches, func(have *matched) bool { return have.upstream == u })
-			if i < 0 {
-				i, matches = len(matches), append(matches, &matched{upstream: u, operation: operation, params: params})
-			}
-			matches[i].settled = matches[i].settled || f.settles(c, l)
+		i := slices.IndexFunc(matches, func(have *matched) bool { return have.upstream == u })
+		if i < 0 {
+			i, matches = len(matches), append(matches, &matched{upstream: u, operation: operation, params: params})
 		}
+		matches[i].settled = matches[i].settled || r.settled
 	}
 	if len(matches) > 1 {
 		return nil, nil, cli.UsageError("upstreams %s and %s both have this path: choose with --upstream", matches[0].upstream.Name, matches[1].upstream.Name)
@@ -294,15 +345,10 @@ func (f *explainFlags) match(c *config.Config, method, path string) (*matched, *
 	return matches[0], nil, nil
 }
 
-func unmatchedDetail(c *config.Config, f *explainFlags, path string) string {
+func unmatchedDetail(routes []served, path string) string {
 	var methods []string
-	for _, l := range c.Listeners {
-		if !f.reaches(l) {
-			continue
-		}
-		for _, route := range l.Routes {
-			methods = append(methods, route.Router.Methods(path)...)
-		}
+	for _, r := range routes {
+		methods = append(methods, r.router.Methods(path)...)
 	}
 	slices.Sort(methods)
 	if methods = slices.Compact(methods); len(methods) > 0 {
@@ -323,8 +369,8 @@ func (e *explanation) describe(m *matched) {
 	e.Deprecated, e.ReplacedBy, e.Announced, e.Sunset = o.Deprecated, o.ReplacedBy, day(o.Announced), day(o.Sunset)
 }
 
-func (e *explanation) decide(c *config.Config, f *explainFlags, m *matched, facts *gateway.Facts) *explanation {
-	decision, err := c.GrantTable.Decide(&grants.Call{
+func (e *explanation) decide(c *config.Config, f *explainFlags, table *grants.Table, m *matched, facts *gateway.Facts) *explanation {
+	decision, err := table.Decide(&grants.Call{
 		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: facts.Accounts, Credential: f.credential,
 		Account: facts.Account,
 	})
@@ -337,7 +383,7 @@ func (e *explanation) decide(c *config.Config, f *explainFlags, m *matched, fact
 	e.Grant, e.Customers = c.GrantPlace(decision.Grant), c.Grants[decision.Grant].Customers
 	subject := ratelimit.Subject{Caller: f.caller, Operation: m.operation.Name, Upstream: m.upstream.Name}
 	if decision.Credential != nil {
-		e.Credential, e.Class = decision.Credential.Name(), decision.Credential.Class().String()
+		e.Credential, e.Class = decision.Credential.Name, decision.Credential.Class.String()
 		subject.Credential, subject.Quota = e.Credential, m.operation.Quota
 	}
 	e.addLimits(c, subject)

@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"tollgate/internal/certs"
 )
 
-// Handler returns what answers the [HTTP01] challenges of sources, and nothing else, on port 80 as the authority sees it.
+// Handler returns what answers the [certs.HTTP01] challenges of sources, and nothing else, on port 80 as the authority sees it.
 func Handler(sources ...*Source) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.Host
@@ -18,7 +20,7 @@ func Handler(sources ...*Source) http.Handler {
 		}
 		for _, s := range sources {
 			// Names of others are not looked up, so that nobody can make us read files at will.
-			if s.answers(HTTP01, name) && s.issuer.HandleHTTPChallenge(w, r) {
+			if s.answers(certs.HTTP01, name) && s.issuer.HandleHTTPChallenge(w, r) {
 				return
 			}
 		}
@@ -26,17 +28,17 @@ func Handler(sources ...*Source) http.Handler {
 	})
 }
 
-func (s *Source) answers(c Challenge, name string) bool {
+func (s *Source) answers(c certs.ACMEChallenge, name string) bool {
 	return s.config.Challenge == c && slices.Contains(s.config.Hosts, strings.ToLower(name))
 }
 
-// Answer gives what answers the [TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers
+// Answer gives what answers the [certs.TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers
 // the protocol "acme-tls/1" alone, while a challenge for the name it asks for goes on, and otherwise an error. Connections
 // of such handshakes must carry nothing (RFC 8737, section 3).
 func Answer(sources ...*Source) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		for _, s := range sources {
-			if !s.answers(TLSALPN01, hello.ServerName) {
+			if !s.answers(certs.TLSALPN01, hello.ServerName) {
 				continue
 			}
 			if certificate, err := s.magic.GetCertificate(hello); err == nil {

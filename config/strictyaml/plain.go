@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"unicode/utf8"
@@ -6,11 +6,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// joinPlain repairs what the lexer does to colons inside braces. There, {operations: [effect:read]} comes as a mapping
-// {effect: read} in a list, though a colon that no blank follows belongs to a plain scalar (YAML 1.2.2, section 7.3.3);
+// joinPlain repairs what the lexer does to colons inside braces. There, {names: [kind:name]} comes as a mapping
+// {kind: name} in a list, though a colon that no blank follows belongs to a plain scalar (YAML 1.2.2, section 7.3.3);
 // goccy/go-yaml 1.19.2 minds that outside of braces only.
 func joinPlain(tokens token.Tokens) token.Tokens {
-	joined := tokens[:0:0]
+	joined := make(token.Tokens, 0, len(tokens))
 	braces := 0
 	for i := 0; i < len(tokens); i++ {
 		t := tokens[i]
@@ -45,7 +45,7 @@ func join(before token.Tokens, colon, after *token.Token) (*token.Token, token.T
 	return token.String(text, text, at), before
 }
 
-// afterQuoted tells whether the colon follows a quoted key or a bracket, where it needs no blank after it.
+// afterQuoted reports whether the colon follows a quoted key or a bracket, where it needs no blank after it.
 func afterQuoted(before token.Tokens, colon *token.Token) bool {
 	if len(before) == 0 {
 		return false
@@ -66,7 +66,7 @@ func isPlain(t *token.Token) bool {
 	return false
 }
 
-// touch tells whether b begins where a ends.
+// touch reports whether b begins where a ends.
 func touch(a, b *token.Token) bool {
 	return a.Position.Line == b.Position.Line && a.Position.Column+utf8.RuneCountInString(a.Value) == b.Position.Column
 }
