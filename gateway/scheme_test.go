@@ -93,9 +93,14 @@ func withSums(f *fixture) {
 	}
 	configs = append(configs, caller.Config{Name: localCaller})
 	f.config.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
-	f.credentials["partner-main"] = must(credential.New(credential.Config{
+	f.credentials["partner-main"] = partnerBy(sums{})
+}
+
+// partnerBy is the partner's credential, which signs by a scheme and has a token.
+func partnerBy(scheme signing.Scheme) *credential.Credential {
+	return must(credential.New(credential.Config{
 		Facts:  credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount},
-		Scheme: sums{},
+		Scheme: scheme,
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: "AK-sums", SecretKey: secretOf("partner-main"), SecurityToken: secret.New(securityToken)}, nil
 		},
@@ -300,14 +305,7 @@ func (k speltKey) Sign(now time.Time, r signing.Request, a signing.Account) ([]s
 // A token would not be hidden that a scheme sends in a header of which the gateway does not know that it holds one.
 func TestHeadersThatAreNotHiddenAreNotSent(t *testing.T) {
 	for _, as := range []string{"sum-pass", "Sum-Other", "X-Other"} {
-		f := start(t, fixed, withSums, func(f *fixture) {
-			f.credentials["partner-main"] = must(credential.New(credential.Config{
-				Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount, Scheme: spelt{as: as},
-				Load: func() (credential.Keys, error) {
-					return credential.Keys{AccessKey: "AK-sums", SecretKey: secretOf("partner-main"), SecurityToken: secret.New(securityToken)}, nil
-				},
-			}))
-		})
+		f := start(t, fixed, withSums, func(f *fixture) { f.credentials["partner-main"] = partnerBy(spelt{as: as}) })
 		f.send(t, plain("POST", "/echo/x/y", "{}")).wantCode(t, "TG.9001")
 		f.origin.none(t)
 	}
