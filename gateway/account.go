@@ -16,8 +16,8 @@ const accountHeader = "X-Domain-Id"
 // was meant to be made in their name must not be made in that of a credential.
 var foreignTokens = [...]string{"X-Auth-Token", "X-Security-Token", "X-Subject-Token"}
 
-// ReadAccount returns the account that a call to a signed upstream names in its header; "" if it names none.
-func ReadAccount(header http.Header) (string, *Refusal) {
+// readAccount returns the account that a call to a signed upstream names in its header; "" if it names none.
+func readAccount(header http.Header) (string, *Refusal) {
 	for _, name := range foreignTokens {
 		if slices.ContainsFunc(header[name], func(value string) bool { return value != "" }) {
 			return "", refusal(foreignToken, "the call brings a token of the provider (%s), which this gateway neither checks nor passes on: leave it out", name)

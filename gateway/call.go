@@ -13,15 +13,14 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
-	"tollgate/grants"
 	"tollgate/internal/source"
 	"tollgate/ratelimit"
-	"tollgate/signing"
 )
 
 // call is one request on its way. Each step fills in what it finds.
 type call struct {
 	*Gateway
+	*Plan    // that was published when the call began
 	listener *Listener
 	writer   http.ResponseWriter
 	control  http.ResponseController
@@ -44,26 +43,19 @@ type call struct {
 	identity caller.Identity // identify; from a claim only after verify
 	claim    *caller.Claim   // identify
 
-	path      string             // match: decoded
-	query     signing.Query      // match
-	operation *catalog.Operation // match
-	params    catalog.Params     // match
-	upstream  *Upstream          // match
-	bodyType  ContentType        // read
-	body      []byte             // read
-	bodyHash  string             // read
-	facts     Facts              // decide
-	decision  grants.Decision    // decide
-	verdict   ratelimit.Verdict  // limit
-	signature replaySignature    // intend
-	intended  bool               // intend: the intent is in the log
-	accessKey string             // send: of the keys that sign
-	sentAt    time.Time          // send
-	tlsOut    *logfile.TLS       // send
-	received  io.Closer          // send: the body of the upstream's answer
-	connected chan struct{}      // send: the caller's connections to the upstream, of which this call has one; nil: it has none
-	stage     string             // of package logfile: which step is at work
-	answering bool               // an answer of either kind was begun
+	asked                       // match, read
+	ruling                      // decide
+	bodyHash  string            // read
+	verdict   ratelimit.Verdict // limit
+	signature replaySignature   // intend
+	intended  bool              // intend: the intent is in the log
+	accessKey string            // send: of the keys that sign
+	sentAt    time.Time         // send
+	tlsOut    *logfile.TLS      // send
+	received  io.Closer         // send: the body of the upstream's answer
+	connected chan struct{}     // send: the caller's connections to the upstream, of which this call has one; nil: it has none
+	stage     string            // of package logfile: which step is at work
+	answering bool              // an answer of either kind was begun
 }
 
 // replaySignature is what the log keeps of an inbound signature.
@@ -72,9 +64,10 @@ type replaySignature struct {
 	date time.Time
 }
 
-func newCall(g *Gateway, listener *Listener, w http.ResponseWriter, r *http.Request) *call {
+func newCall(g *Gateway, listener string, w http.ResponseWriter, r *http.Request) *call {
+	plan := g.plan.Load()
 	c := &call{
-		Gateway: g, listener: listener, writer: w, control: *http.NewResponseController(w), request: r,
+		Gateway: g, Plan: plan, listener: plan.listener(listener), writer: w, control: *http.NewResponseController(w), request: r,
 		started: g.Now(), id: newID(),
 	}
 	c.source, c.sourcePort = peer(r.RemoteAddr)

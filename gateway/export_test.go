@@ -9,8 +9,8 @@ import (
 )
 
 // Decide takes a request through steps 1 to 7, for benchmarks.
-func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *Refusal {
-	c := newCall(g, l, w, r)
+func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request) *Refusal {
+	c := newCall(g, listener, w, r)
 	defer c.ledger.close(&c.account)
 	for _, step := range [...]func(*call) *Refusal{
 		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).limit,
@@ -30,3 +30,12 @@ func NewEvidence() func(*http.Request) *logfile.TLS { return newEvidence().ofCal
 
 // SetQuery adds a query to a record, as describe does.
 func SetQuery(r *logfile.Record, o *catalog.Operation, query signing.Query) { setQuery(r, o, query) }
+
+// ReadFacts reads what a call of an operation is about.
+func ReadFacts(o *catalog.Operation, path string, query signing.Query, body []byte) (Facts, *Refusal) {
+	a := asked{method: "POST", path: path, query: query, operation: o, bodyType: ContentType{JSON: true}, body: body}
+	return a.readFacts("")
+}
+
+// ParsePath reads a path as calls do.
+func ParsePath(raw string) (string, error) { return parsePath(raw) }

@@ -59,7 +59,8 @@ func upstreamKeyOf(credential string) string { return "AK-" + credential }
 type fixture struct {
 	gateway  *gateway.Gateway
 	config   gateway.Config
-	listener gateway.Listener
+	plan     gateway.Plan
+	listener gateway.Listener // the plan's only one
 	upstream map[string]*gateway.Upstream
 	origin   *origin // of all upstreams
 	history  *history
@@ -74,7 +75,7 @@ type fixture struct {
 }
 
 // waiting is how many calls wait for a rate limit.
-func (f *fixture) waiting() int { return f.config.Limiter.(*ratelimit.Limiter).Waiting() }
+func (f *fixture) waiting() int { return f.plan.Limits.(*ratelimit.Limiter).Waiting() }
 
 // setting changes a fixture before it starts.
 type setting func(*fixture)
@@ -94,9 +95,9 @@ func start(t testing.TB, settings ...setting) *fixture {
 // serve runs the HTTP server as the product sets it up.
 func (f *fixture) serve(t testing.TB, listener net.Listener) {
 	f.server = &http.Server{
-		Handler: f.noteAnswers(f.gateway.Handler(&f.listener)), ReadHeaderTimeout: patience, IdleTimeout: patience, MaxHeaderBytes: 32 << 10,
+		Handler: f.noteAnswers(f.gateway.Handler("local")), ReadHeaderTimeout: patience, IdleTimeout: patience, MaxHeaderBytes: 32 << 10,
 		ErrorLog: zap.NewStdLog(f.config.Logger), Protocols: new(http.Protocols), DisableGeneralOptionsHandler: true,
-		HTTP2: gateway.HTTP2(f.config.Bounds.WriteTimeout),
+		HTTP2: gateway.HTTP2(f.plan.Bounds.WriteTimeout),
 	}
 	f.server.Protocols.SetHTTP1(true)
 	f.server.Protocols.SetHTTP2(f.http2)
@@ -147,15 +148,18 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	var core zapcore.Core
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{
-		Callers: callers(t), Limiter: must(ratelimit.New(ratelimit.Config{})), Replay: replay.New(1000),
+		Replay:  replay.New(1000),
 		Sources: must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
 		Log:     f.log, MAC: mac.New(),
 		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
+		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
+	}
+	f.plan = gateway.Plan{
+		Callers: callers(t), Limits: must(ratelimit.New(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
 		Bounds: gateway.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: patience, WriteTimeout: patience, LogDeadline: patience,
 		},
-		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
 	}
 	f.upstream = map[string]*gateway.Upstream{
 		"bss":      {Name: "bss", Site: "cn", Signed: true},
@@ -175,10 +179,10 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	for _, set := range settings {
 		set(f)
 	}
-	if f.config.Grants == nil {
-		f.config.Grants = f.table(t, usualGrants(f.credentials))
+	if f.plan.Grants == nil {
+		f.plan.Grants = f.table(t, usualGrants(f.credentials))
 	}
-	f.gateway = gateway.New(f.config)
+	f.gateway = gateway.New(f.config, &f.plan)
 	return f
 }
 
@@ -297,7 +301,7 @@ func answering(text string) setting { return func(f *fixture) { f.origin.answer 
 
 // bounded changes the bounds.
 func bounded(change func(*gateway.Bounds)) setting {
-	return func(f *fixture) { change(&f.config.Bounds) }
+	return func(f *fixture) { change(&f.plan.Bounds) }
 }
 
 // metrics collects what metrics are told.

@@ -132,7 +132,7 @@ func TestPartnerNamesCustomerInThePath(t *testing.T) {
 							given[i].Customers = tt.granted
 						}
 					}
-					f.config.Grants = f.table(t, given)
+					f.plan.Grants = f.table(t, given)
 				})
 				got := f.call(t, callOf(catalog.Find(site, "queryOrderDetail"), tt.caller, tt.account))
 				kind := logfile.KindIntent
@@ -214,7 +214,7 @@ func TestChoosingACredential(t *testing.T) {
 
 // Invariant 3: without a grant nothing goes out, and each refusal of a known caller is recorded.
 func TestDenyByDefault(t *testing.T) {
-	f := start(t, func(f *fixture) { f.config.Grants = f.table(t, nil) })
+	f := start(t, func(f *fixture) { f.plan.Grants = f.table(t, nil) })
 	n := 0
 	for _, o := range catalog.Operations("cn") {
 		f.call(t, callOf(o, partnerCaller, partnerAccount)).wantCode(t, "TG.3001")
@@ -303,7 +303,7 @@ func TestRefusalsDoNotWaitForTheLog(t *testing.T) {
 // Grants for some customers only.
 func TestCustomersOfAGrant(t *testing.T) {
 	f := start(t, func(f *fixture) {
-		f.config.Grants = f.table(t, []grants.Grant{{
+		f.plan.Grants = f.table(t, []grants.Grant{{
 			Caller: partnerCaller, Upstream: "bss", Operations: []string{"CreatePartnerCoupons"},
 			Credential: f.credentials["partner-main"], Customers: []string{"c-17", "c-18"},
 		}})

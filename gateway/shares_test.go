@@ -14,6 +14,13 @@ import (
 
 var usual = Bounds{Body: 12 << 20, Bodies: 256 << 20, Calls: 1024, Headers: 64 << 10, AllHeaders: 64 << 20}
 
+// newLedger divides what there is.
+func newLedger(b Bounds, alone bool) *ledger {
+	l := new(ledger)
+	l.share(b, alone)
+	return l
+}
+
 // Whatever the bounds: no kind of holder may have more than there is, each can hold one call at the least, and a source one
 // whole body.
 func TestSharesFitEveryBounds(t *testing.T) {

@@ -12,17 +12,12 @@ import (
 
 	"tollgate/accept"
 	"tollgate/admin"
-	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
-	"tollgate/internal/certs"
 )
 
 func (s *Service) listen(ctx context.Context, l *config.Listener) error {
-	tlsConfig, clients, err := s.protection(l)
-	if err != nil {
-		return err
-	}
+	tlsConfig := s.protected[l.Name]
 	inner, err := accept.Listen(ctx, l.Network, l.Address)
 	if err != nil {
 		return err
@@ -31,34 +26,28 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	})
-	s.endpoints = append(s.endpoints, s.serve(l.Name, bounded, s.gateway.Handler(s.gatewayListener(l, clients)), tlsConfig))
+	s.endpoints = append(s.endpoints, s.serve(l.Name, bounded, s.gateway.Handler(l.Name), tlsConfig))
 	s.addresses[l.Name] = inner.Addr().String()
 	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
 }
 
-// protection is what a listener's TLS needs; nothing for plain HTTP.
-func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, error) {
-	if l.TLS == nil {
-		return nil, nil, nil
-	}
-	return s.reloader.listener(l.Name, l.TLS)
-}
-
-func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) *gateway.Listener {
-	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
-	if clients != nil {
-		out.CheckClient = clients.Check
-	}
-	for _, route := range l.Routes {
-		r := gateway.Route{Hosts: route.Hosts, Router: route.Router}
-		r.Upstreams = make(map[*catalog.Operation]*gateway.Upstream, len(route.Upstreams))
-		for operation, u := range route.Upstreams {
-			r.Upstreams[operation] = s.upstreams[u]
+// protect opens what the TLS of the listeners needs, and has the plan ask which client certificates count.
+func (s *Service) protect(plan *gateway.Plan) error {
+	for _, l := range s.config.Listeners {
+		if l.TLS == nil {
+			continue
 		}
-		out.Routes = append(out.Routes, r)
+		tlsConfig, clients, err := s.reloader.listener(l.Name, l.TLS)
+		if err != nil {
+			return fmt.Errorf("listener %s: %w", l.Name, err)
+		}
+		s.protected[l.Name] = tlsConfig
+		if clients != nil {
+			plan.Listeners[l.Name].CheckClient = clients.Check
+		}
 	}
-	return out
+	return nil
 }
 
 // serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.

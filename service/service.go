@@ -4,6 +4,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"sync"
@@ -47,10 +48,11 @@ type Service struct {
 	descriptors        descriptors
 	accepted           *accepted.Memory // nil: without the log's key
 	closers            []func()
-	endpoints          []*endpoint       // all but the admin listener's
-	addresses          map[string]string // where listeners listen, by name
-	admin              *endpoint         // nil without an admin listener
-	failed             chan error        // a server that ended by itself
+	endpoints          []*endpoint            // all but the admin listener's
+	addresses          map[string]string      // where listeners listen, by name
+	protected          map[string]*tls.Config // TLS of the listeners that have it, by name
+	admin              *endpoint              // nil without an admin listener
+	failed             chan error             // a server that ended by itself
 	starting           starting
 	stop               context.CancelFunc
 	flushed            chan struct{} // closed when the summary loop has ended
@@ -79,7 +81,7 @@ const summaryPeriod = 5 * time.Second
 func Start(ctx context.Context, c *config.Config, version string, logger *zap.Logger) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, logger)
 	s := &Service{
-		config: c, version: version, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{},
+		config: c, version: version, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{}, protected: map[string]*tls.Config{},
 		reloader: newTLSReloader(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
 	}
@@ -144,9 +146,7 @@ func (s *Service) openUpstreams() error {
 			URL: u.URL, Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
 		})
 		s.closers = append(s.closers, transport.Close)
-		s.upstreams[u] = &gateway.Upstream{
-			Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport,
-		}
+		s.upstreams[u] = gatewayUpstream(u, transport)
 	}
 	return nil
 }
@@ -170,15 +170,13 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 		Credentials: s.config.Credentials, Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
-	b := s.config.Bounds
+	plan := planOf(s.config, limiter, s.upstreams)
+	if err := s.protect(plan); err != nil {
+		return err
+	}
 	s.gateway = gateway.New(gateway.Config{
-		Callers: s.config.Callers, Grants: s.config.GrantTable, Limiter: limiter, Sources: sources, Replay: memory,
-		Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
-		Bounds: gateway.Bounds{
-			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
-			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,
-		},
-	})
+		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
+	}, plan)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.startSummaries(ctx)
