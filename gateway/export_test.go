@@ -5,6 +5,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
+	"tollgate/grants"
 	"tollgate/signing"
 )
 
@@ -20,6 +21,13 @@ func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request
 		}
 	}
 	return nil
+}
+
+// ServeDecided serves a call, and returns how it was decided.
+func (g *Gateway) ServeDecided(listener string, w http.ResponseWriter, r *http.Request) grants.Decision {
+	c := newCall(g, listener, w, r)
+	c.serve()
+	return c.decision
 }
 
 // Serves tells whether a Host header names the listener.

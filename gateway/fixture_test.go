@@ -233,9 +233,9 @@ var (
 	}
 )
 
-func callers(t testing.TB) *caller.Registry {
+func callers(t testing.TB, more ...caller.Config) *caller.Registry {
 	t.Helper()
-	configs := []caller.Config{{Name: localCaller}, {Name: certCaller, Certificates: []caller.Certificate{{URI: certURI}}}}
+	configs := append(more, caller.Config{Name: localCaller}, caller.Config{Name: certCaller, Certificates: []caller.Certificate{{URI: certURI}}})
 	for name, sk := range callerSecrets {
 		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
 	}

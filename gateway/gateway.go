@@ -59,7 +59,6 @@ type Config struct {
 	Log      Log
 	MAC      *mac.Key // of keyed hashes in records; nil: one that ends with the process
 	Refusals *audit.Refusals
-	Bounds   Bounds
 	Observer Observer
 	Logger   *zap.Logger
 	Now      func() time.Time
