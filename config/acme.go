@@ -4,22 +4,24 @@ import (
 	"fmt"
 	"strings"
 
+	"tollgate/config/strictyaml"
 	"tollgate/internal/certs/acme"
+	"tollgate/internal/setting"
 )
 
 // acme makes what is needed to get certificates from an authority. It asks nobody.
 func (b *builder) acme(path string, s *acmeConfig) *ACME {
-	a := &ACME{CAFile: resolve(b.dir, s.CA), Config: acme.Config{
+	a := &ACME{CAFile: setting.Resolve(b.dir, s.CA), Config: acme.Config{
 		Directory: s.Directory, Hosts: certificateHosts(s.Hosts), Email: s.Email,
 		Binding: b.accountBinding(path+".account_binding", s.AccountBinding),
-		Dir:     resolve(b.dir, s.Dir), Key: acme.Key(s.Key), Challenge: acme.Challenge(s.Challenge),
+		Dir:     setting.Resolve(b.dir, s.Dir), Key: acme.Key(s.Key), Challenge: acme.Challenge(s.Challenge),
 		DNS: b.acmeDNS(path+".dns", s.DNS),
 	}}
 	b.checkBundle(path+".ca", path, a.CAFile)
-	if s.DNS != nil && a.Challenge != acme.DNS01 && !b.failed(path) {
+	if s.DNS != nil && a.Challenge != acme.DNS01 && !b.Failed(path) {
 		b.problem(path+".dns", "remove it, or set challenge: dns-01", "dns is for the challenge dns-01 only")
 	}
-	if b.failed(path) {
+	if b.Failed(path) {
 		return a
 	}
 	if err := a.Check(); err != nil {
@@ -57,17 +59,17 @@ func (b *builder) acmeDNS(path string, s *acmeDNSConfig) acme.DNS {
 func (b *builder) httpChallenge(s *httpChallengeConfig) {
 	listener := b.wantsHTTPChallenge()
 	switch {
-	case b.failed("http_challenge"):
+	case b.Failed("http_challenge"):
 	case s == nil && listener != nil:
-		b.add(position{}, "", `add http_challenge: {address: ":80"}`,
+		b.Add(strictyaml.Position{}, "", `add http_challenge: {address: ":80"}`,
 			"http_challenge is missing: a certificate of listener %s has the challenge http-01", listener.Name)
 	case s == nil:
-	case listener == nil && !b.failed("listeners"):
+	case listener == nil && !b.Failed("listeners"):
 		b.problem("http_challenge", "remove it", "no certificate has the challenge http-01")
-	case s.Address.socket != "":
+	case s.Address.Socket != "":
 		b.problem("http_challenge.address", `use ":80"`, "an authority does not reach a unix socket")
 	default:
-		b.config.HTTPChallenge = s.Address.listen(b.dir)
+		b.config.HTTPChallenge = s.Address.Listen(b.dir)
 		b.challengeAddressTaken(s.Address)
 	}
 }
@@ -86,13 +88,13 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 	return nil
 }
 
-func (b *builder) challengeAddressTaken(a address) {
+func (b *builder) challengeAddressTaken(a setting.Address) {
 	for i, l := range b.file.Listeners {
-		if !b.failed(listenerPath(i)) && a.overlaps(l.Address) {
+		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
 			b.problem("http_challenge.address", "", "this is the address of listener %s too", b.listenerName(i))
 		}
 	}
-	if b.file.Admin != nil && !b.failed("admin") && a.overlaps(b.file.Admin.Address) {
+	if b.file.Admin != nil && !b.Failed("admin") && a.Overlaps(b.file.Admin.Address) {
 		b.problem("http_challenge.address", "", "this is the address of the admin listener too")
 	}
 }

@@ -9,25 +9,26 @@ import (
 	"time"
 
 	"tollgate/internal/private"
+	"tollgate/internal/setting"
 )
 
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
-const leastKeep = 180 * day
+const leastKeep = 180 * setting.Day
 
 // hashKeyName is the name of the hash key in the folder of the log.
 const hashKeyName = "hash.key"
 
 func (b *builder) buildAudit(a *auditConfig) {
 	b.config.Audit = Audit{
-		Dir: resolve(b.dir, a.Dir), SegmentSize: int64(a.SegmentSize), Reserve: int64(a.Reserve), Deadline: a.Deadline.duration(),
+		Dir: setting.Resolve(b.dir, a.Dir), SegmentSize: int64(a.SegmentSize), Reserve: int64(a.Reserve), Deadline: time.Duration(a.Deadline),
 		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"), HashKeyFile: b.auditFile(a.HashKey.File, hashKeyName),
-		CheckpointEvery: a.Checkpoints.Every.duration(), CheckpointRecords: a.Checkpoints.Records,
-		Keep: a.Keep.duration(),
+		CheckpointEvery: time.Duration(a.Checkpoints.Every), CheckpointRecords: a.Checkpoints.Records,
+		Keep: time.Duration(a.Keep),
 	}
 	b.private("audit.key.file", b.config.Audit.KeyFile)
-	b.private("audit.hash_key.file", resolve(b.dir, a.HashKey.File)) // without it the file is the gateway's own, which a start tightens
+	b.private("audit.hash_key.file", setting.Resolve(b.dir, a.HashKey.File)) // without it the file is the gateway's own, which a start tightens
 	for _, c := range a.Checkpoints.Copies {
-		b.config.Audit.Copies = append(b.config.Audit.Copies, CheckpointCopy{File: resolve(b.dir, c.File)})
+		b.config.Audit.Copies = append(b.config.Audit.Copies, CheckpointCopy{File: setting.Resolve(b.dir, c.File)})
 	}
 	if a.Index.Enabled {
 		b.config.Audit.IndexFile = b.auditFile(a.Index.File, "index.sqlite")
@@ -42,11 +43,11 @@ func (b *builder) buildAudit(a *auditConfig) {
 // checkKeyFolder reports a folder of one of the log's keys that is not there: a start makes the log's own folder alone, and those above it.
 func (b *builder) checkKeyFolder(path, file string) {
 	folder := filepath.Dir(file)
-	if !b.options.Secrets || b.failed(path) || b.failed("audit.dir") || inside(folder, filepath.Join(b.config.Audit.Dir, "x")) {
+	if !b.options.Secrets || b.Failed(path) || b.Failed("audit.dir") || inside(folder, filepath.Join(b.config.Audit.Dir, "x")) {
 		return
 	}
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		b.problem(path+".file", "make it, for the gateway's user only (mode 0700)", "there is no folder %s: neither could the key be read nor be made", clip(folder))
+		b.problem(path+".file", "make it, for the gateway's user only (mode 0700)", "there is no folder %s: neither could the key be read nor be made", b.Shown(folder))
 	}
 }
 
@@ -65,15 +66,15 @@ func (b *builder) noteAuditFolders() {
 // auditFile is a file that lies in the log's folder unless it is given.
 func (b *builder) auditFile(given, usual string) string {
 	if given == "" {
-		return filepath.Join(resolve(b.dir, b.file.Audit.Dir), usual)
+		return filepath.Join(setting.Resolve(b.dir, b.file.Audit.Dir), usual)
 	}
-	return resolve(b.dir, given)
+	return setting.Resolve(b.dir, given)
 }
 
 func (b *builder) checkKeep(a *auditConfig) {
-	short := a.Keep != 0 && a.Keep.duration() < leastKeep
+	short := a.Keep != 0 && time.Duration(a.Keep) < leastKeep
 	switch {
-	case b.failed("audit.keep"):
+	case b.Failed("audit.keep"):
 	case short && !a.KeepLess:
 		b.problem("audit.keep", "write keep_less_than_180_days: true beside it if that is meant",
 			"keep is less than 180 days: China's Cybersecurity Law, article 21, has network logs kept for six months")
@@ -87,7 +88,7 @@ func (b *builder) checkCopies(copies []checkpointCopyConfig) {
 	for i, c := range copies {
 		path := fmt.Sprintf("audit.checkpoints.copies[%d]", i)
 		switch {
-		case b.failed(path):
+		case b.Failed(path):
 		case c.File == "" && !c.Stdout:
 			b.problem(path+".stdout", "remove the entry", "stdout is false: this is no place")
 		case slices.Contains(copies[:i], c):
@@ -105,11 +106,11 @@ func (b *builder) checkAuditFiles() {
 	use := func(path, file string) {
 		clean := filepath.Clean(file)
 		switch {
-		case file == "" || b.failed(path):
+		case file == "" || b.Failed(path):
 		case taken[clean] != "":
-			b.problem(path, "", "%s is the file of %s too", clip(file), taken[clean])
+			b.problem(path, "", "%s is the file of %s too", b.Shown(file), taken[clean])
 		case filepath.Dir(clean) == filepath.Clean(a.Dir) && ownName(filepath.Base(clean)):
-			b.problem(path, "", "%s is a name that the log uses itself", clip(filepath.Base(clean)))
+			b.problem(path, "", "%s is a name that the log uses itself", b.Shown(filepath.Base(clean)))
 		default:
 			taken[clean] = path
 		}
@@ -148,8 +149,8 @@ func followed(path string) string {
 // describe says in lines for people how the log is kept.
 func (a *Audit) describe() []string {
 	lines := []string{
-		fmt.Sprintf("%s, files of %v, %v kept for outcomes, a call waits up to %v for its record", a.Dir, size(a.SegmentSize), size(a.Reserve), a.Deadline),
-		fmt.Sprintf("checkpoints after %v or %d records, signed with %s", duration(a.CheckpointEvery), a.CheckpointRecords, a.KeyFile),
+		fmt.Sprintf("%s, files of %v, %v kept for outcomes, a call waits up to %v for its record", a.Dir, setting.Size(a.SegmentSize), setting.Size(a.Reserve), a.Deadline),
+		fmt.Sprintf("checkpoints after %v or %d records, signed with %s", setting.Duration(a.CheckpointEvery), a.CheckpointRecords, a.KeyFile),
 		"copies of checkpoints: " + a.copies(),
 		"records are kept " + kept(a.Keep),
 		"index: " + orNone(a.IndexFile),
@@ -178,7 +179,7 @@ func kept(keep time.Duration) string {
 	if keep == 0 {
 		return "for ever"
 	}
-	return fmt.Sprintf("for %v, their hashes for ever", duration(keep))
+	return fmt.Sprintf("for %v, their hashes for ever", setting.Duration(keep))
 }
 
 func orNone(text string) string {

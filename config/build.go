@@ -3,17 +3,20 @@ package config
 import (
 	"crypto/tls"
 	"fmt"
-	"reflect"
+	"maps"
 	"slices"
+	"time"
 
+	"tollgate/config/strictyaml"
 	"tollgate/credential"
+	"tollgate/internal/nearest"
 	"tollgate/tlspolicy"
 )
 
 // builder makes a Config of a decoded file. It runs over files with problems too, to find the others, so everything it
 // looks at may be missing; what depends on something that failed is left out silently.
 type builder struct {
-	*decoder
+	*strictyaml.Document
 	dir     string
 	options Options
 	secrets *secretReader
@@ -28,9 +31,9 @@ type builder struct {
 	owners      map[string]owner                 // of secrets that were read
 }
 
-func newBuilder(d *decoder, dir string, o Options) *builder {
+func newBuilder(dir string, o Options) *builder {
 	return &builder{
-		decoder: d, dir: dir, options: o, secrets: &secretReader{dir, o.LookupEnv, !o.Secrets}, file: defaults().file, config: &Config{},
+		dir: dir, options: o, secrets: &secretReader{dir, o.LookupEnv, !o.Secrets}, config: &Config{},
 		policies:    map[string]*tlspolicy.Policy{},
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*credential.Credential{},
@@ -39,11 +42,9 @@ func newBuilder(d *decoder, dir string, o Options) *builder {
 	}
 }
 
-func valueOf(file *fileConfig) reflect.Value { return reflect.ValueOf(file).Elem() }
-
 // problem reports something about the value at a path.
 func (b *builder) problem(path, suggestion, format string, args ...any) {
-	b.add(b.where(path), path, suggestion, format, args...)
+	b.Add(b.Where(path), path, suggestion, format, args...)
 }
 
 func (b *builder) note(format string, args ...any) {
@@ -71,7 +72,7 @@ func (b *builder) named(path, what, name string, known []string) bool {
 		return true
 	}
 	if name != "" { // an empty one was reported when it was read
-		b.problem(path, didYouMean(name, known), "there is no %s %q", what, clip(name))
+		b.problem(path, nearest.Suggest(name, known), "there is no %s %q", what, b.Shown(name))
 	}
 	return false
 }
@@ -89,16 +90,16 @@ func (b *builder) allNamed(path, what string, names, known []string) {
 func (b *builder) buildRest() {
 	f := &b.file
 	b.buildAudit(&f.Audit)
-	if f.Admin != nil && !b.failed("admin") {
+	if f.Admin != nil && !b.Failed("admin") {
 		b.buildAdmin(f.Admin)
 	}
 	b.httpChallenge(f.HTTPChallenge)
 	b.config.Log = Log{Level: f.Log.Level, Format: f.Log.Format}
-	if f.Bounds.Bodies < f.Bounds.Body && !b.failed("bounds") {
+	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)
 	}
-	if f.Bounds.AllHeaders < f.Bounds.Headers && !b.failed("bounds") {
+	if f.Bounds.AllHeaders < f.Bounds.Headers && !b.Failed("bounds") {
 		b.problem("bounds", "", "all_headers (%v, all together) is less than headers (%v, one): not even one such call could be served",
 			f.Bounds.AllHeaders, f.Bounds.Headers)
 	}
@@ -106,14 +107,14 @@ func (b *builder) buildRest() {
 }
 
 func (b *builder) buildAdmin(a *adminConfig) {
-	if !a.Address.local() {
+	if !a.Address.Local() {
 		b.problem("admin.address", "use 127.0.0.1 or a unix socket; `tollgate health` asks it for probes",
 			"the admin listener has no authentication and must be on loopback or a unix socket")
 		return
 	}
-	b.config.Admin = Admin{Network: a.Address.network(), Address: a.Address.listen(b.dir)}
+	b.config.Admin = Admin{Network: a.Address.Network(), Address: a.Address.Listen(b.dir)}
 	for i, l := range b.file.Listeners {
-		if !b.failed(listenerPath(i)) && a.Address.overlaps(l.Address) {
+		if !b.Failed(listenerPath(i)) && a.Address.Overlaps(l.Address) {
 			b.problem("admin.address", "", "this is the address of listener %s too", b.listenerName(i))
 		}
 	}
@@ -123,10 +124,12 @@ func (s boundsConfig) bounds() Bounds {
 	return Bounds{
 		Body: int64(s.Body), Bodies: int64(s.Bodies), HeldAnswer: int64(s.HeldAnswer), Headers: int64(s.Headers),
 		AllHeaders: int64(s.AllHeaders), Calls: s.Calls, Replay: s.Replay, UnauthenticatedRecords: int64(s.UnauthenticatedRecords),
-		HeaderTimeout: s.HeaderTimeout.duration(), BodyTimeout: s.BodyTimeout.duration(), WriteTimeout: s.WriteTimeout.duration(),
-		IdleTimeout: s.IdleTimeout.duration(), Drain: s.Drain.duration(),
+		HeaderTimeout: time.Duration(s.HeaderTimeout), BodyTimeout: time.Duration(s.BodyTimeout), WriteTimeout: time.Duration(s.WriteTimeout),
+		IdleTimeout: time.Duration(s.IdleTimeout), Drain: time.Duration(s.Drain),
 	}
 }
+
+func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
 // operationNames are the names of all operations of all upstreams, each once.
 func (b *builder) operationNames() []string {

@@ -18,7 +18,7 @@ func (b *builder) buildCallers() {
 		}
 		configs = append(configs, c)
 	}
-	if b.failed("callers") {
+	if b.Failed("callers") {
 		return
 	}
 	registry, err := caller.NewRegistry(configs)
@@ -30,7 +30,7 @@ func (b *builder) buildCallers() {
 
 // addAuth adds one way to be known. Each is tried alone first, so that its problems are reported where it stands.
 func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map[string]string) {
-	if b.failed(path) {
+	if b.Failed(path) {
 		return
 	}
 	alone := caller.Config{Name: c.Name}
@@ -38,10 +38,10 @@ func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map
 	switch {
 	case a.Certificate != nil:
 		n := caller.Certificate{URI: a.Certificate.URI, DNS: a.Certificate.DNS, CommonName: a.Certificate.CommonName}
-		id = fmt.Sprintf("certificate name %q", clip(n.URI+n.DNS+n.CommonName))
+		id = fmt.Sprintf("certificate name %q", b.Shown(n.URI+n.DNS+n.CommonName))
 		alone.Certificates = append(alone.Certificates, n)
 	case a.AccessKey != nil:
-		id = fmt.Sprintf("access key %q", clip(a.AccessKey.ID))
+		id = fmt.Sprintf("access key %q", b.Shown(a.AccessKey.ID))
 		value, ok := b.secret(path+".access_key.secret", a.AccessKey.Secret)
 		if !ok {
 			return

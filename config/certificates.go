@@ -3,7 +3,6 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
 
@@ -27,7 +27,7 @@ func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSConfi
 func (b *builder) certificates(path string, s *listenerTLSConfig) []Certificate {
 	var all []Certificate
 	switch {
-	case b.failed(path+".certificate") || b.failed(path+".certificates"):
+	case b.Failed(path+".certificate") || b.Failed(path+".certificates"):
 	case s.Certificate != nil && s.Certificates != nil:
 		b.problem(path+".certificates", "move it into certificates", "there is a certificate beside certificates: give one of the two")
 	case s.Certificate != nil:
@@ -37,7 +37,7 @@ func (b *builder) certificates(path string, s *listenerTLSConfig) []Certificate 
 	}
 	for i := range s.Certificates {
 		at := fmt.Sprintf("%s.certificates[%d]", path, i)
-		if b.failed(at) {
+		if b.Failed(at) {
 			continue
 		}
 		if slices.ContainsFunc(all, func(c Certificate) bool { return c.CertFile != "" && c == b.files(s.Certificates[i].Files) }) {
@@ -52,7 +52,7 @@ func (b *builder) files(s *certificateFilesConfig) Certificate {
 	if s == nil {
 		return Certificate{}
 	}
-	return Certificate{CertFile: resolve(b.dir, s.Cert), KeyFile: resolve(b.dir, s.Key)}
+	return Certificate{CertFile: setting.Resolve(b.dir, s.Cert), KeyFile: setting.Resolve(b.dir, s.Key)}
 }
 
 func (b *builder) certificate(path string, s *certificateConfig) Certificate {
@@ -61,7 +61,7 @@ func (b *builder) certificate(path string, s *certificateConfig) Certificate {
 		return Certificate{ACME: b.acme(path+".acme", s.ACME)}
 	case s.Internal != nil:
 		return Certificate{Internal: &certs.InternalConfig{
-			Dir: resolve(b.dir, s.Internal.Dir), Lifetime: s.Internal.Lifetime.duration(), Hosts: certificateHosts(s.Internal.Hosts),
+			Dir: setting.Resolve(b.dir, s.Internal.Dir), Lifetime: time.Duration(s.Internal.Lifetime), Hosts: certificateHosts(s.Internal.Hosts),
 		}}
 	}
 	c := b.files(s.Files)
@@ -70,7 +70,7 @@ func (b *builder) certificate(path string, s *certificateConfig) Certificate {
 	return c
 }
 
-func certificateHosts(hosts []certificateHost) (names []string) {
+func certificateHosts(hosts []setting.CertificateHost) (names []string) {
 	for _, h := range hosts {
 		names = append(names, string(h))
 	}
@@ -79,7 +79,7 @@ func certificateHosts(hosts []certificateHost) (names []string) {
 
 // checkPair reads a certificate and its key, if files are to be read, and returns the certificate.
 func (b *builder) checkPair(path string, cert, key string) *tls.Certificate {
-	if !b.options.Secrets || b.failed(path) {
+	if !b.options.Secrets || b.Failed(path) {
 		return nil
 	}
 	files, err := certs.Load(cert, key)
@@ -96,10 +96,10 @@ func (b *builder) clients(path string, l *Listener, s *listenerTLSConfig) certs.
 		b.needCA(path, s)
 		return certs.ClientsConfig{}
 	}
-	if s.ClientCRLMissing != "" && len(s.ClientCRL) == 0 && !b.failed(path+".client_crl") {
+	if s.ClientCRLMissing != "" && len(s.ClientCRL) == 0 && !b.Failed(path+".client_crl") {
 		b.problem(path+".client_crl_missing", "add client_crl, or remove it", "client_crl_missing says nothing without client_crl")
 	}
-	c := certs.ClientsConfig{CA: resolve(b.dir, s.ClientCA), Deny: resolve(b.dir, s.ClientDeny), Lenient: s.ClientCRLMissing == "allow"}
+	c := certs.ClientsConfig{CA: setting.Resolve(b.dir, s.ClientCA), Deny: setting.Resolve(b.dir, s.ClientDeny), Lenient: s.ClientCRLMissing == "allow"}
 	if !b.checkClients(path+".client_ca", l, certs.ClientsConfig{CA: c.CA}) {
 		return c
 	}
@@ -111,7 +111,7 @@ func (b *builder) clients(path string, l *Listener, s *listenerTLSConfig) certs.
 		if slices.Contains(s.ClientCRL[:i], file) && file != "" {
 			b.problem(at, "", "this file is listed twice")
 		}
-		file = resolve(b.dir, file)
+		file = setting.Resolve(b.dir, file)
 		c.CRLs = append(c.CRLs, file)
 		b.checkClients(at, l, certs.ClientsConfig{CA: c.CA, CRLs: []string{file}})
 	}
@@ -120,7 +120,7 @@ func (b *builder) clients(path string, l *Listener, s *listenerTLSConfig) certs.
 
 // needCA reports what means nothing without client_ca.
 func (b *builder) needCA(path string, s *listenerTLSConfig) {
-	if b.failed(path + ".client_ca") {
+	if b.Failed(path + ".client_ca") {
 		return
 	}
 	for _, key := range []struct {
@@ -138,7 +138,7 @@ func (b *builder) needCA(path string, s *listenerTLSConfig) {
 
 // checkClients reads files that tell which client certificates count, and says whether they are good.
 func (b *builder) checkClients(path string, l *Listener, c certs.ClientsConfig) bool {
-	if b.failed(path) {
+	if b.Failed(path) {
 		return false
 	}
 	if !b.options.Secrets {
@@ -220,7 +220,7 @@ func named(hosts []string) *x509.Certificate {
 }
 
 // ownHost tells the names that a machine has for itself.
-func ownHost(host string) bool { return host == "localhost" || isLoopbackIP(host) }
+func ownHost(host string) bool { return host == "localhost" || setting.IsLoopback(host) }
 
 // describe says where a certificate comes from.
 func (c Certificate) describe() string {
@@ -230,7 +230,7 @@ func (c Certificate) describe() string {
 	case c.Internal == nil:
 		return "files " + c.CertFile + ", " + c.KeyFile
 	}
-	return fmt.Sprintf("issued by the authority in %s for %s, for %v", c.Internal.Dir, strings.Join(c.Internal.Hosts, ", "), duration(c.Internal.Lifetime))
+	return fmt.Sprintf("issued by the authority in %s for %s, for %v", c.Internal.Dir, strings.Join(c.Internal.Hosts, ", "), setting.Duration(c.Internal.Lifetime))
 }
 
 // describeClients says by what client certificates are checked.
@@ -252,27 +252,3 @@ func (t *ListenerTLS) describeClients() []string {
 	}
 	return lines
 }
-
-// certificateHost is a name of a certificate: a host name, perhaps with a wildcard as its first label, or an IP address.
-type certificateHost string
-
-func (h *certificateHost) parse(text string) error {
-	rest, wildcard := strings.CutPrefix(text, "*.")
-	var inner host
-	if err := inner.parse(rest); err != nil {
-		return errors.New(`want a host name (letters, digits, "-" and "."; "*." in front for any first label) or an IP address`)
-	}
-	if _, err := netip.ParseAddr(string(inner)); wildcard && err == nil {
-		return errors.New("an IP address takes no wildcard")
-	}
-	*h = certificateHost(inner)
-	if wildcard {
-		*h = "*." + *h
-	}
-	return nil
-}
-
-func (h certificateHost) pattern() string {
-	return `^(\*\.)?(` + strings.Trim(hostNamePattern, "^$") + `)$|^[0-9A-Fa-f:.]+$`
-}
-func (h certificateHost) what() string { return "host name" }

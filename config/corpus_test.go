@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tollgate/config/strictyaml"
 	"tollgate/internal/testpki"
 )
 
@@ -84,7 +85,7 @@ func TestBad(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = Parse(filepath.Base(file), source, dir, testOptions())
-			var problems *Errors
+			var problems *strictyaml.Errors
 			if !errors.As(err, &problems) || len(problems.Problems) == 0 {
 				t.Fatalf("got error %v, want *Errors", err)
 			}

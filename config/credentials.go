@@ -8,6 +8,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/internal/nearest"
 	"tollgate/internal/secret"
 )
 
@@ -34,7 +35,7 @@ func (b *builder) buildCredential(path, name string, s *credentialConfig) *crede
 	class, err := catalog.ParseClass(s.Class)
 	upstream, ok := b.credentialUpstream(path, s)
 	kinds := b.kinds(path, s)
-	well := err == nil && ok && !b.failed(path)
+	well := err == nil && ok && !b.Failed(path)
 	load := func() (credential.Keys, error) { return b.secrets.keys(s) }
 	if !b.checkKeys(path, s) {
 		load = func() (credential.Keys, error) {
@@ -45,8 +46,9 @@ func (b *builder) buildCredential(path, name string, s *credentialConfig) *crede
 		return nil
 	}
 	c, err := credential.New(credential.Config{
-		Name: name, Upstream: upstream, Class: class, Kinds: kinds,
-		DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
+		Facts: credential.Facts{
+			Name: name, Upstream: upstream, Class: class, Kinds: kinds, DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
+		},
 		Load: load, Fixed: s.inEnvironment(),
 	})
 	if err != nil {
@@ -77,7 +79,7 @@ var accessKeyExpr = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
 func (b *builder) checkKeys(path string, s *credentialConfig) bool {
 	key, ok := b.secret(path+".access_key", s.AccessKey)
 	if ok && !accessKeyExpr.MatchString(key.Reveal()) {
-		b.add(b.key(path+".access_key"), path+".access_key", "", "access_key: what it refers to is not an access key")
+		b.Add(b.Key(path+".access_key"), path+".access_key", "", "access_key: what it refers to is not an access key")
 		ok = false
 	}
 	if ok {
@@ -121,8 +123,8 @@ func (b *builder) credentialUpstream(path string, s *credentialConfig) (string, 
 	name := s.Upstream
 	if signed := b.upstreamNames(true); name == "" && len(signed) == 1 {
 		name = signed[0]
-	} else if name == "" && !b.failed("upstreams") {
-		b.problem(path, listed(signed), "upstream is missing in %s: it may be left out only when the file has exactly one signed upstream", path)
+	} else if name == "" && !b.Failed("upstreams") {
+		b.problem(path, nearest.List(signed), "upstream is missing in %s: it may be left out only when the file has exactly one signed upstream", path)
 		return "", false
 	}
 	if name == "" || !b.named(path+".upstream", "upstream", name, sortedNames(b.file.Upstreams)) {

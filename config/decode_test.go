@@ -11,195 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml/lexer"
-
 	"tollgate/audit/checkpoint"
+	"tollgate/config/strictyaml"
 	"tollgate/internal/certs/acme"
+	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
-
-func TestScalars(t *testing.T) {
-	for _, test := range []struct {
-		value scalar
-		text  string
-		want  string // what it prints as, or "" for an error
-	}{
-		{new(duration), "2s", "2s"},
-		{new(duration), "1m30s", "1m30s"},
-		{new(duration), "90s", "1m30s"},
-		{new(duration), "60s", "1m"},
-		{new(duration), "1h", "1h"},
-		{new(duration), "1.5s", "1.5s"},
-		{new(duration), "250ms", "250ms"},
-		{new(duration), "0s", "0s"},
-		{new(duration), "2", ""},
-		{new(duration), "0", ""},
-		{new(duration), "-2s", ""},
-		{new(duration), "+2s", ""},
-		{new(duration), "2 s", ""},
-		{new(duration), "2us", ""},
-		{new(duration), "2d", "2d"},
-		{new(duration), "24h", "1d"},
-		{new(duration), "1d12h", "36h"},
-		{new(duration), "0d", "0s"},
-		{new(duration), "1h2d", ""},
-		{new(duration), "1.5d", ""},
-		{new(duration), "d", ""},
-		{new(duration), "", ""},
-		{new(duration), "-1d", ""},
-		{new(duration), "36500d", "36500d"},
-		{new(duration), "65535d2000000h", ""},
-		{new(duration), "65536d", ""},
-		{new(duration), "9999999999h", ""},
-		{new(size), "12MiB", "12MiB"},
-		{new(size), "64KB", "64KB"},
-		{new(size), "1024KiB", "1MiB"},
-		{new(size), "0B", "0B"},
-		{new(size), "7B", "7B"},
-		{new(size), "12", ""},
-		{new(size), "12M", ""},
-		{new(size), "-1B", ""},
-		{new(size), "1.5MiB", ""},
-		{new(size), "12 MiB", ""},
-		{new(size), "MiB", ""},
-		{new(size), "9223372036854775807GiB", ""},
-		{new(rate), "10/s", "10/s"},
-		{new(rate), "30/min", "30/min"},
-		{new(rate), "120/min", "2/s"},
-		{new(rate), "30/h", "30/h"},
-		{new(rate), "0.5/s", "30/min"},
-		{new(rate), "10", ""},
-		{new(rate), "10/m", ""},
-		{new(rate), "0/s", ""},
-		{new(rate), "-1/s", ""},
-		{new(rate), "1e3/s", ""},
-		{new(rate), "NaN/s", ""},
-		{new(rate), "1000001/s", ""},
-	} {
-		err := test.value.parse(test.text)
-		if got := fmt.Sprint(reflect.ValueOf(test.value).Elem().Interface()); err == nil && got != test.want || err != nil && test.want != "" {
-			t.Errorf("%T %q: got %s, %v, want %q", test.value, test.text, got, err, test.want)
-		}
-	}
-}
-
-func TestAddresses(t *testing.T) {
-	for text, want := range map[string]string{
-		"127.0.0.1:8080":                   "tcp 127.0.0.1:8080 local",
-		"localhost:8080":                   "tcp 127.0.0.1:8080 local",
-		"127.9.9.9:0":                      "tcp 127.9.9.9:0 local",
-		"[::1]:8080":                       "tcp [::1]:8080 local",
-		"[::ffff:127.0.0.1]:80":            "tcp 127.0.0.1:80 local",
-		":8443":                            "tcp :8443 open",
-		"0.0.0.0:8443":                     "tcp 0.0.0.0:8443 open",
-		"[::]:8443":                        "tcp :8443 open",
-		"10.1.2.3:8443":                    "tcp 10.1.2.3:8443 open",
-		"unix:gw.sock":                     "unix /etc/tollgate/gw.sock local",
-		"unix:/run/gw.sock":                "unix /run/gw.sock local",
-		"":                                 "",
-		"8080":                             "",
-		"127.0.0.1":                        "",
-		"::1:8080":                         "",
-		"[127.0.0.1]:8080":                 "",
-		"[::1:8080":                        "",
-		"127.0.0.1:99999":                  "",
-		"127.0.0.1:http":                   "",
-		"127.0.0.1:+80":                    "",
-		"localhost.localdomain:1":          "",
-		"0x7f.1:80":                        "",
-		"unix:":                            "",
-		"unix:/run/":                       "",
-		"unix:@abstract":                   "",
-		"unix:///run/gw.sock":              "",
-		"unix:" + strings.Repeat("x", 108): "",
-	} {
-		var a address
-		got := ""
-		if err := a.parse(text); err == nil {
-			got = fmt.Sprintf("%s %s %s", a.network(), a.listen("/etc/tollgate"), map[bool]string{true: "local", false: "open"}[a.local()])
-		}
-		if got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-}
-
-// TestPlainTargetsAreLocal is part of the rule that nothing leaves the machine unencrypted: no spelling of a plain url
-// that is not literally a loopback address may pass.
-func TestPlainTargetsAreLocal(t *testing.T) {
-	for text, want := range map[string]bool{
-		"https://bss.myhuaweicloud.com":      true,
-		"https://bss.myhuaweicloud.com/":     true,
-		"https://10.0.0.1:8443":              true,
-		"http://127.0.0.1":                   true,
-		"http://127.0.0.1:3000":              true,
-		"http://[::1]:3000":                  true,
-		"unix:/run/app.sock":                 true,
-		"http://localhost:3000":              false,
-		"http://127.0.0.1.example.com":       false,
-		"http://127.1":                       false,
-		"http://0x7f000001":                  false,
-		"http://2130706433":                  false,
-		"http://0.0.0.0:3000":                false,
-		"http://[::]:3000":                   false,
-		"http://10.0.0.1":                    false,
-		"http://127.0.0.1@evil.example":      false,
-		"http://evil.example#@127.0.0.1":     false,
-		"http://127.0.0.1:3000/app":          false,
-		"http://127.0.0.1:3000?x=1":          false,
-		"https://bss.myhuaweicloud.com?":     false,
-		"https://user@bss.myhuaweicloud.com": false,
-		"https://bss.myhuaweicloud.com:0":    false,
-		"https://bss.myhuaweicloud.com:":     false,
-		"https://bss_x":                      false,
-		"ftp://127.0.0.1":                    false,
-		"//127.0.0.1":                        false,
-		"127.0.0.1:3000":                     false,
-		"https:///path":                      false,
-	} {
-		var u target
-		if err := u.parse(text); (err == nil) != want {
-			t.Errorf("%q: got error %v, want it to pass: %v", text, err, want)
-		}
-	}
-}
-
-// TestHosts shows which names a Host is compared with.
-func TestHosts(t *testing.T) {
-	for text, want := range map[string]string{
-		"gateway.corp.example": "gateway.corp.example", "Gateway.Corp.Example": "gateway.corp.example", "10.0.0.1": "10.0.0.1",
-		"::1": "::1", "0:0:0:0:0:0:0:1": "::1", "::ffff:10.0.0.1": "10.0.0.1", "gateway": "gateway",
-		"gateway:80": "", "https://gateway": "", "*.corp.example": "", "": "", "-x": "", "a..b": "", "a_b": "", "fe80::1%eth0": "",
-	} {
-		var h host
-		if err := h.parse(text); (err == nil) != (want != "") || err == nil && string(h) != want {
-			t.Errorf("%q: got %q, %v, want %q", text, h, err, want)
-		}
-	}
-}
-
-// TestColonsInBraces is about a fault of the lexer: see joinPlain.
-func TestColonsInBraces(t *testing.T) {
-	for text, want := range map[string]string{
-		`{x: [effect:read, "*"]}`:      `{ x : [ effect:read , * ] }`,
-		`{x: [site:cn,effect:read]}`:   `{ x : [ site:cn , effect:read ] }`,
-		`{x: [::1, a:b:c, :80]}`:       `{ x : [ ::1 , a:b:c , :80 ] }`,
-		`{x: [1:2], y: z}`:             `{ x : [ 1:2 ] , y : z }`,
-		`{"x":1, y: 2}`:                `{ x : 1 , y : 2 }`,
-		`{x: [a: b]}`:                  `{ x : [ a : b ] }`,
-		`{x: {y: [é:ü]}}`:              `{ x : { y : [ é:ü ] } }`,
-		`{url: http://x:80/y:z}`:       `{ url : http://x:80/y:z }`,
-		`{x: [unix:/run/x, true:yes]}`: `{ x : [ unix:/run/x , true:yes ] }`,
-	} {
-		var got []string
-		for _, token := range joinPlain(lexer.Tokenize(text)) {
-			got = append(got, token.Value)
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: got %s, want %s", text, strings.Join(got, " "), want)
-		}
-	}
-}
 
 func parseFile(t *testing.T, file string) *Config {
 	t.Helper()
@@ -220,37 +37,40 @@ func TestFullHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &report{source: newFileText(string(source))}
-	d := newDecoder(r, defaults())
 	var file fileConfig
-	d.structure("", parseYAML(r, string(source)), valueOf(&file))
+	d, err := strictyaml.Decode("full", source, &file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	given := map[string]bool{}
-	d.visit("", reflect.TypeFor[fileConfig](), given)
-	for _, s := range fileTypes() {
-		for _, f := range fieldsOf(s) {
-			if key := s.Name() + "." + f.name; !given[key] {
+	visit(d, "", reflect.ValueOf(file), given)
+	for _, section := range fileTypes() {
+		for _, f := range strictyaml.Fields(section) {
+			if key := section.String() + "." + f.Key; !given[key] {
 				t.Errorf("full.good.yml does not have %s", key)
 			}
 		}
 	}
 }
 
-// visit marks the keys that were given for a type and those below it.
-func (d *decoder) visit(path string, t reflect.Type, given map[string]bool) {
-	for _, f := range fieldsOf(t) {
-		below := joinPath(path, f.name)
-		if _, ok := d.keys[below]; !ok {
-			continue
+// visit marks the keys that were given in a value and those below it.
+func visit(d *strictyaml.Document, path string, v reflect.Value, given map[string]bool) {
+	switch {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		visit(d, path, v.Elem(), given)
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			visit(d, fmt.Sprintf("%s[%d]", path, i), v.Index(i), given)
 		}
-		given[t.Name()+"."+f.name] = true
-		inner := structOf(t.Field(f.index).Type)
-		if inner == nil {
-			continue
+	case v.Kind() == reflect.Map:
+		for _, name := range v.MapKeys() {
+			visit(d, path+"."+name.String(), v.MapIndex(name), given)
 		}
-		d.visit(below, inner, given)
-		for at := range d.values {
-			if parentPath(at) == below {
-				d.visit(at, inner, given)
+	case strictyaml.Section(v.Type()) == v.Type():
+		for i, f := range strictyaml.Fields(v.Type()) {
+			if below := strings.TrimPrefix(path+"."+f.Key, "."); d.Has(below) {
+				given[v.Type().String()+"."+f.Key] = true
+				visit(d, below, v.Field(i), given)
 			}
 		}
 	}
@@ -305,7 +125,7 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("upstream: %+v", a)
 	}
 	main := c.Credentials[1]
-	if main.Name() != "main" || main.DomainID() != "0a1b" || main.PartnerID() != "0a1b" || main.AccessKey() != "AKTEST" || main.Upstream() != "bss" {
+	if main.Name() != "main" || main.Facts().DomainID != "0a1b" || main.Facts().Partner() != "0a1b" || main.AccessKey() != "AKTEST" || main.Facts().Upstream != "bss" {
 		t.Errorf("credential: %v", main.Name())
 	}
 	if got := c.Grants[2]; got.Caller != "app" || got.Upstream != "bss" || !got.ClassConfirmed || fmt.Sprint(got.Customers) != "[c-17]" ||
@@ -323,7 +143,7 @@ func TestFullReachesConfig(t *testing.T) {
 	audit := Audit{
 		Dir: "/var/lib/tollgate/audit", SegmentSize: 1 << 30, Reserve: 8 << 20, Deadline: 500 * time.Millisecond,
 		Name: "corp.example/billing", KeyFile: c.Audit.KeyFile, HashKeyFile: c.Audit.HashKeyFile, CheckpointEvery: time.Minute, CheckpointRecords: 1000,
-		Copies: []CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {}}, Keep: 90 * day, IndexFile: "/var/cache/tollgate/index.sqlite",
+		Copies: []CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {}}, Keep: 90 * setting.Day, IndexFile: "/var/cache/tollgate/index.sqlite",
 	}
 	if !strings.HasSuffix(c.Audit.KeyFile, "/audit.key") || !strings.HasSuffix(c.Audit.HashKeyFile, "/audit-hash.key") || !reflect.DeepEqual(c.Audit, audit) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
 		t.Errorf("got %+v %+v %+v", c.Audit, c.Admin, c.Log)
@@ -359,7 +179,7 @@ func TestProblemsHavePaths(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Parse("f", source, ".", testOptions())
-	var problems *Errors
+	var problems *strictyaml.Errors
 	if !errors.As(err, &problems) {
 		t.Fatal(err)
 	}
@@ -372,7 +192,7 @@ func TestProblemsHavePaths(t *testing.T) {
 	if strings.Join(got, ", ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
 	}
-	var first *Problem
+	var first *strictyaml.Problem
 	if !errors.As(err, &first) || first.Line != 3 {
 		t.Errorf("errors.As finds %v", first)
 	}
@@ -392,7 +212,7 @@ func TestAuditFiles(t *testing.T) {
 	}
 	b := parseFile(t, "testdata/audit_index_off.good.yml").Audit
 	want := filepath.Join(filepath.Dir(b.Dir), "witness/c.jsonl")
-	if len(b.Copies) != 1 || b.Copies[0].File != want || b.IndexFile != "" || b.Keep != 400*day {
+	if len(b.Copies) != 1 || b.Copies[0].File != want || b.IndexFile != "" || b.Keep != 400*setting.Day {
 		t.Errorf("got %+v, want a copy in %s", b, want)
 	}
 }
@@ -421,7 +241,7 @@ func TestLogNames(t *testing.T) {
 	}
 	for _, name := range names {
 		_, err := checkpoint.NewKey(name)
-		if got := new(logName).parse(name); (got == nil) != (err == nil) {
+		if got := new(logName).UnmarshalText([]byte(name)); (got == nil) != (err == nil) {
 			t.Errorf("%q: %v here, %v there", name, got, err)
 		}
 	}

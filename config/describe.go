@@ -9,6 +9,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/internal/setting"
 )
 
 func compareNames(a, b string) int { return strings.Compare(a, b) }
@@ -196,7 +197,7 @@ func (d describer) credentials(c *Config) {
 	}
 	d.section("credentials")
 	for _, one := range c.Credentials {
-		d.line("%s: %s, for upstream %s", one.Name(), one.Class(), one.Upstream())
+		d.line("%s: %s, for upstream %s", one.Name(), one.Facts().Class, one.Facts().Upstream)
 		if fixed := one.Fixed(); len(fixed) > 0 {
 			d.line("  %s", credential.FixedNote(fixed))
 		}
@@ -218,7 +219,7 @@ func (d describer) callers(c *Config) {
 func (d describer) grant(c *Config, index int, g grants.Grant) {
 	with := "to upstream " + g.Upstream
 	if g.Credential != nil {
-		with = "with credential " + g.Credential.Name()
+		with = "with credential " + g.Credential.Name
 	}
 	if len(g.Customers) > 0 {
 		with += ", for " + count(len(g.Customers), "account") + " only"
@@ -271,10 +272,10 @@ func (d describer) limits(c *Config) {
 			}
 			per = "per " + strings.Join(words, " and ")
 		}
-		d.line("%s: %v, burst %d, %s", r.Name, rate(r.Rate.PerSecond), r.Rate.Burst, per)
+		d.line("%s: %v, burst %d, %s", r.Name, setting.Rate(r.Rate.PerSecond), r.Rate.Burst, per)
 	}
 	d.line("a call waits up to %v for its turn", c.Limits.MaxWait)
-	d.line("failed identifications: %v, burst %d, per source", rate(c.Sources.Rate.PerSecond), c.Sources.Rate.Burst)
+	d.line("failed identifications: %v, burst %d, per source", setting.Rate(c.Sources.Rate.PerSecond), c.Sources.Rate.Burst)
 }
 
 func (d describer) rest(c *Config) {
@@ -284,5 +285,5 @@ func (d describer) rest(c *Config) {
 		d.section("http challenges", "answered at "+c.HTTPChallenge)
 	}
 	d.section("bounds", fmt.Sprintf("bodies of %v, all together %v; %d calls at a time; %v to stop",
-		size(c.Bounds.Body), size(c.Bounds.Bodies), c.Bounds.Calls, c.Bounds.Drain))
+		setting.Size(c.Bounds.Body), setting.Size(c.Bounds.Bodies), c.Bounds.Calls, c.Bounds.Drain))
 }

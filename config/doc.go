@@ -1,12 +1,11 @@
 // Package config reads the one YAML file that says what the gateway does, and gives checked, typed values.
 //
-// [Load] goes three steps and reports the problems of all of them together, each with file, line, column, the line
+// [Load] goes two steps and reports the problems of all of them together, each with file, line, column, the line
 // itself and the nearest right word:
 //
-//  1. The text becomes a YAML tree. Anchors, tags, block texts and several documents are refused.
-//  2. The tree becomes the types of fileconfig.go, over the values of defaults.go. Unknown and repeated keys, wrong types and
-//     units, values out of range and missing keys are found here.
-//  3. Names are followed, and the packages that use the values are asked whether they mean something: grants and
+//  1. The text becomes a YAML tree, and the tree the types of fileconfig.go over their defaults: package strictyaml, which finds what is
+//     no YAML, unknown and repeated keys, wrong types and units, values out of range and missing keys.
+//  2. Names are followed, and the packages that use the values are asked whether they mean something: grants and
 //     credential classes (policy), TLS policies and their common TLS 1.3 list (tlspolicy), endpoints and their overlaps
 //     (catalog), callers and limits.
 //
@@ -14,5 +13,5 @@
 // configuration instead is masked wherever the file is quoted.
 //
 // Nothing is opened for writing, bound or started. The JSON Schema (schema.json) and the tables of docs/config.md are
-// made from fileconfig.go and defaults.go by this package's tests.
+// made from the types of fileconfig.go, and those of package setting, by this package's tests.
 package config

@@ -1,12 +1,18 @@
 package config
 
-// The types of this file are the shape of the configuration file: the decoder reads them, and the JSON Schema and the
-// tables of docs/config.md are made from them. The comment of a field is its text in the manual. Tags:
-//
-//	yaml    the key
-//	need    "yes": the key must be there
-//	range   "1..100": bounds, both included, written as in the file
-//	choice  "a|b": the allowed words
+import (
+	"errors"
+	"regexp"
+	"time"
+
+	"tollgate/internal/certs"
+	"tollgate/internal/certs/acme"
+	"tollgate/internal/setting"
+)
+
+// The types of this file are the shape of the configuration file, as package strictyaml reads it: the JSON Schema and the tables of
+// docs/config.md are made from them. The comment of a field is its text in the manual. The defaults of a section are what its method
+// Default returns, except those that follow from other settings.
 
 // fileConfig is the whole file.
 type fileConfig struct {
@@ -40,11 +46,11 @@ type listenerConfig struct {
 	// How the listener is called in records, logs and metrics. Unique. Default: its address.
 	Name string `yaml:"name"`
 	// Where to listen: `127.0.0.1:8080`, `:8443`, `[::1]:8080` or `unix:/run/tollgate.sock`. Port 0 takes any free port.
-	Address address `yaml:"address" need:"yes"`
+	Address setting.Address `yaml:"address" need:"yes"`
 	// `Host` names that are accepted, without port; other names are answered 421. Needed unless the address is a loopback
 	// one or a unix socket. A loopback listener accepts `localhost`, `127.0.0.1` and `::1` besides; a unix socket
 	// without `hosts` accepts any.
-	Hosts []host `yaml:"hosts"`
+	Hosts []setting.Host `yaml:"hosts"`
 	// Everybody who reaches this listener is this caller. For plain listeners on loopback or a unix socket only.
 	Caller string `yaml:"caller"`
 	// The upstreams whose operations are served here. May be left out when the file has only one.
@@ -57,6 +63,10 @@ type listenerConfig struct {
 	// Open connections at a time of one source (an IPv4 address or an IPv6 /64); twice as many of an IPv6 /48. 0: no bound of its
 	// own. A loopback address, and all peers of a unix socket together, may have three quarters of `max_connections` instead.
 	MaxConnectionsPerSource int `yaml:"max_connections_per_source" range:"0..1000000"`
+}
+
+func (listenerConfig) Default() listenerConfig {
+	return listenerConfig{MaxConnections: 1024, MaxConnectionsPerSource: 256}
 }
 
 // listenerTLSConfig is `tls` of a listener.
@@ -83,6 +93,8 @@ type listenerTLSConfig struct {
 	ClientCertificate string `yaml:"client_certificate" choice:"optional|required"`
 }
 
+func (listenerTLSConfig) Default() listenerTLSConfig { return listenerTLSConfig{Policy: "huawei-high"} }
+
 // certificateConfig is `certificate` of a listener, and one entry of `certificates`: exactly one of its keys.
 type certificateConfig struct {
 	// A certificate in files. They are PEM.
@@ -94,12 +106,14 @@ type certificateConfig struct {
 	ACME *acmeConfig `yaml:"acme"`
 }
 
+func (certificateConfig) ExactlyOne() {}
+
 // acmeConfig is `acme` of a certificate.
 type acmeConfig struct {
 	// The authority: the URL of its directory.
 	Directory string `yaml:"directory" need:"yes"`
 	// Host names, up to 100. One with `*.` in front needs the challenge `dns-01`.
-	Hosts []certificateHost `yaml:"hosts" need:"yes"`
+	Hosts []setting.CertificateHost `yaml:"hosts" need:"yes"`
 	// Where the authority writes to.
 	Email string `yaml:"email"`
 	// A PEM file with the authorities that vouch for the directory's own certificate. Default: those of the system.
@@ -118,12 +132,14 @@ type acmeConfig struct {
 	DNS *acmeDNSConfig `yaml:"dns"`
 }
 
+func (acmeConfig) Default() acmeConfig { return acmeConfig{Key: string(acme.ECDSA)} }
+
 // accountBindingConfig is `account_binding` of `acme`.
 type accountBindingConfig struct {
 	// What the authority calls the account.
 	KeyID string `yaml:"key_id" need:"yes"`
 	// The MAC key that belongs to it, in base64url without padding.
-	Secret reference `yaml:"secret" need:"yes"`
+	Secret setting.Reference `yaml:"secret" need:"yes"`
 }
 
 // acmeDNSConfig is `dns` of `acme`: either `rfc2136` or `huaweicloud`.
@@ -146,15 +162,17 @@ type rfc2136Config struct {
 	// The algorithm of the key.
 	Algorithm string `yaml:"algorithm" choice:"hmac-sha256|hmac-sha384|hmac-sha512"`
 	// The key, in base64.
-	Secret reference `yaml:"secret" need:"yes"`
+	Secret setting.Reference `yaml:"secret" need:"yes"`
 }
+
+func (rfc2136Config) Default() rfc2136Config { return rfc2136Config{Algorithm: acme.DefaultAlgorithm} }
 
 // huaweiDNSConfig is `huaweicloud` of `dns`.
 type huaweiDNSConfig struct {
 	// The access key (AK) of a user who may change the zone.
-	AccessKey reference `yaml:"access_key" need:"yes"`
+	AccessKey setting.Reference `yaml:"access_key" need:"yes"`
 	// The secret key (SK).
-	SecretKey reference `yaml:"secret_key" need:"yes"`
+	SecretKey setting.Reference `yaml:"secret_key" need:"yes"`
 	// The region of the service's endpoint, such as `cn-north-4`.
 	Region string `yaml:"region" need:"yes"`
 }
@@ -164,9 +182,13 @@ type internalCertificateConfig struct {
 	// The folder of the authority and of what it issued. It is made when it is not there. Gateways may share it.
 	Dir string `yaml:"dir" need:"yes"`
 	// The names of the certificate: host names, `*.` in front for any first label, and IP addresses.
-	Hosts []certificateHost `yaml:"hosts" need:"yes"`
+	Hosts []setting.CertificateHost `yaml:"hosts" need:"yes"`
 	// How long a certificate holds. It is renewed after two thirds of that.
-	Lifetime duration `yaml:"lifetime" range:"1h..1825d"`
+	Lifetime setting.Duration `yaml:"lifetime" range:"1h..1825d"`
+}
+
+func (internalCertificateConfig) Default() internalCertificateConfig {
+	return internalCertificateConfig{Lifetime: setting.Duration(certs.DefaultLifetime)}
 }
 
 // certificateFilesConfig is `files` of a certificate, and `client_certificate` of an upstream.
@@ -192,7 +214,7 @@ type tlsPolicyConfig struct {
 type upstreamConfig struct {
 	// Scheme and host, nothing else: `https://bss.myhuaweicloud.com`. Plain `http://` goes to loopback addresses only;
 	// `unix:/run/app.sock` is plain HTTP over a unix socket. It cannot be the address of a listener of the same file.
-	URL target `yaml:"url" need:"yes"`
+	URL setting.Target `yaml:"url" need:"yes"`
 	// The catalog whose operations the upstream has. The European site (`https://bss.myhuaweicloud.eu`) has that of `intl`; its
 	// amounts, unless a call says their currency, are reported as `XXX`, and not as dollars.
 	Catalog string `yaml:"catalog" choice:"cn|intl"`
@@ -201,11 +223,11 @@ type upstreamConfig struct {
 	Sign *bool `yaml:"sign"`
 	// `Host` names under which this upstream is reached on its listeners. They tell upstreams with equal paths apart,
 	// and are accepted by every listener that serves the upstream.
-	Hosts []host `yaml:"hosts"`
+	Hosts []setting.Host `yaml:"hosts"`
 	// How long a call may take, from sending to the last byte of the answer.
-	Timeout duration `yaml:"timeout" range:"100ms..1h"`
+	Timeout setting.Duration `yaml:"timeout" range:"100ms..1h"`
 	// How long connecting may take, the TLS handshake included.
-	ConnectTimeout duration `yaml:"connect_timeout" range:"10ms..10m"`
+	ConnectTimeout setting.Duration `yaml:"connect_timeout" range:"10ms..10m"`
 	// Connections to the upstream at a time. A `spend` call opens one rather than use one whose last answer is less than 50 ms old,
 	// since an upstream that answers twice does so at once; with few connections there may be no other.
 	MaxConnections int `yaml:"max_connections" range:"1..100000"`
@@ -218,6 +240,15 @@ type upstreamConfig struct {
 	Endpoints []endpointConfig `yaml:"endpoints"`
 }
 
+func (upstreamConfig) Default() upstreamConfig {
+	return upstreamConfig{
+		Timeout:        setting.Duration(60 * time.Second),
+		ConnectTimeout: setting.Duration(10 * time.Second),
+		MaxConnections: 100,
+		Deprecated:     "allow",
+	}
+}
+
 // upstreamTLSConfig is `tls` of an upstream.
 type upstreamTLSConfig struct {
 	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
@@ -225,13 +256,15 @@ type upstreamTLSConfig struct {
 	// A PEM file with the authorities that are trusted. Default: those of the system.
 	CA string `yaml:"ca"`
 	// The name that the upstream's certificate must have. Default: the host of the url.
-	ServerName host `yaml:"server_name"`
+	ServerName setting.Host `yaml:"server_name"`
 	// Public keys of which one must be in the upstream's verified chain, as `sha256/` and the SHA-256 of the key in base64.
 	// Two at least: one of a spare key, or of an authority of the chain, for the day on which the other is lost.
 	Pins []pin `yaml:"pins"`
 	// The certificate that is shown to an upstream that asks for one. The files are PEM.
 	ClientCertificate *certificateFilesConfig `yaml:"client_certificate"`
 }
+
+func (upstreamTLSConfig) Default() upstreamTLSConfig { return upstreamTLSConfig{Policy: "huawei-high"} }
 
 // endpointConfig is one entry of an upstream's `endpoints`.
 type endpointConfig struct {
@@ -278,24 +311,15 @@ type credentialConfig struct {
 	// The account id. It is sent as `X-Domain-Id`. A `{domain_id}` in a path, and an `X-Domain-Id` of a caller, must equal it: but with a
 	// partner credential that of the path of `queryOrderDetail` is the customer's, which `customers` of a grant may restrict. Without a
 	// `domain_id` a caller's `X-Domain-Id` is dropped.
-	DomainID account `yaml:"domain_id"`
+	DomainID setting.Account `yaml:"domain_id"`
 	// The partner's account id, which a `{partner_id}` in a path must equal. Default: `domain_id` of a partner credential.
-	PartnerID account `yaml:"partner_id"`
+	PartnerID setting.Account `yaml:"partner_id"`
 	// The access key (AK).
-	AccessKey reference `yaml:"access_key" need:"yes"`
+	AccessKey setting.Reference `yaml:"access_key" need:"yes"`
 	// The secret key (SK).
-	SecretKey reference `yaml:"secret_key" need:"yes"`
+	SecretKey setting.Reference `yaml:"secret_key" need:"yes"`
 	// The security token that belongs to temporary keys.
-	SecurityToken *reference `yaml:"security_token"`
-}
-
-// reference is where a secret is kept: exactly one of its keys. Secrets never stand in the file itself.
-type reference struct {
-	// The name of an environment variable, in upper case. It is read when the gateway starts.
-	Env string `yaml:"env"`
-	// The path of a file that holds the secret and nothing else; a final line feed is left out. Only the gateway's user and
-	// groups should be able to read it: otherwise `check`, the log and readiness say so.
-	File string `yaml:"file"`
+	SecurityToken *setting.Reference `yaml:"security_token"`
 }
 
 // callerConfig is one entry of `callers`.
@@ -314,6 +338,8 @@ type authConfig struct {
 	AccessKey *virtualKeyConfig `yaml:"access_key"`
 }
 
+func (authConfig) ExactlyOne() {}
+
 // certificateNameConfig is `certificate` of a caller's `auth`: exactly one of its keys.
 type certificateNameConfig struct {
 	// A URI among the certificate's alternative names: `spiffe://corp/billing`.
@@ -324,12 +350,14 @@ type certificateNameConfig struct {
 	CommonName string `yaml:"common_name"`
 }
 
+func (certificateNameConfig) ExactlyOne() {}
+
 // virtualKeyConfig is `access_key` of a caller's `auth`.
 type virtualKeyConfig struct {
 	// The access key's id, as the application sends it. Not a secret, and not the access key of a credential.
 	ID string `yaml:"id" need:"yes"`
 	// The secret key: no other caller's, and none that signs calls to an upstream.
-	Secret reference `yaml:"secret" need:"yes"`
+	Secret setting.Reference `yaml:"secret" need:"yes"`
 }
 
 // grantConfig is one entry of a caller's `grants`.
@@ -343,7 +371,7 @@ type grantConfig struct {
 	Upstream string `yaml:"upstream"`
 	// Account ids: a call must name one (`customer_id` and the like, `{domain_id}` of `queryOrderDetail`), and may name no other. Left
 	// out: all.
-	Customers []account `yaml:"customers"`
+	Customers []setting.Account `yaml:"customers"`
 	// Needed for the operations of which no source says which class may call them, once you know.
 	ClassConfirmed bool `yaml:"class_confirmed"`
 }
@@ -351,13 +379,17 @@ type grantConfig struct {
 // limitsConfig is `limits`.
 type limitsConfig struct {
 	// How long a call waits for its turn before it is answered 429.
-	MaxWait duration `yaml:"max_wait" range:"0s..5m"`
+	MaxWait setting.Duration `yaml:"max_wait" range:"0s..5m"`
 	// Whether the provider's published quotas hold for each credential and operation.
 	Published bool `yaml:"published"`
 	// Limits of your own. All that fit a call hold.
 	Rules []ruleConfig `yaml:"rules"`
 	// The limit on requests whose caller is not known, for each source address.
 	Unauthenticated unauthenticatedConfig `yaml:"unauthenticated"`
+}
+
+func (limitsConfig) Default() limitsConfig {
+	return limitsConfig{MaxWait: setting.Duration(2 * time.Second), Published: true}
 }
 
 // ruleConfig is one entry of `rules`.
@@ -375,7 +407,7 @@ type ruleConfig struct {
 	// The upstreams that it is for.
 	Upstreams []string `yaml:"upstreams"`
 	// How many calls in a time.
-	Rate rate `yaml:"rate" need:"yes"`
+	Rate setting.Rate `yaml:"rate" need:"yes"`
 	// How many calls at once after a pause. Default: the calls of one second, at least 1.
 	Burst int `yaml:"burst" range:"1..1000000"`
 }
@@ -383,11 +415,15 @@ type ruleConfig struct {
 // unauthenticatedConfig is `unauthenticated` of `limits`.
 type unauthenticatedConfig struct {
 	// Failed identifications in a time, for each source.
-	Rate rate `yaml:"rate"`
+	Rate setting.Rate `yaml:"rate"`
 	// Failed identifications at once after a pause.
 	Burst int `yaml:"burst" range:"1..1000000"`
 	// How many sources are remembered.
 	Sources int `yaml:"sources" range:"16..1048576"`
+}
+
+func (unauthenticatedConfig) Default() unauthenticatedConfig {
+	return unauthenticatedConfig{Rate: 10, Burst: 20, Sources: 10_000}
 }
 
 // auditConfig is `audit`.
@@ -395,11 +431,11 @@ type auditConfig struct {
 	// The folder of the log. Only one gateway can write to it.
 	Dir string `yaml:"dir" need:"yes"`
 	// The size after which a new file is begun.
-	SegmentSize size `yaml:"segment_size" range:"1MiB..16GiB"`
+	SegmentSize setting.Size `yaml:"segment_size" range:"1MiB..16GiB"`
 	// Disk space that is kept for the outcomes of calls already sent.
-	Reserve size `yaml:"reserve" range:"128KiB..1GiB"`
+	Reserve setting.Size `yaml:"reserve" range:"128KiB..1GiB"`
 	// How long a call waits for its record to be on disk before it is answered 503. While the disk takes longer, the gateway is not ready.
-	Deadline duration `yaml:"deadline" range:"10ms..1m"`
+	Deadline setting.Duration `yaml:"deadline" range:"10ms..1m"`
 	// The log's name, which its keys and checkpoints carry: printable ASCII without blank, plus, quote or backslash. For a
 	// new log only: one that has a key keeps its name. Default: `tollgate/` and random digits.
 	Name logName `yaml:"name"`
@@ -411,12 +447,34 @@ type auditConfig struct {
 	Checkpoints checkpointsConfig `yaml:"checkpoints"`
 	// How long records are kept, by whole files: files of older records are removed, and leave the hashes of the records,
 	// so that the rest still verifies. At least 180 days (China's Cybersecurity Law, article 21). Default: for ever.
-	Keep duration `yaml:"keep" range:"1h..36500d"`
+	Keep setting.Duration `yaml:"keep" range:"1h..36500d"`
 	// Must be `true` when `keep` is less than 180 days, and only then.
 	KeepLess bool `yaml:"keep_less_than_180_days"`
 	// A database of the calls in the log, for queries. It can be made again from the log at any time.
 	Index auditIndexConfig `yaml:"index"`
 }
+
+func (auditConfig) Default() auditConfig {
+	return auditConfig{SegmentSize: 256 * setting.MiB, Reserve: 4 * setting.MiB, Deadline: setting.Duration(2 * time.Second)}
+}
+
+// logName is the name of an audit log, as package checkpoint takes it.
+type logName string
+
+const logNamePattern = `^[!#-*,-\[\]-~]{1,200}$`
+
+var logNameExpr = regexp.MustCompile(logNamePattern)
+
+func (n *logName) UnmarshalText(text []byte) error {
+	if !logNameExpr.Match(text) {
+		return errors.New("want 1 to 200 printable ASCII characters without blank, plus, quote or backslash")
+	}
+	*n = logName(text)
+	return nil
+}
+
+func (n logName) Pattern() string { return logNamePattern }
+func (n logName) Kind() string    { return "name" }
 
 // auditKeyConfig is `key` of `audit`.
 type auditKeyConfig struct {
@@ -437,12 +495,16 @@ type auditHashKeyConfig struct {
 // checkpointsConfig is `checkpoints` of `audit`.
 type checkpointsConfig struct {
 	// How long after a record a checkpoint covers it, at the latest.
-	Every duration `yaml:"every" range:"1s..1h"`
+	Every setting.Duration `yaml:"every" range:"1s..1h"`
 	// After how many records a checkpoint is made before that.
 	Records int `yaml:"records" range:"1..1000000"`
 	// Where else each checkpoint is written. Whoever can change the log should not be able to change what is there.
 	// A start compares the log with what stands in files, and refuses a log that was rolled back.
 	Copies []checkpointCopyConfig `yaml:"copies"`
+}
+
+func (checkpointsConfig) Default() checkpointsConfig {
+	return checkpointsConfig{Every: setting.Duration(10 * time.Second), Records: 10_000}
 }
 
 // checkpointCopyConfig is one entry of `copies` of `checkpoints`: exactly one of its keys.
@@ -454,6 +516,8 @@ type checkpointCopyConfig struct {
 	Stdout bool `yaml:"stdout"`
 }
 
+func (checkpointCopyConfig) ExactlyOne() {}
+
 // auditIndexConfig is `index` of `audit`.
 type auditIndexConfig struct {
 	// Whether the gateway keeps the index up to date.
@@ -462,17 +526,19 @@ type auditIndexConfig struct {
 	File string `yaml:"file"`
 }
 
+func (auditIndexConfig) Default() auditIndexConfig { return auditIndexConfig{Enabled: true} }
+
 // httpChallengeConfig is `http_challenge`.
 type httpChallengeConfig struct {
 	// Where to listen, as for listeners, without unix sockets. Authorities ask on port 80 of the hosts. Nothing but
 	// challenges is answered here.
-	Address address `yaml:"address" need:"yes"`
+	Address setting.Address `yaml:"address" need:"yes"`
 }
 
 // adminConfig is `admin`.
 type adminConfig struct {
 	// A loopback address or a unix socket.
-	Address address `yaml:"address" need:"yes"`
+	Address setting.Address `yaml:"address" need:"yes"`
 }
 
 // logConfig is `log`.
@@ -483,32 +549,54 @@ type logConfig struct {
 	Format string `yaml:"format" choice:"json|console"`
 }
 
+func (logConfig) Default() logConfig { return logConfig{Level: "info", Format: "json"} }
+
 // boundsConfig is `bounds`.
 type boundsConfig struct {
 	// One request body. The provider takes 12 MB.
-	Body size `yaml:"body" range:"1KiB..1GiB"`
+	Body setting.Size `yaml:"body" range:"1KiB..1GiB"`
 	// All request bodies in memory together.
-	Bodies size `yaml:"bodies" range:"1KiB..1024GiB"`
+	Bodies setting.Size `yaml:"bodies" range:"1KiB..1024GiB"`
 	// How much of an answer is held to read its business result; a larger one is passed on as it comes.
-	HeldAnswer size `yaml:"held_answer" range:"1KiB..64MiB"`
+	HeldAnswer setting.Size `yaml:"held_answer" range:"1KiB..64MiB"`
 	// The header section of a request.
-	Headers size `yaml:"headers" range:"4KiB..1MiB"`
+	Headers setting.Size `yaml:"headers" range:"4KiB..1MiB"`
 	// The header sections of all requests in memory together.
-	AllHeaders size `yaml:"all_headers" range:"64KiB..1024GiB"`
+	AllHeaders setting.Size `yaml:"all_headers" range:"64KiB..1024GiB"`
 	// Calls in progress.
 	Calls int `yaml:"calls" range:"1..1000000"`
 	// Records that refused peers without a known caller may write in any 24 hours. Beyond it they are only counted.
-	UnauthenticatedRecords size `yaml:"unauthenticated_records" range:"4MiB..1024GiB"`
+	UnauthenticatedRecords setting.Size `yaml:"unauthenticated_records" range:"4MiB..1024GiB"`
 	// Signatures of `write` and `spend` calls that are remembered against replay, for 30 minutes each.
 	Replay int `yaml:"replay" range:"1000..100000000"`
 	// How long a TLS handshake, and the header section of a request, may take.
-	HeaderTimeout duration `yaml:"header_timeout" range:"100ms..5m"`
+	HeaderTimeout setting.Duration `yaml:"header_timeout" range:"100ms..5m"`
 	// How long a request body may take.
-	BodyTimeout duration `yaml:"body_timeout" range:"100ms..1h"`
+	BodyTimeout setting.Duration `yaml:"body_timeout" range:"100ms..1h"`
 	// How long the caller may take to read the answer.
-	WriteTimeout duration `yaml:"write_timeout" range:"100ms..1h"`
+	WriteTimeout setting.Duration `yaml:"write_timeout" range:"100ms..1h"`
 	// How long a connection may wait for its next request.
-	IdleTimeout duration `yaml:"idle_timeout" range:"100ms..1h"`
+	IdleTimeout setting.Duration `yaml:"idle_timeout" range:"100ms..1h"`
 	// How long calls in progress may take to end once the gateway is told to stop.
-	Drain duration `yaml:"drain" range:"0s..1h"`
+	Drain setting.Duration `yaml:"drain" range:"0s..1h"`
+}
+
+func (boundsConfig) Default() boundsConfig {
+	return boundsConfig{
+		Body:       12 * setting.MiB,
+		Bodies:     256 * setting.MiB,
+		HeldAnswer: setting.MiB,
+		Headers:    64 * setting.KiB,
+		AllHeaders: 64 * setting.MiB,
+		Calls:      1024,
+
+		UnauthenticatedRecords: 64 * setting.MiB,
+
+		Replay:        1_000_000,
+		HeaderTimeout: setting.Duration(10 * time.Second),
+		BodyTimeout:   setting.Duration(30 * time.Second),
+		WriteTimeout:  setting.Duration(60 * time.Second),
+		IdleTimeout:   setting.Duration(90 * time.Second),
+		Drain:         setting.Duration(75 * time.Second), // longer than an upstream's default timeout, so that a payment ends
+	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/internal/nearest"
 )
 
 // buildGrants collects the grants and makes the table of them.
@@ -26,13 +27,13 @@ func (b *builder) buildGrants() {
 		if p.Selector >= 0 {
 			path = fmt.Sprintf("%s.operations[%d]", path, p.Selector)
 		}
-		b.problem(path, meant(p.Nearest), "%s", p.Message)
+		b.problem(path, nearest.Meant(p.Nearest), "%s", p.Message)
 	}
 	b.config.GrantTable = checked
 }
 
 func (b *builder) addGrant(path, callerName string, g grantConfig) {
-	if b.failed(path) {
+	if b.Failed(path) {
 		return
 	}
 	if g.Customers != nil && len(g.Customers) == 0 {
@@ -47,10 +48,11 @@ func (b *builder) addGrant(path, callerName string, g grantConfig) {
 		if !b.named(path+".credential", "credential", g.Credential, sortedNames(b.file.Credentials)) {
 			return
 		}
-		grant.Credential = b.credentials[g.Credential]
-		if grant.Credential == nil { // reported where it stands
+		c := b.credentials[g.Credential]
+		if c == nil { // reported where it stands
 			return
 		}
+		grant.Credential = c.Facts()
 	}
 	var ok bool
 	if grant.Upstream, ok = b.grantUpstream(path, g, grant.Credential); !ok {
@@ -61,22 +63,22 @@ func (b *builder) addGrant(path, callerName string, g grantConfig) {
 }
 
 // grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one.
-func (b *builder) grantUpstream(path string, g grantConfig, c *credential.Credential) (string, bool) {
+func (b *builder) grantUpstream(path string, g grantConfig, c *credential.Facts) (string, bool) {
 	if g.Upstream != "" {
 		ok := b.named(path+".upstream", "upstream", g.Upstream, sortedNames(b.file.Upstreams))
 		return g.Upstream, ok && b.upstreams[g.Upstream] != nil
 	}
 	if c != nil {
-		return c.Upstream(), true
+		return c.Upstream, true
 	}
 	unsigned := b.upstreamNames(false)
 	switch len(unsigned) {
 	case 1:
 		return unsigned[0], b.upstreams[unsigned[0]] != nil
 	case 0:
-		b.problem(path, listed(sortedNames(b.file.Credentials)), "the grant needs a credential")
+		b.problem(path, nearest.List(sortedNames(b.file.Credentials)), "the grant needs a credential")
 	default:
-		b.problem(path, listed(unsigned), "the grant needs a credential, or the name of an unsigned upstream")
+		b.problem(path, nearest.List(unsigned), "the grant needs a credential, or the name of an unsigned upstream")
 	}
 	return "", false
 }

@@ -3,20 +3,21 @@ package config
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"tollgate/ratelimit"
 )
 
 func (b *builder) buildLimits() {
 	l := &b.file.Limits
-	b.config.Limits = ratelimit.Config{MaxWait: l.MaxWait.duration(), Published: l.Published}
+	b.config.Limits = ratelimit.Config{MaxWait: time.Duration(l.MaxWait), Published: l.Published}
 	seen := map[string]int{}
 	for i := range l.Rules {
 		b.addRule(fmt.Sprintf("limits.rules[%d]", i), &l.Rules[i], seen, i)
 	}
 	u := l.Unauthenticated
 	b.config.Sources = ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: float64(u.Rate), Burst: u.Burst}, Max: u.Sources}
-	if b.failed("limits") {
+	if b.Failed("limits") {
 		return
 	}
 	if _, err := ratelimit.New(b.config.Limits); err != nil {
@@ -31,11 +32,11 @@ func (b *builder) addRule(path string, r *ruleConfig, seen map[string]int, index
 	b.allNamed(path+".callers", "caller", r.Callers, sortedNames(b.file.Callers))
 	b.allNamed(path+".credentials", "credential", r.Credentials, sortedNames(b.file.Credentials))
 	b.allNamed(path+".upstreams", "upstream", r.Upstreams, sortedNames(b.file.Upstreams))
-	if !b.failed("upstreams") {
+	if !b.Failed("upstreams") {
 		b.allNamed(path+".operations", "operation", r.Operations, b.operationNames())
 	}
 	if first, twice := seen[r.Name]; twice && r.Name != "" {
-		b.problem(path+".name", "", "limit %q is already limits.rules[%d]", clip(r.Name), first)
+		b.problem(path+".name", "", "limit %q is already limits.rules[%d]", b.Shown(r.Name), first)
 	}
 	seen[r.Name] = index
 	rule := ratelimit.Rule{
@@ -46,7 +47,7 @@ func (b *builder) addRule(path string, r *ruleConfig, seen map[string]int, index
 		rule.Per = append(rule.Per, ratelimit.Dimension(d))
 	}
 	b.config.Limits.Rules = append(b.config.Limits.Rules, rule)
-	if b.failed(path) {
+	if b.Failed(path) {
 		return
 	}
 	if _, err := ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{rule}}); err != nil {

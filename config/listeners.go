@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tollgate/internal/nearest"
 )
 
 func listenerPath(i int) string { return fmt.Sprintf("listeners[%d]", i) }
@@ -11,13 +13,10 @@ func listenerPath(i int) string { return fmt.Sprintf("listeners[%d]", i) }
 // listenerName is the name that a listener has, or gets from its address.
 func (b *builder) listenerName(i int) string {
 	l := b.file.Listeners[i]
-	if l.Name != "" || l.Address.socket == "" && !l.Address.ip.IsValid() {
+	if l.Name != "" {
 		return l.Name
 	}
-	if l.Address.socket != "" {
-		return "unix:" + l.Address.socket
-	}
-	return l.Address.listen("")
+	return l.Address.String()
 }
 
 // checkLoops reports upstreams that are at the address of a listener: a call would come back to the gateway, and perhaps go round.
@@ -25,7 +24,7 @@ func (b *builder) checkLoops() {
 	for _, name := range sortedNames(b.file.Upstreams) {
 		u, path := b.file.Upstreams[name].URL, "upstreams."+name+".url"
 		for i, l := range b.file.Listeners {
-			if u.url != nil && !b.failed(path) && !b.failed(listenerPath(i)+".address") && l.Address.reachedAs(u, b.dir) {
+			if u.URL != nil && !b.Failed(path) && !b.Failed(listenerPath(i)+".address") && l.Address.ReachedAs(u, b.dir) {
 				b.problem(path, "give the address of what is to be called", "this is the address of listener %s: calls would come back to the gateway", b.listenerName(i))
 			}
 		}
@@ -42,12 +41,12 @@ func (b *builder) buildListeners() {
 		if s.Caller != "" {
 			b.named(path+".caller", "caller", s.Caller, sortedNames(b.file.Callers))
 		}
-		if b.failed(path + ".address") {
+		if b.Failed(path + ".address") {
 			continue
 		}
 		name := b.listenerName(i)
 		if !b.addressTaken(i, earlier) && names[name] { // listeners on port 0 differ, but not in their default name
-			b.problem(path, "give each listener a name of its own", "listener %q is there already", clip(name))
+			b.problem(path, "give each listener a name of its own", "listener %q is there already", b.Shown(name))
 		}
 		names[name], earlier = true, append(earlier, i)
 		b.config.Listeners = append(b.config.Listeners, b.buildListener(path, name, s))
@@ -57,7 +56,7 @@ func (b *builder) buildListeners() {
 // addressTaken reports an address that an earlier listener has.
 func (b *builder) addressTaken(i int, earlier []int) bool {
 	for _, j := range earlier {
-		if b.file.Listeners[i].Address.overlaps(b.file.Listeners[j].Address) {
+		if b.file.Listeners[i].Address.Overlaps(b.file.Listeners[j].Address) {
 			b.problem(listenerPath(i)+".address", "", "this address is taken by listener %s", b.listenerName(j))
 			return true
 		}
@@ -67,7 +66,7 @@ func (b *builder) addressTaken(i int, earlier []int) bool {
 
 func (b *builder) buildListener(path, name string, s *listenerConfig) *Listener {
 	l := &Listener{
-		Name: name, Network: s.Address.network(), Address: s.Address.listen(b.dir), Loopback: s.Address.local(),
+		Name: name, Network: s.Address.Network(), Address: s.Address.Listen(b.dir), Loopback: s.Address.Local(),
 		Caller: s.Caller, MaxConns: s.MaxConnections, MaxConnsPerSource: s.MaxConnectionsPerSource,
 	}
 	if len(name) > 128 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -76,7 +75,7 @@ func (b *builder) buildListener(path, name string, s *listenerConfig) *Listener 
 	b.listenerTLS(path, l, s)
 	upstreams := b.served(path, s)
 	l.Hosts = b.acceptedHosts(path, l, s, upstreams)
-	if !b.failed(path) {
+	if !b.Failed(path) {
 		l.Routes = b.routes(path, l, upstreams)
 	}
 	return l
@@ -85,7 +84,7 @@ func (b *builder) buildListener(path, name string, s *listenerConfig) *Listener 
 // listenerTLS checks what protects the listener: TLS, or that only this machine reaches it.
 func (b *builder) listenerTLS(path string, l *Listener, s *listenerConfig) {
 	switch {
-	case s.TLS == nil && !b.failed(path+".tls") && !l.Loopback:
+	case s.TLS == nil && !b.Failed(path+".tls") && !l.Loopback:
 		b.problem(path+".address", "add tls, or use 127.0.0.1, [::1] or unix:/path.sock",
 			"plain HTTP is allowed on loopback addresses and unix sockets only")
 	case s.TLS != nil && l.Network == "unix":
@@ -104,8 +103,8 @@ func (b *builder) served(path string, s *listenerConfig) []*Upstream {
 	names := s.Upstreams
 	if all := sortedNames(b.file.Upstreams); len(names) == 0 && len(all) == 1 {
 		names = all
-	} else if len(names) == 0 && len(all) > 1 && !b.failed(path+".upstreams") {
-		b.problem(path, listed(all), "upstreams is missing in %s: it may be left out only when the file has one upstream", path)
+	} else if len(names) == 0 && len(all) > 1 && !b.Failed(path+".upstreams") {
+		b.problem(path, nearest.List(all), "upstreams is missing in %s: it may be left out only when the file has one upstream", path)
 	}
 	var upstreams []*Upstream
 	for _, name := range names {
@@ -129,7 +128,7 @@ func (b *builder) acceptedHosts(path string, l *Listener, s *listenerConfig, ups
 	if l.Network == "tcp" && l.Loopback {
 		hosts = append(hosts, "localhost", "127.0.0.1", "::1")
 	}
-	if len(hosts) == 0 && !b.failed(path+".hosts") && !b.failed("upstreams") {
+	if len(hosts) == 0 && !b.Failed(path+".hosts") && !b.Failed("upstreams") {
 		b.problem(path, "name what callers put into their URLs: hosts: [gateway.corp.example]", "hosts is missing in %s", path)
 	}
 	slices.Sort(hosts)

@@ -6,7 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"tollgate/config/strictyaml"
 )
 
 // Options say how a configuration is read.
@@ -20,7 +21,7 @@ type Options struct {
 }
 
 // Load reads the configuration file at path; relative paths in it are relative to its folder. If the file can be read
-// but is wrong, the error is an [*Errors] with all problems.
+// but is wrong, the error is a [*strictyaml.Errors] with all problems.
 func Load(path string, o Options) (*Config, error) {
 	source, err := readFile(path)
 	if err != nil {
@@ -42,27 +43,22 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	return io.ReadAll(io.LimitReader(file, maxFile+1)) // one byte too many is enough to be refused
+	return io.ReadAll(io.LimitReader(file, strictyaml.MaxFile+1)) // one byte too many is enough to be refused
 }
 
 // Parse reads a configuration from memory. The name stands in errors; dir is what relative paths are relative to.
-// The error is an [*Errors].
+// The error is a [*strictyaml.Errors].
 func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
 	}
-	content := strings.TrimPrefix(string(text), "\uFEFF")
-	r := &report{file: name, source: newFileText(content)}
-	root := parseYAML(r, content)
-	if root == nil {
-		r.unparsed = true
-		return nil, r.err()
+	b := newBuilder(dir, o)
+	var err error
+	if b.Document, err = strictyaml.Decode(name, text, &b.file); err != nil {
+		return nil, err
 	}
-	d := newDecoder(r, defaults())
-	b := newBuilder(d, dir, o)
-	d.structure("", root, valueOf(&b.file))
 	b.build()
-	if err := r.err(); err != nil {
+	if err := b.Err(); err != nil {
 		return nil, err
 	}
 	return b.config, nil

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tollgate/config/strictyaml"
+	"tollgate/internal/setting"
 )
 
 func TestLoad(t *testing.T) {
@@ -36,55 +39,6 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestBounds gives inputs that would cost the YAML parser time or stack; all are refused before it.
-func TestBounds(t *testing.T) {
-	for _, test := range []struct{ name, text, want string }{
-		{"large file", strings.Repeat("#", maxFile+1), "larger than 4 MiB"},
-		{"many keys", "a:\n" + strings.Repeat("  b:\n", maxSiblings+1), "f:16386:3: more than 16384 keys"},
-		{"many keys of a file", strings.Repeat("a:\n", maxSiblings+1), "keys or entries in one block"},
-		{"many entries", "a:\n" + strings.Repeat("# c\n- b:\n    c\n", maxSiblings+1), "keys or entries in one block"},
-		{"flow depth", strings.Repeat("[", 30_000), "levels deep"},
-		{"list depth", strings.Repeat("- ", 30_000), "levels deep"},
-		{"complex keys", strings.Repeat("? ", 30_000), "not supported"},
-		{"indentation", deepIndentation(1000), "levels deep"},
-		{"not UTF-8", "listeners: \xff\xfe", "f:1:12: the file is not UTF-8"},
-		{"truncated UTF-8", "a: b\nlisteners: \xef\xbf", "f:2:"},
-		{"NUL", "listeners: \x00", "listeners"},
-		{"only a colon", ":", "f:1:1"},
-		{"only a directive", "%YAML 1.2\n", "directives"},
-	} {
-		_, err := Parse("f", []byte(test.text), ".", Options{})
-		var problems *Errors
-		if !errors.As(err, &problems) || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: got %.300v, want *Errors with %q", test.name, err, test.want)
-			continue
-		}
-		if len(problems.Problems) > maxProblems || len(err.Error()) > 200_000 {
-			t.Errorf("%s: %d problems in %d bytes", test.name, len(problems.Problems), len(err.Error()))
-		}
-	}
-}
-
-func deepIndentation(levels int) string {
-	var b strings.Builder
-	for i := range levels {
-		b.WriteString(strings.Repeat(" ", i) + "a:\n")
-	}
-	return b.String()
-}
-
-// TestManyProblems shows that the list of problems is bounded, and says so.
-func TestManyProblems(t *testing.T) {
-	_, err := Parse("f", []byte(strings.Repeat("x: y\n", 1)+strings.Repeat("audit: {}\n", 5000)), ".", Options{})
-	var problems *Errors
-	if !errors.As(err, &problems) || len(problems.Problems) != maxProblems || !strings.HasSuffix(err.Error(), "perhaps more") {
-		t.Errorf("got %.200v", err)
-	}
-	if n := strings.Count(err.Error(), "given twice"); n > maxPrinted {
-		t.Errorf("%d problems are printed", n)
-	}
-}
-
 // TestSecretsStayOut looks for secrets in everything that a loaded configuration prints as.
 func TestSecretsStayOut(t *testing.T) {
 	c := parseFile(t, "testdata/full.good.yml")
@@ -107,7 +61,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sk.txt")
 	s := &secretReader{dir: dir, lookupEnv: func(string) (string, bool) { return "AK", true }}
-	written := &credentialConfig{AccessKey: reference{Env: "AK"}, SecretKey: reference{File: "sk.txt"}}
+	written := &credentialConfig{AccessKey: setting.Reference{Env: "AK"}, SecretKey: setting.Reference{File: "sk.txt"}}
 	for _, want := range []string{"first-secret", "second-secret"} {
 		if err := os.WriteFile(file, []byte(want+"\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -136,7 +90,7 @@ func FuzzParse(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, source []byte) {
 		c, err := Parse("fuzz.yml", source, dir, Options{LookupEnv: noEnv})
-		var problems *Errors
+		var problems *strictyaml.Errors
 		switch {
 		case err == nil && c == nil, err != nil && c != nil:
 			t.Fatalf("got configuration %v and error %v", c != nil, err)

@@ -7,11 +7,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"tollgate/config/strictyaml"
 )
 
 const manual = "../docs/config.md"
 
-var tableMarks = regexp.MustCompile(`(?s)<!-- keys of (\w+), made from config/fileconfig\.go -->\n.*?<!-- end -->\n`)
+var tableMarks = regexp.MustCompile(`(?s)<!-- keys of (\w+), made from [\w./]+ -->\n.*?<!-- end -->\n`)
 
 // TestManualTables holds the tables of the manual to the types that the decoder reads, and to having one for each.
 func TestManualTables(t *testing.T) {
@@ -19,10 +21,10 @@ func TestManualTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := comments(t)
+	described := describeSections(t)
 	byName := map[string]reflect.Type{}
 	for _, s := range fileTypes() {
-		byName[definition(s)] = s
+		byName[sectionName(s)] = s
 	}
 	got := tableMarks.ReplaceAllStringFunc(string(data), func(block string) string {
 		name := tableMarks.FindStringSubmatch(block)[1]
@@ -32,7 +34,7 @@ func TestManualTables(t *testing.T) {
 			return block
 		}
 		delete(byName, name)
-		return table(name, s, text)
+		return table(name, s, described[s])
 	})
 	for name := range byName {
 		t.Errorf("the manual has no table of %s", name)
@@ -40,52 +42,52 @@ func TestManualTables(t *testing.T) {
 	golden(t, manual, got)
 }
 
-func table(name string, s reflect.Type, comments map[string]string) string {
+func table(name string, s reflect.Type, d description) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "<!-- keys of %s, made from config/fileconfig.go -->\n", name)
+	fmt.Fprintf(&b, "<!-- keys of %s, made from %s -->\n", name, d.file)
 	b.WriteString("| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n")
-	for _, f := range fieldsOf(s) {
+	for _, f := range strictyaml.Fields(s) {
 		def := "-"
-		if f.need {
+		if f.Need {
 			def = "required"
-		} else if d := defaultOf(s, f); d != "" {
-			def = "`" + d + "`"
+		} else if text := defaultOf(s, f); text != "" {
+			def = "`" + text + "`"
 		}
-		meaning := strings.ReplaceAll(comments[s.Name()+"."+f.goName], "|", `\|`)
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.name, valueText(s.Field(f.index).Type, f), def, meaning)
+		meaning := strings.ReplaceAll(d.fields[f.Name], "|", `\|`)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Key, valueText(f.Type, f), def, meaning)
 	}
 	b.WriteString("<!-- end -->\n")
 	return b.String()
 }
 
 // valueText says what may stand after a key.
-func valueText(t reflect.Type, f field) string {
+func valueText(t reflect.Type, f strictyaml.Field) string {
 	bounds := ""
-	if f.low != "" {
-		bounds = fmt.Sprintf(", %s to %s", f.low, f.high)
+	if f.Low != "" {
+		bounds = fmt.Sprintf(", %s to %s", f.Low, f.High)
 	}
-	if isScalar(t) {
-		return reflect.New(t).Interface().(scalar).what() + bounds
+	if strictyaml.IsScalar(t) {
+		return reflect.New(t).Interface().(strictyaml.Scalar).Kind() + bounds
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return valueText(t.Elem(), f)
 	case reflect.Struct:
-		if t == reflect.TypeFor[reference]() {
+		if t.Implements(reflect.TypeFor[strictyaml.Secret]()) {
 			return "secret reference"
 		}
 		return "mapping"
 	case reflect.Slice:
 		return strings.Replace("list of "+valueText(t.Elem(), f), "mapping", "mappings", 1)
 	case reflect.Map:
-		return "mapping of names to " + valueText(t.Elem(), field{}) + "s"
+		return "mapping of names to " + valueText(t.Elem(), strictyaml.Field{}) + "s"
 	case reflect.Bool:
 		return "`true`, `false`"
 	case reflect.Int:
 		return "number" + bounds
 	}
-	if len(f.choice) > 0 {
-		return "`" + strings.Join(f.choice, "`, `") + "`"
+	if len(f.Choice) > 0 {
+		return "`" + strings.Join(f.Choice, "`, `") + "`"
 	}
 	return "text"
 }

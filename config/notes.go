@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tollgate/internal/private"
+	"tollgate/internal/setting"
 )
 
 // takeNotes looks for what is allowed, but probably not meant.
@@ -29,7 +30,7 @@ func (b *builder) takeNotes() {
 	for _, u := range b.config.Upstreams {
 		if u.Timeout > b.config.Bounds.Drain {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
-				u.Name, duration(u.Timeout), duration(b.config.Bounds.Drain))
+				u.Name, setting.Duration(u.Timeout), setting.Duration(b.config.Bounds.Drain))
 		}
 	}
 	for _, u := range b.config.Upstreams {
@@ -88,7 +89,7 @@ func (b *builder) noteSunsets(u *Upstream) {
 func (b *builder) noteAccounts() {
 	var unknown []string
 	for _, c := range b.config.Credentials {
-		if c.DomainID() == "" {
+		if c.Facts().DomainID == "" {
 			unknown = append(unknown, c.Name())
 		}
 	}

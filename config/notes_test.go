@@ -91,32 +91,6 @@ func TestSites(t *testing.T) {
 	}
 }
 
-// TestReachedAs: a listener is reached by its own address, and by loopback if it takes all.
-func TestReachedAs(t *testing.T) {
-	for _, c := range []struct {
-		listener, url string
-		want          bool
-	}{
-		{"127.0.0.1:8080", "http://127.0.0.1:8080", true}, {"127.0.0.1:8080", "http://127.0.0.1:8081", false}, {"127.0.0.1:8080", "http://127.0.0.2:8080", false},
-		{"127.0.0.1:80", "http://127.0.0.1", true}, {":443", "https://localhost", true}, {":443", "https://10.0.0.1", false}, {"10.0.0.1:443", "https://10.0.0.1", true},
-		{":8443", "https://[::1]:8443", true}, {"0.0.0.0:8443", "https://[::1]:8443", false}, {"0.0.0.0:8443", "https://127.0.0.9:8443", true}, {"127.0.0.1:8443", "https://0.0.0.0:8443", true},
-		{"[::1]:8443", "https://[::1]:8443", true}, {"[::1]:8443", "https://127.0.0.1:8443", false}, {":8443", "https://gw.corp.example:8443", false}, {"127.0.0.1:0", "http://127.0.0.1:1", false},
-		{"unix:a.sock", "unix:/d/a.sock", true}, {"unix:a.sock", "unix:b.sock", false}, {"unix:a.sock", "http://127.0.0.1:80", false}, {"127.0.0.1:80", "unix:a.sock", false},
-	} {
-		var a address
-		var to target
-		if err := a.parse(c.listener); err != nil {
-			t.Fatal(err)
-		}
-		if err := to.parse(c.url); err != nil {
-			t.Fatal(err)
-		}
-		if got := a.reachedAs(to, "/d"); got != c.want {
-			t.Errorf("listener %s, upstream %s: %v", c.listener, c.url, got)
-		}
-	}
-}
-
 // TestExpiryNotes: check notes whatever of a handshake has expired, by its name and place: in a chain, in client_ca, in an upstream's ca.
 func TestExpiryNotes(t *testing.T) {
 	dir := testDir(t)

@@ -5,40 +5,87 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode"
+
+	"tollgate/config/strictyaml"
 )
 
-// The comments and tags of fileconfig.go are the source of the JSON Schema and of the manual's tables. This file reads them.
+// The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
-// comments maps "type.field" to the field's comment, and "type" to the type's.
-func comments(tb testing.TB) map[string]string {
-	tb.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "fileconfig.go", nil, parser.ParseComments)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	found := map[string]string{}
-	for _, declaration := range file.Decls {
-		general, ok := declaration.(*ast.GenDecl)
-		if !ok || general.Tok != token.TYPE {
-			continue
-		}
-		spec := general.Specs[0].(*ast.TypeSpec)
-		found[spec.Name.Name] = oneLine(general.Doc.Text())
-		for _, f := range spec.Type.(*ast.StructType).Fields.List {
-			text := oneLine(f.Doc.Text())
-			if text == "" {
-				tb.Errorf("%s.%s has no comment", spec.Name.Name, f.Names[0].Name)
-			}
-			found[spec.Name.Name+"."+f.Names[0].Name] = text
-		}
-	}
-	return found
+// folders are those of the packages that have sections.
+var folders = []string{"config", "internal/setting"}
+
+// description is what the source of a section says of it.
+type description struct {
+	file   string            // "config/fileconfig.go"
+	fields map[string]string // comments, by field
 }
 
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// describeSections reads the source of the sections.
+func describeSections(t *testing.T) map[reflect.Type]description {
+	t.Helper()
+	found := map[string]description{}
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join("..", folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			describeFile(t, folder+"/"+filepath.Base(file), "tollgate/"+folder, found)
+		}
+	}
+	described := map[reflect.Type]description{}
+	for _, section := range fileTypes() {
+		d := found[section.PkgPath()+"."+section.Name()]
+		for _, f := range strictyaml.Fields(section) {
+			if d.fields[f.Name] == "" {
+				t.Errorf("%v.%s has no comment in the listed folders", section, f.Name)
+			}
+		}
+		described[section] = d
+	}
+	return described
+}
+
+// describeFile adds the structs of a file, by the path of their package and their name.
+func describeFile(t *testing.T, file, pkg string, found map[string]description) {
+	t.Helper()
+	tree, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", file), nil, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, declaration := range tree.Decls {
+		general, ok := declaration.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range general.Specs {
+			if typ, ok := spec.(*ast.TypeSpec); ok {
+				if s, ok := typ.Type.(*ast.StructType); ok {
+					found[pkg+"."+typ.Name.Name] = description{file, fieldComments(s)}
+				}
+			}
+		}
+	}
+}
+
+func fieldComments(s *ast.StructType) map[string]string {
+	comments := map[string]string{}
+	for _, f := range s.Fields.List {
+		for _, name := range f.Names {
+			comments[name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+		}
+	}
+	return comments
+}
 
 // fileTypes lists the struct types of the file from the top, each once, in the order in which a reader meets them.
 func fileTypes() []reflect.Type {
@@ -55,7 +102,7 @@ func fileTypes() []reflect.Type {
 		found = append(found, t)
 		var below []reflect.Type
 		for i := range t.NumField() {
-			if inner := structOf(t.Field(i).Type); inner != nil {
+			if inner := strictyaml.Section(t.Field(i).Type); inner != nil {
 				below = append(below, inner)
 			}
 		}
@@ -64,49 +111,65 @@ func fileTypes() []reflect.Type {
 	return found
 }
 
-// structOf is the struct that a field, its elements or its values are of; nil for scalars.
-func structOf(t reflect.Type) reflect.Type {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-		t = t.Elem()
+// sectionName is what schema and manual call a section: listenerTLSConfig is listenerTLS, tlsPolicyConfig is tlsPolicy. A type that is
+// called Config has the name of its package.
+func sectionName(t reflect.Type) string {
+	name := strings.TrimSuffix(t.Name(), "Config")
+	if name == "" {
+		return path.Base(t.PkgPath())
 	}
-	if t.Kind() != reflect.Struct || isScalar(t) {
-		return nil
+	capitals := len(name) - len(strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+	if capitals > 1 && capitals < len(name) && unicode.IsLower(rune(name[capitals])) {
+		capitals-- // the last one begins the next word
 	}
-	return t
+	return strings.ToLower(name[:capitals]) + name[capitals:]
 }
 
-func isScalar(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[scalar]()) }
-
 // defaultOf is the default of a field as it would stand in the file; "" if there is none, or it follows from others.
-func defaultOf(t reflect.Type, f field) string {
-	values := map[reflect.Type]any{}
-	d := defaults()
-	for _, v := range []any{
-		d.listener, d.listenerTLS, d.internalCertificate, d.acme, d.rfc2136, d.upstream, d.upstreamTLS,
-		d.file.Limits, d.file.Limits.Unauthenticated, d.file.Audit, d.file.Audit.Checkpoints, d.file.Audit.Index, d.file.Log, d.file.Bounds,
-	} {
-		values[reflect.TypeOf(v)] = v
-	}
-	holder, ok := values[t]
-	if !ok {
-		return ""
-	}
-	v := reflect.ValueOf(holder).Field(f.index)
-	if structOf(v.Type()) != nil || v.IsZero() && v.Kind() != reflect.Bool {
+func defaultOf(t reflect.Type, f strictyaml.Field) string {
+	_, has := t.MethodByName("Default")
+	v := strictyaml.Default(t).FieldByIndex(f.Index)
+	if !has || strictyaml.Section(f.Type) != nil || v.IsZero() && v.Kind() != reflect.Bool {
 		return ""
 	}
 	return fmt.Sprint(v.Interface())
 }
 
+func TestSectionNames(t *testing.T) {
+	type (
+		ACMEConfig      struct{}
+		RFC2136         struct{}
+		TLSPolicy       struct{}
+		Config          struct{}
+		listenerTLS     struct{}
+		huaweiDNSConfig struct{}
+	)
+	for section, want := range map[reflect.Type]string{
+		reflect.TypeFor[ACMEConfig](): "acme", reflect.TypeFor[RFC2136](): "rfc2136", reflect.TypeFor[TLSPolicy](): "tlsPolicy",
+		reflect.TypeFor[Config](): "config", reflect.TypeFor[listenerTLS](): "listenerTLS", reflect.TypeFor[huaweiDNSConfig](): "huaweiDNS",
+	} {
+		if got := sectionName(section); got != want {
+			t.Errorf("%v: %q, want %q", section, got, want)
+		}
+	}
+	taken := map[string]reflect.Type{}
+	for _, section := range fileTypes() {
+		if other, twice := taken[sectionName(section)]; twice {
+			t.Errorf("%v and %v have the same name", section, other)
+		}
+		taken[sectionName(section)] = section
+	}
+}
+
 func TestEveryKeyHasTags(t *testing.T) {
 	for _, s := range fileTypes() {
-		for _, f := range fieldsOf(s) { // panics on a malformed range
-			if f.name == "" {
-				t.Errorf("%v.%s has no key", s, f.goName)
+		for _, f := range strictyaml.Fields(s) { // panics on a malformed range
+			if f.Key == "" {
+				t.Errorf("%v.%s has no key", s, f.Name)
 			}
 		}
 	}
-	if got := fieldsOf(reflect.TypeFor[upstreamConfig]())[1]; fmt.Sprint(got.choice) != fmt.Sprint(catalogSites()) {
-		t.Errorf("choices of catalog are %v, the catalog has %v", got.choice, catalogSites())
+	if got := strictyaml.Fields(reflect.TypeFor[upstreamConfig]())[1]; fmt.Sprint(got.Choice) != fmt.Sprint(catalogSites()) {
+		t.Errorf("choices of catalog are %v, the catalog has %v", got.Choice, catalogSites())
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"strings"
 	"testing"
 
 	"tollgate/catalog"
+	"tollgate/config/strictyaml"
 )
 
 func catalogSites() []string { return catalog.Sites() }
@@ -20,7 +20,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(schemaGenerator{comments(t)}.root()); err != nil {
+	if err := encoder.Encode(schemaGenerator{describeSections(t)}.root()); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "schema.json", b.String())
@@ -29,42 +29,42 @@ func TestSchemaIsCurrent(t *testing.T) {
 // object is a JSON object; encoding/json sorts its members, so the file does not change by chance.
 type object = map[string]any
 
-type schemaGenerator struct{ comments map[string]string }
+type schemaGenerator struct {
+	descriptions map[reflect.Type]description
+}
 
 func (g schemaGenerator) root() object {
 	definitions := object{}
 	for _, t := range fileTypes()[1:] {
-		definitions[definition(t)] = g.structure(t)
+		definitions[sectionName(t)] = g.structure(t)
 	}
 	root := g.structure(reflect.TypeFor[fileConfig]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["$id"] = "https://tollgate.example/config.schema.json"
+	root["$id"] = "urn:tollgate:config"
 	root["title"] = "Tollgate configuration"
 	root["$defs"] = definitions
 	delete(root, "description")
 	return root
 }
 
-func definition(t reflect.Type) string { return strings.TrimSuffix(t.Name(), "Config") }
-
 func (g schemaGenerator) structure(t reflect.Type) object {
 	properties, required := object{}, []string{}
-	for _, f := range fieldsOf(t) {
-		property := g.value(t.Field(f.index).Type, f)
-		property["description"] = g.comments[t.Name()+"."+f.goName]
+	for _, f := range strictyaml.Fields(t) {
+		property := g.value(f.Type, f)
+		property["description"] = g.descriptions[t].fields[f.Name]
 		if d := defaultOf(t, f); d != "" {
-			property["default"] = typed(t.Field(f.index).Type, d)
+			property["default"] = typed(f.Type, d)
 		}
-		properties[f.name] = property
-		if f.need {
-			required = append(required, f.name)
+		properties[f.Key] = property
+		if f.Need {
+			required = append(required, f.Key)
 		}
 	}
 	s := object{"type": "object", "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
 		s["required"] = required
 	}
-	if t.Implements(reflect.TypeFor[oneOf]()) {
+	if t.Implements(reflect.TypeFor[strictyaml.OneOf]()) {
 		s["minProperties"], s["maxProperties"] = 1, 1
 	}
 	return s
@@ -73,38 +73,38 @@ func (g schemaGenerator) structure(t reflect.Type) object {
 // typed gives a default the JSON type of its field.
 func typed(t reflect.Type, text string) any {
 	var v any
-	if (t.Kind() == reflect.Int || t.Kind() == reflect.Bool) && !isScalar(t) && json.Unmarshal([]byte(text), &v) == nil {
+	if (t.Kind() == reflect.Int || t.Kind() == reflect.Bool) && !strictyaml.IsScalar(t) && json.Unmarshal([]byte(text), &v) == nil {
 		return v
 	}
 	return text
 }
 
-func (g schemaGenerator) value(t reflect.Type, f field) object {
-	if isScalar(t) {
-		return object{"type": "string", "pattern": reflect.New(t).Interface().(scalar).pattern()}
+func (g schemaGenerator) value(t reflect.Type, f strictyaml.Field) object {
+	if strictyaml.IsScalar(t) {
+		return object{"type": "string", "pattern": reflect.New(t).Interface().(strictyaml.Scalar).Pattern()}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return g.value(t.Elem(), f)
 	case reflect.Struct:
-		return object{"$ref": "#/$defs/" + definition(t)}
+		return object{"$ref": "#/$defs/" + sectionName(t)}
 	case reflect.Slice:
 		list := object{"type": "array", "items": g.value(t.Elem(), f)}
-		if f.need {
+		if f.Need {
 			list["minItems"] = 1
 		}
 		return list
 	case reflect.Map:
 		return object{
-			"type": "object", "propertyNames": object{"pattern": namePattern}, "additionalProperties": g.value(t.Elem(), field{}),
+			"type": "object", "propertyNames": object{"pattern": strictyaml.NamePattern}, "additionalProperties": g.value(t.Elem(), strictyaml.Field{}),
 		}
 	case reflect.Bool:
 		return object{"type": "boolean"}
 	case reflect.Int:
-		return object{"type": "integer", "minimum": f.min, "maximum": f.max}
+		return object{"type": "integer", "minimum": f.Min, "maximum": f.Max}
 	case reflect.String:
-		if len(f.choice) > 0 {
-			return object{"enum": f.choice}
+		if len(f.Choice) > 0 {
+			return object{"enum": f.Choice}
 		}
 		return object{"type": "string", "minLength": 1}
 	}
@@ -126,13 +126,13 @@ func TestSchemaSaysWhatTheDecoderSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, s := range fileTypes() {
-		properties := root.Defs[definition(s)].Properties
+		properties := root.Defs[sectionName(s)].Properties
 		if i == 0 {
 			properties = root.Properties
 		}
-		for _, name := range fieldNames(fieldsOf(s)) {
-			if _, ok := properties[name]; !ok {
-				t.Errorf("%v: schema.json does not have %s", s, name)
+		for _, f := range strictyaml.Fields(s) {
+			if _, ok := properties[f.Key]; !ok {
+				t.Errorf("%v: schema.json does not have %s", s, f.Key)
 			}
 		}
 		if len(properties) != s.NumField() {

@@ -4,19 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 
+	"tollgate/config/strictyaml"
 	"tollgate/internal/private"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 )
 
 // maxSecret is far more than any key or token has.
 const maxSecret = 64 << 10
-
-// envExpr is the form of an environment variable's name. Lower case is refused, because a secret key that somebody put
-// in the place of the name nearly always has some, and the name is shown in messages.
-var envExpr = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)
 
 // placeholder stands for a secret that was not to be read. It satisfies every check of a secret's form.
 const placeholder = "placeholderWithoutSecret"
@@ -29,29 +26,30 @@ type secretReader struct {
 }
 
 // read gives the secret itself. Its errors show neither the secret nor what may be one in the wrong place.
-func (s *secretReader) read(r reference) (secret.String, error) {
+func (s *secretReader) read(r setting.Reference) (secret.String, error) {
+	if err := r.Check(); err != nil {
+		return secret.String{}, err
+	}
 	switch {
-	case r.Env != "" && !envExpr.MatchString(r.Env):
-		return secret.String{}, errors.New("env: want the name of an environment variable: capital letters, digits and \"_\"")
 	case s.pretend:
 		return secret.New(placeholder), nil
 	case r.Env != "":
 		return fromEnv(r.Env, s.lookupEnv)
 	}
-	return fromFile(resolve(s.dir, r.File), shownPath(r.File))
+	return fromFile(setting.Resolve(s.dir, r.File), shownPath(r.File))
 }
 
 // secret reads what the reference at a path refers to. If it cannot, the problem is reported and ok is false.
-func (b *builder) secret(path string, r reference) (value secret.String, ok bool) {
-	if b.failed(path) || r == (reference{}) { // a missing one was reported when the file was read
+func (b *builder) secret(path string, r setting.Reference) (value secret.String, ok bool) {
+	if b.Failed(path) || r == (setting.Reference{}) { // a missing one was reported when the file was read
 		return value, false
 	}
 	if r.File != "" {
-		b.private(path, resolve(b.dir, r.File))
+		b.private(path, setting.Resolve(b.dir, r.File))
 	}
 	value, err := b.secrets.read(r)
 	if err != nil {
-		b.add(b.key(path), path, "", "%s: %v", lastKey(path), err)
+		b.Add(b.Key(path), path, "", "%s: %v", strictyaml.LastKey(path), err)
 	}
 	return value, err == nil
 }
@@ -121,6 +119,6 @@ func (b *builder) own(o owner, value secret.String) {
 	case !taken:
 		b.owners[value.Reveal()] = o
 	case other.caller != o.caller:
-		b.add(b.key(o.path), o.path, "give the caller a secret of its own", "%s is the same as that of %s", lastKey(o.path), other.path)
+		b.Add(b.Key(o.path), o.path, "give the caller a secret of its own", "%s is the same as that of %s", strictyaml.LastKey(o.path), other.path)
 	}
 }

@@ -19,13 +19,13 @@ func (b *builder) tlsPolicies() {
 	}
 	for _, name := range sortedNames(b.file.TLSPolicies) {
 		path := "tls_policies." + name
-		if b.failed(path) {
+		if b.Failed(path) {
 			continue
 		}
 		s := b.file.TLSPolicies[name]
 		p, err := tlspolicy.New(tlspolicy.Custom{Name: name, Versions: s.Versions, CipherSuites: s.CipherSuites, Groups: s.Groups})
 		if err != nil {
-			b.add(b.key(path), path, "", "%s", strings.ReplaceAll(err.Error(), "\n", "\n    "))
+			b.Add(b.Key(path), path, "", "%s", strings.ReplaceAll(err.Error(), "\n", "\n    "))
 			continue
 		}
 		b.policies[name] = p
@@ -47,7 +47,7 @@ func (b *builder) planTLS() {
 	plan, err := tlspolicy.NewPlan(b.uses)
 	if err != nil {
 		for _, cause := range leaves(err) {
-			b.add(b.key("tls_policies"), "tls_policies", "", "%v", cause)
+			b.Add(b.Key("tls_policies"), "tls_policies", "", "%v", cause)
 		}
 		return
 	}
@@ -56,7 +56,7 @@ func (b *builder) planTLS() {
 
 // checkBundle reads a file of authorities, if files are to be read.
 func (b *builder) checkBundle(path, where, file string) {
-	if !b.options.Secrets || file == "" || b.failed(path) {
+	if !b.options.Secrets || file == "" || b.Failed(path) {
 		return
 	}
 	bundle, err := certs.LoadBundle(file)
@@ -69,7 +69,7 @@ func (b *builder) checkBundle(path, where, file string) {
 
 // pins reads the pins of an upstream together: there must be two different ones.
 func (b *builder) pins(path string, given []pin) []tlspolicy.Pin {
-	if b.failed(path) {
+	if b.Failed(path) {
 		return nil
 	}
 	texts := make([]string, len(given))
@@ -90,8 +90,8 @@ type pin string
 
 const pinPrefix = "sha256/"
 
-func (p *pin) parse(text string) error {
-	encoded, ok := strings.CutPrefix(text, pinPrefix)
+func (p *pin) UnmarshalText(text []byte) error {
+	encoded, ok := strings.CutPrefix(string(text), pinPrefix)
 	if !ok {
 		return errors.New(`want "sha256/" and the SHA-256 of a public key in base64`)
 	}
@@ -102,5 +102,5 @@ func (p *pin) parse(text string) error {
 	return nil
 }
 
-func (p pin) pattern() string { return `^sha256/[A-Za-z0-9+/]{43}=$` }
-func (p pin) what() string    { return "pin" }
+func (p pin) Pattern() string { return `^sha256/[A-Za-z0-9+/]{43}=$` }
+func (p pin) Kind() string    { return "pin" }

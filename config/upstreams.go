@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tollgate/catalog"
+	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
 
@@ -14,7 +16,7 @@ func (b *builder) buildUpstreams() {
 	for _, name := range sortedNames(b.file.Upstreams) {
 		written, path := b.file.Upstreams[name], "upstreams."+name
 		u := b.buildUpstream(path, name, &written)
-		if b.failed(path) {
+		if b.Failed(path) {
 			continue
 		}
 		b.upstreams[name] = u
@@ -43,11 +45,11 @@ func (b *builder) upstreamNames(signed bool) []string {
 
 func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream {
 	u := &Upstream{
-		Name: name, URL: s.URL.url, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
-		Timeout: s.Timeout.duration(), ConnectTimeout: s.ConnectTimeout.duration(),
+		Name: name, URL: s.URL.URL, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
+		Timeout: time.Duration(s.Timeout), ConnectTimeout: time.Duration(s.ConnectTimeout),
 		MaxConns: s.MaxConnections, ForbidDeprecated: s.Deprecated == "forbid",
 	}
-	u.Socket = resolve(b.dir, s.URL.socket)
+	u.Socket = setting.Resolve(b.dir, s.URL.Socket)
 	b.checkSigning(path, s)
 	b.upstreamTLS(path, u, s)
 	if u.isEuropean() {
@@ -57,7 +59,7 @@ func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream 
 	for i := range s.Endpoints {
 		b.addEndpoint(fmt.Sprintf("%s.endpoints[%d]", path, i), u, &s.Endpoints[i])
 	}
-	if len(u.Operations) == 0 && !b.failed(path) {
+	if len(u.Operations) == 0 && !b.Failed(path) {
 		b.problem(path, "give a catalog, or declare endpoints", "upstream %s has no operations", name)
 	}
 	return u
@@ -80,21 +82,21 @@ func (u *Upstream) isEuropean() bool {
 
 // checkSigning holds unsigned upstreams to this machine: without a signature, being local is what protects them.
 func (b *builder) checkSigning(path string, s *upstreamConfig) {
-	if s.signs() || b.failed(path+".catalog") || b.failed(path+".sign") {
+	if s.signs() || b.Failed(path+".catalog") || b.Failed(path+".sign") {
 		return
 	}
 	if s.Catalog != "" {
 		b.problem(path+".sign", "remove sign, or the catalog", "an upstream with a catalog is signed")
 		return
 	}
-	if s.URL.url != nil && !s.URL.local() {
+	if s.URL.URL != nil && !s.URL.Local() {
 		b.problem(path+".url", "give it a catalog or sign: true, or use a loopback address or unix:/path.sock",
 			"an upstream that is not signed must be on this machine")
 	}
 }
 
 func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
-	if s.URL.url == nil { // reported when it was read
+	if s.URL.URL == nil { // reported when it was read
 		return
 	}
 	if u.URL.Scheme != "https" {
@@ -105,11 +107,11 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 	}
 	t := s.TLS
 	if t == nil {
-		def := defaults().upstreamTLS
+		def := upstreamTLSConfig{}.Default()
 		t = &def
 	}
 	u.Policy = b.policy(path+".tls.policy", t.Policy, "upstream "+u.Name, tlspolicy.RoleClient)
-	u.CAFile = resolve(b.dir, t.CA)
+	u.CAFile = setting.Resolve(b.dir, t.CA)
 	u.ServerName = string(t.ServerName)
 	if u.ServerName == "" {
 		u.ServerName = u.URL.Hostname()
@@ -117,7 +119,7 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 	b.checkBundle(path+".tls.ca", "upstream "+u.Name, u.CAFile)
 	u.Pins = b.pins(path+".tls.pins", t.Pins)
 	if c := t.ClientCertificate; c != nil {
-		u.CertFile, u.KeyFile = resolve(b.dir, c.Cert), resolve(b.dir, c.Key)
+		u.CertFile, u.KeyFile = setting.Resolve(b.dir, c.Cert), setting.Resolve(b.dir, c.Key)
 		b.private(path+".tls.client_certificate.key", u.KeyFile)
 		b.noteChain("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", u.CertFile, u.KeyFile))
 	}
@@ -126,7 +128,7 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 	class := b.endpointClass(path, u, s)
 	effect, err := catalog.ParseEffect(s.Effect)
-	if err != nil || b.failed(path) {
+	if err != nil || b.Failed(path) {
 		return
 	}
 	o, err := catalog.Declare(catalog.Declaration{
@@ -157,7 +159,7 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 // endpointClass reads the class, which signed upstreams need and others have no use for.
 func (b *builder) endpointClass(path string, u *Upstream, s *endpointConfig) catalog.Class {
 	switch {
-	case u.Signed && s.Class == "" && !b.failed(path+".class"):
+	case u.Signed && s.Class == "" && !b.Failed(path+".class"):
 		b.problem(path, "partner, customer or either", "class is missing in %s: upstream %s is signed", path, u.Name)
 	case !u.Signed && s.Class != "":
 		b.problem(path+".class", "", "upstream %s is not signed: its endpoints have no credential class", u.Name)
@@ -176,7 +178,7 @@ func (b *builder) endpointClass(path string, u *Upstream, s *endpointConfig) cat
 
 func firstLeaf(err error) error { return leaves(err)[0] }
 
-func hostNames(hosts []host) []string {
+func hostNames(hosts []setting.Host) []string {
 	var names []string
 	for _, h := range hosts {
 		if h != "" {

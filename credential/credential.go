@@ -38,7 +38,6 @@ package credential
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -47,14 +46,7 @@ import (
 
 // Config describes a credential.
 type Config struct {
-	Name     string
-	Upstream string         // the one upstream whose calls it signs
-	Class    catalog.Class  // ClassPartner or ClassCustomer
-	Kinds    []catalog.Kind // narrower kinds that the account has
-	// DomainID is the account id: sent as X-Domain-Id and demanded of every {domain_id} in a path that is not a customer's. Optional.
-	DomainID string
-	// PartnerID is demanded of every {partner_id} in a path. Optional: the DomainID of a partner credential.
-	PartnerID string
+	Facts
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
 	// Fixed names those of the keys that Load cannot find changed, such as those in the environment of the process.
@@ -74,9 +66,6 @@ func New(config Config) (*Credential, error) {
 	if config.Class != catalog.ClassPartner && config.Class != catalog.ClassCustomer {
 		return nil, fmt.Errorf("credential %s: class must be partner or customer", config.Name)
 	}
-	if config.PartnerID == "" && config.Class == catalog.ClassPartner {
-		config.PartnerID = config.DomainID
-	}
 	c := &Credential{config: config}
 	keys, err := config.Load()
 	if err == nil {
@@ -93,20 +82,11 @@ func New(config Config) (*Credential, error) {
 // Name is the name that the configuration gives.
 func (c *Credential) Name() string { return c.config.Name }
 
-// Upstream is the name of the upstream that the credential belongs to.
-func (c *Credential) Upstream() string { return c.config.Upstream }
-
-// Class is the credential's class.
-func (c *Credential) Class() catalog.Class { return c.config.Class }
+// Facts returns all that the credential is besides its keys. It must not be changed.
+func (c *Credential) Facts() *Facts { return &c.config.Facts }
 
 // AccessKey is the public half of the keys in use.
 func (c *Credential) AccessKey() string { return c.active.Load().keys.AccessKey }
-
-// DomainID is the account that the credential belongs to; empty if not configured.
-func (c *Credential) DomainID() string { return c.config.DomainID }
-
-// PartnerID is the partner account that the credential belongs to; empty if not configured.
-func (c *Credential) PartnerID() string { return c.config.PartnerID }
 
 // Fixed names the keys that cannot change while the process runs.
 func (c *Credential) Fixed() []string { return c.config.Fixed }
@@ -130,54 +110,16 @@ func (c *Credential) Pauses() []Pause { return c.active.Load().list() }
 // OnTrial reports whether and why only a few calls at a time may use the keys.
 func (c *Credential) OnTrial() (Trial, bool) { return c.active.Load().trial() }
 
-// ClassError says why a credential must not sign an operation.
-type ClassError struct {
-	Credential string
-	Class      catalog.Class
-	Operation  string
-	Wants      string
-}
-
-func (e *ClassError) Error() string {
-	return fmt.Sprintf("credential %s is of class %s, but %s takes %s", e.Credential, e.Class, e.Operation, e.Wants)
-}
-
 // Permit is the right to sign one operation with one credential. The zero Permit gives no lease.
 type Permit struct {
 	credential *Credential
 	operation  *catalog.Operation
 }
 
-// Permit checks that the credential may sign the operation: its class, and the narrower kind where one is asked for.
-// An operation of unknown class is permitted to both classes here; that a person has confirmed it is checked where the
-// grant is read. The error is a *[ClassError].
+// Permit returns the right to sign the operation with the credential, if [Facts.Permits] allows it.
 func (c *Credential) Permit(operation *catalog.Operation) (Permit, error) {
-	if !c.has(operation) {
-		return Permit{}, &ClassError{c.config.Name, c.config.Class, operation.Name, wanted(operation)}
+	if err := c.config.Permits(operation); err != nil {
+		return Permit{}, err
 	}
 	return Permit{c, operation}, nil
-}
-
-func (c *Credential) has(operation *catalog.Operation) bool {
-	switch operation.Class {
-	case catalog.ClassPartner, catalog.ClassCustomer:
-		if c.config.Class != operation.Class {
-			return false
-		}
-	case catalog.ClassEither, catalog.ClassUnknown:
-	default: // an unsigned endpoint takes no credential
-		return false
-	}
-	return operation.Kind == catalog.KindAny || slices.Contains(c.config.Kinds, operation.Kind)
-}
-
-func wanted(operation *catalog.Operation) string {
-	switch {
-	case operation.Class == catalog.ClassNone:
-		return "no credential"
-	case operation.Kind != catalog.KindAny:
-		return fmt.Sprintf("%s credentials of kind %s only", operation.Class, operation.Kind)
-	default:
-		return fmt.Sprintf("%s credentials only", operation.Class)
-	}
 }

@@ -48,7 +48,7 @@ func keysNamed(name string) Keys {
 func newCredential(t *testing.T, class catalog.Class, kinds ...catalog.Kind) (*Credential, *source) {
 	t.Helper()
 	s := &source{keys: keysNamed("1")}
-	c, err := New(Config{Name: "main", Upstream: "bss", Class: class, Kinds: kinds, DomainID: "d1", Load: s.load})
+	c, err := New(Config{Facts: Facts{Name: "main", Upstream: "bss", Class: class, Kinds: kinds, DomainID: "d1"}, Load: s.load})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,10 +166,10 @@ func TestProbeReopensOrPausesAgain(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for name, config := range map[string]Config{
-		"no class":   {Class: catalog.ClassEither, Load: (&source{keys: keysNamed("1")}).load},
-		"no secret":  {Class: catalog.ClassPartner, Load: (&source{keys: Keys{AccessKey: "a"}}).load},
-		"no source":  {Class: catalog.ClassPartner, Load: (&source{err: errors.New("gone")}).load},
-		"no key id ": {Class: catalog.ClassPartner, Load: (&source{keys: Keys{SecretKey: secret.New("s")}}).load},
+		"no class":   {Facts: Facts{Class: catalog.ClassEither}, Load: (&source{keys: keysNamed("1")}).load},
+		"no secret":  {Facts: Facts{Class: catalog.ClassPartner}, Load: (&source{keys: Keys{AccessKey: "a"}}).load},
+		"no source":  {Facts: Facts{Class: catalog.ClassPartner}, Load: (&source{err: errors.New("gone")}).load},
+		"no key id ": {Facts: Facts{Class: catalog.ClassPartner}, Load: (&source{keys: Keys{SecretKey: secret.New("s")}}).load},
 	} {
 		if _, err := New(config); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -252,5 +252,12 @@ func TestConcurrentUse(t *testing.T) {
 		if p.probing {
 			t.Errorf("a probe that is over: %+v", p)
 		}
+	}
+}
+
+// The zero Permit was never checked, and signs nothing.
+func TestZeroPermit(t *testing.T) {
+	if _, err := (Permit{}).Lease(t.Context(), "app", start); err == nil {
+		t.Error("a permit of no credential gave a lease")
 	}
 }

@@ -19,12 +19,13 @@ func withAccounts(t *testing.T, accounts ...string) setting {
 		for i, account := range accounts {
 			name := "c" + string(rune('0'+i))
 			c := must(credential.New(credential.Config{
-				Name: name, Upstream: "bss", Class: catalog.ClassCustomer, DomainID: account,
+				Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassCustomer, DomainID: account},
 				Load: func() (credential.Keys, error) {
 					return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
 				},
 			}))
-			given = append(given, grants.Grant{Caller: localCaller, Upstream: "bss", Operations: []string{"*"}, Credential: c})
+			f.credentials[name] = c
+			given = append(given, grants.Grant{Caller: localCaller, Upstream: "bss", Operations: []string{"*"}, Credential: c.Facts()})
 		}
 		f.plan.Grants = f.table(t, given)
 	}
@@ -88,13 +89,14 @@ func TestNamedAccountWhoseCredentialRefuses(t *testing.T) {
 		f := start(t, fixed, func(f *fixture) {
 			grant := func(name, domain string, customers []string) grants.Grant {
 				c := must(credential.New(credential.Config{
-					Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: domain,
+					Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: domain},
 					Load: func() (credential.Keys, error) {
 						return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
 					},
 				}))
+				f.credentials[name] = c
 				return grants.Grant{
-					Caller: localCaller, Upstream: "bss", Operations: []string{"ListCustomerOnDemandResources"}, Credential: c, Customers: customers,
+					Caller: localCaller, Upstream: "bss", Operations: []string{"ListCustomerOnDemandResources"}, Credential: c.Facts(), Customers: customers,
 				}
 			}
 			f.plan.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []string{"k-1"}), grant("bare", "", nil)})

@@ -13,6 +13,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/internal/source"
 	"tollgate/ratelimit"
 )
@@ -43,19 +44,21 @@ type call struct {
 	identity caller.Identity // identify; from a claim only after verify
 	claim    *caller.Claim   // identify
 
-	asked                       // match, read
-	ruling                      // decide
-	bodyHash  string            // read
-	verdict   ratelimit.Verdict // limit
-	signature replaySignature   // intend
-	intended  bool              // intend: the intent is in the log
-	accessKey string            // send: of the keys that sign
-	sentAt    time.Time         // send
-	tlsOut    *logfile.TLS      // send
-	received  io.Closer         // send: the body of the upstream's answer
-	connected chan struct{}     // send: the caller's connections to the upstream, of which this call has one; nil: it has none
-	stage     string            // of package logfile: which step is at work
-	answering bool              // an answer of either kind was begun
+	asked                            // match, read
+	ruling                           // decide
+	bodyHash  string                 // read
+	permit    credential.Permit      // decide: to sign the call; none for an unsigned upstream
+	signer    *credential.Credential // decide: that signs; nil for an unsigned upstream
+	verdict   ratelimit.Verdict      // limit
+	signature replaySignature        // intend
+	intended  bool                   // intend: the intent is in the log
+	accessKey string                 // send: of the keys that sign
+	sentAt    time.Time              // send
+	tlsOut    *logfile.TLS           // send
+	received  io.Closer              // send: the body of the upstream's answer
+	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none
+	stage     string                 // of package logfile: which step is at work
+	answering bool                   // an answer of either kind was begun
 }
 
 // replaySignature is what the log keeps of an inbound signature.

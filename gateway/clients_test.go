@@ -89,7 +89,7 @@ func TestFinalSlash(t *testing.T) {
 		}
 		f.listener.Routes = []gateway.Route{route}
 		table, problems := grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: operations}},
-			[]grants.Grant{{Caller: partnerCaller, Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"]}})
+			[]grants.Grant{{Caller: partnerCaller, Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Facts()}})
 		if problems != nil {
 			t.Fatal(problems)
 		}

@@ -21,8 +21,10 @@ type ruling struct {
 
 // decide is step 6: the grant, and so the credential.
 func (c *call) decide() (refused *Refusal) {
-	c.ruling, refused = c.rule(c.identity.Caller, &c.asked, c.request.Header)
-	return refused
+	if c.ruling, refused = c.rule(c.identity.Caller, &c.asked, c.request.Header); refused != nil {
+		return refused
+	}
+	return c.permitSigning()
 }
 
 // rule decides on what a caller asks for. With a refusal the facts are returned as far as they are known.
@@ -43,10 +45,10 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 	if r.decision, refused = p.grant(caller, a, &r.facts, header.Get(credentialHeader)); refused != nil {
 		return r, refused
 	}
-	r.facts.confirm(r.decision.Credential)
 	r.subject = ratelimit.Subject{Caller: caller, Operation: a.operation.Name, Upstream: a.upstream.Name}
-	if r.decision.Credential != nil {
-		r.subject.Credential, r.subject.Quota = r.decision.Credential.Name(), a.operation.Quota
+	if granted := r.decision.Credential; granted != nil {
+		r.facts.confirm(granted)
+		r.subject.Credential, r.subject.Quota = granted.Name, a.operation.Quota
 	}
 	return r, nil
 }
@@ -67,6 +69,25 @@ func (p *Plan) grant(caller string, a *asked, facts *Facts, credential string) (
 	r := refusal(cmp.Or(decideCodes[reason.Reason], noGrant), "%s", reason.Detail)
 	r.Choices = reason.Choices
 	return decision, r
+}
+
+// permitSigning takes the right to sign the call with the credential that was decided on. The grants know it by its facts alone; if
+// what runs under its name is something else, nothing is signed.
+func (c *call) permitSigning() *Refusal {
+	facts := c.decision.Credential
+	if facts == nil {
+		return nil
+	}
+	signer := c.Credentials[facts.Name]
+	if signer == nil || !signer.Facts().Equal(facts) {
+		return refusal(internalFault, "the credential of the grant is not there")
+	}
+	var err error
+	if c.permit, err = signer.Permit(c.operation); err != nil {
+		return refusal(internalFault, "the credential of the grant does not sign the operation")
+	}
+	c.signer = signer
+	return nil
 }
 
 // decideCodes are the codes of what no grant allows; noGrant is that of anything else.

@@ -47,7 +47,7 @@ func (f *fixture) decision(b *testing.B, evidence caller.Evidence, method, path 
 		b.Fatal(err)
 	}
 	verdict, err := f.plan.Limits.Take(context.Background(), ratelimit.Subject{
-		Caller: identity.Caller, Operation: operation.Name, Upstream: upstream.Name, Credential: decision.Credential.Name(), Quota: operation.Quota,
+		Caller: identity.Caller, Operation: operation.Name, Upstream: upstream.Name, Credential: decision.Credential.Name, Quota: operation.Quota,
 	})
 	if err != nil || !verdict.Allowed {
 		b.Fatalf("%+v, %v", verdict, err)

@@ -67,7 +67,7 @@ func (e *explained) set(t *testing.T) setting {
 	return func(f *fixture) {
 		f.plan.Callers = callers(t, caller.Config{Name: "limited"}, caller.Config{Name: "none"})
 		f.plan.Grants = f.table(t, append(usualGrants(f.credentials), grants.Grant{
-			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"], Customers: []string{"c-17", "x1"},
+			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Facts(), Customers: []string{"c-17", "x1"},
 		}))
 		rate := ratelimit.Rate{PerSecond: 1e6, Burst: 1e6}
 		f.plan.Limits = watchedLimiter{must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
@@ -115,8 +115,8 @@ func (e *explained) compare(t *testing.T, listener, upstream, caller, text strin
 		t.Errorf("%s by %s at %s: answer %d %s by %+v, foreseen %+v", text, caller, listener, met.status, met.body, decision, ruling.Decision)
 	case !slices.Equal(e.counted, []ratelimit.Subject{ruling.Subject}) || !reflect.DeepEqual(limits, ruling.Limits) || len(limits) == 0:
 		t.Errorf("%s by %s at %s: counted as %+v by %+v, foreseen %+v by %+v", text, caller, listener, e.counted, limits, ruling.Subject, ruling.Limits)
-	case !strings.Contains(e.signed, "Access="+upstreamKeyOf(ruling.Decision.Credential.Name())+","):
-		t.Errorf("%s by %s at %s: signed by %s, foreseen %s", text, caller, listener, e.signed, ruling.Decision.Credential.Name())
+	case !strings.Contains(e.signed, "Access="+upstreamKeyOf(ruling.Decision.Credential.Name)+","):
+		t.Errorf("%s by %s at %s: signed by %s, foreseen %s", text, caller, listener, e.signed, ruling.Decision.Credential.Name)
 	}
 }
 

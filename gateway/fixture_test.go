@@ -179,6 +179,7 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	for _, set := range settings {
 		set(f)
 	}
+	f.plan.Credentials = f.credentials
 	if f.plan.Grants == nil {
 		f.plan.Grants = f.table(t, usualGrants(f.credentials))
 	}
@@ -246,7 +247,9 @@ func credentials(t testing.TB, token secret.String) map[string]*credential.Crede
 	t.Helper()
 	made := map[string]*credential.Credential{}
 	for name, sk := range credentialSecrets {
-		c := credential.Config{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount, Kinds: []catalog.Kind{catalog.KindDistributor}}
+		c := credential.Config{Facts: credential.Facts{
+			Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount, Kinds: []catalog.Kind{catalog.KindDistributor},
+		}}
 		if strings.HasPrefix(name, "acme") {
 			c.Class, c.DomainID, c.Kinds = catalog.ClassCustomer, customerAccount, []catalog.Kind{catalog.KindEnterpriseMaster}
 		}
@@ -265,15 +268,15 @@ func credentials(t testing.TB, token secret.String) map[string]*credential.Crede
 func usualGrants(c map[string]*credential.Credential) []grants.Grant {
 	all := []string{"*"}
 	return []grants.Grant{
-		{Caller: partnerCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"]},
-		{Caller: partnerCaller, Upstream: "bss-intl", Operations: all, Credential: c["partner-intl"]},
-		{Caller: customerCaller, Upstream: "bss", Operations: all, Credential: c["acme"]},
-		{Caller: customerCaller, Upstream: "bss-intl", Operations: all, Credential: c["acme-intl"]},
-		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"]},
-		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["acme"]},
-		{Caller: localCaller, Upstream: "bss", Operations: all, Credential: c["acme"]},
-		{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo", "Look", "Peek"}, Credential: c["partner-main"]},
-		{Caller: certCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"]},
+		{Caller: partnerCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Facts()},
+		{Caller: partnerCaller, Upstream: "bss-intl", Operations: all, Credential: c["partner-intl"].Facts()},
+		{Caller: customerCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Facts()},
+		{Caller: customerCaller, Upstream: "bss-intl", Operations: all, Credential: c["acme-intl"].Facts()},
+		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Facts()},
+		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Facts()},
+		{Caller: localCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Facts()},
+		{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo", "Look", "Peek"}, Credential: c["partner-main"].Facts()},
+		{Caller: certCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Facts()},
 		{Caller: localCaller, Upstream: "app", Operations: all},
 		{Caller: partnerCaller, Upstream: "app", Operations: all},
 	}

@@ -79,7 +79,7 @@ func withFastClock(f *fixture) {
 		return clock
 	}
 	f.credentials["acme"] = must(credential.New(credential.Config{
-		Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount,
+		Facts: credential.Facts{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount},
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: "AK-1", SecretKey: secret.New("sk"), SecurityToken: secret.New(securityToken)}, nil
 		},

@@ -11,6 +11,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/grants"
 )
 
@@ -305,7 +306,7 @@ func TestCustomersOfAGrant(t *testing.T) {
 	f := start(t, func(f *fixture) {
 		f.plan.Grants = f.table(t, []grants.Grant{{
 			Caller: partnerCaller, Upstream: "bss", Operations: []string{"CreatePartnerCoupons"},
-			Credential: f.credentials["partner-main"], Customers: []string{"c-17", "c-18"},
+			Credential: f.credentials["partner-main"].Facts(), Customers: []string{"c-17", "c-18"},
 		}})
 	})
 	o := catalog.Find("cn", "CreatePartnerCoupons")
@@ -326,4 +327,30 @@ func TestCustomersOfAGrant(t *testing.T) {
 		}
 	}
 	f.origin.only(t)
+}
+
+// What runs under the name of a granted credential must be that credential: otherwise nothing is signed.
+func TestGrantedCredentialMustBeThere(t *testing.T) {
+	other := func(change func(*credential.Facts)) setting {
+		return func(f *fixture) {
+			facts := *f.credentials["acme"].Facts()
+			change(&facts)
+			f.credentials["acme"] = must(credential.New(credential.Config{Facts: facts, Load: func() (credential.Keys, error) {
+				return credential.Keys{AccessKey: "AK-acme", SecretKey: secretOf("acme")}, nil
+			}}))
+		}
+	}
+	for name, wrong := range map[string]setting{
+		"none":             func(f *fixture) { delete(f.credentials, "acme") },
+		"another upstream": other(func(c *credential.Facts) { c.Upstream = "bss-intl" }),
+		"another class":    other(func(c *credential.Facts) { c.Class = catalog.ClassPartner }),
+		"another account":  other(func(c *credential.Facts) { c.DomainID = "c-18" }),
+		"fewer kinds":      other(func(c *credential.Facts) { c.Kinds = nil }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, fixed, func(f *fixture) { f.plan.Grants = f.table(t, usualGrants(f.credentials)) }, wrong)
+			f.send(t, look()).wantCode(t, "TG.9001")
+			f.origin.none(t)
+		})
+	}
 }

@@ -80,7 +80,9 @@ func TestBroken401(t *testing.T) {
 func TestKeysAreReadAgainForAnIllegible401(t *testing.T) {
 	accessKey := "AK-OLD"
 	c := must(credential.New(credential.Config{
-		Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount, Kinds: []catalog.Kind{catalog.KindEnterpriseMaster},
+		Facts: credential.Facts{
+			Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount, Kinds: []catalog.Kind{catalog.KindEnterpriseMaster},
+		},
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: accessKey, SecretKey: secret.New("sk-of-" + accessKey + "-0123456789")}, nil
 		},

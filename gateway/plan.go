@@ -13,17 +13,19 @@ import (
 
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/ratelimit"
 )
 
 // Plan is what is configured of calls. It must not be changed once it was published: another one is published in its place.
 type Plan struct {
-	Callers   *caller.Registry
-	Grants    *grants.Table
-	Listeners map[string]*Listener // by name
-	Limits    Limiter              // its counts outlive the plan
-	Bounds    Bounds
+	Callers     *caller.Registry
+	Grants      *grants.Table
+	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
+	Listeners   map[string]*Listener              // by name
+	Limits      Limiter                           // its counts outlive the plan
+	Bounds      Bounds
 }
 
 // alone reports whether there is one caller only, for whom nothing is set aside.

@@ -131,7 +131,7 @@ func watchedTransport(do func()) roundTrip {
 // planOf is a plan of which caller, credential and limits, and the upstream's host, have one name.
 func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
 	c := must(credential.New(credential.Config{
-		Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: "p-" + name,
+		Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: "p-" + name},
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
 		},
@@ -142,9 +142,10 @@ func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
 		}
 	}}
 	return &gateway.Plan{
-		Callers: must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}})),
-		Grants:  f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c}}),
-		Limits:  limiter, Bounds: f.plan.Bounds,
+		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}})),
+		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Facts()}}),
+		Credentials: map[string]*credential.Credential{name: c},
+		Limits:      limiter, Bounds: f.plan.Bounds,
 		Listeners: map[string]*gateway.Listener{"local": {Name: "local", Caller: name, Routes: f.routesTo(name+".test", 0)}},
 	}
 }

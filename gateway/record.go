@@ -28,8 +28,9 @@ func (c *call) record(kind logfile.Kind) *logfile.Record {
 		r.Currency = c.upstream.Currency
 		r.Deprecated = c.operation.Deprecated
 	}
-	if cred := c.decision.Credential; cred != nil {
-		r.Credential, r.Class, r.AccessKey, r.Account = cred.Name(), cred.Class().String(), cmp.Or(c.accessKey, cred.AccessKey()), cred.DomainID()
+	if c.signer != nil {
+		facts := c.signer.Facts()
+		r.Credential, r.Class, r.AccessKey, r.Account = facts.Name, facts.Class.String(), cmp.Or(c.accessKey, c.signer.AccessKey()), facts.DomainID
 	}
 	return r
 }

@@ -123,11 +123,11 @@ func (c *call) signatureVerdict(a *answer, refused *Refusal) (credential.Verdict
 // closeLease ends a lease and logs what that changed.
 func (c *call) closeLease(lease *credential.Lease, verdict credential.Verdict, reason string) {
 	pause := lease.Done(verdict, reason, c.Now())
-	name := c.decision.Credential.Name()
+	name := c.signer.Name()
 	switch {
 	case pause != nil:
 		fields := callFields(c, "credential", name, "access_key", lease.AccessKey(), "rejected", reason, "paused_for", cmp.Or(pause.Caller, "all callers"))
-		if fixed := c.decision.Credential.Fixed(); len(fixed) > 0 {
+		if fixed := c.signer.Fixed(); len(fixed) > 0 {
 			fields = append(fields, zap.String("needs_a_restart_to_change", strings.Join(fixed, ", ")))
 		}
 		c.Logger.Error("the provider rejects the signature of a credential; it is paused", fields...)

@@ -39,7 +39,7 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 		return c.attempt(request)
 	}
 	c.stage = logfile.StageSign
-	lease, err := c.decision.Permit.Lease(ctx, c.identity.Caller, c.Now())
+	lease, err := c.permit.Lease(ctx, c.identity.Caller, c.Now())
 	if err != nil {
 		return nil, c.paused(err)
 	}

@@ -26,7 +26,7 @@ func simulated(t *testing.T, sim *bsssim.Server) setting {
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 		for _, a := range bsssim.DefaultAccounts() {
-			c := credential.Config{Upstream: "bss", DomainID: a.DomainID}
+			c := credential.Config{Facts: credential.Facts{Upstream: "bss", DomainID: a.DomainID}}
 			switch a.DomainID {
 			case "p-1":
 				c.Name, c.Class = "partner-main", catalog.ClassPartner

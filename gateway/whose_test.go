@@ -105,13 +105,16 @@ func TestAmountsOfReads(t *testing.T) {
 func TestRecordsNameTheKeyThatSigned(t *testing.T) {
 	var mu sync.Mutex
 	ak := "AK-OLD"
-	c := must(credential.New(credential.Config{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount,
-		Kinds: []catalog.Kind{catalog.KindEnterpriseMaster},
+	c := must(credential.New(credential.Config{
+		Facts: credential.Facts{
+			Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount, Kinds: []catalog.Kind{catalog.KindEnterpriseMaster},
+		},
 		Load: func() (credential.Keys, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			return credential.Keys{AccessKey: ak, SecretKey: secret.New("sk-" + ak + "0123456789012345")}, nil
-		}}))
+		},
+	}))
 	f := start(t, fixed, func(f *fixture) {
 		f.credentials["acme"] = c
 		reply := saying(okAnswer)

@@ -25,9 +25,7 @@ type Call struct {
 // Decision is the grant that was found.
 type Decision struct {
 	// Credential signs the call; nil for an unsigned upstream.
-	Credential *credential.Credential
-	// Permit is the right to sign this operation with it.
-	Permit credential.Permit
+	Credential *credential.Facts
 	// Grant is the index of the grant among those given to New.
 	Grant int
 }
@@ -81,7 +79,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 			first = cmp.Or(first, why)
 		case chosen == nil:
 			chosen = r
-		case chosen.grant.Credential != r.grant.Credential:
+		case chosen.credential() != r.credential():
 			several = true
 		}
 	}
@@ -93,7 +91,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 	case several:
 		return Decision{}, ambiguous(call, rules)
 	}
-	return Decision{chosen.grant.Credential, chosen.permit, chosen.index}, nil
+	return Decision{chosen.grant.Credential, chosen.index}, nil
 }
 
 // ofAccount returns the rules whose credential is of an account, also those that refuse the call: what is meant for one account is not
@@ -111,14 +109,22 @@ func ofAccount(rules []*rule, account string) []*rule {
 	return found
 }
 
+// credential is the name of the rule's credential; "" for an unsigned upstream.
+func (r *rule) credential() string {
+	if r.grant.Credential == nil {
+		return ""
+	}
+	return r.grant.Credential.Name
+}
+
 // isOf reports whether the rule's credential is known to be of an account.
 func (r *rule) isOf(account string) bool {
-	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID() == account
+	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID == account
 }
 
 // contradicts reports whether the rule's credential is known to be of another account than the one that is named.
 func (r *rule) contradicts(account string) bool {
-	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID() != "" && !r.isOf(account)
+	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID != "" && !r.isOf(account)
 }
 
 // candidates are the rules for the operation with the credential that the caller named.
@@ -139,7 +145,7 @@ func (p *Table) candidates(call *Call) ([]*rule, *Refusal) {
 func named(rules []*rule, call *Call) ([]*rule, *Refusal) {
 	var found []*rule
 	for _, r := range rules {
-		if r.grant.Credential != nil && r.grant.Credential.Name() == call.Credential {
+		if r.credential() == call.Credential {
 			found = append(found, r)
 		}
 	}
@@ -161,8 +167,8 @@ func ambiguous(call *Call, rules []*rule) *Refusal {
 func credentialNames(rules []*rule) []string {
 	var names []string
 	for _, r := range rules {
-		if r.grant.Credential != nil && !slices.Contains(names, r.grant.Credential.Name()) {
-			names = append(names, r.grant.Credential.Name())
+		if name := r.credential(); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
@@ -194,13 +200,13 @@ func (r *rule) refusesCredential(call *Call) *Refusal {
 	if c == nil {
 		return nil
 	}
-	if _, err := c.Permit(call.Operation); err != nil {
+	if err := c.Permits(call.Operation); err != nil {
 		return refuse(WrongClass, "%v", err)
 	}
-	if id := call.Param(catalog.DomainID); id != "" && id != c.DomainID() && !r.domainIsCustomer {
+	if id := call.Param(catalog.DomainID); id != "" && id != c.DomainID && !r.domainIsCustomer {
 		return refuse(WrongAccount, "the domain_id in the path is not the account of the credential")
 	}
-	if id := call.Param("partner_id"); id != "" && id != c.PartnerID() {
+	if id := call.Param("partner_id"); id != "" && id != c.Partner() {
 		return refuse(WrongAccount, "the partner_id in the path is not the account of the credential")
 	}
 	return nil

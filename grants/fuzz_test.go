@@ -26,7 +26,7 @@ func FuzzDecide(f *testing.F) {
 		pay := call(t, "bss", "cn", "orderPay", map[string]string{"domain_id": domain}, bss.Accounts{})
 		pay.Credential = named
 		if d, err := p.Decide(pay); err == nil {
-			if name := d.Credential.Name(); named != "" && name != named || accounts[name] == "" || domain != "" && domain != accounts[name] {
+			if name := d.Credential.Name; named != "" && name != named || accounts[name] == "" || domain != "" && domain != accounts[name] {
 				t.Errorf("named %q for the account %q: %s signs", named, domain, name)
 			}
 		} else if reasonOf(err) == CredentialNotGranted && slices.Contains([]string{"acme", "other"}, named) || reasonOf(err) == "" {

@@ -32,7 +32,7 @@ type Grant struct {
 	// what the credential may sign.
 	Operations []string
 	// Credential is nil for an unsigned upstream.
-	Credential *credential.Credential
+	Credential *credential.Facts
 	// Customers, if not nil, are the account ids that a call must name, and the only ones that it may: an empty list
 	// covers no call. Nil means all.
 	Customers []string
@@ -75,7 +75,6 @@ type key struct{ caller, upstream, operation string }
 type rule struct {
 	index     int // of the grant
 	grant     *Grant
-	permit    credential.Permit
 	forbidden bool // deprecated, and the upstream forbids that
 	// domainIsCustomer: {domain_id} in the path is a customer of the partner, and not the account of the credential.
 	domainIsCustomer bool
@@ -129,9 +128,9 @@ func (b *builder) add(index int, grant *Grant) {
 		b.problem(place{index, -1}, nil, "upstream %s is signed: the grant needs a credential", upstream.Name)
 	case !upstream.Signed && grant.Credential != nil:
 		b.problem(place{index, -1}, nil, "upstream %s is not signed: the grant takes no credential", upstream.Name)
-	case grant.Credential != nil && grant.Credential.Upstream() != upstream.Name:
+	case grant.Credential != nil && grant.Credential.Upstream != upstream.Name:
 		b.problem(place{index, -1}, nil, "credential %s belongs to upstream %s, not to %s",
-			grant.Credential.Name(), grant.Credential.Upstream(), upstream.Name)
+			grant.Credential.Name, grant.Credential.Upstream, upstream.Name)
 	case len(grant.Operations) == 0:
 		b.problem(place{index, -1}, nil, "the grant names no operations")
 	default:
@@ -201,7 +200,7 @@ func grantee(grant *Grant, upstream *Upstream) string {
 	if grant.Credential == nil {
 		return "upstream " + upstream.Name + " has"
 	}
-	return "credential " + grant.Credential.Name() + " may sign"
+	return "credential " + grant.Credential.Name + " may sign"
 }
 
 func (b *builder) addNamed(at place, name string, grant *Grant, upstream *Upstream) {
@@ -219,11 +218,9 @@ func (b *builder) addNamed(at place, name string, grant *Grant, upstream *Upstre
 func (b *builder) tryAdd(at place, operation *catalog.Operation, grant *Grant, upstream *Upstream, named bool) string {
 	r := &rule{index: at.grant, grant: grant, forbidden: operation.Deprecated && upstream.ForbidDeprecated}
 	if grant.Credential != nil {
-		permit, err := grant.Credential.Permit(operation)
-		if err != nil {
+		if err := grant.Credential.Permits(operation); err != nil {
 			return err.Error()
 		}
-		r.permit = permit
 		r.domainIsCustomer = domainIsCustomer(operation, grant.Credential)
 		if why := accountMissing(operation, grant.Credential); why != "" {
 			return why
@@ -254,18 +251,18 @@ func namesAccounts(operation *catalog.Operation) bool {
 }
 
 // domainIsCustomer reports whether {domain_id} in the path of the operation names a customer of the credential's account.
-func domainIsCustomer(operation *catalog.Operation, c *credential.Credential) bool {
-	return c.Class() == catalog.ClassPartner && operation.DomainIsCustomer()
+func domainIsCustomer(operation *catalog.Operation, c *credential.Facts) bool {
+	return c.Class == catalog.ClassPartner && operation.DomainIsCustomer()
 }
 
 // accountMissing says which account id the credential lacks for the operation's path.
-func accountMissing(operation *catalog.Operation, c *credential.Credential) string {
-	for name, account := range map[string]string{catalog.DomainID: c.DomainID(), "partner_id": c.PartnerID()} {
+func accountMissing(operation *catalog.Operation, c *credential.Facts) string {
+	for name, account := range map[string]string{catalog.DomainID: c.DomainID, "partner_id": c.Partner()} {
 		if name == catalog.DomainID && domainIsCustomer(operation, c) {
 			continue
 		}
 		if account == "" && strings.Contains(operation.Path, "{"+name+"}") {
-			return fmt.Sprintf("the path of %s carries {%s}, but credential %s has no %s", operation.Name, name, c.Name(), name)
+			return fmt.Sprintf("the path of %s carries {%s}, but credential %s has no %s", operation.Name, name, c.Name, name)
 		}
 	}
 	return ""

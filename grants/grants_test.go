@@ -5,19 +5,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
-	"tollgate/internal/secret"
 )
 
 // fixture is one signed and one unsigned upstream with three credentials.
 type fixture struct {
 	upstreams                  []Upstream
-	partner, distributor, acme *credential.Credential
-	other                      *credential.Credential
+	partner, distributor, acme *credential.Facts
+	other                      *credential.Facts
 }
 
 func newFixture(t testing.TB) fixture {
@@ -32,25 +30,15 @@ func newFixture(t testing.TB) fixture {
 			{Name: "strict", Operations: catalog.Operations("intl"), Signed: true, ForbidDeprecated: true},
 			{Name: "app", Operations: []*catalog.Operation{app}},
 		},
-		partner:     newCredential(t, "partner-main", "bss", catalog.ClassPartner, "p-1"),
-		distributor: newCredential(t, "top", "bss", catalog.ClassPartner, "p-9", catalog.KindDistributor),
-		acme:        newCredential(t, "acme", "bss", catalog.ClassCustomer, "d-1"),
-		other:       newCredential(t, "other", "bss", catalog.ClassCustomer, "d-2"),
+		partner:     newCredential("partner-main", "bss", catalog.ClassPartner, "p-1"),
+		distributor: newCredential("top", "bss", catalog.ClassPartner, "p-9", catalog.KindDistributor),
+		acme:        newCredential("acme", "bss", catalog.ClassCustomer, "d-1"),
+		other:       newCredential("other", "bss", catalog.ClassCustomer, "d-2"),
 	}
 }
 
-func newCredential(t testing.TB, name, upstream string, class catalog.Class, domain string, kinds ...catalog.Kind) *credential.Credential {
-	t.Helper()
-	c, err := credential.New(credential.Config{
-		Name: name, Upstream: upstream, Class: class, DomainID: domain, Kinds: kinds,
-		Load: func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: "AK-" + name, SecretKey: secret.New("sk")}, nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+func newCredential(name, upstream string, class catalog.Class, domain string, kinds ...catalog.Kind) *credential.Facts {
+	return &credential.Facts{Name: name, Upstream: upstream, Class: class, DomainID: domain, Kinds: kinds}
 }
 
 func (f fixture) table(t testing.TB, grants ...Grant) *Table {
@@ -82,7 +70,7 @@ func reasonOf(err error) Reason {
 // TestProblems: what can never be honoured is found when the table is made.
 func TestProblems(t *testing.T) {
 	f := newFixture(t)
-	noAccount := newCredential(t, "bare", "bss", catalog.ClassCustomer, "")
+	noAccount := newCredential("bare", "bss", catalog.ClassCustomer, "")
 	for name, c := range map[string]struct {
 		grant   Grant
 		message string
@@ -157,7 +145,7 @@ func TestDecide(t *testing.T) {
 		params    map[string]string
 		named     string
 		want      Reason
-		signs     *credential.Credential
+		signs     *credential.Facts
 	}{
 		{operation: "PayOrders", signs: f.acme},
 		{operation: "ListSubCustomers", signs: f.partner},
@@ -225,7 +213,7 @@ func TestCustomers(t *testing.T) {
 // customer's key, and in every other path, it is the account of the credential.
 func TestCustomerInThePath(t *testing.T) {
 	f := newFixture(t)
-	bare := newCredential(t, "bare", "bss", catalog.ClassPartner, "")
+	bare := newCredential("bare", "bss", catalog.ClassPartner, "")
 	order := []string{"queryOrderDetail"}
 	for _, c := range []struct {
 		name      string
@@ -265,10 +253,10 @@ func TestCustomerInThePath(t *testing.T) {
 // TestNamedAccount: a credential of the account that is named is taken, or its refusal is the call's, in whatever order they stand.
 func TestNamedAccount(t *testing.T) {
 	f := newFixture(t)
-	bare := newCredential(t, "bare", "bss", catalog.ClassPartner, "")
-	twin := newCredential(t, "twin", "bss", catalog.ClassPartner, "p-1")
+	bare := newCredential("bare", "bss", catalog.ClassPartner, "")
+	twin := newCredential("twin", "bss", catalog.ClassPartner, "p-1")
 	const coupons = "CreatePartnerCoupons"
-	grant := func(c *credential.Credential, customers ...string) Grant {
+	grant := func(c *credential.Facts, customers ...string) Grant {
 		return Grant{Caller: "app", Upstream: "bss", Operations: []string{coupons}, Credential: c, Customers: customers}
 	}
 	for _, c := range []struct {
@@ -276,7 +264,7 @@ func TestNamedAccount(t *testing.T) {
 		grants  []Grant
 		account string
 		reason  Reason
-		want    *credential.Credential
+		want    *credential.Facts
 	}{
 		{"refused, another of an unknown account", []Grant{grant(f.partner, "c-1"), grant(bare)}, "p-1", CustomerNotGranted, nil},
 		{"refused, another of another account", []Grant{grant(f.distributor), grant(f.partner, "c-1")}, "p-1", CustomerNotGranted, nil},
@@ -313,7 +301,7 @@ func TestCovers(t *testing.T) {
 
 func TestDeprecatedForbidden(t *testing.T) {
 	f := newFixture(t)
-	intl := newCredential(t, "intl", "strict", catalog.ClassCustomer, "d-7")
+	intl := newCredential("intl", "strict", catalog.ClassCustomer, "d-7")
 	p := f.table(t, Grant{Caller: "app", Upstream: "strict", Operations: []string{"orderPay", "PayOrders"}, Credential: intl})
 	_, err := p.Decide(call(t, "strict", "intl", "orderPay", map[string]string{"domain_id": "d-7"}, bss.Accounts{}))
 	if reasonOf(err) != DeprecatedForbidden || !strings.Contains(err.Error(), "use PayOrders") {
@@ -331,9 +319,6 @@ func TestUnsignedUpstream(t *testing.T) {
 	if err != nil || decision.Credential != nil {
 		t.Errorf("%+v, %v", decision, err)
 	}
-	if _, err := decision.Permit.Lease(t.Context(), "app", decisionTime); err == nil {
-		t.Error("a decision without credential gave a lease")
-	}
 	_, err = p.Decide(&Call{Caller: "stranger", Upstream: "app", Operation: f.upstreams[2].Operations[0], Param: func(string) string { return "" }})
 	if reasonOf(err) != NoGrant {
 		t.Errorf("a stranger: %v", err)
@@ -342,13 +327,7 @@ func TestUnsignedUpstream(t *testing.T) {
 
 func BenchmarkDecide(b *testing.B) {
 	// One caller with a pattern and a named grant: index lookup, class check, no accounts.
-	c, err := credential.New(credential.Config{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: "d",
-		Load: func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: "AK", SecretKey: secret.New("sk")}, nil
-		}})
-	if err != nil {
-		b.Fatal(err)
-	}
+	c := newCredential("acme", "bss", catalog.ClassCustomer, "d")
 	p, problems := New([]Upstream{{Name: "bss", Operations: catalog.Operations("cn"), Signed: true}},
 		[]Grant{{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "PayOrders"}, Credential: c}})
 	if problems != nil {
@@ -362,5 +341,3 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 }
-
-var decisionTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

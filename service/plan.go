@@ -5,6 +5,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
 )
@@ -26,11 +27,15 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 func planOf(c *config.Config, limiter *ratelimit.Limiter, upstreams map[*config.Upstream]*gateway.Upstream) *gateway.Plan {
 	b := c.Bounds
 	plan := &gateway.Plan{
-		Callers: c.Callers, Grants: c.GrantTable, Limits: limiter, Listeners: map[string]*gateway.Listener{},
+		Callers: c.Callers, Grants: c.GrantTable, Credentials: map[string]*credential.Credential{}, Limits: limiter,
+		Listeners: map[string]*gateway.Listener{},
 		Bounds: gateway.Bounds{
 			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
 			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: c.Audit.Deadline,
 		},
+	}
+	for _, k := range c.Credentials {
+		plan.Credentials[k.Name()] = k
 	}
 	for _, l := range c.Listeners {
 		plan.Listeners[l.Name] = gatewayListener(l, upstreams)

@@ -18,7 +18,7 @@ func TestHangingKeySource(t *testing.T) {
 		hangs, read := make(chan struct{}), make(chan struct{}, 1)
 		atStart := true
 		credentialOf := func(name string, again func()) *credential.Credential {
-			c, err := credential.New(credential.Config{Name: name, Class: catalog.ClassPartner, Load: func() (credential.Keys, error) {
+			c, err := credential.New(credential.Config{Facts: credential.Facts{Name: name, Class: catalog.ClassPartner}, Load: func() (credential.Keys, error) {
 				if !atStart {
 					again()
 				}

@@ -219,7 +219,7 @@ func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
 	e.Allowed, e.MaxWait = true, c.Limits.MaxWait.String()
 	e.Grant, e.Customers = c.GrantPlace(r.Decision.Grant), c.Grants[r.Decision.Grant].Customers
 	if credential := r.Decision.Credential; credential != nil {
-		e.Credential, e.Class = credential.Name(), credential.Class().String()
+		e.Credential, e.Class = credential.Name, credential.Class.String()
 	}
 	for _, limit := range r.Limits {
 		var per []string

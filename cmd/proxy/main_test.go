@@ -49,6 +49,25 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	walk(rootCommand())
 }
 
+// TestSchema: the schema is that of the source, whole, and is named by a URN, since no address has it.
+func TestSchema(t *testing.T) {
+	code, stdout, stderr := run(t, "schema")
+	want, err := os.ReadFile("../../config/schema.json")
+	if err != nil || code != cli.ExitOK || stdout != string(want) {
+		t.Errorf("exit %d, %d bytes, want %d (%v)\n%s", code, len(stdout), len(want), err, stderr)
+	}
+	var schema struct {
+		ID         string `json:"$id"`
+		Properties map[string]any
+	}
+	if err := json.Unmarshal([]byte(stdout), &schema); err != nil || schema.ID != "urn:tollgate:config" || schema.Properties["listeners"] == nil {
+		t.Errorf("got %q, %v", schema.ID, err)
+	}
+	if code, _, _ := run(t, "schema", "more"); code != cli.ExitUsage {
+		t.Errorf("a word too many: exit %d", code)
+	}
+}
+
 // TestExplainForeseesWhatTheLogCannotHold: by the function that the gateway calls.
 func TestExplainForeseesWhatTheLogCannotHold(t *testing.T) {
 	file, dir := sampleFile(t), t.TempDir()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tollgate/config"
+	"tollgate/config/strictyaml"
 )
 
 // The exit codes.
@@ -89,7 +89,7 @@ func Program(version string, commands ...*cobra.Command) *cobra.Command {
 
 // prefix names the program, except before problems that begin with their own place (file:line:column).
 func prefix(err error) string {
-	var problems *config.Errors
+	var problems *strictyaml.Errors
 	if errors.As(err, &problems) {
 		return ""
 	}

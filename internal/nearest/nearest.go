@@ -1,4 +1,4 @@
-// Package nearest finds known words that a mistyped one may have meant.
+// Package nearest finds known words that a mistyped one may have meant, and asks for them.
 package nearest
 
 import (

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"unicode/utf8"
@@ -45,7 +45,7 @@ func join(before token.Tokens, colon, after *token.Token) (*token.Token, token.T
 	return token.String(text, text, at), before
 }
 
-// afterQuoted tells whether the colon follows a quoted key or a bracket, where it needs no blank after it.
+// afterQuoted reports whether the colon follows a quoted key or a bracket, where it needs no blank after it.
 func afterQuoted(before token.Tokens, colon *token.Token) bool {
 	if len(before) == 0 {
 		return false
@@ -66,7 +66,7 @@ func isPlain(t *token.Token) bool {
 	return false
 }
 
-// touch tells whether b begins where a ends.
+// touch reports whether b begins where a ends.
 func touch(a, b *token.Token) bool {
 	return a.Position.Line == b.Position.Line && a.Position.Column+utf8.RuneCountInString(a.Value) == b.Position.Column
 }

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"errors"
@@ -16,37 +16,37 @@ import (
 // Bounds on the file. The YAML parser recurses, also from one key of a block to the next, and copies those behind it each time: for
 // 10,000 keys side by side it needs half a second and 400 MB that it frees again, for twice as many four times that.
 const (
-	maxFile     = 4 << 20
+	MaxFile     = 4 << 20
 	maxDepth    = 32
 	maxIndent   = 256
 	maxSiblings = 16_384 // keys or entries of one block
 )
 
-// parseYAML gives the one mapping that the file holds, or nil after it has reported why not.
-func parseYAML(r *report, text string) *ast.MappingNode {
+// parse returns the one mapping that the text holds, or nil after it has reported why not.
+func (d *Document) parse(text string) *ast.MappingNode {
 	switch {
-	case len(text) > maxFile:
-		r.add(position{}, "", "", "the file is larger than 4 MiB")
+	case len(text) > MaxFile:
+		d.Add(Position{}, "", "", "the file is larger than 4 MiB")
 		return nil
 	case !utf8.ValidString(text):
-		r.add(invalidUTF8(text), "", "", "the file is not UTF-8 text")
+		d.Add(invalidUTF8(text), "", "", "the file is not UTF-8 text")
 		return nil
 	}
 	tokens := joinPlain(lexer.Tokenize(text))
-	if !checkTokens(r, tokens) {
+	if !d.checkTokens(tokens) {
 		return nil
 	}
-	return parseTokens(r, tokens)
+	return d.parseTokens(tokens)
 }
 
-func invalidUTF8(text string) position {
+func invalidUTF8(text string) Position {
 	valid := strings.ToValidUTF8(text, "\uFFFD")
 	at := 0
 	for at < len(text) && text[at] == valid[at] {
 		at++
 	}
 	before := text[:at]
-	return position{strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1}
+	return Position{strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1}
 }
 
 // unsupported are the parts of YAML that make a file hard to review: the same text would mean different things in
@@ -63,30 +63,30 @@ var unsupported = map[token.Type]struct{ what, instead string }{
 }
 
 // checkTokens reports what must not even reach the parser.
-func checkTokens(r *report, tokens token.Tokens) bool {
-	before := len(r.problems)
-	var d depth
+func (d *Document) checkTokens(tokens token.Tokens) bool {
+	before := len(d.problems)
+	var deep depth
 	for i, t := range tokens {
 		at := tokenPosition(t)
 		if u, ok := unsupported[t.Type]; ok {
-			r.add(at, "", u.instead, "%s are not supported", u.what)
+			d.Add(at, "", u.instead, "%s are not supported", u.what)
 		}
 		if t.Type == token.DocumentHeaderType && !leads(tokens[:i]) {
-			r.add(at, "", "write one document, without a further \"---\"", "several YAML documents in one file are not supported")
+			d.Add(at, "", "write one document, without a further \"---\"", "several YAML documents in one file are not supported")
 		}
-		if d.add(t) {
-			r.add(at, "", "", "nested more than %d levels deep", maxDepth)
+		if deep.add(t) {
+			d.Add(at, "", "", "nested more than %d levels deep", maxDepth)
 			return false
 		}
-		if d.widest > maxSiblings {
-			r.add(at, "", "", "more than %d keys or entries in one block", maxSiblings)
+		if deep.widest > maxSiblings {
+			d.Add(at, "", "", "more than %d keys or entries in one block", maxSiblings)
 			return false
 		}
 	}
-	return len(r.problems) == before
+	return len(d.problems) == before
 }
 
-// leads tells whether only comments come before.
+// leads reports whether only comments come before.
 func leads(tokens token.Tokens) bool {
 	for _, t := range tokens {
 		if t.Type != token.CommentType {
@@ -103,7 +103,7 @@ type depth struct {
 	widest              int   // the most of them
 }
 
-// add tells whether the token is too deep: in brackets, in list entries on one line, or in indentation.
+// add reports whether the token is too deep: in brackets, in list entries on one line, or in indentation.
 func (d *depth) add(t *token.Token) bool {
 	if t.Position.Line != d.line {
 		d.line, d.entries = t.Position.Line, 0
@@ -135,17 +135,17 @@ func (d *depth) begin(column int) {
 	d.widest = max(d.widest, d.blocks[column])
 }
 
-func parseTokens(r *report, tokens token.Tokens) (root *ast.MappingNode) {
+func (d *Document) parseTokens(tokens token.Tokens) (root *ast.MappingNode) {
 	defer func() {
 		// The parser is not ours and the file is a person's: a fault of the parser is reported like one of the file.
 		if fault := recover(); fault != nil {
-			r.add(position{}, "", "", "the YAML parser cannot read this file")
+			d.Add(Position{}, "", "", "the YAML parser cannot read this file")
 			root = nil
 		}
 	}()
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		reportSyntax(r, err)
+		d.reportSyntax(err)
 		return nil
 	}
 	var body ast.Node
@@ -156,28 +156,28 @@ func parseTokens(r *report, tokens token.Tokens) (root *ast.MappingNode) {
 	}
 	switch n := body.(type) {
 	case nil:
-		r.add(position{}, "", "", "the file is empty")
+		d.Add(Position{}, "", "", "the file is empty")
 	case *ast.MappingNode:
 		return n
 	default:
-		r.add(nodePosition(body), "", r.source.lookalikes(nodePosition(body).line), "want \"key: value\" lines, beginning with one such as \"listeners:\"")
+		d.Add(nodePosition(body), "", d.source.lookalikes(nodePosition(body).Line), "want \"key: value\" lines, beginning with one such as \"listeners:\"")
 	}
 	return nil
 }
 
-func reportSyntax(r *report, err error) {
+func (d *Document) reportSyntax(err error) {
 	var syntax yaml.Error
 	if !errors.As(err, &syntax) || syntax.GetToken() == nil {
-		r.add(position{}, "", "", "this is not YAML")
+		d.Add(Position{}, "", "", "this is not YAML")
 		return
 	}
 	at := tokenPosition(syntax.GetToken())
-	if line, found := r.source.tabNear(at.line); found {
-		r.add(position{line, 1}, "", "indent with blanks only", "this line is indented with a tab, which YAML does not allow")
+	if line, found := d.source.tabNear(at.Line); found {
+		d.Add(Position{line, 1}, "", "indent with blanks only", "this line is indented with a tab, which YAML does not allow")
 		return
 	}
 	// The message is a fixed text of the parser; the error's own text would carry lines of the file.
-	r.add(at, "", r.source.lookalikes(at.line), "this is not YAML: %s", withoutQuotes(syntax.GetMessage()))
+	d.Add(at, "", d.source.lookalikes(at.Line), "this is not YAML: %s", withoutQuotes(syntax.GetMessage()))
 }
 
 // withoutQuotes cuts a message of the parser before it quotes the file.
@@ -188,12 +188,12 @@ func withoutQuotes(message string) string {
 	return fmt.Sprintf("%.120s", printable(message))
 }
 
-func tokenPosition(t *token.Token) position {
-	return position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
+func tokenPosition(t *token.Token) Position {
+	return Position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
 }
 
 // nodePosition is where a value begins. The token of a block mapping is its first colon, so its first key is asked.
-func nodePosition(n ast.Node) position {
+func nodePosition(n ast.Node) Position {
 	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
 		return tokenPosition(m.Values[0].Key.GetToken())
 	}

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"fmt"
@@ -7,22 +7,22 @@ import (
 	"tollgate/internal/text"
 )
 
-// position is a place in the file, both from 1, the column in characters. The zero position is the file as a whole.
-type position struct{ line, column int }
+// Position is a place in a file, both from 1, the column in characters. The zero Position is the file as a whole.
+type Position struct{ Line, Column int }
 
-// fileText is the text of the file.
-type fileText struct {
+// source is the text of the file.
+type source struct {
 	lines  []string     // without line ends
 	secret map[int]bool // lines, from 0, that hold a secret's key although its name does not say so
 	hidden []bool       // see hide; nil before
 }
 
-func newFileText(text string) *fileText {
+func newSource(text string) *source {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSuffix(line, "\r")
 	}
-	return &fileText{lines: lines, secret: map[int]bool{}}
+	return &source{lines: lines, secret: map[int]bool{}}
 }
 
 // maxExcerpt is how much of a line an excerpt shows.
@@ -30,14 +30,14 @@ const maxExcerpt = 120
 
 // excerpt shows a line with a caret under the column, which it returns as a place in the line. The text is empty where the line may
 // have a secret.
-func (s *fileText) excerpt(at position) (column int, text string) {
-	if at.line < 1 || at.line > len(s.lines) {
-		return at.column, ""
+func (s *source) excerpt(at Position) (column int, text string) {
+	if at.Line < 1 || at.Line > len(s.lines) {
+		return at.Column, ""
 	}
-	line := []rune(s.lines[at.line-1])
-	caret := min(max(at.column, 1), len(line)+1) - 1
+	line := []rune(s.lines[at.Line-1])
+	caret := min(max(at.Column, 1), len(line)+1) - 1
 	column = caret + 1
-	if s.hidden[at.line-1] {
+	if s.hidden[at.Line-1] {
 		return column, ""
 	}
 	if start := caret - maxExcerpt/2; len(line) > maxExcerpt && start > 0 {
@@ -46,12 +46,12 @@ func (s *fileText) excerpt(at position) (column int, text string) {
 	if len(line) > maxExcerpt {
 		line = append(line[:maxExcerpt:maxExcerpt], []rune("...")...)
 	}
-	margin := fmt.Sprintf("%5d | ", at.line)
+	margin := fmt.Sprintf("%5d | ", at.Line)
 	return column, margin + printable(string(line)) + "\n" + strings.Repeat(" ", len(margin)-2) + "| " + strings.Repeat(" ", caret) + "^"
 }
 
 // tabNear returns a line that is indented with a tab: the given one, or one beside it, since a parser may notice only then.
-func (s *fileText) tabNear(line int) (int, bool) {
+func (s *source) tabNear(line int) (int, bool) {
 	for _, n := range []int{line, line + 1, line - 1} {
 		if n >= 1 && n <= len(s.lines) && strings.Contains(s.lines[n-1][:indentOf(s.lines[n-1])], "\t") {
 			return n, true
@@ -64,7 +64,7 @@ func (s *fileText) tabNear(line int) (int, bool) {
 var alike = strings.NewReplacer("：", ":", "，", ",", "｛", "{", "｝", "}", "［", "[", "］", "]", "“", `"`, "”", `"`, "‘", "'", "’", "'", "－", "-", "\u3000", " ", "\u00a0", " ")
 
 // lookalikes says which characters of a line, or of the next, are not those that they look like; "" if none.
-func (s *fileText) lookalikes(line int) string {
+func (s *source) lookalikes(line int) string {
 	for n := line; n <= min(line+1, len(s.lines)); n++ {
 		for _, r := range s.lines[max(n, 1)-1] {
 			if meant := alike.Replace(string(r)); meant != string(r) {

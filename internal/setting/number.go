@@ -1,4 +1,4 @@
-package config
+package setting
 
 import (
 	"errors"
@@ -10,26 +10,19 @@ import (
 	"time"
 )
 
-// scalar is a value that is written as one text and reads itself from it.
-type scalar interface {
-	// parse says in its error what is wrong, without the text itself, and what to write.
-	parse(text string) error
-	// pattern is a regular expression for the JSON Schema; it admits whatever parse admits.
-	pattern() string
-	// what is the type's name in the manual.
-	what() string
-}
+// Duration is a time span: "2s", "1m30s", "250ms", "180d". Days are whole, come first and have 24 hours.
+type Duration time.Duration
 
-// duration is a time span: "2s", "1m30s", "250ms", "180d". Days are whole, come first and have 24 hours.
-type duration time.Duration
-
-const day = 24 * time.Hour
+// Day is 24 hours.
+const Day = 24 * time.Hour
 
 const durationPattern = `^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$`
 
 var durationExpr = regexp.MustCompile(durationPattern)
 
-func (d *duration) parse(text string) error {
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *Duration) UnmarshalText(b []byte) error {
+	text := string(b)
 	if isNumber(text) {
 		return fmt.Errorf("a duration needs a unit: write \"%ss\" for seconds (ms, s, m, h, d)", text)
 	}
@@ -37,7 +30,7 @@ func (d *duration) parse(text string) error {
 	if err != nil || !durationExpr.MatchString(text) {
 		return errors.New(`want a duration such as "500ms", "2s", "1m30s" or "180d" (ms, s, m, h, d)`)
 	}
-	*d = duration(parsed)
+	*d = Duration(parsed)
 	return nil
 }
 
@@ -49,22 +42,20 @@ func parseDays(text string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseUint(days, 10, 16) // a duration has 106751 days at most
 	if err != nil || rest == "" {
-		return time.Duration(n) * day, err
+		return time.Duration(n) * Day, err
 	}
 	more, err := time.ParseDuration(rest)
-	if err == nil && more > math.MaxInt64-time.Duration(n)*day {
+	if err == nil && more > math.MaxInt64-time.Duration(n)*Day {
 		err = errors.New("out of range")
 	}
-	return time.Duration(n)*day + more, err
+	return time.Duration(n)*Day + more, err
 }
 
-func (d duration) duration() time.Duration { return time.Duration(d) }
-
-func (d duration) pattern() string { return durationPattern }
-func (d duration) what() string    { return "duration" }
-func (d duration) String() string {
-	if whole := time.Duration(d); whole > 0 && whole%day == 0 {
-		return fmt.Sprintf("%dd", whole/day)
+func (d Duration) Pattern() string { return durationPattern }
+func (d Duration) Kind() string    { return "duration" }
+func (d Duration) String() string {
+	if whole := time.Duration(d); whole > 0 && whole%Day == 0 {
+		return fmt.Sprintf("%dd", whole/Day)
 	}
 	text := time.Duration(d).String()
 	if strings.HasSuffix(text, "m0s") {
@@ -76,13 +67,13 @@ func (d duration) String() string {
 	return text
 }
 
-// size is a number of bytes: "12MiB", "64KB".
-type size int64
+// Size is a number of bytes: "12MiB", "64KB".
+type Size int64
 
 const (
-	kib = size(1) << 10
-	mib = size(1) << 20
-	gib = size(1) << 30
+	KiB = Size(1) << 10
+	MiB = Size(1) << 20
+	GiB = Size(1) << 30
 )
 
 const sizePattern = `^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$`
@@ -90,10 +81,12 @@ const sizePattern = `^[0-9]+(B|KB|MB|GB|KiB|MiB|GiB)$`
 // sizeUnits in descending order, so that a size prints with the largest unit that fits.
 var sizeUnits = []struct {
 	name  string
-	bytes size
-}{{"GiB", gib}, {"GB", 1e9}, {"MiB", mib}, {"MB", 1e6}, {"KiB", kib}, {"KB", 1e3}, {"B", 1}}
+	bytes Size
+}{{"GiB", GiB}, {"GB", 1e9}, {"MiB", MiB}, {"MB", 1e6}, {"KiB", KiB}, {"KB", 1e3}, {"B", 1}}
 
-func (s *size) parse(text string) error {
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *Size) UnmarshalText(b []byte) error {
+	text := string(b)
 	if isNumber(text) {
 		return fmt.Errorf("a size needs a unit: write \"%sB\" for bytes (B, KB, MB, GB, KiB, MiB, GiB)", text)
 	}
@@ -101,16 +94,16 @@ func (s *size) parse(text string) error {
 	n, err := strconv.ParseUint(digits, 10, 63)
 	for _, u := range sizeUnits {
 		if err == nil && text[len(digits):] == u.name && n <= math.MaxInt64/uint64(u.bytes) {
-			*s = size(n) * u.bytes
+			*s = Size(n) * u.bytes
 			return nil
 		}
 	}
 	return errors.New(`want a size such as "12MiB" or "64KB" (B, KB, MB, GB, KiB, MiB, GiB)`)
 }
 
-func (s size) pattern() string { return sizePattern }
-func (s size) what() string    { return "size" }
-func (s size) String() string {
+func (s Size) Pattern() string { return sizePattern }
+func (s Size) Kind() string    { return "size" }
+func (s Size) String() string {
 	for _, u := range sizeUnits {
 		if s >= u.bytes && s%u.bytes == 0 {
 			return fmt.Sprintf("%d%s", s/u.bytes, u.name)
@@ -119,8 +112,8 @@ func (s size) String() string {
 	return "0B"
 }
 
-// rate is a number of calls in a time: "10/s", "5/min", "100/h". It holds calls per second.
-type rate float64
+// Rate is a number of calls in a time: "10/s", "5/min", "100/h". It holds calls per second.
+type Rate float64
 
 const ratePattern = `^[0-9]+(\.[0-9]+)?/(s|min|h)$`
 
@@ -131,7 +124,9 @@ var rateUnits = map[string]float64{"s": 1, "min": 60, "h": 3600}
 // maxRate is more than one gateway can serve.
 const maxRate = 1e6
 
-func (r *rate) parse(text string) error {
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (r *Rate) UnmarshalText(b []byte) error {
+	text := string(b)
 	number, unit, _ := strings.Cut(text, "/")
 	if isNumber(text) {
 		return fmt.Errorf("a rate needs a unit: write \"%s/s\" (/s, /min, /h)", text)
@@ -144,13 +139,13 @@ func (r *rate) parse(text string) error {
 	if perSecond <= 0 || perSecond > maxRate {
 		return errors.New("a rate must be above 0 and at most 1000000/s")
 	}
-	*r = rate(perSecond)
+	*r = Rate(perSecond)
 	return nil
 }
 
-func (r rate) pattern() string { return ratePattern }
-func (r rate) what() string    { return "rate" }
-func (r rate) String() string {
+func (r Rate) Pattern() string { return ratePattern }
+func (r Rate) Kind() string    { return "rate" }
+func (r Rate) String() string {
 	switch perMinute := float64(r) * 60; {
 	case r >= 1:
 		return strconv.FormatFloat(float64(r), 'g', 6, 64) + "/s"
@@ -160,24 +155,6 @@ func (r rate) String() string {
 		return strconv.FormatFloat(perMinute*60, 'g', 6, 64) + "/h"
 	}
 }
-
-// logName is the name of an audit log, as package checkpoint takes it.
-type logName string
-
-const logNamePattern = `^[!#-*,-\[\]-~]{1,200}$`
-
-var logNameExpr = regexp.MustCompile(logNamePattern)
-
-func (n *logName) parse(text string) error {
-	if !logNameExpr.MatchString(text) {
-		return errors.New("want 1 to 200 printable ASCII characters without blank, plus, quote or backslash")
-	}
-	*n = logName(text)
-	return nil
-}
-
-func (n logName) pattern() string { return logNamePattern }
-func (n logName) what() string    { return "name" }
 
 func isNumber(text string) bool {
 	_, err := strconv.ParseFloat(text, 64)

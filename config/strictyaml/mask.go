@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"reflect"
@@ -7,14 +7,40 @@ import (
 	"strings"
 
 	"tollgate/internal/nearest"
+	"tollgate/internal/text"
 )
 
 // Secrets belong into a reference, but people do write them into the file, and the error about that must not carry
 // them into logs. So no line is quoted that holds the name of a secret's key, nor what stands below it. This works on raw lines,
 // not on parsed ones, because syntax errors have excerpts too. It rather hides too much: file, line and column are given anyway.
 
-// secretKeys are the keys whose values are secrets, or references to secrets.
-var secretKeys = []string{"access_key", "secret_key", "secret", "security_token"}
+// secretKeys are the names of keys at which secrets may stand.
+type secretKeys struct {
+	names []string // of those that say where a secret is kept
+	// sections are those in which an unknown key may hold a secret. Of a file that could not be parsed nothing in them is shown.
+	sections []string
+}
+
+func secretKeysOf(root reflect.Type) (keys secretKeys) {
+	keys.collect(root)
+	return keys
+}
+
+func (k *secretKeys) collect(t reflect.Type) {
+	for _, f := range Fields(t) {
+		inner := Section(f.Type)
+		if inner == nil {
+			continue
+		}
+		if inner.Implements(secretType) && !slices.Contains(k.names, f.Key) {
+			k.names = append(k.names, f.Key)
+		}
+		if nearSecret(inner) {
+			k.sections = append(k.sections, f.Key)
+		}
+		k.collect(inner)
+	}
+}
 
 var (
 	anyKey   = regexp.MustCompile(`[A-Za-z0-9_.-]+`)
@@ -22,15 +48,15 @@ var (
 	userinfo = regexp.MustCompile(`://[^/\s@]*@`)
 )
 
-// hide finds the lines that must not be quoted: those that hold the name of a secret's key or of one of the further keys, the lines
-// that are given, and for each what belongs to it.
-func (s *fileText) hide(further []string) {
+// hide finds the lines that must not be quoted: those that hold the name of a secret's key, the lines that are given, and for each what
+// belongs to it.
+func (s *source) hide(isName func(word string) bool) {
 	s.hidden = make([]bool, len(s.lines))
 	known := map[string]bool{} // finding out takes its time, and files repeat their words
 	secret := func(word string) bool {
 		found, ok := known[word]
 		if !ok {
-			found = sensitive(word) || slices.Contains(further, word)
+			found = isName(word)
 			known[word] = found
 		}
 		return found
@@ -82,46 +108,18 @@ func secretName(text string, secret func(word string) bool) int {
 	return -1
 }
 
-// secretSections are the keys of sections in which an unknown key may hold a secret. Of a file that could not be parsed nothing in
-// them is quoted.
-func secretSections(t reflect.Type) (names []string) {
-	for _, f := range fieldsOf(t) {
-		inner := sectionOf(t.Field(f.index).Type)
-		if !isSection(inner) {
-			continue
-		}
-		if nearSecret(inner) {
-			names = append(names, f.name)
-		}
-		names = append(names, secretSections(inner)...)
-	}
-	return names
-}
-
-// sectionOf is the type of a section, or of what it is a list or mapping of.
-func sectionOf(t reflect.Type) reflect.Type {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
-		t = t.Elem()
-	}
-	return t
-}
-
-func isSection(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[scalar]())
-}
-
 // nearSecret reports whether a section is a reference to a secret, has one, or has a section with one.
 func nearSecret(t reflect.Type) bool { return secretWithin(t, 2) }
 
 func secretWithin(t reflect.Type, levels int) bool {
-	if t == reflect.TypeFor[reference]() {
+	if t.Implements(secretType) {
 		return true
 	}
 	if levels == 0 || !isSection(t) {
 		return false
 	}
-	return slices.ContainsFunc(fieldsOf(t), func(f field) bool {
-		inner := t.Field(f.index).Type
+	return slices.ContainsFunc(Fields(t), func(f Field) bool {
+		inner := f.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
@@ -129,10 +127,10 @@ func secretWithin(t reflect.Type, levels int) bool {
 	})
 }
 
-// insideSecret tells whether a config path leads to a secret's reference, or into it.
-func insideSecret(path string) bool {
+// inPath reports whether a path leads to where a secret is kept, or into it.
+func (k *secretKeys) inPath(path string) bool {
 	for part := range strings.SplitSeq(path, ".") {
-		if slices.Contains(secretKeys, part) {
+		if slices.Contains(k.names, part) {
 			return true
 		}
 	}
@@ -141,13 +139,16 @@ func insideSecret(path string) bool {
 
 var withoutMarks = strings.NewReplacer("_", "", "-", "", ".", "")
 
-// sensitive tells whether a key, perhaps mistyped, holds a secret. "key" alone is the path of a certificate's key.
-func sensitive(key string) bool {
-	if len(key) > 64 {
+func plainName(key string) string { return withoutMarks.Replace(strings.ToLower(key)) }
+
+// looksLikeName reports whether a word is the name of a key that holds a secret, perhaps mistyped, or is what such keys are called
+// elsewhere. "key" alone is the path of a certificate's key.
+func (k *secretKeys) looksLikeName(word string) bool {
+	if len(word) > 64 {
 		return false
 	}
-	plain := withoutMarks.Replace(strings.ToLower(key))
-	if slices.Contains([]string{"sk", "ak", "pwd", "accesskey", "secretkey"}, plain) {
+	plain := plainName(word)
+	if slices.Contains([]string{"sk", "ak", "pwd"}, plain) || slices.ContainsFunc(k.names, func(name string) bool { return plainName(name) == plain }) {
 		return true
 	}
 	for _, part := range []string{"secret", "token", "passw", "passphr", "apikey", "privatekey"} {
@@ -155,5 +156,14 @@ func sensitive(key string) bool {
 			return true
 		}
 	}
-	return len(nearest.Words(key, secretKeys)) > 0
+	return len(nearest.Words(word, k.names)) > 0
+}
+
+// Shown returns what of a value a message may repeat: a bounded part, without what follows the name of a secret's key in it, since such a
+// key without its colon, or a blank behind that, is one text with the secret.
+func (d *Document) Shown(value string) string {
+	if end := secretName(value, d.secrets.looksLikeName); end >= 0 && end < len(value) {
+		value = value[:end] + " [masked]"
+	}
+	return text.Truncate(value, 80, "...")
 }

@@ -1,0 +1,173 @@
+// Package strictyaml reads YAML files that people write, and says where each value stands and what is wrong with it.
+//
+// [Decode] reads the part of YAML that is easy to review: anchors, tags, block texts and several documents are refused, and so are unknown
+// and repeated keys, wrong types and units, values out of range and missing keys. It finds all problems of a file and not the first
+// alone, each with line, column, the line itself and the nearest right word; what is wrong in a text that is well formed but means
+// nothing is added with [Document.Add].
+//
+// What may stand in a file is said by Go types alone. A section is a struct, whose fields have tags:
+//
+//	yaml    the key
+//	need    "yes": the key must be there
+//	range   "1..100": bounds, both included, written as in the file
+//	choice  "a|b": the allowed words
+//
+// Values are texts, booleans, whole numbers and types that implement [Scalar]; lists are slices, sections that are named by whoever
+// writes the file are maps. A section may have a method Default, which returns it with its defaults, and implement [OneOf] or [Secret].
+//
+// Secrets do not belong into such a file, but people do write them there. So no line is shown that has the name of a key whose type is a
+// [Secret], or a name that looks like one, nor what belongs to that line.
+package strictyaml
+
+import (
+	"cmp"
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Scalar is a value that is written as one text.
+type Scalar interface {
+	// UnmarshalText says in its error what to write, without the text itself.
+	encoding.TextUnmarshaler
+	// Pattern returns a regular expression for a JSON Schema, which admits whatever UnmarshalText admits.
+	Pattern() string
+	// Kind returns what the type is called: "duration".
+	Kind() string
+}
+
+// OneOf is a section of which exactly one key must be given.
+type OneOf interface{ ExactlyOne() }
+
+// Secret is a section that says where a secret is kept.
+type Secret interface {
+	// InsteadOfSecret returns what to write where the secret itself would stand: "{file: PATH}".
+	InsteadOfSecret() string
+}
+
+// Document is a file that was read.
+type Document struct {
+	file     string
+	source   *source
+	secrets  secretKeys
+	places   map[string]place // by path
+	problems []*Problem
+	unparsed bool // the text is not YAML, so that its sections are not known
+}
+
+// place is where a value and its key stand.
+type place struct{ value, key Position }
+
+// Decode reads a text into the struct that root points to, whose defaults it sets first. It returns an [*Errors] if the text is not YAML
+// or not a mapping. Other problems are those of the document, and what of the text is good is in root.
+func Decode(file string, text []byte, root any) (*Document, error) {
+	into := reflect.ValueOf(root).Elem()
+	content := strings.TrimPrefix(string(text), "\uFEFF")
+	d := &Document{file: file, source: newSource(content), secrets: secretKeysOf(into.Type()), places: map[string]place{}}
+	into.Set(Default(into.Type()))
+	tree := d.parse(content)
+	if tree == nil {
+		d.unparsed = true
+		return nil, d.Err()
+	}
+	d.section("", tree, into)
+	return d, nil
+}
+
+// Has reports whether the file has a value at a path.
+func (d *Document) Has(path string) bool {
+	_, ok := d.places[path]
+	return ok
+}
+
+// Where returns the place of the value at a path, or at the nearest path above it.
+func (d *Document) Where(path string) Position {
+	for path != "" {
+		if at, ok := d.places[path]; ok {
+			return at.value
+		}
+		path = parentPath(path)
+	}
+	return Position{}
+}
+
+// Key returns the place of the key at a path; of the value, where there is no key.
+func (d *Document) Key(path string) Position {
+	if at := d.places[path].key; at != (Position{}) {
+		return at
+	}
+	return d.Where(path)
+}
+
+// maxProblems bounds what is collected.
+const maxProblems = 500
+
+// Add adds a problem.
+func (d *Document) Add(at Position, path, suggestion, format string, args ...any) {
+	if len(d.problems) == maxProblems {
+		return
+	}
+	d.problems = append(d.problems, &Problem{
+		File: d.file, Line: at.Line, Column: at.Column, Path: path, Message: fmt.Sprintf(format, args...), Suggestion: suggestion,
+	})
+}
+
+// Failed reports whether anything at the path or below it was found wrong already, so that what depends on it need not be complained
+// about too.
+func (d *Document) Failed(path string) bool {
+	return slices.ContainsFunc(d.problems, func(p *Problem) bool {
+		rest, ok := strings.CutPrefix(p.Path, path)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
+// Err returns the problems as an [*Errors], or nil.
+func (d *Document) Err() error {
+	if len(d.problems) == 0 {
+		return nil
+	}
+	d.quote()
+	slices.SortStableFunc(d.problems, func(a, b *Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return &Errors{d.problems}
+}
+
+// quote adds the excerpts, once it is known which lines may have secrets.
+func (d *Document) quote() {
+	hidden := d.secrets.looksLikeName
+	if d.unparsed {
+		hidden = func(word string) bool {
+			return d.secrets.looksLikeName(word) || slices.Contains(d.secrets.sections, word)
+		}
+	}
+	d.source.hide(hidden)
+	for _, p := range d.problems {
+		if p.Line > 0 {
+			p.Column, p.Excerpt = d.source.excerpt(Position{p.Line, p.Column})
+		}
+		if d.secrets.inPath(p.Path) { // a line that a secret's value continues on: it may be the secret
+			p.Excerpt = ""
+		}
+	}
+}
+
+func parentPath(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
+
+func joinPath(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// LastKey returns the last key of a path: "operations" of "callers.x.grants[0].operations[1]".
+func LastKey(path string) string {
+	path, _, _ = strings.Cut(path[strings.LastIndexByte(path, '.')+1:], "[")
+	if path == "" {
+		return "the file"
+	}
+	return path
+}

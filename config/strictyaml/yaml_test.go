@@ -1,0 +1,81 @@
+package strictyaml
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml/lexer"
+)
+
+// TestColonsInBraces is about a fault of the lexer: see joinPlain.
+func TestColonsInBraces(t *testing.T) {
+	for text, want := range map[string]string{
+		`{x: [effect:read, "*"]}`:      `{ x : [ effect:read , * ] }`,
+		`{x: [site:cn,effect:read]}`:   `{ x : [ site:cn , effect:read ] }`,
+		`{x: [::1, a:b:c, :80]}`:       `{ x : [ ::1 , a:b:c , :80 ] }`,
+		`{x: [1:2], y: z}`:             `{ x : [ 1:2 ] , y : z }`,
+		`{"x":1, y: 2}`:                `{ x : 1 , y : 2 }`,
+		`{x: [a: b]}`:                  `{ x : [ a : b ] }`,
+		`{x: {y: [é:ü]}}`:              `{ x : { y : [ é:ü ] } }`,
+		`{url: http://x:80/y:z}`:       `{ url : http://x:80/y:z }`,
+		`{x: [unix:/run/x, true:yes]}`: `{ x : [ unix:/run/x , true:yes ] }`,
+	} {
+		var got []string
+		for _, token := range joinPlain(lexer.Tokenize(text)) {
+			got = append(got, token.Value)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %s, want %s", text, strings.Join(got, " "), want)
+		}
+	}
+}
+
+// TestBounds gives inputs that would cost the YAML parser time or stack; all are refused before it.
+func TestBounds(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"large file", strings.Repeat("#", MaxFile+1), "larger than 4 MiB"},
+		{"many keys", "a:\n" + strings.Repeat("  b:\n", maxSiblings+1), "f:16386:3: more than 16384 keys"},
+		{"many keys of a file", strings.Repeat("a:\n", maxSiblings+1), "keys or entries in one block"},
+		{"many entries", "a:\n" + strings.Repeat("# c\n- b:\n    c\n", maxSiblings+1), "keys or entries in one block"},
+		{"flow depth", strings.Repeat("[", 30_000), "levels deep"},
+		{"list depth", strings.Repeat("- ", 30_000), "levels deep"},
+		{"complex keys", strings.Repeat("? ", 30_000), "not supported"},
+		{"indentation", deepIndentation(1000), "levels deep"},
+		{"not UTF-8", "listeners: \xff\xfe", "f:1:12: the file is not UTF-8"},
+		{"truncated UTF-8", "a: b\nlisteners: \xef\xbf", "f:2:"},
+		{"NUL", "listeners: \x00", "listeners"},
+		{"only a colon", ":", "f:1:1"},
+		{"only a directive", "%YAML 1.2\n", "directives"},
+	} {
+		_, err := decode(test.text)
+		var problems *Errors
+		if !errors.As(err, &problems) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %.300v, want *Errors with %q", test.name, err, test.want)
+			continue
+		}
+		if len(problems.Problems) > maxProblems || len(err.Error()) > 200_000 {
+			t.Errorf("%s: %d problems in %d bytes", test.name, len(problems.Problems), len(err.Error()))
+		}
+	}
+}
+
+func deepIndentation(levels int) string {
+	var b strings.Builder
+	for i := range levels {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
+}
+
+// TestManyProblems shows that the list of problems is bounded, and says so.
+func TestManyProblems(t *testing.T) {
+	_, err := decode("x: y\n" + strings.Repeat("audit: {}\n", 5000))
+	var problems *Errors
+	if !errors.As(err, &problems) || len(problems.Problems) != maxProblems || !strings.HasSuffix(err.Error(), "perhaps more") {
+		t.Errorf("got %.200v", err)
+	}
+	if n := strings.Count(err.Error(), "given twice"); n > maxPrinted {
+		t.Errorf("%d problems are printed", n)
+	}
+}
