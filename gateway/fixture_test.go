@@ -168,7 +168,7 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	}
 	f.credentials = credentials(t, secret.String{})
 	for _, u := range f.upstream {
-		u.Scheme, u.Host, u.Timeout = "http", f.origin.listener.Addr().String(), patience
+		u.Scheme, u.Host, u.Timeout, u.Skew = "http", f.origin.listener.Addr().String(), patience, new(gateway.Skew)
 		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: u.Host}})
 		t.Cleanup(transport.Close)
 		u.Transport = transport

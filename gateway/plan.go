@@ -163,7 +163,7 @@ type Bounds struct {
 	LogDeadline  time.Duration // to make a record durable
 }
 
-// Upstream is where calls go. Plans that keep an upstream point to the same one: its transport and its clock outlive them.
+// Upstream is where calls go. Its transport, and what is known of its clock, outlive plans.
 type Upstream struct {
 	Name      string
 	Scheme    string
@@ -174,7 +174,7 @@ type Upstream struct {
 	Timeout   time.Duration     // from sending to the end of the answer
 	MaxConns  int               // of Transport; 0: no share of them is kept from any caller
 	Transport http.RoundTripper // sends once; errors are *upstream.Error where it is known whether bytes left
-	Skew      Skew              // of its clock, if it is signed
+	Skew      *Skew             // of its clock
 }
 
 // Route serves some host names with the operations of one or more upstreams.

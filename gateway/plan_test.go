@@ -153,7 +153,8 @@ func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
 // routesTo leads all operations to the upstream bss, by another plan.
 func (f *fixture) routesTo(host string, connections int) []gateway.Route {
 	u := &gateway.Upstream{
-		Name: "bss", Site: "cn", Signed: true, Scheme: "http", Host: host, Timeout: patience, MaxConns: connections, Transport: f.upstream["bss"].Transport,
+		Name: "bss", Site: "cn", Signed: true, Scheme: "http", Host: host, Timeout: patience, MaxConns: connections,
+		Transport: f.upstream["bss"].Transport, Skew: f.upstream["bss"].Skew,
 	}
 	route := gateway.Route{Router: f.listener.Routes[0].Router, Upstreams: map[*catalog.Operation]*gateway.Upstream{}}
 	for o := range f.listener.Routes[0].Upstreams {

@@ -45,7 +45,7 @@ func planOf(c *config.Config, limiter *ratelimit.Limiter, upstreams map[*config.
 
 func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.Upstream {
 	return &gateway.Upstream{
-		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport,
+		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport, Skew: new(gateway.Skew),
 	}
 }
 
