@@ -5,52 +5,55 @@ import (
 	"strings"
 
 	"tollgate/config/strictyaml"
-	"tollgate/internal/certs/acme"
+	"tollgate/internal/certs"
+	"tollgate/internal/secret"
 	"tollgate/internal/setting"
 )
 
-// acme makes what is needed to get certificates from an authority. It asks nobody.
-func (b *builder) acme(path string, s *acmeConfig) *ACME {
-	a := &ACME{CAFile: setting.Resolve(b.dir, s.CA), Config: acme.Config{
-		Directory: s.Directory, Hosts: certificateHosts(s.Hosts), Email: s.Email,
-		Binding: b.accountBinding(path+".account_binding", s.AccountBinding),
-		Dir:     setting.Resolve(b.dir, s.Dir), Key: acme.Key(s.Key), Challenge: acme.Challenge(s.Challenge),
-		DNS: b.acmeDNS(path+".dns", s.DNS),
-	}}
-	b.checkBundle(path+".ca", path, a.CAFile)
-	if s.DNS != nil && a.Challenge != acme.DNS01 && !b.Failed(path) {
+// acme takes what is needed to get certificates from an authority. It asks nobody.
+func (b *builder) acme(path string, s *acmeConfig) *certs.ACMEConfig {
+	var secrets certs.ACMESecrets
+	a := &certs.ACMEConfig{
+		Directory: s.Directory, CA: setting.Resolve(b.dir, s.CA), Hosts: certificateHosts(s.Hosts), Email: s.Email,
+		Dir: setting.Resolve(b.dir, s.Dir), Key: certs.ACMEKey(s.Key), Challenge: certs.ACMEChallenge(s.Challenge),
+		DNS: b.acmeDNS(path+".dns", s.DNS, &secrets),
+	}
+	if binding := s.AccountBinding; binding != nil {
+		a.Binding.KeyID = binding.KeyID
+		a.Binding.Key, secrets.Binding = b.kept(path+".account_binding.secret", binding.Secret)
+	}
+	b.checkBundle(path+".ca", path, a.CA)
+	if s.DNS != nil && a.Challenge != certs.DNS01 && !b.Failed(path) {
 		b.problem(path+".dns", "remove it, or set challenge: dns-01", "dns is for the challenge dns-01 only")
 	}
 	if b.Failed(path) {
 		return a
 	}
-	if err := a.Check(); err != nil {
+	if err := a.Check(secrets); err != nil {
 		b.problem(path, "", "%v", err)
 	}
 	return a
 }
 
-func (b *builder) accountBinding(path string, s *accountBindingConfig) acme.Binding {
-	if s == nil {
-		return acme.Binding{}
-	}
-	key, _ := b.secret(path+".secret", s.Secret)
-	return acme.Binding{KeyID: s.KeyID, Key: key}
+// kept reads a secret, and returns where it is kept beside it.
+func (b *builder) kept(path string, r setting.Reference) (setting.Reference, secret.String) {
+	value, _ := b.secret(path, r)
+	return r.Resolved(b.dir), value
 }
 
-func (b *builder) acmeDNS(path string, s *acmeDNSConfig) acme.DNS {
+func (b *builder) acmeDNS(path string, s *acmeDNSConfig, secrets *certs.ACMESecrets) certs.ACMEDNS {
 	if s == nil {
-		return acme.DNS{}
+		return certs.ACMEDNS{}
 	}
-	dns := acme.DNS{Resolvers: s.Resolvers}
+	dns := certs.ACMEDNS{Resolvers: s.Resolvers}
 	if r := s.RFC2136; r != nil {
-		key, _ := b.secret(path+".rfc2136.secret", r.Secret)
-		dns.RFC2136 = &acme.RFC2136{Server: r.Server, KeyName: r.KeyName, Algorithm: r.Algorithm, Key: key}
+		dns.RFC2136 = &certs.RFC2136{Server: r.Server, KeyName: r.KeyName, Algorithm: r.Algorithm}
+		dns.RFC2136.Key, secrets.TSIG = b.kept(path+".rfc2136.secret", r.Secret)
 	}
 	if h := s.HuaweiCloud; h != nil {
-		accessKey, _ := b.secret(path+".huaweicloud.access_key", h.AccessKey)
-		secretKey, _ := b.secret(path+".huaweicloud.secret_key", h.SecretKey)
-		dns.Huawei = &acme.Huawei{AccessKey: accessKey, SecretKey: secretKey, Region: h.Region}
+		dns.Huawei = &certs.HuaweiDNS{Region: h.Region}
+		dns.Huawei.AccessKey, secrets.AccessKey = b.kept(path+".huaweicloud.access_key", h.AccessKey)
+		dns.Huawei.SecretKey, secrets.SecretKey = b.kept(path+".huaweicloud.secret_key", h.SecretKey)
 	}
 	return dns
 }
@@ -80,7 +83,7 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 			continue
 		}
 		for _, c := range l.TLS.Certificates {
-			if c.ACME != nil && c.ACME.Challenge == acme.HTTP01 {
+			if c.ACME != nil && c.ACME.Challenge == certs.HTTP01 {
 				return l
 			}
 		}
@@ -99,8 +102,8 @@ func (b *builder) challengeAddressTaken(a setting.Address) {
 	}
 }
 
-// describe says where certificates come from, without secrets.
-func (a *ACME) describe() string {
+// describeACME says where certificates come from, without secrets.
+func describeACME(a *certs.ACMEConfig) string {
 	how := string(a.Challenge)
 	switch {
 	case a.DNS.RFC2136 != nil:

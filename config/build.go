@@ -7,8 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/catalog"
 	"tollgate/config/strictyaml"
-	"tollgate/credential"
+	"tollgate/grants"
 	"tollgate/internal/nearest"
 	"tollgate/tlspolicy"
 )
@@ -19,24 +20,25 @@ type builder struct {
 	*strictyaml.Document
 	dir     string
 	options Options
-	secrets *secretReader
 	file    fileConfig
 	config  *Config
 
 	policies    map[string]*tlspolicy.Policy // those that could be made
 	upstreams   map[string]*Upstream
-	credentials map[string]*credential.Credential
-	uses        []tlspolicy.Use
+	credentials map[string]*Credential
+	operations  map[string][]*catalog.Operation  // by upstream
+	every       []*Upstream                      // those with problems of their own included
+	table       *grants.Table                    // nil: the grants have problems
 	chains      map[Certificate]*tls.Certificate // of files that were read
 	owners      map[string]owner                 // of secrets that were read
 }
 
 func newBuilder(dir string, o Options) *builder {
 	return &builder{
-		dir: dir, options: o, secrets: &secretReader{dir, o.LookupEnv, !o.Secrets}, config: &Config{},
-		policies:    map[string]*tlspolicy.Policy{},
+		dir: dir, options: o, config: &Config{},
 		upstreams:   map[string]*Upstream{},
-		credentials: map[string]*credential.Credential{},
+		credentials: map[string]*Credential{},
+		operations:  map[string][]*catalog.Operation{},
 		chains:      map[Certificate]*tls.Certificate{},
 		owners:      map[string]owner{},
 	}
@@ -135,7 +137,7 @@ func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Key
 func (b *builder) operationNames() []string {
 	var names []string
 	for _, u := range b.config.Upstreams {
-		for _, o := range u.Operations {
+		for _, o := range b.operations[u.Name] {
 			names = append(names, o.Name)
 		}
 	}

@@ -6,30 +6,28 @@ import (
 	"tollgate/caller"
 )
 
-// buildCallers makes the registry of callers.
+// buildCallers takes the callers, and makes a registry of them to check them together.
 func (b *builder) buildCallers() {
 	var configs []caller.Config
 	taken := map[string]string{}
-	b.config.CallerNames = sortedNames(b.file.Callers)
-	for _, name := range b.config.CallerNames {
-		c := caller.Config{Name: name}
+	for _, name := range sortedNames(b.file.Callers) {
+		known, c := Caller{Name: name}, caller.Config{Name: name}
 		for i, a := range b.file.Callers[name].Auth {
-			b.addAuth(fmt.Sprintf("callers.%s.auth[%d]", name, i), &c, a, taken)
+			b.addAuth(fmt.Sprintf("callers.%s.auth[%d]", name, i), &known, &c, a, taken)
 		}
+		b.config.Callers = append(b.config.Callers, known)
 		configs = append(configs, c)
 	}
 	if b.Failed("callers") {
 		return
 	}
-	registry, err := caller.NewRegistry(configs)
-	if err != nil {
+	if _, err := caller.NewRegistry(configs); err != nil {
 		b.problem("callers", "", "%v", err)
 	}
-	b.config.Callers = registry
 }
 
 // addAuth adds one way to be known. Each is tried alone first, so that its problems are reported where it stands.
-func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map[string]string) {
+func (b *builder) addAuth(path string, known *Caller, c *caller.Config, a authConfig, taken map[string]string) {
 	if b.Failed(path) {
 		return
 	}
@@ -62,6 +60,10 @@ func (b *builder) addAuth(path string, c *caller.Config, a authConfig, taken map
 		b.problem(path, "", "%s already belongs to %s", id, other)
 	}
 	taken[id] = path
+	if a.AccessKey != nil {
+		known.AccessKeys = append(known.AccessKeys, AccessKey{a.AccessKey.ID, a.AccessKey.Secret.Resolved(b.dir)})
+	}
+	known.Certificates = append(known.Certificates, alone.Certificates...)
 	c.Certificates = append(c.Certificates, alone.Certificates...)
 	c.AccessKeys = append(c.AccessKeys, alone.AccessKeys...)
 }

@@ -11,12 +11,11 @@ import (
 
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
-	"tollgate/tlspolicy"
 )
 
 func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSConfig) *ListenerTLS {
 	return &ListenerTLS{
-		Policy:            b.policy(path+".policy", s.Policy, "listener "+l.Name, tlspolicy.RoleServer),
+		Policy:            b.policy(path+".policy", s.Policy),
 		Certificates:      b.certificates(path, s),
 		Clients:           b.clients(path, l, s),
 		RequireClientCert: s.ClientCertificate == "required",
@@ -226,7 +225,7 @@ func ownHost(host string) bool { return host == "localhost" || setting.IsLoopbac
 func (c Certificate) describe() string {
 	switch {
 	case c.ACME != nil:
-		return c.ACME.describe()
+		return describeACME(c.ACME)
 	case c.Internal == nil:
 		return "files " + c.CertFile + ", " + c.KeyFile
 	}

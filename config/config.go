@@ -10,29 +10,27 @@ import (
 	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/internal/certs"
-	"tollgate/internal/certs/acme"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
 )
 
 // Config is a checked configuration: every name in it leads to something, every grant can be honoured, every path is
-// absolute. It is input only; nothing in it is open, listening or running.
+// absolute. It is plain data, which reflect.DeepEqual compares: of secrets and files it says where they are, and what is made of it
+// for a running gateway is made by its methods, with which the checks make it too.
 type Config struct {
 	Listeners []*Listener // in the order of the file
 	Upstreams []*Upstream // sorted by name
 
-	Credentials []*credential.Credential // sorted by name
-	Callers     *caller.Registry
-	CallerNames []string // sorted
-	GrantTable  *grants.Table
-	// Grants are as given to grants.New, so that [grants.Coverage] can be told apart; see [Config.GrantPlace].
-	Grants []grants.Grant
+	Credentials []*Credential  // sorted by name
+	Callers     []Caller       // sorted by name
+	Grants      []grants.Grant // where each stands: [Config.GrantPlace]
 
 	Limits  ratelimit.Config
 	Sources ratelimit.SourceConfig // per-source limit on requests of peers not yet known
 
-	// TLS is the process-wide plan for TLS 1.3; it must be fixed before the first handshake.
-	TLS   tlspolicy.Plan
+	TLSPolicies []tlspolicy.Custom // beside the built-in ones, sorted by name
+
 	Audit Audit
 	Admin Admin
 	Log   Log
@@ -55,6 +53,16 @@ type PrivateFile struct {
 // GrantPlace is the config path of a grant: "callers.billing-app.grants[0]".
 func (c *Config) GrantPlace(i int) string { return c.grantPlaces[i] }
 
+// Upstream returns the upstream of a name; nil if there is none.
+func (c *Config) Upstream(name string) *Upstream {
+	for _, u := range c.Upstreams {
+		if u.Name == name {
+			return u
+		}
+	}
+	return nil
+}
+
 // Notes are things that are allowed but probably not meant, one sentence each.
 func (c *Config) Notes() []string { return c.notes }
 
@@ -76,7 +84,7 @@ type Listener struct {
 
 // ListenerTLS is how a listener speaks TLS.
 type ListenerTLS struct {
-	Policy       *tlspolicy.Policy
+	Policy       string        // its name
 	Certificates []Certificate // one at least; how they are chosen among: [certs.Set]
 	// Clients says which client certificates count. Without a CA none is asked for.
 	Clients           certs.ClientsConfig
@@ -87,57 +95,32 @@ type ListenerTLS struct {
 type Certificate struct {
 	CertFile, KeyFile string // empty: one of the others
 	Internal          *certs.InternalConfig
-	ACME              *ACME
-}
-
-// ACME is where certificates come from that an authority issues. Roots and Logger are left to whoever opens it.
-type ACME struct {
-	acme.Config
-	CAFile string // of Roots; empty: the system's
+	ACME              *certs.ACMEConfig
 }
 
 // Route is what is served under some Host names of a listener.
 type Route struct {
 	// Hosts are lower case, without port; empty: every host that no other route of the listener names.
 	Hosts     []string
-	Router    *catalog.Router
-	Upstreams map[*catalog.Operation]*Upstream
-}
-
-// Route gives the route for a Host name (lower case, without port), or nil. That the listener accepts the name at all
-// ([Listener.Hosts]) is for the caller of Route to check.
-func (l *Listener) Route(host string) *Route {
-	var shared *Route
-	for i := range l.Routes {
-		r := &l.Routes[i]
-		if len(r.Hosts) == 0 {
-			shared = r
-			continue
-		}
-		for _, h := range r.Hosts {
-			if h == host {
-				return r
-			}
-		}
-	}
-	return shared
+	Upstreams []string // names, sorted; see [Router]
 }
 
 // Upstream is a place where calls go.
 type Upstream struct {
 	Name string
-	// URL has scheme and host only. For a unix socket it is http://localhost, and Socket says where to connect.
-	URL    *url.URL
-	Socket string // path of a unix socket; empty: connect to URL's host
+	// Scheme and Host are those of the URL, which has nothing else. For a unix socket they are http and localhost, and Socket says where
+	// to connect.
+	Scheme, Host string
+	Socket       string // path of a unix socket; empty: connect to Host
 	// Signed tells whether calls are signed, and so need a credential.
 	Signed     bool
-	Site       string // the catalog: "cn", "intl"; empty: declared endpoints only
-	Currency   string // of amounts where a call does not say, if it is not that of the site
-	Operations []*catalog.Operation
-	Policy     *tlspolicy.Policy // nil: plain HTTP
-	CAFile     string            // empty: the system's roots
-	ServerName string            // name in the certificate and in SNI
-	Pins       []tlspolicy.Pin   // none: every verified chain will do
+	Site       string                // the catalog: "cn", "intl"; empty: declared endpoints only
+	Currency   string                // of amounts where a call does not say, if it is not that of the site
+	Endpoints  []catalog.Declaration // beside the operations of the catalog; see [Config.Operations]
+	Policy     string                // name of the TLS policy; empty: plain HTTP
+	CAFile     string                // empty: the system's roots
+	ServerName string                // name in the certificate and in SNI
+	Pins       []tlspolicy.Pin       // none: every verified chain will do
 	// CertFile and KeyFile hold our certificate, for an upstream that asks for one. Optional.
 	CertFile, KeyFile string
 	// Hosts tell this upstream's operations from those of others on one listener; lower case; empty: the shared route.
@@ -146,6 +129,43 @@ type Upstream struct {
 	ConnectTimeout   time.Duration // connecting, and the TLS handshake
 	MaxConns         int
 	ForbidDeprecated bool
+}
+
+// URL returns where the upstream is.
+func (u *Upstream) URL() *url.URL { return &url.URL{Scheme: u.Scheme, Host: u.Host} }
+
+// Credential is a secret that signs calls: what it is, and where its keys are kept.
+type Credential struct {
+	credential.Facts
+	AccessKey, SecretKey setting.Reference
+	SecurityToken        *setting.Reference // of temporary keys; nil otherwise
+}
+
+// Fixed lists the keys that a running gateway cannot read again.
+func (c *Credential) Fixed() (keys []string) {
+	if c.AccessKey.Env != "" {
+		keys = append(keys, "access_key")
+	}
+	if c.SecretKey.Env != "" {
+		keys = append(keys, "secret_key")
+	}
+	if c.SecurityToken != nil && c.SecurityToken.Env != "" {
+		keys = append(keys, "security_token")
+	}
+	return keys
+}
+
+// Caller is an application that calls, and how it is known.
+type Caller struct {
+	Name         string
+	Certificates []caller.Certificate
+	AccessKeys   []AccessKey
+}
+
+// AccessKey is a virtual access key of a caller.
+type AccessKey struct {
+	ID     string
+	Secret setting.Reference
 }
 
 // Audit is where and how calls are recorded.

@@ -1,121 +1,70 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/nearest"
-	"tollgate/internal/secret"
 )
 
-// buildCredentials makes the credentials whose upstream is known. One whose secrets cannot be read gets placeholders: that
-// problem is reported, and the grants that name the credential can still be checked.
+// buildCredentials takes the credentials whose upstream is known, also those whose secrets cannot be read: the grants that name them
+// can still be checked.
 func (b *builder) buildCredentials() {
 	byKey := map[string]string{}
 	for _, name := range sortedNames(b.file.Credentials) {
 		written := b.file.Credentials[name]
-		c := b.buildCredential("credentials."+name, name, &written)
+		c, accessKey := b.buildCredential("credentials."+name, name, &written)
 		if c == nil {
 			continue
 		}
 		b.credentials[name] = c
 		b.config.Credentials = append(b.config.Credentials, c)
-		if other, twice := byKey[c.AccessKey()]; twice && b.options.Secrets {
+		if other, twice := byKey[accessKey]; twice && b.options.Secrets {
 			b.note("credentials %s and %s have the same access key: the provider locks it for both, but each is paused alone", other, name)
 		}
-		byKey[c.AccessKey()] = name
+		byKey[accessKey] = name
 	}
 }
 
-func (b *builder) buildCredential(path, name string, s *credentialConfig) *credential.Credential {
+func (b *builder) buildCredential(path, name string, s *credentialConfig) (c *Credential, accessKey string) {
 	class, err := catalog.ParseClass(s.Class)
 	upstream, ok := b.credentialUpstream(path, s)
 	kinds := b.kinds(path, s)
 	well := err == nil && ok && !b.Failed(path)
-	load := func() (credential.Keys, error) { return b.secrets.keys(s) }
-	if !b.checkKeys(path, s) {
-		load = func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: placeholder, SecretKey: secret.New(placeholder)}, nil
-		}
-	}
+	accessKey = b.checkKeys(path, s)
 	if !well {
-		return nil
+		return nil, ""
 	}
-	c, err := credential.New(credential.Config{
+	c = &Credential{
 		Facts: credential.Facts{
 			Name: name, Upstream: upstream, Class: class, Kinds: kinds, DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
 		},
-		Load: load, Fixed: s.inEnvironment(),
-	})
-	if err != nil {
-		b.problem(path, "", "%v", err)
-		return nil
+		AccessKey: s.AccessKey.Resolved(b.dir), SecretKey: s.SecretKey.Resolved(b.dir),
 	}
-	return c
+	if s.SecurityToken != nil {
+		token := s.SecurityToken.Resolved(b.dir)
+		c.SecurityToken = &token
+	}
+	return c, accessKey
 }
 
-// inEnvironment lists the keys that a running gateway cannot read again.
-func (s *credentialConfig) inEnvironment() (keys []string) {
-	if s.AccessKey.Env != "" {
-		keys = append(keys, "access_key")
-	}
-	if s.SecretKey.Env != "" {
-		keys = append(keys, "secret_key")
-	}
-	if s.SecurityToken != nil && s.SecurityToken.Env != "" {
-		keys = append(keys, "security_token")
-	}
-	return keys
-}
-
-// accessKeyExpr is what an access key may be: it stands in the Authorization header, where "," and "=" have a meaning.
-var accessKeyExpr = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
-
-// checkKeys reads each key by itself, so that what is wrong with it is reported where it stands.
-func (b *builder) checkKeys(path string, s *credentialConfig) bool {
+// checkKeys reads each key by itself, so that what is wrong with it is reported where it stands. It returns the access key.
+func (b *builder) checkKeys(path string, s *credentialConfig) string {
 	key, ok := b.secret(path+".access_key", s.AccessKey)
-	if ok && !accessKeyExpr.MatchString(key.Reveal()) {
-		b.Add(b.Key(path+".access_key"), path+".access_key", "", "access_key: what it refers to is not an access key")
-		ok = false
-	}
-	if ok {
+	if err := credential.CheckAccessKey(key.Reveal()); ok && err != nil {
+		b.Add(b.Key(path+".access_key"), path+".access_key", "", "access_key: %v", err)
+	} else if ok {
 		b.own(owner{path: path + ".access_key"}, key)
 	}
-	secretKey, secretOK := b.secret(path+".secret_key", s.SecretKey)
-	if secretOK {
+	if secretKey, ok := b.secret(path+".secret_key", s.SecretKey); ok {
 		b.own(owner{path: path + ".secret_key"}, secretKey)
 	}
-	tokenOK := true
 	if s.SecurityToken != nil {
-		_, tokenOK = b.secret(path+".security_token", *s.SecurityToken)
+		b.secret(path+".security_token", *s.SecurityToken)
 	}
-	return ok && secretOK && tokenOK
-}
-
-// keys reads all secrets of a credential.
-func (s *secretReader) keys(c *credentialConfig) (credential.Keys, error) {
-	accessKey, err := s.read(c.AccessKey)
-	if err != nil {
-		return credential.Keys{}, fmt.Errorf("access_key: %w", err)
-	}
-	if !accessKeyExpr.MatchString(accessKey.Reveal()) {
-		return credential.Keys{}, errors.New("access_key: what it refers to is not an access key")
-	}
-	secretKey, err := s.read(c.SecretKey)
-	if err != nil {
-		return credential.Keys{}, fmt.Errorf("secret_key: %w", err)
-	}
-	var token secret.String
-	if c.SecurityToken != nil {
-		if token, err = s.read(*c.SecurityToken); err != nil {
-			return credential.Keys{}, fmt.Errorf("security_token: %w", err)
-		}
-	}
-	return credential.Keys{AccessKey: accessKey.Reveal(), SecretKey: secretKey, SecurityToken: token}, nil
+	return key.Reveal()
 }
 
 // credentialUpstream finds the upstream: the one that is named, or the only signed one.

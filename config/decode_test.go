@@ -13,7 +13,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/config/strictyaml"
-	"tollgate/internal/certs/acme"
+	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
@@ -84,7 +84,7 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("listener: %+v", l)
 	}
 	l = c.Listeners[1]
-	if l.Loopback || l.TLS == nil || l.TLS.Policy.Name() != "huawei-high" || !l.TLS.RequireClientCert || !strings.HasSuffix(l.TLS.Clients.CA, "/ca.pem") ||
+	if l.Loopback || l.TLS == nil || l.TLS.Policy != "huawei-high" || !l.TLS.RequireClientCert || !strings.HasSuffix(l.TLS.Clients.CA, "/ca.pem") ||
 		!strings.HasSuffix(l.TLS.Certificates[0].CertFile, "/tls.crt") || !strings.HasSuffix(l.TLS.Certificates[0].KeyFile, "/tls.key") {
 		t.Errorf("listener: %+v, %+v", l, l.TLS)
 	}
@@ -98,35 +98,39 @@ func TestFullReachesConfig(t *testing.T) {
 	}
 	a, byRFC, byHuawei := lab[2].ACME, lab[3].ACME.DNS, lab[4].ACME.DNS
 	if a.Directory != "https://ca.corp.example/directory" || fmt.Sprint(a.Hosts) != "[lab.corp.example]" || a.Email != "ops@corp.example" ||
-		!strings.HasSuffix(a.CAFile, "/ca.pem") || !strings.HasSuffix(a.Dir, "/acme") || a.Key != acme.RSA || a.Challenge != acme.HTTP01 ||
-		a.Binding.KeyID != "lab" || a.Binding.Key.Reveal() != "c2VjcmV0" || lab[3].ACME.Key != acme.ECDSA || c.HTTPChallenge != ":80" {
+		!strings.HasSuffix(a.CA, "/ca.pem") || !strings.HasSuffix(a.Dir, "/acme") || a.Key != certs.RSA || a.Challenge != certs.HTTP01 ||
+		a.Binding.KeyID != "lab" || a.Binding.Key.Env != "TSIG" || lab[3].ACME.Key != certs.ECDSA || c.HTTPChallenge != ":80" {
 		t.Errorf("acme: %+v, %s", a, c.HTTPChallenge)
 	}
-	if r := byRFC.RFC2136; r.Server != "ns.corp.example:53" || r.KeyName != "gateway" || r.Algorithm != "hmac-sha512" || r.Key.Reveal() != "c2VjcmV0" ||
+	if r := byRFC.RFC2136; r.Server != "ns.corp.example:53" || r.KeyName != "gateway" || r.Algorithm != "hmac-sha512" || r.Key.Env != "TSIG" ||
 		fmt.Sprint(byRFC.Resolvers) != "[10.0.0.53:53]" {
 		t.Errorf("rfc2136: %+v", r)
 	}
-	if h := byHuawei.Huawei; h.AccessKey.Reveal() != "AKTEST" || h.SecretKey.Reveal() != testSecret || h.Region != "cn-north-4" {
+	if h := byHuawei.Huawei; h.AccessKey.Env != "AK" || !filepath.IsAbs(h.SecretKey.File) || !strings.HasSuffix(h.SecretKey.File, "/sk.txt") || h.Region != "cn-north-4" {
 		t.Errorf("huaweicloud: %+v", h)
 	}
 	u := c.Upstreams[1]
-	if u.Name != "bss" || u.URL.String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.Policy.Name() != "strict" ||
+	if u.Name != "bss" || u.URL().String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.Policy != "strict" ||
 		u.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.CAFile, "/ca.pem") || u.Timeout != 30*time.Second ||
 		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" ||
 		len(u.Pins) != 2 || u.Pins[0] != (tlspolicy.Pin{}) || u.Pins[1] == u.Pins[0] || !strings.HasSuffix(u.CertFile, "/tls.crt") || !strings.HasSuffix(u.KeyFile, "/tls.key") {
 		t.Errorf("upstream: %+v", u)
 	}
-	declared := u.Operations[len(u.Operations)-1]
+	operations, err := c.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := operations["bss"][len(operations["bss"])-1]
 	if declared.Name != "NewQuery" || !declared.Deprecated || fmt.Sprint(declared.ReplacedBy, declared.ForwardHeaders, declared.AnswerHeaders, declared.ContentTypes) !=
 		"[ListOrders] [X-Trace] [X-Trace-Id] [application/json application/xml]" {
 		t.Errorf("endpoint: %+v", declared)
 	}
-	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.Policy != nil || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL.String() != "http://localhost" {
+	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.Policy != "" || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL().String() != "http://localhost" {
 		t.Errorf("upstream: %+v", a)
 	}
 	main := c.Credentials[1]
-	if main.Name() != "main" || main.Facts().DomainID != "0a1b" || main.Facts().Partner() != "0a1b" || main.AccessKey() != "AKTEST" || main.Facts().Upstream != "bss" {
-		t.Errorf("credential: %v", main.Name())
+	if main.Name != "main" || main.DomainID != "0a1b" || main.Partner() != "0a1b" || main.AccessKey.Env != "AK" || main.Upstream != "bss" {
+		t.Errorf("credential: %+v", main)
 	}
 	if got := c.Grants[2]; got.Caller != "app" || got.Upstream != "bss" || !got.ClassConfirmed || fmt.Sprint(got.Customers) != "[c-17]" ||
 		c.GrantPlace(2) != "callers.app.grants[2]" {
@@ -167,7 +171,7 @@ func TestNoDefaultIsForgotten(t *testing.T) {
 		}
 	}
 	u := c.Upstreams[0]
-	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.Policy == nil || u.Policy.Name() != "huawei-high" {
+	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.Policy != "huawei-high" {
 		t.Errorf("upstream: %+v", u)
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,18 +11,20 @@ import (
 	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/internal/setting"
+	"tollgate/tlspolicy"
 )
-
-func compareNames(a, b string) int { return strings.Compare(a, b) }
 
 // Describe writes what the configuration comes to, for people: listeners, upstreams, the TLS mode, who may do what with
 // which credential and how many operations that covers, limits, bounds and notes. It shows no secret.
 func (c *Config) Describe(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	d := describer{b}
+	d := describer{w: b}
+	if err := d.make(c); err != nil {
+		return err
+	}
 	d.listeners(c.Listeners)
 	d.upstreams(c.Upstreams)
-	d.section("tls", c.TLS.String())
+	d.section("tls", d.plan.String())
 	d.credentials(c)
 	d.callers(c)
 	d.limits(c)
@@ -32,7 +35,38 @@ func (c *Config) Describe(w io.Writer) error {
 	return b.Flush()
 }
 
-type describer struct{ w io.Writer }
+// describer writes a description. It has what is made of the configuration for it.
+type describer struct {
+	w          io.Writer
+	operations map[string][]*catalog.Operation
+	coverage   map[int]map[string]grants.Coverage // by grant and pattern
+	plan       tlspolicy.Plan
+}
+
+func (d *describer) make(c *Config) (err error) {
+	if d.operations, err = c.Operations(); err != nil {
+		return err
+	}
+	policies, err := c.Policies()
+	if err != nil {
+		return err
+	}
+	if d.plan, err = c.TLSPlan(policies); err != nil {
+		return err
+	}
+	table, problems := c.GrantTable(d.operations)
+	if len(problems) > 0 {
+		return errors.New(problems[0].Message)
+	}
+	d.coverage = map[int]map[string]grants.Coverage{}
+	for _, coverage := range table.Coverage() {
+		if d.coverage[coverage.Grant] == nil {
+			d.coverage[coverage.Grant] = map[string]grants.Coverage{}
+		}
+		d.coverage[coverage.Grant][coverage.Selector] = coverage
+	}
+	return nil
+}
 
 func (d describer) section(title string, lines ...string) {
 	_, _ = fmt.Fprintln(d.w, title) // the writer is buffered and keeps its error for Flush
@@ -52,7 +86,7 @@ func (d describer) listeners(listeners []*Listener) {
 		d.line("  hosts: %s", orAny(l.Hosts))
 		d.certificates(l.TLS)
 		for _, r := range l.Routes {
-			d.line("  serves %s%s", upstreamList(&Listener{Routes: []Route{r}}), underHosts(r.Hosts))
+			d.line("  serves %s%s", strings.Join(r.Upstreams, ", "), underHosts(r.Hosts))
 		}
 	}
 }
@@ -77,11 +111,11 @@ func (l *Listener) protection() string {
 	case l.TLS == nil:
 		return "plain HTTP on this machine; callers identify themselves"
 	case l.TLS.Clients.CA == "":
-		return "TLS policy " + l.TLS.Policy.Name() + "; no client certificates"
+		return "TLS policy " + l.TLS.Policy + "; no client certificates"
 	case l.TLS.RequireClientCert:
-		return "TLS policy " + l.TLS.Policy.Name() + "; client certificate required"
+		return "TLS policy " + l.TLS.Policy + "; client certificate required"
 	}
-	return "TLS policy " + l.TLS.Policy.Name() + "; client certificate optional"
+	return "TLS policy " + l.TLS.Policy + "; client certificate optional"
 }
 
 func orAny(names []string) string {
@@ -98,34 +132,26 @@ func underHosts(hosts []string) string {
 	return " under " + strings.Join(hosts, ", ")
 }
 
-func upstreamList(l *Listener) string {
-	var names []string
-	for _, u := range l.upstreams() {
-		names = append(names, u.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
 func (d describer) upstreams(upstreams []*Upstream) {
 	d.section("upstreams")
 	for _, u := range upstreams {
-		d.line("%s: %s, %s, %s%s", u.Name, u.target(), u.what(), u.signing(), u.deprecation())
+		d.line("%s: %s, %s, %s%s", u.Name, u.target(), d.what(u), u.signing(), d.deprecation(u))
 		for _, p := range u.Pins {
 			d.line("  pin: %s%v", pinPrefix, p)
 		}
 		if u.CertFile != "" {
 			d.line("  client certificate: files %s, %s", u.CertFile, u.KeyFile)
 		}
-		for _, line := range u.recorded() {
+		for _, line := range d.recorded(u) {
 			d.line("  %s", line)
 		}
 	}
 }
 
 // recorded says what records of calls of declared endpoints hold: what these may carry, nobody but the operator knows.
-func (u *Upstream) recorded() (lines []string) {
+func (d describer) recorded(u *Upstream) (lines []string) {
 	of := map[string][]string{}
-	for _, o := range u.Operations {
+	for _, o := range d.operations[u.Name] {
 		if o.Site == "" {
 			of[o.Recorded()] = append(of[o.Recorded()], o.Name)
 		}
@@ -144,21 +170,21 @@ func (u *Upstream) target() string {
 	switch {
 	case u.Socket != "":
 		return "unix:" + u.Socket
-	case u.Policy == nil:
-		return u.URL.String()
+	case u.Policy == "":
+		return u.URL().String()
 	}
-	return u.URL.String() + " (TLS policy " + u.Policy.Name() + ")"
+	return u.URL().String() + " (TLS policy " + u.Policy + ")"
 }
 
-func (u *Upstream) what() string {
+func (d describer) what(u *Upstream) string {
 	if u.Site == "" {
-		return count(len(u.Operations), "declared endpoint")
+		return count(len(d.operations[u.Name]), "declared endpoint")
 	}
 	site := u.Site
 	if u.Currency != "" {
 		site += ", currency " + u.Currency
 	}
-	return fmt.Sprintf("%s (catalog %s)", count(len(u.Operations), "operation"), site)
+	return fmt.Sprintf("%s (catalog %s)", count(len(d.operations[u.Name]), "operation"), site)
 }
 
 func (u *Upstream) signing() string {
@@ -168,9 +194,9 @@ func (u *Upstream) signing() string {
 	return "not signed"
 }
 
-func (u *Upstream) deprecation() string {
+func (d describer) deprecation(u *Upstream) string {
 	deprecated := 0
-	for _, o := range u.Operations {
+	for _, o := range d.operations[u.Name] {
 		if o.Deprecated {
 			deprecated++
 		}
@@ -197,7 +223,7 @@ func (d describer) credentials(c *Config) {
 	}
 	d.section("credentials")
 	for _, one := range c.Credentials {
-		d.line("%s: %s, for upstream %s", one.Name(), one.Facts().Class, one.Facts().Upstream)
+		d.line("%s: %s, for upstream %s", one.Name, one.Class, one.Upstream)
 		if fixed := one.Fixed(); len(fixed) > 0 {
 			d.line("  %s", credential.FixedNote(fixed))
 		}
@@ -206,17 +232,17 @@ func (d describer) credentials(c *Config) {
 
 func (d describer) callers(c *Config) {
 	d.section("callers")
-	for _, name := range c.CallerNames {
-		d.line("%s", name)
+	for _, known := range c.Callers {
+		d.line("%s", known.Name)
 		for i, g := range c.Grants {
-			if g.Caller == name {
-				d.grant(c, i, g)
+			if g.Caller == known.Name {
+				d.grant(i, g)
 			}
 		}
 	}
 }
 
-func (d describer) grant(c *Config, index int, g grants.Grant) {
+func (d describer) grant(index int, g grants.Grant) {
 	with := "to upstream " + g.Upstream
 	if g.Credential != nil {
 		with = "with credential " + g.Credential.Name
@@ -224,18 +250,12 @@ func (d describer) grant(c *Config, index int, g grants.Grant) {
 	if len(g.Customers) > 0 {
 		with += ", for " + count(len(g.Customers), "account") + " only"
 	}
-	patterns := map[string]grants.Coverage{}
-	for _, coverage := range c.GrantTable.Coverage() {
-		if coverage.Grant == index {
-			patterns[coverage.Selector] = coverage
-		}
-	}
 	for _, selector := range g.Operations {
-		if coverage, ok := patterns[selector]; ok {
+		if coverage, ok := d.coverage[index][selector]; ok {
 			d.line("  %s %s: covers %s%s, leaves out %d", selector, with, count(coverage.Covers, "operation"), spending(coverage.Spend), coverage.LeftOut)
 			continue
 		}
-		d.line("  %s%s %s", selector, c.effectOf(g.Upstream, selector), with)
+		d.line("  %s%s %s", selector, d.effectOf(g.Upstream, selector), with)
 	}
 }
 
@@ -247,12 +267,10 @@ func spending(n int) string {
 }
 
 // effectOf gives " (spend)" for an operation of an upstream.
-func (c *Config) effectOf(upstream, operation string) string {
-	for _, u := range c.Upstreams {
-		for _, o := range u.Operations {
-			if u.Name == upstream && o.Name == operation && o.Effect != catalog.Read {
-				return " (" + o.Effect.String() + ")"
-			}
+func (d describer) effectOf(upstream, operation string) string {
+	for _, o := range d.operations[upstream] {
+		if o.Name == operation && o.Effect != catalog.Read {
+			return " (" + o.Effect.String() + ")"
 		}
 	}
 	return ""

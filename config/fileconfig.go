@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"tollgate/internal/certs"
-	"tollgate/internal/certs/acme"
 	"tollgate/internal/setting"
 )
 
@@ -132,7 +131,7 @@ type acmeConfig struct {
 	DNS *acmeDNSConfig `yaml:"dns"`
 }
 
-func (acmeConfig) Default() acmeConfig { return acmeConfig{Key: string(acme.ECDSA)} }
+func (acmeConfig) Default() acmeConfig { return acmeConfig{Key: string(certs.ECDSA)} }
 
 // accountBindingConfig is `account_binding` of `acme`.
 type accountBindingConfig struct {
@@ -165,7 +164,7 @@ type rfc2136Config struct {
 	Secret setting.Reference `yaml:"secret" need:"yes"`
 }
 
-func (rfc2136Config) Default() rfc2136Config { return rfc2136Config{Algorithm: acme.DefaultAlgorithm} }
+func (rfc2136Config) Default() rfc2136Config { return rfc2136Config{Algorithm: certs.DefaultAlgorithm} }
 
 // huaweiDNSConfig is `huaweicloud` of `dns`.
 type huaweiDNSConfig struct {

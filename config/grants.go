@@ -10,18 +10,13 @@ import (
 
 // buildGrants collects the grants and makes the table of them.
 func (b *builder) buildGrants() {
-	for _, name := range b.config.CallerNames {
-		for i, g := range b.file.Callers[name].Grants {
-			b.addGrant(fmt.Sprintf("callers.%s.grants[%d]", name, i), name, g)
+	for _, c := range b.config.Callers {
+		for i, g := range b.file.Callers[c.Name].Grants {
+			b.addGrant(fmt.Sprintf("callers.%s.grants[%d]", c.Name, i), c.Name, g)
 		}
 	}
-	var upstreams []grants.Upstream
-	for _, u := range b.config.Upstreams {
-		upstreams = append(upstreams, grants.Upstream{
-			Name: u.Name, Operations: u.Operations, Signed: u.Signed, ForbidDeprecated: u.ForbidDeprecated,
-		})
-	}
-	checked, problems := grants.New(upstreams, b.config.Grants)
+	var problems []grants.Problem
+	b.table, problems = b.config.GrantTable(b.operations)
 	for _, p := range problems {
 		path := b.config.grantPlaces[p.Grant]
 		if p.Selector >= 0 {
@@ -29,7 +24,6 @@ func (b *builder) buildGrants() {
 		}
 		b.problem(path, nearest.Meant(p.Nearest), "%s", p.Message)
 	}
-	b.config.GrantTable = checked
 }
 
 func (b *builder) addGrant(path, callerName string, g grantConfig) {
@@ -52,7 +46,7 @@ func (b *builder) addGrant(path, callerName string, g grantConfig) {
 		if c == nil { // reported where it stands
 			return
 		}
-		grant.Credential = c.Facts()
+		grant.Credential = &c.Facts
 	}
 	var ok bool
 	if grant.Upstream, ok = b.grantUpstream(path, g, grant.Credential); !ok {

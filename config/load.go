@@ -8,16 +8,15 @@ import (
 	"path/filepath"
 
 	"tollgate/config/strictyaml"
+	"tollgate/internal/setting"
 )
 
 // Options say how a configuration is read.
 type Options struct {
-	// Secrets tells to read the secrets, certificates and keys that the file refers to. Without it credentials and
-	// callers get placeholders: enough to explain decisions, not to make calls.
+	// Secrets has the secrets, certificates and keys read that the file refers to, to check them. They are not kept.
 	Secrets bool
-	// LookupEnv finds environment variables; nil means os.LookupEnv. It may be called again later, by credentials that
-	// read their keys anew.
-	LookupEnv func(string) (string, bool)
+	// LookupEnv finds environment variables; nil means os.LookupEnv.
+	LookupEnv setting.LookupEnv
 }
 
 // Load reads the configuration file at path; relative paths in it are relative to its folder. If the file can be read
@@ -49,9 +48,6 @@ func readFile(path string) ([]byte, error) {
 // Parse reads a configuration from memory. The name stands in errors; dir is what relative paths are relative to.
 // The error is a [*strictyaml.Errors].
 func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
-	if o.LookupEnv == nil {
-		o.LookupEnv = os.LookupEnv
-	}
 	b := newBuilder(dir, o)
 	var err error
 	if b.Document, err = strictyaml.Decode(name, text, &b.file); err != nil {

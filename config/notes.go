@@ -13,17 +13,17 @@ import (
 
 // takeNotes looks for what is allowed, but probably not meant.
 func (b *builder) takeNotes() {
-	for _, name := range b.config.CallerNames {
-		b.noteCaller(name)
+	for _, c := range b.config.Callers {
+		b.noteCaller(c.Name)
 	}
 	for _, u := range b.config.Upstreams {
-		if !slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.serves(u) }) {
+		if !slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.serves(u.Name) }) {
 			b.note("upstream %s is served by no listener", u.Name)
 		}
 	}
 	for _, c := range b.config.Credentials {
-		if !slices.ContainsFunc(b.file.grants(), func(g grantConfig) bool { return g.Credential == c.Name() }) {
-			b.note("credential %s is in no grant", c.Name())
+		if !slices.ContainsFunc(b.file.grants(), func(g grantConfig) bool { return g.Credential == c.Name }) {
+			b.note("credential %s is in no grant", c.Name)
 		}
 	}
 	b.noteAccounts()
@@ -58,20 +58,20 @@ var sites = map[string]string{"bss.myhuaweicloud.com": "cn", "bss-intl.myhuaweic
 
 // noteSite notes an upstream at one of the provider's sites with the catalog of another.
 func (b *builder) noteSite(u *Upstream) {
-	if site := sites[u.URL.Hostname()]; u.Site != "" && site != "" && site != u.Site {
+	if site := sites[u.URL().Hostname()]; u.Site != "" && site != "" && site != u.Site {
 		b.note("upstream %s has the catalog %s, but %s is the site of the catalog %s: paths, classes and amounts would be read by the wrong one",
-			u.Name, u.Site, u.URL.Hostname(), site)
+			u.Name, u.Site, u.URL().Hostname(), site)
 	}
 }
 
 // noteSunsets notes what callers may call although the provider has announced its end.
 func (b *builder) noteSunsets(u *Upstream) {
-	if u.ForbidDeprecated || b.config.GrantTable == nil {
+	if u.ForbidDeprecated || b.table == nil {
 		return
 	}
 	ends := map[string]int{}
-	for _, o := range u.Operations {
-		if !o.Sunset.IsZero() && b.config.GrantTable.Covers(u.Name, o.Name) {
+	for _, o := range b.operations[u.Name] {
+		if !o.Sunset.IsZero() && b.table.Covers(u.Name, o.Name) {
 			ends[o.Sunset.Format(time.DateOnly)]++
 		}
 	}
@@ -89,8 +89,8 @@ func (b *builder) noteSunsets(u *Upstream) {
 func (b *builder) noteAccounts() {
 	var unknown []string
 	for _, c := range b.config.Credentials {
-		if c.Facts().DomainID == "" {
-			unknown = append(unknown, c.Name())
+		if c.DomainID == "" {
+			unknown = append(unknown, c.Name)
 		}
 	}
 	if len(unknown) > 0 {
@@ -148,20 +148,6 @@ func (s *fileConfig) grants() []grantConfig {
 	return grants
 }
 
-func (l *Listener) serves(u *Upstream) bool { return slices.Contains(l.upstreams(), u) }
-
-// upstreams are all that the listener's routes lead to, in the order of the routes and of their names.
-func (l *Listener) upstreams() []*Upstream {
-	var all []*Upstream
-	for _, r := range l.Routes {
-		var here []*Upstream
-		for _, u := range r.Upstreams {
-			if !slices.Contains(here, u) {
-				here = append(here, u)
-			}
-		}
-		slices.SortFunc(here, func(a, b *Upstream) int { return compareNames(a.Name, b.Name) })
-		all = append(all, here...)
-	}
-	return all
+func (l *Listener) serves(upstream string) bool {
+	return slices.ContainsFunc(l.Routes, func(r Route) bool { return slices.Contains(r.Upstreams, upstream) })
 }

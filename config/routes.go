@@ -3,8 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-
-	"tollgate/catalog"
 )
 
 // routes divides what a listener serves by Host: one route for each upstream that has hosts, and one that all others
@@ -52,7 +50,7 @@ func (b *builder) overlap(path string, l *Listener, upstreams []*Upstream) bool 
 	found := false
 	for i, u := range upstreams {
 		for _, other := range upstreams[:i] {
-			_, err := catalog.NewRouter(slices.Concat(other.Operations, u.Operations))
+			_, _, err := Router([]string{other.Name, u.Name}, b.operations)
 			if err == nil {
 				continue
 			}
@@ -72,20 +70,14 @@ func more(n int) string {
 	return fmt.Sprintf(" (and %d more)", n)
 }
 
-func (b *builder) route(path string, upstreams []*Upstream) (Route, bool) {
-	r := Route{Upstreams: map[*catalog.Operation]*Upstream{}}
-	var operations []*catalog.Operation
+func (b *builder) route(path string, upstreams []*Upstream) (r Route, ok bool) {
 	for _, u := range upstreams {
-		for _, o := range u.Operations {
-			r.Upstreams[o] = u
-			operations = append(operations, o)
-		}
+		r.Upstreams = append(r.Upstreams, u.Name)
 	}
-	router, err := catalog.NewRouter(operations)
-	if err != nil {
+	slices.Sort(r.Upstreams)
+	if _, _, err := Router(r.Upstreams, b.operations); err != nil {
 		b.problem(path+".upstreams", "", "%v", firstLeaf(err))
 		return r, false
 	}
-	r.Router = router
 	return r, true
 }

@@ -1,30 +1,40 @@
 package config
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
-// TestRoutes follows a Host and a path to the upstream.
+// TestRoutes follows a route and a path to the upstream.
 func TestRoutes(t *testing.T) {
 	c := parseFile(t, "testdata/two_sites_by_host.good.yml")
-	l := c.Listeners[0]
-	for _, test := range []struct{ host, want string }{
-		{"localhost", "cn"}, {"127.0.0.1", "cn"}, {"intl.localhost", "intl"},
-	} {
-		r := l.Route(test.host)
-		if r == nil {
-			t.Fatalf("%s has no route", test.host)
+	operations, err := c.Operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sites := map[string]string{"": "cn", "intl.localhost": "intl"} // by host; the route without one is for all others
+	for _, route := range c.Listeners[0].Routes {
+		want := sites[strings.Join(route.Hosts, " ")]
+		router, of, err := Router(route.Upstreams, operations)
+		if err != nil {
+			t.Fatal(err)
 		}
-		o, _, ok := r.Router.Match("POST", "/v2/orders/customer-orders/pay")
+		o, _, ok := router.Match("POST", "/v2/orders/customer-orders/pay")
 		if !ok {
-			o, _, ok = r.Router.Match("POST", "/v3/orders/customer-orders/pay")
+			o, _, ok = router.Match("POST", "/v3/orders/customer-orders/pay")
 		}
-		if !ok || r.Upstreams[o].Name != test.want {
-			t.Errorf("%s leads to %v, want %s", test.host, r.Upstreams[o], test.want)
+		if !ok || of[o] != want {
+			t.Errorf("%s leads to %v, want %s", route.Hosts, of[o], want)
 		}
-		for o, u := range r.Upstreams {
-			if u.Name != test.want || o.Site != u.Site {
-				t.Errorf("route of %s has %s of %s", test.host, o.Name, u.Name)
+		for o, name := range of {
+			if name != want || o.Site != c.Upstream(name).Site {
+				t.Errorf("route of %s has %s of %s", route.Hosts, o.Name, name)
 			}
 		}
+		delete(sites, strings.Join(route.Hosts, " "))
+	}
+	if len(sites) > 0 {
+		t.Errorf("no routes for %v", sites)
 	}
 }
 
@@ -49,15 +59,6 @@ func TestEuropeanSite(t *testing.T) {
 		if got := c.Upstreams[0].Currency; got != want {
 			t.Errorf("%s: currency %q, want %q", upstream, got, want)
 		}
-	}
-}
-
-// TestNoRouteForUnknownHosts: on a listener whose upstreams all have hosts, another host has no route. A unix socket
-// accepts any Host, so this is where a call could otherwise reach an upstream by chance.
-func TestNoRouteForUnknownHosts(t *testing.T) {
-	l := &Listener{Routes: []Route{{Hosts: []string{"a"}}, {Hosts: []string{"b"}}}}
-	if l.Route("a") != &l.Routes[0] || l.Route("b") != &l.Routes[1] || l.Route("c") != nil || l.Route("") != nil {
-		t.Error("a host leads to the wrong route")
 	}
 }
 

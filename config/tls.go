@@ -12,46 +12,40 @@ import (
 
 // tlsPolicies makes the policies of the file and adds the built-in ones.
 func (b *builder) tlsPolicies() {
-	for _, name := range tlspolicy.Names() {
-		if p, err := tlspolicy.Named(name); err == nil {
-			b.policies[name] = p
-		}
-	}
+	b.policies, _ = new(Config).Policies() // the built-in ones, which are good
 	for _, name := range sortedNames(b.file.TLSPolicies) {
 		path := "tls_policies." + name
 		if b.Failed(path) {
 			continue
 		}
 		s := b.file.TLSPolicies[name]
-		p, err := tlspolicy.New(tlspolicy.Custom{Name: name, Versions: s.Versions, CipherSuites: s.CipherSuites, Groups: s.Groups})
+		custom := tlspolicy.Custom{Name: name, Versions: s.Versions, CipherSuites: s.CipherSuites, Groups: s.Groups}
+		p, err := tlspolicy.New(custom)
 		if err != nil {
 			b.Add(b.Key(path), path, "", "%s", strings.ReplaceAll(err.Error(), "\n", "\n    "))
 			continue
 		}
 		b.policies[name] = p
+		b.config.TLSPolicies = append(b.config.TLSPolicies, custom)
 	}
 }
 
-// policy finds a TLS policy by name, and remembers its use for the process-wide plan.
-func (b *builder) policy(path, name, where string, role tlspolicy.Role) *tlspolicy.Policy {
+// policy returns the name of a TLS policy, or "" if there is no good one of that name.
+func (b *builder) policy(path, name string) string {
 	known := slices.Concat(tlspolicy.Names(), sortedNames(b.file.TLSPolicies))
 	if !b.named(path, "TLS policy", name, known) || b.policies[name] == nil {
-		return nil
+		return ""
 	}
-	b.uses = append(b.uses, tlspolicy.Use{Where: where, Policy: b.policies[name], Role: role})
-	return b.policies[name]
+	return name
 }
 
-// planTLS works out the TLS 1.3 suites of the process.
+// planTLS checks that the process can have the TLS 1.3 suites of all policies in use.
 func (b *builder) planTLS() {
-	plan, err := tlspolicy.NewPlan(b.uses)
-	if err != nil {
+	if _, err := planTLS(b.every, b.config.Listeners, b.policies); err != nil {
 		for _, cause := range leaves(err) {
 			b.Add(b.Key("tls_policies"), "tls_policies", "", "%v", cause)
 		}
-		return
 	}
-	b.config.TLS = plan
 }
 
 // checkBundle reads a file of authorities, if files are to be read.

@@ -8,7 +8,6 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/internal/setting"
-	"tollgate/tlspolicy"
 )
 
 // buildUpstreams makes the upstreams, in the order of their names.
@@ -16,6 +15,7 @@ func (b *builder) buildUpstreams() {
 	for _, name := range sortedNames(b.file.Upstreams) {
 		written, path := b.file.Upstreams[name], "upstreams."+name
 		u := b.buildUpstream(path, name, &written)
+		b.every = append(b.every, u)
 		if b.Failed(path) {
 			continue
 		}
@@ -45,21 +45,23 @@ func (b *builder) upstreamNames(signed bool) []string {
 
 func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream {
 	u := &Upstream{
-		Name: name, URL: s.URL.URL, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
+		Name: name, Signed: s.signs(), Site: s.Catalog, Hosts: hostNames(s.Hosts),
 		Timeout: time.Duration(s.Timeout), ConnectTimeout: time.Duration(s.ConnectTimeout),
 		MaxConns: s.MaxConnections, ForbidDeprecated: s.Deprecated == "forbid",
 	}
-	u.Socket = setting.Resolve(b.dir, s.URL.Socket)
+	if s.URL.URL != nil { // otherwise reported when it was read
+		u.Scheme, u.Host, u.Socket = s.URL.URL.Scheme, s.URL.URL.Host, setting.Resolve(b.dir, s.URL.Socket)
+	}
 	b.checkSigning(path, s)
 	b.upstreamTLS(path, u, s)
 	if u.isEuropean() {
 		u.Currency = noCurrency
 	}
-	u.Operations = catalog.Operations(s.Catalog)
+	b.operations[name] = catalog.Operations(s.Catalog)
 	for i := range s.Endpoints {
 		b.addEndpoint(fmt.Sprintf("%s.endpoints[%d]", path, i), u, &s.Endpoints[i])
 	}
-	if len(u.Operations) == 0 && !b.Failed(path) {
+	if len(b.operations[name]) == 0 && !b.Failed(path) {
 		b.problem(path, "give a catalog, or declare endpoints", "upstream %s has no operations", name)
 	}
 	return u
@@ -71,11 +73,7 @@ const noCurrency = "XXX"
 // isEuropean reports whether the upstream is the provider's European site. It speaks the catalog of the international one, but no
 // page says what its amounts are in.
 func (u *Upstream) isEuropean() bool {
-	names := []string{u.ServerName}
-	if u.URL != nil {
-		names = append(names, u.URL.Hostname())
-	}
-	return slices.ContainsFunc(names, func(name string) bool {
+	return slices.ContainsFunc([]string{u.ServerName, u.URL().Hostname()}, func(name string) bool {
 		return strings.HasSuffix("."+strings.ToLower(strings.TrimSuffix(name, ".")), ".myhuaweicloud.eu")
 	})
 }
@@ -99,7 +97,7 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 	if s.URL.URL == nil { // reported when it was read
 		return
 	}
-	if u.URL.Scheme != "https" {
+	if u.Scheme != "https" {
 		if s.TLS != nil {
 			b.problem(path+".tls", "use an https:// url, or remove tls", "the url is plain http, so there is no TLS")
 		}
@@ -110,11 +108,11 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 		def := upstreamTLSConfig{}.Default()
 		t = &def
 	}
-	u.Policy = b.policy(path+".tls.policy", t.Policy, "upstream "+u.Name, tlspolicy.RoleClient)
+	u.Policy = b.policy(path+".tls.policy", t.Policy)
 	u.CAFile = setting.Resolve(b.dir, t.CA)
 	u.ServerName = string(t.ServerName)
 	if u.ServerName == "" {
-		u.ServerName = u.URL.Hostname()
+		u.ServerName = u.URL().Hostname()
 	}
 	b.checkBundle(path+".tls.ca", "upstream "+u.Name, u.CAFile)
 	u.Pins = b.pins(path+".tls.pins", t.Pins)
@@ -131,29 +129,32 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 	if err != nil || b.Failed(path) {
 		return
 	}
-	o, err := catalog.Declare(catalog.Declaration{
+	declared := catalog.Declaration{
 		Name: s.Name, Method: s.Method, Path: s.Path, Effect: effect, Class: class,
 		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers, AnswerHeaders: s.AnswerHeaders,
 		ContentTypes: s.ContentTypes, Sensitive: s.Sensitive, RecordQuery: s.RecordQuery,
-	})
+	}
+	o, err := catalog.Declare(declared)
 	if err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}
 		return
 	}
-	for _, other := range u.Operations {
+	have := b.operations[u.Name]
+	for _, other := range have {
 		if other.Name == o.Name {
 			b.problem(path+".name", "", "upstream %s has an operation %s already", u.Name, o.Name)
 			return
 		}
 	}
-	operations := append(u.Operations[:len(u.Operations):len(u.Operations)], o)
+	operations := append(have[:len(have):len(have)], o)
 	if _, err := catalog.NewRouter(operations); err != nil {
 		b.problem(path, "", "%v", firstLeaf(err))
 		return
 	}
-	u.Operations = operations
+	b.operations[u.Name] = operations
+	u.Endpoints = append(u.Endpoints, declared)
 }
 
 // endpointClass reads the class, which signed upstreams need and others have no use for.

@@ -3,6 +3,7 @@ package credential
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,17 @@ type Keys struct {
 
 func (k Keys) equal(other Keys) bool {
 	return k.AccessKey == other.AccessKey && k.SecretKey.Equal(other.SecretKey) && k.SecurityToken.Equal(other.SecurityToken)
+}
+
+// accessKeyExpr is what an access key may be: it stands in the Authorization header, where "," and "=" have a meaning.
+var accessKeyExpr = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+
+// CheckAccessKey reports a text that cannot be an access key. It does not repeat it: it may be a secret in the wrong place.
+func CheckAccessKey(text string) error {
+	if !accessKeyExpr.MatchString(text) {
+		return errors.New("what it refers to is not an access key")
+	}
+	return nil
 }
 
 func (k Keys) check() error {

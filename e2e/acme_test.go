@@ -230,8 +230,9 @@ func (a *authority) config(change ...func(*acme.Config)) acme.Config {
 	roots := x509.NewCertPool()
 	roots.AddCert(a.server.Certificate())
 	c := acme.Config{
-		Directory: a.server.URL + "/dir", Hosts: []string{"a.lab.test"}, Email: "ops@lab.test", Roots: roots, Challenge: acme.HTTP01,
-		Dir: filepath.Join(a.t.TempDir(), "acme"),
+		Roots: roots, ACMEConfig: certs.ACMEConfig{
+			Directory: a.server.URL + "/dir", Hosts: []string{"a.lab.test"}, Email: "ops@lab.test", Challenge: certs.HTTP01, Dir: filepath.Join(a.t.TempDir(), "acme"),
+		},
 	}
 	for _, f := range change {
 		f(&c)
@@ -324,7 +325,7 @@ func TestACMEHTTP(t *testing.T) {
 	a := newAuthority(t, authorityOptions{})
 	first := a.config(func(c *acme.Config) { c.Hosts = []string{"a.lab.test", "b.lab.test"} })
 	second := first
-	second.Key = acme.RSA
+	second.Key = certs.RSA
 	one, two := a.open(first), a.open(second)
 	if len(one.Current()) != 0 || one.Hosts()[0].Leaf != nil {
 		t.Error("there is something before the start")
@@ -392,7 +393,7 @@ func (a *authority) gatewayListener(r *replica, clients *x509.CertPool) (given *
 // TestACMETLSALPN: the listener itself answers, although it wants client certificates, and nothing else comes of that.
 func TestACMETLSALPN(t *testing.T) {
 	a, clients := newAuthority(t, authorityOptions{}), testpki.Must(testpki.New())
-	r := a.open(a.config(func(c *acme.Config) { c.Challenge = acme.TLSALPN01 }))
+	r := a.open(a.config(func(c *acme.Config) { c.Challenge = certs.TLSALPN01 }))
 	given := a.gatewayListener(r, clients.Pool())
 	must(t, r.Start(a.tls.Addr().String()))
 	r.awaitSaid(t, inUse)
@@ -426,10 +427,8 @@ func TestACMETLSALPN(t *testing.T) {
 
 func overDNS(a *authority) func(*acme.Config) {
 	return func(c *acme.Config) {
-		c.Hosts, c.Challenge = []string{"*.lab.test"}, acme.DNS01
-		c.DNS = acme.DNS{Resolvers: []string{a.zone.address}, RFC2136: &acme.RFC2136{
-			Server: a.zone.address, KeyName: "gateway", Key: secret.New(zoneKey),
-		}}
+		c.Hosts, c.Challenge, c.Secrets.TSIG = []string{"*.lab.test"}, certs.DNS01, secret.New(zoneKey)
+		c.DNS = certs.ACMEDNS{Resolvers: []string{a.zone.address}, RFC2136: &certs.RFC2136{Server: a.zone.address, KeyName: "gateway"}}
 	}
 }
 
@@ -448,7 +447,7 @@ func TestACMEDNS(t *testing.T) {
 func TestACMEDNSWrongKey(t *testing.T) {
 	a := newAuthority(t, authorityOptions{})
 	r := a.open(a.config(overDNS(a), func(c *acme.Config) {
-		c.DNS.RFC2136.Key = secret.New(base64.StdEncoding.EncodeToString([]byte("another key of thirty-two bytes.")))
+		c.Secrets.TSIG = secret.New(base64.StdEncoding.EncodeToString([]byte("another key of thirty-two bytes.")))
 	}))
 	must(t, r.Start(""))
 	r.awaitSaid(t, "there is no certificate yet")
@@ -566,20 +565,25 @@ func TestACMEDownAtRenewal(t *testing.T) {
 	r.awaitSaid(t, "the old certificate stays in use")
 }
 
+// bound binds the account with a key.
+func bound(key string) func(*acme.Config) {
+	return func(c *acme.Config) { c.Binding.KeyID, c.Secrets.Binding = "kid-1", secret.New(key) }
+}
+
 // TestACMEBinding: an authority that wants an external account gets it, and refuses a wrong key, which is not shown.
 func TestACMEBinding(t *testing.T) {
 	const key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 	a := newAuthority(t, authorityOptions{bindings: map[string]string{"kid-1": key}})
 	wrong := strings.ToLower(key)
-	for name, binding := range map[string]acme.Binding{"none": {}, "wrong": {KeyID: "kid-1", Key: secret.New(wrong)}} {
-		r := a.open(a.config(func(c *acme.Config) { c.Binding = binding }))
+	for name, change := range map[string]func(*acme.Config){"none": func(*acme.Config) {}, "wrong": bound(wrong)} {
+		r := a.open(a.config(change))
 		must(t, r.Start(a.tcp.Addr().String()))
 		r.awaitSaid(t, "there is no certificate yet")
 		if err := r.Hosts()[0].Err; err == nil || strings.Contains(err.Error(), wrong) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	a.wantGood(a.issued(a.config(func(c *acme.Config) { c.Binding = acme.Binding{KeyID: "kid-1", Key: secret.New(key)} })), "a.lab.test")
+	a.wantGood(a.issued(a.config(bound(key))), "a.lab.test")
 }
 
 // TestACMEReplicas: two that share a directory order once, and the one that is asked answers for the other.

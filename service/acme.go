@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/accept"
-	"tollgate/config"
 	"tollgate/internal/certs"
 	"tollgate/internal/certs/acme"
 )
@@ -17,19 +16,23 @@ import (
 // usedACME is a source of certificates that an authority issues, on a listener.
 type usedACME struct {
 	listener  string
-	challenge acme.Challenge
+	challenge certs.ACMEChallenge
 	*acme.Source
 }
 
 // openACME takes what is stored. The authority is asked after [service.startACME].
-func (k *tlsReloader) openACME(listener string, c *config.ACME) (*acme.Source, error) {
-	roots, err := certs.LoadBundle(c.CAFile)
+func (k *tlsReloader) openACME(listener string, c *certs.ACMEConfig) (*acme.Source, error) {
+	roots, err := certs.LoadBundle(c.CA)
 	if err != nil {
 		return nil, err
 	}
-	open := c.Config
-	open.Roots, open.Report, open.Logger = roots.Pool, k.found, k.logger.With(zap.String("listener", listener))
-	source, err := acme.Open(open)
+	secrets, err := c.Read(k.lookup)
+	if err != nil {
+		return nil, fmt.Errorf("acme: %w", err)
+	}
+	source, err := acme.Open(acme.Config{
+		ACMEConfig: *c, Secrets: secrets, Roots: roots.Pool, Report: k.found, Logger: k.logger.With(zap.String("listener", listener)),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +45,7 @@ func (k *tlsReloader) openACME(listener string, c *config.ACME) (*acme.Source, e
 func (k *tlsReloader) answer(listener string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	var sources []*acme.Source
 	for _, u := range k.acme {
-		if u.listener == listener && u.challenge == acme.TLSALPN01 {
+		if u.listener == listener && u.challenge == certs.TLSALPN01 {
 			sources = append(sources, u.Source)
 		}
 	}
@@ -104,7 +107,7 @@ func (s *Service) startACME(ctx context.Context) error {
 	}
 	for _, u := range s.reloader.acme {
 		address := s.addresses[u.listener]
-		if u.challenge == acme.HTTP01 {
+		if u.challenge == certs.HTTP01 {
 			address = challenges
 		}
 		if err := u.Start(address); err != nil {
@@ -130,10 +133,10 @@ func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 	for _, u := range s.reloader.acme {
 		sources = append(sources, u.Source)
 	}
-	server := acme.NewServer(s.logger, sources...)
+	server := acme.NewServer(s.Logger, sources...)
 	watch := accept.Requests{Refused: func(net.Addr) {}} // marks the connections that are busy
 	watch.Watch(server)
 	s.endpoints = append(s.endpoints, s.begin(server, accept.New(inner, accept.Config{MaxConns: maxChallengeConns})))
-	s.logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
+	s.Logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
 	return inner.Addr().String(), nil
 }

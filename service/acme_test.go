@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"tollgate/config"
-	"tollgate/internal/certs/acme"
+	"tollgate/internal/certs"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
 )
@@ -17,13 +17,12 @@ import (
 func TestReloaderWithoutCertificate(t *testing.T) {
 	k, dir, _, _ := kept(t, testpki.Leaf{})
 	defer k.close()
-	asked := config.Certificate{ACME: &config.ACME{Config: acme.Config{
-		Directory: "https://ca.test/dir", Hosts: []string{"a.gw.example"}, Dir: filepath.Join(dir, "acme"), Challenge: acme.TLSALPN01,
-	}}}
+	asked := config.Certificate{ACME: &certs.ACMEConfig{
+		Directory: "https://ca.test/dir", Hosts: []string{"a.gw.example"}, Dir: filepath.Join(dir, "acme"), Challenge: certs.TLSALPN01,
+	}}
 	files := config.Certificate{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
-	policy := testpki.Must(tlspolicy.Named(tlspolicy.Default))
 	for name, certificates := range map[string][]config.Certificate{"none": {asked, asked}, "other": {asked, files}} {
-		if _, _, err := k.listener(name, &config.ListenerTLS{Policy: policy, Certificates: certificates}); err != nil {
+		if _, _, err := k.listener(name, &config.ListenerTLS{Policy: tlspolicy.Default, Certificates: certificates}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,20 +14,23 @@ import (
 	"tollgate/config"
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
+	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
 
 // tlsReloader looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
 type tlsReloader struct {
-	logger  *zap.Logger
-	found   private.Report // takes what is found out about files of the gateway's own
-	metrics *admin.Certificates
-	watch   certs.Watch
-	sources []usedSource
-	clients []usedClients
-	bundles []usedBundle
-	acme    []usedACME
-	stop    func() // looking after them; nil before that begins
+	logger   *zap.Logger
+	lookup   setting.LookupEnv
+	policies map[string]*tlspolicy.Policy
+	found    private.Report // takes what is found out about files of the gateway's own
+	metrics  *admin.Certificates
+	watch    certs.Watch
+	sources  []usedSource
+	clients  []usedClients
+	bundles  []usedBundle
+	acme     []usedACME
+	stop     func() // looking after them; nil before that begins
 
 	interval time.Duration // 0: as [certs.Watch] has it
 
@@ -75,8 +78,8 @@ type placed struct {
 
 func (p placed) Name() string { return p.where + ": " + p.Reloader.Name() }
 
-func newTLSReloader(logger *zap.Logger, found private.Report) *tlsReloader {
-	k := &tlsReloader{logger: logger, found: found, failing: map[string]failure{}}
+func newTLSReloader(p Process, found private.Report) *tlsReloader {
+	k := &tlsReloader{logger: p.Logger, lookup: p.LookupEnv, found: found, failing: map[string]failure{}}
 	k.watch.Report = k.report
 	return k
 }
@@ -87,6 +90,10 @@ func (k *tlsReloader) add(where string, reloader certs.Reloader) {
 
 // listener opens the certificates of a listener, and what tells which client certificates count; nil if none is asked for.
 func (k *tlsReloader) listener(name string, t *config.ListenerTLS) (*tls.Config, *certs.Clients, error) {
+	policy, err := k.policy(t.Policy)
+	if err != nil {
+		return nil, nil, err
+	}
 	certificates, err := k.open(name, t.Certificates)
 	if err != nil {
 		return nil, nil, err
@@ -95,7 +102,7 @@ func (k *tlsReloader) listener(name string, t *config.ListenerTLS) (*tls.Config,
 		GetCertificate: certificates.GetCertificate, RequireClientCert: t.RequireClientCert, Challenge: k.answer(name),
 	}
 	if t.Clients.CA == "" {
-		return t.Policy.Server(server), nil, nil
+		return policy.Server(server), nil, nil
 	}
 	clients, err := certs.LoadClients(t.Clients)
 	if err != nil {
@@ -105,7 +112,15 @@ func (k *tlsReloader) listener(name string, t *config.ListenerTLS) (*tls.Config,
 	k.bundles = append(k.bundles, usedBundle{place{listener: name}, clients.Authorities})
 	k.add("listener "+name, clients)
 	server.CurrentClientCAs, server.CheckClient = clients.Pool, clients.Check
-	return t.Policy.Server(server), clients, nil
+	return policy.Server(server), clients, nil
+}
+
+// policy finds a TLS policy by its name.
+func (k *tlsReloader) policy(name string) (*tlspolicy.Policy, error) {
+	if p := k.policies[name]; p != nil {
+		return p, nil
+	}
+	return nil, fmt.Errorf("there is no TLS policy %q", name)
 }
 
 func (k *tlsReloader) open(listener string, configured []config.Certificate) (certs.Source, error) {
@@ -128,9 +143,7 @@ func (k *tlsReloader) openCertificate(listener string, c config.Certificate) (ce
 		source, err := k.openACME(listener, c.ACME)
 		return source, source, err
 	case c.Internal != nil:
-		open := *c.Internal
-		open.Report = k.found
-		internal, err := certs.OpenInternal(open)
+		internal, err := certs.OpenInternal(*c.Internal, k.found)
 		return internal, internal, err
 	}
 	files, err := certs.Load(c.CertFile, c.KeyFile)
@@ -139,8 +152,12 @@ func (k *tlsReloader) openCertificate(listener string, c config.Certificate) (ce
 
 // upstream makes the configuration towards an upstream; nil for plain HTTP.
 func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
-	if u.Policy == nil {
+	if u.Policy == "" {
 		return nil, nil
+	}
+	policy, err := k.policy(u.Policy)
+	if err != nil {
+		return nil, err
 	}
 	roots, err := certs.LoadBundle(u.CAFile)
 	if err != nil {
@@ -149,7 +166,7 @@ func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
 	k.bundles = append(k.bundles, usedBundle{place{upstream: u.Name}, func() *certs.Bundle { return roots }})
 	client := tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots.Pool, Pins: u.Pins}
 	if u.CertFile == "" {
-		return u.Policy.Client(client), nil
+		return policy.Client(client), nil
 	}
 	files, err := certs.Load(u.CertFile, u.KeyFile)
 	if err != nil {
@@ -158,7 +175,7 @@ func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
 	k.sources = append(k.sources, usedSource{place{upstream: u.Name}, files})
 	k.add("upstream "+u.Name, files)
 	client.GetClientCertificate = files.GetClientCertificate
-	out := u.Policy.Client(client)
+	out := policy.Client(client)
 	out.ClientSessionCache = nil // a session that is taken up would show the certificate with which it began, not the one of now
 	return out, nil
 }

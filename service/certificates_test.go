@@ -35,18 +35,18 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *tlsReloader, dir string, logs *ob
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	k = newTLSReloader(zap.New(core), nil)
+	k = newTLSReloader(Process{Logger: zap.New(core)}, nil)
+	k.policies = testpki.Must(new(config.Config).Policies())
 	k.metrics = admin.NewCertificates(prometheus.NewRegistry(), k.metricsSources())
-	policy := testpki.Must(tlspolicy.Named(tlspolicy.Default))
 	_, _, err := k.listener("https", &config.ListenerTLS{
-		Policy:       policy,
+		Policy:       tlspolicy.Default,
 		Certificates: []config.Certificate{{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}},
 		Clients:      certs.ClientsConfig{CA: filepath.Join(dir, "ca.pem"), CRLs: []string{filepath.Join(dir, "ca.crl")}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &config.Upstream{Name: "bss", Policy: policy, CertFile: filepath.Join(dir, "us.crt"), KeyFile: filepath.Join(dir, "us.key")}
+	u := &config.Upstream{Name: "bss", Policy: tlspolicy.Default, CertFile: filepath.Join(dir, "us.crt"), KeyFile: filepath.Join(dir, "us.key")}
 	if _, err := k.upstream(u); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestReloaderRuns(t *testing.T) {
 func TestSessionsTowardsUpstream(t *testing.T) {
 	k, dir, _, _ := kept(t, testpki.Leaf{})
 	defer k.close()
-	u := &config.Upstream{Name: "bss", Policy: testpki.Must(tlspolicy.Named(tlspolicy.Default))}
+	u := &config.Upstream{Name: "bss", Policy: tlspolicy.Default}
 	without, err := k.upstream(u)
 	if err != nil || without.ClientSessionCache == nil {
 		t.Errorf("without a certificate: %v", err)
@@ -181,7 +181,7 @@ func TestWholeHandshakeExpires(t *testing.T) {
 		}
 	}
 	k.reload()
-	u := &config.Upstream{Name: "other", Policy: testpki.Must(tlspolicy.Named(tlspolicy.Default)), CAFile: filepath.Join(dir, "ca.pem")}
+	u := &config.Upstream{Name: "other", Policy: tlspolicy.Default, CAFile: filepath.Join(dir, "ca.pem")}
 	if _, err := k.upstream(u); err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,12 @@ import (
 
 	"go.uber.org/zap"
 
+	"tollgate/caller"
+	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/gateway"
+	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 )
 
 const (
@@ -18,11 +22,73 @@ const (
 	warnSkew = time.Minute
 )
 
+// openCredentials makes the credentials, and reads their keys for the first time.
+func openCredentials(configured []*config.Credential, lookup setting.LookupEnv) (map[string]*credential.Credential, error) {
+	all := map[string]*credential.Credential{}
+	for _, c := range configured {
+		made, err := credential.New(credential.Config{
+			Facts: c.Facts, Fixed: c.Fixed(), Load: func() (credential.Keys, error) { return readKeys(c, lookup) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		all[c.Name] = made
+	}
+	return all, nil
+}
+
+// readKeys reads all secrets of a credential.
+func readKeys(c *config.Credential, lookup setting.LookupEnv) (credential.Keys, error) {
+	accessKey, err := c.AccessKey.Read("", lookup)
+	if err == nil {
+		err = credential.CheckAccessKey(accessKey.Reveal())
+	}
+	if err != nil {
+		return credential.Keys{}, fmt.Errorf("access_key: %w", err)
+	}
+	secretKey, err := c.SecretKey.Read("", lookup)
+	if err != nil {
+		return credential.Keys{}, fmt.Errorf("secret_key: %w", err)
+	}
+	var token secret.String
+	if c.SecurityToken != nil {
+		if token, err = c.SecurityToken.Read("", lookup); err != nil {
+			return credential.Keys{}, fmt.Errorf("security_token: %w", err)
+		}
+	}
+	return credential.Keys{AccessKey: accessKey.Reveal(), SecretKey: secretKey, SecurityToken: token}, nil
+}
+
+// newRegistry makes the registry of callers, and reads the secrets of their access keys.
+func newRegistry(configured []config.Caller, lookup setting.LookupEnv) (*caller.Registry, error) {
+	var all []caller.Config
+	for _, c := range configured {
+		known := caller.Config{Name: c.Name, Certificates: c.Certificates}
+		for _, k := range c.AccessKeys {
+			value, err := k.Secret.Read("", lookup)
+			if err != nil {
+				return nil, fmt.Errorf("%s: access key %s: %w", c.Name, k.ID, err)
+			}
+			known.AccessKeys = append(known.AccessKeys, caller.AccessKey{ID: k.ID, Secret: value})
+		}
+		all = append(all, known)
+	}
+	return caller.NewRegistry(all)
+}
+
+// signers are the credentials, in the order of the configuration.
+func (s *Service) signers() (all []*credential.Credential) {
+	for _, c := range s.config.Credentials {
+		all = append(all, s.credentials[c.Name])
+	}
+	return all
+}
+
 // startSigning looks after what signatures need, keys and clocks, until the service is closed.
 func (s *Service) startSigning() {
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		if fixed := c.Fixed(); len(fixed) > 0 {
-			s.logger.Info("keys of a credential cannot be read again", zap.String("credential", c.Name()), zap.String("why", credential.FixedNote(fixed)))
+			s.Logger.Info("keys of a credential cannot be read again", zap.String("credential", c.Name()), zap.String("why", credential.FixedNote(fixed)))
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -44,7 +110,7 @@ func (s *Service) watchSigning(ctx context.Context) {
 	for {
 		select {
 		case now := <-ticker.C:
-			for _, c := range s.config.Credentials {
+			for _, c := range s.signers() {
 				go s.pollKeys(c, now) // a source may hang: the others and the end of the service do not wait for it
 			}
 			s.logClocks(wrong)
@@ -58,31 +124,31 @@ func (s *Service) pollKeys(c *credential.Credential, now time.Time) {
 	changed, err := c.Poll(now)
 	switch {
 	case err != nil:
-		s.logger.Error("the keys of a credential cannot be read again; those in use stay in use", zap.String("credential", c.Name()), zap.Error(err))
+		s.Logger.Error("the keys of a credential cannot be read again; those in use stay in use", zap.String("credential", c.Name()), zap.Error(err))
 	case changed:
-		s.logger.Info("the keys of a credential have changed", zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()))
+		s.Logger.Info("the keys of a credential have changed", zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()))
 	}
 }
 
 // rereadKeys has the keys of all credentials read again.
 func (s *Service) rereadKeys() {
 	var fixed []string
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		c.Reread()
 		if keys := c.Fixed(); len(keys) > 0 {
 			fixed = append(fixed, c.Name()+": "+credential.FixedNote(keys))
 		}
 	}
-	s.logger.Info("SIGHUP: the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
+	s.Logger.Info("SIGHUP: the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
 }
 
 // logClocks logs once that the clock of an upstream is off, and that it is right again.
 func (s *Service) logClocks(wrong map[string]bool) {
 	s.eachSkew(func(name string, skew time.Duration) {
 		if off := skew.Abs() > warnSkew; off && !wrong[name] {
-			s.logger.Warn("the clock of an upstream and this gateway's differ", zap.String("upstream", name), zap.Duration("ahead", skew))
+			s.Logger.Warn("the clock of an upstream and this gateway's differ", zap.String("upstream", name), zap.Duration("ahead", skew))
 		} else if !off && wrong[name] {
-			s.logger.Info("the clock of an upstream and this gateway's agree again", zap.String("upstream", name), zap.Duration("ahead", skew))
+			s.Logger.Info("the clock of an upstream and this gateway's agree again", zap.String("upstream", name), zap.Duration("ahead", skew))
 		}
 		wrong[name] = skew.Abs() > warnSkew
 	})
@@ -101,7 +167,7 @@ func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 func (s *Service) signedUpstreams() (all []*gateway.Upstream) {
 	for _, u := range s.config.Upstreams {
 		if u.Signed {
-			all = append(all, s.upstreams[u])
+			all = append(all, s.upstreams[u.Name])
 		}
 	}
 	return all
@@ -109,7 +175,7 @@ func (s *Service) signedUpstreams() (all []*gateway.Upstream) {
 
 // signingWarnings are what hurts signed calls, or will.
 func (s *Service) signingWarnings() (warnings []string) {
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		for _, pause := range c.Pauses() {
 			warnings = append(warnings, fmt.Sprintf("credential %s %s", c.Name(), pause))
 		}
@@ -138,7 +204,7 @@ func aheadOrBehind(skew time.Duration) string {
 
 // signingNotes are what is worth knowing and no fault.
 func (s *Service) signingNotes() (notes []string) {
-	for _, c := range s.config.Credentials {
+	for _, c := range s.signers() {
 		if trial, on := c.OnTrial(); on && trial.Reason == "" {
 			notes = append(notes, fmt.Sprintf("credential %s is on trial: the provider has not accepted its keys yet", c.Name()))
 		}

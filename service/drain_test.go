@@ -34,7 +34,7 @@ func TestDrainGivesUpCallsOfThoseWhoLeft(t *testing.T) {
 	ca, dir := testpki.Must(testpki.New()), t.TempDir()
 	c := load(t, ca, dir, upstream.URL, "huawei-high")
 	c.Bounds.Drain = 1500 * time.Millisecond
-	s, err := service.Start(t.Context(), c, "test", zap.NewNop())
+	s, err := service.Start(t.Context(), c, service.Process{Version: "test", Logger: zap.NewNop(), LookupEnv: keys})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ const watchEvery = 500 * time.Millisecond
 // startEvents puts on record how credentials, the log and the places of its copies come to stand, until the service is closed.
 // The parts know nothing of it: no call waits for such a record.
 func (s *Service) startEvents() {
-	w := newStateWatch(audit.NewEvents(s.log), s.config.Credentials, s.log.Status, s.copies.Status)
+	w := newStateWatch(audit.NewEvents(s.log), s.signers(), s.log.Status, s.copies.Status)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	s.closers = append(s.closers, func() {

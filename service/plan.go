@@ -1,65 +1,103 @@
 package service
 
 import (
+	"fmt"
 	"net/http"
 
+	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
-	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
 )
 
-// Plan returns what a configuration says of calls, for [gateway.Plan.Explain]. Nothing is opened for it, and no call can be made by it.
+// Plan returns what a configuration says of calls, for [gateway.Plan.Explain]. Nothing is opened for it and no secret is read, so no call
+// can be made by it.
 func Plan(c *config.Config) (*gateway.Plan, error) {
+	operations, err := c.Operations()
+	if err != nil {
+		return nil, fmt.Errorf("upstreams: %w", err)
+	}
 	limiter, err := ratelimit.New(c.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("limits: %w", err)
+	}
+	upstreams := map[string]*gateway.Upstream{}
+	for _, u := range c.Upstreams {
+		upstreams[u.Name] = gatewayUpstream(u, nil)
+	}
+	plan, err := planOf(c, operations, upstreams, limiter)
 	if err != nil {
 		return nil, err
 	}
-	upstreams := map[*config.Upstream]*gateway.Upstream{}
-	for _, u := range c.Upstreams {
-		upstreams[u] = gatewayUpstream(u, nil)
+	var known []caller.Config
+	for _, k := range c.Callers {
+		known = append(known, caller.Config{Name: k.Name, Certificates: k.Certificates})
 	}
-	return planOf(c, limiter, upstreams), nil
+	plan.Callers, err = caller.NewRegistry(known)
+	return plan, err
 }
 
-// planOf makes a plan of a configuration and of what outlives plans.
-func planOf(c *config.Config, limiter *ratelimit.Limiter, upstreams map[*config.Upstream]*gateway.Upstream) *gateway.Plan {
+// planCalls makes the plan that calls follow.
+func (s *Service) planCalls(limiter *ratelimit.Limiter) (*gateway.Plan, error) {
+	plan, err := planOf(s.config, s.operations, s.upstreams, limiter)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Callers, err = newRegistry(s.config.Callers, s.LookupEnv); err != nil {
+		return nil, fmt.Errorf("callers: %w", err)
+	}
+	plan.Credentials = s.credentials
+	return plan, s.protect(plan)
+}
+
+// planOf makes a plan of a configuration and of what outlives plans. Callers and credentials, which have secrets, are not in it yet.
+func planOf(
+	c *config.Config, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream, limiter *ratelimit.Limiter,
+) (*gateway.Plan, error) {
+	table, problems := c.GrantTable(operations)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("%s: %s", c.GrantPlace(problems[0].Grant), problems[0].Message)
+	}
 	b := c.Bounds
 	plan := &gateway.Plan{
-		Callers: c.Callers, Grants: c.GrantTable, Credentials: map[string]*credential.Credential{}, Limits: limiter,
-		Listeners: map[string]*gateway.Listener{},
+		Grants: table, Limits: limiter, Listeners: map[string]*gateway.Listener{},
 		Bounds: gateway.Bounds{
 			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
 			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: c.Audit.Deadline,
 		},
 	}
-	for _, k := range c.Credentials {
-		plan.Credentials[k.Name()] = k
-	}
 	for _, l := range c.Listeners {
-		plan.Listeners[l.Name] = gatewayListener(l, upstreams)
+		listener, err := gatewayListener(l, operations, upstreams)
+		if err != nil {
+			return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+		}
+		plan.Listeners[l.Name] = listener
 	}
-	return plan
+	return plan, nil
 }
 
 func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.Upstream {
 	return &gateway.Upstream{
-		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport, Skew: new(gateway.Skew),
+		Name: u.Name, Scheme: u.Scheme, Host: u.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout,
+		MaxConns: u.MaxConns, Transport: transport, Skew: new(gateway.Skew),
 	}
 }
 
-func gatewayListener(l *config.Listener, upstreams map[*config.Upstream]*gateway.Upstream) *gateway.Listener {
+func gatewayListener(l *config.Listener, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream) (*gateway.Listener, error) {
 	out := &gateway.Listener{
 		Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller, Certificates: l.TLS != nil && l.TLS.Clients.CA != "",
 	}
 	for _, route := range l.Routes {
-		r := gateway.Route{Hosts: route.Hosts, Router: route.Router}
-		r.Upstreams = make(map[*catalog.Operation]*gateway.Upstream, len(route.Upstreams))
-		for operation, u := range route.Upstreams {
-			r.Upstreams[operation] = upstreams[u]
+		router, of, err := config.Router(route.Upstreams, operations)
+		if err != nil {
+			return nil, err
+		}
+		r := gateway.Route{Hosts: route.Hosts, Router: router, Upstreams: make(map[*catalog.Operation]*gateway.Upstream, len(of))}
+		for operation, name := range of {
+			r.Upstreams[operation] = upstreams[name]
 		}
 		out.Routes = append(out.Routes, r)
 	}
-	return out
+	return out, nil
 }

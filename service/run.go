@@ -14,23 +14,23 @@ import (
 
 // Run runs a gateway until ctx ends or a listener fails, and drains it. A signal from hangUps has certificates and keys reloaded.
 // Run takes over what a process has once: the output of package log, and when garbage is collected.
-func Run(ctx context.Context, c *config.Config, version string, logger *zap.Logger, hangUps <-chan os.Signal) error {
-	defer RedirectStandardLog(logger)()
+func Run(ctx context.Context, c *config.Config, p Process, hangUps <-chan os.Signal) error {
+	defer RedirectStandardLog(p.Logger)()
 	defer manageMemory()()
-	s, err := Start(ctx, c, version, logger)
+	s, err := Start(ctx, c, p)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		logger.Info("stopped while starting", zap.Error(err))
+		p.Logger.Info("stopped while starting", zap.Error(err))
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	logger.Info("tollgate is up", zap.String("version", version), zap.String("tls13", c.TLS.String()))
+	p.Logger.Info("tollgate is up", zap.String("version", p.Version), zap.String("tls13", s.plan.String()))
 	failure := s.untilStopped(ctx, hangUps)
 	s.announceEnd()
 	time.Sleep(noticeTime)
 	if err = s.Drain(); err == nil {
-		logger.Info("stopped")
+		p.Logger.Info("stopped")
 	}
 	return errors.Join(failure, err)
 }
@@ -43,7 +43,7 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 			s.reloader.reload()
 			s.rereadKeys()
 		case <-ctx.Done():
-			s.logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
+			s.Logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
 				zap.Stringer("within", s.config.Bounds.Drain))
 			return nil
 		case err := <-s.failed:
@@ -74,7 +74,7 @@ func (s *Service) closeAll(ctx context.Context) error {
 	}
 	if s.copies != nil { // after the log, whose last checkpoint is for them
 		if problem := s.copies.Close(ctx); problem != nil { // the log is whole all the same
-			s.logger.Warn("the last checkpoint was not copied everywhere", zap.Error(problem))
+			s.Logger.Warn("the last checkpoint was not copied everywhere", zap.Error(problem))
 		}
 	}
 	return err

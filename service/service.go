@@ -20,19 +20,30 @@ import (
 	"tollgate/audit/mac"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
+	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/credential"
 	"tollgate/credential/accepted"
 	"tollgate/gateway"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
+	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
 
-// Service is a running gateway: the parts that a configuration names, wired together.
+// Process is what a service takes of the process that it is in.
+type Process struct {
+	Version   string // of the program, for the log
+	Logger    *zap.Logger
+	LookupEnv setting.LookupEnv // finds the keys that are kept in the environment; nil: os.LookupEnv
+}
+
+// Service is a running gateway: the parts that a configuration names, wired together. What the configuration does not have, such as
+// the pause of a credential or the connections to an upstream, is kept here, by the names that the configuration gives.
 type Service struct {
+	Process
 	config             *config.Config
-	version            string // of the program, for the log
-	logger             *zap.Logger
 	log                *audit.Log
 	copies             *mirror.Mirror  // of checkpoints
 	index              *store.Index    // of the log; nil when none is kept
@@ -42,7 +53,10 @@ type Service struct {
 	gateway            *gateway.Gateway
 	metrics            *admin.Metrics
 	registry           *prometheus.Registry
-	upstreams          map[*config.Upstream]*gateway.Upstream
+	operations         map[string][]*catalog.Operation // by upstream
+	plan               tlspolicy.Plan
+	credentials        map[string]*credential.Credential
+	upstreams          map[string]*gateway.Upstream
 	reloader           *tlsReloader // of certificates
 	private            *privateFiles
 	descriptors        descriptors
@@ -75,14 +89,14 @@ func (s *Service) Failure() <-chan error { return s.failed }
 // summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
 const summaryPeriod = 5 * time.Second
 
-// Start opens everything that the configuration names and serves. version is that of the program, for the log. On error
+// Start opens everything that the configuration names and serves. On error
 // nothing is left open; otherwise the caller must call [Service.Drain]. The admin listener answers from the beginning: reading a
 // long log takes a while. When ctx ends meanwhile, so does Start, and the error wraps that of ctx.
-func Start(ctx context.Context, c *config.Config, version string, logger *zap.Logger) (*Service, error) {
-	files := newPrivateFiles(c.PrivateFiles, logger)
+func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
+	files := newPrivateFiles(c.PrivateFiles, p.Logger)
 	s := &Service{
-		config: c, version: version, logger: logger, private: files, registry: prometheus.NewRegistry(), upstreams: map[*config.Upstream]*gateway.Upstream{}, addresses: map[string]string{}, protected: map[string]*tls.Config{},
-		reloader: newTLSReloader(logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
+		Process: p, config: c, private: files, registry: prometheus.NewRegistry(), upstreams: map[string]*gateway.Upstream{}, addresses: map[string]string{}, protected: map[string]*tls.Config{},
+		reloader: newTLSReloader(p, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
 	}
 	if err := s.start(ctx); err != nil {
@@ -95,8 +109,8 @@ func Start(ctx context.Context, c *config.Config, version string, logger *zap.Lo
 }
 
 func (s *Service) start(ctx context.Context) error {
-	if err := s.config.TLS.Fix(); err != nil {
-		return fmt.Errorf("tls policy: %w", err)
+	if err := s.prepare(); err != nil {
+		return err
 	}
 	s.share()
 	s.closers = append(s.closers, s.reloader.close)
@@ -136,6 +150,29 @@ func (s *Service) start(ctx context.Context) error {
 	return nil
 }
 
+// prepare makes what opens nothing and fixes the TLS 1.3 suites, which must be before the first handshake.
+func (s *Service) prepare() (err error) {
+	if err = s.fixTLS(); err != nil {
+		return fmt.Errorf("tls policy: %w", err)
+	}
+	if s.operations, err = s.config.Operations(); err != nil {
+		return fmt.Errorf("upstreams: %w", err)
+	}
+	s.credentials, err = openCredentials(s.config.Credentials, s.LookupEnv)
+	return err
+}
+
+// fixTLS makes the TLS policies, and fixes the TLS 1.3 suites of the process for them.
+func (s *Service) fixTLS() (err error) {
+	if s.reloader.policies, err = s.config.Policies(); err != nil {
+		return err
+	}
+	if s.plan, err = s.config.TLSPlan(s.reloader.policies); err != nil {
+		return err
+	}
+	return s.plan.Fix()
+}
+
 func (s *Service) openUpstreams() error {
 	for _, u := range s.config.Upstreams {
 		tlsConfig, err := s.reloader.upstream(u)
@@ -143,10 +180,10 @@ func (s *Service) openUpstreams() error {
 			return fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
 		transport := upstream.New(upstream.Config{
-			URL: u.URL, Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
+			URL: u.URL(), Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
 		})
 		s.closers = append(s.closers, transport.Close)
-		s.upstreams[u] = gatewayUpstream(u, transport)
+		s.upstreams[u.Name] = gatewayUpstream(u, transport)
 	}
 	return nil
 }
@@ -167,15 +204,15 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 	s.reloader.metrics = admin.NewCertificates(s.registry, s.reloader.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
-		Credentials: s.config.Credentials, Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
+		Credentials: s.signers(), Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
-	plan := planOf(s.config, limiter, s.upstreams)
-	if err := s.protect(plan); err != nil {
+	plan, err := s.planCalls(limiter)
+	if err != nil {
 		return err
 	}
 	s.gateway = gateway.New(gateway.Config{
-		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
+		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.Logger, Now: time.Now,
 	}, plan)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel

@@ -49,8 +49,9 @@ func TestTwoAtOnce(t *testing.T) {
 func TestAnotherSetOfSuites(t *testing.T) {
 	one := start(t, "one", "http://127.0.0.1:9", "huawei-high")
 	defer one.drain(t)
-	_, err := service.Start(t.Context(), load(t, testpki.Must(testpki.New()), t.TempDir(), "http://127.0.0.1:9", "narrow"), "test", zap.NewNop())
-	if err == nil || !strings.Contains(err.Error(), "tls policy: ") || !strings.Contains(err.Error(), "needs a restart") {
+	_, err := service.Start(t.Context(), load(t, testpki.Must(testpki.New()), t.TempDir(), "http://127.0.0.1:9", "narrow"), service.Process{Version: "test", Logger: zap.NewNop(), LookupEnv: keys})
+	const want = `tls policy: listener https (policy "narrow"): they need another list of TLS 1.3 suites`
+	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "needs a restart") {
 		t.Errorf("a gateway with other TLS 1.3 suites: %v", err)
 	}
 }
@@ -72,7 +73,7 @@ func start(t *testing.T, name, upstream, policy string) *gateway {
 func startIn(t *testing.T, dir, name, upstream, policy string) *gateway {
 	t.Helper()
 	g := &gateway{name: name, dir: dir, ca: testpki.Must(testpki.New())}
-	s, err := service.Start(t.Context(), load(t, g.ca, g.dir, upstream, policy), "test", zap.NewNop())
+	s, err := service.Start(t.Context(), load(t, g.ca, g.dir, upstream, policy), service.Process{Version: "test", Logger: zap.NewNop(), LookupEnv: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +81,13 @@ func startIn(t *testing.T, dir, name, upstream, policy string) *gateway {
 	trust := &tls.Config{RootCAs: g.ca.Pool(), Certificates: []tls.Certificate{testpki.Must(g.ca.Client("app", "spiffe://test/app"))}}
 	g.client = &http.Client{Transport: &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}}
 	return g
+}
+
+// keys answers references to the environment.
+func keys(name string) (string, bool) {
+	account := bsssim.DefaultAccounts()[0]
+	value, ok := map[string]string{"AK": account.AccessKey, "SK": account.SecretKey}[name]
+	return value, ok
 }
 
 func load(t *testing.T, ca *testpki.CA, dir, upstream, policy string) *config.Config {
@@ -99,11 +107,6 @@ callers: {app: {auth: [{certificate: {uri: "spiffe://test/app"}}], grants: [{ope
 audit: {dir: audit}
 admin: {address: "127.0.0.1:0"}
 `
-	account := bsssim.DefaultAccounts()[0]
-	keys := func(name string) (string, bool) {
-		value, ok := map[string]string{"AK": account.AccessKey, "SK": account.SecretKey}[name]
-		return value, ok
-	}
 	c, err := config.Parse(filepath.Join(dir, "tollgate.yaml"), fmt.Appendf(nil, text, policy, upstream), dir, config.Options{Secrets: true, LookupEnv: keys})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 
@@ -10,6 +12,7 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 )
 
 // TestHangingKeySource: a key source that hangs keeps neither the readings of other credentials nor the end of the service.
@@ -29,10 +32,13 @@ func TestHangingKeySource(t *testing.T) {
 			}
 			return c
 		}
-		s := &Service{logger: zap.NewNop(), config: &config.Config{Credentials: []*credential.Credential{
-			credentialOf("one", func() { <-hangs }),
-			credentialOf("two", func() { read <- struct{}{} }),
-		}}}
+		s := &Service{
+			Process: Process{Logger: zap.NewNop()},
+			config:  &config.Config{Credentials: []*config.Credential{{Facts: credential.Facts{Name: "one"}}, {Facts: credential.Facts{Name: "two"}}}},
+			credentials: map[string]*credential.Credential{
+				"one": credentialOf("one", func() { <-hangs }), "two": credentialOf("two", func() { read <- struct{}{} }),
+			},
+		}
 		atStart = false
 		s.startSigning()
 		s.rereadKeys()
@@ -43,4 +49,32 @@ func TestHangingKeySource(t *testing.T) {
 		}
 		close(hangs)
 	})
+}
+
+// TestKeysAreReadAgain follows a key that is replaced in its file: each reading must find what is there.
+func TestKeysAreReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sk.txt")
+	lookup := func(string) (string, bool) { return "AK", true }
+	written := &config.Credential{AccessKey: setting.Reference{Env: "AK"}, SecretKey: setting.Reference{File: file}}
+	for _, want := range []string{"first-secret", "second-secret"} {
+		if err := os.WriteFile(file, []byte(want+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := readKeys(written, lookup)
+		if err != nil || keys.SecretKey.Reveal() != want {
+			t.Fatalf("got %v, want the key in the file", err)
+		}
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readKeys(written, lookup); err == nil {
+		t.Error("a missing file gave keys")
+	}
+	written.SecretKey, written.AccessKey = setting.Reference{Env: "SK"}, setting.Reference{Env: "odd"}
+	for _, odd := range []string{"a b", "a,b=c", "", "\n"} {
+		if _, err := readKeys(written, func(string) (string, bool) { return odd, true }); err == nil {
+			t.Errorf("%q is taken for an access key", odd)
+		}
+	}
 }

@@ -51,7 +51,7 @@ func TestStarting(t *testing.T) {
 
 // TestRunThatIsStopped: a gateway that is told to stop before it serves ends as one that stopped, with nothing written.
 func TestRunThatIsStopped(t *testing.T) {
-	dir := t.TempDir()
+	dir, keys := t.TempDir(), func(string) (string, bool) { return "key", true }
 	c, err := config.Parse(filepath.Join(dir, "tollgate.yaml"), []byte(`
 listeners: [{name: plain, address: "127.0.0.1:0", caller: app}]
 upstreams: {bss: {url: "http://127.0.0.1:9", catalog: cn}}
@@ -59,14 +59,14 @@ credentials: {main: {class: partner, access_key: {env: AK}, secret_key: {env: AK
 callers: {app: {grants: [{operations: [ListProvinces], credential: main}]}}
 audit: {dir: audit}
 admin: {address: "127.0.0.1:0"}
-`), dir, config.Options{Secrets: true, LookupEnv: func(string) (string, bool) { return "key", true }})
+`), dir, config.Options{Secrets: true, LookupEnv: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	core, logged := observer.New(zapcore.InfoLevel)
-	if err := Run(ctx, c, "test", zap.New(core), nil); err != nil || logged.FilterMessage("stopped while starting").Len() != 1 {
+	if err := Run(ctx, c, Process{Version: "test", Logger: zap.New(core), LookupEnv: keys}, nil); err != nil || logged.FilterMessage("stopped while starting").Len() != 1 {
 		t.Errorf("%v, %v", err, logged.All())
 	}
 	entries, _ := os.ReadDir(filepath.Join(dir, "audit"))

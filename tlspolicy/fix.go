@@ -1,9 +1,10 @@
 package tlspolicy
 
 import (
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	_ "unsafe" // for linkname
 )
@@ -56,9 +57,20 @@ func (p Plan) Fix() error {
 
 func (p Plan) fixAgain(suites, noAES []uint16) error {
 	if len(p.suites) > 0 && (!slices.Equal(suites, fixed.suites) || !slices.Equal(noAES, fixed.noAES)) {
-		return errors.New("the TLS policies need another list of TLS 1.3 suites than this process was started with: a change of the set needs a restart")
+		return fmt.Errorf("%s: they need another list of TLS 1.3 suites than this process was started with: a change of the set needs a restart", p.users13())
 	}
 	return p.selfTest()
+}
+
+// users13 names the uses with TLS 1.3, and their policies.
+func (p Plan) users13() string {
+	var names []string
+	for _, use := range p.uses {
+		if use.Policy.allowsVersion(tls.VersionTLS13) {
+			names = append(names, fmt.Sprintf("%s (policy %q)", use.Where, use.Policy.name))
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // setSuites13 sets the variables unless suites is nil, and tells how to undo it.

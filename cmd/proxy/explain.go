@@ -158,7 +158,10 @@ func readHeaderFlags(lines []string) (http.Header, error) {
 
 // check refuses names that the configuration does not have.
 func (f *explainFlags) check(c *config.Config) error {
-	var listeners, upstreams, credentials []string
+	var callers, listeners, upstreams, credentials []string
+	for _, known := range c.Callers {
+		callers = append(callers, known.Name)
+	}
 	for _, l := range c.Listeners {
 		listeners = append(listeners, l.Name)
 	}
@@ -166,15 +169,15 @@ func (f *explainFlags) check(c *config.Config) error {
 		upstreams = append(upstreams, u.Name)
 	}
 	for _, k := range c.Credentials {
-		credentials = append(credentials, k.Name())
+		credentials = append(credentials, k.Name)
 	}
 	if f.caller == "" {
-		return cli.UsageError("--caller is needed; the configuration has: %s", strings.Join(c.CallerNames, ", "))
+		return cli.UsageError("--caller is needed; the configuration has: %s", strings.Join(callers, ", "))
 	}
 	for _, flag := range []struct {
 		name, value string
 		known       []string
-	}{{"caller", f.caller, c.CallerNames}, {"listener", f.listener, listeners}, {"upstream", f.upstream, upstreams}, {"credential", f.credential, credentials}} {
+	}{{"caller", f.caller, callers}, {"listener", f.listener, listeners}, {"upstream", f.upstream, upstreams}, {"credential", f.credential, credentials}} {
 		if flag.value == "" || slices.Contains(flag.known, flag.value) {
 			continue
 		}

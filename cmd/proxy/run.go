@@ -34,7 +34,7 @@ func runCommand() *cobra.Command {
 			}
 			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
-			return service.Run(ctx, c, programVersion(), logger, hangUps)
+			return service.Run(ctx, c, service.Process{Version: programVersion(), Logger: logger}, hangUps)
 		},
 	}
 	cli.ConfigFlag(cmd, &file)

@@ -7,20 +7,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"tollgate/internal/nearest"
 )
 
 // value reads n into v.
-func (d *Document) value(path string, n ast.Node, f Field, v reflect.Value) {
-	if v.Kind() == reflect.Struct && !isMapping(n) {
+func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
+	if v.Kind() == reflect.Struct && n.kind != kindMapping {
 		if s, ok := v.Interface().(Secret); ok {
 			d.Add(d.Key(path), path, "move the secret out of this file", "secrets are given by reference: %s", s.InsteadOfSecret())
 			return
 		}
 	}
-	if _, empty := n.(*ast.NullNode); empty {
+	if n.kind == kindNull {
 		d.Add(d.Key(path), path, "give it one, or remove the key", "%s has no value", LastKey(path))
 		return
 	}
@@ -35,9 +33,9 @@ func (d *Document) value(path string, n ast.Node, f Field, v reflect.Value) {
 	case reflect.Struct:
 		d.section(path, n, v)
 	case reflect.Map:
-		d.mapping(path, n, v)
+		d.named(path, n, v)
 	case reflect.Slice:
-		d.sequence(path, n, f, v)
+		d.list(path, n, f, v)
 	case reflect.String:
 		d.text(path, n, f, v)
 	case reflect.Bool:
@@ -49,27 +47,23 @@ func (d *Document) value(path string, n ast.Node, f Field, v reflect.Value) {
 	}
 }
 
-func isMapping(n ast.Node) bool { _, ok := n.(*ast.MappingNode); return ok }
-
-// entries are the keys and values of a mapping, less those that repeat a key, which are reported.
-func (d *Document) entries(path string, n ast.Node) (order []string, entries map[string]*ast.MappingValueNode) {
-	m, ok := n.(*ast.MappingNode)
-	if !ok {
+// entries returns the keys and values of a mapping, less those that repeat a key, which are reported.
+func (d *Document) entries(path string, n *node) (entries []*entry, ok bool) {
+	if n.kind != kindMapping {
 		d.wrongType(path, n, "\"key: value\" entries")
-		return nil, nil
+		return nil, false
 	}
-	entries = map[string]*ast.MappingValueNode{}
-	for _, entry := range m.Values {
-		key := keyText(entry.Key)
-		if first, twice := entries[key]; twice {
-			d.Add(tokenPosition(entry.Key.GetToken()), joinPath(path, key), fmt.Sprintf("the first is on line %d", first.Key.GetToken().Position.Line),
-				"key %s is given twice", d.shownKey(key))
+	first := make(map[string]Position, len(n.entries))
+	for i := range n.entries {
+		e := &n.entries[i]
+		if at, twice := first[e.key]; twice {
+			d.Add(e.keyAt, joinPath(path, e.key), fmt.Sprintf("the first is on line %d", at.Line), "key %s is given twice", d.shownKey(e.key))
 			continue
 		}
-		entries[key] = entry
-		order = append(order, key)
+		first[e.key] = e.keyAt
+		entries = append(entries, e)
 	}
-	return order, entries
+	return entries, true
 }
 
 // shownKey hides what is no plain key: it may be one text with a secret behind it.
@@ -80,34 +74,24 @@ func (d *Document) shownKey(key string) string {
 	return fmt.Sprintf("%q", d.Shown(key))
 }
 
-func keyText(key ast.MapKeyNode) string {
-	if s, ok := key.(*ast.StringNode); ok {
-		return s.Value
-	}
-	return key.GetToken().Value
-}
-
-func (d *Document) section(path string, n ast.Node, v reflect.Value) {
-	order, entries := d.entries(path, n)
-	if entries == nil {
+func (d *Document) section(path string, n *node, v reflect.Value) {
+	entries, ok := d.entries(path, n)
+	if !ok {
 		return
 	}
 	fields := Fields(v.Type())
 	var misspelt []string
-	for _, key := range order {
-		entry, at := entries[key], tokenPosition(entries[key].Key.GetToken())
-		i := slices.IndexFunc(fields, func(f Field) bool { return f.Key == key })
+	for _, e := range entries {
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Key == e.key })
 		if i < 0 {
-			d.unknownKey(path, entries[key], fields, nearSecret(v.Type()))
-			misspelt = append(misspelt, nearest.Words(key, keysOf(fields))...)
+			d.unknownKey(path, e, fields, nearSecret(v.Type()))
+			misspelt = append(misspelt, nearest.Words(e.key, keysOf(fields))...)
 			continue
 		}
-		below := joinPath(path, key)
-		d.places[below] = place{nodePosition(entry.Value), at}
-		d.value(below, entry.Value, fields[i], v.Field(i))
+		d.value(joinPath(path, e.key), &e.node, fields[i], v.Field(i))
 	}
 	for _, f := range fields {
-		if _, given := entries[f.Key]; f.Need && !given && !slices.Contains(misspelt, f.Key) {
+		if f.Need && n.find(f.Key) == nil && !slices.Contains(misspelt, f.Key) {
 			d.Add(d.Key(path), joinPath(path, f.Key), "", "%s is missing%s", f.Key, in(path))
 		}
 	}
@@ -118,16 +102,15 @@ func (d *Document) section(path string, n ast.Node, v reflect.Value) {
 
 // unknownKey reports a key that the section does not have. Near a secret its value may be one, and what is no plain key with a value may
 // be a key and a secret in one text, or a secret alone.
-func (d *Document) unknownKey(path string, entry *ast.MappingValueNode, fields []Field, secretNear bool) {
-	key, at, suggestion := keyText(entry.Key), tokenPosition(entry.Key.GetToken()), ""
+func (d *Document) unknownKey(path string, e *entry, fields []Field, secretNear bool) {
+	key, at, suggestion := e.key, e.keyAt, ""
 	if alike.Replace(key) != key {
 		suggestion = d.source.lookalikes(at.Line)
 	}
 	if secretNear {
 		d.source.secret[at.Line-1] = true
 	}
-	_, empty := entry.Value.(*ast.NullNode)
-	if d.secrets.inPath(path) || secretNear && (empty || !nameExpr.MatchString(key)) {
+	if d.secrets.inPath(path) || secretNear && (e.kind == kindNull || !nameExpr.MatchString(key)) {
 		d.Add(at, path, suggestion, "unknown key, not shown because it may be a secret; known here: %s", strings.Join(keysOf(fields), ", "))
 		return
 	}
@@ -149,38 +132,32 @@ const NamePattern = `^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`
 
 var nameExpr = regexp.MustCompile(NamePattern)
 
-// mapping reads entries whose keys are names that the operator chooses.
-func (d *Document) mapping(path string, n ast.Node, v reflect.Value) {
-	order, entries := d.entries(path, n)
-	v.Set(reflect.MakeMap(v.Type()))
-	for _, key := range order {
-		at := tokenPosition(entries[key].Key.GetToken())
-		if !nameExpr.MatchString(key) {
-			d.Add(at, path, "", "name %q: want up to 64 letters, digits, \"-\" or \"_\", beginning with a letter or digit", d.Shown(key))
+// named reads sections whose keys are names that the operator chooses.
+func (d *Document) named(path string, n *node, v reflect.Value) {
+	entries, _ := d.entries(path, n)
+	v.Set(reflect.MakeMapWithSize(v.Type(), len(entries)))
+	for _, e := range entries {
+		if !nameExpr.MatchString(e.key) {
+			d.Add(e.keyAt, path, "", "name %q: want up to 64 letters, digits, \"-\" or \"_\", beginning with a letter or digit", d.Shown(e.key))
 			continue
 		}
-		below := joinPath(path, key)
-		d.places[below] = place{nodePosition(entries[key].Value), at}
 		element := Default(v.Type().Elem())
-		d.value(below, entries[key].Value, Field{}, element)
-		v.SetMapIndex(reflect.ValueOf(key), element)
+		d.value(joinPath(path, e.key), &e.node, Field{}, element)
+		v.SetMapIndex(reflect.ValueOf(e.key), element)
 	}
 }
 
-func (d *Document) sequence(path string, n ast.Node, f Field, v reflect.Value) {
-	s, ok := n.(*ast.SequenceNode)
-	if !ok {
+func (d *Document) list(path string, n *node, f Field, v reflect.Value) {
+	if n.kind != kindSequence {
 		d.wrongType(path, n, "a list: [one, another]")
 		return
 	}
-	if f.Need && len(s.Values) == 0 {
-		d.Add(nodePosition(n), path, "", "%s is empty", LastKey(path))
+	if f.Need && len(n.entries) == 0 {
+		d.Add(n.at, path, "", "%s is empty", LastKey(path))
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(s.Values), len(s.Values)))
-	for i, element := range s.Values {
-		below := fmt.Sprintf("%s[%d]", path, i)
-		d.places[below] = place{value: nodePosition(element)}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.entries), len(n.entries)))
+	for i := range n.entries {
 		v.Index(i).Set(Default(v.Type().Elem()))
-		d.value(below, element, f, v.Index(i))
+		d.value(fmt.Sprintf("%s[%d]", path, i), &n.entries[i].node, f, v.Index(i))
 	}
 }

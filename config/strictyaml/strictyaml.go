@@ -52,53 +52,56 @@ type Document struct {
 	file     string
 	source   *source
 	secrets  secretKeys
-	places   map[string]place // by path
+	root     *node // nil if the text is not YAML, so that its sections are not known
 	problems []*Problem
-	unparsed bool // the text is not YAML, so that its sections are not known
 }
-
-// place is where a value and its key stand.
-type place struct{ value, key Position }
 
 // Decode reads a text into the struct that root points to, whose defaults it sets first. It returns an [*Errors] if the text is not YAML
 // or not a mapping. Other problems are those of the document, and what of the text is good is in root.
 func Decode(file string, text []byte, root any) (*Document, error) {
 	into := reflect.ValueOf(root).Elem()
 	content := strings.TrimPrefix(string(text), "\uFEFF")
-	d := &Document{file: file, source: newSource(content), secrets: secretKeysOf(into.Type()), places: map[string]place{}}
+	d := &Document{file: file, source: newSource(content), secrets: secretKeysOf(into.Type())}
 	into.Set(Default(into.Type()))
-	tree := d.parse(content)
-	if tree == nil {
-		d.unparsed = true
+	if d.root = d.parse(content, pieces{pieceSize}); d.root == nil {
 		return nil, d.Err()
 	}
-	d.section("", tree, into)
+	d.section("", d.root, into)
 	return d, nil
 }
 
 // Has reports whether the file has a value at a path.
 func (d *Document) Has(path string) bool {
-	_, ok := d.places[path]
+	_, ok := d.find(path)
 	return ok
 }
 
 // Where returns the place of the value at a path, or at the nearest path above it.
 func (d *Document) Where(path string) Position {
-	for path != "" {
-		if at, ok := d.places[path]; ok {
-			return at.value
-		}
-		path = parentPath(path)
-	}
-	return Position{}
+	e, _ := d.find(path)
+	return e.at
 }
 
 // Key returns the place of the key at a path; of the value, where there is no key.
 func (d *Document) Key(path string) Position {
-	if at := d.places[path].key; at != (Position{}) {
-		return at
+	e, ok := d.find(path)
+	if ok && e.keyAt != (Position{}) {
+		return e.keyAt
 	}
-	return d.Where(path)
+	return e.at
+}
+
+// find returns what is at a path, or at the nearest path above it, and whether it is the former. The file as a whole has no place.
+func (d *Document) find(path string) (e *entry, ok bool) {
+	e = &entry{node: node{kind: kindMapping, entries: d.root.entries}}
+	for path != "" {
+		next, rest := e.step(path)
+		if next == nil {
+			return e, false
+		}
+		e, path = next, rest
+	}
+	return e, true
 }
 
 // maxProblems bounds what is collected.
@@ -138,7 +141,7 @@ func (d *Document) Err() error {
 // quote adds the excerpts, once it is known which lines may have secrets.
 func (d *Document) quote() {
 	hidden := d.secrets.looksLikeName
-	if d.unparsed {
+	if d.root == nil {
 		hidden = func(word string) bool {
 			return d.secrets.looksLikeName(word) || slices.Contains(d.secrets.sections, word)
 		}

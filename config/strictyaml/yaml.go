@@ -3,27 +3,26 @@ package strictyaml
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
-// Bounds on the file. The YAML parser recurses, also from one key of a block to the next, and copies those behind it each time: for
-// 10,000 keys side by side it needs half a second and 400 MB that it frees again, for twice as many four times that.
+// Bounds on the file.
 const (
 	MaxFile     = 4 << 20
 	maxDepth    = 32
 	maxIndent   = 256
-	maxSiblings = 16_384 // keys or entries of one block
+	maxSiblings = 16_384 // keys or entries of one block that cannot be parsed in pieces: each takes the parser's stack
+	maxNulls    = 4096   // keys without a value in brackets: for each the parser copies all tokens behind it
 )
 
 // parse returns the one mapping that the text holds, or nil after it has reported why not.
-func (d *Document) parse(text string) *ast.MappingNode {
+func (d *Document) parse(text string, p pieces) *node {
 	switch {
 	case len(text) > MaxFile:
 		d.Add(Position{}, "", "", "the file is larger than 4 MiB")
@@ -36,7 +35,7 @@ func (d *Document) parse(text string) *ast.MappingNode {
 	if !d.checkTokens(tokens) {
 		return nil
 	}
-	return d.parseTokens(tokens)
+	return d.parseTokens(tokens, p)
 }
 
 func invalidUTF8(text string) Position {
@@ -67,27 +66,23 @@ func (d *Document) checkTokens(tokens token.Tokens) bool {
 	before := len(d.problems)
 	var deep depth
 	for i, t := range tokens {
-		at := tokenPosition(t)
+		at := positionOf(t)
 		if u, ok := unsupported[t.Type]; ok {
 			d.Add(at, "", u.instead, "%s are not supported", u.what)
 		}
-		if t.Type == token.DocumentHeaderType && !leads(tokens[:i]) {
+		if t.Type == token.DocumentHeaderType && !isEmpty(tokens[:i]) || t.Type == token.DocumentEndType && !isEmpty(tokens[i+1:]) {
 			d.Add(at, "", "write one document, without a further \"---\"", "several YAML documents in one file are not supported")
 		}
 		if deep.add(t) {
 			d.Add(at, "", "", "nested more than %d levels deep", maxDepth)
 			return false
 		}
-		if deep.widest > maxSiblings {
-			d.Add(at, "", "", "more than %d keys or entries in one block", maxSiblings)
-			return false
-		}
 	}
 	return len(d.problems) == before
 }
 
-// leads reports whether only comments come before.
-func leads(tokens token.Tokens) bool {
+// isEmpty reports whether the tokens are comments alone.
+func isEmpty(tokens token.Tokens) bool {
 	for _, t := range tokens {
 		if t.Type != token.CommentType {
 			return false
@@ -98,16 +93,17 @@ func leads(tokens token.Tokens) bool {
 
 // depth follows how deep tokens nest, and how many lines stand in one block.
 type depth struct {
-	flow, line, entries int
-	blocks              []int // lines of the open blocks, by their column
-	widest              int   // the most of them
+	line, entries int
+	brackets      []token.Type // those that are open
+	blocks        []int        // lines of the open blocks, by their column
+	widest        int          // the most of them
 }
 
 // add reports whether the token is too deep: in brackets, in list entries on one line, or in indentation.
 func (d *depth) add(t *token.Token) bool {
 	if t.Position.Line != d.line {
 		d.line, d.entries = t.Position.Line, 0
-		if d.flow == 0 && t.Type != token.CommentType {
+		if len(d.brackets) == 0 && t.Type != token.CommentType {
 			if t.Position.Column > maxIndent {
 				return true
 			}
@@ -118,11 +114,15 @@ func (d *depth) add(t *token.Token) bool {
 	case token.SequenceEntryType:
 		d.entries++
 	case token.SequenceStartType, token.MappingStartType:
-		d.flow++
+		d.brackets = append(d.brackets, t.Type)
 	case token.SequenceEndType, token.MappingEndType:
-		d.flow--
+		d.brackets = d.brackets[:max(len(d.brackets)-1, 0)]
 	}
-	return d.flow+d.entries > maxDepth
+	return len(d.brackets)+d.entries > maxDepth
+}
+
+func (d *depth) inBraces() bool {
+	return len(d.brackets) > 0 && d.brackets[len(d.brackets)-1] == token.MappingStartType
 }
 
 // begin counts a line of the block at a column. Blocks further right end with it.
@@ -135,43 +135,46 @@ func (d *depth) begin(column int) {
 	d.widest = max(d.widest, d.blocks[column])
 }
 
-func (d *Document) parseTokens(tokens token.Tokens) (root *ast.MappingNode) {
-	defer func() {
-		// The parser is not ours and the file is a person's: a fault of the parser is reported like one of the file.
-		if fault := recover(); fault != nil {
-			d.Add(Position{}, "", "", "the YAML parser cannot read this file")
-			root = nil
-		}
-	}()
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		d.reportSyntax(err)
+func (d *Document) parseTokens(tokens token.Tokens, p pieces) *node {
+	tokens = content(tokens)
+	if len(tokens) == 0 {
+		d.Add(Position{}, "", "", "the file is empty")
 		return nil
 	}
-	var body ast.Node
-	for _, document := range file.Docs {
-		if document.Body != nil {
-			body = document.Body
-		}
-	}
-	switch n := body.(type) {
-	case nil:
+	root, err := p.value(tokens)
+	switch {
+	case err != nil:
+		d.reportSyntax(err)
+	case root.kind == kindNone:
 		d.Add(Position{}, "", "", "the file is empty")
-	case *ast.MappingNode:
-		return n
+	case root.kind != kindMapping:
+		d.Add(root.at, "", d.source.lookalikes(root.at.Line), "want \"key: value\" lines, beginning with one such as \"listeners:\"")
 	default:
-		d.Add(nodePosition(body), "", d.source.lookalikes(nodePosition(body).Line), "want \"key: value\" lines, beginning with one such as \"listeners:\"")
+		return &root
 	}
 	return nil
 }
 
+// content returns the tokens less comments and the line that the document may begin with.
+func content(tokens token.Tokens) token.Tokens {
+	tokens = slices.DeleteFunc(tokens, func(t *token.Token) bool { return t.Type == token.CommentType })
+	if len(tokens) > 1 && tokens[0].Type == token.DocumentHeaderType && tokens[1].Position.Line > tokens[0].Position.Line {
+		return tokens[1:]
+	}
+	return tokens
+}
+
 func (d *Document) reportSyntax(err error) {
 	var syntax yaml.Error
+	if slices.Contains([]error{errParser, errWide, errNulls}, err) {
+		d.Add(Position{}, "", "", "%v", err)
+		return
+	}
 	if !errors.As(err, &syntax) || syntax.GetToken() == nil {
 		d.Add(Position{}, "", "", "this is not YAML")
 		return
 	}
-	at := tokenPosition(syntax.GetToken())
+	at := positionOf(syntax.GetToken())
 	if line, found := d.source.tabNear(at.Line); found {
 		d.Add(Position{line, 1}, "", "indent with blanks only", "this line is indented with a tab, which YAML does not allow")
 		return
@@ -186,16 +189,4 @@ func withoutQuotes(message string) string {
 		message = strings.TrimSpace(message[:i]) + " ..."
 	}
 	return fmt.Sprintf("%.120s", printable(message))
-}
-
-func tokenPosition(t *token.Token) Position {
-	return Position{max(t.Position.Line, 1), max(t.Position.Column, 1)}
-}
-
-// nodePosition is where a value begins. The token of a block mapping is its first colon, so its first key is asked.
-func nodePosition(n ast.Node) Position {
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		return tokenPosition(m.Values[0].Key.GetToken())
-	}
-	return tokenPosition(n.GetToken())
 }

@@ -27,15 +27,13 @@ type ClientsConfig struct {
 	// the certificate's issuer, or only one past its next update. Otherwise they are refused. What an outdated list names is
 	// refused in either case.
 	Lenient bool
-
-	// Now is the clock. Default: time.Now.
-	Now func() time.Time
 }
 
 // Clients tells which client certificates count, by files that are read again when they change. Each file counts by itself:
 // one that is bad stays as it was and holds up no other.
 type Clients struct {
 	config ClientsConfig
+	now    func() time.Time
 	bundle *watched[Bundle]
 	crls   []*revocations
 	deny   *watched[denyList] // nil without
@@ -47,17 +45,16 @@ type Clients struct {
 var _ Reloader = (*Clients)(nil)
 
 // LoadClients reads the files, all of which must be good.
-func LoadClients(config ClientsConfig) (*Clients, error) {
-	if config.Now == nil {
-		config.Now = time.Now
-	}
-	c := &Clients{config: config}
+func LoadClients(config ClientsConfig) (*Clients, error) { return loadClients(config, time.Now) }
+
+func loadClients(config ClientsConfig, now func() time.Time) (*Clients, error) {
+	c := &Clients{config: config, now: now}
 	var err error
 	if c.bundle, err = watchBundle(config.CA); err != nil {
 		return nil, err
 	}
 	for _, path := range config.CRLs {
-		list, err := watchCRLs(path, c.issuers, config.Now)
+		list, err := watchCRLs(path, c.issuers, now)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +145,7 @@ func (c *Clients) lacking() (what []string) {
 	if c.config.Lenient {
 		consequence = "certificates of which it says nothing pass"
 	}
-	now, listed := c.config.Now(), map[string]bool{}
+	now, listed := c.now(), map[string]bool{}
 	for _, file := range c.crls {
 		for _, list := range *file.value.Load() {
 			if listed[string(list.issuer.RawSubject)] = true; list.outdated(now) {
@@ -207,7 +204,7 @@ func (c *Clients) denied(chain []*x509.Certificate) error {
 }
 
 func (c *Clients) checkChain(chain []*x509.Certificate) error {
-	last, now := chain[len(chain)-1], c.config.Now()
+	last, now := chain[len(chain)-1], c.now()
 	if !c.Authorities().known[string(last.Raw)] {
 		return refuse(tlspolicy.KindAuthority, chain[0], "its authority %.200q is not in %s any more", describeIssuer(last), c.config.CA)
 	}

@@ -40,7 +40,7 @@ func newTrust(t *testing.T, crl, deny []byte, change ...func(*ClientsConfig)) *t
 	t.Helper()
 	s := &trust{dir: t.TempDir(), ca: testpki.Must(testpki.New())}
 	overwrite(t, s.file("ca.pem"), s.ca.CertPEM())
-	config := ClientsConfig{CA: s.file("ca.pem"), Now: s.now}
+	config := ClientsConfig{CA: s.file("ca.pem")}
 	if crl != nil {
 		config.CRLs = []string{s.file("crl")}
 		overwrite(t, s.file("crl"), crl)
@@ -53,7 +53,7 @@ func newTrust(t *testing.T, crl, deny []byte, change ...func(*ClientsConfig)) *t
 		c(&config)
 	}
 	var err error
-	if s.clients, err = LoadClients(config); err != nil {
+	if s.clients, err = loadClients(config, s.now); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -64,11 +64,11 @@ func withCRL(t *testing.T, template x509.RevocationList, change ...func(*Clients
 	t.Helper()
 	s := newTrust(t, nil, nil)
 	overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(template)))
-	config := ClientsConfig{CA: s.file("ca.pem"), CRLs: []string{s.file("crl")}, Now: s.now}
+	config := ClientsConfig{CA: s.file("ca.pem"), CRLs: []string{s.file("crl")}}
 	for _, c := range change {
 		c(&config)
 	}
-	s.clients = testpki.Must(LoadClients(config))
+	s.clients = testpki.Must(loadClients(config, s.now))
 	return s
 }
 
@@ -238,7 +238,7 @@ func TestBadListsKeepTheOldOne(t *testing.T) {
 				t.Errorf("Reload: %v", err)
 			}
 			s.want(t, lost, tlspolicy.KindRevoked, "")
-			if _, err := LoadClients(s.clients.config); (err == nil) != (name == "outdated" || name == "older") {
+			if _, err := loadClients(s.clients.config, s.now); (err == nil) != (name == "outdated" || name == "older") {
 				t.Errorf("as the first: %v", err)
 			}
 		})

@@ -57,12 +57,6 @@ type InternalConfig struct {
 
 	// Lifetime of a leaf, an hour at least. Default (0): DefaultLifetime.
 	Lifetime time.Duration
-
-	// Now is the clock. Default: time.Now.
-	Now func() time.Time
-
-	// Report is called with each file of a key, and with Dir, that group or others may use: see package private. Optional.
-	Report private.Report
 }
 
 // Internal is a source whose certificate is issued by an authority of its own. The authority is made when it is first
@@ -70,6 +64,8 @@ type InternalConfig struct {
 // hosts can be added later without another visit to all clients; who holds its key can pose as any server to them.
 type Internal struct {
 	config  InternalConfig
+	report  private.Report
+	now     func() time.Time
 	current atomic.Pointer[[]*tls.Certificate]
 
 	mu   sync.Mutex // one renews at a time
@@ -81,18 +77,20 @@ var (
 	_ Reloader = (*Internal)(nil)
 )
 
-// OpenInternal makes what is not there yet: the directory, the authority, a leaf.
-func OpenInternal(config InternalConfig) (*Internal, error) {
+// OpenInternal makes what is not there yet: the directory, the authority, a leaf. report, if it is not nil, is called with each file of
+// a key, and with Dir, that group or others may use: see package private.
+func OpenInternal(config InternalConfig, report private.Report) (*Internal, error) {
+	return openInternal(config, report, time.Now)
+}
+
+func openInternal(config InternalConfig, report private.Report, now func() time.Time) (*Internal, error) {
 	if config.Lifetime == 0 {
 		config.Lifetime = DefaultLifetime
-	}
-	if config.Now == nil {
-		config.Now = time.Now
 	}
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	i := &Internal{config: config}
+	i := &Internal{config: config, report: report, now: now}
 	return i, i.Reload()
 }
 
@@ -164,7 +162,7 @@ func (i *Internal) Reload() error {
 }
 
 func (i *Internal) due(leaf *x509.Certificate) bool {
-	return i.config.Now().After(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) / 3 * 2))
+	return i.now().After(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) / 3 * 2))
 }
 
 // renew takes the leaf of the directory, which another process may have renewed, or issues one.
@@ -203,10 +201,10 @@ func (i *Internal) locked(do func() error) (err error) {
 
 // tighten leaves the directory and all its keys to their owner, those of other lists of hosts too.
 func (i *Internal) tighten() {
-	private.TightenDir(i.config.Dir, i.config.Report)
+	private.TightenDir(i.config.Dir, i.report)
 	leaves, _ := fs.Glob(os.DirFS(i.config.Dir), leafPrefix+"*"+leafSuffix) // fails for a bad pattern only
 	for _, name := range append(leaves, authorityFile) {
-		private.Tighten(i.path(name), i.config.Report)
+		private.Tighten(i.path(name), i.report)
 	}
 }
 
@@ -225,7 +223,7 @@ func (i *Internal) authority() (*tls.Certificate, error) {
 	case !authority.Leaf.IsCA:
 		return nil, fmt.Errorf("the certificate in %s is not that of an authority", authorityFile)
 	}
-	if left := authority.Leaf.NotAfter.Sub(i.config.Now()); left < i.config.Lifetime/3 {
+	if left := authority.Leaf.NotAfter.Sub(i.now()); left < i.config.Lifetime/3 {
 		return nil, fmt.Errorf("the authority ends at %s: move the directory away to make a new one, and give its %s to the clients",
 			authority.Leaf.NotAfter.UTC().Format(time.RFC3339), publicFile)
 	}
@@ -237,7 +235,7 @@ func (i *Internal) authority() (*tls.Certificate, error) {
 }
 
 func (i *Internal) newAuthority() (*tls.Certificate, error) {
-	now := i.config.Now()
+	now := i.now()
 	serial := newSerial()
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: fmt.Sprintf("Tollgate internal CA %x", serial.Bytes()[:4])},
@@ -254,7 +252,7 @@ func (i *Internal) leaf(authority *tls.Certificate) (*tls.Certificate, error) {
 	if kept, err := readKept(i.path(name)); err == nil && !i.due(kept.Leaf) && i.verify(kept.Leaf, authority.Leaf) == nil {
 		return kept, nil
 	}
-	now := i.config.Now()
+	now := i.now()
 	template := &x509.Certificate{
 		SerialNumber: newSerial(), Subject: pkix.Name{CommonName: "Tollgate"},
 		NotBefore: now.Add(-backdated), NotAfter: earlier(now.Add(i.config.Lifetime), authority.Leaf.NotAfter),
@@ -293,7 +291,7 @@ func (i *Internal) verify(leaf, authority *x509.Certificate) error {
 		if net.ParseIP(host) != nil {
 			name = "[" + host + "]" // as crypto/x509 wants addresses
 		}
-		if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: i.config.Now()}); err != nil {
+		if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: i.now()}); err != nil {
 			return fmt.Errorf("clients would refuse the certificate for %s: %w", host, err)
 		}
 	}

@@ -23,7 +23,7 @@ import (
 // internalIn opens an authority with a clock that is elapsed ahead.
 func internalIn(t *testing.T, dir string, elapsed *time.Duration, hosts ...string) *Internal {
 	t.Helper()
-	i, err := OpenInternal(InternalConfig{Dir: dir, Hosts: hosts, Now: func() time.Time { return time.Now().Add(*elapsed) }})
+	i, err := openInternal(InternalConfig{Dir: dir, Hosts: hosts}, nil, func() time.Time { return time.Now().Add(*elapsed) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,12 +146,12 @@ func TestInternalRepairs(t *testing.T) {
 	}
 	wantTrusted(t, i, dir, "a.test") // the leaf of the old one is not used
 	overwrite(t, i.path(authorityFile), nil)
-	if _, err := OpenInternal(i.config); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := openInternal(i.config, i.report, i.now); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("an empty authority: %v", err)
 	}
 	leaf := testpki.Must(os.ReadFile(i.path(i.leafFile())))
 	overwrite(t, i.path(authorityFile), leaf)
-	if _, err := OpenInternal(i.config); err == nil || !strings.Contains(err.Error(), "not that of an authority") {
+	if _, err := openInternal(i.config, i.report, i.now); err == nil || !strings.Contains(err.Error(), "not that of an authority") {
 		t.Errorf("a leaf for an authority: %v", err)
 	}
 }
@@ -162,7 +162,7 @@ func TestInternalConfig(t *testing.T) {
 		{Hosts: []string{"a.test"}, Lifetime: time.Minute}, {Hosts: []string{strings.Repeat("a.", 130) + "test"}}, {Hosts: []string{"ä.test"}},
 	} {
 		c.Dir = filepath.Join(t.TempDir(), "never")
-		if _, err := OpenInternal(c); err == nil {
+		if _, err := OpenInternal(c, nil); err == nil {
 			t.Errorf("%+v is taken", c)
 		}
 		if _, err := os.Stat(c.Dir); err == nil {
@@ -181,7 +181,7 @@ func TestProcessesMakeOneAuthority(t *testing.T) {
 		var group sync.WaitGroup
 		for n := range 4 {
 			group.Go(func() {
-				i := testpki.Must(OpenInternal(InternalConfig{Dir: dir, Hosts: []string{fmt.Sprintf("h%d.test", n%2)}}))
+				i := testpki.Must(OpenInternal(InternalConfig{Dir: dir, Hosts: []string{fmt.Sprintf("h%d.test", n%2)}}, nil))
 				fmt.Printf("leaf %d %x\n", n%2, i.Current()[0].Leaf.SerialNumber)
 			})
 		}
@@ -257,7 +257,7 @@ func TestSecondStartInKubernetes(t *testing.T) {
 	open := func(host string) *Internal {
 		t.Helper()
 		found = nil
-		i, err := OpenInternal(InternalConfig{Dir: dir, Hosts: []string{host}, Report: func(f private.Finding) { found = append(found, f) }})
+		i, err := OpenInternal(InternalConfig{Dir: dir, Hosts: []string{host}}, func(f private.Finding) { found = append(found, f) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer service.RedirectStandardLog(logger)()
-	s, err := service.Start(ctx, c, o.Version, logger)
+	s, err := service.Start(ctx, c, service.Process{Version: o.Version, Logger: logger, LookupEnv: setup.secrets})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package setting
 import (
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -128,4 +129,30 @@ func printed(s scalar) string {
 		return string(*s)
 	}
 	return ""
+}
+
+// FuzzSecretFile: of a file the secret is what stands in it, less one line end, or nothing at all, and no error shows any
+// of it.
+func FuzzSecretFile(f *testing.F) {
+	for _, seed := range []string{"s3cr3t\n", "s3cr3t\r\n", "s3cr3t", "two words\n", "a\n\n", "\ufeffs3cr3t", "s3cr3t\x00", "", "\n", "\r"} {
+		f.Add([]byte(seed))
+	}
+	path := filepath.Join(f.TempDir(), "sk.txt")
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		value, err := Reference{File: "sk.txt"}.Read(filepath.Dir(path), nil)
+		text := strings.TrimRight(string(content), "\r\n")
+		if err != nil {
+			if len(text) > 8 && strings.Contains(err.Error(), text) || !value.IsZero() {
+				t.Errorf("%q: %v, %q", content, err, value.Reveal())
+			}
+			return
+		}
+		got := value.Reveal()
+		if got != text || got == "" || strings.Trim(got, "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~") != "" {
+			t.Errorf("%q holds the secret %q", content, got)
+		}
+	})
 }

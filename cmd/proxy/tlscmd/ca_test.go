@@ -14,7 +14,7 @@ import (
 
 func TestTLSCA(t *testing.T) {
 	made, empty := t.TempDir(), t.TempDir()
-	if _, err := certs.OpenInternal(certs.InternalConfig{Dir: made, Hosts: []string{"a.test"}}); err != nil {
+	if _, err := certs.OpenInternal(certs.InternalConfig{Dir: made, Hosts: []string{"a.test"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	configured := func(listeners string) string {

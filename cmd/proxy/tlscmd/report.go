@@ -115,20 +115,21 @@ func listenersPolicy(file string) (*tlspolicy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	var only *tlspolicy.Policy
+	only := ""
 	for _, l := range c.Listeners {
 		if l.TLS == nil {
 			continue
 		}
-		if only != nil && only.Name() != l.TLS.Policy.Name() {
-			return nil, cli.UsageError("--policy is needed: the listeners have several, such as %s and %s", only.Name(), l.TLS.Policy.Name())
+		if only != "" && only != l.TLS.Policy {
+			return nil, cli.UsageError("--policy is needed: the listeners have several, such as %s and %s", only, l.TLS.Policy)
 		}
 		only = l.TLS.Policy
 	}
-	if only == nil {
+	if only == "" {
 		return nil, cli.UsageError("--policy is needed: no listener of %s has TLS", file)
 	}
-	return only, nil
+	policies, err := c.Policies()
+	return policies[only], err
 }
 
 // sections prints the parts of a report one after the other; after a fault nothing more.

@@ -76,10 +76,14 @@ func knownPolicies(file string) ([]*tlspolicy.Policy, error) {
 		return nil, err
 	}
 	seen := map[string]bool{}
-	add := func(p *tlspolicy.Policy) {
-		if p != nil && !seen[p.Name()] {
-			seen[p.Name()] = true
-			policies = append(policies, p)
+	known, err := c.Policies()
+	if err != nil {
+		return nil, err
+	}
+	add := func(name string) {
+		if name != "" && !seen[name] {
+			seen[name] = true
+			policies = append(policies, known[name])
 		}
 	}
 	for _, l := range c.Listeners {

@@ -15,8 +15,8 @@
 //
 // # Challenges
 //
-// The authority wants to see that the hosts are ours, in one way that has to be chosen: [HTTP01] asks on port 80, for which
-// there is [NewServer]; [TLSALPN01] shakes hands on port 443, for which there is [Answer]; [DNS01] looks into the DNS.
+// The authority wants to see that the hosts are ours, in one way that has to be chosen: [certs.HTTP01] asks on port 80, for which
+// there is [NewServer]; [certs.TLSALPN01] shakes hands on port 443, for which there is [Answer]; [certs.DNS01] looks into the DNS.
 // Until [Source.Start] nothing is asked for, so that whatever answers can be set up first.
 //
 // # Process-wide state
@@ -29,14 +29,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +44,6 @@ import (
 
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
-	"tollgate/internal/secret"
 )
 
 // How often a certificate is looked at, and how long after a failure an authority is asked again. Let's Encrypt takes five
@@ -61,64 +57,19 @@ const (
 // DefaultRenewalWindow is the part of its life, at its end, in which a certificate is renewed.
 const DefaultRenewalWindow = 1.0 / 3
 
-// MaxHosts bounds the hosts of a source. Each costs a goroutine and an order.
-const MaxHosts = 100
-
-// Key is a kind of private key.
-type Key string
-
-// The kinds of keys.
-const (
-	ECDSA Key = "ecdsa" // P-256
-	RSA   Key = "rsa"   // 2048 bits
-)
-
-// Challenge is a way to show that a host is ours.
-type Challenge string
-
-// The challenges.
-const (
-	HTTP01    Challenge = "http-01"     // RFC 8555, section 8.3
-	TLSALPN01 Challenge = "tls-alpn-01" // RFC 8737
-	DNS01     Challenge = "dns-01"      // RFC 8555, section 8.4
-)
-
-// Binding ties the account to one that the authority knows otherwise (RFC 8555, section 7.3.4).
-type Binding struct {
-	KeyID string
-	Key   secret.String // MAC key in unpadded base64url
-}
-
-// Config says where certificates come from. Using it means that the operator has agreed to the authority's terms.
+// Config says where certificates come from, and what a running source needs besides.
 type Config struct {
-	// Directory is the address of the authority, https unless it is of a private network.
-	Directory string
+	certs.ACMEConfig
 
-	// Hosts are DNS names, up to MaxHosts; a wildcard as the first label needs DNS01.
-	Hosts []string
-
-	// Email is where the authority writes to. Optional.
-	Email string
+	// Secrets are what the references of ACMEConfig lead to.
+	Secrets certs.ACMESecrets
 
 	// Roots are the authorities that vouch for the directory's own certificate. Nil means the system's.
 	Roots *x509.CertPool
 
-	// Binding is for authorities that want one. Optional.
-	Binding Binding
-
-	// Dir keeps account, keys and certificates. It is made, for its owner only, if it is not there.
-	Dir string
-
-	// Key is the kind of keys. Default (""): ECDSA. Sources for both kinds may share a directory.
-	Key Key
-
 	// RenewalWindow is the part of its life in which a certificate is renewed, up to 0.9. Default (0):
 	// DefaultRenewalWindow. One that has less than an hour left is renewed in any case.
 	RenewalWindow float64
-
-	// Challenge is the one to use, DNS what it needs if it is DNS01.
-	Challenge Challenge
-	DNS       DNS
 
 	// Report is called with each file of a key, and with Dir, that group or others may use: see package private. Optional.
 	Report private.Report
@@ -155,7 +106,7 @@ type Source struct {
 // Open reads what is in the directory and asks nobody. The source may be empty after that; see [Source.Start].
 func Open(config Config) (*Source, error) {
 	if config.Key == "" {
-		config.Key = ECDSA
+		config.Key = certs.ECDSA
 	}
 	if config.RenewalWindow == 0 {
 		config.RenewalWindow = DefaultRenewalWindow
@@ -163,7 +114,10 @@ func Open(config Config) (*Source, error) {
 	if config.Logger == nil {
 		return nil, errors.New("ACME: no logger")
 	}
-	if err := config.Check(); err != nil {
+	if !(config.RenewalWindow >= 0 && config.RenewalWindow <= 0.9) {
+		return nil, fmt.Errorf("ACME: renewal window %v: must be more than 0 and at most 0.9 of a certificate's life", config.RenewalWindow)
+	}
+	if err := config.Check(config.Secrets); err != nil {
 		return nil, fmt.Errorf("ACME: %w", err)
 	}
 	tighten(config.Dir, config.Report)
@@ -182,74 +136,6 @@ func Open(config Config) (*Source, error) {
 	return s, nil
 }
 
-// Check says what is wrong with a configuration, its Logger aside. It looks at nothing outside of it.
-func (c *Config) Check() error {
-	directory, err := url.Parse(c.Directory)
-	switch {
-	case err != nil || directory.Host == "":
-		return fmt.Errorf("directory %.200q is not the address of an authority, such as https://ca.example.com/directory", c.Directory)
-	case directory.Scheme != "https" && (directory.Scheme != "http" || !certmagic.SubjectIsInternal(directory.Host)):
-		return fmt.Errorf("directory %.200q: must be https", c.Directory)
-	case c.Dir == "":
-		return errors.New("no storage directory")
-	case c.Key != "" && c.Key != ECDSA && c.Key != RSA:
-		return fmt.Errorf("key %.100q: must be %s or %s", string(c.Key), ECDSA, RSA)
-	case !(c.RenewalWindow >= 0 && c.RenewalWindow <= 0.9):
-		return fmt.Errorf("renewal window %v: must be more than 0 and at most 0.9 of a certificate's life", c.RenewalWindow)
-	case (c.Binding.KeyID == "") != c.Binding.Key.IsZero():
-		return errors.New("account binding: key id and key belong together")
-	case !isMACKey(c.Binding.Key):
-		return errors.New("account binding: the key is not in base64url without padding")
-	}
-	return errors.Join(c.checkHosts(), c.checkChallenge())
-}
-
-func isMACKey(key secret.String) bool {
-	_, err := base64.RawURLEncoding.DecodeString(key.Reveal())
-	return err == nil
-}
-
-func (c *Config) checkHosts() error {
-	if len(c.Hosts) == 0 || len(c.Hosts) > MaxHosts {
-		return fmt.Errorf("%d hosts: must be from 1 to %d", len(c.Hosts), MaxHosts)
-	}
-	seen := map[string]bool{}
-	for _, name := range c.Hosts {
-		switch wild := strings.HasPrefix(name, "*."); {
-		case !isName(name):
-			return fmt.Errorf("host %.100q is not a DNS name in lower case", name)
-		case wild && c.Challenge != DNS01:
-			return fmt.Errorf("host %s: a wildcard needs the challenge %s", name, DNS01)
-		case seen[name]:
-			return fmt.Errorf("host %s: is there twice", name)
-		}
-		seen[name] = true
-	}
-	return nil
-}
-
-// isName takes names with two labels or more in the letters of certificates.
-func isName(name string) bool {
-	name = strings.TrimPrefix(name, "*.")
-	labels := strings.Split(name, ".")
-	for _, label := range labels {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return false
-		}
-	}
-	return len(labels) > 1 && len(name) <= 253 && net.ParseIP(name) == nil
-}
-
-func (c *Config) checkChallenge() error {
-	switch c.Challenge {
-	case HTTP01, TLSALPN01:
-		return nil
-	case DNS01:
-		return c.DNS.check()
-	}
-	return fmt.Errorf("challenge %.100q: must be %s, %s or %s", string(c.Challenge), HTTP01, TLSALPN01, DNS01)
-}
-
 // build makes what certmagic needs.
 func (s *Source) build() {
 	// What fails comes back as an error too, and is said here; and peers could fill the log with challenges that never were.
@@ -259,7 +145,7 @@ func (s *Source) build() {
 		RenewCheckInterval: CheckInterval, Logger: logger,
 	})
 	key := certmagic.P256
-	if s.config.Key == RSA {
+	if s.config.Key == certs.RSA {
 		key = certmagic.RSA2048
 	}
 	template := certmagic.Config{
@@ -277,13 +163,13 @@ func (s *Source) issuerTemplate(logger *zap.Logger) certmagic.ACMEIssuer {
 	c := s.config
 	template := certmagic.ACMEIssuer{
 		CA: c.Directory, TestCA: c.Directory, Email: c.Email, Agreed: true, TrustedRoots: c.Roots, Logger: logger,
-		DisableHTTPChallenge: c.Challenge != HTTP01, DisableTLSALPNChallenge: c.Challenge != TLSALPN01,
+		DisableHTTPChallenge: c.Challenge != certs.HTTP01, DisableTLSALPNChallenge: c.Challenge != certs.TLSALPN01,
 	}
 	if c.Binding.KeyID != "" {
-		template.ExternalAccount = &acme.EAB{KeyID: c.Binding.KeyID, MACKey: c.Binding.Key.Reveal()}
+		template.ExternalAccount = &acme.EAB{KeyID: c.Binding.KeyID, MACKey: c.Secrets.Binding.Reveal()}
 	}
-	if c.Challenge == DNS01 {
-		template.DNS01Solver = c.DNS.solver(logger)
+	if c.Challenge == certs.DNS01 {
+		template.DNS01Solver = c.solver(logger)
 	}
 	return template
 }
@@ -299,14 +185,14 @@ func (i issuer) PreCheck(ctx context.Context, names []string, _ bool) error {
 }
 
 // Start begins to get and renew certificates. Address is where challenges are answered by now: that of a server of [NewServer]
-// for [HTTP01], of a listener with [Answer] for [TLSALPN01], "" for [DNS01]. It may be called once.
+// for [HTTP01], of a listener with [Answer] for [TLSALPN01], "" for [certs.DNS01]. It may be called once.
 func (s *Source) Start(address string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.started || s.ctx.Err() != nil {
 		return errors.New("ACME: started twice, or after the end")
 	}
-	if s.config.Challenge != DNS01 {
+	if s.config.Challenge != certs.DNS01 {
 		if err := s.answerAt(address); err != nil {
 			return err
 		}

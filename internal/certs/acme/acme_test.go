@@ -14,10 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/certmagic"
 	"github.com/libdns/libdns"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"tollgate/internal/certs"
 	"tollgate/internal/private"
 	"tollgate/internal/secret"
 	"tollgate/internal/testkubelet"
@@ -29,24 +31,33 @@ func TestMain(m *testing.M) {
 }
 
 func good(t *testing.T) Config {
-	return Config{
-		Directory: "https://ca.test/dir", Hosts: []string{"a.test"}, Challenge: HTTP01, Dir: t.TempDir(), Logger: zap.NewNop(),
-	}
+	return Config{Logger: zap.NewNop(), ACMEConfig: certs.ACMEConfig{
+		Directory: "https://ca.test/dir", Hosts: []string{"a.test"}, Challenge: certs.HTTP01, Dir: t.TempDir(),
+	}}
 }
 
-func overRFC2136(change func(*RFC2136)) func(*Config) {
+func overRFC2136(change func(*certs.RFC2136)) func(*Config) {
 	return func(c *Config) {
-		r := &RFC2136{Server: "127.0.0.1:53", KeyName: "k", Key: secret.New("c2VjcmV0")}
+		r := &certs.RFC2136{Server: "127.0.0.1:53", KeyName: "k"}
 		change(r)
-		c.Challenge, c.DNS = DNS01, DNS{RFC2136: r}
+		c.Challenge, c.DNS, c.Secrets.TSIG = certs.DNS01, certs.ACMEDNS{RFC2136: r}, secret.New("c2VjcmV0")
 	}
 }
 
-func overHuawei(change func(*Huawei)) func(*Config) {
+func overHuawei(change func(*certs.HuaweiDNS)) func(*Config) {
 	return func(c *Config) {
-		h := &Huawei{AccessKey: secret.New("ak-value"), SecretKey: secret.New("sk-value"), Region: "cn-north-4"}
+		h := &certs.HuaweiDNS{Region: "cn-north-4"}
 		change(h)
-		c.Challenge, c.DNS = DNS01, DNS{Huawei: h}
+		c.Challenge, c.DNS = certs.DNS01, certs.ACMEDNS{Huawei: h}
+		c.Secrets.AccessKey, c.Secrets.SecretKey = secret.New("ak-value"), secret.New("sk-value")
+	}
+}
+
+// also makes two changes, the second after the first.
+func also(first, second func(*Config)) func(*Config) {
+	return func(c *Config) {
+		first(c)
+		second(c)
 	}
 }
 
@@ -54,19 +65,19 @@ func TestConfig(t *testing.T) {
 	for want, change := range map[string]func(*Config){
 		"":                        func(*Config) {},
 		" ":                       func(c *Config) { c.Directory = "http://127.0.0.1:14000/dir" },
-		"  ":                      overRFC2136(func(*RFC2136) {}),
-		"   ":                     overHuawei(func(*Huawei) {}),
+		"  ":                      overRFC2136(func(*certs.RFC2136) {}),
+		"   ":                     overHuawei(func(*certs.HuaweiDNS) {}),
 		"not the address":         func(c *Config) { c.Directory = "ca.test" },
 		"must be https":           func(c *Config) { c.Directory = "http://ca.test/dir" },
 		"no storage":              func(c *Config) { c.Dir = "" },
 		"must be ecdsa or rsa":    func(c *Config) { c.Key = "dsa" },
 		"renewal window 1":        func(c *Config) { c.RenewalWindow = 1 },
 		"renewal window -1":       func(c *Config) { c.RenewalWindow = -1 },
-		"base64url":               func(c *Config) { c.Binding = Binding{KeyID: "kid", Key: secret.New("c2VjcmV0=")} },
+		"base64url":               func(c *Config) { c.Binding.KeyID, c.Secrets.Binding = "kid", secret.New("c2VjcmV0=") },
 		"belong together":         func(c *Config) { c.Binding.KeyID = "kid" },
 		"no logger":               func(c *Config) { c.Logger = nil },
 		"0 hosts":                 func(c *Config) { c.Hosts = nil },
-		"101 hosts":               func(c *Config) { c.Hosts = make([]string, MaxHosts+1) },
+		"101 hosts":               func(c *Config) { c.Hosts = make([]string, certs.MaxACMEHosts+1) },
 		"a wildcard needs":        func(c *Config) { c.Hosts = []string{"*.a.test"} },
 		"is there twice":          func(c *Config) { c.Hosts = []string{"a.test", "a.test"} },
 		`host "A.test" is not`:    func(c *Config) { c.Hosts = []string{"A.test"} },
@@ -75,13 +86,13 @@ func TestConfig(t *testing.T) {
 		`host "../b.test" is not`: func(c *Config) { c.Hosts = []string{"../b.test"} },
 		`host "a..test" is not`:   func(c *Config) { c.Hosts = []string{"a..test"} },
 		`challenge "": must be`:   func(c *Config) { c.Challenge = "" },
-		"one of RFC 2136":         func(c *Config) { c.Challenge = DNS01 },
-		`resolver "a.test"`:       func(c *Config) { c.Challenge, c.DNS.Resolvers = DNS01, []string{"a.test"} },
-		`server "a.test"`:         overRFC2136(func(r *RFC2136) { r.Server = "a.test" }),
-		"a key name and a key":    overRFC2136(func(r *RFC2136) { r.Key = secret.New("?") }),
-		`algorithm "hmac-md5"`:    overRFC2136(func(r *RFC2136) { r.Algorithm = "hmac-md5" }),
-		"access key and secret":   overHuawei(func(h *Huawei) { h.SecretKey = secret.String{} }),
-		`region "a.test/"`:        overHuawei(func(h *Huawei) { h.Region = "a.test/" }),
+		"one of RFC 2136":         func(c *Config) { c.Challenge = certs.DNS01 },
+		`resolver "a.test"`:       func(c *Config) { c.Challenge, c.DNS.Resolvers = certs.DNS01, []string{"a.test"} },
+		`server "a.test"`:         overRFC2136(func(r *certs.RFC2136) { r.Server = "a.test" }),
+		"a key name and a key":    also(overRFC2136(func(*certs.RFC2136) {}), func(c *Config) { c.Secrets.TSIG = secret.New("?") }),
+		`algorithm "hmac-md5"`:    overRFC2136(func(r *certs.RFC2136) { r.Algorithm = "hmac-md5" }),
+		"access key and secret":   also(overHuawei(func(*certs.HuaweiDNS) {}), func(c *Config) { c.Secrets.SecretKey = secret.String{} }),
+		`region "a.test/"`:        overHuawei(func(h *certs.HuaweiDNS) { h.Region = "a.test/" }),
 	} {
 		c := good(t)
 		change(&c)
@@ -92,6 +103,21 @@ func TestConfig(t *testing.T) {
 		}
 		if want == "" || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", want, err)
+		}
+	}
+}
+
+// TestPlainDirectory: plain HTTP is allowed to the hosts to which certmagic speaks it.
+func TestPlainDirectory(t *testing.T) {
+	for _, host := range []string{
+		"localhost", "LOCALHOST.", "ca.localhost", "ca.local", "ca.internal", "ca.home.arpa", "home.arpa", "ca.test", "local", "localhost.test",
+		"127.0.0.1", "127.1.2.3:14000", "10.1.2.3", "172.16.0.1", "172.32.0.1", "192.168.1.1", "192.169.1.1", "169.254.1.1", "8.8.8.8",
+		"[::1]:14000", "[fe80::1]", "[fc00::1]", "[fd12::1]", "[2001:db8::1]",
+	} {
+		c := good(t)
+		c.Directory = "http://" + host + "/dir"
+		if err := c.Check(c.Secrets); (err == nil) != certmagic.SubjectIsInternal(host) {
+			t.Errorf("%s: %v", host, err)
 		}
 	}
 }
@@ -126,7 +152,7 @@ func TestNobodyElses(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{"a.test": true, "A.test": true, "b.test": false, "": false} {
-		if s.answers(HTTP01, name) != want || s.answers(TLSALPN01, name) {
+		if s.answers(certs.HTTP01, name) != want || s.answers(certs.TLSALPN01, name) {
 			t.Errorf("%q: %t", name, !want)
 		}
 	}
@@ -179,8 +205,8 @@ func TestHuaweiDNS(t *testing.T) {
 		return fakeHuawei(r, &calls)
 	})
 	c := good(t)
-	overHuawei(func(*Huawei) {})(&c)
-	solver := c.DNS.solver(zap.NewNop())
+	overHuawei(func(*certs.HuaweiDNS) {})(&c)
+	solver := c.solver(zap.NewNop())
 	for _, text := range []string{"first", "second"} {
 		records := []libdns.Record{libdns.RR{Type: "TXT", Name: "_acme-challenge", Data: text, TTL: recordTTL}}
 		added, err := solver.DNSProvider.AppendRecords(t.Context(), "lab.test.", records)

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"tollgate/internal/certs"
 )
 
-// NewServer gives a server that answers the [HTTP01] challenges of sources, and nothing else. The caller serves a listener
+// NewServer gives a server that answers the [certs.HTTP01] challenges of sources, and nothing else. The caller serves a listener
 // with it, on port 80 as the authority sees it, and closes it.
 func NewServer(logger *zap.Logger, sources ...*Source) *http.Server {
 	errorLog, _ := zap.NewStdLogAt(logger, zap.DebugLevel) // fails for unknown levels only
@@ -31,7 +33,7 @@ func answerHTTP(sources []*Source) http.Handler {
 		}
 		for _, s := range sources {
 			// Names of others are not looked up, so that nobody can make us read files at will.
-			if s.answers(HTTP01, name) && s.issuer.HandleHTTPChallenge(w, r) {
+			if s.answers(certs.HTTP01, name) && s.issuer.HandleHTTPChallenge(w, r) {
 				return
 			}
 		}
@@ -39,17 +41,17 @@ func answerHTTP(sources []*Source) http.Handler {
 	})
 }
 
-func (s *Source) answers(c Challenge, name string) bool {
+func (s *Source) answers(c certs.ACMEChallenge, name string) bool {
 	return s.config.Challenge == c && slices.Contains(s.config.Hosts, strings.ToLower(name))
 }
 
-// Answer gives what answers the [TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers
+// Answer gives what answers the [certs.TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers
 // the protocol "acme-tls/1" alone, while a challenge for the name it asks for goes on, and otherwise an error. Connections
 // of such handshakes must carry nothing (RFC 8737, section 3).
 func Answer(sources ...*Source) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		for _, s := range sources {
-			if !s.answers(TLSALPN01, hello.ServerName) {
+			if !s.answers(certs.TLSALPN01, hello.ServerName) {
 				continue
 			}
 			if certificate, err := s.magic.GetCertificate(hello); err == nil {

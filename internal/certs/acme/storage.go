@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 
+	"tollgate/internal/certs"
 	"tollgate/internal/private"
 )
 
@@ -19,7 +20,7 @@ type storage struct {
 	certificates           *certmagic.FileStorage // of one kind
 }
 
-func newStorage(dir string, key Key) storage {
+func newStorage(dir string, key certs.ACMEKey) storage {
 	return storage{&certmagic.FileStorage{Path: dir}, &certmagic.FileStorage{Path: filepath.Join(dir, string(key))}}
 }
 

@@ -1,0 +1,94 @@
+package config
+
+import (
+	"slices"
+
+	"tollgate/catalog"
+	"tollgate/grants"
+	"tollgate/tlspolicy"
+)
+
+// What is made of a configuration, for its checks and for a running gateway alike.
+
+// Operations returns the operations of each upstream, by its name: those of its catalog, and its declared endpoints.
+func (c *Config) Operations() (map[string][]*catalog.Operation, error) {
+	all := make(map[string][]*catalog.Operation, len(c.Upstreams))
+	for _, u := range c.Upstreams {
+		operations := slices.Clip(catalog.Operations(u.Site))
+		for _, declared := range u.Endpoints {
+			o, err := catalog.Declare(declared)
+			if err != nil {
+				return nil, err
+			}
+			operations = append(operations, o)
+		}
+		all[u.Name] = operations
+	}
+	return all, nil
+}
+
+// GrantTable makes the table of the grants, or says what is wrong with them. operations are those of each upstream.
+func (c *Config) GrantTable(operations map[string][]*catalog.Operation) (*grants.Table, []grants.Problem) {
+	var upstreams []grants.Upstream
+	for _, u := range c.Upstreams {
+		upstreams = append(upstreams, grants.Upstream{
+			Name: u.Name, Operations: operations[u.Name], Signed: u.Signed, ForbidDeprecated: u.ForbidDeprecated,
+		})
+	}
+	return grants.New(upstreams, c.Grants)
+}
+
+// Router makes what finds the operation of a call among those of some upstreams, and says which upstream has each. operations are those
+// of each upstream.
+func Router(upstreams []string, operations map[string][]*catalog.Operation) (*catalog.Router, map[*catalog.Operation]string, error) {
+	var all []*catalog.Operation
+	of := map[*catalog.Operation]string{}
+	for _, name := range upstreams {
+		for _, o := range operations[name] {
+			of[o] = name
+			all = append(all, o)
+		}
+	}
+	router, err := catalog.NewRouter(all)
+	return router, of, err
+}
+
+// Policies returns the TLS policies by name, the built-in ones included.
+func (c *Config) Policies() (map[string]*tlspolicy.Policy, error) {
+	policies := map[string]*tlspolicy.Policy{}
+	for _, name := range tlspolicy.Names() {
+		p, err := tlspolicy.Named(name)
+		if err != nil {
+			return nil, err
+		}
+		policies[name] = p
+	}
+	for _, custom := range c.TLSPolicies {
+		p, err := tlspolicy.New(custom)
+		if err != nil {
+			return nil, err
+		}
+		policies[custom.Name] = p
+	}
+	return policies, nil
+}
+
+// TLSPlan returns the process-wide plan for TLS 1.3, which must be fixed before the first handshake. policies are those of [Config.Policies].
+func (c *Config) TLSPlan(policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
+	return planTLS(c.Upstreams, c.Listeners, policies)
+}
+
+func planTLS(upstreams []*Upstream, listeners []*Listener, policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
+	var uses []tlspolicy.Use
+	for _, u := range upstreams {
+		if p := policies[u.Policy]; p != nil {
+			uses = append(uses, tlspolicy.Use{Where: "upstream " + u.Name, Policy: p, Role: tlspolicy.RoleClient})
+		}
+	}
+	for _, l := range listeners {
+		if l.TLS != nil && policies[l.TLS.Policy] != nil {
+			uses = append(uses, tlspolicy.Use{Where: "listener " + l.Name, Policy: policies[l.TLS.Policy], Role: tlspolicy.RoleServer})
+		}
+	}
+	return tlspolicy.NewPlan(uses)
+}

@@ -1,0 +1,89 @@
+package setting
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"tollgate/internal/private"
+	"tollgate/internal/secret"
+)
+
+// maxSecret is far more than any key or token has.
+const maxSecret = 64 << 10
+
+// LookupEnv finds environment variables, as [os.LookupEnv] does.
+type LookupEnv func(name string) (value string, found bool)
+
+// Resolved returns the reference with a path that does not depend on the current folder: a relative one is relative to dir.
+func (r Reference) Resolved(dir string) Reference {
+	r.File = Resolve(dir, r.File)
+	return r
+}
+
+// Read returns the secret that is kept there; a relative path is relative to dir. Its errors show neither the secret nor what may be
+// one in the wrong place.
+func (r Reference) Read(dir string, lookup LookupEnv) (secret.String, error) {
+	if err := r.Check(); err != nil {
+		return secret.String{}, err
+	}
+	if r.Env == "" {
+		return fromFile(Resolve(dir, r.File), shownPath(r.File))
+	}
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	return fromEnv(r.Env, lookup)
+}
+
+func fromEnv(name string, lookup LookupEnv) (secret.String, error) {
+	value, ok := lookup(name)
+	if !ok {
+		return secret.String{}, fmt.Errorf("environment variable %s is not set", name)
+	}
+	if strings.HasSuffix(value, "\n") {
+		return secret.String{}, fmt.Errorf("environment variable %s ends in a line feed, which is no part of a secret: set it without (%s=\"$(cat FILE)\" leaves it out)", name, name)
+	}
+	return checkSecret(value, "environment variable "+name)
+}
+
+// shownPath hides what does not look like a path.
+func shownPath(path string) string {
+	if strings.ContainsAny(path, "./") {
+		return path
+	}
+	return secret.Redacted
+}
+
+func fromFile(path, shown string) (secret.String, error) {
+	data, err := private.Read(path, maxSecret)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("file %s: %w", shown, bare(err))
+	}
+	return checkSecret(strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), "file "+shown)
+}
+
+// bare is the cause of a file error without the path, which the caller shows in its own way.
+func bare(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
+}
+
+func checkSecret(value, where string) (secret.String, error) {
+	switch {
+	case value == "":
+		return secret.String{}, fmt.Errorf("%s is empty", where)
+	case len(value) > maxSecret:
+		return secret.String{}, fmt.Errorf("%s is longer than %d bytes", where, maxSecret)
+	case strings.HasPrefix(value, "\uFEFF"):
+		return secret.String{}, fmt.Errorf("%s begins with a byte order mark: save it as UTF-8 without one", where)
+	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return secret.String{}, fmt.Errorf("%s holds more than one word of printable ASCII: it must hold the secret and nothing else", where)
+	}
+	return secret.New(value), nil
+}
