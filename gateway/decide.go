@@ -47,7 +47,6 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 	}
 	r.subject = ratelimit.Subject{Caller: caller, Operation: a.operation.Name, Upstream: a.upstream.Name}
 	if granted := r.decision.Credential; granted != nil {
-		r.facts.confirm(granted)
 		r.subject.Credential, r.subject.Quota = granted.Name, a.operation.Quota
 	}
 	return r, nil
@@ -87,6 +86,7 @@ func (c *call) permitSigning() *Refusal {
 		return refusal(internalFault, "the credential of the grant does not sign the operation")
 	}
 	c.signer = signer
+	c.facts.confirm(facts)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (a *asked) match(route *Route, method, rawPath, rawQuery string) *Refusal {
 	if a.path, err = parsePath(rawPath); err != nil {
 		return refusal(ambiguousPath, "%v", err)
 	}
-	operation, params, refused := route.match(method, a.path)
+	operation, params, refused := route.find(method, a.path)
 	if refused != nil {
 		return refused
 	}
@@ -50,7 +50,7 @@ func (a *asked) match(route *Route, method, rawPath, rawQuery string) *Refusal {
 	return nil
 }
 
-// parsePath is [signing.ParsePath], but keeps one final slash: [Route.match] knows whether an operation has it.
+// parsePath is [signing.ParsePath], but keeps one final slash: [Route.find] knows whether an operation has it.
 func parsePath(raw string) (string, error) {
 	inner, final := strings.CutSuffix(raw, "/")
 	if !final || inner == "" || strings.HasSuffix(inner, "/") {
@@ -63,8 +63,8 @@ func parsePath(raw string) (string, error) {
 	return path + "/", nil
 }
 
-// match finds an operation, and refuses a path that leads to another one where it is read more laxly.
-func (r *Route) match(method, path string) (*catalog.Operation, catalog.Params, *Refusal) {
+// find returns the operation of a method and a path, and refuses a path that leads to another one where it is read more laxly.
+func (r *Route) find(method, path string) (*catalog.Operation, catalog.Params, *Refusal) {
 	operation, params, ok := r.Router.Match(method, path)
 	switch {
 	case r.Router.Alike(method, path, operation) != nil:

@@ -84,7 +84,9 @@ func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.U
 	}
 }
 
-func gatewayListener(l *config.Listener, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream) (*gateway.Listener, error) {
+func gatewayListener(
+	l *config.Listener, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream,
+) (*gateway.Listener, error) {
 	out := &gateway.Listener{
 		Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller, Certificates: l.TLS != nil && l.TLS.Clients.CA != "",
 	}
