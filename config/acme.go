@@ -6,7 +6,6 @@ import (
 
 	"tollgate/config/strictyaml"
 	"tollgate/internal/certs"
-	"tollgate/internal/secret"
 	"tollgate/internal/setting"
 )
 
@@ -19,8 +18,8 @@ func (b *builder) acme(path string, s *acmeConfig) *certs.ACMEConfig {
 		DNS: b.acmeDNS(path+".dns", s.DNS, &secrets),
 	}
 	if binding := s.AccountBinding; binding != nil {
-		a.Binding.KeyID = binding.KeyID
-		a.Binding.Key, secrets.Binding = b.kept(path+".account_binding.secret", binding.Secret)
+		a.Binding = certs.ACMEBinding{KeyID: binding.KeyID, Key: binding.Secret}
+		secrets.Binding, _ = b.secret(path+".account_binding.secret", binding.Secret)
 	}
 	b.checkBundle(path+".ca", path, a.CA)
 	if s.DNS != nil && a.Challenge != certs.DNS01 && !b.Failed(path) {
@@ -35,25 +34,19 @@ func (b *builder) acme(path string, s *acmeConfig) *certs.ACMEConfig {
 	return a
 }
 
-// kept reads a secret, and returns where it is kept beside it.
-func (b *builder) kept(path string, r setting.Reference) (setting.Reference, secret.String) {
-	value, _ := b.secret(path, r)
-	return r.Resolved(b.dir), value
-}
-
 func (b *builder) acmeDNS(path string, s *acmeDNSConfig, secrets *certs.ACMESecrets) certs.ACMEDNS {
 	if s == nil {
 		return certs.ACMEDNS{}
 	}
 	dns := certs.ACMEDNS{Resolvers: s.Resolvers}
 	if r := s.RFC2136; r != nil {
-		dns.RFC2136 = &certs.RFC2136{Server: r.Server, KeyName: r.KeyName, Algorithm: r.Algorithm}
-		dns.RFC2136.Key, secrets.TSIG = b.kept(path+".rfc2136.secret", r.Secret)
+		dns.RFC2136 = &certs.RFC2136{Server: r.Server, KeyName: r.KeyName, Algorithm: r.Algorithm, Key: r.Secret}
+		secrets.TSIG, _ = b.secret(path+".rfc2136.secret", r.Secret)
 	}
 	if h := s.HuaweiCloud; h != nil {
-		dns.Huawei = &certs.HuaweiDNS{Region: h.Region}
-		dns.Huawei.AccessKey, secrets.AccessKey = b.kept(path+".huaweicloud.access_key", h.AccessKey)
-		dns.Huawei.SecretKey, secrets.SecretKey = b.kept(path+".huaweicloud.secret_key", h.SecretKey)
+		dns.Huawei = &certs.HuaweiDNS{AccessKey: h.AccessKey, SecretKey: h.SecretKey, Region: h.Region}
+		secrets.AccessKey, _ = b.secret(path+".huaweicloud.access_key", h.AccessKey)
+		secrets.SecretKey, _ = b.secret(path+".huaweicloud.secret_key", h.SecretKey)
 	}
 	return dns
 }

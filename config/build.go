@@ -35,7 +35,7 @@ type builder struct {
 
 func newBuilder(dir string, o Options) *builder {
 	return &builder{
-		dir: dir, options: o, config: &Config{},
+		dir: dir, options: o, config: &Config{Dir: dir},
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*Credential{},
 		operations:  map[string][]*catalog.Operation{},

@@ -61,7 +61,7 @@ func (b *builder) addAuth(path string, known *Caller, c *caller.Config, a authCo
 	}
 	taken[id] = path
 	if a.AccessKey != nil {
-		known.AccessKeys = append(known.AccessKeys, AccessKey{a.AccessKey.ID, a.AccessKey.Secret.Resolved(b.dir)})
+		known.AccessKeys = append(known.AccessKeys, AccessKey{a.AccessKey.ID, a.AccessKey.Secret})
 	}
 	known.Certificates = append(known.Certificates, alone.Certificates...)
 	c.Certificates = append(c.Certificates, alone.Certificates...)

@@ -15,10 +15,10 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// Config is a checked configuration: every name in it leads to something, every grant can be honoured, every path is
-// absolute. It is plain data, which reflect.DeepEqual compares: of secrets and files it says where they are, and what is made of it
+// Config is a checked configuration: every name in it leads to something, every grant can be honoured. It is plain data, which reflect.DeepEqual compares: of secrets and files it says where they are, and what is made of it
 // for a running gateway is made by its methods, with which the checks make it too.
 type Config struct {
+	Dir       string      // of relative paths in references to secrets; all other paths are absolute
 	Listeners []*Listener // in the order of the file
 	Upstreams []*Upstream // sorted by name
 

@@ -37,17 +37,12 @@ func (b *builder) buildCredential(path, name string, s *credentialConfig) (c *Cr
 	if !well {
 		return nil, ""
 	}
-	c = &Credential{
+	return &Credential{
 		Facts: credential.Facts{
 			Name: name, Upstream: upstream, Class: class, Kinds: kinds, DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
 		},
-		AccessKey: s.AccessKey.Resolved(b.dir), SecretKey: s.SecretKey.Resolved(b.dir),
-	}
-	if s.SecurityToken != nil {
-		token := s.SecurityToken.Resolved(b.dir)
-		c.SecurityToken = &token
-	}
-	return c, accessKey
+		AccessKey: s.AccessKey, SecretKey: s.SecretKey, SecurityToken: s.SecurityToken,
+	}, accessKey
 }
 
 // checkKeys reads each key by itself, so that what is wrong with it is reported where it stands. It returns the access key.

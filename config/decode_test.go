@@ -106,7 +106,7 @@ func TestFullReachesConfig(t *testing.T) {
 		fmt.Sprint(byRFC.Resolvers) != "[10.0.0.53:53]" {
 		t.Errorf("rfc2136: %+v", r)
 	}
-	if h := byHuawei.Huawei; h.AccessKey.Env != "AK" || !filepath.IsAbs(h.SecretKey.File) || !strings.HasSuffix(h.SecretKey.File, "/sk.txt") || h.Region != "cn-north-4" {
+	if h := byHuawei.Huawei; h.AccessKey.Env != "AK" || h.SecretKey.File != "sk.txt" || h.Region != "cn-north-4" {
 		t.Errorf("huaweicloud: %+v", h)
 	}
 	u := c.Upstreams[1]

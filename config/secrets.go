@@ -22,7 +22,7 @@ func (b *builder) secret(path string, r setting.Reference) (value secret.String,
 		return secret.New(placeholder), true
 	}
 	if err == nil {
-		value, err = r.Read(b.dir, b.options.LookupEnv)
+		value, err = setting.Secrets{Dir: b.dir, LookupEnv: b.options.LookupEnv}.Read(r)
 	}
 	if err != nil {
 		b.Add(b.Key(path), path, "", "%s: %v", strictyaml.LastKey(path), err)

@@ -19,16 +19,16 @@ const closePatience = 2 * time.Second
 func (s *Service) rememberAccepted() {
 	key, err := checkpoint.LoadKey(s.config.Audit.KeyFile, nil) // the log has reported what there is to say
 	if err != nil {
-		s.Logger.Warn("accepted keys are not remembered", zap.Error(err))
+		s.logger.Warn("accepted keys are not remembered", zap.Error(err))
 		return
 	}
 	file := filepath.Join(s.config.Audit.Dir, accepted.Name)
 	memory, restored, err := accepted.New(file, key.MAC(accepted.Purpose), s.signers(), s.private.found)
 	if err != nil {
-		s.Logger.Warn("which keys the provider accepted cannot be read; they are on trial", zap.Error(err))
+		s.logger.Warn("which keys the provider accepted cannot be read; they are on trial", zap.Error(err))
 	}
 	if len(restored) > 0 {
-		s.Logger.Info("the provider accepted the keys of these credentials before; they are not on trial", zap.Strings("credentials", restored))
+		s.logger.Info("the provider accepted the keys of these credentials before; they are not on trial", zap.Strings("credentials", restored))
 	}
 	s.accepted = memory
 	ctx, cancel := context.WithCancel(context.Background())
@@ -36,7 +36,7 @@ func (s *Service) rememberAccepted() {
 	go func() {
 		defer close(done)
 		memory.Run(ctx, func(err error) {
-			s.Logger.Error("which keys the provider accepted cannot be written; it is tried again, and after a restart they are on trial",
+			s.logger.Error("which keys the provider accepted cannot be written; it is tried again, and after a restart they are on trial",
 				zap.String("file", file), zap.Error(err))
 		})
 	}()

@@ -26,7 +26,7 @@ func (k *tlsReloader) openACME(listener string, c *certs.ACMEConfig) (*acme.Sour
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := c.Read(k.lookup)
+	secrets, err := c.Read(k.secrets)
 	if err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
@@ -133,10 +133,10 @@ func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 	for _, u := range s.reloader.acme {
 		sources = append(sources, u.Source)
 	}
-	server := acme.NewServer(s.Logger, sources...)
+	server := acme.NewServer(s.logger, sources...)
 	watch := accept.Requests{Refused: func(net.Addr) {}} // marks the connections that are busy
 	watch.Watch(server)
 	s.endpoints = append(s.endpoints, s.begin(server, accept.New(inner, accept.Config{MaxConns: maxChallengeConns})))
-	s.Logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
+	s.logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
 	return inner.Addr().String(), nil
 }

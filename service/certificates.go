@@ -21,7 +21,7 @@ import (
 // tlsReloader looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
 type tlsReloader struct {
 	logger   *zap.Logger
-	lookup   setting.LookupEnv
+	secrets  setting.Secrets
 	policies map[string]*tlspolicy.Policy
 	found    private.Report // takes what is found out about files of the gateway's own
 	metrics  *admin.Certificates
@@ -78,8 +78,8 @@ type placed struct {
 
 func (p placed) Name() string { return p.where + ": " + p.Reloader.Name() }
 
-func newTLSReloader(p Process, found private.Report) *tlsReloader {
-	k := &tlsReloader{logger: p.Logger, lookup: p.LookupEnv, found: found, failing: map[string]failure{}}
+func newTLSReloader(logger *zap.Logger, found private.Report) *tlsReloader {
+	k := &tlsReloader{logger: logger, found: found, failing: map[string]failure{}}
 	k.watch.Report = k.report
 	return k
 }

@@ -35,7 +35,7 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *tlsReloader, dir string, logs *ob
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	k = newTLSReloader(Process{Logger: zap.New(core)}, nil)
+	k = newTLSReloader(zap.New(core), nil)
 	k.policies = testpki.Must(new(config.Config).Policies())
 	k.metrics = admin.NewCertificates(prometheus.NewRegistry(), k.metricsSources())
 	_, _, err := k.listener("https", &config.ListenerTLS{

@@ -23,11 +23,11 @@ const (
 )
 
 // openCredentials makes the credentials, and reads their keys for the first time.
-func openCredentials(configured []*config.Credential, lookup setting.LookupEnv) (map[string]*credential.Credential, error) {
+func openCredentials(configured []*config.Credential, kept setting.Secrets) (map[string]*credential.Credential, error) {
 	all := map[string]*credential.Credential{}
 	for _, c := range configured {
 		made, err := credential.New(credential.Config{
-			Facts: c.Facts, Fixed: c.Fixed(), Load: func() (credential.Keys, error) { return readKeys(c, lookup) },
+			Facts: c.Facts, Fixed: c.Fixed(), Load: func() (credential.Keys, error) { return readKeys(c, kept) },
 		})
 		if err != nil {
 			return nil, err
@@ -38,21 +38,21 @@ func openCredentials(configured []*config.Credential, lookup setting.LookupEnv) 
 }
 
 // readKeys reads all secrets of a credential.
-func readKeys(c *config.Credential, lookup setting.LookupEnv) (credential.Keys, error) {
-	accessKey, err := c.AccessKey.Read("", lookup)
+func readKeys(c *config.Credential, kept setting.Secrets) (credential.Keys, error) {
+	accessKey, err := kept.Read(c.AccessKey)
 	if err == nil {
 		err = credential.CheckAccessKey(accessKey.Reveal())
 	}
 	if err != nil {
 		return credential.Keys{}, fmt.Errorf("access_key: %w", err)
 	}
-	secretKey, err := c.SecretKey.Read("", lookup)
+	secretKey, err := kept.Read(c.SecretKey)
 	if err != nil {
 		return credential.Keys{}, fmt.Errorf("secret_key: %w", err)
 	}
 	var token secret.String
 	if c.SecurityToken != nil {
-		if token, err = c.SecurityToken.Read("", lookup); err != nil {
+		if token, err = kept.Read(*c.SecurityToken); err != nil {
 			return credential.Keys{}, fmt.Errorf("security_token: %w", err)
 		}
 	}
@@ -60,12 +60,12 @@ func readKeys(c *config.Credential, lookup setting.LookupEnv) (credential.Keys, 
 }
 
 // newRegistry makes the registry of callers, and reads the secrets of their access keys.
-func newRegistry(configured []config.Caller, lookup setting.LookupEnv) (*caller.Registry, error) {
+func newRegistry(configured []config.Caller, kept setting.Secrets) (*caller.Registry, error) {
 	var all []caller.Config
 	for _, c := range configured {
 		known := caller.Config{Name: c.Name, Certificates: c.Certificates}
 		for _, k := range c.AccessKeys {
-			value, err := k.Secret.Read("", lookup)
+			value, err := kept.Read(k.Secret)
 			if err != nil {
 				return nil, fmt.Errorf("%s: access key %s: %w", c.Name, k.ID, err)
 			}
@@ -88,7 +88,7 @@ func (s *Service) signers() (all []*credential.Credential) {
 func (s *Service) startSigning() {
 	for _, c := range s.signers() {
 		if fixed := c.Fixed(); len(fixed) > 0 {
-			s.Logger.Info("keys of a credential cannot be read again", zap.String("credential", c.Name()), zap.String("why", credential.FixedNote(fixed)))
+			s.logger.Info("keys of a credential cannot be read again", zap.String("credential", c.Name()), zap.String("why", credential.FixedNote(fixed)))
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -124,9 +124,9 @@ func (s *Service) pollKeys(c *credential.Credential, now time.Time) {
 	changed, err := c.Poll(now)
 	switch {
 	case err != nil:
-		s.Logger.Error("the keys of a credential cannot be read again; those in use stay in use", zap.String("credential", c.Name()), zap.Error(err))
+		s.logger.Error("the keys of a credential cannot be read again; those in use stay in use", zap.String("credential", c.Name()), zap.Error(err))
 	case changed:
-		s.Logger.Info("the keys of a credential have changed", zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()))
+		s.logger.Info("the keys of a credential have changed", zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()))
 	}
 }
 
@@ -139,16 +139,16 @@ func (s *Service) rereadKeys() {
 			fixed = append(fixed, c.Name()+": "+credential.FixedNote(keys))
 		}
 	}
-	s.Logger.Info("SIGHUP: the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
+	s.logger.Info("SIGHUP: the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
 }
 
 // logClocks logs once that the clock of an upstream is off, and that it is right again.
 func (s *Service) logClocks(wrong map[string]bool) {
 	s.eachSkew(func(name string, skew time.Duration) {
 		if off := skew.Abs() > warnSkew; off && !wrong[name] {
-			s.Logger.Warn("the clock of an upstream and this gateway's differ", zap.String("upstream", name), zap.Duration("ahead", skew))
+			s.logger.Warn("the clock of an upstream and this gateway's differ", zap.String("upstream", name), zap.Duration("ahead", skew))
 		} else if !off && wrong[name] {
-			s.Logger.Info("the clock of an upstream and this gateway's agree again", zap.String("upstream", name), zap.Duration("ahead", skew))
+			s.logger.Info("the clock of an upstream and this gateway's agree again", zap.String("upstream", name), zap.Duration("ahead", skew))
 		}
 		wrong[name] = skew.Abs() > warnSkew
 	})

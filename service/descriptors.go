@@ -75,7 +75,7 @@ func (d descriptors) warnings() []string {
 func (s *Service) share() {
 	s.descriptors = shareDescriptors(s.config, maxDescriptors())
 	if d := s.descriptors; d.shared < d.configured {
-		s.Logger.Warn("the process may have fewer files open than its bounds need; its listeners take fewer connections",
+		s.logger.Warn("the process may have fewer files open than its bounds need; its listeners take fewer connections",
 			zap.Int("limit", d.limit), zap.Int("needed", d.needed), zap.Int("connections", d.shared), zap.Int("configured", d.configured))
 	}
 }

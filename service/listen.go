@@ -28,7 +28,7 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	})
 	s.endpoints = append(s.endpoints, s.serve(l.Name, bounded, s.gateway.Handler(l.Name), tlsConfig))
 	s.addresses[l.Name] = inner.Addr().String()
-	s.Logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
+	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
 }
 
@@ -53,7 +53,7 @@ func (s *Service) protect(plan *gateway.Plan) error {
 // serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
 func (s *Service) serve(name string, listener *accept.Listener, handler http.Handler, tlsConfig *tls.Config) *endpoint {
 	b := s.config.Bounds
-	errorLog, _ := zap.NewStdLogAt(s.Logger, zap.WarnLevel) // fails for unknown levels only
+	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, MaxHeaderBytes: int(b.Headers),
 		ErrorLog:  errorLog,
@@ -92,6 +92,6 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	bounded := accept.New(inner, accept.Config{MaxConns: adminConns})
 	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
 	s.addresses["admin"] = inner.Addr().String()
-	s.Logger.Info("admin listening", zap.String("address", inner.Addr().String()))
+	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
 	return nil
 }

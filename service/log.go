@@ -24,10 +24,10 @@ const pruneFirst, pruneEvery = 5 * time.Minute, time.Hour
 func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	a := s.config.Audit
 	s.copies = mirror.Start(places(a.Copies), func(place string, err error) {
-		s.Logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
+		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
 	})
-	defer s.starting.log(s.Logger)()
-	open := logConfig(a, s.Version, s.private, s.Logger)
+	defer s.starting.log(s.logger)()
+	open := logConfig(a, s.version, s.private, s.logger)
 	open.Published, open.Progress = s.published, s.starting.progress
 	log, recovery, err := audit.OpenContext(ctx, open)
 	if err != nil {
@@ -37,13 +37,13 @@ func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	half := audit.RefusalBounds{Daily: s.config.Bounds.UnauthenticatedRecords / 2} // so that neither takes the other's room
 	s.refusals, s.connectionRefusals = audit.NewRefusals(log, half), audit.NewRefusals(log, half)
 	for _, id := range recovery.Closed {
-		s.Logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
+		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
 	}
 	if recovery.Cut > 0 {
-		s.Logger.Warn("an incomplete last record was cut", zap.Int64("bytes", recovery.Cut))
+		s.logger.Warn("an incomplete last record was cut", zap.Int64("bytes", recovery.Cut))
 	}
 	for _, text := range recovery.Ahead {
-		s.Logger.Warn("the audit log has not what was read of it: a crash may have taken its last records", zap.String("what", text))
+		s.logger.Warn("the audit log has not what was read of it: a crash may have taken its last records", zap.String("what", text))
 	}
 	return recovery, nil
 }
@@ -86,7 +86,7 @@ func (s *Service) startPruning(ctx context.Context) {
 				return
 			}
 			if err := s.log.Prune(ctx); err != nil && ctx.Err() == nil {
-				s.Logger.Error("old records of the audit log were not removed", zap.Error(err))
+				s.logger.Error("old records of the audit log were not removed", zap.Error(err))
 			}
 		}
 	}()
@@ -101,7 +101,7 @@ func (s *Service) openHashKey() (*mac.Key, error) {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
 	if made {
-		s.Logger.Info("a key for keyed hashes in records was made; keep a copy of it, records name it by its id", zap.String("file", file), zap.String("mac_key", key.ID()))
+		s.logger.Info("a key for keyed hashes in records was made; keep a copy of it, records name it by its id", zap.String("file", file), zap.String("mac_key", key.ID()))
 	}
 	return key, nil
 }
@@ -112,7 +112,7 @@ func (s *Service) openIndex() {
 	if a.IndexFile == "" {
 		return
 	}
-	x, stop := startIndex(a.Dir, a.IndexFile, s.Logger)
+	x, stop := startIndex(a.Dir, a.IndexFile, s.logger)
 	s.index = x
 	s.closers = append(s.closers, stop)
 }

@@ -44,7 +44,7 @@ func (s *Service) planCalls(limiter *ratelimit.Limiter) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.Callers, err = newRegistry(s.config.Callers, s.LookupEnv); err != nil {
+	if plan.Callers, err = newRegistry(s.config.Callers, s.secrets); err != nil {
 		return nil, fmt.Errorf("callers: %w", err)
 	}
 	plan.Credentials = s.credentials

@@ -18,11 +18,11 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	s.metrics.ConnectionRefused(listener, string(r.Reason))
 	switch r.Reason {
 	case accept.ReasonSilent: // health checks and port scans: they take no place from what is worth a record
-		s.Logger.Debug("a connection was closed before its first byte", zap.String("listener", listener), zap.String("remote", r.Remote))
+		s.logger.Debug("a connection was closed before its first byte", zap.String("listener", listener), zap.String("remote", r.Remote))
 		return
 	case accept.ReasonMadeRoom, accept.ReasonTooMany, accept.ReasonTooManySource:
 		s.cutOff.Do(func() {
-			s.Logger.Warn("a connection is cut off; the metric tollgate_connections_refused_total counts all of them", zap.String("listener", listener),
+			s.logger.Warn("a connection is cut off; the metric tollgate_connections_refused_total counts all of them", zap.String("listener", listener),
 				zap.String("remote", r.Remote), zap.String("reason", string(r.Reason)), zap.String("setting", r.Reason.Setting()))
 		})
 	}
@@ -31,7 +31,7 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	}
 	why := whyRefused(r)
 	s.connectionRefusals.Unknown(time.Now(), r.Source, why, func() *logfile.Record {
-		s.Logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
+		s.logger.Info("connection refused", zap.String("listener", listener), zap.String("remote", r.Remote),
 			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
 		source, port := splitRemote(r.Remote)
 		return &logfile.Record{

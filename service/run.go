@@ -43,7 +43,7 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 			s.reloader.reload()
 			s.rereadKeys()
 		case <-ctx.Done():
-			s.Logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
+			s.logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
 				zap.Stringer("within", s.config.Bounds.Drain))
 			return nil
 		case err := <-s.failed:
@@ -74,7 +74,7 @@ func (s *Service) closeAll(ctx context.Context) error {
 	}
 	if s.copies != nil { // after the log, whose last checkpoint is for them
 		if problem := s.copies.Close(ctx); problem != nil { // the log is whole all the same
-			s.Logger.Warn("the last checkpoint was not copied everywhere", zap.Error(problem))
+			s.logger.Warn("the last checkpoint was not copied everywhere", zap.Error(problem))
 		}
 	}
 	return err

@@ -42,8 +42,10 @@ type Process struct {
 // Service is a running gateway: the parts that a configuration names, wired together. What the configuration does not have, such as
 // the pause of a credential or the connections to an upstream, is kept here, by the names that the configuration gives.
 type Service struct {
-	Process
 	config             *config.Config
+	version            string // of the program, for the log
+	logger             *zap.Logger
+	secrets            setting.Secrets // where keys are kept
 	log                *audit.Log
 	copies             *mirror.Mirror  // of checkpoints
 	index              *store.Index    // of the log; nil when none is kept
@@ -89,14 +91,13 @@ func (s *Service) Failure() <-chan error { return s.failed }
 // summaryPeriod is how often a due summary of refusals is looked for; summaries are by the minute.
 const summaryPeriod = 5 * time.Second
 
-// Start opens everything that the configuration names and serves. On error
-// nothing is left open; otherwise the caller must call [Service.Drain]. The admin listener answers from the beginning: reading a
-// long log takes a while. When ctx ends meanwhile, so does Start, and the error wraps that of ctx.
+// Start opens everything that the configuration names and serves. On error nothing is left open; otherwise the caller must call
+// [Service.Drain]. The admin listener answers from the beginning: reading a long log takes a while. When ctx ends meanwhile, so does Start, and the error wraps that of ctx.
 func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, p.Logger)
 	s := &Service{
-		Process: p, config: c, private: files, registry: prometheus.NewRegistry(), upstreams: map[string]*gateway.Upstream{}, addresses: map[string]string{}, protected: map[string]*tls.Config{},
-		reloader: newTLSReloader(p, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
+		config: c, version: p.Version, logger: p.Logger, secrets: setting.Secrets{Dir: c.Dir, LookupEnv: p.LookupEnv}, private: files, registry: prometheus.NewRegistry(), upstreams: map[string]*gateway.Upstream{}, addresses: map[string]string{}, protected: map[string]*tls.Config{},
+		reloader: newTLSReloader(p.Logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
 	}
 	if err := s.start(ctx); err != nil {
@@ -158,12 +159,13 @@ func (s *Service) prepare() (err error) {
 	if s.operations, err = s.config.Operations(); err != nil {
 		return fmt.Errorf("upstreams: %w", err)
 	}
-	s.credentials, err = openCredentials(s.config.Credentials, s.LookupEnv)
+	s.credentials, err = openCredentials(s.config.Credentials, s.secrets)
 	return err
 }
 
 // fixTLS makes the TLS policies, and fixes the TLS 1.3 suites of the process for them.
 func (s *Service) fixTLS() (err error) {
+	s.reloader.secrets = s.secrets
 	if s.reloader.policies, err = s.config.Policies(); err != nil {
 		return err
 	}
@@ -212,7 +214,7 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 		return err
 	}
 	s.gateway = gateway.New(gateway.Config{
-		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.Logger, Now: time.Now,
+		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
 	}, plan)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel

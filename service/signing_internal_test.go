@@ -33,8 +33,8 @@ func TestHangingKeySource(t *testing.T) {
 			return c
 		}
 		s := &Service{
-			Process: Process{Logger: zap.NewNop()},
-			config:  &config.Config{Credentials: []*config.Credential{{Facts: credential.Facts{Name: "one"}}, {Facts: credential.Facts{Name: "two"}}}},
+			logger: zap.NewNop(),
+			config: &config.Config{Credentials: []*config.Credential{{Facts: credential.Facts{Name: "one"}}, {Facts: credential.Facts{Name: "two"}}}},
 			credentials: map[string]*credential.Credential{
 				"one": credentialOf("one", func() { <-hangs }), "two": credentialOf("two", func() { read <- struct{}{} }),
 			},
@@ -53,14 +53,14 @@ func TestHangingKeySource(t *testing.T) {
 
 // TestKeysAreReadAgain follows a key that is replaced in its file: each reading must find what is there.
 func TestKeysAreReadAgain(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "sk.txt")
-	lookup := func(string) (string, bool) { return "AK", true }
-	written := &config.Credential{AccessKey: setting.Reference{Env: "AK"}, SecretKey: setting.Reference{File: file}}
+	kept := setting.Secrets{Dir: t.TempDir(), LookupEnv: func(string) (string, bool) { return "AK", true }}
+	file := filepath.Join(kept.Dir, "sk.txt")
+	written := &config.Credential{AccessKey: setting.Reference{Env: "AK"}, SecretKey: setting.Reference{File: "sk.txt"}}
 	for _, want := range []string{"first-secret", "second-secret"} {
 		if err := os.WriteFile(file, []byte(want+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		keys, err := readKeys(written, lookup)
+		keys, err := readKeys(written, kept)
 		if err != nil || keys.SecretKey.Reveal() != want {
 			t.Fatalf("got %v, want the key in the file", err)
 		}
@@ -68,12 +68,12 @@ func TestKeysAreReadAgain(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readKeys(written, lookup); err == nil {
+	if _, err := readKeys(written, kept); err == nil {
 		t.Error("a missing file gave keys")
 	}
-	written.SecretKey, written.AccessKey = setting.Reference{Env: "SK"}, setting.Reference{Env: "odd"}
+	written.SecretKey, written.AccessKey = setting.Reference{Env: "SK"}, setting.Reference{Env: "ODD"}
 	for _, odd := range []string{"a b", "a,b=c", "", "\n"} {
-		if _, err := readKeys(written, func(string) (string, bool) { return odd, true }); err == nil {
+		if _, err := readKeys(written, setting.Secrets{LookupEnv: func(string) (string, bool) { return odd, true }}); err == nil {
 			t.Errorf("%q is taken for an access key", odd)
 		}
 	}

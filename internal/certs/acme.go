@@ -107,10 +107,10 @@ type ACMESecrets struct {
 }
 
 // Read reads the secrets.
-func (c *ACMEConfig) Read(lookup setting.LookupEnv) (s ACMESecrets, err error) {
+func (c *ACMEConfig) Read(kept setting.Secrets) (s ACMESecrets, err error) {
 	read := func(into *secret.String, from setting.Reference) {
 		if from != (setting.Reference{}) && err == nil {
-			*into, err = from.Read("", lookup)
+			*into, err = kept.Read(from)
 		}
 	}
 	read(&s.Binding, c.Binding.Key)

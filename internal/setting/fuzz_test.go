@@ -142,7 +142,7 @@ func FuzzSecretFile(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		value, err := Reference{File: "sk.txt"}.Read(filepath.Dir(path), nil)
+		value, err := Secrets{Dir: filepath.Dir(path)}.Read(Reference{File: "sk.txt"})
 		text := strings.TrimRight(string(content), "\r\n")
 		if err != nil {
 			if len(text) > 8 && strings.Contains(err.Error(), text) || !value.IsZero() {

@@ -17,25 +17,24 @@ const maxSecret = 64 << 10
 // LookupEnv finds environment variables, as [os.LookupEnv] does.
 type LookupEnv func(name string) (value string, found bool)
 
-// Resolved returns the reference with a path that does not depend on the current folder: a relative one is relative to dir.
-func (r Reference) Resolved(dir string) Reference {
-	r.File = Resolve(dir, r.File)
-	return r
+// Secrets is where references lead.
+type Secrets struct {
+	Dir       string    // of relative paths
+	LookupEnv LookupEnv // nil: os.LookupEnv
 }
 
-// Read returns the secret that is kept there; a relative path is relative to dir. Its errors show neither the secret nor what may be
-// one in the wrong place.
-func (r Reference) Read(dir string, lookup LookupEnv) (secret.String, error) {
+// Read returns the secret that is kept at a reference. Its errors show neither the secret nor what may be one in the wrong place.
+func (s Secrets) Read(r Reference) (secret.String, error) {
 	if err := r.Check(); err != nil {
 		return secret.String{}, err
 	}
 	if r.Env == "" {
-		return fromFile(Resolve(dir, r.File), shownPath(r.File))
+		return fromFile(Resolve(s.Dir, r.File), shownPath(r.File))
 	}
-	if lookup == nil {
-		lookup = os.LookupEnv
+	if s.LookupEnv == nil {
+		s.LookupEnv = os.LookupEnv
 	}
-	return fromEnv(r.Env, lookup)
+	return fromEnv(r.Env, s.LookupEnv)
 }
 
 func fromEnv(name string, lookup LookupEnv) (secret.String, error) {
