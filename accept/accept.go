@@ -254,7 +254,7 @@ func (l *Listener) handshake(raw *conn) (net.Conn, error) {
 	}
 	if err == nil {
 		l.slots.waits(raw)
-		raw.offered = tlspolicy.NewOffered(tlspolicy.OfferOf(hello.Info)) // a fraction of what the hello itself holds
+		raw.facts.secured(secured.ConnectionState(), tlspolicy.OfferOf(hello.Info)) // an offer is a fraction of what the hello itself holds
 		return secured, nil
 	}
 	if l.closed() || l.slots.wasEvicted(raw) { // the handshake was cut off from this side

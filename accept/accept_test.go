@@ -104,18 +104,18 @@ func TestHTTP(t *testing.T) {
 		"h2 not by policy": {narrow, true, "HTTP/1.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, _ := start(t, Config{TLS: serverTLS(t, c.custom, tlspolicy.Server{})})
-			server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.TLS == nil || !r.TLS.HandshakeComplete {
+			handler := func(w http.ResponseWriter, r *http.Request) {
+				if state := ConnectionOf(r.Context()).TLS; state == nil || !state.HandshakeComplete {
 					t.Error("the handler sees no TLS")
 				}
 				_, _ = io.WriteString(w, r.Proto)
-			})}
-			served := make(chan error, 1)
-			go func() { served <- server.Serve(l) }()
+			}
+			secure := Config{TLS: serverTLS(t, c.custom, tlspolicy.Server{})}
+			server, _, _ := newServer(t, ServerConfig{Listener: secure, Handler: http.HandlerFunc(handler)})
+			serve(t, server)
 			transport := &http.Transport{TLSClientConfig: clientTLS(nil), ForceAttemptHTTP2: c.h2}
 			for range 3 {
-				response, err := (&http.Client{Transport: transport}).Get("https://" + l.Addr().String())
+				response, err := (&http.Client{Transport: transport}).Get("https://" + server.listener.Addr().String())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -128,9 +128,6 @@ func TestHTTP(t *testing.T) {
 			transport.CloseIdleConnections()
 			if err := server.Shutdown(t.Context()); err != nil {
 				t.Error(err)
-			}
-			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-				t.Errorf("Serve: %v", err)
 			}
 		})
 	}

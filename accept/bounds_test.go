@@ -271,25 +271,14 @@ func TestHalfOpenConnectionsCutThemselvesOff(t *testing.T) {
 	for name, config := range map[string]Config{"plain": {}, "tls": {TLS: serverTLS(t, nil, tlspolicy.Server{})}} {
 		t.Run(name, func(t *testing.T) {
 			config.MaxConns = 64
-			inner, err := Listen(t.Context(), "tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			l := New(inner, config)
-			server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })}
-			(&Requests{Refused: func(net.Addr) {}}).Watch(server)
-			serve(t, server, l)
+			server, _, _ := newServer(t, ServerConfig{Listener: config, Handler: http.HandlerFunc(answerOK)})
+			serve(t, server)
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: clientTLS(nil), DisableKeepAlives: true}}
-			scheme := map[string]string{"plain": "http", "tls": "https"}[name]
 			for range 20 {
 				for range 50 {
-					dial(t, l)
+					dial(t, server.listener)
 				}
-				response, err := client.Get(scheme + "://" + l.Addr().String())
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = response.Body.Close()
+				getOK(t, client, server)
 			}
 		})
 	}

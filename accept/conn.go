@@ -10,15 +10,14 @@ import (
 	"time"
 
 	"tollgate/internal/source"
-	"tollgate/tlspolicy"
 )
 
 // conn is an accepted connection, which has a slot until it is closed.
 type conn struct {
 	net.Conn
-	slots   *slots
-	source  source.Source
-	offered *tlspolicy.Offered // what the peer offered in its handshake; nil for a plain connection
+	slots  *slots
+	source source.Source
+	facts  Connection
 
 	spoke atomic.Bool // the peer has sent something, ever
 	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots

@@ -15,38 +15,30 @@ import (
 	"tollgate/internal/peek"
 )
 
-// draining is a server on a listener, with connections of its peers.
+// draining is a server with connections of its peers.
 type draining struct {
-	*Listener
+	*netHTTP
 	calls chan chan struct{} // gets one for each call of /held, which ends when that is closed
 }
 
 func serveDraining(t *testing.T) *draining {
 	t.Helper()
-	l, _ := start(t, Config{})
-	d := &draining{l.(*Listener), make(chan chan struct{}, 10)}
-	server := &http.Server{ReadHeaderTimeout: time.Minute, IdleTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	calls := make(chan chan struct{}, 10)
+	server, _, _ := newServer(t, ServerConfig{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/held" {
 			release := make(chan struct{})
-			d.calls <- release
+			calls <- release
 			<-release
 		}
-	})}
-	(&Requests{Refused: func(net.Addr) {}}).Watch(server)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		_ = l.Close()
-		_ = server.Close()
-		<-served
-	})
-	return d
+	})})
+	serve(t, server)
+	return &draining{server, calls}
 }
 
 // peer is a connection that has carried a call.
 func (d *draining) peer(t *testing.T) (net.Conn, *bufio.Reader) {
 	t.Helper()
-	c := dial(t, d)
+	c := dial(t, d.listener)
 	r := bufio.NewReader(c)
 	if err := exchange(c, r, "/"); err != nil {
 		t.Fatal(err)
@@ -67,15 +59,15 @@ func exchange(c net.Conn, r *bufio.Reader, path string) error {
 
 // age makes all connections as old as if they had been left alone for so long.
 func (d *draining) age(by time.Duration) {
-	d.slots.mu.Lock()
-	defer d.slots.mu.Unlock()
-	for e := d.slots.conns.Front(); e != nil; e = e.Next() {
+	d.listener.slots.mu.Lock()
+	defer d.listener.slots.mu.Unlock()
+	for e := d.listener.slots.conns.Front(); e != nil; e = e.Next() {
 		e.Value.(*conn).began = time.Now().Add(-by)
 	}
 }
 
-// Drain closes idle connections, waits for a call under way, and takes no further connections.
-func TestDrain(t *testing.T) {
+// Shutdown closes idle connections, waits for a call under way, and takes no further connections.
+func TestShutdown(t *testing.T) {
 	d := serveDraining(t)
 	_, idle := d.peer(t)
 	held := make(chan error, 1)
@@ -84,11 +76,11 @@ func TestDrain(t *testing.T) {
 	release := <-d.calls
 	d.age(time.Minute)
 	drained := make(chan error, 1)
-	go func() { drained <- d.Drain(t.Context()) }()
+	go func() { drained <- d.Shutdown(t.Context()) }()
 	if _, err := idle.ReadByte(); err != io.EOF {
 		t.Errorf("the idle connection: %v", err)
 	}
-	if _, err := net.Dial("tcp", d.Addr().String()); err == nil {
+	if _, err := net.Dial("tcp", d.listener.Addr().String()); err == nil {
 		t.Error("a further connection is taken")
 	}
 	select {
@@ -106,8 +98,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// Drain ends with its context, and leaves a call alone.
-func TestDrainGivesUp(t *testing.T) {
+// Shutdown ends with its context, and leaves a call alone.
+func TestShutdownGivesUp(t *testing.T) {
 	d := serveDraining(t)
 	held := make(chan error, 1)
 	c, r := d.peer(t)
@@ -115,8 +107,8 @@ func TestDrainGivesUp(t *testing.T) {
 	release := <-d.calls
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := d.Drain(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("Drain: %v", err)
+	if err := d.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
 	}
 	close(release)
 	if err := <-held; err != nil {
@@ -182,25 +174,22 @@ func TestWhatIsNotUnused(t *testing.T) {
 }
 
 // Connections that the system has taken, and the listener not yet, are served.
-func TestDrainTakesWhatWaits(t *testing.T) {
+func TestShutdownTakesWhatWaits(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := New(&late{TCPListener: inner.(*net.TCPListener), open: make(chan struct{})}, Config{})
-	defer l.Close()
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.NotFoundHandler()}
-	(&Requests{Refused: func(net.Addr) {}}).Watch(server)
-	go func() { _ = server.Serve(l) }()
-	defer server.Close()
+	waiting := &late{TCPListener: inner.(*net.TCPListener), open: make(chan struct{})}
+	server := newNetHTTP(waiting, ServerConfig{HeaderTimeout: time.Minute, Handler: http.NotFoundHandler()})
+	serve(t, server)
 	peers := make([]net.Conn, 50)
 	for i := range peers {
-		peers[i] = dial(t, l)
+		peers[i] = dial(t, server.listener)
 		if _, err := io.WriteString(peers[i], "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Drain(t.Context()); err != nil {
+	if err := server.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}
 	for i, c := range peers {

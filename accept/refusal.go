@@ -30,9 +30,10 @@ const (
 	ReasonTooManySource Reason = "too many from source"         // Config.MaxConnsPerSource
 	ReasonPeerClosed    Reason = "closed by peer"               // in the handshake
 	ReasonSilent        Reason = "closed before its first byte" // by either side, as port scans and health checks have it
-	ReasonMadeRoom      Reason = "closed to make room"          // idle for longest when another connection needed its place
-	ReasonPeerAlert     Reason = "refused by peer"              // the peer sent an alert: it does not trust our certificate, for example
-	ReasonAcceptFailed  Reason = "accept failed"                // the operating system could not give a connection, for lack of file descriptors for example
+	ReasonMalformed     Reason = "malformed or broken off request"
+	ReasonMadeRoom      Reason = "closed to make room" // idle for longest when another connection needed its place
+	ReasonPeerAlert     Reason = "refused by peer"     // the peer sent an alert: it does not trust our certificate, for example
+	ReasonAcceptFailed  Reason = "accept failed"       // the operating system could not give a connection, for lack of file descriptors for example
 	ReasonOther         Reason = "other"
 )
 
@@ -40,7 +41,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonTimeout, ReasonVersion, ReasonSuite, ReasonGroup, ReasonCertificate, ReasonRevoked, ReasonNotTLS, ReasonTooMany,
-		ReasonTooManySource, ReasonPeerClosed, ReasonSilent, ReasonMadeRoom, ReasonPeerAlert, ReasonAcceptFailed, ReasonOther,
+		ReasonTooManySource, ReasonPeerClosed, ReasonSilent, ReasonMalformed, ReasonMadeRoom, ReasonPeerAlert, ReasonAcceptFailed, ReasonOther,
 	}
 }
 
@@ -70,6 +71,7 @@ var (
 	errTooMany       = errors.New("the listener has all the connections that it may have")
 	errTooManySource = errors.New("the source has all the connections that it may have")
 	errSilent        = errors.New("nothing was sent")
+	errMalformed     = errors.New("no request came of what was sent")
 	errMadeRoom      = errors.New("it was idle for longest when another connection needed its place")
 )
 

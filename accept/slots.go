@@ -38,6 +38,10 @@ func newSlots(limit, perSource int) *slots {
 // take finds a slot for a new connection. It may take it from evicted, which the caller must close.
 func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr()), began: time.Now(), shaking: s.secure}
+	c.facts.Taken = c.taken
+	if remote := raw.RemoteAddr(); remote != nil { // nil on some systems if the peer has gone by now
+		c.facts.Remote = remote.String()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, network := range c.source.Networks() { // a source that has its share makes room itself, not its neighbours in the site

@@ -81,7 +81,7 @@ var (
 	serverTime    = regexp.MustCompile(`(?i)server time\s*[:=]\s*(\d{8}t\d{6}z)`)
 )
 
-// timeForm is that of X-Sdk-Date, which the provider's texts have too.
+// timeForm is that of times in the provider's texts, as of the dates of signatures.
 const timeForm = "20060102T150405Z"
 
 // The provider takes signatures whose date is at most dateWindow off its clock. Times that are no more than sameTime apart are

@@ -8,6 +8,8 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"testing"
+
+	"tollgate/signing"
 )
 
 // FuzzCertificate: a certificate is a caller's exactly if it carries the caller's name, URIs byte by byte and DNS names
@@ -28,7 +30,7 @@ func FuzzCertificate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, configured, presented, other string) {
 		names := [...]Certificate{{URI: configured}, {DNS: configured}, {CommonName: configured}}
-		r, err := NewRegistry([]Config{{Name: "billing", Certificates: names[kind%3 : kind%3+1]}})
+		r, err := NewRegistry([]Config{{Name: "billing", Certificates: names[kind%3 : kind%3+1]}}, signing.Known())
 		if err != nil {
 			return
 		}

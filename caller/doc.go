@@ -11,10 +11,10 @@
 // read, and nothing may be granted to a claim before that.
 //
 // An Authorization header is looked at wherever it appears. Where listener or certificate say who calls, one of a scheme that is no
-// signature, such as Bearer, is no claim ([IsForApp]): it may be meant for an internal app, and does not count towards the provider.
-// Elsewhere it is refused. A claim on a listener with a fixed caller, or beside a client
-// certificate, must still be verified, and must be of the same caller: identities that contradict each other are refused,
-// rather than one being preferred, since whoever sends both is either misconfigured or trying something.
+// signature, such as Bearer, is no claim ([signing.Schemes.ForApp]): it may be meant for an internal app, and does not count towards
+// the provider. Elsewhere it is refused. A claim on a listener with a fixed caller, or beside a client certificate, must still be
+// verified, and must be of the same caller: identities that contradict each other are refused, rather than one being preferred, since
+// whoever sends both is either misconfigured or trying something.
 //
 // A certificate whose names are those of two callers is refused. One that names no caller proves nothing, and is as good
 // as none beside another identity.
@@ -30,9 +30,9 @@
 //
 // # Dates and hosts
 //
-// The date of a signature (X-Sdk-Date, always signed: package signing refuses a list of signed headers without it) may be
-// off by [MaxSkew] either way. A signature does not always cover the Host field, because some SDKs leave it out; the
-// gateway checks Host against its listener's names by itself, before this package is asked.
+// The date of a signature (always signed: package signing refuses a list of signed headers without it) may be off by [MaxSkew]
+// either way. A signature does not always cover the Host field, because some SDKs leave it out; the gateway checks Host against its
+// listener's names by itself, before this package is asked.
 //
 // # What errors reveal
 //

@@ -10,9 +10,9 @@ const (
 	UnknownAccessKey        Reason = "unknown_access_key"       // none of the gateway's access keys
 	BadAuthorization        Reason = "bad_authorization"        // the Authorization header is malformed or repeated
 	UnknownScheme           Reason = "unknown_scheme"           // the Authorization header has another scheme
-	DateMissing             Reason = "date_missing"             // no X-Sdk-Date
-	DateMalformed           Reason = "date_malformed"           // X-Sdk-Date is no date, or repeated
-	DateSkew                Reason = "date_skew"                // X-Sdk-Date is more than MaxSkew off
+	DateMissing             Reason = "date_missing"             // the date of the signature is missing
+	DateMalformed           Reason = "date_malformed"           // the date of the signature is no date, or repeated
+	DateSkew                Reason = "date_skew"                // the date of the signature is more than MaxSkew off
 	ContradictingIdentities Reason = "contradicting_identities" // listener, certificate and claim are not of one caller
 	UnknownCertificate      Reason = "unknown_certificate"      // the certificate names no caller
 	AmbiguousCertificate    Reason = "ambiguous_certificate"    // the certificate names several callers, or one among several common names

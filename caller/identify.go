@@ -4,7 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,10 +16,9 @@ const MaxSkew = 15 * time.Minute
 
 // Evidence is what a request brings to say who calls.
 type Evidence struct {
-	Fixed         string            // the listener's fixed caller, or empty
-	Certificate   *x509.Certificate // the client's leaf certificate, verified; nil if there is none
-	Authorization []string          // every value of the Authorization field
-	Date          []string          // every value of the X-Sdk-Date field
+	Fixed       string            // the listener's fixed caller, or empty
+	Certificate *x509.Certificate // the client's leaf certificate, verified; nil if there is none
+	Header      http.Header       // of the request: Authorization, and what else belongs to its scheme
 }
 
 // How an [Identity] was found (Identity.By).
@@ -38,34 +37,23 @@ type Identity struct {
 
 // Claim is a signature that is still to be verified. Only [Registry.Identify] makes one.
 type Claim struct {
-	Caller        string // who the caller says it is: no more than that before Verify
-	Authorization signing.Authorization
-	Date          time.Time // the signed date, in whole seconds
-	key           *signing.Key
+	signing.Claim
+	Caller string // who the caller says it is: no more than that before Verify
+	Scheme signing.Scheme
+	key    signing.Key
 }
 
-// Verify tells whether the signature is right for r. The date in r must be the one that Identify looked at.
-func (c *Claim) Verify(r *signing.Request) bool {
-	return c.key != nil && dated(r, signing.FormatDate(c.Date)) && c.key.Verify(r, c.Authorization.Signature)
-}
-
-func dated(r *signing.Request, date string) bool {
-	for _, h := range r.Headers {
-		if h.Name == signing.DateHeader && h.Value != date {
-			return false
-		}
-	}
-	return true // signing itself refuses a request without the header
-}
+// Verify reports whether the signature is right for r. The date in r must be the one that Identify looked at.
+func (c *Claim) Verify(r signing.Request) bool { return c.key != nil && c.key.Verify(r, &c.Claim) }
 
 // Identity is who the claim is of, for use after Verify has said yes.
 func (c *Claim) Identity() Identity {
-	return Identity{Caller: c.Caller, By: ByAccessKey, Detail: c.Authorization.AccessKey}
+	return Identity{Caller: c.Caller, By: ByAccessKey, Detail: c.AccessKey}
 }
 
 // Identify finds who calls. Three outcomes are good:
 //
-//   - an Identity and no Claim: settled; an Authorization, if there is one, passes [IsForApp];
+//   - an Identity and no Claim: settled; an Authorization, if there is one, passes [signing.Schemes.ForApp];
 //   - an Identity and a Claim of the same caller: settled if the claim verifies, else to be refused;
 //   - an empty Identity and a Claim: Claim.Identity if it verifies, else to be refused.
 //
@@ -75,13 +63,14 @@ func (r *Registry) Identify(e Evidence, now time.Time) (Identity, *Claim, error)
 	if err != nil {
 		return Identity{}, nil, err
 	}
+	authorization := e.Header[signing.AuthorizationHeader]
 	switch {
-	case known.Caller != "" && (len(e.Authorization) == 0 || IsForApp(e.Authorization)):
+	case known.Caller != "" && (len(authorization) == 0 || r.schemes.ForApp(authorization)):
 		return known, nil, nil
-	case len(e.Authorization) == 0:
-		return Identity{}, nil, nobody(e)
+	case len(authorization) == 0:
+		return Identity{}, nil, r.nobody(e)
 	}
-	claim, failure := r.claim(e, now)
+	claim, failure := r.claim(e.Header, now)
 	if failure == nil && known.Caller != "" && known.Caller != claim.Caller {
 		failure = &Error{
 			Reason:  ContradictingIdentities,
@@ -124,10 +113,10 @@ func (r *Registry) settle(e Evidence) (Identity, error) {
 }
 
 // nobody says why there is no identity at all.
-func nobody(e Evidence) error {
+func (r *Registry) nobody(e Evidence) error {
 	if e.Certificate == nil {
 		return &Error{Reason: NoIdentity, Detail: "nothing says who is calling: sign the request with an access key of this gateway (" +
-			signing.Scheme + "), or present a client certificate"}
+			strings.Join(r.schemes.Names(), " or ") + "), or present a client certificate"}
 	}
 	detail := "the client certificate names no known caller"
 	if hasAlternativeNames(e.Certificate) {
@@ -136,78 +125,47 @@ func nobody(e Evidence) error {
 	return &Error{Reason: UnknownCertificate, Detail: detail}
 }
 
-// signatureSchemes are what the names of schemes begin with that are signatures to the provider's SDKs, or to those of others.
-var signatureSchemes = [...]string{"SDK-", "V11-", "AWS4-"}
-
-// IsForApp reports whether the values of Authorization say nothing to the gateway, so that they may be meant for an internal app: there
-// is one, and its scheme is not that of a signature.
-func IsForApp(values []string) bool {
-	return len(values) == 1 && !slices.ContainsFunc(signatureSchemes[:], func(prefix string) bool {
-		return len(values[0]) >= len(prefix) && strings.EqualFold(values[0][:len(prefix)], prefix)
-	})
+// ReadClaim reads a request's Authorization, of which there is one at least, as a signature. With an error that is of the date only
+// the claim is whole but for that.
+func (r *Registry) ReadClaim(header http.Header) (signing.Scheme, signing.Claim, *Error) {
+	scheme, claim, err := r.schemes.ParseClaim(header)
+	if err == nil {
+		return scheme, claim, nil
+	}
+	reason := BadAuthorization
+	if _, ok := errors.AsType[*signing.SchemeError](err); ok {
+		reason = UnknownScheme
+	} else if failure, ok := errors.AsType[*signing.DateError](err); ok && failure.Missing {
+		reason = DateMissing
+	} else if ok {
+		reason = DateMalformed
+	}
+	return scheme, claim, &Error{Reason: reason, Detail: err.Error()} // errors of package signing do not quote the header
 }
 
-// ReadAuthorization reads the values of Authorization, of which there is one at least, as a signature.
-func ReadAuthorization(values []string) (signing.Authorization, *Error) {
-	if len(values) > 1 {
-		return signing.Authorization{}, &Error{Reason: BadAuthorization, Detail: "the Authorization header is sent more than once"}
-	}
-	authorization, err := signing.ParseAuthorization(values[0])
-	if err != nil {
-		return signing.Authorization{}, badAuthorization(err)
-	}
-	return authorization, nil
+// OfDate reports whether only the date of a signature is at fault.
+func (e *Error) OfDate() bool {
+	return e.Reason == DateMissing || e.Reason == DateMalformed || e.Reason == DateSkew
 }
 
 // claim reads the Authorization header and looks its access key up.
-func (r *Registry) claim(e Evidence, now time.Time) (*Claim, *Error) {
-	authorization, failure := ReadAuthorization(e.Authorization)
-	if failure != nil {
+func (r *Registry) claim(header http.Header, now time.Time) (*Claim, *Error) {
+	scheme, claim, failure := r.ReadClaim(header)
+	if failure != nil && !failure.OfDate() {
 		return nil, failure
 	}
-	k, ok := r.keys[authorization.AccessKey]
+	k, ok := r.keys[keyName{scheme.Name(), claim.AccessKey}]
 	if !ok {
 		return nil, &Error{Reason: UnknownAccessKey, Detail: "the access key is not one of this gateway's"}
 	}
-	date, failure := checkDate(e.Date, now)
+	if skew := now.Sub(claim.Date); failure == nil && (skew > MaxSkew || skew < -MaxSkew) {
+		failure = &Error{Reason: DateSkew, Detail: skewText(claim.Date, now)}
+	}
 	if failure != nil {
 		failure.Claimed = k.caller
 		return nil, failure
 	}
-	return &Claim{Caller: k.caller, Authorization: authorization, Date: date, key: k.key}, nil
-}
-
-// badAuthorization tells what is wrong with the header. Errors of package signing do not quote it.
-func badAuthorization(err error) *Error {
-	var scheme *signing.SchemeError
-	if !errors.As(err, &scheme) {
-		return &Error{Reason: BadAuthorization, Detail: err.Error()}
-	}
-	detail := scheme.Error()
-	if !scheme.Derived() && isProviderScheme(scheme.Scheme) {
-		detail += " (leave the SDK's signing algorithm at its default)"
-	}
-	return &Error{Reason: UnknownScheme, Detail: detail}
-}
-
-func isProviderScheme(name string) bool { return len(name) > 4 && name[:4] == "SDK-" }
-
-func checkDate(values []string, now time.Time) (time.Time, *Error) {
-	switch len(values) {
-	case 0:
-		return time.Time{}, &Error{Reason: DateMissing, Detail: "the X-Sdk-Date header is missing"}
-	case 1:
-	default:
-		return time.Time{}, &Error{Reason: DateMalformed, Detail: "the X-Sdk-Date header is sent more than once"}
-	}
-	date, err := signing.ParseDate(values[0])
-	if err != nil {
-		return time.Time{}, &Error{Reason: DateMalformed, Detail: err.Error()}
-	}
-	if skew := now.Sub(date); skew > MaxSkew || skew < -MaxSkew {
-		return time.Time{}, &Error{Reason: DateSkew, Detail: skewText(date, now)}
-	}
-	return date, nil
+	return &Claim{Claim: claim, Caller: k.caller, Scheme: scheme, key: k.key}, nil
 }
 
 // skewText says how far off a date is, so that a wrong clock or time zone can be told from a queue that is too slow.

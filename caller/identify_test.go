@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -72,21 +73,42 @@ func named(commonName string) x509.Certificate {
 func dns(names ...string) x509.Certificate { return x509.Certificate{DNSNames: names} }
 
 // request is a call with an empty body.
-func request(date time.Time) *signing.Request {
-	return &signing.Request{
+func request(date time.Time) signing.Request {
+	return signing.Request{
 		Method: "GET", Path: "/v2/orders", PayloadHash: emptyHash,
-		Headers: []signing.Header{{Name: signing.DateHeader, Value: signing.FormatDate(date)}},
+		Headers: []signing.Header{{Name: "x-sdk-date", Value: signing.FormatDate(date)}},
 	}
 }
 
 func signed(t testing.TB, id string, key secret.String, date time.Time) Evidence {
 	t.Helper()
-	authorization, err := signing.NewKey(id, key).Sign(request(date))
+	unsigned := request(date)
+	unsigned.Headers = nil
+	added, err := signing.SDK.NewKey(id, key).Sign(date, unsigned, signing.Account{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Evidence{Authorization: []string{authorization}, Date: []string{signing.FormatDate(date)}}
+	e := Evidence{Header: http.Header{}}
+	for _, h := range added {
+		e.Header.Set(h.Name, h.Value)
+	}
+	return e
 }
+
+// saying is evidence with these values of Authorization alone.
+func saying(authorization ...string) Evidence {
+	return Evidence{Header: http.Header{"Authorization": authorization}}
+}
+
+// dated changes the values of the date.
+func dated(e *Evidence, dates ...string) {
+	e.Header = e.Header.Clone()
+	e.Header["X-Sdk-Date"] = dates
+}
+
+func (e Evidence) date() string { return e.Header.Get("X-Sdk-Date") }
+
+func (e Evidence) authorization() string { return e.Header.Get("Authorization") }
 
 func TestSettledIdentities(t *testing.T) {
 	r := twoCallers(t)
@@ -101,10 +123,10 @@ func TestSettledIdentities(t *testing.T) {
 		"common name":                          {Evidence{Certificate: leaf(t, named("billing-app"))}, Identity{"billing", ByCertificate, "billing-app"}},
 		"two names, one app":                   {Evidence{Certificate: leaf(t, dns("billing.corp.example"), "spiffe://corp/billing")}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
 		"listener and its certificate":         {Evidence{Fixed: "billing", Certificate: spiffe}, Identity{"billing", ByListener, ""}},
-		"listener, for the app":                {Evidence{Fixed: "billing", Authorization: []string{"Bearer x"}}, Identity{"billing", ByListener, ""}},
-		"listener, without a scheme":           {Evidence{Fixed: "billing", Authorization: []string{"x"}}, Identity{"billing", ByListener, ""}},
-		"listener, empty header":               {Evidence{Fixed: "billing", Authorization: []string{""}}, Identity{"billing", ByListener, ""}},
-		"certificate, for the app":             {Evidence{Certificate: spiffe, Authorization: []string{"Basic YTpi"}}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
+		"listener, for the app":                {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {"Bearer x"}}}, Identity{"billing", ByListener, ""}},
+		"listener, without a scheme":           {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {"x"}}}, Identity{"billing", ByListener, ""}},
+		"listener, empty header":               {Evidence{Fixed: "billing", Header: http.Header{"Authorization": {""}}}, Identity{"billing", ByListener, ""}},
+		"certificate, for the app":             {Evidence{Certificate: spiffe, Header: http.Header{"Authorization": {"Basic YTpi"}}}, Identity{"billing", ByCertificate, "spiffe://corp/billing"}},
 		"listener and a certificate of nobody": {Evidence{Fixed: "billing", Certificate: leaf(t, named("x"))}, Identity{"billing", ByListener, ""}},
 	} {
 		got, claim, err := r.Identify(c.evidence, now)
@@ -118,7 +140,11 @@ func TestRefusals(t *testing.T) {
 	r := twoCallers(t)
 	good := signed(t, "TGBILLING1", goodSecret, now)
 	with := func(e Evidence, change func(*Evidence)) Evidence { change(&e); return e }
-	authorization := func(values ...string) Evidence { return Evidence{Authorization: values, Date: good.Date} }
+	authorization := func(values ...string) Evidence {
+		e := saying(values...)
+		dated(&e, good.date())
+		return e
+	}
 	spiffe := leaf(t, x509.Certificate{}, "spiffe://corp/orders")
 	ambiguous := leaf(t, dns("orders.corp.example"), "spiffe://corp/billing")
 	for name, c := range map[string]struct {
@@ -127,7 +153,7 @@ func TestRefusals(t *testing.T) {
 		text     string
 	}{
 		"nothing":                       {Evidence{}, NoIdentity, "access key"},
-		"a date only":                   {Evidence{Date: good.Date}, NoIdentity, "access key"},
+		"a date only":                   {Evidence{Header: http.Header{"X-Sdk-Date": {good.date()}}}, NoIdentity, "access key"},
 		"listener of nobody":            {Evidence{Fixed: "nobody"}, NoIdentity, "not configured"},
 		"certificate of nobody":         {Evidence{Certificate: leaf(t, named("x"))}, UnknownCertificate, "no known caller"},
 		"near miss of a URI":            {Evidence{Certificate: leaf(t, x509.Certificate{}, "spiffe://corp/billing/x")}, UnknownCertificate, ""},
@@ -150,16 +176,16 @@ func TestRefusals(t *testing.T) {
 		"junk":                          {authorization("x"), UnknownScheme, ""},
 		"empty header":                  {authorization(""), UnknownScheme, ""},
 		"unknown key":                   {signed(t, "OTHER", goodSecret, now), UnknownAccessKey, "access key"},
-		"two headers":                   {authorization(good.Authorization[0], good.Authorization[0]), BadAuthorization, "more than once"},
+		"two headers":                   {authorization(good.authorization(), good.authorization()), BadAuthorization, "more than once"},
 		"derived scheme":                {authorization("V11-HMAC-SHA256 Credential=AK/20260304/r/s, SignedHeaders=x-sdk-date, Signature=00"), UnknownScheme, "derived"},
 		"other hash":                    {authorization("SDK-HMAC-SM3 Access=AK, SignedHeaders=x-sdk-date, Signature=00"), UnknownScheme, "default"},
-		"bearer":                        {authorization("Bearer abc"), UnknownScheme, signing.Scheme},
+		"bearer":                        {authorization("Bearer abc"), UnknownScheme, signing.SDK.Name()},
 		"no signature":                  {authorization("SDK-HMAC-SHA256 Access=TGBILLING1, SignedHeaders=x-sdk-date"), BadAuthorization, "Signature"},
 		"date not signed":               {authorization("SDK-HMAC-SHA256 Access=TGBILLING1, SignedHeaders=host, Signature=" + emptyHash), BadAuthorization, "x-sdk-date"},
-		"no date":                       {with(good, func(e *Evidence) { e.Date = nil }), DateMissing, "X-Sdk-Date"},
-		"two dates":                     {with(good, func(e *Evidence) { e.Date = []string{e.Date[0], e.Date[0]} }), DateMalformed, "more than once"},
-		"bad date":                      {with(good, func(e *Evidence) { e.Date = []string{"2026-03-04T05:06:07Z"} }), DateMalformed, ""},
-		"empty date":                    {with(good, func(e *Evidence) { e.Date = []string{""} }), DateMalformed, ""},
+		"no date":                       {with(good, func(e *Evidence) { dated(e) }), DateMissing, "X-Sdk-Date"},
+		"two dates":                     {with(good, func(e *Evidence) { dated(e, e.date(), e.date()) }), DateMalformed, "more than once"},
+		"bad date":                      {with(good, func(e *Evidence) { dated(e, "2026-03-04T05:06:07Z") }), DateMalformed, ""},
+		"empty date":                    {with(good, func(e *Evidence) { dated(e, "") }), DateMalformed, ""},
 	} {
 		identity, claim, err := r.Identify(c.evidence, now)
 		var refusal *Error
@@ -210,7 +236,7 @@ func TestSeveralCommonNames(t *testing.T) {
 			certificate := leaf(t, severalNames(t, together, names...))
 			for what, e := range map[string]Evidence{
 				"alone": {Certificate: certificate}, "fixed": {Fixed: "billing", Certificate: certificate},
-				"with a claim": {Certificate: certificate, Authorization: good.Authorization, Date: good.Date},
+				"with a claim": {Certificate: certificate, Header: good.Header},
 			} {
 				identity, claim, err := r.Identify(e, now)
 				refusal, ok := errors.AsType[*Error](err)
@@ -308,7 +334,7 @@ func TestClaimIsBoundToItsDate(t *testing.T) {
 	r := twoCallers(t)
 	old := now.Add(-time.Hour)
 	e := signed(t, "TGBILLING1", goodSecret, old)
-	e.Date = []string{signing.FormatDate(now)}
+	dated(&e, signing.FormatDate(now))
 	_, claim, err := r.Identify(e, now)
 	if err != nil {
 		t.Fatal(err)
@@ -355,7 +381,7 @@ func TestDateWindow(t *testing.T) {
 func TestDatesBeyondDurations(t *testing.T) {
 	for date, want := range map[string]string{"99991231T235959Z": " 2562047h47m16.854775807s ahead of", "00010101T000000Z": " 2562047h47m16.854775807s behind"} {
 		e := signed(t, "TGBILLING1", goodSecret, now)
-		e.Date = []string{date}
+		dated(&e, date)
 		if _, _, err := twoCallers(t).Identify(e, now); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", date, err, want)
 		}
@@ -377,12 +403,12 @@ func TestRecordsLearnWhoItSeemedToBe(t *testing.T) {
 func FuzzIdentify(f *testing.F) {
 	r := twoCallers(f)
 	good := signed(f, "TGBILLING1", goodSecret, now)
-	f.Add(good.Authorization[0], good.Date[0], "")
+	f.Add(good.authorization(), good.date(), "")
 	f.Add("SDK-HMAC-SHA256 Access=, SignedHeaders=;, Signature=", "20260304T050607Z", "billing")
 	f.Add("V11-HMAC-SHA256 Credential=", "", "orders")
 	f.Add("Bearer x", "", "orders")
 	f.Fuzz(func(t *testing.T, authorization, date, fixed string) {
-		e := Evidence{Fixed: fixed, Authorization: []string{authorization}, Date: []string{date}}
+		e := Evidence{Fixed: fixed, Header: http.Header{"Authorization": {authorization}, "X-Sdk-Date": {date}}}
 		identity, claim, err := r.Identify(e, now)
 		if err != nil {
 			var refusal *Error
@@ -394,8 +420,8 @@ func FuzzIdentify(f *testing.F) {
 			}
 			return
 		}
-		if claim == nil && fixed != "" && IsForApp(e.Authorization) {
-			if _, err := signing.ParseAuthorization(authorization); err == nil {
+		if claim == nil && fixed != "" && signing.Known().ForApp([]string{authorization}) {
+			if _, _, err := signing.Known().ParseClaim(e.Header); err == nil {
 				t.Fatalf("a signature is taken for the app's: %q", authorization)
 			}
 			return
@@ -403,14 +429,14 @@ func FuzzIdentify(f *testing.F) {
 		if claim == nil || identity.Caller != fixed || fixed != "" && claim.Caller != fixed {
 			t.Fatalf("%+v, %+v", identity, claim)
 		}
-		if authorization != good.Authorization[0] && claim.Verify(request(now)) && claim.Authorization.Signature != sentSignature(good) {
+		if authorization != good.authorization() && claim.Verify(request(now)) && claim.Signature != sentSignature(good) {
 			t.Fatalf("another signature is accepted: %q", authorization)
 		}
 	})
 }
 
 func sentSignature(e Evidence) string {
-	_, signature, _ := strings.Cut(e.Authorization[0], "Signature=")
+	_, signature, _ := strings.Cut(e.authorization(), "Signature=")
 	return signature
 }
 

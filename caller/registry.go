@@ -20,7 +20,8 @@ type Registry struct {
 	uris        map[string]string // URI to caller
 	dnsNames    map[string]string // DNS name in lower case to caller
 	commonNames map[string]string // subject common name to caller
-	keys        map[string]accessKey
+	keys        map[keyName]accessKey
+	schemes     *signing.Schemes
 	matched     *lru.Cache[*x509.Certificate, match]
 }
 
@@ -33,14 +34,17 @@ type match struct {
 // maxMatched bounds how many certificates are remembered.
 const maxMatched = 1024
 
+// keyName is an access key as one scheme takes it.
+type keyName struct{ scheme, id string }
+
 type accessKey struct {
 	caller string
-	key    *signing.Key
+	key    signing.Key
 }
 
-// NewRegistry makes a registry. The error joins every problem: bad or repeated names, names of certificates and access
+// NewRegistry makes a registry of callers whose access keys are good for these schemes. The error joins every problem: bad or repeated names, names of certificates and access
 // keys that two callers share, and weak secrets, of which it shows nothing but the length.
-func NewRegistry(configs []Config) (*Registry, error) {
+func NewRegistry(configs []Config, schemes *signing.Schemes) (*Registry, error) {
 	matched, err := lru.New[*x509.Certificate, match](maxMatched)
 	if err != nil {
 		return nil, err // the size is not positive
@@ -51,7 +55,8 @@ func NewRegistry(configs []Config) (*Registry, error) {
 		uris:        make(map[string]string),
 		dnsNames:    make(map[string]string),
 		commonNames: make(map[string]string),
-		keys:        make(map[string]accessKey),
+		keys:        make(map[keyName]accessKey),
+		schemes:     schemes,
 	}
 	var problems []error
 	for i, c := range configs {
@@ -67,6 +72,9 @@ func NewRegistry(configs []Config) (*Registry, error) {
 
 // Len returns how many callers there are.
 func (r *Registry) Len() int { return len(r.callers) }
+
+// Schemes returns the schemes of the callers' signatures.
+func (r *Registry) Schemes() *signing.Schemes { return r.schemes }
 
 // Has tells whether there is a caller of this name.
 func (r *Registry) Has(name string) bool {
@@ -128,10 +136,13 @@ func (r *Registry) addAccessKey(caller string, k AccessKey) error {
 	if err := k.check(); err != nil {
 		return err
 	}
-	if other, taken := r.keys[k.ID]; taken {
-		return fmt.Errorf("id %q is already an access key of caller %q", k.ID, other.caller)
+	for _, scheme := range r.schemes.All() {
+		name := keyName{scheme.Name(), k.ID}
+		if other, taken := r.keys[name]; taken {
+			return fmt.Errorf("id %q is already an access key of caller %q", k.ID, other.caller)
+		}
+		r.keys[name] = accessKey{caller, scheme.NewKey(k.ID, k.Secret)}
 	}
-	r.keys[k.ID] = accessKey{caller, signing.NewKey(k.ID, k.Secret)}
 	return nil
 }
 

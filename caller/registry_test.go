@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"tollgate/internal/secret"
+	"tollgate/signing"
 )
 
 var goodSecret = secret.New("correct-horse-battery-staple")
 
 func mustRegistry(t testing.TB, configs ...Config) *Registry {
 	t.Helper()
-	r, err := NewRegistry(configs)
+	r, err := NewRegistry(configs, signing.Known())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestConfigProblems(t *testing.T) {
 		{[]Config{withKey("AK", "ends-with-a-line-feed\n")}, "printable"},
 		{[]Config{withKey("AK", " starts-with-a-blank")}, "printable"},
 	} {
-		if _, err := NewRegistry(c.configs); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := NewRegistry(c.configs, signing.Known()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.200v: error %v, want one about %q", c.configs, err, c.want)
 		}
 	}
@@ -74,7 +75,7 @@ func TestSharedNamesAreRefused(t *testing.T) {
 		{Config{AccessKeys: key}, Config{AccessKeys: key}, "already an access key"},
 	} {
 		c.first.Name, c.second.Name = "first", "second"
-		_, err := NewRegistry([]Config{c.first, c.second})
+		_, err := NewRegistry([]Config{c.first, c.second}, signing.Known())
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), `"first"`) {
 			t.Errorf("%v and %v: %v", c.first, c.second, err)
 		}
@@ -86,7 +87,7 @@ func TestAllProblemsAreReported(t *testing.T) {
 	_, err := NewRegistry([]Config{
 		{Name: "a b", AccessKeys: []AccessKey{{ID: "AK", Secret: secret.New(weak)}, {ID: misplaced, Secret: goodSecret}}},
 		{Name: "c", Certificates: []Certificate{{URI: "x"}, {DNS: "*"}}},
-	})
+	}, signing.Known())
 	text := fmt.Sprint(err)
 	for _, want := range []string{`"a b"`, "access key 1", "has 11", "access key 2", "certificate 1", "certificate 2", "caller 2"} {
 		if !strings.Contains(text, want) {
@@ -102,12 +103,16 @@ func TestAllProblemsAreReported(t *testing.T) {
 
 func TestRegistryDoesNotPrintSecrets(t *testing.T) {
 	r := mustRegistry(t, Config{Name: "a", AccessKeys: []AccessKey{{ID: "AK1", Secret: goodSecret}}})
+	key := r.keys[keyName{signing.SDK.Name(), "AK1"}]
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		for _, value := range []any{r, *r, r.keys["AK1"], &Claim{key: r.keys["AK1"].key}} {
+		for _, value := range []any{r, *r, key, &Claim{key: key.key}} {
 			if text := fmt.Sprintf(verb, value); strings.Contains(text, goodSecret.Reveal()) {
 				t.Errorf("%s shows the secret: %s", verb, text)
 			}
 		}
+	}
+	if key.key == nil {
+		t.Error("there is no key")
 	}
 	if !r.Has("a") || r.Has("b") || r.Has("") {
 		t.Error("Has does not tell who is known")

@@ -213,7 +213,6 @@ const (
 
 // refusedPrefixes and refusedHeaders hold lower-case names.
 var refusedPrefixes = map[string]string{
-	"x-sdk-":      "it belongs to the signature",
 	"x-apig-":     authenticates,
 	"tollgate-":   "it belongs to the gateway",
 	"proxy-":      framesMessage,
@@ -256,13 +255,10 @@ var refusedPrefixes = map[string]string{
 }
 
 var refusedHeaders = map[string]string{
-	"authorization":             authenticates,
 	"cookie":                    authenticates,
 	"x-auth-token":              authenticates,
-	"x-security-token":          authenticates,
 	"x-subject-token":           authenticates,
 	"x-idp-id":                  authenticates,
-	"x-domain-id":               choosesTenant,
 	"x-project-id":              choosesTenant,
 	"host":                      framesMessage,
 	"content-length":            framesMessage,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tollgate/caller"
+	"tollgate/signing"
 )
 
 // buildCallers takes the callers, and makes a registry of them to check them together.
@@ -21,7 +22,7 @@ func (b *builder) buildCallers() {
 	if b.Failed("callers") {
 		return
 	}
-	if _, err := caller.NewRegistry(configs); err != nil {
+	if _, err := caller.NewRegistry(configs, signing.Known()); err != nil {
 		b.problem("callers", "", "%v", err)
 	}
 }
@@ -50,7 +51,7 @@ func (b *builder) addAuth(path string, known *Caller, c *caller.Config, a authCo
 		}
 		alone.AccessKeys = append(alone.AccessKeys, caller.AccessKey{ID: a.AccessKey.ID, Secret: value})
 	}
-	if _, err := caller.NewRegistry([]caller.Config{alone}); err != nil {
+	if _, err := caller.NewRegistry([]caller.Config{alone}, signing.Known()); err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}

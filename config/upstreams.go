@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/internal/setting"
+	"tollgate/signing"
 )
 
 // buildUpstreams makes the upstreams, in the order of their names.
@@ -135,7 +137,7 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 		ContentTypes: s.ContentTypes, Sensitive: s.Sensitive, RecordQuery: s.RecordQuery,
 	}
 	o, err := catalog.Declare(declared)
-	if err != nil {
+	if err = errors.Join(err, checkSigned(signing.Known(), s)); err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}
@@ -155,6 +157,23 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 	}
 	b.operations[u.Name] = operations
 	u.Endpoints = append(u.Endpoints, declared)
+}
+
+// checkSigned refuses the headers of signatures: what a caller says there must not stand in the gateway's own, and what authenticates
+// must not come with an answer.
+func checkSigned(schemes *signing.Schemes, s *endpointConfig) error {
+	var problems []error
+	for _, name := range s.Headers {
+		if use, owned := schemes.Owns(name); owned {
+			problems = append(problems, fmt.Errorf("header %q cannot be passed on: %s", name, use))
+		}
+	}
+	for _, name := range s.AnswerHeaders {
+		if use, owned := schemes.Owns(name); owned && (use == signing.Proof || use == signing.Token) {
+			problems = append(problems, fmt.Errorf("header %q of answers cannot be passed on: %s", name, use))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // endpointClass reads the class, which signed upstreams need and others have no use for.

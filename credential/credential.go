@@ -4,7 +4,7 @@
 //
 //	Credential.Permit(operation)      the class check: a Permit exists only for an operation that the credential may sign
 //	Permit.Lease(ctx, caller, now)    the pause check: a Lease holds the keys of one moment
-//	Lease.Sign(request)               the signature
+//	Lease.Sign(now, request)          the signature
 //	Lease.Done(verdict, reason, now)  what the provider thought of it
 //
 // The keys themselves are not reachable from outside, so code that skips the class check does not compile.
@@ -42,11 +42,14 @@ import (
 	"sync/atomic"
 
 	"tollgate/catalog"
+	"tollgate/signing"
 )
 
 // Config describes a credential.
 type Config struct {
 	Facts
+	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
+	Scheme signing.Scheme
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
 	// Fixed names those of the keys that Load cannot find changed, such as those in the environment of the process.
@@ -66,6 +69,9 @@ func New(config Config) (*Credential, error) {
 	if config.Class != catalog.ClassPartner && config.Class != catalog.ClassCustomer {
 		return nil, fmt.Errorf("credential %s: class must be partner or customer", config.Name)
 	}
+	if config.Scheme == nil {
+		config.Scheme = signing.SDK
+	}
 	c := &Credential{config: config}
 	keys, err := config.Load()
 	if err == nil {
@@ -74,7 +80,7 @@ func New(config Config) (*Credential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
-	c.reader.known = []*keySet{newKeySet(keys, newStanding())}
+	c.reader.known = []*keySet{newKeySet(keys, newStanding(), config.Scheme)}
 	c.active.Store(c.reader.known[0])
 	return c, nil
 }

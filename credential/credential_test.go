@@ -96,13 +96,13 @@ func TestPermitByClass(t *testing.T) {
 func TestLeaseSignsOnlyThePermittedMethod(t *testing.T) {
 	c, _ := newCredential(t, catalog.ClassPartner)
 	lease := leaseOf(t, c, start)
-	headers := []signing.Header{{Name: "host", Value: "h"}, {Name: "x-sdk-date", Value: signing.FormatDate(start)}}
-	if _, err := lease.Sign(&signing.Request{Method: "POST", Path: "/", Headers: headers, PayloadHash: signing.UnsignedPayload}); err == nil {
+	headers := []signing.Header{{Name: "host", Value: "h"}}
+	if _, err := lease.Sign(start, signing.Request{Method: "POST", Path: "/", Headers: headers, PayloadHash: signing.UnsignedPayload}); err == nil {
 		t.Error("a lease for GET signed a POST")
 	}
-	signature, err := lease.Sign(&signing.Request{Method: "GET", Path: "/", Headers: headers, PayloadHash: signing.UnsignedPayload})
-	if err != nil || !strings.HasPrefix(signature, signing.Scheme+" Access=AK1, ") {
-		t.Errorf("Sign = %q, %v", signature, err)
+	added, err := lease.Sign(start, signing.Request{Method: "GET", Path: "/", Headers: headers, PayloadHash: signing.UnsignedPayload})
+	if err != nil || added[0].Value != signing.FormatDate(start) || !strings.HasPrefix(added[len(added)-1].Value, signing.SDK.Name()+" Access=AK1, ") {
+		t.Errorf("Sign = %q, %v", added, err)
 	}
 }
 

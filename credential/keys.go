@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tollgate/internal/secret"
+	"tollgate/signing"
 )
 
 const (
@@ -148,7 +149,7 @@ func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 // use puts keys to use, and has the calls that wait for others look again. The mutex of the reader is held.
 func (c *Credential) use(keys Keys, now time.Time) {
 	r := &c.reader
-	before, next := c.active.Load(), r.setOf(keys)
+	before, next := c.active.Load(), r.setOf(keys, c.config.Scheme)
 	before.left = now
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
 	for len(r.known) > knownSets && now.Sub(r.known[0].left) > PauseTime {
@@ -161,7 +162,7 @@ func (c *Credential) use(keys Keys, now time.Time) {
 }
 
 // setOf returns the set of keys that were in use before, with its pauses; or a new one, which shares the standing of its access key.
-func (r *reader) setOf(keys Keys) *keySet {
+func (r *reader) setOf(keys Keys, scheme signing.Scheme) *keySet {
 	shared := newStanding()
 	for _, s := range r.known {
 		if s.keys.equal(keys) {
@@ -171,7 +172,7 @@ func (r *reader) setOf(keys Keys) *keySet {
 			shared = s.standing
 		}
 	}
-	return newKeySet(keys, shared)
+	return newKeySet(keys, shared, scheme)
 }
 
 // ReadError returns why the key source could not be read again; nil if the last reading was good.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"tollgate/internal/secret"
 	"tollgate/signing"
 )
 
@@ -92,18 +91,12 @@ func (l *Lease) Probes() bool { return len(l.probed) > 0 }
 // AccessKey is the public half of the leased keys.
 func (l *Lease) AccessKey() string { return l.set.keys.AccessKey }
 
-// SecurityToken is sent as X-Security-Token; empty for permanent keys.
-func (l *Lease) SecurityToken() secret.String { return l.set.keys.SecurityToken }
-
-// DomainID is sent as X-Domain-Id; empty if not configured.
-func (l *Lease) DomainID() string { return l.permit.credential.config.DomainID }
-
-// Sign returns the Authorization header for a request of the permitted operation.
-func (l *Lease) Sign(r *signing.Request) (string, error) {
+// Sign returns the headers to add to a request of the permitted operation.
+func (l *Lease) Sign(now time.Time, r signing.Request) ([]signing.Header, error) {
 	if method := l.permit.operation.Method; method != "*" && r.Method != method {
-		return "", fmt.Errorf("permit is for %s %s, not for %s", method, l.permit.operation.Name, r.Method)
+		return nil, fmt.Errorf("permit is for %s %s, not for %s", method, l.permit.operation.Name, r.Method)
 	}
-	return l.set.key.Sign(r)
+	return l.set.key.Sign(now, r, signing.Account{DomainID: l.permit.credential.config.DomainID, SecurityToken: l.set.keys.SecurityToken})
 }
 
 // Verdict is what became of a signature.

@@ -59,15 +59,15 @@ type standing struct {
 type keySet struct {
 	*standing
 	keys     Keys
-	key      *signing.Key
+	key      signing.Key
 	proven   bool              // the provider accepted them, in this run or an earlier one
 	accepted time.Time         // the latest answer of this run
 	pauses   map[string]*pause // by caller; "" is for all. Callers stand in the configuration, which bounds them
 	left     time.Time         // when other keys took its place
 }
 
-func newKeySet(keys Keys, s *standing) *keySet {
-	return &keySet{standing: s, keys: keys, key: signing.NewKey(keys.AccessKey, keys.SecretKey), pauses: map[string]*pause{}}
+func newKeySet(keys Keys, s *standing, scheme signing.Scheme) *keySet {
+	return &keySet{standing: s, keys: keys, key: scheme.NewKey(keys.AccessKey, keys.SecretKey), pauses: map[string]*pause{}}
 }
 
 func newStanding() *standing { return &standing{changed: make(chan struct{})} }

@@ -284,9 +284,9 @@ const inUse = "certificate in use"
 
 // answerHTTP answers challenges on what is port 80 to the authority.
 func (a *authority) answerHTTP(sources ...*acme.Source) {
-	server := acme.NewServer(zap.NewNop(), sources...)
+	server := accept.NewServer(a.tcp, accept.ServerConfig{Handler: acme.Handler(sources...)})
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(a.tcp) }()
+	go func() { ended <- server.Serve() }()
 	a.t.Cleanup(func() {
 		_ = server.Close()
 		<-ended

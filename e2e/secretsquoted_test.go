@@ -116,16 +116,16 @@ func signFor(t *testing.T, r *http.Request, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	date := signing.FormatDate(time.Now())
-	authorization, err := signing.NewKey(shopKey, secret.New(shopSecret)).Sign(&signing.Request{
+	added, err := signing.SDK.NewKey(shopKey, secret.New(shopSecret)).Sign(time.Now(), signing.Request{
 		Method: r.Method, Path: signing.CanonicalPath(r.URL.Path), Query: query.Canonical(), PayloadHash: signing.HashHex([]byte(body)),
-		Headers: []signing.Header{{Name: "host", Value: r.URL.Host}, {Name: signing.DateHeader, Value: date}},
-	})
+		Headers: []signing.Header{{Name: "host", Value: r.URL.Host}},
+	}, signing.Account{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("X-Sdk-Date", date)
-	r.Header.Set("Authorization", authorization)
+	for _, h := range added {
+		r.Header.Set(h.Name, h.Value)
+	}
 }
 
 func listenOnLoopback(t *testing.T) net.Listener {

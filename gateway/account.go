@@ -6,31 +6,39 @@ import (
 	"strings"
 
 	"tollgate/credential"
+	"tollgate/signing"
 )
 
-// accountHeader names the account that a call is meant for. The provider's SDKs send and sign it; upstream it comes from the
-// credential.
-const accountHeader = "X-Domain-Id"
+// accountField is how records call the account that a call names.
+const accountField = "X-Domain-Id"
 
-// foreignTokens are the headers with which the provider identifies callers by a token. They are no identity here, and a call that
-// was meant to be made in their name must not be made in that of a credential.
-var foreignTokens = [...]string{"X-Auth-Token", "X-Security-Token", "X-Subject-Token"}
+// foreignTokens are the headers with which the provider identifies callers by a token, besides those of signatures. They are no
+// identity here, and a call that was meant to be made in their name must not be made in that of a credential.
+var foreignTokens = [...]string{"X-Auth-Token", "X-Subject-Token"}
 
-// readAccount returns the account that a call to a signed upstream names in its header; "" if it names none.
-func readAccount(header http.Header) (string, *Refusal) {
-	for _, name := range foreignTokens {
-		if slices.ContainsFunc(header[name], func(value string) bool { return value != "" }) {
-			return "", refusal(foreignToken, "the call brings a token of the provider (%s), which this gateway neither checks nor passes on: leave it out", name)
+// readAccount returns the account that a call to a signed upstream names in a header of one of the schemes, of which the provider's SDKs
+// send and sign theirs; "" if it names none. Upstream it comes from the credential.
+func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal) {
+	brings := func(name string) bool {
+		return slices.ContainsFunc(header[name], func(value string) bool { return value != "" })
+	}
+	for _, names := range [...][]string{schemes.Headers(signing.Token), foreignTokens[:]} {
+		if i := slices.IndexFunc(names, brings); i >= 0 {
+			return "", refusal(foreignToken, "the call brings a token of the provider (%s), which this gateway neither checks nor passes on: leave it out", names[i])
 		}
 	}
-	named := header[accountHeader]
-	if len(named) == 0 || len(named) == 1 && named[0] == "" {
-		return "", nil
+	account := ""
+	for _, name := range schemes.Headers(signing.AccountName) {
+		named := header[name]
+		if len(named) == 0 || len(named) == 1 && named[0] == "" {
+			continue
+		}
+		if account != "" || len(named) > 1 || len(named[0]) > 64 || strings.ContainsFunc(named[0], oddInAccount) {
+			return "", refusal(badRequest, "%s must be given once, and be an account id: up to 64 letters, digits, - or _", name)
+		}
+		account = named[0]
 	}
-	if len(named) > 1 || len(named[0]) > 64 || strings.ContainsFunc(named[0], oddInAccount) {
-		return "", refusal(badRequest, "%s must be given once, and be an account id: up to 64 letters, digits, - or _", accountHeader)
-	}
-	return named[0], nil
+	return account, nil
 }
 
 func oddInAccount(r rune) bool {

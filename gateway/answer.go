@@ -12,7 +12,6 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/ratelimit"
-	"tollgate/signing"
 )
 
 // edition is the day of the documentation that the catalog was read from. What is deprecated without a known notice was deprecated
@@ -177,7 +176,7 @@ func (c *call) answerRefusal(r *Refusal) {
 		header["Retry-After"] = []string{strconv.Itoa(ratelimit.RetryAfterSeconds(r.RetryAfter))}
 	}
 	if r.Code.Status == http.StatusUnauthorized {
-		header["Www-Authenticate"] = []string{signing.Scheme}
+		header["Www-Authenticate"] = c.Callers.Schemes().Names()
 	}
 	if r.Code == overLimit {
 		c.verdict.Headers(header.Set)

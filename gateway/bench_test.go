@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tollgate/accept"
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 )
@@ -67,9 +68,8 @@ func template(b testing.TB, text string) (r *http.Request, body string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r.RemoteAddr = "127.0.0.1:4000"
 	_, body, _ = strings.Cut(text, "\r\n\r\n")
-	return r, body
+	return from(&accept.Connection{Remote: "127.0.0.1:4000"}, r), body
 }
 
 func copyOf(r *http.Request, body string) *http.Request {

@@ -17,6 +17,7 @@ import (
 	"tollgate/caller"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
+	"tollgate/signing"
 )
 
 // Invariant 10: what callers and upstreams can make the gateway hold is bounded.
@@ -464,7 +465,7 @@ func TestOneCallerLeavesAQuarter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 4 }), func(f *fixture) {
 				if tt.alone {
-					f.plan.Callers = must(caller.NewRegistry([]caller.Config{{Name: localCaller}}))
+					f.plan.Callers = must(caller.NewRegistry([]caller.Config{{Name: localCaller}}, signing.Known()))
 				}
 			})
 			for range tt.most {

@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,31 +12,27 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
-	"tollgate/internal/source"
 	"tollgate/ratelimit"
 )
 
 // call is one request on its way. Each step fills in what it finds.
 type call struct {
 	*Gateway
-	*Plan    // that was published when the call began
-	listener *Listener
-	writer   http.ResponseWriter
-	control  http.ResponseController
-	request  *http.Request
+	*Plan       // that was published when the call began
+	*connection // that carries the call
+	listener    *Listener
+	writer      http.ResponseWriter
+	control     http.ResponseController
+	request     *http.Request
 
 	started    time.Time
 	id         string
-	source     string // address of the peer; "local" on a unix socket
-	sourcePort uint16
 	rawPath    string // of the request target, as received
 	rawQuery   string
-	from       source.Source // of the peer
-	connection *connection   // that carries the call; nil: unknown
-	turn       bool          // taken of connection
-	account    account       // what the call has taken of what all share
-	pace       bodyPace      // admit
-	recognized recognized    // admit
+	turn       bool       // taken of connection
+	account    account    // what the call has taken of what all share
+	pace       bodyPace   // admit
+	recognized recognized // admit
 
 	route    *Route          // admit
 	identity caller.Identity // identify; from a claim only after verify
@@ -70,11 +64,10 @@ type replaySignature struct {
 func newCall(g *Gateway, listener string, w http.ResponseWriter, r *http.Request) *call {
 	plan := g.plan.Load()
 	c := &call{
-		Gateway: g, Plan: plan, listener: plan.listener(listener), writer: w, control: *http.NewResponseController(w), request: r,
+		Gateway: g, Plan: plan, connection: connectionOf(r.Context()), listener: plan.listener(listener),
+		writer: w, control: *http.NewResponseController(w), request: r,
 		started: g.Now(), id: newID(),
 	}
-	c.source, c.sourcePort = peer(r.RemoteAddr)
-	c.from, c.connection = source.Parse(r.RemoteAddr), connectionOf(r.Context())
 	c.pace.call = c
 	c.rawPath, c.rawQuery, _ = strings.Cut(r.RequestURI, "?")
 	return c
@@ -83,16 +76,6 @@ func newCall(g *Gateway, listener string, w http.ResponseWriter, r *http.Request
 // newID gives a UUIDv7 (RFC 9562): ids sort by time.
 func newID() string {
 	return uuid.Must(uuid.NewV7()).String() // fails only where the system's random source does
-}
-
-// peer splits a remote address. Unix sockets have none.
-func peer(remote string) (source string, port uint16) {
-	host, text, err := net.SplitHostPort(remote)
-	if err != nil {
-		return "local", 0
-	}
-	number, _ := strconv.ParseUint(text, 10, 16)
-	return host, uint16(number)
 }
 
 // changes tells whether the operation does more than read.

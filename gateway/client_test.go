@@ -151,8 +151,7 @@ func (s signed) text(t testing.TB) string {
 	if s.secret == "" {
 		s.secret = callerSecrets[s.caller]
 	}
-	date := signing.FormatDate(s.date)
-	headers := []signing.Header{{Name: "x-sdk-date", Value: date}}
+	var headers []signing.Header
 	if !s.withoutHost {
 		headers = append(headers, signing.Header{Name: "host", Value: s.host})
 	}
@@ -162,17 +161,21 @@ func (s signed) text(t testing.TB) string {
 	}
 	slices.SortFunc(headers, func(a, b signing.Header) int { return strings.Compare(a.Name, b.Name) })
 	path, query, _ := strings.Cut(s.target, "?")
-	authorization, err := signing.NewKey(accessKeyOf(s.caller), secret.New(s.secret)).Sign(&signing.Request{
+	added, err := signing.SDK.NewKey(accessKeyOf(s.caller), secret.New(s.secret)).Sign(s.date, signing.Request{
 		Method: s.method, Path: signing.CanonicalPath(must(gateway.ParsePath(path))), Query: must(signing.ParseQuery(query)).Canonical(),
 		Headers: headers, PayloadHash: s.payloadHash,
-	})
+	}, signing.Account{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.authenticate != nil {
-		authorization = s.authenticate(authorization)
+	if last := &added[len(added)-1]; s.authenticate != nil {
+		last.Value = s.authenticate(last.Value)
 	}
-	lines := append([]string{"X-Sdk-Date: " + date, "Authorization: " + authorization}, s.signHeader...)
+	var lines []string
+	for _, h := range added {
+		lines = append(lines, h.Name+": "+h.Value)
+	}
+	lines = append(lines, s.signHeader...)
 	text := strings.Replace(plain(s.method, s.target, s.body, append(lines, s.header...)...), "Host: gateway.test", "Host: "+s.host, 1)
 	if s.tamper != nil {
 		return s.tamper(text)

@@ -2,9 +2,14 @@ package gateway
 
 import (
 	"context"
-	"net/http"
+	"net"
+	"strconv"
 	"sync"
-	"time"
+	"sync/atomic"
+
+	"tollgate/accept"
+	"tollgate/audit/logfile"
+	"tollgate/internal/source"
 )
 
 // unprovenStreams is how many requests of one connection are taken at a time while no caller was proven on it; further HTTP/2
@@ -19,56 +24,66 @@ const (
 	unreadOfStream = 64 << 10
 )
 
-// HTTP2 returns the settings of an HTTP/2 server before a gateway. Each stream has its part of what a connection may have sent
-// that was not read yet: the bodies of streams that wait for their turn leave room for those that are being read, whose pace
-// counts.
-func HTTP2(writeTimeout time.Duration) *http.HTTP2Config {
-	return &http.HTTP2Config{
-		MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: unreadOfStream, MaxReceiveBufferPerConnection: maxStreams * unreadOfStream,
-		WriteByteTimeout: writeTimeout,
+// Server returns what a server of calls of one listener needs of the gateway. Each stream has its part of what a connection may have sent
+// that was not read yet: the bodies of streams that wait for their turn leave room for those that are being read, whose pace counts.
+func (g *Gateway) Server(listener string) accept.ServerConfig {
+	return accept.ServerConfig{
+		Handler: g.Handler(listener), Base: g.ending.calls, Context: withConnection,
+		MaxStreams: maxStreams, UnreadOfStream: unreadOfStream, WriteTimeout: g.plan.Load().Bounds.WriteTimeout,
 	}
 }
 
 // connection is what the calls of one connection share.
 type connection struct {
-	turns  chan struct{} // one for each call that was begun before a caller was proven
-	proven chan struct{} // closed when a caller was proven
-	taken  func() (bytes int64, ok bool)
-	once   sync.Once
+	*accept.Connection
+	source     string // address of the peer; "local" on a unix socket
+	sourcePort uint16
+	from       source.Source               // of the peer
+	turns      chan struct{}               // one for each call that was begun before a caller was proven
+	proven     chan struct{}               // closed when a caller was proven
+	recorded   atomic.Pointer[logfile.TLS] // what records but the first say of TLS; nil before the first
+	once       sync.Once
 }
 
 type connectionKey struct{}
 
-// WithConnection returns the context of a new connection, for [http.Server.ConnContext]. Without it the streams of an HTTP/2
-// connection do not wait for each other. taken returns how many bytes the peer has taken, if that is known; nil: it is not.
-func WithConnection(ctx context.Context, taken func() (bytes int64, ok bool)) context.Context {
-	c := &connection{turns: make(chan struct{}, unprovenStreams), proven: make(chan struct{}), taken: taken}
-	return context.WithValue(ctx, connectionKey{}, c)
+// withConnection adds to the context of a new connection what its calls share.
+func withConnection(ctx context.Context) context.Context {
+	return context.WithValue(ctx, connectionKey{}, newConnection(accept.ConnectionOf(ctx)))
 }
 
-func connectionOf(ctx context.Context) *connection {
-	c, _ := ctx.Value(connectionKey{}).(*connection)
+func newConnection(facts *accept.Connection) *connection {
+	c := &connection{
+		Connection: facts, from: source.Parse(facts.Remote), turns: make(chan struct{}, unprovenStreams), proven: make(chan struct{}),
+	}
+	c.source, c.sourcePort = peer(facts.Remote)
 	return c
 }
 
-// prove lets all streams go on.
-func (c *connection) prove() {
-	if c != nil {
-		c.once.Do(func() { close(c.proven) })
+// connectionOf returns the connection of a request; one of which nothing is known, and which has no other request, if there is none.
+func connectionOf(ctx context.Context) *connection {
+	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
+		return c
 	}
+	return newConnection(new(accept.Connection))
 }
 
-// bytesTaken returns how many bytes the peer has taken off the network, if that is known.
-func (c *connection) bytesTaken() (bytes int64, ok bool) {
-	if c == nil || c.taken == nil {
-		return 0, false
+// peer splits a remote address. Unix sockets have none.
+func peer(remote string) (source string, port uint16) {
+	host, text, err := net.SplitHostPort(remote)
+	if err != nil {
+		return "local", 0
 	}
-	return c.taken()
+	number, _ := strconv.ParseUint(text, 10, 16)
+	return host, uint16(number)
 }
+
+// prove lets all streams go on.
+func (c *connection) prove() { c.once.Do(func() { close(c.proven) }) }
 
 // awaitTurn holds a further stream of a connection on which no caller was proven.
 func (c *call) awaitTurn() *Refusal {
-	if c.connection == nil || c.recognized.identity.Caller != "" || c.request.ProtoMajor == 1 { // which has one request at a time
+	if c.recognized.identity.Caller != "" || c.request.ProtoMajor == 1 { // which has one request at a time
 		return nil
 	}
 	select {

@@ -31,7 +31,7 @@ func (c *call) decide() (refused *Refusal) {
 func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refused *Refusal) {
 	account := ""
 	if a.upstream.Signed {
-		if account, refused = readAccount(header); refused != nil {
+		if account, refused = readAccount(p.Callers.Schemes(), header); refused != nil {
 			return r, refused
 		}
 	}

@@ -16,7 +16,7 @@ var errStopping = errors.New("the gateway is stopping")
 // ending is how far the end of a gateway has come.
 type ending struct {
 	announced atomic.Bool     // answers end their connections
-	calls     context.Context // ends when calls are given up
+	calls     context.Context // ends when calls are given up; those of requests are made of it, which bind what a call waits for before its intent
 	rested    context.Context // the same, for calls that spend, which must not take the answer to another call for theirs
 	giveUp    context.CancelCauseFunc
 }
@@ -35,10 +35,6 @@ type untilGivenUp struct {
 
 // Err returns why the context has ended, if it has.
 func (u untilGivenUp) Err() error { return cmp.Or(u.calls.Err(), u.Context.Err()) }
-
-// Context returns a context that ends with [Gateway.GiveUp]. Those of requests should be made of it, see [http.Server.BaseContext]:
-// what a call waits for before its intent is bound to its request.
-func (g *Gateway) Context() context.Context { return g.ending.calls }
 
 // AnnounceEnd has answers end their connections from now on: callers open others, if need be to another gateway. Calls are taken as before.
 func (g *Gateway) AnnounceEnd() { g.ending.announced.Store(true) }

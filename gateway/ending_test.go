@@ -109,7 +109,7 @@ func TestGiveUpPayments(t *testing.T) {
 }
 
 // When a stop does not wait any longer, calls that wait before their intent are refused.
-func TestGiveUpBeforeTheIntent(t *testing.T) {
+func testGiveUpBeforeTheIntent(t *testing.T, e engine) {
 	for name, c := range map[string]struct {
 		set   setting
 		begin func(*testing.T, *fixture) *raw
@@ -131,7 +131,7 @@ func TestGiveUpBeforeTheIntent(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, c.set)
+			f := start(t, behind(e), c.set)
 			caller := c.begin(t, f)
 			begun := time.Now()
 			if n := f.gateway.GiveUp(); n != 1 {
@@ -158,8 +158,8 @@ func holdBody(t *testing.T, f *fixture) *raw {
 }
 
 // The same over HTTP/2: the connection carries the answers of all calls that are given up, also of one whose body is still coming.
-func TestGiveUpOverHTTP2(t *testing.T) {
-	s := startTLS(t, fixed)
+func testGiveUpOverHTTP2(t *testing.T, e engine) {
+	s := startTLS(t, behind(e), fixed)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	s.origin.set(func(net.Conn, *arrival) bool {
@@ -188,9 +188,9 @@ func TestGiveUpOverHTTP2(t *testing.T) {
 }
 
 // Once the end is announced, calls are taken and answered as before, and each answer ends its connection.
-func TestAnnounceEnd(t *testing.T) {
+func testAnnounceEnd(t *testing.T, e engine) {
 	both(t, func(t *testing.T, http2 bool) {
-		s := startTLS(t, fixed)
+		s := startTLS(t, behind(e), fixed)
 		client := s.client(t, http2)
 		connection := ""
 		trace := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { connection = c.Conn.LocalAddr().String() }})

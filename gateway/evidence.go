@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"crypto/tls"
-	"net/http"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -10,8 +9,38 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// evidence keeps what records say of TLS connections: to find it costs a hash of the peer's certificate, and a connection
-// carries many calls.
+// evidenceOf returns what records say of a TLS connection: the first one all of it, and later ones what they have of it. To find it costs
+// a hash of the peer's certificate, and a connection carries many calls.
+func evidenceOf(state *tls.ConnectionState) (first, later *logfile.TLS) {
+	f := tlspolicy.FactsOf(*state)
+	later = &logfile.TLS{
+		Version: f.Version, Suite: f.Suite, Group: f.Group, ALPN: f.ALPN, Resumed: f.Resumed,
+		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
+	}
+	all := *later
+	if len(state.PeerCertificates) > 0 {
+		all.PeerNotAfter = state.PeerCertificates[0].NotAfter
+	}
+	return &all, later
+}
+
+// tlsIn returns the evidence of a caller's connection, and the first time also what the caller offered on it; nil for a plain one.
+func (c *connection) tlsIn() *logfile.TLS {
+	if c.TLS == nil {
+		return nil
+	}
+	if later := c.recorded.Load(); later != nil {
+		return later
+	}
+	first, later := evidenceOf(c.TLS)
+	if !c.recorded.CompareAndSwap(nil, later) {
+		return later // another stream of the connection was the first
+	}
+	first.Offer = (*logfile.Offer)(c.Offer)
+	return first
+}
+
+// evidence remembers that of connections to upstreams.
 type evidence struct {
 	known *lru.Cache[*tls.ConnectionState, *logfile.TLS]
 }
@@ -27,7 +56,7 @@ func newEvidence() evidence {
 	return evidence{known}
 }
 
-// of gives the evidence of one connection; nil for a plain one. The state is taken for that of the same connection
+// of returns the evidence of one connection; nil for a plain one. The state is taken for that of the same connection
 // whenever its address is the same, which holds as long as the cache keeps it alive.
 func (e evidence) of(state *tls.ConnectionState) *logfile.TLS {
 	if state == nil {
@@ -36,36 +65,7 @@ func (e evidence) of(state *tls.ConnectionState) *logfile.TLS {
 	if record, ok := e.known.Get(state); ok {
 		return record
 	}
-	first := e.remember(state)
-	return &first
-}
-
-// ofCaller gives the evidence of a caller's connection, and the first time also what the caller offered on it.
-func (e evidence) ofCaller(r *http.Request) *logfile.TLS {
-	if r.TLS == nil {
-		return nil
-	}
-	if record, ok := e.known.Get(r.TLS); ok {
-		return record
-	}
-	first := e.remember(r.TLS)
-	if offer := tlspolicy.OfferedIn(r.Context()).Take(); offer != nil {
-		first.Offer = (*logfile.Offer)(offer)
-	}
-	return &first
-}
-
-// remember gives the evidence for a connection's first record, and keeps what later ones have of it.
-func (e evidence) remember(state *tls.ConnectionState) logfile.TLS {
-	f := tlspolicy.FactsOf(*state)
-	record := logfile.TLS{
-		Version: f.Version, Suite: f.Suite, Group: f.Group, ALPN: f.ALPN, Resumed: f.Resumed,
-		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
-	}
-	later := record
-	e.known.Add(state, &later)
-	if len(state.PeerCertificates) > 0 {
-		record.PeerNotAfter = state.PeerCertificates[0].NotAfter
-	}
-	return record
+	first, later := evidenceOf(state)
+	e.known.Add(state, later)
+	return first
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net/http"
 
 	"tollgate/audit/logfile"
@@ -33,8 +34,11 @@ func (g *Gateway) ServeDecided(listener string, w http.ResponseWriter, r *http.R
 // Serves tells whether a Host header names the listener.
 func (l *Listener) Serves(header string) bool { return l.knows(hostName(header)) }
 
-// NewEvidence gives what finds the evidence of a request's connection.
-func NewEvidence() func(*http.Request) *logfile.TLS { return newEvidence().ofCaller }
+// WithConnection adds to the context of a new connection what its calls share.
+func WithConnection(ctx context.Context) context.Context { return withConnection(ctx) }
+
+// Evidence returns that of a request's connection.
+func Evidence(ctx context.Context) *logfile.TLS { return connectionOf(ctx).tlsIn() }
 
 // SetQuery adds a query to a record, as describe does.
 func SetQuery(r *logfile.Record, o *catalog.Operation, query signing.Query) { setQuery(r, o, query) }

@@ -24,7 +24,7 @@ func (a *asked) readFacts(account string) (Facts, *Refusal) {
 	read, err := a.parse()
 	facts := Facts{read, account, fields(read.Fields)}
 	if account != "" {
-		facts.recorded = append(facts.recorded, logfile.Field{Name: accountHeader, Kind: string(catalog.FieldOther), Values: []string{account}})
+		facts.recorded = append(facts.recorded, logfile.Field{Name: accountField, Kind: string(catalog.FieldOther), Values: []string{account}})
 	}
 	if refusal := checkQuery(a.operation, a.query); refusal != nil {
 		return facts, refusal

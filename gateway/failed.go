@@ -10,13 +10,14 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
+	"tollgate/signing"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
 
 // failed turns an attempt without a usable answer into what the caller is told.
 func (c *call) failed(request *http.Request, err error) *Refusal {
-	c.warn("upstream gave no usable answer", withoutSecrets(err.Error(), request.Header))
+	c.warn("upstream gave no usable answer", c.withoutSecrets(err.Error(), request.Header))
 	var failure *upstream.Error
 	if !errors.As(err, &failure) { // a transport that does not say may have sent it
 		failure = &upstream.Error{Err: err, MaybeSent: true}
@@ -50,10 +51,13 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 }
 
 // withoutSecrets hides in an error what it may quote of the request that was sent.
-func withoutSecrets(text string, sent http.Header) string {
-	authorization := sent.Get("Authorization") // an internal app's own, or that of the signature
+func (c *call) withoutSecrets(text string, sent http.Header) string {
+	authorization := sent.Get(signing.AuthorizationHeader) // an internal app's own, or that of the signature
 	credentials := strings.TrimLeft(authorization[strings.IndexByte(authorization, ' ')+1:], " \t")
-	hidden := bss.HideToken([]byte(text), sent.Get("X-Security-Token"))
+	hidden := []byte(text)
+	for token := range c.tokensIn(sent) {
+		hidden = bss.HideToken(hidden, token)
+	}
 	return string(bss.HideToken(hidden, credentials))
 }
 

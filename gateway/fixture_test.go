@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/url"
@@ -69,9 +70,11 @@ type fixture struct {
 	metrics  *metrics
 
 	credentials map[string]*credential.Credential
-	server      *http.Server
+	engine      engine
+	server      accept.Server
+	refused     chan accept.Refusal // by the server
+	maxConns    int                 // of the server; 0: the default
 	address     string
-	http2       bool
 }
 
 // waiting is how many calls wait for a rate limit.
@@ -88,24 +91,28 @@ func start(t testing.TB, settings ...setting) *fixture {
 		t.Fatal(err)
 	}
 	f.address = listener.Addr().String()
-	f.serve(t, listener)
+	f.serve(t, listener, nil)
 	return f
 }
 
-// serve runs the HTTP server as the product sets it up.
-func (f *fixture) serve(t testing.TB, listener net.Listener) {
-	f.server = &http.Server{
-		Handler: f.noteAnswers(f.gateway.Handler("local")), ReadHeaderTimeout: patience, IdleTimeout: patience, MaxHeaderBytes: 32 << 10,
-		ErrorLog: zap.NewStdLog(f.config.Logger), Protocols: new(http.Protocols), DisableGeneralOptionsHandler: true,
-		HTTP2: gateway.HTTP2(f.plan.Bounds.WriteTimeout),
+// serve runs the server as the product sets it up, over TLS if there is a configuration of that.
+func (f *fixture) serve(t testing.TB, listener net.Listener, secure *tls.Config) {
+	c := f.gateway.Server("local")
+	c.Handler, c.Listener.TLS, c.Listener.MaxConns = f.noteAnswers(c.Handler), secure, f.maxConns
+	c.Listener.Refused = func(r accept.Refusal) {
+		select {
+		case f.refused <- r:
+		default:
+		}
 	}
-	f.server.Protocols.SetHTTP1(true)
-	f.server.Protocols.SetHTTP2(f.http2)
-	f.server.BaseContext = func(net.Listener) context.Context { return f.gateway.Context() }
-	f.server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context { return gateway.WithConnection(ctx, nil) }
-	(&accept.Requests{Refused: func(net.Addr) {}}).Watch(f.server)
+	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = patience, patience, 32<<10, zap.NewStdLog(f.config.Logger)
+	f.server = f.engine(listener, c)
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = f.server.Serve(listener) })
+	serving.Go(func() {
+		if err := f.server.Serve(); err != nil {
+			t.Errorf("the server ended: %v", err)
+		}
+	})
 	t.Cleanup(func() {
 		_ = f.server.Close()
 		serving.Wait()
@@ -141,7 +148,7 @@ func (w *notingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // prepare builds everything but the listener.
 func prepare(t testing.TB, settings ...setting) *fixture {
 	t.Helper()
-	f := &fixture{history: newHistory(), metrics: &metrics{}}
+	f := &fixture{history: newHistory(), metrics: &metrics{}, engine: accept.NewServer, refused: make(chan accept.Refusal, 100)}
 	f.origin = newOrigin(t, f.history)
 	f.log = &fakeLog{history: f.history}
 	t.Cleanup(func() { checkStages(t, f.log) })
@@ -240,7 +247,7 @@ func callers(t testing.TB, more ...caller.Config) *caller.Registry {
 	for name, sk := range callerSecrets {
 		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
 	}
-	return must(caller.NewRegistry(configs))
+	return must(caller.NewRegistry(configs, signing.Known()))
 }
 
 func credentials(t testing.TB, token secret.String) map[string]*credential.Credential {
@@ -294,6 +301,16 @@ func (f *fixture) table(t testing.TB, given []grants.Grant) *grants.Table {
 		t.Fatal(p)
 	}
 	return made
+}
+
+// connected returns the context of a connection.
+func connected(ctx context.Context, facts *accept.Connection) context.Context {
+	return gateway.WithConnection(accept.WithConnection(ctx, facts))
+}
+
+// from gives a request a connection of its own.
+func from(facts *accept.Connection, r *http.Request) *http.Request {
+	return r.WithContext(connected(r.Context(), facts))
 }
 
 // fixed makes everybody who reaches the listener the local caller.
@@ -373,14 +390,20 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// claim reads what a request says of its signature.
+func (a *arrival) claim(t testing.TB) signing.Claim {
+	t.Helper()
+	claim, err := signing.SDK.ParseClaim(http.Header{"Authorization": a.values("Authorization"), "X-Sdk-Date": a.values("X-Sdk-Date")})
+	if err != nil {
+		t.Fatalf("the claim upstream: %v", err)
+	}
+	return claim
+}
+
 // upstreamAccessKey reads whose key signed a request.
 func (a *arrival) upstreamAccessKey(t testing.TB) string {
 	t.Helper()
-	parsed, err := signing.ParseAuthorization(a.value("Authorization"))
-	if err != nil {
-		t.Fatalf("Authorization upstream: %v", err)
-	}
-	return parsed.AccessKey
+	return a.claim(t).AccessKey
 }
 
 func secretOf(credential string) secret.String { return secret.New(credentialSecrets[credential]) }

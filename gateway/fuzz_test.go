@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tollgate/accept"
 	"tollgate/audit/logfile"
 )
 
@@ -44,7 +45,7 @@ func FuzzCall(f *testing.F) {
 		if err != nil {
 			return
 		}
-		request.RemoteAddr, sent = "127.0.0.1:4000", nil
+		request, sent = from(&accept.Connection{Remote: "127.0.0.1:4000"}, request), nil
 		fix.log.clear()
 		handler.ServeHTTP(httptest.NewRecorder(), request)
 		intents := fix.log.of(logfile.KindIntent)

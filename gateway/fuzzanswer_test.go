@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tollgate/accept"
 	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
@@ -56,7 +57,7 @@ func FuzzAnswer(f *testing.F) {
 		if theirs != nil && theirs.StatusCode < 200 {
 			return // the transport does not give such answers
 		}
-		request.RemoteAddr, answer = "127.0.0.1:4000", text
+		request, answer = from(&accept.Connection{Remote: "127.0.0.1:4000"}, request), text
 		fix.log.clear()
 		got := httptest.NewRecorder()
 		aborted := serveAborting(handler, got, request)

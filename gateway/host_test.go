@@ -85,14 +85,14 @@ func TestWebPagesAreRefused(t *testing.T) {
 }
 
 // A unix socket: no address to record, everything else the same.
-func TestUnixSocket(t *testing.T) {
+func testUnixSocket(t *testing.T, e engine) {
 	path := filepath.Join(t.TempDir(), "s")
 	listener, err := accept.Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := prepare(t, fixed)
-	f.serve(t, listener)
+	f := prepare(t, behind(e), fixed)
+	f.serve(t, listener, nil)
 	c, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)

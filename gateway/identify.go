@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"crypto/x509"
 	"errors"
+	"net/http"
 
 	"tollgate/caller"
+	"tollgate/signing"
 	"tollgate/tlspolicy"
 )
 
@@ -19,10 +21,7 @@ type recognized struct {
 
 func (c *call) recognize() (r recognized) {
 	r.identity, r.claim, r.err = c.Callers.Identify(caller.Evidence{
-		Fixed:         c.listener.Caller,
-		Certificate:   verifiedLeaf(c),
-		Authorization: c.request.Header["Authorization"],
-		Date:          c.request.Header["X-Sdk-Date"],
+		Fixed: c.listener.Caller, Certificate: verifiedLeaf(c), Header: c.request.Header,
 	}, c.started)
 	if failure, ok := errors.AsType[*caller.Error](r.err); ok {
 		r.identity = failure.Known
@@ -56,12 +55,13 @@ func unidentified(failure *caller.Error) *Refusal {
 	return r
 }
 
-// CheckAuthorization refuses the values of Authorization if they are neither a signature nor, where that is possible, for an internal app.
-func CheckAuthorization(values []string, forApp bool) *Refusal {
-	if len(values) == 0 || forApp && caller.IsForApp(values) {
+// CheckAuthorization refuses a header whose Authorization is neither a signature nor, where that is possible, for an internal app.
+func CheckAuthorization(callers *caller.Registry, header http.Header, forApp bool) *Refusal {
+	values := header[signing.AuthorizationHeader]
+	if len(values) == 0 || forApp && callers.Schemes().ForApp(values) {
 		return nil
 	}
-	if _, failure := caller.ReadAuthorization(values); failure != nil {
+	if _, _, failure := callers.ReadClaim(header); failure != nil && !failure.OfDate() {
 		return unidentified(failure)
 	}
 	return nil
@@ -87,7 +87,7 @@ func (c *call) checkCertificate() *Refusal {
 	if c.listener.CheckClient == nil || verifiedLeaf(c) == nil {
 		return nil
 	}
-	err := c.listener.CheckClient(c.request.TLS.VerifiedChains)
+	err := c.listener.CheckClient(c.connection.TLS.VerifiedChains)
 	if err == nil {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (c *call) checkCertificate() *Refusal {
 
 // verifiedLeaf is the certificate that the caller proved to hold, if the listener's CA vouches for it.
 func verifiedLeaf(c *call) *x509.Certificate {
-	if state := c.request.TLS; state != nil && len(state.VerifiedChains) > 0 {
+	if state := c.connection.TLS; state != nil && len(state.VerifiedChains) > 0 {
 		return state.VerifiedChains[0][0]
 	}
 	return nil

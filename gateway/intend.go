@@ -47,8 +47,7 @@ func (c *call) markSignature() *Refusal {
 	if c.claim == nil || !c.changes() {
 		return nil
 	}
-	signed := c.claim.Authorization
-	key := replay.KeyOf(signed.AccessKey, signed.Signature, c.request.Header.Get("X-Sdk-Date"))
+	key := replay.KeyOf(c.claim.AccessKey, c.claim.Signature, c.claim.DateText)
 	switch err := c.Replay.Mark(c.request.Context(), key, c.claim.Date, c.Now()); {
 	case errors.Is(err, replay.ErrReplay):
 		return refusal(replayed, "a request with this signature was taken before; sign again (with a new date) if you mean a second call")

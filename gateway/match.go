@@ -27,7 +27,7 @@ func (c *call) match() *Refusal {
 		return refused
 	}
 	if c.claim == nil { // else it is a signature, and verify's
-		return CheckAuthorization(c.request.Header["Authorization"], !c.upstream.Signed)
+		return CheckAuthorization(c.Callers, c.request.Header, !c.upstream.Signed)
 	}
 	return nil
 }

@@ -6,8 +6,11 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
+	"tollgate/accept"
 	"tollgate/audit/logfile"
 	"tollgate/gateway"
 	"tollgate/tlspolicy"
@@ -15,9 +18,9 @@ import (
 
 // The first record of a connection, also of a resumed one, says what the caller offered and until when its certificate is
 // valid; later ones of the connection do not.
-func TestOfferOncePerConnection(t *testing.T) {
+func testOfferOncePerConnection(t *testing.T, e engine) {
 	both(t, func(t *testing.T, http2 bool) {
-		s := startTLS(t)
+		s := startTLS(t, behind(e))
 		certificate := must(s.ca.Client("", certURI))
 		client := s.client(t, http2, certificate)
 		transport := client.Transport.(*http.Transport)
@@ -68,6 +71,27 @@ func TestOfferInARefusal(t *testing.T) {
 	})
 }
 
+// However many streams of a connection begin at once, one record has the offer.
+func TestOfferOnceAmongStreams(t *testing.T) {
+	offer := &tlspolicy.Offer{ServerName: "a.test"}
+	ctx := connected(t.Context(), &accept.Connection{TLS: new(tls.ConnectionState), Offer: offer})
+	var first, later atomic.Int32
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if record := gateway.Evidence(ctx); record.Offer == nil {
+				later.Add(1)
+			} else if record.Offer.ServerName == offer.ServerName {
+				first.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if first.Load() != 1 || later.Load() != 7 {
+		t.Errorf("%d records have the offer, %d do not", first.Load(), later.Load())
+	}
+}
+
 // BenchmarkCallerEvidence is what a call costs more for the evidence of its connection: "first" with the facts and the offer,
 // "later" from memory.
 func BenchmarkCallerEvidence(b *testing.B) {
@@ -81,30 +105,27 @@ func BenchmarkCallerEvidence(b *testing.B) {
 	state := tls.ConnectionState{Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256, CurveID: tls.X25519}
 	b.Run("handshake", func(b *testing.B) {
 		for b.Loop() {
-			tlspolicy.NewOffered(tlspolicy.OfferOf(hello))
+			tlspolicy.OfferOf(hello)
 		}
 	})
 	offer := tlspolicy.OfferOf(hello)
 	b.Run("first", func(b *testing.B) {
-		evidence := gateway.NewEvidence()
 		for b.Loop() {
 			state := state
-			r := (&http.Request{TLS: &state}).WithContext(connection(b.Context(), offer))
-			evidence(r)
+			gateway.Evidence(connection(b.Context(), &state, &offer))
 		}
 	})
 	b.Run("later", func(b *testing.B) {
-		evidence := gateway.NewEvidence()
-		r := (&http.Request{TLS: &state}).WithContext(connection(b.Context(), offer))
+		ctx := connection(b.Context(), &state, &offer)
 		for b.Loop() {
-			evidence(r)
+			gateway.Evidence(ctx)
 		}
 	})
 }
 
 // connection is the context of a request, about as deep as net/http makes it.
-func connection(ctx context.Context, offer tlspolicy.Offer) context.Context {
-	ctx = tlspolicy.WithOffered(ctx, tlspolicy.NewOffered(offer))
+func connection(ctx context.Context, state *tls.ConnectionState, offer *tlspolicy.Offer) context.Context {
+	ctx = connected(ctx, &accept.Connection{TLS: state, Offer: offer})
 	ctx = context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(nil))
 	return ctx
 }

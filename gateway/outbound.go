@@ -72,7 +72,9 @@ func (c *call) signedHeader() http.Header {
 		forward(header, c.request.Header, name)
 	}
 	for _, name := range c.operation.ForwardHeaders {
-		forward(header, c.request.Header, name)
+		if _, owned := c.Callers.Schemes().Owns(name); !owned { // the configuration lets none be declared
+			forward(header, c.request.Header, name)
+		}
 	}
 	return header
 }
@@ -102,7 +104,7 @@ func (c *call) unsignedHeader() http.Header {
 		}
 	}
 	if c.claim != nil {
-		delete(header, "Authorization")
+		delete(header, signing.AuthorizationHeader)
 	}
 	header["Tollgate-Caller"] = []string{c.identity.Caller}
 	header["Tollgate-Call-Id"] = []string{c.id}
@@ -113,7 +115,7 @@ func (c *call) unsignedHeader() http.Header {
 }
 
 func (c *call) scheme() string {
-	if c.request.TLS != nil {
+	if c.connection.TLS != nil {
 		return "https"
 	}
 	return "http"

@@ -156,8 +156,10 @@ func (p *answerPace) check() {
 }
 
 func (p *answerPace) taken() int64 {
-	if bytes, ok := p.call.connection.bytesTaken(); ok {
-		return bytes
+	if known := p.call.connection.Taken; known != nil {
+		if bytes, ok := known(); ok {
+			return bytes
+		}
 	}
 	return p.passed
 }

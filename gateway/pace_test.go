@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tollgate/accept"
 	"tollgate/audit/logfile"
 	"tollgate/gateway"
 )
@@ -153,8 +154,8 @@ func TestPaceOfBodies(t *testing.T) {
 
 func pacedRequest(method, target string, body io.ReadCloser, length int64) *http.Request {
 	r := httptest.NewRequest(method, target, nil)
-	r.Body, r.ContentLength, r.RequestURI, r.RemoteAddr, r.Host = body, length, target, "127.0.0.1:4000", "gateway.test"
-	return r
+	r.Body, r.ContentLength, r.RequestURI, r.Host = body, length, target, "gateway.test"
+	return from(&accept.Connection{Remote: "127.0.0.1:4000"}, r)
 }
 
 // answeringAtOnce is an upstream in memory.
@@ -229,9 +230,9 @@ func TestPaceIsThatOfTheNetwork(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
 				r := pacedRequest("GET", "/app/x", http.NoBody, 0)
-				r = r.WithContext(gateway.WithConnection(r.Context(), func() (int64, bool) {
+				r = from(&accept.Connection{Taken: func() (int64, bool) {
 					return 5000 + tt.perSecond*int64(time.Since(begun)/time.Second), true // with what the connection carried before
-				}))
+				}}, r)
 				w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), each: 64 << 10, every: time.Minute, body: new(pacedBody)}
 				if aborted := serveAborting(f.gateway.Handler("local"), w, r); aborted == tt.taken {
 					t.Errorf("broken off: %t", aborted)

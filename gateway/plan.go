@@ -87,7 +87,7 @@ type way struct {
 
 func (p *Plan) explain(q *Question, w *way) Ruling {
 	r := Ruling{Operation: w.operation, Upstream: w.upstream}
-	if r.Refusal = CheckAuthorization(q.Header["Authorization"], w.known && !w.upstream.Signed); r.Refusal != nil {
+	if r.Refusal = CheckAuthorization(p.Callers, q.Header, w.known && !w.upstream.Signed); r.Refusal != nil {
 		return r
 	}
 	if r.Refusal = w.readHeader(q.Header, int64(len(q.Body))); r.Refusal != nil {

@@ -21,6 +21,7 @@ import (
 	"tollgate/internal/secret"
 	"tollgate/ratelimit"
 	"tollgate/replay"
+	"tollgate/signing"
 )
 
 // What is watched calls do, and then goes on.
@@ -59,7 +60,7 @@ func nothing(t testing.TB, shared gateway.Bounds) *gateway.Plan {
 	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout, shared.LogDeadline = 1, 1, 1, 1
 	table, _ := grants.New(nil, nil)
 	return &gateway.Plan{
-		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}})), Grants: table, Limits: deaf{}, Bounds: shared,
+		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known())), Grants: table, Limits: deaf{}, Bounds: shared,
 		Listeners: map[string]*gateway.Listener{"other": {Name: "other"}},
 	}
 }
@@ -142,7 +143,7 @@ func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
 		}
 	}}
 	return &gateway.Plan{
-		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}})),
+		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known())),
 		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Facts()}}),
 		Credentials: map[string]*credential.Credential{name: c},
 		Limits:      limiter, Bounds: f.plan.Bounds,

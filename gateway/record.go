@@ -37,7 +37,7 @@ func (c *call) record(kind logfile.Kind) *logfile.Record {
 
 // describe adds what was asked for.
 func (c *call) describe(r *logfile.Record) {
-	r.TLSIn = c.evidence.ofCaller(c.request)
+	r.TLSIn = c.tlsIn()
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
 	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
 		c.describeUnmatched(r)
@@ -119,7 +119,7 @@ func (c *call) refuse(refusal *Refusal) {
 		r.Stage = c.stage
 		r.ClaimedCaller = refusal.Claimed
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
-			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.Authorization.AccessKey
+			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.AccessKey
 		}
 		truncate(r)
 		r.TotalMicros = now.Sub(c.started).Microseconds()

@@ -183,11 +183,11 @@ func TestKeysAndTokensAreNotWritten(t *testing.T) {
 
 func signatureIn(t testing.TB, authorization string) string {
 	t.Helper()
-	parsed, err := signing.ParseAuthorization(authorization)
-	if err != nil {
-		t.Fatal(err)
+	_, signature, found := strings.Cut(authorization, ", Signature=")
+	if !found || len(signature) != 64 {
+		t.Fatalf("no signature in %q", authorization)
 	}
-	return parsed.Signature
+	return signature
 }
 
 // A security token in an error is hidden without changing its length, and elsewhere answers are not touched.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"iter"
 	"net/http"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/signing"
 	"tollgate/upstream"
 )
 
@@ -72,15 +74,27 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	if err != nil {
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
-	token := request.Header.Get("X-Security-Token")
-	if token != "" {
+	hidden := false
+	for token := range c.tokensIn(request.Header) {
 		a.hide(token)
+		hidden = true
 	}
 	refusal := c.judge(a)
-	if refusal == nil && token != "" && a.coded && len(a.held) > 0 {
+	if refusal == nil && hidden && a.coded && len(a.held) > 0 {
 		refusal = c.withheld(a)
 	}
 	return a, refusal
+}
+
+// tokensIn yields the security tokens in a header that is sent. They are secrets.
+func (c *call) tokensIn(sent http.Header) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, name := range c.Callers.Schemes().Headers(signing.Token) {
+			if token := sent.Get(name); token != "" && !yield(token) {
+				return
+			}
+		}
+	}
 }
 
 // hold reads an answer as far as it is held.

@@ -77,7 +77,7 @@ func (c *call) holders() (h holders) {
 	}
 	if claim := c.recognized.claim; claim != nil {
 		h.add(holder{kind: ofUnproven})
-		h.add(holder{kind: ofAccessKey, name: claim.Authorization.AccessKey})
+		h.add(holder{kind: ofAccessKey, name: claim.AccessKey})
 	} else {
 		h.add(holder{kind: ofNameless})
 	}

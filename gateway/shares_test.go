@@ -62,9 +62,9 @@ func TestUsualShares(t *testing.T) {
 
 // stranger returns the holders of a call that claims one of some access keys; 0: none.
 func stranger(from source.Source, key int) []holder {
-	c := &call{from: from}
+	c := &call{connection: &connection{from: from}}
 	if key > 0 {
-		c.recognized.claim = &caller.Claim{Authorization: signing.Authorization{AccessKey: fmt.Sprint(key)}}
+		c.recognized.claim = &caller.Claim{Claim: signing.Claim{AccessKey: fmt.Sprint(key)}}
 	}
 	who := c.holders()
 	return who.all()

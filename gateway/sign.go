@@ -1,29 +1,33 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 
 	"tollgate/credential"
 	"tollgate/signing"
 )
 
-// sign is step 9: a fresh date, the account of the credential, and the signature over exactly what is sent.
+// sign is step 9: a signature of this moment in the name of the credential's account, over exactly what is sent. Which headers make
+// it up, only the credential's scheme knows.
 func (c *call) sign(r *http.Request, lease *credential.Lease) error {
-	add := adder{r.Header, make([]string, 0, 4)}
-	add.add("X-Sdk-Date", signing.FormatDate(c.Now()))
-	if id := lease.DomainID(); id != "" {
-		add.add("X-Domain-Id", id)
-	}
-	if token := lease.SecurityToken(); !token.IsZero() {
-		add.add("X-Security-Token", token.Reveal())
-	}
-	authorization, err := lease.Sign(&signing.Request{
-		Method: r.Method, Path: r.URL.RawPath, Query: r.URL.RawQuery, Headers: signedLines(r), PayloadHash: c.bodyHash,
+	room := new(struct {
+		lines  [2]signing.Header
+		values [4]string
+	})
+	added, err := lease.Sign(c.Now(), signing.Request{
+		Method: r.Method, Path: r.URL.RawPath, Query: r.URL.RawQuery, Headers: appendSigned(room.lines[:0], r), PayloadHash: c.bodyHash,
 	})
 	if err != nil {
 		return err
 	}
-	add.add("Authorization", authorization)
+	add := adder{r.Header, room.values[:0]}
+	for _, h := range added {
+		if _, owned := c.Callers.Schemes().Owns(h.Name); !owned { // it would not be hidden if it is a secret
+			return fmt.Errorf("the header %s is of no scheme that the gateway knows", h.Name)
+		}
+		add.add(h.Name, h.Value)
+	}
 	return nil
 }
 
@@ -39,22 +43,12 @@ func (a *adder) add(name, value string) {
 	a.header[name] = a.values[last-1 : last : last]
 }
 
-// signedNames are the headers that are signed besides Host, in the order of the signature: those that decide how the body is read,
-// or whose call it is. Others are sent unsigned, since an upstream that reads one of them otherwise, or a hop that rewrites it, would
-// find the signature wrong, for which the credential pauses.
-var signedNames = [...]struct{ name, signed string }{
-	{"Content-Type", "content-type"}, {"", "host"}, {"X-Domain-Id", "x-domain-id"}, {"X-Sdk-Date", "x-sdk-date"}, {"X-Security-Token", "x-security-token"},
-}
-
-// signedLines returns the headers that are signed.
-func signedLines(r *http.Request) []signing.Header {
-	lines := make([]signing.Header, 0, len(signedNames))
-	for _, header := range signedNames {
-		if header.name == "" {
-			lines = append(lines, signing.Header{Name: header.signed, Value: r.Host})
-		} else if values := r.Header[header.name]; values != nil {
-			lines = append(lines, signing.Header{Name: header.signed, Value: values[0]})
-		}
+// appendSigned appends the headers that are signed besides those of the signature, in the order of their names: those that decide how
+// the body is read, and by whom. Others are sent unsigned, since an upstream that reads one of them otherwise, or a hop that rewrites
+// it, would find the signature wrong, for which the credential pauses.
+func appendSigned(lines []signing.Header, r *http.Request) []signing.Header {
+	if values := r.Header["Content-Type"]; values != nil {
+		lines = append(lines, signing.Header{Name: "content-type", Value: values[0]})
 	}
-	return lines
+	return append(lines, signing.Header{Name: "host", Value: r.Host})
 }

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tollgate/accept"
 	"tollgate/gateway"
 	"tollgate/internal/testpki"
 )
@@ -64,7 +65,7 @@ func (c *onConnection) answers(code string) int {
 func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
 	r := readRequest(t, text)
 	body := &waitedBody{pacedBody{parts: []pacedPart{{after, int(r.ContentLength)}}}, c}
-	r.Body, r.ProtoMajor, r.RemoteAddr = body, 2, "192.0.2.1:4000"
+	r.Body, r.ProtoMajor = body, 2
 	r = r.WithContext(c.context)
 	c.group.Go(func() {
 		w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), body: &body.pacedBody}
@@ -80,7 +81,7 @@ func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
 func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
 	synctest.Test(t, func(t *testing.T) {
-		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
+		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		claim := signedPay()
 		claim.secret = "not the secret 0123456789"
 		for range 32 {
@@ -112,7 +113,7 @@ func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 func TestWaitingStreamIsLeft(t *testing.T) {
 	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
 	synctest.Test(t, func(t *testing.T) {
-		ctx, leave := context.WithCancel(gateway.WithConnection(context.Background(), nil))
+		ctx, leave := context.WithCancel(connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}))
 		c := &onConnection{f: f, context: ctx, codes: map[string]int{}}
 		for range 9 {
 			c.call(t, signedPay().text(t), 4*time.Second)
@@ -131,7 +132,7 @@ func TestWaitingStreamIsLeft(t *testing.T) {
 func TestHeadersBound(t *testing.T) {
 	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
 	synctest.Test(t, func(t *testing.T) {
-		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
+		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		large := signedPay()
 		large.header = []string{"X-Large: " + strings.Repeat("x", 20<<10)}
 		for range 3 {
@@ -165,7 +166,7 @@ func TestHeadersOfCertificateCallers(t *testing.T) {
 	f.listener.Local = false
 	leaf := must(must(testpki.New()).Client("", certURI)).Leaf
 	synctest.Test(t, func(t *testing.T) {
-		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
+		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		large := "X-Large: " + strings.Repeat("x", 20<<10)
 		stranger := signedPay()
 		stranger.header = []string{large}
@@ -173,7 +174,7 @@ func TestHeadersOfCertificateCallers(t *testing.T) {
 		synctest.Wait()
 		for want, state := range map[string]*tls.ConnectionState{"": {VerifiedChains: [][]*x509.Certificate{{leaf}}}, "TG.6007": {}} {
 			r := readRequest(t, plain("GET", "/echo/x", "", large))
-			r.TLS, r.RemoteAddr = state, "192.0.2.1:4001"
+			r = from(&accept.Connection{TLS: state, Remote: "192.0.2.1:4001"}, r)
 			w := httptest.NewRecorder()
 			f.gateway.Handler("local").ServeHTTP(w, r)
 			if got := (&reply{w.Code, w.Header(), w.Body.String(), nil}).code(); got != want {
@@ -213,7 +214,7 @@ func TestUnreadBodiesCount(t *testing.T) {
 	const room = 1 << 20 // for the first bytes of bodies; an access key has a sixteenth
 	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls, b.Body, b.Bodies = 10_000, 64<<10, room }))
 	synctest.Test(t, func(t *testing.T) {
-		c := &onConnection{f: f, context: gateway.WithConnection(context.Background(), nil), codes: map[string]int{}}
+		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		claim := signedPay()
 		claim.secret, claim.body = "not the secret 0123456789", strings.Repeat("x", 40<<10)
 		for range 3 {

@@ -33,7 +33,7 @@ type secured struct {
 func startTLS(t *testing.T, settings ...setting) *secured {
 	t.Helper()
 	f := prepare(t, settings...)
-	f.http2, f.listener.Local = true, false
+	f.listener.Local = false
 	ca := must(testpki.New())
 	certificate := must(ca.Server("gateway.test", "intl.test"))
 	policy := must(tlspolicy.Named("huawei-high"))
@@ -42,9 +42,9 @@ func startTLS(t *testing.T, settings ...setting) *secured {
 		t.Fatal(err)
 	}
 	f.address = inner.Addr().String()
-	f.serve(t, accept.New(inner, accept.Config{TLS: policy.Server(tlspolicy.Server{
+	f.serve(t, inner, policy.Server(tlspolicy.Server{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }, ClientCAs: ca.Pool(),
-	})}))
+	}))
 	return &secured{f, ca}
 }
 
@@ -224,8 +224,8 @@ func TestPauseInAStreamOverBothProtocols(t *testing.T) {
 
 // A caller that does not read is cut off. (Over HTTP/1.1 and TLS the same takes five seconds more, for which crypto/tls
 // tries to say goodbye: TestSlowReader has plain HTTP/1.1.)
-func TestSlowReaderOverHTTP2(t *testing.T) {
-	s := startTLS(t, bounded(func(b *gateway.Bounds) { b.WriteTimeout = 50 * time.Millisecond }))
+func testSlowReaderOverHTTP2(t *testing.T, e engine) {
+	s := startTLS(t, behind(e), bounded(func(b *gateway.Bounds) { b.WriteTimeout = 50 * time.Millisecond }))
 	s.origin.set(endless, nil)
 	response, err := s.client(t, true, must(s.ca.Client("", certURI))).Do(request(t, "GET", "/echo/x", nil))
 	if err != nil {
@@ -276,18 +276,17 @@ func TestTLSTowardsTheUpstream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, fixed)
 			serverConfig := policy.Server(tlspolicy.Server{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &certificate, nil }})
-			front := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				f.history.add("upstream first byte " + r.Host)
-				w.Header().Set("Content-Type", "application/json")
-				_, _ = io.WriteString(w, "{}")
-			}), ErrorLog: nil}
 			inner, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
-			listener := accept.New(inner, accept.Config{TLS: serverConfig})
+			front := accept.NewServer(inner, accept.ServerConfig{Listener: accept.Config{TLS: serverConfig}, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				f.history.add("upstream first byte " + r.Host)
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, "{}")
+			})})
 			done := make(chan struct{})
-			go func() { defer close(done); _ = front.Serve(listener) }()
+			go func() { defer close(done); _ = front.Serve() }()
 			t.Cleanup(func() { _ = front.Close(); <-done })
 			u := f.upstream["bss"]
 			u.Scheme, u.Host = "https", "bss.test"

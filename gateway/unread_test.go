@@ -16,8 +16,8 @@ import (
 )
 
 // Streams that wait for their turn, and send as much as they may, leave room to those whose bodies are being read.
-func TestWaitingStreamsLeaveRoom(t *testing.T) {
-	s := startTLS(t, bounded(func(b *gateway.Bounds) { b.Calls, b.Bodies = 1024, 256<<20 }))
+func testWaitingStreamsLeaveRoom(t *testing.T, e engine) {
+	s := startTLS(t, behind(e), bounded(func(b *gateway.Bounds) { b.Calls, b.Bodies = 1024, 256<<20 }))
 	config := must(tlspolicy.Named("huawei-high")).Client(tlspolicy.Client{ServerName: "gateway.test", RootCAs: s.ca.Pool()})
 	config.NextProtos = []string{"h2"}
 	conn := must(tls.Dial("tcp", s.address, config))
@@ -66,8 +66,8 @@ func TestWaitingStreamsLeaveRoom(t *testing.T) {
 }
 
 // A peer may send as much as HTTP/2 lets it from the start, before it has seen any settings of ours.
-func TestBodyBeforeTheSettings(t *testing.T) {
-	s := startTLS(t)
+func testBodyBeforeTheSettings(t *testing.T, e engine) {
+	s := startTLS(t, behind(e))
 	config := must(tlspolicy.Named("huawei-high")).Client(tlspolicy.Client{ServerName: "gateway.test", RootCAs: s.ca.Pool()})
 	config.NextProtos = []string{"h2"}
 	conn := must(tls.Dial("tcp", s.address, config))

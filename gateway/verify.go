@@ -14,22 +14,22 @@ func (c *call) verify() *Refusal {
 	if c.claim == nil {
 		return nil
 	}
-	headers, err := signing.SignedHeaders(c.request.Header, c.request.Host, c.claim.Authorization.SignedHeaders)
+	headers, err := signing.SignedHeaders(c.request.Header, c.request.Host, c.claim.SignedHeaders)
 	if err != nil {
 		return c.unproven(badSignature, err.Error())
 	}
-	hash, err := signing.PayloadHash(headers, c.bodyHash)
+	hash, err := signing.PayloadHash(c.claim.Scheme, headers, c.bodyHash)
 	if err != nil {
 		return c.unproven(badSignature, err.Error())
 	}
 	if hash == signing.UnsignedPayload && !c.bodyMayBeUnsigned() {
-		return c.unproven(unsignedPayload, c.operation.Name+" changes something, so the body must be signed, and X-Sdk-Content-Sha256: UNSIGNED-PAYLOAD "+
-			"is taken for reads, and for DELETE without a body, only; the provider's PHP SDK cannot sign bodies, so use another one for this call")
+		return c.unproven(unsignedPayload, c.operation.Name+" changes something, so the body must be signed, and "+
+			signing.HeaderOf(c.claim.Scheme, signing.ContentHash)+": UNSIGNED-PAYLOAD is taken for reads, and for DELETE without a body, only; the provider's PHP SDK cannot sign bodies, so use another one for this call")
 	}
 	if name := c.unsignedChoice(); name != "" {
 		return c.unproven(badSignature, name+" chooses the account, so it must be signed")
 	}
-	if !c.claim.Verify(&signing.Request{
+	if !c.claim.Verify(signing.Request{
 		Method: c.request.Method, Path: signing.CanonicalPath(c.path), Query: c.query.Canonical(), Headers: headers, PayloadHash: hash,
 	}) {
 		return c.unproven(badSignature, "the signature is not that of this access key over this method, path, query, signed headers and body")
@@ -45,11 +45,15 @@ func (c *call) bodyMayBeUnsigned() bool {
 
 // unsignedChoice returns the header that chooses the account and is not signed; "" if there is none.
 func (c *call) unsignedChoice() string {
-	for _, name := range [...]string{credentialHeader, accountHeader} {
-		chooses := c.request.Header[name] != nil && (name == credentialHeader || c.upstream.Signed)
-		if chooses && !slices.Contains(c.claim.Authorization.SignedHeaders, strings.ToLower(name)) {
-			return name
-		}
+	unsigned := func(name string) bool {
+		return c.request.Header[name] != nil && !slices.Contains(c.claim.SignedHeaders, strings.ToLower(name))
+	}
+	if unsigned(credentialHeader) {
+		return credentialHeader
+	}
+	accounts := c.Callers.Schemes().Headers(signing.AccountName)
+	if i := slices.IndexFunc(accounts, unsigned); i >= 0 && c.upstream.Signed {
+		return accounts[i]
 	}
 	return ""
 }

@@ -10,10 +10,9 @@ import (
 // Key stands for one signature. It is a hash, so it may be written to records: the signature cannot be found from it.
 type Key [sha256.Size]byte
 
-// KeyOf gives the key of a signature, as sent: the access key, the signature's hex digits and the X-Sdk-Date value. Each
-// part is hashed after its length (eight bytes, big-endian), so that no two different triples are hashed as the same
-// bytes. The verifier must accept one spelling only of each signature (package signing does: 64 lower-case hex digits),
-// otherwise another spelling would be another key.
+// KeyOf returns the key of a signature: access key, signature and date, as they were sent. Each part is hashed after its length (eight
+// bytes, big-endian), so that no two different triples are hashed as the same bytes. The verifier must accept one spelling only of each
+// signature and date (as claims of package signing have), otherwise another spelling would be another key.
 func KeyOf(accessKey, signature, date string) Key {
 	buf := make([]byte, 0, 512)
 	for _, part := range [...]string{accessKey, signature, date} {

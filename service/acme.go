@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"net"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -117,8 +117,12 @@ func (s *Service) startACME(ctx context.Context) error {
 	return nil
 }
 
-// maxChallengeConns bounds the connections of authorities, which ask from a few places at once.
-const maxChallengeConns = 256
+const (
+	// maxChallengeConns bounds the connections of authorities, which ask from a few places at once.
+	maxChallengeConns  = 256
+	maxChallengeHeader = 8 << 10
+	challengeTimeout   = 10 * time.Second
+)
 
 // listenChallenges answers HTTP-01 challenges, and gives the address; "" if none is configured.
 func (s *Service) listenChallenges(ctx context.Context) (string, error) {
@@ -133,10 +137,10 @@ func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 	for _, u := range s.reloader.acme {
 		sources = append(sources, u.Source)
 	}
-	server := acme.NewServer(s.logger, sources...)
-	watch := accept.Requests{Refused: func(net.Addr) {}} // marks the connections that are busy
-	watch.Watch(server)
-	s.endpoints = append(s.endpoints, s.begin(server, accept.New(inner, accept.Config{MaxConns: maxChallengeConns})))
+	s.servers = append(s.servers, s.begin(accept.NewServer(inner, accept.ServerConfig{
+		Handler: acme.Handler(sources...), Listener: accept.Config{MaxConns: maxChallengeConns}, MaxHeader: maxChallengeHeader,
+		Timeout: challengeTimeout, IdleTimeout: challengeTimeout, ErrorLog: s.errorLog(zap.DebugLevel),
+	})))
 	s.logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
 	return inner.Addr().String(), nil
 }

@@ -13,6 +13,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
+	"tollgate/signing"
 )
 
 const (
@@ -73,7 +74,7 @@ func newRegistry(configured []config.Caller, kept setting.Secrets) (*caller.Regi
 		}
 		all = append(all, known)
 	}
-	return caller.NewRegistry(all)
+	return caller.NewRegistry(all, signing.Known())
 }
 
 // signers are the credentials, in the order of the configuration.

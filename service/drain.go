@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
-	"tollgate/accept"
 	"tollgate/config"
 )
 
@@ -73,8 +70,8 @@ func (s *Service) Drain() error {
 // Calls may outlive their connections: HTTP/2 ones end with their peers.
 func (s *Service) drained(ctx context.Context) <-chan struct{} {
 	var group sync.WaitGroup
-	for _, e := range s.endpoints {
-		group.Go(func() { _ = e.listener.Drain(ctx) }) // what is left then is closed with the rest
+	for _, server := range s.servers {
+		group.Go(func() { _ = server.Shutdown(ctx) }) // what is left then is closed with the rest
 	}
 	done := make(chan struct{})
 	go func() {
@@ -83,25 +80,4 @@ func (s *Service) drained(ctx context.Context) <-chan struct{} {
 		_ = s.gateway.Wait(ctx)
 	}()
 	return done
-}
-
-// endpoint is a listener with its HTTP server.
-type endpoint struct {
-	listener *accept.Listener
-	server   *http.Server
-}
-
-// begin serves a listener until that is closed.
-func (s *Service) begin(server *http.Server, listener *accept.Listener) *endpoint {
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-			s.failed <- err
-		}
-	}()
-	return &endpoint{listener, server}
-}
-
-func (e *endpoint) close() {
-	_ = e.listener.Close()
-	_ = e.server.Close()
 }

@@ -2,13 +2,12 @@ package service
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
+	"log"
 	"net"
-	"net/http"
-	"slices"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"tollgate/accept"
 	"tollgate/admin"
@@ -22,11 +21,12 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	if err != nil {
 		return err
 	}
-	bounded := accept.New(inner, accept.Config{
+	c := s.gateway.Server(l.Name)
+	c.Listener = accept.Config{
 		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
-	})
-	s.endpoints = append(s.endpoints, s.serve(l.Name, bounded, s.gateway.Handler(l.Name), tlsConfig))
+	}
+	s.servers = append(s.servers, s.serve(inner, c))
 	s.addresses[l.Name] = inner.Addr().String()
 	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
 	return nil
@@ -50,34 +50,27 @@ func (s *Service) protect(plan *gateway.Plan) error {
 	return nil
 }
 
-// serve runs an HTTP server on a listener. HTTP/2 is served where the TLS policy negotiated it.
-func (s *Service) serve(name string, listener *accept.Listener, handler http.Handler, tlsConfig *tls.Config) *endpoint {
+// serve runs a server until it is closed, within the bounds that all listeners have.
+func (s *Service) serve(inner net.Listener, c accept.ServerConfig) accept.Server {
 	b := s.config.Bounds
-	errorLog, _ := zap.NewStdLogAt(s.logger, zap.WarnLevel) // fails for unknown levels only
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, MaxHeaderBytes: int(b.Headers),
-		ErrorLog:  errorLog,
-		HTTP2:     gateway.HTTP2(b.WriteTimeout),
-		Protocols: new(http.Protocols),
-	}
-	server.Protocols.SetHTTP1(true)
-	server.DisableGeneralOptionsHandler = true // "OPTIONS *" is a call like any other, and refused as one
-	if tlsConfig != nil {
-		server.TLSConfig = tlsConfig
-		server.Protocols.SetHTTP2(slices.Contains(tlsConfig.NextProtos, "h2"))
-	}
-	if s.gateway != nil { // the admin listener is there before it, and stays behind it
-		server.BaseContext = func(net.Listener) context.Context { return s.gateway.Context() }
-	}
-	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return gateway.WithConnection(ctx, func() (int64, bool) { return accept.Taken(conn) })
-	}
-	watch := accept.Requests{
-		Refused: func(net.Addr) { s.metrics.ConnectionRefused(name, "malformed or broken off request") },
-		Silent:  func(r accept.Refusal) { s.connectionRefused(name, r) },
-	}
-	watch.Watch(server)
-	return s.begin(server, listener)
+	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = b.HeaderTimeout, b.IdleTimeout, int(b.Headers), s.errorLog(zap.WarnLevel)
+	return s.begin(accept.NewServer(inner, c))
+}
+
+// begin runs a server until it is closed.
+func (s *Service) begin(server accept.Server) accept.Server {
+	go func() {
+		if err := server.Serve(); err != nil {
+			s.failed <- err
+		}
+	}()
+	return server
+}
+
+// errorLog returns the log of a server.
+func (s *Service) errorLog(level zapcore.Level) *log.Logger {
+	made, _ := zap.NewStdLogAt(s.logger, level) // fails for unknown levels only
+	return made
 }
 
 func (s *Service) listenAdmin(ctx context.Context) error {
@@ -89,8 +82,10 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	bounded := accept.New(inner, accept.Config{MaxConns: adminConns})
-	s.admin = s.serve("admin", bounded, admin.Handler(s.registry, s.readiness), nil)
+	s.admin = s.serve(inner, accept.ServerConfig{
+		Handler:  admin.Handler(s.registry, s.readiness),
+		Listener: accept.Config{MaxConns: adminConns, Refused: s.adminRefused},
+	})
 	s.addresses["admin"] = inner.Addr().String()
 	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
 	return nil

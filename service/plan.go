@@ -9,6 +9,7 @@ import (
 	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
+	"tollgate/signing"
 )
 
 // Plan returns what a configuration says of calls, for [gateway.Plan.Explain]. Nothing is opened for it and no secret is read, so no call
@@ -34,7 +35,7 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	for _, k := range c.Callers {
 		known = append(known, caller.Config{Name: k.Name, Certificates: k.Certificates})
 	}
-	plan.Callers, err = caller.NewRegistry(known)
+	plan.Callers, err = caller.NewRegistry(known, signing.Known())
 	return plan, err
 }
 

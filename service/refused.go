@@ -20,6 +20,8 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	case accept.ReasonSilent: // health checks and port scans: they take no place from what is worth a record
 		s.logger.Debug("a connection was closed before its first byte", zap.String("listener", listener), zap.String("remote", r.Remote))
 		return
+	case accept.ReasonMalformed: // its peer has an answer, and the metric is all that is known of it
+		return
 	case accept.ReasonMadeRoom, accept.ReasonTooMany, accept.ReasonTooManySource:
 		s.cutOff.Do(func() {
 			s.logger.Warn("a connection is cut off; the metric tollgate_connections_refused_total counts all of them", zap.String("listener", listener),
@@ -41,12 +43,20 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	})
 }
 
+// adminRefused counts connections that came to no request of the admin listener. What its bounds refuse is not put on record: it is there
+// before the log.
+func (s *Service) adminRefused(r accept.Refusal) {
+	if r.Reason == accept.ReasonSilent || r.Reason == accept.ReasonMalformed {
+		s.connectionRefused("admin", r)
+	}
+}
+
 // whyRefused returns what records and summaries say of why a connection was refused. What a peer offered shows better than the
 // error that nothing was in common with it.
 func whyRefused(r accept.Refusal) logfile.Count {
 	why := logfile.Count{Reason: string(r.Reason), Stage: logfile.StageHandshake}
 	switch r.Reason {
-	case accept.ReasonTooMany, accept.ReasonTooManySource, accept.ReasonMadeRoom, accept.ReasonAcceptFailed, accept.ReasonSilent:
+	case accept.ReasonTooMany, accept.ReasonTooManySource, accept.ReasonMadeRoom, accept.ReasonAcceptFailed, accept.ReasonSilent, accept.ReasonMalformed:
 		why.Stage = logfile.StageConnection
 	case accept.ReasonVersion:
 		why.TLSFailure = logfile.TLSVersion

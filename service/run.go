@@ -54,9 +54,9 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 
 // closeAll closes what is open, in the order in which it depends on each other.
 func (s *Service) closeAll(ctx context.Context) error {
-	for _, e := range append(s.endpoints, s.admin) {
-		if e != nil {
-			e.close()
+	for _, server := range append(s.servers, s.admin) {
+		if server != nil {
+			_ = server.Close()
 		}
 	}
 	if s.stop != nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"tollgate/accept"
 	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/mac"
@@ -64,10 +65,10 @@ type Service struct {
 	descriptors        descriptors
 	accepted           *accepted.Memory // nil: without the log's key
 	closers            []func()
-	endpoints          []*endpoint            // all but the admin listener's
+	servers            []accept.Server        // all but the admin listener's
 	addresses          map[string]string      // where listeners listen, by name
 	protected          map[string]*tls.Config // TLS of the listeners that have it, by name
-	admin              *endpoint              // nil without an admin listener
+	admin              accept.Server          // nil without an admin listener
 	failed             chan error             // a server that ended by itself
 	starting           starting
 	stop               context.CancelFunc

@@ -1,66 +1,40 @@
 package signing
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 )
 
-// maxAuthorization bounds an Authorization header, in bytes.
-const maxAuthorization = 4 << 10
-
-// Authorization is a parsed Authorization header.
-type Authorization struct {
-	Scheme        string   // always [Scheme]
-	AccessKey     string   // 1 to 128 of A-Z a-z 0-9 - _ .
-	SignedHeaders []string // 1 to 64 lower-case names in rising order, among them x-sdk-date
-	Signature     string   // 64 lower-case hex digits
+// ParseClaim reads Authorization, see "Authorization" in the package comment, and the date.
+func (sdk) ParseClaim(header http.Header) (Claim, error) {
+	c, err := parseAuthorization(header.Get(AuthorizationHeader))
+	if err != nil {
+		return Claim{}, err
+	}
+	c.Date, c.DateText, err = readDate(header[dateName])
+	return c, err
 }
 
-// otherSchemes are the schemes that a caller may well send, and that are named in the answer. The first five are the
-// provider's.
-var otherSchemes = [...]string{
-	"V11-HMAC-SHA256", "V11-HMAC-SM3", "SDK-HMAC-SM3", "SDK-ECDSA-P256-SHA256", "SDK-SM2-SM3",
-	"AWS4-HMAC-SHA256", "Basic", "Bearer", "Digest", "Negotiate",
-}
-
-// ParseAuthorization reads an Authorization header of [Scheme], see "Authorization" in the package comment. The error is
-// a [*SchemeError] for another scheme, otherwise an [*AuthorizationError].
-func ParseAuthorization(value string) (Authorization, error) {
-	if len(value) > maxAuthorization {
-		return Authorization{}, authorizationError("longer than 4096 bytes")
-	}
-	scheme, rest, _ := strings.Cut(value, " ")
-	if scheme != Scheme {
-		return Authorization{}, &SchemeError{knownScheme(scheme)}
-	}
+func parseAuthorization(value string) (c Claim, err error) {
+	_, rest, _ := strings.Cut(value, " ")
 	params, err := splitParams(rest)
 	if err != nil {
-		return Authorization{}, err
+		return Claim{}, err
 	}
-	a := Authorization{Scheme: Scheme, AccessKey: params[0], Signature: params[2]}
-	if !validKeyID(a.AccessKey) {
-		return Authorization{}, authorizationError("Access is not an access key: 1 to 128 of A-Z a-z 0-9 - _ .")
+	names, err := parseNames(params[1])
+	switch {
+	case !validKeyID(params[0]):
+		return Claim{}, authorizationError("Access is not an access key: 1 to 128 of A-Z a-z 0-9 - _ .")
+	case err != nil:
+		return Claim{}, err
+	case !validSignature(params[2]):
+		return Claim{}, authorizationError("Signature must be 64 lower-case hex digits")
 	}
-	if a.SignedHeaders, err = parseNames(params[1]); err != nil {
-		return Authorization{}, err
-	}
-	if !validSignature(a.Signature) {
-		return Authorization{}, authorizationError("Signature must be 64 lower-case hex digits")
-	}
-	return a, nil
+	return Claim{AccessKey: params[0], SignedHeaders: names, Signature: params[2]}, nil
 }
 
-// knownScheme gives the usual spelling of a scheme in use, "" for another: it may be a secret without a scheme.
-func knownScheme(scheme string) string {
-	for _, known := range otherSchemes {
-		if strings.EqualFold(known, scheme) {
-			return known
-		}
-	}
-	return ""
-}
-
-// splitParams gives the values of Access, SignedHeaders and Signature, each of which must occur once, in any order.
+// splitParams returns the values of Access, SignedHeaders and Signature, each of which must occur once, in any order.
 func splitParams(s string) (values [3]string, err error) {
 	names := [...]string{"Access", "SignedHeaders", "Signature"}
 	var seen [len(names)]bool
@@ -100,10 +74,8 @@ func parseNames(list string) ([]string, error) {
 			return nil, authorizationError("SignedHeaders is not sorted")
 		}
 	}
-	if !slices.Contains(names, DateHeader) {
+	if !slices.Contains(names, dateHeader) {
 		return nil, authorizationError("SignedHeaders does not contain x-sdk-date")
 	}
 	return names, nil
 }
-
-func authorizationError(msg string) error { return &AuthorizationError{msg} }

@@ -3,35 +3,50 @@ package signing
 import (
 	"errors"
 	"maps"
+	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var goodSignature = strings.Repeat("0123456789abcdef", 4)
 
+const goodDateText = "20240102T030405Z"
+
+var goodDate = time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// parse reads an Authorization header beside a good date, as all schemes together do.
+func parse(value string) (Claim, error) {
+	scheme, c, err := Known().ParseClaim(http.Header{"Authorization": {value}, "X-Sdk-Date": {goodDateText}})
+	if err == nil && scheme != SDK {
+		return c, errors.New("claim of another scheme")
+	}
+	return c, err
+}
+
 func TestParseAuthorization(t *testing.T) {
-	want := Authorization{Scheme, "AK1", []string{"host", "x-sdk-date"}, goodSignature}
+	want := Claim{AccessKey: "AK1", SignedHeaders: []string{"host", "x-sdk-date"}, Signature: goodSignature, Date: goodDate, DateText: goodDateText}
 	for _, value := range []string{
 		"SDK-HMAC-SHA256 Access=AK1, SignedHeaders=host;x-sdk-date, Signature=" + goodSignature,
 		"SDK-HMAC-SHA256 Access=AK1,SignedHeaders=host;x-sdk-date,Signature=" + goodSignature,
 		"SDK-HMAC-SHA256 Signature=" + goodSignature + ", SignedHeaders=host;x-sdk-date, Access=AK1",
 	} {
-		if got, err := ParseAuthorization(value); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("ParseAuthorization(%q) = %+v, %v", value, got, err)
+		if got, err := parse(value); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("parse(%q) = %+v, %v", value, got, err)
 		}
 	}
 	many := manyNames(64)
 	value := "SDK-HMAC-SHA256 Access=AK1, SignedHeaders=" + many + ", Signature=" + goodSignature
-	if got, err := ParseAuthorization(value); err != nil || len(got.SignedHeaders) != 64 {
+	if got, err := parse(value); err != nil || len(got.SignedHeaders) != 64 {
 		t.Errorf("64 names: %v", err)
 	}
 }
 
 func manyNames(n int) string {
-	names := []string{DateHeader}
+	names := []string{dateHeader}
 	for i := range n - 1 {
 		names = append(names, "a"+string(rune('a'+i/26))+string(rune('a'+i%26)))
 	}
@@ -78,10 +93,10 @@ func TestParseAuthorizationRefuses(t *testing.T) {
 		{access + ", " + headers + ", Signature=" + goodSignature + " ", "64 lower-case"},
 		{access + strings.Repeat("A", 4096), "4096"},
 	} {
-		got, err := ParseAuthorization(Scheme + " " + test.params)
+		got, err := parse(sdkName + " " + test.params)
 		var malformed *AuthorizationError
 		if !errors.As(err, &malformed) || !strings.Contains(err.Error(), test.msg) {
-			t.Errorf("ParseAuthorization(%q) = %+v, %v, want %q", test.params, got, err, test.msg)
+			t.Errorf("parse(%q) = %+v, %v, want %q", test.params, got, err, test.msg)
 		}
 	}
 }
@@ -100,17 +115,17 @@ func TestOtherSchemes(t *testing.T) {
 		" SDK-HMAC-SHA256 x":     "",
 		"SDK-HMAC-SHA2560 x":     "",
 	} {
-		_, err := ParseAuthorization(value)
+		_, err := parse(value)
 		var scheme *SchemeError
 		if !errors.As(err, &scheme) || scheme.Scheme != want {
-			t.Errorf("ParseAuthorization(%q): %v, want scheme %q", value, err, want)
+			t.Errorf("parse(%q): %v, want scheme %q", value, err, want)
 			continue
 		}
-		if text := err.Error(); !strings.Contains(text, Scheme) || strings.Contains(text, "s3cr3t") {
-			t.Errorf("ParseAuthorization(%q): %s", value, text)
+		if text := err.Error(); !strings.Contains(text, sdkName) || strings.Contains(text, "s3cr3t") {
+			t.Errorf("parse(%q): %s", value, text)
 		}
-		if derived := strings.Contains(err.Error(), "predicate"); derived != scheme.Derived() || derived != strings.HasPrefix(want, "V11-") {
-			t.Errorf("ParseAuthorization(%q): derived %v: %v", value, scheme.Derived(), err)
+		if derived := strings.Contains(err.Error(), "predicate"); derived != strings.HasPrefix(want, "V11-") {
+			t.Errorf("parse(%q): derived %v: %v", value, derived, err)
 		}
 	}
 }
@@ -133,15 +148,15 @@ func FuzzParseAuthorization(f *testing.F) {
 	f.Add("V11-HMAC-SHA256 Credential=AK/20240102/globe/bss")
 	f.Add("Bearer x")
 	f.Fuzz(func(t *testing.T, value string) {
-		a, err := ParseAuthorization(value)
+		a, err := parse(value)
 		if err != nil {
-			if !reflect.DeepEqual(a, Authorization{}) {
+			if !reflect.DeepEqual(a, Claim{}) {
 				t.Errorf("%q: %v, and yet %+v", value, err, a)
 			}
 			return
 		}
-		written := Scheme + " Access=" + a.AccessKey + ", SignedHeaders=" + strings.Join(a.SignedHeaders, ";") + ", Signature=" + a.Signature
-		again, err := ParseAuthorization(written)
+		written := sdkName + " Access=" + a.AccessKey + ", SignedHeaders=" + strings.Join(a.SignedHeaders, ";") + ", Signature=" + a.Signature
+		again, err := parse(written)
 		if err != nil || !reflect.DeepEqual(a, again) {
 			t.Errorf("%q reads as %+v, which is written %q, which reads as %+v, %v", value, a, written, again, err)
 		}
@@ -149,7 +164,7 @@ func FuzzParseAuthorization(f *testing.F) {
 		if read := readByPattern(value); !maps.Equal(read, want) {
 			t.Errorf("%q reads as %+v, a pattern finds %q", value, a, read)
 		}
-		if !slices.Contains(a.SignedHeaders, DateHeader) || !slices.IsSorted(a.SignedHeaders) || len(a.Signature) != 64 {
+		if !slices.Contains(a.SignedHeaders, dateHeader) || !slices.IsSorted(a.SignedHeaders) || len(a.Signature) != 64 {
 			t.Errorf("%q reads as %+v", value, a)
 		}
 	})

@@ -48,7 +48,7 @@ func checkHeaders(headers []Header) (date string, err error) {
 		case !isFieldValue(h.Value):
 			return "", fmt.Errorf("signing: header %s has a control character in its value", h.Name)
 		}
-		if h.Name == DateHeader {
+		if h.Name == dateHeader {
 			date = trim(h.Value)
 		}
 		previous = h.Name
@@ -101,7 +101,7 @@ func appendNames(dst []byte, headers []Header) []byte {
 }
 
 func appendStringToSign(dst []byte, date string, digest [sha256.Size]byte) []byte {
-	dst = append(dst, Scheme+"\n"...)
+	dst = append(dst, sdkName+"\n"...)
 	dst = append(append(dst, date...), '\n')
 	return appendHex(dst, &digest)
 }

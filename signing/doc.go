@@ -1,6 +1,10 @@
 // Package signing signs requests to the provider's APIs with an access key and a secret key (AK/SK), and verifies such
-// signatures, by the scheme SDK-HMAC-SHA256. It also reads paths and queries in the strict way without which a signature
-// says little: what was signed must be what every reader understands.
+// signatures. It also reads paths and queries in the strict way without which a signature says little: what was signed must be
+// what every reader understands.
+//
+// A [Scheme] is a way to sign, and [Schemes] are those that a gateway knows. The headers that a scheme owns say what the gateway
+// must know of it, and are known nowhere else: which headers of a caller go no further, which are hidden, which must be signed. There
+// is one scheme as yet, [SDK], which is SDK-HMAC-SHA256 and described below.
 //
 // # Canonical request
 //
@@ -43,9 +47,9 @@
 //
 //	SDK-HMAC-SHA256 Access=AK, SignedHeaders=host;x-sdk-date, Signature=hex
 //
-// [ParseAuthorization] wants the scheme spelt exactly so and one blank after it; the three parameters once each, in any
-// order, separated by a comma and at most one blank; an access key of 1 to 128 of A-Z a-z 0-9 - _ . ; 1 to 64 names,
-// lower case, sorted, none twice, x-sdk-date among them; and 64 lower-case hex digits. The header has at most 4096 bytes.
+// It must have the scheme spelt exactly so and one blank after it; the three parameters once each, in any order, separated by a
+// comma and at most one blank; an access key of 1 to 128 of A-Z a-z 0-9 - _ . ; 1 to 64 names, lower case, sorted, none twice,
+// x-sdk-date among them; and 64 lower-case hex digits. It must occur once, and have at most 4096 bytes.
 //
 // # Paths
 //

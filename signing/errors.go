@@ -1,6 +1,9 @@
 package signing
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // TargetError says why a path or a query was refused: two readers could take it for different things, or it is no path
 // or query at all. Its text is meant for whoever sent the request.
@@ -14,32 +17,43 @@ func (e *TargetError) Error() string {
 	return fmt.Sprintf("%s, byte %d: %s", e.Part, e.Offset, e.Msg)
 }
 
-// SchemeError is an Authorization header of another scheme than [Scheme]. Its text is meant for whoever sent it.
+// SchemeError is an Authorization header of a scheme that is not taken. Its text is meant for the caller.
 type SchemeError struct {
 	// Scheme is the scheme's name if it is one of those in use, otherwise empty: a header without a scheme may be a
 	// bare token, which must not show up in an error.
 	Scheme string
+	// Taken are the names of the schemes that are taken.
+	Taken []string
 }
 
 func (e *SchemeError) Error() string {
+	use := "use " + strings.Join(e.Taken, " or ")
 	switch {
 	case e.Scheme == "":
-		return "the Authorization header has a scheme that is not known here: use " + Scheme
-	case e.Derived():
-		return fmt.Sprintf("authorization scheme %s is not supported: use %s (do not set a derived predicate on the SDK's credentials)", e.Scheme, Scheme)
+		return "the Authorization header has a scheme that is not known here: " + use
+	case strings.HasPrefix(e.Scheme, "V11-"): // of derived keys, which an SDK with a derived predicate uses towards every host that it does not know
+		use += " (do not set a derived predicate on the SDK's credentials)"
+	case strings.HasPrefix(e.Scheme, "SDK-"):
+		use += " (leave the SDK's signing algorithm at its default)"
 	}
-	return fmt.Sprintf("authorization scheme %s is not supported: use %s", e.Scheme, Scheme)
+	return fmt.Sprintf("authorization scheme %s is not supported: %s", e.Scheme, use)
 }
 
-// Derived tells whether this is the derived-key scheme, which an SDK with a derived predicate uses towards every host
-// that it does not know.
-func (e *SchemeError) Derived() bool { return len(e.Scheme) > 4 && e.Scheme[:4] == "V11-" }
-
-// AuthorizationError is an Authorization header of [Scheme] that is malformed. Its text is meant for whoever sent it
-// and quotes nothing of the header.
+// AuthorizationError is an Authorization header that is repeated, too long, or malformed. Its text is meant for the caller and
+// quotes nothing of the header.
 type AuthorizationError struct{ Msg string }
 
-func (e *AuthorizationError) Error() string { return "Authorization header: " + e.Msg }
+func (e *AuthorizationError) Error() string { return e.Msg }
+
+func authorizationError(msg string) error { return &AuthorizationError{"Authorization header: " + msg} }
+
+// DateError is a claim whose date is missing, or cannot be read. Its text is meant for the caller.
+type DateError struct {
+	Missing bool
+	Msg     string
+}
+
+func (e *DateError) Error() string { return e.Msg }
 
 // HeaderError is a header that is signed and yet missing, repeated or contradicted by the request. Its text is meant for
 // whoever sent it and does not quote the value.

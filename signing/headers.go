@@ -1,9 +1,12 @@
 package signing
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // SignedHeaders collects the headers that a caller says it signed, for [Request].Headers. The names are those of
-// [Authorization].SignedHeaders. The value of host comes from the argument, with the port as received, because net/http
+// [Claim].SignedHeaders. The value of host comes from the argument, with the port as received, because net/http
 // keeps it apart; every other one, content-length included, from h as received. A header that is missing or that occurs
 // more than once is refused with a [*HeaderError]: signers disagree about repeated ones.
 func SignedHeaders(h http.Header, host string, names []string) ([]Header, error) {
@@ -37,26 +40,27 @@ func signedValue(h http.Header, host, name string) (string, error) {
 // headerKey is http.CanonicalHeaderKey without an allocation for the names that the SDKs sign.
 func headerKey(name string) string {
 	switch name {
-	case DateHeader:
-		return "X-Sdk-Date"
-	case ContentHashHeader:
-		return "X-Sdk-Content-Sha256"
-	case "x-domain-id":
-		return "X-Domain-Id"
+	case dateHeader:
+		return dateName
+	case contentHashHeader:
+		return contentHashName
+	case accountHeader:
+		return accountName
+	case tokenHeader:
+		return tokenName
 	case "x-project-id":
 		return "X-Project-Id"
-	case "x-security-token":
-		return "X-Security-Token"
 	}
 	return http.CanonicalHeaderKey(name)
 }
 
-// PayloadHash gives the payload hash that a caller signed, from its signed headers and the hash of the body received
-// ([HashHex]): the body's own hash, unless x-sdk-content-sha256 is signed and says [UnsignedPayload]. Where that header
-// says anything else than the body's hash the answer is a [*HeaderError]. If it is there but not signed it is ignored.
-func PayloadHash(headers []Header, bodyHash string) (string, error) {
+// PayloadHash returns the payload hash that a caller signed, from its signed headers and the hash of the body received
+// ([HashHex]): the body's own hash, unless the scheme's header of the use [ContentHash] is signed and says [UnsignedPayload]. Where
+// that header says anything else than the body's hash the error is a [*HeaderError]. If it is there but not signed it is ignored.
+func PayloadHash(scheme Scheme, headers []Header, bodyHash string) (string, error) {
+	name := HeaderOf(scheme, ContentHash)
 	for _, h := range headers {
-		if h.Name != ContentHashHeader {
+		if !strings.EqualFold(h.Name, name) {
 			continue
 		}
 		if h.Value != UnsignedPayload && h.Value != bodyHash {

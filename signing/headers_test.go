@@ -40,15 +40,15 @@ func TestPayloadHash(t *testing.T) {
 		want    string
 	}{
 		{nil, body},
-		{[]Header{{DateHeader, UnsignedPayload}}, body},
-		{[]Header{{ContentHashHeader, UnsignedPayload}}, UnsignedPayload},
-		{[]Header{{ContentHashHeader, body}}, body},
-		{[]Header{{ContentHashHeader, EmptyHash}}, ""},
-		{[]Header{{ContentHashHeader, ""}}, ""},
-		{[]Header{{ContentHashHeader, "unsigned-payload"}}, ""},
-		{[]Header{{ContentHashHeader, UnsignedPayload + " "}}, ""},
+		{[]Header{{dateHeader, UnsignedPayload}}, body},
+		{[]Header{{contentHashHeader, UnsignedPayload}}, UnsignedPayload},
+		{[]Header{{contentHashHeader, body}}, body},
+		{[]Header{{contentHashHeader, EmptyHash}}, ""},
+		{[]Header{{contentHashHeader, ""}}, ""},
+		{[]Header{{contentHashHeader, "unsigned-payload"}}, ""},
+		{[]Header{{contentHashHeader, UnsignedPayload + " "}}, ""},
 	} {
-		got, err := PayloadHash(test.headers, body)
+		got, err := PayloadHash(SDK, test.headers, body)
 		var header *HeaderError
 		if got != test.want || (err != nil) != (test.want == "") || err != nil && !errors.As(err, &header) {
 			t.Errorf("PayloadHash(%v) = %q, %v, want %q", test.headers, got, err, test.want)

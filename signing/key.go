@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"sync"
+	"time"
 
 	"tollgate/internal/secret"
 )
@@ -20,25 +22,25 @@ const (
 
 var errKey = errors.New("signing: access key must be 1 to 128 of A-Z a-z 0-9 - _ . and the secret key not empty")
 
-// Key signs and verifies with one access key and secret key (AK/SK). It keeps the keyed hash states, so it should live
-// as long as its secret does. It is safe for concurrent use and prints without the secret. Create it with [NewKey].
-type Key struct {
+// sdkKey keeps the keyed hash states.
+type sdkKey struct {
 	accessKey string
 	secretKey secret.String
 	usable    bool
 	pool      sync.Pool // of *scratch
 }
 
-// scratch is what one signature needs: taken from the key's pool, so that a signature allocates nothing.
+// scratch is what one signature needs: taken from the key's pool, so that a signature allocates nothing but what it returns.
 type scratch struct {
-	mac hash.Hash // keyed; its first Sum keeps the padded key's states, Reset goes back to them
-	buf []byte
+	mac   hash.Hash // keyed; its first Sum keeps the padded key's states, Reset goes back to them
+	buf   []byte
+	lines []Header // to sign
 }
 
-// NewKey prepares a key. An access key that is not 1 to 128 of A-Z a-z 0-9 - _ . or an empty secret gives a key that
+// NewKey prepares a key. An access key that is not 1 to 128 of A-Z a-z 0-9 - _ . or an empty secret makes a key that
 // signs and verifies nothing.
-func NewKey(accessKey string, secretKey secret.String) *Key {
-	k := &Key{accessKey: accessKey, secretKey: secretKey}
+func (sdk) NewKey(accessKey string, secretKey secret.String) Key {
+	k := &sdkKey{accessKey: accessKey, secretKey: secretKey}
 	k.usable = validKeyID(accessKey) && !secretKey.IsZero()
 	k.pool.New = func() any {
 		return &scratch{mac: hmac.New(sha256.New, []byte(secretKey.Reveal())), buf: make([]byte, 0, 1024)}
@@ -48,17 +50,45 @@ func NewKey(accessKey string, secretKey secret.String) *Key {
 
 func validKeyID(s string) bool { return s != "" && len(s) <= maxKeyID && all(s, keyID) }
 
-// AccessKey gives the name of the key (AK), which is no secret.
-func (k *Key) AccessKey() string { return k.accessKey }
-
 // Format implements [fmt.Formatter]: whatever the verb, it shows the access key only.
-func (k *Key) Format(state fmt.State, _ rune) {
+func (k *sdkKey) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, "signing.Key("+k.accessKey+")")
 }
 
-// Sign gives the value of the Authorization header. Its errors are the caller's mistakes: a key that is not usable,
-// no x-sdk-date or a malformed one, headers out of order, or a part of the request that is not in the form it is sent in.
-func (k *Key) Sign(r *Request) (authorization string, err error) {
+// Sign adds the date, and the account and token that there are. The errors are the mistakes of the code that signs: a key that is not
+// usable, headers out of order, or a part of the request that is not in the form it is sent in.
+func (k *sdkKey) Sign(now time.Time, r Request, account Account) ([]Header, error) {
+	s := k.get()
+	defer k.put(s)
+	added := append(make([]Header, 0, 4), Header{dateName, FormatDate(now)})
+	s.lines = addLine(append(s.lines[:0], r.Headers...), Header{dateHeader, added[0].Value})
+	if id := account.DomainID; id != "" {
+		added = append(added, Header{accountName, id})
+		s.lines = addLine(s.lines, Header{accountHeader, id})
+	}
+	if token := account.SecurityToken.Reveal(); token != "" {
+		added = append(added, Header{tokenName, token})
+		s.lines = addLine(s.lines, Header{tokenHeader, token})
+	}
+	r.Headers = s.lines
+	authorization, err := k.authorization(s, &r)
+	if err != nil {
+		return nil, err
+	}
+	return append(added, Header{AuthorizationHeader, authorization}), nil
+}
+
+// addLine puts a header in its place among others; beside one of the same name, which is an error then.
+func addLine(lines []Header, h Header) []Header {
+	at := len(lines)
+	for at > 0 && lines[at-1].Name > h.Name {
+		at--
+	}
+	return slices.Insert(lines, at, h)
+}
+
+// authorization returns the value of Authorization for a request that has all of its headers.
+func (k *sdkKey) authorization(s *scratch, r *Request) (string, error) {
 	if !k.usable {
 		return "", errKey
 	}
@@ -66,10 +96,8 @@ func (k *Key) Sign(r *Request) (authorization string, err error) {
 	if err != nil {
 		return "", err
 	}
-	s := k.get()
-	defer k.put(s)
 	signature := s.signature(r, date)
-	buf := append(s.buf[:0], Scheme+" Access="...)
+	buf := append(s.buf[:0], sdkName+" Access="...)
 	buf = append(buf, k.accessKey...)
 	buf = append(buf, ", SignedHeaders="...)
 	buf = appendNames(buf, r.Headers)
@@ -78,28 +106,28 @@ func (k *Key) Sign(r *Request) (authorization string, err error) {
 	return string(s.buf), nil
 }
 
-// Verify tells whether a signature (64 lower-case hex digits) is this key's over the request. A request that cannot be
-// signed, see [Key.Sign], has no good signature. The time taken does not depend on where a signature differs.
-func (k *Key) Verify(r *Request, signature string) bool {
-	if !k.usable || !validSignature(signature) {
+// Verify wants the claim's signature as 64 lower-case hex digits.
+func (k *sdkKey) Verify(r Request, c *Claim) bool {
+	if !k.usable || !validSignature(c.Signature) {
 		return false
 	}
-	date, err := checkRequest(r)
-	if err != nil {
+	date, err := checkRequest(&r)
+	if err != nil || date != c.DateText {
 		return false
 	}
 	s := k.get()
 	defer k.put(s)
-	want := s.signature(r, date)
+	want := s.signature(&r, date)
 	var given [2 * sha256.Size]byte
-	copy(given[:], signature)
+	copy(given[:], c.Signature)
 	s.buf = appendHex(s.buf[:0], &want)
 	return subtle.ConstantTimeCompare(given[:], s.buf) == 1
 }
 
-func (k *Key) get() *scratch { return k.pool.Get().(*scratch) }
+func (k *sdkKey) get() *scratch { return k.pool.Get().(*scratch) }
 
-func (k *Key) put(s *scratch) {
+func (k *sdkKey) put(s *scratch) {
+	clear(s.lines) // a token must not stay
 	if cap(s.buf) <= maxKeptBuffer {
 		k.pool.Put(s)
 	}

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +19,11 @@ import (
 
 const testSecret = "SKexample+/=secret~0123456789abcdefghijk"
 
-func testKey() *Key { return NewKey("AKEXAMPLE0000000001", secret.New(testSecret)) }
+func newSDKKey(accessKey string, secretKey secret.String) *sdkKey {
+	return SDK.NewKey(accessKey, secretKey).(*sdkKey)
+}
+
+func testKey() *sdkKey { return newSDKKey("AKEXAMPLE0000000001", secret.New(testSecret)) }
 
 func testRequest() *Request {
 	return &Request{
@@ -34,13 +40,38 @@ func testRequest() *Request {
 	}
 }
 
-func signature(t testing.TB, k *Key, r *Request) string {
+// undated is testRequest without the header that Sign adds.
+func undated() *Request {
+	r := testRequest()
+	r.Headers = r.Headers[:3]
+	return r
+}
+
+// signAs signs a request whose headers hold those of the signature already, good or bad.
+func signAs(k Key, r *Request) (string, error) {
+	s := k.(*sdkKey).get()
+	defer k.(*sdkKey).put(s)
+	return k.(*sdkKey).authorization(s, r)
+}
+
+// verify holds a signature against a request whose date the claim had.
+func verify(k Key, r *Request, signature string) bool {
+	c := Claim{Signature: signature}
+	for _, h := range r.Headers {
+		if h.Name == dateHeader {
+			c.DateText = trim(h.Value)
+		}
+	}
+	return k.Verify(*r, &c)
+}
+
+func signature(t testing.TB, k *sdkKey, r *Request) string {
 	t.Helper()
-	value, err := k.Sign(r)
+	value, err := signAs(k, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := ParseAuthorization(value)
+	a, err := parse(value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +81,7 @@ func signature(t testing.TB, k *Key, r *Request) string {
 func TestVerifyRefusesChanges(t *testing.T) {
 	key := testKey()
 	good := signature(t, key, testRequest())
-	if !key.Verify(testRequest(), good) {
+	if !verify(key, testRequest(), good) {
 		t.Fatal("the key does not verify what it signed")
 	}
 	for name, change := range map[string]func(*Request){
@@ -72,11 +103,11 @@ func TestVerifyRefusesChanges(t *testing.T) {
 	} {
 		r := testRequest()
 		change(r)
-		if key.Verify(r, good) {
+		if verify(key, r, good) {
 			t.Errorf("another %s: still verified", name)
 		}
 	}
-	if NewKey(key.AccessKey(), secret.New(testSecret+"x")).Verify(testRequest(), good) {
+	if verify(newSDKKey(key.accessKey, secret.New(testSecret+"x")), testRequest(), good) {
 		t.Error("another secret key: still verified")
 	}
 }
@@ -89,13 +120,76 @@ func TestVerifyRefusesSignatures(t *testing.T) {
 		if changed[i]++; changed[i] == '9'+1 {
 			changed[i] = 'a'
 		}
-		if key.Verify(testRequest(), string(changed)) {
+		if verify(key, testRequest(), string(changed)) {
 			t.Errorf("verified with digit %d changed", i)
 		}
 	}
 	for _, bad := range []string{"", good[:63], good[:62], good + "0", good + "\n", " " + good[1:], strings.ToUpper(good), strings.Repeat("0", 64), "0x" + good[2:]} {
-		if key.Verify(testRequest(), bad) {
+		if verify(key, testRequest(), bad) {
 			t.Errorf("verified %q", bad)
+		}
+	}
+}
+
+// TestSignAdds holds what Sign adds against a claim of all of it.
+func TestSignAdds(t *testing.T) {
+	key := SDK.NewKey("AK", secret.New(testSecret))
+	for name, c := range map[string]struct {
+		account Account
+		added   []string
+		signed  string
+	}{
+		"nothing":       {Account{}, []string{"X-Sdk-Date", "Authorization"}, "content-type;host;x-sdk-date"},
+		"an account":    {Account{DomainID: "d"}, []string{"X-Sdk-Date", "X-Domain-Id", "Authorization"}, "content-type;host;x-domain-id;x-sdk-date"},
+		"a token":       {Account{SecurityToken: secret.New("t")}, []string{"X-Sdk-Date", "X-Security-Token", "Authorization"}, "content-type;host;x-sdk-date;x-security-token"},
+		"an empty one":  {Account{SecurityToken: secret.New("")}, []string{"X-Sdk-Date", "Authorization"}, "content-type;host;x-sdk-date"},
+		"both of these": {Account{"d", secret.New("t")}, []string{"X-Sdk-Date", "X-Domain-Id", "X-Security-Token", "Authorization"}, "content-type;host;x-domain-id;x-sdk-date;x-security-token"},
+	} {
+		r := undated()
+		r.Headers = r.Headers[:2:2]
+		added, err := key.Sign(goodDate, *r, c.account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := http.Header{"Content-Type": {r.Headers[0].Value}}
+		var names []string
+		for _, h := range added {
+			names = append(names, h.Name)
+			sent[h.Name] = []string{h.Value}
+			if use, owned := Known().Owns(h.Name); !owned || use == Family {
+				t.Errorf("%s: %s is added, and not owned", name, h.Name)
+			}
+		}
+		claim, err := SDK.ParseClaim(sent)
+		if err != nil || !slices.Equal(names, c.added) || strings.Join(claim.SignedHeaders, ";") != c.signed || !claim.Date.Equal(goodDate) {
+			t.Errorf("%s: added %q, signed %q, %v", name, names, claim.SignedHeaders, err)
+		}
+		if r.Headers, err = SignedHeaders(sent, r.Headers[1].Value, claim.SignedHeaders); err != nil || !key.Verify(*r, &claim) {
+			t.Errorf("%s: not verified: %v", name, err)
+		}
+	}
+	if _, err := key.Sign(goodDate, *testRequest(), Account{}); err == nil {
+		t.Error("signed beside a date that was there")
+	}
+	if _, err := key.Sign(goodDate, *undated(), Account{DomainID: "d"}); err == nil {
+		t.Error("signed beside an account that was there")
+	}
+	if s := key.(*sdkKey).get(); slices.ContainsFunc(s.lines[:cap(s.lines)], func(h Header) bool { return h != Header{} }) {
+		t.Error("a pooled buffer holds headers")
+	}
+}
+
+// TestVerifyWantsTheClaimsDate: the window was checked for that one.
+func TestVerifyWantsTheClaimsDate(t *testing.T) {
+	key, r := testKey(), testRequest()
+	claim := &Claim{Signature: signature(t, key, r), DateText: goodDateText}
+	if !key.Verify(*r, claim) {
+		t.Error("a good claim is refused")
+	}
+	for _, date := range []string{"", "20240102T030406Z", goodDateText + " "} {
+		claim.DateText = date
+		if key.Verify(*r, claim) {
+			t.Errorf("verified as of %q", date)
 		}
 	}
 }
@@ -134,13 +228,13 @@ func TestSignRefuses(t *testing.T) {
 	} {
 		r := testRequest()
 		change(r)
-		if got, err := testKey().Sign(r); err == nil || got != "" {
+		if got, err := signAs(testKey(), r); err == nil || got != "" {
 			t.Errorf("%s: Sign = %q, %v", name, got, err)
 		}
 	}
 	r := testRequest()
 	r.Headers = manyHeaders(64)
-	if _, err := testKey().Sign(r); err != nil {
+	if _, err := signAs(testKey(), r); err != nil {
 		t.Errorf("64 headers: %v", err)
 	}
 }
@@ -149,7 +243,7 @@ func manyHeaders(n int) (headers []Header) {
 	for i := range n - 1 {
 		headers = append(headers, Header{fmt.Sprintf("h-%03d", i), "v"})
 	}
-	return append(headers, Header{DateHeader, "20240102T030405Z"})
+	return append(headers, Header{dateHeader, "20240102T030405Z"})
 }
 
 func TestUnusableKeys(t *testing.T) {
@@ -161,11 +255,11 @@ func TestUnusableKeys(t *testing.T) {
 		"AK\r\nX: y":             testSecret,
 		strings.Repeat("A", 129): testSecret,
 	} {
-		key := NewKey(ak, secret.New(sk))
-		if got, err := key.Sign(testRequest()); err == nil {
+		key := newSDKKey(ak, secret.New(sk))
+		if got, err := signAs(key, testRequest()); err == nil {
 			t.Errorf("key %q signs: %q", ak, got)
 		}
-		if key.Verify(testRequest(), strings.Repeat("0", 64)) {
+		if verify(key, testRequest(), strings.Repeat("0", 64)) {
 			t.Errorf("key %q verifies", ak)
 		}
 	}
@@ -173,14 +267,14 @@ func TestUnusableKeys(t *testing.T) {
 	r := testRequest()
 	mac := hmac.New(sha256.New, nil)
 	mac.Write(appendStringToSign(nil, "20240102T030405Z", sha256.Sum256(appendCanonical(nil, r))))
-	if NewKey("AK", secret.String{}).Verify(r, hex.EncodeToString(mac.Sum(nil))) {
+	if verify(newSDKKey("AK", secret.String{}), r, hex.EncodeToString(mac.Sum(nil))) {
 		t.Error("a key without a secret verifies what anybody can sign")
 	}
 }
 
 func TestKeyNeverPrintsItsSecret(t *testing.T) {
 	key := testKey()
-	if _, err := key.Sign(testRequest()); err != nil { // fills the pool
+	if _, err := signAs(key, testRequest()); err != nil { // fills the pool
 		t.Fatal(err)
 	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
@@ -193,7 +287,7 @@ func TestKeyNeverPrintsItsSecret(t *testing.T) {
 	}
 	r := testRequest()
 	r.Headers[0].Value = "\x00" + testSecret
-	if _, err := key.Sign(r); err == nil || strings.Contains(err.Error(), "secret~") {
+	if _, err := signAs(key, r); err == nil || strings.Contains(err.Error(), "secret~") {
 		t.Errorf("an error quotes a header's value: %v", err)
 	}
 }
@@ -205,12 +299,12 @@ func TestKeyIsSharedSafely(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for i := range 50 {
-				if !key.Verify(testRequest(), want) {
+				if !verify(key, testRequest(), want) {
 					t.Error("a good signature was not verified")
 				}
 				r := testRequest()
 				r.Query = fmt.Sprintf("i=%d", i)
-				if got, err := key.Sign(r); err != nil || strings.HasSuffix(got, want) {
+				if got, err := signAs(key, r); err != nil || strings.HasSuffix(got, want) {
 					t.Errorf("Sign = %q, %v", got, err)
 				}
 			}
@@ -224,7 +318,7 @@ func TestLargeRequestsAreNotKept(t *testing.T) {
 	r := testRequest()
 	r.Headers[0].Value = strings.Repeat("x", 1<<20)
 	want := signature(t, key, r)
-	if !key.Verify(r, want) {
+	if !verify(key, r, want) {
 		t.Error("a large header is not verified")
 	}
 	s := key.get()
@@ -233,19 +327,20 @@ func TestLargeRequestsAreNotKept(t *testing.T) {
 	}
 }
 
-// TestAllocations holds the budget: Sign allocates the value it returns, Verify nothing.
+// TestAllocations holds the budget: Sign allocates the list that it returns, with its date and signature, and Verify nothing.
 func TestAllocations(t *testing.T) {
 	key, r := testKey(), testRequest()
 	good := signature(t, key, r)
-	signBudget, verifyBudget := 1.0, 0.0
+	signBudget, verifyBudget := 3.0, 0.0
 	if raceEnabled { // the pool loses some: each costs the keyed state anew
-		signBudget, verifyBudget = 8, 7
+		signBudget, verifyBudget = 12, 7
 	}
+	claim, unsigned := &Claim{Signature: good, DateText: goodDateText}, undated()
 	runtime.GC()
-	if got := testing.AllocsPerRun(1000, func() { _, _ = key.Sign(r) }); got > signBudget {
+	if got := testing.AllocsPerRun(1000, func() { _, _ = Key(key).Sign(goodDate, *unsigned, Account{DomainID: ""}) }); got > signBudget {
 		t.Errorf("Sign: %v allocations, want at most %v", got, signBudget)
 	}
-	if got := testing.AllocsPerRun(1000, func() { key.Verify(r, good) }); got > verifyBudget {
+	if got := testing.AllocsPerRun(1000, func() { Key(key).Verify(*r, claim) }); got > verifyBudget {
 		t.Errorf("Verify: %v allocations, want at most %v", got, verifyBudget)
 	}
 	for name, f := range map[string]func(){
@@ -296,19 +391,25 @@ func FuzzSignVerify(f *testing.F) {
 	f.Add("POST", "/", "", "host", "h:8443", "20240102T030405Z", UnsignedPayload, byte(200))
 	key := testKey()
 	f.Fuzz(func(t *testing.T, method, path, query, name, value, date, hash string, flip byte) {
-		r := &Request{method, path, query, []Header{{name, value}, {DateHeader, date}}, hash}
-		authorization, err := key.Sign(r)
+		r := &Request{method, path, query, []Header{{name, value}, {dateHeader, date}}, hash}
+		authorization, err := signAs(key, r)
 		if err != nil {
-			if key.Verify(r, strings.Repeat("0", 64)) {
+			if verify(key, r, strings.Repeat("0", 64)) {
 				t.Errorf("verifies what it does not sign: %+v", r)
 			}
 			return
 		}
-		a, err := ParseAuthorization(authorization)
+		a, err := parse(authorization)
 		if err != nil {
 			t.Fatalf("wrote %q: %v", authorization, err)
 		}
-		if a.AccessKey != key.AccessKey() || strings.Join(a.SignedHeaders, ";") != name+";"+DateHeader || !key.Verify(r, a.Signature) {
+		if at, err := ParseDate(date); err == nil {
+			added, err := key.Sign(at, Request{method, path, query, r.Headers[:1], hash}, Account{})
+			if want := []Header{{dateName, date}, {"Authorization", authorization}}; err != nil || !slices.Equal(added, want) {
+				t.Errorf("Sign = %q, %v, want %q", added, err, want)
+			}
+		}
+		if a.AccessKey != key.accessKey || strings.Join(a.SignedHeaders, ";") != name+";"+dateHeader || !verify(key, r, a.Signature) {
 			t.Errorf("%+v signed as %+v is not verified", r, a)
 		}
 		if strings.Count(string(appendCanonical(nil, r)), "\n") != 7 { // 5 joints, 2 header lines
@@ -316,7 +417,7 @@ func FuzzSignVerify(f *testing.F) {
 		}
 		changed := []byte(a.Signature)
 		changed[int(flip)%len(changed)] ^= 1
-		if key.Verify(r, string(changed)) {
+		if verify(key, r, string(changed)) {
 			t.Errorf("verified a changed signature")
 		}
 	})

@@ -2,23 +2,15 @@ package signing
 
 import "crypto/sha256"
 
-// Scheme is the first word of the Authorization header and of the string to sign.
-const Scheme = "SDK-HMAC-SHA256"
-
 // UnsignedPayload stands in place of the body hash when the body is not covered by the signature. Whoever moves money
 // should refuse it.
 const UnsignedPayload = "UNSIGNED-PAYLOAD"
 
-// The headers that mean something to a signature, spelt as they are signed.
-const (
-	DateHeader        = "x-sdk-date"           // always present and signed
-	ContentHashHeader = "x-sdk-content-sha256" // replaces the body hash where a request carries it
-)
-
 // EmptyHash is [HashHex] of no bytes: what a request without a body signs.
 const EmptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-// Header is one signed header line: the lower-case name, and the value as sent (the canonical form trims it).
+// Header is one header line, with the value as sent (the canonical form trims it). The name is in lower case where it is to be signed,
+// and in canonical spelling where it is to be sent.
 type Header struct{ Name, Value string }
 
 // Request is what a signature covers.
@@ -27,14 +19,14 @@ type Request struct {
 	Path   string // escaped canonical URI as sent: [CanonicalPath]. The final slash that only the canonical form has is added by signing
 	Query  string // canonical query as sent: [Query.Canonical]
 
-	// Headers are the headers to sign, sorted by name, each name once, among them x-sdk-date. Who sends a request
-	// signs host too: without it the signature is good for any host.
+	// Headers are the headers to sign, sorted by name, each name once; to verify, among them those of the scheme. Who sends a
+	// request signs host too: without it the signature is good for any host.
 	Headers []Header
 
 	PayloadHash string // [HashHex] of the body, or [UnsignedPayload]
 }
 
-// HashHex gives the SHA-256 of a body in lower-case hex, as [Request].PayloadHash wants it.
+// HashHex returns the SHA-256 of a body in lower-case hex, as [Request].PayloadHash wants it.
 func HashHex(body []byte) string {
 	sum := sha256.Sum256(body)
 	var digits [2 * sha256.Size]byte

@@ -3,6 +3,7 @@ package signing
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -35,9 +36,9 @@ func vectors(t testing.TB) []vector {
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
-	all := slices.DeleteFunc(file.Vectors, func(v vector) bool { return v.Algorithm != Scheme })
+	all := slices.DeleteFunc(file.Vectors, func(v vector) bool { return v.Algorithm != sdkName })
 	if len(all) != 20 {
-		t.Fatalf("%d vectors of %s, want 20", len(all), Scheme)
+		t.Fatalf("%d vectors of %s, want 20", len(all), sdkName)
 	}
 	return all
 }
@@ -58,7 +59,7 @@ func (v *vector) request(t testing.TB) *Request {
 		r.Headers = append(r.Headers, Header{name, value})
 	}
 	slices.SortFunc(r.Headers, func(a, b Header) int { return strings.Compare(a.Name, b.Name) })
-	hash, err := PayloadHash(r.Headers, HashHex([]byte(v.Body)))
+	hash, err := PayloadHash(SDK, r.Headers, HashHex([]byte(v.Body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,15 +95,22 @@ func TestVectors(t *testing.T) {
 			if got := string(appendStringToSign(nil, date, sha256.Sum256(canonical))); got != v.StringToSign {
 				t.Errorf("string to sign\n%s\nwant\n%s", got, v.StringToSign)
 			}
-			key := NewKey(v.AK, secret.New(v.SK))
-			if got, err := key.Sign(r); err != nil || got != v.Authorization {
-				t.Errorf("Sign = %q, %v\nwant   %q", got, err, v.Authorization)
-			}
-			a, err := ParseAuthorization(v.Authorization)
+			key := SDK.NewKey(v.AK, secret.New(v.SK))
+			at, err := ParseDate(date)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a.AccessKey != v.AK || !key.Verify(r, a.Signature) {
+			unsigned := *r
+			unsigned.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h Header) bool { return h.Name == dateHeader })
+			want := []Header{{"X-Sdk-Date", date}, {"Authorization", v.Authorization}}
+			if got, err := key.Sign(at, unsigned, Account{}); err != nil || !slices.Equal(got, want) {
+				t.Errorf("Sign = %q, %v\nwant   %q", got, err, want)
+			}
+			a, err := SDK.ParseClaim(http.Header{"Authorization": {v.Authorization}, "X-Sdk-Date": {date}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.AccessKey != v.AK || !key.Verify(*r, &a) {
 				t.Errorf("the SDK's own signature is not verified: %+v", a)
 			}
 		})

@@ -76,31 +76,31 @@ func overTheWire(t testing.TB, r *http.Request) *http.Request {
 }
 
 // read does what the gateway does with a received request, up to the request that was signed.
-func read(received *http.Request, body []byte) (*signing.Request, signing.Authorization, error) {
+func read(received *http.Request, body []byte) (signing.Request, signing.Claim, error) {
 	rawPath, rawQuery := received.RequestURI, ""
 	if u, err := url.ParseRequestURI(received.RequestURI); err == nil {
 		rawPath, rawQuery = u.EscapedPath(), u.RawQuery
 	}
 	path, err := signing.ParsePath(rawPath)
 	if err != nil {
-		return nil, signing.Authorization{}, fmt.Errorf("path: %w", err)
+		return signing.Request{}, signing.Claim{}, fmt.Errorf("path: %w", err)
 	}
 	query, err := signing.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, signing.Authorization{}, fmt.Errorf("query: %w", err)
+		return signing.Request{}, signing.Claim{}, fmt.Errorf("query: %w", err)
 	}
-	authorization, err := signing.ParseAuthorization(received.Header.Get("Authorization"))
+	scheme, claim, err := signing.Known().ParseClaim(received.Header)
 	if err != nil {
-		return nil, authorization, fmt.Errorf("authorization: %w", err)
+		return signing.Request{}, claim, fmt.Errorf("authorization: %w", err)
 	}
-	headers, err := signing.SignedHeaders(received.Header, received.Host, authorization.SignedHeaders)
+	headers, err := signing.SignedHeaders(received.Header, received.Host, claim.SignedHeaders)
 	if err != nil {
-		return nil, authorization, fmt.Errorf("headers: %w", err)
+		return signing.Request{}, claim, fmt.Errorf("headers: %w", err)
 	}
-	hash, err := signing.PayloadHash(headers, signing.HashHex(body))
-	return &signing.Request{
+	hash, err := signing.PayloadHash(scheme, headers, signing.HashHex(body))
+	return signing.Request{
 		Method: received.Method, Path: signing.CanonicalPath(path), Query: query.Canonical(), Headers: headers, PayloadHash: hash,
-	}, authorization, err
+	}, claim, err
 }
 
 // sorted gives the names of a map in order, so that a failing sample prints the same each time.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,18 +26,20 @@ func agree(t testing.TB, s sample) bool {
 	if err != nil {
 		t.Fatalf("%v: what the SDK signed is refused: %v", s, err)
 	}
-	key := signing.NewKey(accessKey, secret.New(secretKey))
-	got, err := key.Sign(r)
+	key := signing.SDK.NewKey(accessKey, secret.New(secretKey))
+	unsigned := r
+	unsigned.Headers = slices.DeleteFunc(slices.Clone(r.Headers), func(h signing.Header) bool { return h.Name == "x-sdk-date" })
+	got, err := key.Sign(claim.Date, unsigned, signing.Account{})
 	if err != nil {
 		t.Fatalf("%v: %v", s, err)
 	}
-	if got != want {
-		t.Fatalf("%v:\n  Authorization %s\n  the SDK's     %s", s, got, want)
+	if added := []signing.Header{{Name: "X-Sdk-Date", Value: "20260304T050607Z"}, {Name: "Authorization", Value: want}}; !slices.Equal(got, added) {
+		t.Fatalf("%v:\n  added     %s\n  the SDK's %s", s, got, added)
 	}
-	if !key.Verify(r, claim.Signature) {
+	if !key.Verify(r, &claim) {
 		t.Fatalf("%v: the SDK's signature does not verify", s)
 	}
-	if signing.NewKey(accessKey, secret.New("another")).Verify(r, claim.Signature) {
+	if signing.SDK.NewKey(accessKey, secret.New("another")).Verify(r, &claim) {
 		t.Fatalf("%v: the signature verifies with another secret", s)
 	}
 	return true

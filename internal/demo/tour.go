@@ -82,13 +82,13 @@ type seen struct {
 type runner struct {
 	setup  *world
 	client *http.Client
-	key    *signing.Key
+	key    signing.Key
 	out    io.Writer
 }
 
 func newRunner(setup *world, out io.Writer) *runner {
 	return &runner{
-		setup: setup, out: out, key: signing.NewKey(shopKey, secret.New(shopSecret)),
+		setup: setup, out: out, key: signing.SDK.NewKey(shopKey, secret.New(shopSecret)),
 		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 			TLSClientConfig: &tls.Config{RootCAs: setup.ca.Pool(), MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
 		}},
@@ -164,19 +164,19 @@ func (g *runner) call(ctx context.Context, s step) (seen, error) {
 func (g *runner) sign(r *http.Request, s step) error {
 	key := g.key
 	if s.key != "" {
-		key = signing.NewKey(s.key, secret.New("a-secret-that-nobody-issued"))
+		key = signing.SDK.NewKey(s.key, secret.New("a-secret-that-nobody-issued"))
 	}
-	r.Header.Set("X-Sdk-Date", signing.FormatDate(time.Now()))
 	query, err := signing.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	authorization, err := key.Sign(&signing.Request{
+	added, err := key.Sign(time.Now(), signing.Request{
 		Method: r.Method, Path: signing.CanonicalPath(r.URL.Path), Query: query.Canonical(),
-		Headers:     []signing.Header{{Name: "host", Value: r.URL.Host}, {Name: signing.DateHeader, Value: r.Header.Get("X-Sdk-Date")}},
-		PayloadHash: signing.HashHex([]byte(s.body)),
-	})
-	r.Header.Set("Authorization", authorization)
+		Headers: []signing.Header{{Name: "host", Value: r.URL.Host}}, PayloadHash: signing.HashHex([]byte(s.body)),
+	}, signing.Account{})
+	for _, h := range added {
+		r.Header.Set(h.Name, h.Value)
+	}
 	return err
 }
 

@@ -143,7 +143,7 @@ func TestNobodyElses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	handler := NewServer(zap.NewNop(), s).Handler
+	handler := Handler(s)
 	for _, url := range []string{"http://a.test/", "http://a.test/.well-known/acme-challenge/x", "http://b.test/.well-known/acme-challenge/x"} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))

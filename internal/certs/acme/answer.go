@@ -7,25 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
-
-	"go.uber.org/zap"
 
 	"tollgate/internal/certs"
 )
 
-// NewServer gives a server that answers the [certs.HTTP01] challenges of sources, and nothing else. The caller serves a listener
-// with it, on port 80 as the authority sees it, and closes it.
-func NewServer(logger *zap.Logger, sources ...*Source) *http.Server {
-	errorLog, _ := zap.NewStdLogAt(logger, zap.DebugLevel) // fails for unknown levels only
-	const timeout = 10 * time.Second
-	return &http.Server{
-		Handler: answerHTTP(sources), ReadTimeout: timeout, WriteTimeout: timeout, IdleTimeout: timeout,
-		MaxHeaderBytes: 8 << 10, ErrorLog: errorLog,
-	}
-}
-
-func answerHTTP(sources []*Source) http.Handler {
+// Handler returns what answers the [certs.HTTP01] challenges of sources, and nothing else, on port 80 as the authority sees it.
+func Handler(sources ...*Source) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.Host
 		if host, _, err := net.SplitHostPort(name); err == nil {

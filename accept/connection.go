@@ -1,0 +1,53 @@
+package accept
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync/atomic"
+	"syscall"
+
+	"tollgate/tlspolicy"
+)
+
+// Connection is what is known of an accepted connection. All requests of one have the same *Connection, by which it is told from others.
+// It does not change.
+type Connection struct {
+	Remote string               // address of the peer; empty where the system does not know it any more
+	TLS    *tls.ConnectionState // nil for a plain connection
+	Offer  *tlspolicy.Offer     // what the peer offered in its handshake; nil for a plain connection
+
+	// Taken returns how many bytes the peer has taken off the network, which the system knows of TCP on Linux; ok is false where it is
+	// not known. A write that waits says nothing of it: the system takes up to several megabytes for a peer, and wakes the writer
+	// when a good part of that has gone. Nil: it is not known.
+	Taken func() (bytes int64, ok bool)
+
+	unanswered atomic.Bool // a request was read, or a part of one, and no handler has it yet
+}
+
+type connectionKey struct{}
+
+// WithConnection returns the context of a new connection, for engines.
+func WithConnection(ctx context.Context, c *Connection) context.Context {
+	return context.WithValue(ctx, connectionKey{}, c)
+}
+
+// ConnectionOf returns the connection of a request by the request's context; nil if there is none.
+func ConnectionOf(ctx context.Context) *Connection {
+	c, _ := ctx.Value(connectionKey{}).(*Connection)
+	return c
+}
+
+// secured adds what the handshake showed.
+func (c *Connection) secured(state tls.ConnectionState, offer tlspolicy.Offer) {
+	c.TLS, c.Offer = &state, &offer
+}
+
+// taken is for [Connection].
+func (c *conn) taken() (bytes int64, ok bool) {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	if !ok {
+		return 0, false
+	}
+	return acknowledged(syscall.Conn(tcp))
+}

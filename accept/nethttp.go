@@ -1,0 +1,92 @@
+package accept
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+)
+
+// netHTTP is a [Server] of net/http.
+type netHTTP struct {
+	listener *Listener
+	http     *http.Server
+}
+
+func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
+	s := &netHTTP{listener: New(inner, c.Listener)}
+	s.http = &http.Server{
+		Handler: answering(c.Handler), DisableGeneralOptionsHandler: true, // "OPTIONS *" is a request like any other
+		ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
+		MaxHeaderBytes: c.MaxHeader, ErrorLog: c.ErrorLog,
+		TLSConfig: c.Listener.TLS, Protocols: new(http.Protocols),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: c.MaxStreams, MaxReceiveBufferPerStream: c.UnreadOfStream,
+			MaxReceiveBufferPerConnection: c.MaxStreams * c.UnreadOfStream, WriteByteTimeout: c.WriteTimeout,
+		},
+		ConnContext: c.connContext, ConnState: s.connState,
+	}
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetHTTP2(c.Listener.TLS != nil && slices.Contains(c.Listener.TLS.NextProtos, "h2"))
+	if c.Base != nil {
+		s.http.BaseContext = func(net.Listener) context.Context { return c.Base }
+	}
+	return s
+}
+
+func (s *netHTTP) Serve() error {
+	err := s.http.Serve(s.listener)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.Drain(ctx) }
+
+func (s *netHTTP) Close() error { return errors.Join(s.listener.Close(), s.http.Close()) }
+
+func (c *ServerConfig) connContext(ctx context.Context, conn net.Conn) context.Context {
+	ctx = WithConnection(ctx, &ours(conn).facts)
+	if c.Context != nil {
+		ctx = c.Context(ctx)
+	}
+	return ctx
+}
+
+// answering notes that a request has come to the handler. What net/http refuses before is counted: a malformed request line or header,
+// one that is too large or too slow, and a peer that leaves in the middle of a header. Not counted is a malformed request that follows
+// another on its connection and arrives in one piece: net/http does not report it.
+func answering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ConnectionOf(r.Context()).unanswered.Store(false)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// connState is called with StateActive when a request was read, or as much of one as came, before the handler is.
+func (s *netHTTP) connState(conn net.Conn, state http.ConnState) {
+	switch own := ours(conn); state {
+	case http.StateActive:
+		own.facts.unanswered.Store(true)
+		own.slots.busy(own)
+	case http.StateIdle:
+		own.slots.waits(own)
+	case http.StateClosed, http.StateHijacked:
+		s.closed(own)
+	}
+}
+
+// closed reports what the peer of a connection was refused that came to no request.
+func (s *netHTTP) closed(c *conn) {
+	if c.slots.wasEvicted(c) {
+		return // the listener has reported it
+	}
+	if c.facts.unanswered.Load() {
+		s.listener.config.Refused(refusalOf(c, ReasonMalformed, errMalformed))
+	}
+	if !c.spoke.Load() {
+		s.listener.config.Refused(refusalOf(c, ReasonSilent, errSilent))
+	}
+}

@@ -1,0 +1,57 @@
+package accept
+
+import (
+	"context"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Server serves HTTP on a listener. [NewServer] makes the one that there is. One of another engine has to
+//
+//   - hand out requests whose contexts have their connection, see [ConnectionOf], and whose writers know the deadlines of
+//     [http.ResponseController];
+//   - end a connection after an answer with "Connection: close", an HTTP/2 one with GOAWAY;
+//   - say which connections are busy and which wait for a request, so that it is known which may be closed;
+//   - call ServerConfig.Listener.Refused for what it refuses before there is a request, and for plain connections that were silent.
+//
+// The suite that any engine passes is TestEngines of package gateway.
+type Server interface {
+	// Serve calls the handler for each request until Close, and returns nil then. An error says why it ended by itself.
+	Serve() error
+	// Shutdown takes no further connections, and closes those that are left as soon as no request is under way or coming on them.
+	// It returns when none is left, or ctx ends. See [Listener.Drain].
+	Shutdown(ctx context.Context) error
+	// Close closes the listener and all connections, whatever is under way on them. It may be called more than once.
+	Close() error
+}
+
+// ServerConfig says what a server serves, and within which bounds.
+type ServerConfig struct {
+	// Listener has the bounds of connections, and what receives those that come to no request. HTTP/2 is served where its TLS
+	// configuration offers it.
+	Listener Config
+
+	Handler http.Handler // called for "OPTIONS *", too
+
+	// Base is what the contexts of requests are made of. Default (nil): context.Background.
+	Base context.Context
+	// Context adds to the context of a new connection, from which its requests have theirs. Optional.
+	Context func(ctx context.Context) context.Context
+
+	HeaderTimeout time.Duration // to receive a header
+	IdleTimeout   time.Duration // between two requests
+	Timeout       time.Duration // to receive a request, and to deliver its answer; 0: the handler sets deadlines
+	MaxHeader     int           // bytes
+
+	// Of HTTP/2: how many requests a connection carries at a time, how many bytes of a body each may have sent that were not read yet,
+	// and how long a peer may take nothing of what is written. Zeros: as net/http has it.
+	MaxStreams, UnreadOfStream int
+	WriteTimeout               time.Duration
+
+	ErrorLog *log.Logger
+}
+
+// NewServer returns a server on inner, which it closes. It takes connections at once, and speaks HTTP on them from Serve on.
+func NewServer(inner net.Listener, c ServerConfig) Server { return newNetHTTP(inner, c) }
