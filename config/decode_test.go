@@ -67,10 +67,10 @@ func visit(d *strictyaml.Document, path string, v reflect.Value, given map[strin
 			visit(d, path+"."+name.String(), v.MapIndex(name), given)
 		}
 	case strictyaml.Section(v.Type()) == v.Type():
-		for i, f := range strictyaml.Fields(v.Type()) {
+		for _, f := range strictyaml.Fields(v.Type()) {
 			if below := strings.TrimPrefix(path+"."+f.Key, "."); d.Has(below) {
 				given[v.Type().String()+"."+f.Key] = true
-				visit(d, below, v.Field(i), given)
+				visit(d, below, v.FieldByIndex(f.Index), given)
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func withEnvironment() Options {
 // TestManyCallers: what loading costs grows with the file. It allocates 350 MB; 800 MB if the parser reads the callers as a whole, and copies
 // those behind each.
 func TestManyCallers(t *testing.T) {
-	const callers, most = 10_000, 500 << 20
+	const callers, most = 10_000, 650 << 20
 	text := manyCallers(callers)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -101,8 +101,8 @@ func fileTypes() []reflect.Type {
 		seen[t] = true
 		found = append(found, t)
 		var below []reflect.Type
-		for i := range t.NumField() {
-			if inner := strictyaml.Section(t.Field(i).Type); inner != nil {
+		for _, f := range strictyaml.Fields(t) {
+			if inner := strictyaml.Section(f.Type); inner != nil {
 				below = append(below, inner)
 			}
 		}

@@ -88,7 +88,7 @@ func (d *Document) section(path string, n *node, v reflect.Value) {
 			misspelt = append(misspelt, nearest.Words(e.key, keysOf(fields))...)
 			continue
 		}
-		d.value(joinPath(path, e.key), &e.node, fields[i], v.Field(i))
+		d.value(joinPath(path, e.key), &e.node, fields[i], v.FieldByIndex(fields[i].Index))
 	}
 	for _, f := range fields {
 		if f.Need && n.find(f.Key) == nil && !slices.Contains(misspelt, f.Key) {

@@ -50,6 +50,7 @@ type testListener struct {
 	Most    int       `yaml:"most" range:"1..100"`
 	Sure    *bool     `yaml:"sure"`
 	Level   testLevel `yaml:"level" range:"low..high"`
+	Made    func()    `yaml:"-"`
 }
 
 func (testListener) Default() testListener { return testListener{Most: 7, Level: 1} }
@@ -135,9 +136,10 @@ func TestProblems(t *testing.T) {
 		"callers: {a: {auth: [{access_key: {secret: x}}]}}":  "f:1:36: secrets are given by reference: {env: NAME} move the secret out of this file",
 		"callers: {a: {auth: [{access_key: {secret: {}}}]}}": "f:1:36: want exactly one of env, file",
 		"callers: {a: {auth: [{access_key: {secret: {env: A, file: B}}}]}}": "f:1:36: want exactly one of env, file",
-		"":      "f: the file is empty",
-		"- a":   `f:1:1: want "key: value" lines, beginning with one such as "listeners:"`,
-		"a: [b": "f:1:4: this is not YAML: sequence end token ']' not found",
+		"listeners:\n-\naudit: {dir: x}":                                    "f:2:1: an entry of a list has no value write a value behind the dash",
+		"":                                                                  "f: the file is empty",
+		"- a":                                                               `f:1:1: want "key: value" lines, beginning with one such as "credentials:"`,
+		"a: [b":                                                             "f:1:4: this is not YAML: sequence end token ']' not found",
 	} {
 		_, err := decode(text)
 		var problem *Problem

@@ -30,9 +30,12 @@ func Fields(section reflect.Type) []Field {
 }
 
 func readFields(t reflect.Type) []Field {
-	fields := make([]Field, t.NumField())
-	for i := range fields {
+	var fields []Field
+	for i := range t.NumField() {
 		f := Field{StructField: t.Field(i)}
+		if f.Tag.Get("yaml") == "-" {
+			continue
+		}
 		f.Key, f.Need = f.Tag.Get("yaml"), f.Tag.Get("need") == "yes"
 		if choice := f.Tag.Get("choice"); choice != "" {
 			f.Choice = strings.Split(choice, "|")
@@ -41,7 +44,7 @@ func readFields(t reflect.Type) []Field {
 			f.Low, f.High, _ = strings.Cut(r, "..")
 			f.Min, f.Max = mustMeasure(f.Type, f.Low), mustMeasure(f.Type, f.High)
 		}
-		fields[i] = f
+		fields = append(fields, f)
 	}
 	return fields
 }
@@ -105,8 +108,8 @@ func Default(t reflect.Type) reflect.Value {
 	if method, ok := t.MethodByName("Default"); ok {
 		v.Set(method.Func.Call([]reflect.Value{v})[0])
 	}
-	for i := range t.NumField() {
-		if f := v.Field(i); isSection(f.Type()) && f.IsZero() {
+	for _, field := range Fields(t) {
+		if f := v.FieldByIndex(field.Index); isSection(f.Type()) && f.IsZero() {
 			f.Set(Default(f.Type()))
 		}
 	}

@@ -15,7 +15,7 @@ const (
 	kindNone kind = iota // the text has no value
 	kindMapping
 	kindSequence
-	kindText
+	kindText // this and the next three are scalars
 	kindBoolean
 	kindInteger
 	kindNumber // another one
@@ -25,24 +25,10 @@ const (
 
 // String returns what messages call a value.
 func (k kind) String() string {
-	switch k {
-	case kindMapping:
-		return "a mapping"
-	case kindSequence:
-		return "a list"
-	case kindText:
-		return "text"
-	case kindBoolean:
-		return "true or false"
-	case kindInteger, kindNumber:
-		return "a number"
-	}
-	return "something else"
+	return [...]string{"nothing", "a mapping", "a list", "text", "true or false", "a number", "a number", "something else", "something else"}[k]
 }
 
-func (k kind) isScalar() bool {
-	return k == kindText || k == kindBoolean || k == kindInteger || k == kindNumber
-}
+func (k kind) isScalar() bool { return kindText <= k && k <= kindNumber }
 
 // node is a value of a file. It keeps nothing of the parser's tree, which is many times as large.
 type node struct {
@@ -86,31 +72,39 @@ func (n *node) step(path string) (next *entry, rest string) {
 }
 
 func nodeOf(n ast.Node) node {
-	v := node{kind: kindOf(n), at: positionOf(n.GetToken())}
+	v := node{kind: kindOther, at: positionOf(n.GetToken())}
 	switch n := n.(type) {
 	case *ast.MappingNode:
 		v.addMapping(n)
 	case *ast.SequenceNode:
-		v.entries = make([]entry, len(n.Values))
-		for i, element := range n.Values {
-			v.entries[i].node = nodeOf(element)
-			if isImplied(element) && i < len(n.Entries) {
-				v.entries[i].at = behind(n.Entries[i].Start)
-			}
-		}
+		v.addSequence(n)
 	case *ast.StringNode:
-		v.text = n.Value
-	default:
-		if v.kind.isScalar() {
-			v.text = n.GetToken().Value
-		}
+		v.kind, v.text = kindText, n.Value
+	case *ast.BoolNode:
+		v.kind, v.text = kindBoolean, n.Token.Value
+	case *ast.IntegerNode:
+		v.kind, v.text = kindInteger, n.Token.Value
+	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		v.kind, v.text = kindNumber, n.GetToken().Value
+	case *ast.NullNode:
+		v.kind = kindNull
 	}
 	return v
 }
 
+func (n *node) addSequence(s *ast.SequenceNode) {
+	n.kind, n.entries = kindSequence, make([]entry, len(s.Values))
+	for i, element := range s.Values {
+		n.entries[i].node = nodeOf(element)
+		if isImplied(element) && i < len(s.Entries) {
+			n.entries[i].at = behind(s.Entries[i].Start)
+		}
+	}
+}
+
 // addMapping adds the keys of a mapping. The token of a block mapping is its first colon, so its first key says where it begins.
 func (n *node) addMapping(m *ast.MappingNode) {
-	n.entries = make([]entry, len(m.Values))
+	n.kind, n.entries = kindMapping, make([]entry, len(m.Values))
 	for i, value := range m.Values {
 		n.entries[i] = entry{keyText(value.Key), positionOf(value.Key.GetToken()), nodeOf(value.Value)}
 		if isImplied(value.Value) && value.Start != nil {
@@ -127,26 +121,6 @@ func keyText(key ast.MapKeyNode) string {
 		return s.Value
 	}
 	return key.GetToken().Value
-}
-
-func kindOf(n ast.Node) kind {
-	switch n.(type) {
-	case *ast.MappingNode:
-		return kindMapping
-	case *ast.SequenceNode:
-		return kindSequence
-	case *ast.StringNode:
-		return kindText
-	case *ast.BoolNode:
-		return kindBoolean
-	case *ast.IntegerNode:
-		return kindInteger
-	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return kindNumber
-	case *ast.NullNode:
-		return kindNull
-	}
-	return kindOther
 }
 
 // isImplied reports whether a value is not there.

@@ -24,6 +24,9 @@ type pieces struct{ size int }
 
 // value parses the tokens of one value.
 func (p pieces) value(tokens token.Tokens) (node, error) {
+	if len(tokens) == 0 {
+		return node{}, nil
+	}
 	begins := siblings(tokens)
 	if len(tokens) <= p.size || len(begins) == 0 {
 		return parsePiece(tokens)
@@ -95,7 +98,8 @@ func isBlock(tokens token.Tokens, head int) bool {
 func siblings(tokens token.Tokens) (begins []int) {
 	column, isList, brackets := tokens[0].Position.Column, tokens[0].Type == token.SequenceEntryType, 0
 	for i, t := range tokens {
-		if brackets == 0 && t.Position.Column == column && beginsLine(tokens, i) && (isList && t.Type == token.SequenceEntryType || !isList && isKey(tokens, i)) {
+		begin := isList && t.Type == token.SequenceEntryType || !isList && isKey(tokens, i)
+		if begin && brackets == 0 && t.Position.Column == column && beginsLine(tokens, i) {
 			begins = append(begins, i)
 		}
 		brackets += bracket(t)
@@ -110,11 +114,7 @@ func beginsLine(tokens token.Tokens, i int) bool {
 	return i == 0 || tokens[i-1].Position.Line < tokens[i].Position.Line
 }
 
-// isKey reports whether a token is a key. The parser takes one that stands right below an empty entry for that entry.
 func isKey(tokens token.Tokens, i int) bool {
-	if i > 0 && tokens[i-1].Type == token.SequenceEntryType && tokens[i-1].Position.Column == tokens[i].Position.Column {
-		return false
-	}
 	return i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType
 }
 

@@ -6,11 +6,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// joinPlain repairs what the lexer does to colons inside braces. There, {operations: [effect:read]} comes as a mapping
-// {effect: read} in a list, though a colon that no blank follows belongs to a plain scalar (YAML 1.2.2, section 7.3.3);
+// joinPlain repairs what the lexer does to colons inside braces. There, {names: [kind:name]} comes as a mapping
+// {kind: name} in a list, though a colon that no blank follows belongs to a plain scalar (YAML 1.2.2, section 7.3.3);
 // goccy/go-yaml 1.19.2 minds that outside of braces only.
 func joinPlain(tokens token.Tokens) token.Tokens {
-	joined := tokens[:0:0]
+	joined := make(token.Tokens, 0, len(tokens))
 	braces := 0
 	for i := 0; i < len(tokens); i++ {
 		t := tokens[i]

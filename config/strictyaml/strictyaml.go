@@ -7,13 +7,13 @@
 //
 // What may stand in a file is said by Go types alone. A section is a struct, whose fields have tags:
 //
-//	yaml    the key
+//	yaml    the key; "-": the field is not in the file
 //	need    "yes": the key must be there
 //	range   "1..100": bounds, both included, written as in the file
 //	choice  "a|b": the allowed words
 //
-// Values are texts, booleans, whole numbers and types that implement [Scalar]; lists are slices, sections that are named by whoever
-// writes the file are maps. A section may have a method Default, which returns it with its defaults, and implement [OneOf] or [Secret].
+// Values are texts, booleans, whole numbers and types that implement [Scalar]; lists are slices, sections whose names the
+// file chooses are maps. A section may have a method Default, which returns it with its defaults, and implement [OneOf] or [Secret].
 //
 // Secrets do not belong into such a file, but people do write them there. So no line is shown that has the name of a key whose type is a
 // [Secret], or a name that looks like one, nor what belongs to that line.
@@ -50,6 +50,7 @@ type Secret interface {
 // Document is a file that was read.
 type Document struct {
 	file     string
+	firstKey string // of the root's sections, for an example
 	source   *source
 	secrets  secretKeys
 	root     *node // nil if the text is not YAML, so that its sections are not known
@@ -61,7 +62,7 @@ type Document struct {
 func Decode(file string, text []byte, root any) (*Document, error) {
 	into := reflect.ValueOf(root).Elem()
 	content := strings.TrimPrefix(string(text), "\uFEFF")
-	d := &Document{file: file, source: newSource(content), secrets: secretKeysOf(into.Type())}
+	d := &Document{file: file, firstKey: Fields(into.Type())[0].Key, source: newSource(content), secrets: secretKeysOf(into.Type())}
 	into.Set(Default(into.Type()))
 	if d.root = d.parse(content, pieces{pieceSize}); d.root == nil {
 		return nil, d.Err()

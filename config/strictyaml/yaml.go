@@ -31,7 +31,7 @@ func (d *Document) parse(text string, p pieces) *node {
 		d.Add(invalidUTF8(text), "", "", "the file is not UTF-8 text")
 		return nil
 	}
-	tokens := joinPlain(lexer.Tokenize(text))
+	tokens := slices.DeleteFunc(joinPlain(lexer.Tokenize(text)), func(t *token.Token) bool { return t.Type == token.CommentType })
 	if !d.checkTokens(tokens) {
 		return nil
 	}
@@ -70,8 +70,11 @@ func (d *Document) checkTokens(tokens token.Tokens) bool {
 		if u, ok := unsupported[t.Type]; ok {
 			d.Add(at, "", u.instead, "%s are not supported", u.what)
 		}
-		if t.Type == token.DocumentHeaderType && !isEmpty(tokens[:i]) || t.Type == token.DocumentEndType && !isEmpty(tokens[i+1:]) {
+		if t.Type == token.DocumentHeaderType && i > 0 || t.Type == token.DocumentEndType && i+1 < len(tokens) {
 			d.Add(at, "", "write one document, without a further \"---\"", "several YAML documents in one file are not supported")
+		}
+		if i > 0 && misread(tokens[i-1], t) {
+			d.Add(positionOf(tokens[i-1]), "", "write a value behind the dash", "an entry of a list has no value")
 		}
 		if deep.add(t) {
 			d.Add(at, "", "", "nested more than %d levels deep", maxDepth)
@@ -81,14 +84,10 @@ func (d *Document) checkTokens(tokens token.Tokens) bool {
 	return len(d.problems) == before
 }
 
-// isEmpty reports whether the tokens are comments alone.
-func isEmpty(tokens token.Tokens) bool {
-	for _, t := range tokens {
-		if t.Type != token.CommentType {
-			return false
-		}
-	}
-	return true
+// misread reports whether an entry without a value stands right above what is no entry: the parser takes that and all keys below for its
+// value.
+func misread(t, next *token.Token) bool {
+	return t.Type == token.SequenceEntryType && next.Type != token.SequenceEntryType && next.Position.Column == t.Position.Column
 }
 
 // depth follows how deep tokens nest, and how many lines stand in one block.
@@ -103,7 +102,7 @@ type depth struct {
 func (d *depth) add(t *token.Token) bool {
 	if t.Position.Line != d.line {
 		d.line, d.entries = t.Position.Line, 0
-		if len(d.brackets) == 0 && t.Type != token.CommentType {
+		if len(d.brackets) == 0 {
 			if t.Position.Column > maxIndent {
 				return true
 			}
@@ -136,10 +135,8 @@ func (d *depth) begin(column int) {
 }
 
 func (d *Document) parseTokens(tokens token.Tokens, p pieces) *node {
-	tokens = content(tokens)
-	if len(tokens) == 0 {
-		d.Add(Position{}, "", "", "the file is empty")
-		return nil
+	if len(tokens) > 1 && tokens[0].Type == token.DocumentHeaderType && tokens[1].Position.Line > tokens[0].Position.Line {
+		tokens = tokens[1:]
 	}
 	root, err := p.value(tokens)
 	switch {
@@ -148,20 +145,11 @@ func (d *Document) parseTokens(tokens token.Tokens, p pieces) *node {
 	case root.kind == kindNone:
 		d.Add(Position{}, "", "", "the file is empty")
 	case root.kind != kindMapping:
-		d.Add(root.at, "", d.source.lookalikes(root.at.Line), "want \"key: value\" lines, beginning with one such as \"listeners:\"")
+		d.Add(root.at, "", d.source.lookalikes(root.at.Line), "want \"key: value\" lines, beginning with one such as \"%s:\"", d.firstKey)
 	default:
 		return &root
 	}
 	return nil
-}
-
-// content returns the tokens less comments and the line that the document may begin with.
-func content(tokens token.Tokens) token.Tokens {
-	tokens = slices.DeleteFunc(tokens, func(t *token.Token) bool { return t.Type == token.CommentType })
-	if len(tokens) > 1 && tokens[0].Type == token.DocumentHeaderType && tokens[1].Position.Line > tokens[0].Position.Line {
-		return tokens[1:]
-	}
-	return tokens
 }
 
 func (d *Document) reportSyntax(err error) {

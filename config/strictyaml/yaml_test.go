@@ -31,12 +31,12 @@ func TestColonsInBraces(t *testing.T) {
 	}
 }
 
-// TestBounds gives inputs that would cost the YAML parser time or stack; all are refused before it.
+// TestBounds: inputs that would cost the YAML parser time or stack are refused before it.
 func TestBounds(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"large file", strings.Repeat("#", MaxFile+1), "larger than 4 MiB"},
 		{"keys where no piece ends", "- a\n" + strings.Repeat("b: c\n", maxSiblings+1), "more than 16384 keys"},
-		{"keys without values", "a: {" + strings.Repeat("b, c: ,", 100_000) + "}", "more than 4096 keys without a value"},
+		{"keys without values", "a: {" + strings.Repeat("b, c: ,", 4000) + "}", "more than 4096 keys without a value"},
 		{"flow depth", strings.Repeat("[", 30_000), "levels deep"},
 		{"list depth", strings.Repeat("- ", 30_000), "levels deep"},
 		{"complex keys", strings.Repeat("? ", 30_000), "not supported"},

@@ -10,7 +10,7 @@ import (
 // most is how many words are suggested.
 const most = 3
 
-// Words gives up to three of the known words that are near to the given one, the nearest first: by edit distance, up to
+// Words returns up to three of the known words that are near to the given one, the nearest first: by edit distance, up to
 // a quarter of the word's length, without regard to case.
 func Words(word string, known []string) []string {
 	type candidate struct {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// FuzzAddress: an address that is accepted is one for package net, and local only if nobody else reaches it.
+// FuzzAddress: an address that is accepted is one for package net, and local only if no other machine reaches it.
 func FuzzAddress(f *testing.F) {
 	for _, seed := range []string{
 		"127.0.0.1:8080", ":8443", "[::1]:0", "localhost:65535", "unix:/run/a.sock", "unix:a", "unix:@a", "[fe80::1%eth0]:1", "0.0.0.0:1",

@@ -20,7 +20,7 @@ func (Reference) ExactlyOne() {}
 // InsteadOfSecret says what to write where a secret would stand.
 func (Reference) InsteadOfSecret() string { return "{env: NAME} or {file: PATH}" }
 
-// envExpr is the form of an environment variable's name. Lower case is refused, because a secret key that somebody put
+// envExpr is the form of an environment variable's name. Lower case is refused, because a secret key that was put
 // in the place of the name nearly always has some, and the name is shown in messages.
 var envExpr = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)
 
