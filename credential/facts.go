@@ -13,7 +13,7 @@ type Facts struct {
 	Upstream string         // the one upstream whose calls it signs
 	Class    catalog.Class  // ClassPartner or ClassCustomer
 	Kinds    []catalog.Kind // narrower kinds that the account has
-	// DomainID is the account id: sent as X-Domain-Id and demanded of every {domain_id} in a path that is not a customer's. Optional.
+	// DomainID is the account id: sent with each call and demanded of every {domain_id} in a path that is not a customer's. Optional.
 	DomainID string
 	// PartnerID is the partner's account id, if it is not the DomainID: see [Facts.Partner].
 	PartnerID string
