@@ -92,7 +92,7 @@ func withSums(f *fixture) {
 		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
 	}
 	configs = append(configs, caller.Config{Name: localCaller})
-	f.config.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
+	f.plan.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
 	f.credentials["partner-main"] = partnerBy(sums{})
 }
 
@@ -160,7 +160,7 @@ func TestAnotherScheme(t *testing.T) {
 
 // A credential of a scheme that the gateway does not know signs nothing: its headers would be neither hidden nor kept apart.
 func TestUnknownSchemesDoNotSign(t *testing.T) {
-	f := start(t, fixed, withSums, func(f *fixture) { f.config.Callers = callers(t) })
+	f := start(t, fixed, withSums, func(f *fixture) { f.plan.Callers = callers(t) })
 	f.send(t, plain("POST", "/echo/x/y", "{}")).wantCode(t, "TG.9001")
 	f.origin.none(t)
 	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent || strings.Contains(f.written(), securityToken) {
@@ -225,7 +225,7 @@ func TestOwnedHeadersAreNotForwarded(t *testing.T) {
 			all = append(all, o)
 		}
 		r.Router = must(catalog.NewRouter(all))
-		f.config.Grants, _ = grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: []*catalog.Operation{&o}}},
+		f.plan.Grants, _ = grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: []*catalog.Operation{&o}}},
 			[]grants.Grant{{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo"}, Credential: f.credentials["partner-main"].Facts()}})
 	})
 	lines := []string{"X-Project: 7", "Sum-Tenant: " + partnerAccount}
