@@ -254,7 +254,8 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 	}
 	if err == nil {
 		l.slots.waits(raw)
-		raw.facts.secured(secured.ConnectionState(), tlspolicy.OfferOf(hello.Info)) // an offer is a fraction of what the hello itself holds
+		state, offer := secured.ConnectionState(), tlspolicy.OfferOf(hello.Info) // which is a fraction of what the hello itself holds
+		raw.facts.TLS, raw.facts.Offer = &state, &offer
 		return secured, nil
 	}
 	if l.closed() || l.slots.wasEvicted(raw) { // the handshake was cut off from this side

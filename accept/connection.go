@@ -38,11 +38,6 @@ func ConnectionOf(ctx context.Context) *Connection {
 	return c
 }
 
-// secured adds what the handshake showed.
-func (c *Connection) secured(state tls.ConnectionState, offer tlspolicy.Offer) {
-	c.TLS, c.Offer = &state, &offer
-}
-
 func (c *Connection) isHTTP2() bool { return c.TLS != nil && c.TLS.NegotiatedProtocol == "h2" }
 
 // taken is for [Connection].
