@@ -29,3 +29,33 @@ func TestUnknownKeysOfSecretSections(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsBesideTheirKeys: where the key of a secret and its value are on unlike lines, what is wrong with the rest of the value's line is
+// told without it. Of a text that is no YAML nothing is shown between a secret's section and the next.
+func TestSecretsBesideTheirKeys(t *testing.T) {
+	const word = "wJalrXUtnFEMI7MDENG"
+	for name, text := range map[string]string{
+		"bracket in a comment": "credentials:\n  main: {secret_key: { # }}\n env: WORD}, upstream: none}\n",
+		"bracket in quotes":    "credentials:\n  main: {secret_key: {file: '}}',\n env: WORD}, upstream: none}\n",
+		"blank lines":          "credentials:\n  main: {secret_key: # }}\n {\nenv:\n\nWORD}, upstream: none}\n",
+		"another name":         "upstreams:\n  bss: {password: { # }}\nx: WORD}, catalog: none}\n",
+		"unknown key":          "credentials:\n  main: {phrase: { # }}\nx: WORD}, upstream: none}\n",
+		"no YAML":              "credentials:\n  main:\n    secret_key:\nx:\t y\n    value: WORD\n",
+	} {
+		_, err := Parse("f", []byte(strings.ReplaceAll(text, "WORD", word)), ".", Options{LookupEnv: noEnv})
+		if err == nil || strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestSecretInUTF16: an editor that writes UTF-16 makes each letter of a key and of a secret a word of its own.
+func TestSecretInUTF16(t *testing.T) {
+	for _, mark := range []string{"", "\xff\xfe"} {
+		text := mark + strings.Join(strings.Split("secret_key: wJalrXUtn\n", ""), "\x00")
+		_, err := Parse("f", []byte(text), ".", Options{LookupEnv: noEnv})
+		if err == nil || strings.Contains(err.Error(), "w J a l") || strings.Contains(err.Error(), "w\x00J") || strings.Contains(err.Error(), `w\x00J`) {
+			t.Errorf("%q: %v", mark, err)
+		}
+	}
+}

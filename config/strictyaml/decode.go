@@ -12,8 +12,9 @@ import (
 
 // value reads n into v.
 func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
-	if v.Kind() == reflect.Struct && n.kind != kindMapping {
-		if s, ok := v.Interface().(Secret); ok {
+	if s, ok := v.Interface().(Secret); ok && v.Kind() == reflect.Struct {
+		d.source.hideNode(n)
+		if n.kind != kindMapping {
 			d.Add(d.Key(path), path, "move the secret out of this file", "secrets are given by reference: %s", s.InsteadOfSecret())
 			return
 		}
@@ -107,8 +108,9 @@ func (d *Document) unknownKey(path string, e *entry, fields []Field, secretNear 
 	if alike.Replace(key) != key {
 		suggestion = d.source.lookalikes(at.Line)
 	}
-	if secretNear {
+	if secretNear || d.secrets.looksLikeName(key) {
 		d.source.secret[at.Line-1] = true
+		d.source.hideNode(&e.node)
 	}
 	if d.secrets.inPath(path) || secretNear && (e.kind == kindNull || !nameExpr.MatchString(key)) {
 		d.Add(at, path, suggestion, "unknown key, not shown because it may be a secret; known here: %s", strings.Join(keysOf(fields), ", "))
