@@ -138,8 +138,9 @@ func (f *explainFlags) question(c *config.Config, method, target string, stdin i
 	if f.credential != "" {
 		header.Add("Tollgate-Credential", f.credential)
 	}
+	hasKey := slices.ContainsFunc(c.Callers, func(known config.Caller) bool { return known.Name == f.caller && len(known.AccessKeys) > 0 })
 	return &gateway.Question{
-		Caller: f.caller, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
+		Caller: f.caller, HasKey: hasKey, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
 	}, nil
 }
 

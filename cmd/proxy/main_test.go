@@ -169,6 +169,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"GET", "/v1.0/c-17/common/order-mgr/orders/CS-1"}, cli.ExitOK, "main (partner)"}, // the partner's customer
 		{[]string{"PUT", "/v3/orders/customer-orders/pay"}, cli.ExitRefused, "POST only"},
 		{[]string{"GET", "/nothing"}, cli.ExitRefused, "unknown_operation"},
+		{[]string{"--upstream", "bss", "GET", "/desk/x"}, cli.ExitRefused, "no listener that the caller can reach serves this path"},
 		{[]string{"GET", "/v2/orders//x"}, cli.ExitRefused, "ambiguous_path"},
 		{[]string{"GET", "/v2/orders/customer-orders?a;b"}, cli.ExitRefused, "ambiguous_query"},
 		{[]string{"GET", "/v2/orders/customer-orders?%EF%BD%9E=1"}, cli.ExitRefused, "ambiguous_query"},
@@ -204,6 +205,25 @@ func TestExplain(t *testing.T) {
 	}
 	if code, _, stderr := run(t, "explain", "--config", file, "--caller", "ap", "GET", "/x"); code != cli.ExitUsage || !strings.Contains(stderr, "did you mean app?") {
 		t.Errorf("wrong caller: exit %d, %s", code, stderr)
+	}
+}
+
+// TestExplainUnknownCaller: a call by a caller that no listener of the upstream can know is refused, whatever is granted.
+func TestExplainUnknownCaller(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tollgate.yaml")
+	config := strings.Replace(sample, "listeners: [", "listeners: [{name: other, address: 127.0.0.1:8081, upstreams: [desk]}, ", 1)
+	config = strings.Replace(config, "upstreams: [bss, desk]", "name: own, upstreams: [bss]", 1)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, args := range map[string][]string{
+		"REFUSED (no_identity)":    {"GET", "/desk/x"},
+		"REFUSED (unknown_scheme)": {"--header", "Authorization: Bearer t", "GET", "/desk/x"},
+		"acme (customer)":          {"POST", "/v3/orders/customer-orders/pay"},
+	} {
+		if _, stdout, stderr := run(t, append([]string{"explain", "--config", file, "--caller", "app"}, args...)...); !strings.Contains(stdout, text) {
+			t.Errorf("%v: %s%s, want %s", args, stdout, stderr, text)
+		}
 	}
 }
 
