@@ -12,10 +12,10 @@ import (
 
 // value reads n into v.
 func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
-	if s, ok := v.Interface().(Secret); ok && v.Kind() == reflect.Struct {
+	if v.Kind() == reflect.Struct && v.Type().Implements(secretType) {
 		d.source.hideNode(n)
 		if n.kind != kindMapping {
-			d.Add(d.Key(path), path, "move the secret out of this file", "secrets are given by reference: %s", s.InsteadOfSecret())
+			d.Add(d.Key(path), path, "move the secret out of this file", "secrets are given by reference: %s", v.Interface().(Secret).InsteadOfSecret())
 			return
 		}
 	}
@@ -26,6 +26,11 @@ func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
 	if s, ok := v.Addr().Interface().(Scalar); ok {
 		d.scalar(path, n, f, s)
 		return
+	}
+	if n.kind.isScalar() || n.kind == kindSequence && v.Kind() != reflect.Slice {
+		if section := Section(v.Type()); section != nil && nearSecret(section) { // its secret may stand in its place
+			d.source.hideNode(n)
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -108,9 +113,8 @@ func (d *Document) unknownKey(path string, e *entry, fields []Field, secretNear 
 	if alike.Replace(key) != key {
 		suggestion = d.source.lookalikes(at.Line)
 	}
-	if secretNear || d.secrets.looksLikeName(key) {
-		d.source.secret[at.Line-1] = true
-		d.source.hideNode(&e.node)
+	if secretNear || d.secrets.looksLikeName(key) || slices.Contains(d.secrets.parts, key) { // the last is perhaps not indented enough
+		d.source.hideEntry(e)
 	}
 	if d.secrets.inPath(path) || secretNear && (e.kind == kindNull || !nameExpr.MatchString(key)) {
 		d.Add(at, path, suggestion, "unknown key, not shown because it may be a secret; known here: %s", strings.Join(keysOf(fields), ", "))

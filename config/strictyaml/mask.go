@@ -17,6 +17,7 @@ import (
 // secretKeys are the names of keys at which secrets may stand.
 type secretKeys struct {
 	names []string // of those that say where a secret is kept
+	parts []string // of what stands below those, where it should
 	// sections are those in which an unknown key may hold a secret. Of a file that could not be parsed nothing in them is shown.
 	sections []string
 }
@@ -33,7 +34,7 @@ func (k *secretKeys) collect(t reflect.Type) {
 			continue
 		}
 		if inner.Implements(secretType) && !slices.Contains(k.names, f.Key) {
-			k.names = append(k.names, f.Key)
+			k.names, k.parts = append(k.names, f.Key), append(k.parts, keysOf(Fields(inner))...)
 		}
 		if nearSecret(inner) {
 			k.sections = append(k.sections, f.Key)
@@ -45,7 +46,7 @@ func (k *secretKeys) collect(t reflect.Type) {
 var (
 	anyKey   = regexp.MustCompile(`[A-Za-z0-9_.-]+`)
 	firstKey = regexp.MustCompile(`^["']?[A-Za-z0-9_.-]+["']?\s*:(\s|$)`)
-	userinfo = regexp.MustCompile(`://.*@`) // a password may have any characters where it was not escaped
+	userinfo = regexp.MustCompile(`\S:\S.*@`) // a password may have any characters where it was not escaped
 	colon    = regexp.MustCompile(`^["']?\s*(=|:(\D|$))`)
 )
 
@@ -82,10 +83,20 @@ func (s *source) hide(isName func(word string) bool, root []string) {
 
 // hideNode has no line quoted on which a part of a value begins.
 func (s *source) hideNode(n *node) {
-	s.secret[n.at.Line-1] = true
+	s.hideLine(n.at)
 	for i := range n.entries {
-		s.secret[max(n.entries[i].keyAt.Line, 1)-1] = true
-		s.hideNode(&n.entries[i].node)
+		s.hideEntry(&n.entries[i])
+	}
+}
+
+func (s *source) hideEntry(e *entry) {
+	s.hideLine(e.keyAt)
+	s.hideNode(&e.node)
+}
+
+func (s *source) hideLine(at Position) {
+	if at.Line >= 1 && at.Line <= len(s.secret) {
+		s.secret[at.Line-1] = true
 	}
 }
 
