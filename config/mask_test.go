@@ -45,6 +45,7 @@ func TestSecretsBesideTheirKeys(t *testing.T) {
 		"bracket in quotes":    "credentials:\n  main: {secret_key: {file: '}}',\n env: WORD}, upstream: none}\n",
 		"blank lines":          "credentials:\n  main: {secret_key: # }}\n {\nenv:\n\nWORD}, upstream: none}\n",
 		"another name":         "upstreams:\n  bss: {password: { # }}\nx: WORD}, catalog: none}\n",
+		"glued to another":     "credentials: {main: {class: partneraccess_key: WORD, upstream: none}}\n",
 		"indented less":        "callers:\n  app:\n    auth:\n      - access_key:\n          secret:\n    env: WORD\n",
 		"unknown key":          "credentials:\n  main: {phrase: { # }}\nx: WORD}, upstream: none}\n",
 		"no YAML":              "credentials:\n  main:\n    secret_key:\nx:\t y\n    value: WORD\n",

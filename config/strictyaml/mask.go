@@ -194,7 +194,7 @@ func (k *secretKeys) looksLikeName(word string) bool {
 	plain := plainName(word)
 	isShort := func(part string) bool { return slices.Contains([]string{"sk", "ak", "pwd", "pass"}, part) }
 	if slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(word), isDash), isShort) ||
-		slices.ContainsFunc(k.names, func(name string) bool { return plainName(name) == plain }) {
+		slices.ContainsFunc(k.names, func(name string) bool { return strings.Contains(plain, plainName(name)) }) {
 		return true
 	}
 	for _, part := range []string{"secret", "token", "passw", "passphr", "apikey", "privatekey"} {
