@@ -64,6 +64,9 @@ type Ruling struct {
 // Explain says what would become of a call, by the functions that calls go through. The error says that two upstreams at least have what
 // is called.
 func (p *Plan) Explain(q *Question) (Ruling, error) {
+	if refused := checkMethod(q.Method); refused != nil {
+		return Ruling{Refusal: refused}, nil
+	}
 	ways, refused := p.find(q)
 	switch {
 	case refused != nil:

@@ -208,6 +208,19 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainMethods: methods that no call may have are refused, also for an endpoint that takes any.
+func TestExplainMethods(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tollgate.yaml")
+	if err := os.WriteFile(file, []byte(strings.Replace(sample, "method: POST", `method: "*"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for method, text := range map[string]string{"POST": "allowed", "M-SEARCH": "allowed", "TRACE": "(bad_request)", "CONNECT": "(bad_request)", "GE_T": "(bad_request)"} {
+		if _, stdout, stderr := run(t, "explain", "--config", file, "--caller", "app", method, "/desk/reset/1"); !strings.Contains(stdout, text) {
+			t.Errorf("%s: %s%s, want %s", method, stdout, stderr, text)
+		}
+	}
+}
+
 // TestExplainUnknownCaller: a call by a caller that no listener of the upstream can know is refused, whatever is granted.
 func TestExplainUnknownCaller(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tollgate.yaml")
