@@ -51,7 +51,7 @@ var (
 )
 
 // hide finds the lines that must not be quoted: those that hold the name of a secret's key, the lines that are given, and for each what
-// belongs to it. In a text that could not be parsed nobody knows what does: all up to the next key of the root, if there are such.
+// belongs to it. Of a text that could not be parsed that is all up to the next key of the root; root is nil for others.
 func (s *source) hide(isName func(word string) bool, root []string) {
 	s.hidden = make([]bool, len(s.lines))
 	known := map[string]bool{} // finding out takes its time, and files repeat their words
