@@ -52,7 +52,7 @@ func (b *builder) acmeDNS(path string, s *acmeDNSConfig, secrets *certs.ACMESecr
 }
 
 // httpChallenge checks that the challenges of HTTP-01 are answered if, and only if, there are some.
-func (b *builder) httpChallenge(s *httpChallengeConfig) {
+func (b *builder) httpChallenge(s *HTTPChallenge) {
 	listener := b.wantsHTTPChallenge()
 	switch {
 	case b.Failed("http_challenge"):
@@ -65,7 +65,7 @@ func (b *builder) httpChallenge(s *httpChallengeConfig) {
 	case s.Address.Socket != "":
 		b.problem("http_challenge.address", `use ":80"`, "an authority does not reach a unix socket")
 	default:
-		b.config.HTTPChallenge = s.Address.Listen(b.dir)
+		b.config.HTTPChallenge = s
 		b.challengeAddressTaken(s.Address)
 	}
 }
@@ -85,11 +85,7 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 }
 
 func (b *builder) challengeAddressTaken(a setting.Address) {
-	for i, l := range b.file.Listeners {
-		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
-			b.problem("http_challenge.address", "", "this is the address of listener %s too", b.listenerName(i))
-		}
-	}
+	b.listenerHas("http_challenge.address", a)
 	if b.file.Admin != nil && !b.Failed("admin") && a.Overlaps(b.file.Admin.Address) {
 		b.problem("http_challenge.address", "", "this is the address of the admin listener too")
 	}

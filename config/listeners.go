@@ -66,7 +66,7 @@ func (b *builder) addressTaken(i int, earlier []int) bool {
 
 func (b *builder) buildListener(path, name string, s *listenerConfig) *Listener {
 	l := &Listener{
-		Name: name, Network: s.Address.Network(), Address: s.Address.Listen(b.dir), Loopback: s.Address.Local(),
+		Name: name, Network: s.Address.Network(), Address: s.Address.In(b.dir).Listen(), Loopback: s.Address.Local(),
 		Caller: s.Caller, MaxConns: s.MaxConnections, MaxConnsPerSource: s.MaxConnectionsPerSource,
 	}
 	if len(name) > 128 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -33,7 +34,7 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	}
 	c := s.gateway.Server(served)
 	c.Listener = accept.Config{
-		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
+		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: time.Duration(s.config.Bounds.HeaderTimeout),
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	}
 	s.servers = append(s.servers, s.serve(inner, c))
@@ -72,7 +73,7 @@ func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) (*
 // serve runs a server until it is closed, within the bounds that all listeners have.
 func (s *Service) serve(inner net.Listener, c accept.ServerConfig) accept.Server {
 	b := s.config.Bounds
-	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = b.HeaderTimeout, b.IdleTimeout, int(b.Headers), s.errorLog(zap.WarnLevel)
+	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = time.Duration(b.HeaderTimeout), time.Duration(b.IdleTimeout), int(b.Headers), s.errorLog(zap.WarnLevel)
 	return s.begin(accept.NewServer(inner, c))
 }
 
@@ -94,10 +95,10 @@ func (s *Service) errorLog(level zapcore.Level) *log.Logger {
 
 func (s *Service) listenAdmin(ctx context.Context) error {
 	a := s.config.Admin
-	if a.Address == "" {
+	if a == nil {
 		return nil
 	}
-	inner, err := accept.Listen(ctx, a.Network, a.Address)
+	inner, err := accept.Listen(ctx, a.Address.Network(), a.Address.Listen())
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}

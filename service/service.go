@@ -223,8 +223,8 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 		Callers: callers, Grants: table, Credentials: s.credentials, Limiter: limiter, Sources: sources, Replay: memory,
 		Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
 		Bounds: gateway.Bounds{
-			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
-			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,
+			Body: int64(b.Body), Bodies: int64(b.Bodies), HeldAnswer: int64(b.HeldAnswer), Headers: int64(b.Headers), AllHeaders: int64(b.AllHeaders), Calls: b.Calls,
+			BodyTimeout: time.Duration(b.BodyTimeout), WriteTimeout: time.Duration(b.WriteTimeout), LogDeadline: time.Duration(s.config.Audit.Deadline),
 		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())

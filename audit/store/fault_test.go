@@ -618,7 +618,9 @@ func modes(t *testing.T, dir string) {
 // than the log has.
 func TestWritingReadingAndRebuilding(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	l, _, err := audit.Open(audit.Config{Dir: dir, SegmentSize: logfile.MaxLine, Preallocate: 2 * logfile.MaxLine, Reserve: 2 * logfile.MaxLine})
+	l, _, err := audit.Open(audit.Options{
+		Config: audit.Config{Dir: dir, SegmentSize: logfile.MaxLine, Reserve: 2 * logfile.MaxLine}, Preallocate: 2 * logfile.MaxLine,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if err := f.check(c); err != nil {
 		return nil, err
 	}
-	body, err := readBodyFlag(f.body, stdin, c.Bounds.Body)
+	body, err := readBodyFlag(f.body, stdin, int64(c.Bounds.Body))
 	if err != nil {
 		return nil, err
 	}
