@@ -159,13 +159,7 @@ func (c *Credential) Fixed() (keys []string) {
 type Caller struct {
 	Name         string
 	Certificates []caller.Certificate
-	AccessKeys   []AccessKey
-}
-
-// AccessKey is a virtual access key of a caller.
-type AccessKey struct {
-	ID     string
-	Secret setting.Reference
+	AccessKeys   []VirtualKey
 }
 
 // String says where a listener is, for messages.

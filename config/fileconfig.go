@@ -333,7 +333,7 @@ type authConfig struct {
 	// A client certificate of a listener's `client_ca`.
 	Certificate *certificateNameConfig `yaml:"certificate"`
 	// A virtual access key, which the application puts into its unmodified SDK.
-	AccessKey *virtualKeyConfig `yaml:"access_key"`
+	AccessKey *VirtualKey `yaml:"access_key"`
 }
 
 func (authConfig) ExactlyOne() {}
@@ -350,8 +350,8 @@ type certificateNameConfig struct {
 
 func (certificateNameConfig) ExactlyOne() {}
 
-// virtualKeyConfig is `access_key` of a caller's `auth`.
-type virtualKeyConfig struct {
+// VirtualKey is `access_key` of a caller's `auth`.
+type VirtualKey struct {
 	// The access key's id, as the application sends it. Not a secret, and not the access key of a credential.
 	ID string `yaml:"id" need:"yes"`
 	// The secret key: no other caller's, and none that signs calls to an upstream.
