@@ -10,7 +10,9 @@ import (
 	"tollgate/catalog"
 	"tollgate/config/strictyaml"
 	"tollgate/grants"
+	"tollgate/internal/certs"
 	"tollgate/internal/nearest"
+	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
 
@@ -26,11 +28,11 @@ type builder struct {
 	policies    map[string]*tlspolicy.Policy // those that could be made
 	upstreams   map[string]*Upstream
 	credentials map[string]*Credential
-	operations  map[string][]*catalog.Operation  // by upstream
-	every       []*Upstream                      // those with problems of their own included
-	table       *grants.Table                    // nil: the grants have problems
-	chains      map[Certificate]*tls.Certificate // of files that were read
-	owners      map[string]owner                 // of secrets that were read
+	operations  map[string][]*catalog.Operation             // by upstream
+	every       []*Upstream                                 // those with problems of their own included
+	table       *grants.Table                               // nil: the grants have problems
+	chains      map[certs.CertificateFiles]*tls.Certificate // that were read
+	owners      map[string]owner                            // of secrets that were read
 }
 
 func newBuilder(dir string, o Options) *builder {
@@ -39,7 +41,7 @@ func newBuilder(dir string, o Options) *builder {
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*Credential{},
 		operations:  map[string][]*catalog.Operation{},
-		chains:      map[Certificate]*tls.Certificate{},
+		chains:      map[certs.CertificateFiles]*tls.Certificate{},
 		owners:      map[string]owner{},
 	}
 }
@@ -66,6 +68,13 @@ func (b *builder) build() {
 	b.buildLimits()
 	b.buildRest()
 	b.takeNotes()
+}
+
+// absolute makes paths absolute: relative ones are in the folder of the configuration.
+func (b *builder) absolute(paths ...*string) {
+	for _, path := range paths {
+		*path = setting.Resolve(b.dir, *path)
+	}
 }
 
 // named checks that a name is among the known ones, and reports it otherwise.
@@ -114,10 +123,11 @@ func (b *builder) buildAdmin(a *adminConfig) {
 			"the admin listener has no authentication and must be on loopback or a unix socket")
 		return
 	}
+	b.absolute(&a.Address.Socket)
 	b.config.Admin = Admin{Network: a.Address.Network(), Address: a.Address.Listen(b.dir)}
 	for i, l := range b.file.Listeners {
 		if !b.Failed(listenerPath(i)) && a.Address.Overlaps(l.Address) {
-			b.problem("admin.address", "", "this is the address of listener %s too", b.listenerName(i))
+			b.problem("admin.address", "", "this is the address of listener %s too", l.Name)
 		}
 	}
 }

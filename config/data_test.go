@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"os/exec"
 	"reflect"
@@ -46,7 +47,7 @@ func TestNothingLiveInAConfiguration(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var walk func(path string, of reflect.Type)
 	walk = func(path string, of reflect.Type) {
-		if seen[of] {
+		if seen[of] || of == reflect.TypeFor[netip.Addr]() { // a value: equal ones are ==
 			return
 		}
 		seen[of] = true

@@ -13,12 +13,14 @@ import (
 	"unicode"
 
 	"tollgate/config/strictyaml"
+	"tollgate/internal/certs"
+	"tollgate/tlspolicy"
 )
 
 // The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // folders are those of the packages that have sections.
-var folders = []string{"config", "internal/setting"}
+var folders = []string{"config", "internal/certs", "internal/setting", "tlspolicy"}
 
 // description is what the source of a section says of it.
 type description struct {
@@ -111,9 +113,15 @@ func fileTypes() []reflect.Type {
 	return found
 }
 
+// named are the sections whose name in schema and manual does not follow from that of their type.
+var named = map[reflect.Type]string{reflect.TypeFor[certs.ACMEDNS](): "acmeDNS", reflect.TypeFor[tlspolicy.Config](): "tlsPolicy"}
+
 // sectionName is what schema and manual call a section: listenerTLSConfig is listenerTLS, tlsPolicyConfig is tlsPolicy. A type that is
 // called Config has the name of its package.
 func sectionName(t reflect.Type) string {
+	if name, ok := named[t]; ok {
+		return name
+	}
 	name := strings.TrimSuffix(t.Name(), "Config")
 	if name == "" {
 		return path.Base(t.PkgPath())

@@ -16,6 +16,7 @@ import (
 	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 )
 
 func (s *Service) listen(ctx context.Context, l *config.Listener) error {
@@ -27,13 +28,13 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	if err != nil {
 		return err
 	}
-	inner, err := accept.Listen(ctx, l.Network, l.Address)
+	inner, err := accept.Listen(ctx, l.Address.Network(), l.Address.Listen(s.config.Dir))
 	if err != nil {
 		return err
 	}
 	c := s.gateway.Server(served)
 	c.Listener = accept.Config{
-		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
+		MaxConns: s.descriptors.connections(l.MaxConnections), MaxConnsPerSource: l.MaxConnectionsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	}
 	s.servers = append(s.servers, s.serve(inner, c))
@@ -51,11 +52,11 @@ func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, e
 }
 
 func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) (*gateway.Listener, error) {
-	out := &gateway.Listener{Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller}
+	out := &gateway.Listener{Name: l.Name, Hosts: setting.Texts(l.Hosts), Local: l.Address.Local(), Caller: l.Caller}
 	if clients != nil {
 		out.CheckClient = clients.Check
 	}
-	for _, route := range l.Routes {
+	for _, route := range s.config.Routes(l) {
 		router, of, err := config.Router(route.Upstreams, s.operations)
 		if err != nil {
 			return nil, err

@@ -281,7 +281,7 @@ func (f *explainFlags) routes(c *config.Config, operations map[string][]*catalog
 		if !f.reaches(l) {
 			continue
 		}
-		for _, route := range l.Routes {
+		for _, route := range c.Routes(l) {
 			router, of, err := config.Router(route.Upstreams, operations)
 			if err != nil {
 				return nil, err
@@ -312,7 +312,7 @@ func (f *explainFlags) reaches(l *config.Listener) bool {
 
 // settles reports whether a listener that the caller can reach can know it without a signature.
 func (f *explainFlags) settles(c *config.Config, l *config.Listener) bool {
-	return l.Caller != "" || l.TLS != nil && l.TLS.Clients.CA != "" && certified(c, f.caller)
+	return l.Caller != "" || l.TLS != nil && l.TLS.ClientCA != "" && certified(c, f.caller)
 }
 
 // certified reports whether a client certificate can be that of a caller.
