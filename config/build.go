@@ -105,7 +105,7 @@ func (b *builder) buildRest() {
 		b.buildAdmin(f.Admin)
 	}
 	b.httpChallenge(f.HTTPChallenge)
-	b.config.Log = Log{Level: f.Log.Level, Format: f.Log.Format}
+	b.config.Log = f.Log
 	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)

@@ -62,7 +62,7 @@ func (b *builder) addAuth(path string, known *Caller, c *caller.Config, a authCo
 	}
 	taken[id] = path
 	if a.AccessKey != nil {
-		known.AccessKeys = append(known.AccessKeys, AccessKey{a.AccessKey.ID, a.AccessKey.Secret})
+		known.AccessKeys = append(known.AccessKeys, *a.AccessKey)
 	}
 	known.Certificates = append(known.Certificates, alone.Certificates...)
 	c.Certificates = append(c.Certificates, alone.Certificates...)

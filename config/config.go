@@ -114,13 +114,7 @@ func (c *Credential) Fixed() (keys []string) {
 type Caller struct {
 	Name         string
 	Certificates []caller.Certificate
-	AccessKeys   []AccessKey
-}
-
-// AccessKey is a virtual access key of a caller.
-type AccessKey struct {
-	ID     string
-	Secret setting.Reference
+	AccessKeys   []VirtualKey
 }
 
 // Audit is where and how calls are recorded.
@@ -149,12 +143,6 @@ type CheckpointCopy struct {
 // Admin is the listener for health and metrics. It is on loopback or a unix socket always.
 type Admin struct {
 	Network, Address string // empty: there is none
-}
-
-// Log is the operational log.
-type Log struct {
-	Level  string // "debug", "info", "warn", "error"
-	Format string // "json", "console"
 }
 
 // Bounds limit what peers can make the gateway hold.

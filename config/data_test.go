@@ -1,9 +1,12 @@
 package config
 
 import (
+	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -93,5 +96,36 @@ func TestLoadingIsLight(t *testing.T) {
 	}
 	if !strings.Contains(string(out), "tollgate/config\n") {
 		t.Error("go list does not name the package itself")
+	}
+}
+
+// TestLoadingWritesNothing: what a configuration names is read, and neither made nor changed.
+func TestLoadingWritesNothing(t *testing.T) {
+	dir := testDir(t)
+	text, err := os.ReadFile("testdata/full.good.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := func() map[string]string {
+		all := map[string]string{}
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := entry.Info()
+			all[path] = fmt.Sprint(info.Mode(), info.Size(), info.ModTime())
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	before := files()
+	if _, err := Parse("full.yml", text, dir, testOptions()); err != nil {
+		t.Fatal(err)
+	}
+	if after := files(); len(before) < 3 || !reflect.DeepEqual(before, after) {
+		t.Errorf("before: %v\nafter: %v", before, after)
 	}
 }

@@ -36,7 +36,7 @@ type fileConfig struct {
 	// all of which it serves.
 	HTTPChallenge *httpChallengeConfig `yaml:"http_challenge"`
 	// The operational log, on standard error.
-	Log logConfig `yaml:"log"`
+	Log Log `yaml:"log"`
 	// Bounds on what peers can make the gateway hold.
 	Bounds boundsConfig `yaml:"bounds"`
 }
@@ -149,7 +149,7 @@ type authConfig struct {
 	// A client certificate of a listener's `client_ca`.
 	Certificate *certificateNameConfig `yaml:"certificate"`
 	// A virtual access key, which the application puts into its unmodified SDK.
-	AccessKey *virtualKeyConfig `yaml:"access_key"`
+	AccessKey *VirtualKey `yaml:"access_key"`
 }
 
 func (authConfig) ExactlyOne() {}
@@ -166,8 +166,8 @@ type certificateNameConfig struct {
 
 func (certificateNameConfig) ExactlyOne() {}
 
-// virtualKeyConfig is `access_key` of a caller's `auth`.
-type virtualKeyConfig struct {
+// VirtualKey is `access_key` of a caller's `auth`.
+type VirtualKey struct {
 	// The access key's id, as the application sends it. Not a secret, and not the access key of a credential.
 	ID string `yaml:"id" need:"yes"`
 	// The secret key: no other caller's, and none that signs calls to an upstream.
@@ -355,15 +355,15 @@ type adminConfig struct {
 	Address setting.Address `yaml:"address" need:"yes"`
 }
 
-// logConfig is `log`.
-type logConfig struct {
+// Log is `log`.
+type Log struct {
 	// The least level that is written.
 	Level string `yaml:"level" choice:"debug|info|warn|error"`
 	// `json` for machines, `console` for people.
 	Format string `yaml:"format" choice:"json|console"`
 }
 
-func (logConfig) Default() logConfig { return logConfig{Level: "info", Format: "json"} }
+func (Log) Default() Log { return Log{Level: "info", Format: "json"} }
 
 // boundsConfig is `bounds`.
 type boundsConfig struct {

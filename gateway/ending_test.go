@@ -171,15 +171,25 @@ func testGiveUpOverHTTP2(t *testing.T, e engine) {
 	body, more := io.Pipe()
 	defer more.Close()
 	codes := make(chan string, 2)
+	bodyWanted := make(chan struct{}, 2)
+	trace := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { bodyWanted <- struct{}{} }})
 	for _, body := range []io.Reader{strings.NewReader(payBody), body} {
+		r := request(t, "POST", payTarget, body).WithContext(trace)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Expect", "100-continue")
 		go func() {
-			r := request(t, "POST", payTarget, body)
-			r.Header.Set("Content-Type", "application/json")
-			codes <- do(t, client, r).code()
+			got, err := try(client, r)
+			if err != nil {
+				codes <- err.Error()
+				return
+			}
+			codes <- got.code()
 		}()
 	}
-	_, _ = io.WriteString(more, "{") // the connection has taken it
+	_, _ = io.WriteString(more, "{")
 	s.history.wait(t, "sent")
+	<-bodyWanted // of both calls: a stream that the gateway has not seen is none that it gives up
+	<-bodyWanted
 	s.gateway.GiveUp()
 	if got := []string{<-codes, <-codes}; !slices.Contains(got, "TG.7002") || !slices.Contains(got, "TG.6009") {
 		t.Errorf("answers %v", got)

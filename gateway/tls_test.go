@@ -67,13 +67,22 @@ func (s *secured) client(t *testing.T, http2 bool, certificates ...tls.Certifica
 
 func do(t *testing.T, client *http.Client, r *http.Request) *reply {
 	t.Helper()
-	response, err := client.Do(r)
+	got, err := try(client, r)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return got
+}
+
+// try is do for goroutines, which cannot end a test.
+func try(client *http.Client, r *http.Request) (*reply, error) {
+	response, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return &reply{response.StatusCode, response.Header, string(body), err}
+	return &reply{response.StatusCode, response.Header, string(body), err}, nil
 }
 
 func request(t *testing.T, method, target string, body io.Reader) *http.Request {
