@@ -82,6 +82,18 @@ func (r *Registry) Has(name string) bool {
 	return ok
 }
 
+// Certified reports whether a client certificate can be that of the caller of this name.
+func (r *Registry) Certified(name string) bool {
+	for _, names := range [...]map[string]string{r.uris, r.dnsNames, r.commonNames} {
+		for _, caller := range names {
+			if caller == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (r *Registry) add(c Config) error {
 	problems := []error{checkName(c.Name)}
 	if r.Has(c.Name) {

@@ -47,7 +47,7 @@ func (b *builder) httpChallenge(s *httpChallengeConfig) {
 	case s.Address.Socket != "":
 		b.problem("http_challenge.address", `use ":80"`, "an authority does not reach a unix socket")
 	default:
-		b.config.HTTPChallenge = s.Address.Listen(b.dir)
+		b.config.HTTPChallenge = s.Address.Listen()
 		b.challengeAddressTaken(s.Address)
 	}
 }

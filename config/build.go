@@ -123,8 +123,8 @@ func (b *builder) buildAdmin(a *adminConfig) {
 			"the admin listener has no authentication and must be on loopback or a unix socket")
 		return
 	}
-	b.absolute(&a.Address.Socket)
-	b.config.Admin = Admin{Network: a.Address.Network(), Address: a.Address.Listen(b.dir)}
+	a.Address = a.Address.In(b.dir)
+	b.config.Admin = Admin{Network: a.Address.Network(), Address: a.Address.Listen()}
 	for i, l := range b.file.Listeners {
 		if !b.Failed(listenerPath(i)) && a.Address.Overlaps(l.Address) {
 			b.problem("admin.address", "", "this is the address of listener %s too", l.Name)

@@ -83,7 +83,7 @@ func (d describer) line(format string, args ...any) {
 func (d describer) listeners(c *Config) {
 	d.section("listeners")
 	for _, l := range c.Listeners {
-		d.line("%s: %s %s, %s", l.Name, l.Address.Network(), l.Address.Listen(c.Dir), l.protection())
+		d.line("%s: %s %s, %s", l.Name, l.Address.Network(), l.Address.Listen(), l.protection())
 		d.line("  hosts: %s", orAny(setting.Texts(l.Hosts)))
 		d.certificates(l.TLS)
 		for _, r := range c.Routes(l) {

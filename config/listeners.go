@@ -59,7 +59,7 @@ func (b *builder) buildListeners() {
 	for i := range b.file.Listeners {
 		path, l := listenerPath(i), &b.file.Listeners[i]
 		l.Name = cmp.Or(l.Name, l.Address.String())
-		b.absolute(&l.Address.Socket)
+		l.Address = l.Address.In(b.dir)
 		b.allNamed(path+".upstreams", "upstream", l.Upstreams, sortedNames(b.file.Upstreams))
 		if l.Caller != "" {
 			b.named(path+".caller", "caller", l.Caller, sortedNames(b.file.Callers))

@@ -16,9 +16,9 @@ const accountField = "X-Domain-Id"
 // identity here, and a call that was meant to be made in their name must not be made in that of a credential.
 var foreignTokens = [...]string{"X-Auth-Token", "X-Subject-Token"}
 
-// ReadAccount returns the account that a call to a signed upstream names in a header of one of the schemes, of which the provider's SDKs
+// readAccount returns the account that a call to a signed upstream names in a header of one of the schemes, of which the provider's SDKs
 // send and sign theirs; "" if it names none. Upstream it comes from the credential.
-func ReadAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal) {
+func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal) {
 	brings := func(name string) bool {
 		return slices.ContainsFunc(header[name], func(value string) bool { return value != "" })
 	}

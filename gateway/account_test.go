@@ -27,7 +27,7 @@ func withAccounts(t *testing.T, accounts ...string) setting {
 			f.credentials[name] = c
 			given = append(given, grants.Grant{Caller: localCaller, Upstream: "bss", Operations: []string{"*"}, Credential: c.Facts()})
 		}
-		f.config.Grants = f.table(t, given)
+		f.plan.Grants = f.table(t, given)
 	}
 }
 
@@ -99,7 +99,7 @@ func TestNamedAccountWhoseCredentialRefuses(t *testing.T) {
 					Caller: localCaller, Upstream: "bss", Operations: []string{"ListCustomerOnDemandResources"}, Credential: c.Facts(), Customers: customers,
 				}
 			}
-			f.config.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []string{"k-1"}), grant("bare", "", nil)})
+			f.plan.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []string{"k-1"}), grant("bare", "", nil)})
 		})
 		got := f.send(t, plain("POST", "/v2/partners/sub-customers/on-demand-resources/query", `{"customer_id":"k-2"}`, header))
 		if got.code() != code {

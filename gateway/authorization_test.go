@@ -28,7 +28,7 @@ func TestAuthorizationOfTheApp(t *testing.T) {
 func TestAuthorizationOfTheAppBesideACertificate(t *testing.T) {
 	both(t, func(t *testing.T, http2 bool) {
 		s := startTLS(t, func(f *fixture) {
-			f.config.Grants = f.table(t, []grants.Grant{{Caller: certCaller, Upstream: "app", Operations: []string{"*"}}})
+			f.plan.Grants = f.table(t, []grants.Grant{{Caller: certCaller, Upstream: "app", Operations: []string{"*"}}})
 		})
 		send := func(target string) *reply {
 			r := request(t, "GET", target, nil)

@@ -80,7 +80,7 @@ func copyOf(r *http.Request, body string) *http.Request {
 
 func benchmarkCall(b *testing.B, text string) {
 	f := benchFixture(b, fixed)
-	handler := f.gateway.Handler(&f.listener)
+	handler := f.gateway.Handler("local")
 	request, body := template(b, text)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -109,7 +109,7 @@ func BenchmarkDecide(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if refusal := f.gateway.Decide(&f.listener, &nullWriter{header: http.Header{}}, copyOf(request, body)); refusal != nil {
+			if refusal := f.gateway.Decide("local", &nullWriter{header: http.Header{}}, copyOf(request, body)); refusal != nil {
 				b.Errorf("refused: %v", refusal)
 				return
 			}
@@ -123,7 +123,7 @@ func TestAllocations(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	f := benchFixture(t, fixed)
-	handler := f.gateway.Handler(&f.listener)
+	handler := f.gateway.Handler("local")
 	for text, budget := range map[string]float64{look(): 50, pay(): 65} {
 		request, body := template(t, text)
 		got := testing.AllocsPerRun(200, func() { handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body)) })

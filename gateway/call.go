@@ -12,14 +12,13 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
-	"tollgate/grants"
 	"tollgate/ratelimit"
-	"tollgate/signing"
 )
 
 // call is one request on its way. Each step fills in what it finds.
 type call struct {
 	*Gateway
+	*Plan       // that was published when the call began
 	*connection // that carries the call
 	listener    *Listener
 	writer      http.ResponseWriter
@@ -39,16 +38,9 @@ type call struct {
 	identity caller.Identity // identify; from a claim only after verify
 	claim    *caller.Claim   // identify
 
-	path      string                 // match: decoded
-	query     signing.Query          // match
-	operation *catalog.Operation     // match
-	params    catalog.Params         // match
-	upstream  *Upstream              // match
-	bodyType  ContentType            // read
-	body      []byte                 // read
+	asked                            // match, read
+	ruling                           // decide
 	bodyHash  string                 // read
-	facts     Facts                  // decide
-	decision  grants.Decision        // decide
 	permit    credential.Permit      // decide: to sign the call; none for an unsigned upstream
 	signer    *credential.Credential // decide: that signs; nil for an unsigned upstream
 	verdict   ratelimit.Verdict      // limit
@@ -69,9 +61,11 @@ type replaySignature struct {
 	date time.Time
 }
 
-func newCall(g *Gateway, listener *Listener, w http.ResponseWriter, r *http.Request) *call {
+func newCall(g *Gateway, listener string, w http.ResponseWriter, r *http.Request) *call {
+	plan := g.plan.Load()
 	c := &call{
-		Gateway: g, connection: connectionOf(r.Context()), listener: listener, writer: w, control: *http.NewResponseController(w), request: r,
+		Gateway: g, Plan: plan, connection: connectionOf(r.Context()), listener: plan.listener(listener),
+		writer: w, control: *http.NewResponseController(w), request: r,
 		started: g.Now(), id: newID(),
 	}
 	c.pace.call = c

@@ -93,7 +93,7 @@ func TestFinalSlash(t *testing.T) {
 		if problems != nil {
 			t.Fatal(problems)
 		}
-		f.config.Grants = table
+		f.plan.Grants = table
 	}
 	for target, code := range map[string]string{
 		"/slash/x/": "", "/slash/x": "TG.4001", "/deep/x": "", "/deep/x/y": "", "/deep/x/": "TG.1002",

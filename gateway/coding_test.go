@@ -164,7 +164,7 @@ func TestGzipBomb(t *testing.T) {
 	packed := gzipped(strings.Repeat("0", 4<<20))
 	f := start(t, fixed, answering(coded(200, "gzip", packed)))
 	got := f.send(t, look())
-	if most := len(packed)*100 + int(f.config.Bounds.HeldAnswer); got.err == nil || len(got.body) > most {
+	if most := len(packed)*100 + int(f.plan.Bounds.HeldAnswer); got.err == nil || len(got.body) > most {
 		t.Errorf("%d bytes arrived (%v) of gzip of %d", len(got.body), got.err, len(packed))
 	}
 }

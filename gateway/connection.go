@@ -26,10 +26,10 @@ const (
 
 // Server returns what a server of calls of one listener needs of the gateway. Each stream has its part of what a connection may have sent
 // that was not read yet: the bodies of streams that wait for their turn leave room for those that are being read, whose pace counts.
-func (g *Gateway) Server(listener *Listener) accept.ServerConfig {
+func (g *Gateway) Server(listener string) accept.ServerConfig {
 	return accept.ServerConfig{
 		Handler: g.Handler(listener), Base: g.ending.calls, Context: withConnection,
-		MaxStreams: maxStreams, UnreadOfStream: unreadOfStream, WriteTimeout: g.Bounds.WriteTimeout,
+		MaxStreams: maxStreams, UnreadOfStream: unreadOfStream, WriteTimeout: g.plan.Load().Bounds.WriteTimeout,
 	}
 }
 
@@ -104,37 +104,36 @@ func (c *call) endTurn() {
 
 // connections shares the connections to upstreams out among callers.
 type connections struct {
-	alone bool // there is one caller only, who may have all
-
 	mutex sync.Mutex
-	taken map[callerAt]chan struct{} // as full as the caller has connections; keys are names of the configuration
+	taken map[callerAt]chan struct{} // as full as the caller has connections; keys are of the configuration
 }
 
-type callerAt struct{ caller, upstream string }
+// callerAt has the bound, too: by another one it is counted anew, and what is over shows in the bound of the transport.
+type callerAt struct {
+	caller, upstream string
+	most             int
+}
 
-// of returns the places of a caller's connections to an upstream; nil if it may have all.
+// of returns the places of a caller's connections to an upstream.
 func (c *connections) of(caller string, u *Upstream) chan struct{} {
-	if c.alone || u.MaxConns == 0 {
-		return nil
-	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	key := callerAt{caller, u.Name}
+	key := callerAt{caller, u.Name, max(int(callerShare*float64(u.MaxConns)), 1)}
 	if c.taken[key] == nil {
 		if c.taken == nil {
 			c.taken = map[callerAt]chan struct{}{}
 		}
-		c.taken[key] = make(chan struct{}, max(int(callerShare*float64(u.MaxConns)), 1))
+		c.taken[key] = make(chan struct{}, key.most)
 	}
 	return c.taken[key]
 }
 
 // connect waits until the caller may have one more connection to the upstream.
 func (c *call) connect(ctx context.Context) *Refusal {
-	own := c.connections.of(c.identity.Caller, c.upstream)
-	if own == nil {
+	if c.alone() || c.upstream.MaxConns == 0 { // it may have all
 		return nil
 	}
+	own := c.connections.of(c.identity.Caller, c.upstream)
 	select {
 	case own <- struct{}{}:
 		c.connected = own

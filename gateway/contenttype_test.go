@@ -143,7 +143,7 @@ func TestContentTypesOfApps(t *testing.T) {
 				if limited {
 					grant.Customers = []string{"c-17"}
 				}
-				f.config.Grants = f.table(t, []grants.Grant{grant})
+				f.plan.Grants = f.table(t, []grants.Grant{grant})
 			})
 			got := f.send(t, plain("POST", "/app/x", body, header))
 			if limited && !taken {

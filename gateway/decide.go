@@ -3,49 +3,71 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"net/http"
 
 	"tollgate/grants"
+	"tollgate/ratelimit"
 )
 
 // credentialHeader names one of the granted credentials where several fit.
 const credentialHeader = "Tollgate-Credential"
 
+// ruling is what a plan has decided on a call.
+type ruling struct {
+	facts    Facts
+	decision grants.Decision
+	subject  ratelimit.Subject // what the limits count
+}
+
 // decide is step 6: the grant, and so the credential.
-func (c *call) decide() *Refusal {
-	var refused *Refusal
-	account := ""
-	if c.upstream.Signed {
-		if account, refused = ReadAccount(c.Callers.Schemes(), c.request.Header); refused != nil {
-			return refused
-		}
-	}
-	c.facts, refused = ReadFacts(&Asked{c.operation, c.request.Method, c.path, c.params, c.query, c.body, !c.bodyType.JSON, account})
-	if refused != nil {
+func (c *call) decide() (refused *Refusal) {
+	if c.ruling, refused = c.rule(c.identity.Caller, &c.asked, c.request.Header); refused != nil {
 		return refused
 	}
-	named := c.request.Header[credentialHeader]
+	return c.permitSigning()
+}
+
+// rule decides on what a caller asks for. With a refusal the facts are returned as far as they are known.
+func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refused *Refusal) {
+	account := ""
+	if a.upstream.Signed {
+		if account, refused = readAccount(p.Callers.Schemes(), header); refused != nil {
+			return r, refused
+		}
+	}
+	if r.facts, refused = a.readFacts(account); refused != nil {
+		return r, refused
+	}
+	named := header[credentialHeader]
 	if len(named) > 1 {
-		return refusal(badRequest, "%s must be given once", credentialHeader)
+		return r, refusal(badRequest, "%s must be given once", credentialHeader)
 	}
-	asked := grants.Call{
-		Caller: c.identity.Caller, Upstream: c.upstream.Name, Operation: c.operation, Param: c.params.Get, Accounts: c.facts.Accounts,
-		Account: c.facts.Account,
+	if r.decision, refused = p.grant(caller, a, &r.facts, header.Get(credentialHeader)); refused != nil {
+		return r, refused
 	}
-	if len(named) == 1 {
-		asked.Credential = named[0]
+	r.subject = ratelimit.Subject{Caller: caller, Operation: a.operation.Name, Upstream: a.upstream.Name}
+	if granted := r.decision.Credential; granted != nil {
+		r.subject.Credential, r.subject.Quota = granted.Name, a.operation.Quota
 	}
-	var err error
-	c.decision, err = c.Grants.Decide(&asked)
+	return r, nil
+}
+
+// grant finds the grant by which a caller may have what it asks for. credential is the one that the call names.
+func (p *Plan) grant(caller string, a *asked, facts *Facts, credential string) (grants.Decision, *Refusal) {
+	decision, err := p.Grants.Decide(&grants.Call{
+		Caller: caller, Upstream: a.upstream.Name, Operation: a.operation, Param: a.params.Get, Accounts: facts.Accounts, Account: facts.Account,
+		Credential: credential,
+	})
 	if err == nil {
-		return c.permitSigning()
+		return decision, nil
 	}
 	reason, ok := errors.AsType[*grants.Refusal](err)
 	if !ok {
-		return refusal(internalFault, "no decision could be made")
+		return decision, refusal(internalFault, "no decision could be made")
 	}
 	r := refusal(cmp.Or(decideCodes[reason.Reason], noGrant), "%s", reason.Detail)
 	r.Choices = reason.Choices
-	return r
+	return decision, r
 }
 
 // permitSigning takes the right to sign the call with the credential that was decided on. The grants know it by its facts alone; if

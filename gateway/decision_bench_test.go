@@ -17,7 +17,7 @@ import (
 func BenchmarkDecision(b *testing.B) {
 	f := benchFixture(b, func(f *fixture) {
 		fast := ratelimit.Rate{PerSecond: ratelimit.MaxPerSecond, Burst: ratelimit.MaxBurst}
-		f.config.Limiter = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
+		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
 			{Name: "app", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: fast},
 			{Name: "app-op", Per: []ratelimit.Dimension{ratelimit.ByCaller, ratelimit.ByOperation}, Rate: fast},
 		}}))
@@ -30,7 +30,7 @@ func BenchmarkDecision(b *testing.B) {
 }
 
 func (f *fixture) decision(b *testing.B, evidence caller.Evidence, method, path string) {
-	identity, _, err := f.config.Callers.Identify(evidence, time.Time{})
+	identity, _, err := f.plan.Callers.Identify(evidence, time.Time{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -40,13 +40,13 @@ func (f *fixture) decision(b *testing.B, evidence caller.Evidence, method, path 
 		b.Fatalf("nothing has the path %s", path)
 	}
 	upstream := route.Upstreams[operation]
-	decision, err := f.config.Grants.Decide(&grants.Call{
+	decision, err := f.plan.Grants.Decide(&grants.Call{
 		Caller: identity.Caller, Upstream: upstream.Name, Operation: operation, Param: params.Get, Accounts: bss.Accounts{},
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	verdict, err := f.config.Limiter.Take(context.Background(), ratelimit.Subject{
+	verdict, err := f.plan.Limits.Take(context.Background(), ratelimit.Subject{
 		Caller: identity.Caller, Operation: operation.Name, Upstream: upstream.Name, Credential: decision.Credential.Name, Quota: operation.Quota,
 	})
 	if err != nil || !verdict.Allowed {

@@ -6,12 +6,13 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
+	"tollgate/grants"
 	"tollgate/signing"
 )
 
 // Decide takes a request through steps 1 to 7, for benchmarks.
-func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *Refusal {
-	c := newCall(g, l, w, r)
+func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request) *Refusal {
+	c := newCall(g, listener, w, r)
 	defer c.ledger.close(&c.account)
 	for _, step := range [...]func(*call) *Refusal{
 		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).limit,
@@ -21,6 +22,13 @@ func (g *Gateway) Decide(l *Listener, w http.ResponseWriter, r *http.Request) *R
 		}
 	}
 	return nil
+}
+
+// ServeDecided serves a call, and returns how it was decided.
+func (g *Gateway) ServeDecided(listener string, w http.ResponseWriter, r *http.Request) grants.Decision {
+	c := newCall(g, listener, w, r)
+	c.serve()
+	return c.decision
 }
 
 // Serves tells whether a Host header names the listener.
@@ -34,3 +42,12 @@ func Evidence(ctx context.Context) *logfile.TLS { return connectionOf(ctx).tlsIn
 
 // SetQuery adds a query to a record, as describe does.
 func SetQuery(r *logfile.Record, o *catalog.Operation, query signing.Query) { setQuery(r, o, query) }
+
+// ReadFacts reads what a call of an operation is about.
+func ReadFacts(o *catalog.Operation, path string, query signing.Query, body []byte) (Facts, *Refusal) {
+	a := asked{method: "POST", path: path, query: query, operation: o, bodyType: ContentType{JSON: true}, body: body}
+	return a.readFacts("")
+}
+
+// ParsePath reads a path as calls do.
+func ParsePath(raw string) (string, error) { return parsePath(raw) }

@@ -10,35 +10,23 @@ import (
 	"tollgate/signing"
 )
 
-// Asked is what a call asks for, as far as its record and its grant depend on it.
-type Asked struct {
-	Operation *catalog.Operation
-	Method    string
-	Path      string // decoded
-	Params    catalog.Params
-	Query     signing.Query
-	Body      []byte
-	Opaque    bool   // the body is no JSON, or not for every reader
-	Account   string // of ReadAccount
-}
-
 // Facts are what a call is about.
 type Facts struct {
 	bss.Request
-	Account  string          // Asked.Account
+	Account  string          // that the header names; empty: none
 	recorded []logfile.Field // Request.Fields and the account, as a record has them
 }
 
-// ReadFacts reads what a call is about. It refuses bodies and queries that two readers could take for different things and,
+// readFacts reads what a call is about. It refuses bodies and queries that two readers could take for different things and,
 // where the operation does more than read, amounts that are no numbers and what the audit log cannot hold whole: in a sum they
 // would be missing, and in the log there would be no proof of them. With such a refusal the facts are returned as well.
-func ReadFacts(a *Asked) (Facts, *Refusal) {
-	read, err := a.read()
-	facts := Facts{read, a.Account, fields(read.Fields)}
-	if a.Account != "" {
-		facts.recorded = append(facts.recorded, logfile.Field{Name: accountField, Kind: string(catalog.FieldOther), Values: []string{a.Account}})
+func (a *asked) readFacts(account string) (Facts, *Refusal) {
+	read, err := a.parse()
+	facts := Facts{read, account, fields(read.Fields)}
+	if account != "" {
+		facts.recorded = append(facts.recorded, logfile.Field{Name: accountField, Kind: string(catalog.FieldOther), Values: []string{account}})
 	}
-	if refusal := checkQuery(a.Operation, a.Query); refusal != nil {
+	if refusal := checkQuery(a.operation, a.query); refusal != nil {
 		return facts, refusal
 	}
 	if bad, ok := errors.AsType[*bss.BodyError](err); ok && bad.Amount {
@@ -47,7 +35,7 @@ func ReadFacts(a *Asked) (Facts, *Refusal) {
 	if err != nil {
 		return facts, refusal(badBody, "%v", err)
 	}
-	if a.Operation.Effect == catalog.Read {
+	if a.operation.Effect == catalog.Read {
 		return facts, nil
 	}
 	if refusal := checkAmounts(facts.Fields); refusal != nil {
@@ -56,14 +44,14 @@ func ReadFacts(a *Asked) (Facts, *Refusal) {
 	return facts, a.checkLength(facts.recorded)
 }
 
-// read leaves out an opaque body: whose accounts are in it, only the upstream can tell.
-func (a *Asked) read() (bss.Request, error) {
-	opaque := a.Opaque && len(a.Body) > 0
-	body := a.Body
+// parse leaves out an opaque body, one that is no JSON, or not for every reader: whose accounts are in it, only the upstream can tell.
+func (a *asked) parse() (bss.Request, error) {
+	opaque := !a.bodyType.JSON && len(a.body) > 0
+	body := a.body
 	if opaque {
 		body = nil
 	}
-	read, err := bss.ReadRequest(a.Operation, a.Params.Get, a.Query.All(), body)
+	read, err := bss.ReadRequest(a.operation, a.params.Get, a.query.All(), body)
 	if opaque && read.Accounts.Ambiguous == "" {
 		read.Accounts.Ambiguous = "by its header the body is not JSON in UTF-8"
 	}
@@ -135,21 +123,21 @@ func checkAmounts(fields []bss.Value) *Refusal {
 
 // checkLength refuses what a record does not hold whole. The query of an operation of the catalog is one of those things where it
 // names a secret, which no such operation takes there: it is recorded by its length alone.
-func (a *Asked) checkLength(fields []logfile.Field) *Refusal {
-	if a.Operation.Site != "" && !a.Operation.Sensitive && namesSecret(a.Query) {
+func (a *asked) checkLength(fields []logfile.Field) *Refusal {
+	if a.operation.Site != "" && !a.operation.Sensitive && namesSecret(a.query) {
 		return refusal(notRecordable, "the query names a secret, which the audit log does not hold, and a call of effect %s must be recorded whole: "+
-			"leave it out, %s takes none there", a.Operation.Effect, a.Operation.Name)
+			"leave it out, %s takes none there", a.operation.Effect, a.operation.Name)
 	}
-	r := logfile.Record{Method: a.Method, Path: recordedPath(a.Operation, a.Path), Fields: fields}
-	if isDeclared(a.Operation) || a.Operation.Sensitive {
-		setQuery(&r, a.Operation, a.Query)
+	r := logfile.Record{Method: a.method, Path: recordedPath(a.operation, a.path), Fields: fields}
+	if isDeclared(a.operation) || a.operation.Sensitive {
+		setQuery(&r, a.operation, a.query)
 	} else { // no operation takes a name that is withheld: one that needs that much room is no call that is meant
-		r.Query = a.Query.Canonical()
+		r.Query = a.query.Canonical()
 	}
 	over := r.Overlong()
 	if over == "" {
 		return nil
 	}
 	return refusal(notRecordable, "%s is too long for the audit log, which must hold a call of effect %s whole: of a field 100 values of 1 KiB each, "+
-		"of method, path and query 16 KiB each, as they are sent, and of all together 48 KiB", over, a.Operation.Effect)
+		"of method, path and query 16 KiB each, as they are sent, and of all together 48 KiB", over, a.operation.Effect)
 }

@@ -196,7 +196,7 @@ func whole(t testing.TB, r logfile.Record) {
 // TestRefusedBeforeLimits: a call that will not be sent takes nothing of a quota.
 func TestRefusedBeforeLimits(t *testing.T) {
 	f := start(t, asPartner, func(f *fixture) {
-		f.config.Limiter = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.Rate{PerSecond: 0.001, Burst: 1}}}}))
+		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.Rate{PerSecond: 0.001, Burst: 1}}}}))
 	})
 	for range 3 {
 		f.send(t, transfer(`"777,779"`).unsigned()).wantCode(t, "TG.1008")
@@ -238,13 +238,13 @@ func TestReadsKeepAmountsAsReceived(t *testing.T) {
 		Request: []catalog.Field{{Name: "amount", Kind: catalog.FieldAmount}, {Name: "ids[]", Kind: catalog.FieldCustomer}},
 	}
 	for body, unsummed := range map[string]int{`{"amount":" 777777"}`: 1, `{"amount":"777780f"}`: 1, `{"amount":true}`: 1, `{"amount":"5"}`: 0, `{"amount":null}`: 0} {
-		facts, refusal := gateway.ReadFacts(&gateway.Asked{Operation: read, Method: "POST", Path: "/v2/list", Body: []byte(body)})
+		facts, refusal := gateway.ReadFacts(read, "/v2/list", signing.Query{}, []byte(body))
 		if refusal != nil || len(facts.Fields) > 0 && facts.Fields[0].Unsummed != unsummed || len(facts.Fields) == 0 && body != `{"amount":null}` {
 			t.Errorf("%s: %+v, %v", body, facts, refusal)
 		}
 	}
 	ids, _ := json.Marshal(padded(101, 5))
-	if facts, refusal := gateway.ReadFacts(&gateway.Asked{Operation: read, Path: "/v2/list", Body: []byte(`{"ids":` + string(ids) + `}`)}); refusal != nil || facts.Fields[0].Omitted != 1 {
+	if facts, refusal := gateway.ReadFacts(read, "/v2/list", signing.Query{}, []byte(`{"ids":`+string(ids)+`}`)); refusal != nil || facts.Fields[0].Omitted != 1 {
 		t.Errorf("%+v, %v", facts, refusal)
 	}
 }
@@ -294,7 +294,7 @@ func sha256Of(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// TestAnIntentThatWouldBeCutIsNotSent: should ReadFacts and the log ever disagree, nothing goes out.
+// TestAnIntentThatWouldBeCutIsNotSent: should the facts and the log ever disagree, nothing goes out.
 func TestAnIntentThatWouldBeCutIsNotSent(t *testing.T) {
 	f := start(t, asPartner, func(f *fixture) {
 		f.log.intent = func(context.Context, *logfile.Record) error { return audit.ErrCut }
@@ -372,8 +372,7 @@ func FuzzFacts(f *testing.F) {
 		if err != nil || err2 != nil {
 			return
 		}
-		asked := gateway.Asked{Operation: operation, Method: "POST", Path: path, Query: query, Body: body}
-		facts, refusal := gateway.ReadFacts(&asked)
+		facts, refusal := gateway.ReadFacts(operation, path, query, body)
 		if refusal != nil {
 			return
 		}

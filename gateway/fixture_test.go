@@ -60,7 +60,8 @@ func upstreamKeyOf(credential string) string { return "AK-" + credential }
 type fixture struct {
 	gateway  *gateway.Gateway
 	config   gateway.Config
-	listener gateway.Listener
+	plan     gateway.Plan
+	listener gateway.Listener // the plan's only one
 	upstream map[string]*gateway.Upstream
 	origin   *origin // of all upstreams
 	history  *history
@@ -77,7 +78,7 @@ type fixture struct {
 }
 
 // waiting is how many calls wait for a rate limit.
-func (f *fixture) waiting() int { return f.config.Limiter.(*ratelimit.Limiter).Waiting() }
+func (f *fixture) waiting() int { return f.plan.Limits.(*ratelimit.Limiter).Waiting() }
 
 // setting changes a fixture before it starts.
 type setting func(*fixture)
@@ -96,7 +97,7 @@ func start(t testing.TB, settings ...setting) *fixture {
 
 // serve runs the server as the product sets it up, over TLS if there is a configuration of that.
 func (f *fixture) serve(t testing.TB, listener net.Listener, secure *tls.Config) {
-	c := f.gateway.Server(&f.listener)
+	c := f.gateway.Server("local")
 	c.Handler, c.Listener.TLS, c.Listener.MaxConns = f.noteAnswers(c.Handler), secure, f.maxConns
 	c.Listener.Refused = func(r accept.Refusal) {
 		select {
@@ -154,15 +155,18 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	var core zapcore.Core
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{
-		Callers: callers(t), Limiter: must(ratelimit.New(ratelimit.Config{})), Replay: replay.New(1000),
+		Replay:  replay.New(1000),
 		Sources: must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
 		Log:     f.log, MAC: mac.New(),
 		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
+		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
+	}
+	f.plan = gateway.Plan{
+		Callers: callers(t), Limits: must(ratelimit.New(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
 		Bounds: gateway.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: patience, WriteTimeout: patience, LogDeadline: patience,
 		},
-		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
 	}
 	f.upstream = map[string]*gateway.Upstream{
 		"bss":      {Name: "bss", Site: "cn", Signed: true},
@@ -171,7 +175,7 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	}
 	f.credentials = credentials(t, secret.String{})
 	for _, u := range f.upstream {
-		u.Scheme, u.Host, u.Timeout = "http", f.origin.listener.Addr().String(), patience
+		u.Scheme, u.Host, u.Timeout, u.Skew = "http", f.origin.listener.Addr().String(), patience, new(gateway.Skew)
 		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: u.Host}})
 		t.Cleanup(transport.Close)
 		u.Transport = transport
@@ -182,11 +186,11 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	for _, set := range settings {
 		set(f)
 	}
-	f.config.Credentials = f.credentials
-	if f.config.Grants == nil {
-		f.config.Grants = f.table(t, usualGrants(f.credentials))
+	f.plan.Credentials = f.credentials
+	if f.plan.Grants == nil {
+		f.plan.Grants = f.table(t, usualGrants(f.credentials))
 	}
-	f.gateway = gateway.New(f.config)
+	f.gateway = gateway.New(f.config, &f.plan)
 	return f
 }
 
@@ -237,9 +241,9 @@ var (
 	}
 )
 
-func callers(t testing.TB) *caller.Registry {
+func callers(t testing.TB, more ...caller.Config) *caller.Registry {
 	t.Helper()
-	configs := []caller.Config{{Name: localCaller}, {Name: certCaller, Certificates: []caller.Certificate{{URI: certURI}}}}
+	configs := append(more, caller.Config{Name: localCaller}, caller.Config{Name: certCaller, Certificates: []caller.Certificate{{URI: certURI}}})
 	for name, sk := range callerSecrets {
 		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
 	}
@@ -317,7 +321,7 @@ func answering(text string) setting { return func(f *fixture) { f.origin.answer 
 
 // bounded changes the bounds.
 func bounded(change func(*gateway.Bounds)) setting {
-	return func(f *fixture) { change(&f.config.Bounds) }
+	return func(f *fixture) { change(&f.plan.Bounds) }
 }
 
 // metrics collects what metrics are told.

@@ -46,7 +46,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		return response, nil
 	}))
-	handler := fix.gateway.Handler(&fix.listener)
+	handler := fix.gateway.Handler("local")
 	f.Fuzz(func(t *testing.T, paying bool, text string) {
 		call := look()
 		if paying {

@@ -15,13 +15,19 @@
 //
 // Whatever happens before step 8 refuses the call: nothing was sent, and one refusal is recorded. From step 8 on the call
 // ends with an outcome, whether or not its caller is still there.
+//
+// What is configured of calls is a [Plan], which does not change: a call follows the one that is published when it begins, from its
+// first step to its last. What is known of calls so far outlives plans. It stands in the [Gateway], or a plan points to it: the counts
+// of limits, the keys of credentials, the transports and clocks of upstreams. What steps 3, 4, 6 and 7 find in a message and a plan
+// alone has no effects, and is the same for a call and for [Plan.Explain].
 package gateway
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,10 +35,6 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/audit/mac"
-	"tollgate/caller"
-	"tollgate/catalog"
-	"tollgate/credential"
-	"tollgate/grants"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 )
@@ -44,86 +46,30 @@ type Log interface {
 	Queue(r *logfile.Record) error
 }
 
-// Bounds limit what callers can make the gateway hold. All must be positive.
-type Bounds struct {
-	Body         int64         // bytes of one request body
-	Bodies       int64         // bytes of all request bodies at one moment
-	HeldAnswer   int64         // bytes of an answer that is held to read the business result; larger ones stream
-	Headers      int64         // bytes of one request's header, which the HTTP server holds to it
-	AllHeaders   int64         // bytes of the headers of all requests at one moment; at least Headers
-	Calls        int           // calls at one moment
-	BodyTimeout  time.Duration // to receive a body
-	WriteTimeout time.Duration // to deliver an answer, or the next part of a streamed one
-	LogDeadline  time.Duration // to make a record durable
-}
-
-// Upstream is where calls go.
-type Upstream struct {
-	Name      string
-	Scheme    string
-	Host      string // of the URL: what signed calls carry as Host
-	Site      string // of the catalog; empty without one
-	Currency  string // of amounts where a call does not say, if it is not that of the site
-	Signed    bool
-	Timeout   time.Duration     // from sending to the end of the answer
-	MaxConns  int               // of Transport; 0: no share of them is kept from any caller
-	Transport http.RoundTripper // sends once; errors are *upstream.Error where it is known whether bytes left
-	Skew      Skew              // of its clock, if it is signed
-}
-
-// Route serves some host names with the operations of one or more upstreams.
-type Route struct {
-	Hosts     []string // lower case, without port; empty: every name of the listener
-	Router    *catalog.Router
-	Upstreams map[*catalog.Operation]*Upstream
-}
-
-// Listener is how calls come in.
-type Listener struct {
-	Name   string
-	Hosts  []string // accepted names, lower case, without port; empty: any
-	Local  bool     // on loopback: requests that a web page made are refused
-	Caller string   // whoever reaches this listener is this caller; empty: callers must prove themselves
-	Routes []Route
-	// CheckClient tells whether a client certificate that was verified when its connection was made still counts, by its
-	// chains. It is asked at each request, so that a certificate that is revoked ends with its connections. Optional.
-	CheckClient func(chains [][]*x509.Certificate) error
-}
-
-// Limiter counts calls by their rates: see [ratelimit.Limiter.Take].
-type Limiter interface {
-	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
-	// context's.
-	Take(ctx context.Context, s ratelimit.Subject) (ratelimit.Verdict, error)
-}
-
 // ReplayMemory remembers the signatures of calls that may change something: see [replay.Memory.Mark].
 type ReplayMemory interface {
 	// Mark returns an error that wraps [replay.ErrUnavailable] when the signatures so far cannot be looked up.
 	Mark(ctx context.Context, k replay.Key, date, now time.Time) error
 }
 
-// Config joins the parts of a gateway. All members but MAC are required.
+// Config joins the parts of a gateway that outlive its plans. All members but MAC are required.
 type Config struct {
-	Callers     *caller.Registry
-	Grants      *grants.Table
-	Credentials map[string]*credential.Credential // those of Grants, by name
-	Limiter     Limiter
-	Sources     *ratelimit.Sources // limits failed authentication by source
-	Replay      ReplayMemory
-	Log         Log
-	MAC         *mac.Key // of keyed hashes in records; nil: one that ends with the process
-	Refusals    *audit.Refusals
-	Bounds      Bounds
-	Observer    Observer
-	Logger      *zap.Logger
-	Now         func() time.Time
+	Sources  *ratelimit.Sources // limits failed authentication by source
+	Replay   ReplayMemory
+	Log      Log
+	MAC      *mac.Key // of keyed hashes in records; nil: one that ends with the process
+	Refusals *audit.Refusals
+	Observer Observer
+	Logger   *zap.Logger
+	Now      func() time.Time
 }
 
 // Gateway takes calls. Create it with [New].
 type Gateway struct {
 	Config
-	inFlight    inFlight // calls under way
+	publishing  sync.Mutex
+	plan        atomic.Pointer[Plan] // for calls that begin
+	inFlight    inFlight             // calls under way
 	ending      ending
 	ledger      *ledger
 	connections connections
@@ -131,19 +77,27 @@ type Gateway struct {
 	evidence    evidence
 }
 
-// New makes a gateway. It starts nothing.
-func New(config Config) *Gateway {
-	alone := config.Callers.Len() == 1
+// New makes a gateway that follows a plan. It starts nothing.
+func New(config Config, plan *Plan) *Gateway {
 	if config.MAC == nil {
 		config.MAC = mac.New()
 	}
-	return &Gateway{
-		Config: config, ending: newEnding(), ledger: newLedger(config.Bounds, alone), connections: connections{alone: alone}, evidence: newEvidence(),
-	}
+	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger), evidence: newEvidence()}
+	g.Publish(plan)
+	return g
 }
 
-// Handler serves one listener.
-func (g *Gateway) Handler(listener *Listener) http.Handler {
+// Publish makes a plan the one that calls follow from now on. Those under way go on by the one that they began with; only for what all
+// calls share the new bounds hold at once: a holder that has more than its new share keeps it, and gets no more until enough was released.
+func (g *Gateway) Publish(plan *Plan) {
+	g.publishing.Lock()
+	defer g.publishing.Unlock()
+	g.ledger.share(plan.Bounds, plan.alone())
+	g.plan.Store(plan)
+}
+
+// Handler serves the listener of this name, as the plan of each call has it. One that the plan does not have serves nothing.
+func (g *Gateway) Handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
 		g.inFlight.begin(c)

@@ -133,7 +133,7 @@ func TestPartnerNamesCustomerInThePath(t *testing.T) {
 							given[i].Customers = tt.granted
 						}
 					}
-					f.config.Grants = f.table(t, given)
+					f.plan.Grants = f.table(t, given)
 				})
 				got := f.call(t, callOf(catalog.Find(site, "queryOrderDetail"), tt.caller, tt.account))
 				kind := logfile.KindIntent
@@ -215,7 +215,7 @@ func TestChoosingACredential(t *testing.T) {
 
 // Invariant 3: without a grant nothing goes out, and each refusal of a known caller is recorded.
 func TestDenyByDefault(t *testing.T) {
-	f := start(t, func(f *fixture) { f.config.Grants = f.table(t, nil) })
+	f := start(t, func(f *fixture) { f.plan.Grants = f.table(t, nil) })
 	n := 0
 	for _, o := range catalog.Operations("cn") {
 		f.call(t, callOf(o, partnerCaller, partnerAccount)).wantCode(t, "TG.3001")
@@ -304,7 +304,7 @@ func TestRefusalsDoNotWaitForTheLog(t *testing.T) {
 // Grants for some customers only.
 func TestCustomersOfAGrant(t *testing.T) {
 	f := start(t, func(f *fixture) {
-		f.config.Grants = f.table(t, []grants.Grant{{
+		f.plan.Grants = f.table(t, []grants.Grant{{
 			Caller: partnerCaller, Upstream: "bss", Operations: []string{"CreatePartnerCoupons"},
 			Credential: f.credentials["partner-main"].Facts(), Customers: []string{"c-17", "c-18"},
 		}})
@@ -348,7 +348,7 @@ func TestGrantedCredentialMustBeThere(t *testing.T) {
 		"fewer kinds":      other(func(c *credential.Facts) { c.Kinds = nil }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, fixed, func(f *fixture) { f.config.Grants = f.table(t, usualGrants(f.credentials)) }, wrong)
+			f := start(t, fixed, func(f *fixture) { f.plan.Grants = f.table(t, usualGrants(f.credentials)) }, wrong)
 			f.send(t, look()).wantCode(t, "TG.9001")
 			f.origin.none(t)
 		})

@@ -26,7 +26,7 @@ func (c *call) intend() *Refusal {
 
 // unrecorded is a call whose intent did not become durable.
 func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
-	if errors.Is(err, audit.ErrCut) { // ReadFacts leaves room for all else that an intent holds
+	if errors.Is(err, audit.ErrCut) { // readFacts leaves room for all else that an intent holds
 		c.Logger.Error("intent cannot be recorded whole; the call is not sent", callFields(c)...)
 		return refusal(internalFault, "the call cannot be recorded whole, so it was not sent")
 	}

@@ -41,10 +41,9 @@ type holder struct {
 // ledger keeps account of what is taken of all resources, for whom. No holder can have more than its share, so that one of them
 // cannot take what the others need.
 type ledger struct {
-	most [holderKinds][resources]int64 // what one holder of a kind may have
-
 	mutex    sync.Mutex
-	all      [holderKinds]tally // of the holders that have no name
+	most     [holderKinds][resources]int64 // what one holder of a kind may have by the bounds in force
+	all      [holderKinds]tally            // of the holders that have no name
 	named    [holderKinds]map[string]*tally
 	networks [holderKinds]map[source.Source]*tally
 }

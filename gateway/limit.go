@@ -10,12 +10,8 @@ import (
 
 // limit is step 7: within all rates, or after a short wait.
 func (c *call) limit() *Refusal {
-	subject := ratelimit.Subject{Caller: c.identity.Caller, Operation: c.operation.Name, Upstream: c.upstream.Name}
-	if c.decision.Credential != nil {
-		subject.Credential, subject.Quota = c.decision.Credential.Name, c.operation.Quota
-	}
 	var err error
-	c.verdict, err = c.Limiter.Take(c.request.Context(), subject)
+	c.verdict, err = c.Limits.Take(c.request.Context(), c.subject)
 	switch {
 	case errors.Is(err, ratelimit.ErrUnavailable):
 		return c.countsUnknown("the limits cannot be counted", err)

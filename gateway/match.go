@@ -1,35 +1,57 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 
 	"tollgate/catalog"
 	"tollgate/signing"
 )
 
-// match is step 3: method and path to exactly one operation. Only what every parser reads in the same way is matched. Where it leads
-// decides whether an Authorization that is no signature may be passed on.
+// asked is what a call asks for, as far as its record and its grant depend on it.
+type asked struct {
+	method    string
+	path      string // decoded
+	query     signing.Query
+	operation *catalog.Operation // nil: none was found
+	params    catalog.Params
+	upstream  *Upstream
+	bodyType  ContentType
+	body      []byte
+}
+
+// match is step 3: method and path to exactly one operation. Where it leads decides whether an Authorization that is no signature may
+// be passed on.
 func (c *call) match() *Refusal {
-	var err error
-	if c.path, err = ParsePath(c.rawPath); err != nil {
-		return refusal(ambiguousPath, "%v", err)
-	}
-	operation, params, refused := Match(c.route.Router, c.request.Method, c.path)
-	if refused != nil {
+	if refused := c.asked.match(c.route, c.request.Method, c.rawPath, c.rawQuery); refused != nil {
 		return refused
 	}
-	if c.query, err = signing.ParseQuery(c.rawQuery); err != nil {
-		return refusal(ambiguousQuery, "%v", err)
-	}
-	c.operation, c.params, c.upstream = operation, params, c.route.Upstreams[operation]
 	if c.claim == nil { // else it is a signature, and verify's
 		return CheckAuthorization(c.Callers, c.request.Header, !c.upstream.Signed)
 	}
 	return nil
 }
 
-// ParsePath is [signing.ParsePath], but keeps one final slash: [Match] knows whether an operation has it.
-func ParsePath(raw string) (string, error) {
+// match finds the one operation that is asked for. Only what every parser reads in the same way is matched.
+func (a *asked) match(route *Route, method, rawPath, rawQuery string) *Refusal {
+	var err error
+	a.method = method
+	if a.path, err = parsePath(rawPath); err != nil {
+		return refusal(ambiguousPath, "%v", err)
+	}
+	operation, params, refused := route.find(method, a.path)
+	if refused != nil {
+		return refused
+	}
+	if a.query, err = signing.ParseQuery(rawQuery); err != nil {
+		return refusal(ambiguousQuery, "%v", err)
+	}
+	a.operation, a.params, a.upstream = operation, params, route.Upstreams[operation]
+	return nil
+}
+
+// parsePath is [signing.ParsePath], but keeps one final slash: [Route.find] knows whether an operation has it.
+func parsePath(raw string) (string, error) {
 	inner, final := strings.CutSuffix(raw, "/")
 	if !final || inner == "" || strings.HasSuffix(inner, "/") {
 		return signing.ParsePath(raw)
@@ -41,11 +63,11 @@ func ParsePath(raw string) (string, error) {
 	return path + "/", nil
 }
 
-// Match finds the one operation that a call asks for, and refuses a path that leads to another one where it is read more laxly.
-func Match(router *catalog.Router, method, path string) (*catalog.Operation, catalog.Params, *Refusal) {
-	operation, params, ok := router.Match(method, path)
+// find returns the operation of a method and a path, and refuses a path that leads to another one where it is read more laxly.
+func (r *Route) find(method, path string) (*catalog.Operation, catalog.Params, *Refusal) {
+	operation, params, ok := r.Router.Match(method, path)
 	switch {
-	case router.Alike(method, path, operation) != nil:
+	case r.Router.Alike(method, path, operation) != nil:
 		return nil, params, refusal(ambiguousPath, "but for the case of a letter or a final slash this is the path of another operation, "+
 			"for which it could be taken: write it as it is declared")
 	case ok:
@@ -53,12 +75,18 @@ func Match(router *catalog.Router, method, path string) (*catalog.Operation, cat
 	case path != "/" && strings.HasSuffix(path, "/"):
 		return nil, params, refusal(ambiguousPath, "the path ends in a slash: leave it out")
 	}
-	return nil, params, unmatched(router, path)
+	return nil, params, unmatched("no operation of this listener has this path", path, r)
 }
 
-func unmatched(router *catalog.Router, path string) *Refusal {
-	if methods := router.Methods(path); len(methods) > 0 {
-		return refusal(unknownOperation, "this path is served for %s only", strings.Join(methods, ", "))
+// unmatched refuses a path that no route has, with this detail, or for the methods of which some have it.
+func unmatched(detail, path string, routes ...*Route) *Refusal {
+	var methods []string
+	for _, r := range routes {
+		methods = append(methods, r.Router.Methods(path)...)
 	}
-	return refusal(unknownOperation, "no operation of this listener has this path")
+	slices.Sort(methods)
+	if methods = slices.Compact(methods); len(methods) > 0 {
+		detail = "this path is served for " + strings.Join(methods, ", ") + " only"
+	}
+	return &Refusal{Code: unknownOperation, Detail: detail}
 }

@@ -18,10 +18,7 @@ const startRoom = 4 << 10
 // read is step 4: the whole body, bounded by itself and together with all others, and its hash. The HTTP server sends
 // "100 Continue" at the first read, so what was refused before was refused without the body.
 func (c *call) read() *Refusal {
-	if refusal := c.checkBody(c.request.ContentLength); refusal != nil {
-		return refusal
-	}
-	if refusal := c.checkHeader(); refusal != nil {
+	if refusal := c.readHeader(c.request.Header, c.request.ContentLength); refusal != nil {
 		return refusal
 	}
 	if refusal := c.readBody(); refusal != nil {
@@ -43,28 +40,31 @@ func (c *call) read() *Refusal {
 	return nil
 }
 
-// checkHeader refuses headers by which readers could take the body for different things. What of the type of a body that there
-// is not cannot be sent is left out.
-func (c *call) checkHeader() *Refusal {
-	header, encoded := c.request.Header, isEncoded(c.request.Header["Content-Encoding"])
+// readHeader reads what a header says of a body, whose length is -1 where it is not announced. It refuses headers by which readers could
+// take the body for different things. What of the type of a body that there is not cannot be sent is left out.
+func (a *asked) readHeader(header http.Header, length int64) *Refusal {
+	if refused := a.checkBody(length); refused != nil {
+		return refused
+	}
 	var refused *Refusal
-	c.bodyType, refused = ReadContentType(c.operation, c.upstream.Signed, header["Content-Type"])
-	c.bodyType.JSON = c.bodyType.JSON && !encoded
+	encoded := isEncoded(header["Content-Encoding"])
+	a.bodyType, refused = ReadContentType(a.operation, a.upstream.Signed, header["Content-Type"])
+	a.bodyType.JSON = a.bodyType.JSON && !encoded
 	switch {
-	case !c.upstream.Signed:
+	case !a.upstream.Signed:
 		return nil
 	case encoded:
 		return refusal(encodedBody, "send the body without Content-Encoding")
-	case !plainHeaders(header, c.operation.ForwardHeaders):
+	case !plainHeaders(header, a.operation.ForwardHeaders):
 		return refusal(badRequest, "headers that are passed on must be printable ASCII")
-	case c.request.ContentLength == 0:
+	case length == 0:
 		return nil
 	}
 	return refused
 }
 
-func (c *call) checkBody(length int64) *Refusal {
-	if err := bss.CheckBody(c.operation, c.request.Method, length); err != nil {
+func (a *asked) checkBody(length int64) *Refusal {
+	if err := bss.CheckBody(a.operation, a.method, length); err != nil {
 		return refusal(bodyNotTaken, "%v", err)
 	}
 	return nil

@@ -92,10 +92,9 @@ func withSums(f *fixture) {
 		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
 	}
 	configs = append(configs, caller.Config{Name: localCaller})
-	f.config.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
+	f.plan.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
 	f.credentials["partner-main"] = must(credential.New(credential.Config{
-		Facts:  credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount},
-		Scheme: sums{},
+		Facts: credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount}, Scheme: sums{},
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: "AK-sums", SecretKey: secretOf("partner-main"), SecurityToken: secret.New(securityToken)}, nil
 		},
@@ -155,7 +154,7 @@ func TestAnotherScheme(t *testing.T) {
 
 // A credential of a scheme that the gateway does not know signs nothing: its headers would be neither hidden nor kept apart.
 func TestUnknownSchemesDoNotSign(t *testing.T) {
-	f := start(t, fixed, withSums, func(f *fixture) { f.config.Callers = callers(t) })
+	f := start(t, fixed, withSums, func(f *fixture) { f.plan.Callers = callers(t) })
 	f.send(t, plain("POST", "/echo/x/y", "{}")).wantCode(t, "TG.9001")
 	f.origin.none(t)
 	if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent || strings.Contains(f.written(), securityToken) {
@@ -220,7 +219,7 @@ func TestOwnedHeadersAreNotForwarded(t *testing.T) {
 			all = append(all, o)
 		}
 		r.Router = must(catalog.NewRouter(all))
-		f.config.Grants, _ = grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: []*catalog.Operation{&o}}},
+		f.plan.Grants, _ = grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: []*catalog.Operation{&o}}},
 			[]grants.Grant{{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo"}, Credential: f.credentials["partner-main"].Facts()}})
 	})
 	lines := []string{"X-Project: 7", "Sum-Tenant: " + partnerAccount}

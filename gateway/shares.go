@@ -22,15 +22,16 @@ const (
 	keyShare      = 1. / 16
 )
 
-// newLedger divides what there is. alone says that there is one caller only, for whom nothing is set aside.
-func newLedger(b Bounds, alone bool) *ledger {
-	l := new(ledger)
+// share divides what there is among the holders, also while calls are under way: what they have they keep. alone says that there is
+// one caller only, for whom nothing is set aside.
+func (l *ledger) share(b Bounds, alone bool) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
 	first := firstBudget(b)
 	l.divide(places, int64(b.Calls), 1, alone)
 	l.divide(headerBytes, b.AllHeaders, b.Headers, alone)
 	l.divide(firstBytes, first, min(b.Body, firstRoom), alone)
 	l.divide(bodyBytes, b.Bodies-first, max(b.Body-firstRoom, 0), alone)
-	return l
 }
 
 // firstBudget is the part of Bounds.Bodies for the first bytes of bodies: a quarter, if that is not more than all calls can use,

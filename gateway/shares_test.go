@@ -14,6 +14,13 @@ import (
 
 var usual = Bounds{Body: 12 << 20, Bodies: 256 << 20, Calls: 1024, Headers: 64 << 10, AllHeaders: 64 << 20}
 
+// newLedger divides what there is.
+func newLedger(b Bounds, alone bool) *ledger {
+	l := new(ledger)
+	l.share(b, alone)
+	return l
+}
+
 // Whatever the bounds: no kind of holder may have more than there is, each can hold one call at the least, and a source one
 // whole body.
 func TestSharesFitEveryBounds(t *testing.T) {
@@ -101,6 +108,66 @@ func TestLedgerAlwaysBalances(t *testing.T) {
 	for _, tally := range l.everybody() {
 		if tally.taken != [resources]int64{} || tally.accounts != 0 {
 			t.Errorf("seed %d: %+v is left", seed, tally)
+		}
+	}
+}
+
+// Whatever bounds are published while calls hold what others allowed: what a call has is its own until it ends, and no holder that has its
+// share or more gets any more. In the end all that the bounds in force allow can be taken.
+func TestSharesChangeUnderWay(t *testing.T) {
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	l := newLedger(usual, false)
+	var open []*account
+	for range 5_000 {
+		if len(open) < 20 {
+			a := new(account)
+			l.open(a, stranger(source.Parse(fmt.Sprintf("192.0.2.%d", random.IntN(3))), random.IntN(4))...)
+			open = append(open, a)
+		}
+		i := random.IntN(len(open))
+		a := open[i]
+		switch random.IntN(6) {
+		case 0:
+			b := Bounds{Body: 1 + random.Int64N(1<<20), Calls: 1 + random.IntN(20), Headers: 1 + random.Int64N(1<<10)}
+			b.Bodies, b.AllHeaders = b.Body+random.Int64N(1<<22), b.Headers+random.Int64N(1<<14)
+			l.share(b, random.IntN(2) == 0)
+		case 1, 2, 3:
+			of, n := resource(random.IntN(int(resources))), 1+random.Int64N(1<<uint(random.IntN(16)))
+			if _, ok := l.take(a, of, n); ok {
+				checkShares(t, l, a, of)
+			}
+		case 4:
+			if _, _, ok := l.move(a, holder{kind: everyone}, holder{kind: ofCaller, name: fmt.Sprint(random.IntN(3))}); ok {
+				checkShares(t, l, a, bodyBytes)
+			}
+		case 5:
+			l.close(a)
+			open = slices.Delete(open, i, i+1)
+		}
+	}
+	for _, a := range open {
+		l.close(a)
+	}
+	for _, tally := range l.everybody() {
+		if tally.taken != [resources]int64{} {
+			t.Errorf("seed %d: %+v is left", seed, tally)
+		}
+	}
+	var a account
+	l.open(&a, holder{kind: everyone})
+	for r := range resources {
+		if _, ok := l.take(&a, r, l.most[everyone][r]); !ok {
+			t.Errorf("seed %d: what there is of %d cannot be taken", seed, r)
+		}
+	}
+}
+
+// checkShares holds what an account was just given to the shares in force.
+func checkShares(t *testing.T, l *ledger, a *account, of resource) {
+	for _, tally := range a.holders() {
+		if n := tally.taken[of]; n < 0 || a.taken[of] > 0 && n > l.most[tally.kind][of] {
+			t.Errorf("%+v got more of %d than its share, %d", tally, of, l.most[tally.kind][of])
 		}
 	}
 }

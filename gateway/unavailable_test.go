@@ -14,7 +14,10 @@ import (
 )
 
 // deaf stands for limits and signatures that several gateways share and that cannot be asked.
-type deaf struct{ gateway.ReplayMemory }
+type deaf struct {
+	gateway.ReplayMemory
+	gateway.Limiter
+}
 
 func (deaf) Take(context.Context, ratelimit.Subject) (ratelimit.Verdict, error) {
 	return ratelimit.Verdict{}, fmt.Errorf("10.0.0.7:6379: %w", ratelimit.ErrUnavailable)
@@ -28,7 +31,7 @@ func (deaf) Mark(context.Context, replay.Key, time.Time, time.Time) error {
 // where these are kept.
 func TestCountsUnavailable(t *testing.T) {
 	for name, set := range map[string]setting{
-		"limits":     func(f *fixture) { f.config.Limiter = deaf{} },
+		"limits":     func(f *fixture) { f.plan.Limits = deaf{} },
 		"signatures": func(f *fixture) { f.config.Replay = deaf{} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,11 @@ func (c *call) describeUnmatched(r *logfile.Record) {
 	}
 }
 
+// hasSensitive reports whether the listener may have sensitive endpoints. Of one without routes, because it left the plan, that is not known.
 func (l *Listener) hasSensitive() bool {
+	if len(l.Routes) == 0 {
+		return true
+	}
 	for i := range l.Routes {
 		for o := range l.Routes[i].Upstreams {
 			if isDeclared(o) && o.Sensitive {

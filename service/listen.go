@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log"
 	"net"
@@ -12,27 +11,17 @@ import (
 
 	"tollgate/accept"
 	"tollgate/admin"
-	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
-	"tollgate/internal/certs"
-	"tollgate/internal/setting"
 )
 
 func (s *Service) listen(ctx context.Context, l *config.Listener) error {
-	tlsConfig, clients, err := s.protection(l)
+	tlsConfig := s.protected[l.Name]
+	inner, err := accept.Listen(ctx, l.Address.Network(), l.Address.Listen())
 	if err != nil {
 		return err
 	}
-	served, err := s.gatewayListener(l, clients)
-	if err != nil {
-		return err
-	}
-	inner, err := accept.Listen(ctx, l.Address.Network(), l.Address.Listen(s.config.Dir))
-	if err != nil {
-		return err
-	}
-	c := s.gateway.Server(served)
+	c := s.gateway.Server(l.Name)
 	c.Listener = accept.Config{
 		MaxConns: s.descriptors.connections(l.MaxConnections), MaxConnsPerSource: l.MaxConnectionsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
 		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
@@ -43,31 +32,22 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	return nil
 }
 
-// protection is what a listener's TLS needs; nothing for plain HTTP.
-func (s *Service) protection(l *config.Listener) (*tls.Config, *certs.Clients, error) {
-	if l.TLS == nil {
-		return nil, nil, nil
-	}
-	return s.reloader.listener(l.Name, l.TLS)
-}
-
-func (s *Service) gatewayListener(l *config.Listener, clients *certs.Clients) (*gateway.Listener, error) {
-	out := &gateway.Listener{Name: l.Name, Hosts: setting.Texts(l.Hosts), Local: l.Address.Local(), Caller: l.Caller}
-	if clients != nil {
-		out.CheckClient = clients.Check
-	}
-	for _, route := range s.config.Routes(l) {
-		router, of, err := config.Router(route.Upstreams, s.operations)
+// protect opens what the TLS of the listeners needs, and has the plan ask which client certificates count.
+func (s *Service) protect(plan *gateway.Plan) error {
+	for _, l := range s.config.Listeners {
+		if l.TLS == nil {
+			continue
+		}
+		tlsConfig, clients, err := s.reloader.listener(l.Name, l.TLS)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}
-		r := gateway.Route{Hosts: route.Hosts, Router: router, Upstreams: make(map[*catalog.Operation]*gateway.Upstream, len(of))}
-		for operation, name := range of {
-			r.Upstreams[operation] = s.upstreams[name]
+		s.protected[l.Name] = tlsConfig
+		if clients != nil {
+			plan.Listeners[l.Name].CheckClient = clients.Check
 		}
-		out.Routes = append(out.Routes, r)
 	}
-	return out, nil
+	return nil
 }
 
 // serve runs a server until it is closed, within the bounds that all listeners have.

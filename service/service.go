@@ -4,6 +4,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"sync"
@@ -64,10 +65,11 @@ type Service struct {
 	descriptors        descriptors
 	accepted           *accepted.Memory // nil: without the log's key
 	closers            []func()
-	servers            []accept.Server   // all but the admin listener's
-	addresses          map[string]string // where listeners listen, by name
-	admin              accept.Server     // nil without an admin listener
-	failed             chan error        // a server that ended by itself
+	servers            []accept.Server        // all but the admin listener's
+	addresses          map[string]string      // where listeners listen, by name
+	protected          map[string]*tls.Config // TLS of the listeners that have it, by name
+	admin              accept.Server          // nil without an admin listener
+	failed             chan error             // a server that ended by itself
 	starting           starting
 	stop               context.CancelFunc
 	flushed            chan struct{} // closed when the summary loop has ended
@@ -95,7 +97,7 @@ const summaryPeriod = 5 * time.Second
 func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, p.Logger)
 	s := &Service{
-		config: c, version: p.Version, logger: p.Logger, secrets: setting.Secrets{Dir: c.Dir, LookupEnv: p.LookupEnv}, private: files, registry: prometheus.NewRegistry(), upstreams: map[string]*gateway.Upstream{}, addresses: map[string]string{},
+		config: c, version: p.Version, logger: p.Logger, secrets: setting.Secrets{Dir: c.Dir, LookupEnv: p.LookupEnv}, private: files, registry: prometheus.NewRegistry(), upstreams: map[string]*gateway.Upstream{}, addresses: map[string]string{}, protected: map[string]*tls.Config{},
 		reloader: newTLSReloader(p.Logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
 	}
@@ -184,22 +186,12 @@ func (s *Service) openUpstreams() error {
 			URL: u.URL(), Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
 		})
 		s.closers = append(s.closers, transport.Close)
-		s.upstreams[u.Name] = &gateway.Upstream{
-			Name: u.Name, Scheme: u.Scheme, Host: u.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout, MaxConns: u.MaxConns, Transport: transport,
-		}
+		s.upstreams[u.Name] = gatewayUpstream(u, transport)
 	}
 	return nil
 }
 
 func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
-	callers, err := newRegistry(s.config.Callers, s.secrets)
-	if err != nil {
-		return fmt.Errorf("callers: %w", err)
-	}
-	table, problems := s.config.GrantTable(s.operations)
-	if len(problems) > 0 {
-		return fmt.Errorf("%s: %s", s.config.GrantPlace(problems[0].Grant), problems[0].Message)
-	}
 	limiter, err := ratelimit.New(s.config.Limits)
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
@@ -218,15 +210,13 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 		Credentials: s.signers(), Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
-	b := s.config.Bounds
+	plan, err := s.planCalls(limiter)
+	if err != nil {
+		return err
+	}
 	s.gateway = gateway.New(gateway.Config{
-		Callers: callers, Grants: table, Credentials: s.credentials, Limiter: limiter, Sources: sources, Replay: memory,
-		Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
-		Bounds: gateway.Bounds{
-			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
-			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: s.config.Audit.Deadline,
-		},
-	})
+		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
+	}, plan)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.startSummaries(ctx)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,16 +14,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpguts"
 
-	"tollgate/bss"
-	"tollgate/caller"
-	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
-	"tollgate/grants"
 	"tollgate/internal/cli"
 	"tollgate/internal/nearest"
-	"tollgate/ratelimit"
-	"tollgate/signing"
+	"tollgate/service"
 )
 
 // explanation is what `explain` finds, in the order in which a call would meet it.
@@ -108,6 +102,25 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if err != nil {
 		return nil, err
 	}
+	question, err := f.question(c, method, target, stdin)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := service.Plan(c)
+	if err != nil {
+		return nil, err
+	}
+	ruling, err := plan.Explain(question)
+	if err != nil {
+		return nil, cli.UsageError("%v: choose with --upstream", err)
+	}
+	e := &explanation{Caller: f.caller, Method: method, Path: target}
+	e.add(c, &ruling)
+	return e, nil
+}
+
+// question reads the flags as a call.
+func (f *explainFlags) question(c *config.Config, method, target string, stdin io.Reader) (*gateway.Question, error) {
 	if err := f.check(c); err != nil {
 		return nil, err
 	}
@@ -122,67 +135,12 @@ func explain(f *explainFlags, method, target string, stdin io.Reader) (*explanat
 	if err != nil {
 		return nil, err
 	}
-	e := &explanation{Caller: f.caller, Method: method, Path: target}
-	asked := &gateway.Asked{Method: method, Body: body}
-	if !e.readTarget(asked) {
-		return e, nil
+	if f.credential != "" {
+		header.Add("Tollgate-Credential", f.credential)
 	}
-	routes, table, err := f.made(c)
-	if err != nil {
-		return nil, err
-	}
-	m, refusal, err := f.match(routes, method, asked.Path)
-	switch {
-	case err != nil:
-		return nil, err
-	case refusal != nil:
-		return e.refused(refusal.Code.Reason, refusal.Detail), nil
-	case m == nil:
-		return e.refused("unknown_operation", unmatchedDetail(routes, asked.Path)), nil
-	}
-	e.describe(m)
-	facts, refusal := readMessage(asked, m, header)
-	if refusal != nil {
-		return e.refused(refusal.Code.Reason, refusal.Detail), nil
-	}
-	return e.decide(c, f, table, m, &facts), nil
-}
-
-// readTarget reads path and query of the request target. It reports false if the call is refused for them.
-func (e *explanation) readTarget(asked *gateway.Asked) bool {
-	rawPath, rawQuery, _ := strings.Cut(e.Path, "?")
-	var err error
-	if asked.Path, err = gateway.ParsePath(rawPath); err != nil {
-		e.refused("ambiguous_path", err.Error())
-		return false
-	}
-	if asked.Query, err = signing.ParseQuery(rawQuery); err != nil {
-		e.refused("ambiguous_query", err.Error())
-		return false
-	}
-	return true
-}
-
-// readMessage returns what a matched call is about, or why its header or body is refused.
-func readMessage(asked *gateway.Asked, m *matched, header http.Header) (facts gateway.Facts, refusal *gateway.Refusal) {
-	callers, _ := caller.NewRegistry(nil, signing.Known()) // fails for bad callers only; how a claim reads does not depend on them
-	if refusal = gateway.CheckAuthorization(callers, header, !m.upstream.Signed && m.settled); refusal != nil {
-		return facts, refusal
-	}
-	if err := bss.CheckBody(m.operation, asked.Method, int64(len(asked.Body))); err != nil {
-		return facts, &gateway.Refusal{Code: gateway.Code{Reason: "body_not_taken"}, Detail: err.Error()}
-	}
-	contentType, refusal := gateway.ReadContentType(m.operation, m.upstream.Signed, header["Content-Type"])
-	if refusal != nil && len(asked.Body) > 0 {
-		return facts, refusal
-	}
-	asked.Operation, asked.Params, asked.Opaque = m.operation, m.params, !contentType.JSON
-	if m.upstream.Signed {
-		if asked.Account, refusal = gateway.ReadAccount(callers.Schemes(), header); refusal != nil {
-			return facts, refusal
-		}
-	}
-	return gateway.ReadFacts(asked)
+	return &gateway.Question{
+		Caller: f.caller, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
+	}, nil
 }
 
 // readHeaderFlags reads headers as a request would bring them.
@@ -251,158 +209,28 @@ func readBodyFlag(name string, stdin io.Reader, bound int64) ([]byte, error) {
 	return body, err
 }
 
-// served is a route of a listener that the caller can reach.
-type served struct {
-	settled   bool // the listener can know the caller without a signature
-	router    *catalog.Router
-	upstreams map[*catalog.Operation]*config.Upstream
-}
-
-// made returns what a gateway would make of the configuration to decide on calls.
-func (f *explainFlags) made(c *config.Config) ([]served, *grants.Table, error) {
-	operations, err := c.Operations()
-	if err != nil {
-		return nil, nil, err
+func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
+	if o := r.Operation; o != nil {
+		e.Upstream, e.Operation, e.Site, e.Effect = r.Upstream.Name, o.Name, o.Site, o.Effect.String()
+		e.Takes, e.Recorded = takes(o), o.Recorded()
+		e.Deprecated, e.ReplacedBy, e.Announced, e.Sunset = o.Deprecated, o.ReplacedBy, day(o.Announced), day(o.Sunset)
 	}
-	table, problems := c.GrantTable(operations)
-	if len(problems) > 0 {
-		return nil, nil, errors.New(problems[0].Message)
+	if r.Refusal != nil {
+		e.Reason, e.Detail, e.Choices = r.Refusal.Code.Reason, r.Refusal.Detail, r.Refusal.Choices
+		return
 	}
-	routes, err := f.routes(c, operations)
-	return routes, table, err
-}
-
-// routes are those of every listener that the caller can reach.
-func (f *explainFlags) routes(c *config.Config, operations map[string][]*catalog.Operation) (all []served, err error) {
-	for _, l := range c.Listeners {
-		if !f.reaches(l) {
-			continue
-		}
-		for _, route := range c.Routes(l) {
-			router, of, err := config.Router(route.Upstreams, operations)
-			if err != nil {
-				return nil, err
-			}
-			s := served{f.settles(c, l), router, map[*catalog.Operation]*config.Upstream{}}
-			for operation, name := range of {
-				s.upstreams[operation] = c.Upstream(name)
-			}
-			all = append(all, s)
-		}
+	e.Allowed, e.MaxWait = true, c.Limits.MaxWait.String()
+	e.Grant, e.Customers = c.GrantPlace(r.Decision.Grant), c.Grants[r.Decision.Grant].Customers
+	if credential := r.Decision.Credential; credential != nil {
+		e.Credential, e.Class = credential.Name, credential.Class.String()
 	}
-	return all, nil
-}
-
-// matched is where a method and path lead.
-type matched struct {
-	upstream  *config.Upstream
-	operation *catalog.Operation
-	params    catalog.Params
-	settled   bool // some listener can know the caller without a signature
-}
-
-// reaches tells whether the caller can call through a listener: the one that was named, if one was, and not one whose
-// fixed caller is another.
-func (f *explainFlags) reaches(l *config.Listener) bool {
-	return (f.listener == "" || l.Name == f.listener) && (l.Caller == "" || l.Caller == f.caller)
-}
-
-// settles reports whether a listener that the caller can reach can know it without a signature.
-func (f *explainFlags) settles(c *config.Config, l *config.Listener) bool {
-	return l.Caller != "" || l.TLS != nil && l.TLS.ClientCA != "" && certified(c, f.caller)
-}
-
-// certified reports whether a client certificate can be that of a caller.
-func certified(c *config.Config, name string) bool {
-	return slices.ContainsFunc(c.Callers, func(known config.Caller) bool { return known.Name == name && len(known.Certificates) > 0 })
-}
-
-// match looks at every route. A refusal is of a path that is ambiguous on all that know it.
-func (f *explainFlags) match(routes []served, method, path string) (*matched, *gateway.Refusal, error) {
-	var matches []*matched
-	var ambiguous *gateway.Refusal
-	for _, r := range routes {
-		operation, params, refusal := gateway.Match(r.router, method, path)
-		if refusal != nil && refusal.Code.Reason == "ambiguous_path" {
-			ambiguous = refusal
-		}
-		u := r.upstreams[operation]
-		if refusal != nil || f.upstream != "" && u.Name != f.upstream {
-			continue
-		}
-		i := slices.IndexFunc(matches, func(have *matched) bool { return have.upstream == u })
-		if i < 0 {
-			i, matches = len(matches), append(matches, &matched{upstream: u, operation: operation, params: params})
-		}
-		matches[i].settled = matches[i].settled || r.settled
-	}
-	if len(matches) > 1 {
-		return nil, nil, cli.UsageError("upstreams %s and %s both have this path: choose with --upstream", matches[0].upstream.Name, matches[1].upstream.Name)
-	}
-	if len(matches) == 0 {
-		return nil, ambiguous, nil
-	}
-	return matches[0], nil, nil
-}
-
-func unmatchedDetail(routes []served, path string) string {
-	var methods []string
-	for _, r := range routes {
-		methods = append(methods, r.router.Methods(path)...)
-	}
-	slices.Sort(methods)
-	if methods = slices.Compact(methods); len(methods) > 0 {
-		return "this path is served for " + strings.Join(methods, ", ") + " only"
-	}
-	return "no listener that the caller can reach serves this path; see: tollgate catalog"
-}
-
-func (e *explanation) refused(reason, detail string) *explanation {
-	e.Reason, e.Detail = reason, detail
-	return e
-}
-
-func (e *explanation) describe(m *matched) {
-	o := m.operation
-	e.Upstream, e.Operation, e.Site, e.Effect = m.upstream.Name, o.Name, o.Site, o.Effect.String()
-	e.Takes, e.Recorded = takes(o), o.Recorded()
-	e.Deprecated, e.ReplacedBy, e.Announced, e.Sunset = o.Deprecated, o.ReplacedBy, day(o.Announced), day(o.Sunset)
-}
-
-func (e *explanation) decide(c *config.Config, f *explainFlags, table *grants.Table, m *matched, facts *gateway.Facts) *explanation {
-	decision, err := table.Decide(&grants.Call{
-		Caller: f.caller, Upstream: m.upstream.Name, Operation: m.operation, Param: m.params.Get, Accounts: facts.Accounts, Credential: f.credential,
-		Account: facts.Account,
-	})
-	var refusal *grants.Refusal
-	if errors.As(err, &refusal) {
-		e.Choices = refusal.Choices
-		return e.refused(string(refusal.Reason), refusal.Detail)
-	}
-	e.Allowed = true
-	e.Grant, e.Customers = c.GrantPlace(decision.Grant), c.Grants[decision.Grant].Customers
-	subject := ratelimit.Subject{Caller: f.caller, Operation: m.operation.Name, Upstream: m.upstream.Name}
-	if decision.Credential != nil {
-		e.Credential, e.Class = decision.Credential.Name, decision.Credential.Class.String()
-		subject.Credential, subject.Quota = e.Credential, m.operation.Quota
-	}
-	e.addLimits(c, subject)
-	return e
-}
-
-func (e *explanation) addLimits(c *config.Config, subject ratelimit.Subject) {
-	limiter, err := ratelimit.New(c.Limits)
-	if err != nil {
-		return // config.Load has made one from the same rules
-	}
-	for _, limit := range limiter.Limits(subject) {
+	for _, limit := range r.Limits {
 		var per []string
 		for _, dimension := range limit.Per {
 			per = append(per, string(dimension))
 		}
 		e.Limits = append(e.Limits, explainRate{limit.Name, strings.Join(per, "+"), limit.Rate.PerSecond, limit.Rate.Burst})
 	}
-	e.MaxWait = c.Limits.MaxWait.String()
 }
 
 func (e *explanation) print(w io.Writer, asJSON bool) error {

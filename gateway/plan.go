@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"tollgate/caller"
+	"tollgate/catalog"
+	"tollgate/credential"
+	"tollgate/grants"
+	"tollgate/ratelimit"
+)
+
+// Plan is what is configured of calls. It must not be changed once it was published: another one is published in its place.
+type Plan struct {
+	Callers     *caller.Registry
+	Grants      *grants.Table
+	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
+	Listeners   map[string]*Listener              // by name
+	Limits      Limiter                           // its counts outlive the plan
+	Bounds      Bounds
+}
+
+// alone reports whether there is one caller only, for whom nothing is set aside.
+func (p *Plan) alone() bool { return p.Callers.Len() == 1 }
+
+// listener returns the listener of a name. One that is not in the plan has no routes, so it serves nothing.
+func (p *Plan) listener(name string) *Listener {
+	if l := p.Listeners[name]; l != nil {
+		return l
+	}
+	return &Listener{Name: name}
+}
+
+// Question is a call that was not made, by a caller that is taken to be proven.
+type Question struct {
+	Caller   string
+	Listener string // empty: any that the caller can reach
+	Upstream string // empty: the only one that has the operation
+	Method   string
+	Target   string // path and query
+	Header   http.Header
+	Body     []byte
+}
+
+// Ruling is what a plan says of a call, up to the limits.
+type Ruling struct {
+	Operation *catalog.Operation // nil: no operation is called
+	Upstream  *Upstream
+	Refusal   *Refusal        // nil: the call is allowed
+	Decision  grants.Decision // of an allowed call
+	Subject   ratelimit.Subject
+	Limits    []ratelimit.Limit // that it is counted by
+}
+
+// ChoiceError says that two upstreams at least have what is called.
+type ChoiceError struct{ Upstream, Other string }
+
+func (e *ChoiceError) Error() string {
+	return fmt.Sprintf("upstreams %s and %s both have this path", e.Upstream, e.Other)
+}
+
+// Explain says what would become of a call, by the functions that calls go through. The error is a *[ChoiceError].
+func (p *Plan) Explain(q *Question) (Ruling, error) {
+	ways, refused := p.find(q)
+	switch {
+	case refused != nil:
+		return Ruling{Refusal: refused}, nil
+	case len(ways) > 1:
+		return Ruling{}, &ChoiceError{ways[0].upstream.Name, ways[1].upstream.Name}
+	}
+	return p.explain(q, ways[0]), nil
+}
+
+// way is how a call can come to an upstream.
+type way struct {
+	asked
+	known bool // the caller can be known without a signature
+}
+
+func (p *Plan) explain(q *Question, w *way) Ruling {
+	r := Ruling{Operation: w.operation, Upstream: w.upstream}
+	if r.Refusal = CheckAuthorization(p.Callers, q.Header, w.known && !w.upstream.Signed); r.Refusal != nil {
+		return r
+	}
+	if r.Refusal = w.readHeader(q.Header, int64(len(q.Body))); r.Refusal != nil {
+		return r
+	}
+	w.body = q.Body
+	var found ruling
+	if found, r.Refusal = p.rule(q.Caller, &w.asked, q.Header); r.Refusal == nil {
+		r.Decision, r.Subject, r.Limits = found.decision, found.subject, p.Limits.Limits(found.subject)
+	}
+	return r
+}
+
+// find looks on all listeners that the caller can reach. It returns one way for each upstream that has what is called, or why none has.
+func (p *Plan) find(q *Question) (ways []*way, refused *Refusal) {
+	var routes []*Route
+	path, query, _ := strings.Cut(q.Target, "?")
+	for _, l := range p.reached(q) {
+		for i := range l.Routes {
+			w := &way{known: l.Caller != "" || l.Certificates && p.Callers.Certified(q.Caller)}
+			refusal := w.match(&l.Routes[i], q.Method, path, query)
+			routes = append(routes, &l.Routes[i])
+			if refusal != nil && refusal.Code != unknownOperation {
+				refused = cmp.Or(refused, refusal)
+			}
+			if refusal == nil && (q.Upstream == "" || w.upstream.Name == q.Upstream) {
+				ways = addWay(ways, w)
+			}
+		}
+	}
+	switch {
+	case len(ways) > 0:
+		return ways, nil
+	case refused != nil:
+		return nil, refused
+	}
+	decoded, _ := parsePath(path) // one that has two readings was refused
+	return nil, unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", decoded, routes...)
+}
+
+func addWay(ways []*way, w *way) []*way {
+	for _, have := range ways {
+		if have.upstream == w.upstream {
+			have.known = have.known || w.known
+			return ways
+		}
+	}
+	return append(ways, w)
+}
+
+// reached returns the listeners by which a call can come, ordered by name: the one that is asked for, if one is, and none where whoever
+// reaches it is another caller.
+func (p *Plan) reached(q *Question) (all []*Listener) {
+	for _, name := range slices.Sorted(maps.Keys(p.Listeners)) {
+		l := p.Listeners[name]
+		if (q.Listener == "" || q.Listener == name) && (l.Caller == "" || l.Caller == q.Caller) {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// Bounds limit what callers can make the gateway hold. All must be positive.
+type Bounds struct {
+	Body         int64         // bytes of one request body
+	Bodies       int64         // bytes of all request bodies at one moment
+	HeldAnswer   int64         // bytes of an answer that is held to read the business result; larger ones stream
+	Headers      int64         // bytes of one request's header, which the HTTP server holds to it
+	AllHeaders   int64         // bytes of the headers of all requests at one moment; at least Headers
+	Calls        int           // calls at one moment
+	BodyTimeout  time.Duration // to receive a body
+	WriteTimeout time.Duration // to deliver an answer, or the next part of a streamed one
+	LogDeadline  time.Duration // to make a record durable
+}
+
+// Upstream is where calls go. Its transport, and what is known of its clock, outlive plans.
+type Upstream struct {
+	Name      string
+	Scheme    string
+	Host      string // of the URL: what signed calls carry as Host
+	Site      string // of the catalog; empty without one
+	Currency  string // of amounts where a call does not say, if it is not that of the site
+	Signed    bool
+	Timeout   time.Duration     // from sending to the end of the answer
+	MaxConns  int               // of Transport; 0: no share of them is kept from any caller
+	Transport http.RoundTripper // sends once; errors are *upstream.Error where it is known whether bytes left
+	Skew      *Skew             // of its clock
+}
+
+// Route serves some host names with the operations of one or more upstreams.
+type Route struct {
+	Hosts     []string // lower case, without port; empty: every name of the listener
+	Router    *catalog.Router
+	Upstreams map[*catalog.Operation]*Upstream
+}
+
+// Listener is how calls come in.
+type Listener struct {
+	Name   string
+	Hosts  []string // accepted names, lower case, without port; empty: any
+	Local  bool     // on loopback: requests that a web page made are refused
+	Caller string   // whoever reaches this listener is this caller; empty: callers must prove themselves
+	// Certificates says that callers can prove themselves by client certificates.
+	Certificates bool
+	Routes       []Route
+	// CheckClient tells whether a client certificate that was verified when its connection was made still counts, by its
+	// chains. It is asked at each request, so that a certificate that is revoked ends with its connections. Optional.
+	CheckClient func(chains [][]*x509.Certificate) error
+}
+
+// Limiter counts calls by their rates: see [ratelimit.Limiter.Take].
+type Limiter interface {
+	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
+	// context's.
+	Take(ctx context.Context, s ratelimit.Subject) (ratelimit.Verdict, error)
+	// Limits returns the limits that a call is counted by.
+	Limits(s ratelimit.Subject) []ratelimit.Limit
+}
