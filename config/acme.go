@@ -34,7 +34,7 @@ func (b *builder) acme(path string, a *certs.ACMEConfig) {
 }
 
 // httpChallenge checks that the challenges of HTTP-01 are answered if, and only if, there are some.
-func (b *builder) httpChallenge(s *httpChallengeConfig) {
+func (b *builder) httpChallenge(s *HTTPChallenge) {
 	listener := b.wantsHTTPChallenge()
 	switch {
 	case b.Failed("http_challenge"):
@@ -47,7 +47,7 @@ func (b *builder) httpChallenge(s *httpChallengeConfig) {
 	case s.Address.Socket != "":
 		b.problem("http_challenge.address", `use ":80"`, "an authority does not reach a unix socket")
 	default:
-		b.config.HTTPChallenge = s.Address.Listen()
+		b.config.HTTPChallenge = s
 		b.challengeAddressTaken(s.Address)
 	}
 }
@@ -67,11 +67,7 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 }
 
 func (b *builder) challengeAddressTaken(a setting.Address) {
-	for i, l := range b.file.Listeners {
-		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
-			b.problem("http_challenge.address", "", "this is the address of listener %s too", l.Name)
-		}
-	}
+	b.listenerHas("http_challenge.address", a)
 	if b.file.Admin != nil && !b.Failed("admin") && a.Overlaps(b.file.Admin.Address) {
 		b.problem("http_challenge.address", "", "this is the address of the admin listener too")
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"tollgate/catalog"
 	"tollgate/config/strictyaml"
@@ -100,12 +99,12 @@ func (b *builder) allNamed(path, what string, names, known []string) {
 
 func (b *builder) buildRest() {
 	f := &b.file
-	b.buildAudit(&f.Audit)
+	b.buildAudit(f.Audit)
 	if f.Admin != nil && !b.Failed("admin") {
-		b.buildAdmin(f.Admin)
+		b.buildAdmin(*f.Admin)
 	}
 	b.httpChallenge(f.HTTPChallenge)
-	b.config.Log = f.Log
+	b.config.Log, b.config.Bounds = f.Log, f.Bounds
 	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)
@@ -114,30 +113,25 @@ func (b *builder) buildRest() {
 		b.problem("bounds", "", "all_headers (%v, all together) is less than headers (%v, one): not even one such call could be served",
 			f.Bounds.AllHeaders, f.Bounds.Headers)
 	}
-	b.config.Bounds = f.Bounds.bounds()
 }
 
-func (b *builder) buildAdmin(a *adminConfig) {
+func (b *builder) buildAdmin(a Admin) {
 	if !a.Address.Local() {
 		b.problem("admin.address", "use 127.0.0.1 or a unix socket; `tollgate health` asks it for probes",
 			"the admin listener has no authentication and must be on loopback or a unix socket")
 		return
 	}
 	a.Address = a.Address.In(b.dir)
-	b.config.Admin = Admin{Network: a.Address.Network(), Address: a.Address.Listen()}
-	for i, l := range b.file.Listeners {
-		if !b.Failed(listenerPath(i)) && a.Address.Overlaps(l.Address) {
-			b.problem("admin.address", "", "this is the address of listener %s too", l.Name)
-		}
-	}
+	b.listenerHas("admin.address", a.Address)
+	b.config.Admin = &a
 }
 
-func (s boundsConfig) bounds() Bounds {
-	return Bounds{
-		Body: int64(s.Body), Bodies: int64(s.Bodies), HeldAnswer: int64(s.HeldAnswer), Headers: int64(s.Headers),
-		AllHeaders: int64(s.AllHeaders), Calls: s.Calls, Replay: s.Replay, UnauthenticatedRecords: int64(s.UnauthenticatedRecords),
-		HeaderTimeout: time.Duration(s.HeaderTimeout), BodyTimeout: time.Duration(s.BodyTimeout), WriteTimeout: time.Duration(s.WriteTimeout),
-		IdleTimeout: time.Duration(s.IdleTimeout), Drain: time.Duration(s.Drain),
+// listenerHas reports an address of the gateway's own that a listener has too.
+func (b *builder) listenerHas(path string, a setting.Address) {
+	for i, l := range b.file.Listeners {
+		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
+			b.problem(path, "", "this is the address of listener %s too", l.Name)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"time"
 
+	"tollgate/audit"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
@@ -30,11 +31,10 @@ type Config struct {
 
 	TLSPolicies map[string]tlspolicy.Config // beside the built-in ones
 
-	Audit Audit
-	Admin Admin
-	Log   Log
-	// HTTPChallenge is where HTTP-01 challenges are answered; "" if no certificate needs that.
-	HTTPChallenge string
+	Audit         audit.Config
+	Admin         *Admin // nil: there is none
+	Log           Log
+	HTTPChallenge *HTTPChallenge // nil: no certificate needs it
 	Bounds        Bounds
 	// PrivateFiles are those that only the gateway should be able to use, each once. They need not exist.
 	PrivateFiles []PrivateFile
@@ -115,51 +115,4 @@ type Caller struct {
 	Name         string
 	Certificates []caller.Certificate
 	AccessKeys   []VirtualKey
-}
-
-// Audit is where and how calls are recorded.
-type Audit struct {
-	Dir         string
-	SegmentSize int64         // bytes after which a new file is begun
-	Reserve     int64         // bytes on disk that only outcomes may use
-	Deadline    time.Duration // how long a call waits for its intent to be durable
-
-	Name        string // for a new log; empty: the log chooses
-	KeyFile     string // of the private key that signs checkpoints
-	HashKeyFile string // of the private key of the keyed hashes in records
-	// A record is covered by a checkpoint after CheckpointEvery, or when CheckpointRecords have come.
-	CheckpointEvery   time.Duration
-	CheckpointRecords int
-	Copies            []CheckpointCopy
-	Keep              time.Duration // how long records are kept; 0: for ever
-	IndexFile         string        // empty: no index is kept
-}
-
-// CheckpointCopy is a place besides the log where checkpoints are written.
-type CheckpointCopy struct {
-	File string // empty: standard output
-}
-
-// Admin is the listener for health and metrics. It is on loopback or a unix socket always.
-type Admin struct {
-	Network, Address string // empty: there is none
-}
-
-// Bounds limit what peers can make the gateway hold.
-type Bounds struct {
-	Body       int64 // bytes of one request body
-	Bodies     int64 // bytes of all request bodies together
-	HeldAnswer int64 // bytes of an answer that are held to read the business result
-	Headers    int64 // bytes of one request's header section
-	AllHeaders int64 // bytes of the header sections of all requests together; at least Headers
-	Calls      int   // calls in progress
-	Replay     int   // signatures remembered against replay
-
-	UnauthenticatedRecords int64 // bytes of records of refused peers without a known caller, in any 24 hours
-
-	HeaderTimeout time.Duration // for the TLS handshake, and for the header section of a request
-	BodyTimeout   time.Duration // for a whole request body
-	WriteTimeout  time.Duration // for writing a whole answer to the caller
-	IdleTimeout   time.Duration // between two requests on a connection
-	Drain         time.Duration // for calls in progress, once the gateway is told to stop
 }

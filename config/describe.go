@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"tollgate/catalog"
 	"tollgate/credential"
@@ -305,11 +306,15 @@ func (d describer) limits(c *Config) {
 }
 
 func (d describer) rest(c *Config) {
-	d.section("audit", c.Audit.describe()...)
-	d.section("admin", orNone(strings.TrimSpace(c.Admin.Network+" "+c.Admin.Address)))
-	if c.HTTPChallenge != "" {
-		d.section("http challenges", "answered at "+c.HTTPChallenge)
+	d.section("audit", describeAudit(&c.Audit)...)
+	admin := "none"
+	if c.Admin != nil {
+		admin = c.Admin.Address.Network() + " " + c.Admin.Address.Listen()
+	}
+	d.section("admin", admin)
+	if c.HTTPChallenge != nil {
+		d.section("http challenges", "answered at "+c.HTTPChallenge.Address.Listen())
 	}
 	d.section("bounds", fmt.Sprintf("bodies of %v, all together %v; %d calls at a time; %v to stop",
-		setting.Size(c.Bounds.Body), setting.Size(c.Bounds.Bodies), c.Bounds.Calls, c.Bounds.Drain))
+		c.Bounds.Body, c.Bounds.Bodies, c.Bounds.Calls, time.Duration(c.Bounds.Drain)))
 }

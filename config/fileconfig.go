@@ -1,10 +1,9 @@
 package config
 
 import (
-	"errors"
-	"regexp"
 	"time"
 
+	"tollgate/audit"
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
@@ -29,16 +28,16 @@ type fileConfig struct {
 	// How often calls may be made.
 	Limits limitsConfig `yaml:"limits"`
 	// Where calls are recorded. Without a record there is no call, so this section must be there.
-	Audit auditConfig `yaml:"audit" need:"yes"`
+	Audit audit.Config `yaml:"audit" need:"yes"`
 	// The listener for health and metrics. Without this section there is none.
-	Admin *adminConfig `yaml:"admin"`
+	Admin *Admin `yaml:"admin"`
 	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
 	// all of which it serves.
-	HTTPChallenge *httpChallengeConfig `yaml:"http_challenge"`
+	HTTPChallenge *HTTPChallenge `yaml:"http_challenge"`
 	// The operational log, on standard error.
 	Log Log `yaml:"log"`
 	// Bounds on what peers can make the gateway hold.
-	Bounds boundsConfig `yaml:"bounds"`
+	Bounds Bounds `yaml:"bounds"`
 }
 
 // upstreamConfig is one entry of `upstreams`.
@@ -238,179 +237,4 @@ type unauthenticatedConfig struct {
 
 func (unauthenticatedConfig) Default() unauthenticatedConfig {
 	return unauthenticatedConfig{Rate: 10, Burst: 20, Sources: 10_000}
-}
-
-// auditConfig is `audit`.
-type auditConfig struct {
-	// The folder of the log. Only one gateway can write to it.
-	Dir string `yaml:"dir" need:"yes"`
-	// The size after which a new file is begun.
-	SegmentSize setting.Size `yaml:"segment_size" range:"1MiB..16GiB"`
-	// Disk space that is kept for the outcomes of calls already sent.
-	Reserve setting.Size `yaml:"reserve" range:"128KiB..1GiB"`
-	// How long a call waits for its record to be on disk before it is answered 503. While the disk takes longer, the gateway is not ready.
-	Deadline setting.Duration `yaml:"deadline" range:"10ms..1m"`
-	// The log's name, which its keys and checkpoints carry: printable ASCII without blank, plus, quote or backslash. For a
-	// new log only: one that has a key keeps its name. Default: `tollgate/` and random digits.
-	Name logName `yaml:"name"`
-	// The private key that signs checkpoints.
-	Key auditKeyConfig `yaml:"key"`
-	// The private key of the keyed hashes in records.
-	HashKey auditHashKeyConfig `yaml:"hash_key"`
-	// Signed statements of what the log holds.
-	Checkpoints checkpointsConfig `yaml:"checkpoints"`
-	// How long records are kept, by whole files: files of older records are removed, and leave the hashes of the records,
-	// so that the rest still verifies. At least 180 days (China's Cybersecurity Law, article 21). Default: for ever.
-	Keep setting.Duration `yaml:"keep" range:"1h..36500d"`
-	// Must be `true` when `keep` is less than 180 days, and only then.
-	KeepLess bool `yaml:"keep_less_than_180_days"`
-	// A database of the calls in the log, for queries. It can be made again from the log at any time.
-	Index auditIndexConfig `yaml:"index"`
-}
-
-func (auditConfig) Default() auditConfig {
-	return auditConfig{SegmentSize: 256 * setting.MiB, Reserve: 4 * setting.MiB, Deadline: setting.Duration(2 * time.Second)}
-}
-
-// logName is the name of an audit log, as package checkpoint takes it.
-type logName string
-
-const logNamePattern = `^[!#-*,-\[\]-~]{1,200}$`
-
-var logNameExpr = regexp.MustCompile(logNamePattern)
-
-func (n *logName) UnmarshalText(text []byte) error {
-	if !logNameExpr.Match(text) {
-		return errors.New("want 1 to 200 printable ASCII characters without blank, plus, quote or backslash")
-	}
-	*n = logName(text)
-	return nil
-}
-
-func (n logName) Pattern() string { return logNamePattern }
-func (n logName) Kind() string    { return "name" }
-
-// auditKeyConfig is `key` of `audit`.
-type auditKeyConfig struct {
-	// The key file. It is made (mode 0600) when there is none and the log has no key yet; one of the gateway's user is given
-	// that mode again at a start, one of another user, such as a mounted Secret, is taken as it is. On another volume than the
-	// log it proves more. Its folder must exist, unless it is that of the log. Default: `signing.key` in the folder of the log.
-	File string `yaml:"file" need:"yes"`
-}
-
-// auditHashKeyConfig is `hash_key` of `audit`.
-type auditHashKeyConfig struct {
-	// The key file. A start makes it (mode 0600) when there is none. Of what records withhold on purpose they have hashes under this key,
-	// which say nothing to those who have the log alone; so it belongs on another volume where others read the log. Its folder must
-	// exist, unless it is that of the log. Default: `hash.key` in the folder of the log, beside `signing.key`.
-	File string `yaml:"file" need:"yes"`
-}
-
-// checkpointsConfig is `checkpoints` of `audit`.
-type checkpointsConfig struct {
-	// How long after a record a checkpoint covers it, at the latest.
-	Every setting.Duration `yaml:"every" range:"1s..1h"`
-	// After how many records a checkpoint is made before that.
-	Records int `yaml:"records" range:"1..1000000"`
-	// Where else each checkpoint is written. Whoever can change the log should not be able to change what is there.
-	// A start compares the log with what stands in files, and refuses a log that was rolled back.
-	Copies []checkpointCopyConfig `yaml:"copies"`
-}
-
-func (checkpointsConfig) Default() checkpointsConfig {
-	return checkpointsConfig{Every: setting.Duration(10 * time.Second), Records: 10_000}
-}
-
-// checkpointCopyConfig is one entry of `copies` of `checkpoints`: exactly one of its keys.
-type checkpointCopyConfig struct {
-	// A file to which each checkpoint is appended as a line of JSON. It must not be in the folder of the log: it proves
-	// nothing there. Its folder must exist.
-	File string `yaml:"file"`
-	// `true`: the same line to standard output.
-	Stdout bool `yaml:"stdout"`
-}
-
-func (checkpointCopyConfig) ExactlyOne() {}
-
-// auditIndexConfig is `index` of `audit`.
-type auditIndexConfig struct {
-	// Whether the gateway keeps the index up to date.
-	Enabled bool `yaml:"enabled"`
-	// The database's file (SQLite). Default: `index.sqlite` in the folder of the log.
-	File string `yaml:"file"`
-}
-
-func (auditIndexConfig) Default() auditIndexConfig { return auditIndexConfig{Enabled: true} }
-
-// httpChallengeConfig is `http_challenge`.
-type httpChallengeConfig struct {
-	// Where to listen, as for listeners, without unix sockets. Authorities ask on port 80 of the hosts. Nothing but
-	// challenges is answered here.
-	Address setting.Address `yaml:"address" need:"yes"`
-}
-
-// adminConfig is `admin`.
-type adminConfig struct {
-	// A loopback address or a unix socket.
-	Address setting.Address `yaml:"address" need:"yes"`
-}
-
-// Log is `log`.
-type Log struct {
-	// The least level that is written.
-	Level string `yaml:"level" choice:"debug|info|warn|error"`
-	// `json` for machines, `console` for people.
-	Format string `yaml:"format" choice:"json|console"`
-}
-
-func (Log) Default() Log { return Log{Level: "info", Format: "json"} }
-
-// boundsConfig is `bounds`.
-type boundsConfig struct {
-	// One request body. The provider takes 12 MB.
-	Body setting.Size `yaml:"body" range:"1KiB..1GiB"`
-	// All request bodies in memory together.
-	Bodies setting.Size `yaml:"bodies" range:"1KiB..1024GiB"`
-	// How much of an answer is held to read its business result; a larger one is passed on as it comes.
-	HeldAnswer setting.Size `yaml:"held_answer" range:"1KiB..64MiB"`
-	// The header section of a request.
-	Headers setting.Size `yaml:"headers" range:"4KiB..1MiB"`
-	// The header sections of all requests in memory together.
-	AllHeaders setting.Size `yaml:"all_headers" range:"64KiB..1024GiB"`
-	// Calls in progress.
-	Calls int `yaml:"calls" range:"1..1000000"`
-	// Records that refused peers without a known caller may write in any 24 hours. Beyond it they are only counted.
-	UnauthenticatedRecords setting.Size `yaml:"unauthenticated_records" range:"4MiB..1024GiB"`
-	// Signatures of `write` and `spend` calls that are remembered against replay, for 30 minutes each.
-	Replay int `yaml:"replay" range:"1000..100000000"`
-	// How long a TLS handshake, and the header section of a request, may take.
-	HeaderTimeout setting.Duration `yaml:"header_timeout" range:"100ms..5m"`
-	// How long a request body may take.
-	BodyTimeout setting.Duration `yaml:"body_timeout" range:"100ms..1h"`
-	// How long the caller may take to read the answer.
-	WriteTimeout setting.Duration `yaml:"write_timeout" range:"100ms..1h"`
-	// How long a connection may wait for its next request.
-	IdleTimeout setting.Duration `yaml:"idle_timeout" range:"100ms..1h"`
-	// How long calls in progress may take to end once the gateway is told to stop.
-	Drain setting.Duration `yaml:"drain" range:"0s..1h"`
-}
-
-func (boundsConfig) Default() boundsConfig {
-	return boundsConfig{
-		Body:       12 * setting.MiB,
-		Bodies:     256 * setting.MiB,
-		HeldAnswer: setting.MiB,
-		Headers:    64 * setting.KiB,
-		AllHeaders: 64 * setting.MiB,
-		Calls:      1024,
-
-		UnauthenticatedRecords: 64 * setting.MiB,
-
-		Replay:        1_000_000,
-		HeaderTimeout: setting.Duration(10 * time.Second),
-		BodyTimeout:   setting.Duration(30 * time.Second),
-		WriteTimeout:  setting.Duration(60 * time.Second),
-		IdleTimeout:   setting.Duration(90 * time.Second),
-		Drain:         setting.Duration(75 * time.Second), // longer than an upstream's default timeout, so that a payment ends
-	}
 }

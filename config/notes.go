@@ -28,9 +28,9 @@ func (b *builder) takeNotes() {
 	}
 	b.noteAccounts()
 	for _, u := range b.config.Upstreams {
-		if u.Timeout > b.config.Bounds.Drain {
+		if u.Timeout > time.Duration(b.config.Bounds.Drain) {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
-				u.Name, setting.Duration(u.Timeout), setting.Duration(b.config.Bounds.Drain))
+				u.Name, setting.Duration(u.Timeout), b.config.Bounds.Drain)
 		}
 	}
 	for _, u := range b.config.Upstreams {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tollgate/audit"
 	"tollgate/config"
 )
 
@@ -13,7 +14,7 @@ func TestShareDescriptors(t *testing.T) {
 	c := &config.Config{
 		Listeners: []*config.Listener{{MaxConnections: 1024}, {MaxConnections: 300}},
 		Upstreams: []*config.Upstream{{MaxConns: 100}, {MaxConns: 50}},
-		Audit:     config.Audit{Copies: make([]config.CheckpointCopy, 2)},
+		Audit:     audit.Config{Checkpoints: audit.Checkpoints{Copies: make([]audit.CheckpointCopy, 2)}},
 	}
 	for _, test := range []struct{ limit, first, second int }{
 		{math.MaxInt, 1024, 300},

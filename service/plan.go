@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"tollgate/caller"
 	"tollgate/catalog"
@@ -65,8 +66,8 @@ func planOf(
 	plan := &gateway.Plan{
 		Grants: table, Limits: limiter, Listeners: map[string]*gateway.Listener{},
 		Bounds: gateway.Bounds{
-			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
-			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: c.Audit.Deadline,
+			Body: int64(b.Body), Bodies: int64(b.Bodies), HeldAnswer: int64(b.HeldAnswer), Headers: int64(b.Headers), AllHeaders: int64(b.AllHeaders), Calls: b.Calls,
+			BodyTimeout: time.Duration(b.BodyTimeout), WriteTimeout: time.Duration(b.WriteTimeout), LogDeadline: time.Duration(c.Audit.Deadline),
 		},
 	}
 	for _, l := range c.Listeners {
