@@ -76,7 +76,7 @@ func start(t *testing.T, c Config) (net.Listener, refusals) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := New(inner, c)
+	l := newListener(inner, c)
 	t.Cleanup(func() { _ = l.Close() })
 	return l, told
 }

@@ -371,22 +371,17 @@ func (a *authority) gatewayListener(r *replica, clients *x509.CertPool) (given *
 	config := policy.Server(tlspolicy.Server{
 		GetCertificate: certs.NewSet(r).GetCertificate, Challenge: acme.Answer(r.Source), ClientCAs: clients, RequireClientCert: clients != nil,
 	})
-	listener, given := accept.New(a.tls, accept.Config{TLS: config}), new(atomic.Int64)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			given.Add(1)
-			_ = conn.Close()
-		}
-	}()
+	given = new(atomic.Int64)
+	server := accept.NewServer(a.tls, accept.ServerConfig{
+		Listener: accept.Config{TLS: config}, Handler: http.NotFoundHandler(),
+		Context:       func(ctx context.Context) context.Context { given.Add(1); return ctx },
+		HeaderTimeout: time.Nanosecond, // connections end as soon as they are given out
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve() }()
 	a.t.Cleanup(func() {
-		_ = listener.Close()
-		<-ended
+		_ = server.Close()
+		must(a.t, <-ended)
 	})
 	return given
 }
