@@ -9,6 +9,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/config/strictyaml"
 	"tollgate/grants"
+	"tollgate/internal/certs"
 	"tollgate/internal/nearest"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
@@ -26,11 +27,11 @@ type builder struct {
 	policies    map[string]*tlspolicy.Policy // those that could be made
 	upstreams   map[string]*Upstream
 	credentials map[string]*Credential
-	operations  map[string][]*catalog.Operation  // by upstream
-	every       []*Upstream                      // those with problems of their own included
-	table       *grants.Table                    // nil: the grants have problems
-	chains      map[Certificate]*tls.Certificate // of files that were read
-	owners      map[string]owner                 // of secrets that were read
+	operations  map[string][]*catalog.Operation             // by upstream
+	every       []*Upstream                                 // those with problems of their own included
+	table       *grants.Table                               // nil: the grants have problems
+	chains      map[certs.CertificateFiles]*tls.Certificate // that were read
+	owners      map[string]owner                            // of secrets that were read
 }
 
 func newBuilder(dir string, o Options) *builder {
@@ -39,7 +40,7 @@ func newBuilder(dir string, o Options) *builder {
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*Credential{},
 		operations:  map[string][]*catalog.Operation{},
-		chains:      map[Certificate]*tls.Certificate{},
+		chains:      map[certs.CertificateFiles]*tls.Certificate{},
 		owners:      map[string]owner{},
 	}
 }
@@ -66,6 +67,13 @@ func (b *builder) build() {
 	b.buildLimits()
 	b.buildRest()
 	b.takeNotes()
+}
+
+// absolute makes paths absolute: relative ones are in the folder of the configuration.
+func (b *builder) absolute(paths ...*string) {
+	for _, path := range paths {
+		*path = setting.Resolve(b.dir, *path)
+	}
 }
 
 // named checks that a name is among the known ones, and reports it otherwise.
@@ -113,8 +121,8 @@ func (b *builder) buildAdmin(a Admin) {
 			"the admin listener has no authentication and must be on loopback or a unix socket")
 		return
 	}
-	b.listenerHas("admin.address", a.Address)
 	a.Address = a.Address.In(b.dir)
+	b.listenerHas("admin.address", a.Address)
 	b.config.Admin = &a
 }
 
@@ -122,7 +130,7 @@ func (b *builder) buildAdmin(a Admin) {
 func (b *builder) listenerHas(path string, a setting.Address) {
 	for i, l := range b.file.Listeners {
 		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
-			b.problem(path, "", "this is the address of listener %s too", b.listenerName(i))
+			b.problem(path, "", "this is the address of listener %s too", l.Name)
 		}
 	}
 }

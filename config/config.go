@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/url"
 	"time"
 
@@ -30,7 +29,7 @@ type Config struct {
 	Limits  ratelimit.Config
 	Sources ratelimit.SourceConfig // per-source limit on requests of peers not yet known
 
-	TLSPolicies []tlspolicy.Custom // beside the built-in ones, sorted by name
+	TLSPolicies map[string]tlspolicy.Config // beside the built-in ones
 
 	Audit         audit.Config
 	Admin         *Admin // nil: there is none
@@ -66,45 +65,6 @@ func (c *Config) Upstream(name string) *Upstream {
 // Notes are things that are allowed but probably not meant, one sentence each.
 func (c *Config) Notes() []string { return c.notes }
 
-// Listener is one place where callers reach the gateway.
-type Listener struct {
-	Name             string
-	Network, Address string // as for net.Listen: "tcp" or "unix"
-	Loopback         bool   // only this machine reaches it: a loopback address or a unix socket
-	// Hosts are the accepted Host names, lower case, without port, sorted; empty: any (unix sockets only).
-	Hosts []string
-	// Caller is who everybody on this listener is; empty: callers identify themselves.
-	Caller string
-	TLS    *ListenerTLS // nil: plain HTTP
-	// Routes divide the operations by Host; see [Listener.Route].
-	Routes            []Route
-	MaxConns          int
-	MaxConnsPerSource int // 0: no bound beside MaxConns
-}
-
-// ListenerTLS is how a listener speaks TLS.
-type ListenerTLS struct {
-	Policy       string        // its name
-	Certificates []Certificate // one at least; how they are chosen among: [certs.Set]
-	// Clients says which client certificates count. Without a CA none is asked for.
-	Clients           certs.ClientsConfig
-	RequireClientCert bool
-}
-
-// Certificate is where a listener's certificate comes from.
-type Certificate struct {
-	CertFile, KeyFile string // empty: one of the others
-	Internal          *certs.InternalConfig
-	ACME              *certs.ACMEConfig
-}
-
-// Route is what is served under some Host names of a listener.
-type Route struct {
-	// Hosts are lower case, without port; empty: every host that no other route of the listener names.
-	Hosts     []string
-	Upstreams []string // names, sorted; see [Router]
-}
-
 // Upstream is a place where calls go.
 type Upstream struct {
 	Name string
@@ -113,16 +73,11 @@ type Upstream struct {
 	Scheme, Host string
 	Socket       string // path of a unix socket; empty: connect to Host
 	// Signed tells whether calls are signed, and so need a credential.
-	Signed     bool
-	Site       string                // the catalog: "cn", "intl"; empty: declared endpoints only
-	Currency   string                // of amounts where a call does not say, if it is not that of the site
-	Endpoints  []catalog.Declaration // beside the operations of the catalog; see [Config.Operations]
-	Policy     string                // name of the TLS policy; empty: plain HTTP
-	CAFile     string                // empty: the system's roots
-	ServerName string                // name in the certificate and in SNI
-	Pins       []tlspolicy.Pin       // none: every verified chain will do
-	// CertFile and KeyFile hold our certificate, for an upstream that asks for one. Optional.
-	CertFile, KeyFile string
+	Signed    bool
+	Site      string                // the catalog: "cn", "intl"; empty: declared endpoints only
+	Currency  string                // of amounts where a call does not say, if it is not that of the site
+	Endpoints []catalog.Declaration // beside the operations of the catalog; see [Config.Operations]
+	TLS       *certs.UpstreamTLS    // nil: plain HTTP
 	// Hosts tell this upstream's operations from those of others on one listener; lower case; empty: the shared route.
 	Hosts            []string
 	Timeout          time.Duration // from the first byte sent to the last byte received
@@ -160,9 +115,4 @@ type Caller struct {
 	Name         string
 	Certificates []caller.Certificate
 	AccessKeys   []VirtualKey
-}
-
-// String says where a listener is, for messages.
-func (l *Listener) String() string {
-	return fmt.Sprintf("listener %s (%s)", l.Name, l.Address)
 }

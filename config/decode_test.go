@@ -79,20 +79,20 @@ func visit(d *strictyaml.Document, path string, v reflect.Value, given map[strin
 func TestFullReachesConfig(t *testing.T) {
 	c := parseFile(t, "testdata/full.good.yml")
 	l := c.Listeners[0]
-	if l.Name != "sidecar" || l.Network != "tcp" || l.Address != "127.0.0.1:8080" || !l.Loopback || l.Caller != "app" ||
-		l.TLS != nil || l.MaxConns != 100 || l.MaxConnsPerSource != 0 {
+	if l.Name != "sidecar" || l.Address.String() != "127.0.0.1:8080" || !l.Address.Local() || l.Caller != "app" ||
+		l.TLS != nil || l.MaxConnections != 100 || l.MaxConnectionsPerSource != 0 {
 		t.Errorf("listener: %+v", l)
 	}
 	l = c.Listeners[1]
-	if l.Loopback || l.TLS == nil || l.TLS.Policy != "huawei-high" || !l.TLS.RequireClientCert || !strings.HasSuffix(l.TLS.Clients.CA, "/ca.pem") ||
-		!strings.HasSuffix(l.TLS.Certificates[0].CertFile, "/tls.crt") || !strings.HasSuffix(l.TLS.Certificates[0].KeyFile, "/tls.key") {
+	if l.Address.Local() || l.TLS == nil || l.TLS.Policy != "huawei-high" || l.TLS.ClientCertificate != "required" || !strings.HasSuffix(l.TLS.ClientCA, "/ca.pem") ||
+		!strings.HasSuffix(l.TLS.Certificates[0].Files.Cert, "/tls.crt") || !strings.HasSuffix(l.TLS.Certificates[0].Files.Key, "/tls.key") {
 		t.Errorf("listener: %+v, %+v", l, l.TLS)
 	}
-	if clients := l.TLS.Clients; len(clients.CRLs) != 1 || !strings.HasSuffix(clients.CRLs[0], "/ca.crl") || !clients.Lenient || !strings.HasSuffix(clients.Deny, "/denied.txt") {
-		t.Errorf("client certificates: %+v", clients)
+	if secure := l.TLS; len(secure.ClientCRL) != 1 || !strings.HasSuffix(secure.ClientCRL[0], "/ca.crl") || secure.ClientCRLMissing != "allow" || !strings.HasSuffix(secure.ClientDeny, "/denied.txt") {
+		t.Errorf("client certificates: %+v", secure)
 	}
 	lab := c.Listeners[2].TLS.Certificates
-	if len(lab) != 5 || lab[0] != l.TLS.Certificates[0] || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != 36*time.Hour ||
+	if len(lab) != 5 || *lab[0].Files != *l.TLS.Certificates[0].Files || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != setting.Duration(36*time.Hour) ||
 		fmt.Sprint(lab[1].Internal.Hosts) != "[lab.internal *.lab.internal]" {
 		t.Errorf("certificates: %+v", lab)
 	}
@@ -110,10 +110,11 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("huaweicloud: %+v", h)
 	}
 	u := c.Upstreams[1]
-	if u.Name != "bss" || u.URL().String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.Policy != "strict" ||
-		u.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.CAFile, "/ca.pem") || u.Timeout != 30*time.Second ||
+	if u.Name != "bss" || u.URL().String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.TLS.Policy != "strict" ||
+		u.TLS.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.TLS.CA, "/ca.pem") || u.Timeout != 30*time.Second ||
 		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" ||
-		len(u.Pins) != 2 || u.Pins[0] != (tlspolicy.Pin{}) || u.Pins[1] == u.Pins[0] || !strings.HasSuffix(u.CertFile, "/tls.crt") || !strings.HasSuffix(u.KeyFile, "/tls.key") {
+		len(u.TLS.Pins) != 2 || u.TLS.Pins[0] != (tlspolicy.Pin{}) || u.TLS.Pins[1] == u.TLS.Pins[0] ||
+		!strings.HasSuffix(u.TLS.ClientCertificate.Cert, "/tls.crt") || !strings.HasSuffix(u.TLS.ClientCertificate.Key, "/tls.key") {
 		t.Errorf("upstream: %+v", u)
 	}
 	operations, err := c.Operations()
@@ -125,7 +126,7 @@ func TestFullReachesConfig(t *testing.T) {
 		"[ListOrders] [X-Trace] [X-Trace-Id] [application/json application/xml]" {
 		t.Errorf("endpoint: %+v", declared)
 	}
-	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.Policy != "" || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL().String() != "http://localhost" {
+	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.TLS != nil || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL().String() != "http://localhost" {
 		t.Errorf("upstream: %+v", a)
 	}
 	main := c.Credentials[1]
@@ -176,7 +177,8 @@ func TestNoDefaultIsForgotten(t *testing.T) {
 		}
 	}
 	u := c.Upstreams[0]
-	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.Policy != "huawei-high" {
+	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.TLS.Policy != "huawei-high" ||
+		u.TLS.ServerName != "bss.myhuaweicloud.com" {
 		t.Errorf("upstream: %+v", u)
 	}
 }

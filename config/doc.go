@@ -12,6 +12,8 @@
 // A secret stands in the environment or in a file, and the configuration refers to it. What somebody wrote into the
 // configuration instead is masked wherever the file is quoted.
 //
+// A section is one struct, in the package that uses it or in this one: it is read, completed in place, and handed to what uses it.
+//
 // Nothing is opened for writing, bound or started. The JSON Schema (schema.json) and the tables of docs/config.md are
 // made from the types of the sections, here and in the packages that own some, by this package's tests.
 package config

@@ -6,18 +6,19 @@ import (
 	"tollgate/audit"
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
+	"tollgate/tlspolicy"
 )
 
-// The types of this file are the shape of the configuration file, as package strictyaml reads it, with those of the sections that packages
-// own: the JSON Schema and the tables of docs/config.md are made from them. The comment of a field is its text in the manual. The defaults of a section are what its method
-// Default returns, except those that follow from other settings.
+// The types of this file, and those that they name of other packages, are the shape of the configuration file, as package strictyaml
+// reads it: the JSON Schema and the tables of docs/config.md are made from them. The comment of a field is its text in the manual. The
+// defaults of a section are what its method Default returns, except those that follow from other settings.
 
 // fileConfig is the whole file.
 type fileConfig struct {
 	// Where callers reach the gateway.
-	Listeners []listenerConfig `yaml:"listeners" need:"yes"`
+	Listeners []Listener `yaml:"listeners" need:"yes"`
 	// TLS policies of your own, by name, beside the built-in `huawei-high` and `huawei`.
-	TLSPolicies map[string]tlsPolicyConfig `yaml:"tls_policies"`
+	TLSPolicies map[string]tlspolicy.Config `yaml:"tls_policies"`
 	// Where calls go, by name.
 	Upstreams map[string]upstreamConfig `yaml:"upstreams" need:"yes"`
 	// The secrets that sign calls to upstreams, by name.
@@ -37,175 +38,6 @@ type fileConfig struct {
 	Log Log `yaml:"log"`
 	// Bounds on what peers can make the gateway hold.
 	Bounds Bounds `yaml:"bounds"`
-}
-
-// listenerConfig is one entry of `listeners`.
-type listenerConfig struct {
-	// How the listener is called in records, logs and metrics. Unique. Default: its address.
-	Name string `yaml:"name"`
-	// Where to listen: `127.0.0.1:8080`, `:8443`, `[::1]:8080` or `unix:/run/tollgate.sock`. Port 0 takes any free port.
-	Address setting.Address `yaml:"address" need:"yes"`
-	// `Host` names that are accepted, without port; other names are answered 421. Needed unless the address is a loopback
-	// one or a unix socket. A loopback listener accepts `localhost`, `127.0.0.1` and `::1` besides; a unix socket
-	// without `hosts` accepts any.
-	Hosts []setting.Host `yaml:"hosts"`
-	// Everybody who reaches this listener is this caller. For plain listeners on loopback or a unix socket only.
-	Caller string `yaml:"caller"`
-	// The upstreams whose operations are served here. May be left out when the file has only one.
-	Upstreams []string `yaml:"upstreams"`
-	// TLS. Without it the listener is plain HTTP, which is allowed on loopback and unix sockets only.
-	TLS *listenerTLSConfig `yaml:"tls"`
-	// Open connections at a time. For one more, the one that has been without a request for longest is closed; where all have
-	// requests under way, the new one is. Fewer, where the process may not have as many files open.
-	MaxConnections int `yaml:"max_connections" range:"1..1000000"`
-	// Open connections at a time of one source (an IPv4 address or an IPv6 /64); twice as many of an IPv6 /48. 0: no bound of its
-	// own. A loopback address, and all peers of a unix socket together, may have three quarters of `max_connections` instead.
-	MaxConnectionsPerSource int `yaml:"max_connections_per_source" range:"0..1000000"`
-}
-
-func (listenerConfig) Default() listenerConfig {
-	return listenerConfig{MaxConnections: 1024, MaxConnectionsPerSource: 256}
-}
-
-// listenerTLSConfig is `tls` of a listener.
-type listenerTLSConfig struct {
-	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
-	Policy string `yaml:"policy"`
-	// The certificate that the listener shows. Either this or `certificates`.
-	Certificate *certificateConfig `yaml:"certificate"`
-	// Several certificates: which one is shown depends on the name that the peer asks for, and on what it can use. ECDSA
-	// comes before RSA; a peer that asks for no name, or one that is in none, gets the first.
-	Certificates []certificateConfig `yaml:"certificates"`
-	// A PEM file with the authorities whose client certificates are trusted. Without it none is asked for.
-	ClientCA string `yaml:"client_ca"`
-	// Files with the revocation lists of those authorities (PEM or DER): certificates that they name are refused.
-	ClientCRL []string `yaml:"client_crl"`
-	// What becomes of a client certificate of whose authority no list is there, or only one past its next update. For
-	// `client_crl` only. Default: `refuse`.
-	ClientCRLMissing string `yaml:"client_crl_missing" choice:"refuse|allow"`
-	// A file with serial numbers of client certificates that are refused whatever the lists say: one in a line, up to 20 octets in
-	// hexadecimal, optionally followed by the SHA-256 fingerprint of the issuer's certificate; `#` begins a comment.
-	ClientDeny string `yaml:"client_deny"`
-	// `required`: a connection without a client certificate is refused. `optional`: it may identify its caller in
-	// another way. Default: `optional` if there is a `client_ca`.
-	ClientCertificate string `yaml:"client_certificate" choice:"optional|required"`
-}
-
-func (listenerTLSConfig) Default() listenerTLSConfig { return listenerTLSConfig{Policy: "huawei-high"} }
-
-// certificateConfig is `certificate` of a listener, and one entry of `certificates`: exactly one of its keys.
-type certificateConfig struct {
-	// A certificate in files. They are PEM.
-	Files *certificateFilesConfig `yaml:"files"`
-	// A certificate that the gateway issues to itself, with an authority of its own.
-	Internal *internalCertificateConfig `yaml:"internal"`
-	// Certificates that an authority issues over ACME (RFC 8555), one for each host, renewed after two thirds of their life.
-	// Using it means that you agree to the authority's terms.
-	ACME *acmeConfig `yaml:"acme"`
-}
-
-func (certificateConfig) ExactlyOne() {}
-
-// acmeConfig is `acme` of a certificate.
-type acmeConfig struct {
-	// The authority: the URL of its directory.
-	Directory string `yaml:"directory" need:"yes"`
-	// Host names, up to 100. One with `*.` in front needs the challenge `dns-01`.
-	Hosts []setting.CertificateHost `yaml:"hosts" need:"yes"`
-	// Where the authority writes to.
-	Email string `yaml:"email"`
-	// A PEM file with the authorities that vouch for the directory's own certificate. Default: those of the system.
-	CA string `yaml:"ca"`
-	// Ties the account to one that the authority knows otherwise. Some authorities want that.
-	AccountBinding *accountBindingConfig `yaml:"account_binding"`
-	// The folder of account, keys and certificates. It is made when it is not there. Gateways may share it: each
-	// certificate is issued once.
-	Dir string `yaml:"dir" need:"yes"`
-	// The kind of private keys: `ecdsa` (P-256) or `rsa` (2048 bits).
-	Key string `yaml:"key" choice:"ecdsa|rsa"`
-	// How the authority sees that the hosts are yours: `http-01` asks `http_challenge` (port 80 of the hosts),
-	// `tls-alpn-01` this listener (port 443 of the hosts), `dns-01` looks for a record that is written through `dns`.
-	Challenge string `yaml:"challenge" need:"yes" choice:"http-01|tls-alpn-01|dns-01"`
-	// How records get into the DNS. For `dns-01`, which needs it.
-	DNS *acmeDNSConfig `yaml:"dns"`
-}
-
-func (acmeConfig) Default() acmeConfig { return acmeConfig{Key: string(certs.ECDSA)} }
-
-// accountBindingConfig is `account_binding` of `acme`.
-type accountBindingConfig struct {
-	// What the authority calls the account.
-	KeyID string `yaml:"key_id" need:"yes"`
-	// The MAC key that belongs to it, in base64url without padding.
-	Secret setting.Reference `yaml:"secret" need:"yes"`
-}
-
-// acmeDNSConfig is `dns` of `acme`: either `rfc2136` or `huaweicloud`.
-type acmeDNSConfig struct {
-	// A DNS server that takes signed updates.
-	RFC2136 *rfc2136Config `yaml:"rfc2136"`
-	// The DNS service of Huawei Cloud.
-	HuaweiCloud *huaweiDNSConfig `yaml:"huaweicloud"`
-	// The servers, host:port each, that are asked for a host's zone, and until they have the record. Default: the system's,
-	// and for the record those of the zone.
-	Resolvers []string `yaml:"resolvers"`
-}
-
-// rfc2136Config is `rfc2136` of `dns`.
-type rfc2136Config struct {
-	// The server, host:port. It is reached over TCP.
-	Server string `yaml:"server" need:"yes"`
-	// The name of the TSIG key that signs updates.
-	KeyName string `yaml:"key_name" need:"yes"`
-	// The algorithm of the key.
-	Algorithm string `yaml:"algorithm" choice:"hmac-sha256|hmac-sha384|hmac-sha512"`
-	// The key, in base64.
-	Secret setting.Reference `yaml:"secret" need:"yes"`
-}
-
-func (rfc2136Config) Default() rfc2136Config { return rfc2136Config{Algorithm: certs.DefaultAlgorithm} }
-
-// huaweiDNSConfig is `huaweicloud` of `dns`.
-type huaweiDNSConfig struct {
-	// The access key (AK) of a user who may change the zone.
-	AccessKey setting.Reference `yaml:"access_key" need:"yes"`
-	// The secret key (SK).
-	SecretKey setting.Reference `yaml:"secret_key" need:"yes"`
-	// The region of the service's endpoint, such as `cn-north-4`.
-	Region string `yaml:"region" need:"yes"`
-}
-
-// internalCertificateConfig is `internal` of a certificate.
-type internalCertificateConfig struct {
-	// The folder of the authority and of what it issued. It is made when it is not there. Gateways may share it.
-	Dir string `yaml:"dir" need:"yes"`
-	// The names of the certificate: host names, `*.` in front for any first label, and IP addresses.
-	Hosts []setting.CertificateHost `yaml:"hosts" need:"yes"`
-	// How long a certificate holds. It is renewed after two thirds of that.
-	Lifetime setting.Duration `yaml:"lifetime" range:"1h..1825d"`
-}
-
-func (internalCertificateConfig) Default() internalCertificateConfig {
-	return internalCertificateConfig{Lifetime: setting.Duration(certs.DefaultLifetime)}
-}
-
-// certificateFilesConfig is `files` of a certificate, and `client_certificate` of an upstream.
-type certificateFilesConfig struct {
-	// The file with the certificate and its chain, the leaf first.
-	Cert string `yaml:"cert" need:"yes"`
-	// The file with the certificate's private key.
-	Key string `yaml:"key" need:"yes"`
-}
-
-// tlsPolicyConfig is one entry of `tls_policies`.
-type tlsPolicyConfig struct {
-	// Protocol versions. Default: both.
-	Versions []string `yaml:"versions" choice:"1.2|1.3"`
-	// Cipher suites, in IANA or OpenSSL spelling. They must be on the whitelist (`tollgate tls policy huawei` shows it).
-	// Default: those of `huawei-high`.
-	CipherSuites []string `yaml:"cipher_suites"`
-	// Key-exchange groups. Default: the post-quantum hybrids, then X25519, P-256, P-384, P-521.
-	Groups []string `yaml:"groups"`
 }
 
 // upstreamConfig is one entry of `upstreams`.
@@ -233,7 +65,7 @@ type upstreamConfig struct {
 	// them off any day.
 	Deprecated string `yaml:"deprecated" choice:"allow|forbid"`
 	// TLS towards the upstream; for `https://` only.
-	TLS *upstreamTLSConfig `yaml:"tls"`
+	TLS *certs.UpstreamTLS `yaml:"tls"`
 	// Endpoints that no catalog knows.
 	Endpoints []endpointConfig `yaml:"endpoints"`
 }
@@ -246,23 +78,6 @@ func (upstreamConfig) Default() upstreamConfig {
 		Deprecated:     "allow",
 	}
 }
-
-// upstreamTLSConfig is `tls` of an upstream.
-type upstreamTLSConfig struct {
-	// The TLS policy: `huawei-high`, `huawei` or one of `tls_policies`.
-	Policy string `yaml:"policy"`
-	// A PEM file with the authorities that are trusted. Default: those of the system.
-	CA string `yaml:"ca"`
-	// The name that the upstream's certificate must have. Default: the host of the url.
-	ServerName setting.Host `yaml:"server_name"`
-	// Public keys of which one must be in the upstream's verified chain, as `sha256/` and the SHA-256 of the key in base64.
-	// Two at least: one of a spare key, or of an authority of the chain, for the day on which the other is lost.
-	Pins []pin `yaml:"pins"`
-	// The certificate that is shown to an upstream that asks for one. The files are PEM.
-	ClientCertificate *certificateFilesConfig `yaml:"client_certificate"`
-}
-
-func (upstreamTLSConfig) Default() upstreamTLSConfig { return upstreamTLSConfig{Policy: "huawei-high"} }
 
 // endpointConfig is one entry of an upstream's `endpoints`.
 type endpointConfig struct {

@@ -46,7 +46,7 @@ func shareDescriptors(c *config.Config, limit int) descriptors {
 		upstreams += u.MaxConns
 	}
 	for _, l := range c.Listeners {
-		d.configured += l.MaxConns
+		d.configured += l.MaxConnections
 	}
 	d.needed = own + upstreams + d.configured
 	rest := max(limit-own, 0)

@@ -18,14 +18,15 @@ import (
 
 func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	tlsConfig := s.protected[l.Name]
-	inner, err := accept.Listen(ctx, l.Network, l.Address)
+	inner, err := accept.Listen(ctx, l.Address.Network(), l.Address.Listen())
 	if err != nil {
 		return err
 	}
 	c := s.gateway.Server(l.Name)
 	c.Listener = accept.Config{
-		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: time.Duration(s.config.Bounds.HeaderTimeout),
-		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
+		MaxConns: s.descriptors.connections(l.MaxConnections), MaxConnsPerSource: l.MaxConnectionsPerSource,
+		HandshakeTimeout: time.Duration(s.config.Bounds.HeaderTimeout),
+		TLS:              tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	}
 	s.servers = append(s.servers, s.serve(inner, c))
 	s.addresses[l.Name] = inner.Addr().String()
