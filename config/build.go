@@ -9,6 +9,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/config/strictyaml"
+	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/internal/nearest"
 	"tollgate/tlspolicy"
@@ -25,7 +26,7 @@ type builder struct {
 
 	policies    map[string]*tlspolicy.Policy // those that could be made
 	upstreams   map[string]*Upstream
-	credentials map[string]*Credential
+	credentials map[string]*credential.Facts
 	operations  map[string][]*catalog.Operation  // by upstream
 	every       []*Upstream                      // those with problems of their own included
 	table       *grants.Table                    // nil: the grants have problems
@@ -37,7 +38,7 @@ func newBuilder(dir string, o Options) *builder {
 	return &builder{
 		dir: dir, options: o, config: &Config{Dir: dir},
 		upstreams:   map[string]*Upstream{},
-		credentials: map[string]*Credential{},
+		credentials: map[string]*credential.Facts{},
 		operations:  map[string][]*catalog.Operation{},
 		chains:      map[Certificate]*tls.Certificate{},
 		owners:      map[string]owner{},

@@ -10,7 +10,6 @@ import (
 	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/internal/certs"
-	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
 )
@@ -22,12 +21,11 @@ type Config struct {
 	Listeners []*Listener // in the order of the file
 	Upstreams []*Upstream // sorted by name
 
-	Credentials []*Credential  // sorted by name
-	Callers     []Caller       // sorted by name
-	Grants      []grants.Grant // where each stands: [Config.GrantPlace]
+	Credentials []*credential.Config // sorted by name
+	Callers     []caller.Config      // sorted by name
+	Grants      []grants.Grant       // where each stands: [Config.GrantPlace]
 
-	Limits  ratelimit.Config
-	Sources ratelimit.SourceConfig // per-source limit on requests of peers not yet known
+	Limits ratelimit.Config
 
 	TLSPolicies []tlspolicy.Custom // beside the built-in ones, sorted by name
 
@@ -133,34 +131,6 @@ type Upstream struct {
 
 // URL returns where the upstream is.
 func (u *Upstream) URL() *url.URL { return &url.URL{Scheme: u.Scheme, Host: u.Host} }
-
-// Credential is a secret that signs calls: what it is, and where its keys are kept.
-type Credential struct {
-	credential.Facts
-	AccessKey, SecretKey setting.Reference
-	SecurityToken        *setting.Reference // of temporary keys; nil otherwise
-}
-
-// Fixed lists the keys that a running gateway cannot read again.
-func (c *Credential) Fixed() (keys []string) {
-	if c.AccessKey.Env != "" {
-		keys = append(keys, "access_key")
-	}
-	if c.SecretKey.Env != "" {
-		keys = append(keys, "secret_key")
-	}
-	if c.SecurityToken != nil && c.SecurityToken.Env != "" {
-		keys = append(keys, "security_token")
-	}
-	return keys
-}
-
-// Caller is an application that calls, and how it is known.
-type Caller struct {
-	Name         string
-	Certificates []caller.Certificate
-	AccessKeys   []VirtualKey
-}
 
 // Audit is where and how calls are recorded.
 type Audit struct {

@@ -137,12 +137,12 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("grant at %s: %+v", c.GrantPlace(2), got)
 	}
 	r := c.Limits.Rules[0]
-	if c.Limits.Published || c.Limits.MaxWait != 90*time.Second || r.Name != "per-app" || len(r.Per) != 4 || r.Rate.Burst != 100 || r.Rate.PerSecond != 50.0/60 ||
+	if c.Limits.Published || c.Limits.MaxWait != setting.Duration(90*time.Second) || r.Name != "per-app" || len(r.Per) != 4 || r.Burst != 100 || r.Rate != 50.0/60 ||
 		fmt.Sprint(r.Callers, r.Operations, r.Credentials, r.Upstreams) != "[app] [PayOrders] [main] [bss]" {
 		t.Errorf("limits: %+v", c.Limits)
 	}
-	if s := c.Sources; s.Max != 100 || s.Rate.Burst != 5 || s.Rate.PerSecond != 100.0/3600 {
-		t.Errorf("sources: %+v", s)
+	if u := c.Limits.Unauthenticated; u.Sources != 100 || u.Burst != 5 || u.Rate != 100.0/3600 {
+		t.Errorf("unauthenticated: %+v", u)
 	}
 	audit := Audit{
 		Dir: "/var/lib/tollgate/audit", SegmentSize: 1 << 30, Reserve: 8 << 20, Deadline: 500 * time.Millisecond,
@@ -161,7 +161,7 @@ func TestFullReachesConfig(t *testing.T) {
 // TestNoDefaultIsForgotten finds settings that a new field would leave at zero.
 func TestNoDefaultIsForgotten(t *testing.T) {
 	c := parseFile(t, "testdata/minimal.good.yml")
-	for _, v := range []any{c.Bounds, c.Audit, c.Log, c.Sources} {
+	for _, v := range []any{c.Bounds, c.Audit, c.Log, c.Limits.Unauthenticated} {
 		for i := range reflect.ValueOf(v).NumField() {
 			name := fmt.Sprintf("%T.%s", v, reflect.TypeOf(v).Field(i).Name)
 			meant := slices.Contains([]string{"config.Audit.Name", "config.Audit.Copies", "config.Audit.Keep"}, name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"tollgate/catalog"
 	"tollgate/credential"
@@ -244,8 +245,8 @@ func (d describer) callers(c *Config) {
 
 func (d describer) grant(index int, g grants.Grant) {
 	with := "to upstream " + g.Upstream
-	if g.Credential != nil {
-		with = "with credential " + g.Credential.Name
+	if g.Credential != "" {
+		with = "with credential " + g.Credential
 	}
 	if len(g.Customers) > 0 {
 		with += ", for " + count(len(g.Customers), "account") + " only"
@@ -290,10 +291,10 @@ func (d describer) limits(c *Config) {
 			}
 			per = "per " + strings.Join(words, " and ")
 		}
-		d.line("%s: %v, burst %d, %s", r.Name, setting.Rate(r.Rate.PerSecond), r.Rate.Burst, per)
+		d.line("%s: %v, burst %d, %s", r.Name, r.Rate, r.Burst, per)
 	}
-	d.line("a call waits up to %v for its turn", c.Limits.MaxWait)
-	d.line("failed identifications: %v, burst %d, per source", setting.Rate(c.Sources.Rate.PerSecond), c.Sources.Rate.Burst)
+	d.line("a call waits up to %v for its turn", time.Duration(c.Limits.MaxWait))
+	d.line("failed identifications: %v, burst %d, per source", c.Limits.Unauthenticated.Rate, c.Limits.Unauthenticated.Burst)
 }
 
 func (d describer) rest(c *Config) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"tollgate/caller"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
@@ -21,8 +22,12 @@ func (b *builder) takeNotes() {
 			b.note("upstream %s is served by no listener", u.Name)
 		}
 	}
+	granted := map[string]bool{}
+	for _, g := range b.config.Grants {
+		granted[g.Credential] = true
+	}
 	for _, c := range b.config.Credentials {
-		if !slices.ContainsFunc(b.file.grants(), func(g grantConfig) bool { return g.Credential == c.Name }) {
+		if !granted[c.Name] {
 			b.note("credential %s is in no grant", c.Name)
 		}
 	}
@@ -133,19 +138,11 @@ func (b *builder) noteCaller(name string) {
 	if len(c.Grants) == 0 {
 		b.note("caller %s has no grants: whatever it calls is refused", name)
 	}
-	byCertificate := slices.ContainsFunc(c.Auth, func(a authConfig) bool { return a.Certificate != nil })
+	byCertificate := slices.ContainsFunc(c.Auth, func(a caller.Auth) bool { return a.Certificate != nil })
 	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.Clients.CA != "" })
 	if byCertificate && !asked {
 		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)
 	}
-}
-
-func (s *fileConfig) grants() []grantConfig {
-	var grants []grantConfig
-	for _, name := range sortedNames(s.Callers) {
-		grants = append(grants, s.Callers[name].Grants...)
-	}
-	return grants
 }
 
 func (l *Listener) serves(upstream string) bool {

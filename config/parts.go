@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/tlspolicy"
 )
@@ -35,7 +36,11 @@ func (c *Config) GrantTable(operations map[string][]*catalog.Operation) (*grants
 			Name: u.Name, Operations: operations[u.Name], Signed: u.Signed, ForbidDeprecated: u.ForbidDeprecated,
 		})
 	}
-	return grants.New(upstreams, c.Grants)
+	var credentials []*credential.Facts
+	for _, known := range c.Credentials {
+		credentials = append(credentials, &known.Facts)
+	}
+	return grants.New(upstreams, credentials, c.Grants)
 }
 
 // Router makes what finds the operation of a call among those of some upstreams, and says which upstream has each. operations are those

@@ -12,13 +12,15 @@ import (
 	"testing"
 	"unicode"
 
+	"tollgate/catalog"
 	"tollgate/config/strictyaml"
+	"tollgate/ratelimit"
 )
 
 // The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // folders are those of the packages that have sections.
-var folders = []string{"config", "internal/setting"}
+var folders = []string{"config", "internal/setting", "caller", "catalog", "credential", "grants", "ratelimit"}
 
 // description is what the source of a section says of it.
 type description struct {
@@ -44,9 +46,13 @@ func describeSections(t *testing.T) map[reflect.Type]description {
 	}
 	described := map[reflect.Type]description{}
 	for _, section := range fileTypes() {
-		d := found[section.PkgPath()+"."+section.Name()]
+		d := description{found[section.PkgPath()+"."+section.Name()].file, map[string]string{}}
 		for _, f := range strictyaml.Fields(section) {
-			if d.fields[f.Name] == "" {
+			owner := section // or what is embedded in it
+			for _, i := range f.Index[:len(f.Index)-1] {
+				owner = owner.Field(i).Type
+			}
+			if d.fields[f.Name] = found[owner.PkgPath()+"."+owner.Name()].fields[f.Name]; d.fields[f.Name] == "" {
 				t.Errorf("%v.%s has no comment in the listed folders", section, f.Name)
 			}
 		}
@@ -111,9 +117,15 @@ func fileTypes() []reflect.Type {
 	return found
 }
 
+// ownNames are the sections whose name in schema and manual does not follow from that of their type.
+var ownNames = map[reflect.Type]string{reflect.TypeFor[ratelimit.Config](): "limits", reflect.TypeFor[catalog.Declaration](): "endpoint"}
+
 // sectionName is what schema and manual call a section: listenerTLSConfig is listenerTLS, tlsPolicyConfig is tlsPolicy. A type that is
 // called Config has the name of its package.
 func sectionName(t reflect.Type) string {
+	if name, ok := ownNames[t]; ok {
+		return name
+	}
 	name := strings.TrimSuffix(t.Name(), "Config")
 	if name == "" {
 		return path.Base(t.PkgPath())

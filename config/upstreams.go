@@ -125,19 +125,13 @@ func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
 	}
 }
 
-func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
-	class := b.endpointClass(path, u, s)
-	effect, err := catalog.ParseEffect(s.Effect)
-	if err != nil || b.Failed(path) {
+func (b *builder) addEndpoint(path string, u *Upstream, declared *catalog.Declaration) {
+	b.checkEndpointKeys(path, u, declared)
+	if b.Failed(path) {
 		return
 	}
-	declared := catalog.Declaration{
-		Name: s.Name, Method: s.Method, Path: s.Path, Effect: effect, Class: class,
-		Deprecated: s.Deprecated, ReplacedBy: s.ReplacedBy, ForwardHeaders: s.Headers, AnswerHeaders: s.AnswerHeaders,
-		ContentTypes: s.ContentTypes, Sensitive: s.Sensitive, RecordQuery: s.RecordQuery,
-	}
-	o, err := catalog.Declare(declared)
-	if err = errors.Join(err, checkSigned(signing.Known(), s)); err != nil {
+	o, err := catalog.Declare(*declared)
+	if err = errors.Join(err, checkSigned(signing.Known(), declared)); err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}
@@ -156,19 +150,19 @@ func (b *builder) addEndpoint(path string, u *Upstream, s *endpointConfig) {
 		return
 	}
 	b.operations[u.Name] = operations
-	u.Endpoints = append(u.Endpoints, declared)
+	u.Endpoints = append(u.Endpoints, *declared)
 }
 
 // checkSigned refuses the headers of signatures: what a caller says there must not stand in the gateway's own, and what authenticates
 // must not come with an answer.
-func checkSigned(schemes *signing.Schemes, s *endpointConfig) error {
+func checkSigned(schemes *signing.Schemes, d *catalog.Declaration) error {
 	var problems []error
-	for _, name := range s.Headers {
+	for _, name := range d.ForwardHeaders {
 		if use, owned := schemes.Owns(name); owned {
 			problems = append(problems, fmt.Errorf("header %q cannot be passed on: %s", name, use))
 		}
 	}
-	for _, name := range s.AnswerHeaders {
+	for _, name := range d.AnswerHeaders {
 		if use, owned := schemes.Owns(name); owned && (use == signing.Proof || use == signing.Token) {
 			problems = append(problems, fmt.Errorf("header %q of answers cannot be passed on: %s", name, use))
 		}
@@ -176,24 +170,20 @@ func checkSigned(schemes *signing.Schemes, s *endpointConfig) error {
 	return errors.Join(problems...)
 }
 
-// endpointClass reads the class, which signed upstreams need and others have no use for.
-func (b *builder) endpointClass(path string, u *Upstream, s *endpointConfig) catalog.Class {
+// checkEndpointKeys wants the class, which signed upstreams need, and others have no use for, as little as for what says what is passed on.
+func (b *builder) checkEndpointKeys(path string, u *Upstream, d *catalog.Declaration) {
 	switch {
-	case u.Signed && s.Class == "" && !b.Failed(path+".class"):
+	case u.Signed && d.Class == catalog.ClassNone && !b.Failed(path+".class"):
 		b.problem(path, "partner, customer or either", "class is missing in %s: upstream %s is signed", path, u.Name)
-	case !u.Signed && s.Class != "":
+	case !u.Signed && d.Class != catalog.ClassNone:
 		b.problem(path+".class", "", "upstream %s is not signed: its endpoints have no credential class", u.Name)
-	case !u.Signed && len(s.Headers) > 0:
+	case !u.Signed && len(d.ForwardHeaders) > 0:
 		b.problem(path+".headers", "", "upstream %s is not signed: all headers are passed on to it anyway", u.Name)
-	case !u.Signed && len(s.AnswerHeaders) > 0:
+	case !u.Signed && len(d.AnswerHeaders) > 0:
 		b.problem(path+".answer_headers", "", "upstream %s is not signed: all headers of its answers are passed on anyway", u.Name)
-	case !u.Signed && len(s.ContentTypes) > 0:
+	case !u.Signed && len(d.ContentTypes) > 0:
 		b.problem(path+".content_types", "", "upstream %s is not signed: bodies of any type are passed on to it anyway", u.Name)
-	case u.Signed:
-		class, _ := catalog.ParseClass(s.Class) // one of the choices, or reported when it was read
-		return class
 	}
-	return catalog.ClassNone
 }
 
 func firstLeaf(err error) error { return leaves(err)[0] }

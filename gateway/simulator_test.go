@@ -11,6 +11,7 @@ import (
 	"tollgate/credential"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/secret"
+	values "tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
@@ -26,7 +27,7 @@ func simulated(t *testing.T, sim *bsssim.Server) setting {
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 		for _, a := range bsssim.DefaultAccounts() {
-			c := credential.Config{Facts: credential.Facts{Upstream: "bss", DomainID: a.DomainID}}
+			c := credential.Facts{Upstream: "bss", DomainID: values.Account(a.DomainID)}
 			switch a.DomainID {
 			case "p-1":
 				c.Name, c.Class = "partner-main", catalog.ClassPartner
@@ -35,10 +36,9 @@ func simulated(t *testing.T, sim *bsssim.Server) setting {
 			default:
 				continue
 			}
-			c.Load = func() (credential.Keys, error) {
+			f.credentials[c.Name] = signer(c, func() (credential.Keys, error) {
 				return credential.Keys{AccessKey: a.AccessKey, SecretKey: secret.New(a.SecretKey), SecurityToken: secret.New(a.SecurityToken)}, nil
-			}
-			f.credentials[c.Name] = must(credential.New(c))
+			})
 		}
 	}
 }

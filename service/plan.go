@@ -31,11 +31,7 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	var known []caller.Config
-	for _, k := range c.Callers {
-		known = append(known, caller.Config{Name: k.Name, Certificates: k.Certificates})
-	}
-	plan.Callers, err = caller.NewRegistry(known, signing.Known())
+	plan.Callers, err = caller.NewRegistry(c.Callers, signing.Known(), nil)
 	return plan, err
 }
 
@@ -45,7 +41,7 @@ func (s *Service) planCalls(limiter *ratelimit.Limiter) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.Callers, err = newRegistry(s.config.Callers, s.secrets); err != nil {
+	if plan.Callers, err = caller.NewRegistry(s.config.Callers, signing.Known(), s.secrets.Read); err != nil {
 		return nil, fmt.Errorf("callers: %w", err)
 	}
 	plan.Credentials = s.credentials

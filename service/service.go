@@ -196,7 +196,7 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
-	sources, err := ratelimit.NewSources(s.config.Sources)
+	sources, err := ratelimit.NewSources(s.config.Limits.Unauthenticated)
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
