@@ -33,6 +33,9 @@ type builder struct {
 	table       *grants.Table                               // nil: the grants have problems
 	chains      map[certs.CertificateFiles]*tls.Certificate // that were read
 	owners      map[string]owner                            // of secrets that were read
+	private     map[string]bool                             // the paths of PrivateFiles
+
+	callerNames, credentialNames, upstreamNames []string // of the file, sorted, those with problems included
 }
 
 func newBuilder(dir string, o Options) *builder {
@@ -43,6 +46,7 @@ func newBuilder(dir string, o Options) *builder {
 		operations:  map[string][]*catalog.Operation{},
 		chains:      map[certs.CertificateFiles]*tls.Certificate{},
 		owners:      map[string]owner{},
+		private:     map[string]bool{},
 	}
 }
 
@@ -57,6 +61,7 @@ func (b *builder) note(format string, args ...any) {
 
 // build goes from what depends on nothing to what depends on much.
 func (b *builder) build() {
+	b.callerNames, b.credentialNames, b.upstreamNames = sortedNames(b.file.Callers), sortedNames(b.file.Credentials), sortedNames(b.file.Upstreams)
 	b.tlsPolicies()
 	b.buildUpstreams()
 	b.buildCredentials()
@@ -77,9 +82,9 @@ func (b *builder) absolute(paths ...*string) {
 	}
 }
 
-// named checks that a name is among the known ones, and reports it otherwise.
+// named checks that a name is among the known ones, which are sorted, and reports it otherwise.
 func (b *builder) named(path, what, name string, known []string) bool {
-	if slices.Contains(known, name) {
+	if _, ok := slices.BinarySearch(known, name); ok {
 		return true
 	}
 	if name != "" { // an empty one was reported when it was read

@@ -11,7 +11,7 @@ import (
 // buildCallers takes the callers, and makes a registry of them to check their names together.
 func (b *builder) buildCallers() {
 	taken := map[string]string{}
-	for _, name := range sortedNames(b.file.Callers) {
+	for _, name := range b.callerNames {
 		c := b.file.Callers[name].Config
 		c.Name = name
 		for i := range c.Auth {
@@ -32,16 +32,16 @@ func (b *builder) checkAuth(path, name string, a *caller.Auth, taken map[string]
 	if b.Failed(path) {
 		return
 	}
-	var id string
+	var what, id string
 	var err error
 	if n := a.Certificate; n != nil {
-		id, err = fmt.Sprintf("certificate name %q", b.Shown(n.URI+n.DNS+n.CommonName)), n.Check()
+		what, id, err = "certificate name", n.URI+n.DNS+n.CommonName, n.Check()
 	} else {
 		value, ok := b.virtualKey(path+".access_key", name, a.AccessKey)
 		if !ok {
 			return
 		}
-		id, err = fmt.Sprintf("access key %q", b.Shown(a.AccessKey.ID)), a.AccessKey.Check(value)
+		what, id, err = "access key", a.AccessKey.ID, a.AccessKey.Check(value)
 	}
 	if err != nil {
 		for _, cause := range leaves(err) {
@@ -49,10 +49,10 @@ func (b *builder) checkAuth(path, name string, a *caller.Auth, taken map[string]
 		}
 		return
 	}
-	if other, twice := taken[id]; twice {
-		b.problem(path, "", "%s already belongs to %s", id, other)
+	if other, twice := taken[what+id]; twice {
+		b.problem(path, "", "%s %q already belongs to %s", what, b.Shown(id), other)
 	}
-	taken[id] = path
+	taken[what+id] = path
 }
 
 // virtualKey reads the secret of a caller's key.

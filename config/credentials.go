@@ -13,7 +13,7 @@ import (
 // can still be checked.
 func (b *builder) buildCredentials() {
 	byKey := map[string]string{}
-	for _, name := range sortedNames(b.file.Credentials) {
+	for _, name := range b.credentialNames {
 		c := b.file.Credentials[name]
 		c.Name = name
 		well, accessKey := b.checkCredential("credentials."+name, &c)
@@ -58,13 +58,17 @@ func (b *builder) checkKeys(path string, s *credential.Config) string {
 // credentialUpstream finds the upstream: the one that is named, or the only signed one.
 func (b *builder) credentialUpstream(path string, s *credential.Config) (string, bool) {
 	name := s.Upstream
-	if signed := b.upstreamNames(true); name == "" && len(signed) == 1 {
+	if name == "" {
+		signed := b.upstreamsSigned(true)
+		if len(signed) != 1 && !b.Failed("upstreams") {
+			b.problem(path, nearest.List(signed), "upstream is missing in %s: it may be left out only when the file has exactly one signed upstream", path)
+		}
+		if len(signed) != 1 {
+			return "", false
+		}
 		name = signed[0]
-	} else if name == "" && !b.Failed("upstreams") {
-		b.problem(path, nearest.List(signed), "upstream is missing in %s: it may be left out only when the file has exactly one signed upstream", path)
-		return "", false
 	}
-	if name == "" || !b.named(path+".upstream", "upstream", name, sortedNames(b.file.Upstreams)) {
+	if name == "" || !b.named(path+".upstream", "upstream", name, b.upstreamNames) {
 		return "", false
 	}
 	u := b.upstreams[name]

@@ -241,12 +241,11 @@ func (d describer) credentials(c *Config) {
 
 func (d describer) callers(c *Config) {
 	d.section("callers")
+	next := 0 // of the grants, which are in the order of their callers
 	for _, known := range c.Callers {
 		d.line("%s", known.Name)
-		for i, g := range c.Grants {
-			if g.Caller == known.Name {
-				d.grant(i, g)
-			}
+		for ; next < len(c.Grants) && c.Grants[next].Caller == known.Name; next++ {
+			d.grant(next, c.Grants[next])
 		}
 	}
 }

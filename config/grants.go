@@ -34,7 +34,7 @@ func (b *builder) addGrant(path string, g grants.Grant) {
 		b.problem(path+".customers", "leave it out where the grant is for all", "customers names nobody")
 		return
 	}
-	if g.Credential != "" && !b.named(path+".credential", "credential", g.Credential, sortedNames(b.file.Credentials)) {
+	if g.Credential != "" && !b.named(path+".credential", "credential", g.Credential, b.credentialNames) {
 		return
 	}
 	var ok bool
@@ -53,17 +53,17 @@ func (b *builder) grantUpstream(path string, g grants.Grant) (string, bool) {
 	case g.Credential != "" && c == nil:
 		return "", false
 	case g.Upstream != "":
-		ok := b.named(path+".upstream", "upstream", g.Upstream, sortedNames(b.file.Upstreams))
+		ok := b.named(path+".upstream", "upstream", g.Upstream, b.upstreamNames)
 		return g.Upstream, ok && b.upstreams[g.Upstream] != nil
 	case c != nil:
 		return c.Upstream, true
 	}
-	unsigned := b.upstreamNames(false)
+	unsigned := b.upstreamsSigned(false)
 	switch len(unsigned) {
 	case 1:
 		return unsigned[0], b.upstreams[unsigned[0]] != nil
 	case 0:
-		b.problem(path, nearest.List(sortedNames(b.file.Credentials)), "the grant needs a credential")
+		b.problem(path, nearest.List(b.credentialNames), "the grant needs a credential")
 	default:
 		b.problem(path, nearest.List(unsigned), "the grant needs a credential, or the name of an unsigned upstream")
 	}

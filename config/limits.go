@@ -27,9 +27,9 @@ func (b *builder) buildLimits() {
 }
 
 func (b *builder) checkRule(path string, r *ratelimit.Rule, seen map[string]int, index int) {
-	b.allNamed(path+".callers", "caller", r.Callers, sortedNames(b.file.Callers))
-	b.allNamed(path+".credentials", "credential", r.Credentials, sortedNames(b.file.Credentials))
-	b.allNamed(path+".upstreams", "upstream", r.Upstreams, sortedNames(b.file.Upstreams))
+	b.allNamed(path+".callers", "caller", r.Callers, b.callerNames)
+	b.allNamed(path+".credentials", "credential", r.Credentials, b.credentialNames)
+	b.allNamed(path+".upstreams", "upstream", r.Upstreams, b.upstreamNames)
 	if !b.Failed("upstreams") {
 		b.allNamed(path+".operations", "operation", r.Operations, b.operationNames())
 	}

@@ -43,7 +43,7 @@ func listenerPath(i int) string { return fmt.Sprintf("listeners[%d]", i) }
 
 // checkLoops reports upstreams that are at the address of a listener: a call would come back to the gateway, and perhaps go round.
 func (b *builder) checkLoops() {
-	for _, name := range sortedNames(b.file.Upstreams) {
+	for _, name := range b.upstreamNames {
 		u, path := b.file.Upstreams[name].URL, "upstreams."+name+".url"
 		for i, l := range b.file.Listeners {
 			if u.URL != nil && !b.Failed(path) && !b.Failed(listenerPath(i)+".address") && l.Address.ReachedAs(u, b.dir) {
@@ -60,9 +60,9 @@ func (b *builder) buildListeners() {
 		path, l := listenerPath(i), &b.file.Listeners[i]
 		l.Name = cmp.Or(l.Name, l.Address.String())
 		l.Address = l.Address.In(b.dir)
-		b.allNamed(path+".upstreams", "upstream", l.Upstreams, sortedNames(b.file.Upstreams))
+		b.allNamed(path+".upstreams", "upstream", l.Upstreams, b.upstreamNames)
 		if l.Caller != "" {
-			b.named(path+".caller", "caller", l.Caller, sortedNames(b.file.Callers))
+			b.named(path+".caller", "caller", l.Caller, b.callerNames)
 		}
 		if b.Failed(path + ".address") {
 			continue
@@ -121,7 +121,7 @@ func (b *builder) listenerTLS(path string, l *Listener) {
 
 // served are the upstreams of a listener that could be made: those it names, or the only one of the file.
 func (b *builder) served(path string, l *Listener) []*Upstream {
-	if all := sortedNames(b.file.Upstreams); len(l.Upstreams) == 0 && len(all) == 1 {
+	if all := b.upstreamNames; len(l.Upstreams) == 0 && len(all) == 1 {
 		l.Upstreams = all
 	} else if len(l.Upstreams) == 0 && len(all) > 1 && !b.Failed(path+".upstreams") {
 		b.problem(path, nearest.List(all), "upstreams is missing in %s: it may be left out only when the file has one upstream", path)

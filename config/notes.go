@@ -104,9 +104,10 @@ func (b *builder) noteAccounts() {
 	}
 }
 
-// private adds a file to those that only the gateway should be able to use.
-func (b *builder) private(key, path string) {
-	if path != "" && !slices.ContainsFunc(b.config.PrivateFiles, func(f PrivateFile) bool { return f.Path == path }) {
+// keepPrivate adds a file to those that only the gateway should be able to use.
+func (b *builder) keepPrivate(key, path string) {
+	if path != "" && !b.private[path] {
+		b.private[path] = true
 		b.config.PrivateFiles = append(b.config.PrivateFiles, PrivateFile{path, key})
 	}
 }

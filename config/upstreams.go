@@ -16,7 +16,7 @@ import (
 
 // buildUpstreams makes the upstreams, in the order of their names.
 func (b *builder) buildUpstreams() {
-	for _, name := range sortedNames(b.file.Upstreams) {
+	for _, name := range b.upstreamNames {
 		written, path := b.file.Upstreams[name], "upstreams."+name
 		u := b.buildUpstream(path, name, &written)
 		b.every = append(b.every, u)
@@ -36,10 +36,10 @@ func (s *upstreamConfig) signs() bool {
 	return s.Catalog != ""
 }
 
-// upstreamNames lists the signed or the unsigned upstreams of the file, those that failed included.
-func (b *builder) upstreamNames(signed bool) []string {
+// upstreamsSigned lists the signed or the unsigned upstreams of the file, those that failed included.
+func (b *builder) upstreamsSigned(signed bool) []string {
 	var names []string
-	for _, name := range sortedNames(b.file.Upstreams) {
+	for _, name := range b.upstreamNames {
 		if s := b.file.Upstreams[name]; s.signs() == signed {
 			names = append(names, name)
 		}
@@ -121,7 +121,7 @@ func (b *builder) upstreamTLS(path string, u *Upstream, t *certs.UpstreamTLS) {
 	b.checkPins(path+".tls.pins", t.Pins)
 	if files := t.ClientCertificate; files != nil {
 		b.absolute(&files.Cert, &files.Key)
-		b.private(path+".tls.client_certificate.key", files.Key)
+		b.keepPrivate(path+".tls.client_certificate.key", files.Key)
 		b.noteChain("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", files))
 	}
 }
