@@ -14,6 +14,7 @@ import (
 	"tollgate/internal/nearest"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // builder makes a Config of a decoded file. It runs over files with problems too, to find the others, so everything it
@@ -26,10 +27,10 @@ type builder struct {
 	config  *Config
 
 	policies    map[string]*tlspolicy.Policy // those that could be made
-	upstreams   map[string]*Upstream
+	upstreams   map[string]*upstream.Config
 	credentials map[string]*credential.Facts
 	operations  map[string][]*catalog.Operation             // by upstream
-	every       []*Upstream                                 // those with problems of their own included
+	every       []*upstream.Config                          // those with problems of their own included
 	table       *grants.Table                               // nil: the grants have problems
 	chains      map[certs.CertificateFiles]*tls.Certificate // that were read
 	owners      map[string]owner                            // of secrets that were read
@@ -41,7 +42,7 @@ type builder struct {
 func newBuilder(dir string, o Options) *builder {
 	return &builder{
 		dir: dir, options: o, config: &Config{Dir: dir},
-		upstreams:   map[string]*Upstream{},
+		upstreams:   map[string]*upstream.Config{},
 		credentials: map[string]*credential.Facts{},
 		operations:  map[string][]*catalog.Operation{},
 		chains:      map[certs.CertificateFiles]*tls.Certificate{},

@@ -75,10 +75,10 @@ func (b *builder) credentialUpstream(path string, s *credential.Config) (string,
 	if u == nil {
 		return "", false
 	}
-	if !u.Signed {
+	if !u.Signed() {
 		b.problem(path+".upstream", "", "upstream %s is not signed: it takes no credential", name)
 	}
-	return name, u.Signed
+	return name, u.Signed()
 }
 
 // kindClass is the class that each narrower kind belongs to.

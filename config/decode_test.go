@@ -110,9 +110,9 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("huaweicloud: %+v", h)
 	}
 	u := c.Upstreams[1]
-	if u.Name != "bss" || u.URL().String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.TLS.Policy != "strict" ||
-		u.TLS.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.TLS.CA, "/ca.pem") || u.Timeout != 30*time.Second ||
-		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" ||
+	if u.Name != "bss" || u.URL.String() != "https://bss.myhuaweicloud.com" || !u.Signed() || u.Catalog != "cn" || u.TLS.Policy != "strict" ||
+		u.TLS.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.TLS.CA, "/ca.pem") || u.Timeout != setting.Duration(30*time.Second) ||
+		u.ConnectTimeout != setting.Duration(5*time.Second) || u.MaxConnections != 50 || !u.ForbidsDeprecated() || u.URL.Socket != "" ||
 		len(u.TLS.Pins) != 2 || u.TLS.Pins[0] != (tlspolicy.Pin{}) || u.TLS.Pins[1] == u.TLS.Pins[0] ||
 		!strings.HasSuffix(u.TLS.ClientCertificate.Cert, "/tls.crt") || !strings.HasSuffix(u.TLS.ClientCertificate.Key, "/tls.key") {
 		t.Errorf("upstream: %+v", u)
@@ -126,7 +126,7 @@ func TestFullReachesConfig(t *testing.T) {
 		"[ListOrders] [X-Trace] [X-Trace-Id] [application/json application/xml]" {
 		t.Errorf("endpoint: %+v", declared)
 	}
-	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.TLS != nil || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL().String() != "http://localhost" {
+	if a := c.Upstreams[0]; a.Name != "app" || a.Signed() || a.TLS != nil || !strings.HasSuffix(a.URL.Socket, "/app.sock") || a.URL.URL().String() != "http://localhost" {
 		t.Errorf("upstream: %+v", a)
 	}
 	main := c.Credentials[1]
@@ -179,7 +179,7 @@ func TestNoDefaultIsForgotten(t *testing.T) {
 		}
 	}
 	u := c.Upstreams[0]
-	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.TLS.Policy != "huawei-high" ||
+	if u.Timeout != setting.Duration(time.Minute) || u.ConnectTimeout != setting.Duration(10*time.Second) || u.MaxConnections != 100 || u.ForbidsDeprecated() || u.TLS.Policy != "huawei-high" ||
 		u.TLS.ServerName != "bss.myhuaweicloud.com" {
 		t.Errorf("upstream: %+v", u)
 	}

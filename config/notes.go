@@ -9,7 +9,7 @@ import (
 
 	"tollgate/caller"
 	"tollgate/internal/private"
-	"tollgate/internal/setting"
+	"tollgate/upstream"
 )
 
 // takeNotes looks for what is allowed, but probably not meant.
@@ -33,9 +33,9 @@ func (b *builder) takeNotes() {
 	}
 	b.noteAccounts()
 	for _, u := range b.config.Upstreams {
-		if u.Timeout > time.Duration(b.config.Bounds.Drain) {
+		if u.Timeout > b.config.Bounds.Drain {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
-				u.Name, setting.Duration(u.Timeout), b.config.Bounds.Drain)
+				u.Name, u.Timeout, b.config.Bounds.Drain)
 		}
 	}
 	for _, u := range b.config.Upstreams {
@@ -62,16 +62,16 @@ func (b *builder) takeNotes() {
 var sites = map[string]string{"bss.myhuaweicloud.com": "cn", "bss-intl.myhuaweicloud.com": "intl", "bss.myhuaweicloud.eu": "intl"}
 
 // noteSite notes an upstream at one of the provider's sites with the catalog of another.
-func (b *builder) noteSite(u *Upstream) {
-	if site := sites[u.URL().Hostname()]; u.Site != "" && site != "" && site != u.Site {
+func (b *builder) noteSite(u *upstream.Config) {
+	if site := sites[u.URL.URL().Hostname()]; u.Catalog != "" && site != "" && site != u.Catalog {
 		b.note("upstream %s has the catalog %s, but %s is the site of the catalog %s: paths, classes and amounts would be read by the wrong one",
-			u.Name, u.Site, u.URL().Hostname(), site)
+			u.Name, u.Catalog, u.URL.URL().Hostname(), site)
 	}
 }
 
 // noteSunsets notes what callers may call although the provider has announced its end.
-func (b *builder) noteSunsets(u *Upstream) {
-	if u.ForbidDeprecated || b.table == nil {
+func (b *builder) noteSunsets(u *upstream.Config) {
+	if u.ForbidsDeprecated() || b.table == nil {
 		return
 	}
 	ends := map[string]int{}

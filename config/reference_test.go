@@ -19,12 +19,13 @@ import (
 	"tollgate/internal/certs"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // folders are those of the packages that have sections.
-var folders = []string{"config", "internal/setting", "audit", "caller", "catalog", "credential", "grants", "internal/certs", "ratelimit", "tlspolicy"}
+var folders = []string{"config", "internal/setting", "audit", "caller", "catalog", "credential", "grants", "internal/certs", "ratelimit", "tlspolicy", "upstream"}
 
 // description is what the source of a section says of it.
 type description struct {
@@ -195,7 +196,7 @@ func TestEveryKeyHasTags(t *testing.T) {
 			}
 		}
 	}
-	if got := strictyaml.Fields(reflect.TypeFor[upstreamConfig]())[1]; fmt.Sprint(got.Choice) != fmt.Sprint(catalogSites()) {
+	if got := strictyaml.Fields(reflect.TypeFor[upstream.Config]())[1]; fmt.Sprint(got.Choice) != fmt.Sprint(catalogSites()) {
 		t.Errorf("choices of catalog are %v, the catalog has %v", got.Choice, catalogSites())
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -177,7 +176,7 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	f.credentials = credentials(t, secret.String{})
 	for _, u := range f.upstream {
 		u.Scheme, u.Host, u.Timeout, u.Skew = "http", f.origin.listener.Addr().String(), patience, new(gateway.Skew)
-		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: u.Host}})
+		transport := upstream.New(upstream.Config{URL: values.Target{Scheme: "http", Host: u.Host}}, nil)
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 	}

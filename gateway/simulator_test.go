@@ -23,7 +23,7 @@ func simulated(t *testing.T, sim *bsssim.Server) setting {
 		target := must(url.Parse(server.URL))
 		u := f.upstream["bss"]
 		u.Host = target.Host
-		transport := upstream.New(upstream.Config{URL: target})
+		transport := upstream.New(upstream.Config{URL: values.Target{Scheme: target.Scheme, Host: target.Host}}, nil)
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 		for _, a := range bsssim.DefaultAccounts() {

@@ -145,7 +145,7 @@ func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 // signedUpstreams lists those whose clocks are compared.
 func (s *Service) signedUpstreams() (all []*gateway.Upstream) {
 	for _, u := range s.config.Upstreams {
-		if u.Signed {
+		if u.Signed() {
 			all = append(all, s.upstreams[u.Name])
 		}
 	}

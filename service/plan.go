@@ -12,6 +12,7 @@ import (
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
+	"tollgate/upstream"
 )
 
 // Plan returns what a configuration says of calls, for [gateway.Plan.Explain]. Nothing is opened for it and no secret is read, so no call
@@ -76,10 +77,10 @@ func planOf(
 	return plan, nil
 }
 
-func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.Upstream {
+func gatewayUpstream(u *upstream.Config, transport http.RoundTripper) *gateway.Upstream {
 	return &gateway.Upstream{
-		Name: u.Name, Scheme: u.Scheme, Host: u.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout,
-		MaxConns: u.MaxConns, Transport: transport, Skew: new(gateway.Skew),
+		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Catalog, Currency: u.Currency(), Signed: u.Signed(),
+		Timeout: time.Duration(u.Timeout), MaxConns: u.MaxConnections, Transport: transport, Skew: new(gateway.Skew),
 	}
 }
 
