@@ -27,7 +27,7 @@ func withEnvironment() Options {
 	return Options{Secrets: true, LookupEnv: func(name string) (string, bool) { return "0123456789abcdef01234567-" + name, true }}
 }
 
-// TestManyCallers: what loading costs grows with the file. It allocates 350 MB; 800 MB if the parser reads the callers as a whole, and copies
+// TestManyCallers: what loading costs grows with the file. It allocates 320 MB; 800 MB if the parser reads the callers as a whole, and copies
 // those behind each.
 func TestManyCallers(t *testing.T) {
 	const callers, most = 10_000, 650 << 20

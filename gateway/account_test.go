@@ -9,17 +9,17 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
-	values "tollgate/internal/setting"
+	"tollgate/internal/setting"
 )
 
 // withAccounts grants the local caller credentials of these accounts; an empty one is not configured.
-func withAccounts(t *testing.T, accounts ...string) setting {
+func withAccounts(t *testing.T, accounts ...string) adjustment {
 	return func(f *fixture) {
 		fixed(f)
 		var given []grants.Grant
 		for i, account := range accounts {
 			name := "c" + string(rune('0'+i))
-			c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassCustomer, DomainID: values.Account(account)}, func() (credential.Keys, error) {
+			c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassCustomer, DomainID: setting.Account(account)}, func() (credential.Keys, error) {
 				return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
 			})
 			f.credentials[name] = c
@@ -85,7 +85,7 @@ func TestNamedAccountWhoseCredentialRefuses(t *testing.T) {
 		"X-Domain-Id: c-17": "TG.3004", "X-Domain-Id: c-17\r\nTollgate-Credential: bare": "", "X-Domain-Id: c-18": "", "X-Other: c-17": "",
 	} {
 		f := start(t, fixed, func(f *fixture) {
-			grant := func(name string, domain values.Account, customers []values.Account) grants.Grant {
+			grant := func(name string, domain setting.Account, customers []setting.Account) grants.Grant {
 				c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: domain}, func() (credential.Keys, error) {
 					return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
 				})
@@ -94,7 +94,7 @@ func TestNamedAccountWhoseCredentialRefuses(t *testing.T) {
 					Caller: localCaller, Upstream: "bss", Operations: []string{"ListCustomerOnDemandResources"}, Credential: c.Name(), Customers: customers,
 				}
 			}
-			f.plan.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []values.Account{"k-1"}), grant("bare", "", nil)})
+			f.plan.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []setting.Account{"k-1"}), grant("bare", "", nil)})
 		})
 		got := f.send(t, plain("POST", "/v2/partners/sub-customers/on-demand-resources/query", `{"customer_id":"k-2"}`, header))
 		if got.code() != code {

@@ -12,36 +12,36 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
-	values "tollgate/internal/setting"
+	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
 // through has calls of the upstream go over another transport.
-func through(c upstream.Config, protection *tls.Config) setting {
+func through(c upstream.Config, protection *tls.Config) adjustment {
 	return func(f *fixture) {
 		if c.URL.Host == "" {
-			c.URL = values.Target{Scheme: "http", Host: f.upstream["bss"].Host}
+			c.URL = setting.Target{Scheme: "http", Host: f.upstream["bss"].Host}
 		}
 		f.upstream["bss"].Transport = upstream.New(c, protection)
 	}
 }
 
 // silentTLS is the address of an upstream that takes connections and says nothing.
-func silentTLS(t *testing.T) values.Target {
+func silentTLS(t *testing.T) setting.Target {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	return values.Target{Scheme: "https", Host: listener.Addr().String()}
+	return setting.Target{Scheme: "https", Host: listener.Addr().String()}
 }
 
 // When a stop does not wait any longer, payments that wait for whatever they need before they are sent end as not sent, those that were
 // sent as unknown, and each caller is answered: no connection ends without.
 func TestGiveUpPayments(t *testing.T) {
 	for name, c := range map[string]struct {
-		set    setting
+		set    adjustment
 		calls  int
 		sent   int
 		caller string // "": the local one
@@ -111,7 +111,7 @@ func TestGiveUpPayments(t *testing.T) {
 // When a stop does not wait any longer, calls that wait before their intent are refused.
 func testGiveUpBeforeTheIntent(t *testing.T, e engine) {
 	for name, c := range map[string]struct {
-		set   setting
+		set   adjustment
 		begin func(*testing.T, *fixture) *raw
 	}{
 		"for a limit": {func(f *fixture) { fixed(f); slowLimit(f) }, func(t *testing.T, f *fixture) *raw {

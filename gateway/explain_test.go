@@ -12,7 +12,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/gateway"
 	"tollgate/grants"
-	values "tollgate/internal/setting"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 )
 
@@ -64,11 +64,11 @@ func newExplained(t *testing.T) *explained {
 	return e
 }
 
-func (e *explained) set(t *testing.T) setting {
+func (e *explained) set(t *testing.T) adjustment {
 	return func(f *fixture) {
 		f.plan.Callers = callers(t, caller.Config{Name: "limited"}, caller.Config{Name: "none"})
 		f.plan.Grants = f.table(t, append(usualGrants(f.credentials), grants.Grant{
-			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Name(), Customers: []values.Account{"c-17", "x1"},
+			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Name(), Customers: []setting.Account{"c-17", "x1"},
 		}))
 		f.plan.Limits = watchedLimiter{must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
 			{Name: "each", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 1e6, Burst: 1e6},

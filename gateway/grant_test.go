@@ -13,7 +13,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
-	values "tollgate/internal/setting"
+	"tollgate/internal/setting"
 )
 
 // Invariant 2: whoever calls, and whatever is called, an upstream never sees a signature by a credential of the wrong
@@ -115,13 +115,13 @@ func TestPartnerNamesCustomerInThePath(t *testing.T) {
 	for _, site := range catalog.Sites() {
 		for _, tt := range []struct {
 			name, caller, account string
-			granted               []values.Account
+			granted               []setting.Account
 			code, key             string
 		}{
 			{"any", partnerCaller, "c-17", nil, "", "AK-partner-"},
-			{"one of those granted", partnerCaller, "c-17", []values.Account{"c-17"}, "", "AK-partner-"},
-			{"another", partnerCaller, "c-18", []values.Account{"c-17"}, "TG.3004", ""},
-			{"the partner itself", partnerCaller, partnerAccount, []values.Account{"c-17"}, "TG.3004", ""},
+			{"one of those granted", partnerCaller, "c-17", []setting.Account{"c-17"}, "", "AK-partner-"},
+			{"another", partnerCaller, "c-18", []setting.Account{"c-17"}, "TG.3004", ""},
+			{"the partner itself", partnerCaller, partnerAccount, []setting.Account{"c-17"}, "TG.3004", ""},
 			{"a customer's own", customerCaller, customerAccount, nil, "", "AK-acme"},
 			{"another's, with a customer's key", customerCaller, "c-18", nil, "TG.3003", ""},
 		} {
@@ -307,7 +307,7 @@ func TestCustomersOfAGrant(t *testing.T) {
 	f := start(t, func(f *fixture) {
 		f.plan.Grants = f.table(t, []grants.Grant{{
 			Caller: partnerCaller, Upstream: "bss", Operations: []string{"CreatePartnerCoupons"},
-			Credential: f.credentials["partner-main"].Name(), Customers: []values.Account{"c-17", "c-18"},
+			Credential: f.credentials["partner-main"].Name(), Customers: []setting.Account{"c-17", "c-18"},
 		}})
 	})
 	o := catalog.Find("cn", "CreatePartnerCoupons")
@@ -332,7 +332,7 @@ func TestCustomersOfAGrant(t *testing.T) {
 
 // What runs under the name of a granted credential must be that credential: otherwise nothing is signed.
 func TestGrantedCredentialMustBeThere(t *testing.T) {
-	other := func(change func(*credential.Facts)) setting {
+	other := func(change func(*credential.Facts)) adjustment {
 		return func(f *fixture) {
 			facts := *f.credentials["acme"].Facts()
 			change(&facts)
@@ -341,7 +341,7 @@ func TestGrantedCredentialMustBeThere(t *testing.T) {
 			})
 		}
 	}
-	for name, wrong := range map[string]setting{
+	for name, wrong := range map[string]adjustment{
 		"none":             func(f *fixture) { delete(f.credentials, "acme") },
 		"another upstream": other(func(c *credential.Facts) { c.Upstream = "bss-intl" }),
 		"another class":    other(func(c *credential.Facts) { c.Class = catalog.ClassPartner }),

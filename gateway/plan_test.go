@@ -15,11 +15,12 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/grants"
 	"tollgate/internal/secret"
-	values "tollgate/internal/setting"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
@@ -57,11 +58,11 @@ func (b watchedBody) Read(p []byte) (int, error) {
 }
 
 // nothing is a plan by which nothing can be called, and no time is given.
-func nothing(t testing.TB, shared gateway.Bounds) *gateway.Plan {
-	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout, shared.LogDeadline = 1, 1, 1, 1
+func nothing(t testing.TB, shared config.Bounds) *gateway.Plan {
+	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout = 1, 1, 1
 	table, _ := grants.New(nil, nil, nil)
 	return &gateway.Plan{
-		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known(), nil)), Grants: table, Limits: deaf{}, Bounds: shared,
+		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known(), nil)), Grants: table, Limits: deaf{}, Bounds: shared, LogDeadline: 1,
 		Listeners: map[string]*gateway.Listener{"other": {Name: "other"}},
 	}
 }
@@ -132,7 +133,7 @@ func watchedTransport(do func()) roundTrip {
 
 // planOf is a plan of which caller, credential and limits, and the upstream's host, have one name.
 func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
-	c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: values.Account("p-" + name)}, func() (credential.Keys, error) {
+	c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: setting.Account("p-" + name)}, func() (credential.Keys, error) {
 		return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
 	})
 	limiter := watchedLimiter{f.plan.Limits, func(s ratelimit.Subject) {
@@ -144,7 +145,7 @@ func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
 		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known(), nil)),
 		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Name()}}, c.Facts()),
 		Credentials: map[string]*credential.Credential{name: c},
-		Limits:      limiter, Bounds: f.plan.Bounds,
+		Limits:      limiter, Bounds: f.plan.Bounds, LogDeadline: f.plan.LogDeadline,
 		Listeners: map[string]*gateway.Listener{"local": {Name: "local", Caller: name, Routes: f.routesTo(name+".test", 0)}},
 	}
 }
@@ -227,7 +228,7 @@ func TestListenerOutsideThePlan(t *testing.T) {
 // TestSmallerBoundsUnderWay: calls that hold more than a new plan has room for go on, others are refused until they end, and nothing is
 // left of that afterwards.
 func TestSmallerBoundsUnderWay(t *testing.T) {
-	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 8 }))
+	f := start(t, fixed, bounded(func(b *config.Bounds) { b.Calls = 8 }))
 	var held []*raw
 	for range 4 {
 		c := f.dial(t)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
-	values "tollgate/internal/setting"
+	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
@@ -86,7 +86,7 @@ func TestPaymentsAnsweredTwice(t *testing.T) {
 	for _, connections := range []int{100, 1} {
 		f := start(t, fixed)
 		u := f.upstream["bss"]
-		transport := upstream.New(upstream.Config{URL: values.Target{Scheme: "http", Host: u.Host}, MaxConnections: connections}, nil)
+		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: "http", Host: u.Host}, MaxConnections: connections}, nil)
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 		var delay atomic.Int64

@@ -11,23 +11,23 @@ import (
 	"tollgate/credential"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/secret"
-	values "tollgate/internal/setting"
+	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
 // simulated puts the simulator behind the gateway, with the credentials of two of its accounts: p-1 and its customer c-17.
-func simulated(t *testing.T, sim *bsssim.Server) setting {
+func simulated(t *testing.T, sim *bsssim.Server) adjustment {
 	return func(f *fixture) {
 		server := httptest.NewServer(sim)
 		t.Cleanup(server.Close)
 		target := must(url.Parse(server.URL))
 		u := f.upstream["bss"]
 		u.Host = target.Host
-		transport := upstream.New(upstream.Config{URL: values.Target{Scheme: target.Scheme, Host: target.Host}}, nil)
+		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: target.Scheme, Host: target.Host}}, nil)
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 		for _, a := range bsssim.DefaultAccounts() {
-			c := credential.Facts{Upstream: "bss", DomainID: values.Account(a.DomainID)}
+			c := credential.Facts{Upstream: "bss", DomainID: setting.Account(a.DomainID)}
 			switch a.DomainID {
 			case "p-1":
 				c.Name, c.Class = "partner-main", catalog.ClassPartner

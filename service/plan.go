@@ -59,13 +59,9 @@ func planOf(
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("%s: %s", c.GrantPlace(problems[0].Grant), problems[0].Message)
 	}
-	b := c.Bounds
 	plan := &gateway.Plan{
 		Grants: table, Limits: limiter, Listeners: map[string]*gateway.Listener{},
-		Bounds: gateway.Bounds{
-			Body: int64(b.Body), Bodies: int64(b.Bodies), HeldAnswer: int64(b.HeldAnswer), Headers: int64(b.Headers), AllHeaders: int64(b.AllHeaders), Calls: b.Calls,
-			BodyTimeout: time.Duration(b.BodyTimeout), WriteTimeout: time.Duration(b.WriteTimeout), LogDeadline: time.Duration(c.Audit.Deadline),
-		},
+		Bounds: c.Bounds, LogDeadline: time.Duration(c.Audit.Deadline),
 	}
 	for _, l := range c.Listeners {
 		listener, err := gatewayListener(c, l, operations, upstreams)
