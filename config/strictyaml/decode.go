@@ -27,6 +27,10 @@ func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
 		d.scalar(path, n, f, s)
 		return
 	}
+	if len(f.Choice) > 0 && v.Kind() != reflect.Slice {
+		d.text(path, n, f, v)
+		return
+	}
 	if n.kind.isScalar() || n.kind == kindSequence && v.Kind() != reflect.Slice {
 		if section := Section(v.Type()); section != nil && nearSecret(section) { // its secret may stand in its place
 			d.source.hideNode(n)
