@@ -255,10 +255,11 @@ audit: {dir: audit}
 		clients, caller string
 		code            int
 		text            string
+		without         string // the header
 	}{
-		{", client_ca: ca.pem", "certified", cli.ExitOK, "allowed"},
-		{", client_ca: ca.pem", "signing", cli.ExitRefused, "unknown_scheme"},
-		{"", "certified", cli.ExitRefused, "unknown_scheme"},
+		{", client_ca: ca.pem", "certified", cli.ExitOK, "allowed", "allowed"},
+		{", client_ca: ca.pem", "signing", cli.ExitRefused, "unknown_scheme", "allowed"},
+		{"", "certified", cli.ExitRefused, "unknown_scheme", "no_identity"},
 	} {
 		file := filepath.Join(t.TempDir(), "tollgate.yaml")
 		if err := os.WriteFile(file, fmt.Appendf(nil, config, c.clients), 0o600); err != nil {
@@ -267,6 +268,9 @@ audit: {dir: audit}
 		code, stdout, stderr := run(t, "explain", "--config", file, "--caller", c.caller, "--header", "Authorization: Bearer t", "GET", "/desk/x")
 		if code != c.code || !strings.Contains(stdout, c.text) {
 			t.Errorf("%s%s: exit %d, want %d with %q:\n%s%s", c.caller, c.clients, code, c.code, c.text, stdout, stderr)
+		}
+		if _, stdout, stderr = run(t, "explain", "--config", file, "--caller", c.caller, "GET", "/desk/x"); !strings.Contains(stdout, c.without) {
+			t.Errorf("%s%s without a header: want %q:\n%s%s", c.caller, c.clients, c.without, stdout, stderr)
 		}
 	}
 }
