@@ -93,7 +93,7 @@ func (e *explained) compare(t *testing.T, listener, upstream, caller, text strin
 	r, w := readRequest(t, text), httptest.NewRecorder()
 	r.RemoteAddr = "127.0.0.1:4000"
 	ruling, err := e.plan.Explain(&gateway.Question{
-		Caller: caller, Listener: listener, Upstream: upstream, Method: r.Method, Target: r.RequestURI, Header: r.Header.Clone(), Body: []byte(body),
+		Caller: caller, HasKey: true, Listener: listener, Upstream: upstream, Method: r.Method, Target: r.RequestURI, Header: r.Header.Clone(), Body: []byte(body),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -96,9 +96,9 @@ func (g *Gateway) Publish(plan *Plan) {
 	g.plan.Store(plan)
 }
 
-// Handler serves the listener of this name, as the plan of each call has it, behind a server of [Gateway.Server]. One that the plan does
+// handler serves the listener of this name, as the plan of each call has it, behind a server of [Gateway.Server]. One that the plan does
 // not have serves nothing.
-func (g *Gateway) Handler(listener string) http.Handler {
+func (g *Gateway) handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
 		g.inFlight.begin(c)

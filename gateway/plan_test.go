@@ -104,7 +104,7 @@ func TestACallFollowsOnePlan(t *testing.T) {
 				r := readRequest(t, signedPay().text(t))
 				r.Body = io.NopCloser(watchedBody{r.Body, read})
 				w := httptest.NewRecorder()
-				f.gateway.Handler("local").ServeHTTP(w, r)
+				f.gateway.Server("local").Handler.ServeHTTP(w, r)
 				return w
 			}
 			read := func() {}
@@ -179,7 +179,7 @@ func TestPlansChangeUnderLoad(t *testing.T) {
 			for i := n; i < len(answers); i += 4 {
 				f.gateway.Publish(plans[string("ab"[random.IntN(2)])])
 				answers[i] = httptest.NewRecorder()
-				f.gateway.Handler("local").ServeHTTP(answers[i], readRequest(t, plain("GET", fmt.Sprintf("/echo/%d", i), "")))
+				f.gateway.Server("local").Handler.ServeHTTP(answers[i], readRequest(t, plain("GET", fmt.Sprintf("/echo/%d", i), "")))
 			}
 		})
 	}
