@@ -20,7 +20,7 @@ func (b *builder) buildLimits() {
 	if b.Failed("limits") {
 		return
 	}
-	if _, err := ratelimit.New(b.config.Limits); err != nil {
+	if _, err := ratelimit.NewRules(b.config.Limits); err != nil {
 		b.problem("limits", "", "%v", err)
 	}
 	if _, err := ratelimit.NewSources(b.config.Sources); err != nil {
@@ -50,7 +50,7 @@ func (b *builder) addRule(path string, r *ruleConfig, seen map[string]int, index
 	if b.Failed(path) {
 		return
 	}
-	if _, err := ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{rule}}); err != nil {
+	if _, err := ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{rule}}); err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}

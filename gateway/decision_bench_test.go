@@ -17,7 +17,7 @@ import (
 func BenchmarkDecision(b *testing.B) {
 	f := benchFixture(b, func(f *fixture) {
 		fast := ratelimit.Rate{PerSecond: ratelimit.MaxPerSecond, Burst: ratelimit.MaxBurst}
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{
 			{Name: "app", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: fast},
 			{Name: "app-op", Per: []ratelimit.Dimension{ratelimit.ByCaller, ratelimit.ByOperation}, Rate: fast},
 		}}))
@@ -46,9 +46,9 @@ func (f *fixture) decision(b *testing.B, evidence caller.Evidence, method, path 
 	if err != nil {
 		b.Fatal(err)
 	}
-	verdict, err := f.plan.Limits.Take(context.Background(), ratelimit.Subject{
+	verdict, err := f.config.Limiter.Take(context.Background(), f.plan.Limits.Of(ratelimit.Subject{
 		Caller: identity.Caller, Operation: operation.Name, Upstream: upstream.Name, Credential: decision.Credential.Name, Quota: operation.Quota,
-	})
+	}))
 	if err != nil || !verdict.Allowed {
 		b.Fatalf("%+v, %v", verdict, err)
 	}

@@ -78,7 +78,7 @@ type fixture struct {
 }
 
 // waiting is how many calls wait for a rate limit.
-func (f *fixture) waiting() int { return f.plan.Limits.(*ratelimit.Limiter).Waiting() }
+func (f *fixture) waiting() int { return f.config.Limiter.(*ratelimit.Limiter).Waiting() }
 
 // setting changes a fixture before it starts.
 type setting func(*fixture)
@@ -156,13 +156,14 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{
 		Replay:  replay.New(1000),
+		Limiter: ratelimit.NewLimiter(),
 		Sources: must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
 		Log:     f.log, MAC: mac.New(),
 		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
 		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
 	}
 	f.plan = gateway.Plan{
-		Callers: callers(t), Limits: must(ratelimit.New(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
+		Callers: callers(t), Limits: must(ratelimit.NewRules(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
 		Bounds: gateway.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: patience, WriteTimeout: patience, LogDeadline: patience,

@@ -32,7 +32,6 @@ const maxSourceShards = 16
 // refused or not, stays remembered, so to free one address an attacker needs failures from about Max others; [Sources.Evicted]
 // counts such losses. Sources whose buckets have filled up again are forgotten without loss and not counted.
 type Sources struct {
-	rate    Rate
 	seed    maphash.Seed
 	shards  []sourceShard
 	evicted atomic.Uint64
@@ -40,6 +39,7 @@ type Sources struct {
 
 type sourceShard struct {
 	mu      sync.Mutex
+	rate    Rate
 	sources *simplelru.LRU[source.Source, *bucketOfSource]
 	max     int
 }
@@ -50,18 +50,25 @@ type bucketOfSource struct {
 	last   time.Time // the latest time seen; see [bucket] for why it must not step back
 }
 
-// NewSources makes the memory. The error says which setting is wrong.
-func NewSources(c SourceConfig) (*Sources, error) {
+func (c SourceConfig) check() error {
 	if err := c.Rate.check(); err != nil {
-		return nil, fmt.Errorf("limit on failed authentications: %w", err)
+		return err
 	}
 	if c.Max < 1 || c.Max > MaxSources {
-		return nil, fmt.Errorf("limit on failed authentications: %d sources: must be from 1 to %d", c.Max, MaxSources)
+		return fmt.Errorf("%d sources: must be from 1 to %d", c.Max, MaxSources)
 	}
-	s := &Sources{rate: c.Rate, seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Max))}
+	return nil
+}
+
+// NewSources makes the memory. The error says which setting is wrong.
+func NewSources(c SourceConfig) (*Sources, error) {
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("limit on failed authentications: %w", err)
+	}
+	s := &Sources{seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Max))}
 	for i := range s.shards {
 		shard := &s.shards[i]
-		shard.max = c.Max / len(s.shards) // rounded down: all together never exceed Max
+		shard.rate, shard.max = c.Rate, c.Max/len(s.shards) // rounded down: all together never exceed Max
 		lru, err := simplelru.NewLRU[source.Source, *bucketOfSource](shard.max, nil)
 		if err != nil {
 			return nil, fmt.Errorf("limit on failed authentications: %w", err)
@@ -69,6 +76,39 @@ func NewSources(c SourceConfig) (*Sources, error) {
 		shard.sources = lru
 	}
 	return s, nil
+}
+
+// Follow has failures counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
+// there are more sources than are to be remembered, those heard of longest ago are forgotten.
+func (s *Sources) Follow(c SourceConfig) error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("limit on failed authentications: %w", err)
+	}
+	for i := range s.shards {
+		s.evicted.Add(s.shards[i].follow(c.Rate, max(c.Max/len(s.shards), 1), time.Now()))
+	}
+	return nil
+}
+
+func (shard *sourceShard) follow(r Rate, most int, now time.Time) (lost uint64) {
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	for shard.sources.Len() > most {
+		if shard.forget(now) {
+			lost++
+		}
+	}
+	shard.sources.Resize(most)
+	if shard.max = most; shard.rate == r {
+		return lost
+	}
+	shard.rate = r
+	for _, src := range shard.sources.Values() {
+		src.tokensAt(now) // so that last is the time of all that follows
+		src.tokens.SetLimitAt(src.last, rate.Limit(r.PerSecond))
+		src.tokens.SetBurstAt(src.last, r.Burst)
+	}
+	return lost
 }
 
 // Allowed reports whether a source, and the site around it, may try to authenticate, and if not, when they may again. It takes
@@ -88,7 +128,7 @@ func (s *Sources) wait(name source.Source, now time.Time) time.Duration {
 	if !known {
 		return 0
 	}
-	return s.rate.durationOf(1 - src.tokensAt(now))
+	return shard.rate.durationOf(1 - src.tokensAt(now))
 }
 
 // Failed counts a failed authentication, for the source and for the site around it: one peer may choose among the 65,536
@@ -107,13 +147,13 @@ func (s *Sources) count(name source.Source, now time.Time) {
 	defer shard.mu.Unlock()
 	src, known := shard.sources.Get(name)
 	if !known {
-		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(s.rate.PerSecond), s.rate.Burst)}
-		if shard.makeRoom(s.rate, now) {
+		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(shard.rate.PerSecond), shard.rate.Burst)}
+		if shard.sources.Len() >= shard.max && shard.forget(now) {
 			s.evicted.Add(1)
 		}
 		shard.sources.Add(name, src)
 	}
-	if src.tokensAt(now) >= float64(1-s.rate.Burst)-tokenSlack {
+	if src.tokensAt(now) >= float64(1-shard.rate.Burst)-tokenSlack {
 		src.tokens.ReserveN(src.last, 1)
 	}
 }
@@ -139,13 +179,10 @@ func (s *Sources) shard(name source.Source) *sourceShard {
 	return &s.shards[maphash.Comparable(s.seed, name)%uint64(len(s.shards))]
 }
 
-// makeRoom forgets the source heard of longest ago if the shard is full, and tells whether that lost anything.
-func (shard *sourceShard) makeRoom(r Rate, now time.Time) (lost bool) {
-	if shard.sources.Len() < shard.max {
-		return false
-	}
+// forget forgets the source heard of longest ago, and reports whether that lost anything.
+func (shard *sourceShard) forget(now time.Time) (lost bool) {
 	_, oldest, ok := shard.sources.RemoveOldest()
-	return ok && oldest.tokensAt(now) < float64(r.Burst)-tokenSlack
+	return ok && oldest.tokensAt(now) < float64(shard.rate.Burst)-tokenSlack
 }
 
 // tokensAt is the tokens at now, or at the latest time seen if that is later.

@@ -19,15 +19,11 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstreams: %w", err)
 	}
-	limiter, err := ratelimit.New(c.Limits)
-	if err != nil {
-		return nil, fmt.Errorf("limits: %w", err)
-	}
 	upstreams := map[string]*gateway.Upstream{}
 	for _, u := range c.Upstreams {
 		upstreams[u.Name] = gatewayUpstream(u, nil)
 	}
-	plan, err := planOf(c, operations, upstreams, limiter)
+	plan, err := planOf(c, operations, upstreams)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +36,8 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 }
 
 // planCalls makes the plan that calls follow.
-func (s *Service) planCalls(limiter *ratelimit.Limiter) (*gateway.Plan, error) {
-	plan, err := planOf(s.config, s.operations, s.upstreams, limiter)
+func (s *Service) planCalls() (*gateway.Plan, error) {
+	plan, err := planOf(s.config, s.operations, s.upstreams)
 	if err != nil {
 		return nil, err
 	}
@@ -54,15 +50,19 @@ func (s *Service) planCalls(limiter *ratelimit.Limiter) (*gateway.Plan, error) {
 
 // planOf makes a plan of a configuration and of what outlives plans. Callers and credentials, which have secrets, are not in it yet.
 func planOf(
-	c *config.Config, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream, limiter *ratelimit.Limiter,
+	c *config.Config, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream,
 ) (*gateway.Plan, error) {
 	table, problems := c.GrantTable(operations)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("%s: %s", c.GrantPlace(problems[0].Grant), problems[0].Message)
 	}
+	limits, err := ratelimit.NewRules(c.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("limits: %w", err)
+	}
 	b := c.Bounds
 	plan := &gateway.Plan{
-		Grants: table, Limits: limiter, Listeners: map[string]*gateway.Listener{},
+		Grants: table, Limits: limits, Listeners: map[string]*gateway.Listener{},
 		Bounds: gateway.Bounds{
 			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
 			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: c.Audit.Deadline,

@@ -192,10 +192,7 @@ func (s *Service) openUpstreams() error {
 }
 
 func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
-	limiter, err := ratelimit.New(s.config.Limits)
-	if err != nil {
-		return fmt.Errorf("limits: %w", err)
-	}
+	limiter := ratelimit.NewLimiter()
 	sources, err := ratelimit.NewSources(s.config.Sources)
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
@@ -210,12 +207,12 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 		Credentials: s.signers(), Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
-	plan, err := s.planCalls(limiter)
+	plan, err := s.planCalls()
 	if err != nil {
 		return err
 	}
 	s.gateway = gateway.New(gateway.Config{
-		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
+		Limiter: limiter, Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
 	}, plan)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
