@@ -38,6 +38,7 @@ package credential
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -50,6 +51,8 @@ type Config struct {
 	Facts
 	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
+	// Former are credentials that this one takes the place of, by whichever of them the keys are known: see [New].
+	Former []*Credential
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
 	// Fixed names those of the keys that Load cannot find changed, such as those in the environment of the process.
@@ -64,7 +67,8 @@ type Credential struct {
 	watch  func(withdrawn bool) // see Watch; nil: the credential is not watched
 }
 
-// New checks the configuration and loads the keys.
+// New checks the configuration and loads the keys. Keys that a former credential knows, or whose access key it knows, are paused
+// and on trial as they are there, and what becomes of calls that still sign with that one counts for both.
 func New(config Config) (*Credential, error) {
 	if config.Class != catalog.ClassPartner && config.Class != catalog.ClassCustomer {
 		return nil, fmt.Errorf("credential %s: class must be partner or customer", config.Name)
@@ -80,9 +84,29 @@ func New(config Config) (*Credential, error) {
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
-	c.reader.known = []*keySet{newKeySet(keys, newStanding(), config.Scheme)}
-	c.active.Store(c.reader.known[0])
+	for _, former := range config.Former {
+		c.reader.known = append(c.reader.known, former.heritage(&c.config)...)
+	}
+	set := c.reader.setOf(keys, config.Scheme)
+	c.reader.known = append(slices.DeleteFunc(c.reader.known, func(s *keySet) bool { return s == set }), set)
+	c.active.Store(set)
 	return c, nil
+}
+
+// heritage returns the sets of keys that a credential of another configuration takes over. Another upstream has not accepted them yet, but
+// may be the same provider, that counts rejections on.
+func (c *Credential) heritage(heir *Config) []*keySet {
+	c.reader.mutex.Lock()
+	defer c.reader.mutex.Unlock()
+	known := slices.Clone(c.reader.known)
+	if heir.Upstream == c.config.Upstream && heir.Scheme == c.config.Scheme {
+		return known
+	}
+	for i, s := range known {
+		known[i] = newKeySet(s.keys, s.standing, heir.Scheme)
+		known[i].pauses, known[i].left = s.pauses, s.leftAt() // they share the mutex that guards pauses, too
+	}
+	return known
 }
 
 // Name is the name that the configuration gives.
