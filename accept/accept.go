@@ -15,8 +15,8 @@ import (
 
 // Defaults of [Config].
 const (
-	DefaultMaxConns         = 4096
-	DefaultHandshakeTimeout = 10 * time.Second
+	defaultMaxConns         = 4096
+	defaultHandshakeTimeout = 10 * time.Second
 )
 
 // Accept errors that pass are waited out, from minBackoff doubling up to maxBackoff.
@@ -29,7 +29,7 @@ const (
 type Config struct {
 	// MaxConns is how many connections there may be at a time, in handshakes or in use. For a further one the
 	// one is closed that has been without a request for longest; where all have one, the further one is closed at once. Default
-	// (0): DefaultMaxConns.
+	// (0): 4096.
 	MaxConns int
 
 	// MaxConnsPerSource is the same for one source, see package source; the site around an IPv6 source may have twice as many.
@@ -37,7 +37,7 @@ type Config struct {
 	// instead. Default (0): no such bound.
 	MaxConnsPerSource int
 
-	// HandshakeTimeout is how long a TLS handshake may take in all. Default (0): DefaultHandshakeTimeout.
+	// HandshakeTimeout is how long a TLS handshake may take in all. Default (0): 10 s.
 	HandshakeTimeout time.Duration
 
 	// TLS is the configuration of handshakes, from tlspolicy.Policy.Server. Nil means plain connections.
@@ -48,8 +48,8 @@ type Config struct {
 	Refused func(Refusal)
 }
 
-// Listener takes connections in one goroutine and shakes hands in one more for each. Create it with [New].
-type Listener struct {
+// listener takes connections in one goroutine and shakes hands in one more for each. Create it with newListener.
+type listener struct {
 	inner  net.Listener
 	config Config
 	slots  *slots
@@ -60,26 +60,26 @@ type Listener struct {
 	once   sync.Once
 	group  sync.WaitGroup
 
-	shut  atomic.Bool   // no further connections are taken from inner: see Drain
+	shut  atomic.Bool   // no further connections are taken from inner: see drain
 	ended chan struct{} // closed when the loop has ended
 
 	mu      sync.Mutex
 	pending map[net.Conn]struct{} // connections in a handshake, for Close; nil once closed
 }
 
-// New starts to accept from inner at once. Close closes inner and the connections that were not given out yet, and
+// newListener starts to accept from inner at once. Close closes inner and the connections that were not given out yet, and
 // waits for the goroutines; connections that were given out stay with whoever has them.
-func New(inner net.Listener, c Config) *Listener {
+func newListener(inner net.Listener, c Config) *listener {
 	if c.MaxConns <= 0 {
-		c.MaxConns = DefaultMaxConns
+		c.MaxConns = defaultMaxConns
 	}
 	if c.HandshakeTimeout <= 0 {
-		c.HandshakeTimeout = DefaultHandshakeTimeout
+		c.HandshakeTimeout = defaultHandshakeTimeout
 	}
 	if c.Refused == nil {
 		c.Refused = func(Refusal) {}
 	}
-	l := &Listener{
+	l := &listener{
 		inner:   inner,
 		config:  c,
 		slots:   newSlots(c.MaxConns, c.MaxConnsPerSource),
@@ -95,10 +95,10 @@ func New(inner net.Listener, c Config) *Listener {
 }
 
 // Addr gives the address of the listener beneath.
-func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+func (l *listener) Addr() net.Addr { return l.inner.Addr() }
 
 // Accept gives the next finished connection: a [*tls.Conn] if the listener has TLS.
-func (l *Listener) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case <-l.done: // has precedence over a connection that is ready
 		return nil, net.ErrClosed
@@ -116,7 +116,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 }
 
 // Close may be called more than once.
-func (l *Listener) Close() error {
+func (l *listener) Close() error {
 	var err error
 	l.once.Do(func() {
 		close(l.done)
@@ -132,7 +132,7 @@ func (l *Listener) Close() error {
 	return err
 }
 
-func (l *Listener) loop() {
+func (l *listener) loop() {
 	defer close(l.ended)
 	backoff := minBackoff
 	for {
@@ -178,7 +178,7 @@ func passes(err error) bool {
 }
 
 // sleep tells whether the listener is still open after d.
-func (l *Listener) sleep(d time.Duration) bool {
+func (l *listener) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -189,7 +189,7 @@ func (l *Listener) sleep(d time.Duration) bool {
 	}
 }
 
-func (l *Listener) closed() bool {
+func (l *listener) closed() bool {
 	select {
 	case <-l.done:
 		return true
@@ -199,14 +199,14 @@ func (l *Listener) closed() bool {
 }
 
 // take finds a slot for a new connection and starts its way to Accept.
-func (l *Listener) take(raw net.Conn) {
+func (l *listener) take(raw net.Conn) {
 	counted, evicted, err := l.slots.take(raw)
 	if err != nil {
 		reason := ReasonTooMany
 		if errors.Is(err, errTooManySource) {
 			reason = ReasonTooManySource
 		}
-		l.refuse(raw, reason, err, tlspolicy.Offer{})
+		l.refuse(counted, reason, err, tlspolicy.Offer{})
 		return
 	}
 	if evicted != nil {
@@ -220,7 +220,7 @@ func (l *Listener) take(raw net.Conn) {
 }
 
 // prepare shakes hands and offers the connection to Accept.
-func (l *Listener) prepare(raw *conn) {
+func (l *listener) prepare(raw *conn) {
 	finished, err := l.handshake(raw)
 	l.untrack(raw) // from here on done is enough, and Close must not cut off what Accept gives out
 	if err != nil {
@@ -234,7 +234,7 @@ func (l *Listener) prepare(raw *conn) {
 }
 
 // handshake gives the connection to use. After an error the connection is closed and its refusal, if it is one, told.
-func (l *Listener) handshake(raw *conn) (net.Conn, error) {
+func (l *listener) handshake(raw *conn) (net.Conn, error) {
 	if l.config.TLS == nil {
 		return raw, nil
 	}
@@ -254,7 +254,8 @@ func (l *Listener) handshake(raw *conn) (net.Conn, error) {
 	}
 	if err == nil {
 		l.slots.waits(raw)
-		raw.facts.secured(secured.ConnectionState(), tlspolicy.OfferOf(hello.Info)) // an offer is a fraction of what the hello itself holds
+		state, offer := secured.ConnectionState(), tlspolicy.OfferOf(hello.Info) // which is a fraction of what the hello itself holds
+		raw.facts.TLS, raw.facts.Offer = &state, &offer
 		return secured, nil
 	}
 	if l.closed() || l.slots.wasEvicted(raw) { // the handshake was cut off from this side
@@ -270,7 +271,7 @@ func (l *Listener) handshake(raw *conn) (net.Conn, error) {
 	return nil, err
 }
 
-func (l *Listener) refuse(raw net.Conn, reason Reason, err error, offer tlspolicy.Offer) {
+func (l *listener) refuse(raw *conn, reason Reason, err error, offer tlspolicy.Offer) {
 	r := refusalOf(raw, reason, err)
 	r.Offer = offer
 	_ = raw.Close()
@@ -278,7 +279,7 @@ func (l *Listener) refuse(raw net.Conn, reason Reason, err error, offer tlspolic
 }
 
 // track makes Close cut the connection off. It tells whether the listener is still open.
-func (l *Listener) track(c net.Conn) bool {
+func (l *listener) track(c net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pending == nil {
@@ -288,7 +289,7 @@ func (l *Listener) track(c net.Conn) bool {
 	return true
 }
 
-func (l *Listener) untrack(c net.Conn) {
+func (l *listener) untrack(c net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.pending, c)

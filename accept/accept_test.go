@@ -32,11 +32,11 @@ var pki = sync.OnceValue(func() *testPKI {
 	return &testPKI{ca, testpki.Must(ca.Server("tollgate.test"))}
 })
 
-func serverTLS(t testing.TB, custom *tlspolicy.Custom, s tlspolicy.Server) *tls.Config {
+func serverTLS(t testing.TB, custom *tlspolicy.Config, s tlspolicy.Server) *tls.Config {
 	t.Helper()
 	policy, err := tlspolicy.Named(tlspolicy.Default)
 	if custom != nil {
-		policy, err = tlspolicy.New(*custom)
+		policy, err = tlspolicy.New("narrow", *custom)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func start(t *testing.T, c Config) (net.Listener, refusals) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := New(inner, c)
+	l := newListener(inner, c)
 	t.Cleanup(func() { _ = l.Close() })
 	return l, told
 }
@@ -93,9 +93,9 @@ func dial(t *testing.T, l net.Listener) net.Conn {
 }
 
 func TestHTTP(t *testing.T) {
-	narrow := &tlspolicy.Custom{Name: "256", Versions: []string{"1.2"}, CipherSuites: []string{"ECDHE-ECDSA-AES256-GCM-SHA384"}}
+	narrow := &tlspolicy.Config{Versions: []string{"1.2"}, CipherSuites: []string{"ECDHE-ECDSA-AES256-GCM-SHA384"}}
 	for name, c := range map[string]struct {
-		custom *tlspolicy.Custom
+		custom *tlspolicy.Config
 		h2     bool // what the client wants
 		proto  string
 	}{
@@ -142,7 +142,7 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, told := start(t, Config{TLS: serverTLS(t, &tlspolicy.Custom{Name: "x", Groups: []string{"X25519"}},
+	l, told := start(t, Config{TLS: serverTLS(t, &tlspolicy.Config{Groups: []string{"X25519"}},
 		tlspolicy.Server{ClientCAs: pki().ca.Pool(), RequireClientCert: true})})
 	shake := func(change func(*tls.Config)) func(net.Conn) {
 		return func(conn net.Conn) {

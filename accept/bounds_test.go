@@ -45,7 +45,7 @@ func TestHandshakeDeadlineEnds(t *testing.T) {
 	config := serverTLS(t, nil, tlspolicy.Server{}) // made outside: its certificate is shared with other tests
 	synctest.Test(t, func(t *testing.T) {
 		inner := newPipeListener()
-		l := New(inner, Config{TLS: config, HandshakeTimeout: time.Second})
+		l := newListener(inner, Config{TLS: config, HandshakeTimeout: time.Second})
 		defer func() { _ = l.Close() }()
 		client := tls.Client(inner.dial(), clientTLS(func(c *tls.Config) { // the bubble's clock is years behind the certificates
 			c.Time = func() time.Time { return pki().server.Leaf.NotAfter.Add(-time.Hour) }

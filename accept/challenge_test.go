@@ -26,7 +26,7 @@ func TestChallengesCarryNothing(t *testing.T) {
 	if conn, err := l.Accept(); err == nil {
 		t.Errorf("given out: %v", conn.RemoteAddr())
 	}
-	if n := l.(*Listener).slots.conns.Len(); n != 0 {
+	if n := l.(*listener).slots.conns.Len(); n != 0 {
 		t.Errorf("%d places are not given back", n)
 	}
 	if len(told) != 0 {

@@ -18,6 +18,7 @@ type conn struct {
 	slots  *slots
 	source source.Source
 	facts  Connection
+	begun  bool // http.StateActive was reported; for the goroutine that serves the connection
 
 	spoke atomic.Bool // the peer has sent something, ever
 	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots
@@ -39,13 +40,12 @@ const (
 	busy                 // a request is under way
 )
 
-// ours returns the connection beneath one that New gave out, nil if it is another's.
+// ours returns the connection beneath one that a listener gave out.
 func ours(c net.Conn) *conn {
 	if secured, ok := c.(*tls.Conn); ok {
 		c = secured.NetConn()
 	}
-	own, _ := c.(*conn)
-	return own
+	return c.(*conn)
 }
 
 // Read notes that the peer is not silent.

@@ -38,10 +38,7 @@ func ConnectionOf(ctx context.Context) *Connection {
 	return c
 }
 
-// secured adds what the handshake showed.
-func (c *Connection) secured(state tls.ConnectionState, offer tlspolicy.Offer) {
-	c.TLS, c.Offer = &state, &offer
-}
+func (c *Connection) isHTTP2() bool { return c.TLS != nil && c.TLS.NegotiatedProtocol == "h2" }
 
 // taken is for [Connection].
 func (c *conn) taken() (bytes int64, ok bool) {

@@ -3,8 +3,8 @@
 // [NewServer] serves HTTP within bounds. It is the one place that knows which engine does so: others know a [Server], and of a
 // request's connection what [ConnectionOf] returns.
 //
-// Below any engine is a listener that gives out only finished connections. [Listen] opens a TCP port or a unix socket. [New] puts
-// bounds around a listener: how many connections there may be, how many from one source, and how long a TLS handshake may take.
-// Handshakes run beside each other, so that a peer that stalls in one keeps nobody else waiting. Accept returns finished
-// [*crypto/tls.Conn] values, on which HTTP/2 or HTTP/1.1 is spoken as ALPN says. A callback receives each that is turned away.
+// [Listen] opens a TCP port or a unix socket. Below any engine is a listener that puts bounds around it: how many connections there may
+// be, how many from one source, and how long a TLS handshake may take. Handshakes run beside each other, so that a peer that stalls in
+// one keeps no other waiting. The engine gets finished [*crypto/tls.Conn] values, on which HTTP/2 or HTTP/1.1 is spoken as ALPN says. A
+// callback receives each that is turned away.
 package accept

@@ -10,11 +10,11 @@ import (
 // maxLook is how seldom a stop looks whether the connections that are left have become idle.
 const maxLook = 50 * time.Millisecond
 
-// Drain takes no further connections, closes those on which no request is under way or coming, each as soon as that is so, and
+// drain takes no further connections, closes those on which no request is under way or coming, each as soon as that is so, and
 // returns when none is left, or ctx ends. Accept must be called until then. [net/http.Server.Shutdown] closes connections on which a
 // request has arrived that the server has not looked at yet, and drops what it reads after it was called: peers would not learn
 // whether their requests were taken.
-func (l *Listener) Drain(ctx context.Context) error {
+func (l *listener) drain(ctx context.Context) error {
 	l.stopTaking()
 	look := time.NewTimer(0)
 	defer look.Stop()
@@ -32,7 +32,7 @@ func (l *Listener) Drain(ctx context.Context) error {
 }
 
 // stopTaking ends the loop and closes the listener beneath.
-func (l *Listener) stopTaking() {
+func (l *listener) stopTaking() {
 	l.shut.Store(true)
 	inner, ok := l.inner.(interface{ SetDeadline(time.Time) error })
 	if !ok || inner.SetDeadline(past) != nil {
@@ -43,7 +43,7 @@ func (l *Listener) stopTaking() {
 
 // takeLast closes the listener beneath, and takes the connections that waited in the system: their peers believe them open, and may have
 // sent a request. Nothing is done between the last look and the end, since what comes then is lost.
-func (l *Listener) takeLast() {
+func (l *listener) takeLast() {
 	conns := waiting(l.inner)
 	_ = l.inner.Close()
 	for _, c := range conns {

@@ -51,7 +51,7 @@ func TestPassingErrors(t *testing.T) {
 		}
 		var told []Refusal
 		var mu sync.Mutex
-		l := New(inner, Config{Refused: func(r Refusal) { mu.Lock(); defer mu.Unlock(); told = append(told, r) }})
+		l := newListener(inner, Config{Refused: func(r Refusal) { mu.Lock(); defer mu.Unlock(); told = append(told, r) }})
 		client := inner.dial()
 		defer func() { _ = client.Close() }()
 		begin := time.Now()
@@ -80,7 +80,7 @@ func TestCloseWhileWaiting(t *testing.T) {
 		for range 9 {
 			inner.next <- syscall.ENFILE
 		}
-		l := New(inner, Config{})
+		l := newListener(inner, Config{})
 		time.Sleep(1500 * time.Millisecond) // in the middle of the ninth wait
 		begin := time.Now()
 		if err := l.Close(); err != nil {
@@ -96,7 +96,7 @@ func TestLastingError(t *testing.T) {
 	lasting := errors.New("broken")
 	inner := newPipeListener()
 	inner.next <- lasting
-	l := New(inner, Config{})
+	l := newListener(inner, Config{})
 	for range 2 {
 		if _, err := l.Accept(); !errors.Is(err, lasting) {
 			t.Errorf("Accept: %v", err)

@@ -10,12 +10,12 @@ import (
 
 // netHTTP is a [Server] of net/http.
 type netHTTP struct {
-	listener *Listener
+	listener *listener
 	http     *http.Server
 }
 
 func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
-	s := &netHTTP{listener: New(inner, c.Listener)}
+	s := &netHTTP{listener: newListener(inner, c.Listener)}
 	s.http = &http.Server{
 		Handler: answering(c.Handler), DisableGeneralOptionsHandler: true, // "OPTIONS *" is a request like any other
 		ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
@@ -43,7 +43,7 @@ func (s *netHTTP) Serve() error {
 	return err
 }
 
-func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.Drain(ctx) }
+func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.drain(ctx) }
 
 func (s *netHTTP) Close() error { return errors.Join(s.listener.Close(), s.http.Close()) }
 
@@ -56,8 +56,8 @@ func (c *ServerConfig) connContext(ctx context.Context, conn net.Conn) context.C
 }
 
 // answering notes that a request has come to the handler. What net/http refuses before is counted: a malformed request line or header,
-// one that is too large or too slow, and a peer that leaves in the middle of a header. Not counted is a malformed request that follows
-// another on its connection and arrives in one piece: net/http does not report it.
+// one that is too large or too slow, and a peer that leaves in the middle of a header. Not counted is what net/http does not report: a
+// malformed request that follows another on its connection and arrives in one piece, and in HTTP/2 what ends with an error of its stream.
 func answering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ConnectionOf(r.Context()).unanswered.Store(false)
@@ -65,11 +65,13 @@ func answering(next http.Handler) http.Handler {
 	})
 }
 
-// connState is called with StateActive when a request was read, or as much of one as came, before the handler is.
+// connState is called with StateActive when a request was read, or as much of one as came, before the handler is; in HTTP/2 also once
+// before all requests, which a peer need not send any of.
 func (s *netHTTP) connState(conn net.Conn, state http.ConnState) {
 	switch own := ours(conn); state {
 	case http.StateActive:
-		own.facts.unanswered.Store(true)
+		own.facts.unanswered.Store(own.begun || !own.facts.isHTTP2())
+		own.begun = true
 		own.slots.busy(own)
 	case http.StateIdle:
 		own.slots.waits(own)

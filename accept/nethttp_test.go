@@ -184,7 +184,7 @@ func TestServerLeavesOutWhatMadeRoom(t *testing.T) {
 }
 
 // anyHeard reports whether a peer of the listener has begun to send.
-func anyHeard(l *Listener) bool {
+func anyHeard(l *listener) bool {
 	s := l.slots
 	s.mu.Lock()
 	defer s.mu.Unlock()

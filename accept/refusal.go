@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -75,13 +74,8 @@ var (
 	errMadeRoom      = errors.New("it was idle for longest when another connection needed its place")
 )
 
-// refusalOf returns the refusal of a connection. The peer's address is nil on some systems if it has gone by now.
-func refusalOf(c net.Conn, reason Reason, err error) Refusal {
-	r := Refusal{Reason: reason, Err: err}
-	if remote := c.RemoteAddr(); remote != nil {
-		r.Source, r.Remote = source.OfPeer(remote), remote.String()
-	}
-	return r
+func refusalOf(c *conn, reason Reason, err error) Refusal {
+	return Refusal{Source: c.source, Remote: c.facts.Remote, Reason: reason, Err: err}
 }
 
 // reasonOf sorts the error of a handshake.

@@ -21,7 +21,7 @@ type Server interface {
 	// Serve calls the handler for each request until Close, and returns nil then. An error says why it ended by itself.
 	Serve() error
 	// Shutdown takes no further connections, and closes those that are left as soon as no request is under way or coming on them.
-	// It returns when none is left, or ctx ends. See [Listener.Drain].
+	// It returns when none is left, or ctx ends.
 	Shutdown(ctx context.Context) error
 	// Close closes the listener and all connections, whatever is under way on them. It may be called more than once.
 	Close() error

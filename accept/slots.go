@@ -35,7 +35,7 @@ func newSlots(limit, perSource int) *slots {
 	return &slots{max: limit, maxPerSource: perSource, perSource: make(map[source.Source]int)}
 }
 
-// take finds a slot for a new connection. It may take it from evicted, which the caller must close.
+// take finds a slot for a new connection. It may take it from evicted, which the caller must close, as it must c after an error.
 func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr()), began: time.Now(), shaking: s.secure}
 	c.facts.Taken = c.taken
@@ -56,7 +56,7 @@ func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 		err = errTooMany
 	}
 	if evicted == nil && err != nil {
-		return nil, nil, err
+		return c, nil, err
 	}
 	if evicted != nil {
 		evicted.evicted = true

@@ -36,7 +36,7 @@ func BenchmarkIntent(b *testing.B) {
 	for _, callers := range []int{1, 16, 64, 256} {
 		size := 0
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			l, _ := open(b, Config{Dir: filepath.Join(b.TempDir(), "audit")})
+			l, _ := open(b, Options{Config: Config{Dir: filepath.Join(b.TempDir(), "audit")}})
 			before := l.Status().Commits
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -147,7 +147,7 @@ func cpuTime(b *testing.B) int64 {
 // caller and of the committer together: cpu-ns/op. 64 callers wait for their records.
 func BenchmarkWithoutDisk(b *testing.B) {
 	d := newMemDisk()
-	l, _ := open(b, Config{SegmentSize: 1 << 60, Preallocate: 1 << 30, disk: noDisk{d, new(int64)}, keys: memKeys{d}})
+	l, _ := open(b, Options{Config: Config{SegmentSize: 1 << 60}, Preallocate: 1 << 30, disk: noDisk{d, new(int64)}, keys: memKeys{d}})
 	before := cpuTime(b)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -158,7 +158,7 @@ func BenchmarkWithoutDisk(b *testing.B) {
 
 // BenchmarkQueue is the cost of a record that nobody waits for, without the disk.
 func BenchmarkQueue(b *testing.B) {
-	l, _ := open(b, Config{Dir: filepath.Join(b.TempDir(), "audit"), MaxPending: 1 << 40, Preallocate: 64 << 20})
+	l, _ := open(b, Options{Config: Config{Dir: filepath.Join(b.TempDir(), "audit")}, MaxPending: 1 << 40, Preallocate: 64 << 20})
 	r := typical()
 	r.Kind = logfile.KindOutcome
 	b.ReportAllocs()
@@ -226,7 +226,7 @@ func benchmarkStart(b *testing.B, step time.Duration, records int) {
 	var used int64
 	for b.Loop() {
 		before := cpuTime(b)
-		l, found, err := Open(Config{Dir: dir, Now: func() time.Time { return now }})
+		l, found, err := Open(Options{Config: Config{Dir: dir}, Now: func() time.Time { return now }})
 		check(err)
 		used += cpuTime(b) - before
 		b.StopTimer()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 )
 
 // scarce is a disk whose process has no descriptor for another file, while lacking.
@@ -33,7 +34,7 @@ func TestNoDescriptorForTheNextSegment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &scarce{memDisk: newMemDisk()}
 		cfg := small(d.memDisk)
-		cfg.disk, cfg.CheckpointEvery = d, time.Hour
+		cfg.disk, cfg.Checkpoints.Every = d, setting.Duration(time.Hour)
 		l, _ := open(t, cfg)
 		intend := func(call string) {
 			t.Helper()
@@ -46,7 +47,7 @@ func TestNoDescriptorForTheNextSegment(t *testing.T) {
 		for i := range 100 { // ten times what the segment has room for at first
 			intend(fmt.Sprint("scarce-", i))
 		}
-		if s := l.Status(); s.Segment != logfile.SegmentName(1) || s.SegmentBytes < 10*cfg.SegmentSize {
+		if s := l.Status(); s.Segment != logfile.SegmentName(1) || s.SegmentBytes < 10*int64(cfg.SegmentSize) {
 			t.Errorf("without descriptors: %+v", s)
 		}
 		d.lacking.Store(false)

@@ -18,8 +18,8 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	cfg := audit.Config{
-		Dir: filepath.Join(dir, "log"), Version: "v1.0.0",
+	cfg := audit.Options{
+		Config: audit.Config{Dir: filepath.Join(dir, "log")}, Version: "v1.0.0",
 		Now: func() time.Time { return time.Date(2026, 10, 3, 4, 5, 6, 7080900, time.UTC) },
 	}
 	l, _, err := audit.Open(cfg)

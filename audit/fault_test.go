@@ -18,8 +18,8 @@ import (
 )
 
 // small is a configuration in which a few records fill a segment.
-func small(d *memDisk) Config {
-	return Config{SegmentSize: 4 << 10, Preallocate: 8 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
+func small(d *memDisk) Options {
+	return Options{Config: Config{SegmentSize: 4 << 10, Reserve: 8 << 10}, Preallocate: 8 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
 }
 
 // history is what a workload was told about its records.
@@ -137,14 +137,14 @@ func (h *history) check(t *testing.T, records []logfile.Record) {
 }
 
 // growing is a configuration in which the live segment grows instead of being followed by another.
-func growing(d *memDisk) Config {
-	return Config{SegmentSize: 1 << 20, Preallocate: 4 << 10, Reserve: 8 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
+func growing(d *memDisk) Options {
+	return Options{Config: Config{SegmentSize: 1 << 20, Reserve: 8 << 10}, Preallocate: 4 << 10, MaxPending: 128 << 10, disk: d, keys: memKeys{d}}
 }
 
 // stating is a configuration in which a checkpoint follows each second record.
-func stating(d *memDisk) Config {
+func stating(d *memDisk) Options {
 	cfg := growing(d)
-	cfg.CheckpointRecords = 2
+	cfg.Checkpoints.Records = 2
 	return cfg
 }
 
@@ -153,7 +153,7 @@ func stating(d *memDisk) Config {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		config func(*memDisk) Config
+		config func(*memDisk) Options
 		before func(*testing.T) *memDisk // what the log is opened on; nil is an empty disk
 	}{
 		"rotating":     {small, nil},
@@ -278,7 +278,7 @@ func logName(r *logfile.Record) string {
 const calls = 9 // of the workload in TestFaults
 
 // countOperations runs the workload without faults, and says how many operations opening took, and all together.
-func countOperations(t *testing.T, d *memDisk, config func(*memDisk) Config) (opening, all int) {
+func countOperations(t *testing.T, d *memDisk, config func(*memDisk) Options) (opening, all int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l, _, err := Open(config(d))
@@ -305,7 +305,7 @@ func countOperations(t *testing.T, d *memDisk, config func(*memDisk) Config) (op
 	return opening, d.ops
 }
 
-func faultOnce(t *testing.T, d *memDisk, config func(*memDisk) Config, at int, mode fault, ending string) {
+func faultOnce(t *testing.T, d *memDisk, config func(*memDisk) Options, at int, mode fault, ending string) {
 	failed := ""
 	d.fault = func(op string, n int) fault {
 		if n != at {
@@ -461,7 +461,7 @@ func TestHangingSync(t *testing.T) {
 		if err := l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.NotSent}); err != nil {
 			t.Errorf("queueing on a hanging disk: %v", err)
 		}
-		time.Sleep(4 * time.Second) // the bubble's clock: the commit now takes longer than StallAfter
+		time.Sleep(4 * time.Second) // the bubble's clock: the commit now takes longer than the deadline
 		if err := l.Status().Err; err == nil {
 			t.Error("a stalled log reports no error")
 		}

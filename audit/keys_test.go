@@ -18,7 +18,7 @@ import (
 )
 
 // again opens the log, closes it, and gives what the verifier reads.
-func again(t *testing.T, cfg Config) []logfile.Record {
+func again(t *testing.T, cfg Options) []logfile.Record {
 	t.Helper()
 	l, _, err := Open(cfg)
 	if err != nil {
@@ -92,9 +92,9 @@ func TestKeyRotation(t *testing.T) {
 
 func TestKeyFileElsewhere(t *testing.T) {
 	cfg := onDisk(t)
-	cfg.Name, cfg.KeyFile = "corp/gateway-1", filepath.Join(t.TempDir(), "audit.key")
+	cfg.Name, cfg.Key.File = "corp/gateway-1", filepath.Join(t.TempDir(), "audit.key")
 	keys := keyRecords(again(t, cfg))
-	if key, err := checkpoint.LoadKey(cfg.KeyFile, nil); err != nil || key.Name() != cfg.Name || keys[0].Key != key.Public().String() {
+	if key, err := checkpoint.LoadKey(cfg.Key.File, nil); err != nil || key.Name() != string(cfg.Name) || keys[0].Key != key.Public().String() {
 		t.Errorf("key %v, %v", key, err)
 	}
 	cfg.Name = "corp/gateway-2"
@@ -211,8 +211,8 @@ func TestHalfARotation(t *testing.T) {
 // TestUnfinishedKeys: what a crash left of making a key, perhaps a copy of it, goes away, and nothing else does.
 func TestUnfinishedKeys(t *testing.T) {
 	cfg := onDisk(t)
-	cfg.KeyFile = filepath.Join(t.TempDir(), "audit.key")
-	dir := filepath.Dir(cfg.KeyFile)
+	cfg.Key.File = filepath.Join(t.TempDir(), "audit.key")
+	dir := filepath.Dir(cfg.Key.File)
 	left := []string{".audit.key-123.tmp", ".audit.key.new-9.tmp", ".audit.key-.tmp"}
 	others := []string{".audit.key-123", ".audit.key-1x.tmp", "audit.key-1.tmp", ".other.key-1.tmp", ".key-1"}
 	for _, name := range append(left, others...) {
@@ -240,7 +240,7 @@ func TestSecondStartInKubernetes(t *testing.T) {
 	for name, keyFile := range map[string]string{"beside the log": "", "elsewhere": elsewhere} {
 		t.Run(name, func(t *testing.T) {
 			cfg := onDisk(t)
-			cfg.KeyFile = keyFile
+			cfg.Key.File = keyFile
 			key := cmp.Or(keyFile, filepath.Join(cfg.Dir, keyName))
 			var found []private.Finding
 			cfg.Report = func(f private.Finding) { found = append(found, f) }

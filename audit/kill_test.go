@@ -24,9 +24,10 @@ func victim(dir string) {
 		defer out.Unlock()
 		fmt.Printf(format, args...)
 	}
-	l, _, err := Open(Config{
-		Dir: dir, SegmentSize: logfile.MaxLine, Preallocate: 2 * logfile.MaxLine, Reserve: 2 * logfile.MaxLine, CheckpointRecords: 20,
-		Published: func(note string) { say("C %q\n", note) },
+	l, _, err := Open(Options{
+		Config:      Config{Dir: dir, SegmentSize: logfile.MaxLine, Reserve: 2 * logfile.MaxLine, Checkpoints: Checkpoints{Records: 20}},
+		Preallocate: 2 * logfile.MaxLine,
+		Published:   func(note string) { say("C %q\n", note) },
 	})
 	if err != nil {
 		say("E %v\n", err)

@@ -10,7 +10,6 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
-	"tollgate/internal/private"
 )
 
 var (
@@ -22,66 +21,9 @@ var (
 	ErrClosed = errors.New("audit log is closed")
 )
 
-// Config says where and how a log is kept. Sizes are bytes.
-type Config struct {
-	// Dir is the log's directory. It is created, readable by its owner only, when there is none.
-	Dir string
-	// Version of the program, for start records. Optional.
-	Version string
-	// SegmentSize is the length at which a segment is closed and the next one begun. A segment is longer by no more than
-	// what one commit writes, unless the process has no descriptor for the next one. 0 means 256 MiB, the least is 64 KiB.
-	SegmentSize int64
-	// Preallocate is by how much the live segment grows ahead of the records. 0 means 4 MiB, the least is 128 KiB.
-	Preallocate int64
-	// Reserve is how much room of the live segment only outcomes may use, so that a full disk stops intents before it
-	// stops the outcomes of calls that were sent. As much again is kept for intents and the refusals of known callers: records of
-	// unauthenticated peers stop before that. 0 means 4 MiB, the least is 128 KiB.
-	Reserve int64
-	// MaxPending bounds the records in memory that are not durable yet. Intents may fill it; refusals and events half of it; outcomes
-	// twice as much. 0 means 4 MiB, the least is 256 KiB.
-	MaxPending int64
-	// KeyFile holds the private key that signs checkpoints. It is made, readable by its owner only, when a log has none yet.
-	// Empty means signing.key in Dir. See [PrepareRotation] for how another key comes in.
-	KeyFile string
-	// Report is called with each key file, and with Dir, that group or others may use: see package private.
-	Report private.Report
-	// Name is the name of the log, which a new key is for. Empty means "tollgate/" and 16 random hex digits for a new log,
-	// and any name for one that has a key. A log keeps its name: another one is refused.
-	Name string
-	// CheckpointEvery is how long a record can stand in the log until a checkpoint covers it, and CheckpointRecords how many
-	// can. While only the reserve is left of a disk, none is written but at Close. 0 means 10 seconds and 10,000 records; the
-	// bounds are 100 ms to an hour and 1 to 1,000,000.
-	CheckpointEvery   time.Duration
-	CheckpointRecords int
-	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
-	// and when several checkpoints come meanwhile, the newest is next. Optional.
-	Published func(note string)
-	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
-	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Optional.
-	Progress func(read, total int64)
-	// Witnesses returns what is known elsewhere of the log of the given name. Open compares the log with it before it writes
-	// anything; its error is a [LossError] when the log is not what it was. Nil means that nothing is known.
-	Witnesses func(ctx context.Context, log string) []Witness
-	// Accept are the ids of losses that Open puts on record instead of refusing the log: all that it finds have to be among them, and
-	// all of them have to be found.
-	Accept []string
-	// Keep is how long records are kept; [Log.Prune] removes older ones. 0 means for ever, the least is an hour.
-	Keep time.Duration
-	// StallAfter is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new
-	// intents at once until the disk answers, and afterwards as slow for a while: see [Status]. It should be as long as callers
-	// of [Log.Intent] wait. 0 means 5 seconds.
-	StallAfter time.Duration
-	// Now gives the time. Nil means time.Now. It is called under a lock and must not call the log.
-	Now func() time.Time
-
-	// Tests put their own here, and may then use smaller sizes.
-	disk disk
-	keys keyring
-}
-
 // Log is an audit log that is open for writing. Its methods may be called concurrently.
 type Log struct {
-	cfg     Config
+	cfg     Options
 	disk    disk
 	lock    io.Closer
 	bodies  sync.Pool     // of *[]byte: records are encoded before mu is taken
@@ -124,7 +66,7 @@ type Log struct {
 	writeErr       error     // of the write that is being repeated
 	spaceErr       error     // of the last allocation
 	busySince      time.Time // when the committer turned to the disk; zero when it waits
-	slowAt         time.Time // when something last took longer than StallAfter; zero if nothing ever did
+	slowAt         time.Time // when something last took longer than the deadline; zero if nothing ever did
 	open           int       // durable intents without a durable outcome
 	readFrom       uint64    // the first record that the next start reads, see [logfile.Ledger.ReadFrom]
 	status         Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
@@ -362,7 +304,7 @@ func (l *Log) admit(n int64, u use) error {
 		return fmt.Errorf("%w: %d calls have no outcome", ErrUnavailable, l.open)
 	}
 	if l.stalled() {
-		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.cfg.StallAfter)
+		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.deadline())
 	}
 	if l.status.Room-pending >= l.reserveFor(u) {
 		return nil
@@ -376,9 +318,9 @@ func (l *Log) admit(n int64, u use) error {
 // reserveFor returns how much room on disk is not for a use, but for what matters more.
 func (l *Log) reserveFor(u use) int64 {
 	if u == forUnauthenticated {
-		return 2 * l.cfg.Reserve
+		return 2 * int64(l.cfg.Reserve)
 	}
-	return l.cfg.Reserve
+	return int64(l.cfg.Reserve)
 }
 
 func (l *Log) allowance(u use) int64 {

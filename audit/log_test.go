@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // open opens a log that the test's end closes.
-func open(t testing.TB, cfg Config) (*Log, Recovery) {
+func open(t testing.TB, cfg Options) (*Log, Recovery) {
 	t.Helper()
 	l, found, err := Open(cfg)
 	if err != nil {
@@ -38,8 +38,11 @@ func open(t testing.TB, cfg Config) (*Log, Recovery) {
 	return l, found
 }
 
-func onDisk(t testing.TB) Config {
-	return Config{Dir: filepath.Join(t.TempDir(), "a", "audit"), Preallocate: 2 * logfile.MaxLine, Reserve: 2 * logfile.MaxLine, Version: "v1.2.3"}
+func onDisk(t testing.TB) Options {
+	return Options{
+		Config:      Config{Dir: filepath.Join(t.TempDir(), "a", "audit"), Reserve: 2 * logfile.MaxLine},
+		Preallocate: 2 * logfile.MaxLine, Version: "v1.2.3",
+	}
 }
 
 // listed returns the names in a directory.
@@ -140,14 +143,14 @@ func TestOneWriter(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for _, cfg := range []Config{
+	for _, cfg := range []Options{
 		{},
-		{Dir: "x", SegmentSize: -1},
-		{Dir: "x", SegmentSize: 1},
-		{Dir: "x", Preallocate: logfile.MaxLine},
-		{Dir: "x", Reserve: 1},
-		{Dir: "x", MaxPending: logfile.MaxLine},
-		{Dir: "x", StallAfter: -1},
+		{Config: Config{Dir: "x", SegmentSize: -1}},
+		{Config: Config{Dir: "x", SegmentSize: 1}},
+		{Config: Config{Dir: "x"}, Preallocate: logfile.MaxLine},
+		{Config: Config{Dir: "x", Reserve: 1}},
+		{Config: Config{Dir: "x"}, MaxPending: logfile.MaxLine},
+		{Config: Config{Dir: "x", Deadline: -1}},
 	} {
 		if l, _, err := Open(cfg); err == nil {
 			end(l)
@@ -332,7 +335,7 @@ func TestUnauthenticatedPeersLeaveTheRoomOfIntents(t *testing.T) {
 		for i := 0; l.Intent(t.Context(), &logfile.Record{Call: fmt.Sprint(i)}) == nil; i++ {
 			used = l.Status().SegmentBytes - before
 		}
-		if used < l.cfg.Reserve*3/4 {
+		if used < int64(l.cfg.Reserve)*3/4 {
 			t.Errorf("intents found room for %d bytes behind the records of unauthenticated peers, want about %d", used, l.cfg.Reserve)
 		}
 		if err := l.Outcome(t.Context(), &logfile.Record{Call: "0", Outcome: logfile.Succeeded}); err != nil {
@@ -655,7 +658,7 @@ func TestRotationOnFullDisk(t *testing.T) {
 func TestStopTellsOpenCalls(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		dir := t.TempDir()
-		l, _, err := Open(Config{Dir: dir})
+		l, _, err := Open(Options{Config: Config{Dir: dir}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -680,7 +683,7 @@ func TestStopTellsOpenCalls(t *testing.T) {
 // TestOneWriterWithoutTheLockFile: removing the lock file by hand does not let a second writer in.
 func TestOneWriterWithoutTheLockFile(t *testing.T) {
 	dir := t.TempDir()
-	l, _, err := Open(Config{Dir: dir})
+	l, _, err := Open(Options{Config: Config{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -688,7 +691,7 @@ func TestOneWriterWithoutTheLockFile(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
 		t.Fatal(err)
 	}
-	if second, _, err := Open(Config{Dir: dir}); !errors.Is(err, ErrLocked) {
+	if second, _, err := Open(Options{Config: Config{Dir: dir}}); !errors.Is(err, ErrLocked) {
 		t.Errorf("a second writer: %v, %v", second, err)
 	}
 }

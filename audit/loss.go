@@ -52,17 +52,17 @@ func (e *LossError) Error() string {
 	return b.String()
 }
 
-// Losses returns what the log of cfg has lost, by which [Open] would refuse it, and changes nothing but the lock's file. The error
+// Losses returns what a log has lost, by which [Open] would refuse it, and changes nothing but the lock's file. The error
 // wraps [ErrLocked] while a process writes the log.
-func Losses(ctx context.Context, cfg Config) ([]Loss, error) {
-	if err := cfg.complete(); err != nil {
+func Losses(ctx context.Context, o Options) ([]Loss, error) {
+	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	lock, err := cfg.disk.Lock()
+	lock, err := o.disk.Lock()
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: cfg, disk: cfg.disk, lock: lock}
+	l := &Log{cfg: o, disk: o.disk, lock: lock}
 	l.cfg.Accept = nil
 	_, _, err = l.examine(ctx)
 	var lost *LossError
@@ -135,7 +135,7 @@ func (l *Log) name(r *recovery) (string, []Loss, error) {
 	if key == nil { // the log begins with the successor, if there is one
 		successor, err := optional(l.cfg.keys.LoadNew())
 		if err != nil || successor == nil {
-			return l.cfg.Name, nil, err
+			return string(l.cfg.Name), nil, err
 		}
 		return successor.Name(), nil, nil
 	}

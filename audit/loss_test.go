@@ -16,7 +16,7 @@ import (
 )
 
 // witnessed has a log compared with the last of the notes.
-func witnessed(cfg Config, notes ...string) Config {
+func witnessed(cfg Options, notes ...string) Options {
 	if len(notes) == 0 {
 		return cfg
 	}
@@ -34,7 +34,7 @@ func witnessed(cfg Config, notes ...string) Config {
 }
 
 // run opens a log, makes calls, closes it, and returns the last checkpoint that was published.
-func run(t *testing.T, cfg Config, calls int) (note string) {
+func run(t *testing.T, cfg Options, calls int) (note string) {
 	t.Helper()
 	cfg.Published = func(n string) { note = n }
 	l, _, err := Open(cfg)
@@ -60,7 +60,7 @@ func files(d *memDisk) string {
 }
 
 // refused wants a log to be refused as one that lost something, with nothing changed.
-func refused(t *testing.T, cfg Config, want string) []Loss {
+func refused(t *testing.T, cfg Options, want string) []Loss {
 	t.Helper()
 	d := cfg.disk.(*memDisk)
 	before := files(d)
@@ -265,7 +265,7 @@ func TestIndexAhead(t *testing.T) {
 			return hash
 		}
 		stepped := 0
-		with := func(w Witness) Config {
+		with := func(w Witness) Options {
 			w.Place, w.StepBack = "/index", func(first uint64) error {
 				stepped++
 				if first != 1 {
@@ -378,7 +378,7 @@ func TestPaddedRollback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
 		cfg := growing(d)
-		cfg.CheckpointRecords = 20
+		cfg.Checkpoints.Records = 20
 		run(t, cfg, 100)
 		run(t, cfg, 1)
 		run(t, cfg, 1) // has no call of the first run open

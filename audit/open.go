@@ -1,11 +1,9 @@
 package audit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -22,20 +20,20 @@ const closingChunk = 256 << 10
 // [ErrLocked] when another process has the log open.
 //
 // The caller must call Close.
-func Open(cfg Config) (*Log, Recovery, error) { return OpenContext(context.Background(), cfg) }
+func Open(o Options) (*Log, Recovery, error) { return OpenContext(context.Background(), o) }
 
 // OpenContext is Open, which ends when ctx ends while the log is read: then nothing is written, and the error wraps that of ctx.
-func OpenContext(ctx context.Context, cfg Config) (*Log, Recovery, error) {
-	if err := cfg.complete(); err != nil {
+func OpenContext(ctx context.Context, o Options) (*Log, Recovery, error) {
+	if err := o.complete(); err != nil {
 		return nil, Recovery{}, err
 	}
-	lock, err := cfg.disk.Lock()
+	lock, err := o.disk.Lock()
 	if err != nil {
 		return nil, Recovery{}, err
 	}
-	private.TightenDir(cfg.Dir, cfg.Report)
+	private.TightenDir(o.Dir, o.Report)
 	l := &Log{
-		cfg: cfg, disk: cfg.disk, lock: lock,
+		cfg: o, disk: o.disk, lock: lock,
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), abort: make(chan struct{}), done: make(chan struct{}),
 		published: newPublisher(), pruning: make(chan struct{}, 1),
 	}
@@ -45,7 +43,7 @@ func OpenContext(ctx context.Context, cfg Config) (*Log, Recovery, error) {
 		return nil, Recovery{}, errors.Join(advise(err), l.release())
 	}
 	l.linger = time.AfterFunc(lingerTime, l.wakeCommitter)
-	go l.published.run(cfg.Published)
+	go l.published.run(o.Published)
 	go l.run()
 	return l, found, nil
 }
@@ -98,7 +96,7 @@ func (l *Log) recover(ctx context.Context) (Recovery, error) {
 	if err != nil {
 		return Recovery{}, err
 	}
-	keys, err := chooseKeys(l.cfg.keys, &r.chain, l.cfg.Name)
+	keys, err := chooseKeys(l.cfg.keys, &r.chain, string(l.cfg.Name))
 	if err != nil {
 		return r.found, err
 	}
@@ -207,68 +205,5 @@ func (l *Log) write(b *batch) error {
 	}
 	l.status.DurableSeq = b.last
 	l.appendToTree(b)
-	return nil
-}
-
-// complete fills in the defaults and checks the rest.
-func (c *Config) complete() error {
-	if c.Dir == "" && c.disk == nil {
-		return errors.New("audit: no directory given")
-	}
-	for _, size := range []struct {
-		name          string
-		value         *int64
-		usual, lowest int64
-	}{
-		{"segment size", &c.SegmentSize, 256 << 20, logfile.MaxLine},
-		{"preallocation", &c.Preallocate, 4 << 20, 2 * logfile.MaxLine},
-		{"reserve", &c.Reserve, 4 << 20, 2 * logfile.MaxLine},
-		{"bound of pending records", &c.MaxPending, 4 << 20, 4 * logfile.MaxLine},
-	} {
-		if *size.value == 0 {
-			*size.value = size.usual
-		}
-		if *size.value < size.lowest && (c.disk == nil || *size.value < 0) {
-			return fmt.Errorf("audit: the %s is %d bytes; the least is %d", size.name, *size.value, size.lowest)
-		}
-	}
-	if err := c.completeCheckpoints(); err != nil {
-		return err
-	}
-	if c.Keep < 0 || c.Keep > 0 && c.Keep < leastKeep {
-		return fmt.Errorf("audit: records are to be kept for %v; the least is %v", c.Keep, leastKeep)
-	}
-	if c.StallAfter == 0 {
-		c.StallAfter = 5 * time.Second
-	}
-	if c.StallAfter < 0 {
-		return fmt.Errorf("audit: the time until the log counts as stalled is %v; it must be positive", c.StallAfter)
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.disk == nil {
-		c.disk = &osDisk{dir: c.Dir}
-	}
-	if c.keys == nil {
-		c.keys = keyFile{cmp.Or(c.KeyFile, filepath.Join(c.Dir, keyName)), c.Report}
-	}
-	return nil
-}
-
-const (
-	leastEvery, mostEvery = 100 * time.Millisecond, time.Hour
-	mostRecords           = 1_000_000
-)
-
-func (c *Config) completeCheckpoints() error {
-	c.CheckpointEvery = cmp.Or(c.CheckpointEvery, 10*time.Second)
-	c.CheckpointRecords = cmp.Or(c.CheckpointRecords, 10_000)
-	if c.CheckpointEvery < leastEvery || c.CheckpointEvery > mostEvery {
-		return fmt.Errorf("audit: the time between checkpoints is %v; it must be from %v to %v", c.CheckpointEvery, leastEvery, mostEvery)
-	}
-	if c.CheckpointRecords < 1 || c.CheckpointRecords > mostRecords {
-		return fmt.Errorf("audit: the number of records between checkpoints is %d; it must be from 1 to %d", c.CheckpointRecords, mostRecords)
-	}
 	return nil
 }

@@ -115,7 +115,7 @@ func (l *Log) rotationDue() bool {
 	if b := l.filling; b != nil {
 		size, at = size+int64(len(b.buf)), b.at
 	}
-	return size >= l.cfg.SegmentSize || !l.live.begun.IsZero() && !sameDay(at, l.live.begun)
+	return size >= int64(l.cfg.SegmentSize) || !l.live.begun.IsZero() && !sameDay(at, l.live.begun)
 }
 
 func sameDay(a, b time.Time) bool {

@@ -66,7 +66,7 @@ func (l *Log) prune(ctx context.Context) error {
 		if name >= live || i+1 == len(segments) { // the live one may have been deleted from outside
 			return nil
 		}
-		if due, err := l.due(name, segments[i+1], now.Add(-l.cfg.Keep)); err != nil || !due {
+		if due, err := l.due(name, segments[i+1], now.Add(-time.Duration(l.cfg.Keep))); err != nil || !due {
 			return err
 		}
 		if err := l.pruneSegment(ctx, name, segments[i+1]); err != nil {

@@ -17,14 +17,15 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 )
 
 const testDay = 24 * time.Hour
 
 // keeping is a configuration that keeps records for three days.
-func keeping(d *memDisk) Config {
+func keeping(d *memDisk) Options {
 	cfg := small(d)
-	cfg.Keep = 3 * testDay
+	cfg.Keep = setting.Duration(3 * testDay)
 	return cfg
 }
 
@@ -48,7 +49,7 @@ func days(t *testing.T, l *Log, n int) history {
 	return h
 }
 
-func opened(t *testing.T, cfg Config) *Log {
+func opened(t *testing.T, cfg Options) *Log {
 	t.Helper()
 	l, _, err := Open(cfg)
 	if err != nil {
@@ -366,7 +367,7 @@ func TestPruneDisbelief(t *testing.T) {
 		d, _ := oldLog(t)
 		var ahead atomic.Int64
 		cfg := keeping(d)
-		cfg.Keep = 30 * testDay
+		cfg.Keep = setting.Duration(30 * testDay)
 		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		l := opened(t, cfg)
 		look := func(what string, want bool) {
@@ -765,7 +766,7 @@ func TestPruneWhileASegmentBegins(t *testing.T) {
 }
 
 func TestKeepIsChecked(t *testing.T) {
-	for _, keep := range []time.Duration{-1, 1, time.Hour - 1} {
+	for _, keep := range []setting.Duration{-1, 1, setting.Duration(time.Hour) - 1} {
 		cfg := small(newMemDisk())
 		cfg.Keep = keep
 		if _, _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "kept") {
@@ -777,8 +778,8 @@ func TestKeepIsChecked(t *testing.T) {
 // TestReadPruned: the log on a real disk can be read and opened after it was pruned.
 func TestReadPruned(t *testing.T) {
 	cfg := onDisk(t)
-	cfg.Keep = 3 * testDay
-	cfg.StallAfter = testDay * 100 // the clock of this test runs fast
+	cfg.Keep = setting.Duration(3 * testDay)
+	cfg.Deadline = setting.Duration(testDay * 100) // the clock of this test runs fast
 	var now atomic.Int64
 	cfg.Now = func() time.Time { return time.Unix(now.Load(), 0) }
 	for range 2 {

@@ -37,7 +37,7 @@ type Recovery struct {
 	Unsigned uint64
 	// Ahead says what followed the log further than it goes, as a crash may leave it.
 	Ahead []string
-	// Accepted are the losses that [Config.Accept] named and that are on record now.
+	// Accepted are the losses that [Options.Accept] named and that are on record now.
 	Accepted []Loss
 	// LastSeq is the last record that was found, before the closing outcomes and the start record; 0 in a new log.
 	LastSeq uint64

@@ -86,13 +86,15 @@ func NewRefusals(log Queuer, bounds RefusalBounds) *Refusals {
 }
 
 // Unknown takes a refusal of a peer that proved no identity. why has the Reason, Stage and TLSFailure that a summary counts it
-// under. full makes the record; it is called only if one may be written.
-func (s *Refusals) Unknown(now time.Time, from source.Source, why logfile.Count, full func() *logfile.Record) {
+// under. full makes the record; it is called only if one may be written. Unknown reports whether it was.
+func (s *Refusals) Unknown(now time.Time, from source.Source, why logfile.Count, full func() *logfile.Record) (written bool) {
 	s.Flush(now)
-	if !s.first(now, from) || !s.write(now, full()) {
-		why.Source = from.String()
-		s.count(now, why)
+	if s.first(now, from) && s.write(now, full()) {
+		return true
 	}
+	why.Source = from.String()
+	s.count(now, why)
+	return false
 }
 
 // write queues a record of an unauthenticated peer, unless the day has no room for it. What a summary may need is left.
@@ -114,12 +116,14 @@ func (s *Refusals) Withheld() uint64 {
 	return s.withheld
 }
 
-// Known takes a refusal of a known caller. If the log does not take the record, it is counted.
-func (s *Refusals) Known(now time.Time, r *logfile.Record) {
+// Known takes a refusal of a known caller, and reports whether its record was written. If not, it is counted.
+func (s *Refusals) Known(now time.Time, r *logfile.Record) (written bool) {
 	s.Flush(now)
-	if !s.mayRecord(now, r.Caller) || s.log.Queue(r) != nil {
-		s.count(now, logfile.Count{Reason: r.Reason, Stage: r.Stage, Source: source.Parse(r.Source).String(), Caller: r.Caller})
+	if s.mayRecord(now, r.Caller) && s.log.Queue(r) == nil {
+		return true
 	}
+	s.count(now, logfile.Count{Reason: r.Reason, Stage: r.Stage, Source: source.Parse(r.Source).String(), Caller: r.Caller})
+	return false
 }
 
 // mayRecord counts a record of a known caller, if there may be one more in this minute.

@@ -49,7 +49,7 @@ func mustRefuse(t *testing.T, d *memDisk, want string) {
 }
 
 // signedLog is a log of some calls that was closed, with several segments if they are small, and without the zeros at its end.
-func signedLog(t *testing.T, config func(*memDisk) Config, calls int) *memDisk {
+func signedLog(t *testing.T, config func(*memDisk) Options, calls int) *memDisk {
 	t.Helper()
 	d := newMemDisk()
 	synctest.Test(t, func(t *testing.T) {

@@ -15,10 +15,10 @@ func (l *Log) checkpointDue() bool {
 	if l.nextSegment != nil {
 		return true
 	}
-	if !l.late && l.status.LastSeq-l.lastCheckpoint < uint64(l.cfg.CheckpointRecords) {
+	if !l.late && l.status.LastSeq-l.lastCheckpoint < uint64(l.cfg.Checkpoints.Records) {
 		return false
 	}
-	return l.status.Room-l.pending() >= l.cfg.Reserve // a full disk keeps its last room for outcomes
+	return l.status.Room-l.pending() >= int64(l.cfg.Reserve) // a full disk keeps its last room for outcomes
 }
 
 // reserve gives the next checkpoint its seq: records that come from now on stand behind it. mu is held.
@@ -37,7 +37,7 @@ func (l *Log) watch() {
 	default:
 	}
 	if l.expiry == nil && !l.late && l.status.LastSeq > l.lastCheckpoint {
-		l.expiry = time.After(l.cfg.CheckpointEvery)
+		l.expiry = time.After(time.Duration(l.cfg.Checkpoints.Every))
 	}
 }
 

@@ -26,7 +26,7 @@ func signed(l *Log) uint64 {
 	return l.Status().Signed
 }
 
-// TestCheckpointByTime: a record is covered after CheckpointEvery, and without a record there is no checkpoint.
+// TestCheckpointByTime: a record is covered after Checkpoints.Every, and without a record there is no checkpoint.
 func TestCheckpointByTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
@@ -96,7 +96,7 @@ func TestCheckpointByCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
 		cfg := growing(d)
-		cfg.CheckpointRecords, cfg.Preallocate = 3, 64<<10
+		cfg.Checkpoints.Records, cfg.Preallocate = 3, 64<<10
 		l, _ := open(t, cfg)
 		for i, want := range []uint64{2, 2, 6, 6, 6, 10} {
 			intent(t, l, fmt.Sprint(i))
@@ -125,7 +125,7 @@ func TestCheckpointsLeaveTheReserve(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := newMemDisk()
 			cfg := growing(d)
-			cfg.CheckpointRecords = 1
+			cfg.Checkpoints.Records = 1
 			l, _ := open(t, cfg)
 			d.mu.Lock()
 			d.budget = int64(len(d.names[logfile.SegmentName(1)].cache)) // the disk is full from now on
@@ -208,7 +208,7 @@ func TestPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
 		cfg := growing(d)
-		cfg.CheckpointRecords = 1
+		cfg.Checkpoints.Records = 1
 		var got []string
 		gate := make(chan struct{})
 		cfg.Published = func(note string) {

@@ -6,23 +6,27 @@ import "time"
 // has answered, it takes some, and they may wait in vain again. So a log counts as slow until the disk has been fast enough for a
 // while, which it finds out by itself, since no calls may come meanwhile.
 
-// calmFactor is how many times StallAfter a log is slow after the last slow commit.
+// calmFactor is how many times the deadline a log is slow after the last slow commit.
 const calmFactor = 5
+
+// deadline is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new intents at once until
+// the disk answers, and afterwards as slow for a while: see [Status]. Callers of [Log.Intent] wait as long.
+func (l *Log) deadline() time.Duration { return time.Duration(l.cfg.Deadline) }
 
 // stalled reports whether the disk has not answered for too long. mu is held.
 func (l *Log) stalled() bool {
-	return !l.busySince.IsZero() && l.cfg.Now().Sub(l.busySince) > l.cfg.StallAfter
+	return !l.busySince.IsZero() && l.cfg.Now().Sub(l.busySince) > l.deadline()
 }
 
 // slow reports whether the disk was too slow of late. mu is held.
 func (l *Log) slow() bool {
 	since := l.cfg.Now().Sub(l.slowAt)
-	return !l.slowAt.IsZero() && since >= 0 && since < calmFactor*l.cfg.StallAfter
+	return !l.slowAt.IsZero() && since >= 0 && since < calmFactor*l.deadline()
 }
 
 // took notes how long the disk took for one commit. A slow one has to take no longer than half of what a fast one may. mu is held.
 func (l *Log) took(d time.Duration) {
-	limit := l.cfg.StallAfter
+	limit := l.deadline()
 	if l.slow() {
 		limit /= 2
 	}
@@ -47,7 +51,7 @@ func (l *Log) trial() <-chan time.Time {
 	if !l.slow() {
 		return nil
 	}
-	return time.After(l.cfg.StallAfter)
+	return time.After(l.deadline())
 }
 
 // try has the disk make something durable that is no record, and notes how long it takes.

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 )
 
 // slowLog is a log whose syncs take as long as is said, and whose callers wait for two seconds.
 func slowLog(t *testing.T, d *memDisk) (l *Log, sync *atomic.Int64) {
 	cfg := small(d)
-	cfg.StallAfter = 2 * time.Second
+	cfg.Deadline = setting.Duration(2 * time.Second)
 	cfg.SegmentSize, cfg.Preallocate = 1<<20, 4*logfile.MaxLine
 	l, _ = open(t, cfg)
 	sync = new(atomic.Int64)

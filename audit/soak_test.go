@@ -19,6 +19,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 )
 
 // TestSoak makes long random runs of a log: calls, pruning, day changes, clocks that are set, keys that change or are lost,
@@ -81,11 +82,13 @@ func (s *soak) intN(n int) int {
 	return s.rng.IntN(n)
 }
 
-func (s *soak) config() Config {
-	return Config{
-		SegmentSize: int64(1+s.intN(8)) << 10, Preallocate: int64(1+s.intN(3)) << 12, Reserve: 8 << 10, MaxPending: 128 << 10,
-		CheckpointRecords: 1 + s.intN(12), CheckpointEvery: time.Duration(1+s.intN(100)) * 100 * time.Millisecond,
-		Keep: time.Duration(1+s.intN(72)) * time.Hour, Published: s.published, disk: s.d, keys: memKeys{s.d},
+func (s *soak) config() Options {
+	return Options{
+		Config: Config{
+			SegmentSize: setting.Size(1+s.intN(8)) << 10, Reserve: 8 << 10, Keep: setting.Duration(1+s.intN(72)) * setting.Duration(time.Hour),
+			Checkpoints: Checkpoints{Records: 1 + s.intN(12), Every: setting.Duration(1+s.intN(100)) * setting.Duration(100*time.Millisecond)},
+		},
+		Preallocate: int64(1+s.intN(3)) << 12, MaxPending: 128 << 10, Published: s.published, disk: s.d, keys: memKeys{s.d},
 		Now: func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) },
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 	"tollgate/replay"
 )
 
@@ -36,7 +37,7 @@ func (p *payments) pick(all ...time.Duration) time.Duration { return all[p.rng.I
 // run is one run of a gateway, from its start to its end.
 func (p *payments) run() {
 	cfg := growing(p.d)
-	cfg.SegmentSize, cfg.CheckpointRecords, cfg.Preallocate = int64(2+p.rng.IntN(60))<<10, 1+p.rng.IntN(20), 8<<10
+	cfg.SegmentSize, cfg.Checkpoints.Records, cfg.Preallocate = setting.Size(2+p.rng.IntN(60))<<10, 1+p.rng.IntN(20), 8<<10
 	cfg.Now = func() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
 	p.ahead.Store(int64(p.pick(0, 0, 0, 40*time.Minute, 20*time.Hour, 3*time.Minute)))
 	l, found, err := Open(cfg)

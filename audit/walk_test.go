@@ -19,6 +19,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 	"tollgate/internal/testlog"
 	"tollgate/replay"
 )
@@ -138,9 +139,12 @@ func (h *random) start() *Log {
 	if key, err := (memKeys{h.d}).Load(); err == nil && h.rng.IntN(4) == 0 {
 		h.d.newKey(keyName+newSuffix, key.Public().Name())
 	}
-	cfg := Config{
-		SegmentSize: int64(2+h.rng.IntN(60)) << 10, Preallocate: 8 << 10, Reserve: 8 << 10, MaxPending: 4 << 20, Keep: time.Hour,
-		CheckpointRecords: 1 + h.rng.IntN(200), disk: h.d, keys: memKeys{h.d}, Now: h.now,
+	cfg := Options{
+		Config: Config{
+			SegmentSize: setting.Size(2+h.rng.IntN(60)) << 10, Reserve: 8 << 10, Keep: setting.Duration(time.Hour),
+			Checkpoints: Checkpoints{Records: 1 + h.rng.IntN(200)},
+		},
+		Preallocate: 8 << 10, MaxPending: 4 << 20, disk: h.d, keys: memKeys{h.d}, Now: h.now,
 	}
 	closed, want, earliest := fullScan(h.T, h.d, h.now())
 	if _, ok, _ := readEnd(h.d.clone(), h.now()); ok {
@@ -321,7 +325,7 @@ func longLog(t *testing.T, calls int, open int, stop bool) *memDisk {
 	d := newMemDisk()
 	synctest.Test(t, func(t *testing.T) {
 		cfg := small(d)
-		cfg.SegmentSize, cfg.CheckpointRecords = 64<<10, 50
+		cfg.SegmentSize, cfg.Checkpoints.Records = 64<<10, 50
 		l, _, err := Open(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -546,7 +550,7 @@ func TestClockAheadInAnOldLog(t *testing.T) {
 	w.Rotate()
 	w.Flush()
 	now := testlog.Start.Add(time.Hour)
-	l, found, err := Open(Config{Dir: dir, Now: func() time.Time { return now }})
+	l, found, err := Open(Options{Config: Config{Dir: dir}, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,8 +42,8 @@ type accessKey struct {
 	key    signing.Key
 }
 
-// NewRegistry makes a registry of callers whose access keys are good for these schemes. The error joins every problem: bad or repeated names, names of certificates and access
-// keys that two callers share, and weak secrets, of which it shows nothing but the length.
+// NewRegistry makes a registry of callers whose access keys are good for these schemes. The error joins every problem: bad or repeated
+// names, names of certificates and access keys that two callers share, and weak secrets, of which it shows nothing but the length.
 func NewRegistry(configs []Config, schemes *signing.Schemes) (*Registry, error) {
 	matched, err := lru.New[*x509.Certificate, match](maxMatched)
 	if err != nil {

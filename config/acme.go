@@ -9,50 +9,32 @@ import (
 	"tollgate/internal/setting"
 )
 
-// acme takes what is needed to get certificates from an authority. It asks nobody.
-func (b *builder) acme(path string, s *acmeConfig) *certs.ACMEConfig {
+// acme completes what is needed to get certificates from an authority, and checks it. It asks nobody.
+func (b *builder) acme(path string, a *certs.ACMEConfig) {
 	var secrets certs.ACMESecrets
-	a := &certs.ACMEConfig{
-		Directory: s.Directory, CA: setting.Resolve(b.dir, s.CA), Hosts: certificateHosts(s.Hosts), Email: s.Email,
-		Dir: setting.Resolve(b.dir, s.Dir), Key: certs.ACMEKey(s.Key), Challenge: certs.ACMEChallenge(s.Challenge),
-		DNS: b.acmeDNS(path+".dns", s.DNS, &secrets),
+	b.absolute(&a.CA, &a.Dir)
+	if r := a.DNS.RFC2136; r != nil {
+		secrets.TSIG, _ = b.secret(path+".dns.rfc2136.secret", r.Key)
 	}
-	if binding := s.AccountBinding; binding != nil {
-		a.Binding = certs.ACMEBinding{KeyID: binding.KeyID, Key: binding.Secret}
-		secrets.Binding, _ = b.secret(path+".account_binding.secret", binding.Secret)
+	if h := a.DNS.Huawei; h != nil {
+		secrets.AccessKey, _ = b.secret(path+".dns.huaweicloud.access_key", h.AccessKey)
+		secrets.SecretKey, _ = b.secret(path+".dns.huaweicloud.secret_key", h.SecretKey)
 	}
+	secrets.Binding, _ = b.secret(path+".account_binding.secret", a.Binding.Key)
 	b.checkBundle(path+".ca", path, a.CA)
-	if s.DNS != nil && a.Challenge != certs.DNS01 && !b.Failed(path) {
+	if b.Has(path+".dns") && a.Challenge != certs.DNS01 && !b.Failed(path) {
 		b.problem(path+".dns", "remove it, or set challenge: dns-01", "dns is for the challenge dns-01 only")
 	}
 	if b.Failed(path) {
-		return a
+		return
 	}
 	if err := a.Check(secrets); err != nil {
 		b.problem(path, "", "%v", err)
 	}
-	return a
-}
-
-func (b *builder) acmeDNS(path string, s *acmeDNSConfig, secrets *certs.ACMESecrets) certs.ACMEDNS {
-	if s == nil {
-		return certs.ACMEDNS{}
-	}
-	dns := certs.ACMEDNS{Resolvers: s.Resolvers}
-	if r := s.RFC2136; r != nil {
-		dns.RFC2136 = &certs.RFC2136{Server: r.Server, KeyName: r.KeyName, Algorithm: r.Algorithm, Key: r.Secret}
-		secrets.TSIG, _ = b.secret(path+".rfc2136.secret", r.Secret)
-	}
-	if h := s.HuaweiCloud; h != nil {
-		dns.Huawei = &certs.HuaweiDNS{AccessKey: h.AccessKey, SecretKey: h.SecretKey, Region: h.Region}
-		secrets.AccessKey, _ = b.secret(path+".huaweicloud.access_key", h.AccessKey)
-		secrets.SecretKey, _ = b.secret(path+".huaweicloud.secret_key", h.SecretKey)
-	}
-	return dns
 }
 
 // httpChallenge checks that the challenges of HTTP-01 are answered if, and only if, there are some.
-func (b *builder) httpChallenge(s *httpChallengeConfig) {
+func (b *builder) httpChallenge(s *HTTPChallenge) {
 	listener := b.wantsHTTPChallenge()
 	switch {
 	case b.Failed("http_challenge"):
@@ -65,7 +47,7 @@ func (b *builder) httpChallenge(s *httpChallengeConfig) {
 	case s.Address.Socket != "":
 		b.problem("http_challenge.address", `use ":80"`, "an authority does not reach a unix socket")
 	default:
-		b.config.HTTPChallenge = s.Address.Listen(b.dir)
+		b.config.HTTPChallenge = s
 		b.challengeAddressTaken(s.Address)
 	}
 }
@@ -85,11 +67,7 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 }
 
 func (b *builder) challengeAddressTaken(a setting.Address) {
-	for i, l := range b.file.Listeners {
-		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
-			b.problem("http_challenge.address", "", "this is the address of listener %s too", b.listenerName(i))
-		}
-	}
+	b.listenerHas("http_challenge.address", a)
 	if b.file.Admin != nil && !b.Failed("admin") && a.Overlaps(b.file.Admin.Address) {
 		b.problem("http_challenge.address", "", "this is the address of the admin listener too")
 	}
@@ -104,5 +82,5 @@ func describeACME(a *certs.ACMEConfig) string {
 	case a.DNS.Huawei != nil:
 		how += " through Huawei Cloud in " + a.DNS.Huawei.Region
 	}
-	return fmt.Sprintf("issued by %s for %s (%s, %s), kept in %s", a.Directory, strings.Join(a.Hosts, ", "), a.Key, how, a.Dir)
+	return fmt.Sprintf("issued by %s for %s (%s, %s), kept in %s", a.Directory, strings.Join(setting.Texts(a.Hosts), ", "), a.Key, how, a.Dir)
 }

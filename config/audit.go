@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"tollgate/audit"
+	"tollgate/audit/mac"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
@@ -15,29 +18,18 @@ import (
 // leastKeep is how long China's Cybersecurity Law, article 21, has network logs kept: six months.
 const leastKeep = 180 * setting.Day
 
-// hashKeyName is the name of the hash key in the folder of the log.
-const hashKeyName = "hash.key"
-
-func (b *builder) buildAudit(a *auditConfig) {
-	b.config.Audit = Audit{
-		Dir: setting.Resolve(b.dir, a.Dir), SegmentSize: int64(a.SegmentSize), Reserve: int64(a.Reserve), Deadline: time.Duration(a.Deadline),
-		Name: string(a.Name), KeyFile: b.auditFile(a.Key.File, "signing.key"), HashKeyFile: b.auditFile(a.HashKey.File, hashKeyName),
-		CheckpointEvery: time.Duration(a.Checkpoints.Every), CheckpointRecords: a.Checkpoints.Records,
-		Keep: time.Duration(a.Keep),
+func (b *builder) buildAudit(a audit.Config) {
+	absolute := a.In(b.dir)
+	b.config.Audit = absolute
+	b.private("audit.key.file", absolute.Key.File)
+	if a.HashKey.File != "" { // otherwise the file is the gateway's own, which a start tightens
+		b.private("audit.hash_key.file", absolute.HashKey.File)
 	}
-	b.private("audit.key.file", b.config.Audit.KeyFile)
-	b.private("audit.hash_key.file", setting.Resolve(b.dir, a.HashKey.File)) // without it the file is the gateway's own, which a start tightens
-	for _, c := range a.Checkpoints.Copies {
-		b.config.Audit.Copies = append(b.config.Audit.Copies, CheckpointCopy{File: setting.Resolve(b.dir, c.File)})
-	}
-	if a.Index.Enabled {
-		b.config.Audit.IndexFile = b.auditFile(a.Index.File, "index.sqlite")
-	}
-	b.checkKeep(a)
+	b.checkKeep()
 	b.checkCopies(a.Checkpoints.Copies)
 	b.checkAuditFiles()
-	b.checkKeyFolder("audit.key", b.config.Audit.KeyFile)
-	b.checkKeyFolder("audit.hash_key", b.config.Audit.HashKeyFile)
+	b.checkKeyFolder("audit.key", absolute.Key.File)
+	b.checkKeyFolder("audit.hash_key", absolute.HashKey.File)
 }
 
 // checkKeyFolder reports a folder of one of the log's keys that is not there: a start makes the log's own folder alone, and those above it.
@@ -56,22 +48,15 @@ func (b *builder) noteAuditFolders() {
 	if text := private.Exposure(b.config.Audit.Dir); text != "" {
 		b.note("audit.dir: %s", text)
 	}
-	for i, c := range b.config.Audit.Copies {
+	for i, c := range b.config.Audit.Checkpoints.Copies {
 		if info, err := os.Stat(filepath.Dir(c.File)); c.File != "" && (err != nil || !info.IsDir()) {
 			b.note("audit.checkpoints.copies[%d]: there is no folder %s, and a start makes none: no checkpoint is copied there until it is made", i, filepath.Dir(c.File))
 		}
 	}
 }
 
-// auditFile is a file that lies in the log's folder unless it is given.
-func (b *builder) auditFile(given, usual string) string {
-	if given == "" {
-		return filepath.Join(setting.Resolve(b.dir, b.file.Audit.Dir), usual)
-	}
-	return setting.Resolve(b.dir, given)
-}
-
-func (b *builder) checkKeep(a *auditConfig) {
+func (b *builder) checkKeep() {
+	a := &b.config.Audit
 	short := a.Keep != 0 && time.Duration(a.Keep) < leastKeep
 	switch {
 	case b.Failed("audit.keep"):
@@ -83,8 +68,8 @@ func (b *builder) checkKeep(a *auditConfig) {
 	}
 }
 
-// checkCopies checks each copy for itself: that it is a place, and one where it proves something.
-func (b *builder) checkCopies(copies []checkpointCopyConfig) {
+// checkCopies checks each copy, as it stands in the file, for itself: that it is a place, and one where it proves something.
+func (b *builder) checkCopies(copies []audit.CheckpointCopy) {
 	for i, c := range copies {
 		path := fmt.Sprintf("audit.checkpoints.copies[%d]", i)
 		switch {
@@ -93,7 +78,7 @@ func (b *builder) checkCopies(copies []checkpointCopyConfig) {
 			b.problem(path+".stdout", "remove the entry", "stdout is false: this is no place")
 		case slices.Contains(copies[:i], c):
 			b.problem(path, "", "this copy is listed twice")
-		case c.File != "" && inside(b.config.Audit.Dir, b.config.Audit.Copies[i].File):
+		case c.File != "" && inside(b.config.Audit.Dir, b.config.Audit.Checkpoints.Copies[i].File):
 			b.problem(path+".file", "name a file on another volume",
 				"the file is in the folder of the log, where it proves nothing: who can change the log can change it too")
 		}
@@ -115,10 +100,12 @@ func (b *builder) checkAuditFiles() {
 			taken[clean] = path
 		}
 	}
-	use("audit.key.file", a.KeyFile)
-	use("audit.hash_key.file", a.HashKeyFile)
-	use("audit.index.file", a.IndexFile)
-	for i, c := range a.Copies {
+	use("audit.key.file", a.Key.File)
+	use("audit.hash_key.file", a.HashKey.File)
+	if a.Index.Enabled {
+		use("audit.index.file", a.Index.File)
+	}
+	for i, c := range a.Checkpoints.Copies {
 		use(fmt.Sprintf("audit.checkpoints.copies[%d].file", i), c.File)
 	}
 }
@@ -146,45 +133,39 @@ func followed(path string) string {
 	return filepath.Clean(path)
 }
 
-// describe says in lines for people how the log is kept.
-func (a *Audit) describe() []string {
-	lines := []string{
-		fmt.Sprintf("%s, files of %v, %v kept for outcomes, a call waits up to %v for its record", a.Dir, setting.Size(a.SegmentSize), setting.Size(a.Reserve), a.Deadline),
-		fmt.Sprintf("checkpoints after %v or %d records, signed with %s", setting.Duration(a.CheckpointEvery), a.CheckpointRecords, a.KeyFile),
-		"copies of checkpoints: " + a.copies(),
-		"records are kept " + kept(a.Keep),
-		"index: " + orNone(a.IndexFile),
+// describeAudit says in lines for people how the log is kept.
+func describeAudit(a *audit.Config) []string {
+	index := "none"
+	if a.Index.Enabled {
+		index = a.Index.File
 	}
-	if a.HashKeyFile != filepath.Join(a.Dir, hashKeyName) {
-		lines = slices.Insert(lines, 2, "keyed hashes of what records withhold, with "+a.HashKeyFile)
+	lines := []string{
+		fmt.Sprintf("%s, files of %v, %v kept for outcomes, a call waits up to %v for its record", a.Dir, a.SegmentSize, a.Reserve, time.Duration(a.Deadline)),
+		fmt.Sprintf("checkpoints after %v or %d records, signed with %s", a.Checkpoints.Every, a.Checkpoints.Records, a.Key.File),
+		"copies of checkpoints: " + describeCopies(a.Checkpoints.Copies),
+		"records are kept " + kept(a.Keep),
+		"index: " + index,
+	}
+	if a.HashKey.File != filepath.Join(a.Dir, mac.FileName) {
+		lines = slices.Insert(lines, 2, "keyed hashes of what records withhold, with "+a.HashKey.File)
 	}
 	if a.Name != "" {
-		lines = slices.Insert(lines, 1, "name of a new log: "+a.Name)
+		lines = slices.Insert(lines, 1, "name of a new log: "+string(a.Name))
 	}
 	return lines
 }
 
-func (a *Audit) copies() string {
+func describeCopies(copies []audit.CheckpointCopy) string {
 	var places []string
-	for _, c := range a.Copies {
-		if c.File == "" {
-			c.File = "standard output"
-		}
-		places = append(places, c.File)
+	for _, c := range copies {
+		places = append(places, cmp.Or(c.File, "standard output"))
 	}
-	return orNone(strings.Join(places, ", "))
+	return cmp.Or(strings.Join(places, ", "), "none")
 }
 
-func kept(keep time.Duration) string {
+func kept(keep setting.Duration) string {
 	if keep == 0 {
 		return "for ever"
 	}
-	return fmt.Sprintf("for %v, their hashes for ever", setting.Duration(keep))
-}
-
-func orNone(text string) string {
-	if text == "" {
-		return "none"
-	}
-	return text
+	return fmt.Sprintf("for %v, their hashes for ever", keep)
 }

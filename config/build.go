@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"tollgate/catalog"
 	"tollgate/config/strictyaml"
 	"tollgate/grants"
+	"tollgate/internal/certs"
 	"tollgate/internal/nearest"
+	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
 
@@ -26,11 +27,11 @@ type builder struct {
 	policies    map[string]*tlspolicy.Policy // those that could be made
 	upstreams   map[string]*Upstream
 	credentials map[string]*Credential
-	operations  map[string][]*catalog.Operation  // by upstream
-	every       []*Upstream                      // those with problems of their own included
-	table       *grants.Table                    // nil: the grants have problems
-	chains      map[Certificate]*tls.Certificate // of files that were read
-	owners      map[string]owner                 // of secrets that were read
+	operations  map[string][]*catalog.Operation             // by upstream
+	every       []*Upstream                                 // those with problems of their own included
+	table       *grants.Table                               // nil: the grants have problems
+	chains      map[certs.CertificateFiles]*tls.Certificate // that were read
+	owners      map[string]owner                            // of secrets that were read
 }
 
 func newBuilder(dir string, o Options) *builder {
@@ -39,7 +40,7 @@ func newBuilder(dir string, o Options) *builder {
 		upstreams:   map[string]*Upstream{},
 		credentials: map[string]*Credential{},
 		operations:  map[string][]*catalog.Operation{},
-		chains:      map[Certificate]*tls.Certificate{},
+		chains:      map[certs.CertificateFiles]*tls.Certificate{},
 		owners:      map[string]owner{},
 	}
 }
@@ -68,6 +69,13 @@ func (b *builder) build() {
 	b.takeNotes()
 }
 
+// absolute makes paths absolute: relative ones are in the folder of the configuration.
+func (b *builder) absolute(paths ...*string) {
+	for _, path := range paths {
+		*path = setting.Resolve(b.dir, *path)
+	}
+}
+
 // named checks that a name is among the known ones, and reports it otherwise.
 func (b *builder) named(path, what, name string, known []string) bool {
 	if slices.Contains(known, name) {
@@ -91,12 +99,12 @@ func (b *builder) allNamed(path, what string, names, known []string) {
 
 func (b *builder) buildRest() {
 	f := &b.file
-	b.buildAudit(&f.Audit)
+	b.buildAudit(f.Audit)
 	if f.Admin != nil && !b.Failed("admin") {
-		b.buildAdmin(f.Admin)
+		b.buildAdmin(*f.Admin)
 	}
 	b.httpChallenge(f.HTTPChallenge)
-	b.config.Log = f.Log
+	b.config.Log, b.config.Bounds = f.Log, f.Bounds
 	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)
@@ -105,29 +113,25 @@ func (b *builder) buildRest() {
 		b.problem("bounds", "", "all_headers (%v, all together) is less than headers (%v, one): not even one such call could be served",
 			f.Bounds.AllHeaders, f.Bounds.Headers)
 	}
-	b.config.Bounds = f.Bounds.bounds()
 }
 
-func (b *builder) buildAdmin(a *adminConfig) {
+func (b *builder) buildAdmin(a Admin) {
 	if !a.Address.Local() {
 		b.problem("admin.address", "use 127.0.0.1 or a unix socket; `tollgate health` asks it for probes",
 			"the admin listener has no authentication and must be on loopback or a unix socket")
 		return
 	}
-	b.config.Admin = Admin{Network: a.Address.Network(), Address: a.Address.Listen(b.dir)}
-	for i, l := range b.file.Listeners {
-		if !b.Failed(listenerPath(i)) && a.Address.Overlaps(l.Address) {
-			b.problem("admin.address", "", "this is the address of listener %s too", b.listenerName(i))
-		}
-	}
+	a.Address = a.Address.In(b.dir)
+	b.listenerHas("admin.address", a.Address)
+	b.config.Admin = &a
 }
 
-func (s boundsConfig) bounds() Bounds {
-	return Bounds{
-		Body: int64(s.Body), Bodies: int64(s.Bodies), HeldAnswer: int64(s.HeldAnswer), Headers: int64(s.Headers),
-		AllHeaders: int64(s.AllHeaders), Calls: s.Calls, Replay: s.Replay, UnauthenticatedRecords: int64(s.UnauthenticatedRecords),
-		HeaderTimeout: time.Duration(s.HeaderTimeout), BodyTimeout: time.Duration(s.BodyTimeout), WriteTimeout: time.Duration(s.WriteTimeout),
-		IdleTimeout: time.Duration(s.IdleTimeout), Drain: time.Duration(s.Drain),
+// listenerHas reports an address of the gateway's own that a listener has too.
+func (b *builder) listenerHas(path string, a setting.Address) {
+	for i, l := range b.file.Listeners {
+		if !b.Failed(listenerPath(i)) && a.Overlaps(l.Address) {
+			b.problem(path, "", "this is the address of listener %s too", l.Name)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -13,112 +12,90 @@ import (
 	"tollgate/internal/setting"
 )
 
-func (b *builder) buildListenerTLS(path string, l *Listener, s *listenerTLSConfig) *ListenerTLS {
-	return &ListenerTLS{
-		Policy:            b.policy(path+".policy", s.Policy),
-		Certificates:      b.certificates(path, s),
-		Clients:           b.clients(path, l, s),
-		RequireClientCert: s.ClientCertificate == "required",
-	}
-}
-
-// certificates are those of `certificate`, or of `certificates`.
-func (b *builder) certificates(path string, s *listenerTLSConfig) []Certificate {
-	var all []Certificate
+// certificates completes those of `certificate`, or of `certificates`; they are in Certificates then.
+func (b *builder) certificates(path string, t *certs.ListenerTLS) {
+	var all []certs.Certificate
 	switch {
 	case b.Failed(path+".certificate") || b.Failed(path+".certificates"):
-	case s.Certificate != nil && s.Certificates != nil:
+	case t.Certificate != nil && t.Certificates != nil:
 		b.problem(path+".certificates", "move it into certificates", "there is a certificate beside certificates: give one of the two")
-	case s.Certificate != nil:
-		all = append(all, b.certificate(path+".certificate", s.Certificate))
-	case len(s.Certificates) == 0:
+	case t.Certificate != nil:
+		b.certificate(path+".certificate", t.Certificate)
+		all = append(all, *t.Certificate)
+	case len(t.Certificates) == 0:
 		b.problem(path, "certificate: {files: {cert: tls.crt, key: tls.key}}", "certificate is missing in %s", path)
 	}
-	for i := range s.Certificates {
+	for i, c := range t.Certificates {
 		at := fmt.Sprintf("%s.certificates[%d]", path, i)
 		if b.Failed(at) {
 			continue
 		}
-		if slices.ContainsFunc(all, func(c Certificate) bool { return c.CertFile != "" && c == b.files(s.Certificates[i].Files) }) {
-			b.problem(at, "", "this certificate is listed twice")
-		}
-		all = append(all, b.certificate(at, &s.Certificates[i]))
+		b.certificate(at, &c, all...)
+		all = append(all, c)
 	}
-	return all
+	t.Certificate, t.Certificates = nil, all
 }
 
-func (b *builder) files(s *certificateFilesConfig) Certificate {
-	if s == nil {
-		return Certificate{}
-	}
-	return Certificate{CertFile: setting.Resolve(b.dir, s.Cert), KeyFile: setting.Resolve(b.dir, s.Key)}
-}
-
-func (b *builder) certificate(path string, s *certificateConfig) Certificate {
+// certificate completes one certificate and checks it, if it is not among the earlier ones already.
+func (b *builder) certificate(path string, c *certs.Certificate, earlier ...certs.Certificate) {
 	switch {
-	case s.ACME != nil:
-		return Certificate{ACME: b.acme(path+".acme", s.ACME)}
-	case s.Internal != nil:
-		return Certificate{Internal: &certs.InternalConfig{
-			Dir: setting.Resolve(b.dir, s.Internal.Dir), Lifetime: time.Duration(s.Internal.Lifetime), Hosts: certificateHosts(s.Internal.Hosts),
-		}}
+	case c.ACME != nil:
+		b.acme(path+".acme", c.ACME)
+	case c.Internal != nil:
+		b.absolute(&c.Internal.Dir)
+	case c.Files != nil:
+		b.absolute(&c.Files.Cert, &c.Files.Key)
+		if slices.ContainsFunc(earlier, func(e certs.Certificate) bool { return e.Files != nil && *e.Files == *c.Files }) {
+			b.problem(path, "", "this certificate is listed twice")
+		}
+		b.private(path+".files.key", c.Files.Key)
+		b.chains[*c.Files] = b.checkPair(path, c.Files)
 	}
-	c := b.files(s.Files)
-	b.private(path+".files.key", c.KeyFile)
-	b.chains[c] = b.checkPair(path, c.CertFile, c.KeyFile)
-	return c
-}
-
-func certificateHosts(hosts []setting.CertificateHost) (names []string) {
-	for _, h := range hosts {
-		names = append(names, string(h))
-	}
-	return names
 }
 
 // checkPair reads a certificate and its key, if files are to be read, and returns the certificate.
-func (b *builder) checkPair(path string, cert, key string) *tls.Certificate {
+func (b *builder) checkPair(path string, files *certs.CertificateFiles) *tls.Certificate {
 	if !b.options.Secrets || b.Failed(path) {
 		return nil
 	}
-	files, err := certs.Load(cert, key)
+	read, err := certs.Load(files.Cert, files.Key)
 	if err != nil {
 		b.problem(path, "", "%v", err)
 		return nil
 	}
-	return files.Current()[0]
+	return read.Current()[0]
 }
 
-// clients says which client certificates count, and reads the files that tell it.
-func (b *builder) clients(path string, l *Listener, s *listenerTLSConfig) certs.ClientsConfig {
-	if s.ClientCA == "" {
-		b.needCA(path, s)
-		return certs.ClientsConfig{}
+// clients reads the files that say which client certificates count.
+func (b *builder) clients(path string, l *Listener) {
+	t := l.TLS
+	if t.ClientCA == "" {
+		b.needCA(path, t)
+		return
 	}
-	if s.ClientCRLMissing != "" && len(s.ClientCRL) == 0 && !b.Failed(path+".client_crl") {
+	if t.ClientCRLMissing != "" && len(t.ClientCRL) == 0 && !b.Failed(path+".client_crl") {
 		b.problem(path+".client_crl_missing", "add client_crl, or remove it", "client_crl_missing says nothing without client_crl")
 	}
-	c := certs.ClientsConfig{CA: setting.Resolve(b.dir, s.ClientCA), Deny: setting.Resolve(b.dir, s.ClientDeny), Lenient: s.ClientCRLMissing == "allow"}
-	if !b.checkClients(path+".client_ca", l, certs.ClientsConfig{CA: c.CA}) {
-		return c
+	b.absolute(&t.ClientCA, &t.ClientDeny)
+	if !b.checkClients(path+".client_ca", l, certs.ListenerTLS{ClientCA: t.ClientCA}) {
+		return
 	}
-	if c.Deny != "" {
-		b.checkClients(path+".client_deny", l, certs.ClientsConfig{CA: c.CA, Deny: c.Deny})
+	if t.ClientDeny != "" {
+		b.checkClients(path+".client_deny", l, certs.ListenerTLS{ClientCA: t.ClientCA, ClientDeny: t.ClientDeny})
 	}
-	for i, file := range s.ClientCRL {
+	written := slices.Clone(t.ClientCRL)
+	for i, file := range written {
 		at := fmt.Sprintf("%s.client_crl[%d]", path, i)
-		if slices.Contains(s.ClientCRL[:i], file) && file != "" {
+		if slices.Contains(written[:i], file) && file != "" {
 			b.problem(at, "", "this file is listed twice")
 		}
-		file = setting.Resolve(b.dir, file)
-		c.CRLs = append(c.CRLs, file)
-		b.checkClients(at, l, certs.ClientsConfig{CA: c.CA, CRLs: []string{file}})
+		b.absolute(&t.ClientCRL[i])
+		b.checkClients(at, l, certs.ListenerTLS{ClientCA: t.ClientCA, ClientCRL: t.ClientCRL[i : i+1]})
 	}
-	return c
 }
 
 // needCA reports what means nothing without client_ca.
-func (b *builder) needCA(path string, s *listenerTLSConfig) {
+func (b *builder) needCA(path string, t *certs.ListenerTLS) {
 	if b.Failed(path + ".client_ca") {
 		return
 	}
@@ -126,8 +103,8 @@ func (b *builder) needCA(path string, s *listenerTLSConfig) {
 		name  string
 		given bool
 	}{
-		{"client_certificate", s.ClientCertificate != ""}, {"client_crl", len(s.ClientCRL) > 0},
-		{"client_crl_missing", s.ClientCRLMissing != ""}, {"client_deny", s.ClientDeny != ""},
+		{"client_certificate", t.ClientCertificate != ""}, {"client_crl", len(t.ClientCRL) > 0},
+		{"client_crl_missing", t.ClientCRLMissing != ""}, {"client_deny", t.ClientDeny != ""},
 	} {
 		if key.given {
 			b.problem(path+"."+key.name, "add client_ca", "%s needs a client_ca to check certificates with", key.name)
@@ -136,19 +113,19 @@ func (b *builder) needCA(path string, s *listenerTLSConfig) {
 }
 
 // checkClients reads files that tell which client certificates count, and says whether they are good.
-func (b *builder) checkClients(path string, l *Listener, c certs.ClientsConfig) bool {
+func (b *builder) checkClients(path string, l *Listener, t certs.ListenerTLS) bool {
 	if b.Failed(path) {
 		return false
 	}
 	if !b.options.Secrets {
 		return true
 	}
-	clients, err := certs.LoadClients(c)
+	clients, err := certs.LoadClients(&t)
 	if err != nil {
 		b.problem(path, "", "%v", err)
 		return false
 	}
-	if len(c.CRLs) == 0 && c.Deny == "" {
+	if len(t.ClientCRL) == 0 && t.ClientDeny == "" {
 		b.noteExpiry("listener "+l.Name, clients.Authorities().Warning(time.Now()))
 	}
 	for _, list := range clients.RevocationLists() {
@@ -167,14 +144,14 @@ func (b *builder) noteCertificates(l *Listener) {
 	var known []*x509.Certificate
 	for _, c := range l.TLS.Certificates {
 		var leaf *x509.Certificate
-		switch read := b.chains[c]; {
+		switch {
 		case c.Internal != nil:
-			leaf = named(c.Internal.Hosts)
+			leaf = certs.Named(c.Internal.Hosts)
 		case c.ACME != nil:
-			leaf = named(c.ACME.Hosts)
-		case read != nil:
-			leaf = read.Leaf
-			b.noteChain("listener "+l.Name, read)
+			leaf = certs.Named(c.ACME.Hosts)
+		case b.chains[*c.Files] != nil:
+			leaf = b.chains[*c.Files].Leaf
+			b.noteChain("listener "+l.Name, b.chains[*c.Files])
 		}
 		if leaf == nil {
 			return // it was not read
@@ -184,8 +161,8 @@ func (b *builder) noteCertificates(l *Listener) {
 	covered := func(host string) bool {
 		return slices.ContainsFunc(known, func(c *x509.Certificate) bool { return c.VerifyHostname(host) == nil })
 	}
-	for _, host := range l.Hosts {
-		if !covered(host) && !(l.Loopback && ownHost(host)) {
+	for _, host := range setting.Texts(l.Hosts) {
+		if !covered(host) && !(l.Address.Local() && ownHost(host)) {
 			b.note("listener %s is reached as %s, for which it has no certificate", l.Name, host)
 		}
 	}
@@ -205,49 +182,37 @@ func (b *builder) noteExpiry(where, warning string) {
 	}
 }
 
-// named is a certificate of these names, for [x509.Certificate.VerifyHostname].
-func named(hosts []string) *x509.Certificate {
-	c := &x509.Certificate{}
-	for _, h := range hosts {
-		if ip, err := netip.ParseAddr(h); err == nil {
-			c.IPAddresses = append(c.IPAddresses, ip.AsSlice())
-		} else {
-			c.DNSNames = append(c.DNSNames, h)
-		}
-	}
-	return c
-}
-
 // ownHost tells the names that a machine has for itself.
 func ownHost(host string) bool { return host == "localhost" || setting.IsLoopback(host) }
 
-// describe says where a certificate comes from.
-func (c Certificate) describe() string {
+// describeCertificate says where a certificate comes from.
+func describeCertificate(c certs.Certificate) string {
 	switch {
 	case c.ACME != nil:
 		return describeACME(c.ACME)
-	case c.Internal == nil:
-		return "files " + c.CertFile + ", " + c.KeyFile
+	case c.Internal != nil:
+		return fmt.Sprintf("issued by the authority in %s for %s, for %v", c.Internal.Dir, strings.Join(setting.Texts(c.Internal.Hosts), ", "), c.Internal.Lifetime)
 	}
-	return fmt.Sprintf("issued by the authority in %s for %s, for %v", c.Internal.Dir, strings.Join(c.Internal.Hosts, ", "), setting.Duration(c.Internal.Lifetime))
+	return describeFiles(c.Files)
 }
 
+func describeFiles(f *certs.CertificateFiles) string { return "files " + f.Cert + ", " + f.Key }
+
 // describeClients says by what client certificates are checked.
-func (t *ListenerTLS) describeClients() []string {
-	c := t.Clients
-	if c.CA == "" {
+func describeClients(t *certs.ListenerTLS) []string {
+	if t.ClientCA == "" {
 		return nil
 	}
-	lines := []string{"client certificates of " + c.CA}
-	if len(c.CRLs) > 0 {
+	lines := []string{"client certificates of " + t.ClientCA}
+	if len(t.ClientCRL) > 0 {
 		missing := "refused"
-		if c.Lenient {
+		if t.ClientCRLMissing == "allow" {
 			missing = "allowed"
 		}
-		lines = append(lines, fmt.Sprintf("revoked ones: %s; without a list of now: %s", strings.Join(c.CRLs, ", "), missing))
+		lines = append(lines, fmt.Sprintf("revoked ones: %s; without a list of now: %s", strings.Join(t.ClientCRL, ", "), missing))
 	}
-	if c.Deny != "" {
-		lines = append(lines, "denied ones: "+c.Deny)
+	if t.ClientDeny != "" {
+		lines = append(lines, "denied ones: "+t.ClientDeny)
 	}
 	return lines
 }

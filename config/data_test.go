@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +50,7 @@ func TestNothingLiveInAConfiguration(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var walk func(path string, of reflect.Type)
 	walk = func(path string, of reflect.Type) {
-		if seen[of] {
+		if seen[of] || of == reflect.TypeFor[netip.Addr]() { // which == compares
 			return
 		}
 		seen[of] = true
@@ -86,7 +87,7 @@ func TestLoadingIsLight(t *testing.T) {
 	for name := range strings.Lines(string(out)) {
 		for _, heavy := range []string{
 			"github.com/caddyserver/certmagic", "github.com/mholt/acmez", "github.com/miekg/dns", "github.com/libdns", "go.uber.org/zap",
-			"tollgate/service", "tollgate/gateway", "tollgate/audit", "tollgate/upstream", "tollgate/accept",
+			"tollgate/service", "tollgate/gateway", "tollgate/audit/store", "modernc.org", "tollgate/upstream", "tollgate/accept",
 		} {
 			if name = strings.TrimSpace(name); name == heavy || strings.HasPrefix(name, heavy+"/") {
 				t.Errorf("config needs %s", name)

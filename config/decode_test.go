@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/audit/checkpoint"
+	"tollgate/audit"
 	"tollgate/config/strictyaml"
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
@@ -79,28 +79,28 @@ func visit(d *strictyaml.Document, path string, v reflect.Value, given map[strin
 func TestFullReachesConfig(t *testing.T) {
 	c := parseFile(t, "testdata/full.good.yml")
 	l := c.Listeners[0]
-	if l.Name != "sidecar" || l.Network != "tcp" || l.Address != "127.0.0.1:8080" || !l.Loopback || l.Caller != "app" ||
-		l.TLS != nil || l.MaxConns != 100 || l.MaxConnsPerSource != 0 {
+	if l.Name != "sidecar" || l.Address.String() != "127.0.0.1:8080" || !l.Address.Local() || l.Caller != "app" ||
+		l.TLS != nil || l.MaxConnections != 100 || l.MaxConnectionsPerSource != 0 {
 		t.Errorf("listener: %+v", l)
 	}
 	l = c.Listeners[1]
-	if l.Loopback || l.TLS == nil || l.TLS.Policy != "huawei-high" || !l.TLS.RequireClientCert || !strings.HasSuffix(l.TLS.Clients.CA, "/ca.pem") ||
-		!strings.HasSuffix(l.TLS.Certificates[0].CertFile, "/tls.crt") || !strings.HasSuffix(l.TLS.Certificates[0].KeyFile, "/tls.key") {
+	if l.Address.Local() || l.TLS == nil || l.TLS.Policy != "huawei-high" || l.TLS.ClientCertificate != "required" || !strings.HasSuffix(l.TLS.ClientCA, "/ca.pem") ||
+		!strings.HasSuffix(l.TLS.Certificates[0].Files.Cert, "/tls.crt") || !strings.HasSuffix(l.TLS.Certificates[0].Files.Key, "/tls.key") {
 		t.Errorf("listener: %+v, %+v", l, l.TLS)
 	}
-	if clients := l.TLS.Clients; len(clients.CRLs) != 1 || !strings.HasSuffix(clients.CRLs[0], "/ca.crl") || !clients.Lenient || !strings.HasSuffix(clients.Deny, "/denied.txt") {
-		t.Errorf("client certificates: %+v", clients)
+	if secure := l.TLS; len(secure.ClientCRL) != 1 || !strings.HasSuffix(secure.ClientCRL[0], "/ca.crl") || secure.ClientCRLMissing != "allow" || !strings.HasSuffix(secure.ClientDeny, "/denied.txt") {
+		t.Errorf("client certificates: %+v", secure)
 	}
 	lab := c.Listeners[2].TLS.Certificates
-	if len(lab) != 5 || lab[0] != l.TLS.Certificates[0] || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != 36*time.Hour ||
+	if len(lab) != 5 || *lab[0].Files != *l.TLS.Certificates[0].Files || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != setting.Duration(36*time.Hour) ||
 		fmt.Sprint(lab[1].Internal.Hosts) != "[lab.internal *.lab.internal]" {
 		t.Errorf("certificates: %+v", lab)
 	}
 	a, byRFC, byHuawei := lab[2].ACME, lab[3].ACME.DNS, lab[4].ACME.DNS
 	if a.Directory != "https://ca.corp.example/directory" || fmt.Sprint(a.Hosts) != "[lab.corp.example]" || a.Email != "ops@corp.example" ||
 		!strings.HasSuffix(a.CA, "/ca.pem") || !strings.HasSuffix(a.Dir, "/acme") || a.Key != certs.RSA || a.Challenge != certs.HTTP01 ||
-		a.Binding.KeyID != "lab" || a.Binding.Key.Env != "TSIG" || lab[3].ACME.Key != certs.ECDSA || c.HTTPChallenge != ":80" {
-		t.Errorf("acme: %+v, %s", a, c.HTTPChallenge)
+		a.Binding.KeyID != "lab" || a.Binding.Key.Env != "TSIG" || lab[3].ACME.Key != certs.ECDSA || c.HTTPChallenge.Address.Listen() != ":80" {
+		t.Errorf("acme: %+v, %v", a, c.HTTPChallenge)
 	}
 	if r := byRFC.RFC2136; r.Server != "ns.corp.example:53" || r.KeyName != "gateway" || r.Algorithm != "hmac-sha512" || r.Key.Env != "TSIG" ||
 		fmt.Sprint(byRFC.Resolvers) != "[10.0.0.53:53]" {
@@ -110,10 +110,11 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("huaweicloud: %+v", h)
 	}
 	u := c.Upstreams[1]
-	if u.Name != "bss" || u.URL().String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.Policy != "strict" ||
-		u.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.CAFile, "/ca.pem") || u.Timeout != 30*time.Second ||
+	if u.Name != "bss" || u.URL().String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.TLS.Policy != "strict" ||
+		u.TLS.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.TLS.CA, "/ca.pem") || u.Timeout != 30*time.Second ||
 		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" ||
-		len(u.Pins) != 2 || u.Pins[0] != (tlspolicy.Pin{}) || u.Pins[1] == u.Pins[0] || !strings.HasSuffix(u.CertFile, "/tls.crt") || !strings.HasSuffix(u.KeyFile, "/tls.key") {
+		len(u.TLS.Pins) != 2 || u.TLS.Pins[0] != (tlspolicy.Pin{}) || u.TLS.Pins[1] == u.TLS.Pins[0] ||
+		!strings.HasSuffix(u.TLS.ClientCertificate.Cert, "/tls.crt") || !strings.HasSuffix(u.TLS.ClientCertificate.Key, "/tls.key") {
 		t.Errorf("upstream: %+v", u)
 	}
 	operations, err := c.Operations()
@@ -125,7 +126,7 @@ func TestFullReachesConfig(t *testing.T) {
 		"[ListOrders] [X-Trace] [X-Trace-Id] [application/json application/xml]" {
 		t.Errorf("endpoint: %+v", declared)
 	}
-	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.Policy != "" || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL().String() != "http://localhost" {
+	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.TLS != nil || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL().String() != "http://localhost" {
 		t.Errorf("upstream: %+v", a)
 	}
 	main := c.Credentials[1]
@@ -144,15 +145,20 @@ func TestFullReachesConfig(t *testing.T) {
 	if s := c.Sources; s.Max != 100 || s.Rate.Burst != 5 || s.Rate.PerSecond != 100.0/3600 {
 		t.Errorf("sources: %+v", s)
 	}
-	audit := Audit{
-		Dir: "/var/lib/tollgate/audit", SegmentSize: 1 << 30, Reserve: 8 << 20, Deadline: 500 * time.Millisecond,
-		Name: "corp.example/billing", KeyFile: c.Audit.KeyFile, HashKeyFile: c.Audit.HashKeyFile, CheckpointEvery: time.Minute, CheckpointRecords: 1000,
-		Copies: []CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {}}, Keep: 90 * setting.Day, IndexFile: "/var/cache/tollgate/index.sqlite",
+	log := audit.Config{
+		Dir: "/var/lib/tollgate/audit", SegmentSize: 1 << 30, Reserve: 8 << 20, Deadline: setting.Duration(500 * time.Millisecond),
+		Name: "corp.example/billing", Key: c.Audit.Key, HashKey: c.Audit.HashKey,
+		Checkpoints: audit.Checkpoints{
+			Every: setting.Duration(time.Minute), Records: 1000, Copies: []audit.CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {Stdout: true}},
+		},
+		Keep: setting.Duration(90 * setting.Day), KeepLess: true, Index: audit.IndexConfig{Enabled: true, File: "/var/cache/tollgate/index.sqlite"},
 	}
-	if !strings.HasSuffix(c.Audit.KeyFile, "/audit.key") || !strings.HasSuffix(c.Audit.HashKeyFile, "/audit-hash.key") || !reflect.DeepEqual(c.Audit, audit) || c.Admin != (Admin{"tcp", "[::1]:9090"}) || c.Log != (Log{"debug", "console"}) {
+	if !strings.HasSuffix(c.Audit.Key.File, "/audit.key") || !strings.HasSuffix(c.Audit.HashKey.File, "/audit-hash.key") || !reflect.DeepEqual(c.Audit, log) ||
+		c.Admin.Address.String() != "[::1]:9090" || c.Log != (Log{"debug", "console"}) {
 		t.Errorf("got %+v %+v %+v", c.Audit, c.Admin, c.Log)
 	}
-	want := Bounds{1e6, 1e8, 64 << 10, 16 << 10, 1e6, 10, 1000, 1 << 30, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second, 0}
+	seconds := func(n int) setting.Duration { return setting.Duration(n) * setting.Duration(time.Second) }
+	want := Bounds{1e6, 1e8, 64 << 10, 16 << 10, 1e6, 10, 1 << 30, 1000, seconds(1), seconds(2), seconds(3), seconds(4), 0}
 	if c.Bounds != want {
 		t.Errorf("bounds: %+v", c.Bounds)
 	}
@@ -161,17 +167,18 @@ func TestFullReachesConfig(t *testing.T) {
 // TestNoDefaultIsForgotten finds settings that a new field would leave at zero.
 func TestNoDefaultIsForgotten(t *testing.T) {
 	c := parseFile(t, "testdata/minimal.good.yml")
-	for _, v := range []any{c.Bounds, c.Audit, c.Log, c.Sources} {
+	for _, v := range []any{c.Bounds, c.Audit, c.Audit.Key, c.Audit.HashKey, c.Audit.Checkpoints, c.Audit.Index, c.Log, c.Sources} {
 		for i := range reflect.ValueOf(v).NumField() {
 			name := fmt.Sprintf("%T.%s", v, reflect.TypeOf(v).Field(i).Name)
-			meant := slices.Contains([]string{"config.Audit.Name", "config.Audit.Copies", "config.Audit.Keep"}, name)
+			meant := slices.Contains([]string{"audit.Config.Name", "audit.Checkpoints.Copies", "audit.Config.Keep", "audit.Config.KeepLess"}, name)
 			if reflect.ValueOf(v).Field(i).IsZero() && !meant {
 				t.Errorf("%s has no default", name)
 			}
 		}
 	}
 	u := c.Upstreams[0]
-	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.Policy != "huawei-high" {
+	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.TLS.Policy != "huawei-high" ||
+		u.TLS.ServerName != "bss.myhuaweicloud.com" {
 		t.Errorf("upstream: %+v", u)
 	}
 }
@@ -205,18 +212,18 @@ func TestProblemsHavePaths(t *testing.T) {
 // TestAuditFiles: the files beside the log are relative to the file, and in the log's folder unless they are given.
 func TestAuditFiles(t *testing.T) {
 	a := parseFile(t, "testdata/minimal.good.yml").Audit
-	if want := filepath.Join(a.Dir, "signing.key"); a.KeyFile != want {
-		t.Errorf("key file %s, want %s", a.KeyFile, want)
+	if want := filepath.Join(a.Dir, "signing.key"); a.Key.File != want {
+		t.Errorf("key file %s, want %s", a.Key.File, want)
 	}
-	if want := filepath.Join(a.Dir, "hash.key"); a.HashKeyFile != want {
-		t.Errorf("hash key file %s, want %s", a.HashKeyFile, want)
+	if want := filepath.Join(a.Dir, "hash.key"); a.HashKey.File != want {
+		t.Errorf("hash key file %s, want %s", a.HashKey.File, want)
 	}
-	if want := filepath.Join(a.Dir, "index.sqlite"); a.IndexFile != want {
-		t.Errorf("index file %s, want %s", a.IndexFile, want)
+	if want := filepath.Join(a.Dir, "index.sqlite"); a.Index.File != want {
+		t.Errorf("index file %s, want %s", a.Index.File, want)
 	}
 	b := parseFile(t, "testdata/audit_index_off.good.yml").Audit
 	want := filepath.Join(filepath.Dir(b.Dir), "witness/c.jsonl")
-	if len(b.Copies) != 1 || b.Copies[0].File != want || b.IndexFile != "" || b.Keep != 400*setting.Day {
+	if copies := b.Checkpoints.Copies; len(copies) != 1 || copies[0].File != want || b.Index.Enabled || b.Keep != setting.Duration(400*setting.Day) {
 		t.Errorf("got %+v, want a copy in %s", b, want)
 	}
 }
@@ -234,19 +241,5 @@ func TestCopyBehindALink(t *testing.T) {
 	text := strings.Replace(string(source), "{dir: audit}", "{dir: audit, checkpoints: {copies: [{file: elsewhere/c.jsonl}]}}", 1)
 	if _, err := Parse("f", []byte(text), dir, testOptions()); err == nil || !strings.Contains(err.Error(), "proves nothing") {
 		t.Errorf("got %v", err)
-	}
-}
-
-// TestLogNames: the names that this package takes are those that package checkpoint takes.
-func TestLogNames(t *testing.T) {
-	names := []string{"", strings.Repeat("x", 200), strings.Repeat("x", 201), "tollgate/5f3a9c20d1e84b67", "a b", "a\nb", "ä"}
-	for c := range 256 {
-		names = append(names, "a"+string([]byte{byte(c)})+"b")
-	}
-	for _, name := range names {
-		_, err := checkpoint.NewKey(name)
-		if got := new(logName).UnmarshalText([]byte(name)); (got == nil) != (err == nil) {
-			t.Errorf("%q: %v here, %v there", name, got, err)
-		}
 	}
 }

@@ -91,7 +91,7 @@ func deployed(t *testing.T, name string, text []byte) *Config {
 	for _, note := range c.Notes() {
 		t.Errorf("%s: %s", name, note)
 	}
-	if c.Admin.Address == "" || c.Audit.Dir != "/var/lib/tollgate/audit" {
+	if c.Admin == nil || c.Audit.Dir != "/var/lib/tollgate/audit" {
 		t.Errorf("%s: admin %+v, audit %+v", name, c.Admin, c.Audit)
 	}
 	return c
@@ -126,7 +126,7 @@ func testManifests(t *testing.T, path string, data []byte) {
 		t.Errorf("%+v: the kubelet gives the group all files again at each start", s)
 	}
 	gateway := append(pod.InitContainers, pod.Containers...)[0]
-	stop := config.Bounds.Drain + time.Duration(gateway.Lifecycle.PreStop.Sleep.Seconds)*time.Second
+	stop := time.Duration(config.Bounds.Drain) + time.Duration(gateway.Lifecycle.PreStop.Sleep.Seconds)*time.Second
 	if grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop {
 		t.Errorf("the pod is killed after %v, the gateway takes up to %v", grace, stop)
 	}
@@ -172,7 +172,7 @@ func TestUnit(t *testing.T) {
 	if match == nil {
 		t.Fatal("the unit has no TimeoutStopSec")
 	}
-	if timeout, err := time.ParseDuration(string(match[1])); err != nil || timeout <= c.Bounds.Drain {
+	if timeout, err := time.ParseDuration(string(match[1])); err != nil || timeout <= time.Duration(c.Bounds.Drain) {
 		t.Errorf("the unit kills after %v (%v), the gateway drains for %v", timeout, err, c.Bounds.Drain)
 	}
 	wanted := regexp.MustCompile(`/run/credentials/tollgate\.service/(\w+)`).FindAllSubmatch(central, -1)

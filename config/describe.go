@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
@@ -22,7 +24,7 @@ func (c *Config) Describe(w io.Writer) error {
 	if err := d.make(c); err != nil {
 		return err
 	}
-	d.listeners(c.Listeners)
+	d.listeners(c)
 	d.upstreams(c.Upstreams)
 	d.section("tls", d.plan.String())
 	d.credentials(c)
@@ -79,26 +81,26 @@ func (d describer) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.w, "  "+format+"\n", args...)
 }
 
-func (d describer) listeners(listeners []*Listener) {
+func (d describer) listeners(c *Config) {
 	d.section("listeners")
-	for _, l := range listeners {
-		d.line("%s: %s %s, %s", l.Name, l.Network, l.Address, l.protection())
-		d.line("  hosts: %s", orAny(l.Hosts))
+	for _, l := range c.Listeners {
+		d.line("%s: %s %s, %s", l.Name, l.Address.Network(), l.Address.Listen(), l.protection())
+		d.line("  hosts: %s", orAny(setting.Texts(l.Hosts)))
 		d.certificates(l.TLS)
-		for _, r := range l.Routes {
+		for _, r := range c.Routes(l) {
 			d.line("  serves %s%s", strings.Join(r.Upstreams, ", "), underHosts(r.Hosts))
 		}
 	}
 }
 
-func (d describer) certificates(t *ListenerTLS) {
+func (d describer) certificates(t *certs.ListenerTLS) {
 	if t == nil {
 		return
 	}
 	for _, c := range t.Certificates {
-		d.line("  certificate: %s", c.describe())
+		d.line("  certificate: %s", describeCertificate(c))
 	}
-	for _, line := range t.describeClients() {
+	for _, line := range describeClients(t) {
 		d.line("  %s", line)
 	}
 }
@@ -110,9 +112,9 @@ func (l *Listener) protection() string {
 		return "plain HTTP on this machine; everybody who reaches it is caller " + l.Caller
 	case l.TLS == nil:
 		return "plain HTTP on this machine; callers identify themselves"
-	case l.TLS.Clients.CA == "":
+	case l.TLS.ClientCA == "":
 		return "TLS policy " + l.TLS.Policy + "; no client certificates"
-	case l.TLS.RequireClientCert:
+	case l.TLS.ClientCertificate == "required":
 		return "TLS policy " + l.TLS.Policy + "; client certificate required"
 	}
 	return "TLS policy " + l.TLS.Policy + "; client certificate optional"
@@ -136,15 +138,22 @@ func (d describer) upstreams(upstreams []*Upstream) {
 	d.section("upstreams")
 	for _, u := range upstreams {
 		d.line("%s: %s, %s, %s%s", u.Name, u.target(), d.what(u), u.signing(), d.deprecation(u))
-		for _, p := range u.Pins {
-			d.line("  pin: %s%v", pinPrefix, p)
-		}
-		if u.CertFile != "" {
-			d.line("  client certificate: files %s, %s", u.CertFile, u.KeyFile)
-		}
+		d.upstreamTLS(u.TLS)
 		for _, line := range d.recorded(u) {
 			d.line("  %s", line)
 		}
+	}
+}
+
+func (d describer) upstreamTLS(t *certs.UpstreamTLS) {
+	if t == nil {
+		return
+	}
+	for _, p := range t.Pins {
+		d.line("  pin: %s%v", tlspolicy.PinPrefix, p)
+	}
+	if t.ClientCertificate != nil {
+		d.line("  client certificate: %s", describeFiles(t.ClientCertificate))
 	}
 }
 
@@ -170,10 +179,10 @@ func (u *Upstream) target() string {
 	switch {
 	case u.Socket != "":
 		return "unix:" + u.Socket
-	case u.Policy == "":
+	case u.TLS == nil:
 		return u.URL().String()
 	}
-	return u.URL().String() + " (TLS policy " + u.Policy + ")"
+	return u.URL().String() + " (TLS policy " + u.TLS.Policy + ")"
 }
 
 func (d describer) what(u *Upstream) string {
@@ -297,11 +306,15 @@ func (d describer) limits(c *Config) {
 }
 
 func (d describer) rest(c *Config) {
-	d.section("audit", c.Audit.describe()...)
-	d.section("admin", orNone(strings.TrimSpace(c.Admin.Network+" "+c.Admin.Address)))
-	if c.HTTPChallenge != "" {
-		d.section("http challenges", "answered at "+c.HTTPChallenge)
+	d.section("audit", describeAudit(&c.Audit)...)
+	admin := "none"
+	if c.Admin != nil {
+		admin = c.Admin.Address.Network() + " " + c.Admin.Address.Listen()
+	}
+	d.section("admin", admin)
+	if c.HTTPChallenge != nil {
+		d.section("http challenges", "answered at "+c.HTTPChallenge.Address.Listen())
 	}
 	d.section("bounds", fmt.Sprintf("bodies of %v, all together %v; %d calls at a time; %v to stop",
-		setting.Size(c.Bounds.Body), setting.Size(c.Bounds.Bodies), c.Bounds.Calls, c.Bounds.Drain))
+		c.Bounds.Body, c.Bounds.Bodies, c.Bounds.Calls, time.Duration(c.Bounds.Drain)))
 }

@@ -17,7 +17,7 @@ func (b *builder) takeNotes() {
 		b.noteCaller(c.Name)
 	}
 	for _, u := range b.config.Upstreams {
-		if !slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.serves(u.Name) }) {
+		if !slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return slices.Contains(l.Upstreams, u.Name) }) {
 			b.note("upstream %s is served by no listener", u.Name)
 		}
 	}
@@ -28,9 +28,9 @@ func (b *builder) takeNotes() {
 	}
 	b.noteAccounts()
 	for _, u := range b.config.Upstreams {
-		if u.Timeout > b.config.Bounds.Drain {
+		if u.Timeout > time.Duration(b.config.Bounds.Drain) {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
-				u.Name, setting.Duration(u.Timeout), setting.Duration(b.config.Bounds.Drain))
+				u.Name, setting.Duration(u.Timeout), b.config.Bounds.Drain)
 		}
 	}
 	for _, u := range b.config.Upstreams {
@@ -126,7 +126,7 @@ func (f PrivateFile) Exposure() string {
 
 func (b *builder) noteCaller(name string) {
 	c := b.file.Callers[name]
-	fixed := slices.ContainsFunc(b.file.Listeners, func(l listenerConfig) bool { return l.Caller == name })
+	fixed := slices.ContainsFunc(b.file.Listeners, func(l Listener) bool { return l.Caller == name })
 	if len(c.Auth) == 0 && !fixed {
 		b.note("caller %s cannot be identified: it has no auth, and no listener has it as its caller", name)
 	}
@@ -134,7 +134,7 @@ func (b *builder) noteCaller(name string) {
 		b.note("caller %s has no grants: whatever it calls is refused", name)
 	}
 	byCertificate := slices.ContainsFunc(c.Auth, func(a authConfig) bool { return a.Certificate != nil })
-	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.Clients.CA != "" })
+	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.ClientCA != "" })
 	if byCertificate && !asked {
 		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)
 	}
@@ -146,8 +146,4 @@ func (s *fileConfig) grants() []grantConfig {
 		grants = append(grants, s.Callers[name].Grants...)
 	}
 	return grants
-}
-
-func (l *Listener) serves(upstream string) bool {
-	return slices.ContainsFunc(l.Routes, func(r Route) bool { return slices.Contains(r.Upstreams, upstream) })
 }

@@ -63,12 +63,12 @@ func (c *Config) Policies() (map[string]*tlspolicy.Policy, error) {
 		}
 		policies[name] = p
 	}
-	for _, custom := range c.TLSPolicies {
-		p, err := tlspolicy.New(custom)
+	for _, name := range sortedNames(c.TLSPolicies) {
+		p, err := tlspolicy.New(name, c.TLSPolicies[name])
 		if err != nil {
 			return nil, err
 		}
-		policies[custom.Name] = p
+		policies[name] = p
 	}
 	return policies, nil
 }
@@ -81,8 +81,8 @@ func (c *Config) TLSPlan(policies map[string]*tlspolicy.Policy) (tlspolicy.Plan,
 func planTLS(upstreams []*Upstream, listeners []*Listener, policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
 	var uses []tlspolicy.Use
 	for _, u := range upstreams {
-		if p := policies[u.Policy]; p != nil {
-			uses = append(uses, tlspolicy.Use{Where: "upstream " + u.Name, Policy: p, Role: tlspolicy.RoleClient})
+		if u.TLS != nil && policies[u.TLS.Policy] != nil {
+			uses = append(uses, tlspolicy.Use{Where: "upstream " + u.Name, Policy: policies[u.TLS.Policy], Role: tlspolicy.RoleClient})
 		}
 	}
 	for _, l := range listeners {

@@ -8,21 +8,25 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
 
+	"tollgate/audit"
 	"tollgate/config/strictyaml"
+	"tollgate/internal/certs"
+	"tollgate/tlspolicy"
 )
 
 // The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // folders are those of the packages that have sections.
-var folders = []string{"config", "internal/setting"}
+var folders = []string{"config", "internal/setting", "audit", "internal/certs", "tlspolicy"}
 
 // description is what the source of a section says of it.
 type description struct {
-	file   string            // "config/fileconfig.go"
+	file   string            // "audit/config.go"
 	fields map[string]string // comments, by field
 }
 
@@ -111,12 +115,24 @@ func fileTypes() []reflect.Type {
 	return found
 }
 
+// named are the sections whose name in schema and manual does not follow from that of their type.
+var named = map[reflect.Type]string{reflect.TypeFor[certs.ACMEDNS](): "acmeDNS", reflect.TypeFor[tlspolicy.Config](): "tlsPolicy"}
+
+// inPackage are the sections whose names say too little without that of their package.
+var inPackage = []reflect.Type{reflect.TypeFor[audit.KeyConfig](), reflect.TypeFor[audit.HashKeyConfig](), reflect.TypeFor[audit.IndexConfig]()}
+
 // sectionName is what schema and manual call a section: listenerTLSConfig is listenerTLS, tlsPolicyConfig is tlsPolicy. A type that is
-// called Config has the name of its package.
+// called Config has the name of its package, and so in front have those of [inPackage].
 func sectionName(t reflect.Type) string {
+	if name, ok := named[t]; ok {
+		return name
+	}
 	name := strings.TrimSuffix(t.Name(), "Config")
 	if name == "" {
 		return path.Base(t.PkgPath())
+	}
+	if slices.Contains(inPackage, t) {
+		return path.Base(t.PkgPath()) + name
 	}
 	capitals := len(name) - len(strings.TrimLeft(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 	if capitals > 1 && capitals < len(name) && unicode.IsLower(rune(name[capitals])) {
@@ -147,6 +163,7 @@ func TestSectionNames(t *testing.T) {
 	for section, want := range map[reflect.Type]string{
 		reflect.TypeFor[ACMEConfig](): "acme", reflect.TypeFor[RFC2136](): "rfc2136", reflect.TypeFor[TLSPolicy](): "tlsPolicy",
 		reflect.TypeFor[Config](): "config", reflect.TypeFor[listenerTLS](): "listenerTLS", reflect.TypeFor[huaweiDNSConfig](): "huaweiDNS",
+		reflect.TypeFor[audit.HashKeyConfig](): "auditHashKey",
 	} {
 		if got := sectionName(section); got != want {
 			t.Errorf("%v: %q, want %q", section, got, want)

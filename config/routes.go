@@ -5,62 +5,60 @@ import (
 	"slices"
 )
 
-// routes divides what a listener serves by Host: one route for each upstream that has hosts, and one that all others
-// share. Within a route, no two operations may answer the same call.
-func (b *builder) routes(path string, l *Listener, upstreams []*Upstream) []Route {
+// Route is what is served under some Host names of a listener.
+type Route struct {
+	// Hosts are lower case, without port; empty: every host that no other route of the listener names.
+	Hosts     []string
+	Upstreams []string // names, sorted; see [Router]
+}
+
+// Routes divide what a listener serves by Host: one route for each upstream that has hosts, and one that all others share.
+func (c *Config) Routes(l *Listener) []Route {
 	var routes []Route
-	var shared []*Upstream
-	for i, u := range upstreams {
-		if len(u.Hosts) == 0 {
-			shared = append(shared, u)
-			continue
-		}
-		if b.hostsTaken(path, l, u, upstreams[:i]) {
-			continue
-		}
-		if r, ok := b.route(path, []*Upstream{u}); ok {
-			r.Hosts = slices.Sorted(slices.Values(u.Hosts))
-			routes = append(routes, r)
+	var shared Route
+	for _, name := range l.Upstreams {
+		if u := c.Upstream(name); len(u.Hosts) > 0 {
+			routes = append(routes, Route{Hosts: slices.Sorted(slices.Values(u.Hosts)), Upstreams: []string{name}})
+		} else {
+			shared.Upstreams = append(shared.Upstreams, name)
 		}
 	}
-	if len(shared) == 0 || b.overlap(path, l, shared) {
-		return routes
-	}
-	if r, ok := b.route(path, shared); ok {
-		routes = append(routes, r)
+	if len(shared.Upstreams) > 0 {
+		slices.Sort(shared.Upstreams)
+		routes = append(routes, shared)
 	}
 	return routes
 }
 
-// hostsTaken reports a host that an earlier upstream of the listener has.
-func (b *builder) hostsTaken(path string, l *Listener, u *Upstream, earlier []*Upstream) bool {
-	for _, other := range earlier {
-		for _, h := range u.Hosts {
-			if slices.Contains(other.Hosts, h) {
-				b.problem(path+".upstreams", "", "host %s belongs to both upstreams %s and %s on listener %s", h, other.Name, u.Name, l.Name)
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// overlap reports pairs of upstreams that share a route and have operations for the same calls.
-func (b *builder) overlap(path string, l *Listener, upstreams []*Upstream) bool {
-	found := false
+// checkRoutes reports hosts that belong to two upstreams of a listener, and pairs of upstreams that share a route and have operations for
+// the same calls.
+func (b *builder) checkRoutes(path string, l *Listener, upstreams []*Upstream) {
 	for i, u := range upstreams {
 		for _, other := range upstreams[:i] {
-			_, _, err := Router([]string{other.Name, u.Name}, b.operations)
-			if err == nil {
-				continue
+			if b.hostTaken(path, l, u, other) {
+				break
 			}
-			all := leaves(err)
-			b.problem(path+".upstreams", fmt.Sprintf("give one of them hosts: of its own, such as hosts: [%s.gateway.corp.example], or a listener of its own", u.Name),
-				"upstreams %s and %s overlap on listener %s: %v%s", other.Name, u.Name, l.Name, all[0], more(len(all)-1))
-			found = true
+			if len(u.Hosts) == 0 && len(other.Hosts) == 0 {
+				b.overlap(path, l, u, other)
+			}
 		}
 	}
-	return found
+}
+
+func (b *builder) hostTaken(path string, l *Listener, u, other *Upstream) bool {
+	i := slices.IndexFunc(u.Hosts, func(h string) bool { return slices.Contains(other.Hosts, h) })
+	if i >= 0 {
+		b.problem(path+".upstreams", "", "host %s belongs to both upstreams %s and %s on listener %s", u.Hosts[i], other.Name, u.Name, l.Name)
+	}
+	return i >= 0
+}
+
+func (b *builder) overlap(path string, l *Listener, u, other *Upstream) {
+	if _, _, err := Router([]string{other.Name, u.Name}, b.operations); err != nil {
+		all := leaves(err)
+		b.problem(path+".upstreams", fmt.Sprintf("give one of them hosts: of its own, such as hosts: [%s.gateway.corp.example], or a listener of its own", u.Name),
+			"upstreams %s and %s overlap on listener %s: %v%s", other.Name, u.Name, l.Name, all[0], more(len(all)-1))
+	}
 }
 
 func more(n int) string {
@@ -68,16 +66,4 @@ func more(n int) string {
 		return ""
 	}
 	return fmt.Sprintf(" (and %d more)", n)
-}
-
-func (b *builder) route(path string, upstreams []*Upstream) (r Route, ok bool) {
-	for _, u := range upstreams {
-		r.Upstreams = append(r.Upstreams, u.Name)
-	}
-	slices.Sort(r.Upstreams)
-	if _, _, err := Router(r.Upstreams, b.operations); err != nil {
-		b.problem(path+".upstreams", "", "%v", firstLeaf(err))
-		return r, false
-	}
-	return r, true
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -13,7 +14,7 @@ func TestRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	sites := map[string]string{"": "cn", "intl.localhost": "intl"} // by host; the route without one is for all others
-	for _, route := range c.Listeners[0].Routes {
+	for _, route := range c.Routes(c.Listeners[0]) {
 		want := sites[strings.Join(route.Hosts, " ")]
 		router, of, err := Router(route.Upstreams, operations)
 		if err != nil {
@@ -62,6 +63,20 @@ func TestEuropeanSite(t *testing.T) {
 	}
 }
 
+// TestSocketOfAListener: a listener has the name that stands in the file, and a path that depends on no folder.
+func TestSocketOfAListener(t *testing.T) {
+	dir := testDir(t)
+	l := parseFile(t, "testdata/unix_sockets.good.yml").Listeners[0]
+	if l.Name != "unix:gw.sock" || l.Address.Socket == "gw.sock" || !filepath.IsAbs(l.Address.Socket) {
+		t.Errorf("%+v", l)
+	}
+	text := "listeners: [{address: 'unix:gw.sock', caller: app}]\nadmin: {address: 'unix:" + filepath.Join(dir, "gw.sock") + "'}\n" +
+		"upstreams: {up: {url: https://bss.myhuaweicloud.com, catalog: cn}}\ncallers: {app: {}}\naudit: {dir: audit}\n"
+	if _, err := Parse("x.yml", []byte(text), dir, testOptions()); err == nil || !strings.Contains(err.Error(), "this is the address of listener unix:gw.sock too") {
+		t.Errorf("one socket, written in two ways: %v", err)
+	}
+}
+
 // TestAcceptedHosts holds loopback listeners to names of this machine and configured ones: a web page that resolves its own name
 // to 127.0.0.1 must not be served.
 func TestAcceptedHosts(t *testing.T) {
@@ -76,7 +91,7 @@ func TestAcceptedHosts(t *testing.T) {
 			continue
 		}
 		for i := range got {
-			if got[i] != want[i] {
+			if string(got[i]) != want[i] {
 				t.Errorf("%s: accepts %v, want %v", file, got, want)
 			}
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"tollgate/catalog"
+	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 	"tollgate/signing"
 )
@@ -55,7 +57,7 @@ func (b *builder) buildUpstream(path, name string, s *upstreamConfig) *Upstream 
 		u.Scheme, u.Host, u.Socket = s.URL.URL.Scheme, s.URL.URL.Host, setting.Resolve(b.dir, s.URL.Socket)
 	}
 	b.checkSigning(path, s)
-	b.upstreamTLS(path, u, s)
+	b.upstreamTLS(path, u, s.TLS)
 	if u.isEuropean() {
 		u.Currency = noCurrency
 	}
@@ -75,7 +77,11 @@ const noCurrency = "XXX"
 // isEuropean reports whether the upstream is the provider's European site. It speaks the catalog of the international one, but no
 // page says what its amounts are in.
 func (u *Upstream) isEuropean() bool {
-	return slices.ContainsFunc([]string{u.ServerName, u.URL().Hostname()}, func(name string) bool {
+	names := []string{u.URL().Hostname()}
+	if u.TLS != nil {
+		names = append(names, string(u.TLS.ServerName))
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
 		return strings.HasSuffix("."+strings.ToLower(strings.TrimSuffix(name, ".")), ".myhuaweicloud.eu")
 	})
 }
@@ -95,33 +101,28 @@ func (b *builder) checkSigning(path string, s *upstreamConfig) {
 	}
 }
 
-func (b *builder) upstreamTLS(path string, u *Upstream, s *upstreamConfig) {
-	if s.URL.URL == nil { // reported when it was read
+func (b *builder) upstreamTLS(path string, u *Upstream, t *certs.UpstreamTLS) {
+	switch {
+	case u.Scheme == "": // reported when it was read
 		return
-	}
-	if u.Scheme != "https" {
-		if s.TLS != nil {
-			b.problem(path+".tls", "use an https:// url, or remove tls", "the url is plain http, so there is no TLS")
-		}
+	case u.Scheme != "https" && t != nil:
+		b.problem(path+".tls", "use an https:// url, or remove tls", "the url is plain http, so there is no TLS")
 		return
+	case u.Scheme != "https":
+		return
+	case t == nil:
+		t = new(certs.UpstreamTLS{}.Default())
 	}
-	t := s.TLS
-	if t == nil {
-		def := upstreamTLSConfig{}.Default()
-		t = &def
-	}
-	u.Policy = b.policy(path+".tls.policy", t.Policy)
-	u.CAFile = setting.Resolve(b.dir, t.CA)
-	u.ServerName = string(t.ServerName)
-	if u.ServerName == "" {
-		u.ServerName = u.URL().Hostname()
-	}
-	b.checkBundle(path+".tls.ca", "upstream "+u.Name, u.CAFile)
-	u.Pins = b.pins(path+".tls.pins", t.Pins)
-	if c := t.ClientCertificate; c != nil {
-		u.CertFile, u.KeyFile = setting.Resolve(b.dir, c.Cert), setting.Resolve(b.dir, c.Key)
-		b.private(path+".tls.client_certificate.key", u.KeyFile)
-		b.noteChain("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", u.CertFile, u.KeyFile))
+	u.TLS = t
+	b.policy(path+".tls.policy", t.Policy)
+	b.absolute(&t.CA)
+	t.ServerName = cmp.Or(t.ServerName, setting.Host(u.URL().Hostname()))
+	b.checkBundle(path+".tls.ca", "upstream "+u.Name, t.CA)
+	b.checkPins(path+".tls.pins", t.Pins)
+	if files := t.ClientCertificate; files != nil {
+		b.absolute(&files.Cert, &files.Key)
+		b.private(path+".tls.client_certificate.key", files.Key)
+		b.noteChain("upstream "+u.Name, b.checkPair(path+".tls.client_certificate", files))
 	}
 }
 

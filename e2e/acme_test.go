@@ -35,6 +35,7 @@ import (
 	"tollgate/internal/certs"
 	"tollgate/internal/certs/acme"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
 )
@@ -231,7 +232,7 @@ func (a *authority) config(change ...func(*acme.Config)) acme.Config {
 	roots.AddCert(a.server.Certificate())
 	c := acme.Config{
 		Roots: roots, ACMEConfig: certs.ACMEConfig{
-			Directory: a.server.URL + "/dir", Hosts: []string{"a.lab.test"}, Email: "ops@lab.test", Challenge: certs.HTTP01, Dir: filepath.Join(a.t.TempDir(), "acme"),
+			Directory: a.server.URL + "/dir", Hosts: []setting.CertificateHost{"a.lab.test"}, Email: "ops@lab.test", Challenge: certs.HTTP01, Dir: filepath.Join(a.t.TempDir(), "acme"),
 		},
 	}
 	for _, f := range change {
@@ -323,7 +324,7 @@ func (a *authority) wantGood(r *replica, name string) *x509.Certificate {
 // TestACMEHTTP gets certificates with keys of both kinds into one directory, and reads them back while the authority is down.
 func TestACMEHTTP(t *testing.T) {
 	a := newAuthority(t, authorityOptions{})
-	first := a.config(func(c *acme.Config) { c.Hosts = []string{"a.lab.test", "b.lab.test"} })
+	first := a.config(func(c *acme.Config) { c.Hosts = []setting.CertificateHost{"a.lab.test", "b.lab.test"} })
 	second := first
 	second.Key = certs.RSA
 	one, two := a.open(first), a.open(second)
@@ -340,7 +341,7 @@ func TestACMEHTTP(t *testing.T) {
 	for _, r := range []*replica{one, one, two, two} {
 		r.awaitSaid(t, inUse)
 	}
-	for _, name := range first.Hosts {
+	for _, name := range setting.Texts(first.Hosts) {
 		if _, ok := a.wantGood(one, name).PublicKey.(*ecdsa.PublicKey); !ok {
 			t.Error("not ECDSA")
 		}
@@ -370,22 +371,17 @@ func (a *authority) gatewayListener(r *replica, clients *x509.CertPool) (given *
 	config := policy.Server(tlspolicy.Server{
 		GetCertificate: certs.NewSet(r).GetCertificate, Challenge: acme.Answer(r.Source), ClientCAs: clients, RequireClientCert: clients != nil,
 	})
-	listener, given := accept.New(a.tls, accept.Config{TLS: config}), new(atomic.Int64)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			given.Add(1)
-			_ = conn.Close()
-		}
-	}()
+	given = new(atomic.Int64)
+	server := accept.NewServer(a.tls, accept.ServerConfig{
+		Listener: accept.Config{TLS: config}, Handler: http.NotFoundHandler(),
+		Context:       func(ctx context.Context) context.Context { given.Add(1); return ctx },
+		HeaderTimeout: time.Nanosecond, // connections end as soon as they are given out
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve() }()
 	a.t.Cleanup(func() {
-		_ = listener.Close()
-		<-ended
+		_ = server.Close()
+		must(a.t, <-ended)
 	})
 	return given
 }
@@ -427,7 +423,7 @@ func TestACMETLSALPN(t *testing.T) {
 
 func overDNS(a *authority) func(*acme.Config) {
 	return func(c *acme.Config) {
-		c.Hosts, c.Challenge, c.Secrets.TSIG = []string{"*.lab.test"}, certs.DNS01, secret.New(zoneKey)
+		c.Hosts, c.Challenge, c.Secrets.TSIG = []setting.CertificateHost{"*.lab.test"}, certs.DNS01, secret.New(zoneKey)
 		c.DNS = certs.ACMEDNS{Resolvers: []string{a.zone.address}, RFC2136: &certs.RFC2136{Server: a.zone.address, KeyName: "gateway"}}
 	}
 }
@@ -633,7 +629,7 @@ func TestACMETornStorage(t *testing.T) {
 func TestACMEStops(t *testing.T) {
 	a := newAuthority(t, authorityOptions{})
 	before := goleak.IgnoreCurrent()
-	r := a.open(a.config(func(c *acme.Config) { c.Hosts = []string{"a.lab.test", "b.lab.test"} }))
+	r := a.open(a.config(func(c *acme.Config) { c.Hosts = []setting.CertificateHost{"a.lab.test", "b.lab.test"} }))
 	must(t, r.Start(a.tcp.Addr().String())) // nobody answers, so that it is cut off in the middle
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -16,6 +16,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
+	"tollgate/internal/setting"
 )
 
 // smallSegments has the log begin a segment after about eighty padded calls.
@@ -133,7 +134,7 @@ func TestPrune(t *testing.T) {
 func (w *world) oldLog(days int) {
 	w.t.Helper()
 	now := time.Now().Add(-time.Duration(days) * 24 * time.Hour)
-	l, _, err := audit.Open(audit.Config{Dir: w.file("audit"), StallAfter: time.Duration(days) * 48 * time.Hour, Now: func() time.Time { return now }})
+	l, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: w.file("audit"), Deadline: setting.Duration(days) * setting.Duration(48*time.Hour)}, Now: func() time.Time { return now }})
 	if err != nil {
 		w.t.Fatal(err)
 	}

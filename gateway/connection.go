@@ -49,24 +49,16 @@ type connectionKey struct{}
 
 // withConnection adds to the context of a new connection what its calls share.
 func withConnection(ctx context.Context) context.Context {
-	return context.WithValue(ctx, connectionKey{}, newConnection(accept.ConnectionOf(ctx)))
-}
-
-func newConnection(facts *accept.Connection) *connection {
+	facts := accept.ConnectionOf(ctx)
 	c := &connection{
 		Connection: facts, from: source.Parse(facts.Remote), turns: make(chan struct{}, unprovenStreams), proven: make(chan struct{}),
 	}
 	c.source, c.sourcePort = peer(facts.Remote)
-	return c
+	return context.WithValue(ctx, connectionKey{}, c)
 }
 
-// connectionOf returns the connection of a request; one of which nothing is known, and which has no other request, if there is none.
-func connectionOf(ctx context.Context) *connection {
-	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
-		return c
-	}
-	return newConnection(new(accept.Connection))
-}
+// connectionOf returns the connection of a request, which came through a server of [Gateway.Server].
+func connectionOf(ctx context.Context) *connection { return ctx.Value(connectionKey{}).(*connection) }
 
 // peer splits a remote address. Unix sockets have none.
 func peer(remote string) (source string, port uint16) {

@@ -40,6 +40,13 @@ func (c *connection) tlsIn() *logfile.TLS {
 	return first
 }
 
+// unrecorded has the offer go into another record, if it is in this one, which was not written.
+func (c *connection) unrecorded(r *logfile.Record) {
+	if r.TLSIn != nil && r.TLSIn.Offer != nil {
+		c.recorded.Store(nil)
+	}
+}
+
 // evidence remembers that of connections to upstreams.
 type evidence struct {
 	known *lru.Cache[*tls.ConnectionState, *logfile.TLS]

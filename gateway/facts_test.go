@@ -308,7 +308,7 @@ func TestAnIntentThatWouldBeCutIsNotSent(t *testing.T) {
 // TestAmountsFromCallToReport goes the whole way with a real log: what was sent is in the sums, what is in no sum is said to be.
 func TestAmountsFromCallToReport(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	log, _, err := audit.Open(audit.Config{Dir: dir})
+	log, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

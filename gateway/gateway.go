@@ -108,7 +108,8 @@ func (g *Gateway) Publish(plan *Plan) {
 	g.plan.Store(plan)
 }
 
-// Handler serves the listener of this name, as the plan of each call has it. One that the plan does not have serves nothing.
+// Handler serves the listener of this name, as the plan of each call has it, behind a server of [Gateway.Server]. One that the plan does
+// not have serves nothing.
 func (g *Gateway) Handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)

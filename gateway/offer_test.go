@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
@@ -66,6 +67,29 @@ func TestOfferInARefusal(t *testing.T) {
 		}
 		records := s.log.of(logfile.KindRefusal)
 		if len(records) != 2 || records[0].TLSIn.Offer == nil || records[1].TLSIn.Offer != nil {
+			t.Errorf("log:\n%s", s.log.text())
+		}
+	})
+}
+
+// An offer that was in no record, because a caller has had all records that it may have, is in the next one.
+func TestOfferAfterWhatIsNotRecorded(t *testing.T) {
+	both(t, func(t *testing.T, http2 bool) {
+		now := time.Now()
+		s := startTLS(t, func(f *fixture) { f.config.Now = func() time.Time { return now } })
+		for range 600 {
+			s.config.Refusals.Known(now, &logfile.Record{Kind: logfile.KindRefusal, Caller: certCaller})
+		}
+		before := len(s.log.of(logfile.KindRefusal))
+		client := s.client(t, http2, must(s.ca.Client("", certURI)))
+		do(t, client, request(t, "GET", "/nothing", nil)).wantCode(t, "TG.4001")
+		for range 2 {
+			if got := do(t, client, request(t, "GET", "/echo/x", nil)); got.status != 200 {
+				t.Fatalf("answer %d %s", got.status, got.body)
+			}
+		}
+		records := s.log.of(logfile.KindIntent)
+		if len(s.log.of(logfile.KindRefusal)) != before || len(records) != 2 || records[0].TLSIn.Offer == nil || records[1].TLSIn.Offer != nil {
 			t.Errorf("log:\n%s", s.log.text())
 		}
 	})

@@ -193,7 +193,7 @@ func TestReadsDoNotWaitForTheirOutcome(t *testing.T) {
 // caller sees the answer of a payment, the outcome can.
 func TestRealLogIsAheadOfTheCall(t *testing.T) {
 	dir := t.TempDir()
-	log, _, err := audit.Open(audit.Config{Dir: dir})
+	log, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestRealLogIsAheadOfTheCall(t *testing.T) {
 
 // A closed log admits nothing.
 func TestClosedLogAdmitsNothing(t *testing.T) {
-	log, _, err := audit.Open(audit.Config{Dir: t.TempDir()})
+	log, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: t.TempDir()}})
 	if err != nil {
 		t.Fatal(err)
 	}

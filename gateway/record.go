@@ -111,9 +111,10 @@ func (c *call) closing(r *logfile.Record) {
 
 // refuse records a refusal and answers it. Known callers' refusals are recorded each, strangers' are bounded.
 func (c *call) refuse(refusal *Refusal) {
-	now := c.Now()
+	now, written := c.Now(), false
+	var r *logfile.Record // nil: there is no room for one
 	full := func() *logfile.Record {
-		r := c.record(logfile.KindRefusal)
+		r = c.record(logfile.KindRefusal)
 		c.describe(r)
 		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
 		r.Stage = c.stage
@@ -126,12 +127,15 @@ func (c *call) refuse(refusal *Refusal) {
 		return r
 	}
 	if c.identity.Caller != "" {
-		c.Refusals.Known(now, full())
+		written = c.Refusals.Known(now, full())
 	} else {
 		if refusal.Code.Status == http.StatusUnauthorized { // other mistakes are no attempt at another's identity
 			c.Sources.Failed(c.from, c.started)
 		}
-		c.Refusals.Unknown(now, c.from, logfile.Count{Reason: refusal.Code.Reason, Stage: c.stage}, full)
+		written = c.Refusals.Unknown(now, c.from, logfile.Count{Reason: refusal.Code.Reason, Stage: c.stage}, full)
+	}
+	if !written && r != nil {
+		c.connection.unrecorded(r)
 	}
 	c.Observer.Refused(c.result(refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)

@@ -93,8 +93,14 @@ func withSums(f *fixture) {
 	}
 	configs = append(configs, caller.Config{Name: localCaller})
 	f.plan.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
-	f.credentials["partner-main"] = must(credential.New(credential.Config{
-		Facts: credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount}, Scheme: sums{},
+	f.credentials["partner-main"] = partnerBy(sums{})
+}
+
+// partnerBy is the partner's credential, which signs by a scheme and has a token.
+func partnerBy(scheme signing.Scheme) *credential.Credential {
+	return must(credential.New(credential.Config{
+		Facts:  credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount},
+		Scheme: scheme,
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: "AK-sums", SecretKey: secretOf("partner-main"), SecurityToken: secret.New(securityToken)}, nil
 		},
@@ -268,5 +274,39 @@ func TestAuthorizationOfAnotherSchemeIsNoApps(t *testing.T) {
 		if got := refusal != nil; got != (code != "") || got && refusal.Code.Number != code {
 			t.Errorf("%q: %+v, want %q", value, refusal, code)
 		}
+	}
+}
+
+// spelt signs as sums does, and sends one of its headers under another name.
+type spelt struct {
+	sums
+	as string
+}
+
+type speltKey struct {
+	signing.Key
+	as string
+}
+
+func (s spelt) NewKey(accessKey string, secretKey secret.String) signing.Key {
+	return speltKey{s.sums.NewKey(accessKey, secretKey), s.as}
+}
+
+func (k speltKey) Sign(now time.Time, r signing.Request, a signing.Account) ([]signing.Header, error) {
+	added, err := k.Key.Sign(now, r, a)
+	for i := range added {
+		if added[i].Name == "Sum-Pass" {
+			added[i].Name = k.as
+		}
+	}
+	return added, err
+}
+
+// A token would not be hidden that a scheme sends in a header of which the gateway does not know that it holds one.
+func TestHeadersThatAreNotHiddenAreNotSent(t *testing.T) {
+	for _, as := range []string{"sum-pass", "Sum-Other", "X-Other"} {
+		f := start(t, fixed, withSums, func(f *fixture) { f.credentials["partner-main"] = partnerBy(spelt{as: as}) })
+		f.send(t, plain("POST", "/echo/x/y", "{}")).wantCode(t, "TG.9001")
+		f.origin.none(t)
 	}
 }

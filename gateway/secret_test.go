@@ -312,3 +312,20 @@ func TestAnswersDoNotShowTheInside(t *testing.T) {
 		t.Error("the operator was told nothing")
 	}
 }
+
+// The answer of an internal app is what it is, and so is its record, whatever a caller sends in the header of a token.
+func TestAnswersOfAppsAreNotTouched(t *testing.T) {
+	for name, body := range map[string]string{"held": `{"error_code":"E.1","error_msg":"no"}`, "streamed": `{"error_code":"` + strings.Repeat("x", 70_000) + `"}`} {
+		f := start(t, fixed, answering(strings.Replace(jsonAnswer(200, body), "\r\n", "\r\nX-Request-Id: error_code\r\n", 1)))
+		got := f.send(t, plain("GET", "/app/admin/Keys", "", "X-Security-Token: error_code"))
+		if got.status != 200 || got.body != body || got.header.Get("X-Request-Id") == "" {
+			t.Errorf("%s: answer %d %.100s, %v", name, got.status, got.body, got.header)
+		}
+		if a := f.origin.only(t); a.value("X-Security-Token") != "error_code" {
+			t.Errorf("%s: the app did not get its header", name)
+		}
+		if r := f.log.only(t, logfile.KindOutcome); r.RequestID != "error_code" || name == "held" && r.AnswerMAC != f.config.MAC.Of(signing.HashHex([]byte(body))) {
+			t.Errorf("recorded with request id %q and a hash that is not the answer's", r.RequestID)
+		}
+	}
+}

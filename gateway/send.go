@@ -74,16 +74,25 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	if err != nil {
 		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
-	hidden := false
-	for token := range c.tokensIn(request.Header) {
-		a.hide(token)
-		hidden = true
-	}
+	hidden := c.hideTokens(a, request.Header)
 	refusal := c.judge(a)
 	if refusal == nil && hidden && a.coded && len(a.held) > 0 {
 		refusal = c.withheld(a)
 	}
 	return a, refusal
+}
+
+// hideTokens hides the tokens that were sent, and reports whether there were any. What an internal app gets is its caller's, which must
+// not choose what the answer and its record are to be without.
+func (c *call) hideTokens(a *answer, sent http.Header) (hidden bool) {
+	if !c.upstream.Signed {
+		return false
+	}
+	for token := range c.tokensIn(sent) {
+		a.hide(token)
+		hidden = true
+	}
+	return hidden
 }
 
 // tokensIn yields the security tokens in a header that is sent. They are secrets.

@@ -23,8 +23,9 @@ func (c *call) sign(r *http.Request, lease *credential.Lease) error {
 	}
 	add := adder{r.Header, room.values[:0]}
 	for _, h := range added {
-		if _, owned := c.Callers.Schemes().Owns(h.Name); !owned { // it would not be hidden if it is a secret
-			return fmt.Errorf("the header %s is of no scheme that the gateway knows", h.Name)
+		use, owned := c.Callers.Schemes().Owns(h.Name)
+		if !owned || use == signing.Family || h.Name != http.CanonicalHeaderKey(h.Name) { // it would not be hidden if it is a secret
+			return fmt.Errorf("the header %s is none that the gateway knows by name, spelt so", h.Name)
 		}
 		add.add(h.Name, h.Value)
 	}

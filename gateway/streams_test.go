@@ -206,7 +206,7 @@ func TestHeadersAreLetGoOf(t *testing.T) {
 
 func readRequest(t testing.TB, text string) *http.Request {
 	t.Helper()
-	return must(http.ReadRequest(bufio.NewReader(strings.NewReader(text))))
+	return from(new(accept.Connection), must(http.ReadRequest(bufio.NewReader(strings.NewReader(text)))))
 }
 
 // What a stream may send while it waits for its turn counts from the beginning, as far as it is announced.

@@ -24,7 +24,8 @@ func (c *call) verify() *Refusal {
 	}
 	if hash == signing.UnsignedPayload && !c.bodyMayBeUnsigned() {
 		return c.unproven(unsignedPayload, c.operation.Name+" changes something, so the body must be signed, and "+
-			signing.HeaderOf(c.claim.Scheme, signing.ContentHash)+": UNSIGNED-PAYLOAD is taken for reads, and for DELETE without a body, only; the provider's PHP SDK cannot sign bodies, so use another one for this call")
+			signing.HeaderOf(c.claim.Scheme, signing.ContentHash)+": UNSIGNED-PAYLOAD is taken for reads, and for DELETE without a body, only; "+
+			"the provider's PHP SDK cannot sign bodies, so use another one for this call")
 	}
 	if name := c.unsignedChoice(); name != "" {
 		return c.unproven(badSignature, name+" chooses the account, so it must be signed")

@@ -54,7 +54,7 @@ func TestWhoseAccountIsOnRecord(t *testing.T) {
 // What reads of orders and prices tell is on record, in the provider's two generations of names, and moves nothing.
 func TestAmountsOfReads(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	log, _, err := audit.Open(audit.Config{Dir: dir})
+	log, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ const closePatience = 2 * time.Second
 // rememberAccepted takes the keys that the provider accepted in earlier runs off their trial, and keeps the file of that up until the
 // service is closed. It fails no start: without the file keys are on trial. The log is open, so its key is in its place.
 func (s *Service) rememberAccepted() {
-	key, err := checkpoint.LoadKey(s.config.Audit.KeyFile, nil) // the log has reported what there is to say
+	key, err := checkpoint.LoadKey(s.config.Audit.Key.File, nil) // the log has reported what there is to say
 	if err != nil {
 		s.logger.Warn("accepted keys are not remembered", zap.Error(err))
 		return

@@ -126,10 +126,10 @@ const (
 
 // listenChallenges answers HTTP-01 challenges, and gives the address; "" if none is configured.
 func (s *Service) listenChallenges(ctx context.Context) (string, error) {
-	if s.config.HTTPChallenge == "" {
+	if s.config.HTTPChallenge == nil {
 		return "", nil
 	}
-	inner, err := accept.Listen(ctx, "tcp", s.config.HTTPChallenge)
+	inner, err := accept.Listen(ctx, "tcp", s.config.HTTPChallenge.Address.Listen())
 	if err != nil {
 		return "", err
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"tollgate/config"
 	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
 )
@@ -17,12 +17,12 @@ import (
 func TestReloaderWithoutCertificate(t *testing.T) {
 	k, dir, _, _ := kept(t, testpki.Leaf{})
 	defer k.close()
-	asked := config.Certificate{ACME: &certs.ACMEConfig{
-		Directory: "https://ca.test/dir", Hosts: []string{"a.gw.example"}, Dir: filepath.Join(dir, "acme"), Challenge: certs.TLSALPN01,
+	asked := certs.Certificate{ACME: &certs.ACMEConfig{
+		Directory: "https://ca.test/dir", Hosts: []setting.CertificateHost{"a.gw.example"}, Dir: filepath.Join(dir, "acme"), Challenge: certs.TLSALPN01,
 	}}
-	files := config.Certificate{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
-	for name, certificates := range map[string][]config.Certificate{"none": {asked, asked}, "other": {asked, files}} {
-		if _, _, err := k.listener(name, &config.ListenerTLS{Policy: tlspolicy.Default, Certificates: certificates}); err != nil {
+	files := certs.Certificate{Files: &certs.CertificateFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}}
+	for name, certificates := range map[string][]certs.Certificate{"none": {asked, asked}, "other": {asked, files}} {
+		if _, _, err := k.listener(name, &certs.ListenerTLS{Policy: tlspolicy.Default, Certificates: certificates}); err != nil {
 			t.Fatal(err)
 		}
 	}

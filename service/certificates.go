@@ -89,7 +89,7 @@ func (k *tlsReloader) add(where string, reloader certs.Reloader) {
 }
 
 // listener opens the certificates of a listener, and what tells which client certificates count; nil if none is asked for.
-func (k *tlsReloader) listener(name string, t *config.ListenerTLS) (*tls.Config, *certs.Clients, error) {
+func (k *tlsReloader) listener(name string, t *certs.ListenerTLS) (*tls.Config, *certs.Clients, error) {
 	policy, err := k.policy(t.Policy)
 	if err != nil {
 		return nil, nil, err
@@ -99,12 +99,12 @@ func (k *tlsReloader) listener(name string, t *config.ListenerTLS) (*tls.Config,
 		return nil, nil, err
 	}
 	server := tlspolicy.Server{
-		GetCertificate: certificates.GetCertificate, RequireClientCert: t.RequireClientCert, Challenge: k.answer(name),
+		GetCertificate: certificates.GetCertificate, RequireClientCert: t.ClientCertificate == "required", Challenge: k.answer(name),
 	}
-	if t.Clients.CA == "" {
+	if t.ClientCA == "" {
 		return policy.Server(server), nil, nil
 	}
-	clients, err := certs.LoadClients(t.Clients)
+	clients, err := certs.LoadClients(t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +123,7 @@ func (k *tlsReloader) policy(name string) (*tlspolicy.Policy, error) {
 	return nil, fmt.Errorf("there is no TLS policy %q", name)
 }
 
-func (k *tlsReloader) open(listener string, configured []config.Certificate) (certs.Source, error) {
+func (k *tlsReloader) open(listener string, configured []certs.Certificate) (certs.Source, error) {
 	var all []certs.Source
 	for _, c := range configured {
 		source, reloader, err := k.openCertificate(listener, c)
@@ -137,7 +137,7 @@ func (k *tlsReloader) open(listener string, configured []config.Certificate) (ce
 	return certs.NewSet(all[0], all[1:]...), nil
 }
 
-func (k *tlsReloader) openCertificate(listener string, c config.Certificate) (certs.Source, certs.Reloader, error) {
+func (k *tlsReloader) openCertificate(listener string, c certs.Certificate) (certs.Source, certs.Reloader, error) {
 	switch {
 	case c.ACME != nil:
 		source, err := k.openACME(listener, c.ACME)
@@ -146,29 +146,30 @@ func (k *tlsReloader) openCertificate(listener string, c config.Certificate) (ce
 		internal, err := certs.OpenInternal(*c.Internal, k.found)
 		return internal, internal, err
 	}
-	files, err := certs.Load(c.CertFile, c.KeyFile)
+	files, err := certs.Load(c.Files.Cert, c.Files.Key)
 	return files, files, err
 }
 
 // upstream makes the configuration towards an upstream; nil for plain HTTP.
 func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
-	if u.Policy == "" {
+	t := u.TLS
+	if t == nil {
 		return nil, nil
 	}
-	policy, err := k.policy(u.Policy)
+	policy, err := k.policy(t.Policy)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := certs.LoadBundle(u.CAFile)
+	roots, err := certs.LoadBundle(t.CA)
 	if err != nil {
 		return nil, err
 	}
 	k.bundles = append(k.bundles, usedBundle{place{upstream: u.Name}, func() *certs.Bundle { return roots }})
-	client := tlspolicy.Client{ServerName: u.ServerName, RootCAs: roots.Pool, Pins: u.Pins}
-	if u.CertFile == "" {
+	client := tlspolicy.Client{ServerName: string(t.ServerName), RootCAs: roots.Pool, Pins: t.Pins}
+	if t.ClientCertificate == nil {
 		return policy.Client(client), nil
 	}
-	files, err := certs.Load(u.CertFile, u.KeyFile)
+	files, err := certs.Load(t.ClientCertificate.Cert, t.ClientCertificate.Key)
 	if err != nil {
 		return nil, err
 	}

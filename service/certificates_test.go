@@ -1,7 +1,10 @@
 package service
 
 import (
+	"crypto/tls"
 	"crypto/x509"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,15 +41,17 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *tlsReloader, dir string, logs *ob
 	k = newTLSReloader(zap.New(core), nil)
 	k.policies = testpki.Must(new(config.Config).Policies())
 	k.metrics = admin.NewCertificates(prometheus.NewRegistry(), k.metricsSources())
-	_, _, err := k.listener("https", &config.ListenerTLS{
+	_, _, err := k.listener("https", &certs.ListenerTLS{
 		Policy:       tlspolicy.Default,
-		Certificates: []config.Certificate{{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}},
-		Clients:      certs.ClientsConfig{CA: filepath.Join(dir, "ca.pem"), CRLs: []string{filepath.Join(dir, "ca.crl")}},
+		Certificates: []certs.Certificate{{Files: &certs.CertificateFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}}},
+		ClientCA:     filepath.Join(dir, "ca.pem"), ClientCRL: []string{filepath.Join(dir, "ca.crl")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &config.Upstream{Name: "bss", Policy: tlspolicy.Default, CertFile: filepath.Join(dir, "us.crt"), KeyFile: filepath.Join(dir, "us.key")}
+	u := &config.Upstream{Name: "bss", TLS: &certs.UpstreamTLS{
+		Policy: tlspolicy.Default, ClientCertificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")},
+	}}
 	if _, err := k.upstream(u); err != nil {
 		t.Fatal(err)
 	}
@@ -148,19 +153,64 @@ func TestReloaderRuns(t *testing.T) {
 func TestSessionsTowardsUpstream(t *testing.T) {
 	k, dir, _, _ := kept(t, testpki.Leaf{})
 	defer k.close()
-	u := &config.Upstream{Name: "bss", Policy: tlspolicy.Default}
+	u := &config.Upstream{Name: "bss", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default}}
 	without, err := k.upstream(u)
 	if err != nil || without.ClientSessionCache == nil {
 		t.Errorf("without a certificate: %v", err)
 	}
-	u.CertFile, u.KeyFile = filepath.Join(dir, "us.crt"), filepath.Join(dir, "us.key")
+	u.TLS.ClientCertificate = &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")}
 	with, err := k.upstream(u)
 	if err != nil || with.ClientSessionCache != nil {
 		t.Errorf("with a certificate sessions are kept: %v", err)
 	}
-	u.CertFile = filepath.Join(dir, "missing.crt")
+	u.TLS.ClientCertificate.Cert = filepath.Join(dir, "missing.crt")
 	if _, err := k.upstream(u); err == nil {
 		t.Error("a missing certificate is taken")
+	}
+}
+
+// handshake is one between a listener and an upstream's configuration.
+func handshake(server, client *tls.Config) (serverErr, clientErr error) {
+	near, far := net.Pipe()
+	done := make(chan error)
+	go func() {
+		err := tls.Server(far, server).Handshake()
+		_ = far.Close()
+		done <- err
+	}()
+	clientErr = tls.Client(near, client).Handshake()
+	_, _ = io.Copy(io.Discard, near) // the server has tickets to send
+	_ = near.Close()
+	return <-done, clientErr
+}
+
+// TestSettingsOfTLSHold: what a configuration says of client certificates and of pins decides on handshakes.
+func TestSettingsOfTLSHold(t *testing.T) {
+	k, dir, _, _ := kept(t, testpki.Leaf{Server: true})
+	defer k.close()
+	shown := []certs.Certificate{{Files: &certs.CertificateFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}}}
+	towards := func(pins ...tlspolicy.Pin) *tls.Config {
+		client, err := k.upstream(&config.Upstream{Name: "gw", TLS: &certs.UpstreamTLS{
+			Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem"), ServerName: "gw.example", Pins: pins,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	for certificate, refused := range map[string]bool{"required": true, "optional": false, "": false} {
+		server, _, err := k.listener(certificate, &certs.ListenerTLS{
+			Policy: tlspolicy.Default, Certificates: shown, ClientCA: filepath.Join(dir, "ca.pem"), ClientCertificate: certificate,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err, _ := handshake(server, towards()); (err != nil) != refused {
+			t.Errorf("client_certificate %q: without one %v", certificate, err)
+		}
+		if _, err := handshake(server, towards(tlspolicy.Pin{}, tlspolicy.Pin{1})); tlspolicy.KindOf(err) != tlspolicy.KindPin {
+			t.Errorf("other pins: %v", err)
+		}
 	}
 }
 
@@ -181,7 +231,7 @@ func TestWholeHandshakeExpires(t *testing.T) {
 		}
 	}
 	k.reload()
-	u := &config.Upstream{Name: "other", Policy: tlspolicy.Default, CAFile: filepath.Join(dir, "ca.pem")}
+	u := &config.Upstream{Name: "other", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem")}}
 	if _, err := k.upstream(u); err != nil {
 		t.Fatal(err)
 	}

@@ -38,15 +38,15 @@ func maxDescriptors() int {
 // quarter of all: few processes ever need all that is set aside for them, and one with few descriptors has to serve as well.
 func shareDescriptors(c *config.Config, limit int) descriptors {
 	d := descriptors{limit: limit}
-	own, upstreams := ownDescriptors+adminConns+len(c.Listeners)+len(c.Audit.Copies), 0
-	if c.HTTPChallenge != "" {
+	own, upstreams := ownDescriptors+adminConns+len(c.Listeners)+len(c.Audit.Checkpoints.Copies), 0
+	if c.HTTPChallenge != nil {
 		own += maxChallengeConns + 1
 	}
 	for _, u := range c.Upstreams {
 		upstreams += u.MaxConns
 	}
 	for _, l := range c.Listeners {
-		d.configured += l.MaxConns
+		d.configured += l.MaxConnections
 	}
 	d.needed = own + upstreams + d.configured
 	rest := max(limit-own, 0)

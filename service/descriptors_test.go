@@ -5,15 +5,16 @@ import (
 	"strings"
 	"testing"
 
+	"tollgate/audit"
 	"tollgate/config"
 )
 
 // TestShareDescriptors has two listeners of 1024 and 300 connections, and upstreams of 150. The process itself needs 132.
 func TestShareDescriptors(t *testing.T) {
 	c := &config.Config{
-		Listeners: []*config.Listener{{MaxConns: 1024}, {MaxConns: 300}},
+		Listeners: []*config.Listener{{MaxConnections: 1024}, {MaxConnections: 300}},
 		Upstreams: []*config.Upstream{{MaxConns: 100}, {MaxConns: 50}},
-		Audit:     config.Audit{Copies: make([]config.CheckpointCopy, 2)},
+		Audit:     audit.Config{Checkpoints: audit.Checkpoints{Copies: make([]audit.CheckpointCopy, 2)}},
 	}
 	for _, test := range []struct{ limit, first, second int }{
 		{math.MaxInt, 1024, 300},

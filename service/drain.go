@@ -22,11 +22,11 @@ const (
 
 // StopTime returns how long a gateway may take to stop. A supervisor that kills it sooner leaves calls without an answer.
 func StopTime(c *config.Config) time.Duration {
-	return noticeTime + c.Bounds.Drain + graceTime(c) + closeTime
+	return noticeTime + time.Duration(c.Bounds.Drain) + graceTime(c) + closeTime
 }
 
 // graceTime is how long calls that are given up may take to end: the intent of one may be on its way to the disk, and its outcome follows.
-func graceTime(c *config.Config) time.Duration { return 2*c.Audit.Deadline + answerTime }
+func graceTime(c *config.Config) time.Duration { return 2*time.Duration(c.Audit.Deadline) + answerTime }
 
 // announceEnd has readiness turn false, and callers leave with their next answer. It may be called again.
 func (s *Service) announceEnd() {
@@ -41,10 +41,10 @@ func (s *Service) announceEnd() {
 // the gateway is stopping.
 func (s *Service) Drain() error {
 	s.announceEnd()
-	left := 0
-	timer := time.NewTimer(s.config.Bounds.Drain)
+	left, within := 0, time.Duration(s.config.Bounds.Drain)
+	timer := time.NewTimer(within)
 	defer timer.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), s.config.Bounds.Drain+graceTime(s.config))
+	ctx, cancel := context.WithTimeout(context.Background(), within+graceTime(s.config))
 	defer cancel()
 	drained := s.drained(ctx)
 	select {

@@ -17,6 +17,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/config"
+	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
 	"tollgate/service"
 )
@@ -33,7 +34,7 @@ func TestDrainGivesUpCallsOfThoseWhoLeft(t *testing.T) {
 	defer close(release)
 	ca, dir := testpki.Must(testpki.New()), t.TempDir()
 	c := load(t, ca, dir, upstream.URL, "huawei-high")
-	c.Bounds.Drain = 1500 * time.Millisecond
+	c.Bounds.Drain = setting.Duration(1500 * time.Millisecond)
 	s, err := service.Start(t.Context(), c, service.Process{Version: "test", Logger: zap.NewNop(), LookupEnv: keys})
 	if err != nil {
 		t.Fatal(err)
@@ -78,10 +79,10 @@ func TestSamplesWaitForTheStop(t *testing.T) {
 	} {
 		settings, supervisor := sample(t, of.settings), sample(t, name)
 		c := &config.Config{}
-		c.Bounds.Drain = seconds(t, settings, `drain: (\d+)s`)
-		c.Audit.Deadline = 2 * time.Second // the default
+		c.Bounds.Drain = setting.Duration(seconds(t, settings, `drain: (\d+)s`))
+		c.Audit = c.Audit.Default()
 		if strings.Contains(settings, "deadline: ") {
-			c.Audit.Deadline = seconds(t, settings, `deadline: (\d+)s`)
+			c.Audit.Deadline = setting.Duration(seconds(t, settings, `deadline: (\d+)s`))
 		}
 		stop := service.StopTime(c)
 		if strings.Contains(supervisor, "preStop: ") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -17,14 +18,15 @@ import (
 
 func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	tlsConfig := s.protected[l.Name]
-	inner, err := accept.Listen(ctx, l.Network, l.Address)
+	inner, err := accept.Listen(ctx, l.Address.Network(), l.Address.Listen())
 	if err != nil {
 		return err
 	}
 	c := s.gateway.Server(l.Name)
 	c.Listener = accept.Config{
-		MaxConns: s.descriptors.connections(l.MaxConns), MaxConnsPerSource: l.MaxConnsPerSource, HandshakeTimeout: s.config.Bounds.HeaderTimeout,
-		TLS: tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
+		MaxConns: s.descriptors.connections(l.MaxConnections), MaxConnsPerSource: l.MaxConnectionsPerSource,
+		HandshakeTimeout: time.Duration(s.config.Bounds.HeaderTimeout),
+		TLS:              tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	}
 	s.servers = append(s.servers, s.serve(inner, c))
 	s.addresses[l.Name] = inner.Addr().String()
@@ -53,7 +55,7 @@ func (s *Service) protect(plan *gateway.Plan) error {
 // serve runs a server until it is closed, within the bounds that all listeners have.
 func (s *Service) serve(inner net.Listener, c accept.ServerConfig) accept.Server {
 	b := s.config.Bounds
-	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = b.HeaderTimeout, b.IdleTimeout, int(b.Headers), s.errorLog(zap.WarnLevel)
+	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = time.Duration(b.HeaderTimeout), time.Duration(b.IdleTimeout), int(b.Headers), s.errorLog(zap.WarnLevel)
 	return s.begin(accept.NewServer(inner, c))
 }
 
@@ -75,10 +77,10 @@ func (s *Service) errorLog(level zapcore.Level) *log.Logger {
 
 func (s *Service) listenAdmin(ctx context.Context) error {
 	a := s.config.Admin
-	if a.Address == "" {
+	if a == nil {
 		return nil
 	}
-	inner, err := accept.Listen(ctx, a.Network, a.Address)
+	inner, err := accept.Listen(ctx, a.Address.Network(), a.Address.Listen())
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"tollgate/audit/mac"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
-	"tollgate/config"
 )
 
 // pruneEvery is how often old records are looked for; the first time is soon after the start, so that restarts do not put it
@@ -23,18 +22,18 @@ const pruneFirst, pruneEvery = 5 * time.Minute, time.Hour
 // openLog opens the audit log. Its first checkpoint, like all further ones, goes to the places that keep copies.
 func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	a := s.config.Audit
-	s.copies = mirror.Start(places(a.Copies), func(place string, err error) {
+	s.copies = mirror.Start(places(a.Checkpoints.Copies), func(place string, err error) {
 		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
 	})
 	defer s.starting.log(s.logger)()
-	open := logConfig(a, s.version, s.private, s.logger)
+	open := logOptions(a, s.version, s.private, s.logger)
 	open.Published, open.Progress = s.published, s.starting.progress
 	log, recovery, err := audit.OpenContext(ctx, open)
 	if err != nil {
 		return recovery, fmt.Errorf("audit log: %w", err)
 	}
 	s.log = log
-	half := audit.RefusalBounds{Daily: s.config.Bounds.UnauthenticatedRecords / 2} // so that neither takes the other's room
+	half := audit.RefusalBounds{Daily: int64(s.config.Bounds.UnauthenticatedRecords / 2)} // so that neither takes the other's room
 	s.refusals, s.connectionRefusals = audit.NewRefusals(log, half), audit.NewRefusals(log, half)
 	for _, id := range recovery.Closed {
 		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
@@ -48,16 +47,12 @@ func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	return recovery, nil
 }
 
-// logConfig returns what every opening of the log has in common.
-func logConfig(a config.Audit, version string, files *privateFiles, logger *zap.Logger) audit.Config {
-	return audit.Config{
-		Dir: a.Dir, SegmentSize: a.SegmentSize, Reserve: a.Reserve, Version: version,
-		Name: a.Name, KeyFile: a.KeyFile, CheckpointEvery: a.CheckpointEvery, CheckpointRecords: a.CheckpointRecords,
-		Keep: a.Keep, StallAfter: a.Deadline, Report: files.found, Witnesses: witnesses(a, logger),
-	}
+// logOptions returns what every opening of the log has in common.
+func logOptions(a audit.Config, version string, files *privateFiles, logger *zap.Logger) audit.Options {
+	return audit.Options{Config: a, Version: version, Report: files.found, Witnesses: witnesses(a, logger)}
 }
 
-func places(configured []config.CheckpointCopy) []mirror.Place {
+func places(configured []audit.CheckpointCopy) []mirror.Place {
 	var all []mirror.Place
 	for _, c := range configured {
 		if c.File == "" {
@@ -95,7 +90,7 @@ func (s *Service) startPruning(ctx context.Context) {
 // openHashKey returns the key of the keyed hashes in records, and makes one where there is none: at the first start, or after its loss,
 // since no call need wait for a key that only comparisons with old records need. The log's folder is there.
 func (s *Service) openHashKey() (*mac.Key, error) {
-	file := s.config.Audit.HashKeyFile
+	file := s.config.Audit.HashKey.File
 	key, made, err := mac.LoadOrMake(file, s.private.found)
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
@@ -109,10 +104,10 @@ func (s *Service) openHashKey() (*mac.Key, error) {
 // openIndex keeps an index of the log, if the configuration wants one.
 func (s *Service) openIndex() {
 	a := s.config.Audit
-	if a.IndexFile == "" {
+	if !a.Index.Enabled {
 		return
 	}
-	x, stop := startIndex(a.Dir, a.IndexFile, s.logger)
+	x, stop := startIndex(a.Dir, a.Index.File, s.logger)
 	s.index = x
 	s.closers = append(s.closers, stop)
 }

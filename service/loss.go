@@ -23,7 +23,7 @@ func Losses(ctx context.Context, c *config.Config, logger *zap.Logger) ([]audit.
 	if err := sameUser(c.Audit.Dir); err != nil {
 		return nil, err
 	}
-	return audit.Losses(ctx, logConfig(c.Audit, "", newPrivateFiles(nil, logger), logger))
+	return audit.Losses(ctx, logOptions(c.Audit, "", newPrivateFiles(nil, logger), logger))
 }
 
 // AcceptLoss puts losses, by their ids, on record in the audit log, and has the checkpoint behind them copied. It returns what is on
@@ -32,9 +32,9 @@ func AcceptLoss(ctx context.Context, c *config.Config, version string, ids []str
 	if err := sameUser(c.Audit.Dir); err != nil {
 		return nil, err
 	}
-	files := slices.DeleteFunc(slices.Clone(c.Audit.Copies), func(c config.CheckpointCopy) bool { return c.File == "" })
+	files := slices.DeleteFunc(slices.Clone(c.Audit.Checkpoints.Copies), func(c audit.CheckpointCopy) bool { return c.File == "" })
 	copies := mirror.Start(places(files), nil)
-	open := logConfig(c.Audit, version, newPrivateFiles(nil, logger), logger)
+	open := logOptions(c.Audit, version, newPrivateFiles(nil, logger), logger)
 	open.Accept, open.Published = ids, copies.Publish
 	log, recovery, err := audit.OpenContext(ctx, open)
 	closing, cancel := context.WithTimeout(context.Background(), 10*time.Second)

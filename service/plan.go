@@ -3,11 +3,13 @@ package service
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/gateway"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 )
@@ -64,12 +66,12 @@ func planOf(
 	plan := &gateway.Plan{
 		Grants: table, Limits: limits, Listeners: map[string]*gateway.Listener{},
 		Bounds: gateway.Bounds{
-			Body: b.Body, Bodies: b.Bodies, HeldAnswer: b.HeldAnswer, Headers: b.Headers, AllHeaders: b.AllHeaders, Calls: b.Calls,
-			BodyTimeout: b.BodyTimeout, WriteTimeout: b.WriteTimeout, LogDeadline: c.Audit.Deadline,
+			Body: int64(b.Body), Bodies: int64(b.Bodies), HeldAnswer: int64(b.HeldAnswer), Headers: int64(b.Headers), AllHeaders: int64(b.AllHeaders), Calls: b.Calls,
+			BodyTimeout: time.Duration(b.BodyTimeout), WriteTimeout: time.Duration(b.WriteTimeout), LogDeadline: time.Duration(c.Audit.Deadline),
 		},
 	}
 	for _, l := range c.Listeners {
-		listener, err := gatewayListener(l, operations, upstreams)
+		listener, err := gatewayListener(c, l, operations, upstreams)
 		if err != nil {
 			return nil, fmt.Errorf("listener %s: %w", l.Name, err)
 		}
@@ -86,12 +88,12 @@ func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.U
 }
 
 func gatewayListener(
-	l *config.Listener, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream,
+	c *config.Config, l *config.Listener, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream,
 ) (*gateway.Listener, error) {
 	out := &gateway.Listener{
-		Name: l.Name, Hosts: l.Hosts, Local: l.Loopback, Caller: l.Caller, Certificates: l.TLS != nil && l.TLS.Clients.CA != "",
+		Name: l.Name, Hosts: setting.Texts(l.Hosts), Local: l.Address.Local(), Caller: l.Caller, Certificates: l.TLS != nil && l.TLS.ClientCA != "",
 	}
-	for _, route := range l.Routes {
+	for _, route := range c.Routes(l) {
 		router, of, err := config.Router(route.Upstreams, operations)
 		if err != nil {
 			return nil, err

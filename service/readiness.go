@@ -32,7 +32,7 @@ func (s *Service) readiness() admin.Readiness {
 
 // logReason says why the log takes no calls, or not in the time that they have; it is empty when it does.
 func (s *Service) logReason() string {
-	status, deadline := s.log.Status(), s.config.Audit.Deadline
+	status, deadline := s.log.Status(), time.Duration(s.config.Audit.Deadline)
 	switch {
 	case status.Err != nil:
 		return status.Err.Error()

@@ -44,7 +44,7 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 			s.rereadKeys()
 		case <-ctx.Done():
 			s.logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
-				zap.Stringer("within", s.config.Bounds.Drain))
+				zap.Stringer("within", time.Duration(s.config.Bounds.Drain)))
 			return nil
 		case err := <-s.failed:
 			return fmt.Errorf("a listener failed: %w", err)

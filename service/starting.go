@@ -19,7 +19,7 @@ type starting struct {
 	read, total atomic.Int64  // bytes of the log; total is 0 while it is not read
 }
 
-// progress is for [audit.Config].
+// progress is for [audit.Options].
 func (s *starting) progress(read, total int64) {
 	s.read.Store(read)
 	s.total.Store(total)

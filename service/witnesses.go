@@ -10,7 +10,6 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
-	"tollgate/config"
 )
 
 // indexPatience is how long the index may take to say how far it goes.
@@ -18,9 +17,9 @@ const indexPatience = 2 * time.Second
 
 // witnesses returns what asks the copies of checkpoints, and the index, what they know of the log. What cannot be read is logged,
 // and stops nothing: a copy that is not there is no proof of anything.
-func witnesses(a config.Audit, logger *zap.Logger) func(ctx context.Context, log string) []audit.Witness {
+func witnesses(a audit.Config, logger *zap.Logger) func(ctx context.Context, log string) []audit.Witness {
 	return func(ctx context.Context, log string) (all []audit.Witness) {
-		for _, kept := range mirror.Newest(ctx, places(a.Copies), log) {
+		for _, kept := range mirror.Newest(ctx, places(a.Checkpoints.Copies), log) {
 			switch {
 			case kept.Err != nil:
 				logger.Warn("the audit log was not compared with a copy of its checkpoints", zap.String("place", kept.Place), zap.Error(kept.Err))
@@ -28,10 +27,10 @@ func witnesses(a config.Audit, logger *zap.Logger) func(ctx context.Context, log
 				all = append(all, audit.Witness{Place: kept.Place, Checkpoint: kept.Checkpoint})
 			}
 		}
-		if a.IndexFile == "" {
+		if !a.Index.Enabled {
 			return all
 		}
-		w, err := indexWitness(ctx, store.New(a.Dir, a.IndexFile))
+		w, err := indexWitness(ctx, store.New(a.Dir, a.Index.File))
 		if err != nil {
 			logger.Warn("the audit log was not compared with its index", zap.Error(err))
 		} else if w.Record > 0 {

@@ -12,13 +12,10 @@ var errDate = errors.New("x-sdk-date is not a UTC time of the form 20060102T1504
 // FormatDate writes a time as X-Sdk-Date carries it: UTC, in whole seconds, "20240102T030405Z".
 func FormatDate(t time.Time) string { return t.UTC().Format(dateLayout) }
 
-// ParseDate reads what [FormatDate] writes, and nothing around it. Its error is meant for the caller.
-func ParseDate(value string) (time.Time, error) {
-	if !isDate(value) {
-		return time.Time{}, errDate
-	}
+// parseDate reads what [FormatDate] writes, and nothing around it. Its error is meant for the caller.
+func parseDate(value string) (time.Time, error) {
 	t, err := time.Parse(dateLayout, value)
-	if err != nil {
+	if err != nil || !isDate(value) {
 		return time.Time{}, errDate
 	}
 	return t, nil
@@ -30,13 +27,12 @@ func readDate(values []string) (date time.Time, text string, err error) {
 	case 0:
 		return date, "", &DateError{true, "the " + dateName + " header is missing"}
 	case 1:
-	default:
-		return date, "", &DateError{Msg: "the " + dateName + " header is sent more than once"}
+		if date, err = parseDate(values[0]); err != nil {
+			return date, "", &DateError{Msg: err.Error()}
+		}
+		return date, values[0], nil
 	}
-	if date, err = ParseDate(values[0]); err != nil {
-		return date, "", &DateError{Msg: err.Error()}
-	}
-	return date, values[0], nil
+	return date, "", &DateError{Msg: "the " + dateName + " header is sent more than once"}
 }
 
 // isDate checks the form only, not whether there is such a day.

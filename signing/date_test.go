@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// FuzzParseDate holds ParseDate against arithmetic on the digits: it takes exactly the dates of the calendar, in one
+// FuzzParseDate holds parseDate against arithmetic on the digits: it takes exactly the dates of the calendar, in one
 // spelling.
 func FuzzParseDate(f *testing.F) {
 	for _, seed := range []string{
@@ -17,7 +17,7 @@ func FuzzParseDate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		want, ok := calendar(value)
-		got, err := ParseDate(value)
+		got, err := parseDate(value)
 		if (err == nil) != ok || ok && !got.Equal(want) {
 			t.Fatalf("%q is read as %v, %v; want %v, %v", value, got, err, want, ok)
 		}

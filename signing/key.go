@@ -127,7 +127,7 @@ func (k *sdkKey) Verify(r Request, c *Claim) bool {
 func (k *sdkKey) get() *scratch { return k.pool.Get().(*scratch) }
 
 func (k *sdkKey) put(s *scratch) {
-	clear(s.lines) // a token must not stay
+	clear(s.lines) // the pool does not keep tokens alive
 	if cap(s.buf) <= maxKeptBuffer {
 		k.pool.Put(s)
 	}

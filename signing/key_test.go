@@ -347,7 +347,7 @@ func TestAllocations(t *testing.T) {
 		"ParsePath":        func() { _, _ = ParsePath("/v3/orders/customer-orders/pay") },
 		"CanonicalPath":    func() { CanonicalPath("/v3/orders/customer-orders/pay") },
 		"ParseQuery empty": func() { _, _ = ParseQuery("") },
-		"ParseDate":        func() { _, _ = ParseDate("20240102T030405Z") },
+		"parseDate":        func() { _, _ = parseDate("20240102T030405Z") },
 	} {
 		if got := testing.AllocsPerRun(100, f); got > 0 {
 			t.Errorf("%s: %v allocations, want none", name, got)
@@ -372,16 +372,16 @@ func TestDate(t *testing.T) {
 	if got := FormatDate(at); got != "20240101T190405Z" {
 		t.Errorf("FormatDate = %s", got)
 	}
-	if got, err := ParseDate("20240101T190405Z"); err != nil || !got.Equal(at.Truncate(time.Second)) || got.Location() != time.UTC {
-		t.Errorf("ParseDate = %v, %v", got, err)
+	if got, err := parseDate("20240101T190405Z"); err != nil || !got.Equal(at.Truncate(time.Second)) || got.Location() != time.UTC {
+		t.Errorf("parseDate = %v, %v", got, err)
 	}
 	for _, bad := range []string{
 		"", "20240101T190405", "20240101T190405z", "20240101t190405Z", " 20240101T190405Z", "20240101T190405Z ", "2024-01-01T19:04:05Z",
 		"20241301T190405Z", "20240230T190405Z", "20240101T250405Z", "20240101T196005Z", "20240101T190460Z", "20240101T19040.Z",
 		"20240101T190405.5Z", "+0240101T190405Z", "20240101T190405+0000", "２0240101T190405Z",
 	} {
-		if got, err := ParseDate(bad); err == nil {
-			t.Errorf("ParseDate(%q) = %v", bad, got)
+		if got, err := parseDate(bad); err == nil {
+			t.Errorf("parseDate(%q) = %v", bad, got)
 		}
 	}
 }
@@ -403,7 +403,7 @@ func FuzzSignVerify(f *testing.F) {
 		if err != nil {
 			t.Fatalf("wrote %q: %v", authorization, err)
 		}
-		if at, err := ParseDate(date); err == nil {
+		if at, err := parseDate(date); err == nil {
 			added, err := key.Sign(at, Request{method, path, query, r.Headers[:1], hash}, Account{})
 			if want := []Header{{dateName, date}, {"Authorization", authorization}}; err != nil || !slices.Equal(added, want) {
 				t.Errorf("Sign = %q, %v, want %q", added, err, want)

@@ -121,7 +121,7 @@ func (s *Schemes) Headers(use Use) []string { return s.headers[use] }
 func (s *Schemes) Owns(name string) (Use, bool) {
 	for use, headers := range s.headers {
 		for _, owned := range headers {
-			if len(name) >= len(owned) && strings.EqualFold(name[:len(owned)], owned) && (len(name) == len(owned) || Use(use) == Family) {
+			if (len(name) == len(owned) || Use(use) == Family) && begins(name, owned) {
 				return Use(use), true
 			}
 		}
@@ -172,10 +172,13 @@ var signatureSchemes = []string{"SDK-", "V11-", "AWS4-"}
 // ForApp reports whether the values of Authorization say nothing to the gateway, so that they may be meant for an internal app: there
 // is one, and its scheme is not that of a signature.
 func (s *Schemes) ForApp(values []string) bool {
-	signs := func(prefix string) bool {
-		return len(values[0]) >= len(prefix) && strings.EqualFold(values[0][:len(prefix)], prefix)
-	}
+	signs := func(prefix string) bool { return begins(values[0], prefix) }
 	return len(values) == 1 && !slices.ContainsFunc(signatureSchemes, signs) && !slices.ContainsFunc(s.names, signs)
+}
+
+// begins is [strings.HasPrefix] without regard to case.
+func begins(text, prefix string) bool {
+	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
 }
 
 // HeaderOf returns the header that a scheme has for one use; "" if it has none.

@@ -96,7 +96,7 @@ func TestVectors(t *testing.T) {
 				t.Errorf("string to sign\n%s\nwant\n%s", got, v.StringToSign)
 			}
 			key := SDK.NewKey(v.AK, secret.New(v.SK))
-			at, err := ParseDate(date)
+			at, err := parseDate(date)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -139,7 +139,7 @@ type Client struct {
 	// RootCAs are the authorities that count. Nil means the system's.
 	RootCAs *x509.CertPool
 
-	// Pins are public keys of which one must be in the upstream's verified chain, as [ParsePins] reads them. None means
+	// Pins are public keys of which one must be in the upstream's verified chain, see [CheckPins]. None means
 	// that every verified chain will do.
 	Pins []Pin
 

@@ -8,30 +8,26 @@ import (
 	"strings"
 )
 
-// Custom describes a policy of the operator's own.
-type Custom struct {
-	Name string // for messages and records; required
-
-	// Versions are the protocol versions, "1.2" or "1.3". Empty means both.
-	Versions []string
-
-	// CipherSuites are suites of the whitelist in IANA or OpenSSL spelling. Empty means those of the policy
-	// huawei-high. The order has no meaning: crypto/tls has its own.
-	CipherSuites []string
-
-	// Groups are names as [GroupNames] gives them, or "secp256r1" and the like. Empty means all of them.
-	Groups []string
+// Config is a policy of the operator's own: an entry of `tls_policies`. The order of its lists has no meaning, since crypto/tls has its own.
+type Config struct {
+	// Protocol versions. Default: both.
+	Versions []string `yaml:"versions" choice:"1.2|1.3"`
+	// Cipher suites, in IANA or OpenSSL spelling. They must be on the whitelist (`tollgate tls policy huawei` shows it).
+	// Default: those of `huawei-high`.
+	CipherSuites []string `yaml:"cipher_suites"`
+	// Key-exchange groups. Default: the post-quantum hybrids, then X25519, P-256, P-384, P-521.
+	Groups []string `yaml:"groups"`
 }
 
-// New makes a policy. Its error joins everything that is wrong: unknown names, suites off the whitelist, suites of a
-// version that is not allowed, things listed twice, and versions left without a suite or a group that Go can speak.
-func New(c Custom) (*Policy, error) {
+// New makes a policy; the name is for messages and records. Its error joins everything that is wrong: unknown names, suites off the
+// whitelist, suites of a version that is not allowed, things listed twice, and versions left without a suite or a group that Go can speak.
+func New(name string, c Config) (*Policy, error) {
 	versions, versionErr := customVersions(c.Versions)
 	suites, suiteErr := customSuites(c.CipherSuites)
 	groups, groupErr := customGroups(c.Groups)
-	problems := []error{customName(c.Name), versionErr, suiteErr, groupErr}
+	problems := []error{customName(name), versionErr, suiteErr, groupErr}
 	if versionErr == nil && suiteErr == nil && groupErr == nil { // otherwise these would be consequences, not causes
-		p := newPolicy(c.Name, versions, suites, groups)
+		p := newPolicy(name, versions, suites, groups)
 		problems = append(problems, p.unusable())
 		if len(c.CipherSuites) > 0 {
 			problems = append(problems, stranded(suites, versions))
@@ -40,7 +36,7 @@ func New(c Custom) (*Policy, error) {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("TLS policy %q: %w", clip(c.Name), errors.Join(problems...))
+	return nil, fmt.Errorf("TLS policy %q: %w", clip(name), errors.Join(problems...))
 }
 
 func customName(name string) error {

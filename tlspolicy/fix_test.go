@@ -84,7 +84,7 @@ func fixStrict(t *testing.T) {
 	openSSLServes(t, strict)
 	// A new configuration may come with the same set, or without TLS 1.3, but not with another set.
 	mustFix(t, Use{"listener :2", only13(t, aes256Code), RoleServer})
-	mustFix(t, Use{"listener :2", mustNew(t, Custom{Name: "1.2", Versions: []string{"1.2"}}), RoleServer})
+	mustFix(t, Use{"listener :2", mustNew(t, "1.2", Config{Versions: []string{"1.2"}}), RoleServer})
 	for _, other := range []*Policy{mustNamed(t, Default), only13(t, chachaCode)} {
 		wantRestart(t, other)
 	}
@@ -153,7 +153,7 @@ func fixFIPS(t *testing.T) {
 	if _, err := NewPlan([]Use{{"listener :1", only13(t, aes256Code), RoleServer}}); err == nil || !strings.Contains(err.Error(), "FIPS 140") {
 		t.Errorf("a stricter list: %v", err)
 	}
-	if _, err := New(Custom{Name: "x", Versions: []string{"1.3"}, CipherSuites: []string{tls.CipherSuiteName(chachaCode)}}); err == nil {
+	if _, err := New("x", Config{Versions: []string{"1.3"}, CipherSuites: []string{tls.CipherSuiteName(chachaCode)}}); err == nil {
 		t.Error("a policy of ChaCha20 alone is accepted")
 	}
 }

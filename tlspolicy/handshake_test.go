@@ -16,8 +16,8 @@ func testPolicies(t *testing.T) []*Policy {
 		mustNamed(t, "huawei"),
 		mustNamed(t, "huawei-high"),
 		aes256(t),
-		mustNew(t, Custom{Name: "single", Versions: []string{"1.2"}, CipherSuites: []string{"ECDHE-RSA-CHACHA20-POLY1305"}}),
-		mustNew(t, Custom{Name: "1.3 only", Versions: []string{"1.3"}}),
+		mustNew(t, "single", Config{Versions: []string{"1.2"}, CipherSuites: []string{"ECDHE-RSA-CHACHA20-POLY1305"}}),
+		mustNew(t, "1.3 only", Config{Versions: []string{"1.3"}}),
 	}
 }
 
@@ -76,7 +76,7 @@ func TestOldVersionsRefused(t *testing.T) {
 // TestVersionLeftOut: a policy of one version refuses the other, which its peer would have taken as well.
 func TestVersionLeftOut(t *testing.T) {
 	for _, name := range []string{"1.2", "1.3"} {
-		p := mustNew(t, Custom{Name: "x", Versions: []string{name}})
+		p := mustNew(t, "x", Config{Versions: []string{name}})
 		for _, version := range bothVersions() {
 			only := func(c *tls.Config) { c.MinVersion, c.MaxVersion = version, version }
 			want := versionNumber(version) == name
@@ -93,7 +93,7 @@ func TestVersionLeftOut(t *testing.T) {
 // TestEnforcement opens what chooses, so that only VerifyConnection is left to refuse.
 func TestEnforcement(t *testing.T) {
 	narrow := aes256(t) // TLS 1.3 without Plan.Fix: Go still chooses AES-128
-	groups := mustNew(t, Custom{Name: "groups", Groups: []string{"X25519"}})
+	groups := mustNew(t, "groups", Config{Groups: []string{"X25519"}})
 	all := func(c *tls.Config) {}
 	tls12 := func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
 	opened := func(config *tls.Config) *tls.Config {
@@ -113,7 +113,7 @@ func TestEnforcement(t *testing.T) {
 		"TLS 1.2 suite": {narrow, cbc, KindSuite},
 		"group":         {groups, p256, KindGroup},
 		"group in 1.2":  {groups, func(c *tls.Config) { p256(c); tls12(c) }, KindGroup},
-		"version":       {mustNew(t, Custom{Name: "v", Versions: []string{"1.3"}}), tls12, KindVersion},
+		"version":       {mustNew(t, "v", Config{Versions: []string{"1.3"}}), tls12, KindVersion},
 	} {
 		inbound := connect(t, opened(c.policy.testServer()), peerClient(c.peer))
 		wantNotAllowed(t, name+", listener", inbound.serverErr, c.want)
@@ -152,7 +152,7 @@ func TestMLKEMIsNegotiated(t *testing.T) {
 
 func TestGroupsAreThePolicy(t *testing.T) {
 	for _, g := range knownGroups {
-		p := mustNew(t, Custom{Name: "one group", Versions: []string{"1.3"}, Groups: []string{g.name}})
+		p := mustNew(t, "one group", Config{Versions: []string{"1.3"}, Groups: []string{g.name}})
 		for _, other := range knownGroups {
 			only := func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{other.id} }
 			want := other.id == g.id
@@ -220,7 +220,7 @@ func TestUpstreamIsVerified(t *testing.T) {
 
 // TestWithHello: what a listener learns of a handshake that fails.
 func TestWithHello(t *testing.T) {
-	p := mustNew(t, Custom{Name: "x", CipherSuites: []string{"ECDHE-RSA-AES256-GCM-SHA384", "TLS_AES_256_GCM_SHA384"}, Groups: []string{"X25519"}})
+	p := mustNew(t, "x", Config{CipherSuites: []string{"ECDHE-RSA-AES256-GCM-SHA384", "TLS_AES_256_GCM_SHA384"}, Groups: []string{"X25519"}})
 	for name, c := range map[string]struct {
 		peer func(*tls.Config)
 		kind Kind

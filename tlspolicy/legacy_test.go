@@ -132,7 +132,7 @@ func TestLegacyVersionAboveTLS12(t *testing.T) {
 		"TLS 1.3":        {tls.TLS_AES_256_GCM_SHA384},
 		"CBC":            {tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA},
 	}
-	for _, p := range append(testPolicies(t), mustNew(t, Custom{Name: "P-384", Groups: []string{"P-384"}})) {
+	for _, p := range append(testPolicies(t), mustNew(t, "P-384", Config{Groups: []string{"P-384"}})) {
 		for kind, suites := range offers {
 			hello, err := withSuites(original, suites)
 			if err != nil {
@@ -167,7 +167,7 @@ func TestLegacyAnswers(t *testing.T) {
 		{mustNamed(t, "huawei"), rsaOnly, "TLS 1.2, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, RSA"},
 		{mustNamed(t, "huawei-high"), rsaOnly, "TLS 1.2, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, RSA"},
 		{aes256(t), rsaOnly, "TLS 1.2, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, RSA"},
-		{mustNew(t, Custom{Name: "1.3 only", Versions: []string{"1.3"}}), rsaOnly, "alert protocol_version"},
+		{mustNew(t, "1.3 only", Config{Versions: []string{"1.3"}}), rsaOnly, "alert protocol_version"},
 		{mustNamed(t, "huawei"), []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, "alert handshake_failure"},
 	} {
 		client := peerClient(func(config *tls.Config) { config.MaxVersion, config.CipherSuites = tls.VersionTLS12, c.suites })

@@ -144,9 +144,9 @@ func mustNamed(t testing.TB, name string) *Policy {
 	return p
 }
 
-func mustNew(t testing.TB, c Custom) *Policy {
+func mustNew(t testing.TB, name string, c Config) *Policy {
 	t.Helper()
-	p, err := New(c)
+	p, err := New(name, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func mustNew(t testing.TB, c Custom) *Policy {
 }
 
 func aes256(t testing.TB) *Policy {
-	return mustNew(t, Custom{Name: "aes-256", CipherSuites: []string{
+	return mustNew(t, "aes-256", Config{CipherSuites: []string{
 		"ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384", "TLS_AES_256_GCM_SHA384",
 	}})
 }

@@ -17,42 +17,43 @@ type Pin [sha256.Size]byte
 // PinOf gives the pin of a certificate's key.
 func PinOf(c *x509.Certificate) Pin { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
 
-// String gives the pin in base64, as ParsePin reads it.
+// String returns the pin in base64, without the prefix that it has in a configuration.
 func (p Pin) String() string { return base64.StdEncoding.EncodeToString(p[:]) }
 
-// ParsePin reads a pin: 44 characters of base64. Each pin has one spelling.
-func ParsePin(text string) (Pin, error) {
+// PinPrefix stands before a pin in a configuration.
+const PinPrefix = "sha256/"
+
+// UnmarshalText implements [encoding.TextUnmarshaler]: the prefix and 44 characters of base64. Each pin has one spelling.
+func (p *Pin) UnmarshalText(b []byte) error {
+	text, ok := strings.CutPrefix(string(b), PinPrefix)
+	if !ok {
+		return errors.New(`want "sha256/" and the SHA-256 of a public key in base64`)
+	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) != sha256.Size || strings.ContainsAny(text, "\r\n") {
-		return Pin{}, fmt.Errorf("pin %.60q: must be the SHA-256 of a public key (SubjectPublicKeyInfo) in base64, which is 44 characters; "+
+		return fmt.Errorf("pin %.60q: must be the SHA-256 of a public key (SubjectPublicKeyInfo) in base64, which is 44 characters; "+
 			"for a certificate: openssl x509 -in cert.pem -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64", text)
 	}
-	return Pin(raw), nil
+	*p = Pin(raw)
+	return nil
 }
 
-// ParsePins reads the pins of an upstream: none, or at least two different ones, since the day on which the only pinned key
+func (p Pin) Pattern() string { return `^sha256/[A-Za-z0-9+/]{43}=$` }
+func (p Pin) Kind() string    { return "pin" }
+
+// CheckPins takes the pins of an upstream: none, or at least two different ones, since the day on which the only pinned key
 // is lost or has leaked would be the last day of service.
-func ParsePins(texts []string) ([]Pin, error) {
-	var pins []Pin
+func CheckPins(pins []Pin) error {
 	var problems []error
-	for _, text := range texts {
-		pin, err := ParsePin(text)
-		switch {
-		case err != nil:
-			problems = append(problems, err)
-		case slices.Contains(pins, pin):
-			problems = append(problems, fmt.Errorf("pin %s is there twice", text))
-		default:
-			pins = append(pins, pin)
+	for i, pin := range pins {
+		if slices.Contains(pins[:i], pin) {
+			problems = append(problems, fmt.Errorf("pin %v is there twice", pin))
 		}
 	}
-	if len(pins) == 1 && len(problems) == 0 {
+	if len(pins) == 1 {
 		problems = append(problems, errors.New("there is one pin only: add that of a spare key, kept offline, or of an authority of the chain"))
 	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	return pins, nil
+	return errors.Join(problems...)
 }
 
 // checkPins wants a pinned key in one chain that was verified and is strong. What the peer sent beside its chain does not

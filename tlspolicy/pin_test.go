@@ -1,8 +1,10 @@
 package tlspolicy
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -11,7 +13,7 @@ import (
 
 const somePin = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" // SHA-256 of nothing
 
-func TestParsePins(t *testing.T) {
+func TestPinsOfAConfiguration(t *testing.T) {
 	other := PinOf(pki().ca.Certificate()).String()
 	for name, c := range map[string]struct {
 		texts []string
@@ -23,26 +25,32 @@ func TestParsePins(t *testing.T) {
 		"the same twice":    {[]string{somePin, somePin}, "there twice"},
 		"hexadecimal":       {[]string{strings.Repeat("ab", 32), somePin}, "44 characters"},
 		"too short":         {[]string{"47DEQpj8HBSa", somePin}, "44 characters"},
-		"with a prefix":     {[]string{"sha256//" + somePin, other}, "openssl x509"},
+		"with a prefix":     {[]string{"/" + somePin, other}, "openssl x509"},
 		"without padding":   {[]string{strings.TrimSuffix(somePin, "="), other}, "44 characters"},
 		"loose bits":        {[]string{strings.TrimSuffix(somePin, "U=") + "V=", other}, "44 characters"},
 		"with a line end":   {[]string{somePin + "\n", other}, "44 characters"},
 		"URL's alphabet":    {[]string{strings.NewReplacer("+", "-", "/", "_").Replace(somePin), other}, "44 characters"},
 		"all that is wrong": {[]string{"x", somePin, somePin}, "there twice"},
 	} {
-		pins, err := ParsePins(c.texts)
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || err == nil && len(pins) != len(c.texts) {
+		pins := make([]Pin, len(c.texts))
+		var problems []error
+		for i := range pins {
+			problems = append(problems, pins[i].UnmarshalText([]byte(PinPrefix+c.texts[i])))
+		}
+		err := errors.Join(append(problems, CheckPins(pins))...)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, %v; want %q", name, pins, err, c.want)
 		}
 	}
 }
 
-func FuzzParsePin(f *testing.F) {
-	for _, text := range []string{somePin, "", "x", somePin + "\n", somePin[:43], "sha256//" + somePin} {
+func FuzzPin(f *testing.F) {
+	for _, text := range []string{somePin, PinPrefix + somePin, "", "x", PinPrefix + somePin + "\n", PinPrefix + somePin[:43], "sha256//" + somePin} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if pin, err := ParsePin(text); err == nil && pin.String() != text {
+		var pin Pin
+		if err := pin.UnmarshalText([]byte(text)); err == nil && (PinPrefix+pin.String() != text || !regexp.MustCompile(pin.Pattern()).MatchString(text)) {
 			t.Errorf("%q is read as %s", text, pin)
 		} else if err != nil && len(err.Error()) > 600 {
 			t.Errorf("an error of %d bytes", len(err.Error()))
@@ -54,7 +62,7 @@ func FuzzParsePin(f *testing.F) {
 func TestPins(t *testing.T) {
 	leaf, ca := PinOf(pki().ecdsa.Leaf), PinOf(pki().ca.Certificate())
 	stranger := testpki.Must(testpki.New())
-	backup, foreign := must(ParsePin(somePin)), PinOf(stranger.Certificate())
+	backup, foreign := Pin(sha256.Sum256(nil)), PinOf(stranger.Certificate())
 	withForeign := pki().ecdsa
 	withForeign.Certificate = append(withForeign.Certificate[:1:1], stranger.Certificate().Raw)
 	for name, c := range map[string]struct {

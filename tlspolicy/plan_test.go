@@ -20,12 +20,12 @@ func only13(t testing.TB, codes ...uint16) *Policy {
 	for _, code := range codes {
 		names = append(names, tls.CipherSuiteName(code))
 	}
-	return mustNew(t, Custom{Name: strings.Join(names[2:], "+"), CipherSuites: names})
+	return mustNew(t, strings.Join(names[2:], "+"), Config{CipherSuites: names})
 }
 
 func TestNewPlan(t *testing.T) {
 	named, high := mustNamed(t, "huawei"), mustNamed(t, Default)
-	tls12 := mustNew(t, Custom{Name: "1.2", Versions: []string{"1.2"}})
+	tls12 := mustNew(t, "1.2", Config{Versions: []string{"1.2"}})
 	for name, c := range map[string]struct {
 		uses    []Use
 		suites  []uint16

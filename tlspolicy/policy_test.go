@@ -43,8 +43,7 @@ func TestDefaultGroupsAreGo(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	p := mustNew(t, Custom{
-		Name:         "mine",
+	p := mustNew(t, "mine", Config{
 		Versions:     []string{"1.3", "1.2"},
 		CipherSuites: []string{"TLS_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384", "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384"},
 		Groups:       []string{"secp256r1", "X25519MLKEM768"},
@@ -61,7 +60,7 @@ func TestNew(t *testing.T) {
 	if p.HTTP2() {
 		t.Error("HTTP/2 without a suite that net/http accepts for it")
 	}
-	if !mustNew(t, Custom{Name: "13", Versions: []string{"1.3"}}).HTTP2() {
+	if !mustNew(t, "13", Config{Versions: []string{"1.3"}}).HTTP2() {
 		t.Error("no HTTP/2 under TLS 1.3 alone")
 	}
 }
@@ -69,33 +68,34 @@ func TestNew(t *testing.T) {
 func TestNewErrors(t *testing.T) {
 	const rsa256, aes256 = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"
 	for name, c := range map[string]struct {
-		custom Custom
+		name   string
+		custom Config
 		want   []string
 	}{
-		"no name":         {Custom{}, []string{"needs a name"}},
-		"taken name":      {Custom{Name: Default}, []string{"built-in"}},
-		"unknown version": {Custom{Name: "x", Versions: []string{"1.1"}}, []string{`unknown TLS version "1.1"`, "choices: 1.2, 1.3"}},
-		"version twice":   {Custom{Name: "x", Versions: []string{"1.2", "1.2"}}, []string{`"1.2" is listed twice`}},
-		"unknown suite": {Custom{Name: "x", CipherSuites: []string{"ECDHE-RSA-AES256-GCM-SHA38", rsa256, aes256}},
+		"no name":         {"", Config{}, []string{"needs a name"}},
+		"taken name":      {Default, Config{}, []string{"built-in"}},
+		"unknown version": {"x", Config{Versions: []string{"1.1"}}, []string{`unknown TLS version "1.1"`, "choices: 1.2, 1.3"}},
+		"version twice":   {"x", Config{Versions: []string{"1.2", "1.2"}}, []string{`"1.2" is listed twice`}},
+		"unknown suite": {"x", Config{CipherSuites: []string{"ECDHE-RSA-AES256-GCM-SHA38", rsa256, aes256}},
 			[]string{"unknown cipher suite", `did you mean "ECDHE-RSA-AES256-GCM-SHA384"?`, "choices that Go can speak: TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "}},
-		"empty suite":          {Custom{Name: "x", CipherSuites: []string{"", rsa256, aes256}}, []string{`unknown cipher suite ""`}},
-		"off the whitelist":    {Custom{Name: "x", CipherSuites: []string{"TLS_RSA_WITH_AES_128_CBC_SHA"}}, []string{"is not on the whitelist", "choices"}},
-		"off, in OpenSSL":      {Custom{Name: "x", CipherSuites: []string{"AES128-SHA"}}, []string{`"AES128-SHA" is not on the whitelist`}},
-		"off, 3DES in OpenSSL": {Custom{Name: "x", CipherSuites: []string{"ECDHE-RSA-DES-CBC3-SHA"}}, []string{"is not on the whitelist"}},
-		"suite twice":          {Custom{Name: "x", CipherSuites: []string{rsa256, "ECDHE-RSA-AES256-GCM-SHA384", aes256}}, []string{"listed twice"}},
-		"nothing for 1.2":      {Custom{Name: "x", CipherSuites: []string{aes256}}, []string{"no cipher suite for TLS 1.2", "add one of TLS_ECDHE", `set versions: ["1.3"]`}},
-		"nothing for 1.3":      {Custom{Name: "x", CipherSuites: []string{rsa256}}, []string{"no cipher suite for TLS 1.3", "add one of TLS_AES_128_GCM_SHA256", `set versions: ["1.2"]`}},
-		"Go speaks none": {Custom{Name: "x", Versions: []string{"1.3"}, CipherSuites: []string{"TLS_AES_128_CCM_SHA256"}},
+		"empty suite":          {"x", Config{CipherSuites: []string{"", rsa256, aes256}}, []string{`unknown cipher suite ""`}},
+		"off the whitelist":    {"x", Config{CipherSuites: []string{"TLS_RSA_WITH_AES_128_CBC_SHA"}}, []string{"is not on the whitelist", "choices"}},
+		"off, in OpenSSL":      {"x", Config{CipherSuites: []string{"AES128-SHA"}}, []string{`"AES128-SHA" is not on the whitelist`}},
+		"off, 3DES in OpenSSL": {"x", Config{CipherSuites: []string{"ECDHE-RSA-DES-CBC3-SHA"}}, []string{"is not on the whitelist"}},
+		"suite twice":          {"x", Config{CipherSuites: []string{rsa256, "ECDHE-RSA-AES256-GCM-SHA384", aes256}}, []string{"listed twice"}},
+		"nothing for 1.2":      {"x", Config{CipherSuites: []string{aes256}}, []string{"no cipher suite for TLS 1.2", "add one of TLS_ECDHE", `set versions: ["1.3"]`}},
+		"nothing for 1.3":      {"x", Config{CipherSuites: []string{rsa256}}, []string{"no cipher suite for TLS 1.3", "add one of TLS_AES_128_GCM_SHA256", `set versions: ["1.2"]`}},
+		"Go speaks none": {"x", Config{Versions: []string{"1.3"}, CipherSuites: []string{"TLS_AES_128_CCM_SHA256"}},
 			[]string{"no cipher suite for TLS 1.3 that Go can speak"}},
-		"suite of a version left out": {Custom{Name: "x", Versions: []string{"1.2"}, CipherSuites: []string{rsa256, aes256}},
+		"suite of a version left out": {"x", Config{Versions: []string{"1.2"}, CipherSuites: []string{rsa256, aes256}},
 			[]string{aes256 + " is a suite of TLS 1.3, which versions leaves out"}},
-		"unknown group": {Custom{Name: "x", Groups: []string{"X25519MLKEM"}}, []string{`unknown group "X25519MLKEM"`, `did you mean "X25519MLKEM768"?`, "choices: "}},
-		"group twice":   {Custom{Name: "x", Groups: []string{"P-256", "secp256r1"}}, []string{"listed twice"}},
-		"hybrids only":  {Custom{Name: "x", Groups: []string{"X25519MLKEM768"}}, []string{"no group for TLS 1.2", `set versions: ["1.3"]`}},
-		"all problems": {Custom{Versions: []string{"2"}, CipherSuites: []string{"A"}, Groups: []string{"B"}},
+		"unknown group": {"x", Config{Groups: []string{"X25519MLKEM"}}, []string{`unknown group "X25519MLKEM"`, `did you mean "X25519MLKEM768"?`, "choices: "}},
+		"group twice":   {"x", Config{Groups: []string{"P-256", "secp256r1"}}, []string{"listed twice"}},
+		"hybrids only":  {"x", Config{Groups: []string{"X25519MLKEM768"}}, []string{"no group for TLS 1.2", `set versions: ["1.3"]`}},
+		"all problems": {"", Config{Versions: []string{"2"}, CipherSuites: []string{"A"}, Groups: []string{"B"}},
 			[]string{"needs a name", `TLS version "2"`, `cipher suite "A"`, `group "B"`}},
 	} {
-		p, err := New(c.custom)
+		p, err := New(c.name, c.custom)
 		if err == nil {
 			t.Errorf("%s: accepted with %v", name, p.Suites())
 			continue
@@ -138,7 +138,7 @@ func FuzzNew(f *testing.F) {
 	f.Add("mine", "1.3", "TLS_AES_256_GCM_SHA384", "secp256r1")
 	f.Add("", "\x00", strings.Repeat("É", 100), "")
 	f.Fuzz(func(t *testing.T, name, version, suite, group string) {
-		p, err := New(Custom{name, []string{version}, []string{suite}, []string{group}})
+		p, err := New(name, Config{[]string{version}, []string{suite}, []string{group}})
 		if err != nil {
 			if len(err.Error()) > 4096 || strings.ContainsAny(err.Error(), "\x00\r\x1b") {
 				t.Errorf("error text %q", err)

@@ -10,8 +10,8 @@ import (
 // whenever the hash fits. Only the check on resumed connections keeps such a session out of a narrower policy.
 func TestResumedIsChecked(t *testing.T) {
 	wide := mustNamed(t, "huawei")
-	narrow12 := mustNew(t, Custom{Name: "narrow", Versions: []string{"1.2"}, Groups: []string{"X25519"}})
-	narrow13 := mustNew(t, Custom{Name: "narrow", Versions: []string{"1.3"}, CipherSuites: []string{"TLS_CHACHA20_POLY1305_SHA256"}})
+	narrow12 := mustNew(t, "narrow", Config{Versions: []string{"1.2"}, Groups: []string{"X25519"}})
+	narrow13 := mustNew(t, "narrow", Config{Versions: []string{"1.3"}, CipherSuites: []string{"TLS_CHACHA20_POLY1305_SHA256"}})
 	p256 := func(c *tls.Config) {
 		c.MaxVersion, c.CurvePreferences = tls.VersionTLS12, []tls.CurveID{tls.CurveP256, tls.X25519}
 	}

@@ -307,3 +307,19 @@ func TestMAC(t *testing.T) {
 		}
 	}
 }
+
+// TestLogNames: what a configuration takes for a name is what a key takes, and what prints and fits in a line of a note.
+func TestLogNames(t *testing.T) {
+	names := []string{"", strings.Repeat("x", 200), strings.Repeat("x", 201), "tollgate/5f3a9c20d1e84b67", "a b", "a\nb", "\u00e4"}
+	for c := range 256 {
+		names = append(names, "a"+string([]byte{byte(c)})+"b")
+	}
+	for _, name := range names {
+		bad := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`+"\`, r) }
+		want := name != "" && len(name) <= 200 && !strings.ContainsFunc(name, bad)
+		_, err := NewKey(name)
+		if got := new(LogName).UnmarshalText([]byte(name)); (got == nil) != want || (err == nil) != want {
+			t.Errorf("%q: %v as a name, %v for a key, want %v", name, got, err, want)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -54,14 +55,31 @@ func (k PublicKey) verifier() (note.Verifier, error) {
 	return v, nil
 }
 
-// maxName bounds the name of a log, in bytes.
-const maxName = 200
+// LogName is the name of a log, as a configuration has it: what prints and fits in one line of a note.
+type LogName string
 
-// checkName keeps names to what prints and fits in one line of a note.
+const (
+	namePattern = `^[!#-*,-\[\]-~]{1,200}$`
+	nameRule    = "1 to 200 printable ASCII characters without blank, plus, quote or backslash"
+)
+
+var nameExpr = regexp.MustCompile(namePattern)
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (n *LogName) UnmarshalText(text []byte) error {
+	if !nameExpr.Match(text) {
+		return errors.New("want " + nameRule)
+	}
+	*n = LogName(text)
+	return nil
+}
+
+func (n LogName) Pattern() string { return namePattern }
+func (n LogName) Kind() string    { return "name" }
+
 func checkName(name string) error {
-	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '+' || r == '"' || r == '\\' }
-	if name == "" || len(name) > maxName || strings.ContainsFunc(name, bad) {
-		return fmt.Errorf("the name of an audit log, %.220q, must be of 1 to %d printable ASCII characters without blank, plus, quote or backslash", name, maxName)
+	if !nameExpr.MatchString(name) {
+		return fmt.Errorf("the name of an audit log, %.220q, must be of %s", name, nameRule)
 	}
 	return nil
 }

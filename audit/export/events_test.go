@@ -12,6 +12,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 	"tollgate/audit/tlsreport"
+	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
 
@@ -63,8 +64,8 @@ func TestEventsPass(t *testing.T) {
 
 // crashed returns a log with calls, and an event of each code between them, that a crash ended and a start took over.
 func (l *logs) crashed(codes []logfile.EventCode) string {
-	cfg := audit.Config{Dir: l.dir(), Name: "tollgate/test", Version: "test", KeyFile: filepath.Join(l.t.TempDir(), "key"),
-		Preallocate: 128 << 10, CheckpointEvery: time.Hour}
+	cfg := audit.Options{Config: audit.Config{Dir: l.dir(), Name: "tollgate/test"}, Version: "test", Preallocate: 128 << 10}
+	cfg.Key.File, cfg.Checkpoints.Every = filepath.Join(l.t.TempDir(), "key"), setting.Duration(time.Hour)
 	a, _, err := audit.Open(cfg)
 	l.ok(err)
 	in := &logfile.TLS{Version: "TLS 1.3", Suite: "TLS_AES_256_GCM_SHA384", Group: "X25519"}

@@ -26,6 +26,7 @@ import (
 	"tollgate/audit/export"
 	"tollgate/audit/logfile"
 	"tollgate/audit/verify"
+	"tollgate/internal/setting"
 	"tollgate/internal/testlog"
 )
 
@@ -179,8 +180,8 @@ func (l *logs) full() string {
 // written gives a log that package audit has written, over a crash and a change of keys; a copy of it from before the crash, when
 // it was open; and its two keys.
 func (l *logs) written() (log, open, before, after string) {
-	cfg := audit.Config{Dir: l.dir(), Name: "tollgate/test", Version: "test", KeyFile: filepath.Join(l.t.TempDir(), "key"),
-		Preallocate: 128 << 10, CheckpointEvery: time.Hour} // nothing is written while it is copied
+	cfg := audit.Options{Config: audit.Config{Dir: l.dir(), Name: "tollgate/test"}, Version: "test", Preallocate: 128 << 10}
+	cfg.Key.File, cfg.Checkpoints.Every = filepath.Join(l.t.TempDir(), "key"), setting.Duration(time.Hour) // nothing is written while it is copied
 	a, _, err := audit.Open(cfg)
 	l.ok(err)
 	before = a.Key().String()
@@ -191,7 +192,7 @@ func (l *logs) written() (log, open, before, after string) {
 	l.ok(a.Close(l.t.Context()))
 
 	cfg.Dir = l.copy(open, func(string) {}) // as a crash leaves it
-	key, err := audit.PrepareRotation(cfg.KeyFile, nil)
+	key, err := audit.PrepareRotation(cfg.Key.File, nil)
 	l.ok(err)
 	a, found, err := audit.Open(cfg)
 	l.ok(err)

@@ -60,3 +60,6 @@ const (
 func HashesName(first uint64) string {
 	return strings.TrimSuffix(SegmentName(first), SegmentSuffix) + hashesSuffix
 }
+
+// IndexName is the name of an index of the log that stands in its folder.
+const IndexName = "index.sqlite"

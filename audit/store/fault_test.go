@@ -529,7 +529,7 @@ func TestTooManyLostCalls(t *testing.T) {
 	if _, err := New(dir, "").Rebuild(t.Context(), nil); !errors.Is(err, errMisfit) || !strings.Contains(err.Error(), "verify the log") {
 		t.Errorf("error %v", err)
 	}
-	if names, _ := filepath.Glob(filepath.Join(dir, DefaultName+"-*")); len(names) > 0 {
+	if names, _ := filepath.Glob(filepath.Join(dir, logfile.IndexName+"-*")); len(names) > 0 {
 		t.Errorf("left behind: %v", names)
 	}
 }
@@ -602,7 +602,7 @@ func modes(t *testing.T, dir string) {
 	seen := 0
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err != nil || !strings.HasPrefix(entry.Name(), DefaultName) || info.Mode()&fs.ModeSymlink != 0 {
+		if err != nil || !strings.HasPrefix(entry.Name(), logfile.IndexName) || info.Mode()&fs.ModeSymlink != 0 {
 			continue
 		}
 		if seen++; info.Mode().Perm() != 0o600 {
@@ -618,7 +618,9 @@ func modes(t *testing.T, dir string) {
 // than the log has.
 func TestWritingReadingAndRebuilding(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	l, _, err := audit.Open(audit.Config{Dir: dir, SegmentSize: logfile.MaxLine, Preallocate: 2 * logfile.MaxLine, Reserve: 2 * logfile.MaxLine})
+	l, _, err := audit.Open(audit.Options{
+		Config: audit.Config{Dir: dir, SegmentSize: logfile.MaxLine, Reserve: 2 * logfile.MaxLine}, Preallocate: 2 * logfile.MaxLine,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

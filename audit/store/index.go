@@ -35,13 +35,10 @@ type State struct {
 	Err error
 }
 
-// DefaultName is the file name of an index that stands in the log's directory.
-const DefaultName = "index.sqlite"
-
-// New gives the index of the log in dir. An empty file means [DefaultName] in dir. Nothing is opened yet.
+// New gives the index of the log in dir. An empty file means [logfile.IndexName] in dir. Nothing is opened yet.
 func New(dir, file string) *Index {
 	if file == "" {
-		file = filepath.Join(dir, DefaultName)
+		file = filepath.Join(dir, logfile.IndexName)
 	}
 	return &Index{dir: dir, file: file, batch: batchRecords, share: workShare}
 }

@@ -36,7 +36,7 @@ type Options struct {
 	// InUse reports whether a process writes the log. Then some records behind the last checkpoint are no fault, as many and as old
 	// as the writer's settings allow. Nil means that none does.
 	InUse func() (bool, error)
-	// CheckpointEvery and CheckpointRecords are the writer's settings, as audit.Config has them. 0 means their defaults.
+	// CheckpointEvery and CheckpointRecords are the writer's settings, as audit.Checkpoints has them. 0 means their defaults.
 	CheckpointEvery   time.Duration
 	CheckpointRecords uint64
 	// Now returns the time against which the end of a log in use is held. Nil means that its age is not judged: the writer's clock

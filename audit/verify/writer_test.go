@@ -12,6 +12,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 )
 
 // TestWrittenLog verifies what the gateway's own writer makes: while it writes, as a kill would leave it, when it is
@@ -19,7 +20,9 @@ import (
 func TestWrittenLog(t *testing.T) {
 	dir := t.TempDir()
 	keyFile := filepath.Join(dir, "signing.key")
-	cfg := audit.Config{Dir: dir, SegmentSize: logfile.MaxLine, CheckpointEvery: 100 * time.Millisecond, CheckpointRecords: 50}
+	cfg := audit.Options{Config: audit.Config{
+		Dir: dir, SegmentSize: logfile.MaxLine, Checkpoints: audit.Checkpoints{Every: setting.Duration(100 * time.Millisecond), Records: 50},
+	}}
 	inUse := func() (bool, error) { return audit.InUse(dir) }
 	for run := range 4 {
 		switch run {

@@ -124,7 +124,7 @@ func (f *explainFlags) question(c *config.Config, method, target string, stdin i
 	if err := f.check(c); err != nil {
 		return nil, err
 	}
-	body, err := readBodyFlag(f.body, stdin, c.Bounds.Body)
+	body, err := readBodyFlag(f.body, stdin, int64(c.Bounds.Body))
 	if err != nil {
 		return nil, err
 	}

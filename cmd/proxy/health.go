@@ -40,14 +40,14 @@ func healthCommand() *cobra.Command {
 	return cmd
 }
 
-func health(ctx context.Context, a config.Admin, page string, w io.Writer) error {
-	if a.Address == "" {
+func health(ctx context.Context, a *config.Admin, page string, w io.Writer) error {
+	if a == nil {
 		return errors.New("the configuration has no admin listener (admin.address)")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, a.Network, a.Address)
+		return new(net.Dialer).DialContext(ctx, a.Address.Network(), a.Address.Listen())
 	}}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+page, nil)
 	if err != nil {

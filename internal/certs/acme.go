@@ -36,67 +36,73 @@ const (
 	DNS01     ACMEChallenge = "dns-01"      // RFC 8555, section 8.4
 )
 
-// DefaultAlgorithm is that of TSIG keys.
-const DefaultAlgorithm = "hmac-sha256"
-
-// ACMEConfig says where certificates come from that an authority issues. Package acme, which gets them, is apart for the libraries that
-// it needs. Using it means that the operator has agreed to the authority's terms.
+// ACMEConfig is `acme` of a certificate. Package acme, which gets the certificates, is apart for the libraries that it needs.
 type ACMEConfig struct {
-	// Directory is the address of the authority, https unless it is of a private network.
-	Directory string
-
-	// CA is a bundle of the authorities that vouch for the directory's own certificate. Empty means the system's.
-	CA string
-
-	// Hosts are DNS names, up to MaxACMEHosts; a wildcard as the first label needs DNS01.
-	Hosts []string
-
-	// Email is where the authority writes to. Optional.
-	Email string
-
-	// Binding is for authorities that want one. Optional.
-	Binding ACMEBinding
-
-	// Dir keeps account, keys and certificates. It is made, for its owner only, if it is not there.
-	Dir string
-
-	// Key is the kind of keys. Default (""): ECDSA. Sources for both kinds may share a directory.
-	Key ACMEKey
-
-	// Challenge is the one to use, DNS what it needs if it is DNS01.
-	Challenge ACMEChallenge
-	DNS       ACMEDNS
+	// The authority: the URL of its directory.
+	Directory string `yaml:"directory" need:"yes"`
+	// Host names, up to 100. One with `*.` in front needs the challenge `dns-01`.
+	Hosts []setting.CertificateHost `yaml:"hosts" need:"yes"`
+	// Where the authority writes to.
+	Email string `yaml:"email"`
+	// A PEM file with the authorities that vouch for the directory's own certificate. Default: those of the system.
+	CA string `yaml:"ca"`
+	// Ties the account to one that the authority knows otherwise. Some authorities want that.
+	Binding AccountBinding `yaml:"account_binding"`
+	// The folder of account, keys and certificates. It is made when it is not there. Gateways may share it: each
+	// certificate is issued once.
+	Dir string `yaml:"dir" need:"yes"`
+	// The kind of private keys: `ecdsa` (P-256) or `rsa` (2048 bits).
+	Key ACMEKey `yaml:"key" choice:"ecdsa|rsa"`
+	// How the authority sees that the hosts are yours: `http-01` asks `http_challenge` (port 80 of the hosts),
+	// `tls-alpn-01` this listener (port 443 of the hosts), `dns-01` looks for a record that is written through `dns`.
+	Challenge ACMEChallenge `yaml:"challenge" need:"yes" choice:"http-01|tls-alpn-01|dns-01"`
+	// How records get into the DNS. For `dns-01`, which needs it.
+	DNS ACMEDNS `yaml:"dns"`
 }
 
-// ACMEBinding ties the account to one that the authority knows otherwise (RFC 8555, section 7.3.4).
-type ACMEBinding struct {
-	KeyID string
-	Key   setting.Reference // to a MAC key in unpadded base64url
+func (ACMEConfig) Default() ACMEConfig { return ACMEConfig{Key: ECDSA} }
+
+// AccountBinding is `account_binding` of `acme` (RFC 8555, section 7.3.4).
+type AccountBinding struct {
+	// What the authority calls the account.
+	KeyID string `yaml:"key_id" need:"yes"`
+	// The MAC key that belongs to it, in base64url without padding.
+	Key setting.Reference `yaml:"secret" need:"yes"`
 }
 
-// ACMEDNS says how records for [DNS01] get into the DNS: through one of RFC2136 and Huawei.
+// ACMEDNS is `dns` of `acme`: either `rfc2136` or `huaweicloud`.
 type ACMEDNS struct {
-	RFC2136 *RFC2136
-	Huawei  *HuaweiDNS
-
-	// Resolvers, host:port each, are asked for the zone of a host and until they have the record. Default: the system's, and
-	// for the record the servers of the zone.
-	Resolvers []string
+	// A DNS server that takes signed updates.
+	RFC2136 *RFC2136 `yaml:"rfc2136"`
+	// The DNS service of Huawei Cloud.
+	Huawei *HuaweiDNS `yaml:"huaweicloud"`
+	// The servers, host:port each, that are asked for a host's zone, and until they have the record. Default: the system's,
+	// and for the record those of the zone.
+	Resolvers []string `yaml:"resolvers"`
 }
 
-// RFC2136 is a DNS server that takes updates signed with TSIG (RFC 8945), over TCP.
+// RFC2136 is `rfc2136` of `dns`: updates signed with TSIG (RFC 8945).
 type RFC2136 struct {
-	Server    string // host:port
-	KeyName   string
-	Algorithm string            // of the key. Default (""): DefaultAlgorithm
-	Key       setting.Reference // to the key in base64
+	// The server, host:port. It is reached over TCP.
+	Server string `yaml:"server" need:"yes"`
+	// The name of the TSIG key that signs updates.
+	KeyName string `yaml:"key_name" need:"yes"`
+	// The algorithm of the key.
+	Algorithm string `yaml:"algorithm" choice:"hmac-sha256|hmac-sha384|hmac-sha512"`
+	// The key, in base64.
+	Key setting.Reference `yaml:"secret" need:"yes"`
 }
 
-// HuaweiDNS is a user of Huawei Cloud who may change a public zone.
+func (RFC2136) Default() RFC2136 { return RFC2136{Algorithm: "hmac-sha256"} }
+
+// HuaweiDNS is `huaweicloud` of `dns`.
 type HuaweiDNS struct {
-	AccessKey setting.Reference
-	SecretKey setting.Reference
-	Region    string // such as cn-north-4
+	// The access key (AK) of a user who may change the zone.
+	AccessKey setting.Reference `yaml:"access_key" need:"yes"`
+	// The secret key (SK).
+	SecretKey setting.Reference `yaml:"secret_key" need:"yes"`
+	// The region of the service's endpoint, such as `cn-north-4`.
+	Region string `yaml:"region" need:"yes"`
 }
 
 // ACMESecrets are what the references of an [ACMEConfig] lead to; those that it does not have are empty.
@@ -166,7 +172,7 @@ func (c *ACMEConfig) checkHosts() error {
 		return fmt.Errorf("%d hosts: must be from 1 to %d", len(c.Hosts), MaxACMEHosts)
 	}
 	seen := map[string]bool{}
-	for _, name := range c.Hosts {
+	for _, name := range setting.Texts(c.Hosts) {
 		switch wild := strings.HasPrefix(name, "*."); {
 		case !isName(name):
 			return fmt.Errorf("host %.100q is not a DNS name in lower case", name)

@@ -11,32 +11,14 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// ClientsConfig says which files tell whose client certificates count.
-type ClientsConfig struct {
-	// CA is the bundle of authorities, PEM.
-	CA string
-
-	// CRLs are files of revocation lists (RFC 5280), each one list in DER or any number in PEM, up to 16 MiB. A list counts
-	// if its issuer is in the bundle and has signed it. It must be a full one. Optional.
-	CRLs []string
-
-	// Deny is a file of serial numbers, see the package comment. Optional.
-	Deny string
-
-	// Lenient lets certificates pass of which nobody can say whether they are revoked: where CRLs are given, but none of
-	// the certificate's issuer, or only one past its next update. Otherwise they are refused. What an outdated list names is
-	// refused in either case.
-	Lenient bool
-}
-
 // Clients tells which client certificates count, by files that are read again when they change. Each file counts by itself:
 // one that is bad stays as it was and holds up no other.
 type Clients struct {
-	config ClientsConfig
-	now    func() time.Time
-	bundle *watched[Bundle]
-	crls   []*revocations
-	deny   *watched[denyList] // nil without
+	settings *ListenerTLS
+	now      func() time.Time
+	bundle   *watched[Bundle]
+	crls     []*revocations
+	deny     *watched[denyList] // nil without
 
 	mu   sync.Mutex
 	told string // what was said of lists that lack
@@ -44,24 +26,25 @@ type Clients struct {
 
 var _ Reloader = (*Clients)(nil)
 
-// LoadClients reads the files, all of which must be good.
-func LoadClients(config ClientsConfig) (*Clients, error) { return loadClients(config, time.Now) }
+// LoadClients reads the files of a listener's ClientCA, ClientCRL and ClientDeny, all of which must be good. A list of ClientCRL (RFC 5280)
+// counts if its issuer is in the bundle and has signed it; it must be a full one. A file of up to 16 MiB has one in DER or any number in PEM.
+func LoadClients(t *ListenerTLS) (*Clients, error) { return loadClients(t, time.Now) }
 
-func loadClients(config ClientsConfig, now func() time.Time) (*Clients, error) {
-	c := &Clients{config: config, now: now}
+func loadClients(t *ListenerTLS, now func() time.Time) (*Clients, error) {
+	c := &Clients{settings: t, now: now}
 	var err error
-	if c.bundle, err = watchBundle(config.CA); err != nil {
+	if c.bundle, err = watchBundle(t.ClientCA); err != nil {
 		return nil, err
 	}
-	for _, path := range config.CRLs {
+	for _, path := range t.ClientCRL {
 		list, err := watchCRLs(path, c.issuers, now)
 		if err != nil {
 			return nil, err
 		}
 		c.crls = append(c.crls, list)
 	}
-	if config.Deny != "" {
-		c.deny, err = watchDenyList(config.Deny)
+	if t.ClientDeny != "" {
+		c.deny, err = watchDenyList(t.ClientDeny)
 	}
 	return c, err
 }
@@ -86,7 +69,7 @@ func (c *Clients) Authorities() *Bundle { return c.bundle.value.Load() }
 func (c *Clients) Pool() *x509.CertPool { return c.Authorities().Pool }
 
 // Name gives the path of the bundle.
-func (c *Clients) Name() string { return c.config.CA }
+func (c *Clients) Name() string { return c.settings.ClientCA }
 
 // Poll takes changes of the files, and says when a revocation list begins to be missing.
 func (c *Clients) Poll() (changed bool, err error) {
@@ -142,7 +125,7 @@ func (c *Clients) lacking() (what []string) {
 		return nil
 	}
 	consequence := "certificates of which it says nothing are refused"
-	if c.config.Lenient {
+	if c.settings.lenient() {
 		consequence = "certificates of which it says nothing pass"
 	}
 	now, listed := c.now(), map[string]bool{}
@@ -197,7 +180,7 @@ func (c *Clients) denied(chain []*x509.Certificate) error {
 	list := *c.deny.value.Load()
 	for i, certificate := range chain {
 		if line := list.find(certificate, chain[min(i+1, len(chain)-1)]); line > 0 {
-			return refuse(tlspolicy.KindRevoked, certificate, "denied by line %d of %s", line, c.config.Deny)
+			return refuse(tlspolicy.KindRevoked, certificate, "denied by line %d of %s", line, c.settings.ClientDeny)
 		}
 	}
 	return nil
@@ -206,7 +189,7 @@ func (c *Clients) denied(chain []*x509.Certificate) error {
 func (c *Clients) checkChain(chain []*x509.Certificate) error {
 	last, now := chain[len(chain)-1], c.now()
 	if !c.Authorities().known[string(last.Raw)] {
-		return refuse(tlspolicy.KindAuthority, chain[0], "its authority %.200q is not in %s any more", describeIssuer(last), c.config.CA)
+		return refuse(tlspolicy.KindAuthority, chain[0], "its authority %.200q is not in %s any more", describeIssuer(last), c.settings.ClientCA)
 	}
 	for i, certificate := range chain {
 		if now.After(certificate.NotAfter) {
@@ -236,7 +219,7 @@ func (c *Clients) status(certificate, issuer *x509.Certificate, now time.Time) e
 			fresh = fresh || !list.outdated(now)
 		}
 	}
-	if fresh || c.config.Lenient {
+	if fresh || c.settings.lenient() {
 		return nil
 	}
 	return refuse(tlspolicy.KindStatus, certificate, "there is no revocation list of its issuer %.200q that holds now", describeIssuer(issuer))

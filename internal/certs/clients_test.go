@@ -36,39 +36,39 @@ func (s *trust) file(name string) string { return filepath.Join(s.dir, name) }
 func (s *trust) now() time.Time          { return time.Now().Add(s.elapsed) }
 
 // newTrust has one authority; crl and deny, unless nil, are the contents of a file each.
-func newTrust(t *testing.T, crl, deny []byte, change ...func(*ClientsConfig)) *trust {
+func newTrust(t *testing.T, crl, deny []byte, change ...func(*ListenerTLS)) *trust {
 	t.Helper()
 	s := &trust{dir: t.TempDir(), ca: testpki.Must(testpki.New())}
 	overwrite(t, s.file("ca.pem"), s.ca.CertPEM())
-	config := ClientsConfig{CA: s.file("ca.pem")}
+	config := ListenerTLS{ClientCA: s.file("ca.pem")}
 	if crl != nil {
-		config.CRLs = []string{s.file("crl")}
+		config.ClientCRL = []string{s.file("crl")}
 		overwrite(t, s.file("crl"), crl)
 	}
 	if deny != nil {
-		config.Deny = s.file("deny")
+		config.ClientDeny = s.file("deny")
 		overwrite(t, s.file("deny"), deny)
 	}
 	for _, c := range change {
 		c(&config)
 	}
 	var err error
-	if s.clients, err = loadClients(config, s.now); err != nil {
+	if s.clients, err = loadClients(&config, s.now); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
 // withCRL is newTrust with a list that its authority has signed.
-func withCRL(t *testing.T, template x509.RevocationList, change ...func(*ClientsConfig)) *trust {
+func withCRL(t *testing.T, template x509.RevocationList, change ...func(*ListenerTLS)) *trust {
 	t.Helper()
 	s := newTrust(t, nil, nil)
 	overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(template)))
-	config := ClientsConfig{CA: s.file("ca.pem"), CRLs: []string{s.file("crl")}}
+	config := ListenerTLS{ClientCA: s.file("ca.pem"), ClientCRL: []string{s.file("crl")}}
 	for _, c := range change {
 		c(&config)
 	}
-	s.clients = testpki.Must(loadClients(config, s.now))
+	s.clients = testpki.Must(loadClients(&config, s.now))
 	return s
 }
 
@@ -238,7 +238,7 @@ func TestBadListsKeepTheOldOne(t *testing.T) {
 				t.Errorf("Reload: %v", err)
 			}
 			s.want(t, lost, tlspolicy.KindRevoked, "")
-			if _, err := loadClients(s.clients.config, s.now); (err == nil) != (name == "outdated" || name == "older") {
+			if _, err := loadClients(s.clients.settings, s.now); (err == nil) != (name == "outdated" || name == "older") {
 				t.Errorf("as the first: %v", err)
 			}
 		})
@@ -249,7 +249,7 @@ func TestBadListsKeepTheOldOne(t *testing.T) {
 // stays refused, and it is told once.
 func TestOutdatedList(t *testing.T) {
 	for _, isLenient := range []bool{false, true} {
-		s := withCRL(t, x509.RevocationList{}, func(c *ClientsConfig) { c.Lenient = isLenient })
+		s := withCRL(t, x509.RevocationList{}, func(c *ListenerTLS) { c.ClientCRLMissing = map[bool]string{false: "refuse", true: "allow"}[isLenient] })
 		good := testpki.Must(s.ca.Issue(testpki.Leaf{NotAfter: time.Now().Add(9 * testpki.Lifetime)})).Leaf
 		lost := testpki.Must(s.ca.Issue(testpki.Leaf{NotAfter: good.NotAfter})).Leaf
 		overwrite(t, s.file("crl"), testpki.Must(s.ca.RevocationList(revoked(lost))))
@@ -385,9 +385,9 @@ func colons(digits string) string {
 
 // TestOneBadFileHoldsUpNoOther: a bad bundle and a bad list do not keep a serial number from being denied.
 func TestOneBadFileHoldsUpNoOther(t *testing.T) {
-	s := withCRL(t, x509.RevocationList{}, func(c *ClientsConfig) {
-		c.Deny = filepath.Join(filepath.Dir(c.CA), "deny")
-		overwrite(t, c.Deny, nil)
+	s := withCRL(t, x509.RevocationList{}, func(c *ListenerTLS) {
+		c.ClientDeny = filepath.Join(filepath.Dir(c.ClientCA), "deny")
+		overwrite(t, c.ClientDeny, nil)
 	})
 	lost := s.client(t)
 	s.want(t, lost, "", "")
@@ -406,9 +406,9 @@ func TestOneBadFileHoldsUpNoOther(t *testing.T) {
 // TestSwapsUnderLoad changes the server's certificate, the authorities, the list and the deny list while peers of both kinds
 // shake hands, with sessions and without: nobody is refused who may come in, and nobody comes in who may not.
 func TestSwapsUnderLoad(t *testing.T) {
-	s := withCRL(t, x509.RevocationList{}, func(c *ClientsConfig) {
-		c.Deny = filepath.Join(filepath.Dir(c.CA), "deny")
-		overwrite(t, c.Deny, nil)
+	s := withCRL(t, x509.RevocationList{}, func(c *ListenerTLS) {
+		c.ClientDeny = filepath.Join(filepath.Dir(c.ClientCA), "deny")
+		overwrite(t, c.ClientDeny, nil)
 	})
 	other := testpki.Must(testpki.New())
 	good, lost := testpki.Must(s.ca.Client("good")), testpki.Must(s.ca.Client("lost"))
@@ -553,11 +553,11 @@ func BenchmarkClientsCheck(b *testing.B) {
 	for n := range int64(100_000) {
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(n + 1), RevocationTime: time.Now()})
 	}
-	config := ClientsConfig{CA: filepath.Join(dir, "ca"), CRLs: []string{filepath.Join(dir, "crl")}}
-	if err := errors.Join(ca.WriteFile(config.CA), os.WriteFile(config.CRLs[0], testpki.Must(ca.RevocationList(list)), 0o600)); err != nil {
+	config := ListenerTLS{ClientCA: filepath.Join(dir, "ca"), ClientCRL: []string{filepath.Join(dir, "crl")}}
+	if err := errors.Join(ca.WriteFile(config.ClientCA), os.WriteFile(config.ClientCRL[0], testpki.Must(ca.RevocationList(list)), 0o600)); err != nil {
 		b.Fatal(err)
 	}
-	clients := testpki.Must(LoadClients(config))
+	clients := testpki.Must(LoadClients(&config))
 	chains := testpki.Must(leaf.Verify(x509.VerifyOptions{Roots: ca.Pool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}))
 	b.Run("check", func(b *testing.B) {
 		b.ReportAllocs()

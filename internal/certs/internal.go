@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -26,6 +27,7 @@ import (
 
 	"tollgate/internal/durable"
 	"tollgate/internal/private"
+	"tollgate/internal/setting"
 )
 
 // What an [Internal] authority issues.
@@ -46,24 +48,11 @@ const (
 	lockFile      = "lock" // held while something is made, so that processes that share the directory make it once
 )
 
-// InternalConfig describes an authority of the gateway's own, for a sidecar or a lab.
-type InternalConfig struct {
-	// Dir keeps the authority and its leaves. It is made, for its owner only, if it is not there. Processes may share it, on
-	// file systems whose locks hold between them.
-	Dir string
-
-	// Hosts are the DNS names (a wildcard as the first label is allowed) and IP addresses of the leaf; at least one.
-	Hosts []string
-
-	// Lifetime of a leaf, an hour at least. Default (0): DefaultLifetime.
-	Lifetime time.Duration
-}
-
 // Internal is a source whose certificate is issued by an authority of its own. The authority is made when it is first
 // needed: ECDSA P-256, for ten years, for servers only and for no further authorities. It is not bound to names, so that
 // hosts can be added later without another visit to all clients; who holds its key can pose as any server to them.
 type Internal struct {
-	config  InternalConfig
+	config  InternalCertificate
 	report  private.Report
 	now     func() time.Time
 	current atomic.Pointer[[]*tls.Certificate]
@@ -77,16 +66,15 @@ var (
 	_ Reloader = (*Internal)(nil)
 )
 
-// OpenInternal makes what is not there yet: the directory, the authority, a leaf. report, if it is not nil, is called with each file of
+// OpenInternal makes what is not there yet: the directory, for its owner only, the authority, a leaf. Processes may share the directory, on
+// file systems whose locks hold between them. report, if it is not nil, is called with each file of
 // a key, and with Dir, that group or others may use: see package private.
-func OpenInternal(config InternalConfig, report private.Report) (*Internal, error) {
+func OpenInternal(config InternalCertificate, report private.Report) (*Internal, error) {
 	return openInternal(config, report, time.Now)
 }
 
-func openInternal(config InternalConfig, report private.Report, now func() time.Time) (*Internal, error) {
-	if config.Lifetime == 0 {
-		config.Lifetime = DefaultLifetime
-	}
+func openInternal(config InternalCertificate, report private.Report, now func() time.Time) (*Internal, error) {
+	config.Lifetime = cmp.Or(config.Lifetime, config.Default().Lifetime)
 	if err := config.check(); err != nil {
 		return nil, err
 	}
@@ -94,15 +82,15 @@ func openInternal(config InternalConfig, report private.Report, now func() time.
 	return i, i.Reload()
 }
 
-func (c InternalConfig) check() error {
+func (c InternalCertificate) check() error {
 	if len(c.Hosts) == 0 {
 		return errors.New("internal certificate: no hosts")
 	}
-	if c.Lifetime < time.Hour || c.Lifetime > authorityLifetime/2 {
-		return fmt.Errorf("internal certificate: lifetime %v: must be from 1h to %v", c.Lifetime, authorityLifetime/2)
+	if life := time.Duration(c.Lifetime); life < time.Hour || life > authorityLifetime/2 {
+		return fmt.Errorf("internal certificate: lifetime %v: must be from 1h to %v", life, authorityLifetime/2)
 	}
 	for _, host := range c.Hosts {
-		if !isHost(host) {
+		if !isHost(string(host)) {
 			return fmt.Errorf("internal certificate: host %.100q is neither a DNS name nor an IP address", host)
 		}
 	}
@@ -223,7 +211,7 @@ func (i *Internal) authority() (*tls.Certificate, error) {
 	case !authority.Leaf.IsCA:
 		return nil, fmt.Errorf("the certificate in %s is not that of an authority", authorityFile)
 	}
-	if left := authority.Leaf.NotAfter.Sub(i.now()); left < i.config.Lifetime/3 {
+	if left := authority.Leaf.NotAfter.Sub(i.now()); left < time.Duration(i.config.Lifetime)/3 {
 		return nil, fmt.Errorf("the authority ends at %s: move the directory away to make a new one, and give its %s to the clients",
 			authority.Leaf.NotAfter.UTC().Format(time.RFC3339), publicFile)
 	}
@@ -252,20 +240,27 @@ func (i *Internal) leaf(authority *tls.Certificate) (*tls.Certificate, error) {
 	if kept, err := readKept(i.path(name)); err == nil && !i.due(kept.Leaf) && i.verify(kept.Leaf, authority.Leaf) == nil {
 		return kept, nil
 	}
-	now := i.now()
+	now, names := i.now(), Named(i.config.Hosts)
 	template := &x509.Certificate{
 		SerialNumber: newSerial(), Subject: pkix.Name{CommonName: "Tollgate"},
-		NotBefore: now.Add(-backdated), NotAfter: earlier(now.Add(i.config.Lifetime), authority.Leaf.NotAfter),
+		NotBefore: now.Add(-backdated), NotAfter: earlier(now.Add(time.Duration(i.config.Lifetime)), authority.Leaf.NotAfter),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	for _, host := range i.config.Hosts {
-		if address := net.ParseIP(host); address != nil {
-			template.IPAddresses = append(template.IPAddresses, address)
+	template.DNSNames, template.IPAddresses = names.DNSNames, names.IPAddresses
+	return i.issue(name, template, authority)
+}
+
+// Named returns what a certificate of some names has of them, for [x509.Certificate.VerifyHostname].
+func Named(hosts []setting.CertificateHost) *x509.Certificate {
+	c := &x509.Certificate{}
+	for _, host := range hosts {
+		if address := net.ParseIP(string(host)); address != nil {
+			c.IPAddresses = append(c.IPAddresses, address)
 		} else {
-			template.DNSNames = append(template.DNSNames, host)
+			c.DNSNames = append(c.DNSNames, string(host))
 		}
 	}
-	return i.issue(name, template, authority)
+	return c
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -277,7 +272,7 @@ func earlier(a, b time.Time) time.Time {
 
 // leafFile has a name of its own for each list of hosts.
 func (i *Internal) leafFile() string {
-	hosts := slices.Sorted(slices.Values(i.config.Hosts))
+	hosts := slices.Sorted(slices.Values(setting.Texts(i.config.Hosts)))
 	sum := sha256.Sum256([]byte(strings.Join(hosts, "\n")))
 	return leafPrefix + hex.EncodeToString(sum[:8]) + leafSuffix
 }
@@ -286,7 +281,7 @@ func (i *Internal) leafFile() string {
 func (i *Internal) verify(leaf, authority *x509.Certificate) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(authority)
-	for _, host := range i.config.Hosts {
+	for _, host := range setting.Texts(i.config.Hosts) {
 		name := strings.Replace(host, "*", "x", 1)
 		if net.ParseIP(host) != nil {
 			name = "[" + host + "]" // as crypto/x509 wants addresses

@@ -16,14 +16,15 @@ import (
 	"time"
 
 	"tollgate/internal/private"
+	"tollgate/internal/setting"
 	"tollgate/internal/testkubelet"
 	"tollgate/internal/testpki"
 )
 
 // internalIn opens an authority with a clock that is elapsed ahead.
-func internalIn(t *testing.T, dir string, elapsed *time.Duration, hosts ...string) *Internal {
+func internalIn(t *testing.T, dir string, elapsed *time.Duration, hosts ...setting.CertificateHost) *Internal {
 	t.Helper()
-	i, err := openInternal(InternalConfig{Dir: dir, Hosts: hosts}, nil, func() time.Time { return time.Now().Add(*elapsed) })
+	i, err := openInternal(InternalCertificate{Dir: dir, Hosts: hosts}, nil, func() time.Time { return time.Now().Add(*elapsed) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,9 +158,9 @@ func TestInternalRepairs(t *testing.T) {
 }
 
 func TestInternalConfig(t *testing.T) {
-	for _, c := range []InternalConfig{
-		{}, {Hosts: []string{""}}, {Hosts: []string{"a..b"}}, {Hosts: []string{"a b"}}, {Hosts: []string{"x.*.test"}}, {Hosts: []string{"*"}},
-		{Hosts: []string{"a.test"}, Lifetime: time.Minute}, {Hosts: []string{strings.Repeat("a.", 130) + "test"}}, {Hosts: []string{"ä.test"}},
+	for _, c := range []InternalCertificate{
+		{}, {Hosts: []setting.CertificateHost{""}}, {Hosts: []setting.CertificateHost{"a..b"}}, {Hosts: []setting.CertificateHost{"a b"}}, {Hosts: []setting.CertificateHost{"x.*.test"}}, {Hosts: []setting.CertificateHost{"*"}},
+		{Hosts: []setting.CertificateHost{"a.test"}, Lifetime: setting.Duration(time.Minute)}, {Hosts: []setting.CertificateHost{setting.CertificateHost(strings.Repeat("a.", 130) + "test")}}, {Hosts: []setting.CertificateHost{"ä.test"}},
 	} {
 		c.Dir = filepath.Join(t.TempDir(), "never")
 		if _, err := OpenInternal(c, nil); err == nil {
@@ -181,7 +182,7 @@ func TestProcessesMakeOneAuthority(t *testing.T) {
 		var group sync.WaitGroup
 		for n := range 4 {
 			group.Go(func() {
-				i := testpki.Must(OpenInternal(InternalConfig{Dir: dir, Hosts: []string{fmt.Sprintf("h%d.test", n%2)}}, nil))
+				i := testpki.Must(OpenInternal(InternalCertificate{Dir: dir, Hosts: []setting.CertificateHost{setting.CertificateHost(fmt.Sprintf("h%d.test", n%2))}}, nil))
 				fmt.Printf("leaf %d %x\n", n%2, i.Current()[0].Leaf.SerialNumber)
 			})
 		}
@@ -254,10 +255,10 @@ func TestOpenSSLTrustsInternal(t *testing.T) {
 func TestSecondStartInKubernetes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ca")
 	var found []private.Finding
-	open := func(host string) *Internal {
+	open := func(host setting.CertificateHost) *Internal {
 		t.Helper()
 		found = nil
-		i, err := OpenInternal(InternalConfig{Dir: dir, Hosts: []string{host}}, func(f private.Finding) { found = append(found, f) })
+		i, err := OpenInternal(InternalCertificate{Dir: dir, Hosts: []setting.CertificateHost{host}}, func(f private.Finding) { found = append(found, f) })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func TestDamagedBlocks(t *testing.T) {
 	chain := func(text []byte) error { _, err := Load(file("tls.crt", text), file("tls.key", key)); return err }
 	keyFile := func(text []byte) error { _, err := Load(file("tls.crt", cert), file("tls.key", text)); return err }
 	crls := func(text []byte) error {
-		_, err := LoadClients(ClientsConfig{CA: file("ca.pem", ca.CertPEM()), CRLs: []string{file("ca.crl", text)}})
+		_, err := LoadClients(&ListenerTLS{ClientCA: file("ca.pem", ca.CertPEM()), ClientCRL: []string{file("ca.crl", text)}})
 		return err
 	}
 	first := bytes.Count(ca.CertPEM(), []byte("\n"))
@@ -97,7 +97,7 @@ func TestDamageAtReload(t *testing.T) {
 	ca, second := testpki.Must(testpki.New()), testpki.Must(testpki.New())
 	path := filepath.Join(t.TempDir(), "ca.pem")
 	overwrite(t, path, ca.CertPEM())
-	clients, err := LoadClients(ClientsConfig{CA: path})
+	clients, err := LoadClients(&ListenerTLS{ClientCA: path})
 	if err != nil {
 		t.Fatal(err)
 	}

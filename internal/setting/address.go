@@ -95,7 +95,7 @@ func (a Address) String() string {
 	case !a.IP.IsValid():
 		return ""
 	}
-	return a.Listen("")
+	return a.Listen()
 }
 
 // Network returns the first argument of net.Listen.
@@ -106,10 +106,16 @@ func (a Address) Network() string {
 	return "tcp"
 }
 
-// Listen returns the second argument of net.Listen. A socket that is relative is in dir.
-func (a Address) Listen(dir string) string {
+// In returns the address with an absolute path: a socket that is relative is in dir.
+func (a Address) In(dir string) Address {
+	a.Socket = Resolve(dir, a.Socket)
+	return a
+}
+
+// Listen returns the second argument of net.Listen.
+func (a Address) Listen() string {
 	if a.Socket != "" {
-		return Resolve(dir, a.Socket)
+		return a.Socket
 	}
 	if a.IP == netip.IPv6Unspecified() {
 		return fmt.Sprintf(":%d", a.Port)

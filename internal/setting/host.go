@@ -38,6 +38,15 @@ func (h *Host) UnmarshalText(b []byte) error {
 func (h Host) Pattern() string { return hostPattern }
 func (h Host) Kind() string    { return "host name" }
 
+// Texts returns names as plain texts.
+func Texts[T ~string](names []T) []string {
+	var texts []string
+	for _, name := range names {
+		texts = append(texts, string(name))
+	}
+	return texts
+}
+
 // CertificateHost is a name of a certificate: a host name, perhaps with a wildcard as its first label, or an IP address.
 type CertificateHost string
 

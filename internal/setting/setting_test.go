@@ -113,7 +113,7 @@ func TestAddresses(t *testing.T) {
 		var a Address
 		got := ""
 		if err := a.UnmarshalText([]byte(text)); err == nil {
-			got = fmt.Sprintf("%s %s %s", a.Network(), a.Listen("/etc/tollgate"), map[bool]string{true: "local", false: "open"}[a.Local()])
+			got = fmt.Sprintf("%s %s %s", a.Network(), a.In("/etc/tollgate").Listen(), map[bool]string{true: "local", false: "open"}[a.Local()])
 		}
 		if got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)

@@ -101,7 +101,7 @@ func TestOurListenersComply(t *testing.T) {
 					t.Errorf("%s, %s: groups %v, want %v", name, versionName(f.Version), groups, want)
 				}
 			}
-			if strict := testpki.Must(tlspolicy.New(tlspolicy.Custom{Name: "strict", Versions: []string{"1.3"}, CipherSuites: []string{"TLS_AES_256_GCM_SHA384"}})); Judge(r, strict, time.Now()).Compliant {
+			if strict := testpki.Must(tlspolicy.New("strict", tlspolicy.Config{Versions: []string{"1.3"}, CipherSuites: []string{"TLS_AES_256_GCM_SHA384"}})); Judge(r, strict, time.Now()).Compliant {
 				t.Error("a server of more suites complies with a policy of one")
 			}
 		}

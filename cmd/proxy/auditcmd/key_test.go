@@ -14,7 +14,7 @@ import (
 // restart opens and closes a log, as a gateway does that is started and stopped.
 func restart(t *testing.T, dir string) {
 	t.Helper()
-	log, _, err := audit.Open(audit.Config{Dir: dir})
+	log, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

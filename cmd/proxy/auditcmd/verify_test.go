@@ -251,7 +251,7 @@ func TestAuditVerifyForeignStatement(t *testing.T) {
 // TestAuditVerifyWhileWriting looks at a log that a process has open, and then at what is left when it was killed.
 func TestAuditVerifyWhileWriting(t *testing.T) {
 	dir := t.TempDir()
-	l, _, err := audit.Open(audit.Config{Dir: dir})
+	l, _, err := audit.Open(audit.Options{Config: audit.Config{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
 	}

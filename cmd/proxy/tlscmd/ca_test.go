@@ -10,11 +10,12 @@ import (
 
 	"tollgate/internal/certs"
 	"tollgate/internal/cli"
+	"tollgate/internal/setting"
 )
 
 func TestTLSCA(t *testing.T) {
 	made, empty := t.TempDir(), t.TempDir()
-	if _, err := certs.OpenInternal(certs.InternalConfig{Dir: made, Hosts: []string{"a.test"}}, nil); err != nil {
+	if _, err := certs.OpenInternal(certs.InternalCertificate{Dir: made, Hosts: []setting.CertificateHost{"a.test"}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	configured := func(listeners string) string {

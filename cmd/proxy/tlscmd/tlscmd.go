@@ -81,7 +81,7 @@ func knownPolicies(file string) ([]*tlspolicy.Policy, error) {
 		return nil, err
 	}
 	add := func(name string) {
-		if name != "" && !seen[name] {
+		if !seen[name] {
 			seen[name] = true
 			policies = append(policies, known[name])
 		}
@@ -92,7 +92,9 @@ func knownPolicies(file string) ([]*tlspolicy.Policy, error) {
 		}
 	}
 	for _, u := range c.Upstreams {
-		add(u.Policy)
+		if u.TLS != nil {
+			add(u.TLS.Policy)
+		}
 	}
 	return policies, nil
 }

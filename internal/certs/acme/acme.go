@@ -26,6 +26,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -44,6 +45,7 @@ import (
 
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
+	"tollgate/internal/setting"
 )
 
 // How often a certificate is looked at, and how long after a failure an authority is asked again. Let's Encrypt takes five
@@ -105,9 +107,7 @@ type Source struct {
 
 // Open reads what is in the directory and asks nobody. The source may be empty after that; see [Source.Start].
 func Open(config Config) (*Source, error) {
-	if config.Key == "" {
-		config.Key = certs.ECDSA
-	}
+	config.Key = cmp.Or(config.Key, certs.ECDSA)
 	if config.RenewalWindow == 0 {
 		config.RenewalWindow = DefaultRenewalWindow
 	}
@@ -126,7 +126,7 @@ func Open(config Config) (*Source, error) {
 	s.build()
 	s.set = certs.NewSet(s)
 	s.current.Store(new([]*tls.Certificate))
-	for _, name := range config.Hosts {
+	for _, name := range setting.Texts(config.Hosts) {
 		h := &host{name: name, wake: make(chan struct{}, 1)}
 		s.hosts = append(s.hosts, h)
 		if err := s.load(h); err != nil && !missing(err) {
@@ -238,7 +238,7 @@ func (s *Source) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 
 // Name gives the directory that keeps the certificates, and the first host.
 func (s *Source) Name() string {
-	return filepath.Join(s.config.Dir, string(s.config.Key)) + ", " + s.config.Hosts[0]
+	return filepath.Join(s.config.Dir, string(s.config.Key)) + ", " + string(s.config.Hosts[0])
 }
 
 // Poll says what has happened since it was last asked: whether there are other certificates, and what failed and is not the

@@ -22,6 +22,7 @@ import (
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/internal/testkubelet"
 )
 
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func good(t *testing.T) Config {
 	return Config{Logger: zap.NewNop(), ACMEConfig: certs.ACMEConfig{
-		Directory: "https://ca.test/dir", Hosts: []string{"a.test"}, Challenge: certs.HTTP01, Dir: t.TempDir(),
+		Directory: "https://ca.test/dir", Hosts: []setting.CertificateHost{"a.test"}, Challenge: certs.HTTP01, Dir: t.TempDir(),
 	}}
 }
 
@@ -77,14 +78,14 @@ func TestConfig(t *testing.T) {
 		"belong together":         func(c *Config) { c.Binding.KeyID = "kid" },
 		"no logger":               func(c *Config) { c.Logger = nil },
 		"0 hosts":                 func(c *Config) { c.Hosts = nil },
-		"101 hosts":               func(c *Config) { c.Hosts = make([]string, certs.MaxACMEHosts+1) },
-		"a wildcard needs":        func(c *Config) { c.Hosts = []string{"*.a.test"} },
-		"is there twice":          func(c *Config) { c.Hosts = []string{"a.test", "a.test"} },
-		`host "A.test" is not`:    func(c *Config) { c.Hosts = []string{"A.test"} },
-		`host "192.0.2.1" is not`: func(c *Config) { c.Hosts = []string{"192.0.2.1"} },
-		`host "a" is not`:         func(c *Config) { c.Hosts = []string{"a"} },
-		`host "../b.test" is not`: func(c *Config) { c.Hosts = []string{"../b.test"} },
-		`host "a..test" is not`:   func(c *Config) { c.Hosts = []string{"a..test"} },
+		"101 hosts":               func(c *Config) { c.Hosts = make([]setting.CertificateHost, certs.MaxACMEHosts+1) },
+		"a wildcard needs":        func(c *Config) { c.Hosts = []setting.CertificateHost{"*.a.test"} },
+		"is there twice":          func(c *Config) { c.Hosts = []setting.CertificateHost{"a.test", "a.test"} },
+		`host "A.test" is not`:    func(c *Config) { c.Hosts = []setting.CertificateHost{"A.test"} },
+		`host "192.0.2.1" is not`: func(c *Config) { c.Hosts = []setting.CertificateHost{"192.0.2.1"} },
+		`host "a" is not`:         func(c *Config) { c.Hosts = []setting.CertificateHost{"a"} },
+		`host "../b.test" is not`: func(c *Config) { c.Hosts = []setting.CertificateHost{"../b.test"} },
+		`host "a..test" is not`:   func(c *Config) { c.Hosts = []setting.CertificateHost{"a..test"} },
 		`challenge "": must be`:   func(c *Config) { c.Challenge = "" },
 		"one of RFC 2136":         func(c *Config) { c.Challenge = certs.DNS01 },
 		`resolver "a.test"`:       func(c *Config) { c.Challenge, c.DNS.Resolvers = certs.DNS01, []string{"a.test"} },

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 )
 
 // Handler returns what answers the [certs.HTTP01] challenges of sources, and nothing else, on port 80 as the authority sees it.
@@ -29,7 +30,7 @@ func Handler(sources ...*Source) http.Handler {
 }
 
 func (s *Source) answers(c certs.ACMEChallenge, name string) bool {
-	return s.config.Challenge == c && slices.Contains(s.config.Hosts, strings.ToLower(name))
+	return s.config.Challenge == c && slices.Contains(s.config.Hosts, setting.CertificateHost(strings.ToLower(name)))
 }
 
 // Answer gives what answers the [certs.TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers

@@ -1,14 +1,13 @@
 package acme
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 	"github.com/libdns/huaweicloud"
 	"github.com/libdns/rfc2136"
 	"go.uber.org/zap"
-
-	"tollgate/internal/certs"
 )
 
 // recordTTL is how long resolvers may keep the record of a challenge.
@@ -24,9 +23,8 @@ func (c *Config) provider() certmagic.DNSProvider {
 	if h := c.DNS.Huawei; h != nil {
 		return &huaweicloud.Provider{AccessKeyId: c.Secrets.AccessKey.Reveal(), SecretAccessKey: c.Secrets.SecretKey.Reveal(), RegionId: h.Region}
 	}
-	algorithm := c.DNS.RFC2136.Algorithm
-	if algorithm == "" {
-		algorithm = certs.DefaultAlgorithm
+	r := c.DNS.RFC2136
+	return &rfc2136.Provider{
+		Server: r.Server, KeyName: r.KeyName, KeyAlg: cmp.Or(r.Algorithm, r.Default().Algorithm), Key: c.Secrets.TSIG.Reveal(),
 	}
-	return &rfc2136.Provider{Server: c.DNS.RFC2136.Server, KeyName: c.DNS.RFC2136.KeyName, KeyAlg: algorithm, Key: c.Secrets.TSIG.Reveal()}
 }

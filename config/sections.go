@@ -1,0 +1,84 @@
+package config
+
+import (
+	"time"
+
+	"tollgate/internal/setting"
+)
+
+// The sections about the gateway as a whole. A Config has them as they are read.
+
+// HTTPChallenge is `http_challenge`: where challenges of HTTP-01 are answered.
+type HTTPChallenge struct {
+	// Where to listen, as for listeners, without unix sockets. Authorities ask on port 80 of the hosts. Nothing but
+	// challenges is answered here.
+	Address setting.Address `yaml:"address" need:"yes"`
+}
+
+// Admin is `admin`, the listener for health and metrics.
+type Admin struct {
+	// A loopback address or a unix socket.
+	Address setting.Address `yaml:"address" need:"yes"`
+}
+
+// Log is `log`, the operational log.
+type Log struct {
+	// The least level that is written.
+	Level string `yaml:"level" choice:"debug|info|warn|error"`
+	// `json` for machines, `console` for people.
+	Format string `yaml:"format" choice:"json|console"`
+}
+
+// Default returns the defaults of the section.
+func (Log) Default() Log { return Log{Level: "info", Format: "json"} }
+
+// Bounds is `bounds`: what peers can make the gateway hold.
+type Bounds struct {
+	// One request body. The provider takes 12 MB.
+	Body setting.Size `yaml:"body" range:"1KiB..1GiB"`
+	// All request bodies in memory together.
+	Bodies setting.Size `yaml:"bodies" range:"1KiB..1024GiB"`
+	// How much of an answer is held to read its business result; a larger one is passed on as it comes.
+	HeldAnswer setting.Size `yaml:"held_answer" range:"1KiB..64MiB"`
+	// The header section of a request.
+	Headers setting.Size `yaml:"headers" range:"4KiB..1MiB"`
+	// The header sections of all requests in memory together.
+	AllHeaders setting.Size `yaml:"all_headers" range:"64KiB..1024GiB"`
+	// Calls in progress.
+	Calls int `yaml:"calls" range:"1..1000000"`
+	// Records that refused peers without a known caller may write in any 24 hours. Beyond it they are only counted.
+	UnauthenticatedRecords setting.Size `yaml:"unauthenticated_records" range:"4MiB..1024GiB"`
+	// Signatures of `write` and `spend` calls that are remembered against replay, for 30 minutes each.
+	Replay int `yaml:"replay" range:"1000..100000000"`
+	// How long a TLS handshake, and the header section of a request, may take.
+	HeaderTimeout setting.Duration `yaml:"header_timeout" range:"100ms..5m"`
+	// How long a request body may take.
+	BodyTimeout setting.Duration `yaml:"body_timeout" range:"100ms..1h"`
+	// How long the caller may take to read the answer.
+	WriteTimeout setting.Duration `yaml:"write_timeout" range:"100ms..1h"`
+	// How long a connection may wait for its next request.
+	IdleTimeout setting.Duration `yaml:"idle_timeout" range:"100ms..1h"`
+	// How long calls in progress may take to end once the gateway is told to stop.
+	Drain setting.Duration `yaml:"drain" range:"0s..1h"`
+}
+
+// Default returns the defaults of the section.
+func (Bounds) Default() Bounds {
+	return Bounds{
+		Body:       12 * setting.MiB,
+		Bodies:     256 * setting.MiB,
+		HeldAnswer: setting.MiB,
+		Headers:    64 * setting.KiB,
+		AllHeaders: 64 * setting.MiB,
+		Calls:      1024,
+
+		UnauthenticatedRecords: 64 * setting.MiB,
+
+		Replay:        1_000_000,
+		HeaderTimeout: setting.Duration(10 * time.Second),
+		BodyTimeout:   setting.Duration(30 * time.Second),
+		WriteTimeout:  setting.Duration(60 * time.Second),
+		IdleTimeout:   setting.Duration(90 * time.Second),
+		Drain:         setting.Duration(75 * time.Second), // longer than an upstream's default timeout, so that a payment ends
+	}
+}
