@@ -92,14 +92,11 @@ func (c *counts) follow(rules *Rules) {
 
 // lock locks the buckets of a demand.
 func (c *counts) lock(d *Demand) *counters {
-	for {
-		all := c.of(d)
-		all.lock()
-		if !all.dropped() {
-			return all
-		}
-		all.unlock() // the rules have changed just now, and so there are others
+	all := c.of(d)
+	for !all.tryLock() { // the rules have changed just now, and so there are others
+		all = c.of(d)
 	}
+	return all
 }
 
 // counters are the buckets that calls of one demand need: at most one of each rule, in the order of the rules, and one for the published
@@ -116,14 +113,20 @@ func (c *counters) lock() {
 	}
 }
 
+// tryLock locks them, unless one of them is not the one that counts any more.
+func (c *counters) tryLock() bool {
+	c.lock()
+	if slices.ContainsFunc(c.buckets, func(b *bucket) bool { return b.dropped }) {
+		c.unlock()
+		return false
+	}
+	return true
+}
+
 func (c *counters) unlock() {
 	for _, b := range c.locks {
 		b.mu.Unlock()
 	}
-}
-
-func (c *counters) dropped() bool {
-	return slices.ContainsFunc(c.buckets, func(b *bucket) bool { return b.dropped })
 }
 
 // look finds the bucket that holds w back longest, and for how long. For a nil w it asks as for a new call.

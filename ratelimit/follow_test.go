@@ -199,6 +199,20 @@ func TestFullBucketsAreDropped(t *testing.T) {
 	})
 }
 
+// TestDroppedWhileACallComes: a call that has found its buckets, and not locked them, when they are dropped, is counted where the others are.
+func TestDroppedWhileACallComes(t *testing.T) {
+	l := mustNew(t, perCaller(MinPerSecond, 1, 0))
+	d := l.rules.Of(Subject{Caller: "a"})
+	found := l.counts.of(d)
+	l.following(t, perCaller(MinPerSecond, 1, 0))
+	if found.tryLock() {
+		t.Error("a bucket that was dropped counts")
+	}
+	if now := l.counts.lock(d); now == found || now != l.counts.of(d) {
+		t.Error("the call found other buckets than others do")
+	}
+}
+
 // TestOtherOrderOfRules: calls under rules in one order and in the other do not wait for each other's locks.
 func TestOtherOrderOfRules(t *testing.T) {
 	rules := []Rule{{Name: "x", Rate: Rate{MaxPerSecond, MaxBurst}}, {Name: "y", Rate: Rate{MaxPerSecond, MaxBurst}}}

@@ -8,6 +8,7 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
@@ -23,7 +24,7 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	}
 	upstreams := map[string]*gateway.Upstream{}
 	for _, u := range c.Upstreams {
-		upstreams[u.Name] = gatewayUpstream(u, nil)
+		upstreams[u.Name] = gatewayUpstream(u, nil, nil)
 	}
 	plan, err := planOf(c, operations, upstreams)
 	if err != nil {
@@ -37,17 +38,52 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	return plan, err
 }
 
-// planCalls makes the plan that calls follow.
-func (s *Service) planCalls() (*gateway.Plan, error) {
-	plan, err := planOf(s.config, s.operations, s.upstreams)
+// follow publishes the plan of a configuration, by a function; the state outlives the configuration before. What is wrong with the new one
+// changes nothing.
+func (s *Service) follow(c *config.Config, publish func(*gateway.Plan)) error {
+	o, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	plan, err := o.plan(c, s.secrets)
+	if err == nil {
+		err = s.sources.Follow(c.Sources)
+	}
+	if err != nil {
+		o.close()
+		return err
+	}
+	s.adopt(o, func() { publish(plan) })
+	return nil
+}
+
+// plan makes the plan of a configuration, by which calls go through what was opened for it.
+func (o *opened) plan(c *config.Config, kept setting.Secrets) (*gateway.Plan, error) {
+	operations, err := c.Operations()
+	if err != nil {
+		return nil, fmt.Errorf("upstreams: %w", err)
+	}
+	upstreams := map[string]*gateway.Upstream{}
+	for name, u := range o.upstreams {
+		upstreams[name] = u.Upstream
+	}
+	plan, err := planOf(c, operations, upstreams)
 	if err != nil {
 		return nil, err
 	}
-	if plan.Callers, err = newRegistry(s.config.Callers, s.secrets); err != nil {
+	if plan.Callers, err = newRegistry(c.Callers, kept); err != nil {
 		return nil, fmt.Errorf("callers: %w", err)
 	}
-	plan.Credentials = s.credentials
-	return plan, s.protect(plan)
+	plan.Credentials = map[string]*credential.Credential{}
+	for name, known := range o.credentials {
+		plan.Credentials[name] = known.Credential
+	}
+	for name, l := range plan.Listeners {
+		if clients := o.listeners[name].clients; clients != nil {
+			l.CheckClient = clients.Check
+		}
+	}
+	return plan, nil
 }
 
 // planOf makes a plan of a configuration and of what outlives plans. Callers and credentials, which have secrets, are not in it yet.
@@ -80,10 +116,10 @@ func planOf(
 	return plan, nil
 }
 
-func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.Upstream {
+func gatewayUpstream(u *config.Upstream, transport http.RoundTripper, skew *gateway.Skew) *gateway.Upstream {
 	return &gateway.Upstream{
 		Name: u.Name, Scheme: u.Scheme, Host: u.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout,
-		MaxConns: u.MaxConns, Transport: transport, Skew: new(gateway.Skew),
+		MaxConns: u.MaxConns, Transport: transport, Skew: skew,
 	}
 }
 

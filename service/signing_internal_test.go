@@ -34,10 +34,9 @@ func TestHangingKeySource(t *testing.T) {
 		}
 		s := &Service{
 			logger: zap.NewNop(),
-			config: &config.Config{Credentials: []*config.Credential{{Facts: credential.Facts{Name: "one"}}, {Facts: credential.Facts{Name: "two"}}}},
-			credentials: map[string]*credential.Credential{
-				"one": credentialOf("one", func() { <-hangs }), "two": credentialOf("two", func() { read <- struct{}{} }),
-			},
+			state: state{credentials: map[string]*keptCredential{
+				"one": {Credential: credentialOf("one", func() { <-hangs })}, "two": {Credential: credentialOf("two", func() { read <- struct{}{} })},
+			}},
 		}
 		atStart = false
 		s.startSigning()
