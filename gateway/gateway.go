@@ -17,8 +17,8 @@
 // ends with an outcome, whether or not its caller is still there.
 //
 // What is configured of calls is a [Plan], which does not change: a call follows the one that is published when it begins, from its
-// first step to its last. What is known of calls so far outlives plans. It stands in the [Gateway], or a plan points to it: the counts
-// of limits, the keys of credentials, the transports and clocks of upstreams. What steps 3, 4, 6 and 7 find in a message and a plan
+// first step to its last. What is known of calls so far outlives plans. It stands in the [Gateway], such as the counts of limits, or a plan
+// points to it: the keys of credentials, the transports and clocks of upstreams. What steps 3, 4, 6 and 7 find in a message and a plan
 // alone has no effects, and is the same for a call and for [Plan.Explain].
 package gateway
 

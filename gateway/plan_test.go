@@ -162,12 +162,12 @@ func (f *fixture) routesTo(host string, connections int) []gateway.Route {
 	return []gateway.Route{route}
 }
 
-// countedByOnePlan holds the limits that count a call against its caller and its credential, by their names.
+// countedByOnePlan compares the limits that count a call with its caller and its credential, by their names.
 func countedByOnePlan(t testing.TB) setting {
 	return func(f *fixture) {
 		f.config.Limiter = watchedLimiter{f.config.Limiter, func(d *ratelimit.Demand) {
-			if l := d.Limits[0]; l.Counted.Caller != l.Name || l.Counted.Credential != l.Name {
-				t.Errorf("the limits of plan %s count a call of %s with %s", l.Name, l.Counted.Caller, l.Counted.Credential)
+			if of, plan := d.Subject, d.Limits[0].Name; of.Caller != plan || of.Credential != plan {
+				t.Errorf("the limits of plan %s count a call of %s with %s", plan, of.Caller, of.Credential)
 			}
 		}}
 	}

@@ -44,6 +44,7 @@ type Limit struct {
 
 // Demand is what a call asks of limits. It must not be changed.
 type Demand struct {
+	Subject    Subject // the call, for what is fair between callers that share a count
 	Limits     []Limit // in the order of the rules, with a published quota last; none for a call that nothing limits
 	MaxWait    time.Duration
 	MaxWaiting int // calls that may wait at the same time, over all limits
@@ -95,7 +96,7 @@ func NewRules(c Config) (*Rules, error) {
 func (r *Rules) Of(s Subject) *Demand { return r.demands.get(s.known(), r.demand) }
 
 func (r *Rules) demand(s Subject) *Demand {
-	d := &Demand{MaxWait: r.maxWait, MaxWaiting: r.maxWaiting}
+	d := &Demand{Subject: s, MaxWait: r.maxWait, MaxWaiting: r.maxWaiting}
 	for _, m := range r.rules {
 		if m.matches(s) {
 			d.Limits = append(d.Limits, Limit{m.Name, m.Per, m.Rate, m.counted(s)})

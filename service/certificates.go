@@ -103,6 +103,9 @@ func (k *tlsReloader) add(p *tlsParts) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.parts = append(k.parts, p)
+	for _, reloader := range p.watched() {
+		delete(k.failing, reloader.Name()) // it has just been read
+	}
 	if k.stop != nil { // otherwise start does it
 		k.show(p)
 	}

@@ -1,5 +1,13 @@
 // Package service makes a running gateway of a configuration: it opens the audit log, the upstreams and the listeners, wires
-// what stands between them, reloads certificates, says whether the gateway is ready, and drains it.
+// what stands between them, reloads certificates, says whether the gateway is ready, and drains it. Its life is
+//
+//	service.go  start: what is opened, in which order
+//	state.go    what outlives a configuration, and what of it stays under another one
+//	plan.go     the plan that calls follow, made of a configuration and the state
+//	run.go      from start to signal
+//	drain.go    the end: calls under way, then the log
+//
+// Other files have one part each: the log, listeners, certificates, keys and clocks, readiness, events.
 package service
 
 import (
