@@ -12,7 +12,7 @@ import (
 )
 
 // withAccounts grants the local caller credentials of these accounts; an empty one is not configured.
-func withAccounts(t *testing.T, accounts ...string) setting {
+func withAccounts(t *testing.T, accounts ...string) adjustment {
 	return func(f *fixture) {
 		fixed(f)
 		var given []grants.Grant

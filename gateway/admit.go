@@ -25,7 +25,7 @@ func (c *call) admit() *Refusal {
 	}
 	if c.bodyMayCome() {
 		// Whatever becomes of the call, a body must not dribble in for ever.
-		c.pace.ends = time.Now().Add(c.Bounds.BodyTimeout)
+		c.pace.ends = time.Now().Add(time.Duration(c.Bounds.BodyTimeout))
 		c.pace.start()
 	}
 	if refusal := c.admitHost(); refusal != nil {

@@ -137,7 +137,7 @@ func (c *call) mark(add *adder) {
 
 // deadline bounds how long the caller may take to read the next part.
 func (c *call) deadline() {
-	_ = c.control.SetWriteDeadline(time.Now().Add(c.Bounds.WriteTimeout))
+	_ = c.control.SetWriteDeadline(time.Now().Add(time.Duration(c.Bounds.WriteTimeout)))
 }
 
 // problem is the body of the gateway's own answers: the provider's SDKs read error_code and error_msg, everybody else
@@ -184,7 +184,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	c.mark(&adder{header: header})
 	c.deadline()
 	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
-		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, c.Bounds.WriteTimeout)))
+		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, time.Duration(c.Bounds.WriteTimeout))))
 	}
 	c.writer.WriteHeader(r.Code.Status)
 	_, _ = c.writer.Write(body)

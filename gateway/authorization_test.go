@@ -50,7 +50,7 @@ func TestAuthorizationThatIsNotForTheApp(t *testing.T) {
 	unsettled := func(*fixture) {}
 	for _, tt := range []struct {
 		what, target string
-		who          setting
+		who          adjustment
 		values       []string
 		code         string
 	}{

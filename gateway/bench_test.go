@@ -54,8 +54,8 @@ func staticAnswer(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-func benchFixture(b testing.TB, settings ...setting) *fixture {
-	return prepare(b, append([]setting{transport(staticAnswer), func(f *fixture) {
+func benchFixture(b testing.TB, settings ...adjustment) *fixture {
+	return prepare(b, append([]adjustment{transport(staticAnswer), func(f *fixture) {
 		f.config.Log, f.config.Logger = nullLog{}, zap.NewNop()
 		f.config.Refusals = audit.NewRefusals(nullLog{}, audit.RefusalBounds{})
 	}}, settings...)...)

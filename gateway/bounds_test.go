@@ -15,7 +15,9 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/caller"
+	"tollgate/config"
 	"tollgate/gateway"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 )
@@ -42,7 +44,7 @@ func TestBodyBound(t *testing.T) {
 		{"chunked, far over it and without an end", post("fffffff\r\n"+strings.Repeat("x", 3*bound), "Transfer-Encoding: chunked"), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies = bound, 4*bound }))
+			f := start(t, fixed, bounded(func(b *config.Bounds) { b.Body, b.Bodies = bound, 4*bound }))
 			got := f.send(t, tt.request)
 			if tt.taken {
 				if a := f.origin.only(t); len(a.body) != bound {
@@ -80,7 +82,7 @@ func TestBodiesBound(t *testing.T) {
 	for name, frame := range map[string]func(string) string{"announced": sizedPost, "chunked": chunkedPost} {
 		t.Run(name, func(t *testing.T) {
 			const bound = 200_000 // several steps of growing
-			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies = bound, bound }))
+			f := start(t, fixed, bounded(func(b *config.Bounds) { b.Body, b.Bodies = bound, bound }))
 			release := holding(t, f)
 			first := f.dial(t)
 			first.write(frame(strings.Repeat("x", bound*3/5)))
@@ -108,7 +110,7 @@ func TestBodiesBound(t *testing.T) {
 }
 
 func TestCallsBound(t *testing.T) {
-	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 1 }))
+	f := start(t, fixed, bounded(func(b *config.Bounds) { b.Calls = 1 }))
 	release := holding(t, f)
 	first := f.dial(t)
 	first.write(look())
@@ -130,7 +132,7 @@ func TestSlowBody(t *testing.T) {
 		"nothing of it": post("", "Content-Length: 10"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 50 * time.Millisecond }))
+			f := start(t, fixed, bounded(func(b *config.Bounds) { b.BodyTimeout = setting.Duration(50 * time.Millisecond) }))
 			f.send(t, request).wantCode(t, "TG.4002")
 			f.origin.none(t)
 			if r := f.log.only(t, logfile.KindRefusal); r.Reason != "body_too_slow" {
@@ -142,7 +144,7 @@ func TestSlowBody(t *testing.T) {
 
 // A body that is not read because the call is refused before must not keep the connection.
 func TestSlowBodyOfARefusedCall(t *testing.T) {
-	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 50 * time.Millisecond }))
+	f := start(t, fixed, bounded(func(b *config.Bounds) { b.BodyTimeout = setting.Duration(50 * time.Millisecond) }))
 	c := f.dial(t)
 	c.write("POST /nothing HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 1000\r\n\r\nabc")
 	c.answer().wantCode(t, "TG.4001")
@@ -160,7 +162,7 @@ func slowLimit(f *fixture) {
 
 // The time for the body ends with the body (net/http takes the deadline away): a call that waits for its turn afterwards is not cut off by it.
 func TestBodyTimeIsForTheBody(t *testing.T) {
-	f := start(t, fixed, slowLimit, bounded(func(b *gateway.Bounds) { b.BodyTimeout = 150 * time.Millisecond }))
+	f := start(t, fixed, slowLimit, bounded(func(b *config.Bounds) { b.BodyTimeout = setting.Duration(150 * time.Millisecond) }))
 	for i := range 2 { // the second waits 200 ms
 		if got := f.send(t, sizedPost("abc")); got.status != 200 {
 			t.Errorf("call %d: answer %d %s", i, got.status, got.body)
@@ -171,7 +173,7 @@ func TestBodyTimeIsForTheBody(t *testing.T) {
 // The time to deliver an answer ends with the answer (net/http takes the deadline away): a later call on the same connection gets its 100 Continue.
 func TestAnswerTimeIsForTheAnswer(t *testing.T) {
 	const timeout = 150 * time.Millisecond
-	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.WriteTimeout = timeout }))
+	f := start(t, fixed, bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(timeout) }))
 	c := f.dial(t)
 	c.write(look())
 	c.answer()
@@ -198,7 +200,7 @@ func endless(c net.Conn, _ *arrival) bool {
 
 // A caller that does not read its answer is cut off.
 func TestSlowReader(t *testing.T) {
-	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.WriteTimeout = 50 * time.Millisecond }))
+	f := start(t, fixed, bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(50 * time.Millisecond) }))
 	f.origin.answer = endless
 	c := f.dial(t)
 	c.write(look())
@@ -234,7 +236,7 @@ func TestLargeAnswerStreams(t *testing.T) {
 func TestHeldAnswerBound(t *testing.T) {
 	for extra, from := range map[int]string{0: "body", 1: "status"} {
 		body := `{"x":"` + strings.Repeat("y", 1000) + `"}`
-		f := start(t, fixed, answering(jsonAnswer(200, body)), bounded(func(b *gateway.Bounds) { b.HeldAnswer = int64(len(body) - extra) }))
+		f := start(t, fixed, answering(jsonAnswer(200, body)), bounded(func(b *config.Bounds) { b.HeldAnswer = setting.Size(len(body) - extra) }))
 		if got := f.send(t, look()); got.body != body {
 			t.Errorf("%d bytes arrived, want %d", len(got.body), len(body))
 		}
@@ -362,7 +364,7 @@ func (f *fixture) hold(t testing.TB, caller string) *raw {
 
 // Whoever knows an access key's id, and no more, starves that key alone, and not for longer than the calls are open.
 func TestUnprovenClaimsStarveTheirKeyAlone(t *testing.T) {
-	f := start(t, bounded(func(b *gateway.Bounds) { b.Calls = 32 }))
+	f := start(t, bounded(func(b *config.Bounds) { b.Calls = 32 }))
 	var held []*raw
 	for range 2 { // a sixteenth
 		held = append(held, f.hold(t, customerCaller))
@@ -388,7 +390,7 @@ func TestUnprovenClaimsStarveTheirKeyAlone(t *testing.T) {
 
 // All claims together have a bound besides the shares, and known callers are not concerned.
 func TestAllUnprovenClaimsHaveAPartOnly(t *testing.T) {
-	f := start(t, bounded(func(b *gateway.Bounds) { b.Calls = 16 }))
+	f := start(t, bounded(func(b *config.Bounds) { b.Calls = 16 }))
 	keys := []string{customerCaller, partnerCaller, bothCaller}
 	for i := range 2 { // the share of the source, of which each key has one
 		f.hold(t, keys[i])
@@ -406,7 +408,7 @@ func TestAllUnprovenClaimsHaveAPartOnly(t *testing.T) {
 // Large bodies of a claim take what its key may have, and nothing of what others need, from the same address or another. Half-sent bodies hold what has arrived of them.
 func TestLargeBodiesLeaveRoomForSmallOnes(t *testing.T) {
 	const body = 1 << 20
-	f := start(t, bounded(func(b *gateway.Bounds) { b.Body, b.Bodies, b.Calls = body, 8*body, 1000 }))
+	f := start(t, bounded(func(b *config.Bounds) { b.Body, b.Bodies, b.Calls = body, 8*body, 1000 }))
 	part := strings.Repeat("x", body/2)
 	refused := 0
 	var held []*raw
@@ -463,7 +465,7 @@ func TestOneCallerLeavesAQuarter(t *testing.T) {
 		most  int
 	}{"of several": {false, 3}, "alone": {true, 4}} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 4 }), func(f *fixture) {
+			f := start(t, fixed, bounded(func(b *config.Bounds) { b.Calls = 4 }), func(f *fixture) {
 				if tt.alone {
 					f.plan.Callers = must(caller.NewRegistry([]caller.Config{{Name: localCaller}}, signing.Known()))
 				}

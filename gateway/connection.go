@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
@@ -29,7 +30,7 @@ const (
 func (g *Gateway) Server(listener string) accept.ServerConfig {
 	return accept.ServerConfig{
 		Handler: g.Handler(listener), Base: g.ending.calls, Context: withConnection,
-		MaxStreams: maxStreams, UnreadOfStream: unreadOfStream, WriteTimeout: g.plan.Load().Bounds.WriteTimeout,
+		MaxStreams: maxStreams, UnreadOfStream: unreadOfStream, WriteTimeout: time.Duration(g.plan.Load().Bounds.WriteTimeout),
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // through has calls of the upstream go over another transport.
-func through(c upstream.Config) setting {
+func through(c upstream.Config) adjustment {
 	return func(f *fixture) {
 		if c.URL == nil {
 			c.URL = &url.URL{Scheme: "http", Host: f.upstream["bss"].Host}
@@ -41,7 +41,7 @@ func silentTLS(t *testing.T) *url.URL {
 // sent as unknown, and each caller is answered: no connection ends without.
 func TestGiveUpPayments(t *testing.T) {
 	for name, c := range map[string]struct {
-		set    setting
+		set    adjustment
 		calls  int
 		sent   int
 		caller string // "": the local one
@@ -111,7 +111,7 @@ func TestGiveUpPayments(t *testing.T) {
 // When a stop does not wait any longer, calls that wait before their intent are refused.
 func testGiveUpBeforeTheIntent(t *testing.T, e engine) {
 	for name, c := range map[string]struct {
-		set   setting
+		set   adjustment
 		begin func(*testing.T, *fixture) *raw
 	}{
 		"for a limit": {func(f *fixture) { fixed(f); slowLimit(f) }, func(t *testing.T, f *fixture) *raw {

@@ -19,7 +19,7 @@ type engine func(net.Listener, accept.ServerConfig) accept.Server
 var engines = map[string]engine{"net/http": accept.NewServer}
 
 // behind puts the gateway behind an engine.
-func behind(e engine) setting { return func(f *fixture) { f.engine = e } }
+func behind(e engine) adjustment { return func(f *fixture) { f.engine = e } }
 
 func TestEngines(t *testing.T) {
 	parts := map[string]func(*testing.T, engine){

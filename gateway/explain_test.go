@@ -63,7 +63,7 @@ func newExplained(t *testing.T) *explained {
 	return e
 }
 
-func (e *explained) set(t *testing.T) setting {
+func (e *explained) set(t *testing.T) adjustment {
 	return func(f *fixture) {
 		f.plan.Callers = callers(t, caller.Config{Name: "limited"}, caller.Config{Name: "none"})
 		f.plan.Grants = f.table(t, append(usualGrants(f.credentials), grants.Grant{

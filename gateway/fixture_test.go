@@ -21,10 +21,12 @@ import (
 	"tollgate/audit/mac"
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/grants"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
@@ -80,10 +82,10 @@ type fixture struct {
 // waiting is how many calls wait for a rate limit.
 func (f *fixture) waiting() int { return f.config.Limiter.(*ratelimit.Limiter).Waiting() }
 
-// setting changes a fixture before it starts.
-type setting func(*fixture)
+// adjustment changes a fixture before it starts.
+type adjustment func(*fixture)
 
-func start(t testing.TB, settings ...setting) *fixture {
+func start(t testing.TB, settings ...adjustment) *fixture {
 	t.Helper()
 	f := prepare(t, settings...)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -146,7 +148,7 @@ func (w *notingWriter) WriteHeader(status int) {
 func (w *notingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // prepare builds everything but the listener.
-func prepare(t testing.TB, settings ...setting) *fixture {
+func prepare(t testing.TB, settings ...adjustment) *fixture {
 	t.Helper()
 	f := &fixture{history: newHistory(), metrics: &metrics{}, engine: accept.NewServer, refused: make(chan accept.Refusal, 100)}
 	f.origin = newOrigin(t, f.history)
@@ -164,10 +166,11 @@ func prepare(t testing.TB, settings ...setting) *fixture {
 	}
 	f.plan = gateway.Plan{
 		Callers: callers(t), Limits: must(ratelimit.NewRules(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
-		Bounds: gateway.Bounds{
+		Bounds: config.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
-			BodyTimeout: patience, WriteTimeout: patience, LogDeadline: patience,
+			BodyTimeout: setting.Duration(patience), WriteTimeout: setting.Duration(patience),
 		},
+		LogDeadline: patience,
 	}
 	f.upstream = map[string]*gateway.Upstream{
 		"bss":      {Name: "bss", Site: "cn", Signed: true},
@@ -318,10 +321,10 @@ func from(facts *accept.Connection, r *http.Request) *http.Request {
 func fixed(f *fixture) { f.listener.Caller = localCaller }
 
 // answering makes the upstream answer this text.
-func answering(text string) setting { return func(f *fixture) { f.origin.answer = saying(text) } }
+func answering(text string) adjustment { return func(f *fixture) { f.origin.answer = saying(text) } }
 
 // bounded changes the bounds.
-func bounded(change func(*gateway.Bounds)) setting {
+func bounded(change func(*config.Bounds)) adjustment {
 	return func(f *fixture) { change(&f.plan.Bounds) }
 }
 

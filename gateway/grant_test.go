@@ -331,7 +331,7 @@ func TestCustomersOfAGrant(t *testing.T) {
 
 // What runs under the name of a granted credential must be that credential: otherwise nothing is signed.
 func TestGrantedCredentialMustBeThere(t *testing.T) {
-	other := func(change func(*credential.Facts)) setting {
+	other := func(change func(*credential.Facts)) adjustment {
 		return func(f *fixture) {
 			facts := *f.credentials["acme"].Facts()
 			change(&facts)
@@ -340,7 +340,7 @@ func TestGrantedCredentialMustBeThere(t *testing.T) {
 			}}))
 		}
 	}
-	for name, wrong := range map[string]setting{
+	for name, wrong := range map[string]adjustment{
 		"none":             func(f *fixture) { delete(f.credentials, "acme") },
 		"another upstream": other(func(c *credential.Facts) { c.Upstream = "bss-intl" }),
 		"another class":    other(func(c *credential.Facts) { c.Class = catalog.ClassPartner }),

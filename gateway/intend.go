@@ -39,7 +39,7 @@ func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
 
 // logContext outlives the caller: whether a record becomes durable must not depend on whether the caller waits.
 func (c *call) logContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), c.Bounds.LogDeadline)
+	return context.WithTimeout(context.Background(), c.LogDeadline)
 }
 
 // markSignature remembers the signature of a call that changes something, for as long as its date is valid.

@@ -317,7 +317,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
 // transport replaces the way to all upstreams.
-func transport(r roundTrip) setting {
+func transport(r roundTrip) adjustment {
 	return func(f *fixture) {
 		for _, u := range f.upstream {
 			u.Transport = r

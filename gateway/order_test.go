@@ -13,7 +13,6 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/logfile"
-	"tollgate/gateway"
 	"tollgate/upstream"
 )
 
@@ -89,7 +88,7 @@ func TestNoIntentNoCall(t *testing.T) {
 	for _, log := range logs {
 		for _, tt := range effects {
 			t.Run(log.name+"/"+tt.effect, func(t *testing.T) {
-				f := start(t, fixed, dialling, bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
+				f := start(t, fixed, dialling, func(f *fixture) { f.plan.LogDeadline = 20 * time.Millisecond })
 				f.log.intent = log.intent
 				got := f.send(t, tt.request)
 				got.wantCode(t, "TG.6001")
@@ -114,7 +113,7 @@ func TestNoIntentNoCall(t *testing.T) {
 // An intent that the log took but could not make durable in time may still reach the disk. It must not look as if the
 // call had gone out.
 func TestLateIntentIsClosedAsNotSent(t *testing.T) {
-	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
+	f := start(t, fixed, func(f *fixture) { f.plan.LogDeadline = 20 * time.Millisecond })
 	f.log.intent = func(ctx context.Context, r *logfile.Record) error {
 		r.Seq = 7
 		return hang(ctx, r)
@@ -161,7 +160,7 @@ func TestOutcomeIsDurableBeforeTheAnswer(t *testing.T) {
 func TestFailingOutcomeKeepsTheAnswer(t *testing.T) {
 	for name, outcome := range map[string]func(context.Context, *logfile.Record) error{"failing": fail, "hanging": hang} {
 		t.Run(name, func(t *testing.T) {
-			f := start(t, fixed, answering(jsonAnswer(200, `{"order_ids":["CS-9"]}`)), bounded(func(b *gateway.Bounds) { b.LogDeadline = 20 * time.Millisecond }))
+			f := start(t, fixed, answering(jsonAnswer(200, `{"order_ids":["CS-9"]}`)), func(f *fixture) { f.plan.LogDeadline = 20 * time.Millisecond })
 			f.log.outcome = outcome
 			got := f.send(t, pay())
 			if got.status != 200 || got.body != `{"order_ids":["CS-9"]}` {

@@ -62,7 +62,7 @@ func (c *call) tooSlow() *Refusal {
 	switch {
 	case !time.Now().Before(c.pace.ends):
 		c.cutOff(settingBodyTimeout, causePace)
-		return refusal(bodyTooSlow, "the body must arrive within %s", c.Bounds.BodyTimeout)
+		return refusal(bodyTooSlow, "the body must arrive within %s", time.Duration(c.Bounds.BodyTimeout))
 	case !c.pace.first:
 		c.cutOff(settingBodyPace, causePace)
 		return refusal(bodyTooSlow, "the first byte of the body must arrive within %s of the header", paceTime)
@@ -117,7 +117,7 @@ func (p *answerPace) start() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.waiting, p.begun = true, time.Now()
-	_ = p.call.control.SetWriteDeadline(p.begun.Add(p.call.Bounds.WriteTimeout))
+	_ = p.call.control.SetWriteDeadline(p.begun.Add(time.Duration(p.call.Bounds.WriteTimeout)))
 	if p.timer == nil {
 		p.from = p.taken()
 		p.timer = time.AfterFunc(takenTime, p.check)

@@ -14,7 +14,9 @@ import (
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
+	"tollgate/config"
 	"tollgate/gateway"
+	"tollgate/internal/setting"
 )
 
 // pacedBody comes in parts, each some time after the one before, on a connection with a deadline.
@@ -121,7 +123,7 @@ func TestPaceOfBodies(t *testing.T) {
 		"steady, for too long":        {every(time.Second, 1024, 1000), "TG.4002", 60 * second, "bounds.body_timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := prepare(t, fixed, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.BodyTimeout = time.Minute }))
+			f := prepare(t, fixed, answeringAtOnce, bounded(func(b *config.Bounds) { b.BodyTimeout = setting.Duration(time.Minute) }))
 			synctest.Test(t, func(t *testing.T) {
 				body, length := &pacedBody{parts: tt.parts}, 0
 				for _, part := range tt.parts {
@@ -194,7 +196,7 @@ func TestPaceOfStreamedAnswers(t *testing.T) {
 			f := prepare(t, fixed, transport(func(r *http.Request) (*http.Response, error) {
 				body := closing{strings.NewReader(strings.Repeat("x", length)), &closed}
 				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: length, Request: r}, nil
-			}), bounded(func(b *gateway.Bounds) { b.WriteTimeout = time.Hour }))
+			}), bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(time.Hour) }))
 			synctest.Test(t, func(t *testing.T) {
 				w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), each: tt.each, every: tt.every, body: new(pacedBody)}
 				aborted := serveAborting(f.gateway.Handler("local"), w, pacedRequest("GET", "/app/x", http.NoBody, 0))
@@ -226,7 +228,7 @@ func TestPaceIsThatOfTheNetwork(t *testing.T) {
 			f := prepare(t, fixed, transport(func(r *http.Request) (*http.Response, error) {
 				body := io.NopCloser(strings.NewReader(strings.Repeat("x", 256<<10)))
 				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: 256 << 10, Request: r}, nil
-			}), bounded(func(b *gateway.Bounds) { b.WriteTimeout = time.Hour }))
+			}), bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(time.Hour) }))
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
 				r := pacedRequest("GET", "/app/x", http.NoBody, 0)

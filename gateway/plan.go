@@ -12,6 +12,7 @@ import (
 
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/ratelimit"
@@ -24,7 +25,8 @@ type Plan struct {
 	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
 	Listeners   map[string]*Listener              // by name
 	Limits      *ratelimit.Rules                  // which calls are counted, and by what
-	Bounds      Bounds
+	Bounds      config.Bounds                     // of which all that is for calls must be positive
+	LogDeadline time.Duration                     // to make a record durable
 }
 
 // alone reports whether there is one caller only, for whom nothing is set aside.
@@ -146,19 +148,6 @@ func (p *Plan) reached(q *Question) (all []*Listener) {
 		}
 	}
 	return all
-}
-
-// Bounds limit what callers can make the gateway hold. All must be positive.
-type Bounds struct {
-	Body         int64         // bytes of one request body
-	Bodies       int64         // bytes of all request bodies at one moment
-	HeldAnswer   int64         // bytes of an answer that is held to read the business result; larger ones stream
-	Headers      int64         // bytes of one request's header, which the HTTP server holds to it
-	AllHeaders   int64         // bytes of the headers of all requests at one moment; at least Headers
-	Calls        int           // calls at one moment
-	BodyTimeout  time.Duration // to receive a body
-	WriteTimeout time.Duration // to deliver an answer, or the next part of a streamed one
-	LogDeadline  time.Duration // to make a record durable
 }
 
 // Upstream is where calls go. Its transport, and what is known of its clock, outlive plans.

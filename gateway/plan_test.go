@@ -15,6 +15,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
+	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/grants"
@@ -56,11 +57,12 @@ func (b watchedBody) Read(p []byte) (int, error) {
 }
 
 // nothing is a plan by which nothing can be called, and no time is given.
-func nothing(t testing.TB, shared gateway.Bounds) *gateway.Plan {
-	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout, shared.LogDeadline = 1, 1, 1, 1
+func nothing(t testing.TB, shared config.Bounds) *gateway.Plan {
+	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout = 1, 1, 1
 	table, _ := grants.New(nil, nil)
 	return &gateway.Plan{
-		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known())), Grants: table, Limits: must(ratelimit.NewRules(ratelimit.Config{})), Bounds: shared,
+		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known())), Grants: table,
+		Limits: must(ratelimit.NewRules(ratelimit.Config{})), Bounds: shared, LogDeadline: 1,
 		Listeners: map[string]*gateway.Listener{"other": {Name: "other"}},
 	}
 }
@@ -144,7 +146,7 @@ func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
 		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known())),
 		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Facts()}}),
 		Credentials: map[string]*credential.Credential{name: c},
-		Limits:      limits, Bounds: f.plan.Bounds,
+		Limits:      limits, Bounds: f.plan.Bounds, LogDeadline: f.plan.LogDeadline,
 		Listeners: map[string]*gateway.Listener{"local": {Name: "local", Caller: name, Routes: f.routesTo(name+".test", 0)}},
 	}
 }
@@ -163,7 +165,7 @@ func (f *fixture) routesTo(host string, connections int) []gateway.Route {
 }
 
 // countedByOnePlan compares the limits that count a call with its caller and its credential, by their names.
-func countedByOnePlan(t testing.TB) setting {
+func countedByOnePlan(t testing.TB) adjustment {
 	return func(f *fixture) {
 		f.config.Limiter = watchedLimiter{f.config.Limiter, func(d *ratelimit.Demand) {
 			if of, plan := d.Subject, d.Limits[0].Name; of.Caller != plan || of.Credential != plan {
@@ -238,7 +240,7 @@ func TestListenerOutsideThePlan(t *testing.T) {
 // TestSmallerBoundsUnderWay: calls that hold more than a new plan has room for go on, others are refused until they end, and nothing is
 // left of that afterwards.
 func TestSmallerBoundsUnderWay(t *testing.T) {
-	f := start(t, fixed, bounded(func(b *gateway.Bounds) { b.Calls = 8 }))
+	f := start(t, fixed, bounded(func(b *config.Bounds) { b.Calls = 8 }))
 	var held []*raw
 	for range 4 {
 		c := f.dial(t)

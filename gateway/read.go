@@ -107,7 +107,7 @@ func (c *call) readBody() *Refusal {
 	if !c.bodyMayCome() {
 		return nil
 	}
-	if length > c.Bounds.Body {
+	if length > int64(c.Bounds.Body) {
 		return c.tooLarge()
 	}
 	err := c.readAll(length)
@@ -130,7 +130,7 @@ func (*busyError) Error() string { return "the room for bodies is taken" }
 // readAll takes memory, and room for it in the ledger, as the bytes arrive: a peer that announces a length, or none, has not
 // sent anything yet.
 func (c *call) readAll(announced int64) error {
-	most := c.Bounds.Body
+	most := int64(c.Bounds.Body)
 	if announced >= 0 {
 		most = announced
 	}
@@ -205,7 +205,7 @@ func (c *call) takeRoom(before, after int64) error {
 }
 
 func (c *call) tooLarge() *Refusal {
-	return refusal(bodyTooLarge, "a body may have at most %d bytes", c.Bounds.Body)
+	return refusal(bodyTooLarge, "a body may have at most %d bytes", int64(c.Bounds.Body))
 }
 
 func (c *call) unread(err error) *Refusal {

@@ -110,16 +110,16 @@ func (c *call) tokensIn(sent http.Header) iter.Seq[string] {
 func (c *call) hold(response *http.Response) (*answer, error) {
 	a := &answer{response: response}
 	a.endsByClose = response.ContentLength < 0 && len(response.TransferEncoding) == 0 && response.Close
-	body := io.Reader(response.Body)
+	body, held := io.Reader(response.Body), int64(c.Bounds.HeldAnswer)
 	if c.upstream.Signed {
-		body = a.decode(c.Bounds.HeldAnswer)
+		body = a.decode(held)
 	}
 	var err error
-	a.held, err = readHeld(body, response.ContentLength, c.Bounds.HeldAnswer+1)
+	a.held, err = readHeld(body, response.ContentLength, held+1)
 	if err != nil && c.upstream.Signed && response.StatusCode == http.StatusUnauthorized {
 		a.broken, err = true, nil // what the status says of the key must not be lost with it
 	}
-	if a.whole = int64(len(a.held)) <= c.Bounds.HeldAnswer; !a.whole {
+	if a.whole = int64(len(a.held)) <= held; !a.whole {
 		a.stream = io.MultiReader(bytes.NewReader(a.held), body)
 	}
 	return a, err

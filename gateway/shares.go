@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"tollgate/config"
+	"tollgate/internal/setting"
 )
 
 // firstRoom is how many bytes of each body come out of a budget of their own, which large bodies cannot take.
@@ -24,11 +27,11 @@ const (
 
 // share divides what there is among the holders, also while calls are under way: what they have they keep. alone says that there is
 // one caller only, for whom nothing is set aside.
-func (l *ledger) share(b Bounds, alone bool) {
+func (l *ledger) share(b config.Bounds, alone bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	first := firstBudget(b)
-	l.divide(places, int64(b.Calls), 1, alone)
+	l.divide(places, setting.Size(b.Calls), 1, alone)
 	l.divide(headerBytes, b.AllHeaders, b.Headers, alone)
 	l.divide(firstBytes, first, min(b.Body, firstRoom), alone)
 	l.divide(bodyBytes, b.Bodies-first, max(b.Body-firstRoom, 0), alone)
@@ -36,22 +39,22 @@ func (l *ledger) share(b Bounds, alone bool) {
 
 // firstBudget is the part of Bounds.Bodies for the first bytes of bodies: a quarter, if that is not more than all calls can use,
 // and leaves room for the rest of one body.
-func firstBudget(b Bounds) int64 {
+func firstBudget(b config.Bounds) setting.Size {
 	if b.Body <= firstRoom {
 		return b.Bodies
 	}
-	return min(max(b.Bodies/4, firstRoom), int64(b.Calls)*firstRoom, b.Bodies-b.Body+firstRoom)
+	return min(max(b.Bodies/4, firstRoom), setting.Size(b.Calls)*firstRoom, b.Bodies-b.Body+firstRoom)
 }
 
 // divide sets the shares of a resource. Each is enough for one call at the least, as long as there is as much.
-func (l *ledger) divide(of resource, all, one int64, alone bool) {
+func (l *ledger) divide(of resource, all, one setting.Size, alone bool) {
 	for kind, share := range [holderKinds]float64{
 		everyone: 1, ofCaller: callerShare, ofUnproven: unprovenShare, ofNameless: namelessShare, ofSource: sourceShare, ofSite: siteShare, ofAccessKey: keyShare,
 	} {
 		if holderKind(kind) == ofCaller && alone {
 			share = 1
 		}
-		l.most[kind][of] = min(max(int64(share*float64(all)), one), all)
+		l.most[kind][of] = int64(min(max(setting.Size(share*float64(all)), one), all))
 	}
 }
 

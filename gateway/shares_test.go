@@ -8,14 +8,16 @@ import (
 	"testing"
 
 	"tollgate/caller"
+	"tollgate/config"
+	"tollgate/internal/setting"
 	"tollgate/internal/source"
 	"tollgate/signing"
 )
 
-var usual = Bounds{Body: 12 << 20, Bodies: 256 << 20, Calls: 1024, Headers: 64 << 10, AllHeaders: 64 << 20}
+var usual = config.Bounds{Body: 12 << 20, Bodies: 256 << 20, Calls: 1024, Headers: 64 << 10, AllHeaders: 64 << 20}
 
 // newLedger divides what there is.
-func newLedger(b Bounds, alone bool) *ledger {
+func newLedger(b config.Bounds, alone bool) *ledger {
 	l := new(ledger)
 	l.share(b, alone)
 	return l
@@ -24,7 +26,7 @@ func newLedger(b Bounds, alone bool) *ledger {
 // Whatever the bounds: no kind of holder may have more than there is, each can hold one call at the least, and a source one
 // whole body.
 func TestSharesFitEveryBounds(t *testing.T) {
-	for _, b := range []Bounds{
+	for _, b := range []config.Bounds{
 		usual,
 		{Body: 12 << 20, Bodies: 12 << 20, Calls: 1, Headers: 64 << 10, AllHeaders: 64 << 10},
 		{Body: 1 << 10, Bodies: 1 << 10, Calls: 2, Headers: 4 << 10, AllHeaders: 1 << 20},
@@ -35,14 +37,14 @@ func TestSharesFitEveryBounds(t *testing.T) {
 		l := newLedger(b, false)
 		for kind := range holderKinds {
 			most := l.most[kind]
-			if first, rest := most[firstBytes], most[bodyBytes]; first+rest < b.Body || first+rest > b.Bodies {
+			if first, rest := most[firstBytes], most[bodyBytes]; first+rest < int64(b.Body) || first+rest > int64(b.Bodies) {
 				t.Errorf("%+v: kind %d may have %d and %d bytes of bodies", b, kind, first, rest)
 			}
-			if most[places] < 1 || most[places] > int64(b.Calls) || most[headerBytes] < b.Headers || most[headerBytes] > b.AllHeaders {
+			if most[places] < 1 || most[places] > int64(b.Calls) || most[headerBytes] < int64(b.Headers) || most[headerBytes] > int64(b.AllHeaders) {
 				t.Errorf("%+v: kind %d may have %d calls, %d bytes of headers", b, kind, most[places], most[headerBytes])
 			}
 		}
-		if got := l.most[everyone][firstBytes] + l.most[everyone][bodyBytes]; got != b.Bodies {
+		if got := l.most[everyone][firstBytes] + l.most[everyone][bodyBytes]; got != int64(b.Bodies) {
 			t.Errorf("%+v: %d bytes for bodies", b, got)
 		}
 	}
@@ -74,7 +76,7 @@ func stranger(from source.Source, key int) []holder {
 func TestLedgerAlwaysBalances(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
-	l := newLedger(Bounds{Body: 1 << 20, Bodies: 4 << 20, Calls: 20, Headers: 4 << 10, AllHeaders: 64 << 10}, false)
+	l := newLedger(config.Bounds{Body: 1 << 20, Bodies: 4 << 20, Calls: 20, Headers: 4 << 10, AllHeaders: 64 << 10}, false)
 	var open []*account
 	for range 20_000 {
 		if len(open) == 0 || random.IntN(4) == 0 && len(open) < 100 {
@@ -129,8 +131,8 @@ func TestSharesChangeUnderWay(t *testing.T) {
 		a := open[i]
 		switch random.IntN(6) {
 		case 0:
-			b := Bounds{Body: 1 + random.Int64N(1<<20), Calls: 1 + random.IntN(20), Headers: 1 + random.Int64N(1<<10)}
-			b.Bodies, b.AllHeaders = b.Body+random.Int64N(1<<22), b.Headers+random.Int64N(1<<14)
+			b := config.Bounds{Body: 1 + setting.Size(random.Int64N(1<<20)), Calls: 1 + random.IntN(20), Headers: 1 + setting.Size(random.Int64N(1<<10))}
+			b.Bodies, b.AllHeaders = b.Body+setting.Size(random.Int64N(1<<22)), b.Headers+setting.Size(random.Int64N(1<<14))
 			l.share(b, random.IntN(2) == 0)
 		case 1, 2, 3:
 			of, n := resource(random.IntN(int(resources))), 1+random.Int64N(1<<uint(random.IntN(16)))
@@ -228,7 +230,7 @@ func TestIdleSourcesAreForgotten(t *testing.T) {
 
 // A move that does not fit leaves everything as it was.
 func TestMoveThatDoesNotFit(t *testing.T) {
-	l := newLedger(Bounds{Body: 1, Bodies: 1, Calls: 4, Headers: 1, AllHeaders: 1}, false)
+	l := newLedger(config.Bounds{Body: 1, Bodies: 1, Calls: 4, Headers: 1, AllHeaders: 1}, false)
 	var known, claimed account
 	l.open(&known, holder{kind: everyone}, holder{kind: ofCaller, name: "a"})
 	l.open(&claimed, stranger(source.Source{}, 1)...)

@@ -15,7 +15,7 @@ import (
 )
 
 // simulated puts the simulator behind the gateway, with the credentials of two of its accounts: p-1 and its customer c-17.
-func simulated(t *testing.T, sim *bsssim.Server) setting {
+func simulated(t *testing.T, sim *bsssim.Server) adjustment {
 	return func(f *fixture) {
 		server := httptest.NewServer(sim)
 		t.Cleanup(server.Close)

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"tollgate/accept"
+	"tollgate/config"
 	"tollgate/gateway"
+	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
 )
 
@@ -79,7 +81,7 @@ func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
 // On a connection without a known caller eight streams are taken at a time, and the others wait; where a caller was proven, all
 // go on.
 func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
-	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
+	f := prepare(t, answeringAtOnce, bounded(func(b *config.Bounds) { b.Calls = 10_000 }))
 	synctest.Test(t, func(t *testing.T) {
 		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		claim := signedPay()
@@ -111,7 +113,7 @@ func TestStreamsWithoutAKnownCallerWait(t *testing.T) {
 
 // A stream that waits for its turn ends with its caller.
 func TestWaitingStreamIsLeft(t *testing.T) {
-	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls = 10_000 }))
+	f := prepare(t, answeringAtOnce, bounded(func(b *config.Bounds) { b.Calls = 10_000 }))
 	synctest.Test(t, func(t *testing.T) {
 		ctx, leave := context.WithCancel(connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}))
 		c := &onConnection{f: f, context: ctx, codes: map[string]int{}}
@@ -130,7 +132,7 @@ func TestWaitingStreamIsLeft(t *testing.T) {
 
 // The headers of all requests under way have one bound, of which a source has a share, and a refused one is let go of.
 func TestHeadersBound(t *testing.T) {
-	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
+	f := prepare(t, answeringAtOnce, bounded(func(b *config.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
 	synctest.Test(t, func(t *testing.T) {
 		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		large := signedPay()
@@ -162,7 +164,7 @@ func TestHeadersBound(t *testing.T) {
 // Who has a client certificate is a known caller from the beginning: what strangers hold, of the same source too, is not counted
 // against it.
 func TestHeadersOfCertificateCallers(t *testing.T) {
-	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
+	f := prepare(t, answeringAtOnce, bounded(func(b *config.Bounds) { b.Headers, b.AllHeaders = 32<<10, 128<<10 }))
 	f.listener.Local = false
 	leaf := must(must(testpki.New()).Client("", certURI)).Leaf
 	synctest.Test(t, func(t *testing.T) {
@@ -187,9 +189,9 @@ func TestHeadersOfCertificateCallers(t *testing.T) {
 
 // In HTTP/2 the server holds a request until its answer is read: a header must not outlast the room that it was counted in.
 func TestHeadersAreLetGoOf(t *testing.T) {
-	for name, room := range map[string]int64{"no room": 1 << 10, "the end of a call": 1 << 20} {
+	for name, room := range map[string]setting.Size{"no room": 1 << 10, "the end of a call": 1 << 20} {
 		t.Run(name, func(t *testing.T) {
-			f := prepare(t, fixed, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.AllHeaders = room }))
+			f := prepare(t, fixed, answeringAtOnce, bounded(func(b *config.Bounds) { b.AllHeaders = room }))
 			r := readRequest(t, plain("GET", "/app/"+strings.Repeat("p", 5<<10), "", "X-Large: "+strings.Repeat("x", 10<<10)))
 			r.ProtoMajor = 2
 			w := httptest.NewRecorder()
@@ -212,7 +214,7 @@ func readRequest(t testing.TB, text string) *http.Request {
 // What a stream may send while it waits for its turn counts from the beginning, as far as it is announced.
 func TestUnreadBodiesCount(t *testing.T) {
 	const room = 1 << 20 // for the first bytes of bodies; an access key has a sixteenth
-	f := prepare(t, answeringAtOnce, bounded(func(b *gateway.Bounds) { b.Calls, b.Body, b.Bodies = 10_000, 64<<10, room }))
+	f := prepare(t, answeringAtOnce, bounded(func(b *config.Bounds) { b.Calls, b.Body, b.Bodies = 10_000, 64<<10, room }))
 	synctest.Test(t, func(t *testing.T) {
 		c := &onConnection{f: f, context: connected(context.Background(), &accept.Connection{Remote: "192.0.2.1:4000"}), codes: map[string]int{}}
 		claim := signedPay()

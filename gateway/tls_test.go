@@ -18,7 +18,9 @@ import (
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
+	"tollgate/config"
 	"tollgate/gateway"
+	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -30,7 +32,7 @@ type secured struct {
 	ca *testpki.CA
 }
 
-func startTLS(t *testing.T, settings ...setting) *secured {
+func startTLS(t *testing.T, settings ...adjustment) *secured {
 	t.Helper()
 	f := prepare(t, settings...)
 	f.listener.Local = false
@@ -170,7 +172,7 @@ func TestRevokedOnAnOpenConnection(t *testing.T) {
 // The bounds and refusals that depend on the protocol.
 func TestRefusalsOverBothProtocols(t *testing.T) {
 	both(t, func(t *testing.T, http2 bool) {
-		s := startTLS(t, bounded(func(b *gateway.Bounds) { b.Body, b.BodyTimeout = 1000, 300*time.Millisecond }))
+		s := startTLS(t, bounded(func(b *config.Bounds) { b.Body, b.BodyTimeout = 1000, setting.Duration(300*time.Millisecond) }))
 		client := s.client(t, http2, must(s.ca.Client("", certURI)))
 		post := func(body io.Reader, change func(*http.Request)) *reply {
 			r := request(t, "POST", "/echo/x/y", body)
@@ -218,7 +220,7 @@ func TestBrokenStreamOverBothProtocols(t *testing.T) {
 // An upstream that pauses in a large answer is not the caller's fault: the time to deliver a part ends with it.
 func TestPauseInAStreamOverBothProtocols(t *testing.T) {
 	both(t, func(t *testing.T, http2 bool) {
-		s := startTLS(t, bounded(func(b *gateway.Bounds) { b.WriteTimeout = 100 * time.Millisecond }))
+		s := startTLS(t, bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(100 * time.Millisecond) }))
 		client := s.client(t, http2, must(s.ca.Client("", certURI)))
 		s.origin.set(func(c net.Conn, _ *arrival) bool {
 			saying("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n"+strings.Repeat("x", 100_000))(c, nil)
@@ -234,7 +236,7 @@ func TestPauseInAStreamOverBothProtocols(t *testing.T) {
 // A caller that does not read is cut off. (Over HTTP/1.1 and TLS the same takes five seconds more, for which crypto/tls
 // tries to say goodbye: TestSlowReader has plain HTTP/1.1.)
 func testSlowReaderOverHTTP2(t *testing.T, e engine) {
-	s := startTLS(t, behind(e), bounded(func(b *gateway.Bounds) { b.WriteTimeout = 50 * time.Millisecond }))
+	s := startTLS(t, behind(e), bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(50 * time.Millisecond) }))
 	s.origin.set(endless, nil)
 	response, err := s.client(t, true, must(s.ca.Client("", certURI))).Do(request(t, "GET", "/echo/x", nil))
 	if err != nil {

@@ -30,7 +30,7 @@ func (deaf) Mark(context.Context, replay.Key, time.Time, time.Time) error {
 // Calls whose limits, or whose signature, cannot be compared with the calls before them are not sent. The caller learns nothing of
 // where these are kept.
 func TestCountsUnavailable(t *testing.T) {
-	for name, set := range map[string]setting{
+	for name, set := range map[string]adjustment{
 		"limits":     func(f *fixture) { f.config.Limiter = deaf{f.config.Replay, f.config.Limiter} },
 		"signatures": func(f *fixture) { f.config.Replay = deaf{} },
 	} {

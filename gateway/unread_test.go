@@ -11,13 +11,13 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"tollgate/gateway"
+	"tollgate/config"
 	"tollgate/tlspolicy"
 )
 
 // Streams that wait for their turn, and send as much as they may, leave room to those whose bodies are being read.
 func testWaitingStreamsLeaveRoom(t *testing.T, e engine) {
-	s := startTLS(t, behind(e), bounded(func(b *gateway.Bounds) { b.Calls, b.Bodies = 1024, 256<<20 }))
+	s := startTLS(t, behind(e), bounded(func(b *config.Bounds) { b.Calls, b.Bodies = 1024, 256<<20 }))
 	config := must(tlspolicy.Named("huawei-high")).Client(tlspolicy.Client{ServerName: "gateway.test", RootCAs: s.ca.Pool()})
 	config.NextProtos = []string{"h2"}
 	conn := must(tls.Dial("tcp", s.address, config))

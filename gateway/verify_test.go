@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
-	"tollgate/gateway"
+	"tollgate/config"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
@@ -377,7 +377,7 @@ func TestFailedAuthenticationsAreLimitedByAddress(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := start(t, few, bounded(func(b *gateway.Bounds) { b.Body = 1000 }), func(f *fixture) { f.listener.Caller = tt.fixed })
+			f := start(t, few, bounded(func(b *config.Bounds) { b.Body = 1000 }), func(f *fixture) { f.listener.Caller = tt.fixed })
 			for range 4 {
 				f.send(t, tt.request)
 			}

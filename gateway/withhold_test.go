@@ -19,7 +19,7 @@ import (
 )
 
 // declaring adds endpoints of the internal app, which the local caller may call, and nothing else.
-func declaring(declarations ...catalog.Declaration) setting {
+func declaring(declarations ...catalog.Declaration) adjustment {
 	return func(f *fixture) {
 		route, app := &f.listener.Routes[0], grants.Upstream{Name: "app"}
 		for _, d := range declarations {
@@ -33,7 +33,7 @@ func declaring(declarations ...catalog.Declaration) setting {
 }
 
 // endpoints are declared with and without what a declaration says of records.
-func endpoints(name string, effect catalog.Effect) setting {
+func endpoints(name string, effect catalog.Effect) adjustment {
 	return declaring(
 		catalog.Declaration{Name: name, Method: "*", Path: "/plain/{path...}", Effect: effect},
 		catalog.Declaration{Name: name + "Recorded", Method: "*", Path: "/recorded/{path...}", Effect: effect, RecordQuery: true},

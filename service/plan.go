@@ -98,13 +98,9 @@ func planOf(
 	if err != nil {
 		return nil, fmt.Errorf("limits: %w", err)
 	}
-	b := c.Bounds
 	plan := &gateway.Plan{
 		Grants: table, Limits: limits, Listeners: map[string]*gateway.Listener{},
-		Bounds: gateway.Bounds{
-			Body: int64(b.Body), Bodies: int64(b.Bodies), HeldAnswer: int64(b.HeldAnswer), Headers: int64(b.Headers), AllHeaders: int64(b.AllHeaders), Calls: b.Calls,
-			BodyTimeout: time.Duration(b.BodyTimeout), WriteTimeout: time.Duration(b.WriteTimeout), LogDeadline: time.Duration(c.Audit.Deadline),
-		},
+		Bounds: c.Bounds, LogDeadline: time.Duration(c.Audit.Deadline),
 	}
 	for _, l := range c.Listeners {
 		listener, err := gatewayListener(c, l, operations, upstreams)
