@@ -27,9 +27,10 @@
 // # Bounds
 //
 // Subjects must be built from configuration only: names of known callers, operations, credentials and upstreams. Buckets
-// are made at first use. Under the same rules they are not evicted, because evicting one would refill it; their number is bounded by
-// the product of the configured names and by nothing else. Where other rules are followed, full ones are dropped. What a stranger sends must never become part of a Subject.
-// A bucket's queue holds at most about MaxWait*PerSecond calls, all queues together Config.MaxWaiting.
+// are made at first use. Under the same rules they are not evicted, because evicting one would refill it; their number is
+// bounded by the product of the configured names and by nothing else. When other rules are followed, full ones are dropped.
+// What a stranger sends must never become part of a Subject. A bucket's queue holds at most about MaxWait*PerSecond calls,
+// all queues together Config.MaxWaiting.
 //
 // # Limits on strangers
 //

@@ -19,7 +19,7 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// tlsReloader looks after everything of TLS that may change while the gateway runs. What is open may change meanwhile.
+// tlsReloader looks after everything of TLS that may change while the gateway runs.
 type tlsReloader struct {
 	logger   *zap.Logger
 	secrets  setting.Secrets
@@ -36,7 +36,7 @@ type tlsReloader struct {
 	failing map[string]failure // by the reloader's name
 }
 
-// tlsParts are what a listener, or the way to an upstream, has of that.
+// tlsParts are what one listener, or the way to one upstream, has of that.
 type tlsParts struct {
 	place
 	sources   []certs.Source
