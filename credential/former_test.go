@@ -16,7 +16,7 @@ func heir(t *testing.T, of *Credential, keys Keys, change func(*Facts)) *Credent
 	t.Helper()
 	facts := *of.Facts()
 	change(&facts)
-	c, err := New(Config{Facts: facts, Former: []*Credential{of}, Load: (&source{keys: keys}).load})
+	c, err := New(Config{Facts: facts}, Options{Former: []*Credential{of}, Load: (&source{keys: keys}).load})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestHeirsUnderLoad(t *testing.T) {
 		})
 	}
 	for range 100 {
-		next, err := New(Config{Facts: *c.Facts(), Former: []*Credential{c}, Load: s.load})
+		next, err := New(Config{Facts: *c.Facts()}, Options{Former: []*Credential{c}, Load: s.load})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/grants"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
@@ -59,9 +60,9 @@ func (b watchedBody) Read(p []byte) (int, error) {
 // nothing is a plan by which nothing can be called, and no time is given.
 func nothing(t testing.TB, shared config.Bounds) *gateway.Plan {
 	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout = 1, 1, 1
-	table, _ := grants.New(nil, nil)
+	table, _ := grants.New(nil, nil, nil)
 	return &gateway.Plan{
-		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known())), Grants: table,
+		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known(), nil)), Grants: table,
 		Limits: must(ratelimit.NewRules(ratelimit.Config{})), Bounds: shared, LogDeadline: 1,
 		Listeners: map[string]*gateway.Listener{"other": {Name: "other"}},
 	}
@@ -133,18 +134,15 @@ func watchedTransport(do func()) roundTrip {
 
 // planOf is a plan of which caller, credential and limits, and the upstream's host, have one name.
 func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
-	c := must(credential.New(credential.Config{
-		Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: "p-" + name},
-		Load: func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
-		},
-	}))
+	c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: setting.Account("p-" + name)}, func() (credential.Keys, error) {
+		return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
+	})
 	limits := must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{
-		Name: name, Per: []ratelimit.Dimension{ratelimit.ByCaller, ratelimit.ByCredential}, Rate: ratelimit.Rate{PerSecond: 1e6, Burst: 1e6},
+		Name: name, Per: []ratelimit.Dimension{ratelimit.ByCaller, ratelimit.ByCredential}, Rate: 1e6, Burst: 1e6,
 	}}}))
 	return &gateway.Plan{
-		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known())),
-		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Facts()}}),
+		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known(), nil)),
+		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Name()}}, c.Facts()),
 		Credentials: map[string]*credential.Credential{name: c},
 		Limits:      limits, Bounds: f.plan.Bounds, LogDeadline: f.plan.LogDeadline,
 		Listeners: map[string]*gateway.Listener{"local": {Name: "local", Caller: name, Routes: f.routesTo(name+".test", 0)}},

@@ -20,20 +20,20 @@ type bucket struct {
 	// mu makes looking at several buckets and taking from all of them one step. The time of every use is read while it is
 	// held: rate.Limiter hands out tokens twice for a period that it sees twice, when its time steps back.
 	mu      sync.Mutex
-	rate    Rate
+	rate    Flow
 	tokens  *rate.Limiter
 	queue   []*waiter // in order of waiter.seq
 	held    int       // by calls that wait, here or for another of their buckets
 	dropped bool      // another bucket counts, or will
 }
 
-func newBucket(number uint64, name string, r Rate) *bucket {
+func newBucket(number uint64, name string, r Flow) *bucket {
 	return &bucket{number: number, name: name, rate: r, tokens: rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
 }
 
 // follow fills the bucket at another rate from now on. What is in it stays, but for what the burst has no room for. It reports whether the
 // bucket was dropped instead, since it is full and no call holds it.
-func (b *bucket) follow(r Rate) (dropped bool) {
+func (b *bucket) follow(r Flow) (dropped bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -66,11 +66,11 @@ func (b *bucket) fullIn(now time.Time) time.Duration {
 func (b *bucket) take(now time.Time) { b.tokens.ReserveN(now, 1) }
 
 // durationOf is how long the tokens take to come, rounded up.
-func (r Rate) durationOf(tokens float64) time.Duration {
+func (f Flow) durationOf(tokens float64) time.Duration {
 	if tokens <= tokenSlack {
 		return 0
 	}
-	nanoseconds := math.Ceil(tokens / r.PerSecond * float64(time.Second))
+	nanoseconds := math.Ceil(tokens / f.PerSecond * float64(time.Second))
 	if nanoseconds >= math.MaxInt64 {
 		return math.MaxInt64
 	}

@@ -9,33 +9,35 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tollgate/internal/setting"
 )
 
 // one is a config with one limit for each caller, under a name.
-func one(name string, r Rate, per ...Dimension) Config {
-	return Config{MaxWait: time.Minute, Rules: []Rule{{Name: name, Per: per, Rate: r}}}
+func one(name string, f Flow, per ...Dimension) Config {
+	return Config{MaxWait: setting.Duration(time.Minute), Rules: []Rule{{Name: name, Per: per, Rate: Rate(f.PerSecond), Burst: f.Burst}}}
 }
 
 // TestCountStaysWithItsName: what a caller has left under new rules, of a limit that had 2 of 10 left, a token a second.
 func TestCountStaysWithItsName(t *testing.T) {
-	before, a := one("app", Rate{1, 10}, ByCaller), Subject{Caller: "a", Operation: "o"}
+	before, a := one("app", Flow{1, 10}, ByCaller), Subject{Caller: "a", Operation: "o"}
 	for name, c := range map[string]struct {
 		next Config
 		want float64 // left
 	}{
 		"the same":         {before, 2},
-		"another rate":     {one("app", Rate{50, 10}, ByCaller), 2},
-		"a larger burst":   {one("app", Rate{1, 100}, ByCaller), 2},
-		"a smaller burst":  {one("app", Rate{1, 5}, ByCaller), 2},
-		"a burst below it": {one("app", Rate{1, 1}, ByCaller), 1},
+		"another rate":     {one("app", Flow{50, 10}, ByCaller), 2},
+		"a larger burst":   {one("app", Flow{1, 100}, ByCaller), 2},
+		"a smaller burst":  {one("app", Flow{1, 5}, ByCaller), 2},
+		"a burst below it": {one("app", Flow{1, 1}, ByCaller), 1},
 		"other callers too": {Config{Rules: []Rule{
-			{Name: "first", Rate: Rate{1, 99}}, {Name: "app", Callers: []string{"a", "b"}, Per: []Dimension{ByCaller}, Rate: Rate{1, 10}},
+			{Name: "first", Rate: 1, Burst: 99}, {Name: "app", Callers: []string{"a", "b"}, Per: []Dimension{ByCaller}, Rate: 1, Burst: 10},
 		}}, 2},
-		"another name":         {one("app2", Rate{1, 10}, ByCaller), 10},
-		"counts by another":    {one("app", Rate{1, 10}, ByOperation), 10},
-		"counts by more":       {one("app", Rate{1, 10}, ByCaller, ByOperation), 10},
-		"counts by nothing":    {one("app", Rate{1, 10}), 10},
-		"its dimension at end": {one("app", Rate{1, 7}, ByCaller), 2},
+		"another name":         {one("app2", Flow{1, 10}, ByCaller), 10},
+		"counts by another":    {one("app", Flow{1, 10}, ByOperation), 10},
+		"counts by more":       {one("app", Flow{1, 10}, ByCaller, ByOperation), 10},
+		"counts by nothing":    {one("app", Flow{1, 10}), 10},
+		"its dimension at end": {one("app", Flow{1, 7}, ByCaller), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -74,7 +76,7 @@ func (b *bucket) counted(t *testing.T, l ruled, s Subject) Subject {
 // TestGoneIsForgotten: a limit that comes back is full, also while calls of the rules before its end are counted by it as they were.
 func TestGoneIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, with := Subject{Caller: "a"}, one("app", Rate{MinPerSecond, 3}, ByCaller)
+		a, with := Subject{Caller: "a"}, one("app", Flow{MinPerSecond, 3}, ByCaller)
 		with.MaxWait = 0
 		l := mustNew(t, with)
 		take(t, l, a)
@@ -118,14 +120,14 @@ func TestWaitersFollow(t *testing.T) {
 		config Config
 		each   time.Duration // between two calls
 	}{
-		"quicker": {one("app", Rate{10, 1}, ByCaller), 100 * time.Millisecond},
-		"slower":  {one("app", Rate{0.1, 1}, ByCaller), 10 * time.Second},
+		"quicker": {one("app", Flow{10, 1}, ByCaller), 100 * time.Millisecond},
+		"slower":  {one("app", Flow{0.1, 1}, ByCaller), 10 * time.Second},
 		"gone":    {Config{}, time.Second},
 		"no wait": {perCaller(10, 1, 0), 100 * time.Millisecond}, // they wait by the rules that they came under
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := mustNew(t, one("app", Rate{1, 1}, ByCaller))
+				l := mustNew(t, one("app", Flow{1, 1}, ByCaller))
 				take(t, l, Subject{Caller: "a"})
 				start, went := time.Now(), make(chan time.Duration, 10)
 				for range 4 {
@@ -157,13 +159,13 @@ func TestWaitersFollow(t *testing.T) {
 // TestLeavingAfterAChange: a call that waits under rules before leaves room, and costs nothing.
 func TestLeavingAfterAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, one("app", Rate{1, 1}, ByCaller))
+		l := mustNew(t, one("app", Flow{1, 1}, ByCaller))
 		a := Subject{Caller: "a"}
 		take(t, l, a)
 		ctx, leave := context.WithCancel(context.Background())
 		go func() { _, _ = l.take(ctx, a) }()
 		synctest.Wait()
-		next := l.following(t, one("app", Rate{2, 1}, ByCaller))
+		next := l.following(t, one("app", Flow{2, 1}, ByCaller))
 		done := make(chan Verdict)
 		go func() { done <- takeInBackground(t, next, a) }()
 		synctest.Wait()
@@ -178,7 +180,7 @@ func TestLeavingAfterAChange(t *testing.T) {
 func TestFullBucketsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := Config{MaxWait: LongestMaxWait, Rules: []Rule{
-			{Name: "slow", Per: []Dimension{ByCaller}, Rate: Rate{0.01, 1}}, {Name: "quick", Per: []Dimension{ByCaller}, Rate: Rate{1000, 1}},
+			{Name: "slow", Per: []Dimension{ByCaller}, Rate: 0.01, Burst: 1}, {Name: "quick", Per: []Dimension{ByCaller}, Rate: 1000, Burst: 1},
 		}}
 		l := mustNew(t, c)
 		for i := range 100 {
@@ -215,7 +217,7 @@ func TestDroppedWhileACallComes(t *testing.T) {
 
 // TestOtherOrderOfRules: calls under rules in one order and in the other do not wait for each other's locks.
 func TestOtherOrderOfRules(t *testing.T) {
-	rules := []Rule{{Name: "x", Rate: Rate{MaxPerSecond, MaxBurst}}, {Name: "y", Rate: Rate{MaxPerSecond, MaxBurst}}}
+	rules := []Rule{{Name: "x", Rate: MaxPerSecond, Burst: MaxBurst}, {Name: "y", Rate: MaxPerSecond, Burst: MaxBurst}}
 	l := mustNew(t, Config{Rules: rules})
 	take(t, l, Subject{})
 	turned := slices.Clone(rules)
@@ -235,14 +237,14 @@ func TestOtherOrderOfRules(t *testing.T) {
 // TestNoOverAdmissionWhileRulesChange: limits come, go, change their order and what other limits there are, under calls of all rules. One
 // limit stays as it is, and is never passed.
 func TestNoOverAdmissionWhileRulesChange(t *testing.T) {
-	stays := Rule{Name: "stays", Per: []Dimension{ByCaller}, Rate: Rate{20, 5}}
+	stays := Rule{Name: "stays", Per: []Dimension{ByCaller}, Rate: 20, Burst: 5}
 	seed := rand.Uint64()
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		change := func() Config {
-			all := []Rule{stays, {Name: "all", Rate: Rate{30 + 100*random.Float64(), 1 + random.IntN(9)}}, {Name: fmt.Sprint("n", random.IntN(3)), Per: []Dimension{ByOperation}, Rate: Rate{25, 3}}}
+			all := []Rule{stays, {Name: "all", Rate: Rate(30 + 100*random.Float64()), Burst: 1 + random.IntN(9)}, {Name: fmt.Sprint("n", random.IntN(3)), Per: []Dimension{ByOperation}, Rate: 25, Burst: 3}}
 			random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-			return Config{MaxWait: time.Duration(random.IntN(500)) * time.Millisecond, Rules: slices.DeleteFunc(all, func(r Rule) bool { return r.Name != "stays" && random.IntN(3) == 0 })}
+			return Config{MaxWait: setting.Duration(random.IntN(500)) * setting.Duration(time.Millisecond), Rules: slices.DeleteFunc(all, func(r Rule) bool { return r.Name != "stays" && random.IntN(3) == 0 })}
 		}
 		current := mustNew(t, change())
 		var mu sync.Mutex // guards what follows, and current
@@ -275,7 +277,7 @@ func TestNoOverAdmissionWhileRulesChange(t *testing.T) {
 		calls.Wait()
 		for caller, times := range admitted {
 			slices.Sort(times)
-			checkWindows(t, fmt.Sprintf("seed %d: %s", seed, caller), times, stays.Rate)
+			checkWindows(t, fmt.Sprintf("seed %d: %s", seed, caller), times, stays.flow())
 		}
 		if len(admitted) != 3 || current.Waiting() != 0 {
 			t.Errorf("seed %d: %d callers were served, %d calls wait", seed, len(admitted), current.Waiting())
@@ -285,33 +287,33 @@ func TestNoOverAdmissionWhileRulesChange(t *testing.T) {
 
 // TestSourcesFollow: failures stay counted; a smaller memory forgets those heard of longest ago.
 func TestSourcesFollow(t *testing.T) {
-	s := mustSources(t, Rate{0.1, 3}, 160)
+	s := mustSources(t, Flow{0.1, 3}, 160)
 	now := time.Now()
 	for range 3 {
 		s.Failed(peerA, now)
 	}
 	for _, c := range []struct {
-		rate Rate
+		rate Flow
 		want time.Duration
-	}{{Rate{0.1, 3}, 10 * time.Second}, {Rate{1, 3}, time.Second}, {Rate{1, 30}, time.Second}, {Rate{0.01, 1}, 100 * time.Second}} {
-		if err := s.Follow(SourceConfig{c.rate, 160}); err != nil {
+	}{{Flow{0.1, 3}, 10 * time.Second}, {Flow{1, 3}, time.Second}, {Flow{1, 30}, time.Second}, {Flow{0.01, 1}, 100 * time.Second}} {
+		if err := s.Follow(Unauthenticated{Rate(c.rate.PerSecond), c.rate.Burst, 160}); err != nil {
 			t.Fatal(err)
 		}
 		if ok, wait := s.Allowed(peerA, now); ok || wait > c.want || wait < c.want*8/10 { // the real clock went on
 			t.Errorf("%+v: allowed %v, wait %v, want %v", c.rate, ok, wait, c.want)
 		}
 	}
-	if s.Follow(SourceConfig{Rate{0, 1}, 160}) == nil || s.Follow(SourceConfig{Rate{1, 1}, 0}) == nil {
+	if s.Follow(Unauthenticated{0, 1, 160}) == nil || s.Follow(Unauthenticated{1, 1, 0}) == nil {
 		t.Error("settings that are out of range are taken")
 	}
 	for i := range 150 {
 		s.Failed(peer(100+i), now)
 	}
 	before := s.Len()
-	if err := s.Follow(SourceConfig{Rate{0.01, 1}, 16}); err != nil || s.Len() > 16 || int(s.Evicted()) < before-16 {
+	if err := s.Follow(Unauthenticated{0.01, 1, 16}); err != nil || s.Len() > 16 || int(s.Evicted()) < before-16 {
 		t.Errorf("%d sources of %d, %d forgotten, %v", s.Len(), before, s.Evicted(), err)
 	}
-	if err := s.Follow(SourceConfig{Rate{0.01, 1}, 16000}); err != nil {
+	if err := s.Follow(Unauthenticated{0.01, 1, 16000}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 1000 {

@@ -10,13 +10,14 @@ import (
 // Limiter counts calls and decides whether they may go now, wait, or are refused, by rules that may change. It is safe for
 // concurrent use and starts no goroutine.
 type Limiter struct {
-	counts   *counts
-	arrivals atomic.Uint64
-	waiting  atomic.Int64
+	maxWaiting int64
+	counts     *counts
+	arrivals   atomic.Uint64
+	waiting    atomic.Int64
 }
 
 // NewLimiter makes a limiter that has counted nothing yet: whatever it counts is full.
-func NewLimiter() *Limiter { return &Limiter{counts: newCounts()} }
+func NewLimiter() *Limiter { return &Limiter{maxWaiting: maxWaiting, counts: newCounts()} }
 
 // Follow makes rules the newest ones. The count of a limit stays if its name and what it counts by stay, with the new rate from now on, for
 // calls that wait as well. A fuller bucket is cut to the new burst, an emptier one fills up from where it is. Limits that
@@ -64,7 +65,7 @@ func (l *Limiter) queue(d *Demand, c *counters, b *bucket, delay time.Duration) 
 	if delay > d.MaxWait {
 		return nil, false
 	}
-	if l.waiting.Add(1) > int64(d.MaxWaiting) {
+	if l.waiting.Add(1) > l.maxWaiting {
 		l.waiting.Add(-1)
 		return nil, true
 	}

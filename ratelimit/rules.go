@@ -28,36 +28,34 @@ func (s Subject) known() Subject {
 // Burst + PerSecond calls can fall into one of its seconds. A fifth of the quota as burst keeps that at 1.2 times the
 // quota in the worst second, and at the quota in all that follow, while the full quota can be used and a few calls at
 // once need not wait.
-func publishedRate(quota float64) Rate {
+func publishedRate(quota float64) Flow {
 	quota = min(max(quota, MinPerSecond), MaxPerSecond)
-	return Rate{PerSecond: quota, Burst: max(1, int(quota/5))}
+	return Flow{PerSecond: quota, Burst: max(1, int(quota/5))}
 }
 
 // Limit is one limit that applies to a call.
 type Limit struct {
 	Name string
 	Per  []Dimension // what it counts separately
-	Rate Rate
+	Rate Flow
 	// Counted is the call as far as the limit counts it separately. Name, Per and Counted say which count it is.
 	Counted Subject
 }
 
 // Demand is what a call asks of limits. It must not be changed.
 type Demand struct {
-	Subject    Subject // the call, for what is fair between callers that share a count
-	Limits     []Limit // in the order of the rules, with a published quota last; none for a call that nothing limits
-	MaxWait    time.Duration
-	MaxWaiting int // calls that may wait at the same time, over all limits
+	Subject Subject // the call, for what is fair between callers that share a count
+	Limits  []Limit // in the order of the rules, with a published quota last; none for a call that nothing limits
+	MaxWait time.Duration
 }
 
 // Rules say which limits apply to which calls. They never change, and know nothing of calls so far.
 type Rules struct {
-	maxWait    time.Duration
-	maxWaiting int
-	published  bool
-	rules      []matcher
-	rates      map[counting]Rate
-	demands    demandCache
+	maxWait   time.Duration
+	published bool
+	rules     []matcher
+	rates     map[counting]Flow
+	demands   demandCache
 }
 
 // counting is the name of a limit, and the set of what it counts by.
@@ -81,13 +79,10 @@ func NewRules(c Config) (*Rules, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("limits: %w", err)
 	}
-	r := &Rules{maxWait: c.MaxWait, maxWaiting: c.MaxWaiting, published: c.Published, rates: map[counting]Rate{}, demands: newDemandCache()}
-	if r.maxWaiting == 0 {
-		r.maxWaiting = DefaultMaxWaiting
-	}
+	r := &Rules{maxWait: time.Duration(c.MaxWait), published: c.Published, rates: map[counting]Flow{}, demands: newDemandCache()}
 	for _, rule := range c.Rules {
 		r.rules = append(r.rules, newMatcher(rule))
-		r.rates[counting{rule.Name, setOf(rule.Per)}] = rule.Rate
+		r.rates[counting{rule.Name, setOf(rule.Per)}] = rule.flow()
 	}
 	return r, nil
 }
@@ -96,10 +91,10 @@ func NewRules(c Config) (*Rules, error) {
 func (r *Rules) Of(s Subject) *Demand { return r.demands.get(s.known(), r.demand) }
 
 func (r *Rules) demand(s Subject) *Demand {
-	d := &Demand{Subject: s, MaxWait: r.maxWait, MaxWaiting: r.maxWaiting}
+	d := &Demand{Subject: s, MaxWait: r.maxWait}
 	for _, m := range r.rules {
 		if m.matches(s) {
-			d.Limits = append(d.Limits, Limit{m.Name, m.Per, m.Rate, m.counted(s)})
+			d.Limits = append(d.Limits, Limit{m.Name, m.Per, m.flow(), m.counted(s)})
 		}
 	}
 	if r.published && s.Quota > 0 && s.Credential != "" {
@@ -111,7 +106,7 @@ func (r *Rules) demand(s Subject) *Demand {
 }
 
 // rate returns the rate of what is counted under a key; not if no limit of the rules counts so.
-func (r *Rules) rate(k key) (rate Rate, ok bool) {
+func (r *Rules) rate(k key) (rate Flow, ok bool) {
 	if k.name == PublishedName {
 		return publishedRate(k.counted.Quota), r.published
 	}

@@ -13,23 +13,17 @@ import (
 	"tollgate/internal/source"
 )
 
-// SourceConfig is what [Sources] is made of.
-type SourceConfig struct {
-	Rate Rate // failed authentications that one source may have
-	Max  int  // sources remembered at once, from 1 to MaxSources
-}
-
-// MaxSources is the highest SourceConfig.Max; a remembered source takes about half a kilobyte.
+// MaxSources is the highest Unauthenticated.Sources; a remembered source takes about half a kilobyte.
 const MaxSources = 1 << 20
 
 const maxSourceShards = 16
 
 // Sources limits failed authentications by source address. Only failures cost: a source that authenticates is not slowed
-// down. It is safe for concurrent use, and its memory is bounded by SourceConfig.Max whatever strangers do.
+// down. It is safe for concurrent use, and its memory is bounded by Unauthenticated.Sources whatever strangers do.
 //
 // It remembers only sources that have failed. When a new one fails and no room is left, the source that was heard of
 // longest ago is forgotten, which favours that source: it starts again with a full bucket. A source that keeps trying,
-// refused or not, stays remembered, so to free one address an attacker needs failures from about Max others; [Sources.Evicted]
+// refused or not, stays remembered, so to free one address an attacker needs failures from about Sources others; [Sources.Evicted]
 // counts such losses. Sources whose buckets have filled up again are forgotten without loss and not counted.
 type Sources struct {
 	seed    maphash.Seed
@@ -39,7 +33,7 @@ type Sources struct {
 
 type sourceShard struct {
 	mu      sync.Mutex
-	rate    Rate
+	rate    Flow
 	sources *simplelru.LRU[source.Source, *bucketOfSource]
 	max     int
 }
@@ -50,25 +44,27 @@ type bucketOfSource struct {
 	last   time.Time // the latest time seen; see [bucket] for why it must not step back
 }
 
-func (c SourceConfig) check() error {
-	if err := c.Rate.check(); err != nil {
+func (c Unauthenticated) flow() Flow { return Flow{float64(c.Rate), c.Burst} }
+
+func (c Unauthenticated) check() error {
+	if err := c.flow().check(); err != nil {
 		return err
 	}
-	if c.Max < 1 || c.Max > MaxSources {
-		return fmt.Errorf("%d sources: must be from 1 to %d", c.Max, MaxSources)
+	if c.Sources < 1 || c.Sources > MaxSources {
+		return fmt.Errorf("%d sources: must be from 1 to %d", c.Sources, MaxSources)
 	}
 	return nil
 }
 
 // NewSources makes the memory. The error says which setting is wrong.
-func NewSources(c SourceConfig) (*Sources, error) {
+func NewSources(c Unauthenticated) (*Sources, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("limit on failed authentications: %w", err)
 	}
-	s := &Sources{seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Max))}
+	s := &Sources{seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Sources))}
 	for i := range s.shards {
 		shard := &s.shards[i]
-		shard.rate, shard.max = c.Rate, c.Max/len(s.shards) // rounded down: all together never exceed Max
+		shard.rate, shard.max = c.flow(), c.Sources/len(s.shards) // rounded down: all together never exceed Sources
 		lru, err := simplelru.NewLRU[source.Source, *bucketOfSource](shard.max, nil)
 		if err != nil {
 			return nil, fmt.Errorf("limit on failed authentications: %w", err)
@@ -80,17 +76,17 @@ func NewSources(c SourceConfig) (*Sources, error) {
 
 // Follow has failures counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
 // there are more sources than are to be remembered, those heard of longest ago are forgotten.
-func (s *Sources) Follow(c SourceConfig) error {
+func (s *Sources) Follow(c Unauthenticated) error {
 	if err := c.check(); err != nil {
 		return fmt.Errorf("limit on failed authentications: %w", err)
 	}
 	for i := range s.shards {
-		s.evicted.Add(s.shards[i].follow(c.Rate, max(c.Max/len(s.shards), 1), time.Now()))
+		s.evicted.Add(s.shards[i].follow(c.flow(), max(c.Sources/len(s.shards), 1), time.Now()))
 	}
 	return nil
 }
 
-func (shard *sourceShard) follow(r Rate, most int, now time.Time) (lost uint64) {
+func (shard *sourceShard) follow(r Flow, most int, now time.Time) (lost uint64) {
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	for shard.sources.Len() > most {
@@ -158,11 +154,11 @@ func (s *Sources) count(name source.Source, now time.Time) {
 	}
 }
 
-// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Max is too small
+// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Sources are too few
 // or somebody fails from very many addresses.
 func (s *Sources) Evicted() uint64 { return s.evicted.Load() }
 
-// Len is how many sources are remembered, at most SourceConfig.Max.
+// Len is how many sources are remembered, at most Unauthenticated.Sources.
 func (s *Sources) Len() int {
 	total := 0
 	for i := range s.shards {

@@ -12,11 +12,11 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/admin"
-	"tollgate/config"
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // tlsReloader looks after everything of TLS that may change while the gateway runs.
@@ -201,7 +201,7 @@ func (k *tlsReloader) openCertificate(p *tlsParts, c certs.Certificate) (err err
 }
 
 // upstream makes the configuration towards an upstream; nil for plain HTTP.
-func (k *tlsReloader) upstream(u *config.Upstream) (*tlsParts, *tls.Config, error) {
+func (k *tlsReloader) upstream(u *upstream.Config) (*tlsParts, *tls.Config, error) {
 	p, t := &tlsParts{place: place{upstream: u.Name}}, u.TLS
 	if t == nil {
 		return p, nil, nil

@@ -7,12 +7,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/caller"
-	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
-	"tollgate/signing"
 )
 
 const (
@@ -23,7 +20,7 @@ const (
 )
 
 // readKeys reads all secrets of a credential.
-func readKeys(c *config.Credential, kept setting.Secrets) (credential.Keys, error) {
+func readKeys(c *credential.Config, kept setting.Secrets) (credential.Keys, error) {
 	accessKey, err := kept.Read(c.AccessKey)
 	if err == nil {
 		err = credential.CheckAccessKey(accessKey.Reveal())
@@ -42,23 +39,6 @@ func readKeys(c *config.Credential, kept setting.Secrets) (credential.Keys, erro
 		}
 	}
 	return credential.Keys{AccessKey: accessKey.Reveal(), SecretKey: secretKey, SecurityToken: token}, nil
-}
-
-// newRegistry makes the registry of callers, and reads the secrets of their access keys.
-func newRegistry(configured []config.Caller, kept setting.Secrets) (*caller.Registry, error) {
-	var all []caller.Config
-	for _, c := range configured {
-		known := caller.Config{Name: c.Name, Certificates: c.Certificates}
-		for _, k := range c.AccessKeys {
-			value, err := kept.Read(k.Secret)
-			if err != nil {
-				return nil, fmt.Errorf("%s: access key %s: %w", c.Name, k.ID, err)
-			}
-			known.AccessKeys = append(known.AccessKeys, caller.AccessKey{ID: k.ID, Secret: value})
-		}
-		all = append(all, known)
-	}
-	return caller.NewRegistry(all, signing.Known())
 }
 
 // startSigning looks after what signatures need, keys and clocks, until the service is closed.

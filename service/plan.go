@@ -13,6 +13,7 @@ import (
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
+	"tollgate/upstream"
 )
 
 // Plan returns what a configuration says of calls, for [gateway.Plan.Explain]. Nothing is opened for it and no secret is read, so no call
@@ -30,11 +31,7 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	var known []caller.Config
-	for _, k := range c.Callers {
-		known = append(known, caller.Config{Name: k.Name, Certificates: k.Certificates})
-	}
-	plan.Callers, err = caller.NewRegistry(known, signing.Known())
+	plan.Callers, err = caller.NewRegistry(c.Callers, signing.Known(), nil)
 	return plan, err
 }
 
@@ -47,7 +44,7 @@ func (s *Service) follow(c *config.Config, publish func(*gateway.Plan)) error {
 	}
 	plan, err := o.plan(c, s.secrets)
 	if err == nil {
-		err = s.sources.Follow(c.Sources)
+		err = s.sources.Follow(c.Limits.Unauthenticated)
 	}
 	if err != nil {
 		o.close()
@@ -71,7 +68,7 @@ func (o *opened) plan(c *config.Config, kept setting.Secrets) (*gateway.Plan, er
 	if err != nil {
 		return nil, err
 	}
-	if plan.Callers, err = newRegistry(c.Callers, kept); err != nil {
+	if plan.Callers, err = caller.NewRegistry(c.Callers, signing.Known(), kept.Read); err != nil {
 		return nil, fmt.Errorf("callers: %w", err)
 	}
 	plan.Credentials = map[string]*credential.Credential{}
@@ -112,10 +109,10 @@ func planOf(
 	return plan, nil
 }
 
-func gatewayUpstream(u *config.Upstream, transport http.RoundTripper, skew *gateway.Skew) *gateway.Upstream {
+func gatewayUpstream(u *upstream.Config, transport http.RoundTripper, skew *gateway.Skew) *gateway.Upstream {
 	return &gateway.Upstream{
-		Name: u.Name, Scheme: u.Scheme, Host: u.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout,
-		MaxConns: u.MaxConns, Transport: transport, Skew: skew,
+		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Catalog, Currency: u.Currency(), Signed: u.Signed(),
+		Timeout: time.Duration(u.Timeout), MaxConns: u.MaxConnections, Transport: transport, Skew: skew,
 	}
 }
 

@@ -179,7 +179,7 @@ func (s *Service) fixTLS(c *config.Config) error {
 
 // makeGateway makes the gateway, with what the log knows of calls so far.
 func (s *Service) makeGateway(recovery audit.Recovery, hashKey *mac.Key) (err error) {
-	if s.sources, err = ratelimit.NewSources(s.config.Sources); err != nil {
+	if s.sources, err = ratelimit.NewSources(s.config.Limits.Unauthenticated); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
 	if s.replay, err = refill(s.config.Bounds.Replay, recovery); err != nil {

@@ -53,7 +53,7 @@ type state struct {
 // keptCredential has the keys in use, their pauses and their trial.
 type keptCredential struct {
 	*credential.Credential
-	configured *config.Credential
+	configured *credential.Config
 }
 
 // keptUpstream has the connections to an upstream, and what is known of its clock.
@@ -66,13 +66,13 @@ type keptUpstream struct {
 
 // reached is what is configured of the way to an upstream: all of it but what concerns its calls alone, and the TLS policy that it names.
 type reached struct {
-	config.Upstream
+	upstream.Config
 	policy tlspolicy.Config
 }
 
-func reachedBy(c *config.Config, u *config.Upstream) reached {
-	r := reached{Upstream: *u}
-	r.Signed, r.Site, r.Currency, r.Endpoints, r.Hosts, r.Timeout, r.ForbidDeprecated = false, "", "", nil, nil, 0, false
+func reachedBy(c *config.Config, u *upstream.Config) reached {
+	r := reached{Config: *u}
+	r.Sign, r.Catalog, r.Endpoints, r.Hosts, r.Timeout, r.Deprecated = nil, "", nil, nil, 0, ""
 	if u.TLS != nil {
 		r.policy = c.TLSPolicies[u.TLS.Policy]
 	}
@@ -151,7 +151,7 @@ func (o *opened) close() {
 
 // openCredential keeps a credential that is configured as it was. Another one stands as the one whose name it has, or as one whose name is
 // gone, where it has a key of that one: a changed name or account un-pauses no key.
-func (s *Service) openCredential(c *config.Config, configured *config.Credential) (*keptCredential, error) {
+func (s *Service) openCredential(c *config.Config, configured *credential.Config) (*keptCredential, error) {
 	var former []*credential.Credential
 	if known := s.credentials[configured.Name]; known != nil {
 		if reflect.DeepEqual(known.configured, configured) {
@@ -160,21 +160,20 @@ func (s *Service) openCredential(c *config.Config, configured *config.Credential
 		former = append(former, known.Credential)
 	}
 	for name, known := range s.credentials {
-		if !slices.ContainsFunc(c.Credentials, func(c *config.Credential) bool { return c.Name == name }) {
+		if !slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return c.Name == name }) {
 			former = append(former, known.Credential)
 		}
 	}
-	made, err := credential.New(credential.Config{
-		Facts: configured.Facts, Fixed: configured.Fixed(), Former: former,
-		Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
+	made, err := credential.New(*configured, credential.Options{
+		Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
 	})
 	return &keptCredential{made, configured}, err
 }
 
 // openUpstream keeps the connections to an upstream if the way there stays, and what is known of its clock if the place does.
-func (s *Service) openUpstream(o *opened, u *config.Upstream, way reached) error {
+func (s *Service) openUpstream(o *opened, u *upstream.Config, way reached) error {
 	known, skew := s.upstreams[u.Name], new(gateway.Skew)
-	if known != nil && known.Scheme == u.Scheme && known.Host == u.Host && known.reached.Socket == u.Socket {
+	if known != nil && reflect.DeepEqual(known.reached.URL, u.URL) {
 		skew = known.Skew
 	}
 	if known != nil && reflect.DeepEqual(known.reached, way) {
@@ -185,9 +184,7 @@ func (s *Service) openUpstream(o *opened, u *config.Upstream, way reached) error
 	if err != nil {
 		return err
 	}
-	transport := upstream.New(upstream.Config{
-		URL: u.URL(), Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
-	})
+	transport := upstream.New(*u, tlsConfig)
 	made := &keptUpstream{gatewayUpstream(u, transport, skew), transport, way, parts}
 	o.upstreams[u.Name] = made
 	o.undo = append(o.undo, func() { s.closeUpstream(made) })

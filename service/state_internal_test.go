@@ -305,9 +305,9 @@ func TestRefusedConfigurationChangesNothing(t *testing.T) {
 	for name, spoil := range map[string]func(c *config.Config){
 		"credential": func(c *config.Config) { c.Credentials[0].DomainID, c.Credentials[0].SecretKey.Env = "d-2", "NONE" },
 		"upstream":   func(c *config.Config) { c.Upstreams[0].TLS = &missingCA },
-		"grant":      func(c *config.Config) { c.Grants[0].Operations = []string{"None"}; c.Upstreams[0].MaxConns = 3 },
-		"limits":     func(c *config.Config) { c.Limits.Rules[0].Rate.Burst = -1; c.Upstreams[0].MaxConns = 3 },
-		"sources":    func(c *config.Config) { c.Sources.Rate.Burst = -1; c.Upstreams[0].MaxConns = 3 },
+		"grant":      func(c *config.Config) { c.Grants[0].Operations = []string{"None"}; c.Upstreams[0].MaxConnections = 3 },
+		"limits":     func(c *config.Config) { c.Limits.Rules[0].Burst = -1; c.Upstreams[0].MaxConnections = 3 },
+		"sources":    func(c *config.Config) { c.Limits.Unauthenticated.Burst = -1; c.Upstreams[0].MaxConnections = 3 },
 	} {
 		c := g.load(t, "name: day", "name: another")
 		spoil(c)
