@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"context"
 	"crypto/x509"
 	"fmt"
 	"maps"
@@ -25,7 +24,7 @@ type Plan struct {
 	Grants      *grants.Table
 	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
 	Listeners   map[string]*Listener              // by name
-	Limits      Limiter                           // its counts outlive the plan
+	Limits      *ratelimit.Rules                  // which calls are counted, and by what
 	Bounds      config.Bounds                     // of which all that is for calls must be positive
 	LogDeadline time.Duration                     // to make a record durable
 }
@@ -57,9 +56,8 @@ type Question struct {
 type Ruling struct {
 	Operation *catalog.Operation // nil: no operation is called
 	Upstream  *Upstream
-	Refusal   *Refusal        // nil: the call is allowed
-	Decision  grants.Decision // of an allowed call
-	Subject   ratelimit.Subject
+	Refusal   *Refusal          // nil: the call is allowed
+	Decision  grants.Decision   // of an allowed call
 	Limits    []ratelimit.Limit // that it is counted by
 }
 
@@ -101,7 +99,7 @@ func (p *Plan) explain(q *Question, w *way) Ruling {
 	w.body = q.Body
 	var found ruling
 	if found, r.Refusal = p.rule(q.Caller, &w.asked, q.Header); r.Refusal == nil {
-		r.Decision, r.Subject, r.Limits = found.decision, found.subject, p.Limits.Limits(found.subject)
+		r.Decision, r.Limits = found.decision, found.demand.Limits
 	}
 	return r
 }
@@ -188,13 +186,4 @@ type Listener struct {
 	// CheckClient reports whether a client certificate that was verified when its connection was made still counts, by its
 	// chains. It is asked at each request, so that a certificate that is revoked ends with its connections. Optional.
 	CheckClient func(chains [][]*x509.Certificate) error
-}
-
-// Limiter counts calls by their rates: see [ratelimit.Limiter.Take].
-type Limiter interface {
-	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
-	// context's.
-	Take(ctx context.Context, s ratelimit.Subject) (ratelimit.Verdict, error)
-	// Limits returns the limits that a call is counted by.
-	Limits(s ratelimit.Subject) []ratelimit.Limit
 }
