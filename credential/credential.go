@@ -41,6 +41,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"tollgate/catalog"
 	"tollgate/signing"
@@ -50,7 +51,8 @@ import (
 type Options struct {
 	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
-	// Former are credentials that this one takes the place of, by whichever of them the keys are known: see [New].
+	// Former are credentials that another configuration had, by whichever of them the keys are known: see [New]. The first counts
+	// where several know the same.
 	Former []*Credential
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
@@ -83,8 +85,9 @@ func New(config Config, o Options) (*Credential, error) {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
 	for _, former := range o.Former {
-		c.reader.known = append(c.reader.known, former.heritage(config, o.Scheme)...)
+		c.reader.inherit(former.heritage(config, o.Scheme))
 	}
+	c.options.Former = nil // or each would keep all before it in memory
 	set := c.reader.setOf(keys, o.Scheme)
 	c.reader.known = append(slices.DeleteFunc(c.reader.known, func(s *keySet) bool { return s == set }), set)
 	c.active.Store(set)
@@ -106,6 +109,9 @@ func (c *Credential) heritage(heir Config, scheme signing.Scheme) []*keySet {
 	}
 	return known
 }
+
+// Retire says that no configuration has the credential any more. From then on it counts for how long heirs remember its keys.
+func (c *Credential) Retire(now time.Time) { c.active.Load().leave(now) }
 
 // Name is the name that the configuration gives.
 func (c *Credential) Name() string { return c.config.Name }

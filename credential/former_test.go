@@ -162,3 +162,58 @@ func TestHeirsUnderLoad(t *testing.T) {
 		t.Errorf("%d sets of keys are remembered", n)
 	}
 }
+
+// TestHeirsOfManyRememberNoMore: what credentials know that take over from each other again and again is bounded by the keys that there were.
+func TestHeirsOfManyRememberNoMore(t *testing.T) {
+	first, _ := newCredential(t, catalog.ClassPartner)
+	former := []*Credential{first}
+	for i := range 10 {
+		var next []*Credential
+		for n := range 3 {
+			c, err := New(Config{Facts: Facts{Name: fmt.Sprint(i, n), Class: catalog.ClassPartner, Upstream: fmt.Sprint(i % 2)}},
+				Options{Former: former, Load: (&source{keys: keysNamed(fmt.Sprint(n))}).load})
+			if err != nil {
+				t.Fatal(err)
+			}
+			next = append(next, c)
+		}
+		former = next
+	}
+	if n := len(former[0].reader.known); n > 4 {
+		t.Errorf("%d sets of keys are remembered, of at most 4 that there were", n)
+	}
+	if former[0].options.Former != nil {
+		t.Error("all that were there before stay in memory")
+	}
+}
+
+// TestRetiredKeysAreForgotten: of keys that heirs take over, those that can still be paused are remembered, and a few others.
+func TestRetiredKeysAreForgotten(t *testing.T) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	now := start
+	next := func(key string, after time.Duration) {
+		now = now.Add(after)
+		heir := heir(t, c, keysNamed(key), same)
+		c.Retire(now)
+		c = heir
+		_, _ = c.Poll(now)
+	}
+	for i := range 30 {
+		next(fmt.Sprint(i), time.Hour)
+	}
+	if n := len(c.reader.known); n != knownSets {
+		t.Errorf("%d sets are remembered, want %d", n, knownSets)
+	}
+	rejectedAt(t, c, now)
+	for i := range 30 {
+		next(fmt.Sprint("x", i), time.Second)
+	}
+	if next("29", time.Second); len(c.Pauses()) != 1 {
+		t.Error("a key that came back within its pause is not paused")
+	}
+}
+
+func rejectedAt(t *testing.T, c *Credential, now time.Time) {
+	t.Helper()
+	leaseFor(t, c, "a", now).Done(Rejected, "wrong signature", now)
+}

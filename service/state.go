@@ -43,12 +43,22 @@ type state struct {
 	checkpointed       atomic.Pointer[time.Time] // when the newest checkpoint was signed
 
 	certificates *tlsReloader
+	retired      []retired // by when they were
 
 	mutex       sync.Mutex // guards what follows
 	credentials map[string]*keptCredential
 	upstreams   map[string]*keptUpstream
 	listeners   map[string]*keptListener
 }
+
+// retired is a credential that no configuration has any more: its keys may come back.
+type retired struct {
+	*credential.Credential
+	at time.Time
+}
+
+// keptRetired is how many retired credentials are remembered in any case. More are while they may be paused.
+const keptRetired = 8
 
 // keptCredential has the keys in use, their pauses and their trial.
 type keptCredential struct {
@@ -149,25 +159,52 @@ func (o *opened) close() {
 	}
 }
 
-// openCredential keeps a credential that is configured as it was. Another one stands as the one whose name it has, or as one whose name is
-// gone, where it has a key of that one: a changed name or account un-pauses no key.
+// openCredential keeps a credential that is configured as it was. Another one stands as the one whose name it has, or as another that does not
+// stay, where it has a key of that one: a changed name or account un-pauses no key.
 func (s *Service) openCredential(c *config.Config, configured *credential.Config) (*keptCredential, error) {
-	var former []*credential.Credential
-	if known := s.credentials[configured.Name]; known != nil {
-		if reflect.DeepEqual(known.configured, configured) {
-			return known, nil
-		}
-		former = append(former, known.Credential)
+	known := s.credentials[configured.Name]
+	if known.stays(c) {
+		return known, nil
 	}
-	for name, known := range s.credentials {
-		if !slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return c.Name == name }) {
-			former = append(former, known.Credential)
-		}
+	former := s.leaving(c)
+	if known != nil {
+		former = slices.Insert(former, 0, known.Credential) // it counts first
 	}
 	made, err := credential.New(*configured, credential.Options{
 		Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
 	})
 	return &keptCredential{made, configured}, err
+}
+
+// stays reports whether a credential is configured as it was.
+func (k *keptCredential) stays(c *config.Config) bool {
+	return k != nil && slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return reflect.DeepEqual(k.configured, c) })
+}
+
+// leaving are the credentials that do not stay, and those that left before, the latest first.
+func (s *Service) leaving(c *config.Config) (all []*credential.Credential) {
+	for _, name := range slices.Sorted(maps.Keys(s.credentials)) {
+		if known := s.credentials[name]; !known.stays(c) {
+			all = append(all, known.Credential)
+		}
+	}
+	for _, r := range slices.Backward(s.retired) {
+		all = append(all, r.Credential)
+	}
+	return all
+}
+
+// retire remembers for a while the credentials before that are not those of now.
+func (s *state) retire(before map[string]*keptCredential, now time.Time) {
+	for name, known := range before {
+		if s.credentials[name] != known {
+			known.Retire(now)
+			s.retired = append(s.retired, retired{known.Credential, now})
+		}
+	}
+	for len(s.retired) > keptRetired && now.Sub(s.retired[0].at) > credential.PauseTime {
+		s.retired = slices.Delete(s.retired, 0, 1)
+	}
 }
 
 // openUpstream keeps the connections to an upstream if the way there stays, and what is known of its clock if the place does.
@@ -219,14 +256,15 @@ func (s *Service) openListener(o *opened, l *config.Listener) error {
 // end on it.
 func (s *Service) adopt(o *opened, publish func()) {
 	s.mutex.Lock()
-	before := s.upstreams
+	credentials, upstreams := s.credentials, s.upstreams
 	s.credentials, s.upstreams, s.listeners = o.credentials, o.upstreams, o.listeners
 	s.mutex.Unlock()
 	if s.accepted != nil {
 		s.accepted.Follow(s.signers())
 	}
 	publish()
-	for name, u := range before {
+	s.retire(credentials, time.Now())
+	for name, u := range upstreams {
 		if next := o.upstreams[name]; next == nil || next.transport != u.transport {
 			s.closeUpstream(u)
 		}

@@ -373,3 +373,31 @@ func TestPlansUnderLoad(t *testing.T) {
 		t.Errorf("%d credentials and upstreams", n)
 	}
 }
+
+// TestPausesGoWithKeys: a paused key stays paused where another credential that was there before has it now, and where for a while none had it.
+func TestPausesGoWithKeys(t *testing.T) {
+	const main = "main: {class: partner, access_key: {env: AK}, secret_key: {env: SK}}"
+	const spare = "spare: {class: partner, access_key: {env: AK2}, secret_key: {env: SK2}}"
+	both := []string{main, main + ", " + spare}
+	for name, steps := range map[string][][]string{
+		"exchanged": {{
+			main, strings.Replace(main, "main", "spare", 1) + ", " + strings.Replace(spare, "spare", "main", 1),
+			"credential: main", "credential: spare",
+		}},
+		"gone for a while": {{main, spare, "credential: main", "credential: spare"}, both},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := run(t)
+			g.change(t, both...)
+			g.want(t, "local", 200, "")
+			rejected := http.HandlerFunc(reject)
+			g.answer.Store(&rejected)
+			g.want(t, "local", 503, "TG.6004")
+			g.answer.Store(nil)
+			for _, step := range steps {
+				g.change(t, step...)
+			}
+			g.want(t, "local", 503, "TG.6004") // the upstream would take it
+		})
+	}
+}
