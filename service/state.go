@@ -98,11 +98,15 @@ type keptListener struct {
 }
 
 // signers are the credentials, by name.
-func (s *state) signers() (all []*credential.Credential) {
+func (s *state) signers() []*credential.Credential {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(s.credentials)) {
-		all = append(all, s.credentials[name].Credential)
+	return signers(s.credentials)
+}
+
+func signers(kept map[string]*keptCredential) (all []*credential.Credential) {
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		all = append(all, kept[name].Credential)
 	}
 	return all
 }
@@ -255,13 +259,13 @@ func (s *Service) openListener(o *opened, l *config.Listener) error {
 // adopt makes what was opened the state, publishes the plan that needs it, and closes what no call that begins needs any more. Calls under way
 // end on it.
 func (s *Service) adopt(o *opened, publish func()) {
+	if s.accepted != nil { // before their keys are polled
+		s.accepted.Follow(signers(o.credentials))
+	}
 	s.mutex.Lock()
 	credentials, upstreams := s.credentials, s.upstreams
 	s.credentials, s.upstreams, s.listeners = o.credentials, o.upstreams, o.listeners
 	s.mutex.Unlock()
-	if s.accepted != nil {
-		s.accepted.Follow(s.signers())
-	}
 	publish()
 	s.retire(credentials, time.Now())
 	for name, u := range upstreams {
