@@ -131,7 +131,8 @@ type opened struct {
 	undo        []func() // closes what is new
 }
 
-// open takes from the state what stays, by name, and makes the rest. Nothing of the state changes.
+// open takes from the state what stays, by name, and makes the rest. Nothing of the state changes but the TLS policies, which
+// close restores.
 func (s *Service) open(c *config.Config) (o *opened, err error) {
 	o = &opened{map[string]*keptCredential{}, map[string]*keptUpstream{}, maps.Clone(s.listeners), nil}
 	defer func() {
@@ -139,6 +140,11 @@ func (s *Service) open(c *config.Config) (o *opened, err error) {
 			o.close()
 		}
 	}()
+	policies := s.certificates.policies
+	o.undo = append(o.undo, func() { s.certificates.policies = policies })
+	if err = s.fixTLS(c); err != nil {
+		return o, fmt.Errorf("tls policy: %w", err)
+	}
 	for _, configured := range c.Credentials {
 		if o.credentials[configured.Name], err = s.openCredential(c, configured); err != nil {
 			return o, err

@@ -3,6 +3,7 @@ package service
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"fmt"
 	"hash"
 	"io"
@@ -399,5 +400,41 @@ func TestPausesGoWithKeys(t *testing.T) {
 			}
 			g.want(t, "local", 503, "TG.6004") // the upstream would take it
 		})
+	}
+}
+
+// TestPoliciesFollow: a connection to an upstream is made under the policy of the configuration that is followed, and of the one before if that is
+// refused.
+func TestPoliciesFollow(t *testing.T) {
+	g := run(t)
+	ca := testpki.Must(testpki.New())
+	if err := ca.WriteFile(filepath.Join(g.dir, "ca.pem")); err != nil {
+		t.Fatal(err)
+	}
+	with := func(version string) []string {
+		return []string{
+			g.upstream.URL, strings.Replace(g.upstream.URL, "http:", "https:", 1), "catalog: cn", "catalog: cn, tls: {ca: ca.pem, policy: mine}",
+			"\nlisteners", "\ntls_policies: {mine: {versions: [" + version + "]}}\nlisteners",
+		}
+	}
+	highest := func() uint16 {
+		_, config, err := g.certificates.upstream(g.load(t, with(`"1.2"`)...).Upstreams[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config.MaxVersion
+	}
+	for _, c := range []struct {
+		version string
+		want    uint16
+	}{{`"1.2"`, tls.VersionTLS12}, {`"1.3"`, tls.VersionTLS13}} {
+		if g.change(t, with(c.version)...); highest() != c.want {
+			t.Errorf("%s: the highest version is %x", c.version, highest())
+		}
+	}
+	refused := g.load(t, with(`"1.2"`)...)
+	refused.Limits.Rules[0].Burst = -1
+	if err := g.follow(refused, g.gateway.Publish); err == nil || highest() != tls.VersionTLS13 {
+		t.Errorf("error %v, the highest version is %x", err, highest())
 	}
 }
