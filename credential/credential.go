@@ -51,6 +51,8 @@ import (
 type Options struct {
 	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
+	// Place is where the upstream is, whatever its name: keys that were accepted at one are on trial at another.
+	Place string
 	// Former are credentials that another configuration had, by whichever of them the keys are known: see [New]. The first counts
 	// where several know the same.
 	Former []*Credential
@@ -85,7 +87,7 @@ func New(config Config, o Options) (*Credential, error) {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
 	for _, former := range o.Former {
-		c.reader.inherit(former.heritage(config, o.Scheme))
+		c.reader.inherit(former.heritage(&o))
 	}
 	c.options.Former = nil // or each would keep all before it in memory
 	set := c.reader.setOf(keys, o.Scheme)
@@ -96,15 +98,15 @@ func New(config Config, o Options) (*Credential, error) {
 
 // heritage returns the sets of keys that a credential of another configuration takes over. Another upstream has not accepted them yet, but
 // may be the same provider, that counts rejections on.
-func (c *Credential) heritage(heir Config, scheme signing.Scheme) []*keySet {
+func (c *Credential) heritage(heir *Options) []*keySet {
 	c.reader.mutex.Lock()
 	defer c.reader.mutex.Unlock()
 	known := slices.Clone(c.reader.known)
-	if heir.Upstream == c.config.Upstream && scheme == c.options.Scheme {
+	if heir.Place == c.options.Place && heir.Scheme == c.options.Scheme {
 		return known
 	}
 	for i, s := range known {
-		known[i] = newKeySet(s.keys, s.standing, scheme)
+		known[i] = newKeySet(s.keys, s.standing, heir.Scheme)
 		known[i].pauses, known[i].left = s.pauses, s.leftAt() // they share the mutex that guards pauses, too
 	}
 	return known

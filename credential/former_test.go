@@ -16,7 +16,7 @@ func heir(t *testing.T, of *Credential, keys Keys, change func(*Facts)) *Credent
 	t.Helper()
 	facts := *of.Facts()
 	change(&facts)
-	c, err := New(Config{Facts: facts}, Options{Former: []*Credential{of}, Load: (&source{keys: keys}).load})
+	c, err := New(Config{Facts: facts}, Options{Place: facts.Upstream, Former: []*Credential{of}, Load: (&source{keys: keys}).load})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestHeirsUnderLoad(t *testing.T) {
 		})
 	}
 	for range 100 {
-		next, err := New(Config{Facts: *c.Facts()}, Options{Former: []*Credential{c}, Load: s.load})
+		next, err := New(Config{Facts: *c.Facts()}, Options{Place: "bss", Former: []*Credential{c}, Load: s.load})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,8 +170,8 @@ func TestHeirsOfManyRememberNoMore(t *testing.T) {
 	for i := range 10 {
 		var next []*Credential
 		for n := range 3 {
-			c, err := New(Config{Facts: Facts{Name: fmt.Sprint(i, n), Class: catalog.ClassPartner, Upstream: fmt.Sprint(i % 2)}},
-				Options{Former: former, Load: (&source{keys: keysNamed(fmt.Sprint(n))}).load})
+			c, err := New(Config{Facts: Facts{Name: fmt.Sprint(i, n), Class: catalog.ClassPartner}},
+				Options{Place: fmt.Sprint(i % 2), Former: former, Load: (&source{keys: keysNamed(fmt.Sprint(n))}).load})
 			if err != nil {
 				t.Fatal(err)
 			}

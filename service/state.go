@@ -20,6 +20,7 @@ import (
 	"tollgate/credential/accepted"
 	"tollgate/gateway"
 	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/tlspolicy"
@@ -64,6 +65,7 @@ const keptRetired = 8
 type keptCredential struct {
 	*credential.Credential
 	configured *credential.Config
+	place      setting.Target // of its upstream
 }
 
 // keptUpstream has the connections to an upstream, and what is known of its clock.
@@ -180,15 +182,27 @@ func (s *Service) openCredential(c *config.Config, configured *credential.Config
 	if known != nil {
 		former = slices.Insert(former, 0, known.Credential) // it counts first
 	}
+	place := placeOf(c, configured)
 	made, err := credential.New(*configured, credential.Options{
-		Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
+		Place: place.String(), Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
 	})
-	return &keptCredential{made, configured}, err
+	return &keptCredential{made, configured, place}, err
 }
 
-// stays reports whether a credential is configured as it was.
+// placeOf returns where the calls of a credential go.
+func placeOf(c *config.Config, of *credential.Config) setting.Target {
+	for _, u := range c.Upstreams {
+		if u.Name == of.Upstream {
+			return u.URL
+		}
+	}
+	return setting.Target{}
+}
+
+// stays reports whether a credential is configured as it was, and its upstream is where it was.
 func (k *keptCredential) stays(c *config.Config) bool {
-	return k != nil && slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return reflect.DeepEqual(k.configured, c) })
+	return k != nil && k.place == placeOf(c, k.configured) &&
+		slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return reflect.DeepEqual(k.configured, c) })
 }
 
 // leaving are the credentials that do not stay, and those that left before, the latest first.
@@ -220,7 +234,7 @@ func (s *state) retire(before map[string]*keptCredential, now time.Time) {
 // openUpstream keeps the connections to an upstream if the way there stays, and what is known of its clock if the place does.
 func (s *Service) openUpstream(o *opened, u *upstream.Config, way reached) error {
 	known, skew := s.upstreams[u.Name], new(gateway.Skew)
-	if known != nil && reflect.DeepEqual(known.reached.URL, u.URL) {
+	if known != nil && known.reached.URL == u.URL {
 		skew = known.Skew
 	}
 	if known != nil && reflect.DeepEqual(known.reached, way) {

@@ -438,3 +438,18 @@ func TestPoliciesFollow(t *testing.T) {
 		t.Errorf("error %v, the highest version is %x", err, highest())
 	}
 }
+
+// TestAnotherPlaceHasAcceptedNothing: where an upstream of the same name is another one, keys are on trial; where it has another name only, they
+// are not.
+func TestAnotherPlaceHasAcceptedNothing(t *testing.T) {
+	g := run(t)
+	g.want(t, "local", 200, "")
+	g.change(t, "upstreams: {bss", "upstreams: {renamed")
+	if _, on := g.signers()[0].OnTrial(); on {
+		t.Error("accepted keys are on trial, since their upstream has another name")
+	}
+	g.change(t, "http://127.0.0.1:", "http://127.0.0.2:")
+	if _, on := g.signers()[0].OnTrial(); !on {
+		t.Error("keys are not on trial, though their upstream is another one")
+	}
+}
