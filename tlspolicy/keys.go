@@ -64,6 +64,12 @@ func weakSignature(algorithm x509.SignatureAlgorithm) bool {
 	return false
 }
 
+// SignedWeakly reports whether a certificate has a signature that counts and can be forged. That of a root does not count; servers
+// send roots along though they matter to nobody.
+func SignedWeakly(c *x509.Certificate) bool {
+	return weakSignature(c.SignatureAlgorithm) && string(c.RawIssuer) != string(c.RawSubject)
+}
+
 // checkChains wants one chain without weakness. Without a chain nothing was verified, and there is nothing to look at.
 func (p *Policy) checkChains(chains [][]*x509.Certificate) error {
 	var kind Kind

@@ -14,9 +14,8 @@ var suitesCSV string
 
 // Suite is a cipher suite by its code point.
 type Suite struct {
-	Code       uint16
-	Name       string
-	Registered bool // with IANA
+	Code uint16
+	Name string
 }
 
 // Suites are all suites that a scan offers, by code. The file is part of the program: a fault in it panics.
@@ -31,7 +30,7 @@ var Suites = sync.OnceValue(func() []Suite {
 		if err != nil {
 			panic(fmt.Sprintf("suites.csv: %v", err))
 		}
-		suites = append(suites, Suite{uint16(code), row[1], row[2] == "yes"})
+		suites = append(suites, Suite{uint16(code), row[1]})
 	}
 	return suites
 })
