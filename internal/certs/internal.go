@@ -178,11 +178,14 @@ func (i *Internal) locked(do func() error) (err error) {
 	if err := os.MkdirAll(i.config.Dir, 0o700); err != nil {
 		return err
 	}
-	unlock, err := lock(i.path(lockFile))
+	file, err := os.OpenFile(i.path(lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
+	defer func() { err = errors.Join(err, file.Close()) }() // unlocks
+	if err := durable.Lock(file); err != nil {
+		return fmt.Errorf("locking %s: %w", file.Name(), err)
+	}
 	i.tighten()
 	return do()
 }
@@ -241,9 +244,10 @@ func (i *Internal) leaf(authority *tls.Certificate) (*tls.Certificate, error) {
 		return kept, nil
 	}
 	now, names := i.now(), Named(i.config.Hosts)
+	ends := []time.Time{now.Add(time.Duration(i.config.Lifetime)), authority.Leaf.NotAfter}
 	template := &x509.Certificate{
 		SerialNumber: newSerial(), Subject: pkix.Name{CommonName: "Tollgate"},
-		NotBefore: now.Add(-backdated), NotAfter: earlier(now.Add(time.Duration(i.config.Lifetime)), authority.Leaf.NotAfter),
+		NotBefore: now.Add(-backdated), NotAfter: slices.MinFunc(ends, time.Time.Compare),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	template.DNSNames, template.IPAddresses = names.DNSNames, names.IPAddresses
@@ -261,13 +265,6 @@ func Named(hosts []setting.CertificateHost) *x509.Certificate {
 		}
 	}
 	return c
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // leafFile has a name of its own for each list of hosts.
