@@ -186,17 +186,8 @@ func (i *Internal) locked(do func() error) (err error) {
 	if err := durable.Lock(file); err != nil {
 		return fmt.Errorf("locking %s: %w", file.Name(), err)
 	}
-	i.tighten()
+	private.TightenAll(i.config.Dir, i.report, leafPrefix+"*"+leafSuffix, authorityFile) // leaves of other lists of hosts too
 	return do()
-}
-
-// tighten leaves the directory and all its keys to their owner, those of other lists of hosts too.
-func (i *Internal) tighten() {
-	private.TightenDir(i.config.Dir, i.report)
-	leaves, _ := fs.Glob(os.DirFS(i.config.Dir), leafPrefix+"*"+leafSuffix) // fails for a bad pattern only
-	for _, name := range append(leaves, authorityFile) {
-		private.Tighten(i.path(name), i.report)
-	}
 }
 
 func (i *Internal) path(name string) string { return filepath.Join(i.config.Dir, name) }
