@@ -83,8 +83,8 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		public := files.Leaf().PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-		if !public.Equal(served.PrivateKey.(crypto.Signer).Public()) || !bytes.Equal(files.Leaf().Raw, served.Certificate[0]) {
+		public := files.Current()[0].Leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+		if !public.Equal(served.PrivateKey.(crypto.Signer).Public()) || !bytes.Equal(files.Current()[0].Leaf.Raw, served.Certificate[0]) {
 			t.Error("the key is not that of the certificate")
 		}
 	})

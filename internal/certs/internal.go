@@ -99,16 +99,7 @@ func (c InternalCertificate) check() error {
 
 // isHost takes what crypto/x509 takes as a name of a certificate.
 func isHost(host string) bool {
-	if net.ParseIP(host) != nil {
-		return true
-	}
-	host = strings.TrimPrefix(host, "*.")
-	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
-			return false
-		}
-	}
-	return len(host) <= 253
+	return net.ParseIP(host) != nil || hasLabels(strings.TrimPrefix(host, "*."), lowerAlphanumeric+"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 }
 
 // Current gives the one certificate.
