@@ -45,42 +45,40 @@ import (
 	"tollgate/signing"
 )
 
-// Config describes a credential.
-type Config struct {
-	Facts
+// Options are what a credential has while it runs.
+type Options struct {
 	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
-	// Fixed names those of the keys that Load cannot find changed, such as those in the environment of the process.
-	Fixed []string
 }
 
 // Credential is a named secret that signs calls of one class to one upstream. Its methods may be called concurrently.
 type Credential struct {
-	config Config
-	active atomic.Pointer[keySet] // what calls sign with; replaced when the keys change
-	reader reader
-	watch  func(withdrawn bool) // see Watch; nil: the credential is not watched
+	config  Config
+	options Options
+	active  atomic.Pointer[keySet] // what calls sign with; replaced when the keys change
+	reader  reader
+	watch   func(withdrawn bool) // see Watch; nil: the credential is not watched
 }
 
 // New checks the configuration and loads the keys.
-func New(config Config) (*Credential, error) {
+func New(config Config, o Options) (*Credential, error) {
 	if config.Class != catalog.ClassPartner && config.Class != catalog.ClassCustomer {
 		return nil, fmt.Errorf("credential %s: class must be partner or customer", config.Name)
 	}
-	if config.Scheme == nil {
-		config.Scheme = signing.SDK
+	if o.Scheme == nil {
+		o.Scheme = signing.SDK
 	}
-	c := &Credential{config: config}
-	keys, err := config.Load()
+	c := &Credential{config: config, options: o}
+	keys, err := o.Load()
 	if err == nil {
 		err = keys.check()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
-	c.reader.known = []*keySet{newKeySet(keys, newStanding(), config.Scheme)}
+	c.reader.known = []*keySet{newKeySet(keys, newStanding(), o.Scheme)}
 	c.active.Store(c.reader.known[0])
 	return c, nil
 }
@@ -95,7 +93,7 @@ func (c *Credential) Facts() *Facts { return &c.config.Facts }
 func (c *Credential) AccessKey() string { return c.active.Load().keys.AccessKey }
 
 // Fixed names the keys that cannot change while the process runs.
-func (c *Credential) Fixed() []string { return c.config.Fixed }
+func (c *Credential) Fixed() []string { return c.config.Fixed() }
 
 // FixedNote says what it means that keys are fixed.
 func FixedNote(fixed []string) string {

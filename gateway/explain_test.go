@@ -12,6 +12,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/gateway"
 	"tollgate/grants"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 )
 
@@ -67,13 +68,12 @@ func (e *explained) set(t *testing.T) adjustment {
 	return func(f *fixture) {
 		f.plan.Callers = callers(t, caller.Config{Name: "limited"}, caller.Config{Name: "none"})
 		f.plan.Grants = f.table(t, append(usualGrants(f.credentials), grants.Grant{
-			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Facts(), Customers: []string{"c-17", "x1"},
+			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Name(), Customers: []setting.Account{"c-17", "x1"},
 		}))
-		rate := ratelimit.Rate{PerSecond: 1e6, Burst: 1e6}
 		f.plan.Limits = watchedLimiter{must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
-			{Name: "each", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: rate},
-			{Name: "pay", Operations: []string{"PayOrders"}, Rate: rate},
-			{Name: "acme", Credentials: []string{"acme"}, Rate: rate},
+			{Name: "each", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 1e6, Burst: 1e6},
+			{Name: "pay", Operations: []string{"PayOrders"}, Rate: 1e6, Burst: 1e6},
+			{Name: "acme", Credentials: []string{"acme"}, Rate: 1e6, Burst: 1e6},
 		}})), func(s ratelimit.Subject) { e.counted = append(e.counted, s) }}
 		f.listener.Hosts = append(f.listener.Hosts, "intl.test")
 		for i, site := range catalog.Sites() {

@@ -20,6 +20,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/grants"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
@@ -59,9 +60,9 @@ func (b watchedBody) Read(p []byte) (int, error) {
 // nothing is a plan by which nothing can be called, and no time is given.
 func nothing(t testing.TB, shared config.Bounds) *gateway.Plan {
 	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout = 1, 1, 1
-	table, _ := grants.New(nil, nil)
+	table, _ := grants.New(nil, nil, nil)
 	return &gateway.Plan{
-		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known())), Grants: table, Limits: deaf{}, Bounds: shared, LogDeadline: 1,
+		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known(), nil)), Grants: table, Limits: deaf{}, Bounds: shared, LogDeadline: 1,
 		Listeners: map[string]*gateway.Listener{"other": {Name: "other"}},
 	}
 }
@@ -132,20 +133,17 @@ func watchedTransport(do func()) roundTrip {
 
 // planOf is a plan of which caller, credential and limits, and the upstream's host, have one name.
 func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
-	c := must(credential.New(credential.Config{
-		Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: "p-" + name},
-		Load: func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
-		},
-	}))
+	c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: setting.Account("p-" + name)}, func() (credential.Keys, error) {
+		return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
+	})
 	limiter := watchedLimiter{f.plan.Limits, func(s ratelimit.Subject) {
 		if s.Caller != name || s.Credential != name {
 			t.Errorf("the limits of plan %s count a call of %s with %s", name, s.Caller, s.Credential)
 		}
 	}}
 	return &gateway.Plan{
-		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known())),
-		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Facts()}}),
+		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known(), nil)),
+		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Name()}}, c.Facts()),
 		Credentials: map[string]*credential.Credential{name: c},
 		Limits:      limiter, Bounds: f.plan.Bounds, LogDeadline: f.plan.LogDeadline,
 		Listeners: map[string]*gateway.Listener{"local": {Name: "local", Caller: name, Routes: f.routesTo(name+".test", 0)}},

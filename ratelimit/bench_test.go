@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"tollgate/internal/setting"
 )
 
 func threeLimits(t testing.TB) *Limiter {
-	fast := Rate{MaxPerSecond, MaxBurst}
-	return mustNew(t, Config{MaxWait: time.Second, Published: true, Rules: []Rule{
-		{Name: "app", Per: []Dimension{ByCaller}, Rate: fast},
-		{Name: "app-op", Per: []Dimension{ByCaller, ByOperation}, Rate: fast},
+	return mustNew(t, Config{MaxWait: setting.Duration(time.Second), Published: true, Rules: []Rule{
+		{Name: "app", Per: []Dimension{ByCaller}, Rate: MaxPerSecond, Burst: MaxBurst},
+		{Name: "app-op", Per: []Dimension{ByCaller, ByOperation}, Rate: MaxPerSecond, Burst: MaxBurst},
 	}})
 }
 
@@ -71,7 +72,7 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkSources is what one failed authentication costs among 10,000 known sources: asking, then counting.
 func BenchmarkSources(b *testing.B) {
-	s := mustSources(b, Rate{1, 5}, 20_000)
+	s := mustSources(b, Flow{1, 5}, 20_000)
 	now := time.Now()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -16,7 +16,7 @@ const tokenSlack = 1e-10
 type bucket struct {
 	name string
 	per  []Dimension
-	rate Rate
+	rate Flow
 
 	// mu makes looking at several buckets and taking from all of them one step. The time of every use is read while it is
 	// held: rate.Limiter hands out tokens twice for a period that it sees twice, when its time steps back.
@@ -25,8 +25,8 @@ type bucket struct {
 	queue  []*waiter // in order of waiter.seq
 }
 
-func newBucket(name string, per []Dimension, r Rate) *bucket {
-	return &bucket{name: name, per: per, rate: r, tokens: rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
+func newBucket(name string, per []Dimension, f Flow) *bucket {
+	return &bucket{name: name, per: per, rate: f, tokens: rate.NewLimiter(rate.Limit(f.PerSecond), f.Burst)}
 }
 
 // left is how many tokens nobody has a claim to; negative when more are waited for than there are.
@@ -46,11 +46,11 @@ func (b *bucket) fullIn(now time.Time) time.Duration {
 func (b *bucket) take(now time.Time) { b.tokens.ReserveN(now, 1) }
 
 // durationOf is how long the tokens take to come, rounded up.
-func (r Rate) durationOf(tokens float64) time.Duration {
+func (f Flow) durationOf(tokens float64) time.Duration {
 	if tokens <= tokenSlack {
 		return 0
 	}
-	nanoseconds := math.Ceil(tokens / r.PerSecond * float64(time.Second))
+	nanoseconds := math.Ceil(tokens / f.PerSecond * float64(time.Second))
 	if nanoseconds >= math.MaxInt64 {
 		return math.MaxInt64
 	}

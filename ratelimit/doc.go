@@ -2,8 +2,8 @@
 //
 // # Limits on calls
 //
-// A [Limiter] holds token buckets (golang.org/x/time/rate): a bucket fills with Rate.PerSecond tokens a second up to
-// Rate.Burst, and a call takes one. Which buckets a call needs follows from its [Subject]: each matching [Rule] has one
+// A [Limiter] holds token buckets (golang.org/x/time/rate): a bucket fills with Flow.PerSecond tokens a second up to
+// Flow.Burst, and a call takes one. Which buckets a call needs follows from its [Subject]: each matching [Rule] has one
 // bucket for every combination of the dimensions that it counts by, and [Config.Published] adds one bucket for each
 // credential and operation with the provider's published quota.
 //
@@ -26,7 +26,7 @@
 // Subjects must be built from configuration only: names of known callers, operations, credentials and upstreams. Buckets
 // are made at first use and are never evicted, because evicting one would refill it; their number is bounded by the
 // product of the configured names and by nothing else. What a stranger sends must never become part of a Subject.
-// A bucket's queue holds at most about MaxWait*PerSecond calls, all queues together Config.MaxWaiting.
+// A bucket's queue holds at most about MaxWait*PerSecond calls, all queues together 4096.
 //
 // # Limits on strangers
 //

@@ -28,11 +28,7 @@ func New(c Config) (*Limiter, error) {
 	for _, r := range c.Rules {
 		set.rules = append(set.rules, newMatcher(r))
 	}
-	l := &Limiter{maxWait: c.MaxWait, maxWaiting: int64(c.MaxWaiting), plans: newPlanCache(), buckets: set}
-	if l.maxWaiting == 0 {
-		l.maxWaiting = DefaultMaxWaiting
-	}
-	return l, nil
+	return &Limiter{maxWait: time.Duration(c.MaxWait), maxWaiting: maxWaiting, plans: newPlanCache(), buckets: set}, nil
 }
 
 func (l *Limiter) plan(s Subject) *plan { return l.plans.get(s.known(), l.buckets.resolve) }
@@ -145,7 +141,7 @@ func (p *plan) retry(ctx context.Context, w *waiter, start, deadline time.Time) 
 type Limit struct {
 	Name string
 	Per  []Dimension // what it counts separately
-	Rate Rate
+	Rate Flow
 }
 
 // Limits gives the limits that apply to s, in the order of the rules with a published quota last; none for a call that

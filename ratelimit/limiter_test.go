@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tollgate/internal/setting"
 )
 
 func mustNew(t testing.TB, c Config) *Limiter {
@@ -43,11 +45,11 @@ func takeInBackground(t testing.TB, l *Limiter, s Subject) Verdict {
 
 // perCaller is a config with one limit for each caller.
 func perCaller(perSecond float64, burst int, maxWait time.Duration) Config {
-	return Config{MaxWait: maxWait, Rules: []Rule{{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{perSecond, burst}}}}
+	return Config{MaxWait: setting.Duration(maxWait), Rules: []Rule{{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate(perSecond), Burst: burst}}}
 }
 
 func TestBurstThenRefusedUntilRetryAfter(t *testing.T) {
-	for _, r := range []Rate{{10, 3}, {1, 1}, {0.25, 2}, {1.0 / 3600, 1}, {7, 5}, {999_983, 2}} {
+	for _, r := range []Flow{{10, 3}, {1, 1}, {0.25, 2}, {1.0 / 3600, 1}, {7, 5}, {999_983, 2}} {
 		t.Run(fmt.Sprint(r), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := mustNew(t, perCaller(r.PerSecond, r.Burst, 0))
@@ -84,8 +86,8 @@ func TestBurstThenRefusedUntilRetryAfter(t *testing.T) {
 func TestRefusedCallTakesNoTokenAnywhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := mustNew(t, Config{Rules: []Rule{
-			{Name: "shared", Per: []Dimension{ByCredential}, Rate: Rate{1, 10}},
-			{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{1, 2}},
+			{Name: "shared", Per: []Dimension{ByCredential}, Rate: 1, Burst: 10},
+			{Name: "app", Per: []Dimension{ByCaller}, Rate: 1, Burst: 2},
 		}})
 		noisy, quiet := Subject{Caller: "noisy", Credential: "c"}, Subject{Caller: "quiet", Credential: "c"}
 		for i := range 100 {
@@ -194,9 +196,9 @@ func TestLeavingMakesRoom(t *testing.T) {
 
 func TestLeaverCostsNothingElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: time.Minute, Rules: []Rule{
-			{Name: "shared", Per: []Dimension{ByCredential}, Rate: Rate{0.01, 5}},
-			{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{0.1, 1}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(time.Minute), Rules: []Rule{
+			{Name: "shared", Per: []Dimension{ByCredential}, Rate: 0.01, Burst: 5},
+			{Name: "app", Per: []Dimension{ByCaller}, Rate: 0.1, Burst: 1},
 		}})
 		s := Subject{Caller: "a", Credential: "c"}
 		take(t, l, s)
@@ -254,9 +256,9 @@ func TestImpatientCallers(t *testing.T) {
 
 func TestBlockedCallerDoesNotBlockOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: 30 * time.Second, Rules: []Rule{
-			{Name: "shared", Rate: Rate{10, 1}},
-			{Name: "slow", Callers: []string{"slow"}, Rate: Rate{0.1, 1}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(30 * time.Second), Rules: []Rule{
+			{Name: "shared", Rate: 10, Burst: 1},
+			{Name: "slow", Callers: []string{"slow"}, Rate: 0.1, Burst: 1},
 		}})
 		take(t, l, Subject{Caller: "slow"})
 		blocked := make(chan time.Duration, 2)
@@ -285,9 +287,9 @@ func TestBlockedCallerDoesNotBlockOthers(t *testing.T) {
 // to that queue and is refused when its time is up, having taken nothing.
 func TestDelayedBeyondMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: 2 * time.Second, Rules: []Rule{
-			{Name: "own", Callers: []string{"a"}, Rate: Rate{1, 1}},
-			{Name: "shared", Rate: Rate{0.1, 2}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(2 * time.Second), Rules: []Rule{
+			{Name: "own", Callers: []string{"a"}, Rate: 1, Burst: 1},
+			{Name: "shared", Rate: 0.1, Burst: 2},
 		}})
 		a := Subject{Caller: "a"}
 		take(t, l, a)
@@ -310,9 +312,9 @@ func TestDelayedBeyondMaxWait(t *testing.T) {
 // before calls that come later.
 func TestNotOvertakenAfterMoving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: 2 * time.Second, Rules: []Rule{
-			{Name: "own", Callers: []string{"a"}, Rate: Rate{1, 1}},
-			{Name: "shared", Rate: Rate{0.5, 2}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(2 * time.Second), Rules: []Rule{
+			{Name: "own", Callers: []string{"a"}, Rate: 1, Burst: 1},
+			{Name: "shared", Rate: 0.5, Burst: 2},
 		}})
 		take(t, l, Subject{Caller: "a"})
 		verdict := make(chan Verdict, 1)
@@ -331,8 +333,8 @@ func TestNotOvertakenAfterMoving(t *testing.T) {
 
 func TestSlowestLimitIsReported(t *testing.T) {
 	for _, rules := range [][]Rule{
-		{{Name: "quick", Rate: Rate{1, 1}}, {Name: "slow", Rate: Rate{0.1, 1}}, {Name: "free", Rate: Rate{1, 5}}},
-		{{Name: "slow", Rate: Rate{0.1, 1}}, {Name: "quick", Rate: Rate{1, 1}}},
+		{{Name: "quick", Rate: 1, Burst: 1}, {Name: "slow", Rate: 0.1, Burst: 1}, {Name: "free", Rate: 1, Burst: 5}},
+		{{Name: "slow", Rate: 0.1, Burst: 1}, {Name: "quick", Rate: 1, Burst: 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := mustNew(t, Config{Rules: rules})
@@ -346,9 +348,8 @@ func TestSlowestLimitIsReported(t *testing.T) {
 
 func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := perCaller(1, 1, time.Minute)
-		c.MaxWaiting = 3
-		l := mustNew(t, c)
+		l := mustNew(t, perCaller(1, 1, time.Minute))
+		l.maxWaiting = 3
 		take(t, l, Subject{Caller: "a"})
 		for range 3 {
 			go takeInBackground(t, l, Subject{Caller: "a"})
@@ -380,11 +381,11 @@ func TestNoOverAdmission(t *testing.T) {
 }
 
 func overAdmission(t *testing.T, maxWait time.Duration) {
-	rates := map[string]Rate{"app": {5, 2}, "op": {8, 3}, "all": {12, 4}}
-	l := mustNew(t, Config{MaxWait: maxWait, Rules: []Rule{
-		{Name: "app", Per: []Dimension{ByCaller}, Rate: rates["app"]},
-		{Name: "op", Per: []Dimension{ByOperation}, Rate: rates["op"]},
-		{Name: "all", Rate: rates["all"]},
+	flows := map[string]Flow{"app": {5, 2}, "op": {8, 3}, "all": {12, 4}}
+	l := mustNew(t, Config{MaxWait: setting.Duration(maxWait), Rules: []Rule{
+		{Name: "app", Per: []Dimension{ByCaller}, Rate: 5, Burst: 2},
+		{Name: "op", Per: []Dimension{ByOperation}, Rate: 8, Burst: 3},
+		{Name: "all", Rate: 12, Burst: 4},
 	}})
 	start := time.Now()
 	var mu sync.Mutex
@@ -414,19 +415,19 @@ func overAdmission(t *testing.T, maxWait time.Duration) {
 	for key, times := range admitted {
 		kind, _, _ := strings.Cut(key, " ")
 		slices.Sort(times)
-		checkWindows(t, key, times, rates[kind])
+		checkWindows(t, key, times, flows[kind])
 	}
 	if got := len(admitted["all"]); got < 235 { // 12/s for 20 s + 4: the limit is used, too
 		t.Errorf("only %d calls admitted", got)
 	}
 }
 
-func checkWindows(t *testing.T, key string, times []time.Duration, r Rate) {
+func checkWindows(t *testing.T, key string, times []time.Duration, f Flow) {
 	t.Helper()
 	for i := range times {
 		for j := i; j < len(times); j++ {
 			window := (times[j] - times[i] + time.Microsecond).Seconds()
-			if most := r.PerSecond*window + float64(r.Burst) + 1e-6; float64(j-i+1) > most {
+			if most := f.PerSecond*window + float64(f.Burst) + 1e-6; float64(j-i+1) > most {
 				t.Fatalf("%s: %d calls within %.3fs, at most %.2f are allowed", key, j-i+1, window, most)
 			}
 		}
@@ -436,9 +437,9 @@ func checkWindows(t *testing.T, key string, times []time.Duration, r Rate) {
 // TestParallel is for the race detector and the real clock: of all calls at once exactly the burst goes through.
 func TestParallel(t *testing.T) {
 	l := mustNew(t, Config{Rules: []Rule{
-		{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{MinPerSecond, 20}},
-		{Name: "op", Per: []Dimension{ByOperation}, Rate: Rate{MinPerSecond, 30}},
-		{Name: "all", Rate: Rate{MinPerSecond, 50}},
+		{Name: "app", Per: []Dimension{ByCaller}, Rate: MinPerSecond, Burst: 20},
+		{Name: "op", Per: []Dimension{ByOperation}, Rate: MinPerSecond, Burst: 30},
+		{Name: "all", Rate: MinPerSecond, Burst: 50},
 	}})
 	var mu sync.Mutex
 	admitted := map[string]int{}

@@ -27,9 +27,9 @@ func (s Subject) known() Subject {
 // Burst + PerSecond calls can fall into one of its seconds. A fifth of the quota as burst keeps that at 1.2 times the
 // quota in the worst second, and at the quota in all that follow, while the full quota can be used and a few calls at
 // once need not wait.
-func publishedRate(quota float64) Rate {
+func publishedRate(quota float64) Flow {
 	quota = min(max(quota, MinPerSecond), MaxPerSecond)
-	return Rate{PerSecond: quota, Burst: max(1, int(quota/5))}
+	return Flow{PerSecond: quota, Burst: max(1, int(quota/5))}
 }
 
 // plan is the buckets that calls of one subject need: at most one of each rule, in the order of the rules, and one for the
@@ -123,7 +123,7 @@ func (set *bucketSet) resolve(s Subject) *plan {
 	p := &plan{}
 	for i, m := range set.rules {
 		if m.matches(s) {
-			p.buckets = append(p.buckets, set.bucket(bucketKey{i, m.counted(s)}, m.Name, m.Per, m.Rate))
+			p.buckets = append(p.buckets, set.bucket(bucketKey{i, m.counted(s)}, m.Name, m.Per, m.flow()))
 		}
 	}
 	if set.published && s.Quota > 0 && s.Credential != "" {
@@ -135,10 +135,10 @@ func (set *bucketSet) resolve(s Subject) *plan {
 	return p
 }
 
-func (set *bucketSet) bucket(key bucketKey, name string, per []Dimension, r Rate) *bucket {
+func (set *bucketSet) bucket(key bucketKey, name string, per []Dimension, f Flow) *bucket {
 	b := set.buckets[key]
 	if b == nil {
-		b = newBucket(name, per, r)
+		b = newBucket(name, per, f)
 		set.buckets[key] = b
 	}
 	return b

@@ -13,26 +13,20 @@ import (
 	"tollgate/internal/source"
 )
 
-// SourceConfig is what [Sources] is made of.
-type SourceConfig struct {
-	Rate Rate // failed authentications that one source may have
-	Max  int  // sources remembered at once, from 1 to MaxSources
-}
-
-// MaxSources is the highest SourceConfig.Max; a remembered source takes about half a kilobyte.
+// MaxSources is the highest Unauthenticated.Sources; a remembered source takes about half a kilobyte.
 const MaxSources = 1 << 20
 
 const maxSourceShards = 16
 
 // Sources limits failed authentications by source address. Only failures cost: a source that authenticates is not slowed
-// down. It is safe for concurrent use, and its memory is bounded by SourceConfig.Max whatever strangers do.
+// down. It is safe for concurrent use, and its memory is bounded by Unauthenticated.Sources whatever strangers do.
 //
 // It remembers only sources that have failed. When a new one fails and no room is left, the source that was heard of
 // longest ago is forgotten, which favours that source: it starts again with a full bucket. A source that keeps trying,
-// refused or not, stays remembered, so to free one address an attacker needs failures from about Max others; [Sources.Evicted]
+// refused or not, stays remembered, so to free one address an attacker needs failures from about Sources others; [Sources.Evicted]
 // counts such losses. Sources whose buckets have filled up again are forgotten without loss and not counted.
 type Sources struct {
-	rate    Rate
+	rate    Flow
 	seed    maphash.Seed
 	shards  []sourceShard
 	evicted atomic.Uint64
@@ -51,17 +45,18 @@ type bucketOfSource struct {
 }
 
 // NewSources makes the memory. The error says which setting is wrong.
-func NewSources(c SourceConfig) (*Sources, error) {
-	if err := c.Rate.check(); err != nil {
+func NewSources(c Unauthenticated) (*Sources, error) {
+	flow := Flow{float64(c.Rate), c.Burst}
+	if err := flow.check(); err != nil {
 		return nil, fmt.Errorf("limit on failed authentications: %w", err)
 	}
-	if c.Max < 1 || c.Max > MaxSources {
-		return nil, fmt.Errorf("limit on failed authentications: %d sources: must be from 1 to %d", c.Max, MaxSources)
+	if c.Sources < 1 || c.Sources > MaxSources {
+		return nil, fmt.Errorf("limit on failed authentications: %d sources: must be from 1 to %d", c.Sources, MaxSources)
 	}
-	s := &Sources{rate: c.Rate, seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Max))}
+	s := &Sources{rate: flow, seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Sources))}
 	for i := range s.shards {
 		shard := &s.shards[i]
-		shard.max = c.Max / len(s.shards) // rounded down: all together never exceed Max
+		shard.max = c.Sources / len(s.shards) // rounded down: all together never exceed Sources
 		lru, err := simplelru.NewLRU[source.Source, *bucketOfSource](shard.max, nil)
 		if err != nil {
 			return nil, fmt.Errorf("limit on failed authentications: %w", err)
@@ -118,11 +113,11 @@ func (s *Sources) count(name source.Source, now time.Time) {
 	}
 }
 
-// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Max is too small
+// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Sources are too few
 // or somebody fails from very many addresses.
 func (s *Sources) Evicted() uint64 { return s.evicted.Load() }
 
-// Len is how many sources are remembered, at most SourceConfig.Max.
+// Len is how many sources are remembered, at most Unauthenticated.Sources.
 func (s *Sources) Len() int {
 	total := 0
 	for i := range s.shards {
@@ -140,12 +135,12 @@ func (s *Sources) shard(name source.Source) *sourceShard {
 }
 
 // makeRoom forgets the source heard of longest ago if the shard is full, and tells whether that lost anything.
-func (shard *sourceShard) makeRoom(r Rate, now time.Time) (lost bool) {
+func (shard *sourceShard) makeRoom(f Flow, now time.Time) (lost bool) {
 	if shard.sources.Len() < shard.max {
 		return false
 	}
 	_, oldest, ok := shard.sources.RemoveOldest()
-	return ok && oldest.tokensAt(now) < float64(r.Burst)-tokenSlack
+	return ok && oldest.tokensAt(now) < float64(f.Burst)-tokenSlack
 }
 
 // tokensAt is the tokens at now, or at the latest time seen if that is later.

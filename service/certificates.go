@@ -11,11 +11,11 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/admin"
-	"tollgate/config"
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // tlsReloader looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
@@ -151,7 +151,7 @@ func (k *tlsReloader) openCertificate(listener string, c certs.Certificate) (cer
 }
 
 // upstream makes the configuration towards an upstream; nil for plain HTTP.
-func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
+func (k *tlsReloader) upstream(u *upstream.Config) (*tls.Config, error) {
 	t := u.TLS
 	if t == nil {
 		return nil, nil

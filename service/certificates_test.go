@@ -20,6 +20,7 @@ import (
 	"tollgate/internal/certs"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // kept is a tlsReloader of one listener and one upstream, and the folder with their files.
@@ -49,7 +50,7 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *tlsReloader, dir string, logs *ob
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &config.Upstream{Name: "bss", TLS: &certs.UpstreamTLS{
+	u := &upstream.Config{Name: "bss", TLS: &certs.UpstreamTLS{
 		Policy: tlspolicy.Default, ClientCertificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")},
 	}}
 	if _, err := k.upstream(u); err != nil {
@@ -153,7 +154,7 @@ func TestReloaderRuns(t *testing.T) {
 func TestSessionsTowardsUpstream(t *testing.T) {
 	k, dir, _, _ := kept(t, testpki.Leaf{})
 	defer k.close()
-	u := &config.Upstream{Name: "bss", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default}}
+	u := &upstream.Config{Name: "bss", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default}}
 	without, err := k.upstream(u)
 	if err != nil || without.ClientSessionCache == nil {
 		t.Errorf("without a certificate: %v", err)
@@ -190,7 +191,7 @@ func TestSettingsOfTLSHold(t *testing.T) {
 	defer k.close()
 	shown := []certs.Certificate{{Files: &certs.CertificateFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}}}
 	towards := func(pins ...tlspolicy.Pin) *tls.Config {
-		client, err := k.upstream(&config.Upstream{Name: "gw", TLS: &certs.UpstreamTLS{
+		client, err := k.upstream(&upstream.Config{Name: "gw", TLS: &certs.UpstreamTLS{
 			Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem"), ServerName: "gw.example", Pins: pins,
 		}})
 		if err != nil {
@@ -231,7 +232,7 @@ func TestWholeHandshakeExpires(t *testing.T) {
 		}
 	}
 	k.reload()
-	u := &config.Upstream{Name: "other", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem")}}
+	u := &upstream.Config{Name: "other", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem")}}
 	if _, err := k.upstream(u); err != nil {
 		t.Fatal(err)
 	}

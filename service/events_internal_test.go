@@ -69,9 +69,8 @@ type watched struct {
 func watch(t *testing.T) (w *watched, c *credential.Credential) {
 	t.Helper()
 	w = &watched{keys: credential.Keys{AccessKey: "AK1", SecretKey: secret.New("the secret")}}
-	c, err := credential.New(credential.Config{
-		Facts: credential.Facts{Name: "main", Upstream: "bss", Class: catalog.ClassPartner}, Load: func() (credential.Keys, error) { return w.keys, nil },
-	})
+	c, err := credential.New(credential.Config{Facts: credential.Facts{Name: "main", Upstream: "bss", Class: catalog.ClassPartner}},
+		credential.Options{Load: func() (credential.Keys, error) { return w.keys, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

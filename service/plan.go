@@ -12,6 +12,7 @@ import (
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
+	"tollgate/upstream"
 )
 
 // Plan returns what a configuration says of calls, for [gateway.Plan.Explain]. Nothing is opened for it and no secret is read, so no call
@@ -33,11 +34,7 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	var known []caller.Config
-	for _, k := range c.Callers {
-		known = append(known, caller.Config{Name: k.Name, Certificates: k.Certificates})
-	}
-	plan.Callers, err = caller.NewRegistry(known, signing.Known())
+	plan.Callers, err = caller.NewRegistry(c.Callers, signing.Known(), nil)
 	return plan, err
 }
 
@@ -47,7 +44,7 @@ func (s *Service) planCalls(limiter *ratelimit.Limiter) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.Callers, err = newRegistry(s.config.Callers, s.secrets); err != nil {
+	if plan.Callers, err = caller.NewRegistry(s.config.Callers, signing.Known(), s.secrets.Read); err != nil {
 		return nil, fmt.Errorf("callers: %w", err)
 	}
 	plan.Credentials = s.credentials
@@ -76,10 +73,10 @@ func planOf(
 	return plan, nil
 }
 
-func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.Upstream {
+func gatewayUpstream(u *upstream.Config, transport http.RoundTripper) *gateway.Upstream {
 	return &gateway.Upstream{
-		Name: u.Name, Scheme: u.Scheme, Host: u.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout,
-		MaxConns: u.MaxConns, Transport: transport, Skew: new(gateway.Skew),
+		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Catalog, Currency: u.Currency(), Signed: u.Signed(),
+		Timeout: time.Duration(u.Timeout), MaxConns: u.MaxConnections, Transport: transport, Skew: new(gateway.Skew),
 	}
 }
 

@@ -182,9 +182,7 @@ func (s *Service) openUpstreams() error {
 		if err != nil {
 			return fmt.Errorf("upstream %s: %w", u.Name, err)
 		}
-		transport := upstream.New(upstream.Config{
-			URL: u.URL(), Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
-		})
+		transport := upstream.New(*u, tlsConfig)
 		s.closers = append(s.closers, transport.Close)
 		s.upstreams[u.Name] = gatewayUpstream(u, transport)
 	}
@@ -196,7 +194,7 @@ func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
-	sources, err := ratelimit.NewSources(s.config.Sources)
+	sources, err := ratelimit.NewSources(s.config.Limits.Unauthenticated)
 	if err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}

@@ -26,6 +26,10 @@ func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
 		d.scalar(path, n, f, s)
 		return
 	}
+	if len(f.Choice) > 0 && v.Kind() != reflect.Slice {
+		d.text(path, n, f, v)
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(Default(v.Type().Elem()).Addr())

@@ -12,8 +12,9 @@
 //	range   "1..100": bounds, both included, written as in the file
 //	choice  "a|b": the allowed words
 //
-// Values are texts, booleans, whole numbers and types that implement [Scalar]; lists are slices, sections whose names the
-// file chooses are maps. A section may have a method Default, which returns it with its defaults, and implement [OneOf] or [Secret].
+// Values are texts, booleans, whole numbers and types that implement [Scalar]; where there is a choice, also others that read themselves
+// ([encoding.TextUnmarshaler]). Lists are slices, sections whose names the file chooses are maps. The fields of an embedded struct are the
+// section's. A section may have a method Default, which returns it with its defaults, and implement [OneOf] or [Secret].
 //
 // Secrets do not belong into such a file, but people do write them there. So no line is shown that has the name of a key whose type is a
 // [Secret], or a name that looks like one, nor what belongs to that line.
