@@ -225,12 +225,14 @@ func TestSharedSlicesCannotBeSpoilt(t *testing.T) {
 
 func TestText(t *testing.T) {
 	for _, e := range []Effect{Read, Write, Spend} {
-		if parsed, err := ParseEffect(e.String()); err != nil || parsed != e {
+		var parsed Effect
+		if err := parsed.UnmarshalText([]byte(e.String())); err != nil || parsed != e {
 			t.Errorf("%v: %v, %v", e, parsed, err)
 		}
 	}
 	for c := range ClassUnknown + 1 {
-		if parsed, err := ParseClass(c.String()); err != nil || parsed != c {
+		var parsed Class
+		if err := parsed.UnmarshalText([]byte(c.String())); err != nil || parsed != c {
 			t.Errorf("%v: %v, %v", c, parsed, err)
 		}
 	}

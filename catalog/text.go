@@ -31,6 +31,15 @@ func (e Effect) String() string {
 // Valid tells whether e is one of the three effects; the zero value is not.
 func (e Effect) Valid() bool { return e > 0 && int(e) < len(effectNames) }
 
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (e *Effect) UnmarshalText(text []byte) error {
+	parsed, err := ParseEffect(string(text))
+	if err == nil {
+		*e = parsed
+	}
+	return err
+}
+
 // ParseClass reads "none", "partner", "customer", "either" or "unknown".
 func ParseClass(text string) (Class, error) {
 	if i := slices.Index(classNames[:], text); i >= 0 {
@@ -49,3 +58,12 @@ func (c Class) String() string {
 
 // Valid tells whether c is one of the declared classes, [ClassNone] included.
 func (c Class) Valid() bool { return int(c) < len(classNames) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *Class) UnmarshalText(text []byte) error {
+	parsed, err := ParseClass(string(text))
+	if err == nil {
+		*c = parsed
+	}
+	return err
+}

@@ -18,7 +18,7 @@ func (b *builder) buildLimits() {
 	if b.Failed("limits") {
 		return
 	}
-	if _, err := ratelimit.New(*l); err != nil {
+	if _, err := ratelimit.NewRules(*l); err != nil {
 		b.problem("limits", "", "%v", err)
 	}
 	if _, err := ratelimit.NewSources(l.Unauthenticated); err != nil {
@@ -41,7 +41,7 @@ func (b *builder) checkRule(path string, r *ratelimit.Rule, seen map[string]int,
 	if b.Failed(path) {
 		return
 	}
-	if _, err := ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{*r}}); err != nil {
+	if _, err := ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{*r}}); err != nil {
 		for _, cause := range leaves(err) {
 			b.problem(path, "", "%v", cause)
 		}

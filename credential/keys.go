@@ -150,14 +150,14 @@ func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 func (c *Credential) use(keys Keys, now time.Time) {
 	r := &c.reader
 	before, next := c.active.Load(), r.setOf(keys, c.options.Scheme)
-	before.left = now
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
-	for len(r.known) > knownSets && now.Sub(r.known[0].left) > PauseTime {
+	for len(r.known) > knownSets && now.Sub(r.known[0].leftAt()) > PauseTime {
 		r.known = slices.Delete(r.known, 0, 1)
 	}
 	c.active.Store(next)
 	before.mutex.Lock()
 	defer before.mutex.Unlock()
+	before.left = now
 	before.wake()
 }
 

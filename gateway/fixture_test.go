@@ -79,7 +79,7 @@ type fixture struct {
 }
 
 // waiting is how many calls wait for a rate limit.
-func (f *fixture) waiting() int { return f.plan.Limits.(*ratelimit.Limiter).Waiting() }
+func (f *fixture) waiting() int { return f.config.Limiter.(*ratelimit.Limiter).Waiting() }
 
 // adjustment changes a fixture before it starts.
 type adjustment func(*fixture)
@@ -157,13 +157,14 @@ func prepare(t testing.TB, settings ...adjustment) *fixture {
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{
 		Replay:  replay.New(1000),
+		Limiter: ratelimit.NewLimiter(),
 		Sources: must(ratelimit.NewSources(ratelimit.Unauthenticated{Rate: 1000, Burst: 100000, Sources: 100})),
 		Log:     f.log, MAC: mac.New(),
 		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
 		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
 	}
 	f.plan = gateway.Plan{
-		Callers: callers(t), Limits: must(ratelimit.New(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
+		Callers: callers(t), Limits: must(ratelimit.NewRules(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
 		Bounds: config.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: setting.Duration(patience), WriteTimeout: setting.Duration(patience),

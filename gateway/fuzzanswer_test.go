@@ -46,7 +46,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		return response, nil
 	}))
-	handler := fix.gateway.Handler("local")
+	handler := fix.gateway.Server("local").Handler
 	f.Fuzz(func(t *testing.T, paying bool, text string) {
 		call := look()
 		if paying {

@@ -340,7 +340,7 @@ func TestDateRunsOutInTheQueue(t *testing.T) {
 // A refused call has not used its signature up.
 func TestRefusedCallsAreNotMarked(t *testing.T) {
 	f := start(t, func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "r", Rate: ratelimit.MinPerSecond, Burst: 1}}}))
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "r", Rate: ratelimit.MinPerSecond, Burst: 1}}}))
 	})
 	if got := f.call(t, signed{caller: customerCaller, method: "GET", target: readTarget}); got.status != 200 {
 		t.Fatalf("answer %d", got.status)

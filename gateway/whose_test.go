@@ -24,7 +24,7 @@ import (
 func TestWhoseAccountIsOnRecord(t *testing.T) {
 	old := plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1"}`)
 	limited := func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 0.001, Burst: 1}}}))
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 0.001, Burst: 1}}}))
 	}
 	f := start(t, fixed, limited)
 	if got := f.send(t, old); got.status != 200 {

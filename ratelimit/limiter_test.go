@@ -15,18 +15,38 @@ import (
 	"tollgate/internal/setting"
 )
 
-func mustNew(t testing.TB, c Config) *Limiter {
+// ruled is a limiter with the rules that it follows.
+type ruled struct {
+	*Limiter
+	rules *Rules
+}
+
+func (l ruled) take(ctx context.Context, s Subject) (Verdict, error) {
+	return l.Take(ctx, l.rules.Of(s))
+}
+
+// buckets are those that a subject needs.
+func (l ruled) buckets(s Subject) []*bucket { return l.counts.of(l.rules.Of(s)).buckets }
+
+func mustNew(t testing.TB, c Config) ruled {
 	t.Helper()
-	l, err := New(c)
+	return ruled{NewLimiter(), nil}.following(t, c)
+}
+
+// following is the same limiter under other rules, which it follows from now on.
+func (l ruled) following(t testing.TB, c Config) ruled {
+	t.Helper()
+	rules, err := NewRules(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	l.Follow(rules)
+	return ruled{l.Limiter, rules}
 }
 
-func take(t testing.TB, l *Limiter, s Subject) Verdict {
+func take(t testing.TB, l ruled, s Subject) Verdict {
 	t.Helper()
-	v, err := l.Take(context.Background(), s)
+	v, err := l.take(context.Background(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,9 +54,9 @@ func take(t testing.TB, l *Limiter, s Subject) Verdict {
 }
 
 // takeInBackground is take for goroutines of a test, which must not end it.
-func takeInBackground(t testing.TB, l *Limiter, s Subject) Verdict {
+func takeInBackground(t testing.TB, l ruled, s Subject) Verdict {
 	t.Helper()
-	v, err := l.Take(context.Background(), s)
+	v, err := l.take(context.Background(), s)
 	if err != nil {
 		t.Error(err)
 	}
@@ -95,8 +115,7 @@ func TestRefusedCallTakesNoTokenAnywhere(t *testing.T) {
 				t.Fatalf("call %d: %+v", i, v)
 			}
 		}
-		p := l.plan(quiet)
-		if left := p.buckets[0].left(time.Now()); left != 8 {
+		if left := l.buckets(quiet)[0].left(time.Now()); left != 8 {
 			t.Errorf("the shared limit has %v tokens left, want 8: refused calls took some", left)
 		}
 		if v := take(t, l, quiet); !v.Allowed {
@@ -168,7 +187,7 @@ func TestLeavingMakesRoom(t *testing.T) {
 		left := make(chan error, 4)
 		for range 4 {
 			go func() {
-				v, err := l.Take(ctx, s)
+				v, err := l.take(ctx, s)
 				if v.Allowed {
 					t.Errorf("a call whose caller left was allowed: %+v", v)
 				}
@@ -204,12 +223,12 @@ func TestLeaverCostsNothingElsewhere(t *testing.T) {
 		take(t, l, s)
 		for range 50 {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-			if _, err := l.Take(ctx, s); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := l.take(ctx, s); !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("error %v", err)
 			}
 			cancel()
 		}
-		if left := l.plan(s).buckets[0].left(time.Now()); left < 4 {
+		if left := l.buckets(s)[0].left(time.Now()); left < 4 {
 			t.Errorf("the shared limit has %v tokens left, want 4: callers that left took some", left)
 		}
 	})
@@ -219,7 +238,7 @@ func TestLeftBeforeAsking(t *testing.T) {
 	l := mustNew(t, perCaller(1, 1, 0))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := l.Take(ctx, Subject{Caller: "a"}); !errors.Is(err, context.Canceled) {
+	if _, err := l.take(ctx, Subject{Caller: "a"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if v := take(t, l, Subject{Caller: "a"}); !v.Allowed {
@@ -238,7 +257,7 @@ func TestImpatientCallers(t *testing.T) {
 			go func() {
 				ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 				defer cancel()
-				if v, err := l.Take(ctx, Subject{Caller: "a"}); err == nil && v.Allowed {
+				if v, err := l.take(ctx, Subject{Caller: "a"}); err == nil && v.Allowed {
 					mu.Lock()
 					served++
 					mu.Unlock()
@@ -302,7 +321,7 @@ func TestDelayedBeyondMaxWait(t *testing.T) {
 		if v.Allowed || v.Limit != "shared" || !near(time.Since(start), 2*time.Second) || !near(v.Waited, 2*time.Second) {
 			t.Errorf("after %v: %+v, want refused by shared after 2s", time.Since(start), v)
 		}
-		if left := l.plan(a).buckets[0].left(time.Now()); left != 1 {
+		if left := l.buckets(a)[0].left(time.Now()); left != 1 {
 			t.Errorf("the caller's own limit has %v tokens left, want 1", left)
 		}
 	})
@@ -397,7 +416,7 @@ func overAdmission(t *testing.T, maxWait time.Duration) {
 			calls.Go(func() {
 				for time.Since(start) < 20*time.Second {
 					ctx, cancel := context.WithTimeout(context.Background(), time.Duration(100+n*300)*time.Millisecond)
-					v, err := l.Take(ctx, Subject{Caller: caller, Operation: op})
+					v, err := l.take(ctx, Subject{Caller: caller, Operation: op})
 					cancel()
 					if err == nil && v.Allowed {
 						mu.Lock()

@@ -26,7 +26,6 @@ const maxSourceShards = 16
 // refused or not, stays remembered, so to free one address an attacker needs failures from about Sources others; [Sources.Evicted]
 // counts such losses. Sources whose buckets have filled up again are forgotten without loss and not counted.
 type Sources struct {
-	rate    Flow
 	seed    maphash.Seed
 	shards  []sourceShard
 	evicted atomic.Uint64
@@ -34,6 +33,7 @@ type Sources struct {
 
 type sourceShard struct {
 	mu      sync.Mutex
+	rate    Flow
 	sources *simplelru.LRU[source.Source, *bucketOfSource]
 	max     int
 }
@@ -44,19 +44,27 @@ type bucketOfSource struct {
 	last   time.Time // the latest time seen; see [bucket] for why it must not step back
 }
 
-// NewSources makes the memory. The error says which setting is wrong.
-func NewSources(c Unauthenticated) (*Sources, error) {
-	flow := Flow{float64(c.Rate), c.Burst}
-	if err := flow.check(); err != nil {
-		return nil, fmt.Errorf("limit on failed authentications: %w", err)
+func (c Unauthenticated) flow() Flow { return Flow{float64(c.Rate), c.Burst} }
+
+func (c Unauthenticated) check() error {
+	if err := c.flow().check(); err != nil {
+		return err
 	}
 	if c.Sources < 1 || c.Sources > MaxSources {
-		return nil, fmt.Errorf("limit on failed authentications: %d sources: must be from 1 to %d", c.Sources, MaxSources)
+		return fmt.Errorf("%d sources: must be from 1 to %d", c.Sources, MaxSources)
 	}
-	s := &Sources{rate: flow, seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Sources))}
+	return nil
+}
+
+// NewSources makes the memory. The error says which setting is wrong.
+func NewSources(c Unauthenticated) (*Sources, error) {
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("limit on failed authentications: %w", err)
+	}
+	s := &Sources{seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Sources))}
 	for i := range s.shards {
 		shard := &s.shards[i]
-		shard.max = c.Sources / len(s.shards) // rounded down: all together never exceed Sources
+		shard.rate, shard.max = c.flow(), c.Sources/len(s.shards) // rounded down: all together never exceed Sources
 		lru, err := simplelru.NewLRU[source.Source, *bucketOfSource](shard.max, nil)
 		if err != nil {
 			return nil, fmt.Errorf("limit on failed authentications: %w", err)
@@ -64,6 +72,39 @@ func NewSources(c Unauthenticated) (*Sources, error) {
 		shard.sources = lru
 	}
 	return s, nil
+}
+
+// Follow has failures counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
+// there are more sources than are to be remembered, those heard of longest ago are forgotten.
+func (s *Sources) Follow(c Unauthenticated) error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("limit on failed authentications: %w", err)
+	}
+	for i := range s.shards {
+		s.evicted.Add(s.shards[i].follow(c.flow(), max(c.Sources/len(s.shards), 1), time.Now()))
+	}
+	return nil
+}
+
+func (shard *sourceShard) follow(r Flow, most int, now time.Time) (lost uint64) {
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	for shard.sources.Len() > most {
+		if shard.forget(now) {
+			lost++
+		}
+	}
+	shard.sources.Resize(most)
+	if shard.max = most; shard.rate == r {
+		return lost
+	}
+	shard.rate = r
+	for _, src := range shard.sources.Values() {
+		src.tokensAt(now) // so that last is the time of all that follows
+		src.tokens.SetLimitAt(src.last, rate.Limit(r.PerSecond))
+		src.tokens.SetBurstAt(src.last, r.Burst)
+	}
+	return lost
 }
 
 // Allowed reports whether a source, and the site around it, may try to authenticate, and if not, when they may again. It takes
@@ -83,7 +124,7 @@ func (s *Sources) wait(name source.Source, now time.Time) time.Duration {
 	if !known {
 		return 0
 	}
-	return s.rate.durationOf(1 - src.tokensAt(now))
+	return shard.rate.durationOf(1 - src.tokensAt(now))
 }
 
 // Failed counts a failed authentication, for the source and for the site around it: one peer may choose among the 65,536
@@ -102,13 +143,13 @@ func (s *Sources) count(name source.Source, now time.Time) {
 	defer shard.mu.Unlock()
 	src, known := shard.sources.Get(name)
 	if !known {
-		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(s.rate.PerSecond), s.rate.Burst)}
-		if shard.makeRoom(s.rate, now) {
+		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(shard.rate.PerSecond), shard.rate.Burst)}
+		if shard.sources.Len() >= shard.max && shard.forget(now) {
 			s.evicted.Add(1)
 		}
 		shard.sources.Add(name, src)
 	}
-	if src.tokensAt(now) >= float64(1-s.rate.Burst)-tokenSlack {
+	if src.tokensAt(now) >= float64(1-shard.rate.Burst)-tokenSlack {
 		src.tokens.ReserveN(src.last, 1)
 	}
 }
@@ -134,13 +175,10 @@ func (s *Sources) shard(name source.Source) *sourceShard {
 	return &s.shards[maphash.Comparable(s.seed, name)%uint64(len(s.shards))]
 }
 
-// makeRoom forgets the source heard of longest ago if the shard is full, and tells whether that lost anything.
-func (shard *sourceShard) makeRoom(f Flow, now time.Time) (lost bool) {
-	if shard.sources.Len() < shard.max {
-		return false
-	}
+// forget forgets the source heard of longest ago, and reports whether that lost anything.
+func (shard *sourceShard) forget(now time.Time) (lost bool) {
 	_, oldest, ok := shard.sources.RemoveOldest()
-	return ok && oldest.tokensAt(now) < float64(f.Burst)-tokenSlack
+	return ok && oldest.tokensAt(now) < float64(shard.rate.Burst)-tokenSlack
 }
 
 // tokensAt is the tokens at now, or at the latest time seen if that is later.

@@ -25,10 +25,10 @@ type Verdict struct {
 }
 
 // allow takes a token from each bucket and reports on the one that is then nearest to its limit.
-func (p *plan) allow(now time.Time) Verdict {
-	p.take(now)
-	tightest, least := p.buckets[0], p.buckets[0].left(now)
-	for _, b := range p.buckets[1:] {
+func (c *counters) allow(now time.Time) Verdict {
+	c.take(now)
+	tightest, least := c.buckets[0], c.buckets[0].left(now)
+	for _, b := range c.buckets[1:] {
 		if left := b.left(now); left < least {
 			tightest, least = b, left
 		}

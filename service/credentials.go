@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/credential"
-	"tollgate/gateway"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
 )
@@ -19,19 +18,6 @@ const (
 	// warnSkew is how far the clock of an upstream may be off without a warning. Signatures are refused from 15 minutes on.
 	warnSkew = time.Minute
 )
-
-// openCredentials makes the credentials, and reads their keys for the first time.
-func openCredentials(configured []*credential.Config, kept setting.Secrets) (map[string]*credential.Credential, error) {
-	all := map[string]*credential.Credential{}
-	for _, c := range configured {
-		made, err := credential.New(*c, credential.Options{Load: func() (credential.Keys, error) { return readKeys(c, kept) }})
-		if err != nil {
-			return nil, err
-		}
-		all[c.Name] = made
-	}
-	return all, nil
-}
 
 // readKeys reads all secrets of a credential.
 func readKeys(c *credential.Config, kept setting.Secrets) (credential.Keys, error) {
@@ -55,14 +41,6 @@ func readKeys(c *credential.Config, kept setting.Secrets) (credential.Keys, erro
 	return credential.Keys{AccessKey: accessKey.Reveal(), SecretKey: secretKey, SecurityToken: token}, nil
 }
 
-// signers are the credentials, in the order of the configuration.
-func (s *Service) signers() (all []*credential.Credential) {
-	for _, c := range s.config.Credentials {
-		all = append(all, s.credentials[c.Name])
-	}
-	return all
-}
-
 // startSigning looks after what signatures need, keys and clocks, until the service is closed.
 func (s *Service) startSigning() {
 	for _, c := range s.signers() {
@@ -70,16 +48,7 @@ func (s *Service) startSigning() {
 			s.logger.Info("keys of a credential cannot be read again", zap.String("credential", c.Name()), zap.String("why", credential.FixedNote(fixed)))
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	s.closers = append(s.closers, func() {
-		cancel()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		s.watchSigning(ctx)
-	}()
+	s.background(s.watchSigning)
 }
 
 func (s *Service) watchSigning(ctx context.Context) {
@@ -140,16 +109,6 @@ func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 			f(u.Name, skew)
 		}
 	}
-}
-
-// signedUpstreams lists those whose clocks are compared.
-func (s *Service) signedUpstreams() (all []*gateway.Upstream) {
-	for _, u := range s.config.Upstreams {
-		if u.Signed() {
-			all = append(all, s.upstreams[u.Name])
-		}
-	}
-	return all
 }
 
 // signingWarnings are what hurts signed calls, or will.

@@ -74,7 +74,7 @@ func watch(t *testing.T) (w *watched, c *credential.Credential) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.stateWatch = newStateWatch(audit.NewEvents(&w.recorder), []*credential.Credential{c},
+	w.stateWatch = newStateWatch(audit.NewEvents(&w.recorder), func() []*credential.Credential { return []*credential.Credential{c} },
 		func() audit.Status { return audit.Status{Err: w.logErr} }, func() []mirror.Status { return w.copies })
 	return w, c
 }

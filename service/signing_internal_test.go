@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/catalog"
-	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
@@ -34,10 +33,9 @@ func TestHangingKeySource(t *testing.T) {
 		}
 		s := &Service{
 			logger: zap.NewNop(),
-			config: &config.Config{Credentials: []*credential.Config{{Facts: credential.Facts{Name: "one"}}, {Facts: credential.Facts{Name: "two"}}}},
-			credentials: map[string]*credential.Credential{
-				"one": credentialOf("one", func() { <-hangs }), "two": credentialOf("two", func() { read <- struct{}{} }),
-			},
+			state: state{credentials: map[string]*keptCredential{
+				"one": {Credential: credentialOf("one", func() { <-hangs })}, "two": {Credential: credentialOf("two", func() { read <- struct{}{} })},
+			}},
 		}
 		atStart = false
 		s.startSigning()

@@ -140,8 +140,14 @@ func (f *explainFlags) question(c *config.Config, method, target string, stdin i
 	if f.credential != "" {
 		header.Add("Tollgate-Credential", f.credential)
 	}
+	hasKey := false
+	for _, known := range c.Callers {
+		for _, way := range known.Auth {
+			hasKey = hasKey || known.Name == f.caller && way.AccessKey != nil
+		}
+	}
 	return &gateway.Question{
-		Caller: f.caller, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
+		Caller: f.caller, HasKey: hasKey, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
 	}, nil
 }
 

@@ -51,7 +51,7 @@ type Secret interface {
 // Document is a file that was read.
 type Document struct {
 	file     string
-	firstKey string // of the root's sections, for an example
+	rootKeys []string
 	source   *source
 	secrets  secretKeys
 	root     *node // nil if the text is not YAML, so that its sections are not known
@@ -63,7 +63,7 @@ type Document struct {
 func Decode(file string, text []byte, root any) (*Document, error) {
 	into := reflect.ValueOf(root).Elem()
 	content := strings.TrimPrefix(string(text), "\uFEFF")
-	d := &Document{file: file, firstKey: Fields(into.Type())[0].Key, source: newSource(content), secrets: secretKeysOf(into.Type())}
+	d := &Document{file: file, rootKeys: keysOf(Fields(into.Type())), source: newSource(content), secrets: secretKeysOf(into.Type())}
 	into.Set(Default(into.Type()))
 	if d.root = d.parse(content, pieces{pieceSize}); d.root == nil {
 		return nil, d.Err()
@@ -142,13 +142,14 @@ func (d *Document) Err() error {
 
 // quote adds the excerpts, once it is known which lines may have secrets.
 func (d *Document) quote() {
-	hidden := d.secrets.looksLikeName
+	hidden, root := d.secrets.looksLikeName, []string(nil)
 	if d.root == nil {
+		root = d.rootKeys
 		hidden = func(word string) bool {
 			return d.secrets.looksLikeName(word) || slices.Contains(d.secrets.sections, word)
 		}
 	}
-	d.source.hide(hidden)
+	d.source.hide(hidden, root)
 	for _, p := range d.problems {
 		if p.Line > 0 {
 			p.Column, p.Excerpt = d.source.excerpt(Position{p.Line, p.Column})

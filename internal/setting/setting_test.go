@@ -172,6 +172,19 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// TestShownPath: what stands in the place of a path is shown unless it may be the secret itself.
+func TestShownPath(t *testing.T) {
+	for path, shown := range map[string]bool{
+		"/run/secrets/tollgate/app1": true, "secrets/billing-app.SK1": true, "./app": true,
+		"wJalrXUtnFEMI7MDENG": false, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY": false, "/q8zK1mHn0d+5b7F3wLrXUtnFEMI7MDENGbPxRfiCYE=": false,
+	} {
+		_, err := Secrets{Dir: t.TempDir()}.Read(Reference{File: path})
+		if err == nil || strings.Contains(err.Error(), path) != shown {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // TestReachedAs: a listener is reached by its own address, and by loopback if it takes all.
 func TestReachedAs(t *testing.T) {
 	for _, c := range []struct {

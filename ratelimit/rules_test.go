@@ -32,7 +32,7 @@ func TestWhichLimitsApply(t *testing.T) {
 		{Subject{Caller: "b", Credential: "p", Quota: -1}, "each-app"},
 	} {
 		var names []string
-		for _, limit := range l.Limits(c.subject) {
+		for _, limit := range l.rules.Of(c.subject).Limits {
 			names = append(names, limit.Name)
 		}
 		if got := strings.Join(names, " "); got != c.want {
@@ -120,11 +120,11 @@ func TestConfigProblems(t *testing.T) {
 		{Config{MaxWait: -1}, "wait"},
 		{Config{MaxWait: LongestMaxWait + 1}, "wait"},
 	} {
-		if _, err := New(c.config); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := NewRules(c.config); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want one about %q", c.config, err, c.want)
 		}
 	}
-	_, err := New(Config{MaxWait: -1, Rules: []Rule{{Name: "a b"}, {Name: "c", Rate: 1, Burst: 0}}})
+	_, err := NewRules(Config{MaxWait: -1, Rules: []Rule{{Name: "a b"}, {Name: "c", Rate: 1, Burst: 0}}})
 	for _, want := range []string{"maximum wait", `"a b"`, "per second", "limit 2", "burst"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("not every problem is reported: %q missing in %v", want, err)
