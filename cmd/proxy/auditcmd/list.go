@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/export"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 type listFlags struct {
@@ -154,17 +154,9 @@ func callCells(c *calls.Call, zone *time.Location) []string {
 
 // callOutcome says in a word or three how it went.
 func callOutcome(c *calls.Call) string {
-	return strings.Join(strings.Fields(c.State()+" "+statusText(c.Status())+" "+c.ErrorCode()), " ")
+	return strings.Join(strings.Fields(c.State()+" "+text.NotZero(c.Status())+" "+c.ErrorCode()), " ")
 }
 
-func statusText(status int) string {
-	if status == 0 {
-		return ""
-	}
-	return strconv.Itoa(status)
-}
-
-// callAmount is the request's amount, or that of the answer where the request has none; of one that is in no sum it says so.
 func callAmount(c *calls.Call) string {
 	amounts, unsummed := c.Amounts()
 	switch {

@@ -14,6 +14,7 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 type recordFlags struct {
@@ -152,9 +153,9 @@ func recordResult(r *logfile.Record) string {
 	case logfile.KindIntent:
 		return r.Decision
 	case logfile.KindOutcome:
-		return strings.TrimSpace(r.Outcome + " " + statusText(r.Status) + " " + r.ErrorCode)
+		return strings.TrimSpace(r.Outcome + " " + text.NotZero(r.Status) + " " + r.ErrorCode)
 	case logfile.KindRefusal:
-		return "refused " + statusText(r.Status)
+		return "refused " + text.NotZero(r.Status)
 	}
 	return ""
 }
