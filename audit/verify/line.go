@@ -115,8 +115,8 @@ func (p *parser) check(text []byte) error {
 		return err
 	}
 	r := &p.record
-	if r.Seq == 0 || r.Commit == 0 || r.Commit > r.Seq || !r.Kind.Known() {
-		return errors.New("seq, commit or kind is missing or wrong")
+	if err := logfile.CheckHead(r.Seq, r.Commit, r.Kind); err != nil {
+		return err
 	}
 	head := logfile.Record{Seq: r.Seq, Commit: r.Commit, Time: r.Time, Kind: r.Kind}
 	p.buf = head.Append(p.buf[:0])

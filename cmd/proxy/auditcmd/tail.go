@@ -1,6 +1,7 @@
 package auditcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -57,10 +58,7 @@ func (f *tailFlags) parse() (err error) {
 	if f.zone, err = cli.LoadZone(f.zoneText); err != nil {
 		return cli.FlagError("zone", err)
 	}
-	if err := f.calls.Parse(); err != nil {
-		return err
-	}
-	if err := cli.CheckLimit(f.calls.Filter.Last); err != nil {
+	if err := cmp.Or(f.calls.Parse(), cli.CheckLimit(f.calls.Filter.Last)); err != nil {
 		return err
 	}
 	if plain := (calls.Filter{Last: f.calls.Filter.Last}); f.records && f.calls.Filter != plain {
