@@ -165,7 +165,7 @@ func startPipeline(ctx context.Context, s *feed) *pipeline {
 	})
 	for range workers {
 		p.group.Go(func() {
-			w := newParser()
+			w := new(parser)
 			for it := range p.work {
 				w.parse(it)
 				close(it.done)
