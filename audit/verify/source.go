@@ -175,8 +175,6 @@ func startPipeline(ctx context.Context, s *feed) *pipeline {
 	return p
 }
 
-func (p *pipeline) wait() { p.group.Wait() }
-
 func (p *pipeline) send(ctx context.Context, it *item) bool {
 	it.done = make(chan struct{})
 	if !it.toParse() {
