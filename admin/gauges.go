@@ -20,8 +20,8 @@ type Sources struct {
 	Copies       func() []mirror.Status
 	Forecast     *Forecast
 	Indexed      func() uint64 // the last record that the log's index has; 0 for none
-	Credentials  []*credential.Credential
-	Upstreams    []*gateway.Upstream // that are signed
+	Credentials  func() []*credential.Credential
+	Upstreams    func() []*gateway.Upstream // that are signed
 	Replay       *replay.Memory
 	Limiter      *ratelimit.Limiter
 	Failed       *ratelimit.Sources

@@ -10,8 +10,8 @@ import (
 // signing collects how it stands with what signatures need: keys that the provider takes, and a clock that it agrees with.
 // Label values come from the configuration.
 type signing struct {
-	credentials []*credential.Credential
-	upstreams   []*gateway.Upstream
+	credentials func() []*credential.Credential
+	upstreams   func() []*gateway.Upstream
 }
 
 var (
@@ -37,7 +37,7 @@ func (s signing) Collect(to chan<- prometheus.Metric) {
 	send := func(desc *prometheus.Desc, value float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
-	for _, c := range s.credentials {
+	for _, c := range s.credentials() {
 		_, paused := c.Paused()
 		_, trial := c.OnTrial()
 		send(pausedDesc, flag(paused), c.Name())
@@ -48,7 +48,7 @@ func (s signing) Collect(to chan<- prometheus.Metric) {
 			}
 		}
 	}
-	for _, u := range s.upstreams {
+	for _, u := range s.upstreams() {
 		if skew, known := u.Skew.Estimate(); known {
 			send(skewDesc, skew.Seconds(), u.Name)
 		}

@@ -29,8 +29,8 @@ func FuzzCertificate(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, configured, presented, other string) {
-		names := [...]Certificate{{URI: configured}, {DNS: configured}, {CommonName: configured}}
-		r, err := NewRegistry([]Config{{Name: "billing", Certificates: names[kind%3 : kind%3+1]}}, signing.Known())
+		names := [...]CertificateName{{URI: configured}, {DNS: configured}, {CommonName: configured}}
+		r, err := NewRegistry([]Config{{Name: "billing", Auth: []Auth{{Certificate: &names[kind%3]}}}}, signing.Known(), nil)
 		if err != nil {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 )
 
 // Bounds on what a [Config] holds.
@@ -22,27 +23,47 @@ const (
 	maxDNSLength  = 253
 )
 
-// Config is one caller. A caller without certificates and access keys can only come through a listener that is fixed to
-// it.
+// Config is one caller: its name, and its `auth`, one entry of `callers` but for its grants. A caller without any can only come through a
+// listener that is fixed to it.
 type Config struct {
 	// Name is how records and grants call it: 1 to 64 letters, digits, "-", "_" and ".", unique.
-	Name         string
-	Certificates []Certificate
-	AccessKeys   []AccessKey
+	Name string `yaml:"-"`
+	// How the caller is known. May be left out when a listener has it as its fixed caller.
+	Auth []Auth `yaml:"auth"`
 }
 
-// Certificate says which client certificates are a caller's. Exactly one field is set; see the package comment for how
-// they match.
-type Certificate struct {
-	URI        string // a URI subject alternative name, such as a SPIFFE ID
-	DNS        string // a DNS subject alternative name
-	CommonName string // the subject's only common name, for certificates without alternative names
+// Auth is one entry of a caller's `auth`: exactly one of its keys.
+type Auth struct {
+	// A client certificate of a listener's `client_ca`.
+	Certificate *CertificateName `yaml:"certificate"`
+	// A virtual access key, which the application puts into its unmodified SDK.
+	AccessKey *VirtualKey `yaml:"access_key"`
 }
 
-// AccessKey is a key pair that the gateway issued to a caller.
-type AccessKey struct {
-	ID     string        // 1 to 128 letters, digits, "-", "_" and "."; unique over all callers
-	Secret secret.String // MinSecretLength to MaxSecretLength printable ASCII characters without blanks
+// ExactlyOne marks a section of which exactly one key is given.
+func (Auth) ExactlyOne() {}
+
+// CertificateName is `certificate` of a caller's `auth`: exactly one of its keys. It says which client certificates are the caller's; see the
+// package comment for how they match.
+type CertificateName struct {
+	// A URI among the certificate's alternative names: `spiffe://corp/billing`.
+	URI string `yaml:"uri"`
+	// A DNS name among the certificate's alternative names.
+	DNS string `yaml:"dns"`
+	// The one common name of the certificate's subject.
+	CommonName string `yaml:"common_name"`
+}
+
+// ExactlyOne marks a section of which exactly one key is given.
+func (CertificateName) ExactlyOne() {}
+
+// VirtualKey is `access_key` of a caller's `auth`: a key pair that the gateway issued. The id has 1 to 128 letters, digits, "-", "_" and ".";
+// the secret MinSecretLength to MaxSecretLength printable ASCII characters without blanks.
+type VirtualKey struct {
+	// The access key's id, as the application sends it. Not a secret, and not the access key of a credential.
+	ID string `yaml:"id" need:"yes"`
+	// The secret key: no other caller's, and none that signs calls to an upstream.
+	Secret setting.Reference `yaml:"secret" need:"yes"`
 }
 
 func checkName(name string) error {
@@ -52,23 +73,23 @@ func checkName(name string) error {
 	return nil
 }
 
-func (k AccessKey) check() error {
+// Check reports what is wrong with the id, and with the secret that the reference leads to.
+func (k *VirtualKey) Check(value secret.String) error {
 	var problems []error
 	if k.ID == "" || len(k.ID) > maxKeyLength || !isWord(k.ID) {
 		problems = append(problems, fmt.Errorf(`id: must be 1 to %d letters, digits, "-", "_" and "."`, maxKeyLength))
 	}
-	value := k.Secret.Reveal()
-	if len(value) < MinSecretLength || len(value) > MaxSecretLength {
-		problems = append(problems, fmt.Errorf("secret: must have from %d to %d characters, has %d", MinSecretLength, MaxSecretLength, len(value)))
+	if n := len(value.Reveal()); n < MinSecretLength || n > MaxSecretLength {
+		problems = append(problems, fmt.Errorf("secret: must have from %d to %d characters, has %d", MinSecretLength, MaxSecretLength, n))
 	}
-	if !isGraphic(value) {
+	if !isGraphic(value.Reveal()) {
 		problems = append(problems, errors.New("secret: must be printable ASCII without blanks or line ends"))
 	}
 	return errors.Join(problems...)
 }
 
-// names gives the certificate's names, of which [Certificate.check] wants exactly one.
-func (c Certificate) names() (set []string) {
+// names gives the certificate's names, of which [CertificateName.Check] wants exactly one.
+func (c *CertificateName) names() (set []string) {
 	for _, name := range []string{c.URI, c.DNS, c.CommonName} {
 		if name != "" {
 			set = append(set, name)
@@ -77,7 +98,8 @@ func (c Certificate) names() (set []string) {
 	return set
 }
 
-func (c Certificate) check() error {
+// Check reports what is wrong with the name.
+func (c *CertificateName) Check() error {
 	switch {
 	case len(c.names()) != 1:
 		return errors.New("exactly one of uri, dns and common name must be set")

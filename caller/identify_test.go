@@ -27,14 +27,18 @@ const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b
 func twoCallers(t testing.TB) *Registry {
 	return mustRegistry(t,
 		Config{
-			Name:         "billing",
-			Certificates: []Certificate{{URI: "spiffe://corp/billing"}, {DNS: "billing.corp.example"}, {CommonName: "billing-app"}},
-			AccessKeys:   []AccessKey{{ID: "TGBILLING1", Secret: goodSecret}},
+			Name: "billing",
+			Auth: []Auth{
+				certificate(CertificateName{URI: "spiffe://corp/billing"}), certificate(CertificateName{DNS: "billing.corp.example"}),
+				certificate(CertificateName{CommonName: "billing-app"}), key("TGBILLING1", goodSecret.Reveal()),
+			},
 		},
 		Config{
-			Name:         "orders",
-			Certificates: []Certificate{{URI: "spiffe://corp/orders"}, {DNS: "orders.corp.example"}},
-			AccessKeys:   []AccessKey{{ID: "TGORDERS1", Secret: secret.New("another-good-secret-value")}},
+			Name: "orders",
+			Auth: []Auth{
+				certificate(CertificateName{URI: "spiffe://corp/orders"}), certificate(CertificateName{DNS: "orders.corp.example"}),
+				key("TGORDERS1", "another-good-secret-value"),
+			},
 		},
 		Config{Name: "sidecar"},
 	)

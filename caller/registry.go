@@ -11,6 +11,8 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/signing"
 )
 
@@ -42,9 +44,13 @@ type accessKey struct {
 	key    signing.Key
 }
 
-// NewRegistry makes a registry of callers whose access keys are good for these schemes. The error joins every problem: bad or repeated
-// names, names of certificates and access keys that two callers share, and weak secrets, of which it shows nothing but the length.
-func NewRegistry(configs []Config, schemes *signing.Schemes) (*Registry, error) {
+// ReadSecret returns what a reference leads to.
+type ReadSecret func(setting.Reference) (secret.String, error)
+
+// NewRegistry makes a registry of callers whose access keys are good for these schemes; without read it knows no access keys. The error joins
+// every problem: bad or repeated names, names of certificates and access keys that two callers share, and weak secrets, of which it shows
+// nothing but the length.
+func NewRegistry(configs []Config, schemes *signing.Schemes, read ReadSecret) (*Registry, error) {
 	matched, err := lru.New[*x509.Certificate, match](maxMatched)
 	if err != nil {
 		return nil, err // the size is not positive
@@ -60,7 +66,7 @@ func NewRegistry(configs []Config, schemes *signing.Schemes) (*Registry, error) 
 	}
 	var problems []error
 	for i, c := range configs {
-		if err := r.add(c); err != nil {
+		if err := r.add(c, read); err != nil {
 			problems = append(problems, fmt.Errorf("caller %d (%.70q): %w", i+1, c.Name, err))
 		}
 	}
@@ -94,27 +100,29 @@ func (r *Registry) Certified(name string) bool {
 	return false
 }
 
-func (r *Registry) add(c Config) error {
+func (r *Registry) add(c Config, read ReadSecret) error {
 	problems := []error{checkName(c.Name)}
 	if r.Has(c.Name) {
 		problems = append(problems, errors.New("another caller has this name"))
 	}
 	r.callers[c.Name] = struct{}{}
-	for i, certificate := range c.Certificates {
-		if err := r.addCertificate(c.Name, certificate); err != nil {
-			problems = append(problems, fmt.Errorf("certificate %d: %w", i+1, err))
+	for i, a := range c.Auth {
+		if a.Certificate != nil {
+			if err := r.addCertificate(c.Name, a.Certificate); err != nil {
+				problems = append(problems, fmt.Errorf("certificate %d: %w", i+1, err))
+			}
 		}
-	}
-	for i, k := range c.AccessKeys {
-		if err := r.addAccessKey(c.Name, k); err != nil {
-			problems = append(problems, fmt.Errorf("access key %d: %w", i+1, err))
+		if a.AccessKey != nil && read != nil {
+			if err := r.addAccessKey(c.Name, a.AccessKey, read); err != nil {
+				problems = append(problems, fmt.Errorf("access key %d: %w", i+1, err))
+			}
 		}
 	}
 	return errors.Join(problems...)
 }
 
-func (r *Registry) addCertificate(caller string, c Certificate) error {
-	if err := c.check(); err != nil {
+func (r *Registry) addCertificate(caller string, c *CertificateName) error {
+	if err := c.Check(); err != nil {
 		return err
 	}
 	names, name := r.commonNames, c.CommonName
@@ -132,8 +140,12 @@ func (r *Registry) addCertificate(caller string, c Certificate) error {
 }
 
 // addAccessKey does not repeat an ID that failed its check: it may be a secret in the wrong place.
-func (r *Registry) addAccessKey(caller string, k AccessKey) error {
-	if err := k.check(); err != nil {
+func (r *Registry) addAccessKey(caller string, k *VirtualKey, read ReadSecret) error {
+	value, err := read(k.Secret)
+	if err == nil {
+		err = k.Check(value)
+	}
+	if err != nil {
 		return err
 	}
 	for _, scheme := range r.schemes.All() {
@@ -141,7 +153,7 @@ func (r *Registry) addAccessKey(caller string, k AccessKey) error {
 		if other, taken := r.keys[name]; taken {
 			return fmt.Errorf("id %q is already an access key of caller %q", k.ID, other.caller)
 		}
-		r.keys[name] = accessKey{caller, scheme.NewKey(k.ID, k.Secret)}
+		r.keys[name] = accessKey{caller, scheme.NewKey(k.ID, value)}
 	}
 	return nil
 }

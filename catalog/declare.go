@@ -9,33 +9,38 @@ import (
 	"strings"
 )
 
-// Declaration describes an endpoint that the operator adds to those of the catalog, or that an upstream without a
-// catalog has.
+// Declaration is one entry of `endpoints` of an upstream: an endpoint that the operator adds to those of the catalog, or that an upstream
+// without a catalog has.
 type Declaration struct {
-	// Name is how grants and records call the endpoint: a letter, then up to 63 letters, digits, "-", "_" or ".".
-	Name string
-	// Method is an upper-case HTTP method, or [AnyMethod]. CONNECT and TRACE cannot be declared.
-	Method string
-	// Path is a template like those of the catalog; it may end in {name...}, which takes one or more segments.
-	Path string
-	// Effect must be stated: nobody else can know whether the endpoint moves money.
-	Effect Effect
-	// Class is the credential class for signed upstreams, [ClassNone] for unsigned ones.
-	Class Class
-	// Deprecated and ReplacedBy are for the callers' information; the latter needs the former.
-	Deprecated bool
-	ReplacedBy []string
-	// ForwardHeaders names further headers of the caller that go to a signed upstream, in any case.
-	ForwardHeaders []string
-	// AnswerHeaders names further headers of a signed upstream's answers that reach the caller, in any case.
-	AnswerHeaders []string
-	// ContentTypes names the media types that bodies for a signed upstream may have, in any case and without parameters. Where it
-	// is empty they are JSON; "application/json" in it stands for all JSON.
-	ContentTypes []string
-	// Sensitive keeps what a call asks for out of records: of the path they have the template, of query and body the lengths.
-	Sensitive bool
-	// RecordQuery has queries recorded as text, which are recorded by names and lengths otherwise. Not for a sensitive endpoint.
-	RecordQuery bool
+	// What grants and records call it. Unique among the upstream's operations.
+	Name string `yaml:"name" need:"yes"`
+	// The HTTP method, or `"*"` (in quotes) for any.
+	Method string `yaml:"method" need:"yes"`
+	// The path, with `{parameters}` for segments; a final `{name...}` takes one or more segments, and, where the upstream is not
+	// signed, a final slash. It may end in a slash, which calls then must have.
+	Path string `yaml:"path" need:"yes"`
+	// What a call can do: `read` changes nothing, `write` changes something, `spend` moves money.
+	Effect Effect `yaml:"effect" need:"yes" choice:"read|write|spend"`
+	// The credential class that may call it. For signed upstreams, where it must be stated.
+	Class Class `yaml:"class" choice:"partner|customer|either"`
+	// Whether answers carry the `Deprecation` header, and `deprecated: forbid` refuses it.
+	Deprecated bool `yaml:"deprecated"`
+	// The operations to use instead.
+	ReplacedBy []string `yaml:"replaced_by"`
+	// Further request headers that go to a signed upstream. Never those that authenticate or choose an account.
+	ForwardHeaders []string `yaml:"headers"`
+	// Further headers of a signed upstream's answers that reach the caller. Never those that hand over sessions or tokens, or
+	// belong to one connection.
+	AnswerHeaders []string `yaml:"answer_headers"`
+	// The media types that bodies for a signed upstream may have, such as `application/xml`, without parameters. Default: JSON
+	// (`application/json` and `application/*+json`), for which `application/json` stands here.
+	ContentTypes []string `yaml:"content_types"`
+	// `true`: its calls carry secrets or data of persons. Records have the path as it stands here, with its parameters' names, and of
+	// query, body and answer the lengths alone.
+	Sensitive bool `yaml:"sensitive"`
+	// `true`: records have the query as text. Otherwise they have the names of its parameters and the lengths of their values, since no
+	// list of names is complete. Values of names such as `password` or `token` are never recorded.
+	RecordQuery bool `yaml:"record_query"`
 }
 
 // maxHeaders bounds what one declaration can pass on in each direction.

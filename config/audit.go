@@ -21,9 +21,9 @@ const leastKeep = 180 * setting.Day
 func (b *builder) buildAudit(a audit.Config) {
 	absolute := a.In(b.dir)
 	b.config.Audit = absolute
-	b.private("audit.key.file", absolute.Key.File)
+	b.keepPrivate("audit.key.file", absolute.Key.File)
 	if a.HashKey.File != "" { // otherwise the file is the gateway's own, which a start tightens
-		b.private("audit.hash_key.file", absolute.HashKey.File)
+		b.keepPrivate("audit.hash_key.file", absolute.HashKey.File)
 	}
 	b.checkKeep()
 	b.checkCopies(a.Checkpoints.Copies)

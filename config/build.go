@@ -8,11 +8,13 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/config/strictyaml"
+	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/internal/certs"
 	"tollgate/internal/nearest"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // builder makes a Config of a decoded file. It runs over files with problems too, to find the others, so everything it
@@ -25,23 +27,27 @@ type builder struct {
 	config  *Config
 
 	policies    map[string]*tlspolicy.Policy // those that could be made
-	upstreams   map[string]*Upstream
-	credentials map[string]*Credential
+	upstreams   map[string]*upstream.Config
+	credentials map[string]*credential.Facts
 	operations  map[string][]*catalog.Operation             // by upstream
-	every       []*Upstream                                 // those with problems of their own included
+	every       []*upstream.Config                          // those with problems of their own included
 	table       *grants.Table                               // nil: the grants have problems
 	chains      map[certs.CertificateFiles]*tls.Certificate // that were read
 	owners      map[string]owner                            // of secrets that were read
+	private     map[string]bool                             // the paths of PrivateFiles
+
+	callerNames, credentialNames, upstreamNames []string // of the file, sorted, those with problems included
 }
 
 func newBuilder(dir string, o Options) *builder {
 	return &builder{
 		dir: dir, options: o, config: &Config{Dir: dir},
-		upstreams:   map[string]*Upstream{},
-		credentials: map[string]*Credential{},
+		upstreams:   map[string]*upstream.Config{},
+		credentials: map[string]*credential.Facts{},
 		operations:  map[string][]*catalog.Operation{},
 		chains:      map[certs.CertificateFiles]*tls.Certificate{},
 		owners:      map[string]owner{},
+		private:     map[string]bool{},
 	}
 }
 
@@ -56,6 +62,7 @@ func (b *builder) note(format string, args ...any) {
 
 // build goes from what depends on nothing to what depends on much.
 func (b *builder) build() {
+	b.callerNames, b.credentialNames, b.upstreamNames = sortedNames(b.file.Callers), sortedNames(b.file.Credentials), sortedNames(b.file.Upstreams)
 	b.tlsPolicies()
 	b.buildUpstreams()
 	b.buildCredentials()
@@ -76,9 +83,9 @@ func (b *builder) absolute(paths ...*string) {
 	}
 }
 
-// named checks that a name is among the known ones, and reports it otherwise.
+// named checks that a name is among the known ones, which are sorted, and reports it otherwise.
 func (b *builder) named(path, what, name string, known []string) bool {
-	if slices.Contains(known, name) {
+	if _, ok := slices.BinarySearch(known, name); ok {
 		return true
 	}
 	if name != "" { // an empty one was reported when it was read

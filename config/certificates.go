@@ -48,7 +48,7 @@ func (b *builder) certificate(path string, c *certs.Certificate, earlier ...cert
 		if slices.ContainsFunc(earlier, func(e certs.Certificate) bool { return e.Files != nil && *e.Files == *c.Files }) {
 			b.problem(path, "", "this certificate is listed twice")
 		}
-		b.private(path+".files.key", c.Files.Key)
+		b.keepPrivate(path+".files.key", c.Files.Key)
 		b.chains[*c.Files] = b.checkPair(path, c.Files)
 	}
 }

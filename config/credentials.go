@@ -13,14 +13,15 @@ import (
 // can still be checked.
 func (b *builder) buildCredentials() {
 	byKey := map[string]string{}
-	for _, name := range sortedNames(b.file.Credentials) {
-		written := b.file.Credentials[name]
-		c, accessKey := b.buildCredential("credentials."+name, name, &written)
-		if c == nil {
+	for _, name := range b.credentialNames {
+		c := b.file.Credentials[name]
+		c.Name = name
+		well, accessKey := b.checkCredential("credentials."+name, &c)
+		if !well {
 			continue
 		}
-		b.credentials[name] = c
-		b.config.Credentials = append(b.config.Credentials, c)
+		b.credentials[name] = &c.Facts
+		b.config.Credentials = append(b.config.Credentials, &c)
 		if other, twice := byKey[accessKey]; twice && b.options.Secrets {
 			b.note("credentials %s and %s have the same access key: the provider locks it for both, but each is paused alone", other, name)
 		}
@@ -28,25 +29,17 @@ func (b *builder) buildCredentials() {
 	}
 }
 
-func (b *builder) buildCredential(path, name string, s *credentialConfig) (c *Credential, accessKey string) {
-	class, err := catalog.ParseClass(s.Class)
-	upstream, ok := b.credentialUpstream(path, s)
-	kinds := b.kinds(path, s)
-	well := err == nil && ok && !b.Failed(path)
-	accessKey = b.checkKeys(path, s)
-	if !well {
-		return nil, ""
-	}
-	return &Credential{
-		Facts: credential.Facts{
-			Name: name, Upstream: upstream, Class: class, Kinds: kinds, DomainID: string(s.DomainID), PartnerID: string(s.PartnerID),
-		},
-		AccessKey: s.AccessKey, SecretKey: s.SecretKey, SecurityToken: s.SecurityToken,
-	}, accessKey
+// checkCredential reports whether all but the keys is well, and returns the access key.
+func (b *builder) checkCredential(path string, c *credential.Config) (well bool, accessKey string) {
+	var ok bool
+	c.Upstream, ok = b.credentialUpstream(path, c)
+	b.checkKinds(path, c)
+	well = ok && !b.Failed(path)
+	return well, b.checkKeys(path, c)
 }
 
 // checkKeys reads each key by itself, so that what is wrong with it is reported where it stands. It returns the access key.
-func (b *builder) checkKeys(path string, s *credentialConfig) string {
+func (b *builder) checkKeys(path string, s *credential.Config) string {
 	key, ok := b.secret(path+".access_key", s.AccessKey)
 	if err := credential.CheckAccessKey(key.Reveal()); ok && err != nil {
 		b.Add(b.Key(path+".access_key"), path+".access_key", "", "access_key: %v", err)
@@ -63,25 +56,29 @@ func (b *builder) checkKeys(path string, s *credentialConfig) string {
 }
 
 // credentialUpstream finds the upstream: the one that is named, or the only signed one.
-func (b *builder) credentialUpstream(path string, s *credentialConfig) (string, bool) {
+func (b *builder) credentialUpstream(path string, s *credential.Config) (string, bool) {
 	name := s.Upstream
-	if signed := b.upstreamNames(true); name == "" && len(signed) == 1 {
+	if name == "" {
+		signed := b.upstreamsSigned(true)
+		if len(signed) != 1 && !b.Failed("upstreams") {
+			b.problem(path, nearest.List(signed), "upstream is missing in %s: it may be left out only when the file has exactly one signed upstream", path)
+		}
+		if len(signed) != 1 {
+			return "", false
+		}
 		name = signed[0]
-	} else if name == "" && !b.Failed("upstreams") {
-		b.problem(path, nearest.List(signed), "upstream is missing in %s: it may be left out only when the file has exactly one signed upstream", path)
-		return "", false
 	}
-	if name == "" || !b.named(path+".upstream", "upstream", name, sortedNames(b.file.Upstreams)) {
+	if name == "" || !b.named(path+".upstream", "upstream", name, b.upstreamNames) {
 		return "", false
 	}
 	u := b.upstreams[name]
 	if u == nil {
 		return "", false
 	}
-	if !u.Signed {
+	if !u.Signed() {
 		b.problem(path+".upstream", "", "upstream %s is not signed: it takes no credential", name)
 	}
-	return name, u.Signed
+	return name, u.Signed()
 }
 
 // kindClass is the class that each narrower kind belongs to.
@@ -90,18 +87,15 @@ var kindClass = map[catalog.Kind]catalog.Class{
 	catalog.KindEnterpriseMaster: catalog.ClassCustomer,
 }
 
-func (b *builder) kinds(path string, s *credentialConfig) []catalog.Kind {
-	var kinds []catalog.Kind
-	for i, text := range s.Kinds {
-		kind, at := catalog.Kind(text), fmt.Sprintf("%s.kinds[%d]", path, i)
+func (b *builder) checkKinds(path string, c *credential.Config) {
+	for i, kind := range c.Kinds {
+		at := fmt.Sprintf("%s.kinds[%d]", path, i)
 		switch class := kindClass[kind]; {
-		case text == "": // reported when it was read
-		case s.Class != "" && class.String() != s.Class:
-			b.problem(at, "", "kind %s is for credentials of class %s, this one is of class %s", text, class, s.Class)
-		case slices.Contains(kinds, kind):
-			b.problem(at, "", "kind %s is listed twice", text)
+		case kind == catalog.KindAny: // reported when it was read
+		case c.Class != catalog.ClassNone && class != c.Class:
+			b.problem(at, "", "kind %s is for credentials of class %s, this one is of class %s", kind, class, c.Class)
+		case slices.Contains(c.Kinds[:i], kind):
+			b.problem(at, "", "kind %s is listed twice", kind)
 		}
-		kinds = append(kinds, kind)
 	}
-	return kinds
 }

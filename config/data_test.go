@@ -87,7 +87,7 @@ func TestLoadingIsLight(t *testing.T) {
 	for name := range strings.Lines(string(out)) {
 		for _, heavy := range []string{
 			"github.com/caddyserver/certmagic", "github.com/mholt/acmez", "github.com/miekg/dns", "github.com/libdns", "go.uber.org/zap",
-			"tollgate/service", "tollgate/gateway", "tollgate/audit/store", "modernc.org", "tollgate/upstream", "tollgate/accept",
+			"tollgate/service", "tollgate/gateway", "tollgate/audit/store", "modernc.org", "tollgate/accept",
 		} {
 			if name = strings.TrimSpace(name); name == heavy || strings.HasPrefix(name, heavy+"/") {
 				t.Errorf("config needs %s", name)

@@ -110,9 +110,9 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("huaweicloud: %+v", h)
 	}
 	u := c.Upstreams[1]
-	if u.Name != "bss" || u.URL().String() != "https://bss.myhuaweicloud.com" || !u.Signed || u.Site != "cn" || u.TLS.Policy != "strict" ||
-		u.TLS.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.TLS.CA, "/ca.pem") || u.Timeout != 30*time.Second ||
-		u.ConnectTimeout != 5*time.Second || u.MaxConns != 50 || !u.ForbidDeprecated || u.Socket != "" ||
+	if u.Name != "bss" || u.URL.String() != "https://bss.myhuaweicloud.com" || !u.Signed() || u.Catalog != "cn" || u.TLS.Policy != "strict" ||
+		u.TLS.ServerName != "bss.myhuaweicloud.com" || !strings.HasSuffix(u.TLS.CA, "/ca.pem") || u.Timeout != setting.Duration(30*time.Second) ||
+		u.ConnectTimeout != setting.Duration(5*time.Second) || u.MaxConnections != 50 || !u.ForbidsDeprecated() || u.URL.Socket != "" ||
 		len(u.TLS.Pins) != 2 || u.TLS.Pins[0] != (tlspolicy.Pin{}) || u.TLS.Pins[1] == u.TLS.Pins[0] ||
 		!strings.HasSuffix(u.TLS.ClientCertificate.Cert, "/tls.crt") || !strings.HasSuffix(u.TLS.ClientCertificate.Key, "/tls.key") {
 		t.Errorf("upstream: %+v", u)
@@ -126,7 +126,7 @@ func TestFullReachesConfig(t *testing.T) {
 		"[ListOrders] [X-Trace] [X-Trace-Id] [application/json application/xml]" {
 		t.Errorf("endpoint: %+v", declared)
 	}
-	if a := c.Upstreams[0]; a.Name != "app" || a.Signed || a.TLS != nil || !strings.HasSuffix(a.Socket, "/app.sock") || a.URL().String() != "http://localhost" {
+	if a := c.Upstreams[0]; a.Name != "app" || a.Signed() || a.TLS != nil || !strings.HasSuffix(a.URL.Socket, "/app.sock") || a.URL.URL().String() != "http://localhost" {
 		t.Errorf("upstream: %+v", a)
 	}
 	main := c.Credentials[1]
@@ -138,12 +138,12 @@ func TestFullReachesConfig(t *testing.T) {
 		t.Errorf("grant at %s: %+v", c.GrantPlace(2), got)
 	}
 	r := c.Limits.Rules[0]
-	if c.Limits.Published || c.Limits.MaxWait != 90*time.Second || r.Name != "per-app" || len(r.Per) != 4 || r.Rate.Burst != 100 || r.Rate.PerSecond != 50.0/60 ||
+	if c.Limits.Published || c.Limits.MaxWait != setting.Duration(90*time.Second) || r.Name != "per-app" || len(r.Per) != 4 || r.Burst != 100 || r.Rate != 50.0/60 ||
 		fmt.Sprint(r.Callers, r.Operations, r.Credentials, r.Upstreams) != "[app] [PayOrders] [main] [bss]" {
 		t.Errorf("limits: %+v", c.Limits)
 	}
-	if s := c.Sources; s.Max != 100 || s.Rate.Burst != 5 || s.Rate.PerSecond != 100.0/3600 {
-		t.Errorf("sources: %+v", s)
+	if u := c.Limits.Unauthenticated; u.Sources != 100 || u.Burst != 5 || u.Rate != 100.0/3600 {
+		t.Errorf("unauthenticated: %+v", u)
 	}
 	log := audit.Config{
 		Dir: "/var/lib/tollgate/audit", SegmentSize: 1 << 30, Reserve: 8 << 20, Deadline: setting.Duration(500 * time.Millisecond),
@@ -167,7 +167,9 @@ func TestFullReachesConfig(t *testing.T) {
 // TestNoDefaultIsForgotten finds settings that a new field would leave at zero.
 func TestNoDefaultIsForgotten(t *testing.T) {
 	c := parseFile(t, "testdata/minimal.good.yml")
-	for _, v := range []any{c.Bounds, c.Audit, c.Audit.Key, c.Audit.HashKey, c.Audit.Checkpoints, c.Audit.Index, c.Log, c.Sources} {
+	for _, v := range []any{
+		c.Bounds, c.Audit, c.Audit.Key, c.Audit.HashKey, c.Audit.Checkpoints, c.Audit.Index, c.Log, c.Limits.Unauthenticated,
+	} {
 		for i := range reflect.ValueOf(v).NumField() {
 			name := fmt.Sprintf("%T.%s", v, reflect.TypeOf(v).Field(i).Name)
 			meant := slices.Contains([]string{"audit.Config.Name", "audit.Checkpoints.Copies", "audit.Config.Keep", "audit.Config.KeepLess"}, name)
@@ -177,7 +179,7 @@ func TestNoDefaultIsForgotten(t *testing.T) {
 		}
 	}
 	u := c.Upstreams[0]
-	if u.Timeout != time.Minute || u.ConnectTimeout != 10*time.Second || u.MaxConns != 100 || u.ForbidDeprecated || u.TLS.Policy != "huawei-high" ||
+	if u.Timeout != setting.Duration(time.Minute) || u.ConnectTimeout != setting.Duration(10*time.Second) || u.MaxConnections != 100 || u.ForbidsDeprecated() || u.TLS.Policy != "huawei-high" ||
 		u.TLS.ServerName != "bss.myhuaweicloud.com" {
 		t.Errorf("upstream: %+v", u)
 	}

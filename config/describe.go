@@ -14,6 +14,7 @@ import (
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // Describe writes what the configuration comes to, for people: listeners, upstreams, the TLS mode, who may do what with
@@ -134,10 +135,10 @@ func underHosts(hosts []string) string {
 	return " under " + strings.Join(hosts, ", ")
 }
 
-func (d describer) upstreams(upstreams []*Upstream) {
+func (d describer) upstreams(upstreams []*upstream.Config) {
 	d.section("upstreams")
 	for _, u := range upstreams {
-		d.line("%s: %s, %s, %s%s", u.Name, u.target(), d.what(u), u.signing(), d.deprecation(u))
+		d.line("%s: %s, %s, %s%s", u.Name, target(u), d.what(u), signed(u), d.deprecation(u))
 		d.upstreamTLS(u.TLS)
 		for _, line := range d.recorded(u) {
 			d.line("  %s", line)
@@ -158,7 +159,7 @@ func (d describer) upstreamTLS(t *certs.UpstreamTLS) {
 }
 
 // recorded says what records of calls of declared endpoints hold: what these may carry, nobody but the operator knows.
-func (d describer) recorded(u *Upstream) (lines []string) {
+func (d describer) recorded(u *upstream.Config) (lines []string) {
 	of := map[string][]string{}
 	for _, o := range d.operations[u.Name] {
 		if o.Site == "" {
@@ -175,35 +176,32 @@ func (d describer) recorded(u *Upstream) (lines []string) {
 	return lines
 }
 
-func (u *Upstream) target() string {
-	switch {
-	case u.Socket != "":
-		return "unix:" + u.Socket
-	case u.TLS == nil:
-		return u.URL().String()
+func target(u *upstream.Config) string {
+	if u.TLS == nil {
+		return u.URL.String()
 	}
-	return u.URL().String() + " (TLS policy " + u.TLS.Policy + ")"
+	return u.URL.String() + " (TLS policy " + u.TLS.Policy + ")"
 }
 
-func (d describer) what(u *Upstream) string {
-	if u.Site == "" {
+func (d describer) what(u *upstream.Config) string {
+	if u.Catalog == "" {
 		return count(len(d.operations[u.Name]), "declared endpoint")
 	}
-	site := u.Site
-	if u.Currency != "" {
-		site += ", currency " + u.Currency
+	site := u.Catalog
+	if currency := u.Currency(); currency != "" {
+		site += ", currency " + currency
 	}
 	return fmt.Sprintf("%s (catalog %s)", count(len(d.operations[u.Name]), "operation"), site)
 }
 
-func (u *Upstream) signing() string {
-	if u.Signed {
+func signed(u *upstream.Config) string {
+	if u.Signed() {
 		return "signed"
 	}
 	return "not signed"
 }
 
-func (d describer) deprecation(u *Upstream) string {
+func (d describer) deprecation(u *upstream.Config) string {
 	deprecated := 0
 	for _, o := range d.operations[u.Name] {
 		if o.Deprecated {
@@ -213,7 +211,7 @@ func (d describer) deprecation(u *Upstream) string {
 	switch {
 	case deprecated == 0:
 		return ""
-	case u.ForbidDeprecated:
+	case u.ForbidsDeprecated():
 		return fmt.Sprintf(", %d deprecated ones forbidden", deprecated)
 	}
 	return fmt.Sprintf(", %d deprecated ones allowed", deprecated)
@@ -241,20 +239,19 @@ func (d describer) credentials(c *Config) {
 
 func (d describer) callers(c *Config) {
 	d.section("callers")
+	next := 0 // of the grants, which are in the order of their callers
 	for _, known := range c.Callers {
 		d.line("%s", known.Name)
-		for i, g := range c.Grants {
-			if g.Caller == known.Name {
-				d.grant(i, g)
-			}
+		for ; next < len(c.Grants) && c.Grants[next].Caller == known.Name; next++ {
+			d.grant(next, c.Grants[next])
 		}
 	}
 }
 
 func (d describer) grant(index int, g grants.Grant) {
 	with := "to upstream " + g.Upstream
-	if g.Credential != nil {
-		with = "with credential " + g.Credential.Name
+	if g.Credential != "" {
+		with = "with credential " + g.Credential
 	}
 	if len(g.Customers) > 0 {
 		with += ", for " + count(len(g.Customers), "account") + " only"
@@ -299,10 +296,10 @@ func (d describer) limits(c *Config) {
 			}
 			per = "per " + strings.Join(words, " and ")
 		}
-		d.line("%s: %v, burst %d, %s", r.Name, setting.Rate(r.Rate.PerSecond), r.Rate.Burst, per)
+		d.line("%s: %v, burst %d, %s", r.Name, r.Rate, r.Burst, per)
 	}
-	d.line("a call waits up to %v for its turn", c.Limits.MaxWait)
-	d.line("failed identifications: %v, burst %d, per source", setting.Rate(c.Sources.Rate.PerSecond), c.Sources.Rate.Burst)
+	d.line("a call waits up to %v for its turn", time.Duration(c.Limits.MaxWait))
+	d.line("failed identifications: %v, burst %d, per source", c.Limits.Unauthenticated.Rate, c.Limits.Unauthenticated.Burst)
 }
 
 func (d describer) rest(c *Config) {

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 
-	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/internal/nearest"
 )
@@ -12,7 +11,8 @@ import (
 func (b *builder) buildGrants() {
 	for _, c := range b.config.Callers {
 		for i, g := range b.file.Callers[c.Name].Grants {
-			b.addGrant(fmt.Sprintf("callers.%s.grants[%d]", c.Name, i), c.Name, g)
+			g.Caller = c.Name
+			b.addGrant(fmt.Sprintf("callers.%s.grants[%d]", c.Name, i), g)
 		}
 	}
 	var problems []grants.Problem
@@ -26,7 +26,7 @@ func (b *builder) buildGrants() {
 	}
 }
 
-func (b *builder) addGrant(path, callerName string, g grantConfig) {
+func (b *builder) addGrant(path string, g grants.Grant) {
 	if b.Failed(path) {
 		return
 	}
@@ -34,43 +34,36 @@ func (b *builder) addGrant(path, callerName string, g grantConfig) {
 		b.problem(path+".customers", "leave it out where the grant is for all", "customers names nobody")
 		return
 	}
-	grant := grants.Grant{Caller: callerName, Operations: g.Operations, ClassConfirmed: g.ClassConfirmed}
-	for _, id := range g.Customers {
-		grant.Customers = append(grant.Customers, string(id))
-	}
-	if g.Credential != "" {
-		if !b.named(path+".credential", "credential", g.Credential, sortedNames(b.file.Credentials)) {
-			return
-		}
-		c := b.credentials[g.Credential]
-		if c == nil { // reported where it stands
-			return
-		}
-		grant.Credential = &c.Facts
-	}
-	var ok bool
-	if grant.Upstream, ok = b.grantUpstream(path, g, grant.Credential); !ok {
+	if g.Credential != "" && !b.named(path+".credential", "credential", g.Credential, b.credentialNames) {
 		return
 	}
-	b.config.Grants = append(b.config.Grants, grant)
+	var ok bool
+	if g.Upstream, ok = b.grantUpstream(path, g); !ok {
+		return
+	}
+	b.config.Grants = append(b.config.Grants, g)
 	b.config.grantPlaces = append(b.config.grantPlaces, path)
 }
 
-// grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one.
-func (b *builder) grantUpstream(path string, g grantConfig, c *credential.Facts) (string, bool) {
-	if g.Upstream != "" {
-		ok := b.named(path+".upstream", "upstream", g.Upstream, sortedNames(b.file.Upstreams))
+// grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one. What was reported where
+// it stands is not found.
+func (b *builder) grantUpstream(path string, g grants.Grant) (string, bool) {
+	c := b.credentials[g.Credential]
+	switch {
+	case g.Credential != "" && c == nil:
+		return "", false
+	case g.Upstream != "":
+		ok := b.named(path+".upstream", "upstream", g.Upstream, b.upstreamNames)
 		return g.Upstream, ok && b.upstreams[g.Upstream] != nil
-	}
-	if c != nil {
+	case c != nil:
 		return c.Upstream, true
 	}
-	unsigned := b.upstreamNames(false)
+	unsigned := b.upstreamsSigned(false)
 	switch len(unsigned) {
 	case 1:
 		return unsigned[0], b.upstreams[unsigned[0]] != nil
 	case 0:
-		b.problem(path, nearest.List(sortedNames(b.file.Credentials)), "the grant needs a credential")
+		b.problem(path, nearest.List(b.credentialNames), "the grant needs a credential")
 	default:
 		b.problem(path, nearest.List(unsigned), "the grant needs a credential, or the name of an unsigned upstream")
 	}

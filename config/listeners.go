@@ -9,6 +9,7 @@ import (
 	"tollgate/internal/certs"
 	"tollgate/internal/nearest"
 	"tollgate/internal/setting"
+	"tollgate/upstream"
 )
 
 // Listener is one entry of `listeners`. Loading it adds to Hosts those of its upstreams, and the names of the machine.
@@ -43,10 +44,10 @@ func listenerPath(i int) string { return fmt.Sprintf("listeners[%d]", i) }
 
 // checkLoops reports upstreams that are at the address of a listener: a call would come back to the gateway, and perhaps go round.
 func (b *builder) checkLoops() {
-	for _, name := range sortedNames(b.file.Upstreams) {
+	for _, name := range b.upstreamNames {
 		u, path := b.file.Upstreams[name].URL, "upstreams."+name+".url"
 		for i, l := range b.file.Listeners {
-			if u.URL != nil && !b.Failed(path) && !b.Failed(listenerPath(i)+".address") && l.Address.ReachedAs(u, b.dir) {
+			if u.Scheme != "" && !b.Failed(path) && !b.Failed(listenerPath(i)+".address") && l.Address.ReachedAs(u, b.dir) {
 				b.problem(path, "give the address of what is to be called", "this is the address of listener %s: calls would come back to the gateway", l.Name)
 			}
 		}
@@ -60,9 +61,9 @@ func (b *builder) buildListeners() {
 		path, l := listenerPath(i), &b.file.Listeners[i]
 		l.Name = cmp.Or(l.Name, l.Address.String())
 		l.Address = l.Address.In(b.dir)
-		b.allNamed(path+".upstreams", "upstream", l.Upstreams, sortedNames(b.file.Upstreams))
+		b.allNamed(path+".upstreams", "upstream", l.Upstreams, b.upstreamNames)
 		if l.Caller != "" {
-			b.named(path+".caller", "caller", l.Caller, sortedNames(b.file.Callers))
+			b.named(path+".caller", "caller", l.Caller, b.callerNames)
 		}
 		if b.Failed(path + ".address") {
 			continue
@@ -120,13 +121,13 @@ func (b *builder) listenerTLS(path string, l *Listener) {
 }
 
 // served are the upstreams of a listener that could be made: those it names, or the only one of the file.
-func (b *builder) served(path string, l *Listener) []*Upstream {
-	if all := sortedNames(b.file.Upstreams); len(l.Upstreams) == 0 && len(all) == 1 {
+func (b *builder) served(path string, l *Listener) []*upstream.Config {
+	if all := b.upstreamNames; len(l.Upstreams) == 0 && len(all) == 1 {
 		l.Upstreams = all
 	} else if len(l.Upstreams) == 0 && len(all) > 1 && !b.Failed(path+".upstreams") {
 		b.problem(path, nearest.List(all), "upstreams is missing in %s: it may be left out only when the file has one upstream", path)
 	}
-	var upstreams []*Upstream
+	var upstreams []*upstream.Config
 	for _, name := range l.Upstreams {
 		if u := b.upstreams[name]; u != nil && !slices.Contains(upstreams, u) {
 			upstreams = append(upstreams, u)
@@ -137,15 +138,13 @@ func (b *builder) served(path string, l *Listener) []*Upstream {
 
 // acceptedHosts are the listener's own names, those of its upstreams, and on loopback those that the machine has for
 // itself. A browser that was led to a loopback address by a foreign name is refused by this.
-func (b *builder) acceptedHosts(path string, l *Listener, upstreams []*Upstream) {
+func (b *builder) acceptedHosts(path string, l *Listener, upstreams []*upstream.Config) {
 	hosts := slices.DeleteFunc(l.Hosts, func(h setting.Host) bool { return h == "" }) // reported when it was read
 	if l.Address.Socket != "" && len(hosts) == 0 {
 		return
 	}
 	for _, u := range upstreams {
-		for _, host := range u.Hosts {
-			hosts = append(hosts, setting.Host(host))
-		}
+		hosts = append(hosts, u.Hosts...)
 	}
 	if l.Address.IP.IsLoopback() {
 		hosts = append(hosts, "localhost", "127.0.0.1", "::1")

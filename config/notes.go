@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"tollgate/caller"
 	"tollgate/internal/private"
-	"tollgate/internal/setting"
+	"tollgate/upstream"
 )
 
 // takeNotes looks for what is allowed, but probably not meant.
@@ -21,16 +22,20 @@ func (b *builder) takeNotes() {
 			b.note("upstream %s is served by no listener", u.Name)
 		}
 	}
+	granted := map[string]bool{}
+	for _, g := range b.config.Grants {
+		granted[g.Credential] = true
+	}
 	for _, c := range b.config.Credentials {
-		if !slices.ContainsFunc(b.file.grants(), func(g grantConfig) bool { return g.Credential == c.Name }) {
+		if !granted[c.Name] {
 			b.note("credential %s is in no grant", c.Name)
 		}
 	}
 	b.noteAccounts()
 	for _, u := range b.config.Upstreams {
-		if u.Timeout > time.Duration(b.config.Bounds.Drain) {
+		if u.Timeout > b.config.Bounds.Drain {
 			b.note("upstream %s may take %s, but bounds.drain is %s: a stop can cut a call off, and leave its outcome unknown",
-				u.Name, setting.Duration(u.Timeout), b.config.Bounds.Drain)
+				u.Name, u.Timeout, b.config.Bounds.Drain)
 		}
 	}
 	for _, u := range b.config.Upstreams {
@@ -57,16 +62,16 @@ func (b *builder) takeNotes() {
 var sites = map[string]string{"bss.myhuaweicloud.com": "cn", "bss-intl.myhuaweicloud.com": "intl", "bss.myhuaweicloud.eu": "intl"}
 
 // noteSite notes an upstream at one of the provider's sites with the catalog of another.
-func (b *builder) noteSite(u *Upstream) {
-	if site := sites[u.URL().Hostname()]; u.Site != "" && site != "" && site != u.Site {
+func (b *builder) noteSite(u *upstream.Config) {
+	if site := sites[u.URL.URL().Hostname()]; u.Catalog != "" && site != "" && site != u.Catalog {
 		b.note("upstream %s has the catalog %s, but %s is the site of the catalog %s: paths, classes and amounts would be read by the wrong one",
-			u.Name, u.Site, u.URL().Hostname(), site)
+			u.Name, u.Catalog, u.URL.URL().Hostname(), site)
 	}
 }
 
 // noteSunsets notes what callers may call although the provider has announced its end.
-func (b *builder) noteSunsets(u *Upstream) {
-	if u.ForbidDeprecated || b.table == nil {
+func (b *builder) noteSunsets(u *upstream.Config) {
+	if u.ForbidsDeprecated() || b.table == nil {
 		return
 	}
 	ends := map[string]int{}
@@ -99,9 +104,10 @@ func (b *builder) noteAccounts() {
 	}
 }
 
-// private adds a file to those that only the gateway should be able to use.
-func (b *builder) private(key, path string) {
-	if path != "" && !slices.ContainsFunc(b.config.PrivateFiles, func(f PrivateFile) bool { return f.Path == path }) {
+// keepPrivate adds a file to those that only the gateway should be able to use.
+func (b *builder) keepPrivate(key, path string) {
+	if path != "" && !b.private[path] {
+		b.private[path] = true
 		b.config.PrivateFiles = append(b.config.PrivateFiles, PrivateFile{path, key})
 	}
 }
@@ -133,17 +139,9 @@ func (b *builder) noteCaller(name string) {
 	if len(c.Grants) == 0 {
 		b.note("caller %s has no grants: whatever it calls is refused", name)
 	}
-	byCertificate := slices.ContainsFunc(c.Auth, func(a authConfig) bool { return a.Certificate != nil })
+	byCertificate := slices.ContainsFunc(c.Auth, func(a caller.Auth) bool { return a.Certificate != nil })
 	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.ClientCA != "" })
 	if byCertificate && !asked {
 		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)
 	}
-}
-
-func (s *fileConfig) grants() []grantConfig {
-	var grants []grantConfig
-	for _, name := range sortedNames(s.Callers) {
-		grants = append(grants, s.Callers[name].Grants...)
-	}
-	return grants
 }

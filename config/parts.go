@@ -4,8 +4,10 @@ import (
 	"slices"
 
 	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // What is made of a configuration, for its checks and for a running gateway alike.
@@ -14,7 +16,7 @@ import (
 func (c *Config) Operations() (map[string][]*catalog.Operation, error) {
 	all := make(map[string][]*catalog.Operation, len(c.Upstreams))
 	for _, u := range c.Upstreams {
-		operations := slices.Clip(catalog.Operations(u.Site))
+		operations := slices.Clip(catalog.Operations(u.Catalog))
 		for _, declared := range u.Endpoints {
 			o, err := catalog.Declare(declared)
 			if err != nil {
@@ -32,10 +34,14 @@ func (c *Config) GrantTable(operations map[string][]*catalog.Operation) (*grants
 	var upstreams []grants.Upstream
 	for _, u := range c.Upstreams {
 		upstreams = append(upstreams, grants.Upstream{
-			Name: u.Name, Operations: operations[u.Name], Signed: u.Signed, ForbidDeprecated: u.ForbidDeprecated,
+			Name: u.Name, Operations: operations[u.Name], Signed: u.Signed(), ForbidDeprecated: u.ForbidsDeprecated(),
 		})
 	}
-	return grants.New(upstreams, c.Grants)
+	var credentials []*credential.Facts
+	for _, known := range c.Credentials {
+		credentials = append(credentials, &known.Facts)
+	}
+	return grants.New(upstreams, credentials, c.Grants)
 }
 
 // Router makes what finds the operation of a call among those of some upstreams, and says which upstream has each. operations are those
@@ -78,7 +84,7 @@ func (c *Config) TLSPlan(policies map[string]*tlspolicy.Policy) (tlspolicy.Plan,
 	return planTLS(c.Upstreams, c.Listeners, policies)
 }
 
-func planTLS(upstreams []*Upstream, listeners []*Listener, policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
+func planTLS(upstreams []*upstream.Config, listeners []*Listener, policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
 	var uses []tlspolicy.Use
 	for _, u := range upstreams {
 		if u.TLS != nil && policies[u.TLS.Policy] != nil {

@@ -14,15 +14,18 @@ import (
 	"unicode"
 
 	"tollgate/audit"
+	"tollgate/catalog"
 	"tollgate/config/strictyaml"
 	"tollgate/internal/certs"
+	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // The sections' types, with their comments and tags, are the source of the JSON Schema and of the manual's tables. This file reads them.
 
 // folders are those of the packages that have sections.
-var folders = []string{"config", "internal/setting", "audit", "internal/certs", "tlspolicy"}
+var folders = []string{"config", "internal/setting", "audit", "caller", "catalog", "credential", "grants", "internal/certs", "ratelimit", "tlspolicy", "upstream"}
 
 // description is what the source of a section says of it.
 type description struct {
@@ -48,9 +51,13 @@ func describeSections(t *testing.T) map[reflect.Type]description {
 	}
 	described := map[reflect.Type]description{}
 	for _, section := range fileTypes() {
-		d := found[section.PkgPath()+"."+section.Name()]
+		d := description{found[section.PkgPath()+"."+section.Name()].file, map[string]string{}}
 		for _, f := range strictyaml.Fields(section) {
-			if d.fields[f.Name] == "" {
+			owner := section // or what is embedded in it
+			for _, i := range f.Index[:len(f.Index)-1] {
+				owner = owner.Field(i).Type
+			}
+			if d.fields[f.Name] = found[owner.PkgPath()+"."+owner.Name()].fields[f.Name]; d.fields[f.Name] == "" {
 				t.Errorf("%v.%s has no comment in the listed folders", section, f.Name)
 			}
 		}
@@ -116,7 +123,10 @@ func fileTypes() []reflect.Type {
 }
 
 // named are the sections whose name in schema and manual does not follow from that of their type.
-var named = map[reflect.Type]string{reflect.TypeFor[certs.ACMEDNS](): "acmeDNS", reflect.TypeFor[tlspolicy.Config](): "tlsPolicy"}
+var named = map[reflect.Type]string{
+	reflect.TypeFor[certs.ACMEDNS](): "acmeDNS", reflect.TypeFor[tlspolicy.Config](): "tlsPolicy",
+	reflect.TypeFor[ratelimit.Config](): "limits", reflect.TypeFor[catalog.Declaration](): "endpoint",
+}
 
 // inPackage are the sections whose names say too little without that of their package.
 var inPackage = []reflect.Type{reflect.TypeFor[audit.KeyConfig](), reflect.TypeFor[audit.HashKeyConfig](), reflect.TypeFor[audit.IndexConfig]()}
@@ -186,7 +196,7 @@ func TestEveryKeyHasTags(t *testing.T) {
 			}
 		}
 	}
-	if got := strictyaml.Fields(reflect.TypeFor[upstreamConfig]())[1]; fmt.Sprint(got.Choice) != fmt.Sprint(catalogSites()) {
+	if got := strictyaml.Fields(reflect.TypeFor[upstream.Config]())[1]; fmt.Sprint(got.Choice) != fmt.Sprint(catalogSites()) {
 		t.Errorf("choices of catalog are %v, the catalog has %v", got.Choice, catalogSites())
 	}
 }

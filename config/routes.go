@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"slices"
+	"tollgate/internal/setting"
+	"tollgate/upstream"
 )
 
 // Route is what is served under some Host names of a listener.
@@ -18,7 +20,7 @@ func (c *Config) Routes(l *Listener) []Route {
 	var shared Route
 	for _, name := range l.Upstreams {
 		if u := c.Upstream(name); len(u.Hosts) > 0 {
-			routes = append(routes, Route{Hosts: slices.Sorted(slices.Values(u.Hosts)), Upstreams: []string{name}})
+			routes = append(routes, Route{Hosts: setting.Texts(slices.Sorted(slices.Values(u.Hosts))), Upstreams: []string{name}})
 		} else {
 			shared.Upstreams = append(shared.Upstreams, name)
 		}
@@ -32,7 +34,7 @@ func (c *Config) Routes(l *Listener) []Route {
 
 // checkRoutes reports hosts that belong to two upstreams of a listener, and pairs of upstreams that share a route and have operations for
 // the same calls.
-func (b *builder) checkRoutes(path string, l *Listener, upstreams []*Upstream) {
+func (b *builder) checkRoutes(path string, l *Listener, upstreams []*upstream.Config) {
 	for i, u := range upstreams {
 		for _, other := range upstreams[:i] {
 			if b.hostTaken(path, l, u, other) {
@@ -45,15 +47,15 @@ func (b *builder) checkRoutes(path string, l *Listener, upstreams []*Upstream) {
 	}
 }
 
-func (b *builder) hostTaken(path string, l *Listener, u, other *Upstream) bool {
-	i := slices.IndexFunc(u.Hosts, func(h string) bool { return slices.Contains(other.Hosts, h) })
+func (b *builder) hostTaken(path string, l *Listener, u, other *upstream.Config) bool {
+	i := slices.IndexFunc(u.Hosts, func(h setting.Host) bool { return slices.Contains(other.Hosts, h) })
 	if i >= 0 {
 		b.problem(path+".upstreams", "", "host %s belongs to both upstreams %s and %s on listener %s", u.Hosts[i], other.Name, u.Name, l.Name)
 	}
 	return i >= 0
 }
 
-func (b *builder) overlap(path string, l *Listener, u, other *Upstream) {
+func (b *builder) overlap(path string, l *Listener, u, other *upstream.Config) {
 	if _, _, err := Router([]string{other.Name, u.Name}, b.operations); err != nil {
 		all := leaves(err)
 		b.problem(path+".upstreams", fmt.Sprintf("give one of them hosts: of its own, such as hosts: [%s.gateway.corp.example], or a listener of its own", u.Name),

@@ -28,7 +28,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s leads to %v, want %s", route.Hosts, of[o], want)
 		}
 		for o, name := range of {
-			if name != want || o.Site != c.Upstream(name).Site {
+			if name != want || o.Site != c.Upstream(name).Catalog {
 				t.Errorf("route of %s has %s of %s", route.Hosts, o.Name, name)
 			}
 		}
@@ -57,7 +57,7 @@ func TestEuropeanSite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Upstreams[0].Currency; got != want {
+		if got := c.Upstreams[0].Currency(); got != want {
 			t.Errorf("%s: currency %q, want %q", upstream, got, want)
 		}
 	}

@@ -80,6 +80,9 @@ func typed(t reflect.Type, text string) any {
 }
 
 func (g schemaGenerator) value(t reflect.Type, f strictyaml.Field) object {
+	if len(f.Choice) > 0 && t.Kind() != reflect.Slice {
+		return object{"enum": f.Choice}
+	}
 	if strictyaml.IsScalar(t) {
 		return object{"type": "string", "pattern": reflect.New(t).Interface().(strictyaml.Scalar).Pattern()}
 	}
@@ -103,9 +106,6 @@ func (g schemaGenerator) value(t reflect.Type, f strictyaml.Field) object {
 	case reflect.Int:
 		return object{"type": "integer", "minimum": f.Min, "maximum": f.Max}
 	case reflect.String:
-		if len(f.Choice) > 0 {
-			return object{"enum": f.Choice}
-		}
 		return object{"type": "string", "minLength": 1}
 	}
 	panic(fmt.Sprintf("no schema for %v", t))

@@ -15,7 +15,7 @@ func (b *builder) secret(path string, r setting.Reference) (value secret.String,
 		return value, false
 	}
 	if r.File != "" {
-		b.private(path, setting.Resolve(b.dir, r.File))
+		b.keepPrivate(path, setting.Resolve(b.dir, r.File))
 	}
 	err := r.Check()
 	if err == nil && !b.options.Secrets {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tollgate/catalog"
 	"tollgate/internal/secret"
 	"tollgate/signing"
 )
@@ -42,9 +43,9 @@ func TestHeadersOfSignaturesAreNotDeclared(t *testing.T) {
 		{"X-Security-Token", "it authenticates", "it authenticates", both},
 	} {
 		for kind, want := range map[string]string{"": c.forward, " of answers": c.answer} {
-			s := &endpointConfig{Headers: []string{"X-Fine", c.name}}
+			s := &catalog.Declaration{ForwardHeaders: []string{"X-Fine", c.name}}
 			if kind != "" {
-				s = &endpointConfig{AnswerHeaders: []string{"X-Fine", c.name}}
+				s = &catalog.Declaration{AnswerHeaders: []string{"X-Fine", c.name}}
 			}
 			err := checkSigned(c.schemes, s)
 			switch {

@@ -29,7 +29,9 @@ func (b *builder) tlsPolicies() {
 
 // policy checks that there is a TLS policy of a name.
 func (b *builder) policy(path, name string) {
-	b.named(path, "TLS policy", name, slices.Concat(tlspolicy.Names(), sortedNames(b.file.TLSPolicies)))
+	known := slices.Concat(tlspolicy.Names(), sortedNames(b.file.TLSPolicies))
+	slices.Sort(known)
+	b.named(path, "TLS policy", name, known)
 }
 
 // planTLS checks that the process can have the TLS 1.3 suites of all policies in use.

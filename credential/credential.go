@@ -38,6 +38,7 @@ package credential
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -45,44 +46,65 @@ import (
 	"tollgate/signing"
 )
 
-// Config describes a credential.
-type Config struct {
-	Facts
+// Options are what a credential has while it runs.
+type Options struct {
 	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
+	// Former are credentials that this one takes the place of, by whichever of them the keys are known: see [New].
+	Former []*Credential
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
-	// Fixed names those of the keys that Load cannot find changed, such as those in the environment of the process.
-	Fixed []string
 }
 
 // Credential is a named secret that signs calls of one class to one upstream. Its methods may be called concurrently.
 type Credential struct {
-	config Config
-	active atomic.Pointer[keySet] // what calls sign with; replaced when the keys change
-	reader reader
-	watch  func(withdrawn bool) // see Watch; nil: the credential is not watched
+	config  Config
+	options Options
+	active  atomic.Pointer[keySet] // what calls sign with; replaced when the keys change
+	reader  reader
+	watch   func(withdrawn bool) // see Watch; nil: the credential is not watched
 }
 
-// New checks the configuration and loads the keys.
-func New(config Config) (*Credential, error) {
+// New checks the configuration and loads the keys. Keys that a former credential knows, or whose access key it knows, are paused
+// and on trial as they are there, and what becomes of calls that still sign with that one counts for both.
+func New(config Config, o Options) (*Credential, error) {
 	if config.Class != catalog.ClassPartner && config.Class != catalog.ClassCustomer {
 		return nil, fmt.Errorf("credential %s: class must be partner or customer", config.Name)
 	}
-	if config.Scheme == nil {
-		config.Scheme = signing.SDK
+	if o.Scheme == nil {
+		o.Scheme = signing.SDK
 	}
-	c := &Credential{config: config}
-	keys, err := config.Load()
+	c := &Credential{config: config, options: o}
+	keys, err := o.Load()
 	if err == nil {
 		err = keys.check()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
-	c.reader.known = []*keySet{newKeySet(keys, newStanding(), config.Scheme)}
-	c.active.Store(c.reader.known[0])
+	for _, former := range o.Former {
+		c.reader.known = append(c.reader.known, former.heritage(config, o.Scheme)...)
+	}
+	set := c.reader.setOf(keys, o.Scheme)
+	c.reader.known = append(slices.DeleteFunc(c.reader.known, func(s *keySet) bool { return s == set }), set)
+	c.active.Store(set)
 	return c, nil
+}
+
+// heritage returns the sets of keys that a credential of another configuration takes over. Another upstream has not accepted them yet, but
+// may be the same provider, that counts rejections on.
+func (c *Credential) heritage(heir Config, scheme signing.Scheme) []*keySet {
+	c.reader.mutex.Lock()
+	defer c.reader.mutex.Unlock()
+	known := slices.Clone(c.reader.known)
+	if heir.Upstream == c.config.Upstream && scheme == c.options.Scheme {
+		return known
+	}
+	for i, s := range known {
+		known[i] = newKeySet(s.keys, s.standing, scheme)
+		known[i].pauses, known[i].left = s.pauses, s.leftAt() // they share the mutex that guards pauses, too
+	}
+	return known
 }
 
 // Name is the name that the configuration gives.
@@ -95,7 +117,7 @@ func (c *Credential) Facts() *Facts { return &c.config.Facts }
 func (c *Credential) AccessKey() string { return c.active.Load().keys.AccessKey }
 
 // Fixed names the keys that cannot change while the process runs.
-func (c *Credential) Fixed() []string { return c.config.Fixed }
+func (c *Credential) Fixed() []string { return c.config.Fixed() }
 
 // FixedNote says what it means that keys are fixed.
 func FixedNote(fixed []string) string {

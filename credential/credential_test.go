@@ -48,7 +48,7 @@ func keysNamed(name string) Keys {
 func newCredential(t *testing.T, class catalog.Class, kinds ...catalog.Kind) (*Credential, *source) {
 	t.Helper()
 	s := &source{keys: keysNamed("1")}
-	c, err := New(Config{Facts: Facts{Name: "main", Upstream: "bss", Class: class, Kinds: kinds, DomainID: "d1"}, Load: s.load})
+	c, err := New(Config{Facts: Facts{Name: "main", Upstream: "bss", Class: class, Kinds: kinds, DomainID: "d1"}}, Options{Load: s.load})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,13 +165,16 @@ func TestProbeReopensOrPausesAgain(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	for name, config := range map[string]Config{
-		"no class":   {Facts: Facts{Class: catalog.ClassEither}, Load: (&source{keys: keysNamed("1")}).load},
-		"no secret":  {Facts: Facts{Class: catalog.ClassPartner}, Load: (&source{keys: Keys{AccessKey: "a"}}).load},
-		"no source":  {Facts: Facts{Class: catalog.ClassPartner}, Load: (&source{err: errors.New("gone")}).load},
-		"no key id ": {Facts: Facts{Class: catalog.ClassPartner}, Load: (&source{keys: Keys{SecretKey: secret.New("s")}}).load},
+	for name, c := range map[string]struct {
+		class  catalog.Class
+		source *source
+	}{
+		"no class":   {catalog.ClassEither, &source{keys: keysNamed("1")}},
+		"no secret":  {catalog.ClassPartner, &source{keys: Keys{AccessKey: "a"}}},
+		"no source":  {catalog.ClassPartner, &source{err: errors.New("gone")}},
+		"no key id ": {catalog.ClassPartner, &source{keys: Keys{SecretKey: secret.New("s")}}},
 	} {
-		if _, err := New(config); err == nil {
+		if _, err := New(Config{Facts: Facts{Class: c.class}}, Options{Load: c.source.load}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

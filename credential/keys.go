@@ -78,7 +78,7 @@ func (c *Credential) Poll(now time.Time) (changed bool, err error) {
 		return false, err
 	}
 	begun := time.Now()
-	keys, err := c.config.Load()
+	keys, err := c.options.Load()
 	if err == nil {
 		err = keys.check()
 	}
@@ -149,15 +149,15 @@ func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 // use puts keys to use, and has the calls that wait for others look again. The mutex of the reader is held.
 func (c *Credential) use(keys Keys, now time.Time) {
 	r := &c.reader
-	before, next := c.active.Load(), r.setOf(keys, c.config.Scheme)
-	before.left = now
+	before, next := c.active.Load(), r.setOf(keys, c.options.Scheme)
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
-	for len(r.known) > knownSets && now.Sub(r.known[0].left) > PauseTime {
+	for len(r.known) > knownSets && now.Sub(r.known[0].leftAt()) > PauseTime {
 		r.known = slices.Delete(r.known, 0, 1)
 	}
 	c.active.Store(next)
 	before.mutex.Lock()
 	defer before.mutex.Unlock()
+	before.left = now
 	before.wake()
 }
 

@@ -143,7 +143,7 @@ func TestWaitingCallsTakeNewKeys(t *testing.T) {
 func TestHangingSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, hangs, hanging := &source{keys: keysNamed("1")}, make(chan struct{}), false
-		c, err := New(Config{Facts: Facts{Name: "main", Upstream: "bss", Class: catalog.ClassPartner}, Load: func() (Keys, error) {
+		c, err := New(Config{Facts: Facts{Name: "main", Upstream: "bss", Class: catalog.ClassPartner}}, Options{Load: func() (Keys, error) {
 			if hanging {
 				<-hangs
 			}

@@ -96,7 +96,7 @@ func (l *Lease) Sign(now time.Time, r signing.Request) ([]signing.Header, error)
 	if method := l.permit.operation.Method; method != "*" && r.Method != method {
 		return nil, fmt.Errorf("permit is for %s %s, not for %s", method, l.permit.operation.Name, r.Method)
 	}
-	return l.set.key.Sign(now, r, signing.Account{DomainID: l.permit.credential.config.DomainID, SecurityToken: l.set.keys.SecurityToken})
+	return l.set.key.Sign(now, r, signing.Account{DomainID: string(l.permit.credential.config.DomainID), SecurityToken: l.set.keys.SecurityToken})
 }
 
 // Verdict is what became of a signature.

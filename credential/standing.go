@@ -115,6 +115,13 @@ func (s *standing) free(caller string) bool {
 	return len(s.trying) < places && own < max(1, places-1)
 }
 
+// leftAt returns when other keys took the place of these.
+func (s *keySet) leftAt() time.Time {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.left
+}
+
 func (s *keySet) onTrial() bool { return s.rejected > 0 || !s.proven }
 
 // spent reports whether the access key had all rejections that it may have.

@@ -48,7 +48,7 @@ func oddInAccount(r rune) bool {
 // confirm takes the account that the caller named off the record where it is that of the credential. Otherwise it was not compared
 // with anything, and the record shows what the caller meant.
 func (f *Facts) confirm(c *credential.Facts) {
-	if f.Account != "" && c.DomainID == f.Account {
+	if f.Account != "" && string(c.DomainID) == f.Account {
 		f.recorded = f.recorded[:len(f.recorded)-1]
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/internal/setting"
 )
 
 // withAccounts grants the local caller credentials of these accounts; an empty one is not configured.
@@ -18,14 +19,11 @@ func withAccounts(t *testing.T, accounts ...string) adjustment {
 		var given []grants.Grant
 		for i, account := range accounts {
 			name := "c" + string(rune('0'+i))
-			c := must(credential.New(credential.Config{
-				Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassCustomer, DomainID: account},
-				Load: func() (credential.Keys, error) {
-					return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
-				},
-			}))
+			c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassCustomer, DomainID: setting.Account(account)}, func() (credential.Keys, error) {
+				return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
+			})
 			f.credentials[name] = c
-			given = append(given, grants.Grant{Caller: localCaller, Upstream: "bss", Operations: []string{"*"}, Credential: c.Facts()})
+			given = append(given, grants.Grant{Caller: localCaller, Upstream: "bss", Operations: []string{"*"}, Credential: c.Name()})
 		}
 		f.plan.Grants = f.table(t, given)
 	}
@@ -87,19 +85,16 @@ func TestNamedAccountWhoseCredentialRefuses(t *testing.T) {
 		"X-Domain-Id: c-17": "TG.3004", "X-Domain-Id: c-17\r\nTollgate-Credential: bare": "", "X-Domain-Id: c-18": "", "X-Other: c-17": "",
 	} {
 		f := start(t, fixed, func(f *fixture) {
-			grant := func(name, domain string, customers []string) grants.Grant {
-				c := must(credential.New(credential.Config{
-					Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: domain},
-					Load: func() (credential.Keys, error) {
-						return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
-					},
-				}))
+			grant := func(name string, domain setting.Account, customers []setting.Account) grants.Grant {
+				c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: domain}, func() (credential.Keys, error) {
+					return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secretOf("acme")}, nil
+				})
 				f.credentials[name] = c
 				return grants.Grant{
-					Caller: localCaller, Upstream: "bss", Operations: []string{"ListCustomerOnDemandResources"}, Credential: c.Facts(), Customers: customers,
+					Caller: localCaller, Upstream: "bss", Operations: []string{"ListCustomerOnDemandResources"}, Credential: c.Name(), Customers: customers,
 				}
 			}
-			f.plan.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []string{"k-1"}), grant("bare", "", nil)})
+			f.plan.Grants = f.table(t, []grants.Grant{grant("c17", "c-17", []setting.Account{"k-1"}), grant("bare", "", nil)})
 		})
 		got := f.send(t, plain("POST", "/v2/partners/sub-customers/on-demand-resources/query", `{"customer_id":"k-2"}`, header))
 		if got.code() != code {

@@ -48,11 +48,10 @@ func (c *call) admitHost() *Refusal {
 // admitForm refuses what tunnels, what comes from web pages, and what carries more than one message.
 func (c *call) admitForm() *Refusal {
 	r := c.request
+	if refused := checkMethod(r.Method); refused != nil {
+		return refused
+	}
 	switch header := r.Header; {
-	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
-		return refusal(badRequest, "%s is not supported", r.Method)
-	case !plainMethod(r.Method): // another method for some readers, the same for others
-		return refusal(badRequest, "the method must be of capital letters, digits and hyphens")
 	case r.ProtoMajor == 2 && !plainHTTP2(r):
 		return refusal(badRequest, "in HTTP/2 host must be the authority, and content-length the body's length")
 	case r.ProtoMajor == 2 && connectionSpecific(header):
@@ -86,9 +85,19 @@ func connectionSpecific(header http.Header) bool {
 		header["Transfer-Encoding"] != nil || header["Upgrade"] != nil || te != nil && (len(te) != 1 || te[0] != "trailers")
 }
 
-// bodyMayCome tells whether the end of the request must be read. In HTTP/2 a length of 0 does not end it.
+// bodyMayCome reports whether the end of the request must be read. In HTTP/2 a length of 0 does not end it.
 func (c *call) bodyMayCome() bool {
 	return c.request.ContentLength != 0 || c.request.ProtoMajor == 2 && c.request.Header["Content-Length"] != nil
+}
+
+func checkMethod(method string) *Refusal {
+	switch {
+	case method == http.MethodConnect || method == http.MethodTrace:
+		return refusal(badRequest, "%s is not supported", method)
+	case !plainMethod(method): // another method for some readers, the same for others
+		return refusal(badRequest, "the method must be of capital letters, digits and hyphens")
+	}
+	return nil
 }
 
 // plainMethod knows methods of the usual spelling, as all registered ones have. A token may hold much more (RFC 9110
@@ -149,7 +158,7 @@ func (l *Listener) route(host string) *Route {
 	return general
 }
 
-// knows tells whether the listener is called by this name.
+// knows reports whether the listener is called by this name.
 func (l *Listener) knows(host string) bool {
 	if len(l.Hosts) == 0 || slices.Contains(l.Hosts, host) {
 		return true

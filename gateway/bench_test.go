@@ -80,7 +80,7 @@ func copyOf(r *http.Request, body string) *http.Request {
 
 func benchmarkCall(b *testing.B, text string) {
 	f := benchFixture(b, fixed)
-	handler := f.gateway.Handler("local")
+	handler := f.gateway.Server("local").Handler
 	request, body := template(b, text)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -123,7 +123,7 @@ func TestAllocations(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	f := benchFixture(t, fixed)
-	handler := f.gateway.Handler("local")
+	handler := f.gateway.Server("local").Handler
 	for text, budget := range map[string]float64{look(): 50, pay(): 65} {
 		request, body := template(t, text)
 		got := testing.AllocsPerRun(200, func() { handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body)) })

@@ -154,9 +154,9 @@ func TestSlowBodyOfARefusedCall(t *testing.T) {
 }
 
 func slowLimit(f *fixture) {
-	f.plan.Limits = must(ratelimit.New(ratelimit.Config{
-		Rules:   []ratelimit.Rule{{Name: "slow", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.Rate{PerSecond: 5, Burst: 1}}},
-		MaxWait: patience,
+	f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{
+		Rules:   []ratelimit.Rule{{Name: "slow", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 5, Burst: 1}},
+		MaxWait: setting.Duration(patience),
 	}))
 }
 
@@ -268,7 +268,7 @@ func TestBrokenStreamIsNotWhole(t *testing.T) {
 // Over a limit: 429 with what an orderly caller needs.
 func TestOverLimit(t *testing.T) {
 	f := start(t, fixed, func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "per-app", Rate: ratelimit.Rate{PerSecond: 0.1, Burst: 1}}}}))
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "per-app", Rate: 0.1, Burst: 1}}}))
 	})
 	f.send(t, pay())
 	got := f.send(t, pay())
@@ -285,8 +285,8 @@ func TestOverLimit(t *testing.T) {
 // A credential's limit is shared by all who call with it, and another credential has its own.
 func TestLimitOfACredentialIsShared(t *testing.T) {
 	f := start(t, func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
-			{Name: "account", Per: []ratelimit.Dimension{ratelimit.ByCredential}, Rate: ratelimit.Rate{PerSecond: ratelimit.MinPerSecond, Burst: 10}},
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{
+			{Name: "account", Per: []ratelimit.Dimension{ratelimit.ByCredential}, Rate: ratelimit.MinPerSecond, Burst: 10},
 		}}))
 	})
 	sent := 0
@@ -309,7 +309,7 @@ func TestLimitOfACredentialIsShared(t *testing.T) {
 
 // The provider's published quota is kept to.
 func TestPublishedQuota(t *testing.T) {
-	f := start(t, func(f *fixture) { f.plan.Limits = must(ratelimit.New(ratelimit.Config{Published: true})) })
+	f := start(t, func(f *fixture) { f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Published: true})) })
 	for range 60 {
 		if got := f.call(t, signed{caller: customerCaller, method: "GET", target: readTarget}); got.code() == "TG.5001" {
 			if !strings.Contains(got.problem(t).Detail, ratelimit.PublishedName) {
@@ -324,8 +324,8 @@ func TestPublishedQuota(t *testing.T) {
 // A caller that leaves while it waits for its turn is a refusal, and nothing is sent.
 func TestCallerLeavesInTheQueue(t *testing.T) {
 	f := start(t, fixed, func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{
-			Rules:   []ratelimit.Rule{{Name: "once", Rate: ratelimit.Rate{PerSecond: 0.01, Burst: 1}}},
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{
+			Rules:   []ratelimit.Rule{{Name: "once", Rate: 0.01, Burst: 1}},
 			MaxWait: ratelimit.LongestMaxWait,
 		}))
 	})
@@ -467,7 +467,7 @@ func TestOneCallerLeavesAQuarter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, fixed, bounded(func(b *config.Bounds) { b.Calls = 4 }), func(f *fixture) {
 				if tt.alone {
-					f.plan.Callers = must(caller.NewRegistry([]caller.Config{{Name: localCaller}}, signing.Known()))
+					f.plan.Callers = must(caller.NewRegistry([]caller.Config{{Name: localCaller}}, signing.Known(), nil))
 				}
 			})
 			for range tt.most {

@@ -73,10 +73,10 @@ func newCall(g *Gateway, listener string, w http.ResponseWriter, r *http.Request
 	return c
 }
 
-// newID gives a UUIDv7 (RFC 9562): ids sort by time.
+// newID returns a UUIDv7 (RFC 9562): ids sort by time.
 func newID() string {
 	return uuid.Must(uuid.NewV7()).String() // fails only where the system's random source does
 }
 
-// changes tells whether the operation does more than read.
+// changes reports whether the operation does more than read.
 func (c *call) changes() bool { return c.operation.Effect != catalog.Read }

@@ -88,8 +88,8 @@ func TestFinalSlash(t *testing.T) {
 			route.Upstreams[o] = f.upstream["bss"]
 		}
 		f.listener.Routes = []gateway.Route{route}
-		table, problems := grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: operations}},
-			[]grants.Grant{{Caller: partnerCaller, Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Facts()}})
+		table, problems := grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: operations}}, factsOf(f.credentials),
+			[]grants.Grant{{Caller: partnerCaller, Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Name()}})
 		if problems != nil {
 			t.Fatal(problems)
 		}

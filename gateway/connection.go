@@ -29,7 +29,7 @@ const (
 // that was not read yet: the bodies of streams that wait for their turn leave room for those that are being read, whose pace counts.
 func (g *Gateway) Server(listener string) accept.ServerConfig {
 	return accept.ServerConfig{
-		Handler: g.Handler(listener), Base: g.ending.calls, Context: withConnection,
+		Handler: g.handler(listener), Base: g.ending.calls, Context: withConnection,
 		MaxStreams: maxStreams, UnreadOfStream: unreadOfStream, WriteTimeout: time.Duration(g.plan.Load().Bounds.WriteTimeout),
 	}
 }

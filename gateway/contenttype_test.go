@@ -9,6 +9,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/gateway"
 	"tollgate/grants"
+	"tollgate/internal/setting"
 )
 
 // A body is sent as what it was recorded as, JSON in UTF-8: read as a form or in another charset, it could name another amount.
@@ -141,7 +142,7 @@ func TestContentTypesOfApps(t *testing.T) {
 			f := start(t, fixed, func(f *fixture) {
 				grant := grants.Grant{Caller: localCaller, Upstream: "app", Operations: []string{"*"}}
 				if limited {
-					grant.Customers = []string{"c-17"}
+					grant.Customers = []setting.Account{"c-17"}
 				}
 				f.plan.Grants = f.table(t, []grants.Grant{grant})
 			})

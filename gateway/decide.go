@@ -16,7 +16,7 @@ const credentialHeader = "Tollgate-Credential"
 type ruling struct {
 	facts    Facts
 	decision grants.Decision
-	subject  ratelimit.Subject // what the limits count
+	demand   *ratelimit.Demand // of limits
 }
 
 // decide is step 6: the grant, and so the credential.
@@ -45,10 +45,11 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 	if r.decision, refused = p.grant(caller, a, &r.facts, header.Get(credentialHeader)); refused != nil {
 		return r, refused
 	}
-	r.subject = ratelimit.Subject{Caller: caller, Operation: a.operation.Name, Upstream: a.upstream.Name}
+	subject := ratelimit.Subject{Caller: caller, Operation: a.operation.Name, Upstream: a.upstream.Name}
 	if granted := r.decision.Credential; granted != nil {
-		r.subject.Credential, r.subject.Quota = granted.Name, a.operation.Quota
+		subject.Credential, subject.Quota = granted.Name, a.operation.Quota
 	}
+	r.demand = p.Limits.Of(subject)
 	return r, nil
 }
 

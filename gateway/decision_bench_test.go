@@ -16,10 +16,9 @@ import (
 // the limits. Unlike BenchmarkDecide it has no request around it: nothing is parsed, read or verified.
 func BenchmarkDecision(b *testing.B) {
 	f := benchFixture(b, func(f *fixture) {
-		fast := ratelimit.Rate{PerSecond: ratelimit.MaxPerSecond, Burst: ratelimit.MaxBurst}
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
-			{Name: "app", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: fast},
-			{Name: "app-op", Per: []ratelimit.Dimension{ratelimit.ByCaller, ratelimit.ByOperation}, Rate: fast},
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{
+			{Name: "app", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.MaxPerSecond, Burst: ratelimit.MaxBurst},
+			{Name: "app-op", Per: []ratelimit.Dimension{ratelimit.ByCaller, ratelimit.ByOperation}, Rate: ratelimit.MaxPerSecond, Burst: ratelimit.MaxBurst},
 		}}))
 	})
 	leaf := must(must(testpki.New()).Client("", certURI)).Leaf
@@ -46,9 +45,9 @@ func (f *fixture) decision(b *testing.B, evidence caller.Evidence, method, path 
 	if err != nil {
 		b.Fatal(err)
 	}
-	verdict, err := f.plan.Limits.Take(context.Background(), ratelimit.Subject{
+	verdict, err := f.config.Limiter.Take(context.Background(), f.plan.Limits.Of(ratelimit.Subject{
 		Caller: identity.Caller, Operation: operation.Name, Upstream: upstream.Name, Credential: decision.Credential.Name, Quota: operation.Quota,
-	})
+	}))
 	if err != nil || !verdict.Allowed {
 		b.Fatalf("%+v, %v", verdict, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http/httptrace"
-	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,28 +12,29 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
 // through has calls of the upstream go over another transport.
-func through(c upstream.Config) adjustment {
+func through(c upstream.Config, protection *tls.Config) adjustment {
 	return func(f *fixture) {
-		if c.URL == nil {
-			c.URL = &url.URL{Scheme: "http", Host: f.upstream["bss"].Host}
+		if c.URL.Host == "" {
+			c.URL = setting.Target{Scheme: "http", Host: f.upstream["bss"].Host}
 		}
-		f.upstream["bss"].Transport = upstream.New(c)
+		f.upstream["bss"].Transport = upstream.New(c, protection)
 	}
 }
 
 // silentTLS is the address of an upstream that takes connections and says nothing.
-func silentTLS(t *testing.T) *url.URL {
+func silentTLS(t *testing.T) setting.Target {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	return &url.URL{Scheme: "https", Host: listener.Addr().String()}
+	return setting.Target{Scheme: "https", Host: listener.Addr().String()}
 }
 
 // When a stop does not wait any longer, payments that wait for whatever they need before they are sent end as not sent, those that were
@@ -48,8 +48,8 @@ func TestGiveUpPayments(t *testing.T) {
 	}{
 		"for a lease of keys on trial":          {func(*fixture) {}, 6, 3, ""},
 		"for a connection of the caller's":      {func(f *fixture) { f.upstream["bss"].MaxConns = 1 }, 4, 1, ""},
-		"for a connection of all":               {through(upstream.Config{MaxConns: 1}), 3, 1, ""},
-		"for the end of a TLS handshake":        {through(upstream.Config{URL: silentTLS(t), TLS: &tls.Config{MinVersion: tls.VersionTLS12}}), 3, 0, ""},
+		"for a connection of all":               {through(upstream.Config{MaxConnections: 1}, nil), 3, 1, ""},
+		"for the end of a TLS handshake":        {through(upstream.Config{URL: silentTLS(t)}, &tls.Config{MinVersion: tls.VersionTLS12}), 3, 0, ""},
 		"for nothing, and have a caller's keys": {func(*fixture) {}, 1, 1, customerCaller},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/gateway"
 	"tollgate/grants"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 )
 
@@ -48,7 +49,7 @@ var explainCallers = []string{partnerCaller, customerCaller, bothCaller, localCa
 // explained is a gateway with a listener for each caller and site, and what its calls met.
 type explained struct {
 	*fixture
-	counted []ratelimit.Subject
+	counted [][]ratelimit.Limit
 	signed  string // Authorization that the upstream got
 	codes   map[string]int
 	grants  map[int]bool
@@ -67,14 +68,14 @@ func (e *explained) set(t *testing.T) adjustment {
 	return func(f *fixture) {
 		f.plan.Callers = callers(t, caller.Config{Name: "limited"}, caller.Config{Name: "none"})
 		f.plan.Grants = f.table(t, append(usualGrants(f.credentials), grants.Grant{
-			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Facts(), Customers: []string{"c-17", "x1"},
+			Caller: "limited", Upstream: "bss", Operations: []string{"*"}, Credential: f.credentials["partner-main"].Name(), Customers: []setting.Account{"c-17", "x1"},
 		}))
-		rate := ratelimit.Rate{PerSecond: 1e6, Burst: 1e6}
-		f.plan.Limits = watchedLimiter{must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{
-			{Name: "each", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: rate},
-			{Name: "pay", Operations: []string{"PayOrders"}, Rate: rate},
-			{Name: "acme", Credentials: []string{"acme"}, Rate: rate},
-		}})), func(s ratelimit.Subject) { e.counted = append(e.counted, s) }}
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{
+			{Name: "each", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 1e6, Burst: 1e6},
+			{Name: "pay", Operations: []string{"PayOrders"}, Rate: 1e6, Burst: 1e6},
+			{Name: "acme", Credentials: []string{"acme"}, Rate: 1e6, Burst: 1e6},
+		}}))
+		f.config.Limiter = watchedLimiter{f.config.Limiter, func(d *ratelimit.Demand) { e.counted = append(e.counted, d.Limits) }}
 		f.listener.Hosts = append(f.listener.Hosts, "intl.test")
 		for i, site := range catalog.Sites() {
 			for _, name := range explainCallers {
@@ -93,7 +94,7 @@ func (e *explained) compare(t *testing.T, listener, upstream, caller, text strin
 	r, w := readRequest(t, text), httptest.NewRecorder()
 	r.RemoteAddr = "127.0.0.1:4000"
 	ruling, err := e.plan.Explain(&gateway.Question{
-		Caller: caller, Listener: listener, Upstream: upstream, Method: r.Method, Target: r.RequestURI, Header: r.Header.Clone(), Body: []byte(body),
+		Caller: caller, HasKey: true, Listener: listener, Upstream: upstream, Method: r.Method, Target: r.RequestURI, Header: r.Header.Clone(), Body: []byte(body),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -109,12 +110,11 @@ func (e *explained) compare(t *testing.T, listener, upstream, caller, text strin
 		return
 	}
 	e.grants[decision.Grant] = true
-	limits := e.plan.Limits.Limits(ruling.Subject)
 	switch {
 	case met.status != 200 || !reflect.DeepEqual(decision, ruling.Decision):
 		t.Errorf("%s by %s at %s: answer %d %s by %+v, foreseen %+v", text, caller, listener, met.status, met.body, decision, ruling.Decision)
-	case !slices.Equal(e.counted, []ratelimit.Subject{ruling.Subject}) || !reflect.DeepEqual(limits, ruling.Limits) || len(limits) == 0:
-		t.Errorf("%s by %s at %s: counted as %+v by %+v, foreseen %+v by %+v", text, caller, listener, e.counted, limits, ruling.Subject, ruling.Limits)
+	case !reflect.DeepEqual(e.counted, [][]ratelimit.Limit{ruling.Limits}) || len(ruling.Limits) == 0:
+		t.Errorf("%s by %s at %s: counted by %+v, foreseen %+v", text, caller, listener, e.counted, ruling.Limits)
 	case !strings.Contains(e.signed, "Access="+upstreamKeyOf(ruling.Decision.Credential.Name)+","):
 		t.Errorf("%s by %s at %s: signed by %s, foreseen %s", text, caller, listener, e.signed, ruling.Decision.Credential.Name)
 	}

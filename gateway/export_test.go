@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"tollgate/audit/logfile"
+	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/grants"
 	"tollgate/signing"
@@ -51,3 +52,8 @@ func ReadFacts(o *catalog.Operation, path string, query signing.Query, body []by
 
 // ParsePath reads a path as calls do.
 func ParsePath(raw string) (string, error) { return parsePath(raw) }
+
+// CheckAuthorization refuses what is neither a signature nor, where that is possible, for an internal app.
+func CheckAuthorization(callers *caller.Registry, header http.Header, forApp bool) *Refusal {
+	return checkAuthorization(callers, header, forApp)
+}

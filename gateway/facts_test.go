@@ -196,7 +196,7 @@ func whole(t testing.TB, r logfile.Record) {
 // TestRefusedBeforeLimits: a call that will not be sent takes nothing of a quota.
 func TestRefusedBeforeLimits(t *testing.T) {
 	f := start(t, asPartner, func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.Rate{PerSecond: 0.001, Burst: 1}}}}))
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 0.001, Burst: 1}}}))
 	})
 	for range 3 {
 		f.send(t, transfer(`"777,779"`).unsigned()).wantCode(t, "TG.1008")

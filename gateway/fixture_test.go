@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -80,7 +79,7 @@ type fixture struct {
 }
 
 // waiting is how many calls wait for a rate limit.
-func (f *fixture) waiting() int { return f.plan.Limits.(*ratelimit.Limiter).Waiting() }
+func (f *fixture) waiting() int { return f.config.Limiter.(*ratelimit.Limiter).Waiting() }
 
 // adjustment changes a fixture before it starts.
 type adjustment func(*fixture)
@@ -158,13 +157,14 @@ func prepare(t testing.TB, settings ...adjustment) *fixture {
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{
 		Replay:  replay.New(1000),
-		Sources: must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: 1000, Burst: 100000}, Max: 100})),
+		Limiter: ratelimit.NewLimiter(),
+		Sources: must(ratelimit.NewSources(ratelimit.Unauthenticated{Rate: 1000, Burst: 100000, Sources: 100})),
 		Log:     f.log, MAC: mac.New(),
 		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
 		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
 	}
 	f.plan = gateway.Plan{
-		Callers: callers(t), Limits: must(ratelimit.New(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
+		Callers: callers(t), Limits: must(ratelimit.NewRules(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
 		Bounds: config.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: setting.Duration(patience), WriteTimeout: setting.Duration(patience),
@@ -179,7 +179,7 @@ func prepare(t testing.TB, settings ...adjustment) *fixture {
 	f.credentials = credentials(t, secret.String{})
 	for _, u := range f.upstream {
 		u.Scheme, u.Host, u.Timeout, u.Skew = "http", f.origin.listener.Addr().String(), patience, new(gateway.Skew)
-		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: u.Host}})
+		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: "http", Host: u.Host}}, nil)
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 	}
@@ -246,30 +246,48 @@ var (
 
 func callers(t testing.TB, more ...caller.Config) *caller.Registry {
 	t.Helper()
-	configs := append(more, caller.Config{Name: localCaller}, caller.Config{Name: certCaller, Certificates: []caller.Certificate{{URI: certURI}}})
+	configs := append(more, caller.Config{Name: localCaller}, caller.Config{Name: certCaller, Auth: []caller.Auth{{Certificate: &caller.CertificateName{URI: certURI}}}})
 	for name, sk := range callerSecrets {
-		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
+		configs = append(configs, withKey(name, sk))
 	}
-	return must(caller.NewRegistry(configs, signing.Known()))
+	return must(caller.NewRegistry(configs, signing.Known(), secretAsWritten))
+}
+
+// withKey is a caller with a virtual key.
+func withKey(name, value string) caller.Config {
+	return caller.Config{Name: name, Auth: []caller.Auth{{AccessKey: &caller.VirtualKey{ID: accessKeyOf(name), Secret: setting.Reference{Env: value}}}}}
+}
+
+// secretAsWritten takes what a reference says for the secret itself.
+func secretAsWritten(r setting.Reference) (secret.String, error) { return secret.New(r.Env), nil }
+
+func signer(facts credential.Facts, load func() (credential.Keys, error)) *credential.Credential {
+	return must(credential.New(credential.Config{Facts: facts}, credential.Options{Load: load}))
+}
+
+func factsOf(all map[string]*credential.Credential) (facts []*credential.Facts) {
+	for _, c := range all {
+		facts = append(facts, c.Facts())
+	}
+	return facts
 }
 
 func credentials(t testing.TB, token secret.String) map[string]*credential.Credential {
 	t.Helper()
 	made := map[string]*credential.Credential{}
 	for name, sk := range credentialSecrets {
-		c := credential.Config{Facts: credential.Facts{
+		c := credential.Facts{
 			Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount, Kinds: []catalog.Kind{catalog.KindDistributor},
-		}}
+		}
 		if strings.HasPrefix(name, "acme") {
 			c.Class, c.DomainID, c.Kinds = catalog.ClassCustomer, customerAccount, []catalog.Kind{catalog.KindEnterpriseMaster}
 		}
 		if strings.HasSuffix(name, "-intl") {
 			c.Upstream = "bss-intl"
 		}
-		c.Load = func() (credential.Keys, error) {
+		made[name] = signer(c, func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New(sk), SecurityToken: token}, nil
-		}
-		made[name] = must(credential.New(c))
+		})
 	}
 	return made
 }
@@ -278,28 +296,28 @@ func credentials(t testing.TB, token secret.String) map[string]*credential.Crede
 func usualGrants(c map[string]*credential.Credential) []grants.Grant {
 	all := []string{"*"}
 	return []grants.Grant{
-		{Caller: partnerCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Facts()},
-		{Caller: partnerCaller, Upstream: "bss-intl", Operations: all, Credential: c["partner-intl"].Facts()},
-		{Caller: customerCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Facts()},
-		{Caller: customerCaller, Upstream: "bss-intl", Operations: all, Credential: c["acme-intl"].Facts()},
-		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Facts()},
-		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Facts()},
-		{Caller: localCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Facts()},
-		{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo", "Look", "Peek"}, Credential: c["partner-main"].Facts()},
-		{Caller: certCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Facts()},
+		{Caller: partnerCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Name()},
+		{Caller: partnerCaller, Upstream: "bss-intl", Operations: all, Credential: c["partner-intl"].Name()},
+		{Caller: customerCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Name()},
+		{Caller: customerCaller, Upstream: "bss-intl", Operations: all, Credential: c["acme-intl"].Name()},
+		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Name()},
+		{Caller: bothCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Name()},
+		{Caller: localCaller, Upstream: "bss", Operations: all, Credential: c["acme"].Name()},
+		{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo", "Look", "Peek"}, Credential: c["partner-main"].Name()},
+		{Caller: certCaller, Upstream: "bss", Operations: all, Credential: c["partner-main"].Name()},
 		{Caller: localCaller, Upstream: "app", Operations: all},
 		{Caller: partnerCaller, Upstream: "app", Operations: all},
 	}
 }
 
-func (f *fixture) table(t testing.TB, given []grants.Grant) *grants.Table {
+func (f *fixture) table(t testing.TB, given []grants.Grant, more ...*credential.Facts) *grants.Table {
 	t.Helper()
 	upstreams := []grants.Upstream{
 		{Name: "bss", Signed: true, Operations: append(catalog.Operations("cn"), signedEndpoints...)},
 		{Name: "bss-intl", Signed: true, Operations: catalog.Operations("intl")},
 		{Name: "app", Operations: appEndpoints},
 	}
-	made, problems := grants.New(upstreams, given)
+	made, problems := grants.New(upstreams, append(factsOf(f.credentials), more...), given)
 	for _, p := range problems {
 		t.Fatal(p)
 	}

@@ -36,7 +36,7 @@ func FuzzCall(f *testing.F) {
 		sent = append(sent, wire.Bytes())
 		return &http.Response{StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), ContentLength: 2}, nil
 	}))
-	handler := fix.gateway.Handler("local")
+	handler := fix.gateway.Server("local").Handler
 	allowed := []string{
 		"Accept", "Accept-Encoding", "Authorization", "Content-Length", "Content-Type", "Host", "User-Agent", "X-Domain-Id", "X-Language", "X-Project", "X-Sdk-Date",
 	}

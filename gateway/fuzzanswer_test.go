@@ -46,7 +46,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		return response, nil
 	}))
-	handler := fix.gateway.Handler("local")
+	handler := fix.gateway.Server("local").Handler
 	f.Fuzz(func(t *testing.T, paying bool, text string) {
 		call := look()
 		if paying {
@@ -79,12 +79,9 @@ func withFastClock(f *fixture) {
 		clock = clock.Add(time.Hour)
 		return clock
 	}
-	f.credentials["acme"] = must(credential.New(credential.Config{
-		Facts: credential.Facts{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount},
-		Load: func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: "AK-1", SecretKey: secret.New("sk"), SecurityToken: secret.New(securityToken)}, nil
-		},
-	}))
+	f.credentials["acme"] = signer(credential.Facts{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount}, func() (credential.Keys, error) {
+		return credential.Keys{AccessKey: "AK-1", SecretKey: secret.New("sk"), SecurityToken: secret.New(securityToken)}, nil
+	})
 }
 
 func ok(body string) string {

@@ -17,8 +17,8 @@
 // ends with an outcome, whether or not its caller is still there.
 //
 // What is configured of calls is a [Plan], which does not change: a call follows the one that is published when it begins, from its
-// first step to its last. What is known of calls so far outlives plans. It stands in the [Gateway], or a plan points to it: the counts
-// of limits, the keys of credentials, the transports and clocks of upstreams. What steps 3, 4, 6 and 7 find in a message and a plan
+// first step to its last. What is known of calls so far outlives plans. It stands in the [Gateway], such as the counts of limits, or a plan
+// points to it: the keys of credentials, the transports and clocks of upstreams. What steps 3, 4, 6 and 7 find in a message and a plan
 // alone has no effects, and is the same for a call and for [Plan.Explain].
 package gateway
 
@@ -46,6 +46,15 @@ type Log interface {
 	Queue(r *logfile.Record) error
 }
 
+// Limiter counts calls by their rates: see [ratelimit.Limiter].
+type Limiter interface {
+	// Follow has calls counted as these rules say. Calls of the rules before may still come.
+	Follow(rules *ratelimit.Rules)
+	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
+	// context's.
+	Take(ctx context.Context, d *ratelimit.Demand) (ratelimit.Verdict, error)
+}
+
 // ReplayMemory remembers the signatures of calls that may change something: see [replay.Memory.Mark].
 type ReplayMemory interface {
 	// Mark returns an error that wraps [replay.ErrUnavailable] when the signatures so far cannot be looked up.
@@ -54,6 +63,7 @@ type ReplayMemory interface {
 
 // Config joins the parts of a gateway that outlive its plans. All members but MAC are required.
 type Config struct {
+	Limiter  Limiter
 	Sources  *ratelimit.Sources // limits failed authentication by source
 	Replay   ReplayMemory
 	Log      Log
@@ -87,18 +97,20 @@ func New(config Config, plan *Plan) *Gateway {
 	return g
 }
 
-// Publish makes a plan the one that calls follow from now on. Those under way go on by the one that they began with; only for what all
-// calls share the new bounds hold at once: a holder that has more than its new share keeps it, and gets no more until enough was released.
+// Publish makes a plan the one that calls follow from now on. Those under way go on by the one that they began with; only for what
+// calls share the new bounds and rates hold at once: a holder that has more than its new share keeps it, and gets no more until enough was
+// released.
 func (g *Gateway) Publish(plan *Plan) {
 	g.publishing.Lock()
 	defer g.publishing.Unlock()
 	g.ledger.share(plan.Bounds, plan.alone())
+	g.Limiter.Follow(plan.Limits)
 	g.plan.Store(plan)
 }
 
-// Handler serves the listener of this name, as the plan of each call has it, behind a server of [Gateway.Server]. One that the plan does
+// handler serves the listener of this name, as the plan of each call has it, behind a server of [Gateway.Server]. One that the plan does
 // not have serves nothing.
-func (g *Gateway) Handler(listener string) http.Handler {
+func (g *Gateway) handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)
 		g.inFlight.begin(c)

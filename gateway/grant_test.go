@@ -13,6 +13,7 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/internal/setting"
 )
 
 // Invariant 2: whoever calls, and whatever is called, an upstream never sees a signature by a credential of the wrong
@@ -114,13 +115,13 @@ func TestPartnerNamesCustomerInThePath(t *testing.T) {
 	for _, site := range catalog.Sites() {
 		for _, tt := range []struct {
 			name, caller, account string
-			granted               []string
+			granted               []setting.Account
 			code, key             string
 		}{
 			{"any", partnerCaller, "c-17", nil, "", "AK-partner-"},
-			{"one of those granted", partnerCaller, "c-17", []string{"c-17"}, "", "AK-partner-"},
-			{"another", partnerCaller, "c-18", []string{"c-17"}, "TG.3004", ""},
-			{"the partner itself", partnerCaller, partnerAccount, []string{"c-17"}, "TG.3004", ""},
+			{"one of those granted", partnerCaller, "c-17", []setting.Account{"c-17"}, "", "AK-partner-"},
+			{"another", partnerCaller, "c-18", []setting.Account{"c-17"}, "TG.3004", ""},
+			{"the partner itself", partnerCaller, partnerAccount, []setting.Account{"c-17"}, "TG.3004", ""},
 			{"a customer's own", customerCaller, customerAccount, nil, "", "AK-acme"},
 			{"another's, with a customer's key", customerCaller, "c-18", nil, "TG.3003", ""},
 		} {
@@ -129,7 +130,7 @@ func TestPartnerNamesCustomerInThePath(t *testing.T) {
 					f.listener.Hosts = append(f.listener.Hosts, "intl.test")
 					given := usualGrants(f.credentials)
 					for i := range given {
-						if given[i].Caller == partnerCaller && given[i].Credential != nil {
+						if given[i].Caller == partnerCaller && given[i].Credential != "" {
 							given[i].Customers = tt.granted
 						}
 					}
@@ -306,7 +307,7 @@ func TestCustomersOfAGrant(t *testing.T) {
 	f := start(t, func(f *fixture) {
 		f.plan.Grants = f.table(t, []grants.Grant{{
 			Caller: partnerCaller, Upstream: "bss", Operations: []string{"CreatePartnerCoupons"},
-			Credential: f.credentials["partner-main"].Facts(), Customers: []string{"c-17", "c-18"},
+			Credential: f.credentials["partner-main"].Name(), Customers: []setting.Account{"c-17", "c-18"},
 		}})
 	})
 	o := catalog.Find("cn", "CreatePartnerCoupons")
@@ -335,9 +336,9 @@ func TestGrantedCredentialMustBeThere(t *testing.T) {
 		return func(f *fixture) {
 			facts := *f.credentials["acme"].Facts()
 			change(&facts)
-			f.credentials["acme"] = must(credential.New(credential.Config{Facts: facts, Load: func() (credential.Keys, error) {
+			f.credentials["acme"] = signer(facts, func() (credential.Keys, error) {
 				return credential.Keys{AccessKey: "AK-acme", SecretKey: secretOf("acme")}, nil
-			}}))
+			})
 		}
 	}
 	for name, wrong := range map[string]adjustment{

@@ -36,7 +36,7 @@ func TestHTTP2HasNoConnectionFields(t *testing.T) {
 			r := readRequest(t, plain("GET", "/app/x", ""))
 			r.ProtoMajor, r.Header[c.name] = major, c.values
 			w := httptest.NewRecorder()
-			f.gateway.Handler("local").ServeHTTP(w, r)
+			f.gateway.Server("local").Handler.ServeHTTP(w, r)
 			good := c.good || major == 1
 			if good != (w.Code == http.StatusOK) || !good && !strings.Contains(w.Body.String(), "TG.1001") {
 				t.Errorf("HTTP/%d, %s: %q is answered %d %s", major, c.name, c.values, w.Code, w.Body)

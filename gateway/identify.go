@@ -55,8 +55,8 @@ func unidentified(failure *caller.Error) *Refusal {
 	return r
 }
 
-// CheckAuthorization refuses a header whose Authorization is neither a signature nor, where that is possible, for an internal app.
-func CheckAuthorization(callers *caller.Registry, header http.Header, forApp bool) *Refusal {
+// checkAuthorization refuses a header whose Authorization is neither a signature nor, where that is possible, for an internal app.
+func checkAuthorization(callers *caller.Registry, header http.Header, forApp bool) *Refusal {
 	values := header[signing.AuthorizationHeader]
 	if len(values) == 0 || forApp && callers.Schemes().ForApp(values) {
 		return nil

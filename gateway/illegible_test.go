@@ -79,14 +79,9 @@ func TestBroken401(t *testing.T) {
 // The keys are read again after a 401 without a code that can be read.
 func TestKeysAreReadAgainForAnIllegible401(t *testing.T) {
 	accessKey := "AK-OLD"
-	c := must(credential.New(credential.Config{
-		Facts: credential.Facts{
-			Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount, Kinds: []catalog.Kind{catalog.KindEnterpriseMaster},
-		},
-		Load: func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: accessKey, SecretKey: secret.New("sk-of-" + accessKey + "-0123456789")}, nil
-		},
-	}))
+	c := signer(credential.Facts{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount, Kinds: []catalog.Kind{catalog.KindEnterpriseMaster}}, func() (credential.Keys, error) {
+		return credential.Keys{AccessKey: accessKey, SecretKey: secret.New("sk-of-" + accessKey + "-0123456789")}, nil
+	})
 	f := start(t, fixed, func(f *fixture) { f.credentials["acme"] = c }, answering(coded(401, "br", "xxxx")))
 	f.send(t, look()).wantCode(t, "TG.6004")
 	accessKey = "AK-NEW"

@@ -26,12 +26,16 @@ func (c *call) intend() *Refusal {
 
 // unrecorded is a call whose intent did not become durable.
 func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
+	taken := intent.Seq != 0 // it may still reach the disk
+	if !taken {
+		c.connection.unrecorded(intent)
+	}
 	if errors.Is(err, audit.ErrCut) { // readFacts leaves room for all else that an intent holds
 		c.Logger.Error("intent cannot be recorded whole; the call is not sent", callFields(c)...)
 		return refusal(internalFault, "the call cannot be recorded whole, so it was not sent")
 	}
 	c.warn("intent was not made durable; the call is not sent", err.Error())
-	if taken := intent.Seq != 0; taken { // it may still reach the disk: say that nothing came of it
+	if taken { // say that nothing came of it
 		_ = c.Log.Queue(c.outcome(logfile.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"}))
 	}
 	return later(logUnavailable, "the call cannot be recorded now, so it was not sent")

@@ -11,7 +11,7 @@ import (
 // limit is step 7: within all rates, or after a short wait.
 func (c *call) limit() *Refusal {
 	var err error
-	c.verdict, err = c.Limits.Take(c.request.Context(), c.subject)
+	c.verdict, err = c.Limiter.Take(c.request.Context(), c.demand)
 	switch {
 	case errors.Is(err, ratelimit.ErrUnavailable):
 		return c.countsUnknown("the limits cannot be counted", err)

@@ -27,7 +27,7 @@ func (c *call) match() *Refusal {
 		return refused
 	}
 	if c.claim == nil { // else it is a signature, and verify's
-		return CheckAuthorization(c.Callers, c.request.Header, !c.upstream.Signed)
+		return checkAuthorization(c.Callers, c.request.Header, !c.upstream.Signed)
 	}
 	return nil
 }
@@ -75,17 +75,17 @@ func (r *Route) find(method, path string) (*catalog.Operation, catalog.Params, *
 	case path != "/" && strings.HasSuffix(path, "/"):
 		return nil, params, refusal(ambiguousPath, "the path ends in a slash: leave it out")
 	}
-	return nil, params, unmatched("no operation of this listener has this path", path, r)
+	return nil, params, unmatched("no operation of this listener has this path", method, path, r)
 }
 
-// unmatched refuses a path that no route has, with this detail, or for the methods of which some have it.
-func unmatched(detail, path string, routes ...*Route) *Refusal {
+// unmatched refuses a path that no route has, with this detail, or for the other methods for which some have it.
+func unmatched(detail, method, path string, routes ...*Route) *Refusal {
 	var methods []string
 	for _, r := range routes {
 		methods = append(methods, r.Router.Methods(path)...)
 	}
 	slices.Sort(methods)
-	if methods = slices.Compact(methods); len(methods) > 0 {
+	if methods = slices.Compact(methods); len(methods) > 0 && !slices.Contains(methods, method) {
 		detail = "this path is served for " + strings.Join(methods, ", ") + " only"
 	}
 	return &Refusal{Code: unknownOperation, Detail: detail}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tollgate/accept"
+	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/gateway"
 	"tollgate/tlspolicy"
@@ -93,6 +94,27 @@ func TestOfferAfterWhatIsNotRecorded(t *testing.T) {
 			t.Errorf("log:\n%s", s.log.text())
 		}
 	})
+}
+
+// The offer in an intent that the log refuses is in the refusal; that of an intent that may still be written is in no other record, which
+// would show a second connection.
+func TestOfferAfterAnIntentThatIsRefused(t *testing.T) {
+	for seq, inRefusal := range map[uint64]bool{0: true, 7: false} {
+		s := startTLS(t, func(f *fixture) {
+			f.log.intent = func(_ context.Context, r *logfile.Record) error {
+				r.Seq = seq
+				return audit.ErrUnavailable
+			}
+		})
+		client := s.client(t, false, must(s.ca.Client("", certURI)))
+		for range 2 {
+			do(t, client, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.6001")
+		}
+		records := s.log.of(logfile.KindRefusal)
+		if len(records) != 2 || (records[0].TLSIn.Offer != nil) != inRefusal || records[1].TLSIn.Offer != nil {
+			t.Errorf("taken as %d: log:\n%s", seq, s.log.text())
+		}
+	}
 }
 
 // However many streams of a connection begin at once, one record has the offer.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
@@ -274,7 +274,7 @@ func TestRecordsOfACall(t *testing.T) {
 // What cannot be reached was not sent, and the outcome says so.
 func TestUnreachableUpstreamIsNotSent(t *testing.T) {
 	f := start(t, fixed, func(f *fixture) {
-		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: "nobody"}, Socket: t.TempDir() + "/none.sock"})
+		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: "http", Host: "nobody", Socket: t.TempDir() + "/none.sock"}}, nil)
 		t.Cleanup(transport.Close)
 		f.upstream["bss"].Transport = transport
 	})

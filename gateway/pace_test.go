@@ -133,7 +133,7 @@ func TestPaceOfBodies(t *testing.T) {
 					body.parts = slices.Clone(tt.parts)
 					w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), body: body}
 					begun := time.Now()
-					f.gateway.Handler("local").ServeHTTP(w, pacedRequest("POST", "/change/x", body, announced))
+					f.gateway.Server("local").Handler.ServeHTTP(w, pacedRequest("POST", "/change/x", body, announced))
 					if took := time.Since(begun); took != tt.within {
 						t.Errorf("took %v, want %v", took, tt.within)
 					}
@@ -199,7 +199,7 @@ func TestPaceOfStreamedAnswers(t *testing.T) {
 			}), bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(time.Hour) }))
 			synctest.Test(t, func(t *testing.T) {
 				w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), each: tt.each, every: tt.every, body: new(pacedBody)}
-				aborted := serveAborting(f.gateway.Handler("local"), w, pacedRequest("GET", "/app/x", http.NoBody, 0))
+				aborted := serveAborting(f.gateway.Server("local").Handler, w, pacedRequest("GET", "/app/x", http.NoBody, 0))
 				if aborted == tt.taken || tt.taken != (w.Body.Len() == length) {
 					t.Errorf("broken off: %t, with %d bytes passed on", aborted, w.Body.Len())
 				}
@@ -236,7 +236,7 @@ func TestPaceIsThatOfTheNetwork(t *testing.T) {
 					return 5000 + tt.perSecond*int64(time.Since(begun)/time.Second), true // with what the connection carried before
 				}}, r)
 				w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), each: 64 << 10, every: time.Minute, body: new(pacedBody)}
-				if aborted := serveAborting(f.gateway.Handler("local"), w, r); aborted == tt.taken {
+				if aborted := serveAborting(f.gateway.Server("local").Handler, w, r); aborted == tt.taken {
 					t.Errorf("broken off: %t", aborted)
 				}
 				if took := time.Since(begun); !tt.taken && took > 11*time.Second {
@@ -256,7 +256,7 @@ func TestSlowUpstreamIsNotTheCallersPace(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: slow, ContentLength: -1, TransferEncoding: []string{"chunked"}, Request: r}, nil
 		})
 		w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), body: new(pacedBody)}
-		if aborted := serveAborting(f.gateway.Handler("local"), w, pacedRequest("GET", "/app/x", http.NoBody, 0)); aborted || w.Body.Len() != 100_100 {
+		if aborted := serveAborting(f.gateway.Server("local").Handler, w, pacedRequest("GET", "/app/x", http.NoBody, 0)); aborted || w.Body.Len() != 100_100 {
 			t.Errorf("broken off: %t, with %d bytes", aborted, w.Body.Len())
 		}
 	})

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"context"
 	"crypto/x509"
 	"fmt"
 	"maps"
@@ -25,7 +24,7 @@ type Plan struct {
 	Grants      *grants.Table
 	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
 	Listeners   map[string]*Listener              // by name
-	Limits      Limiter                           // its counts outlive the plan
+	Limits      *ratelimit.Rules                  // which calls are counted, and by what
 	Bounds      config.Bounds                     // of which all that is for calls must be positive
 	LogDeadline time.Duration                     // to make a record durable
 }
@@ -44,6 +43,7 @@ func (p *Plan) listener(name string) *Listener {
 // Question is a call that was not made, by a caller that is taken to be proven.
 type Question struct {
 	Caller   string
+	HasKey   bool   // the caller has an access key, so that it is known at every listener that has no fixed one
 	Listener string // empty: any that the caller can reach
 	Upstream string // empty: the only one that has the operation
 	Method   string
@@ -56,27 +56,23 @@ type Question struct {
 type Ruling struct {
 	Operation *catalog.Operation // nil: no operation is called
 	Upstream  *Upstream
-	Refusal   *Refusal        // nil: the call is allowed
-	Decision  grants.Decision // of an allowed call
-	Subject   ratelimit.Subject
+	Refusal   *Refusal          // nil: the call is allowed
+	Decision  grants.Decision   // of an allowed call
 	Limits    []ratelimit.Limit // that it is counted by
 }
 
-// ChoiceError says that two upstreams at least have what is called.
-type ChoiceError struct{ Upstream, Other string }
-
-func (e *ChoiceError) Error() string {
-	return fmt.Sprintf("upstreams %s and %s both have this path", e.Upstream, e.Other)
-}
-
-// Explain says what would become of a call, by the functions that calls go through. The error is a *[ChoiceError].
+// Explain says what would become of a call, by the functions that calls go through. The error says that two upstreams at least have what
+// is called.
 func (p *Plan) Explain(q *Question) (Ruling, error) {
+	if refused := checkMethod(q.Method); refused != nil {
+		return Ruling{Refusal: refused}, nil
+	}
 	ways, refused := p.find(q)
 	switch {
 	case refused != nil:
 		return Ruling{Refusal: refused}, nil
 	case len(ways) > 1:
-		return Ruling{}, &ChoiceError{ways[0].upstream.Name, ways[1].upstream.Name}
+		return Ruling{}, fmt.Errorf("upstreams %s and %s both have this path", ways[0].upstream.Name, ways[1].upstream.Name)
 	}
 	return p.explain(q, ways[0]), nil
 }
@@ -89,7 +85,12 @@ type way struct {
 
 func (p *Plan) explain(q *Question, w *way) Ruling {
 	r := Ruling{Operation: w.operation, Upstream: w.upstream}
-	if r.Refusal = CheckAuthorization(p.Callers, q.Header, w.known && !w.upstream.Signed); r.Refusal != nil {
+	if r.Refusal = checkAuthorization(p.Callers, q.Header, w.known && !w.upstream.Signed); r.Refusal != nil {
+		return r
+	}
+	if !w.known && !q.HasKey {
+		r.Refusal = refusal(noIdentity, "no listener of upstream %s can know caller %s: it is not the listener's, and has neither an access key "+
+			"nor a certificate that is asked for", w.upstream.Name, q.Caller)
 		return r
 	}
 	if r.Refusal = w.readHeader(q.Header, int64(len(q.Body))); r.Refusal != nil {
@@ -98,7 +99,7 @@ func (p *Plan) explain(q *Question, w *way) Ruling {
 	w.body = q.Body
 	var found ruling
 	if found, r.Refusal = p.rule(q.Caller, &w.asked, q.Header); r.Refusal == nil {
-		r.Decision, r.Subject, r.Limits = found.decision, found.subject, p.Limits.Limits(found.subject)
+		r.Decision, r.Limits = found.decision, found.demand.Limits
 	}
 	return r
 }
@@ -127,7 +128,7 @@ func (p *Plan) find(q *Question) (ways []*way, refused *Refusal) {
 		return nil, refused
 	}
 	decoded, _ := parsePath(path) // one that has two readings was refused
-	return nil, unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", decoded, routes...)
+	return nil, unmatched("no listener that the caller can reach serves this path; see: tollgate catalog", q.Method, decoded, routes...)
 }
 
 func addWay(ways []*way, w *way) []*way {
@@ -140,8 +141,8 @@ func addWay(ways []*way, w *way) []*way {
 	return append(ways, w)
 }
 
-// reached returns the listeners by which a call can come, ordered by name: the one that is asked for, if one is, and none where whoever
-// reaches it is another caller.
+// reached returns the listeners by which a call can come, ordered by name: the one that is asked for, if one is, and none whose fixed caller
+// is another one.
 func (p *Plan) reached(q *Question) (all []*Listener) {
 	for _, name := range slices.Sorted(maps.Keys(p.Listeners)) {
 		l := p.Listeners[name]
@@ -178,20 +179,11 @@ type Listener struct {
 	Name   string
 	Hosts  []string // accepted names, lower case, without port; empty: any
 	Local  bool     // on loopback: requests that a web page made are refused
-	Caller string   // whoever reaches this listener is this caller; empty: callers must prove themselves
+	Caller string   // who all calls that reach this listener are of; empty: callers must prove themselves
 	// Certificates says that callers can prove themselves by client certificates.
 	Certificates bool
 	Routes       []Route
-	// CheckClient tells whether a client certificate that was verified when its connection was made still counts, by its
+	// CheckClient reports whether a client certificate that was verified when its connection was made still counts, by its
 	// chains. It is asked at each request, so that a certificate that is revoked ends with its connections. Optional.
 	CheckClient func(chains [][]*x509.Certificate) error
-}
-
-// Limiter counts calls by their rates: see [ratelimit.Limiter.Take].
-type Limiter interface {
-	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
-	// context's.
-	Take(ctx context.Context, s ratelimit.Subject) (ratelimit.Verdict, error)
-	// Limits returns the limits that a call is counted by.
-	Limits(s ratelimit.Subject) []ratelimit.Limit
 }

@@ -20,6 +20,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/grants"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
@@ -28,12 +29,12 @@ import (
 // What is watched calls do, and then goes on.
 type watchedLimiter struct {
 	gateway.Limiter
-	do func(ratelimit.Subject)
+	do func(*ratelimit.Demand)
 }
 
-func (l watchedLimiter) Take(ctx context.Context, s ratelimit.Subject) (ratelimit.Verdict, error) {
-	l.do(s)
-	return l.Limiter.Take(ctx, s)
+func (l watchedLimiter) Take(ctx context.Context, d *ratelimit.Demand) (ratelimit.Verdict, error) {
+	l.do(d)
+	return l.Limiter.Take(ctx, d)
 }
 
 type watchedReplay struct {
@@ -59,9 +60,10 @@ func (b watchedBody) Read(p []byte) (int, error) {
 // nothing is a plan by which nothing can be called, and no time is given.
 func nothing(t testing.TB, shared config.Bounds) *gateway.Plan {
 	shared.HeldAnswer, shared.BodyTimeout, shared.WriteTimeout = 1, 1, 1
-	table, _ := grants.New(nil, nil)
+	table, _ := grants.New(nil, nil, nil)
 	return &gateway.Plan{
-		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known())), Grants: table, Limits: deaf{}, Bounds: shared, LogDeadline: 1,
+		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known(), nil)), Grants: table,
+		Limits: must(ratelimit.NewRules(ratelimit.Config{})), Bounds: shared, LogDeadline: 1,
 		Listeners: map[string]*gateway.Listener{"other": {Name: "other"}},
 	}
 }
@@ -80,7 +82,7 @@ func TestACallFollowsOnePlan(t *testing.T) {
 		},
 		"read": func(*fixture, func()) {}, // below
 		"limit": func(f *fixture, do func()) {
-			f.plan.Limits = watchedLimiter{f.plan.Limits, func(ratelimit.Subject) { do() }}
+			f.config.Limiter = watchedLimiter{f.config.Limiter, func(*ratelimit.Demand) { do() }}
 		},
 		"replay":  func(f *fixture, do func()) { f.config.Replay = watchedReplay{f.config.Replay, do} },
 		"intent":  func(f *fixture, do func()) { f.log.intent = inContext(do) },
@@ -103,7 +105,7 @@ func TestACallFollowsOnePlan(t *testing.T) {
 				r := readRequest(t, signedPay().text(t))
 				r.Body = io.NopCloser(watchedBody{r.Body, read})
 				w := httptest.NewRecorder()
-				f.gateway.Handler("local").ServeHTTP(w, r)
+				f.gateway.Server("local").Handler.ServeHTTP(w, r)
 				return w
 			}
 			read := func() {}
@@ -132,22 +134,17 @@ func watchedTransport(do func()) roundTrip {
 
 // planOf is a plan of which caller, credential and limits, and the upstream's host, have one name.
 func (f *fixture) planOf(t testing.TB, name string) *gateway.Plan {
-	c := must(credential.New(credential.Config{
-		Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: "p-" + name},
-		Load: func() (credential.Keys, error) {
-			return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
-		},
-	}))
-	limiter := watchedLimiter{f.plan.Limits, func(s ratelimit.Subject) {
-		if s.Caller != name || s.Credential != name {
-			t.Errorf("the limits of plan %s count a call of %s with %s", name, s.Caller, s.Credential)
-		}
-	}}
+	c := signer(credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner, DomainID: setting.Account("p-" + name)}, func() (credential.Keys, error) {
+		return credential.Keys{AccessKey: upstreamKeyOf(name), SecretKey: secret.New("SK-" + name + "-0123456789")}, nil
+	})
+	limits := must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{
+		Name: name, Per: []ratelimit.Dimension{ratelimit.ByCaller, ratelimit.ByCredential}, Rate: 1e6, Burst: 1e6,
+	}}}))
 	return &gateway.Plan{
-		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known())),
-		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Facts()}}),
+		Callers:     must(caller.NewRegistry([]caller.Config{{Name: name}, {Name: "other"}}, signing.Known(), nil)),
+		Grants:      f.table(t, []grants.Grant{{Caller: name, Upstream: "bss", Operations: []string{"Look"}, Credential: c.Name()}}, c.Facts()),
 		Credentials: map[string]*credential.Credential{name: c},
-		Limits:      limiter, Bounds: f.plan.Bounds, LogDeadline: f.plan.LogDeadline,
+		Limits:      limits, Bounds: f.plan.Bounds, LogDeadline: f.plan.LogDeadline,
 		Listeners: map[string]*gateway.Listener{"local": {Name: "local", Caller: name, Routes: f.routesTo(name+".test", 0)}},
 	}
 }
@@ -165,9 +162,20 @@ func (f *fixture) routesTo(host string, connections int) []gateway.Route {
 	return []gateway.Route{route}
 }
 
+// countedByOnePlan compares the limits that count a call with its caller and its credential, by their names.
+func countedByOnePlan(t testing.TB) adjustment {
+	return func(f *fixture) {
+		f.config.Limiter = watchedLimiter{f.config.Limiter, func(d *ratelimit.Demand) {
+			if of, plan := d.Subject, d.Limits[0].Name; of.Caller != plan || of.Credential != plan {
+				t.Errorf("the limits of plan %s count a call of %s with %s", plan, of.Caller, of.Credential)
+			}
+		}}
+	}
+}
+
 // TestPlansChangeUnderLoad: each call is decided by one plan as a whole, whichever, while others are published.
 func TestPlansChangeUnderLoad(t *testing.T) {
-	f := prepare(t, transport(func(r *http.Request) (*http.Response, error) {
+	f := prepare(t, countedByOnePlan(t), transport(func(r *http.Request) (*http.Response, error) {
 		body := r.Host + " " + strings.Fields(r.Header.Get("Authorization"))[1] + " " + r.Header.Get("X-Domain-Id")
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 	}))
@@ -181,7 +189,7 @@ func TestPlansChangeUnderLoad(t *testing.T) {
 			for i := n; i < len(answers); i += 4 {
 				f.gateway.Publish(plans[string("ab"[random.IntN(2)])])
 				answers[i] = httptest.NewRecorder()
-				f.gateway.Handler("local").ServeHTTP(answers[i], readRequest(t, plain("GET", fmt.Sprintf("/echo/%d", i), "")))
+				f.gateway.Server("local").Handler.ServeHTTP(answers[i], readRequest(t, plain("GET", fmt.Sprintf("/echo/%d", i), "")))
 			}
 		})
 	}

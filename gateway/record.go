@@ -30,7 +30,7 @@ func (c *call) record(kind logfile.Kind) *logfile.Record {
 	}
 	if c.signer != nil {
 		facts := c.signer.Facts()
-		r.Credential, r.Class, r.AccessKey, r.Account = facts.Name, facts.Class.String(), cmp.Or(c.accessKey, c.signer.AccessKey()), facts.DomainID
+		r.Credential, r.Class, r.AccessKey, r.Account = facts.Name, facts.Class.String(), cmp.Or(c.accessKey, c.signer.AccessKey()), string(facts.DomainID)
 	}
 	return r
 }

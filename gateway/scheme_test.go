@@ -89,22 +89,21 @@ func (k sumsKey) sum(r *signing.Request) string {
 func withSums(f *fixture) {
 	var configs []caller.Config
 	for name, sk := range callerSecrets {
-		configs = append(configs, caller.Config{Name: name, AccessKeys: []caller.AccessKey{{ID: accessKeyOf(name), Secret: secret.New(sk)}}})
+		configs = append(configs, withKey(name, sk))
 	}
 	configs = append(configs, caller.Config{Name: localCaller})
-	f.plan.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{})))
+	f.plan.Callers = must(caller.NewRegistry(configs, signing.NewSchemes(signing.SDK, sums{}), secretAsWritten))
 	f.credentials["partner-main"] = partnerBy(sums{})
 }
 
 // partnerBy is the partner's credential, which signs by a scheme and has a token.
 func partnerBy(scheme signing.Scheme) *credential.Credential {
-	return must(credential.New(credential.Config{
-		Facts:  credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount},
+	facts := credential.Facts{Name: "partner-main", Upstream: "bss", Class: catalog.ClassPartner, DomainID: partnerAccount}
+	return must(credential.New(credential.Config{Facts: facts}, credential.Options{
 		Scheme: scheme,
 		Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: "AK-sums", SecretKey: secretOf("partner-main"), SecurityToken: secret.New(securityToken)}, nil
-		},
-	}))
+		}}))
 }
 
 // summed is a call that is signed by sums.
@@ -226,7 +225,7 @@ func TestOwnedHeadersAreNotForwarded(t *testing.T) {
 		}
 		r.Router = must(catalog.NewRouter(all))
 		f.plan.Grants, _ = grants.New([]grants.Upstream{{Name: "bss", Signed: true, Operations: []*catalog.Operation{&o}}},
-			[]grants.Grant{{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo"}, Credential: f.credentials["partner-main"].Facts()}})
+			factsOf(f.credentials), []grants.Grant{{Caller: localCaller, Upstream: "bss", Operations: []string{"Echo"}, Credential: f.credentials["partner-main"].Name()}})
 	})
 	lines := []string{"X-Project: 7", "Sum-Tenant: " + partnerAccount}
 	for _, name := range owned {
@@ -268,7 +267,7 @@ func TestTokensOfAnotherSchemeAreHidden(t *testing.T) {
 
 // To an internal app goes what is no signature of any scheme.
 func TestAuthorizationOfAnotherSchemeIsNoApps(t *testing.T) {
-	callers := must(caller.NewRegistry([]caller.Config{{Name: localCaller}}, signing.NewSchemes(signing.SDK, sums{})))
+	callers := must(caller.NewRegistry([]caller.Config{{Name: localCaller}}, signing.NewSchemes(signing.SDK, sums{}), nil))
 	for value, code := range map[string]string{"Bearer x": "", "TEST-SUMS x": "TG.2002", "test-sums x": "TG.2003", "SDK-HMAC-SHA256 x": "TG.2002"} {
 		refusal := gateway.CheckAuthorization(callers, http.Header{"Authorization": {value}}, true)
 		if got := refusal != nil; got != (code != "") || got && refusal.Code.Number != code {

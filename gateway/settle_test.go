@@ -5,13 +5,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
@@ -86,7 +86,7 @@ func TestPaymentsAnsweredTwice(t *testing.T) {
 	for _, connections := range []int{100, 1} {
 		f := start(t, fixed)
 		u := f.upstream["bss"]
-		transport := upstream.New(upstream.Config{URL: &url.URL{Scheme: "http", Host: u.Host}, MaxConns: connections})
+		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: "http", Host: u.Host}, MaxConnections: connections}, nil)
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 		var delay atomic.Int64

@@ -11,6 +11,7 @@ import (
 	"tollgate/credential"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
 
@@ -22,11 +23,11 @@ func simulated(t *testing.T, sim *bsssim.Server) adjustment {
 		target := must(url.Parse(server.URL))
 		u := f.upstream["bss"]
 		u.Host = target.Host
-		transport := upstream.New(upstream.Config{URL: target})
+		transport := upstream.New(upstream.Config{URL: setting.Target{Scheme: target.Scheme, Host: target.Host}}, nil)
 		t.Cleanup(transport.Close)
 		u.Transport = transport
 		for _, a := range bsssim.DefaultAccounts() {
-			c := credential.Config{Facts: credential.Facts{Upstream: "bss", DomainID: a.DomainID}}
+			c := credential.Facts{Upstream: "bss", DomainID: setting.Account(a.DomainID)}
 			switch a.DomainID {
 			case "p-1":
 				c.Name, c.Class = "partner-main", catalog.ClassPartner
@@ -35,10 +36,9 @@ func simulated(t *testing.T, sim *bsssim.Server) adjustment {
 			default:
 				continue
 			}
-			c.Load = func() (credential.Keys, error) {
+			f.credentials[c.Name] = signer(c, func() (credential.Keys, error) {
 				return credential.Keys{AccessKey: a.AccessKey, SecretKey: secret.New(a.SecretKey), SecurityToken: secret.New(a.SecurityToken)}, nil
-			}
-			f.credentials[c.Name] = must(credential.New(c))
+			})
 		}
 	}
 }

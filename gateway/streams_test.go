@@ -71,7 +71,7 @@ func (c *onConnection) call(t testing.TB, text string, after time.Duration) {
 	r = r.WithContext(c.context)
 	c.group.Go(func() {
 		w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), body: &body.pacedBody}
-		c.f.gateway.Handler("local").ServeHTTP(w, r)
+		c.f.gateway.Server("local").Handler.ServeHTTP(w, r)
 		c.mutex.Lock()
 		defer c.mutex.Unlock()
 		c.codes[(&reply{w.Code, w.Header(), w.Body.String(), nil}).code()]++
@@ -178,7 +178,7 @@ func TestHeadersOfCertificateCallers(t *testing.T) {
 			r := readRequest(t, plain("GET", "/echo/x", "", large))
 			r = from(&accept.Connection{TLS: state, Remote: "192.0.2.1:4001"}, r)
 			w := httptest.NewRecorder()
-			f.gateway.Handler("local").ServeHTTP(w, r)
+			f.gateway.Server("local").Handler.ServeHTTP(w, r)
 			if got := (&reply{w.Code, w.Header(), w.Body.String(), nil}).code(); got != want {
 				t.Errorf("answer %d %s, want code %q", w.Code, w.Body, want)
 			}
@@ -195,7 +195,7 @@ func TestHeadersAreLetGoOf(t *testing.T) {
 			r := readRequest(t, plain("GET", "/app/"+strings.Repeat("p", 5<<10), "", "X-Large: "+strings.Repeat("x", 10<<10)))
 			r.ProtoMajor = 2
 			w := httptest.NewRecorder()
-			f.gateway.Handler("local").ServeHTTP(w, r)
+			f.gateway.Server("local").Handler.ServeHTTP(w, r)
 			if (w.Code == http.StatusServiceUnavailable) != (room == 1<<10) {
 				t.Errorf("answer %d", w.Code)
 			}
@@ -253,7 +253,7 @@ func TestRefusalsHoldNoRequest(t *testing.T) {
 	r := readRequest(t, plain("GET", "/nothing", "", "X-Large: "+strings.Repeat("x", 10<<10)))
 	r.ProtoMajor = 2
 	w := &watchedWriter{ResponseRecorder: httptest.NewRecorder(), request: r}
-	f.gateway.Handler("local").ServeHTTP(w, r)
+	f.gateway.Server("local").Handler.ServeHTTP(w, r)
 	if w.Code != http.StatusUnauthorized || w.held != 0 {
 		t.Errorf("answer %d, with %d headers held", w.Code, w.held)
 	}
@@ -273,11 +273,11 @@ func TestAnswersKeepNoConnection(t *testing.T) {
 			defer close(begun)
 			w := &stuckWriter{ResponseRecorder: httptest.NewRecorder()}
 			r := readRequest(t, call.text(t))
-			f.gateway.Handler("local").ServeHTTP(w, r)
+			f.gateway.Server("local").Handler.ServeHTTP(w, r)
 		}()
 		synctest.Wait() // its answer waits
 		w := httptest.NewRecorder()
-		f.gateway.Handler("local").ServeHTTP(w, readRequest(t, call.text(t)))
+		f.gateway.Server("local").Handler.ServeHTTP(w, readRequest(t, call.text(t)))
 		if sent != 2 || w.Code != 200 {
 			t.Errorf("%d calls were sent, answer %d %s", sent, w.Code, w.Body)
 		}

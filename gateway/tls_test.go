@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -330,7 +329,7 @@ func TestTLSTowardsTheUpstream(t *testing.T) {
 // rerouted is a transport whose upstream has a name that is not resolved here.
 func rerouted(t *testing.T, address string, config *tls.Config) http.RoundTripper {
 	t.Helper()
-	made := upstream.New(upstream.Config{URL: &url.URL{Scheme: "https", Host: address}, TLS: config})
+	made := upstream.New(upstream.Config{URL: setting.Target{Scheme: "https", Host: address}}, config)
 	t.Cleanup(made.Close)
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		r.URL.Host = address // the connection's address; Host, which is signed, stays

@@ -54,7 +54,7 @@ func onTrial(t *testing.T, test func(t *testing.T, f *fixture, p *provider, call
 	synctest.Test(t, func(t *testing.T) {
 		call := func() *reply {
 			w := httptest.NewRecorder()
-			f.gateway.Handler("local").ServeHTTP(w, readRequest(t, look()))
+			f.gateway.Server("local").Handler.ServeHTTP(w, readRequest(t, look()))
 			return &reply{w.Code, w.Header(), w.Body.String(), nil}
 		}
 		call() // what calls wait for is of this bubble from here on

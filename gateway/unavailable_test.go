@@ -19,7 +19,7 @@ type deaf struct {
 	gateway.Limiter
 }
 
-func (deaf) Take(context.Context, ratelimit.Subject) (ratelimit.Verdict, error) {
+func (deaf) Take(context.Context, *ratelimit.Demand) (ratelimit.Verdict, error) {
 	return ratelimit.Verdict{}, fmt.Errorf("10.0.0.7:6379: %w", ratelimit.ErrUnavailable)
 }
 
@@ -31,7 +31,7 @@ func (deaf) Mark(context.Context, replay.Key, time.Time, time.Time) error {
 // where these are kept.
 func TestCountsUnavailable(t *testing.T) {
 	for name, set := range map[string]adjustment{
-		"limits":     func(f *fixture) { f.plan.Limits = deaf{} },
+		"limits":     func(f *fixture) { f.config.Limiter = deaf{f.config.Replay, f.config.Limiter} },
 		"signatures": func(f *fixture) { f.config.Replay = deaf{} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -340,7 +340,7 @@ func TestDateRunsOutInTheQueue(t *testing.T) {
 // A refused call has not used its signature up.
 func TestRefusedCallsAreNotMarked(t *testing.T) {
 	f := start(t, func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "r", Rate: ratelimit.Rate{PerSecond: ratelimit.MinPerSecond, Burst: 1}}}}))
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "r", Rate: ratelimit.MinPerSecond, Burst: 1}}}))
 	})
 	if got := f.call(t, signed{caller: customerCaller, method: "GET", target: readTarget}); got.status != 200 {
 		t.Fatalf("answer %d", got.status)
@@ -354,7 +354,7 @@ func TestRefusedCallsAreNotMarked(t *testing.T) {
 // Only failed authentications count against an address, and those of no caller whose listener vouches for it.
 func TestFailedAuthenticationsAreLimitedByAddress(t *testing.T) {
 	few := func(f *fixture) {
-		f.config.Sources = must(ratelimit.NewSources(ratelimit.SourceConfig{Rate: ratelimit.Rate{PerSecond: ratelimit.MinPerSecond, Burst: 3}, Max: 10}))
+		f.config.Sources = must(ratelimit.NewSources(ratelimit.Unauthenticated{Rate: ratelimit.MinPerSecond, Burst: 3, Sources: 10}))
 	}
 	good := goodCall()
 	wrong := func(change func(*signed)) string {

@@ -24,7 +24,7 @@ import (
 func TestWhoseAccountIsOnRecord(t *testing.T) {
 	old := plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1"}`)
 	limited := func(f *fixture) {
-		f.plan.Limits = must(ratelimit.New(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: ratelimit.Rate{PerSecond: 0.001, Burst: 1}}}}))
+		f.plan.Limits = must(ratelimit.NewRules(ratelimit.Config{Rules: []ratelimit.Rule{{Name: "one", Per: []ratelimit.Dimension{ratelimit.ByCaller}, Rate: 0.001, Burst: 1}}}))
 	}
 	f := start(t, fixed, limited)
 	if got := f.send(t, old); got.status != 200 {
@@ -105,16 +105,11 @@ func TestAmountsOfReads(t *testing.T) {
 func TestRecordsNameTheKeyThatSigned(t *testing.T) {
 	var mu sync.Mutex
 	ak := "AK-OLD"
-	c := must(credential.New(credential.Config{
-		Facts: credential.Facts{
-			Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount, Kinds: []catalog.Kind{catalog.KindEnterpriseMaster},
-		},
-		Load: func() (credential.Keys, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return credential.Keys{AccessKey: ak, SecretKey: secret.New("sk-" + ak + "0123456789012345")}, nil
-		},
-	}))
+	c := signer(credential.Facts{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, DomainID: customerAccount, Kinds: []catalog.Kind{catalog.KindEnterpriseMaster}}, func() (credential.Keys, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return credential.Keys{AccessKey: ak, SecretKey: secret.New("sk-" + ak + "0123456789012345")}, nil
+	})
 	f := start(t, fixed, func(f *fixture) {
 		f.credentials["acme"] = c
 		reply := saying(okAnswer)

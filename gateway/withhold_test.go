@@ -28,7 +28,7 @@ func declaring(declarations ...catalog.Declaration) adjustment {
 			app.Operations = append(app.Operations, o)
 		}
 		route.Router = must(catalog.NewRouter(slices.Collect(maps.Keys(route.Upstreams))))
-		f.plan.Grants, _ = grants.New([]grants.Upstream{app}, []grants.Grant{{Caller: localCaller, Upstream: "app", Operations: []string{"*"}}})
+		f.plan.Grants, _ = grants.New([]grants.Upstream{app}, nil, []grants.Grant{{Caller: localCaller, Upstream: "app", Operations: []string{"*"}}})
 	}
 }
 

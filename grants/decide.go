@@ -9,6 +9,7 @@ import (
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/internal/setting"
 )
 
 // Call is what a decision looks at.
@@ -79,7 +80,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 			first = cmp.Or(first, why)
 		case chosen == nil:
 			chosen = r
-		case chosen.credential() != r.credential():
+		case chosen.Credential != r.Credential:
 			several = true
 		}
 	}
@@ -91,7 +92,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 	case several:
 		return Decision{}, ambiguous(call, rules)
 	}
-	return Decision{chosen.grant.Credential, chosen.index}, nil
+	return Decision{chosen.credential, chosen.index}, nil
 }
 
 // ofAccount returns the rules whose credential is of an account, also those that refuse the call: what is meant for one account is not
@@ -109,22 +110,14 @@ func ofAccount(rules []*rule, account string) []*rule {
 	return found
 }
 
-// credential is the name of the rule's credential; "" for an unsigned upstream.
-func (r *rule) credential() string {
-	if r.grant.Credential == nil {
-		return ""
-	}
-	return r.grant.Credential.Name
-}
-
 // isOf reports whether the rule's credential is known to be of an account.
 func (r *rule) isOf(account string) bool {
-	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID == account
+	return account != "" && r.credential != nil && string(r.credential.DomainID) == account
 }
 
 // contradicts reports whether the rule's credential is known to be of another account than the one that is named.
 func (r *rule) contradicts(account string) bool {
-	return account != "" && r.grant.Credential != nil && r.grant.Credential.DomainID != "" && !r.isOf(account)
+	return account != "" && r.credential != nil && r.credential.DomainID != "" && !r.isOf(account)
 }
 
 // candidates are the rules for the operation with the credential that the caller named.
@@ -145,7 +138,7 @@ func (p *Table) candidates(call *Call) ([]*rule, *Refusal) {
 func named(rules []*rule, call *Call) ([]*rule, *Refusal) {
 	var found []*rule
 	for _, r := range rules {
-		if r.credential() == call.Credential {
+		if r.Credential == call.Credential {
 			found = append(found, r)
 		}
 	}
@@ -167,7 +160,7 @@ func ambiguous(call *Call, rules []*rule) *Refusal {
 func credentialNames(rules []*rule) []string {
 	var names []string
 	for _, r := range rules {
-		if name := r.credential(); name != "" && !slices.Contains(names, name) {
+		if name := r.Credential; name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -196,24 +189,24 @@ func replacement(operation *catalog.Operation) string {
 // refusesCredential repeats at the call what New checked (the class), and compares the accounts in the path, which the
 // provider does not always check. One that is a customer's is left to refusesCustomers.
 func (r *rule) refusesCredential(call *Call) *Refusal {
-	c := r.grant.Credential
+	c := r.credential
 	if c == nil {
 		return nil
 	}
 	if err := c.Permits(call.Operation); err != nil {
 		return refuse(WrongClass, "%v", err)
 	}
-	if id := call.Param(catalog.DomainID); id != "" && id != c.DomainID && !r.domainIsCustomer {
+	if id := call.Param(catalog.DomainID); id != "" && id != string(c.DomainID) && !r.domainIsCustomer {
 		return refuse(WrongAccount, "the domain_id in the path is not the account of the credential")
 	}
-	if id := call.Param("partner_id"); id != "" && id != c.Partner() {
+	if id := call.Param("partner_id"); id != "" && id != string(c.Partner()) {
 		return refuse(WrongAccount, "the partner_id in the path is not the account of the credential")
 	}
 	return nil
 }
 
 func (r *rule) refusesCustomers(call *Call) *Refusal {
-	granted := r.grant.Customers
+	granted := r.Customers
 	if granted == nil {
 		return nil
 	}
@@ -225,7 +218,7 @@ func (r *rule) refusesCustomers(call *Call) *Refusal {
 		return refuse(CustomerNotGranted, "the grant is for some customers only: the call must name one (customer_id)")
 	}
 	for _, id := range slices.Concat(accounts.Customers, accounts.Partners) {
-		if !slices.Contains(granted, id) {
+		if !slices.Contains(granted, setting.Account(id)) {
 			return refuse(CustomerNotGranted, "the grant does not cover account %q", id)
 		}
 	}

@@ -5,17 +5,18 @@ import (
 	"testing"
 
 	"tollgate/bss"
+	"tollgate/internal/setting"
 )
 
 // FuzzDecide: whatever a caller puts into Tollgate-Credential, a path's account and its customers, what signs is the
 // credential that it named and was granted, for its own account and granted customers; a refusal does not repeat the name.
 func FuzzDecide(f *testing.F) {
 	fix := newFixture(f)
-	coupons := []string{"c-1", "c-2"}
+	coupons := []setting.Account{"c-1", "c-2"}
 	p := fix.table(f,
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.acme},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.other},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons"}, Credential: fix.partner, Customers: coupons},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.acme.Name},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"orderPay"}, Credential: fix.other.Name},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons"}, Credential: fix.partner.Name, Customers: coupons},
 	)
 	accounts := map[string]string{"acme": "d-1", "other": "d-2"}
 	f.Add("acme", "d-1", "c-1", "")
@@ -35,7 +36,7 @@ func FuzzDecide(f *testing.F) {
 		give := call(t, "bss", "cn", "CreatePartnerCoupons", nil, bss.Accounts{Customers: []string{customer, second}})
 		give.Credential = named
 		_, err := p.Decide(give)
-		want := slices.Contains(coupons, customer) && slices.Contains(coupons, second) && (named == "" || named == "partner-main")
+		want := slices.Contains(coupons, setting.Account(customer)) && slices.Contains(coupons, setting.Account(second)) && (named == "" || named == "partner-main")
 		if (err == nil) != want {
 			t.Errorf("named %q for %q and %q: %v", named, customer, second, err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/internal/setting"
 )
 
 // Upstream is what the table knows of an upstream.
@@ -24,20 +25,22 @@ type Upstream struct {
 	ForbidDeprecated bool // deprecated operations are refused
 }
 
-// Grant lets a caller call operations of one upstream, with one credential where the upstream is signed.
+// Grant is one entry of a caller's `grants`: it lets the caller call operations of one upstream, with one credential where the upstream
+// is signed. The configuration fills in the upstream where the file leaves it out.
 type Grant struct {
-	Caller   string
-	Upstream string
-	// Operations are names ("PayOrders") or patterns ("effect:read", "site:cn", "*" for all). A pattern covers only
-	// what the credential may sign.
-	Operations []string
-	// Credential is nil for an unsigned upstream.
-	Credential *credential.Facts
-	// Customers, if not nil, are the account ids that a call must name, and the only ones that it may: an empty list
-	// covers no call. Nil means all.
-	Customers []string
-	// ClassConfirmed admits named operations whose class no source states.
-	ClassConfirmed bool
+	Caller string `yaml:"-"`
+	// Operation names, or patterns: `effect:read`, `effect:write`, `effect:spend`, `site:cn`, `site:intl`, `"*"`. A
+	// pattern covers what the credential may sign; a name that it may not sign is an error.
+	Operations []string `yaml:"operations" need:"yes"`
+	// The credential that signs these calls. For signed upstreams.
+	Credential string `yaml:"credential"`
+	// The upstream. It follows from the credential; without one it may be left out when the file has only one unsigned upstream.
+	Upstream string `yaml:"upstream"`
+	// Account ids: a call must name one (`customer_id` and the like, `{domain_id}` of `queryOrderDetail`), and may name no other. Left
+	// out: all.
+	Customers []setting.Account `yaml:"customers"`
+	// Needed for the operations of which no source says which class may call them, once you know.
+	ClassConfirmed bool `yaml:"class_confirmed"`
 }
 
 // Problem is a grant that cannot be honoured.
@@ -71,23 +74,35 @@ type target struct{ upstream, operation string }
 
 type key struct{ caller, upstream, operation string }
 
+// grant is a Grant with what its names lead to.
+type grant struct {
+	*Grant
+	index      int
+	upstream   *Upstream
+	credential *credential.Facts // nil for an unsigned upstream
+}
+
 // rule is one grant as it applies to one operation.
 type rule struct {
-	index     int // of the grant
-	grant     *Grant
+	*grant
 	forbidden bool // deprecated, and the upstream forbids that
 	// domainIsCustomer: {domain_id} in the path is a customer of the partner, and not the account of the credential.
 	domainIsCustomer bool
 }
 
-// New checks the grants. The problems are all that were found; with any, the table is nil.
-func New(upstreams []Upstream, grants []Grant) (*Table, []Problem) {
+// New checks the grants, which name some of the upstreams and credentials. The problems are all that were found; with any, the table is
+// nil.
+func New(upstreams []Upstream, credentials []*credential.Facts, grants []Grant) (*Table, []Problem) {
 	b := builder{
-		table:     &Table{rules: map[key][]*rule{}, leftOut: map[key]string{}, covered: map[target]bool{}},
-		upstreams: map[string]*Upstream{},
+		table:       &Table{rules: map[key][]*rule{}, leftOut: map[key]string{}, covered: map[target]bool{}},
+		upstreams:   map[string]*Upstream{},
+		credentials: map[string]*credential.Facts{},
 	}
 	for i := range upstreams {
 		b.upstreams[upstreams[i].Name] = &upstreams[i]
+	}
+	for _, c := range credentials {
+		b.credentials[c.Name] = c
 	}
 	for i := range grants {
 		b.add(i, &grants[i])
@@ -110,45 +125,48 @@ func (p *Table) Covers(upstream, operation string) bool {
 type place struct{ grant, selector int }
 
 type builder struct {
-	table     *Table
-	upstreams map[string]*Upstream
-	problems  []Problem
+	table       *Table
+	upstreams   map[string]*Upstream
+	credentials map[string]*credential.Facts
+	problems    []Problem
 }
 
 func (b *builder) problem(at place, nearest []string, format string, args ...any) {
 	b.problems = append(b.problems, Problem{at.grant, at.selector, fmt.Sprintf(format, args...), nearest})
 }
 
-func (b *builder) add(index int, grant *Grant) {
-	upstream := b.upstreams[grant.Upstream]
+func (b *builder) add(index int, given *Grant) {
+	g := &grant{given, index, b.upstreams[given.Upstream], b.credentials[given.Credential]}
+	at := place{index, -1}
 	switch {
-	case upstream == nil:
-		b.problem(place{index, -1}, nil, "unknown upstream %q", grant.Upstream)
-	case upstream.Signed && grant.Credential == nil:
-		b.problem(place{index, -1}, nil, "upstream %s is signed: the grant needs a credential", upstream.Name)
-	case !upstream.Signed && grant.Credential != nil:
-		b.problem(place{index, -1}, nil, "upstream %s is not signed: the grant takes no credential", upstream.Name)
-	case grant.Credential != nil && grant.Credential.Upstream != upstream.Name:
-		b.problem(place{index, -1}, nil, "credential %s belongs to upstream %s, not to %s",
-			grant.Credential.Name, grant.Credential.Upstream, upstream.Name)
-	case len(grant.Operations) == 0:
-		b.problem(place{index, -1}, nil, "the grant names no operations")
+	case g.upstream == nil:
+		b.problem(at, nil, "unknown upstream %q", g.Upstream)
+	case g.upstream.Signed && g.Credential == "":
+		b.problem(at, nil, "upstream %s is signed: the grant needs a credential", g.Upstream)
+	case !g.upstream.Signed && g.Credential != "":
+		b.problem(at, nil, "upstream %s is not signed: the grant takes no credential", g.Upstream)
+	case g.upstream.Signed && g.credential == nil:
+		b.problem(at, nil, "unknown credential %q", g.Credential)
+	case g.upstream.Signed && g.credential.Upstream != g.Upstream:
+		b.problem(at, nil, "credential %s belongs to upstream %s, not to %s", g.Credential, g.credential.Upstream, g.Upstream)
+	case len(g.Operations) == 0:
+		b.problem(at, nil, "the grant names no operations")
 	default:
-		for i, selector := range grant.Operations {
-			b.addSelector(place{index, i}, selector, grant, upstream)
+		for i, selector := range g.Operations {
+			b.addSelector(place{index, i}, selector, g)
 		}
 	}
 }
 
-func (b *builder) addSelector(at place, selector string, grant *Grant, upstream *Upstream) {
+func (b *builder) addSelector(at place, selector string, g *grant) {
 	matches, err := parsePattern(selector)
 	switch {
 	case err != nil:
 		b.problem(at, nil, "%v", err)
 	case matches != nil:
-		b.addPattern(at, selector, matches, grant, upstream)
+		b.addPattern(at, selector, matches, g)
 	default:
-		b.addNamed(at, selector, grant, upstream)
+		b.addNamed(at, selector, g)
 	}
 }
 
@@ -174,14 +192,14 @@ func parsePattern(selector string) (func(*catalog.Operation) bool, error) {
 	return nil, fmt.Errorf("unknown pattern %q: use effect:read, effect:write, effect:spend, site:NAME or *", selector)
 }
 
-func (b *builder) addPattern(at place, selector string, matches func(*catalog.Operation) bool, grant *Grant, upstream *Upstream) {
+func (b *builder) addPattern(at place, selector string, matches func(*catalog.Operation) bool, g *grant) {
 	coverage := Coverage{Grant: at.grant, Selector: selector}
-	for _, operation := range upstream.Operations {
+	for _, operation := range g.upstream.Operations {
 		if !matches(operation) {
 			continue
 		}
-		if why := b.tryAdd(at, operation, grant, upstream, false); why != "" {
-			b.table.leftOut[key{grant.Caller, upstream.Name, operation.Name}] = why
+		if why := b.tryAdd(operation, g, false); why != "" {
+			b.table.leftOut[key{g.Caller, g.Upstream, operation.Name}] = why
 			coverage.LeftOut++
 			continue
 		}
@@ -191,52 +209,52 @@ func (b *builder) addPattern(at place, selector string, matches func(*catalog.Op
 		}
 	}
 	if coverage.Covers == 0 {
-		b.problem(at, nil, "%s covers no operation that %s", selector, grantee(grant, upstream))
+		b.problem(at, nil, "%s covers no operation that %s", selector, g.grantee())
 	}
 	b.table.coverage = append(b.table.coverage, coverage)
 }
 
-func grantee(grant *Grant, upstream *Upstream) string {
-	if grant.Credential == nil {
-		return "upstream " + upstream.Name + " has"
+func (g *grant) grantee() string {
+	if g.credential == nil {
+		return "upstream " + g.Upstream + " has"
 	}
-	return "credential " + grant.Credential.Name + " may sign"
+	return "credential " + g.Credential + " may sign"
 }
 
-func (b *builder) addNamed(at place, name string, grant *Grant, upstream *Upstream) {
-	found := slices.IndexFunc(upstream.Operations, func(o *catalog.Operation) bool { return o.Name == name })
+func (b *builder) addNamed(at place, name string, g *grant) {
+	found := slices.IndexFunc(g.upstream.Operations, func(o *catalog.Operation) bool { return o.Name == name })
 	if found < 0 {
-		b.problem(at, nearestNames(name, upstream.Operations), "upstream %s has no operation %q", upstream.Name, name)
+		b.problem(at, nearestNames(name, g.upstream.Operations), "upstream %s has no operation %q", g.Upstream, name)
 		return
 	}
-	if why := b.tryAdd(at, upstream.Operations[found], grant, upstream, true); why != "" {
+	if why := b.tryAdd(g.upstream.Operations[found], g, true); why != "" {
 		b.problem(at, nil, "%s", why)
 	}
 }
 
 // tryAdd adds a rule for the operation, or says why the grant cannot cover it.
-func (b *builder) tryAdd(at place, operation *catalog.Operation, grant *Grant, upstream *Upstream, named bool) string {
-	r := &rule{index: at.grant, grant: grant, forbidden: operation.Deprecated && upstream.ForbidDeprecated}
-	if grant.Credential != nil {
-		if err := grant.Credential.Permits(operation); err != nil {
+func (b *builder) tryAdd(operation *catalog.Operation, g *grant, named bool) string {
+	r := &rule{grant: g, forbidden: operation.Deprecated && g.upstream.ForbidDeprecated}
+	if g.credential != nil {
+		if err := g.credential.Permits(operation); err != nil {
 			return err.Error()
 		}
-		r.domainIsCustomer = domainIsCustomer(operation, grant.Credential)
-		if why := accountMissing(operation, grant.Credential); why != "" {
+		r.domainIsCustomer = domainIsCustomer(operation, g.credential)
+		if why := accountMissing(operation, g.credential); why != "" {
 			return why
 		}
 	}
-	if grant.Customers != nil && !namesAccounts(operation) {
+	if g.Customers != nil && !namesAccounts(operation) {
 		return fmt.Sprintf("%s names no customer, so a grant for some customers cannot cover it", operation.Name)
 	}
-	if operation.Class == catalog.ClassUnknown && (!named || !grant.ClassConfirmed) {
+	if operation.Class == catalog.ClassUnknown && (!named || !g.ClassConfirmed) {
 		return fmt.Sprintf("no source says which credential class %s takes: "+
 			"name it in a grant of its own with class_confirmed: true when you know", operation.Name)
 	}
-	k := key{grant.Caller, upstream.Name, operation.Name}
-	if !slices.ContainsFunc(b.table.rules[k], func(have *rule) bool { return have.grant == grant }) {
+	k := key{g.Caller, g.Upstream, operation.Name}
+	if !slices.ContainsFunc(b.table.rules[k], func(have *rule) bool { return have.grant == g }) {
 		b.table.rules[k] = append(b.table.rules[k], r)
-		b.table.covered[target{upstream.Name, operation.Name}] = true
+		b.table.covered[target{g.Upstream, operation.Name}] = true
 	}
 	return ""
 }
@@ -257,7 +275,7 @@ func domainIsCustomer(operation *catalog.Operation, c *credential.Facts) bool {
 
 // accountMissing says which account id the credential lacks for the operation's path.
 func accountMissing(operation *catalog.Operation, c *credential.Facts) string {
-	for name, account := range map[string]string{catalog.DomainID: c.DomainID, "partner_id": c.Partner()} {
+	for name, account := range map[string]setting.Account{catalog.DomainID: c.DomainID, "partner_id": c.Partner()} {
 		if name == catalog.DomainID && domainIsCustomer(operation, c) {
 			continue
 		}

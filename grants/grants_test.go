@@ -9,11 +9,13 @@ import (
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/internal/setting"
 )
 
 // fixture is one signed and one unsigned upstream with three credentials.
 type fixture struct {
 	upstreams                  []Upstream
+	more                       []*credential.Facts
 	partner, distributor, acme *credential.Facts
 	other                      *credential.Facts
 }
@@ -37,13 +39,17 @@ func newFixture(t testing.TB) fixture {
 	}
 }
 
-func newCredential(name, upstream string, class catalog.Class, domain string, kinds ...catalog.Kind) *credential.Facts {
+func newCredential(name, upstream string, class catalog.Class, domain setting.Account, kinds ...catalog.Kind) *credential.Facts {
 	return &credential.Facts{Name: name, Upstream: upstream, Class: class, DomainID: domain, Kinds: kinds}
+}
+
+func (f fixture) credentials() []*credential.Facts {
+	return append([]*credential.Facts{f.partner, f.distributor, f.acme, f.other}, f.more...)
 }
 
 func (f fixture) table(t testing.TB, grants ...Grant) *Table {
 	t.Helper()
-	p, problems := New(f.upstreams, grants)
+	p, problems := New(f.upstreams, f.credentials(), grants)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -71,32 +77,34 @@ func reasonOf(err error) Reason {
 func TestProblems(t *testing.T) {
 	f := newFixture(t)
 	noAccount := newCredential("bare", "bss", catalog.ClassCustomer, "")
+	f.more = append(f.more, noAccount)
 	for name, c := range map[string]struct {
 		grant   Grant
 		message string
 	}{
-		"wrong class named":   {Grant{Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.partner}, "customer credentials only"},
-		"wrong kind named":    {Grant{Upstream: "bss", Operations: []string{"ListIndirectPartners"}, Credential: f.partner}, "distributor"},
-		"unknown name":        {Grant{Upstream: "bss", Operations: []string{"PayOrder"}, Credential: f.acme}, "no operation \"PayOrder\""},
-		"unknown pattern":     {Grant{Upstream: "bss", Operations: []string{"efect:read"}, Credential: f.acme}, "unknown pattern"},
-		"unknown effect":      {Grant{Upstream: "bss", Operations: []string{"effect:reed"}, Credential: f.acme}, "reed"},
-		"unknown site":        {Grant{Upstream: "bss", Operations: []string{"site:eu"}, Credential: f.acme}, "unknown site"},
-		"empty pattern":       {Grant{Upstream: "bss", Operations: []string{"site:intl"}, Credential: f.acme}, "covers no operation"},
-		"unknown class":       {Grant{Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme}, "class_confirmed"},
-		"account missing":     {Grant{Upstream: "bss", Operations: []string{"orderPay"}, Credential: noAccount}, "has no domain_id"},
-		"no customers named":  {Grant{Upstream: "bss", Operations: []string{"ReclaimPartnerCoupons"}, Credential: f.partner, Customers: []string{"c-1"}}, "names no customer"},
+		"wrong class named":   {Grant{Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.partner.Name}, "customer credentials only"},
+		"wrong kind named":    {Grant{Upstream: "bss", Operations: []string{"ListIndirectPartners"}, Credential: f.partner.Name}, "distributor"},
+		"unknown name":        {Grant{Upstream: "bss", Operations: []string{"PayOrder"}, Credential: f.acme.Name}, "no operation \"PayOrder\""},
+		"unknown pattern":     {Grant{Upstream: "bss", Operations: []string{"efect:read"}, Credential: f.acme.Name}, "unknown pattern"},
+		"unknown effect":      {Grant{Upstream: "bss", Operations: []string{"effect:reed"}, Credential: f.acme.Name}, "reed"},
+		"unknown site":        {Grant{Upstream: "bss", Operations: []string{"site:eu"}, Credential: f.acme.Name}, "unknown site"},
+		"empty pattern":       {Grant{Upstream: "bss", Operations: []string{"site:intl"}, Credential: f.acme.Name}, "covers no operation"},
+		"unknown class":       {Grant{Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme.Name}, "class_confirmed"},
+		"account missing":     {Grant{Upstream: "bss", Operations: []string{"orderPay"}, Credential: noAccount.Name}, "has no domain_id"},
+		"no customers named":  {Grant{Upstream: "bss", Operations: []string{"ReclaimPartnerCoupons"}, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "names no customer"},
 		"no credential":       {Grant{Upstream: "bss", Operations: []string{"PayOrders"}}, "needs a credential"},
-		"credential unneeded": {Grant{Upstream: "app", Operations: []string{"Ledger"}, Credential: f.acme}, "takes no credential"},
-		"foreign credential":  {Grant{Upstream: "strict", Operations: []string{"PayOrders"}, Credential: f.acme}, "belongs to upstream bss"},
-		"unknown upstream":    {Grant{Upstream: "bs", Operations: []string{"PayOrders"}, Credential: f.acme}, "unknown upstream"},
-		"nothing":             {Grant{Upstream: "bss", Credential: f.acme}, "names no operations"},
+		"credential unneeded": {Grant{Upstream: "app", Operations: []string{"Ledger"}, Credential: f.acme.Name}, "takes no credential"},
+		"foreign credential":  {Grant{Upstream: "strict", Operations: []string{"PayOrders"}, Credential: f.acme.Name}, "belongs to upstream bss"},
+		"unknown credential":  {Grant{Upstream: "bss", Operations: []string{"PayOrders"}, Credential: "acm"}, "unknown credential"},
+		"unknown upstream":    {Grant{Upstream: "bs", Operations: []string{"PayOrders"}, Credential: f.acme.Name}, "unknown upstream"},
+		"nothing":             {Grant{Upstream: "bss", Credential: f.acme.Name}, "names no operations"},
 	} {
-		p, problems := New(f.upstreams, []Grant{c.grant})
+		p, problems := New(f.upstreams, f.credentials(), []Grant{c.grant})
 		if p != nil || len(problems) != 1 || !strings.Contains(problems[0].Message, c.message) {
 			t.Errorf("%s: table %v, problems %v, want one with %q", name, p != nil, problems, c.message)
 		}
 	}
-	_, problems := New(f.upstreams, []Grant{{Upstream: "bss", Operations: []string{"PayOrder"}, Credential: f.acme}})
+	_, problems := New(f.upstreams, f.credentials(), []Grant{{Upstream: "bss", Operations: []string{"PayOrder"}, Credential: f.acme.Name}})
 	if !slices.Contains(problems[0].Nearest, "PayOrders") {
 		t.Errorf("nearest names %v", problems[0].Nearest)
 	}
@@ -105,7 +113,7 @@ func TestProblems(t *testing.T) {
 // TestPatternsCoverOnlyTheClass: a pattern never lets a credential sign for the other class.
 func TestPatternsCoverOnlyTheClass(t *testing.T) {
 	f := newFixture(t)
-	p := f.table(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"*"}, Credential: f.partner})
+	p := f.table(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"*"}, Credential: f.partner.Name})
 	for _, operation := range catalog.Operations("cn") {
 		decision, err := p.Decide(&Call{Caller: "app", Upstream: "bss", Operation: operation,
 			Param: func(name string) string {
@@ -131,13 +139,13 @@ func TestPatternsCoverOnlyTheClass(t *testing.T) {
 func TestDecide(t *testing.T) {
 	f := newFixture(t)
 	p := f.table(t,
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "CreatePartnerCoupons"}, Credential: f.partner},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders", "orderPay", "ListCustomerOrders"}, Credential: f.acme},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.acme},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme, ClassConfirmed: true},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.acme},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.other},
-		Grant{Caller: "else", Upstream: "bss", Operations: []string{"RenewalResources"}, Credential: f.acme},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "CreatePartnerCoupons"}, Credential: f.partner.Name},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders", "orderPay", "ListCustomerOrders"}, Credential: f.acme.Name},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.acme.Name},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"oldResourceDaily"}, Credential: f.acme.Name, ClassConfirmed: true},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.acme.Name},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CancelCustomerOrder", "orderActions"}, Credential: f.other.Name},
+		Grant{Caller: "else", Upstream: "bss", Operations: []string{"RenewalResources"}, Credential: f.acme.Name},
 	)
 	domain := func(id string) map[string]string { return map[string]string{"domain_id": id} }
 	for _, c := range []struct {
@@ -179,9 +187,9 @@ func TestDecide(t *testing.T) {
 func TestCustomers(t *testing.T) {
 	f := newFixture(t)
 	p := f.table(t,
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons", "ListSubCustomerBillDetail"}, Credential: f.partner, Customers: []string{"c-1", "c-2", "r-1"}},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"UpdateIndirectPartnerAccount"}, Credential: f.distributor, Customers: []string{"r-1"}},
-		Grant{Caller: "app", Upstream: "bss", Operations: []string{"ReclaimToPartnerAccount"}, Credential: f.partner, Customers: []string{}},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons", "ListSubCustomerBillDetail"}, Credential: f.partner.Name, Customers: []setting.Account{"c-1", "c-2", "r-1"}},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"UpdateIndirectPartnerAccount"}, Credential: f.distributor.Name, Customers: []setting.Account{"r-1"}},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"ReclaimToPartnerAccount"}, Credential: f.partner.Name, Customers: []setting.Account{}},
 	)
 	for _, c := range []struct {
 		operation string
@@ -214,6 +222,7 @@ func TestCustomers(t *testing.T) {
 func TestCustomerInThePath(t *testing.T) {
 	f := newFixture(t)
 	bare := newCredential("bare", "bss", catalog.ClassPartner, "")
+	f.more = append(f.more, bare)
 	order := []string{"queryOrderDetail"}
 	for _, c := range []struct {
 		name      string
@@ -222,17 +231,17 @@ func TestCustomerInThePath(t *testing.T) {
 		domain    string
 		want      Reason
 	}{
-		{"customer's own", Grant{Operations: order, Credential: f.acme}, "queryOrderDetail", "d-1", ""},
-		{"another's, with a customer's key", Grant{Operations: order, Credential: f.acme}, "queryOrderDetail", "d-2", WrongAccount},
-		{"partner, any", Grant{Operations: order, Credential: f.partner}, "queryOrderDetail", "c-7", ""},
-		{"partner without an account", Grant{Operations: order, Credential: bare}, "queryOrderDetail", "c-7", ""},
-		{"partner, listed", Grant{Operations: order, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "c-1", ""},
-		{"partner, not listed", Grant{Operations: order, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "c-7", CustomerNotGranted},
-		{"partner itself, not listed", Grant{Operations: order, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "p-1", CustomerNotGranted},
-		{"partner, a list of nobody", Grant{Operations: order, Credential: f.partner, Customers: []string{}}, "queryOrderDetail", "c-1", CustomerNotGranted},
-		{"partner, by pattern", Grant{Operations: []string{"effect:read"}, Credential: f.partner, Customers: []string{"c-1"}}, "queryOrderDetail", "c-1", ""},
-		{"customer, not listed", Grant{Operations: order, Credential: f.acme, Customers: []string{"c-1"}}, "queryOrderDetail", "d-1", CustomerNotGranted},
-		{"another v1 read of partners", Grant{Operations: []string{"queryRefundOrder"}, Credential: f.partner}, "queryRefundOrder", "c-7", WrongAccount},
+		{"customer's own", Grant{Operations: order, Credential: f.acme.Name}, "queryOrderDetail", "d-1", ""},
+		{"another's, with a customer's key", Grant{Operations: order, Credential: f.acme.Name}, "queryOrderDetail", "d-2", WrongAccount},
+		{"partner, any", Grant{Operations: order, Credential: f.partner.Name}, "queryOrderDetail", "c-7", ""},
+		{"partner without an account", Grant{Operations: order, Credential: bare.Name}, "queryOrderDetail", "c-7", ""},
+		{"partner, listed", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "c-1", ""},
+		{"partner, not listed", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "c-7", CustomerNotGranted},
+		{"partner itself, not listed", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "p-1", CustomerNotGranted},
+		{"partner, a list of nobody", Grant{Operations: order, Credential: f.partner.Name, Customers: []setting.Account{}}, "queryOrderDetail", "c-1", CustomerNotGranted},
+		{"partner, by pattern", Grant{Operations: []string{"effect:read"}, Credential: f.partner.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "c-1", ""},
+		{"customer, not listed", Grant{Operations: order, Credential: f.acme.Name, Customers: []setting.Account{"c-1"}}, "queryOrderDetail", "d-1", CustomerNotGranted},
+		{"another v1 read of partners", Grant{Operations: []string{"queryRefundOrder"}, Credential: f.partner.Name}, "queryRefundOrder", "c-7", WrongAccount},
 	} {
 		c.grant.Caller, c.grant.Upstream = "app", "bss"
 		p := f.table(t, c.grant)
@@ -244,7 +253,7 @@ func TestCustomerInThePath(t *testing.T) {
 		}
 		asked.Accounts = read.Accounts
 		decision, err := p.Decide(asked)
-		if reasonOf(err) != c.want || (err == nil && decision.Credential != c.grant.Credential) {
+		if reasonOf(err) != c.want || (err == nil && decision.Credential.Name != c.grant.Credential) {
 			t.Errorf("%s: %v, %v; want reason %q", c.name, decision.Credential, err, c.want)
 		}
 	}
@@ -255,9 +264,10 @@ func TestNamedAccount(t *testing.T) {
 	f := newFixture(t)
 	bare := newCredential("bare", "bss", catalog.ClassPartner, "")
 	twin := newCredential("twin", "bss", catalog.ClassPartner, "p-1")
+	f.more = append(f.more, bare, twin)
 	const coupons = "CreatePartnerCoupons"
-	grant := func(c *credential.Facts, customers ...string) Grant {
-		return Grant{Caller: "app", Upstream: "bss", Operations: []string{coupons}, Credential: c, Customers: customers}
+	grant := func(c *credential.Facts, customers ...setting.Account) Grant {
+		return Grant{Caller: "app", Upstream: "bss", Operations: []string{coupons}, Credential: c.Name, Customers: customers}
 	}
 	for _, c := range []struct {
 		name    string
@@ -291,7 +301,7 @@ func TestNamedAccount(t *testing.T) {
 
 func TestCovers(t *testing.T) {
 	f := newFixture(t)
-	p := f.table(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:spend"}, Credential: f.acme})
+	p := f.table(t, Grant{Caller: "app", Upstream: "bss", Operations: []string{"effect:spend"}, Credential: f.acme.Name})
 	for name, want := range map[string]bool{"PayOrders": true, "CreatePartnerCoupons": false, "ListCustomerOrders": false} {
 		if p.Covers("bss", name) != want || p.Covers("strict", name) {
 			t.Errorf("%s: want %v on bss only", name, want)
@@ -302,7 +312,8 @@ func TestCovers(t *testing.T) {
 func TestDeprecatedForbidden(t *testing.T) {
 	f := newFixture(t)
 	intl := newCredential("intl", "strict", catalog.ClassCustomer, "d-7")
-	p := f.table(t, Grant{Caller: "app", Upstream: "strict", Operations: []string{"orderPay", "PayOrders"}, Credential: intl})
+	f.more = append(f.more, intl)
+	p := f.table(t, Grant{Caller: "app", Upstream: "strict", Operations: []string{"orderPay", "PayOrders"}, Credential: intl.Name})
 	_, err := p.Decide(call(t, "strict", "intl", "orderPay", map[string]string{"domain_id": "d-7"}, bss.Accounts{}))
 	if reasonOf(err) != DeprecatedForbidden || !strings.Contains(err.Error(), "use PayOrders") {
 		t.Errorf("deprecated operation: %v", err)
@@ -328,8 +339,8 @@ func TestUnsignedUpstream(t *testing.T) {
 func BenchmarkDecide(b *testing.B) {
 	// One caller with a pattern and a named grant: index lookup, class check, no accounts.
 	c := newCredential("acme", "bss", catalog.ClassCustomer, "d")
-	p, problems := New([]Upstream{{Name: "bss", Operations: catalog.Operations("cn"), Signed: true}},
-		[]Grant{{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "PayOrders"}, Credential: c}})
+	p, problems := New([]Upstream{{Name: "bss", Operations: catalog.Operations("cn"), Signed: true}}, []*credential.Facts{c},
+		[]Grant{{Caller: "app", Upstream: "bss", Operations: []string{"effect:read", "PayOrders"}, Credential: c.Name}})
 	if problems != nil {
 		b.Fatal(problems)
 	}

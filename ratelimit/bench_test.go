@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"tollgate/internal/setting"
 )
 
-func threeLimits(t testing.TB) *Limiter {
-	fast := Rate{MaxPerSecond, MaxBurst}
-	return mustNew(t, Config{MaxWait: time.Second, Published: true, Rules: []Rule{
-		{Name: "app", Per: []Dimension{ByCaller}, Rate: fast},
-		{Name: "app-op", Per: []Dimension{ByCaller, ByOperation}, Rate: fast},
+func threeLimits(t testing.TB) ruled {
+	return mustNew(t, Config{MaxWait: setting.Duration(time.Second), Published: true, Rules: []Rule{
+		{Name: "app", Per: []Dimension{ByCaller}, Rate: MaxPerSecond, Burst: MaxBurst},
+		{Name: "app-op", Per: []Dimension{ByCaller, ByOperation}, Rate: MaxPerSecond, Burst: MaxBurst},
 	}})
 }
 
@@ -24,18 +25,18 @@ func subjectNumber(i int) Subject {
 
 func TestDecisionDoesNotAllocate(t *testing.T) {
 	l, s, ctx := threeLimits(t), subjectNumber(1), context.Background()
-	if n := testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, s) }); n > 0 {
+	if n := testing.AllocsPerRun(1000, func() { _, _ = l.take(ctx, s) }); n > 0 {
 		t.Errorf("an admitted call allocates %v times, want 0", n)
 	}
 	refusing := mustNew(t, perCaller(MinPerSecond, 1, 0))
-	if n := testing.AllocsPerRun(1000, func() { _, _ = refusing.Take(ctx, s) }); n > 0 {
+	if n := testing.AllocsPerRun(1000, func() { _, _ = refusing.take(ctx, s) }); n > 0 {
 		t.Errorf("a refused call allocates %v times, want 0", n)
 	}
 }
 
 // unlimited lets a benchmark run faster than any rate that a configuration can set.
-func unlimited(l *Limiter, s Subject) Subject {
-	for _, b := range l.plan(s).buckets {
+func unlimited(l ruled, s Subject) Subject {
+	for _, b := range l.buckets(s) {
 		b.tokens = rate.NewLimiter(1e15, 1<<40)
 	}
 	return s
@@ -50,7 +51,7 @@ func BenchmarkTake(b *testing.B) {
 		s := unlimited(l, subjectNumber(1))
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = l.Take(ctx, s)
+			_, _ = l.take(ctx, s)
 		}
 	})
 	b.Run("parallel", func(b *testing.B) {
@@ -63,7 +64,7 @@ func BenchmarkTake(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			s := subjectNumber(int(callers.Add(1)) % 64)
 			for pb.Next() {
-				_, _ = l.Take(ctx, s)
+				_, _ = l.take(ctx, s)
 			}
 		})
 	})
@@ -71,7 +72,7 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkSources is what one failed authentication costs among 10,000 known sources: asking, then counting.
 func BenchmarkSources(b *testing.B) {
-	s := mustSources(b, Rate{1, 5}, 20_000)
+	s := mustSources(b, Flow{1, 5}, 20_000)
 	now := time.Now()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

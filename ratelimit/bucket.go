@@ -14,19 +14,39 @@ const tokenSlack = 1e-10
 
 // bucket is one token bucket and the calls that wait for it.
 type bucket struct {
-	name string
-	per  []Dimension
-	rate Rate
+	number uint64 // no other bucket has it
+	name   string
 
 	// mu makes looking at several buckets and taking from all of them one step. The time of every use is read while it is
 	// held: rate.Limiter hands out tokens twice for a period that it sees twice, when its time steps back.
-	mu     sync.Mutex
-	tokens *rate.Limiter
-	queue  []*waiter // in order of waiter.seq
+	mu      sync.Mutex
+	rate    Flow
+	tokens  *rate.Limiter
+	queue   []*waiter // in order of waiter.seq
+	held    int       // by calls that wait, here or for another of their buckets
+	dropped bool      // another bucket counts, or will
 }
 
-func newBucket(name string, per []Dimension, r Rate) *bucket {
-	return &bucket{name: name, per: per, rate: r, tokens: rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
+func newBucket(number uint64, name string, r Flow) *bucket {
+	return &bucket{number: number, name: name, rate: r, tokens: rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)}
+}
+
+// follow fills the bucket at another rate from now on. What is in it stays, but for what the burst has no room for. It reports whether the
+// bucket was dropped instead, since it is full and no call holds it.
+func (b *bucket) follow(r Flow) (dropped bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	if b.dropped = b.held == 0 && b.fullIn(now) == 0; b.dropped || r == b.rate {
+		return b.dropped
+	}
+	b.tokens.SetLimitAt(now, rate.Limit(r.PerSecond))
+	b.tokens.SetBurstAt(now, r.Burst)
+	b.rate = r
+	if len(b.queue) > 0 {
+		b.queue[0].notify() // its token comes at another time
+	}
+	return false
 }
 
 // left is how many tokens nobody has a claim to; negative when more are waited for than there are.
@@ -46,18 +66,18 @@ func (b *bucket) fullIn(now time.Time) time.Duration {
 func (b *bucket) take(now time.Time) { b.tokens.ReserveN(now, 1) }
 
 // durationOf is how long the tokens take to come, rounded up.
-func (r Rate) durationOf(tokens float64) time.Duration {
+func (f Flow) durationOf(tokens float64) time.Duration {
 	if tokens <= tokenSlack {
 		return 0
 	}
-	nanoseconds := math.Ceil(tokens / r.PerSecond * float64(time.Second))
+	nanoseconds := math.Ceil(tokens / f.PerSecond * float64(time.Second))
 	if nanoseconds >= math.MaxInt64 {
 		return math.MaxInt64
 	}
 	return time.Duration(nanoseconds)
 }
 
-// waiter is a call that stands in a queue. Its fields are guarded by the locks of all buckets of its plan.
+// waiter is a call that stands in a queue. Its fields are guarded by the locks of all buckets that it needs.
 type waiter struct {
 	seq  uint64        // the order of arrival
 	at   *bucket       // in whose queue it stands

@@ -5,7 +5,63 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"tollgate/internal/setting"
 )
+
+// Config is the section `limits` of the configuration. [New] makes a limiter of it, and [NewSources] what limits requests whose caller is
+// not known. The zero value limits no calls.
+type Config struct {
+	// How long a call waits for its turn before it is answered 429.
+	MaxWait setting.Duration `yaml:"max_wait" range:"0s..5m"`
+	// Whether the provider's published quotas hold for each credential and operation.
+	Published bool `yaml:"published"`
+	// Limits of your own. All that fit a call hold.
+	Rules []Rule `yaml:"rules"`
+	// The limit on requests whose caller is not known, for each source address.
+	Unauthenticated Unauthenticated `yaml:"unauthenticated"`
+}
+
+// Default returns the defaults of the section.
+func (Config) Default() Config {
+	return Config{MaxWait: setting.Duration(2 * time.Second), Published: true}
+}
+
+// Rule is one entry of `rules`: one limit, or rather one for each combination of the dimensions that it counts by. Calls without a
+// credential (unsigned upstreams) count as having one and the same.
+type Rule struct {
+	// What answers and metrics call the limit. Unique.
+	Name string `yaml:"name" need:"yes"`
+	// What the calls are counted by: each combination has its own count. Empty: all calls that fit are counted together.
+	Per []Dimension `yaml:"per" choice:"caller|operation|credential|upstream"`
+	// The callers that it is for. Default: all; so for the next three.
+	Callers []string `yaml:"callers"`
+	// The operations that it is for.
+	Operations []string `yaml:"operations"`
+	// The credentials that it is for.
+	Credentials []string `yaml:"credentials"`
+	// The upstreams that it is for.
+	Upstreams []string `yaml:"upstreams"`
+	// How many calls in a time.
+	Rate Rate `yaml:"rate" need:"yes"`
+	// How many calls at once after a pause. Default: the calls of one second, at least 1.
+	Burst int `yaml:"burst" range:"1..1000000"`
+}
+
+// Unauthenticated is `unauthenticated` of `limits`.
+type Unauthenticated struct {
+	// Failed identifications in a time, for each source.
+	Rate Rate `yaml:"rate"`
+	// Failed identifications at once after a pause.
+	Burst int `yaml:"burst" range:"1..1000000"`
+	// How many sources are remembered.
+	Sources int `yaml:"sources" range:"16..1048576"`
+}
+
+// Default returns the defaults of the section.
+func (Unauthenticated) Default() Unauthenticated {
+	return Unauthenticated{Rate: 10, Burst: 20, Sources: 10_000}
+}
 
 // Dimension is what a rule counts by.
 type Dimension string
@@ -23,16 +79,18 @@ func Dimensions() []Dimension { return []Dimension{ByCaller, ByOperation, ByCred
 
 // The bounds that [New] and [NewSources] hold settings to.
 const (
-	// MaxPerSecond is the highest Rate.PerSecond.
+	// MaxPerSecond is the highest Rate: more than one gateway can serve.
 	MaxPerSecond = 1e6
-	// MinPerSecond is the lowest Rate.PerSecond: one a day.
+	// MinPerSecond is the lowest Rate: one a day.
 	MinPerSecond = 1.0 / 86400
-	// MaxBurst is the highest Rate.Burst.
+	// MaxBurst is the highest Burst.
 	MaxBurst = 1_000_000
 	// LongestMaxWait is the highest Config.MaxWait. A signature of the caller is valid for fifteen minutes.
-	LongestMaxWait = 10 * time.Minute
-	// DefaultMaxWaiting is what a zero Config.MaxWaiting means.
-	DefaultMaxWaiting = 4096
+	LongestMaxWait = setting.Duration(10 * time.Minute)
+
+	// maxWaiting is how many calls may wait at the same time over all limits; further ones are refused at once (Verdict.QueueFull). Each
+	// holds its body in memory and its connection open.
+	maxWaiting = 4096
 
 	maxNameLength = 64
 )
@@ -40,39 +98,27 @@ const (
 // PublishedName is the name of the limit that [Config.Published] adds; no [Rule] can have it.
 const PublishedName = "published-quota"
 
-// Rate is how often a token comes, and how many can be saved up.
-type Rate struct {
+// Flow is how often a token comes, and how many can be saved up.
+type Flow struct {
 	PerSecond float64 // tokens a second, from MinPerSecond to MaxPerSecond; may be less than one
 	Burst     int     // tokens that a full bucket holds, from 1 to MaxBurst
 }
 
-func (r Rate) check() error {
+func (f Flow) check() error {
 	var problems []error
-	if !(r.PerSecond >= MinPerSecond && r.PerSecond <= MaxPerSecond) { // written so that NaN fails
-		problems = append(problems, fmt.Errorf("rate %v per second: must be from one a day to %d a second", r.PerSecond, int(MaxPerSecond)))
+	if !(f.PerSecond >= MinPerSecond && f.PerSecond <= MaxPerSecond) { // written so that NaN fails
+		problems = append(problems, fmt.Errorf("rate %v per second: must be from one a day to %d a second", f.PerSecond, int(MaxPerSecond)))
 	}
-	if r.Burst < 1 || r.Burst > MaxBurst {
-		problems = append(problems, fmt.Errorf("burst %d: must be from 1 to %d", r.Burst, MaxBurst))
+	if f.Burst < 1 || f.Burst > MaxBurst {
+		problems = append(problems, fmt.Errorf("burst %d: must be from 1 to %d", f.Burst, MaxBurst))
 	}
 	return errors.Join(problems...)
 }
 
-// Rule is one limit, or rather one for each combination of the dimensions that it counts by.
-type Rule struct {
-	// Name is shown to callers in the RateLimit fields and in refusals: letters, digits, "-", "_" and ".", at most 64,
-	// unique.
-	Name string
-	// Per says what is counted separately: {"caller", "operation"} gives every caller a bucket for each operation. Empty
-	// means one bucket for all calls of the rule. Calls without a credential (unsigned upstreams) count as having one
-	// and the same.
-	Per []Dimension
-	// Callers, Operations, Credentials and Upstreams say which calls the rule is for. Empty means all.
-	Callers, Operations, Credentials, Upstreams []string
-	Rate                                        Rate
-}
+func (r Rule) flow() Flow { return Flow{float64(r.Rate), r.Burst} }
 
 func (r Rule) check() error {
-	problems := []error{checkName(r.Name), r.Rate.check()}
+	problems := []error{checkName(r.Name), r.flow().check()}
 	for i, d := range r.Per {
 		if !slices.Contains(Dimensions(), d) {
 			problems = append(problems, fmt.Errorf("unknown dimension %q: the choices are %q", d, Dimensions()))
@@ -88,26 +134,10 @@ func (r Rule) check() error {
 	return errors.Join(problems...)
 }
 
-// Config is what a [Limiter] is made of. The zero value limits nothing.
-type Config struct {
-	Rules []Rule
-	// MaxWait is how long a call over its limits may wait, up to LongestMaxWait. Zero: it is refused at once.
-	MaxWait time.Duration
-	// MaxWaiting is how many calls may wait at the same time over all limits; further ones are refused at once
-	// (Verdict.QueueFull). Each waiting call holds its body in memory and its connection open. Zero means
-	// DefaultMaxWaiting.
-	MaxWaiting int
-	// Published holds each credential to the provider's published quota of each operation (Subject.Quota).
-	Published bool
-}
-
 func (c Config) check() error {
 	var problems []error
 	if c.MaxWait < 0 || c.MaxWait > LongestMaxWait {
 		problems = append(problems, fmt.Errorf("maximum wait %v: must be from 0 to %v", c.MaxWait, LongestMaxWait))
-	}
-	if c.MaxWaiting < 0 {
-		problems = append(problems, fmt.Errorf("maximum of waiting calls %d: must not be negative", c.MaxWaiting))
 	}
 	seen := make(map[string]bool)
 	for i, r := range c.Rules {

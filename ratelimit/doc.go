@@ -2,10 +2,13 @@
 //
 // # Limits on calls
 //
-// A [Limiter] holds token buckets (golang.org/x/time/rate): a bucket fills with Rate.PerSecond tokens a second up to
-// Rate.Burst, and a call takes one. Which buckets a call needs follows from its [Subject]: each matching [Rule] has one
-// bucket for every combination of the dimensions that it counts by, and [Config.Published] adds one bucket for each
-// credential and operation with the provider's published quota.
+// [Rules] say which limits apply to a call: each matching [Rule], with one count for every combination of the dimensions that it
+// counts by, and by [Config.Published] the provider's published quota of each operation for each credential. They never change and know
+// nothing of calls so far. What a call asks of limits is a [Demand].
+//
+// A [Limiter] counts: it holds a token bucket (golang.org/x/time/rate) for each count. A bucket fills with Flow.PerSecond tokens a
+// second up to Flow.Burst, and a call takes one. Other rules may be followed while calls are counted ([Limiter.Follow]); a count
+// belongs to a limit's name and to what the limit counts by, and stays while these do.
 //
 // All buckets of a call are looked at first and taken together, under their locks, which are always taken in the same
 // order. A call that is refused, or whose caller leaves, takes no token from any bucket. A call that must wait does not
@@ -24,9 +27,10 @@
 // # Bounds
 //
 // Subjects must be built from configuration only: names of known callers, operations, credentials and upstreams. Buckets
-// are made at first use and are never evicted, because evicting one would refill it; their number is bounded by the
-// product of the configured names and by nothing else. What a stranger sends must never become part of a Subject.
-// A bucket's queue holds at most about MaxWait*PerSecond calls, all queues together Config.MaxWaiting.
+// are made at first use. Under the same rules they are not evicted, because evicting one would refill it; their number is
+// bounded by the product of the configured names and by nothing else. When other rules are followed, full ones are dropped.
+// What a stranger sends must never become part of a Subject. A bucket's queue holds at most about MaxWait*PerSecond calls,
+// all queues together 4096.
 //
 // # Limits on strangers
 //

@@ -3,39 +3,26 @@ package ratelimit
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// Limiter decides whether calls may go now, wait, or are refused. It is safe for concurrent use and starts no goroutine.
+// Limiter counts calls and decides whether they may go now, wait, or are refused, by rules that may change. It is safe for
+// concurrent use and starts no goroutine.
 type Limiter struct {
-	maxWait    time.Duration
 	maxWaiting int64
-	plans      *planCache
-	buckets    *bucketSet
+	counts     *counts
 	arrivals   atomic.Uint64
 	waiting    atomic.Int64
 }
 
-// New makes a limiter whose buckets are full. The error joins every problem of the settings.
-func New(c Config) (*Limiter, error) {
-	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("limits: %w", err)
-	}
-	set := &bucketSet{published: c.Published, buckets: make(map[bucketKey]*bucket)}
-	for _, r := range c.Rules {
-		set.rules = append(set.rules, newMatcher(r))
-	}
-	l := &Limiter{maxWait: c.MaxWait, maxWaiting: int64(c.MaxWaiting), plans: newPlanCache(), buckets: set}
-	if l.maxWaiting == 0 {
-		l.maxWaiting = DefaultMaxWaiting
-	}
-	return l, nil
-}
+// NewLimiter makes a limiter that has counted nothing yet: whatever it counts is full.
+func NewLimiter() *Limiter { return &Limiter{maxWaiting: maxWaiting, counts: newCounts()} }
 
-func (l *Limiter) plan(s Subject) *plan { return l.plans.get(s.known(), l.buckets.resolve) }
+// Follow makes rules the newest ones. The count of a limit stays if its name and what it counts by stay, with the new rate from now on, for
+// calls that wait as well. A fuller bucket is cut to the new burst, an emptier one fills up from where it is. Limits that
+// are new begin full, and the counts of those that are gone are for calls of the rules before, and then forgotten.
+func (l *Limiter) Follow(rules *Rules) { l.counts.follow(rules) }
 
 // Waiting is how many calls wait at this moment.
 func (l *Limiter) Waiting() int { return int(l.waiting.Load()) }
@@ -44,39 +31,38 @@ func (l *Limiter) Waiting() int { return int(l.waiting.Load()) }
 // processes may.
 var ErrUnavailable = errors.New("the limits cannot be counted")
 
-// Take asks for one call: it takes a token from every bucket that s needs, waiting for them if it must and may, or from
+// Take asks for one call: it takes a token from every bucket that d needs, waiting for them if it must and may, or from
 // none. The error is that of ctx when the caller has left, and no token is taken then; being over a limit is no error but
 // a [Verdict].
-func (l *Limiter) Take(ctx context.Context, s Subject) (Verdict, error) {
+func (l *Limiter) Take(ctx context.Context, d *Demand) (Verdict, error) {
 	if err := ctx.Err(); err != nil {
 		return Verdict{}, err
 	}
-	p := l.plan(s)
-	if len(p.buckets) == 0 {
+	if len(d.Limits) == 0 {
 		return Verdict{Allowed: true}, nil
 	}
-	p.lock()
+	c := l.counts.lock(d)
 	start := time.Now()
-	slowest, delay := p.look(start, nil)
+	slowest, delay := c.look(start, nil)
 	if delay == 0 {
-		defer p.unlock()
-		return p.allow(start), nil
+		defer c.unlock()
+		return c.allow(start), nil
 	}
-	w, full := l.queue(slowest, delay)
+	w, full := l.queue(d, c, slowest, delay)
 	if w == nil {
-		defer p.unlock()
+		defer c.unlock()
 		v := refuse(slowest, delay)
 		v.QueueFull = full
 		return v, nil
 	}
-	p.unlock()
+	c.unlock()
 	defer l.waiting.Add(-1)
-	return l.wait(ctx, p, w, start)
+	return c.wait(ctx, w, start, d.MaxWait)
 }
 
 // queue lets a call wait for b, if it may.
-func (l *Limiter) queue(b *bucket, delay time.Duration) (w *waiter, full bool) {
-	if delay > l.maxWait {
+func (l *Limiter) queue(d *Demand, c *counters, b *bucket, delay time.Duration) (w *waiter, full bool) {
+	if delay > d.MaxWait {
 		return nil, false
 	}
 	if l.waiting.Add(1) > l.maxWaiting {
@@ -84,15 +70,15 @@ func (l *Limiter) queue(b *bucket, delay time.Duration) (w *waiter, full bool) {
 		return nil, true
 	}
 	w = &waiter{seq: l.arrivals.Add(1), wake: make(chan struct{}, 1)}
-	b.join(w)
+	c.queue(w, b)
 	w.notify() // it looks again at once and sets its own timer
 	return w, false
 }
 
 // wait lets a queued call wait until it can go, its time is up, or its caller leaves.
-func (l *Limiter) wait(ctx context.Context, p *plan, w *waiter, start time.Time) (Verdict, error) {
-	deadline := start.Add(l.maxWait)
-	timer := time.NewTimer(l.maxWait)
+func (c *counters) wait(ctx context.Context, w *waiter, start time.Time, most time.Duration) (Verdict, error) {
+	deadline := start.Add(most)
+	timer := time.NewTimer(most)
 	defer timer.Stop()
 	for {
 		select {
@@ -100,7 +86,7 @@ func (l *Limiter) wait(ctx context.Context, p *plan, w *waiter, start time.Time)
 		case <-w.wake:
 		case <-timer.C:
 		}
-		v, again, err := p.retry(ctx, w, start, deadline)
+		v, again, err := c.retry(ctx, w, start, deadline)
 		if err != nil || again == 0 {
 			return v, err
 		}
@@ -110,21 +96,21 @@ func (l *Limiter) wait(ctx context.Context, p *plan, w *waiter, start time.Time)
 
 // retry looks again for a call that waits. It either ends the wait or says after what time to look again; the call is
 // woken earlier when it becomes the first of its queue.
-func (p *plan) retry(ctx context.Context, w *waiter, start, deadline time.Time) (v Verdict, again time.Duration, err error) {
-	p.lock()
-	defer p.unlock()
+func (c *counters) retry(ctx context.Context, w *waiter, start, deadline time.Time) (v Verdict, again time.Duration, err error) {
+	c.lock()
+	defer c.unlock()
 	if err := ctx.Err(); err != nil { // before taking anything: who has left needs no token
-		w.leave()
+		c.leave(w)
 		return Verdict{}, 0, err
 	}
 	now := time.Now()
-	slowest, delay := p.look(now, w)
+	slowest, delay := c.look(now, w)
 	switch {
 	case delay == 0:
-		w.leave()
-		v = p.allow(now)
+		c.leave(w)
+		v = c.allow(now)
 	case !now.Before(deadline):
-		w.leave()
+		c.leave(w)
 		v = refuse(slowest, delay)
 	default:
 		if slowest != w.at {
@@ -139,21 +125,4 @@ func (p *plan) retry(ctx context.Context, w *waiter, start, deadline time.Time) 
 	}
 	v.Waited = now.Sub(start)
 	return v, 0, nil
-}
-
-// Limit is one limit that applies to a call.
-type Limit struct {
-	Name string
-	Per  []Dimension // what it counts separately
-	Rate Rate
-}
-
-// Limits gives the limits that apply to s, in the order of the rules with a published quota last; none for a call that
-// nothing limits.
-func (l *Limiter) Limits(s Subject) []Limit {
-	var limits []Limit
-	for _, b := range l.plan(s).buckets {
-		limits = append(limits, Limit{Name: b.name, Per: slices.Clone(b.per), Rate: b.rate})
-	}
-	return limits
 }

@@ -11,20 +11,42 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tollgate/internal/setting"
 )
 
-func mustNew(t testing.TB, c Config) *Limiter {
+// ruled is a limiter with the rules that it follows.
+type ruled struct {
+	*Limiter
+	rules *Rules
+}
+
+func (l ruled) take(ctx context.Context, s Subject) (Verdict, error) {
+	return l.Take(ctx, l.rules.Of(s))
+}
+
+// buckets are those that a subject needs.
+func (l ruled) buckets(s Subject) []*bucket { return l.counts.of(l.rules.Of(s)).buckets }
+
+func mustNew(t testing.TB, c Config) ruled {
 	t.Helper()
-	l, err := New(c)
+	return ruled{NewLimiter(), nil}.following(t, c)
+}
+
+// following is the same limiter under other rules, which it follows from now on.
+func (l ruled) following(t testing.TB, c Config) ruled {
+	t.Helper()
+	rules, err := NewRules(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	l.Follow(rules)
+	return ruled{l.Limiter, rules}
 }
 
-func take(t testing.TB, l *Limiter, s Subject) Verdict {
+func take(t testing.TB, l ruled, s Subject) Verdict {
 	t.Helper()
-	v, err := l.Take(context.Background(), s)
+	v, err := l.take(context.Background(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +54,9 @@ func take(t testing.TB, l *Limiter, s Subject) Verdict {
 }
 
 // takeInBackground is take for goroutines of a test, which must not end it.
-func takeInBackground(t testing.TB, l *Limiter, s Subject) Verdict {
+func takeInBackground(t testing.TB, l ruled, s Subject) Verdict {
 	t.Helper()
-	v, err := l.Take(context.Background(), s)
+	v, err := l.take(context.Background(), s)
 	if err != nil {
 		t.Error(err)
 	}
@@ -43,11 +65,11 @@ func takeInBackground(t testing.TB, l *Limiter, s Subject) Verdict {
 
 // perCaller is a config with one limit for each caller.
 func perCaller(perSecond float64, burst int, maxWait time.Duration) Config {
-	return Config{MaxWait: maxWait, Rules: []Rule{{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{perSecond, burst}}}}
+	return Config{MaxWait: setting.Duration(maxWait), Rules: []Rule{{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate(perSecond), Burst: burst}}}
 }
 
 func TestBurstThenRefusedUntilRetryAfter(t *testing.T) {
-	for _, r := range []Rate{{10, 3}, {1, 1}, {0.25, 2}, {1.0 / 3600, 1}, {7, 5}, {999_983, 2}} {
+	for _, r := range []Flow{{10, 3}, {1, 1}, {0.25, 2}, {1.0 / 3600, 1}, {7, 5}, {999_983, 2}} {
 		t.Run(fmt.Sprint(r), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := mustNew(t, perCaller(r.PerSecond, r.Burst, 0))
@@ -84,8 +106,8 @@ func TestBurstThenRefusedUntilRetryAfter(t *testing.T) {
 func TestRefusedCallTakesNoTokenAnywhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := mustNew(t, Config{Rules: []Rule{
-			{Name: "shared", Per: []Dimension{ByCredential}, Rate: Rate{1, 10}},
-			{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{1, 2}},
+			{Name: "shared", Per: []Dimension{ByCredential}, Rate: 1, Burst: 10},
+			{Name: "app", Per: []Dimension{ByCaller}, Rate: 1, Burst: 2},
 		}})
 		noisy, quiet := Subject{Caller: "noisy", Credential: "c"}, Subject{Caller: "quiet", Credential: "c"}
 		for i := range 100 {
@@ -93,8 +115,7 @@ func TestRefusedCallTakesNoTokenAnywhere(t *testing.T) {
 				t.Fatalf("call %d: %+v", i, v)
 			}
 		}
-		p := l.plan(quiet)
-		if left := p.buckets[0].left(time.Now()); left != 8 {
+		if left := l.buckets(quiet)[0].left(time.Now()); left != 8 {
 			t.Errorf("the shared limit has %v tokens left, want 8: refused calls took some", left)
 		}
 		if v := take(t, l, quiet); !v.Allowed {
@@ -166,7 +187,7 @@ func TestLeavingMakesRoom(t *testing.T) {
 		left := make(chan error, 4)
 		for range 4 {
 			go func() {
-				v, err := l.Take(ctx, s)
+				v, err := l.take(ctx, s)
 				if v.Allowed {
 					t.Errorf("a call whose caller left was allowed: %+v", v)
 				}
@@ -194,20 +215,20 @@ func TestLeavingMakesRoom(t *testing.T) {
 
 func TestLeaverCostsNothingElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: time.Minute, Rules: []Rule{
-			{Name: "shared", Per: []Dimension{ByCredential}, Rate: Rate{0.01, 5}},
-			{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{0.1, 1}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(time.Minute), Rules: []Rule{
+			{Name: "shared", Per: []Dimension{ByCredential}, Rate: 0.01, Burst: 5},
+			{Name: "app", Per: []Dimension{ByCaller}, Rate: 0.1, Burst: 1},
 		}})
 		s := Subject{Caller: "a", Credential: "c"}
 		take(t, l, s)
 		for range 50 {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-			if _, err := l.Take(ctx, s); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := l.take(ctx, s); !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("error %v", err)
 			}
 			cancel()
 		}
-		if left := l.plan(s).buckets[0].left(time.Now()); left < 4 {
+		if left := l.buckets(s)[0].left(time.Now()); left < 4 {
 			t.Errorf("the shared limit has %v tokens left, want 4: callers that left took some", left)
 		}
 	})
@@ -217,7 +238,7 @@ func TestLeftBeforeAsking(t *testing.T) {
 	l := mustNew(t, perCaller(1, 1, 0))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := l.Take(ctx, Subject{Caller: "a"}); !errors.Is(err, context.Canceled) {
+	if _, err := l.take(ctx, Subject{Caller: "a"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if v := take(t, l, Subject{Caller: "a"}); !v.Allowed {
@@ -236,7 +257,7 @@ func TestImpatientCallers(t *testing.T) {
 			go func() {
 				ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 				defer cancel()
-				if v, err := l.Take(ctx, Subject{Caller: "a"}); err == nil && v.Allowed {
+				if v, err := l.take(ctx, Subject{Caller: "a"}); err == nil && v.Allowed {
 					mu.Lock()
 					served++
 					mu.Unlock()
@@ -254,9 +275,9 @@ func TestImpatientCallers(t *testing.T) {
 
 func TestBlockedCallerDoesNotBlockOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: 30 * time.Second, Rules: []Rule{
-			{Name: "shared", Rate: Rate{10, 1}},
-			{Name: "slow", Callers: []string{"slow"}, Rate: Rate{0.1, 1}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(30 * time.Second), Rules: []Rule{
+			{Name: "shared", Rate: 10, Burst: 1},
+			{Name: "slow", Callers: []string{"slow"}, Rate: 0.1, Burst: 1},
 		}})
 		take(t, l, Subject{Caller: "slow"})
 		blocked := make(chan time.Duration, 2)
@@ -285,9 +306,9 @@ func TestBlockedCallerDoesNotBlockOthers(t *testing.T) {
 // to that queue and is refused when its time is up, having taken nothing.
 func TestDelayedBeyondMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: 2 * time.Second, Rules: []Rule{
-			{Name: "own", Callers: []string{"a"}, Rate: Rate{1, 1}},
-			{Name: "shared", Rate: Rate{0.1, 2}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(2 * time.Second), Rules: []Rule{
+			{Name: "own", Callers: []string{"a"}, Rate: 1, Burst: 1},
+			{Name: "shared", Rate: 0.1, Burst: 2},
 		}})
 		a := Subject{Caller: "a"}
 		take(t, l, a)
@@ -300,7 +321,7 @@ func TestDelayedBeyondMaxWait(t *testing.T) {
 		if v.Allowed || v.Limit != "shared" || !near(time.Since(start), 2*time.Second) || !near(v.Waited, 2*time.Second) {
 			t.Errorf("after %v: %+v, want refused by shared after 2s", time.Since(start), v)
 		}
-		if left := l.plan(a).buckets[0].left(time.Now()); left != 1 {
+		if left := l.buckets(a)[0].left(time.Now()); left != 1 {
 			t.Errorf("the caller's own limit has %v tokens left, want 1", left)
 		}
 	})
@@ -310,9 +331,9 @@ func TestDelayedBeyondMaxWait(t *testing.T) {
 // before calls that come later.
 func TestNotOvertakenAfterMoving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := mustNew(t, Config{MaxWait: 2 * time.Second, Rules: []Rule{
-			{Name: "own", Callers: []string{"a"}, Rate: Rate{1, 1}},
-			{Name: "shared", Rate: Rate{0.5, 2}},
+		l := mustNew(t, Config{MaxWait: setting.Duration(2 * time.Second), Rules: []Rule{
+			{Name: "own", Callers: []string{"a"}, Rate: 1, Burst: 1},
+			{Name: "shared", Rate: 0.5, Burst: 2},
 		}})
 		take(t, l, Subject{Caller: "a"})
 		verdict := make(chan Verdict, 1)
@@ -331,8 +352,8 @@ func TestNotOvertakenAfterMoving(t *testing.T) {
 
 func TestSlowestLimitIsReported(t *testing.T) {
 	for _, rules := range [][]Rule{
-		{{Name: "quick", Rate: Rate{1, 1}}, {Name: "slow", Rate: Rate{0.1, 1}}, {Name: "free", Rate: Rate{1, 5}}},
-		{{Name: "slow", Rate: Rate{0.1, 1}}, {Name: "quick", Rate: Rate{1, 1}}},
+		{{Name: "quick", Rate: 1, Burst: 1}, {Name: "slow", Rate: 0.1, Burst: 1}, {Name: "free", Rate: 1, Burst: 5}},
+		{{Name: "slow", Rate: 0.1, Burst: 1}, {Name: "quick", Rate: 1, Burst: 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := mustNew(t, Config{Rules: rules})
@@ -346,9 +367,8 @@ func TestSlowestLimitIsReported(t *testing.T) {
 
 func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := perCaller(1, 1, time.Minute)
-		c.MaxWaiting = 3
-		l := mustNew(t, c)
+		l := mustNew(t, perCaller(1, 1, time.Minute))
+		l.maxWaiting = 3
 		take(t, l, Subject{Caller: "a"})
 		for range 3 {
 			go takeInBackground(t, l, Subject{Caller: "a"})
@@ -380,11 +400,11 @@ func TestNoOverAdmission(t *testing.T) {
 }
 
 func overAdmission(t *testing.T, maxWait time.Duration) {
-	rates := map[string]Rate{"app": {5, 2}, "op": {8, 3}, "all": {12, 4}}
-	l := mustNew(t, Config{MaxWait: maxWait, Rules: []Rule{
-		{Name: "app", Per: []Dimension{ByCaller}, Rate: rates["app"]},
-		{Name: "op", Per: []Dimension{ByOperation}, Rate: rates["op"]},
-		{Name: "all", Rate: rates["all"]},
+	flows := map[string]Flow{"app": {5, 2}, "op": {8, 3}, "all": {12, 4}}
+	l := mustNew(t, Config{MaxWait: setting.Duration(maxWait), Rules: []Rule{
+		{Name: "app", Per: []Dimension{ByCaller}, Rate: 5, Burst: 2},
+		{Name: "op", Per: []Dimension{ByOperation}, Rate: 8, Burst: 3},
+		{Name: "all", Rate: 12, Burst: 4},
 	}})
 	start := time.Now()
 	var mu sync.Mutex
@@ -396,7 +416,7 @@ func overAdmission(t *testing.T, maxWait time.Duration) {
 			calls.Go(func() {
 				for time.Since(start) < 20*time.Second {
 					ctx, cancel := context.WithTimeout(context.Background(), time.Duration(100+n*300)*time.Millisecond)
-					v, err := l.Take(ctx, Subject{Caller: caller, Operation: op})
+					v, err := l.take(ctx, Subject{Caller: caller, Operation: op})
 					cancel()
 					if err == nil && v.Allowed {
 						mu.Lock()
@@ -414,19 +434,19 @@ func overAdmission(t *testing.T, maxWait time.Duration) {
 	for key, times := range admitted {
 		kind, _, _ := strings.Cut(key, " ")
 		slices.Sort(times)
-		checkWindows(t, key, times, rates[kind])
+		checkWindows(t, key, times, flows[kind])
 	}
 	if got := len(admitted["all"]); got < 235 { // 12/s for 20 s + 4: the limit is used, too
 		t.Errorf("only %d calls admitted", got)
 	}
 }
 
-func checkWindows(t *testing.T, key string, times []time.Duration, r Rate) {
+func checkWindows(t *testing.T, key string, times []time.Duration, f Flow) {
 	t.Helper()
 	for i := range times {
 		for j := i; j < len(times); j++ {
 			window := (times[j] - times[i] + time.Microsecond).Seconds()
-			if most := r.PerSecond*window + float64(r.Burst) + 1e-6; float64(j-i+1) > most {
+			if most := f.PerSecond*window + float64(f.Burst) + 1e-6; float64(j-i+1) > most {
 				t.Fatalf("%s: %d calls within %.3fs, at most %.2f are allowed", key, j-i+1, window, most)
 			}
 		}
@@ -436,9 +456,9 @@ func checkWindows(t *testing.T, key string, times []time.Duration, r Rate) {
 // TestParallel is for the race detector and the real clock: of all calls at once exactly the burst goes through.
 func TestParallel(t *testing.T) {
 	l := mustNew(t, Config{Rules: []Rule{
-		{Name: "app", Per: []Dimension{ByCaller}, Rate: Rate{MinPerSecond, 20}},
-		{Name: "op", Per: []Dimension{ByOperation}, Rate: Rate{MinPerSecond, 30}},
-		{Name: "all", Rate: Rate{MinPerSecond, 50}},
+		{Name: "app", Per: []Dimension{ByCaller}, Rate: MinPerSecond, Burst: 20},
+		{Name: "op", Per: []Dimension{ByOperation}, Rate: MinPerSecond, Burst: 30},
+		{Name: "all", Rate: MinPerSecond, Burst: 50},
 	}})
 	var mu sync.Mutex
 	admitted := map[string]int{}

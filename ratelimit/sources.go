@@ -13,26 +13,19 @@ import (
 	"tollgate/internal/source"
 )
 
-// SourceConfig is what [Sources] is made of.
-type SourceConfig struct {
-	Rate Rate // failed authentications that one source may have
-	Max  int  // sources remembered at once, from 1 to MaxSources
-}
-
-// MaxSources is the highest SourceConfig.Max; a remembered source takes about half a kilobyte.
+// MaxSources is the highest Unauthenticated.Sources; a remembered source takes about half a kilobyte.
 const MaxSources = 1 << 20
 
 const maxSourceShards = 16
 
 // Sources limits failed authentications by source address. Only failures cost: a source that authenticates is not slowed
-// down. It is safe for concurrent use, and its memory is bounded by SourceConfig.Max whatever strangers do.
+// down. It is safe for concurrent use, and its memory is bounded by Unauthenticated.Sources whatever strangers do.
 //
 // It remembers only sources that have failed. When a new one fails and no room is left, the source that was heard of
 // longest ago is forgotten, which favours that source: it starts again with a full bucket. A source that keeps trying,
-// refused or not, stays remembered, so to free one address an attacker needs failures from about Max others; [Sources.Evicted]
+// refused or not, stays remembered, so to free one address an attacker needs failures from about Sources others; [Sources.Evicted]
 // counts such losses. Sources whose buckets have filled up again are forgotten without loss and not counted.
 type Sources struct {
-	rate    Rate
 	seed    maphash.Seed
 	shards  []sourceShard
 	evicted atomic.Uint64
@@ -40,6 +33,7 @@ type Sources struct {
 
 type sourceShard struct {
 	mu      sync.Mutex
+	rate    Flow
 	sources *simplelru.LRU[source.Source, *bucketOfSource]
 	max     int
 }
@@ -50,18 +44,27 @@ type bucketOfSource struct {
 	last   time.Time // the latest time seen; see [bucket] for why it must not step back
 }
 
+func (c Unauthenticated) flow() Flow { return Flow{float64(c.Rate), c.Burst} }
+
+func (c Unauthenticated) check() error {
+	if err := c.flow().check(); err != nil {
+		return err
+	}
+	if c.Sources < 1 || c.Sources > MaxSources {
+		return fmt.Errorf("%d sources: must be from 1 to %d", c.Sources, MaxSources)
+	}
+	return nil
+}
+
 // NewSources makes the memory. The error says which setting is wrong.
-func NewSources(c SourceConfig) (*Sources, error) {
-	if err := c.Rate.check(); err != nil {
+func NewSources(c Unauthenticated) (*Sources, error) {
+	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("limit on failed authentications: %w", err)
 	}
-	if c.Max < 1 || c.Max > MaxSources {
-		return nil, fmt.Errorf("limit on failed authentications: %d sources: must be from 1 to %d", c.Max, MaxSources)
-	}
-	s := &Sources{rate: c.Rate, seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Max))}
+	s := &Sources{seed: maphash.MakeSeed(), shards: make([]sourceShard, min(maxSourceShards, c.Sources))}
 	for i := range s.shards {
 		shard := &s.shards[i]
-		shard.max = c.Max / len(s.shards) // rounded down: all together never exceed Max
+		shard.rate, shard.max = c.flow(), c.Sources/len(s.shards) // rounded down: all together never exceed Sources
 		lru, err := simplelru.NewLRU[source.Source, *bucketOfSource](shard.max, nil)
 		if err != nil {
 			return nil, fmt.Errorf("limit on failed authentications: %w", err)
@@ -69,6 +72,39 @@ func NewSources(c SourceConfig) (*Sources, error) {
 		shard.sources = lru
 	}
 	return s, nil
+}
+
+// Follow has failures counted by other settings from now on. What sources have left stays, but for what a smaller burst has no room for. If
+// there are more sources than are to be remembered, those heard of longest ago are forgotten.
+func (s *Sources) Follow(c Unauthenticated) error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("limit on failed authentications: %w", err)
+	}
+	for i := range s.shards {
+		s.evicted.Add(s.shards[i].follow(c.flow(), max(c.Sources/len(s.shards), 1), time.Now()))
+	}
+	return nil
+}
+
+func (shard *sourceShard) follow(r Flow, most int, now time.Time) (lost uint64) {
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	for shard.sources.Len() > most {
+		if shard.forget(now) {
+			lost++
+		}
+	}
+	shard.sources.Resize(most)
+	if shard.max = most; shard.rate == r {
+		return lost
+	}
+	shard.rate = r
+	for _, src := range shard.sources.Values() {
+		src.tokensAt(now) // so that last is the time of all that follows
+		src.tokens.SetLimitAt(src.last, rate.Limit(r.PerSecond))
+		src.tokens.SetBurstAt(src.last, r.Burst)
+	}
+	return lost
 }
 
 // Allowed reports whether a source, and the site around it, may try to authenticate, and if not, when they may again. It takes
@@ -88,7 +124,7 @@ func (s *Sources) wait(name source.Source, now time.Time) time.Duration {
 	if !known {
 		return 0
 	}
-	return s.rate.durationOf(1 - src.tokensAt(now))
+	return shard.rate.durationOf(1 - src.tokensAt(now))
 }
 
 // Failed counts a failed authentication, for the source and for the site around it: one peer may choose among the 65,536
@@ -107,22 +143,22 @@ func (s *Sources) count(name source.Source, now time.Time) {
 	defer shard.mu.Unlock()
 	src, known := shard.sources.Get(name)
 	if !known {
-		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(s.rate.PerSecond), s.rate.Burst)}
-		if shard.makeRoom(s.rate, now) {
+		src = &bucketOfSource{tokens: rate.NewLimiter(rate.Limit(shard.rate.PerSecond), shard.rate.Burst)}
+		if shard.sources.Len() >= shard.max && shard.forget(now) {
 			s.evicted.Add(1)
 		}
 		shard.sources.Add(name, src)
 	}
-	if src.tokensAt(now) >= float64(1-s.rate.Burst)-tokenSlack {
+	if src.tokensAt(now) >= float64(1-shard.rate.Burst)-tokenSlack {
 		src.tokens.ReserveN(src.last, 1)
 	}
 }
 
-// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Max is too small
+// Evicted is how many sources were forgotten that had not yet regained their full bucket. If it grows, Sources are too few
 // or somebody fails from very many addresses.
 func (s *Sources) Evicted() uint64 { return s.evicted.Load() }
 
-// Len is how many sources are remembered, at most SourceConfig.Max.
+// Len is how many sources are remembered, at most Unauthenticated.Sources.
 func (s *Sources) Len() int {
 	total := 0
 	for i := range s.shards {
@@ -139,13 +175,10 @@ func (s *Sources) shard(name source.Source) *sourceShard {
 	return &s.shards[maphash.Comparable(s.seed, name)%uint64(len(s.shards))]
 }
 
-// makeRoom forgets the source heard of longest ago if the shard is full, and tells whether that lost anything.
-func (shard *sourceShard) makeRoom(r Rate, now time.Time) (lost bool) {
-	if shard.sources.Len() < shard.max {
-		return false
-	}
+// forget forgets the source heard of longest ago, and reports whether that lost anything.
+func (shard *sourceShard) forget(now time.Time) (lost bool) {
 	_, oldest, ok := shard.sources.RemoveOldest()
-	return ok && oldest.tokensAt(now) < float64(r.Burst)-tokenSlack
+	return ok && oldest.tokensAt(now) < float64(shard.rate.Burst)-tokenSlack
 }
 
 // tokensAt is the tokens at now, or at the latest time seen if that is later.

@@ -19,9 +19,9 @@ var (
 	attacker            = source.Parse("192.0.2.1:1")
 )
 
-func mustSources(t testing.TB, r Rate, max int) *Sources {
+func mustSources(t testing.TB, f Flow, max int) *Sources {
 	t.Helper()
-	s, err := NewSources(SourceConfig{Rate: r, Max: max})
+	s, err := NewSources(Unauthenticated{Rate: Rate(f.PerSecond), Burst: f.Burst, Sources: max})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func mustSources(t testing.TB, r Rate, max int) *Sources {
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func TestSourceIsStoppedAfterItsFailures(t *testing.T) {
-	s := mustSources(t, Rate{0.1, 3}, 100)
+	s := mustSources(t, Flow{0.1, 3}, 100)
 	for i := range 3 {
 		for range 10 { // asking costs nothing
 			if ok, _ := s.Allowed(peerA, noon); !ok {
@@ -52,7 +52,7 @@ func TestSourceIsStoppedAfterItsFailures(t *testing.T) {
 }
 
 func TestParallelFailuresCountUpToABurst(t *testing.T) {
-	s := mustSources(t, Rate{1, 5}, 100)
+	s := mustSources(t, Flow{1, 5}, 100)
 	for range 1000 { // all were allowed before the first failed
 		s.Failed(peerA, noon)
 	}
@@ -64,7 +64,7 @@ func TestParallelFailuresCountUpToABurst(t *testing.T) {
 // TestSourceTimeStepsBack: requests read the clock before they take the lock, so times arrive out of order; no token may
 // be given twice for that.
 func TestSourceTimeStepsBack(t *testing.T) {
-	s := mustSources(t, Rate{1, 10}, 100)
+	s := mustSources(t, Flow{1, 10}, 100)
 	for i := range 12 { // the burst, one more token for the second that passes, and one failure too many
 		s.Failed(peerA, noon.Add(time.Duration(i%2)*time.Second))
 	}
@@ -75,7 +75,7 @@ func TestSourceTimeStepsBack(t *testing.T) {
 
 func TestSourceFloodIsBounded(t *testing.T) {
 	for _, max := range []int{1, 7, 16, 100, 1000} {
-		s := mustSources(t, Rate{1, 2}, max)
+		s := mustSources(t, Flow{1, 2}, max)
 		for i := range 20_000 {
 			s.Failed(peer(i), noon)
 		}
@@ -89,7 +89,7 @@ func TestSourceFloodIsBounded(t *testing.T) {
 }
 
 func TestRecoveredSourcesAreForgottenWithoutLoss(t *testing.T) {
-	s := mustSources(t, Rate{1, 2}, 1)
+	s := mustSources(t, Flow{1, 2}, 1)
 	s.Failed(peerA, noon)
 	s.Failed(peerB, noon.Add(time.Second)) // a has its full bucket back
 	if s.Evicted() != 0 {
@@ -103,7 +103,7 @@ func TestRecoveredSourcesAreForgottenWithoutLoss(t *testing.T) {
 
 // TestPersistentSourceIsNotForgotten: a source that keeps trying stays in memory, however many others fail meanwhile.
 func TestPersistentSourceIsNotForgotten(t *testing.T) {
-	s := mustSources(t, Rate{MinPerSecond, 1}, 160)
+	s := mustSources(t, Flow{MinPerSecond, 1}, 160)
 	s.Failed(attacker, noon)
 	for i := range 5000 {
 		s.Failed(peer(i), noon)
@@ -114,7 +114,7 @@ func TestPersistentSourceIsNotForgotten(t *testing.T) {
 }
 
 func TestUnknownSourcesAreNotStored(t *testing.T) {
-	s := mustSources(t, Rate{1, 1}, 100)
+	s := mustSources(t, Flow{1, 1}, 100)
 	for i := range 1000 {
 		s.Allowed(peer(i), noon)
 	}
@@ -124,7 +124,7 @@ func TestUnknownSourcesAreNotStored(t *testing.T) {
 }
 
 func TestSourcesParallel(t *testing.T) {
-	s := mustSources(t, Rate{MinPerSecond, 50}, 1000)
+	s := mustSources(t, Flow{MinPerSecond, 50}, 1000)
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -145,8 +145,8 @@ func TestSourcesParallel(t *testing.T) {
 	}
 }
 
-func TestSourceConfigProblems(t *testing.T) {
-	for _, c := range []SourceConfig{{Rate{1, 1}, 0}, {Rate{1, 1}, MaxSources + 1}, {Rate{0, 1}, 1}, {Rate{1, 0}, 1}} {
+func TestUnauthenticatedProblems(t *testing.T) {
+	for _, c := range []Unauthenticated{{1, 1, 0}, {1, 1, MaxSources + 1}, {0, 1, 1}, {1, 0, 1}} {
 		if _, err := NewSources(c); err == nil {
 			t.Errorf("%+v is accepted", c)
 		}
@@ -155,7 +155,7 @@ func TestSourceConfigProblems(t *testing.T) {
 
 // TestSiteIsCountedToo: one peer may choose among the networks of an IPv6 site, so they fail together.
 func TestSiteIsCountedToo(t *testing.T) {
-	s := mustSources(t, Rate{0.1, 3}, 100)
+	s := mustSources(t, Flow{0.1, 3}, 100)
 	for _, from := range []string{"2001:db8:1:1::1", "2001:db8:1:2::1", "2001:db8:1:3::1"} {
 		if ok, _ := s.Allowed(source.Parse(from), noon); !ok {
 			t.Fatalf("%s is refused too early", from)

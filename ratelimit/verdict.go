@@ -13,22 +13,22 @@ type Verdict struct {
 	// Limit names the limit that decided: of a refused call the one that would hold it back longest, of an allowed one
 	// that with the fewest tokens left. Empty when no limit applies.
 	Limit     string
-	Rate      Rate // of that limit
+	Rate      Flow // of that limit
 	Remaining int  // tokens left there after this call, not counting those that others wait for
 	// RetryAfter is for a refused call: the time until a call could go at once if no others came in between. It is exact,
 	// for limits below one a second too; RetryAfterSeconds gives the header's whole seconds.
 	RetryAfter time.Duration
 	// Reset is how long until the limit is full again if no others come; of a refused call it is RetryAfter.
 	Reset time.Duration
-	// QueueFull says of a refused call that it might have waited, but too many calls wait already (Config.MaxWaiting).
+	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
 	QueueFull bool
 }
 
 // allow takes a token from each bucket and reports on the one that is then nearest to its limit.
-func (p *plan) allow(now time.Time) Verdict {
-	p.take(now)
-	tightest, least := p.buckets[0], p.buckets[0].left(now)
-	for _, b := range p.buckets[1:] {
+func (c *counters) allow(now time.Time) Verdict {
+	c.take(now)
+	tightest, least := c.buckets[0], c.buckets[0].left(now)
+	for _, b := range c.buckets[1:] {
 		if left := b.left(now); left < least {
 			tightest, least = b, left
 		}

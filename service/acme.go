@@ -21,7 +21,7 @@ type usedACME struct {
 }
 
 // openACME takes what is stored. The authority is asked after [service.startACME].
-func (k *tlsReloader) openACME(listener string, c *certs.ACMEConfig) (*acme.Source, error) {
+func (k *tlsReloader) openACME(p *tlsParts, c *certs.ACMEConfig) (*acme.Source, error) {
 	roots, err := certs.LoadBundle(c.CA)
 	if err != nil {
 		return nil, err
@@ -31,21 +31,21 @@ func (k *tlsReloader) openACME(listener string, c *certs.ACMEConfig) (*acme.Sour
 		return nil, fmt.Errorf("acme: %w", err)
 	}
 	source, err := acme.Open(acme.Config{
-		ACMEConfig: *c, Secrets: secrets, Roots: roots.Pool, Report: k.found, Logger: k.logger.With(zap.String("listener", listener)),
+		ACMEConfig: *c, Secrets: secrets, Roots: roots.Pool, Report: k.found, Logger: k.logger.With(zap.String("listener", p.listener)),
 	})
 	if err != nil {
 		return nil, err
 	}
-	k.acme = append(k.acme, usedACME{listener, c.Challenge, source})
-	k.bundles = append(k.bundles, usedBundle{place{listener: listener}, func() *certs.Bundle { return roots }})
+	p.acme = append(p.acme, usedACME{p.listener, c.Challenge, source})
+	p.bundles = append(p.bundles, func() *certs.Bundle { return roots })
 	return source, nil
 }
 
-// answer gives what answers the challenges that come to a listener itself; nil if none do.
-func (k *tlsReloader) answer(listener string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+// answer returns what answers the challenges that come to a listener itself; nil if none do.
+func (p *tlsParts) answer() func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	var sources []*acme.Source
-	for _, u := range k.acme {
-		if u.listener == listener && u.challenge == certs.TLSALPN01 {
+	for _, u := range p.acme {
+		if u.challenge == certs.TLSALPN01 {
 			sources = append(sources, u.Source)
 		}
 	}
@@ -86,17 +86,20 @@ func because(err error) string {
 
 // without names the listeners that have no certificate at all.
 func (k *tlsReloader) without() (reasons []string) {
-	has := map[string]bool{}
-	for _, s := range k.sources {
-		has[s.listener] = has[s.listener] || len(s.Current()) > 0
-	}
-	for _, u := range k.acme {
-		if !has[u.listener] {
-			has[u.listener] = true // it is named once
-			reasons = append(reasons, fmt.Sprintf("listener %s has no certificate yet", u.listener))
+	for _, p := range k.all() {
+		if len(p.acme) > 0 && len(p.current()) == 0 {
+			reasons = append(reasons, fmt.Sprintf("%s has no certificate yet", p.place))
 		}
 	}
 	return reasons
+}
+
+// allACME returns the sources of all listeners.
+func (k *tlsReloader) allACME() (all []usedACME) {
+	for _, p := range k.all() {
+		all = append(all, p.acme...)
+	}
+	return all
 }
 
 // startACME begins to get certificates, once whatever answers challenges is there.
@@ -105,8 +108,8 @@ func (s *Service) startACME(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("http_challenge: %w", err)
 	}
-	for _, u := range s.reloader.acme {
-		address := s.addresses[u.listener]
+	for _, u := range s.certificates.allACME() {
+		address := s.Address(u.listener)
 		if u.challenge == certs.HTTP01 {
 			address = challenges
 		}
@@ -134,13 +137,13 @@ func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var sources []*acme.Source
-	for _, u := range s.reloader.acme {
+	for _, u := range s.certificates.allACME() {
 		sources = append(sources, u.Source)
 	}
-	s.servers = append(s.servers, s.begin(accept.NewServer(inner, accept.ServerConfig{
+	s.challenges = s.begin(accept.NewServer(inner, accept.ServerConfig{
 		Handler: acme.Handler(sources...), Listener: accept.Config{MaxConns: maxChallengeConns}, MaxHeader: maxChallengeHeader,
 		Timeout: challengeTimeout, IdleTimeout: challengeTimeout, ErrorLog: s.errorLog(zap.DebugLevel),
-	})))
+	}))
 	s.logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
 	return inner.Addr().String(), nil
 }

@@ -5,20 +5,21 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"tollgate/admin"
-	"tollgate/config"
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
-// tlsReloader looks after everything of TLS that may change while the gateway runs. It is filled before it is started.
+// tlsReloader looks after everything of TLS that may change while the gateway runs.
 type tlsReloader struct {
 	logger   *zap.Logger
 	secrets  setting.Secrets
@@ -26,16 +27,23 @@ type tlsReloader struct {
 	found    private.Report // takes what is found out about files of the gateway's own
 	metrics  *admin.Certificates
 	watch    certs.Watch
-	sources  []usedSource
-	clients  []usedClients
-	bundles  []usedBundle
-	acme     []usedACME
 	stop     func() // looking after them; nil before that begins
 
 	interval time.Duration // 0: as [certs.Watch] has it
 
 	mu      sync.Mutex
+	parts   []*tlsParts        // what is open
 	failing map[string]failure // by the reloader's name
+}
+
+// tlsParts are what one listener, or the way to one upstream, has of that.
+type tlsParts struct {
+	place
+	sources   []certs.Source
+	clients   *certs.Clients         // nil: no client certificates are asked for
+	bundles   []func() *certs.Bundle // authorities that peers are verified with
+	acme      []usedACME
+	reloaders []certs.Reloader
 }
 
 // place is where something is used.
@@ -46,22 +54,6 @@ func (p place) String() string {
 		return "upstream " + p.upstream
 	}
 	return "listener " + p.listener
-}
-
-type usedSource struct {
-	place
-	certs.Source
-}
-
-// usedBundle is a file of authorities that peers are verified with.
-type usedBundle struct {
-	place
-	now func() *certs.Bundle
-}
-
-type usedClients struct {
-	listener string
-	*certs.Clients
 }
 
 // failure is why something could not be taken anew.
@@ -78,41 +70,106 @@ type placed struct {
 
 func (p placed) Name() string { return p.where + ": " + p.Reloader.Name() }
 
-func newTLSReloader(logger *zap.Logger, found private.Report) *tlsReloader {
-	k := &tlsReloader{logger: logger, found: found, failing: map[string]failure{}}
-	k.watch.Report = k.report
+func newTLSReloader(logger *zap.Logger, secrets setting.Secrets, found private.Report) *tlsReloader {
+	k := &tlsReloader{logger: logger, secrets: secrets, found: found, failing: map[string]failure{}}
+	k.watch.Report, k.watch.Reloaders = k.report, k.reloaders
 	return k
 }
 
-func (k *tlsReloader) add(where string, reloader certs.Reloader) {
-	k.watch.Reloaders = append(k.watch.Reloaders, placed{reloader, where})
+// all returns what is open.
+func (k *tlsReloader) all() []*tlsParts {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.parts)
 }
 
-// listener opens the certificates of a listener, and what tells which client certificates count; nil if none is asked for.
-func (k *tlsReloader) listener(name string, t *certs.ListenerTLS) (*tls.Config, *certs.Clients, error) {
+func (k *tlsReloader) reloaders() (all []certs.Reloader) {
+	for _, p := range k.all() {
+		all = append(all, p.watched()...)
+	}
+	return all
+}
+
+// watched are the reloaders under names that say where they are used.
+func (p *tlsParts) watched() (all []certs.Reloader) {
+	for _, reloader := range p.reloaders {
+		all = append(all, placed{reloader, p.String()})
+	}
+	return all
+}
+
+// add looks after what was opened from now on, and has it shown.
+func (k *tlsReloader) add(p *tlsParts) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.parts = append(k.parts, p)
+	for _, reloader := range p.watched() {
+		delete(k.failing, reloader.Name()) // it has just been read
+	}
+	if k.stop != nil { // otherwise start does it
+		k.show(p)
+	}
+}
+
+// show has the metrics count from 0 how often something was reloaded.
+func (k *tlsReloader) show(p *tlsParts) {
+	for _, reloader := range p.watched() {
+		k.metrics.Watch(reloader.Name())
+	}
+}
+
+// remove closes what is not needed any more.
+func (k *tlsReloader) remove(p *tlsParts) {
+	k.mu.Lock()
+	k.parts = slices.DeleteFunc(k.parts, func(other *tlsParts) bool { return other == p })
+	k.mu.Unlock()
+	k.closeSources(p)
+}
+
+func (k *tlsReloader) closeSources(p *tlsParts) {
+	for _, s := range p.sources {
+		if err := s.Close(); err != nil {
+			k.logger.Warn("a source of certificates was not closed", zap.Error(err))
+		}
+	}
+}
+
+// listener opens the certificates of a listener, and what tells which client certificates count.
+func (k *tlsReloader) listener(name string, t *certs.ListenerTLS) (*tlsParts, *tls.Config, error) {
+	p := &tlsParts{place: place{listener: name}}
+	out, err := k.openListener(p, t)
+	if err != nil {
+		k.closeSources(p)
+		return nil, nil, err
+	}
+	k.add(p)
+	return p, out, nil
+}
+
+func (k *tlsReloader) openListener(p *tlsParts, t *certs.ListenerTLS) (*tls.Config, error) {
 	policy, err := k.policy(t.Policy)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	certificates, err := k.open(name, t.Certificates)
-	if err != nil {
-		return nil, nil, err
+	for _, c := range t.Certificates {
+		if err := k.openCertificate(p, c); err != nil {
+			return nil, err
+		}
 	}
 	server := tlspolicy.Server{
-		GetCertificate: certificates.GetCertificate, RequireClientCert: t.ClientCertificate == "required", Challenge: k.answer(name),
+		GetCertificate:    certs.NewSet(p.sources[0], p.sources[1:]...).GetCertificate,
+		RequireClientCert: t.ClientCertificate == "required", Challenge: p.answer(),
 	}
 	if t.ClientCA == "" {
-		return policy.Server(server), nil, nil
+		return policy.Server(server), nil
 	}
-	clients, err := certs.LoadClients(t)
-	if err != nil {
-		return nil, nil, err
+	if p.clients, err = certs.LoadClients(t); err != nil {
+		return nil, err
 	}
-	k.clients = append(k.clients, usedClients{name, clients})
-	k.bundles = append(k.bundles, usedBundle{place{listener: name}, clients.Authorities})
-	k.add("listener "+name, clients)
-	server.CurrentClientCAs, server.CheckClient = clients.Pool, clients.Check
-	return policy.Server(server), clients, nil
+	p.bundles = append(p.bundles, p.clients.Authorities)
+	p.reloaders = append(p.reloaders, p.clients)
+	server.CurrentClientCAs, server.CheckClient = p.clients.Pool, p.clients.Check
+	return policy.Server(server), nil
 }
 
 // policy finds a TLS policy by its name.
@@ -123,68 +180,62 @@ func (k *tlsReloader) policy(name string) (*tlspolicy.Policy, error) {
 	return nil, fmt.Errorf("there is no TLS policy %q", name)
 }
 
-func (k *tlsReloader) open(listener string, configured []certs.Certificate) (certs.Source, error) {
-	var all []certs.Source
-	for _, c := range configured {
-		source, reloader, err := k.openCertificate(listener, c)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, source)
-		k.sources = append(k.sources, usedSource{place{listener: listener}, source})
-		k.add("listener "+listener, reloader)
+func (k *tlsReloader) openCertificate(p *tlsParts, c certs.Certificate) (err error) {
+	var source interface {
+		certs.Source
+		certs.Reloader
 	}
-	return certs.NewSet(all[0], all[1:]...), nil
-}
-
-func (k *tlsReloader) openCertificate(listener string, c certs.Certificate) (certs.Source, certs.Reloader, error) {
 	switch {
 	case c.ACME != nil:
-		source, err := k.openACME(listener, c.ACME)
-		return source, source, err
+		source, err = k.openACME(p, c.ACME)
 	case c.Internal != nil:
-		internal, err := certs.OpenInternal(*c.Internal, k.found)
-		return internal, internal, err
+		source, err = certs.OpenInternal(*c.Internal, k.found)
+	default:
+		source, err = certs.Load(c.Files.Cert, c.Files.Key)
 	}
-	files, err := certs.Load(c.Files.Cert, c.Files.Key)
-	return files, files, err
+	if err != nil {
+		return err
+	}
+	p.sources, p.reloaders = append(p.sources, source), append(p.reloaders, source)
+	return nil
 }
 
 // upstream makes the configuration towards an upstream; nil for plain HTTP.
-func (k *tlsReloader) upstream(u *config.Upstream) (*tls.Config, error) {
-	t := u.TLS
+func (k *tlsReloader) upstream(u *upstream.Config) (*tlsParts, *tls.Config, error) {
+	p, t := &tlsParts{place: place{upstream: u.Name}}, u.TLS
 	if t == nil {
-		return nil, nil
+		return p, nil, nil
 	}
 	policy, err := k.policy(t.Policy)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	roots, err := certs.LoadBundle(t.CA)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	k.bundles = append(k.bundles, usedBundle{place{upstream: u.Name}, func() *certs.Bundle { return roots }})
+	p.bundles = append(p.bundles, func() *certs.Bundle { return roots })
 	client := tlspolicy.Client{ServerName: string(t.ServerName), RootCAs: roots.Pool, Pins: t.Pins}
 	if t.ClientCertificate == nil {
-		return policy.Client(client), nil
+		k.add(p)
+		return p, policy.Client(client), nil
 	}
 	files, err := certs.Load(t.ClientCertificate.Cert, t.ClientCertificate.Key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	k.sources = append(k.sources, usedSource{place{upstream: u.Name}, files})
-	k.add("upstream "+u.Name, files)
+	p.sources, p.reloaders = append(p.sources, files), append(p.reloaders, files)
 	client.GetClientCertificate = files.GetClientCertificate
 	out := policy.Client(client)
 	out.ClientSessionCache = nil // a session that is taken up would show the certificate with which it began, not the one of now
-	return out, nil
+	k.add(p)
+	return p, out, nil
 }
 
 // start looks after all of it until close.
 func (k *tlsReloader) start() {
-	for _, reloader := range k.watch.Reloaders {
-		k.metrics.Watch(reloader.Name())
+	for _, p := range k.all() {
+		k.show(p)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -202,30 +253,37 @@ func (k *tlsReloader) close() {
 	if k.stop != nil {
 		k.stop()
 	}
-	for _, s := range k.sources {
-		if err := s.Close(); err != nil {
-			k.logger.Warn("a source of certificates was not closed", zap.Error(err))
-		}
+	for _, p := range k.all() {
+		k.closeSources(p)
 	}
 }
 
 // report takes that something changed, or that it could not be taken anew and so stays as it was.
 func (k *tlsReloader) report(name string, err error) {
 	k.metrics.Reloaded(name, err)
+	if err == nil {
+		k.note(name, nil)
+		k.logger.Info("certificates have changed", zap.String("what", name), zap.Strings("in_use", k.inUse()))
+		return
+	}
+	k.note(name, err)
+	k.logger.Error("certificates: what was in use stays in use", zap.String("what", name), zap.Error(err))
+}
+
+// note keeps why something could not be reloaded; nil: it was.
+func (k *tlsReloader) note(name string, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err == nil {
 		delete(k.failing, name)
-		k.logger.Info("certificates have changed", zap.String("what", name), zap.Strings("in_use", k.inUse()))
 		return
 	}
 	k.failing[name] = failure{time.Now(), err}
-	k.logger.Error("certificates: what was in use stays in use", zap.String("what", name), zap.Error(err))
 }
 
 // reload takes all of it anew, changed or not.
 func (k *tlsReloader) reload() {
-	for _, reloader := range k.watch.Reloaders {
+	for _, reloader := range k.reloaders() {
 		err := reloader.Reload()
 		if asksByItself(reloader) {
 			continue // it has only begun
@@ -235,9 +293,7 @@ func (k *tlsReloader) reload() {
 			continue
 		}
 		k.metrics.Reloaded(reloader.Name(), nil)
-		k.mu.Lock()
-		delete(k.failing, reloader.Name())
-		k.mu.Unlock()
+		k.note(reloader.Name(), nil)
 	}
 	k.logger.Info("SIGHUP: certificates, client authorities and revocation lists were read again, and keys of credentials will be; the rest of the configuration is read at start only",
 		zap.Strings("in_use", k.inUse()))
@@ -245,18 +301,31 @@ func (k *tlsReloader) reload() {
 
 // inUse describes what is in use, for the log.
 func (k *tlsReloader) inUse() []string {
-	var lines []string
-	for _, s := range k.sources {
-		for _, c := range s.Current() {
-			lines = append(lines, fmt.Sprintf("%s: certificate %s, serial %x, until %s", s.place, certs.NameOf(c.Leaf), c.Leaf.SerialNumber, stamp(c.Leaf.NotAfter)))
+	var lines, lists []string
+	for _, p := range k.all() {
+		for _, c := range p.current() {
+			lines = append(lines, fmt.Sprintf("%s: certificate %s, serial %x, until %s", p.place, certs.NameOf(c.Leaf), c.Leaf.SerialNumber, stamp(c.Leaf.NotAfter)))
+		}
+		for _, l := range p.revocationLists() {
+			lists = append(lists, fmt.Sprintf("%s: revocation list %s of %s, %d revoked, until %s", p.place, l.Path, l.Issuer, l.Revoked, stamp(l.NextUpdate)))
 		}
 	}
-	for _, c := range k.clients {
-		for _, l := range c.RevocationLists() {
-			lines = append(lines, fmt.Sprintf("listener %s: revocation list %s of %s, %d revoked, until %s", c.listener, l.Path, l.Issuer, l.Revoked, stamp(l.NextUpdate)))
-		}
+	return append(lines, lists...)
+}
+
+// current are the certificates that are shown now.
+func (p *tlsParts) current() (all []*tls.Certificate) {
+	for _, s := range p.sources {
+		all = append(all, s.Current()...)
 	}
-	return lines
+	return all
+}
+
+func (p *tlsParts) revocationLists() []certs.RevocationList {
+	if p.clients == nil {
+		return nil
+	}
+	return p.clients.RevocationLists()
 }
 
 func stamp(t time.Time) string {
@@ -267,39 +336,42 @@ func stamp(t time.Time) string {
 }
 
 // warnings are what expires soon or has expired, and what could not be taken anew.
-func (k *tlsReloader) warnings(now time.Time) []string {
-	var warnings []string
-	for _, s := range k.sources {
-		for _, c := range s.Current() {
-			if text := certs.ChainWarning(c, now); text != "" {
-				warnings = append(warnings, fmt.Sprintf("%s: %s", s.place, text))
-			}
-		}
+func (k *tlsReloader) warnings(now time.Time) (warnings []string) {
+	for _, p := range k.all() {
+		warnings = append(warnings, p.warnings(now)...)
 	}
-	for _, b := range k.bundles {
-		if text := b.now().Warning(now); text != "" {
-			warnings = append(warnings, fmt.Sprintf("%s: %s", b.place, text))
-		}
-	}
-	for _, c := range k.clients {
-		for _, l := range c.RevocationLists() {
-			if text := l.Expiry().Warning(now); text != "" {
-				warnings = append(warnings, fmt.Sprintf("listener %s: the revocation list %s of %s %s", c.listener, l.Path, l.Issuer, text))
-			}
-		}
-	}
-	for _, u := range k.acme {
-		warnings = append(warnings, u.warnings()...)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, reloader := range k.watch.Reloaders {
+	for _, reloader := range k.reloaders() {
 		if asksByItself(reloader) {
 			continue // it has told above how it stands
 		}
-		if f, failed := k.failing[reloader.Name()]; failed {
+		k.mu.Lock()
+		f, failed := k.failing[reloader.Name()]
+		k.mu.Unlock()
+		if failed {
 			warnings = append(warnings, fmt.Sprintf("%s stays as it was since %s: %v", reloader.Name(), stamp(f.since), f.err))
 		}
+	}
+	return warnings
+}
+
+func (p *tlsParts) warnings(now time.Time) (warnings []string) {
+	for _, c := range p.current() {
+		if text := certs.ChainWarning(c, now); text != "" {
+			warnings = append(warnings, fmt.Sprintf("%s: %s", p.place, text))
+		}
+	}
+	for _, bundle := range p.bundles {
+		if text := bundle().Warning(now); text != "" {
+			warnings = append(warnings, fmt.Sprintf("%s: %s", p.place, text))
+		}
+	}
+	for _, l := range p.revocationLists() {
+		if text := l.Expiry().Warning(now); text != "" {
+			warnings = append(warnings, fmt.Sprintf("%s: the revocation list %s of %s %s", p.place, l.Path, l.Issuer, text))
+		}
+	}
+	for _, u := range p.acme {
+		warnings = append(warnings, u.warnings()...)
 	}
 	return warnings
 }
@@ -309,9 +381,9 @@ func (k *tlsReloader) metricsSources() admin.CertificateSources {
 	return admin.CertificateSources{
 		Certificates: k.certificates,
 		RevocationLists: func() (all []admin.RevocationList) {
-			for _, c := range k.clients {
-				for _, l := range c.RevocationLists() {
-					all = append(all, admin.RevocationList{Listener: c.listener, File: l.Path, Issuer: l.Issuer, NextUpdate: l.NextUpdate})
+			for _, p := range k.all() {
+				for _, l := range p.revocationLists() {
+					all = append(all, admin.RevocationList{Listener: p.listener, File: l.Path, Issuer: l.Issuer, NextUpdate: l.NextUpdate})
 				}
 			}
 			return all
@@ -321,20 +393,19 @@ func (k *tlsReloader) metricsSources() admin.CertificateSources {
 
 // certificates are those that handshakes depend on: all of each chain, and of each bundle the one that expires first.
 func (k *tlsReloader) certificates() (all []admin.Certificate) {
-	add := func(p place, c *x509.Certificate) {
-		if c != nil {
-			all = append(all, admin.Certificate{Listener: p.listener, Upstream: p.upstream, Name: certs.NameOf(c), NotAfter: c.NotAfter})
+	for _, p := range k.all() {
+		var needed []*x509.Certificate
+		for _, shown := range p.current() {
+			needed = append(needed, certs.Chain(shown)...)
 		}
-	}
-	for _, s := range k.sources {
-		for _, shown := range s.Current() {
-			for _, c := range certs.Chain(shown) {
-				add(s.place, c)
+		for _, bundle := range p.bundles {
+			if soonest := certs.Soonest(bundle().Certificates); soonest != nil {
+				needed = append(needed, soonest)
 			}
 		}
-	}
-	for _, b := range k.bundles {
-		add(b.place, certs.Soonest(b.now().Certificates))
+		for _, c := range needed {
+			all = append(all, admin.Certificate{Listener: p.listener, Upstream: p.upstream, Name: certs.NameOf(c), NotAfter: c.NotAfter})
+		}
 	}
 	return all
 }

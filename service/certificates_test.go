@@ -18,8 +18,10 @@ import (
 	"tollgate/admin"
 	"tollgate/config"
 	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
+	"tollgate/upstream"
 )
 
 // kept is a tlsReloader of one listener and one upstream, and the folder with their files.
@@ -38,7 +40,7 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *tlsReloader, dir string, logs *ob
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	k = newTLSReloader(zap.New(core), nil)
+	k = newTLSReloader(zap.New(core), setting.Secrets{}, nil)
 	k.policies = testpki.Must(new(config.Config).Policies())
 	k.metrics = admin.NewCertificates(prometheus.NewRegistry(), k.metricsSources())
 	_, _, err := k.listener("https", &certs.ListenerTLS{
@@ -49,10 +51,10 @@ func kept(t *testing.T, leaf testpki.Leaf) (k *tlsReloader, dir string, logs *ob
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &config.Upstream{Name: "bss", TLS: &certs.UpstreamTLS{
+	u := &upstream.Config{Name: "bss", TLS: &certs.UpstreamTLS{
 		Policy: tlspolicy.Default, ClientCertificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")},
 	}}
-	if _, err := k.upstream(u); err != nil {
+	if _, _, err := k.upstream(u); err != nil {
 		t.Fatal(err)
 	}
 	return k, dir, logs, ca
@@ -144,7 +146,7 @@ func TestReloaderRuns(t *testing.T) {
 	k.close()
 	logs.TakeAll()
 	issue(t, ca, testpki.Leaf{Names: []string{"last.example"}}, dir, "tls")
-	if got := k.sources[0].Current()[0].Leaf.DNSNames[0]; got != "next.example" || logs.Len() != 0 {
+	if got := k.all()[0].sources[0].Current()[0].Leaf.DNSNames[0]; got != "next.example" || logs.Len() != 0 {
 		t.Errorf("it goes on after its end: %s", got)
 	}
 }
@@ -153,18 +155,18 @@ func TestReloaderRuns(t *testing.T) {
 func TestSessionsTowardsUpstream(t *testing.T) {
 	k, dir, _, _ := kept(t, testpki.Leaf{})
 	defer k.close()
-	u := &config.Upstream{Name: "bss", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default}}
-	without, err := k.upstream(u)
+	u := &upstream.Config{Name: "bss", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default}}
+	_, without, err := k.upstream(u)
 	if err != nil || without.ClientSessionCache == nil {
 		t.Errorf("without a certificate: %v", err)
 	}
 	u.TLS.ClientCertificate = &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")}
-	with, err := k.upstream(u)
+	_, with, err := k.upstream(u)
 	if err != nil || with.ClientSessionCache != nil {
 		t.Errorf("with a certificate sessions are kept: %v", err)
 	}
 	u.TLS.ClientCertificate.Cert = filepath.Join(dir, "missing.crt")
-	if _, err := k.upstream(u); err == nil {
+	if _, _, err := k.upstream(u); err == nil {
 		t.Error("a missing certificate is taken")
 	}
 }
@@ -190,7 +192,7 @@ func TestSettingsOfTLSHold(t *testing.T) {
 	defer k.close()
 	shown := []certs.Certificate{{Files: &certs.CertificateFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}}}
 	towards := func(pins ...tlspolicy.Pin) *tls.Config {
-		client, err := k.upstream(&config.Upstream{Name: "gw", TLS: &certs.UpstreamTLS{
+		_, client, err := k.upstream(&upstream.Config{Name: "gw", TLS: &certs.UpstreamTLS{
 			Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem"), ServerName: "gw.example", Pins: pins,
 		}})
 		if err != nil {
@@ -199,7 +201,7 @@ func TestSettingsOfTLSHold(t *testing.T) {
 		return client
 	}
 	for certificate, refused := range map[string]bool{"required": true, "optional": false, "": false} {
-		server, _, err := k.listener(certificate, &certs.ListenerTLS{
+		_, server, err := k.listener(certificate, &certs.ListenerTLS{
 			Policy: tlspolicy.Default, Certificates: shown, ClientCA: filepath.Join(dir, "ca.pem"), ClientCertificate: certificate,
 		})
 		if err != nil {
@@ -231,8 +233,8 @@ func TestWholeHandshakeExpires(t *testing.T) {
 		}
 	}
 	k.reload()
-	u := &config.Upstream{Name: "other", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem")}}
-	if _, err := k.upstream(u); err != nil {
+	u := &upstream.Config{Name: "other", TLS: &certs.UpstreamTLS{Policy: tlspolicy.Default, CA: filepath.Join(dir, "ca.pem")}}
+	if _, _, err := k.upstream(u); err != nil {
 		t.Fatal(err)
 	}
 	warnings := strings.Join(k.warnings(now), "\n")
@@ -265,7 +267,7 @@ func TestWholeHandshakeExpires(t *testing.T) {
 func TestDamagedBundleStays(t *testing.T) {
 	k, dir, logs, ca := kept(t, testpki.Leaf{})
 	defer k.close()
-	before := k.clients[0].Pool()
+	before := k.all()[0].clients.Pool()
 	path := filepath.Join(dir, "ca.pem")
 	damaged := strings.Replace(string(ca.CertPEM()), "M", "#", 1)
 	if err := os.WriteFile(path, append(ca.CertPEM(), damaged...), 0o600); err != nil {
@@ -273,7 +275,7 @@ func TestDamagedBundleStays(t *testing.T) {
 	}
 	k.watch.Poll()
 	k.watch.Poll()
-	if k.clients[0].Pool() != before {
+	if k.all()[0].clients.Pool() != before {
 		t.Error("the authorities were replaced")
 	}
 	const want = "PEM block number 2, from line "

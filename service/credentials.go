@@ -7,13 +7,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"tollgate/caller"
-	"tollgate/config"
 	"tollgate/credential"
-	"tollgate/gateway"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
-	"tollgate/signing"
 )
 
 const (
@@ -23,23 +19,8 @@ const (
 	warnSkew = time.Minute
 )
 
-// openCredentials makes the credentials, and reads their keys for the first time.
-func openCredentials(configured []*config.Credential, kept setting.Secrets) (map[string]*credential.Credential, error) {
-	all := map[string]*credential.Credential{}
-	for _, c := range configured {
-		made, err := credential.New(credential.Config{
-			Facts: c.Facts, Fixed: c.Fixed(), Load: func() (credential.Keys, error) { return readKeys(c, kept) },
-		})
-		if err != nil {
-			return nil, err
-		}
-		all[c.Name] = made
-	}
-	return all, nil
-}
-
 // readKeys reads all secrets of a credential.
-func readKeys(c *config.Credential, kept setting.Secrets) (credential.Keys, error) {
+func readKeys(c *credential.Config, kept setting.Secrets) (credential.Keys, error) {
 	accessKey, err := kept.Read(c.AccessKey)
 	if err == nil {
 		err = credential.CheckAccessKey(accessKey.Reveal())
@@ -60,31 +41,6 @@ func readKeys(c *config.Credential, kept setting.Secrets) (credential.Keys, erro
 	return credential.Keys{AccessKey: accessKey.Reveal(), SecretKey: secretKey, SecurityToken: token}, nil
 }
 
-// newRegistry makes the registry of callers, and reads the secrets of their access keys.
-func newRegistry(configured []config.Caller, kept setting.Secrets) (*caller.Registry, error) {
-	var all []caller.Config
-	for _, c := range configured {
-		known := caller.Config{Name: c.Name, Certificates: c.Certificates}
-		for _, k := range c.AccessKeys {
-			value, err := kept.Read(k.Secret)
-			if err != nil {
-				return nil, fmt.Errorf("%s: access key %s: %w", c.Name, k.ID, err)
-			}
-			known.AccessKeys = append(known.AccessKeys, caller.AccessKey{ID: k.ID, Secret: value})
-		}
-		all = append(all, known)
-	}
-	return caller.NewRegistry(all, signing.Known())
-}
-
-// signers are the credentials, in the order of the configuration.
-func (s *Service) signers() (all []*credential.Credential) {
-	for _, c := range s.config.Credentials {
-		all = append(all, s.credentials[c.Name])
-	}
-	return all
-}
-
 // startSigning looks after what signatures need, keys and clocks, until the service is closed.
 func (s *Service) startSigning() {
 	for _, c := range s.signers() {
@@ -92,16 +48,7 @@ func (s *Service) startSigning() {
 			s.logger.Info("keys of a credential cannot be read again", zap.String("credential", c.Name()), zap.String("why", credential.FixedNote(fixed)))
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	s.closers = append(s.closers, func() {
-		cancel()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		s.watchSigning(ctx)
-	}()
+	s.background(s.watchSigning)
 }
 
 func (s *Service) watchSigning(ctx context.Context) {
@@ -162,16 +109,6 @@ func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 			f(u.Name, skew)
 		}
 	}
-}
-
-// signedUpstreams lists those whose clocks are compared.
-func (s *Service) signedUpstreams() (all []*gateway.Upstream) {
-	for _, u := range s.config.Upstreams {
-		if u.Signed {
-			all = append(all, s.upstreams[u.Name])
-		}
-	}
-	return all
 }
 
 // signingWarnings are what hurts signed calls, or will.

@@ -43,7 +43,7 @@ func shareDescriptors(c *config.Config, limit int) descriptors {
 		own += maxChallengeConns + 1
 	}
 	for _, u := range c.Upstreams {
-		upstreams += u.MaxConns
+		upstreams += u.MaxConnections
 	}
 	for _, l := range c.Listeners {
 		d.configured += l.MaxConnections

@@ -7,13 +7,14 @@ import (
 
 	"tollgate/audit"
 	"tollgate/config"
+	"tollgate/upstream"
 )
 
 // TestShareDescriptors has two listeners of 1024 and 300 connections, and upstreams of 150. The process itself needs 132.
 func TestShareDescriptors(t *testing.T) {
 	c := &config.Config{
 		Listeners: []*config.Listener{{MaxConnections: 1024}, {MaxConnections: 300}},
-		Upstreams: []*config.Upstream{{MaxConns: 100}, {MaxConns: 50}},
+		Upstreams: []*upstream.Config{{MaxConnections: 100}, {MaxConnections: 50}},
 		Audit:     audit.Config{Checkpoints: audit.Checkpoints{Copies: make([]audit.CheckpointCopy, 2)}},
 	}
 	for _, test := range []struct{ limit, first, second int }{

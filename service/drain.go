@@ -70,7 +70,7 @@ func (s *Service) Drain() error {
 // Calls may outlive their connections: HTTP/2 ones end with their peers.
 func (s *Service) drained(ctx context.Context) <-chan struct{} {
 	var group sync.WaitGroup
-	for _, server := range s.servers {
+	for _, server := range s.servers() {
 		group.Go(func() { _ = server.Shutdown(ctx) }) // what is left then is closed with the rest
 	}
 	done := make(chan struct{})

@@ -20,23 +20,13 @@ const watchEvery = 500 * time.Millisecond
 // startEvents puts on record how credentials, the log and the places of its copies come to stand, until the service is closed.
 // The parts know nothing of it: no call waits for such a record.
 func (s *Service) startEvents() {
-	w := newStateWatch(audit.NewEvents(s.log), s.signers(), s.log.Status, s.copies.Status)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	s.closers = append(s.closers, func() {
-		cancel()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		w.run(ctx)
-	}()
+	s.background(newStateWatch(audit.NewEvents(s.log), s.signers, s.log.Status, s.copies.Status).run)
 }
 
 // stateWatch compares how the parts stand with how they stood, and makes events of the differences.
 type stateWatch struct {
 	events      *audit.Events
-	credentials []*credential.Credential
+	credentials func() []*credential.Credential
 	log         func() audit.Status
 	copies      func() []mirror.Status
 
@@ -53,7 +43,7 @@ type pausedKey struct {
 	accessKey string
 }
 
-func newStateWatch(events *audit.Events, credentials []*credential.Credential, log func() audit.Status, copies func() []mirror.Status) *stateWatch {
+func newStateWatch(events *audit.Events, credentials func() []*credential.Credential, log func() audit.Status, copies func() []mirror.Status) *stateWatch {
 	return &stateWatch{
 		events: events, credentials: credentials, log: log, copies: copies,
 		paused: map[pausedFor]pausedKey{}, failing: map[string]time.Time{},
@@ -79,7 +69,7 @@ func (w *stateWatch) run(ctx context.Context) {
 }
 
 func (w *stateWatch) look(now time.Time) {
-	for _, c := range w.credentials {
+	for _, c := range w.credentials() {
 		w.lookAtCredential(now, c)
 	}
 	w.lookAtLog(now)

@@ -69,13 +69,12 @@ type watched struct {
 func watch(t *testing.T) (w *watched, c *credential.Credential) {
 	t.Helper()
 	w = &watched{keys: credential.Keys{AccessKey: "AK1", SecretKey: secret.New("the secret")}}
-	c, err := credential.New(credential.Config{
-		Facts: credential.Facts{Name: "main", Upstream: "bss", Class: catalog.ClassPartner}, Load: func() (credential.Keys, error) { return w.keys, nil },
-	})
+	c, err := credential.New(credential.Config{Facts: credential.Facts{Name: "main", Upstream: "bss", Class: catalog.ClassPartner}},
+		credential.Options{Load: func() (credential.Keys, error) { return w.keys, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.stateWatch = newStateWatch(audit.NewEvents(&w.recorder), []*credential.Credential{c},
+	w.stateWatch = newStateWatch(audit.NewEvents(&w.recorder), func() []*credential.Credential { return []*credential.Credential{c} },
 		func() audit.Status { return audit.Status{Err: w.logErr} }, func() []mirror.Status { return w.copies })
 	return w, c
 }

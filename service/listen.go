@@ -13,11 +13,10 @@ import (
 	"tollgate/accept"
 	"tollgate/admin"
 	"tollgate/config"
-	"tollgate/gateway"
 )
 
 func (s *Service) listen(ctx context.Context, l *config.Listener) error {
-	tlsConfig := s.protected[l.Name]
+	kept := s.listeners[l.Name]
 	inner, err := accept.Listen(ctx, l.Address.Network(), l.Address.Listen())
 	if err != nil {
 		return err
@@ -26,29 +25,10 @@ func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	c.Listener = accept.Config{
 		MaxConns: s.descriptors.connections(l.MaxConnections), MaxConnsPerSource: l.MaxConnectionsPerSource,
 		HandshakeTimeout: time.Duration(s.config.Bounds.HeaderTimeout),
-		TLS:              tlsConfig, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
+		TLS:              kept.tls, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
 	}
-	s.servers = append(s.servers, s.serve(inner, c))
-	s.addresses[l.Name] = inner.Addr().String()
-	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", inner.Addr().String()), zap.Bool("tls", tlsConfig != nil))
-	return nil
-}
-
-// protect opens what the TLS of the listeners needs, and has the plan ask which client certificates count.
-func (s *Service) protect(plan *gateway.Plan) error {
-	for _, l := range s.config.Listeners {
-		if l.TLS == nil {
-			continue
-		}
-		tlsConfig, clients, err := s.reloader.listener(l.Name, l.TLS)
-		if err != nil {
-			return fmt.Errorf("listener %s: %w", l.Name, err)
-		}
-		s.protected[l.Name] = tlsConfig
-		if clients != nil {
-			plan.Listeners[l.Name].CheckClient = clients.Check
-		}
-	}
+	kept.address, kept.server = inner.Addr().String(), s.serve(inner, c)
+	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", kept.address), zap.Bool("tls", kept.tls != nil))
 	return nil
 }
 
@@ -84,11 +64,11 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	s.admin = s.serve(inner, accept.ServerConfig{
+	s.admin.address = inner.Addr().String()
+	s.admin.server = s.serve(inner, accept.ServerConfig{
 		Handler:  admin.Handler(s.registry, s.readiness),
 		Listener: accept.Config{MaxConns: adminConns, Refused: s.adminRefused},
 	})
-	s.addresses["admin"] = inner.Addr().String()
-	s.logger.Info("admin listening", zap.String("address", inner.Addr().String()))
+	s.logger.Info("admin listening", zap.String("address", s.admin.address))
 	return nil
 }

@@ -71,8 +71,10 @@ func (s *Service) published(note string) {
 	s.copies.Publish(note)
 }
 
-// startPruning removes old records until ctx ends. Nobody waits for it: closing the log does, as long as it has time.
-func (s *Service) startPruning(ctx context.Context) {
+// startPruning removes old records until the service is closed. Only closing the log waits for it, as long as it has time.
+func (s *Service) startPruning() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.closers = append(s.closers, cancel)
 	go func() {
 		for wait := pruneFirst; ; wait = pruneEvery {
 			select {
@@ -101,15 +103,20 @@ func (s *Service) openHashKey() (*mac.Key, error) {
 	return key, nil
 }
 
-// openIndex keeps an index of the log, if the configuration wants one.
+// openIndex keeps an index of the log up, beside the calls, if the configuration wants one. What fails is logged and tried again; no call
+// waits for it or fails with it.
 func (s *Service) openIndex() {
 	a := s.config.Audit
 	if !a.Index.Enabled {
 		return
 	}
-	x, stop := startIndex(a.Dir, a.Index.File, s.logger)
-	s.index = x
-	s.closers = append(s.closers, stop)
+	s.index = store.New(a.Dir, a.Index.File)
+	s.background(func(ctx context.Context) {
+		s.index.Run(ctx, func(err error) {
+			s.logger.Warn("the audit log's index is behind; calls and the log do not depend on it, and it is tried again",
+				zap.String("index", s.index.File()), zap.Error(err))
+		})
+	})
 }
 
 // indexed is the last record that the index has; 0 without an index.
@@ -118,23 +125,4 @@ func (s *Service) indexed() uint64 {
 		return 0
 	}
 	return s.index.State().Seq
-}
-
-// startIndex keeps the index of the log in dir up, beside the calls, until stop is called. What fails is logged and tried
-// again; no call waits for it or fails with it. stop waits until the index is closed.
-func startIndex(dir, file string, logger *zap.Logger) (x *store.Index, stop func()) {
-	x = store.New(dir, file)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		x.Run(ctx, func(err error) {
-			logger.Warn("the audit log's index is behind; calls and the log do not depend on it, and it is tried again",
-				zap.String("index", x.File()), zap.Error(err))
-		})
-	}()
-	return x, func() {
-		cancel()
-		<-done
-	}
 }

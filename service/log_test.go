@@ -6,21 +6,27 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/audit/store"
+	"tollgate/config"
 	"tollgate/internal/testlog"
 )
 
-func TestStartIndex(t *testing.T) {
+func TestOpenIndex(t *testing.T) {
 	dir := t.TempDir()
 	l := testlog.New(dir, nil)
 	l.Calls(10)
 	l.Flush()
-	x, stop := startIndex(dir, "", zap.NewNop())
+	s := &Service{logger: zap.NewNop(), config: &config.Config{}}
+	s.config.Audit.Dir, s.config.Audit.Index.Enabled = dir, true
+	s.openIndex()
+	x := s.index
 	for x.State().Seq < l.Seq {
 		if err := x.State().Err; err != nil {
 			t.Fatal(err)
 		}
 	}
-	stop()
+	for _, closeOne := range s.closers {
+		closeOne()
+	}
 	if seq, err := store.New(dir, "").Seq(t.Context()); err != nil || seq != l.Seq {
 		t.Errorf("record %d of %d, %v", seq, l.Seq, err)
 	}

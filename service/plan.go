@@ -8,10 +8,12 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
+	"tollgate/upstream"
 )
 
 // Plan returns what a configuration says of calls, for [gateway.Plan.Explain]. Nothing is opened for it and no secret is read, so no call
@@ -21,49 +23,80 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("upstreams: %w", err)
 	}
-	limiter, err := ratelimit.New(c.Limits)
-	if err != nil {
-		return nil, fmt.Errorf("limits: %w", err)
-	}
 	upstreams := map[string]*gateway.Upstream{}
 	for _, u := range c.Upstreams {
-		upstreams[u.Name] = gatewayUpstream(u, nil)
+		upstreams[u.Name] = gatewayUpstream(u, nil, nil)
 	}
-	plan, err := planOf(c, operations, upstreams, limiter)
+	plan, err := planOf(c, operations, upstreams)
 	if err != nil {
 		return nil, err
 	}
-	var known []caller.Config
-	for _, k := range c.Callers {
-		known = append(known, caller.Config{Name: k.Name, Certificates: k.Certificates})
-	}
-	plan.Callers, err = caller.NewRegistry(known, signing.Known())
+	plan.Callers, err = caller.NewRegistry(c.Callers, signing.Known(), nil)
 	return plan, err
 }
 
-// planCalls makes the plan that calls follow.
-func (s *Service) planCalls(limiter *ratelimit.Limiter) (*gateway.Plan, error) {
-	plan, err := planOf(s.config, s.operations, s.upstreams, limiter)
+// follow publishes the plan of a configuration, by a function; the state outlives the configuration before. What is wrong with the new one
+// changes nothing.
+func (s *Service) follow(c *config.Config, publish func(*gateway.Plan)) error {
+	o, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	plan, err := o.plan(c, s.secrets)
+	if err == nil {
+		err = s.sources.Follow(c.Limits.Unauthenticated)
+	}
+	if err != nil {
+		o.close()
+		return err
+	}
+	s.adopt(o, func() { publish(plan) })
+	return nil
+}
+
+// plan makes the plan of a configuration, by which calls go through what was opened for it.
+func (o *opened) plan(c *config.Config, kept setting.Secrets) (*gateway.Plan, error) {
+	operations, err := c.Operations()
+	if err != nil {
+		return nil, fmt.Errorf("upstreams: %w", err)
+	}
+	upstreams := map[string]*gateway.Upstream{}
+	for name, u := range o.upstreams {
+		upstreams[name] = u.Upstream
+	}
+	plan, err := planOf(c, operations, upstreams)
 	if err != nil {
 		return nil, err
 	}
-	if plan.Callers, err = newRegistry(s.config.Callers, s.secrets); err != nil {
+	if plan.Callers, err = caller.NewRegistry(c.Callers, signing.Known(), kept.Read); err != nil {
 		return nil, fmt.Errorf("callers: %w", err)
 	}
-	plan.Credentials = s.credentials
-	return plan, s.protect(plan)
+	plan.Credentials = map[string]*credential.Credential{}
+	for name, known := range o.credentials {
+		plan.Credentials[name] = known.Credential
+	}
+	for name, l := range plan.Listeners {
+		if clients := o.listeners[name].clients; clients != nil {
+			l.CheckClient = clients.Check
+		}
+	}
+	return plan, nil
 }
 
 // planOf makes a plan of a configuration and of what outlives plans. Callers and credentials, which have secrets, are not in it yet.
 func planOf(
-	c *config.Config, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream, limiter *ratelimit.Limiter,
+	c *config.Config, operations map[string][]*catalog.Operation, upstreams map[string]*gateway.Upstream,
 ) (*gateway.Plan, error) {
 	table, problems := c.GrantTable(operations)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("%s: %s", c.GrantPlace(problems[0].Grant), problems[0].Message)
 	}
+	limits, err := ratelimit.NewRules(c.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("limits: %w", err)
+	}
 	plan := &gateway.Plan{
-		Grants: table, Limits: limiter, Listeners: map[string]*gateway.Listener{},
+		Grants: table, Limits: limits, Listeners: map[string]*gateway.Listener{},
 		Bounds: c.Bounds, LogDeadline: time.Duration(c.Audit.Deadline),
 	}
 	for _, l := range c.Listeners {
@@ -76,10 +109,10 @@ func planOf(
 	return plan, nil
 }
 
-func gatewayUpstream(u *config.Upstream, transport http.RoundTripper) *gateway.Upstream {
+func gatewayUpstream(u *upstream.Config, transport http.RoundTripper, skew *gateway.Skew) *gateway.Upstream {
 	return &gateway.Upstream{
-		Name: u.Name, Scheme: u.Scheme, Host: u.Host, Site: u.Site, Currency: u.Currency, Signed: u.Signed, Timeout: u.Timeout,
-		MaxConns: u.MaxConns, Transport: transport, Skew: new(gateway.Skew),
+		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Catalog, Currency: u.Currency(), Signed: u.Signed(),
+		Timeout: time.Duration(u.Timeout), MaxConns: u.MaxConnections, Transport: transport, Skew: skew,
 	}
 }
 

@@ -15,11 +15,11 @@ func (s *Service) readiness() admin.Readiness {
 	if r, over := s.starting.readiness(); !over {
 		return r
 	}
-	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.descriptors.warnings(), s.reloader.warnings(time.Now()), s.private.exposed(), s.signingWarnings()), Notes: s.signingNotes()}
+	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.descriptors.warnings(), s.certificates.warnings(time.Now()), s.private.exposed(), s.signingWarnings()), Notes: s.signingNotes()}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
 	}
-	if without := s.reloader.without(); len(without) > 0 {
+	if without := s.certificates.without(); len(without) > 0 {
 		r.Ready, r.Reasons = false, append(r.Reasons, without...)
 	}
 	select {

@@ -25,7 +25,7 @@ func Run(ctx context.Context, c *config.Config, p Process, hangUps <-chan os.Sig
 	if err != nil {
 		return err
 	}
-	p.Logger.Info("tollgate is up", zap.String("version", p.Version), zap.String("tls13", s.plan.String()))
+	p.Logger.Info("tollgate is up", zap.String("version", p.Version), zap.String("tls13", s.suites.String()))
 	failure := s.untilStopped(ctx, hangUps)
 	s.announceEnd()
 	time.Sleep(noticeTime)
@@ -40,7 +40,7 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 	for {
 		select {
 		case <-hangUps:
-			s.reloader.reload()
+			s.certificates.reload()
 			s.rereadKeys()
 		case <-ctx.Done():
 			s.logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
@@ -54,17 +54,18 @@ func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) er
 
 // closeAll closes what is open, in the order in which it depends on each other.
 func (s *Service) closeAll(ctx context.Context) error {
-	for _, server := range append(s.servers, s.admin) {
-		if server != nil {
-			_ = server.Close()
-		}
+	for _, server := range s.servers() {
+		_ = server.Close()
 	}
-	if s.stop != nil {
-		s.stop()
-		<-s.flushed
+	if s.admin.server != nil {
+		_ = s.admin.server.Close()
 	}
 	for _, closeOne := range s.closers {
 		closeOne()
+	}
+	s.certificates.close()
+	for _, u := range s.upstreams {
+		u.transport.Close()
 	}
 	var err error
 	if s.log != nil {

@@ -1,14 +1,20 @@
 // Package service makes a running gateway of a configuration: it opens the audit log, the upstreams and the listeners, wires
-// what stands between them, reloads certificates, says whether the gateway is ready, and drains it.
+// what stands between them, reloads certificates, says whether the gateway is ready, and drains it. Its life is
+//
+//	service.go  start: what is opened, in which order
+//	state.go    what outlives a configuration, and what of it stays under another one
+//	plan.go     the plan that calls follow, made of a configuration and the state
+//	run.go      from start to signal
+//	drain.go    the end: calls under way, then the log
+//
+// Other files have one part each: the log, listeners, certificates, keys and clocks, readiness, events.
 package service
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,18 +25,12 @@ import (
 	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/mac"
-	"tollgate/audit/mirror"
-	"tollgate/audit/store"
-	"tollgate/catalog"
 	"tollgate/config"
-	"tollgate/credential"
-	"tollgate/credential/accepted"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/tlspolicy"
-	"tollgate/upstream"
 )
 
 // Process is what a service takes of the process that it is in.
@@ -40,51 +40,59 @@ type Process struct {
 	LookupEnv setting.LookupEnv // finds the keys that are kept in the environment; nil: os.LookupEnv
 }
 
-// Service is a running gateway: the parts that a configuration names, wired together. What the configuration does not have, such as
-// the pause of a credential or the connections to an upstream, is kept here, by the names that the configuration gives.
+// Service is a running gateway: what is made of its configuration ([Service.follow]), and the state that outlives it.
 type Service struct {
-	config             *config.Config
-	version            string // of the program, for the log
-	logger             *zap.Logger
-	secrets            setting.Secrets // where keys are kept
-	log                *audit.Log
-	copies             *mirror.Mirror  // of checkpoints
-	index              *store.Index    // of the log; nil when none is kept
-	forecast           admin.Forecast  // of the log's disk
-	refusals           *audit.Refusals // of calls
-	connectionRefusals *audit.Refusals // of connections that came to no call
-	gateway            *gateway.Gateway
-	metrics            *admin.Metrics
-	registry           *prometheus.Registry
-	operations         map[string][]*catalog.Operation // by upstream
-	plan               tlspolicy.Plan
-	credentials        map[string]*credential.Credential
-	upstreams          map[string]*gateway.Upstream
-	reloader           *tlsReloader // of certificates
-	private            *privateFiles
-	descriptors        descriptors
-	accepted           *accepted.Memory // nil: without the log's key
-	closers            []func()
-	servers            []accept.Server        // all but the admin listener's
-	addresses          map[string]string      // where listeners listen, by name
-	protected          map[string]*tls.Config // TLS of the listeners that have it, by name
-	admin              accept.Server          // nil without an admin listener
-	failed             chan error             // a server that ended by itself
-	starting           starting
-	stop               context.CancelFunc
-	flushed            chan struct{} // closed when the summary loop has ended
-	draining           chan struct{} // closed when draining begins
-	announce           sync.Once     // of that
-
-	checkpointed atomic.Pointer[time.Time] // when the newest checkpoint was signed
-	cutOff       rate.Sometimes            // for the log line about connections for which there is no room
+	config  *config.Config // with which it was started
+	version string         // of the program, for the log
+	logger  *zap.Logger
+	secrets setting.Secrets // where keys are kept
+	state
+	gateway     *gateway.Gateway
+	suites      tlspolicy.Plan
+	metrics     *admin.Metrics
+	registry    *prometheus.Registry
+	private     *privateFiles
+	descriptors descriptors
+	admin       keptListener  // without a server: there is none
+	challenges  accept.Server // of authorities; nil without one
+	closers     []func()
+	failed      chan error // a server that ended by itself
+	starting    starting
+	draining    chan struct{}  // closed when draining begins
+	announce    sync.Once      // of that
+	cutOff      rate.Sometimes // for the log line about connections for which there is no room
 }
 
 // AuditLog returns the log of calls.
 func (s *Service) AuditLog() *audit.Log { return s.log }
 
 // Address returns the address on which a listener listens, by the listener's name; the admin listener's is "admin".
-func (s *Service) Address(listener string) string { return s.addresses[listener] }
+func (s *Service) Address(listener string) string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if l := s.listeners[listener]; l != nil {
+		return l.address
+	}
+	if listener == "admin" {
+		return s.admin.address
+	}
+	return ""
+}
+
+// servers are those that callers and authorities connect to.
+func (s *Service) servers() (all []accept.Server) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, l := range s.listeners {
+		if l.server != nil {
+			all = append(all, l.server)
+		}
+	}
+	if s.challenges != nil {
+		all = append(all, s.challenges)
+	}
+	return all
+}
 
 // Failure returns a channel that receives an error when a listener has ended by itself.
 func (s *Service) Failure() <-chan error { return s.failed }
@@ -93,12 +101,17 @@ func (s *Service) Failure() <-chan error { return s.failed }
 const summaryPeriod = 5 * time.Second
 
 // Start opens everything that the configuration names and serves. On error nothing is left open; otherwise the caller must call
-// [Service.Drain]. The admin listener answers from the beginning: reading a long log takes a while. When ctx ends meanwhile, so does Start, and the error wraps that of ctx.
+// [Service.Drain]. The admin listener answers from the beginning: reading a long log takes a while. When ctx
+// ends meanwhile, so does Start, and the error wraps that of ctx.
 func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, p.Logger)
+	secrets := setting.Secrets{Dir: c.Dir, LookupEnv: p.LookupEnv}
 	s := &Service{
-		config: c, version: p.Version, logger: p.Logger, secrets: setting.Secrets{Dir: c.Dir, LookupEnv: p.LookupEnv}, private: files, registry: prometheus.NewRegistry(), upstreams: map[string]*gateway.Upstream{}, addresses: map[string]string{}, protected: map[string]*tls.Config{},
-		reloader: newTLSReloader(p.Logger, files.found), failed: make(chan error, len(c.Listeners)+2), flushed: make(chan struct{}), draining: make(chan struct{}),
+		config: c, version: p.Version, logger: p.Logger, secrets: secrets, private: files, registry: prometheus.NewRegistry(),
+		state: state{
+			limiter: ratelimit.NewLimiter(), listeners: map[string]*keptListener{}, certificates: newTLSReloader(p.Logger, secrets, files.found),
+		},
+		failed: make(chan error, len(c.Listeners)+2), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
 	}
 	if err := s.start(ctx); err != nil {
@@ -111,16 +124,12 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 }
 
 func (s *Service) start(ctx context.Context) error {
-	if err := s.prepare(); err != nil {
-		return err
+	if err := s.fixTLS(s.config); err != nil { // before the first handshake
+		return fmt.Errorf("tls policy: %w", err)
 	}
 	s.share()
-	s.closers = append(s.closers, s.reloader.close)
 	s.metrics = admin.NewMetrics(s.registry)
 	if err := s.listenAdmin(ctx); err != nil {
-		return err
-	}
-	if err := s.openUpstreams(); err != nil {
 		return err
 	}
 	recovery, err := s.openLog(ctx)
@@ -132,8 +141,7 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.openIndex()
-	s.rememberAccepted()
-	if err := s.build(recovery, hashKey); err != nil {
+	if err := s.makeGateway(recovery, hashKey); err != nil {
 		return err
 	}
 	for _, listener := range s.config.Listeners {
@@ -144,7 +152,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.startACME(ctx); err != nil {
 		return err
 	}
-	s.reloader.start()
+	s.certificates.start()
 	s.startSigning()
 	s.startEvents()
 	s.private.exposed()
@@ -152,76 +160,55 @@ func (s *Service) start(ctx context.Context) error {
 	return nil
 }
 
-// prepare makes what opens nothing and fixes the TLS 1.3 suites, which must be before the first handshake.
-func (s *Service) prepare() (err error) {
-	if err = s.fixTLS(); err != nil {
-		return fmt.Errorf("tls policy: %w", err)
-	}
-	if s.operations, err = s.config.Operations(); err != nil {
-		return fmt.Errorf("upstreams: %w", err)
-	}
-	s.credentials, err = openCredentials(s.config.Credentials, s.secrets)
-	return err
-}
-
-// fixTLS makes the TLS policies, and fixes the TLS 1.3 suites of the process for them.
-func (s *Service) fixTLS() (err error) {
-	s.reloader.secrets = s.secrets
-	if s.reloader.policies, err = s.config.Policies(); err != nil {
+// fixTLS makes the TLS policies, and fixes the TLS 1.3 suites of the process for them. Where others are fixed it fails.
+func (s *Service) fixTLS(c *config.Config) error {
+	policies, err := c.Policies()
+	if err != nil {
 		return err
 	}
-	if s.plan, err = s.config.TLSPlan(s.reloader.policies); err != nil {
+	suites, err := c.TLSPlan(policies)
+	if err == nil {
+		err = suites.Fix()
+	}
+	if err != nil {
 		return err
 	}
-	return s.plan.Fix()
-}
-
-func (s *Service) openUpstreams() error {
-	for _, u := range s.config.Upstreams {
-		tlsConfig, err := s.reloader.upstream(u)
-		if err != nil {
-			return fmt.Errorf("upstream %s: %w", u.Name, err)
-		}
-		transport := upstream.New(upstream.Config{
-			URL: u.URL(), Socket: u.Socket, TLS: tlsConfig, ConnectTimeout: u.ConnectTimeout, MaxConns: u.MaxConns,
-		})
-		s.closers = append(s.closers, transport.Close)
-		s.upstreams[u.Name] = gatewayUpstream(u, transport)
-	}
+	s.suites, s.certificates.policies = suites, policies
 	return nil
 }
 
-func (s *Service) build(recovery audit.Recovery, hashKey *mac.Key) error {
-	limiter, err := ratelimit.New(s.config.Limits)
-	if err != nil {
+// makeGateway makes the gateway, with what the log knows of calls so far.
+func (s *Service) makeGateway(recovery audit.Recovery, hashKey *mac.Key) (err error) {
+	if s.sources, err = ratelimit.NewSources(s.config.Limits.Unauthenticated); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
-	sources, err := ratelimit.NewSources(s.config.Sources)
-	if err != nil {
-		return fmt.Errorf("limits: %w", err)
+	if s.replay, err = refill(s.config.Bounds.Replay, recovery); err != nil {
+		return err
 	}
-	memory, err := refill(s.config.Bounds.Replay, recovery)
+	err = s.follow(s.config, func(plan *gateway.Plan) {
+		s.rememberAccepted()
+		s.gateway = gateway.New(gateway.Config{
+			Limiter: s.limiter, Sources: s.sources, Replay: s.replay, Log: s.log, MAC: hashKey, Refusals: s.refusals,
+			Observer: s.metrics, Logger: s.logger, Now: time.Now,
+		}, plan)
+	})
 	if err != nil {
 		return err
 	}
-	s.reloader.metrics = admin.NewCertificates(s.registry, s.reloader.metricsSources())
+	s.registerState()
+	s.background(s.summarize)
+	s.startPruning()
+	return nil
+}
+
+// registerState has the metrics show the state.
+func (s *Service) registerState() {
+	s.certificates.metrics = admin.NewCertificates(s.registry, s.certificates.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
-		Credentials: s.signers(), Upstreams: s.signedUpstreams(), Replay: memory, Limiter: limiter, Failed: sources,
+		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Failed: s.sources,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
-	plan, err := s.planCalls(limiter)
-	if err != nil {
-		return err
-	}
-	s.gateway = gateway.New(gateway.Config{
-		Sources: sources, Replay: memory, Log: s.log, MAC: hashKey, Refusals: s.refusals, Observer: s.metrics, Logger: s.logger, Now: time.Now,
-	}, plan)
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stop = cancel
-	s.startSummaries(ctx)
-	s.startPruning(ctx)
-	return nil
 }
 
 // refill gives the replay memory what the log knows, so that a restart forgets no signature.
@@ -240,23 +227,34 @@ func refill(size int, recovery audit.Recovery) (*replay.Memory, error) {
 	return memory, nil
 }
 
-// startSummaries writes due summaries of refusals, and looks at the disk and at private files, until ctx ends.
-func (s *Service) startSummaries(ctx context.Context) {
+// background runs a part until the service is closed, which waits for it.
+func (s *Service) background(run func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	s.closers = append(s.closers, func() {
+		cancel()
+		<-done
+	})
 	go func() {
-		defer close(s.flushed)
-		ticker := time.NewTicker(summaryPeriod)
-		defer ticker.Stop()
-		for {
-			select {
-			case now := <-ticker.C:
-				s.refusals.Flush(now)
-				s.connectionRefusals.Flush(now)
-				status := s.log.Status()
-				s.forecast.Add(now, status.Free, status.Written)
-				s.private.exposed()
-			case <-ctx.Done():
-				return
-			}
-		}
+		defer close(done)
+		run(ctx)
 	}()
+}
+
+// summarize writes due summaries of refusals, and looks at the disk and at private files, until ctx ends.
+func (s *Service) summarize(ctx context.Context) {
+	ticker := time.NewTicker(summaryPeriod)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			s.refusals.Flush(now)
+			s.connectionRefusals.Flush(now)
+			status := s.log.Status()
+			s.forecast.Add(now, status.Free, status.Written)
+			s.private.exposed()
+		case <-ctx.Done():
+			return
+		}
+	}
 }

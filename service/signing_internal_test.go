@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/catalog"
-	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
@@ -21,7 +20,7 @@ func TestHangingKeySource(t *testing.T) {
 		hangs, read := make(chan struct{}), make(chan struct{}, 1)
 		atStart := true
 		credentialOf := func(name string, again func()) *credential.Credential {
-			c, err := credential.New(credential.Config{Facts: credential.Facts{Name: name, Class: catalog.ClassPartner}, Load: func() (credential.Keys, error) {
+			c, err := credential.New(credential.Config{Facts: credential.Facts{Name: name, Class: catalog.ClassPartner}}, credential.Options{Load: func() (credential.Keys, error) {
 				if !atStart {
 					again()
 				}
@@ -34,10 +33,9 @@ func TestHangingKeySource(t *testing.T) {
 		}
 		s := &Service{
 			logger: zap.NewNop(),
-			config: &config.Config{Credentials: []*config.Credential{{Facts: credential.Facts{Name: "one"}}, {Facts: credential.Facts{Name: "two"}}}},
-			credentials: map[string]*credential.Credential{
-				"one": credentialOf("one", func() { <-hangs }), "two": credentialOf("two", func() { read <- struct{}{} }),
-			},
+			state: state{credentials: map[string]*keptCredential{
+				"one": {Credential: credentialOf("one", func() { <-hangs })}, "two": {Credential: credentialOf("two", func() { read <- struct{}{} })},
+			}},
 		}
 		atStart = false
 		s.startSigning()
@@ -55,7 +53,7 @@ func TestHangingKeySource(t *testing.T) {
 func TestKeysAreReadAgain(t *testing.T) {
 	kept := setting.Secrets{Dir: t.TempDir(), LookupEnv: func(string) (string, bool) { return "AK", true }}
 	file := filepath.Join(kept.Dir, "sk.txt")
-	written := &config.Credential{AccessKey: setting.Reference{Env: "AK"}, SecretKey: setting.Reference{File: "sk.txt"}}
+	written := &credential.Config{AccessKey: setting.Reference{Env: "AK"}, SecretKey: setting.Reference{File: "sk.txt"}}
 	for _, want := range []string{"first-secret", "second-secret"} {
 		if err := os.WriteFile(file, []byte(want+"\n"), 0o600); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	target := answeringAtOnce(b)
 	for name, ctx := range map[string]context.Context{"newest": b.Context(), "rested": Rested(b.Context())} {
 		b.Run(name, func(b *testing.B) {
-			transport := New(Config{URL: target})
+			transport := New(to(target), nil)
 			defer transport.Close()
 			b.ReportAllocs()
 			for b.Loop() {

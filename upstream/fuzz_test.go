@@ -7,10 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+	"tollgate/internal/setting"
 )
 
 // FuzzAnswer lets a peer answer any bytes and then close. What is given is what net/http reads in them, behind
@@ -31,7 +31,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Cleanup(func() { _ = listener.Close() })
 	answers, closed := make(chan []byte, 1), make(chan bool, 1)
 	go answerEach(listener, answers, closed)
-	transport := New(Config{URL: &url.URL{Scheme: "http", Host: "localhost"}, Socket: path})
+	transport := New(Config{URL: setting.Target{Scheme: "http", Host: "localhost", Socket: path}}, nil)
 	f.Cleanup(transport.Close)
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		answers <- answer

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"sort"
 	"sync"
@@ -27,6 +28,7 @@ const sweepAgain = time.Second
 // finds one that is idle.
 type pool struct {
 	config  Config
+	tls     *tls.Config                             // nil for plain HTTP
 	connect func(context.Context) (net.Conn, error) // of config
 	slots   chan struct{}                           // the places: one for each connection in use
 
@@ -37,8 +39,8 @@ type pool struct {
 	closed bool
 }
 
-func newPool(config Config) *pool {
-	p := &pool{config: config, slots: make(chan struct{}, config.MaxConns)}
+func newPool(config Config, protection *tls.Config) *pool {
+	p := &pool{config: config, tls: protection, slots: make(chan struct{}, config.MaxConnections)}
 	p.connect = p.config.connect
 	return p
 }
@@ -177,7 +179,7 @@ func (p *pool) close() {
 
 // dial connects, and shakes hands under the TLS policy if there is one, before anything else is written.
 func (p *pool) dial(ctx context.Context) (*conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.config.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.config.ConnectTimeout))
 	defer cancel()
 	raw, err := p.connect(ctx)
 	if err != nil {
@@ -198,34 +200,34 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 
 // connect opens a connection without TLS.
 func (c *Config) connect(ctx context.Context) (net.Conn, error) {
-	network, address := "tcp", hostPort(*c)
-	if c.Socket != "" {
-		network, address = "unix", c.Socket
+	network, address := "tcp", hostPort(c.URL.URL())
+	if c.URL.Socket != "" {
+		network, address = "unix", c.URL.Socket
 	}
 	dialer := net.Dialer{KeepAlive: 15 * time.Second}
 	return dialer.DialContext(ctx, network, address)
 }
 
 // hostPort is where the URL leads.
-func hostPort(c Config) string {
-	port := c.URL.Port()
+func hostPort(u *url.URL) string {
+	port := u.Port()
 	if port == "" {
-		port = c.URL.Scheme // a service name that the dialer knows: http or https
+		port = u.Scheme // a service name that the dialer knows: http or https
 	}
-	return net.JoinHostPort(c.URL.Hostname(), port)
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 func (p *pool) handshake(ctx context.Context, raw net.Conn) (*tls.Conn, *tls.ConnectionState, error) {
-	if p.config.TLS == nil {
+	if p.tls == nil {
 		return nil, nil, errors.New("upstream has no TLS policy")
 	}
-	secured := tls.Client(raw, p.config.TLS)
+	secured := tls.Client(raw, p.tls)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return nil, nil, &HandshakeError{err}
 	}
 	state := secured.ConnectionState()
 	// In TLS 1.2 a client's VerifyConnection runs before the key-exchange group is known: ask the policy once more.
-	if verify := p.config.TLS.VerifyConnection; verify != nil {
+	if verify := p.tls.VerifyConnection; verify != nil {
 		if err := verify(state); err != nil {
 			return nil, nil, fmt.Errorf("tls policy: %w", err)
 		}

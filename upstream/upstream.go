@@ -9,40 +9,26 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
-	"net/url"
-	"time"
 )
-
-// Config describes the way to one upstream.
-type Config struct {
-	URL    *url.URL // scheme and host; "http" only for loopback and sockets, which the configuration checks
-	Socket string   // path of a unix socket to dial instead of the URL's host; empty: TCP
-	// TLS is the client configuration made by a TLS policy; nil for plain HTTP. Without a ServerName the URL's host counts.
-	TLS            *tls.Config
-	ConnectTimeout time.Duration // TCP and TLS together; 0 means 10 s
-	MaxConns       int           // open connections; calls beyond wait for one under their own deadline; 0 means 100
-}
 
 // Transport sends calls to one upstream. It implements [net/http.RoundTripper].
 type Transport struct{ pool *pool }
 
-// New prepares a transport. It opens no connection.
-func New(config Config) *Transport {
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 10 * time.Second
+// New prepares a transport. It opens no connection. protection is the client configuration made by the TLS policy; nil for plain HTTP. Without
+// a ServerName the URL's host counts.
+func New(c Config, protection *tls.Config) *Transport {
+	usual := c.Default()
+	c.ConnectTimeout, c.MaxConnections = cmp.Or(c.ConnectTimeout, usual.ConnectTimeout), cmp.Or(c.MaxConnections, usual.MaxConnections)
+	if protection != nil && protection.ServerName == "" {
+		protection = protection.Clone()
+		protection.ServerName = c.URL.URL().Hostname()
 	}
-	if config.MaxConns == 0 {
-		config.MaxConns = 100
-	}
-	if config.TLS != nil && config.TLS.ServerName == "" {
-		config.TLS = config.TLS.Clone()
-		config.TLS.ServerName = config.URL.Hostname()
-	}
-	return &Transport{newPool(config)}
+	return &Transport{newPool(c, protection)}
 }
 
 // Close closes idle connections, and others as soon as their calls are over.

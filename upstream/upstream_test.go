@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"tollgate/internal/setting"
 )
 
 // request is as the gateway builds one: no GetBody.
@@ -32,13 +33,15 @@ func request(t *testing.T, method, target, body string) *http.Request {
 	return r
 }
 
+func to(u *url.URL) Config { return Config{URL: setting.Target{Scheme: u.Scheme, Host: u.Host}} }
+
 func transportTo(t *testing.T, target string, config *tls.Config) *Transport {
 	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := New(Config{URL: u, TLS: config})
+	transport := New(to(u), config)
 	t.Cleanup(transport.Close)
 	return transport
 }
@@ -253,7 +256,7 @@ func TestUnixSocket(t *testing.T) {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Host) }), ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
-	transport := New(Config{URL: &url.URL{Scheme: "http", Host: "localhost"}, Socket: path})
+	transport := New(Config{URL: setting.Target{Scheme: "http", Host: "localhost", Socket: path}}, nil)
 	defer transport.Close()
 	if got, err := send(t, transport, request(t, "GET", "http://localhost/x", "")); err != nil || got != "localhost" {
 		t.Errorf("got %q, %v", got, err)

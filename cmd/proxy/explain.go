@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpguts"
@@ -18,6 +19,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/internal/cli"
 	"tollgate/internal/nearest"
+	"tollgate/internal/setting"
 	"tollgate/service"
 )
 
@@ -138,8 +140,14 @@ func (f *explainFlags) question(c *config.Config, method, target string, stdin i
 	if f.credential != "" {
 		header.Add("Tollgate-Credential", f.credential)
 	}
+	hasKey := false
+	for _, known := range c.Callers {
+		for _, way := range known.Auth {
+			hasKey = hasKey || known.Name == f.caller && way.AccessKey != nil
+		}
+	}
 	return &gateway.Question{
-		Caller: f.caller, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
+		Caller: f.caller, HasKey: hasKey, Listener: f.listener, Upstream: f.upstream, Method: method, Target: target, Header: header, Body: body,
 	}, nil
 }
 
@@ -219,8 +227,8 @@ func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
 		e.Reason, e.Detail, e.Choices = r.Refusal.Code.Reason, r.Refusal.Detail, r.Refusal.Choices
 		return
 	}
-	e.Allowed, e.MaxWait = true, c.Limits.MaxWait.String()
-	e.Grant, e.Customers = c.GrantPlace(r.Decision.Grant), c.Grants[r.Decision.Grant].Customers
+	e.Allowed, e.MaxWait = true, time.Duration(c.Limits.MaxWait).String()
+	e.Grant, e.Customers = c.GrantPlace(r.Decision.Grant), setting.Texts(c.Grants[r.Decision.Grant].Customers)
 	if credential := r.Decision.Credential; credential != nil {
 		e.Credential, e.Class = credential.Name, credential.Class.String()
 	}

@@ -169,6 +169,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"GET", "/v1.0/c-17/common/order-mgr/orders/CS-1"}, cli.ExitOK, "main (partner)"}, // the partner's customer
 		{[]string{"PUT", "/v3/orders/customer-orders/pay"}, cli.ExitRefused, "POST only"},
 		{[]string{"GET", "/nothing"}, cli.ExitRefused, "unknown_operation"},
+		{[]string{"--upstream", "bss", "GET", "/desk/x"}, cli.ExitRefused, "no listener that the caller can reach serves this path"},
 		{[]string{"GET", "/v2/orders//x"}, cli.ExitRefused, "ambiguous_path"},
 		{[]string{"GET", "/v2/orders/customer-orders?a;b"}, cli.ExitRefused, "ambiguous_query"},
 		{[]string{"GET", "/v2/orders/customer-orders?%EF%BD%9E=1"}, cli.ExitRefused, "ambiguous_query"},
@@ -207,6 +208,38 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainMethods: methods that no call may have are refused, also for an endpoint that takes any.
+func TestExplainMethods(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tollgate.yaml")
+	if err := os.WriteFile(file, []byte(strings.Replace(sample, "method: POST", `method: "*"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for method, text := range map[string]string{"POST": "allowed", "M-SEARCH": "allowed", "TRACE": "(bad_request)", "CONNECT": "(bad_request)", "GE_T": "(bad_request)"} {
+		if _, stdout, stderr := run(t, "explain", "--config", file, "--caller", "app", method, "/desk/reset/1"); !strings.Contains(stdout, text) {
+			t.Errorf("%s: %s%s, want %s", method, stdout, stderr, text)
+		}
+	}
+}
+
+// TestExplainUnknownCaller: a call by a caller that no listener of the upstream can know is refused, whatever is granted.
+func TestExplainUnknownCaller(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tollgate.yaml")
+	config := strings.Replace(sample, "listeners: [", "listeners: [{name: other, address: 127.0.0.1:8081, upstreams: [desk]}, ", 1)
+	config = strings.Replace(config, "upstreams: [bss, desk]", "name: own, upstreams: [bss]", 1)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, args := range map[string][]string{
+		"REFUSED (no_identity)":    {"GET", "/desk/x"},
+		"REFUSED (unknown_scheme)": {"--header", "Authorization: Bearer t", "GET", "/desk/x"},
+		"acme (customer)":          {"POST", "/v3/orders/customer-orders/pay"},
+	} {
+		if _, stdout, stderr := run(t, append([]string{"explain", "--config", file, "--caller", "app"}, args...)...); !strings.Contains(stdout, text) {
+			t.Errorf("%v: %s%s, want %s", args, stdout, stderr, text)
+		}
+	}
+}
+
 // TestExplainAuthorization: one for the app is taken where listener or certificate can say who calls.
 func TestExplainAuthorization(t *testing.T) {
 	const config = `
@@ -222,10 +255,11 @@ audit: {dir: audit}
 		clients, caller string
 		code            int
 		text            string
+		without         string // the header
 	}{
-		{", client_ca: ca.pem", "certified", cli.ExitOK, "allowed"},
-		{", client_ca: ca.pem", "signing", cli.ExitRefused, "unknown_scheme"},
-		{"", "certified", cli.ExitRefused, "unknown_scheme"},
+		{", client_ca: ca.pem", "certified", cli.ExitOK, "allowed", "allowed"},
+		{", client_ca: ca.pem", "signing", cli.ExitRefused, "unknown_scheme", "allowed"},
+		{"", "certified", cli.ExitRefused, "unknown_scheme", "no_identity"},
 	} {
 		file := filepath.Join(t.TempDir(), "tollgate.yaml")
 		if err := os.WriteFile(file, fmt.Appendf(nil, config, c.clients), 0o600); err != nil {
@@ -234,6 +268,9 @@ audit: {dir: audit}
 		code, stdout, stderr := run(t, "explain", "--config", file, "--caller", c.caller, "--header", "Authorization: Bearer t", "GET", "/desk/x")
 		if code != c.code || !strings.Contains(stdout, c.text) {
 			t.Errorf("%s%s: exit %d, want %d with %q:\n%s%s", c.caller, c.clients, code, c.code, c.text, stdout, stderr)
+		}
+		if _, stdout, stderr = run(t, "explain", "--config", file, "--caller", c.caller, "GET", "/desk/x"); !strings.Contains(stdout, c.without) {
+			t.Errorf("%s%s without a header: want %q:\n%s%s", c.caller, c.clients, c.without, stdout, stderr)
 		}
 	}
 }

@@ -12,9 +12,10 @@ import (
 
 // value reads n into v.
 func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
-	if v.Kind() == reflect.Struct && n.kind != kindMapping {
-		if s, ok := v.Interface().(Secret); ok {
-			d.Add(d.Key(path), path, "move the secret out of this file", "secrets are given by reference: %s", s.InsteadOfSecret())
+	if v.Kind() == reflect.Struct && v.Type().Implements(secretType) {
+		d.source.hideNode(n)
+		if n.kind != kindMapping {
+			d.Add(d.Key(path), path, "move the secret out of this file", "secrets are given by reference: %s", v.Interface().(Secret).InsteadOfSecret())
 			return
 		}
 	}
@@ -25,6 +26,15 @@ func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
 	if s, ok := v.Addr().Interface().(Scalar); ok {
 		d.scalar(path, n, f, s)
 		return
+	}
+	if len(f.Choice) > 0 && v.Kind() != reflect.Slice {
+		d.text(path, n, f, v)
+		return
+	}
+	if n.kind.isScalar() || n.kind == kindSequence && v.Kind() != reflect.Slice {
+		if section := Section(v.Type()); section != nil && nearSecret(section) { // its secret may stand in its place
+			d.source.hideNode(n)
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -107,8 +117,8 @@ func (d *Document) unknownKey(path string, e *entry, fields []Field, secretNear 
 	if alike.Replace(key) != key {
 		suggestion = d.source.lookalikes(at.Line)
 	}
-	if secretNear {
-		d.source.secret[at.Line-1] = true
+	if secretNear || d.secrets.looksLikeName(key) || slices.Contains(d.secrets.parts, key) { // the last is perhaps not indented enough
+		d.source.hideEntry(e)
 	}
 	if d.secrets.inPath(path) || secretNear && (e.kind == kindNull || !nameExpr.MatchString(key)) {
 		d.Add(at, path, suggestion, "unknown key, not shown because it may be a secret; known here: %s", strings.Join(keysOf(fields), ", "))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,11 +18,28 @@ type testFile struct {
 }
 
 type testCredential struct {
-	Class     string         `yaml:"class" need:"yes" choice:"partner|customer"`
+	testClassed
 	Kinds     []string       `yaml:"kinds"`
 	AccessKey testReference  `yaml:"access_key"`
 	SecretKey testReference  `yaml:"secret_key"`
 	Token     *testReference `yaml:"security_token"`
+}
+
+// testClassed is embedded: its fields are those of a credential.
+type testClassed struct {
+	Name  string    `yaml:"-"`
+	Class testClass `yaml:"class" need:"yes" choice:"partner|customer|other"`
+}
+
+// testClass is a word that reads itself, and does not know one of the choices.
+type testClass int
+
+func (c *testClass) UnmarshalText(text []byte) error {
+	*c = testClass(slices.Index([]string{"none", "partner", "customer"}, string(text)))
+	if *c < 0 {
+		return errors.New("not among the classes")
+	}
+	return nil
 }
 
 type testReference struct {
@@ -98,7 +116,7 @@ func TestDecode(t *testing.T) {
 	got, err := decode("\uFEFFlisteners: [{address: a:1, level: high}, {most: 3, sure: false}]\naudit: {dir: x}\ncredentials: {main: {class: partner, access_key: {env: AK}}}\n")
 	no := false
 	want := testFile{
-		Credentials: map[string]testCredential{"main": {Class: "partner", AccessKey: testReference{Env: "AK"}}},
+		Credentials: map[string]testCredential{"main": {testClassed: testClassed{Class: 1}, AccessKey: testReference{Env: "AK"}}},
 		Listeners:   []testListener{{Address: "a:1", Most: 7, Level: 3}, {Most: 3, Sure: &no, Level: 1}},
 		Audit:       testAudit{Dir: "x", Every: 10, Index: testIndex{true}},
 	}
@@ -132,7 +150,10 @@ func TestProblems(t *testing.T) {
 		"listeners:\n- level: []":                            "f:2:10: level is a list, want a level",
 		"credentials: {a b: {class: x}}":                     `f:1:15: name "a b": want up to 64 letters, digits, "-" or "_", beginning with a letter or digit`,
 		"credentials: {a: {}}":                               "f:1:15: class is missing in credentials.a",
-		"credentials: {a: {class: p}}":                       `f:1:26: unknown class "p": want partner, customer known: customer, partner`,
+		"credentials: {a: {class: p}}":                       `f:1:26: unknown class "p": want partner, customer, other known: customer, other, partner`,
+		"credentials: {a: {class: other}}":                   "f:1:26: class: not among the classes",
+		"credentials: {a: {class: true}}":                    "f:1:26: class is true or false, want partner or customer or other write one of these words",
+		"credentials: {a: {class: partner, Name: x}}":        `f:1:35: unknown key "Name" known: access_key, class, kinds, secret_key, security_token`,
 		"callers: {a: {auth: [{access_key: {secret: x}}]}}":  "f:1:36: secrets are given by reference: {env: NAME} move the secret out of this file",
 		"callers: {a: {auth: [{access_key: {secret: {}}}]}}": "f:1:36: want exactly one of env, file",
 		"callers: {a: {auth: [{access_key: {secret: {env: A, file: B}}}]}}": "f:1:36: want exactly one of env, file",

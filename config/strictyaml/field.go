@@ -31,9 +31,9 @@ func Fields(section reflect.Type) []Field {
 
 func readFields(t reflect.Type) []Field {
 	var fields []Field
-	for i := range t.NumField() {
-		f := Field{StructField: t.Field(i)}
-		if f.Tag.Get("yaml") == "-" {
+	for _, field := range reflect.VisibleFields(t) {
+		f := Field{StructField: field}
+		if f.Anonymous || f.Tag.Get("yaml") == "-" {
 			continue
 		}
 		f.Key, f.Need = f.Tag.Get("yaml"), f.Tag.Get("need") == "yes"

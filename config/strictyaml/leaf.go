@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"slices"
@@ -47,7 +48,16 @@ func (d *Document) text(path string, n *node, f Field, v reflect.Value) {
 		d.Add(n.at, path, nearest.Suggest(n.text, f.Choice), "unknown %s %q: want %s",
 			strings.ReplaceAll(LastKey(path), "_", " "), d.Shown(n.text), strings.Join(f.Choice, ", "))
 	default:
+		d.set(path, n, v)
+	}
+}
+
+func (d *Document) set(path string, n *node, v reflect.Value) {
+	word, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	if !ok {
 		v.SetString(n.text)
+	} else if err := word.UnmarshalText([]byte(n.text)); err != nil { // the choice has words that the type has not
+		d.Add(n.at, path, "", "%s: %v", LastKey(path), err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // secretKeys are the names of keys at which secrets may stand.
 type secretKeys struct {
 	names []string // of those that say where a secret is kept
+	parts []string // of what stands below those, where it should
 	// sections are those in which an unknown key may hold a secret. Of a file that could not be parsed nothing in them is shown.
 	sections []string
 }
@@ -33,7 +34,7 @@ func (k *secretKeys) collect(t reflect.Type) {
 			continue
 		}
 		if inner.Implements(secretType) && !slices.Contains(k.names, f.Key) {
-			k.names = append(k.names, f.Key)
+			k.names, k.parts = append(k.names, f.Key), append(k.parts, keysOf(Fields(inner))...)
 		}
 		if nearSecret(inner) {
 			k.sections = append(k.sections, f.Key)
@@ -45,12 +46,13 @@ func (k *secretKeys) collect(t reflect.Type) {
 var (
 	anyKey   = regexp.MustCompile(`[A-Za-z0-9_.-]+`)
 	firstKey = regexp.MustCompile(`^["']?[A-Za-z0-9_.-]+["']?\s*:(\s|$)`)
-	userinfo = regexp.MustCompile(`://[^/\s@]*@`)
+	userinfo = regexp.MustCompile(`\S:\S.*@`) // a password may have any characters where it was not escaped
+	colon    = regexp.MustCompile(`^["']?\s*(=|:(\D|$))`)
 )
 
 // hide finds the lines that must not be quoted: those that hold the name of a secret's key, the lines that are given, and for each what
-// belongs to it.
-func (s *source) hide(isName func(word string) bool) {
+// belongs to it. Of a text that could not be parsed that is all up to the next key of the root; root is nil for others.
+func (s *source) hide(isName func(word string) bool, root []string) {
 	s.hidden = make([]bool, len(s.lines))
 	known := map[string]bool{} // finding out takes its time, and files repeat their words
 	secret := func(word string) bool {
@@ -62,20 +64,48 @@ func (s *source) hide(isName func(word string) bool) {
 		return found
 	}
 	opens := func(i int) bool {
-		return s.secret[i] || userinfo.MatchString(s.lines[i]) || secretName(s.lines[i], secret) >= 0
+		// With NUL it is UTF-16, of which each letter is a word.
+		return s.secret[i] || strings.ContainsRune(s.lines[i], 0) || userinfo.MatchString(s.lines[i]) || secretName(s.lines[i], secret) >= 0
 	}
 	var b *secretBlock
 	for i, line := range s.lines {
-		if b != nil && !b.holds(line) {
+		if b != nil && (root == nil && !b.holds(line) || slices.Contains(root, keyAtMargin(line))) {
 			b = nil
 		}
 		if b == nil && opens(i) {
 			b = &secretBlock{indent: indentOf(line), item: isItem(line)}
 		}
 		if s.hidden[i] = b != nil; s.hidden[i] {
-			b.flow += strings.Count(line, "{") + strings.Count(line, "[") - strings.Count(line, "}") - strings.Count(line, "]")
+			b.count(line)
 		}
 	}
+}
+
+// hideNode has no line quoted on which a part of a value begins.
+func (s *source) hideNode(n *node) {
+	s.hideLine(n.at)
+	for i := range n.entries {
+		s.hideEntry(&n.entries[i])
+	}
+}
+
+func (s *source) hideEntry(e *entry) {
+	s.hideLine(e.keyAt)
+	s.hideNode(&e.node)
+}
+
+func (s *source) hideLine(at Position) {
+	if at.Line >= 1 && at.Line <= len(s.secret) {
+		s.secret[at.Line-1] = true
+	}
+}
+
+// keyAtMargin returns the key with which a line begins that is not indented.
+func keyAtMargin(line string) string {
+	if !firstKey.MatchString(line) {
+		return ""
+	}
+	return anyKey.FindString(line)
 }
 
 // secretBlock is what belongs to a line with the name of a secret's key.
@@ -83,6 +113,18 @@ type secretBlock struct {
 	indent int
 	item   bool // the line is an entry of a list
 	flow   int  // brackets that are open
+}
+
+// count counts the brackets of a line. One that closes closes nothing from before the block.
+func (b *secretBlock) count(line string) {
+	for _, c := range line {
+		switch c {
+		case '{', '[':
+			b.flow++
+		case '}', ']':
+			b.flow = max(b.flow-1, 0)
+		}
+	}
 }
 
 // holds reports whether the next line belongs to the block: as an indented one, as one of a list or a mapping in brackets, or since it
@@ -97,10 +139,10 @@ func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, "
 func isItem(line string) bool { return strings.HasPrefix(strings.TrimLeft(line, " \t"), "- ") }
 
 // secretName returns where the first word that is the name of a secret's key ends in a text; -1 if there is none. The names of files and
-// folders do not count.
+// folders do not count, unless a colon makes them a key.
 func secretName(text string, secret func(word string) bool) int {
 	for _, m := range anyKey.FindAllStringIndex(text, -1) {
-		inPath := strings.HasSuffix(text[:m[0]], "/") || strings.HasPrefix(text[m[1]:], "/")
+		inPath := (strings.HasSuffix(text[:m[0]], "/") || strings.HasPrefix(text[m[1]:], "/")) && !colon.MatchString(text[m[1]:])
 		if !inPath && secret(text[m[0]:m[1]]) {
 			return m[1]
 		}
@@ -141,6 +183,8 @@ var withoutMarks = strings.NewReplacer("_", "", "-", "", ".", "")
 
 func plainName(key string) string { return withoutMarks.Replace(strings.ToLower(key)) }
 
+func isDash(r rune) bool { return r == '_' || r == '-' }
+
 // looksLikeName reports whether a word is the name of a key that holds a secret, perhaps mistyped, or is what such keys are called
 // elsewhere. "key" alone is the path of a certificate's key.
 func (k *secretKeys) looksLikeName(word string) bool {
@@ -148,7 +192,9 @@ func (k *secretKeys) looksLikeName(word string) bool {
 		return false
 	}
 	plain := plainName(word)
-	if slices.Contains([]string{"sk", "ak", "pwd"}, plain) || slices.ContainsFunc(k.names, func(name string) bool { return plainName(name) == plain }) {
+	isShort := func(part string) bool { return slices.Contains([]string{"sk", "ak", "pwd", "pass"}, part) }
+	if slices.ContainsFunc(strings.FieldsFunc(strings.ToLower(word), isDash), isShort) ||
+		slices.ContainsFunc(k.names, func(name string) bool { return strings.Contains(plain, plainName(name)) }) {
 		return true
 	}
 	for _, part := range []string{"secret", "token", "passw", "passphr", "apikey", "privatekey"} {

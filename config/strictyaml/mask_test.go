@@ -64,10 +64,16 @@ func TestMaskedLayouts(t *testing.T) {
 		"passphrase":              "passphrase: WORD",
 		"after a path":            "{file: /run/secrets/x, secret_key: WORD}",
 		"anchor":                  "secret_key: &k WORD",
+		"as in a path":            "bss/secret_key: WORD",
+		"as in a path, no blank":  "bss/secret_key:WORD",
+		"of the SDK":              "HUAWEICLOUD_SDK_SK: WORD",
+		"slash in a password":     "url: https://me:a/WORD@host",
+		"blank in a password":     "url: \"https://me:a b WORD@host\"",
+		"behind closed brackets":  "{a: {x: [y\n]}, secret_key: {\nenv: WORD}}",
 	} {
 		text := strings.ReplaceAll(layout, "WORD", word)
 		lines := newSource(text)
-		lines.hide(secrets.looksLikeName)
+		lines.hide(secrets.looksLikeName, nil)
 		for i, line := range lines.lines {
 			for column := range len(line) + 1 {
 				if _, excerpt := lines.excerpt(Position{i + 1, column + 1}); strings.Contains(excerpt, word) {
@@ -89,12 +95,12 @@ func TestUnmasked(t *testing.T) {
 	secrets := secretKeysOf(reflect.TypeFor[testFile]())
 	shown := func(text string, line int) bool {
 		lines := newSource(text)
-		lines.hide(secrets.looksLikeName)
+		lines.hide(secrets.looksLikeName, nil)
 		_, excerpt := lines.excerpt(Position{line, 1})
 		return excerpt != ""
 	}
 	for _, line := range []string{
-		"tls: {certificate: {files: {cert: tls.crt, key: /run/secrets/tls.key}}}", "audit: {key: {file: secrets/audit.key}}", "credentials:", "grants:", "access: x",
+		"tls: {certificate: {files: {cert: tls.crt, key: /run/secrets/tls.key}}}", "url: http://sts-token:8080/x", "client_ca: sk.txt", "audit: {key: {file: secrets/audit.key}}", "credentials:", "grants:", "access: x",
 	} {
 		if !shown(line, 1) {
 			t.Errorf("%s is hidden", line)

@@ -14,7 +14,7 @@ import (
 
 // parseIn parses a text in pieces of a size.
 func parseIn(text string, size int) (*node, []*Problem) {
-	d := &Document{source: newSource(text)}
+	d := &Document{source: newSource(text), rootKeys: []string{"a"}}
 	root := d.parse(text, pieces{size})
 	return root, d.problems
 }

@@ -12,9 +12,9 @@ type Position struct{ Line, Column int }
 
 // source is the text of the file.
 type source struct {
-	lines  []string     // without line ends
-	secret map[int]bool // lines, from 0, that hold a secret's key although its name does not say so
-	hidden []bool       // see hide; nil before
+	lines  []string // without line ends
+	secret []bool   // lines that hold a secret's key although its name does not say so, or a part of its value
+	hidden []bool   // see hide; nil before
 }
 
 func newSource(text string) *source {
@@ -22,7 +22,7 @@ func newSource(text string) *source {
 	for i, line := range lines {
 		lines[i] = strings.TrimSuffix(line, "\r")
 	}
-	return &source{lines: lines, secret: map[int]bool{}}
+	return &source{lines: lines, secret: make([]bool, len(lines))}
 }
 
 // maxExcerpt is how much of a line an excerpt shows.

@@ -21,7 +21,7 @@ func TestExcerpt(t *testing.T) {
 		{long, 200, "    1 | ..." + strings.Repeat("x", 117) + "...\n      | " + strings.Repeat(" ", 63) + "^"},
 	} {
 		lines := newSource(test.line)
-		lines.hide(func(string) bool { return false })
+		lines.hide(func(string) bool { return false }, nil)
 		if _, got := lines.excerpt(Position{1, test.column}); got != test.want {
 			t.Errorf("%.20q, column %d: got\n%s\nwant\n%s", test.line, test.column, got, test.want)
 		}

@@ -12,8 +12,9 @@
 //	range   "1..100": bounds, both included, written as in the file
 //	choice  "a|b": the allowed words
 //
-// Values are texts, booleans, whole numbers and types that implement [Scalar]; lists are slices, sections whose names the
-// file chooses are maps. A section may have a method Default, which returns it with its defaults, and implement [OneOf] or [Secret].
+// Values are texts, booleans, whole numbers and types that implement [Scalar]; where there is a choice, also others that read themselves
+// ([encoding.TextUnmarshaler]). Lists are slices, sections whose names the file chooses are maps. The fields of an embedded struct are the
+// section's. A section may have a method Default, which returns it with its defaults, and implement [OneOf] or [Secret].
 //
 // Secrets do not belong into such a file, but people do write them there. So no line is shown that has the name of a key whose type is a
 // [Secret], or a name that looks like one, nor what belongs to that line.
@@ -50,7 +51,7 @@ type Secret interface {
 // Document is a file that was read.
 type Document struct {
 	file     string
-	firstKey string // of the root's sections, for an example
+	rootKeys []string
 	source   *source
 	secrets  secretKeys
 	root     *node // nil if the text is not YAML, so that its sections are not known
@@ -62,7 +63,7 @@ type Document struct {
 func Decode(file string, text []byte, root any) (*Document, error) {
 	into := reflect.ValueOf(root).Elem()
 	content := strings.TrimPrefix(string(text), "\uFEFF")
-	d := &Document{file: file, firstKey: Fields(into.Type())[0].Key, source: newSource(content), secrets: secretKeysOf(into.Type())}
+	d := &Document{file: file, rootKeys: keysOf(Fields(into.Type())), source: newSource(content), secrets: secretKeysOf(into.Type())}
 	into.Set(Default(into.Type()))
 	if d.root = d.parse(content, pieces{pieceSize}); d.root == nil {
 		return nil, d.Err()
@@ -141,13 +142,14 @@ func (d *Document) Err() error {
 
 // quote adds the excerpts, once it is known which lines may have secrets.
 func (d *Document) quote() {
-	hidden := d.secrets.looksLikeName
+	hidden, root := d.secrets.looksLikeName, []string(nil)
 	if d.root == nil {
+		root = d.rootKeys
 		hidden = func(word string) bool {
 			return d.secrets.looksLikeName(word) || slices.Contains(d.secrets.sections, word)
 		}
 	}
-	d.source.hide(hidden)
+	d.source.hide(hidden, root)
 	for _, p := range d.problems {
 		if p.Line > 0 {
 			p.Column, p.Excerpt = d.source.excerpt(Position{p.Line, p.Column})

@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -31,6 +32,10 @@ func (d *Document) parse(text string, p pieces) *node {
 		d.Add(invalidUTF8(text), "", "", "the file is not UTF-8 text")
 		return nil
 	}
+	if at := loneReturn.FindStringIndex(text); at != nil {
+		d.Add(positionIn(text, at[0]), "", "end lines with a line feed", "a carriage return without a line feed ends a line for YAML, and for few other readers")
+		return nil
+	}
 	tokens := slices.DeleteFunc(joinPlain(lexer.Tokenize(text)), func(t *token.Token) bool { return t.Type == token.CommentType })
 	if !d.checkTokens(tokens) {
 		return nil
@@ -38,12 +43,20 @@ func (d *Document) parse(text string, p pieces) *node {
 	return d.parseTokens(tokens, p)
 }
 
+// loneReturn finds the end of a line that most readers do not show as one: behind a comment a setting could be hidden.
+var loneReturn = regexp.MustCompile(`\r([^\n]|$)`)
+
 func invalidUTF8(text string) Position {
 	valid := strings.ToValidUTF8(text, "\uFFFD")
 	at := 0
 	for at < len(text) && text[at] == valid[at] {
 		at++
 	}
+	return positionIn(text, at)
+}
+
+// positionIn returns the place of a byte of a text.
+func positionIn(text string, at int) Position {
 	before := text[:at]
 	return Position{strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1}
 }
@@ -145,7 +158,7 @@ func (d *Document) parseTokens(tokens token.Tokens, p pieces) *node {
 	case root.kind == kindNone:
 		d.Add(Position{}, "", "", "the file is empty")
 	case root.kind != kindMapping:
-		d.Add(root.at, "", d.source.lookalikes(root.at.Line), "want \"key: value\" lines, beginning with one such as \"%s:\"", d.firstKey)
+		d.Add(root.at, "", d.source.lookalikes(root.at.Line), "want \"key: value\" lines, beginning with one such as \"%s:\"", d.rootKeys[0])
 	default:
 		return &root
 	}

@@ -44,6 +44,8 @@ func TestBounds(t *testing.T) {
 		{"not UTF-8", "listeners: \xff\xfe", "f:1:12: the file is not UTF-8"},
 		{"truncated UTF-8", "a: b\nlisteners: \xef\xbf", "f:2:"},
 		{"NUL", "listeners: \x00", "listeners"},
+		{"carriage return", "a: b # c\rsecrets: d\n", "f:1:9: a carriage return without a line feed"},
+		{"carriage return at the end", "a: b\r", "f:1:5: a carriage return without a line feed"},
 		{"only a colon", ":", "f:1:1"},
 		{"after the end", "a: b\n...\n# c\nd: e\n", "f:2:1: several YAML documents"},
 		{"only a directive", "%YAML 1.2\n", "directives"},

@@ -55,31 +55,44 @@ const (
 
 // Memory remembers which keys of some credentials were accepted. Create it with [New].
 type Memory struct {
-	file        string
-	mac         hash.Hash // used by one goroutine at a time: that of New, then that of Run
-	credentials []*credential.Credential
-	held        string        // by the file, as far as is known
-	wake        chan struct{} // holds a token when something is due
-	ended       chan struct{} // closed when Run has ended
+	file  string
+	mac   hash.Hash     // used by one goroutine at a time: that of New, then that of Run
+	held  string        // by the file, as far as is known
+	wake  chan struct{} // holds a token when something is due
+	ended chan struct{} // closed when Run has ended
 
-	mutex sync.Mutex
-	due   chan struct{} // closed when what is known now is in the file; nil: nothing is due
-	err   error         // of the last attempt to write
+	mutex       sync.Mutex
+	credentials []*credential.Credential
+	due         chan struct{} // closed when what is known now is in the file; nil: nothing is due
+	err         error         // of the last attempt to write
 }
 
 // New takes for accepted what a file of an earlier run says so of, and returns the names of those credentials. The error says why
 // the file could not be used, for the log: the Memory can. The caller must call [Memory.Run], and hand out no lease before New returned.
 func New(file string, mac hash.Hash, credentials []*credential.Credential, report private.Report) (m *Memory, restored []string, err error) {
-	m = &Memory{file: file, mac: mac, credentials: credentials, held: unknown, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	m = &Memory{file: file, mac: mac, held: unknown, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	known, err := m.read(report)
 	for _, c := range credentials {
 		if c.Restore(mac, func(f credential.Fingerprint) bool { return slices.ContainsFunc(known, f.Equal) }) {
 			restored = append(restored, c.Name())
 		}
-		c.Watch(m.changed)
+	}
+	m.Follow(credentials)
+	return m, restored, err
+}
+
+// Follow has the keys of these credentials remembered from now on, and of no others. Those that are new must not have handed out a lease.
+func (m *Memory) Follow(credentials []*credential.Credential) {
+	m.mutex.Lock()
+	known := m.credentials
+	m.credentials = credentials
+	m.mutex.Unlock()
+	for _, c := range credentials {
+		if !slices.Contains(known, c) {
+			c.Watch(m.changed)
+		}
 	}
 	m.ask() // for what is of no credential any more
-	return m, restored, err
 }
 
 func (m *Memory) read(report private.Report) ([]credential.Fingerprint, error) {
@@ -202,8 +215,11 @@ func (m *Memory) remove() error {
 
 // accepted returns what is to be remembered.
 func (m *Memory) accepted() (all []credential.Fingerprint) {
+	m.mutex.Lock()
+	credentials := m.credentials
+	m.mutex.Unlock()
 	rejected := map[string]bool{} // access keys: the provider counts by them, whichever credentials have them
-	for _, c := range m.credentials {
+	for _, c := range credentials {
 		f, accepted, inRow := c.Evidence(m.mac)
 		rejected[f.AccessKey] = rejected[f.AccessKey] || inRow
 		if accepted {

@@ -64,7 +64,7 @@ func prepare(file, key string, k keys) *run {
 	r := &run{file: file, credentials: map[string]*credential.Credential{}}
 	var all []*credential.Credential
 	for name, pair := range k {
-		c := must(credential.New(credential.Config{Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner}, Load: func() (credential.Keys, error) {
+		c := must(credential.New(credential.Config{Facts: credential.Facts{Name: name, Upstream: "bss", Class: catalog.ClassPartner}}, credential.Options{Load: func() (credential.Keys, error) {
 			return credential.Keys{AccessKey: pair[0], SecretKey: secret.New(pair[1])}, nil
 		}}))
 		r.credentials[name] = c

@@ -423,7 +423,7 @@ func TestSwapsUnderLoad(t *testing.T) {
 	config := policy.Server(tlspolicy.Server{
 		GetCertificate: NewSet(source).GetCertificate, CurrentClientCAs: s.clients.Pool, CheckClient: s.clients.Check, RequireClientCert: true,
 	})
-	watch := Watch{Reloaders: []Reloader{source, s.clients}, Report: func(name string, err error) {
+	watch := Watch{Reloaders: func() []Reloader { return []Reloader{source, s.clients} }, Report: func(name string, err error) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

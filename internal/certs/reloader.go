@@ -23,7 +23,7 @@ type Reloader interface {
 
 // Watch looks after reloaders.
 type Watch struct {
-	Reloaders []Reloader
+	Reloaders func() []Reloader // asked at each look
 
 	// Report is told of each change (err is nil) and of each that failed. Calls come one after the other from Run.
 	Report func(name string, err error)
@@ -48,7 +48,7 @@ func (w *Watch) Run(ctx context.Context, interval time.Duration) {
 
 // Poll polls each reloader once.
 func (w *Watch) Poll() {
-	for _, reloader := range w.Reloaders {
+	for _, reloader := range w.Reloaders() {
 		if changed, err := reloader.Poll(); changed || err != nil {
 			w.Report(reloader.Name(), err)
 		}

@@ -237,7 +237,7 @@ func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := new(counter), new(counter)
 		var told []string
-		w := Watch{Reloaders: []Reloader{first, second}, Report: func(name string, err error) {
+		w := Watch{Reloaders: func() []Reloader { return []Reloader{first, second} }, Report: func(name string, err error) {
 			if told = append(told, name); err != nil {
 				told = append(told, err.Error())
 			}

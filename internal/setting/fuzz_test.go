@@ -72,27 +72,27 @@ func FuzzTarget(f *testing.F) {
 			return
 		}
 		read, err := url.Parse(text)
-		if err != nil || !strings.EqualFold(read.Hostname(), to.URL.Hostname()) || read.Port() != to.URL.Port() || to.URL.String() != to.URL.Scheme+"://"+to.URL.Host {
-			t.Errorf("%q becomes %v, net/url reads %v, %v", text, to.URL, read, err)
+		if err != nil || !strings.EqualFold(read.Hostname(), to.URL().Hostname()) || read.Port() != to.URL().Port() || to.URL().String() != to.URL().Scheme+"://"+to.URL().Host {
+			t.Errorf("%q becomes %v, net/url reads %v, %v", text, to.URL(), read, err)
 		}
 		ip := net.ParseIP(read.Hostname())
-		if to.URL.Scheme != "https" && (ip == nil || !ip.IsLoopback()) || to.Local() != (ip != nil && ip.IsLoopback()) {
+		if to.URL().Scheme != "https" && (ip == nil || !ip.IsLoopback()) || to.Local() != (ip != nil && ip.IsLoopback()) {
 			t.Errorf("%q: local %v, address %v", text, to.Local(), ip)
 		}
-		if strings.ContainsAny(to.URL.Host, "%@/\\ _") || to.URL.Host != strings.ToLower(to.URL.Host) {
-			t.Errorf("%q has the host %q", text, to.URL.Host)
+		if strings.ContainsAny(to.URL().Host, "%@/\\ _") || to.URL().Host != strings.ToLower(to.URL().Host) {
+			t.Errorf("%q has the host %q", text, to.URL().Host)
 		}
 	})
 }
 
 // FuzzScalars: what is accepted fits the schema's pattern, and what is printed for it means the same.
 func FuzzScalars(f *testing.F) {
-	for _, seed := range []string{"1m30s", "1.5h", "0s", "180d", "1d12h", "12MiB", "0B", "9223372036854775807B", "10/s", "0.5/min", "1/h", "1e3/s", "0x1/s", "Gw.Example", "::1", "1.2.3.4", "a_b", "p-1"} {
+	for _, seed := range []string{"1m30s", "1.5h", "0s", "180d", "1d12h", "12MiB", "0B", "9223372036854775807B", "Gw.Example", "::1", "1.2.3.4", "a_b", "p-1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, values := range [][2]scalar{
-			{new(Duration), new(Duration)}, {new(Size), new(Size)}, {new(Rate), new(Rate)}, {new(Host), new(Host)}, {new(Account), new(Account)},
+			{new(Duration), new(Duration)}, {new(Size), new(Size)}, {new(Host), new(Host)}, {new(Account), new(Account)},
 		} {
 			first, second := values[0], values[1]
 			if err := first.UnmarshalText([]byte(text)); err != nil {
@@ -103,9 +103,6 @@ func FuzzScalars(f *testing.F) {
 			}
 			if !regexp.MustCompile(first.Pattern()).MatchString(text) {
 				t.Errorf("%T %q is accepted, and not by the schema's pattern", first, text)
-			}
-			if _, isRate := first.(*Rate); isRate {
-				continue // printed with six digits
 			}
 			if d, ok := first.(*Duration); ok && *d%Duration(time.Millisecond) != 0 {
 				continue // printed in microseconds, which no file may have

@@ -112,50 +112,6 @@ func (s Size) String() string {
 	return "0B"
 }
 
-// Rate is a number of calls in a time: "10/s", "5/min", "100/h". It holds calls per second.
-type Rate float64
-
-const ratePattern = `^[0-9]+(\.[0-9]+)?/(s|min|h)$`
-
-var rateExpr = regexp.MustCompile(ratePattern)
-
-var rateUnits = map[string]float64{"s": 1, "min": 60, "h": 3600}
-
-// maxRate is more than one gateway can serve.
-const maxRate = 1e6
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (r *Rate) UnmarshalText(b []byte) error {
-	text := string(b)
-	number, unit, _ := strings.Cut(text, "/")
-	if isNumber(text) {
-		return fmt.Errorf("a rate needs a unit: write \"%s/s\" (/s, /min, /h)", text)
-	}
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !rateExpr.MatchString(text) {
-		return errors.New(`want a rate such as "10/s", "5/min" or "100/h"`)
-	}
-	perSecond := n / rateUnits[unit]
-	if perSecond <= 0 || perSecond > maxRate {
-		return errors.New("a rate must be above 0 and at most 1000000/s")
-	}
-	*r = Rate(perSecond)
-	return nil
-}
-
-func (r Rate) Pattern() string { return ratePattern }
-func (r Rate) Kind() string    { return "rate" }
-func (r Rate) String() string {
-	switch perMinute := float64(r) * 60; {
-	case r >= 1:
-		return strconv.FormatFloat(float64(r), 'g', 6, 64) + "/s"
-	case perMinute >= 1:
-		return strconv.FormatFloat(perMinute, 'g', 6, 64) + "/min"
-	default:
-		return strconv.FormatFloat(perMinute*60, 'g', 6, 64) + "/h"
-	}
-}
-
 func isNumber(text string) bool {
 	_, err := strconv.ParseFloat(text, 64)
 	return err == nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"tollgate/internal/private"
@@ -48,9 +49,13 @@ func fromEnv(name string, lookup LookupEnv) (secret.String, error) {
 	return checkSecret(value, "environment variable "+name)
 }
 
-// shownPath hides what does not look like a path.
+// base64Expr is the form of a longer text in base64, which may have slashes, too.
+var base64Expr = regexp.MustCompile(`^[A-Za-z0-9+/]{20,}=*$`)
+
+// shownPath hides what does not look like a path, and what looks like a random text in base64.
 func shownPath(path string) string {
-	if strings.ContainsAny(path, "./") {
+	random := base64Expr.MatchString(path) && strings.ContainsAny(path, "0123456789") && strings.ToLower(path) != path && strings.ToUpper(path) != path
+	if strings.ContainsAny(path, "./") && !random {
 		return path
 	}
 	return secret.Redacted

@@ -11,8 +11,8 @@ import (
 
 // Target is where an upstream is: "https://host", "http://127.0.0.1:3000" or "unix:/path.sock".
 type Target struct {
-	URL    *url.URL // scheme and host only; http://localhost for a unix socket; nil for the zero value
-	Socket string   // path; empty for TCP
+	Scheme, Host string // http and localhost for a unix socket; empty for the zero value
+	Socket       string // path; empty for TCP
 }
 
 const targetPattern = `^(https?://[^/?#@ ]+/?|unix:.+)$`
@@ -21,7 +21,7 @@ const targetPattern = `^(https?://[^/?#@ ]+/?|unix:.+)$`
 func (t *Target) UnmarshalText(b []byte) error {
 	text := string(b)
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
-		t.URL, t.Socket = &url.URL{Scheme: "http", Host: "localhost"}, path
+		*t = Target{"http", "localhost", path}
 		return checkSocket(path)
 	}
 	u, err := url.Parse(text)
@@ -36,8 +36,7 @@ func (t *Target) UnmarshalText(b []byte) error {
 	if err := checkTargetHost(u); err != nil {
 		return err
 	}
-	u.Path, u.Host = "", strings.ToLower(withoutFinalDot(u.Host))
-	t.URL = u
+	*t = Target{Scheme: u.Scheme, Host: strings.ToLower(withoutFinalDot(u.Host))}
 	return nil
 }
 
@@ -76,11 +75,22 @@ func IsLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
+// URL returns scheme and host.
+func (t Target) URL() *url.URL { return &url.URL{Scheme: t.Scheme, Host: t.Host} }
+
 func (t Target) Pattern() string { return targetPattern }
 func (t Target) Kind() string    { return "url" }
 
+// String returns the target as it would stand in a file; "" for the zero value.
+func (t Target) String() string {
+	if t.Socket != "" {
+		return "unix:" + t.Socket
+	}
+	return t.URL().String()
+}
+
 // Local reports whether the upstream is on this machine.
-func (t Target) Local() bool { return t.Socket != "" || IsLoopback(t.URL.Hostname()) }
+func (t Target) Local() bool { return t.Socket != "" || IsLoopback(t.URL().Hostname()) }
 
 // ReachedAs reports whether a connection to the target comes to a listener at the address. Of names only "localhost" is known, since
 // none is resolved; one that stands in front of the gateway may lead elsewhere from here.
@@ -88,7 +98,7 @@ func (a Address) ReachedAs(to Target, dir string) bool {
 	if a.Socket != "" || to.Socket != "" {
 		return a.Socket != "" && filepath.Clean(Resolve(dir, a.Socket)) == filepath.Clean(Resolve(dir, to.Socket))
 	}
-	ip, err := parseTargetIP(to.URL.Hostname())
+	ip, err := parseTargetIP(to.URL().Hostname())
 	if err != nil || a.Port == 0 || to.port() != int(a.Port) {
 		return false
 	}
@@ -113,10 +123,10 @@ func parseTargetIP(host string) (netip.Addr, error) {
 
 // port is the port of a target that is no socket.
 func (t Target) port() int {
-	if port, err := strconv.Atoi(t.URL.Port()); err == nil {
+	if port, err := strconv.Atoi(t.URL().Port()); err == nil {
 		return port
 	}
-	if t.URL.Scheme == "http" {
+	if t.Scheme == "http" {
 		return 80
 	}
 	return 443

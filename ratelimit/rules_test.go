@@ -13,10 +13,10 @@ import (
 
 func TestWhichLimitsApply(t *testing.T) {
 	l := mustNew(t, Config{Published: true, Rules: []Rule{
-		{Name: "each-app", Per: []Dimension{ByCaller}, Rate: Rate{50, 50}},
-		{Name: "pay", Operations: []string{"PayOrders"}, Rate: Rate{1, 1}},
-		{Name: "partner", Credentials: []string{"p"}, Upstreams: []string{"bss"}, Rate: Rate{2, 1}},
-		{Name: "a-only", Callers: []string{"a"}, Per: []Dimension{ByCaller, ByOperation}, Rate: Rate{3, 1}},
+		{Name: "each-app", Per: []Dimension{ByCaller}, Rate: 50, Burst: 50},
+		{Name: "pay", Operations: []string{"PayOrders"}, Rate: 1, Burst: 1},
+		{Name: "partner", Credentials: []string{"p"}, Upstreams: []string{"bss"}, Rate: 2, Burst: 1},
+		{Name: "a-only", Callers: []string{"a"}, Per: []Dimension{ByCaller, ByOperation}, Rate: 3, Burst: 1},
 	}})
 	for _, c := range []struct {
 		subject Subject
@@ -32,7 +32,7 @@ func TestWhichLimitsApply(t *testing.T) {
 		{Subject{Caller: "b", Credential: "p", Quota: -1}, "each-app"},
 	} {
 		var names []string
-		for _, limit := range l.Limits(c.subject) {
+		for _, limit := range l.rules.Of(c.subject).Limits {
 			names = append(names, limit.Name)
 		}
 		if got := strings.Join(names, " "); got != c.want {
@@ -59,7 +59,7 @@ func TestCounted(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			for d, other := range others {
-				l := mustNew(t, Config{Rules: []Rule{{Name: "r", Per: per, Rate: Rate{1, 1}}}})
+				l := mustNew(t, Config{Rules: []Rule{{Name: "r", Per: per, Rate: 1, Burst: 1}}})
 				take(t, l, base)
 				if got, want := take(t, l, other).Allowed, slices.Contains(per, d); got != want {
 					t.Errorf("per %v, other %s: allowed %v, want %v", per, d, got, want)
@@ -99,34 +99,32 @@ func TestPublishedQuota(t *testing.T) {
 }
 
 func TestConfigProblems(t *testing.T) {
-	good := Rate{1, 1}
 	for _, c := range []struct {
 		config Config
 		want   string
 	}{
-		{Config{Rules: []Rule{{Name: "", Rate: good}}}, "name"},
-		{Config{Rules: []Rule{{Name: `a"b`, Rate: good}}}, "name"},
-		{Config{Rules: []Rule{{Name: strings.Repeat("a", 65), Rate: good}}}, "name"},
-		{Config{Rules: []Rule{{Name: PublishedName, Rate: good}}}, "published"},
-		{Config{Rules: []Rule{{Name: "a", Rate: good}, {Name: "a", Rate: good}}}, "another limit"},
-		{Config{Rules: []Rule{{Name: "a", Rate: Rate{0, 1}}}}, "per second"},
-		{Config{Rules: []Rule{{Name: "a", Rate: Rate{-1, 1}}}}, "per second"},
-		{Config{Rules: []Rule{{Name: "a", Rate: Rate{math.NaN(), 1}}}}, "per second"},
-		{Config{Rules: []Rule{{Name: "a", Rate: Rate{math.Inf(1), 1}}}}, "per second"},
-		{Config{Rules: []Rule{{Name: "a", Rate: Rate{1, 0}}}}, "burst"},
-		{Config{Rules: []Rule{{Name: "a", Rate: Rate{1, MaxBurst + 1}}}}, "burst"},
-		{Config{Rules: []Rule{{Name: "a", Rate: good, Per: []Dimension{"source"}}}}, "unknown dimension"},
-		{Config{Rules: []Rule{{Name: "a", Rate: good, Per: []Dimension{ByCaller, ByCaller}}}}, "twice"},
-		{Config{Rules: []Rule{{Name: "a", Rate: good, Callers: []string{""}}}}, "empty name"},
+		{Config{Rules: []Rule{{Name: "", Rate: 1, Burst: 1}}}, "name"},
+		{Config{Rules: []Rule{{Name: `a"b`, Rate: 1, Burst: 1}}}, "name"},
+		{Config{Rules: []Rule{{Name: strings.Repeat("a", 65), Rate: 1, Burst: 1}}}, "name"},
+		{Config{Rules: []Rule{{Name: PublishedName, Rate: 1, Burst: 1}}}, "published"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1}, {Name: "a", Rate: 1, Burst: 1}}}, "another limit"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 0, Burst: 1}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: -1, Burst: 1}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate(math.NaN()), Burst: 1}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: Rate(math.Inf(1)), Burst: 1}}}, "per second"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 0}}}, "burst"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: MaxBurst + 1}}}, "burst"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Per: []Dimension{"source"}}}}, "unknown dimension"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Per: []Dimension{ByCaller, ByCaller}}}}, "twice"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Callers: []string{""}}}}, "empty name"},
 		{Config{MaxWait: -1}, "wait"},
 		{Config{MaxWait: LongestMaxWait + 1}, "wait"},
-		{Config{MaxWaiting: -1}, "waiting"},
 	} {
-		if _, err := New(c.config); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := NewRules(c.config); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: error %v, want one about %q", c.config, err, c.want)
 		}
 	}
-	_, err := New(Config{MaxWait: -1, Rules: []Rule{{Name: "a b"}, {Name: "c", Rate: Rate{1, 0}}}})
+	_, err := NewRules(Config{MaxWait: -1, Rules: []Rule{{Name: "a b"}, {Name: "c", Rate: 1, Burst: 0}}})
 	for _, want := range []string{"maximum wait", `"a b"`, "per second", "limit 2", "burst"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("not every problem is reported: %q missing in %v", want, err)

@@ -5,22 +5,54 @@ import (
 	"slices"
 
 	"tollgate/catalog"
+	"tollgate/internal/setting"
 )
+
+// Config is one entry of `credentials`: what the credential is, and where its keys are kept.
+type Config struct {
+	Facts
+	// The access key (AK).
+	AccessKey setting.Reference `yaml:"access_key" need:"yes"`
+	// The secret key (SK).
+	SecretKey setting.Reference `yaml:"secret_key" need:"yes"`
+	// The security token that belongs to temporary keys.
+	SecurityToken *setting.Reference `yaml:"security_token"`
+}
 
 // Facts are what a credential is without its keys: what decisions about it need.
 type Facts struct {
-	Name     string
-	Upstream string         // the one upstream whose calls it signs
-	Class    catalog.Class  // ClassPartner or ClassCustomer
-	Kinds    []catalog.Kind // narrower kinds that the account has
-	// DomainID is the account id: sent with each call and demanded of every {domain_id} in a path that is not a customer's. Optional.
-	DomainID string
-	// PartnerID is the partner's account id, if it is not the DomainID: see [Facts.Partner].
-	PartnerID string
+	Name string `yaml:"-"`
+	// Whose keys they are.
+	Class catalog.Class `yaml:"class" need:"yes" choice:"partner|customer"`
+	// What the account is besides: `distributor` (a partner that is a general distributor), `enterprise-master` (a
+	// customer that is the master account of an enterprise). Some operations ask for it.
+	Kinds []catalog.Kind `yaml:"kinds" choice:"distributor|enterprise-master"`
+	// The upstream whose calls it signs. May be left out when the file has only one signed upstream.
+	Upstream string `yaml:"upstream"`
+	// The account id. It is sent as `X-Domain-Id`. A `{domain_id}` in a path, and an `X-Domain-Id` of a caller, must equal it: but with a
+	// partner credential that of the path of `queryOrderDetail` is the customer's, which `customers` of a grant may restrict. Without a
+	// `domain_id` a caller's `X-Domain-Id` is dropped.
+	DomainID setting.Account `yaml:"domain_id"`
+	// The partner's account id, which a `{partner_id}` in a path must equal. Default: `domain_id` of a partner credential.
+	PartnerID setting.Account `yaml:"partner_id"`
+}
+
+// Fixed lists the keys that a running gateway cannot read again.
+func (c *Config) Fixed() (keys []string) {
+	if c.AccessKey.Env != "" {
+		keys = append(keys, "access_key")
+	}
+	if c.SecretKey.Env != "" {
+		keys = append(keys, "secret_key")
+	}
+	if c.SecurityToken != nil && c.SecurityToken.Env != "" {
+		keys = append(keys, "security_token")
+	}
+	return keys
 }
 
 // Partner returns the id that is demanded of every {partner_id} in a path; empty if there is none.
-func (f *Facts) Partner() string {
+func (f *Facts) Partner() setting.Account {
 	if f.PartnerID == "" && f.Class == catalog.ClassPartner {
 		return f.DomainID
 	}

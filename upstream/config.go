@@ -1,0 +1,78 @@
+package upstream
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"tollgate/catalog"
+	"tollgate/internal/certs"
+	"tollgate/internal/setting"
+)
+
+// Config is one entry of `upstreams`. For [New], times and bounds that are zero have their defaults.
+type Config struct {
+	Name string `yaml:"-"`
+	// Scheme and host, nothing else: `https://bss.myhuaweicloud.com`. Plain `http://` goes to loopback addresses only;
+	// `unix:/run/app.sock` is plain HTTP over a unix socket. It cannot be the address of a listener of the same file.
+	URL setting.Target `yaml:"url" need:"yes"`
+	// The catalog whose operations the upstream has. The European site (`https://bss.myhuaweicloud.eu`) has that of `intl`; its
+	// amounts, unless a call says their currency, are reported as `XXX`, and not as dollars.
+	Catalog string `yaml:"catalog" choice:"cn|intl"`
+	// Whether calls are signed with a credential. Default: true with a catalog, else false. An unsigned upstream is on
+	// this machine and has declared endpoints only.
+	Sign *bool `yaml:"sign"`
+	// `Host` names under which this upstream is reached on its listeners. They tell upstreams with equal paths apart,
+	// and are accepted by every listener that serves the upstream.
+	Hosts []setting.Host `yaml:"hosts"`
+	// How long a call may take, from sending to the last byte of the answer.
+	Timeout setting.Duration `yaml:"timeout" range:"100ms..1h"`
+	// How long connecting may take, the TLS handshake included.
+	ConnectTimeout setting.Duration `yaml:"connect_timeout" range:"10ms..10m"`
+	// Connections to the upstream at a time. A `spend` call opens one rather than use one whose last answer is less than 50 ms old,
+	// since an upstream that answers twice does so at once; with few connections there may be no other.
+	MaxConnections int `yaml:"max_connections" range:"1..100000"`
+	// Whether deprecated operations may be called. The provider has announced the end of all that the catalogs have, and may switch
+	// them off any day.
+	Deprecated string `yaml:"deprecated" choice:"allow|forbid"`
+	// TLS towards the upstream; for `https://` only.
+	TLS *certs.UpstreamTLS `yaml:"tls"`
+	// Endpoints that no catalog knows.
+	Endpoints []catalog.Declaration `yaml:"endpoints"`
+}
+
+// Default returns the defaults of the section.
+func (Config) Default() Config {
+	return Config{
+		Timeout:        setting.Duration(60 * time.Second),
+		ConnectTimeout: setting.Duration(10 * time.Second),
+		MaxConnections: 100,
+		Deprecated:     "allow",
+	}
+}
+
+// Signed reports whether calls are signed, and so need a credential: as the file says, else if there is a catalog.
+func (c *Config) Signed() bool {
+	if c.Sign != nil {
+		return *c.Sign
+	}
+	return c.Catalog != ""
+}
+
+// ForbidsDeprecated reports whether deprecated operations are refused.
+func (c *Config) ForbidsDeprecated() bool { return c.Deprecated == "forbid" }
+
+// Currency returns that of amounts where a call does not say; "" if it is that of the catalog. Of the provider's European site, which
+// speaks the catalog of the international one, no page says what its amounts are in: they have the code of ISO 4217 for no currency.
+func (c *Config) Currency() string {
+	names := []string{c.URL.URL().Hostname()}
+	if c.TLS != nil {
+		names = append(names, string(c.TLS.ServerName))
+	}
+	if slices.ContainsFunc(names, func(name string) bool {
+		return strings.HasSuffix("."+strings.ToLower(strings.TrimSuffix(name, ".")), ".myhuaweicloud.eu")
+	}) {
+		return "XXX"
+	}
+	return ""
+}
