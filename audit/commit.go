@@ -159,10 +159,7 @@ func (l *Log) takeFull() *batch {
 func (l *Log) commit(b *batch) error {
 	start := l.cfg.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
-		err := l.live.write(b.buf)
-		if err == nil {
-			err = l.live.commit(len(b.buf))
-		}
+		err := l.live.append(b.buf)
 		if err == nil {
 			break
 		}
@@ -217,10 +214,8 @@ func (l *Log) pause(err error, wait time.Duration) bool {
 	l.mu.Lock()
 	l.writeErr = err
 	l.mu.Unlock()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(wait):
 		return true
 	case <-l.abort:
 		return false

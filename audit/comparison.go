@@ -89,10 +89,7 @@ func (c *comparison) line(w Witness) error {
 
 // stepBack has those that know more than the log give that up.
 func (r *recovery) stepBack() {
-	first := uint64(1)
-	if segments := logfile.SegmentNames(r.names); len(segments) > 0 {
-		first, _ = logfile.ParseSegmentName(segments[0])
-	}
+	first := prunedRecords(r.names) + 1
 	for _, w := range r.ahead {
 		if err := w.StepBack(first); err != nil {
 			r.found.Ahead = append(r.found.Ahead, fmt.Sprintf("%s did not give up what the log does not have: %v", w.Place, err))
@@ -102,16 +99,11 @@ func (r *recovery) stepBack() {
 
 // record returns the line of a record, nil for none that the log has, and whether it is pruned.
 func (c *comparison) record(seq uint64) (line []byte, pruned bool, err error) {
-	after, _ := slices.BinarySearchFunc(c.segments, seq, func(name string, seq uint64) int {
-		if first, _ := logfile.ParseSegmentName(name); first <= seq {
-			return -1
-		}
-		return 1
-	})
-	if after == 0 {
+	segment := segmentOf(c.segments, seq)
+	if segment < 0 {
 		return nil, len(c.segments) > 0, nil
 	}
-	err = withReader(c.disk, c.segments[after-1], func(in *logfile.Reader) error {
+	err = withReader(c.disk, c.segments[segment], func(in *logfile.Reader) error {
 		found, err := in.Find(seq)
 		line = slices.Clone(found)
 		return err

@@ -189,7 +189,7 @@ func TestErrorsOfOpenFilesNameNone(t *testing.T) {
 	}
 	_ = s.file.Close()
 	for what, err := range map[string]error{
-		"write": s.write([]byte("x")), "grow": s.grow(2 * pageSize), "trim": s.trim(), "commit": s.commit(0), "try": s.try(),
+		"append": s.append([]byte("x")), "grow": s.grow(2 * pageSize), "trim": s.trim(), "try": s.try(),
 		"close": s.file.Close(),
 	} {
 		if err != nil && strings.Contains(err.Error(), nextName) || err == nil && what != "try" {

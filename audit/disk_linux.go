@@ -8,16 +8,10 @@ import (
 
 // datasync makes a file's bytes and length durable. It leaves times alone, which spares the journal.
 func datasync(f *os.File) error {
-	for {
-		err := unix.Fdatasync(int(f.Fd()))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
-		}
-		return nil
+	if _, err := persist(func() (int, error) { return 0, unix.Fdatasync(int(f.Fd())) }); err != nil {
+		return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
 	}
+	return nil
 }
 
 func freeBytes(dir string) int64 {

@@ -197,10 +197,7 @@ func (l *Log) put(b *batch, r *logfile.Record) {
 
 // write is commit without repeats: at start the operator is told at once.
 func (l *Log) write(b *batch) error {
-	if err := l.live.write(b.buf); err != nil {
-		return err
-	}
-	if err := l.live.commit(len(b.buf)); err != nil {
+	if err := l.live.append(b.buf); err != nil {
 		return err
 	}
 	l.status.DurableSeq = b.last

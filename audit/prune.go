@@ -205,13 +205,13 @@ func (l *Log) keepHashes(ctx context.Context, name, next string) (last uint64, e
 // writeHashes reads a segment and writes the hash of each record, durably.
 func (l *Log) writeHashes(ctx context.Context, name string, out file) (s scanned, err error) {
 	w := bufio.NewWriterSize(io.NewOffsetWriter(out, 0), 1<<16)
-	err = withReader(l.disk, name, func(in *logfile.Reader) (err error) {
-		s, err = scanSegment(in, logfile.ChainAt(in.First), func(_ *logfile.Head, line []byte) error {
+	err = withReader(l.disk, name, func(in *logfile.Reader) error {
+		s = scanned{chain: logfile.ChainAt(in.First), last: logfile.Head{Seq: in.First - 1}}
+		return s.scan(in, func(_ *logfile.Head, line []byte) error {
 			hash := checkpoint.LeafHash(line)
 			_, _ = w.Write(hash[:]) // it keeps its error for Flush
 			return context.Cause(ctx)
 		})
-		return err
 	})
 	if err == nil {
 		err = w.Flush()

@@ -91,12 +91,7 @@ func earlier(a, b time.Time) time.Time {
 
 // settle settles from when on signatures are of interest, once the end of the log was read. That is not by the present time
 // alone: the clock may be wrong at a start, and right soon after.
-func (r *recovery) settle() {
-	r.found.Earliest = r.now
-	if at := r.lately.butOne; !at.IsZero() && at.Before(r.found.Earliest) {
-		r.found.Earliest = at
-	}
-}
+func (r *recovery) settle() { r.found.Earliest = earlier(r.lately.butOne, r.now) }
 
 func (r *recovery) cutoff() time.Time { return r.found.Earliest.Add(-ReplayWindow) }
 

@@ -20,15 +20,8 @@ type scanned struct {
 	whole  error               // says what is wrong with what stands behind the records, as of a segment that others follow
 }
 
-// scanSegment calls fn for each record of a segment and checks that they are numbered from the segment's name upwards, and
-// what they say of tree and keys. c is what the segments before say of these, if that is known.
-func scanSegment(in *logfile.Reader, c logfile.Chain, fn func(h *logfile.Head, line []byte) error) (scanned, error) {
-	s := scanned{chain: c, last: logfile.Head{Seq: in.First - 1}}
-	err := s.scan(in, fn)
-	return s, err
-}
-
-// scan goes on behind what was scanned of a segment.
+// scan goes on behind what was scanned: it calls fn for each record of a segment and checks that they are numbered from there upwards, and
+// what they say of tree and keys, if that is known of the segments before.
 func (s *scanned) scan(in *logfile.Reader, fn func(h *logfile.Head, line []byte) error) error {
 	in.Seek(s.last.Seq+1, s.end)
 	for line, err := range in.Lines() {

@@ -101,27 +101,13 @@ func openSegment(d disk, name string, offset int64) (*segment, error) {
 	return &segment{disk: d, file: f, name: name, id: id, offset: offset, size: id.size}, nil
 }
 
-// write puts b behind the last record. It is not durable yet, and offset stays: after an error the same bytes can be
-// written again.
-func (s *segment) write(b []byte) error {
+// append puts b behind the last record, makes it durable, and checks that it is where readers look for it: a file that was deleted, replaced
+// or cut would take records that nobody finds. After an error offset stays: unless it is fatal, the same bytes can be written again.
+func (s *segment) append(b []byte) error {
 	if _, err := s.file.WriteAt(b, s.offset); err != nil {
 		return fmt.Errorf("writing audit segment %s: %w", s.name, err)
 	}
 	s.size = max(s.size, s.offset+int64(len(b)))
-	return nil
-}
-
-// resize looks the file's size up after a failure, which may have been reported of what happened. When even that fails
-// the size is left, and the check at the next commit decides.
-func (s *segment) resize() {
-	if id, err := s.file.Stat(); err == nil {
-		s.size = id.size
-	}
-}
-
-// commit makes what was written durable and checks that it is where readers look for it: a file that was deleted,
-// replaced or cut would take records that nobody finds.
-func (s *segment) commit(n int) error {
 	if err := s.file.Sync(); err != nil {
 		// The kernel may have dropped the bytes and forget the error: a second fsync could succeed without them.
 		return fatal("syncing audit segment "+s.name, err)
@@ -136,8 +122,16 @@ func (s *segment) commit(n int) error {
 	if got.size != s.size {
 		return fatal("checking audit segment "+s.name, fmt.Errorf("another process changed its size from %d to %d", s.size, got.size))
 	}
-	s.offset += int64(n)
+	s.offset += int64(len(b))
 	return nil
+}
+
+// resize looks the file's size up after a failure, which may have been reported of what happened. When even that fails
+// the size is left, and the check at the next commit decides.
+func (s *segment) resize() {
+	if id, err := s.file.Stat(); err == nil {
+		s.size = id.size
+	}
 }
 
 // grow fills the file with zeros up to size, durably. On an error the file may have grown a part of the way.

@@ -36,8 +36,7 @@ func (r *running) back(at time.Time) {
 type backward struct {
 	disk     disk
 	segments []string
-	in       *logfile.Reader // of segments[index]
-	index    int
+	lines    logfile.LineReader
 }
 
 // stop is a checkpoint on the walk.
@@ -50,8 +49,8 @@ type stop struct {
 // fromCheckpoints reads the end of the log: from the last checkpoint but one on, or from the one in front of the intent that had
 // been open longest there, and from there back the checkpoints alone. It reports false when they do not state what it needs.
 func (r *recovery) fromCheckpoints(segments []string) (live scanned, ok bool, err error) {
-	w := &backward{disk: r.disk, segments: segments}
-	defer func() { err = errors.Join(err, w.close()) }()
+	w := &backward{r.disk, segments, logfile.LineReader{Files: diskFS{r.disk}}}
+	defer func() { err = errors.Join(err, w.lines.Close()) }()
 	from, ok, err := w.base()
 	if err != nil || !ok {
 		return live, false, err
@@ -193,12 +192,12 @@ func (r *recovery) upTo(w *backward, first stop) error {
 // and judged.
 func (w *backward) last() (at stop, ok bool, err error) {
 	at.segment = len(w.segments) - 1
-	if err := w.turn(at.segment); err != nil {
-		return at, false, err
-	}
-	line, h, err := w.in.LastCheckpoint()
-	at.Head, at.offset = h, line.At.Offset
-	return at, line.Text != nil, err
+	err = withReader(w.disk, w.segments[at.segment], func(in *logfile.Reader) error {
+		line, h, err := in.LastCheckpoint()
+		at.Head, at.offset, ok = h, line.At.Offset, line.Text != nil
+		return err
+	})
+	return at, ok, err
 }
 
 // before reads the checkpoint in front of another. It reports false when its segment was pruned.
@@ -211,14 +210,12 @@ func (w *backward) before(later stop) (at stop, ok bool, err error) {
 	if at.segment, at.offset, err = w.find(later, p); err != nil || at.segment < 0 {
 		return at, false, err
 	}
-	if err := w.turn(at.segment); err != nil {
-		return at, false, err
-	}
-	line, err := w.in.Line(at.offset)
+	name = w.segments[at.segment]
+	first, _ := logfile.ParseSegmentName(name)
+	line, err := w.lines.Line(logfile.Position{Segment: first, Offset: at.offset})
 	if err != nil {
 		return at, false, err
 	}
-	name = w.segments[at.segment]
 	if checkpoint.LeafHash(line).String() != p.Hash {
 		return at, false, logfile.FaultAt(name, at.offset,
 			"the line is not that of record %d, as the checkpoint in record %d has it", p.Seq, later.Seq)
@@ -233,12 +230,18 @@ func (w *backward) before(later stop) (at stop, ok bool, err error) {
 	return at, true, nil
 }
 
+// segmentOf returns which of some segments has a record; -1 when it stands before them.
+func segmentOf(segments []string, seq uint64) int {
+	i, found := slices.BinarySearch(segments, logfile.SegmentName(seq))
+	if !found {
+		i--
+	}
+	return i
+}
+
 // find returns where a place is: -1 when its segment was pruned.
 func (w *backward) find(later stop, p *logfile.Place) (segment int, offset int64, err error) {
-	segment, found := slices.BinarySearch(w.segments, logfile.SegmentName(p.Seq))
-	if !found {
-		segment--
-	}
+	segment = segmentOf(w.segments, p.Seq)
 	offset = later.offset - p.Back
 	for i := later.segment; i > max(segment, 0); i-- {
 		id, err := w.disk.Stat(w.segments[i-1])
@@ -252,26 +255,4 @@ func (w *backward) find(later stop, p *logfile.Place) (segment int, offset int64
 			"the checkpoint says that record %d stands %d bytes before it, which is not in its segment", p.Seq, p.Back)
 	}
 	return segment, offset, err
-}
-
-// turn opens a segment.
-func (w *backward) turn(segment int) (err error) {
-	if w.in != nil && w.index == segment {
-		return nil
-	}
-	if err := w.close(); err != nil {
-		return err
-	}
-	w.in, err = logfile.Open(diskFS{w.disk}, w.segments[segment])
-	w.index = segment
-	return err
-}
-
-func (w *backward) close() error {
-	if w.in == nil {
-		return nil
-	}
-	err := w.in.Close()
-	w.in = nil
-	return err
 }

@@ -213,7 +213,7 @@ func (r *requestReader) value(kind kind, raw []byte) error {
 		case kind == 'n':
 			continue // as if it were not there
 		case !fits(kind, m.rest):
-			return &BodyError{Msg: wrongTypeOf(name), Amount: field.Kind == catalog.FieldAmount && m.rest == ""}
+			return wrongType(name, field.Kind == catalog.FieldAmount && m.rest == "")
 		case m.rest != "":
 			continue
 		}
@@ -276,7 +276,7 @@ func (r *requestReader) accountValue(kind kind, raw []byte) error {
 	case kind == '[' && r.account.list && !element:
 		return nil // its elements follow
 	case kind == '{' || kind == '[' || r.account.list != element:
-		return wrongType(r.account.name)
+		return wrongType(r.account.name, false)
 	}
 	return r.accounts.add(r.account, r.arena.bounded(r.walker.content(kind, raw)), &r.arena)
 }
@@ -285,8 +285,16 @@ func misspelt(part, name string) error {
 	return &BodyError{Msg: "a name in the " + part + " differs from " + name + " in case or form only: write it exactly so"}
 }
 
-func wrongType(name string) error { return &BodyError{Msg: wrongTypeOf(name)} }
+func wrongType(name string, amount bool) error {
+	return &BodyError{Msg: name + " is not of the JSON type that the provider expects", Amount: amount}
+}
 
-func wrongTypeOf(name string) string {
-	return name + " is not of the JSON type that the provider expects"
+// CheckBody reports, as a [*BodyError], that a method takes no body: GET and HEAD never do, DELETE does not for operations of
+// the catalog. Edges that expect none take what follows the header for the next request (RFC 9110 sections 9.3.1, 9.3.2 and
+// 9.3.5 call it a risk of request smuggling).
+func CheckBody(op *catalog.Operation, method string, bytes int64) error {
+	if bytes <= 0 || method != "GET" && method != "HEAD" && (method != "DELETE" || op.Site == "") {
+		return nil
+	}
+	return &BodyError{Msg: "a " + method + " of " + op.Name + " has no body: leave it out"}
 }

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -226,22 +225,15 @@ func TestSharedSlicesCannotBeSpoilt(t *testing.T) {
 
 func TestText(t *testing.T) {
 	for _, e := range []Effect{Read, Write, Spend} {
-		var back Effect
-		text, err := json.Marshal(e)
-		if err == nil {
-			err = json.Unmarshal(text, &back)
-		}
-		if err != nil || back != e {
-			t.Errorf("%v: %s, %v, %v", e, text, back, err)
+		var parsed Effect
+		if err := parsed.UnmarshalText([]byte(e.String())); err != nil || parsed != e {
+			t.Errorf("%v: %v, %v", e, parsed, err)
 		}
 	}
 	for c := range ClassUnknown + 1 {
-		parsed, err := ParseClass(c.String())
-		text, err2 := c.MarshalText()
-		var back Class
-		err3 := back.UnmarshalText(text)
-		if err != nil || err2 != nil || err3 != nil || parsed != c || back != c {
-			t.Errorf("%v: %v %v %v %v %v", c, parsed, back, err, err2, err3)
+		var parsed Class
+		if err := parsed.UnmarshalText([]byte(c.String())); err != nil || parsed != c {
+			t.Errorf("%v: %v, %v", c, parsed, err)
 		}
 	}
 	for _, bad := range []string{"", "Read", "spends", "effect"} {
@@ -252,10 +244,10 @@ func TestText(t *testing.T) {
 			t.Errorf("ParseClass(%q) = %v", bad, c)
 		}
 	}
-	if _, err := Effect(0).MarshalText(); err == nil || Effect(0).String() != "Effect(0)" {
+	if Effect(0).Valid() || Effect(0).String() != "Effect(0)" {
 		t.Error("the zero effect passes for an effect")
 	}
-	if _, err := Class(9).MarshalText(); err == nil || Class(9).String() != "Class(9)" {
+	if Class(9).Valid() || Class(9).String() != "Class(9)" {
 		t.Error("class 9 passes for a class")
 	}
 }

@@ -3,7 +3,6 @@ package catalog
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -53,20 +52,6 @@ func (p *Params) Get(name string) string {
 	}
 	return ""
 }
-
-// All ranges over names and values in the order of the template.
-func (p *Params) All() iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for i, n := range p.names {
-			if !yield(n, p.values[i]) {
-				return
-			}
-		}
-	}
-}
-
-// Len is the number of parameters.
-func (p *Params) Len() int { return len(p.names) }
 
 // NewRouter builds a router. Two operations that would answer the same method and paths (templates that are equal but
 // for parameter names), or paths that differ in a final slash only, are an error that names both; all such errors are given at once.

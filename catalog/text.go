@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,10 +14,8 @@ var classNames = [...]string{
 
 // ParseEffect reads "read", "write" or "spend".
 func ParseEffect(text string) (Effect, error) {
-	for i, name := range effectNames {
-		if i > 0 && name == text {
-			return Effect(i), nil
-		}
+	if i := slices.Index(effectNames[:], text); i > 0 {
+		return Effect(i), nil
 	}
 	return 0, fmt.Errorf("unknown effect %q: want %s", text, strings.Join(effectNames[1:], ", "))
 }
@@ -32,14 +31,6 @@ func (e Effect) String() string {
 // Valid tells whether e is one of the three effects; the zero value is not.
 func (e Effect) Valid() bool { return e > 0 && int(e) < len(effectNames) }
 
-// MarshalText implements [encoding.TextMarshaler].
-func (e Effect) MarshalText() ([]byte, error) {
-	if !e.Valid() {
-		return nil, fmt.Errorf("invalid effect %d", uint8(e))
-	}
-	return []byte(effectNames[e]), nil
-}
-
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (e *Effect) UnmarshalText(text []byte) error {
 	parsed, err := ParseEffect(string(text))
@@ -51,10 +42,8 @@ func (e *Effect) UnmarshalText(text []byte) error {
 
 // ParseClass reads "none", "partner", "customer", "either" or "unknown".
 func ParseClass(text string) (Class, error) {
-	for i, name := range classNames {
-		if name == text {
-			return Class(i), nil
-		}
+	if i := slices.Index(classNames[:], text); i >= 0 {
+		return Class(i), nil
 	}
 	return 0, fmt.Errorf("unknown credential class %q: want %s", text, strings.Join(classNames[:], ", "))
 }
@@ -69,14 +58,6 @@ func (c Class) String() string {
 
 // Valid tells whether c is one of the declared classes, [ClassNone] included.
 func (c Class) Valid() bool { return int(c) < len(classNames) }
-
-// MarshalText implements [encoding.TextMarshaler].
-func (c Class) MarshalText() ([]byte, error) {
-	if !c.Valid() {
-		return nil, fmt.Errorf("invalid credential class %d", uint8(c))
-	}
-	return []byte(classNames[c]), nil
-}
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (c *Class) UnmarshalText(text []byte) error {

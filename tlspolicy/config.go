@@ -51,14 +51,13 @@ const ACMEProtocol = "acme-tls/1"
 func (p *Policy) Server(s Server) *tls.Config { return p.server(s, &tickets{now: time.Now}) }
 
 func (p *Policy) server(s Server, t *tickets) *tls.Config {
-	if s.CurrentClientCAs == nil {
-		config := p.serverFor(s, t)
-		config.GetConfigForClient = p.admit(refusing(config), p.challengeFor(s), nil)
-		return config
+	var current func() *tls.Config
+	if s.CurrentClientCAs != nil {
+		s.ClientCAs = s.CurrentClientCAs()
+		current = (&generations{policy: p, server: s, now: t.now}).current
 	}
-	s.ClientCAs = s.CurrentClientCAs()
 	config := p.serverFor(s, t)
-	config.GetConfigForClient = p.admit(refusing(config), p.challengeFor(s), (&generations{policy: p, server: s, now: t.now}).current)
+	config.GetConfigForClient = p.admit(refusing(config), p.challengeFor(s), current)
 	return config
 }
 

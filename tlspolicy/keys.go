@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"slices"
 )
 
 // The least sizes of keys, in bits, are what NIST SP 800-131A asks for. crypto/x509 takes shorter ones.
@@ -64,6 +65,12 @@ func weakSignature(algorithm x509.SignatureAlgorithm) bool {
 	return false
 }
 
+// SignedWeakly reports whether a certificate has a signature that counts and can be forged. That of a root does not count; servers
+// send roots along though they matter to nobody.
+func SignedWeakly(c *x509.Certificate) bool {
+	return weakSignature(c.SignatureAlgorithm) && string(c.RawIssuer) != string(c.RawSubject)
+}
+
 // checkChains wants one chain without weakness. Without a chain nothing was verified, and there is nothing to look at.
 func (p *Policy) checkChains(chains [][]*x509.Certificate) error {
 	var kind Kind
@@ -81,18 +88,8 @@ func (p *Policy) checkChains(chains [][]*x509.Certificate) error {
 
 // strong gives the chains without weakness, which are usually all.
 func strong(chains [][]*x509.Certificate) [][]*x509.Certificate {
-	var kept [][]*x509.Certificate
-	for i, chain := range chains {
+	return slices.DeleteFunc(slices.Clone(chains), func(chain []*x509.Certificate) bool {
 		kind, _ := weakness(chain)
-		switch {
-		case kind == "" && kept != nil:
-			kept = append(kept, chain)
-		case kind != "" && kept == nil:
-			kept = append(make([][]*x509.Certificate, 0, len(chains)), chains[:i]...)
-		}
-	}
-	if kept == nil {
-		return chains
-	}
-	return kept
+		return kind != ""
+	})
 }

@@ -45,7 +45,7 @@ func kindOfUnverified(e *tls.CertificateVerificationError) Kind {
 		return KindExpired
 	case errors.As(e.Err, &authority):
 		for _, certificate := range e.UnverifiedCertificates {
-			if weakSignature(certificate.SignatureAlgorithm) && !selfIssued(certificate) {
+			if SignedWeakly(certificate) {
 				return KindSignature
 			}
 		}
@@ -53,6 +53,3 @@ func kindOfUnverified(e *tls.CertificateVerificationError) Kind {
 	}
 	return KindInvalid
 }
-
-// selfIssued tells of a root, which servers send along though it matters to nobody.
-func selfIssued(c *x509.Certificate) bool { return string(c.RawIssuer) == string(c.RawSubject) }

@@ -20,7 +20,7 @@ func legacyHello(t *testing.T, client *tls.Config) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	offer, err := suitesOf(record)
+	offer, _, err := suitesOf(record)
 	if err != nil {
 		t.Fatal(err)
 	}

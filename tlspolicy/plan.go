@@ -130,12 +130,6 @@ func order(uses []Use, preference []uint16) []uint16 {
 	return ordered
 }
 
-// Suites gives the TLS 1.3 suites of the process, preferred ones first. It is empty if nothing uses TLS 1.3.
-func (p Plan) Suites() []uint16 { return slices.Clone(p.suites) }
-
-// Changed tells whether the plan needs another set or order than Go's own.
-func (p Plan) Changed() bool { return p.changed }
-
 // String describes the mode in one line.
 func (p Plan) String() string {
 	switch {

@@ -48,8 +48,8 @@ func TestNewPlan(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if !slices.Equal(plan.Suites(), c.suites) || plan.Changed() != c.changed {
-			t.Errorf("%s: %s, changed %t; want %s, %t", name, suiteNames(plan.Suites()), plan.Changed(), suiteNames(c.suites), c.changed)
+		if !slices.Equal(plan.suites, c.suites) || plan.changed != c.changed {
+			t.Errorf("%s: %s, changed %t; want %s, %t", name, suiteNames(plan.suites), plan.changed, suiteNames(c.suites), c.changed)
 		}
 		for _, use := range c.uses {
 			wantPrefix(t, name, plan.suites, use)

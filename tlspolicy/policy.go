@@ -24,14 +24,22 @@ func Names() []string { return []string{"huawei", "huawei-high"} }
 
 // Named gives one of the built-in policies. The error for any other name lists them.
 func Named(name string) (*Policy, error) {
-	if !slices.Contains(Names(), name) {
-		return nil, fmt.Errorf("unknown TLS policy %q%s (choices: %s)", clip(name), didYouMean(name, Names()), strings.Join(Names(), ", "))
+	if i := slices.Index(Names(), name); i >= 0 {
+		return All()[i], nil
 	}
-	suites := Whitelist()
-	if name == "huawei-high" {
-		suites = slices.DeleteFunc(suites, func(s Suite) bool { return s.Level != High })
+	return nil, fmt.Errorf("unknown TLS policy %q%s (choices: %s)", clip(name), didYouMean(name, Names()), strings.Join(Names(), ", "))
+}
+
+// All returns the built-in policies, in the order of [Names].
+func All() []*Policy {
+	return []*Policy{
+		newPolicy("huawei", bothVersions(), Whitelist(), defaultGroups()),
+		newPolicy("huawei-high", bothVersions(), highSuites(), defaultGroups()),
 	}
-	return newPolicy(name, bothVersions(), suites, defaultGroups()), nil
+}
+
+func highSuites() []Suite {
+	return slices.DeleteFunc(Whitelist(), func(s Suite) bool { return s.Level != High })
 }
 
 func bothVersions() []uint16 { return []uint16{tls.VersionTLS12, tls.VersionTLS13} }

@@ -98,7 +98,7 @@ func (p *Policy) proveClient() error {
 	if err != nil {
 		return err
 	}
-	offer, err := suitesOf(record)
+	offer, _, err := suitesOf(record)
 	if err != nil {
 		return err
 	}
@@ -133,52 +133,41 @@ func subsets(list []uint16) [][]uint16 {
 
 // captureHello gives the record with the ClientHello that a client sends under config.
 func captureHello(config *tls.Config) ([]byte, error) {
-	ours, theirs, err := selfTestPipe()
-	if err != nil {
-		return nil, err
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = tls.Client(theirs, config).Handshake() // fails: nobody answers
-	}()
-	record, err := readRecord(ours)
-	_ = ours.Close()
-	<-done
-	_ = theirs.Close()
-	return record, err
+	return firstRecord(func(c net.Conn) *tls.Conn { return tls.Client(c, config) }, nil)
 }
 
 // answer sends a record with a ClientHello to a server under config, and gives the suite that the server chose, or 0
 // if it refused with the alert handshake_failure.
 func answer(config *tls.Config, hello []byte) (uint16, error) {
-	ours, theirs, err := selfTestPipe()
-	if err != nil {
-		return 0, err
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = tls.Server(theirs, config).Handshake() // fails: the pipe is closed after its first record
-	}()
-	_, err = ours.Write(hello)
-	var record []byte
-	if err == nil {
-		record, err = readRecord(ours)
-	}
-	_ = ours.Close()
-	<-done
-	_ = theirs.Close()
+	record, err := firstRecord(func(c net.Conn) *tls.Conn { return tls.Server(c, config) }, hello)
 	if err != nil {
 		return 0, err
 	}
 	return chosenSuite(record)
 }
 
-func selfTestPipe() (ours, theirs net.Conn, err error) {
-	ours, theirs = net.Pipe()
+// firstRecord has crypto/tls shake hands over a pipe, sends it a hello unless that is nil, and returns the first record that comes.
+func firstRecord(side func(net.Conn) *tls.Conn, hello []byte) (record []byte, err error) {
+	ours, theirs := net.Pipe()
 	deadline := time.Now().Add(selfTestTimeout)
-	return ours, theirs, errors.Join(ours.SetDeadline(deadline), theirs.SetDeadline(deadline))
+	if err := errors.Join(ours.SetDeadline(deadline), theirs.SetDeadline(deadline)); err != nil {
+		return nil, err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = side(theirs).Handshake() // fails: the pipe is closed after its first record
+	}()
+	if hello != nil {
+		_, err = ours.Write(hello)
+	}
+	if err == nil {
+		record, err = readRecord(ours)
+	}
+	_ = ours.Close()
+	<-done
+	_ = theirs.Close()
+	return record, err
 }
 
 // selfTestCertificate makes a certificate that nobody verifies: the exchanges end before.

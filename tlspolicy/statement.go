@@ -23,14 +23,7 @@ type statementRow struct {
 // WriteStatement writes the compliance statement in Markdown: each row of the whitelist with what becomes of it under the
 // named policies. It speaks of this build of the program, outside FIPS 140 mode.
 func WriteStatement(w io.Writer) error {
-	var policies []*Policy
-	for _, name := range Names() {
-		p, err := Named(name)
-		if err != nil {
-			return err
-		}
-		policies = append(policies, p)
-	}
+	policies := All()
 	return statement.Execute(w, map[string]any{
 		"Policies": Names(), "Rows": statementRows(policies), "Groups": joinNames(defaultGroups(), GroupName),
 		"Counts": statementCounts(policies),

@@ -1,6 +1,7 @@
 package tlspolicy
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -58,7 +59,7 @@ func WriteTable(w io.Writer, p *Policy) error {
 	fmt.Fprintln(table, "CODE\tIANA NAME\tOPENSSL NAME\tVERSION\tLEVEL\tSTATUS")
 	for _, row := range p.Rows() {
 		fmt.Fprintf(table, "0x%04X\t%s\t%s\t%s\t%s\t%s\n",
-			row.Code, row.Name, orDash(row.OpenSSLName), versionNumber(row.Version), row.Level, row.Status)
+			row.Code, row.Name, cmp.Or(row.OpenSSLName, "-"), versionNumber(row.Version), row.Level, row.Status)
 	}
 	_ = table.Flush() // writes to a strings.Builder do not fail
 	fmt.Fprintf(&out, "\n%q: Go cannot speak the suite, so no connection uses it.\n", StatusNotOffered)
@@ -75,11 +76,4 @@ func (p *Policy) http2Text() string {
 
 func joinNames[T any](values []T, name func(T) string) string {
 	return strings.Join(describe(values, len(values), name), ", ")
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

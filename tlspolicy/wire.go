@@ -61,31 +61,25 @@ func suitesAt(record []byte, helloType byte) (int, error) {
 	return at, nil
 }
 
-// suitesOf lists the suites of a record that holds a ClientHello.
-func suitesOf(record []byte) ([]uint16, error) {
-	at, err := suitesAt(record, typeClientHello)
-	if err != nil {
-		return nil, err
+// suitesOf returns the suites of a record that holds a ClientHello, and the offset of their list.
+func suitesOf(record []byte) (suites []uint16, at int, err error) {
+	if at, err = suitesAt(record, typeClientHello); err != nil {
+		return nil, 0, err
 	}
 	length := int(binary.BigEndian.Uint16(record[at:]))
 	list := record[at+suitesLengthSize:]
 	if length > len(list) || length%suiteLength != 0 {
-		return nil, errMalformed
+		return nil, 0, errMalformed
 	}
-	suites := make([]uint16, 0, length/suiteLength)
 	for i := 0; i < length; i += suiteLength {
 		suites = append(suites, binary.BigEndian.Uint16(list[i:]))
 	}
-	return suites, nil
+	return suites, at, nil
 }
 
 // withSuites gives a copy of a record with a ClientHello that offers other suites.
 func withSuites(record []byte, suites []uint16) ([]byte, error) {
-	old, err := suitesOf(record)
-	if err != nil {
-		return nil, err
-	}
-	at, err := suitesAt(record, typeClientHello)
+	old, at, err := suitesOf(record)
 	if err != nil {
 		return nil, err
 	}

@@ -17,11 +17,11 @@ func TestWithSuites(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := suitesOf(changed)
+		got, _, err := suitesOf(changed)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("suites %x, %v; want %x", got, err, want)
 		}
-		original, err := suitesOf(record)
+		original, _, err := suitesOf(record)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func FuzzWire(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got, err := suitesOf(changed); err != nil || !slices.Equal(got, []uint16{0x1302}) {
+		if got, _, err := suitesOf(changed); err != nil || !slices.Equal(got, []uint16{0x1302}) {
 			t.Errorf("suites %x, %v", got, err)
 		}
 	})

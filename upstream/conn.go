@@ -146,7 +146,11 @@ func (l limited) Read(b []byte) (int, error) {
 // fresh tells whether an idle connection can carry a call: the far end has not closed it, and has sent nothing that nobody
 // asked for. What came unasked would be taken for the answer to the next call.
 func (c *conn) fresh() bool {
-	return time.Since(c.idleSince) < idleTimeout && !c.surplus() && silent(c.raw)
+	if time.Since(c.idleSince) >= idleTimeout || c.surplus() {
+		return false
+	}
+	quiet, known := peek.Quiet(c.raw)
+	return quiet && known
 }
 
 // surplus tells whether TLS holds something that was received and not read, if only the beginning of a record. With a
@@ -161,10 +165,4 @@ func (c *conn) surplus() bool {
 	var b [1]byte
 	_, err := c.stream.Read(b[:])
 	return !errors.Is(err, os.ErrDeadlineExceeded) || c.records.got > 0 || c.raw.SetReadDeadline(time.Time{}) != nil
-}
-
-// silent reports whether it is known that nothing has come on a connection.
-func silent(raw net.Conn) bool {
-	quiet, known := peek.Quiet(raw)
-	return quiet && known
 }

@@ -194,7 +194,7 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 		_ = raw.Close()
 		return nil, err
 	}
-	gatherer.settle()
+	gatherer.settled = true
 	return &conn{pool: p, raw: raw, records: gatherer, stream: secured, tls: state}, nil
 }
 

@@ -25,7 +25,7 @@ type records struct {
 	got     int     // bytes of the header; 0: between two records
 	content int     // bytes that are still to come after the header
 
-	settled bool // the handshake is over
+	settled bool // the handshake is over: records are counted
 	after   int  // records that came whole since then
 }
 
@@ -70,9 +70,6 @@ func (r *records) rest() int {
 	}
 	return r.content
 }
-
-// settle begins to count, when the handshake is over.
-func (r *records) settle() { r.settled = true }
 
 func (r *records) gather() {
 	r.mutex.Lock()

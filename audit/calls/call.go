@@ -5,6 +5,7 @@
 package calls
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -34,23 +35,20 @@ func (c *Call) records() [3]*logfile.Record {
 }
 
 // first is the record that says who called and what: all calls have one.
-func (c *Call) first() *logfile.Record {
-	switch {
-	case c.Intent != nil:
-		return c.Intent
-	case c.Refusal != nil:
-		return c.Refusal
-	}
-	return c.Outcome
-}
+func (c *Call) first() *logfile.Record { return cmp.Or(c.Intent, c.Refusal, c.Outcome) }
+
+// noRecord stands for what a call does not have. Nothing writes to it.
+var noRecord logfile.Record
+
+// outcome is the outcome; empty without one.
+func (c *Call) outcome() *logfile.Record { return cmp.Or(c.Outcome, &noRecord) }
+
+// last is the record that ended the call; empty if there is none.
+func (c *Call) last() *logfile.Record { return cmp.Or(c.Outcome, c.Refusal, &noRecord) }
 
 // text gives a member of the first record, or of the outcome where the first one has none.
 func (c *Call) text(member func(*logfile.Record) string) string {
-	text := member(c.first())
-	if text == "" && c.Outcome != nil {
-		return member(c.Outcome)
-	}
-	return text
+	return cmp.Or(member(c.first()), member(c.outcome()))
 }
 
 // Order is where the call stands among others: calls are given in the order in which they ended, so that what was read
@@ -78,20 +76,7 @@ func (c *Call) ID() string { return c.first().Call }
 func (c *Call) Time() time.Time { return c.first().Time }
 
 // Ended is the time of the outcome or refusal; zero without one.
-func (c *Call) Ended() time.Time {
-	if r := c.last(); r != nil {
-		return r.Time
-	}
-	return time.Time{}
-}
-
-// last is the record that ended the call; nil if there is none.
-func (c *Call) last() *logfile.Record {
-	if c.Outcome != nil {
-		return c.Outcome
-	}
-	return c.Refusal
-}
+func (c *Call) Ended() time.Time { return c.last().Time }
 
 // Caller is the proven caller; empty if none was proven.
 func (c *Call) Caller() string { return c.text(func(r *logfile.Record) string { return r.Caller }) }
@@ -135,9 +120,7 @@ func (c *Call) Class() string { return c.text(func(r *logfile.Record) string { r
 func (c *Call) Account() string { return c.text(func(r *logfile.Record) string { return r.Account }) }
 
 // Deprecated reports whether the operation was deprecated when it was called.
-func (c *Call) Deprecated() bool {
-	return c.first().Deprecated || c.Outcome != nil && c.Outcome.Deprecated
-}
+func (c *Call) Deprecated() bool { return c.first().Deprecated || c.outcome().Deprecated }
 
 // Decision is "allowed" or "refused".
 func (c *Call) Decision() string {
@@ -160,50 +143,22 @@ func (c *Call) State() string {
 }
 
 // Status is the HTTP status of the provider's answer, of a refusal the gateway's own; 0 without an answer.
-func (c *Call) Status() int {
-	if r := c.last(); r != nil {
-		return r.Status
-	}
-	return 0
-}
+func (c *Call) Status() int { return c.last().Status }
 
 // Result is the business result that was read from the answer; see the member result of docs/audit-format.md.
-func (c *Call) Result() string {
-	return c.ofOutcome(func(r *logfile.Record) string { return r.Result })
-}
+func (c *Call) Result() string { return c.outcome().Result }
 
 // ErrorCode is the provider's error code.
-func (c *Call) ErrorCode() string {
-	return c.ofOutcome(func(r *logfile.Record) string { return r.ErrorCode })
-}
+func (c *Call) ErrorCode() string { return c.outcome().ErrorCode }
 
 // RequestID is the provider's id of the request.
-func (c *Call) RequestID() string {
-	return c.ofOutcome(func(r *logfile.Record) string { return r.RequestID })
-}
-
-func (c *Call) ofOutcome(member func(*logfile.Record) string) string {
-	if c.Outcome == nil {
-		return ""
-	}
-	return member(c.Outcome)
-}
+func (c *Call) RequestID() string { return c.outcome().RequestID }
 
 // Reason is the short code of a refusal, or of an outcome without an answer.
-func (c *Call) Reason() string {
-	if r := c.last(); r != nil {
-		return r.Reason
-	}
-	return ""
-}
+func (c *Call) Reason() string { return c.last().Reason }
 
 // Detail says the reason for people.
-func (c *Call) Detail() string {
-	if r := c.last(); r != nil {
-		return r.Detail
-	}
-	return ""
-}
+func (c *Call) Detail() string { return c.last().Detail }
 
 // Fields gives the values of all fields of a kind, of the request first, each once.
 func (c *Call) Fields(kind catalog.FieldKind) []string {

@@ -38,6 +38,16 @@ func (f *Filter) Match(c *Call) bool {
 	return f.matchTexts(c) && f.matchTime(c.Time()) && (!f.Deprecated || c.Deprecated()) && (f.Status == 0 || f.Status == c.Status()) && f.matchFields(c) && f.matchAmounts(c)
 }
 
+// Passing returns a function that calls yield for the calls that match.
+func (f *Filter) Passing(yield func(*Call) error) func(*Call) error {
+	return func(c *Call) error {
+		if !f.Match(c) {
+			return nil
+		}
+		return yield(c)
+	}
+}
+
 func (f *Filter) matchTexts(c *Call) bool {
 	for _, text := range [...]struct {
 		want string

@@ -31,7 +31,7 @@ func NewJoiner(yield func(*Call) error) *Joiner {
 func (j *Joiner) Add(r *logfile.Record) error {
 	switch {
 	case r.Kind == logfile.KindStart:
-		return j.lose(r.Seq)
+		return j.end(r.Seq)
 	case r.Call == "":
 		return nil
 	case r.Kind == logfile.KindIntent:
@@ -62,10 +62,11 @@ func (j *Joiner) intent(r *logfile.Record) error {
 	return nil
 }
 
-// lose gives the open calls at a start record: each call of the gateway's former life has its outcome before it.
-func (j *Joiner) lose(seq uint64) error {
+// end gives the open calls. At a start record, whose seq lost is, they are lost: each call of the gateway's former life has its outcome
+// before it.
+func (j *Joiner) end(lost uint64) error {
 	for _, c := range j.Open() {
-		c.Lost = seq
+		c.Lost = lost
 		if err := j.yield(c); err != nil {
 			return err
 		}
@@ -80,12 +81,4 @@ func (j *Joiner) Open() []*Call {
 }
 
 // End gives the open calls, after the last record.
-func (j *Joiner) End() error {
-	for _, c := range j.Open() {
-		if err := j.yield(c); err != nil {
-			return err
-		}
-	}
-	clear(j.open)
-	return nil
-}
+func (j *Joiner) End() error { return j.end(0) }

@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -86,21 +87,21 @@ func speaksForAll(r *logfile.Record, unit *logfile.Field) bool {
 	if unit.Omitted > 0 {
 		return false
 	}
-	items, _, isList := cutLast(unit.Name, "[].")
+	items, isList := listOf(unit.Name)
 	for field := range fieldsOf(r, catalog.FieldAmount) {
-		if of, _, _ := cutLast(field.Name, "[]."); isList && of == items && len(field.Values)+field.Omitted > len(unit.Values) {
+		if of, _ := listOf(field.Name); isList && of == items && len(field.Values)+field.Omitted > len(unit.Values) {
 			return false
 		}
 	}
 	return true
 }
 
-// cutLast is [strings.Cut] around the last separator.
-func cutLast(text, separator string) (before, after string, found bool) {
-	if i := strings.LastIndex(text, separator); i >= 0 {
-		return text[:i], text[i+len(separator):], true
+// listOf returns the innermost list in which a field stands, or the field itself where it stands in none.
+func listOf(name string) (list string, ok bool) {
+	if i := strings.LastIndex(name, "[]."); i >= 0 {
+		return name[:i], true
 	}
-	return text, "", false
+	return name, false
 }
 
 // Currency is what the call's amounts are in: what the call says, NoCurrency where it names several or not that of each; else what its
@@ -115,26 +116,16 @@ func (c *Call) Currency() string {
 	}
 	if said := c.Fields(catalog.FieldCurrency); len(said) > 0 {
 		code := strings.ToUpper(said[0])
-		for _, other := range said[1:] {
-			if !strings.EqualFold(other, code) {
-				return NoCurrency
-			}
+		if !IsCurrency(code) || slices.ContainsFunc(said, func(other string) bool { return !strings.EqualFold(other, code) }) {
+			return NoCurrency
 		}
-		if isCurrency(code) {
-			return code
-		}
-		return NoCurrency
+		return code
 	}
-	if known := c.text(func(r *logfile.Record) string { return r.Currency }); known != "" {
-		return known
-	}
-	if currency, ok := siteCurrency[c.Site()]; ok {
-		return currency
-	}
-	return NoCurrency
+	return cmp.Or(c.text(func(r *logfile.Record) string { return r.Currency }), siteCurrency[c.Site()], NoCurrency)
 }
 
-func isCurrency(code string) bool {
+// IsCurrency reports whether a code has three capital letters, as those of ISO 4217 have.
+func IsCurrency(code string) bool {
 	return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tollgate/catalog"
+	"tollgate/internal/text"
 )
 
 // Row is a call as audit list prints it: the members of its records that a reader asks for, merged. Members mean what they
@@ -57,9 +58,8 @@ func (c *Call) Row(zone *time.Location) *Row {
 		Orders: c.Fields(catalog.FieldOrder), Customers: c.Fields(catalog.FieldCustomer), Coupons: c.Fields(catalog.FieldCoupon),
 	}
 	row.Amounts, row.Unsummed = c.Amounts()
-	if last := c.last(); last != nil {
-		row.EndSeq, row.Ended, row.ErrorMessage = last.Seq, last.Time.In(zone), last.ErrorMessage
-	}
+	last := c.last()
+	row.EndSeq, row.Ended, row.ErrorMessage = last.Seq, last.Time.In(zone), last.ErrorMessage
 	return row
 }
 
@@ -81,11 +81,11 @@ func (r *Row) Cells() []string {
 		currency = r.Amounts[0].Currency
 	}
 	return []string{
-		strconv.FormatUint(r.Seq, 10), number(r.EndSeq), r.Call, r.Time.Format(csvTime), r.endedText(), r.Time.Format("UTC-07:00"), r.Caller, r.ClaimedCaller,
-		r.Source, r.Site, r.Operation, r.Effect, truth(r.Deprecated), r.Method, r.Path, r.Credential, r.Class, r.Account, r.Decision, r.Reason, r.Detail,
-		r.Outcome, number(uint64(r.Status)),
+		strconv.FormatUint(r.Seq, 10), text.NotZero(r.EndSeq), r.Call, r.Time.Format(csvTime), r.endedText(), r.Time.Format("UTC-07:00"), r.Caller, r.ClaimedCaller,
+		r.Source, r.Site, r.Operation, r.Effect, text.NotZero(r.Deprecated), r.Method, r.Path, r.Credential, r.Class, r.Account, r.Decision, r.Reason, r.Detail,
+		r.Outcome, text.NotZero(r.Status),
 		r.Result, r.ErrorCode, r.ErrorMessage, r.RequestID,
-		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered, number(uint64(r.Unsummed)),
+		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered, text.NotZero(r.Unsummed),
 	}
 }
 
@@ -107,18 +107,4 @@ func (r *Row) endedText() string {
 		return ""
 	}
 	return r.Ended.In(time.FixedZone(r.Time.Zone())).Format(csvTime)
-}
-
-func number(n uint64) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatUint(n, 10)
-}
-
-func truth(is bool) string {
-	if is {
-		return "true"
-	}
-	return ""
 }

@@ -70,12 +70,7 @@ func scan(ctx context.Context, f *Filter, yield func(*Call) error, read func(fun
 		stopped = yield(c)
 		return stopped
 	}}
-	j := NewJoiner(func(c *Call) error {
-		if !f.Match(c) {
-			return nil
-		}
-		return kept.Add(c)
-	})
+	j := NewJoiner(f.Passing(kept.Add))
 	err := read(func(r *logfile.Record) error {
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped

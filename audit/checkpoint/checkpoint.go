@@ -41,8 +41,8 @@ import (
 // MaxNote bounds the text of a checkpoint, in bytes.
 const MaxNote = 4 << 10
 
-// timeFormat is RFC 3339 with nine digits of a second.
-const timeFormat = "2006-01-02T15:04:05.000000000Z"
+// TimeFormat is RFC 3339 in UTC with nine digits of a second: later times are greater texts. All of a log is written so.
+const TimeFormat = "2006-01-02T15:04:05.000000000Z"
 
 // Checkpoint states how large a log was and what its root was.
 type Checkpoint struct {
@@ -66,7 +66,7 @@ func (c Checkpoint) Sign(keys ...*Key) (string, error) {
 }
 
 func (c Checkpoint) text() string {
-	return fmt.Sprintf("%s\n%d\n%s\ntime %s\n", c.Origin, c.Size, c.Root, c.Time.UTC().Format(timeFormat))
+	return fmt.Sprintf("%s\n%d\n%s\ntime %s\n", c.Origin, c.Size, c.Root, c.Time.UTC().Format(TimeFormat))
 }
 
 // Parse reads a note without looking at its signatures: nothing in it is proven.
@@ -88,7 +88,7 @@ func Parse(signed string) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("the checkpoint's root %q is not a hash", lines[2])
 	}
 	at, _ := strings.CutPrefix(lines[3], "time ")
-	if c.Time, err = time.Parse(timeFormat, at); err != nil {
+	if c.Time, err = time.Parse(TimeFormat, at); err != nil {
 		return Checkpoint{}, fmt.Errorf("the checkpoint's fourth line %q is not its time", lines[3])
 	}
 	if text, _, _ := strings.Cut(signed, "\n\n"); c.text() != text+"\n" {

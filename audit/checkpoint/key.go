@@ -12,7 +12,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -180,45 +179,18 @@ func CreateKey(file, name string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeNew(file, private+"\n"); err != nil {
+	if err := durable.CreateFile(file, private+"\n"); err != nil {
 		return nil, fmt.Errorf("writing an audit key: %w", err)
 	}
 	return key, nil
 }
 
-// writeNew gives the file its name when it is whole, so that a crash leaves no half of a key.
-func writeNew(file, text string) error {
-	if _, err := os.Lstat(file); err == nil {
-		return &fs.PathError{Op: "create", Path: file, Err: fs.ErrExist}
-	}
-	f, err := os.CreateTemp(filepath.Dir(file), unfinished(file)+"*"+tempSuffix) // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return durable.Create(f, file, err)
-}
-
-const tempSuffix = ".tmp"
-
-// unfinished is what the name of a file begins with, while it holds the key that file will hold.
-func unfinished(file string) string { return "." + filepath.Base(file) + "-" }
-
 // RemoveUnfinished removes what a crash left beside a key file when the key was made: it may be a copy of it. Whoever makes
 // a key for the same file meanwhile gets an error, and no key.
 func RemoveUnfinished(file string) error {
-	dir := filepath.Dir(file)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil // where nothing can be listed, nothing was made
-	}
 	var problems []error
-	for _, entry := range entries {
-		middle, begins := strings.CutPrefix(entry.Name(), unfinished(file))
-		if digits, ends := strings.CutSuffix(middle, tempSuffix); !begins || !ends || strings.Trim(digits, "0123456789") != "" {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, path := range durable.Unfinished(file) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			problems = append(problems, fmt.Errorf("removing what is left of making an audit key: %w", err))
 		}
 	}

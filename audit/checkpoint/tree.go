@@ -3,7 +3,6 @@ package checkpoint
 import (
 	"crypto/sha256"
 	"fmt"
-	"hash"
 	"math/bits"
 	"slices"
 
@@ -18,8 +17,6 @@ type Hash = tlog.Hash
 type Tree struct {
 	size  uint64
 	peaks []Hash // roots of the complete subtrees, the largest first: one for each bit of size that is set
-	sum   hash.Hash
-	leaf  []byte // kept between lines, so that adding one allocates nothing
 }
 
 // Resume gives the tree of the given size whose peaks are known. The error says that there are too few or too many.
@@ -37,18 +34,7 @@ func (t *Tree) Size() uint64 { return t.size }
 func (t *Tree) Peaks() []Hash { return slices.Clone(t.peaks) }
 
 // AddLine adds the leaf of a record's line, given without its line feed.
-func (t *Tree) AddLine(line []byte) {
-	if t.sum == nil {
-		t.sum = sha256.New()
-	}
-	t.sum.Reset()
-	t.sum.Write(leafPrefix)
-	t.sum.Write(line)
-	t.leaf = t.sum.Sum(t.leaf[:0])
-	t.Add(Hash(t.leaf))
-}
-
-var leafPrefix = []byte{0} // RFC 6962 section 2.1: leaves and nodes cannot be taken for each other
+func (t *Tree) AddLine(line []byte) { t.Add(LeafHash(line)) }
 
 // LeafHash is the hash of a record's line, given without its line feed.
 func LeafHash(line []byte) Hash { return tlog.RecordHash(line) }

@@ -23,3 +23,19 @@ func ParseWitness(line []byte) (note string, torn bool, err error) {
 	}
 	return kept.Checkpoint, false, err
 }
+
+// WitnessLine returns the line of such a file for a note.
+func WitnessLine(note string) ([]byte, error) {
+	c, err := Parse(note)
+	if err != nil {
+		return nil, err
+	}
+	line, err := json.Marshal(struct {
+		Log        string `json:"log"`
+		Size       uint64 `json:"size"`
+		Root       string `json:"root"`
+		Time       string `json:"time"`
+		Checkpoint string `json:"checkpoint"`
+	}{c.Origin, c.Size, c.Root.String(), c.Time.Format(TimeFormat), note})
+	return append(line, '\n'), err
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
 )
@@ -125,7 +126,7 @@ func plan(log *proof.Log, from, to time.Time) (*Summary, error) {
 	return nil, fmt.Errorf("the period from %s to before %s has no records: the log's are of %s to %s%s", p.from, p.to, p.oldest, p.newest, pruned)
 }
 
-func spell(t time.Time) string { return t.UTC().Format(proof.TimeFormat) }
+func spell(t time.Time) string { return t.UTC().Format(checkpoint.TimeFormat) }
 
 // lookup finds the checkpoints and keys of a bundle whose records are known.
 func (s *Summary) lookup(log *proof.Log, keys proof.Keyring) (err error) {

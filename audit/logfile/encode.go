@@ -165,7 +165,7 @@ func (e *encoder) log(r *Record) {
 	e.str(`,"previous_key":`, r.PreviousKey)
 	e.flag(`,"key_lost":true`, r.KeyLost)
 	e.str(`,"checkpoint":`, r.Checkpoint)
-	e.list(`,"peaks":[`, r.Peaks[:e.bound(len(r.Peaks), e.peaks)])
+	e.list(`,"peaks":[`, r.Peaks, e.peaks)
 	e.place(`,"open":{"seq":`, r.Open)
 	e.signatureList(r.Signatures)
 	e.place(`,"previous":{"seq":`, r.Previous)
@@ -188,35 +188,17 @@ func (e *encoder) place(key string, p *Place) {
 }
 
 func (e *encoder) signatureList(signatures []Signature) {
-	if len(signatures) == 0 {
-		return
-	}
-	e.b = append(e.b, `,"signatures":[`...)
-	for i := range signatures[:e.bound(len(signatures), e.signed)] {
-		if i > 0 {
-			e.b = append(e.b, ',')
-		}
+	listOf(e, `,"signatures":[`, signatures, e.signed, func(s *Signature) {
 		e.b = append(e.b, `{"hash":`...)
-		e.text(signatures[i].Hash)
-		e.time(`,"date":`, signatures[i].Date)
+		e.text(s.Hash)
+		e.time(`,"date":`, s.Date)
 		e.b = append(e.b, '}')
-	}
-	e.b = append(e.b, ']')
+	})
 }
 
 func (e *encoder) fieldList(fields []Field) {
-	if len(fields) == 0 {
-		return
-	}
 	left := e.values
-	e.b = append(e.b, `,"fields":[`...)
-	for i := range fields[:e.bound(len(fields), e.fields)] {
-		if i > 0 {
-			e.b = append(e.b, ',')
-		}
-		left -= e.field(&fields[i], left)
-	}
-	e.b = append(e.b, ']')
+	listOf(e, `,"fields":[`, fields, e.fields, func(f *Field) { left -= e.field(f, left) })
 }
 
 // field writes a field with at most so many values, and returns how many it wrote.
@@ -227,7 +209,7 @@ func (e *encoder) field(f *Field, most int) (n int) {
 	before := e.cut
 	e.cut = false
 	n = e.bound(len(f.Values), most)
-	e.list(`,"values":[`, f.Values[:n])
+	e.list(`,"values":[`, f.Values[:n], n)
 	e.num(`,"omitted":`, int64(f.Omitted+len(f.Values)-n))
 	e.num(`,"unsummed":`, int64(f.Unsummed))
 	bytes, hash := f.AllBytes, f.AllHash
@@ -268,34 +250,18 @@ func (e *encoder) asked(name, text string, bytes int64, hash string, hashed bool
 }
 
 func (e *encoder) withheldList(withheld []Withheld) {
-	if len(withheld) == 0 {
-		return
-	}
-	e.b = append(e.b, `,"query_withheld":[`...)
-	for i := range withheld[:e.bound(len(withheld), e.hidden)] {
-		if i > 0 {
-			e.b = append(e.b, ',')
-		}
+	listOf(e, `,"query_withheld":[`, withheld, e.hidden, func(w *Withheld) {
 		e.b = append(e.b, '{')
 		start := len(e.b)
-		e.str(`,"name":`, withheld[i].Name)
-		e.num(`,"bytes":`, withheld[i].Bytes)
-		e.num(`,"pairs":`, int64(withheld[i].Pairs))
+		e.str(`,"name":`, w.Name)
+		e.num(`,"bytes":`, w.Bytes)
+		e.num(`,"pairs":`, int64(w.Pairs))
 		e.closeObject(start)
-	}
-	e.b = append(e.b, ']')
+	})
 }
 
 func (e *encoder) countList(counts []Count) {
-	if len(counts) == 0 {
-		return
-	}
-	e.b = append(e.b, `,"counts":[`...)
-	for i := range counts[:e.bound(len(counts), e.counts)] {
-		c := &counts[i]
-		if i > 0 {
-			e.b = append(e.b, ',')
-		}
+	listOf(e, `,"counts":[`, counts, e.counts, func(c *Count) {
 		e.b = append(e.b, `{"reason":`...)
 		e.text(c.Reason)
 		e.str(`,"stage":`, c.Stage)
@@ -305,8 +271,7 @@ func (e *encoder) countList(counts []Count) {
 		e.b = append(e.b, `,"count":`...)
 		e.b = strconv.AppendUint(e.b, c.Count, 10)
 		e.b = append(e.b, '}')
-	}
-	e.b = append(e.b, ']')
+	})
 }
 
 func (e *encoder) tls(key string, t *TLS) {
@@ -334,9 +299,9 @@ func (e *encoder) offer(o *Offer) {
 	}
 	e.b = append(e.b, `,"offer":{`...)
 	start := len(e.b)
-	e.list(`,"versions":[`, o.Versions[:e.bound(len(o.Versions), e.offers)])
-	e.list(`,"suites":[`, o.Suites[:e.bound(len(o.Suites), e.offers)])
-	e.list(`,"groups":[`, o.Groups[:e.bound(len(o.Groups), e.offers)])
+	e.list(`,"versions":[`, o.Versions, e.offers)
+	e.list(`,"suites":[`, o.Suites, e.offers)
+	e.list(`,"groups":[`, o.Groups, e.offers)
 	e.str(`,"server_name":`, o.ServerName)
 	e.closeObject(start)
 }
@@ -358,16 +323,21 @@ func (e *encoder) bound(n, limit int) int {
 	return limit
 }
 
-func (e *encoder) list(key string, values []string) {
-	if len(values) == 0 {
+func (e *encoder) list(key string, values []string, most int) {
+	listOf(e, key, values, most, func(v *string) { e.text(*v) })
+}
+
+// listOf writes a member that is a list, with at most so many of its elements, each by write. A list without elements is left out.
+func listOf[T any](e *encoder, key string, elements []T, most int, write func(*T)) {
+	if len(elements) == 0 {
 		return
 	}
 	e.b = append(e.b, key...)
-	for i, v := range values {
+	for i := range elements[:e.bound(len(elements), most)] {
 		if i > 0 {
 			e.b = append(e.b, ',')
 		}
-		e.text(v)
+		write(&elements[i])
 	}
 	e.b = append(e.b, ']')
 }

@@ -22,7 +22,8 @@ func (h *Head) State() State { return State{h.Open, h.Signatures, h.Previous} }
 // State returns what a checkpoint states.
 func (r *Record) State() State { return State{r.Open, r.Signatures, r.Previous} }
 
-func (s State) empty() bool { return s.Open == nil && len(s.Signatures) == 0 && s.Previous == nil }
+// Empty reports whether a checkpoint states nothing, as those of old logs do.
+func (s State) Empty() bool { return s.Open == nil && len(s.Signatures) == 0 && s.Previous == nil }
 
 const (
 	// MaxOpen bounds the calls without outcome that are followed at once: far more than a gateway can have in flight.
@@ -116,7 +117,7 @@ func (l *Ledger) AddHead(h *Head, line []byte) error {
 		if err := l.check(h); err != nil {
 			return err
 		}
-		l.stating = l.stating || !h.State().empty()
+		l.stating = l.stating || !h.State().Empty()
 		l.Checkpoint(h.Seq, checkpoint.LeafHash(line))
 		if h.Open != nil {
 			l.next = min(l.next, h.Open.Seq)
@@ -203,7 +204,7 @@ func (l *Ledger) oldest() (first spot, ok bool) {
 func (l *Ledger) check(h *Head) error {
 	want, got := l.State(), h.State()
 	switch {
-	case got.empty() && !l.stating:
+	case got.Empty() && !l.stating:
 		return nil
 	case got.Previous == nil:
 		return errors.New("the checkpoint does not state which one stands before it")
@@ -211,7 +212,7 @@ func (l *Ledger) check(h *Head) error {
 		return nil
 	case !same(got.Previous, want.Previous):
 		return errors.New("the checkpoint states another one before it than there is")
-	case !slices.EqualFunc(got.Signatures, want.Signatures, Signature.equal):
+	case !slices.EqualFunc(got.Signatures, want.Signatures, Signature.Equal):
 		return fmt.Errorf("the checkpoint states %d signatures since the one before, which are not those of the %d intents there",
 			len(got.Signatures), len(want.Signatures))
 	case l.unread && got.Open != nil && got.Open.Seq < l.begun && got.Open.Back > l.end:
@@ -224,6 +225,7 @@ func (l *Ledger) check(h *Head) error {
 
 func same(a, b *Place) bool { return a == b || a != nil && b != nil && *a == *b }
 
-func (s Signature) equal(other Signature) bool {
+// Equal reports whether two signatures are the same one.
+func (s Signature) Equal(other Signature) bool {
 	return s.Hash == other.Hash && s.Date.Equal(other.Date)
 }

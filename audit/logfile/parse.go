@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -62,20 +63,19 @@ func ParseHead(name string, offset int64, line []byte) (Head, error) {
 }
 
 func parseHead(line []byte) (h Head, err error) {
-	if err := decode(line, &h); err != nil {
-		return h, err
+	if err = decode(line, &h); err == nil {
+		err = CheckHead(h.Seq, h.Commit, h.Kind)
 	}
-	if h.Seq == 0 || h.Commit == 0 || h.Commit > h.Seq || !h.Kind.Known() {
-		return h, errors.New("seq, commit or kind is missing or wrong")
+	return h, err
+}
+
+// CheckHead returns what is wrong with the numbers and the kind of a record.
+func CheckHead(seq, commit uint64, kind Kind) error {
+	if seq == 0 || commit == 0 || commit > seq || !kind.Known() {
+		return errors.New("seq, commit or kind is missing or wrong")
 	}
-	return h, nil
+	return nil
 }
 
 // Known reports whether k is one of the kinds of this version.
-func (k Kind) Known() bool {
-	switch k {
-	case KindStart, KindIntent, KindOutcome, KindRefusal, KindRefusals, KindStop, KindEvent, KindCheckpoint, KindKey, KindPrune:
-		return true
-	}
-	return false
-}
+func (k Kind) Known() bool { return slices.Contains(Kinds, string(k)) }

@@ -51,7 +51,7 @@ func noLog(dir string) error {
 
 // Filter chooses records. Empty members choose all.
 type Filter struct {
-	Call, Caller, Site, Operation, Effect, Credential, Class, Account, Decision, Outcome string
+	Call, Caller, Operation, Credential, Account string
 
 	Kind  Kind
 	Event EventCode
@@ -62,8 +62,7 @@ type Filter struct {
 // Match reports whether the filter chooses a record.
 func (f *Filter) Match(r *Record) bool {
 	for _, text := range [...]struct{ want, got string }{
-		{f.Call, r.Call}, {f.Caller, r.Caller}, {f.Site, r.Site}, {f.Operation, r.Operation}, {f.Effect, r.Effect},
-		{f.Credential, r.Credential}, {f.Class, r.Class}, {f.Account, r.Account}, {f.Decision, r.Decision}, {f.Outcome, r.Outcome},
+		{f.Call, r.Call}, {f.Caller, r.Caller}, {f.Operation, r.Operation}, {f.Credential, r.Credential}, {f.Account, r.Account},
 		{string(f.Kind), string(r.Kind)}, {string(f.Event), string(r.Event)},
 	} {
 		if text.want != "" && text.want != text.got {

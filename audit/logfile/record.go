@@ -19,6 +19,12 @@ const (
 	KindPrune      Kind = "prune"      // segments whose records are old are removed; their hashes stay
 )
 
+// Kinds are all of them.
+var Kinds = []string{
+	string(KindStart), string(KindIntent), string(KindOutcome), string(KindRefusal), string(KindRefusals), string(KindStop), string(KindEvent),
+	string(KindCheckpoint), string(KindKey), string(KindPrune),
+}
+
 // Values of [Record.Decision].
 const (
 	Allowed = "allowed"

@@ -23,8 +23,6 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -144,7 +142,7 @@ func LoadOrMake(file string, report private.Report) (key *Key, made bool, err er
 		return key, false, err
 	}
 	key, text := make32()
-	err = write(file, text)
+	err = durable.CreateFile(file, text)
 	if errors.Is(err, fs.ErrExist) { // another process was faster
 		key, err = Load(file, report)
 		return key, false, err
@@ -153,14 +151,4 @@ func LoadOrMake(file string, report private.Report) (key *Key, made bool, err er
 		return nil, false, fmt.Errorf("making a hash key: %w", err)
 	}
 	return key, true, nil
-}
-
-// write makes the file whole, or not at all.
-func write(file, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return durable.Create(f, file, err)
 }

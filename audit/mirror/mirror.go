@@ -9,9 +9,7 @@
 package mirror
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -29,9 +27,6 @@ const (
 	// stalledAfter is how long a place may take for one write until it counts as failing.
 	stalledAfter = 10 * time.Second
 )
-
-// timeFormat is RFC 3339 with nine digits of a second, as in the log.
-const timeFormat = "2006-01-02T15:04:05.000000000Z"
 
 // Place is where checkpoints are written.
 type Place struct {
@@ -220,27 +215,13 @@ func (w *placeWriter) left() error {
 	return fmt.Errorf("the newest checkpoint is not in %s: %w", w.place.Name, err)
 }
 
-// copyLine is what is written of a checkpoint.
-type copyLine struct {
-	Log        string `json:"log"`
-	Size       uint64 `json:"size"`
-	Root       string `json:"root"`
-	Time       string `json:"time"`
-	Checkpoint string `json:"checkpoint"`
-}
-
-func lines(notes []string) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
+func lines(notes []string) (all []byte, err error) {
 	for _, note := range notes {
-		c, err := checkpoint.Parse(note)
+		line, err := checkpoint.WitnessLine(note)
 		if err != nil {
 			return nil, err
 		}
-		if err := encoder.Encode(copyLine{c.Origin, c.Size, c.Root.String(), c.Time.Format(timeFormat), note}); err != nil {
-			return nil, err
-		}
+		all = append(all, line...)
 	}
-	return out.Bytes(), nil
+	return all, nil
 }

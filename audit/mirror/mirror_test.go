@@ -37,7 +37,10 @@ func sizes(t *testing.T, text string) string {
 	t.Helper()
 	var got []string
 	for each := range strings.Lines(text) {
-		var l copyLine
+		var l struct {
+			Log, Root, Time, Checkpoint string
+			Size                        uint64
+		}
 		if json.Unmarshal([]byte(each), &l) != nil {
 			got = append(got, "torn")
 			continue

@@ -58,7 +58,7 @@ func (l *Log) segmentBefore(id string) uint64 {
 	if err != nil || u.Version() != 7 {
 		return before
 	}
-	at := time.Unix(u.Time().UnixTime()).Add(-clockMargin).UTC().Format(TimeFormat)
+	at := time.Unix(u.Time().UnixTime()).Add(-clockMargin).UTC().Format(checkpoint.TimeFormat)
 	for _, first := range l.Segments() {
 		for line, err := range l.Lines(first) {
 			if err != nil || line.Time > at {

@@ -59,19 +59,16 @@ type Line struct {
 	Text []byte // without its line feed, valid until the next line is asked for
 }
 
-// TimeFormat is how records spell their times.
-const TimeFormat = "2006-01-02T15:04:05.000000000Z"
-
 // parseLine reads the four members that begin every line, by their places.
 func parseLine(text []byte) (Line, bool) {
 	rest, ok := bytes.CutPrefix(text, []byte(`{"seq":`))
 	seq, rest, comma := bytes.Cut(rest, []byte(`,"commit":`))
 	_, rest, more := bytes.Cut(rest, []byte(`,"time":"`))
-	if !ok || !comma || !more || len(rest) < len(TimeFormat) {
+	if !ok || !comma || !more || len(rest) < len(checkpoint.TimeFormat) {
 		return Line{}, false
 	}
-	at := rest[:len(TimeFormat)]
-	rest, ok = bytes.CutPrefix(rest[len(TimeFormat):], []byte(`","kind":"`))
+	at := rest[:len(checkpoint.TimeFormat)]
+	rest, ok = bytes.CutPrefix(rest[len(checkpoint.TimeFormat):], []byte(`","kind":"`))
 	kind, _, end := bytes.Cut(rest, []byte(`"`))
 	n, err := strconv.ParseUint(string(seq), 10, 63)
 	return Line{Seq: n, Time: string(at), Kind: logfile.Kind(kind), Text: text}, ok && end && err == nil

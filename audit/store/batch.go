@@ -112,20 +112,12 @@ const manyPairs = 64
 // writePairs sorts the rows, so that those which come to stand next to each other are written together.
 func (d *database) writePairs(ctx context.Context, table string, pairs []pair) error {
 	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.ord, b.ord)) })
-	many := "INSERT OR IGNORE INTO " + table + " VALUES " + strings.Repeat(", (?, ?)", manyPairs)[2:]
-	args := make([]any, 0, 2*manyPairs)
-	for len(pairs) >= manyPairs {
-		args = args[:0]
-		for _, p := range pairs[:manyPairs] {
+	for some := range slices.Chunk(pairs, manyPairs) {
+		args := make([]any, 0, 2*manyPairs)
+		for _, p := range some {
 			args = append(args, p.key, p.ord)
 		}
-		if err := d.exec(ctx, many, args...); err != nil {
-			return err
-		}
-		pairs = pairs[manyPairs:]
-	}
-	for _, p := range pairs {
-		if err := d.exec(ctx, "INSERT OR IGNORE INTO "+table+" VALUES (?, ?)", p.key, p.ord); err != nil {
+		if err := d.exec(ctx, "INSERT OR IGNORE INTO "+table+" VALUES "+strings.Repeat(", (?, ?)", len(some))[2:], args...); err != nil {
 			return err
 		}
 	}
@@ -185,14 +177,9 @@ type mark struct {
 }
 
 // marks gives the marks, the last one first.
-func (d *database) marks(ctx context.Context) (marks []mark, err error) {
-	err = d.each(ctx, func(scan func(...any) error) error {
-		var m mark
-		err := scan(&m.seq, &m.at.Segment, &m.at.Offset, &m.hash)
-		marks = append(marks, m)
-		return err
-	}, "SELECT seq, segment, offset, hash FROM marks ORDER BY seq DESC")
-	return marks, err
+func (d *database) marks(ctx context.Context) ([]mark, error) {
+	return fetch(ctx, d, func(m *mark) []any { return []any{&m.seq, &m.at.Segment, &m.at.Offset, &m.hash} },
+		"SELECT seq, segment, offset, hash FROM marks ORDER BY seq DESC")
 }
 
 // holds says whether the log still has the line of a mark.
@@ -206,23 +193,14 @@ func (m *mark) holds(lines *logfile.LineReader) bool {
 }
 
 // openCalls gives the positions of intents without outcome, in order.
-func (d *database) openCalls(ctx context.Context) (open []logfile.Position, err error) {
-	err = d.each(ctx, func(scan func(...any) error) error {
-		var at logfile.Position
-		err := scan(&at.Segment, &at.Offset)
-		open = append(open, at)
-		return err
-	}, "SELECT segment, offset FROM open ORDER BY segment, offset")
-	return open, err
+func (d *database) openCalls(ctx context.Context) ([]logfile.Position, error) {
+	return fetch(ctx, d, position, "SELECT segment, offset FROM open ORDER BY segment, offset")
 }
 
+func position(at *logfile.Position) []any { return []any{&at.Segment, &at.Offset} }
+
 // lostCalls gives the calls that never got an outcome, in order.
-func (d *database) lostCalls(ctx context.Context) (lost []match, err error) {
-	err = d.each(ctx, func(scan func(...any) error) error {
-		var f match
-		err := scan(&f.ord, &f.intent.Segment, &f.intent.Offset)
-		lost = append(lost, f)
-		return err
-	}, "SELECT ord, segment, offset FROM lost ORDER BY ord, segment, offset")
-	return lost, err
+func (d *database) lostCalls(ctx context.Context) ([]match, error) {
+	return fetch(ctx, d, func(f *match) []any { return []any{&f.ord, &f.intent.Segment, &f.intent.Offset} },
+		"SELECT ord, segment, offset FROM lost ORDER BY ord, segment, offset")
 }

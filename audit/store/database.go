@@ -122,23 +122,25 @@ func (d *database) number(ctx context.Context, text string, args ...any) (int64,
 	return n.Int64, err
 }
 
-// each calls fn for each row, which scan reads.
-func (d *database) each(ctx context.Context, fn func(scan func(...any) error) error, text string, args ...any) error {
+// fetch returns the rows of a query, each in a T whose members columns names in their order.
+func fetch[T any](ctx context.Context, d *database, columns func(*T) []any, text string, args ...any) (all []T, err error) {
 	s, err := d.statement(ctx, text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rows, err := s.QueryContext(ctx, args...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := fn(rows.Scan); err != nil {
-			return err
+		var row T
+		if err := rows.Scan(columns(&row)...); err != nil {
+			return nil, err
 		}
+		all = append(all, row)
 	}
-	return rows.Err()
+	return all, rows.Err()
 }
 
 // transaction runs fn in a transaction of the given kind, and rolls it back when fn fails.

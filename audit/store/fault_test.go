@@ -180,7 +180,7 @@ func TestWrongRows(t *testing.T) {
 			want := list(t, x, &calls.Filter{})
 			command(t, x, change)
 			var got []string
-			err := x.Calls(t.Context(), &calls.Filter{}, func(c *calls.Call) error { got = append(got, text(c)); return nil })
+			err := x.Calls(t.Context(), &calls.Filter{}, func(c *calls.Call) error { got = append(got, linesOf(c)); return nil })
 			if !errors.Is(err, errMisfit) || !errors.Is(err, ErrUnusable) {
 				t.Errorf("after %d calls: %v", len(got), err)
 			}
@@ -235,8 +235,8 @@ func TestFlippedBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = x.Calls(t.Context(), l.filter(), func(c *calls.Call) error {
-			if !want[text(c)] {
-				t.Errorf("given, but not in the log: %s", text(c))
+			if !want[linesOf(c)] {
+				t.Errorf("given, but not in the log: %s", linesOf(c))
 			}
 			return nil
 		})

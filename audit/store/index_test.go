@@ -202,14 +202,14 @@ func (l *randomLog) decimal() *decimal.Decimal {
 func list(t testing.TB, s calls.Source, f *calls.Filter) []string {
 	t.Helper()
 	var got []string
-	err := s.Calls(t.Context(), f, func(c *calls.Call) error { got = append(got, text(c)); return nil })
+	err := s.Calls(t.Context(), f, func(c *calls.Call) error { got = append(got, linesOf(c)); return nil })
 	if err != nil {
 		t.Fatalf("%T: %v", s, err)
 	}
 	return got
 }
 
-func text(c *calls.Call) string {
+func linesOf(c *calls.Call) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d lost %d", c.Order(), c.Lost)
 	for _, r := range []*logfile.Record{c.Intent, c.Outcome, c.Refusal} {

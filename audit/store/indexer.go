@@ -286,13 +286,7 @@ func (w *indexer) pruneRest(ctx context.Context, first uint64) error {
 // crossing makes new rows of the calls whose intent is gone, but not their outcome.
 func (w *indexer) crossing(ctx context.Context, first uint64) (*batch, error) {
 	b := newBatch()
-	var ended []logfile.Position
-	err := w.each(ctx, func(scan func(...any) error) error {
-		var at logfile.Position
-		err := scan(&at.Segment, &at.Offset)
-		ended = append(ended, at)
-		return err
-	}, "SELECT segment, offset FROM calls INDEXED BY crossing WHERE intent_segment > 0 AND intent_segment <> segment"+
+	ended, err := fetch(ctx, w.database, position, "SELECT segment, offset FROM calls INDEXED BY crossing WHERE intent_segment > 0 AND intent_segment <> segment"+
 		" AND intent_segment < ?", int64(first))
 	if err != nil {
 		return nil, err

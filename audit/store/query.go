@@ -137,12 +137,7 @@ func (r *reader) begin(ctx context.Context) error {
 
 // tail reads what the index does not have yet from the log, and the calls that are open.
 func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Call) error) error {
-	j := calls.NewJoiner(func(c *calls.Call) error {
-		if !f.Match(c) {
-			return nil
-		}
-		return yield(c)
-	})
+	j := calls.NewJoiner(f.Passing(yield))
 	for _, at := range r.open {
 		intent, err := readKind(&r.lines, at, logfile.KindIntent)
 		if err != nil {
@@ -314,7 +309,7 @@ type match struct {
 }
 
 // page reads the next rows from low to high, in a direction.
-func (q *query) page(ctx context.Context, to direction, rows int) (page []match, err error) {
+func (q *query) page(ctx context.Context, to direction, rows int) ([]match, error) {
 	var text strings.Builder
 	text.WriteString("SELECT calls.ord, intent_segment, intent_offset, segment, offset FROM " + q.from.text + " WHERE " + q.from.ord + " BETWEEN ? AND ?")
 	args := append(slices.Clone(q.from.args), q.low, q.high)
@@ -323,13 +318,9 @@ func (q *query) page(ctx context.Context, to direction, rows int) (page []match,
 		args = append(args, c.args...)
 	}
 	text.WriteString(" ORDER BY " + q.from.ord + " " + string(to) + " LIMIT ?")
-	err = q.each(ctx, func(scan func(...any) error) error {
-		var f match
-		err := scan(&f.ord, &f.intent.Segment, &f.intent.Offset, &f.ended.Segment, &f.ended.Offset)
-		page = append(page, f)
-		return err
+	return fetch(ctx, q.database, func(f *match) []any {
+		return []any{&f.ord, &f.intent.Segment, &f.intent.Offset, &f.ended.Segment, &f.ended.Offset}
 	}, text.String(), append(args, rows)...)
-	return page, err
 }
 
 // compare gives the order of calls: those that one record shows to be lost stand in the order of their intents.

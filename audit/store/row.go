@@ -11,6 +11,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
 	"tollgate/internal/decimal"
+	"tollgate/internal/text"
 )
 
 // column is what a filter compares with equality and what few different values are of. Each column has an index.
@@ -28,31 +29,15 @@ var columns = [...]column{
 	{"credential", (*calls.Call).Credential, func(f *calls.Filter) string { return f.Credential }},
 	{"class", (*calls.Call).Class, func(f *calls.Filter) string { return f.Class }},
 	{"account", (*calls.Call).Account, func(f *calls.Filter) string { return f.Account }},
-	{"deprecated", func(c *calls.Call) string { return truth(c.Deprecated()) }, func(f *calls.Filter) string { return truth(f.Deprecated) }},
+	{"deprecated", func(c *calls.Call) string { return text.NotZero(c.Deprecated()) }, func(f *calls.Filter) string { return text.NotZero(f.Deprecated) }},
 	{"decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }},
 	{"state", (*calls.Call).State, func(f *calls.Filter) string { return f.State }},
-	{"status", func(c *calls.Call) string { return number(c.Status()) }, func(f *calls.Filter) string { return number(f.Status) }},
+	{"status", func(c *calls.Call) string { return text.NotZero(c.Status()) }, func(f *calls.Filter) string { return text.NotZero(f.Status) }},
 	{"error_code", (*calls.Call).ErrorCode, func(f *calls.Filter) string { return f.ErrorCode }},
 	{"currency", currency, func(f *calls.Filter) string { return f.Currency }},
 }
 
 // truth is a text for true, and none for false, which filters take for any.
-func truth(is bool) string {
-	if is {
-		return "true"
-	}
-	return ""
-}
-
-// number is the text of a number, empty for 0, which filters take for any.
-func number(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
-}
-
-// currency is that of all amounts of a call.
 func currency(c *calls.Call) string {
 	if amounts, unsummed := c.Amounts(); len(amounts)+unsummed == 0 {
 		return ""

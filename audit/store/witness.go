@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 )
 
 // Mark returns the last record that the index has, and the SHA-256 of its line; 0 when there is no index, or none that this version
 // reads. It writes nothing.
 func (x *Index) Mark(ctx context.Context) (seq uint64, line [32]byte, err error) {
-	path, err := target(x.file)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && outdated(ctx, path) {
-		return 0, line, nil
-	}
-	if err != nil {
+	path, err := x.current(ctx)
+	if path == "" || err != nil {
 		return 0, line, err
 	}
 	d, err := connect(ctx, path, "ro", reading)

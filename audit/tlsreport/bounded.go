@@ -8,9 +8,6 @@ import (
 	"tollgate/internal/text"
 )
 
-// Other stands in the place of names beyond a bound.
-const Other = "other"
-
 // bounded is a map with at most max entries, and one more for what is beyond, under the key other.
 type bounded[K comparable, V any] struct {
 	max     int
@@ -23,13 +20,11 @@ func newBounded[K comparable, V any](limit int, other K) bounded[K, V] {
 }
 
 func (b *bounded[K, V]) at(key K) *V {
-	if v, ok := b.entries[key]; ok {
-		return v
-	}
-	if len(b.entries) >= b.max {
-		key = b.other
-	}
 	v, ok := b.entries[key]
+	if !ok && len(b.entries) >= b.max {
+		key = b.other
+		v, ok = b.entries[key]
+	}
 	if !ok {
 		v = new(V)
 		b.entries[key] = v

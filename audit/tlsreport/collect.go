@@ -47,16 +47,16 @@ type Collector struct {
 	judged    map[string][]verdict
 	conns     *lru.Cache[connKey, *connection]
 
-	first, last time.Time
-	keys        map[verdict]bool // for which certificates suites of TLS 1.2 were used
-	foreign     uint64           // connections that the policy does not allow: it is not the gateway's
-	in, out     bounded[useKey, use]
-	callers     bounded[callerKey, callerUse]
-	offered     bounded[offeredKey, offeredCount]
-	refused     bounded[string, refusedUse]
-	upstream    bounded[upstreamRefusal, uint64]
-	certs       bounded[certKey, certUse]
-	names       bounded[string, uint64]
+	period
+	keys     map[verdict]bool // for which certificates suites of TLS 1.2 were used
+	foreign  uint64           // connections that the policy does not allow: it is not the gateway's
+	in, out  bounded[useKey, use]
+	callers  bounded[callerKey, callerUse]
+	offered  bounded[offeredKey, offeredCount]
+	refused  bounded[string, refusedUse]
+	upstream bounded[upstreamRefusal, uint64]
+	certs    bounded[certKey, certUse]
+	names    bounded[string, uint64]
 }
 
 // params are what a handshake ended with.
@@ -105,9 +105,9 @@ type upstreamRefusal struct{ upstream, reason string }
 type certKey struct{ direction, who, serverName, peer, fingerprint string }
 
 type certUse struct {
-	calls       uint64
-	first, last time.Time
-	notAfter    time.Time
+	calls uint64
+	period
+	notAfter time.Time
 }
 
 // New begins a report. The error is of Config.Without.
@@ -118,12 +118,12 @@ func New(c Config) (*Collector, error) {
 	}
 	collector := &Collector{
 		config: c, policy: allowedBy(c.Policy), questions: list, judged: map[string][]verdict{}, keys: map[verdict]bool{},
-		in: newBounded[useKey, use](maxUses, useKey{who: Other}), out: newBounded[useKey, use](maxUses, useKey{who: Other}),
-		callers:  newBounded[callerKey, callerUse](maxCallers, callerKey{caller: Other}),
-		offered:  newBounded[offeredKey, offeredCount](maxOffered, offeredKey{name: Other}),
-		refused:  newBounded[string, refusedUse](maxReasons, Other),
-		upstream: newBounded[upstreamRefusal, uint64](maxNames, upstreamRefusal{upstream: Other}),
-		certs:    newBounded[certKey, certUse](maxCerts, certKey{who: Other}), names: newBounded[string, uint64](maxNames, Other),
+		in: newBounded[useKey, use](maxUses, useKey{who: logfile.Other}), out: newBounded[useKey, use](maxUses, useKey{who: logfile.Other}),
+		callers:  newBounded[callerKey, callerUse](maxCallers, callerKey{caller: logfile.Other}),
+		offered:  newBounded[offeredKey, offeredCount](maxOffered, offeredKey{name: logfile.Other}),
+		refused:  newBounded[string, refusedUse](maxReasons, logfile.Other),
+		upstream: newBounded[upstreamRefusal, uint64](maxNames, upstreamRefusal{upstream: logfile.Other}),
+		certs:    newBounded[certKey, certUse](maxCerts, certKey{who: logfile.Other}), names: newBounded[string, uint64](maxNames, logfile.Other),
 	}
 	collector.conns, err = lru.NewWithEvict(maxConns, func(_ connKey, conn *connection) { collector.settle(conn) })
 	return collector, err
@@ -137,7 +137,7 @@ func (c *Collector) Add(r *logfile.Record) {
 	}
 	counted := c.config.Since.IsZero() || !r.Time.Before(c.config.Since)
 	if counted {
-		c.span(r.Time)
+		c.period.add(r.Time)
 	}
 	switch {
 	case r.Call != "" && (r.Kind == logfile.KindIntent || r.Kind == logfile.KindRefusal):
@@ -152,12 +152,15 @@ func (c *Collector) Add(r *logfile.Record) {
 	}
 }
 
-func (c *Collector) span(at time.Time) {
-	if c.first.IsZero() || at.Before(c.first) {
-		c.first = at
+// period is from the first of some times to the last.
+type period struct{ first, last time.Time }
+
+func (p *period) add(at time.Time) {
+	if p.first.IsZero() || at.Before(p.first) {
+		p.first = at
 	}
-	if at.After(c.last) {
-		c.last = at
+	if at.After(p.last) {
+		p.last = at
 	}
 }
 
@@ -313,12 +316,7 @@ func (c *Collector) certificate(key certKey, t *logfile.TLS, at time.Time) {
 	}
 	cert := c.certs.at(key)
 	cert.calls++
-	if cert.first.IsZero() || at.Before(cert.first) {
-		cert.first = at
-	}
-	if at.After(cert.last) {
-		cert.last = at
-	}
+	cert.period.add(at)
 	if t.PeerNotAfter.After(cert.notAfter) && key.fingerprint != "" {
 		cert.notAfter = t.PeerNotAfter
 	}

@@ -2,10 +2,8 @@ package verify
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"sync"
 	"time"
 
@@ -40,7 +38,6 @@ type stated struct {
 // parser parses lines. It keeps memory between them and is not for concurrent use.
 type parser struct {
 	scanner scanner
-	sum     hash.Hash
 	record  logfile.Record
 	buf     []byte
 }
@@ -56,8 +53,6 @@ func freeLines(lines []line) {
 	}
 }
 
-func newParser() *parser { return &parser{sum: sha256.New()} }
-
 func (p *parser) parse(it *item) {
 	at := it.chunk.Offset
 	it.lines = (*lineLists.Get().(*[]line))[:0]
@@ -70,21 +65,11 @@ func (p *parser) parse(it *item) {
 }
 
 func (p *parser) line(text []byte, l *line) {
-	p.leaf(text, &l.leaf)
+	l.leaf = checkpoint.LeafHash(text)
 	if !p.scanner.scan(text, l) {
 		p.decode(text, l)
 	}
 }
-
-// leaf is [checkpoint.LeafHash], without allocating.
-func (p *parser) leaf(text []byte, leaf *checkpoint.Hash) {
-	p.sum.Reset()
-	p.sum.Write(leafPrefix)
-	p.sum.Write(text)
-	p.sum.Sum(leaf[:0])
-}
-
-var leafPrefix = []byte{0}
 
 func (p *parser) decode(text []byte, l *line) {
 	if l.err = p.check(text); l.err != nil {
@@ -115,8 +100,8 @@ func (p *parser) check(text []byte) error {
 		return err
 	}
 	r := &p.record
-	if r.Seq == 0 || r.Commit == 0 || r.Commit > r.Seq || !r.Kind.Known() {
-		return errors.New("seq, commit or kind is missing or wrong")
+	if err := logfile.CheckHead(r.Seq, r.Commit, r.Kind); err != nil {
+		return err
 	}
 	head := logfile.Record{Seq: r.Seq, Commit: r.Commit, Time: r.Time, Kind: r.Kind}
 	p.buf = head.Append(p.buf[:0])

@@ -52,7 +52,7 @@ func fillValue(v reflect.Value) {
 // the scanner took the line.
 func sameAsDecoder(t *testing.T, text []byte) bool {
 	t.Helper()
-	p := newParser()
+	p := new(parser)
 	var fast, slow line
 	if !p.scanner.scan(text, &fast) {
 		return false

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"slices"
+
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 )
@@ -116,7 +118,7 @@ func (s *signers) given(v *verifier) {
 		}
 	}
 	for _, key := range v.options.Keys {
-		if !signedBy(signers, key) {
+		if !slices.ContainsFunc(signers, func(s Signer) bool { return s.Key == key.String() }) {
 			v.fault(FaultKey, v.report.Last, v.last, "the given key %v has not signed this log", key)
 		}
 	}
@@ -124,13 +126,4 @@ func (s *signers) given(v *verifier) {
 		v.fault(FaultKey, signers[unknown].First, v.last, "from record %d on, no given key signs: the key before it was lost, and nothing leads to %s; "+
 			"give that key as well if you know that it is the log's", signers[unknown].First, signers[unknown].Key)
 	}
-}
-
-func signedBy(signers []Signer, key checkpoint.PublicKey) bool {
-	for _, signer := range signers {
-		if signer.Key == key.String() {
-			return true
-		}
-	}
-	return false
 }

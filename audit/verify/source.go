@@ -165,7 +165,7 @@ func startPipeline(ctx context.Context, s *feed) *pipeline {
 	})
 	for range workers {
 		p.group.Go(func() {
-			w := newParser()
+			w := new(parser)
 			for it := range p.work {
 				w.parse(it)
 				close(it.done)
@@ -174,8 +174,6 @@ func startPipeline(ctx context.Context, s *feed) *pipeline {
 	}
 	return p
 }
-
-func (p *pipeline) wait() { p.group.Wait() }
 
 func (p *pipeline) send(ctx context.Context, it *item) bool {
 	it.done = make(chan struct{})

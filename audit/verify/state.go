@@ -35,18 +35,16 @@ func (s *state) add(l *line) {
 // signed. Of records that are not there it takes what is possible.
 func (v *verifier) states(at place, l *line, same bool) {
 	s, got := &v.state, l.stated.State
-	if same && l.stated.Exact && !s.lost && (s.stating || !empty(got)) {
+	if same && l.stated.Exact && !s.lost && (s.stating || !got.Empty()) {
 		if text := v.misstated(l, got); text != "" {
 			v.fault(FaultState, l.seq, at, "the checkpoint states %s", text)
 			v.broken = true // its line is another than the next root covers, or was written so
 		}
 	}
-	s.stating = s.stating || !empty(got)
+	s.stating = s.stating || !got.Empty()
 	s.previous = logfile.Place{Seq: l.seq, Back: -s.end, Hash: l.leaf.String()}
 	s.signatures, s.lost = s.signatures[:0], false
 }
-
-func empty(s logfile.State) bool { return s.Open == nil && len(s.Signatures) == 0 && s.Previous == nil }
 
 // misstated says what of a checkpoint's statements is not so.
 func (v *verifier) misstated(l *line, got logfile.State) string {
@@ -55,7 +53,7 @@ func (v *verifier) misstated(l *line, got logfile.State) string {
 	switch {
 	case unseen && got.Previous != nil && !s.possible(l, got.Previous), !unseen && !s.isPrevious(got.Previous):
 		return "another checkpoint before it than there is"
-	case !unseen && !slices.EqualFunc(got.Signatures, s.signatures, sameSignature):
+	case !unseen && !slices.EqualFunc(got.Signatures, s.signatures, logfile.Signature.Equal):
 		return "other signatures since the checkpoint before it than the intents there have"
 	case !v.calls.lossy && !v.isOldest(l, got.Open):
 		return "another oldest call without outcome than there is"
@@ -89,5 +87,3 @@ func (v *verifier) isOldest(l *line, p *logfile.Place) bool {
 	}
 	return *p == logfile.Place{Seq: o.seq, Back: v.state.end - o.byte}
 }
-
-func sameSignature(a, b logfile.Signature) bool { return a.Hash == b.Hash && a.Date.Equal(b.Date) }

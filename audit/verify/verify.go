@@ -173,7 +173,7 @@ func (v *verifier) read(ctx context.Context, fsys fs.FS) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := startPipeline(ctx, &feed{fsys: fsys, files: files, growing: !v.options.Bundle})
-	defer p.wait() // after cancel: then nothing is sent that nobody takes
+	defer p.group.Wait() // after cancel: then nothing is sent that nobody takes
 	defer cancel()
 	for it := range p.order {
 		<-it.done // closed by its parser, whatever happens

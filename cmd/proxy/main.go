@@ -11,6 +11,7 @@ import (
 
 	"tollgate/cmd/proxy/auditcmd"
 	"tollgate/cmd/proxy/tlscmd"
+	"tollgate/config"
 	"tollgate/internal/cli"
 )
 
@@ -31,6 +32,17 @@ func versionCommand() *cobra.Command {
 		Use: "version", Short: "Print the version", Example: "  tollgate version", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "tollgate "+programVersion())
+			return err
+		},
+	}
+}
+
+func schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of the configuration, for editors",
+		Example: "  tollgate schema > tollgate.schema.json", Args: cli.ExactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), config.Schema())
 			return err
 		},
 	}

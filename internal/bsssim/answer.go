@@ -17,20 +17,20 @@ type answer struct {
 // object is a JSON object under construction.
 type object map[string]any
 
-func ok(body object) answer { return answer{status: http.StatusOK, body: body} }
+func ok(body object) *answer { return &answer{status: http.StatusOK, body: body} }
 
 // done is the answer of operations whose response model has no fields.
-func done() answer { return answer{status: http.StatusNoContent} }
+func done() *answer { return &answer{status: http.StatusNoContent} }
 
 // fail answers in the v2 shape: error_code and error_msg, present on failure only.
-func fail(status int, code string) answer { return failText(status, code, messages()[code]) }
+func fail(status int, code string) *answer { return failText(status, code, messages()[code]) }
 
-func failText(status int, code, text string) answer {
-	return answer{status: status, body: object{"error_code": code, "error_msg": text}}
+func failText(status int, code, text string) *answer {
+	return &answer{status: status, body: object{"error_code": code, "error_msg": text}}
 }
 
 // ok1 answers in the v1 shape: error_code always present.
-func ok1(body object) answer {
+func ok1(body object) *answer {
 	if body == nil {
 		body = object{}
 	}
@@ -39,19 +39,19 @@ func ok1(body object) answer {
 }
 
 // fail1 is a v1 business failure: HTTP 200 with a code.
-func fail1(code string) answer { return fail(http.StatusOK, code) }
+func fail1(code string) *answer { return fail(http.StatusOK, code) }
 
 // gatewayError answers as the API gateway in front of BSS does; write adds the request id.
-func gatewayError(status int, code, text string) answer {
-	return answer{status: status, body: object{"error_code": code, "error_msg": text, "request_id": ""}}
+func gatewayError(status int, code, text string) *answer {
+	return &answer{status: status, body: object{"error_code": code, "error_msg": text, "request_id": ""}}
 }
 
-func signatureError(reason string) answer {
+func signatureError(reason string) *answer {
 	return gatewayError(http.StatusUnauthorized, "APIG.0301", "Incorrect IAM authentication information: "+reason)
 }
 
 // encode gives the body's bytes and content type.
-func (a answer) encode(requestID string) (body []byte, contentType string) {
+func (a *answer) encode(requestID string) (body []byte, contentType string) {
 	if a.html != "" {
 		return []byte(a.html), "text/html"
 	}
@@ -72,7 +72,7 @@ func (a answer) encode(requestID string) (body []byte, contentType string) {
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), "application/json;charset=UTF-8"
 }
 
-func (a answer) write(w http.ResponseWriter, requestID string) {
+func (a *answer) write(w http.ResponseWriter, requestID string) {
 	body, contentType := a.encode(requestID)
 	if contentType != "" {
 		w.Header().Set("Content-Type", contentType)

@@ -2,13 +2,6 @@ package bsssim
 
 import "time"
 
-func billHandlers() map[string]handler {
-	return map[string]handler{
-		"ShowCustomerMonthlySum": monthlySum, "ListCustomerBillsFeeRecords": feeRecords, "ListCustomerselfResourceRecords": resourceRecords,
-		"ListSubcustomerMonthlyBills": subcustomerBills, "ListSubCustomerBillDetail": subcustomerRecords,
-	}
-}
-
 // cycle is a billing cycle: months begin at midnight in UTC+8.
 func cycle(t time.Time) string { return t.In(time.FixedZone("UTC+8", 8*60*60)).Format("2006-01") }
 
@@ -47,7 +40,7 @@ func (r *request) rows(change func(o *order, row object)) []object {
 	return rows
 }
 
-func monthlySum(r *request) answer {
+func monthlySum(r *request) *answer {
 	var total cents
 	rows := r.rows(func(o *order, row object) {
 		total += billAmount(o)
@@ -60,7 +53,7 @@ func monthlySum(r *request) answer {
 	})
 }
 
-func feeRecords(r *request) answer {
+func feeRecords(r *request) *answer {
 	rows := r.rows(func(o *order, row object) {
 		row["bill_cycle"], row["trade_id"], row["trade_time"], row["id"] = cycle(o.Paid), o.ID, stamp(o.Paid), "bill-"+o.ID
 		row["consume_amount"], row["cash_amount"], row["charging_mode"], row["bill_type"] = billAmount(o), billAmount(o), 1, 1
@@ -68,7 +61,7 @@ func feeRecords(r *request) answer {
 	return ok(object{"total_count": len(rows), "records": page(r, rows), "currency": r.state.currency})
 }
 
-func resourceRecords(r *request) answer {
+func resourceRecords(r *request) *answer {
 	rows := r.rows(func(o *order, row object) {
 		row["bill_date"], row["trade_id"], row["order_id"] = o.Paid.UTC().Format("2006-01-02"), o.ID, o.ID
 		row["amount"], row["cash_amount"], row["charge_mode"], row["bill_type"] = billAmount(o), billAmount(o), "1", 1
@@ -76,7 +69,7 @@ func resourceRecords(r *request) answer {
 	return ok(object{"total_count": len(rows), "fee_records": page(r, rows), "currency": r.state.currency})
 }
 
-func subcustomerBills(r *request) answer {
+func subcustomerBills(r *request) *answer {
 	rows := r.rows(func(o *order, row object) {
 		row["cloud_service_type"], row["bill_type"], row["charge_mode"], row["amount"] = "hws.service.type.ec2", "1", "1", billAmount(o)
 		row["account_details"] = []any{}
@@ -84,7 +77,7 @@ func subcustomerBills(r *request) answer {
 	return ok(object{"count": len(rows), "bill_sums": page(r, rows), "currency": r.state.currency})
 }
 
-func subcustomerRecords(r *request) answer {
+func subcustomerRecords(r *request) *answer {
 	rows := r.rows(func(o *order, row object) {
 		row["bill_cycle"], row["trade_id"], row["trade_time"] = cycle(o.Paid), o.ID, stamp(o.Paid)
 		row["payment_amount"], row["cash_amount"], row["charging_mode"], row["bill_detail_type"] = billAmount(o), billAmount(o), 1, 1

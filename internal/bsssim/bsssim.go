@@ -33,6 +33,7 @@
 package bsssim
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"strconv"
@@ -107,9 +108,7 @@ type Server struct {
 // New builds a simulator. It panics on a site that the catalog lacks, an access key that is listed twice or an account without
 // class: mistakes of the program that calls it.
 func New(config Config) *Server {
-	if config.Site == "" {
-		config.Site = "cn"
-	}
+	config.Site = cmp.Or(config.Site, "cn")
 	if config.Accounts == nil {
 		config.Accounts = DefaultAccounts()
 	}
@@ -182,19 +181,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // admitted reads and checks a call in the order that the package comment gives, and has it answered.
-func (s *Server) admitted(w http.ResponseWriter, r *http.Request, call *Call, o *catalog.Operation, params catalog.Params, fault Fault) answer {
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request, call *Call, o *catalog.Operation, params catalog.Params, fault Fault) *answer {
 	if o == nil {
 		return gatewayError(http.StatusNotFound, "APIG.0101", "The API does not exist or has not been published in the environment")
 	}
 	if refusal := readBody(w, r, call); refusal != nil {
-		return *refusal
+		return refusal
 	}
 	if fault.Delay > 0 && !pause(r, fault.Delay) {
-		return answer{status: http.StatusGatewayTimeout} // nobody is there to read it
+		return &answer{status: http.StatusGatewayTimeout} // nobody is there to read it
 	}
 	switch fault.Kind {
 	case CloseAfterRead:
-		return answer{}
+		return &answer{}
 	case BadSignature:
 		call.Signature = verdictFault
 		return signatureError("verify aksk signature fail")
@@ -204,18 +203,18 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, call *Call, o 
 	account, verdict, refusal := s.authenticate(r, call)
 	call.Signature = verdict
 	if refusal != nil {
-		return *refusal
+		return refusal
 	}
 	call.Account = account.DomainID
 	given := s.act(r, call, account, o, params, fault)
 	if fault.Kind == BadGateway {
-		return answer{status: http.StatusBadGateway, html: "<html><body><h1>502 Bad Gateway</h1></body></html>\n"}
+		return &answer{status: http.StatusBadGateway, html: "<html><body><h1>502 Bad Gateway</h1></body></html>\n"}
 	}
 	return given
 }
 
 // act applies quota and class, then lets the operation act on the state.
-func (s *Server) act(r *http.Request, call *Call, account *Account, o *catalog.Operation, params catalog.Params, fault Fault) answer {
+func (s *Server) act(r *http.Request, call *Call, account *Account, o *catalog.Operation, params catalog.Params, fault Fault) *answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.config.Unthrottled {
@@ -229,7 +228,7 @@ func (s *Server) act(r *http.Request, call *Call, account *Account, o *catalog.O
 		return fail(http.StatusForbidden, "CBC.0151")
 	}
 	if refusal := refuseClass(account, o, params); refusal != nil {
-		return *refusal
+		return refusal
 	}
 	if s.state.full() {
 		return failText(http.StatusInternalServerError, "SIM.0507", "the simulator holds as much as it can: reset it")

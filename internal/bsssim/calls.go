@@ -49,20 +49,16 @@ func newCall(r *http.Request, now time.Time) Call {
 // readBody reads the body into the call, or says why not.
 func readBody(w http.ResponseWriter, r *http.Request, call *Call) *answer {
 	if r.ContentLength < 0 {
-		refusal := failText(http.StatusLengthRequired, "SIM.0411", "a request with a body needs a Content-Length")
-		return &refusal
+		return failText(http.StatusLengthRequired, "SIM.0411", "a request with a body needs a Content-Length")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodySize))
 	call.whole, call.BodySize = body, len(body)
 	call.Body = body[:min(len(body), maxKept):min(len(body), maxKept)]
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		refusal := gatewayError(http.StatusRequestEntityTooLarge, "APIG.0201", "The request body exceeds 12 MB")
-		return &refusal
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return gatewayError(http.StatusRequestEntityTooLarge, "APIG.0201", "The request body exceeds 12 MB")
 	}
 	if err != nil {
-		refusal := failText(http.StatusBadRequest, "SIM.0400", "the body ended early")
-		return &refusal
+		return failText(http.StatusBadRequest, "SIM.0400", "the body ended early")
 	}
 	hash := sha256.Sum256(body)
 	call.BodySHA256 = hex.EncodeToString(hash[:])

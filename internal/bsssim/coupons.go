@@ -5,15 +5,8 @@ import (
 	"slices"
 )
 
-func couponHandlers() map[string]handler {
-	return map[string]handler{
-		"CreatePartnerCoupons": issueCoupons, "ReclaimPartnerCoupons": reclaimCoupon, "ListIssuedPartnerCoupons": listIssued,
-		"ListSubCustomerCoupons": listCoupons, "ListOrderCouponsByOrderId": listOrderCoupons, "ListPartnerCouponsRecord": listCouponRecords,
-	}
-}
-
 // issueCoupons makes one coupon a customer out of a quota, as far as customers and quota go.
-func issueCoupons(r *request) answer {
+func issueCoupons(r *request) *answer {
 	q := r.ownQuota(r.text("quota_id"))
 	value, valid := r.amount("face_value")
 	ids := r.list("customer_ids")
@@ -32,7 +25,7 @@ func issueCoupons(r *request) answer {
 			issued = append(issued, object{"id": id, "coupon_id": r.issue(q, id, value)})
 		}
 	}
-	return ok(object{"error_details": errorDetails(bad), "coupon_infos": issued})
+	return ok(object{"error_details": failures("id", bad), "coupon_infos": issued})
 }
 
 func (r *request) issue(q *quota, customer string, value cents) string {
@@ -44,7 +37,7 @@ func (r *request) issue(q *quota, customer string, value cents) string {
 }
 
 // reclaimCoupon takes an unused coupon back into its quota.
-func reclaimCoupon(r *request) answer {
+func reclaimCoupon(r *request) *answer {
 	c := r.state.coupons[r.text("coupon_id")]
 	if c == nil || c.Partner != r.account.DomainID {
 		return fail(http.StatusBadRequest, "CBC.0101")
@@ -83,7 +76,7 @@ func (r *request) couponRows(pass func(*coupon) bool) []object {
 	return rows
 }
 
-func listIssued(r *request) answer {
+func listIssued(r *request) *answer {
 	rows := r.couponRows(func(c *coupon) bool {
 		return c.Partner == r.account.DomainID && matches(r.text("customer_id"), c.Customer) && matches(r.text("coupon_id"), c.ID)
 	})
@@ -91,20 +84,17 @@ func listIssued(r *request) answer {
 }
 
 // listCoupons shows a customer's own coupons. A partner sees its own, of which it has none here.
-func listCoupons(r *request) answer {
+func listCoupons(r *request) *answer {
 	rows := r.couponRows(func(c *coupon) bool { return c.Customer == r.account.DomainID && matches(r.text("coupon_id"), c.ID) })
 	return ok(object{"count": len(rows), "user_coupons": page(r, rows)})
 }
 
-func listOrderCoupons(r *request) answer {
-	if r.visibleOrder() == nil {
-		return fail(http.StatusBadRequest, "CBC.30000010")
-	}
+func listOrderCoupons(r *request, _ *order) *answer {
 	rows := r.couponRows(func(c *coupon) bool { return c.Customer == r.account.DomainID && c.UsedBy == "" })
 	return ok(object{"count": len(rows), "user_coupons": rows, "coupon_max_use_quantity": []any{}})
 }
 
-func listCouponRecords(r *request) answer {
+func listCouponRecords(r *request) *answer {
 	rows := []object{}
 	for _, c := range slices.Backward(r.state.couponLog) {
 		if c.Partner == r.account.DomainID && matches(r.text("customer_id"), c.Customer) && matches(r.text("quota_id"), c.Quota) {

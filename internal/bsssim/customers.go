@@ -5,20 +5,8 @@ import (
 	"strings"
 )
 
-func customerHandlers() map[string]handler {
-	return map[string]handler{
-		"ListSubCustomers": listCustomers, "queryCustomerInfoList": listCustomers, "oldCustomerDetailList": listCustomers,
-		"CreateSubCustomer": createCustomer, "createCustomer": createCustomer, "CheckUserIdentity": checkUser, "checkUser": checkUser,
-		"ListIndirectPartners": listResellers,
-		"FreezeSubCustomers":   setFrozen(true), "setCustomersFrozen": setFrozen(true),
-		"UnfreezeSubCustomers": setFrozen(false), "setCustomersUnfrozen": setFrozen(false),
-		"UpdateSubCustomerBudget": setBudget, "setCredit": setBudget, "ShowSubCustomerBudget": showBudget, "queryCredit": showBudget,
-		"ListSubCustomerBudget": listBudgets,
-	}
-}
-
 // listCustomers shows a partner its own customers or, with indirect_partner_id, those of its reseller.
-func listCustomers(r *request) answer {
+func listCustomers(r *request) *answer {
 	rows := []object{}
 	for _, c := range sorted(r.state.customers) {
 		if c.Partner == r.account.DomainID && c.Reseller == r.text("indirect_partner_id") &&
@@ -26,10 +14,8 @@ func listCustomers(r *request) answer {
 			rows = append(rows, r.customerRow(c))
 		}
 	}
-	if r.v1() {
-		return ok1(object{"count": len(rows), "totalCount": len(rows), "customerInfoList": page(r, rows)})
-	}
-	return ok(object{"count": len(rows), "customer_infos": page(r, rows)})
+	return r.either(object{"count": len(rows), "totalCount": len(rows), "customerInfoList": page(r, rows)},
+		object{"count": len(rows), "customer_infos": page(r, rows)})
 }
 
 func (r *request) customerRow(c *customer) object {
@@ -50,7 +36,7 @@ func (r *request) customerRow(c *customer) object {
 }
 
 // createCustomer makes an account tied to the partner. The name comes from domain_name; passwords are not kept.
-func createCustomer(r *request) answer {
+func createCustomer(r *request) *answer {
 	name := r.text("domain_name", "domainName")
 	if name == "" || len(name) > 64 {
 		return r.reject("CBC.0100", "CBC.0101")
@@ -82,18 +68,15 @@ func (r *request) nameTaken(name string) bool {
 	return false
 }
 
-func checkUser(r *request) answer {
+func checkUser(r *request) *answer {
 	result := "available"
 	if r.nameTaken(r.text("search_value", "searchValue", "domainName")) {
 		result = "used_by_user"
 	}
-	if r.v1() {
-		return ok1(object{"status": result})
-	}
-	return ok(object{"check_result": result})
+	return r.either(object{"status": result}, object{"check_result": result})
 }
 
-func listResellers(r *request) answer {
+func listResellers(r *request) *answer {
 	rows := []object{}
 	for _, other := range sorted(r.state.resellers) {
 		if other.Partner == r.account.DomainID && matches(r.text("indirect_partner_id"), other.ID) {
@@ -107,7 +90,7 @@ func listResellers(r *request) answer {
 
 // setFrozen freezes all or none: one customer out of scope refuses the whole call.
 func setFrozen(frozen bool) handler {
-	return func(r *request) answer {
+	return func(r *request) *answer {
 		var customers []*customer
 		for _, id := range r.list("customer_ids", "customerIds") {
 			c := r.state.customerOf(r.account, id)
@@ -126,7 +109,7 @@ func setFrozen(frozen bool) handler {
 	}
 }
 
-func setBudget(r *request) answer {
+func setBudget(r *request) *answer {
 	c := r.state.customerOf(r.account, r.text("customer_id", "customerId"))
 	if c == nil {
 		return r.reject("CBC.5004", "CBC.99000047")
@@ -139,7 +122,7 @@ func setBudget(r *request) answer {
 	return r.accept(nil)
 }
 
-func showBudget(r *request) answer {
+func showBudget(r *request) *answer {
 	c := r.state.customerOf(r.account, r.text("customer_id", "customerId"))
 	if c == nil {
 		return r.reject("CBC.5004", "CBC.99000047")
@@ -147,7 +130,7 @@ func showBudget(r *request) answer {
 	return r.accept(object{"budget_amount": c.Budget, "used_amount": cents(0), "measure_id": 1, "currency": r.state.currency})
 }
 
-func listBudgets(r *request) answer {
+func listBudgets(r *request) *answer {
 	rows := []object{}
 	for _, id := range r.list("customer_ids") {
 		if c := r.state.customerOf(r.account, id); c != nil {

@@ -2,50 +2,36 @@ package bsssim
 
 import "net/http"
 
-func enterpriseHandlers() map[string]handler {
-	return map[string]handler{
-		"UpdateSubEnterpriseAmount": memberFunds(true), "oldEnterpriseTransfer": memberFunds(true),
-		"ReclaimSubEnterpriseAmount": memberFunds(false), "oldEnterpriseRetrieve": memberFunds(false),
-		"ListEnterpriseSubCustomers": listMembers, "ShowMultiAccountTransferAmount": transferable, "ListEnterpriseMultiAccount": reclaimable,
-		"ClaimEnterpriseMultiAccountCoupon": claimCoupon, "ReclaimEnterpriseMultiAccountCoupon": reclaimMemberCoupon,
-	}
-}
-
 // member gives the enterprise member named, or the refusal.
 func (r *request) member() (*customer, *answer) {
 	c := r.state.customers[r.text("customer_id", "sub_customer_id", "subCustomerId")]
 	if c == nil || c.Master != r.account.DomainID {
-		refusal := r.reject("CBC.5004", "CBC.99000047")
-		return nil, &refusal
+		return nil, r.reject("CBC.5004", "CBC.99000047")
 	}
 	return c, nil
 }
 
-// once tells whether the caller's transaction id is there and was not used before. It does not mark it.
-func (r *request) once() (id string, refusal *answer) {
+// transfer gives the enterprise member and the caller's transaction id, or the refusal of one that is missing or was used before. It
+// does not mark the id.
+func (r *request) transfer() (member *customer, id string, refusal *answer) {
 	id = r.text("trans_id", "transId")
-	var no answer
+	member, refusal = r.member()
 	switch {
+	case refusal != nil:
 	case id == "" || len(id) > 64:
-		no = r.reject("CBC.0100", "CBC.0101")
+		refusal = r.reject("CBC.0100", "CBC.0101")
 	case r.state.used[id]:
-		no = r.reject("CBC.99007009", "CBC.99007009")
-	default:
-		return id, nil
+		refusal = r.reject("CBC.99007009", "CBC.99007009")
 	}
-	return "", &no
+	return member, id, refusal
 }
 
 // memberFunds moves funds between master and member. Its trans_id makes a repetition an error instead of a second transfer.
 func memberFunds(give bool) handler {
-	return func(r *request) answer {
-		member, refusal := r.member()
+	return func(r *request) *answer {
+		member, id, refusal := r.transfer()
 		if refusal != nil {
-			return *refusal
-		}
-		id, refusal := r.once()
-		if refusal != nil {
-			return *refusal
+			return refusal
 		}
 		amount, valid := r.amount("amount", "totalRetrieveAmout")
 		if !valid {
@@ -66,7 +52,7 @@ func memberFunds(give bool) handler {
 	}
 }
 
-func listMembers(r *request) answer {
+func listMembers(r *request) *answer {
 	rows := []object{}
 	for _, c := range sorted(r.state.customers) {
 		if c.Master == r.account.DomainID {
@@ -76,29 +62,25 @@ func listMembers(r *request) answer {
 	return ok(object{"total_count": len(rows), "sub_customer_infos": page(r, rows)})
 }
 
-func transferable(r *request) answer {
+func transferable(r *request) *answer {
 	row := object{"avail_transfer_amount": r.customer().Balance, "amount": r.customer().Balance, "measure_id": 1, "currency": r.state.currency}
 	return ok(object{"total_count": 1, "amount_infos": []object{row}})
 }
 
-func reclaimable(r *request) answer {
+func reclaimable(r *request) *answer {
 	member, refusal := r.member()
 	if refusal != nil {
-		return *refusal
+		return refusal
 	}
 	row := object{"avail_retrieve_amount": member.Balance, "amount": member.Balance, "measure_id": 1, "currency": r.state.currency}
 	return ok(object{"total_count": 1, "amount_infos": []object{row}})
 }
 
 // claimCoupon gives a part of the master's coupon to a member as a coupon of its own.
-func claimCoupon(r *request) answer {
-	member, refusal := r.member()
+func claimCoupon(r *request) *answer {
+	member, id, refusal := r.transfer()
 	if refusal != nil {
-		return *refusal
-	}
-	id, refusal := r.once()
-	if refusal != nil {
-		return *refusal
+		return refusal
 	}
 	parent := r.state.coupons[r.text("coupon_id")]
 	amount, valid := r.amount("amount")
@@ -115,14 +97,10 @@ func claimCoupon(r *request) answer {
 	return ok(object{"sub_coupon_id": part.ID})
 }
 
-func reclaimMemberCoupon(r *request) answer {
-	member, refusal := r.member()
+func reclaimMemberCoupon(r *request) *answer {
+	member, id, refusal := r.transfer()
 	if refusal != nil {
-		return *refusal
-	}
-	id, refusal := r.once()
-	if refusal != nil {
-		return *refusal
+		return refusal
 	}
 	part := r.state.coupons[r.text("sub_coupon_id")]
 	if part == nil || part.Customer != member.ID || part.Parent != r.text("coupon_id") || part.UsedBy != "" {

@@ -88,7 +88,7 @@ func breaksConnection(kind FaultKind) bool {
 }
 
 // breakConnection never returns: net/http closes the connection (HTTP/1) or the stream (HTTP/2) of an aborted handler.
-func breakConnection(w http.ResponseWriter, kind FaultKind, given answer) {
+func breakConnection(w http.ResponseWriter, kind FaultKind, given *answer) {
 	if kind == Truncate {
 		status := given.status
 		body, contentType := given.encode("")

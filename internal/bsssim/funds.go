@@ -2,61 +2,50 @@ package bsssim
 
 import "net/http"
 
-func fundHandlers() map[string]handler {
-	return map[string]handler{
-		"UpdateCustomerAccountAmount": allocate, "oldAdjustAmount": allocate, "ReclaimToPartnerAccount": reclaim,
-		"UpdateIndirectPartnerAccount": allocateReseller, "ReclaimIndirectPartnerAccount": reclaimReseller,
-		"ListPartnerBalances": partnerBalances, "ListCustomersBalancesDetail": customerBalances,
-		"ShowCustomerAccountBalances": ownBalance, "oldCustomerBalance": ownBalance,
-		"ListPartnerAdjustRecords": listAdjusts, "oldListAdjustRecordsV2": listAdjusts, "oldQueryAdjustRecords": listAdjusts,
-	}
-}
-
 // resaleCustomer gives the customer whose funds the partner may move, or the refusal.
 func (r *request) resaleCustomer() (*customer, *answer) {
 	c := r.state.customers[r.text("customer_id")]
-	var refusal answer
 	switch {
 	case c == nil:
-		refusal = r.reject("CBC.5004", "CBC.99000047")
+		return nil, r.reject("CBC.5004", "CBC.99000047")
 	case c.Partner != r.account.DomainID && r.v1():
-		refusal = fail1("CBC.5004")
+		return nil, fail1("CBC.5004")
 	case c.Partner != r.account.DomainID:
-		refusal = fail(http.StatusForbidden, "CBC.0155")
+		return nil, fail(http.StatusForbidden, "CBC.0155")
 	case c.Reseller != r.text("indirect_partner_id"): // a reseller's customer is reached through the reseller only
-		refusal = r.reject("CBC.5004", "CBC.99000037")
+		return nil, r.reject("CBC.5004", "CBC.99000037")
 	case c.Referral:
-		refusal = r.reject("CBC.5021", "CBC.99000049")
-	default:
-		return c, nil
+		return nil, r.reject("CBC.5021", "CBC.99000049")
 	}
-	return nil, &refusal
+	return c, nil
+}
+
+// funds are where a customer's money comes from: the balance of the partner, or of the reseller to which the customer belongs.
+func (r *request) funds(c *customer) *cents {
+	if c.Reseller != "" {
+		return &r.state.resellers[c.Reseller].Balance
+	}
+	return &r.state.partners[r.account.DomainID].Balance
 }
 
 // allocate moves the partner's funds, or those of the reseller named, to a customer.
-func allocate(r *request) answer {
+func allocate(r *request) *answer {
 	c, refusal := r.resaleCustomer()
 	if refusal != nil {
-		return *refusal
+		return refusal
 	}
 	amount, valid := r.scaledAmount()
 	if !valid {
 		return r.reject("CBC.0100", "CBC.0101")
 	}
-	source := &r.state.partners[r.account.DomainID].Balance
-	if c.Reseller != "" {
-		source = &r.state.resellers[c.Reseller].Balance
-	}
+	source := r.funds(c)
 	if *source < amount {
 		return r.reject("CBC.5003", "CBC.99005003")
 	}
 	*source -= amount
 	c.Balance += amount
 	id := r.adjusted("ALLOCATE", c.ID, c.Reseller, amount)
-	if r.v1() {
-		return ok1(object{"trans_id": id})
-	}
-	return ok(object{"transfer_id": id})
+	return r.either(object{"trans_id": id}, object{"transfer_id": id})
 }
 
 // scaledAmount reads amount in the unit of measure_id: 1 yuan (the default), 2 jiao, 3 fen.
@@ -73,10 +62,10 @@ func (r *request) scaledAmount() (cents, bool) {
 	return 0, false
 }
 
-func reclaim(r *request) answer {
+func reclaim(r *request) *answer {
 	c, refusal := r.resaleCustomer()
 	if refusal != nil {
-		return *refusal
+		return refusal
 	}
 	amount, valid := r.amount("amount")
 	if !valid {
@@ -85,39 +74,33 @@ func reclaim(r *request) answer {
 	if c.Balance < amount {
 		return fail(http.StatusBadRequest, "CBC.99005003")
 	}
-	target := &r.state.partners[r.account.DomainID].Balance
-	if c.Reseller != "" {
-		target = &r.state.resellers[c.Reseller].Balance
-	}
 	c.Balance -= amount
-	*target += amount
+	*r.funds(c) += amount
 	return ok(object{"trans_id": r.adjusted("RECLAIM", c.ID, c.Reseller, amount)})
 }
 
-func allocateReseller(r *request) answer {
-	return moveReseller(r, "ALLOCATE", "transfer_id", func(p *partner, to *reseller) (*cents, *cents) { return &p.Balance, &to.Balance })
-}
-
-func reclaimReseller(r *request) answer {
-	return moveReseller(r, "RECLAIM", "trans_id", func(p *partner, from *reseller) (*cents, *cents) { return &from.Balance, &p.Balance })
-}
-
-func moveReseller(r *request, kind, idName string, ends func(*partner, *reseller) (from, to *cents)) answer {
-	other := r.ownReseller()
-	if other == nil {
-		return fail(http.StatusBadRequest, "CBC.99000037")
+// moveReseller moves funds between a partner and its reseller: the kind ALLOCATE to the reseller, RECLAIM back.
+func moveReseller(kind, idName string) handler {
+	return func(r *request) *answer {
+		other := r.ownReseller()
+		if other == nil {
+			return fail(http.StatusBadRequest, "CBC.99000037")
+		}
+		amount, valid := r.amount("amount")
+		if !valid {
+			return fail(http.StatusBadRequest, "CBC.0101")
+		}
+		from, to := &r.state.partners[r.account.DomainID].Balance, &other.Balance
+		if kind == "RECLAIM" {
+			from, to = to, from
+		}
+		if *from < amount {
+			return fail(http.StatusBadRequest, "CBC.99005003")
+		}
+		*from -= amount
+		*to += amount
+		return ok(object{idName: r.adjusted(kind, "", other.ID, amount)})
 	}
-	amount, valid := r.amount("amount")
-	if !valid {
-		return fail(http.StatusBadRequest, "CBC.0101")
-	}
-	from, to := ends(r.state.partners[r.account.DomainID], other)
-	if *from < amount {
-		return fail(http.StatusBadRequest, "CBC.99005003")
-	}
-	*from -= amount
-	*to += amount
-	return ok(object{idName: r.adjusted(kind, "", other.ID, amount)})
 }
 
 // ownReseller gives the reseller named by indirect_partner_id if it is the account's.
@@ -143,7 +126,7 @@ func (r *request) balanceRow(id string, amount cents) object {
 }
 
 // partnerBalances shows the partner's own balance or, with indirect_partner_id, that of its reseller.
-func partnerBalances(r *request) answer {
+func partnerBalances(r *request) *answer {
 	id, amount := r.account.DomainID, r.state.partners[r.account.DomainID].Balance
 	if r.text("indirect_partner_id") != "" {
 		other := r.ownReseller()
@@ -156,7 +139,7 @@ func partnerBalances(r *request) answer {
 }
 
 // customerBalances leaves out customers outside the partner's scope and those of the referral model.
-func customerBalances(r *request) answer {
+func customerBalances(r *request) *answer {
 	rows := []object{}
 	for _, id := range r.each("customer_infos", "customer_id") {
 		if c := r.state.customerOf(r.account, id); c != nil && !c.Referral && c.Reseller == r.text("indirect_partner_id") {
@@ -166,16 +149,13 @@ func customerBalances(r *request) answer {
 	return ok(object{"customer_balances": rows})
 }
 
-func ownBalance(r *request) answer {
+func ownBalance(r *request) *answer {
 	rows := []object{r.balanceRow(r.account.DomainID, r.customer().Balance)}
-	if r.v1() {
-		return ok1(object{"account_balances": rows, "debt_amount": cents(0), "measure_id": 1, "currency": r.state.currency})
-	}
-	return ok(object{"account_balances": rows, "debt_amount": cents(0), "measure_id": 1, "currency": r.state.currency})
+	return r.accept(object{"account_balances": rows, "debt_amount": cents(0), "measure_id": 1, "currency": r.state.currency})
 }
 
 // listAdjusts answers an empty list, not an error, for customers outside the partner's scope.
-func listAdjusts(r *request) answer {
+func listAdjusts(r *request) *answer {
 	rows := []object{}
 	for _, a := range r.state.adjusts {
 		if a.Partner == r.account.DomainID && matches(r.text("customer_id", "customerId"), a.Customer) &&
@@ -186,10 +166,7 @@ func listAdjusts(r *request) answer {
 			})
 		}
 	}
-	if r.v1() {
-		return ok1(object{"totalCount": len(rows), "records": page(r, rows)})
-	}
-	return ok(object{"total_count": len(rows), "records": page(r, rows)})
+	return r.either(object{"totalCount": len(rows), "records": page(r, rows)}, object{"total_count": len(rows), "records": page(r, rows)})
 }
 
 // matches tells whether a filter is absent or equal to the value.

@@ -7,35 +7,21 @@ import (
 	"tollgate/catalog"
 )
 
-func orderHandlers() map[string]handler {
-	return map[string]handler{
-		"PayOrders": payOrder, "oldPayOrderV2": payOrder, "orderPay": payOrder,
-		"CancelCustomerOrder": cancelOrder, "orderActions": cancelOrder,
-		"ListCustomerOrders": listOrders, "queryOrdersList": listOrders,
-		"ShowCustomerOrderDetails": showOrder, "queryOrderDetail": showOrder,
-		"ShowRefundOrderDetails": showRefund, "queryRefundOrder": showRefund,
+// ofOrder has an operation act on the order that the call names, which the account must be allowed to see: its own or, for a partner,
+// one of its customers', of the one that the path names.
+func ofOrder(act func(*request, *order) *answer) handler {
+	return func(r *request) *answer {
+		o := r.state.orders[r.text("order_id", "orderId")]
+		if o == nil || r.state.customerOf(r.account, o.Customer) == nil ||
+			r.operation.DomainIsCustomer() && r.params.Get(catalog.DomainID) != o.Customer {
+			return r.reject("CBC.30000010", "CBC.30000010")
+		}
+		return act(r, o)
 	}
-}
-
-// visibleOrder gives an order that the account may see: its own or, for a partner, one of its customers', of the one that the path
-// names.
-func (r *request) visibleOrder() *order {
-	o := r.state.orders[r.text("order_id", "orderId")]
-	if o == nil || r.state.customerOf(r.account, o.Customer) == nil {
-		return nil
-	}
-	if r.operation.DomainIsCustomer() && r.params.Get(catalog.DomainID) != o.Customer {
-		return nil
-	}
-	return o
 }
 
 // payOrder pays from the customer's balance, less the coupons named. Only an unpaid order can be paid, and once.
-func payOrder(r *request) answer {
-	o := r.visibleOrder()
-	if o == nil {
-		return r.reject("CBC.30000010", "CBC.30000010")
-	}
+func payOrder(r *request, o *order) *answer {
 	switch o.Status {
 	case orderDone:
 		return r.reject("CBC.99000088", "CBC.99000088")
@@ -104,11 +90,7 @@ func (r *request) deliver(o *order) {
 	}
 }
 
-func cancelOrder(r *request) answer {
-	o := r.visibleOrder()
-	if o == nil {
-		return r.reject("CBC.30000010", "CBC.30000010")
-	}
+func cancelOrder(r *request, o *order) *answer {
 	if o.Status != orderUnpaid {
 		return r.reject("CBC.99005010", "CBC.99005010")
 	}
@@ -117,29 +99,16 @@ func cancelOrder(r *request) answer {
 }
 
 // listOrders shows a customer its own orders, a partner those of all its customers or of the one named.
-func listOrders(r *request) answer {
-	var found []*order
-	wantID, wantCustomer, wantStatus := r.text("order_id"), r.text("customer_id"), r.text("status")
-	for _, o := range sorted(r.state.orders) {
-		c := r.state.customerOf(r.account, o.Customer)
-		if c == nil || wantID != "" && o.ID != wantID || wantCustomer != "" && o.Customer != wantCustomer ||
-			wantStatus != "" && strconv.Itoa(o.Status) != wantStatus {
-			continue
-		}
-		found = append(found, o)
-	}
-	if r.v1() {
-		return ok1(object{"data": object{"totalSize": len(found), "orderInfos": r.orderRows(page(r, found))}})
-	}
-	return ok(object{"total_count": len(found), "order_infos": r.orderRows(page(r, found))})
-}
-
-func (r *request) orderRows(orders []*order) []object {
+func listOrders(r *request) *answer {
 	rows := []object{}
-	for _, o := range orders {
-		rows = append(rows, r.orderRow(o))
+	for _, o := range sorted(r.state.orders) {
+		if r.state.customerOf(r.account, o.Customer) != nil && matches(r.text("order_id"), o.ID) &&
+			matches(r.text("customer_id"), o.Customer) && matches(r.text("status"), strconv.Itoa(o.Status)) {
+			rows = append(rows, r.orderRow(o))
+		}
 	}
-	return rows
+	return r.either(object{"data": object{"totalSize": len(rows), "orderInfos": page(r, rows)}},
+		object{"total_count": len(rows), "order_infos": page(r, rows)})
 }
 
 func (r *request) orderRow(o *order) object {
@@ -157,11 +126,7 @@ func (r *request) orderRow(o *order) object {
 	}
 }
 
-func showOrder(r *request) answer {
-	o := r.visibleOrder()
-	if o == nil {
-		return r.reject("CBC.30000010", "CBC.30000010")
-	}
+func showOrder(r *request, o *order) *answer {
 	if r.v1() {
 		return ok1(object{"count": 1, "orderInfo": r.orderRow(o), "orderlineItems": []object{{"orderLineItemId": o.ID + "-000001", "periodNum": 1, "periodType": 2}}})
 	}
@@ -173,11 +138,7 @@ func showOrder(r *request) answer {
 	return ok(object{"total_count": 1, "order_info": r.orderRow(o), "order_line_items": []object{line}})
 }
 
-func showRefund(r *request) answer {
-	o := r.visibleOrder()
-	if o == nil {
-		return r.reject("CBC.30000010", "CBC.30000010")
-	}
+func showRefund(r *request, o *order) *answer {
 	if o.Type != typeRefund {
 		return r.reject("CBC.99005026", "CBC.99005026")
 	}
@@ -192,8 +153,5 @@ func showRefund(r *request) answer {
 			"service_type_code": "hws.service.type.ec2", "resource_type_code": "hws.resource.type.vm", originalOrder: r.state.resources[id].Order,
 		})
 	}
-	if r.v1() {
-		return ok1(object{"total_count": len(rows), "resource_info_list": rows})
-	}
-	return ok(object{"total_count": len(rows), "refund_infos": rows})
+	return r.either(object{"total_count": len(rows), "resource_info_list": rows}, object{"total_count": len(rows), "refund_infos": rows})
 }

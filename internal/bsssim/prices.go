@@ -5,36 +5,28 @@ import (
 	"strconv"
 )
 
-func priceHandlers() map[string]handler {
-	return map[string]handler{
-		"ListRateOnPeriodDetail": periodPrice, "ListRenewRateOnPeriod": renewalPrice, "ListOnDemandResourceRatings": onDemandPrice,
-		"ListServiceTypes": listServiceTypes,
-	}
-}
-
 // The toy price list: a month of anything costs 30.00, an hour 0.50.
 const (
 	monthPrice cents = 30_00
 	hourPrice  cents = 50
 )
 
-// products gives the product_infos of a price query, false unless each has the four keys that a price needs.
-func (r *request) products() ([]map[string]any, bool) {
-	values, _ := r.body["product_infos"].([]any)
-	var products []map[string]any
-	for _, value := range values {
-		product, isObject := value.(map[string]any)
-		if !isObject {
-			return nil, false
-		}
+// priced makes a row of each of the product_infos, with its price, and sums the prices up; false unless each has the four keys that a
+// price needs.
+func (r *request) priced(price func(product map[string]any) cents) (rows []object, total cents, valid bool) {
+	products, _ := r.body["product_infos"].([]any)
+	for _, value := range products {
+		product, _ := value.(map[string]any)
 		for _, key := range []string{"cloud_service_type", "resource_type", "resource_spec", "region"} {
 			if scalar(product[key]) == "" {
-				return nil, false
+				return nil, 0, false
 			}
 		}
-		products = append(products, product)
+		amount := price(product)
+		total += amount
+		rows = append(rows, object{"id": scalar(product["id"]), "product_id": "simulated-product", "official_website_amount": amount, "measure_id": 1})
 	}
-	return products, len(products) > 0 && len(products) <= 100
+	return rows, total, len(rows) > 0 && len(rows) <= 100
 }
 
 // count reads a small positive number, 1 if there is none.
@@ -46,20 +38,16 @@ func count(value any) cents {
 	return cents(n)
 }
 
-func periodPrice(r *request) answer {
-	products, valid := r.products()
+func periodPrice(r *request) *answer {
+	rows, total, valid := r.priced(func(p map[string]any) cents {
+		months := count(p["period_num"])
+		if scalar(p["period_type"]) == "3" { // years
+			months *= 12
+		}
+		return monthPrice * months * count(p["subscription_num"])
+	})
 	if !valid {
 		return fail(http.StatusBadRequest, "CBC.0101")
-	}
-	var total cents
-	rows := []object{}
-	for _, p := range products {
-		price := monthPrice * count(p["period_num"]) * count(p["subscription_num"])
-		if scalar(p["period_type"]) == "3" { // years
-			price *= 12
-		}
-		total += price
-		rows = append(rows, object{"id": scalar(p["id"]), "product_id": "simulated-product", "official_website_amount": price, "measure_id": 1})
 	}
 	return ok(object{
 		"official_website_rating_result":   object{"official_website_amount": total, "measure_id": 1, "product_rating_results": rows},
@@ -67,7 +55,7 @@ func periodPrice(r *request) answer {
 	})
 }
 
-func renewalPrice(r *request) answer {
+func renewalPrice(r *request) *answer {
 	ids := r.list("resource_ids")
 	if len(ids) == 0 || len(ids) > 10 {
 		return fail(http.StatusBadRequest, "CBC.0101")
@@ -84,26 +72,21 @@ func renewalPrice(r *request) answer {
 		rows = append(rows, object{"resource_id": res.ID, "amount": (res.Monthly * months).String()})
 	}
 	return ok(object{
-		"currency": r.state.currency, "renew_inquiry_results": rows, "fail_resource_infos": resourceFailures(bad),
+		"currency": r.state.currency, "renew_inquiry_results": rows, "fail_resource_infos": failures("resource_id", bad),
 		"official_website_rating_result":   object{"official_website_amount": total.String()},
 		"optional_discount_rating_results": []any{},
 	})
 }
 
-func onDemandPrice(r *request) answer {
-	products, valid := r.products()
+func onDemandPrice(r *request) *answer {
+	rows, total, valid := r.priced(func(p map[string]any) cents {
+		return hourPrice * count(p["usage_value"]) * count(p["subscription_num"])
+	})
 	if !valid {
 		return fail(http.StatusBadRequest, "CBC.0101")
 	}
-	var total cents
-	rows := []object{}
-	for _, p := range products {
-		price := hourPrice * count(p["usage_value"]) * count(p["subscription_num"])
-		total += price
-		rows = append(rows, object{
-			"id": scalar(p["id"]), "product_id": "simulated-product", "amount": price, "discount_amount": cents(0),
-			"official_website_amount": price, "measure_id": 1, "discount_rating_results": []any{},
-		})
+	for _, row := range rows {
+		row["amount"], row["discount_amount"], row["discount_rating_results"] = row["official_website_amount"], cents(0), []any{}
 	}
 	return ok(object{
 		"amount": total, "discount_amount": cents(0), "official_website_amount": total, "measure_id": 1, "currency": r.state.currency,
@@ -111,7 +94,7 @@ func onDemandPrice(r *request) answer {
 	})
 }
 
-func listServiceTypes(r *request) answer {
+func listServiceTypes(r *request) *answer {
 	rows := []object{
 		{"service_type_code": "hws.service.type.ebs", "service_type_name": "Elastic Volume Service", "abbreviation": "EVS"},
 		{"service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server", "abbreviation": "ECS"},

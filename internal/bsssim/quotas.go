@@ -5,13 +5,6 @@ import (
 	"slices"
 )
 
-func quotaHandlers() map[string]handler {
-	return map[string]handler{
-		"ListQuotaCoupons": listQuotas, "UpdateCouponQuotas": grantQuota, "ReclaimCouponQuotas": reclaimQuotas,
-		"ListIssuedCouponQuotas": listGranted, "ListCouponQuotasRecords": listQuotaRecords,
-	}
-}
-
 // ownQuota gives a quota that the account has for itself; those granted to resellers are not.
 func (r *request) ownQuota(id string) *quota {
 	q := r.state.quotas[id]
@@ -22,7 +15,7 @@ func (r *request) ownQuota(id string) *quota {
 }
 
 // grantQuota gives quota_amount out of a quota to each reseller named.
-func grantQuota(r *request) answer {
+func grantQuota(r *request) *answer {
 	parent := r.ownQuota(r.text("quota_id"))
 	amount, valid := r.amount("quota_amount")
 	ids := r.list("indirect_partner_ids")
@@ -45,11 +38,11 @@ func grantQuota(r *request) answer {
 			granted = append(granted, object{"id": id, "quota_id": q.ID})
 		}
 	}
-	return ok(object{"error_details": errorDetails(bad), "simple_quota_infos": granted})
+	return ok(object{"error_details": failures("id", bad), "simple_quota_infos": granted})
 }
 
 // reclaimQuotas takes what is left of granted quotas back.
-func reclaimQuotas(r *request) answer {
+func reclaimQuotas(r *request) *answer {
 	ids := r.list("quota_ids")
 	if len(ids) == 0 || len(ids) > 10 {
 		return fail(http.StatusBadRequest, "CBC.0101")
@@ -66,7 +59,7 @@ func reclaimQuotas(r *request) answer {
 		r.quotaMoved(q, "RECLAIM", q.Balance)
 		taken = append(taken, object{"quota_id": id, "quota_balance": q.Balance})
 	}
-	return ok(object{"error_details": errorDetails(bad), "simple_quota_infos": taken})
+	return ok(object{"error_details": failures("id", bad), "simple_quota_infos": taken})
 }
 
 func (r *request) quotaMoved(q *quota, kind string, amount cents) {
@@ -84,7 +77,7 @@ func (r *request) quotaRow(q *quota) object {
 	return row
 }
 
-func (r *request) quotaRows(granted bool) answer {
+func (r *request) quotaRows(granted bool) *answer {
 	rows := []object{}
 	wanted := r.list("quota_ids")
 	for _, q := range sorted(r.state.quotas) {
@@ -96,10 +89,10 @@ func (r *request) quotaRows(granted bool) answer {
 	return ok(object{"total_count": len(rows), "quotas": page(r, rows)})
 }
 
-func listQuotas(r *request) answer  { return r.quotaRows(r.text("indirect_partner_id") != "") }
-func listGranted(r *request) answer { return r.quotaRows(true) }
+func listQuotas(r *request) *answer  { return r.quotaRows(r.text("indirect_partner_id") != "") }
+func listGranted(r *request) *answer { return r.quotaRows(true) }
 
-func listQuotaRecords(r *request) answer {
+func listQuotaRecords(r *request) *answer {
 	rows := []object{}
 	for _, q := range slices.Backward(r.state.quotaLog) {
 		if q.Partner == r.account.DomainID && matches(r.text("indirect_partner_id"), q.Reseller) && matches(r.text("quota_id"), q.Quota) {

@@ -6,17 +6,6 @@ import (
 	"strconv"
 )
 
-func resourceHandlers() map[string]handler {
-	return map[string]handler{
-		"RenewalResources": renew, "orderRenewByResourceId": renew,
-		"CancelResourcesSubscription": unsubscribe, "orderDeleteByResourceId": unsubscribe, "unsubscribeOrder": unsubscribeOrder,
-		"AutoRenewalResources": setAutoRenew(true), "autoRenew": setAutoRenew(true),
-		"CancelAutoRenewalResources": setAutoRenew(false), "cancelAutoRenew": setAutoRenew(false),
-		"ListPayPerUseCustomerResources": listResources, "queryResourcesList": listResources, "queryResources": listResources,
-		"UpdatePeriodToOnDemand": toOnDemandLater, "UpdatePeriodToOnDemandInstantly": toOnDemandNow,
-	}
-}
-
 // failure is one item of a batch that did not work.
 type failure struct{ id, code string }
 
@@ -37,18 +26,19 @@ func (r *request) split(ids []string) (good []*resource, bad []failure) {
 	return good, bad
 }
 
-func resourceFailures(bad []failure) []object {
+// failures makes a row of each item that did not work, with its id under the name that the operation has for it.
+func failures(idName string, bad []failure) []object {
 	rows := []object{}
 	for _, f := range bad {
-		rows = append(rows, object{"resource_id": f.id, "error_code": f.code, "error_msg": messages()[f.code]})
+		rows = append(rows, object{idName: f.id, "error_code": f.code, "error_msg": messages()[f.code]})
 	}
 	return rows
 }
 
 // batchAnswer is the answer of renewal and unsubscription. v1 has no list of failures: one failure fails the whole answer.
-func (r *request) batchAnswer(orders []string, bad []failure) answer {
+func (r *request) batchAnswer(orders []string, bad []failure) *answer {
 	if !r.v1() {
-		return ok(object{"order_ids": orders, "fail_resource_infos": resourceFailures(bad)})
+		return ok(object{"order_ids": orders, "fail_resource_infos": failures("resource_id", bad)})
 	}
 	if len(orders) == 0 && len(bad) > 0 {
 		return fail1(bad[0].code)
@@ -57,7 +47,7 @@ func (r *request) batchAnswer(orders []string, bad []failure) answer {
 }
 
 // renew makes one renewal order for the resources and, with is_auto_pay 1, pays it at once.
-func renew(r *request) answer {
+func renew(r *request) *answer {
 	ids := r.list("resource_ids", "resourceIds")
 	months, err := strconv.Atoi(r.text("period_num", "periodNum"))
 	if len(ids) == 0 || len(ids) > 10 || err != nil || months < 1 || months > 60 {
@@ -88,7 +78,7 @@ func renew(r *request) answer {
 }
 
 // unsubscribe gives the running month back to the customer, one refund order a call.
-func unsubscribe(r *request) answer {
+func unsubscribe(r *request) *answer {
 	ids := r.list("resource_ids", "resourceIds")
 	if len(ids) == 0 || len(ids) > 10 {
 		return r.reject("CBC.0101", "CBC.0101")
@@ -97,11 +87,7 @@ func unsubscribe(r *request) answer {
 	return r.batchAnswer(r.refund(good), bad)
 }
 
-func unsubscribeOrder(r *request) answer {
-	o := r.visibleOrder()
-	if o == nil {
-		return fail1("CBC.30000010")
-	}
+func unsubscribeOrder(r *request, o *order) *answer {
 	good, bad := r.split(o.Resources)
 	return r.batchAnswer(r.refund(good), bad)
 }
@@ -122,7 +108,7 @@ func (r *request) refund(resources []*resource) []string {
 }
 
 func setAutoRenew(on bool) handler {
-	return func(r *request) answer {
+	return func(r *request) *answer {
 		good, _ := r.split([]string{r.text("resource_id")})
 		if len(good) == 0 {
 			return r.reject("CBC.0101", "CBC.0101")
@@ -133,7 +119,7 @@ func setAutoRenew(on bool) handler {
 }
 
 // listResources shows prepaid resources. A partner names the customer.
-func listResources(r *request) answer {
+func listResources(r *request) *answer {
 	owner := r.account.DomainID
 	if r.account.Class == Partner {
 		owner = r.text("customer_id")
@@ -142,16 +128,12 @@ func listResources(r *request) answer {
 		}
 	}
 	rows := []object{}
-	wantOrder := r.text("order_id")
 	for _, res := range sorted(r.state.resources) {
-		if res.Customer == owner && !res.Gone && r.state.customerOf(r.account, owner) != nil && (wantOrder == "" || res.Order == wantOrder) {
+		if res.Customer == owner && !res.Gone && r.state.customerOf(r.account, owner) != nil && matches(r.text("order_id"), res.Order) {
 			rows = append(rows, r.resourceRow(res))
 		}
 	}
-	if r.v1() {
-		return ok1(object{"totalCount": len(rows), "data": page(r, rows)})
-	}
-	return ok(object{"total_count": len(rows), "data": page(r, rows)})
+	return r.either(object{"totalCount": len(rows), "data": page(r, rows)}, object{"total_count": len(rows), "data": page(r, rows)})
 }
 
 func (r *request) resourceRow(res *resource) object {
@@ -169,31 +151,24 @@ func (r *request) resourceRow(res *resource) object {
 	}
 }
 
-func toOnDemandLater(r *request) answer {
+func toOnDemandLater(r *request) *answer {
 	good, bad := r.split(r.list("resource_ids"))
 	for _, res := range good {
 		res.OnDemand = r.text("operation") == "SET_UP"
 	}
-	return ok(object{"error_details": errorDetails(bad)})
+	return ok(object{"error_details": failures("id", bad)})
 }
 
-func toOnDemandNow(r *request) answer {
+func toOnDemandNow(r *request) *answer {
 	good, bad := r.split(r.list("resource_ids"))
 	rows := []object{}
 	for _, res := range good {
 		res.OnDemand = true
 		rows = append(rows, object{"resource_id": res.ID, "result": "SUCCESS", "order_id": r.state.next("CS")})
 	}
-	for _, f := range bad {
-		rows = append(rows, object{"resource_id": f.id, "result": "FAIL", "error_code": f.code, "error_msg": messages()[f.code]})
+	for _, row := range failures("resource_id", bad) {
+		row["result"] = "FAIL"
+		rows = append(rows, row)
 	}
 	return ok(object{"to_ondemand_service_results": rows})
-}
-
-func errorDetails(bad []failure) []object {
-	rows := []object{}
-	for _, f := range bad {
-		rows = append(rows, object{"id": f.id, "error_code": f.code, "error_msg": messages()[f.code]})
-	}
-	return rows
 }

@@ -1,6 +1,7 @@
 package bsssim
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -71,8 +72,7 @@ func parseAuthorization(value string) (a authorization, ok bool) {
 // authenticate settles which account calls.
 func (s *Server) authenticate(r *http.Request, call *Call) (*Account, string, *answer) {
 	refuse := func(verdict, reason string) (*Account, string, *answer) {
-		refusal := signatureError(reason)
-		return nil, verdict, &refusal
+		return nil, verdict, signatureError(reason)
 	}
 	values := r.Header.Values("Authorization")
 	if len(values) == 0 && r.Header.Get("X-Auth-Token") != "" {
@@ -117,9 +117,8 @@ func (s *Server) checkDate(r *http.Request) *answer {
 	if err == nil && now.Sub(date).Abs() <= dateWindow {
 		return nil
 	}
-	refusal := gatewayError(http.StatusUnauthorized, "APIG.0303", fmt.Sprintf(
+	return gatewayError(http.StatusUnauthorized, "APIG.0303", fmt.Sprintf(
 		"Incorrect app authentication information: signature expired, signature time:%.40s, server time:%s", text, now.Format(dateLayout)))
-	return &refusal
 }
 
 // locked tells whether the key is locked now. A lock that has run out starts the count anew.
@@ -237,10 +236,7 @@ func canonicalQuery(raw string) (text string, ok bool) {
 		pairs = append(pairs, pair{n, v})
 	}
 	slices.SortFunc(pairs, func(a, b pair) int {
-		if c := strings.Compare(a.name, b.name); c != 0 {
-			return c
-		}
-		return strings.Compare(a.value, b.value)
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
 	var parts []string
 	for _, p := range pairs {

@@ -189,13 +189,19 @@ func (c *ACMEConfig) checkHosts() error {
 // isName takes names with two labels or more in the letters of certificates.
 func isName(name string) bool {
 	name = strings.TrimPrefix(name, "*.")
-	labels := strings.Split(name, ".")
-	for _, label := range labels {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+	return hasLabels(name, lowerAlphanumeric+"-") && strings.Contains(name, ".") && net.ParseIP(name) == nil
+}
+
+const lowerAlphanumeric = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+// hasLabels reports whether a name is one that the DNS can have, of labels with nothing but these letters.
+func hasLabels(name, letters string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, letters) != "" {
 			return false
 		}
 	}
-	return len(labels) > 1 && len(name) <= 253 && net.ParseIP(name) == nil
+	return len(name) <= 253
 }
 
 func (c *ACMEConfig) checkChallenge(secrets ACMESecrets) error {
@@ -244,7 +250,7 @@ func (h *HuaweiDNS) check(secrets ACMESecrets) error {
 		return errors.New("DNS: access key and secret key are needed")
 	}
 	// The region becomes part of a host name.
-	if h.Region == "" || strings.Trim(h.Region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+	if h.Region == "" || strings.Trim(h.Region, lowerAlphanumeric+"-") != "" {
 		return fmt.Errorf("DNS: region %.100q: must be such as cn-north-4", h.Region)
 	}
 	return nil

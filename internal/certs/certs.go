@@ -64,7 +64,7 @@ type Files struct {
 
 // Load reads a certificate chain and its private key. The error names the file at fault and what is wrong with it; a key
 // that [tlspolicy.CheckKey] finds too short is refused.
-// A certificate that has expired, or does not hold yet, is loaded nevertheless: see [Files.Leaf].
+// A certificate that has expired, or does not hold yet, is loaded nevertheless.
 func Load(cert, key string) (*Files, error) {
 	parse := func(files [][]byte) (*[]*tls.Certificate, error) {
 		certificate, err := ParsePair(cert, files[0], key, files[1])
@@ -99,9 +99,6 @@ func (f *Files) GetClientCertificate(request *tls.CertificateRequestInfo) (*tls.
 	}
 	return new(tls.Certificate), nil // none
 }
-
-// Leaf gives the certificate in use, for its names and its expiry. It must not be changed.
-func (f *Files) Leaf() *x509.Certificate { return f.Current()[0].Leaf }
 
 // Close does nothing: files need no end.
 func (f *Files) Close() error { return nil }

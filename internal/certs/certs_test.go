@@ -78,8 +78,8 @@ func wantServed(t *testing.T, source *Files, want tls.Certificate) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got.Certificate[0], want.Certificate[0]) || !source.Leaf().Equal(want.Leaf) {
-		t.Errorf("served %v, leaf %v; want %v", got.Leaf.DNSNames, source.Leaf().DNSNames, want.Leaf.DNSNames)
+	if !bytes.Equal(got.Certificate[0], want.Certificate[0]) || !source.Current()[0].Leaf.Equal(want.Leaf) {
+		t.Errorf("served %v, leaf %v; want %v", got.Leaf.DNSNames, source.Current()[0].Leaf.DNSNames, want.Leaf.DNSNames)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestReloadWhileServing(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			for range 50 {
-				if c, err := source.GetCertificate(nil); err != nil || c.Leaf == nil || source.Leaf() == nil {
+				if c, err := source.GetCertificate(nil); err != nil || c.Leaf == nil || source.Current()[0].Leaf == nil {
 					t.Errorf("served %v, %v", c, err)
 				}
 				if err := source.Reload(); err != nil {
@@ -112,7 +112,7 @@ func TestExpiredIsLoaded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := source.Leaf().NotAfter; got.After(time.Now()) {
+	if got := source.Current()[0].Leaf.NotAfter; got.After(time.Now()) {
 		t.Errorf("expires %v", got)
 	}
 }
@@ -179,7 +179,7 @@ func TestShortKeys(t *testing.T) {
 	if err != nil {
 		t.Fatalf("2048 bits: %v", err)
 	}
-	good := source.Leaf()
+	good := source.Current()[0].Leaf
 	f.replace(t, selfSigned(t, 2047))
 	for what, read := range map[string]func() error{
 		"load":   func() error { _, err := Load(f.cert, f.key); return err },
@@ -189,7 +189,7 @@ func TestShortKeys(t *testing.T) {
 			t.Errorf("%s, 2047 bits: %v", what, err)
 		}
 	}
-	if !source.Leaf().Equal(good) {
+	if !source.Current()[0].Leaf.Equal(good) {
 		t.Error("the short key is served")
 	}
 }

@@ -17,7 +17,7 @@ type Clients struct {
 	settings *ListenerTLS
 	now      func() time.Time
 	bundle   *watched[Bundle]
-	crls     []*revocations
+	crls     []*watched[[]*crl]
 	deny     *watched[denyList] // nil without
 
 	mu   sync.Mutex
@@ -44,20 +44,9 @@ func loadClients(t *ListenerTLS, now func() time.Time) (*Clients, error) {
 		c.crls = append(c.crls, list)
 	}
 	if t.ClientDeny != "" {
-		c.deny, err = watchDenyList(t.ClientDeny)
+		c.deny, err = watchOne(input{"list of denied certificates", t.ClientDeny, maxFile}, parseDenyList)
 	}
 	return c, err
-}
-
-func watchDenyList(path string) (*watched[denyList], error) {
-	parse := func(files [][]byte) (*denyList, error) {
-		list, err := parseDenyList(string(files[0]))
-		if err != nil {
-			return nil, fmt.Errorf("list of denied certificates %s: %w", path, err)
-		}
-		return &list, nil
-	}
-	return watch(parse, input{"list of denied certificates", path, maxFile})
 }
 
 func (c *Clients) issuers() []*x509.Certificate { return c.Authorities().Certificates }
@@ -133,7 +122,7 @@ func (c *Clients) lacking() (what []string) {
 		for _, list := range *file.value.Load() {
 			if listed[string(list.issuer.RawSubject)] = true; list.outdated(now) {
 				what = append(what, fmt.Sprintf("the revocation list %s of %.200q is outdated since %s: %s",
-					file.path, describeIssuer(list.issuer), list.nextUpdate.UTC().Format(time.RFC3339), consequence))
+					file.Name(), describeIssuer(list.issuer), list.nextUpdate.UTC().Format(time.RFC3339), consequence))
 			}
 		}
 	}
@@ -214,7 +203,7 @@ func (c *Clients) status(certificate, issuer *x509.Certificate, now time.Time) e
 				continue
 			}
 			if list.names(certificate) {
-				return refuse(tlspolicy.KindRevoked, certificate, "by the list %s", file.path)
+				return refuse(tlspolicy.KindRevoked, certificate, "by the list %s", file.Name())
 			}
 			fresh = fresh || !list.outdated(now)
 		}
@@ -242,7 +231,7 @@ func (c *Clients) RevocationLists() []RevocationList {
 	var all []RevocationList
 	for _, file := range c.crls {
 		for _, l := range *file.value.Load() {
-			all = append(all, RevocationList{file.path, describeIssuer(l.issuer), l.thisUpdate, l.nextUpdate, len(l.revoked)})
+			all = append(all, RevocationList{file.Name(), describeIssuer(l.issuer), l.thisUpdate, l.nextUpdate, len(l.revoked)})
 		}
 	}
 	return all

@@ -157,30 +157,19 @@ func (l *crl) names(certificate *x509.Certificate) bool {
 // outdated tells that a newer list should be there.
 func (l *crl) outdated(now time.Time) bool { return now.After(l.nextUpdate) }
 
-// revocations is a file of revocation lists. What was read stays when a newer state of the file is not better.
-type revocations struct {
-	path string
-	*watched[[]*crl]
-}
-
-func watchCRLs(path string, issuers func() []*x509.Certificate, now func() time.Time) (*revocations, error) {
+// watchCRLs watches a file of revocation lists. What was read stays when a newer state of the file is not better.
+func watchCRLs(path string, issuers func() []*x509.Certificate, now func() time.Time) (*watched[[]*crl], error) {
 	var inUse []*crl
-	parse := func(files [][]byte) (*[]*crl, error) {
-		lists, err := parseCRLs(files[0], issuers(), now())
+	return watchOne(input{"revocation list", path, maxCRL}, func(data []byte) (*[]*crl, error) {
+		lists, err := parseCRLs(data, issuers(), now())
 		if err == nil {
 			err = better(lists, inUse, now())
 		}
-		if err != nil {
-			return nil, fmt.Errorf("revocation list %s: %w", path, err)
+		if err == nil {
+			inUse = lists
 		}
-		inUse = lists
-		return &lists, nil
-	}
-	w, err := watch(parse, input{"revocation list", path, maxCRL})
-	if err != nil {
-		return nil, err
-	}
-	return &revocations{path, w}, nil
+		return &lists, err
+	})
 }
 
 // better tells whether lists may take the place of those in use: each must hold now, and be no older than the one of the

@@ -29,11 +29,11 @@ const maxProblems = 10
 // parseDenyList reads a list with one certificate in a line: its serial number in hexadecimal, the digits that "openssl x509 -serial"
 // shows, and optionally the SHA-256 fingerprint of its issuer's certificate, as "openssl x509 -fingerprint -sha256" does.
 // Colons may stand between octets, and "0x" before a number. "#" begins a comment.
-func parseDenyList(text string) (denyList, error) {
+func parseDenyList(data []byte) (*denyList, error) {
 	list := denyList{}
 	var problems []error
 	line := 0
-	for words := range strings.Lines(text) {
+	for words := range strings.Lines(string(data)) {
 		line++
 		words, _, _ = strings.Cut(words, "#")
 		if err := list.add(line, strings.Fields(words)); err != nil && len(problems) < maxProblems {
@@ -43,7 +43,7 @@ func parseDenyList(text string) (denyList, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return list, nil
+	return &list, nil
 }
 
 func (l denyList) add(line int, words []string) error {

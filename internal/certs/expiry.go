@@ -29,13 +29,11 @@ func Chain(c *tls.Certificate) []*x509.Certificate {
 }
 
 // Soonest returns the certificate that expires first, or nil.
-func Soonest(certificates []*x509.Certificate) (soonest *x509.Certificate) {
-	for _, c := range certificates {
-		if soonest == nil || c.NotAfter.Before(soonest.NotAfter) {
-			soonest = c
-		}
+func Soonest(certificates []*x509.Certificate) *x509.Certificate {
+	if len(certificates) == 0 {
+		return nil
 	}
-	return soonest
+	return slices.MinFunc(certificates, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
 }
 
 // ChainWarning is the [Expiry.Warning] of a certificate and its chain, with the name of the one that it is about; "" if all is well.

@@ -83,8 +83,8 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		public := files.Leaf().PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-		if !public.Equal(served.PrivateKey.(crypto.Signer).Public()) || !bytes.Equal(files.Leaf().Raw, served.Certificate[0]) {
+		public := files.Current()[0].Leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+		if !public.Equal(served.PrivateKey.(crypto.Signer).Public()) || !bytes.Equal(files.Current()[0].Leaf.Raw, served.Certificate[0]) {
 			t.Error("the key is not that of the certificate")
 		}
 	})
@@ -134,7 +134,7 @@ func FuzzParseDenyList(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		list, err := parseDenyList(text)
+		list, err := parseDenyList([]byte(text))
 		if err != nil {
 			if list != nil || len(err.Error()) > maxProblems*400 {
 				t.Errorf("%v beside an error of %d bytes", list, len(err.Error()))
@@ -150,11 +150,11 @@ func FuzzParseDenyList(f *testing.F) {
 			}
 			lines++
 			serial, ok := new(big.Int).SetString(strings.ReplaceAll(strings.TrimPrefix(words[0], "0x"), ":", ""), 16)
-			if !ok || len(list[string(serial.Bytes())]) == 0 || len(serial.Bytes()) > 20 {
+			if !ok || len((*list)[string(serial.Bytes())]) == 0 || len(serial.Bytes()) > 20 {
 				t.Errorf("%q denies nobody", line)
 			}
 		}
-		for _, same := range list {
+		for _, same := range *list {
 			entries += len(same)
 		}
 		if lines != entries {

@@ -99,16 +99,7 @@ func (c InternalCertificate) check() error {
 
 // isHost takes what crypto/x509 takes as a name of a certificate.
 func isHost(host string) bool {
-	if net.ParseIP(host) != nil {
-		return true
-	}
-	host = strings.TrimPrefix(host, "*.")
-	for label := range strings.SplitSeq(host, ".") {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
-			return false
-		}
-	}
-	return len(host) <= 253
+	return net.ParseIP(host) != nil || hasLabels(strings.TrimPrefix(host, "*."), lowerAlphanumeric+"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 }
 
 // Current gives the one certificate.
@@ -178,22 +169,16 @@ func (i *Internal) locked(do func() error) (err error) {
 	if err := os.MkdirAll(i.config.Dir, 0o700); err != nil {
 		return err
 	}
-	unlock, err := lock(i.path(lockFile))
+	file, err := os.OpenFile(i.path(lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	i.tighten()
-	return do()
-}
-
-// tighten leaves the directory and all its keys to their owner, those of other lists of hosts too.
-func (i *Internal) tighten() {
-	private.TightenDir(i.config.Dir, i.report)
-	leaves, _ := fs.Glob(os.DirFS(i.config.Dir), leafPrefix+"*"+leafSuffix) // fails for a bad pattern only
-	for _, name := range append(leaves, authorityFile) {
-		private.Tighten(i.path(name), i.report)
+	defer func() { err = errors.Join(err, file.Close()) }() // unlocks
+	if err := durable.Lock(file); err != nil {
+		return fmt.Errorf("locking %s: %w", file.Name(), err)
 	}
+	private.TightenAll(i.config.Dir, i.report, leafPrefix+"*"+leafSuffix, authorityFile) // leaves of other lists of hosts too
+	return do()
 }
 
 func (i *Internal) path(name string) string { return filepath.Join(i.config.Dir, name) }
@@ -241,9 +226,10 @@ func (i *Internal) leaf(authority *tls.Certificate) (*tls.Certificate, error) {
 		return kept, nil
 	}
 	now, names := i.now(), Named(i.config.Hosts)
+	ends := []time.Time{now.Add(time.Duration(i.config.Lifetime)), authority.Leaf.NotAfter}
 	template := &x509.Certificate{
 		SerialNumber: newSerial(), Subject: pkix.Name{CommonName: "Tollgate"},
-		NotBefore: now.Add(-backdated), NotAfter: earlier(now.Add(time.Duration(i.config.Lifetime)), authority.Leaf.NotAfter),
+		NotBefore: now.Add(-backdated), NotAfter: slices.MinFunc(ends, time.Time.Compare),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	template.DNSNames, template.IPAddresses = names.DNSNames, names.IPAddresses
@@ -261,13 +247,6 @@ func Named(hosts []setting.CertificateHost) *x509.Certificate {
 		}
 	}
 	return c
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // leafFile has a name of its own for each list of hosts.

@@ -28,14 +28,7 @@ func LoadBundle(path string) (*Bundle, error) {
 }
 
 func watchBundle(path string) (*watched[Bundle], error) {
-	parse := func(files [][]byte) (*Bundle, error) {
-		b, err := parseBundle(path, files[0])
-		if err != nil {
-			return nil, fmt.Errorf("CA bundle %s: %w", path, err)
-		}
-		return b, nil
-	}
-	return watch(parse, input{"CA bundle", path, maxFile})
+	return watchOne(input{"CA bundle", path, maxFile}, func(data []byte) (*Bundle, error) { return parseBundle(path, data) })
 }
 
 func parseBundle(path string, data []byte) (*Bundle, error) {

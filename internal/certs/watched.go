@@ -47,6 +47,17 @@ func watch[T any](parse func(files [][]byte) (*T, error), inputs ...input) (*wat
 	return w, w.Reload()
 }
 
+// watchOne is [watch] for a value that is made of one file, which its errors name.
+func watchOne[T any](in input, parse func(data []byte) (*T, error)) (*watched[T], error) {
+	return watch(func(files [][]byte) (*T, error) {
+		value, err := parse(files[0])
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", in.what, in.path, err)
+		}
+		return value, nil
+	}, in)
+}
+
 // Name gives the paths.
 func (w *watched[T]) Name() string {
 	paths := make([]string, len(w.inputs))

@@ -51,8 +51,8 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	if err == nil {
 		return ExitOK
 	}
-	var exit *exitError
-	if !errors.As(err, &exit) {
+	exit, ok := errors.AsType[*exitError](err)
+	if !ok {
 		exit = &exitError{ExitFailure, err}
 	}
 	if text := exit.Error(); text != "" {
@@ -89,8 +89,7 @@ func Program(version string, commands ...*cobra.Command) *cobra.Command {
 
 // prefix names the program, except before problems that begin with their own place (file:line:column).
 func prefix(err error) string {
-	var problems *strictyaml.Errors
-	if errors.As(err, &problems) {
+	if _, ok := errors.AsType[*strictyaml.Errors](err); ok {
 		return ""
 	}
 	return "tollgate: "

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -61,8 +60,6 @@ var (
 	outcomes  = []string{logfile.Succeeded, logfile.Failed, logfile.Partial, logfile.NotSent, logfile.Unknown}
 )
 
-var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
-
 // Parse sets Filter from the flags, or returns a usage error.
 func (f *CallFlags) Parse() error {
 	err := cmp.Or(
@@ -74,7 +71,7 @@ func (f *CallFlags) Parse() error {
 	}
 	f.Filter.Call = PlainID(f.Filter.Call)
 	f.Filter.Currency = strings.ToUpper(f.Filter.Currency)
-	if f.Filter.Currency != "" && !currencyCode.MatchString(f.Filter.Currency) {
+	if f.Filter.Currency != "" && !calls.IsCurrency(f.Filter.Currency) {
 		return UsageError("--currency %q: want three letters, such as CNY", f.Filter.Currency)
 	}
 	if f.Filter.Status != 0 && (f.Filter.Status < 100 || f.Filter.Status > 999) {

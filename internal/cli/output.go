@@ -122,11 +122,11 @@ func (t *Table) Flush() error {
 func (t *Table) line(row []string) string {
 	var b strings.Builder
 	for i, cell := range row {
-		padding := strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(cell))
-		if t.Right[i] {
-			cell, padding = padding+cell, ""
+		width := t.widths[i]
+		if !t.Right[i] {
+			width = -width
 		}
-		b.WriteString(cell + padding + "  ")
+		fmt.Fprintf(&b, "%*s  ", width, cell)
 	}
 	return strings.TrimRight(b.String(), " ")
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -25,10 +26,8 @@ type world struct {
 // values fill in the configuration.
 type values struct {
 	Upstream, HTTPS, Plain, Admin  string // addresses
-	Partner, Distributor, Customer accountKeys
+	Partner, Distributor, Customer bsssim.Account
 }
-
-type accountKeys struct{ AccessKey, SecretKey, DomainID string }
 
 // The virtual keys of the demo's callers. They are good for the demo's gateway only.
 const (
@@ -66,14 +65,13 @@ func (d *world) prepare() error {
 		}
 	}
 	for _, a := range bsssim.DefaultAccounts() {
-		keys := accountKeys{a.AccessKey, a.SecretKey, a.DomainID}
 		switch a.DomainID {
 		case "p-1":
-			d.values.Partner = keys
+			d.values.Partner = a
 		case "p-9":
-			d.values.Distributor = keys
+			d.values.Distributor = a
 		case "c-17":
-			d.values.Customer = keys
+			d.values.Customer = a
 		}
 	}
 	return nil
@@ -136,17 +134,11 @@ func (d *world) secrets(name string) (string, bool) {
 
 // text is the configuration. It is also what the demo shows to whoever asks how it was done.
 func (d *world) text() ([]byte, error) {
-	file, err := os.Create(d.file("tollgate.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	if err := configTemplate.Execute(file, d.values); err != nil {
+	var text bytes.Buffer
+	if err := configTemplate.Execute(&text, d.values); err != nil {
 		return nil, fmt.Errorf("demo configuration: %w", err)
 	}
-	if err := file.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(file.Name())
+	return text.Bytes(), os.WriteFile(d.file("tollgate.yaml"), text.Bytes(), 0o644)
 }
 
 var configTemplate = template.Must(template.New("demo").Parse(`# The demo's gateway: an HTTPS and a plain loopback listener in front of a simulated billing API.

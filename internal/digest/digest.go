@@ -50,7 +50,6 @@ func Of(texts []string) (bytes int64, hash string) {
 
 // OfText returns the SHA-256 of one text as it is, in lower-case hex.
 func OfText(text string) string {
-	h := sha256.New()
-	h.Write([]byte(text))
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }

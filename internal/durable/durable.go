@@ -5,8 +5,10 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,14 +33,45 @@ func WriteFile(name string, data []byte, mode os.FileMode) error {
 	return Replace(f, name, err)
 }
 
-// Create is like [Replace], but replaces nothing: its error wraps [io/fs.ErrExist] when there is something of that name.
-func Create(temporary *os.File, name string, err error) error {
+// CreateFile makes a file of mode 0600, whole or not at all. Its error wraps [fs.ErrExist] when there is something of that name.
+func CreateFile(name, text string) error {
+	if _, err := os.Lstat(name); err == nil {
+		return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), unfinished(name)+"*"+tempSuffix) // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return create(f, name, err)
+}
+
+// create is like [Replace], but replaces nothing.
+func create(temporary *os.File, name string, err error) error {
 	return place(temporary, name, err, func(from, to string) error {
 		if err := os.Link(from, to); err != nil {
 			return err
 		}
 		return os.Remove(from)
 	})
+}
+
+const tempSuffix = ".tmp"
+
+// unfinished is what the name of a file begins with, while it holds what CreateFile makes of it.
+func unfinished(name string) string { return "." + filepath.Base(name) + "-" }
+
+// Unfinished returns the files that crashes left of making one with [CreateFile].
+func Unfinished(name string) (paths []string) {
+	dir := filepath.Dir(name)
+	entries, _ := os.ReadDir(dir) // where nothing can be listed, nothing was made
+	for _, entry := range entries {
+		middle, begins := strings.CutPrefix(entry.Name(), unfinished(name))
+		if digits, ends := strings.CutSuffix(middle, tempSuffix); begins && ends && strings.Trim(digits, "0123456789") == "" {
+			paths = append(paths, filepath.Join(dir, entry.Name()))
+		}
+	}
+	return paths
 }
 
 func place(f *os.File, name string, err error, move func(from, to string) error) error {

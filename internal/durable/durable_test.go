@@ -54,10 +54,10 @@ func TestPlace(t *testing.T) {
 		"replace nothing":              {Replace, nil, nil, nil, map[string]string{"name": "new"}},
 		"replace":                      {Replace, old, nil, nil, map[string]string{"name": "new"}},
 		"replace, not written":         {Replace, old, failed, failed, old},
-		"create":                       {Create, nil, nil, nil, map[string]string{"name": "new"}},
-		"create what is there":         {Create, old, nil, fs.ErrExist, old},
-		"create, not written":          {Create, nil, failed, failed, nil},
-		"create, both":                 {Create, old, failed, failed, old},
+		"create":                       {create, nil, nil, nil, map[string]string{"name": "new"}},
+		"create what is there":         {create, old, nil, fs.ErrExist, old},
+		"create, not written":          {create, nil, failed, failed, nil},
+		"create, both":                 {create, old, failed, failed, old},
 		"replace nothing, not written": {Replace, nil, failed, failed, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestPlace(t *testing.T) {
 
 // TestPlaceFails: what cannot be synced gets no name, and where no file can be none is left.
 func TestPlaceFails(t *testing.T) {
-	for _, place := range []placing{Replace, Create} {
+	for _, place := range []placing{Replace, create} {
 		dir := t.TempDir()
 		f := temporary(dir, 0o600)
 		_ = f.Close()
@@ -99,7 +99,7 @@ func TestPlaceFails(t *testing.T) {
 }
 
 func TestModes(t *testing.T) {
-	for _, place := range []placing{Replace, Create} {
+	for _, place := range []placing{Replace, create} {
 		for _, mode := range []fs.FileMode{0o600, 0o640, 0o400} {
 			dir := t.TempDir()
 			f := temporary(dir, mode)

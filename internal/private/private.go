@@ -25,6 +25,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -118,6 +119,17 @@ func TightenDir(path string, report Report) {
 	defer f.Close() // opened for reading
 	if info.IsDir() && info.Mode()&fs.ModeSticky == 0 {
 		tighten(f, info, theirWriting, report)
+	}
+}
+
+// TightenAll is [TightenDir], and [Tighten] for the files whose names below the folder match a pattern of [fs.Glob].
+func TightenAll(dir string, report Report, patterns ...string) {
+	TightenDir(dir, report)
+	for _, pattern := range patterns {
+		names, _ := fs.Glob(os.DirFS(dir), pattern) // fails for a bad pattern only
+		for _, name := range names {
+			Tighten(filepath.Join(dir, name), report)
+		}
 	}
 }
 

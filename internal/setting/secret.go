@@ -71,8 +71,7 @@ func fromFile(path, shown string) (secret.String, error) {
 
 // bare is the cause of a file error without the path, which the caller shows in its own way.
 func bare(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err
 	}
 	return err

@@ -54,10 +54,7 @@ func New() (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the key of the test CA: %w", err)
 	}
-	template, err := template("Tollgate throw-away CA", time.Time{}, time.Time{})
-	if err != nil {
-		return nil, err
-	}
+	template := template("Tollgate throw-away CA", time.Time{}, time.Time{})
 	template.IsCA, template.BasicConstraintsValid = true, true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	certificate, err := sign(template, template, key.Public(), key)
@@ -88,10 +85,7 @@ func (ca *CA) Issue(l Leaf) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("making a leaf key: %w", err)
 	}
-	template, err := template(l.CommonName, l.NotBefore, l.NotAfter)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
+	template := template(l.CommonName, l.NotBefore, l.NotAfter)
 	if err := addNames(template, l); err != nil {
 		return tls.Certificate{}, err
 	}
@@ -157,11 +151,9 @@ func newKey(t KeyType) (crypto.Signer, error) {
 	return nil, errors.New("unknown key type")
 }
 
-func template(commonName string, notBefore, notAfter time.Time) (*x509.Certificate, error) {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, fmt.Errorf("choosing a serial number: %w", err)
-	}
+func template(commonName string, notBefore, notAfter time.Time) *x509.Certificate {
+	serial := make([]byte, 15)
+	_, _ = rand.Read(serial) // never fails: crypto/rand would end the process
 	if notBefore.IsZero() {
 		notBefore = time.Now().Add(-time.Hour) // clocks of peers may be a little behind
 	}
@@ -169,11 +161,8 @@ func template(commonName string, notBefore, notAfter time.Time) (*x509.Certifica
 		notAfter = time.Now().Add(Lifetime)
 	}
 	return &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: commonName},
-		NotBefore:    notBefore,
-		NotAfter:     notAfter,
-	}, nil
+		SerialNumber: new(big.Int).SetBytes(serial), Subject: pkix.Name{CommonName: commonName}, NotBefore: notBefore, NotAfter: notAfter,
+	}
 }
 
 func addNames(template *x509.Certificate, l Leaf) error {

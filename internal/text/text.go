@@ -44,3 +44,12 @@ func Count[N int | int64 | uint64](n N, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// NotZero returns v in words or digits, and nothing where it is the zero of its type: "404", "true", "".
+func NotZero[T comparable](v T) string {
+	var zero T
+	if v == zero {
+		return ""
+	}
+	return fmt.Sprint(v)
+}

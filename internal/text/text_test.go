@@ -108,3 +108,13 @@ func FuzzPrintable(f *testing.F) {
 		}
 	})
 }
+
+func TestNotZero(t *testing.T) {
+	for want, got := range map[string]string{
+		"": NotZero(0) + NotZero(false) + NotZero(uint64(0)), "404": NotZero(404), "18446744073709551615": NotZero(uint64(1<<64 - 1)), "true": NotZero(true),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

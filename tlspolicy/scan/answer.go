@@ -203,15 +203,11 @@ func (m *messages) record() error {
 	if _, err := io.ReadFull(m.r, fragment); err != nil {
 		return closed(err)
 	}
-	if header[0] == recordAlert {
-		return alert(fragment)
-	}
-	m.buf = append(m.buf, fragment...)
-	return nil
-}
-
-func alert(fragment []byte) error {
-	if len(fragment) != 2 {
+	switch {
+	case header[0] == recordHandshake:
+		m.buf = append(m.buf, fragment...)
+		return nil
+	case length != 2:
 		return errMalformed
 	}
 	return &refusal{true, fragment[1]}

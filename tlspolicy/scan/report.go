@@ -173,18 +173,11 @@ func fault(chain []*x509.Certificate, now time.Time) string {
 		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minFiniteField {
 			return fmt.Sprintf("the RSA key of %s has %d bits, less than %d", c.Subject, key.N.BitLen(), minFiniteField)
 		}
-		if weakSignature(c) {
+		if tlspolicy.SignedWeakly(c) {
 			return fmt.Sprintf("the certificate of %s is signed with %s", c.Subject, c.SignatureAlgorithm)
 		}
 	}
 	return ""
-}
-
-// weakSignature is about signatures that count: nobody checks that of a root.
-func weakSignature(c *x509.Certificate) bool {
-	selfSigned := string(c.RawSubject) == string(c.RawIssuer)
-	weak := []x509.SignatureAlgorithm{x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1}
-	return !selfSigned && slices.Contains(weak, c.SignatureAlgorithm)
 }
 
 func keyName(c *x509.Certificate) string {

@@ -37,12 +37,12 @@ func TestSuitesAreThoseOfOthers(t *testing.T) {
 			t.Errorf("0x%04X is %s here and %s in Go", s.ID, SuiteName(s.ID), s.Name)
 		}
 	}
-	all := Suites()
-	if len(all) < 350 || !slices.IsSortedFunc(all, func(a, b Suite) int { return int(a.Code) - int(b.Code) }) {
+	all := suites()
+	if len(all) < 350 || !slices.IsSortedFunc(all, func(a, b point) int { return int(a.code) - int(b.code) }) {
 		t.Errorf("%d suites, or not in order", len(all))
 	}
 	for _, g := range tlspolicy.GroupNames() {
-		if !slices.ContainsFunc(groups, func(have group) bool { return have.name == g && tlspolicy.GroupName(tls.CurveID(have.id)) == g }) {
+		if !slices.ContainsFunc(groups, func(have point) bool { return have.name == g && tlspolicy.GroupName(tls.CurveID(have.code)) == g }) {
 			t.Errorf("group %s of policies is not asked for", g)
 		}
 	}

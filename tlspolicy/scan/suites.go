@@ -12,66 +12,62 @@ import (
 //go:embed suites.csv
 var suitesCSV string
 
-// Suite is a cipher suite by its code point.
-type Suite struct {
-	Code       uint16
-	Name       string
-	Registered bool // with IANA
+// point is a code point of a cipher suite, or of a key-exchange group of IANA's "TLS Supported Groups".
+type point struct {
+	code uint16
+	name string
 }
 
-// Suites are all suites that a scan offers, by code. The file is part of the program: a fault in it panics.
-var Suites = sync.OnceValue(func() []Suite {
-	rows, err := csv.NewReader(strings.NewReader(suitesCSV)).ReadAll()
-	if err != nil {
-		panic(fmt.Sprintf("suites.csv: %v", err))
-	}
-	suites := make([]Suite, 0, len(rows))
-	for _, row := range rows[1:] {
-		code, err := strconv.ParseUint(row[0], 0, 16)
-		if err != nil {
-			panic(fmt.Sprintf("suites.csv: %v", err))
-		}
-		suites = append(suites, Suite{uint16(code), row[1], row[2] == "yes"})
-	}
-	return suites
-})
-
-// only13 tells the suites that TLS 1.3 uses: those of RFC 8446, RFC 8998 (SM4) and RFC 9150 (integrity only), and its
-// later registrations. No other version uses them.
-func (s Suite) only13() bool {
-	return s.Code>>8 == 0x13 || s.Code == 0x00C6 || s.Code == 0x00C7 || s.Code == 0xC0B4 || s.Code == 0xC0B5 ||
-		s.Code >= 0xC103 && s.Code <= 0xC106 // GOST in TLS 1.3, RFC 9367
-}
-
-// suitesFor gives the codes that a scan offers in a version.
-func suitesFor(version uint16) []uint16 {
-	var codes []uint16
-	for _, s := range Suites() {
-		if s.only13() == (version == tls13) {
-			codes = append(codes, s.Code)
-		}
-	}
-	return codes
-}
-
-// SuiteName gives the name of a code, or its number.
-func SuiteName(code uint16) string {
-	for _, s := range Suites() {
-		if s.Code == code {
-			return s.Name
+// nameOf gives the name of a code, or its number.
+func nameOf(known []point, code uint16) string {
+	for _, p := range known {
+		if p.code == code {
+			return p.name
 		}
 	}
 	return fmt.Sprintf("0x%04X", code)
 }
 
-// group is a key-exchange group of IANA's "TLS Supported Groups".
-type group struct {
-	id   uint16
-	name string
+// suites are all suites that a scan offers, by code. The file is part of the program: a fault in it panics.
+var suites = sync.OnceValue(func() []point {
+	rows, err := csv.NewReader(strings.NewReader(suitesCSV)).ReadAll()
+	if err != nil {
+		panic(fmt.Sprintf("suites.csv: %v", err))
+	}
+	points := make([]point, 0, len(rows))
+	for _, row := range rows[1:] {
+		code, err := strconv.ParseUint(row[0], 0, 16)
+		if err != nil {
+			panic(fmt.Sprintf("suites.csv: %v", err))
+		}
+		points = append(points, point{uint16(code), row[1]})
+	}
+	return points
+})
+
+// only13 tells the suites that TLS 1.3 uses: those of RFC 8446, RFC 8998 (SM4) and RFC 9150 (integrity only), and its
+// later registrations. No other version uses them.
+func (s point) only13() bool {
+	return s.code>>8 == 0x13 || s.code == 0x00C6 || s.code == 0x00C7 || s.code == 0xC0B4 || s.code == 0xC0B5 ||
+		s.code >= 0xC103 && s.code <= 0xC106 // GOST in TLS 1.3, RFC 9367
 }
 
+// suitesFor gives the codes that a scan offers in a version.
+func suitesFor(version uint16) []uint16 {
+	var codes []uint16
+	for _, s := range suites() {
+		if s.only13() == (version == tls13) {
+			codes = append(codes, s.code)
+		}
+	}
+	return codes
+}
+
+// SuiteName gives the name of a suite's code, or its number.
+func SuiteName(code uint16) string { return nameOf(suites(), code) }
+
 // groups are what a scan offers. The names are those of policies where a policy can name them.
-var groups = []group{
+var groups = []point{
 	{1, "sect163k1"}, {2, "sect163r1"}, {3, "sect163r2"}, {4, "sect193r1"}, {5, "sect193r2"}, {6, "sect233k1"},
 	{7, "sect233r1"}, {8, "sect239k1"}, {9, "sect283k1"}, {10, "sect283r1"}, {11, "sect409k1"}, {12, "sect409r1"},
 	{13, "sect571k1"}, {14, "sect571r1"}, {15, "secp160k1"}, {16, "secp160r1"}, {17, "secp160r2"}, {18, "secp192k1"},
@@ -84,20 +80,40 @@ var groups = []group{
 	{0x11ED, "SecP384r1MLKEM1024"}, {0x11EE, "curveSM2MLKEM768"}, {0x6399, "X25519Kyber768Draft00"}, {0x639A, "SecP256r1Kyber768Draft00"},
 }
 
-func groupName(id uint16) string {
-	for _, g := range groups {
-		if g.id == id {
-			return g.name
-		}
-	}
-	return fmt.Sprintf("0x%04X", id)
-}
+func groupName(id uint16) string { return nameOf(groups, id) }
 
 // groupIDs gives all groups, in an order in which a server that takes the first finds a common one.
 func groupIDs() []uint16 {
 	ids := make([]uint16, len(groups))
 	for i, g := range groups {
-		ids[i] = g.id
+		ids[i] = g.code
 	}
 	return ids
+}
+
+// exchange is what a ServerKeyExchange of a suite holds.
+type exchange struct{ ecdhe, dhe, psk bool }
+
+func exchangeOf(suite uint16) exchange {
+	name, _, _ := strings.Cut(SuiteName(suite), "_WITH_")
+	has := func(part string) bool { return strings.Contains(name+"_", "_"+part+"_") }
+	return exchange{
+		ecdhe: has("ECDHE") || has("ECDH_anon"),
+		dhe:   has("DHE") || has("DH_anon"),
+		psk:   has("PSK"),
+	}
+}
+
+// withGroups tells the suites of a version in which a group of supported_groups is used.
+func withGroups(version uint16, suites []uint16) []uint16 {
+	if version == tls13 {
+		return suites
+	}
+	var out []uint16
+	for _, s := range suites {
+		if exchangeOf(s).ecdhe {
+			out = append(out, s)
+		}
+	}
+	return out
 }

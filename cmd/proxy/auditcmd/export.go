@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tollgate/audit/checkpoint"
 	"tollgate/audit/export"
-	"tollgate/audit/proof"
 	"tollgate/internal/cli"
 )
 
@@ -89,7 +89,7 @@ func writeExport(w io.Writer, dir string, from, to time.Time, out string, force 
 		return err
 	}
 	fmt.Fprintf(w, "%s: %d records of the period, %d to %d; with what the proof needs, %d to %d\n", out, s.Total(), s.Begin, s.End, s.First, s.Last)
-	fmt.Fprintf(w, "signed %s by %v\n", s.Checkpoint.Time.Format(proof.TimeFormat), s.Checkpoint.Keys[len(s.Checkpoint.Keys)-1])
+	fmt.Fprintf(w, "signed %s by %v\n", s.Checkpoint.Time.Format(checkpoint.TimeFormat), s.Checkpoint.Keys[len(s.Checkpoint.Keys)-1])
 	if s.Uncovered > 0 {
 		fmt.Fprintf(w, "left out: %d later records of the period, which no checkpoint covers yet; export again later to have them\n", s.Uncovered)
 	}

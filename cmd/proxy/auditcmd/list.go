@@ -2,11 +2,11 @@ package auditcmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +16,7 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/export"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 type listFlags struct {
@@ -58,16 +59,9 @@ func listCommand() *cobra.Command {
 }
 
 func (f *listFlags) parse(cmd *cobra.Command, now time.Time) error {
-	for _, parse := range [...]func() error{
-		func() error { return f.times.Parse(now) },
-		f.calls.Parse,
-		func() error { return f.format.Parse(cmd) },
-		func() error { return cli.CheckLimit(f.calls.Filter.Last) },
-		f.place.check,
-	} {
-		if err := parse(); err != nil {
-			return err
-		}
+	err := cmp.Or(f.times.Parse(now), f.calls.Parse(), f.format.Parse(cmd), cli.CheckLimit(f.calls.Filter.Last), f.place.check())
+	if err != nil {
+		return err
 	}
 	if f.bundle != "" && f.index != "" {
 		return cli.UsageError("--index is of a log's directory; a bundle has none")
@@ -104,39 +98,36 @@ func listCalls(ctx context.Context, w io.Writer, source calls.Source, filter *ca
 	return err
 }
 
-// callPrinter prints calls in one of the formats.
-type callPrinter struct {
-	print   func(*calls.Call) error
+// printer prints calls or records in one of the formats.
+type printer[T any] struct {
+	row     func(T) error
 	flush   func() error
 	printed int
 }
 
-func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *callPrinter {
-	p := &callPrinter{flush: func() error { return nil }}
-	var row func(*calls.Call) error
+func (p *printer[T]) print(v T) error {
+	p.printed++
+	return p.row(v)
+}
+
+func unbuffered() error { return nil }
+
+func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *printer[*calls.Call] {
 	switch f.Format {
 	case cli.AsJSON:
-		row = func(c *calls.Call) error { return cli.WriteLine(w, c.Row(zone)) }
+		return &printer[*calls.Call]{row: func(c *calls.Call) error { return cli.WriteLine(w, c.Row(zone)) }, flush: unbuffered}
 	case cli.AsCSV:
 		csv := calls.NewCSV(w, f.BOM)
 		header := sync.OnceValue(func() error { return csv.Write(calls.RowColumns) })
-		p.flush = header
-		row = func(c *calls.Call) error {
+		return &printer[*calls.Call]{flush: header, row: func(c *calls.Call) error {
 			if err := header(); err != nil {
 				return err
 			}
 			return csv.Write(c.Row(zone).Cells())
-		}
-	default:
-		t := &cli.Table{W: w, Header: callHeader(zone), Right: map[int]bool{7: true}}
-		p.flush = t.Flush
-		row = func(c *calls.Call) error { return t.Row(callCells(c, zone)) }
+		}}
 	}
-	p.print = func(c *calls.Call) error {
-		p.printed++
-		return row(c)
-	}
-	return p
+	t := &cli.Table{W: w, Header: callHeader(zone), Right: map[int]bool{7: true}}
+	return &printer[*calls.Call]{row: func(c *calls.Call) error { return t.Row(callCells(c, zone)) }, flush: t.Flush}
 }
 
 func callHeader(zone *time.Location) []string {
@@ -154,17 +145,9 @@ func callCells(c *calls.Call, zone *time.Location) []string {
 
 // callOutcome says in a word or three how it went.
 func callOutcome(c *calls.Call) string {
-	return strings.Join(strings.Fields(c.State()+" "+statusText(c.Status())+" "+c.ErrorCode()), " ")
+	return strings.Join(strings.Fields(c.State()+" "+text.NotZero(c.Status())+" "+c.ErrorCode()), " ")
 }
 
-func statusText(status int) string {
-	if status == 0 {
-		return ""
-	}
-	return strconv.Itoa(status)
-}
-
-// callAmount is the request's amount, or that of the answer where the request has none; of one that is in no sum it says so.
 func callAmount(c *calls.Call) string {
 	amounts, unsummed := c.Amounts()
 	switch {

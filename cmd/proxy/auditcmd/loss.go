@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"tollgate/config"
 	"tollgate/internal/cli"
@@ -28,10 +29,14 @@ func acceptLossCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(gaps) == 0 {
-				return listLosses(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), c)
+			logger, err := service.NewLogger(c.Log, cmd.ErrOrStderr())
+			if err != nil {
+				return err
 			}
-			return acceptLosses(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), c, cmd.Root().Version, gaps)
+			if len(gaps) == 0 {
+				return listLosses(cmd.Context(), cmd.OutOrStdout(), logger, c)
+			}
+			return acceptLosses(cmd.Context(), cmd.OutOrStdout(), logger, c, cmd.Root().Version, gaps)
 		},
 	}
 	cli.ConfigFlag(cmd, &file)
@@ -39,11 +44,7 @@ func acceptLossCommand() *cobra.Command {
 	return cmd
 }
 
-func listLosses(ctx context.Context, w, remarks io.Writer, c *config.Config) error {
-	logger, err := service.NewLogger(c.Log, remarks)
-	if err != nil {
-		return err
-	}
+func listLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config) error {
 	losses, err := service.Losses(ctx, c, logger)
 	if err != nil {
 		return err
@@ -60,11 +61,7 @@ func listLosses(ctx context.Context, w, remarks io.Writer, c *config.Config) err
 	return cli.ExitCode(1)
 }
 
-func acceptLosses(ctx context.Context, w, remarks io.Writer, c *config.Config, version string, gaps []string) error {
-	logger, err := service.NewLogger(c.Log, remarks)
-	if err != nil {
-		return err
-	}
+func acceptLosses(ctx context.Context, w io.Writer, logger *zap.Logger, c *config.Config, version string, gaps []string) error {
 	losses, err := service.AcceptLoss(ctx, c, version, gaps, logger)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package auditcmd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -178,7 +177,7 @@ func describeConsistency(w *strings.Builder, p *proof.Consistency, given []check
 }
 
 func describeSigned(w *strings.Builder, c checkpoint.Checkpoint, keys []checkpoint.PublicKey) {
-	fmt.Fprintf(w, "  signed %s\n", c.Time.Format(proof.TimeFormat))
+	fmt.Fprintf(w, "  signed %s\n", c.Time.Format(checkpoint.TimeFormat))
 	for _, key := range keys {
 		fmt.Fprintf(w, "  by %v\n", key)
 	}
@@ -239,8 +238,8 @@ func consistency(w io.Writer, name, dir string, given []checkpoint.PublicKey, ou
 		}
 	}
 	fmt.Fprintf(w, "the log %s only grew since the last of %d old checkpoint(s):\n", g.Newest.Origin, g.Compared)
-	fmt.Fprintf(w, "  old  %d records, signed %s\n", g.Last.Size, g.Last.Time.Format(proof.TimeFormat))
-	fmt.Fprintf(w, "  new  %d records, signed %s by %v\n", g.Newest.Size, g.Newest.Time.Format(proof.TimeFormat), g.Newest.Keys[len(g.Newest.Keys)-1])
+	fmt.Fprintf(w, "  old  %d records, signed %s\n", g.Last.Size, g.Last.Time.Format(checkpoint.TimeFormat))
+	fmt.Fprintf(w, "  new  %d records, signed %s by %v\n", g.Newest.Size, g.Newest.Time.Format(checkpoint.TimeFormat), g.Newest.Keys[len(g.Newest.Keys)-1])
 	return nil
 }
 
@@ -297,17 +296,13 @@ func checkpointCommand() *cobra.Command {
 
 // printCheckpoints prints lines as audit.checkpoints.copies writes them.
 func printCheckpoints(w io.Writer, log *proof.Log) error {
-	lines := json.NewEncoder(w)
-	lines.SetEscapeHTML(false)
 	for s, err := range log.Checkpoints() {
+		var line []byte
 		if err == nil {
-			err = lines.Encode(struct {
-				Log        string `json:"log"`
-				Size       uint64 `json:"size"`
-				Root       string `json:"root"`
-				Time       string `json:"time"`
-				Checkpoint string `json:"checkpoint"`
-			}{s.Origin, s.Size, s.Root.String(), s.Time.Format(proof.TimeFormat), s.Note})
+			line, err = checkpoint.WitnessLine(s.Note)
+		}
+		if err == nil {
+			_, err = w.Write(line)
 		}
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package auditcmd
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,15 +15,16 @@ import (
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 type recordFlags struct {
-	dir, kind string
-	times     cli.TimeFlags
-	filter    logfile.Filter
-	from, to  uint64
-	limit     int
-	json      bool
+	dir      string
+	times    cli.TimeFlags
+	filter   logfile.Filter
+	from, to uint64
+	limit    int
+	json     bool
 }
 
 func recordsCommand() *cobra.Command {
@@ -43,7 +45,7 @@ func recordsCommand() *cobra.Command {
 	cli.DirFlag(cmd, &f.dir)
 	f.times.Register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.kind, "kind", "", "record `kind`: "+strings.Join(kinds, ", "))
+	flags.StringVar((*string)(&f.filter.Kind), "kind", "", "record `kind`: "+strings.Join(logfile.Kinds, ", "))
 	flags.Uint64Var(&f.from, "from-seq", 0, "only records from this `number` on")
 	flags.Uint64Var(&f.to, "to-seq", 0, "only records up to this `number`")
 	flags.StringVar((*string)(&f.filter.Event), "event", "", "`code` of an event, such as credential_paused")
@@ -57,16 +59,8 @@ func recordsCommand() *cobra.Command {
 	return cmd
 }
 
-var kinds = []string{
-	string(logfile.KindStart), string(logfile.KindIntent), string(logfile.KindOutcome), string(logfile.KindRefusal), string(logfile.KindRefusals),
-	string(logfile.KindStop), string(logfile.KindEvent), string(logfile.KindCheckpoint), string(logfile.KindKey), string(logfile.KindPrune),
-}
-
 func (f *recordFlags) parse(now time.Time) error {
-	if err := f.times.Parse(now); err != nil {
-		return err
-	}
-	if err := cli.CheckChoice("kind", f.kind, kinds); err != nil {
+	if err := cmp.Or(f.times.Parse(now), cli.CheckChoice("kind", string(f.filter.Kind), logfile.Kinds)); err != nil {
 		return err
 	}
 	if f.to != 0 && f.to < f.from {
@@ -75,7 +69,7 @@ func (f *recordFlags) parse(now time.Time) error {
 	if err := cli.CheckLimit(f.limit); err != nil {
 		return err
 	}
-	f.filter.Kind, f.filter.Since, f.filter.Until, f.filter.Call = logfile.Kind(f.kind), f.times.Since, f.times.Until, cli.PlainID(f.filter.Call)
+	f.filter.Since, f.filter.Until, f.filter.Call = f.times.Since, f.times.Until, cli.PlainID(f.filter.Call)
 	return cli.CheckDir(f.dir)
 }
 
@@ -109,26 +103,12 @@ type record struct {
 	line []byte
 }
 
-// recordPrinter prints records as lines of JSON or as a table.
-type recordPrinter struct {
-	print   func(record) error
-	flush   func() error
-	printed int
-}
-
-func newRecordPrinter(w io.Writer, raw bool, zone *time.Location) *recordPrinter {
-	p := &recordPrinter{flush: func() error { return nil }}
-	row := func(r record) error { return writeRaw(w, r.line) }
-	if !raw {
-		t := &cli.Table{W: w, Header: recordHeader(zone), Right: map[int]bool{0: true}}
-		p.flush = t.Flush
-		row = func(r record) error { return t.Row(recordCells(r.Record, zone)) }
+func newRecordPrinter(w io.Writer, raw bool, zone *time.Location) *printer[record] {
+	if raw {
+		return &printer[record]{row: func(r record) error { return writeRaw(w, r.line) }, flush: unbuffered}
 	}
-	p.print = func(r record) error {
-		p.printed++
-		return row(r)
-	}
-	return p
+	t := &cli.Table{W: w, Header: recordHeader(zone), Right: map[int]bool{0: true}}
+	return &printer[record]{row: func(r record) error { return t.Row(recordCells(r.Record, zone)) }, flush: t.Flush}
 }
 
 func recordHeader(zone *time.Location) []string {
@@ -152,9 +132,9 @@ func recordResult(r *logfile.Record) string {
 	case logfile.KindIntent:
 		return r.Decision
 	case logfile.KindOutcome:
-		return strings.TrimSpace(r.Outcome + " " + statusText(r.Status) + " " + r.ErrorCode)
+		return strings.TrimSpace(r.Outcome + " " + text.NotZero(r.Status) + " " + r.ErrorCode)
 	case logfile.KindRefusal:
-		return "refused " + statusText(r.Status)
+		return "refused " + text.NotZero(r.Status)
 	}
 	return ""
 }

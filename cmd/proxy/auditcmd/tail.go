@@ -1,6 +1,7 @@
 package auditcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -57,10 +58,7 @@ func (f *tailFlags) parse() (err error) {
 	if f.zone, err = cli.LoadZone(f.zoneText); err != nil {
 		return cli.FlagError("zone", err)
 	}
-	if err := f.calls.Parse(); err != nil {
-		return err
-	}
-	if err := cli.CheckLimit(f.calls.Filter.Last); err != nil {
+	if err := cmp.Or(f.calls.Parse(), cli.CheckLimit(f.calls.Filter.Last)); err != nil {
 		return err
 	}
 	if plain := (calls.Filter{Last: f.calls.Filter.Last}); f.records && f.calls.Filter != plain {
@@ -134,12 +132,7 @@ func (f *tailFlags) calling(w io.Writer) tailView {
 	}
 	p := newCallPrinter(w, format, f.zone)
 	last := &calls.Last[*calls.Call]{N: f.calls.Filter.Last, Yield: p.print}
-	j := calls.NewJoiner(func(c *calls.Call) error {
-		if !f.calls.Filter.Match(c) {
-			return nil
-		}
-		return last.Add(c)
-	})
+	j := calls.NewJoiner(f.calls.Filter.Passing(last.Add))
 	return tailView{
 		add: func(r *logfile.Record, _ []byte) error { return j.Add(r) },
 		end: func(follow bool) error {

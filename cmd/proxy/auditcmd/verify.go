@@ -121,7 +121,7 @@ func within(place string, err error) error {
 	return fmt.Errorf("verifying %s: %w", place, err)
 }
 
-// openKept opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it tells of then is
+// openWitnesses opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it tells of then is
 // in the log already.
 func openWitnesses(name string, stdin io.Reader) (io.Reader, func(), error) {
 	switch name {
@@ -142,25 +142,20 @@ func openWitnesses(name string, stdin io.Reader) (io.Reader, func(), error) {
 }
 
 func (f *verifyFlags) print(w io.Writer, r *verify.Report) error {
-	print := func() error { return f.table(w, r) }
+	var err error
 	if f.json {
-		print = func() error {
-			if r.Faults == nil {
-				r.Faults = []verify.Fault{}
-			}
-			return cli.PrintJSON(w, struct {
-				Whole bool `json:"whole"`
-				*verify.Report
-			}{r.Whole(), r})
-		}
+		r.Faults = append([]verify.Fault{}, r.Faults...) // never null
+		err = cli.PrintJSON(w, struct {
+			Whole bool `json:"whole"`
+			*verify.Report
+		}{r.Whole(), r})
+	} else {
+		err = f.table(w, r)
 	}
-	if err := print(); err != nil {
-		return err
+	if err == nil && !r.Whole() {
+		err = cli.ExitCode(cli.ExitFailure)
 	}
-	if !r.Whole() {
-		return cli.ExitCode(cli.ExitFailure)
-	}
-	return nil
+	return err
 }
 
 func (f *verifyFlags) table(w io.Writer, r *verify.Report) error {
@@ -196,11 +191,11 @@ func where(f *verify.Fault) string {
 func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 	var rows [][2]string
 	row := func(name, format string, args ...any) {
-		rows = append(rows, [2]string{name, fmt.Sprintf(format, args...)})
+		if value := fmt.Sprintf(format, args...); value != "" {
+			rows = append(rows, [2]string{name, value})
+		}
 	}
-	if r.Log != "" {
-		row("log", "%s", r.Log)
-	}
+	row("log", "%s", r.Log)
 	row("records", "%d to %d, %d read from %s", r.First, r.Last, r.Records, text.Count(r.Segments, "segment"))
 	for _, p := range r.Pruned {
 		row("pruned", "%d to %d: their hashes are there", p.First, p.Last)
@@ -208,18 +203,10 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 	if !r.From.IsZero() {
 		row("time", "%s to %s", r.From.UTC().Format(time.RFC3339), r.To.UTC().Format(time.RFC3339))
 	}
-	if r.Root != "" {
-		row("root", "%s", r.Root)
-	}
+	row("root", "%s", r.Root)
 	for i, s := range r.Signers {
-		how := ""
-		if i > 0 && s.Chained {
-			how = ", and the key before signed for it"
-		} else if i > 0 {
-			how = "; NO SIGNATURE LEADS TO IT from the key before"
-		}
 		row("key", "%s", s.Key)
-		row("", "signed %s, at records %d to %d%s", text.Count(s.Checkpoints, "checkpoint"), s.First, s.Last, how)
+		row("", "signed %s, at records %d to %d%s", text.Count(s.Checkpoints, "checkpoint"), s.First, s.Last, introduced(i, s))
 	}
 	row("checkpoints", "%d, the last one of %s", r.Checkpoints, orNever(r.LastSigned))
 	if r.Unsigned > 0 || r.Partial > 0 {
@@ -236,9 +223,21 @@ func (f *verifyFlags) rows(r *verify.Report) [][2]string {
 		row("open calls", "%d: %s", r.Open, map[bool]string{true: "in flight", false: "the next start closes them as unknown"}[r.InUse])
 	}
 	if f.since != "" {
-		row("kept checkpoints", "%d in agreement with this log%s", r.Witnessed, skipped(r.WitnessesSkipped)+torn(r.WitnessesTorn))
+		row("kept checkpoints", "%d in agreement with this log%s", r.Witnessed,
+			leftOut(r.WitnessesSkipped, "checkpoint", "older than the bundle")+leftOut(r.WitnessesTorn, "line", "incomplete, from a crash or a full disk"))
 	}
 	return rows
+}
+
+// introduced returns how the key before leads to a signer.
+func introduced(i int, s verify.Signer) string {
+	switch {
+	case i == 0:
+		return ""
+	case s.Chained:
+		return ", and the key before signed for it"
+	}
+	return "; NO SIGNATURE LEADS TO IT from the key before"
 }
 
 func orNever(t time.Time) string {
@@ -248,11 +247,11 @@ func orNever(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-func skipped(n int) string {
+func leftOut(n int, noun, why string) string {
 	if n == 0 {
 		return ""
 	}
-	return ", " + text.Are(n, "checkpoint") + " older than the bundle, and not compared"
+	return ", " + text.Are(n, noun) + " " + why + ", and not compared"
 }
 
 // proves ends the summary with what it is worth.
@@ -274,11 +273,4 @@ func (f *verifyFlags) proves(w io.Writer, r *verify.Report) error {
 	}
 	_, err := io.WriteString(w, verdict)
 	return err
-}
-
-func torn(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return ", " + text.Are(n, "line") + " incomplete, from a crash or a full disk, and not compared"
 }

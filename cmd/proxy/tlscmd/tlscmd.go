@@ -4,6 +4,7 @@ package tlscmd
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,29 +61,20 @@ func choosePolicies(file string, args []string) ([]*tlspolicy.Policy, error) {
 }
 
 func knownPolicies(file string) ([]*tlspolicy.Policy, error) {
-	var policies []*tlspolicy.Policy
 	if file == "" {
-		for _, name := range tlspolicy.Names() {
-			p, err := tlspolicy.Named(name)
-			if err != nil {
-				return nil, err
-			}
-			policies = append(policies, p)
-		}
-		return policies, nil
+		return tlspolicy.All(), nil
 	}
 	c, err := cli.LoadConfig(file, false)
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
 	known, err := c.Policies()
 	if err != nil {
 		return nil, err
 	}
+	var policies []*tlspolicy.Policy
 	add := func(name string) {
-		if !seen[name] {
-			seen[name] = true
+		if !slices.Contains(policies, known[name]) {
 			policies = append(policies, known[name])
 		}
 	}

@@ -120,7 +120,7 @@ func Open(config Config) (*Source, error) {
 	if err := config.Check(config.Secrets); err != nil {
 		return nil, fmt.Errorf("ACME: %w", err)
 	}
-	tighten(config.Dir, config.Report)
+	private.TightenAll(config.Dir, config.Report, keyFiles...)
 	s := &Source{config: config}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.build()

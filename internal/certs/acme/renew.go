@@ -127,14 +127,10 @@ func (s *Source) stored(name string) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what is stored for %s is not used: %w", name, err)
 	}
-	return certificate, usable(certificate.Leaf, name)
-}
-
-func usable(leaf *x509.Certificate, name string) error {
-	if !slices.Contains(leaf.DNSNames, name) {
-		return fmt.Errorf("the certificate stored for %s is not used: it is for %.200q", name, leaf.DNSNames)
+	if !slices.Contains(certificate.Leaf.DNSNames, name) {
+		return nil, fmt.Errorf("the certificate stored for %s is not used: it is for %.200q", name, certificate.Leaf.DNSNames)
 	}
-	return nil
+	return certificate, nil
 }
 
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

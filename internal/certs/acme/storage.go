@@ -2,15 +2,12 @@ package acme
 
 import (
 	"context"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/caddyserver/certmagic"
 
 	"tollgate/internal/certs"
-	"tollgate/internal/private"
 )
 
 // storage keeps certificates with keys of each kind apart, while sources for both share accounts, challenges and locks: only
@@ -26,17 +23,6 @@ func newStorage(dir string, key certs.ACMEKey) storage {
 
 // keyFiles are where certmagic keeps private keys below the directory: of accounts, and of certificates of each kind.
 var keyFiles = []string{"acme/*/users/*/*.key", "*/certificates/*/*/*.key"}
-
-// tighten leaves a directory and the keys in it to their owner. It touches nothing but what is named as certmagic names it.
-func tighten(dir string, report private.Report) {
-	private.TightenDir(dir, report)
-	for _, pattern := range keyFiles {
-		names, _ := fs.Glob(os.DirFS(dir), pattern) // fails for a bad pattern only
-		for _, name := range names {
-			private.Tighten(filepath.Join(dir, name), report)
-		}
-	}
-}
 
 func (s storage) of(key string) *certmagic.FileStorage {
 	if strings.HasPrefix(key, "certificates") {
