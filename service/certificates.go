@@ -371,7 +371,7 @@ func (p *tlsParts) warnings(now time.Time) (warnings []string) {
 	return warnings
 }
 
-// metricsSources gives what the metrics show.
+// metricsSources returns what the metrics show.
 func (k *tlsReloader) metricsSources() admin.CertificateSources {
 	return admin.CertificateSources{
 		Certificates: k.certificates,
