@@ -189,11 +189,20 @@ func TestHeirsOfManyRememberNoMore(t *testing.T) {
 
 // TestRetiredKeysAreForgotten: of keys that heirs take over, those that can still be paused are remembered, and a few others.
 func TestRetiredKeysAreForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		place    func(*Facts)
+		underWay bool
+	}{"paused": {same, false}, "paused, elsewhere": {elsewhere, false}, "under way": {same, true}} {
+		t.Run(name, func(t *testing.T) { testForgotten(t, c.place, c.underWay) })
+	}
+}
+
+func testForgotten(t *testing.T, place func(*Facts), underWay bool) {
 	c, _ := newCredential(t, catalog.ClassPartner)
 	now := start
 	next := func(key string, after time.Duration) {
 		now = now.Add(after)
-		heir := heir(t, c, keysNamed(key), same)
+		heir := heir(t, c, keysNamed(key), place)
 		c.Retire(now)
 		c = heir
 		_, _ = c.Poll(now)
@@ -204,16 +213,19 @@ func TestRetiredKeysAreForgotten(t *testing.T) {
 	if n := len(c.reader.known); n != knownSets {
 		t.Errorf("%d sets are remembered, want %d", n, knownSets)
 	}
-	rejectedAt(t, c, now)
+	now = now.Add(time.Hour)
+	call := leaseFor(t, c, "a", now)
+	if !underWay {
+		call.Done(Rejected, "wrong signature", now)
+	}
+	c.options.Place = "bss" // from where heirs go elsewhere, or not
 	for i := range 30 {
 		next(fmt.Sprint("x", i), time.Second)
+	}
+	if underWay {
+		call.Done(Rejected, "wrong signature", now)
 	}
 	if next("29", time.Second); len(c.Pauses()) != 1 {
 		t.Error("a key that came back within its pause is not paused")
 	}
-}
-
-func rejectedAt(t *testing.T, c *Credential, now time.Time) {
-	t.Helper()
-	leaseFor(t, c, "a", now).Done(Rejected, "wrong signature", now)
 }

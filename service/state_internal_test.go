@@ -15,12 +15,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
+	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/credential"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/certs"
+	"tollgate/internal/secret"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
 )
@@ -452,4 +456,34 @@ func TestAnotherPlaceHasAcceptedNothing(t *testing.T) {
 	if _, on := g.signers()[0].OnTrial(); !on {
 		t.Error("keys are not on trial, though their upstream is another one")
 	}
+}
+
+// TestRetiredAreForgotten: credentials that left are remembered while they may be paused, and a few for longer.
+func TestRetiredAreForgotten(t *testing.T) {
+	s, now := new(state), time.Now()
+	leaves := func(times int, apart time.Duration) {
+		for range times {
+			now = now.Add(apart)
+			s.retire(map[string]*keptCredential{"main": {Credential: madeOf(t)}}, now)
+		}
+	}
+	if leaves(100, time.Second); len(s.retired) != 100 {
+		t.Errorf("%d are remembered, want all that may be paused", len(s.retired))
+	}
+	if leaves(2*keptRetired, time.Hour); len(s.retired) != keptRetired {
+		t.Errorf("%d are remembered, want %d", len(s.retired), keptRetired)
+	}
+}
+
+func madeOf(t *testing.T) *credential.Credential {
+	t.Helper()
+	c, err := credential.New(credential.Config{Facts: credential.Facts{Name: "main", Class: catalog.ClassPartner}}, credential.Options{
+		Load: func() (credential.Keys, error) {
+			return credential.Keys{AccessKey: "AK", SecretKey: secret.New("sk")}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
