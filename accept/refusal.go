@@ -32,7 +32,7 @@ const (
 	ReasonMalformed     Reason = "malformed or broken off request"
 	ReasonMadeRoom      Reason = "closed to make room" // idle for longest when another connection needed its place
 	ReasonPeerAlert     Reason = "refused by peer"     // the peer sent an alert: it does not trust our certificate, for example
-	ReasonAcceptFailed  Reason = "accept failed"       // the operating system could not give a connection, for lack of file descriptors for example
+	ReasonAcceptFailed  Reason = "accept failed"       // the system could not accept, for lack of file descriptors for example
 	ReasonOther         Reason = "other"
 )
 

@@ -106,7 +106,7 @@ const (
 // Intent records that a call is about to be sent and returns when that is durable. After an error the caller must not
 // send. The error wraps [ErrUnavailable]; it comes at once when the log takes no intents, and otherwise no later than
 // ctx ends, even when the disk hangs. In that case the intent may still be written later, in its place: the caller then
-// queues an outcome [NotSent].
+// queues an outcome [logfile.NotSent].
 //
 // An intent of the effects write and spend is taken whole or not at all: otherwise the error is [ErrCut].
 //

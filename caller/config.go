@@ -88,7 +88,7 @@ func (k *VirtualKey) Check(value secret.String) error {
 	return errors.Join(problems...)
 }
 
-// names gives the certificate's names, of which [CertificateName.Check] wants exactly one.
+// names returns the certificate's names, of which [CertificateName.Check] wants exactly one.
 func (c *CertificateName) names() (set []string) {
 	for _, name := range []string{c.URI, c.DNS, c.CommonName} {
 		if name != "" {

@@ -71,7 +71,7 @@ const (
 	AccountName            // the account that a call is meant for
 	Date                   // when the request was signed
 	ContentHash            // stands in place of the hash of the body
-	Family                 // all headers whose names begin so: who reads the scheme may understand one
+	Family                 // all headers whose names begin so: an upstream of the scheme may understand one
 
 	uses
 )

@@ -81,7 +81,7 @@ func (s *source) hide(isName func(word string) bool, root []string) {
 	}
 }
 
-// hideNode has no line quoted on which a part of a value begins.
+// hideNode hides the lines on which the parts of a value begin.
 func (s *source) hideNode(n *node) {
 	s.hideLine(n.at)
 	for i := range n.entries {
