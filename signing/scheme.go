@@ -49,7 +49,7 @@ type Claim struct {
 	DateText      string    // Date as it was sent, of which a scheme takes one spelling only
 }
 
-// Account is in whose name a request is signed, besides the access key.
+// Account is what a request is signed with besides the access key and its secret.
 type Account struct {
 	DomainID      string        // the account's id; optional
 	SecurityToken secret.String // of temporary keys; empty otherwise
