@@ -22,7 +22,7 @@ const (
 	ReasonVersion       Reason = "no common version" // the TLS policy allows none of the offered versions
 	ReasonSuite         Reason = "no common suite"
 	ReasonGroup         Reason = "no common group"
-	ReasonCertificate   Reason = "certificate"                  // the peer's certificate is missing or not valid, or ours cannot serve the peer
+	ReasonCertificate   Reason = "certificate"                  // the peer's is missing or not valid, or ours does not suit the peer
 	ReasonRevoked       Reason = "certificate revoked"          // or nobody can say whether it is
 	ReasonNotTLS        Reason = "not tls"                      // something else than TLS was spoken
 	ReasonTooMany       Reason = "too many connections"         // Config.MaxConns

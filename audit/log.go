@@ -137,8 +137,8 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 	return l.durable(ctx, r, forOutcome)
 }
 
-// Queue takes a record without waiting until it is durable: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
-// disk. The record is written with the next one that a caller waits for, or after lingerTime. An error says that the record was not
+// Queue takes a record without waiting until it is durable: an outcome, a refusal, a summary or an event, by its Kind. It never waits for
+// the disk. The record is written with the next one that a caller waits for, or after lingerTime. An error says that the record was not
 // taken: too much is pending, the room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
 	u := forRefusal
