@@ -67,8 +67,8 @@ type listener struct {
 	pending map[net.Conn]struct{} // connections in a handshake, for Close; nil once closed
 }
 
-// newListener starts to accept from inner at once. Close closes inner and the connections that were not given out yet, and
-// waits for the goroutines; connections that were given out stay with whoever has them.
+// newListener starts to accept from inner at once. Close closes inner and the connections that Accept has not returned yet, and
+// waits for the goroutines; those that it has returned stay open.
 func newListener(inner net.Listener, c Config) *listener {
 	if c.MaxConns <= 0 {
 		c.MaxConns = defaultMaxConns

@@ -40,7 +40,7 @@ const (
 	busy                 // a request is under way
 )
 
-// ours returns the connection beneath one that a listener gave out.
+// ours returns the conn beneath a connection of a listener.
 func ours(c net.Conn) *conn {
 	if secured, ok := c.(*tls.Conn); ok {
 		c = secured.NetConn()

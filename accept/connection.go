@@ -10,8 +10,8 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// Connection is what is known of an accepted connection. All requests of one have the same *Connection, by which it is told from others.
-// It does not change.
+// Connection is what is known of an accepted connection. It does not change, and all requests of one connection have the same
+// *Connection: the pointer serves as its id.
 type Connection struct {
 	Remote string               // address of the peer; empty where the system does not know it any more
 	TLS    *tls.ConnectionState // nil for a plain connection
@@ -40,7 +40,7 @@ func ConnectionOf(ctx context.Context) *Connection {
 
 func (c *Connection) isHTTP2() bool { return c.TLS != nil && c.TLS.NegotiatedProtocol == "h2" }
 
-// taken is for [Connection].
+// taken is Taken of [Connection].
 func (c *conn) taken() (bytes int64, ok bool) {
 	tcp, ok := c.Conn.(*net.TCPConn)
 	if !ok {

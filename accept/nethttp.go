@@ -65,8 +65,8 @@ func answering(next http.Handler) http.Handler {
 	})
 }
 
-// connState is called with StateActive when a request was read, or as much of one as came, before the handler is; in HTTP/2 also once
-// before all requests, which a peer need not send any of.
+// connState is called with StateActive before the handler is, when a request was read or a part of one; in HTTP/2 also once at the
+// beginning, though the peer may never send a request.
 func (s *netHTTP) connState(conn net.Conn, state http.ConnState) {
 	switch own := ours(conn); state {
 	case http.StateActive:
@@ -80,7 +80,7 @@ func (s *netHTTP) connState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// closed reports what the peer of a connection was refused that came to no request.
+// closed reports why a connection ended without a request, if it did.
 func (s *netHTTP) closed(c *conn) {
 	if c.slots.wasEvicted(c) {
 		return // the listener has reported it

@@ -22,7 +22,7 @@ const (
 	ReasonVersion       Reason = "no common version" // the TLS policy allows none of the offered versions
 	ReasonSuite         Reason = "no common suite"
 	ReasonGroup         Reason = "no common group"
-	ReasonCertificate   Reason = "certificate"                  // the peer's certificate is missing or not valid, or ours cannot serve the peer
+	ReasonCertificate   Reason = "certificate"                  // the peer's is missing or not valid, or ours does not suit the peer
 	ReasonRevoked       Reason = "certificate revoked"          // or nobody can say whether it is
 	ReasonNotTLS        Reason = "not tls"                      // something else than TLS was spoken
 	ReasonTooMany       Reason = "too many connections"         // Config.MaxConns
@@ -32,7 +32,7 @@ const (
 	ReasonMalformed     Reason = "malformed or broken off request"
 	ReasonMadeRoom      Reason = "closed to make room" // idle for longest when another connection needed its place
 	ReasonPeerAlert     Reason = "refused by peer"     // the peer sent an alert: it does not trust our certificate, for example
-	ReasonAcceptFailed  Reason = "accept failed"       // the operating system could not give a connection, for lack of file descriptors for example
+	ReasonAcceptFailed  Reason = "accept failed"       // the system could not accept, for lack of file descriptors for example
 	ReasonOther         Reason = "other"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Server serves HTTP on a listener. [NewServer] makes the one that there is. One of another engine has to
+// Server serves HTTP on a listener. [NewServer] makes one of net/http, the only engine so far. Another engine has to
 //
 //   - hand out requests whose contexts have their connection, see [ConnectionOf], and whose writers know the deadlines of
 //     [http.ResponseController];

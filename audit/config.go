@@ -16,8 +16,8 @@ import (
 	"tollgate/internal/setting"
 )
 
-// Config says where and how a log is kept: the section `audit` of the configuration. For [Open], sizes and times that are zero have their
-// defaults, and smaller ones than those of a file are allowed. HashKey and Index are for those who keep these beside the log.
+// Config says where and how a log is kept: the section `audit` of the configuration. [Open] takes the defaults for sizes and times that
+// are zero, allows smaller ones than the configuration does, and does not use HashKey and Index.
 type Config struct {
 	// The folder of the log. Only one gateway can write to it.
 	Dir string `yaml:"dir" need:"yes"`
@@ -125,7 +125,7 @@ func (c *Config) file(dir, given, usual string) string {
 	return setting.Resolve(dir, given)
 }
 
-// Options are the configuration of a log, and what is there only while it runs. Sizes are bytes.
+// Options are the configuration of a log, and what a running one needs besides. Sizes are bytes.
 type Options struct {
 	Config
 	// Version of the program, for start records. Optional.
@@ -149,7 +149,7 @@ type Options struct {
 	// Accept are the ids of losses that Open puts on record instead of refusing the log: all that it finds have to be among them, and
 	// all of them have to be found.
 	Accept []string
-	// Now gives the time. Nil means time.Now. It is called under a lock and must not call the log.
+	// Now returns the time. Nil means time.Now. It is called under a lock and must not call the log.
 	Now func() time.Time
 
 	// Tests put their own here, and may then use smaller sizes.

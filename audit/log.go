@@ -106,7 +106,7 @@ const (
 // Intent records that a call is about to be sent and returns when that is durable. After an error the caller must not
 // send. The error wraps [ErrUnavailable]; it comes at once when the log takes no intents, and otherwise no later than
 // ctx ends, even when the disk hangs. In that case the intent may still be written later, in its place: the caller then
-// queues an outcome [NotSent].
+// queues an outcome [logfile.NotSent].
 //
 // An intent of the effects write and spend is taken whole or not at all: otherwise the error is [ErrCut].
 //
@@ -137,8 +137,8 @@ func (l *Log) Outcome(ctx context.Context, r *logfile.Record) error {
 	return l.durable(ctx, r, forOutcome)
 }
 
-// Queue takes a record without waiting until it is durable: an outcome, a refusal, a summary or an event, by its Kind. It never waits for the
-// disk. The record is written with the next one that a caller waits for, or after lingerTime. An error says that the record was not
+// Queue takes a record without waiting until it is durable: an outcome, a refusal, a summary or an event, by its Kind. It never waits for
+// the disk. The record is written with the next one that a caller waits for, or after lingerTime. An error says that the record was not
 // taken: too much is pending, the room on disk is kept for outcomes, or the log takes nothing any more.
 func (l *Log) Queue(r *logfile.Record) error {
 	u := forRefusal

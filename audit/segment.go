@@ -101,8 +101,9 @@ func openSegment(d disk, name string, offset int64) (*segment, error) {
 	return &segment{disk: d, file: f, name: name, id: id, offset: offset, size: id.size}, nil
 }
 
-// append puts b behind the last record, makes it durable, and checks that it is where readers look for it: a file that was deleted, replaced
-// or cut would take records that nobody finds. After an error offset stays: unless it is fatal, the same bytes can be written again.
+// append puts b behind the last record, makes it durable, and checks that it is where readers look for it: a file that was deleted,
+// replaced or cut would take records that nobody finds. After an error offset stays: unless it is fatal, the same bytes can be written
+// again.
 func (s *segment) append(b []byte) error {
 	if _, err := s.file.WriteAt(b, s.offset); err != nil {
 		return fmt.Errorf("writing audit segment %s: %w", s.name, err)

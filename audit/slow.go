@@ -9,8 +9,8 @@ import "time"
 // calmFactor is how many times the deadline a log is slow after the last slow commit.
 const calmFactor = 5
 
-// deadline is how long writing, syncing or allocating may take until the log counts as stalled, which refuses new intents at once until
-// the disk answers, and afterwards as slow for a while: see [Status]. Callers of [Log.Intent] wait as long.
+// deadline is how long writing, syncing or allocating may take. A log that takes longer is stalled and refuses new intents until the disk
+// answers; then it counts as slow for a while: see [Status]. Callers of [Log.Intent] wait for this long too.
 func (l *Log) deadline() time.Duration { return time.Duration(l.cfg.Deadline) }
 
 // stalled reports whether the disk has not answered for too long. mu is held.

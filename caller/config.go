@@ -43,8 +43,8 @@ type Auth struct {
 // ExactlyOne marks a section of which exactly one key is given.
 func (Auth) ExactlyOne() {}
 
-// CertificateName is `certificate` of a caller's `auth`: exactly one of its keys. It says which client certificates are the caller's; see the
-// package comment for how they match.
+// CertificateName is `certificate` of a caller's `auth`: exactly one of its keys. It says which client certificates are the caller's; see
+// the package comment for how they match.
 type CertificateName struct {
 	// A URI among the certificate's alternative names: `spiffe://corp/billing`.
 	URI string `yaml:"uri"`
@@ -57,8 +57,8 @@ type CertificateName struct {
 // ExactlyOne marks a section of which exactly one key is given.
 func (CertificateName) ExactlyOne() {}
 
-// VirtualKey is `access_key` of a caller's `auth`: a key pair that the gateway issued. The id has 1 to 128 letters, digits, "-", "_" and ".";
-// the secret MinSecretLength to MaxSecretLength printable ASCII characters without blanks.
+// VirtualKey is `access_key` of a caller's `auth`: a key pair that the gateway issued. The id has 1 to 128 letters, digits, "-", "_" and
+// "."; the secret MinSecretLength to MaxSecretLength printable ASCII characters without blanks.
 type VirtualKey struct {
 	// The access key's id, as the application sends it. Not a secret, and not the access key of a credential.
 	ID string `yaml:"id" need:"yes"`
@@ -88,7 +88,7 @@ func (k *VirtualKey) Check(value secret.String) error {
 	return errors.Join(problems...)
 }
 
-// names gives the certificate's names, of which [CertificateName.Check] wants exactly one.
+// names returns the certificate's names, of which [CertificateName.Check] wants exactly one.
 func (c *CertificateName) names() (set []string) {
 	for _, name := range []string{c.URI, c.DNS, c.CommonName} {
 		if name != "" {

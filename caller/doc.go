@@ -14,7 +14,7 @@
 // signature, such as Bearer, is no claim ([signing.Schemes.ForApp]): it may be meant for an internal app, and does not count towards
 // the provider. Elsewhere it is refused. A claim on a listener with a fixed caller, or beside a client certificate, must still be
 // verified, and must be of the same caller: identities that contradict each other are refused, rather than one being preferred, since
-// whoever sends both is either misconfigured or trying something.
+// a caller that sends both is misconfigured or trying something.
 //
 // A certificate whose names are those of two callers is refused. One that names no caller proves nothing, and is as good
 // as none beside another identity.

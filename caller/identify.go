@@ -125,8 +125,8 @@ func (r *Registry) nobody(e Evidence) error {
 	return &Error{Reason: UnknownCertificate, Detail: detail}
 }
 
-// ReadClaim reads a request's Authorization, of which there is one at least, as a signature. With an error that is of the date only
-// the claim is whole but for that.
+// ReadClaim reads the Authorization of a request that has one as a signature. If only the date is at fault, the rest of the claim is
+// returned with the error.
 func (r *Registry) ReadClaim(header http.Header) (signing.Scheme, signing.Claim, *Error) {
 	scheme, claim, err := r.schemes.ParseClaim(header)
 	if err == nil {

@@ -47,9 +47,9 @@ type accessKey struct {
 // ReadSecret returns what a reference leads to.
 type ReadSecret func(setting.Reference) (secret.String, error)
 
-// NewRegistry makes a registry of callers whose access keys are good for these schemes; without read it knows no access keys. The error joins
-// every problem: bad or repeated names, names of certificates and access keys that two callers share, and weak secrets, of which it shows
-// nothing but the length.
+// NewRegistry makes a registry of callers whose access keys are good for each of the schemes. Without read it knows no access keys. The
+// error joins every problem: bad or repeated names, names of certificates and access keys that two callers share, and weak secrets, of
+// which it shows nothing but the length.
 func NewRegistry(configs []Config, schemes *signing.Schemes, read ReadSecret) (*Registry, error) {
 	matched, err := lru.New[*x509.Certificate, match](maxMatched)
 	if err != nil {

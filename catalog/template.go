@@ -20,7 +20,8 @@ type segment struct {
 }
 
 // parseTemplate reads a path template: "/" alone, or "/"-led segments that are literal text, {name}, or, last,
-// {name...}; and perhaps a final "/", which makes an empty last segment. Literal text is decoded text of a narrow alphabet, so that no parser on the way can read it differently.
+// {name...}; and perhaps a final "/", which makes an empty last segment. Literal text is decoded text of a narrow alphabet, so that no
+// parser on the way can read it differently.
 func parseTemplate(path string) ([]segment, error) {
 	if len(path) > maxTemplateLength {
 		return nil, fmt.Errorf("path is longer than %d bytes", maxTemplateLength)

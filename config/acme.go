@@ -9,7 +9,7 @@ import (
 	"tollgate/internal/setting"
 )
 
-// acme completes what is needed to get certificates from an authority, and checks it. It asks nobody.
+// acme completes what is needed to get certificates from an authority, and checks it. It connects to nothing.
 func (b *builder) acme(path string, a *certs.ACMEConfig) {
 	var secrets certs.ACMESecrets
 	b.absolute(&a.CA, &a.Dir)

@@ -10,16 +10,17 @@ import (
 	"tollgate/upstream"
 )
 
-// Config is a checked configuration: every name in it leads to something, every grant can be honoured. It is plain data, which reflect.DeepEqual compares: of secrets and files it says where they are, and what is made of it
-// for a running gateway is made by its methods, with which the checks make it too.
+// Config is a checked configuration: every name in it leads to something, every grant can be honoured. It is plain data, which
+// reflect.DeepEqual compares, and has the places of secrets and files in place of their contents. Its methods make what a running gateway
+// needs of it; the checks call the same methods.
 type Config struct {
-	Dir       string             // of relative paths in references to secrets; all other paths are absolute
+	Dir       string             // that paths in references to secrets are relative to; all other paths are absolute
 	Listeners []*Listener        // in the order of the file
 	Upstreams []*upstream.Config // sorted by name
 
 	Credentials []*credential.Config // sorted by name
 	Callers     []caller.Config      // sorted by name
-	Grants      []grants.Grant       // where each stands: [Config.GrantPlace]
+	Grants      []grants.Grant       // [Config.GrantPlace] returns where each stands
 
 	Limits ratelimit.Config
 
@@ -43,7 +44,7 @@ type PrivateFile struct {
 	Key  string // of the configuration: "credentials.acme.secret_key"
 }
 
-// GrantPlace is the config path of a grant: "callers.billing-app.grants[0]".
+// GrantPlace returns the config path of a grant: "callers.billing-app.grants[0]".
 func (c *Config) GrantPlace(i int) string { return c.grantPlaces[i] }
 
 // Upstream returns the upstream of a name; nil if there is none.
@@ -56,5 +57,5 @@ func (c *Config) Upstream(name string) *upstream.Config {
 	return nil
 }
 
-// Notes are things that are allowed but probably not meant, one sentence each.
+// Notes returns what is allowed but probably not meant, one sentence for each.
 func (c *Config) Notes() []string { return c.notes }

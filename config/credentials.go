@@ -29,7 +29,7 @@ func (b *builder) buildCredentials() {
 	}
 }
 
-// checkCredential reports whether all but the keys is well, and returns the access key.
+// checkCredential reports whether all but the keys is right, and returns the access key.
 func (b *builder) checkCredential(path string, c *credential.Config) (well bool, accessKey string) {
 	var ok bool
 	c.Upstream, ok = b.credentialUpstream(path, c)

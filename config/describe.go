@@ -38,7 +38,7 @@ func (c *Config) Describe(w io.Writer) error {
 	return b.Flush()
 }
 
-// describer writes a description. It has what is made of the configuration for it.
+// describer writes a description, from parts that are made of the configuration.
 type describer struct {
 	w          io.Writer
 	operations map[string][]*catalog.Operation
@@ -239,7 +239,7 @@ func (d describer) credentials(c *Config) {
 
 func (d describer) callers(c *Config) {
 	d.section("callers")
-	next := 0 // of the grants, which are in the order of their callers
+	next := 0 // index of a grant: they are in the order of their callers
 	for _, known := range c.Callers {
 		d.line("%s", known.Name)
 		for ; next < len(c.Grants) && c.Grants[next].Caller == known.Name; next++ {

@@ -10,7 +10,7 @@ import (
 	"tollgate/upstream"
 )
 
-// The types of this file, and those that they name of other packages, are the shape of the configuration file, as package strictyaml
+// The types of this file, and those of other packages that they name, are the form of the configuration file, as package strictyaml
 // reads it: the JSON Schema and the tables of docs/config.md are made from them. The comment of a field is its text in the manual. The
 // defaults of a section are what its method Default returns, except those that follow from other settings.
 

@@ -45,8 +45,8 @@ func (b *builder) addGrant(path string, g grants.Grant) {
 	b.config.grantPlaces = append(b.config.grantPlaces, path)
 }
 
-// grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one. What was reported where
-// it stands is not found.
+// grantUpstream finds the upstream of a grant: the one it names, that of its credential, or the only unsigned one. An upstream or a
+// credential with problems of its own, which are reported at its place, is not found.
 func (b *builder) grantUpstream(path string, g grants.Grant) (string, bool) {
 	c := b.credentials[g.Credential]
 	switch {

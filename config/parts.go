@@ -10,7 +10,7 @@ import (
 	"tollgate/upstream"
 )
 
-// What is made of a configuration, for its checks and for a running gateway alike.
+// The parts that are made of a configuration, by its checks and by a running gateway alike.
 
 // Operations returns the operations of each upstream, by its name: those of its catalog, and its declared endpoints.
 func (c *Config) Operations() (map[string][]*catalog.Operation, error) {
@@ -29,7 +29,7 @@ func (c *Config) Operations() (map[string][]*catalog.Operation, error) {
 	return all, nil
 }
 
-// GrantTable makes the table of the grants, or says what is wrong with them. operations are those of each upstream.
+// GrantTable returns the table of the grants, or what is wrong with them. operations are those of [Config.Operations].
 func (c *Config) GrantTable(operations map[string][]*catalog.Operation) (*grants.Table, []grants.Problem) {
 	var upstreams []grants.Upstream
 	for _, u := range c.Upstreams {
@@ -44,8 +44,8 @@ func (c *Config) GrantTable(operations map[string][]*catalog.Operation) (*grants
 	return grants.New(upstreams, credentials, c.Grants)
 }
 
-// Router makes what finds the operation of a call among those of some upstreams, and says which upstream has each. operations are those
-// of each upstream.
+// Router returns a router over the operations of some upstreams, and the upstream of each operation. operations are those of
+// [Config.Operations].
 func Router(upstreams []string, operations map[string][]*catalog.Operation) (*catalog.Router, map[*catalog.Operation]string, error) {
 	var all []*catalog.Operation
 	of := map[*catalog.Operation]string{}
@@ -79,7 +79,8 @@ func (c *Config) Policies() (map[string]*tlspolicy.Policy, error) {
 	return policies, nil
 }
 
-// TLSPlan returns the process-wide plan for TLS 1.3, which must be fixed before the first handshake. policies are those of [Config.Policies].
+// TLSPlan returns the process-wide plan for TLS 1.3, which must be fixed before the first handshake. policies are those of
+// [Config.Policies].
 func (c *Config) TLSPlan(policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
 	return planTLS(c.Upstreams, c.Listeners, policies)
 }

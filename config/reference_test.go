@@ -131,7 +131,7 @@ var named = map[reflect.Type]string{
 // inPackage are the sections whose names say too little without that of their package.
 var inPackage = []reflect.Type{reflect.TypeFor[audit.KeyConfig](), reflect.TypeFor[audit.HashKeyConfig](), reflect.TypeFor[audit.IndexConfig]()}
 
-// sectionName is what schema and manual call a section: listenerTLSConfig is listenerTLS, tlsPolicyConfig is tlsPolicy. A type that is
+// sectionName is what schema and manual call a section: ListenerTLS is listenerTLS, ACMEConfig is acme. A type that is
 // called Config has the name of its package, and so in front have those of [inPackage].
 func sectionName(t reflect.Type) string {
 	if name, ok := named[t]; ok {

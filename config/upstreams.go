@@ -118,8 +118,8 @@ func (b *builder) addEndpoint(path string, u *upstream.Config, declared *catalog
 	b.operations[u.Name] = operations
 }
 
-// checkSigned refuses the headers of signatures: what a caller says there must not stand in the gateway's own, and what authenticates
-// must not come with an answer.
+// checkSigned refuses headers of signatures among those that an endpoint passes on: a caller's value must not stand in the gateway's
+// own signature, and no proof or token may come back with an answer.
 func checkSigned(schemes *signing.Schemes, d *catalog.Declaration) error {
 	var problems []error
 	for _, name := range d.ForwardHeaders {
@@ -135,7 +135,8 @@ func checkSigned(schemes *signing.Schemes, d *catalog.Declaration) error {
 	return errors.Join(problems...)
 }
 
-// checkEndpointKeys wants the class, which signed upstreams need, and others have no use for, as little as for what says what is passed on.
+// checkEndpointKeys reports a signed upstream's endpoint without a class, and an unsigned upstream's endpoint with a key that means
+// nothing there: the class, and the lists of what is passed on.
 func (b *builder) checkEndpointKeys(path string, u *upstream.Config, d *catalog.Declaration) {
 	switch {
 	case u.Signed() && d.Class == catalog.ClassNone && !b.Failed(path+".class"):

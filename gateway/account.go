@@ -16,8 +16,8 @@ const accountField = "X-Domain-Id"
 // identity here, and a call that was meant to be made in their name must not be made in that of a credential.
 var foreignTokens = [...]string{"X-Auth-Token", "X-Subject-Token"}
 
-// readAccount returns the account that a call to a signed upstream names in a header of one of the schemes, of which the provider's SDKs
-// send and sign theirs; "" if it names none. Upstream it comes from the credential.
+// readAccount returns the account that a call to a signed upstream names in a scheme's header, as the provider's SDKs do; "" if it names
+// none. The header that is sent upstream has the credential's account.
 func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal) {
 	brings := func(name string) bool {
 		return slices.ContainsFunc(header[name], func(value string) bool { return value != "" })

@@ -25,8 +25,8 @@ const (
 	unreadOfStream = 64 << 10
 )
 
-// Server returns what a server of calls of one listener needs of the gateway. Each stream has its part of what a connection may have sent
-// that was not read yet: the bodies of streams that wait for their turn leave room for those that are being read, whose pace counts.
+// Server returns the gateway's part of the configuration of a listener's server. Each stream of a connection may have sent so many bytes
+// that were not read yet: bodies of streams that wait for their turn leave room for those that are being read, whose pace is judged.
 func (g *Gateway) Server(listener string) accept.ServerConfig {
 	return accept.ServerConfig{
 		Handler: g.handler(listener), Base: g.ending.calls, Context: withConnection,
@@ -42,7 +42,7 @@ type connection struct {
 	from       source.Source               // of the peer
 	turns      chan struct{}               // one for each call that was begun before a caller was proven
 	proven     chan struct{}               // closed when a caller was proven
-	recorded   atomic.Pointer[logfile.TLS] // what records but the first say of TLS; nil before the first
+	recorded   atomic.Pointer[logfile.TLS] // the TLS evidence of all records but the first; nil before the first
 	once       sync.Once
 }
 
@@ -76,7 +76,7 @@ func (c *connection) prove() { c.once.Do(func() { close(c.proven) }) }
 
 // awaitTurn holds a further stream of a connection on which no caller was proven.
 func (c *call) awaitTurn() *Refusal {
-	if c.recognized.identity.Caller != "" || c.request.ProtoMajor == 1 { // which has one request at a time
+	if c.recognized.identity.Caller != "" || c.request.ProtoMajor == 1 { // HTTP/1.1 has one request at a time
 		return nil
 	}
 	select {
@@ -101,7 +101,7 @@ type connections struct {
 	taken map[callerAt]chan struct{} // as full as the caller has connections; keys are of the configuration
 }
 
-// callerAt has the bound, too: by another one it is counted anew, and what is over shows in the bound of the transport.
+// callerAt includes the bound: under another one connections are counted anew, and those beyond it meet the bound of the transport.
 type callerAt struct {
 	caller, upstream string
 	most             int
@@ -123,7 +123,7 @@ func (c *connections) of(caller string, u *Upstream) chan struct{} {
 
 // connect waits until the caller may have one more connection to the upstream.
 func (c *call) connect(ctx context.Context) *Refusal {
-	if c.alone() || c.upstream.MaxConns == 0 { // it may have all
+	if c.alone() || c.upstream.MaxConns == 0 { // one caller may have all
 		return nil
 	}
 	own := c.connections.of(c.identity.Caller, c.upstream)

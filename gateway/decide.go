@@ -16,7 +16,7 @@ const credentialHeader = "Tollgate-Credential"
 type ruling struct {
 	facts    Facts
 	decision grants.Decision
-	demand   *ratelimit.Demand // of limits
+	demand   *ratelimit.Demand // which limits count the call
 }
 
 // decide is step 6: the grant, and so the credential.
@@ -71,8 +71,8 @@ func (p *Plan) grant(caller string, a *asked, facts *Facts, credential string) (
 	return decision, r
 }
 
-// permitSigning takes the right to sign the call with the credential that was decided on. The grants know it by its facts alone; if
-// what runs under its name is something else, nothing is signed.
+// permitSigning takes the permit to sign the call with the credential that was decided on. Grants decide on the facts of a credential; if
+// the one in use under that name has other facts, nothing is signed.
 func (c *call) permitSigning() *Refusal {
 	facts := c.decision.Credential
 	if facts == nil {

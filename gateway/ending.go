@@ -16,7 +16,7 @@ var errStopping = errors.New("the gateway is stopping")
 // ending is how far the end of a gateway has come.
 type ending struct {
 	announced atomic.Bool     // answers end their connections
-	calls     context.Context // ends when calls are given up; those of requests are made of it, which bind what a call waits for before its intent
+	calls     context.Context // ends when calls are given up; base of the contexts of requests, which end all waiting before the intent
 	rested    context.Context // the same, for calls that spend, which must not take the answer to another call for theirs
 	giveUp    context.CancelCauseFunc
 }

@@ -9,8 +9,8 @@ import (
 	"tollgate/tlspolicy"
 )
 
-// evidenceOf returns what records say of a TLS connection: the first one all of it, and later ones what they have of it. To find it costs
-// a hash of the peer's certificate, and a connection carries many calls.
+// evidenceOf returns the TLS evidence of a connection: all of it for the first record, and what later records repeat. It costs a hash of
+// the peer's certificate, so it is not found anew for each of a connection's calls.
 func evidenceOf(state *tls.ConnectionState) (first, later *logfile.TLS) {
 	f := tlspolicy.FactsOf(*state)
 	later = &logfile.TLS{
@@ -40,14 +40,14 @@ func (c *connection) tlsIn() *logfile.TLS {
 	return first
 }
 
-// unrecorded has the offer go into another record, if it is in this one, which was not written.
+// unrecorded takes back a record that was not written: if it had the offer, the next record of the connection has it.
 func (c *connection) unrecorded(r *logfile.Record) {
 	if r.TLSIn != nil && r.TLSIn.Offer != nil {
 		c.recorded.Store(nil)
 	}
 }
 
-// evidence remembers that of connections to upstreams.
+// evidence remembers the TLS evidence of connections to upstreams.
 type evidence struct {
 	known *lru.Cache[*tls.ConnectionState, *logfile.TLS]
 }

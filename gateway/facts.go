@@ -13,7 +13,7 @@ import (
 // Facts are what a call is about.
 type Facts struct {
 	bss.Request
-	Account  string          // that the header names; empty: none
+	Account  string          // named in a header; empty: none
 	recorded []logfile.Field // Request.Fields and the account, as a record has them
 }
 
@@ -44,7 +44,8 @@ func (a *asked) readFacts(account string) (Facts, *Refusal) {
 	return facts, a.checkLength(facts.recorded)
 }
 
-// parse leaves out an opaque body, one that is no JSON, or not for every reader: whose accounts are in it, only the upstream can tell.
+// parse reads path, query and body. A body that is not JSON, or not for every reader, is left out: only the upstream knows which accounts
+// are in it.
 func (a *asked) parse() (bss.Request, error) {
 	opaque := !a.bodyType.JSON && len(a.body) > 0
 	body := a.body

@@ -16,10 +16,10 @@
 // Whatever happens before step 8 refuses the call: nothing was sent, and one refusal is recorded. From step 8 on the call
 // ends with an outcome, whether or not its caller is still there.
 //
-// What is configured of calls is a [Plan], which does not change: a call follows the one that is published when it begins, from its
-// first step to its last. What is known of calls so far outlives plans. It stands in the [Gateway], such as the counts of limits, or a plan
-// points to it: the keys of credentials, the transports and clocks of upstreams. What steps 3, 4, 6 and 7 find in a message and a plan
-// alone has no effects, and is the same for a call and for [Plan.Explain].
+// A [Plan] is what is configured of calls. It does not change: a call follows, from its first step to its last, the plan that was in force
+// when it began. State outlives plans. It stands in the [Gateway] (such as the counts of limits), or a plan points to it (the keys of
+// credentials, the transports and clocks of upstreams). Where steps 3, 4, 6 and 7 depend on message and plan alone they are functions
+// without effects, by which [Plan.Explain] answers too.
 package gateway
 
 import (
@@ -48,7 +48,7 @@ type Log interface {
 
 // Limiter counts calls by their rates: see [ratelimit.Limiter].
 type Limiter interface {
-	// Follow has calls counted as these rules say. Calls of the rules before may still come.
+	// Follow makes calls be counted by these rules from now on. Calls that began under the former rules may still come.
 	Follow(rules *ratelimit.Rules)
 	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
 	// context's.
@@ -97,9 +97,9 @@ func New(config Config, plan *Plan) *Gateway {
 	return g
 }
 
-// Publish makes a plan the one that calls follow from now on. Those under way go on by the one that they began with; only for what
-// calls share the new bounds and rates hold at once: a holder that has more than its new share keeps it, and gets no more until enough was
-// released.
+// Publish puts a plan in force, for calls that begin from now on. Calls under way go on by the plan that they began with, except that
+// the bounds on what all calls share, and the rates of limits, hold for them at once: a holder that has more than its new share keeps it,
+// and gets no more until enough was released.
 func (g *Gateway) Publish(plan *Plan) {
 	g.publishing.Lock()
 	defer g.publishing.Unlock()
@@ -108,8 +108,8 @@ func (g *Gateway) Publish(plan *Plan) {
 	g.plan.Store(plan)
 }
 
-// handler serves the listener of this name, as the plan of each call has it, behind a server of [Gateway.Server]. One that the plan does
-// not have serves nothing.
+// handler returns the handler of the listener of this name, for a server of [Gateway.Server]. Each call is served as its plan has the
+// listener; if that has none of this name, nothing is served.
 func (g *Gateway) handler(listener string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, listener, w, r)

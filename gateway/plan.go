@@ -24,9 +24,9 @@ type Plan struct {
 	Grants      *grants.Table
 	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
 	Listeners   map[string]*Listener              // by name
-	Limits      *ratelimit.Rules                  // which calls are counted, and by what
-	Bounds      config.Bounds                     // of which all that is for calls must be positive
-	LogDeadline time.Duration                     // to make a record durable
+	Limits      *ratelimit.Rules                  // by which limits each call is counted
+	Bounds      config.Bounds                     // those of calls must be positive
+	LogDeadline time.Duration                     // how long a record may take to become durable
 }
 
 // alone reports whether there is one caller only, for whom nothing is set aside.
@@ -40,10 +40,10 @@ func (p *Plan) listener(name string) *Listener {
 	return &Listener{Name: name}
 }
 
-// Question is a call that was not made, by a caller that is taken to be proven.
+// Question is a call to explain. Its caller is taken to be proven.
 type Question struct {
 	Caller   string
-	HasKey   bool   // the caller has an access key, so that it is known at every listener that has no fixed one
+	HasKey   bool   // the caller has an access key, by which it can be known at every listener without a fixed caller
 	Listener string // empty: any that the caller can reach
 	Upstream string // empty: the only one that has the operation
 	Method   string
@@ -52,17 +52,17 @@ type Question struct {
 	Body     []byte
 }
 
-// Ruling is what a plan says of a call, up to the limits.
+// Ruling is what a plan decides on a call, up to the limits, of whose counts it knows nothing.
 type Ruling struct {
-	Operation *catalog.Operation // nil: no operation is called
+	Operation *catalog.Operation // nil: none was found
 	Upstream  *Upstream
 	Refusal   *Refusal          // nil: the call is allowed
 	Decision  grants.Decision   // of an allowed call
 	Limits    []ratelimit.Limit // that it is counted by
 }
 
-// Explain says what would become of a call, by the functions that calls go through. The error says that two upstreams at least have what
-// is called.
+// Explain returns what the plan decides on a call, by the functions that calls go through. The error names two upstreams that both have
+// the operation.
 func (p *Plan) Explain(q *Question) (Ruling, error) {
 	if refused := checkMethod(q.Method); refused != nil {
 		return Ruling{Refusal: refused}, nil
@@ -104,7 +104,8 @@ func (p *Plan) explain(q *Question, w *way) Ruling {
 	return r
 }
 
-// find looks on all listeners that the caller can reach. It returns one way for each upstream that has what is called, or why none has.
+// find searches the listeners that the caller can reach. It returns one way for each upstream that has the operation, or the refusal if
+// none has.
 func (p *Plan) find(q *Question) (ways []*way, refused *Refusal) {
 	var routes []*Route
 	path, query, _ := strings.Cut(q.Target, "?")
@@ -141,8 +142,8 @@ func addWay(ways []*way, w *way) []*way {
 	return append(ways, w)
 }
 
-// reached returns the listeners by which a call can come, ordered by name: the one that is asked for, if one is, and none whose fixed caller
-// is another one.
+// reached returns the listeners by which the call can come, sorted by name: the listener of the question, or all if it names none. Those
+// with another fixed caller are left out.
 func (p *Plan) reached(q *Question) (all []*Listener) {
 	for _, name := range slices.Sorted(maps.Keys(p.Listeners)) {
 		l := p.Listeners[name]
@@ -179,8 +180,8 @@ type Listener struct {
 	Name   string
 	Hosts  []string // accepted names, lower case, without port; empty: any
 	Local  bool     // on loopback: requests that a web page made are refused
-	Caller string   // who all calls that reach this listener are of; empty: callers must prove themselves
-	// Certificates says that callers can prove themselves by client certificates.
+	Caller string   // the fixed caller of all calls; empty: callers must prove themselves
+	// Certificates is true where client certificates are asked for, by which callers can prove themselves.
 	Certificates bool
 	Routes       []Route
 	// CheckClient reports whether a client certificate that was verified when its connection was made still counts, by its

@@ -40,8 +40,8 @@ func (c *call) read() *Refusal {
 	return nil
 }
 
-// readHeader reads what a header says of a body, whose length is -1 where it is not announced. It refuses headers by which readers could
-// take the body for different things. What of the type of a body that there is not cannot be sent is left out.
+// readHeader reads what a header says of the body, whose length is -1 where it is not announced. It refuses headers by which readers could
+// take the body for different things. Without a body a Content-Type is not refused.
 func (a *asked) readHeader(header http.Header, length int64) *Refusal {
 	if refused := a.checkBody(length); refused != nil {
 		return refused

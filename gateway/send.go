@@ -82,8 +82,8 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 	return a, refusal
 }
 
-// hideTokens hides the tokens that were sent, and reports whether there were any. What an internal app gets is its caller's, which must
-// not choose what the answer and its record are to be without.
+// hideTokens hides the tokens that were sent, and reports whether there were any. Nothing is hidden in answers of internal apps: there the
+// headers are the caller's, which must not choose what is missing in the answer and its record.
 func (c *call) hideTokens(a *answer, sent http.Header) (hidden bool) {
 	if !c.upstream.Signed {
 		return false

@@ -25,7 +25,7 @@ const (
 	keyShare      = 1. / 16
 )
 
-// share divides what there is among the holders, also while calls are under way: what they have they keep. alone says that there is
+// share divides what there is among the holders, also while calls are under way: these keep what they have. alone says that there is
 // one caller only, for whom nothing is set aside.
 func (l *ledger) share(b config.Bounds, alone bool) {
 	l.mutex.Lock()

@@ -35,7 +35,8 @@ func (c *call) describeUnmatched(r *logfile.Record) {
 	}
 }
 
-// hasSensitive reports whether the listener may have sensitive endpoints. Of one without routes, because it left the plan, that is not known.
+// hasSensitive reports whether the listener may have sensitive endpoints. A listener without routes has left the plan, so that its
+// endpoints are not known.
 func (l *Listener) hasSensitive() bool {
 	if len(l.Routes) == 0 {
 		return true

@@ -31,7 +31,7 @@ func (e *SchemeError) Error() string {
 	switch {
 	case e.Scheme == "":
 		return "the Authorization header has a scheme that is not known here: " + use
-	case strings.HasPrefix(e.Scheme, "V11-"): // of derived keys, which an SDK with a derived predicate uses towards every host that it does not know
+	case strings.HasPrefix(e.Scheme, "V11-"): // of derived keys: an SDK with a derived predicate uses it for unknown hosts
 		use += " (do not set a derived predicate on the SDK's credentials)"
 	case strings.HasPrefix(e.Scheme, "SDK-"):
 		use += " (leave the SDK's signing algorithm at its default)"

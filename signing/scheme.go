@@ -49,7 +49,7 @@ type Claim struct {
 	DateText      string    // Date as it was sent, of which a scheme takes one spelling only
 }
 
-// Account is in whose name a request is signed, besides the access key.
+// Account is what a request is signed with besides the access key and its secret.
 type Account struct {
 	DomainID      string        // the account's id; optional
 	SecurityToken secret.String // of temporary keys; empty otherwise
@@ -71,7 +71,7 @@ const (
 	AccountName            // the account that a call is meant for
 	Date                   // when the request was signed
 	ContentHash            // stands in place of the hash of the body
-	Family                 // all headers whose names begin so: who reads the scheme may understand one
+	Family                 // all headers whose names begin so: an upstream of the scheme may understand one
 
 	uses
 )

@@ -29,7 +29,7 @@ var sdkOwned = []Owned{
 	{"X-Sdk-", Family},
 }
 
-// known stands behind what it reads, or that would not be initialized yet.
+// known is declared below sdkOwned, which NewSchemes reads through the interface: Go would not see that it has to be initialized first.
 var known = NewSchemes(SDK)
 
 // Known returns the schemes of this package.

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Config is a policy of the operator's own: an entry of `tls_policies`. The order of its lists has no meaning, since crypto/tls has its own.
+// Config is a policy of the operator's own: an entry of `tls_policies`. The order of its lists has no meaning, since crypto/tls has its
+// own.
 type Config struct {
 	// Protocol versions. Default: both.
 	Versions []string `yaml:"versions" choice:"1.2|1.3"`

@@ -66,7 +66,7 @@ func weakSignature(algorithm x509.SignatureAlgorithm) bool {
 }
 
 // SignedWeakly reports whether a certificate has a signature that counts and can be forged. That of a root does not count; servers
-// send roots along though they matter to nobody.
+// send roots along though no peer needs them.
 func SignedWeakly(c *x509.Certificate) bool {
 	return weakSignature(c.SignatureAlgorithm) && string(c.RawIssuer) != string(c.RawSubject)
 }

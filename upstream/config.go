@@ -62,8 +62,8 @@ func (c *Config) Signed() bool {
 // ForbidsDeprecated reports whether deprecated operations are refused.
 func (c *Config) ForbidsDeprecated() bool { return c.Deprecated == "forbid" }
 
-// Currency returns that of amounts where a call does not say; "" if it is that of the catalog. Of the provider's European site, which
-// speaks the catalog of the international one, no page says what its amounts are in: they have the code of ISO 4217 for no currency.
+// Currency returns the currency of amounts in calls that name none; "" if it is that of the catalog. No page says which currency the
+// provider's European site has, whose catalog is the international one: its amounts get XXX, the code of ISO 4217 for no currency.
 func (c *Config) Currency() string {
 	names := []string{c.URL.URL().Hostname()}
 	if c.TLS != nil {

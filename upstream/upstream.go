@@ -19,8 +19,8 @@ import (
 // Transport sends calls to one upstream. It implements [net/http.RoundTripper].
 type Transport struct{ pool *pool }
 
-// New prepares a transport. It opens no connection. protection is the client configuration made by the TLS policy; nil for plain HTTP. Without
-// a ServerName the URL's host counts.
+// New prepares a transport. It opens no connection. protection is the client configuration made by the TLS policy; nil for plain HTTP.
+// Without a ServerName the URL's host counts.
 func New(c Config, protection *tls.Config) *Transport {
 	usual := c.Default()
 	c.ConnectTimeout, c.MaxConnections = cmp.Or(c.ConnectTimeout, usual.ConnectTimeout), cmp.Or(c.MaxConnections, usual.MaxConnections)

@@ -62,7 +62,7 @@ func (j *Joiner) intent(r *logfile.Record) error {
 	return nil
 }
 
-// end gives the open calls. At a start record, whose seq lost is, they are lost: each call of the gateway's former life has its outcome
+// end yields the open calls. At a start record, whose seq lost is, they are lost: each call of the gateway's former life has its outcome
 // before it.
 func (j *Joiner) end(lost uint64) error {
 	for _, c := range j.Open() {

@@ -10,7 +10,7 @@ type EventCode string
 
 // The codes of events; docs/audit-format.md says what Subject and Data of each are. Readers pass on codes that they do not know.
 const (
-	EventCredentialPaused  EventCode = "credential_paused"  // the provider rejected a signature: the credential signs nothing, or nothing of one caller
+	EventCredentialPaused  EventCode = "credential_paused"  // the provider rejected a signature: nothing is signed, for all callers or one
 	EventCredentialResumed EventCode = "credential_resumed" // a pause is over
 	EventLogStalled        EventCode = "log_stalled"        // the log took no intents
 	EventLogRecovered      EventCode = "log_recovered"      // it takes them again

@@ -35,7 +35,7 @@ type State struct {
 	Err error
 }
 
-// New gives the index of the log in dir. An empty file means [logfile.IndexName] in dir. Nothing is opened yet.
+// New returns the index of the log in dir. An empty file means [logfile.IndexName] in dir. Nothing is opened yet.
 func New(dir, file string) *Index {
 	if file == "" {
 		file = filepath.Join(dir, logfile.IndexName)

@@ -50,11 +50,11 @@ var (
 	colon    = regexp.MustCompile(`^["']?\s*(=|:(\D|$))`)
 )
 
-// hide finds the lines that must not be quoted: those that hold the name of a secret's key, the lines that are given, and for each what
-// belongs to it. Of a text that could not be parsed that is all up to the next key of the root; root is nil for others.
+// hide finds the lines that must not be quoted: those with the name of a secret's key, those marked in s.secret, and after each the lines
+// that belong to it. In a text that could not be parsed these are all up to the next of the root's keys; for other texts root is nil.
 func (s *source) hide(isName func(word string) bool, root []string) {
 	s.hidden = make([]bool, len(s.lines))
-	known := map[string]bool{} // finding out takes its time, and files repeat their words
+	known := map[string]bool{} // isName is slow, and files repeat their words
 	secret := func(word string) bool {
 		found, ok := known[word]
 		if !ok {
@@ -64,7 +64,7 @@ func (s *source) hide(isName func(word string) bool, root []string) {
 		return found
 	}
 	opens := func(i int) bool {
-		// With NUL it is UTF-16, of which each letter is a word.
+		// A line with NUL is UTF-16, in which no word would be recognised.
 		return s.secret[i] || strings.ContainsRune(s.lines[i], 0) || userinfo.MatchString(s.lines[i]) || secretName(s.lines[i], secret) >= 0
 	}
 	var b *secretBlock
@@ -81,7 +81,7 @@ func (s *source) hide(isName func(word string) bool, root []string) {
 	}
 }
 
-// hideNode has no line quoted on which a part of a value begins.
+// hideNode hides the lines on which the parts of a value begin.
 func (s *source) hideNode(n *node) {
 	s.hideLine(n.at)
 	for i := range n.entries {

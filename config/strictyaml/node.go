@@ -18,7 +18,7 @@ const (
 	kindText // this and the next three are scalars
 	kindBoolean
 	kindInteger
-	kindNumber // another one
+	kindNumber // not a whole one
 	kindNull
 	kindOther
 )

@@ -14,7 +14,7 @@ import (
 const pieceSize = 16_384
 
 var (
-	errParser = errors.New("the YAML parser cannot read this file") // or makes of it what it does not have
+	errParser = errors.New("the YAML parser cannot read this file") // or its result does not fit the text
 	errWide   = fmt.Errorf("more than %d keys or entries in one block", maxSiblings)
 	errNulls  = fmt.Errorf("more than %d keys without a value", maxNulls)
 )

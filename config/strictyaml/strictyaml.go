@@ -1,11 +1,10 @@
 // Package strictyaml reads YAML files that people write, and says where each value stands and what is wrong with it.
 //
 // [Decode] reads the part of YAML that is easy to review: anchors, tags, block texts and several documents are refused, and so are unknown
-// and repeated keys, wrong types and units, values out of range and missing keys. It finds all problems of a file and not the first
-// alone, each with line, column, the line itself and the nearest right word; what is wrong in a text that is well formed but means
-// nothing is added with [Document.Add].
+// and repeated keys, wrong types and units, values out of range and missing keys. It reports all problems of a file, each with line,
+// column, the line itself and the nearest right word. The caller adds problems of the meaning with [Document.Add].
 //
-// What may stand in a file is said by Go types alone. A section is a struct, whose fields have tags:
+// The Go types say what may stand in a file, and nothing else does. A section is a struct, whose fields have tags:
 //
 //	yaml    the key; "-": the field is not in the file
 //	need    "yes": the key must be there

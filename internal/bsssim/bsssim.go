@@ -189,7 +189,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, call *Call, o 
 		return refusal
 	}
 	if fault.Delay > 0 && !pause(r, fault.Delay) {
-		return &answer{status: http.StatusGatewayTimeout} // nobody is there to read it
+		return &answer{status: http.StatusGatewayTimeout} // the caller has left
 	}
 	switch fault.Kind {
 	case CloseAfterRead:

@@ -118,7 +118,8 @@ func readFault(body io.Reader) (Fault, error) {
 	return f, nil
 }
 
-// Serve starts to serve handler's pages and returns the server. It is for helpers on loopback: without the bounds that a gateway needs against strangers.
+// Serve starts to serve handler's pages and returns the server. It is for helpers on loopback: without the bounds that a gateway needs
+// against strangers.
 func Serve(listener net.Listener, handler http.Handler) *http.Server {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	go func() { _ = server.Serve(listener) }() // ends with Shutdown

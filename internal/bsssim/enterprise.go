@@ -11,7 +11,7 @@ func (r *request) member() (*customer, *answer) {
 	return c, nil
 }
 
-// transfer gives the enterprise member and the caller's transaction id, or the refusal of one that is missing or was used before. It
+// transfer returns the enterprise member and the caller's transaction id, or the refusal of one that is missing or was used before. It
 // does not mark the id.
 func (r *request) transfer() (member *customer, id string, refusal *answer) {
 	id = r.text("trans_id", "transId")

@@ -186,7 +186,7 @@ func (c *ACMEConfig) checkHosts() error {
 	return nil
 }
 
-// isName takes names with two labels or more in the letters of certificates.
+// isName reports whether a name has two labels or more, in the letters that certificates allow.
 func isName(name string) bool {
 	name = strings.TrimPrefix(name, "*.")
 	return hasLabels(name, lowerAlphanumeric+"-") && strings.Contains(name, ".") && net.ParseIP(name) == nil

@@ -27,7 +27,8 @@ type Clients struct {
 var _ Reloader = (*Clients)(nil)
 
 // LoadClients reads the files of a listener's ClientCA, ClientCRL and ClientDeny, all of which must be good. A list of ClientCRL (RFC 5280)
-// counts if its issuer is in the bundle and has signed it; it must be a full one. A file of up to 16 MiB has one in DER or any number in PEM.
+// counts if its issuer is in the bundle and has signed it; it must be a full one. A file of up to 16 MiB has one in DER or any number in
+// PEM.
 func LoadClients(t *ListenerTLS) (*Clients, error) { return loadClients(t, time.Now) }
 
 func loadClients(t *ListenerTLS, now func() time.Time) (*Clients, error) {

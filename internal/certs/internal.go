@@ -236,7 +236,7 @@ func (i *Internal) leaf(authority *tls.Certificate) (*tls.Certificate, error) {
 	return i.issue(name, template, authority)
 }
 
-// Named returns what a certificate of some names has of them, for [x509.Certificate.VerifyHostname].
+// Named returns a certificate with nothing but these names, for [x509.Certificate.VerifyHostname].
 func Named(hosts []setting.CertificateHost) *x509.Certificate {
 	c := &x509.Certificate{}
 	for _, host := range hosts {

@@ -34,7 +34,8 @@ func ConfigFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVarP(file, "config", "c", "", "configuration `file` (required)")
 }
 
-// LoadConfig reads a configuration file, with what its secrets refer to or without. Its problems are printed as they are: each has its place and excerpt.
+// LoadConfig reads a configuration file, with what its secrets refer to or without. Its problems are printed as they are: each has its
+// place and excerpt.
 func LoadConfig(file string, secrets bool) (*config.Config, error) {
 	if file == "" {
 		return nil, UsageError("a configuration file is needed: --config FILE")

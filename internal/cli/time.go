@@ -84,7 +84,8 @@ func FlagError(flag string, err error) error {
 	return UsageError("--%s: %w", flag, err)
 }
 
-// LoadZone returns a time zone by its name. It knows the names of the IANA database; the host's own zone is none, so that a command means the same everywhere.
+// LoadZone returns a time zone by its name. It knows the names of the IANA database; the host's own zone is none, so that a command means
+// the same everywhere.
 func LoadZone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {

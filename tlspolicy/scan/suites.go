@@ -18,7 +18,7 @@ type point struct {
 	name string
 }
 
-// nameOf gives the name of a code, or its number.
+// nameOf returns the name of a code, or its number.
 func nameOf(known []point, code uint16) string {
 	for _, p := range known {
 		if p.code == code {
@@ -63,7 +63,7 @@ func suitesFor(version uint16) []uint16 {
 	return codes
 }
 
-// SuiteName gives the name of a suite's code, or its number.
+// SuiteName returns the name of a suite's code, or its number.
 func SuiteName(code uint16) string { return nameOf(suites(), code) }
 
 // groups are what a scan offers. The names are those of policies where a policy can name them.
@@ -104,7 +104,7 @@ func exchangeOf(suite uint16) exchange {
 	}
 }
 
-// withGroups tells the suites of a version in which a group of supported_groups is used.
+// withGroups returns the suites of a version in which a group of supported_groups is used.
 func withGroups(version uint16, suites []uint16) []uint16 {
 	if version == tls13 {
 		return suites

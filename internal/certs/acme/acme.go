@@ -16,7 +16,7 @@
 // # Challenges
 //
 // The authority wants to see that the hosts are ours, in one way that has to be chosen: [certs.HTTP01] asks on port 80, for which
-// there is [NewServer]; [certs.TLSALPN01] shakes hands on port 443, for which there is [Answer]; [certs.DNS01] looks into the DNS.
+// there is [Handler]; [certs.TLSALPN01] shakes hands on port 443, for which there is [Answer]; [certs.DNS01] looks into the DNS.
 // Until [Source.Start] nothing is asked for, so that whatever answers can be set up first.
 //
 // # Process-wide state
@@ -184,7 +184,7 @@ func (i issuer) PreCheck(ctx context.Context, names []string, _ bool) error {
 	return i.ACMEIssuer.PreCheck(ctx, names, false)
 }
 
-// Start begins to get and renew certificates. Address is where challenges are answered by now: that of a server of [NewServer]
+// Start begins to get and renew certificates. Address is where challenges are answered by now: that of a server with [Handler]
 // for [HTTP01], of a listener with [Answer] for [TLSALPN01], "" for [certs.DNS01]. It may be called once.
 func (s *Source) Start(address string) error {
 	s.mu.Lock()

@@ -33,7 +33,7 @@ func (s *Source) answers(c certs.ACMEChallenge, name string) bool {
 	return s.config.Challenge == c && slices.Contains(s.config.Hosts, setting.CertificateHost(strings.ToLower(name)))
 }
 
-// Answer gives what answers the [certs.TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers
+// Answer returns what answers the [certs.TLSALPN01] challenges of sources: the certificate for a handshake in which the peer offers
 // the protocol "acme-tls/1" alone, while a challenge for the name it asks for goes on, and otherwise an error. Connections
 // of such handshakes must carry nothing (RFC 8737, section 3).
 func Answer(sources ...*Source) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
