@@ -41,6 +41,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"tollgate/catalog"
 	"tollgate/signing"
@@ -50,7 +51,10 @@ import (
 type Options struct {
 	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
-	// Former are credentials that this one takes the place of, by whichever of them the keys are known: see [New].
+	// Place is where the upstream is, whatever its name: keys that were accepted at one are on trial at another.
+	Place string
+	// Former are credentials that another configuration had, by whichever of them the keys are known: see [New]. The first counts
+	// where several know the same.
 	Former []*Credential
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
@@ -83,8 +87,9 @@ func New(config Config, o Options) (*Credential, error) {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
 	for _, former := range o.Former {
-		c.reader.known = append(c.reader.known, former.heritage(config, o.Scheme)...)
+		c.reader.inherit(former.heritage(&o))
 	}
+	c.options.Former = nil // or each would keep all before it in memory
 	set := c.reader.setOf(keys, o.Scheme)
 	c.reader.known = append(slices.DeleteFunc(c.reader.known, func(s *keySet) bool { return s == set }), set)
 	c.active.Store(set)
@@ -93,19 +98,22 @@ func New(config Config, o Options) (*Credential, error) {
 
 // heritage returns the sets of keys that a credential of another configuration takes over. Another upstream has not accepted them yet, but
 // may be the same provider, that counts rejections on.
-func (c *Credential) heritage(heir Config, scheme signing.Scheme) []*keySet {
+func (c *Credential) heritage(heir *Options) []*keySet {
 	c.reader.mutex.Lock()
 	defer c.reader.mutex.Unlock()
 	known := slices.Clone(c.reader.known)
-	if heir.Upstream == c.config.Upstream && scheme == c.options.Scheme {
+	if heir.Place == c.options.Place && heir.Scheme == c.options.Scheme {
 		return known
 	}
 	for i, s := range known {
-		known[i] = newKeySet(s.keys, s.standing, scheme)
+		known[i] = newKeySet(s.keys, s.standing, heir.Scheme)
 		known[i].pauses, known[i].left = s.pauses, s.leftAt() // they share the mutex that guards pauses, too
 	}
 	return known
 }
+
+// Retire says that no configuration has the credential any more. From then on it counts for how long heirs remember its keys.
+func (c *Credential) Retire(now time.Time) { c.active.Load().leave(now) }
 
 // Name is the name that the configuration gives.
 func (c *Credential) Name() string { return c.config.Name }

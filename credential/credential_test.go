@@ -48,7 +48,7 @@ func keysNamed(name string) Keys {
 func newCredential(t *testing.T, class catalog.Class, kinds ...catalog.Kind) (*Credential, *source) {
 	t.Helper()
 	s := &source{keys: keysNamed("1")}
-	c, err := New(Config{Facts: Facts{Name: "main", Upstream: "bss", Class: class, Kinds: kinds, DomainID: "d1"}}, Options{Load: s.load})
+	c, err := New(Config{Facts: Facts{Name: "main", Upstream: "bss", Class: class, Kinds: kinds, DomainID: "d1"}}, Options{Place: "bss", Load: s.load})
 	if err != nil {
 		t.Fatal(err)
 	}

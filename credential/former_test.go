@@ -16,7 +16,7 @@ func heir(t *testing.T, of *Credential, keys Keys, change func(*Facts)) *Credent
 	t.Helper()
 	facts := *of.Facts()
 	change(&facts)
-	c, err := New(Config{Facts: facts}, Options{Former: []*Credential{of}, Load: (&source{keys: keys}).load})
+	c, err := New(Config{Facts: facts}, Options{Place: facts.Upstream, Former: []*Credential{of}, Load: (&source{keys: keys}).load})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestHeirsUnderLoad(t *testing.T) {
 		})
 	}
 	for range 100 {
-		next, err := New(Config{Facts: *c.Facts()}, Options{Former: []*Credential{c}, Load: s.load})
+		next, err := New(Config{Facts: *c.Facts()}, Options{Place: "bss", Former: []*Credential{c}, Load: s.load})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,5 +160,72 @@ func TestHeirsUnderLoad(t *testing.T) {
 	work.Wait()
 	if n := len(c.reader.known); n == 0 || n > 100 {
 		t.Errorf("%d sets of keys are remembered", n)
+	}
+}
+
+// TestHeirsOfManyRememberNoMore: what credentials know that take over from each other again and again is bounded by the keys that there were.
+func TestHeirsOfManyRememberNoMore(t *testing.T) {
+	first, _ := newCredential(t, catalog.ClassPartner)
+	former := []*Credential{first}
+	for i := range 10 {
+		var next []*Credential
+		for n := range 3 {
+			c, err := New(Config{Facts: Facts{Name: fmt.Sprint(i, n), Class: catalog.ClassPartner}},
+				Options{Place: fmt.Sprint(i % 2), Former: former, Load: (&source{keys: keysNamed(fmt.Sprint(n))}).load})
+			if err != nil {
+				t.Fatal(err)
+			}
+			next = append(next, c)
+		}
+		former = next
+	}
+	if n := len(former[0].reader.known); n > 4 {
+		t.Errorf("%d sets of keys are remembered, of at most 4 that there were", n)
+	}
+	if former[0].options.Former != nil {
+		t.Error("all that were there before stay in memory")
+	}
+}
+
+// TestRetiredKeysAreForgotten: of keys that heirs take over, those that can still be paused are remembered, and a few others.
+func TestRetiredKeysAreForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		place    func(*Facts)
+		underWay bool
+	}{"paused": {same, false}, "paused, elsewhere": {elsewhere, false}, "under way": {same, true}} {
+		t.Run(name, func(t *testing.T) { testForgotten(t, c.place, c.underWay) })
+	}
+}
+
+func testForgotten(t *testing.T, place func(*Facts), underWay bool) {
+	c, _ := newCredential(t, catalog.ClassPartner)
+	now := start
+	next := func(key string, after time.Duration) {
+		now = now.Add(after)
+		heir := heir(t, c, keysNamed(key), place)
+		c.Retire(now)
+		c = heir
+		_, _ = c.Poll(now)
+	}
+	for i := range 30 {
+		next(fmt.Sprint(i), time.Hour)
+	}
+	if n := len(c.reader.known); n != knownSets {
+		t.Errorf("%d sets are remembered, want %d", n, knownSets)
+	}
+	now = now.Add(time.Hour)
+	call := leaseFor(t, c, "a", now)
+	if !underWay {
+		call.Done(Rejected, "wrong signature", now)
+	}
+	c.options.Place = "bss" // from where heirs go elsewhere, or not
+	for i := range 30 {
+		next(fmt.Sprint("x", i), time.Second)
+	}
+	if underWay {
+		call.Done(Rejected, "wrong signature", now)
+	}
+	if next("29", time.Second); len(c.Pauses()) != 1 {
+		t.Error("a key that came back within its pause is not paused")
 	}
 }

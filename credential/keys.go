@@ -90,6 +90,7 @@ func (c *Credential) Poll(now time.Time) (changed bool, err error) {
 func (r *reader) begin(paused bool, now time.Time) (due bool, err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	r.forget(now)
 	since := now.Sub(r.at)
 	switch {
 	case r.busy && since >= slowReading:
@@ -151,26 +152,40 @@ func (c *Credential) use(keys Keys, now time.Time) {
 	r := &c.reader
 	before, next := c.active.Load(), r.setOf(keys, c.options.Scheme)
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
+	r.forget(now)
+	c.active.Store(next)
+	before.leave(now)
+}
+
+// forget drops sets that cannot be paused any more, but for a few and the one in use, which is the last. The mutex is held.
+func (r *reader) forget(now time.Time) {
 	for len(r.known) > knownSets && now.Sub(r.known[0].leftAt()) > PauseTime {
 		r.known = slices.Delete(r.known, 0, 1)
 	}
-	c.active.Store(next)
-	before.mutex.Lock()
-	defer before.mutex.Unlock()
-	before.left = now
-	before.wake()
+}
+
+// inherit adds the sets of keys that are not known yet.
+func (r *reader) inherit(sets []*keySet) {
+	for _, s := range sets {
+		if !slices.ContainsFunc(r.known, func(known *keySet) bool { return known.keys.equal(s.keys) }) {
+			r.known = append(r.known, s)
+		}
+	}
 }
 
 // setOf returns the set of keys that were in use before, with its pauses; or a new one, which shares the standing of its access key.
 func (r *reader) setOf(keys Keys, scheme signing.Scheme) *keySet {
-	shared := newStanding()
+	var shared *standing
 	for _, s := range r.known {
 		if s.keys.equal(keys) {
 			return s
 		}
-		if s.keys.AccessKey == keys.AccessKey {
+		if shared == nil && s.keys.AccessKey == keys.AccessKey {
 			shared = s.standing
 		}
+	}
+	if shared == nil {
+		shared = newStanding()
 	}
 	return newKeySet(keys, shared, scheme)
 }

@@ -115,11 +115,25 @@ func (s *standing) free(caller string) bool {
 	return len(s.trying) < places && own < max(1, places-1)
 }
 
-// leftAt returns when other keys took the place of these.
+// leave notes that other keys took the place of these, and has calls that wait look for those.
+func (s *keySet) leave(now time.Time) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.left = now
+	s.wake()
+}
+
+// leftAt returns when other keys took the place of these, or when the latest pause began, if that is later.
 func (s *keySet) leftAt() time.Time {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.left
+	at := s.left
+	for _, p := range s.pauses {
+		if begun := p.ProbeAt.Add(-PauseTime); begun.After(at) {
+			at = begun
+		}
+	}
+	return at
 }
 
 func (s *keySet) onTrial() bool { return s.rejected > 0 || !s.proven }
@@ -187,7 +201,7 @@ func (s *keySet) done(l *Lease, verdict Verdict, reason string, now time.Time) (
 		pause := s.reject(l, reason, now).Pause
 		begun = &pause
 	}
-	s.leave(l)
+	s.tried(l)
 	return begun, s.evidence() != before
 }
 
@@ -245,8 +259,8 @@ func (s *keySet) pause(caller, reason string, now time.Time) *pause {
 	return p
 }
 
-// leave ends a try; waiting calls look again.
-func (s *keySet) leave(l *Lease) {
+// tried ends a try; waiting calls look again.
+func (s *keySet) tried(l *Lease) {
 	if l.tries {
 		i := slices.Index(s.trying, l.caller)
 		s.trying = slices.Delete(s.trying, i, i+1)

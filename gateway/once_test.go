@@ -252,19 +252,47 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 }
 
-// An upstream that never answers.
+// An upstream that never answers. The time that the call has is over once it has arrived there, however slow the machine is.
 func TestNoAnswerInTime(t *testing.T) {
 	for _, c := range onceCalls[:3] {
 		t.Run(c.name, func(t *testing.T) {
+			arrived := make(chan struct{})
+			f := start(t, fixed, func(f *fixture) {
+				bss := f.upstream["bss"]
+				bss.Timeout = time.Hour
+				inner := bss.Transport
+				bss.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+					if ends, ok := r.Context().Deadline(); !ok || time.Until(ends) > bss.Timeout {
+						t.Errorf("the call has until %v, want a time within %v", ends, bss.Timeout)
+					}
+					return inner.RoundTrip(r.WithContext(overWhen{r.Context(), arrived}))
+				})
+			})
 			release := make(chan struct{})
-			f := start(t, fixed, func(f *fixture) { f.upstream["bss"].Timeout = 300 * time.Millisecond })
-			f.origin.answer = func(net.Conn, *arrival) bool { <-release; return false }
+			f.origin.answer = func(net.Conn, *arrival) bool { close(arrived); <-release; return false }
 			defer close(release)
 			got := f.wantFate(t, c.request, fate{code: "TG.7004", outcome: logfile.Unknown}, 1)
 			if says := strings.Contains(got.problem(t).Detail, "do not repeat"); says != c.changes {
 				t.Errorf("detail %q for a call that changes something: %v", got.problem(t).Detail, c.changes)
 			}
 		})
+	}
+}
+
+// overWhen is a context whose deadline has passed when a channel is closed.
+type overWhen struct {
+	context.Context
+	passed chan struct{}
+}
+
+func (o overWhen) Done() <-chan struct{} { return o.passed }
+
+func (o overWhen) Err() error {
+	select {
+	case <-o.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
 	}
 }
 

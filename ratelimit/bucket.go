@@ -49,7 +49,7 @@ func (b *bucket) follow(r Flow) (dropped bool) {
 	return false
 }
 
-// left is how many tokens nobody has a claim to; negative when more are waited for than there are.
+// left is how many tokens no call has a claim to; negative when more are waited for than there are.
 func (b *bucket) left(now time.Time) float64 { return b.tokens.TokensAt(now) - float64(len(b.queue)) }
 
 // delay is how long a call has to wait here when ahead others go first, if no others come.
@@ -57,7 +57,7 @@ func (b *bucket) delay(now time.Time, ahead int) time.Duration {
 	return b.rate.durationOf(float64(ahead+1) - b.tokens.TokensAt(now))
 }
 
-// fullIn is how long until nobody waits and the bucket is full.
+// fullIn is how long until no call waits and the bucket is full.
 func (b *bucket) fullIn(now time.Time) time.Duration {
 	return b.rate.durationOf(float64(b.rate.Burst) - b.left(now))
 }
@@ -81,7 +81,7 @@ func (f Flow) durationOf(tokens float64) time.Duration {
 type waiter struct {
 	seq  uint64        // the order of arrival
 	at   *bucket       // in whose queue it stands
-	wake chan struct{} // tells that it now is the first of its queue; room for one, so that no sender waits
+	wake chan struct{} // says that it now is the first of its queue; room for one, so that no sender waits
 }
 
 // ahead is how many calls stand before w in b; for a nil w, one that would join now.

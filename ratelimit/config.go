@@ -9,7 +9,7 @@ import (
 	"tollgate/internal/setting"
 )
 
-// Config is the section `limits` of the configuration. [New] makes a limiter of it, and [NewSources] what limits requests whose caller is
+// Config is the section `limits` of the configuration. [NewRules] makes rules of it, and [NewSources] what limits requests whose caller is
 // not known. The zero value limits no calls.
 type Config struct {
 	// How long a call waits for its turn before it is answered 429.
@@ -77,7 +77,7 @@ const (
 // Dimensions lists every [Dimension].
 func Dimensions() []Dimension { return []Dimension{ByCaller, ByOperation, ByCredential, ByUpstream} }
 
-// The bounds that [New] and [NewSources] hold settings to.
+// The bounds that [NewRules] and [NewSources] hold settings to.
 const (
 	// MaxPerSecond is the highest Rate: more than one gateway can serve.
 	MaxPerSecond = 1e6

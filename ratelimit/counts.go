@@ -77,7 +77,7 @@ func (c *counts) bucket(l Limit) *bucket {
 func (c *counts) follow(rules *Rules) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counters.Store(new(sync.Map)) // first: whoever finds a dropped bucket looks for another one there, and waits for the lock
+	c.counters.Store(new(sync.Map)) // first: a call that finds a dropped bucket looks for another one there, and waits for the lock
 	c.rules, c.gone = rules, map[key]*bucket{}
 	for k, b := range c.now {
 		rate, stays := rules.rate(k)

@@ -14,10 +14,10 @@
 // order. A call that is refused, or whose caller leaves, takes no token from any bucket. A call that must wait does not
 // reserve: it stands in the queue of the bucket that holds it back longest and takes its tokens when it goes. So
 //
-//   - what leaves in any period t is at most PerSecond*t + Burst for each bucket, whoever waited for what;
+//   - what leaves in any period t is at most PerSecond*t + Burst for each bucket, whichever call waited for what;
 //   - a caller that is over its own limit does not block others out of a bucket that they share with it;
 //   - a caller that gives up makes room: clients that time out sooner than Config.MaxWait and try again cannot fill a
-//     queue with calls that nobody waits for any more. (Reservations of x/time/rate, once others follow them, cannot be
+//     queue with calls whose callers have left. (Reservations of x/time/rate, once others follow them, cannot be
 //     given back, which is why they are not used here.)
 //
 // Calls waiting for the same bucket go in the order in which they came, and later calls do not overtake them. Between

@@ -16,7 +16,7 @@ type Subject struct {
 	Quota float64
 }
 
-// known gives a subject that can be a map key: NaN equals nothing, not even itself, and would be stored for every call.
+// known returns a subject that can be a map key: NaN equals nothing, not even itself, and would be stored for every call.
 func (s Subject) known() Subject {
 	if !(s.Quota > 0) || math.IsInf(s.Quota, 0) {
 		s.Quota = 0

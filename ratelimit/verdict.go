@@ -16,7 +16,7 @@ type Verdict struct {
 	Rate      Flow // of that limit
 	Remaining int  // tokens left there after this call, not counting those that others wait for
 	// RetryAfter is for a refused call: the time until a call could go at once if no others came in between. It is exact,
-	// for limits below one a second too; RetryAfterSeconds gives the header's whole seconds.
+	// for limits below one a second too; RetryAfterSeconds returns the header's whole seconds.
 	RetryAfter time.Duration
 	// Reset is how long until the limit is full again if no others come; of a refused call it is RetryAfter.
 	Reset time.Duration
@@ -83,6 +83,6 @@ func wholeSeconds(d time.Duration) int64 {
 	return seconds
 }
 
-// RetryAfterSeconds gives the value of a Retry-After field (RFC 9110, section 10.2.3): d in whole seconds, rounded up so
+// RetryAfterSeconds returns the value of a Retry-After field (RFC 9110, section 10.2.3): d in whole seconds, rounded up so
 // that who obeys it is not refused again for being early, and at least 1.
 func RetryAfterSeconds(d time.Duration) int { return int(max(1, wholeSeconds(d))) }

@@ -127,7 +127,7 @@ const (
 	challengeTimeout   = 10 * time.Second
 )
 
-// listenChallenges answers HTTP-01 challenges, and gives the address; "" if none is configured.
+// listenChallenges answers HTTP-01 challenges, and returns the address; "" if none is configured.
 func (s *Service) listenChallenges(ctx context.Context) (string, error) {
 	if s.config.HTTPChallenge == nil {
 		return "", nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -156,6 +157,9 @@ func (k *tlsReloader) openListener(p *tlsParts, t *certs.ListenerTLS) (*tls.Conf
 			return nil, err
 		}
 	}
+	if len(p.sources) == 0 {
+		return nil, errors.New("there is no certificate to show")
+	}
 	server := tlspolicy.Server{
 		GetCertificate:    certs.NewSet(p.sources[0], p.sources[1:]...).GetCertificate,
 		RequireClientCert: t.ClientCertificate == "required", Challenge: p.answer(),
@@ -237,16 +241,7 @@ func (k *tlsReloader) start() {
 	for _, p := range k.all() {
 		k.show(p)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		k.watch.Run(ctx, k.interval)
-	}()
-	k.stop = func() {
-		cancel()
-		<-done
-	}
+	k.stop = inBackground(func(ctx context.Context) { k.watch.Run(ctx, k.interval) })
 }
 
 func (k *tlsReloader) close() {
@@ -376,7 +371,7 @@ func (p *tlsParts) warnings(now time.Time) (warnings []string) {
 	return warnings
 }
 
-// metricsSources gives what the metrics show.
+// metricsSources returns what the metrics show.
 func (k *tlsReloader) metricsSources() admin.CertificateSources {
 	return admin.CertificateSources{
 		Certificates: k.certificates,

@@ -286,3 +286,12 @@ func TestDamagedBundleStays(t *testing.T) {
 		t.Errorf("log: %v", all)
 	}
 }
+
+// TestListenerWithoutCertificate: it is not opened.
+func TestListenerWithoutCertificate(t *testing.T) {
+	k := newTLSReloader(zap.NewNop(), setting.Secrets{}, nil)
+	k.policies = map[string]*tlspolicy.Policy{tlspolicy.Default: {}}
+	if _, config, err := k.listener("x", &certs.ListenerTLS{Policy: tlspolicy.Default}); err == nil || config != nil || len(k.all()) != 0 {
+		t.Errorf("%v, %v", config, err)
+	}
+}

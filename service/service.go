@@ -229,16 +229,21 @@ func refill(size int, recovery audit.Recovery) (*replay.Memory, error) {
 
 // background runs a part until the service is closed, which waits for it.
 func (s *Service) background(run func(ctx context.Context)) {
+	s.closers = append(s.closers, inBackground(run))
+}
+
+// inBackground runs a part until stop is called, which waits for it.
+func inBackground(run func(ctx context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	s.closers = append(s.closers, func() {
-		cancel()
-		<-done
-	})
 	go func() {
 		defer close(done)
 		run(ctx)
 	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // summarize writes due summaries of refusals, and looks at the disk and at private files, until ctx ends.

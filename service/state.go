@@ -20,6 +20,7 @@ import (
 	"tollgate/credential/accepted"
 	"tollgate/gateway"
 	"tollgate/internal/certs"
+	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/tlspolicy"
@@ -43,6 +44,7 @@ type state struct {
 	checkpointed       atomic.Pointer[time.Time] // when the newest checkpoint was signed
 
 	certificates *tlsReloader
+	retired      []retired // by when they were
 
 	mutex       sync.Mutex // guards what follows
 	credentials map[string]*keptCredential
@@ -50,10 +52,20 @@ type state struct {
 	listeners   map[string]*keptListener
 }
 
+// retired is a credential that no configuration has any more: its keys may come back.
+type retired struct {
+	*credential.Credential
+	at time.Time
+}
+
+// keptRetired is how many retired credentials are remembered in any case. More are while they may be paused.
+const keptRetired = 8
+
 // keptCredential has the keys in use, their pauses and their trial.
 type keptCredential struct {
 	*credential.Credential
 	configured *credential.Config
+	place      setting.Target // of its upstream
 }
 
 // keptUpstream has the connections to an upstream, and what is known of its clock.
@@ -88,11 +100,15 @@ type keptListener struct {
 }
 
 // signers are the credentials, by name.
-func (s *state) signers() (all []*credential.Credential) {
+func (s *state) signers() []*credential.Credential {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(s.credentials)) {
-		all = append(all, s.credentials[name].Credential)
+	return signers(s.credentials)
+}
+
+func signers(kept map[string]*keptCredential) (all []*credential.Credential) {
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		all = append(all, kept[name].Credential)
 	}
 	return all
 }
@@ -117,7 +133,8 @@ type opened struct {
 	undo        []func() // closes what is new
 }
 
-// open takes from the state what stays, by name, and makes the rest. Nothing of the state changes.
+// open takes from the state what stays, by name, and makes the rest. Nothing of the state changes but the TLS policies, which
+// close restores.
 func (s *Service) open(c *config.Config) (o *opened, err error) {
 	o = &opened{map[string]*keptCredential{}, map[string]*keptUpstream{}, maps.Clone(s.listeners), nil}
 	defer func() {
@@ -125,6 +142,11 @@ func (s *Service) open(c *config.Config) (o *opened, err error) {
 			o.close()
 		}
 	}()
+	policies := s.certificates.policies
+	o.undo = append(o.undo, func() { s.certificates.policies = policies })
+	if err = s.fixTLS(c); err != nil {
+		return o, fmt.Errorf("tls policy: %w", err)
+	}
 	for _, configured := range c.Credentials {
 		if o.credentials[configured.Name], err = s.openCredential(c, configured); err != nil {
 			return o, err
@@ -149,31 +171,70 @@ func (o *opened) close() {
 	}
 }
 
-// openCredential keeps a credential that is configured as it was. Another one stands as the one whose name it has, or as one whose name is
-// gone, where it has a key of that one: a changed name or account un-pauses no key.
+// openCredential keeps a credential that is configured as it was. Another one stands as the one whose name it has, or as another that does not
+// stay, where it has a key of that one: a changed name or account un-pauses no key.
 func (s *Service) openCredential(c *config.Config, configured *credential.Config) (*keptCredential, error) {
-	var former []*credential.Credential
-	if known := s.credentials[configured.Name]; known != nil {
-		if reflect.DeepEqual(known.configured, configured) {
-			return known, nil
-		}
-		former = append(former, known.Credential)
+	known := s.credentials[configured.Name]
+	if known.stays(c) {
+		return known, nil
 	}
-	for name, known := range s.credentials {
-		if !slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return c.Name == name }) {
-			former = append(former, known.Credential)
-		}
+	former := s.leaving(c)
+	if known != nil {
+		former = slices.Insert(former, 0, known.Credential) // it counts first
 	}
+	place := placeOf(c, configured)
 	made, err := credential.New(*configured, credential.Options{
-		Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
+		Place: place.String(), Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
 	})
-	return &keptCredential{made, configured}, err
+	return &keptCredential{made, configured, place}, err
+}
+
+// placeOf returns where the calls of a credential go.
+func placeOf(c *config.Config, of *credential.Config) setting.Target {
+	for _, u := range c.Upstreams {
+		if u.Name == of.Upstream {
+			return u.URL
+		}
+	}
+	return setting.Target{}
+}
+
+// stays reports whether a credential is configured as it was, and its upstream is where it was.
+func (k *keptCredential) stays(c *config.Config) bool {
+	return k != nil && k.place == placeOf(c, k.configured) &&
+		slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return reflect.DeepEqual(k.configured, c) })
+}
+
+// leaving are the credentials that do not stay, and those that left before, the latest first.
+func (s *Service) leaving(c *config.Config) (all []*credential.Credential) {
+	for _, name := range slices.Sorted(maps.Keys(s.credentials)) {
+		if known := s.credentials[name]; !known.stays(c) {
+			all = append(all, known.Credential)
+		}
+	}
+	for _, r := range slices.Backward(s.retired) {
+		all = append(all, r.Credential)
+	}
+	return all
+}
+
+// retire remembers for a while the credentials before that are not those of now.
+func (s *state) retire(before map[string]*keptCredential, now time.Time) {
+	for name, known := range before {
+		if s.credentials[name] != known {
+			known.Retire(now)
+			s.retired = append(s.retired, retired{known.Credential, now})
+		}
+	}
+	for len(s.retired) > keptRetired && now.Sub(s.retired[0].at) > credential.PauseTime {
+		s.retired = slices.Delete(s.retired, 0, 1)
+	}
 }
 
 // openUpstream keeps the connections to an upstream if the way there stays, and what is known of its clock if the place does.
 func (s *Service) openUpstream(o *opened, u *upstream.Config, way reached) error {
 	known, skew := s.upstreams[u.Name], new(gateway.Skew)
-	if known != nil && reflect.DeepEqual(known.reached.URL, u.URL) {
+	if known != nil && known.reached.URL == u.URL {
 		skew = known.Skew
 	}
 	if known != nil && reflect.DeepEqual(known.reached, way) {
@@ -218,15 +279,16 @@ func (s *Service) openListener(o *opened, l *config.Listener) error {
 // adopt makes what was opened the state, publishes the plan that needs it, and closes what no call that begins needs any more. Calls under way
 // end on it.
 func (s *Service) adopt(o *opened, publish func()) {
+	if s.accepted != nil { // before their keys are polled
+		s.accepted.Follow(signers(o.credentials))
+	}
 	s.mutex.Lock()
-	before := s.upstreams
+	credentials, upstreams := s.credentials, s.upstreams
 	s.credentials, s.upstreams, s.listeners = o.credentials, o.upstreams, o.listeners
 	s.mutex.Unlock()
-	if s.accepted != nil {
-		s.accepted.Follow(s.signers())
-	}
 	publish()
-	for name, u := range before {
+	s.retire(credentials, time.Now())
+	for name, u := range upstreams {
 		if next := o.upstreams[name]; next == nil || next.transport != u.transport {
 			s.closeUpstream(u)
 		}

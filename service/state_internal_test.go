@@ -3,6 +3,7 @@ package service
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"fmt"
 	"hash"
 	"io"
@@ -14,12 +15,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
+	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/credential"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/certs"
+	"tollgate/internal/secret"
 	"tollgate/internal/testpki"
 	"tollgate/tlspolicy"
 )
@@ -372,4 +377,113 @@ func TestPlansUnderLoad(t *testing.T) {
 	if n := len(g.signers()) + len(g.signedUpstreams()); n != 2 {
 		t.Errorf("%d credentials and upstreams", n)
 	}
+}
+
+// TestPausesGoWithKeys: a paused key stays paused where another credential that was there before has it now, and where for a while none had it.
+func TestPausesGoWithKeys(t *testing.T) {
+	const main = "main: {class: partner, access_key: {env: AK}, secret_key: {env: SK}}"
+	const spare = "spare: {class: partner, access_key: {env: AK2}, secret_key: {env: SK2}}"
+	both := []string{main, main + ", " + spare}
+	for name, steps := range map[string][][]string{
+		"exchanged": {{
+			main, strings.Replace(main, "main", "spare", 1) + ", " + strings.Replace(spare, "spare", "main", 1),
+			"credential: main", "credential: spare",
+		}},
+		"gone for a while": {{main, spare, "credential: main", "credential: spare"}, both},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := run(t)
+			g.change(t, both...)
+			g.want(t, "local", 200, "")
+			rejected := http.HandlerFunc(reject)
+			g.answer.Store(&rejected)
+			g.want(t, "local", 503, "TG.6004")
+			g.answer.Store(nil)
+			for _, step := range steps {
+				g.change(t, step...)
+			}
+			g.want(t, "local", 503, "TG.6004") // the upstream would take it
+		})
+	}
+}
+
+// TestPoliciesFollow: a connection to an upstream is made under the policy of the configuration that is followed, and of the one before if that is
+// refused.
+func TestPoliciesFollow(t *testing.T) {
+	g := run(t)
+	ca := testpki.Must(testpki.New())
+	if err := ca.WriteFile(filepath.Join(g.dir, "ca.pem")); err != nil {
+		t.Fatal(err)
+	}
+	with := func(version string) []string {
+		return []string{
+			g.upstream.URL, strings.Replace(g.upstream.URL, "http:", "https:", 1), "catalog: cn", "catalog: cn, tls: {ca: ca.pem, policy: mine}",
+			"\nlisteners", "\ntls_policies: {mine: {versions: [" + version + "]}}\nlisteners",
+		}
+	}
+	highest := func() uint16 {
+		_, config, err := g.certificates.upstream(g.load(t, with(`"1.2"`)...).Upstreams[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config.MaxVersion
+	}
+	for _, c := range []struct {
+		version string
+		want    uint16
+	}{{`"1.2"`, tls.VersionTLS12}, {`"1.3"`, tls.VersionTLS13}} {
+		if g.change(t, with(c.version)...); highest() != c.want {
+			t.Errorf("%s: the highest version is %x", c.version, highest())
+		}
+	}
+	refused := g.load(t, with(`"1.2"`)...)
+	refused.Limits.Rules[0].Burst = -1
+	if err := g.follow(refused, g.gateway.Publish); err == nil || highest() != tls.VersionTLS13 {
+		t.Errorf("error %v, the highest version is %x", err, highest())
+	}
+}
+
+// TestAnotherPlaceHasAcceptedNothing: where an upstream of the same name is another one, keys are on trial; where it has another name only, they
+// are not.
+func TestAnotherPlaceHasAcceptedNothing(t *testing.T) {
+	g := run(t)
+	g.want(t, "local", 200, "")
+	g.change(t, "upstreams: {bss", "upstreams: {renamed")
+	if _, on := g.signers()[0].OnTrial(); on {
+		t.Error("accepted keys are on trial, since their upstream has another name")
+	}
+	g.change(t, "http://127.0.0.1:", "http://127.0.0.2:")
+	if _, on := g.signers()[0].OnTrial(); !on {
+		t.Error("keys are not on trial, though their upstream is another one")
+	}
+}
+
+// TestRetiredAreForgotten: credentials that left are remembered while they may be paused, and a few for longer.
+func TestRetiredAreForgotten(t *testing.T) {
+	s, now := new(state), time.Now()
+	leaves := func(times int, apart time.Duration) {
+		for range times {
+			now = now.Add(apart)
+			s.retire(map[string]*keptCredential{"main": {Credential: madeOf(t)}}, now)
+		}
+	}
+	if leaves(100, time.Second); len(s.retired) != 100 {
+		t.Errorf("%d are remembered, want all that may be paused", len(s.retired))
+	}
+	if leaves(2*keptRetired, time.Hour); len(s.retired) != keptRetired {
+		t.Errorf("%d are remembered, want %d", len(s.retired), keptRetired)
+	}
+}
+
+func madeOf(t *testing.T) *credential.Credential {
+	t.Helper()
+	c, err := credential.New(credential.Config{Facts: credential.Facts{Name: "main", Class: catalog.ClassPartner}}, credential.Options{
+		Load: func() (credential.Keys, error) {
+			return credential.Keys{AccessKey: "AK", SecretKey: secret.New("sk")}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
