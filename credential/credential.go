@@ -115,7 +115,7 @@ func (c *Credential) heritage(heir *Options) []*keySet {
 // Retire says that no configuration has the credential any more. From then on it counts for how long heirs remember its keys.
 func (c *Credential) Retire(now time.Time) { c.active.Load().leave(now) }
 
-// Name is the name that the configuration gives.
+// Name returns the name in the configuration.
 func (c *Credential) Name() string { return c.config.Name }
 
 // Facts returns all that the credential is besides its keys. It must not be changed.

@@ -55,7 +55,7 @@ func (p *tlsParts) answer() func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	return acme.Answer(sources...)
 }
 
-// asksByItself tells a reloader that goes to its authority in the background, so that its Reload says nothing.
+// asksByItself reports whether a reloader goes to its authority in the background, so that the result of its Reload means nothing.
 func asksByItself(k certs.Reloader) bool {
 	if p, ok := k.(placed); ok {
 		k = p.Reloader

@@ -135,7 +135,7 @@ func (k *tlsReloader) closeSources(p *tlsParts) {
 	}
 }
 
-// listener opens the certificates of a listener, and what tells which client certificates count.
+// listener opens the certificates of a listener, and what decides which client certificates count.
 func (k *tlsReloader) listener(name string, t *certs.ListenerTLS) (*tlsParts, *tls.Config, error) {
 	p := &tlsParts{place: place{listener: name}}
 	out, err := k.openListener(p, t)
@@ -337,7 +337,7 @@ func (k *tlsReloader) warnings(now time.Time) (warnings []string) {
 	}
 	for _, reloader := range k.reloaders() {
 		if asksByItself(reloader) {
-			continue // it has told above how it stands
+			continue // its warnings stand above
 		}
 		k.mu.Lock()
 		f, failed := k.failing[reloader.Name()]

@@ -78,7 +78,7 @@ func (w *LineWriter) writeRest() {
 }
 
 func (w *LineWriter) write(line []byte) {
-	_, _ = w.to.Write(line) // there is nobody to tell
+	_, _ = w.to.Write(line) // there is no other place to report it
 	if dropped := w.dropped.Swap(0); dropped > 0 {
 		_, _ = fmt.Fprintf(w.to, `{"level":"warn","msg":"log lines were dropped: nobody read them","lines":%d}`+"\n", dropped)
 	}

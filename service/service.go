@@ -53,7 +53,7 @@ type Service struct {
 	registry    *prometheus.Registry
 	private     *privateFiles
 	descriptors descriptors
-	admin       keptListener  // without a server: there is none
+	admin       liveListener  // without a server: there is none
 	challenges  accept.Server // of authorities; nil without one
 	closers     []func()
 	failed      chan error // a server that ended by itself
@@ -109,7 +109,7 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 	s := &Service{
 		config: c, version: p.Version, logger: p.Logger, secrets: secrets, private: files, registry: prometheus.NewRegistry(),
 		state: state{
-			limiter: ratelimit.NewLimiter(), listeners: map[string]*keptListener{}, certificates: newTLSReloader(p.Logger, secrets, files.found),
+			limiter: ratelimit.NewLimiter(), listeners: map[string]*liveListener{}, certificates: newTLSReloader(p.Logger, secrets, files.found),
 		},
 		failed: make(chan error, len(c.Listeners)+2), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
@@ -211,7 +211,7 @@ func (s *Service) registerState() {
 	})
 }
 
-// refill gives the replay memory what the log knows, so that a restart forgets no signature.
+// refill returns a replay memory with the signatures that the log has, so that a restart forgets none.
 func refill(size int, recovery audit.Recovery) (*replay.Memory, error) {
 	memory := replay.New(size)
 	slices.SortFunc(recovery.Signatures, func(a, b audit.Signature) int { return b.Date.Compare(a.Date) })

@@ -33,7 +33,7 @@ func TestHangingKeySource(t *testing.T) {
 		}
 		s := &Service{
 			logger: zap.NewNop(),
-			state: state{credentials: map[string]*keptCredential{
+			state: state{credentials: map[string]*liveCredential{
 				"one": {Credential: credentialOf("one", func() { <-hangs })}, "two": {Credential: credentialOf("two", func() { read <- struct{}{} })},
 			}},
 		}

@@ -47,9 +47,9 @@ type state struct {
 	retired      []retired // by when they were
 
 	mutex       sync.Mutex // guards what follows
-	credentials map[string]*keptCredential
-	upstreams   map[string]*keptUpstream
-	listeners   map[string]*keptListener
+	credentials map[string]*liveCredential
+	upstreams   map[string]*liveUpstream
+	listeners   map[string]*liveListener
 }
 
 // retired is a credential that no configuration has any more: its keys may come back.
@@ -61,15 +61,15 @@ type retired struct {
 // keptRetired is how many retired credentials are remembered in any case. More are while they may be paused.
 const keptRetired = 8
 
-// keptCredential has the keys in use, their pauses and their trial.
-type keptCredential struct {
+// liveCredential has the keys in use, their pauses and their trial.
+type liveCredential struct {
 	*credential.Credential
 	configured *credential.Config
 	place      setting.Target // of its upstream
 }
 
-// keptUpstream has the connections to an upstream, and what is known of its clock.
-type keptUpstream struct {
+// liveUpstream has the connections to an upstream, and what is known of its clock.
+type liveUpstream struct {
 	*gateway.Upstream // of the newest plan
 	transport         *upstream.Transport
 	reached           reached
@@ -91,8 +91,8 @@ func reachedBy(c *config.Config, u *upstream.Config) reached {
 	return r
 }
 
-// keptListener has the server of a listener, and what its TLS needs.
-type keptListener struct {
+// liveListener has the server of a listener, and what its TLS needs.
+type liveListener struct {
 	server  accept.Server
 	address string
 	tls     *tls.Config    // nil: plain HTTP
@@ -106,7 +106,7 @@ func (s *state) signers() []*credential.Credential {
 	return signers(s.credentials)
 }
 
-func signers(kept map[string]*keptCredential) (all []*credential.Credential) {
+func signers(kept map[string]*liveCredential) (all []*credential.Credential) {
 	for _, name := range slices.Sorted(maps.Keys(kept)) {
 		all = append(all, kept[name].Credential)
 	}
@@ -127,16 +127,16 @@ func (s *state) signedUpstreams() (all []*gateway.Upstream) {
 
 // opened is what a configuration needs, of the state or new: what calls by its plan go through.
 type opened struct {
-	credentials map[string]*keptCredential
-	upstreams   map[string]*keptUpstream
-	listeners   map[string]*keptListener
+	credentials map[string]*liveCredential
+	upstreams   map[string]*liveUpstream
+	listeners   map[string]*liveListener
 	undo        []func() // closes what is new
 }
 
 // open takes from the state what stays, by name, and makes the rest. Nothing of the state changes but the TLS policies, which
 // close restores.
 func (s *Service) open(c *config.Config) (o *opened, err error) {
-	o = &opened{map[string]*keptCredential{}, map[string]*keptUpstream{}, maps.Clone(s.listeners), nil}
+	o = &opened{map[string]*liveCredential{}, map[string]*liveUpstream{}, maps.Clone(s.listeners), nil}
 	defer func() {
 		if err != nil {
 			o.close()
@@ -173,7 +173,7 @@ func (o *opened) close() {
 
 // openCredential keeps a credential that is configured as it was. Another one stands as the one whose name it has, or as another that does not
 // stay, where it has a key of that one: a changed name or account un-pauses no key.
-func (s *Service) openCredential(c *config.Config, configured *credential.Config) (*keptCredential, error) {
+func (s *Service) openCredential(c *config.Config, configured *credential.Config) (*liveCredential, error) {
 	known := s.credentials[configured.Name]
 	if known.stays(c) {
 		return known, nil
@@ -186,7 +186,7 @@ func (s *Service) openCredential(c *config.Config, configured *credential.Config
 	made, err := credential.New(*configured, credential.Options{
 		Place: place.String(), Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
 	})
-	return &keptCredential{made, configured, place}, err
+	return &liveCredential{made, configured, place}, err
 }
 
 // placeOf returns where the calls of a credential go.
@@ -200,7 +200,7 @@ func placeOf(c *config.Config, of *credential.Config) setting.Target {
 }
 
 // stays reports whether a credential is configured as it was, and its upstream is where it was.
-func (k *keptCredential) stays(c *config.Config) bool {
+func (k *liveCredential) stays(c *config.Config) bool {
 	return k != nil && k.place == placeOf(c, k.configured) &&
 		slices.ContainsFunc(c.Credentials, func(c *credential.Config) bool { return reflect.DeepEqual(k.configured, c) })
 }
@@ -219,7 +219,7 @@ func (s *Service) leaving(c *config.Config) (all []*credential.Credential) {
 }
 
 // retire remembers for a while the credentials before that are not those of now.
-func (s *state) retire(before map[string]*keptCredential, now time.Time) {
+func (s *state) retire(before map[string]*liveCredential, now time.Time) {
 	for name, known := range before {
 		if s.credentials[name] != known {
 			known.Retire(now)
@@ -238,7 +238,7 @@ func (s *Service) openUpstream(o *opened, u *upstream.Config, way reached) error
 		skew = known.Skew
 	}
 	if known != nil && reflect.DeepEqual(known.reached, way) {
-		o.upstreams[u.Name] = &keptUpstream{gatewayUpstream(u, known.transport, skew), known.transport, known.reached, known.tls}
+		o.upstreams[u.Name] = &liveUpstream{gatewayUpstream(u, known.transport, skew), known.transport, known.reached, known.tls}
 		return nil
 	}
 	parts, tlsConfig, err := s.certificates.upstream(u)
@@ -246,13 +246,13 @@ func (s *Service) openUpstream(o *opened, u *upstream.Config, way reached) error
 		return err
 	}
 	transport := upstream.New(*u, tlsConfig)
-	made := &keptUpstream{gatewayUpstream(u, transport, skew), transport, way, parts}
+	made := &liveUpstream{gatewayUpstream(u, transport, skew), transport, way, parts}
 	o.upstreams[u.Name] = made
 	o.undo = append(o.undo, func() { s.closeUpstream(made) })
 	return nil
 }
 
-func (s *Service) closeUpstream(u *keptUpstream) {
+func (s *Service) closeUpstream(u *liveUpstream) {
 	u.transport.Close()
 	s.certificates.remove(u.tls)
 }
@@ -262,7 +262,7 @@ func (s *Service) openListener(o *opened, l *config.Listener) error {
 	if o.listeners[l.Name] != nil {
 		return nil
 	}
-	made := new(keptListener)
+	made := new(liveListener)
 	o.listeners[l.Name] = made
 	if l.TLS == nil {
 		return nil

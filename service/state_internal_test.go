@@ -464,7 +464,7 @@ func TestRetiredAreForgotten(t *testing.T) {
 	leaves := func(times int, apart time.Duration) {
 		for range times {
 			now = now.Add(apart)
-			s.retire(map[string]*keptCredential{"main": {Credential: madeOf(t)}}, now)
+			s.retire(map[string]*liveCredential{"main": {Credential: madeOf(t)}}, now)
 		}
 	}
 	if leaves(100, time.Second); len(s.retired) != 100 {
