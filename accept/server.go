@@ -23,7 +23,7 @@ type Server interface {
 	// Shutdown takes no further connections, and closes those that are left as soon as no request is under way or coming on them.
 	// It returns when none is left, or ctx ends.
 	Shutdown(ctx context.Context) error
-	// Close closes the listener and all connections, whatever is under way on them. It may be called more than once.
+	// Close closes the listener and all connections at once, also those with requests in flight. It may be called more than once.
 	Close() error
 }
 

@@ -72,7 +72,7 @@ func Losses(ctx context.Context, o Options) ([]Loss, error) {
 	return nil, errors.Join(advise(err), l.release())
 }
 
-// lost refuses what the log has lost, unless the configuration accepts it, or the log says that somebody did.
+// lost refuses what the log has lost, unless the configuration accepts it, or a record of the log does.
 func (l *Log) lost(ctx context.Context, r *recovery) error {
 	losses, err := l.compare(ctx, r)
 	if err != nil {
@@ -189,7 +189,7 @@ func (r *recovery) acceptedIn(in *logfile.Reader, tree *checkpoint.Tree, known m
 	return nil
 }
 
-// record returns what the log says of a loss that somebody accepted.
+// record returns the record of a loss that was accepted.
 func (l *Loss) record() *logfile.Record {
 	return &logfile.Record{Kind: logfile.KindEvent, Event: logfile.EventLossAccepted, Subject: l.Place, Detail: l.Text, Data: l.data}
 }

@@ -305,7 +305,7 @@ func (r *recovery) closed(names []string) (all []ends, err error) {
 	return all, nil
 }
 
-// oldest gives the first segment that may hold signatures of interest. The first record counts as well: the clock may have
+// oldest returns the first segment that may hold signatures of interest. The first record counts as well: the clock may have
 // been set back within the segment, to before the cutoff. (Only a clock that is set ahead and back within one closed segment
 // goes unseen.)
 func (r *recovery) oldest(closed []ends) int {

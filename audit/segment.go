@@ -102,7 +102,7 @@ func openSegment(d disk, name string, offset int64) (*segment, error) {
 }
 
 // append puts b behind the last record, makes it durable, and checks that it is where readers look for it: a file that was deleted,
-// replaced or cut would take records that nobody finds. After an error offset stays: unless it is fatal, the same bytes can be written
+// replaced or cut would take records that no reader finds. After an error offset stays: unless it is fatal, the same bytes can be written
 // again.
 func (s *segment) append(b []byte) error {
 	if _, err := s.file.WriteAt(b, s.offset); err != nil {

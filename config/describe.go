@@ -158,7 +158,7 @@ func (d describer) upstreamTLS(t *certs.UpstreamTLS) {
 	}
 }
 
-// recorded says what records of calls of declared endpoints hold: what these may carry, nobody but the operator knows.
+// recorded describes what records of calls of declared endpoints hold. Only the operator knows what such calls carry.
 func (d describer) recorded(u *upstream.Config) (lines []string) {
 	of := map[string][]string{}
 	for _, o := range d.operations[u.Name] {

@@ -58,7 +58,7 @@ type Bounds struct {
 	WriteTimeout setting.Duration `yaml:"write_timeout" range:"100ms..1h"`
 	// How long a connection may wait for its next request.
 	IdleTimeout setting.Duration `yaml:"idle_timeout" range:"100ms..1h"`
-	// How long calls in progress may take to end once the gateway is told to stop.
+	// How long calls in progress may take to end once the gateway is asked to stop.
 	Drain setting.Duration `yaml:"drain" range:"0s..1h"`
 }
 

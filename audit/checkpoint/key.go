@@ -108,7 +108,7 @@ func (k *Key) Name() string { return k.public.Name() }
 // Public is the key that verifies what k signs.
 func (k *Key) Public() PublicKey { return k.public }
 
-// Format keeps the key out of whatever is printed.
+// Format implements [fmt.Formatter]: the key is never printed.
 func (k *Key) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "private key of "+k.public.text)
 }

@@ -75,7 +75,7 @@ func newKey(secret []byte) *Key {
 // ID names the key. It says nothing of it.
 func (k *Key) ID() string { return k.id }
 
-// Format keeps the key out of whatever is printed.
+// Format implements [fmt.Formatter]: the key is never printed.
 func (k *Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "mac.Key("+k.id+")") }
 
 // Text returns the keyed hash of a text.

@@ -66,7 +66,7 @@ func wait(ctx context.Context, place string, answer <-chan Kept) Kept {
 
 // newestIn reads a file of copies from its end.
 func newestIn(ctx context.Context, path, log string) (none checkpoint.Checkpoint, err error) {
-	// Without O_NONBLOCK, opening a pipe that nobody writes would hang.
+	// Without O_NONBLOCK, opening a pipe without a writer would hang.
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return none, nil

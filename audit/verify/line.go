@@ -45,7 +45,7 @@ type parser struct {
 // lineLists holds lists that are not in use.
 var lineLists = sync.Pool{New: func() any { return new([]line) }}
 
-// freeLines gives a list back.
+// freeLines returns a list to the pool.
 func freeLines(lines []line) {
 	if lines != nil {
 		clear(lines) // of records and checkpoints that are not needed any more

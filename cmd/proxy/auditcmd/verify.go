@@ -121,7 +121,7 @@ func within(place string, err error) error {
 	return fmt.Errorf("verifying %s: %w", place, err)
 }
 
-// openWitnesses opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it tells of then is
+// openWitnesses opens the checkpoints kept elsewhere. A file that grows is read as far as it goes now: what it holds then is
 // in the log already.
 func openWitnesses(name string, stdin io.Reader) (io.Reader, func(), error) {
 	switch name {
