@@ -39,15 +39,7 @@ func TestServerReportsWhatNoHandlerSawOfHTTP2(t *testing.T) {
 		}
 		_ = conn.NetConn().Close()
 		<-closed
-		var got Reason
-		select {
-		case r := <-told:
-			got = r.Reason
-		default:
-		}
-		if got != c.reason || len(told) > 0 {
-			t.Errorf("%s: refused as %q and %d times more, want %q", name, got, len(told), c.reason)
-		}
+		wantOnly(t, name, told, c.reason)
 	}
 }
 

@@ -51,7 +51,7 @@ import (
 type Options struct {
 	// Scheme is that of its signatures, one of those that the gateway knows; nil: [signing.SDK].
 	Scheme signing.Scheme
-	// Place is where the upstream is, whatever its name: keys that were accepted at one are on trial at another.
+	// Place is where the upstream is, independent of its name: keys that were accepted at one are on trial at another.
 	Place string
 	// Former are credentials that another configuration had, by whichever of them the keys are known: see [New]. The first counts
 	// where several know the same.

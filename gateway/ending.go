@@ -26,8 +26,8 @@ func newEnding() ending {
 	return ending{calls: calls, rested: upstream.Rested(calls), giveUp: giveUp}
 }
 
-// untilGivenUp is the context of one call. It has ended as soon as calls has: package context tells the contexts made of that one by one,
-// and a call that is told late would take the lease or the connection of one that has ended already, and be sent.
+// untilGivenUp is the context of one call. It has ended as soon as calls has: package context cancels the contexts made of that one by one,
+// and a call that is cancelled late would take the lease or the connection of one that has ended already, and be sent.
 type untilGivenUp struct {
 	context.Context
 	calls context.Context

@@ -10,7 +10,7 @@ import (
 )
 
 // What may be secret is withheld from records on purpose. For an operation of the catalog that is what the catalog marks, and parameters
-// of the query that the billing API does not know. Of a declared endpoint nobody but the operator knows what its calls carry: it is all of
+// of the query that the billing API does not know. What calls of a declared endpoint carry is known to the operator alone: it is all of
 // the query and the body. No plain hash stands for it, from which a short secret could be searched, but one under the log's hash key.
 
 // recordedPath returns what a record has of a path. A parameter of a sensitive endpoint may be the secret.

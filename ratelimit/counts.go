@@ -103,7 +103,7 @@ func (c *counts) lock(d *Demand) *counters {
 // quota last.
 type counters struct {
 	buckets []*bucket
-	// locks are the same in the order in which all lock them, whatever the order of the rules was: so no two can wait for each other.
+	// locks are the same in the order in which all lock them, which the order of the rules does not change: so no two can wait for each other.
 	locks []*bucket
 }
 

@@ -16,7 +16,7 @@ type Limiter struct {
 	waiting    atomic.Int64
 }
 
-// NewLimiter makes a limiter that has counted nothing yet: whatever it counts is full.
+// NewLimiter returns a limiter that has counted no call yet: all its buckets are full.
 func NewLimiter() *Limiter { return &Limiter{maxWaiting: maxWaiting, counts: newCounts()} }
 
 // Follow makes rules the newest ones. The count of a limit stays if its name and what it counts by stay, with the new rate from now on, for

@@ -19,7 +19,7 @@ const MaxSources = 1 << 20
 const maxSourceShards = 16
 
 // Sources limits failed authentications by source address. Only failures cost: a source that authenticates is not slowed
-// down. It is safe for concurrent use, and its memory is bounded by Unauthenticated.Sources whatever strangers do.
+// down. It is safe for concurrent use, and its memory is bounded by Unauthenticated.Sources.
 //
 // It remembers only sources that have failed. When a new one fails and no room is left, the source that was heard of
 // longest ago is forgotten, which favours that source: it starts again with a full bucket. A source that keeps trying,

@@ -117,7 +117,7 @@ func (s *Schemes) Names() []string { return s.names }
 // Headers returns the headers of one use, in canonical spelling. The slice must not be changed.
 func (s *Schemes) Headers(use Use) []string { return s.headers[use] }
 
-// Owns reports whether a header belongs to a scheme, in whatever case it is spelt, and what for.
+// Owns reports whether a header belongs to a scheme, without regard to case, and what for.
 func (s *Schemes) Owns(name string) (Use, bool) {
 	for use, headers := range s.headers {
 		for _, owned := range headers {

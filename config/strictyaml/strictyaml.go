@@ -32,7 +32,7 @@ import (
 type Scalar interface {
 	// UnmarshalText says in its error what to write, without the text itself.
 	encoding.TextUnmarshaler
-	// Pattern returns a regular expression for a JSON Schema, which admits whatever UnmarshalText admits.
+	// Pattern returns a regular expression for a JSON Schema, which admits all that UnmarshalText admits.
 	Pattern() string
 	// Kind returns what the type is called: "duration".
 	Kind() string

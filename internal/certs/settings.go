@@ -21,7 +21,7 @@ type ListenerTLS struct {
 	// What becomes of a client certificate of whose authority no list is there, or only one past its next update. For
 	// `client_crl` only. Default: `refuse`.
 	ClientCRLMissing string `yaml:"client_crl_missing" choice:"refuse|allow"`
-	// A file with serial numbers of client certificates that are refused whatever the lists say: one in a line, up to 20 octets in
+	// A file with serial numbers of client certificates that are refused even if no list names them: one in a line, up to 20 octets in
 	// hexadecimal, optionally followed by the SHA-256 fingerprint of the issuer's certificate; `#` begins a comment.
 	ClientDeny string `yaml:"client_deny"`
 	// `required`: a connection without a client certificate is refused. `optional`: it may identify its caller in
