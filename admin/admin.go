@@ -9,13 +9,13 @@
 package admin
 
 import (
-	"encoding/json"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -49,7 +49,7 @@ func (s *Server) Handler(at Door) http.Handler {
 
 // Readiness says whether the gateway takes calls.
 type Readiness struct {
-	Ready    bool     `json:"ready"`
+	Ready    bool     `json:"ready"`              // whether calls are taken
 	Reasons  []string `json:"reasons,omitempty"`  // why not
 	Warnings []string `json:"warnings,omitempty"` // what hurts some calls only
 	Notes    []string `json:"notes,omitempty"`    // what is no fault
@@ -57,7 +57,7 @@ type Readiness struct {
 
 // Liveness is what a process answers that answers at all.
 type Liveness struct {
-	Live bool `json:"live"`
+	Live bool `json:"live"` // true
 }
 
 func (s *Server) live(w http.ResponseWriter, _ *http.Request, _ Peer) {
@@ -82,7 +82,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value)
+	_ = json.MarshalWrite(w, value)
 }
 
 // ownSite refuses what a web page could send: a name that was made to point here, or another origin. A metrics listener is reached by

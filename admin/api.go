@@ -13,7 +13,9 @@ import (
 // API has a function for each act under /v1. They may be called concurrently. An error that is an [*Error] has its status, others are
 // internal ones; none may show a secret.
 type API struct {
+	// How the gateway stands: listeners, upstreams, credentials, limits in use, the log, certificates, the configuration.
 	Status func(context.Context, Peer, StatusRequest) (*Status, error)
+	// Reads the configuration, secrets and certificates again, and takes them whole or not at all.
 	Reload func(context.Context, Peer, ReloadRequest) (*Reloaded, error)
 }
 
@@ -73,7 +75,7 @@ func (e *wrongMethod) Error() string {
 // Error is why a request is refused, as its answer says it.
 type Error struct {
 	Status int    `json:"-"`
-	Text   string `json:"error"`
+	Text   string `json:"error"` // in words; of a configuration with problems, all of them with their places
 }
 
 func (e *Error) Error() string { return e.Text }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -83,7 +84,7 @@ func readBody(body []byte, into any) error {
 		}
 		return fmt.Errorf("the body: %q %s", string(wrong.JSONPointer), why)
 	}
-	if err != nil {
+	if err != nil || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) { // null would be taken for an empty one
 		return errors.New("the body is no JSON object with each member once")
 	}
 	return nil
