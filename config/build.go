@@ -69,6 +69,7 @@ func (b *builder) build() {
 	b.buildCallers()
 	b.buildGrants()
 	b.buildListeners()
+	b.buildMetrics(b.file.Metrics)
 	b.checkLoops()
 	b.planTLS()
 	b.buildLimits()

@@ -66,7 +66,7 @@ func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error 
 
 // serveOperators serves at a door.
 func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
-	c.MaxConns, c.Refused = adminConns, s.adminRefused
+	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
 	s.admin.addresses[name] = inner.Addr().String()
 	s.admin.servers = append(s.admin.servers, s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}))
 	s.logger.Info(name+" listening", zap.String("address", s.admin.addresses[name]))

@@ -148,6 +148,9 @@ func (s *Service) start(ctx context.Context) error {
 			return fmt.Errorf("listener %s: %w", listener.Name, err)
 		}
 	}
+	if err := s.listenMetrics(ctx); err != nil {
+		return err
+	}
 	if err := s.startACME(ctx); err != nil {
 		return err
 	}
