@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -149,10 +150,7 @@ func TestAdminOfAGateway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, err := client.Status(t.Context())
-	if err != nil || status.Version != "v1" || !status.Readiness.Ready {
-		t.Errorf("%+v, %v", status, err)
-	}
+	o.checkStatus(t, client)
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/v1/status": 404, "/v1/openapi.json": 404} {
 		response, err := http.Get("http://" + o.Address("admin") + path)
 		if err != nil {
@@ -162,5 +160,45 @@ func TestAdminOfAGateway(t *testing.T) {
 		if response.StatusCode != want {
 			t.Errorf("%s at the loopback address: %d, want %d", path, response.StatusCode, want)
 		}
+	}
+}
+
+// checkStatus holds the status to what the gateway is, which has no secret.
+func (o *operated) checkStatus(t *testing.T, client *admin.Client) {
+	t.Helper()
+	s, err := client.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Version != "v1" || s.PID != os.Getpid() || !s.Readiness.Ready || s.Configuration.File != o.file || s.Started.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	var listeners []string
+	for _, l := range s.Listeners {
+		listeners = append(listeners, l.Name+" "+l.TLS)
+		if l.Address != o.Address(l.Name) || l.Name == "admin socket" && l.Connections != 1 { // this one
+			t.Errorf("%+v", l)
+		}
+	}
+	if got := fmt.Sprint(listeners); got != "[https huawei-high admin  admin socket  metrics huawei-high]" {
+		t.Errorf("listeners %s", got)
+	}
+	if u := s.Upstreams[0]; len(s.Upstreams) != 1 || u.Name != "bss" || u.URL != "http://127.0.0.1:9" || u.Most == 0 {
+		t.Errorf("upstreams %+v", s.Upstreams)
+	}
+	key, _ := keys("AK")
+	c := s.Credentials[0]
+	if c.Name != "main" || c.Class != "partner" || c.Trial == nil || c.AccessKey == key || !strings.HasPrefix(key, c.AccessKey[:4]) || len(c.AccessKey) >= len(key) {
+		t.Errorf("credentials %+v", s.Credentials)
+	}
+	if s.Log == nil || s.Log.Dir != filepath.Join(o.dir, "audit") || s.Log.Seq == 0 || s.Log.Segment == "" || s.Log.Free == nil {
+		t.Errorf("log %+v", s.Log)
+	}
+	if len(s.Certificates) == 0 || s.Certificates[0].NotAfter.IsZero() || s.Certificates[0].Listener == "" {
+		t.Errorf("certificates %+v", s.Certificates)
+	}
+	secret, _ := keys("SK")
+	if text, err := json.Marshal(s); err != nil || strings.Contains(string(text), secret) || strings.Contains(string(text), key) || strings.Contains(string(text), "token-of") {
+		t.Errorf("a secret: %s, %v", text, err)
 	}
 }

@@ -75,7 +75,7 @@ func (s *Service) Address(listener string) string {
 	if l := s.listeners[listener]; l != nil {
 		return l.address
 	}
-	return s.admin.addresses[listener]
+	return s.admin.doors[listener].address
 }
 
 // servers are those that callers and authorities connect to.
