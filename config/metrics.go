@@ -83,7 +83,7 @@ func (b *builder) metricsProtection(path string, m *Metrics) {
 func (b *builder) metricsPlace(path string, m *Metrics) {
 	b.listenerHas(path+".address", m.Address)
 	if b.file.Admin != nil && !b.Failed("admin") && m.Address.Overlaps(b.file.Admin.Address) {
-		b.problem(path+".address", "", "this is the admin address, too")
+		b.problem(path+".address", "", "this is the admin address too")
 	}
 	for i, l := range b.file.Listeners {
 		if l.Name == MetricsListener {
