@@ -58,10 +58,10 @@ func testDir(tb testing.TB) string {
 	}
 	for name, text := range map[string]string{
 		"callers.d/night.yaml": "callers: {night-batch: {grants: [{operations: [Ledger], upstream: app}]}}\n",
-		"ca.crl":     string(testpki.Must(ca.RevocationList(x509.RevocationList{}))),
-		"old.crl":    string(testpki.Must(ca.RevocationList(x509.RevocationList{ThisUpdate: longAgo.AddDate(0, -1, 0), NextUpdate: longAgo}))),
-		"denied.txt": "5F:0A:11  # lost\n",
-		"ca.pem":     string(ca.CertPEM()), "sk.txt": testSecret + "\n", "app.txt": appSecret + "\n", "two_lines.txt": testSecret + "\n" + testSecret + "\n",
+		"ca.crl":               string(testpki.Must(ca.RevocationList(x509.RevocationList{}))),
+		"old.crl":              string(testpki.Must(ca.RevocationList(x509.RevocationList{ThisUpdate: longAgo.AddDate(0, -1, 0), NextUpdate: longAgo}))),
+		"denied.txt":           "5F:0A:11  # lost\n",
+		"ca.pem":               string(ca.CertPEM()), "sk.txt": testSecret + "\n", "app.txt": appSecret + "\n", "two_lines.txt": testSecret + "\n" + testSecret + "\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			tb.Fatal(err)
