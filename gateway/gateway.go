@@ -108,6 +108,9 @@ func (g *Gateway) Publish(plan *Plan) {
 	g.plan.Store(plan)
 }
 
+// PlanID returns the id of the plan in force.
+func (g *Gateway) PlanID() string { return g.plan.Load().ID }
+
 // handler returns the handler of the listener of this name, for a server of [Gateway.Server]. Each call is served as its plan has the
 // listener; if that has none of this name, nothing is served.
 func (g *Gateway) handler(listener string) http.Handler {

@@ -20,6 +20,7 @@ import (
 
 // Plan is what is configured of calls. It must not be changed once it was published: another one is published in its place.
 type Plan struct {
+	ID          string // of its text, as records have it: see [logfile.Record.Plan]; empty where there is none
 	Callers     *caller.Registry
 	Grants      *grants.Table
 	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
