@@ -108,8 +108,8 @@ func (g *Gateway) Publish(plan *Plan) {
 	g.plan.Store(plan)
 }
 
-// PlanID returns the id of the plan in force.
-func (g *Gateway) PlanID() string { return g.plan.Load().ID }
+// RecordID returns the id of the plan in force, as records have it.
+func (g *Gateway) RecordID() string { return g.plan.Load().recordID() }
 
 // handler returns the handler of the listener of this name, for a server of [Gateway.Server]. Each call is served as its plan has the
 // listener; if that has none of this name, nothing is served.
