@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/mac"
@@ -140,6 +141,8 @@ type Options struct {
 	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
 	// and when several checkpoints come meanwhile, the newest is next. Optional.
 	Published func(note string)
+	// Blobs has the texts of the plans that records name: Prune removes those that none names any more. Nil: there are none.
+	Blobs *blobs.Store
 	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
 	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Optional.
 	Progress func(read, total int64)

@@ -111,6 +111,9 @@ func (g *Gateway) Publish(plan *Plan) {
 	g.plan.Store(plan)
 }
 
+// RecordID returns the id of the plan in force, as records have it.
+func (g *Gateway) RecordID() string { return g.plan.Load().recordID() }
+
 // handler returns the handler of a server of [Gateway.Server], by its id. Each call is served as its plan has the server's listener; if that
 // has none, nothing is served.
 func (g *Gateway) handler(server string) http.Handler {

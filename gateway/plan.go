@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
@@ -20,7 +21,7 @@ import (
 
 // Plan is what is configured of calls. It must not be changed once it was published: another one is published in its place.
 type Plan struct {
-	ID          string // of what it was made of: see package snapshot
+	ID          string // of its text: 64 digits, of which records have the first; empty where there is no text
 	Callers     *caller.Registry
 	Grants      *grants.Table
 	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
@@ -30,6 +31,9 @@ type Plan struct {
 	Bounds      config.Bounds                     // those of calls must be positive
 	LogDeadline time.Duration                     // how long a record may take to become durable
 }
+
+// recordID returns the id as records have it.
+func (p *Plan) recordID() string { return p.ID[:min(len(p.ID), logfile.PlanDigits)] }
 
 // alone reports whether there is one caller only, for whom nothing is set aside.
 func (p *Plan) alone() bool { return p.Callers.Len() == 1 }
