@@ -19,7 +19,7 @@ func LoadAdmin(path string) (*Admin, string, error) {
 	if err != nil {
 		return nil, absolute, fmt.Errorf("reading the configuration: %w", err)
 	}
-	b := newBuilder(filepath.Dir(absolute), Options{})
+	b := newBuilder(path, filepath.Dir(absolute), Options{})
 	if b.Document, err = strictyaml.Decode(path, source, &b.file); err != nil {
 		return nil, absolute, err
 	}
