@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -269,6 +270,9 @@ func TestReloadOverTheSocket(t *testing.T) {
 		if s := status(); s.Plan != done.Plan || s.Refused == nil || !strings.Contains(s.Refused.Error, want) || s.Reloaded != nil {
 			t.Errorf("after %s: %+v", want, s)
 		}
+	}
+	for s := o.AuditLog().Status(); s.DurableSeq < s.LastSeq; s = o.AuditLog().Status() {
+		runtime.Gosched()
 	}
 	found := false
 	err = logfile.Read(filepath.Join(o.dir, "audit"), func(r *logfile.Record, _ []byte) error {
