@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// maxFile bounds how much of a file is read: the bundle of authorities of the system has a quarter of that.
+const maxFile = 1 << 20
+
 // Interval is how often a [Watch] looks at its reloaders if nothing else is asked for. A change of a file counts when the
 // file has stood still from one look to the next: after twice that at most.
 const Interval = 10 * time.Second

@@ -1,4 +1,6 @@
-package certs
+// Package watch keeps values that are made of files up with them. Files are looked at again and again: events of file systems are lost on
+// those of a network, and do not tell of a symbolic link that is swapped further up.
+package watch
 
 import (
 	"crypto/sha256"
@@ -12,73 +14,77 @@ import (
 	"tollgate/internal/private"
 )
 
-// maxFile bounds how much of a file is read: the system's bundle of authorities has a quarter of that.
-const maxFile = 1 << 20
-
-// input is a file that a value is made of.
-type input struct {
-	what  string // what it is, for errors
-	path  string
-	limit int64 // bytes
+// Input is a file that a value is made of.
+type Input struct {
+	What  string // what it is, for errors
+	Path  string
+	Limit int64 // bytes
 }
 
-// watched is a value that is made of files. Whoever uses it gets the value of now without waiting. It is made anew by
+// Value is a value that is made of files. Those who use it get the value of now without waiting. It is made again by
 // Reload at once, and by Poll when the files have changed and then stood still from one Poll to the next: a change may be
 // seen half-way, and a chain that ends early or a pair that is of two ages could pass for whole.
 //
 // Files are looked at where their names lead: a symbolic link in the path that is swapped, as Kubernetes does with
 // "..data", is a change like any other. A value that cannot be made leaves the old one in use.
-type watched[T any] struct {
-	inputs []input
-	read   func([]input) ([][]byte, error) // readAll, but for tests
+type Value[T any] struct {
+	inputs []Input
+	read   func([]Input) ([][]byte, error) // readAll, but for tests
 	parse  func(files [][]byte) (*T, error)
 	value  atomic.Pointer[T]
 
 	mu     sync.Mutex // one reads at a time
-	last   []sighting // at the last Poll
-	taken  []sighting // when the files were last read
+	last   []Sighting // at the last Poll
+	taken  []Sighting // when the files were last read
 	digest [sha256.Size]byte
 	failed bool // the newest content was not taken
 }
 
-// watch reads the files for the first time.
-func watch[T any](parse func(files [][]byte) (*T, error), inputs ...input) (*watched[T], error) {
-	w := &watched[T]{inputs: inputs, read: readAll, parse: parse}
+// New reads the files for the first time.
+func New[T any](parse func(files [][]byte) (*T, error), inputs ...Input) (*Value[T], error) {
+	w := &Value[T]{inputs: inputs, read: readAll, parse: parse}
 	return w, w.Reload()
 }
 
-// watchOne is [watch] for a value that is made of one file, which its errors name.
-func watchOne[T any](in input, parse func(data []byte) (*T, error)) (*watched[T], error) {
-	return watch(func(files [][]byte) (*T, error) {
+// One is [New] for a value that is made of one file, which its errors name.
+func One[T any](in Input, parse func(data []byte) (*T, error)) (*Value[T], error) {
+	return New(func(files [][]byte) (*T, error) {
 		value, err := parse(files[0])
 		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", in.what, in.path, err)
+			return nil, fmt.Errorf("%s %s: %w", in.What, in.Path, err)
 		}
 		return value, nil
 	}, in)
 }
 
-// Name gives the paths.
-func (w *watched[T]) Name() string {
-	paths := make([]string, len(w.inputs))
-	for i, in := range w.inputs {
-		paths[i] = in.path
-	}
-	return strings.Join(paths, ", ")
+// Load returns the value of now. It must not be changed.
+func (w *Value[T]) Load() *T { return w.value.Load() }
+
+// Name returns the paths.
+func (w *Value[T]) Name() string {
+	return strings.Join(w.paths(), ", ")
 }
 
-// Poll takes a change of the files. An error is given once for each change.
-func (w *watched[T]) Poll() (changed bool, err error) {
+func (w *Value[T]) paths() []string {
+	paths := make([]string, len(w.inputs))
+	for i, in := range w.inputs {
+		paths[i] = in.Path
+	}
+	return paths
+}
+
+// Poll takes a change of the files. An error is returned once for each change.
+func (w *Value[T]) Poll() (changed bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := look(w.inputs)
-	stood := same(now, w.last)
+	now := Look(w.paths())
+	stood := Same(now, w.last)
 	w.last = now
-	if !stood || same(now, w.taken) {
+	if !stood || Same(now, w.taken) {
 		return false, nil
 	}
 	files, err := w.read(w.inputs)
-	if !same(look(w.inputs), now) {
+	if !Same(Look(w.paths()), now) {
 		return false, nil // it goes on: the next Poll begins anew
 	}
 	w.taken = now
@@ -90,15 +96,15 @@ const maxReads = 3
 
 // Reload reads the files now, whether they have changed or not. What is made of them afterwards is of now; after an error
 // the old value stays in use.
-func (w *watched[T]) Reload() error {
+func (w *Value[T]) Reload() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var files [][]byte
 	var err error
 	for range maxReads {
-		w.taken = look(w.inputs)
+		w.taken = Look(w.paths())
 		files, err = w.read(w.inputs)
-		if w.last = look(w.inputs); same(w.last, w.taken) {
+		if w.last = Look(w.paths()); Same(w.last, w.taken) {
 			break
 		}
 	}
@@ -106,9 +112,9 @@ func (w *watched[T]) Reload() error {
 	return err
 }
 
-// invalidate makes the next Poll or Reload make the value anew, though the files are as they were: something else that it
+// Invalidate makes the next Poll or Reload make the value again, though the files are as they were: something else that it
 // depends on has changed.
-func (w *watched[T]) invalidate() {
+func (w *Value[T]) Invalidate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.taken, w.digest = nil, [sha256.Size]byte{}
@@ -116,7 +122,7 @@ func (w *watched[T]) invalidate() {
 
 // take makes a value of new content. When the content is back that the value in use was made of, after another that was
 // not good, that is a change for whoever was told of the other one.
-func (w *watched[T]) take(files [][]byte, err error) (changed bool, _ error) {
+func (w *Value[T]) take(files [][]byte, err error) (changed bool, _ error) {
 	recovered := w.failed && err == nil
 	w.failed = true
 	if err != nil {
@@ -146,28 +152,30 @@ func digestOf(files [][]byte) [sha256.Size]byte {
 }
 
 // sighting is what a file looked like without being read.
-type sighting struct {
+type Sighting struct {
 	resolved string // where its name leads
 	info     os.FileInfo
 	err      string
 }
 
-func look(inputs []input) []sighting {
-	seen := make([]sighting, len(inputs))
-	for i, in := range inputs {
-		resolved, err := filepath.EvalSymlinks(in.path)
+// Look returns what files look like now, without reading them.
+func Look(paths []string) []Sighting {
+	seen := make([]Sighting, len(paths))
+	for i, path := range paths {
+		resolved, err := filepath.EvalSymlinks(path)
 		if err == nil {
 			seen[i].resolved = resolved
 			seen[i].info, err = os.Stat(resolved)
 		}
 		if err != nil {
-			seen[i] = sighting{err: err.Error()}
+			seen[i] = Sighting{err: err.Error()}
 		}
 	}
 	return seen
 }
 
-func same(a, b []sighting) bool {
+// Same reports whether the same files looked the same twice.
+func Same(a, b []Sighting) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -179,7 +187,7 @@ func same(a, b []sighting) bool {
 	return true
 }
 
-func (s sighting) same(other sighting) bool {
+func (s Sighting) same(other Sighting) bool {
 	if s.info == nil || other.info == nil {
 		return s.info == nil && other.info == nil && s.err == other.err
 	}
@@ -187,12 +195,12 @@ func (s sighting) same(other sighting) bool {
 		s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
 }
 
-func readAll(inputs []input) ([][]byte, error) {
+func readAll(inputs []Input) ([][]byte, error) {
 	files := make([][]byte, len(inputs))
 	for i, in := range inputs {
-		data, err := private.Read(in.path, in.limit)
+		data, err := private.Read(in.Path, in.Limit)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", in.what, err)
+			return nil, fmt.Errorf("%s: %w", in.What, err)
 		}
 		files[i] = data
 	}
