@@ -10,9 +10,14 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tollgate/internal/private"
 )
+
+// Interval is how often files are looked at if nothing else is asked for. A change counts when they stood still from one look to the
+// next: after twice that at most.
+const Interval = 10 * time.Second
 
 // Input is a file that a value is made of.
 type Input struct {
