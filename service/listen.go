@@ -17,7 +17,7 @@ import (
 
 func (s *Service) listen(ctx context.Context, l *config.Listener) error {
 	kept := s.listeners[l.Name]
-	inner, err := accept.Listen(ctx, l.Address.Network(), l.Address.Listen())
+	inner, err := listenAt(ctx, l)
 	if err != nil {
 		return err
 	}
