@@ -4,8 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 

@@ -142,15 +142,15 @@ func TestProxyCannotBeTheUpstream(t *testing.T) {
 func TestProxyFailures(t *testing.T) {
 	const hidden = "sesame"
 	for answer, want := range map[string]string{
-		"HTTP/1.1 407 " + hidden + "\r\nContent-Length: 6\r\n\r\n" + hidden:         "refuses the login of proxy_auth",
-		"HTTP/1.1 403 " + hidden + "\r\n\r\n":                                       "status 403 Forbidden",
-		"HTTP/1.1 502 Bad Gateway\r\n\r\n":                                          "status 502 Bad Gateway",
-		"HTTP/1.1 301 Moved\r\nLocation: http://" + hidden + "\r\n\r\n":             "status 301",
-		"HTTP/1.1 101 Switching Protocols\r\n\r\n":                                  "status 101",
-		hidden + "\r\n\r\n":                                                         "not HTTP",
-		"":                                                                          "hung up",
-		"HTTP/1.1 200 OK\r\nX: ":                                                    "hung up",
-		"HTTP/1.1 200 OK\r\n\r\n" + hidden:                                          "sent something behind its answer",
+		"HTTP/1.1 407 " + hidden + "\r\nContent-Length: 6\r\n\r\n" + hidden: "refuses the login of proxy_auth",
+		"HTTP/1.1 403 " + hidden + "\r\n\r\n":                               "status 403 Forbidden",
+		"HTTP/1.1 502 Bad Gateway\r\n\r\n":                                  "status 502 Bad Gateway",
+		"HTTP/1.1 301 Moved\r\nLocation: http://" + hidden + "\r\n\r\n":     "status 301",
+		"HTTP/1.1 101 Switching Protocols\r\n\r\n":                          "status 101",
+		hidden + "\r\n\r\n":                                                 "not HTTP",
+		"":                                                                  "hung up",
+		"HTTP/1.1 200 OK\r\nX: ":                                            "hung up",
+		"HTTP/1.1 200 OK\r\n\r\n" + hidden:                                  "sent something behind its answer",
 		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", maxProxyAnswer) + "\r\n\r\n": "longer than",
 		strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxProxyAnswer):             "longer than",
 	} {

@@ -16,8 +16,8 @@ import (
 
 // secretKeys are the names of keys at which secrets may stand.
 type secretKeys struct {
-	names []string // of those that say where a secret is kept
-	parts []string // of what stands below those, where it should
+	names  []string // of those that say where a secret is kept
+	parts  []string // of what stands below those, where it should
 	others []string // all other keys: they are words of their own, however near they are to a name
 	// sections are those in which an unknown key may hold a secret. Of a file that could not be parsed nothing in them is shown.
 	sections []string
