@@ -25,7 +25,9 @@ func temporary(t *testing.T, n int) bsssim.Account {
 func TestRotatedKeysFailNoCall(t *testing.T) {
 	w := newWorld(t, bsssim.Config{})
 	var provider atomic.Pointer[bsssim.Server]
-	accept := func(accounts ...bsssim.Account) { provider.Store(bsssim.New(bsssim.Config{Accounts: accounts, Unthrottled: true})) }
+	accept := func(accounts ...bsssim.Account) {
+		provider.Store(bsssim.New(bsssim.Config{Accounts: accounts, Unthrottled: true}))
+	}
 	w.values.Upstream = w.serve(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) { provider.Load().ServeHTTP(out, r) }))
 	w.configure(inOneFile)
 	before, after := temporary(t, 1), temporary(t, 2)

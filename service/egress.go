@@ -41,9 +41,12 @@ func (s *Service) wayOptions(u *upstream.Config, p *tlsParts) (options []upstrea
 		options = append(options, upstream.WithProxyLogin(p.login))
 	}
 	if u.Addresses == nil && u.Proxy.Host == "" {
-		options = append(options, upstream.OnPrivate(func(ip netip.Addr) {
-			s.logger.Info(config.PrivateNote(u, ip), zap.String("upstream", u.Name))
-		}))
+		options = append(options, upstream.OnPrivate(s.privateNote(u)))
 	}
 	return options
+}
+
+// privateNote returns what notes that the name of an upstream leads to a private address.
+func (s *Service) privateNote(u *upstream.Config) func(netip.Addr) {
+	return func(ip netip.Addr) { s.logger.Warn(config.PrivateNote(u, ip), zap.String("upstream", u.Name)) }
 }

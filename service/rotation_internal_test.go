@@ -100,8 +100,14 @@ func (r *rotation) rotate(from, to string) {
 	for i, file := range r.files {
 		r.write(file, to)
 		r.looks()
-		if i < len(r.files)-1 && !r.uses(from) {
+		if i == len(r.files)-1 {
+			break
+		}
+		if !r.uses(from) {
 			r.t.Errorf("half of a pair is used: %s", r.signers()[0].AccessKey())
+		}
+		if notes := strings.Join(r.signingNotes(), "\n"); !strings.Contains(notes, "of the keys of credential main only a part has changed") {
+			r.t.Errorf("notes: %s", notes)
 		}
 	}
 	for try := 0; !r.uses(to) && try < 10; try++ { // a poll of the gateway's own may have been under way
@@ -110,6 +116,21 @@ func (r *rotation) rotate(from, to string) {
 	r.want(r.t, "local", http.StatusOK, "provinces")
 	r.accept(to)
 	r.want(r.t, "second", http.StatusOK, "provinces")
+}
+
+// TestExpiryWarning ahead of the end of temporary keys, and after it.
+func TestExpiryWarning(t *testing.T) {
+	end := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for left, want := range map[time.Duration]string{
+		warnExpiry + 1: "", warnExpiry: "expire at 2026-01-02T03:04:05Z", 1: "expire at 2026-01-02T03:04:05Z", 0: "expired at 2026-01-02T03:04:05Z", -time.Hour: "expired at 2026-01-02T03:04:05Z",
+	} {
+		if got := expiryWarning(end, end.Add(-left)); got != want {
+			t.Errorf("%v before the end: %q, want %q", left, got, want)
+		}
+	}
+	if got := expiryWarning(time.Time{}, end); got != "" {
+		t.Errorf("without an end: %q", got)
+	}
 }
 
 // load3 makes calls of three at a time, none of which may fail, until stop is called.
