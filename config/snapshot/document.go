@@ -29,6 +29,7 @@ func (w *writer) document(c *config.Config, generations map[string]Generation) {
 			named(w, c.Listeners, func(l *config.Listener) string { return l.Name }, w.listener)
 		},
 		"log":          w.section(c.Log),
+		"reload":       w.section(c.Reload),
 		"tls_policies": func() { w.policies(c) },
 		"upstreams": func() {
 			named(w, c.Upstreams, func(u *upstream.Config) string { return u.Name }, func(u *upstream.Config) { w.value(reflect.ValueOf(u)) })
