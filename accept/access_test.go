@@ -99,3 +99,39 @@ func TestGroupOfOthers(t *testing.T) {
 		t.Errorf("left: %v", entries)
 	}
 }
+
+// TestGrant changes who may connect to a socket that is open, and no other file.
+func TestGrant(t *testing.T) {
+	path, group := filepath.Join(t.TempDir(), "s"), testkubelet.AnyGroup()
+	l, err := ListenFor(t.Context(), "unix", path, Private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	for _, access := range []Access{{Mode: 0o660, Group: &group}, Private, {Mode: 0o666}} {
+		if err := Grant(l, access); err != nil {
+			t.Fatal(err)
+		}
+		want := os.Getegid()
+		if access.Group != nil {
+			want = group
+		}
+		info, err := os.Lstat(path)
+		if err != nil || info.Mode().Perm() != access.Mode || int(info.Sys().(*syscall.Stat_t).Gid) != want {
+			t.Errorf("mode %v, group %d; want %v, %d (%v)", info.Mode(), info.Sys().(*syscall.Stat_t).Gid, access.Mode, want, err)
+		}
+		wantEcho(t, l, path)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Grant(l, Access{Mode: 0o666}); err == nil || !strings.Contains(err.Error(), "removed or replaced") {
+		t.Errorf("another file: %v", err)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("another file has got the mode: %v, %v", info, err)
+	}
+}

@@ -29,6 +29,38 @@ type Access struct {
 // Private lets the owner connect, and no other user but root.
 var Private = Access{Mode: 0o600}
 
+// set gives a file its group and its mode.
+func (a Access) set(path string) error {
+	if a.Group != nil {
+		if err := os.Lchown(path, -1, *a.Group); err != nil {
+			return fmt.Errorf("giving it to group %d, of which the gateway's user must be a member: %w", *a.Group, errors.Unwrap(err))
+		}
+	}
+	return os.Chmod(path, a.Mode)
+}
+
+// Grant changes who may connect to a unix socket that [ListenFor] has made. While it changes, and after an error, only its owner may.
+func Grant(l net.Listener, access Access) error {
+	socket, ok := l.(*unixListener)
+	if !ok {
+		return fmt.Errorf("a %T is no unix socket", l)
+	}
+	if info, err := os.Lstat(socket.path); err != nil || !os.SameFile(info, socket.ours) {
+		return fmt.Errorf("unix socket %s: its file was removed or replaced", socket.path)
+	}
+	if access.Group == nil {
+		own := os.Getegid()
+		access.Group = &own
+	}
+	if err := os.Chmod(socket.path, Private.Mode); err != nil {
+		return err
+	}
+	if err := access.set(socket.path); err != nil {
+		return fmt.Errorf("unix socket %s: %w", socket.path, err)
+	}
+	return nil
+}
+
 // Listen opens a port ("tcp", "tcp4", "tcp6") or a unix socket ("unix", the address is a path), which is [Private].
 func Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	return ListenFor(ctx, network, address, Private)
@@ -118,12 +150,7 @@ func bindError(err error) error {
 
 // publish says who may connect to the socket, and gives it its place. A link, unlike a rename, replaces nothing.
 func publish(temporary, path string, access Access) (os.FileInfo, error) {
-	if access.Group != nil {
-		if err := os.Lchown(temporary, -1, *access.Group); err != nil {
-			return nil, fmt.Errorf("giving it to group %d, of which the gateway's user must be a member: %w", *access.Group, errors.Unwrap(err))
-		}
-	}
-	if err := os.Chmod(temporary, access.Mode); err != nil {
+	if err := access.set(temporary); err != nil {
 		return nil, err
 	}
 	info, err := os.Lstat(temporary)

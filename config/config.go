@@ -15,6 +15,8 @@ import (
 // needs of it; the checks call the same methods.
 type Config struct {
 	Dir       string             // that paths in references to secrets are relative to; all other paths are absolute
+	Files     []string           // the configuration file, if it is none of memory, and those that it includes
+	Dirs      []string           // directories that it includes
 	Listeners []*Listener        // in the order of the file
 	Upstreams []*upstream.Config // sorted by name
 
@@ -31,6 +33,7 @@ type Config struct {
 	Log           Log
 	HTTPChallenge *HTTPChallenge // nil: no certificate needs it
 	Bounds        Bounds
+	Reload        Reload
 	// PrivateFiles are those that only the gateway should be able to use, each once. They need not exist.
 	PrivateFiles []PrivateFile
 

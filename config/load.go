@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"tollgate/config/strictyaml"
 	"tollgate/internal/setting"
@@ -19,8 +20,8 @@ type Options struct {
 	LookupEnv setting.LookupEnv
 }
 
-// Load reads the configuration file at path; relative paths in it are relative to its folder. If the file can be read
-// but is wrong, the error is a [*strictyaml.Errors] with all problems.
+// Load reads the configuration file at path, with those that it includes; relative paths in all of them are relative to its folder. If
+// the file can be read but is wrong, the error is a [*strictyaml.Errors] with all problems.
 func Load(path string, o Options) (*Config, error) {
 	source, err := readFile(path)
 	if err != nil {
@@ -30,7 +31,12 @@ func Load(path string, o Options) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return Parse(path, source, dir, o)
+	c, err := Parse(path, source, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	c.Files = slices.Insert(c.Files, 0, filepath.Join(dir, filepath.Base(path)))
+	return c, nil
 }
 
 func readFile(path string) ([]byte, error) {
@@ -45,10 +51,10 @@ func readFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, strictyaml.MaxFile+1)) // one byte too many is enough to be refused
 }
 
-// Parse reads a configuration from memory. The name stands in errors; dir is what relative paths are relative to.
+// Parse reads a configuration from memory, but for what it includes. The name stands in errors; dir is what relative paths are relative to.
 // The error is a [*strictyaml.Errors].
 func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
-	b := newBuilder(dir, o)
+	b := newBuilder(name, dir, o)
 	var err error
 	if b.Document, err = strictyaml.Decode(name, text, &b.file); err != nil {
 		return nil, err

@@ -138,13 +138,14 @@ func (f PrivateFile) Exposure() string {
 func (b *builder) noteCaller(name string) {
 	c := b.file.Callers[name]
 	fixed := slices.ContainsFunc(b.file.Listeners, func(l Listener) bool { return l.Caller == name })
-	if len(c.Auth) == 0 && !fixed {
+	_, ways := b.ways(name)
+	if len(ways) == 0 && !fixed {
 		b.note("caller %s cannot be identified: it has no auth, and no listener has it as its caller", name)
 	}
 	if len(c.Grants) == 0 {
 		b.note("caller %s has no grants: whatever it calls is refused", name)
 	}
-	byCertificate := slices.ContainsFunc(c.Auth, func(a caller.Auth) bool { return a.Certificate != nil })
+	byCertificate := slices.ContainsFunc(ways, func(a caller.Auth) bool { return a.Certificate != nil })
 	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.ClientCA != "" })
 	if byCertificate && !asked {
 		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)

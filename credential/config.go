@@ -30,6 +30,11 @@ type KeyFile struct {
 	File string `yaml:"file" need:"yes"`
 }
 
+// Shown returns the path as it can be shown: see [setting.Reference.Shown].
+func (k KeyFile) Shown(dir string) KeyFile {
+	return KeyFile{setting.Reference{File: k.File}.Shown(dir).File}
+}
+
 // InsteadOfSecret says what to write where a secret would stand.
 func (KeyFile) InsteadOfSecret() string { return "{file: PATH}" }
 

@@ -86,8 +86,10 @@ func New(config Config, o Options) (*Credential, error) {
 		o.Scheme = signing.SDK
 	}
 	c := &Credential{config: config, options: o}
-	c.reader.taken = watch.Look(o.Files) // before they are read: what changes meanwhile is read again
+	c.reader.files = watch.New(o.Files...)
+	c.reader.files.Look()
 	keys, err := c.load()
+	c.reader.files.Take() // what changes meanwhile is read again
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}

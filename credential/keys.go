@@ -67,9 +67,9 @@ type reader struct {
 	err     error      // of the last reading
 	known   []*keySet  // in use now and before, by when they were last put to use
 
-	looked time.Time        // when the files were looked at
-	taken  []watch.Sighting // how they looked when they held what is in use
-	found  *finding         // of the last look; nil: what is in use
+	files  watch.Files // of the keys; who is busy has them
+	looked time.Time   // when they were looked at
+	part   *part       // that waits for the rest; nil: none does
 
 	expires    time.Time // see Expires
 	generation int       // see Generation
@@ -84,7 +84,7 @@ func (c *Credential) Reread() { c.reader.wanted.Store(true) }
 // each cause.
 func (c *Credential) Poll(now time.Time) (changed bool, err error) {
 	paused := len(c.Pauses()) > 0
-	due, err := c.reader.begin(paused, c.options.Files, now)
+	due, err := c.reader.begin(paused, now)
 	switch due {
 	case lookDue:
 		return c.look(now)
@@ -115,7 +115,7 @@ const (
 )
 
 // begin returns what is due, which then is under way.
-func (r *reader) begin(paused bool, files []string, now time.Time) (due work, err error) {
+func (r *reader) begin(paused bool, now time.Time) (due work, err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.forget(now)
@@ -129,7 +129,7 @@ func (r *reader) begin(paused bool, files []string, now time.Time) (due work, er
 	case (paused || r.wanted.Load()) && (since < 0 || since >= readEvery):
 		r.wanted.Store(false) // before the reading: a rejection from here on asks for another one
 		due = readDue
-	case r.lookIsDue(files, now):
+	case r.lookIsDue(now):
 		r.looked = now
 		due = lookDue
 	default:
@@ -196,7 +196,7 @@ func (c *Credential) use(keys Keys, now time.Time) {
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
 	r.forget(now)
 	c.active.Store(next)
-	r.expires, r.generation = keys.Expires, r.generation+1
+	r.part, r.expires, r.generation = nil, keys.Expires, r.generation+1
 	before.leave(now)
 }
 

@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"errors"
 	"time"
 
 	"tollgate/internal/watch"
@@ -10,79 +11,81 @@ import (
 // the keys that somebody wanted.
 const partTime = time.Minute
 
-// finding is what a look at the files of the keys found that is not in use.
-type finding struct {
-	files []watch.Sighting
+// part is a set of keys in the files of which only a part differs from the keys in use.
+type part struct {
 	keys  Keys
-	err   error     // of reading them
-	since time.Time // when that was found first
-}
-
-func (f *finding) same(other *finding) bool {
-	if f == nil || !watch.Same(f.files, other.files) || (f.err == nil) != (other.err == nil) {
-		return false
-	}
-	return f.keys.equal(other.keys) && (f.err == nil || f.err.Error() == other.err.Error())
+	since time.Time // when it was found
 }
 
 // lookIsDue reports whether the files are to be looked at. The mutex is held.
-func (r *reader) lookIsDue(files []string, now time.Time) bool {
+func (r *reader) lookIsDue(now time.Time) bool {
 	since := now.Sub(r.looked)
-	return len(files) > 0 && (since >= watch.Interval || since < 0)
+	return len(r.files.Paths()) > 0 && (since >= watch.Interval || since < 0)
 }
 
-// look takes keys from files that have changed, while nothing is wrong with those in use. Files that look as they did when they held those
-// are not read.
+// look takes keys from files that have changed, while nothing is wrong with those in use.
 func (c *Credential) look(now time.Time) (changed bool, err error) {
 	r := &c.reader
-	found := &finding{files: watch.Look(c.options.Files), since: now}
-	still := true
-	as := c.ReadError() == nil && watch.Same(found.files, r.taken)
-	if !as {
-		found.keys, found.err = c.load()
-		still = watch.Same(watch.Look(c.options.Files), found.files)
+	settled, unchanged := r.files.Settled(), r.files.Unchanged()
+	due := settled || unchanged && r.partIsDue(now)
+	var keys Keys
+	if due {
+		keys, err = c.loadTwice()
+		due = r.files.Take() // otherwise they change again, and the next looks see to it
 	}
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.busy, r.at = false, now
 	switch {
-	case !still: // it goes on: the next look begins again
-		r.found = nil
-		return false, nil
-	case as, found.err == nil && found.keys.equal(c.active.Load().keys):
-		c.confirm(found, as)
-		return false, nil
-	case !r.found.same(found):
-		r.found = found
-		return false, nil
+	case due && err != nil:
+		r.files.Invalidate() // what is wrong need not be in the files: their modes may be
+		return false, r.report(err)
+	case due:
+		return c.settle(keys, now), nil
+	case !unchanged:
+		r.part = nil
 	}
-	return c.settle(now)
+	return false, nil
 }
 
-// confirm notes that the files hold the keys in use. The mutex is held.
-func (c *Credential) confirm(found *finding, as bool) {
-	r := &c.reader
-	r.taken, r.found, r.err = found.files, nil, nil
-	if !as {
-		r.expires = found.keys.Expires
-	}
+// partIsDue reports whether a part has stood for long enough.
+func (r *reader) partIsDue(now time.Time) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.part != nil && now.Sub(r.part.since) >= partTime
 }
 
-// settle takes what two looks found alike. The mutex is held.
-func (c *Credential) settle(now time.Time) (changed bool, err error) {
-	r := &c.reader
-	if r.found.err != nil {
-		return false, r.report(r.found.err)
+// loadTwice reads the keys twice. What was half written in the first reading differs in the second.
+func (c *Credential) loadTwice() (Keys, error) {
+	keys, err := c.load()
+	if err != nil {
+		return Keys{}, err
 	}
+	again, err := c.load()
+	if err == nil && !again.equal(keys) {
+		err = errors.New("they change while they are read")
+	}
+	return again, err
+}
+
+// settle takes the keys of files that stand still. The mutex is held.
+func (c *Credential) settle(keys Keys, now time.Time) (used bool) {
+	r := &c.reader
 	r.err = nil
-	if !c.whole(r.found.keys) && now.Sub(r.found.since) < partTime {
-		return false, nil
+	known := r.part != nil && r.part.keys.equal(keys)
+	switch {
+	case keys.equal(c.active.Load().keys):
+		r.part, r.expires = nil, keys.Expires
+		return false
+	case !c.whole(keys) && !known:
+		r.part = &part{keys, now}
+		return false
+	case !c.whole(keys) && now.Sub(r.part.since) < partTime:
+		return false
 	}
-	keys := r.found.keys
-	r.taken, r.found = r.found.files, nil
 	c.use(keys, now)
 	c.notify(false)
-	return true, nil
+	return true
 }
 
 // whole reports whether all of a set of keys has changed. One file is always whole. Of files of their own those that have not changed may
@@ -98,10 +101,10 @@ func (c *Credential) Partial() (until time.Time, partial bool) {
 	r := &c.reader
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	if r.found == nil || r.found.err != nil || c.whole(r.found.keys) {
+	if r.part == nil {
 		return time.Time{}, false
 	}
-	return r.found.since.Add(partTime), true
+	return r.part.since.Add(partTime), true
 }
 
 // Expires returns when the keys in use end, as their file says; zero if it says nothing.

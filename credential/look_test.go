@@ -149,7 +149,7 @@ func TestPartOfThePair(t *testing.T) {
 			f.looks(false, "")
 			f.signsWith("1", 1)
 		}
-		if until, partial := f.Partial(); !partial || !until.Equal(start.Add(partTime)) {
+		if until, partial := f.Partial(); !partial || !until.Equal(start.Add(watch.Interval+partTime)) {
 			t.Errorf("%v: partial %t, until %v", names, partial, until)
 		}
 		f.write(names[last], "22")
@@ -167,7 +167,7 @@ func TestOnlyOnePartChanged(t *testing.T) {
 		f := withFiles(t, "ak", "sk", "token")
 		finish(t, f.Credential, "app", Accepted, f.now)
 		f.write(changed, "22")
-		for range partTime / watch.Interval {
+		for range partTime/watch.Interval + 1 { // the second look finds it
 			f.looks(false, "")
 			f.signsWith("1", 1)
 		}
@@ -227,6 +227,7 @@ func TestBadKeyFile(t *testing.T) {
 	f.looks(false, "")
 	f.looks(false, "no such file")
 	f.write("keys", "1")
+	f.looks(false, "")
 	f.looks(false, "")
 	if err := f.ReadError(); err != nil {
 		t.Errorf("the keys are back: %v", err)
@@ -319,6 +320,7 @@ func TestExpires(t *testing.T) {
 	}
 	end := start.Add(time.Hour)
 	f.put("keys", strings.Replace(content("keys", "1"), "{", fmt.Sprintf(`{"Expiration": %q,`, end.Format(time.RFC3339)), 1))
+	f.looks(false, "")
 	f.looks(false, "")
 	f.signsWith("1", 1)
 	if !f.Expires().Equal(end) {

@@ -52,6 +52,7 @@ func (s *Service) pollKeys(c *credential.Credential, now time.Time) {
 	case changed:
 		s.logger.Info("the keys of a credential have changed",
 			zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()), zap.Int("generation", c.Generation()))
+		s.Republish(context.Background()) // the plan says which keys are in use
 	}
 }
 

@@ -23,7 +23,7 @@ func (k *tlsReloader) openLogin(p *tlsParts, r *setting.Reference) error {
 		return err
 	}
 	path := setting.Resolve(k.secrets.Dir, r.File)
-	file, err := watch.One(watch.Input{What: "login of the proxy", Path: path, Limit: setting.MaxSecret}, func(data []byte) (*secret.String, error) {
+	file, err := watch.ValueOf(watch.Input{What: "login of the proxy", Path: path, Limit: setting.MaxSecret}, func(data []byte) (*secret.String, error) {
 		login, err := setting.ParseSecret(data, "it")
 		return &login, err
 	})

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"tollgate/config"
+	"tollgate/internal/certs"
 	"tollgate/upstream"
 )
 
@@ -118,5 +119,35 @@ func TestListenerSocket(t *testing.T) {
 	}
 	if err := s.Drain(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSocketAccessFollows a reload on the same socket, and one that is refused changes nothing.
+func TestSocketAccessFollows(t *testing.T) {
+	g := run(t)
+	mode := func() os.FileMode {
+		t.Helper()
+		info, err := os.Lstat(filepath.Join(g.dir, "s.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	with := func(socket string) []string {
+		return []string{`{name: second, address: "127.0.0.1:0", caller: other}`, `{name: second, address: "unix:s.sock", ` + socket + `caller: other}`}
+	}
+	for _, c := range []struct {
+		socket string
+		want   os.FileMode
+	}{{"", 0o600}, {`socket: {mode: "0660"}, `, 0o660}, {`socket: {mode: "0666"}, `, 0o666}, {"", 0o600}, {`socket: {mode: "0660"}, `, 0o660}} {
+		if g.change(t, with(c.socket)...); mode() != c.want {
+			t.Errorf("%s: mode %v, want %v", c.socket, mode(), c.want)
+		}
+	}
+	refused := g.load(t, append(with(`socket: {mode: "0666"}, `), "catalog: cn}", "catalog: cn}")...)
+	refused.Listeners = append(refused.Listeners, &config.Listener{Name: "third", Address: refused.Listeners[0].Address})
+	refused.Listeners[2].TLS = &certs.ListenerTLS{Policy: "missing"}
+	if _, err := g.open(t.Context(), refused, false); err == nil || mode() != 0o660 {
+		t.Errorf("a configuration that cannot be opened: %v, mode %v", err, mode())
 	}
 }

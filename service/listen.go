@@ -15,35 +15,20 @@ import (
 	"tollgate/config"
 )
 
-func (s *Service) listen(ctx context.Context, l *config.Listener) error {
-	kept := s.listeners[l.Name]
-	inner, err := listenAt(ctx, l)
-	if err != nil {
-		return err
-	}
-	c := s.gateway.Server(l.Name)
-	c.Listener = accept.Config{
-		MaxConns: s.descriptors.connections(l.MaxConnections), MaxConnsPerSource: l.MaxConnectionsPerSource,
-		HandshakeTimeout: time.Duration(s.config.Bounds.HeaderTimeout),
-		TLS:              kept.tls, Refused: func(r accept.Refusal) { s.connectionRefused(l.Name, r) },
-	}
-	kept.address, kept.server = inner.Addr().String(), s.serve(inner, c)
-	s.logger.Info("listening", zap.String("listener", l.Name), zap.String("address", kept.address), zap.Bool("tls", kept.tls != nil))
-	return nil
-}
-
 // serve runs a server until it is closed, within the bounds that all listeners have.
-func (s *Service) serve(inner net.Listener, c accept.ServerConfig) accept.Server {
-	b := s.config.Bounds
+func (s *Service) serve(inner net.Listener, c accept.ServerConfig, b config.Bounds) accept.Server {
 	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = time.Duration(b.HeaderTimeout), time.Duration(b.IdleTimeout), int(b.Headers), s.errorLog(zap.WarnLevel)
-	return s.begin(accept.NewServer(inner, c))
+	return s.run(accept.NewServer(inner, c))
 }
 
-// begin runs a server until it is closed.
-func (s *Service) begin(server accept.Server) accept.Server {
+// run runs a server until it is closed. The first that ends by itself ends the service.
+func (s *Service) run(server accept.Server) accept.Server {
 	go func() {
 		if err := server.Serve(); err != nil {
-			s.failed <- err
+			select {
+			case s.failed <- err:
+			default:
+			}
 		}
 	}()
 	return server
@@ -55,12 +40,18 @@ func (s *Service) errorLog(level zapcore.Level) *log.Logger {
 	return made
 }
 
+// adminListener is the listener for health and metrics. Without a server there is none.
+type adminListener struct {
+	server  accept.Server
+	address string
+}
+
 func (s *Service) listenAdmin(ctx context.Context) error {
-	a := s.config.Admin
-	if a == nil {
+	c := s.config.Load()
+	if c.Admin == nil {
 		return nil
 	}
-	inner, err := accept.Listen(ctx, a.Address.Network(), a.Address.Listen())
+	inner, err := accept.Listen(ctx, c.Admin.Address.Network(), c.Admin.Address.Listen())
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
@@ -68,7 +59,7 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 	s.admin.server = s.serve(inner, accept.ServerConfig{
 		Handler:  admin.Handler(s.registry, s.readiness),
 		Listener: accept.Config{MaxConns: adminConns, Refused: s.adminRefused},
-	})
+	}, c.Bounds)
 	s.logger.Info("admin listening", zap.String("address", s.admin.address))
 	return nil
 }

@@ -1,26 +1,38 @@
 package service
 
 import (
-	"context"
 	"io/fs"
-	"net"
+	"reflect"
 
 	"tollgate/accept"
 	"tollgate/config"
 )
 
-// listenAt opens the port or the unix socket of a listener.
-func listenAt(ctx context.Context, l *config.Listener) (net.Listener, error) {
-	access := accept.Private
-	if l.Socket != nil {
-		access.Mode = fs.FileMode(l.Socket.Mode)
-		if l.Socket.Group != "" {
-			id, err := l.Socket.Group.ID()
-			if err != nil {
-				return nil, err
-			}
-			access.Group = &id
-		}
+// accessOf returns who may connect to a unix socket that is configured so.
+func accessOf(configured *config.Socket) (accept.Access, error) {
+	if configured == nil {
+		return accept.Private, nil
 	}
-	return accept.ListenFor(ctx, l.Address.Network(), l.Address.Listen(), access)
+	access := accept.Access{Mode: fs.FileMode(configured.Mode)}
+	if configured.Group == "" {
+		return access, nil
+	}
+	id, err := configured.Group.ID()
+	access.Group = &id
+	return access, err
+}
+
+// grant has others connect to a socket that is there already.
+func (o *opened) grant(to *socket, access accept.Access) error {
+	before := to.access
+	if o.dry || reflect.DeepEqual(before, access) {
+		return nil
+	}
+	o.undo = append(o.undo, func() {
+		if accept.Grant(to.Listener, before) == nil {
+			to.access = before
+		}
+	})
+	to.access = access
+	return accept.Grant(to.Listener, access)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tollgate/config"
 	"tollgate/internal/cli"
 	"tollgate/service"
 )
@@ -28,13 +29,15 @@ func runCommand() *cobra.Command {
 			}
 			lines := service.NewLineWriter(cmd.ErrOrStderr())
 			defer lines.Close(time.Second)
-			logger, err := service.NewLogger(c.Log, lines)
+			logger, level, err := service.NewLogger(c.Log, lines)
 			if err != nil {
 				return err
 			}
 			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
-			return service.Run(ctx, c, service.Process{Version: programVersion(), Logger: logger}, hangUps)
+			return service.Run(ctx, c, service.Process{
+				Version: programVersion(), Logger: logger, Level: &level, Load: func() (*config.Config, error) { return cli.LoadConfig(file, true) },
+			}, hangUps)
 		},
 	}
 	cli.ConfigFlag(cmd, &file)

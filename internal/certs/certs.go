@@ -74,7 +74,7 @@ func Load(cert, key string) (*Files, error) {
 		}
 		return &[]*tls.Certificate{certificate}, nil
 	}
-	w, err := watch.New(parse, watch.Input{What: "certificate", Path: cert, Limit: maxFile}, watch.Input{What: "private key", Path: key, Limit: maxFile})
+	w, err := watch.NewValue(parse, watch.Input{What: "certificate", Path: cert, Limit: maxFile}, watch.Input{What: "private key", Path: key, Limit: maxFile})
 	if err != nil {
 		return nil, err
 	}

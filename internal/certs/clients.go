@@ -46,7 +46,7 @@ func loadClients(t *ListenerTLS, now func() time.Time) (*Clients, error) {
 		c.crls = append(c.crls, list)
 	}
 	if t.ClientDeny != "" {
-		c.deny, err = watch.One(watch.Input{What: "list of denied certificates", Path: t.ClientDeny, Limit: maxFile}, parseDenyList)
+		c.deny, err = watch.ValueOf(watch.Input{What: "list of denied certificates", Path: t.ClientDeny, Limit: maxFile}, parseDenyList)
 	}
 	return c, err
 }

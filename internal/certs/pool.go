@@ -30,7 +30,7 @@ func LoadBundle(path string) (*Bundle, error) {
 }
 
 func watchBundle(path string) (*watch.Value[Bundle], error) {
-	return watch.One(watch.Input{What: "CA bundle", Path: path, Limit: maxFile}, func(data []byte) (*Bundle, error) { return parseBundle(path, data) })
+	return watch.ValueOf(watch.Input{What: "CA bundle", Path: path, Limit: maxFile}, func(data []byte) (*Bundle, error) { return parseBundle(path, data) })
 }
 
 func parseBundle(path string, data []byte) (*Bundle, error) {

@@ -1,186 +1,156 @@
-// Package watch keeps values that are made of files up with them. Files are looked at again and again: events of file systems are lost on
-// those of a network, and do not tell of a symbolic link that is swapped further up.
+// Package watch finds out whether files have changed, by looking at them now and then. File events are lost on network file systems, and tell
+// nothing of a symbolic link that is replaced further up, as Kubernetes does with "..data"; where a name leads, with inode, size and time of
+// what is there, shows both, and an editor that renames.
+//
+// A change may be seen half-way: a pair of files of two ages, a file that ends early. So files are read when they have stood still from one look
+// to the next, and what was read counts if they stand as before after it.
 package watch
 
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"tollgate/internal/private"
 )
 
 // Interval is how often files are looked at if nothing else is asked for. A change counts when they stood still from one look to the
 // next: after twice that at most.
 const Interval = 10 * time.Second
 
-// Input is a file that a value is made of.
-type Input struct {
-	What  string // what it is, for errors
-	Path  string
-	Limit int64 // bytes
+// Files are watched together. A directory among them stands for its entries, as far as their names do not begin with a dot. Files may not be
+// used concurrently.
+type Files struct {
+	paths       []string
+	last, taken []sighting
 }
 
-// Value is a value that is made of files. Those who use it get the value of now without waiting. It is made again by
-// Reload at once, and by Poll when the files have changed and then stood still from one Poll to the next: a change may be
-// seen half-way, and a chain that ends early or a pair that is of two ages could pass for whole.
-//
-// Files are looked at where their names lead: a symbolic link in the path that is swapped, as Kubernetes does with
-// "..data", is a change like any other. A value that cannot be made leaves the old one in use.
-type Value[T any] struct {
-	inputs []Input
-	read   func([]Input) ([][]byte, error) // readAll, but for tests
-	parse  func(files [][]byte) (*T, error)
-	value  atomic.Pointer[T]
+// New returns files of which none was read yet.
+func New(paths ...string) Files { return Files{paths: paths} }
 
-	mu     sync.Mutex // one reads at a time
-	last   []Sighting // at the last Poll
-	taken  []Sighting // when the files were last read
-	digest [sha256.Size]byte
-	failed bool // the newest content was not taken
+// Paths returns the files.
+func (f *Files) Paths() []string { return f.paths }
+
+// Look notes how the files stand, before they are read.
+func (f *Files) Look() { f.last = look(f.paths) }
+
+// Settled looks, and reports whether the files have changed since they were read, and have stood still since the look before. They are to be
+// read then.
+func (f *Files) Settled() bool {
+	before := f.last
+	f.Look()
+	return same(f.last, before) && !same(f.last, f.taken)
 }
 
-// New reads the files for the first time.
-func New[T any](parse func(files [][]byte) (*T, error), inputs ...Input) (*Value[T], error) {
-	w := &Value[T]{inputs: inputs, read: readAll, parse: parse}
-	return w, w.Reload()
+// Unchanged reports whether the files stood at the last look as they did when they were last read.
+func (f *Files) Unchanged() bool { return f.taken != nil && same(f.last, f.taken) }
+
+// Take looks after the files were read, and reports whether they have stood still since the look before it: what was read counts. Otherwise
+// they are to be read once more.
+func (f *Files) Take() bool {
+	before := f.last
+	f.Look()
+	if !same(f.last, before) {
+		f.last, f.taken = nil, nil
+		return false
+	}
+	f.taken = f.last
+	return true
 }
 
-// One is [New] for a value that is made of one file, which its errors name.
-func One[T any](in Input, parse func(data []byte) (*T, error)) (*Value[T], error) {
-	return New(func(files [][]byte) (*T, error) {
-		value, err := parse(files[0])
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", in.What, in.Path, err)
+// Invalidate has the files be read again, though they are as they were.
+func (f *Files) Invalidate() { f.taken = nil }
+
+// Content returns a hash of what the files hold, without directories. What cannot be read, or is longer than limit bytes, counts by its error.
+func (f *Files) Content(limit int64) (sum [sha256.Size]byte) {
+	all := sha256.New()
+	for _, path := range f.paths {
+		one := sha256.New()
+		if err := copyFile(one, path, limit); err != nil {
+			_, _ = io.WriteString(one, err.Error())
 		}
-		return value, nil
-	}, in)
+		all.Write(one.Sum(nil))
+	}
+	return [sha256.Size]byte(all.Sum(nil))
 }
 
-// Load returns the value of now. It must not be changed.
-func (w *Value[T]) Load() *T { return w.value.Load() }
-
-// Name returns the paths.
-func (w *Value[T]) Name() string {
-	return strings.Join(w.paths(), ", ")
-}
-
-func (w *Value[T]) paths() []string {
-	paths := make([]string, len(w.inputs))
-	for i, in := range w.inputs {
-		paths[i] = in.Path
+func copyFile(to io.Writer, path string, limit int64) error {
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() {
+		return err
 	}
-	return paths
-}
-
-// Poll takes a change of the files. An error is returned once for each change.
-func (w *Value[T]) Poll() (changed bool, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := Look(w.paths())
-	stood := Same(now, w.last)
-	w.last = now
-	if !stood || Same(now, w.taken) {
-		return false, nil
+	if !info.Mode().IsRegular() { // a pipe would keep us waiting
+		return fmt.Errorf("%s is not a regular file", path)
 	}
-	files, err := w.read(w.inputs)
-	if !Same(Look(w.paths()), now) {
-		return false, nil // it goes on: the next Poll begins anew
+	file, err := os.Open(path)
+	if err != nil {
+		return err
 	}
-	w.taken = now
-	return w.take(files, err)
-}
-
-// maxReads is how often Reload begins anew when the files change under it.
-const maxReads = 3
-
-// Reload reads the files now, whether they have changed or not. What is made of them afterwards is of now; after an error
-// the old value stays in use.
-func (w *Value[T]) Reload() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var files [][]byte
-	var err error
-	for range maxReads {
-		w.taken = Look(w.paths())
-		files, err = w.read(w.inputs)
-		if w.last = Look(w.paths()); Same(w.last, w.taken) {
-			break
-		}
-	}
-	_, err = w.take(files, err)
+	defer func() { _ = file.Close() }()
+	_, err = io.Copy(to, io.LimitReader(file, limit))
 	return err
 }
 
-// Invalidate makes the next Poll or Reload make the value again, though the files are as they were: something else that it
-// depends on has changed.
-func (w *Value[T]) Invalidate() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.taken, w.digest = nil, [sha256.Size]byte{}
-}
-
-// take makes a value of new content. When the content is back that the value in use was made of, after another that was
-// not good, that is a change for whoever was told of the other one.
-func (w *Value[T]) take(files [][]byte, err error) (changed bool, _ error) {
-	recovered := w.failed && err == nil
-	w.failed = true
-	if err != nil {
-		return false, err
-	}
-	digest := digestOf(files)
-	if digest == w.digest {
-		w.failed = false
-		return recovered, nil // what is in use: sessions that hang on it need not end
-	}
-	value, err := w.parse(files)
-	if err != nil {
-		return false, err
-	}
-	w.digest, w.failed = digest, false
-	w.value.Store(value)
-	return true, nil
-}
-
-func digestOf(files [][]byte) [sha256.Size]byte {
-	sum := sha256.New()
-	for _, data := range files {
-		one := sha256.Sum256(data)
-		sum.Write(one[:])
-	}
-	return [sha256.Size]byte(sum.Sum(nil))
-}
-
 // sighting is what a file looked like without being read.
-type Sighting struct {
+type sighting struct {
 	resolved string // where its name leads
 	info     os.FileInfo
+	entries  string // of a directory
 	err      string
 }
 
-// Look returns what files look like now, without reading them.
-func Look(paths []string) []Sighting {
-	seen := make([]Sighting, len(paths))
-	for i, path := range paths {
-		resolved, err := filepath.EvalSymlinks(path)
-		if err == nil {
-			seen[i].resolved = resolved
-			seen[i].info, err = os.Stat(resolved)
+// maxEntries bounds the entries of a directory. A longer one is an error.
+const maxEntries = 100_000
+
+func look(paths []string) []sighting {
+	seen := make([]sighting, 0, len(paths))
+	for _, path := range paths {
+		s := lookAt(path)
+		var names []string
+		if s.info != nil && s.info.IsDir() {
+			s, names = listed(s)
 		}
-		if err != nil {
-			seen[i] = Sighting{err: err.Error()}
+		seen = append(seen, s)
+		for _, name := range names {
+			seen = append(seen, lookAt(filepath.Join(path, name)))
 		}
 	}
 	return seen
 }
 
-// Same reports whether the same files looked the same twice.
-func Same(a, b []Sighting) bool {
+func lookAt(path string) (s sighting) {
+	resolved, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		s.resolved = resolved
+		s.info, err = os.Stat(resolved)
+	}
+	if err != nil {
+		return sighting{err: err.Error()}
+	}
+	return s
+}
+
+// listed adds the entries of a directory.
+func listed(s sighting) (_ sighting, names []string) {
+	entries, err := os.ReadDir(s.resolved)
+	if err == nil && len(entries) > maxEntries {
+		err = fmt.Errorf("%s has more than %d entries", s.resolved, maxEntries)
+	}
+	if err != nil {
+		return sighting{err: err.Error()}, nil
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	s.entries = strings.Join(names, "/")
+	return s, names
+}
+
+func same(a, b []sighting) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -192,22 +162,12 @@ func Same(a, b []Sighting) bool {
 	return true
 }
 
-func (s Sighting) same(other Sighting) bool {
+func (s sighting) same(other sighting) bool {
 	if s.info == nil || other.info == nil {
 		return s.info == nil && other.info == nil && s.err == other.err
 	}
-	return s.resolved == other.resolved && os.SameFile(s.info, other.info) &&
-		s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
-}
-
-func readAll(inputs []Input) ([][]byte, error) {
-	files := make([][]byte, len(inputs))
-	for i, in := range inputs {
-		data, err := private.Read(in.Path, in.Limit)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", in.What, err)
-		}
-		files[i] = data
+	if s.resolved != other.resolved || s.entries != other.entries || !os.SameFile(s.info, other.info) {
+		return false
 	}
-	return files, nil
+	return s.info.IsDir() || s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
 }

@@ -27,7 +27,7 @@ func overwrite(t *testing.T, path string, data []byte) {
 // textOf is the text of a file.
 func textOf(t *testing.T, path string) *Value[string] {
 	t.Helper()
-	w, err := One(Input{"test", path, 10}, func(data []byte) (*string, error) { text := string(data); return &text, nil })
+	w, err := ValueOf(Input{"test", path, 10}, func(data []byte) (*string, error) { text := string(data); return &text, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestReadWhileItChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	overwrite(t, path, []byte("one"))
 	var parsed []string
-	w, err := New(func(files [][]byte) (*string, error) {
+	w, err := NewValue(func(files [][]byte) (*string, error) {
 		text := string(files[0])
 		parsed = append(parsed, text)
 		return &text, nil
