@@ -94,7 +94,7 @@ type CredentialStatus struct {
 	// The access key, of which the middle is left out.
 	AccessKey string `json:"access_key"`
 	// How many sets of keys were put to use, the present one included.
-	Generation int `json:"generation,omitzero"`
+	Generation int `json:"generation"`
 	// Its pauses: of all callers, or of some.
 	Pauses []PauseStatus `json:"pauses"`
 	// Why few calls at a time may use it. Missing: the provider accepts it.

@@ -107,7 +107,7 @@ func (s *Service) reload(ctx context.Context, p admin.Peer, request admin.Reload
 	}
 	out := &admin.Reloaded{DryRun: request.DryRun, Changed: r.Changed, Reset: r.Reset, Plan: r.Plan, PlanBefore: r.PlanBefore}
 	for _, change := range r.Changes {
-		out.Changes = append(out.Changes, admin.Change(change))
+		out.Changes = append(out.Changes, admin.Change{Where: change.Where, Text: change.Text})
 	}
 	return out, nil
 }

@@ -199,7 +199,7 @@ func (o *operated) checkStatus(t *testing.T, client *admin.Client) {
 	}
 	key, _ := keys("AK")
 	c := s.Credentials[0]
-	if c.Name != "main" || c.Class != "partner" || c.Trial == nil || c.AccessKey == key || !strings.HasPrefix(key, c.AccessKey[:4]) || len(c.AccessKey) >= len(key) {
+	if c.Name != "main" || c.Class != "partner" || c.Generation != 1 || c.Trial == nil || c.AccessKey == key || !strings.HasPrefix(key, c.AccessKey[:4]) || len(c.AccessKey) >= len(key) {
 		t.Errorf("credentials %+v", s.Credentials)
 	}
 	if s.Log == nil || s.Log.Dir != filepath.Join(o.dir, "audit") || s.Log.Seq == 0 || s.Log.Segment == "" || s.Log.Free == nil {
