@@ -21,10 +21,17 @@ import (
 // looks at may be missing; what depends on something that failed is left out silently.
 type builder struct {
 	*strictyaml.Document
+	name    string // of the main file, as it was given
 	dir     string
 	options Options
 	file    fileConfig
 	config  *Config
+
+	isIncluded   map[string]bool         // by path
+	includedSize int                     // of those together
+	callerParts  []callerPart            // of all files, in their order
+	callerPaths  map[string]string       // where each caller is defined
+	extensions   map[string][]callerPart // by caller
 
 	policies    map[string]*tlspolicy.Policy // those that could be made
 	upstreams   map[string]*upstream.Config
@@ -36,12 +43,15 @@ type builder struct {
 	owners      map[string]owner                            // of secrets that were read
 	private     map[string]bool                             // the paths of PrivateFiles
 
-	callerNames, credentialNames, upstreamNames []string // of the file, sorted, those with problems included
+	callerNames, credentialNames, upstreamNames []string // of all files, sorted, those with problems included
 }
 
-func newBuilder(dir string, o Options) *builder {
+func newBuilder(name, dir string, o Options) *builder {
 	return &builder{
-		dir: dir, options: o, config: &Config{Dir: dir},
+		name: name, dir: dir, options: o, config: &Config{Dir: dir},
+		isIncluded:  map[string]bool{},
+		callerPaths: map[string]string{},
+		extensions:  map[string][]callerPart{},
 		upstreams:   map[string]*upstream.Config{},
 		credentials: map[string]*credential.Facts{},
 		operations:  map[string][]*catalog.Operation{},
@@ -62,13 +72,17 @@ func (b *builder) note(format string, args ...any) {
 
 // build goes from what depends on nothing to what depends on much.
 func (b *builder) build() {
-	b.callerNames, b.credentialNames, b.upstreamNames = sortedNames(b.file.Callers), sortedNames(b.file.Credentials), sortedNames(b.file.Upstreams)
+	b.addParts("", b.file.Callers)
+	b.include()
+	b.joinCallers()
+	b.credentialNames, b.upstreamNames = sortedNames(b.file.Credentials), sortedNames(b.file.Upstreams)
 	b.tlsPolicies()
 	b.buildUpstreams()
 	b.buildCredentials()
 	b.buildCallers()
 	b.buildGrants()
 	b.buildListeners()
+	b.buildMetrics(b.file.Metrics)
 	b.checkLoops()
 	b.planTLS()
 	b.buildLimits()
@@ -107,11 +121,9 @@ func (b *builder) allNamed(path, what string, names, known []string) {
 func (b *builder) buildRest() {
 	f := &b.file
 	b.buildAudit(f.Audit)
-	if f.Admin != nil && !b.Failed("admin") {
-		b.buildAdmin(*f.Admin)
-	}
+	b.buildAdmin(f.Admin)
 	b.httpChallenge(f.HTTPChallenge)
-	b.config.Log, b.config.Bounds = f.Log, f.Bounds
+	b.config.Log, b.config.Bounds, b.config.Reload = f.Log, f.Bounds, f.Reload
 	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)
@@ -120,17 +132,6 @@ func (b *builder) buildRest() {
 		b.problem("bounds", "", "all_headers (%v, all together) is less than headers (%v, one): not even one such call could be served",
 			f.Bounds.AllHeaders, f.Bounds.Headers)
 	}
-}
-
-func (b *builder) buildAdmin(a Admin) {
-	if !a.Address.Local() {
-		b.problem("admin.address", "use 127.0.0.1 or a unix socket; `tollgate health` asks it for probes",
-			"the admin listener has no authentication and must be on loopback or a unix socket")
-		return
-	}
-	a.Address = a.Address.In(b.dir)
-	b.listenerHas("admin.address", a.Address)
-	b.config.Admin = &a
 }
 
 // listenerHas reports an address of the gateway's own that a listener has too.

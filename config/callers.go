@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-
 	"tollgate/caller"
 	"tollgate/internal/secret"
 	"tollgate/signing"
@@ -12,14 +10,13 @@ import (
 func (b *builder) buildCallers() {
 	taken := map[string]string{}
 	for _, name := range b.callerNames {
-		c := b.file.Callers[name].Config
-		c.Name = name
-		for i := range c.Auth {
-			b.checkAuth(fmt.Sprintf("callers.%s.auth[%d]", name, i), name, &c.Auth[i], taken)
+		paths, ways := b.ways(name)
+		for i, path := range paths {
+			b.checkAuth(path, name, &ways[i], taken)
 		}
-		b.config.Callers = append(b.config.Callers, c)
+		b.config.Callers = append(b.config.Callers, caller.Config{Name: name, Auth: ways})
 	}
-	if b.Failed("callers") {
+	if b.callersFailed() {
 		return
 	}
 	if _, err := caller.NewRegistry(b.config.Callers, signing.Known(), nil); err != nil {

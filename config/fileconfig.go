@@ -24,26 +24,38 @@ type fileConfig struct {
 	Upstreams map[string]upstream.Config `yaml:"upstreams" need:"yes"`
 	// The secrets that sign calls to upstreams, by name.
 	Credentials map[string]credential.Config `yaml:"credentials"`
-	// The applications that call, by name, and what each may do.
-	Callers map[string]callerConfig `yaml:"callers" need:"yes"`
+	// The applications that call, by name, and what each may do. May be left out where `include` is there.
+	Callers map[string]callerConfig `yaml:"callers"`
+	// Directories and files with further callers. Of a directory those whose names end in `.yaml` are read, in the order of their names,
+	// but none with a dot in front and none in directories below. Such a file has the key `callers` and no other. A caller is defined once
+	// in all files; an entry with `extends: true` adds ways to be known. Relative paths, also those in included files, are relative to
+	// the folder of the main file.
+	Include []string `yaml:"include"`
 	// How often calls may be made.
 	Limits ratelimit.Config `yaml:"limits"`
 	// Where calls are recorded. Without a record there is no call, so this section must be there.
 	Audit audit.Config `yaml:"audit" need:"yes"`
-	// The listener for health and metrics. Without this section there is none.
-	Admin *Admin `yaml:"admin"`
+	// Where those who operate the gateway reach it: the admin socket, and health and metrics. Without this section there is none.
+	Admin *Admin `yaml:"admin" reload:"restart"`
+	// A listener for metrics and readiness beyond the machine. Without this section there is none.
+	Metrics *Metrics `yaml:"metrics" reload:"restart"`
 	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
 	// all of which it serves.
-	HTTPChallenge *HTTPChallenge `yaml:"http_challenge"`
+	HTTPChallenge *HTTPChallenge `yaml:"http_challenge" reload:"restart"`
 	// The operational log, on standard error.
 	Log Log `yaml:"log"`
 	// Bounds on what peers can make the gateway hold.
 	Bounds Bounds `yaml:"bounds"`
+	// When this file is loaded again.
+	Reload Reload `yaml:"reload"`
 }
 
 // callerConfig is one entry of `callers`.
 type callerConfig struct {
 	caller.Config
+	// Whether this entry only adds its `auth` to the caller of this name, which another file defines. Keys are added in this way, by
+	// `tollgate key new` for one.
+	Extends bool `yaml:"extends"`
 	// What the caller may do. What no grant allows is refused.
 	Grants []grants.Grant `yaml:"grants"`
 }

@@ -12,7 +12,7 @@ func (b *builder) buildGrants() {
 	for _, c := range b.config.Callers {
 		for i, g := range b.file.Callers[c.Name].Grants {
 			g.Caller = c.Name
-			b.addGrant(fmt.Sprintf("callers.%s.grants[%d]", c.Name, i), g)
+			b.addGrant(fmt.Sprintf("%s.grants[%d]", b.callerPaths[c.Name], i), g)
 		}
 	}
 	var problems []grants.Problem

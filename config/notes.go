@@ -41,16 +41,21 @@ func (b *builder) takeNotes() {
 	for _, u := range b.config.Upstreams {
 		b.noteSunsets(u)
 		b.noteSite(u)
+		b.noteAddress(u)
 	}
-	for _, l := range b.config.Listeners {
+	for _, l := range b.config.Secured() {
 		b.noteCertificates(l)
+		if l.Socket != nil && l.Socket.Mode&0o006 != 0 {
+			b.note("listener %s: every user of this machine may connect to its socket (mode %v)", l.Name, l.Socket.Mode)
+		}
 	}
 	if b.options.Secrets {
 		b.notePrivate()
 		b.noteAuditFolders()
+		b.noteProxy()
 	}
 	if b.file.Admin == nil {
-		b.note("there is no admin section: no health, no metrics")
+		b.note("there is no admin section: no health, no metrics, and no command reaches the running gateway")
 	}
 	if fips140.Enabled() {
 		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +
@@ -133,13 +138,14 @@ func (f PrivateFile) Exposure() string {
 func (b *builder) noteCaller(name string) {
 	c := b.file.Callers[name]
 	fixed := slices.ContainsFunc(b.file.Listeners, func(l Listener) bool { return l.Caller == name })
-	if len(c.Auth) == 0 && !fixed {
+	_, ways := b.ways(name)
+	if len(ways) == 0 && !fixed {
 		b.note("caller %s cannot be identified: it has no auth, and no listener has it as its caller", name)
 	}
 	if len(c.Grants) == 0 {
 		b.note("caller %s has no grants: whatever it calls is refused", name)
 	}
-	byCertificate := slices.ContainsFunc(c.Auth, func(a caller.Auth) bool { return a.Certificate != nil })
+	byCertificate := slices.ContainsFunc(ways, func(a caller.Auth) bool { return a.Certificate != nil })
 	asked := slices.ContainsFunc(b.config.Listeners, func(l *Listener) bool { return l.TLS != nil && l.TLS.ClientCA != "" })
 	if byCertificate && !asked {
 		b.note("caller %s is known by a certificate, but no listener asks for one (tls.client_ca)", name)

@@ -52,6 +52,7 @@ func (g schemaGenerator) structure(t reflect.Type) object {
 	for _, f := range strictyaml.Fields(t) {
 		property := g.value(f.Type, f)
 		property["description"] = g.descriptions[t].fields[f.Name]
+		property["x-reload"] = reloadOf(f)
 		if d := defaultOf(t, f); d != "" {
 			property["default"] = typed(f.Type, d)
 		}
@@ -95,6 +96,9 @@ func (g schemaGenerator) value(t reflect.Type, f strictyaml.Field) object {
 		list := object{"type": "array", "items": g.value(t.Elem(), f)}
 		if f.Need {
 			list["minItems"] = 1
+		}
+		if f.Single {
+			return object{"anyOf": []object{list["items"].(object), list}}
 		}
 		return list
 	case reflect.Map:

@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tollgate/config"
+	"tollgate/internal/setting"
 )
 
 const (
 	// ownDescriptors is how many descriptors a process needs besides its connections: about 25 for the runtime, the log with its spare
 	// ones and the index; the rest is for files that are read again, lookups of names, and connections that are being closed.
 	ownDescriptors = 64
-	// adminConns is how many connections the admin listener takes.
+	// adminConns is how many connections each of the listeners for operators takes.
 	adminConns = 64
 )
 
@@ -38,7 +39,13 @@ func maxDescriptors() int {
 // quarter of all: few processes ever need all that is set aside for them, and one with few descriptors has to serve as well.
 func shareDescriptors(c *config.Config, limit int) descriptors {
 	d := descriptors{limit: limit}
-	own, upstreams := ownDescriptors+adminConns+len(c.Listeners)+len(c.Audit.Checkpoints.Copies), 0
+	own, upstreams := ownDescriptors+adminConns+2*len(c.Listeners)+len(c.Audit.Checkpoints.Copies), 0
+	if c.Admin != nil && c.Admin.Address != (setting.Address{}) { // besides the socket
+		own += adminConns + 1
+	}
+	if c.Metrics != nil {
+		own += adminConns + 1
+	}
 	if c.HTTPChallenge != nil {
 		own += maxChallengeConns + 1
 	}
@@ -71,11 +78,17 @@ func (d descriptors) warnings() []string {
 		d.limit, d.needed, d.shared, d.configured)}
 }
 
-// share finds out what the process may have open.
-func (s *Service) share() {
-	s.descriptors = shareDescriptors(s.config, maxDescriptors())
-	if d := s.descriptors; d.shared < d.configured {
-		s.logger.Warn("the process may have fewer files open than its bounds need; its listeners take fewer connections",
+// descriptorWarnings are those of the configuration that runs.
+func (s *Service) descriptorWarnings() []string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.descriptors.warnings()
+}
+
+// log says that there are too few.
+func (d descriptors) log(logger *zap.Logger) {
+	if d.shared < d.configured {
+		logger.Warn("the process may have fewer files open than its bounds need; its listeners take fewer connections",
 			zap.Int("limit", d.limit), zap.Int("needed", d.needed), zap.Int("connections", d.shared), zap.Int("configured", d.configured))
 	}
 }

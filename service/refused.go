@@ -8,6 +8,7 @@ import (
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
+	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/tlspolicy"
 )
@@ -37,17 +38,17 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
 		source, port := splitRemote(r.Remote)
 		return &logfile.Record{
-			Kind: logfile.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: logfile.Refused,
+			Kind: logfile.KindRefusal, Listener: listener, Plan: s.gateway.RecordID(), Source: source, SourcePort: port, Decision: logfile.Refused,
 			Reason: why.Reason, Stage: why.Stage, TLSFailure: why.TLSFailure, TLSIn: offerRecord(r.Offer),
 		}
 	})
 }
 
-// adminRefused counts connections that came to no request of the admin listener. What its bounds refuse is not put on record: it is there
-// before the log.
-func (s *Service) adminRefused(r accept.Refusal) {
-	if r.Reason == accept.ReasonSilent || r.Reason == accept.ReasonMalformed {
-		s.connectionRefused("admin", r)
+// operatorRefused counts connections that came to no request of an admin listener. Of those that are there before the log, what their
+// bounds refuse is not put on record.
+func (s *Service) operatorRefused(listener string, r accept.Refusal) {
+	if listener == config.MetricsListener || r.Reason == accept.ReasonSilent || r.Reason == accept.ReasonMalformed {
+		s.connectionRefused(listener, r)
 	}
 }
 

@@ -10,6 +10,7 @@
 //	need    "yes": the key must be there
 //	range   "1..100": bounds, both included, written as in the file
 //	choice  "a|b": the allowed words
+//	single  "yes": a list of one may be written as its only value
 //
 // Values are texts, booleans, whole numbers and types that implement [Scalar]; where there is a choice, also others that read themselves
 // ([encoding.TextUnmarshaler]). Lists are slices, sections whose names the file chooses are maps. The fields of an embedded struct are the
@@ -47,7 +48,7 @@ type Secret interface {
 	InsteadOfSecret() string
 }
 
-// Document is a file that was read.
+// Document is a file that was read, with those that it includes.
 type Document struct {
 	file     string
 	rootKeys []string
@@ -55,20 +56,55 @@ type Document struct {
 	secrets  secretKeys
 	root     *node // nil if the text is not YAML, so that its sections are not known
 	problems []*Problem
+	included []*Document
+	byFile   map[string]*Document // the same
 }
 
 // Decode reads a text into the struct that root points to, whose defaults it sets first. It returns an [*Errors] if the text is not YAML
 // or not a mapping. Other problems are those of the document, and what of the text is good is in root.
 func Decode(file string, text []byte, root any) (*Document, error) {
 	into := reflect.ValueOf(root).Elem()
-	content := strings.TrimPrefix(string(text), "\uFEFF")
-	d := &Document{file: file, rootKeys: keysOf(Fields(into.Type())), source: newSource(content), secrets: secretKeysOf(into.Type())}
-	into.Set(Default(into.Type()))
-	if d.root = d.parse(content, pieces{pieceSize}); d.root == nil {
+	d := &Document{file: file, secrets: secretKeysOf(into.Type()), byFile: map[string]*Document{}}
+	if !d.read(text, into) {
 		return nil, d.Err()
 	}
-	d.section("", d.root, into)
 	return d, nil
+}
+
+// Include reads a further text, of another file, into the struct that root points to, as [Decode] does. All its problems are the
+// document's, and it is at the paths of [In].
+func (d *Document) Include(file string, text []byte, root any) {
+	included := &Document{file: file, secrets: d.secrets}
+	d.included, d.byFile[file] = append(d.included, included), included
+	included.read(text, reflect.ValueOf(root).Elem())
+}
+
+// separator stands between the name of a file and a path in it. No path has it.
+const separator = ": "
+
+// In returns the path of what an included file has at a path.
+func In(file, path string) string { return file + separator + path }
+
+// at returns the document that has what is at a path, and the path in it.
+func (d *Document) at(path string) (*Document, string) {
+	if end := strings.LastIndex(path, separator); end >= 0 {
+		if included := d.byFile[path[:end]]; included != nil {
+			return included, path[end+len(separator):]
+		}
+	}
+	return d, path
+}
+
+// read reports whether the text is a mapping.
+func (d *Document) read(text []byte, into reflect.Value) bool {
+	content := strings.TrimPrefix(string(text), "\uFEFF")
+	d.rootKeys, d.source = keysOf(Fields(into.Type())), newSource(content)
+	into.Set(Default(into.Type()))
+	if d.root = d.parse(content, pieces{pieceSize}); d.root == nil {
+		return false
+	}
+	d.section("", d.root, into)
+	return true
 }
 
 // Has reports whether the file has a value at a path.
@@ -92,8 +128,15 @@ func (d *Document) Key(path string) Position {
 	return e.at
 }
 
+// Place returns where the key at a path is, as "file:line".
+func (d *Document) Place(path string) string {
+	of, _ := d.at(path)
+	return fmt.Sprintf("%s:%d", of.file, d.Key(path).Line)
+}
+
 // find returns what is at a path, or at the nearest path above it, and whether it is the former. The file as a whole has no place.
 func (d *Document) find(path string) (e *entry, ok bool) {
+	d, path = d.at(path)
 	e = &entry{node: node{kind: kindMapping, entries: d.root.entries}}
 	for path != "" {
 		next, rest := e.step(path)
@@ -110,6 +153,7 @@ const maxProblems = 500
 
 // Add adds a problem.
 func (d *Document) Add(at Position, path, suggestion, format string, args ...any) {
+	d, path = d.at(path)
 	if len(d.problems) == maxProblems {
 		return
 	}
@@ -121,6 +165,7 @@ func (d *Document) Add(at Position, path, suggestion, format string, args ...any
 // Failed reports whether anything at the path or below it was found wrong already, so that what depends on it need not be complained
 // about too.
 func (d *Document) Failed(path string) bool {
+	d, path = d.at(path)
 	return slices.ContainsFunc(d.problems, func(p *Problem) bool {
 		rest, ok := strings.CutPrefix(p.Path, path)
 		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
@@ -129,6 +174,18 @@ func (d *Document) Failed(path string) bool {
 
 // Err returns the problems as an [*Errors], or nil.
 func (d *Document) Err() error {
+	all := d.sorted()
+	for _, included := range d.included {
+		all = append(all, included.sorted()...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return &Errors{all[:min(len(all), maxProblems)]}
+}
+
+// sorted returns the problems of the file itself, with their excerpts.
+func (d *Document) sorted() []*Problem {
 	if len(d.problems) == 0 {
 		return nil
 	}
@@ -136,7 +193,7 @@ func (d *Document) Err() error {
 	slices.SortStableFunc(d.problems, func(a, b *Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return &Errors{d.problems}
+	return d.problems
 }
 
 // quote adds the excerpts, once it is known which lines may have secrets.

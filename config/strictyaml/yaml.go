@@ -36,11 +36,23 @@ func (d *Document) parse(text string, p pieces) *node {
 		d.Add(positionIn(text, at[0]), "", "end lines with a line feed", "a carriage return without a line feed ends a line for YAML, and for few other readers")
 		return nil
 	}
+	if root := (chunks{chunkSize}).read(text); root != nil {
+		return root
+	}
+	tokens := d.tokens(text)
+	if tokens == nil {
+		return nil
+	}
+	return d.parseTokens(tokens, p)
+}
+
+// tokens returns those of a text, less comments; nil if some must not reach the parser.
+func (d *Document) tokens(text string) token.Tokens {
 	tokens := slices.DeleteFunc(joinPlain(lexer.Tokenize(text)), func(t *token.Token) bool { return t.Type == token.CommentType })
 	if !d.checkTokens(tokens) {
 		return nil
 	}
-	return d.parseTokens(tokens, p)
+	return tokens
 }
 
 // loneReturn finds the end of a line that most readers do not show as one: behind a comment a setting could be hidden.
