@@ -15,7 +15,7 @@ func TestDiff(t *testing.T) {
 	const text = `
 listeners: [{name: app, address: "127.0.0.1:8080", caller: app}]
 upstreams: {bss: {url: "https://bss.myhuaweicloud.com", catalog: cn}}
-credentials: {main: {class: partner, access_key: {file: none/ak}, secret_key: {file: none/sk}}}
+credentials: {main: {class: customer, access_key: {file: none/ak}, secret_key: {file: none/sk}}}
 callers: {app: {grants: [{operations: [PayOrders], credential: main}]}}
 audit: {dir: audit}
 `
