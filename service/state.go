@@ -296,6 +296,7 @@ func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan)
 	}
 	credentials, upstreams, listeners := s.credentials, s.upstreams, s.listeners
 	s.credentials, s.upstreams, s.listeners, s.endings, s.descriptors = o.credentials, o.upstreams, o.listeners, o.leaving, o.descriptors
+	maps.DeleteFunc(s.endings, func(_ string, l *leaving) bool { return l.ended }) // since it was opened
 	s.config.Store(c)
 	s.descriptors.log(s.logger)
 	publish(o.plan)
