@@ -91,5 +91,6 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 func (s *Service) api() admin.API {
 	return admin.API{
 		Status: s.status,
+		Plan:   s.plan,
 	}
 }
