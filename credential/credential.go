@@ -93,7 +93,28 @@ func New(config Config, o Options) (*Credential, error) {
 	set := c.reader.setOf(keys, o.Scheme)
 	c.reader.known = append(slices.DeleteFunc(c.reader.known, func(s *keySet) bool { return s == set }), set)
 	c.active.Store(set)
+	c.reader.generation = generationAfter(o.Former, config.Name, keys)
 	return c, nil
+}
+
+// generationAfter returns the number of keys that follow those of a former credential of the same name, or that are the same.
+func generationAfter(former []*Credential, name string, keys Keys) int {
+	i := slices.IndexFunc(former, func(f *Credential) bool { return f.Name() == name })
+	switch {
+	case i < 0:
+		return 1
+	case former[i].active.Load().keys.equal(keys):
+		return former[i].Generation()
+	}
+	return former[i].Generation() + 1
+}
+
+// Generation returns the number of the keys in use: 1 for those with which the credential began, one more for each set that was put to use
+// since. It goes on where another configuration has a credential of the same name.
+func (c *Credential) Generation() int {
+	c.reader.mutex.Lock()
+	defer c.reader.mutex.Unlock()
+	return c.reader.generation
 }
 
 // heritage returns the sets of keys that a credential of another configuration takes over. Another upstream has not accepted them yet, but

@@ -64,6 +64,8 @@ type reader struct {
 	since   time.Time  // when changed was first seen
 	err     error      // of the last reading
 	known   []*keySet  // in use now and before, by when they were last put to use
+
+	generation int // see Generation
 }
 
 // Reread has the next Poll read the key source.
@@ -154,6 +156,7 @@ func (c *Credential) use(keys Keys, now time.Time) {
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
 	r.forget(now)
 	c.active.Store(next)
+	r.generation++
 	before.leave(now)
 }
 

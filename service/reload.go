@@ -47,6 +47,7 @@ type reloads struct {
 	sync.Mutex
 	metrics *admin.Reloads
 	files   watchedFiles
+	stale   bool // the plan that runs does not say which keys are in use
 
 	state   sync.Mutex // guards what follows
 	refused failure    // of the configuration file, since the last reload that was carried out

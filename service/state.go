@@ -14,6 +14,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/audit"
+	"tollgate/audit/blobs"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
 	"tollgate/config"
@@ -36,6 +37,7 @@ type state struct {
 	replay  *replay.Memory
 
 	log                *audit.Log
+	blobs              *blobs.Store    // texts of plans
 	copies             *mirror.Mirror  // of checkpoints
 	index              *store.Index    // of the log; nil when none is kept
 	forecast           admin.Forecast  // of the log's disk
@@ -135,6 +137,7 @@ type opened struct {
 	leaving     map[string]*leaving
 	descriptors descriptors
 	plan        *gateway.Plan
+	text        []byte   // of the plan
 	dry         bool     // it is only to be seen whether it can be opened
 	undo        []func() // closes what is new
 }
@@ -278,8 +281,12 @@ func (s *Service) closeUpstream(u *liveUpstream) {
 var errStopping = errors.New("the gateway is stopping")
 
 // adopt makes what was opened for a configuration the state, publishes the plan that needs it, and closes what no call that begins needs any
-// more. Calls under way end on it. The last thing that can fail is record, if there is one.
+// more. Calls under way end on it. The text of the plan is durable before anything can name it. The last thing that can fail is record, if
+// there is one.
 func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan), record func() error) error {
+	if _, err := s.blobs.Put(o.text); err != nil {
+		return fmt.Errorf("the text of the plan cannot be written: %w", err)
+	}
 	s.mutex.Lock()
 	if s.isDraining() {
 		s.mutex.Unlock()
@@ -300,6 +307,8 @@ func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan)
 	s.config.Store(c)
 	s.descriptors.log(s.logger)
 	publish(o.plan)
+	s.blobs.InForce(o.plan.ID, time.Now())
+	s.reloads.stale = false
 	s.beginListeners(c, o)
 	s.endListeners(listeners, o)
 	s.mutex.Unlock()
