@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tollgate/config/strictyaml"
+	"tollgate/credential"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
@@ -48,6 +49,7 @@ func (w *writer) shape(t reflect.Type) *shape {
 
 var (
 	referenceType = reflect.TypeFor[setting.Reference]()
+	keyFileType   = reflect.TypeFor[credential.KeyFile]()
 	scalarType    = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -110,8 +112,11 @@ type extra struct {
 
 // members writes a section, with an extra member if there is one.
 func (w *writer) members(v reflect.Value, more *extra) {
-	if v.Type() == referenceType {
+	switch v.Type() {
+	case referenceType:
 		v = reflect.ValueOf(v.Interface().(setting.Reference).Shown(w.dir))
+	case keyFileType:
+		v = reflect.ValueOf(v.Interface().(credential.KeyFile).Shown(w.dir))
 	}
 	w.text = append(w.text, '{')
 	for _, field := range w.shape(v.Type()).fields {
