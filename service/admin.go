@@ -93,6 +93,7 @@ func (s *Service) api() admin.API {
 	return admin.API{
 		Status: s.status,
 		Reload: s.reload,
+		Plan:   s.plan,
 	}
 }
 
