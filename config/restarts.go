@@ -54,12 +54,6 @@ func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Va
 	return keys
 }
 
-// isWhole reports whether any change of a section needs a restart, although its keys need none elsewhere.
-func isWhole(f strictyaml.Field) bool {
-	section := strictyaml.Section(f.Type)
-	return f.Restart && section != nil && slices.ContainsFunc(strictyaml.Fields(section), func(inner strictyaml.Field) bool { return !inner.Restart })
-}
-
 // NeedsRestart reports whether a change of the value at a path of the file needs a restart.
 func NeedsRestart(path []string) bool {
 	fields := restarting()

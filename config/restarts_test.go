@@ -155,3 +155,9 @@ func rowOf(t *testing.T, text, section, key string) string {
 	t.Errorf("the manual has no row of %s.%s, table found: %v", section, key, found)
 	return ""
 }
+
+// isWhole reports whether any change of a section needs a restart, although its keys need none elsewhere.
+func isWhole(f strictyaml.Field) bool {
+	section := strictyaml.Section(f.Type)
+	return f.Restart && section != nil && slices.ContainsFunc(strictyaml.Fields(section), func(inner strictyaml.Field) bool { return !inner.Restart })
+}
