@@ -314,7 +314,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		secure(usualTLS, "bounds: {headers: 8KiB}"), append(secure(usualTLS, ""), "name: day", "name: another"),
 		append(secure(usualTLS, ""), "listeners: [{name: local", `listeners: [{name: more, address: "127.0.0.1:0", caller: app}, {name: local`), secure(usualTLS, ""),
 	}
-	for round := range 3 {
+	for round := range 2 {
 		for i, changes := range good {
 			before := calls.Load()
 			g.change(t, changes...)
