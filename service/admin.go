@@ -93,6 +93,7 @@ func (s *Service) api() admin.API {
 	return admin.API{
 		Status: s.status,
 		Reload: s.reload,
+		Plan:   s.plan,
 	}
 }
 
@@ -100,7 +101,7 @@ func (s *Service) api() admin.API {
 func (s *Service) reload(ctx context.Context, p admin.Peer, request admin.ReloadRequest) (*admin.Reloaded, error) {
 	r, err := s.Reload(ctx, Trigger{By: ByAPI, Identity: p.Identity()}, request.DryRun)
 	switch {
-	case errors.Is(err, errStopping):
+	case errors.Is(err, errStopping) || errors.Is(err, errStarting):
 		return nil, &admin.Error{Status: http.StatusServiceUnavailable, Text: err.Error()}
 	case err != nil:
 		return nil, &admin.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
