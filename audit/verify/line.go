@@ -25,6 +25,8 @@ type line struct {
 	kind        logfile.Kind
 	call        []byte            // in the buffer that the line stands in
 	signature   logfile.Signature // its Hash is empty in all but intents whose signature counts
+	states      bool              // it states the freezes in force
+	freezes     int               // how many these are
 	record      *logfile.Record   // of records that tell of the log itself
 	stated      *stated           // of a checkpoint
 }
@@ -78,6 +80,7 @@ func (p *parser) decode(text []byte, l *line) {
 	}
 	r := &p.record
 	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, []byte(r.Call)
+	l.states, l.freezes = r.StatesFreezes(), len(r.Freezes)
 	switch r.Kind {
 	case logfile.KindIntent:
 		if s, ok := logfile.SignatureOf(r); ok {
