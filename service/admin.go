@@ -90,10 +90,12 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 
 // api has what operators may ask for.
 func (s *Service) api() admin.API {
-	return admin.API{
+	api := admin.API{
 		Status: s.status,
 		Reload: s.reload,
 	}
+	s.addFreezes(&api)
+	return api
 }
 
 // reload is for [admin.API].

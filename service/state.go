@@ -19,6 +19,7 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/credential/accepted"
+	"tollgate/freeze"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/internal/watch"
@@ -34,6 +35,7 @@ type state struct {
 	limiter *ratelimit.Limiter // the counts of limits
 	sources *ratelimit.Sources // of failed identifications
 	replay  *replay.Memory
+	freezes *freeze.Switch
 
 	log                *audit.Log
 	copies             *mirror.Mirror  // of checkpoints

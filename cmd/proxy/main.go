@@ -24,7 +24,7 @@ func main() {
 
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(), versionCommand())
+		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(), freezeCommand(), unfreezeCommand(), freezesCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {
