@@ -79,7 +79,7 @@ func TestFreezeSurvivesKill(t *testing.T) {
 	w.verified()
 	var events []logfile.EventCode
 	for _, r := range w.records() {
-		if r.Kind == logfile.KindEvent {
+		if r.Kind == logfile.KindEvent && r.StatesFreezes() {
 			events = append(events, r.Event)
 		}
 	}
