@@ -14,6 +14,7 @@ import (
 // reflect.DeepEqual compares, and has the places of secrets and files in place of their contents. Its methods make what a running gateway
 // needs of it; the checks call the same methods.
 type Config struct {
+	File      string             // its path
 	Dir       string             // that paths in references to secrets are relative to; all other paths are absolute
 	Files     []string           // the configuration file, if it is none of memory, and those that it includes
 	Dirs      []string           // directories that it includes
@@ -29,7 +30,8 @@ type Config struct {
 	TLSPolicies map[string]tlspolicy.Config // beside the built-in ones
 
 	Audit         audit.Config
-	Admin         *Admin // nil: there is none
+	Admin         *Admin   // nil: there is none
+	Metrics       *Metrics // nil: there is none
 	Log           Log
 	HTTPChallenge *HTTPChallenge // nil: no certificate needs it
 	Bounds        Bounds

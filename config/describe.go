@@ -329,11 +329,11 @@ func (d describer) limits(c *Config) {
 
 func (d describer) rest(c *Config) {
 	d.section("audit", describeAudit(&c.Audit)...)
-	admin := "none"
-	if c.Admin != nil {
-		admin = c.Admin.Address.Network() + " " + c.Admin.Address.Listen()
+	d.section("admin", describeAdmin(c.Admin)...)
+	if c.Metrics != nil {
+		d.section("metrics", describeMetrics(c.Metrics))
+		d.certificates(c.Metrics.TLS)
 	}
-	d.section("admin", admin)
 	if c.HTTPChallenge != nil {
 		d.section("http challenges", "answered at "+c.HTTPChallenge.Address.Listen())
 	}

@@ -55,6 +55,7 @@ func readFile(path string) ([]byte, error) {
 // The error is a [*strictyaml.Errors].
 func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
 	b := newBuilder(name, dir, o)
+	b.config.File = filepath.Join(dir, filepath.Base(name))
 	var err error
 	if b.Document, err = strictyaml.Decode(name, text, &b.file); err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func (b *builder) takeNotes() {
 		b.noteSite(u)
 		b.noteAddress(u)
 	}
-	for _, l := range b.config.Listeners {
+	for _, l := range b.config.Secured() {
 		b.noteCertificates(l)
 		if l.Socket != nil && l.Socket.Mode&0o006 != 0 {
 			b.note("listener %s: every user of this machine may connect to its socket (mode %v)", l.Name, l.Socket.Mode)
@@ -55,7 +55,7 @@ func (b *builder) takeNotes() {
 		b.noteProxy()
 	}
 	if b.file.Admin == nil {
-		b.note("there is no admin section: no health, no metrics")
+		b.note("there is no admin section: no health, no metrics, and no command reaches the running gateway")
 	}
 	if fips140.Enabled() {
 		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +

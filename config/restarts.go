@@ -34,7 +34,7 @@ func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Va
 	if was.Kind() == reflect.Pointer && !was.IsNil() && !is.IsNil() {
 		was, is = was.Elem(), is.Elem()
 	}
-	if was.Kind() == reflect.Struct && strictyaml.Section(was.Type()) != nil {
+	if was.Kind() == reflect.Struct && strictyaml.Section(was.Type()) != nil && !isWhole(f) {
 		for _, inner := range strictyaml.Fields(was.Type()) {
 			keys = restarts(keys, path+"."+inner.Key, inner, was.FieldByIndex(inner.Index), is.FieldByIndex(inner.Index))
 		}
@@ -44,6 +44,12 @@ func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Va
 		keys = append(keys, path)
 	}
 	return keys
+}
+
+// isWhole reports whether any change of a section needs a restart, although its keys need none elsewhere.
+func isWhole(f strictyaml.Field) bool {
+	section := strictyaml.Section(f.Type)
+	return f.Restart && section != nil && slices.ContainsFunc(strictyaml.Fields(section), func(inner strictyaml.Field) bool { return !inner.Restart })
 }
 
 // NeedsRestart reports whether a change of the value at a path of the file needs a restart.

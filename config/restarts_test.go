@@ -30,6 +30,9 @@ func TestRestarts(t *testing.T) {
 	keys := 0
 	var walk func(path string, of strictyaml.Field, v reflect.Value, restarts bool)
 	walk = func(path string, of strictyaml.Field, v reflect.Value, restarts bool) {
+		if isWhole(of) {
+			return
+		}
 		if restarts && !of.Restart {
 			t.Errorf("%s is in a section that needs a restart, and needs none itself", path)
 		}

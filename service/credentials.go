@@ -65,7 +65,7 @@ func (s *Service) rereadKeys() {
 			fixed = append(fixed, c.Name()+": "+credential.FixedNote(keys))
 		}
 	}
-	s.logger.Info("SIGHUP: the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
+	s.logger.Info("the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
 }
 
 // logClocks logs once that the clock of an upstream is off, and that it is right again.

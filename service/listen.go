@@ -1,8 +1,6 @@
 package service
 
 import (
-	"context"
-	"fmt"
 	"log"
 	"net"
 	"time"
@@ -11,7 +9,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"tollgate/accept"
-	"tollgate/admin"
 	"tollgate/config"
 )
 
@@ -38,28 +35,4 @@ func (s *Service) run(server accept.Server) accept.Server {
 func (s *Service) errorLog(level zapcore.Level) *log.Logger {
 	made, _ := zap.NewStdLogAt(s.logger, level) // fails for unknown levels only
 	return made
-}
-
-// adminListener is the listener for health and metrics. Without a server there is none.
-type adminListener struct {
-	server  accept.Server
-	address string
-}
-
-func (s *Service) listenAdmin(ctx context.Context) error {
-	c := s.config.Load()
-	if c.Admin == nil {
-		return nil
-	}
-	inner, err := accept.Listen(ctx, c.Admin.Address.Network(), c.Admin.Address.Listen())
-	if err != nil {
-		return fmt.Errorf("admin: %w", err)
-	}
-	s.admin.address = inner.Addr().String()
-	s.admin.server = s.serve(inner, accept.ServerConfig{
-		Handler:  admin.Handler(s.registry, s.readiness),
-		Listener: accept.Config{MaxConns: adminConns, Refused: s.adminRefused},
-	}, c.Bounds)
-	s.logger.Info("admin listening", zap.String("address", s.admin.address))
-	return nil
 }

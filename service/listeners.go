@@ -186,6 +186,7 @@ func (s *Service) beginListeners(c *config.Config, o *opened) {
 type leaving struct {
 	*liveListener
 	configured *config.Listener // as it was
+	ended      bool             // guarded by the mutex of state
 }
 
 // endListeners closes the sockets that no listener has any more, and has the servers end that are not needed: their connections may take calls for
@@ -206,7 +207,8 @@ func (s *Service) endListeners(before map[string]*liveListener, o *opened) {
 			s.certificates.remove(old.parts)
 		}
 		s.logger.Info("the connections of a listener end", zap.String("listener", name), zap.Stringer("address", old.socket.Addr()), zap.Bool("socket_stays", stays))
-		s.ending.Go(func() { s.endServer(o.leaving[old.id]) })
+		ending := o.leaving[old.id]
+		s.ending.Go(func() { s.endServer(ending) })
 	}
 }
 
@@ -232,7 +234,7 @@ func (s *Service) endServer(l *leaving) {
 	_ = l.server.Close()
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.endings = maps.Clone(s.endings) // a reload may look at it
+	l.ended = true
 	delete(s.endings, l.id)
 }
 
@@ -240,7 +242,7 @@ func (s *Service) endServer(l *leaving) {
 func (o *opened) leave(former *config.Config, before map[string]*liveListener) {
 	for _, configured := range former.Listeners {
 		if old := before[configured.Name]; old != nil && o.listeners[configured.Name] != old {
-			o.leaving[old.id] = &leaving{old, configured}
+			o.leaving[old.id] = &leaving{liveListener: old, configured: configured}
 		}
 	}
 }

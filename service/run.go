@@ -76,8 +76,8 @@ func (s *Service) closeAll(ctx context.Context) error {
 		_ = server.Close()
 	}
 	s.ending.Wait()
-	if s.admin.server != nil {
-		_ = s.admin.server.Close()
+	for _, door := range s.admin.doors {
+		_ = door.server.Close()
 	}
 	for _, closeOne := range s.closers {
 		closeOne()

@@ -59,12 +59,13 @@ type Service struct {
 	metrics      *admin.Metrics
 	registry     *prometheus.Registry
 	private      *privateFiles
-	admin        adminListener
+	admin        operators
 	challenges   accept.Server // of authorities; nil without one
 	challengesAt string        // its address
 	closers      []func()
 	failed       chan error // a server that ended by itself
 	starting     starting
+	started      time.Time
 	draining     chan struct{}  // closed when draining begins
 	cutOff       rate.Sometimes // for the log line about connections for which there is no room
 }
@@ -72,17 +73,15 @@ type Service struct {
 // AuditLog returns the log of calls.
 func (s *Service) AuditLog() *audit.Log { return s.log }
 
-// Address returns the address on which a listener listens, by the listener's name; the admin listener's is "admin".
+// Address returns the address on which a listener listens, by the listener's name; "admin" is the admin address, "admin socket" the path of
+// the socket, and "metrics" the metrics listener.
 func (s *Service) Address(listener string) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if l := s.listeners[listener]; l != nil {
 		return l.socket.Addr().String()
 	}
-	if listener == "admin" {
-		return s.admin.address
-	}
-	return ""
+	return s.admin.doors[listener].address
 }
 
 // servers are those that callers and authorities connect to, and that have not ended yet.
@@ -120,7 +119,7 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 			certificates: newTLSReloader(p.Logger, secrets, files.found),
 		},
 		failed: make(chan error, 1), draining: make(chan struct{}),
-		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
+		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})}, started: time.Now(),
 	}
 	s.config.Store(c)
 	if err := s.start(ctx); err != nil {
@@ -151,6 +150,9 @@ func (s *Service) start(ctx context.Context) error {
 	s.openIndex()
 	if err := s.listenChallenges(ctx); err != nil {
 		return fmt.Errorf("http_challenge: %w", err)
+	}
+	if err := s.listenMetrics(ctx); err != nil {
+		return err
 	}
 	if err := s.makeGateway(ctx, recovery, hashKey); err != nil {
 		return err

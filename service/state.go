@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +22,7 @@ import (
 	"tollgate/credential/accepted"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
+	"tollgate/internal/watch"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/tlspolicy"
@@ -84,14 +86,19 @@ type liveUpstream struct {
 // reached is what is configured of the way to an upstream: all of it but what concerns its calls alone, and the TLS policy that it names.
 type reached struct {
 	upstream.Config
-	policy tlspolicy.Config
+	policy      tlspolicy.Config
+	authorities [sha256.Size]byte // what their file holds
 }
+
+// maxAuthorities is how much of a file of authorities is compared: more than package certs takes.
+const maxAuthorities = 2 << 20
 
 func reachedBy(c *config.Config, u *upstream.Config) reached {
 	r := reached{Config: *u}
 	r.Sign, r.Catalog, r.Endpoints, r.Hosts, r.Timeout, r.Deprecated = nil, "", nil, nil, 0, ""
 	if u.TLS != nil {
-		r.policy = c.TLSPolicies[u.TLS.Policy]
+		ca := watch.New(u.TLS.CA)
+		r.policy, r.authorities = c.TLSPolicies[u.TLS.Policy], ca.Content(maxAuthorities)
 	}
 	return r
 }
@@ -297,6 +304,7 @@ func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan)
 	}
 	credentials, upstreams, listeners := s.credentials, s.upstreams, s.listeners
 	s.credentials, s.upstreams, s.listeners, s.endings, s.descriptors = o.credentials, o.upstreams, o.listeners, o.leaving, o.descriptors
+	maps.DeleteFunc(s.endings, func(_ string, l *leaving) bool { return l.ended }) // since it was opened
 	s.config.Store(c)
 	s.descriptors.log(s.logger)
 	publish(o.plan)

@@ -23,8 +23,8 @@ func main() {
 }
 
 func rootCommand() *cobra.Command {
-	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), versionCommand())
+	return cli.Program(programVersion(), runCommand(), checkCommand(), diffCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
+		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {

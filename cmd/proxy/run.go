@@ -19,8 +19,10 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run --config FILE", Short: "Run the gateway until it is told to stop (SIGTERM, interrupt)",
 		Long: "Run the gateway until SIGTERM or an interrupt: callers are sent elsewhere for a second, then calls under way may end; a second\n" +
-			"signal stops at once. SIGHUP has it read certificates, client authorities and revocation lists again, which it does by itself\n" +
-			"when they change, the files of cloud keys, and ask ACME authorities at once for certificates that could not be had.",
+			"signal stops at once. SIGHUP has it load the configuration again and put it in force, whole or not at all, without dropping a call;\n" +
+			"a file that is bad leaves what runs as it is. Certificates, client authorities, revocation lists and the files of cloud keys are\n" +
+			"read again in any case, as they are by themselves when they change, and ACME authorities are asked at once for certificates that\n" +
+			"could not be had.",
 		Example: "  tollgate run --config deploy/sidecar.yaml", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := cli.LoadConfig(file, true)

@@ -34,6 +34,7 @@ func (w *writer) document(c *config.Config, generations map[string]Generation) {
 		},
 		"log":          w.section(c.Log),
 		"reload":       w.section(c.Reload),
+		"metrics":      w.section(c.Metrics),
 		"tls_policies": func() { w.policies(policies) },
 		"tls_suites":   func() { w.value(reflect.ValueOf(suites(c, policies))) },
 		"upstreams": func() {

@@ -128,6 +128,7 @@ func TestSecretInThePlaceOfAPath(t *testing.T) {
 // left are the fields of a configuration that are not in the text, and why.
 var left = map[string]string{
 	"Config.Dir":          "paths in the text are absolute: where the file is decides nothing",
+	"Config.File":         "where it was read from decides nothing",
 	"Config.Files[]":      "where it was read from decides nothing",
 	"Config.Dirs[]":       "where it was read from decides nothing",
 	"Config.PrivateFiles": "the places of secrets and keys, which stand where they belong",

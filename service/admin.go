@@ -1,0 +1,96 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/accept"
+	"tollgate/admin"
+	"tollgate/config"
+	"tollgate/internal/setting"
+)
+
+// adminTime is how long a request of an operator may take in all.
+const adminTime = time.Minute
+
+// operators are the listeners for those who operate the gateway. They are there before the log is, and until the end.
+type operators struct {
+	server  *admin.Server
+	doors   map[string]door // by name: what is open
+	missing string          // why there is no admin socket, although one is wanted
+}
+
+// door is one of them.
+type door struct {
+	server  accept.Server
+	address string
+}
+
+// listenAdmin opens the admin socket and the admin address.
+func (s *Service) listenAdmin(ctx context.Context) error {
+	s.admin.doors = map[string]door{}
+	s.admin.server = &admin.Server{Registry: s.registry, Ready: s.readiness, API: s.api(), UID: uint32(os.Geteuid())}
+	a := s.config.Load().Admin
+	if a == nil {
+		return nil
+	}
+	if err := s.listenAdminSocket(ctx, a); err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	if a.Address == (setting.Address{}) {
+		return nil
+	}
+	inner, err := accept.Listen(ctx, a.Address.Network(), a.Address.Listen())
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	s.serveOperators("admin", admin.Loopback, inner, accept.Config{})
+	return nil
+}
+
+// listenAdminSocket opens the socket. That there is no runtime directory ends no start: the gateway takes calls without it.
+func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error {
+	inner, err := admin.Listen(ctx, a, s.config.Load().File, s.secrets.LookupEnv)
+	if errors.Is(err, admin.ErrNoPlace) {
+		s.admin.missing = admin.ErrNoPlace.Error()
+		s.logger.Warn("there is no admin socket", zap.Error(err))
+		return nil
+	}
+	if err != nil || inner == nil {
+		return err
+	}
+	s.serveOperators("admin socket", admin.Socket, inner, accept.Config{})
+	return nil
+}
+
+// adminNotes says that there is no admin socket, where one is wanted.
+func (s *Service) adminNotes() []string {
+	if s.admin.missing == "" {
+		return nil
+	}
+	return []string{s.admin.missing}
+}
+
+// serveOperators serves at a door.
+func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
+	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
+	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}, s.config.Load().Bounds), inner.Addr().String()}
+	s.mutex.Lock()
+	s.admin.doors[name] = opened
+	s.mutex.Unlock()
+	s.logger.Info(name+" listening", zap.String("address", opened.address))
+}
+
+// api has what operators may ask for.
+func (s *Service) api() admin.API {
+	return admin.API{
+		Status: s.status,
+		Plan:   s.plan,
+	}
+}
