@@ -207,8 +207,8 @@ func (s *Service) endListeners(before map[string]*liveListener, o *opened) {
 			s.certificates.remove(old.parts)
 		}
 		s.logger.Info("the connections of a listener end", zap.String("listener", name), zap.Stringer("address", old.socket.Addr()), zap.Bool("socket_stays", stays))
-		ending := o.leaving[old.id]
-		s.ending.Go(func() { s.endServer(ending) })
+		ends := o.leaving[old.id]
+		s.ending.Go(func() { s.endServer(ends) })
 	}
 }
 

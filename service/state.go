@@ -278,6 +278,9 @@ func (s *Service) closeUpstream(u *liveUpstream) {
 	s.certificates.remove(u.tls)
 }
 
+// errStarting is why nothing is reloaded before the gateway takes calls.
+var errStarting = errors.New("the gateway is starting")
+
 // errStopping is why a configuration that was opened in the end of the service is not adopted.
 var errStopping = errors.New("the gateway is stopping")
 

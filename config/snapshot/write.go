@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"tollgate/config/strictyaml"
-	"tollgate/credential"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
@@ -49,7 +48,6 @@ func (w *writer) shape(t reflect.Type) *shape {
 
 var (
 	referenceType = reflect.TypeFor[setting.Reference]()
-	keyFileType   = reflect.TypeFor[credential.KeyFile]()
 	scalarType    = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -112,11 +110,8 @@ type extra struct {
 
 // members writes a section, with an extra member if there is one.
 func (w *writer) members(v reflect.Value, more *extra) {
-	switch v.Type() {
-	case referenceType:
+	if v.Type() == referenceType {
 		v = reflect.ValueOf(v.Interface().(setting.Reference).Shown(w.dir))
-	case keyFileType:
-		v = reflect.ValueOf(v.Interface().(credential.KeyFile).Shown(w.dir))
 	}
 	w.text = append(w.text, '{')
 	for _, field := range w.shape(v.Type()).fields {
