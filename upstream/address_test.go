@@ -1,12 +1,16 @@
 package upstream
 
 import (
+	"bufio"
 	"errors"
 	"net"
 	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"tollgate/internal/setting"
 )
 
 // TestForbiddenAddresses in each of the forms in which they can be written, and some that are next to them.
@@ -124,12 +128,8 @@ func FuzzAddress(f *testing.F) {
 
 // TestForbiddenAddressesAreNotReached: the address that a name leads to is checked, not the name. Nothing arrives where it must not.
 func TestForbiddenAddressesAreNotReached(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	target, conns := origin(t, func(net.Conn, *bufio.Reader) {})
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(target, "http://"))
 	for _, c := range []struct {
 		leads    [4]byte
 		networks []string
@@ -141,7 +141,7 @@ func TestForbiddenAddressesAreNotReached(t *testing.T) {
 		{[4]byte{127, 0, 0, 1}, []string{"10.0.0.0/8", "fd00::/8"}, "address 127.0.0.1 is not among the addresses of the upstream: 10.0.0.0/8, fd00::/8"},
 	} {
 		config := to(&url.URL{Scheme: "http", Host: "upstream.test:" + port})
-		config.Addresses = networks(t, c.networks...)
+		config.Addresses, config.ConnectTimeout = networks(t, c.networks...), setting.Duration(time.Second)
 		transport := New(config, nil, newNameServer(t, c.leads).resolver())
 		defer transport.Close()
 		_, err := send(t, transport, request(t, "POST", "http://upstream.test:"+port, "x"))
@@ -155,6 +155,9 @@ func TestForbiddenAddressesAreNotReached(t *testing.T) {
 		if n := len(transport.pool.slots); n != 0 || transport.pool.open != 0 {
 			t.Errorf("%d places are taken, %d connections counted", n, transport.pool.open)
 		}
+	}
+	if n := conns.Load(); n != 0 {
+		t.Errorf("%d connections arrived", n)
 	}
 }
 
