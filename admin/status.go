@@ -37,7 +37,7 @@ type ConfigurationStatus struct {
 	File string `json:"file"`
 	// The SHA-256 of the plan that calls follow.
 	Plan string `json:"plan,omitzero"`
-	// The last reload that was carried out. Missing: there was none since the start.
+	// The last reload that was carried out. Missing: there was none since the start, or one was refused since.
 	Reloaded *ReloadStatus `json:"reloaded,omitzero"`
 	// The last reload that was refused, if none was carried out since.
 	Refused *ReloadStatus `json:"refused,omitzero"`
@@ -94,7 +94,7 @@ type CredentialStatus struct {
 	// The access key, of which the middle is left out.
 	AccessKey string `json:"access_key"`
 	// How many sets of keys were put to use, the present one included.
-	Generation int `json:"generation,omitzero"`
+	Generation int `json:"generation"`
 	// Its pauses: of all callers, or of some.
 	Pauses []PauseStatus `json:"pauses"`
 	// Why few calls at a time may use it. Missing: the provider accepts it.

@@ -16,7 +16,7 @@ import (
 type Config struct {
 	File      string             // its path
 	Dir       string             // that paths in references to secrets are relative to; all other paths are absolute
-	Files     []string           // the configuration file, if it is none of memory, and those that it includes
+	Files     []string           // File and those that it includes
 	Dirs      []string           // directories that it includes
 	Listeners []*Listener        // in the order of the file
 	Upstreams []*upstream.Config // sorted by name

@@ -14,6 +14,10 @@ func Restarts(before, after *Config) (keys []string) {
 	for _, f := range restarting() {
 		keys = restarts(keys, f.Key, f, was.FieldByName(f.Name), is.FieldByName(f.Name))
 	}
+	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && // its server stays as it was made
+		!reflect.DeepEqual(before.TLSPolicies[m.TLS.Policy], after.TLSPolicies[m.TLS.Policy]) {
+		keys = append(keys, "tls_policies."+m.TLS.Policy+", which metrics uses")
+	}
 	return keys
 }
 
@@ -27,6 +31,7 @@ func restarting() (sections []strictyaml.Field) {
 	return sections
 }
 
+// restarts adds the keys of a value that differ and need a restart. A section that other sections have too says so as a whole.
 func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Value) []string {
 	if reflect.DeepEqual(was.Interface(), is.Interface()) {
 		return keys
@@ -34,22 +39,19 @@ func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Va
 	if was.Kind() == reflect.Pointer && !was.IsNil() && !is.IsNil() {
 		was, is = was.Elem(), is.Elem()
 	}
-	if was.Kind() == reflect.Struct && strictyaml.Section(was.Type()) != nil && !isWhole(f) {
+	if was.Kind() == reflect.Struct && strictyaml.Section(was.Type()) != nil {
+		known := len(keys)
 		for _, inner := range strictyaml.Fields(was.Type()) {
 			keys = restarts(keys, path+"."+inner.Key, inner, was.FieldByIndex(inner.Index), is.FieldByIndex(inner.Index))
 		}
-		return keys
+		if len(keys) > known {
+			return keys
+		}
 	}
 	if f.Restart {
 		keys = append(keys, path)
 	}
 	return keys
-}
-
-// isWhole reports whether any change of a section needs a restart, although its keys need none elsewhere.
-func isWhole(f strictyaml.Field) bool {
-	section := strictyaml.Section(f.Type)
-	return f.Restart && section != nil && slices.ContainsFunc(strictyaml.Fields(section), func(inner strictyaml.Field) bool { return !inner.Restart })
 }
 
 // NeedsRestart reports whether a change of the value at a path of the file needs a restart.

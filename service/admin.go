@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -91,6 +92,23 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 func (s *Service) api() admin.API {
 	return admin.API{
 		Status: s.status,
+		Reload: s.reload,
 		Plan:   s.plan,
 	}
+}
+
+// reload is for [admin.API].
+func (s *Service) reload(ctx context.Context, p admin.Peer, request admin.ReloadRequest) (*admin.Reloaded, error) {
+	r, err := s.Reload(ctx, Trigger{By: ByAPI, Identity: p.Identity()}, request.DryRun)
+	switch {
+	case errors.Is(err, errStopping) || errors.Is(err, errStarting):
+		return nil, &admin.Error{Status: http.StatusServiceUnavailable, Text: err.Error()}
+	case err != nil:
+		return nil, &admin.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
+	}
+	out := &admin.Reloaded{DryRun: request.DryRun, Changed: r.Changed, Reset: r.Reset, Plan: r.Plan, PlanBefore: r.PlanBefore}
+	for _, change := range r.Changes {
+		out.Changes = append(out.Changes, admin.Change{Where: change.Where, Text: change.Text})
+	}
+	return out, nil
 }

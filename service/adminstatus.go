@@ -31,6 +31,7 @@ func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*adm
 	if _, over := s.starting.readiness(); !over {
 		return out, nil // what follows is being made
 	}
+	s.reloadStatus(&out.Configuration)
 	out.Listeners = s.listenerStatus(c)
 	out.Upstreams = s.upstreamStatus(c)
 	for _, known := range s.signers() {
@@ -40,6 +41,16 @@ func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*adm
 	out.Log = s.logStatus(c)
 	out.Certificates = s.certificateStatus()
 	return out, nil
+}
+
+func (s *Service) reloadStatus(to *admin.ConfigurationStatus) {
+	to.Plan = s.planID()
+	switch last := s.reloads.fileFailure(); {
+	case last.err != nil:
+		to.Refused = &admin.ReloadStatus{At: last.since, Error: last.err.Error()}
+	case !last.since.IsZero():
+		to.Reloaded = &admin.ReloadStatus{At: last.since}
+	}
 }
 
 func (s *Service) listenerStatus(c *config.Config) (all []admin.ListenerStatus) {
@@ -55,9 +66,7 @@ func (s *Service) listenerStatus(c *config.Config) (all []admin.ListenerStatus) 
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.listeners)) {
-		if l := s.listeners[name]; l.server != nil {
-			add(name, l.socket.Addr().String(), l.server)
-		}
+		add(name, s.listeners[name].socket.Addr().String(), s.listeners[name].server)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.admin.doors)) {
 		add(name, s.admin.doors[name].address, s.admin.doors[name].server)
@@ -86,7 +95,7 @@ func (s *Service) upstreamStatus(c *config.Config) (all []admin.UpstreamStatus) 
 
 func credentialStatus(c *credential.Credential) admin.CredentialStatus {
 	facts := c.Facts()
-	out := admin.CredentialStatus{Name: c.Name(), Class: facts.Class.String(), Upstream: facts.Upstream, AccessKey: masked(c.AccessKey()), ReadError: textOf(c.ReadError())}
+	out := admin.CredentialStatus{Name: c.Name(), Class: facts.Class.String(), Upstream: facts.Upstream, AccessKey: masked(c.AccessKey()), Generation: c.Generation(), ReadError: textOf(c.ReadError())}
 	for _, p := range c.Pauses() {
 		out.Pauses = append(out.Pauses, admin.PauseStatus{Caller: p.Caller, Reason: p.Reason, Since: p.Since, ProbeAt: p.ProbeAt})
 	}

@@ -93,7 +93,10 @@ func (s *Service) recordLoaded(plan string) {
 func (s *Service) Reload(ctx context.Context, by Trigger, dryRun bool) (Reloaded, error) {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
-	if s.isDraining() {
+	switch _, running := s.starting.readiness(); {
+	case !running:
+		return Reloaded{}, errStarting
+	case s.isDraining():
 		return Reloaded{}, errStopping
 	}
 	if !dryRun && by.By != ByWatch {

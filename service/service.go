@@ -151,10 +151,10 @@ func (s *Service) start(ctx context.Context) error {
 	if err := s.listenChallenges(ctx); err != nil {
 		return fmt.Errorf("http_challenge: %w", err)
 	}
-	if err := s.listenMetrics(ctx); err != nil {
+	if err := s.makeGateway(ctx, recovery, hashKey); err != nil {
 		return err
 	}
-	if err := s.makeGateway(ctx, recovery, hashKey); err != nil {
+	if err := s.listenMetrics(ctx); err != nil {
 		return err
 	}
 	s.certificates.start()

@@ -204,7 +204,8 @@ func (s *Service) openCredential(c *config.Config, configured *credential.Config
 	}
 	place := placeOf(c, configured)
 	made, err := credential.New(*configured, credential.Options{
-		Place: place.String(), Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
+		Place: place.String(), Former: former,
+		Load: func() (credential.Keys, error) { return configured.Read(s.secrets) }, Files: configured.Files(s.secrets.Dir),
 	})
 	return &liveCredential{made, configured, place}, err
 }
@@ -265,7 +266,7 @@ func (s *Service) openUpstream(o *opened, u *upstream.Config, way reached) error
 	if err != nil {
 		return err
 	}
-	transport := upstream.New(*u, tlsConfig)
+	transport := upstream.New(*u, tlsConfig, s.wayOptions(u, parts)...)
 	made := &liveUpstream{gatewayUpstream(u, transport, skew), transport, way, parts}
 	o.upstreams[u.Name] = made
 	o.undo = append(o.undo, func() { s.closeUpstream(made) })
@@ -276,6 +277,9 @@ func (s *Service) closeUpstream(u *liveUpstream) {
 	u.transport.Close()
 	s.certificates.remove(u.tls)
 }
+
+// errStarting is why nothing is reloaded before the gateway takes calls.
+var errStarting = errors.New("the gateway is starting")
 
 // errStopping is why a configuration that was opened in the end of the service is not adopted.
 var errStopping = errors.New("the gateway is stopping")
