@@ -266,7 +266,7 @@ func (l *stormLoad) visit(p *process) string {
 func (w *world) checkPlans(l *stormLoad) {
 	w.t.Helper()
 	grants := map[string]bool{} // by plan: whether the guest has a grant
-	blobs, err := filepath.Glob(w.file("audit/blobs/*"))
+	blobs, err := filepath.Glob(w.file("audit/blobs/????????????????*"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -276,19 +276,12 @@ func (w *world) checkPlans(l *stormLoad) {
 			w.t.Fatal(err)
 		}
 		var plan struct {
-			Callers []struct {
-				Name   string
-				Grants []json.RawMessage
-			}
+			Callers map[string]struct{ Grants []json.RawMessage }
 		}
 		if err := json.Unmarshal(text, &plan); err != nil {
 			w.t.Fatalf("%s: %v", file, err)
 		}
-		for _, c := range plan.Callers {
-			if c.Name == "guest" {
-				grants[filepath.Base(file)[:16]] = len(c.Grants) > 0
-			}
-		}
+		grants[filepath.Base(file)[:logfile.PlanDigits]] = len(plan.Callers["guest"].Grants) > 0
 	}
 	seen := map[bool]int{}
 	for id, h := range w.consistent() {
