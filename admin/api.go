@@ -19,6 +19,12 @@ type API struct {
 	Plan func(context.Context, Peer, PlanRequest) (*Plan, error)
 	// Reads the configuration, secrets and certificates again, and takes them whole or not at all.
 	Reload func(context.Context, Peer, ReloadRequest) (*Reloaded, error)
+	// Stops calls, and returns when none of them can begin to go out any more.
+	Freeze func(context.Context, Peer, FreezeRequest) (*Frozen, error)
+	// Lifts freezes.
+	Unfreeze func(context.Context, Peer, UnfreezeRequest) (*FreezeList, error)
+	// The freezes in force.
+	Freezes func(context.Context, Peer, FreezesRequest) (*FreezeList, error)
 }
 
 // route is a row of the table of what may be asked for.
@@ -41,6 +47,9 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/status", "status", call(s, a.Status)},
 		{"GET", "/v1/plan", "plan", call(s, a.Plan)},
 		{"POST", "/v1/reload", "reload", call(s, a.Reload)},
+		{"POST", "/v1/freeze", "freeze", call(s, a.Freeze)},
+		{"POST", "/v1/unfreeze", "unfreeze", call(s, a.Unfreeze)},
+		{"GET", "/v1/freezes", "freezes", call(s, a.Freezes)},
 	}
 }
 

@@ -23,6 +23,8 @@ type Status struct {
 	Upstreams []UpstreamStatus `json:"upstreams"`
 	// What signs calls.
 	Credentials []CredentialStatus `json:"credentials"`
+	// The calls that are stopped. The warnings of readiness name them, too.
+	Freezes []Freeze `json:"freezes"`
 	// How much of the limits is used up.
 	Limits LimitsStatus `json:"limits"`
 	// Where calls are recorded. Missing while the gateway starts.

@@ -90,11 +90,13 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 
 // api has what operators may ask for.
 func (s *Service) api() admin.API {
-	return admin.API{
+	api := admin.API{
 		Status: s.status,
 		Reload: s.reload,
 		Plan:   s.plan,
 	}
+	s.addFreezes(&api)
+	return api
 }
 
 // reload is for [admin.API].

@@ -38,6 +38,7 @@ func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*adm
 		out.Credentials = append(out.Credentials, credentialStatus(known))
 	}
 	out.Limits = s.limitsStatus()
+	out.Freezes = s.Freezes().Freezes
 	out.Log = s.logStatus(c)
 	out.Certificates = s.certificateStatus()
 	return out, nil

@@ -15,7 +15,11 @@ func (s *Service) readiness() admin.Readiness {
 	if r, over := s.starting.readiness(); !over {
 		return r
 	}
-	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(time.Now()), s.private.exposed(), s.signingWarnings(time.Now())), Notes: append(s.signingNotes(), s.adminNotes()...)}
+	r := admin.Readiness{
+		Ready: true, Notes: append(s.signingNotes(), s.adminNotes()...),
+		Warnings: slices.Concat(s.freezeWarnings(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(time.Now()),
+			s.private.exposed(), s.signingWarnings(time.Now())),
+	}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
 	}

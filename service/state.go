@@ -20,6 +20,7 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/credential/accepted"
+	"tollgate/freeze"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/internal/watch"
@@ -35,6 +36,7 @@ type state struct {
 	limiter *ratelimit.Limiter // the counts of limits
 	sources *ratelimit.Sources // of failed identifications
 	replay  *replay.Memory
+	freezes *freeze.Switch
 
 	log                *audit.Log
 	blobs              *blobs.Store    // texts of plans

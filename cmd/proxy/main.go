@@ -24,7 +24,8 @@ func main() {
 
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), diffCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(), versionCommand())
+		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(),
+		freezeCommand(), unfreezeCommand(), freezesCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {
