@@ -84,12 +84,7 @@ func (c *call) throttle(certificate *x509.Certificate) *Refusal {
 
 // checkCertificate refuses a certificate that counted when the connection was made and does not count any more.
 func (c *call) checkCertificate() *Refusal {
-	switch {
-	case verifiedLeaf(c) == nil:
-		return nil
-	case !c.listener.Certificates: // the connection is older than the plan
-		return refusal(badCertificate, "the client certificate does not count any more: the listener asks for none")
-	case c.listener.CheckClient == nil:
+	if c.listener.CheckClient == nil || verifiedLeaf(c) == nil {
 		return nil
 	}
 	err := c.listener.CheckClient(c.connection.TLS.VerifiedChains)
@@ -100,9 +95,10 @@ func (c *call) checkCertificate() *Refusal {
 	return refusal(badCertificate, "the client certificate does not count any more: %s", tlspolicy.KindOf(err))
 }
 
-// verifiedLeaf is the certificate that the caller proved to hold, if the listener's CA vouches for it.
+// verifiedLeaf is the certificate that the caller proved to hold, if the listener's CA vouches for it. Where the listener asks for none any
+// more, since another plan is in force than when the connection was made, there is none.
 func verifiedLeaf(c *call) *x509.Certificate {
-	if state := c.connection.TLS; state != nil && len(state.VerifiedChains) > 0 {
+	if state := c.connection.TLS; c.listener.Certificates && state != nil && len(state.VerifiedChains) > 0 {
 		return state.VerifiedChains[0][0]
 	}
 	return nil
