@@ -16,6 +16,7 @@ type Connection struct {
 	Remote string               // address of the peer; empty where the system does not know it any more
 	TLS    *tls.ConnectionState // nil for a plain connection
 	Offer  *tlspolicy.Offer     // what the peer offered in its handshake; nil for a plain connection
+	Peer   *Peer                // of a unix socket; nil for others, and where the system does not know it
 
 	// Taken returns how many bytes the peer has taken off the network, which the system knows of TCP on Linux; ok is false where it is
 	// not known. A write that waits says nothing of it: the system takes up to several megabytes for a peer, and wakes the writer
@@ -23,6 +24,12 @@ type Connection struct {
 	Taken func() (bytes int64, ok bool)
 
 	unanswered atomic.Bool // a request was read, or a part of one, and no handler has it yet
+}
+
+// Peer is the process that connected to a unix socket, as it was then.
+type Peer struct {
+	UID uint32
+	PID int32
 }
 
 type connectionKey struct{}

@@ -38,7 +38,7 @@ func newSlots(limit, perSource int) *slots {
 // take finds a slot for a new connection. It may take it from evicted, which the caller must close, as it must c after an error.
 func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 	c = &conn{Conn: raw, slots: s, source: source.OfPeer(raw.RemoteAddr()), began: time.Now(), shaking: s.secure}
-	c.facts.Taken = c.taken
+	c.facts.Taken, c.facts.Peer = c.taken, peerOf(raw)
 	if remote := raw.RemoteAddr(); remote != nil { // nil on some systems if the peer has gone by now
 		c.facts.Remote = remote.String()
 	}

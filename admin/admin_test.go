@@ -29,7 +29,8 @@ func TestPages(t *testing.T) {
 	metrics.Observe(gateway.Result{Listener: "l", Caller: "c", Upstream: "u", Operation: "PayOrders", Effect: "spend", Outcome: "succeeded", Status: 204, Total: time.Second})
 	metrics.Refused(gateway.Result{Listener: "l", Reason: "no_identity", Status: 401})
 	metrics.ConnectionRefused("l", "timeout")
-	handler := Handler(registry, func() Readiness { return state })
+	server := Server{Registry: registry, Ready: func() Readiness { return state }}
+	handler := server.Handler(Loopback)
 	for _, c := range []struct {
 		target string
 		header []string
@@ -40,7 +41,8 @@ func TestPages(t *testing.T) {
 		{"http://localhost/readyz", nil, 503, "audit: no space"},
 		{"http://[::1]:9090/metrics", nil, 200, `tollgate_calls_total{caller="c",effect="spend",listener="l",operation="PayOrders",outcome="succeeded",status="2xx",upstream="u"} 1`},
 		{"http://localhost/metrics", nil, 200, `tollgate_connections_refused_total{listener="l",reason="timeout"} 1`},
-		{"http://localhost/other", nil, 404, ""},
+		{"http://localhost/other", nil, 404, "no such page"},
+		{"http://localhost/v1/status", nil, 404, "use the admin socket"},
 		{"http://evil.example/livez", nil, 421, ""},
 		{"http://localhost/livez", []string{"Origin", "https://evil.example"}, 403, ""},
 		{"http://localhost/livez", []string{"Sec-Fetch-Site", "cross-site"}, 403, ""},

@@ -31,7 +31,7 @@ func TestCertificateMetrics(t *testing.T) {
 	m.Reloaded("listener https: gw.crt", nil)
 	m.Reloaded("listener https: gw.crt", nil)
 	m.Reloaded("upstream bss: us.crt", errors.New("no such file"))
-	page := get(Handler(registry, nil), "http://localhost/metrics").Body.String()
+	page := get((&Server{Registry: registry}).Handler(Loopback), "http://localhost/metrics").Body.String()
 	for series, hours := range map[string]float64{
 		`tollgate_certificate_expiry_seconds{listener="https",name="gw.example",upstream=""}`:   10,
 		`tollgate_certificate_expiry_seconds{listener="",name="CN=us",upstream="bss"}`:          -10,

@@ -120,9 +120,7 @@ func (b *builder) allNamed(path, what string, names, known []string) {
 func (b *builder) buildRest() {
 	f := &b.file
 	b.buildAudit(f.Audit)
-	if f.Admin != nil && !b.Failed("admin") {
-		b.buildAdmin(*f.Admin)
-	}
+	b.buildAdmin(f.Admin)
 	b.httpChallenge(f.HTTPChallenge)
 	b.config.Log, b.config.Bounds = f.Log, f.Bounds
 	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
@@ -133,17 +131,6 @@ func (b *builder) buildRest() {
 		b.problem("bounds", "", "all_headers (%v, all together) is less than headers (%v, one): not even one such call could be served",
 			f.Bounds.AllHeaders, f.Bounds.Headers)
 	}
-}
-
-func (b *builder) buildAdmin(a Admin) {
-	if !a.Address.Local() {
-		b.problem("admin.address", "use 127.0.0.1 or a unix socket; `tollgate health` asks it for probes",
-			"the admin listener has no authentication and must be on loopback or a unix socket")
-		return
-	}
-	a.Address = a.Address.In(b.dir)
-	b.listenerHas("admin.address", a.Address)
-	b.config.Admin = &a
 }
 
 // listenerHas reports an address of the gateway's own that a listener has too.

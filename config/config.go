@@ -14,8 +14,9 @@ import (
 // reflect.DeepEqual compares, and has the places of secrets and files in place of their contents. Its methods make what a running gateway
 // needs of it; the checks call the same methods.
 type Config struct {
+	File      string             // its path
 	Dir       string             // that paths in references to secrets are relative to; all other paths are absolute
-	Files     []string           // the configuration file, if it is none of memory, and those that it includes
+	Files     []string           // File and those that it includes
 	Dirs      []string           // directories that it includes
 	Listeners []*Listener        // in the order of the file
 	Upstreams []*upstream.Config // sorted by name

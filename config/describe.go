@@ -304,11 +304,7 @@ func (d describer) limits(c *Config) {
 
 func (d describer) rest(c *Config) {
 	d.section("audit", describeAudit(&c.Audit)...)
-	admin := "none"
-	if c.Admin != nil {
-		admin = c.Admin.Address.Network() + " " + c.Admin.Address.Listen()
-	}
-	d.section("admin", admin)
+	d.section("admin", describeAdmin(c.Admin)...)
 	if c.HTTPChallenge != nil {
 		d.section("http challenges", "answered at "+c.HTTPChallenge.Address.Listen())
 	}

@@ -35,7 +35,7 @@ type fileConfig struct {
 	Limits ratelimit.Config `yaml:"limits"`
 	// Where calls are recorded. Without a record there is no call, so this section must be there.
 	Audit audit.Config `yaml:"audit" need:"yes"`
-	// The listener for health and metrics. Without this section there is none.
+	// Where those who operate the gateway reach it: the admin socket, and health and metrics. Without this section there is none.
 	Admin *Admin `yaml:"admin"`
 	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
 	// all of which it serves.

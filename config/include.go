@@ -90,7 +90,7 @@ func (b *builder) includeFile(entry, path string) error {
 	if b.isIncluded[path] {
 		return fmt.Errorf("%s is included twice", path)
 	}
-	if len(b.config.Files) == maxIncluded {
+	if len(b.config.Files) > maxIncluded { // the main one is among them
 		return fmt.Errorf("more than %d files are included", maxIncluded)
 	}
 	text, err := readFile(path)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"tollgate/config/strictyaml"
 	"tollgate/internal/setting"
@@ -31,12 +30,7 @@ func Load(path string, o Options) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	c, err := Parse(path, source, dir, o)
-	if err != nil {
-		return nil, err
-	}
-	c.Files = slices.Insert(c.Files, 0, filepath.Join(dir, filepath.Base(path)))
-	return c, nil
+	return Parse(path, source, dir, o)
 }
 
 func readFile(path string) ([]byte, error) {
@@ -55,6 +49,8 @@ func readFile(path string) ([]byte, error) {
 // The error is a [*strictyaml.Errors].
 func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
 	b := newBuilder(name, dir, o)
+	b.config.File = filepath.Join(dir, filepath.Base(name))
+	b.config.Files = []string{b.config.File}
 	var err error
 	if b.Document, err = strictyaml.Decode(name, text, &b.file); err != nil {
 		return nil, err

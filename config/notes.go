@@ -50,7 +50,7 @@ func (b *builder) takeNotes() {
 		b.noteAuditFolders()
 	}
 	if b.file.Admin == nil {
-		b.note("there is no admin section: no health, no metrics")
+		b.note("there is no admin section: no health, no metrics, and no command reaches the running gateway")
 	}
 	if fips140.Enabled() {
 		b.note("FIPS 140-3 mode: of what the policies allow, the ChaCha20 suites and the group X25519 alone are not used; " +

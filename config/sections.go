@@ -15,10 +15,19 @@ type HTTPChallenge struct {
 	Address setting.Address `yaml:"address" need:"yes"`
 }
 
-// Admin is `admin`, the listener for health and metrics.
+// NoSocket is what stands in `admin.socket` where no socket is wanted.
+const NoSocket = "none"
+
+// Admin is `admin`: where those who operate the gateway reach it. At least one of the two is there.
 type Admin struct {
-	// A loopback address or a unix socket.
-	Address setting.Address `yaml:"address" need:"yes"`
+	// A loopback address, where processes of the machine find `/livez`, `/readyz` and `/metrics`, and nothing else. It may be left out.
+	// `unix:PATH` is `socket: PATH`.
+	Address setting.Address `yaml:"address" reload:"restart"`
+	// The path of the admin socket, by which `tollgate status`, `reload` and the other commands reach the running gateway. Its file has the mode
+	// 0600, and it serves the gateway's own user and root only. `none`: there is no socket. Default: `NAME-HASH.sock`, after the
+	// configuration file and its path, in the first of these folders that the gateway may write to: `$RUNTIME_DIRECTORY`, which
+	// systemd sets; `/run/tollgate`; `$XDG_RUNTIME_DIR/tollgate`. Where it may write to none, the log and readiness say that there is no socket.
+	Socket string `yaml:"socket" reload:"restart"`
 }
 
 // Log is `log`, the operational log.

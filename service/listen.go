@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"log"
 	"net"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"tollgate/accept"
-	"tollgate/admin"
 	"tollgate/config"
 )
 
@@ -53,22 +51,4 @@ func (s *Service) begin(server accept.Server) accept.Server {
 func (s *Service) errorLog(level zapcore.Level) *log.Logger {
 	made, _ := zap.NewStdLogAt(s.logger, level) // fails for unknown levels only
 	return made
-}
-
-func (s *Service) listenAdmin(ctx context.Context) error {
-	a := s.config.Admin
-	if a == nil {
-		return nil
-	}
-	inner, err := accept.Listen(ctx, a.Address.Network(), a.Address.Listen())
-	if err != nil {
-		return fmt.Errorf("admin: %w", err)
-	}
-	s.admin.address = inner.Addr().String()
-	s.admin.server = s.serve(inner, accept.ServerConfig{
-		Handler:  admin.Handler(s.registry, s.readiness),
-		Listener: accept.Config{MaxConns: adminConns, Refused: s.adminRefused},
-	})
-	s.logger.Info("admin listening", zap.String("address", s.admin.address))
-	return nil
 }

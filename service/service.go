@@ -53,11 +53,12 @@ type Service struct {
 	registry    *prometheus.Registry
 	private     *privateFiles
 	descriptors descriptors
-	admin       liveListener  // without a server: there is none
+	admin       operators
 	challenges  accept.Server // of authorities; nil without one
 	closers     []func()
 	failed      chan error // a server that ended by itself
 	starting    starting
+	started     time.Time
 	draining    chan struct{}  // closed when draining begins
 	announce    sync.Once      // of that
 	cutOff      rate.Sometimes // for the log line about connections for which there is no room
@@ -66,17 +67,15 @@ type Service struct {
 // AuditLog returns the log of calls.
 func (s *Service) AuditLog() *audit.Log { return s.log }
 
-// Address returns the address on which a listener listens, by the listener's name; the admin listener's is "admin".
+// Address returns the address on which a listener listens, by the listener's name; "admin" is the admin address, "admin socket" the path of
+// the socket, and "metrics" the metrics listener.
 func (s *Service) Address(listener string) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if l := s.listeners[listener]; l != nil {
 		return l.address
 	}
-	if listener == "admin" {
-		return s.admin.address
-	}
-	return ""
+	return s.admin.addresses[listener]
 }
 
 // servers are those that callers and authorities connect to.
@@ -112,7 +111,7 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 			limiter: ratelimit.NewLimiter(), listeners: map[string]*liveListener{}, certificates: newTLSReloader(p.Logger, secrets, files.found),
 		},
 		failed: make(chan error, len(c.Listeners)+2), draining: make(chan struct{}),
-		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})},
+		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})}, started: time.Now(),
 	}
 	if err := s.start(ctx); err != nil {
 		closing, stop := context.WithTimeout(context.Background(), closeTime) // a copy of checkpoints may hang

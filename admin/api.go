@@ -1,0 +1,105 @@
+package admin
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// API has a function for each act under /v1. They may be called concurrently. An error that is an [*Error] has its status, others are
+// internal ones; none may show a secret.
+type API struct {
+	// How the gateway stands: listeners, upstreams, credentials, limits in use, the log, certificates, the configuration.
+	Status func(context.Context, Peer, StatusRequest) (*Status, error)
+	// Reads the configuration, secrets and certificates again, and takes them whole or not at all.
+	Reload func(context.Context, Peer, ReloadRequest) (*Reloaded, error)
+}
+
+// route is a row of the table of what may be asked for.
+type route struct {
+	method, path string
+	act          Act
+	serve        handler
+}
+
+type handler func(http.ResponseWriter, *http.Request, Peer)
+
+// routes is the table. openapi.json describes it, which a test holds.
+func (s *Server) routes() []route {
+	a := s.API
+	return []route{
+		{"GET", "/livez", "live", s.live},
+		{"GET", "/readyz", "ready", s.ready},
+		{"GET", "/metrics", "metrics", s.metrics()},
+		{"GET", "/v1/openapi.json", "openapi", describe},
+		{"GET", "/v1/status", "status", call(s, a.Status)},
+		{"POST", "/v1/reload", "reload", call(s, a.Reload)},
+	}
+}
+
+// find returns the route of a request, if its peer may take it. What is GET is HEAD, too.
+func (s *Server) find(table []route, p Peer, r *http.Request) (route, error) {
+	allowed := map[string]bool{}
+	for _, one := range table {
+		if one.path != r.URL.Path {
+			continue
+		}
+		if err := s.authorize(one.act, p); err != nil {
+			return route{}, err
+		}
+		if one.method == r.Method || one.method == http.MethodGet && r.Method == http.MethodHead {
+			return one, nil
+		}
+		allowed[one.method] = true
+	}
+	if err := s.authorize("", p); err != nil {
+		return route{}, err
+	}
+	if len(allowed) == 0 {
+		return route{}, &Error{http.StatusNotFound, "there is no such page"}
+	}
+	return route{}, &wrongMethod{slices.Sorted(maps.Keys(allowed))}
+}
+
+// wrongMethod is the error of a path that is there, for other methods.
+type wrongMethod struct{ allowed []string }
+
+func (e *wrongMethod) Error() string {
+	return "this page takes " + strings.Join(e.allowed, " and ") + " only"
+}
+
+// Error is why a request is refused, as its answer says it.
+type Error struct {
+	Status int    `json:"-"`
+	Text   string `json:"error"` // in words; of a configuration with problems, all of them with their places
+}
+
+func (e *Error) Error() string { return e.Text }
+
+func writeError(w http.ResponseWriter, err error) {
+	if wrong, ok := errors.AsType[*wrongMethod](err); ok {
+		w.Header().Set("Allow", strings.Join(wrong.allowed, ", "))
+		err = &Error{http.StatusMethodNotAllowed, err.Error()}
+	}
+	refused, ok := errors.AsType[*Error](err)
+	if !ok {
+		refused = &Error{http.StatusInternalServerError, err.Error()}
+	}
+	if refused.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="tollgate metrics"`)
+	}
+	writeJSON(w, refused.Status, refused)
+}
+
+//go:embed openapi.json
+var openAPI []byte
+
+// describe serves the description of the API.
+func describe(w http.ResponseWriter, _ *http.Request, _ Peer) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(openAPI)
+}

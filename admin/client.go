@@ -1,0 +1,131 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+
+	"tollgate/config"
+)
+
+// maxAnswer is far more than any answer has.
+const maxAnswer = 16 << 20
+
+// Client asks a running gateway, by its socket or by its loopback address.
+type Client struct {
+	network, address string
+	http             *http.Client
+}
+
+// Find returns a client of the gateway that runs a configuration file, by its socket. What is wrong with the rest of the file does not
+// matter: a gateway can be reached by a file that was broken since.
+func Find(file string) (*Client, error) {
+	a, path, problem := config.LoadAdmin(file)
+	if problem == nil && a == nil {
+		return nil, fmt.Errorf("%s has no section admin, so there is no admin socket: add admin: {}", file)
+	}
+	if problem == nil && a.Socket == config.NoSocket {
+		return nil, fmt.Errorf("%s has admin.socket: %s: give it a path, or leave it out", file, config.NoSocket)
+	}
+	if problem != nil {
+		a = new(config.Admin) // its socket may be in the default place all the same
+	}
+	places := Places(a, path, nil)
+	for _, place := range places {
+		if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
+			return newClient("unix", place), nil
+		}
+	}
+	if problem != nil {
+		return nil, fmt.Errorf("the admin socket cannot be found by the configuration: give --socket PATH, or mend the file\n%w", problem)
+	}
+	return nil, fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
+}
+
+// At returns a client of the gateway whose socket is at a path.
+func At(path string) *Client { return newClient("unix", path) }
+
+func newClient(network, address string) *Client {
+	c := &Client{network: network, address: address}
+	c.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}, DisableKeepAlives: true}}
+	return c
+}
+
+// Status asks how the gateway stands.
+func (c *Client) Status(ctx context.Context) (*Status, error) {
+	var s Status
+	return &s, c.Do(ctx, http.MethodGet, "/v1/status", nil, &s)
+}
+
+// Reload has the gateway read its configuration again, or only say what would change.
+func (c *Client) Reload(ctx context.Context, dryRun bool) (*Reloaded, error) {
+	path := "/v1/reload"
+	if dryRun {
+		path += "?dry_run"
+	}
+	var r Reloaded
+	return &r, c.Do(ctx, http.MethodPost, path, nil, &r)
+}
+
+// Do makes a request, with a JSON body unless it is nil, and reads the answer. What the gateway refuses is an [*Error].
+func (c *Client) Do(ctx context.Context, method, path string, request, answer any) error {
+	var body io.Reader
+	if request != nil {
+		text, err := json.Marshal(request)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, body)
+	if err != nil {
+		return err
+	}
+	if request != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.http.Do(r)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer response.Body.Close()
+	return readAnswer(response, answer)
+}
+
+// readAnswer reads an answer of the gateway.
+func readAnswer(response *http.Response, answer any) error {
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("the gateway's answer did not come whole: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		refused := &Error{Status: response.StatusCode}
+		if err := json.Unmarshal(text, refused); err != nil || refused.Text == "" {
+			refused.Text = fmt.Sprintf("the gateway answered %s", response.Status)
+		}
+		return refused
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// unreachable says why there is no answer.
+func (c *Client) unreachable(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("not permitted to use %s: run the command as root, or as the user that the gateway runs as", c.address)
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the gateway is not running: nothing answers at %s", c.address)
+	}
+	return fmt.Errorf("the gateway does not answer: %w", err)
+}

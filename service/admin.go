@@ -1,0 +1,85 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/accept"
+	"tollgate/admin"
+	"tollgate/config"
+	"tollgate/internal/setting"
+)
+
+// adminTime is how long a request of an operator may take in all.
+const adminTime = time.Minute
+
+// operators are the listeners for those who operate the gateway. They are there before the log is, and until the end.
+type operators struct {
+	server    *admin.Server
+	servers   []accept.Server
+	addresses map[string]string
+	missing   string // why there is no admin socket, although one is wanted
+}
+
+// listenAdmin opens the admin socket and the admin address.
+func (s *Service) listenAdmin(ctx context.Context) error {
+	s.admin.addresses = map[string]string{}
+	s.admin.server = &admin.Server{Registry: s.registry, Ready: s.readiness, API: s.api(), UID: uint32(os.Geteuid())}
+	a := s.config.Admin
+	if a == nil {
+		return nil
+	}
+	if err := s.listenAdminSocket(ctx, a); err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	if a.Address == (setting.Address{}) {
+		return nil
+	}
+	inner, err := accept.Listen(ctx, a.Address.Network(), a.Address.Listen())
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	s.serveOperators("admin", admin.Loopback, inner, accept.Config{})
+	return nil
+}
+
+// listenAdminSocket opens the socket. That there is no runtime directory ends no start: the gateway takes calls without it.
+func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error {
+	inner, err := admin.Listen(ctx, a, s.config.File, s.secrets.LookupEnv)
+	if errors.Is(err, admin.ErrNoPlace) {
+		s.admin.missing = admin.ErrNoPlace.Error()
+		s.logger.Warn("there is no admin socket", zap.Error(err))
+		return nil
+	}
+	if err != nil || inner == nil {
+		return err
+	}
+	s.serveOperators("admin socket", admin.Socket, inner, accept.Config{})
+	return nil
+}
+
+// serveOperators serves at a door.
+func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
+	c.MaxConns, c.Refused = adminConns, s.adminRefused
+	s.admin.addresses[name] = inner.Addr().String()
+	s.admin.servers = append(s.admin.servers, s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}))
+	s.logger.Info(name+" listening", zap.String("address", s.admin.addresses[name]))
+}
+
+// api has what operators may ask for.
+func (s *Service) api() admin.API {
+	return admin.API{
+		Status: s.status,
+	}
+}
+
+// status is for [admin.API].
+func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*admin.Status, error) {
+	return &admin.Status{Version: s.version, Started: s.started, Readiness: s.readiness()}, nil
+}
