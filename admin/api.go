@@ -17,6 +17,8 @@ type API struct {
 	Status func(context.Context, Peer, StatusRequest) (*Status, error)
 	// Reads the configuration, secrets and certificates again, and takes them whole or not at all.
 	Reload func(context.Context, Peer, ReloadRequest) (*Reloaded, error)
+	// The virtual keys of callers, and when each was last used.
+	Keys func(context.Context, Peer, KeysRequest) (*Keys, error)
 }
 
 // route is a row of the table of what may be asked for.
@@ -38,6 +40,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/openapi.json", "openapi", describe},
 		{"GET", "/v1/status", "status", call(s, a.Status)},
 		{"POST", "/v1/reload", "reload", call(s, a.Reload)},
+		{"GET", "/v1/keys", "keys", call(s, a.Keys)},
 	}
 }
 

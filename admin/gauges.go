@@ -7,6 +7,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/mirror"
+	"tollgate/caller"
 	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
@@ -25,7 +26,8 @@ type Sources struct {
 	Replay       *replay.Memory
 	Limiter      *ratelimit.Limiter
 	Failed       *ratelimit.Sources
-	Withheld     func() uint64 // records of unauthenticated peers that were only counted
+	Keys         func() []caller.Key // of callers
+	Withheld     func() uint64       // records of unauthenticated peers that were only counted
 }
 
 // RegisterState registers gauges over the parts' own state.
@@ -67,6 +69,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
+	registry.MustRegister(keyMetrics{s.Keys})
 	registry.MustRegister(signing{s.Credentials, s.Upstreams})
 }
 

@@ -76,6 +76,7 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 func (s *Service) api() admin.API {
 	return admin.API{
 		Status: s.status,
+		Keys:   s.keys,
 	}
 }
 

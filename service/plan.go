@@ -50,7 +50,10 @@ func (s *Service) follow(c *config.Config, publish func(*gateway.Plan)) error {
 		o.close()
 		return err
 	}
-	s.adopt(o, func() { publish(plan) })
+	s.adopt(o, func() {
+		s.takeCallers(plan.Callers)
+		publish(plan)
+	})
 	return nil
 }
 

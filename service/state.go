@@ -15,6 +15,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
+	"tollgate/caller"
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/credential/accepted"
@@ -41,7 +42,8 @@ type state struct {
 	refusals           *audit.Refusals // of calls
 	connectionRefusals *audit.Refusals // of connections that came to no call
 	accepted           *accepted.Memory
-	checkpointed       atomic.Pointer[time.Time] // when the newest checkpoint was signed
+	checkpointed       atomic.Pointer[time.Time]       // when the newest checkpoint was signed
+	callers            atomic.Pointer[caller.Registry] // those of the plan in force, with when their keys were used
 
 	certificates *tlsReloader
 	retired      []retired // by when they were
