@@ -22,6 +22,15 @@ type Options struct {
 // Load reads the configuration file at path, with those that it includes; relative paths in all of them are relative to its folder. If
 // the file can be read but is wrong, the error is a [*strictyaml.Errors] with all problems.
 func Load(path string, o Options) (*Config, error) {
+	b, err := read(path, o)
+	if err != nil {
+		return nil, err
+	}
+	return b.made()
+}
+
+// read reads the configuration file at path.
+func read(path string, o Options) (*builder, error) {
 	source, err := readFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
@@ -30,7 +39,7 @@ func Load(path string, o Options) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	return Parse(path, source, dir, o)
+	return parse(path, source, dir, o)
 }
 
 func readFile(path string) ([]byte, error) {
@@ -48,13 +57,23 @@ func readFile(path string) ([]byte, error) {
 // Parse reads a configuration from memory, but for what it includes. The name stands in errors; dir is what relative paths are relative to.
 // The error is a [*strictyaml.Errors].
 func Parse(name string, text []byte, dir string, o Options) (*Config, error) {
-	b := newBuilder(name, dir, o)
-	b.config.File = filepath.Join(dir, filepath.Base(name))
-	b.config.Files = []string{b.config.File}
-	var err error
-	if b.Document, err = strictyaml.Decode(name, text, &b.file); err != nil {
+	b, err := parse(name, text, dir, o)
+	if err != nil {
 		return nil, err
 	}
+	return b.made()
+}
+
+func parse(name string, text []byte, dir string, o Options) (b *builder, err error) {
+	b = newBuilder(name, dir, o)
+	b.config.File = filepath.Join(dir, filepath.Base(name))
+	b.config.Files = []string{b.config.File}
+	b.Document, err = strictyaml.Decode(name, text, &b.file)
+	return b, err
+}
+
+// made returns the configuration that the file comes to.
+func (b *builder) made() (*Config, error) {
 	b.build()
 	if err := b.Err(); err != nil {
 		return nil, err
