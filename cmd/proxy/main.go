@@ -24,7 +24,7 @@ func main() {
 
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlscmd.Command(), keyCommand(), demoCommand(), healthCommand(), versionCommand())
+		auditcmd.Command(), tlscmd.Command(), keyCommand(), sdkConfigCommand(), demoCommand(), healthCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {
