@@ -104,6 +104,9 @@ func TestMaxConns(t *testing.T) {
 	}
 	_ = first.Close()
 	_ = first.Close() // closing twice gives one slot back
+	if n := l.(*listener).slots.count(); n != 1 {
+		t.Errorf("%d connections are counted, want 1", n)
+	}
 	give(t, l, true)
 	if !ended(dial(t, l)) {
 		t.Error("closing one connection made room for two")

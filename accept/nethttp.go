@@ -47,6 +47,8 @@ func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.drain(
 
 func (s *netHTTP) Close() error { return errors.Join(s.listener.Close(), s.http.Close()) }
 
+func (s *netHTTP) Connections() int { return s.listener.slots.count() }
+
 func (c *ServerConfig) connContext(ctx context.Context, conn net.Conn) context.Context {
 	ctx = WithConnection(ctx, &ours(conn).facts)
 	if c.Context != nil {

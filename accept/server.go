@@ -25,6 +25,8 @@ type Server interface {
 	Shutdown(ctx context.Context) error
 	// Close closes the listener and all connections at once, also those with requests in flight. It may be called more than once.
 	Close() error
+	// Connections returns how many connections there are, in handshakes or in use.
+	Connections() int
 }
 
 // ServerConfig says what a server serves, and within which bounds.

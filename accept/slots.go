@@ -154,3 +154,10 @@ func (s *slots) wasEvicted(c *conn) bool {
 	defer s.mu.Unlock()
 	return c.evicted
 }
+
+// count returns how many connections have a slot.
+func (s *slots) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns.Len()
+}

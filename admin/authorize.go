@@ -23,7 +23,7 @@ type Peer struct {
 	Door
 	// Process is that at the other end of the admin socket. Nil: the system does not know it.
 	Process *accept.Peer
-	// Identified is nil if the peer of a metrics listener has shown who it is.
+	// Identified is nil if the peer of a metrics listener has shown who it is; otherwise why not, as an [*Error].
 	Identified error
 }
 
@@ -47,7 +47,7 @@ func (s *Server) authorize(act Act, p Peer) error {
 	case p.Door == Socket && (p.Process == nil || p.Process.UID != s.UID && p.Process.UID != 0):
 		return &Error{http.StatusForbidden, fmt.Sprintf("%v may not use the admin socket: it serves uid %d, which the gateway runs as, and root", p, s.UID)}
 	case p.Door == Network && p.Identified != nil:
-		return &Error{http.StatusUnauthorized, p.Identified.Error()}
+		return p.Identified
 	case p.Door != Socket && act != "" && !slices.Contains(probes[p.Door], act):
 		return &Error{http.StatusNotFound, "this is not served here: use the admin socket (tollgate status, tollgate reload)"}
 	}
@@ -60,7 +60,11 @@ func (s *Server) peer(at Door, r *http.Request) Peer {
 	if c := accept.ConnectionOf(r.Context()); c != nil {
 		p.Process = c.Peer
 	}
-	if at == Network && s.Identify != nil {
+	switch {
+	case at != Network:
+	case s.Identify == nil:
+		p.Identified = &Error{http.StatusUnauthorized, "the gateway does not know who may read this"}
+	default:
 		p.Identified = s.Identify(r)
 	}
 	return p

@@ -52,6 +52,15 @@ func Find(file string) (*Client, error) {
 	return nil, fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
 }
 
+// FindHealth returns a client for health: by the admin address, which everybody on the machine may ask, or else by the socket.
+func FindHealth(file string) (*Client, error) {
+	a, _, problem := config.LoadAdmin(file)
+	if problem == nil && a != nil && a.Address.Port != 0 {
+		return newClient(a.Address.Network(), a.Address.Listen()), nil
+	}
+	return Find(file)
+}
+
 // At returns a client of the gateway whose socket is at a path.
 func At(path string) *Client { return newClient("unix", path) }
 
@@ -89,6 +98,35 @@ func (c *Client) Keys(ctx context.Context, id string) (*Keys, error) {
 	return &k, c.Do(ctx, http.MethodGet, path, nil, &k)
 }
 
+// Page asks for a page that is no act: "/livez", "/readyz". The text of an [*Error] is what the page says then.
+func (c *Client) Page(ctx context.Context, path string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	status, text, err := c.send(r)
+	if err == nil && status != http.StatusOK {
+		return nil, &Error{status, strings.TrimSpace(string(text))}
+	}
+	return text, err
+}
+
+// origin is how the gateway is called, wherever it is.
+const origin = "http://localhost"
+
+// send returns the status and the body of an answer.
+func (c *Client) send(r *http.Request) (status int, text []byte, err error) {
+	response, err := c.http.Do(r)
+	if err != nil {
+		return 0, nil, c.unreachable(err)
+	}
+	defer response.Body.Close()
+	if text, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer)); err != nil {
+		return 0, nil, fmt.Errorf("the gateway's answer did not come whole: %w", err)
+	}
+	return response.StatusCode, text, nil
+}
+
 // Do makes a request, with a JSON body unless it is nil, and reads the answer. What the gateway refuses is an [*Error].
 func (c *Client) Do(ctx context.Context, method, path string, request, answer any) error {
 	var body io.Reader
@@ -99,35 +137,25 @@ func (c *Client) Do(ctx context.Context, method, path string, request, answer an
 		}
 		body = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, origin+path, body)
 	if err != nil {
 		return err
 	}
 	if request != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	response, err := c.http.Do(r)
+	status, text, err := c.send(r)
 	if err != nil {
-		return c.unreachable(err)
+		return err
 	}
-	defer response.Body.Close()
-	return readAnswer(response, answer)
-}
-
-// readAnswer reads an answer of the gateway.
-func readAnswer(response *http.Response, answer any) error {
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("the gateway's answer did not come whole: %w", err)
+	if status == http.StatusOK {
+		return json.Unmarshal(text, answer)
 	}
-	if response.StatusCode != http.StatusOK {
-		refused := &Error{Status: response.StatusCode}
-		if err := json.Unmarshal(text, refused); err != nil || refused.Text == "" {
-			refused.Text = fmt.Sprintf("the gateway answered %s", response.Status)
-		}
-		return refused
+	refused := &Error{Status: status}
+	if json.Unmarshal(text, refused) != nil || refused.Text == "" {
+		refused.Text = fmt.Sprintf("the gateway answered %d %s", status, http.StatusText(status))
 	}
-	return json.Unmarshal(text, answer)
+	return refused
 }
 
 // unreachable says why there is no answer.

@@ -80,7 +80,7 @@ var visitors = []visitor{
 	{"unknown process", Socket, nil, nil},
 	{"loopback", Loopback, nil, nil},
 	{"metrics listener, identified", Network, nil, nil},
-	{"metrics listener, not identified", Network, nil, errors.New("no token")},
+	{"metrics listener, not identified", Network, nil, &Error{http.StatusUnauthorized, "no token"}},
 }
 
 // ask sends a request as a visitor.

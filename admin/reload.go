@@ -1,7 +1,5 @@
 package admin
 
-import "time"
-
 // ReloadRequest asks for a reload.
 type ReloadRequest struct {
 	// Whether only to say what would change.
@@ -12,8 +10,12 @@ type ReloadRequest struct {
 type Reloaded struct {
 	// Whether nothing was carried out.
 	DryRun bool `json:"dry_run"`
-	// What changed, in words. Empty: the gateway runs already what the files say.
+	// Whether the configuration is another one than before. Secrets and certificates are read again in any case.
+	Changed bool `json:"changed"`
+	// What differs, in words.
 	Changes []Change `json:"changes"`
+	// The limits whose counts begin at zero, since they count by something else than before.
+	Reset []string `json:"reset,omitempty"`
 	// The SHA-256 of the plan that runs after it.
 	Plan string `json:"plan,omitempty"`
 	// The SHA-256 of the plan before.
@@ -28,17 +30,4 @@ type Change struct {
 	Where string `json:"where"`
 	// What differs, without secrets.
 	Text string `json:"text"`
-}
-
-// StatusRequest asks how the gateway stands.
-type StatusRequest struct{}
-
-// Status is how a running gateway stands.
-type Status struct {
-	// The version of the program.
-	Version string `json:"version"`
-	// When the process was started.
-	Started time.Time `json:"started"`
-	// Whether it takes calls, and what warnings there are.
-	Readiness Readiness `json:"readiness"`
 }

@@ -53,7 +53,7 @@ func (b *builder) httpChallenge(s *HTTPChallenge) {
 }
 
 func (b *builder) wantsHTTPChallenge() *Listener {
-	for _, l := range b.config.Listeners {
+	for _, l := range b.config.Secured() {
 		if l.TLS == nil {
 			continue
 		}
@@ -69,7 +69,10 @@ func (b *builder) wantsHTTPChallenge() *Listener {
 func (b *builder) challengeAddressTaken(a setting.Address) {
 	b.listenerHas("http_challenge.address", a)
 	if b.file.Admin != nil && !b.Failed("admin") && a.Overlaps(b.file.Admin.Address) {
-		b.problem("http_challenge.address", "", "this is the address of the admin listener too")
+		b.problem("http_challenge.address", "", "this is the admin address too")
+	}
+	if m := b.config.Metrics; m != nil && a.Overlaps(m.Address) {
+		b.problem("http_challenge.address", "", "this is the address of the metrics listener too")
 	}
 }
 

@@ -82,6 +82,7 @@ func (b *builder) build() {
 	b.buildCallers()
 	b.buildGrants()
 	b.buildListeners()
+	b.buildMetrics(b.file.Metrics)
 	b.checkLoops()
 	b.planTLS()
 	b.buildLimits()

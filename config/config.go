@@ -30,7 +30,8 @@ type Config struct {
 	TLSPolicies map[string]tlspolicy.Config // beside the built-in ones
 
 	Audit         audit.Config
-	Admin         *Admin // nil: there is none
+	Admin         *Admin   // nil: there is none
+	Metrics       *Metrics // nil: there is none
 	Log           Log
 	HTTPChallenge *HTTPChallenge // nil: no certificate needs it
 	Bounds        Bounds

@@ -316,6 +316,10 @@ func (d describer) limits(c *Config) {
 func (d describer) rest(c *Config) {
 	d.section("audit", describeAudit(&c.Audit)...)
 	d.section("admin", describeAdmin(c.Admin)...)
+	if c.Metrics != nil {
+		d.section("metrics", describeMetrics(c.Metrics))
+		d.certificates(c.Metrics.TLS)
+	}
 	if c.HTTPChallenge != nil {
 		d.section("http challenges", "answered at "+c.HTTPChallenge.Address.Listen())
 	}

@@ -37,6 +37,8 @@ type fileConfig struct {
 	Audit audit.Config `yaml:"audit" need:"yes"`
 	// Where those who operate the gateway reach it: the admin socket, and health and metrics. Without this section there is none.
 	Admin *Admin `yaml:"admin"`
+	// A listener for metrics and readiness beyond the machine. Without this section there is none.
+	Metrics *Metrics `yaml:"metrics"`
 	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
 	// all of which it serves.
 	HTTPChallenge *HTTPChallenge `yaml:"http_challenge"`

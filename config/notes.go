@@ -42,7 +42,7 @@ func (b *builder) takeNotes() {
 		b.noteSunsets(u)
 		b.noteSite(u)
 	}
-	for _, l := range b.config.Listeners {
+	for _, l := range b.config.Secured() {
 		b.noteCertificates(l)
 	}
 	if b.options.Secrets {

@@ -82,7 +82,7 @@ func (c *Config) Policies() (map[string]*tlspolicy.Policy, error) {
 // TLSPlan returns the process-wide plan for TLS 1.3, which must be fixed before the first handshake. policies are those of
 // [Config.Policies].
 func (c *Config) TLSPlan(policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
-	return planTLS(c.Upstreams, c.Listeners, policies)
+	return planTLS(c.Upstreams, c.Secured(), policies)
 }
 
 func planTLS(upstreams []*upstream.Config, listeners []*Listener, policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {

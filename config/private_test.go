@@ -33,6 +33,7 @@ callers:
     grants: [{operations: [effect:read], credential: main}, {operations: [CreatePartnerCoupons], credential: again}]
 audit: {dir: audit, key: {file: audit.key}}
 admin: {address: 127.0.0.1:9090}
+metrics: {address: ":9443", tls: {certificate: {files: {cert: tls.crt, key: metrics.key}}}, bearer_token: {file: ./bearer}}
 `
 
 // privateKeys are their places, by file.
@@ -48,6 +49,8 @@ var privateKeys = map[string]string{
 	"token":        "credentials.main.security_token",
 	"app":          "callers.app.auth[0].access_key.secret",
 	"audit.key":    "audit.key.file",
+	"metrics.key":  "metrics.tls.certificate.files.key",
+	"bearer":       "metrics.bearer_token",
 }
 
 // TestPrivateFiles: check notes each private file that others may use, once, in the words of its place, and no other.
@@ -55,7 +58,7 @@ func TestPrivateFiles(t *testing.T) {
 	dir := testDir(t)
 	for name := range privateKeys {
 		data := []byte("c2VjcmV0LXNlY3JldC1zZWNyZXQt" + name)
-		if strings.HasSuffix(name, "r.key") || name == "upstream.key" {
+		if strings.HasSuffix(name, "r.key") || name == "upstream.key" || name == "metrics.key" {
 			key, err := os.ReadFile(filepath.Join(dir, "tls.key"))
 			if err != nil {
 				t.Fatal(err)

@@ -12,6 +12,9 @@ import (
 // binary is the gateway under test.
 var binary string
 
+// runtimeDir is where gateways have their admin sockets. Its path is short, as that of a socket has to be.
+var runtimeDir string
+
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
@@ -21,6 +24,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	runtimeDir = filepath.Join(dir, "run")
 	if binary = os.Getenv("TOLLGATE_BINARY"); binary == "" {
 		if binary, err = build(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -73,7 +73,7 @@ func newWorld(t testing.TB, simulated bsssim.Config) *world {
 		t.Fatal(err)
 	}
 	w.write("office.sk", officeSecret+"\n")
-	w.env = []string{"SHOP_SK=" + shopSecret}
+	w.env = []string{"SHOP_SK=" + shopSecret, "RUNTIME_DIRECTORY=" + runtimeDir}
 	for _, a := range accounts {
 		name := strings.ToUpper(strings.ReplaceAll(a.DomainID, "-", ""))
 		w.env = append(w.env, name+"_AK="+a.AccessKey, name+"_SK="+a.SecretKey, name+"_TOKEN="+a.SecurityToken)

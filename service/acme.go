@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/accept"
+	"tollgate/config"
 	"tollgate/internal/certs"
 	"tollgate/internal/certs/acme"
 )
@@ -87,7 +88,7 @@ func because(err error) string {
 // without names the listeners that have no certificate at all.
 func (k *tlsReloader) without() (reasons []string) {
 	for _, p := range k.all() {
-		if len(p.acme) > 0 && len(p.current()) == 0 {
+		if len(p.acme) > 0 && len(p.current()) == 0 && p.listener != config.MetricsListener { // calls do not need that one
 			reasons = append(reasons, fmt.Sprintf("%s has no certificate yet", p.place))
 		}
 	}

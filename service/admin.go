@@ -21,15 +21,20 @@ const adminTime = time.Minute
 
 // operators are the listeners for those who operate the gateway. They are there before the log is, and until the end.
 type operators struct {
-	server    *admin.Server
-	servers   []accept.Server
-	addresses map[string]string
-	missing   string // why there is no admin socket, although one is wanted
+	server  *admin.Server
+	doors   map[string]door // by name: what is open
+	missing string          // why there is no admin socket, although one is wanted
+}
+
+// door is one of them.
+type door struct {
+	server  accept.Server
+	address string
 }
 
 // listenAdmin opens the admin socket and the admin address.
 func (s *Service) listenAdmin(ctx context.Context) error {
-	s.admin.addresses = map[string]string{}
+	s.admin.doors = map[string]door{}
 	s.admin.server = &admin.Server{Registry: s.registry, Ready: s.readiness, API: s.api(), UID: uint32(os.Geteuid())}
 	a := s.config.Admin
 	if a == nil {
@@ -64,12 +69,22 @@ func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error 
 	return nil
 }
 
+// adminNotes says that there is no admin socket, where one is wanted.
+func (s *Service) adminNotes() []string {
+	if s.admin.missing == "" {
+		return nil
+	}
+	return []string{s.admin.missing}
+}
+
 // serveOperators serves at a door.
 func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
-	c.MaxConns, c.Refused = adminConns, s.adminRefused
-	s.admin.addresses[name] = inner.Addr().String()
-	s.admin.servers = append(s.admin.servers, s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}))
-	s.logger.Info(name+" listening", zap.String("address", s.admin.addresses[name]))
+	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
+	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}), inner.Addr().String()}
+	s.mutex.Lock()
+	s.admin.doors[name] = opened
+	s.mutex.Unlock()
+	s.logger.Info(name+" listening", zap.String("address", opened.address))
 }
 
 // api has what operators may ask for.
@@ -78,9 +93,4 @@ func (s *Service) api() admin.API {
 		Status: s.status,
 		Keys:   s.keys,
 	}
-}
-
-// status is for [admin.API].
-func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*admin.Status, error) {
-	return &admin.Status{Version: s.version, Started: s.started, Readiness: s.readiness()}, nil
 }

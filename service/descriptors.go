@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tollgate/config"
+	"tollgate/internal/setting"
 )
 
 const (
 	// ownDescriptors is how many descriptors a process needs besides its connections: about 25 for the runtime, the log with its spare
 	// ones and the index; the rest is for files that are read again, lookups of names, and connections that are being closed.
 	ownDescriptors = 64
-	// adminConns is how many connections the admin listener takes.
+	// adminConns is how many connections each of the listeners for operators takes.
 	adminConns = 64
 )
 
@@ -39,6 +40,12 @@ func maxDescriptors() int {
 func shareDescriptors(c *config.Config, limit int) descriptors {
 	d := descriptors{limit: limit}
 	own, upstreams := ownDescriptors+adminConns+len(c.Listeners)+len(c.Audit.Checkpoints.Copies), 0
+	if c.Admin != nil && c.Admin.Address != (setting.Address{}) { // besides the socket
+		own += adminConns + 1
+	}
+	if c.Metrics != nil {
+		own += adminConns + 1
+	}
 	if c.HTTPChallenge != nil {
 		own += maxChallengeConns + 1
 	}

@@ -15,7 +15,9 @@ func (s *Service) readiness() admin.Readiness {
 	if r, over := s.starting.readiness(); !over {
 		return r
 	}
-	r := admin.Readiness{Ready: true, Warnings: slices.Concat(s.evidenceWarnings(), s.descriptors.warnings(), s.certificates.warnings(time.Now()), s.private.exposed(), s.signingWarnings(), s.keyWarnings(time.Now())), Notes: s.signingNotes()}
+	warnings := slices.Concat(s.evidenceWarnings(), s.descriptors.warnings(), s.certificates.warnings(time.Now()), s.private.exposed(), s.signingWarnings(),
+		s.keyWarnings(time.Now()))
+	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.adminNotes()...)}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
 	}

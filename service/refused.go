@@ -8,6 +8,7 @@ import (
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
+	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/tlspolicy"
 )
@@ -43,11 +44,11 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	})
 }
 
-// adminRefused counts connections that came to no request of the admin listener. What its bounds refuse is not put on record: it is there
-// before the log.
-func (s *Service) adminRefused(r accept.Refusal) {
-	if r.Reason == accept.ReasonSilent || r.Reason == accept.ReasonMalformed {
-		s.connectionRefused("admin", r)
+// operatorRefused counts connections that came to no request of an admin listener. Of those that are there before the log, what their
+// bounds refuse is not put on record.
+func (s *Service) operatorRefused(listener string, r accept.Refusal) {
+	if listener == config.MetricsListener || r.Reason == accept.ReasonSilent || r.Reason == accept.ReasonMalformed {
+		s.connectionRefused(listener, r)
 	}
 }
 

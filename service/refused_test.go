@@ -50,7 +50,7 @@ func TestCountedOnly(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := &Service{logger: zap.NewNop(), metrics: admin.NewMetrics(registry)} // a record would find no log
 	for _, reason := range accept.Reasons() {
-		s.adminRefused(accept.Refusal{Reason: reason, Err: io.EOF})
+		s.operatorRefused("admin", accept.Refusal{Reason: reason, Err: io.EOF})
 	}
 	for _, reason := range []accept.Reason{accept.ReasonSilent, accept.ReasonMalformed} {
 		s.connectionRefused("l", accept.Refusal{Reason: reason, Err: io.EOF})

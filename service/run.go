@@ -57,8 +57,8 @@ func (s *Service) closeAll(ctx context.Context) error {
 	for _, server := range s.servers() {
 		_ = server.Close()
 	}
-	for _, server := range s.admin.servers {
-		_ = server.Close()
+	for _, door := range s.admin.doors {
+		_ = door.server.Close()
 	}
 	for _, closeOne := range s.closers {
 		closeOne()

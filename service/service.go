@@ -75,7 +75,7 @@ func (s *Service) Address(listener string) string {
 	if l := s.listeners[listener]; l != nil {
 		return l.address
 	}
-	return s.admin.addresses[listener]
+	return s.admin.doors[listener].address
 }
 
 // servers are those that callers and authorities connect to.
@@ -147,6 +147,9 @@ func (s *Service) start(ctx context.Context) error {
 		if err := s.listen(ctx, listener); err != nil {
 			return fmt.Errorf("listener %s: %w", listener.Name, err)
 		}
+	}
+	if err := s.listenMetrics(ctx); err != nil {
+		return err
 	}
 	if err := s.startACME(ctx); err != nil {
 		return err

@@ -87,6 +87,9 @@ func TestConnectionsAreReused(t *testing.T) {
 		if n := conns.Load(); n != 1 {
 			t.Errorf("%s: %d connections for three calls, want 1", name, n)
 		}
+		if open, inUse := transport.Connections(); open != 1 || inUse != 0 {
+			t.Errorf("%s: %d connections, %d in use, want an idle one", name, open, inUse)
+		}
 	}
 }
 

@@ -34,6 +34,13 @@ func New(c Config, protection *tls.Config) *Transport {
 // Close closes idle connections, and others as soon as their calls are over.
 func (t *Transport) Close() { t.pool.close() }
 
+// Connections returns how many connections there are, idle ones included, and how many of them calls have.
+func (t *Transport) Connections() (open, inUse int) {
+	t.pool.mutex.Lock()
+	defer t.pool.mutex.Unlock()
+	return t.pool.open, t.pool.open - len(t.pool.idle)
+}
+
 // Error says why there is no answer, and what is known of the request.
 type Error struct {
 	Err error

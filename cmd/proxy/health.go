@@ -5,26 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"tollgate/config"
+	"tollgate/admin"
 	"tollgate/internal/cli"
 )
 
 func healthCommand() *cobra.Command {
-	var file string
+	var running runningGateway
 	var live bool
 	cmd := &cobra.Command{
 		Use: "health --config FILE", Short: "Ask the running gateway whether it is ready; for probes of containers and supervisors",
+		Long: "Ask the running gateway whether it is ready, by its admin address or else by its admin socket, which needs root or the gateway's\n" +
+			"own user. The exit code is 0 if it is.",
 		Example: "  tollgate health --config /etc/tollgate/tollgate.yaml\n  tollgate health --live --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := cli.LoadConfig(file, false)
+			client, err := running.prober()
 			if err != nil {
 				return err
 			}
@@ -32,38 +31,31 @@ func healthCommand() *cobra.Command {
 			if live {
 				page = "/livez"
 			}
-			return health(cmd.Context(), c.Admin, page, cmd.OutOrStdout())
+			return health(cmd.Context(), client, page, cmd.OutOrStdout())
 		},
 	}
-	cli.ConfigFlag(cmd, &file)
+	running.flags(cmd)
 	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process answers")
 	return cmd
 }
 
-func health(ctx context.Context, a *config.Admin, page string, w io.Writer) error {
-	if a == nil {
-		return errors.New("the configuration has no admin listener (admin.address)")
+// prober returns a client for health, which every user of the machine may ask for at the admin address.
+func (r *runningGateway) prober() (*admin.Client, error) {
+	if r.socket != "" || r.file == "" {
+		return r.client()
 	}
+	return admin.FindHealth(r.file)
+}
+
+func health(ctx context.Context, client *admin.Client, page string, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, a.Address.Network(), a.Address.Listen())
-	}}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+page, nil)
+	body, err := client.Page(ctx, page)
+	if refused, ok := errors.AsType[*admin.Error](err); ok {
+		return fmt.Errorf("not ready (%d): %s", refused.Status, refused.Text)
+	}
 	if err != nil {
 		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("the gateway does not answer: %w", err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready (%d): %s", response.StatusCode, strings.TrimSpace(string(body)))
 	}
 	_, err = w.Write(body)
 	return err

@@ -24,7 +24,8 @@ func main() {
 
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlscmd.Command(), keyCommand(), sdkConfigCommand(), demoCommand(), healthCommand(), versionCommand())
+		auditcmd.Command(), tlscmd.Command(), keyCommand(), sdkConfigCommand(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(),
+		versionCommand())
 }
 
 func versionCommand() *cobra.Command {

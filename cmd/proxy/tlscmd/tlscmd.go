@@ -78,7 +78,7 @@ func knownPolicies(file string) ([]*tlspolicy.Policy, error) {
 			policies = append(policies, known[name])
 		}
 	}
-	for _, l := range c.Listeners {
+	for _, l := range c.Secured() {
 		if l.TLS != nil {
 			add(l.TLS.Policy)
 		}

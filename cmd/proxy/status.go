@@ -1,0 +1,265 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/admin"
+	"tollgate/internal/cli"
+	"tollgate/internal/text"
+)
+
+func statusCommand() *cobra.Command {
+	var running runningGateway
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status --config FILE", Short: "Say how the running gateway stands: one screen",
+		Long: "Say how the running gateway stands: listeners, upstreams, credentials, limits in use, the log, certificates and the configuration.\n" +
+			"It asks by the admin socket, so it needs root or the gateway's own user. It prints no secret.",
+		Example: "  tollgate status --config /etc/tollgate/tollgate.yaml\n  tollgate status --json --config /etc/tollgate/tollgate.yaml | jq .credentials",
+		Args:    cli.ExactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := running.client()
+			if err != nil {
+				return err
+			}
+			status, err := client.Status(cmd.Context())
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return cli.PrintJSON(cmd.OutOrStdout(), status)
+			}
+			return printStatus(cmd.OutOrStdout(), status, time.Now())
+		},
+	}
+	running.flags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
+	return cmd
+}
+
+// runningGateway are the flags that say which running gateway a command asks.
+type runningGateway struct{ file, socket string }
+
+func (r *runningGateway) flags(cmd *cobra.Command) {
+	cli.ConfigFlag(cmd, &r.file)
+	cmd.Flags().StringVar(&r.socket, "socket", "", "`path` of the admin socket, where the configuration does not say it any more")
+}
+
+func (r *runningGateway) client() (*admin.Client, error) {
+	switch {
+	case r.socket != "":
+		return admin.At(r.socket), nil
+	case r.file == "":
+		return nil, cli.UsageError("a configuration file is needed: --config FILE")
+	}
+	return admin.Find(r.file)
+}
+
+// stamp shows a time as it stands in logs.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// printStatus prints one screen.
+func printStatus(w io.Writer, s *admin.Status, now time.Time) error {
+	ready := "ready"
+	if !s.Readiness.Ready {
+		ready = "NOT READY"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "tollgate %s, process %d, since %s: %s\n", s.Version, s.PID, stamp(s.Started), ready)
+	for _, list := range []struct {
+		what  string
+		lines []string
+	}{{"not ready", s.Readiness.Reasons}, {"warning", s.Readiness.Warnings}, {"note", s.Readiness.Notes}} {
+		for _, line := range list.lines {
+			fmt.Fprintf(&b, "  %s: %s\n", list.what, line)
+		}
+	}
+	printConfiguration(&b, &s.Configuration)
+	if s.Log != nil {
+		printLog(&b, s.Log, now)
+	}
+	if _, err := io.WriteString(w, printableLines(b.String())); err != nil {
+		return err
+	}
+	for _, t := range []rows{listenerTable(s), upstreamTable(s), credentialTable(s, now), limitTable(s), certificateTable(s, now)} {
+		if err := t.print(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printableLines keeps what a terminal prints.
+func printableLines(lines string) string {
+	var b strings.Builder
+	for line := range strings.Lines(lines) {
+		b.WriteString(text.Printable(strings.TrimSuffix(line, "\n"), '\uFFFD') + "\n")
+	}
+	return b.String()
+}
+
+func printConfiguration(w io.Writer, c *admin.ConfigurationStatus) {
+	fmt.Fprintf(w, "configuration %s", c.File)
+	if c.Plan != "" {
+		fmt.Fprintf(w, ", plan %.16s", c.Plan)
+	}
+	if c.Reloaded != nil {
+		fmt.Fprintf(w, ", reloaded %s", stamp(c.Reloaded.At))
+	}
+	fmt.Fprintln(w)
+	if c.Refused != nil {
+		fmt.Fprintf(w, "  refused %s: %s\n", stamp(c.Refused.At), strings.ReplaceAll(c.Refused.Error, "\n", "\n    "))
+	}
+	for _, note := range c.Notes {
+		fmt.Fprintf(w, "  note: %s\n", note)
+	}
+}
+
+func printLog(w io.Writer, l *admin.LogStatus, now time.Time) {
+	fmt.Fprintf(w, "log %s: record %d, durable to %d, %s", l.Dir, l.Seq, l.Durable, l.Segment)
+	if l.Free != nil {
+		fmt.Fprintf(w, "; %d MiB free", *l.Free>>20)
+	}
+	if l.Lasts != nil {
+		fmt.Fprintf(w, ", for %s", span(time.Duration(*l.Lasts*float64(time.Second))))
+	}
+	fmt.Fprintln(w)
+	if l.Error != "" {
+		fmt.Fprintf(w, "  takes no calls: %s\n", l.Error)
+	}
+	if l.CheckpointAt != nil {
+		fmt.Fprintf(w, "  checkpoint of %d records, %s ago\n", l.Checkpoint, span(now.Sub(*l.CheckpointAt)))
+	}
+	for _, c := range l.Copies {
+		fmt.Fprintf(w, "  copied to %s: %s\n", c.Place, cmp.Or(c.Error, "yes"))
+	}
+}
+
+// span shows a duration in its largest unit.
+func span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + span(-d)
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
+	case d >= 2*time.Hour:
+		return fmt.Sprintf("%d h", int(d/time.Hour))
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%d min", int(d/time.Minute))
+	}
+	return fmt.Sprintf("%d s", int(d/time.Second))
+}
+
+// rows are a table, the first with the header.
+type rows [][]string
+
+func (r *rows) add(cells ...string) { *r = append(*r, cells) }
+
+// print prints the table, unless it has a header only.
+func (r rows) print(w io.Writer) error {
+	if len(r) == 1 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	t := cli.Table{W: w, Header: r[0]}
+	for _, row := range r[1:] {
+		if err := t.Row(row); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
+
+func listenerTable(s *admin.Status) rows {
+	t := rows{{"LISTENER", "ADDRESS", "TLS POLICY", "CONNECTIONS"}}
+	for _, l := range s.Listeners {
+		t.add(l.Name, l.Address, l.TLS, strconv.Itoa(l.Connections))
+	}
+	return t
+}
+
+func upstreamTable(s *admin.Status) rows {
+	t := rows{{"UPSTREAM", "URL", "TLS POLICY", "IN USE", "OPEN", "MOST", "CLOCK AHEAD"}}
+	for _, u := range s.Upstreams {
+		ahead := ""
+		if u.ClockAhead != nil {
+			ahead = strconv.FormatFloat(*u.ClockAhead, 'f', 1, 64) + " s"
+		}
+		t.add(u.Name, u.URL, u.TLS, strconv.Itoa(u.InUse), strconv.Itoa(u.Connections), strconv.Itoa(u.Most), ahead)
+	}
+	return t
+}
+
+func credentialTable(s *admin.Status, now time.Time) rows {
+	t := rows{{"CREDENTIAL", "CLASS", "UPSTREAM", "ACCESS KEY", "GENERATION", "STATE"}}
+	for _, c := range s.Credentials {
+		t.add(c.Name, c.Class, c.Upstream, c.AccessKey, text.NotZero(c.Generation), credentialState(&c, now))
+	}
+	return t
+}
+
+func credentialState(c *admin.CredentialStatus, now time.Time) string {
+	var states []string
+	for _, p := range c.Pauses {
+		who := ""
+		if p.Caller != "" {
+			who = " for " + p.Caller
+		}
+		states = append(states, fmt.Sprintf("PAUSED%s for %s: %s", who, span(now.Sub(p.Since)), p.Reason))
+	}
+	if c.Trial != nil {
+		states = append(states, "on trial: "+cmp.Or(c.Trial.Reason, "not accepted yet"))
+	}
+	if c.ReadError != "" {
+		states = append(states, "cannot be read again: "+c.ReadError)
+	}
+	return cmp.Or(strings.Join(states, "; "), "accepted")
+}
+
+func limitTable(s *admin.Status) rows {
+	t := rows{{"LIMIT IN USE", "COUNTS", "LEFT", "OF", "A SECOND", "WAITING"}}
+	for _, l := range s.Limits.Fullest {
+		counts := strings.Join(notEmpty(l.Caller, l.Operation, l.Credential, l.Upstream), " ")
+		t.add(l.Name, cmp.Or(counts, "all"), strconv.FormatFloat(max(l.Left, 0), 'f', 1, 64), strconv.Itoa(l.Burst), strconv.FormatFloat(l.PerSecond, 'g', 4, 64), strconv.Itoa(l.Waiting))
+	}
+	if more := s.Limits.InUse - len(s.Limits.Fullest); more > 0 {
+		t.add(fmt.Sprintf("and %d more", more), "", "", "", "", "")
+	}
+	return t
+}
+
+func notEmpty(texts ...string) (all []string) {
+	for _, one := range texts {
+		if one != "" {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// shownCertificates is how many certificates fit on the screen: the first to expire.
+const shownCertificates = 10
+
+func certificateTable(s *admin.Status, now time.Time) rows {
+	t := rows{{"CERTIFICATE", "OF", "EXPIRES", "IN"}}
+	for _, c := range s.Certificates[:min(len(s.Certificates), shownCertificates)] {
+		of := "listener " + c.Listener
+		if c.Upstream != "" {
+			of = "upstream " + c.Upstream
+		}
+		t.add(c.Name, of, stamp(c.NotAfter), span(c.NotAfter.Sub(now)))
+	}
+	if more := len(s.Certificates) - shownCertificates; more > 0 {
+		t.add(fmt.Sprintf("and %d later", more), "", "", "")
+	}
+	return t
+}
