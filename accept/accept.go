@@ -60,8 +60,10 @@ type listener struct {
 	once   sync.Once
 	group  sync.WaitGroup
 
-	shut  atomic.Bool   // no further connections are taken from inner: see drain
-	ended chan struct{} // closed when the loop has ended
+	shut   atomic.Bool   // no further connections are taken from inner: see stopTaking
+	leave  atomic.Bool   // those that wait in the system are for another server
+	ended  chan struct{} // closed when the loop has ended
+	ending atomic.Bool   // connections end with their next answer
 
 	mu      sync.Mutex
 	pending map[net.Conn]struct{} // connections in a handshake, for Close; nil once closed
@@ -201,6 +203,7 @@ func (l *listener) closed() bool {
 // take finds a slot for a new connection and starts its way to Accept.
 func (l *listener) take(raw net.Conn) {
 	counted, evicted, err := l.slots.take(raw)
+	counted.facts.ending = &l.ending
 	if err != nil {
 		reason := ReasonTooMany
 		if errors.Is(err, errTooManySource) {

@@ -23,7 +23,8 @@ type Connection struct {
 	// when a good part of that has gone. Nil: it is not known.
 	Taken func() (bytes int64, ok bool)
 
-	unanswered atomic.Bool // a request was read, or a part of one, and no handler has it yet
+	ending     *atomic.Bool // of the server: its connections end with their next answer
+	unanswered atomic.Bool  // a request was read, or a part of one, and no handler has it yet
 }
 
 // Peer is the process that connected to a unix socket, as it was then.
@@ -44,6 +45,9 @@ func ConnectionOf(ctx context.Context) *Connection {
 	c, _ := ctx.Value(connectionKey{}).(*Connection)
 	return c
 }
+
+// Ending reports whether an answer that begins now is to end the connection.
+func (c *Connection) Ending() bool { return c.ending != nil && c.ending.Load() }
 
 func (c *Connection) isHTTP2() bool { return c.TLS != nil && c.TLS.NegotiatedProtocol == "h2" }
 

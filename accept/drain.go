@@ -15,7 +15,7 @@ const maxLook = 50 * time.Millisecond
 // request has arrived that the server has not looked at yet, and drops what it reads after it was called: peers would not learn
 // whether their requests were taken.
 func (l *listener) drain(ctx context.Context) error {
-	l.stopTaking()
+	l.stopTaking(false)
 	look := time.NewTimer(0)
 	defer look.Stop()
 	for wait := minBackoff; ; wait = min(2*wait, maxLook) {
@@ -31,8 +31,11 @@ func (l *listener) drain(ctx context.Context) error {
 	}
 }
 
-// stopTaking ends the loop and closes the listener beneath.
-func (l *listener) stopTaking() {
+// stopTaking ends the loop and closes the listener beneath. The first call decides what becomes of the connections that wait in the system.
+func (l *listener) stopTaking(leaveWaiting bool) {
+	if !l.shut.Load() {
+		l.leave.Store(leaveWaiting)
+	}
 	l.shut.Store(true)
 	inner, ok := l.inner.(interface{ SetDeadline(time.Time) error })
 	if !ok || inner.SetDeadline(past) != nil {
@@ -41,9 +44,13 @@ func (l *listener) stopTaking() {
 	<-l.ended
 }
 
-// takeLast closes the listener beneath, and takes the connections that waited in the system: their peers believe them open, and may have
-// sent a request. Nothing is done between the last look and the end, since what comes then is lost.
+// takeLast closes the listener beneath, and takes the connections that waited in the system, unless they are left to another server: their
+// peers believe them open, and may have sent a request. Nothing is done between the last look and the end, since what comes then is lost.
 func (l *listener) takeLast() {
+	if l.leave.Load() {
+		_ = l.inner.Close()
+		return
+	}
 	conns := waiting(l.inner)
 	_ = l.inner.Close()
 	for _, c := range conns {

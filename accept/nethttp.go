@@ -43,6 +43,14 @@ func (s *netHTTP) Serve() error {
 	return err
 }
 
+func (s *netHTTP) AnnounceEnd() { s.listener.ending.Store(true) }
+
+func (s *netHTTP) StopTaking(leaveWaiting bool) { s.listener.stopTaking(leaveWaiting) }
+
+func (s *netHTTP) Resize(maxConns, maxConnsPerSource int) {
+	s.listener.slots.resize(maxConns, maxConnsPerSource)
+}
+
 func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.drain(ctx) }
 
 func (s *netHTTP) Close() error { return errors.Join(s.listener.Close(), s.http.Close()) }

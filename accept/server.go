@@ -12,7 +12,7 @@ import (
 //
 //   - hand out requests whose contexts have their connection, see [ConnectionOf], and whose writers know the deadlines of
 //     [http.ResponseController];
-//   - end a connection after an answer with "Connection: close", an HTTP/2 one with GOAWAY;
+//   - end a connection after an answer with "Connection: close", an HTTP/2 one with GOAWAY, and let handlers know when all are to end so;
 //   - say which connections are busy and which wait for a request, so that it is known which may be closed;
 //   - call ServerConfig.Listener.Refused for what it refuses before there is a request, and for plain connections that were silent.
 //
@@ -20,6 +20,14 @@ import (
 type Server interface {
 	// Serve calls the handler for each request until Close, and returns nil then. An error says why it ended by itself.
 	Serve() error
+	// AnnounceEnd has connections end with their next answer, for which the handler looks at [Connection.Ending]. Connections and
+	// requests are taken as before.
+	AnnounceEnd()
+	// StopTaking takes no further connections. Those that wait in the system are taken still, unless they are left to another server on the
+	// same socket: see [Share].
+	StopTaking(leaveWaiting bool)
+	// Resize changes how many connections there may be, in all and of one source. Those beyond a smaller bound stay.
+	Resize(maxConns, maxConnsPerSource int)
 	// Shutdown takes no further connections, and closes those that are left as soon as no request is under way or coming on them.
 	// It returns when none is left, or ctx ends.
 	Shutdown(ctx context.Context) error

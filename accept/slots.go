@@ -23,12 +23,12 @@ const (
 //
 // Its maps hold only what has a connection, so they are no larger than the bound on all connections.
 type slots struct {
-	max, maxPerSource int
-	secure            bool // connections begin with a TLS handshake
+	secure bool // connections begin with a TLS handshake
 
-	mu        sync.Mutex
-	conns     list.List // of *conn; who waits for longest is in front, busy ones stay where they are
-	perSource map[source.Source]int
+	mu                sync.Mutex
+	max, maxPerSource int
+	conns             list.List // of *conn; who waits for longest is in front, busy ones stay where they are
+	perSource         map[source.Source]int
 }
 
 func newSlots(limit, perSource int) *slots {
@@ -67,6 +67,13 @@ func (s *slots) take(raw net.Conn) (c, evicted *conn, err error) {
 		s.perSource[network]++
 	}
 	return c, evicted, nil
+}
+
+// resize changes the bounds. Nothing is closed for it.
+func (s *slots) resize(limit, perSource int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.max, s.maxPerSource = limit, perSource
 }
 
 // share returns how many connections a source, or the site around it, may have.

@@ -34,6 +34,14 @@ func (p Peer) String() string {
 	return fmt.Sprintf("uid %d (process %d)", p.Process.UID, p.Process.PID)
 }
 
+// Identity is how records call the peer; empty if it is not known.
+func (p Peer) Identity() string {
+	if p.Process == nil {
+		return ""
+	}
+	return fmt.Sprintf("uid %d", p.Process.UID)
+}
+
 // Act is what may be asked for.
 type Act string
 

@@ -37,7 +37,7 @@ type ConfigurationStatus struct {
 	File string `json:"file"`
 	// The SHA-256 of the plan that calls follow.
 	Plan string `json:"plan,omitzero"`
-	// The last reload that was carried out. Missing: there was none since the start.
+	// The last reload that was carried out. Missing: there was none since the start, or one was refused since.
 	Reloaded *ReloadStatus `json:"reloaded,omitzero"`
 	// The last reload that was refused, if none was carried out since.
 	Refused *ReloadStatus `json:"refused,omitzero"`

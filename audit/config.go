@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/mac"
@@ -20,29 +21,29 @@ import (
 // are zero, allows smaller ones than the configuration does, and does not use HashKey and Index.
 type Config struct {
 	// The folder of the log. Only one gateway can write to it.
-	Dir string `yaml:"dir" need:"yes"`
+	Dir string `yaml:"dir" reload:"restart" need:"yes"`
 	// The size after which a new file is begun.
-	SegmentSize setting.Size `yaml:"segment_size" range:"1MiB..16GiB"`
+	SegmentSize setting.Size `yaml:"segment_size" reload:"restart" range:"1MiB..16GiB"`
 	// Disk space that is kept for the outcomes of calls already sent.
-	Reserve setting.Size `yaml:"reserve" range:"128KiB..1GiB"`
+	Reserve setting.Size `yaml:"reserve" reload:"restart" range:"128KiB..1GiB"`
 	// How long a call waits for its record to be on disk before it is answered 503. While the disk takes longer, the gateway is not ready.
-	Deadline setting.Duration `yaml:"deadline" range:"10ms..1m"`
+	Deadline setting.Duration `yaml:"deadline" reload:"restart" range:"10ms..1m"`
 	// The log's name, which its keys and checkpoints carry: printable ASCII without blank, plus, quote or backslash. For a
 	// new log only: one that has a key keeps its name. Default: `tollgate/` and random digits.
-	Name checkpoint.LogName `yaml:"name"`
+	Name checkpoint.LogName `yaml:"name" reload:"restart"`
 	// The private key that signs checkpoints.
-	Key KeyConfig `yaml:"key"`
+	Key KeyConfig `yaml:"key" reload:"restart"`
 	// The private key of the keyed hashes in records.
-	HashKey HashKeyConfig `yaml:"hash_key"`
+	HashKey HashKeyConfig `yaml:"hash_key" reload:"restart"`
 	// Signed statements of what the log holds.
-	Checkpoints Checkpoints `yaml:"checkpoints"`
+	Checkpoints Checkpoints `yaml:"checkpoints" reload:"restart"`
 	// How long records are kept, by whole files: files of older records are removed, and leave the hashes of the records,
 	// so that the rest still verifies. At least 180 days (China's Cybersecurity Law, article 21). Default: for ever.
-	Keep setting.Duration `yaml:"keep" range:"1h..36500d"`
+	Keep setting.Duration `yaml:"keep" reload:"restart" range:"1h..36500d"`
 	// Must be `true` when `keep` is less than 180 days, and only then.
-	KeepLess bool `yaml:"keep_less_than_180_days"`
+	KeepLess bool `yaml:"keep_less_than_180_days" reload:"restart"`
 	// A database of the calls in the log, for queries. It can be made again from the log at any time.
-	Index IndexConfig `yaml:"index"`
+	Index IndexConfig `yaml:"index" reload:"restart"`
 }
 
 // Default returns the defaults of the section.
@@ -55,7 +56,7 @@ type KeyConfig struct {
 	// The key file. It is made (mode 0600) when there is none and the log has no key yet; one of the gateway's user is given
 	// that mode again at a start, one of another user, such as a mounted Secret, is taken as it is. On another volume than the
 	// log it proves more. Its folder must exist, unless it is that of the log. Default: `signing.key` in the folder of the log.
-	File string `yaml:"file" need:"yes"`
+	File string `yaml:"file" reload:"restart" need:"yes"`
 }
 
 // HashKeyConfig is `hash_key` of `audit`.
@@ -63,18 +64,18 @@ type HashKeyConfig struct {
 	// The key file. A start makes it (mode 0600) when there is none. Of what records withhold on purpose they have hashes under this key,
 	// which say nothing to those who have the log alone; so it belongs on another volume where others read the log. Its folder must
 	// exist, unless it is that of the log. Default: `hash.key` in the folder of the log, beside `signing.key`.
-	File string `yaml:"file" need:"yes"`
+	File string `yaml:"file" reload:"restart" need:"yes"`
 }
 
 // Checkpoints is `checkpoints` of `audit`. While only the reserve is left of a disk, none is written but at Close.
 type Checkpoints struct {
 	// How long after a record a checkpoint covers it, at the latest.
-	Every setting.Duration `yaml:"every" range:"1s..1h"`
+	Every setting.Duration `yaml:"every" reload:"restart" range:"1s..1h"`
 	// After how many records a checkpoint is made before that.
-	Records int `yaml:"records" range:"1..1000000"`
+	Records int `yaml:"records" reload:"restart" range:"1..1000000"`
 	// Where else each checkpoint is written. Whoever can change the log should not be able to change what is there.
 	// A start compares the log with what stands in files, and refuses a log that was rolled back.
-	Copies []CheckpointCopy `yaml:"copies"`
+	Copies []CheckpointCopy `yaml:"copies" reload:"restart"`
 }
 
 // Default returns the defaults of the section.
@@ -86,9 +87,9 @@ func (Checkpoints) Default() Checkpoints {
 type CheckpointCopy struct {
 	// A file to which each checkpoint is appended as a line of JSON. It must not be in the folder of the log: it proves
 	// nothing there. Its folder must exist.
-	File string `yaml:"file"`
+	File string `yaml:"file" reload:"restart"`
 	// `true`: the same line to standard output.
-	Stdout bool `yaml:"stdout"`
+	Stdout bool `yaml:"stdout" reload:"restart"`
 }
 
 // ExactlyOne marks a section of which exactly one key is given.
@@ -97,9 +98,9 @@ func (CheckpointCopy) ExactlyOne() {}
 // IndexConfig is `index` of `audit`.
 type IndexConfig struct {
 	// Whether the gateway keeps the index up to date.
-	Enabled bool `yaml:"enabled"`
+	Enabled bool `yaml:"enabled" reload:"restart"`
 	// The database's file (SQLite). Default: `index.sqlite` in the folder of the log.
-	File string `yaml:"file"`
+	File string `yaml:"file" reload:"restart"`
 }
 
 // Default returns the defaults of the section.
@@ -140,6 +141,8 @@ type Options struct {
 	// Published is called with each checkpoint, as a signed note, when it is durable. It may take its time: the log goes on,
 	// and when several checkpoints come meanwhile, the newest is next. Optional.
 	Published func(note string)
+	// Blobs has the texts of the plans that records name: Prune removes those that none names any more. Nil: there are none.
+	Blobs *blobs.Store
 	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
 	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Optional.
 	Progress func(read, total int64)

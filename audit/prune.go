@@ -41,39 +41,77 @@ func (l *Log) Prune(ctx context.Context) error {
 	}
 	l.pruning <- struct{}{}
 	defer func() { <-l.pruning }()
-	err := l.prune(ctx)
+	removed, err := l.pruneSegments(ctx)
+	if removed {
+		err = errors.Join(err, l.pruneBlobs(ctx))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.status.PruneErr = err
 	return err
 }
 
-func (l *Log) prune(ctx context.Context) error {
+// pruneSegments reports whether it removed any.
+func (l *Log) pruneSegments(ctx context.Context) (removed bool, err error) {
 	live, err := l.liveName() // before the list, so that what stands in front of it there is closed
 	if err != nil {
-		return err
+		return false, err
 	}
 	names, err := l.disk.List()
 	if err != nil {
-		return fmt.Errorf("listing the audit directory: %w", err)
+		return false, fmt.Errorf("listing the audit directory: %w", err)
 	}
 	segments := logfile.SegmentNames(names)
 	now, err := l.trustedTime(segments)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i, name := range segments {
 		if name >= live || i+1 == len(segments) { // the live one may have been deleted from outside
-			return nil
+			return removed, nil
 		}
 		if due, err := l.due(name, segments[i+1], now.Add(-time.Duration(l.cfg.Keep))); err != nil || !due {
-			return err
+			return removed, err
 		}
 		if err := l.pruneSegment(ctx, name, segments[i+1]); err != nil {
-			return fmt.Errorf("pruning audit segment %s: %w", name, err)
+			return removed, fmt.Errorf("pruning audit segment %s: %w", name, err)
 		}
+		removed = true
+	}
+	return removed, nil
+}
+
+// pruneBlobs removes the texts that no record names any more.
+func (l *Log) pruneBlobs(ctx context.Context) error {
+	if l.cfg.Blobs == nil {
+		return nil
+	}
+	names, err := l.disk.List()
+	if err == nil {
+		err = l.cfg.Blobs.Prune(ctx, l.cfg.Now(), logfile.SegmentNames(names), l.plansIn)
+	}
+	if err != nil {
+		return fmt.Errorf("pruning texts of plans: %w", err)
 	}
 	return nil
+}
+
+// plansIn returns the ids of the plans that records of a segment name.
+func (l *Log) plansIn(segment string) (ids []string, err error) {
+	err = withReader(l.disk, segment, func(in *logfile.Reader) error {
+		for line, err := range in.Lines() {
+			if err != nil {
+				return err
+			}
+			for id := range logfile.PlansNamed(line.Text) {
+				if !slices.Contains(ids, id) {
+					ids = append(ids, id)
+				}
+			}
+		}
+		return nil
+	})
+	return ids, err
 }
 
 // prunedRecords counts the records in front of the first segment.

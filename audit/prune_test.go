@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/internal/setting"
@@ -817,4 +818,55 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// TestPlansGo: the text of a plan is removed with the last segment whose records name it, also those of an event's data.
+func TestPlansGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, d := t.TempDir(), newMemDisk()
+		store := blobs.New(dir)
+		cfg := keeping(d)
+		cfg.Blobs = store
+		text := func(day int) string { return fmt.Sprint("plan of day ", day) }
+		l := opened(t, cfg)
+		for day := range 8 {
+			name, err := store.Put([]byte(text(day)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			store.InForce(name, time.Now())
+			err = l.Queue(&logfile.Record{Kind: logfile.KindEvent, Event: "config_loaded", Data: map[string]string{"plan": name[:logfile.PlanDigits]}})
+			call := fmt.Sprint("call-", day)
+			if day%2 == 0 { // of the other days the event alone names it
+				err = errors.Join(err, l.Intent(t.Context(), &logfile.Record{Call: call, Plan: name[:logfile.PlanDigits]}), l.Outcome(t.Context(), &logfile.Record{Call: call}))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(testDay)
+		}
+		if err := l.Prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		closed(t, l)
+		_, left := walk(t, d)
+		named := map[string]bool{blobs.NameOf([]byte(text(7)))[:logfile.PlanDigits]: true}
+		for _, r := range left {
+			named[r.Plan], named[r.Data["plan"]] = true, true
+		}
+		gone := 0
+		for day := range 8 {
+			name := blobs.NameOf([]byte(text(day)))
+			_, _, err := blobs.Read(os.DirFS(dir), name)
+			if there := err == nil; there != named[name[:logfile.PlanDigits]] {
+				t.Errorf("the plan of day %d is there: %v", day, there)
+			}
+			if err != nil {
+				gone++
+			}
+		}
+		if gone == 0 || gone == 8 {
+			t.Errorf("%d plans are gone", gone)
+		}
+	})
 }

@@ -408,7 +408,7 @@ func closing(h *logfile.Head) *logfile.Record {
 	return &logfile.Record{
 		Kind: logfile.KindOutcome, Call: h.Call, Caller: h.Caller,
 		Upstream: h.Upstream, Site: h.Site, Operation: h.Operation, Effect: h.Effect, Deprecated: h.Deprecated,
-		Credential: h.Credential, Class: h.Class, Account: h.Account,
+		Credential: h.Credential, Class: h.Class, Account: h.Account, Plan: h.Plan,
 		Outcome: logfile.Unknown, Note: closedNote,
 	}
 }

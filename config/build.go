@@ -123,7 +123,7 @@ func (b *builder) buildRest() {
 	b.buildAudit(f.Audit)
 	b.buildAdmin(f.Admin)
 	b.httpChallenge(f.HTTPChallenge)
-	b.config.Log, b.config.Bounds = f.Log, f.Bounds
+	b.config.Log, b.config.Bounds, b.config.Reload = f.Log, f.Bounds, f.Reload
 	if f.Bounds.Bodies < f.Bounds.Body && !b.Failed("bounds") {
 		b.problem("bounds", "", "bodies (%v, all together) is less than body (%v, one): not even one such call could be served",
 			f.Bounds.Bodies, f.Bounds.Body)

@@ -35,6 +35,7 @@ type Config struct {
 	Log           Log
 	HTTPChallenge *HTTPChallenge // nil: no certificate needs it
 	Bounds        Bounds
+	Reload        Reload
 	// PrivateFiles are those that only the gateway should be able to use, each once. They need not exist.
 	PrivateFiles []PrivateFile
 

@@ -36,16 +36,18 @@ type fileConfig struct {
 	// Where calls are recorded. Without a record there is no call, so this section must be there.
 	Audit audit.Config `yaml:"audit" need:"yes"`
 	// Where those who operate the gateway reach it: the admin socket, and health and metrics. Without this section there is none.
-	Admin *Admin `yaml:"admin"`
+	Admin *Admin `yaml:"admin" reload:"restart"`
 	// A listener for metrics and readiness beyond the machine. Without this section there is none.
-	Metrics *Metrics `yaml:"metrics"`
+	Metrics *Metrics `yaml:"metrics" reload:"restart"`
 	// Where the gateway answers the `http-01` challenges of ACME authorities. Needed for certificates with that challenge,
 	// all of which it serves.
-	HTTPChallenge *HTTPChallenge `yaml:"http_challenge"`
+	HTTPChallenge *HTTPChallenge `yaml:"http_challenge" reload:"restart"`
 	// The operational log, on standard error.
 	Log Log `yaml:"log"`
 	// Bounds on what peers can make the gateway hold.
 	Bounds Bounds `yaml:"bounds"`
+	// When this file is loaded again.
+	Reload Reload `yaml:"reload"`
 }
 
 // callerConfig is one entry of `callers`.

@@ -45,7 +45,7 @@ func TestManualTables(t *testing.T) {
 func table(name string, s reflect.Type, d description) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- keys of %s, made from %s -->\n", name, d.file)
-	b.WriteString("| Key | Value | Default | Meaning |\n| --- | --- | --- | --- |\n")
+	b.WriteString("| Key | Value | Default | Reload | Meaning |\n| --- | --- | --- | --- | --- |\n")
 	for _, f := range strictyaml.Fields(s) {
 		def := "-"
 		if f.Need {
@@ -54,7 +54,7 @@ func table(name string, s reflect.Type, d description) string {
 			def = "`" + text + "`"
 		}
 		meaning := strings.ReplaceAll(d.fields[f.Name], "|", `\|`)
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Key, valueText(f.Type, f), def, meaning)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", f.Key, valueText(f.Type, f), def, reloadOf(f), meaning)
 	}
 	b.WriteString("<!-- end -->\n")
 	return b.String()

@@ -161,6 +161,14 @@ func defaultOf(t reflect.Type, f strictyaml.Field) string {
 	return fmt.Sprint(v.Interface())
 }
 
+// reloadOf says whether a running gateway takes a change of a key.
+func reloadOf(f strictyaml.Field) string {
+	if f.Restart {
+		return "restart"
+	}
+	return "yes"
+}
+
 func TestSectionNames(t *testing.T) {
 	type (
 		ACMEConfig      struct{}

@@ -52,6 +52,7 @@ func (g schemaGenerator) structure(t reflect.Type) object {
 	for _, f := range strictyaml.Fields(t) {
 		property := g.value(f.Type, f)
 		property["description"] = g.descriptions[t].fields[f.Name]
+		property["x-reload"] = reloadOf(f)
 		if d := defaultOf(t, f); d != "" {
 			property["default"] = typed(f.Type, d)
 		}

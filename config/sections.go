@@ -12,7 +12,7 @@ import (
 type HTTPChallenge struct {
 	// Where to listen, as for listeners, without unix sockets. Authorities ask on port 80 of the hosts. Nothing but
 	// challenges is answered here.
-	Address setting.Address `yaml:"address" need:"yes"`
+	Address setting.Address `yaml:"address" need:"yes" reload:"restart"`
 }
 
 // NoSocket is what stands in `admin.socket` where no socket is wanted.
@@ -35,7 +35,7 @@ type Log struct {
 	// The least level that is written.
 	Level string `yaml:"level" choice:"debug|info|warn|error"`
 	// `json` for machines, `console` for people.
-	Format string `yaml:"format" choice:"json|console"`
+	Format string `yaml:"format" reload:"restart" choice:"json|console"`
 }
 
 // Default returns the defaults of the section.
@@ -56,9 +56,9 @@ type Bounds struct {
 	// Calls in progress.
 	Calls int `yaml:"calls" range:"1..1000000"`
 	// Records that refused peers without a known caller may write in any 24 hours. Beyond it they are only counted.
-	UnauthenticatedRecords setting.Size `yaml:"unauthenticated_records" range:"4MiB..1024GiB"`
+	UnauthenticatedRecords setting.Size `yaml:"unauthenticated_records" reload:"restart" range:"4MiB..1024GiB"`
 	// Signatures of `write` and `spend` calls that are remembered against replay, for 30 minutes each.
-	Replay int `yaml:"replay" range:"1000..100000000"`
+	Replay int `yaml:"replay" reload:"restart" range:"1000..100000000"`
 	// How long a TLS handshake, and the header section of a request, may take.
 	HeaderTimeout setting.Duration `yaml:"header_timeout" range:"100ms..5m"`
 	// How long a request body may take.
@@ -90,4 +90,11 @@ func (Bounds) Default() Bounds {
 		IdleTimeout:   setting.Duration(90 * time.Second),
 		Drain:         setting.Duration(75 * time.Second), // longer than an upstream's default timeout, so that a payment ends
 	}
+}
+
+// Reload is `reload`: when the configuration is loaded again without being asked to.
+type Reload struct {
+	// Whether the gateway reloads when this file, or one that it includes, has changed: within 20 s, once all of them have stood still.
+	// Certificates, client authorities, and the files of secrets are watched in any case.
+	Watch bool `yaml:"watch"`
 }

@@ -285,7 +285,7 @@ const inUse = "certificate in use"
 
 // answerHTTP answers challenges on what is port 80 to the authority.
 func (a *authority) answerHTTP(sources ...*acme.Source) {
-	server := accept.NewServer(a.tcp, accept.ServerConfig{Handler: acme.Handler(sources...)})
+	server := accept.NewServer(a.tcp, accept.ServerConfig{Handler: acme.Handler(func() []*acme.Source { return sources })})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve() }()
 	a.t.Cleanup(func() {

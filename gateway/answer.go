@@ -119,7 +119,7 @@ func (c *call) mark(add *adder) {
 	if len(c.request.TransferEncoding) > 0 || !c.request.ProtoAtLeast(1, 1) || isPreface(c.request) {
 		c.hangUp()
 	}
-	if c.ending.announced.Load() {
+	if c.connection.Ending() {
 		c.writer.Header()["Connection"] = connectionClose
 	}
 	add.add("Tollgate-Call-Id", c.id)

@@ -61,10 +61,10 @@ type replaySignature struct {
 	date time.Time
 }
 
-func newCall(g *Gateway, listener string, w http.ResponseWriter, r *http.Request) *call {
+func newCall(g *Gateway, server string, w http.ResponseWriter, r *http.Request) *call {
 	plan := g.plan.Load()
 	c := &call{
-		Gateway: g, Plan: plan, connection: connectionOf(r.Context()), listener: plan.listener(listener),
+		Gateway: g, Plan: plan, connection: connectionOf(r.Context()), listener: plan.listener(server),
 		writer: w, control: *http.NewResponseController(w), request: r,
 		started: g.Now(), id: newID(),
 	}

@@ -25,11 +25,11 @@ const (
 	unreadOfStream = 64 << 10
 )
 
-// Server returns the gateway's part of the configuration of a listener's server. Each stream of a connection may have sent so many bytes
+// Server returns the gateway's part of the configuration of a server, whose id is the name of its listener or a key of [Plan.Servers]. Each stream of a connection may have sent so many bytes
 // that were not read yet: bodies of streams that wait for their turn leave room for those that are being read, whose pace is judged.
-func (g *Gateway) Server(listener string) accept.ServerConfig {
+func (g *Gateway) Server(id string) accept.ServerConfig {
 	return accept.ServerConfig{
-		Handler: g.handler(listener), Base: g.ending.calls, Context: withConnection,
+		Handler: g.handler(id), Base: g.ending.calls, Context: withConnection,
 		MaxStreams: maxStreams, UnreadOfStream: unreadOfStream, WriteTimeout: time.Duration(g.plan.Load().Bounds.WriteTimeout),
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"tollgate/upstream"
@@ -15,10 +14,9 @@ var errStopping = errors.New("the gateway is stopping")
 
 // ending is how far the end of a gateway has come.
 type ending struct {
-	announced atomic.Bool     // answers end their connections
-	calls     context.Context // ends when calls are given up; base of the contexts of requests, which end all waiting before the intent
-	rested    context.Context // the same, for calls that spend, which must not take the answer to another call for theirs
-	giveUp    context.CancelCauseFunc
+	calls  context.Context // ends when calls are given up; base of the contexts of requests, which end all waiting before the intent
+	rested context.Context // the same, for calls that spend, which must not take the answer to another call for theirs
+	giveUp context.CancelCauseFunc
 }
 
 func newEnding() ending {
@@ -36,13 +34,9 @@ type untilGivenUp struct {
 // Err returns why the context has ended, if it has.
 func (u untilGivenUp) Err() error { return cmp.Or(u.calls.Err(), u.Context.Err()) }
 
-// AnnounceEnd has answers end their connections from now on: callers open others, if need be to another gateway. Calls are taken as before.
-func (g *Gateway) AnnounceEnd() { g.ending.announced.Store(true) }
-
 // GiveUp ends the calls under way and returns how many there are: those of which nothing was sent as refused or not sent,
-// the others as unknown. Each is answered. [Gateway.Wait] returns when that is done.
+// the others as unknown. Each is answered. Servers are to have announced the end before. [Gateway.Wait] returns when that is done.
 func (g *Gateway) GiveUp() (calls int) {
-	g.AnnounceEnd()
 	return g.inFlight.each(func() { g.ending.giveUp(errStopping) }, (*call).endBody)
 }
 

@@ -79,6 +79,7 @@ func TestGiveUpPayments(t *testing.T) {
 				<-arrived
 			}
 			f.history.waitFor(t, "intent durable", c.calls)
+			f.server.AnnounceEnd()
 			if n := f.gateway.GiveUp(); n != c.calls {
 				t.Errorf("%d calls were under way, want %d", n, c.calls)
 			}
@@ -214,7 +215,7 @@ func testAnnounceEnd(t *testing.T, e engine) {
 		if second := look(); second != first {
 			t.Fatalf("connections %s and %s before the end was announced", first, second)
 		}
-		s.gateway.AnnounceEnd()
+		s.server.AnnounceEnd()
 		if last := look(); last != first {
 			t.Errorf("connection %s instead of %s right after the end was announced", last, first)
 		}

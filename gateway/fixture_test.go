@@ -184,7 +184,7 @@ func prepare(t testing.TB, settings ...adjustment) *fixture {
 		u.Transport = transport
 	}
 	f.listener = gateway.Listener{
-		Name: "local", Hosts: []string{"127.0.0.1", "localhost", "gateway.test"}, Local: true, Routes: f.routes(t),
+		Name: "local", Hosts: []string{"127.0.0.1", "localhost", "gateway.test"}, Local: true, Certificates: true, Routes: f.routes(t),
 	}
 	for _, set := range settings {
 		set(f)

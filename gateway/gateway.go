@@ -97,6 +97,9 @@ func New(config Config, plan *Plan) *Gateway {
 	return g
 }
 
+// Plan returns the plan that is in force, for calls that begin.
+func (g *Gateway) Plan() *Plan { return g.plan.Load() }
+
 // Publish puts a plan in force, for calls that begin from now on. Calls under way go on by the plan that they began with, except that
 // the bounds on what all calls share, and the rates of limits, hold for them at once: a holder that has more than its new share keeps it,
 // and gets no more until enough was released.
@@ -108,11 +111,14 @@ func (g *Gateway) Publish(plan *Plan) {
 	g.plan.Store(plan)
 }
 
-// handler returns the handler of the listener of this name, for a server of [Gateway.Server]. Each call is served as its plan has the
-// listener; if that has none of this name, nothing is served.
-func (g *Gateway) handler(listener string) http.Handler {
+// RecordID returns the id of the plan in force, as records have it.
+func (g *Gateway) RecordID() string { return g.plan.Load().recordID() }
+
+// handler returns the handler of a server of [Gateway.Server], by its id. Each call is served as its plan has the server's listener; if that
+// has none, nothing is served.
+func (g *Gateway) handler(server string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := newCall(g, listener, w, r)
+		c := newCall(g, server, w, r)
 		g.inFlight.begin(c)
 		defer g.inFlight.end(c)
 		c.serve()

@@ -84,7 +84,12 @@ func (c *call) throttle(certificate *x509.Certificate) *Refusal {
 
 // checkCertificate refuses a certificate that counted when the connection was made and does not count any more.
 func (c *call) checkCertificate() *Refusal {
-	if c.listener.CheckClient == nil || verifiedLeaf(c) == nil {
+	switch {
+	case verifiedLeaf(c) == nil:
+		return nil
+	case !c.listener.Certificates: // the connection is older than the plan
+		return refusal(badCertificate, "the client certificate does not count any more: the listener asks for none")
+	case c.listener.CheckClient == nil:
 		return nil
 	}
 	err := c.listener.CheckClient(c.connection.TLS.VerifiedChains)

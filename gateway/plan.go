@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"tollgate/audit/logfile"
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
@@ -20,24 +21,31 @@ import (
 
 // Plan is what is configured of calls. It must not be changed once it was published: another one is published in its place.
 type Plan struct {
+	ID          string // of its text: 64 digits, of which records have the first; empty where there is no text
 	Callers     *caller.Registry
 	Grants      *grants.Table
 	Credentials map[string]*credential.Credential // those of Grants, by name; their keys, pauses and trials outlive the plan
 	Listeners   map[string]*Listener              // by name
+	Servers     map[string]*Listener              // by id: how each server has its calls served; see listener
 	Limits      *ratelimit.Rules                  // by which limits each call is counted
 	Bounds      config.Bounds                     // those of calls must be positive
 	LogDeadline time.Duration                     // how long a record may take to become durable
 }
 
+// recordID returns the id as records have it.
+func (p *Plan) recordID() string { return p.ID[:min(len(p.ID), logfile.PlanDigits)] }
+
 // alone reports whether there is one caller only, for whom nothing is set aside.
 func (p *Plan) alone() bool { return p.Callers.Len() == 1 }
 
-// listener returns the listener of a name. One that is not in the plan has no routes, so it serves nothing.
-func (p *Plan) listener(name string) *Listener {
-	if l := p.Listeners[name]; l != nil {
+// listener returns how a server has its calls served, by the id that it was made with ([Gateway.Server]). It is that of Servers, where a
+// server can be one that another plan had under a name that now means something else, and by default the listener whose name is the id. One
+// that is not in the plan has no routes, so it serves nothing.
+func (p *Plan) listener(server string) *Listener {
+	if l := cmp.Or(p.Servers[server], p.Listeners[server]); l != nil {
 		return l
 	}
-	return &Listener{Name: name}
+	return &Listener{Name: server}
 }
 
 // Question is a call to explain. Its caller is taken to be proven.

@@ -336,3 +336,20 @@ func rerouted(t *testing.T, address string, config *tls.Config) http.RoundTrippe
 		return made.RoundTrip(r)
 	})
 }
+
+// A certificate on a connection that is older than the plan does not count where the plan has the listener ask for none.
+func TestCertificateThatIsNotAskedForAnyMore(t *testing.T) {
+	both(t, func(t *testing.T, http2 bool) {
+		s := startTLS(t)
+		client := s.client(t, http2, must(s.ca.Client("", certURI)))
+		if got := do(t, client, request(t, "GET", "/echo/x", nil)); got.status != 200 {
+			t.Fatalf("answer %d %s", got.status, got.body)
+		}
+		changed, listener := s.plan, s.listener
+		listener.Certificates = false
+		changed.Listeners = map[string]*gateway.Listener{"local": &listener}
+		s.gateway.Publish(&changed)
+		do(t, client, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2008")
+		s.origin.only(t)
+	})
+}

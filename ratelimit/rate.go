@@ -38,13 +38,15 @@ func (r *Rate) UnmarshalText(b []byte) error {
 
 func (r Rate) Pattern() string { return ratePattern }
 func (r Rate) Kind() string    { return "rate" }
+
+// String returns the rate in the largest unit in which six digits say it exactly; by the second with all digits where none does.
 func (r Rate) String() string {
-	switch perMinute := float64(r) * 60; {
-	case r >= 1:
-		return strconv.FormatFloat(float64(r), 'g', 6, 64) + "/s"
-	case perMinute >= 1:
-		return strconv.FormatFloat(perMinute, 'g', 6, 64) + "/min"
-	default:
-		return strconv.FormatFloat(perMinute*60, 'g', 6, 64) + "/h"
+	for _, unit := range []string{"s", "min", "h"} {
+		number := strconv.FormatFloat(float64(r)*rateUnits[unit], 'g', 6, 64)
+		n, err := strconv.ParseFloat(number, 64)
+		if err == nil && n >= 1 && !strings.Contains(number, "e") && Rate(n/rateUnits[unit]) == r {
+			return number + "/" + unit
+		}
 	}
+	return strconv.FormatFloat(float64(r), 'f', -1, 64) + "/s"
 }

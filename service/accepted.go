@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/credential"
 	"tollgate/credential/accepted"
 )
 
@@ -16,14 +17,14 @@ const closePatience = 2 * time.Second
 
 // rememberAccepted takes the keys that the provider accepted in earlier runs off their trial, and keeps the file of that up until the
 // service is closed. It fails no start: without the file keys are on trial. The log is open, so its key is in its place.
-func (s *Service) rememberAccepted() {
-	key, err := checkpoint.LoadKey(s.config.Audit.Key.File, nil) // the log has reported what there is to say
+func (s *Service) rememberAccepted(all []*credential.Credential) {
+	key, err := checkpoint.LoadKey(s.config.Load().Audit.Key.File, nil) // the log has reported what there is to say
 	if err != nil {
 		s.logger.Warn("accepted keys are not remembered", zap.Error(err))
 		return
 	}
-	file := filepath.Join(s.config.Audit.Dir, accepted.Name)
-	memory, restored, err := accepted.New(file, key.MAC(accepted.Purpose), s.signers(), s.private.found)
+	file := filepath.Join(s.config.Load().Audit.Dir, accepted.Name)
+	memory, restored, err := accepted.New(file, key.MAC(accepted.Purpose), all, s.private.found)
 	if err != nil {
 		s.logger.Warn("which keys the provider accepted cannot be read; they are on trial", zap.Error(err))
 	}

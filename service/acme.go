@@ -21,7 +21,7 @@ type usedACME struct {
 	*acme.Source
 }
 
-// openACME takes what is stored. The authority is asked after [service.startACME].
+// openACME takes what is stored. The authority is asked after [Service.startACME].
 func (k *tlsReloader) openACME(p *tlsParts, c *certs.ACMEConfig) (*acme.Source, error) {
 	roots, err := certs.LoadBundle(c.CA)
 	if err != nil {
@@ -95,30 +95,30 @@ func (k *tlsReloader) without() (reasons []string) {
 	return reasons
 }
 
-// allACME returns the sources of all listeners.
-func (k *tlsReloader) allACME() (all []usedACME) {
+// sourcesACME returns the sources of all listeners.
+func (k *tlsReloader) sourcesACME() (all []*acme.Source) {
 	for _, p := range k.all() {
-		all = append(all, p.acme...)
+		for _, u := range p.acme {
+			all = append(all, u.Source)
+		}
 	}
 	return all
 }
 
-// startACME begins to get certificates, once whatever answers challenges is there.
-func (s *Service) startACME(ctx context.Context) error {
-	challenges, err := s.listenChallenges(ctx)
-	if err != nil {
-		return fmt.Errorf("http_challenge: %w", err)
+// startACME begins to get the certificates of a listener, once whatever answers challenges is there.
+func (s *Service) startACME(l *liveListener) {
+	if l.parts == nil {
+		return
 	}
-	for _, u := range s.certificates.allACME() {
-		address := s.Address(u.listener)
+	for _, u := range l.parts.acme {
+		address := l.socket.Addr().String()
 		if u.challenge == certs.HTTP01 {
-			address = challenges
+			address = s.challengesAt
 		}
-		if err := u.Start(address); err != nil {
-			return fmt.Errorf("listener %s: %w", u.listener, err)
+		if err := u.Start(address); err != nil { // it was started, which only a fault of ours would do twice
+			s.logger.Error("certificates are not asked for", zap.String("listener", u.listener), zap.Error(err))
 		}
 	}
-	return nil
 }
 
 const (
@@ -128,23 +128,20 @@ const (
 	challengeTimeout   = 10 * time.Second
 )
 
-// listenChallenges answers HTTP-01 challenges, and returns the address; "" if none is configured.
-func (s *Service) listenChallenges(ctx context.Context) (string, error) {
-	if s.config.HTTPChallenge == nil {
-		return "", nil
+// listenChallenges answers HTTP-01 challenges, those of listeners that come later included, if the configuration says where.
+func (s *Service) listenChallenges(ctx context.Context) error {
+	if s.config.Load().HTTPChallenge == nil {
+		return nil
 	}
-	inner, err := accept.Listen(ctx, "tcp", s.config.HTTPChallenge.Address.Listen())
+	inner, err := accept.Listen(ctx, "tcp", s.config.Load().HTTPChallenge.Address.Listen())
 	if err != nil {
-		return "", err
+		return err
 	}
-	var sources []*acme.Source
-	for _, u := range s.certificates.allACME() {
-		sources = append(sources, u.Source)
-	}
-	s.challenges = s.begin(accept.NewServer(inner, accept.ServerConfig{
-		Handler: acme.Handler(sources...), Listener: accept.Config{MaxConns: maxChallengeConns}, MaxHeader: maxChallengeHeader,
+	s.challenges = s.run(accept.NewServer(inner, accept.ServerConfig{
+		Handler: acme.Handler(s.certificates.sourcesACME), Listener: accept.Config{MaxConns: maxChallengeConns}, MaxHeader: maxChallengeHeader,
 		Timeout: challengeTimeout, IdleTimeout: challengeTimeout, ErrorLog: s.errorLog(zap.DebugLevel),
 	}))
 	s.logger.Info("answering ACME challenges", zap.String("address", inner.Addr().String()))
-	return inner.Addr().String(), nil
+	s.challengesAt = inner.Addr().String()
+	return nil
 }

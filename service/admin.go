@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
@@ -36,7 +37,7 @@ type door struct {
 func (s *Service) listenAdmin(ctx context.Context) error {
 	s.admin.doors = map[string]door{}
 	s.admin.server = &admin.Server{Registry: s.registry, Ready: s.readiness, API: s.api(), UID: uint32(os.Geteuid())}
-	a := s.config.Admin
+	a := s.config.Load().Admin
 	if a == nil {
 		return nil
 	}
@@ -56,7 +57,7 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 
 // listenAdminSocket opens the socket. That there is no runtime directory ends no start: the gateway takes calls without it.
 func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error {
-	inner, err := admin.Listen(ctx, a, s.config.File, s.secrets.LookupEnv)
+	inner, err := admin.Listen(ctx, a, s.config.Load().File, s.secrets.LookupEnv)
 	if errors.Is(err, admin.ErrNoPlace) {
 		s.admin.missing = admin.ErrNoPlace.Error()
 		s.logger.Warn("there is no admin socket", zap.Error(err))
@@ -80,7 +81,7 @@ func (s *Service) adminNotes() []string {
 // serveOperators serves at a door.
 func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
 	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
-	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}), inner.Addr().String()}
+	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}, s.config.Load().Bounds), inner.Addr().String()}
 	s.mutex.Lock()
 	s.admin.doors[name] = opened
 	s.mutex.Unlock()
@@ -92,5 +93,22 @@ func (s *Service) api() admin.API {
 	return admin.API{
 		Status: s.status,
 		Keys:   s.keys,
+		Reload: s.reload,
 	}
+}
+
+// reload is for [admin.API].
+func (s *Service) reload(ctx context.Context, p admin.Peer, request admin.ReloadRequest) (*admin.Reloaded, error) {
+	r, err := s.Reload(ctx, Trigger{By: ByAPI, Identity: p.Identity()}, request.DryRun)
+	switch {
+	case errors.Is(err, errStopping):
+		return nil, &admin.Error{Status: http.StatusServiceUnavailable, Text: err.Error()}
+	case err != nil:
+		return nil, &admin.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
+	}
+	out := &admin.Reloaded{DryRun: request.DryRun, Changed: r.Changed, Reset: r.Reset, Plan: r.Plan, PlanBefore: r.PlanBefore}
+	for _, change := range r.Changes {
+		out.Changes = append(out.Changes, admin.Change(change))
+	}
+	return out, nil
 }

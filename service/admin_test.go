@@ -3,17 +3,21 @@ package service_test
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"go.uber.org/zap"
 
 	"tollgate/admin"
+	"tollgate/audit/logfile"
 	"tollgate/config"
 	"tollgate/internal/testpki"
 	"tollgate/service"
@@ -37,28 +41,22 @@ func startOperated(t *testing.T) *operated {
 	load(t, o.ca, dir, "http://127.0.0.1:9", "huawei-high") // for its files
 	o.write(t, "token", "first-token-of-the-scraper")
 	o.write(t, "denied", "")
-	o.write(t, "gw.yaml", `
-listeners: [{name: https, address: "127.0.0.1:0", tls: {certificate: {files: {cert: tls.crt, key: tls.key}}, client_ca: ca.pem}}]
-upstreams: {bss: {url: "http://127.0.0.1:9", catalog: cn}}
-credentials: {main: {class: partner, access_key: {env: AK}, secret_key: {env: SK}}}
-callers: {app: {auth: [{certificate: {uri: "spiffe://test/app"}}], grants: [{operations: [ListProvinces], credential: main}]}}
-limits: {unauthenticated: {rate: 1/h, burst: 5}}
-audit: {dir: audit}
-admin: {address: "127.0.0.1:0"}
-metrics: {address: "127.0.0.1:0", tls: {certificate: {files: {cert: tls.crt, key: tls.key}}, client_ca: ca.pem, client_deny: denied}, bearer_token: {file: token}}
-`)
+	o.write(t, "gw.yaml", operatedText)
 	t.Setenv("RUNTIME_DIRECTORY", dir)
-	c, err := config.Load(o.file, config.Options{Secrets: true, LookupEnv: keys})
-	if err != nil {
-		t.Fatal(err)
-	}
 	env := func(name string) (string, bool) {
 		if name == "RUNTIME_DIRECTORY" {
 			return dir, true
 		}
 		return keys(name)
 	}
-	if o.Service, err = service.Start(t.Context(), c, service.Process{Version: "v1", Logger: zap.NewNop(), LookupEnv: env}); err != nil {
+	read := func() (*config.Config, error) {
+		return config.Load(o.file, config.Options{Secrets: true, LookupEnv: env})
+	}
+	c, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Service, err = service.Start(t.Context(), c, service.Process{Version: "v1", Logger: zap.NewNop(), LookupEnv: env, Load: read}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -68,6 +66,18 @@ metrics: {address: "127.0.0.1:0", tls: {certificate: {files: {cert: tls.crt, key
 	})
 	return o
 }
+
+// operatedText is its configuration.
+const operatedText = `
+listeners: [{name: https, address: "127.0.0.1:0", tls: {certificate: {files: {cert: tls.crt, key: tls.key}}, client_ca: ca.pem}}]
+upstreams: {bss: {url: "http://127.0.0.1:9", catalog: cn}}
+credentials: {main: {class: partner, access_key: {env: AK}, secret_key: {env: SK}}}
+callers: {app: {auth: [{certificate: {uri: "spiffe://test/app"}}], grants: [{operations: [ListProvinces], credential: main}]}}
+limits: {unauthenticated: {rate: 1/h, burst: 5}}
+audit: {dir: audit}
+admin: {address: "127.0.0.1:0"}
+metrics: {address: "127.0.0.1:0", tls: {certificate: {files: {cert: tls.crt, key: tls.key}}, client_ca: ca.pem, client_deny: denied}, bearer_token: {file: token}}
+`
 
 func (o *operated) write(t *testing.T, name, text string) {
 	t.Helper()
@@ -200,5 +210,111 @@ func (o *operated) checkStatus(t *testing.T, client *admin.Client) {
 	secret, _ := keys("SK")
 	if text, err := json.Marshal(s); err != nil || strings.Contains(string(text), secret) || strings.Contains(string(text), key) || strings.Contains(string(text), "token-of") {
 		t.Errorf("a secret: %s, %v", text, err)
+	}
+}
+
+// TestReloadOverTheSocket: what changed comes back in words; a dry run changes nothing; what is refused leaves everything as it was and
+// shows in the status.
+func TestReloadOverTheSocket(t *testing.T) {
+	o := startOperated(t)
+	client, err := admin.Find(o.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reload := func(dryRun bool) (*admin.Reloaded, string) {
+		t.Helper()
+		r, err := client.Reload(t.Context(), dryRun)
+		var refused *admin.Error
+		if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusUnprocessableEntity) {
+			t.Fatalf("%v", err)
+		}
+		return r, fmt.Sprint(err)
+	}
+	status := func() *admin.ConfigurationStatus {
+		t.Helper()
+		s, err := client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &s.Configuration
+	}
+	first := status()
+	if first.Plan == "" || first.Reloaded != nil || first.Refused != nil {
+		t.Errorf("at the start: %+v", first)
+	}
+	o.write(t, "gw.yaml", strings.Replace(operatedText, "[ListProvinces]", "[ListProvinces, ListCities]", 1))
+	dry, _ := reload(true)
+	if !dry.DryRun || !dry.Changed || len(dry.Changes) != 1 || !strings.Contains(dry.Changes[0].Text, "ListCities") || dry.PlanBefore != first.Plan || status().Plan != first.Plan {
+		t.Errorf("dry run: %+v", dry)
+	}
+	done, _ := reload(false)
+	if done.DryRun || !done.Changed || !reflect.DeepEqual(done.Changes, dry.Changes) || done.Plan == first.Plan {
+		t.Errorf("reload: %+v", done)
+	}
+	if s := status(); s.Plan != done.Plan || s.Reloaded == nil || s.Refused != nil {
+		t.Errorf("after a reload: %+v", s)
+	}
+	for text, want := range map[string]string{
+		"callers: 7": "gw.yaml:1:10:",
+		strings.Replace(operatedText, "{dir: audit}", "{dir: other}", 1):                                                                         "a change of audit.dir",
+		strings.Replace(operatedText, "bearer_token: {file: token}", "", 1):                                                                      "metrics.bearer_token",
+		strings.Replace(operatedText, `metrics: {address: "127.0.0.1:0", tls: {`, `metrics: {address: "127.0.0.1:0", tls: {policy: huawei, `, 1): "metrics.tls",
+	} {
+		o.write(t, "gw.yaml", text)
+		for _, dryRun := range []bool{true, false} {
+			if r, said := reload(dryRun); !strings.Contains(said, want) {
+				t.Errorf("%.40q, dry run %v: %+v, %s; want %s", text, dryRun, r, said, want)
+			}
+		}
+		if s := status(); s.Plan != done.Plan || s.Refused == nil || !strings.Contains(s.Refused.Error, want) || s.Reloaded != nil {
+			t.Errorf("after %s: %+v", want, s)
+		}
+	}
+	found := false
+	err = logfile.Read(filepath.Join(o.dir, "audit"), func(r *logfile.Record, _ []byte) error {
+		found = found || r.Event == logfile.EventConfigReloaded && r.Identity == fmt.Sprintf("uid %d", os.Geteuid()) && r.Data["trigger"] == service.ByAPI
+		return nil
+	})
+	if err != nil || !found {
+		t.Errorf("the record of the reload does not say who asked for it: %v", err)
+	}
+}
+
+// TestRevokedScraper: a certificate that is denied since the connection was made does not count on it any more.
+func TestRevokedScraper(t *testing.T) {
+	o := startOperated(t)
+	with := testpki.Must(o.ca.Client("scraper", "spiffe://test/scraper"))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.ca.Pool(), Certificates: []tls.Certificate{with}}}}
+	defer client.CloseIdleConnections()
+	connections := 0
+	ask := func() int {
+		trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
+			if !i.Reused {
+				connections++
+			}
+		}}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", "https://"+o.Address("metrics")+"/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode
+	}
+	if got := ask(); got != 200 {
+		t.Errorf("before: %d", got)
+	}
+	o.write(t, "denied", fmt.Sprintf("%x\n", with.Leaf.SerialNumber))
+	if _, err := o.Reload(t.Context(), service.Trigger{By: service.BySignal}, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(); got != 401 || connections != 1 {
+		t.Errorf("on the open connection: %d (%d connections)", got, connections)
 	}
 }

@@ -22,11 +22,12 @@ import (
 
 // listenMetrics opens the metrics listener. It comes after the log, which has what it refuses.
 func (s *Service) listenMetrics(ctx context.Context) error {
-	m := s.config.Metrics
+	c := s.config.Load()
+	m := c.Metrics
 	if m == nil {
 		return nil
 	}
-	bounds := accept.Config{MaxConnsPerSource: adminConns / 4, HandshakeTimeout: time.Duration(s.config.Bounds.HeaderTimeout)}
+	bounds := accept.Config{MaxConnsPerSource: adminConns / 4, HandshakeTimeout: time.Duration(c.Bounds.HeaderTimeout)}
 	var clients *certs.Clients
 	if m.TLS != nil {
 		parts, tlsConfig, err := s.certificates.listener(config.MetricsListener, m.TLS)

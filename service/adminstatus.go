@@ -23,14 +23,15 @@ const (
 
 // status is for [admin.API].
 func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*admin.Status, error) {
-	c := s.config
+	c := s.config.Load()
 	out := &admin.Status{
-		Version: s.version, PID: os.Getpid(), Started: s.started, Readiness: s.readiness(),
+		Version: s.process.Version, PID: os.Getpid(), Started: s.started, Readiness: s.readiness(),
 		Configuration: admin.ConfigurationStatus{File: c.File, Notes: c.Notes()},
 	}
 	if _, over := s.starting.readiness(); !over {
 		return out, nil // what follows is being made
 	}
+	s.reloadStatus(&out.Configuration)
 	out.Listeners = s.listenerStatus(c)
 	out.Upstreams = s.upstreamStatus(c)
 	for _, known := range s.signers() {
@@ -40,6 +41,16 @@ func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*adm
 	out.Log = s.logStatus(c)
 	out.Certificates = s.certificateStatus()
 	return out, nil
+}
+
+func (s *Service) reloadStatus(to *admin.ConfigurationStatus) {
+	to.Plan = s.planID()
+	switch last := s.reloads.fileFailure(); {
+	case last.err != nil:
+		to.Refused = &admin.ReloadStatus{At: last.since, Error: last.err.Error()}
+	case !last.since.IsZero():
+		to.Reloaded = &admin.ReloadStatus{At: last.since}
+	}
 }
 
 func (s *Service) listenerStatus(c *config.Config) (all []admin.ListenerStatus) {
@@ -55,9 +66,7 @@ func (s *Service) listenerStatus(c *config.Config) (all []admin.ListenerStatus) 
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(s.listeners)) {
-		if l := s.listeners[name]; l.server != nil {
-			add(name, l.address, l.server)
-		}
+		add(name, s.listeners[name].socket.Addr().String(), s.listeners[name].server)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.admin.doors)) {
 		add(name, s.admin.doors[name].address, s.admin.doors[name].server)

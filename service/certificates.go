@@ -290,7 +290,7 @@ func (k *tlsReloader) reload() {
 		k.metrics.Reloaded(reloader.Name(), nil)
 		k.note(reloader.Name(), nil)
 	}
-	k.logger.Info("SIGHUP: certificates, client authorities and revocation lists were read again, and keys of credentials will be; the rest of the configuration is read at start only",
+	k.logger.Info("certificates, client authorities and revocation lists were read again",
 		zap.Strings("in_use", k.inUse()))
 }
 

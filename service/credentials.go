@@ -75,6 +75,7 @@ func (s *Service) pollKeys(c *credential.Credential, now time.Time) {
 		s.logger.Error("the keys of a credential cannot be read again; those in use stay in use", zap.String("credential", c.Name()), zap.Error(err))
 	case changed:
 		s.logger.Info("the keys of a credential have changed", zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()))
+		s.Republish(context.Background()) // the plan says which keys are in use
 	}
 }
 
@@ -87,7 +88,7 @@ func (s *Service) rereadKeys() {
 			fixed = append(fixed, c.Name()+": "+credential.FixedNote(keys))
 		}
 	}
-	s.logger.Info("SIGHUP: the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
+	s.logger.Info("the keys of credentials are read again; changed ones are used when they have stood for a second", zap.Strings("except", fixed))
 }
 
 // logClocks logs once that the clock of an upstream is off, and that it is right again.

@@ -39,7 +39,7 @@ func maxDescriptors() int {
 // quarter of all: few processes ever need all that is set aside for them, and one with few descriptors has to serve as well.
 func shareDescriptors(c *config.Config, limit int) descriptors {
 	d := descriptors{limit: limit}
-	own, upstreams := ownDescriptors+adminConns+len(c.Listeners)+len(c.Audit.Checkpoints.Copies), 0
+	own, upstreams := ownDescriptors+adminConns+2*len(c.Listeners)+len(c.Audit.Checkpoints.Copies), 0
 	if c.Admin != nil && c.Admin.Address != (setting.Address{}) { // besides the socket
 		own += adminConns + 1
 	}
@@ -78,11 +78,17 @@ func (d descriptors) warnings() []string {
 		d.limit, d.needed, d.shared, d.configured)}
 }
 
-// share finds out what the process may have open.
-func (s *Service) share() {
-	s.descriptors = shareDescriptors(s.config, maxDescriptors())
-	if d := s.descriptors; d.shared < d.configured {
-		s.logger.Warn("the process may have fewer files open than its bounds need; its listeners take fewer connections",
+// descriptorWarnings are those of the configuration that runs.
+func (s *Service) descriptorWarnings() []string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.descriptors.warnings()
+}
+
+// log says that there are too few.
+func (d descriptors) log(logger *zap.Logger) {
+	if d.shared < d.configured {
+		logger.Warn("the process may have fewer files open than its bounds need; its listeners take fewer connections",
 			zap.Int("limit", d.limit), zap.Int("needed", d.needed), zap.Int("connections", d.shared), zap.Int("configured", d.configured))
 	}
 }

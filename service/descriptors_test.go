@@ -19,10 +19,10 @@ func TestShareDescriptors(t *testing.T) {
 	}
 	for _, test := range []struct{ limit, first, second int }{
 		{math.MaxInt, 1024, 300},
-		{1606, 1024, 300}, // the sum
-		{1605, 1023, 299},
-		{1024, 573, 168}, // 742 of 1324
-		{400, 103, 30},   // half of 268
+		{1608, 1024, 300}, // the sum
+		{1605, 1021, 299},
+		{1024, 572, 167}, // 740 of 1324
+		{400, 102, 30},   // half of 266
 		{134, 25, 7},     // a quarter of all
 		{64, 12, 3},
 		{10, 1, 1},
@@ -31,9 +31,9 @@ func TestShareDescriptors(t *testing.T) {
 		if first, second := d.connections(1024), d.connections(300); first != test.first || second != test.second {
 			t.Errorf("of %d the listeners have %d and %d, want %d and %d", test.limit, first, second, test.first, test.second)
 		}
-		if warnings := d.warnings(); (len(warnings) > 0) != (test.limit < 1606) {
+		if warnings := d.warnings(); (len(warnings) > 0) != (test.limit < 1608) {
 			t.Errorf("of %d: %q", test.limit, warnings)
-		} else if len(warnings) > 0 && !strings.Contains(warnings[0], "needs 1606: ") {
+		} else if len(warnings) > 0 && !strings.Contains(warnings[0], "needs 1608: ") {
 			t.Errorf("of %d: %q", test.limit, warnings)
 		}
 	}

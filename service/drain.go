@@ -28,12 +28,26 @@ func StopTime(c *config.Config) time.Duration {
 // graceTime is how long calls that are given up may take to end: the intent of one may be on its way to the disk, and its outcome follows.
 func graceTime(c *config.Config) time.Duration { return 2*time.Duration(c.Audit.Deadline) + answerTime }
 
-// announceEnd has readiness turn false, and callers leave with their next answer. It may be called again.
+// announceEnd has readiness turn false, and callers leave with their next answer. No configuration is adopted from then on. It may be
+// called again.
 func (s *Service) announceEnd() {
-	s.announce.Do(func() {
+	s.mutex.Lock()
+	if !s.isDraining() {
 		close(s.draining)
-		s.gateway.AnnounceEnd()
-	})
+	}
+	s.mutex.Unlock()
+	for _, server := range s.servers() {
+		server.AnnounceEnd()
+	}
+}
+
+func (s *Service) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
 }
 
 // Drain stops listening and lets calls under way end within the configured time. Those that have not are answered, and those of which
@@ -41,10 +55,11 @@ func (s *Service) announceEnd() {
 // the gateway is stopping.
 func (s *Service) Drain() error {
 	s.announceEnd()
-	left, within := 0, time.Duration(s.config.Bounds.Drain)
+	c, left := s.config.Load(), 0
+	within := time.Duration(c.Bounds.Drain)
 	timer := time.NewTimer(within)
 	defer timer.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), within+graceTime(s.config))
+	ctx, cancel := context.WithTimeout(context.Background(), within+graceTime(c))
 	defer cancel()
 	drained := s.drained(ctx)
 	select {
@@ -70,6 +85,7 @@ func (s *Service) Drain() error {
 // Calls may outlive their connections: HTTP/2 ones end with their peers.
 func (s *Service) drained(ctx context.Context) <-chan struct{} {
 	var group sync.WaitGroup
+	s.closeSockets()
 	for _, server := range s.servers() {
 		group.Go(func() { _ = server.Shutdown(ctx) }) // what is left then is closed with the rest
 	}

@@ -66,7 +66,7 @@ type watched struct {
 	copies []mirror.Status
 }
 
-func watch(t *testing.T) (w *watched, c *credential.Credential) {
+func watchOf(t *testing.T) (w *watched, c *credential.Credential) {
 	t.Helper()
 	w = &watched{keys: credential.Keys{AccessKey: "AK1", SecretKey: secret.New("the secret")}}
 	c, err := credential.New(credential.Config{Facts: credential.Facts{Name: "main", Upstream: "bss", Class: catalog.ClassPartner}},
@@ -97,7 +97,7 @@ var noon = time.Date(2026, 10, 3, 12, 0, 0, 0, time.UTC)
 
 // TestCredentialEvents: a pause that begins, is prolonged or ends is on record once, for whom, and without a secret.
 func TestCredentialEvents(t *testing.T) {
-	w, c := watch(t)
+	w, c := watchOf(t)
 	now := noon
 	look := func(after time.Duration) {
 		now = now.Add(after)
@@ -148,7 +148,7 @@ func TestCredentialEvents(t *testing.T) {
 
 // TestLogEvents: a log that took nothing says so when it is well again, in the order in which it happened.
 func TestLogEvents(t *testing.T) {
-	w, _ := watch(t)
+	w, _ := watchOf(t)
 	w.logErr, w.full = errors.New("the disk has not answered for over 5s"), true
 	for i := range 10 {
 		w.look(noon.Add(time.Duration(i) * time.Second))
@@ -165,7 +165,7 @@ func TestLogEvents(t *testing.T) {
 }
 
 func TestCopyEvents(t *testing.T) {
-	w, _ := watch(t)
+	w, _ := watchOf(t)
 	w.copies = []mirror.Status{{Place: "/mnt/worm"}, {Place: "stdout"}}
 	w.look(noon)
 	w.copies[0].Err = errors.New("read-only file system")
@@ -180,7 +180,7 @@ func TestCopyEvents(t *testing.T) {
 // TestLastLook: what happened just before the end is on record, and what waited, too.
 func TestLastLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, c := watch(t)
+		w, c := watchOf(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); w.run(ctx) }()
@@ -194,7 +194,7 @@ func TestLastLook(t *testing.T) {
 
 // TestEventsHoldNoSecret: not one of the texts of what is recorded of a credential is its secret key.
 func TestEventsHoldNoSecret(t *testing.T) {
-	w, c := watch(t)
+	w, c := watchOf(t)
 	answer(t, c, "shop", credential.Rejected, noon)
 	w.look(noon)
 	for _, r := range w.records {

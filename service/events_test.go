@@ -55,7 +55,10 @@ func TestEventsOfAGateway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(events) != 1 || events[0].Event != logfile.EventCredentialPaused || events[0].Subject != "main" ||
+	if len(events) == 0 || events[0].Event != logfile.EventConfigLoaded || events[0].Data["plan"] == "" {
+		t.Fatalf("events %+v", events)
+	}
+	if events = events[1:]; len(events) != 1 || events[0].Event != logfile.EventCredentialPaused || events[0].Subject != "main" ||
 		events[0].Data["caller"] != "app" || events[0].Data["access_key"] == "" || events[0].Data["reason"] != "the provider rejected it: unknown access key" {
 		t.Errorf("events %+v", events)
 	}

@@ -21,19 +21,19 @@ const pruneFirst, pruneEvery = 5 * time.Minute, time.Hour
 
 // openLog opens the audit log. Its first checkpoint, like all further ones, goes to the places that keep copies.
 func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
-	a := s.config.Audit
+	a := s.config.Load().Audit
 	s.copies = mirror.Start(places(a.Checkpoints.Copies), func(place string, err error) {
 		s.logger.Error("a checkpoint was not copied; it is tried again", zap.String("place", place), zap.Error(err))
 	})
 	defer s.starting.log(s.logger)()
-	open := logOptions(a, s.version, s.private, s.logger)
+	open := logOptions(a, s.process.Version, s.private, s.logger)
 	open.Published, open.Progress = s.published, s.starting.progress
 	log, recovery, err := audit.OpenContext(ctx, open)
 	if err != nil {
 		return recovery, fmt.Errorf("audit log: %w", err)
 	}
 	s.log = log
-	half := audit.RefusalBounds{Daily: int64(s.config.Bounds.UnauthenticatedRecords / 2)} // so that neither takes the other's room
+	half := audit.RefusalBounds{Daily: int64(s.config.Load().Bounds.UnauthenticatedRecords / 2)} // so that neither takes the other's room
 	s.refusals, s.connectionRefusals = audit.NewRefusals(log, half), audit.NewRefusals(log, half)
 	for _, id := range recovery.Closed {
 		s.logger.Warn("a call had no outcome when the gateway stopped; it is closed as unknown", zap.String("call", id))
@@ -92,7 +92,7 @@ func (s *Service) startPruning() {
 // openHashKey returns the key of the keyed hashes in records, and makes one where there is none: at the first start, or after its loss,
 // since no call need wait for a key that only comparisons with old records need. The log's folder is there.
 func (s *Service) openHashKey() (*mac.Key, error) {
-	file := s.config.Audit.HashKey.File
+	file := s.config.Load().Audit.HashKey.File
 	key, made, err := mac.LoadOrMake(file, s.private.found)
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
@@ -106,7 +106,7 @@ func (s *Service) openHashKey() (*mac.Key, error) {
 // openIndex keeps an index of the log up, beside the calls, if the configuration wants one. What fails is logged and tried again; no call
 // waits for it or fails with it.
 func (s *Service) openIndex() {
-	a := s.config.Audit
+	a := s.config.Load().Audit
 	if !a.Index.Enabled {
 		return
 	}

@@ -15,8 +15,9 @@ func TestOpenIndex(t *testing.T) {
 	l := testlog.New(dir, nil)
 	l.Calls(10)
 	l.Flush()
-	s := &Service{logger: zap.NewNop(), config: &config.Config{}}
-	s.config.Audit.Dir, s.config.Audit.Index.Enabled = dir, true
+	s, c := &Service{logger: zap.NewNop()}, new(config.Config)
+	c.Audit.Dir, c.Audit.Index.Enabled = dir, true
+	s.config.Store(c)
 	s.openIndex()
 	x := s.index
 	for x.State().Seq < l.Seq {

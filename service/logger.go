@@ -14,11 +14,11 @@ import (
 	"tollgate/config"
 )
 
-// NewLogger returns the operational log. It goes to stderr: stdout is for what commands print.
-func NewLogger(l config.Log, to io.Writer) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(l.Level)
+// NewLogger returns the operational log, and its level, which may be changed. It goes to stderr: stdout is for what commands print.
+func NewLogger(l config.Log, to io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
+	level, err := zap.ParseAtomicLevel(l.Level)
 	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+		return nil, level, fmt.Errorf("log.level: %w", err)
 	}
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -29,7 +29,7 @@ func NewLogger(l config.Log, to io.Writer) (*zap.Logger, error) {
 	core := zapcore.NewCore(encoder, zapcore.AddSync(to), level)
 	// One line says what a thousand like it in the same second would; a failing disk must not be filled with them.
 	core = zapcore.NewSamplerWithOptions(core, time.Second, 100, 1000)
-	return zap.New(core), nil
+	return zap.New(core), level, nil
 }
 
 // patientLines is how many log lines may wait for a reader that is slow.

@@ -12,7 +12,7 @@ import (
 // TestStandardLogQuotesNothing: what net/http prints of an upstream's unasked bytes stays out of the log.
 func TestStandardLogQuotesNothing(t *testing.T) {
 	var out bytes.Buffer
-	logger, err := NewLogger(config.Log{Level: "info", Format: "json"}, &out)
+	logger, _, err := NewLogger(config.Log{Level: "info", Format: "json"}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/config"
+	"tollgate/config/snapshot"
 	"tollgate/credential"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
@@ -35,30 +36,8 @@ func Plan(c *config.Config) (*gateway.Plan, error) {
 	return plan, err
 }
 
-// follow publishes the plan of a configuration, by a function; the state outlives the configuration before. What is wrong with the new one
-// changes nothing.
-func (s *Service) follow(c *config.Config, publish func(*gateway.Plan)) error {
-	o, err := s.open(c)
-	if err != nil {
-		return err
-	}
-	plan, err := o.plan(c, s.secrets)
-	if err == nil {
-		err = s.sources.Follow(c.Limits.Unauthenticated)
-	}
-	if err != nil {
-		o.close()
-		return err
-	}
-	s.adopt(o, func() {
-		s.takeCallers(plan.Callers)
-		publish(plan)
-	})
-	return nil
-}
-
-// plan makes the plan of a configuration, by which calls go through what was opened for it.
-func (o *opened) plan(c *config.Config, kept setting.Secrets) (*gateway.Plan, error) {
+// makePlan makes the plan of a configuration, by which calls go through what was opened for it.
+func (o *opened) makePlan(c *config.Config, kept setting.Secrets) (*gateway.Plan, error) {
 	operations, err := c.Operations()
 	if err != nil {
 		return nil, fmt.Errorf("upstreams: %w", err)
@@ -75,15 +54,26 @@ func (o *opened) plan(c *config.Config, kept setting.Secrets) (*gateway.Plan, er
 		return nil, fmt.Errorf("callers: %w", err)
 	}
 	plan.Credentials = map[string]*credential.Credential{}
+	generations := map[string]snapshot.Generation{}
 	for name, known := range o.credentials {
-		plan.Credentials[name] = known.Credential
+		plan.Credentials[name], generations[name] = known.Credential, snapshot.Generation{AccessKey: known.AccessKey()}
 	}
+	plan.ID = snapshot.ID(snapshot.Of(c, generations))
 	for name, l := range plan.Listeners {
-		if clients := o.listeners[name].clients; clients != nil {
-			l.CheckClient = clients.Check
-		}
+		o.listeners[name].checked(l)
 	}
+	plan.Servers = o.servers(c, plan, func(l *config.Listener) (*gateway.Listener, error) {
+		return gatewayListener(c, l, operations, upstreams)
+	})
 	return plan, nil
+}
+
+// checked has client certificates checked at each request.
+func (l *liveListener) checked(as *gateway.Listener) *gateway.Listener {
+	if clients := l.clients(); clients != nil {
+		as.CheckClient = clients.Check
+	}
+	return as
 }
 
 // planOf makes a plan of a configuration and of what outlives plans. Callers and credentials, which have secrets, are not in it yet.

@@ -25,6 +25,19 @@ func newPrivateFiles(files []config.PrivateFile, logger *zap.Logger) *privateFil
 	return &privateFiles{logger: logger, files: slices.Clone(files), said: map[string]string{}}
 }
 
+// follow looks at the files of another configuration from now on, besides those that were found.
+func (p *privateFiles) follow(files []config.PrivateFile) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := slices.Clone(files)
+	for _, f := range p.files {
+		if f.Key == "" && !slices.ContainsFunc(all, func(known config.PrivateFile) bool { return known.Path == f.Path }) {
+			all = append(all, f)
+		}
+	}
+	p.files = all
+}
+
 // found takes what a package found out about a file of the gateway's own. One that stays open to others is looked at from
 // then on.
 func (p *privateFiles) found(f private.Finding) {

@@ -15,8 +15,8 @@ func (s *Service) readiness() admin.Readiness {
 	if r, over := s.starting.readiness(); !over {
 		return r
 	}
-	warnings := slices.Concat(s.evidenceWarnings(), s.descriptors.warnings(), s.certificates.warnings(time.Now()), s.private.exposed(), s.signingWarnings(),
-		s.keyWarnings(time.Now()))
+	warnings := slices.Concat(s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(time.Now()), s.private.exposed(),
+		s.signingWarnings(), s.keyWarnings(time.Now()))
 	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.adminNotes()...)}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
@@ -24,17 +24,15 @@ func (s *Service) readiness() admin.Readiness {
 	if without := s.certificates.without(); len(without) > 0 {
 		r.Ready, r.Reasons = false, append(r.Reasons, without...)
 	}
-	select {
-	case <-s.draining:
+	if s.isDraining() {
 		r.Ready, r.Reasons = false, append(r.Reasons, "draining: the gateway is stopping")
-	default:
 	}
 	return r
 }
 
 // logReason says why the log takes no calls, or not in the time that they have; it is empty when it does.
 func (s *Service) logReason() string {
-	status, deadline := s.log.Status(), time.Duration(s.config.Audit.Deadline)
+	status, deadline := s.log.Status(), time.Duration(s.config.Load().Audit.Deadline)
 	switch {
 	case status.Err != nil:
 		return status.Err.Error()

@@ -38,7 +38,7 @@ func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 			zap.String("reason", string(r.Reason)), zap.NamedError("cause", r.Err), zap.Any("offer", r.Offer))
 		source, port := splitRemote(r.Remote)
 		return &logfile.Record{
-			Kind: logfile.KindRefusal, Listener: listener, Source: source, SourcePort: port, Decision: logfile.Refused,
+			Kind: logfile.KindRefusal, Listener: listener, Plan: s.gateway.RecordID(), Source: source, SourcePort: port, Decision: logfile.Refused,
 			Reason: why.Reason, Stage: why.Stage, TLSFailure: why.TLSFailure, TLSIn: offerRecord(r.Offer),
 		}
 	})

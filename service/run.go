@@ -12,7 +12,7 @@ import (
 	"tollgate/config"
 )
 
-// Run runs a gateway until ctx ends or a listener fails, and drains it. A signal from hangUps has certificates and keys reloaded.
+// Run runs a gateway until ctx ends or a listener fails, and drains it. A signal from hangUps has it reload, see [Service.Reload].
 // Run takes over what a process has once: the output of package log, and when garbage is collected.
 func Run(ctx context.Context, c *config.Config, p Process, hangUps <-chan os.Signal) error {
 	defer RedirectStandardLog(p.Logger)()
@@ -37,26 +37,45 @@ func Run(ctx context.Context, c *config.Config, p Process, hangUps <-chan os.Sig
 
 // untilStopped returns when the gateway is to stop, with an error if that is because a listener failed.
 func (s *Service) untilStopped(ctx context.Context, hangUps <-chan os.Signal) error {
+	s.background(func(ctx context.Context) { s.reloadAt(ctx, hangUps) })
+	select {
+	case <-ctx.Done():
+		s.logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
+			zap.Stringer("within", time.Duration(s.config.Load().Bounds.Drain)))
+		return nil
+	case err := <-s.failed:
+		return fmt.Errorf("a listener failed: %w", err)
+	}
+}
+
+// reloadAt reloads at each signal, until ctx ends.
+func (s *Service) reloadAt(ctx context.Context, hangUps <-chan os.Signal) {
 	for {
 		select {
 		case <-hangUps:
-			s.certificates.reload()
-			s.rereadKeys()
+			_, _ = s.Reload(ctx, Trigger{By: BySignal}, false) // what is wrong is in the log
 		case <-ctx.Done():
-			s.logger.Info("stopping: callers are sent elsewhere, then no new calls; calls under way may end; a second signal stops at once",
-				zap.Stringer("within", time.Duration(s.config.Bounds.Drain)))
-			return nil
-		case err := <-s.failed:
-			return fmt.Errorf("a listener failed: %w", err)
+			return
 		}
+	}
+}
+
+// closeSockets has no further connections reach the servers, which take those that wait in the system.
+func (s *Service) closeSockets() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, l := range s.listeners {
+		_ = l.socket.Close()
 	}
 }
 
 // closeAll closes what is open, in the order in which it depends on each other.
 func (s *Service) closeAll(ctx context.Context) error {
+	s.closeSockets()
 	for _, server := range s.servers() {
 		_ = server.Close()
 	}
+	s.ending.Wait()
 	for _, door := range s.admin.doors {
 		_ = door.server.Close()
 	}

@@ -1,11 +1,14 @@
 // Package service makes a running gateway of a configuration: it opens the audit log, the upstreams and the listeners, wires
 // what stands between them, reloads certificates, says whether the gateway is ready, and drains it. Its life is
 //
-//	service.go  start: what is opened, in which order
-//	state.go    what outlives a configuration, and what of it stays under another one
-//	plan.go     the plan that calls follow, made of a configuration and the state
-//	run.go      from start to signal
-//	drain.go    the end: calls under way, then the log
+//	service.go    start: what is opened, in which order
+//	state.go      what outlives a configuration, and what of it stays under another one
+//	listeners.go  sockets and servers, which come and go with configurations
+//	plan.go       the plan that calls follow, made of a configuration and the state
+//	reload.go     another configuration takes the place of the one that runs, or is refused
+//	watch.go      files that are loaded again when they change
+//	run.go        from start to signal
+//	drain.go      the end: calls under way, then the log
 //
 // Other files have one part each: the log, listeners, certificates, keys and clocks, readiness, events.
 package service
@@ -14,7 +17,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,31 +40,34 @@ import (
 type Process struct {
 	Version   string // of the program, for the log
 	Logger    *zap.Logger
+	Level     *zap.AtomicLevel  // of Logger, which follows log.level; nil: it stays as it is
 	LookupEnv setting.LookupEnv // finds the keys that are kept in the environment; nil: os.LookupEnv
+	// Load reads the configuration that the service was started with again. Nil: it stays, and only what it refers to is read again.
+	Load func() (*config.Config, error)
 }
 
-// Service is a running gateway: what is made of its configuration ([Service.follow]), and the state that outlives it.
+// Service is a running gateway: what is made of its configuration ([Service.open]), and the state that outlives it.
 type Service struct {
-	config  *config.Config // with which it was started
-	version string         // of the program, for the log
+	process Process
+	config  atomic.Pointer[config.Config] // that runs
 	logger  *zap.Logger
 	secrets setting.Secrets // where keys are kept
 	state
-	gateway     *gateway.Gateway
-	suites      tlspolicy.Plan
-	metrics     *admin.Metrics
-	registry    *prometheus.Registry
-	private     *privateFiles
-	descriptors descriptors
-	admin       operators
-	challenges  accept.Server // of authorities; nil without one
-	closers     []func()
-	failed      chan error // a server that ended by itself
-	starting    starting
-	started     time.Time
-	draining    chan struct{}  // closed when draining begins
-	announce    sync.Once      // of that
-	cutOff      rate.Sometimes // for the log line about connections for which there is no room
+	reloads      reloads
+	gateway      *gateway.Gateway
+	suites       tlspolicy.Plan // guarded by reloads
+	metrics      *admin.Metrics
+	registry     *prometheus.Registry
+	private      *privateFiles
+	admin        operators
+	challenges   accept.Server // of authorities; nil without one
+	challengesAt string        // its address
+	closers      []func()
+	failed       chan error // a server that ended by itself
+	starting     starting
+	started      time.Time
+	draining     chan struct{}  // closed when draining begins
+	cutOff       rate.Sometimes // for the log line about connections for which there is no room
 }
 
 // AuditLog returns the log of calls.
@@ -73,19 +79,20 @@ func (s *Service) Address(listener string) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if l := s.listeners[listener]; l != nil {
-		return l.address
+		return l.socket.Addr().String()
 	}
 	return s.admin.doors[listener].address
 }
 
-// servers are those that callers and authorities connect to.
+// servers are those that callers and authorities connect to, and that have not ended yet.
 func (s *Service) servers() (all []accept.Server) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, l := range s.listeners {
-		if l.server != nil {
-			all = append(all, l.server)
-		}
+		all = append(all, l.server)
+	}
+	for _, l := range s.endings {
+		all = append(all, l.server)
 	}
 	if s.challenges != nil {
 		all = append(all, s.challenges)
@@ -106,13 +113,15 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 	files := newPrivateFiles(c.PrivateFiles, p.Logger)
 	secrets := setting.Secrets{Dir: c.Dir, LookupEnv: p.LookupEnv}
 	s := &Service{
-		config: c, version: p.Version, logger: p.Logger, secrets: secrets, private: files, registry: prometheus.NewRegistry(),
+		process: p, logger: p.Logger, secrets: secrets, private: files, registry: prometheus.NewRegistry(),
 		state: state{
-			limiter: ratelimit.NewLimiter(), listeners: map[string]*liveListener{}, certificates: newTLSReloader(p.Logger, secrets, files.found),
+			limiter: ratelimit.NewLimiter(), listeners: map[string]*liveListener{}, endings: map[string]*leaving{},
+			certificates: newTLSReloader(p.Logger, secrets, files.found),
 		},
-		failed: make(chan error, len(c.Listeners)+2), draining: make(chan struct{}),
+		failed: make(chan error, 1), draining: make(chan struct{}),
 		cutOff: rate.Sometimes{Interval: time.Second}, starting: starting{done: make(chan struct{})}, started: time.Now(),
 	}
+	s.config.Store(c)
 	if err := s.start(ctx); err != nil {
 		closing, stop := context.WithTimeout(context.Background(), closeTime) // a copy of checkpoints may hang
 		defer stop()
@@ -123,10 +132,9 @@ func Start(ctx context.Context, c *config.Config, p Process) (*Service, error) {
 }
 
 func (s *Service) start(ctx context.Context) error {
-	if err := s.fixTLS(s.config); err != nil { // before the first handshake
+	if err := s.fixTLS(s.config.Load()); err != nil { // before the first handshake
 		return fmt.Errorf("tls policy: %w", err)
 	}
-	s.share()
 	s.metrics = admin.NewMetrics(s.registry)
 	if err := s.listenAdmin(ctx); err != nil {
 		return err
@@ -140,23 +148,19 @@ func (s *Service) start(ctx context.Context) error {
 		return err
 	}
 	s.openIndex()
-	if err := s.makeGateway(recovery, hashKey); err != nil {
-		return err
+	if err := s.listenChallenges(ctx); err != nil {
+		return fmt.Errorf("http_challenge: %w", err)
 	}
-	for _, listener := range s.config.Listeners {
-		if err := s.listen(ctx, listener); err != nil {
-			return fmt.Errorf("listener %s: %w", listener.Name, err)
-		}
+	if err := s.makeGateway(ctx, recovery, hashKey); err != nil {
+		return err
 	}
 	if err := s.listenMetrics(ctx); err != nil {
-		return err
-	}
-	if err := s.startACME(ctx); err != nil {
 		return err
 	}
 	s.certificates.start()
 	s.startSigning()
 	s.startEvents()
+	s.startWatching()
 	s.private.exposed()
 	close(s.starting.done)
 	return nil
@@ -179,22 +183,21 @@ func (s *Service) fixTLS(c *config.Config) error {
 	return nil
 }
 
-// makeGateway makes the gateway, with what the log knows of calls so far.
-func (s *Service) makeGateway(recovery audit.Recovery, hashKey *mac.Key) (err error) {
-	if s.sources, err = ratelimit.NewSources(s.config.Limits.Unauthenticated); err != nil {
+// makeGateway makes the gateway, with what the log knows of calls so far, and has it take calls.
+func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hashKey *mac.Key) (err error) {
+	c := s.config.Load()
+	if s.sources, err = ratelimit.NewSources(c.Limits.Unauthenticated); err != nil {
 		return fmt.Errorf("limits: %w", err)
 	}
-	if s.replay, err = refill(s.config.Bounds.Replay, recovery); err != nil {
+	if s.replay, err = refill(c.Bounds.Replay, recovery); err != nil {
 		return err
 	}
-	err = s.follow(s.config, func(plan *gateway.Plan) {
-		s.rememberAccepted()
+	if err := s.begin(ctx, c, func(plan *gateway.Plan) {
 		s.gateway = gateway.New(gateway.Config{
 			Limiter: s.limiter, Sources: s.sources, Replay: s.replay, Log: s.log, MAC: hashKey, Refusals: s.refusals,
 			Observer: s.metrics, Logger: s.logger, Now: time.Now,
 		}, plan)
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	s.registerState()
@@ -205,6 +208,7 @@ func (s *Service) makeGateway(recovery audit.Recovery, hashKey *mac.Key) (err er
 
 // registerState has the metrics show the state.
 func (s *Service) registerState() {
+	s.reloads.metrics = admin.NewReloads(s.registry, time.Now(), s.planID())
 	s.certificates.metrics = admin.NewCertificates(s.registry, s.certificates.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,

@@ -105,7 +105,7 @@ upstreams: {bss: {url: %q, catalog: cn}}
 credentials: {main: {class: partner, access_key: {env: AK}, secret_key: {env: SK}}}
 callers: {app: {auth: [{certificate: {uri: "spiffe://test/app"}}], grants: [{operations: [ListProvinces], credential: main}]}}
 audit: {dir: audit}
-admin: {address: "127.0.0.1:0"}
+admin: {address: "127.0.0.1:0", socket: none}
 `
 	c, err := config.Parse(filepath.Join(dir, "tollgate.yaml"), fmt.Appendf(nil, text, policy, upstream), dir, config.Options{Secrets: true, LookupEnv: keys})
 	if err != nil {

@@ -58,7 +58,7 @@ upstreams: {bss: {url: "http://127.0.0.1:9", catalog: cn}}
 credentials: {main: {class: partner, access_key: {env: AK}, secret_key: {env: AK}}}
 callers: {app: {grants: [{operations: [ListProvinces], credential: main}]}}
 audit: {dir: audit}
-admin: {address: "127.0.0.1:0"}
+admin: {address: "127.0.0.1:0", socket: none}
 `), dir, config.Options{Secrets: true, LookupEnv: keys})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,9 @@
 package service
 
 import (
-	"crypto/tls"
+	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -10,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tollgate/accept"
 	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/mirror"
@@ -20,8 +21,8 @@ import (
 	"tollgate/credential"
 	"tollgate/credential/accepted"
 	"tollgate/gateway"
-	"tollgate/internal/certs"
 	"tollgate/internal/setting"
+	"tollgate/internal/watch"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/tlspolicy"
@@ -46,12 +47,16 @@ type state struct {
 	callers            atomic.Pointer[caller.Registry] // those of the plan in force, with when their keys were used
 
 	certificates *tlsReloader
-	retired      []retired // by when they were
+	ending       sync.WaitGroup // servers that leave
+	retired      []retired      // by when they were
 
 	mutex       sync.Mutex // guards what follows
 	credentials map[string]*liveCredential
 	upstreams   map[string]*liveUpstream
 	listeners   map[string]*liveListener
+	serverCount int                 // how many servers listeners had so far
+	endings     map[string]*leaving // servers of listeners that are configured otherwise now, by id
+	descriptors descriptors
 }
 
 // retired is a credential that no configuration has any more: its keys may come back.
@@ -81,24 +86,21 @@ type liveUpstream struct {
 // reached is what is configured of the way to an upstream: all of it but what concerns its calls alone, and the TLS policy that it names.
 type reached struct {
 	upstream.Config
-	policy tlspolicy.Config
+	policy      tlspolicy.Config
+	authorities [sha256.Size]byte // what their file holds
 }
+
+// maxAuthorities is how much of a file of authorities is compared: more than package certs takes.
+const maxAuthorities = 2 << 20
 
 func reachedBy(c *config.Config, u *upstream.Config) reached {
 	r := reached{Config: *u}
 	r.Sign, r.Catalog, r.Endpoints, r.Hosts, r.Timeout, r.Deprecated = nil, "", nil, nil, 0, ""
 	if u.TLS != nil {
-		r.policy = c.TLSPolicies[u.TLS.Policy]
+		ca := watch.New(u.TLS.CA)
+		r.policy, r.authorities = c.TLSPolicies[u.TLS.Policy], ca.Content(maxAuthorities)
 	}
 	return r
-}
-
-// liveListener has the server of a listener, and what its TLS needs.
-type liveListener struct {
-	server  accept.Server
-	address string
-	tls     *tls.Config    // nil: plain HTTP
-	clients *certs.Clients // nil: no client certificates are asked for
 }
 
 // signers are the credentials, by name.
@@ -127,25 +129,32 @@ func (s *state) signedUpstreams() (all []*gateway.Upstream) {
 	return all
 }
 
-// opened is what a configuration needs, of the state or new: what calls by its plan go through.
+// opened is what a configuration needs, of the state or new: what calls by its plan go through, and the plan.
 type opened struct {
 	credentials map[string]*liveCredential
 	upstreams   map[string]*liveUpstream
 	listeners   map[string]*liveListener
+	leaving     map[string]*leaving
+	descriptors descriptors
+	plan        *gateway.Plan
+	dry         bool     // it is only to be seen whether it can be opened
 	undo        []func() // closes what is new
 }
 
-// open takes from the state what stays, by name, and makes the rest. Nothing of the state changes but the TLS policies, which
-// close restores.
-func (s *Service) open(c *config.Config) (o *opened, err error) {
-	o = &opened{map[string]*liveCredential{}, map[string]*liveUpstream{}, maps.Clone(s.listeners), nil}
+// open takes from the state what stays, by name, and makes the rest, and the plan. Nothing of the state changes but the TLS policies, which
+// close restores. With dry no file is written for it either.
+func (s *Service) open(ctx context.Context, c *config.Config, dry bool) (o *opened, err error) {
+	o = &opened{
+		credentials: map[string]*liveCredential{}, upstreams: map[string]*liveUpstream{}, listeners: map[string]*liveListener{},
+		leaving: s.stillLeaving(), descriptors: shareDescriptors(c, maxDescriptors()), dry: dry,
+	}
 	defer func() {
 		if err != nil {
 			o.close()
 		}
 	}()
-	policies := s.certificates.policies
-	o.undo = append(o.undo, func() { s.certificates.policies = policies })
+	policies, suites := s.certificates.policies, s.suites
+	o.undo = append(o.undo, func() { s.certificates.policies, s.suites = policies, suites })
 	if err = s.fixTLS(c); err != nil {
 		return o, fmt.Errorf("tls policy: %w", err)
 	}
@@ -160,11 +169,19 @@ func (s *Service) open(c *config.Config) (o *opened, err error) {
 		}
 	}
 	for _, l := range c.Listeners {
-		if err = s.openListener(o, l); err != nil {
+		if err = s.openListener(ctx, o, c, l); err != nil {
 			return o, fmt.Errorf("listener %s: %w", l.Name, err)
 		}
 	}
-	return o, nil
+	o.leave(s.config.Load(), s.listeners)
+	o.plan, err = o.makePlan(c, s.secrets)
+	return o, err
+}
+
+func (s *Service) stillLeaving() map[string]*leaving {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return maps.Clone(s.endings)
 }
 
 func (o *opened) close() {
@@ -259,40 +276,46 @@ func (s *Service) closeUpstream(u *liveUpstream) {
 	s.certificates.remove(u.tls)
 }
 
-// openListener opens what the TLS of a listener needs. A listener that is there stays as it is.
-func (s *Service) openListener(o *opened, l *config.Listener) error {
-	if o.listeners[l.Name] != nil {
-		return nil
-	}
-	made := new(liveListener)
-	o.listeners[l.Name] = made
-	if l.TLS == nil {
-		return nil
-	}
-	parts, tlsConfig, err := s.certificates.listener(l.Name, l.TLS)
-	if err != nil {
-		return err
-	}
-	made.tls, made.clients = tlsConfig, parts.clients
-	o.undo = append(o.undo, func() { s.certificates.remove(parts) })
-	return nil
-}
+// errStopping is why a configuration that was opened in the end of the service is not adopted.
+var errStopping = errors.New("the gateway is stopping")
 
-// adopt makes what was opened the state, publishes the plan that needs it, and closes what no call that begins needs any more. Calls under way
-// end on it.
-func (s *Service) adopt(o *opened, publish func()) {
+// adopt makes what was opened for a configuration the state, publishes the plan that needs it, and closes what no call that begins needs any
+// more. Calls under way end on it. The last thing that can fail is record, if there is one.
+func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan), record func() error) error {
+	s.mutex.Lock()
+	if s.isDraining() {
+		s.mutex.Unlock()
+		return errStopping
+	}
+	if record != nil {
+		if err := record(); err != nil {
+			s.mutex.Unlock()
+			return err
+		}
+	}
 	if s.accepted != nil { // before their keys are polled
 		s.accepted.Follow(signers(o.credentials))
 	}
-	s.mutex.Lock()
-	credentials, upstreams := s.credentials, s.upstreams
-	s.credentials, s.upstreams, s.listeners = o.credentials, o.upstreams, o.listeners
+	credentials, upstreams, listeners := s.credentials, s.upstreams, s.listeners
+	s.credentials, s.upstreams, s.listeners, s.endings, s.descriptors = o.credentials, o.upstreams, o.listeners, o.leaving, o.descriptors
+	maps.DeleteFunc(s.endings, func(_ string, l *leaving) bool { return l.ended }) // since it was opened
+	s.config.Store(c)
+	s.descriptors.log(s.logger)
+	s.takeCallers(o.plan.Callers)
+	publish(o.plan)
+	s.beginListeners(c, o)
+	s.endListeners(listeners, o)
 	s.mutex.Unlock()
-	publish()
+	for name, l := range o.listeners {
+		if listeners[name] != l {
+			s.startACME(l)
+		}
+	}
 	s.retire(credentials, time.Now())
 	for name, u := range upstreams {
 		if next := o.upstreams[name]; next == nil || next.transport != u.transport {
 			s.closeUpstream(u)
 		}
 	}
+	return nil
 }

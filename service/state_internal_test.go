@@ -38,6 +38,8 @@ type running struct {
 	held        chan chan struct{}               // calls that wait at the upstream, if hold is set
 	answer      atomic.Pointer[http.HandlerFunc] // instead of the simulator's
 	client      *http.Client
+	onDisk      *config.Config // what Reload reads, unless unreadable is set
+	unreadable  error
 }
 
 const configuration = `
@@ -80,7 +82,9 @@ func run(t *testing.T) *running {
 	}
 	g.upstream.Start()
 	t.Cleanup(g.upstream.Close)
-	s, err := Start(t.Context(), g.load(t), Process{Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf})
+	s, err := Start(t.Context(), g.load(t), Process{
+		Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Load: func() (*config.Config, error) { return g.onDisk, g.unreadable },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,9 +112,16 @@ func (g *running) load(t testing.TB, changes ...string) *config.Config {
 // change has the gateway follow the configuration with changes.
 func (g *running) change(t testing.TB, changes ...string) {
 	t.Helper()
-	if err := g.follow(g.load(t, changes...), g.gateway.Publish); err != nil {
+	if _, err := g.follow(t, g.load(t, changes...)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// follow has the gateway reload, with a configuration on disk.
+func (g *running) follow(t testing.TB, c *config.Config) (Reloaded, error) {
+	t.Helper()
+	g.onDisk = c
+	return g.Reload(t.Context(), Trigger{By: ByWatch}, false)
 }
 
 // call returns what the caller of a listener is answered.
@@ -317,7 +328,7 @@ func TestRefusedConfigurationChangesNothing(t *testing.T) {
 		c := g.load(t, "name: day", "name: another")
 		spoil(c)
 		credentials, upstreams := g.signers(), g.signedUpstreams()
-		if err := g.follow(c, g.gateway.Publish); err == nil {
+		if _, err := g.follow(t, c); err == nil {
 			t.Errorf("%s: it is followed", name)
 		}
 		if g.signers()[0] != credentials[0] || g.signedUpstreams()[0] != upstreams[0] || len(g.certificates.all()) != 0 {
@@ -438,7 +449,7 @@ func TestPoliciesFollow(t *testing.T) {
 	}
 	refused := g.load(t, with(`"1.2"`)...)
 	refused.Limits.Rules[0].Burst = -1
-	if err := g.follow(refused, g.gateway.Publish); err == nil || highest() != tls.VersionTLS13 {
+	if _, err := g.follow(t, refused); err == nil || highest() != tls.VersionTLS13 {
 		t.Errorf("error %v, the highest version is %x", err, highest())
 	}
 }

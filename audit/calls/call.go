@@ -119,6 +119,9 @@ func (c *Call) Class() string { return c.text(func(r *logfile.Record) string { r
 // Account is the account of that credential, and so who pays; empty where the configuration, or an old log, does not tell.
 func (c *Call) Account() string { return c.text(func(r *logfile.Record) string { return r.Account }) }
 
+// Plan is the id of the plan that decided the call; empty in logs of older versions.
+func (c *Call) Plan() string { return c.text(func(r *logfile.Record) string { return r.Plan }) }
+
 // Deprecated reports whether the operation was deprecated when it was called.
 func (c *Call) Deprecated() bool { return c.first().Deprecated || c.outcome().Deprecated }
 

@@ -13,7 +13,7 @@ type Filter struct {
 	Since time.Time // calls of this time or later, by [Call.Time]
 	Until time.Time // calls before this time
 
-	Call, Caller, Operation, Effect, Site, Credential, Class, Account, Decision string
+	Call, Caller, Operation, Effect, Site, Credential, Class, Account, Plan, Decision string
 
 	Deprecated bool // only calls of operations that were deprecated at the time
 
@@ -54,7 +54,7 @@ func (f *Filter) matchTexts(c *Call) bool {
 		got  func() string
 	}{
 		{f.Call, c.ID}, {f.Caller, c.Caller}, {f.Operation, c.Operation}, {f.Effect, c.Effect}, {f.Site, c.Site}, {f.Credential, c.Credential},
-		{f.Class, c.Class}, {f.Account, c.Account}, {f.Decision, c.Decision}, {f.State, c.State}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
+		{f.Class, c.Class}, {f.Account, c.Account}, {f.Plan, c.Plan}, {f.Decision, c.Decision}, {f.State, c.State}, {f.ErrorCode, c.ErrorCode}, {f.RequestID, c.RequestID},
 	} {
 		if text.want != "" && text.want != text.got() {
 			return false

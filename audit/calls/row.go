@@ -30,6 +30,7 @@ type Row struct {
 	Credential    string `json:"credential,omitempty"`
 	Class         string `json:"class,omitempty"`
 	Account       string `json:"account,omitempty"`
+	Plan          string `json:"plan,omitempty"`
 	Decision      string `json:"decision"`
 	Reason        string `json:"reason,omitempty"`
 	Detail        string `json:"detail,omitempty"`
@@ -52,7 +53,7 @@ func (c *Call) Row(zone *time.Location) *Row {
 	row := &Row{
 		Seq: c.Seq(), Call: c.ID(), Time: c.Time().In(zone), Caller: c.Caller(), ClaimedCaller: c.Claimed(), Source: c.first().Source,
 		Site: c.Site(), Operation: c.Operation(), Effect: c.Effect(), Deprecated: c.Deprecated(), Method: c.first().Method, Path: c.first().Path,
-		Credential: c.Credential(), Class: c.Class(), Account: c.Account(), Decision: c.Decision(), Reason: c.Reason(), Detail: c.Detail(),
+		Credential: c.Credential(), Class: c.Class(), Account: c.Account(), Plan: c.Plan(), Decision: c.Decision(), Reason: c.Reason(), Detail: c.Detail(),
 		Outcome: c.State(), Status: c.Status(),
 		Result: c.Result(), ErrorCode: c.ErrorCode(), RequestID: c.RequestID(),
 		Orders: c.Fields(catalog.FieldOrder), Customers: c.Fields(catalog.FieldCustomer), Coupons: c.Fields(catalog.FieldCoupon),
@@ -66,7 +67,7 @@ func (c *Call) Row(zone *time.Location) *Row {
 // RowColumns are the columns of the rows' CSV, which are named as their members are.
 var RowColumns = []string{
 	"seq", "end_seq", "call", "time", "ended", "offset", "caller", "claimed_caller", "source", "site", "operation", "effect", "deprecated", "method", "path",
-	"credential", "class", "account", "decision", "reason", "detail", "outcome", "status", "result", "error_code", "error_message", "request_id",
+	"credential", "class", "account", "plan", "decision", "reason", "detail", "outcome", "status", "result", "error_code", "error_message", "request_id",
 	"orders", "customers", "coupons", "amount", "currency", "answer_amount", "unsummed",
 }
 
@@ -82,7 +83,7 @@ func (r *Row) Cells() []string {
 	}
 	return []string{
 		strconv.FormatUint(r.Seq, 10), text.NotZero(r.EndSeq), r.Call, r.Time.Format(csvTime), r.endedText(), r.Time.Format("UTC-07:00"), r.Caller, r.ClaimedCaller,
-		r.Source, r.Site, r.Operation, r.Effect, text.NotZero(r.Deprecated), r.Method, r.Path, r.Credential, r.Class, r.Account, r.Decision, r.Reason, r.Detail,
+		r.Source, r.Site, r.Operation, r.Effect, text.NotZero(r.Deprecated), r.Method, r.Path, r.Credential, r.Class, r.Account, r.Plan, r.Decision, r.Reason, r.Detail,
 		r.Outcome, text.NotZero(r.Status),
 		r.Result, r.ErrorCode, r.ErrorMessage, r.RequestID,
 		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered, text.NotZero(r.Unsummed),

@@ -270,7 +270,7 @@ OFFER = members("server_name", lists="versions suites groups")
 TLS = members("version suite group alpn server_name peer peer_fingerprint", truths="resumed", times="peer_not_after", offer=OFFER)
 RECORD = members(
     "kind call listener caller claimed_caller identified_by identity source upstream site currency operation effect method path query "
-    "query_hash path_hash credential class access_key account decision reason detail stage tls_failure event subject body_hash "
+    "query_hash path_hash credential class access_key account plan decision reason detail stage tls_failure event subject body_hash "
     "mac_key path_mac query_mac body_mac answer_mac signature_hash outcome request_id result result_from error_code error_message "
     "answer_hash key previous_key checkpoint version note",
     "seq commit source_port query_bytes path_bytes body_bytes status answer_bytes waited_us upstream_us total_us first last unsigned",

@@ -127,6 +127,7 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"class":`, r.Class)
 	e.str(`,"access_key":`, r.AccessKey)
 	e.str(`,"account":`, r.Account)
+	e.str(`,"plan":`, r.Plan)
 	e.str(`,"decision":`, r.Decision)
 	e.str(`,"reason":`, r.Reason)
 	e.str(`,"detail":`, r.Detail)

@@ -16,6 +16,9 @@ const (
 	EventLogRecovered      EventCode = "log_recovered"      // it takes them again
 	EventCopyFailing       EventCode = "copy_failing"       // checkpoints do not reach a place that keeps copies
 	EventCopyRecovered     EventCode = "copy_recovered"     // the newest is there
+	EventConfigLoaded      EventCode = "config_loaded"      // the gateway was started with a configuration
+	EventConfigReloaded    EventCode = "config_reloaded"    // another one, or what it refers to, was put in force
+	EventConfigRefused     EventCode = "config_refused"     // the configuration on disk was not put in force
 	EventLossAccepted      EventCode = "loss_accepted"      // somebody accepted that the log has lost what a place outside it knows
 )
 
@@ -23,7 +26,7 @@ const (
 func EventCodes() []EventCode {
 	return []EventCode{
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
-		EventLossAccepted,
+		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted,
 	}
 }
 

@@ -31,6 +31,7 @@ type Head struct {
 	Credential    string    `json:"credential"`
 	Class         string    `json:"class"`
 	Account       string    `json:"account"`
+	Plan          string    `json:"plan"`
 	SignatureHash string    `json:"signature_hash"`
 	SignatureDate time.Time `json:"signature_date"`
 	Key           string    `json:"key"`

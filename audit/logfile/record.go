@@ -25,6 +25,9 @@ var Kinds = []string{
 	string(KindCheckpoint), string(KindKey), string(KindPrune),
 }
 
+// PlanDigits is how many of the hexadecimal digits of a plan's hash records have.
+const PlanDigits = 16
+
 // Values of [Record.Decision].
 const (
 	Allowed = "allowed"
@@ -87,6 +90,8 @@ type Record struct {
 	AccessKey  string `json:"access_key,omitempty"` // the credential's AK; the SK is written nowhere
 	Account    string `json:"account,omitempty"`    // whose credential it is, and so who pays: its domain_id in the config
 
+	// Plan is the id of the plan that decided the call, or was in force: the first [PlanDigits] of the SHA-256 of its text.
+	Plan     string `json:"plan,omitempty"`
 	Decision string `json:"decision,omitempty"` // Allowed or Refused
 	Reason   string `json:"reason,omitempty"`   // short code of why
 	Detail   string `json:"detail,omitempty"`   // the same for a person; no program reads it

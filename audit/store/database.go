@@ -18,7 +18,7 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 3          // of the tables: 3 has columns for account and deprecated, and currencies of answers
+	version       = 4          // of the tables: 3 has columns for account and deprecated, and currencies of answers; 4 has plan
 	spanShift     = 12         // records of a row of spans, as a power of two
 )
 

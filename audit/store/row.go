@@ -29,6 +29,7 @@ var columns = [...]column{
 	{"credential", (*calls.Call).Credential, func(f *calls.Filter) string { return f.Credential }},
 	{"class", (*calls.Call).Class, func(f *calls.Filter) string { return f.Class }},
 	{"account", (*calls.Call).Account, func(f *calls.Filter) string { return f.Account }},
+	{"plan", (*calls.Call).Plan, func(f *calls.Filter) string { return f.Plan }},
 	{"deprecated", func(c *calls.Call) string { return text.NotZero(c.Deprecated()) }, func(f *calls.Filter) string { return text.NotZero(f.Deprecated) }},
 	{"decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }},
 	{"state", (*calls.Call).State, func(f *calls.Filter) string { return f.State }},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tollgate/config"
 	"tollgate/internal/cli"
 	"tollgate/service"
 )
@@ -18,8 +19,10 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run --config FILE", Short: "Run the gateway until it is told to stop (SIGTERM, interrupt)",
 		Long: "Run the gateway until SIGTERM or an interrupt: callers are sent elsewhere for a second, then calls under way may end; a second\n" +
-			"signal stops at once. SIGHUP has it read certificates, client authorities and revocation lists again, which it does by itself\n" +
-			"when they change, the files of cloud keys, and ask ACME authorities at once for certificates that could not be had.",
+			"signal stops at once. SIGHUP has it load the configuration again and put it in force, whole or not at all, without dropping a call;\n" +
+			"a file that is bad leaves what runs as it is. Certificates, client authorities, revocation lists and the files of cloud keys are\n" +
+			"read again in any case, as they are by themselves when they change, and ACME authorities are asked at once for certificates that\n" +
+			"could not be had.",
 		Example: "  tollgate run --config deploy/sidecar.yaml", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := cli.LoadConfig(file, true)
@@ -28,13 +31,15 @@ func runCommand() *cobra.Command {
 			}
 			lines := service.NewLineWriter(cmd.ErrOrStderr())
 			defer lines.Close(time.Second)
-			logger, err := service.NewLogger(c.Log, lines)
+			logger, level, err := service.NewLogger(c.Log, lines)
 			if err != nil {
 				return err
 			}
 			ctx, hangUps, stop := serving(cmd.Context())
 			defer stop()
-			return service.Run(ctx, c, service.Process{Version: programVersion(), Logger: logger}, hangUps)
+			return service.Run(ctx, c, service.Process{
+				Version: programVersion(), Logger: logger, Level: &level, Load: func() (*config.Config, error) { return cli.LoadConfig(file, true) },
+			}, hangUps)
 		},
 	}
 	cli.ConfigFlag(cmd, &file)

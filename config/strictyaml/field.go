@@ -13,6 +13,7 @@ type Field struct {
 	reflect.StructField
 	Key       string
 	Need      bool
+	Restart   bool // a change of it needs a restart of what is configured
 	Choice    []string
 	Low, High string  // the range as written; empty: none
 	Min, Max  float64 // the same as numbers
@@ -37,6 +38,13 @@ func readFields(t reflect.Type) []Field {
 			continue
 		}
 		f.Key, f.Need = f.Tag.Get("yaml"), f.Tag.Get("need") == "yes"
+		switch reload := f.Tag.Get("reload"); reload {
+		case "", "yes":
+		case "restart":
+			f.Restart = true
+		default:
+			panic(fmt.Sprintf("strictyaml: %v.%s: reload %q", t, f.Name, reload))
+		}
 		if choice := f.Tag.Get("choice"); choice != "" {
 			f.Choice = strings.Split(choice, "|")
 		}

@@ -73,7 +73,7 @@ func Load(cert, key string) (*Files, error) {
 		}
 		return &[]*tls.Certificate{certificate}, nil
 	}
-	w, err := watch(parse, input{"certificate", cert, maxFile}, input{"private key", key, maxFile})
+	w, err := newWatched(parse, input{"certificate", cert, maxFile}, input{"private key", key, maxFile})
 	if err != nil {
 		return nil, err
 	}

@@ -3,13 +3,12 @@ package certs
 import (
 	"crypto/sha256"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"tollgate/internal/private"
+	"tollgate/internal/watch"
 )
 
 // maxFile bounds how much of a file is read: the system's bundle of authorities has a quarter of that.
@@ -25,9 +24,7 @@ type input struct {
 // watched is a value that is made of files. Whoever uses it gets the value of now without waiting. It is made anew by
 // Reload at once, and by Poll when the files have changed and then stood still from one Poll to the next: a change may be
 // seen half-way, and a chain that ends early or a pair that is of two ages could pass for whole.
-//
-// Files are looked at where their names lead: a symbolic link in the path that is swapped, as Kubernetes does with
-// "..data", is a change like any other. A value that cannot be made leaves the old one in use.
+// A value that cannot be made leaves the old one in use.
 type watched[T any] struct {
 	inputs []input
 	read   func([]input) ([][]byte, error) // readAll, but for tests
@@ -35,21 +32,20 @@ type watched[T any] struct {
 	value  atomic.Pointer[T]
 
 	mu     sync.Mutex // one reads at a time
-	last   []sighting // at the last Poll
-	taken  []sighting // when the files were last read
+	files  watch.Files
 	digest [sha256.Size]byte
 	failed bool // the newest content was not taken
 }
 
-// watch reads the files for the first time.
-func watch[T any](parse func(files [][]byte) (*T, error), inputs ...input) (*watched[T], error) {
-	w := &watched[T]{inputs: inputs, read: readAll, parse: parse}
+// newWatched reads the files for the first time.
+func newWatched[T any](parse func(files [][]byte) (*T, error), inputs ...input) (*watched[T], error) {
+	w := &watched[T]{inputs: inputs, read: readAll, parse: parse, files: watch.New(pathsOf(inputs)...)}
 	return w, w.Reload()
 }
 
-// watchOne is [watch] for a value that is made of one file, which its errors name.
+// watchOne is [newWatched] for a value that is made of one file, which its errors name.
 func watchOne[T any](in input, parse func(data []byte) (*T, error)) (*watched[T], error) {
-	return watch(func(files [][]byte) (*T, error) {
+	return newWatched(func(files [][]byte) (*T, error) {
 		value, err := parse(files[0])
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", in.what, in.path, err)
@@ -60,28 +56,28 @@ func watchOne[T any](in input, parse func(data []byte) (*T, error)) (*watched[T]
 
 // Name gives the paths.
 func (w *watched[T]) Name() string {
-	paths := make([]string, len(w.inputs))
-	for i, in := range w.inputs {
+	return strings.Join(w.files.Paths(), ", ")
+}
+
+func pathsOf(inputs []input) []string {
+	paths := make([]string, len(inputs))
+	for i, in := range inputs {
 		paths[i] = in.path
 	}
-	return strings.Join(paths, ", ")
+	return paths
 }
 
 // Poll takes a change of the files. An error is given once for each change.
 func (w *watched[T]) Poll() (changed bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := look(w.inputs)
-	stood := same(now, w.last)
-	w.last = now
-	if !stood || same(now, w.taken) {
+	if !w.files.Settled() {
 		return false, nil
 	}
 	files, err := w.read(w.inputs)
-	if !same(look(w.inputs), now) {
-		return false, nil // it goes on: the next Poll begins anew
+	if !w.files.Take() {
+		return false, nil // the change goes on: the next Poll sees to it
 	}
-	w.taken = now
 	return w.take(files, err)
 }
 
@@ -96,9 +92,8 @@ func (w *watched[T]) Reload() error {
 	var files [][]byte
 	var err error
 	for range maxReads {
-		w.taken = look(w.inputs)
-		files, err = w.read(w.inputs)
-		if w.last = look(w.inputs); same(w.last, w.taken) {
+		w.files.Look()
+		if files, err = w.read(w.inputs); w.files.Take() {
 			break
 		}
 	}
@@ -111,7 +106,8 @@ func (w *watched[T]) Reload() error {
 func (w *watched[T]) invalidate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.taken, w.digest = nil, [sha256.Size]byte{}
+	w.files.Invalidate()
+	w.digest = [sha256.Size]byte{}
 }
 
 // take makes a value of new content. When the content is back that the value in use was made of, after another that was
@@ -143,48 +139,6 @@ func digestOf(files [][]byte) [sha256.Size]byte {
 		sum.Write(one[:])
 	}
 	return [sha256.Size]byte(sum.Sum(nil))
-}
-
-// sighting is what a file looked like without being read.
-type sighting struct {
-	resolved string // where its name leads
-	info     os.FileInfo
-	err      string
-}
-
-func look(inputs []input) []sighting {
-	seen := make([]sighting, len(inputs))
-	for i, in := range inputs {
-		resolved, err := filepath.EvalSymlinks(in.path)
-		if err == nil {
-			seen[i].resolved = resolved
-			seen[i].info, err = os.Stat(resolved)
-		}
-		if err != nil {
-			seen[i] = sighting{err: err.Error()}
-		}
-	}
-	return seen
-}
-
-func same(a, b []sighting) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !a[i].same(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func (s sighting) same(other sighting) bool {
-	if s.info == nil || other.info == nil {
-		return s.info == nil && other.info == nil && s.err == other.err
-	}
-	return s.resolved == other.resolved && os.SameFile(s.info, other.info) &&
-		s.info.Size() == other.info.Size() && s.info.ModTime().Equal(other.info.ModTime())
 }
 
 func readAll(inputs []input) ([][]byte, error) {

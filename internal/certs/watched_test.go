@@ -197,7 +197,7 @@ func TestReadWhileItChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	overwrite(t, path, []byte("one"))
 	var parsed []string
-	w, err := watch(func(files [][]byte) (*string, error) {
+	w, err := newWatched(func(files [][]byte) (*string, error) {
 		text := string(files[0])
 		parsed = append(parsed, text)
 		return &text, nil
@@ -306,7 +306,7 @@ func TestAnotherFileOfTheSameLook(t *testing.T) {
 		}
 	}
 	put(path, "one")
-	w := testpki.Must(watch(func(files [][]byte) (*string, error) { text := string(files[0]); return &text, nil }, input{"test", path, 10}))
+	w := testpki.Must(newWatched(func(files [][]byte) (*string, error) { text := string(files[0]); return &text, nil }, input{"test", path, 10}))
 	wantPoll(t, w, false, "")
 	put(path+".new", "two")
 	if err := os.Rename(path+".new", path); err != nil {
@@ -323,7 +323,7 @@ func TestAnotherFileOfTheSameLook(t *testing.T) {
 func TestChangeUnderTheReader(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	overwrite(t, path, []byte("0"))
-	w := testpki.Must(watch(func(files [][]byte) (*string, error) { text := string(files[0]); return &text, nil }, input{"test", path, 10}))
+	w := testpki.Must(newWatched(func(files [][]byte) (*string, error) { text := string(files[0]); return &text, nil }, input{"test", path, 10}))
 	wantPoll(t, w, false, "")
 	changes := 0
 	w.read = func(inputs []input) ([][]byte, error) {

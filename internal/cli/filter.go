@@ -31,6 +31,7 @@ func (f *CallFlags) Register(cmd *cobra.Command) {
 	flags.StringVar(&f.Filter.Credential, "credential", "", "credential `name`")
 	flags.StringVar(&f.Filter.Class, "class", "", "credential class: partner or customer")
 	flags.StringVar(&f.Filter.Account, "account", "", "`id` of the account whose credential it was: who paid")
+	flags.StringVar(&f.Filter.Plan, "plan", "", "`id` of the plan that decided: 16 digits, see tollgate audit plan")
 	flags.BoolVar(&f.Filter.Deprecated, "deprecated", false, "only operations that were deprecated when they were called")
 	flags.StringVar(&f.Filter.Decision, "decision", "", "allowed or refused")
 	flags.StringVar(&f.Filter.State, "outcome", "", "succeeded, failed, partial, not_sent, unknown, refused, or open (none on record)")

@@ -170,7 +170,7 @@ limits:
   rules:
     - {name: cities, per: [caller, operation], operations: [ListCities], rate: 1/min, burst: 2}
 audit: {dir: audit, checkpoints: {every: 1s}}
-admin: {address: {{.Admin}}}
+admin: {address: {{.Admin}}, socket: none}
 log: {level: warn, format: console}
 bounds: {drain: 5s}
 `))

@@ -43,7 +43,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Once { // the tour provokes a lost connection; its warning would look like a fault
 		c.Log.Level = "error"
 	}
-	logger, err := service.NewLogger(c.Log, o.Logs)
+	logger, _, err := service.NewLogger(c.Log, o.Logs)
 	if err != nil {
 		return err
 	}

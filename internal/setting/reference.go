@@ -20,6 +20,17 @@ func (Reference) ExactlyOne() {}
 // InsteadOfSecret says what to write where a secret would stand.
 func (Reference) InsteadOfSecret() string { return "{env: NAME} or {file: PATH}" }
 
+// Shown returns the reference as it can be shown: with an absolute path, a relative one being in dir. What stands for a path and does not
+// look like one is hidden, since it may be the secret.
+func (r Reference) Shown(dir string) Reference {
+	if shown := shownPath(r.File); shown != r.File {
+		r.File = shown
+	} else {
+		r.File = Resolve(dir, r.File)
+	}
+	return r
+}
+
 // envExpr is the form of an environment variable's name. Lower case is refused, because a secret key that was put
 // in the place of the name nearly always has some, and the name is shown in messages.
 var envExpr = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,127}$`)

@@ -29,7 +29,7 @@ func acceptLossCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			logger, err := service.NewLogger(c.Log, cmd.ErrOrStderr())
+			logger, _, err := service.NewLogger(c.Log, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

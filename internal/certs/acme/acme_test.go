@@ -144,7 +144,7 @@ func TestNobodyElses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Close() }()
-	handler := Handler(s)
+	handler := Handler(func() []*Source { return []*Source{s} })
 	for _, url := range []string{"http://a.test/", "http://a.test/.well-known/acme-challenge/x", "http://b.test/.well-known/acme-challenge/x"} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))

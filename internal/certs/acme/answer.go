@@ -13,13 +13,13 @@ import (
 )
 
 // Handler returns what answers the [certs.HTTP01] challenges of sources, and nothing else, on port 80 as the authority sees it.
-func Handler(sources ...*Source) http.Handler {
+func Handler(sources func() []*Source) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.Host
 		if host, _, err := net.SplitHostPort(name); err == nil {
 			name = host
 		}
-		for _, s := range sources {
+		for _, s := range sources() {
 			// Names of others are not looked up, so that nobody can make us read files at will.
 			if s.answers(certs.HTTP01, name) && s.issuer.HandleHTTPChallenge(w, r) {
 				return

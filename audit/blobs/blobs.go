@@ -1,0 +1,189 @@
+// Package blobs keeps texts that records of a log name, each in a file that is named by the text's hash, so that nothing can be put in the
+// place of a text without it being seen.
+//
+// # Files
+//
+// The texts are in the folder "blobs" (mode 0700) of the log's folder, in files (mode 0600) whose names are the SHA-256 of their content in
+// lower-case hexadecimal digits. A file is whole from the moment that it has its name: it is written under the name with ".tmp" behind it,
+// synced, renamed, and the folder is synced, before [Store.Put] returns. A record names a text by the first digits of its hash, and must not
+// be written before that.
+//
+// The file "segments" is derived: it has the names that closed segments of the log have, as JSON, and may be missing.
+//
+// # What is removed
+//
+// A text is removed by [Store.Prune] when no segment that is left names it, and no record that is still to be written can.
+package blobs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"tollgate/internal/durable"
+)
+
+const (
+	// Folder is the name of the folder in that of the log.
+	Folder = "blobs"
+	// MaxText bounds a text, in bytes. A plan of 10,000 callers has 2 MB.
+	MaxText = 64 << 20
+	// Digits is how many digits a name has.
+	Digits = 2 * sha256.Size
+	// LeastDigits is how many of them say which text is meant.
+	LeastDigits = 16
+
+	temporary = ".tmp"
+)
+
+// NameOf returns the name of a text.
+func NameOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Store writes the texts of a log. One process at a time may have one, which is the one that has the log's lock. It can be used
+// concurrently.
+type Store struct {
+	log string // the log's folder
+
+	mutex sync.Mutex // guards what follows, and the files against Prune
+	used  map[string]use
+}
+
+// use says since when a text is not in force any more; zero: it is, or may be.
+type use struct{ left time.Time }
+
+// New returns the store of the log in a folder. It reads and makes nothing yet.
+func New(log string) *Store { return &Store{log: log, used: map[string]use{}} }
+
+func (s *Store) path(name string) string { return filepath.Join(s.log, Folder, name) }
+
+// Put returns the name of a text when it is durable under it. A file that is not what its name says is replaced. The text stays until a
+// later one is in force: see [Store.InForce].
+func (s *Store) Put(text []byte) (name string, err error) {
+	if len(text) > MaxText {
+		return "", fmt.Errorf("a text of %d bytes: at most %d are kept", len(text), MaxText)
+	}
+	name = NameOf(text)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.used[name] = use{}
+	if err := s.makeFolder(); err != nil {
+		return "", err
+	}
+	if _, err := readFile(os.DirFS(s.log), name); err == nil {
+		return name, durable.SyncDir(s.path(".")) // it may be there since a sync that failed
+	}
+	return name, durable.WriteFile(s.path(name), text, 0o600)
+}
+
+// makeFolder makes the folder durably, if it is not there.
+func (s *Store) makeFolder() error {
+	err := os.Mkdir(s.path("."), 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return durable.SyncDir(s.log)
+}
+
+// InForce says that from now on the text of a name is the one in force, and no other.
+func (s *Store) InForce(name string, now time.Time) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for other, u := range s.used {
+		if other != name && u.left.IsZero() {
+			s.used[other] = use{left: now}
+		}
+	}
+	s.used[name] = use{}
+}
+
+// Read returns the text whose name begins with some digits, LeastDigits at least, and its name. fsys is the folder of a log. The error wraps
+// [fs.ErrNotExist] when there is none.
+func Read(fsys fs.FS, digits string) (text []byte, name string, err error) {
+	if !isHex(digits) || len(digits) < LeastDigits || len(digits) > Digits {
+		return nil, "", fmt.Errorf("%.80q is not the name of a text: that is %d to %d hexadecimal digits", digits, LeastDigits, Digits)
+	}
+	names, err := List(fsys)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, candidate := range names {
+		if strings.HasPrefix(candidate, digits) {
+			if name != "" {
+				return nil, "", fmt.Errorf("%s and %s both begin with %s: give more digits", name, candidate, digits)
+			}
+			name = candidate
+		}
+	}
+	if name == "" {
+		return nil, "", fmt.Errorf("no text %s is in %s: %w", digits, Folder, fs.ErrNotExist)
+	}
+	text, err = readFile(fsys, name)
+	return text, name, err
+}
+
+// List returns the names of the texts in the folder of a log, sorted; none if there is no folder of them.
+func List(fsys fs.FS) (names []string, err error) {
+	entries, err := fs.ReadDir(fsys, Folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, entry := range entries {
+		if IsName(entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, err
+}
+
+// IsName reports whether a file of this name holds a text.
+func IsName(name string) bool { return len(name) == Digits && isHex(name) }
+
+func isHex(text string) bool { return strings.Trim(text, "0123456789abcdef") == "" }
+
+// Check reads the text of a name and returns why it is not what the name says.
+func Check(fsys fs.FS, name string) error {
+	_, err := readFile(fsys, name)
+	return err
+}
+
+// ErrDamaged is wrapped by errors of a text that is not what its name says.
+var ErrDamaged = errors.New("the text is not the one that its name is the hash of")
+
+// readFile returns the text of a name.
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	file := path.Join(Folder, name)
+	info, err := fs.Lstat(fsys, file)
+	if err == nil && !info.Mode().IsRegular() { // a pipe would never end
+		err = fmt.Errorf("%s: %w: it is no regular file", file, ErrDamaged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := fsys.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, MaxText+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if NameOf(text) != name {
+		return nil, fmt.Errorf("%s: %w", file, ErrDamaged)
+	}
+	return text, nil
+}

@@ -1,0 +1,54 @@
+package config
+
+import (
+	"reflect"
+
+	"tollgate/config/strictyaml"
+)
+
+// Restarts returns the keys that have other values in another configuration and cannot change while a gateway runs, in the order of the
+// manual: "audit.dir". Fields with the tag `reload:"restart"` are such keys.
+func Restarts(before, after *Config) (keys []string) {
+	was, is := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
+	for _, f := range restarting() {
+		keys = restarts(keys, f.Key, f, was.FieldByName(f.Name), is.FieldByName(f.Name))
+	}
+	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && // its server stays as it was made
+		!reflect.DeepEqual(before.TLSPolicies[m.TLS.Policy], after.TLSPolicies[m.TLS.Policy]) {
+		keys = append(keys, "tls_policies."+m.TLS.Policy+", which metrics uses")
+	}
+	return keys
+}
+
+// restarting are the sections of the file that a Config has as they are. No other has keys that need a restart.
+func restarting() (sections []strictyaml.Field) {
+	for _, f := range strictyaml.Fields(reflect.TypeFor[fileConfig]()) {
+		if same, ok := reflect.TypeFor[Config]().FieldByName(f.Name); ok && same.Type == f.Type {
+			sections = append(sections, f)
+		}
+	}
+	return sections
+}
+
+// restarts adds the keys of a value that differ and need a restart. A section that other sections have too says so as a whole.
+func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Value) []string {
+	if reflect.DeepEqual(was.Interface(), is.Interface()) {
+		return keys
+	}
+	if was.Kind() == reflect.Pointer && !was.IsNil() && !is.IsNil() {
+		was, is = was.Elem(), is.Elem()
+	}
+	if was.Kind() == reflect.Struct && strictyaml.Section(was.Type()) != nil {
+		known := len(keys)
+		for _, inner := range strictyaml.Fields(was.Type()) {
+			keys = restarts(keys, path+"."+inner.Key, inner, was.FieldByIndex(inner.Index), is.FieldByIndex(inner.Index))
+		}
+		if len(keys) > known {
+			return keys
+		}
+	}
+	if f.Restart {
+		keys = append(keys, path)
+	}
+	return keys
+}
