@@ -20,18 +20,64 @@ const staleTimeout = time.Second
 // maxSocketPath is the longest path that every system takes: 104 bytes with a final NUL in BSD, 108 in Linux (unix(7)).
 const maxSocketPath = 103
 
-// Listen opens a port ("tcp", "tcp4", "tcp6") or a unix socket ("unix", the address is a path).
-//
-// A unix socket can be used by its owner only (mode 0600), from the first moment on: it is made in a private directory
-// beside its place and then linked there. A socket file that an ended process left behind is replaced; one on which
-// somebody answers, and any other file, is an error. Closing the listener removes the file, if it is still ours.
+// Access says who besides its owner may connect to a unix socket.
+type Access struct {
+	Mode  fs.FileMode // of the file
+	Group *int        // of the file; nil: that which the process gives its files
+}
+
+// Private lets the owner connect, and no other user but root.
+var Private = Access{Mode: 0o600}
+
+// set gives a file its group and its mode.
+func (a Access) set(path string) error {
+	if a.Group != nil {
+		if err := os.Lchown(path, -1, *a.Group); err != nil {
+			return fmt.Errorf("giving it to group %d, of which the gateway's user must be a member: %w", *a.Group, errors.Unwrap(err))
+		}
+	}
+	return os.Chmod(path, a.Mode)
+}
+
+// Grant changes who may connect to a unix socket that [ListenFor] has made. While it changes, and after an error, only its owner may.
+func Grant(l net.Listener, access Access) error {
+	socket, ok := l.(*unixListener)
+	if !ok {
+		return fmt.Errorf("a %T is no unix socket", l)
+	}
+	if info, err := os.Lstat(socket.path); err != nil || !os.SameFile(info, socket.ours) {
+		return fmt.Errorf("unix socket %s: its file was removed or replaced", socket.path)
+	}
+	if access.Group == nil {
+		own := os.Getegid()
+		access.Group = &own
+	}
+	if err := os.Chmod(socket.path, Private.Mode); err != nil {
+		return err
+	}
+	if err := access.set(socket.path); err != nil {
+		return fmt.Errorf("unix socket %s: %w", socket.path, err)
+	}
+	return nil
+}
+
+// Listen opens a port ("tcp", "tcp4", "tcp6") or a unix socket ("unix", the address is a path), which is [Private].
 func Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	return ListenFor(ctx, network, address, Private)
+}
+
+// ListenFor opens a port or a unix socket to which others may connect.
+//
+// No one else can connect to a unix socket, from the first moment on: it is made in a private directory beside its place, gets its group
+// and its mode there, and is then linked to its place. A socket file that an ended process left behind is replaced; one on which
+// somebody answers, and any other file, is an error. Closing the listener removes the file, if it is still ours.
+func ListenFor(ctx context.Context, network, address string, access Access) (net.Listener, error) {
 	switch network {
 	case "tcp", "tcp4", "tcp6":
 		var config net.ListenConfig
 		return config.Listen(ctx, network, address)
 	case "unix":
-		return listenUnix(ctx, address)
+		return listenUnix(ctx, address, access)
 	}
 	return nil, fmt.Errorf("unknown network %q (choices: tcp, tcp4, tcp6, unix)", network)
 }
@@ -49,7 +95,7 @@ func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net:
 // Close removes the socket file unless somebody has replaced it.
 func (l *unixListener) Close() error { return errors.Join(l.remove(), l.UnixListener.Close()) }
 
-func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+func listenUnix(ctx context.Context, path string, access Access) (net.Listener, error) {
 	if path == "" || strings.HasPrefix(path, "@") {
 		return nil, errors.New("a unix socket needs a path: an abstract socket would be open to every user of the host")
 	}
@@ -64,15 +110,15 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 		return nil, fmt.Errorf("making a private directory for the socket: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(private) }()
-	bound, err := bindUnix(ctx, filepath.Join(private, "s"), path)
+	bound, err := bindUnix(ctx, filepath.Join(private, "s"), path, access)
 	if err != nil {
 		return nil, fmt.Errorf("listening on unix socket %s: %w", path, err)
 	}
 	return bound, nil
 }
 
-// bindUnix listens on a socket at temporary, closed to others, and links it to path.
-func bindUnix(ctx context.Context, temporary, path string) (net.Listener, error) {
+// bindUnix listens on a socket at temporary, where no one else comes, and links it to path.
+func bindUnix(ctx context.Context, temporary, path string, access Access) (net.Listener, error) {
 	var config net.ListenConfig
 	generic, err := config.Listen(ctx, "unix", temporary)
 	if err != nil {
@@ -84,7 +130,7 @@ func bindUnix(ctx context.Context, temporary, path string) (net.Listener, error)
 		return nil, fmt.Errorf("unexpected listener type %T", generic)
 	}
 	bound.SetUnlinkOnClose(false) // Go would remove the temporary name only
-	info, err := publish(temporary, path)
+	info, err := publish(temporary, path, access)
 	if err != nil {
 		_ = bound.Close()
 		return nil, err
@@ -102,9 +148,9 @@ func bindError(err error) error {
 	return err
 }
 
-// publish closes the socket to others and gives it its place. A link, unlike a rename, replaces nothing.
-func publish(temporary, path string) (os.FileInfo, error) {
-	if err := os.Chmod(temporary, 0o600); err != nil {
+// publish says who may connect to the socket, and gives it its place. A link, unlike a rename, replaces nothing.
+func publish(temporary, path string, access Access) (os.FileInfo, error) {
+	if err := access.set(temporary); err != nil {
 		return nil, err
 	}
 	info, err := os.Lstat(temporary)

@@ -15,6 +15,8 @@ import (
 type API struct {
 	// How the gateway stands: listeners, upstreams, credentials, limits in use, the log, certificates, the configuration.
 	Status func(context.Context, Peer, StatusRequest) (*Status, error)
+	// The plan that calls are decided by: what is allowed, without secrets.
+	Plan func(context.Context, Peer, PlanRequest) (*Plan, error)
 	// Reads the configuration, secrets and certificates again, and takes them whole or not at all.
 	Reload func(context.Context, Peer, ReloadRequest) (*Reloaded, error)
 	// The virtual keys of callers, and when each was last used.
@@ -39,6 +41,7 @@ func (s *Server) routes() []route {
 		{"GET", "/metrics", "metrics", s.metrics()},
 		{"GET", "/v1/openapi.json", "openapi", describe},
 		{"GET", "/v1/status", "status", call(s, a.Status)},
+		{"GET", "/v1/plan", "plan", call(s, a.Plan)},
 		{"POST", "/v1/reload", "reload", call(s, a.Reload)},
 		{"GET", "/v1/keys", "keys", call(s, a.Keys)},
 	}

@@ -26,7 +26,7 @@ const (
 
 // testOptions reads secrets from an environment of the tests' own.
 func testOptions() Options {
-	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "APP_SK": appSecret, "TWO_SK": appSecret + "2", "LINE": testSecret + "\n", "TSIG": "c2VjcmV0", "ODD": "no, access key"}
+	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "APP_SK": appSecret, "TWO_SK": appSecret + "2", "LINE": testSecret + "\n", "TSIG": "c2VjcmV0", "ODD": "no, access key", "KEYS_SK": testSecret + "-3"}
 	return Options{Secrets: true, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 }
 
@@ -60,6 +60,8 @@ func testDir(tb testing.TB) string {
 		"callers.d/night.yaml": "callers: {night-batch: {grants: [{operations: [Ledger], upstream: app}]}}\n",
 		"ca.crl":               string(testpki.Must(ca.RevocationList(x509.RevocationList{}))),
 		"old.crl":              string(testpki.Must(ca.RevocationList(x509.RevocationList{ThisUpdate: longAgo.AddDate(0, -1, 0), NextUpdate: longAgo}))),
+		"login.txt":            "gateway:" + testSecret,
+		"keys.json":            `{"Version": 1, "AccessKeyId": "AKFILE", "SecretAccessKey": "` + testSecret + `-3", "SessionToken": "` + testSecret + `"}`,
 		"denied.txt":           "5F:0A:11  # lost\n",
 		"ca.pem":               string(ca.CertPEM()), "sk.txt": testSecret + "\n", "app.txt": appSecret + "\n", "two_lines.txt": testSecret + "\n" + testSecret + "\n",
 	} {

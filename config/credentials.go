@@ -7,6 +7,8 @@ import (
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/internal/nearest"
+	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 )
 
 // buildCredentials takes the credentials whose upstream is known, also those whose secrets cannot be read: the grants that name them
@@ -38,8 +40,41 @@ func (b *builder) checkCredential(path string, c *credential.Config) (well bool,
 	return well, b.checkKeys(path, c)
 }
 
-// checkKeys reads each key by itself, so that what is wrong with it is reported where it stands. It returns the access key.
-func (b *builder) checkKeys(path string, s *credential.Config) string {
+// checkKeys returns the access key.
+func (b *builder) checkKeys(path string, c *credential.Config) string {
+	none := setting.Reference{}
+	apart := c.AccessKey != none || c.SecretKey != none || c.SecurityToken != nil
+	switch {
+	case c.Keys != nil && apart:
+		b.problem(path+".keys", "give keys alone: its file holds all of them", "keys stands beside access_key, secret_key or security_token")
+	case c.Keys != nil && b.Failed(path+".keys"):
+		return ""
+	case c.Keys != nil:
+		return b.checkKeyFile(path+".keys", c)
+	case (c.AccessKey == none || c.SecretKey == none) && !b.Failed(path): // otherwise one may be there, and not be good
+		b.Add(b.Key(path), path, "keys: {file: F.json}, or access_key and secret_key", "the keys are missing in %s, or one of them", path)
+	}
+	return b.checkKeyByKey(path, c)
+}
+
+// checkKeyFile reads all keys from one file.
+func (b *builder) checkKeyFile(path string, c *credential.Config) string {
+	b.keepPrivate(path, setting.Resolve(b.dir, c.Keys.File))
+	if !b.options.Secrets {
+		return placeholder
+	}
+	keys, err := c.Read(setting.Secrets{Dir: b.dir, LookupEnv: b.options.LookupEnv})
+	if err != nil {
+		b.Add(b.Key(path), path, "", "%v", err)
+		return ""
+	}
+	b.own(owner{path: path}, secret.New(keys.AccessKey))
+	b.own(owner{path: path}, keys.SecretKey)
+	return keys.AccessKey
+}
+
+// checkKeyByKey reads each key by itself, so that what is wrong with it is reported where it stands.
+func (b *builder) checkKeyByKey(path string, s *credential.Config) string {
 	key, ok := b.secret(path+".access_key", s.AccessKey)
 	if err := credential.CheckAccessKey(key.Reveal()); ok && err != nil {
 		b.Add(b.Key(path+".access_key"), path+".access_key", "", "access_key: %v", err)

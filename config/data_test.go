@@ -34,6 +34,8 @@ func TestConfigurationIsData(t *testing.T) {
 	for _, change := range [][2]string{
 		{"timeout: 30s", "timeout: 31s"}, {"max_connections: 50", "max_connections: 51"}, {"name: sidecar", "name: side"}, {"NewQuery", "OtherQuery"},
 		{"customers: [c-17]", "customers: [c-18]"}, {"security_token: {env: SK}", "security_token: {env: TSIG}"}, {"ns.corp.example:53", "ns2.corp.example:53"}, {"key: rsa", "key: ecdsa"},
+		{"addresses: [public,", "addresses: [any,"}, {"10.1.0.0/16", "10.2.0.0/16"}, {"proxy.corp.example:3128", "proxy.corp.example:3129"}, {"login.txt", "./login.txt"},
+		{"max_connection_age: 90s", "max_connection_age: 91s"}, {`mode: "0660"`, `mode: "0600"`}, {"keys.json", "./keys.json"},
 	} {
 		changed := strings.Replace(string(text), change[0], change[1], 1)
 		if changed == string(text) {
@@ -50,7 +52,7 @@ func TestNothingLiveInAConfiguration(t *testing.T) {
 	seen := map[reflect.Type]bool{}
 	var walk func(path string, of reflect.Type)
 	walk = func(path string, of reflect.Type) {
-		if seen[of] || of == reflect.TypeFor[netip.Addr]() { // which == compares
+		if seen[of] || of == reflect.TypeFor[netip.Addr]() || of == reflect.TypeFor[netip.Prefix]() { // which == compares
 			return
 		}
 		seen[of] = true

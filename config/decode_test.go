@@ -91,6 +91,9 @@ func TestFullReachesConfig(t *testing.T) {
 	if secure := l.TLS; len(secure.ClientCRL) != 1 || !strings.HasSuffix(secure.ClientCRL[0], "/ca.crl") || secure.ClientCRLMissing != "allow" || !strings.HasSuffix(secure.ClientDeny, "/denied.txt") {
 		t.Errorf("client certificates: %+v", secure)
 	}
+	if socket := c.Listeners[3].Socket; socket == nil || socket.Mode != 0o660 || socket.Group != "0" {
+		t.Errorf("socket: %+v", socket)
+	}
 	lab := c.Listeners[2].TLS.Certificates
 	if len(lab) != 5 || *lab[0].Files != *l.TLS.Certificates[0].Files || !strings.HasSuffix(lab[1].Internal.Dir, "/ca") || lab[1].Internal.Lifetime != setting.Duration(36*time.Hour) ||
 		fmt.Sprint(lab[1].Internal.Hosts) != "[lab.internal *.lab.internal]" {

@@ -43,8 +43,14 @@ type container struct {
 	StartupProbe   probe `yaml:"startupProbe"`
 	ReadinessProbe probe `yaml:"readinessProbe"`
 	VolumeMounts   []struct {
-		MountPath string `yaml:"mountPath"`
+		MountPath   string `yaml:"mountPath"`
+		SubPath     string `yaml:"subPath"`
+		SubPathExpr string `yaml:"subPathExpr"`
 	} `yaml:"volumeMounts"`
+	Env []struct {
+		Name      string
+		ValueFrom any `yaml:"valueFrom"`
+	}
 	Lifecycle struct {
 		PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
 	}
@@ -91,6 +97,11 @@ func deployed(t *testing.T, name string, text []byte) *Config {
 	for _, note := range c.Notes() {
 		t.Errorf("%s: %s", name, note)
 	}
+	for _, one := range c.Credentials {
+		if one.Keys == nil || strings.HasPrefix(one.Keys.File, "/run/credentials/") {
+			t.Errorf("%s: the keys of credential %s cannot change whole while the gateway runs", name, one.Name)
+		}
+	}
 	if c.Admin == nil || c.Audit.Dir != "/var/lib/tollgate/audit" {
 		t.Errorf("%s: admin %+v, audit %+v", name, c.Admin, c.Audit)
 	}
@@ -126,6 +137,16 @@ func testManifests(t *testing.T, path string, data []byte) {
 		t.Errorf("%+v: the kubelet gives the group all files again at each start", s)
 	}
 	gateway := append(pod.InitContainers, pod.Containers...)[0]
+	for _, m := range gateway.VolumeMounts {
+		if m.SubPath != "" || m.SubPathExpr != "" {
+			t.Errorf("%s is mounted by subPath, which never follows a change", m.MountPath)
+		}
+	}
+	for _, e := range gateway.Env {
+		if e.ValueFrom != nil {
+			t.Errorf("%s is in the environment, which never follows a change", e.Name)
+		}
+	}
 	stop := time.Duration(config.Bounds.Drain) + time.Duration(gateway.Lifecycle.PreStop.Sleep.Seconds)*time.Second
 	if grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second; grace <= stop {
 		t.Errorf("the pod is killed after %v, the gateway takes up to %v", grace, stop)
@@ -157,7 +178,7 @@ func mounted(t *testing.T, config string, manifest []byte) {
 	}
 }
 
-// TestUnit holds the systemd unit to the configuration that it is for: credentials, and time to drain.
+// TestUnit holds the systemd unit to the configuration that it is for: secrets that it reads where they change, and time to drain.
 func TestUnit(t *testing.T) {
 	unit, err := os.ReadFile("../deploy/tollgate.service")
 	if err != nil {
@@ -175,13 +196,20 @@ func TestUnit(t *testing.T) {
 	if timeout, err := time.ParseDuration(string(match[1])); err != nil || timeout <= time.Duration(c.Bounds.Drain) {
 		t.Errorf("the unit kills after %v (%v), the gateway drains for %v", timeout, err, c.Bounds.Drain)
 	}
-	wanted := regexp.MustCompile(`/run/credentials/tollgate\.service/(\w+)`).FindAllSubmatch(central, -1)
-	for _, name := range wanted {
-		if !bytes.Contains(unit, []byte("\nLoadCredential="+string(name[1])+":")) {
-			t.Errorf("the unit does not load %s", name[1])
-		}
+	// What is handed over in these ways is a copy of when the service started.
+	if line := regexp.MustCompile(`(?m)^(Load|Set|Import)Credential.*$|^Environment.*$`).Find(unit); line != nil {
+		t.Errorf("the unit has %s", line)
 	}
-	if loads := bytes.Count(unit, []byte("\nLoadCredential=")); loads != len(wanted) {
-		t.Errorf("the unit loads %d credentials, central.yaml wants %d", loads, len(wanted))
+	if c.PrivateFiles == nil {
+		t.Error("central.yaml has no secrets")
+	}
+	group := regexp.MustCompile(`(?m)^SupplementaryGroups=(\S+)$`).FindSubmatch(unit)
+	if group == nil {
+		t.Fatal("the unit is in no group that may read the secrets")
+	}
+	for _, f := range c.PrivateFiles {
+		if dir, name := filepath.Split(f.Path); dir == "/etc/tollgate/secrets/" && !regexp.MustCompile(`(?m)^#   install -m 0640 -g `+string(group[1])+` .*\b`+regexp.QuoteMeta(name)+`\b.* `+dir+`$`).Match(unit) {
+			t.Errorf("the unit does not say who may read %s", f.Path)
+		}
 	}
 }

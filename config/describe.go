@@ -87,12 +87,23 @@ func (d describer) listeners(c *Config) {
 	d.section("listeners")
 	for _, l := range c.Listeners {
 		d.line("%s: %s %s, %s", l.Name, l.Address.Network(), l.Address.Listen(), l.protection())
+		if l.Socket != nil {
+			d.line("  socket: %v", l.Socket)
+		}
 		d.line("  hosts: %s", orAny(setting.Texts(l.Hosts)))
 		d.certificates(l.TLS)
 		for _, r := range c.Routes(l) {
 			d.line("  serves %s%s", strings.Join(r.Upstreams, ", "), underHosts(r.Hosts))
 		}
 	}
+}
+
+// String describes who may connect to the socket.
+func (s *Socket) String() string {
+	if s.Group == "" {
+		return "mode " + s.Mode.String()
+	}
+	return "mode " + s.Mode.String() + ", group " + string(s.Group)
 }
 
 func (d describer) certificates(t *certs.ListenerTLS) {
@@ -141,6 +152,7 @@ func (d describer) upstreams(upstreams []*upstream.Config) {
 	for _, u := range upstreams {
 		d.line("%s: %s, %s, %s%s", u.Name, target(u), d.what(u), signed(u), d.deprecation(u))
 		d.upstreamTLS(u.TLS)
+		d.way(u)
 		for _, line := range d.recorded(u) {
 			d.line("  %s", line)
 		}
@@ -156,6 +168,19 @@ func (d describer) upstreamTLS(t *certs.UpstreamTLS) {
 	}
 	if t.ClientCertificate != nil {
 		d.line("  client certificate: %s", describeFiles(t.ClientCertificate))
+	}
+}
+
+func (d describer) way(u *upstream.Config) {
+	if u.Proxy.Host != "" {
+		d.line("  through the proxy %v", u.Proxy)
+	}
+	if u.Addresses != nil {
+		texts := make([]string, len(u.Addresses))
+		for i, n := range u.Addresses {
+			texts[i] = n.String()
+		}
+		d.line("  addresses: %s", strings.Join(texts, ", "))
 	}
 }
 

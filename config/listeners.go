@@ -26,6 +26,8 @@ type Listener struct {
 	Caller string `yaml:"caller"`
 	// The upstreams whose operations are served here. May be left out when the file has only one.
 	Upstreams []string `yaml:"upstreams"`
+	// Who may connect to a unix socket. Without it only the gateway's own user may (mode 0600). Root always may.
+	Socket *Socket `yaml:"socket"`
 	// TLS. Without it the listener is plain HTTP, which is allowed on loopback and unix sockets only.
 	TLS *certs.ListenerTLS `yaml:"tls"`
 	// Open connections at a time. For one more, the one that has been without a request for longest is closed; where all have
@@ -38,6 +40,16 @@ type Listener struct {
 
 func (Listener) Default() Listener {
 	return Listener{MaxConnections: 1024, MaxConnectionsPerSource: 256}
+}
+
+// Socket is `socket` of a listener.
+type Socket struct {
+	// Who may connect, as of a file: `0660` is owner and group. Only reading and writing count, and the owner has both. Those who
+	// connect must also be able to reach the socket through its folders.
+	Mode setting.Mode `yaml:"mode" need:"yes"`
+	// The group that the socket is given to, by name or number. The gateway's user must be a member of it, or root. Default: that which the
+	// system gives to files of the gateway.
+	Group setting.Group `yaml:"group"`
 }
 
 func listenerPath(i int) string { return fmt.Sprintf("listeners[%d]", i) }
@@ -93,10 +105,30 @@ func (b *builder) buildListener(path string, l *Listener) {
 		b.problem(path+".name", "", "the name of a listener may have up to 128 printable ASCII characters")
 	}
 	b.listenerTLS(path, l)
+	b.checkSocket(path+".socket", l)
 	upstreams := b.served(path, l)
 	b.acceptedHosts(path, l, upstreams)
 	if !b.Failed(path) {
 		b.checkRoutes(path, l, upstreams)
+	}
+}
+
+// checkSocket checks who may connect to a unix socket.
+func (b *builder) checkSocket(path string, l *Listener) {
+	if l.Socket == nil || b.Failed(path) {
+		return
+	}
+	const ours, all = 0o600, 0o666
+	switch mode := l.Socket.Mode; {
+	case l.Address.Socket == "":
+		b.problem(path, "remove socket, or listen on unix:/path.sock", "the listener is no unix socket")
+	case mode&^all != 0:
+		b.problem(path+".mode", "", "a socket is read and written only: mode %v has more", mode)
+	case mode&ours != ours:
+		b.problem(path+".mode", "", "mode %v keeps the gateway's own user out", mode)
+	}
+	if _, err := l.Socket.Group.ID(); l.Socket.Group != "" && b.options.Secrets && err != nil {
+		b.problem(path+".group", "", "%v", err)
 	}
 }
 

@@ -78,6 +78,9 @@ func valueText(t reflect.Type, f strictyaml.Field) string {
 		}
 		return "mapping"
 	case reflect.Slice:
+		if f.Single {
+			return valueText(t.Elem(), f) + ", or list of them"
+		}
 		return strings.Replace("list of "+valueText(t.Elem(), f), "mapping", "mappings", 1)
 	case reflect.Map:
 		return "mapping of names to " + valueText(t.Elem(), strictyaml.Field{}) + "s"

@@ -41,13 +41,18 @@ func (b *builder) takeNotes() {
 	for _, u := range b.config.Upstreams {
 		b.noteSunsets(u)
 		b.noteSite(u)
+		b.noteAddress(u)
 	}
 	for _, l := range b.config.Secured() {
 		b.noteCertificates(l)
+		if l.Socket != nil && l.Socket.Mode&0o006 != 0 {
+			b.note("listener %s: every user of this machine may connect to its socket (mode %v)", l.Name, l.Socket.Mode)
+		}
 	}
 	if b.options.Secrets {
 		b.notePrivate()
 		b.noteAuditFolders()
+		b.noteProxy()
 	}
 	if b.file.Admin == nil {
 		b.note("there is no admin section: no health, no metrics, and no command reaches the running gateway")

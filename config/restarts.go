@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 
 	"tollgate/config/strictyaml"
 )
@@ -51,4 +52,21 @@ func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Va
 		keys = append(keys, path)
 	}
 	return keys
+}
+
+// NeedsRestart reports whether a change of the value at a path of the file needs a restart.
+func NeedsRestart(path []string) bool {
+	fields := restarting()
+	for _, key := range path {
+		i := slices.IndexFunc(fields, func(f strictyaml.Field) bool { return f.Key == key })
+		if i < 0 || fields[i].Restart {
+			return i >= 0
+		}
+		section := strictyaml.Section(fields[i].Type)
+		if section == nil {
+			return false
+		}
+		fields = strictyaml.Fields(section)
+	}
+	return false
 }

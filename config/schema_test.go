@@ -97,6 +97,9 @@ func (g schemaGenerator) value(t reflect.Type, f strictyaml.Field) object {
 		if f.Need {
 			list["minItems"] = 1
 		}
+		if f.Single {
+			return object{"anyOf": []object{list["items"].(object), list}}
+		}
 		return list
 	case reflect.Map:
 		return object{

@@ -42,6 +42,7 @@ func (b *builder) upstreamsSigned(signed bool) []string {
 func (b *builder) checkUpstream(path string, u *upstream.Config) {
 	b.checkSigning(path, u)
 	b.upstreamTLS(path, u)
+	b.checkWay(path, u)
 	b.operations[u.Name] = catalog.Operations(u.Catalog)
 	for i := range u.Endpoints {
 		b.addEndpoint(fmt.Sprintf("%s.endpoints[%d]", path, i), u, &u.Endpoints[i])

@@ -11,12 +11,75 @@ import (
 // Config is one entry of `credentials`: what the credential is, and where its keys are kept.
 type Config struct {
 	Facts
+	// The file that holds all of the keys. It is the recommended form: keys that change are whole in it. Either this, or `access_key` and
+	// `secret_key`.
+	Keys *KeyFile `yaml:"keys"`
 	// The access key (AK).
-	AccessKey setting.Reference `yaml:"access_key" need:"yes"`
+	AccessKey setting.Reference `yaml:"access_key"`
 	// The secret key (SK).
-	SecretKey setting.Reference `yaml:"secret_key" need:"yes"`
+	SecretKey setting.Reference `yaml:"secret_key"`
 	// The security token that belongs to temporary keys.
 	SecurityToken *setting.Reference `yaml:"security_token"`
+}
+
+// KeyFile is `keys` of a credential.
+type KeyFile struct {
+	// The path of a JSON file as programs for AWS's `credential_process` write it: `Version` (1), `AccessKeyId`, `SecretAccessKey`, and for
+	// temporary keys `SessionToken` and `Expiration`. Keys that change in it are used within 20 seconds. Only the gateway's user and groups
+	// should be able to read it.
+	File string `yaml:"file" need:"yes"`
+}
+
+// Shown returns the path as it can be shown: see [setting.Reference.Shown].
+func (k KeyFile) Shown(dir string) KeyFile {
+	return KeyFile{setting.Reference{File: k.File}.Shown(dir).File}
+}
+
+// InsteadOfSecret says what to write where a secret would stand.
+func (KeyFile) InsteadOfSecret() string { return "{file: PATH}" }
+
+// Read reads the keys from where they are kept.
+func (c *Config) Read(kept setting.Secrets) (keys Keys, err error) {
+	if c.Keys != nil {
+		data, shown, err := kept.ReadFile(c.Keys.File)
+		if err != nil {
+			return Keys{}, fmt.Errorf("keys: %w", err)
+		}
+		if keys, err = ParseKeys(data); err != nil {
+			return Keys{}, fmt.Errorf("keys: file %s: %w", shown, err)
+		}
+		return keys, nil
+	}
+	accessKey, err := kept.Read(c.AccessKey)
+	if err == nil {
+		err = CheckAccessKey(accessKey.Reveal())
+	}
+	if err != nil {
+		return Keys{}, fmt.Errorf("access_key: %w", err)
+	}
+	keys.AccessKey = accessKey.Reveal()
+	if keys.SecretKey, err = kept.Read(c.SecretKey); err != nil {
+		return Keys{}, fmt.Errorf("secret_key: %w", err)
+	}
+	if c.SecurityToken != nil {
+		if keys.SecurityToken, err = kept.Read(*c.SecurityToken); err != nil {
+			return Keys{}, fmt.Errorf("security_token: %w", err)
+		}
+	}
+	return keys, nil
+}
+
+// Files are the paths of the files that the keys are kept in.
+func (c *Config) Files(dir string) (paths []string) {
+	if c.Keys != nil {
+		return []string{setting.Resolve(dir, c.Keys.File)}
+	}
+	for _, r := range []*setting.Reference{&c.AccessKey, &c.SecretKey, c.SecurityToken} {
+		if r != nil && r.File != "" {
+			paths = append(paths, setting.Resolve(dir, r.File))
+		}
+	}
+	return paths
 }
 
 // Facts are what a credential is without its keys: what decisions about it need.

@@ -27,9 +27,13 @@
 //
 // # Keys that change
 //
-// The key source is read again by [Credential.Poll] after each rejection, after [Credential.Reread], and while something is
-// paused. Keys are used once two readings, [standTime] apart, were the same: access key, secret key and token are often
-// files of their own, and a set of two ages would be rejected.
+// [Credential.Poll] looks at the files of the keys every [watch.Interval], and takes keys that have changed before a call fails for the
+// old ones: when two looks found the same files with the same keys in them, and all of the keys are others. Access key, secret key and
+// token are often files of their own, and a set of two ages would be rejected: while only some have changed the set waits for the others,
+// for [partTime] at most, and the old keys sign. A file that holds all of the keys changes as a whole.
+//
+// After a rejection the keys are of no use anyhow. So the key source is read again after each, after [Credential.Reread], and while something
+// is paused, and any other keys are used once two readings, [standTime] apart, were the same.
 //
 // Rejections are counted by access key, as the provider does. A new set is not paused, but if its access key is known, it is
 // tried with what is left of the five rejections; if nothing is left, by a probe when the latest pause is over. Keys that come
@@ -44,6 +48,7 @@ import (
 	"time"
 
 	"tollgate/catalog"
+	"tollgate/internal/watch"
 	"tollgate/signing"
 )
 
@@ -58,6 +63,8 @@ type Options struct {
 	Former []*Credential
 	// Load reads the keys from where they are kept. It is called once by New and again by Poll.
 	Load func() (Keys, error)
+	// Files are those that Load reads. Where there are none a change of the keys is only found when something asks for it.
+	Files []string
 }
 
 // Credential is a named secret that signs calls of one class to one upstream. Its methods may be called concurrently.
@@ -79,10 +86,10 @@ func New(config Config, o Options) (*Credential, error) {
 		o.Scheme = signing.SDK
 	}
 	c := &Credential{config: config, options: o}
-	keys, err := o.Load()
-	if err == nil {
-		err = keys.check()
-	}
+	c.reader.files = watch.New(o.Files...)
+	c.reader.files.Look()
+	keys, err := c.load()
+	c.reader.files.Take() // what changes meanwhile is read again
 	if err != nil {
 		return nil, fmt.Errorf("credential %s: %w", config.Name, err)
 	}
@@ -93,7 +100,20 @@ func New(config Config, o Options) (*Credential, error) {
 	set := c.reader.setOf(keys, o.Scheme)
 	c.reader.known = append(slices.DeleteFunc(c.reader.known, func(s *keySet) bool { return s == set }), set)
 	c.active.Store(set)
+	c.reader.expires, c.reader.generation = keys.Expires, generationAfter(o.Former, config.Name, keys)
 	return c, nil
+}
+
+// generationAfter returns the number of keys that follow those of a former credential of the same name, or that are the same.
+func generationAfter(former []*Credential, name string, keys Keys) int {
+	i := slices.IndexFunc(former, func(f *Credential) bool { return f.Name() == name })
+	switch {
+	case i < 0:
+		return 1
+	case former[i].active.Load().keys.equal(keys):
+		return former[i].Generation()
+	}
+	return former[i].Generation() + 1
 }
 
 // heritage returns the sets of keys that a credential of another configuration takes over. Another upstream has not accepted them yet, but

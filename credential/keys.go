@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tollgate/internal/secret"
+	"tollgate/internal/watch"
 	"tollgate/signing"
 )
 
@@ -29,6 +30,7 @@ type Keys struct {
 	AccessKey     string
 	SecretKey     secret.String
 	SecurityToken secret.String // of temporary keys; empty otherwise
+	Expires       time.Time     // as their source says; it makes no other keys. Zero: it says nothing
 }
 
 func (k Keys) equal(other Keys) bool {
@@ -64,43 +66,77 @@ type reader struct {
 	since   time.Time  // when changed was first seen
 	err     error      // of the last reading
 	known   []*keySet  // in use now and before, by when they were last put to use
+
+	files  watch.Files // of the keys; who is busy has them
+	looked time.Time   // when they were looked at
+	part   *part       // that waits for the rest; nil: none does
+
+	expires    time.Time // see Expires
+	generation int       // see Generation
 }
 
 // Reread has the next Poll read the key source.
 func (c *Credential) Reread() { c.reader.wanted.Store(true) }
 
-// Poll reads the key source again if that is due, at most once a second, and uses keys that have changed and stood. It is
-// cheap when nothing is due or a reading is under way. A source that fails changes nothing; its error is returned once for each cause.
+// Poll looks at the files of the keys if that is due, and uses keys that have changed: see [Credential.look]. If a rejection or the
+// operator asks for it, or while something is paused, it reads the source instead, at most once a second, and uses keys that have changed
+// and stood. It is cheap when nothing is due or a reading is under way. A source that fails changes nothing; its error is returned once for
+// each cause.
 func (c *Credential) Poll(now time.Time) (changed bool, err error) {
 	paused := len(c.Pauses()) > 0
 	due, err := c.reader.begin(paused, now)
-	if !due {
-		return false, err
+	switch due {
+	case lookDue:
+		return c.look(now)
+	case readDue:
+		begun := time.Now()
+		keys, err := c.load()
+		took := time.Since(begun).Truncate(standTime / 4) // what a slow source returns did not stand since the start
+		return c.read(keys, err, now.Add(took))
 	}
-	begun := time.Now()
+	return false, err
+}
+
+func (c *Credential) load() (Keys, error) {
 	keys, err := c.options.Load()
 	if err == nil {
 		err = keys.check()
 	}
-	took := time.Since(begun).Truncate(standTime / 4) // what a slow source returns did not stand since the start
-	return c.read(keys, err, now.Add(took))
+	return keys, err
 }
 
-// begin reports whether a reading is due, which then is under way.
-func (r *reader) begin(paused bool, now time.Time) (due bool, err error) {
+// work is what a Poll has to do.
+type work int
+
+const (
+	nothingDue work = iota
+	lookDue
+	readDue
+)
+
+// begin returns what is due, which then is under way.
+func (r *reader) begin(paused bool, now time.Time) (due work, err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.forget(now)
 	since := now.Sub(r.at)
 	switch {
 	case r.busy && since >= slowReading:
-		return false, r.failed(fmt.Errorf("reading them takes longer than %v", slowReading))
-	case r.busy, !paused && !r.wanted.Load(), since >= 0 && since < readEvery:
-		return false, nil
+		r.changed = nil
+		return nothingDue, r.report(fmt.Errorf("reading them takes longer than %v", slowReading))
+	case r.busy:
+		return nothingDue, nil
+	case (paused || r.wanted.Load()) && (since < 0 || since >= readEvery):
+		r.wanted.Store(false) // before the reading: a rejection from here on asks for another one
+		due = readDue
+	case r.lookIsDue(now):
+		r.looked = now
+		due = lookDue
+	default:
+		return nothingDue, nil
 	}
 	r.busy, r.at = true, now
-	r.wanted.Store(false) // before the reading: a rejection from here on asks for another one
-	return true, nil
+	return due, nil
 }
 
 // read takes what a reading found.
@@ -116,11 +152,17 @@ func (c *Credential) read(keys Keys, err error, now time.Time) (changed bool, _ 
 	return c.found(keys, now), nil
 }
 
-// failed keeps the cause of a failed reading, and returns it if it is another than before.
+// failed has a reading that failed tried again.
 func (r *reader) failed(err error) error {
 	r.wanted.Store(true)
+	r.changed = nil
+	return r.report(err)
+}
+
+// report keeps the cause of a failure, and returns it if it is another than before.
+func (r *reader) report(err error) error {
 	known := r.err != nil && r.err.Error() == err.Error()
-	r.changed, r.err = nil, err
+	r.err = err
 	if known {
 		return nil
 	}
@@ -131,7 +173,7 @@ func (r *reader) failed(err error) error {
 func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 	r := &c.reader
 	if keys.equal(c.active.Load().keys) {
-		r.changed = nil
+		r.changed, r.expires = nil, keys.Expires
 		return false
 	}
 	if r.changed == nil || !r.changed.equal(keys) {
@@ -154,6 +196,7 @@ func (c *Credential) use(keys Keys, now time.Time) {
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
 	r.forget(now)
 	c.active.Store(next)
+	r.part, r.expires, r.generation = nil, keys.Expires, r.generation+1
 	before.leave(now)
 }
 

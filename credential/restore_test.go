@@ -22,12 +22,12 @@ func TestFingerprint(t *testing.T) {
 		t.Errorf("%+v and %+v", f, again)
 	}
 	for name, other := range map[string]Fingerprint{
-		"access key": Keys{"AK2", keys.SecretKey, keys.SecurityToken}.fingerprint(mac()),
+		"access key": Keys{AccessKey: "AK2", SecretKey: keys.SecretKey, SecurityToken: keys.SecurityToken}.fingerprint(mac()),
 		"its name":   {AccessKey: "AK2", MAC: f.MAC},
-		"secret":     Keys{"AK", secret.New("secreT"), keys.SecurityToken}.fingerprint(mac()),
-		"token":      Keys{"AK", keys.SecretKey, secret.New("token2")}.fingerprint(mac()),
-		"no token":   Keys{"AK", keys.SecretKey, secret.String{}}.fingerprint(mac()),
-		"shifted":    Keys{"AK", secret.New("secrett"), secret.New("oken")}.fingerprint(mac()),
+		"secret":     Keys{AccessKey: "AK", SecretKey: secret.New("secreT"), SecurityToken: keys.SecurityToken}.fingerprint(mac()),
+		"token":      Keys{AccessKey: "AK", SecretKey: keys.SecretKey, SecurityToken: secret.New("token2")}.fingerprint(mac()),
+		"no token":   Keys{AccessKey: "AK", SecretKey: keys.SecretKey, SecurityToken: secret.String{}}.fingerprint(mac()),
+		"shifted":    Keys{AccessKey: "AK", SecretKey: secret.New("secrett"), SecurityToken: secret.New("oken")}.fingerprint(mac()),
 		"hash's key": keys.fingerprint(hmac.New(sha256.New, []byte("another"))),
 	} {
 		if f.Equal(other) {

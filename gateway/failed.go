@@ -79,11 +79,22 @@ func (c *call) unknownSince(format string, args ...any) *Refusal {
 func (c *call) notTaken(err error) *Refusal {
 	kind := tlspolicy.KindOf(err)
 	if kind == "" && !inHandshake(err) {
-		return refusal(notSent, "upstream %s cannot be reached; no byte of the call was sent", c.upstream.Name)
+		return refusal(notSent, "upstream %s %s; no byte of the call was sent", c.upstream.Name, outOfReach(err))
 	}
 	r := c.withoutTLS(kind, err)
 	r.TLSFailure = TLSFailure(err)
 	return r
+}
+
+// outOfReach says why there is no connection. Addresses stay in the gateway's log.
+func outOfReach(err error) string {
+	if _, forbidden := errors.AsType[*upstream.AddressError](err); forbidden {
+		return "is at an address that the gateway must not connect to"
+	}
+	if _, behind := errors.AsType[*upstream.ProxyError](err); behind {
+		return "cannot be reached through its proxy"
+	}
+	return "cannot be reached"
 }
 
 // withoutTLS is a call for which there is no TLS connection.

@@ -284,3 +284,26 @@ func TestUnreachableUpstreamIsNotSent(t *testing.T) {
 		t.Errorf("outcome %q %q", r.Outcome, r.Reason)
 	}
 }
+
+// So was not what the rules for addresses, or a proxy, kept from the upstream. The answer says which of the two.
+func TestForbiddenWaysAreNotSent(t *testing.T) {
+	target := setting.Target{Scheme: "http", Host: "127.0.0.1:9"}
+	for want, way := range map[string]upstream.Config{
+		"is at an address that the gateway must not connect to": {URL: target, Addresses: []upstream.Network{{Public: true}}},
+		"cannot be reached through its proxy":                   {URL: target, Proxy: upstream.Proxy{Host: "127.0.0.1:0"}},
+	} {
+		f := start(t, fixed, func(f *fixture) {
+			transport := upstream.New(way, nil)
+			t.Cleanup(transport.Close)
+			f.upstream["bss"].Transport = transport
+		})
+		got := f.send(t, pay())
+		got.wantCode(t, "TG.7001")
+		if detail := got.problem(t).Detail; detail != "upstream bss "+want+"; no byte of the call was sent" {
+			t.Errorf("the answer says %q", detail)
+		}
+		if r := f.log.only(t, logfile.KindOutcome); r.Outcome != logfile.NotSent || r.Reason != "not_sent" {
+			t.Errorf("%s: outcome %q %q", want, r.Outcome, r.Reason)
+		}
+	}
+}

@@ -94,6 +94,7 @@ func (s *Service) api() admin.API {
 		Status: s.status,
 		Keys:   s.keys,
 		Reload: s.reload,
+		Plan:   s.plan,
 	}
 }
 
@@ -101,14 +102,14 @@ func (s *Service) api() admin.API {
 func (s *Service) reload(ctx context.Context, p admin.Peer, request admin.ReloadRequest) (*admin.Reloaded, error) {
 	r, err := s.Reload(ctx, Trigger{By: ByAPI, Identity: p.Identity()}, request.DryRun)
 	switch {
-	case errors.Is(err, errStopping):
+	case errors.Is(err, errStopping) || errors.Is(err, errStarting):
 		return nil, &admin.Error{Status: http.StatusServiceUnavailable, Text: err.Error()}
 	case err != nil:
 		return nil, &admin.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
 	}
 	out := &admin.Reloaded{DryRun: request.DryRun, Changed: r.Changed, Reset: r.Reset, Plan: r.Plan, PlanBefore: r.PlanBefore}
 	for _, change := range r.Changes {
-		out.Changes = append(out.Changes, admin.Change(change))
+		out.Changes = append(out.Changes, admin.Change{Where: change.Where, Text: change.Text})
 	}
 	return out, nil
 }

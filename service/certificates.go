@@ -15,6 +15,7 @@ import (
 	"tollgate/admin"
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
+	"tollgate/internal/secret"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -44,6 +45,7 @@ type tlsParts struct {
 	clients   *certs.Clients         // nil: no client certificates are asked for
 	bundles   []func() *certs.Bundle // authorities that peers are verified with
 	acme      []usedACME
+	login     func() secret.String // for the proxy of an upstream; nil: none
 	reloaders []certs.Reloader
 }
 
@@ -211,6 +213,9 @@ func (k *tlsReloader) upstream(u *upstream.Config) (*tlsParts, *tls.Config, erro
 		return p, nil, nil
 	}
 	policy, err := k.policy(t.Policy)
+	if err == nil {
+		err = k.openLogin(p, u.ProxyAuth)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,38 +8,14 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/credential"
-	"tollgate/internal/secret"
-	"tollgate/internal/setting"
 )
 
 const (
-	// pollKeys is how often credentials are asked whether their keys are to be read again, which each of them bounds itself.
+	// pollKeys is how often credentials are asked whether their keys are to be looked at or read again, which each of them bounds itself.
 	pollKeys = 500 * time.Millisecond
 	// warnSkew is how far the clock of an upstream may be off without a warning. Signatures are refused from 15 minutes on.
 	warnSkew = time.Minute
 )
-
-// readKeys reads all secrets of a credential.
-func readKeys(c *credential.Config, kept setting.Secrets) (credential.Keys, error) {
-	accessKey, err := kept.Read(c.AccessKey)
-	if err == nil {
-		err = credential.CheckAccessKey(accessKey.Reveal())
-	}
-	if err != nil {
-		return credential.Keys{}, fmt.Errorf("access_key: %w", err)
-	}
-	secretKey, err := kept.Read(c.SecretKey)
-	if err != nil {
-		return credential.Keys{}, fmt.Errorf("secret_key: %w", err)
-	}
-	var token secret.String
-	if c.SecurityToken != nil {
-		if token, err = kept.Read(*c.SecurityToken); err != nil {
-			return credential.Keys{}, fmt.Errorf("security_token: %w", err)
-		}
-	}
-	return credential.Keys{AccessKey: accessKey.Reveal(), SecretKey: secretKey, SecurityToken: token}, nil
-}
 
 // startSigning looks after what signatures need, keys and clocks, until the service is closed.
 func (s *Service) startSigning() {
@@ -74,7 +50,8 @@ func (s *Service) pollKeys(c *credential.Credential, now time.Time) {
 	case err != nil:
 		s.logger.Error("the keys of a credential cannot be read again; those in use stay in use", zap.String("credential", c.Name()), zap.Error(err))
 	case changed:
-		s.logger.Info("the keys of a credential have changed", zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()))
+		s.logger.Info("the keys of a credential have changed",
+			zap.String("credential", c.Name()), zap.String("access_key", c.AccessKey()), zap.Int("generation", c.Generation()))
 		s.Republish(context.Background()) // the plan says which keys are in use
 	}
 }
@@ -113,7 +90,7 @@ func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 }
 
 // signingWarnings are what hurts signed calls, or will.
-func (s *Service) signingWarnings() (warnings []string) {
+func (s *Service) signingWarnings(now time.Time) (warnings []string) {
 	for _, c := range s.signers() {
 		for _, pause := range c.Pauses() {
 			warnings = append(warnings, fmt.Sprintf("credential %s %s", c.Name(), pause))
@@ -124,6 +101,9 @@ func (s *Service) signingWarnings() (warnings []string) {
 		if err := c.ReadError(); err != nil {
 			warnings = append(warnings, fmt.Sprintf("the keys of credential %s cannot be read again: %v", c.Name(), err))
 		}
+		if text := expiryWarning(c.Expires(), now); text != "" {
+			warnings = append(warnings, fmt.Sprintf("the keys of credential %s %s, and their file has no others", c.Name(), text))
+		}
 	}
 	s.eachSkew(func(name string, skew time.Duration) {
 		if skew.Abs() > warnSkew {
@@ -132,6 +112,20 @@ func (s *Service) signingWarnings() (warnings []string) {
 		}
 	})
 	return warnings
+}
+
+// warnExpiry is how long before the end of temporary keys there is a warning. Those of the provider have 15 minutes at least.
+const warnExpiry = 5 * time.Minute
+
+// expiryWarning says that keys have expired or soon will; end is zero where that is not known.
+func expiryWarning(end, now time.Time) string {
+	switch left := end.Sub(now); {
+	case end.IsZero() || left > warnExpiry:
+		return ""
+	case left > 0:
+		return "expire at " + stamp(end)
+	}
+	return "expired at " + stamp(end)
 }
 
 func aheadOrBehind(skew time.Duration) string {
@@ -146,6 +140,9 @@ func (s *Service) signingNotes() (notes []string) {
 	for _, c := range s.signers() {
 		if trial, on := c.OnTrial(); on && trial.Reason == "" {
 			notes = append(notes, fmt.Sprintf("credential %s is on trial: the provider has not accepted its keys yet", c.Name()))
+		}
+		if until, partial := c.Partial(); partial {
+			notes = append(notes, fmt.Sprintf("of the keys of credential %s only a part has changed: the old ones sign until all have, or until %s", c.Name(), stamp(until)))
 		}
 		if fixed := c.Fixed(); len(fixed) > 0 {
 			notes = append(notes, "credential "+c.Name()+": "+credential.FixedNote(fixed))

@@ -45,13 +45,14 @@ func (l *liveListener) clients() *certs.Clients {
 // made is what of a configuration a server cannot change while it runs.
 type made struct {
 	TLS                                      *certs.ListenerTLS
+	Socket                                   *config.Socket
 	Policy                                   tlspolicy.Config
 	HeaderTimeout, IdleTimeout, WriteTimeout setting.Duration
 	Headers                                  setting.Size
 }
 
 func madeBy(c *config.Config, l *config.Listener) made {
-	m := made{TLS: l.TLS, HeaderTimeout: c.Bounds.HeaderTimeout, IdleTimeout: c.Bounds.IdleTimeout, WriteTimeout: c.Bounds.WriteTimeout, Headers: c.Bounds.Headers}
+	m := made{TLS: l.TLS, Socket: l.Socket, HeaderTimeout: c.Bounds.HeaderTimeout, IdleTimeout: c.Bounds.IdleTimeout, WriteTimeout: c.Bounds.WriteTimeout, Headers: c.Bounds.Headers}
 	if l.TLS != nil {
 		m.Policy = c.TLSPolicies[l.TLS.Policy]
 	}
@@ -61,7 +62,8 @@ func madeBy(c *config.Config, l *config.Listener) made {
 // socket is where peers connect. Servers have shares of it; nothing is accepted on it itself.
 type socket struct {
 	net.Listener
-	at socketAt
+	at     socketAt
+	access accept.Access // of a unix socket
 }
 
 // socketAt says which socket of a configuration is which of another. Any free port is the listener's own.
@@ -113,26 +115,40 @@ func writes(t *certs.ListenerTLS) bool {
 
 // openSocket finds the socket of a listener, or binds one.
 func (s *Service) openSocket(ctx context.Context, o *opened, c *config.Config, l *liveListener, at socketAt) (err error) {
+	access, err := accessOf(l.made.Socket)
+	if err != nil {
+		return err
+	}
 	for _, known := range s.listeners {
 		if known.socket.at == at {
 			l.socket = known.socket
 		}
 	}
-	if l.socket == nil {
-		if err := s.checkOverlap(c, at); err != nil {
-			return err
-		}
-		inner, err := accept.Listen(ctx, at.address.Network(), at.address.Listen())
-		if err != nil {
-			return err
-		}
-		l.socket = &socket{inner, at}
-		o.undo = append(o.undo, func() { _ = inner.Close() })
+	if l.socket != nil {
+		err = o.grant(l.socket, access)
+	} else {
+		err = s.bindSocket(ctx, o, c, l, at, access)
+	}
+	if err != nil {
+		return err
 	}
 	if l.waiting, err = accept.Share(l.socket.Listener); err != nil {
 		return err
 	}
 	o.undo = append(o.undo, func() { _ = l.waiting.Close() })
+	return nil
+}
+
+func (s *Service) bindSocket(ctx context.Context, o *opened, c *config.Config, l *liveListener, at socketAt, access accept.Access) error {
+	if err := s.checkOverlap(c, at); err != nil {
+		return err
+	}
+	inner, err := accept.ListenFor(ctx, at.address.Network(), at.address.Listen(), access)
+	if err != nil {
+		return err
+	}
+	l.socket = &socket{inner, at, access}
+	o.undo = append(o.undo, func() { _ = inner.Close() })
 	return nil
 }
 
@@ -191,7 +207,8 @@ func (s *Service) endListeners(before map[string]*liveListener, o *opened) {
 			s.certificates.remove(old.parts)
 		}
 		s.logger.Info("the connections of a listener end", zap.String("listener", name), zap.Stringer("address", old.socket.Addr()), zap.Bool("socket_stays", stays))
-		s.ending.Go(func() { s.endServer(o.leaving[old.id]) })
+		ends := o.leaving[old.id]
+		s.ending.Go(func() { s.endServer(ends) })
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/audit"
+	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/mac"
 	"tollgate/audit/mirror"
@@ -27,6 +28,8 @@ func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	})
 	defer s.starting.log(s.logger)()
 	open := logOptions(a, s.process.Version, s.private, s.logger)
+	s.blobs = blobs.New(a.Dir)
+	open.Blobs = s.blobs
 	open.Published, open.Progress = s.published, s.starting.progress
 	log, recovery, err := audit.OpenContext(ctx, open)
 	if err != nil {

@@ -56,9 +56,10 @@ func (o *opened) makePlan(c *config.Config, kept setting.Secrets) (*gateway.Plan
 	plan.Credentials = map[string]*credential.Credential{}
 	generations := map[string]snapshot.Generation{}
 	for name, known := range o.credentials {
-		plan.Credentials[name], generations[name] = known.Credential, snapshot.Generation{AccessKey: known.AccessKey()}
+		plan.Credentials[name], generations[name] = known.Credential, snapshot.Generation{AccessKey: known.AccessKey(), Number: known.Generation()}
 	}
-	plan.ID = snapshot.ID(snapshot.Of(c, generations))
+	o.text = snapshot.Of(c, generations)
+	plan.ID = snapshot.ID(o.text)
 	for name, l := range plan.Listeners {
 		o.listeners[name].checked(l)
 	}

@@ -47,6 +47,7 @@ type reloads struct {
 	sync.Mutex
 	metrics *admin.Reloads
 	files   watchedFiles
+	stale   bool // the plan that runs does not say which keys are in use
 
 	state   sync.Mutex // guards what follows
 	refused failure    // of the configuration file, since the last reload that was carried out
@@ -92,7 +93,10 @@ func (s *Service) recordLoaded(plan string) {
 func (s *Service) Reload(ctx context.Context, by Trigger, dryRun bool) (Reloaded, error) {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
-	if s.isDraining() {
+	switch _, running := s.starting.readiness(); {
+	case !running:
+		return Reloaded{}, errStarting
+	case s.isDraining():
 		return Reloaded{}, errStopping
 	}
 	if !dryRun && by.By != ByWatch {

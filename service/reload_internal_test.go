@@ -314,7 +314,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		secure(usualTLS, "bounds: {headers: 8KiB}"), append(secure(usualTLS, ""), "name: day", "name: another"),
 		append(secure(usualTLS, ""), "listeners: [{name: local", `listeners: [{name: more, address: "127.0.0.1:0", caller: app}, {name: local`), secure(usualTLS, ""),
 	}
-	for round := range 3 {
+	for round := range 2 {
 		for i, changes := range good {
 			before := calls.Load()
 			g.change(t, changes...)
@@ -475,8 +475,9 @@ func TestDryRun(t *testing.T) {
 	if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 		t.Errorf("a listener takes connections: %v", c.Close())
 	}
-	if now := descriptorsOpen(t); now != open || g.planID() != plan {
-		t.Errorf("%d descriptors, before %d; plan %s, before %s", now, open, g.planID(), plan)
+	eventually(t, "nothing new is open", func() bool { return descriptorsOpen(t) <= open+1 }) // the index opens files now and then
+	if g.planID() != plan {
+		t.Errorf("plan %s, before %s", g.planID(), plan)
 	}
 	g.onDisk = g.load(t, "audit: {dir: audit}", "audit: {dir: elsewhere}")
 	r, err = g.Reload(t.Context(), Trigger{By: ByAPI}, true)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -41,7 +42,7 @@ func TestHangingKeySource(t *testing.T) {
 		s.startSigning()
 		s.rereadKeys()
 		<-read
-		s.signingWarnings()
+		s.signingWarnings(time.Now())
 		for _, closeOne := range s.closers {
 			closeOne()
 		}
@@ -58,7 +59,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 		if err := os.WriteFile(file, []byte(want+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		keys, err := readKeys(written, kept)
+		keys, err := written.Read(kept)
 		if err != nil || keys.SecretKey.Reveal() != want {
 			t.Fatalf("got %v, want the key in the file", err)
 		}
@@ -66,12 +67,12 @@ func TestKeysAreReadAgain(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readKeys(written, kept); err == nil {
+	if _, err := written.Read(kept); err == nil {
 		t.Error("a missing file gave keys")
 	}
 	written.SecretKey, written.AccessKey = setting.Reference{Env: "SK"}, setting.Reference{Env: "ODD"}
 	for _, odd := range []string{"a b", "a,b=c", "", "\n"} {
-		if _, err := readKeys(written, setting.Secrets{LookupEnv: func(string) (string, bool) { return odd, true }}); err == nil {
+		if _, err := written.Read(setting.Secrets{LookupEnv: func(string) (string, bool) { return odd, true }}); err == nil {
 			t.Errorf("%q is taken for an access key", odd)
 		}
 	}

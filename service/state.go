@@ -14,6 +14,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/audit"
+	"tollgate/audit/blobs"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
 	"tollgate/caller"
@@ -37,6 +38,7 @@ type state struct {
 	replay  *replay.Memory
 
 	log                *audit.Log
+	blobs              *blobs.Store    // texts of plans
 	copies             *mirror.Mirror  // of checkpoints
 	index              *store.Index    // of the log; nil when none is kept
 	forecast           admin.Forecast  // of the log's disk
@@ -137,6 +139,7 @@ type opened struct {
 	leaving     map[string]*leaving
 	descriptors descriptors
 	plan        *gateway.Plan
+	text        []byte   // of the plan
 	dry         bool     // it is only to be seen whether it can be opened
 	undo        []func() // closes what is new
 }
@@ -203,7 +206,8 @@ func (s *Service) openCredential(c *config.Config, configured *credential.Config
 	}
 	place := placeOf(c, configured)
 	made, err := credential.New(*configured, credential.Options{
-		Place: place.String(), Former: former, Load: func() (credential.Keys, error) { return readKeys(configured, s.secrets) },
+		Place: place.String(), Former: former,
+		Load: func() (credential.Keys, error) { return configured.Read(s.secrets) }, Files: configured.Files(s.secrets.Dir),
 	})
 	return &liveCredential{made, configured, place}, err
 }
@@ -264,7 +268,7 @@ func (s *Service) openUpstream(o *opened, u *upstream.Config, way reached) error
 	if err != nil {
 		return err
 	}
-	transport := upstream.New(*u, tlsConfig)
+	transport := upstream.New(*u, tlsConfig, s.wayOptions(u, parts)...)
 	made := &liveUpstream{gatewayUpstream(u, transport, skew), transport, way, parts}
 	o.upstreams[u.Name] = made
 	o.undo = append(o.undo, func() { s.closeUpstream(made) })
@@ -276,12 +280,19 @@ func (s *Service) closeUpstream(u *liveUpstream) {
 	s.certificates.remove(u.tls)
 }
 
+// errStarting is why nothing is reloaded before the gateway takes calls.
+var errStarting = errors.New("the gateway is starting")
+
 // errStopping is why a configuration that was opened in the end of the service is not adopted.
 var errStopping = errors.New("the gateway is stopping")
 
 // adopt makes what was opened for a configuration the state, publishes the plan that needs it, and closes what no call that begins needs any
-// more. Calls under way end on it. The last thing that can fail is record, if there is one.
+// more. Calls under way end on it. The text of the plan is durable before anything can name it. The last thing that can fail is record, if
+// there is one.
 func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan), record func() error) error {
+	if _, err := s.blobs.Put(o.text); err != nil {
+		return fmt.Errorf("the text of the plan cannot be written: %w", err)
+	}
 	s.mutex.Lock()
 	if s.isDraining() {
 		s.mutex.Unlock()
@@ -303,6 +314,8 @@ func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan)
 	s.descriptors.log(s.logger)
 	s.takeCallers(o.plan.Callers)
 	publish(o.plan)
+	s.blobs.InForce(o.plan.ID, time.Now())
+	s.reloads.stale = false
 	s.beginListeners(c, o)
 	s.endListeners(listeners, o)
 	s.mutex.Unlock()

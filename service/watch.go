@@ -59,7 +59,7 @@ func (s *Service) lookAtFiles(ctx context.Context) {
 	if s.config.Load().Reload.Watch && s.process.Load != nil && s.reloads.files.configuration.Settled() {
 		s.loadChanged(ctx)
 	}
-	if s.reloads.files.secrets.Settled() {
+	if s.reloads.files.secrets.Settled() || s.reloads.stale {
 		s.republish(ctx)
 	}
 }
@@ -82,10 +82,12 @@ func (s *Service) loadChanged(ctx context.Context) {
 	_, _ = s.carryOut(ctx, by, false, c) // what is wrong is in the log
 }
 
-// Republish makes the plan of the configuration that runs again, since keys that it refers to have changed.
+// Republish makes the plan of the configuration that runs again, since keys that it refers to have changed. Where that fails it is tried
+// again: until then calls go on by the plan before, with the new keys of credentials.
 func (s *Service) Republish(ctx context.Context) {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
+	s.reloads.stale = true
 	s.republish(ctx)
 }
 
@@ -106,7 +108,7 @@ func (s *Service) republish(ctx context.Context) {
 	}
 	s.reloads.noteSecrets(err)
 	if err != nil {
-		s.logger.Error("keys have changed and are not taken; those in use stay in use", zap.String("why", brief(err)))
+		s.logger.Error("keys have changed, and the plan that names them is not in force; calls go on by the plan before", zap.String("why", brief(err)))
 		return
 	}
 	s.reloads.metrics.Published(r.Plan)

@@ -141,10 +141,15 @@ func (p Plan) String() string {
 	return "TLS 1.3: suites and order fixed for this process (" + suiteNames(p.suites) + "); another set needs a restart"
 }
 
-func suiteNames(codes []uint16) string {
+// Suites returns the names of the suites, in the order of preference where AES is fast; none if no policy has TLS 1.3.
+func (p Plan) Suites() []string { return namesOf(p.suites) }
+
+func suiteNames(codes []uint16) string { return strings.Join(namesOf(codes), ", ") }
+
+func namesOf(codes []uint16) []string {
 	names := make([]string, len(codes))
 	for i, code := range codes {
 		names[i] = tls.CipherSuiteName(code)
 	}
-	return strings.Join(names, ", ")
+	return names
 }

@@ -27,11 +27,23 @@ type Config struct {
 	Hosts []setting.Host `yaml:"hosts"`
 	// How long a call may take, from sending to the last byte of the answer.
 	Timeout setting.Duration `yaml:"timeout" range:"100ms..1h"`
-	// How long connecting may take, the TLS handshake included.
+	// How long connecting may take, lookup of the name, proxy and TLS handshake included.
 	ConnectTimeout setting.Duration `yaml:"connect_timeout" range:"10ms..10m"`
 	// Connections to the upstream at a time. A `spend` call opens one rather than use one whose last answer is less than 50 ms old,
 	// since an upstream that answers twice does so at once; with few connections there may be no other.
 	MaxConnections int `yaml:"max_connections" range:"1..100000"`
+	// How old a connection may become: a call then gets another one, for which the name of the upstream is looked up again, so that
+	// a name that leads elsewhere by now is noticed under steady load. Calls under way are not cut.
+	MaxConnectionAge setting.Duration `yaml:"max_connection_age" range:"1s..24h"`
+	// Where connections may lead: `any`, `public`, or a list of networks such as `[10.1.0.0/16, "2001:db8::/32"]`. The address that is
+	// connected to counts, so for an upstream with a proxy that of the proxy. Link-local, multicast, broadcast and unspecified addresses and
+	// those where clouds serve their machines' metadata are never connected to, whatever stands here. Default: `any`.
+	Addresses []Network `yaml:"addresses" single:"yes"`
+	// An HTTP proxy that connections go through: `http://proxy.corp.example:3128`. For `https://` only: the proxy is asked for a tunnel
+	// (`CONNECT`), and TLS is with the upstream. Proxies that the environment names (`HTTPS_PROXY`) are not used.
+	Proxy Proxy `yaml:"proxy"`
+	// Where the proxy's login is kept, as `user:password`. It is sent to the proxy in plain text.
+	ProxyAuth *setting.Reference `yaml:"proxy_auth"`
 	// Whether deprecated operations may be called. The provider has announced the end of all that the catalogs have, and may switch
 	// them off any day.
 	Deprecated string `yaml:"deprecated" choice:"allow|forbid"`
@@ -44,10 +56,11 @@ type Config struct {
 // Default returns the defaults of the section.
 func (Config) Default() Config {
 	return Config{
-		Timeout:        setting.Duration(60 * time.Second),
-		ConnectTimeout: setting.Duration(10 * time.Second),
-		MaxConnections: 100,
-		Deprecated:     "allow",
+		Timeout:          setting.Duration(60 * time.Second),
+		ConnectTimeout:   setting.Duration(10 * time.Second),
+		MaxConnections:   100,
+		MaxConnectionAge: setting.Duration(time.Minute),
+		Deprecated:       "allow",
 	}
 }
 

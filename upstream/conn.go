@@ -31,6 +31,7 @@ type conn struct {
 	stream    net.Conn             // raw, or TLS on top of it
 	tls       *tls.ConnectionState // nil: plain
 	idleSince time.Time
+	until     time.Time // from then on it takes no other call
 
 	reader    *bufio.Reader
 	allowance int64       // bytes that may still be read
@@ -143,10 +144,14 @@ func (l limited) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// fresh tells whether an idle connection can carry a call: the far end has not closed it, and has sent nothing that nobody
-// asked for. What came unasked would be taken for the answer to the next call.
+// old reports whether the connection has reached its greatest age.
+func (c *conn) old(now time.Time) bool { return !now.Before(c.until) }
+
+// fresh tells whether an idle connection can carry a call: it is young enough, the far end has not closed it, and has sent nothing
+// unasked. That would be taken for the answer to the next call.
 func (c *conn) fresh() bool {
-	if time.Since(c.idleSince) >= idleTimeout || c.surplus() {
+	now := c.pool.now()
+	if c.old(now) || now.Sub(c.idleSince) >= idleTimeout || c.surplus() {
 		return false
 	}
 	quiet, known := peek.Quiet(c.raw)

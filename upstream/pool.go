@@ -5,8 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
-	"net/url"
 	"slices"
 	"sort"
 	"sync"
@@ -31,6 +31,7 @@ type pool struct {
 	tls     *tls.Config                             // nil for plain HTTP
 	connect func(context.Context) (net.Conn, error) // of config
 	slots   chan struct{}                           // the places: one for each connection in use
+	now     func() time.Time
 
 	mutex  sync.Mutex
 	idle   []*conn // the one used last is at the end
@@ -39,10 +40,8 @@ type pool struct {
 	closed bool
 }
 
-func newPool(config Config, protection *tls.Config) *pool {
-	p := &pool{config: config, tls: protection, slots: make(chan struct{}, config.MaxConnections)}
-	p.connect = p.config.connect
-	return p
+func newPool(config Config, protection *tls.Config, w *way) *pool {
+	return &pool{config: config, tls: protection, connect: w.connect, slots: make(chan struct{}, config.MaxConnections), now: time.Now}
 }
 
 // get returns an idle connection that is still good, or a new one. It waits while all are in use.
@@ -87,7 +86,7 @@ func (p *pool) take(rested bool) *conn {
 
 // rested chooses, of the connections that have rested, the one that was used last; -1: a new one is better, and may be opened.
 func (p *pool) rested() int {
-	latest := time.Now().Add(-restTime)
+	latest := p.now().Add(-restTime)
 	n := sort.Search(len(p.idle), func(i int) bool { return p.idle[i].idleSince.After(latest) })
 	if n == 0 && len(p.idle) > 0 && p.open >= cap(p.slots) {
 		return 0
@@ -108,10 +107,11 @@ func (p *pool) put(c *conn) {
 func (p *pool) keep(c *conn) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.closed {
+	now := p.now()
+	if p.closed || c.old(now) {
 		return false
 	}
-	c.idleSince = time.Now()
+	c.idleSince = now
 	p.idle = append(p.idle, c)
 	if p.sweep == nil {
 		p.sweep = time.AfterFunc(idleTimeout, p.sweepIdle)
@@ -141,7 +141,7 @@ func (p *pool) sweepIdle() {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.sweep = nil; len(p.idle) > 0 {
-		p.sweep = time.AfterFunc(max(idleTimeout-time.Since(p.idle[0].idleSince), sweepAgain), p.sweepIdle)
+		p.sweep = time.AfterFunc(max(idleTimeout-p.now().Sub(p.idle[0].idleSince), sweepAgain), p.sweepIdle)
 	}
 }
 
@@ -155,7 +155,7 @@ func (p *pool) expired() *conn {
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if len(p.idle) == 0 || time.Since(p.idle[0].idleSince) < idleTimeout {
+	if len(p.idle) == 0 || p.now().Sub(p.idle[0].idleSince) < idleTimeout {
 		<-p.slots
 		return nil
 	}
@@ -185,36 +185,24 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &conn{pool: p, raw: raw, stream: raw, until: p.now().Add(p.age())}
 	if p.config.URL.Scheme != "https" {
-		return &conn{pool: p, raw: raw, stream: raw}, nil
+		return c, nil
 	}
-	gatherer := &records{Conn: raw}
-	secured, state, err := p.handshake(ctx, gatherer)
-	if err != nil {
+	c.records = &records{Conn: raw}
+	if c.stream, c.tls, err = p.handshake(ctx, c.records); err != nil {
 		_ = raw.Close()
 		return nil, err
 	}
-	gatherer.settled = true
-	return &conn{pool: p, raw: raw, records: gatherer, stream: secured, tls: state}, nil
+	c.records.settled = true
+	return c, nil
 }
 
-// connect opens a connection without TLS.
-func (c *Config) connect(ctx context.Context) (net.Conn, error) {
-	network, address := "tcp", hostPort(c.URL.URL())
-	if c.URL.Socket != "" {
-		network, address = "unix", c.URL.Socket
-	}
-	dialer := net.Dialer{KeepAlive: 15 * time.Second}
-	return dialer.DialContext(ctx, network, address)
-}
-
-// hostPort is where the URL leads.
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = u.Scheme // a service name that the dialer knows: http or https
-	}
-	return net.JoinHostPort(u.Hostname(), port)
+// age returns how old a new connection may become: up to a tenth less than the greatest age, so that those that were opened together are
+// not closed together.
+func (p *pool) age() time.Duration {
+	greatest := time.Duration(p.config.MaxConnectionAge)
+	return greatest - rand.N(greatest/10+1)
 }
 
 func (p *pool) handshake(ctx context.Context, raw net.Conn) (*tls.Conn, *tls.ConnectionState, error) {

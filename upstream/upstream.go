@@ -2,7 +2,7 @@
 // left.
 //
 // It speaks HTTP/1.1 with the message code of [net/http] on connections of its own, and follows no redirect, asks for no
-// compression and looks at no proxy settings. Unlike [net/http.Transport] it never repeats a request, and writes it in
+// compression and looks at no proxy settings of the environment. Unlike [net/http.Transport] it never repeats a request, and writes it in
 // the goroutine of the call, so that whether something was written needs no guess; a connection whose last answer was
 // not taken whole, or on which something came unasked, is not used again, nor is one that carried a body on a method that
 // needs none.
@@ -21,14 +21,19 @@ type Transport struct{ pool *pool }
 
 // New prepares a transport. It opens no connection. protection is the client configuration made by the TLS policy; nil for plain HTTP.
 // Without a ServerName the URL's host counts.
-func New(c Config, protection *tls.Config) *Transport {
+func New(c Config, protection *tls.Config, options ...Option) *Transport {
 	usual := c.Default()
 	c.ConnectTimeout, c.MaxConnections = cmp.Or(c.ConnectTimeout, usual.ConnectTimeout), cmp.Or(c.MaxConnections, usual.MaxConnections)
+	c.MaxConnectionAge = cmp.Or(c.MaxConnectionAge, usual.MaxConnectionAge)
 	if protection != nil && protection.ServerName == "" {
 		protection = protection.Clone()
 		protection.ServerName = c.URL.URL().Hostname()
 	}
-	return &Transport{newPool(c, protection)}
+	w := &way{config: &c}
+	for _, option := range options {
+		option(w)
+	}
+	return &Transport{newPool(c, protection, w)}
 }
 
 // Close closes idle connections, and others as soon as their calls are over.

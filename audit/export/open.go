@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 
+	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
@@ -20,6 +21,7 @@ import (
 type Meta struct {
 	Checkpoint  string                 // note of the log's last record
 	Keys        []checkpoint.PublicKey // in the order of their use
+	Blobs       fs.FS                  // has the folder of the texts that records name
 	Consistency *proof.Consistency     // from Checkpoint to the newest one when the bundle was made; nil when that was the same
 }
 
@@ -104,6 +106,7 @@ func parts(bundle fs.FS) (fs.FS, Meta, error) {
 		return nil, Meta{}, err
 	}
 	meta, err := readMeta(bundle)
+	meta.Blobs = bundle
 	return log, meta, err
 }
 
@@ -147,10 +150,11 @@ func checkFiles(z *zip.Reader, size int64) error {
 			return fmt.Errorf("it holds %.100q, which no bundle does", f.Name)
 		case f.Method != zip.Deflate && f.Method != zip.Store || f.Flags&1 != 0:
 			return fmt.Errorf("%s is encrypted, or packed in a way that bundles are not", f.Name)
-		case !f.Mode().IsRegular() && f.Name != logFolder:
+		case !f.Mode().IsRegular() && f.Name != logFolder && f.Name != blobFolder:
 			return fmt.Errorf("%s is no plain file: unpacked, it would be another than what is verified", f.Name)
-		case f.UncompressedSize64 > maxText && !strings.HasPrefix(f.Name, logFolder):
-			return fmt.Errorf("%s is longer than %d bytes", f.Name, maxText)
+		case f.UncompressedSize64 > maxText && !strings.HasPrefix(f.Name, logFolder) && !strings.HasPrefix(f.Name, blobFolder),
+			f.UncompressedSize64 > blobs.MaxText && strings.HasPrefix(f.Name, blobFolder):
+			return fmt.Errorf("%s is longer than a bundle's can be", f.Name)
 		case f.UncompressedSize64 > maxRatio*uint64(size): // before the sum, which cannot overflow then
 			return fmt.Errorf("%s grows to %d bytes when it is unpacked", f.Name, f.UncompressedSize64)
 		}
@@ -170,8 +174,11 @@ func checkFiles(z *zip.Reader, size int64) error {
 // known says whether bundles hold a file of the name. A folder may be there when the archive was packed anew.
 func known(name string) bool {
 	switch name {
-	case readmeName, keyName, checkpointName, consistencyName, verifierName, logFolder:
+	case readmeName, keyName, checkpointName, consistencyName, verifierName, logFolder, blobFolder:
 		return true
+	}
+	if blob, ok := strings.CutPrefix(name, blobFolder); ok {
+		return blobs.IsName(blob)
 	}
 	segment, inLog := strings.CutPrefix(name, logFolder)
 	_, hashes, ok := logfile.ParseFileName(segment)

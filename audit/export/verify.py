@@ -38,6 +38,7 @@ except ImportError:  # where there is none, no gateway writes a log either
 MAX_LINE = 65536  # bytes, with the line feed ("Lines")
 MAX_DEPTH = 16  # of objects and lists in one another, the record included
 MAX_FAULTS = 100  # that are shown
+MAX_PLANS = 1 << 18  # that are followed
 MAX_COPIES = 64 << 20  # bytes of a file of checkpoints, or keys, kept elsewhere
 TAIL_RECORDS, TAIL_SECONDS = 65536, 30  # beyond the settings, of a log that is being written ("Verifying", point 9)
 
@@ -350,6 +351,7 @@ class Files:
             everything = [e.filename for e in self.zip.infolist()]
             names = [name for name in everything if re.search(r"(^|/)log/[^/]+$", name)]
             beside = [name for name in everything if os.path.basename(name) in BESIDE]
+            texts = [name for name in everything if re.search(r"(^|/)blobs/[^/]+$", name)]
             for e in self.zip.infolist():
                 if e.filename[:1] == "/" or ".." in e.filename.split("/") or stat.S_ISLNK(e.external_attr >> 16):
                     self.wrong.append("%s would be unpacked to another place, or as a link" % ascii(e.filename))
@@ -362,6 +364,8 @@ class Files:
             beside = [os.path.join("..", name) for name in BESIDE if bundle and os.path.lexists(os.path.join(path, name))]
             if bundle and os.path.islink(self.log):
                 self.wrong.append("log is a link")
+            folder = os.path.join("..", "blobs") if bundle else "blobs"
+            texts = [os.path.join(folder, name) for name in self.listed(folder)]
         self.segments, self.hashes = {}, {}
         for name in names:
             match = re.fullmatch(r"(?:.*/)?([0-9]{20})\.(jsonl|hashes)", name)
@@ -371,7 +375,15 @@ class Files:
                     self.wrong.append("%s is in the archive twice" % name)
                 elif self.is_regular(name):
                     kind[number] = name
+        self.texts = {os.path.basename(name): name for name in texts if re.fullmatch("[0-9a-f]{64}", os.path.basename(name)) and self.is_regular(name)}
         self.beside = [name for name in beside if self.is_regular(name)]  # what a bundle says of its log
+
+    def listed(self, folder):
+        """The names in a folder beside the segments; none if it is not there."""
+        try:
+            return os.listdir(os.path.join(self.log, folder))
+        except FileNotFoundError:
+            return []
 
     def is_regular(self, name):
         """Whether a file is one, and no link, or a pipe that would never end."""
@@ -379,6 +391,11 @@ class Files:
             return True
         self.wrong.append("%s is no regular file" % name)
         return False
+
+    def first_segment(self):
+        """The record with which the oldest segment that is still there begins."""
+        names = [re.fullmatch(r"([0-9]{20})\.jsonl", name) for name in os.listdir(self.log)]
+        return min([int(match[1]) for match in names if match] or [0])
 
     def open(self, name):
         return self.zip.open(name) if self.zip else open(os.path.join(self.log, name), "rb")
@@ -419,6 +436,7 @@ class Verifier:
         self.damaged = self.lossy = False  # records since the last checkpoint, or since the last start, were at fault
         self.hidden = False  # intents may be among records that are not there
         self.removed = []  # hashes without segment: (first, last)
+        self.plans = {}  # that records name: the place and seq of the first one, and the last seq
         self.pruned = self.pruning = 0  # all up to here may have been removed; pruning: by records that are not signed yet
 
     def fault(self, text):
@@ -443,6 +461,7 @@ class Verifier:
         self.check_beside()
         self.check_given_keys()
         self.check_copies()
+        self.check_plans()
         self.check_end()
         return not self.faults
 
@@ -554,6 +573,7 @@ class Verifier:
             self.hidden = self.seq > 1
         self.times.append(record["time"])
         del self.times[1:-1]
+        self.name_plans(record)
         self.check_kind(record, line)
         if self.signed != self.seq:
             self.behind = self.behind or (self.file, self.byte)
@@ -772,6 +792,41 @@ class Verifier:
                 self.fault(what + " is larger than the log: its end was cut, or an old state brought back")
             elif self.roots.get(copy.size) != copy.root:
                 self.fault(what + " is of other records")
+
+    # Point 10: the texts of plans.
+
+    def name_plans(self, record):
+        data = record.get("data", {}) if record["kind"] == "event" else {}
+        named = [data.get("plan", ""), data.get("plan_before", "")]  # of unknown events they may be anything
+        for plan in [record.get("plan")] + [text for text in named if re.fullmatch("[0-9a-f]{16}", text)]:
+            if plan and (plan in self.plans or len(self.plans) < MAX_PLANS):
+                first = self.plans.get(plan, (self.seq, (self.file, self.byte)))
+                self.plans[plan] = (first[0], first[1], self.seq)
+
+    def check_plans(self):
+        there = set()
+        for name, path in sorted(self.files.texts.items()):
+            try:
+                whole = self.hash_of(path) == name
+            except FileNotFoundError:  # pruned since the files were listed
+                continue
+            except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+                whole = False
+            there.add(name[:16])
+            if not whole:
+                seq, place, _ = self.plans.get(name[:16], (0, ("", 0), 0))
+                self.fault_at("record %d" % seq, place, "the text of a plan was changed, or cannot be read: %s" % name)
+        kept = 0 if self.files.bundle or not self.in_use else self.files.first_segment()
+        for plan, (seq, place, last) in sorted(self.plans.items()):
+            if plan not in there and last >= kept:
+                self.fault_at("record %d" % seq, place, "it names the plan %s, whose text is missing" % ascii(plan[:64]))
+
+    def hash_of(self, path):
+        digest = hashlib.sha256()
+        with self.files.open(path) as stream:
+            for part in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(part)
+        return digest.hexdigest()
 
     # Points 8 and 9: behind the last checkpoint.
 

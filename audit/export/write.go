@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
 
+	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/proof"
@@ -23,6 +27,7 @@ const (
 	consistencyName = "consistency.json"
 	verifierName    = "verify.py"
 	logFolder       = "log/"
+	blobFolder      = blobs.Folder + "/"
 )
 
 //go:embed verify.py
@@ -43,8 +48,11 @@ func Write(w io.Writer, log *proof.Log, from, to time.Time) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &archive{zip: zip.NewWriter(w), at: s.Checkpoint.Time}
+	out := &archive{zip: zip.NewWriter(w), at: s.Checkpoint.Time, named: map[string]bool{}}
 	if err := errors.Join(out.about(s, log), out.lines(s, log)); err != nil {
+		return nil, err
+	}
+	if err := out.plans(s, log); err != nil {
 		return nil, err
 	}
 	return s, out.zip.Close()
@@ -52,8 +60,9 @@ func Write(w io.Writer, log *proof.Log, from, to time.Time) (*Summary, error) {
 
 // archive writes the files of a bundle. All have one time, so that nothing depends on when it was written.
 type archive struct {
-	zip *zip.Writer
-	at  time.Time
+	zip   *zip.Writer
+	at    time.Time
+	named map[string]bool // ids of plans that lines name
 }
 
 func (w *archive) create(name string) (io.Writer, error) {
@@ -127,6 +136,9 @@ func (w *archive) lines(s *Summary, log *proof.Log) error {
 			return fmt.Errorf("the log is damaged: the records %d to %d are not those that record %d covers; tollgate audit verify shows more", s.First, s.Last-1, s.Last)
 		}
 		tree.AddLine(line.Text)
+		for id := range logfile.PlansNamed(line.Text) {
+			w.named[id] = true
+		}
 		text = append(append(text[:0], line.Text...), '\n')
 		if _, err := f.Write(text); err != nil {
 			return err
@@ -136,6 +148,25 @@ func (w *archive) lines(s *Summary, log *proof.Log) error {
 		}
 	}
 	return fmt.Errorf("the log ends before record %d", s.Last)
+}
+
+// plans writes the texts of the plans that lines name.
+func (w *archive) plans(s *Summary, log *proof.Log) error {
+	for _, id := range slices.Sorted(maps.Keys(w.named)) {
+		text, name, err := log.Plan(id)
+		if errors.Is(err, fs.ErrNotExist) { // the records are worth having all the same
+			s.NoText = append(s.NoText, id)
+			continue
+		}
+		if err == nil {
+			err = w.text(blobFolder+name, string(text))
+		}
+		if err != nil {
+			return fmt.Errorf("the text of plan %s: %w", id, err)
+		}
+		s.Plans = append(s.Plans, name)
+	}
+	return nil
 }
 
 // treeBefore gives the tree over the records before the bundle's first.

@@ -21,6 +21,9 @@ func (v *verifier) finish() error {
 	v.unsigned()
 	v.explained()
 	v.signers.given(v)
+	if err := v.plans.finish(v); err != nil {
+		return err
+	}
 	return v.finishWitnesses()
 }
 

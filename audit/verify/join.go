@@ -16,6 +16,7 @@ type verifier struct {
 	signers   signers
 	calls     calls
 	state     state
+	plans     plans
 
 	tree   checkpoint.Tree // over what was read
 	want   uint64          // seq of the next record
@@ -243,6 +244,7 @@ func (v *verifier) line(f *logFile, l *line) error {
 	v.order(at, l)
 	v.commits(at, l)
 	v.calls.add(v, at, l)
+	v.plans.add(at, l)
 	v.ofItself(at, l)
 	if err := v.compare(); err != nil { // when a checkpoint has put the tree right
 		return err

@@ -24,6 +24,7 @@ type line struct {
 	time        time.Time
 	kind        logfile.Kind
 	call        []byte            // in the buffer that the line stands in
+	plans       [2][]byte         // that it names
 	signature   logfile.Signature // its Hash is empty in all but intents whose signature counts
 	record      *logfile.Record   // of records that tell of the log itself
 	stated      *stated           // of a checkpoint
@@ -78,6 +79,7 @@ func (p *parser) decode(text []byte, l *line) {
 	}
 	r := &p.record
 	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, []byte(r.Call)
+	l.plans = plansOf(r)
 	switch r.Kind {
 	case logfile.KindIntent:
 		if s, ok := logfile.SignatureOf(r); ok {

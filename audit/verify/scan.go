@@ -29,12 +29,13 @@ const (
 	wantedEffect
 	wantedHash
 	wantedDate
+	wantedPlan
 	wanteds
 )
 
 // wantedMembers are the members of records, of kinds that are scanned, that joining needs beside the head.
 var wantedMembers = map[string]wanted{
-	"call": wantedCall, "effect": wantedEffect, "signature_hash": wantedHash, "signature_date": wantedDate,
+	"call": wantedCall, "effect": wantedEffect, "signature_hash": wantedHash, "signature_date": wantedDate, "plan": wantedPlan,
 }
 
 // scan reads a record of a call, or of refusals, and reports whether it could.
@@ -47,8 +48,8 @@ func (s *scanner) scan(text []byte, l *line) bool {
 	if !s.members(recordShape, headMembers) || s.at != len(text) {
 		return false
 	}
-	l.call = s.foundText(wantedCall)
-	return (l.call != nil || s.found[wantedCall] == nil) && s.signature(l)
+	l.call, l.plans[0] = s.foundText(wantedCall), s.foundText(wantedPlan)
+	return (l.call != nil || s.found[wantedCall] == nil) && (l.plans[0] != nil || s.found[wantedPlan] == nil) && s.signature(l)
 }
 
 // signature reads the signature of an intent, and reports whether it could.

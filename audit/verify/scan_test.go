@@ -62,7 +62,7 @@ func sameAsDecoder(t *testing.T, text []byte) bool {
 		t.Fatalf("scanned, but no record: %v\n%q", slow.err, text)
 	}
 	if fast.seq != slow.seq || fast.commit != slow.commit || !fast.time.Equal(slow.time) || fast.time.String() != slow.time.String() ||
-		fast.kind != slow.kind || !bytes.Equal(fast.call, slow.call) || fast.signature.Hash != slow.signature.Hash || !fast.signature.Date.Equal(slow.signature.Date) || slow.record != nil || slow.stated != nil {
+		fast.kind != slow.kind || !bytes.Equal(fast.call, slow.call) || !bytes.Equal(fast.plans[0], slow.plans[0]) || fast.signature.Hash != slow.signature.Hash || !fast.signature.Date.Equal(slow.signature.Date) || slow.record != nil || slow.stated != nil {
 		t.Fatalf("scanned as %+v, decoded as %+v\n%q", fast, slow, text)
 	}
 	return true
@@ -71,7 +71,7 @@ func sameAsDecoder(t *testing.T, text []byte) bool {
 // TestScan: lines as a gateway writes them are scanned, with whatever member; all others are for the decoder.
 func TestScan(t *testing.T) {
 	r := fullRecord()
-	r.Call = "0199a3b2-7c00-7000-8f10-000000000001"
+	r.Call, r.Plan = "0199a3b2-7c00-7000-8f10-000000000001", "00112233445566ff"
 	whole := r.Append(nil)
 	if !sameAsDecoder(t, whole) {
 		t.Errorf("a record with each member is not scanned: %s", whole)
@@ -86,8 +86,8 @@ func TestScan(t *testing.T) {
 	}
 	const head = `{"seq":7,"commit":7,"time":"2024-02-29T04:05:06.000000000Z","kind":"refusal"`
 	for _, text := range []string{head + `}`, head + `,"note":""}`, head + `,"fields":[]}`, head + `,"tls_in":{}}`, head + `,"tls_in":{"offer":{"suites":["\u00e9","x"]}}}`,
-		head + `,"note":"a","version":"b"}`, head + `,"call":"\u00e9"}`, head + `,"status":0}`, head + `,"cut":false}`, head + `,"note":"` + "\x7f" + `"}`} {
-		if scanned := sameAsDecoder(t, []byte(text)); scanned == strings.Contains(text, `"call":"\`) {
+		head + `,"note":"a","version":"b"}`, head + `,"call":"\u00e9"}`, head + `,"plan":"\u0061"}`, head + `,"plan":"a"}`, head + `,"status":0}`, head + `,"cut":false}`, head + `,"note":"` + "\x7f" + `"}`} {
+		if scanned := sameAsDecoder(t, []byte(text)); scanned == (strings.Contains(text, `"call":"\`) || strings.Contains(text, `"plan":"\`)) {
 			t.Errorf("scanned: %v %s", scanned, text)
 		}
 	}

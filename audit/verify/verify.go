@@ -31,6 +31,8 @@ type Options struct {
 	// Bundle says that the files are an exported part of a log: they may begin with any checkpoint, and no record need
 	// tell of segments of which only the hashes are there.
 	Bundle bool
+	// Blobs has the folder of the texts that records name, where that is not among the files of the log.
+	Blobs fs.FS
 	// AllowUnsigned takes records behind the last checkpoint, and an incomplete line, as no fault.
 	AllowUnsigned bool
 	// InUse reports whether a process writes the log. Then some records behind the last checkpoint are no fault, as many and as old
@@ -61,6 +63,7 @@ const (
 	FaultStop       = "stop"       // other records stand behind a stop than may
 	FaultPruned     = "pruned"     // hashes that no prune record explains, or no hashes
 	FaultState      = "state"      // a checkpoint states other calls, signatures or another checkpoint than stand before it
+	FaultPlan       = "plan"       // the text of a plan that a record names is missing, or another
 	FaultUnsigned   = "unsigned"   // what stands at the end is signed by nothing
 	FaultTail       = "tail"       // the same of a log in use, and it is more, or older, than a writer leaves unsigned
 	FaultCheckpoint = "checkpoint" // a checkpoint kept elsewhere tells of another log than this
@@ -113,6 +116,7 @@ type Report struct {
 	Partial          int64     `json:"partial"`                   // bytes of an incomplete line at the end
 	Pruned           []Range   `json:"pruned,omitempty"`          // of which only the hashes are there
 	Open             int       `json:"open"`                      // calls without an outcome at the end
+	Plans            int       `json:"plans,omitempty"`           // that records name
 	Starts           int       `json:"starts"`                    // times that the log was opened
 	Crashes          int       `json:"crashes"`                   // starts that found unsigned records, which they then signed
 	LateSigned       uint64    `json:"late_signed"`               // how many of them in all
@@ -134,7 +138,7 @@ func Verify(ctx context.Context, fsys fs.FS, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{options: o, calls: newCalls()}
+	v := &verifier{options: o, calls: newCalls(), plans: newPlans(fsys, o.Blobs)}
 	if o.Witnesses != nil {
 		if v.witnesses, err = readWitnesses(o.Witnesses); err != nil {
 			return nil, err

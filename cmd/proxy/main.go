@@ -23,7 +23,7 @@ func main() {
 }
 
 func rootCommand() *cobra.Command {
-	return cli.Program(programVersion(), runCommand(), checkCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
+	return cli.Program(programVersion(), runCommand(), checkCommand(), diffCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
 		auditcmd.Command(), tlscmd.Command(), keyCommand(), sdkConfigCommand(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(),
 		versionCommand())
 }

@@ -19,6 +19,8 @@ const MaxText = 256 << 20
 type Change struct {
 	Where string `json:"where"` // the key: "callers.billing-app.grants"
 	Text  string `json:"text"`  // "may call PayOrders with credential acme"
+	// Restart says that it needs a restart: a reload is refused.
+	Restart bool `json:"restart,omitempty"`
 }
 
 // Compare says how two configurations differ, sorted by where. It knows nothing of the contents of secrets.
@@ -66,7 +68,8 @@ func check(text []byte) error {
 type comparison struct{ changes []Change }
 
 func (c *comparison) add(where path, format string, args ...any) {
-	c.changes = append(c.changes, Change{where.String(), fmt.Sprintf(format, args...)})
+	restart := where[0] == "tls_suites" || config.NeedsRestart(where)
+	c.changes = append(c.changes, Change{where.String(), fmt.Sprintf(format, args...), restart})
 }
 
 // compare compares the values at a path. Texts are canonical: equal values are equal bytes.

@@ -17,6 +17,10 @@ import (
 
 // document writes the whole text.
 func (w *writer) document(c *config.Config, generations map[string]Generation) {
+	policies, err := c.Policies()
+	if err != nil {
+		policies = nil // of no checked configuration: nothing runs by it
+	}
 	w.object(map[string]func(){
 		"admin":          w.section(c.Admin),
 		"audit":          w.section(c.Audit),
@@ -30,7 +34,9 @@ func (w *writer) document(c *config.Config, generations map[string]Generation) {
 		},
 		"log":          w.section(c.Log),
 		"reload":       w.section(c.Reload),
-		"tls_policies": func() { w.policies(c) },
+		"metrics":      w.section(c.Metrics),
+		"tls_policies": func() { w.policies(policies) },
+		"tls_suites":   func() { w.value(reflect.ValueOf(suites(c, policies))) },
 		"upstreams": func() {
 			named(w, c.Upstreams, func(u *upstream.Config) string { return u.Name }, func(u *upstream.Config) { w.value(reflect.ValueOf(u)) })
 		},
@@ -77,14 +83,19 @@ func (w *writer) callers(all []caller.Config, granted []grants.Grant) {
 }
 
 // policies writes what TLS policies come to.
-func (w *writer) policies(c *config.Config) {
-	policies, err := c.Policies()
-	if err != nil {
-		return // none of a checked configuration: nothing runs by it
-	}
+func (w *writer) policies(policies map[string]*tlspolicy.Policy) {
 	named(w, slices.Sorted(maps.Keys(policies)), func(name string) string { return name }, func(name string) {
 		w.value(reflect.ValueOf(effective(policies[name])))
 	})
+}
+
+// suites returns the suites of TLS 1.3, which the process has once for all.
+func suites(c *config.Config, policies map[string]*tlspolicy.Policy) []string {
+	plan, err := c.TLSPlan(policies)
+	if err != nil {
+		return nil // as above
+	}
+	return plan.Suites()
 }
 
 // effective returns the settings that say all of a policy.

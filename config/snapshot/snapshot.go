@@ -10,6 +10,7 @@
 //
 //   - version: of this format, [Version];
 //   - tls_policies: of each policy that exists, the built-in ones included, what it comes to in this program;
+//   - tls_suites: those of TLS 1.3, of which a process has one list for all policies;
 //   - generation, in each credential: which keys are in use (see [Generation]); not in the text of a configuration that does not run.
 //
 // Of a secret the text has the place, never the value nor a hash of it.

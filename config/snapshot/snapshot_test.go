@@ -126,6 +126,7 @@ func TestSecretInThePlaceOfAPath(t *testing.T) {
 // left are the fields of a configuration that are not in the text, and why.
 var left = map[string]string{
 	"Config.Dir":          "paths in the text are absolute: where the file is decides nothing",
+	"Config.File":         "where it was read from decides nothing",
 	"Config.Files[]":      "where it was read from decides nothing",
 	"Config.Dirs[]":       "where it was read from decides nothing",
 	"Config.PrivateFiles": "the places of secrets and keys, which stand where they belong",
@@ -192,7 +193,7 @@ func set(v reflect.Value, which int) {
 		for _, texts := range [][2]string{
 			{"10s", "11s"}, {"1MiB", "2MiB"}, {"5/s", "6/s"}, {"127.0.0.1:1", "127.0.0.1:2"}, {"https://a", "https://b"}, {"read", "write"}, {"partner", "customer"},
 			{"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="}, {"a", "b"},
-			{"2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z"}, {"10.0.0.0/8", "11.0.0.0/8"}, {"0600", "0660"},
+			{"2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z"}, {"10.0.0.0/8", "11.0.0.0/8"}, {"0600", "0660"}, {"http://a.test:1", "http://b.test:1"},
 		} {
 			if s.UnmarshalText([]byte(texts[0])) == nil {
 				if err := s.UnmarshalText([]byte(texts[which])); err != nil {

@@ -158,6 +158,11 @@ func (d *Document) named(path string, n *node, v reflect.Value) {
 }
 
 func (d *Document) list(path string, n *node, f Field, v reflect.Value) {
+	if f.Single && n.kind.isScalar() {
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		d.value(path, n, f, v.Index(0))
+		return
+	}
 	if n.kind != kindSequence {
 		d.wrongType(path, n, "a list: [one, another]")
 		return

@@ -13,6 +13,7 @@ type Field struct {
 	reflect.StructField
 	Key       string
 	Need      bool
+	Single    bool // a list of one may be written as its only value
 	Restart   bool // a change of it needs a restart of what is configured
 	Choice    []string
 	Low, High string  // the range as written; empty: none
@@ -37,7 +38,7 @@ func readFields(t reflect.Type) []Field {
 		if f.Anonymous || f.Tag.Get("yaml") == "-" {
 			continue
 		}
-		f.Key, f.Need = f.Tag.Get("yaml"), f.Tag.Get("need") == "yes"
+		f.Key, f.Need, f.Single = f.Tag.Get("yaml"), f.Tag.Get("need") == "yes", f.Tag.Get("single") == "yes"
 		switch reload := f.Tag.Get("reload"); reload {
 		case "", "yes":
 		case "restart":

@@ -16,8 +16,9 @@ import (
 
 // secretKeys are the names of keys at which secrets may stand.
 type secretKeys struct {
-	names []string // of those that say where a secret is kept
-	parts []string // of what stands below those, where it should
+	names  []string // of those that say where a secret is kept
+	parts  []string // of what stands below those, where it should
+	others []string // all other keys: they are words of their own, however near they are to a name
 	// sections are those in which an unknown key may hold a secret. Of a file that could not be parsed nothing in them is shown.
 	sections []string
 }
@@ -30,6 +31,9 @@ func secretKeysOf(root reflect.Type) (keys secretKeys) {
 func (k *secretKeys) collect(t reflect.Type) {
 	for _, f := range Fields(t) {
 		inner := Section(f.Type)
+		if inner == nil || !inner.Implements(secretType) {
+			k.others = append(k.others, f.Key)
+		}
 		if inner == nil {
 			continue
 		}
@@ -202,7 +206,7 @@ func (k *secretKeys) looksLikeName(word string) bool {
 			return true
 		}
 	}
-	return len(nearest.Words(word, k.names)) > 0
+	return !slices.Contains(k.others, word) && len(nearest.Words(word, k.names)) > 0
 }
 
 // Shown returns what of a value a message may repeat: a bounded part, without what follows the name of a secret's key in it, since such a

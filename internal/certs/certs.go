@@ -35,6 +35,7 @@ import (
 	"slices"
 	"strings"
 
+	"tollgate/internal/watch"
 	"tollgate/tlspolicy"
 )
 
@@ -59,7 +60,7 @@ var (
 
 // Files is a certificate that lives in two files. It may be used concurrently.
 type Files struct {
-	*watched[[]*tls.Certificate] // of one
+	*watch.Value[[]*tls.Certificate] // of one
 }
 
 // Load reads a certificate chain and its private key. The error names the file at fault and what is wrong with it; a key
@@ -73,7 +74,7 @@ func Load(cert, key string) (*Files, error) {
 		}
 		return &[]*tls.Certificate{certificate}, nil
 	}
-	w, err := newWatched(parse, input{"certificate", cert, maxFile}, input{"private key", key, maxFile})
+	w, err := watch.NewValue(parse, watch.Input{What: "certificate", Path: cert, Limit: maxFile}, watch.Input{What: "private key", Path: key, Limit: maxFile})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func Load(cert, key string) (*Files, error) {
 }
 
 // Current gives the one certificate.
-func (f *Files) Current() []*tls.Certificate { return *f.value.Load() }
+func (f *Files) Current() []*tls.Certificate { return *f.Load() }
 
 // GetCertificate is for [tls.Config]. It gives the same certificate whatever name the peer asks for.
 func (f *Files) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"tollgate/internal/watch"
 	"tollgate/tlspolicy"
 )
 
@@ -16,9 +17,9 @@ import (
 type Clients struct {
 	settings *ListenerTLS
 	now      func() time.Time
-	bundle   *watched[Bundle]
-	crls     []*watched[[]*crl]
-	deny     *watched[denyList] // nil without
+	bundle   *watch.Value[Bundle]
+	crls     []*watch.Value[[]*crl]
+	deny     *watch.Value[denyList] // nil without
 
 	mu   sync.Mutex
 	told string // what was said of lists that lack
@@ -45,7 +46,7 @@ func loadClients(t *ListenerTLS, now func() time.Time) (*Clients, error) {
 		c.crls = append(c.crls, list)
 	}
 	if t.ClientDeny != "" {
-		c.deny, err = watchOne(input{"list of denied certificates", t.ClientDeny, maxFile}, parseDenyList)
+		c.deny, err = watch.ValueOf(watch.Input{What: "list of denied certificates", Path: t.ClientDeny, Limit: maxFile}, parseDenyList)
 	}
 	return c, err
 }
@@ -53,7 +54,7 @@ func loadClients(t *ListenerTLS, now func() time.Time) (*Clients, error) {
 func (c *Clients) issuers() []*x509.Certificate { return c.Authorities().Certificates }
 
 // Authorities returns the bundle in use.
-func (c *Clients) Authorities() *Bundle { return c.bundle.value.Load() }
+func (c *Clients) Authorities() *Bundle { return c.bundle.Load() }
 
 // Pool gives the authorities of now, for [tlspolicy.Server]: the same pointer as long as they are the same.
 func (c *Clients) Pool() *x509.CertPool { return c.Authorities().Pool }
@@ -69,7 +70,7 @@ func (c *Clients) Poll() (changed bool, err error) {
 	problems := []error{err}
 	for _, list := range c.crls {
 		if changed { // another may be the signer now
-			list.invalidate()
+			list.Invalidate()
 		}
 		listChanged, err := list.Poll()
 		changed, problems = changed || listChanged, append(problems, err)
@@ -88,7 +89,7 @@ func (c *Clients) Reload() error {
 	c.told = "" // whoever asks anew is told anew
 	problems := []error{c.bundle.Reload()}
 	for _, list := range c.crls {
-		list.invalidate()
+		list.Invalidate()
 		problems = append(problems, list.Reload())
 	}
 	if c.deny != nil {
@@ -120,7 +121,7 @@ func (c *Clients) lacking() (what []string) {
 	}
 	now, listed := c.now(), map[string]bool{}
 	for _, file := range c.crls {
-		for _, list := range *file.value.Load() {
+		for _, list := range *file.Load() {
 			if listed[string(list.issuer.RawSubject)] = true; list.outdated(now) {
 				what = append(what, fmt.Sprintf("the revocation list %s of %.200q is outdated since %s: %s",
 					file.Name(), describeIssuer(list.issuer), list.nextUpdate.UTC().Format(time.RFC3339), consequence))
@@ -167,7 +168,7 @@ func (c *Clients) denied(chain []*x509.Certificate) error {
 	if c.deny == nil {
 		return nil
 	}
-	list := *c.deny.value.Load()
+	list := *c.deny.Load()
 	for i, certificate := range chain {
 		if line := list.find(certificate, chain[min(i+1, len(chain)-1)]); line > 0 {
 			return refuse(tlspolicy.KindRevoked, certificate, "denied by line %d of %s", line, c.settings.ClientDeny)
@@ -199,7 +200,7 @@ func (c *Clients) checkChain(chain []*x509.Certificate) error {
 func (c *Clients) status(certificate, issuer *x509.Certificate, now time.Time) error {
 	fresh := false
 	for _, file := range c.crls {
-		for _, list := range *file.value.Load() {
+		for _, list := range *file.Load() {
 			if !list.about(certificate, issuer) {
 				continue
 			}
@@ -231,7 +232,7 @@ type RevocationList struct {
 func (c *Clients) RevocationLists() []RevocationList {
 	var all []RevocationList
 	for _, file := range c.crls {
-		for _, l := range *file.value.Load() {
+		for _, l := range *file.Load() {
 			all = append(all, RevocationList{file.Name(), describeIssuer(l.issuer), l.thisUpdate, l.nextUpdate, len(l.revoked)})
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tollgate/internal/watch"
 )
 
 // maxCRL bounds a file of revocation lists: it has room for some 400,000 certificates.
@@ -158,9 +160,9 @@ func (l *crl) names(certificate *x509.Certificate) bool {
 func (l *crl) outdated(now time.Time) bool { return now.After(l.nextUpdate) }
 
 // watchCRLs watches a file of revocation lists. What was read stays when a newer state of the file is not better.
-func watchCRLs(path string, issuers func() []*x509.Certificate, now func() time.Time) (*watched[[]*crl], error) {
+func watchCRLs(path string, issuers func() []*x509.Certificate, now func() time.Time) (*watch.Value[[]*crl], error) {
 	var inUse []*crl
-	return watchOne(input{"revocation list", path, maxCRL}, func(data []byte) (*[]*crl, error) {
+	return watch.ValueOf(watch.Input{What: "revocation list", Path: path, Limit: maxCRL}, func(data []byte) (*[]*crl, error) {
 		lists, err := parseCRLs(data, issuers(), now())
 		if err == nil {
 			err = better(lists, inUse, now())

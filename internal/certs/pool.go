@@ -3,6 +3,8 @@ package certs
 import (
 	"crypto/x509"
 	"fmt"
+
+	"tollgate/internal/watch"
 )
 
 // Bundle is what a file of authorities holds. Neither it nor what it refers to may be changed.
@@ -24,11 +26,11 @@ func LoadBundle(path string) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.value.Load(), nil
+	return w.Load(), nil
 }
 
-func watchBundle(path string) (*watched[Bundle], error) {
-	return watchOne(input{"CA bundle", path, maxFile}, func(data []byte) (*Bundle, error) { return parseBundle(path, data) })
+func watchBundle(path string) (*watch.Value[Bundle], error) {
+	return watch.ValueOf(watch.Input{What: "CA bundle", Path: path, Limit: maxFile}, func(data []byte) (*Bundle, error) { return parseBundle(path, data) })
 }
 
 func parseBundle(path string, data []byte) (*Bundle, error) {

@@ -3,11 +3,15 @@ package certs
 import (
 	"context"
 	"time"
+
+	"tollgate/internal/watch"
 )
 
-// Interval is how often a [Watch] looks at its reloaders if nothing else is asked for. A change of a file counts when the
-// file has stood still from one look to the next: after twice that at most.
-const Interval = 10 * time.Second
+// maxFile bounds how much of a file is read: the bundle of authorities of the system has a quarter of that.
+const maxFile = 1 << 20
+
+// Interval is how often a [Watch] looks at its reloaders if nothing else is asked for.
+const Interval = watch.Interval
 
 // Reloader is something that has to be looked after: files to read again when they change, a certificate to renew in time.
 // Its methods may be called concurrently.

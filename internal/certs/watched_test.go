@@ -192,34 +192,6 @@ func TestSameContentIsNoChange(t *testing.T) {
 	}
 }
 
-// TestReadWhileItChanges: files that change under the reader are not taken by Poll, and read again by Reload.
-func TestReadWhileItChanges(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	overwrite(t, path, []byte("one"))
-	var parsed []string
-	w, err := newWatched(func(files [][]byte) (*string, error) {
-		text := string(files[0])
-		parsed = append(parsed, text)
-		return &text, nil
-	}, input{"test", path, 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantPoll(t, w, false, "")
-	overwrite(t, path, []byte("longer"))
-	wantPoll(t, w, false, "")
-	overwrite(t, path, []byte("longest"))
-	wantPoll(t, w, false, "") // it did not stand still
-	wantPoll(t, w, true, "")
-	overwrite(t, path, []byte("far too long for it"))
-	if err := w.Reload(); err == nil || !strings.Contains(err.Error(), "larger than 10 bytes") {
-		t.Error(err)
-	}
-	if want := []string{"one", "longest"}; !slices.Equal(parsed, want) || *w.value.Load() != "longest" {
-		t.Errorf("parsed %q, want %q", parsed, want)
-	}
-}
-
 // counter is a reloader that changes at every second Poll, and fails at every third.
 type counter struct{ polls, reloads int }
 
@@ -293,61 +265,4 @@ func TestTornPairsAreNeverServed(t *testing.T) {
 		t.Error(err)
 	}
 	wantServed(t, source, first)
-}
-
-// TestAnotherFileOfTheSameLook: a file in another's place is a change, though its size and its time are the same.
-func TestAnotherFileOfTheSameLook(t *testing.T) {
-	dir := t.TempDir()
-	path, at := filepath.Join(dir, "f"), time.Unix(1_700_000_000, 0)
-	put := func(path, text string) {
-		overwrite(t, path, []byte(text))
-		if err := os.Chtimes(path, at, at); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(path, "one")
-	w := testpki.Must(newWatched(func(files [][]byte) (*string, error) { text := string(files[0]); return &text, nil }, input{"test", path, 10}))
-	wantPoll(t, w, false, "")
-	put(path+".new", "two")
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
-	wantPoll(t, w, false, "")
-	wantPoll(t, w, true, "")
-	if got := *w.value.Load(); got != "two" {
-		t.Errorf("%q", got)
-	}
-}
-
-// TestChangeUnderTheReader: what changes while it is read is not taken by Poll, and read again by Reload.
-func TestChangeUnderTheReader(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "f")
-	overwrite(t, path, []byte("0"))
-	w := testpki.Must(newWatched(func(files [][]byte) (*string, error) { text := string(files[0]); return &text, nil }, input{"test", path, 10}))
-	wantPoll(t, w, false, "")
-	changes := 0
-	w.read = func(inputs []input) ([][]byte, error) {
-		files, err := readAll(inputs)
-		if changes > 0 {
-			changes--
-			overwrite(t, path, append(files[0], 'x'))
-		}
-		return files, err
-	}
-	overwrite(t, path, []byte("new"))
-	wantPoll(t, w, false, "")
-	changes = 1
-	wantPoll(t, w, false, "")
-	if got := *w.value.Load(); got != "0" {
-		t.Errorf("%q was taken", got)
-	}
-	wantPoll(t, w, false, "")
-	wantPoll(t, w, true, "")
-	if got := *w.value.Load(); got != "newx" {
-		t.Errorf("%q was taken", got)
-	}
-	changes = 2
-	if err := w.Reload(); err != nil || *w.value.Load() != "newxxx" {
-		t.Errorf("%q, %v", *w.value.Load(), err)
-	}
 }

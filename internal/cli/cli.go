@@ -19,6 +19,7 @@ const (
 	ExitFailure = 1
 	ExitUsage   = 2
 	ExitRefused = 3 // explain: the call would be refused
+	ExitDiffers = 3 // diff and audit plan: there is a difference
 )
 
 // exitError ends the program with a code; a nil cause prints nothing.

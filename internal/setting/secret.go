@@ -12,8 +12,8 @@ import (
 	"tollgate/internal/secret"
 )
 
-// maxSecret is far more than any key or token has.
-const maxSecret = 64 << 10
+// MaxSecret is how large a file of a secret may be: far more than any key or token has.
+const MaxSecret = 64 << 10
 
 // LookupEnv finds environment variables, as [os.LookupEnv] does.
 type LookupEnv func(name string) (value string, found bool)
@@ -46,7 +46,7 @@ func fromEnv(name string, lookup LookupEnv) (secret.String, error) {
 	if strings.HasSuffix(value, "\n") {
 		return secret.String{}, fmt.Errorf("environment variable %s ends in a line feed, which is no part of a secret: set it without (%s=\"$(cat FILE)\" leaves it out)", name, name)
 	}
-	return checkSecret(value, "environment variable "+name)
+	return CheckSecret(value, "environment variable "+name)
 }
 
 // base64Expr is the form of a longer text in base64, which may have slashes, too.
@@ -62,11 +62,31 @@ func shownPath(path string) string {
 }
 
 func fromFile(path, shown string) (secret.String, error) {
-	data, err := private.Read(path, maxSecret)
+	data, err := readFile(path, shown)
 	if err != nil {
-		return secret.String{}, fmt.Errorf("file %s: %w", shown, bare(err))
+		return secret.String{}, err
 	}
-	return checkSecret(strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), "file "+shown)
+	return ParseSecret(data, "file "+shown)
+}
+
+// ParseSecret returns the secret that is the content of a file. A final line feed is left out.
+func ParseSecret(data []byte, where string) (secret.String, error) {
+	return CheckSecret(strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), where)
+}
+
+// ReadFile returns what a file with secrets holds, and how its path is shown in errors.
+func (s Secrets) ReadFile(path string) (data []byte, shown string, err error) {
+	shown = shownPath(path)
+	data, err = readFile(Resolve(s.Dir, path), shown)
+	return data, shown, err
+}
+
+func readFile(path, shown string) ([]byte, error) {
+	data, err := private.Read(path, MaxSecret)
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", shown, bare(err))
+	}
+	return data, nil
 }
 
 // bare is the cause of a file error without the path, which the caller shows in its own way.
@@ -77,12 +97,13 @@ func bare(err error) error {
 	return err
 }
 
-func checkSecret(value, where string) (secret.String, error) {
+// CheckSecret returns a value that has the form of a secret. Its errors say where it stands, and do not show it.
+func CheckSecret(value, where string) (secret.String, error) {
 	switch {
 	case value == "":
 		return secret.String{}, fmt.Errorf("%s is empty", where)
-	case len(value) > maxSecret:
-		return secret.String{}, fmt.Errorf("%s is longer than %d bytes", where, maxSecret)
+	case len(value) > MaxSecret:
+		return secret.String{}, fmt.Errorf("%s is longer than %d bytes", where, MaxSecret)
 	case strings.HasPrefix(value, "\uFEFF"):
 		return secret.String{}, fmt.Errorf("%s begins with a byte order mark: save it as UTF-8 without one", where)
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):

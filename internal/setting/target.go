@@ -2,6 +2,7 @@ package setting
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -119,6 +120,11 @@ func parseTargetIP(host string) (netip.Addr, error) {
 		return ip, err
 	}
 	return parsed, err
+}
+
+// HostPort returns the host with its port, also where that follows from the scheme.
+func (t Target) HostPort() string {
+	return net.JoinHostPort(t.URL().Hostname(), strconv.Itoa(t.port()))
 }
 
 // port is the port of a target that is no socket.

@@ -13,7 +13,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
+
+// Interval is how often files are looked at if nothing else is asked for. A change counts when they stood still from one look to the
+// next: after twice that at most.
+const Interval = 10 * time.Second
 
 // Files are watched together. A directory among them stands for its entries, as far as their names do not begin with a dot. Files may not be
 // used concurrently.
@@ -38,6 +43,9 @@ func (f *Files) Settled() bool {
 	f.Look()
 	return same(f.last, before) && !same(f.last, f.taken)
 }
+
+// Unchanged reports whether the files stood at the last look as they did when they were last read.
+func (f *Files) Unchanged() bool { return f.taken != nil && same(f.last, f.taken) }
 
 // Take looks after the files were read, and reports whether they have stood still since the look before it: what was read counts. Otherwise
 // they are to be read once more.

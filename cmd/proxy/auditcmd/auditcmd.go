@@ -10,6 +10,6 @@ import (
 // Command returns the command audit, which holds the others.
 func Command() *cobra.Command {
 	return cli.Group("audit", "Read the audit log, and prove what is in it", append([]*cobra.Command{
-		listCommand(), showCommand(), reportCommand(), recordsCommand(), tailCommand(), reindexCommand(), verifyCommand(), hashCommand(),
+		listCommand(), showCommand(), reportCommand(), recordsCommand(), tailCommand(), reindexCommand(), verifyCommand(), hashCommand(), planCommand(),
 	}, proofCommands()...)...)
 }

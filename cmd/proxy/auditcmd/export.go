@@ -3,6 +3,7 @@ package auditcmd
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/export"
 	"tollgate/internal/cli"
+	"tollgate/internal/text"
 )
 
 func exportCommand() *cobra.Command {
@@ -90,6 +92,12 @@ func writeExport(w io.Writer, dir string, from, to time.Time, out string, force 
 	}
 	fmt.Fprintf(w, "%s: %d records of the period, %d to %d; with what the proof needs, %d to %d\n", out, s.Total(), s.Begin, s.End, s.First, s.Last)
 	fmt.Fprintf(w, "signed %s by %v\n", s.Checkpoint.Time.Format(checkpoint.TimeFormat), s.Checkpoint.Keys[len(s.Checkpoint.Keys)-1])
+	if len(s.Plans) > 0 {
+		fmt.Fprintf(w, "with the texts of %s that they name\n", text.Count(len(s.Plans), "plan"))
+	}
+	if len(s.NoText) > 0 {
+		fmt.Fprintf(w, "WITHOUT the texts of the plans %s: the log does not have them, which verifying the archive reports\n", strings.Join(s.NoText, ", "))
+	}
 	if s.Uncovered > 0 {
 		fmt.Fprintf(w, "left out: %d later records of the period, which no checkpoint covers yet; export again later to have them\n", s.Uncovered)
 	}

@@ -99,7 +99,7 @@ func (f *verifyFlags) verify(cmd *cobra.Command, o verify.Options) (*verify.Repo
 		return nil, err
 	}
 	defer archive.Close() // opened for reading: nothing can be lost
-	o.Bundle = true
+	o.Bundle, o.Blobs = true, meta.Blobs
 	report, err := verify.Verify(cmd.Context(), log, o)
 	if err != nil {
 		return nil, within(f.bundle, err)

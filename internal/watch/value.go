@@ -1,4 +1,4 @@
-package certs
+package watch
 
 import (
 	"crypto/sha256"
@@ -8,67 +8,66 @@ import (
 	"sync/atomic"
 
 	"tollgate/internal/private"
-	"tollgate/internal/watch"
 )
 
-// maxFile bounds how much of a file is read: the system's bundle of authorities has a quarter of that.
-const maxFile = 1 << 20
-
-// input is a file that a value is made of.
-type input struct {
-	what  string // what it is, for errors
-	path  string
-	limit int64 // bytes
+// Input is a file that a value is made of.
+type Input struct {
+	What  string // what it is, for errors
+	Path  string
+	Limit int64 // bytes
 }
 
-// watched is a value that is made of files. Whoever uses it gets the value of now without waiting. It is made anew by
+// Value is a value that is made of files. Those who use it get the value of now without waiting. It is made again by
 // Reload at once, and by Poll when the files have changed and then stood still from one Poll to the next: a change may be
 // seen half-way, and a chain that ends early or a pair that is of two ages could pass for whole.
 // A value that cannot be made leaves the old one in use.
-type watched[T any] struct {
-	inputs []input
-	read   func([]input) ([][]byte, error) // readAll, but for tests
+type Value[T any] struct {
+	inputs []Input
+	read   func([]Input) ([][]byte, error) // readAll, but for tests
 	parse  func(files [][]byte) (*T, error)
 	value  atomic.Pointer[T]
 
 	mu     sync.Mutex // one reads at a time
-	files  watch.Files
+	files  Files
 	digest [sha256.Size]byte
 	failed bool // the newest content was not taken
 }
 
-// newWatched reads the files for the first time.
-func newWatched[T any](parse func(files [][]byte) (*T, error), inputs ...input) (*watched[T], error) {
-	w := &watched[T]{inputs: inputs, read: readAll, parse: parse, files: watch.New(pathsOf(inputs)...)}
+// NewValue reads the files for the first time.
+func NewValue[T any](parse func(files [][]byte) (*T, error), inputs ...Input) (*Value[T], error) {
+	w := &Value[T]{inputs: inputs, read: readAll, parse: parse, files: New(pathsOf(inputs)...)}
 	return w, w.Reload()
 }
 
-// watchOne is [newWatched] for a value that is made of one file, which its errors name.
-func watchOne[T any](in input, parse func(data []byte) (*T, error)) (*watched[T], error) {
-	return newWatched(func(files [][]byte) (*T, error) {
+// ValueOf is [NewValue] for a value that is made of one file, which its errors name.
+func ValueOf[T any](in Input, parse func(data []byte) (*T, error)) (*Value[T], error) {
+	return NewValue(func(files [][]byte) (*T, error) {
 		value, err := parse(files[0])
 		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", in.what, in.path, err)
+			return nil, fmt.Errorf("%s %s: %w", in.What, in.Path, err)
 		}
 		return value, nil
 	}, in)
 }
 
-// Name gives the paths.
-func (w *watched[T]) Name() string {
+// Load returns the value of now. It must not be changed.
+func (w *Value[T]) Load() *T { return w.value.Load() }
+
+// Name returns the paths.
+func (w *Value[T]) Name() string {
 	return strings.Join(w.files.Paths(), ", ")
 }
 
-func pathsOf(inputs []input) []string {
+func pathsOf(inputs []Input) []string {
 	paths := make([]string, len(inputs))
 	for i, in := range inputs {
-		paths[i] = in.path
+		paths[i] = in.Path
 	}
 	return paths
 }
 
-// Poll takes a change of the files. An error is given once for each change.
-func (w *watched[T]) Poll() (changed bool, err error) {
+// Poll takes a change of the files. An error is returned once for each change.
+func (w *Value[T]) Poll() (changed bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.files.Settled() {
@@ -86,7 +85,7 @@ const maxReads = 3
 
 // Reload reads the files now, whether they have changed or not. What is made of them afterwards is of now; after an error
 // the old value stays in use.
-func (w *watched[T]) Reload() error {
+func (w *Value[T]) Reload() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var files [][]byte
@@ -101,9 +100,9 @@ func (w *watched[T]) Reload() error {
 	return err
 }
 
-// invalidate makes the next Poll or Reload make the value anew, though the files are as they were: something else that it
+// Invalidate makes the next Poll or Reload make the value again, though the files are as they were: something else that it
 // depends on has changed.
-func (w *watched[T]) invalidate() {
+func (w *Value[T]) Invalidate() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.files.Invalidate()
@@ -112,7 +111,7 @@ func (w *watched[T]) invalidate() {
 
 // take makes a value of new content. When the content is back that the value in use was made of, after another that was
 // not good, that is a change for whoever was told of the other one.
-func (w *watched[T]) take(files [][]byte, err error) (changed bool, _ error) {
+func (w *Value[T]) take(files [][]byte, err error) (changed bool, _ error) {
 	recovered := w.failed && err == nil
 	w.failed = true
 	if err != nil {
@@ -141,12 +140,12 @@ func digestOf(files [][]byte) [sha256.Size]byte {
 	return [sha256.Size]byte(sum.Sum(nil))
 }
 
-func readAll(inputs []input) ([][]byte, error) {
+func readAll(inputs []Input) ([][]byte, error) {
 	files := make([][]byte, len(inputs))
 	for i, in := range inputs {
-		data, err := private.Read(in.path, in.limit)
+		data, err := private.Read(in.Path, in.Limit)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", in.what, err)
+			return nil, fmt.Errorf("%s: %w", in.What, err)
 		}
 		files[i] = data
 	}

@@ -1,0 +1,126 @@
+package verify
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"tollgate/audit/blobs"
+	"tollgate/audit/logfile"
+)
+
+const (
+	// maxPlans bounds how many plans are followed: one an hour for thirty years.
+	maxPlans = 1 << 18
+	// maxPlan bounds how much of a plan's id is kept, in bytes. Ids have 16.
+	maxPlan = 64
+)
+
+// plans holds the plans that records name against the texts that are there.
+type plans struct {
+	log   fs.FS
+	blobs fs.FS // that has the folder of texts
+	named map[string]naming
+	over  *naming // the first record that names one more than are followed
+}
+
+// naming is which records name a plan.
+type naming struct {
+	first, last uint64
+	at          place // of the first
+}
+
+func newPlans(log, other fs.FS) plans {
+	p := plans{log: log, blobs: other, named: map[string]naming{}}
+	if other == nil {
+		p.blobs = log
+	}
+	return p
+}
+
+// plansOf returns the plans that a record names. Those of events are in their data, where unknown events may have anything.
+func plansOf(r *logfile.Record) (ids [2][]byte) {
+	if r.Plan != "" {
+		ids[0] = []byte(r.Plan)
+	}
+	if r.Kind != logfile.KindEvent {
+		return ids
+	}
+	for i, name := range [...]string{"plan", "plan_before"} {
+		if id := r.Data[name]; logfile.IsPlan(id) {
+			ids[i] = []byte(id)
+		}
+	}
+	return ids
+}
+
+func (p *plans) add(at place, l *line) {
+	for _, id := range l.plans {
+		if id = id[:min(len(id), maxPlan)]; len(id) == 0 {
+			continue
+		}
+		n, known := p.named[string(id)]
+		if n.last = l.seq; !known {
+			n.first, n.at = l.seq, at
+		}
+		switch {
+		case known || len(p.named) < maxPlans:
+			p.named[string(id)] = n
+		case p.over == nil:
+			p.over = &n
+		}
+	}
+}
+
+// finish reports texts that are missing, or are not what their names say.
+func (p *plans) finish(v *verifier) error {
+	v.report.Plans = len(p.named)
+	there, err := p.there(v)
+	if err != nil {
+		return err
+	}
+	if p.over != nil {
+		v.fault(FaultPlan, p.over.first, p.over.at, "it names one more plan than the %d that are followed", maxPlans)
+	}
+	kept, err := p.keptFrom(v)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.named)) {
+		if n := p.named[id]; !there[id] && n.last >= kept {
+			v.fault(FaultPlan, n.first, n.at, "it names the plan %.64q, whose text is missing: there is no such file in %s", id, blobs.Folder)
+		}
+	}
+	return nil
+}
+
+// there returns the ids of which there are texts, and reports those that are not what their names say.
+func (p *plans) there(v *verifier) (map[string]bool, error) {
+	names, err := blobs.List(p.blobs)
+	there := map[string]bool{}
+	for _, name := range names {
+		id := name[:logfile.PlanDigits]
+		problem := blobs.Check(p.blobs, name)
+		if errors.Is(problem, fs.ErrNotExist) { // pruned since it was listed
+			continue
+		}
+		if there[id] = true; problem != nil {
+			n := p.named[id]
+			v.fault(FaultPlan, n.first, n.at, "the text of a plan was changed, or cannot be read: %v", problem)
+		}
+	}
+	return there, err
+}
+
+// keptFrom returns the first record that is still there: texts that only earlier ones name may have gone while the log was read.
+func (p *plans) keptFrom(v *verifier) (uint64, error) {
+	if v.options.Bundle || !v.report.InUse {
+		return 0, nil
+	}
+	files, err := logfile.List(p.log)
+	if segments := logfile.Segments(files); len(segments) > 0 {
+		return segments[0].First, err
+	}
+	return 0, err
+}

@@ -1,0 +1,90 @@
+package auditcmd
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/audit/blobs"
+	"tollgate/audit/export"
+	"tollgate/audit/logfile"
+	"tollgate/config/snapshot"
+	"tollgate/internal/cli"
+)
+
+func planCommand() *cobra.Command {
+	var p place
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "plan (--dir DIR | --bundle BUNDLE) [ID [ID]]", Short: "Print what was allowed: the text of a plan, or how two differ",
+		Long: "A plan is the configuration by which calls were decided, without secrets: callers, grants, credentials, limits, listeners,\n" +
+			"upstreams. Records name theirs in \"plan\". With one id, of 16 to 64 digits, the text is printed, as JSON on one line; with two,\n" +
+			"how the second differs from the first, in words; without one, the ids of all plans that are there.\n\n" +
+			"Exit code with two ids: 0 no difference, 3 they differ.",
+		Example: "  tollgate audit plan --dir /var/lib/tollgate/audit 5f3a9c20d1e84b67 | jq .callers\n" +
+			"  tollgate audit plan --bundle october.zip 5f3a9c20d1e84b67 0d1e84b675f3a9c2",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 2 {
+				return cli.UsageError("up to two ids are taken, got %d\nsee: %s --help", len(args), cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.check(); err != nil {
+				return err
+			}
+			return p.withBlobs(func(fsys fs.FS) error { return printPlans(cmd.OutOrStdout(), fsys, args, asJSON) })
+		},
+	}
+	p.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the differences as JSON")
+	return cmd
+}
+
+// withBlobs calls fn with what has the folder of texts.
+func (p *place) withBlobs(fn func(fs.FS) error) error {
+	if p.bundle == "" {
+		return fn(os.DirFS(p.dir))
+	}
+	_, meta, bundle, err := export.Open(p.bundle)
+	if err != nil {
+		return err
+	}
+	defer bundle.Close() // opened for reading: nothing can be lost
+	return fn(meta.Blobs)
+}
+
+func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
+	if len(ids) == 0 {
+		return listPlans(w, fsys)
+	}
+	texts := make([][]byte, len(ids))
+	for i, id := range ids {
+		var err error
+		if texts[i], _, err = blobs.Read(fsys, id); err != nil {
+			return err
+		}
+	}
+	if len(texts) == 1 {
+		_, err := fmt.Fprintf(w, "%s\n", texts[0])
+		return err
+	}
+	changes, err := snapshot.CompareTexts(texts[0], texts[1])
+	if err != nil {
+		return err
+	}
+	return cli.PrintChanges(w, changes, asJSON)
+}
+
+func listPlans(w io.Writer, fsys fs.FS) error {
+	names, err := blobs.List(fsys)
+	for _, name := range names {
+		if err == nil {
+			_, err = fmt.Fprintln(w, name[:logfile.PlanDigits])
+		}
+	}
+	return err
+}
