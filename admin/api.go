@@ -21,6 +21,12 @@ type API struct {
 	Reload func(context.Context, Peer, ReloadRequest) (*Reloaded, error)
 	// The virtual keys of callers, and when each was last used.
 	Keys func(context.Context, Peer, KeysRequest) (*Keys, error)
+	// Stops calls, and returns when none of them can begin to go out any more.
+	Freeze func(context.Context, Peer, FreezeRequest) (*Frozen, error)
+	// Lifts freezes.
+	Unfreeze func(context.Context, Peer, UnfreezeRequest) (*FreezeList, error)
+	// The freezes in force.
+	Freezes func(context.Context, Peer, FreezesRequest) (*FreezeList, error)
 }
 
 // route is a row of the table of what may be asked for.
@@ -44,6 +50,9 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/plan", "plan", call(s, a.Plan)},
 		{"POST", "/v1/reload", "reload", call(s, a.Reload)},
 		{"GET", "/v1/keys", "keys", call(s, a.Keys)},
+		{"POST", "/v1/freeze", "freeze", call(s, a.Freeze)},
+		{"POST", "/v1/unfreeze", "unfreeze", call(s, a.Unfreeze)},
+		{"GET", "/v1/freezes", "freezes", call(s, a.Freezes)},
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 
@@ -41,15 +40,30 @@ func Find(file string) (*Client, error) {
 		a = new(config.Admin) // its socket may be in the default place all the same
 	}
 	places := Places(a, path, nil)
-	for _, place := range places {
-		if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
-			return newClient("unix", place), nil
-		}
+	if place := firstSocket(places); place != "" {
+		return newClient("unix", place), nil
 	}
 	if problem != nil {
 		return nil, fmt.Errorf("the admin socket cannot be found by the configuration: give --socket PATH, or mend the file\n%w", problem)
 	}
 	return nil, fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
+}
+
+// firstSocket returns the first place where something answers, or else one with a socket that an ended process left; "" if there is none.
+func firstSocket(places []string) (found string) {
+	for _, place := range places {
+		conn, err := net.Dial("unix", place)
+		if err == nil {
+			_ = conn.Close()
+		}
+		if err == nil || errors.Is(err, fs.ErrPermission) {
+			return place
+		}
+		if found == "" && !errors.Is(err, fs.ErrNotExist) {
+			found = place
+		}
+	}
+	return found
 }
 
 // FindHealth returns a client for health: by the admin address, which everybody on the machine may ask, or else by the socket.

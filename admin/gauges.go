@@ -9,6 +9,7 @@ import (
 	"tollgate/audit/mirror"
 	"tollgate/caller"
 	"tollgate/credential"
+	"tollgate/freeze"
 	"tollgate/gateway"
 	"tollgate/ratelimit"
 	"tollgate/replay"
@@ -27,7 +28,8 @@ type Sources struct {
 	Limiter      *ratelimit.Limiter
 	Failed       *ratelimit.Sources
 	Keys         func() []caller.Key // of callers
-	Withheld     func() uint64       // records of unauthenticated peers that were only counted
+	Freezes      func() *freeze.Set
+	Withheld     func() uint64 // records of unauthenticated peers that were only counted
 }
 
 // RegisterState registers gauges over the parts' own state.
@@ -70,6 +72,11 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
 	registry.MustRegister(keyMetrics{s.Keys})
+	for _, kind := range freeze.Kinds() {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "tollgate_freezes", Help: "Freezes in force (tollgate freeze), by what they stop.", ConstLabels: prometheus.Labels{"kind": string(kind)},
+		}, func() float64 { return float64(s.Freezes().Count(kind)) }))
+	}
 	registry.MustRegister(signing{s.Credentials, s.Upstreams})
 }
 

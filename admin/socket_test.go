@@ -217,6 +217,18 @@ func TestAsk(t *testing.T) {
 	t.Logf("status %d: %s", refused.Status, refused.Text)
 }
 
+// TestFirstSocket: one that an ended process left does not hide one that answers.
+func TestFirstSocket(t *testing.T) {
+	dir := shortDir(t)
+	stale, gone, live := filepath.Join(dir, "stale.sock"), filepath.Join(dir, "gone.sock"), serveSocket(t, whole())
+	leave(t, stale)
+	for want, places := range map[string][]string{live: {gone, stale, live}, stale: {gone, stale}, "": {gone}} {
+		if got := firstSocket(places); got != want {
+			t.Errorf("of %v: %q, want %q", places, got, want)
+		}
+	}
+}
+
 const configuration = `
 listeners: [{address: "127.0.0.1:8080", caller: app}]
 upstreams: {up: {url: https://bss.myhuaweicloud.com, catalog: cn}}

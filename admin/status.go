@@ -23,6 +23,8 @@ type Status struct {
 	Upstreams []UpstreamStatus `json:"upstreams"`
 	// What signs calls.
 	Credentials []CredentialStatus `json:"credentials"`
+	// The calls that are stopped. The warnings of readiness name them, too.
+	Freezes []Freeze `json:"freezes"`
 	// How much of the limits is used up.
 	Limits LimitsStatus `json:"limits"`
 	// Where calls are recorded. Missing while the gateway starts.
@@ -94,7 +96,7 @@ type CredentialStatus struct {
 	// The access key, of which the middle is left out.
 	AccessKey string `json:"access_key"`
 	// How many sets of keys were put to use, the present one included.
-	Generation int `json:"generation,omitzero"`
+	Generation int `json:"generation"`
 	// Its pauses: of all callers, or of some.
 	Pauses []PauseStatus `json:"pauses"`
 	// Why few calls at a time may use it. Missing: the provider accepts it.

@@ -194,7 +194,7 @@ func (l *Log) appendToTree(b *batch) {
 	for line := range bytes.Lines(b.buf) {
 		l.tree.AddLine(line[:len(line)-1])
 	}
-	l.ledger.Add(b.entries, len(b.buf))
+	l.ledger.Add(b.entries, b.buf)
 }
 
 // note publishes what Status tells of the live segment. mu is held.

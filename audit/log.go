@@ -10,6 +10,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/freeze"
 )
 
 var (
@@ -62,14 +63,15 @@ type Log struct {
 	inFlight       int64  // bytes that the committer has in hand
 	closed         bool
 	aborted        bool
-	fault          error     // for good: records are refused until a restart
-	writeErr       error     // of the write that is being repeated
-	spaceErr       error     // of the last allocation
-	busySince      time.Time // when the committer turned to the disk; zero when it waits
-	slowAt         time.Time // when something last took longer than the deadline; zero if nothing ever did
-	open           int       // durable intents without a durable outcome
-	readFrom       uint64    // the first record that the next start reads, see [logfile.Ledger.ReadFrom]
-	status         Status    // what the committer last knew; LastSeq and counts of refused records are kept up by add
+	fault          error           // for good: records are refused until a restart
+	writeErr       error           // of the write that is being repeated
+	spaceErr       error           // of the last allocation
+	busySince      time.Time       // when the committer turned to the disk; zero when it waits
+	slowAt         time.Time       // when something last took longer than the deadline; zero if nothing ever did
+	frozen         []freeze.Freeze // in force, by the last record taken that states them
+	open           int             // durable intents without a durable outcome
+	readFrom       uint64          // the first record that the next start reads, see [logfile.Ledger.ReadFrom]
+	status         Status          // what the committer last knew; LastSeq and counts of refused records are kept up by add
 }
 
 // batch is what one commit makes durable.
@@ -101,6 +103,7 @@ const (
 	forUnauthenticated // a refusal of a peer that proved no identity, or a summary of refusals
 	forEvent           // in the room of refusals of known callers
 	forOutcome
+	forFreeze // in the room of outcomes
 )
 
 // Intent records that a call is about to be sent and returns when that is durable. After an error the caller must not
@@ -165,6 +168,18 @@ func (l *Log) Queue(r *logfile.Record) error {
 	return l.queue(r, u)
 }
 
+// Freezes records which freezes are in force from now on, and why ([logfile.Record.StatesFreezes]), and returns when that is durable. It
+// may use the reserve on disk and in memory. After an error that wraps that of ctx, it may be written later.
+//
+// From then on each new segment states them as well, and so does the next start, which returns them as [Recovery.Freezes].
+func (l *Log) Freezes(ctx context.Context, r *logfile.Record) error {
+	r.Kind = logfile.KindEvent
+	if !r.StatesFreezes() {
+		return fmt.Errorf("audit: an event %q states no freezes", r.Event)
+	}
+	return l.durable(ctx, r, forFreeze)
+}
+
 func (l *Log) queue(r *logfile.Record, u use) error {
 	_, begun, err := l.add(r, u)
 	if begun {
@@ -218,7 +233,7 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)
 	defer l.bodies.Put(body)
 	var cut bool
-	if *body, cut = r.AppendBody((*body)[:0]); u == forIntent && r.MustBeWhole() && (cut || r.Omits()) {
+	if *body, cut = r.AppendBody((*body)[:0]); u == forIntent && r.MustBeWhole() && (cut || r.Omits()) || u == forFreeze && cut {
 		return nil, false, ErrCut
 	}
 
@@ -228,15 +243,7 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 		l.countRefused(u)
 		return nil, false, err
 	}
-	b = l.filling
-	if begun = b == nil; begun {
-		b = l.newBatch()
-		b.buf = l.buffer()
-		if n := len(l.spareEntries); n > 0 {
-			b.entries, l.spareEntries = l.spareEntries[n-1], l.spareEntries[:n-1]
-		}
-		l.filling = b
-	}
+	b, begun = l.fillable()
 	l.status.LastSeq++
 	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
 	b.last, b.at = r.Seq, r.Time
@@ -251,6 +258,30 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	return b, begun, nil
 }
 
+// fillable returns the batch that the committer takes next; begun reports that it has no record yet. mu is held.
+func (l *Log) fillable() (b *batch, begun bool) {
+	if l.filling != nil {
+		return l.filling, false
+	}
+	b = l.newBatch()
+	b.buf = l.buffer()
+	if n := len(l.spareEntries); n > 0 {
+		b.entries, l.spareEntries = l.spareEntries[n-1], l.spareEntries[:n-1]
+	}
+	l.filling = b
+	return b, true
+}
+
+// restate states the freezes in force in a new segment, so that no earlier one is needed for them.
+func (l *Log) restate() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.frozen) > 0 {
+		b, _ := l.fillable()
+		l.put(b, &logfile.Record{Kind: logfile.KindEvent, Event: logfile.EventFreezes, Detail: "stated once more in a new segment", Freezes: l.frozen})
+	}
+}
+
 // buffer returns an empty buffer, one that was used before if there is one. mu is held.
 func (l *Log) buffer() (b []byte) {
 	if n := len(l.spare); n > 0 {
@@ -262,12 +293,18 @@ func (l *Log) buffer() (b []byte) {
 // enter notes what the ledger needs of a record that is added next, and reports whether a checkpoint has to follow it. mu is
 // held, while the committer runs.
 func (l *Log) enter(b *batch, r *logfile.Record) (full bool) {
+	states := r.StatesFreezes()
 	switch r.Kind {
 	case logfile.KindStart, logfile.KindIntent, logfile.KindOutcome:
 	default:
-		return false
+		if !states {
+			return false
+		}
 	}
-	e := logfile.Entry{Kind: r.Kind, Seq: r.Seq, Call: r.Call, Offset: len(b.buf)}
+	e := logfile.Entry{Kind: r.Kind, Seq: r.Seq, Call: r.Call, Offset: len(b.buf), States: states, Freezes: len(r.Freezes)}
+	if states {
+		l.frozen = r.Freezes
+	}
 	if s, ok := logfile.SignatureOf(r); ok {
 		e.Signature, full = s, l.signatures.Add(s)
 	}
@@ -294,7 +331,7 @@ func (l *Log) admit(n int64, u use) error {
 	if pending > l.allowance(u) {
 		return fmt.Errorf("%w: too many records wait to be written", ErrUnavailable)
 	}
-	if u == forOutcome {
+	if u == forOutcome || u == forFreeze {
 		return nil
 	}
 	if l.writeErr != nil {
@@ -325,7 +362,7 @@ func (l *Log) reserveFor(u use) int64 {
 
 func (l *Log) allowance(u use) int64 {
 	switch u {
-	case forOutcome:
+	case forOutcome, forFreeze:
 		return 2 * l.cfg.MaxPending
 	case forRefusal, forUnauthenticated, forEvent:
 		return l.cfg.MaxPending / 2
@@ -352,5 +389,6 @@ func (l *Log) countRefused(u use) {
 }
 
 // ErrCut is returned by [Log.Intent] for a call that may change something and whose record would not be whole: nothing may be
-// sent of which the log holds a part only. It is a fault of the program, which looks with [logfile.Record.Overlong] before.
-var ErrCut = errors.New("audit: the intent does not fit into a record")
+// sent of which the log holds a part only. It is a fault of the program, which looks with [logfile.Record.Overlong] before. So is
+// that of [Log.Freezes], since [freeze.Max] freezes fit.
+var ErrCut = errors.New("audit: it does not fit into a record")

@@ -171,7 +171,7 @@ func (l *Log) closeOpen(r *recovery, key *logfile.Record) error {
 		}
 		b = l.newBatch()
 	}
-	l.put(b, &logfile.Record{Kind: logfile.KindStart, Version: l.cfg.Version, Unsigned: r.found.Unsigned})
+	l.put(b, &logfile.Record{Kind: logfile.KindStart, Version: l.cfg.Version, Unsigned: r.found.Unsigned, Freezes: r.found.Freezes})
 	if key != nil {
 		l.put(b, key)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/freeze"
 )
 
 // ReplayWindow is how long an inbound signature's date can be valid: 15 minutes before and after the clock's time.
@@ -29,6 +30,8 @@ type Recovery struct {
 	// Signatures are those of intents to write or spend whose date is not older than ReplayWindow at Earliest: they must not be
 	// taken a second time. They come in no order.
 	Signatures []Signature
+	// Freezes are those in force.
+	Freezes []freeze.Freeze
 	// Earliest is the smallest time that the clock has shown of late, in the log and now. It may show that again.
 	Earliest time.Time
 	// Cut is how many bytes of records that had never been acknowledged were cut off.
@@ -55,6 +58,7 @@ type recovery struct {
 	answered map[string]struct{} // calls whose outcome was read, and whose intent is further up
 	open     []logfile.Head      // intents without outcome
 	found    Recovery
+	frozen   bool // found.Freezes are known
 
 	pruned  []string      // hashes of the segments in front of the first one
 	live    string        // the segment that is written on; empty in a new log
@@ -334,8 +338,12 @@ func (r *recovery) ends(name string) (begin, end logfile.Head, err error) {
 func (r *recovery) segment(name string, started bool) (s scanned, begun bool, err error) {
 	calls := tally{open: map[string]logfile.Head{}, answered: map[string]struct{}{}}
 	first, _ := logfile.ParseSegmentName(name)
+	later := r.frozen
 	s, err = r.read(name, logfile.ChainAt(first), func(h *logfile.Head, _ []byte) error {
 		r.signature(h)
+		if !later {
+			r.freezes(h)
+		}
 		if name == r.live {
 			r.lately.see(h)
 		}
@@ -362,6 +370,13 @@ func (r *recovery) read(name string, c logfile.Chain, fn func(*logfile.Head, []b
 func (r *recovery) signature(h *logfile.Head) {
 	if s, ok := h.Signature(); ok {
 		r.found.Signatures = append(r.found.Signatures, s)
+	}
+}
+
+// freezes takes the freezes in force from a record that states them.
+func (r *recovery) freezes(h *logfile.Head) {
+	if h.StatesFreezes() {
+		r.found.Freezes, r.frozen = h.Freezes, true
 	}
 }
 

@@ -92,10 +92,10 @@ func TestClosing(t *testing.T) {
 	}
 }
 
-// TestClosingTellsWhose: an outcome that a start writes says what was called, and whose account may have paid.
+// TestClosingTellsWhose: an outcome that a start writes says what was called, whose account may have paid, and by which plan it was decided.
 func TestClosingTellsWhose(t *testing.T) {
 	intent := typical()
-	intent.Seq, intent.Commit, intent.Deprecated = 2, 2, true
+	intent.Seq, intent.Commit, intent.Deprecated, intent.Plan = 2, 2, true, "00112233445566aa"
 	d := diskWith(map[uint64]string{1: line(1, 1, logfile.KindStart, "") + string(intent.Append(nil)) + "\n"})
 	l, _, err := Open(small(d))
 	if err != nil {
@@ -105,7 +105,7 @@ func TestClosingTellsWhose(t *testing.T) {
 	got := contents(t, d)[2]
 	want := logfile.Record{
 		Seq: 3, Commit: 3, Time: got.Time, Kind: logfile.KindOutcome, Call: intent.Call, Caller: intent.Caller, Upstream: "bss", Site: "cn", Operation: "PayOrders",
-		Effect: "spend", Deprecated: true, Credential: "acme", Class: "customer", Account: intent.Account, Outcome: logfile.Unknown, Note: closedNote,
+		Effect: "spend", Deprecated: true, Credential: "acme", Class: "customer", Account: intent.Account, Plan: intent.Plan, Outcome: logfile.Unknown, Note: closedNote,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -43,14 +43,19 @@ func (l *Log) watch() {
 
 // writeCheckpoint begins the next segment, if there is one ready, and writes a checkpoint of all records before seq.
 func (l *Log) writeCheckpoint(seq uint64, commit func(*batch) error) error {
-	if l.nextSegment != nil {
-		if err := l.rotate(seq); isFatal(err) {
-			return err
-		} else if err != nil {
-			l.tell(err)
-		}
+	if l.nextSegment == nil {
+		return l.sign(seq, commit)
 	}
-	return l.sign(seq, commit)
+	if err := l.rotate(seq); isFatal(err) {
+		return err
+	} else if err != nil {
+		l.tell(err)
+	}
+	if err := l.sign(seq, commit); err != nil {
+		return err
+	}
+	l.restate()
+	return nil
 }
 
 func (l *Log) sign(seq uint64, commit func(*batch) error) error {

@@ -60,10 +60,31 @@ func (r *recovery) fromCheckpoints(segments []string) (live scanned, ok bool, er
 	if live, err = end.forwardFrom(from, segments); err != nil {
 		return live, false, err
 	}
+	if err := end.freezesBefore(w, from); err != nil {
+		return live, false, err
+	}
 	if ok, err = end.collect(w, from); err == nil && ok {
 		*r = end
 	}
 	return live, ok, err
+}
+
+// freezesBefore reads the freezes in force, if no record from the checkpoint on states them. That they are not known is an error: what is
+// frozen must not begin to go out.
+func (r *recovery) freezesBefore(w *backward, from stop) error {
+	if r.frozen || from.Frozen == nil {
+		return nil
+	}
+	at, ok, err := w.record(from, from.Frozen)
+	if err != nil {
+		return err
+	}
+	if !ok || !at.StatesFreezes() {
+		return logfile.FaultAt(w.segments[from.segment], from.offset,
+			"record %d, which by this checkpoint has the freezes in force, is not there or states none", from.Frozen.Seq)
+	}
+	r.freezes(&at.Head)
+	return nil
 }
 
 // base finds the record to read from: a checkpoint that one key signed, or the log's first record.
@@ -114,6 +135,7 @@ func (r *recovery) forwardFrom(from stop, segments []string) (s scanned, err err
 		}
 		err := r.readOn(name, &s, func(h *logfile.Head, _ []byte) error {
 			r.signature(h)
+			r.freezes(h)
 			r.lately.see(h)
 			calls.add(h)
 			return nil
@@ -202,7 +224,18 @@ func (w *backward) last() (at stop, ok bool, err error) {
 
 // before reads the checkpoint in front of another. It reports false when its segment was pruned.
 func (w *backward) before(later stop) (at stop, ok bool, err error) {
-	p := later.Previous
+	if at, ok, err = w.record(later, later.Previous); err != nil || !ok {
+		return at, ok, err
+	}
+	if at.Kind != logfile.KindCheckpoint {
+		return at, false, logfile.FaultAt(w.segments[at.segment], at.offset,
+			"the checkpoint in record %d names this record as the one before it, and it is none", later.Seq)
+	}
+	return at, true, nil
+}
+
+// record reads a record that a checkpoint names with its hash. It reports false when its segment was pruned.
+func (w *backward) record(later stop, p *logfile.Place) (at stop, ok bool, err error) {
 	name := w.segments[later.segment]
 	if p.Seq >= later.Seq || p.Back <= 0 {
 		return at, false, logfile.FaultAt(name, later.offset, "the checkpoint names record %d before it, which cannot be", p.Seq)
@@ -223,9 +256,8 @@ func (w *backward) before(later stop) (at stop, ok bool, err error) {
 	if at.Head, err = logfile.ParseHead(name, at.offset, line); err != nil {
 		return at, false, err
 	}
-	if at.Kind != logfile.KindCheckpoint || at.Seq != p.Seq {
-		return at, false, logfile.FaultAt(name, at.offset,
-			"the checkpoint in record %d names this record as the one before it, and it is none", later.Seq)
+	if at.Seq != p.Seq {
+		return at, false, logfile.FaultAt(name, at.offset, "the checkpoint in record %d names this record %d, and it is another", later.Seq, p.Seq)
 	}
 	return at, true, nil
 }

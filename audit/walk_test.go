@@ -19,6 +19,7 @@ import (
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
+	"tollgate/freeze"
 	"tollgate/internal/setting"
 	"tollgate/internal/testlog"
 	"tollgate/replay"
@@ -102,6 +103,7 @@ type random struct {
 	d     *memDisk
 	ahead atomic.Int64 // of the clock
 	taken map[string]taken
+	froze []freeze.Freeze // by the last change that was acknowledged
 	calls int
 	quick int
 }
@@ -175,6 +177,9 @@ func (h *random) start() *Log {
 			h.Errorf("the signature %s of %v was never taken", hash, date)
 		}
 	}
+	if !sameFreezes(found.Freezes, h.froze) {
+		h.Errorf("the freezes in force are %v, want %v", found.Freezes, h.froze)
+	}
 	h.verify()
 	return l
 }
@@ -190,7 +195,9 @@ func (h *random) verify() {
 }
 
 func (h *random) act(l *Log) {
-	switch h.rng.IntN(12) {
+	switch h.rng.IntN(13) {
+	case 12:
+		h.freeze(l)
 	case 0:
 		time.Sleep([]time.Duration{time.Second, time.Minute, 20 * time.Minute, 30 * time.Hour}[h.rng.IntN(4)])
 	case 1:
@@ -209,6 +216,18 @@ func (h *random) act(l *Log) {
 	default:
 		h.call(l)
 	}
+}
+
+// freeze begins a freeze, or ends all.
+func (h *random) freeze(l *Log) {
+	next, event := append(slices.Clip(h.froze), freezeOf(len(h.froze))), logfile.EventFrozen
+	if h.rng.IntN(3) == 0 {
+		next, event = nil, logfile.EventUnfrozen
+	}
+	if err := l.Freezes(h.Context(), &logfile.Record{Event: event, Freezes: next}); err != nil {
+		h.Errorf("freezes: %v", err)
+	}
+	h.froze = next
 }
 
 func (h *random) intent() *logfile.Record {

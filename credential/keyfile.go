@@ -27,7 +27,7 @@ func ParseKeys(data []byte) (Keys, error) {
 		return Keys{}, err
 	}
 	if string(members["Version"]) != "1" {
-		return Keys{}, errors.New("Version must be the number 1")
+		return Keys{}, errors.New("the member Version must be the number 1")
 	}
 	var keys Keys
 	id, err := members.word("AccessKeyId", true)

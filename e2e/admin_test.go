@@ -6,12 +6,54 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tollgate/internal/bsssim"
 )
+
+// reloads has a running gateway take another configuration, and refuse a broken one, by which commands still find it.
+func (w *world) reloads() {
+	w.t.Helper()
+	w.configure(standard + unlimited)
+	command := []string{"reload", "--config", w.config}
+	for _, c := range []struct{ flag, want string }{
+		{"--dry-run=true", "a reload would change\n  limits.published "}, {"--dry-run=false", "reloaded\n  limits.published "},
+		{"--dry-run=true", "a reload would change nothing\n"}, {"--dry-run=false", "the configuration is the same; "},
+	} {
+		if got := run(w.t, w.env, append(command, c.flag)...); got.code != 0 || !strings.HasPrefix(got.stdout, c.want) {
+			w.t.Errorf("reload %s: %+v, want %q", c.flag, got, c.want)
+		}
+	}
+	w.write(filepath.Base(w.config), "admin: {")
+	if got := run(w.t, w.env, command...); got.code != 1 || !strings.HasPrefix(got.stderr, "tollgate: the reload was refused, and the gateway goes on as before:\n"+w.config+":1:") {
+		w.t.Errorf("reload of a broken file: %+v", got)
+	}
+	if got := run(w.t, w.env, "status", "--config", w.config); got.code != 0 || !strings.Contains(got.stdout, "\n  refused ") {
+		w.t.Errorf("status by a broken file: %+v", got)
+	}
+}
+
+// askAsAnother asks as another user, whom the modes of the files let in.
+func askAsAnother(t *testing.T, socket string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return // only root can be another
+	}
+	for name, mode := range map[string]os.FileMode{filepath.Dir(runtimeDir): 0o755, runtimeDir: 0o755, socket: 0o666} {
+		if err := os.Chmod(name, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(binary, "status", "--socket", socket)
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = "/", []string{raceOptions}, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "uid 65534 (process ") || !strings.Contains(string(out), "may not use the admin socket") {
+		t.Errorf("another user: %v, %s", err, out)
+	}
+}
 
 // TestAdminSocket: commands find the socket of a running gateway by its configuration, and say so when there is none. The admin address
 // serves no act.
@@ -48,12 +90,8 @@ func TestAdminSocket(t *testing.T) {
 	if code, body := p.admin("/v1/status"); code != http.StatusNotFound || strings.Contains(body, "credentials") {
 		t.Errorf("at the admin address: %d %s", code, body)
 	}
-	if err := os.WriteFile(w.config, []byte("admin: {"), 0o600); err != nil { // a command reaches the gateway by a broken file, too
-		t.Fatal(err)
-	}
-	if got := run(t, w.env, status...); got.code != 0 {
-		t.Errorf("by a broken file: %+v", got)
-	}
+	w.reloads()
+	askAsAnother(t, socket)
 	p.stop()
 	if _, err := os.Lstat(socket); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is left: %v", socket, err)

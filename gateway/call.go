@@ -12,6 +12,7 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/freeze"
 	"tollgate/ratelimit"
 )
 
@@ -46,6 +47,7 @@ type call struct {
 	verdict   ratelimit.Verdict      // limit
 	signature replaySignature        // intend
 	intended  bool                   // intend: the intent is in the log
+	passage   freeze.Passage         // send: through the gate of the kill switch
 	accessKey string                 // send: of the keys that sign
 	sentAt    time.Time              // send
 	tlsOut    *logfile.TLS           // send

@@ -19,12 +19,15 @@ type ruling struct {
 	demand   *ratelimit.Demand // which limits count the call
 }
 
-// decide is step 6: the grant, and so the credential.
+// decide is step 6: the grant, and so the credential, and the freezes that stop either.
 func (c *call) decide() (refused *Refusal) {
 	if c.ruling, refused = c.rule(c.identity.Caller, &c.asked, c.request.Header); refused != nil {
 		return refused
 	}
-	return c.permitSigning()
+	if refused = c.permitSigning(); refused != nil {
+		return refused
+	}
+	return c.checkFrozen()
 }
 
 // rule decides on what a caller asks for. With a refusal the facts are returned as far as they are known.

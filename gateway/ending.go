@@ -24,15 +24,24 @@ func newEnding() ending {
 	return ending{calls: calls, rested: upstream.Rested(calls), giveUp: giveUp}
 }
 
-// untilGivenUp is the context of one call. It has ended as soon as calls has: package context cancels the contexts made of that one by one,
-// and a call that is cancelled late would take the lease or the connection of one that has ended already, and be sent.
-type untilGivenUp struct {
+// sendContext is the context that one call is sent in, and has the call's last check for package upstream. It has ended as soon as calls are
+// given up: package context cancels the contexts made of that one by one, and a call that is cancelled late would take the lease or the
+// connection of one that has ended already, and be sent.
+type sendContext struct {
 	context.Context
-	calls context.Context
+	call *call
 }
 
 // Err returns why the context has ended, if it has.
-func (u untilGivenUp) Err() error { return cmp.Or(u.calls.Err(), u.Context.Err()) }
+func (s sendContext) Err() error { return cmp.Or(s.call.ending.calls.Err(), s.Context.Err()) }
+
+// Value returns the call's gate, or a value of the context that s is made of.
+func (s sendContext) Value(key any) any {
+	if key == (upstream.GateKey{}) {
+		return gate{s.call}
+	}
+	return s.Context.Value(key)
+}
 
 // GiveUp ends the calls under way and returns how many there are: those of which nothing was sent as refused or not sent,
 // the others as unknown. Each is answered. Servers are to have announced the end before. [Gateway.Wait] returns when that is done.

@@ -45,6 +45,7 @@ var (
 	deprecatedForbidden  = Code{"TG.3007", "deprecated_forbidden", 403, "The operation is deprecated and not allowed here"}
 	fromBrowser          = Code{"TG.3008", "from_browser", 403, "Web pages may not call this gateway"}
 	foreignToken         = Code{"TG.3009", "foreign_token", 403, "Tokens of the provider are not taken"}
+	frozen               = Code{"TG.3010", "frozen", 403, "The operator has stopped such calls"}
 
 	unknownOperation = Code{"TG.4001", "unknown_operation", 404, "No such operation"}
 	bodyTooSlow      = Code{"TG.4002", "body_too_slow", 408, "The body did not arrive in time"}
@@ -84,7 +85,7 @@ func Codes() []Code {
 		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken, notRecordable, badAmount,
 		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload, expiredKey,
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
-		foreignToken,
+		foreignToken, frozen,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, stopping,

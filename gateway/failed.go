@@ -17,6 +17,9 @@ import (
 
 // failed turns an attempt without a usable answer into what the caller is told.
 func (c *call) failed(request *http.Request, err error) *Refusal {
+	if stopped, ok := errors.AsType[*frozenError](err); ok {
+		return c.frozenBy(stopped.freeze)
+	}
 	c.warn("upstream gave no usable answer", c.withoutSecrets(err.Error(), request.Header))
 	var failure *upstream.Error
 	if !errors.As(err, &failure) { // a transport that does not say may have sent it

@@ -5,11 +5,11 @@
 //  3. match: method and path to exactly one operation
 //  4. read: the body, once, bounded, hashed
 //  5. verify: the claim, over what was received
-//  6. decide: which credential, or why none
+//  6. decide: which credential, or why none; and that no freeze stops the call
 //  7. limit: within the rates, waiting a little if need be
-//  8. intend: remember the signature, write the intent down durably
+//  8. intend: no freeze came while the call waited; remember the signature, write the intent down durably
 //  9. sign and
-//  10. send: once
+//  10. send: once; right before the first byte the last check for freezes
 //  11. settle: what came of it, durable before the answer where money may have moved
 //  12. answer
 //
@@ -35,6 +35,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/audit/mac"
+	"tollgate/freeze"
 	"tollgate/ratelimit"
 	"tollgate/replay"
 )
@@ -61,13 +62,14 @@ type ReplayMemory interface {
 	Mark(ctx context.Context, k replay.Key, date, now time.Time) error
 }
 
-// Config joins the parts of a gateway that outlive its plans. All members but MAC are required.
+// Config joins the parts of a gateway that outlive its plans. All members but MAC and Freezes are required.
 type Config struct {
 	Limiter  Limiter
 	Sources  *ratelimit.Sources // limits failed authentication by source
 	Replay   ReplayMemory
 	Log      Log
-	MAC      *mac.Key // of keyed hashes in records; nil: one that ends with the process
+	MAC      *mac.Key     // of keyed hashes in records; nil: one that ends with the process
+	Freezes  *freeze.Gate // of the kill switch; nil: nothing is ever frozen
 	Refusals *audit.Refusals
 	Observer Observer
 	Logger   *zap.Logger
@@ -91,6 +93,9 @@ type Gateway struct {
 func New(config Config, plan *Plan) *Gateway {
 	if config.MAC == nil {
 		config.MAC = mac.New()
+	}
+	if config.Freezes == nil {
+		config.Freezes = new(freeze.Gate)
 	}
 	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger), evidence: newEvidence()}
 	g.Publish(plan)
@@ -197,7 +202,7 @@ func (c *call) dispatch() {
 	ctx, cancel := context.WithTimeout(c.sending(), c.upstream.Timeout)
 	defer cancel()
 	defer c.disconnect() // also after a panic: its connection must not stay taken
-	a, refusal := c.send(untilGivenUp{ctx, c.ending.calls})
+	a, refusal := c.send(sendContext{ctx, c})
 	c.releaseBody()
 	if refusal != nil || a.whole {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand

@@ -11,6 +11,9 @@ import (
 
 // intend is step 8: the signature is remembered, and the intent is durable. From here the call ends with an outcome.
 func (c *call) intend() *Refusal {
+	if refusal := c.checkFrozen(); refusal != nil { // it may have waited for its limits
+		return refusal
+	}
 	if refusal := c.markSignature(); refusal != nil {
 		return refusal
 	}

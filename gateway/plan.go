@@ -172,7 +172,7 @@ type Upstream struct {
 	Signed    bool
 	Timeout   time.Duration     // from sending to the end of the answer
 	MaxConns  int               // of Transport; 0: no share of them is kept from any caller
-	Transport http.RoundTripper // sends once; errors are *upstream.Error where it is known whether bytes left
+	Transport http.RoundTripper // sends once, behind the gate of the request's context ([upstream.GateKey]); errors are *upstream.Error where it is known whether bytes left
 	Skew      *Skew             // of its clock
 }
 

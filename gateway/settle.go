@@ -117,5 +117,6 @@ func (c *call) settle(r *logfile.Record) {
 	if err != nil {
 		c.Logger.Error("outcome is not durable", callFields(c, "outcome", r.Outcome, "error", err.Error())...)
 	}
+	c.passage.End()
 	c.observe(r)
 }

@@ -90,12 +90,14 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 
 // api has what operators may ask for.
 func (s *Service) api() admin.API {
-	return admin.API{
+	api := admin.API{
 		Status: s.status,
 		Keys:   s.keys,
 		Reload: s.reload,
 		Plan:   s.plan,
 	}
+	s.addFreezes(&api)
+	return api
 }
 
 // reload is for [admin.API].

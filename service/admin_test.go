@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -161,6 +162,7 @@ func TestAdminOfAGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.checkStatus(t, client)
+	checkWired(t, client)
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/v1/status": 404, "/v1/openapi.json": 404} {
 		response, err := http.Get("http://" + o.Address("admin") + path)
 		if err != nil {
@@ -169,6 +171,31 @@ func TestAdminOfAGateway(t *testing.T) {
 		_ = response.Body.Close()
 		if response.StatusCode != want {
 			t.Errorf("%s at the loopback address: %d, want %d", path, response.StatusCode, want)
+		}
+	}
+}
+
+// checkWired asks for each act of the description with nothing in the request: the gateway has them all.
+func checkWired(t *testing.T, client *admin.Client) {
+	t.Helper()
+	text, err := client.Page(t.Context(), "/v1/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var described struct {
+		Paths map[string]map[string]any
+	}
+	if err := json.Unmarshal(text, &described); err != nil || len(described.Paths) < 6 {
+		t.Fatalf("%d paths, %v", len(described.Paths), err)
+	}
+	for path, methods := range described.Paths {
+		for method := range methods {
+			var answer any
+			var refused *admin.Error
+			err := client.Do(t.Context(), strings.ToUpper(method), path, nil, &answer)
+			if errors.As(err, &refused) && (refused.Status == http.StatusNotImplemented || refused.Status == http.StatusNotFound) {
+				t.Errorf("%s %s: %v", method, path, err)
+			}
 		}
 	}
 }
@@ -198,7 +225,7 @@ func (o *operated) checkStatus(t *testing.T, client *admin.Client) {
 	}
 	key, _ := keys("AK")
 	c := s.Credentials[0]
-	if c.Name != "main" || c.Class != "partner" || c.Trial == nil || c.AccessKey == key || !strings.HasPrefix(key, c.AccessKey[:4]) || len(c.AccessKey) >= len(key) {
+	if c.Name != "main" || c.Class != "partner" || c.Generation != 1 || c.Trial == nil || c.AccessKey == key || !strings.HasPrefix(key, c.AccessKey[:4]) || len(c.AccessKey) >= len(key) {
 		t.Errorf("credentials %+v", s.Credentials)
 	}
 	if s.Log == nil || s.Log.Dir != filepath.Join(o.dir, "audit") || s.Log.Seq == 0 || s.Log.Segment == "" || s.Log.Free == nil {
@@ -269,6 +296,9 @@ func TestReloadOverTheSocket(t *testing.T) {
 		if s := status(); s.Plan != done.Plan || s.Refused == nil || !strings.Contains(s.Refused.Error, want) || s.Reloaded != nil {
 			t.Errorf("after %s: %+v", want, s)
 		}
+	}
+	for s := o.AuditLog().Status(); s.DurableSeq < s.LastSeq; s = o.AuditLog().Status() {
+		runtime.Gosched()
 	}
 	found := false
 	err = logfile.Read(filepath.Join(o.dir, "audit"), func(r *logfile.Record, _ []byte) error {

@@ -27,21 +27,22 @@ func (s *Service) listenMetrics(ctx context.Context) error {
 	if m == nil {
 		return nil
 	}
-	bounds := accept.Config{MaxConnsPerSource: adminConns / 4, HandshakeTimeout: time.Duration(c.Bounds.HeaderTimeout)}
-	var clients *certs.Clients
-	if m.TLS != nil {
-		parts, tlsConfig, err := s.certificates.listener(config.MetricsListener, m.TLS)
-		if err != nil {
-			return fmt.Errorf("metrics: %w", err)
-		}
-		bounds.TLS, clients = tlsConfig, parts.clients
-	}
 	inner, err := accept.Listen(ctx, m.Address.Network(), m.Address.Listen())
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	s.admin.server.Identify = (&scrapers{s, m, clients}).identify
-	s.serveOperators(config.MetricsListener, admin.Network, inner, bounds)
+	l := &liveListener{name: config.MetricsListener, socket: &socket{Listener: inner}}
+	if m.TLS != nil {
+		if l.parts, l.tls, err = s.certificates.listener(l.name, m.TLS); err != nil {
+			_ = inner.Close()
+			return fmt.Errorf("metrics: %w", err)
+		}
+	}
+	s.admin.server.Identify = (&scrapers{s, m, l.clients()}).identify
+	s.serveOperators(l.name, admin.Network, inner, accept.Config{
+		MaxConnsPerSource: adminConns / 4, HandshakeTimeout: time.Duration(c.Bounds.HeaderTimeout), TLS: l.tls,
+	})
+	s.startACME(l)
 	return nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/credential/accepted"
+	"tollgate/freeze"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/internal/watch"
@@ -36,6 +37,7 @@ type state struct {
 	limiter *ratelimit.Limiter // the counts of limits
 	sources *ratelimit.Sources // of failed identifications
 	replay  *replay.Memory
+	freezes *freeze.Switch
 
 	log                *audit.Log
 	blobs              *blobs.Store    // texts of plans

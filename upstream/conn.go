@@ -36,6 +36,7 @@ type conn struct {
 	reader    *bufio.Reader
 	allowance int64       // bytes that may still be read
 	begun     bool        // writing of the request was begun
+	gate      Gate        // of the request, which it has entered and not left; nil: none
 	writing   chan error  // gets the end of the writing, if that has a goroutine of its own
 	release   func() bool // ends the hold that the request's context has on the connection
 }
@@ -46,7 +47,7 @@ var past = time.Unix(1, 0)
 
 // begin prepares an exchange.
 func (c *conn) begin(ctx context.Context) {
-	c.begun, c.writing = false, nil
+	c.begun, c.gate, c.writing = false, nil, nil
 	c.reader = readers.Get().(*bufio.Reader)
 	c.reader.Reset(limited{c})
 	raw := c.raw
@@ -122,12 +123,34 @@ func (c *conn) written() bool {
 // Write notes that something was written before it writes: a write that fails half-way may have sent any of it.
 func (c *conn) Write(b []byte) (int, error) {
 	c.begun = true
+	defer c.leaveGate()
 	if c.records == nil || len(b) <= bufferSize {
 		return c.stream.Write(b)
 	}
 	c.records.gather()
 	n, err := c.stream.Write(b)
 	return n, errors.Join(err, c.records.release())
+}
+
+// enterGate asks the gate of a request, if it has one.
+func (c *conn) enterGate(ctx context.Context) error {
+	gate, ok := ctx.Value(GateKey{}).(Gate)
+	if !ok {
+		return nil
+	}
+	if err := gate.Enter(); err != nil {
+		return err
+	}
+	c.gate = gate
+	return nil
+}
+
+// leaveGate is called by who writes, behind the first write and at the end.
+func (c *conn) leaveGate() {
+	if c.gate != nil {
+		c.gate.Leave()
+		c.gate = nil
+	}
 }
 
 var errHead = errors.New("the header of the answer is too large")

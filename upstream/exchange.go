@@ -30,6 +30,10 @@ func (c *conn) exchange(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
+	if err := c.enterGate(r.Context()); err != nil {
+		closeBody(r)
+		return nil, err
+	}
 	sent := c.send(r)
 	response, err := c.receive(r)
 	if err != nil {
@@ -56,6 +60,7 @@ func (c *conn) send(r *http.Request) error {
 
 func (c *conn) write(r *http.Request) error {
 	defer closeBody(r)
+	defer c.leaveGate()
 	w := writers.Get().(*bufio.Writer)
 	w.Reset(c)
 	defer func() {

@@ -85,6 +85,17 @@ func Rested(ctx context.Context) context.Context { return context.WithValue(ctx,
 // WantsRested reports whether a context is one of [Rested], or made of one.
 func WantsRested(ctx context.Context) bool { return ctx.Value(restedKey{}) != nil }
 
+// Gate is asked right before the first byte of a request is written.
+type Gate interface {
+	// Enter returns an error when the request must not be sent. Otherwise Leave follows, once or more.
+	Enter() error
+	// Leave is called when the first byte was written, or it is not known whether it was.
+	Leave()
+}
+
+// GateKey is the key of the [Gate] in a request's context. A request without one is sent.
+type GateKey struct{}
+
 // RoundTrip sends the request once. The error is an *[Error]. A body needs a ContentLength. The end of the request's
 // context ends the exchange, up to the end of the answer's body, which must be read to its end or closed.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -42,7 +42,7 @@ func sample() []*logfile.Record {
 	failed := ended(logfile.Failed, 400)
 	failed.ErrorCode, failed.RequestID = "CBC.99005003", "req-1"
 	read := &logfile.Record{Kind: logfile.KindIntent, Caller: "report", Site: "intl", Operation: "ListOrders", Effect: "read", Deprecated: true, Credential: "acme", Class: "customer",
-		Account: "c-17", Decision: logfile.Allowed}
+		Account: "c-17", Plan: "00112233445566aa", Decision: logfile.Allowed}
 	return []*logfile.Record{
 		named("a", 1, spend("UpdateCustomerAccountAmount", field("customer_id", "customer", "c-17"), field("amount", "amount", "100.10"))),
 		named("b", 2, spend("PayOrders", field("order_id", "order", "CS1"), field("coupon_infos[].id", "coupon", "cp-1", "cp-2"))),
@@ -109,7 +109,7 @@ func TestFilters(t *testing.T) {
 		{Filter{Since: at(6)}, "defgh"}, {Filter{Until: at(6)}, "abc"}, {Filter{Since: at(5), Until: at(8)}, "cd"}, {Filter{Since: at(5).Add(1)}, "defgh"},
 		{Filter{Call: "d"}, "d"}, {Filter{Call: "D"}, ""}, {Filter{Caller: "shop"}, "abefgh"}, {Filter{Caller: "report"}, "d"}, // c only claims to be shop
 		{Filter{Operation: "PayOrders"}, "bh"}, {Filter{Effect: "read"}, "d"}, {Filter{Site: "intl"}, "d"}, {Filter{Credential: "acme"}, "d"}, {Filter{Class: "partner"}, "abefgh"},
-		{Filter{Account: "c-17"}, "d"}, {Filter{Account: "p-1", Operation: "PayOrders"}, "bh"}, {Filter{Account: "c"}, ""}, {Filter{Deprecated: true}, "d"},
+		{Filter{Account: "c-17"}, "d"}, {Filter{Account: "p-1", Operation: "PayOrders"}, "bh"}, {Filter{Account: "c"}, ""}, {Filter{Plan: "00112233445566aa"}, "d"}, {Filter{Plan: "00112233445566ab"}, ""}, {Filter{Deprecated: true}, "d"},
 		{Filter{Decision: logfile.Refused}, "c"}, {Filter{Decision: logfile.Allowed}, "abdefgh"},
 		{Filter{State: logfile.Succeeded}, "adg"}, {Filter{State: logfile.Failed}, "b"}, {Filter{State: logfile.Partial}, "f"}, {Filter{State: logfile.Unknown}, "e"},
 		{Filter{State: Refused}, "c"}, {Filter{State: Open}, "h"}, {Filter{State: logfile.NotSent}, ""},

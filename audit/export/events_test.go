@@ -12,6 +12,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/audit/store"
 	"tollgate/audit/tlsreport"
+	"tollgate/freeze"
 	"tollgate/internal/setting"
 	"tollgate/tlspolicy"
 )
@@ -72,9 +73,13 @@ func (l *logs) crashed(codes []logfile.EventCode) string {
 	l.ok(a.Intent(l.t.Context(), &logfile.Record{Call: "ends", TLSIn: in}))
 	l.ok(a.Intent(l.t.Context(), &logfile.Record{Call: "stays open", Effect: "read", TLSIn: in}))
 	for _, code := range codes {
-		l.ok(a.Queue(&logfile.Record{
+		r := &logfile.Record{
 			Kind: logfile.KindEvent, Event: code, Identity: "who", Subject: "main", Detail: "prose", Data: map[string]string{"name": "a value"},
-		}))
+		}
+		if r.StatesFreezes() && code != logfile.EventUnfrozen {
+			r.Freezes = []freeze.Freeze{{ID: "f-00000001", Subject: freeze.Subject{Kind: freeze.Spend}, Reason: "why", Since: time.Now()}}
+		}
+		l.ok(a.Queue(r))
 	}
 	l.ok(a.Queue(&logfile.Record{Kind: logfile.KindRefusal, Call: "is refused", Caller: "app", TLSIn: in}))
 	l.ok(a.Outcome(l.t.Context(), &logfile.Record{Call: "ends", Outcome: logfile.Succeeded, TLSOut: in}))

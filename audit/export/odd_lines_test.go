@@ -101,9 +101,10 @@ func typeOf(t reflect.Type) any {
 		return "time"
 	}
 	members := map[string]any{}
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		members[name] = typeOf(t.Field(i).Type)
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); !f.Anonymous {
+			members[name] = typeOf(f.Type)
+		}
 	}
 	return members
 }

@@ -205,7 +205,7 @@ def checkpoint_line(note, text, key, peaks, state):
     return (line + state_text(*state) + "}").encode()
 
 
-def state_text(start, signatures, previous):
+def state_text(start, signatures, previous, frozen):
     """What a checkpoint states of the records before it ("State"), as its line spells it."""
     text = ""
     if start:
@@ -214,6 +214,8 @@ def state_text(start, signatures, previous):
         text += ',"signatures":[%s]' % ",".join('{"hash":%s%s}' % (quote(h), ',"date":"%s"' % d if d else "") for h, d in signatures)
     if previous:
         text += ',"previous":' + place_text(previous)
+    if frozen:
+        text += ',"frozen":' + place_text(frozen)
     return text
 
 
@@ -223,14 +225,14 @@ def place_text(place):
 
 
 def parse_state(record):
-    """The state that a checkpoint record has: the oldest open call, signatures, the checkpoint before."""
+    """The state that a checkpoint record has: the oldest open call, signatures, the checkpoint before, what is frozen."""
     signatures = record.get("signatures", [])
     if not isinstance(signatures, list) or not all(isinstance(s, dict) for s in signatures):
         raise Fault("the signatures are not a list of objects")
     signatures = [(s.get("hash"), s.get("date")) for s in signatures]
     if not all(isinstance(h, str) and (d is None or isinstance(d, str)) for h, d in signatures):
         raise Fault("a signature is not a hash and a date")
-    return parse_place(record.get("open")), signatures, parse_place(record.get("previous"))
+    return parse_place(record.get("open")), signatures, parse_place(record.get("previous")), parse_place(record.get("frozen"))
 
 
 def parse_place(place):
@@ -278,7 +280,8 @@ RECORD = members(
     "deprecated key_lost cut", "time signature_date since", "peaks", data={"": str},  # of data the names are not known
     fields=[members("name kind all_hash", "omitted unsummed all_bytes", lists="values")], tls_in=TLS, tls_out=TLS,
     counts=[members("reason stage tls_failure source caller", "count")], query_withheld=[members("name", "bytes pairs")],
-    open=PLACE, previous=PLACE, signatures=[members("hash", times="date")])
+    open=PLACE, previous=PLACE, frozen=PLACE, signatures=[members("hash", times="date")],
+    freezes=[members("id kind name reason by", times="since until")])
 
 
 def fits(value, kind):
@@ -432,6 +435,7 @@ class Verifier:
         self.calls, self.stopped = {}, False  # calls: the open ones, in order, with the seq of their intents and where those are
         self.bytes = 0  # of all lines so far
         self.previous, self.signatures = None, []  # the last checkpoint (seq, bytes before it, leaf), and those since
+        self.frozen, self.unfrozen = None, False  # the last record that states freezes (as previous); it may be one that is not there
         self.stating = False  # a checkpoint has stated something: from then on each must
         self.damaged = self.lossy = False  # records since the last checkpoint, or since the last start, were at fault
         self.hidden = False  # intents may be among records that are not there
@@ -509,6 +513,7 @@ class Verifier:
             self.fault("records behind kept ones were removed: only the oldest ever are")
         # Of what stands behind, intents, checkpoints and the bytes between may be here.
         self.first, self.bytes, self.previous, self.signatures, self.calls = None, 0, None, [], {}
+        self.frozen, self.unfrozen = None, True
         while True:
             leaf = stream.read(32)
             if len(leaf) < 32:
@@ -570,16 +575,25 @@ class Verifier:
         self.commits = [] if record["kind"] == "checkpoint" else [record["commit"]]
         if self.first is None:
             self.first = self.seq
-            self.hidden = self.seq > 1
+            self.hidden = self.unfrozen = self.seq > 1
         self.times.append(record["time"])
         del self.times[1:-1]
         self.name_plans(record)
         self.check_kind(record, line)
+        self.note_freezes(record, line)
         if self.signed != self.seq:
             self.behind = self.behind or (self.file, self.byte)
             times = self.unsigned_times + [record["time"]]
             self.unsigned_times = [min(times), max(times)]
         self.add_leaf(leaf_hash(line))
+
+    def note_freezes(self, record, line):
+        """A start, and each event of a freeze, states all freezes that are in force behind it."""
+        if record["kind"] == "start" or record["kind"] == "event" and record.get("event") in ("frozen", "unfrozen", "freezes"):
+            self.unfrozen, self.frozen = False, self.place_of(line) if record.get("freezes") else None
+
+    def place_of(self, line):
+        return self.seq, self.bytes, base64.b64encode(leaf_hash(line)).decode()
 
     def add_leaf(self, leaf):
         self.tree.add(leaf)
@@ -625,8 +639,11 @@ class Verifier:
         if self.tree.size != note.size or self.tree.root() != note.root:
             self.fault_behind(note.size, "these are not the records that record %d signs" % self.seq)
             self.tree = Tree(note.size, peaks)  # go on from what was signed, to say where else faults are
+        believe = self.damaged or self.unfrozen
         self.check_state(state)
-        self.previous, self.signatures, self.damaged = (self.seq, self.bytes, base64.b64encode(leaf_hash(line)).decode()), [], False
+        self.previous, self.signatures, self.damaged = self.place_of(line), [], False
+        if believe and any(state):
+            self.unfrozen, self.frozen = False, self.seen_from_start(state[3])
         self.signed, self.pruned, self.note = self.seq, self.pruning, record["checkpoint"]
         self.behind, self.unsigned_times = None, []
 
@@ -635,10 +652,10 @@ class Verifier:
         if self.damaged or not (any(state) or self.stating):
             return
         self.stating = True
-        start, signatures, previous = state
+        start, signatures, previous, frozen = state
         unseen = self.previous is None and self.first != 1
         if not (unseen and self.is_missing(previous)):
-            if previous != (self.previous and (self.previous[0], self.bytes - self.previous[1], self.previous[2])):
+            if self.seen_from_start(previous) != self.previous:
                 self.fault("it states another checkpoint before it than there is")
         if not unseen and signatures != self.signatures:
             self.fault("it states other signatures since the checkpoint before it than the intents there have")
@@ -646,6 +663,13 @@ class Verifier:
             seq, at = next(iter(self.calls.values()), (0, 0))
             if start != ((seq, self.bytes - at, None) if seq else None):
                 self.fault("it states another oldest call without outcome than there is")
+        possible = frozen is None or self.is_missing(frozen)
+        if not possible if self.unfrozen else self.seen_from_start(frozen) != self.frozen:
+            self.fault("it states another record of the freezes in force than there is")
+
+    def seen_from_start(self, place):
+        """A place with the bytes in front of its line, instead of those from there to here."""
+        return place and (place[0], self.bytes - place[1], place[2])
 
     def is_missing(self, place):
         """Whether a place is of a record that is not there."""

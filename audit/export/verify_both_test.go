@@ -18,6 +18,7 @@ import (
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
 	"tollgate/audit/verify"
+	"tollgate/freeze"
 	"tollgate/internal/testlog"
 )
 
@@ -142,7 +143,12 @@ func randomStates(log *testlog.Log, rng *rand.Rand) {
 		if n == forged {
 			log.Forge = func(s *logfile.State) { forgeState(s, rng) }
 		}
-		switch rng.IntN(10) {
+		switch rng.IntN(12) {
+		case 10:
+			log.Add(&logfile.Record{Kind: logfile.KindEvent, Event: logfile.EventUnfrozen})
+		case 11:
+			one := freeze.Freeze{ID: "f-00000001", Subject: freeze.Subject{Kind: freeze.All}, Reason: "why", Since: testlog.Start}
+			log.Add(&logfile.Record{Kind: logfile.KindEvent, Event: logfile.EventFrozen, Freezes: []freeze.Freeze{one}})
 		case 0:
 			log.Rotate()
 			log.Forge = nil
@@ -174,9 +180,13 @@ func randomStates(log *testlog.Log, rng *rand.Rand) {
 
 // forgeState changes one thing, which may not be there.
 func forgeState(s *logfile.State, rng *rand.Rand) {
-	places := [...]*logfile.Place{s.Open, s.Previous}
-	place := places[rng.IntN(2)]
-	switch n := rng.IntN(9); {
+	places := [...]*logfile.Place{s.Open, s.Previous, s.Frozen}
+	place := places[rng.IntN(3)]
+	switch n := rng.IntN(11); {
+	case n == 9:
+		s.Frozen = nil
+	case n == 10:
+		s.Frozen = s.Previous
 	case n == 0:
 		*s = logfile.State{}
 	case n == 1:

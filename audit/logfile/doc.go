@@ -40,7 +40,7 @@
 // which the tree goes on:
 //
 //	{"seq":4712,"commit":4712,"time":…,"kind":"checkpoint","key":"NAME+HASH+KEY","checkpoint":"NAME\n4711\n…","peaks":[…],
-//	"open":{…},"signatures":[…],"previous":{…}}
+//	"open":{…},"signatures":[…],"previous":{…},"frozen":{…}}
 //
 // It also states what a start needs of the records before it, see [State]. Each has a commit of its own, so it is signed for
 // durable records only. It comes when the log was opened, some time or so many records after the last one, as the first record of

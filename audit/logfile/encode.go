@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"tollgate/freeze"
 	"tollgate/internal/digest"
 )
 
@@ -30,14 +31,15 @@ type limits struct {
 	hidden int // entries of what is withheld of a query
 
 	entries int // of an event's data
+	frozen  int // freezes: never more than fit, see [freeze.Max]
 }
 
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32}, // package tlspolicy lists up to 65 offers
-	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32},
-	{text: 128, fields: 16, values: 64, offers: 16, counts: 21, peaks: 64, signed: 1, hidden: 4, entries: 8},
+	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32, frozen: freeze.Max}, // package tlspolicy lists up to 65 offers
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32, frozen: 32},
+	{text: 128, fields: 16, values: 56, offers: 16, counts: 21, peaks: 64, signed: 1, hidden: 4, entries: 8, frozen: 1},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
@@ -136,6 +138,7 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"event":`, string(r.Event))
 	e.str(`,"subject":`, r.Subject)
 	e.data(r.Data)
+	e.freezeList(r.Freezes)
 	e.str(`,"mac_key":`, r.MACKey)
 	e.str(`,"path_mac":`, r.PathMAC)
 	e.str(`,"query_mac":`, r.QueryMAC)
@@ -170,6 +173,7 @@ func (e *encoder) log(r *Record) {
 	e.place(`,"open":{"seq":`, r.Open)
 	e.signatureList(r.Signatures)
 	e.place(`,"previous":{"seq":`, r.Previous)
+	e.place(`,"frozen":{"seq":`, r.Frozen)
 	e.uint(`,"first":`, r.First)
 	e.uint(`,"last":`, r.Last)
 	e.uint(`,"unsigned":`, r.Unsigned)
@@ -193,6 +197,21 @@ func (e *encoder) signatureList(signatures []Signature) {
 		e.b = append(e.b, `{"hash":`...)
 		e.text(s.Hash)
 		e.time(`,"date":`, s.Date)
+		e.b = append(e.b, '}')
+	})
+}
+
+func (e *encoder) freezeList(freezes []freeze.Freeze) {
+	listOf(e, `,"freezes":[`, freezes, e.frozen, func(f *freeze.Freeze) {
+		e.b = append(e.b, `{"id":`...)
+		e.text(f.ID)
+		e.b = append(e.b, `,"kind":`...)
+		e.text(string(f.Kind))
+		e.str(`,"name":`, f.Name)
+		e.str(`,"reason":`, f.Reason)
+		e.time(`,"since":`, f.Since)
+		e.time(`,"until":`, f.Until)
+		e.str(`,"by":`, f.By)
 		e.b = append(e.b, '}')
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"tollgate/freeze"
 )
 
 // fill sets every member of v, and of what it holds, to something that is not empty, with lists of n entries.
@@ -82,6 +84,52 @@ func TestAppendLeavesEmptyMembersOut(t *testing.T) {
 	if got := string(r.Append(nil)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// TestFreezesFit: as many freezes as may be in force fit into a line, of the greatest size each, beside what else their record has.
+func TestFreezesFit(t *testing.T) {
+	far := time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC)
+	r := &Record{
+		Kind: KindEvent, Event: EventUnfrozen, Subject: strings.Repeat("s", 80), Detail: strings.Repeat(`"`, 400), Identity: strings.Repeat("i", 32),
+		Data: map[string]string{"freeze": "f-00000000", "kind": "credential", "name": strings.Repeat("n", 64), "reason": strings.Repeat(`"`, 120), "until": far.Format(time.RFC3339)},
+	}
+	for i := range freeze.Max {
+		r.Freezes = append(r.Freezes, freeze.Freeze{
+			ID: fmt.Sprintf("f-%08x", i), Subject: freeze.Subject{Kind: freeze.Credential, Name: strings.Repeat("n", 64)},
+			Reason: strings.Repeat(`"\`, 60), Since: far, Until: far, By: strings.Repeat("b", 32),
+		})
+	}
+	if _, err := freeze.NewSet(r.Freezes); err != nil {
+		t.Fatal(err)
+	}
+	var got Record
+	if err := ParseLine(r.Append(nil), &got); err != nil || got.Cut || !reflect.DeepEqual(got.Freezes, r.Freezes) {
+		t.Errorf("%d of %d freezes are read back, cut %t: %v", len(got.Freezes), len(r.Freezes), got.Cut, err)
+	}
+}
+
+// FuzzFreeze: a freeze that is taken is read back from the log as it was.
+func FuzzFreeze(f *testing.F) {
+	f.Add("f-00000001", "caller", "shop", "a key leaked", "uid 0")
+	f.Add("f-00000001", "customer", "c\"1", "tab\there", "")
+	f.Fuzz(func(t *testing.T, id, kind, name, reason, by string) {
+		one := freeze.Freeze{ID: id, Subject: freeze.Subject{Kind: freeze.Kind(kind), Name: name}, Reason: reason, Since: time.Unix(1, 2).UTC(), By: by}
+		if one.Check() != nil {
+			return
+		}
+		r := Record{Seq: 1, Commit: 1, Kind: KindEvent, Event: EventFrozen, Freezes: []freeze.Freeze{one}}
+		line := r.Append(nil)
+		var got Record
+		if err := ParseLine(line, &got); err != nil || got.Cut || !reflect.DeepEqual(got.Freezes, r.Freezes) {
+			t.Errorf("%+v is read back as %+v, %v", one, got.Freezes, err)
+		}
+		if text := one.String(); strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
+			t.Errorf("%q does not print", text)
+		}
+		if len(line) > 700 {
+			t.Errorf("it takes %d bytes", len(line))
+		}
+	})
 }
 
 // TestAppendIsBounded: whatever a record holds, its line fits, is JSON, and says that it was cut.

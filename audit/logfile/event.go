@@ -20,14 +20,31 @@ const (
 	EventConfigReloaded    EventCode = "config_reloaded"    // another one, or what it refers to, was put in force
 	EventConfigRefused     EventCode = "config_refused"     // the configuration on disk was not put in force
 	EventLossAccepted      EventCode = "loss_accepted"      // somebody accepted that the log has lost what a place outside it knows
+	EventFrozen            EventCode = "frozen"             // an operator has stopped calls
+	EventUnfrozen          EventCode = "unfrozen"           // and lets them go on, or the time of the freeze is over
+	EventFreezes           EventCode = "freezes"            // the freezes in force, stated once more
 )
 
 // EventCodes lists every code.
 func EventCodes() []EventCode {
 	return []EventCode{
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
-		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted,
+		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted, EventFrozen, EventUnfrozen, EventFreezes,
 	}
+}
+
+// StatesFreezes reports whether the freezes of a record are all that were in force behind it. Where it has none, nothing was frozen.
+func (r *Record) StatesFreezes() bool { return statesFreezes(r.Kind, r.Event) }
+
+// StatesFreezes reports the same of the record that h is of.
+func (h *Head) StatesFreezes() bool { return statesFreezes(h.Kind, h.Event) }
+
+func statesFreezes(kind Kind, event EventCode) bool {
+	switch event {
+	case EventFrozen, EventUnfrozen, EventFreezes:
+		return kind == KindEvent
+	}
+	return kind == KindStart
 }
 
 const (

@@ -126,6 +126,6 @@ func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.Publi
 	return &Record{
 		Seq: c.Size + 1, Commit: c.Size + 1, Time: c.Time, Kind: KindCheckpoint,
 		Key: key.String(), Checkpoint: note, Peaks: checkpoint.FormatHashes(peaks),
-		Open: state.Open, Signatures: state.Signatures, Previous: state.Previous,
+		Open: state.Open, Signatures: state.Signatures, Previous: state.Previous, Frozen: state.Frozen,
 	}
 }

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,16 +15,19 @@ type State struct {
 	Open       *Place      // the oldest intent without outcome; nil when each has one
 	Signatures []Signature // of intents to write or spend since the checkpoint before
 	Previous   *Place      // the checkpoint before
+	Frozen     *Place      // the last record that states freezes in force; nil when that states none, or there is no such record
 }
 
 // State returns what a checkpoint states.
-func (h *Head) State() State { return State{h.Open, h.Signatures, h.Previous} }
+func (h *Head) State() State { return State{h.Open, h.Signatures, h.Previous, h.Frozen} }
 
 // State returns what a checkpoint states.
-func (r *Record) State() State { return State{r.Open, r.Signatures, r.Previous} }
+func (r *Record) State() State { return State{r.Open, r.Signatures, r.Previous, r.Frozen} }
 
 // Empty reports whether a checkpoint states nothing, as those of old logs do.
-func (s State) Empty() bool { return s.Open == nil && len(s.Signatures) == 0 && s.Previous == nil }
+func (s State) Empty() bool {
+	return s.Open == nil && len(s.Signatures) == 0 && s.Previous == nil && s.Frozen == nil
+}
 
 const (
 	// MaxOpen bounds the calls without outcome that are followed at once: far more than a gateway can have in flight.
@@ -67,12 +71,14 @@ func (r *Room) Add(s Signature) (full bool) {
 	return *r > signatureRoom-signatureFrame-6*maxSignature
 }
 
-// Entry is what a [Ledger] needs of a record of kind start, intent, outcome or checkpoint.
+// Entry is what a [Ledger] needs of a record of kind start, intent, outcome or checkpoint, or that states freezes.
 type Entry struct {
 	Kind      Kind
 	Seq       uint64
 	Call      string
 	Signature Signature // its Hash is empty when the intent has none that counts
+	States    bool      // it states the freezes in force: see [Record.StatesFreezes]
+	Freezes   int       // how many these are
 	Offset    int       // of its line in the lines that are added
 }
 
@@ -86,6 +92,8 @@ type Ledger struct {
 	full       bool // more signatures came than a checkpoint can state
 	previous   spot // the last checkpoint; its seq is 0 before the first
 	hash       string
+	frozen     spot // the last record that states freezes; its seq is 0 when none is in force
+	frozenHash string
 	stating    bool // a checkpoint has stated something: from then on each has to
 	unread     bool // intents without outcome may stand before what was added
 	read, next uint64
@@ -103,12 +111,12 @@ func LedgerFrom(seq uint64, stating bool) *Ledger {
 	return &Ledger{begun: seq, unread: seq > 1, stating: stating}
 }
 
-// Add adds lines of n bytes, with the entries in them.
-func (l *Ledger) Add(entries []Entry, n int) {
+// Add adds lines, with the entries in them.
+func (l *Ledger) Add(entries []Entry, lines []byte) {
 	for i := range entries {
-		l.add(&entries[i])
+		l.add(&entries[i], lines[entries[i].Offset:])
 	}
-	l.end += int64(n)
+	l.end += int64(len(lines))
 }
 
 // AddHead adds one line of n bytes, its line feed included. It refuses a checkpoint that states what is not so.
@@ -118,21 +126,33 @@ func (l *Ledger) AddHead(h *Head, line []byte) error {
 			return err
 		}
 		l.stating = l.stating || !h.State().Empty()
+		l.believe(h)
 		l.Checkpoint(h.Seq, checkpoint.LeafHash(line))
 		if h.Open != nil {
 			l.next = min(l.next, h.Open.Seq)
 		}
 	}
-	e := Entry{Kind: h.Kind, Seq: h.Seq, Call: h.Call}
+	e := Entry{Kind: h.Kind, Seq: h.Seq, Call: h.Call, States: h.StatesFreezes(), Freezes: len(h.Freezes)}
 	if s, ok := h.Signature(); ok {
 		e.Signature = s
 	}
-	l.add(&e)
+	l.add(&e, line)
 	l.end += int64(len(line)) + 1
 	return nil
 }
 
-func (l *Ledger) add(e *Entry) {
+// believe takes from a checkpoint where freezes were stated in front of what was added. What was added was compared.
+func (l *Ledger) believe(h *Head) {
+	if h.Frozen != nil {
+		l.frozen, l.frozenHash = spot{h.Frozen.Seq, l.end - h.Frozen.Back}, h.Frozen.Hash
+	}
+}
+
+// add adds an entry, with whose line the lines begin.
+func (l *Ledger) add(e *Entry, lines []byte) {
+	if e.States {
+		l.freezes(e, lines)
+	}
 	switch e.Kind {
 	case KindStart:
 		clear(l.open)
@@ -141,6 +161,13 @@ func (l *Ledger) add(e *Entry) {
 		l.intent(e)
 	case KindOutcome:
 		delete(l.open, e.Call)
+	}
+}
+
+func (l *Ledger) freezes(e *Entry, lines []byte) {
+	if l.frozen, l.frozenHash = (spot{}), ""; e.Freezes > 0 {
+		line, _, _ := bytes.Cut(lines, []byte{'\n'})
+		l.frozen, l.frozenHash = spot{e.Seq, l.end + int64(e.Offset)}, checkpoint.LeafHash(line).String()
 	}
 }
 
@@ -164,6 +191,9 @@ func (l *Ledger) Checkpoint(seq uint64, leaf checkpoint.Hash) {
 	if oldest, ok := l.oldest(); ok {
 		l.next = oldest.seq
 	}
+	if l.frozen.seq > 0 {
+		l.next = min(l.next, l.frozen.seq)
+	}
 	l.previous, l.hash = spot{seq, l.end}, leaf.String()
 	l.signatures, l.room, l.full = l.signatures[:0], 0, false
 }
@@ -171,8 +201,8 @@ func (l *Ledger) Checkpoint(seq uint64, leaf checkpoint.Hash) {
 // Open is how many intents have no outcome.
 func (l *Ledger) Open() int { return len(l.open) }
 
-// ReadFrom is the first record that a start reads once the last checkpoint is durable: the checkpoint before that, or the intent
-// that had been open longest there. It is 0 when that is not known.
+// ReadFrom is the first record that a start reads once the last checkpoint is durable: the checkpoint before that, the intent
+// that had been open longest there, or the freezes in force there. It is 0 when that is not known.
 func (l *Ledger) ReadFrom() uint64 { return l.read }
 
 // State returns what a checkpoint has to state that comes next, valid until it is added. It is empty where there was no checkpoint
@@ -185,6 +215,10 @@ func (l *Ledger) State() State {
 	s.Previous.Hash = l.hash
 	if oldest, ok := l.oldest(); ok {
 		s.Open = l.place(oldest)
+	}
+	if l.frozen.seq > 0 {
+		s.Frozen = l.place(l.frozen)
+		s.Frozen.Hash = l.frozenHash
 	}
 	return s
 }
@@ -215,6 +249,8 @@ func (l *Ledger) check(h *Head) error {
 	case !slices.EqualFunc(got.Signatures, want.Signatures, Signature.Equal):
 		return fmt.Errorf("the checkpoint states %d signatures since the one before, which are not those of the %d intents there",
 			len(got.Signatures), len(want.Signatures))
+	case !same(got.Frozen, want.Frozen):
+		return errors.New("the checkpoint states another record of the freezes in force than there is")
 	case l.unread && got.Open != nil && got.Open.Seq < l.begun && got.Open.Back > l.end:
 		return nil
 	case !same(got.Open, want.Open):

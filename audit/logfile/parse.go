@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"tollgate/freeze"
 )
 
 // ParseLine reads one line of a log, given without its line feed, into r, as strictly as [Read] does: one JSON object,
@@ -43,6 +45,10 @@ type Head struct {
 	Open       *Place      `json:"open"`
 	Signatures []Signature `json:"signatures"`
 	Previous   *Place      `json:"previous"`
+	Frozen     *Place      `json:"frozen"`
+
+	Event   EventCode       `json:"event"`
+	Freezes []freeze.Freeze `json:"freezes"`
 }
 
 // decode reads a line strictly: names by exact case and once each, valid UTF-8, nothing around the object. What a person,

@@ -1,6 +1,10 @@
 package logfile
 
-import "time"
+import (
+	"time"
+
+	"tollgate/freeze"
+)
 
 // Kind says what a record states.
 type Kind string
@@ -106,6 +110,8 @@ type Record struct {
 	// Data holds what else programs may want to know of an event. At most 32 entries are written, with names of lower-case
 	// letters, digits and underscores and values of 1 KiB.
 	Data map[string]string `json:"data,omitempty"`
+	// Freezes are all that are in force behind a start, or behind an event of a freeze: see [Record.StatesFreezes].
+	Freezes []freeze.Freeze `json:"freezes,omitempty"`
 
 	// MACKey names the key of the members whose names end in MAC: keyed hashes of what may be secret, see package mac. A text has a
 	// plain hash or a keyed one, or none.
@@ -154,6 +160,7 @@ type Record struct {
 	Open       *Place      `json:"open,omitempty"`       // the oldest intent without outcome
 	Signatures []Signature `json:"signatures,omitempty"` // since the checkpoint before
 	Previous   *Place      `json:"previous,omitempty"`   // that checkpoint
+	Frozen     *Place      `json:"frozen,omitempty"`     // the last record that states freezes, if it states any
 
 	First    uint64 `json:"first,omitempty"`    // of a prune record: the first record that is removed
 	Last     uint64 `json:"last,omitempty"`     // and the last
@@ -168,7 +175,7 @@ type Record struct {
 type Place struct {
 	Seq  uint64 `json:"seq"`
 	Back int64  `json:"back"`           // bytes of lines from the beginning of its line to that of the other's
-	Hash string `json:"hash,omitempty"` // of its leaf, base64; of a checkpoint only
+	Hash string `json:"hash,omitempty"` // of its leaf, base64; of an intent there is none
 }
 
 // Signature is an inbound signature that was accepted: Record.SignatureHash and Record.SignatureDate of its intent.

@@ -26,6 +26,8 @@ type line struct {
 	call        []byte            // in the buffer that the line stands in
 	plans       [2][]byte         // that it names
 	signature   logfile.Signature // its Hash is empty in all but intents whose signature counts
+	states      bool              // it states the freezes in force
+	freezes     int               // how many these are
 	record      *logfile.Record   // of records that tell of the log itself
 	stated      *stated           // of a checkpoint
 }
@@ -80,6 +82,7 @@ func (p *parser) decode(text []byte, l *line) {
 	r := &p.record
 	l.seq, l.commit, l.time, l.kind, l.call = r.Seq, r.Commit, r.Time, r.Kind, []byte(r.Call)
 	l.plans = plansOf(r)
+	l.states, l.freezes = r.StatesFreezes(), len(r.Freezes)
 	switch r.Kind {
 	case logfile.KindIntent:
 		if s, ok := logfile.SignatureOf(r); ok {

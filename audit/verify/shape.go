@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,8 +83,8 @@ func shapeOf(t reflect.Type) *shape {
 
 func structShape(t reflect.Type) *shape {
 	o := &shape{kind: anObject}
-	for i := range min(t.NumField(), len(seen{})*64) {
-		f := t.Field(i)
+	fields := slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Anonymous })
+	for _, f := range fields[:min(len(fields), len(seen{})*64)] {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		m := newMember(name, shapeOf(f.Type))
 		if t == reflect.TypeFor[logfile.Record]() {

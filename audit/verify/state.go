@@ -12,13 +12,15 @@ type state struct {
 	first      uint64              // the first record that was read
 	signatures []logfile.Signature // since the last checkpoint
 	previous   logfile.Place       // that checkpoint, seen from end 0; its Seq is 0 before the first
+	frozen     logfile.Place       // the last record that states freezes in force, seen from end 0; its Seq is 0 when none is in force
+	unfrozen   bool                // that record may be one that is not there
 	stating    bool                // one has stated something: from then on each must
 	unread     bool                // records before the first one are not there
 	lost       bool                // records since the last checkpoint are damaged
 }
 
 // hide says that the records before cannot be read: what is stated of them can only be possible.
-func (s *state) hide() { *s = state{stating: s.stating, unread: true} }
+func (s *state) hide() { *s = state{stating: s.stating, unread: true, unfrozen: true} }
 
 // add takes a line when all else has judged it.
 func (s *state) add(l *line) {
@@ -27,6 +29,12 @@ func (s *state) add(l *line) {
 	}
 	if l.signature.Hash != "" {
 		s.signatures = append(s.signatures, l.signature)
+	}
+	if l.states {
+		s.frozen, s.unfrozen = logfile.Place{}, false
+		if l.freezes > 0 {
+			s.frozen = logfile.Place{Seq: l.seq, Back: -s.end, Hash: l.leaf.String()}
+		}
 	}
 	s.end += l.size
 }
@@ -41,6 +49,9 @@ func (v *verifier) states(at place, l *line, same bool) {
 			v.broken = true // its line is another than the next root covers, or was written so
 		}
 	}
+	if (s.lost || s.unfrozen) && !got.Empty() {
+		s.believe(got.Frozen)
+	}
 	s.stating = s.stating || !got.Empty()
 	s.previous = logfile.Place{Seq: l.seq, Back: -s.end, Hash: l.leaf.String()}
 	s.signatures, s.lost = s.signatures[:0], false
@@ -51,14 +62,31 @@ func (v *verifier) misstated(l *line, got logfile.State) string {
 	s := &v.state
 	unseen := s.previous.Seq == 0 && s.unread
 	switch {
-	case unseen && got.Previous != nil && !s.possible(l, got.Previous), !unseen && !s.isPrevious(got.Previous):
+	case unseen && got.Previous != nil && !s.possible(l, got.Previous), !unseen && !s.isAt(got.Previous, s.previous):
 		return "another checkpoint before it than there is"
 	case !unseen && !slices.EqualFunc(got.Signatures, s.signatures, logfile.Signature.Equal):
 		return "other signatures since the checkpoint before it than the intents there have"
 	case !v.calls.lossy && !v.isOldest(l, got.Open):
 		return "another oldest call without outcome than there is"
+	case !s.isFrozen(l, got.Frozen):
+		return "another record of the freezes in force than there is"
 	}
 	return ""
+}
+
+// believe takes from a checkpoint which record states the freezes in force.
+func (s *state) believe(p *logfile.Place) {
+	s.frozen, s.unfrozen = logfile.Place{}, false
+	if p != nil {
+		s.frozen = logfile.Place{Seq: p.Seq, Back: p.Back - s.end, Hash: p.Hash}
+	}
+}
+
+func (s *state) isFrozen(l *line, p *logfile.Place) bool {
+	if s.unfrozen {
+		return p == nil || s.possible(l, p)
+	}
+	return s.isAt(p, s.frozen)
 }
 
 // possible reports whether a place is of a record that is not there.
@@ -70,11 +98,12 @@ func (s *state) possible(l *line, p *logfile.Place) bool {
 	return p.Seq > 0 && p.Seq < first && p.Back > s.end
 }
 
-func (s *state) isPrevious(p *logfile.Place) bool {
-	if p == nil || s.previous.Seq == 0 {
-		return p == nil && s.previous.Seq == 0
+// isAt compares a place with one that is seen from end 0, whose Seq is 0 for none.
+func (s *state) isAt(p *logfile.Place, want logfile.Place) bool {
+	if p == nil || want.Seq == 0 {
+		return p == nil && want.Seq == 0
 	}
-	return *p == logfile.Place{Seq: s.previous.Seq, Back: s.end + s.previous.Back, Hash: s.previous.Hash}
+	return *p == logfile.Place{Seq: want.Seq, Back: s.end + want.Back, Hash: want.Hash}
 }
 
 func (v *verifier) isOldest(l *line, p *logfile.Place) bool {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"tollgate/audit/logfile"
+	"tollgate/freeze"
 	"tollgate/internal/testlog"
 )
 
@@ -93,6 +94,77 @@ func TestStatesOfABundle(t *testing.T) {
 	} {
 		f, _ := written(t, key, func(l *testlog.Log) {
 			l.Add(signedIntent("a"))
+			l.Forge = c.first
+			l.Rotate()
+			l.Add(signedIntent("b"))
+			l.Forge = c.later
+			l.Checkpoint()
+			l.Forge = nil
+		})
+		names := f.names()
+		part := files{names[1]: f[names[1]]}
+		if got := kinds(verified(t, part, Options{Bundle: true, AllowUnsigned: true})); got != c.want {
+			t.Errorf("%s: faults %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func frozenRecord(n int) *logfile.Record {
+	r := &logfile.Record{Kind: logfile.KindEvent, Event: logfile.EventFrozen}
+	for range n {
+		r.Freezes = append(r.Freezes, freeze.Freeze{ID: "f-00000001", Subject: freeze.Subject{Kind: freeze.All}, Reason: "why", Since: testlog.Start})
+	}
+	return r
+}
+
+// TestFrozenIsStated: a checkpoint states where the freezes in force are, until a record or a start states none.
+func TestFrozenIsStated(t *testing.T) {
+	key := testKey(t, logName)
+	for name, c := range map[string]struct {
+		last  *logfile.Record
+		forge func(*logfile.State)
+		want  string
+	}{
+		"as it is":          {frozenRecord(1), func(*logfile.State) {}, ""},
+		"lifted":            {frozenRecord(0), func(*logfile.State) {}, ""},
+		"a start":           {&logfile.Record{Kind: logfile.KindStart}, func(*logfile.State) {}, ""},
+		"left out":          {frozenRecord(1), func(s *logfile.State) { s.Frozen = nil }, "state@8"},
+		"an earlier record": {frozenRecord(1), func(s *logfile.State) { s.Frozen.Seq = 3 }, "state@8"},
+		"another place":     {frozenRecord(1), func(s *logfile.State) { s.Frozen.Back-- }, "state@8"},
+		"another leaf":      {frozenRecord(1), func(s *logfile.State) { s.Frozen.Hash = "" }, "state@8"},
+		"lifted, but there": {frozenRecord(0), func(s *logfile.State) { s.Frozen = s.Previous }, "state@8"},
+	} {
+		f, _ := written(t, key, func(l *testlog.Log) {
+			l.Add(frozenRecord(2))
+			l.Checkpoint()
+			l.Rotate()
+			l.Add(c.last)
+			l.Forge = c.forge
+			l.Checkpoint()
+			l.Forge = nil
+			l.Checkpoint()
+		})
+		if got := kinds(verified(t, f, Options{})); got != c.want {
+			t.Errorf("%s: faults %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestFrozenOfABundle: of a record that is not there, what can be is taken, and from then on stays.
+func TestFrozenOfABundle(t *testing.T) {
+	key := testKey(t, logName)
+	for name, c := range map[string]struct {
+		first, later func(*logfile.State)
+		want         string
+	}{
+		"as it is":       {nil, nil, ""},
+		"another before": {func(s *logfile.State) { s.Frozen.Seq-- }, nil, "state@7"}, // the later one is right
+		"it is there":    {func(s *logfile.State) { s.Frozen.Seq = 5 }, nil, "state@5 state@7"},
+		"later: none":    {nil, func(s *logfile.State) { s.Frozen = nil }, "state@7"},
+		"later: another": {nil, func(s *logfile.State) { s.Frozen.Seq-- }, "state@7"},
+	} {
+		f, _ := written(t, key, func(l *testlog.Log) {
+			l.Add(frozenRecord(1))
 			l.Forge = c.first
 			l.Rotate()
 			l.Add(signedIntent("b"))

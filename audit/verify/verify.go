@@ -62,7 +62,7 @@ const (
 	FaultCall       = "call"       // an intent without outcome, or an outcome without intent
 	FaultStop       = "stop"       // other records stand behind a stop than may
 	FaultPruned     = "pruned"     // hashes that no prune record explains, or no hashes
-	FaultState      = "state"      // a checkpoint states other calls, signatures or another checkpoint than stand before it
+	FaultState      = "state"      // a checkpoint states other calls, signatures or freezes, or another checkpoint, than stand before it
 	FaultPlan       = "plan"       // the text of a plan that a record names is missing, or another
 	FaultUnsigned   = "unsigned"   // what stands at the end is signed by nothing
 	FaultTail       = "tail"       // the same of a log in use, and it is more, or older, than a writer leaves unsigned

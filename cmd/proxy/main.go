@@ -25,7 +25,7 @@ func main() {
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), diffCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
 		auditcmd.Command(), tlscmd.Command(), keyCommand(), sdkConfigCommand(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(),
-		versionCommand())
+		freezeCommand(), unfreezeCommand(), freezesCommand(), versionCommand())
 }
 
 func versionCommand() *cobra.Command {

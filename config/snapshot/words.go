@@ -28,7 +28,7 @@ func (p path) special() special {
 		return thing("class", "kinds", "upstream", "domain_id", "partner_id")
 	case "credentials.*.generation":
 		return (*comparison).generation
-	case "credentials.*.access_key", "credentials.*.secret_key", "credentials.*.security_token":
+	case "credentials.*.access_key", "credentials.*.secret_key", "credentials.*.security_token", "credentials.*.keys":
 		return (*comparison).place
 	case "limits.rules.*":
 		return thing("rate", "burst", "per", "callers", "operations", "credentials", "upstreams")

@@ -190,3 +190,28 @@ func startOfDay(year int, month time.Month, day int, zone *time.Location) time.T
 	}
 	return before
 }
+
+// EndFlags are the flags --until and --zone of what begins now and ends by itself.
+type EndFlags struct{ until, zone string }
+
+// Register adds the flags to a command.
+func (f *EndFlags) Register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.until, "until", "", "end by itself at this `time` (2026-01-31, \"2026-01-31 15:04\", RFC 3339), or after so long (90m, 24h, 7d)")
+	cmd.Flags().StringVar(&f.zone, "zone", "UTC", "time `zone` for reading --until: Asia/Shanghai")
+}
+
+// Parse returns the time that the flags say, the zero time if they say none, or a usage error.
+func (f *EndFlags) Parse(now time.Time) (time.Time, error) {
+	zone, err := LoadZone(f.zone)
+	if err != nil {
+		return time.Time{}, FlagError("zone", err)
+	}
+	if after, err := parseAge(f.until); err == nil {
+		return now.Add(after), nil
+	}
+	end, err := parseMoment(f.until, now, zone)
+	if err == nil && !end.IsZero() && !end.After(now) {
+		err = fmt.Errorf("%s is over", end.UTC().Format(time.RFC3339))
+	}
+	return end, FlagError("until", err)
+}

@@ -84,11 +84,11 @@ func (l *Log) enter(r *logfile.Record) {
 		l.ledger.Checkpoint(r.Seq, checkpoint.LeafHash(l.line))
 		l.room = 0
 	}
-	e := logfile.Entry{Kind: r.Kind, Seq: r.Seq, Call: r.Call}
+	e := logfile.Entry{Kind: r.Kind, Seq: r.Seq, Call: r.Call, States: r.StatesFreezes(), Freezes: len(r.Freezes)}
 	if s, ok := logfile.SignatureOf(r); ok {
 		e.Signature, l.full = s, l.room.Add(s)
 	}
-	l.ledger.Add([]logfile.Entry{e}, len(l.line)+1)
+	l.ledger.Add([]logfile.Entry{e}, append(l.line, '\n'))
 }
 
 // Checkpoint writes a checkpoint record, signed by the log's key and, in front of it, by the keys given.

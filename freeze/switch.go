@@ -1,0 +1,150 @@
+package freeze
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Change is what a [Store] records: what happened, and which freezes are in force after it.
+type Change struct {
+	Happened Happening
+	Freeze   *Freeze // that began or ended; nil for [Restated]
+	By       string  // who asked for the end of a freeze
+	Reason   string  // of the end of a freeze; empty: none was given
+	InForce  []Freeze
+}
+
+// Happening says what changed.
+type Happening string
+
+const (
+	Began    Happening = "frozen"
+	Ended    Happening = "unfrozen"
+	Restated Happening = "freezes" // nothing changed: the freezes in force are stated once more
+)
+
+// Expired is who ends a freeze whose time is over.
+const Expired = "expiry"
+
+// Store keeps the freezes in force, so that they outlive the process.
+type Store interface {
+	// Record returns when the change is durable. After an error it may be or not.
+	Record(ctx context.Context, c Change) error
+}
+
+// Switch changes the freezes in force, one change at a time: a freeze is in force before it is recorded, and its end is recorded before it
+// is lifted. So what is not recorded stays frozen. Create it with [NewSwitch].
+type Switch struct {
+	gate       *Gate
+	store      Store
+	mutex      sync.Mutex
+	unrecorded error // why the store may not have the freezes in force; nil: it has them
+}
+
+// NewSwitch returns a switch with the freezes that a store had.
+func NewSwitch(store Store, kept []Freeze) (*Switch, error) {
+	set, err := NewSet(kept)
+	if err != nil {
+		return nil, err
+	}
+	s := &Switch{gate: new(Gate), store: store}
+	s.gate.set.Store(set)
+	return s, nil
+}
+
+// Gate returns the gate at which the freezes are in force.
+func (s *Switch) Gate() *Gate { return s.gate }
+
+// Unrecorded returns why the store may not have the freezes in force, or nil. [Switch.Maintain] tries again.
+func (s *Switch) Unrecorded() error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.unrecorded
+}
+
+// Unrecordable is the error of a freeze that is in force and not recorded.
+type Unrecordable struct {
+	Freeze Freeze
+	Err    error
+}
+
+func (e *Unrecordable) Error() string {
+	return fmt.Sprintf("freeze %s is in force, but is not recorded: it would not survive a restart. Recording is tried again: %v", e.Freeze.ID, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Unrecordable) Unwrap() error { return e.Err }
+
+// Freeze puts a freeze in force and records it. If it cannot be recorded the error is an [*Unrecordable], and the freeze is in force.
+func (s *Switch) Freeze(ctx context.Context, f Freeze) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	next, err := s.gate.Set().with(f)
+	if err != nil {
+		return err
+	}
+	s.gate.set.Store(next)
+	if err := s.record(ctx, Change{Happened: Began, Freeze: &f, InForce: next.List()}); err != nil {
+		return &Unrecordable{f, err}
+	}
+	return nil
+}
+
+// Lift ends the freeze of an id. After an error it is in force still.
+func (s *Switch) Lift(ctx context.Context, id, by, reason string) (Freeze, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	f := s.gate.Set().find(id)
+	if f == nil {
+		return Freeze{}, fmt.Errorf("no freeze %.40q is in force", id)
+	}
+	if err := CheckEnd(by, reason); err != nil {
+		return *f, err
+	}
+	return *f, s.lift(ctx, f, by, reason)
+}
+
+// CheckEnd returns what is wrong with the texts about the end of a freeze.
+func CheckEnd(by, reason string) error {
+	if len(by) > maxBy || escapedLen(reason) > maxReason || !printable(by+reason) {
+		return fmt.Errorf("a reason has up to %d printable bytes", maxReason)
+	}
+	return nil
+}
+
+func (s *Switch) lift(ctx context.Context, f *Freeze, by, reason string) error {
+	rest := s.gate.Set().without(f.ID)
+	err := s.record(ctx, Change{Happened: Ended, Freeze: f, By: by, Reason: reason, InForce: rest.List()})
+	if err != nil {
+		return fmt.Errorf("freeze %s stays in force, since its end cannot be recorded: %w", f.ID, err)
+	}
+	s.gate.set.Store(rest)
+	return nil
+}
+
+// record remembers whether the store has what is in force.
+func (s *Switch) record(ctx context.Context, c Change) error {
+	s.unrecorded = s.store.Record(ctx, c)
+	return s.unrecorded
+}
+
+// Maintain ends the freezes whose time is over by the wall clock now, and returns them. It records the freezes in force once more if
+// that has failed before.
+func (s *Switch) Maintain(ctx context.Context, now time.Time) (lifted []Freeze, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.unrecorded != nil {
+		if err := s.record(ctx, Change{Happened: Restated, InForce: s.gate.Set().List()}); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range s.gate.Set().expired(now) {
+		if err := s.lift(ctx, &f, Expired, ""); err != nil {
+			return lifted, err
+		}
+		lifted = append(lifted, f)
+	}
+	return lifted, nil
+}
