@@ -19,6 +19,8 @@ type API struct {
 	Plan func(context.Context, Peer, PlanRequest) (*Plan, error)
 	// Reads the configuration, secrets and certificates again, and takes them whole or not at all.
 	Reload func(context.Context, Peer, ReloadRequest) (*Reloaded, error)
+	// The virtual keys of callers, and when each was last used.
+	Keys func(context.Context, Peer, KeysRequest) (*Keys, error)
 	// Stops calls, and returns when none of them can begin to go out any more.
 	Freeze func(context.Context, Peer, FreezeRequest) (*Frozen, error)
 	// Lifts freezes.
@@ -47,6 +49,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/status", "status", call(s, a.Status)},
 		{"GET", "/v1/plan", "plan", call(s, a.Plan)},
 		{"POST", "/v1/reload", "reload", call(s, a.Reload)},
+		{"GET", "/v1/keys", "keys", call(s, a.Keys)},
 		{"POST", "/v1/freeze", "freeze", call(s, a.Freeze)},
 		{"POST", "/v1/unfreeze", "unfreeze", call(s, a.Unfreeze)},
 		{"GET", "/v1/freezes", "freezes", call(s, a.Freezes)},

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -99,6 +100,16 @@ func (c *Client) Reload(ctx context.Context, dryRun bool) (*Reloaded, error) {
 	}
 	var r Reloaded
 	return &r, c.Do(ctx, http.MethodPost, path, nil, &r)
+}
+
+// Keys asks for the virtual keys of callers, or for the one of an id.
+func (c *Client) Keys(ctx context.Context, id string) (*Keys, error) {
+	path := "/v1/keys"
+	if id != "" {
+		path += "?id=" + url.QueryEscape(id)
+	}
+	var k Keys
+	return &k, c.Do(ctx, http.MethodGet, path, nil, &k)
 }
 
 // Page asks for a page that is no act: "/livez", "/readyz". The text of an [*Error] is what the page says then.

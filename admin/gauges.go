@@ -7,6 +7,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/mirror"
+	"tollgate/caller"
 	"tollgate/credential"
 	"tollgate/freeze"
 	"tollgate/gateway"
@@ -26,6 +27,7 @@ type Sources struct {
 	Replay       *replay.Memory
 	Limiter      *ratelimit.Limiter
 	Failed       *ratelimit.Sources
+	Keys         func() []caller.Key // of callers
 	Freezes      func() *freeze.Set
 	Withheld     func() uint64 // records of unauthenticated peers that were only counted
 }
@@ -69,6 +71,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
+	registry.MustRegister(keyMetrics{s.Keys})
 	for _, kind := range freeze.Kinds() {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "tollgate_freezes", Help: "Freezes in force (tollgate freeze), by what they stop.", ConstLabels: prometheus.Labels{"kind": string(kind)},

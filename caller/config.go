@@ -64,6 +64,10 @@ type VirtualKey struct {
 	ID string `yaml:"id" need:"yes"`
 	// The secret key: no other caller's, and none that signs calls to an upstream.
 	Secret setting.Reference `yaml:"secret" need:"yes"`
+	// Until when the key may be used: a day, to its end in UTC (`2026-12-31`), or a time with its zone (`2026-12-31T18:00:00Z`). Readiness
+	// and metrics warn 14 days ahead. From then on the key is refused at once, on open connections too, by the gateway's clock. A caller may
+	// have several keys, so that the next one is in use before.
+	NotAfter setting.NotAfter `yaml:"not_after"`
 }
 
 func checkName(name string) error {

@@ -34,10 +34,16 @@
 // either way. A signature does not always cover the Host field, because some SDKs leave it out; the gateway checks Host against its
 // listener's names by itself, before this package is asked.
 //
+// # Keys
+//
+// A caller may have any number of access keys, each with an end of its own (NotAfter). It is held against the time at which a request is
+// identified: a request that began before is served, also if its body takes longer. When a key was last used, by a signature that was
+// verified, stays known while the key stays, from one registry to the next.
+//
 // # What errors reveal
 //
 // The text of an [Error] is meant for whoever called. It says that an access key is unknown, apart from a wrong signature
-// later: access keys are names, not secrets (each request shows its own), they are found before the body is read and so
+// later, or that it has expired: access keys are names, not secrets (each request shows its own), they are found before the body is read and so
 // could be told apart by timing anyway, and a person who sets up an SDK needs to know which of the two values is wrong.
 // Guesses are limited by package ratelimit's Sources. It repeats neither the access key, in whose place people paste
 // secrets, nor the names of callers.

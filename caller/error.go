@@ -8,6 +8,7 @@ type Reason string
 const (
 	NoIdentity              Reason = "no_identity"              // nothing says who calls
 	UnknownAccessKey        Reason = "unknown_access_key"       // none of the gateway's access keys
+	ExpiredAccessKey        Reason = "expired_access_key"       // one of the gateway's access keys, after its end
 	BadAuthorization        Reason = "bad_authorization"        // the Authorization header is malformed or repeated
 	UnknownScheme           Reason = "unknown_scheme"           // the Authorization header has another scheme
 	DateMissing             Reason = "date_missing"             // the date of the signature is missing
@@ -21,7 +22,7 @@ const (
 // Reasons lists every [Reason].
 func Reasons() []Reason {
 	return []Reason{
-		NoIdentity, UnknownAccessKey, BadAuthorization, UnknownScheme, DateMissing, DateMalformed, DateSkew,
+		NoIdentity, UnknownAccessKey, ExpiredAccessKey, BadAuthorization, UnknownScheme, DateMissing, DateMalformed, DateSkew,
 		ContradictingIdentities, UnknownCertificate, AmbiguousCertificate,
 	}
 }

@@ -40,11 +40,19 @@ type Claim struct {
 	signing.Claim
 	Caller string // who the caller says it is: no more than that before Verify
 	Scheme signing.Scheme
-	key    signing.Key
+	key    *accessKey
+	at     int64 // when it was identified, in nanoseconds since 1970
 }
 
-// Verify reports whether the signature is right for r. The date in r must be the one that Identify looked at.
-func (c *Claim) Verify(r signing.Request) bool { return c.key != nil && c.key.Verify(r, &c.Claim) }
+// Verify reports whether the signature is right for r, which then counts as a use of the key. The date in r must be the one that Identify
+// looked at.
+func (c *Claim) Verify(r signing.Request) bool {
+	if c.key == nil || !c.key.key.Verify(r, &c.Claim) {
+		return false
+	}
+	c.key.used.Store(c.at)
+	return true
+}
 
 // Identity is who the claim is of, for use after Verify has said yes.
 func (c *Claim) Identity() Identity {
@@ -158,6 +166,9 @@ func (r *Registry) claim(header http.Header, now time.Time) (*Claim, *Error) {
 	if !ok {
 		return nil, &Error{Reason: UnknownAccessKey, Detail: "the access key is not one of this gateway's"}
 	}
+	if k.notAfter.Passed(now) {
+		failure = &Error{Reason: ExpiredAccessKey, Detail: "its last moment is over; ask the operator of this gateway for another"}
+	}
 	if skew := now.Sub(claim.Date); failure == nil && (skew > MaxSkew || skew < -MaxSkew) {
 		failure = &Error{Reason: DateSkew, Detail: skewText(claim.Date, now)}
 	}
@@ -165,7 +176,7 @@ func (r *Registry) claim(header http.Header, now time.Time) (*Claim, *Error) {
 		failure.Claimed = k.caller
 		return nil, failure
 	}
-	return &Claim{Claim: claim, Caller: k.caller, Scheme: scheme, key: k.key}, nil
+	return &Claim{Claim: claim, Caller: k.caller, Scheme: scheme, key: k, at: now.UnixNano()}, nil
 }
 
 // skewText says how far off a date is, so that a wrong clock or time zone can be told from a queue that is too slow.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tollgate/internal/secret"
+	"tollgate/internal/setting"
 	"tollgate/signing"
 )
 
@@ -453,5 +454,77 @@ func BenchmarkIdentify(b *testing.B) {
 		if _, _, err := r.Identify(e, now); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestExpiry: a key is good to its last moment and not after it, whatever else is known of who calls; another key of the caller stays good.
+func TestExpiry(t *testing.T) {
+	old, next := key("TGOLD", goodSecret.Reveal()), key("TGNEXT", "another-good-secret-value")
+	old.AccessKey.NotAfter = setting.NotAfter(now.UnixNano())
+	r := mustRegistry(t, Config{Name: "billing", Auth: []Auth{old, next, certificate(CertificateName{CommonName: "billing-app"})}})
+	for at, want := range map[time.Time]Reason{now: "", now.Add(-time.Hour): "", now.Add(1): ExpiredAccessKey, now.Add(time.Hour): ExpiredAccessKey} {
+		for name, e := range map[string]Evidence{"alone": {}, "fixed": {Fixed: "billing"}, "certificate": {Certificate: leaf(t, named("billing-app"))}} {
+			e.Header = signed(t, "TGOLD", goodSecret, at).Header
+			_, claim, err := r.Identify(e, at)
+			failure, _ := errors.AsType[*Error](err)
+			if want == "" && (err != nil || !claim.Verify(request(at))) || want != "" && (failure == nil || failure.Reason != want || failure.Claimed != "billing" || claim != nil) {
+				t.Errorf("%s, at %v: %v, want %q", name, at, err, want)
+			}
+			if failure != nil && (strings.Contains(failure.Detail, "TGOLD") || strings.Contains(failure.Detail, "billing") || strings.Contains(failure.Detail, "2026")) {
+				t.Errorf("the text says more than it should: %s", failure.Detail)
+			}
+		}
+		if _, claim, err := r.Identify(signed(t, "TGNEXT", secret.New("another-good-secret-value"), at), at); err != nil || !claim.Verify(request(at)) {
+			t.Errorf("the other key, at %v: %v", at, err)
+		}
+	}
+}
+
+// TestUses: what counts as a use is a signature that was verified; it stays known in the next registry while the key stays the caller's.
+func TestUses(t *testing.T) {
+	r := twoCallers(t)
+	use := func(r *Registry, value secret.String, at time.Time) {
+		t.Helper()
+		_, claim, err := r.Identify(signed(t, "TGBILLING1", value, at), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim.Verify(request(at))
+	}
+	lastUse := func(r *Registry) time.Time { return r.Keys()[0].LastUse }
+	use(r, secret.New("not-the-secret-of-it"), now)
+	if got := r.Keys(); len(got) != 2 || got[0].Caller != "billing" || got[0].ID != "TGBILLING1" || !got[0].LastUse.IsZero() {
+		t.Fatalf("after a wrong signature: %+v", got)
+	}
+	use(r, goodSecret, now)
+	if !lastUse(r).Equal(now) {
+		t.Errorf("last use is %v, want %v", lastUse(r), now)
+	}
+	next := twoCallers(t)
+	next.TakeUses(r)
+	later := now.Add(time.Minute)
+	use(r, goodSecret, later) // by a call of the registry before
+	if !lastUse(next).Equal(later) {
+		t.Errorf("the next registry has %v, want %v", lastUse(next), later)
+	}
+	other := mustRegistry(t, Config{Name: "another", Auth: []Auth{key("TGBILLING1", goodSecret.Reveal())}})
+	if other.TakeUses(next); !lastUse(other).IsZero() {
+		t.Error("a key that is another caller's now is said to have been used")
+	}
+}
+
+// TestEnding: keys that end within 14 days, and those that have ended, the first first.
+func TestEnding(t *testing.T) {
+	var auth []Auth
+	for id, off := range map[string]time.Duration{"LATER": WarnAhead + time.Second, "SOON": WarnAhead - time.Second, "OVER": -time.Hour, "NEVER": 0} {
+		k := key(id, goodSecret.Reveal()+id)
+		if off != 0 {
+			k.AccessKey.NotAfter = setting.NotAfter(now.Add(off).UnixNano())
+		}
+		auth = append(auth, k)
+	}
+	got := mustRegistry(t, Config{Name: "a", Auth: auth}).Ending(now)
+	if len(got) != 2 || got[0].ID != "OVER" || !got[0].Expired(now) || got[1].ID != "SOON" || got[1].Expired(now) {
+		t.Errorf("got %+v", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -16,13 +17,14 @@ import (
 	"tollgate/signing"
 )
 
-// Registry knows all callers. It does not change after [NewRegistry] and is safe for concurrent use.
+// Registry knows all callers. But for when keys were used, it does not change after [NewRegistry] and [Registry.TakeUses]. It is safe for
+// concurrent use.
 type Registry struct {
 	callers     map[string]struct{}
 	uris        map[string]string // URI to caller
 	dnsNames    map[string]string // DNS name in lower case to caller
 	commonNames map[string]string // subject common name to caller
-	keys        map[keyName]accessKey
+	keys        map[keyName]*accessKey
 	schemes     *signing.Schemes
 	matched     *lru.Cache[*x509.Certificate, match]
 }
@@ -38,11 +40,6 @@ const maxMatched = 1024
 
 // keyName is an access key as one scheme takes it.
 type keyName struct{ scheme, id string }
-
-type accessKey struct {
-	caller string
-	key    signing.Key
-}
 
 // ReadSecret returns what a reference leads to.
 type ReadSecret func(setting.Reference) (secret.String, error)
@@ -61,7 +58,7 @@ func NewRegistry(configs []Config, schemes *signing.Schemes, read ReadSecret) (*
 		uris:        make(map[string]string),
 		dnsNames:    make(map[string]string),
 		commonNames: make(map[string]string),
-		keys:        make(map[keyName]accessKey),
+		keys:        make(map[keyName]*accessKey),
 		schemes:     schemes,
 	}
 	var problems []error
@@ -148,12 +145,13 @@ func (r *Registry) addAccessKey(caller string, k *VirtualKey, read ReadSecret) e
 	if err != nil {
 		return err
 	}
+	used := new(atomic.Int64)
 	for _, scheme := range r.schemes.All() {
 		name := keyName{scheme.Name(), k.ID}
 		if other, taken := r.keys[name]; taken {
 			return fmt.Errorf("id %q is already an access key of caller %q", k.ID, other.caller)
 		}
-		r.keys[name] = accessKey{caller, scheme.NewKey(k.ID, value)}
+		r.keys[name] = &accessKey{caller, scheme.NewKey(k.ID, value), k.NotAfter, used}
 	}
 	return nil
 }

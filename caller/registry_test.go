@@ -129,7 +129,7 @@ func TestRegistryDoesNotPrintSecrets(t *testing.T) {
 	r := mustRegistry(t, withKey("AK1", goodSecret.Reveal()))
 	key := r.keys[keyName{signing.SDK.Name(), "AK1"}]
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		for _, value := range []any{r, *r, key, &Claim{key: key.key}} {
+		for _, value := range []any{r, *r, key, &Claim{key: key}} {
 			if text := fmt.Sprintf(verb, value); strings.Contains(text, goodSecret.Reveal()) {
 				t.Errorf("%s shows the secret: %s", verb, text)
 			}

@@ -72,7 +72,7 @@ func (b *builder) note(format string, args ...any) {
 
 // build goes from what depends on nothing to what depends on much.
 func (b *builder) build() {
-	b.addParts("", b.file.Callers)
+	b.addParts("", b.config.File, b.file.Callers)
 	b.include()
 	b.joinCallers()
 	b.credentialNames, b.upstreamNames = sortedNames(b.file.Credentials), sortedNames(b.file.Upstreams)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/grants"
@@ -267,8 +268,18 @@ func (d describer) callers(c *Config) {
 	next := 0 // index of a grant: they are in the order of their callers
 	for _, known := range c.Callers {
 		d.line("%s", known.Name)
+		d.keys(known.Auth)
 		for ; next < len(c.Grants) && c.Grants[next].Caller == known.Name; next++ {
 			d.grant(next, c.Grants[next])
+		}
+	}
+}
+
+// keys describes the keys that have an end.
+func (d describer) keys(ways []caller.Auth) {
+	for _, way := range ways {
+		if k := way.AccessKey; k != nil && k.NotAfter != 0 {
+			d.line("  key %s until %s", k.ID, k.NotAfter)
 		}
 	}
 }

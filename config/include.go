@@ -28,6 +28,7 @@ type includedConfig struct {
 // callerPart is what one file says of a caller.
 type callerPart struct {
 	name, path string
+	file       string // its path
 	callerConfig
 }
 
@@ -90,7 +91,7 @@ func (b *builder) includeFile(entry, path string) error {
 	if b.isIncluded[path] {
 		return fmt.Errorf("%s is included twice", path)
 	}
-	if len(b.config.Files) == maxIncluded {
+	if len(b.config.Files) > maxIncluded { // the main one is among them
 		return fmt.Errorf("more than %d files are included", maxIncluded)
 	}
 	text, err := readFile(path)
@@ -105,18 +106,18 @@ func (b *builder) includeFile(entry, path string) error {
 	b.Include(shown, text, &file)
 	b.isIncluded[path] = true
 	b.config.Files = append(b.config.Files, path)
-	b.addParts(shown, file.Callers)
+	b.addParts(shown, path, file.Callers)
 	return nil
 }
 
 // addParts adds the callers of a file; shown is empty for the main one.
-func (b *builder) addParts(shown string, callers map[string]callerConfig) {
+func (b *builder) addParts(shown, file string, callers map[string]callerConfig) {
 	for _, name := range sortedNames(callers) {
 		path := "callers." + name
 		if shown != "" {
 			path = strictyaml.In(shown, path)
 		}
-		b.callerParts = append(b.callerParts, callerPart{name, path, callers[name]})
+		b.callerParts = append(b.callerParts, callerPart{name, path, file, callers[name]})
 	}
 }
 

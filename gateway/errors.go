@@ -34,6 +34,7 @@ var (
 	contradiction    = Code{"TG.2007", "contradicting_identities", 401, "The request names two callers"}
 	badCertificate   = Code{"TG.2008", "unknown_certificate", 401, "The client certificate belongs to no one caller"}
 	unsignedPayload  = Code{"TG.2009", "unsigned_payload", 401, "The signature does not cover the body"}
+	expiredKey       = Code{"TG.2010", "expired_access_key", 401, "The access key has expired"}
 
 	noGrant              = Code{"TG.3001", "no_grant", 403, "The caller may not call this operation"}
 	wrongClass           = Code{"TG.3002", "wrong_class", 403, "The granted credential is of the wrong class for this operation"}
@@ -82,7 +83,7 @@ var (
 func Codes() []Code {
 	return []Code{
 		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken, notRecordable, badAmount,
-		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload,
+		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload, expiredKey,
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
 		foreignToken, frozen,
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,

@@ -107,6 +107,7 @@ func verifiedLeaf(c *call) *x509.Certificate {
 // identifyCodes are the codes of what an identification fails for; noIdentity is that of anything else.
 var identifyCodes = map[caller.Reason]Code{
 	caller.UnknownAccessKey: unknownKey,
+	caller.ExpiredAccessKey: expiredKey,
 	caller.BadAuthorization: badAuthorization,
 	caller.UnknownScheme:    unknownScheme,
 	caller.DateMissing:      badDate, caller.DateMalformed: badDate, caller.DateSkew: badDate,

@@ -92,6 +92,7 @@ func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener,
 func (s *Service) api() admin.API {
 	api := admin.API{
 		Status: s.status,
+		Keys:   s.keys,
 		Reload: s.reload,
 		Plan:   s.plan,
 	}

@@ -15,11 +15,10 @@ func (s *Service) readiness() admin.Readiness {
 	if r, over := s.starting.readiness(); !over {
 		return r
 	}
-	r := admin.Readiness{
-		Ready: true, Notes: append(s.signingNotes(), s.adminNotes()...),
-		Warnings: slices.Concat(s.freezeWarnings(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(time.Now()),
-			s.private.exposed(), s.signingWarnings(time.Now())),
-	}
+	now := time.Now()
+	warnings := slices.Concat(s.freezeWarnings(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(now), s.private.exposed(),
+		s.signingWarnings(now), s.keyWarnings(now))
+	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.adminNotes()...)}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
 	}

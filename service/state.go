@@ -17,6 +17,7 @@ import (
 	"tollgate/audit/blobs"
 	"tollgate/audit/mirror"
 	"tollgate/audit/store"
+	"tollgate/caller"
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/credential/accepted"
@@ -46,7 +47,8 @@ type state struct {
 	refusals           *audit.Refusals // of calls
 	connectionRefusals *audit.Refusals // of connections that came to no call
 	accepted           *accepted.Memory
-	checkpointed       atomic.Pointer[time.Time] // when the newest checkpoint was signed
+	checkpointed       atomic.Pointer[time.Time]       // when the newest checkpoint was signed
+	callers            atomic.Pointer[caller.Registry] // those of the plan in force, with when their keys were used
 
 	certificates *tlsReloader
 	ending       sync.WaitGroup // servers that leave
@@ -312,6 +314,7 @@ func (s *Service) adopt(c *config.Config, o *opened, publish func(*gateway.Plan)
 	maps.DeleteFunc(s.endings, func(_ string, l *leaving) bool { return l.ended }) // since it was opened
 	s.config.Store(c)
 	s.descriptors.log(s.logger)
+	s.takeCallers(o.plan.Callers)
 	publish(o.plan)
 	s.blobs.InForce(o.plan.ID, time.Now())
 	s.reloads.stale = false

@@ -60,7 +60,7 @@ func testMAC() hash.Hash { return hmac.New(sha256.New, []byte("key")) }
 // keyOf answers references to the environment.
 func keyOf(name string) (string, bool) {
 	account := bsssim.DefaultAccounts()[0]
-	value, ok := map[string]string{"AK": account.AccessKey, "SK": account.SecretKey, "AK2": "AKOTHER", "SK2": "other-secret-0123"}[name]
+	value, ok := map[string]string{"AK": account.AccessKey, "SK": account.SecretKey, "AK2": "AKOTHER", "SK2": "other-secret-0123", "ONE": "the-first-secret-0123", "TWO": "the-second-secret-012"}[name]
 	return value, ok
 }
 

@@ -24,7 +24,7 @@ func main() {
 
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(), runCommand(), checkCommand(), diffCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlscmd.Command(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(),
+		auditcmd.Command(), tlscmd.Command(), keyCommand(), sdkConfigCommand(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(),
 		freezeCommand(), unfreezeCommand(), freezesCommand(), versionCommand())
 }
 

@@ -2,16 +2,13 @@ package strictyaml
 
 import (
 	"regexp"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/goccy/go-yaml/token"
 )
 
 // chunkSize is how much of a long text is read at once. The lexer's tokens take fifty times as much memory as the text, and the parser's
-// tree as much again: so a text is cut at lines that begin a key, its chunks are read beside each other, and of each only nodes are kept.
+// tree as much again: so a text is cut at lines that begin a key, and of each chunk only the nodes are kept.
 const chunkSize = 32 << 10
 
 // chunk is a part of a text: whole lines, of which some begin a key of one mapping each.
@@ -31,8 +28,8 @@ type section struct {
 // chunks reads texts in chunks of a size.
 type chunks struct{ size int }
 
-// read returns what the text is as a whole, or nil: if it cannot be cut, or anything is wrong with it, which then is for a reader that has all
-// of it to say.
+// read returns what the text is as a whole, or nil: if it cannot be cut, or anything is wrong with it, which is for the parser to say
+// that has all of it.
 func (c chunks) read(text string) *node {
 	if len(text) <= c.size {
 		return nil
@@ -41,47 +38,40 @@ func (c chunks) read(text string) *node {
 	if !ok {
 		return nil
 	}
-	var all []*chunk
 	for _, s := range sections {
-		all = append(append(all, s.head), s.children...)
-	}
-	if !readAll(all) {
-		return nil
+		for _, one := range append(s.children, s.head) {
+			if !one.read() {
+				return nil
+			}
+		}
 	}
 	return assemble(sections)
 }
 
-// readAll reports whether all chunks could be read.
-func readAll(all []*chunk) bool {
-	var next atomic.Int64
-	var failed atomic.Bool
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(all)) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(all) && !failed.Load(); i = int(next.Add(1)) - 1 {
-				if !all[i].read() {
-					failed.Store(true)
-				}
-			}
-		})
-	}
-	workers.Wait()
-	return !failed.Load()
-}
-
 // read reports whether the chunk is one mapping with as many keys as it was cut out for, and nothing that could reach beyond it.
 func (c *chunk) read() bool {
-	tokens := new(Document).tokens(c.text)
-	if !isClosed(tokens) {
-		return false
+	root, ok := quickly(c.text)
+	if !ok {
+		if root, ok = slowly(c.text); !ok {
+			return false
+		}
 	}
-	root, err := pieces{pieceSize}.value(tokens)
-	if err != nil || root.kind != kindMapping || len(root.entries) != c.keys {
+	if len(root.entries) != c.keys {
 		return false
 	}
 	root.shift(c.line)
 	c.root, c.text = root, ""
 	return true
+}
+
+// slowly has the parser read a chunk, which has to be a mapping.
+func slowly(text string) (root node, ok bool) {
+	tokens := new(Document).tokens(text)
+	if !isClosed(tokens) {
+		return node{}, false
+	}
+	root, err := pieces{pieceSize}.value(tokens)
+	return root, err == nil && root.kind == kindMapping
 }
 
 // isClosed reports whether all brackets of the tokens are closed, no document ends, and no value is waited for. Texts over several lines are

@@ -36,6 +36,9 @@ func (d *Document) parse(text string, p pieces) *node {
 		d.Add(positionIn(text, at[0]), "", "end lines with a line feed", "a carriage return without a line feed ends a line for YAML, and for few other readers")
 		return nil
 	}
+	if root, ok := quickly(text); ok {
+		return &root
+	}
 	if root := (chunks{chunkSize}).read(text); root != nil {
 		return root
 	}

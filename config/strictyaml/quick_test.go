@@ -1,0 +1,57 @@
+package strictyaml
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestQuick: what quick reads of the corpus is what the parser makes of it, and it reads much of it.
+func TestQuick(t *testing.T) {
+	files, err := filepath.Glob("../testdata/*.yml")
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	read := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := quickly(string(source))
+		if !ok {
+			continue
+		}
+		read++
+		if whole, problems := wholly(string(source)); len(problems) > 0 || !reflect.DeepEqual(&got, whole) {
+			t.Errorf("%s: got %+v, want %+v\n%v", filepath.Base(file), got, whole, problems)
+		}
+	}
+	if read < len(files)/3 {
+		t.Errorf("%d of %d files were read", read, len(files))
+	}
+}
+
+// FuzzQuick holds what quick reads against the parser.
+func FuzzQuick(f *testing.F) {
+	for _, text := range []string{
+		"a:\n  b: c\n  d:\n  - e\n  - f: g\n    h: i\nj: {k: l, m: [n, o p]}\n", "a:\n- b\n- c: {}\n  d: []\n# e\nf: g # h\n", "a: {b: c:d, e: https://f.g/h}\n", "a: [b:c, d, 1, true, 2026-12-31, 0x1, 1e5, 1_0]\n",
+		"a: {b: c, }\n", "a:\n  b: c\n d: e\n", "a: b\n  c: d\n", "a:\n - b\n- c\n", "a: b: c\n", "- a: b\n", "a: {b: [{c: d}, {e: f}]}\n", "a:\n    - b:\n        c: d\n      e: f\n    - g: h\n", "a: no\nb: y\nc: Null\nd: on\n", "a: b\n\n\n\nc: d",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) || loneReturn.MatchString(text) {
+			return // refused before
+		}
+		got, ok := quickly(text)
+		if !ok {
+			return
+		}
+		if whole, problems := wholly(text); len(problems) > 0 || !reflect.DeepEqual(&got, whole) {
+			t.Errorf("got %+v, want %+v\n%v", got, whole, problems)
+		}
+	})
+}
