@@ -104,6 +104,7 @@ func writeError(w http.ResponseWriter, err error) {
 	if !ok {
 		refused = &Error{http.StatusInternalServerError, err.Error()}
 	}
+	w.Header().Set("Connection", "close") // a peer that reads no answers has one connection for each
 	if refused.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tollgate metrics"`)
 	}

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -16,9 +15,6 @@ import (
 	"tollgate/config"
 	"tollgate/internal/setting"
 )
-
-// adminTime is how long a request of an operator may take in all.
-const adminTime = time.Minute
 
 // operators are the listeners for those who operate the gateway. They are there before the log is, and until the end.
 type operators struct {
@@ -81,7 +77,7 @@ func (s *Service) adminNotes() []string {
 // serveOperators serves at a door.
 func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
 	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
-	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}, s.config.Load().Bounds), inner.Addr().String()}
+	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: admin.RequestTime}, s.config.Load().Bounds), inner.Addr().String()}
 	s.mutex.Lock()
 	s.admin.doors[name] = opened
 	s.mutex.Unlock()

@@ -71,9 +71,6 @@ func printReload(w io.Writer, r *admin.Reloaded) error {
 	for _, limit := range r.Reset {
 		lines += fmt.Sprintf("  the count of limit %s %s at zero\n", limit, reset)
 	}
-	for _, note := range r.Notes {
-		lines += fmt.Sprintf("  note: %s\n", note)
-	}
 	_, err := io.WriteString(w, printableLines(lines))
 	return err
 }

@@ -114,7 +114,7 @@ func TestStatusCommand(t *testing.T) {
 
 func TestReloadCommand(t *testing.T) {
 	changed := &admin.Reloaded{
-		Changed: true, Changes: []admin.Change{{Where: "callers.new", Text: "is added"}, {Where: "limits.rules.a.per", Text: "counts by caller\x1b"}}, Reset: []string{"a"}, Notes: []string{"look"},
+		Changed: true, Changes: []admin.Change{{Where: "callers.new", Text: "is added"}, {Where: "limits.rules.a.per", Text: "counts by caller\x1b"}}, Reset: []string{"a"},
 	}
 	var answer *admin.Reloaded
 	var refusal error
