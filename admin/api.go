@@ -13,7 +13,7 @@ import (
 // API has a function for each act under /v1. They may be called concurrently. An error that is an [*Error] has its status, others are
 // internal ones; none may show a secret.
 type API struct {
-	// How the gateway stands: listeners, upstreams, credentials, limits in use, the log, certificates, the configuration.
+	// The state of the gateway: listeners, upstreams, credentials, limits in use, the log, certificates, the configuration.
 	Status func(context.Context, Peer, StatusRequest) (*Status, error)
 	// The plan that calls are decided by: what is allowed, without secrets.
 	Plan func(context.Context, Peer, PlanRequest) (*Plan, error)

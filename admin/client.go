@@ -99,7 +99,7 @@ func newClient(network, address string) *Client {
 	return c
 }
 
-// Status asks how the gateway stands.
+// Status asks for the state of the gateway.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	var s Status
 	return &s, c.Do(ctx, http.MethodGet, "/v1/status", nil, &s)

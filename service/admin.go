@@ -7,20 +7,22 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
 	"tollgate/accept"
 	"tollgate/admin"
 	"tollgate/config"
+	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
 
 // operators are the listeners for those who operate the gateway. They are there before the log is, and until the end.
 type operators struct {
-	server  *admin.Server
-	doors   map[string]door // by name: what is open
-	missing string          // why there is no admin socket, although one is wanted
+	server *admin.Server
+	doors  map[string]door // by name: what is open
+	notes  []string        // what is wrong with the admin socket
 }
 
 // door is one of them.
@@ -55,23 +57,18 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error {
 	inner, err := admin.Listen(ctx, a, s.config.Load().File, s.secrets.LookupEnv)
 	if errors.Is(err, admin.ErrNoPlace) {
-		s.admin.missing = admin.ErrNoPlace.Error()
+		s.admin.notes = []string{admin.ErrNoPlace.Error()}
 		s.logger.Warn("there is no admin socket", zap.Error(err))
 		return nil
 	}
 	if err != nil || inner == nil {
 		return err
 	}
+	if text := private.Exposure(filepath.Dir(inner.Addr().String())); text != "" {
+		s.admin.notes = []string{"others can put a socket of their own in the place of the admin socket: " + text}
+	}
 	s.serveOperators("admin socket", admin.Socket, inner, accept.Config{})
 	return nil
-}
-
-// adminNotes says that there is no admin socket, where one is wanted.
-func (s *Service) adminNotes() []string {
-	if s.admin.missing == "" {
-		return nil
-	}
-	return []string{s.admin.missing}
 }
 
 // serveOperators serves at a door.

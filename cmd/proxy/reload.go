@@ -15,9 +15,9 @@ func reloadCommand() *cobra.Command {
 	var running runningGateway
 	var dryRun, asJSON bool
 	cmd := &cobra.Command{
-		Use: "reload --config FILE", Short: "Have the running gateway take its configuration anew, whole or not at all",
+		Use: "reload --config FILE", Short: "Have the running gateway load its configuration again, whole or not at all",
 		Long: "Have the running gateway read its configuration, secrets and certificates again, and say what changed. No call is cut. A\n" +
-			"configuration that is wrong, or that needs a restart, leaves everything as it was; its problems are printed, and the exit code is 1.\n" +
+			"configuration that is wrong, or that needs a restart, changes nothing; its problems are printed, and the exit code is 1.\n" +
 			"The gateway reads the file that it was started with: --config only says which gateway is meant.",
 		Example: "  tollgate reload --dry-run --config /etc/tollgate/tollgate.yaml\n  tollgate reload --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
@@ -50,7 +50,7 @@ func refusedReload(err error, dryRun bool) error {
 	if dryRun {
 		return fmt.Errorf("a reload would be refused:\n%w", err)
 	}
-	return fmt.Errorf("the reload was refused, and the gateway goes on as before:\n%w", err)
+	return fmt.Errorf("the reload was refused; the gateway goes on with the configuration that it has:\n%w", err)
 }
 
 func printReload(w io.Writer, r *admin.Reloaded) error {
