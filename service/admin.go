@@ -7,14 +7,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 
 	"go.uber.org/zap"
 
 	"tollgate/accept"
 	"tollgate/admin"
 	"tollgate/config"
-	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
 
@@ -22,7 +20,7 @@ import (
 type operators struct {
 	server *admin.Server
 	doors  map[string]door // by name: what is open
-	notes  []string        // what is wrong with the admin socket
+	notes  []string        // why there is no admin socket, although one is wanted
 }
 
 // door is one of them.
@@ -63,9 +61,6 @@ func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error 
 	}
 	if err != nil || inner == nil {
 		return err
-	}
-	if text := private.Exposure(filepath.Dir(inner.Addr().String())); text != "" {
-		s.admin.notes = []string{"others can put a socket of their own in the place of the admin socket: " + text}
 	}
 	s.serveOperators("admin socket", admin.Socket, inner, accept.Config{})
 	return nil

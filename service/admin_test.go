@@ -31,7 +31,7 @@ type operated struct {
 	ca        *testpki.CA
 }
 
-func startOperated(t *testing.T, prepare ...func(dir string)) *operated {
+func startOperated(t *testing.T) *operated {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tg") // a short path: it has a socket
 	if err != nil {
@@ -43,9 +43,6 @@ func startOperated(t *testing.T, prepare ...func(dir string)) *operated {
 	o.write(t, "token", "first-token-of-the-scraper")
 	o.write(t, "denied", "")
 	o.write(t, "gw.yaml", operatedText)
-	for _, do := range prepare {
-		do(dir)
-	}
 	t.Setenv("RUNTIME_DIRECTORY", dir)
 	env := func(name string) (string, bool) {
 		if name == "RUNTIME_DIRECTORY" {
@@ -174,28 +171,6 @@ func TestAdminOfAGateway(t *testing.T) {
 		_ = response.Body.Close()
 		if response.StatusCode != want {
 			t.Errorf("%s at the loopback address: %d, want %d", path, response.StatusCode, want)
-		}
-	}
-}
-
-// TestFolderOfTheSocket: readiness notes a folder where others could put a socket of their own.
-func TestFolderOfTheSocket(t *testing.T) {
-	for mode, want := range map[os.FileMode]bool{0o700: false, 0o755: false, 0o777: true} {
-		o := startOperated(t, func(dir string) {
-			if err := os.Chmod(dir, mode); err != nil {
-				t.Fatal(err)
-			}
-		})
-		client, err := admin.Find(o.file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := client.Status(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if notes := strings.Join(s.Readiness.Notes, "\n"); strings.Contains(notes, "in the place of the admin socket: "+o.dir) != want {
-			t.Errorf("mode %v: notes %q", mode, notes)
 		}
 	}
 }
