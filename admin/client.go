@@ -56,8 +56,7 @@ func Find(file string) (*Client, error) {
 	}
 	err := fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
 	if a.Socket == "" {
-		err = fmt.Errorf("%w\nif it runs, it was started with another path of the file or another runtime directory: its log says where its socket is "+
-			"(\"admin socket listening\"); use --socket PATH", err)
+		err = fmt.Errorf("%w\nif it runs, its log says where its socket is (\"admin socket listening\"): use --socket PATH; or why it has none", err)
 	}
 	return nil, err
 }

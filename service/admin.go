@@ -69,7 +69,8 @@ func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error 
 // serveOperators serves at a door.
 func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
 	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
-	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: admin.RequestTime}, s.config.Load().Bounds), inner.Addr().String()}
+	served := accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: admin.RequestTime}
+	opened := door{s.serve(inner, served, s.config.Load().Bounds), inner.Addr().String()}
 	s.mutex.Lock()
 	s.admin.doors[name] = opened
 	s.mutex.Unlock()
