@@ -27,13 +27,10 @@ func reloadCommand() *cobra.Command {
 				return err
 			}
 			reloaded, err := client.Reload(cmd.Context(), dryRun)
-			switch {
-			case err != nil:
+			if err != nil {
 				return refusedReload(err, dryRun)
-			case asJSON:
-				return cli.PrintJSON(cmd.OutOrStdout(), reloaded)
 			}
-			return printReload(cmd.OutOrStdout(), reloaded)
+			return printAs(cmd.OutOrStdout(), asJSON, reloaded, printReload)
 		},
 	}
 	running.flags(cmd)

@@ -31,13 +31,11 @@ func statusCommand() *cobra.Command {
 				return err
 			}
 			status, err := client.Status(cmd.Context())
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case asJSON:
-				return cli.PrintJSON(cmd.OutOrStdout(), status)
 			}
-			return printStatus(cmd.OutOrStdout(), status, time.Now())
+			show := func(w io.Writer, s *admin.Status) error { return printStatus(w, s, time.Now()) }
+			return printAs(cmd.OutOrStdout(), asJSON, status, show)
 		},
 	}
 	running.flags(cmd)
