@@ -33,9 +33,6 @@ func quickly(text string) (root node, ok bool) {
 
 // split takes the lines of a text; it reports whether all have only characters that quick knows.
 func (q *quick) split(text string) bool {
-	if strings.ContainsRune(text, '\r') {
-		return false
-	}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -45,7 +42,7 @@ func (q *quick) split(text string) bool {
 			continue
 		}
 		indent := len(line) - len(content)
-		if indent > maxIndent || content[len(content)-1] == ' ' || strings.IndexFunc(content, isUnknown) >= 0 {
+		if indent >= maxIndent || content[len(content)-1] == ' ' || strings.IndexFunc(content, isUnknown) >= 0 {
 			return false
 		}
 		q.lines = append(q.lines, quickLine{number, indent, content})
@@ -173,7 +170,7 @@ func (q *quick) flow(l *quickLine, from int) (n node, end int, ok bool) {
 // brackets reads what stands between brackets, of which the first is at the place.
 func (q *quick) brackets(l *quickLine, from int, k kind, closing byte) (n node, end int, ok bool) {
 	n = node{kind: k, at: l.position(from), entries: []entry{}}
-	if q.depth++; q.depth > maxDepth {
+	if q.depth++; q.depth == maxDepth { // with a dash in front the parser takes no more
 		return n, from, false
 	}
 	for end = from + 1; ; end++ {
