@@ -20,6 +20,9 @@ import (
 // maxAnswer is far more than any answer has.
 const maxAnswer = 16 << 20
 
+// ErrNotRunning is wrapped by errors where no gateway runs that could be asked.
+var ErrNotRunning = errors.New("not running")
+
 // Client asks a running gateway, by its socket or by its loopback address.
 type Client struct {
 	network, address string
@@ -46,7 +49,7 @@ func Find(file string) (*Client, error) {
 	if problem != nil {
 		return nil, fmt.Errorf("the admin socket cannot be found by the configuration: give --socket PATH, or mend the file\n%w", problem)
 	}
-	return nil, fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
+	return nil, fmt.Errorf("the gateway of %s is %w: there is no admin socket at %s", path, ErrNotRunning, strings.Join(places, " or "))
 }
 
 // firstSocket returns the first place where something answers, or else one with a socket that an ended process left; "" if there is none.
@@ -178,7 +181,7 @@ func (c *Client) unreachable(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("not permitted to use %s: run the command as root, or as the user that the gateway runs as", c.address)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the gateway is not running: nothing answers at %s", c.address)
+		return fmt.Errorf("the gateway is %w: nothing answers at %s", ErrNotRunning, c.address)
 	}
 	return fmt.Errorf("the gateway does not answer: %w", err)
 }
