@@ -63,6 +63,7 @@ func FuzzQuick(f *testing.F) {
 	for _, text := range []string{
 		"a:\n  b: c\n  d:\n  - e\n  - f: g\n    h: i\nj: {k: l, m: [n, o p]}\n", "a:\n- b\n- c: {}\n  d: []\n# e\nf: g # h\n", "a: {b: c:d, e: https://f.g/h}\n", "a: [b:c, d, 1, true, 2026-12-31, 0x1, 1e5, 1_0]\n",
 		"a: {b: c, }\n", "a:\n  b: c\n d: e\n", "a: b\n  c: d\n", "a:\n - b\n- c\n", "a: b: c\n", "- a: b\n", "a: {b: [{c: d}, {e: f}]}\n", "a:\n    - b:\n        c: d\n      e: f\n    - g: h\n", "a: no\nb: y\nc: Null\nd: on\n", "a: b\n\n\n\nc: d",
+		"a: \"b: {c}\"\nd: ['e', \"f'g\", '', 'h''i']\n", "a: {b: \"c\", d: 'e'f}\n", "- \"a\": b\n", "a:\n- 'b'\n- \"c\" d\n", "a: \"b\"c: d\n", "a: 'b' # c\n",
 	} {
 		f.Add(text)
 	}
