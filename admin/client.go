@@ -28,6 +28,9 @@ const (
 	answerTime = RequestTime + 5*time.Second
 )
 
+// ErrNotRunning is wrapped by errors where it is known that no gateway of a configuration runs.
+var ErrNotRunning = errors.New("not running")
+
 // Client asks a running gateway, by its socket or by its loopback address.
 type Client struct {
 	network, address string
@@ -54,11 +57,11 @@ func Find(file string) (*Client, error) {
 	if problem != nil {
 		return nil, fmt.Errorf("the admin socket cannot be found by the configuration: give --socket PATH, or mend the file\n%w", problem)
 	}
-	err := fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
-	if a.Socket == "" {
-		err = fmt.Errorf("%w\nif it runs, its log says where its socket is (\"admin socket listening\"): use --socket PATH; or why it has none", err)
+	if a.Socket == "" { // it may run with another runtime directory
+		return nil, fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s\nif it runs, its log says where its socket is "+
+			"(\"admin socket listening\"): use --socket PATH; or why it has none", path, strings.Join(places, " or "))
 	}
-	return nil, err
+	return nil, fmt.Errorf("the gateway of %s is %w: there is no admin socket at %s", path, ErrNotRunning, strings.Join(places, " or "))
 }
 
 // firstSocket returns the first place where something answers, or else one with a socket that an ended process left; "" if there is none.
@@ -190,7 +193,7 @@ func (c *Client) unreachable(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("not permitted to use %s: run the command as root, or as the user that the gateway runs as", c.address)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the gateway is not running: nothing answers at %s", c.address)
+		return fmt.Errorf("the gateway is %w: nothing answers at %s", ErrNotRunning, c.address)
 	case os.IsTimeout(err):
 		return fmt.Errorf("the gateway at %s does not answer in time: its process is stopped, or waits for a disk; what was asked may have been done", c.address)
 	}

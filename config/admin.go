@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"tollgate/config/strictyaml"
+	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
 
@@ -15,7 +16,7 @@ func LoadAdmin(path string) (*Admin, string, error) {
 	if err != nil {
 		return nil, path, err
 	}
-	source, err := readFile(path)
+	source, err := private.Read(path, strictyaml.MaxFile)
 	if err != nil {
 		return nil, absolute, fmt.Errorf("reading the configuration: %w", err)
 	}

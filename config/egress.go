@@ -58,8 +58,8 @@ func (b *builder) checkProxy(path string, u *upstream.Config) {
 		return
 	}
 	login, ok := b.secret(path+".proxy_auth", *u.ProxyAuth)
-	if name, _, found := strings.Cut(login.Reveal(), ":"); ok && b.options.Secrets && (!found || name == "") {
-		b.Add(b.Key(path+".proxy_auth"), path+".proxy_auth", "", "proxy_auth: what it refers to is not a login: want user:password")
+	if err := upstream.CheckLogin(login); ok && b.options.Secrets && err != nil {
+		b.Add(b.Key(path+".proxy_auth"), path+".proxy_auth", "", "proxy_auth: %v", err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"tollgate/caller"
 	"tollgate/config/strictyaml"
 	"tollgate/internal/nearest"
+	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
 
@@ -94,7 +95,7 @@ func (b *builder) includeFile(entry, path string) error {
 	if len(b.config.Files) > maxIncluded { // the main one is among them
 		return fmt.Errorf("more than %d files are included", maxIncluded)
 	}
-	text, err := readFile(path)
+	text, err := private.Read(path, strictyaml.MaxFile)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tollgate/config/strictyaml"
@@ -105,6 +106,17 @@ func TestIncludeMounted(t *testing.T) {
 	c, err := loadTree(t, dir)
 	if err != nil || len(c.Callers) != 1 || len(c.Files) != 2 {
 		t.Fatalf("%+v, %v", c, err)
+	}
+}
+
+// TestIncludePipe: nothing waits for the writer of a pipe.
+func TestIncludePipe(t *testing.T) {
+	dir := writeTree(t, map[string]string{"main.yaml": mainText + "include: [d]\n", "d/.keep": ""})
+	if err := syscall.Mkfifo(filepath.Join(dir, "d", "x.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadTree(t, dir); err == nil || !strings.Contains(err.Error(), "x.yaml: not a regular file") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -3,11 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"tollgate/config/strictyaml"
+	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
 
@@ -31,7 +30,7 @@ func Load(path string, o Options) (*Config, error) {
 
 // read reads the configuration file at path.
 func read(path string, o Options) (*builder, error) {
-	source, err := readFile(path)
+	source, err := private.Read(path, strictyaml.MaxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -40,18 +39,6 @@ func read(path string, o Options) (*builder, error) {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	return parse(path, source, dir, o)
-}
-
-func readFile(path string) ([]byte, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe would keep us waiting
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	return io.ReadAll(io.LimitReader(file, strictyaml.MaxFile+1)) // one byte too many is enough to be refused
 }
 
 // Parse reads a configuration from memory, but for what it includes. The name stands in errors; dir is what relative paths are relative to.

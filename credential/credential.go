@@ -32,8 +32,9 @@
 // token are often files of their own, and a set of two ages would be rejected: while only some have changed the set waits for the others,
 // for [partTime] at most, and the old keys sign. A file that holds all of the keys changes as a whole.
 //
-// After a rejection the keys are of no use anyhow. So the key source is read again after each, after [Credential.Reread], and while something
-// is paused, and any other keys are used once two readings, [standTime] apart, were the same.
+// After a rejection the keys are of no use anyhow. So the key source is read again after each, and while something is paused, and any other
+// keys are used once two readings, [standTime] apart, were the same. After [Credential.Reread] only a set of which all is new is: who has
+// something else reloaded in the middle of a rotation does not end it.
 //
 // Rejections are counted by access key, as the provider does. A new set is not paused, but if its access key is known, it is
 // tried with what is left of the five rejections; if nothing is left, by a probe when the latest pause is over. Keys that come

@@ -57,7 +57,8 @@ func (k Keys) check() error {
 
 // reader reads the key source again.
 type reader struct {
-	wanted atomic.Bool // a rejection or the operator asks for it
+	wanted   atomic.Bool // a rejection or the operator asks for it
+	rejected atomic.Bool // a rejection does: any other keys will do
 
 	mutex   sync.Mutex // guards what follows, and is not held while the source is read: that may hang
 	busy    bool       // a reading is under way
@@ -78,9 +79,15 @@ type reader struct {
 // Reread has the next Poll read the key source.
 func (c *Credential) Reread() { c.reader.wanted.Store(true) }
 
+// reject is Reread after a rejection.
+func (c *Credential) reject() {
+	c.reader.rejected.Store(true)
+	c.Reread()
+}
+
 // Poll looks at the files of the keys if that is due, and uses keys that have changed: see [Credential.look]. If a rejection or the
 // operator asks for it, or while something is paused, it reads the source instead, at most once a second, and uses keys that have changed
-// and stood. It is cheap when nothing is due or a reading is under way. A source that fails changes nothing; its error is returned once for
+// and stood: after a rejection any, for the operator those of which all have changed. It is cheap when nothing is due or a reading is under way. A source that fails changes nothing; its error is returned once for
 // each cause.
 func (c *Credential) Poll(now time.Time) (changed bool, err error) {
 	paused := len(c.Pauses()) > 0
@@ -174,6 +181,11 @@ func (c *Credential) found(keys Keys, now time.Time) (used bool) {
 	r := &c.reader
 	if keys.equal(c.active.Load().keys) {
 		r.changed, r.expires = nil, keys.Expires
+		r.rejected.Store(false)
+		return false
+	}
+	if !c.whole(keys) && !r.rejected.Load() && len(c.Pauses()) == 0 {
+		r.changed = nil // the looks wait for the rest
 		return false
 	}
 	if r.changed == nil || !r.changed.equal(keys) {
@@ -196,6 +208,7 @@ func (c *Credential) use(keys Keys, now time.Time) {
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
 	r.forget(now)
 	c.active.Store(next)
+	r.rejected.Store(false)
 	r.part, r.expires, r.generation = nil, keys.Expires, r.generation+1
 	before.leave(now)
 }

@@ -50,7 +50,7 @@ func TestKeysMustStand(t *testing.T) {
 	c, s := newCredential(t, catalog.ClassPartner)
 	mixed := Keys{AccessKey: "AK2", SecretKey: keysNamed("1").SecretKey}
 	whole := Keys{AccessKey: "AK2", SecretKey: keysNamed("2").SecretKey, SecurityToken: secret.New("t2")}
-	c.Reread()
+	c.reject()
 	for i, step := range []struct {
 		keys    Keys
 		err     error
@@ -93,7 +93,7 @@ func TestSourceIsReadAtMostOnceASecond(t *testing.T) {
 // TestFailingSource: each cause is returned once, and the source is asked until it answers.
 func TestFailingSource(t *testing.T) {
 	c, s := newCredential(t, catalog.ClassPartner)
-	c.Reread()
+	c.reject()
 	var got []string
 	for i, err := range []error{errors.New("no file"), errors.New("no file"), errors.New("no right"), nil, errors.New("no file")} {
 		s.set(keysNamed("1"), err)
@@ -127,7 +127,7 @@ func TestWaitingCallsTakeNewKeys(t *testing.T) {
 		}()
 		synctest.Wait()
 		s.set(keysNamed("2"), nil)
-		c.Reread()
+		c.reject()
 		poll(t, c, 0, false)
 		poll(t, c, time.Second, true)
 		if got := (<-waiting).AccessKey(); got != "AK2" {
@@ -153,7 +153,7 @@ func TestHangingSource(t *testing.T) {
 			t.Fatal(err)
 		}
 		hanging = true
-		c.Reread()
+		c.reject()
 		go func() { _, _ = c.Poll(start) }()
 		synctest.Wait()
 		poll(t, c, slowReading-1, false)
@@ -180,7 +180,7 @@ func TestHangingSource(t *testing.T) {
 func change(t *testing.T, c *Credential, s *source, keys Keys, now time.Time) time.Time {
 	t.Helper()
 	s.set(keys, nil)
-	c.Reread()
+	c.reject()
 	for _, changed := range []bool{false, true} {
 		now = now.Add(readEvery)
 		poll(t, c, now.Sub(start), changed)
@@ -251,7 +251,7 @@ func TestAnyOrder(t *testing.T) {
 			switch random.IntN(4) {
 			case 0:
 				s.set(pair([]string{"AK1", "AK2"}[random.IntN(2)], []string{"sk-1", "x", "y"}[random.IntN(3)]), nil)
-				c.Reread()
+				c.reject()
 			case 1:
 				sent = append(sent, burst(t, c, now)...)
 			default:

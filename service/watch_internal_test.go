@@ -165,6 +165,42 @@ func TestWatchReadsTwice(t *testing.T) {
 	}
 }
 
+// TestSecretsMustStand: neither keys of credentials that change meanwhile nor a change during the reading have a half-written secret taken.
+func TestSecretsMustStand(t *testing.T) {
+	const first, half, whole = "the-first-secret-0123456789", "the-second-secret", "the-second-secret-0123456789"
+	w := runFile(t, false)
+	w.write(t, "tollgate.yaml", w.text("{file: secret.sk}}}]", "{file: secret.sk}}}, {access_key: {id: TGTWO, secret: {env: TWO}}}]"))
+	if _, err := w.Reload(t.Context(), Trigger{By: BySignal}, false); err != nil {
+		t.Fatal(err)
+	}
+	takes := func(when, secret string) {
+		t.Helper()
+		for _, one := range []string{first, half, whole} {
+			if got := w.signed(t, one); (got == 200) != (one == secret) {
+				t.Errorf("%s: %s: answer %d", when, one, got)
+			}
+		}
+	}
+	w.looks(t, 1)
+	w.write(t, "secret.sk", half)
+	w.Republish(t.Context())
+	takes("half of it is there", first)
+	w.looks(t, 1)
+	takes("and was seen once", first)
+	w.secrets.LookupEnv = func(name string) (string, bool) {
+		w.write(t, "secret.sk", whole)
+		return keyOf(name)
+	}
+	w.looks(t, 1)
+	w.secrets.LookupEnv = keyOf
+	takes("the rest comes while it is read", first)
+	w.looks(t, 2)
+	takes("it has stood", whole)
+	if w.reloads.stale {
+		t.Error("the plan does not say which keys are in use")
+	}
+}
+
 // TestFileIsNotWatchedUnasked, but its secrets are.
 func TestFileIsNotWatchedUnasked(t *testing.T) {
 	w := runFile(t, false)

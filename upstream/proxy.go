@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tollgate/internal/secret"
 	"tollgate/internal/setting"
 )
 
@@ -54,6 +55,14 @@ func (p Proxy) String() string {
 		return ""
 	}
 	return "http://" + p.Host
+}
+
+// CheckLogin reports what is no login for a proxy.
+func CheckLogin(login secret.String) error {
+	if name, _, found := strings.Cut(login.Reveal(), ":"); !found || name == "" {
+		return errors.New("what it refers to is not a login: want user:password")
+	}
+	return nil
 }
 
 // ProxyError is the cause of an [Error] where there was no way to the upstream through its proxy, which has seen nothing of the call.

@@ -137,10 +137,14 @@ func (f *keyNewFlags) notAfter(now time.Time) (setting.NotAfter, error) {
 	if err := after.UnmarshalText([]byte(f.expires)); err != nil {
 		return 0, cli.UsageError("--expires: %w", err)
 	}
-	if after <= 0 {
+	if after < setting.Duration(time.Second) {
 		return 0, cli.UsageError("--expires: the key would have ended already")
 	}
-	return setting.NotAfter(now.Add(time.Duration(after)).Truncate(time.Second).UnixNano()), nil
+	var notAfter setting.NotAfter
+	if err := notAfter.UnmarshalText([]byte(now.Add(time.Duration(after)).UTC().Format(time.RFC3339))); err != nil {
+		return 0, cli.UsageError("--expires: %w", err)
+	}
+	return notAfter, nil
 }
 
 // directory returns where the files are to be; "" if the configuration includes no directory.
@@ -184,7 +188,8 @@ func (k *newKey) print(w io.Writer) error {
 	return err
 }
 
-// reloadFor has the running gateway reload, if one runs, and asks it whether it takes a key, which it should or should not.
+// reloadFor has the running gateway reload, if one runs, and asks it whether it takes a key, which it should or should not. It is an error
+// if one may go on to take a key that it should not.
 func reloadFor(ctx context.Context, file, id string, should bool) (string, error) {
 	client, err := admin.Find(file)
 	if err == nil {
@@ -193,8 +198,11 @@ func reloadFor(ctx context.Context, file, id string, should bool) (string, error
 	if refused, ok := errors.AsType[*admin.Error](err); ok {
 		return "", fmt.Errorf("the running gateway refused to reload: %w", refused)
 	}
-	if err != nil {
+	switch {
+	case err != nil && (should || errors.Is(err, admin.ErrNotRunning)):
 		return "No running gateway was asked: " + err.Error(), nil
+	case err != nil:
+		return "", fmt.Errorf("no running gateway was asked: %w", err)
 	}
 	answer, err := client.Keys(ctx, id)
 	switch {
@@ -249,7 +257,7 @@ func revoke(ctx context.Context, file, id string) (string, error) {
 	}
 	text, err := reloadFor(ctx, file, id, false)
 	if err != nil {
-		return "", fmt.Errorf("the files of key %s are removed, but the key may still be taken: %w", id, err)
+		return "", fmt.Errorf("the files of key %s are removed, but the key may still be taken: have the gateway reload (SIGHUP), or freeze caller %s\n%w", id, place.Caller, err)
 	}
 	return fmt.Sprintf("key %s of caller %s is removed. %s", id, place.Caller, text), nil
 }

@@ -265,6 +265,41 @@ func TestRevokeInBrokenFile(t *testing.T) {
 	}
 }
 
+// TestRevokeUnheard: where it is not known that no gateway runs, a key that is removed may still be taken, which is a failure.
+func TestRevokeUnheard(t *testing.T) {
+	for name, text := range map[string]string{
+		"no admin": strings.Replace(keyedText, "admin: {socket: gw.sock}\n", "", 1), "no socket": strings.Replace(keyedText, "gw.sock", "none", 1), "no answer": keyedText,
+	} {
+		k := newKeyed(t, "include: [callers.d]\n")
+		made := k.made(t)
+		k.write(t, "gw.yaml", text+"include: [callers.d]\n")
+		listener, err := net.Listen("unix", filepath.Join(k.dir, "gw.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hangUp(t, listener)
+		code, stdout, stderr := k.run(t, "revoke", made.ID)
+		if code != cli.ExitFailure || stdout != "" || !strings.Contains(stderr, "the key may still be taken: have the gateway reload (SIGHUP), or freeze caller app") || len(k.files(t)) != 0 {
+			t.Errorf("%s: exit %d, left %v\n%s\n%s", name, code, k.files(t), stdout, stderr)
+		}
+	}
+}
+
+// hangUp has a listener say nothing.
+func hangUp(t *testing.T, l net.Listener) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+}
+
 func TestKeyUsage(t *testing.T) {
 	k := newKeyed(t, "include: [callers.d]\n")
 	for _, c := range []struct {
@@ -275,6 +310,8 @@ func TestKeyUsage(t *testing.T) {
 		{[]string{"new", "--caller", "ap"}, `unknown caller "ap"; did you mean "app"?`},
 		{[]string{"new", "--caller", "app", "--expires", "90"}, "--expires: "},
 		{[]string{"new", "--caller", "app", "--expires", "0s"}, "--expires: the key would have ended already"},
+		{[]string{"new", "--caller", "app", "--expires", "999ms"}, "--expires: the key would have ended already"},
+		{[]string{"new", "--caller", "app", "--expires", "65535d700000h"}, "--expires: want a time after 1970 and before 2262"},
 		{[]string{"new", "--caller", "app", "--dir", k.dir}, "does not include this directory"},
 		{[]string{"revoke"}, "expected 1 argument"},
 	} {

@@ -60,6 +60,10 @@ func (f *sdkConfigFlags) lines(now time.Time) (string, error) {
 	if !slices.Contains(sdkconfig.Languages(), f.language) {
 		return "", cli.UsageError("--lang %q: choose from %s", f.language, strings.Join(sdkconfig.Languages(), ", "))
 	}
+	var host setting.Host
+	if f.host != "" && host.UnmarshalText([]byte(f.host)) != nil {
+		return "", cli.UsageError("--host %q: want a name or an IP address", f.host)
+	}
 	c, err := cli.LoadConfig(f.file, false)
 	if err != nil {
 		return "", err
@@ -136,8 +140,8 @@ func addKey(s *sdkconfig.Settings, c *config.Config, auth []caller.Auth, now tim
 	s.AccessKey, s.Until = best.ID, best.NotAfter.String()
 	s.SecretIn = "the environment variable " + best.Secret.Env + " of the gateway"
 	if best.Secret.File != "" {
-		path := setting.Resolve(c.Dir, best.Secret.File)
-		s.SecretIn, s.ReadBy = path, `"$(cat '`+strings.ReplaceAll(path, "'", `'\''`)+`')"`
+		s.SecretFile = setting.Resolve(c.Dir, best.Secret.File)
+		s.SecretIn = s.SecretFile
 	}
 	return nil
 }

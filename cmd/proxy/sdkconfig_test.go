@@ -54,6 +54,7 @@ func TestSDKConfigChooses(t *testing.T) {
 		{"--caller keyed --lang go --listener socket", cli.ExitFailure, "no listener over TCP"},
 		{"--caller keyed --lang go --listener plane", cli.ExitUsage, `did you mean "plain"?`},
 		{"--caller keyed --lang rust", cli.ExitUsage, "choose from go, python, java, node, curl"},
+		{`--caller keyed --lang go --host a"b`, cli.ExitUsage, "want a name or an IP address"},
 		{"--lang go", cli.ExitUsage, "--caller is needed"},
 	} {
 		code, stdout, stderr := run(t, append([]string{"sdk-config", "--config", file}, strings.Fields(c.args)...)...)

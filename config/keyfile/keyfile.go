@@ -95,16 +95,10 @@ func (k *Key) Write(main, dir string) (Files, error) {
 
 // create makes a file of mode 0600. One that root makes is that of the owner of its directory, as whom the gateway runs.
 func create(name, text string) error {
-	if err := durable.CreateFile(name, text); err != nil {
-		return err
-	}
 	if os.Geteuid() != 0 {
-		return nil
+		return durable.CreateFile(name, text)
 	}
-	if err := giveToOwner(name); err != nil {
-		return errors.Join(err, os.Remove(name))
-	}
-	return nil
+	return durable.CreateFileWith(name, text, giveToOwner)
 }
 
 // Remove removes the entry and then the secret, as far as they are there.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tollgate/config"
 	"tollgate/internal/setting"
 )
@@ -71,6 +73,27 @@ func TestWriteFails(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, key.SecretName())); !os.IsNotExist(err) {
 		t.Errorf("the secret is there: %v", err)
+	}
+}
+
+// TestOwner: what root makes is that of the owner of the directory.
+func TestOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir, key := t.TempDir(), New("app", 0)
+	if err := os.Chown(dir, 1234, 5678); err != nil {
+		t.Fatal(err)
+	}
+	files, err := key.Write(dir, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{files.Entry, files.Secret} {
+		var info unix.Stat_t
+		if err := unix.Stat(name, &info); err != nil || info.Uid != 1234 || info.Gid != 5678 || info.Mode&0o777 != 0o600 {
+			t.Errorf("%s: %+v, %v", name, info, err)
+		}
 	}
 }
 

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// giveToOwner makes a file that of the owner of its directory.
-func giveToOwner(name string) error {
+// giveToOwner makes an open file that of the owner of its directory, who could have put another in its place.
+func giveToOwner(f *os.File) error {
 	var dir unix.Stat_t
-	if err := unix.Stat(filepath.Dir(name), &dir); err != nil {
+	if err := unix.Stat(filepath.Dir(f.Name()), &dir); err != nil {
 		return err
 	}
-	return os.Lchown(name, int(dir.Uid), int(dir.Gid))
+	return f.Chown(int(dir.Uid), int(dir.Gid))
 }

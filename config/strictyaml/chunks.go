@@ -31,7 +31,7 @@ type chunks struct{ size int }
 // read returns what the text is as a whole, or nil: if it cannot be cut, or anything is wrong with it, which is for the parser to say
 // that has all of it.
 func (c chunks) read(text string) *node {
-	if len(text) <= c.size {
+	if len(text) <= c.size || tabbed.MatchString(text) {
 		return nil
 	}
 	sections, ok := c.cut(text)
@@ -80,7 +80,7 @@ func isClosed(tokens token.Tokens) bool {
 	open := 0
 	for _, t := range tokens {
 		open += bracket(t)
-		if open < 0 || t.Type == token.DocumentHeaderType || t.Type == token.DocumentEndType || strings.Contains(strings.TrimSpace(t.Origin), "\n") {
+		if open < 0 || t.Type == token.DocumentHeaderType || t.Type == token.DocumentEndType || strings.Contains(strings.Trim(t.Origin, " \t\n"), "\n") {
 			return false
 		}
 	}
@@ -180,8 +180,9 @@ func end(text string, begins []int, count int) int {
 }
 
 var (
-	keyAlone  = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\r?\n)*[A-Za-z0-9_-]+:[ \t]*(?:[ \t]#[^\n]*)?\r?\n`)
-	firstLine = regexp.MustCompile(`(?m)^[ ]*[^ \t\r\n#]`)
+	keyAlone  = regexp.MustCompile(`^(?:[ \t]*(?:#[^\n]*)?\n)*[A-Za-z0-9_-]+:[ \t]*(?:[ \t]#[^\n]*)?\n`)
+	tabbed    = regexp.MustCompile(`(?m)^ *\t`) // what the parser says to that depends on the lines around
+	firstLine = regexp.MustCompile(`(?m)^[ ]*[^ \t\n#]`)
 )
 
 // keyLines returns where the lines begin that have a key at a column, counted from 0.
@@ -205,7 +206,7 @@ func isKeyLine(line string) bool {
 	if n == 0 || n == len(line) || line[0] == '-' || line[n] != ':' {
 		return false
 	}
-	return n+1 == len(line) || strings.IndexByte(" \t\r\n", line[n+1]) >= 0
+	return n+1 == len(line) || strings.IndexByte(" \t\n", line[n+1]) >= 0
 }
 
 func isNameByte(c byte) bool {

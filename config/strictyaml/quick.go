@@ -6,7 +6,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// quick reads the YAML that most of a long file is: blocks of keys and lists, flow mappings and lists on one line, and plain words. It takes a
+// quick reads the YAML that most of a long file is: blocks of keys and lists, flow mappings and lists on one line, plain words, and texts in quotes. It takes a
 // tenth of the parser's time and memory. At anything else it gives up, and the parser reads the text: quick has no messages, and none of
 // what it returns differs from what the parser's tree comes to.
 type quick struct {
@@ -33,9 +33,6 @@ func quickly(text string) (root node, ok bool) {
 
 // split takes the lines of a text; it reports whether all have only characters that quick knows.
 func (q *quick) split(text string) bool {
-	if strings.ContainsRune(text, '\r') {
-		return false
-	}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -45,7 +42,7 @@ func (q *quick) split(text string) bool {
 			continue
 		}
 		indent := len(line) - len(content)
-		if indent > maxIndent || content[len(content)-1] == ' ' || strings.IndexFunc(content, isUnknown) >= 0 {
+		if indent >= maxIndent || content[len(content)-1] == ' ' || strings.IndexFunc(content, isUnknown) >= 0 {
 			return false
 		}
 		q.lines = append(q.lines, quickLine{number, indent, content})
@@ -54,7 +51,7 @@ func (q *quick) split(text string) bool {
 }
 
 func isUnknown(r rune) bool {
-	return r >= 0x80 || !isWordByte(byte(r)) && !strings.ContainsRune(" {}[],:", r)
+	return r >= 0x80 || !isWordByte(byte(r)) && !strings.ContainsRune(" {}[],:\"'", r)
 }
 
 func isWordByte(c byte) bool { return isNameByte(c) || c == '.' || c == '/' }
@@ -166,6 +163,8 @@ func (q *quick) flow(l *quickLine, from int) (n node, end int, ok bool) {
 		return q.brackets(l, from, kindMapping, '}')
 	case '[':
 		return q.brackets(l, from, kindSequence, ']')
+	case '"', '\'':
+		return q.quoted(l, from)
 	}
 	return q.word(l, from)
 }
@@ -173,7 +172,7 @@ func (q *quick) flow(l *quickLine, from int) (n node, end int, ok bool) {
 // brackets reads what stands between brackets, of which the first is at the place.
 func (q *quick) brackets(l *quickLine, from int, k kind, closing byte) (n node, end int, ok bool) {
 	n = node{kind: k, at: l.position(from), entries: []entry{}}
-	if q.depth++; q.depth > maxDepth {
+	if q.depth++; q.depth == maxDepth { // with a dash in front the parser takes no more
 		return n, from, false
 	}
 	for end = from + 1; ; end++ {
@@ -207,6 +206,12 @@ func (q *quick) brackets(l *quickLine, from int, k kind, closing byte) (n node, 
 	}
 	q.depth--
 	return n, end + 1, true
+}
+
+// quoted reads a text in quotes, all of whose characters stand for themselves: split refuses those that escape others.
+func (q *quick) quoted(l *quickLine, from int) (n node, end int, ok bool) {
+	text, _, ok := strings.Cut(l.text[from+1:], l.text[from:from+1])
+	return node{kind: kindText, text: text, at: l.position(from)}, from + len(text) + 2, ok
 }
 
 // word reads a plain word. A colon in it is a part of it if none of what ends a word is behind.

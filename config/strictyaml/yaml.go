@@ -36,6 +36,7 @@ func (d *Document) parse(text string, p pieces) *node {
 		d.Add(positionIn(text, at[0]), "", "end lines with a line feed", "a carriage return without a line feed ends a line for YAML, and for few other readers")
 		return nil
 	}
+	text = strings.ReplaceAll(text, "\r\n", "\n") // behind a comment the lexer takes a carriage return for a line of its own
 	if root, ok := quickly(text); ok {
 		return &root
 	}

@@ -46,6 +46,7 @@ func TestBounds(t *testing.T) {
 		{"NUL", "listeners: \x00", "listeners"},
 		{"carriage return", "a: b # c\rsecrets: d\n", "f:1:9: a carriage return without a line feed"},
 		{"carriage return at the end", "a: b\r", "f:1:5: a carriage return without a line feed"},
+		{"lines of Windows", "# c\r\n# d\r\nxyz: b\r\n", "f:3:1: unknown key"},
 		{"only a colon", ":", "f:1:1"},
 		{"after the end", "a: b\n...\n# c\nd: e\n", "f:2:1: several YAML documents"},
 		{"only a directive", "%YAML 1.2\n", "directives"},

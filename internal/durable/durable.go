@@ -34,7 +34,10 @@ func WriteFile(name string, data []byte, mode os.FileMode) error {
 }
 
 // CreateFile makes a file of mode 0600, whole or not at all. Its error wraps [fs.ErrExist] when there is something of that name.
-func CreateFile(name, text string) error {
+func CreateFile(name, text string) error { return CreateFileWith(name, text, nil) }
+
+// CreateFileWith is CreateFile, but calls prepare, if it is not nil, with the file before it has its name.
+func CreateFileWith(name, text string, prepare func(*os.File) error) error {
 	if _, err := os.Lstat(name); err == nil {
 		return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
 	}
@@ -42,7 +45,9 @@ func CreateFile(name, text string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
+	if _, err = f.WriteString(text); err == nil && prepare != nil {
+		err = prepare(f)
+	}
 	return create(f, name, err)
 }
 

@@ -5,6 +5,7 @@ package sdkconfig
 import (
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/template"
 	"unicode"
@@ -20,10 +21,10 @@ type Settings struct {
 	TLS      bool
 	CA       string // path of the authorities to trust; empty: those of the system may do
 
-	AccessKey string
-	SecretIn  string // in words: where the secret is
-	ReadBy    string // a shell's expression for the secret; empty: it is in the environment of the gateway
-	Until     string // the key's last moment; empty: it does not end
+	AccessKey  string
+	SecretIn   string // in words: where the secret is
+	SecretFile string // its path; empty: it is in the environment of the gateway
+	Until      string // the key's last moment; empty: it does not end
 
 	DomainID  string
 	Site      string // "cn", "intl"
@@ -37,7 +38,7 @@ type Settings struct {
 //go:embed *.tmpl
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake}).ParseFS(files, "*.tmpl"))
+var templates = template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake, "sh": quoted}).ParseFS(files, "*.tmpl"))
 
 // Lines returns the lines for a language.
 func Lines(language string, s Settings) (string, error) {
@@ -59,6 +60,17 @@ func (s Settings) Service() string {
 // Client returns the name of the SDKs' client type.
 func (s Settings) Client() string {
 	return strings.ToUpper(s.Service()[:1]) + s.Service()[1:] + "Client"
+}
+
+// plain are the words that a shell takes as they are.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
+
+// quoted returns a word for a shell.
+func quoted(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func lowerFirst(name string) string {

@@ -9,7 +9,7 @@ import (
 )
 
 var full = Settings{
-	Caller: "billing-app", Endpoint: "https://gateway.corp.example:8443", TLS: true, CA: "/etc/ca.pem", AccessKey: "TGBILLING", SecretIn: "/run/sk", ReadBy: `"$(cat '/run/sk')"`,
+	Caller: "billing-app", Endpoint: "https://gateway.corp.example:8443", TLS: true, CA: "/etc/ca.pem", AccessKey: "TGBILLING", SecretIn: "/run/sk", SecretFile: "/run/sk",
 	Until: "2126-12-31", DomainID: "0a1b", Site: "cn", Operation: "ShowCustomerAccountBalances", Path: "/v2/accounts/customer-accounts/balances",
 }
 
@@ -17,6 +17,8 @@ var full = Settings{
 func TestLines(t *testing.T) {
 	intl := full
 	intl.Site, intl.Operation, intl.CA = "intl", "", ""
+	odd := full
+	odd.CA, odd.SecretFile = `/etc/it's "ours".pem`, "/run/$(id)"
 	socket := Settings{Caller: "app", Endpoint: "http://localhost", Socket: "/run/app.sock", Path: "/v2/x"}
 	for _, c := range []struct {
 		language string
@@ -25,12 +27,14 @@ func TestLines(t *testing.T) {
 	}{
 		{"go", full, []string{`bss "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2"`, "bss.BssClientBuilder()", "client.ShowCustomerAccountBalances(&model.ShowCustomerAccountBalancesRequest{})", "SSL_CERT_FILE=/etc/ca.pem", "The key ends: 2126-12-31"}},
 		{"go", intl, []string{"bssintl.BssintlClientBuilder()", "bssintl.NewBssintlClient(http)", "SSL_CERT_FILE=/path/to/ca.pem", "your calls"}},
-		{"python", full, []string{"from huaweicloudsdkbss.v2 import BssClient, ShowCustomerAccountBalancesRequest", `config.ssl_ca_cert = "/etc/ca.pem"`, "client.show_customer_account_balances(ShowCustomerAccountBalancesRequest())", `os.environ["TOLLGATE_SECRET"]`, `export TOLLGATE_SECRET="$(cat '/run/sk')"`}},
+		{"python", full, []string{"from huaweicloudsdkbss.v2 import BssClient, ShowCustomerAccountBalancesRequest", `config.ssl_ca_cert = "/etc/ca.pem"`, "client.show_customer_account_balances(ShowCustomerAccountBalancesRequest())", `os.environ["TOLLGATE_SECRET"]`, `export TOLLGATE_SECRET="$(cat /run/sk)"`}},
 		{"python", intl, []string{"from huaweicloudsdkbssintl.v2 import BssintlClient\n", `# config.ssl_ca_cert`}},
 		{"java", full, []string{"import com.huaweicloud.sdk.bss.v2.BssClient;", "client.showCustomerAccountBalances(new ShowCustomerAccountBalancesRequest())", `Collections.singletonList("https://gateway.corp.example:8443")`, "-file /etc/ca.pem"}},
 		{"java", intl, []string{"com.huaweicloud.sdk.bssintl.v2.BssintlClient;", "BssintlClient.newBuilder()"}},
 		{"node", full, []string{"NODE_EXTRA_CA_CERTS=/etc/ca.pem", `url: "/v2/accounts/customer-accounts/balances"`, "process.env.TOLLGATE_SECRET"}},
 		{"curl", full, []string{"curl --fail-with-body --cacert /etc/ca.pem https://gateway.corp.example:8443/v2/accounts/customer-accounts/balances\n"}},
+		{"python", odd, []string{`config.ssl_ca_cert = "/etc/it's \"ours\".pem"`, `export TOLLGATE_SECRET="$(cat '/run/$(id)')"`}},
+		{"curl", odd, []string{`--cacert '/etc/it'\''s "ours".pem' https`}},
 		{"curl", socket, []string{"curl --fail-with-body --unix-socket /run/app.sock http://localhost/v2/x\n"}},
 	} {
 		got, err := Lines(c.language, c.settings)

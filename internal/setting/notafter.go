@@ -2,6 +2,7 @@ package setting
 
 import (
 	"errors"
+	"regexp"
 	"time"
 )
 
@@ -9,7 +10,9 @@ import (
 // "2026-12-31T18:00:00+01:00". Zero is none.
 type NotAfter int64
 
-const notAfterPattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9:.]+([Zz]|[+-][0-9]{2}:[0-9]{2}))?$`
+const notAfterPattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))?$`
+
+var notAfterExpr = regexp.MustCompile(notAfterPattern)
 
 // The times that nanoseconds since 1970 can be.
 const (
@@ -22,7 +25,7 @@ func (n *NotAfter) UnmarshalText(b []byte) error {
 	at, err := time.Parse(time.DateOnly, string(b))
 	if err == nil {
 		at = at.AddDate(0, 0, 1).Add(-1)
-	} else if at, err = time.Parse(time.RFC3339, string(b)); err != nil {
+	} else if at, err = time.Parse(time.RFC3339, string(b)); err != nil || !notAfterExpr.Match(b) { // package time takes "8:00:00,5", too
 		return errors.New(`want a day, "2026-12-31", or a time with its zone, "2026-12-31T18:00:00Z"`)
 	}
 	if at = at.UTC(); at.Year() <= leastYear || at.Year() > greatestYear {

@@ -9,11 +9,12 @@ package watch
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tollgate/internal/private"
 )
 
 // Interval is how often files are looked at if nothing else is asked for. A change counts when they stood still from one look to the
@@ -67,30 +68,18 @@ func (f *Files) Invalidate() { f.taken = nil }
 func (f *Files) Content(limit int64) (sum [sha256.Size]byte) {
 	all := sha256.New()
 	for _, path := range f.paths {
-		one := sha256.New()
-		if err := copyFile(one, path, limit); err != nil {
-			_, _ = io.WriteString(one, err.Error())
-		}
-		all.Write(one.Sum(nil))
+		one := sha256.Sum256(content(path, limit))
+		all.Write(one[:])
 	}
 	return [sha256.Size]byte(all.Sum(nil))
 }
 
-func copyFile(to io.Writer, path string, limit int64) error {
-	info, err := os.Stat(path)
-	if err != nil || info.IsDir() {
-		return err
-	}
-	if !info.Mode().IsRegular() { // a pipe would keep us waiting
-		return fmt.Errorf("%s is not a regular file", path)
-	}
-	file, err := os.Open(path)
+func content(path string, limit int64) []byte {
+	data, err := private.Read(path, limit)
 	if err != nil {
-		return err
+		return []byte(err.Error())
 	}
-	defer func() { _ = file.Close() }()
-	_, err = io.Copy(to, io.LimitReader(file, limit))
-	return err
+	return data
 }
 
 // sighting is what a file looked like without being read.
