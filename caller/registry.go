@@ -6,6 +6,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -63,6 +64,7 @@ func NewRegistry(configs []Config, schemes *signing.Schemes, read ReadSecret) (*
 	}
 	var problems []error
 	for i, c := range configs {
+		runtime.Gosched() // where there are many, calls go first
 		if err := r.add(c, read); err != nil {
 			problems = append(problems, fmt.Errorf("caller %d (%.70q): %w", i+1, c.Name, err))
 		}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"runtime"
+
 	"tollgate/caller"
 	"tollgate/internal/secret"
 	"tollgate/signing"
@@ -10,6 +12,7 @@ import (
 func (b *builder) buildCallers() {
 	taken := map[string]string{}
 	for _, name := range b.callerNames {
+		runtime.Gosched() // what is loaded by a running gateway may be large, and calls go first
 		paths, ways := b.ways(name)
 		for i, path := range paths {
 			b.checkAuth(path, name, &ways[i], taken)
