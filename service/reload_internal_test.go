@@ -3,6 +3,7 @@ package service
 import (
 	"bufio"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -298,7 +299,9 @@ func freePort(t testing.TB) string {
 func pki(t testing.TB, g *running) (pool *tls.Config, clients [2]tls.Certificate) {
 	t.Helper()
 	one, two := testpki.Must(testpki.New()), testpki.Must(testpki.New())
-	files := map[string][]byte{"one.pem": one.CertPEM(), "both.pem": append(one.CertPEM(), two.CertPEM()...)}
+	files := map[string][]byte{
+		"one.pem": one.CertPEM(), "both.pem": append(one.CertPEM(), two.CertPEM()...), "one.crl": testpki.Must(one.RevocationList(x509.RevocationList{})),
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(g.dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
