@@ -6,7 +6,6 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
+	"tollgate/internal/yield"
 	"tollgate/signing"
 )
 
@@ -64,7 +64,7 @@ func NewRegistry(configs []Config, schemes *signing.Schemes, read ReadSecret) (*
 	}
 	var problems []error
 	for i, c := range configs {
-		runtime.Gosched() // where there are many, calls go first
+		yield.Now()
 		if err := r.add(c, read); err != nil {
 			problems = append(problems, fmt.Errorf("caller %d (%.70q): %w", i+1, c.Name, err))
 		}

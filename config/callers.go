@@ -1,10 +1,9 @@
 package config
 
 import (
-	"runtime"
-
 	"tollgate/caller"
 	"tollgate/internal/secret"
+	"tollgate/internal/yield"
 	"tollgate/signing"
 )
 
@@ -12,7 +11,7 @@ import (
 func (b *builder) buildCallers() {
 	taken := map[string]string{}
 	for _, name := range b.callerNames {
-		runtime.Gosched() // what is loaded by a running gateway may be large, and calls go first
+		yield.Now()
 		paths, ways := b.ways(name)
 		for i, path := range paths {
 			b.checkAuth(path, name, &ways[i], taken)

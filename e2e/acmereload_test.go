@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -24,14 +25,19 @@ upstreams:`)
 		p.reload("the configuration was reloaded")
 	}
 	follow(with)
+	if status, body := p.readyz(); status != http.StatusOK || !strings.Contains(body, "listener asked: no certificate for gateway.example yet") {
+		t.Errorf("the gateway is not ready, or does not warn: %d %s", status, body)
+	}
 	a.forward(a.tls, p.address("asked"))
-	p.becomesReady()
+	eventually(t, "the certificate is issued", func() bool {
+		_, body := p.readyz()
+		return !strings.Contains(body, "no certificate for")
+	})
 	first := w.shown(p.address("asked"))
 	a.down.Store(true)
 	for _, text := range []string{with + "bounds: {idle_timeout: 33s}\n", central, with} {
 		follow(text)
 		if strings.Contains(text, "name: asked") {
-			p.becomesReady()
 			if w.shown(p.address("asked")).Cmp(first) != 0 {
 				t.Errorf("another certificate with\n%s", text)
 			}

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"maps"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/grants"
+	"tollgate/internal/yield"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
@@ -52,7 +52,7 @@ func (w *writer) section(of any) func() { return func() { w.value(reflect.ValueO
 func named[T any](w *writer, all []T, name func(T) string, write func(T)) {
 	w.text = append(w.text, '{')
 	for _, one := range slices.SortedFunc(slices.Values(all), func(a, b T) int { return strings.Compare(name(a), name(b)) }) {
-		runtime.Gosched() // where there are many, calls go first
+		yield.Now()
 		w.key(name(one))
 		write(one)
 		w.text = append(w.text, ',')

@@ -12,9 +12,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
+
+	"tollgate/internal/yield"
 )
 
 // Interval is how often files are looked at if nothing else is asked for. A change counts when they stood still from one look to the
@@ -135,7 +136,7 @@ func (f folders) resolve(dir string) (resolved string, err error) {
 }
 
 func (f folders) lookAt(path string) (s sighting) {
-	runtime.Gosched() // calls go first, where there are many files
+	yield.Now()
 	path = filepath.Clean(path)
 	dir, err := f.resolve(filepath.Dir(path))
 	if err == nil {
