@@ -268,6 +268,25 @@ func TestConnectionsStayWhereCertificatesChange(t *testing.T) {
 	}
 }
 
+// TestConnectionsEndWhereTLSChanges: what was agreed in a handshake under another policy, demand or authorities does not go on.
+func TestConnectionsEndWhereTLSChanges(t *testing.T) {
+	g := run(t)
+	trust, clients := pki(t, g)
+	trust.Certificates = clients[:1]
+	for _, settings := range []string{demandedTLS, bothTLS, oldTLS} {
+		g.change(t, secure(usualTLS, oldPolicy)...)
+		dialed, err := tls.Dial("tcp", g.Address("tls"), trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &raw{dialed, bufio.NewReader(dialed)}
+		c.want(t, 200, false)
+		g.change(t, secure(settings, oldPolicy)...)
+		c.want(t, 200, true)
+		_ = c.Close()
+	}
+}
+
 // TestOverlap: an address that overlaps one that would be closed is refused, and nothing changes.
 func TestOverlap(t *testing.T) {
 	g := run(t)
