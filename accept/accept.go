@@ -52,6 +52,7 @@ type Config struct {
 type listener struct {
 	inner  net.Listener
 	config Config
+	tls    atomic.Pointer[tls.Config] // of the handshakes that begin from now on; nil: connections are plain
 	slots  *slots
 
 	ready  chan net.Conn
@@ -92,6 +93,7 @@ func newListener(inner net.Listener, c Config) *listener {
 		pending: make(map[net.Conn]struct{}),
 	}
 	l.slots.secure = c.TLS != nil
+	l.tls.Store(c.TLS)
 	l.group.Go(l.loop)
 	return l
 }
@@ -238,11 +240,12 @@ func (l *listener) prepare(raw *conn) {
 
 // handshake gives the connection to use. After an error the connection is closed and its refusal, if it is one, told.
 func (l *listener) handshake(raw *conn) (net.Conn, error) {
-	if l.config.TLS == nil {
+	config := l.tls.Load()
+	if config == nil {
 		return raw, nil
 	}
 	deadline := time.Now().Add(l.config.HandshakeTimeout)
-	secured := tls.Server(raw, l.config.TLS)
+	secured := tls.Server(raw, config)
 	var hello tlspolicy.Hello
 	err := raw.SetDeadline(deadline)
 	if err == nil {

@@ -2,6 +2,7 @@ package accept
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -50,6 +51,8 @@ func (s *netHTTP) StopTaking(leaveWaiting bool) { s.listener.stopTaking(leaveWai
 func (s *netHTTP) Resize(maxConns, maxConnsPerSource int) {
 	s.listener.slots.resize(maxConns, maxConnsPerSource)
 }
+
+func (s *netHTTP) Secure(config *tls.Config) { s.listener.tls.Store(config) }
 
 func (s *netHTTP) Shutdown(ctx context.Context) error { return s.listener.drain(ctx) }
 

@@ -2,6 +2,7 @@ package accept
 
 import (
 	"context"
+	"crypto/tls"
 	"log"
 	"net"
 	"net/http"
@@ -28,6 +29,8 @@ type Server interface {
 	StopTaking(leaveWaiting bool)
 	// Resize changes how many connections there may be, in all and of one source. Those beyond a smaller bound stay.
 	Resize(maxConns, maxConnsPerSource int)
+	// Secure has handshakes that begin from now on follow another configuration. A server with TLS keeps it, and one without has none.
+	Secure(config *tls.Config)
 	// Shutdown takes no further connections, and closes those that are left as soon as no request is under way or coming on them.
 	// It returns when none is left, or ctx ends.
 	Shutdown(ctx context.Context) error

@@ -3,6 +3,7 @@ package config
 import (
 	"tollgate/caller"
 	"tollgate/internal/secret"
+	"tollgate/internal/yield"
 	"tollgate/signing"
 )
 
@@ -10,6 +11,7 @@ import (
 func (b *builder) buildCallers() {
 	taken := map[string]string{}
 	for _, name := range b.callerNames {
+		yield.Now()
 		paths, ways := b.ways(name)
 		for i, path := range paths {
 			b.checkAuth(path, name, &ways[i], taken)

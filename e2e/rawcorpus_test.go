@@ -79,14 +79,17 @@ func newRawWorld(t testing.TB, config string) *rawWorld {
 }
 
 // goroutines is how many the gateway has.
-func (p *process) goroutines() int {
+func (p *process) goroutines() int { return int(p.gauge("go_goroutines")) }
+
+// gauge returns the value of a metric without labels.
+func (p *process) gauge(name string) float64 {
 	p.t.Helper()
 	_, text := p.admin("/metrics")
-	_, rest, _ := strings.Cut(text, "\ngo_goroutines ")
+	_, rest, _ := strings.Cut(text, "\n"+name+" ")
 	number, _, _ := strings.Cut(rest, "\n")
-	n, err := strconv.Atoi(number)
+	n, err := strconv.ParseFloat(number, 64)
 	if err != nil {
-		p.t.Fatalf("the metrics say %q goroutines", number)
+		p.t.Fatalf("the metrics say %s %q", name, number)
 	}
 	return n
 }

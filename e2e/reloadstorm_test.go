@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"text/template"
+	"time"
 
+	bss "github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2"
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/bss/v2/model"
 
 	"tollgate/audit/logfile"
@@ -30,6 +33,7 @@ listeners:
   - {name: plain, address: "127.0.0.1:0", caller: shop{{.Connections}}}
   - {name: guest, address: "127.0.0.1:0", caller: guest}
   - {name: probe, address: "127.0.0.1:0", caller: probe}
+  - {name: keys, address: "127.0.0.1:0"}
 {{.Extra}}
 tls_policies:
   narrow: {cipher_suites: [TLS_AES_256_GCM_SHA384, TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256, ECDHE-ECDSA-AES256-GCM-SHA384]}
@@ -59,6 +63,7 @@ bounds: {drain: 20s, header_timeout: {{.HeaderTimeout}}s, calls: {{.Calls}}}
 // weather fills in the storm's configuration.
 type weather struct {
 	Upstream, Policy, Certificate, ClientCA, Connections, Extra, AccessKey, SecretKey, Guest, Callers string
+	Spare                                                                                             bool
 	Timeout, Rate, HeaderTimeout, Calls                                                               int
 }
 
@@ -71,6 +76,9 @@ func newWeather(upstream string, random *rand.Rand) *weather {
 		Guest:   either("[]", "[{operations: [effect:read], credential: customer}]"),
 		Extra:   either("", `  - {name: extra, address: "unix:extra.sock", caller: guest}`),
 		Timeout: 20 + random.IntN(3), Rate: 100_000 + random.IntN(3), HeaderTimeout: 10 + random.IntN(2), Calls: 1000 + random.IntN(50),
+	}
+	if w.Spare = random.IntN(2) == 0; w.Spare {
+		w.Callers = "  spare: {auth: [{access_key: {id: TGSPARE, secret: {file: spare.sk}}}], grants: [{operations: [effect:read], credential: customer}]}\n"
 	}
 	for i := range random.IntN(5) {
 		w.Callers += fmt.Sprintf("  more%d: {auth: [{certificate: {dns: more%d.example}}], grants: [{operations: [effect:read], credential: partner}]}\n", i, i)
@@ -105,7 +113,7 @@ func spoil(t testing.TB, text, busy string, random *rand.Rand) string {
 
 // TestReloadStorm reloads a gateway under load, with good and bad configurations at random: listeners come, go and change, as do
 // certificates, authorities, callers, limits, bounds and credentials. No call fails for it, each record names the plan that
-// decided, counts go on, and nothing is left over.
+// decided, a key that is gone is refused at once, counts go on, and nothing is left over.
 func TestReloadStorm(t *testing.T) {
 	reloads := 60
 	if soaking() {
@@ -122,24 +130,33 @@ func TestReloadStorm(t *testing.T) {
 	}
 	defer taken.Close()
 
-	w.config = w.write("tollgate.yaml", newWeather(w.values.Upstream, random).text(t))
+	w.write("spare.sk", spareSecret+"\n")
+	now := newWeather(w.values.Upstream, random)
+	w.config = w.write("tollgate.yaml", now.text(t))
 	p := w.start()
-	probing := w.countsDown(p)
-	quiet := p.goroutines()
+	probing, spare := w.countsDown(p), w.spare(p)
+	calm := p.leftovers()
 	load := w.startLoad(p)
 	for i := range reloads {
-		text, bad := newWeather(w.values.Upstream, random).text(t), random.IntN(3) == 0
+		next, bad := newWeather(w.values.Upstream, random), random.IntN(3) == 0
+		text := next.text(t)
 		if bad {
 			text = spoil(t, text, taken.Addr().String(), random)
+		} else {
+			now = next
 		}
 		w.write("tollgate.yaml", text)
 		if status, body := w.act("POST", "/v1/reload"); bad != (status != http.StatusOK) {
 			t.Fatalf("reload %d (bad: %v): %d %s\n%s", i, bad, status, body, text)
 		}
 		probing(t)
+		spare.check(t, now.Spare)
 	}
 	load.stop(t)
-	eventually(t, "goroutines return", func() bool { return p.goroutines() <= quiet+20 })
+	if spare.refused == 0 {
+		t.Error("no connection was open when its key went: the test says nothing")
+	}
+	p.cameDownTo(calm)
 	p.stop()
 	w.checkPlans(load)
 }
@@ -153,6 +170,70 @@ func (w *world) act(method, path string) (status int, body string) {
 	defer transport.CloseIdleConnections()
 	got := send(w.t, transport, request(w.t, method, "http://localhost"+path, ""))
 	return got.status, got.body
+}
+
+// spareKey is an application whose virtual key comes and goes, and which keeps its connection.
+type spareKey struct {
+	client  *bss.BssClient
+	status  int
+	reused  bool
+	refused int // on a connection that was open before
+}
+
+const spareSecret = "SKSPARE-0123456789abcdefghijklmnopqrst"
+
+func (w *world) spare(p *process) *spareKey {
+	s := &spareKey{}
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { s.reused = c.Reused }}
+	keyed := *w.shop(p)
+	keyed.accessKey, keyed.secret = "TGSPARE", spareSecret
+	s.client = keyed.at(p.address("keys")).through(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		response, err := next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+		if err == nil {
+			s.status = response.StatusCode
+		}
+		return response, err
+	}).bss(w.t)
+	return s
+}
+
+// check makes a call, which is let in if the configuration has the key.
+func (s *spareKey) check(t testing.TB, known bool) {
+	t.Helper()
+	s.status = 0
+	_, err := s.client.ShowCustomerAccountBalances(&model.ShowCustomerAccountBalancesRequest{})
+	switch want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[known]; {
+	case s.status != want:
+		t.Errorf("the key that is in force: %v; answer %d, %v", known, s.status, err)
+	case !known && s.reused:
+		s.refused++
+	}
+}
+
+// leftovers are what a process holds.
+type leftovers struct {
+	goroutines, files int
+	heap              float64
+}
+
+func (p *process) leftovers() leftovers {
+	p.t.Helper()
+	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return leftovers{p.goroutines(), len(files), p.gauge("go_memstats_heap_alloc_bytes")}
+}
+
+// cameDownTo waits until the process holds little more than before the load. The heap has garbage of up to 32 MiB.
+func (p *process) cameDownTo(before leftovers) {
+	p.t.Helper()
+	var now leftovers
+	defer func() { p.t.Logf("before: %+v; after: %+v", before, now) }()
+	eventually(p.t, "goroutines, files and memory return", func() bool {
+		now = p.leftovers()
+		return now.goroutines <= before.goroutines+20 && now.files <= before.files+20 && now.heap <= before.heap+40<<20
+	})
 }
 
 // countsDown uses a limit up, and returns what checks that it still is.
@@ -176,6 +257,7 @@ type stormLoad struct {
 	group    sync.WaitGroup
 	done     chan struct{}
 	calls    atomic.Int64
+	extra    atomic.Int64 // over the socket that comes and goes
 	mutex    sync.Mutex
 	failures []string
 	guest    map[string]bool // by call: whether the guest was allowed
@@ -198,7 +280,8 @@ func (w *world) startLoad(p *process) *stormLoad {
 		}
 		return ""
 	})
-	l.run(func(int) string { return l.visit(p) })
+	l.run(func(int) string { return l.visit("http://"+p.address("guest"), &guestTransport) })
+	l.run(func(int) string { return l.visitExtra(w.file("extra.sock")) })
 	return l
 }
 
@@ -224,7 +307,10 @@ func (l *stormLoad) run(call func(i int) string) {
 func (l *stormLoad) stop(t testing.TB) {
 	close(l.done)
 	l.group.Wait()
-	t.Logf("%d calls", l.calls.Load())
+	t.Logf("%d calls, %d of them over the socket that comes and goes", l.calls.Load(), l.extra.Load())
+	if l.extra.Load() == 0 {
+		t.Error("there was no call over the socket that comes and goes: the test says nothing")
+	}
 	for i, failure := range l.failures {
 		if i == 10 {
 			t.Fatalf("and %d more", len(l.failures)-i)
@@ -247,12 +333,12 @@ func (w *world) order(p *process, worker, i int) string {
 var guestTransport http.Transport
 
 // visit calls as the guest, and notes whether it was allowed.
-func (l *stormLoad) visit(p *process) string {
-	r, err := http.NewRequest("GET", "http://"+p.address("guest")+"/v2/accounts/customer-accounts/balances", http.NoBody)
+func (l *stormLoad) visit(base string, transport http.RoundTripper) string {
+	r, err := http.NewRequest("GET", base+"/v2/accounts/customer-accounts/balances", http.NoBody)
 	if err != nil {
 		return err.Error()
 	}
-	got, err := ask(&guestTransport, r)
+	got, err := ask(transport, r)
 	if err != nil || got.status != http.StatusOK && got.code != "TG.3001" {
 		return fmt.Sprintf("the guest: %d %s, %v", got.status, got.body, err)
 	}
@@ -260,6 +346,19 @@ func (l *stormLoad) visit(p *process) string {
 	defer l.mutex.Unlock()
 	l.guest[got.header.Get("Tollgate-Call-Id")] = got.status == http.StatusOK
 	return ""
+}
+
+// visitExtra calls over a socket that comes and goes. While it is there each connection has an answer.
+func (l *stormLoad) visitExtra(socket string) string {
+	connection, err := net.Dial("unix", socket)
+	if err != nil {
+		time.Sleep(time.Millisecond) // it is not there
+		return ""
+	}
+	defer connection.Close()
+	l.extra.Add(1)
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return connection, nil }}
+	return l.visit("http://localhost", transport)
 }
 
 // checkPlans holds what the guest was told against the plans that records name.

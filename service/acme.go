@@ -85,10 +85,11 @@ func because(err error) string {
 	return ": " + err.Error()
 }
 
-// without names the listeners that have no certificate at all.
+// without names the listeners that have no certificate at all, and with which the gateway started: one that comes while it runs does not take
+// the others out of service.
 func (k *tlsReloader) without() (reasons []string) {
 	for _, p := range k.all() {
-		if len(p.acme) > 0 && len(p.current()) == 0 && p.listener != config.MetricsListener { // calls do not need that one
+		if len(p.acme) > 0 && !p.late && len(p.current()) == 0 && p.listener != config.MetricsListener { // calls do not need that one
 			reasons = append(reasons, fmt.Sprintf("%s has no certificate yet", p.place))
 		}
 	}

@@ -45,6 +45,7 @@ type tlsParts struct {
 	clients   *certs.Clients         // nil: no client certificates are asked for
 	bundles   []func() *certs.Bundle // authorities that peers are verified with
 	acme      []usedACME
+	late      bool                 // opened while the gateway was running
 	login     func() secret.String // for the proxy of an upstream; nil: none
 	reloaders []certs.Reloader
 }
@@ -109,7 +110,7 @@ func (k *tlsReloader) add(p *tlsParts) {
 	for _, reloader := range p.watched() {
 		delete(k.failing, reloader.Name()) // it has just been read
 	}
-	if k.stop != nil { // otherwise start does it
+	if p.late = k.stop != nil; p.late { // otherwise start does it
 		k.show(p)
 	}
 }

@@ -28,11 +28,15 @@ type liveListener struct {
 	name    string
 	socket  *socket
 	made    made
-	waiting net.Listener  // a share of the socket, until there is a server
-	server  accept.Server // nil until the listener is adopted
-	parts   *tlsParts     // nil: plain HTTP
+	secured *certs.ListenerTLS // of which parts and tls were made
+	waiting net.Listener       // a share of the socket, until there is a server
+	server  accept.Server      // nil until the listener is adopted
+	parts   *tlsParts          // nil: plain HTTP
 	tls     *tls.Config
 }
+
+// serves reports whether a listener, if there is one, has the server of one before.
+func (l *liveListener) serves(before *liveListener) bool { return l != nil && l.id == before.id }
 
 // clients are nil where no client certificates are asked for.
 func (l *liveListener) clients() *certs.Clients {
@@ -42,19 +46,20 @@ func (l *liveListener) clients() *certs.Clients {
 	return l.parts.clients
 }
 
-// made is what of a configuration a server cannot change while it runs.
+// made is what of a configuration a server, or the connections that it has, cannot follow.
 type made struct {
-	TLS                                      *certs.ListenerTLS
+	Secure                                   bool
+	Policy, ClientCA, ClientCertificate      string
+	PolicyConfig                             tlspolicy.Config
 	Socket                                   *config.Socket
-	Policy                                   tlspolicy.Config
 	HeaderTimeout, IdleTimeout, WriteTimeout setting.Duration
 	Headers                                  setting.Size
 }
 
 func madeBy(c *config.Config, l *config.Listener) made {
-	m := made{TLS: l.TLS, Socket: l.Socket, HeaderTimeout: c.Bounds.HeaderTimeout, IdleTimeout: c.Bounds.IdleTimeout, WriteTimeout: c.Bounds.WriteTimeout, Headers: c.Bounds.Headers}
-	if l.TLS != nil {
-		m.Policy = c.TLSPolicies[l.TLS.Policy]
+	m := made{Socket: l.Socket, HeaderTimeout: c.Bounds.HeaderTimeout, IdleTimeout: c.Bounds.IdleTimeout, WriteTimeout: c.Bounds.WriteTimeout, Headers: c.Bounds.Headers}
+	if t := l.TLS; t != nil {
+		m.Secure, m.Policy, m.ClientCA, m.ClientCertificate, m.PolicyConfig = true, t.Policy, t.ClientCA, t.ClientCertificate, c.TLSPolicies[t.Policy]
 	}
 	return m
 }
@@ -82,29 +87,35 @@ func socketOf(l *config.Listener) socketAt {
 	return at
 }
 
-// openListener keeps a listener that is configured as it was. Otherwise it opens what another server needs: its TLS, and a share of the
-// socket that is there, or of a new one.
+// openListener keeps the server of a listener that can follow the configuration, with other certificates if those are configured otherwise.
+// For another server it opens a share of the socket that is there, or of a new one.
 func (s *Service) openListener(ctx context.Context, o *opened, c *config.Config, l *config.Listener) error {
 	at, m, known := socketOf(l), madeBy(c, l), s.listeners[l.Name]
 	if known != nil && known.socket.at == at && reflect.DeepEqual(known.made, m) {
 		o.listeners[l.Name] = known
-		return nil
+		if reflect.DeepEqual(known.secured, l.TLS) {
+			return nil
+		}
+		return s.openTLS(o, l, &liveListener{id: known.id, name: l.Name, socket: known.socket, made: m, server: known.server})
 	}
 	s.serverCount++
 	opening := &liveListener{id: fmt.Sprintf("%s#%d", l.Name, s.serverCount), name: l.Name, made: m}
-	o.listeners[l.Name] = opening
 	if err := s.openSocket(ctx, o, c, opening, at); err != nil {
 		return err
 	}
+	return s.openTLS(o, l, opening)
+}
+
+// openTLS opens the certificates of a listener, and what decides which client certificates count.
+func (s *Service) openTLS(o *opened, l *config.Listener, opening *liveListener) (err error) {
+	o.listeners[l.Name], opening.secured = opening, l.TLS
 	if l.TLS == nil || o.dry && writes(l.TLS) {
 		return nil
 	}
-	parts, tlsConfig, err := s.certificates.listener(l.Name, l.TLS)
-	if err != nil {
+	if opening.parts, opening.tls, err = s.certificates.listener(l.Name, l.TLS); err != nil {
 		return err
 	}
-	opening.parts, opening.tls = parts, tlsConfig
-	o.undo = append(o.undo, func() { s.certificates.remove(parts) })
+	o.undo = append(o.undo, func() { s.certificates.remove(opening.parts) })
 	return nil
 }
 
@@ -170,6 +181,7 @@ func (s *Service) beginListeners(c *config.Config, o *opened) {
 		live, most := o.listeners[l.Name], o.descriptors.connections(l.MaxConnections)
 		if live.server != nil {
 			live.server.Resize(most, l.MaxConnectionsPerSource)
+			live.server.Secure(live.tls)
 			continue
 		}
 		served := s.gateway.Server(live.id)
@@ -193,23 +205,26 @@ type leaving struct {
 // noticeTime still, and their answers end them.
 func (s *Service) endListeners(before map[string]*liveListener, o *opened) {
 	for _, name := range slices.Sorted(maps.Keys(before)) {
-		old := before[name]
-		if o.listeners[name] == old {
-			continue
+		old, now := before[name], o.listeners[name]
+		if !now.serves(old) {
+			s.endListener(old, o)
 		}
-		old.server.AnnounceEnd()
-		stays := o.has(old.socket)
-		if !stays {
-			_ = old.socket.Close()
-		}
-		old.server.StopTaking(stays)
-		if old.parts != nil {
+		if old != now && old.parts != nil {
 			s.certificates.remove(old.parts)
 		}
-		s.logger.Info("the connections of a listener end", zap.String("listener", name), zap.Stringer("address", old.socket.Addr()), zap.Bool("socket_stays", stays))
-		ends := o.leaving[old.id]
-		s.ending.Go(func() { s.endServer(ends) })
 	}
+}
+
+func (s *Service) endListener(old *liveListener, o *opened) {
+	old.server.AnnounceEnd()
+	stays := o.has(old.socket)
+	if !stays {
+		_ = old.socket.Close()
+	}
+	old.server.StopTaking(stays)
+	s.logger.Info("the connections of a listener end", zap.String("listener", old.name), zap.Stringer("address", old.socket.Addr()), zap.Bool("socket_stays", stays))
+	ends := o.leaving[old.id]
+	s.ending.Go(func() { s.endServer(ends) })
 }
 
 // has reports whether a listener has a socket.
@@ -241,7 +256,7 @@ func (s *Service) endServer(l *leaving) {
 // leave adds the servers that leave to those that have not ended yet.
 func (o *opened) leave(former *config.Config, before map[string]*liveListener) {
 	for _, configured := range former.Listeners {
-		if old := before[configured.Name]; old != nil && o.listeners[configured.Name] != old {
+		if old := before[configured.Name]; old != nil && !o.listeners[configured.Name].serves(old) {
 			o.leaving[old.id] = &leaving{liveListener: old, configured: configured}
 		}
 	}

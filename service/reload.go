@@ -253,6 +253,9 @@ func (r *Reloaded) summary() string {
 	if !r.Changed {
 		return "the configuration file is unchanged; what it refers to was read again"
 	}
+	if len(r.Changes) == 0 {
+		return "nothing that a plan says; secrets may be read from elsewhere"
+	}
 	var b strings.Builder
 	for i, c := range r.Changes {
 		line := c.Where + ": " + c.Text

@@ -3,6 +3,7 @@ package service
 import (
 	"bufio"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,12 @@ func descriptorsOpen(t testing.TB) (open int) {
 		}
 	}
 	return open
+}
+
+// waitForIndex waits for the index, which opens files as soon as the log has a record.
+func (g *running) waitForIndex(t testing.TB) {
+	t.Helper()
+	eventually(t, "the index is open", func() bool { return g.index.State().Seq > 0 })
 }
 
 // raw is a caller that sees its connection.
@@ -225,11 +232,64 @@ func TestConnectionsStayWhereBoundsChange(t *testing.T) {
 	c.want(t, 200, false)
 	g.change(t, `{name: local, address: "127.0.0.1:0", caller: app}`, `{name: local, address: "127.0.0.1:0", caller: app, max_connections: 1}`)
 	c.want(t, 200, false)
-	eventually(t, "one that is idle makes room", func() bool { // for the gateway it may be busy for a moment after its answer
-		status, _, _ := g.dial(t, "local").call()
-		return status == 200
+	eventually(t, "one that is idle makes room", func() bool { // the peer may have an answer before the server is done with the call
+		status, _, err := g.dial(t, "local").call()
+		return status == 200 && err == nil
 	})
-	c.ended(t) // the one that was idle made room
+	c.ended(t)
+}
+
+// TestConnectionsStayWhereCertificatesChange: the next handshake shows what is configured now, and the next request of a connection that was
+// open is decided by the client certificates that are refused now.
+func TestConnectionsStayWhereCertificatesChange(t *testing.T) {
+	g := run(t)
+	trust, clients := pki(t, g)
+	trust.Certificates = clients[:1]
+	dial := func() (*raw, string) {
+		t.Helper()
+		c, err := tls.Dial("tcp", g.Address("tls"), trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return &raw{c, bufio.NewReader(c)}, fmt.Sprintf("%x", c.ConnectionState().PeerCertificates[0].SerialNumber)
+	}
+	g.change(t, secure(usualTLS, "")...)
+	c, before := dial()
+	c.want(t, 200, false)
+	g.change(t, secure(otherTLS, "")...)
+	if _, now := dial(); now == before {
+		t.Error("the certificate of before is shown")
+	}
+	c.want(t, 200, false)
+	denied := fmt.Sprintf("%x\n", clients[0].Leaf.SerialNumber)
+	if err := os.WriteFile(filepath.Join(g.dir, "denied"), []byte(denied), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.change(t, secure(otherTLS+", client_deny: denied", "")...)
+	c.want(t, 401, false)
+	if n := len(g.certificates.all()); n != 1 {
+		t.Errorf("the certificates of %d listeners are looked after", n)
+	}
+}
+
+// TestConnectionsEndWhereTLSChanges: what was agreed in a handshake under another policy, demand or authorities does not go on.
+func TestConnectionsEndWhereTLSChanges(t *testing.T) {
+	g := run(t)
+	trust, clients := pki(t, g)
+	trust.Certificates = clients[:1]
+	for _, settings := range []string{demandedTLS, bothTLS, oldTLS} {
+		g.change(t, secure(usualTLS, oldPolicy)...)
+		dialed, err := tls.Dial("tcp", g.Address("tls"), trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &raw{dialed, bufio.NewReader(dialed)}
+		c.want(t, 200, false)
+		g.change(t, secure(settings, oldPolicy)...)
+		c.want(t, 200, true)
+		_ = c.Close()
+	}
 }
 
 // TestOverlap: an address that overlaps one that would be closed is refused, and nothing changes.
@@ -263,7 +323,9 @@ func freePort(t testing.TB) string {
 func pki(t testing.TB, g *running) (pool *tls.Config, clients [2]tls.Certificate) {
 	t.Helper()
 	one, two := testpki.Must(testpki.New()), testpki.Must(testpki.New())
-	files := map[string][]byte{"one.pem": one.CertPEM(), "both.pem": append(one.CertPEM(), two.CertPEM()...)}
+	files := map[string][]byte{
+		"one.pem": one.CertPEM(), "both.pem": append(one.CertPEM(), two.CertPEM()...), "one.crl": testpki.Must(one.RevocationList(x509.RevocationList{})),
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(g.dir, name), text, 0o600); err != nil {
 			t.Fatal(err)
@@ -306,7 +368,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	unlimited := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }) // by the simulator's quotas
 	g.answer.Store(&unlimited)
 	g.change(t, secure(usualTLS, "")...)
-	eventually(t, "the index is open", func() bool { return g.index.State().Seq > 0 })
+	g.waitForIndex(t)
 	goroutines, open := runtime.NumGoroutine(), descriptorsOpen(t)
 	stop, calls := make(chan struct{}), new(atomic.Int64)
 	var group sync.WaitGroup
@@ -468,6 +530,7 @@ func TestBusyAddress(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	g := run(t)
 	g.want(t, "local", 200, "")
+	g.waitForIndex(t)
 	port, plan := freePort(t), g.planID()
 	g.onDisk = g.load(t, "burst: 5", "burst: 6", "listeners: [", fmt.Sprintf(`listeners: [{name: new, address: "127.0.0.1:%s", caller: app},
   {name: internal, address: "127.0.0.1:0", tls: {certificate: {internal: {dir: made, hosts: [localhost]}}}}, `, port))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tollgate/internal/private"
+	"tollgate/internal/yield"
 )
 
 // Interval is how often files are looked at if nothing else is asked for. A change counts when they stood still from one look to the
@@ -94,26 +95,46 @@ type sighting struct {
 const maxEntries = 100_000
 
 func look(paths []string) []sighting {
-	seen := make([]sighting, 0, len(paths))
+	seen, in := make([]sighting, 0, len(paths)), folders{}
 	for _, path := range paths {
-		s := lookAt(path)
+		s := in.lookAt(path)
 		var names []string
 		if s.info != nil && s.info.IsDir() {
 			s, names = listed(s)
 		}
 		seen = append(seen, s)
 		for _, name := range names {
-			seen = append(seen, lookAt(filepath.Join(path, name)))
+			seen = append(seen, in.lookAt(filepath.Join(path, name)))
 		}
 	}
 	return seen
 }
 
-func lookAt(path string) (s sighting) {
-	resolved, err := filepath.EvalSymlinks(path)
+// folders are where the names of directories lead. Many files are in the same one, and each part of its name would be asked for again.
+type folders map[string]string
+
+func (f folders) resolve(dir string) (resolved string, err error) {
+	resolved, known := f[dir]
+	if !known {
+		if resolved, err = filepath.EvalSymlinks(dir); err == nil {
+			f[dir] = resolved
+		}
+	}
+	return resolved, err
+}
+
+func (f folders) lookAt(path string) (s sighting) {
+	yield.Now()
+	path = filepath.Clean(path)
+	dir, err := f.resolve(filepath.Dir(path))
 	if err == nil {
-		s.resolved = resolved
-		s.info, err = os.Stat(resolved)
+		s.resolved = filepath.Join(dir, filepath.Base(path))
+		s.info, err = os.Lstat(s.resolved)
+	}
+	if err == nil && s.info.Mode()&os.ModeSymlink != 0 {
+		if s.resolved, err = filepath.EvalSymlinks(s.resolved); err == nil {
+			s.info, err = os.Stat(s.resolved)
+		}
 	}
 	if err != nil {
 		return sighting{err: err.Error()}
