@@ -41,6 +41,14 @@ func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal
 	return account, nil
 }
 
+// accountsNamed returns all accounts that the schemes' headers name.
+func accountsNamed(schemes *signing.Schemes, header http.Header) (accounts []string) {
+	for _, name := range schemes.Headers(signing.AccountName) {
+		accounts = append(accounts, header[name]...)
+	}
+	return accounts
+}
+
 func oddInAccount(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 }

@@ -15,6 +15,7 @@ const credentialHeader = "Tollgate-Credential"
 // ruling is what a plan has decided on a call.
 type ruling struct {
 	facts    Facts
+	named    []string // the accounts in headers that an unsigned upstream gets as they are
 	decision grants.Decision
 	demand   *ratelimit.Demand // which limits count the call
 }
@@ -37,6 +38,8 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 		if account, refused = readAccount(p.Callers.Schemes(), header); refused != nil {
 			return r, refused
 		}
+	} else {
+		r.named = accountsNamed(p.Callers.Schemes(), header)
 	}
 	if r.facts, refused = a.readFacts(account); refused != nil {
 		return r, refused
