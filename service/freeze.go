@@ -144,11 +144,17 @@ func (s *Service) checkFreeze(f *freeze.Freeze, force bool) error {
 	if !f.Until.IsZero() && !f.Until.After(f.Since) {
 		return fmt.Errorf("the freeze would end at %s, which is over by the gateway's clock (%s)", stamp(f.Until), stamp(f.Since))
 	}
-	known, any := configuredNames(s.config.Load(), f.Kind)
-	if force || any || slices.Contains(known, f.Name) {
+	known, ok := configured(s.config.Load(), f.Subject)
+	if force || ok {
 		return nil
 	}
 	return fmt.Errorf("the configuration names no %s %q%s; --force freezes it all the same", f.Kind, f.Name, nearest.Suggest(f.Name, known))
+}
+
+// configured reports whether a configuration has the name of a subject, and returns those that it has of the kind.
+func configured(c *config.Config, of freeze.Subject) (known []string, ok bool) {
+	known, any := configuredNames(c, of.Kind)
+	return known, any || slices.Contains(known, of.Name)
 }
 
 // configuredNames returns the names of a kind in a configuration; any reports whether there are others besides. So it is with the ids of
@@ -214,10 +220,15 @@ func unrecordedText(err error) string {
 	return fmt.Sprintf("the freezes in force are not on record as they are, and would not survive a restart: %v", err)
 }
 
-// freezeWarnings are for readiness: whatever is stopped, somebody meant it, and somebody else wonders.
+// freezeWarnings are for readiness: whatever is stopped, somebody meant it, and somebody else wonders. A freeze whose name a reload has taken
+// away stops nothing, which may not be meant.
 func (s *Service) freezeWarnings() (warnings []string) {
 	for _, f := range s.freezes.Gate().Set().List() {
-		warnings = append(warnings, "calls are stopped: "+f.String())
+		warning := "calls are stopped: " + f.String()
+		if _, ok := configured(s.config.Load(), f.Subject); !ok {
+			warning = fmt.Sprintf("the configuration names no %s, so nothing of that name is stopped: %s", &f.Subject, &f)
+		}
+		warnings = append(warnings, warning)
 	}
 	if err := s.freezes.Unrecorded(); err != nil {
 		warnings = append(warnings, unrecordedText(err))
