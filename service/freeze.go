@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,18 +65,14 @@ func freezeRecord(c freeze.Change) *logfile.Record {
 		return r
 	}
 	r.Subject, r.Detail, r.Identity = f.Subject.String(), f.String(), cmp.Or(c.By, f.By)
-	r.Data = map[string]string{"freeze": f.ID, "kind": string(f.Kind), "by": r.Identity}
-	for name, value := range map[string]string{"name": f.Name, "reason": cmp.Or(c.Reason, f.Reason)} {
-		if value != "" {
-			r.Data[name] = value
-		}
-	}
+	r.Data = map[string]string{"freeze": f.ID, "kind": string(f.Kind), "name": f.Name, "reason": f.Reason, "by": r.Identity}
 	if c.Happened == freeze.Ended {
 		r.Detail, r.Data["reason"] = "lifted by "+c.By+": "+f.String(), c.Reason
 	}
 	if !f.Until.IsZero() {
 		r.Data["until"] = stamp(f.Until)
 	}
+	maps.DeleteFunc(r.Data, func(_, value string) bool { return value == "" })
 	return r
 }
 
@@ -189,10 +186,14 @@ func (s *Service) Unfreeze(ctx context.Context, by string, r admin.UnfreezeReque
 		return nil, &admin.Error{Status: http.StatusBadRequest, Text: "no freeze is named: give its id, which `tollgate freezes` lists"}
 	}
 	answer := &admin.FreezeList{Freezes: []admin.Freeze{}}
-	for _, id := range r.IDs {
+	for i, id := range r.IDs {
 		f, err := s.freezes.Lift(ctx, id, by, r.Reason)
 		if err != nil {
 			answer.Problems = append(answer.Problems, err.Error())
+			if rest := r.IDs[i+1:]; errors.Is(err, audit.ErrUnavailable) && len(rest) > 0 { // each would wait for the log as well
+				answer.Problems = append(answer.Problems, "these were not tried: "+strings.Join(rest, ", "))
+				break
+			}
 			continue
 		}
 		s.logger.Warn("a freeze was lifted, calls go out again", zap.String("freeze", f.String()), zap.String("by", by))
