@@ -247,38 +247,23 @@ func adminSent(c gateway.Sent) admin.SentCall {
 
 // addFreezes adds the acts of the kill switch to the API of operators.
 func (s *Service) addFreezes(api *admin.API) {
-	api.Freeze = func(ctx context.Context, p admin.Peer, r admin.FreezeRequest) (*admin.Frozen, error) {
-		if err := s.freezable(); err != nil {
-			return nil, err
-		}
-		return s.Freeze(ctx, uidOf(p), r)
-	}
-	api.Unfreeze = func(ctx context.Context, p admin.Peer, r admin.UnfreezeRequest) (*admin.FreezeList, error) {
-		if err := s.freezable(); err != nil {
-			return nil, err
-		}
-		return s.Unfreeze(ctx, uidOf(p), r)
-	}
-	api.Freezes = func(context.Context, admin.Peer, admin.FreezesRequest) (*admin.FreezeList, error) {
-		if err := s.freezable(); err != nil {
-			return nil, err
-		}
+	api.Freeze = onceStarted(s, func(ctx context.Context, p admin.Peer, r admin.FreezeRequest) (*admin.Frozen, error) {
+		return s.Freeze(ctx, p.Identity(), r)
+	})
+	api.Unfreeze = onceStarted(s, func(ctx context.Context, p admin.Peer, r admin.UnfreezeRequest) (*admin.FreezeList, error) {
+		return s.Unfreeze(ctx, p.Identity(), r)
+	})
+	api.Freezes = onceStarted(s, func(context.Context, admin.Peer, admin.FreezesRequest) (*admin.FreezeList, error) {
 		return s.Freezes(), nil
-	}
+	})
 }
 
-// freezable returns an error until the log was read, which has the freezes. No call is taken before that.
-func (s *Service) freezable() error {
-	if _, over := s.starting.readiness(); !over {
-		return &admin.Error{Status: http.StatusServiceUnavailable, Text: "the gateway is starting, and takes no calls yet: try again when it is ready"}
+// onceStarted returns an act that is refused until the log was read, which has the freezes. No call is taken before that.
+func onceStarted[Q, A any](s *Service, do func(context.Context, admin.Peer, Q) (*A, error)) func(context.Context, admin.Peer, Q) (*A, error) {
+	return func(ctx context.Context, p admin.Peer, request Q) (*A, error) {
+		if _, over := s.starting.readiness(); !over {
+			return nil, &admin.Error{Status: http.StatusServiceUnavailable, Text: "the gateway is starting, and takes no calls yet: try again when it is ready"}
+		}
+		return do(ctx, p, request)
 	}
-	return nil
-}
-
-// uidOf returns who asks, as records have it.
-func uidOf(p admin.Peer) string {
-	if p.Process == nil {
-		return "unknown"
-	}
-	return fmt.Sprintf("uid %d", p.Process.UID)
 }
