@@ -41,12 +41,16 @@ func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal
 	return account, nil
 }
 
-// accountsNamed returns all accounts that the schemes' headers name.
-func accountsNamed(schemes *signing.Schemes, header http.Header) (accounts []string) {
+// passOn takes up the account that a call to an unsigned upstream names in a scheme's header, which reaches the upstream as it is.
+func (f *Facts) passOn(schemes *signing.Schemes, header http.Header) {
 	for _, name := range schemes.Headers(signing.AccountName) {
-		accounts = append(accounts, header[name]...)
+		for _, account := range header[name] {
+			if f.Account != "" && f.Account != account && f.Accounts.Ambiguous == "" {
+				f.Accounts.Ambiguous = "the headers name more than one account"
+			}
+			f.Account = account
+		}
 	}
-	return accounts
 }
 
 func oddInAccount(r rune) bool {

@@ -15,7 +15,6 @@ const credentialHeader = "Tollgate-Credential"
 // ruling is what a plan has decided on a call.
 type ruling struct {
 	facts    Facts
-	named    []string // the accounts in headers that an unsigned upstream gets as they are
 	decision grants.Decision
 	demand   *ratelimit.Demand // which limits count the call
 }
@@ -38,11 +37,12 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 		if account, refused = readAccount(p.Callers.Schemes(), header); refused != nil {
 			return r, refused
 		}
-	} else {
-		r.named = accountsNamed(p.Callers.Schemes(), header)
 	}
 	if r.facts, refused = a.readFacts(account); refused != nil {
 		return r, refused
+	}
+	if !a.upstream.Signed {
+		r.facts.passOn(p.Callers.Schemes(), header)
 	}
 	named := header[credentialHeader]
 	if len(named) > 1 {

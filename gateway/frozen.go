@@ -33,7 +33,7 @@ func (c *call) frozenBy(f *freeze.Freeze) *Refusal {
 func (c *call) asFrozen() *freeze.Call {
 	accounts := &c.facts.Accounts
 	f := &freeze.Call{
-		Caller: c.identity.Caller, Customers: slices.Concat(accounts.Customers, accounts.Partners, c.named), Unclear: accounts.Ambiguous != "",
+		Caller: c.identity.Caller, Customers: slices.Concat(accounts.Customers, accounts.Partners), Unclear: accounts.Ambiguous != "",
 		Spends: c.operation.Effect == catalog.Spend,
 	}
 	if c.facts.Account != "" {

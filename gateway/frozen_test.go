@@ -74,6 +74,7 @@ func TestFrozen(t *testing.T) {
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-9"}, inBody, false},
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-7"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7"), true}, // which the app gets
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7"), false},
+		{freeze.Subject{Kind: freeze.Customer, Name: "c-7"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7", "X-Domain-Id: c-8"), true},
 	} {
 		s, frozen := killSwitch()
 		f := start(t, fixed, frozen)
