@@ -88,6 +88,42 @@ func TestFreezesOfAFailingLog(t *testing.T) {
 	})
 }
 
+// TestRestatedWhileTheDiskFails: what is stated again while the record that states it is waited for takes no room of its own.
+func TestRestatedWhileTheDiskFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l := opened(t, small(d))
+		defer end(l)
+		d.plan(func(string, int) fault { return notDone })
+		state := func(code logfile.EventCode, freezes ...freeze.Freeze) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			return l.Freezes(ctx, &logfile.Record{Event: code, Freezes: freezes})
+		}
+		if state(logfile.EventFrozen, freezeOf(1)) == nil {
+			t.Fatal("it is taken for recorded")
+		}
+		before := l.Status().LastSeq
+		for range 3 {
+			if state(logfile.EventFreezes, freezeOf(1)) == nil {
+				t.Error("it is taken for recorded")
+			}
+		}
+		if n := l.Status().LastSeq - before; n != 0 {
+			t.Errorf("%d further records wait", n)
+		}
+		if state(logfile.EventFreezes, freezeOf(1), freezeOf(2)) == nil || l.Status().LastSeq != before+1 {
+			t.Error("other freezes are not recorded")
+		}
+		d.plan(nil)
+		time.Sleep(time.Minute)
+		before = l.Status().LastSeq
+		if err := state(logfile.EventFreezes, freezeOf(1), freezeOf(2)); err != nil || l.Status().LastSeq <= before {
+			t.Errorf("what is durable is not stated again: %v", err)
+		}
+	})
+}
+
 func TestOtherEventsStateNoFreezes(t *testing.T) {
 	l := opened(t, small(newMemDisk()))
 	defer end(l)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,6 +70,7 @@ type Log struct {
 	busySince      time.Time       // when the committer turned to the disk; zero when it waits
 	slowAt         time.Time       // when something last took longer than the deadline; zero if nothing ever did
 	frozen         []freeze.Freeze // in force, by the last record taken that states them
+	lastStated     *batch          // with what [Log.Freezes] recorded last; nil before
 	open           int             // durable intents without a durable outcome
 	readFrom       uint64          // the first record that the next start reads, see [logfile.Ledger.ReadFrom]
 	status         Status          // what the committer last knew; LastSeq and counts of refused records are kept up by add
@@ -177,7 +179,21 @@ func (l *Log) Freezes(ctx context.Context, r *logfile.Record) error {
 	if !r.StatesFreezes() {
 		return fmt.Errorf("audit: an event %q states no freezes", r.Event)
 	}
+	if b := l.stating(r); b != nil {
+		return b.wait(ctx, b.last)
+	}
 	return l.durable(ctx, r, forFreeze)
+}
+
+// stating returns the batch that is not durable yet and has what r states again, or nil: while the disk hangs it is stated every second, and
+// the room is for outcomes.
+func (l *Log) stating(r *logfile.Record) *batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b := l.lastStated; r.Event == logfile.EventFreezes && b != nil && !b.ended() && slices.Equal(r.Freezes, l.frozen) {
+		return b
+	}
+	return nil
 }
 
 func (l *Log) queue(r *logfile.Record, u use) error {
@@ -203,20 +219,34 @@ func (l *Log) durable(ctx context.Context, r *logfile.Record, u use) error {
 		return err
 	}
 	l.wakeCommitter()
+	err = b.wait(ctx, r.Seq)
+	if u == forIntent && !b.ended() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		l.waitedInVain(r.Time)
+	}
+	return err
+}
+
+// wait returns when the batch, which has record seq, is durable or lost, or ctx ends.
+func (b *batch) wait(ctx context.Context, seq uint64) error {
 	select {
 	case <-b.done:
 		return b.err
 	case <-ctx.Done():
 	}
-	select {
-	case <-b.done: // both at once: what is durable is durable
+	if b.ended() { // both at once: what is durable is durable
 		return b.err
+	}
+	return fmt.Errorf("%w: record %d is not durable yet: %w", ErrUnavailable, seq, context.Cause(ctx))
+}
+
+// ended reports whether the batch is durable or lost.
+func (b *batch) ended() bool {
+	select {
+	case <-b.done:
+		return true
 	default:
+		return false
 	}
-	if u == forIntent && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		l.waitedInVain(r.Time)
-	}
-	return fmt.Errorf("%w: record %d is not durable yet: %w", ErrUnavailable, r.Seq, context.Cause(ctx))
 }
 
 // wakeCommitter has the committer take the batch that is filling.
@@ -251,6 +281,9 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 		b.checkpointed = make(chan struct{})
 	}
 	full := l.enter(b, r)
+	if u == forFreeze {
+		l.lastStated = b
+	}
 	b.buf = append(append(logfile.AppendHead(b.buf, r.Seq, r.Commit, r.Time), *body...), '\n')
 	if full {
 		l.seal()

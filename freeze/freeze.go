@@ -65,7 +65,7 @@ func (s Subject) Check() error {
 	switch {
 	case !slices.Contains(Kinds(), s.Kind):
 		return fmt.Errorf("a freeze is of kind %s, not %q", strings.Trim(fmt.Sprint(Kinds()), "[]"), s.Kind)
-	case s.Kind.named() && s.Name == "":
+	case s.Kind.named() && strings.TrimSpace(s.Name) == "":
 		return fmt.Errorf("a freeze of kind %s needs a name", s.Kind)
 	case !s.Kind.named() && s.Name != "":
 		return fmt.Errorf("a freeze of kind %s has no name", s.Kind)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,6 +74,7 @@ func TestCheck(t *testing.T) {
 		"no kind":                 func(f *Freeze) { f.Kind = "" },
 		"unknown kind":            func(f *Freeze) { f.Kind = "callers" },
 		"no name":                 func(f *Freeze) { f.Name = "" },
+		"blank name":              func(f *Freeze) { f.Subject = Subject{Customer, " "} },
 		"a name for all":          func(f *Freeze) { f.Kind = All },
 		"long name":               func(f *Freeze) { f.Name = strings.Repeat("x", maxName+1) },
 		"name with a quote":       func(f *Freeze) { f.Name = `a"b` },
@@ -214,6 +216,51 @@ func TestUnrecordable(t *testing.T) {
 	}
 }
 
+// TestFreezeWhileTheStoreHangs: a freeze is in force at once, whatever is being recorded, and an end that is recorded meanwhile leaves it in
+// force. Nor is a record waited for to know how the store stands.
+func TestFreezeWhileTheStoreHangs(t *testing.T) {
+	var changes []Change
+	recording, hang := make(chan struct{}, 2), make(chan struct{})
+	first, second := of(Caller, "shop"), of(Spend, "")
+	s, err := NewSwitch(storeFunc(func(c Change) error {
+		changes = append(changes, c)
+		recording <- struct{}{}
+		<-hang
+		return nil
+	}), []Freeze{first})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changing sync.WaitGroup
+	changing.Go(func() {
+		if _, err := s.Lift(t.Context(), first.ID, "uid 0", ""); err != nil {
+			t.Error(err)
+		}
+	})
+	<-recording
+	changing.Go(func() {
+		if err := s.Freeze(t.Context(), second); err != nil {
+			t.Error(err)
+		}
+	})
+	for end := time.Now().Add(10 * time.Second); len(s.Gate().Set().List()) < 2 && time.Now().Before(end); {
+		runtime.Gosched()
+	}
+	if len(s.Gate().Set().List()) != 2 {
+		t.Errorf("in force: %v", s.Gate().Set().List())
+	} else if s.Unrecorded() != nil {
+		t.Error("the store is said to fail")
+	}
+	close(hang)
+	changing.Wait()
+	if all := s.Gate().Set().List(); len(all) != 1 || all[0].ID != second.ID {
+		t.Errorf("in force: %v", all)
+	}
+	if len(changes) != 2 || len(changes[0].InForce) != 0 || changes[1].Happened != Began || len(changes[1].InForce) != 1 {
+		t.Errorf("recorded: %+v", changes)
+	}
+}
+
 func TestExpiry(t *testing.T) {
 	m := &memory{}
 	first, second := of(Caller, "shop"), of(Spend, "")
@@ -315,6 +362,10 @@ func TestAwaitEnds(t *testing.T) {
 	cancel(cause)
 	if err := g.Await(ctx, []*Passage{p}); !errors.Is(err, cause) {
 		t.Errorf("Await returned %v", err)
+	}
+	p.End()
+	if !p.Passing() {
+		t.Error("a call that was answered before its first byte is not waited for")
 	}
 	p.Leave(g)
 	p.End()

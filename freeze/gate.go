@@ -46,8 +46,8 @@ func (p *Passage) Leave(g *Gate) {
 	}
 }
 
-// End says that what came of a call is recorded.
-func (p *Passage) End() { p.state.Store(ended) }
+// End says that what came of a call is recorded. One that is passing still, since it was answered before all of it was written, stays so.
+func (p *Passage) End() { p.state.CompareAndSwap(sent, ended) }
 
 // Passing reports whether a call is between its last check and its first byte.
 func (p *Passage) Passing() bool { return p.state.Load() == passing }

@@ -34,13 +34,14 @@ type Store interface {
 	Record(ctx context.Context, c Change) error
 }
 
-// Switch changes the freezes in force, one change at a time: a freeze is in force before it is recorded, and its end is recorded before it
-// is lifted. So what is not recorded stays frozen. Create it with [NewSwitch].
+// Switch changes the freezes in force: a freeze is in force before it is recorded, and its end is recorded before it is lifted. So what is
+// not recorded stays frozen. Create it with [NewSwitch].
 type Switch struct {
 	gate       *Gate
 	store      Store
-	mutex      sync.Mutex
-	unrecorded error // why the store may not have the freezes in force; nil: it has them
+	recording  sync.Mutex // one record at a time, each of what is in force then; a freeze does not wait for it to be in force
+	mutex      sync.Mutex // of changes of the set, and of unrecorded
+	unrecorded error      // why the store may not have the freezes in force; nil: it has them
 }
 
 // NewSwitch returns a switch with the freezes that a store had.
@@ -79,23 +80,32 @@ func (e *Unrecordable) Unwrap() error { return e.Err }
 
 // Freeze puts a freeze in force and records it. If it cannot be recorded the error is an [*Unrecordable], and the freeze is in force.
 func (s *Switch) Freeze(ctx context.Context, f Freeze) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	next, err := s.gate.Set().with(f)
-	if err != nil {
+	if err := s.begin(f); err != nil {
 		return err
 	}
-	s.gate.set.Store(next)
-	if err := s.record(ctx, Change{Happened: Began, Freeze: &f, InForce: next.List()}); err != nil {
+	s.recording.Lock()
+	defer s.recording.Unlock()
+	if err := s.record(ctx, Change{Happened: Began, Freeze: &f, InForce: s.gate.Set().List()}); err != nil {
 		return &Unrecordable{f, err}
 	}
 	return nil
 }
 
-// Lift ends the freeze of an id. After an error it is in force still.
-func (s *Switch) Lift(ctx context.Context, id, by, reason string) (Freeze, error) {
+// begin puts a freeze in force.
+func (s *Switch) begin(f Freeze) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	next, err := s.gate.Set().with(f)
+	if err == nil {
+		s.gate.set.Store(next)
+	}
+	return err
+}
+
+// Lift ends the freeze of an id. After an error it is in force still.
+func (s *Switch) Lift(ctx context.Context, id, by, reason string) (Freeze, error) {
+	s.recording.Lock()
+	defer s.recording.Unlock()
 	f := s.gate.Set().find(id)
 	if f == nil {
 		return Freeze{}, fmt.Errorf("no freeze %.40q is in force", id)
@@ -115,27 +125,31 @@ func CheckEnd(by, reason string) error {
 }
 
 func (s *Switch) lift(ctx context.Context, f *Freeze, by, reason string) error {
-	rest := s.gate.Set().without(f.ID)
-	err := s.record(ctx, Change{Happened: Ended, Freeze: f, By: by, Reason: reason, InForce: rest.List()})
+	err := s.record(ctx, Change{Happened: Ended, Freeze: f, By: by, Reason: reason, InForce: s.gate.Set().without(f.ID).List()})
 	if err != nil {
 		return fmt.Errorf("freeze %s stays in force, since its end cannot be recorded: %w", f.ID, err)
 	}
-	s.gate.set.Store(rest)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.gate.set.Store(s.gate.Set().without(f.ID)) // others may have begun meanwhile
 	return nil
 }
 
 // record remembers whether the store has what is in force.
 func (s *Switch) record(ctx context.Context, c Change) error {
-	s.unrecorded = s.store.Record(ctx, c)
-	return s.unrecorded
+	err := s.store.Record(ctx, c)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.unrecorded = err
+	return err
 }
 
 // Maintain ends the freezes whose time is over by the wall clock now, and returns them. It records the freezes in force once more if
 // that has failed before.
 func (s *Switch) Maintain(ctx context.Context, now time.Time) (lifted []Freeze, err error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.unrecorded != nil {
+	s.recording.Lock()
+	defer s.recording.Unlock()
+	if s.Unrecorded() != nil {
 		if err := s.record(ctx, Change{Happened: Restated, InForce: s.gate.Set().List()}); err != nil {
 			return nil, err
 		}

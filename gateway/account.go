@@ -41,6 +41,18 @@ func readAccount(schemes *signing.Schemes, header http.Header) (string, *Refusal
 	return account, nil
 }
 
+// passOn takes up the account that a call to an unsigned upstream names in a scheme's header, which reaches the upstream as it is.
+func (f *Facts) passOn(schemes *signing.Schemes, header http.Header) {
+	for _, name := range schemes.Headers(signing.AccountName) {
+		for _, account := range header[name] {
+			if f.Account != "" && f.Account != account && f.Accounts.Ambiguous == "" {
+				f.Accounts.Ambiguous = "the headers name more than one account"
+			}
+			f.Account = account
+		}
+	}
+}
+
 func oddInAccount(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 }

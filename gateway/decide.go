@@ -41,6 +41,9 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 	if r.facts, refused = a.readFacts(account); refused != nil {
 		return r, refused
 	}
+	if !a.upstream.Signed {
+		r.facts.passOn(p.Callers.Schemes(), header)
+	}
 	named := header[credentialHeader]
 	if len(named) > 1 {
 		return r, refusal(badRequest, "%s must be given once", credentialHeader)

@@ -13,7 +13,7 @@ import (
 // Facts are what a call is about.
 type Facts struct {
 	bss.Request
-	Account  string          // named in a header; empty: none
+	Account  string          // named in a header; empty: none. Recorded where the upstream is signed
 	recorded []logfile.Field // Request.Fields and the account, as a record has them
 }
 

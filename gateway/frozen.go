@@ -28,8 +28,8 @@ func (c *call) frozenBy(f *freeze.Freeze) *Refusal {
 	return refusal(frozen, "the operator of this gateway has stopped such calls (%s); no byte of the call was sent", f)
 }
 
-// asFrozen returns what freezes need to know of a call that was decided on: whose accounts it concerns, those of header and credential
-// included.
+// asFrozen returns what freezes need to know of a call that was decided on: whose accounts it concerns, those of headers and credential
+// included. Of a customer's credential without an account nobody knows whose it is.
 func (c *call) asFrozen() *freeze.Call {
 	accounts := &c.facts.Accounts
 	f := &freeze.Call{
@@ -41,7 +41,8 @@ func (c *call) asFrozen() *freeze.Call {
 	}
 	if c.signer != nil {
 		facts := c.signer.Facts()
-		f.Credential, f.Customers = facts.Name, append(f.Customers, string(facts.DomainID))
+		f.Credential, f.Customers = facts.Name, append(f.Customers, string(facts.DomainID), string(facts.Partner()))
+		f.Unclear = f.Unclear || facts.Class == catalog.ClassCustomer && facts.DomainID == ""
 	}
 	return f
 }

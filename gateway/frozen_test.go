@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/catalog"
+	"tollgate/credential"
 	"tollgate/freeze"
+	"tollgate/internal/secret"
 	"tollgate/ratelimit"
 	"tollgate/upstream"
 )
@@ -69,6 +72,9 @@ func TestFrozen(t *testing.T) {
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("GET", "/echo/c?customer_id=c-7", ""), false},
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("POST", "/app/x", "opaque", "Content-Type: text/plain"), true}, // nobody knows
 		{freeze.Subject{Kind: freeze.Customer, Name: "c-9"}, inBody, false},
+		{freeze.Subject{Kind: freeze.Customer, Name: "c-7"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7"), true}, // which the app gets
+		{freeze.Subject{Kind: freeze.Customer, Name: "c-8"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7"), false},
+		{freeze.Subject{Kind: freeze.Customer, Name: "c-7"}, plain("GET", "/app/x", "", "X-Domain-Id: c-7", "X-Domain-Id: c-8"), true},
 	} {
 		s, frozen := killSwitch()
 		f := start(t, fixed, frozen)
@@ -105,6 +111,21 @@ func TestFrozen(t *testing.T) {
 			t.Errorf("it is stopped still: %s", got.body)
 		}
 	}
+}
+
+// TestFrozenWithoutAnAccount: the calls that a customer's credential signs are stopped by a freeze of any customer, where it is not known
+// whose it is.
+func TestFrozenWithoutAnAccount(t *testing.T) {
+	s, frozen := killSwitch()
+	f := start(t, fixed, frozen, func(f *fixture) {
+		nameless := credential.Facts{Name: "acme", Upstream: "bss", Class: catalog.ClassCustomer, Kinds: f.credentials["acme"].Facts().Kinds}
+		f.credentials["acme"] = signer(nameless, func() (credential.Keys, error) {
+			return credential.Keys{AccessKey: upstreamKeyOf("acme"), SecretKey: secret.New(credentialSecrets["acme"])}, nil
+		})
+	})
+	freezeNow(t, s, aFreeze(freeze.Customer, "c-8"))
+	f.send(t, look()).wantCode(t, "TG.3010")
+	f.origin.none(t)
 }
 
 // TestFreezeOutlivesPlans: a plan that is published leaves a freeze in force.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,18 +65,14 @@ func freezeRecord(c freeze.Change) *logfile.Record {
 		return r
 	}
 	r.Subject, r.Detail, r.Identity = f.Subject.String(), f.String(), cmp.Or(c.By, f.By)
-	r.Data = map[string]string{"freeze": f.ID, "kind": string(f.Kind), "by": r.Identity}
-	for name, value := range map[string]string{"name": f.Name, "reason": cmp.Or(c.Reason, f.Reason)} {
-		if value != "" {
-			r.Data[name] = value
-		}
-	}
+	r.Data = map[string]string{"freeze": f.ID, "kind": string(f.Kind), "name": f.Name, "reason": f.Reason, "by": r.Identity}
 	if c.Happened == freeze.Ended {
 		r.Detail, r.Data["reason"] = "lifted by "+c.By+": "+f.String(), c.Reason
 	}
 	if !f.Until.IsZero() {
 		r.Data["until"] = stamp(f.Until)
 	}
+	maps.DeleteFunc(r.Data, func(_, value string) bool { return value == "" })
 	return r
 }
 
@@ -144,8 +141,8 @@ func (s *Service) checkFreeze(f *freeze.Freeze, force bool) error {
 	if !f.Until.IsZero() && !f.Until.After(f.Since) {
 		return fmt.Errorf("the freeze would end at %s, which is over by the gateway's clock (%s)", stamp(f.Until), stamp(f.Since))
 	}
-	known, any := configuredNames(s.config.Load(), f.Kind)
-	if force || any || slices.Contains(known, f.Name) {
+	known, ok := configured(s.config.Load(), f.Subject)
+	if force || ok {
 		return nil
 	}
 	hint := nearest.Suggest(f.Name, known)
@@ -153,6 +150,12 @@ func (s *Service) checkFreeze(f *freeze.Freeze, force bool) error {
 		hint = ": " + hint
 	}
 	return fmt.Errorf("the configuration names no %s %q%s\n--force freezes it all the same", f.Kind, f.Name, hint)
+}
+
+// configured reports whether a configuration has the name of a subject, and returns those that it has of the kind.
+func configured(c *config.Config, of freeze.Subject) (known []string, ok bool) {
+	known, any := configuredNames(c, of.Kind)
+	return known, any || slices.Contains(known, of.Name)
 }
 
 // configuredNames returns the names of a kind in a configuration; any reports whether there are others besides. So it is with the ids of
@@ -187,10 +190,14 @@ func (s *Service) Unfreeze(ctx context.Context, by string, r admin.UnfreezeReque
 		return nil, &admin.Error{Status: http.StatusBadRequest, Text: "no freeze is named: give its id, which `tollgate freezes` lists"}
 	}
 	answer := &admin.FreezeList{Freezes: []admin.Freeze{}}
-	for _, id := range r.IDs {
+	for i, id := range r.IDs {
 		f, err := s.freezes.Lift(ctx, id, by, r.Reason)
 		if err != nil {
 			answer.Problems = append(answer.Problems, err.Error())
+			if rest := r.IDs[i+1:]; errors.Is(err, audit.ErrUnavailable) && len(rest) > 0 { // each would wait for the log as well
+				answer.Problems = append(answer.Problems, "these were not tried: "+strings.Join(rest, ", "))
+				break
+			}
 			continue
 		}
 		s.logger.Warn("a freeze was lifted, calls go out again", zap.String("freeze", f.String()), zap.String("by", by))
@@ -218,10 +225,15 @@ func unrecordedText(err error) string {
 	return fmt.Sprintf("the freezes in force are not on record as they are, and would not survive a restart: %v", err)
 }
 
-// freezeWarnings are for readiness: whatever is stopped, somebody meant it, and somebody else wonders.
+// freezeWarnings are for readiness: whatever is stopped, somebody meant it, and somebody else wonders. A freeze whose name a reload has taken
+// away stops nothing, which may not be meant.
 func (s *Service) freezeWarnings() (warnings []string) {
 	for _, f := range s.freezes.Gate().Set().List() {
-		warnings = append(warnings, "calls are stopped: "+f.String())
+		warning := "calls are stopped: " + f.String()
+		if _, ok := configured(s.config.Load(), f.Subject); !ok {
+			warning = fmt.Sprintf("the configuration names no %s, so nothing of that name is stopped: %s", &f.Subject, &f)
+		}
+		warnings = append(warnings, warning)
 	}
 	if err := s.freezes.Unrecorded(); err != nil {
 		warnings = append(warnings, unrecordedText(err))
@@ -239,38 +251,23 @@ func adminSent(c gateway.Sent) admin.SentCall {
 
 // addFreezes adds the acts of the kill switch to the API of operators.
 func (s *Service) addFreezes(api *admin.API) {
-	api.Freeze = func(ctx context.Context, p admin.Peer, r admin.FreezeRequest) (*admin.Frozen, error) {
-		if err := s.freezable(); err != nil {
-			return nil, err
-		}
-		return s.Freeze(ctx, uidOf(p), r)
-	}
-	api.Unfreeze = func(ctx context.Context, p admin.Peer, r admin.UnfreezeRequest) (*admin.FreezeList, error) {
-		if err := s.freezable(); err != nil {
-			return nil, err
-		}
-		return s.Unfreeze(ctx, uidOf(p), r)
-	}
-	api.Freezes = func(context.Context, admin.Peer, admin.FreezesRequest) (*admin.FreezeList, error) {
-		if err := s.freezable(); err != nil {
-			return nil, err
-		}
+	api.Freeze = onceStarted(s, func(ctx context.Context, p admin.Peer, r admin.FreezeRequest) (*admin.Frozen, error) {
+		return s.Freeze(ctx, p.Identity(), r)
+	})
+	api.Unfreeze = onceStarted(s, func(ctx context.Context, p admin.Peer, r admin.UnfreezeRequest) (*admin.FreezeList, error) {
+		return s.Unfreeze(ctx, p.Identity(), r)
+	})
+	api.Freezes = onceStarted(s, func(context.Context, admin.Peer, admin.FreezesRequest) (*admin.FreezeList, error) {
 		return s.Freezes(), nil
-	}
+	})
 }
 
-// freezable returns an error until the log was read, which has the freezes. No call is taken before that.
-func (s *Service) freezable() error {
-	if _, over := s.starting.readiness(); !over {
-		return &admin.Error{Status: http.StatusServiceUnavailable, Text: "the gateway is starting, and takes no calls yet: try again when it is ready"}
+// onceStarted returns an act that is refused until the log was read, which has the freezes. No call is taken before that.
+func onceStarted[Q, A any](s *Service, do func(context.Context, admin.Peer, Q) (*A, error)) func(context.Context, admin.Peer, Q) (*A, error) {
+	return func(ctx context.Context, p admin.Peer, request Q) (*A, error) {
+		if _, over := s.starting.readiness(); !over {
+			return nil, &admin.Error{Status: http.StatusServiceUnavailable, Text: "the gateway is starting, and takes no calls yet: try again when it is ready"}
+		}
+		return do(ctx, p, request)
 	}
-	return nil
-}
-
-// uidOf returns who asks, as records have it.
-func uidOf(p admin.Peer) string {
-	if p.Process == nil {
-		return "unknown"
-	}
-	return fmt.Sprintf("uid %d", p.Process.UID)
 }

@@ -136,6 +136,8 @@ func TestFreezeExpiresOverARestart(t *testing.T) {
 	g.drain(t)
 	if events := g.events(t); len(events) != 2 || events[1].Event != logfile.EventUnfrozen || events[1].Data["by"] != "expiry" || len(events[1].Freezes) != 0 {
 		t.Errorf("recorded %+v", events)
+	} else if reason, there := events[1].Data["reason"]; there || events[0].Data["until"] == "" {
+		t.Errorf("an end without a reason has the reason %q", reason)
 	}
 }
 
@@ -150,7 +152,8 @@ func TestFreezeWithoutALog(t *testing.T) {
 	if l := g.Freezes(); len(l.Freezes) != 1 || len(l.Problems) != 1 {
 		t.Errorf("in force: %+v", l)
 	}
-	if _, err := g.Unfreeze(t.Context(), "uid 7", admin.UnfreezeRequest{IDs: []string{frozen.Freeze.ID}}); err == nil || len(g.Freezes().Freezes) != 1 {
-		t.Errorf("it is lifted without a record: %v", err)
+	_, err = g.Unfreeze(t.Context(), "uid 7", admin.UnfreezeRequest{IDs: []string{frozen.Freeze.ID, "f-00000001"}})
+	if err == nil || len(g.Freezes().Freezes) != 1 || !strings.Contains(err.Error(), "not tried: f-00000001") {
+		t.Errorf("it is lifted without a record, or another is tried: %v", err)
 	}
 }

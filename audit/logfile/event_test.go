@@ -85,13 +85,16 @@ func TestCodesAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes := slices.Concat(Stages(), TLSFailures(), []string{TLSAlert})
-	for _, code := range EventCodes() {
-		codes = append(codes, string(code))
-	}
-	for _, code := range codes {
+	for _, code := range slices.Concat(Stages(), TLSFailures(), []string{TLSAlert}) {
 		if !strings.Contains(string(manual), "`"+code) {
 			t.Errorf("docs/audit-format.md does not list %q", code)
+		}
+	}
+	_, events, _ := strings.Cut(string(manual), "| `event` | when |")
+	events, _, _ = strings.Cut(events, "\n\n")
+	for _, code := range EventCodes() {
+		if !strings.Contains(events, "\n| `"+string(code)+"` | ") {
+			t.Errorf("the table of events in docs/audit-format.md does not list %q", code)
 		}
 	}
 }

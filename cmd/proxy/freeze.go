@@ -24,10 +24,11 @@ func freezeCommand() *cobra.Command {
 		Use:   "freeze --caller X | --credential C | --customer ID | --spend | --all --reason TEXT --config FILE",
 		Short: "Stop calls at once: the kill switch",
 		Long: "Stop calls: all of a caller, all that a credential signs, all that concern a customer, all that spend, or all. The command returns when no\n" +
-			"such call can begin to go out any more, and lists those that had gone out before and have no outcome yet. Stopped calls are refused with\n" +
-			"TG.3010, with the reason given here. Reads are stopped as well, except by --spend. A call that does not say clearly which customers it\n" +
-			"concerns is stopped by a freeze of any customer.\n\n" +
-			"A freeze survives restarts and reloads of this gateway, and holds for this gateway alone: freeze each one of several. It ends by\n" +
+			"such call can begin to go out any more, and lists those that had gone out before and have no outcome yet: these are not called back, and may\n" +
+			"succeed, fail, or end as unknown. Stopped calls are refused with TG.3010, with the reason given here; one whose intent is on record ends as\n" +
+			"not_sent. Reads are stopped as well, except by --spend. A call that does not say clearly which customers it concerns is stopped by a\n" +
+			"freeze of any customer.\n\n" +
+			"A freeze survives restarts and reloads, and holds for this process alone: freeze each one of several gateways. It ends by\n" +
 			"tollgate unfreeze, or at the time of --until by the gateway's wall clock.",
 		Example: "  tollgate freeze --caller shop --reason 'key leaked, ticket 4711' --config /etc/tollgate/tollgate.yaml\n" +
 			"  tollgate freeze --spend --until 2h --reason 'month-end check' --config /etc/tollgate/tollgate.yaml",
@@ -104,11 +105,12 @@ func notStopped(err error) error {
 }
 
 func printFrozen(w io.Writer, f *admin.Frozen, in *runningGateway) error {
-	lines := fmt.Sprintf("frozen: %s\nIt holds for this gateway alone. To lift it: tollgate unfreeze %s %s\n", freezeLine(&f.Freeze), f.Freeze.ID, in)
+	lines := fmt.Sprintf("frozen: %s\nIt holds for this process alone: freeze each one of several gateways. To lift it: tollgate unfreeze %s %s\n",
+		freezeLine(&f.Freeze), f.Freeze.ID, in)
 	if len(f.Sent) == 0 {
 		lines += "No such call is out without an outcome.\n"
 	} else {
-		lines += text.Are(len(f.Sent), "such call") + " out, without an outcome yet:\n"
+		lines += text.Are(len(f.Sent), "such call") + " out already, and may succeed, fail or end as unknown. What came of one: tollgate audit show CALL\n"
 	}
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil || len(f.Sent) == 0 {
 		return err

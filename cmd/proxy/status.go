@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/admin"
+	"tollgate/freeze"
 	"tollgate/internal/cli"
 	"tollgate/internal/text"
 )
@@ -20,9 +21,9 @@ func statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "status --config FILE", Short: "Show the state of the running gateway on one screen",
-		Long: "Show the state of the running gateway: readiness, configuration, log, listeners, upstreams, credentials, limits in use, certificates.\n" +
-			"It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if the gateway\n" +
-			"answered, ready or not: scripts that ask whether it is ready use tollgate health.",
+		Long: "Show the state of the running gateway: readiness, freezes, configuration, log, listeners, upstreams, credentials, limits in use,\n" +
+			"certificates. It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if\n" +
+			"the gateway answered, ready or not: scripts that ask whether it is ready use tollgate health.",
 		Example: "  tollgate status --config /etc/tollgate/tollgate.yaml\n  tollgate status --json --config /etc/tollgate/tollgate.yaml | jq .credentials",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -95,7 +96,7 @@ func printStatus(w io.Writer, s *admin.Status, now time.Time) error {
 	if _, err := io.WriteString(w, printableLines(b.String())); err != nil {
 		return err
 	}
-	for _, t := range []rows{listenerTable(s), upstreamTable(s), credentialTable(s, now), limitTable(s), certificateTable(s, now)} {
+	for _, t := range []rows{freezeTable(s), listenerTable(s), upstreamTable(s), credentialTable(s, now), limitTable(s), certificateTable(s, now)} {
 		if err := t.print(w); err != nil {
 			return err
 		}
@@ -184,6 +185,24 @@ func (r rows) print(w io.Writer) error {
 		}
 	}
 	return t.Flush()
+}
+
+// shownFreezes is how many freezes fit on the screen: the oldest.
+const shownFreezes = 10
+
+func freezeTable(s *admin.Status) rows {
+	t := rows{{"FREEZE", "STOPS", "SINCE", "UNTIL", "BY", "REASON"}}
+	for _, f := range s.Freezes[:min(len(s.Freezes), shownFreezes)] {
+		until := "lifted"
+		if !f.Until.IsZero() {
+			until = stamp(f.Until)
+		}
+		t.add(f.ID, freeze.Subject{Kind: freeze.Kind(f.Kind), Name: f.Name}.String(), stamp(f.Since), until, f.By, f.Reason)
+	}
+	if more := len(s.Freezes) - shownFreezes; more > 0 {
+		t.add(fmt.Sprintf("and %d later", more), "", "", "", "", "")
+	}
+	return t
 }
 
 func listenerTable(s *admin.Status) rows {

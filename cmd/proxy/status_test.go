@@ -33,6 +33,10 @@ func fullStatus() *admin.Status {
 			File: "/etc/tollgate/gw.yaml", Plan: strings.Repeat("0123456789abcdef", 4), Reloaded: &admin.ReloadStatus{At: now.Add(-time.Hour)},
 			Refused: &admin.ReloadStatus{At: now, Error: "gw.yaml:3:4: no\n  3 | x"}, Notes: []string{"nobody uses credential old"},
 		},
+		Freezes: []admin.Freeze{
+			{ID: "f-1a2b3c4d", Kind: "caller", Name: "shop", Reason: "key leaked", Since: now.Add(-time.Hour), Until: now.Add(time.Hour), By: "uid 0"},
+			{ID: "f-5e6f7a8b", Kind: "spend", Reason: "month-end", Since: now, By: "uid 0"},
+		},
 		Listeners: []admin.ListenerStatus{{Name: "https", Address: "0.0.0.0:8443", TLS: "huawei-high", Connections: 12}, {Name: "admin socket", Address: "/run/a.sock"}},
 		Upstreams: []admin.UpstreamStatus{
 			{Name: "bss", URL: "https://bss.myhuaweicloud.com", TLS: "huawei-high", Connections: 7, InUse: 3, Most: 64, ClockAhead: pointer(-1.25)}, {Name: "app", URL: "http://127.0.0.1:1", Most: 8},
