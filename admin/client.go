@@ -17,8 +17,8 @@ import (
 	"tollgate/config"
 )
 
-// maxAnswer is far more than any answer has.
-const maxAnswer = 16 << 20
+// maxAnswer is more than the largest answer has: the longest text of a plan, with escapes.
+const maxAnswer = 192 << 20
 
 // Client asks a running gateway, by its socket or by its loopback address.
 type Client struct {
