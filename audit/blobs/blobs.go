@@ -124,8 +124,8 @@ type Text struct {
 	Content []byte
 }
 
-// Read returns the text whose name begins with some digits, LeastDigits at least, and its name. fsys is the folder of a log. The error is that
-// of [Find], or says that there are two.
+// Read returns the text whose name begins with some digits, LeastDigits at least, and its name. fsys is the folder of a log. The error is
+// that of [Find], or says that there are two.
 func Read(fsys fs.FS, digits string) (text []byte, name string, err error) {
 	found, err := Find(fsys, digits)
 	if err != nil {
