@@ -102,7 +102,8 @@ func listenUnix(ctx context.Context, path string, access Access) (net.Listener, 
 	if len(path) > maxSocketPath { // a link could have a longer name, but nobody could connect to it
 		return nil, fmt.Errorf("unix socket %s: the path is too long: %d bytes, the system allows %d", path, len(path), maxSocketPath)
 	}
-	if err := removeStale(ctx, path); err != nil {
+	stale, err := findStale(ctx, path)
+	if err != nil {
 		return nil, err
 	}
 	private, err := os.MkdirTemp(filepath.Dir(path), ".s") // mode 0700
@@ -110,6 +111,9 @@ func listenUnix(ctx context.Context, path string, access Access) (net.Listener, 
 		return nil, fmt.Errorf("making a private directory for the socket: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(private) }()
+	if err := moveStale(stale, path, filepath.Join(private, "stale")); err != nil {
+		return nil, err
+	}
 	bound, err := bindUnix(ctx, filepath.Join(private, "s"), path, access)
 	if err != nil {
 		return nil, fmt.Errorf("listening on unix socket %s: %w", path, err)
@@ -171,29 +175,45 @@ func (l *unixListener) removeOurs() error {
 	return os.Remove(l.path)
 }
 
-// removeStale makes room for a socket at path.
-func removeStale(ctx context.Context, path string) error {
+// findStale returns the socket at path that an ended process left behind; nil if there is none. Anything else at path is an error.
+func findStale(ctx context.Context, path string) (os.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return fmt.Errorf("unix socket: %w", err)
+		return nil, fmt.Errorf("unix socket: %w", err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("unix socket %s: there is a file of that name, which is not a socket", path)
+		return nil, fmt.Errorf("unix socket %s: there is a file of that name, which is not a socket", path)
 	}
 	dialer := net.Dialer{Timeout: staleTimeout}
 	conn, err := dialer.DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = conn.Close()
-		return fmt.Errorf("unix socket %s: %w", path, syscall.EADDRINUSE)
+		return nil, inUse(path)
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("unix socket %s: finding out whether it is in use: %w", path, err)
+		return nil, fmt.Errorf("unix socket %s: finding out whether it is in use: %w", path, err)
 	}
-	if err := os.Remove(path); err != nil {
+	return info, nil
+}
+
+func inUse(path string) error {
+	return fmt.Errorf("unix socket %s: another process answers there: %w", path, syscall.EADDRINUSE)
+}
+
+// moveStale makes room at path. Another process may have put its socket there since stale was found, which then goes back to its place.
+func moveStale(stale os.FileInfo, path, away string) error {
+	if stale == nil {
+		return nil
+	}
+	if err := os.Rename(path, away); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing stale unix socket: %w", err)
 	}
-	return nil
+	moved, err := os.Lstat(away)
+	if err != nil || os.SameFile(stale, moved) {
+		return nil
+	}
+	return errors.Join(inUse(path), os.Link(away, path))
 }

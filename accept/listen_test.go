@@ -169,3 +169,38 @@ func TestListenTCP(t *testing.T) {
 		t.Error("listening on UDP")
 	}
 }
+
+// TestStaleSocketOfTwo: of two processes that find one stale socket, the second does not remove what the first has put there.
+func TestStaleSocketOfTwo(t *testing.T) {
+	dir := t.TempDir()
+	path, away := filepath.Join(dir, "s"), filepath.Join(dir, "away")
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.SetUnlinkOnClose(false)
+	_ = left.Close()
+	stale, err := findStale(t.Context(), path)
+	if err != nil || stale == nil {
+		t.Fatalf("%v, %v", stale, err)
+	}
+	first, err := Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if err := moveStale(stale, path, away); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("the second: %v", err)
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("nothing answers at the socket of the first: %v", err)
+	}
+	_ = conn.Close()
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the first does not know its socket any more: %v", err)
+	}
+}

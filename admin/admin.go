@@ -36,6 +36,9 @@ type Server struct {
 func (s *Server) Handler(at Door) http.Handler {
 	table := s.routes()
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if at == Loopback { // every user of the machine reaches it: a connection serves one request
+			w.Header().Set("Connection", "close")
+		}
 		peer := s.peer(at, r)
 		found, err := s.find(table, peer, r)
 		if err != nil {
@@ -44,7 +47,21 @@ func (s *Server) Handler(at Door) http.Handler {
 		}
 		found.serve(w, r, peer)
 	})
-	return ownSite(at, serve)
+	return withoutBody(ownSite(at, serve))
+}
+
+// RequestTime is how long a request may take in all.
+const RequestTime = time.Minute
+
+// withoutBody does not wait for a body: peers that are refused would hold their connections, and keep operators out. What reads one sets
+// a deadline of its own.
+func withoutBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Readiness says whether the gateway takes calls.
@@ -85,13 +102,21 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	_ = json.MarshalWrite(w, value)
 }
 
+// LocalName returns an error unless a request names this machine. A web page can have a name of its own site point here.
+func LocalName(r *http.Request) error {
+	if isLocalHost(r.Host) {
+		return nil
+	}
+	return &Error{http.StatusMisdirectedRequest, "use localhost or a loopback address as host"}
+}
+
 // ownSite refuses what a web page could send: a name that was made to point here, or another origin. A metrics listener is reached by
 // names that are not known here; what it asks for, no page of another site has.
 func ownSite(at Door, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case at != Network && !isLocalHost(r.Host):
-			writeError(w, &Error{http.StatusMisdirectedRequest, "use localhost or a loopback address as host"})
+		switch err := LocalName(r); {
+		case at != Network && err != nil:
+			writeError(w, err)
 		case r.Header.Get("Origin") != "" || slices.Contains([]string{"cross-site", "same-site"}, r.Header.Get("Sec-Fetch-Site")):
 			writeError(w, &Error{http.StatusForbidden, "requests of other sites are refused"})
 		default:

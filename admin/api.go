@@ -13,7 +13,7 @@ import (
 // API has a function for each act under /v1. They may be called concurrently. An error that is an [*Error] has its status, others are
 // internal ones; none may show a secret.
 type API struct {
-	// How the gateway stands: listeners, upstreams, credentials, limits in use, the log, certificates, the configuration.
+	// The state of the gateway: listeners, upstreams, credentials, limits in use, the log, certificates, the configuration.
 	Status func(context.Context, Peer, StatusRequest) (*Status, error)
 	// The plan that calls are decided by: what is allowed, without secrets.
 	Plan func(context.Context, Peer, PlanRequest) (*Plan, error)
@@ -104,6 +104,7 @@ func writeError(w http.ResponseWriter, err error) {
 	if !ok {
 		refused = &Error{http.StatusInternalServerError, err.Error()}
 	}
+	w.Header().Set("Connection", "close") // a peer that reads no answers has one connection for each
 	if refused.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tollgate metrics"`)
 	}

@@ -48,8 +48,8 @@ type Act string
 // probes are the acts that other doors than the socket serve.
 var probes = map[Door][]Act{Loopback: {"live", "ready", "metrics"}, Network: {"ready", "metrics"}}
 
-// authorize returns nil if a peer may do an act, which is decided here and nowhere else. The empty act is one that there is not: whoever
-// may do nothing at a door does not learn what it serves.
+// authorize returns nil if a peer may do an act, which is decided here and nowhere else. The empty act is one that there is not: a
+// peer that may do nothing at a door does not learn what it serves.
 func (s *Server) authorize(act Act, p Peer) error {
 	switch {
 	case p.Door == Socket && (p.Process == nil || p.Process.UID != s.UID && p.Process.UID != 0):

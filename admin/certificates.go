@@ -44,7 +44,7 @@ func NewCertificates(registry *prometheus.Registry, s CertificateSources) *Certi
 			"Time until the next revocation list should be there; below 0 after that.", []string{"listener", "file", "issuer"}, nil),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_certificate_reloads_total",
-			Help: "Certificates and lists that were taken anew, because they changed or were due or SIGHUP came, by result: ok or failed.",
+			Help: "Certificates and lists that were read again, because they changed or were due or a reload was asked for, by result: ok or failed.",
 		}, []string{"what", "result"}),
 	}
 	registry.MustRegister(c, c.reloads)
@@ -57,7 +57,7 @@ func (c *Certificates) Watch(what string) {
 	c.reloads.WithLabelValues(what, "failed")
 }
 
-// Reloaded counts that something was taken anew, or with an error that it was not.
+// Reloaded counts that something was read again, or with an error that it was not.
 func (c *Certificates) Reloaded(what string, err error) {
 	result := "ok"
 	if err != nil {

@@ -11,14 +11,22 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"tollgate/config"
 )
 
-// maxAnswer is more than the largest answer has: the longest text of a plan, with escapes.
-const maxAnswer = 192 << 20
+const (
+	// maxAnswer is more than the largest answer has: the longest text of a plan, with escapes.
+	maxAnswer = 192 << 20
+	// dialTime is how long a socket may take to accept a connection, which that of a stopped process may never do.
+	dialTime = 2 * time.Second
+	// answerTime is longer than the gateway itself takes for any request.
+	answerTime = RequestTime + 5*time.Second
+)
 
 // Client asks a running gateway, by its socket or by its loopback address.
 type Client struct {
@@ -46,13 +54,17 @@ func Find(file string) (*Client, error) {
 	if problem != nil {
 		return nil, fmt.Errorf("the admin socket cannot be found by the configuration: give --socket PATH, or mend the file\n%w", problem)
 	}
-	return nil, fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
+	err := fmt.Errorf("the gateway of %s is not running: there is no admin socket at %s", path, strings.Join(places, " or "))
+	if a.Socket == "" {
+		err = fmt.Errorf("%w\nif it runs, its log says where its socket is (\"admin socket listening\"): use --socket PATH; or why it has none", err)
+	}
+	return nil, err
 }
 
 // firstSocket returns the first place where something answers, or else one with a socket that an ended process left; "" if there is none.
 func firstSocket(places []string) (found string) {
 	for _, place := range places {
-		conn, err := net.Dial("unix", place)
+		conn, err := net.DialTimeout("unix", place, dialTime)
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -80,13 +92,13 @@ func At(path string) *Client { return newClient("unix", path) }
 
 func newClient(network, address string) *Client {
 	c := &Client{network: network, address: address}
-	c.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
+	c.http = &http.Client{Timeout: answerTime, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: dialTime}).DialContext(ctx, network, address)
 	}, DisableKeepAlives: true}}
 	return c
 }
 
-// Status asks how the gateway stands.
+// Status asks for the state of the gateway.
 func (c *Client) Status(ctx context.Context) (*Status, error) {
 	var s Status
 	return &s, c.Do(ctx, http.MethodGet, "/v1/status", nil, &s)
@@ -179,6 +191,8 @@ func (c *Client) unreachable(err error) error {
 		return fmt.Errorf("not permitted to use %s: run the command as root, or as the user that the gateway runs as", c.address)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("the gateway is not running: nothing answers at %s", c.address)
+	case os.IsTimeout(err):
+		return fmt.Errorf("the gateway at %s does not answer in time: its process is stopped, or waits for a disk; what was asked may have been done", c.address)
 	}
-	return fmt.Errorf("the gateway does not answer: %w", err)
+	return fmt.Errorf("the gateway at %s does not answer: %w", c.address, err)
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-var update = goflag.Bool("update", false, "write openapi.json anew")
+var update = goflag.Bool("update", false, "write openapi.json")
 
 // TestOpenAPIIsCurrent holds openapi.json to the table of routes and to the types of requests and answers: nothing is in one that is not in the other.
 func TestOpenAPIIsCurrent(t *testing.T) {

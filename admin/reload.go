@@ -20,8 +20,6 @@ type Reloaded struct {
 	Plan string `json:"plan,omitempty"`
 	// The SHA-256 of the plan before.
 	PlanBefore string `json:"plan_before,omitempty"`
-	// What is allowed but probably not meant, as `tollgate check` says it.
-	Notes []string `json:"notes,omitempty"`
 }
 
 // Change is one difference between two configurations.

@@ -150,3 +150,38 @@ func FuzzServer(f *testing.F) {
 		}
 	})
 }
+
+// TestHeldConnections: peers that may do nothing, or all users of a machine, hold no connection with a body that does not come, nor
+// with answers that they do not read: a connection is closed after each.
+func TestHeldConnections(t *testing.T) {
+	s := whole()
+	for name, c := range map[string]struct {
+		Door
+		request string
+		status  string
+	}{
+		"refused at the socket":              {Socket, "POST /v1/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", "403"},
+		"refused at the socket, no body":     {Socket, "GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", "403"},
+		"loopback, a body that is not asked": {Loopback, "GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", "200"},
+		"loopback, wrong method":             {Loopback, "POST /livez HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", "405"},
+		"loopback, no body":                  {Loopback, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", "200"},
+		"another site":                       {Loopback, "POST /livez HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 10\r\n\r\n", "421"},
+		"network, not identified":            {Network, "POST /metrics HTTP/1.1\r\nHost: gw\r\nContent-Length: 10\r\n\r\n", "401"},
+	} {
+		server := httptest.NewServer(s.Handler(c.Door))
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, c.request); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second)) // so that a failure ends the test
+		answer, err := io.ReadAll(conn)                            // ends when the server closes it
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+c.status) {
+			t.Errorf("%s: %q, %v", name, answer, err)
+		}
+		_ = conn.Close()
+		server.Close()
+	}
+}

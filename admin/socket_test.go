@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tollgate/accept"
 	"tollgate/config"
@@ -254,7 +255,7 @@ func TestFind(t *testing.T) {
 		"given":                           {configuration + "admin: {socket: " + running + "}", false, running},
 		"as address":                      {configuration + "admin: {address: 'unix:" + running + "'}", false, running},
 		"relative":                        {configuration + "admin: {socket: " + filepath.Base(standard) + "}", true, standard},
-		"not running":                     {configuration + "admin: {}", false, "is not running: there is no admin socket at " + standard},
+		"not running":                     {configuration + "admin: {}", false, "is not running: there is no admin socket at " + standard + " or /run/tollgate/" + filepath.Base(standard) + "\nif it runs"},
 		"not running, given":              {configuration + "admin: {socket: gone.sock}", false, "is not running: there is no admin socket at " + dir + "/gone.sock"},
 		"none":                            {configuration + "admin: {address: '127.0.0.1:9', socket: none}", false, "give it a path, or leave it out"},
 		"no section":                      {configuration, true, "add admin: {}"},
@@ -296,6 +297,16 @@ func TestClient(t *testing.T) {
 	leave(t, stale)
 	if _, err := At(stale).Status(t.Context()); err == nil || !strings.Contains(err.Error(), "the gateway is not running: nothing answers at "+stale) {
 		t.Errorf("nothing listens: %v", err)
+	}
+	silent, err := net.Listen("unix", filepath.Join(dir, "silent.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	stopped := At(silent.Addr().String())
+	stopped.http.Timeout = time.Millisecond
+	if _, err := stopped.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "silent.sock does not answer in time") {
+		t.Errorf("nothing is answered: %v", err)
 	}
 	if os.Geteuid() != 0 {
 		closed := serveSocket(t, whole())

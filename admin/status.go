@@ -2,10 +2,10 @@ package admin
 
 import "time"
 
-// StatusRequest asks how the gateway stands.
+// StatusRequest asks for the state of the gateway.
 type StatusRequest struct{}
 
-// Status is how a running gateway stands. While it starts, there is only what is known by then. It has no secrets.
+// Status is the state of a running gateway. While it starts, there is only what is known by then. It has no secrets.
 type Status struct {
 	// The version of the program.
 	Version string `json:"version"`

@@ -29,7 +29,7 @@ func (w *world) reloads() {
 		}
 	}
 	w.write(filepath.Base(w.config), "admin: {")
-	if got := run(w.t, w.env, command...); got.code != 1 || !strings.HasPrefix(got.stderr, "tollgate: the reload was refused, and the gateway goes on as before:\n"+w.config+":1:") {
+	if got := run(w.t, w.env, command...); got.code != 1 || !strings.HasPrefix(got.stderr, "tollgate: the reload was refused; the gateway goes on with the configuration that it has:\n"+w.config+":1:") {
 		w.t.Errorf("reload of a broken file: %+v", got)
 	}
 	if got := run(w.t, w.env, "status", "--config", w.config); got.code != 0 || !strings.Contains(got.stdout, "\n  refused ") {

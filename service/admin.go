@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -17,14 +16,11 @@ import (
 	"tollgate/internal/setting"
 )
 
-// adminTime is how long a request of an operator may take in all.
-const adminTime = time.Minute
-
 // operators are the listeners for those who operate the gateway. They are there before the log is, and until the end.
 type operators struct {
-	server  *admin.Server
-	doors   map[string]door // by name: what is open
-	missing string          // why there is no admin socket, although one is wanted
+	server *admin.Server
+	doors  map[string]door // by name: what is open
+	notes  []string        // why there is no admin socket, although one is wanted
 }
 
 // door is one of them.
@@ -59,7 +55,7 @@ func (s *Service) listenAdmin(ctx context.Context) error {
 func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error {
 	inner, err := admin.Listen(ctx, a, s.config.Load().File, s.secrets.LookupEnv)
 	if errors.Is(err, admin.ErrNoPlace) {
-		s.admin.missing = admin.ErrNoPlace.Error()
+		s.admin.notes = []string{admin.ErrNoPlace.Error()}
 		s.logger.Warn("there is no admin socket", zap.Error(err))
 		return nil
 	}
@@ -70,18 +66,11 @@ func (s *Service) listenAdminSocket(ctx context.Context, a *config.Admin) error 
 	return nil
 }
 
-// adminNotes says that there is no admin socket, where one is wanted.
-func (s *Service) adminNotes() []string {
-	if s.admin.missing == "" {
-		return nil
-	}
-	return []string{s.admin.missing}
-}
-
 // serveOperators serves at a door.
 func (s *Service) serveOperators(name string, at admin.Door, inner net.Listener, c accept.Config) {
 	c.MaxConns, c.Refused = adminConns, func(r accept.Refusal) { s.operatorRefused(name, r) }
-	opened := door{s.serve(inner, accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: adminTime}, s.config.Load().Bounds), inner.Addr().String()}
+	served := accept.ServerConfig{Handler: s.admin.server.Handler(at), Listener: c, Timeout: admin.RequestTime}
+	opened := door{s.serve(inner, served, s.config.Load().Bounds), inner.Addr().String()}
 	s.mutex.Lock()
 	s.admin.doors[name] = opened
 	s.mutex.Unlock()

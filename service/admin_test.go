@@ -213,7 +213,7 @@ func (o *operated) checkStatus(t *testing.T, client *admin.Client) {
 	var listeners []string
 	for _, l := range s.Listeners {
 		listeners = append(listeners, l.Name+" "+l.TLS)
-		if l.Address != o.Address(l.Name) || l.Name == "admin socket" && l.Connections != 1 { // this one
+		if l.Address != o.Address(l.Name) || l.Name == "admin socket" && l.Connections < 1 { // this one, and perhaps one that is being closed
 			t.Errorf("%+v", l)
 		}
 	}

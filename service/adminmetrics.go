@@ -57,7 +57,7 @@ type scrapers struct {
 // compared for a while after too many.
 func (s *scrapers) identify(r *http.Request) error {
 	if s.clients == nil && !s.HasToken() {
-		return nil // on loopback
+		return admin.LocalName(r) // on loopback, where nothing else keeps web pages out
 	}
 	now, connection := time.Now(), accept.ConnectionOf(r.Context())
 	if s.showsCertificate(connection) {

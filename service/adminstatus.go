@@ -96,7 +96,10 @@ func (s *Service) upstreamStatus(c *config.Config) (all []admin.UpstreamStatus) 
 
 func credentialStatus(c *credential.Credential) admin.CredentialStatus {
 	facts := c.Facts()
-	out := admin.CredentialStatus{Name: c.Name(), Class: facts.Class.String(), Upstream: facts.Upstream, AccessKey: masked(c.AccessKey()), Generation: c.Generation(), ReadError: textOf(c.ReadError())}
+	out := admin.CredentialStatus{
+		Name: c.Name(), Class: facts.Class.String(), Upstream: facts.Upstream, AccessKey: masked(c.AccessKey()), Generation: c.Generation(),
+		ReadError: textOf(c.ReadError()),
+	}
 	for _, p := range c.Pauses() {
 		out.Pauses = append(out.Pauses, admin.PauseStatus{Caller: p.Caller, Reason: p.Reason, Since: p.Since, ProbeAt: p.ProbeAt})
 	}

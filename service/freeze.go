@@ -148,7 +148,11 @@ func (s *Service) checkFreeze(f *freeze.Freeze, force bool) error {
 	if force || any || slices.Contains(known, f.Name) {
 		return nil
 	}
-	return fmt.Errorf("the configuration names no %s %q%s; --force freezes it all the same", f.Kind, f.Name, nearest.Suggest(f.Name, known))
+	hint := nearest.Suggest(f.Name, known)
+	if hint != "" {
+		hint = ": " + hint
+	}
+	return fmt.Errorf("the configuration names no %s %q%s\n--force freezes it all the same", f.Kind, f.Name, hint)
 }
 
 // configuredNames returns the names of a kind in a configuration; any reports whether there are others besides. So it is with the ids of

@@ -18,7 +18,7 @@ func (s *Service) readiness() admin.Readiness {
 	now := time.Now()
 	warnings := slices.Concat(s.freezeWarnings(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(now), s.private.exposed(),
 		s.signingWarnings(now), s.keyWarnings(now))
-	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.adminNotes()...)}
+	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.admin.notes...)}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
 	}

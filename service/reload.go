@@ -58,7 +58,7 @@ type reloads struct {
 type RestartError struct{ Keys []string }
 
 func (e *RestartError) Error() string {
-	return fmt.Sprintf("a change of %s needs a restart: restart the gateway, or leave it as it was", strings.Join(e.Keys, ", "))
+	return fmt.Sprintf("a change of %s needs a restart: undo it in the file, or restart the gateway", strings.Join(e.Keys, ", "))
 }
 
 // begin opens everything for the configuration with which the service starts.
@@ -251,7 +251,7 @@ const (
 // summary says in words what has changed.
 func (r *Reloaded) summary() string {
 	if !r.Changed {
-		return "the configuration file is as it was; what it refers to was read again"
+		return "the configuration file is unchanged; what it refers to was read again"
 	}
 	var b strings.Builder
 	for i, c := range r.Changes {

@@ -41,7 +41,7 @@ func diffCommand() *cobra.Command {
 	cli.ConfigFlag(cmd, &f.file)
 	cmd.Flags().StringVar(&f.against, "against", "", "the configuration `file` to compare with (default: the running gateway)")
 	cmd.Flags().BoolVar(&f.running, "running", false, "compare with what the running gateway has, whatever its file says now")
-	cmd.Flags().StringVar(&f.socket, "socket", "", "the `path` of the gateway's admin socket, where the file does not lead to it")
+	cmd.Flags().StringVar(&f.socket, "socket", "", "`path` of the admin socket, where the configuration does not lead to it")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the differences as JSON")
 	return cmd
 }

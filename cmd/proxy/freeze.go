@@ -45,7 +45,8 @@ func freezeCommand() *cobra.Command {
 			if err != nil {
 				return notStopped(err)
 			}
-			return errors.Join(printAs(cmd.OutOrStdout(), asJSON, frozen, printFrozen), problems(frozen.Problems))
+			show := func(w io.Writer, f *admin.Frozen) error { return printFrozen(w, f, &running) }
+			return errors.Join(printAs(cmd.OutOrStdout(), asJSON, frozen, show), problems(frozen.Problems))
 		},
 	}
 	running.flags(cmd)
@@ -102,8 +103,8 @@ func notStopped(err error) error {
 	return fmt.Errorf("whether calls are stopped is not known (tollgate freezes lists what is in force): %w", err)
 }
 
-func printFrozen(w io.Writer, f *admin.Frozen) error {
-	lines := fmt.Sprintf("frozen: %s\nIt holds for this gateway alone. To lift it: tollgate unfreeze %s\n", freezeLine(&f.Freeze), f.Freeze.ID)
+func printFrozen(w io.Writer, f *admin.Frozen, in *runningGateway) error {
+	lines := fmt.Sprintf("frozen: %s\nIt holds for this gateway alone. To lift it: tollgate unfreeze %s %s\n", freezeLine(&f.Freeze), f.Freeze.ID, in)
 	if len(f.Sent) == 0 {
 		lines += "No such call is out without an outcome.\n"
 	} else {
@@ -127,6 +128,8 @@ func unfreezeCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "unfreeze ID... --config FILE", Short: "Let calls go out again that were stopped",
+		Long: "Let calls go out again that were stopped, by the ids of their freezes, which tollgate freezes lists. A freeze ends when its end is\n" +
+			"on record: if the log takes no record, it stays in force, and the exit code is 1. Other freezes may stop the same calls.",
 		Example: "  tollgate unfreeze f-1a2b3c4d --reason 'key replaced' --config /etc/tollgate/tollgate.yaml",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {

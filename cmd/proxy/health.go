@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -57,6 +58,6 @@ func health(ctx context.Context, client *admin.Client, page string, w io.Writer)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(body)
+	_, err = fmt.Fprintf(w, "%s\n", bytes.TrimSpace(body))
 	return err
 }

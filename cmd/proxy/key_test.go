@@ -243,7 +243,7 @@ func TestRevokeByHand(t *testing.T) {
 	k.write(t, "callers.d/"+filepath.Base(made.File), string(text)+"# kept for the auditors\n")
 	for id, at := range map[string]string{"TGOWN": "gw.yaml:6", made.ID: filepath.Base(made.File) + ":5"} {
 		code, stdout, stderr := k.run(t, "revoke", id)
-		if code != cli.ExitFailure || stdout != "" || !strings.Contains(stderr, at+", as it was written or changed by hand: remove it there") {
+		if code != cli.ExitFailure || stdout != "" || !strings.Contains(stderr, at+", which was written or changed by hand: remove it there") {
 			t.Errorf("%s: exit %d\n%s\n%s", id, code, stdout, stderr)
 		}
 	}

@@ -23,9 +23,12 @@ func main() {
 }
 
 func rootCommand() *cobra.Command {
-	return cli.Program(programVersion(), runCommand(), checkCommand(), diffCommand(), explainCommand(), schemaCommand(), catalogCommand(), simulateCommand(),
-		auditcmd.Command(), tlscmd.Command(), keyCommand(), sdkConfigCommand(), demoCommand(), healthCommand(), statusCommand(), reloadCommand(),
-		freezeCommand(), unfreezeCommand(), freezesCommand(), versionCommand())
+	return cli.Program(programVersion(),
+		cli.Chapter("The gateway and its configuration:", runCommand(), checkCommand(), explainCommand(), diffCommand(), schemaCommand()),
+		cli.Chapter("A running gateway:", statusCommand(), healthCommand(), reloadCommand(), freezeCommand(), freezesCommand(), unfreezeCommand()),
+		cli.Chapter("Callers:", keyCommand(), sdkConfigCommand()),
+		cli.Chapter("What was called, and what may be:", auditcmd.Command(), catalogCommand(), tlscmd.Command()),
+		cli.Chapter("To try it:", demoCommand(), simulateCommand(), versionCommand()))
 }
 
 func versionCommand() *cobra.Command {

@@ -15,9 +15,9 @@ func reloadCommand() *cobra.Command {
 	var running runningGateway
 	var dryRun, asJSON bool
 	cmd := &cobra.Command{
-		Use: "reload --config FILE", Short: "Have the running gateway take its configuration anew, whole or not at all",
+		Use: "reload --config FILE", Short: "Have the running gateway load its configuration again, whole or not at all",
 		Long: "Have the running gateway read its configuration, secrets and certificates again, and say what changed. No call is cut. A\n" +
-			"configuration that is wrong, or that needs a restart, leaves everything as it was; its problems are printed, and the exit code is 1.\n" +
+			"configuration that is wrong, or that needs a restart, changes nothing; its problems are printed, and the exit code is 1.\n" +
 			"The gateway reads the file that it was started with: --config only says which gateway is meant.",
 		Example: "  tollgate reload --dry-run --config /etc/tollgate/tollgate.yaml\n  tollgate reload --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
@@ -27,13 +27,10 @@ func reloadCommand() *cobra.Command {
 				return err
 			}
 			reloaded, err := client.Reload(cmd.Context(), dryRun)
-			switch {
-			case err != nil:
+			if err != nil {
 				return refusedReload(err, dryRun)
-			case asJSON:
-				return cli.PrintJSON(cmd.OutOrStdout(), reloaded)
 			}
-			return printReload(cmd.OutOrStdout(), reloaded)
+			return printAs(cmd.OutOrStdout(), asJSON, reloaded, printReload)
 		},
 	}
 	running.flags(cmd)
@@ -50,7 +47,7 @@ func refusedReload(err error, dryRun bool) error {
 	if dryRun {
 		return fmt.Errorf("a reload would be refused:\n%w", err)
 	}
-	return fmt.Errorf("the reload was refused, and the gateway goes on as before:\n%w", err)
+	return fmt.Errorf("the reload was refused; the gateway goes on with the configuration that it has:\n%w", err)
 }
 
 func printReload(w io.Writer, r *admin.Reloaded) error {
@@ -70,9 +67,6 @@ func printReload(w io.Writer, r *admin.Reloaded) error {
 	}
 	for _, limit := range r.Reset {
 		lines += fmt.Sprintf("  the count of limit %s %s at zero\n", limit, reset)
-	}
-	for _, note := range r.Notes {
-		lines += fmt.Sprintf("  note: %s\n", note)
 	}
 	_, err := io.WriteString(w, printableLines(lines))
 	return err

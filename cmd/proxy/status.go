@@ -19,9 +19,10 @@ func statusCommand() *cobra.Command {
 	var running runningGateway
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "status --config FILE", Short: "Say how the running gateway stands: one screen",
-		Long: "Say how the running gateway stands: listeners, upstreams, credentials, limits in use, the log, certificates and the configuration.\n" +
-			"It asks by the admin socket, so it needs root or the gateway's own user. It prints no secret.",
+		Use: "status --config FILE", Short: "Show the state of the running gateway on one screen",
+		Long: "Show the state of the running gateway: readiness, configuration, log, listeners, upstreams, credentials, limits in use, certificates.\n" +
+			"It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if the gateway\n" +
+			"answered, ready or not: scripts that ask whether it is ready use tollgate health.",
 		Example: "  tollgate status --config /etc/tollgate/tollgate.yaml\n  tollgate status --json --config /etc/tollgate/tollgate.yaml | jq .credentials",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,13 +31,11 @@ func statusCommand() *cobra.Command {
 				return err
 			}
 			status, err := client.Status(cmd.Context())
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case asJSON:
-				return cli.PrintJSON(cmd.OutOrStdout(), status)
 			}
-			return printStatus(cmd.OutOrStdout(), status, time.Now())
+			show := func(w io.Writer, s *admin.Status) error { return printStatus(w, s, time.Now()) }
+			return printAs(cmd.OutOrStdout(), asJSON, status, show)
 		},
 	}
 	running.flags(cmd)
@@ -49,7 +48,15 @@ type runningGateway struct{ file, socket string }
 
 func (r *runningGateway) flags(cmd *cobra.Command) {
 	cli.ConfigFlag(cmd, &r.file)
-	cmd.Flags().StringVar(&r.socket, "socket", "", "`path` of the admin socket, where the configuration does not say it any more")
+	cmd.Flags().StringVar(&r.socket, "socket", "", "`path` of the admin socket, where the configuration does not lead to it")
+}
+
+// String returns the flags, for a command to be copied.
+func (r *runningGateway) String() string {
+	if r.socket != "" {
+		return "--socket " + r.socket
+	}
+	return "--config " + r.file
 }
 
 func (r *runningGateway) client() (*admin.Client, error) {
@@ -62,7 +69,7 @@ func (r *runningGateway) client() (*admin.Client, error) {
 	return admin.Find(r.file)
 }
 
-// stamp shows a time as it stands in logs.
+// stamp formats a time as logs do.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // printStatus prints one screen.
@@ -229,7 +236,8 @@ func limitTable(s *admin.Status) rows {
 	t := rows{{"LIMIT IN USE", "COUNTS", "LEFT", "OF", "A SECOND", "WAITING"}}
 	for _, l := range s.Limits.Fullest {
 		counts := strings.Join(notEmpty(l.Caller, l.Operation, l.Credential, l.Upstream), " ")
-		t.add(l.Name, cmp.Or(counts, "all"), strconv.FormatFloat(max(l.Left, 0), 'f', 1, 64), strconv.Itoa(l.Burst), strconv.FormatFloat(l.PerSecond, 'g', 4, 64), strconv.Itoa(l.Waiting))
+		left, rate := strconv.FormatFloat(max(l.Left, 0), 'f', 1, 64), strconv.FormatFloat(l.PerSecond, 'g', 4, 64)
+		t.add(l.Name, cmp.Or(counts, "all"), left, strconv.Itoa(l.Burst), rate, strconv.Itoa(l.Waiting))
 	}
 	if more := s.Limits.InUse - len(s.Limits.Fullest); more > 0 {
 		t.add(fmt.Sprintf("and %d more", more), "", "", "", "", "")

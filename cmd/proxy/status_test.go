@@ -114,7 +114,7 @@ func TestStatusCommand(t *testing.T) {
 
 func TestReloadCommand(t *testing.T) {
 	changed := &admin.Reloaded{
-		Changed: true, Changes: []admin.Change{{Where: "callers.new", Text: "is added"}, {Where: "limits.rules.a.per", Text: "counts by caller\x1b"}}, Reset: []string{"a"}, Notes: []string{"look"},
+		Changed: true, Changes: []admin.Change{{Where: "callers.new", Text: "is added"}, {Where: "limits.rules.a.per", Text: "counts by caller\x1b"}}, Reset: []string{"a"},
 	}
 	var answer *admin.Reloaded
 	var refusal error
@@ -131,13 +131,13 @@ func TestReloadCommand(t *testing.T) {
 		code    int
 		want    string
 	}{
-		{changed, nil, "--dry-run=false", 0, "reloaded\n  callers.new is added\n  limits.rules.a.per counts by caller\uFFFD\n  the count of limit a begins at zero\n  note: look\n"},
-		{changed, nil, "--dry-run", 0, "a reload would change\n  callers.new is added\n  limits.rules.a.per counts by caller\uFFFD\n  the count of limit a would begin at zero\n  note: look\n"},
+		{changed, nil, "--dry-run=false", 0, "reloaded\n  callers.new is added\n  limits.rules.a.per counts by caller\uFFFD\n  the count of limit a begins at zero\n"},
+		{changed, nil, "--dry-run", 0, "a reload would change\n  callers.new is added\n  limits.rules.a.per counts by caller\uFFFD\n  the count of limit a would begin at zero\n"},
 		{new(admin.Reloaded), nil, "--dry-run=false", 0, "the configuration is the same; secrets and certificates were read again\n"},
 		{new(admin.Reloaded), nil, "--dry-run", 0, "a reload would change nothing\n"},
 		{nil, &admin.Error{Status: 422, Text: "gw.yaml:3:4: no\n    3 | x"}, "--dry-run", 1, "tollgate: a reload would be refused:\ngw.yaml:3:4: no\n    3 | x\n"},
-		{nil, &admin.Error{Status: 422, Text: "gw.yaml:3:4: no"}, "--dry-run=false", 1, "tollgate: the reload was refused, and the gateway goes on as before:\ngw.yaml:3:4: no\n"},
-		{nil, errors.New("disk"), "--dry-run=false", 1, "tollgate: the reload was refused, and the gateway goes on as before:\ndisk\n"},
+		{nil, &admin.Error{Status: 422, Text: "gw.yaml:3:4: no"}, "--dry-run=false", 1, "tollgate: the reload was refused; the gateway goes on with the configuration that it has:\ngw.yaml:3:4: no\n"},
+		{nil, errors.New("disk"), "--dry-run=false", 1, "tollgate: the reload was refused; the gateway goes on with the configuration that it has:\ndisk\n"},
 	} {
 		answer, refusal = c.answer, c.refusal
 		code, out, errs := testcli.Run(t, rootCommand(), "reload", c.flag, "--socket", path)

@@ -126,7 +126,7 @@ func Made(place *config.KeyPlace) (Files, error) {
 		return files, err
 	}
 	if files.Entry != place.File || string(text) != made.Entry(reference(place.Dir, files.Secret)) {
-		return files, fmt.Errorf("key %s stands at %s, as it was written or changed by hand: remove it there, then tollgate reload", made.ID, place.At)
+		return files, fmt.Errorf("key %s is at %s, which was written or changed by hand: remove it there, then run tollgate reload", made.ID, place.At)
 	}
 	return files, nil
 }

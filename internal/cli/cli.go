@@ -62,14 +62,27 @@ func Execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	return exit.code
 }
 
+// Chapter has its commands stand together in the help of the program, in their order.
+func Chapter(title string, commands ...*cobra.Command) []*cobra.Command {
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	return commands
+}
+
+func init() { cobra.EnableCommandSorting = false }
+
 // Program returns the command that holds all others.
-func Program(version string, commands ...*cobra.Command) *cobra.Command {
+func Program(version string, chapters ...[]*cobra.Command) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tollgate",
 		Short: "A gateway for cloud billing calls: whitelisted TLS, injected signatures, separation, limits, an audit log",
 		Long: "Tollgate stands between a company's applications and a cloud provider's billing API. Applications hold no cloud key;\n" +
 			"every call is decided, limited, signed and written down before it goes out.\n\n" +
 			"Start with: tollgate demo",
+		Example: "  tollgate check  --config /etc/tollgate/tollgate.yaml\n" +
+			"  tollgate status --config /etc/tollgate/tollgate.yaml\n" +
+			"  tollgate freeze --all --reason 'key leaked' --config /etc/tollgate/tollgate.yaml   # stop everything",
 		Version:       version,
 		Args:          needsCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -84,7 +97,12 @@ func Program(version string, commands ...*cobra.Command) *cobra.Command {
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = suggestWithin
-	root.AddCommand(commands...)
+	for _, commands := range chapters {
+		title := commands[0].GroupID
+		root.AddGroup(&cobra.Group{ID: title, Title: title})
+		root.AddCommand(commands...)
+		root.SetHelpCommandGroupID(title)
+	}
 	return root
 }
 

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // run executes one command line in this process.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	return testcli.Run(t, cli.Program("test", Command()), args...)
+	return testcli.Run(t, cli.Program("test", cli.Chapter("All:", Command())), args...)
 }
 
 // reviewed is a log as a reviewer meets it, with a formula that a stranger tried to bring in.
@@ -266,7 +266,7 @@ func TestAuditOutputErrors(t *testing.T) {
 	for _, args := range []string{"list", "list --json", "list --format csv", "report", "report --format csv", "records", "records --json", "show c-1", "tail", "tail --json", "tail --records"} {
 		words := strings.Fields(args)
 		var stderr bytes.Buffer
-		if code := cli.Execute(t.Context(), cli.Program("test", Command()), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != cli.ExitFailure {
+		if code := cli.Execute(t.Context(), cli.Program("test", cli.Chapter("All:", Command())), append([]string{"audit", words[0], "--dir", dir}, words[1:]...), failing{}, &stderr); code != cli.ExitFailure {
 			t.Errorf("%s: exit %d, %s", args, code, &stderr)
 		}
 	}

@@ -56,7 +56,7 @@ func TestTLSCA(t *testing.T) {
 		{[]string{"--config", empty}, cli.ExitFailure, "is not a regular file"},
 	} {
 		var out bytes.Buffer
-		code := cli.Execute(t.Context(), cli.Program("test", Command()), append([]string{"tls", "ca"}, c.args...), &out, &out)
+		code := cli.Execute(t.Context(), cli.Program("test", cli.Chapter("All:", Command())), append([]string{"tls", "ca"}, c.args...), &out, &out)
 		if code != c.code || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "PRIVATE KEY") {
 			t.Errorf("%v: %d, %s; want %d, %q", c.args, code, &out, c.code, c.want)
 		}

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // run executes one command line in this process.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	return testcli.Run(t, cli.Program("test", Command()), args...)
+	return testcli.Run(t, cli.Program("test", cli.Chapter("All:", Command())), args...)
 }
 
 const evilName = "<b>x</b>\u202e\x1b[2J"
