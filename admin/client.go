@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// maxAnswer is far more than any answer has.
-	maxAnswer = 16 << 20
+	// maxAnswer is more than the largest answer has: the longest text of a plan, with escapes.
+	maxAnswer = 192 << 20
 	// dialTime is how long a socket may take to accept a connection, which that of a stopped process may never do.
 	dialTime = 2 * time.Second
 	// answerTime is longer than the gateway itself takes for any request.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"tollgate/audit/checkpoint"
@@ -81,14 +82,21 @@ func (l *Log) pruneSegments(ctx context.Context) (removed bool, err error) {
 	return removed, nil
 }
 
-// pruneBlobs removes the texts that no record names any more.
+// pruneBlobs removes the texts that no record names any more. A segment is known by its length too, for a log may have been put back to what
+// it was, and have gone on otherwise.
 func (l *Log) pruneBlobs(ctx context.Context) error {
 	if l.cfg.Blobs == nil {
 		return nil
 	}
 	names, err := l.disk.List()
+	var segments []string
+	for _, name := range logfile.SegmentNames(names) {
+		id, problem := l.disk.Stat(name)
+		err = errors.Join(err, problem)
+		segments = append(segments, fmt.Sprint(name, " ", id.size))
+	}
 	if err == nil {
-		err = l.cfg.Blobs.Prune(ctx, l.cfg.Now(), logfile.SegmentNames(names), l.plansIn)
+		err = l.cfg.Blobs.Prune(ctx, l.cfg.Now(), segments, l.plansIn)
 	}
 	if err != nil {
 		return fmt.Errorf("pruning texts of plans: %w", err)
@@ -96,9 +104,10 @@ func (l *Log) pruneBlobs(ctx context.Context) error {
 	return nil
 }
 
-// plansIn returns the ids of the plans that records of a segment name.
+// plansIn returns the ids of the plans that records of a segment name, which stands with its length.
 func (l *Log) plansIn(segment string) (ids []string, err error) {
-	err = withReader(l.disk, segment, func(in *logfile.Reader) error {
+	name, _, _ := strings.Cut(segment, " ")
+	err = withReader(l.disk, name, func(in *logfile.Reader) error {
 		for line, err := range in.Lines() {
 			if err != nil {
 				return err

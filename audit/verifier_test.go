@@ -74,7 +74,7 @@ func (v *verifier) checkpoint(r *logfile.Record, line []byte) error {
 	}
 	want := logfile.Record{
 		Seq: r.Seq, Commit: r.Seq, Time: c.Time, Kind: logfile.KindCheckpoint, Key: v.key, Checkpoint: r.Checkpoint,
-		Peaks: checkpoint.FormatHashes(v.tree.Peaks()), Open: r.Open, Signatures: r.Signatures, Previous: r.Previous,
+		Peaks: checkpoint.FormatHashes(v.tree.Peaks()), OfBefore: r.OfBefore,
 	}
 	if string(want.Append(nil)) != string(line) {
 		return fmt.Errorf("the line is\n%s\nand not\n%s", line, want.Append(nil))

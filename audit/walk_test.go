@@ -615,7 +615,7 @@ func TestManySignaturesAtOnce(t *testing.T) {
 	})
 	n, longest := 0, 0
 	for _, r := range contents(t, d) {
-		n += len(r.Signatures)
+		n += len(r.State().Signatures)
 		longest = max(longest, len(r.Append(nil)))
 		if r.Kind == logfile.KindCheckpoint && r.Cut {
 			t.Error("a checkpoint is cut")

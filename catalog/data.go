@@ -1,14 +1,17 @@
 package catalog
 
 import (
+	"crypto/sha256"
 	_ "embed"
 	"encoding/csv"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,6 +20,14 @@ var operationsCSV string
 
 //go:embed facts.csv
 var factsCSV string
+
+// ID returns an id of all that the catalogs of this program say of operations: 16 digits of a hash.
+func ID() string { return id() }
+
+var id = sync.OnceValue(func() string {
+	sum := sha256.Sum256([]byte(operationsCSV + "\x00" + factsCSV))
+	return hex.EncodeToString(sum[:8])
+})
 
 // operationColumns are the columns of bss-apis.csv, in order.
 const operationColumns = "site,operation,http_method,path,title_en,credential,credential_source,effect,deprecated,replaced_by,success_status,seed"

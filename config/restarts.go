@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"slices"
+	"sync"
 
 	"tollgate/config/strictyaml"
 )
@@ -22,14 +23,14 @@ func Restarts(before, after *Config) (keys []string) {
 }
 
 // restarting are the sections of the file that a Config has as they are. No other has keys that need a restart.
-func restarting() (sections []strictyaml.Field) {
+var restarting = sync.OnceValue(func() (sections []strictyaml.Field) {
 	for _, f := range strictyaml.Fields(reflect.TypeFor[fileConfig]()) {
 		if same, ok := reflect.TypeFor[Config]().FieldByName(f.Name); ok && same.Type == f.Type {
 			sections = append(sections, f)
 		}
 	}
 	return sections
-}
+})
 
 // restarts adds the keys of a value that differ and need a restart. A section that other sections have too says so as a whole.
 func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Value) []string {

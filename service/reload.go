@@ -258,8 +258,8 @@ func (r *Reloaded) summary() string {
 	}
 	var b strings.Builder
 	for i, c := range r.Changes {
-		line := c.Where + ": " + c.Text
-		if b.Len()+len(line) > maxSummary {
+		line := text.Truncate(c.Where+": "+c.Text, maxSummary, "…")
+		if i > 0 && b.Len()+len(line) > maxSummary {
 			fmt.Fprintf(&b, "; and %d more", len(r.Changes)-i)
 			break
 		}

@@ -54,7 +54,8 @@ func NameOf(text []byte) string {
 // Store writes the texts of a log. One process at a time may have one, which is the one that has the log's lock. It can be used
 // concurrently.
 type Store struct {
-	log string // the log's folder
+	log  string // the log's folder
+	disk disk
 
 	mutex sync.Mutex // guards what follows, and the files against Prune
 	used  map[string]use
@@ -64,7 +65,17 @@ type Store struct {
 type use struct{ left time.Time }
 
 // New returns the store of the log in a folder. It reads and makes nothing yet.
-func New(log string) *Store { return &Store{log: log, used: map[string]use{}} }
+func New(log string) *Store {
+	return &Store{log: log, used: map[string]use{}, disk: disk{os.Mkdir, durable.WriteFile, os.Remove, durable.SyncDir}}
+}
+
+// disk is what changes files. Tests have one that fails.
+type disk struct {
+	mkdir     func(name string, mode fs.FileMode) error
+	writeFile func(name string, data []byte, mode fs.FileMode) error // durably
+	remove    func(name string) error
+	syncDir   func(name string) error
+}
 
 func (s *Store) path(name string) string { return filepath.Join(s.log, Folder, name) }
 
@@ -82,21 +93,17 @@ func (s *Store) Put(text []byte) (name string, err error) {
 		return "", err
 	}
 	if _, err := readFile(os.DirFS(s.log), name); err == nil {
-		return name, durable.SyncDir(s.path(".")) // it may be there since a sync that failed
+		return name, s.disk.syncDir(s.path(".")) // it may be there since a sync that failed
 	}
-	return name, durable.WriteFile(s.path(name), text, 0o600)
+	return name, s.disk.writeFile(s.path(name), text, 0o600)
 }
 
-// makeFolder makes the folder durably, if it is not there.
+// makeFolder makes the folder durably, if it is not there, or since a sync that failed.
 func (s *Store) makeFolder() error {
-	err := os.Mkdir(s.path("."), 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
+	if err := s.disk.mkdir(s.path("."), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return durable.SyncDir(s.log)
+	return s.disk.syncDir(s.log)
 }
 
 // InForce says that from now on the text of a name is the one in force, and no other.
@@ -111,29 +118,59 @@ func (s *Store) InForce(name string, now time.Time) {
 	s.used[name] = use{}
 }
 
-// Read returns the text whose name begins with some digits, LeastDigits at least, and its name. fsys is the folder of a log. The error wraps
-// [fs.ErrNotExist] when there is none.
+// Text is a text with its name.
+type Text struct {
+	Name    string
+	Content []byte
+}
+
+// Read returns the text whose name begins with some digits, LeastDigits at least, and its name. fsys is the folder of a log. The error is
+// that of [Find], or says that there are two.
 func Read(fsys fs.FS, digits string) (text []byte, name string, err error) {
-	if !isHex(digits) || len(digits) < LeastDigits || len(digits) > Digits {
-		return nil, "", fmt.Errorf("%.80q is not the name of a text: that is %d to %d hexadecimal digits", digits, LeastDigits, Digits)
-	}
-	names, err := List(fsys)
+	found, err := Find(fsys, digits)
 	if err != nil {
 		return nil, "", err
 	}
-	for _, candidate := range names {
-		if strings.HasPrefix(candidate, digits) {
-			if name != "" {
-				return nil, "", fmt.Errorf("%s and %s both begin with %s: give more digits", name, candidate, digits)
-			}
-			name = candidate
+	return only(found, digits)
+}
+
+func only(found []Text, digits string) (text []byte, name string, err error) {
+	if len(found) > 1 {
+		return nil, "", fmt.Errorf("%s and %s both begin with %s: give more digits", found[0].Name, found[1].Name, digits)
+	}
+	return found[0].Content, found[0].Name, nil
+}
+
+// Find returns the texts whose names begin with some digits, LeastDigits at least: more than one where somebody made them alike on purpose.
+// A file that is not what its name says is none, and does not stand in the way of others. The error wraps [fs.ErrNotExist] when there is
+// no such file, and [ErrDamaged] when none is what its name says.
+func Find(fsys fs.FS, digits string) ([]Text, error) {
+	if !isHex(digits) || len(digits) < LeastDigits || len(digits) > Digits {
+		return nil, fmt.Errorf("%.80q is not the name of a text: that is %d to %d hexadecimal digits", digits, LeastDigits, Digits)
+	}
+	return find(fsys, digits)
+}
+
+func find(fsys fs.FS, digits string) (found []Text, err error) {
+	names, err := List(fsys)
+	if err != nil {
+		return nil, err
+	}
+	none := fmt.Errorf("no text %s is in %s: %w", digits, Folder, fs.ErrNotExist)
+	for _, name := range names {
+		if !strings.HasPrefix(name, digits) {
+			continue
+		}
+		if content, err := readFile(fsys, name); err != nil {
+			none = err
+		} else {
+			found = append(found, Text{name, content})
 		}
 	}
-	if name == "" {
-		return nil, "", fmt.Errorf("no text %s is in %s: %w", digits, Folder, fs.ErrNotExist)
+	if len(found) == 0 {
+		return nil, none
 	}
-	text, err = readFile(fsys, name)
-	return text, name, err
+	return found, nil
 }
 
 // List returns the names of the texts in the folder of a log, sorted; none if there is no folder of them.

@@ -92,11 +92,36 @@ func TestRead(t *testing.T) {
 	}
 	for digits, want := range map[string]string{
 		name[:15]: "not the name of a text", name + "0": "not the name of a text", "../../../etc/passwd": "not the name of a text", strings.ToUpper(name): "not the name of a text",
-		strings.Repeat("0", 16): "no text", name[:18]: "give more digits", double: "not the one that its name is the hash of",
+		strings.Repeat("0", 16): "no text", double: "not the one that its name is the hash of",
 	} {
 		if _, _, err := Read(os.DirFS(dir), digits); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", digits, err, want)
 		}
+	}
+}
+
+// TestAlike: a file that is not what its name says does not stand in the way of the text whose name begins alike, and of two texts that do
+// both are found.
+func TestAlike(t *testing.T) {
+	dir := t.TempDir()
+	name := put(t, New(dir), "one")
+	for _, digits := range []string{"0", "f"} {
+		if err := os.WriteFile(filepath.Join(dir, Folder, name[:20]+strings.Repeat(digits, Digits-20)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, full, err := Read(os.DirFS(dir), name[:LeastDigits]); string(text) != "one" || full != name || err != nil {
+		t.Errorf("%q, %s, %v", text, full, err)
+	}
+	for i := range 32 { // some begin with the same digit
+		put(t, New(dir), fmt.Sprint(i))
+	}
+	found, err := find(os.DirFS(dir), name[:1])
+	if err != nil || len(found) < 2 {
+		t.Fatalf("%d texts, %v", len(found), err)
+	}
+	if _, _, err := only(found, name[:1]); err == nil || !strings.Contains(err.Error(), "give more digits") {
+		t.Errorf("of %d texts: %v", len(found), err)
 	}
 }
 

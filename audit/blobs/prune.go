@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"tollgate/internal/durable"
 	"tollgate/internal/private"
 )
 
@@ -96,10 +95,10 @@ func (s *Store) remove(files []string) error {
 	var errs []error
 	for _, file := range files {
 		if !s.isUsed(strings.TrimSuffix(file, temporary)) {
-			errs = append(errs, os.Remove(s.path(file)))
+			errs = append(errs, s.disk.remove(s.path(file)))
 		}
 	}
-	return errors.Join(append(errs, durable.SyncDir(s.path(".")))...)
+	return errors.Join(append(errs, s.disk.syncDir(s.path(".")))...)
 }
 
 // known returns what is known of those of the segments that are closed, and whether that is less than what the file has. A file that
@@ -124,5 +123,5 @@ func (s *Store) remember(known map[string][]string) error {
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(s.path(segmentsFile), text, 0o600)
+	return s.disk.writeFile(s.path(segmentsFile), text, 0o600)
 }

@@ -17,7 +17,7 @@ type Summary struct {
 	Counts                // of the records of the period in the bundle
 
 	Plans      []string         // names of the texts of plans that records in the bundle name, sorted
-	NoText     []string         // ids of plans that they name, and whose texts the log does not have
+	NoText     []string         // ids of plans that they name, and whose texts the log does not have, or only damaged
 	Uncovered  int              // records of the period that no checkpoint covers yet, and so are left out
 	Pruned     uint64           // the bundle begins where the log does, behind so many records that were pruned
 	Keys       proof.Keyring    // that signed up to the last record

@@ -1,12 +1,14 @@
 package export_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tollgate/audit/blobs"
@@ -105,18 +107,77 @@ func verifyPlans(t *testing.T, place string, bundle bool, want string) {
 	}
 }
 
-// TestExportWithoutText: a log that lost the text of a plan can be handed over all the same, and its bundle says so.
+// TestExportWithoutText: a log that lost the text of a plan, or whose text is damaged, can be handed over all the same, and its bundle says so.
 func TestExportWithoutText(t *testing.T) {
 	dir, names := planned(t)
-	if err := os.Remove(filepath.Join(dir, blobs.Folder, names[1])); err != nil {
-		t.Fatal(err)
+	file := filepath.Join(dir, blobs.Folder, names[1])
+	for what, damage := range []func() error{func() error { return os.Truncate(file, 1) }, func() error { return os.Remove(file) }} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		e, err := exportPeriod(t, dir, at(0), at(100))
+		if err != nil {
+			t.Fatalf("%d: %v", what, err)
+		}
+		if want := []string{names[1][:logfile.PlanDigits]}; !slices.Equal(e.summary.NoText, want) {
+			t.Errorf("%d: without the texts of %q, want %q", what, e.summary.NoText, want)
+		}
+		verifyPlans(t, unzip(t, e.file), true, "whose text is missing")
 	}
-	e, err := exportPeriod(t, dir, at(0), at(100))
-	if err != nil {
-		t.Fatal(err)
+}
+
+// TestOddTexts: whatever stands in the place of a text or of their folder, both verifiers end, and agree whether the log is whole.
+func TestOddTexts(t *testing.T) {
+	dir, names := planned(t)
+	folder := filepath.Join(dir, blobs.Folder)
+	file, unnamed := filepath.Join(folder, names[0]), filepath.Join(folder, names[3])
+	text := contents(t, file)
+	for what, c := range map[string]struct {
+		do    func() error
+		whole bool
+	}{
+		"a pipe":                           {func() error { return errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600)) }, false},
+		"a folder":                         {func() error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o700)) }, false},
+		"a link to the text":               {func() error { return errors.Join(os.Rename(file, file+"~"), os.Symlink(file+"~", file)) }, false},
+		"a link to nothing":                {func() error { return errors.Join(os.Remove(file), os.Symlink("nothing", file)) }, false},
+		"an endless file":                  {func() error { return os.Truncate(file, 1<<40) }, false},
+		"an empty file":                    {func() error { return os.Truncate(file, 0) }, false},
+		"one that is damaged and unnamed":  {func() error { return os.Truncate(unnamed, 1) }, false},
+		"one more that begins alike":       {func() error { return os.WriteFile(file[:len(file)-1]+"x", text, 0o600) }, true},
+		"one more whose name begins alike": {func() error { return os.WriteFile(file[:len(file)-3]+"000", text, 0o600) }, false},
+		"other files": {func() error {
+			return errors.Join(os.WriteFile(file+".tmp", nil, 0o600), os.WriteFile(filepath.Join(folder, "segments"), nil, 0o600))
+		}, true},
+		"no folder":             {func() error { return os.RemoveAll(folder) }, false},
+		"a file for the folder": {func() error { return errors.Join(os.RemoveAll(folder), os.WriteFile(folder, nil, 0o600)) }, false},
+		"a pipe for the folder": {func() error { return errors.Join(os.RemoveAll(folder), syscall.Mkfifo(folder, 0o600)) }, false},
+		"a link to a folder":    {func() error { return errors.Join(os.Rename(folder, folder+"~"), os.Symlink(folder+"~", folder)) }, true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			odd := t.TempDir()
+			if err := os.CopyFS(odd, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			there := [...]*string{&folder, &file, &unnamed}
+			for _, path := range there {
+				*path = strings.Replace(*path, dir, odd, 1)
+			}
+			defer func() {
+				for _, path := range there {
+					*path = strings.Replace(*path, odd, dir, 1)
+				}
+			}()
+			if err := c.do(); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command("python3", "-B", "verify.py", odd).CombinedOutput()
+			if (err == nil) != c.whole || strings.Contains(string(out), "Traceback") {
+				t.Errorf("verify.py: %v, %s", err, out)
+			}
+			report, err := verify.Verify(t.Context(), os.DirFS(odd), verify.Options{})
+			if (err == nil && report.Whole()) != c.whole {
+				t.Errorf("%v, %+v", err, report)
+			}
+		})
 	}
-	if want := []string{names[1][:logfile.PlanDigits]}; !slices.Equal(e.summary.NoText, want) {
-		t.Errorf("without the texts of %q, want %q", e.summary.NoText, want)
-	}
-	verifyPlans(t, unzip(t, e.file), true, "whose text is missing")
 }

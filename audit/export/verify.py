@@ -39,6 +39,7 @@ MAX_LINE = 65536  # bytes, with the line feed ("Lines")
 MAX_DEPTH = 16  # of objects and lists in one another, the record included
 MAX_FAULTS = 100  # that are shown
 MAX_PLANS = 1 << 18  # that are followed
+MAX_TEXT = 64 << 20  # bytes of the text of a plan
 MAX_COPIES = 64 << 20  # bytes of a file of checkpoints, or keys, kept elsewhere
 TAIL_RECORDS, TAIL_SECONDS = 65536, 30  # beyond the settings, of a log that is being written ("Verifying", point 9)
 
@@ -387,6 +388,9 @@ class Files:
             return os.listdir(os.path.join(self.log, folder))
         except FileNotFoundError:
             return []
+        except NotADirectoryError:
+            self.wrong.append("%s is no folder" % os.path.basename(folder))
+            return []
 
     def is_regular(self, name):
         """Whether a file is one, and no link, or a pipe that would never end."""
@@ -440,7 +444,7 @@ class Verifier:
         self.damaged = self.lossy = False  # records since the last checkpoint, or since the last start, were at fault
         self.hidden = False  # intents may be among records that are not there
         self.removed = []  # hashes without segment: (first, last)
-        self.plans = {}  # that records name: the place and seq of the first one, and the last seq
+        self.plans, self.more_plans = {}, False  # that records name: the place and seq of the first one, and the last seq
         self.pruned = self.pruning = 0  # all up to here may have been removed; pruning: by records that are not signed yet
 
     def fault(self, text):
@@ -826,6 +830,9 @@ class Verifier:
             if plan and (plan in self.plans or len(self.plans) < MAX_PLANS):
                 first = self.plans.get(plan, (self.seq, (self.file, self.byte)))
                 self.plans[plan] = (first[0], first[1], self.seq)
+            elif plan and not self.more_plans:
+                self.more_plans = True
+                self.fault("it names one more plan than the %d that are followed" % MAX_PLANS)
 
     def check_plans(self):
         there = set()
@@ -846,11 +853,9 @@ class Verifier:
                 self.fault_at("record %d" % seq, place, "it names the plan %s, whose text is missing" % ascii(plan[:64]))
 
     def hash_of(self, path):
-        digest = hashlib.sha256()
+        """The hash of the text in a file, or of its beginning where it is longer than one can be."""
         with self.files.open(path) as stream:
-            for part in iter(lambda: stream.read(1 << 20), b""):
-                digest.update(part)
-        return digest.hexdigest()
+            return hashlib.sha256(stream.read(MAX_TEXT + 1)).hexdigest()
 
     # Points 8 and 9: behind the last checkpoint.
 

@@ -150,21 +150,22 @@ func (w *archive) lines(s *Summary, log *proof.Log) error {
 	return fmt.Errorf("the log ends before record %d", s.Last)
 }
 
-// plans writes the texts of the plans that lines name.
+// plans writes the texts of the plans that lines name. The records are worth having without them too.
 func (w *archive) plans(s *Summary, log *proof.Log) error {
 	for _, id := range slices.Sorted(maps.Keys(w.named)) {
-		text, name, err := log.Plan(id)
-		if errors.Is(err, fs.ErrNotExist) { // the records are worth having all the same
+		texts, err := log.Plans(id)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, blobs.ErrDamaged):
 			s.NoText = append(s.NoText, id)
-			continue
-		}
-		if err == nil {
-			err = w.text(blobFolder+name, string(text))
-		}
-		if err != nil {
+		case err != nil:
 			return fmt.Errorf("the text of plan %s: %w", id, err)
 		}
-		s.Plans = append(s.Plans, name)
+		for _, text := range texts {
+			if err := w.text(blobFolder+text.Name, string(text.Content)); err != nil {
+				return err
+			}
+			s.Plans = append(s.Plans, text.Name)
+		}
 	}
 	return nil
 }

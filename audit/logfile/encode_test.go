@@ -60,6 +60,13 @@ func full(text string, n int) *Record {
 	return &r
 }
 
+// TestSize: each call makes records, which take no more memory than the 1152 bytes that are the largest size of an allocation below 1280.
+func TestSize(t *testing.T) {
+	if size := reflect.TypeFor[Record]().Size(); size > 1152 {
+		t.Errorf("a record has %d bytes: what records of calls do not have belongs behind a pointer", size)
+	}
+}
+
 // TestAppendForgetsNothing fills every member of a record and reads it back.
 func TestAppendForgetsNothing(t *testing.T) {
 	for _, text := range []string{"x", `"\/<>&` + "\n\r\t\x00\x1f\x7f", "金额 ¥99.99 é 😀", "\u0085\u2028\u202e\u200b\U000E0001"} {

@@ -125,7 +125,6 @@ func ParseStated(note, key string, peaks []string, state State, line []byte) (*S
 func CheckpointRecord(note string, c checkpoint.Checkpoint, key checkpoint.PublicKey, peaks []checkpoint.Hash, state State) *Record {
 	return &Record{
 		Seq: c.Size + 1, Commit: c.Size + 1, Time: c.Time, Kind: KindCheckpoint,
-		Key: key.String(), Checkpoint: note, Peaks: checkpoint.FormatHashes(peaks),
-		Open: state.Open, Signatures: state.Signatures, Previous: state.Previous, Frozen: state.Frozen,
+		Key: key.String(), Checkpoint: note, Peaks: checkpoint.FormatHashes(peaks), OfBefore: (*OfBefore)(&state),
 	}
 }

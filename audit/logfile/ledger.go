@@ -12,17 +12,25 @@ import (
 // State is what a checkpoint states of the records before it, so that a start need not read them. It is empty in a log's first
 // checkpoint, and in those of versions that stated nothing.
 type State struct {
-	Open       *Place      // the oldest intent without outcome; nil when each has one
-	Signatures []Signature // of intents to write or spend since the checkpoint before
-	Previous   *Place      // the checkpoint before
-	Frozen     *Place      // the last record that states freezes in force; nil when that states none, or there is no such record
+	Open       *Place      `json:"open,omitempty"`       // the oldest intent without outcome; nil when each has one
+	Signatures []Signature `json:"signatures,omitempty"` // of intents to write or spend since the checkpoint before
+	Previous   *Place      `json:"previous,omitempty"`   // the checkpoint before
+	Frozen     *Place      `json:"frozen,omitempty"`     // the last record that states freezes in force; nil when that states none, or there is no such record
 }
+
+// OfBefore is the state in the record of a checkpoint.
+type OfBefore State
 
 // State returns what a checkpoint states.
 func (h *Head) State() State { return State{h.Open, h.Signatures, h.Previous, h.Frozen} }
 
 // State returns what a checkpoint states.
-func (r *Record) State() State { return State{r.Open, r.Signatures, r.Previous, r.Frozen} }
+func (r *Record) State() State {
+	if r.OfBefore == nil {
+		return State{}
+	}
+	return State(*r.OfBefore)
+}
 
 // Empty reports whether a checkpoint states nothing, as those of old logs do.
 func (s State) Empty() bool {

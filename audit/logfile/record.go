@@ -156,11 +156,7 @@ type Record struct {
 	Checkpoint  string   `json:"checkpoint,omitempty"`   // the signed note, see package checkpoint
 	Peaks       []string `json:"peaks,omitempty"`        // of a checkpoint's tree, the largest first, base64
 
-	// Of a checkpoint, what a start needs of the records before it: see [State].
-	Open       *Place      `json:"open,omitempty"`       // the oldest intent without outcome
-	Signatures []Signature `json:"signatures,omitempty"` // since the checkpoint before
-	Previous   *Place      `json:"previous,omitempty"`   // that checkpoint
-	Frozen     *Place      `json:"frozen,omitempty"`     // the last record that states freezes, if it states any
+	*OfBefore // of a checkpoint, what a start needs of the records before it: nil, or see [State]. Apart, for records of calls to be small
 
 	First    uint64 `json:"first,omitempty"`    // of a prune record: the first record that is removed
 	Last     uint64 `json:"last,omitempty"`     // and the last

@@ -35,8 +35,8 @@ func OpenLog(fsys fs.FS) (*Log, error) {
 	return &Log{fsys, files}, nil
 }
 
-// Plan returns the text of a plan that records of the log name, and its whole name. The error wraps [fs.ErrNotExist] when there is none.
-func (l *Log) Plan(id string) (text []byte, name string, err error) { return blobs.Read(l.fsys, id) }
+// Plans returns the texts of a plan that records of the log name, as [blobs.Find] does: more than one where their names begin alike.
+func (l *Log) Plans(id string) ([]blobs.Text, error) { return blobs.Find(l.fsys, id) }
 
 // First returns the first record whose line is there; the ones before it are pruned. It is 0 when no line is there.
 func (l *Log) First() uint64 {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
@@ -21,7 +22,7 @@ const (
 type plans struct {
 	log   fs.FS
 	blobs fs.FS // that has the folder of texts
-	named map[string]naming
+	named map[string]*naming
 	over  *naming // the first record that names one more than are followed
 }
 
@@ -32,7 +33,7 @@ type naming struct {
 }
 
 func newPlans(log, other fs.FS) plans {
-	p := plans{log: log, blobs: other, named: map[string]naming{}}
+	p := plans{log: log, blobs: other, named: map[string]*naming{}}
 	if other == nil {
 		p.blobs = log
 	}
@@ -60,15 +61,14 @@ func (p *plans) add(at place, l *line) {
 		if id = id[:min(len(id), maxPlan)]; len(id) == 0 {
 			continue
 		}
-		n, known := p.named[string(id)]
-		if n.last = l.seq; !known {
-			n.first, n.at = l.seq, at
-		}
+		n := p.named[string(id)]
 		switch {
-		case known || len(p.named) < maxPlans:
-			p.named[string(id)] = n
+		case n != nil:
+			n.last = l.seq
+		case len(p.named) < maxPlans:
+			p.named[string(id)] = &naming{l.seq, l.seq, at}
 		case p.over == nil:
-			p.over = &n
+			p.over = &naming{l.seq, l.seq, at}
 		}
 	}
 }
@@ -106,7 +106,7 @@ func (p *plans) there(v *verifier) (map[string]bool, error) {
 			continue
 		}
 		if there[id] = true; problem != nil {
-			n := p.named[id]
+			n := cmp.Or(p.named[id], &naming{})
 			v.fault(FaultPlan, n.first, n.at, "the text of a plan was changed, or cannot be read: %v", problem)
 		}
 	}

@@ -7,7 +7,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tollgate/audit/blobs"
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/testlog"
 )
 
@@ -47,6 +49,11 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(map[int]string{1e4: "1e4", 1e5: "1e5", 1e6: "1e6"}[n], func(b *testing.B) {
 			dir := b.TempDir()
 			l := testlog.New(dir, nil)
+			plan, err := blobs.New(dir).Put([]byte(`{"version":1}`))
+			if err != nil {
+				b.Fatal(err)
+			}
+			l.Plan = plan[:logfile.PlanDigits]
 			for l.Seq < uint64(n) {
 				l.Calls(min(n/2, 125000))
 				if l.Seq < uint64(n) {

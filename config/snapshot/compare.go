@@ -114,7 +114,10 @@ func (c *comparison) members(at path, was, is map[string]json.RawMessage) {
 func (c *comparison) list(at path, before, after json.RawMessage) {
 	was, is := elements(before), elements(after)
 	if wasNamed, isNamed := byName(was), byName(is); wasNamed != nil && isNamed != nil {
-		c.members(at, wasNamed, isNamed)
+		known := len(c.changes)
+		if c.members(at, wasNamed, isNamed); len(c.changes) == known {
+			c.add(at, "are in another order")
+		}
 		return
 	}
 	if all := slices.Concat(is, was); len(all) == 0 || all[0][0] != '{' {
@@ -168,17 +171,19 @@ func (c *comparison) set(at path, was, is []string) {
 	}
 }
 
-// scalar says how one value changes.
+// scalar says how one value changes. Texts leave out what is false or zero.
 func (c *comparison) scalar(at path, before, after json.RawMessage) {
 	was, is, order := shown(before), shown(after), 0
 	if at.measured() {
 		order = compareMeasures(was, is)
 	}
 	switch {
+	case was == "true" || is == "true":
+		c.add(at, "is %s (was %s)", cmp.Or(is, "false"), cmp.Or(was, "false"))
 	case before == nil:
-		c.add(at, "is %s (was not set)", is)
+		c.add(at, "is %s (was %s)", is, at.unset(is))
 	case after == nil:
-		c.add(at, "is no longer set (was %s)", was)
+		c.add(at, "is %s (was %s)", at.unset(was), was)
 	case order < 0:
 		c.add(at, "is raised to %s (was %s)", is, was)
 	case order > 0:
@@ -186,6 +191,14 @@ func (c *comparison) scalar(at path, before, after json.RawMessage) {
 	default:
 		c.add(at, "is %s (was %s)", is, was)
 	}
+}
+
+// unset is what a value is that the text leaves out, by what it is in the other text.
+func (p path) unset(other string) string {
+	if _, amount := measure(other); amount && p.measured() {
+		return "0 or not set"
+	}
+	return "not set"
 }
 
 // compareMeasures compares two numbers, rates, sizes or times; 0 if they are none.

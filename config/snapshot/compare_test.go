@@ -1,9 +1,12 @@
 package snapshot
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
+
+	"tollgate/catalog"
 )
 
 func lines(changes []Change) (all []string) {
@@ -48,6 +51,8 @@ func TestCompare(t *testing.T) {
 		{"listener gone", []string{"  - {name: app, address: 127.0.0.1:8080, caller: billing, upstreams: [bss]}\n", ""}, []string{"listeners.app is gone (address 127.0.0.1:8080, caller billing, upstreams bss)"}},
 		{"policy", []string{"client_ca: ca.pem", "client_ca: ca.pem, policy: huawei"}, []string{"listeners.tls.tls.policy is huawei (was huawei-high)"}},
 		{"bounds", []string{"audit:", "bounds: {body: 1MiB}\naudit:"}, []string{"bounds.body is lowered to 1MiB (was 12MiB)"}},
+		{"off", []string{"limits:", "limits:\n  published: false\n  max_wait: 0s"}, []string{"limits.max_wait is 0 or not set (was 2s)", "limits.published is false (was true)"}},
+		{"names like amounts", []string{"caller: billing", "caller: \"20\"", "  billing:", "  \"20\": {}\n  billing:"}, []string{"callers.20 is added", "listeners.app.caller is 20 (was billing)"}},
 		{"section added", []string{"audit:", "admin: {address: 127.0.0.1:9090}\naudit:"}, []string{"admin.address is 127.0.0.1:9090 (was not set)"}},
 	} {
 		before, after := load(t, dir, base), load(t, dir, changed(t, c.pairs...))
@@ -57,6 +62,25 @@ func TestCompare(t *testing.T) {
 		if back := Compare(after, before); len(back) != len(c.want) && !strings.Contains(c.name, "caller") {
 			t.Errorf("%s, the other way: %q", c.name, lines(back))
 		}
+	}
+}
+
+// TestOrder: limits in another order are another text, and so another plan: it is said.
+func TestOrder(t *testing.T) {
+	dir, rule := folder(t), "{name: per.app, per: [caller], rate: 10/s}"
+	before, after := load(t, dir, changed(t, rule, rule+", {name: all, rate: 1/s}")), load(t, dir, changed(t, rule, "{name: all, rate: 1/s}, "+rule))
+	if got, want := lines(Compare(before, after)), []string{"limits.rules are in another order"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestCatalog: a text says which operations the program knows, which patterns in grants depend on.
+func TestCatalog(t *testing.T) {
+	text := Of(load(t, folder(t), base), nil)
+	newer := bytes.Replace(text, []byte(catalog.ID()), []byte("0123456789abcdef"), 1)
+	got, err := CompareTexts(text, newer)
+	if err != nil || len(got) != 1 || got[0].Where != "catalog" {
+		t.Errorf("%q, %v", lines(got), err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tollgate/caller"
+	"tollgate/catalog"
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/grants"
@@ -26,6 +27,7 @@ func (w *writer) document(c *config.Config, generations map[string]Generation) {
 		"admin":          w.section(c.Admin),
 		"audit":          w.section(c.Audit),
 		"bounds":         w.section(c.Bounds),
+		"catalog":        func() { w.string(catalog.ID()) },
 		"callers":        func() { w.callers(c.Callers, c.Grants) },
 		"credentials":    func() { w.credentials(c.Credentials, generations) },
 		"http_challenge": w.section(c.HTTPChallenge),

@@ -34,4 +34,6 @@ func (p path) pattern() string {
 }
 
 // measured reports whether values at the path may be amounts. Names and ids are none, even if they look like it.
-func (p path) measured() bool { return p[0] != "callers" && p[0] != "credentials" }
+func (p path) measured() bool {
+	return p[0] != "callers" && p[0] != "credentials" && !slices.Contains([]string{"caller", "policy", "catalog"}, p[len(p)-1])
+}

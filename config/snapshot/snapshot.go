@@ -9,6 +9,7 @@
 // their files are and however they are written. Beside the keys of the file there are
 //
 //   - version: of this format, [Version];
+//   - catalog: which operations this program knows ([catalog.ID]), for grants name them by patterns too;
 //   - tls_policies: of each policy that exists, the built-in ones included, what it comes to in this program;
 //   - tls_suites: those of TLS 1.3, of which a process has one list for all policies;
 //   - generation, in each credential: which keys are in use (see [Generation]); not in the text of a configuration that does not run.

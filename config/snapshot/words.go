@@ -18,6 +18,8 @@ type special func(c *comparison, at path, before, after json.RawMessage)
 // special returns what compares the values at the path; nil if nothing of its own does.
 func (p path) special() special {
 	switch p.pattern() {
+	case "catalog":
+		return (*comparison).catalog
 	case "callers.*":
 		return (*comparison).caller
 	case "callers.*.auth":
@@ -44,6 +46,13 @@ func (p path) special() special {
 		return thing("method", "path", "effect", "class")
 	}
 	return nil
+}
+
+// catalog compares which operations are known. A text of an older version does not say.
+func (c *comparison) catalog(at path, before, after json.RawMessage) {
+	if before != nil && after != nil {
+		c.add(at, "is that of another version of the program: patterns in grants may cover other operations")
+	}
 }
 
 // thing returns what compares things with names: one that comes or goes is described by some of its members, not by all.

@@ -26,6 +26,7 @@ type Log struct {
 	Last string // the last checkpoint's note
 	Old  bool   // checkpoints state nothing of the records before them
 	Step time.Duration
+	Plan string // that the records of calls name; empty: none
 	// Forge changes what the next checkpoints state. Nil changes nothing.
 	Forge func(*logfile.State)
 
@@ -170,7 +171,7 @@ func (l *Log) Call() string {
 		Kind: logfile.KindIntent, Call: id, Listener: "gateway.corp.example:8443", Caller: caller, IdentifiedBy: "access_key", Identity: "TG-" + caller,
 		Source: fmt.Sprintf("10.1.%d.%d", l.rng.IntN(256), l.rng.IntN(256)), SourcePort: uint16(1024 + l.rng.IntN(60000)),
 		Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Method: op.method, Path: op.path,
-		Credential: op.credential, Class: op.class, AccessKey: "HPUAABCDEFGHIJKLMNOP", Account: op.account, Decision: logfile.Allowed, BodyHash: l.hash(), BodyBytes: 212,
+		Credential: op.credential, Class: op.class, AccessKey: "HPUAABCDEFGHIJKLMNOP", Account: op.account, Plan: l.Plan, Decision: logfile.Allowed, BodyHash: l.hash(), BodyBytes: 212,
 		Fields: []logfile.Field{
 			{Name: "order_id", Kind: "order", Values: []string{order}},
 			{Name: "customer_id", Kind: "customer", Values: []string{fmt.Sprintf("c-%d", l.rng.IntN(1000))}},
@@ -185,7 +186,7 @@ func (l *Log) Call() string {
 		outcome, status = logfile.Unknown, 0
 	}
 	l.Add(&logfile.Record{
-		Kind: logfile.KindOutcome, Call: id, Caller: caller, Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Credential: op.credential, Class: op.class,
+		Kind: logfile.KindOutcome, Plan: l.Plan, Call: id, Caller: caller, Upstream: "bss", Site: "cn", Operation: op.name, Effect: op.effect, Credential: op.credential, Class: op.class,
 		Account: op.account, Outcome: outcome, Status: status, RequestID: l.hash()[:32], Result: outcome, ResultFrom: "status", AnswerHash: l.hash(), AnswerBytes: 512,
 		UpstreamMicros: 12345, TotalMicros: 12400,
 	})

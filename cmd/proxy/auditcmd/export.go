@@ -96,7 +96,7 @@ func writeExport(w io.Writer, dir string, from, to time.Time, out string, force 
 		fmt.Fprintf(w, "with the texts of %s that they name\n", text.Count(len(s.Plans), "plan"))
 	}
 	if len(s.NoText) > 0 {
-		fmt.Fprintf(w, "WITHOUT the texts of the plans %s: the log does not have them, which verifying the archive reports\n", strings.Join(s.NoText, ", "))
+		fmt.Fprintf(w, "WITHOUT the texts of the plans %s: the log does not have them whole, which verifying the archive reports\n", strings.Join(s.NoText, ", "))
 	}
 	if s.Uncovered > 0 {
 		fmt.Fprintf(w, "left out: %d later records of the period, which no checkpoint covers yet; export again later to have them\n", s.Uncovered)

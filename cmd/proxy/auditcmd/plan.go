@@ -1,6 +1,7 @@
 package auditcmd
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -69,6 +70,9 @@ func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
 		}
 	}
 	if len(texts) == 1 {
+		if !json.Valid(texts[0]) { // and might do anything to a terminal
+			return fmt.Errorf("the text %s is no JSON, and so not that of a plan: it is in the folder %s", ids[0], blobs.Folder)
+		}
 		_, err := fmt.Fprintf(w, "%s\n", texts[0])
 		return err
 	}

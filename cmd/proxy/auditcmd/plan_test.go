@@ -26,6 +26,13 @@ func TestPlan(t *testing.T) {
 		log.Add(&logfile.Record{Kind: logfile.KindRefusal, Call: rate, Plan: name[:logfile.PlanDigits], Decision: logfile.Refused})
 	}
 	log.Close()
+	other, err := store.Put([]byte("\x1b]0;a title\x07"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, problem := run(t, "audit", "plan", "--dir", dir, other); code != cli.ExitFailure || strings.Contains(out+problem, "title") {
+		t.Errorf("a text that is none of a plan: %d %s%s", code, out, problem)
+	}
 	bundle := filepath.Join(t.TempDir(), "bundle.zip")
 	code, export, _ := run(t, "audit", "export", "--dir", dir, "--from", "2026-10-01", "--to", "2026-11-01", "--zone", "UTC", "-o", bundle)
 	if code != cli.ExitOK || !strings.Contains(export, "with the texts of 2 plans") {
