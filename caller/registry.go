@@ -14,7 +14,6 @@ import (
 
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
-	"tollgate/internal/yield"
 	"tollgate/signing"
 )
 
@@ -64,7 +63,7 @@ func NewRegistry(configs []Config, schemes *signing.Schemes, read ReadSecret) (*
 	}
 	var problems []error
 	for i, c := range configs {
-		yield.Now()
+
 		if err := r.add(c, read); err != nil {
 			problems = append(problems, fmt.Errorf("caller %d (%.70q): %w", i+1, c.Name, err))
 		}

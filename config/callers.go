@@ -3,7 +3,6 @@ package config
 import (
 	"tollgate/caller"
 	"tollgate/internal/secret"
-	"tollgate/internal/yield"
 	"tollgate/signing"
 )
 
@@ -11,7 +10,7 @@ import (
 func (b *builder) buildCallers() {
 	taken := map[string]string{}
 	for _, name := range b.callerNames {
-		yield.Now()
+
 		paths, ways := b.ways(name)
 		for i, path := range paths {
 			b.checkAuth(path, name, &ways[i], taken)

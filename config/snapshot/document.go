@@ -12,7 +12,6 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/grants"
-	"tollgate/internal/yield"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
@@ -54,7 +53,7 @@ func (w *writer) section(of any) func() { return func() { w.value(reflect.ValueO
 func named[T any](w *writer, all []T, name func(T) string, write func(T)) {
 	w.text = append(w.text, '{')
 	for _, one := range slices.SortedFunc(slices.Values(all), func(a, b T) int { return strings.Compare(name(a), name(b)) }) {
-		yield.Now()
+
 		w.key(name(one))
 		write(one)
 		w.text = append(w.text, ',')

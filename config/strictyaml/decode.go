@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"tollgate/internal/nearest"
-	"tollgate/internal/yield"
 )
 
 // value reads n into v.
@@ -148,7 +147,7 @@ func (d *Document) named(path string, n *node, v reflect.Value) {
 	entries, _ := d.entries(path, n)
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(entries)))
 	for _, e := range entries {
-		yield.Now()
+
 		if !nameExpr.MatchString(e.key) {
 			d.Add(e.keyAt, path, "", "name %q: want up to 64 letters, digits, \"-\" or \"_\", beginning with a letter or digit", d.Shown(e.key))
 			continue

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"tollgate/internal/private"
-	"tollgate/internal/yield"
 )
 
 // Interval is how often files are looked at if nothing else is asked for. A change counts when they stood still from one look to the
@@ -124,7 +123,7 @@ func (f folders) resolve(dir string) (resolved string, err error) {
 }
 
 func (f folders) lookAt(path string) (s sighting) {
-	yield.Now()
+
 	path = filepath.Clean(path)
 	dir, err := f.resolve(filepath.Dir(path))
 	if err == nil {
