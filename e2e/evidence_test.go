@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tollgate/audit/checkpoint"
+	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/testlog"
 )
@@ -107,7 +108,7 @@ func TestReadmeForReviewers(t *testing.T) {
 	w.write("tollgate.pub", w.audited("key", "--dir", w.file("audit")))
 	now := w.records()[0].Time
 	names := strings.NewReplacer(
-		"CALL-ID", w.firstCall(), " D ", " "+w.file("audit")+" ", "tollgate.pub", w.file("tollgate.pub"), "kept.jsonl", w.file("kept.jsonl"),
+		"CALL-ID", w.firstCall(), "PLAN-ID", w.recorded(logfile.KindIntent, w.firstCall()).Plan, " D ", " "+w.file("audit")+" ", "tollgate.pub", w.file("tollgate.pub"), "kept.jsonl", w.file("kept.jsonl"),
 		"october.zip", w.file("october.zip"), "proof.json", w.file("proof.json"),
 		"2026-10-01", now.Format("2006-01-02"), "2026-11-01", now.AddDate(0, 0, 2).Format("2006-01-02"), "2026-10", now.Format("2006-01"),
 	)

@@ -200,8 +200,10 @@ func TestAuditDirectoryUnusable(t *testing.T) {
 func TestOneGatewayForEachLog(t *testing.T) {
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
-	got := run(t, w.env, "run", "--config", w.config)
-	if got.code != 1 || !strings.Contains(got.stderr, "audit") {
+	text, err := os.ReadFile(w.config)
+	must(t, err)
+	got := run(t, w.env, "run", "--config", w.write("other.yaml", string(text))) // whose admin socket is another
+	if got.code != 1 || !strings.Contains(got.stderr, "audit log") {
 		t.Errorf("exit code %d: %s", got.code, got.stderr)
 	}
 	balance(t, w.shop(p).bss(t)) // the first one is not disturbed
