@@ -87,8 +87,8 @@ func (c *Credential) reject() {
 
 // Poll looks at the files of the keys if that is due, and uses keys that have changed: see [Credential.look]. If a rejection or the
 // operator asks for it, or while something is paused, it reads the source instead, at most once a second, and uses keys that have changed
-// and stood: after a rejection any, for the operator those of which all have changed. It is cheap when nothing is due or a reading is under way. A source that fails changes nothing; its error is returned once for
-// each cause.
+// and stood: after a rejection any, for the operator those of which all have changed. It is cheap when nothing is due or a reading is
+// under way. A source that fails changes nothing; its error is returned once for each cause.
 func (c *Credential) Poll(now time.Time) (changed bool, err error) {
 	paused := len(c.Pauses()) > 0
 	due, err := c.reader.begin(paused, now)

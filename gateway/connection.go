@@ -25,8 +25,9 @@ const (
 	unreadOfStream = 64 << 10
 )
 
-// Server returns the gateway's part of the configuration of a server, whose id is the name of its listener or a key of [Plan.Servers]. Each stream of a connection may have sent so many bytes
-// that were not read yet: bodies of streams that wait for their turn leave room for those that are being read, whose pace is judged.
+// Server returns the gateway's part of the configuration of a server, whose id is the name of its listener or a key of [Plan.Servers]. Each
+// stream of a connection may have sent so many bytes that were not read yet: bodies of streams that wait for their turn leave room for
+// those that are being read, whose pace is judged.
 func (g *Gateway) Server(id string) accept.ServerConfig {
 	return accept.ServerConfig{
 		Handler: g.handler(id), Base: g.ending.calls, Context: withConnection,

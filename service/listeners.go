@@ -222,7 +222,8 @@ func (s *Service) endListener(old *liveListener, o *opened) {
 		_ = old.socket.Close()
 	}
 	old.server.StopTaking(stays)
-	s.logger.Info("the connections of a listener end", zap.String("listener", old.name), zap.Stringer("address", old.socket.Addr()), zap.Bool("socket_stays", stays))
+	s.logger.Info("the connections of a listener end",
+		zap.String("listener", old.name), zap.Stringer("address", old.socket.Addr()), zap.Bool("socket_stays", stays))
 	ends := o.leaving[old.id]
 	s.ending.Go(func() { s.endServer(ends) })
 }

@@ -206,7 +206,8 @@ func (s *Service) refuse(by Trigger, r Reloaded, err error) (Reloaded, error) {
 	why := brief(err)
 	s.reloads.noteFile(err)
 	s.reloads.metrics.Refused(time.Now())
-	s.logger.Error("the configuration was not reloaded; what runs stays as it is", zap.String("trigger", by.String()), zap.String("plan", r.PlanBefore), zap.String("why", why))
+	s.logger.Error("the configuration was not reloaded; what runs stays as it is",
+		zap.String("trigger", by.String()), zap.String("plan", r.PlanBefore), zap.String("why", why))
 	if queued := s.log.Queue(s.event(logfile.EventConfigRefused, by, Reloaded{PlanBefore: r.PlanBefore}, why)); queued != nil {
 		s.logger.Warn("there is no record of the configuration that was refused", zap.Error(queued))
 	}
