@@ -53,7 +53,7 @@ func TestTLSCA(t *testing.T) {
 		{[]string{"--config", two, "--listener", "lab"}, cli.ExitFailure, "makes it at its first start"},
 		{[]string{"--config", two, "--listener", "lab2"}, cli.ExitOK, certificate},
 		{[]string{"--config", none}, cli.ExitFailure, "no listener has an internal certificate"},
-		{[]string{"--config", empty}, cli.ExitFailure, "is not a regular file"},
+		{[]string{"--config", empty}, cli.ExitFailure, "not a regular file"},
 	} {
 		var out bytes.Buffer
 		code := cli.Execute(t.Context(), cli.Program("test", cli.Chapter("All:", Command())), append([]string{"tls", "ca"}, c.args...), &out, &out)
