@@ -13,6 +13,7 @@ import (
 // TestFreezeSurvivesKill: a gateway that is killed right after `tollgate freeze` has returned comes up with the freeze, and so it goes on
 // until `tollgate unfreeze` has returned. Both verifiers find the log whole.
 func TestFreezeSurvivesKill(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(standard + unlimited)
 	call := func(p *process) answer {
 		return send(t, http.DefaultTransport, request(t, "GET", "http://"+p.address("plain")+"/v2/accounts/customer-accounts/balances", ""))

@@ -35,6 +35,7 @@ func account(t *testing.T, domain string) bsssim.Account {
 // TestKeysInFilesAreReadAgain: after a rejection the gateway uses what the files hold by then, without a signal, and after a
 // signal without a rejection. Keys in the environment stay, and the gateway says so.
 func TestKeysInFilesAreReadAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.values.Upstream = w.serve(w.simulator) // without the witness, to whom a wrong key is a fault
 	w.configure(inFiles)

@@ -60,6 +60,7 @@ func tunnel(client net.Conn, tunnels *atomic.Int64) {
 
 // TestThroughAProxy: the binary calls through a tunnel, and a login that the proxy refuses leaves the call unsent.
 func TestThroughAProxy(t *testing.T) {
+	t.Parallel()
 	for login, good := range map[string]bool{"gateway:sesame": true, "gateway:wrong-one": false} {
 		w := newWorld(t, bsssim.Config{})
 		var tunnels atomic.Int64

@@ -23,6 +23,7 @@ func temporary(t *testing.T, n int) bsssim.Account {
 // TestRotatedKeysFailNoCall: the file changes while the provider takes both keys, then it takes the new ones only. All the time calls are
 // made, without a signal and without a rejection.
 func TestRotatedKeysFailNoCall(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	var provider atomic.Pointer[bsssim.Server]
 	accept := func(accounts ...bsssim.Account) {

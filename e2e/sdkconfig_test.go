@@ -25,6 +25,7 @@ var exported = regexp.MustCompile(`(?m)^(?://|#) +(export [A-Z_]+=.+)$`)
 // TestSDKConfig runs the lines that sdk-config prints, as they are: with the Go and the Node SDK over TLS and plain HTTP, and with curl over
 // both and with a client certificate. Each makes a call that is on record as the caller's.
 func TestSDKConfig(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(described)
 	w.issue("office", testpki.Leaf{CommonName: "office"})
 	p := w.start()
