@@ -29,7 +29,7 @@ type Access struct {
 // Private lets the owner connect, and no other user but root.
 var Private = Access{Mode: 0o600}
 
-// set gives a file its group and its mode.
+// set sets the group and the mode of a file.
 func (a Access) set(path string) error {
 	if a.Group != nil {
 		if err := os.Lchown(path, -1, *a.Group); err != nil {
@@ -152,7 +152,7 @@ func bindError(err error) error {
 	return err
 }
 
-// publish says who may connect to the socket, and gives it its place. A link, unlike a rename, replaces nothing.
+// publish sets who may connect to a socket, and links it to its path. A link, unlike a rename, replaces nothing.
 func publish(temporary, path string, access Access) (os.FileInfo, error) {
 	if err := access.set(temporary); err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (b *builder) checkProxy(path string, u *upstream.Config) {
 }
 
 // noteAddress notes an upstream at a private address, unless the file says where its addresses may be: a name that is mistaken for
-// another, or answered by somebody else, leads to such addresses, too.
+// another, or answered by another server, leads to such addresses, too.
 func (b *builder) noteAddress(u *upstream.Config) {
 	if ip, is := literalIP(u.URL.HostPort()); is && upstream.IsPrivate(ip) && u.Addresses == nil && u.URL.Socket == "" {
 		b.note("%s", PrivateNote(u, ip))

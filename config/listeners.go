@@ -47,8 +47,8 @@ type Socket struct {
 	// Who may connect, as of a file: `0660` is owner and group. Only reading and writing count, and the owner has both. Those who
 	// connect must also be able to reach the socket through its folders.
 	Mode setting.Mode `yaml:"mode" need:"yes"`
-	// The group that the socket is given to, by name or number. The gateway's user must be a member of it, or root. Default: that which the
-	// system gives to files of the gateway.
+	// The group that the socket is given to, by name or number. The gateway's user must be a member of it, or root. Default: that of
+	// other files that the gateway creates.
 	Group setting.Group `yaml:"group"`
 }
 

@@ -64,7 +64,7 @@ func (b *builder) buildMetrics(m *Metrics) {
 	b.config.Metrics = m
 }
 
-// metricsProtection checks that nobody on a network reads metrics without showing who they are, or unencrypted.
+// metricsProtection checks that beyond loopback metrics are served over TLS only, and to authenticated peers.
 func (b *builder) metricsProtection(path string, m *Metrics) {
 	certificates := m.TLS != nil && m.TLS.ClientCA != ""
 	switch {

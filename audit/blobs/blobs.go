@@ -141,7 +141,7 @@ func only(found []Text, digits string) (text []byte, name string, err error) {
 	return found[0].Content, found[0].Name, nil
 }
 
-// Find returns the texts whose names begin with some digits, LeastDigits at least: more than one where somebody made them alike on purpose.
+// Find returns the texts whose names begin with some digits, LeastDigits at least: more than one where a collision was made on purpose.
 // A file that is not what its name says is none, and does not stand in the way of others. The error wraps [fs.ErrNotExist] when there is
 // no such file, and [ErrDamaged] when none is what its name says.
 func Find(fsys fs.FS, digits string) ([]Text, error) {

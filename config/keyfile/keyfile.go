@@ -111,7 +111,7 @@ func (f Files) Remove() error {
 	return durable.SyncDir(filepath.Dir(f.Entry))
 }
 
-// Made returns the files of a key that [Key.Write] made, and whose entry nobody has changed since. If it was not, the error says what to do.
+// Made returns the files of a key that [Key.Write] made, and whose entry has not been edited since. Otherwise the error says what to do.
 func Made(place *config.KeyPlace) (Files, error) {
 	made := Key{Caller: place.Caller, ID: place.Key.ID, NotAfter: place.Key.NotAfter}
 	files := made.FilesIn(filepath.Dir(place.File))

@@ -44,7 +44,7 @@ func namesOf[T any](was, is map[string]T) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// identity is one entry of auth, as far as it tells it from others.
+// identity is what identifies one entry of auth.
 type identity struct {
 	AccessKey *struct {
 		ID       string `json:"id"`

@@ -13,7 +13,7 @@ func (p path) element(name string) path { return append(slices.Clip(p), "["+name
 
 func (p path) String() string { return strings.ReplaceAll(strings.Join(p, "."), ".[", "[") }
 
-// pattern returns the path with "*" for the names that a file gives, which may have dots.
+// pattern returns the path with "*" in place of the names that the operator chose, which may have dots.
 func (p path) pattern() string {
 	parts := slices.Clone(p)
 	given := func(i int) {

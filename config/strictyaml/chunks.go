@@ -75,7 +75,7 @@ func slowly(text string) (root node, ok bool) {
 }
 
 // isClosed reports whether all brackets of the tokens are closed, no document ends, and no value is waited for. Texts over several lines are
-// left to the whole as well: of some the lexer gives other places, by what stands below them.
+// left to the whole as well: the lexer places some of them by the lines below.
 func isClosed(tokens token.Tokens) bool {
 	open := 0
 	for _, t := range tokens {

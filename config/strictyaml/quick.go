@@ -7,7 +7,7 @@ import (
 )
 
 // quick reads the YAML that most of a long file is: blocks of keys and lists, flow mappings and lists on one line, plain words, and texts
-// in quotes. It takes a tenth of the parser's time and memory. At anything else it gives up, and the parser reads the text: quick has no
+// in quotes. It takes a tenth of the parser's time and memory. At anything else it stops, and the parser reads the text: quick has no
 // messages, and none of what it returns differs from what the parser's tree comes to.
 type quick struct {
 	lines []quickLine
