@@ -15,9 +15,14 @@ func Restarts(before, after *Config) (keys []string) {
 	for _, f := range restarting() {
 		keys = restarts(keys, f.Key, f, was.FieldByName(f.Name), is.FieldByName(f.Name))
 	}
-	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && // its server stays as it was made
-		!reflect.DeepEqual(before.TLSPolicies[m.TLS.Policy], after.TLSPolicies[m.TLS.Policy]) {
+	changed := func(policy string) bool {
+		return !reflect.DeepEqual(before.TLSPolicies[policy], after.TLSPolicies[policy])
+	}
+	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && changed(m.TLS.Policy) { // its server stays as it was made
 		keys = append(keys, "tls_policies."+m.TLS.Policy+", which metrics uses")
+	}
+	if f := before.Fleet; f != nil && f.Redis.TLS != nil && changed(f.Redis.TLS.Policy) { // so do its connections
+		keys = append(keys, "tls_policies."+f.Redis.TLS.Policy+", which fleet uses")
 	}
 	return keys
 }

@@ -35,8 +35,9 @@ type Options struct {
 
 	// Login and SentinelLogin return user and password. They are called at each connection. Nil: there is none.
 	Login, SentinelLogin func() (username string, password secret.String, err error)
-	// TLS is the configuration of connections, made by a policy. Without a ServerName it is the host that is connected to. Nil: plain TCP.
-	TLS *tls.Config
+	// TLS returns the configuration of a connection, made by a policy. It is called at each. Without a ServerName it is the host that is
+	// connected to. Nil: plain TCP.
+	TLS func() *tls.Config
 	// Tell completes what is told to the other members with each heartbeat: Version, Plan, Freezes. Optional.
 	Tell func(*Row)
 	// Observe is called after each round trip with its time and the number of questions. Optional.

@@ -29,6 +29,7 @@ func (w *writer) document(c *config.Config, generations map[string]Generation) {
 		"catalog":        func() { w.string(catalog.ID()) },
 		"callers":        func() { w.callers(c.Callers, c.Grants) },
 		"credentials":    func() { w.credentials(c.Credentials, generations) },
+		"fleet":          w.section(c.Fleet),
 		"http_challenge": w.section(c.HTTPChallenge),
 		"limits":         w.section(c.Limits),
 		"listeners": func() {
