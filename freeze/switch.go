@@ -78,24 +78,26 @@ func (e *Unrecordable) Error() string {
 // Unwrap returns the cause.
 func (e *Unrecordable) Unwrap() error { return e.Err }
 
-// Freeze puts a freeze in force and records it. If it cannot be recorded the error is an [*Unrecordable], and the freeze is in force.
-func (s *Switch) Freeze(ctx context.Context, f Freeze) error {
-	if err := s.begin(f); err != nil {
+// Freeze puts freezes in force, all at once, and records them. If one cannot be recorded the error is an [*Unrecordable], and all are in force.
+func (s *Switch) Freeze(ctx context.Context, all ...Freeze) error {
+	if err := s.begin(all); err != nil {
 		return err
 	}
 	s.recording.Lock()
 	defer s.recording.Unlock()
-	if err := s.record(ctx, Change{Happened: Began, Freeze: &f, InForce: s.gate.Set().List()}); err != nil {
-		return &Unrecordable{f, err}
+	for i := range all {
+		if err := s.record(ctx, Change{Happened: Began, Freeze: &all[i], InForce: s.gate.Set().List()}); err != nil {
+			return &Unrecordable{all[i], err} // the others are restated with it
+		}
 	}
 	return nil
 }
 
-// begin puts a freeze in force.
-func (s *Switch) begin(f Freeze) error {
+// begin puts freezes in force.
+func (s *Switch) begin(all []Freeze) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	next, err := s.gate.Set().with(f)
+	next, err := s.gate.Set().with(all)
 	if err == nil {
 		s.gate.set.Store(next)
 	}
@@ -106,7 +108,7 @@ func (s *Switch) begin(f Freeze) error {
 func (s *Switch) Lift(ctx context.Context, id, by, reason string) (Freeze, error) {
 	s.recording.Lock()
 	defer s.recording.Unlock()
-	f := s.gate.Set().find(id)
+	f := s.gate.Set().Find(id)
 	if f == nil {
 		return Freeze{}, fmt.Errorf("no freeze %.40q is in force", id)
 	}
