@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/admin"
+	"tollgate/fleet"
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
 	"tollgate/internal/secret"
@@ -264,13 +264,13 @@ func clientConfig(policy *tlspolicy.Policy, client tlspolicy.Client) *tls.Config
 }
 
 // redis returns what makes the configuration of one connection to the fleet's Redis, by the files of now.
-func (k *tlsReloader) redis(t *certs.UpstreamTLS) (func(host string) *tls.Config, error) {
+func (k *tlsReloader) redis(t *fleet.TLS) (func() *tls.Config, error) {
 	policy, err := k.policy(t.Policy)
 	if err != nil {
 		return nil, err
 	}
 	p := &tlsParts{place: redisPlace}
-	client, err := p.client(t)
+	client, err := p.client(&certs.UpstreamTLS{ServerName: t.ServerName, ClientCertificate: t.Certificate})
 	if err != nil {
 		return nil, err
 	}
@@ -284,11 +284,11 @@ func (k *tlsReloader) redis(t *certs.UpstreamTLS) (func(host string) *tls.Config
 	}
 	p.bundles = append(p.bundles, roots)
 	k.add(p)
-	return func(host string) *tls.Config {
+	return func() *tls.Config {
 		now := client
-		now.ServerName, now.RootCAs = cmp.Or(client.ServerName, host), roots().Pool
+		now.RootCAs = roots().Pool
 		out := clientConfig(policy, now)
-		out.NextProtos, out.ClientSessionCache = nil, nil // it is no HTTP, and a session would outlive the authorities of now
+		out.ClientSessionCache = nil // a session would outlive the authorities of now
 		return out
 	}, nil
 }

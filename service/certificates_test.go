@@ -17,6 +17,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/config"
+	"tollgate/fleet"
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
@@ -313,16 +314,21 @@ func TestRedisTLS(t *testing.T) {
 	if err := ca.WriteFile(authorities); err != nil {
 		t.Fatal(err)
 	}
-	towards, err := k.redis(&certs.UpstreamTLS{
-		Policy: tlspolicy.Default, CA: authorities, ClientCertificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")},
+	towards, err := k.redis(&fleet.TLS{
+		Policy: tlspolicy.Default, CA: authorities, Certificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err, other := handshake(server, towards("gw.example")); err != nil || other != nil {
+	as := func(name string) *tls.Config {
+		config := towards()
+		config.ServerName = name // which the client fills in where none is configured
+		return config
+	}
+	if err, other := handshake(server, as("gw.example")); err != nil || other != nil {
 		t.Errorf("%v, %v", err, other)
 	}
-	if _, err := handshake(server, towards("other.example")); err == nil {
+	if _, err := handshake(server, as("other.example")); err == nil {
 		t.Error("a server of another name is taken")
 	}
 	stranger := testpki.Must(testpki.New())
@@ -334,7 +340,7 @@ func TestRedisTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.reload()
-		if _, err := handshake(server, towards("gw.example")); (err == nil) != step.taken {
+		if _, err := handshake(server, as("gw.example")); (err == nil) != step.taken {
 			t.Errorf("authorities %.20q: %v", step.text, err)
 		}
 	}
@@ -345,9 +351,9 @@ func TestRedisTLS(t *testing.T) {
 	if got, want := strings.Join(k.warnings(time.Now()), "\n"), "upstream fleet.redis: "+authorities+" stays as it was since "; !strings.Contains(got, want) {
 		t.Errorf("no warning %q in %s", want, got)
 	}
-	for _, bad := range []certs.UpstreamTLS{
+	for _, bad := range []fleet.TLS{
 		{Policy: "mine"}, {Policy: tlspolicy.Default, CA: filepath.Join(dir, "missing.pem")},
-		{Policy: tlspolicy.Default, ClientCertificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "missing.crt"), Key: filepath.Join(dir, "us.key")}},
+		{Policy: tlspolicy.Default, Certificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "missing.crt"), Key: filepath.Join(dir, "us.key")}},
 	} {
 		if _, err := k.redis(&bad); err == nil {
 			t.Errorf("%+v is taken", bad)
