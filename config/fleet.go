@@ -156,8 +156,8 @@ func OwnName(f *fleet.Config, lookup setting.LookupEnv) (string, error) {
 
 func memberNames(f *fleet.Config) []string { return setting.Texts(f.Members) }
 
-// Settings returns what a reload may change of a fleet.
-func Settings(f *fleet.Config) fleet.Settings {
+// FleetSettings returns what a reload may change of the way that a fleet works.
+func FleetSettings(f *fleet.Config) fleet.Settings {
 	return fleet.Settings{Members: memberNames(f), Patience: time.Duration(f.Patience)}
 }
 

@@ -39,6 +39,9 @@ func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*adm
 	}
 	out.Limits = s.limitsStatus()
 	out.Freezes = s.Freezes().Freezes
+	if s.fleet != nil {
+		out.Fleet = s.fleetState()
+	}
 	out.Log = s.logStatus(c)
 	out.Certificates = s.certificateStatus()
 	return out, nil

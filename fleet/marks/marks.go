@@ -162,21 +162,14 @@ func have(names []string) string {
 	return strings.Join(names, ", ") + " have"
 }
 
-// Warnings returns why signatures are not taken by the whole fleet now, for operators; nothing while they are.
-func (m *Memory) Warnings() (all []string) {
+// Lacking returns why signatures are not compared with those of the whole fleet although Redis answers, for operators; nothing if they are.
+func (m *Memory) Lacking() (all []string) {
 	epoch := m.client.Epoch()
 	if !epoch.Complete && len(epoch.Missing) > 0 {
-		all = append(all, "signed write and spend calls are "+m.instead()+": "+missingText(epoch.Missing))
+		all = append(all, missingText(epoch.Missing))
 	}
 	if skew := time.Duration(m.skew.Load()); skew != 0 {
-		all = append(all, "signed write and spend calls are "+m.instead()+": "+skewText(skew))
+		all = append(all, skewText(skew))
 	}
 	return all
-}
-
-func (m *Memory) instead() string {
-	if m.local.Load() {
-		return "taken once by each member"
-	}
-	return "refused"
 }
