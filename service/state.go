@@ -21,6 +21,7 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/credential/accepted"
+	"tollgate/fleet/freezes"
 	"tollgate/freeze"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
@@ -38,6 +39,8 @@ type state struct {
 	sources *ratelimit.Sources // of failed identifications
 	replay  *replay.Memory
 	freezes *freeze.Switch
+	// sharedFreezes joins freezes with those of the fleet; nil: there is no fleet.
+	sharedFreezes *freezes.Freezes
 
 	log                *audit.Log
 	blobs              *blobs.Store    // texts of plans
