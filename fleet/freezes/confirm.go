@@ -8,7 +8,7 @@ import (
 	"tollgate/fleet"
 )
 
-// Confirmation says whether a member has applied the freezes, and what was lifted.
+// Confirmation says whether a member has applied the freezes of this one, and lifted what it has lifted.
 type Confirmation struct {
 	Member    string
 	Confirmed bool
@@ -41,12 +41,21 @@ func (f *Freezes) next() <-chan struct{} {
 	return f.moved
 }
 
+// Members returns all members of the fleet, and whether they have what is in force here.
+func (f *Freezes) Members() []Confirmation {
+	f.mutex.Lock()
+	changes := f.changes
+	f.mutex.Unlock()
+	all, _ := f.confirmations(changes)
+	return all
+}
+
 // confirmations returns how it stands, and whether waiting may change it soon.
 func (f *Freezes) confirmations(changes uint64) (all []Confirmation, wait bool) {
 	state := f.Client.State()
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	told := f.told >= changes
+	told, version := f.told >= changes, max(f.toldAs, f.merged)
 	wait = !told || f.underWay > 0
 	for i := range state.Members {
 		m := &state.Members[i]
@@ -54,7 +63,7 @@ func (f *Freezes) confirmations(changes uint64) (all []Confirmation, wait bool) 
 		if m.Name == f.Name {
 			c.Stopped, c.Confirmed = false, f.underWay == 0
 		} else {
-			c.Confirmed = told && m.Present && f.toldAs <= m.Freezes && m.Freezes <= f.latest
+			c.Confirmed = told && m.Present && version <= m.Freezes && m.Freezes <= f.latest
 		}
 		wait = wait || m.Present && !c.Confirmed
 		if !c.Confirmed && (m.Configured || m.Present) {
