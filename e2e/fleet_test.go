@@ -107,14 +107,20 @@ func newFleet(t testing.TB, simulated bsssim.Config, size int, more string) *fle
 	t.Cleanup(f.transport.CloseIdleConnections)
 	names := memberNames[:size]
 	for _, name := range names {
-		own := strings.NewReplacer("NAME", name, "MEMBERS", strings.Join(names, ", "))
-		config := f.writeConfig("tollgate-"+name+".yaml", own.Replace(fleetConfig+more))
-		f.members = append(f.members, &member{launch(t, config, f.env), name, config, f.file("audit-" + name), f.file(name + ".sock")})
+		f.members = append(f.members, f.member(name, names, more))
 	}
-	for _, r := range f.members {
-		r.wait()
+	for _, m := range f.members {
+		m.wait()
 	}
 	return f
+}
+
+// member starts a gateway of a fleet.
+func (w *world) member(name string, names []string, more string) *member {
+	w.t.Helper()
+	own := strings.NewReplacer("NAME", name, "MEMBERS", strings.Join(names, ", "))
+	config := w.writeConfig("tollgate-"+name+".yaml", own.Replace(fleetConfig+more))
+	return &member{launch(w.t, config, w.env), name, config, w.file("audit-" + name), w.file(name + ".sock")}
 }
 
 // overRedis is the section that makes a fleet of replicas over a Redis.
@@ -125,10 +131,10 @@ func overRedis(address string) string {
 // stop ends all gateways in good order, and has their logs verified.
 func (f *fleet) stop() {
 	f.t.Helper()
-	for _, r := range f.members {
-		r.stop()
-		if got := run(f.t, nil, "audit", "verify", "--dir", r.dir); got.code != 0 {
-			f.t.Errorf("the log of %s: %+v", r.name, got)
+	for _, m := range f.members {
+		m.stop()
+		if got := run(f.t, nil, "audit", "verify", "--dir", m.dir); got.code != 0 {
+			f.t.Errorf("the log of %s: %+v", m.name, got)
 		}
 	}
 }
@@ -146,8 +152,8 @@ type crowd struct {
 // crowd starts callers on a listener of each of the replicas.
 func (f *fleet) crowd(members []*member, listener, path string, callers int) *crowd {
 	l := &crowd{ended: make(chan struct{}), answers: map[string]int{}}
-	for _, r := range members {
-		url := "http://" + r.address(listener) + path
+	for _, m := range members {
+		url := "http://" + m.address(listener) + path
 		for range callers {
 			l.working.Go(func() { l.call(f.transport, url) })
 		}
