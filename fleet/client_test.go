@@ -17,7 +17,9 @@ var addScript = NewScript("add", `return redis.call('INCRBY', key('test:' .. arg
 // readScript reads a counter.
 var readScript = NewScript("read", `return tonumber(redis.call('GET', key('test:' .. args[1])) or '0')`)
 
-func add(name string) *Question { return &Question{Script: addScript, Args: []any{name, 1}, Counts: true} }
+func add(name string) *Question {
+	return &Question{Script: addScript, Args: []any{name, 1}, Counts: true}
+}
 
 // patient is long enough for a machine that is busy; no test measures it.
 const patient = MaxPatience
