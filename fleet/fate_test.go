@@ -114,7 +114,7 @@ func TestFates(t *testing.T) {
 			m := run(t, o).up()
 			l := &ledger{t: t}
 			stop := l.askers(m, 20)
-			for range 8 {
+			for range 4 {
 				was := l.done.Load()
 				breaks(p, s)
 				p.Pass()
