@@ -152,14 +152,10 @@ func (m *Memory) remedy(err error) string {
 }
 
 func missingText(missing []string) string {
-	return fmt.Sprintf("%s not shown Redis what signatures were used: start it, or take it out of fleet.members and reload", have(missing))
-}
-
-func have(names []string) string {
-	if len(names) == 1 {
-		return names[0] + " has"
+	if len(missing) == 1 {
+		return missing[0] + " has not shown Redis which signatures were used: start it, or take it out of fleet.members and reload"
 	}
-	return strings.Join(names, ", ") + " have"
+	return strings.Join(missing, ", ") + " have not shown Redis which signatures were used: start them, or take them out of fleet.members and reload"
 }
 
 // Warnings returns why signatures are not taken by the whole fleet now, for operators; nothing while they are.
