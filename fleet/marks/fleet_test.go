@@ -195,7 +195,7 @@ func (f *fixture) run(t *testing.T, disturb func(*testing.T, *fixture)) {
 	t.Logf("%d other signatures; %v", len(others), f.asked)
 }
 
-// send sends copies of one signature, and others twice at each member, at least a third of the copies and until end is closed.
+// send sends copies of one signature, and others twice at each of two members, at least a third of the copies and until end is closed.
 func (f *fixture) send(t *testing.T, one replay.Key, date time.Time, end <-chan struct{}) map[replay.Key]time.Time {
 	others := map[replay.Key]time.Time{}
 	for i := 0; i < copies/3/64 || !closed(end); i++ {
@@ -205,8 +205,8 @@ func (f *fixture) send(t *testing.T, one replay.Key, date time.Time, end <-chan 
 		for n := range 64 {
 			m := f.members[n%len(f.members)]
 			together.Go(func() { f.copy(t, m, one, date) })
-			if n < 2*len(f.members) {
-				together.Go(func() { f.copy(t, m, k, at) })
+			if n < 2*len(f.members) && n%len(f.members) < 2 {
+				together.Go(func() { f.copy(t, f.members[(n+i)%len(f.members)], k, at) })
 			}
 		}
 		together.Wait()

@@ -29,7 +29,7 @@ import (
 // Client is the part of [fleet.Client] that is needed.
 type Client interface {
 	Ask(ctx context.Context, q *fleet.Question) (any, error)
-	Epoch() fleet.Epoch
+	State() fleet.State
 }
 
 // maxSkew is by how much the clocks of Redis and of a member may differ.
@@ -148,7 +148,7 @@ func (m *Memory) remedy(err error) string {
 	if !errors.Is(err, fleet.ErrIncomplete) {
 		return ""
 	}
-	return ": " + missingText(m.client.Epoch().Missing)
+	return ": " + missingText(m.client.State().Epoch.Missing)
 }
 
 func missingText(missing []string) string {
@@ -160,19 +160,21 @@ func missingText(missing []string) string {
 
 // Warnings returns why signatures are not taken by the whole fleet now, for operators; nothing while they are.
 func (m *Memory) Warnings() (all []string) {
-	epoch := m.client.Epoch()
-	if !epoch.Complete && len(epoch.Missing) > 0 {
-		all = append(all, "signed write and spend calls are "+m.instead()+": "+missingText(epoch.Missing))
+	state := m.client.State()
+	if !state.Up {
+		all = append(all, m.instead()+": Redis is away: "+state.Why)
+	} else if missing := state.Epoch.Missing; len(missing) > 0 {
+		all = append(all, m.instead()+": "+missingText(missing))
 	}
 	if skew := time.Duration(m.skew.Load()); skew != 0 {
-		all = append(all, "signed write and spend calls are "+m.instead()+": "+skewText(skew))
+		all = append(all, m.instead()+": "+skewText(skew))
 	}
 	return all
 }
 
 func (m *Memory) instead() string {
 	if m.local.Load() {
-		return "taken once by each member"
+		return "signed write and spend calls are taken once by each member"
 	}
-	return "refused"
+	return "signed write and spend calls are refused"
 }
