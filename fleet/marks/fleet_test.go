@@ -123,6 +123,9 @@ func (r *taker) copy(t *testing.T, m *member, k replay.Key, date time.Time) {
 // copies is how many copies of one signature come in each condition.
 const copies = 10_000
 
+// mostOthers is how many other signatures come at most while a condition lasts.
+const mostOthers = 3000
+
 // TestOneOfAllCopies: of 10,000 copies of one signature that come at four members one is taken, whatever becomes of Redis meanwhile; and of other
 // signatures that come at the same time at most one each, also when all of them come once more afterwards.
 func TestOneOfAllCopies(t *testing.T) {
@@ -199,6 +202,10 @@ func (f *fixture) run(t *testing.T, disturb func(*testing.T, *fixture)) {
 func (f *fixture) send(t *testing.T, one replay.Key, date time.Time, end <-chan struct{}) map[replay.Key]time.Time {
 	others := map[replay.Key]time.Time{}
 	for i := 0; i < copies/3/64 || !closed(end); i++ {
+		if i == mostOthers {
+			<-end
+			break
+		}
 		k, at := newKey(), time.Now()
 		others[k] = at
 		var together sync.WaitGroup
