@@ -22,8 +22,8 @@ var mends = map[string]string{
 	"MISCONF":     "Redis cannot write its data to disk: see its log",
 	"LOADING":     "it reads its data and will be there soon",
 	"MASTERDOWN":  "this Redis is a replica: name the master, or the sentinels",
-	"MOVED":       "this is a cluster: list nodes of it in fleet.redis.addresses",
-	"CROSSSLOT":   "this is a cluster: list nodes of it in fleet.redis.addresses",
+	"MOVED":       "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
+	"CROSSSLOT":   "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
 	"CLUSTERDOWN": "the cluster has no node for the slot of fleet.redis.prefix: see CLUSTER INFO",
 }
 
