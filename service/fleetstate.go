@@ -43,12 +43,8 @@ func (s *Service) closed(state *fleet.State) (all []admin.ClosedStatus) {
 	if away != "" {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedLimits, Means: limitsAlone(len(f.Members)), Why: away})
 	}
-	signatures := "signed write and spend calls are refused"
-	if goesByItself(f) {
-		signatures = "signatures of write and spend calls are compared with those of this member alone"
-	}
 	if why := cmp.Or(away, strings.Join(s.fleet.marks.Lacking(), "; ")); why != "" {
-		all = append(all, admin.ClosedStatus{What: admin.ClosedSignatures, Means: signatures, Why: why})
+		all = append(all, admin.ClosedStatus{What: admin.ClosedSignatures, Means: s.fleet.marks.Instead(), Why: why})
 	}
 	if !state.Up {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedFreezes, Means: "what is frozen stays so; what is frozen or lifted from now on is so at this member alone", Why: away})
