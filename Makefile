@@ -50,9 +50,10 @@ clean:
 	rm -rf bin
 
 # What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail, Node for
-# the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand.
+# the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand, Redis for
+# fleets of gateways.
 tools:
-	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx
+	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server
 	@$(MAKE) --no-print-directory e2e/node/node_modules
 
 # The provider's Node SDK, at the versions of the lock file.
