@@ -164,11 +164,16 @@ func TestReloadStorm(t *testing.T) {
 // act asks the admin socket.
 func (w *world) act(method, path string) (status int, body string) {
 	w.t.Helper()
+	return actAt(w.t, w.file("admin.sock"), method, path)
+}
+
+func actAt(t testing.TB, socket, method, path string) (status int, body string) {
+	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", w.file("admin.sock"))
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	defer transport.CloseIdleConnections()
-	got := send(w.t, transport, request(w.t, method, "http://localhost"+path, ""))
+	got := send(t, transport, request(t, method, "http://localhost"+path, ""))
 	return got.status, got.body
 }
 

@@ -460,7 +460,7 @@ func TestRightUpstreams(t *testing.T) {
 				w.notSentTo(far, answers[i], outcome)
 				w.nothingSent(far)
 			}
-			w.offersExactly(policy, far)
+			w.offersExactly(policy, far, "http/1.1")
 		}
 	}
 }
@@ -501,7 +501,7 @@ func (w *world) agrees(far farEnd, one suite, got answer, outcome logfile.Record
 }
 
 // offersExactly reads the ClientHello that the gateway sent.
-func (w *world) offersExactly(policy tlsListener, far farEnd) {
+func (w *world) offersExactly(policy tlsListener, far farEnd, protocols ...string) {
 	w.t.Helper()
 	for _, sent := range far.front.connections() {
 		hello := clientHello(sent)
@@ -520,7 +520,7 @@ func (w *world) offersExactly(policy tlsListener, far farEnd) {
 		}
 		for what, pair := range map[string][2][]string{
 			"suites":   {suiteNames(hello.CipherSuites), suiteNames(policy.suites)},
-			"versions": {versions, policy.versions}, "groups": {groups, policy.groups}, "protocols": {hello.SupportedProtos, {"http/1.1"}},
+			"versions": {versions, policy.versions}, "groups": {groups, policy.groups}, "protocols": {hello.SupportedProtos, protocols},
 		} {
 			slices.Sort(pair[0])
 			if want := slices.Sorted(slices.Values(pair[1])); !slices.Equal(pair[0], want) {
