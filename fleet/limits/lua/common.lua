@@ -15,7 +15,7 @@ local fleet = cjson.decode(args[1])
 local members, absent = fleet.members, fleet.absent
 local scale = math.max(1, members - #absent) / members
 
-local slack = 1e-7 -- what floating point may lose between a delay and the look after it, in tokens
+local slack = 1e-10 -- what floating point may lose between a delay and the look after it, in tokens
 local slots = 32 -- of a window: calls that are sent within a slot of it share their place
 local keep = 600 -- seconds for which a state outlives its meaning
 
