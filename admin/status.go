@@ -149,9 +149,11 @@ type LimitStatus struct {
 	Upstream string `json:"upstream,omitzero"`
 	// Calls that may go now.
 	Left float64 `json:"left"`
-	// Calls that may go after a pause.
+	// What it allows, as the configuration and the provider say it.
+	Allows string `json:"allows"`
+	// Calls that may go at once after a pause.
 	Burst int `json:"burst"`
-	// How many more may go each second.
+	// How many more may go each second in the long run. 0: they come back with the next day or month.
 	PerSecond float64 `json:"per_second"`
 	// Calls that wait for their turn here.
 	Waiting int `json:"waiting"`

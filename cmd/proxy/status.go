@@ -252,11 +252,11 @@ func credentialState(c *admin.CredentialStatus, now time.Time) string {
 }
 
 func limitTable(s *admin.Status) rows {
-	t := rows{{"LIMIT IN USE", "COUNTS", "LEFT", "OF", "A SECOND", "WAITING"}}
+	t := rows{{"LIMIT IN USE", "COUNTS", "LEFT", "OF", "ALLOWS", "WAITING"}}
 	for _, l := range s.Limits.Fullest {
 		counts := strings.Join(notEmpty(l.Caller, l.Operation, l.Credential, l.Upstream), " ")
-		left, rate := strconv.FormatFloat(max(l.Left, 0), 'f', 1, 64), strconv.FormatFloat(l.PerSecond, 'g', 4, 64)
-		t.add(l.Name, cmp.Or(counts, "all"), left, strconv.Itoa(l.Burst), rate, strconv.Itoa(l.Waiting))
+		left := strconv.FormatFloat(max(l.Left, 0), 'f', 1, 64)
+		t.add(l.Name, cmp.Or(counts, "all"), left, strconv.Itoa(l.Burst), l.Allows, strconv.Itoa(l.Waiting))
 	}
 	if more := s.Limits.InUse - len(s.Limits.Fullest); more > 0 {
 		t.add(fmt.Sprintf("and %d more", more), "", "", "", "", "")
