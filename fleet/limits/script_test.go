@@ -60,7 +60,9 @@ func (m *machine) take(f, member, caller string, limits []fact, most time.Durati
 
 func (m *machine) pass(d time.Duration) { m.at += d.Microseconds() }
 
-func fleetOf(members int, absent ...string) string { return newView(fleet.Epoch{}, members, absent).fleet }
+func fleetOf(members int, absent ...string) string {
+	return newView(fleet.Epoch{}, members, absent).fleet
+}
 
 // TestScriptModel drives the script with random demands of random members at random times, and holds what it grants against what the limits
 // mean: for each bucket at most rate*t + burst in any time t, for each window at most its calls in any time as long as it, for each

@@ -161,5 +161,5 @@ func (l *Limiter) Throttled(d *ratelimit.Demand, retryAfter time.Duration) {
 		return
 	}
 	q := &fleet.Question{Script: throttledScript, Args: []any{l.view.Load().fleet, windows, strconv.FormatInt(microseconds(retryAfter), 10)}}
-	l.tasks.Go(func() { _, _ = l.client.Ask(context.Background(), q) }) // without Redis each member slows down by what it meets
+	_, _ = l.client.Ask(context.Background(), q) // without Redis each member slows down by what it meets
 }
