@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,7 @@ type call struct {
 	permit    credential.Permit      // decide: to sign the call; none for an unsigned upstream
 	signer    *credential.Credential // decide: that signs; nil for an unsigned upstream
 	verdict   ratelimit.Verdict      // limit
+	unsent    atomic.Bool            // limit: it was allowed, and its limits do not know it to be sent yet
 	signature replaySignature        // intend
 	intended  bool                   // intend: the intent is in the log
 	passage   freeze.Passage         // send: through the gate of the kill switch

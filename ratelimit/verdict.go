@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"math"
 	"strconv"
 	"time"
 )
@@ -13,8 +12,8 @@ type Verdict struct {
 	// Limit names the limit that decided: of a refused call the one that would hold it back longest, of an allowed one
 	// that with the fewest tokens left. Empty when no limit applies.
 	Limit     string
-	Rate      Flow // of that limit
-	Remaining int  // tokens left there after this call, not counting those that others wait for
+	Terms     *Terms // of that limit, as it is held to; must not be changed
+	Remaining int    // calls left there after this one, not counting those that others wait for
 	// RetryAfter is for a refused call: the time until a call could go at once if no others came in between. It is exact,
 	// for limits below one a second too; RetryAfterSeconds returns the header's whole seconds.
 	RetryAfter time.Duration
@@ -22,29 +21,20 @@ type Verdict struct {
 	Reset time.Duration
 	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
 	QueueFull bool
+	From      string   // where the calls were counted: empty for one machine without others, [FromFleet] or [FromShare]
+	Shadow    []string // limits in shadow mode that would have refused an allowed call; must not be changed
+	Ticket    int64    // what the limiter makes of it
+	policy    string   // the field of Terms, if it is made already
 }
 
-// allow takes a token from each bucket and reports on the one that is then nearest to its limit.
-func (c *counters) allow(now time.Time) Verdict {
-	c.take(now)
-	tightest, least := c.buckets[0], c.buckets[0].left(now)
-	for _, b := range c.buckets[1:] {
-		if left := b.left(now); left < least {
-			tightest, least = b, left
-		}
-	}
-	return Verdict{
-		Allowed:   true,
-		Limit:     tightest.name,
-		Rate:      tightest.rate,
-		Remaining: max(0, int(math.Floor(least+tokenSlack))),
-		Reset:     tightest.fullIn(now),
-	}
-}
+// The values of Verdict.From, as records have them.
+const (
+	FromFleet = "fleet" // among the calls of all members
+	FromShare = "share" // against this member's share, since the others' calls could not be looked up
+)
 
-func refuse(b *bucket, delay time.Duration) Verdict {
-	return Verdict{Limit: b.name, Rate: b.rate, RetryAfter: delay, Reset: delay}
-}
+// decidedBy names the limit that decided.
+func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms, v.policy = m.name, m.terms, m.policy }
 
 // Headers sets the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
 // callers can read to slow down in time:
@@ -59,9 +49,11 @@ func (v Verdict) Headers(set func(name, value string)) {
 	if v.Limit == "" {
 		return
 	}
-	w := math.Max(1, math.Ceil(float64(v.Rate.Burst)/v.Rate.PerSecond-tokenSlack))
-	q := math.Max(float64(v.Rate.Burst), math.Floor(v.Rate.PerSecond*w+tokenSlack))
-	set("RateLimit-Policy", field(v.Limit, "q", int64(q), "w", int64(w)))
+	policy := v.policy
+	if policy == "" {
+		policy = v.Terms.policyField(v.Limit)
+	}
+	set("RateLimit-Policy", policy)
 	set("RateLimit", field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset)))
 }
 
