@@ -36,7 +36,9 @@ var tripBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, 
 
 // NewFleetMetrics registers the metrics of a fleet, whose state is asked for at each scrape.
 func NewFleetMetrics(registry *prometheus.Registry, state func() *Fleet) *FleetMetrics {
-	desc := func(name, help string, labels ...string) *prometheus.Desc { return prometheus.NewDesc(name, help, labels, nil) }
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
 	m := &FleetMetrics{
 		state: state,
 		trips: prometheus.NewHistogram(prometheus.HistogramOpts{

@@ -14,6 +14,7 @@ import (
 	"tollgate/config/snapshot"
 	"tollgate/fleet"
 	"tollgate/fleet/freezes"
+	"tollgate/fleet/limits"
 	"tollgate/fleet/marks"
 	"tollgate/freeze"
 	"tollgate/gateway"
@@ -28,6 +29,7 @@ const joinTime = 2 * time.Second
 type membership struct {
 	name    string
 	client  *fleet.Client
+	limits  *limits.Limiter
 	marks   *marks.Memory
 	freezes *freezes.Freezes
 	metrics *admin.FleetMetrics
@@ -44,7 +46,7 @@ func (s *Service) openFleet(ctx context.Context, c *config.Config, parts *gatewa
 	if err := s.makeFleet(c); err != nil {
 		return fmt.Errorf("fleet: %w", err)
 	}
-	parts.Replay = s.fleet.marks
+	parts.Limiter, parts.Replay = s.fleet.limits, s.fleet.marks
 	s.fleet.run()
 	s.fleet.join(ctx, s.logger)
 	return nil
@@ -64,10 +66,12 @@ func (s *Service) makeFleet(c *config.Config) error {
 	options.Name, options.Tell = name, m.tell(s.process.Version)
 	options.Observe = func(trip time.Duration, questions int) { m.metrics.Trip(trip, questions) }
 	m.client = fleet.New(options)
+	m.limits = limits.New(m.client, s.limiter, len(c.Fleet.Members))
 	m.marks = marks.New(m.client, s.replay, goesByItself(c.Fleet))
 	m.freezes = freezes.New(freezes.Options{Client: m.client, Name: name, Switch: s.freezes, Await: m.await, Now: time.Now})
+	m.client.Add(m.freezes) // first: what is stopped is to stand still soonest
 	m.client.Add(m.marks)
-	m.client.Add(m.freezes)
+	m.client.Add(m.limits)
 	m.common.Store(new(snapshot.Common(c)))
 	s.fleet = m
 	m.metrics = admin.NewFleetMetrics(s.registry, s.fleetState) // which is asked from now on
@@ -128,6 +132,7 @@ func (m *membership) follow(c *config.Config) {
 	m.common.Store(new(snapshot.Common(c)))
 	m.client.Follow(config.FleetSettings(c.Fleet))
 	m.marks.Follow(goesByItself(c.Fleet))
+	m.limits.Divide(len(c.Fleet.Members))
 }
 
 // run runs the parts until close.
@@ -137,7 +142,9 @@ func (m *membership) run() {
 	}
 }
 
+// close ends the parts. No call comes any more.
 func (m *membership) close() {
+	m.limits.Wait()
 	for _, end := range m.ends {
 		end()
 	}
@@ -158,4 +165,12 @@ func (m *membership) join(ctx context.Context, logger *zap.Logger) {
 			return
 		}
 	}
+}
+
+// waiting is how many calls wait for a limit.
+func (s *Service) waiting() int {
+	if s.fleet != nil {
+		return s.fleet.limits.Waiting()
+	}
+	return s.limiter.Waiting()
 }

@@ -57,14 +57,17 @@ func plain(r *redistest.Server) string {
 }
 
 // signed counts signatures: each has a second of its own, since the date is all that makes two of them differ.
-var signed atomic.Int64
+var (
+	signed atomic.Int64
+	before = time.Now()
+)
 
 // signedWrite is a call that creates something, signed of late.
 func signedWrite(t *testing.T) http.Header {
 	t.Helper()
 	value, _ := keyOf("ONE")
 	unsigned := signing.Request{Method: http.MethodPost, Path: "/v2/partners/sub-customers", PayloadHash: signing.HashHex([]byte("{}"))}
-	added, err := signing.SDK.NewKey("TGONE", secret.New(value)).Sign(time.Now().Add(-time.Duration(signed.Add(1))*time.Second), unsigned, signing.Account{})
+	added, err := signing.SDK.NewKey("TGONE", secret.New(value)).Sign(before.Add(-time.Duration(signed.Add(1))*time.Second), unsigned, signing.Account{})
 	if err != nil {
 		t.Fatal(err)
 	}
