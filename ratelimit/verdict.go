@@ -8,7 +8,10 @@ import (
 // Verdict is the answer of [Limiter.Take].
 type Verdict struct {
 	Allowed bool
-	Waited  time.Duration // how long the call stood in a queue
+	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
+	QueueFull bool
+	From      From          // where the calls of the limit were counted
+	Waited    time.Duration // how long the call stood in a queue
 	// Limit names the limit that decided: of a refused call the one that would hold it back longest, of an allowed one
 	// that with the fewest tokens left. Empty when no limit applies.
 	Limit     string
@@ -18,25 +21,27 @@ type Verdict struct {
 	// for limits below one a second too; RetryAfterSeconds returns the header's whole seconds.
 	RetryAfter time.Duration
 	// Reset is how long until the limit is full again if no others come; of a refused call it is RetryAfter.
-	Reset time.Duration
-	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
-	QueueFull bool
-	From      string   // where the calls were counted: empty for one machine without others, [FromFleet] or [FromShare]
-	Shadow    []string // limits in shadow mode that would have refused an allowed call; must not be changed
-	Ticket    int64    // what the limiter makes of it
-	policy    string   // the field of Terms, if it is made already
+	Reset  time.Duration
+	Shadow []string // limits in shadow mode that would have refused an allowed call; must not be changed
+	Ticket int64    // what the limiter makes of it
 }
 
-// The values of Verdict.From, as records have them.
+// From is where calls were counted.
+type From uint8
+
 const (
-	FromFleet = "fleet" // among the calls of all members
-	FromShare = "share" // against this member's share, since the others' calls could not be looked up
+	FromHere  From = iota // on this machine, which shares its limits with no other
+	FromFleet             // among the calls of all members
+	FromShare             // against this member's share, since the calls of others could not be looked up
 )
 
-// decidedBy names the limit that decided.
-func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms, v.policy = m.name, m.terms, m.policy }
+// String returns the word of records; empty for FromHere.
+func (f From) String() string { return [...]string{"", "fleet", "share"}[f] }
 
-// Headers sets the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
+// decidedBy names the limit that decided.
+func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms = m.name, m.terms }
+
+// Fields returns the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
 // callers can read to slow down in time:
 //
 //	RateLimit-Policy: "per-app";q=10;w=2
@@ -44,17 +49,15 @@ func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms, v.policy = m.name, m.t
 //
 // That is: the limit named per-app lets through q calls in w seconds; r more are there now, and t seconds from now it is
 // full again, or lets a refused call through. The window w is the least number of whole seconds in which the burst comes
-// back, so q/w is the rate and r never exceeds q. Nothing is set when no limit applies.
-func (v Verdict) Headers(set func(name, value string)) {
+// back, so q/w is the rate and r never exceeds q. Both are empty when no limit applies.
+func (v *Verdict) Fields() (policy, left string) {
 	if v.Limit == "" {
-		return
+		return "", ""
 	}
-	policy := v.policy
-	if policy == "" {
-		policy = v.Terms.policyField(v.Limit)
+	if policy = v.Terms.field; policy == "" {
+		policy = v.Terms.makeField(v.Limit)
 	}
-	set("RateLimit-Policy", policy)
-	set("RateLimit", field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset)))
+	return policy, field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset))
 }
 
 // field is a structured field item (RFC 9651): a string with two integer parameters. Names of limits hold no character

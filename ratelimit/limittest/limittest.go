@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -101,9 +102,8 @@ func burst(t *testing.T, l Limiter) {
 	if v.Allowed || v.Limit != "all" || v.Terms == nil || v.RetryAfter <= 0 || v.Reset != v.RetryAfter || v.Waited != 0 || v.QueueFull {
 		t.Errorf("the next: %+v", v)
 	}
-	headers := map[string]string{}
-	if v.Headers(func(name, value string) { headers[name] = value }); headers["RateLimit-Policy"] != `"all";q=20;w=1728000` {
-		t.Errorf("headers %v", headers)
+	if policy, left := v.Fields(); policy != `"all";q=20;w=1728000` || !strings.HasPrefix(left, `"all";r=0;t=`) {
+		t.Errorf("headers %s, %s", policy, left)
 	}
 }
 
