@@ -139,6 +139,7 @@ func (nobody) Ask(context.Context, *fleet.Question) (any, error) { return nil, f
 
 // TestSharedByAll: members share one count, and each says where it was counted.
 func TestSharedByAll(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	all := joinAll(t, s.Address(), "f", 4, patient)
 	d := follow(t, all, 0, ratelimit.Rule{Name: "r", Rate: ratelimit.MinPerSecond, Burst: 10}).Of(ratelimit.Subject{Caller: "x"})
@@ -159,6 +160,7 @@ func TestSharedByAll(t *testing.T) {
 
 // TestCalendarOverRestartEmpty: what members have counted of a day is said again when Redis has lost it, with what they let through meanwhile.
 func TestCalendarOverRestartEmpty(t *testing.T) {
+	t.Parallel()
 	r := redistest.Start(t, redistest.Options{})
 	all := joinAll(t, r.Address(), "f", 2, patient)
 	d := follow(t, all, 0, ratelimit.Rule{Name: "day", Quota: ratelimit.Quota{Calls: 40, Period: ratelimit.Day}, Zone: zone()}).Of(ratelimit.Subject{Caller: "x"})
@@ -205,6 +207,7 @@ func zone() string {
 
 // TestReported: what a member lets through without Redis is counted when it is back, though no further call comes.
 func TestReported(t *testing.T) {
+	t.Parallel()
 	r := redistest.Start(t, redistest.Options{})
 	p := redistest.NewProxy(t, r.Address())
 	all := []*member{join(t, p.Address(), "f", "a", patient, "a", "b"), join(t, r.Address(), "f", "b", patient, "a", "b")}
@@ -248,6 +251,7 @@ func TestWithoutRefuse(t *testing.T) {
 // TestFairOverMembers: a caller with a hundred calls waiting on each of four members delays one that has one call at a time by about one
 // call for each of its own.
 func TestFairOverMembers(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	all := joinAll(t, s.Address(), "f", 4, patient)
 	rules := follow(t, all, time.Minute, ratelimit.Rule{Name: "r", Rate: 50, Burst: 1})
@@ -291,6 +295,7 @@ func TestFairOverMembers(t *testing.T) {
 
 // TestLeavingGivesThePlaceBack: a caller that leaves while it waits is no longer waited for.
 func TestLeavingGivesThePlaceBack(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	all := joinAll(t, s.Address(), "f", 2, patient)
 	rules := follow(t, all, 10*time.Minute, ratelimit.Rule{Name: "r", Rate: 0.01, Burst: 1})
