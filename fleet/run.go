@@ -21,6 +21,7 @@ func (c *Client) connection(ctx context.Context) (wasUp bool, err error) {
 		l.fail(errors.New("the connection is not used any more"))
 		c.retreat(away, err)
 		running.Wait()
+		c.retreat(away, err) // a last round trip may have put questions back
 		l.close()
 	}()
 	return c.serve(ctx, l, &running)
