@@ -19,18 +19,19 @@ type Asker interface {
 // Limiter counts calls for all members of a fleet. It has the methods of a [ratelimit.Limiter] that the gateway calls, and is a part of
 // the fleet's client. It is safe for concurrent use.
 type Limiter struct {
-	client Asker
-	local  *ratelimit.Limiter // this member's share
-	facts  *factCache
-	view   atomic.Pointer[view]
-	lines  lines
-	held   held
-	owed   owed
-	seen   seen
-	tasks  sync.WaitGroup // questions that no call waits for
+	client  Asker
+	local   *ratelimit.Limiter // this member's share
+	members atomic.Int64       // among whom limits are shared out
+	facts   *factCache
+	view    atomic.Pointer[view]
+	lines   lines
+	held    held
+	owed    owed
+	seen    seen
+	tasks   sync.WaitGroup // questions that no call waits for
 }
 
-// New returns a limiter that asks through a client, and whose share is one of so many members. Nothing else may use local.
+// New returns a limiter that asks through a client, and whose share is one of so many members: local, which nothing else may take from.
 func New(client Asker, local *ratelimit.Limiter, members int) *Limiter {
 	l := &Limiter{client: client, local: local, facts: newFactCache()}
 	l.view.Store(newView(fleet.Epoch{}, members, nil))
@@ -40,7 +41,10 @@ func New(client Asker, local *ratelimit.Limiter, members int) *Limiter {
 }
 
 // Divide makes the share of this member one of so many, from now on.
-func (l *Limiter) Divide(members int) { l.local.Divide(members) }
+func (l *Limiter) Divide(members int) {
+	l.members.Store(int64(max(1, members)))
+	l.local.Divide(members)
+}
 
 // Follow makes calls be counted by these rules from now on.
 func (l *Limiter) Follow(rules *ratelimit.Rules) {
@@ -131,42 +135,38 @@ func (c *call) leave() {
 	if entry == nil {
 		return
 	}
-	q := &fleet.Question{Script: leaveScript, Args: []any{c.l.view.Load().fleet, text(entry), c.d.Subject.Caller}}
-	c.l.ask(q, func(error) {})
+	f, _ := factOf(entry, c.l.facts.now())
+	q := &fleet.Question{Script: leaveScript, Args: []any{c.l.view.Load().fleet, text(f), c.d.Subject.Caller}}
+	c.l.tasks.Go(func() { _, _ = c.l.client.Ask(context.Background(), q) })
 }
 
-// ask asks a question that no call waits for, and calls a function with the outcome.
-func (l *Limiter) ask(q *fleet.Question, then func(error)) {
-	l.tasks.Go(func() {
-		_, err := l.client.Ask(context.Background(), q)
-		then(err)
-	})
+// alone decides on a call without Redis, and notes that it is to be reported.
+func (c *call) alone(ctx context.Context, why error) (v ratelimit.Verdict, decided bool, err error) {
+	v, err = c.without(ctx, why)
+	c.l.owed.add(c.l, c.d, v)
+	return v, true, err
 }
 
 // ask asks Redis once. The call is not decided if it has to wait.
 func (c *call) ask(ctx context.Context) (v ratelimit.Verdict, decided bool, err error) {
 	if why := c.l.view.Load().young(c.d); why != nil {
-		v, err = c.without(ctx, why)
-		c.l.owed.add(c.l, c.d, v)
-		return v, true, err
+		return c.alone(ctx, why)
 	}
 	for range 2 {
 		q := c.question()
 		_, err = c.l.client.Ask(ctx, &q.Question)
 		switch {
 		case err != nil:
-			v, err = c.without(ctx, err)
-			q.went(v, err)
+			v, err = c.unanswered(ctx, q, err)
 			return v, true, err
 		case q.answer.what != otherPeriod:
 			v, decided = c.decide(q)
 			return v, decided, nil
 		}
+		c.l.owed.back(q.reported)
 		c.l.facts.learn(q.answer.now) // this machine's clock said another day or month
 	}
-	v, err = c.without(ctx, errClocks)
-	c.l.owed.add(c.l, c.d, v)
-	return v, true, err
+	return c.alone(ctx, errClocks)
 }
 
 var errClocks = fmt.Errorf("%w: its clock and this machine's do not agree on the day", fleet.ErrAway)
@@ -188,6 +188,16 @@ func (c *call) decide(q *question) (v ratelimit.Verdict, decided bool) {
 	return c.l.lines.wait(c, a)
 }
 
+// unanswered decides on a call whose question has failed. One that was asked may have been carried out.
+func (c *call) unanswered(ctx context.Context, q *question, why error) (v ratelimit.Verdict, err error) {
+	if !isLate(why) {
+		q.settle(false)
+	}
+	v, err = c.without(ctx, why)
+	q.passed(v)
+	return v, err
+}
+
 // without decides on a call that Redis has not decided on.
 func (c *call) without(ctx context.Context, why error) (v ratelimit.Verdict, err error) {
 	if err := ctx.Err(); err != nil {
@@ -198,13 +208,35 @@ func (c *call) without(ctx context.Context, why error) (v ratelimit.Verdict, err
 			return v, fmt.Errorf("%w: limit %q is counted over Redis only: %w", ratelimit.ErrUnavailable, limit.Name, why)
 		}
 	}
-	if c.place == nil {
+	switch over := c.l.usedUp(c.d); {
+	case over != nil:
+		v = *over
+	case c.place == nil:
 		v, err = c.l.local.Take(ctx, c.d)
-	} else {
+	default:
 		v, err = c.rest(ctx)
 	}
 	v.From = ratelimit.FromShare
 	return v, err
+}
+
+// usedUp refuses a call for which a calendar has no room, by what this member has seen of it: of what was left then each member has an
+// even part.
+func (l *Limiter) usedUp(d *ratelimit.Demand) *ratelimit.Verdict {
+	for i := range d.Limits {
+		limit := &d.Limits[i]
+		if limit.Kind != ratelimit.Calendar || limit.Shadow {
+			continue
+		}
+		now := l.facts.now()
+		begins, ends := period(&limit.Terms, now)
+		all := l.seen.calls(limit, now.Sub(begins))
+		if int64(l.owed.calls(limit, begins)) >= (int64(limit.Calls)-all)/l.members.Load() {
+			v := refusal(d, i, ends.Sub(now))
+			return &v
+		}
+	}
+	return nil
 }
 
 // rest has a call that has waited already wait for this member's share as long as it still may.

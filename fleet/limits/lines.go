@@ -30,8 +30,9 @@ type line struct {
 
 // place is a call's place in a line.
 type place struct {
-	line *line
+	line *line         // nil: it has left
 	wake chan struct{} // says that it is the first now; room for one, so that no sender waits
+	free bool          // its place among all that wait is free again
 }
 
 func (p *place) first() bool { return p.line.calls[0] == p }
@@ -93,6 +94,7 @@ func (l *lines) wait(c *call, a *answer) (v ratelimit.Verdict, refused bool) {
 	if c.place == nil || c.place.line != ln {
 		l.part(c, true)
 		if refusal := l.join(c, ln, a.slowest); refusal != nil {
+			l.tidy(ln)
 			return *refusal, true
 		}
 	}
@@ -173,12 +175,15 @@ func (l *lines) granted(c *call) {
 
 // leave ends the wait of a call. It returns the limit in whose queue an entry is left over.
 func (l *lines) leave(c *call) *ratelimit.Limit {
-	if c.place == nil || c.place.line == nil {
+	if c.place == nil {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.places.Leave(c.d.Subject.Caller)
+	if !c.place.free {
+		c.place.free = true
+		l.places.Leave(c.d.Subject.Caller)
+	}
 	return l.part(c, false)
 }
 
@@ -193,14 +198,20 @@ func (l *lines) part(c *call, moved bool) *ratelimit.Limit {
 	if first && moved {
 		ln.entry, ln.asks = false, time.Time{}
 	}
-	switch {
-	case len(ln.calls) > 0 && first:
+	if first && len(ln.calls) > 0 {
 		ln.calls[0].notify()
-	case len(ln.calls) == 0:
-		delete(l.of, ln.key)
-		if ln.entry {
-			return ln.limit
-		}
+	}
+	return l.tidy(ln)
+}
+
+// tidy forgets a line in which no call stands; the lock is held. It returns its limit if there is an entry of it in the queue.
+func (l *lines) tidy(ln *line) *ratelimit.Limit {
+	if len(ln.calls) > 0 {
+		return nil
+	}
+	delete(l.of, ln.key)
+	if ln.entry {
+		return ln.limit
 	}
 	return nil
 }

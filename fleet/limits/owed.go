@@ -141,14 +141,14 @@ func (o *owed) back(debts []*debt) {
 	}
 }
 
-// Calls is how many calls of limits are to be reported, for tests and operators.
-func (o *owed) calls() (n int) {
+// calls is how many calls are owed of a calendar in the period that began then.
+func (o *owed) calls(l *ratelimit.Limit, begins time.Time) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, d := range o.debts {
-		n += d.calls
+	if d := o.debts[l.Key()]; d != nil && d.begin == begins.UnixMicro() {
+		return d.calls
 	}
-	return n
+	return 0
 }
 
 // report is what a script is told of a debt: common.lua says what the members mean.
@@ -207,11 +207,17 @@ func (l *Limiter) reportSome(debts []*debt) error {
 		reports = append(reports, d.report(time.Now(), l.facts.now()))
 	}
 	q := &fleet.Question{Script: reportScript, Args: []any{l.view.Load().fleet, text(reports)}, Counts: true, Fate: func(applied bool) {
-		if !applied {
+		if applied {
+			l.seen.reported(debts)
+		} else {
 			l.owed.back(debts)
 		}
 	}}
-	return l.tell(q)
+	err := l.tell(q)
+	if err == nil {
+		l.seen.reported(debts)
+	}
+	return err
 }
 
 // tell asks a question whose fate is called whatever becomes of it, if it was not applied.

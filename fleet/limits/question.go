@@ -1,7 +1,6 @@
 package limits
 
 import (
-	"errors"
 	"strconv"
 	"sync"
 
@@ -20,9 +19,9 @@ type question struct {
 	answered bool // answer was read; it may have come too late
 
 	mu      sync.Mutex
-	settled bool // it is known what Redis did
-	counted bool // Redis has counted the call
-	passed  *ratelimit.Verdict
+	settled bool               // it is known what Redis did
+	counted bool               // Redis has counted the call
+	verdict *ratelimit.Verdict // of this member's share
 }
 
 func (c *call) question() *question {
@@ -50,14 +49,11 @@ func (q *question) check(reply any) (err error) {
 	return err
 }
 
-// went notes what became of a call whose question has failed with an error.
-func (q *question) went(v ratelimit.Verdict, err error) {
-	if !errors.Is(err, fleet.ErrLate) {
-		q.settle(false)
-	}
+// passed notes what this member's share has said.
+func (q *question) passed(v ratelimit.Verdict) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.passed = &v
+	q.verdict = &v
 	q.finish()
 }
 
@@ -74,7 +70,7 @@ func (q *question) settle(applied bool) {
 }
 
 func (q *question) finish() {
-	if q.settled && !q.counted && q.passed != nil {
-		q.l.owed.add(q.l, q.d, *q.passed)
+	if q.settled && !q.counted && q.verdict != nil {
+		q.l.owed.add(q.l, q.d, *q.verdict)
 	}
 }

@@ -282,6 +282,13 @@ func TestScriptReports(t *testing.T) {
 	if left := reportBy(60); left != 4-(60-39) {
 		t.Errorf("%v left, want %d: only 39 of the lost tokens are left", left, 4-(60-39))
 	}
+	fresh := fact{Key: "fresh", Kind: "bucket", Rate: 10, Burst: 5}
+	for _, member := range []string{"a", "b"} { // they began without Redis, ten seconds ago
+		m.run(member, reportBody, f, text([]report{{Limit: fresh, Calls: 52, Age: 10_000_000}}))
+	}
+	if left := m.take(f, "a", "caller", []fact{fresh}, 0, 0, "").limits[0].left; math.Round(left) != 0 {
+		t.Errorf("%v left, want 0 of 5: 100 tokens pay for 104 calls, and one more went", left)
+	}
 	w := fact{Key: "w", Kind: "window", Calls: 10, Window: 1_000_000}
 	m.run("a", reportBody, f, text([]report{{Limit: w, Slots: [][2]int64{{1_500_000, 3}, {900_000, 4}, {100_000, 2}}}}))
 	if a := m.take(f, "a", "caller", []fact{w}, 0, 0, ""); a.limits[0].left != 3 {

@@ -22,7 +22,10 @@ type sight struct {
 	standing standing
 }
 
-const fewestSights = 1024
+const (
+	fewestSights = 1024
+	sightKept    = time.Hour // beyond its meaning: calls may be let through without Redis later, and are paid by what was lost since
+)
 
 // note keeps what an answer says.
 func (s *seen) note(d *ratelimit.Demand, a *answer) {
@@ -44,7 +47,7 @@ func (s *seen) note(d *ratelimit.Demand, a *answer) {
 // forget drops the sights that say no more than none would; the lock is held.
 func (s *seen) forget(now time.Time) {
 	for key, sight := range s.limits {
-		if now.Sub(sight.at) > sight.standing.full {
+		if now.Sub(sight.at) > sight.standing.full+sightKept {
 			delete(s.limits, key)
 		}
 	}
@@ -60,6 +63,29 @@ func (s *seen) lost(l *ratelimit.Limit) *int64 {
 	return nil
 }
 
+// calls is how many calls of a calendar were counted when it was seen last, unless that is longer ago than a time.
+func (s *seen) calls(l *ratelimit.Limit, within time.Duration) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sight, ok := s.limits[l.Key()]; ok && time.Since(sight.at) < within {
+		return sight.standing.two
+	}
+	return 0
+}
+
+// reported adds calls that Redis has counted since it was asked last.
+func (s *seen) reported(debts []*debt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range debts {
+		if sight, ok := s.limits[d.limit.Key()]; ok && d.limit.Kind == ratelimit.Calendar {
+			sight.standing.one += int64(d.calls)
+			sight.standing.two += int64(d.calls)
+			s.limits[d.limit.Key()] = sight
+		}
+	}
+}
+
 // memory is what a member says of a limit that it has seen: join.lua says what the members mean.
 type memory struct {
 	Limit fact    `json:"l"`
@@ -67,19 +93,19 @@ type memory struct {
 	Value float64 `json:"v"`
 	Own   int64   `json:"c"`
 	Begin int64   `json:"s"`
+	Lost  int64   `json:"o"`
 }
 
 func (s *seen) memories(now, fleetNow time.Time) (all []memory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forget(now)
 	for _, sight := range s.limits {
 		f, _ := factOf(sight.limit, fleetNow)
 		m := memory{Limit: f, Age: now.Sub(sight.at).Microseconds(), Value: float64(sight.standing.two), Own: sight.standing.one}
-		if sight.limit.Kind == ratelimit.Bucket {
-			m.Value /= 1e6
-		}
-		if sight.limit.Kind == ratelimit.Calendar {
+		switch sight.limit.Kind {
+		case ratelimit.Bucket:
+			m.Value, m.Lost = m.Value/1e6, sight.standing.one
+		case ratelimit.Calendar:
 			begins, _ := period(&sight.limit.Terms, fleetNow.Add(-now.Sub(sight.at)))
 			m.Begin = begins.UnixMicro()
 		}

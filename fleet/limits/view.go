@@ -48,6 +48,14 @@ func (v *view) young(d *ratelimit.Demand) error {
 	return nil
 }
 
+// quiet is how long after its last heartbeat a member may be at work without Redis: three heartbeats. Its lease lasts longer, but until
+// it ends the member's share would go twice.
+const quiet = 750 * time.Millisecond
+
+func silent(m *fleet.Member) bool {
+	return m.Absent() || !m.SignedOff && (m.Seen > quiet || m.Seen < 0)
+}
+
 // Beat takes in a heartbeat, and reports what is owed.
 func (l *Limiter) Beat(b *fleet.Beat) {
 	var absent []string
@@ -55,7 +63,7 @@ func (l *Limiter) Beat(b *fleet.Beat) {
 	for i := range b.Members {
 		if m := &b.Members[i]; m.Configured {
 			members++
-			if m.Absent() {
+			if silent(m) {
 				absent = append(absent, m.Name)
 			}
 		}

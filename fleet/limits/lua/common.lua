@@ -17,6 +17,7 @@ local scale = math.max(1, members - #absent) / members
 
 local slack = 1e-10 -- what floating point may lose between a delay and the look after it, in tokens
 local slots = 32 -- of a window: calls that are sent within a slot of it share their place
+local lease = 2 -- seconds that a member which has gone is taken to be there
 local keep = 600 -- seconds for which a state outlives its meaning
 
 local bucket, window, calendar = {}, {}, {}
@@ -36,12 +37,12 @@ local function save(l)
 end
 
 -- A bucket's state: l: level, t: when it was so, o: tokens that came and found no room, or that were left to absent members. What was
--- taken elsewhere may be paid from those.
+-- taken elsewhere may be paid from those. z: when it was full and had lost nothing; absent where that is not known.
 
 function bucket.refresh(l)
   local s = l.state
   if not s.t then
-    s.l, s.t, s.o = l.b, now, 0
+    s.l, s.t, s.o, s.z = l.b, now, 0, now
   end
   local came = math.max(0, now - s.t) / 1e6 * l.r
   local level = s.l + came * scale
@@ -210,14 +211,19 @@ function calendar.seen(l) return l.state.n[member] or 0, total(l) end
 
 -- report counts calls that a member let through without Redis. r.n: calls; r.a: microseconds since the first of them; r.o: what a bucket
 -- had lost when the member saw it last, if it did; r.p: of a window {microseconds ago, calls} by slot; r.s: the begin of a calendar's period.
--- Tokens that were lost since then pay for a bucket's calls: each once.
+-- Tokens that were lost since then pay for a bucket's calls: each once. A bucket's debt is no more than what the members can let through
+-- before it is seen that they are absent: more is owed only where it is not known what was lost.
 function bucket.report(l, r)
   local s = l.state
-  local paid = l.missing and r.a / 1e6 * l.r or math.max(0, s.o - (r.o or s.o))
-  paid = math.min(paid, r.n)
-  if not l.missing then s.o = s.o - paid end
-  s.l = s.l - (r.n - paid)
-  if not r.o then s.l = math.max(s.l, -l.b) end -- most of these calls are long paid for, it is not known which
+  local lost = 0
+  if r.o then
+    lost = s.o - r.o
+  elseif s.z then -- before, it was full; since then and until the first of the calls it has lost at most all that came
+    lost = s.o + (s.z - (now - r.a)) / 1e6 * l.r
+  end
+  local paid = math.min(r.n, math.max(0, lost))
+  s.o = s.o - paid
+  s.l = math.max(s.l - (r.n - paid), math.min(s.l, -l.b - lease * l.r))
 end
 
 function window.report(l, r)
