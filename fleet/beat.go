@@ -71,7 +71,7 @@ func (c *Client) beats(ctx context.Context, l *link) {
 
 // beat is one heartbeat. It returns an error if the connection is to be given up.
 func (c *Client) beat(ctx context.Context, l *link) error {
-	begun := time.Now()
+	begun, joined := time.Now(), c.joinedEpoch()
 	args := []any{lease.Microseconds(), c.told(), rowLife.Milliseconds(), maxRows}
 	reply, err := l.ask(ctx, &Question{Script: beatScript, Args: args}, tripLimit)
 	switch {
@@ -87,9 +87,17 @@ func (c *Client) beat(ctx context.Context, l *link) error {
 	if b.server.role != "master" {
 		return errReplica
 	}
+	b.forgotten = uint64(b.epoch) == joined && !slices.Contains(b.joined, c.o.Name)
 	c.note(l, &b, begun, time.Now())
 	c.report(b.freezes)
 	return nil
+}
+
+// joinedEpoch returns the number of the epoch that this process has joined last.
+func (c *Client) joinedEpoch() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch.joined
 }
 
 // told is what this member tells the others.
@@ -115,6 +123,8 @@ type beatSeen struct {
 	freezes int64
 	server  server
 	rows    []rowSeen
+
+	forgotten bool // the epoch does not know that this member had joined it when the heartbeat began
 }
 
 func parseBeat(reply any) (b beatSeen, err error) {
@@ -160,14 +170,13 @@ func (c *Client) note(l *link, b *beatSeen, begun, ended time.Time) {
 	v, e := &c.view, &c.epoch
 	v.rows, v.time, v.latency = b.rows, b.time, ended.Sub(begun)
 	stepped := v.clock.step(b.time, begun.Add(v.latency/2).Sub(processStart))
-	forgotten := e.joined == e.number && !slices.Contains(b.joined, c.o.Name)
-	if stepped || forgotten || b.server.evicted != e.evicted {
+	if stepped || b.forgotten || b.server.evicted != e.evicted {
 		e.over = strconv.FormatUint(e.number, 10)
 	}
 	if e.over != "" || b.server.identity != e.identity {
 		l.stale()
 	}
-	e.members = b.joined
+	e.hear(b.joined)
 	c.countAbsent()
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
+	"net"
 	"sync"
 	"time"
 )
@@ -18,6 +19,7 @@ type Client struct {
 	parts    []Part
 	wake     chan struct{} // there may be questions to send
 	turn     int           // which of the addresses is asked first; of Run
+	dialRaw  func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu       sync.Mutex
 	settings Settings
@@ -54,7 +56,7 @@ func New(o Options) *Client {
 	if o.Prefix == "" {
 		o.Prefix = string(DefaultPrefix)
 	}
-	c := &Client{o: o, base: "{" + o.Prefix + "}:", instance: token(), wake: make(chan struct{}, 1), since: time.Now()}
+	c := &Client{o: o, base: "{" + o.Prefix + "}:", instance: token(), wake: make(chan struct{}, 1), since: time.Now(), dialRaw: new(net.Dialer).DialContext}
 	c.why = fmt.Errorf("%w: not connected yet", ErrAway)
 	c.Follow(o.Settings)
 	return c

@@ -17,7 +17,9 @@ var addScript = NewScript("add", `return redis.call('INCRBY', key('test:' .. arg
 // readScript reads a counter.
 var readScript = NewScript("read", `return tonumber(redis.call('GET', key('test:' .. args[1])) or '0')`)
 
-func add(name string) *Question { return &Question{Script: addScript, Args: []any{name, 1}, Counts: true} }
+func add(name string) *Question {
+	return &Question{Script: addScript, Args: []any{name, 1}, Counts: true}
+}
 
 // patient is long enough for a machine that is busy; no test measures it.
 const patient = MaxPatience
@@ -58,7 +60,7 @@ func run(t *testing.T, o Options, parts ...Part) *member {
 // await waits until a condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 3000 {
+	for range 1000 {
 		if holds() {
 			return
 		}
@@ -78,6 +80,11 @@ func (m *member) up() *member {
 func (m *member) away(why string) *member {
 	m.t.Helper()
 	var state State
+	defer func() {
+		if m.t.Failed() {
+			m.t.Logf("the state is %+v", state)
+		}
+	}()
 	await(m.t, "away because of "+why, func() bool { state = m.State(); return !state.Up && strings.Contains(state.Why, why) })
 	return m
 }

@@ -93,7 +93,7 @@ func (c *Client) dial(ctx context.Context, to setting.Endpoint) (net.Conn, error
 	if c.o.TLS == nil && !to.Local() {
 		return nil, fmt.Errorf("%s is beyond this machine: TLS is needed (fleet.redis.tls)", to)
 	}
-	raw, err := new(net.Dialer).DialContext(ctx, to.Network(), to.Dial())
+	raw, err := c.dialRaw(ctx, to.Network(), to.Dial())
 	if err != nil || c.o.TLS == nil {
 		return raw, err
 	}

@@ -116,9 +116,17 @@ func (c *Client) join(ctx context.Context, l *link) error {
 	if len(l.again) > 0 {
 		return errOldEpoch
 	}
-	c.epoch.joined, c.epoch.members = s.epoch, members
+	c.epoch.joined = s.epoch
+	c.epoch.hear(members)
 	c.phase, c.why, c.since = up, nil, time.Now()
 	return nil
+}
+
+// hear takes in who has joined the epoch. The list only grows: a shorter one than that which is known is older.
+func (e *epoch) hear(members []string) {
+	if len(members) >= len(e.members) {
+		e.members = members
+	}
 }
 
 // missing returns the configured members that have not joined; the lock is held.

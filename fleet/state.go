@@ -59,7 +59,7 @@ func (c *Client) State() State {
 		Trips: c.counts.trips, Questions: c.counts.questions, Epoch: c.epochNow(), Members: c.members(),
 	}
 	if !s.Up {
-		s.Why = strings.TrimPrefix(c.why.Error(), ErrAway.Error()+": ")
+		s.Why = strings.ReplaceAll(c.why.Error(), ErrAway.Error()+": ", "")
 	}
 	if s.Trips > 0 {
 		s.CallsPerTrip = float64(s.Questions) / float64(s.Trips)
