@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"errors"
+	"net/http"
+	"strconv"
+	"time"
 
 	"tollgate/ratelimit"
 )
@@ -33,6 +36,30 @@ func (c *call) sent() {
 	if c.unsent.CompareAndSwap(true, false) {
 		c.Limiter.Sent(c.demand, &c.verdict)
 	}
+}
+
+// slowDown has all calls slowed that share the call's quota, when the provider refused the call since there were too many.
+func (c *call) slowDown(a *answer, refused *Refusal) {
+	if a == nil || refused != nil && refused.Answer != a || a.response.StatusCode != http.StatusTooManyRequests {
+		return
+	}
+	c.warn("the provider says that there are too many calls; those of this quota are slowed", a.result.ErrorCode)
+	c.Limiter.Throttled(c.demand, retryAfter(a.response.Header, c.Now()))
+}
+
+// longestRetryAfter is more than any limiter waits.
+const longestRetryAfter = time.Hour
+
+// retryAfter reads a Retry-After (RFC 9110, section 10.2.3), in seconds or as a date; 0 if there is none, or it is not clear.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, longestRetryAfter)
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return min(max(date.Sub(now), 0), longestRetryAfter)
+	}
+	return 0
 }
 
 // countsUnknown refuses a call of which it is not known how many came before it.

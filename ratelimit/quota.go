@@ -73,6 +73,14 @@ func (q *Quota) UnmarshalText(b []byte) error {
 func (q Quota) Pattern() string { return quotaPattern }
 func (q Quota) Kind() string    { return "quota" }
 
+// PerDay returns how many calls a day that is, of a month the fewest.
+func (q Quota) PerDay() float64 {
+	if q.Period == Month {
+		return float64(q.Calls) / 31
+	}
+	return float64(q.Calls)
+}
+
 // String returns the quota as it is written.
 func (q Quota) String() string {
 	if q == (Quota{}) {

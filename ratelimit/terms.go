@@ -110,7 +110,7 @@ func (t *Terms) String() string {
 	return fmt.Sprintf("%g/min", math.Round(perSecond*60*100)/100)
 }
 
-// policyField is the RateLimit-Policy of a limit with a name: see [Verdict.Headers].
+// policyField is the RateLimit-Policy of a limit with a name: see [Verdict.Fields].
 func (t *Terms) policyField(name string) string {
 	calls, seconds := t.policy()
 	return field(name, "q", calls, "w", seconds)

@@ -36,7 +36,7 @@ const (
 // decidedBy names the limit that decided.
 func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms, v.policy = m.name, m.terms, m.policy }
 
-// Headers sets the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
+// Fields returns the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
 // callers can read to slow down in time:
 //
 //	RateLimit-Policy: "per-app";q=10;w=2
@@ -44,17 +44,15 @@ func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms, v.policy = m.name, m.t
 //
 // That is: the limit named per-app lets through q calls in w seconds; r more are there now, and t seconds from now it is
 // full again, or lets a refused call through. The window w is the least number of whole seconds in which the burst comes
-// back, so q/w is the rate and r never exceeds q. Nothing is set when no limit applies.
-func (v Verdict) Headers(set func(name, value string)) {
+// back, so q/w is the rate and r never exceeds q. Both are empty when no limit applies.
+func (v *Verdict) Fields() (policy, left string) {
 	if v.Limit == "" {
-		return
+		return "", ""
 	}
-	policy := v.policy
-	if policy == "" {
+	if policy = v.policy; policy == "" {
 		policy = v.Terms.policyField(v.Limit)
 	}
-	set("RateLimit-Policy", policy)
-	set("RateLimit", field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset)))
+	return policy, field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset))
 }
 
 // field is a structured field item (RFC 9651): a string with two integer parameters. Names of limits hold no character

@@ -22,10 +22,8 @@ func TestHeaders(t *testing.T) {
 		{Verdict{Limit: "d", Terms: &Terms{Kind: Calendar, Calls: 7, Period: Day}}, `"d";q=7;w=86400`, `"d";r=0;t=0`},
 		{Verdict{Limit: "m", Terms: &Terms{Kind: Calendar, Calls: 7, Period: Month}}, `"m";q=7;w=2678400`, `"m";r=0;t=0`},
 	} {
-		got := map[string]string{}
-		c.verdict.Headers(func(name, value string) { got[name] = value })
-		if len(got) != 2 || got["RateLimit-Policy"] != c.policy || got["RateLimit"] != c.fields {
-			t.Errorf("%+v: %v, want %s and %s", c.verdict, got, c.policy, c.fields)
+		if policy, left := c.verdict.Fields(); policy != c.policy || left != c.fields {
+			t.Errorf("%+v: %s and %s, want %s and %s", c.verdict, policy, left, c.policy, c.fields)
 		}
 	}
 }
