@@ -182,27 +182,27 @@ func TestAheadIsTheOrder(t *testing.T) {
 
 // TestPlacesAreShared: one caller's calls never take more places than are left to others.
 func TestPlacesAreShared(t *testing.T) {
-	p := places{most: 100}
+	p := Places{most: 100}
 	for i := range 50 {
-		if !p.take("busy") {
+		if !p.Take("busy") {
 			t.Fatalf("place %d of 100 is refused", i)
 		}
 	}
-	if p.take("busy") {
+	if p.Take("busy") {
 		t.Error("the busy caller has more places than it leaves")
 	}
 	for i := range 25 {
-		if !p.take("quiet") {
+		if !p.Take("quiet") {
 			t.Fatalf("the other caller's place %d is refused", i)
 		}
 	}
-	if p.take("quiet") || p.take("busy") || !p.take("third") || p.taken() != 76 {
-		t.Errorf("%d places are taken", p.taken())
+	if p.Take("quiet") || p.Take("busy") || !p.Take("third") || p.Taken() != 76 {
+		t.Errorf("%d places are taken", p.Taken())
 	}
 	for range 50 {
-		p.leave("busy")
+		p.Leave("busy")
 	}
-	if !p.take("quiet") || len(p.of) != 2 {
+	if !p.Take("quiet") || len(p.of) != 2 {
 		t.Errorf("places that were left are not free: %v", p.of)
 	}
 }

@@ -13,12 +13,12 @@ import (
 type Limiter struct {
 	counts   *counts
 	arrivals atomic.Uint64
-	places   places
+	places   *Places
 	slowed   slowed
 }
 
 // NewLimiter returns a limiter that has counted no call yet.
-func NewLimiter() *Limiter { return &Limiter{places: places{most: maxWaiting}, counts: newCounts()} }
+func NewLimiter() *Limiter { return &Limiter{places: NewPlaces(), counts: newCounts()} }
 
 // Follow makes rules the newest ones. The count of a limit stays if its name and what it counts by stay, by the new terms from now on, for
 // calls that wait as well. A fuller bucket is cut to the new burst, an emptier one fills up from where it is. Limits that
@@ -29,7 +29,7 @@ func (l *Limiter) Follow(rules *Rules) { l.counts.follow(rules) }
 func (l *Limiter) Divide(n int) { l.counts.divide(max(n, 1)) }
 
 // Waiting is how many calls wait at this moment.
-func (l *Limiter) Waiting() int { return l.places.taken() }
+func (l *Limiter) Waiting() int { return l.places.Taken() }
 
 // ErrUnavailable says that the calls so far cannot be counted. A [Limiter] never returns it; one that is shared by several
 // processes may.
@@ -63,7 +63,7 @@ func (l *Limiter) Take(ctx context.Context, d *Demand) (Verdict, error) {
 		return v, nil
 	}
 	c.unlock()
-	defer l.places.leave(w.caller)
+	defer l.places.Leave(w.caller)
 	return c.wait(ctx, d, w, start)
 }
 
@@ -108,7 +108,7 @@ func (l *Limiter) queue(d *Demand, c *counters, m *meter, delay time.Duration) (
 	if m.refuses(delay, d.MaxWait) {
 		return nil, false
 	}
-	if !l.places.take(d.Subject.Caller) {
+	if !l.places.Take(d.Subject.Caller) {
 		return nil, true
 	}
 	w = &waiter{arrival: arrival{d.Subject.Caller, l.arrivals.Add(1)}, wake: make(chan struct{}, 1)}

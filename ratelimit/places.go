@@ -2,9 +2,9 @@ package ratelimit
 
 import "sync"
 
-// places bounds how many calls wait, over all limits. Each holds its body in memory and its connection open. A caller never gets more of
+// Places bounds how many calls wait, over all limits. Each holds its body in memory and its connection open. A caller never gets more of
 // them than it leaves free, so however many calls it sends, there are places for those of others.
-type places struct {
+type Places struct {
 	most int
 
 	mu  sync.Mutex
@@ -12,7 +12,11 @@ type places struct {
 	of  map[string]int // by caller
 }
 
-func (p *places) take(caller string) bool {
+// NewPlaces returns the places of one gateway.
+func NewPlaces() *Places { return &Places{most: maxWaiting} }
+
+// Take takes a place for a call of a caller, and reports whether there was one.
+func (p *Places) Take(caller string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.of[caller] >= p.most-p.all {
@@ -26,7 +30,8 @@ func (p *places) take(caller string) bool {
 	return true
 }
 
-func (p *places) leave(caller string) {
+// Leave frees a place of a caller.
+func (p *Places) Leave(caller string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.all--
@@ -35,7 +40,8 @@ func (p *places) leave(caller string) {
 	}
 }
 
-func (p *places) taken() int {
+// Taken returns how many places are taken.
+func (p *Places) Taken() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.all
