@@ -61,7 +61,7 @@ type ClosedStatus struct {
 type MemberStatus struct {
 	// Its name.
 	Name string `json:"name"`
-	// What is known of it: present, absent, stopped or never seen.
+	// What is known of it: present, absent, stopped or never seen; unknown while this member does not reach Redis.
 	State string `json:"state"`
 	// Whether it has stated in this epoch what it knows.
 	Joined bool `json:"joined"`
@@ -75,7 +75,7 @@ type MemberStatus struct {
 	Latency *float64 `json:"latency_seconds,omitzero"`
 	// The version of the freezes that it has in force.
 	Freezes int64 `json:"freezes,omitzero"`
-	// Whether there are newer ones that it has not.
+	// Whether another member has newer ones in force.
 	Behind bool `json:"behind,omitzero"`
 }
 

@@ -28,6 +28,7 @@ const (
 	MemberAbsent  = "absent"
 	MemberStopped = "stopped"
 	MemberUnseen  = "never seen"
+	MemberUnknown = "unknown" // Redis is away
 )
 
 // tripBuckets reach from a Redis on the same machine to the longest that a round trip may take, in seconds.
@@ -77,7 +78,7 @@ func (m *FleetMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, what := range []string{ClosedLimits, ClosedSignatures, ClosedFreezes} {
 		gauge(m.closed, flag(f.IsClosed(what)), what)
 	}
-	for _, state := range []string{MemberPresent, MemberAbsent, MemberStopped, MemberUnseen} {
+	for _, state := range []string{MemberPresent, MemberAbsent, MemberStopped, MemberUnseen, MemberUnknown} {
 		gauge(m.members, float64(f.count(state)), state)
 	}
 }

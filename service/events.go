@@ -40,6 +40,7 @@ type stateWatch struct {
 	stalled time.Time            // since when the log takes no intents; zero: it takes them
 	failing map[string]time.Time // by place of copies
 	closed  map[string]time.Time // by what is not shared
+	closing map[string]bool      // what was not at the last look
 }
 
 // pausedFor is one credential and one caller; without a caller it is for all.
@@ -165,16 +166,20 @@ func (w *stateWatch) lookAtCopy(now time.Time, place mirror.Status) {
 	}
 }
 
-// lookAtFleet makes an event of each part that is no longer shared, or is again.
+// lookAtFleet makes an event of each part that is no longer shared, as two looks found it, or is again. One slow answer is no event.
 func (w *stateWatch) lookAtFleet(now time.Time, f *admin.Fleet) {
+	before := w.closing
+	w.closing = map[string]bool{}
 	for _, c := range f.Closed {
-		if _, known := w.closed[c.What]; !known {
+		w.closing[c.What] = true
+		if _, known := w.closed[c.What]; !known && before[c.What] {
 			w.closed[c.What] = now
-			w.events.Add(now, logfile.Record{Event: logfile.EventFleetLost, Subject: c.What, Detail: c.Means + ": " + c.Why, Data: map[string]string{"member": f.Member}})
+			data := map[string]string{"member": f.Member}
+			w.events.Add(now, logfile.Record{Event: logfile.EventFleetLost, Subject: c.What, Detail: c.Means + ": " + c.Why, Data: data})
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(w.closed)) {
-		if !f.IsClosed(what) {
+		if !w.closing[what] {
 			data := map[string]string{"member": f.Member, "lost_since": stamp(w.closed[what])}
 			delete(w.closed, what)
 			w.events.Add(now, logfile.Record{Event: logfile.EventFleetBack, Subject: what, Detail: what + " are shared with the other members again", Data: data})

@@ -28,7 +28,7 @@ func (s *Service) fleetState() *admin.Fleet {
 		f.Epoch.Since = time.Now().Add(-state.Epoch.Age).UTC().Truncate(time.Second)
 	}
 	for i := range state.Members {
-		f.Members = append(f.Members, memberStatus(&state.Members[i], newestFreezes(state.Members)))
+		f.Members = append(f.Members, memberStatus(&state.Members[i], newestFreezes(state.Members), &state))
 	}
 	return f
 }
@@ -36,19 +36,15 @@ func (s *Service) fleetState() *admin.Fleet {
 // closed returns what is not shared now.
 func (s *Service) closed(state *fleet.State) (all []admin.ClosedStatus) {
 	f := s.config.Load().Fleet
-	away := state.Why
-	if state.Up && state.Slow {
-		away = fmt.Sprintf("a round trip to Redis takes longer than the patience of %v", time.Duration(f.Patience))
+	away, patience := state.Why, time.Duration(f.Patience)
+	if state.Up && (state.Slow || state.Latency >= patience) {
+		away = fmt.Sprintf("a round trip to Redis takes longer than %v (fleet.patience)", patience)
 	}
 	if away != "" {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedLimits, Means: limitsAlone(len(f.Members)), Why: away})
 	}
-	signatures := "signed write and spend calls are refused"
-	if goesByItself(f) {
-		signatures = "signatures of write and spend calls are compared with those of this member alone"
-	}
 	if why := cmp.Or(away, strings.Join(s.fleet.marks.Lacking(), "; ")); why != "" {
-		all = append(all, admin.ClosedStatus{What: admin.ClosedSignatures, Means: signatures, Why: why})
+		all = append(all, admin.ClosedStatus{What: admin.ClosedSignatures, Means: s.fleet.marks.Instead(), Why: why})
 	}
 	if !state.Up {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedFreezes, Means: "what is frozen stays so; what is frozen or lifted from now on is so at this member alone", Why: away})
@@ -60,18 +56,22 @@ func limitsAlone(members int) string {
 	return fmt.Sprintf("each member has 1/%d of what limits allow, and limits with without: refuse refuse their calls", members)
 }
 
-func memberStatus(m *fleet.Member, freezes int64) admin.MemberStatus {
-	out := admin.MemberStatus{Name: m.Name, State: admin.MemberAbsent, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes, Behind: m.Freezes < freezes}
+// memberStatus returns what is known of a member: from the last heartbeat on, if that was the last one.
+func memberStatus(m *fleet.Member, freezes int64, state *fleet.State) admin.MemberStatus {
+	out := admin.MemberStatus{Name: m.Name, State: admin.MemberAbsent, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes}
+	seen := m.Seen
 	switch {
 	case m.Seen < 0:
-		out.State, out.Behind = admin.MemberUnseen, false
+		out.State = admin.MemberUnseen
 		return out
+	case !state.Up:
+		out.State, seen = admin.MemberUnknown, seen+time.Since(state.Since)
 	case m.SignedOff:
-		out.State, out.Behind = admin.MemberStopped, false
+		out.State = admin.MemberStopped
 	case m.Present:
-		out.State = admin.MemberPresent
+		out.State, out.Behind = admin.MemberPresent, m.Freezes < freezes
 	}
-	out.Lag, out.Latency = new(m.Seen.Seconds()), new(m.Latency.Seconds())
+	out.Lag, out.Latency = new(seen.Seconds()), new(m.Latency.Seconds())
 	return out
 }
 

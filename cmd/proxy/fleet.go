@@ -11,7 +11,6 @@ import (
 
 	"tollgate/admin"
 	"tollgate/internal/cli"
-	"tollgate/internal/text"
 )
 
 func fleetCommand() *cobra.Command {
@@ -96,9 +95,12 @@ func memberTable(f *admin.Fleet) rows {
 		if m.Lag != nil {
 			heard = strconv.FormatFloat(*m.Lag, 'f', 1, 64) + " s ago"
 		}
-		freezes := text.NotZero(int(m.Freezes))
-		if m.Behind {
-			freezes += " (behind)"
+		freezes := ""
+		switch {
+		case m.Behind:
+			freezes = "behind"
+		case m.Freezes > 0:
+			freezes = "in force"
 		}
 		t.add(m.Name, m.State, yesNo(m.Joined), m.Version, m.Plan, heard, milliseconds(m.Latency), freezes)
 	}

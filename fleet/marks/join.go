@@ -70,14 +70,22 @@ func (m *Memory) Run(ctx context.Context) {
 	}
 }
 
+// Owed returns how many signatures were taken without Redis that it does not know yet.
+func (m *Memory) Owed() int {
+	m.debt.mutex.Lock()
+	defer m.debt.mutex.Unlock()
+	return len(m.debt.owed) + m.debt.onTheWay
+}
+
 // debt is the signatures that were taken without Redis, and that it does not know yet.
 type debt struct {
 	due    chan struct{} // of one: there may be some
 	paying sync.Mutex
 
-	mutex  sync.Mutex
-	owed   []owed
-	pruned int // how many were left when it was looked last which have expired
+	mutex    sync.Mutex
+	owed     []owed
+	onTheWay int // of those that are being paid
+	pruned   int // how many were left when it was looked last which have expired
 }
 
 type owed struct {
@@ -125,14 +133,14 @@ func (d *debt) take() []owed {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	all := d.owed
-	d.owed = nil
+	d.owed, d.onTheWay = nil, len(all)
 	return all
 }
 
 func (d *debt) putBack(all []owed) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	d.owed = append(all, d.owed...)
+	d.owed, d.onTheWay = append(all, d.owed...), 0
 }
 
 // pay uploads until nothing is owed, also of what is added meanwhile.

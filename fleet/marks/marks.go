@@ -29,7 +29,7 @@ import (
 // Client is the part of [fleet.Client] that is needed.
 type Client interface {
 	Ask(ctx context.Context, q *fleet.Question) (any, error)
-	Epoch() fleet.Epoch
+	State() fleet.State
 }
 
 // maxSkew is by how much the clocks of Redis and of a member may differ.
@@ -148,28 +148,34 @@ func (m *Memory) remedy(err error) string {
 	if !errors.Is(err, fleet.ErrIncomplete) {
 		return ""
 	}
-	return ": " + missingText(m.client.Epoch().Missing)
+	return ": " + missingText(m.client.State().Epoch.Missing)
 }
 
 func missingText(missing []string) string {
-	return fmt.Sprintf("%s not shown Redis what signatures were used: start it, or take it out of fleet.members and reload", have(missing))
-}
-
-func have(names []string) string {
-	if len(names) == 1 {
-		return names[0] + " has"
+	if len(missing) == 1 {
+		return missing[0] + " has not shown Redis which signatures were used: start it, or take it out of fleet.members and reload"
 	}
-	return strings.Join(names, ", ") + " have"
+	return strings.Join(missing, ", ") + " have not shown Redis which signatures were used: start them, or take them out of fleet.members and reload"
 }
 
-// Lacking returns why signatures are not compared with those of the whole fleet although Redis answers, for operators; nothing if they are.
+// Lacking returns why signatures are not compared with those of the whole fleet now, for operators; nothing while they are.
 func (m *Memory) Lacking() (all []string) {
-	epoch := m.client.Epoch()
-	if !epoch.Complete && len(epoch.Missing) > 0 {
-		all = append(all, missingText(epoch.Missing))
+	state := m.client.State()
+	if !state.Up {
+		all = append(all, "Redis is away: "+state.Why)
+	} else if missing := state.Epoch.Missing; len(missing) > 0 {
+		all = append(all, missingText(missing))
 	}
 	if skew := time.Duration(m.skew.Load()); skew != 0 {
 		all = append(all, skewText(skew))
 	}
 	return all
+}
+
+// Instead returns what becomes of calls meanwhile.
+func (m *Memory) Instead() string {
+	if m.local.Load() {
+		return "signed write and spend calls are taken once by each member"
+	}
+	return "signed write and spend calls are refused"
 }
