@@ -81,7 +81,7 @@ func (c *copies) send(n int) {
 func (c *copies) one(m *member) string {
 	again := c.signed.Clone(c.t.Context())
 	setBody(again, c.body)
-	again.URL.Host = m.address("keys")
+	again.URL.Host, again.Host = m.address("keys"), ""
 	got, err := ask(c.fleet.transport, again)
 	if err != nil {
 		c.t.Errorf("a copy through %s: %v", m.name, err)
