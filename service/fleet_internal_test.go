@@ -147,6 +147,12 @@ func TestFleet(t *testing.T) {
 	if up := a.metric(t, "tollgate_fleet_up"); up != 1 {
 		t.Errorf("the metric is %v", up)
 	}
+	quiet := a.fleet.client.State().Questions
+	beats := func() uint64 { return a.fleet.client.State().Questions - quiet }
+	eventually(t, "heartbeats go on", func() bool { return beats() >= 2 })
+	if n := beats(); n > 20 {
+		t.Errorf("%d questions for two heartbeats, and no call", n)
+	}
 }
 
 // TestFleetWithoutRedis: what is not shared is refused, or goes by this member, as configured; it shows, is on record, and is over by itself.

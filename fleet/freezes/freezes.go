@@ -50,7 +50,6 @@ type Freezes struct {
 	told     uint64                      // how many of them Redis knows
 	toldAs   int64                       // the version that has them
 	latest   int64                       // the version that the last heartbeat brought
-	beaten   bool                        // that heartbeat has come since Redis was asked last
 	merged   int64                       // the version whose freezes are in force; 0: to be read again
 	applied  int64                       // the version of which no call is passing any more either
 	ended    ends
@@ -143,7 +142,7 @@ func (f *Freezes) wake() {
 func (f *Freezes) Beat(b *fleet.Beat) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.latest, f.beaten = b.Freezes, true
+	f.latest = b.Freezes
 	f.wake()
 }
 
@@ -203,14 +202,10 @@ func (f *Freezes) sync(ctx context.Context) {
 	}
 }
 
-// behind reports whether Redis is to be asked: once for each heartbeat at most, unless there is something to tell. What was read just now is
-// newer than the last heartbeat, and what cannot be done stays so for a while.
 func (f *Freezes) behind() bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	ask := f.told != f.changes || f.beaten && f.merged != f.latest
-	f.beaten = f.beaten && !ask
-	return ask
+	return f.told != f.changes || f.merged != f.latest
 }
 
 // Join is of [fleet.Part].
