@@ -314,3 +314,19 @@ func TestLeavingGivesThePlaceBack(t *testing.T) {
 	calls.Wait()
 	await(t, "the queue is gone", func() bool { return strings.TrimSpace(s.Do("KEYS", "*:order")) == "" })
 }
+
+// TestClocksThatDiffer: the day of a quota is that of Redis, whatever this machine's clock says.
+func TestClocksThatDiffer(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Options{})
+	all := joinAll(t, r.Address(), "f", 2, patient)
+	for i, m := range all { // a day ahead, and a day behind
+		m.facts.ahead.Store(int64(24*time.Hour) * int64(1-2*i))
+	}
+	d := follow(t, all, 0, ratelimit.Rule{Name: "day", Quota: ratelimit.Quota{Calls: 4, Period: ratelimit.Day}, Zone: zone()}).Of(ratelimit.Subject{Caller: "x"})
+	for i := range 6 {
+		if v := all[i%2].go1(t, d); v.From != ratelimit.FromFleet || v.Allowed != (i < 4) {
+			t.Errorf("call %d: %+v", i, v)
+		}
+	}
+}
