@@ -92,10 +92,10 @@ func (c *copies) one(m *member) string {
 	return got.code
 }
 
-// check holds the simulator's ledger against what callers were told: the payment arrived once, and one copy was taken.
-func (c *copies) check() {
+// check holds the simulator's ledger against what callers were told: the payment arrived once at most, and as often as told at least.
+func (c *copies) check(least int) {
 	c.t.Helper()
-	if n := c.payments(c.order); n != 1 {
+	if n := c.payments(c.order); n < least || n > 1 {
 		c.t.Errorf("payment %s reached the provider %d times; answers %v", c.order, n, c.answers)
 	}
 	known := []string{"TG.4003", "TG.6012"} // a repeat, and signatures that cannot be looked up
@@ -124,7 +124,7 @@ func nothing(*outage) {}
 
 // conditions are those of one Redis.
 var conditions = map[string]condition{
-	"slow":                    {func(o *outage) { o.proxy.Delay(200 * time.Millisecond) }, (*outage).pass, true},
+	"slow":                    {func(o *outage) { o.proxy.Delay(2 * outagePatience) }, (*outage).pass, true},
 	"nonsense":                {func(o *outage) { o.proxy.Answer("HTTP/1.1 400 Bad Request\r\n\r\n") }, (*outage).pass, true},
 	"answers cut":             {func(o *outage) { o.proxy.Cut(1000) }, (*outage).pass, true},
 	"half an answer":          {func(o *outage) { o.proxy.Half() }, (*outage).pass, true},
@@ -137,20 +137,21 @@ var conditions = map[string]condition{
 	"emptied":                 {func(o *outage) { o.redis.Do("FLUSHALL") }, nothing, false},
 	"full":                    {func(o *outage) { o.redis.Do("CONFIG", "SET", "maxmemory", "1") }, func(o *outage) { o.redis.Do("CONFIG", "SET", "maxmemory", "0") }, true},
 	"without scripts":         {func(o *outage) { o.redis.Do("SCRIPT", "FLUSH") }, nothing, false},
-	"with other passwords":    {(*outage).lock, func(o *outage) { o.redis.Do("ACL", "SETUSER", "default", "on", "nopass") }, true},
+	"with another password":   {(*outage).lock, func(o *outage) { o.redis.SetPassword("") }, true},
 }
 
 func (o *outage) pass() { o.proxy.Pass() }
 
 // lock has the default user need a password that no member has, and ends their connections.
 func (o *outage) lock() {
-	o.redis.Do("ACL", "SETUSER", "default", "resetpass", ">other")
+	o.redis.SetPassword("another")
 	o.proxy.Break()
 }
 
 // Limits of the outages' fleets. All calls of the crowds are counted by one of them.
 const (
 	outageRate, outageBurst = 40, 8
+	outagePatience          = 250 * time.Millisecond // so that a busy machine does not pass for a slow Redis
 	outageLimits            = `limits:
   published: false
   max_wait: 250ms
@@ -165,7 +166,7 @@ func TestFleetWithoutRedis(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t, redistest.Options{})
 	proxy := redistest.NewProxy(t, redis.Address())
-	o := &outage{newFleet(t, bsssim.Config{Unthrottled: true}, 4, overRedis(proxy.Address())+outageLimits), redis, proxy, nil}
+	o := &outage{newFleet(t, bsssim.Config{Unthrottled: true}, 4, overRedis(proxy.Address(), outagePatience)+outageLimits), redis, proxy, nil}
 	for _, name := range slices.Sorted(maps.Keys(conditions)) {
 		t.Run(name, func(t *testing.T) { o.survive(t, name, conditions[name]) })
 	}
@@ -211,7 +212,7 @@ func (o *outage) without(t *testing.T) {
 	for _, m := range o.members {
 		eventually(t, m.name+" says what it does without Redis", func() bool {
 			state := m.fleet()
-			return !state.Up && state.Why != "" && len(state.Closed) > 0
+			return len(state.Closed) >= 2 && state.Closed[0].Why != ""
 		})
 		if _, body := m.readyz(); !strings.Contains(body, "fleet") {
 			t.Errorf("readiness of %s: %s", m.name, body)
@@ -234,7 +235,7 @@ func (o *outage) survive(t *testing.T, name string, c condition) {
 	closed := o.fleet.crowd(o.members, "plain", ordersPath, 2)
 	began := time.Now()
 	n := copiesOf() / 6
-	before, during := o.copies(t, "CS-before-"+mark+"-X"), o.copies(t, "CS-during-"+mark+"-X")
+	before, during, after := o.copies(t, "CS-before-"+mark+"-X"), o.copies(t, "CS-during-"+mark+"-X"), o.copies(t, "CS-after-"+mark+"-X")
 	before.send(n)
 	c.begin(o)
 	before.send(n)
@@ -248,9 +249,11 @@ func (o *outage) survive(t *testing.T, name string, c condition) {
 	o.whole()
 	before.send(n)
 	during.send(n)
+	after.send(n)
 	crowd.check(t)
 	closed.check(t)
 	o.withinBounds(t, time.Since(began))
-	before.check()
-	during.check()
+	before.check(1)
+	during.check(0) // each member may have refused a copy; then none of them takes another
+	after.check(1)
 }

@@ -60,7 +60,7 @@ func TestFleetFreezes(t *testing.T) {
 	proxies := map[string]*redistest.Proxy{}
 	for _, name := range memberNames {
 		proxies[name] = redistest.NewProxy(t, redis.Address())
-		f.members = append(f.members, f.member(name, memberNames, overRedis(proxies[name].Address())+unlimited))
+		f.members = append(f.members, f.member(name, memberNames, overRedis(proxies[name].Address(), outagePatience)+unlimited))
 	}
 	for _, m := range f.members {
 		m.wait()

@@ -14,7 +14,7 @@ func throttledOf(t *testing.T, size, answered int) (throttled int) {
 	redis := redistest.Start(t, redistest.Options{})
 	more := ""
 	if size > 1 {
-		more = overRedis(redis.Address())
+		more = overRedis(redis.Address(), outagePatience)
 	}
 	f := newFleet(t, bsssim.Config{}, size, more)
 	l := f.crowd(f.members, "plain", balancesPath, 16/size)
@@ -47,7 +47,7 @@ func TestFleetMeetsNoMore429(t *testing.T) {
 func TestFleetIsFair(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t, redistest.Options{})
-	f := newFleet(t, bsssim.Config{Unthrottled: true}, 4, overRedis(redis.Address())+
+	f := newFleet(t, bsssim.Config{Unthrottled: true}, 4, overRedis(redis.Address(), outagePatience)+
 		"limits: {published: false, max_wait: 60s, rules: [{name: one, per: [credential], rate: 25/s, burst: 1}]}\n")
 	const calls = 25
 	// others returns how many calls of others go while the shop makes its calls, one after the other.

@@ -127,7 +127,7 @@ type State struct {
 	Up           bool          `json:"up"`
 	Why          string        `json:"why,omitempty"` // it is not up
 	Since        time.Time     `json:"since"`         // of Up, or of its end
-	Slow         bool          `json:"slow"`          // a round trip takes longer than the patience
+	Slow         bool          `json:"slow"`          // a round trip takes longer than the patience, or the last one did
 	Server       string        `json:"server,omitempty"`
 	Latency      time.Duration `json:"latency"` // of the last round trip
 	Trips        uint64        `json:"round_trips"`
