@@ -121,7 +121,7 @@ func TestFleet(t *testing.T) {
 	if err := ca.WriteFile(authorities); err != nil {
 		t.Fatal(err)
 	}
-	redis := redistest.Start(t, redistest.Options{CA: ca, Users: []string{"gateway on >the-secret-of-redis-0 ~{mine}* +@all"}})
+	redis := redistest.Start(t, redistest.Options{CA: ca, Users: []string{"gateway on >the-secret-of-redis-0 ~{mine}* resetchannels -@all +@read +@write +@scripting +@connection +info +time"}})
 	section := fmt.Sprintf("{address: %q, username: gateway, password: {env: REDIS}, prefix: mine, tls: {ca: %q}}", redis.Address(), authorities)
 	a := member(t, section, "a")
 	b := a.beside(t, section, "b")
