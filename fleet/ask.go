@@ -1,11 +1,11 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -132,14 +132,19 @@ func (a *asked) end(reply any, err error) {
 	}
 }
 
+// because returns an [ErrAway] with a reason. Of the reason the text counts alone: it may be that something else was late.
+func because(why error) error {
+	return fmt.Errorf("%w: %s", ErrAway, strings.ReplaceAll(why.Error(), ErrAway.Error()+": ", ""))
+}
+
 // lose takes a question that was sent on a connection that has ended; the lock is held. What was done is to be found out, if it matters.
 func (c *Client) lose(a *asked, err error) {
 	if !a.q.Counts {
-		a.end(nil, fmt.Errorf("%w: %w", ErrLate, err))
+		a.end(nil, fmt.Errorf("%w: %v", ErrLate, err))
 		return
 	}
 	if a.stage == sent {
-		a.stage, a.err = late, fmt.Errorf("%w: %w", ErrLate, err)
+		a.stage, a.err = late, fmt.Errorf("%w: %v", ErrLate, err)
 		close(a.done)
 	}
 	c.lost = append(c.lost, a)
@@ -170,10 +175,11 @@ func (c *Client) retreat(to phase, why error) {
 		c.since = time.Now()
 	}
 	c.phase = to
-	if why != nil && !errors.Is(why, ErrAway) {
-		why = fmt.Errorf("%w: %w", ErrAway, why)
+	if why == ErrJoining {
+		c.why = why
+	} else if why != nil {
+		c.why = because(why)
 	}
-	c.why = cmp.Or(why, c.why)
 	c.queue = slices.DeleteFunc(c.queue, func(a *asked) bool {
 		if a.inner && to != away {
 			return false

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	mathrand "math/rand/v2"
 	"net"
 	"sync"
@@ -57,7 +57,7 @@ func New(o Options) *Client {
 		o.Prefix = string(DefaultPrefix)
 	}
 	c := &Client{o: o, base: "{" + o.Prefix + "}:", instance: token(), wake: make(chan struct{}, 1), since: time.Now(), dialRaw: new(net.Dialer).DialContext}
-	c.why = fmt.Errorf("%w: not connected yet", ErrAway)
+	c.why = because(errors.New("not connected yet"))
 	c.Follow(o.Settings)
 	return c
 }

@@ -60,7 +60,7 @@ func run(t *testing.T, o Options, parts ...Part) *member {
 // await waits until a condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 3000 {
+	for range 1000 {
 		if holds() {
 			return
 		}
@@ -80,6 +80,11 @@ func (m *member) up() *member {
 func (m *member) away(why string) *member {
 	m.t.Helper()
 	var state State
+	defer func() {
+		if m.t.Failed() {
+			m.t.Logf("the state is %+v", state)
+		}
+	}()
 	await(m.t, "away because of "+why, func() bool { state = m.State(); return !state.Up && strings.Contains(state.Why, why) })
 	return m
 }

@@ -10,21 +10,22 @@ import (
 	"tollgate/internal/text"
 )
 
-var errReplica = errors.New("this Redis is a read-only replica: name the master in fleet.redis.address, or the sentinels (fleet.redis.sentinel)")
+var errReplica = errors.New("this Redis is a replica, and not the master: name the master in fleet.redis.address, or the sentinels (fleet.redis.sentinel)")
 
-// mends are, by the first word of an error of Redis, what an operator can do about it.
+// mends are, by the words that tell an error of Redis, what an operator can do about it.
 var mends = map[string]string{
-	"WRONGPASS":   "check fleet.redis.username and password",
-	"NOAUTH":      "set fleet.redis.password",
-	"NOPERM":      "the user of fleet.redis.username may not do that: see the manual for the commands and keys that it needs",
-	"READONLY":    "this Redis is a read-only replica: name the master, or the sentinels",
-	"OOM":         "the memory of Redis is full: raise its maxmemory",
-	"MISCONF":     "Redis cannot write its data to disk: see its log",
-	"LOADING":     "it reads its data and will be there soon",
-	"MASTERDOWN":  "this Redis is a replica: name the master, or the sentinels",
-	"MOVED":       "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
-	"CROSSSLOT":   "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
-	"CLUSTERDOWN": "the cluster has no node for the slot of fleet.redis.prefix: see CLUSTER INFO",
+	"WRONGPASS":                     "check fleet.redis.username and password",
+	"NOAUTH":                        "set fleet.redis.password",
+	"NOPERM":                        "the user of fleet.redis.username may not do that: docs/config.md lists what it needs under fleet.redis.username",
+	"The user executing the script": "the user of fleet.redis.username may not do that: docs/config.md lists what it needs under fleet.redis.username",
+	"READONLY":                      "this Redis is a read-only replica: name the master, or the sentinels",
+	"OOM":                           "the memory of Redis is full: raise its maxmemory",
+	"MISCONF":                       "Redis cannot write its data to disk: see its log",
+	"LOADING":                       "it reads its data and will be there soon",
+	"MASTERDOWN":                    "this Redis is a replica: name the master, or the sentinels",
+	"MOVED":                         "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
+	"CROSSSLOT":                     "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
+	"CLUSTERDOWN":                   "the cluster has no node for the slot of fleet.redis.prefix: see CLUSTER INFO",
 }
 
 // explain adds to an error of Redis what to do about it, and keeps its text within bounds.
@@ -34,8 +35,8 @@ func explain(err error) error {
 		return err
 	}
 	line := text.Printable(text.Truncate(said.Error(), 200, "…"), 0xFFFD)
-	for word, mend := range mends {
-		if strings.HasPrefix(line, word+" ") || strings.Contains(line, " "+word+" ") {
+	for words, mend := range mends {
+		if strings.Contains(" "+line+" ", " "+words+" ") {
 			return fmt.Errorf("%s (%s)", line, mend)
 		}
 	}

@@ -45,6 +45,11 @@ func (l *ledger) ask(m *member) {
 // settled waits until the fate of all late questions was told, and compares the counter with what the askers know.
 func (l *ledger) settled(m *member) {
 	l.t.Helper()
+	defer func() {
+		if l.t.Failed() {
+			l.t.Logf("%d answered, %d late, %d done, %d not done; %+v", l.done.Load(), l.late.Load(), l.applied.Load(), l.undone.Load(), m.State())
+		}
+	}()
 	await(l.t, "all fates", func() bool { return l.applied.Load()+l.undone.Load() == l.late.Load() })
 	m.up()
 	var sum int64

@@ -163,6 +163,8 @@ func (l *link) land(batch []*asked, commands []*redis.Cmd, took time.Duration) (
 	}
 	if broke == nil {
 		c.queue = append(again, c.queue...)
+	} else {
+		endAll(again, errUndone)
 	}
 	c.mu.Unlock()
 	for _, f := range tell {
@@ -171,6 +173,13 @@ func (l *link) land(batch []*asked, commands []*redis.Cmd, took time.Duration) (
 		}
 	}
 	return broke
+}
+
+// endAll answers all who still wait; the lock is held.
+func endAll(questions []*asked, err error) {
+	for _, a := range questions {
+		a.end(nil, err)
+	}
 }
 
 // outcome is what an answer says of its question.
@@ -205,7 +214,7 @@ func (l *link) conclude(a *asked, o outcome) (tell func()) {
 	case answered:
 		a.end(o.reply, nil)
 	case failed:
-		a.end(nil, fmt.Errorf("%w: script %q: %w", ErrAway, a.q.Script.name, o.err))
+		a.end(nil, because(fmt.Errorf("script %q: %w", a.q.Script.name, o.err)))
 	case stale:
 		l.stale()
 		a.end(nil, errOldEpoch)

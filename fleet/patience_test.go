@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -113,6 +114,31 @@ func TestNoAnswer(t *testing.T) {
 		if <-fates {
 			t.Error("a question that was not done is said to be")
 		}
+		close(gate)
+	})
+}
+
+// TestWhyAway: what was late or ended for the client is its reason, and not the error of questions that were not asked.
+func TestWhyAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		c, stop := upAt(t, s, 5*time.Millisecond)
+		defer stop()
+		gate := make(chan struct{})
+		s.mu.Lock()
+		s.gate, s.all = gate, true
+		s.mu.Unlock()
+		time.Sleep(2 * tripLimit)
+		_, err := c.Ask(context.Background(), add("x"))
+		if state := c.State(); state.Up || !errors.Is(err, ErrAway) || errors.Is(err, ErrLate) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("up %t, %v", state.Up, err)
+		}
+		if err := because(fmt.Errorf("a heartbeat: %w", ErrLate)); !errors.Is(err, ErrAway) || errors.Is(err, ErrLate) {
+			t.Error(err)
+		}
+		s.mu.Lock()
+		s.gate = nil
+		s.mu.Unlock()
 		close(gate)
 	})
 }

@@ -20,11 +20,10 @@ type stand struct {
 
 	mu      sync.Mutex
 	gate    chan struct{} // nil, or what answers to questions wait for
+	all     bool          // answers to everything wait
 	delay   func() time.Duration
 	step    time.Duration // by which its clock is ahead
 	dials   int
-	trips   int
-	batch   []int // how many questions came with each trip
 	seen    map[string]int
 	epoch   int
 	counted string
@@ -100,14 +99,14 @@ func readCommand(r *bufio.Reader) (command []string, err error) {
 	return command, err
 }
 
-// wait holds back questions of tests.
+// wait holds back answers, to questions of tests or to all.
 func (s *stand) wait(command []string) {
-	if !isRun(command, readScript) && !isRun(command, addScript) {
+	s.mu.Lock()
+	gate, delay, all := s.gate, s.delay, s.all
+	s.mu.Unlock()
+	if !all && !isRun(command, readScript) && !isRun(command, addScript) {
 		return
 	}
-	s.mu.Lock()
-	gate, delay := s.gate, s.delay
-	s.mu.Unlock()
 	if gate != nil {
 		<-gate
 	}
