@@ -146,12 +146,12 @@ func (s *Service) Freeze(ctx context.Context, by string, r admin.FreezeRequest) 
 // confirmed waits for the members of the fleet, and returns which have the freezes of now, and what those lack that have not. Without
 // a fleet there are none.
 func (s *Service) confirmed(ctx context.Context) (members []admin.Confirmation, problems []string) {
-	if s.sharedFreezes == nil {
+	if s.fleet == nil {
 		return nil, nil
 	}
 	ctx, stop := context.WithTimeout(ctx, confirmWait)
 	defer stop()
-	return confirmations(s.sharedFreezes.Confirm(ctx))
+	return confirmations(s.fleet.freezes.Confirm(ctx))
 }
 
 func confirmations(all []freezes.Confirmation) (members []admin.Confirmation, problems []string) {
@@ -251,9 +251,9 @@ func (s *Service) Freezes() *admin.FreezeList {
 	if err := s.freezes.Unrecorded(); err != nil {
 		answer.Problems = append(answer.Problems, unrecordedText(err))
 	}
-	if s.sharedFreezes != nil {
-		members, problems := confirmations(s.sharedFreezes.Members())
-		answer.Members, answer.Problems = members, slices.Concat(answer.Problems, problems, s.sharedFreezes.Problems())
+	if s.fleet != nil {
+		members, problems := confirmations(s.fleet.freezes.Members())
+		answer.Members, answer.Problems = members, slices.Concat(answer.Problems, problems, s.fleet.freezes.Problems())
 	}
 	return answer
 }
@@ -274,9 +274,6 @@ func (s *Service) freezeWarnings() (warnings []string) {
 	}
 	if err := s.freezes.Unrecorded(); err != nil {
 		warnings = append(warnings, unrecordedText(err))
-	}
-	if s.sharedFreezes != nil {
-		warnings = append(warnings, s.sharedFreezes.Problems()...)
 	}
 	return warnings
 }

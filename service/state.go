@@ -21,7 +21,6 @@ import (
 	"tollgate/config"
 	"tollgate/credential"
 	"tollgate/credential/accepted"
-	"tollgate/fleet/freezes"
 	"tollgate/freeze"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
@@ -39,8 +38,7 @@ type state struct {
 	sources *ratelimit.Sources // of failed identifications
 	replay  *replay.Memory
 	freezes *freeze.Switch
-	// sharedFreezes joins freezes with those of the fleet; nil: there is no fleet.
-	sharedFreezes *freezes.Freezes
+	fleet   *membership // nil: the gateway is alone
 
 	log                *audit.Log
 	blobs              *blobs.Store    // texts of plans

@@ -329,7 +329,7 @@ func TestDeadMember(t *testing.T) {
 			if !errors.Is(err, replay.ErrUnavailable) || !strings.Contains(err.Error(), "d has not shown") || !strings.Contains(err.Error(), "fleet.members") {
 				t.Errorf("%s: %v", m.name, err)
 			}
-			if w := strings.Join(m.Warnings(), "\n"); !strings.Contains(w, "refused: d has not shown") {
+			if w := m.Instead() + ": " + strings.Join(m.Lacking(), "\n"); !strings.Contains(w, "refused: d has not shown") {
 				t.Errorf("%s warns %q", m.name, w)
 			}
 		}
@@ -350,7 +350,7 @@ func TestDeadMember(t *testing.T) {
 			if err := m.Mark(t.Context(), k, date, time.Now()); !errors.Is(err, replay.ErrReplay) {
 				t.Errorf("%s takes what the dead one had taken: %v", m.name, err)
 			}
-			if w := m.Warnings(); len(w) != 0 {
+			if w := m.Lacking(); len(w) != 0 {
 				t.Errorf("%s warns %q", m.name, w)
 			}
 		}
@@ -469,8 +469,8 @@ func TestClocks(t *testing.T) {
 		if want == "" && err != nil || want != "" && (!errors.Is(err, replay.ErrUnavailable) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("by a clock that is off by %v: %v", off, err)
 		}
-		if warns := strings.Contains(strings.Join(m.Warnings(), "\n"), "NTP"); warns != (want != "") {
-			t.Errorf("by a clock that is off by %v: warnings %q", off, m.Warnings())
+		if warns := strings.Contains(strings.Join(m.Lacking(), "\n"), "NTP"); warns != (want != "") {
+			t.Errorf("by a clock that is off by %v: warnings %q", off, m.Lacking())
 		}
 	}
 }

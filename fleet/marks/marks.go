@@ -158,21 +158,22 @@ func missingText(missing []string) string {
 	return strings.Join(missing, ", ") + " have not shown Redis which signatures were used: start them, or take them out of fleet.members and reload"
 }
 
-// Warnings returns why signatures are not taken by the whole fleet now, for operators; nothing while they are.
-func (m *Memory) Warnings() (all []string) {
+// Lacking returns why signatures are not compared with those of the whole fleet now, for operators; nothing while they are.
+func (m *Memory) Lacking() (all []string) {
 	state := m.client.State()
 	if !state.Up {
-		all = append(all, m.instead()+": Redis is away: "+state.Why)
+		all = append(all, "Redis is away: "+state.Why)
 	} else if missing := state.Epoch.Missing; len(missing) > 0 {
-		all = append(all, m.instead()+": "+missingText(missing))
+		all = append(all, missingText(missing))
 	}
 	if skew := time.Duration(m.skew.Load()); skew != 0 {
-		all = append(all, m.instead()+": "+skewText(skew))
+		all = append(all, skewText(skew))
 	}
 	return all
 }
 
-func (m *Memory) instead() string {
+// Instead returns what becomes of calls meanwhile.
+func (m *Memory) Instead() string {
 	if m.local.Load() {
 		return "signed write and spend calls are taken once by each member"
 	}

@@ -3,7 +3,6 @@ package marks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -167,11 +166,11 @@ func TestOtherAnswers(t *testing.T) {
 // TestWarnings names who is missing, and what happens meanwhile.
 func TestWarnings(t *testing.T) {
 	m := New(&redis{Epoch: fleet.Epoch{Number: 3, Missing: []string{"b", "c"}}}, replay.New(1), false)
-	if w := fmt.Sprint(m.Warnings()); !strings.Contains(w, "refused: b, c have not") {
+	if w := m.Instead() + ": " + strings.Join(m.Lacking(), "; "); !strings.Contains(w, "refused: b, c have not") {
 		t.Error(w)
 	}
 	m.Follow(true)
-	if w := fmt.Sprint(m.Warnings()); !strings.Contains(w, "taken once by each member: b, c have not") {
+	if w := m.Instead() + ": " + strings.Join(m.Lacking(), "; "); !strings.Contains(w, "taken once by each member: b, c have not") {
 		t.Error(w)
 	}
 }
