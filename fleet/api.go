@@ -77,7 +77,7 @@ type Part interface {
 	Join(ctx context.Context, s *Session) error
 }
 
-// Beater is a [Part] that sees each heartbeat. Beat is called between two heartbeats and has to return soon.
+// Beater is a [Part] that sees each heartbeat. Beat is called between two heartbeats, also while parts are joining, and has to return soon.
 type Beater interface{ Beat(b *Beat) }
 
 // Beat is what a heartbeat brought.

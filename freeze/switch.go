@@ -95,6 +95,9 @@ func (s *Switch) Freeze(ctx context.Context, f Freeze) error {
 
 // Begin puts freezes in force, all or none. [Switch.Record] has to follow.
 func (s *Switch) Begin(all ...Freeze) error {
+	if len(all) == 0 {
+		return nil
+	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	next, err := s.gate.Set().with(all)

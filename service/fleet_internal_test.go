@@ -121,7 +121,7 @@ func TestFleet(t *testing.T) {
 	if err := ca.WriteFile(authorities); err != nil {
 		t.Fatal(err)
 	}
-	redis := redistest.Start(t, redistest.Options{CA: ca, Users: []string{"gateway on >the-secret-of-redis-0 ~{mine}* +@all"}})
+	redis := redistest.Start(t, redistest.Options{CA: ca, Users: []string{"gateway on >the-secret-of-redis-0 ~{mine}* resetchannels -@all +@read +@write +@scripting +@connection +info +time"}})
 	section := fmt.Sprintf("{address: %q, username: gateway, password: {env: REDIS}, prefix: mine, tls: {ca: %q}}", redis.Address(), authorities)
 	a := member(t, section, "a")
 	b := a.beside(t, section, "b")
@@ -146,6 +146,12 @@ func TestFleet(t *testing.T) {
 	}
 	if up := a.metric(t, "tollgate_fleet_up"); up != 1 {
 		t.Errorf("the metric is %v", up)
+	}
+	quiet := a.fleet.client.State().Questions
+	beats := func() uint64 { return a.fleet.client.State().Questions - quiet }
+	eventually(t, "heartbeats go on", func() bool { return beats() >= 2 })
+	if n := beats(); n > 20 {
+		t.Errorf("%d questions for two heartbeats, and no call", n)
 	}
 }
 

@@ -115,6 +115,11 @@ func (s *Service) Freeze(ctx context.Context, by string, r admin.FreezeRequest) 
 	if err := s.checkFreeze(&f, r.Force); err != nil {
 		return nil, &admin.Error{Status: http.StatusBadRequest, Text: err.Error()}
 	}
+	if s.sharedFreezes != nil {
+		if err := s.sharedFreezes.Room(); err != nil {
+			return nil, &admin.Error{Status: http.StatusConflict, Text: err.Error()}
+		}
+	}
 	answer := &admin.Frozen{Freeze: adminFreeze(&f), Sent: []admin.SentCall{}}
 	err := s.freezes.Freeze(ctx, f)
 	if _, inForce := errors.AsType[*freeze.Unrecordable](err); err != nil && !inForce {

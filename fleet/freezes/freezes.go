@@ -50,8 +50,8 @@ type Freezes struct {
 	told     uint64                      // how many of them Redis knows
 	toldAs   int64                       // the version that has them
 	latest   int64                       // the version that the last heartbeat brought
-	beaten   bool                        // that heartbeat has come since Redis was asked last
-	merged   int64                       // the version whose freezes are in force; 0: to be read again
+	stale    bool                        // there is another version than merged
+	merged   int64                       // the version whose freezes are in force; 0: to be read at the next heartbeat
 	applied  int64                       // the version of which no call is passing any more either
 	ended    ends
 	lifting  map[string]bool // ids, by jobs
@@ -93,6 +93,15 @@ func (f *Freezes) Problems() []string {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	return slices.Clone(f.problems)
+}
+
+// Room returns an error if another freeze should not begin here: one place is kept for the freeze of all calls that stands for what does
+// not fit.
+func (f *Freezes) Room() error {
+	if n := len(f.Switch.Gate().Set().List()); n >= freeze.Max-1 {
+		return fmt.Errorf("%d freezes are in force, and a member of a fleet keeps its last place for what other members freeze: lift some that are no longer needed", n)
+	}
+	return nil
 }
 
 // Began is of [freeze.Watcher].
@@ -143,7 +152,8 @@ func (f *Freezes) wake() {
 func (f *Freezes) Beat(b *fleet.Beat) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.latest, f.beaten = b.Freezes, true
+	f.latest = b.Freezes
+	f.stale = f.stale || f.latest != f.merged
 	f.wake()
 }
 
@@ -203,14 +213,13 @@ func (f *Freezes) sync(ctx context.Context) {
 	}
 }
 
-// behind reports whether Redis is to be asked: once for each heartbeat at most, unless there is something to tell. What was read just now is
-// newer than the last heartbeat, and what cannot be done stays so for a while.
+// behind reports whether there is something new. A heartbeat that comes later may show that there is more.
 func (f *Freezes) behind() bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	ask := f.told != f.changes || f.beaten && f.merged != f.latest
-	f.beaten = f.beaten && !ask
-	return ask
+	stale := f.stale
+	f.stale = false
+	return stale || f.told != f.changes
 }
 
 // Join is of [fleet.Part].

@@ -25,8 +25,8 @@ type fact struct {
 
 var kinds = map[ratelimit.Kind]string{ratelimit.Bucket: "bucket", ratelimit.Window: "window", ratelimit.Calendar: "calendar"}
 
-// factOf describes a limit at a time of Redis. It holds until a time, which is zero if it always does.
-func factOf(l *ratelimit.Limit, now time.Time) (f fact, until time.Time) {
+// factOf describes a limit at a time of Redis.
+func factOf(l *ratelimit.Limit, now time.Time) (f fact) {
 	f = fact{Key: l.Key(), Kind: kinds[l.Kind], Shadow: l.Shadow}
 	switch l.Kind {
 	case ratelimit.Bucket:
@@ -34,11 +34,10 @@ func factOf(l *ratelimit.Limit, now time.Time) (f fact, until time.Time) {
 	case ratelimit.Window:
 		f.Calls, f.Window = l.Calls, l.Window.Microseconds()
 	case ratelimit.Calendar:
-		var begins time.Time
-		begins, until = period(&l.Terms, now)
-		f.Calls, f.Start, f.End = l.Calls, begins.UnixMicro(), until.UnixMicro()
+		begins, ends := period(&l.Terms, now)
+		f.Calls, f.Start, f.End = l.Calls, begins.UnixMicro(), ends.UnixMicro()
 	}
-	return f, until
+	return f
 }
 
 // period returns the begin and the end of the period in which a time lies.
@@ -56,7 +55,8 @@ func period(t *ratelimit.Terms, now time.Time) (begins, ends time.Time) {
 type facts struct {
 	all     string // JSON
 	windows string // JSON of the windows among them; empty: there are none
-	until   time.Time
+
+	since, until int64 // the time for which they hold, in microseconds of Redis; until is 0 if they always do
 }
 
 // factCache keeps facts by demand.
@@ -92,15 +92,24 @@ func (c *factCache) of(d *ratelimit.Demand) *facts {
 	return f
 }
 
-func (f *facts) holds(c *factCache) bool { return f.until.IsZero() || c.now().Before(f.until) }
+func (f *facts) holds(c *factCache) bool {
+	if f.until == 0 {
+		return true
+	}
+	now := c.now().UnixMicro()
+	return f.since <= now && now < f.until
+}
 
 func factsOf(d *ratelimit.Demand, now time.Time) *facts {
 	var all, windows []fact
 	f := &facts{}
 	for i := range d.Limits {
-		one, until := factOf(&d.Limits[i], now)
-		if !until.IsZero() && (f.until.IsZero() || until.Before(f.until)) {
-			f.until = until
+		one := factOf(&d.Limits[i], now)
+		if one.End != 0 {
+			f.since = max(f.since, one.Start)
+		}
+		if one.End != 0 && (f.until == 0 || one.End < f.until) {
+			f.until = one.End
 		}
 		all = append(all, one)
 		if one.Kind == "window" {

@@ -285,8 +285,8 @@ func TestFairOverMembers(t *testing.T) {
 	if n := all[0].Waiting(); n != 0 {
 		t.Errorf("%d places are taken by callers that have left", n)
 	}
-	await(t, "queues are gone", func() bool { return strings.TrimSpace(s.Do("KEYS", "*:order")) == "" })
 	for _, m := range all {
+		m.tasks.Wait()
 		if len(m.lines.of) != 0 || len(m.held.calls) != 0 {
 			t.Errorf("%d lines and %d calls are left", len(m.lines.of), len(m.held.calls))
 		}
@@ -312,5 +312,24 @@ func TestLeavingGivesThePlaceBack(t *testing.T) {
 	await(t, "they wait", func() bool { return all[0].Waiting() == 3 && strings.TrimSpace(s.Do("KEYS", "*:order")) != "" })
 	leave()
 	calls.Wait()
-	await(t, "the queue is gone", func() bool { return strings.TrimSpace(s.Do("KEYS", "*:order")) == "" })
+	all[0].tasks.Wait()
+	if keys := strings.TrimSpace(s.Do("KEYS", "*:order")); keys != "" {
+		t.Errorf("their queue is still there: %s", keys)
+	}
+}
+
+// TestClocksThatDiffer: the day of a quota is that of Redis, whatever this machine's clock says.
+func TestClocksThatDiffer(t *testing.T) {
+	t.Parallel()
+	r := redistest.Start(t, redistest.Options{})
+	all := joinAll(t, r.Address(), "f", 2, patient)
+	for i, m := range all { // a day ahead, and a day behind
+		m.facts.ahead.Store(int64(24*time.Hour) * int64(1-2*i))
+	}
+	d := follow(t, all, 0, ratelimit.Rule{Name: "day", Quota: ratelimit.Quota{Calls: 4, Period: ratelimit.Day}, Zone: zone()}).Of(ratelimit.Subject{Caller: "x"})
+	for i := range 6 {
+		if v := all[i%2].go1(t, d); v.From != ratelimit.FromFleet || v.Allowed != (i < 4) {
+			t.Errorf("call %d: %+v", i, v)
+		}
+	}
 }

@@ -135,7 +135,7 @@ func (c *call) leave() {
 	if entry == nil {
 		return
 	}
-	f, _ := factOf(entry, c.l.facts.now())
+	f := factOf(entry, c.l.facts.now())
 	q := &fleet.Question{Script: leaveScript, Args: []any{c.l.view.Load().fleet, text(f), c.d.Subject.Caller}}
 	c.l.tasks.Go(func() { _, _ = c.l.client.Ask(context.Background(), q) })
 }

@@ -162,7 +162,7 @@ type report struct {
 }
 
 func (d *debt) report(now, fleetNow time.Time) report {
-	f, _ := factOf(d.limit, fleetNow)
+	f := factOf(d.limit, fleetNow)
 	r := report{Limit: f, Calls: d.calls, Age: microseconds(now.Sub(d.first)), Lost: d.lost, Begin: d.begin}
 	for _, s := range d.slots {
 		r.Slots = append(r.Slots, [2]int64{max(0, now.Sub(s.at).Microseconds()), int64(s.calls)})

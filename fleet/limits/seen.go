@@ -100,7 +100,7 @@ func (s *seen) memories(now, fleetNow time.Time) (all []memory) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sight := range s.limits {
-		f, _ := factOf(sight.limit, fleetNow)
+		f := factOf(sight.limit, fleetNow)
 		m := memory{Limit: f, Age: now.Sub(sight.at).Microseconds(), Value: float64(sight.standing.two), Own: sight.standing.one}
 		switch sight.limit.Kind {
 		case ratelimit.Bucket:

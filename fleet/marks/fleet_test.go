@@ -80,6 +80,7 @@ func at(address string) func(int) string { return func(int) string { return addr
 
 // TestSuite: the memory of four members passes the tests that the memory of one passes.
 func TestSuite(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	replaytest.Run(t, func(t *testing.T, room int) (doors []replaytest.Memory) {
 		var all []*member
@@ -308,6 +309,7 @@ func splitBrain(t *testing.T, f *fixture) {
 // TestDeadMember: a member that has taken signatures and is gone when Redis has lost its data keeps the others from taking any, and is named,
 // until it is back with those of its log, or is taken out of the members.
 func TestDeadMember(t *testing.T) {
+	t.Parallel()
 	for _, back := range []bool{true, false} {
 		server := redistest.Start(t, redistest.Options{})
 		all := startAll(t, false, at(server.Address()))
@@ -357,6 +359,7 @@ func TestDeadMember(t *testing.T) {
 
 // TestLateStart: what a member knows of its log is known to all as soon as it is there, and nothing is taken before.
 func TestLateStart(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	first := newMember(t, server.Address(), "a", replay.New(10_000), false, "a", "b").run(t)
 	first.awaitUp(t)
@@ -383,6 +386,7 @@ func TestLateStart(t *testing.T) {
 
 // TestMembersChange: a member that is added has to show what it knows; whose members are fewer waits for fewer.
 func TestMembersChange(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	first := newMember(t, server.Address(), "a", replay.New(100), false, "a").run(t)
 	awaitTaking(t, []*member{first})
@@ -404,6 +408,7 @@ func TestMembersChange(t *testing.T) {
 
 // TestLocal: with `without: local` a member takes signatures alone while Redis is away, and all learn of them when it is back.
 func TestLocal(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	all := startAll(t, true, at(server.Address()))
 	for name, gone := range map[string]func() (back func()){
@@ -454,6 +459,7 @@ func TestFollow(t *testing.T) {
 
 // TestClocks: while the clock of Redis and that of a member differ, signatures would expire at another time than their dates run out.
 func TestClocks(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	m := newMember(t, server.Address(), "a", replay.New(100), false, "a").run(t)
 	awaitTaking(t, []*member{m})
@@ -471,6 +477,7 @@ func TestClocks(t *testing.T) {
 
 // TestExpiry: a key in Redis outlives the date of its signature by the slack of clocks, whether it was marked or uploaded.
 func TestExpiry(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	m := newMember(t, server.Address(), "a", replay.New(100), false, "a").run(t)
 	fleettest.Until(t, "it is up", func() bool { return m.client.State().Up && m.client.Epoch().Complete })
@@ -494,6 +501,7 @@ func TestExpiry(t *testing.T) {
 
 // TestFull: a Redis that takes no more refuses signatures, and forgets none.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	m := newMember(t, server.Address(), "a", replay.New(100), false, "a").run(t)
 	awaitTaking(t, []*member{m})
