@@ -92,7 +92,7 @@ func (c *Client) pick() (batch []*asked, epoch uint64) {
 		}
 	}
 	c.queue = append(c.queue[:0], c.queue[taken:]...)
-	clear(c.queue[len(c.queue):cap(c.queue)])
+	clear(c.queue[len(c.queue) : len(c.queue)+taken])
 	if len(batch) > 0 {
 		c.trip = time.Now()
 	}
