@@ -57,6 +57,14 @@ type Redis struct {
 // Default returns the defaults of the section.
 func (Redis) Default() Redis { return Redis{Prefix: DefaultPrefix} }
 
+// Endpoints returns the addresses, of whichever form.
+func (r *Redis) Endpoints() []setting.Endpoint {
+	if r.Address != nil {
+		return []setting.Endpoint{*r.Address}
+	}
+	return r.Addresses
+}
+
 // DefaultPrefix is how keys begin unless something else is configured.
 const DefaultPrefix = Prefix("tollgate")
 

@@ -104,7 +104,7 @@ func (c *Client) dial(ctx context.Context, to setting.Endpoint) (net.Conn, error
 	if err != nil || c.o.TLS == nil {
 		return raw, err
 	}
-	config := c.o.TLS.Clone()
+	config := c.o.TLS()
 	config.NextProtos = nil // Redis has no names for its protocol
 	if config.ServerName == "" {
 		config.ServerName = to.Host

@@ -98,7 +98,7 @@ func TestTLS(t *testing.T) {
 		"no certificate": {tlspolicy.Client{RootCAs: ca.Pool()}, "certificate required"},
 	} {
 		o := options("a", s.Address(), "a")
-		o.Login, o.TLS = as("", "p"), policy.Client(c.client)
+		o.Login, o.TLS = as("", "p"), func() *tls.Config { return policy.Client(c.client) }
 		m := run(t, o)
 		if c.why != "" {
 			m.away(c.why)
