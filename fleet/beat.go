@@ -36,6 +36,12 @@ type rowSeen struct {
 	about          Row
 }
 
+// present reports whether the lease runs at a time of Redis. One that runs for longer than leases do is from before its clock was set.
+func (r *rowSeen) present(now int64) bool {
+	left := r.lease - now
+	return !r.off && left > 0 && left <= lease.Microseconds()
+}
+
 // clock compares the clock of Redis with that of this process, which never steps.
 type clock struct {
 	known  bool

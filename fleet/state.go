@@ -80,7 +80,7 @@ func (c *Client) members() []Member {
 		r := &c.view.rows[i]
 		found[r.name] = Member{
 			Name: r.name, Configured: found[r.name].Configured, Instance: r.instance, Row: r.about, SignedOff: r.off,
-			Present: !r.off && r.lease > c.view.time, Joined: slices.Contains(c.epoch.members, r.name),
+			Present: r.present(c.view.time), Joined: slices.Contains(c.epoch.members, r.name),
 			Seen: time.Duration(c.view.time-r.beat) * time.Microsecond,
 		}
 	}
