@@ -47,6 +47,16 @@ const (
 	Unknown   = "unknown"   // it may have acted: no answer, or one that does not tell
 )
 
+// Limited is what limits did to a call.
+type Limited struct {
+	// Limit is the one that refused the call, that it waited for, or against whose share it was counted; empty: none did.
+	Limit string `json:"limit,omitempty"`
+	// LimitFrom is where the calls of Limit were counted: see ratelimit.Verdict.
+	LimitFrom string `json:"limit_from,omitempty"`
+	// WouldRefuse are limits in shadow mode that would have refused the call.
+	WouldRefuse []string `json:"would_refuse,omitempty"`
+}
+
 // Record is one line of the log. One type serves all kinds; members that a kind does not have stay empty and are left
 // out of the line. Text that is not valid UTF-8 is written with U+FFFD in the place of each bad byte.
 type Record struct {
@@ -146,6 +156,8 @@ type Record struct {
 	WaitedMicros   int64 `json:"waited_us,omitempty"`   // waited for limits, microseconds
 	UpstreamMicros int64 `json:"upstream_us,omitempty"` // from sending to the answer's end, microseconds
 	TotalMicros    int64 `json:"total_us,omitempty"`    // whole call, microseconds
+
+	*Limited // what limits did to a call; nil: they let it go at once. Apart, since that is most of them
 
 	Counts []Count   `json:"counts,omitempty"` // of a refusals summary
 	Since  time.Time `json:"since,omitzero"`   // from when a refusals summary counts
