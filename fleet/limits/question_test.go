@@ -193,3 +193,53 @@ func TestQueueIsBounded(t *testing.T) {
 		t.Errorf("%d lines are left", n)
 	}
 }
+
+// TestSentLate: the place of a call that is sent a while after it was granted is moved, and that of one that is sent at once is not.
+func TestSentLate(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Options{})
+	m := joinAll(t, s.Address(), "f", 1, patient)[0]
+	c := &counting{Asker: m.client}
+	m.Limiter.client = c
+	d := follow(t, []*member{m}, 0).Of(ratelimit.Subject{Caller: "x", Operation: "o", Credential: "c", Quota: 10})
+	for moves, late := range []bool{false, true} {
+		v, err := m.Take(t.Context(), d)
+		if err != nil || !v.Allowed || v.Ticket == 0 {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		held := m.held.calls[v.Ticket]
+		held.mu.Lock()
+		held.placed = time.Now()
+		if late {
+			held.placed = held.placed.Add(-2 * promptly)
+		} else {
+			held.placed = held.placed.Add(time.Hour)
+		}
+		held.mu.Unlock()
+		m.Sent(d, &v)
+		m.Sent(d, &v) // it is not done twice
+		m.tasks.Wait()
+		if n := c.others.Load(); n != int64(moves) {
+			t.Errorf("late: %v: %d moves, want %d", late, n, moves)
+		}
+	}
+	if v, _ := m.Take(t.Context(), d); v.Remaining != 7 {
+		t.Errorf("%d left, want 7 of 10: a call that is moved is not another one", v.Remaining)
+	}
+}
+
+// TestNoPlaceLeavesNoLine: a call that finds no place to wait leaves nothing behind.
+func TestNoPlaceLeavesNoLine(t *testing.T) {
+	l := New(nobody{}, ratelimit.NewLimiter(), 1)
+	for caller := range 4096 {
+		l.lines.places.Take(fmt.Sprint(caller))
+	}
+	d := follow(t, []*member{{Limiter: l}}, time.Minute, ratelimit.Rule{Name: "r", Rate: 1, Burst: 1}).Of(ratelimit.Subject{Caller: "x"})
+	c := &call{l: l, d: d, start: time.Now()}
+	if v, refused := l.lines.wait(c, &answer{what: waiting, registered: true, delay: time.Second}); !refused || !v.QueueFull {
+		t.Errorf("%+v, %v", v, refused)
+	}
+	if len(l.lines.of) != 0 || l.lines.leave(c) != nil {
+		t.Errorf("%d lines are left", len(l.lines.of))
+	}
+}
