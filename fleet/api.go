@@ -35,8 +35,9 @@ type Options struct {
 
 	// Login and SentinelLogin return user and password. They are called at each connection. Nil: there is none.
 	Login, SentinelLogin func() (username string, password secret.String, err error)
-	// TLS is the configuration of connections, made by a policy. Without a ServerName it is the host that is connected to. Nil: plain TCP.
-	TLS *tls.Config
+	// TLS returns the configuration of a connection, made by a policy. It is called at each. Without a ServerName it is the host that is
+	// connected to. Nil: plain TCP.
+	TLS func() *tls.Config
 	// Tell completes what is told to the other members with each heartbeat: Version, Plan, Freezes. Optional.
 	Tell func(*Row)
 	// Observe is called after each round trip with its time and the number of questions. Optional.
@@ -76,7 +77,7 @@ type Part interface {
 	Join(ctx context.Context, s *Session) error
 }
 
-// Beater is a [Part] that sees each heartbeat. Beat is called between two heartbeats and has to return soon.
+// Beater is a [Part] that sees each heartbeat. Beat is called between two heartbeats, also while parts are joining, and has to return soon.
 type Beater interface{ Beat(b *Beat) }
 
 // Beat is what a heartbeat brought.
@@ -126,7 +127,7 @@ type State struct {
 	Up           bool          `json:"up"`
 	Why          string        `json:"why,omitempty"` // it is not up
 	Since        time.Time     `json:"since"`         // of Up, or of its end
-	Slow         bool          `json:"slow"`          // a round trip takes longer than the patience
+	Slow         bool          `json:"slow"`          // a round trip takes longer than the patience, or the last one did
 	Server       string        `json:"server,omitempty"`
 	Latency      time.Duration `json:"latency"` // of the last round trip
 	Trips        uint64        `json:"round_trips"`

@@ -77,7 +77,7 @@ func (c *Client) enqueue(a *asked) (patience time.Duration, err error) {
 	switch {
 	case c.phase != up:
 		return 0, c.why
-	case a.q.Patience == 0 && !c.trip.IsZero() && time.Since(c.trip) >= patience:
+	case a.q.Patience == 0 && c.slow():
 		return 0, errSlow
 	case len(c.queue) >= maxQueue:
 		return 0, errFull

@@ -39,7 +39,8 @@ type Redis struct {
 	Address *setting.Endpoint `yaml:"address" reload:"restart"`
 	// Addresses of several nodes: of a cluster, or with `sentinel` those of the sentinels. Not all have to be named.
 	Addresses []setting.Endpoint `yaml:"addresses" reload:"restart"`
-	// The user of Redis's access list. Default: its default user.
+	// The user of Redis's access list. Default: its default user. It needs the keys `~{tollgate}*`, or those of another `prefix`, and
+	// `+@read +@write +@scripting +@connection +info +time`, in a cluster `+cluster|shards +cluster|keyslot` besides.
 	Username string `yaml:"username" reload:"restart"`
 	// Where the password is kept. One in a file is read at each connection, so it may change.
 	Password *setting.Reference `yaml:"password" reload:"restart"`
@@ -55,6 +56,14 @@ type Redis struct {
 
 // Default returns the defaults of the section.
 func (Redis) Default() Redis { return Redis{Prefix: DefaultPrefix} }
+
+// Endpoints returns the addresses, of whichever form.
+func (r *Redis) Endpoints() []setting.Endpoint {
+	if r.Address != nil {
+		return []setting.Endpoint{*r.Address}
+	}
+	return r.Addresses
+}
 
 // DefaultPrefix is how keys begin unless something else is configured.
 const DefaultPrefix = Prefix("tollgate")

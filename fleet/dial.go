@@ -32,7 +32,7 @@ type wire struct {
 
 type login func() (username string, password secret.String, err error)
 
-// open connects to a server, and shows who we are. Retries, pools and what else would repeat a command or wait on its own are off.
+// open connects to a server, and shows who we are.
 func (c *Client) open(ctx context.Context, to setting.Endpoint, login login, database int) (*wire, error) {
 	username, password, err := "", secret.String{}, error(nil)
 	if login != nil {
@@ -44,21 +44,28 @@ func (c *Client) open(ctx context.Context, to setting.Endpoint, login login, dat
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{guard: &guard{Conn: raw}}
-	w.redis = redis.NewClient(&redis.Options{
-		Network: to.Network(), Addr: to.Dial(), Dialer: once(w.guard), DB: database,
-		Username: username, Password: password.Reveal(),
-		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
-		MaxRetries: -1, DialerRetries: 1, PoolSize: 1, PipelinePoolSize: -1, ConnMaxIdleTime: -1,
-		ReadTimeout: tripLimit, WriteTimeout: tripLimit,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	w := newWire(raw, &redis.Options{
+		Network: to.Network(), Addr: to.Dial(), DB: database, Username: username, Password: password.Reveal(),
 	})
-	w.conn = w.redis.Conn()
 	if err := w.conn.Ping(ctx).Err(); err != nil {
 		w.close()
 		return nil, explain(hide(err, password))
 	}
 	return w, nil
+}
+
+// newWire returns a connection on which nothing is repeated, and no other is made: retries, pools and what else would send a command twice
+// or wait on its own are off.
+func newWire(raw net.Conn, o *redis.Options) *wire {
+	w := &wire{guard: &guard{Conn: raw}}
+	o.Dialer = once(w.guard)
+	o.Protocol, o.DisableIdentity, o.ContextTimeoutEnabled = 2, true, true
+	o.MaxRetries, o.DialerRetries, o.PoolSize, o.PipelinePoolSize, o.ConnMaxIdleTime = -1, 1, 1, -1, -1
+	o.ReadTimeout, o.WriteTimeout = tripLimit, tripLimit
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	w.redis = redis.NewClient(o)
+	w.conn = w.redis.Conn()
+	return w
 }
 
 // do runs a command outside of an epoch.
@@ -97,7 +104,7 @@ func (c *Client) dial(ctx context.Context, to setting.Endpoint) (net.Conn, error
 	if err != nil || c.o.TLS == nil {
 		return raw, err
 	}
-	config := c.o.TLS.Clone()
+	config := c.o.TLS()
 	config.NextProtos = nil // Redis has no names for its protocol
 	if config.ServerName == "" {
 		config.ServerName = to.Host

@@ -10,14 +10,14 @@ import (
 	"tollgate/internal/text"
 )
 
-var errReplica = errors.New("this Redis is a read-only replica: name the master in fleet.redis.address, or the sentinels (fleet.redis.sentinel)")
+var errReplica = errors.New("this Redis is a replica, and not the master: name the master in fleet.redis.address, or the sentinels (fleet.redis.sentinel)")
 
 // mends are, by the words that tell an error of Redis, what an operator can do about it.
 var mends = map[string]string{
 	"WRONGPASS":                     "check fleet.redis.username and password",
 	"NOAUTH":                        "set fleet.redis.password",
-	"NOPERM":                        "the user of fleet.redis.username may not do that: see the manual for the commands and keys that it needs",
-	"The user executing the script": "the user of fleet.redis.username may not do that: see the manual for the commands and keys that it needs",
+	"NOPERM":                        "the user of fleet.redis.username may not do that: docs/config.md lists what it needs under fleet.redis.username",
+	"The user executing the script": "the user of fleet.redis.username may not do that: docs/config.md lists what it needs under fleet.redis.username",
 	"READONLY":                      "this Redis is a read-only replica: name the master, or the sentinels",
 	"OOM":                           "the memory of Redis is full: raise its maxmemory",
 	"MISCONF":                       "Redis cannot write its data to disk: see its log",

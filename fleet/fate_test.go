@@ -119,11 +119,11 @@ func TestFates(t *testing.T) {
 			m := run(t, o).up()
 			l := &ledger{t: t}
 			stop := l.askers(m, 20)
-			for range 4 {
+			for range 3 {
 				was := l.done.Load()
 				breaks(p, s)
 				p.Pass()
-				await(t, "answers again", func() bool { return l.done.Load() > was+50 })
+				await(t, "answers again", func() bool { return l.done.Load() > was+20 })
 			}
 			stop()
 			l.settled(m)

@@ -19,7 +19,7 @@ type link struct {
 	at      setting.Endpoint
 	token   string // what the row of this member calls the connection
 	loaded  map[*Script]bool
-	counted string // the last question that counted, as the row has it
+	counted string // the last question that counted, as the row has it; guarded by the client
 	again   chan struct{}
 	ctx     context.Context
 	fail    context.CancelCauseFunc
@@ -42,27 +42,34 @@ func (l *link) ask(ctx context.Context, q *Question, patience time.Duration) (an
 	return l.c.await(ctx, a, patience)
 }
 
+// batch is the questions of one round trip.
+type batch struct {
+	questions []*asked
+	epoch     uint64 // they are for
+	counted   string // the last question before them that counted, as the row has it
+}
+
 // pump makes round trips until the connection has ended.
 func (l *link) pump() {
 	for {
-		batch, epoch := l.next()
-		if batch == nil {
+		b := l.next()
+		if len(b.questions) == 0 {
 			return
 		}
-		if err := l.roundTrip(batch, epoch); err != nil {
+		if err := l.roundTrip(b); err != nil {
 			l.fail(err)
 		}
 	}
 }
 
-// next returns the questions of the next round trip, as soon as there are some; nil when the connection has ended.
-func (l *link) next() (batch []*asked, epoch uint64) {
+// next returns the questions of the next round trip, as soon as there are some; none when the connection has ended.
+func (l *link) next() batch {
 	for {
 		if l.ctx.Err() != nil {
-			return nil, 0
+			return batch{}
 		}
-		if batch, epoch := l.c.pick(); len(batch) > 0 {
-			return batch, epoch
+		if b := l.pick(); len(b.questions) > 0 {
+			return b
 		}
 		select {
 		case <-l.c.wake:
@@ -71,13 +78,14 @@ func (l *link) next() (batch []*asked, epoch uint64) {
 	}
 }
 
-// pick takes questions from the queue, and numbers them. They are for the epoch that it returns.
-func (c *Client) pick() (batch []*asked, epoch uint64) {
+// pick takes questions from the queue, and numbers them.
+func (l *link) pick() (b batch) {
+	c := l.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	taken, complete := 0, len(c.missing()) == 0
 	for _, a := range c.queue {
-		if len(batch) == maxBatch {
+		if len(b.questions) == maxBatch {
 			break
 		}
 		taken++
@@ -88,42 +96,43 @@ func (c *Client) pick() (batch []*asked, epoch uint64) {
 		default:
 			c.number++
 			a.stage, a.number = sent, c.number
-			batch = append(batch, a)
+			b.questions = append(b.questions, a)
 		}
 	}
 	c.queue = append(c.queue[:0], c.queue[taken:]...)
-	clear(c.queue[len(c.queue):cap(c.queue)])
-	if len(batch) > 0 {
+	clear(c.queue[len(c.queue) : len(c.queue)+taken])
+	if len(b.questions) > 0 {
 		c.trip = time.Now()
 	}
-	return batch, c.epoch.number
+	b.epoch, b.counted = c.epoch.number, l.counted
+	return b
 }
 
 // roundTrip sends questions, and takes in the answers. After an error the connection is not to be used again.
-func (l *link) roundTrip(batch []*asked, epoch uint64) error {
+func (l *link) roundTrip(b batch) error {
 	ctx, cancel := context.WithTimeout(l.ctx, tripLimit)
 	defer cancel()
 	l.wire.guard.scan.begin()
 	begun, pipe := time.Now(), l.wire.conn.Pipeline()
-	commands := make([]*redis.Cmd, len(batch))
-	for i, args := range l.commands(batch, epoch) {
+	commands := make([]*redis.Cmd, len(b.questions))
+	for i, args := range l.commands(b) {
 		commands[i] = redis.NewCmd(ctx, args...)
 		_ = pipe.Process(ctx, commands[i]) // puts it into the pipeline
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	took := time.Since(begun)
 	if l.c.o.Observe != nil {
-		l.c.o.Observe(took, len(batch))
+		l.c.o.Observe(took, len(b.questions))
 	}
-	return l.land(batch, commands, took)
+	return l.land(b.questions, commands, took)
 }
 
 // commands makes the commands of questions. Of those that count, each names the one before it: it is not done where that one was not.
-func (l *link) commands(batch []*asked, epoch uint64) [][]any {
-	commands := make([][]any, len(batch))
-	keys, counted := [2]string{l.c.base + "epoch", l.c.base + "member:" + l.c.o.Name}, l.counted
-	for i, a := range batch {
-		head := [4]any{epoch, l.token, a.number, ""}
+func (l *link) commands(b batch) [][]any {
+	commands := make([][]any, len(b.questions))
+	keys, counted := [2]string{l.c.base + "epoch", l.c.base + "member:" + l.c.o.Name}, b.counted
+	for i, a := range b.questions {
+		head := [4]any{b.epoch, l.token, a.number, ""}
 		if a.q.Counts {
 			head[3], counted = counted, strconv.FormatUint(a.number, 10)
 		}
@@ -134,18 +143,18 @@ func (l *link) commands(batch []*asked, epoch uint64) [][]any {
 }
 
 // land brings the answers to those who asked.
-func (l *link) land(batch []*asked, commands []*redis.Cmd, took time.Duration) (broke error) {
+func (l *link) land(questions []*asked, commands []*redis.Cmd, took time.Duration) (broke error) {
 	var tell []func()
 	var again []*asked
-	outcomes := make([]outcome, len(batch))
-	for i, a := range batch {
+	outcomes := make([]outcome, len(questions))
+	for i, a := range questions {
 		outcomes[i] = l.outcome(a, commands[i])
 	}
 	c := l.c
 	c.mu.Lock()
 	c.trip = time.Time{}
-	c.counts = counts{c.counts.trips + 1, c.counts.questions + uint64(len(batch)), took}
-	for i, a := range batch {
+	c.counts = counts{c.counts.trips + 1, c.counts.questions + uint64(len(questions)), took}
+	for i, a := range questions {
 		o := outcomes[i]
 		undone := o.verdict == missing || o.verdict == unordered
 		if broke == nil && (o.verdict == broken || undone && a.again) { // sent with its source, after one that was done

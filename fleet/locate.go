@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -82,6 +84,23 @@ func (c *Client) master(ctx context.Context, w *wire, _ setting.Endpoint) (setti
 	return endpoint(net.JoinHostPort(host, port))
 }
 
+// followMaster asks every second whether the sentinels have another master by now, and gives up the connection if so. The old one says by
+// itself that it is none only when a sentinel has told it, up to ten seconds later.
+func (c *Client) followMaster(ctx context.Context, l *link) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if now, err := c.locate(ctx); err == nil && now != l.at {
+			l.fail(fmt.Errorf("the sentinels say that %s is the master now", now))
+		}
+	}
+}
+
 // node asks a node of a cluster for the master of our slot.
 func (c *Client) node(ctx context.Context, w *wire, at setting.Endpoint) (setting.Endpoint, error) {
 	w.guard.scan.begin()
@@ -89,20 +108,33 @@ func (c *Client) node(ctx context.Context, w *wire, at setting.Endpoint) (settin
 	if err != nil {
 		return setting.Endpoint{}, err
 	}
-	ranges, err := w.conn.ClusterSlots(ctx).Result()
+	shards, err := w.conn.ClusterShards(ctx).Result()
 	if err != nil {
 		return setting.Endpoint{}, err
 	}
-	for _, r := range ranges {
-		if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) > 0 {
-			addr := r.Nodes[0].Addr
-			if strings.HasPrefix(addr, ":") { // a node that does not know its own address
-				addr = net.JoinHostPort(at.Host, addr[1:])
+	for _, shard := range shards {
+		if !slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End }) {
+			continue
+		}
+		for _, n := range shard.Nodes {
+			if n.Role == "master" {
+				return c.nodeEndpoint(n, at)
 			}
-			return endpoint(addr)
 		}
 	}
 	return setting.Endpoint{}, fmt.Errorf("no node of the cluster has slot %d, that of the keys {%s}", slot, c.o.Prefix)
+}
+
+// nodeEndpoint returns where a node is reached. One that does not know its own address is where it was asked.
+func (c *Client) nodeEndpoint(n redis.Node, at setting.Endpoint) (setting.Endpoint, error) {
+	host, port := n.Endpoint, n.Port
+	if host == "" || host == "?" {
+		host = at.Host
+	}
+	if c.o.TLS != nil {
+		port = n.TLSPort
+	}
+	return endpoint(net.JoinHostPort(host, strconv.FormatInt(port, 10)))
 }
 
 func endpoint(address string) (e setting.Endpoint, err error) {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +118,31 @@ func TestRestart(t *testing.T) {
 	run(t, options("a", s.Address(), "a", "b"), k).inEpoch(1)
 	if got := k.numbers(); !slices.Equal(got, []uint64{1}) || k.again[0] {
 		t.Errorf("joined %v, again %v", got, k.again)
+	}
+}
+
+// blocked is a part that does not end to upload before its context does.
+type blocked struct{ began chan struct{} }
+
+func (b *blocked) Join(ctx context.Context, _ *Session) error {
+	close(b.began)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestSignOffWhileJoining: a member that stops before it has joined signs off too.
+func TestSignOffWhileJoining(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Options{})
+	b := &blocked{make(chan struct{})}
+	m := run(t, options("a", s.Address(), "a"), b)
+	<-b.began
+	if _, err := m.Ask(t.Context(), add("x")); !errors.Is(err, ErrJoining) {
+		t.Errorf("while it joins: %v", err)
+	}
+	m.stop()
+	if got := s.Do("HGET", "{tollgate}:member:a", "off"); got != "1" {
+		t.Errorf("signed off: %q", got)
 	}
 }
 

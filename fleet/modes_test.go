@@ -98,7 +98,7 @@ func TestTLS(t *testing.T) {
 		"no certificate": {tlspolicy.Client{RootCAs: ca.Pool()}, "certificate required"},
 	} {
 		o := options("a", s.Address(), "a")
-		o.Login, o.TLS = as("", "p"), policy.Client(c.client)
+		o.Login, o.TLS = as("", "p"), func() *tls.Config { return policy.Client(c.client) }
 		m := run(t, o)
 		if c.why != "" {
 			m.away(c.why)
@@ -118,9 +118,11 @@ func TestPlain(t *testing.T) {
 // TestLogin: a wrong password and a user who may not do what is needed are told apart, and a new password is read at the next connection.
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	users := []string{"good on >secret ~{tollgate}* +@all", "info on >secret ~{tollgate}* +@all -info", "keys on >secret ~other* +@all", "eval on >secret ~{tollgate}* +@all -@scripting"}
+	users := []string{
+		"good on >secret ~{tollgate}* +@all", "info on >secret ~{tollgate}* +@all -info", "keys on >secret ~other* +@all", "eval on >secret ~{tollgate}* +@all -@scripting",
+		"least on >secret ~{tollgate}* +@read +@write +@scripting +@connection +info +time"}
 	s := redistest.Start(t, redistest.Options{Password: "default", Users: users})
-	for user, why := range map[string]string{"": "check fleet.redis.username and password", "good": "", "info": "commands and keys that it needs", "keys": "NOPERM", "eval": "NOPERM"} {
+	for user, why := range map[string]string{"": "check fleet.redis.username and password", "good": "", "least": "", "info": "lists what it needs", "keys": "NOPERM", "eval": "NOPERM"} {
 		o := options("a", s.Address(), "a")
 		o.Login = as(user, "secret")
 		m := run(t, o)
@@ -163,12 +165,15 @@ func TestReplica(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	replica := s.Replica()
-	m := run(t, options("a", replica.Address(), "a")).away("read-only replica")
+	m := run(t, options("a", replica.Address(), "a")).away("replica")
 	replica.Do("REPLICAOF", "NO", "ONE")
 	m.inEpoch(1)
 	host, port, _ := strings.Cut(s.Address(), ":")
 	replica.Do("REPLICAOF", host, port)
-	m.away("read-only replica")
+	m.away("replica")
+	replica.Do("CONFIG", "SET", "replica-read-only", "no") // what is written there is lost all the same
+	m.stop()
+	run(t, options("a", replica.Address(), "a")).away("replica")
 }
 
 // TestNoRoom: a Redis that is full refuses scripts as a whole, and is away until it has room.

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -131,6 +132,9 @@ func TestWhyAway(t *testing.T) {
 		_, err := c.Ask(context.Background(), add("x"))
 		if state := c.State(); state.Up || !errors.Is(err, ErrAway) || errors.Is(err, ErrLate) || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("up %t, %v", state.Up, err)
+		}
+		if err := because(fmt.Errorf("a heartbeat: %w", ErrLate)); !errors.Is(err, ErrAway) || errors.Is(err, ErrLate) {
+			t.Error(err)
 		}
 		s.mu.Lock()
 		s.gate = nil

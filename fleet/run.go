@@ -33,6 +33,11 @@ func (c *Client) serve(ctx context.Context, l *link, running *sync.WaitGroup) (w
 	defer stop()
 	defer context.AfterFunc(l.ctx, stop)()
 	beating := false
+	defer func() {
+		if beating && ctx.Err() != nil {
+			c.signOff(l)
+		}
+	}()
 	for {
 		l.fresh()
 		c.retreat(joining, ErrJoining)
@@ -41,7 +46,7 @@ func (c *Client) serve(ctx context.Context, l *link, running *sync.WaitGroup) (w
 		}
 		if !beating {
 			beating = true
-			running.Go(func() { c.beats(working, l) })
+			c.watch(working, l, running)
 		}
 		err := c.join(working, l)
 		wasUp = wasUp || err == nil
@@ -53,9 +58,16 @@ func (c *Client) serve(ctx context.Context, l *link, running *sync.WaitGroup) (w
 		case <-l.ctx.Done():
 			return wasUp, l.reason(nil)
 		case <-ctx.Done():
-			c.signOff(l)
-			return wasUp, nil
+			return wasUp, errStopped
 		}
+	}
+}
+
+// watch starts what looks after a connection until the context ends.
+func (c *Client) watch(ctx context.Context, l *link, running *sync.WaitGroup) {
+	running.Go(func() { c.beats(ctx, l) })
+	if c.o.Master != "" {
+		running.Go(func() { c.followMaster(ctx, l) })
 	}
 }
 
@@ -78,5 +90,5 @@ func (l *link) reason(err error) error {
 // signOff says that the member stops in good order.
 func (c *Client) signOff(l *link) {
 	c.retreat(joining, errStopped)
-	_, _ = l.ask(context.Background(), &Question{Script: signOffScript}, tripLimit) // else its lease ends by itself
+	_, _ = l.ask(l.ctx, &Question{Script: signOffScript}, tripLimit) // else its lease ends by itself
 }

@@ -55,7 +55,7 @@ func (c *Client) State() State {
 	defer c.mu.Unlock()
 	s := State{
 		Up: c.phase == up, Since: c.since, Server: c.view.server, Warnings: slices.Clone(c.view.warnings),
-		Slow: !c.trip.IsZero() && time.Since(c.trip) >= c.settings.Patience, Latency: c.counts.latency,
+		Slow: c.slow() || c.counts.latency >= c.settings.Patience, Latency: c.counts.latency,
 		Trips: c.counts.trips, Questions: c.counts.questions, Epoch: c.epochNow(), Members: c.members(),
 	}
 	if !s.Up {
@@ -66,6 +66,9 @@ func (c *Client) State() State {
 	}
 	return s
 }
+
+// slow reports whether a round trip takes longer than the patience now; the lock is held.
+func (c *Client) slow() bool { return !c.trip.IsZero() && time.Since(c.trip) >= c.settings.Patience }
 
 // members lists those that are configured and those that have a row; the lock is held.
 func (c *Client) members() []Member {
