@@ -68,6 +68,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	}
 	gauge("tollgate_replay_signatures", "Signatures remembered against replay.", func() float64 { return float64(s.Replay.Len()) })
 	gauge("tollgate_limit_waiting_calls", "Calls that wait for a rate limit.", func() float64 { return float64(s.Limiter.Waiting()) })
+	registry.MustRegister(slowed{s.Limiter})
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })

@@ -46,9 +46,10 @@ type call struct {
 	permit    credential.Permit      // decide: to sign the call; none for an unsigned upstream
 	signer    *credential.Credential // decide: that signs; nil for an unsigned upstream
 	verdict   ratelimit.Verdict      // limit
-	unsent    atomic.Bool            // limit: it was allowed, and its limits do not know it to be sent yet
 	signature replaySignature        // intend
 	intended  bool                   // intend: the intent is in the log
+	answering bool                   // an answer of either kind was begun
+	unsent    atomic.Bool            // limit: it was allowed, and its limits do not know it to be sent yet
 	passage   freeze.Passage         // send: through the gate of the kill switch
 	accessKey string                 // send: of the keys that sign
 	sentAt    time.Time              // send
@@ -56,7 +57,6 @@ type call struct {
 	received  io.Closer              // send: the body of the upstream's answer
 	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none
 	stage     string                 // of package logfile: which step is at work
-	answering bool                   // an answer of either kind was begun
 }
 
 // replaySignature is what the log keeps of an inbound signature.

@@ -120,7 +120,7 @@ func (c *call) limited(r *logfile.Record) {
 	}
 	r.Limited = &logfile.Limited{WouldRefuse: v.Shadow}
 	if decided {
-		r.Limit, r.LimitFrom = v.Limit, v.From
+		r.Limit, r.LimitFrom = v.Limit, v.From.String()
 	}
 }
 

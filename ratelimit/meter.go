@@ -14,7 +14,6 @@ type meter struct {
 	// count sees it step back.
 	mu      sync.Mutex
 	terms   *Terms // that hold now; replaced, never changed
-	policy  string // what answers say of them
 	count   count
 	queue   queue
 	held    int  // by calls that wait, here or for another of their meters
@@ -49,7 +48,8 @@ func newCount(t *Terms) count {
 }
 
 func newMeter(number uint64, name string, t Terms) *meter {
-	return &meter{number: number, name: name, terms: &t, policy: t.policyField(name), count: newCount(&t)}
+	t.field = t.makeField(name)
+	return &meter{number: number, name: name, terms: &t, count: newCount(&t)}
 }
 
 // follow counts by other terms from now on. What was counted stays, but for what a smaller burst has no room for. It reports whether the
@@ -61,7 +61,8 @@ func (m *meter) follow(t Terms) (dropped bool) {
 	if m.dropped = m.held == 0 && m.count.rest(now) == 0; m.dropped || t.same(*m.terms) {
 		return m.dropped
 	}
-	m.terms, m.policy = &t, t.policyField(m.name)
+	t.field = t.makeField(m.name)
+	m.terms = &t
 	m.count.follow(now, &t)
 	m.queue.notifyFirst() // it can go at another time
 	return false

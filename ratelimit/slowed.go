@@ -57,7 +57,7 @@ func (m *meter) factor(now time.Time) float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.count.(*window).slowing
-	if !m.dropped && now.Before(s.until) {
+	if now.Before(s.until) {
 		return 0
 	}
 	return s.factor(now)

@@ -26,6 +26,7 @@ type Terms struct {
 	Window time.Duration  // of a Window: in any time as long as this
 	Period Period         // of a Calendar: in each of these
 	Zone   *time.Location // of a Calendar: where its periods begin
+	field  string         // the RateLimit-Policy of a limit of these terms; empty: not made yet
 }
 
 // windowMargin is how much longer a call counts in a window than the provider counts it: what it takes to arrive may differ by so much from
@@ -69,6 +70,7 @@ func (t *Terms) durationOf(calls float64) time.Duration {
 // Divided returns the terms of each of n limiters that together let through what one does by t. Of a calendar quota that is smaller than
 // n each has none.
 func (t Terms) Divided(n int) Terms {
+	t.field = ""
 	switch t.Kind {
 	case Bucket:
 		t.Rate = Flow{t.Rate.PerSecond / float64(n), max(1, t.Rate.Burst/n)}
@@ -87,7 +89,7 @@ func (t Terms) Divided(n int) Terms {
 // same reports whether two terms are equal. Zones of one name are.
 func (t Terms) same(other Terms) bool {
 	sameZone := t.zone() == other.zone()
-	t.Zone, other.Zone = nil, nil
+	t.Zone, other.Zone, t.field, other.field = nil, nil, "", ""
 	return sameZone && t == other
 }
 
@@ -110,8 +112,8 @@ func (t *Terms) String() string {
 	return fmt.Sprintf("%g/min", math.Round(perSecond*60*100)/100)
 }
 
-// policyField is the RateLimit-Policy of a limit with a name: see [Verdict.Fields].
-func (t *Terms) policyField(name string) string {
+// makeField returns the RateLimit-Policy of a limit with a name: see [Verdict.Fields].
+func (t *Terms) makeField(name string) string {
 	calls, seconds := t.policy()
 	return field(name, "q", calls, "w", seconds)
 }

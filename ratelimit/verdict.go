@@ -8,7 +8,10 @@ import (
 // Verdict is the answer of [Limiter.Take].
 type Verdict struct {
 	Allowed bool
-	Waited  time.Duration // how long the call stood in a queue
+	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
+	QueueFull bool
+	From      From          // where the calls of the limit were counted
+	Waited    time.Duration // how long the call stood in a queue
 	// Limit names the limit that decided: of a refused call the one that would hold it back longest, of an allowed one
 	// that with the fewest tokens left. Empty when no limit applies.
 	Limit     string
@@ -18,23 +21,25 @@ type Verdict struct {
 	// for limits below one a second too; RetryAfterSeconds returns the header's whole seconds.
 	RetryAfter time.Duration
 	// Reset is how long until the limit is full again if no others come; of a refused call it is RetryAfter.
-	Reset time.Duration
-	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
-	QueueFull bool
-	From      string   // where the calls were counted: empty for one machine without others, [FromFleet] or [FromShare]
-	Shadow    []string // limits in shadow mode that would have refused an allowed call; must not be changed
-	Ticket    int64    // what the limiter makes of it
-	policy    string   // the field of Terms, if it is made already
+	Reset  time.Duration
+	Shadow []string // limits in shadow mode that would have refused an allowed call; must not be changed
+	Ticket int64    // what the limiter makes of it
 }
 
-// The values of Verdict.From, as records have them.
+// From is where calls were counted.
+type From uint8
+
 const (
-	FromFleet = "fleet" // among the calls of all members
-	FromShare = "share" // against this member's share, since the others' calls could not be looked up
+	FromHere  From = iota // on this machine, which shares its limits with no other
+	FromFleet             // among the calls of all members
+	FromShare             // against this member's share, since the calls of others could not be looked up
 )
 
+// String returns the word of records; empty for FromHere.
+func (f From) String() string { return [...]string{"", "fleet", "share"}[f] }
+
 // decidedBy names the limit that decided.
-func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms, v.policy = m.name, m.terms, m.policy }
+func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms = m.name, m.terms }
 
 // Fields returns the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
 // callers can read to slow down in time:
@@ -49,8 +54,8 @@ func (v *Verdict) Fields() (policy, left string) {
 	if v.Limit == "" {
 		return "", ""
 	}
-	if policy = v.policy; policy == "" {
-		policy = v.Terms.policyField(v.Limit)
+	if policy = v.Terms.field; policy == "" {
+		policy = v.Terms.makeField(v.Limit)
 	}
 	return policy, field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset))
 }

@@ -110,6 +110,27 @@ func windowModel(t *testing.T, quota float64, seed uint64) {
 	}
 }
 
+// TestSlotsCountAsTheLast: calls that share a slot all count as long as the last of them, also for a caller that takes places as soon as they
+// come free.
+func TestSlotsCountAsTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := mustNew(t, published(0))
+		s := Subject{Caller: "a", Operation: "o", Credential: "c", Quota: 333}
+		var times []time.Duration
+		for start := time.Now(); time.Since(start) < 5*time.Second; time.Sleep(time.Millisecond) {
+			for take(t, l, s).Allowed {
+				if times = append(times, time.Since(start)); len(times) <= 333 {
+					break // the first of them one by one
+				}
+			}
+		}
+		checkSeconds(t, times, 333)
+		if len(times) < 1332 {
+			t.Errorf("only %d calls", len(times))
+		}
+	})
+}
+
 // TestUnsentKeepsItsPlace: a call that was taken and not sent yet counts as long as that takes, and a window from then on.
 func TestUnsentKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -475,11 +475,12 @@ func TestScriptGhostOfTheSameCaller(t *testing.T) {
 	if a := m.take(f, "b", "caller", l, time.Minute, 0, ""); a.delay != 20*time.Second {
 		t.Fatalf("%+v, want to wait behind the call that came first", a)
 	}
+	var last answer
 	for range 10 { // b asks each second, a does not
 		m.pass(time.Second)
-		m.take(f, "b", "caller", l, time.Minute, 1, "")
+		last = m.take(f, "b", "caller", l, time.Minute, 1, "")
 	}
-	if a := m.take(f, "a", "another", l, 0, 0, ""); a.what == granted {
-		t.Errorf("%+v, want the call that waited to have gone", a)
+	if last.what != granted {
+		t.Errorf("%+v, want it to go with the first token", last)
 	}
 }
