@@ -55,7 +55,7 @@ func run(t testing.TB, o fleet.Options) *member {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { c.Run(ctx) })
-	m.stop = sync.OnceFunc(func() { m.Wait(); cancel(); running.Wait() })
+	m.stop = sync.OnceFunc(func() { cancel(); running.Wait(); m.Wait() })
 	t.Cleanup(m.stop)
 	return m
 }
