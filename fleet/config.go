@@ -40,7 +40,7 @@ type Redis struct {
 	// Addresses of several nodes: of a cluster, or with `sentinel` those of the sentinels. Not all have to be named.
 	Addresses []setting.Endpoint `yaml:"addresses" reload:"restart"`
 	// The user of Redis's access list. Default: its default user. It needs the keys `~{tollgate}*`, or those of another `prefix`, and
-	// `+@read +@write +@scripting +@connection +info +time`, in a cluster `+cluster|slots +cluster|keyslot` besides.
+	// `+@read +@write +@scripting +@connection +info +time`, in a cluster `+cluster|shards +cluster|keyslot` besides.
 	Username string `yaml:"username" reload:"restart"`
 	// Where the password is kept. One in a file is read at each connection, so it may change.
 	Password *setting.Reference `yaml:"password" reload:"restart"`

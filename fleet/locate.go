@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
+	"slices"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -89,20 +90,33 @@ func (c *Client) node(ctx context.Context, w *wire, at setting.Endpoint) (settin
 	if err != nil {
 		return setting.Endpoint{}, err
 	}
-	ranges, err := w.conn.ClusterSlots(ctx).Result()
+	shards, err := w.conn.ClusterShards(ctx).Result()
 	if err != nil {
 		return setting.Endpoint{}, err
 	}
-	for _, r := range ranges {
-		if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) > 0 {
-			addr := r.Nodes[0].Addr
-			if strings.HasPrefix(addr, ":") { // a node that does not know its own address
-				addr = net.JoinHostPort(at.Host, addr[1:])
+	for _, shard := range shards {
+		if !slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End }) {
+			continue
+		}
+		for _, n := range shard.Nodes {
+			if n.Role == "master" {
+				return c.nodeEndpoint(n, at)
 			}
-			return endpoint(addr)
 		}
 	}
 	return setting.Endpoint{}, fmt.Errorf("no node of the cluster has slot %d, that of the keys {%s}", slot, c.o.Prefix)
+}
+
+// nodeEndpoint returns where a node is reached. One that does not know its own address is where it was asked.
+func (c *Client) nodeEndpoint(n redis.Node, at setting.Endpoint) (setting.Endpoint, error) {
+	host, port := n.Endpoint, n.Port
+	if host == "" || host == "?" {
+		host = at.Host
+	}
+	if c.o.TLS != nil {
+		port = n.TLSPort
+	}
+	return endpoint(net.JoinHostPort(host, strconv.FormatInt(port, 10)))
 }
 
 func endpoint(address string) (e setting.Endpoint, err error) {

@@ -24,8 +24,6 @@ type stand struct {
 	delay   func() time.Duration
 	step    time.Duration // by which its clock is ahead
 	dials   int
-	trips   int
-	batch   []int // how many questions came with each trip
 	seen    map[string]int
 	epoch   int
 	counted string

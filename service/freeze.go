@@ -115,8 +115,8 @@ func (s *Service) Freeze(ctx context.Context, by string, r admin.FreezeRequest) 
 	if err := s.checkFreeze(&f, r.Force); err != nil {
 		return nil, &admin.Error{Status: http.StatusBadRequest, Text: err.Error()}
 	}
-	if s.sharedFreezes != nil {
-		if err := s.sharedFreezes.Room(); err != nil {
+	if s.fleet != nil {
+		if err := s.fleet.freezes.Room(); err != nil {
 			return nil, &admin.Error{Status: http.StatusConflict, Text: err.Error()}
 		}
 	}
