@@ -50,9 +50,12 @@ type member struct {
 
 // fleetState is the part of GET /v1/fleet that tests look at.
 type fleetState struct {
-	Up      bool
-	Why     string
-	Epoch   struct{ Complete bool }
+	Up    bool
+	Why   string
+	Epoch struct {
+		Complete bool
+		Missing  []string
+	}
 	Closed  []struct{ What, Means, Why string }
 	Members []struct {
 		Name, State, Version, Plan string

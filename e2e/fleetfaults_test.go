@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tollgate/audit/logfile"
 	"tollgate/fleet/redistest"
 	"tollgate/internal/bsssim"
 )
@@ -159,6 +160,7 @@ const (
   rules:
     - {name: divided, per: [caller], operations: [ShowCustomerAccountBalances], rate: 40/s, burst: 8, without: share}
     - {name: closed, per: [caller], operations: [ListCustomerOrders], rate: 40/s, burst: 8, without: refuse}
+    - {name: wide, per: [caller], operations: [ListServiceTypes], rate: 100000/s, burst: 100000}
 `
 )
 
@@ -171,7 +173,38 @@ func TestFleetWithoutRedis(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(conditions)) {
 		t.Run(name, func(t *testing.T) { o.survive(t, name, conditions[name]) })
 	}
+	t.Run("a member killed as well", o.surviveMember)
 	o.stop()
+}
+
+// surviveMember: while a member is dead, Redis loses all. Until it is back, nobody knows which payments it took.
+func (o *outage) surviveMember(t *testing.T) {
+	dead := o.members[1]
+	taken := o.copies(t, "CS-taken-by-the-dead-X")
+	if code := taken.one(dead); strings.HasPrefix(code, "TG.") {
+		t.Fatalf("the first copy is answered %s", code)
+	}
+	dead.kill()
+	o.redis.Restart(nil)
+	for _, m := range []*member{o.members[0], o.members[2], o.members[3]} {
+		eventually(t, m.name+" misses a member", func() bool {
+			state := m.fleet()
+			return state.Up && slices.Equal(state.Epoch.Missing, []string{dead.name})
+		})
+		if _, body := m.readyz(); !strings.Contains(body, dead.name+" has not shown Redis") {
+			t.Errorf("readiness of %s: %s", m.name, body)
+		}
+		if code := taken.one(m); code != "TG.6012" {
+			t.Errorf("%s answers a copy with %s", m.name, code)
+		}
+	}
+	dead.process = launch(o.t, dead.config, o.env).wait()
+	o.whole()
+	taken.send(40)
+	taken.check(1)
+	after := o.copies(t, "CS-after-the-dead-X")
+	after.send(40)
+	after.check(1)
 }
 
 // TestFleetFailsOver: a replica that lacks the newest data becomes the master, and later the old master comes back with it.
@@ -247,10 +280,39 @@ func (o *outage) without(t *testing.T, mark string) {
 			t.Errorf("%s answers a signed payment with %s", m.name, code)
 		}
 	}
+	o.promptly(t, o.members[0])
 	before := o.counted()
 	eventually(t, "calls go by the members' shares", func() bool { return o.counted()[0] > before[0]+outageRate })
 	if went := o.counted()[1] - before[1]; went > 2*len(o.members) { // as many as may have been on their way
 		t.Errorf("%d calls went under a limit that refuses them without Redis", went)
+	}
+}
+
+// promptly checks by the log that calls do not wait for a Redis that is away: one may use the patience up, and then a member knows.
+func (o *outage) promptly(t *testing.T, m *member) {
+	t.Helper()
+	calls := map[string]bool{}
+	for range 21 {
+		got := send(t, o.fleet.transport, request(t, "GET", "http://"+m.address("plain")+"/v2/products/service-types", ""))
+		if got.status != http.StatusOK {
+			t.Fatalf("a call within its limits: %d %s", got.status, got.body)
+		}
+		calls[got.header.Get("Tollgate-Call-Id")] = true
+	}
+	var own []time.Duration // of each call without the provider's part
+	eventually(t, "the calls are on record", func() bool {
+		own = nil
+		err := logfile.Read(m.dir, func(r *logfile.Record, _ []byte) error {
+			if calls[r.Call] && r.Kind == logfile.KindOutcome {
+				own = append(own, time.Duration(r.TotalMicros-r.UpstreamMicros)*time.Microsecond)
+			}
+			return nil
+		})
+		return err == nil && len(own) == len(calls)
+	})
+	slices.Sort(own)
+	if median := own[len(own)/2]; median >= outagePatience {
+		t.Errorf("half of the calls took %v and more: they wait for Redis", median)
 	}
 }
 
