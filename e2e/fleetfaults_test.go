@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -173,6 +174,31 @@ func TestFleetWithoutRedis(t *testing.T) {
 	o.stop()
 }
 
+// TestFleetFailsOver: a replica that lacks the newest data becomes the master, and later the old master comes back with it.
+func TestFleetFailsOver(t *testing.T) {
+	t.Parallel()
+	master := redistest.Start(t, redistest.Options{})
+	replica := master.Replica()
+	sentinel := redistest.StartSentinel(t, "billing", master, 1)
+	more := fmt.Sprintf("fleet: {redis: {addresses: [%q], sentinel: {master: billing}}, members: [MEMBERS], name: NAME, patience: %v}\n", sentinel.Address(), outagePatience)
+	o := &outage{fleet: newFleet(t, bsssim.Config{Unthrottled: true}, 4, more+outageLimits), redis: master}
+	var old string
+	o.survive(t, "failed over", condition{func(o *outage) {
+		old = sentinel.Master()
+		replica.Stop()
+		lost := o.copies(t, "CS-lost-X") // the replica never learns of it
+		lost.send(8)
+		defer lost.check(1)
+		master.Kill()
+		replica.Continue()
+		sentinel.AwaitFailover(old)
+		lost.send(8)
+	}, nothing, false})
+	master.Restart(nil)
+	o.survive(t, "with the old master back", condition{nothing, nothing, false})
+	o.stop()
+}
+
 // copiesOf is how many copies of each payment are sent.
 func copiesOf() int {
 	if soaking() {
@@ -207,7 +233,7 @@ func (o *outage) withinBounds(t *testing.T, within time.Duration) {
 }
 
 // without checks what each member does while it is without Redis: it says so, and takes reads, but no signed payment.
-func (o *outage) without(t *testing.T) {
+func (o *outage) without(t *testing.T, mark string) {
 	t.Helper()
 	for _, m := range o.members {
 		eventually(t, m.name+" says what it does without Redis", func() bool {
@@ -217,12 +243,15 @@ func (o *outage) without(t *testing.T) {
 		if _, body := m.readyz(); !strings.Contains(body, "fleet") {
 			t.Errorf("readiness of %s: %s", m.name, body)
 		}
-		if code := o.copies(t, "CS-refused").one(m); code != "TG.6012" {
+		if code := o.copies(t, "CS-refused-"+mark+"-X").one(m); code != "TG.6012" {
 			t.Errorf("%s answers a signed payment with %s", m.name, code)
 		}
 	}
-	before := o.counted()[0]
-	eventually(t, "calls go by the members' shares", func() bool { return o.counted()[0] > before+outageBurst })
+	before := o.counted()
+	eventually(t, "calls go by the members' shares", func() bool { return o.counted()[0] > before[0]+outageRate })
+	if went := o.counted()[1] - before[1]; went > 2*len(o.members) { // as many as may have been on their way
+		t.Errorf("%d calls went under a limit that refuses them without Redis", went)
+	}
 }
 
 // survive makes payments before, during and after a condition, each many times over, and calls under limits all the time.
@@ -240,7 +269,7 @@ func (o *outage) survive(t *testing.T, name string, c condition) {
 	c.begin(o)
 	before.send(n)
 	if c.lasts {
-		o.without(t)
+		o.without(t, mark)
 	}
 	during.send(n)
 	c.end(o)

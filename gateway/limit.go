@@ -39,8 +39,8 @@ func (c *call) sent() {
 }
 
 // slowDown has all calls slowed that share the call's quota, when the provider refused the call since there were too many.
-func (c *call) slowDown(a *answer, refused *Refusal) {
-	if a == nil || refused != nil && refused.Answer != a || a.response.StatusCode != http.StatusTooManyRequests {
+func (c *call) slowDown(a *answer) {
+	if a == nil || a.response.StatusCode != http.StatusTooManyRequests {
 		return
 	}
 	c.warn("the provider says that there are too many calls; those of this quota are slowed", a.result.ErrorCode)

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -69,6 +70,30 @@ func TestUnsentIsNotForgotten(t *testing.T) {
 	}
 }
 
+// TestSentWithTheFirstByte: the limits hear that a call was sent as soon as it was, and not when it is answered.
+func TestSentWithTheFirstByte(t *testing.T) {
+	told := &countingLimiter{Limiter: ratelimit.NewLimiter(), heard: make(chan struct{}, 9)}
+	f := start(t, limited(0), func(f *fixture) { f.config.Limiter = told })
+	ok := saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+	f.origin.set(func(c net.Conn, a *arrival) bool {
+		select {
+		case <-told.heard:
+			return ok(c, a)
+		case <-t.Context().Done(): // the test is over
+			return false
+		case <-time.After(10 * time.Second):
+			return false
+		}
+	}, nil)
+	if got := f.call(t, readCall()); got.status != 200 {
+		t.Errorf("the limits did not hear of a call until its end: answer %d %s", got.status, got.body)
+	}
+	f.waitForCalls(t)
+	if _, sent := told.counts(); sent != 1 {
+		t.Errorf("they heard of it %d times", sent)
+	}
+}
+
 // failing has the log take no intents while full is set.
 func failing(full *atomic.Bool) adjustment {
 	return func(f *fixture) {
@@ -96,12 +121,17 @@ type countingLimiter struct {
 	mutex     sync.Mutex
 	sent      []*ratelimit.Demand
 	throttled []time.Duration
+	heard     chan struct{} // gets one for each sent; nil: not wanted
 }
 
 func (l *countingLimiter) Sent(d *ratelimit.Demand, v *ratelimit.Verdict) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.sent = append(l.sent, d)
+	select {
+	case l.heard <- struct{}{}:
+	default:
+	}
 	l.Limiter.Sent(d, v)
 }
 

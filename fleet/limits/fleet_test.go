@@ -164,7 +164,7 @@ func TestCalendarOverRestartEmpty(t *testing.T) {
 	r := redistest.Start(t, redistest.Options{})
 	all := joinAll(t, r.Address(), "f", 2, patient)
 	d := follow(t, all, 0, ratelimit.Rule{Name: "day", Quota: ratelimit.Quota{Calls: 40, Period: ratelimit.Day}, Zone: zone()}).Of(ratelimit.Subject{Caller: "x"})
-	take := func(m *member, n int, from string) (went int) {
+	take := func(m *member, n int, from ratelimit.From) (went int) {
 		for range n {
 			v := m.go1(t, d)
 			if v.From != from {

@@ -24,7 +24,7 @@ type storm struct {
 
 	mu   sync.Mutex
 	went map[ratelimit.Kind][]span
-	from map[string]int // calls of the bucket, by where they were counted
+	from map[ratelimit.From]int // calls of the bucket, by where they were counted
 }
 
 // span is the time in which a call was let through.
@@ -37,7 +37,7 @@ const (
 )
 
 func begin(t *testing.T, all []*member) *storm {
-	s := &storm{t: t, all: all, went: map[ratelimit.Kind][]span{}, from: map[string]int{}}
+	s := &storm{t: t, all: all, went: map[ratelimit.Kind][]span{}, from: map[ratelimit.From]int{}}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	rules := follow(t, all, 0, ratelimit.Rule{Name: "r", Upstreams: []string{"u"}, Rate: stormRate, Burst: stormBurst})
 	for _, m := range all {
@@ -79,7 +79,7 @@ func (s *storm) call(m *member, d *ratelimit.Demand) {
 }
 
 // more waits until so many more calls have gone, counted from some place.
-func (s *storm) more(n int, from string) {
+func (s *storm) more(n int, from ratelimit.From) {
 	s.t.Helper()
 	count := func() int { s.mu.Lock(); defer s.mu.Unlock(); return s.from[from] }
 	before := count()
