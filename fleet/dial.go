@@ -117,10 +117,11 @@ func (c *Client) dial(ctx context.Context, to setting.Endpoint) (net.Conn, error
 	return conn, nil
 }
 
-// hide takes a password out of an error: a server that does not know a command repeats its arguments.
+// hide takes a password out of an error of the server: one that does not know a command repeats its arguments.
 func hide(err error, password secret.String) error {
-	if text := password.Reveal(); text != "" && strings.Contains(err.Error(), text) {
-		return errors.New(strings.ReplaceAll(err.Error(), text, "[hidden]"))
+	said, ok := errors.AsType[redis.Error](err)
+	if text := password.Reveal(); ok && text != "" && strings.Contains(said.Error(), text) {
+		return failure(strings.ReplaceAll(said.Error(), text, "[hidden]"))
 	}
 	return err
 }

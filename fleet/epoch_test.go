@@ -97,6 +97,7 @@ func TestLosses(t *testing.T) {
 
 // TestRowGone: the row alone is made again, in the same epoch.
 func TestRowGone(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a"), &keeper{}).up()
 	s.Do("DEL", "{tollgate}:member:a")
@@ -107,6 +108,7 @@ func TestRowGone(t *testing.T) {
 
 // TestScriptsGone: scripts are sent again, and each question is done once.
 func TestScriptsGone(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a")).up()
 	for range 5 {
@@ -129,6 +131,7 @@ func TestScriptsGone(t *testing.T) {
 
 // TestEvicted: a Redis that evicts keys has lost something, whatever it is. The record of the epoch stays in this test.
 func TestEvicted(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{Config: []string{"maxmemory-policy volatile-random"}})
 	m := run(t, options("a", s.Address(), "a")).up()
 	if got := m.State().Warnings; len(got) != 1 {
@@ -143,6 +146,7 @@ func TestEvicted(t *testing.T) {
 
 // TestMany: members that start at once begin one epoch, which is complete when the last has joined.
 func TestMany(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 	var members []*member
@@ -169,6 +173,7 @@ func TestMany(t *testing.T) {
 
 // TestFollow: who is missing follows the list of members.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a", "b")).up()
 	await(t, "a heartbeat", func() bool { return m.Absent() == 1 })
@@ -184,6 +189,7 @@ func TestFollow(t *testing.T) {
 
 // TestNeverBack: a Redis whose record has a lower number than the member has seen is not taken for an earlier epoch.
 func TestNeverBack(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a")).up()
 	for number := uint64(2); number < 4; number++ {
@@ -196,6 +202,7 @@ func TestNeverBack(t *testing.T) {
 
 // TestJoinFails: a member whose parts cannot upload is not up, says why, and tries again.
 func TestJoinFails(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	k := &keeper{err: errors.New("no room")}
 	m := run(t, options("a", s.Address(), "a"), k).away("no room")

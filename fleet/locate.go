@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -81,6 +82,23 @@ func (c *Client) master(ctx context.Context, w *wire, _ setting.Endpoint) (setti
 		return setting.Endpoint{}, err
 	}
 	return endpoint(net.JoinHostPort(host, port))
+}
+
+// followMaster asks every second whether the sentinels have another master by now, and gives up the connection if so. The old one says by
+// itself that it is none only when a sentinel has made it a replica, up to ten seconds later.
+func (c *Client) followMaster(ctx context.Context, l *link) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if now, err := c.locate(ctx); err == nil && now != l.at {
+			l.fail(fmt.Errorf("the sentinels say that %s is the master now", now))
+		}
+	}
 }
 
 // node asks a node of a cluster for the master of our slot.

@@ -46,7 +46,7 @@ func (c *Client) serve(ctx context.Context, l *link, running *sync.WaitGroup) (w
 		}
 		if !beating {
 			beating = true
-			running.Go(func() { c.beats(working, l) })
+			c.watch(working, l, running)
 		}
 		err := c.join(working, l)
 		wasUp = wasUp || err == nil
@@ -60,6 +60,14 @@ func (c *Client) serve(ctx context.Context, l *link, running *sync.WaitGroup) (w
 		case <-ctx.Done():
 			return wasUp, errStopped
 		}
+	}
+}
+
+// watch starts what looks after a connection until the context ends.
+func (c *Client) watch(ctx context.Context, l *link, running *sync.WaitGroup) {
+	running.Go(func() { c.beats(ctx, l) })
+	if c.o.Master != "" {
+		running.Go(func() { c.followMaster(ctx, l) })
 	}
 }
 

@@ -238,7 +238,7 @@ func TestFleetDiffers(t *testing.T) {
 func TestAlone(t *testing.T) {
 	g := run(t)
 	_, err := g.fleetStatus(t.Context(), admin.Peer{}, admin.FleetRequest{})
-	if refused, ok := errors.AsType[*admin.Error](err); !ok || refused.Status != http.StatusNotFound || g.fleet != nil || g.gateway.Replay != g.replay || g.gateway.Limiter != g.limiter {
+	if refused, ok := errors.AsType[*admin.Error](err); !ok || refused.Status != http.StatusConflict || g.fleet != nil || g.gateway.Replay != g.replay || g.gateway.Limiter != g.limiter {
 		t.Errorf("%v, %v", g.fleet, err)
 	}
 	families, err := g.registry.Gather()

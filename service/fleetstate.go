@@ -144,7 +144,7 @@ func (s *Service) fleetReadiness() (warnings []string) {
 // fleetStatus is for [admin.API].
 func (s *Service) fleetStatus(context.Context, admin.Peer, admin.FleetRequest) (*admin.Fleet, error) {
 	if s.fleet == nil {
-		return nil, &admin.Error{Status: http.StatusNotFound, Text: "this gateway is in no fleet: its configuration has no section fleet"}
+		return nil, &admin.Error{Status: http.StatusConflict, Text: "this gateway is in no fleet: its configuration has no section fleet"}
 	}
 	return s.fleetState(), nil
 }

@@ -28,7 +28,7 @@ func Client(t testing.TB, address, name string, members []string, tell func(*fle
 
 // Settings are those of a fleet of these members.
 func Settings(members ...string) fleet.Settings {
-	return fleet.Settings{Members: members, Patience: 500 * time.Millisecond}
+	return fleet.Settings{Members: members, Patience: fleet.MaxPatience}
 }
 
 // Run runs what a member has until stop is called, which waits for it, as does the end of the test.

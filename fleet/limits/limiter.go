@@ -55,7 +55,7 @@ func (l *Limiter) Follow(rules *ratelimit.Rules) {
 // Waiting is how many calls wait at this moment.
 func (l *Limiter) Waiting() int { return l.lines.places.Taken() + l.local.Waiting() }
 
-// Wait waits for questions that no call waits for. No call may come any more.
+// Wait waits for questions that no call waits for. No call and no heartbeat may come any more.
 func (l *Limiter) Wait() {
 	l.held.stop()
 	l.tasks.Wait()

@@ -154,42 +154,89 @@ func TestQuestionsOfAWait(t *testing.T) {
 	if n := c.takes.Load(); n > 4*120 {
 		t.Errorf("%d questions for 120 calls", n)
 	}
-	if n := c.others.Load(); n > 3 {
-		t.Errorf("%d other questions", n)
-	}
 }
 
 // TestQueueIsBounded: a caller never gets more places than it leaves free, and no place is lost.
 func TestQueueIsBounded(t *testing.T) {
-	t.Parallel()
-	s := redistest.Start(t, redistest.Options{})
-	m := joinAll(t, s.Address(), "f", 1, patient)[0]
-	rules := follow(t, []*member{m}, 10*time.Minute, ratelimit.Rule{Name: "r", Rate: 10, Burst: 1})
+	never := []any{int64(waiting), int64(1), int64(time.Hour / time.Microsecond), int64(1), int64(1), int64(0), int64(0), int64(0), int64(0), int64(0)}
+	l := New(script(func(q *fleet.Question) (any, error) {
+		if q.Script == takeScript {
+			return never, q.Check(never)
+		}
+		return int64(1), nil
+	}), ratelimit.NewLimiter(), 1)
+	rules := follow(t, []*member{{Limiter: l}}, 10*time.Minute, ratelimit.Rule{Name: "r", Rate: 10, Burst: 1})
 	ctx, leave := context.WithCancel(t.Context())
 	var calls sync.WaitGroup
 	var full atomic.Int64
 	for range 2200 {
 		calls.Go(func() {
-			if v, err := m.Take(ctx, rules.Of(ratelimit.Subject{Caller: "greedy"})); err == nil && v.QueueFull {
+			if v, err := l.Take(ctx, rules.Of(ratelimit.Subject{Caller: "greedy"})); err == nil && v.QueueFull {
 				full.Add(1)
 			}
 		})
 	}
-	await(t, "places are used up", func() bool { return full.Load() > 0 })
-	quiet, done := context.WithCancel(t.Context())
+	await(t, "places are used up", func() bool { return full.Load() == 2200-2048 })
 	calls.Go(func() {
-		if v, err := m.Take(quiet, rules.Of(ratelimit.Subject{Caller: "quiet"})); err == nil && v.QueueFull {
+		if v, err := l.Take(ctx, rules.Of(ratelimit.Subject{Caller: "quiet"})); err == nil {
 			t.Errorf("no place for another caller: %+v", v)
 		}
-		done()
 	})
-	<-quiet.Done()
+	await(t, "another caller waits", func() bool { return l.Waiting() == 2049 })
 	leave()
 	calls.Wait()
-	if n := m.Waiting(); n != 0 {
+	l.Wait()
+	if n := l.Waiting(); n != 0 {
 		t.Errorf("%d places are lost", n)
 	}
-	if n := len(m.lines.of); n != 0 {
+	if n := len(l.lines.of); n != 0 {
 		t.Errorf("%d lines are left", n)
+	}
+}
+
+// TestSentLate: the place of a call that is sent a while after it was granted is moved, and that of one that is sent at once is not.
+func TestSentLate(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Options{})
+	m := joinAll(t, s.Address(), "f", 1, patient)[0]
+	c := &counting{Asker: m.client}
+	m.Limiter.client = c
+	d := follow(t, []*member{m}, 0).Of(ratelimit.Subject{Caller: "x", Operation: "o", Credential: "c", Quota: 10})
+	for moves, late := range []bool{false, true} {
+		v, err := m.Take(t.Context(), d)
+		if err != nil || !v.Allowed || v.Ticket == 0 {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		held := m.held.calls[v.Ticket]
+		held.mu.Lock()
+		held.placed = time.Now()
+		if late {
+			held.placed = held.placed.Add(-2 * promptly)
+		} else {
+			held.placed = held.placed.Add(time.Hour)
+		}
+		held.mu.Unlock()
+		m.Sent(d, &v)
+		m.Sent(d, &v) // it is not done twice
+		m.tasks.Wait()
+		if n := c.others.Load(); n != int64(moves) {
+			t.Errorf("late: %v: %d moves, want %d", late, n, moves)
+		}
+	}
+}
+
+// TestNoPlaceLeavesNoLine: a call that finds no place to wait leaves nothing behind.
+func TestNoPlaceLeavesNoLine(t *testing.T) {
+	l := New(nobody{}, ratelimit.NewLimiter(), 1)
+	for caller := range 4096 {
+		l.lines.places.Take(fmt.Sprint(caller))
+	}
+	d := follow(t, []*member{{Limiter: l}}, time.Minute, ratelimit.Rule{Name: "r", Rate: 1, Burst: 1}).Of(ratelimit.Subject{Caller: "x"})
+	c := &call{l: l, d: d, start: time.Now()}
+	if v, refused := l.lines.wait(c, &answer{what: waiting, registered: true, delay: time.Second}); !refused || !v.QueueFull {
+		t.Errorf("%+v, %v", v, refused)
+	}
+	if len(l.lines.of) != 0 || l.lines.leave(c) != nil {
+		t.Errorf("%d lines are left", len(l.lines.of))
 	}
 }

@@ -310,17 +310,17 @@ func TestScriptJoin(t *testing.T) {
 	c := fact{Key: "c", Kind: "calendar", Calls: 100, Start: begin, End: begin + day}
 	for range 2 { // it may be repeated
 		m.run("a", joinBody, f, text([]memory{{Limit: b, Value: 8}, {Limit: w, Value: 3, Age: 10}, {Limit: c, Own: 20, Value: 45, Begin: begin}}))
-		m.run("b", joinBody, f, text([]memory{{Limit: b, Value: 1, Age: 2_000_000}, {Limit: w, Value: 7, Age: 20}, {Limit: c, Own: 30, Value: 44, Begin: begin}}))
+		m.run("b", joinBody, f, text([]memory{{Limit: b, Value: 1, Age: 2_000_000}, {Limit: w, Value: 7, Age: 20}, {Limit: c, Own: 30, Value: 64, Begin: begin}}))
 	}
 	a := m.take(f, "a", "caller", []fact{b, w, c}, 0, 0, "")
-	for i, want := range []float64{2, 2, 49} {
+	for i, want := range []float64{2, 2, 35} {
 		if a.limits[i].left != want {
 			t.Errorf("%s: %v left, want %v", []string{"bucket", "window", "calendar"}[i], a.limits[i].left, want)
 		}
 	}
 	m.run("a", joinBody, f, text([]memory{{Limit: c, Own: 90, Value: 90, Begin: begin - day}}))
-	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.limits[0].left != 48 {
-		t.Errorf("%v left, want 48: what was said is of another day", a.limits[0].left)
+	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.limits[0].left != 34 {
+		t.Errorf("%v left, want 34: what was said is of another day", a.limits[0].left)
 	}
 }
 
@@ -463,5 +463,24 @@ func TestScriptGhosts(t *testing.T) {
 	}
 	if n := m.conn.Exists(context.Background(), "{test}limit:b:order", "{test}limit:b:until", "{test}limit:b:callers").Val(); n != 0 {
 		t.Errorf("%d keys of a queue that has no entries", n)
+	}
+}
+
+// TestScriptGhostOfTheSameCaller: an entry of a member that has died does not hold up the caller's calls on other members.
+func TestScriptGhostOfTheSameCaller(t *testing.T) {
+	m, f := newMachine(t), fleetOf(2)
+	l := []fact{{Key: "b", Kind: "bucket", Rate: 0.1, Burst: 1}}
+	m.take(f, "a", "caller", l, 0, 0, "")
+	m.take(f, "a", "caller", l, time.Minute, 0, "")
+	if a := m.take(f, "b", "caller", l, time.Minute, 0, ""); a.delay != 20*time.Second {
+		t.Fatalf("%+v, want to wait behind the call that came first", a)
+	}
+	var last answer
+	for range 10 { // b asks each second, a does not
+		m.pass(time.Second)
+		last = m.take(f, "b", "caller", l, time.Minute, 1, "")
+	}
+	if last.what != granted {
+		t.Errorf("%+v, want it to go with the first token", last)
 	}
 }
