@@ -44,7 +44,7 @@ fuzz:
 # others in /usr/sbin, where not every user looks.
 bench: export PATH := $(PATH):/usr/sbin
 bench:
-	@.ci/tools nginx haproxy
+	@.ci/tools nginx haproxy redis-server
 	cd bench && $(GO) run . -write ../docs/performance.md $(BENCH)
 
 clean:
