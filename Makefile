@@ -19,11 +19,12 @@ build:
 
 # All tests with the race detector, the seeds of the fuzz targets among them. Without it once more where a test makes every
 # change there is, and the detector lets it make a part of them only. Those in e2e build the product themselves,
-# of which Go's test cache knows nothing: they always run. Four packages at a time, since many wait for disks and peers.
+# of which Go's test cache knows nothing: they always run. Four packages at a time, and four
+# tests of e2e, since many wait for disks and peers.
 test: tools
 	CGO_ENABLED=1 $(GO) test -race -p 4 -timeout 15m ./...
 	$(GO) test -timeout 15m ./audit/verify
-	cd e2e && CGO_ENABLED=1 $(GO) test -race -timeout 15m -count=1 ./...
+	cd e2e && CGO_ENABLED=1 $(GO) test -race -parallel 4 -timeout 15m -count=1 ./...
 	cd bench && $(GO) test ./...
 
 lint:
@@ -43,16 +44,17 @@ fuzz:
 # others in /usr/sbin, where not every user looks.
 bench: export PATH := $(PATH):/usr/sbin
 bench:
-	@.ci/tools nginx haproxy
+	@.ci/tools nginx haproxy redis-server
 	cd bench && $(GO) run . -write ../docs/performance.md $(BENCH)
 
 clean:
 	rm -rf bin
 
 # What the tests call besides Go: independent peers, a C compiler for the race detector, strace for disks that fail, Node for
-# the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand.
+# the provider's SDK, Python for the second verifier of audit logs, jq and xxd for the page on verifying by hand, Redis for
+# fleets of gateways.
 tools:
-	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx
+	@.ci/tools curl openssl gnutls-cli sslscan gcc strace node npm python3 jq xxd nginx redis-server
 	@$(MAKE) --no-print-directory e2e/node/node_modules
 
 # The provider's Node SDK, at the versions of the lock file.

@@ -26,7 +26,7 @@ func TestPages(t *testing.T) {
 	state := Readiness{Ready: false, Reasons: []string{"audit: no space"}}
 	registry := prometheus.NewRegistry()
 	metrics := NewMetrics(registry)
-	metrics.Observe(gateway.Result{Listener: "l", Caller: "c", Upstream: "u", Operation: "PayOrders", Effect: "spend", Outcome: "succeeded", Status: 204, Total: time.Second})
+	metrics.Observe(gateway.Result{Listener: "l", Caller: "c", Upstream: "u", Operation: "PayOrders", Effect: "spend", Outcome: "succeeded", Status: 204, Total: time.Second, WouldRefuse: []string{"trial"}})
 	metrics.Refused(gateway.Result{Listener: "l", Reason: "no_identity", Status: 401})
 	metrics.ConnectionRefused("l", "timeout")
 	server := Server{Registry: registry, Ready: func() Readiness { return state }}
@@ -41,6 +41,7 @@ func TestPages(t *testing.T) {
 		{"http://localhost/readyz", nil, 503, "audit: no space"},
 		{"http://[::1]:9090/metrics", nil, 200, `tollgate_calls_total{caller="c",effect="spend",listener="l",operation="PayOrders",outcome="succeeded",status="2xx",upstream="u"} 1`},
 		{"http://localhost/metrics", nil, 200, `tollgate_connections_refused_total{listener="l",reason="timeout"} 1`},
+		{"http://localhost/metrics", nil, 200, `tollgate_limit_would_refuse_total{limit="trial"} 1`},
 		{"http://localhost/other", nil, 404, "no such page"},
 		{"http://localhost/v1/status", nil, 404, "use the admin socket"},
 		{"http://evil.example/livez", nil, 421, ""},

@@ -18,6 +18,7 @@ type Metrics struct {
 	total      *prometheus.HistogramVec
 	upstream   *prometheus.HistogramVec
 	waited     prometheus.Histogram
+	shadow     *prometheus.CounterVec
 	cutOff     *prometheus.CounterVec
 }
 
@@ -48,6 +49,9 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 			Name: "tollgate_limit_wait_seconds", Help: "Time for which calls waited for rate limits.", Buckets: buckets,
 		}),
 	}
+	m.shadow = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tollgate_limit_would_refuse_total", Help: "Calls that a limit in shadow mode would have refused.",
+	}, []string{"limit"})
 	m.cutOff = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tollgate_cut_off_total",
 		Help: "Calls that were refused or cut off because a share was used up or a pace not kept, by setting and whose share it was.",
@@ -55,7 +59,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 	for _, kind := range gateway.CutOffs() { // an alert on an increase needs the series before its first count
 		m.cutOff.WithLabelValues(kind.Setting, kind.Cause)
 	}
-	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.total, m.upstream, m.waited, m.cutOff,
+	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.total, m.upstream, m.waited, m.shadow, m.cutOff,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -72,6 +76,9 @@ func (m *Metrics) Observe(r gateway.Result) {
 	m.upstream.WithLabelValues(r.Upstream, r.Effect).Observe(r.UpstreamTime.Seconds())
 	if r.Waited > 0 {
 		m.waited.Observe(r.Waited.Seconds())
+	}
+	for _, limit := range r.WouldRefuse {
+		m.shadow.WithLabelValues(limit).Inc()
 	}
 }
 

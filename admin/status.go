@@ -27,6 +27,8 @@ type Status struct {
 	Freezes []Freeze `json:"freezes"`
 	// How much of the limits is used up.
 	Limits LimitsStatus `json:"limits"`
+	// The fleet. Missing: the gateway is in none, or it starts.
+	Fleet *Fleet `json:"fleet,omitzero"`
 	// Where calls are recorded. Missing while the gateway starts.
 	Log *LogStatus `json:"log,omitzero"`
 	// The certificates that handshakes depend on, the first to expire first.
@@ -149,9 +151,11 @@ type LimitStatus struct {
 	Upstream string `json:"upstream,omitzero"`
 	// Calls that may go now.
 	Left float64 `json:"left"`
-	// Calls that may go after a pause.
+	// What it allows, as the configuration and the provider say it.
+	Allows string `json:"allows"`
+	// Calls that may go at once after a pause.
 	Burst int `json:"burst"`
-	// How many more may go each second.
+	// How many more may go each second in the long run. 0: they come back with the next day or month.
 	PerSecond float64 `json:"per_second"`
 	// Calls that wait for their turn here.
 	Waiting int `json:"waiting"`

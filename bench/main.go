@@ -29,7 +29,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", time.Second, "length of a turn")
 	flag.DurationVar(&o.warm, "warm", 300*time.Millisecond, "time before a turn in which calls do not count")
 	flag.StringVar(&o.cases, "cases", "", "parts of names of cases, with commas: h1, h2, get, post, 64k, pay (all)")
-	flag.StringVar(&o.proxies, "proxies", "", "parts of names of proxies, with commas: tollgate, fsync, tmpfs, indexed, reverseproxy, nginx, haproxy (all)")
+	flag.StringVar(&o.proxies, "proxies", "", "parts of names of proxies, with commas: tollgate, fsync, tmpfs, indexed, fleet, reverseproxy, nginx, haproxy (all)")
 	flag.BoolVar(&o.quick, "quick", false, "three short rounds over HTTP/1.1")
 	flag.StringVar(&o.disk, "disk", "/var/tmp", "a `folder` on a disk, for audit log and other logs")
 	flag.StringVar(&o.memory, "memory", "/dev/shm", "a `folder` on a tmpfs, for the audit log without fsync")

@@ -23,17 +23,27 @@ type process struct {
 	log     string // where its output goes
 	scratch string // a folder that nobody needs once it has ended
 	exited  chan struct{}
+	beside  *process // ends with it
 }
 
 // launch starts a program on the proxies' core. Its output goes to a file, as a log would.
 func (w *world) launch(address string, env []string, program string, args ...string) (*process, error) {
+	return w.launchOn([]int{w.cores.proxy}, address, env, program, args...)
+}
+
+// launchBeside starts a program on the cores of the callers and the upstream.
+func (w *world) launchBeside(address, program string, args ...string) (*process, error) {
+	return w.launchOn(w.cores.load, address, nil, program, args...)
+}
+
+func (w *world) launchOn(cores []int, address string, env []string, program string, args ...string) (*process, error) {
 	output, err := os.CreateTemp(w.dir, "*-"+filepath.Base(program)+".log")
 	if err != nil {
 		return nil, err
 	}
 	defer output.Close()
 	p := &process{address: address, log: output.Name(), exited: make(chan struct{})}
-	p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(w.cores.proxy), program}, args...)...)
+	p.cmd = exec.Command("taskset", append([]string{"-c", coreList(cores), program}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Dir = output, output, w.dir
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
@@ -47,6 +57,14 @@ func (w *world) launch(address string, env []string, program string, args ...str
 	return p, nil
 }
 
+func coreList(cores []int) string {
+	var list []string
+	for _, core := range cores {
+		list = append(list, strconv.Itoa(core))
+	}
+	return strings.Join(list, ",")
+}
+
 // stop ends a proxy and waits for its end.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -55,6 +73,9 @@ func (p *process) stop() {
 	case <-time.After(10 * time.Second):
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // its own process group: it and its workers
 		<-p.exited
+	}
+	if p.beside != nil {
+		p.beside.stop()
 	}
 	if p.scratch != "" {
 		_ = os.RemoveAll(p.scratch) // else it goes with the world

@@ -27,6 +27,7 @@ func proxies() []proxy {
 		{"nginx", "nginx, no signature", false, startNginx, nil},
 		{"haproxy", "HAProxy", true, startHAProxy, startLargeHAProxy},
 		{"tollgate-indexed", "Tollgate, with its index", true, startIndexedTollgate, nil},
+		{"tollgate-fleet", "Tollgate, in a fleet", true, startFleetTollgate, nil},
 	}
 }
 
@@ -34,7 +35,8 @@ func proxies() []proxy {
 type values struct {
 	Address, Port, Upstream, Dir string
 	Caller, Audit                string
-	Index                        bool // whether the audit log has one
+	Index                        bool   // whether the audit log has one
+	Redis                        string // where the fleet's is; empty: there is no fleet
 	AccessKey, SecretBase64      string
 	Buffer                       int
 }
@@ -52,22 +54,45 @@ var goCores = []string{"GOMAXPROCS=2", "BENCH_AK=" + accessKey, "BENCH_SK=" + se
 
 // startTollgateOnDisk has the audit log where it belongs: each record that a call waits for is synced to the disk.
 func startTollgateOnDisk(w *world, address string) (*process, error) {
-	return w.startTollgate(address, w.dir, false)
+	return w.startTollgate(address, w.dir, tollgateOptions{})
 }
 
 // startIndexedTollgate keeps the index by which calls are found as well, as the product does unless told otherwise.
 func startIndexedTollgate(w *world, address string) (*process, error) {
-	return w.startTollgate(address, w.dir, true)
+	return w.startTollgate(address, w.dir, tollgateOptions{index: true})
 }
 
 // startTollgateInMemory has the audit log on a tmpfs, where syncing costs nothing. All else is the same.
 func startTollgateInMemory(w *world, address string) (*process, error) {
-	return w.startTollgate(address, w.memory, false)
+	return w.startTollgate(address, w.memory, tollgateOptions{})
 }
 
-func (w *world) startTollgate(address, dir string, index bool) (*process, error) {
+// startFleetTollgate has limits and signatures of a fleet: a Redis, which has the other cores, is asked about each call.
+func startFleetTollgate(w *world, address string) (*process, error) {
+	_, port, _ := strings.Cut(address, ":")
+	socket := w.file("redis-" + port + ".sock")
+	redis, err := w.launchBeside(socket, "redis-server", "--port", "0", "--unixsocket", socket, "--save", "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := w.startTollgate(address, w.dir, tollgateOptions{redis: "unix:" + socket})
+	if err != nil {
+		redis.stop()
+		return nil, err
+	}
+	p.beside = redis
+	return p, nil
+}
+
+// tollgateOptions are what differs between the ways to run Tollgate.
+type tollgateOptions struct {
+	index bool
+	redis string
+}
+
+func (w *world) startTollgate(address, dir string, o tollgateOptions) (*process, error) {
 	v := w.values(address)
-	v.Index = index
+	v.Index, v.Redis = o.index, o.redis
 	var err error
 	if v.Audit, err = os.MkdirTemp(dir, "audit-"); err != nil {
 		return nil, err

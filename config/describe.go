@@ -14,6 +14,7 @@ import (
 	"tollgate/grants"
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
+	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
@@ -32,6 +33,9 @@ func (c *Config) Describe(w io.Writer) error {
 	d.credentials(c)
 	d.callers(c)
 	d.limits(c)
+	if c.Fleet != nil {
+		d.section("fleet", describeFleet(c.Fleet)...)
+	}
 	d.rest(c)
 	if len(c.notes) > 0 {
 		d.section("notes", c.notes...)
@@ -332,10 +336,24 @@ func (d describer) limits(c *Config) {
 			}
 			per = "per " + strings.Join(words, " and ")
 		}
-		d.line("%s: %v, burst %d, %s", r.Name, r.Rate, r.Burst, per)
+		d.line("%s: %s, %s%s", r.Name, amountOf(&r), per, modeOf(&r))
 	}
 	d.line("a call waits up to %v for its turn", time.Duration(c.Limits.MaxWait))
 	d.line("failed identifications: %v, burst %d, per source", c.Limits.Unauthenticated.Rate, c.Limits.Unauthenticated.Burst)
+}
+
+func amountOf(r *ratelimit.Rule) string {
+	if r.Quota != (ratelimit.Quota{}) {
+		return fmt.Sprintf("%v in %s", r.Quota, r.Zone)
+	}
+	return fmt.Sprintf("%v, burst %d", r.Rate, r.Burst)
+}
+
+func modeOf(r *ratelimit.Rule) string {
+	if r.Mode == ratelimit.Shadow {
+		return "; in shadow: it holds nothing back"
+	}
+	return ""
 }
 
 func (d describer) rest(c *Config) {

@@ -115,6 +115,7 @@ func spoil(t testing.TB, text, busy string, random *rand.Rand) string {
 // certificates, authorities, callers, limits, bounds and credentials. No call fails for it, each record names the plan that
 // decided, a key that is gone is refused at once, counts go on, and nothing is left over.
 func TestReloadStorm(t *testing.T) {
+	t.Parallel()
 	reloads := 60
 	if soaking() {
 		reloads = 500
@@ -164,11 +165,16 @@ func TestReloadStorm(t *testing.T) {
 // act asks the admin socket.
 func (w *world) act(method, path string) (status int, body string) {
 	w.t.Helper()
+	return actAt(w.t, w.file("admin.sock"), method, path)
+}
+
+func actAt(t testing.TB, socket, method, path string) (status int, body string) {
+	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", w.file("admin.sock"))
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	defer transport.CloseIdleConnections()
-	got := send(w.t, transport, request(w.t, method, "http://localhost"+path, ""))
+	got := send(t, transport, request(t, method, "http://localhost"+path, ""))
 	return got.status, got.body
 }
 

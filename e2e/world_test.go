@@ -136,12 +136,18 @@ func (w *world) issue(name string, leaf testpki.Leaf) tls.Certificate {
 // configure writes a configuration.
 func (w *world) configure(text string) *world {
 	w.t.Helper()
+	w.config = w.writeConfig("tollgate.yaml", text)
+	return w
+}
+
+// writeConfig fills a configuration in, and writes it to a file.
+func (w *world) writeConfig(name, text string) string {
+	w.t.Helper()
 	var filled bytes.Buffer
 	if err := template.Must(template.New("config").Parse(text)).Execute(&filled, w.values); err != nil {
 		w.t.Fatal(err)
 	}
-	w.config = w.write("tollgate.yaml", filled.String())
-	return w
+	return w.write(name, filled.String())
 }
 
 // start runs the gateway and waits until it is ready.

@@ -108,7 +108,7 @@ func TestSetIsBounded(t *testing.T) {
 	for i := range Max {
 		all = append(all, of(Caller, fmt.Sprint("c", i)))
 	}
-	if _, err := setOf(t, all...).with(of(Spend, "")); err == nil {
+	if _, err := setOf(t, all...).with([]Freeze{of(Spend, "")}); err == nil {
 		t.Errorf("%d freezes are taken", Max+1)
 	}
 	if _, err := NewSet([]Freeze{all[0], all[0]}); err == nil {
@@ -386,5 +386,58 @@ func BenchmarkGate(b *testing.B) {
 		}
 		p.Leave(g)
 		p.End()
+	}
+}
+
+// watcher notes what it is told, and what was in force then.
+type watcher struct {
+	s    *Switch
+	told []string
+}
+
+func (w *watcher) Began(all []Freeze) {
+	w.told = append(w.told, fmt.Sprint("began ", len(all), " of ", len(w.s.Gate().Set().List())))
+}
+
+func (w *watcher) Ended(f *Freeze, by, reason string) {
+	w.told = append(w.told, fmt.Sprint("ended by ", by, ": ", reason, ", in force ", w.s.Gate().Set().Find(f.ID) != nil))
+}
+
+// TestWatcher: what begins is in force when a watcher is told, what ends is on record and still in force; what fails is not told.
+func TestWatcher(t *testing.T) {
+	m := &memory{}
+	s, err := NewSwitch(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watcher{s: s}
+	s.Watcher = w
+	first, second := of(Caller, "shop"), of(Spend, "")
+	second.Until = noon.Add(time.Hour)
+	if err := errors.Join(s.Begin(), s.Begin(first, second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Begin(of(All, ""), first); err == nil || len(s.Gate().Set().List()) != 2 {
+		t.Errorf("a part of what cannot begin is in force: %v, %v", err, s.Gate().Set().List())
+	}
+	m.err = errors.New("disk full")
+	if _, err := s.Lift(t.Context(), first.ID, "uid 8", "found"); err == nil {
+		t.Error("lifted without a record")
+	}
+	if err := s.Record(t.Context(), first, second); err == nil || s.Unrecorded() == nil {
+		t.Error("recorded on a full disk")
+	}
+	m.err = nil
+	if err := s.Record(t.Context(), first, second); err != nil || len(m.changes) != 2 || len(m.changes[0].InForce) != 2 {
+		t.Errorf("%v, recorded %+v", err, m.changes)
+	}
+	if _, err := s.Lift(t.Context(), first.ID, "uid 8", "found"); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Maintain(t.Context(), noon.Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if got, want := strings.Join(w.told, "\n"), "began 2 of 2\nended by uid 8: found, in force true\nended by expiry: , in force true"; got != want {
+		t.Errorf("told:\n%s\nwant:\n%s", got, want)
 	}
 }

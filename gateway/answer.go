@@ -37,27 +37,43 @@ var passedOn = [...]string{
 
 // passesOn reports whether an answer's header of a signed upstream reaches the caller.
 func (c *call) passesOn(name string) bool {
-	return slices.Contains(passedOn[:], name) || strings.HasPrefix(name, "Ratelimit") || slices.Contains(c.operation.AnswerHeaders, name)
+	return slices.Contains(passedOn[:], name) || strings.HasPrefix(name, rateLimit) || slices.Contains(c.operation.AnswerHeaders, name)
 }
 
 // outcomeHeader says what the gateway made of an answer, in the words of the audit log: HTTP 200 may mean failure, and an
 // answer that was passed on may leave the outcome unknown.
 const outcomeHeader = "Tollgate-Outcome"
 
+// rateLimit is what the headers about limits begin with, as net/http spells it.
+const rateLimit = "Ratelimit"
+
+// tellLimit says how much the limits leave to the caller, if any of them counted the call.
+func (c *call) tellLimit(add *adder) {
+	if policy, left := c.verdict.Fields(); policy != "" {
+		add.add(rateLimit+"-Policy", policy)
+		add.add(rateLimit, left)
+	}
+}
+
 // answer is step 12: the upstream's answer, unchanged but for gzip of signed upstreams.
 func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()
 	endToEnd(header, a.response.Header)
+	theirs := false // how much is left to the caller
 	for name := range header {
 		if isOurs(name) || c.upstream.Signed && !c.passesOn(name) {
 			delete(header, name)
 		}
+		theirs = theirs || strings.HasPrefix(name, rateLimit)
 	}
 	if a.outcome == logfile.Unknown {
 		header.Del("Retry-After") // who obeys it repeats a call that may have had its effect
 	}
-	add := adder{header, make([]string, 0, 4)}
+	add := adder{header, make([]string, 0, 6)}
+	if !theirs {
+		c.tellLimit(&add)
+	}
 	c.mark(&add)
 	add.add(outcomeHeader, a.outcome)
 	if length := c.answerLength(a); length >= 0 {
@@ -178,10 +194,9 @@ func (c *call) answerRefusal(r *Refusal) {
 	if r.Code.Status == http.StatusUnauthorized {
 		header["Www-Authenticate"] = c.Callers.Schemes().Names()
 	}
-	if r.Code == overLimit {
-		c.verdict.Headers(header.Set)
-	}
-	c.mark(&adder{header: header})
+	add := adder{header: header}
+	c.tellLimit(&add)
+	c.mark(&add)
 	c.deadline()
 	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
 		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, time.Duration(c.Bounds.WriteTimeout))))

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,7 +31,6 @@ type call struct {
 	id         string
 	rawPath    string // of the request target, as received
 	rawQuery   string
-	turn       bool       // taken of connection
 	account    account    // what the call has taken of what all share
 	pace       bodyPace   // admit
 	recognized recognized // admit
@@ -47,6 +47,9 @@ type call struct {
 	verdict   ratelimit.Verdict      // limit
 	signature replaySignature        // intend
 	intended  bool                   // intend: the intent is in the log
+	answering bool                   // an answer of either kind was begun
+	turn      bool                   // admit: taken of connection
+	unsent    atomic.Bool            // limit: it was allowed, and its limits do not know it to be sent yet
 	passage   freeze.Passage         // send: through the gate of the kill switch
 	accessKey string                 // send: of the keys that sign
 	sentAt    time.Time              // send
@@ -54,7 +57,6 @@ type call struct {
 	received  io.Closer              // send: the body of the upstream's answer
 	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none
 	stage     string                 // of package logfile: which step is at work
-	answering bool                   // an answer of either kind was begun
 }
 
 // replaySignature is what the log keeps of an inbound signature.

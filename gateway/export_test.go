@@ -57,3 +57,6 @@ func ParsePath(raw string) (string, error) { return parsePath(raw) }
 func CheckAuthorization(callers *caller.Registry, header http.Header, forApp bool) *Refusal {
 	return checkAuthorization(callers, header, forApp)
 }
+
+// RetryAfter reads what an answer asks for.
+var RetryAfter = retryAfter

@@ -67,7 +67,10 @@ func (g gate) Enter() error {
 }
 
 // Leave says that the first byte is written.
-func (g gate) Leave() { g.passage.Leave(g.Freezes) }
+func (g gate) Leave() {
+	g.passage.Leave(g.Freezes)
+	g.sent()
+}
 
 // frozenError is why a call that was about to be sent was not.
 type frozenError struct{ freeze *freeze.Freeze }

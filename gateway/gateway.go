@@ -52,8 +52,13 @@ type Limiter interface {
 	// Follow makes calls be counted by these rules from now on. Calls that began under the former rules may still come.
 	Follow(rules *ratelimit.Rules)
 	// Take returns an error that wraps [ratelimit.ErrUnavailable] when the calls so far cannot be looked up, and otherwise the
-	// context's.
+	// context's. Each call that it allows is followed by one Sent.
 	Take(ctx context.Context, d *ratelimit.Demand) (ratelimit.Verdict, error)
+	// Sent says that an allowed call has been sent just now, or has ended without that.
+	Sent(d *ratelimit.Demand, v *ratelimit.Verdict)
+	// Throttled says that the provider has refused a call since there were too many, and after what time it may be tried again; 0: it
+	// did not say.
+	Throttled(d *ratelimit.Demand, retryAfter time.Duration)
 }
 
 // ReplayMemory remembers the signatures of calls that may change something: see [replay.Memory.Mark].
@@ -143,6 +148,7 @@ func (c *call) serve() {
 
 // end releases what the call has taken of what all share.
 func (c *call) end() {
+	c.sent()
 	c.dropRequest()
 	c.ledger.close(&c.account)
 	c.endTurn()

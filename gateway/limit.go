@@ -2,8 +2,9 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
-	"math"
+	"net/http"
+	"strconv"
+	"time"
 
 	"tollgate/ratelimit"
 )
@@ -14,31 +15,57 @@ func (c *call) limit() *Refusal {
 	c.verdict, err = c.Limiter.Take(c.request.Context(), c.demand)
 	switch {
 	case errors.Is(err, ratelimit.ErrUnavailable):
-		return c.countsUnknown("the limits cannot be counted", err)
+		return c.countsUnknown(err)
 	case err != nil:
 		return c.gone("the caller left while the call waited for its turn")
 	}
 	if !c.verdict.Allowed {
-		r := refusal(overLimit, "limit %q (%s) is reached", c.verdict.Limit, rateText(c.verdict.Rate.PerSecond))
+		r := refusal(overLimit, "limit %q (%s) is reached", c.verdict.Limit, c.verdict.Terms)
 		r.RetryAfter = c.verdict.RetryAfter
 		return r
 	}
+	c.unsent.Store(true)
 	if c.request.Context().Err() != nil {
 		return c.gone("the caller left before the call was sent")
 	}
 	return nil
 }
 
-// countsUnknown refuses a call whose limits, or whose signature, cannot be compared with the calls before it.
-func (c *call) countsUnknown(what string, err error) *Refusal {
-	c.warn(what+"; the call is not sent", err.Error())
-	return later(countsUnknown, "%s now, so the call was not sent", what)
+// sent tells the limits that the call has been sent, or has ended without that. Only the first time counts.
+func (c *call) sent() {
+	if c.unsent.CompareAndSwap(true, false) {
+		c.Limiter.Sent(c.demand, &c.verdict)
+	}
 }
 
-// rateText says a rate as the configuration does.
-func rateText(perSecond float64) string {
-	if perSecond >= 1 {
-		return fmt.Sprintf("%g/s", math.Round(perSecond*100)/100)
+// slowDown has all calls slowed that share the call's quota, when the provider refused the call since there were too many.
+func (c *call) slowDown(a *answer) {
+	if a == nil || a.response.StatusCode != http.StatusTooManyRequests {
+		return
 	}
-	return fmt.Sprintf("%g/min", math.Round(perSecond*60*100)/100)
+	c.warn("the provider says that there are too many calls; those of this quota are slowed", a.result.ErrorCode)
+	c.Limiter.Throttled(c.demand, retryAfter(a.response.Header, c.Now()))
+}
+
+// longestRetryAfter is more than any limiter waits.
+const longestRetryAfter = time.Hour
+
+// retryAfter reads a Retry-After (RFC 9110, section 10.2.3), in seconds or as a date; 0 if there is none, or it is not clear.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return min(time.Duration(seconds)*time.Second, longestRetryAfter)
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return min(max(date.Sub(now), 0), longestRetryAfter)
+	}
+	return 0
+}
+
+// countsUnknown refuses a call of which it is not known how many came before it.
+func (c *call) countsUnknown(err error) *Refusal {
+	c.warn("the limits cannot be counted; the call is not sent", err.Error())
+	r := later(countsUnknown, "the limits cannot be counted now, so the call was not sent")
+	r.Inside = err.Error()
+	return r
 }

@@ -9,6 +9,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
+	"tollgate/ratelimit"
 	"tollgate/signing"
 )
 
@@ -102,10 +103,24 @@ func (c *call) describeAnswer(r *logfile.Record, a *answer) {
 
 func (c *call) closing(r *logfile.Record) {
 	now := c.Now()
+	c.limited(r)
 	r.TLSOut = c.tlsOut
 	r.TotalMicros = now.Sub(c.started).Microseconds()
 	if !c.sentAt.IsZero() {
 		r.UpstreamMicros = now.Sub(c.sentAt).Microseconds()
+	}
+}
+
+// limited adds what limits did to the call. Of one that they let through at once they say nothing, unless they did so without knowing all.
+func (c *call) limited(r *logfile.Record) {
+	v := &c.verdict
+	decided := v.Waited > 0 || v.From == ratelimit.FromShare || v.Limit != "" && !v.Allowed
+	if !decided && v.Shadow == nil {
+		return
+	}
+	r.Limited = &logfile.Limited{WouldRefuse: v.Shadow}
+	if decided {
+		r.Limit, r.LimitFrom = v.Limit, v.From.String()
 	}
 }
 
@@ -116,8 +131,9 @@ func (c *call) refuse(refusal *Refusal) {
 	full := func() *logfile.Record {
 		r = c.record(logfile.KindRefusal)
 		c.describe(r)
-		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
+		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.recorded(), refusal.Code.Status
 		r.Stage = c.stage
+		c.limited(r)
 		r.ClaimedCaller = refusal.Claimed
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.AccessKey
@@ -211,6 +227,7 @@ type Result struct {
 	Total        time.Duration
 	Waited       time.Duration
 	UpstreamTime time.Duration
+	WouldRefuse  []string // limits in shadow mode that would have refused the call; must not be changed
 }
 
 // Observer is told of the end of each call. Its methods are called concurrently.
@@ -223,7 +240,7 @@ type Observer interface {
 func (c *call) result(reason string, status int) Result {
 	r := Result{
 		Listener: c.listener.Name, Caller: c.identity.Caller, Reason: reason, Status: status,
-		Total: c.Now().Sub(c.started), Waited: c.verdict.Waited,
+		Total: c.Now().Sub(c.started), Waited: c.verdict.Waited, WouldRefuse: c.verdict.Shadow,
 	}
 	if c.operation != nil {
 		r.Upstream, r.Operation, r.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()

@@ -58,6 +58,7 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	a, refused := c.attempt(request)
 	verdict, reason = c.signatureVerdict(a, refused)
 	c.compareClocks(a, refused)
+	c.slowDown(a)
 	return a, refused
 }
 

@@ -1,10 +1,12 @@
 package ratelimit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+	_ "time/tzdata" // zones by name, also in a container that has no files of them
 
 	"tollgate/internal/setting"
 )
@@ -16,6 +18,9 @@ type Config struct {
 	MaxWait setting.Duration `yaml:"max_wait" range:"0s..5m"`
 	// Whether the provider's published quotas hold for each credential and operation.
 	Published bool `yaml:"published"`
+	// What a limit does while the calls of other members of a fleet cannot be looked up: `refuse` calls, or let each member have its even
+	// `share` of the limit. Published quotas go by it, and rules that say nothing else. It means nothing without a fleet.
+	Without Without `yaml:"without" choice:"refuse|share"`
 	// Limits of your own. All that fit a call hold.
 	Rules []Rule `yaml:"rules"`
 	// The limit on requests whose caller is not known, for each source address.
@@ -24,7 +29,7 @@ type Config struct {
 
 // Default returns the defaults of the section.
 func (Config) Default() Config {
-	return Config{MaxWait: setting.Duration(2 * time.Second), Published: true}
+	return Config{MaxWait: setting.Duration(2 * time.Second), Published: true, Without: Share}
 }
 
 // Rule is one entry of `rules`: one limit, or rather one for each combination of the dimensions that it counts by. Calls without a
@@ -42,11 +47,41 @@ type Rule struct {
 	Credentials []string `yaml:"credentials"`
 	// The upstreams that it is for.
 	Upstreams []string `yaml:"upstreams"`
-	// How many calls in a time.
-	Rate Rate `yaml:"rate" need:"yes"`
-	// How many calls at once after a pause. Default: the calls of one second, at least 1.
+	// How many calls in a time. A rule has either this or `quota`.
+	Rate Rate `yaml:"rate"`
+	// How many calls at once after a pause. Default: the calls of one second, at least 1. Only with `rate`.
 	Burst int `yaml:"burst" range:"1..1000000"`
+	// How many calls in each `day` or `month` of the calendar. What is used of it is in memory only, and a start begins with all of it.
+	Quota Quota `yaml:"quota"`
+	// The time zone in which days and months begin, such as `Europe/Berlin`. Default: `Asia/Shanghai`, by which the provider bills. Only with
+	// `quota`.
+	Zone string `yaml:"zone"`
+	// Whether calls beyond it are held back (`enforce`), or only recorded and counted as what would have been refused (`shadow`).
+	Mode Mode `yaml:"mode" choice:"enforce|shadow"`
+	// As `without` of `limits`, for this rule. Default: that of `limits`.
+	Without Without `yaml:"without" choice:"refuse|share"`
 }
+
+// Default returns the defaults of a rule.
+func (Rule) Default() Rule { return Rule{Mode: Enforce} }
+
+// Mode is whether a limit holds calls back.
+type Mode string
+
+// The modes of a [Rule]. The zero value is Enforce.
+const (
+	Enforce Mode = "enforce"
+	Shadow  Mode = "shadow"
+)
+
+// Without is what a limit that several gateways share does while the calls of the others cannot be looked up.
+type Without string
+
+// The choices of Without. The zero value is Share.
+const (
+	Refuse Without = "refuse"
+	Share  Without = "share"
+)
 
 // Unauthenticated is `unauthenticated` of `limits`.
 type Unauthenticated struct {
@@ -115,10 +150,40 @@ func (f Flow) check() error {
 	return errors.Join(problems...)
 }
 
-func (r Rule) flow() Flow { return Flow{float64(r.Rate), r.Burst} }
+// terms returns what a checked rule lets through.
+func (r Rule) terms() (t Terms, err error) {
+	switch {
+	case r.Quota == (Quota{}):
+		t = Terms{Kind: Bucket, Rate: Flow{float64(r.Rate), r.Burst}}
+		if r.Zone != "" {
+			err = errors.New("a zone without a quota: days and months are those of quotas")
+		}
+		return t, errors.Join(t.Rate.check(), err)
+	case r.Rate != 0 || r.Burst != 0:
+		return t, errors.New("both a quota and a rate or burst: make two rules of them")
+	case r.Quota.Calls < 1 || r.Quota.Calls > MaxQuota || r.Quota.Period != Day && r.Quota.Period != Month:
+		return t, fmt.Errorf("quota %v: must be from 1 to %d calls in a day or month", r.Quota, MaxQuota)
+	}
+	t = Terms{Kind: Calendar, Calls: r.Quota.Calls, Period: r.Quota.Period}
+	t.Zone, err = loadZone(cmp.Or(r.Zone, DefaultZone))
+	return t, err
+}
+
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, fmt.Errorf("zone %.70q is not known: want a name such as %q", name, DefaultZone)
+	}
+	return zone, nil
+}
 
 func (r Rule) check() error {
-	problems := []error{checkName(r.Name), r.flow().check()}
+	_, err := r.terms()
+	problems := []error{checkName(r.Name), err}
+	if r.Mode != "" && r.Mode != Enforce && r.Mode != Shadow {
+		problems = append(problems, fmt.Errorf("unknown mode %q: want enforce or shadow", r.Mode))
+	}
+	problems = append(problems, r.Without.check())
 	for i, d := range r.Per {
 		if !slices.Contains(Dimensions(), d) {
 			problems = append(problems, fmt.Errorf("unknown dimension %q: the choices are %q", d, Dimensions()))
@@ -134,8 +199,15 @@ func (r Rule) check() error {
 	return errors.Join(problems...)
 }
 
+func (w Without) check() error {
+	if w != "" && w != Refuse && w != Share {
+		return fmt.Errorf("unknown without %q: want refuse or share", w)
+	}
+	return nil
+}
+
 func (c Config) check() error {
-	var problems []error
+	problems := []error{c.Without.check()}
 	if c.MaxWait < 0 || c.MaxWait > LongestMaxWait {
 		problems = append(problems, fmt.Errorf("maximum wait %v: must be from 0 to %v", c.MaxWait, LongestMaxWait))
 	}

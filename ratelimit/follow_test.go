@@ -46,13 +46,14 @@ func TestCountStaysWithItsName(t *testing.T) {
 					take(t, l, a)
 				}
 				next := l.following(t, c.next)
-				of := next.buckets(a)
+				of := next.meters(a)
 				b := of[len(of)-1]
 				if left := b.left(time.Now()); left != c.want {
 					t.Errorf("%v are left, want %v", left, c.want)
 				}
 				time.Sleep(time.Second)
-				rate, ok := next.rules.rate(key{counting{b.name, setOf(next.rules.Of(a).Limits[len(of)-1].Per)}, b.counted(t, next, a)})
+				terms, ok := next.rules.of(key{counting{b.name, setOf(next.rules.Of(a).Limits[len(of)-1].Per), Bucket}, b.counted(t, next, a)})
+				rate := terms.Rate
 				want := min(c.want+rate.PerSecond, float64(rate.Burst))
 				if left := b.left(time.Now()); !ok || left < want-1e-6 || left > want+1e-6 {
 					t.Errorf("a second later %v are left, want %v", left, want)
@@ -62,8 +63,8 @@ func TestCountStaysWithItsName(t *testing.T) {
 	}
 }
 
-// counted is what of a subject a bucket counts.
-func (b *bucket) counted(t *testing.T, l ruled, s Subject) Subject {
+// counted is what of a subject a meter counts.
+func (b *meter) counted(t *testing.T, l ruled, s Subject) Subject {
 	for _, limit := range l.rules.Of(s).Limits {
 		if limit.Name == b.name {
 			return limit.Counted
@@ -81,7 +82,7 @@ func TestGoneIsForgotten(t *testing.T) {
 		l := mustNew(t, with)
 		take(t, l, a)
 		without := l.following(t, Config{})
-		if v := take(t, without, a); v != (Verdict{Allowed: true}) {
+		if v := take(t, without, a); !v.Allowed || v.Limit != "" {
 			t.Errorf("without limits: %+v", v)
 		}
 		for i, want := range []bool{true, true, false} { // late calls of the old rules
@@ -208,10 +209,10 @@ func TestDroppedWhileACallComes(t *testing.T) {
 	found := l.counts.of(d)
 	l.following(t, perCaller(MinPerSecond, 1, 0))
 	if found.tryLock() {
-		t.Error("a bucket that was dropped counts")
+		t.Error("a meter that was dropped counts")
 	}
 	if now := l.counts.lock(d); now == found || now != l.counts.of(d) {
-		t.Error("the call found other buckets than others do")
+		t.Error("the call found other meters than others do")
 	}
 }
 
@@ -277,7 +278,7 @@ func TestNoOverAdmissionWhileRulesChange(t *testing.T) {
 		calls.Wait()
 		for caller, times := range admitted {
 			slices.Sort(times)
-			checkWindows(t, fmt.Sprintf("seed %d: %s", seed, caller), times, stays.flow())
+			checkWindows(t, fmt.Sprintf("seed %d: %s", seed, caller), times, Flow{float64(stays.Rate), stays.Burst})
 		}
 		if len(admitted) != 3 || current.Waiting() != 0 {
 			t.Errorf("seed %d: %d callers were served, %d calls wait", seed, len(admitted), current.Waiting())

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -10,30 +11,36 @@ import (
 // Limiter counts calls and decides whether they may go now, wait, or are refused, by rules that may change. It is safe for
 // concurrent use and starts no goroutine.
 type Limiter struct {
-	maxWaiting int64
-	counts     *counts
-	arrivals   atomic.Uint64
-	waiting    atomic.Int64
+	counts   *counts
+	arrivals atomic.Uint64
+	places   *Places
+	slowed   slowed
 }
 
-// NewLimiter returns a limiter that has counted no call yet: all its buckets are full.
-func NewLimiter() *Limiter { return &Limiter{maxWaiting: maxWaiting, counts: newCounts()} }
+// NewLimiter returns a limiter that has counted no call yet.
+func NewLimiter() *Limiter { return &Limiter{places: NewPlaces(), counts: newCounts()} }
 
-// Follow makes rules the newest ones. The count of a limit stays if its name and what it counts by stay, with the new rate from now on, for
+// Follow makes rules the newest ones. The count of a limit stays if its name and what it counts by stay, by the new terms from now on, for
 // calls that wait as well. A fuller bucket is cut to the new burst, an emptier one fills up from where it is. Limits that
 // are new begin full, and the counts of those that are gone are for calls of the rules before, and then forgotten.
 func (l *Limiter) Follow(rules *Rules) { l.counts.follow(rules) }
 
+// Divide holds every limit to an nth of what the rules say, from now on: see [Terms.Divided].
+func (l *Limiter) Divide(n int) { l.counts.divide(max(n, 1)) }
+
 // Waiting is how many calls wait at this moment.
-func (l *Limiter) Waiting() int { return int(l.waiting.Load()) }
+func (l *Limiter) Waiting() int { return l.places.Taken() }
 
 // ErrUnavailable says that the calls so far cannot be counted. A [Limiter] never returns it; one that is shared by several
 // processes may.
 var ErrUnavailable = errors.New("the limits cannot be counted")
 
-// Take asks for one call: it takes a token from every bucket that d needs, waiting for them if it must and may, or from
-// none. The error is that of ctx when the caller has left, and no token is taken then; being over a limit is no error but
-// a [Verdict].
+// newcomer stands behind all other calls of its caller.
+const newcomer = math.MaxUint64
+
+// Take asks for one call: every limit of d counts it, after a wait if it must and may, or none does. The error is that of ctx when the
+// caller has left, and nothing is counted then; being over a limit is no error but a [Verdict]. A call that was allowed must be followed by
+// [Limiter.Sent].
 func (l *Limiter) Take(ctx context.Context, d *Demand) (Verdict, error) {
 	if err := ctx.Err(); err != nil {
 		return Verdict{}, err
@@ -43,42 +50,76 @@ func (l *Limiter) Take(ctx context.Context, d *Demand) (Verdict, error) {
 	}
 	c := l.counts.lock(d)
 	start := time.Now()
-	slowest, delay := c.look(start, nil)
+	slowest, delay := c.look(start, arrival{d.Subject.Caller, newcomer})
 	if delay == 0 {
 		defer c.unlock()
-		return c.allow(start), nil
+		return c.allow(start, d), nil
 	}
 	w, full := l.queue(d, c, slowest, delay)
 	if w == nil {
 		defer c.unlock()
-		v := refuse(slowest, delay)
+		v := c.refuse(slowest, delay)
 		v.QueueFull = full
 		return v, nil
 	}
 	c.unlock()
-	defer l.waiting.Add(-1)
-	return c.wait(ctx, w, start, d.MaxWait)
+	defer l.places.Leave(w.caller)
+	return c.wait(ctx, d, w, start)
 }
 
-// queue lets a call wait for b, if it may.
-func (l *Limiter) queue(d *Demand, c *counters, b *bucket, delay time.Duration) (w *waiter, full bool) {
-	if delay > d.MaxWait {
+// Count counts a call that was allowed elsewhere. It never waits, and counts also where there is no room, but that a bucket is in no debt for
+// it. It must be followed by [Limiter.Sent], as one that was taken.
+func (l *Limiter) Count(d *Demand) {
+	if len(d.Limits) == 0 {
+		return
+	}
+	c := l.counts.lock(d)
+	defer c.unlock()
+	now := time.Now()
+	for _, m := range c.locks {
+		m.count.add(now)
+	}
+}
+
+// Sent is called once for each call that was allowed: when its first bytes were written, or when it ended without that. Until then it has
+// its place in a window, however long that takes, and from now on for the length of the window.
+func (l *Limiter) Sent(d *Demand, _ *Verdict) {
+	if m, w := l.published(d); m != nil {
+		defer m.mu.Unlock()
+		w.sent(time.Now())
+	}
+}
+
+// published locks the meter of a demand's published quota and returns it with its window; nil: there is none.
+func (l *Limiter) published(d *Demand) (*meter, *window) {
+	for d.published() {
+		c := l.counts.of(d)
+		c.published.mu.Lock()
+		if !c.published.dropped {
+			return c.published, c.window
+		}
+		c.published.mu.Unlock()
+	}
+	return nil, nil
+}
+
+// queue lets a call wait for m, if it may.
+func (l *Limiter) queue(d *Demand, c *counters, m *meter, delay time.Duration) (w *waiter, full bool) {
+	if m.refuses(delay, d.MaxWait) {
 		return nil, false
 	}
-	if l.waiting.Add(1) > l.maxWaiting {
-		l.waiting.Add(-1)
+	if !l.places.Take(d.Subject.Caller) {
 		return nil, true
 	}
-	w = &waiter{seq: l.arrivals.Add(1), wake: make(chan struct{}, 1)}
-	c.queue(w, b)
+	w = &waiter{arrival: arrival{d.Subject.Caller, l.arrivals.Add(1)}, wake: make(chan struct{}, 1)}
+	c.queue(w, m)
 	w.notify() // it looks again at once and sets its own timer
 	return w, false
 }
 
 // wait lets a queued call wait until it can go, its time is up, or its caller leaves.
-func (c *counters) wait(ctx context.Context, w *waiter, start time.Time, most time.Duration) (Verdict, error) {
-	deadline := start.Add(most)
-	timer := time.NewTimer(most)
+func (c *counters) wait(ctx context.Context, d *Demand, w *waiter, start time.Time) (Verdict, error) {
+	timer := time.NewTimer(d.MaxWait)
 	defer timer.Stop()
 	for {
 		select {
@@ -86,7 +127,7 @@ func (c *counters) wait(ctx context.Context, w *waiter, start time.Time, most ti
 		case <-w.wake:
 		case <-timer.C:
 		}
-		v, again, err := c.retry(ctx, w, start, deadline)
+		v, again, err := c.retry(ctx, d, w, start)
 		if err != nil || again == 0 {
 			return v, err
 		}
@@ -94,9 +135,12 @@ func (c *counters) wait(ctx context.Context, w *waiter, start time.Time, most ti
 	}
 }
 
+// longestLook is after what time the first call of a queue looks again at the latest: a quota that is slowed comes back by itself.
+const longestLook = time.Second
+
 // retry looks again for a call that waits. It either ends the wait or says after what time to look again; the call is
 // woken earlier when it becomes the first of its queue.
-func (c *counters) retry(ctx context.Context, w *waiter, start, deadline time.Time) (v Verdict, again time.Duration, err error) {
+func (c *counters) retry(ctx context.Context, d *Demand, w *waiter, start time.Time) (v Verdict, again time.Duration, err error) {
 	c.lock()
 	defer c.unlock()
 	if err := ctx.Err(); err != nil { // before taking anything: who has left needs no token
@@ -104,24 +148,24 @@ func (c *counters) retry(ctx context.Context, w *waiter, start, deadline time.Ti
 		return Verdict{}, 0, err
 	}
 	now := time.Now()
-	slowest, delay := c.look(now, w)
+	left := start.Add(d.MaxWait).Sub(now)
+	slowest, delay := c.look(now, w.arrival)
 	switch {
 	case delay == 0:
 		c.leave(w)
-		v = c.allow(now)
-	case !now.Before(deadline):
+		v = c.allow(now, d)
+	case left <= 0 || slowest.refuses(delay, math.MaxInt64):
 		c.leave(w)
-		v = refuse(slowest, delay)
+		v = c.refuse(slowest, delay)
 	default:
 		if slowest != w.at {
 			w.leave()
 			slowest.join(w)
 		}
-		again = deadline.Sub(now)
-		if slowest.ahead(w) == 0 {
-			again = min(again, delay)
+		if slowest.queue.ahead(w.caller, w.seq) == 0 {
+			left = min(left, delay, longestLook)
 		}
-		return Verdict{}, again, nil
+		return Verdict{}, left, nil
 	}
 	v.Waited = now.Sub(start)
 	return v, 0, nil

@@ -21,12 +21,17 @@ type ruled struct {
 	rules *Rules
 }
 
+// take takes a call that is sent at once.
 func (l ruled) take(ctx context.Context, s Subject) (Verdict, error) {
-	return l.Take(ctx, l.rules.Of(s))
+	v, err := l.Take(ctx, l.rules.Of(s))
+	if v.Allowed {
+		l.Sent(l.rules.Of(s), &v)
+	}
+	return v, err
 }
 
-// buckets are those that a subject needs.
-func (l ruled) buckets(s Subject) []*bucket { return l.counts.of(l.rules.Of(s)).buckets }
+// meters are those that a subject needs.
+func (l ruled) meters(s Subject) []*meter { return l.counts.of(l.rules.Of(s)).meters }
 
 func mustNew(t testing.TB, c Config) ruled {
 	t.Helper()
@@ -115,7 +120,7 @@ func TestRefusedCallTakesNoTokenAnywhere(t *testing.T) {
 				t.Fatalf("call %d: %+v", i, v)
 			}
 		}
-		if left := l.buckets(quiet)[0].left(time.Now()); left != 8 {
+		if left := l.meters(quiet)[0].left(time.Now()); left != 8 {
 			t.Errorf("the shared limit has %v tokens left, want 8: refused calls took some", left)
 		}
 		if v := take(t, l, quiet); !v.Allowed {
@@ -228,7 +233,7 @@ func TestLeaverCostsNothingElsewhere(t *testing.T) {
 			}
 			cancel()
 		}
-		if left := l.buckets(s)[0].left(time.Now()); left < 4 {
+		if left := l.meters(s)[0].left(time.Now()); left < 4 {
 			t.Errorf("the shared limit has %v tokens left, want 4: callers that left took some", left)
 		}
 	})
@@ -321,7 +326,7 @@ func TestDelayedBeyondMaxWait(t *testing.T) {
 		if v.Allowed || v.Limit != "shared" || !near(time.Since(start), 2*time.Second) || !near(v.Waited, 2*time.Second) {
 			t.Errorf("after %v: %+v, want refused by shared after 2s", time.Since(start), v)
 		}
-		if left := l.buckets(a)[0].left(time.Now()); left != 1 {
+		if left := l.meters(a)[0].left(time.Now()); left != 1 {
 			t.Errorf("the caller's own limit has %v tokens left, want 1", left)
 		}
 	})
@@ -368,7 +373,7 @@ func TestSlowestLimitIsReported(t *testing.T) {
 func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := mustNew(t, perCaller(1, 1, time.Minute))
-		l.maxWaiting = 3
+		l.places.most = 6
 		take(t, l, Subject{Caller: "a"})
 		for range 3 {
 			go takeInBackground(t, l, Subject{Caller: "a"})

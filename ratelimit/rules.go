@@ -1,10 +1,12 @@
 package ratelimit
 
 import (
+	"cmp"
 	"fmt"
 	"hash/maphash"
 	"math"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -24,22 +26,48 @@ func (s Subject) known() Subject {
 	return s
 }
 
-// publishedRate is the bucket for a published quota. The provider counts calls in fixed seconds, so after a pause, up to
-// Burst + PerSecond calls can fall into one of its seconds. A fifth of the quota as burst keeps that at 1.2 times the
-// quota in the worst second, and at the quota in all that follow, while the full quota can be used and a few calls at
-// once need not wait.
-func publishedRate(quota float64) Flow {
-	quota = min(max(quota, MinPerSecond), MaxPerSecond)
-	return Flow{PerSecond: quota, Burst: max(1, int(quota/5))}
-}
-
 // Limit is one limit that applies to a call.
 type Limit struct {
 	Name string
 	Per  []Dimension // what it counts separately
-	Rate Flow
-	// Counted is the call as far as the limit counts it separately. Name, Per and Counted say which count it is.
+	// Counted is the call as far as the limit counts it separately. Name, Per, Counted and Kind say which count it is.
 	Counted Subject
+	Terms
+	Shadow  bool    // it holds no call back, and says which it would have refused
+	Without Without // Refuse or Share: what it does where several gateways share it, and cannot be asked
+	key     string
+}
+
+// Key returns the name of the count, the same in every process with the same rules. It has no control characters, and no two counts
+// have the same.
+func (l *Limit) Key() string { return l.key }
+
+// makeKey writes the key: name, kind, dimensions, and the values of what is counted, each in quotes.
+func (l *Limit) makeKey() string {
+	text := append([]byte(l.Name), ':', "bwc"[l.Kind])
+	for _, d := range Dimensions() {
+		if slices.Contains(l.Per, d) || l.Counted.named(d) != "" {
+			text = append(append(text, ':'), d...)
+			text = strconv.AppendQuoteToASCII(append(text, '='), l.Counted.named(d))
+		}
+	}
+	if l.Counted.Quota > 0 {
+		text = strconv.AppendFloat(append(text, ":quota="...), l.Counted.Quota, 'g', -1, 64)
+	}
+	return string(text)
+}
+
+// named returns the name that a dimension has in the call.
+func (s Subject) named(d Dimension) string {
+	switch d {
+	case ByCaller:
+		return s.Caller
+	case ByOperation:
+		return s.Operation
+	case ByCredential:
+		return s.Credential
+	}
+	return s.Upstream
 }
 
 // Demand is what a call asks of limits. It must not be changed.
@@ -49,19 +77,36 @@ type Demand struct {
 	MaxWait time.Duration
 }
 
+// published reports whether the last limit is a published quota.
+func (d *Demand) published() bool {
+	last := len(d.Limits) - 1
+	return last >= 0 && d.Limits[last].Kind == Window
+}
+
 // Rules say which limits apply to which calls. They never change, and know nothing of calls so far.
 type Rules struct {
 	maxWait   time.Duration
 	published bool
+	without   Without // of published quotas
 	rules     []matcher
-	rates     map[counting]Flow
+	terms     map[counting]Terms
 	demands   demandCache
 }
 
-// counting is the name of a limit, and the set of what it counts by.
+// counting is the name of a limit, the set of what it counts by, and how.
 type counting struct {
 	name string
 	per  dimensions
+	kind Kind
+}
+
+// counting says how the rule counts.
+func (r Rule) counting() counting {
+	kind := Bucket
+	if r.Quota != (Quota{}) {
+		kind = Calendar
+	}
+	return counting{r.Name, setOf(r.Per), kind}
 }
 
 // dimensions is a set of them.
@@ -79,10 +124,15 @@ func NewRules(c Config) (*Rules, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("limits: %w", err)
 	}
-	r := &Rules{maxWait: time.Duration(c.MaxWait), published: c.Published, rates: map[counting]Flow{}, demands: newDemandCache()}
+	r := &Rules{maxWait: time.Duration(c.MaxWait), published: c.Published, without: cmp.Or(c.Without, Share), terms: map[counting]Terms{}, demands: newDemandCache()}
 	for _, rule := range c.Rules {
-		r.rules = append(r.rules, newMatcher(rule))
-		r.rates[counting{rule.Name, setOf(rule.Per)}] = rule.flow()
+		terms, err := rule.terms()
+		if err != nil {
+			return nil, fmt.Errorf("limits: %w", err) // never: it was checked
+		}
+		rule.Without = cmp.Or(rule.Without, r.without)
+		r.rules = append(r.rules, newMatcher(rule, terms))
+		r.terms[rule.counting()] = terms
 	}
 	return r, nil
 }
@@ -94,24 +144,29 @@ func (r *Rules) demand(s Subject) *Demand {
 	d := &Demand{Subject: s, MaxWait: r.maxWait}
 	for _, m := range r.rules {
 		if m.matches(s) {
-			d.Limits = append(d.Limits, Limit{m.Name, m.Per, m.flow(), m.counted(s)})
+			d.Limits = append(d.Limits, m.limit(s))
 		}
 	}
 	if r.published && s.Quota > 0 && s.Credential != "" {
 		counted := s
 		counted.Caller = "" // the provider sees the credential, not who used it
-		d.Limits = append(d.Limits, Limit{PublishedName, []Dimension{ByCredential, ByOperation}, publishedRate(s.Quota), counted})
+		d.Limits = append(d.Limits, Limit{
+			Name: PublishedName, Per: []Dimension{ByCredential, ByOperation}, Counted: counted, Terms: publishedTerms(s.Quota), Without: r.without,
+		})
+	}
+	for i := range d.Limits {
+		d.Limits[i].key = d.Limits[i].makeKey()
 	}
 	return d
 }
 
-// rate returns the rate of what is counted under a key; not if no limit of the rules counts so.
-func (r *Rules) rate(k key) (rate Flow, ok bool) {
+// of returns the terms of what is counted under a key; not if no limit of the rules counts so.
+func (r *Rules) of(k key) (t Terms, ok bool) {
 	if k.name == PublishedName {
-		return publishedRate(k.counted.Quota), r.published
+		return publishedTerms(k.counted.Quota), r.published
 	}
-	rate, ok = r.rates[k.counting]
-	return rate, ok
+	t, ok = r.terms[k.counting]
+	return t, ok
 }
 
 // demandCache keeps demands by subject. It is sharded, so that decisions about different subjects share no lock.
@@ -154,16 +209,21 @@ func (c *demandCache) get(s Subject, made func(Subject) *Demand) *Demand {
 // matcher is a rule with its lists as sets.
 type matcher struct {
 	Rule
+	terms                                       Terms
 	callers, operations, credentials, upstreams nameSet
 }
 
-func newMatcher(r Rule) matcher {
+func newMatcher(r Rule, t Terms) matcher {
 	r.Per = slices.Clone(r.Per)
-	return matcher{r, newNameSet(r.Callers), newNameSet(r.Operations), newNameSet(r.Credentials), newNameSet(r.Upstreams)}
+	return matcher{r, t, newNameSet(r.Callers), newNameSet(r.Operations), newNameSet(r.Credentials), newNameSet(r.Upstreams)}
 }
 
 func (m matcher) matches(s Subject) bool {
 	return m.callers.has(s.Caller) && m.operations.has(s.Operation) && m.credentials.has(s.Credential) && m.upstreams.has(s.Upstream)
+}
+
+func (m matcher) limit(s Subject) Limit {
+	return Limit{Name: m.Name, Per: m.Per, Counted: m.counted(s), Terms: m.terms, Shadow: m.Mode == Shadow, Without: m.Without}
 }
 
 // counted keeps the dimensions that the rule counts by.

@@ -2,13 +2,11 @@ package ratelimit
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 func TestWhichLimitsApply(t *testing.T) {
@@ -69,35 +67,6 @@ func TestCounted(t *testing.T) {
 	}
 }
 
-func TestPublishedQuota(t *testing.T) {
-	for _, quota := range []float64{0.5, 1, 5, 10, 20, 30, 100} {
-		synctest.Test(t, func(t *testing.T) {
-			l := mustNew(t, Config{Published: true})
-			var times []time.Duration
-			start := time.Now()
-			for time.Since(start) < 5*time.Second {
-				s := Subject{Caller: fmt.Sprint(len(times) % 2), Operation: "o", Credential: "c", Quota: quota}
-				if take(t, l, s).Allowed { // both callers share the credential's quota
-					times = append(times, time.Since(start))
-				}
-				time.Sleep(time.Millisecond)
-			}
-			most := int(quota*1.2) + 2 // each second: the quota, a fifth, and one at either edge
-			for i := range times {
-				if j := i + most; j < len(times) && times[j]-times[i] < time.Second {
-					t.Errorf("quota %v: more than %d calls within one second", quota, most)
-				}
-			}
-			if len(times) < int(quota*5) {
-				t.Errorf("quota %v: only %d calls in 5s", quota, len(times))
-			}
-			if v := take(t, l, Subject{Operation: "o", Credential: "other", Quota: quota}); !v.Allowed {
-				t.Errorf("another credential shares the quota: %+v", v)
-			}
-		})
-	}
-}
-
 func TestConfigProblems(t *testing.T) {
 	for _, c := range []struct {
 		config Config
@@ -117,6 +86,17 @@ func TestConfigProblems(t *testing.T) {
 		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Per: []Dimension{"source"}}}}, "unknown dimension"},
 		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Per: []Dimension{ByCaller, ByCaller}}}}, "twice"},
 		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Callers: []string{""}}}}, "empty name"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Mode: "off"}}}, "mode"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Without: "open"}}}, "without"},
+		{Config{Without: "open"}, "without"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Zone: "UTC"}}}, "zone without a quota"},
+		{Config{Rules: []Rule{{Name: "a", Rate: 1, Burst: 1, Quota: Quota{1, Day}}}}, "both"},
+		{Config{Rules: []Rule{{Name: "a", Burst: 1, Quota: Quota{1, Day}}}}, "both"},
+		{Config{Rules: []Rule{{Name: "a", Quota: Quota{1, "week"}}}}, "quota"},
+		{Config{Rules: []Rule{{Name: "a", Quota: Quota{0, Day}}}}, "quota"},
+		{Config{Rules: []Rule{{Name: "a", Quota: Quota{MaxQuota + 1, Day}}}}, "quota"},
+		{Config{Rules: []Rule{{Name: "a", Quota: Quota{1, Day}, Zone: "Mars/Olympus"}}}, "zone"},
+		{Config{Rules: []Rule{{Name: "a", Quota: Quota{1, Day}, Zone: "Local"}}}, "zone"},
 		{Config{MaxWait: -1}, "wait"},
 		{Config{MaxWait: LongestMaxWait + 1}, "wait"},
 	} {
@@ -138,8 +118,10 @@ func TestConfigProblems(t *testing.T) {
 func TestNoLimits(t *testing.T) {
 	l := mustNew(t, Config{})
 	v := take(t, l, Subject{Caller: "a", Credential: "c", Quota: 1})
-	if v != (Verdict{Allowed: true}) {
+	if !v.Allowed || v.Limit != "" || v.Terms != nil {
 		t.Errorf("%+v", v)
 	}
-	v.Headers(func(name, value string) { t.Errorf("%s: %s set without a limit", name, value) })
+	if policy, left := v.Fields(); policy+left != "" {
+		t.Errorf("%s, %s without a limit", policy, left)
+	}
 }

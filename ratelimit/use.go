@@ -11,19 +11,21 @@ import (
 type Use struct {
 	Name    string
 	Counted Subject // the calls as far as the limit counts them separately
-	Rate    Flow
+	Terms   Terms
 	Left    float64 // calls that may go now
 	Waiting int     // calls that wait for their turn
 }
 
-// share is how much of the burst is left.
-func (u Use) share() float64 { return (u.Left - float64(u.Waiting)) / float64(u.Rate.Burst) }
+// share is how much is left of what may go at once.
+func (u Use) share() float64 {
+	return (u.Left - float64(u.Waiting)) / float64(max(1, u.Terms.AtOnce()))
+}
 
 // InUse returns the limits of which something is used up, the fullest first and up to a number of them, and how many there are in all.
 func (l *Limiter) InUse(most int) (fullest []Use, all int) {
 	now := time.Now()
-	for counted, b := range l.counts.snapshot() {
-		if u, used := b.use(now); used {
+	for counted, m := range l.counts.snapshot() {
+		if u, used := m.use(now); used {
 			u.Counted = counted.counted
 			fullest = append(fullest, u)
 		}
@@ -39,17 +41,17 @@ func (s Subject) compare(other Subject) int {
 	return slices.Compare([]string{s.Caller, s.Operation, s.Credential, s.Upstream}, []string{other.Caller, other.Operation, other.Credential, other.Upstream})
 }
 
-// snapshot returns the buckets that count now, so that calls do not wait while each is looked at.
-func (c *counts) snapshot() map[key]*bucket {
+// snapshot returns the meters that count now, so that calls do not wait while each is looked at.
+func (c *counts) snapshot() map[key]*meter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.now)
 }
 
-// use returns how much of the bucket is used up; not if nothing is.
-func (b *bucket) use(now time.Time) (u Use, used bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	u = Use{Name: b.name, Rate: b.rate, Left: b.tokens.TokensAt(now), Waiting: len(b.queue)}
-	return u, u.Waiting > 0 || u.Left < float64(b.rate.Burst)-tokenSlack
+// use returns how much of the limit is used up; not if nothing is.
+func (m *meter) use(now time.Time) (u Use, used bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u = Use{Name: m.name, Terms: *m.terms, Left: m.count.free(now), Waiting: m.queue.length}
+	return u, m.idleIn(now) > 0
 }

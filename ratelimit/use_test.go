@@ -19,7 +19,7 @@ func TestInUse(t *testing.T) {
 			uses, all := l.InUse(most)
 			text := fmt.Sprint(all)
 			for _, u := range uses {
-				text += fmt.Sprintf(" %s/%s %v of %d", u.Name, u.Counted.Caller, u.Left, u.Rate.Burst)
+				text += fmt.Sprintf(" %s/%s %v of %d", u.Name, u.Counted.Caller, u.Left, u.Terms.AtOnce())
 			}
 			return text
 		}

@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"math"
 	"strconv"
 	"time"
 )
@@ -9,44 +8,40 @@ import (
 // Verdict is the answer of [Limiter.Take].
 type Verdict struct {
 	Allowed bool
-	Waited  time.Duration // how long the call stood in a queue
+	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
+	QueueFull bool
+	From      From          // where the calls of the limit were counted
+	Waited    time.Duration // how long the call stood in a queue
 	// Limit names the limit that decided: of a refused call the one that would hold it back longest, of an allowed one
 	// that with the fewest tokens left. Empty when no limit applies.
 	Limit     string
-	Rate      Flow // of that limit
-	Remaining int  // tokens left there after this call, not counting those that others wait for
+	Terms     *Terms // of that limit, as it is held to; must not be changed
+	Remaining int    // calls left there after this one, not counting those that others wait for
 	// RetryAfter is for a refused call: the time until a call could go at once if no others came in between. It is exact,
 	// for limits below one a second too; RetryAfterSeconds returns the header's whole seconds.
 	RetryAfter time.Duration
 	// Reset is how long until the limit is full again if no others come; of a refused call it is RetryAfter.
-	Reset time.Duration
-	// QueueFull says of a refused call that it might have waited, but too many calls wait already.
-	QueueFull bool
+	Reset  time.Duration
+	Shadow []string // limits in shadow mode that would have refused an allowed call; must not be changed
+	Ticket int64    // what the limiter makes of it
 }
 
-// allow takes a token from each bucket and reports on the one that is then nearest to its limit.
-func (c *counters) allow(now time.Time) Verdict {
-	c.take(now)
-	tightest, least := c.buckets[0], c.buckets[0].left(now)
-	for _, b := range c.buckets[1:] {
-		if left := b.left(now); left < least {
-			tightest, least = b, left
-		}
-	}
-	return Verdict{
-		Allowed:   true,
-		Limit:     tightest.name,
-		Rate:      tightest.rate,
-		Remaining: max(0, int(math.Floor(least+tokenSlack))),
-		Reset:     tightest.fullIn(now),
-	}
-}
+// From is where calls were counted.
+type From uint8
 
-func refuse(b *bucket, delay time.Duration) Verdict {
-	return Verdict{Limit: b.name, Rate: b.rate, RetryAfter: delay, Reset: delay}
-}
+const (
+	FromHere  From = iota // on this machine, which shares its limits with no other
+	FromFleet             // among the calls of all members
+	FromShare             // against this member's share, since the calls of others could not be looked up
+)
 
-// Headers sets the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
+// String returns the word of records; empty for FromHere.
+func (f From) String() string { return [...]string{"", "fleet", "share"}[f] }
+
+// decidedBy names the limit that decided.
+func (v *Verdict) decidedBy(m *meter) { v.Limit, v.Terms = m.name, m.terms }
+
+// Fields returns the RateLimit-Policy and RateLimit fields of draft-ietf-httpapi-ratelimit-headers (version 10), which
 // callers can read to slow down in time:
 //
 //	RateLimit-Policy: "per-app";q=10;w=2
@@ -54,15 +49,15 @@ func refuse(b *bucket, delay time.Duration) Verdict {
 //
 // That is: the limit named per-app lets through q calls in w seconds; r more are there now, and t seconds from now it is
 // full again, or lets a refused call through. The window w is the least number of whole seconds in which the burst comes
-// back, so q/w is the rate and r never exceeds q. Nothing is set when no limit applies.
-func (v Verdict) Headers(set func(name, value string)) {
+// back, so q/w is the rate and r never exceeds q. Both are empty when no limit applies.
+func (v *Verdict) Fields() (policy, left string) {
 	if v.Limit == "" {
-		return
+		return "", ""
 	}
-	w := math.Max(1, math.Ceil(float64(v.Rate.Burst)/v.Rate.PerSecond-tokenSlack))
-	q := math.Max(float64(v.Rate.Burst), math.Floor(v.Rate.PerSecond*w+tokenSlack))
-	set("RateLimit-Policy", field(v.Limit, "q", int64(q), "w", int64(w)))
-	set("RateLimit", field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset)))
+	if policy = v.Terms.field; policy == "" {
+		policy = v.Terms.makeField(v.Limit)
+	}
+	return policy, field(v.Limit, "r", int64(v.Remaining), "t", wholeSeconds(v.Reset))
 }
 
 // field is a structured field item (RFC 9651): a string with two integer parameters. Names of limits hold no character

@@ -107,12 +107,14 @@ var changes = map[string][2]string{
 	"limits.unauthenticated": {"unauthenticated: {rate: 10/s, burst: 10, sources: 1000}, ", ""}, "unauthenticated.rate": {"10/s", "11/s"}, "unauthenticated.burst": {"burst: 10,", "burst: 11,"},
 	"unauthenticated.sources": {"sources: 1000", "sources: 1001"}, "rule.burst": {"burst: 50", "burst: 51"}, "rule.rate": {"100/h", "101/h"}, "rule.name": {"name: day", "name: night"},
 	"rule.per": {"per: [caller]", "per: [operation]"}, "rule.callers": {"per: [caller]", "per: [caller], callers: [app]"}, "rule.credentials": {"per: [caller]", "per: [caller], credentials: [main]"},
+	"limits.without": {"{published", "{without: refuse, published"}, "rule.mode": {"per: [caller]", "per: [caller], mode: shadow"}, "rule.without": {"per: [caller]", "per: [caller], without: refuse"},
+	"rule.quota": {"rate: 100/h, burst: 50", "quota: 100/day"}, "rule.zone": {"rate: 100/h, burst: 50", "quota: 100/day, zone: Europe/Berlin"},
 	"rule.operations": {"per: [caller]", "per: [caller], operations: [ListProvinces]"}, "rule.upstreams": {"per: [caller]", "per: [caller], upstreams: [bss]"},
 }
 
 // elsewhere says where a change of the other keys is tested.
 var elsewhere = map[string]string{
-	"audit": "its keys need a restart", "grant.upstream": "of a signed upstream it says what the credential says", "certificate.acme": "TestReloadACME of e2e", "acme": "as certificate.acme", "accountBinding": "as certificate.acme",
+	"audit": "its keys need a restart", "fleet": "TestReloadFleet", "replay": "TestReloadFleet", "grant.upstream": "of a signed upstream it says what the credential says", "certificate.acme": "TestReloadACME of e2e", "acme": "as certificate.acme", "accountBinding": "as certificate.acme",
 	"acmeDNS": "as certificate.acme", "huaweiDNS": "as certificate.acme", "rfc2136": "as certificate.acme",
 }
 

@@ -16,8 +16,8 @@ func (s *Service) readiness() admin.Readiness {
 		return r
 	}
 	now := time.Now()
-	warnings := slices.Concat(s.freezeWarnings(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(now), s.private.exposed(),
-		s.signingWarnings(now), s.keyWarnings(now))
+	warnings := slices.Concat(s.freezeWarnings(), s.fleetReadiness(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(now), s.private.exposed(),
+		s.signingWarnings(now), s.keyWarnings(now), s.limitWarnings())
 	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.admin.notes...)}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
@@ -29,6 +29,26 @@ func (s *Service) readiness() admin.Readiness {
 		r.Ready, r.Reasons = false, append(r.Reasons, "draining: the gateway is stopping")
 	}
 	return r
+}
+
+// mostSlowed is how many slowed quotas readiness names.
+const mostSlowed = 5
+
+// limitWarnings are the published quotas that are slowed. They come back by themselves.
+func (s *Service) limitWarnings() (warnings []string) {
+	all := s.limiter.Slowed()
+	for _, q := range all[:min(mostSlowed, len(all))] {
+		goes := "nothing goes for now"
+		if q.Factor > 0 {
+			goes = fmt.Sprintf("%.0f%% of the quota goes now", q.Factor*100)
+		}
+		warnings = append(warnings, fmt.Sprintf("the provider has refused calls of %s with credential %s since there were too many (429): %s; "+
+			"look for other users of its accounts", q.Counted.Operation, q.Counted.Credential, goes))
+	}
+	if more := len(all) - mostSlowed; more > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d more quotas are slowed after the provider's 429", more))
+	}
+	return warnings
 }
 
 // logReason says why the log takes no calls, or not in the time that they have; it is empty when it does.

@@ -31,15 +31,16 @@ type limits struct {
 	hidden int // entries of what is withheld of a query
 
 	entries int // of an event's data
+	shadows int // limits in shadow mode
 	frozen  int // freezes: never more than fit, see [freeze.Max]
 }
 
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32, frozen: freeze.Max}, // package tlspolicy lists up to 65 offers
-	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32, frozen: 32},
-	{text: 128, fields: 16, values: 56, offers: 16, counts: 21, peaks: 64, signed: 1, hidden: 4, entries: 8, frozen: 1},
+	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32, shadows: 64, frozen: freeze.Max}, // package tlspolicy lists up to 65 offers
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32, shadows: 16, frozen: 32},
+	{text: 128, fields: 16, values: 55, offers: 16, counts: 21, peaks: 64, signed: 1, hidden: 4, entries: 8, shadows: 1, frozen: 1},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
@@ -161,6 +162,11 @@ func (e *encoder) result(r *Record) {
 	e.num(`,"waited_us":`, r.WaitedMicros)
 	e.num(`,"upstream_us":`, r.UpstreamMicros)
 	e.num(`,"total_us":`, r.TotalMicros)
+	if l := r.Limited; l != nil {
+		e.str(`,"limit":`, l.Limit)
+		e.str(`,"limit_from":`, l.LimitFrom)
+		e.list(`,"would_refuse":[`, l.WouldRefuse, e.shadows)
+	}
 }
 
 // log writes what the log says of itself.

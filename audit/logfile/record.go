@@ -47,6 +47,16 @@ const (
 	Unknown   = "unknown"   // it may have acted: no answer, or one that does not tell
 )
 
+// Limited is what limits did to a call.
+type Limited struct {
+	// Limit is the one that refused the call, that it waited for, or against whose share it was counted; empty: none did.
+	Limit string `json:"limit,omitempty"`
+	// LimitFrom is where the calls of Limit were counted: see ratelimit.Verdict.
+	LimitFrom string `json:"limit_from,omitempty"`
+	// WouldRefuse are limits in shadow mode that would have refused the call.
+	WouldRefuse []string `json:"would_refuse,omitempty"`
+}
+
 // Record is one line of the log. One type serves all kinds; members that a kind does not have stay empty and are left
 // out of the line. Text that is not valid UTF-8 is written with U+FFFD in the place of each bad byte.
 type Record struct {
@@ -68,17 +78,17 @@ type Record struct {
 	Identity      string `json:"identity,omitempty"`       // the access key id, or the certificate's SAN or subject CN
 	Source        string `json:"source,omitempty"`         // IP address of the peer
 	SourcePort    uint16 `json:"source_port,omitempty"`
+	// Deprecated says that the catalog called the operation deprecated when it was called. Here it takes no room.
+	Deprecated bool `json:"deprecated,omitempty"`
 
 	Upstream  string `json:"upstream,omitempty"`
 	Site      string `json:"site,omitempty"`
 	Currency  string `json:"currency,omitempty"` // of amounts where the call does not say, if it is not that of the site
 	Operation string `json:"operation,omitempty"`
 	Effect    string `json:"effect,omitempty"` // "read", "write" or "spend"
-	// Deprecated says that the catalog called the operation deprecated when it was called.
-	Deprecated bool   `json:"deprecated,omitempty"`
-	Method     string `json:"method,omitempty"`
-	Path       string `json:"path,omitempty"`
-	Query      string `json:"query,omitempty"` // canonical query, as sent
+	Method    string `json:"method,omitempty"`
+	Path      string `json:"path,omitempty"`
+	Query     string `json:"query,omitempty"` // canonical query, as sent
 	// QueryBytes is the query's length where its text is left out, in whole or in part, or shortened, PathBytes the path's. Lower-case
 	// hex SHA-256 of what Path and Query would hold stands beside the length where they are shortened. For that [Record.Append] sets all
 	// four, but no hash for a declared endpoint (an operation without a site): whether its texts hold secrets is not known.
@@ -146,6 +156,8 @@ type Record struct {
 	WaitedMicros   int64 `json:"waited_us,omitempty"`   // waited for limits, microseconds
 	UpstreamMicros int64 `json:"upstream_us,omitempty"` // from sending to the answer's end, microseconds
 	TotalMicros    int64 `json:"total_us,omitempty"`    // whole call, microseconds
+
+	*Limited // what limits did to a call; nil: they let it go at once. Apart, since that is most of them
 
 	Counts []Count   `json:"counts,omitempty"` // of a refusals summary
 	Since  time.Time `json:"since,omitzero"`   // from when a refusals summary counts

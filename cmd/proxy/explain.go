@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/textproto"
 	"os"
@@ -53,8 +53,18 @@ type explanation struct {
 type explainRate struct {
 	Name      string  `json:"name"`
 	Per       string  `json:"per"`
+	Allows    string  `json:"allows"`
 	PerSecond float64 `json:"per_second"`
 	Burst     int     `json:"burst"`
+	Shadow    bool    `json:"shadow,omitempty"`
+}
+
+func (r explainRate) String() string {
+	text := fmt.Sprintf("%s: %s, %d at once, per %s", r.Name, r.Allows, r.Burst, cmp.Or(r.Per, "nothing: all together"))
+	if r.Shadow {
+		text += " (shadow: holds nothing back)"
+	}
+	return text
 }
 
 type explainFlags struct {
@@ -237,7 +247,9 @@ func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
 		for _, dimension := range limit.Per {
 			per = append(per, string(dimension))
 		}
-		e.Limits = append(e.Limits, explainRate{limit.Name, strings.Join(per, "+"), limit.Rate.PerSecond, limit.Rate.Burst})
+		e.Limits = append(e.Limits, explainRate{
+			limit.Name, strings.Join(per, "+"), limit.String(), limit.PerSecond(), limit.AtOnce(), limit.Shadow,
+		})
 	}
 }
 
@@ -274,7 +286,7 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 		line("customers", "only %s", strings.Join(e.Customers, ", "))
 	}
 	for _, limit := range e.Limits {
-		line("limit", "%s: %g per second, burst %d, per %s", limit.Name, math.Round(limit.PerSecond*1000)/1000, limit.Burst, limit.Per)
+		line("limit", "%s", limit)
 	}
 	line("over limit", "wait up to %s, then 429", e.MaxWait)
 	return t.Flush()

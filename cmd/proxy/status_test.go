@@ -47,7 +47,7 @@ func fullStatus() *admin.Status {
 				Pauses: []admin.PauseStatus{{Reason: "APIG.0301", Since: now.Add(-3 * time.Minute)}, {Caller: "app", Reason: "APIG.0301", Since: now.Add(-time.Minute)}}},
 		},
 		Limits: admin.LimitsStatus{Waiting: 1, InUse: 12, Fullest: []admin.LimitStatus{
-			{Name: "published", Operation: "PayOrders", Credential: "acme", Left: -0.5, Burst: 2, PerSecond: 10, Waiting: 1}, {Name: "all", Left: 7.25, Burst: 10, PerSecond: 0.0166667},
+			{Name: "published", Operation: "PayOrders", Credential: "acme", Left: -0.5, Allows: "10/s", Burst: 2, PerSecond: 10, Waiting: 1}, {Name: "all", Left: 7.25, Allows: "1/min", Burst: 10, PerSecond: 0.0166667},
 		}},
 		Log: &admin.LogStatus{
 			Dir: "/var/lib/tollgate/audit", Error: "no space", Seq: 120, Durable: 118, Segment: "000000000001.jsonl", Free: pointer(int64(5 << 30)), Lasts: pointer(86400.0 * 3),

@@ -35,7 +35,7 @@ func TestCompare(t *testing.T) {
 		{"limit lowered", []string{"rate: 10/s", "rate: 5/s"}, []string{"limits.rules.per.app.burst is lowered to 5 (was 10)", "limits.rules.per.app.rate is lowered to 5/s (was 10/s)"}},
 		{"limit raised", []string{"rate: 10/s", "rate: 700/min, burst: 10"}, []string{"limits.rules.per.app.rate is raised to 700/min (was 10/s)"}},
 		{"limit counts otherwise", []string{"per: [caller]", "per: [caller, operation]"}, []string{"limits.rules.per.app.per counts by caller, operation (was caller): its counts start at zero"}},
-		{"limit renamed", []string{"name: per.app", "name: all"}, []string{"limits.rules.all is added: rate 10/s, burst 10, per caller", "limits.rules.per.app is gone (rate 10/s, burst 10, per caller)"}},
+		{"limit renamed", []string{"name: per.app", "name: all"}, []string{"limits.rules.all is added: rate 10/s, burst 10, mode enforce, per caller", "limits.rules.per.app is gone (rate 10/s, burst 10, mode enforce, per caller)"}},
 		{"credential replaced", []string{"secret_key: {file: sk.txt}", "secret_key: {file: sk2.txt}"}, []string{"credentials.acme.secret_key is taken from file " + dir + "/sk2.txt (was file " + dir + "/sk.txt)"}},
 		{"account", []string{"domain_id: 0a1b", "domain_id: 0a1c"}, []string{"credentials.main.domain_id is 0a1c (was 0a1b)"}},
 		{"caller added", []string{"limits:", "  new:\n    auth: [{access_key: {id: TGNEW, secret: {file: app2.txt}}}]\n    grants: [{operations: [PayOrders], credential: acme}]\nlimits:"}, []string{

@@ -49,7 +49,7 @@ func folder(tb testing.TB) string {
 	if err := testpki.WriteFiles(leaf, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")); err != nil {
 		tb.Fatal(err)
 	}
-	for name, text := range map[string]string{"sk.txt": keySecret, "sk2.txt": keySecret + "2", "app.txt": appSecret, "app2.txt": appSecret + "2", "ca.pem": string(ca.CertPEM())} {
+	for name, text := range map[string]string{"sk.txt": keySecret, "redis.txt": keySecret + "3", "other.txt": keySecret + "4", "sk2.txt": keySecret + "2", "app.txt": appSecret, "app2.txt": appSecret + "2", "ca.pem": string(ca.CertPEM())} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			tb.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func folder(tb testing.TB) string {
 
 func load(tb testing.TB, dir, text string) *config.Config {
 	tb.Helper()
-	env := map[string]string{"AK": "AKACME", "AK2": "AKMAIN"}
+	env := map[string]string{"AK": "AKACME", "AK2": "AKMAIN", "POD": "b"}
 	c, err := config.Parse("tollgate.yml", []byte(text), dir, config.Options{Secrets: true, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
 	if err != nil {
 		tb.Fatal(err)
@@ -191,7 +191,7 @@ func (l leaf) change() { set(l.value, 1) }
 func set(v reflect.Value, which int) {
 	if s, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		for _, texts := range [][2]string{
-			{"10s", "11s"}, {"1MiB", "2MiB"}, {"5/s", "6/s"}, {"127.0.0.1:1", "127.0.0.1:2"}, {"https://a", "https://b"}, {"read", "write"}, {"partner", "customer"},
+			{"10s", "11s"}, {"1MiB", "2MiB"}, {"5/s", "6/s"}, {"5/day", "6/day"}, {"127.0.0.1:1", "127.0.0.1:2"}, {"https://a", "https://b"}, {"read", "write"}, {"partner", "customer"},
 			{"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="}, {"a", "b"},
 			{"2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z"}, {"10.0.0.0/8", "11.0.0.0/8"}, {"0600", "0660"}, {"http://a.test:1", "http://b.test:1"},
 		} {

@@ -33,7 +33,7 @@ func (p path) special() special {
 	case "credentials.*.access_key", "credentials.*.secret_key", "credentials.*.security_token", "credentials.*.keys":
 		return (*comparison).place
 	case "limits.rules.*":
-		return thing("rate", "burst", "per", "callers", "operations", "credentials", "upstreams")
+		return thing("rate", "quota", "burst", "mode", "per", "callers", "operations", "credentials", "upstreams")
 	case "limits.rules.*.per":
 		return (*comparison).countedBy
 	case "listeners.*":
@@ -161,6 +161,7 @@ func printable(s string) string { return text.Printable(text.Truncate(s, longest
 // measure returns the amount that a text says.
 func measure(value string) (amount float64, ok bool) {
 	var rate ratelimit.Rate
+	var quota ratelimit.Quota
 	var size setting.Size
 	var duration setting.Duration
 	if number, err := strconv.ParseFloat(value, 64); err == nil {
@@ -169,6 +170,8 @@ func measure(value string) (amount float64, ok bool) {
 	switch {
 	case rate.UnmarshalText([]byte(value)) == nil:
 		return float64(rate), true
+	case quota.UnmarshalText([]byte(value)) == nil:
+		return quota.PerDay(), true
 	case size.UnmarshalText([]byte(value)) == nil:
 		return float64(size), true
 	case duration.UnmarshalText([]byte(value)) == nil:

@@ -1,0 +1,44 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"tollgate/internal/text"
+)
+
+var errReplica = errors.New("this Redis is a replica, and not the master: name the master in fleet.redis.address, or the sentinels (fleet.redis.sentinel)")
+
+// mends are, by the words that mark an error of Redis, what an operator can do about it.
+var mends = map[string]string{
+	"WRONGPASS":                     "check fleet.redis.username and password",
+	"NOAUTH":                        "set fleet.redis.password",
+	"NOPERM":                        "the user of fleet.redis.username may not do that: docs/config.md lists what it needs under fleet.redis.username",
+	"The user executing the script": "the user of fleet.redis.username may not do that: docs/config.md lists what it needs under fleet.redis.username",
+	"READONLY":                      "this Redis is a read-only replica: name the master, or the sentinels",
+	"OOM":                           "the memory of Redis is full: raise its maxmemory",
+	"MISCONF":                       "Redis cannot write its data to disk: see its log",
+	"LOADING":                       "it reads its data and will be there soon",
+	"MASTERDOWN":                    "this Redis is a replica: name the master, or the sentinels",
+	"MOVED":                         "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
+	"CROSSSLOT":                     "this is a cluster: list two of its nodes at least in fleet.redis.addresses",
+	"CLUSTERDOWN":                   "the cluster has no node for the slot of fleet.redis.prefix: see CLUSTER INFO",
+}
+
+// explain adds to an error of Redis what to do about it, and keeps its text within bounds.
+func explain(err error) error {
+	said, ok := errors.AsType[redis.Error](err)
+	if !ok {
+		return err
+	}
+	line := text.Printable(text.Truncate(said.Error(), 200, "…"), 0xFFFD)
+	for words, mend := range mends {
+		if strings.Contains(" "+line+" ", " "+words+" ") {
+			return fmt.Errorf("%s (%s)", line, mend)
+		}
+	}
+	return errors.New(line)
+}

@@ -1,0 +1,76 @@
+package limits
+
+import (
+	"strconv"
+	"sync"
+
+	"tollgate/fleet"
+	"tollgate/ratelimit"
+)
+
+// question is a question for one call, its answer, and what becomes of one that was answered too late: whether the call is still to be
+// reported depends on what Redis has done and on what this member's share has said.
+type question struct {
+	fleet.Question
+	l        *Limiter
+	d        *ratelimit.Demand
+	reported []*debt
+	answer   answer
+	answered bool // answer was read; it may have come too late
+
+	mu      sync.Mutex
+	settled bool               // it is known what Redis did
+	counted bool               // Redis has counted the call
+	verdict *ratelimit.Verdict // of this member's share
+}
+
+func (c *call) question() *question {
+	l, entry := c.l, c.l.lines.entry(c)
+	q := &question{l: l, d: c.d, reported: l.owed.of(c.d)}
+	reports := ""
+	if q.reported != nil {
+		reports = text(reportsOf(l, c.d, q.reported))
+	}
+	q.Question = fleet.Question{
+		Script: takeScript,
+		Args: []any{
+			l.view.Load().fleet, l.facts.of(c.d).all, c.d.Subject.Caller, strconv.FormatInt(microseconds(c.left()), 10), strconv.Itoa(entry), reports,
+		},
+		Counts: true,
+		Check:  q.check,
+		Fate:   q.settle,
+	}
+	return q
+}
+
+func (q *question) check(reply any) (err error) {
+	q.answer, err = readAnswer(reply, len(q.d.Limits))
+	q.answered = err == nil
+	return err
+}
+
+// passed notes what this member's share has said.
+func (q *question) passed(v ratelimit.Verdict) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.verdict = &v
+	q.finish()
+}
+
+// settle notes whether Redis has run the script. A call of which it is not known whether it was granted is reported: it may count twice, but
+// never not at all.
+func (q *question) settle(applied bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.settled, q.counted = true, applied && q.answered && q.answer.what == granted
+	if !applied || q.answered && q.answer.what == otherPeriod {
+		q.l.owed.back(q.reported)
+	}
+	q.finish()
+}
+
+func (q *question) finish() {
+	if q.settled && !q.counted && q.verdict != nil {
+		q.l.owed.add(q.l, q.d, *q.verdict)
+	}
+}
