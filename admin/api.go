@@ -27,6 +27,8 @@ type API struct {
 	Unfreeze func(context.Context, Peer, UnfreezeRequest) (*FreezeList, error)
 	// The freezes in force.
 	Freezes func(context.Context, Peer, FreezesRequest) (*FreezeList, error)
+	// The fleet as this member sees it: who is there, what differs, and what is not shared now.
+	Fleet func(context.Context, Peer, FleetRequest) (*Fleet, error)
 }
 
 // route is a row of the table of what may be asked for.
@@ -53,6 +55,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/freeze", "freeze", call(s, a.Freeze)},
 		{"POST", "/v1/unfreeze", "unfreeze", call(s, a.Unfreeze)},
 		{"GET", "/v1/freezes", "freezes", call(s, a.Freezes)},
+		{"GET", "/v1/fleet", "fleet", call(s, a.Fleet)},
 	}
 }
 

@@ -40,12 +40,27 @@ type Freeze struct {
 
 // Frozen is a freeze that was put in force.
 type Frozen struct {
-	// The freeze. It holds for the process that answers.
+	// The freeze. It holds for the process that answers, and for the members of its fleet that have confirmed.
 	Freeze Freeze `json:"freeze"`
-	// Calls that it stops and that had gone out before, without an outcome on record yet.
+	// Calls that it stops and that had gone out from this process before, without an outcome on record yet.
 	Sent []SentCall `json:"sent"`
-	// What does not hold: that the freeze survives a restart, or that no call was about to go out any more. Empty: all does.
+	// The members of the fleet. Left out: there is no fleet.
+	Members []Confirmation `json:"members,omitempty"`
+	// What does not hold: that the freeze survives a restart, that no call was about to go out any more, or that a member of the fleet has
+	// confirmed. Empty: all does.
 	Problems []string `json:"problems,omitempty"`
+}
+
+// Confirmation says whether a member of the fleet has the freezes of this one.
+type Confirmation struct {
+	// The member's name.
+	Member string `json:"member"`
+	// Whether the same freezes are in force there, and no call that they stop can begin to go out any more.
+	Confirmed bool `json:"confirmed"`
+	// Whether it has stopped in good order, so that no call goes out there.
+	Stopped bool `json:"stopped,omitempty"`
+	// Why it has not confirmed.
+	Why string `json:"why,omitempty"`
 }
 
 // SentCall is a call that has gone out.
@@ -77,7 +92,9 @@ type FreezesRequest struct{}
 type FreezeList struct {
 	// The freezes, the oldest first.
 	Freezes []Freeze `json:"freezes"`
-	// What does not hold: that all of them survive a restart, or that all were lifted.
+	// The members of the fleet. Left out: there is no fleet.
+	Members []Confirmation `json:"members,omitempty"`
+	// What does not hold: that all of them survive a restart, that all were lifted, or that a member of the fleet has confirmed.
 	Problems []string `json:"problems,omitempty"`
 }
 

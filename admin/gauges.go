@@ -26,6 +26,7 @@ type Sources struct {
 	Upstreams    func() []*gateway.Upstream // that are signed
 	Replay       *replay.Memory
 	Limiter      *ratelimit.Limiter
+	Waiting      func() int // calls that wait for a limit
 	Failed       *ratelimit.Sources
 	Keys         func() []caller.Key // of callers
 	Freezes      func() *freeze.Set
@@ -67,7 +68,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 		}, func() float64 { return flag(s.Copies()[i].Err != nil) }))
 	}
 	gauge("tollgate_replay_signatures", "Signatures remembered against replay.", func() float64 { return float64(s.Replay.Len()) })
-	gauge("tollgate_limit_waiting_calls", "Calls that wait for a rate limit.", func() float64 { return float64(s.Limiter.Waiting()) })
+	gauge("tollgate_limit_waiting_calls", "Calls that wait for a rate limit.", func() float64 { return float64(s.Waiting()) })
 	registry.MustRegister(slowed{s.Limiter})
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",

@@ -27,6 +27,8 @@ type Status struct {
 	Freezes []Freeze `json:"freezes"`
 	// How much of the limits is used up.
 	Limits LimitsStatus `json:"limits"`
+	// The fleet. Missing: the gateway is in none, or it starts.
+	Fleet *Fleet `json:"fleet,omitzero"`
 	// Where calls are recorded. Missing while the gateway starts.
 	Log *LogStatus `json:"log,omitzero"`
 	// The certificates that handshakes depend on, the first to expire first.

@@ -83,6 +83,7 @@ func (b *builder) build() {
 	b.buildGrants()
 	b.buildListeners()
 	b.buildMetrics(b.file.Metrics)
+	b.buildFleet(b.file.Fleet)
 	b.checkLoops()
 	b.planTLS()
 	b.buildLimits()

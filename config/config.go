@@ -4,6 +4,7 @@ import (
 	"tollgate/audit"
 	"tollgate/caller"
 	"tollgate/credential"
+	"tollgate/fleet"
 	"tollgate/grants"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
@@ -26,6 +27,8 @@ type Config struct {
 	Grants      []grants.Grant       // [Config.GrantPlace] returns where each stands
 
 	Limits ratelimit.Config
+
+	Fleet *fleet.Config // nil: the gateway is alone
 
 	TLSPolicies map[string]tlspolicy.Config // beside the built-in ones
 

@@ -26,7 +26,8 @@ const (
 
 // testOptions reads secrets from an environment of the tests' own.
 func testOptions() Options {
-	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "APP_SK": appSecret, "TWO_SK": appSecret + "2", "LINE": testSecret + "\n", "TSIG": "c2VjcmV0", "ODD": "no, access key", "KEYS_SK": testSecret + "-3"}
+	env := map[string]string{"AK": "AKTEST", "SK": testSecret, "SHORT": "short", "APP_SK": appSecret, "TWO_SK": appSecret + "2", "LINE": testSecret + "\n", "TSIG": "c2VjcmV0", "ODD": "no, access key", "KEYS_SK": testSecret + "-3",
+		"REDIS_SK": testSecret + "-4", "POD": "gw-1"}
 	return Options{Secrets: true, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 }
 
@@ -57,6 +58,7 @@ func testDir(tb testing.TB) string {
 		tb.Fatal(err)
 	}
 	for name, text := range map[string]string{
+		"redis.txt":            testSecret + "-5",
 		"callers.d/night.yaml": "callers: {night-batch: {grants: [{operations: [Ledger], upstream: app}]}}\n",
 		"ca.crl":               string(testpki.Must(ca.RevocationList(x509.RevocationList{}))),
 		"old.crl":              string(testpki.Must(ca.RevocationList(x509.RevocationList{ThisUpdate: longAgo.AddDate(0, -1, 0), NextUpdate: longAgo}))),

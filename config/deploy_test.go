@@ -3,24 +3,30 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"tollgate/fleet"
 )
 
 // manifest is what the test looks at in a Kubernetes object.
 type manifest struct {
-	Kind string
-	Data map[string]string
-	Spec struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Data     map[string]string
+	Spec     struct {
+		Replicas int
 		Template struct {
 			Spec struct {
 				TerminationGracePeriodSeconds int         `yaml:"terminationGracePeriodSeconds"`
@@ -47,13 +53,15 @@ type container struct {
 		SubPath     string `yaml:"subPath"`
 		SubPathExpr string `yaml:"subPathExpr"`
 	} `yaml:"volumeMounts"`
-	Env []struct {
-		Name      string
-		ValueFrom any `yaml:"valueFrom"`
-	}
+	Env       []variable
 	Lifecycle struct {
 		PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
 	}
+}
+
+type variable struct {
+	Name      string
+	ValueFrom map[string]any `yaml:"valueFrom"`
 }
 
 type probe struct {
@@ -132,6 +140,9 @@ func testManifests(t *testing.T, path string, data []byte) {
 	if config == nil || workload == nil {
 		t.Fatalf("configuration %v, workload %v", config != nil, workload != nil)
 	}
+	if filepath.Base(path) == "central.yaml" {
+		replicas(t, config, workload)
+	}
 	pod := workload.Spec.Template.Spec
 	if s := pod.SecurityContext; s.FSGroup == 0 || s.FSGroupChangePolicy != "OnRootMismatch" {
 		t.Errorf("%+v: the kubelet gives the group all files again at each start", s)
@@ -143,7 +154,7 @@ func testManifests(t *testing.T, path string, data []byte) {
 		}
 	}
 	for _, e := range gateway.Env {
-		if e.ValueFrom != nil {
+		if e.ValueFrom != nil && fmt.Sprint(e.ValueFrom) != "map[fieldRef:map[fieldPath:metadata.name]]" { // a pod's name stays
 			t.Errorf("%s is in the environment, which never follows a change", e.Name)
 		}
 	}
@@ -162,7 +173,23 @@ func testManifests(t *testing.T, path string, data []byte) {
 	}
 }
 
-var absolutePath = regexp.MustCompile(`(?:file|cert|key|client_ca|dir): (/[^,} \n]+)`)
+// replicas checks that the members of the fleet are the pods that a StatefulSet makes, each under its own name.
+func replicas(t *testing.T, config *Config, workload *manifest) {
+	t.Helper()
+	var pods []fleet.MemberName
+	for i := range workload.Spec.Replicas {
+		pods = append(pods, fleet.MemberName(fmt.Sprintf("%s-%d", workload.Metadata.Name, i)))
+	}
+	f := config.Fleet
+	if len(pods) < 2 || f == nil || !slices.Equal(f.Members, pods) || f.Redis.TLS == nil {
+		t.Fatalf("%d pods %v, fleet %+v", len(pods), pods, f)
+	}
+	if !slices.ContainsFunc(workload.Spec.Template.Spec.Containers[0].Env, func(e variable) bool { return e.Name == f.Name.Env && e.ValueFrom != nil }) {
+		t.Errorf("no pod has its name in %s", f.Name.Env)
+	}
+}
+
+var absolutePath = regexp.MustCompile(`(?:file|cert|key|ca|client_ca|dir): (/[^,} \n]+)`)
 
 // mounted checks that each file of a configuration is below a mount of its manifest.
 func mounted(t *testing.T, config string, manifest []byte) {

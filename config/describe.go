@@ -33,6 +33,9 @@ func (c *Config) Describe(w io.Writer) error {
 	d.credentials(c)
 	d.callers(c)
 	d.limits(c)
+	if c.Fleet != nil {
+		d.section("fleet", describeFleet(c.Fleet)...)
+	}
 	d.rest(c)
 	if len(c.notes) > 0 {
 		d.section("notes", c.notes...)

@@ -4,6 +4,7 @@ import (
 	"tollgate/audit"
 	"tollgate/caller"
 	"tollgate/credential"
+	"tollgate/fleet"
 	"tollgate/grants"
 	"tollgate/ratelimit"
 	"tollgate/tlspolicy"
@@ -33,6 +34,9 @@ type fileConfig struct {
 	Include []string `yaml:"include"`
 	// How often calls may be made.
 	Limits ratelimit.Config `yaml:"limits"`
+	// The gateways that share limits, signatures and freezes over one Redis. Without this section the gateway is alone. It comes and goes with
+	// a restart only.
+	Fleet *fleet.Config `yaml:"fleet"`
 	// Where calls are recorded. Without a record there is no call, so this section must be there.
 	Audit audit.Config `yaml:"audit" need:"yes"`
 	// Where those who operate the gateway reach it: the admin socket, and health and metrics. Without this section there is none.

@@ -76,6 +76,9 @@ func valueText(t reflect.Type, f strictyaml.Field) string {
 		if t.Implements(reflect.TypeFor[strictyaml.Secret]()) {
 			return "secret reference"
 		}
+		if first := strictyaml.Fields(t)[0]; f.Single {
+			return valueText(first.Type, first) + ", or mapping"
+		}
 		return "mapping"
 	case reflect.Slice:
 		if f.Single {

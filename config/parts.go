@@ -5,6 +5,7 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/fleet"
 	"tollgate/grants"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
@@ -82,15 +83,20 @@ func (c *Config) Policies() (map[string]*tlspolicy.Policy, error) {
 // TLSPlan returns the process-wide plan for TLS 1.3, which must be fixed before the first handshake. policies are those of
 // [Config.Policies].
 func (c *Config) TLSPlan(policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
-	return planTLS(c.Upstreams, c.Secured(), policies)
+	return planTLS(c.Upstreams, c.Fleet, c.Secured(), policies)
 }
 
-func planTLS(upstreams []*upstream.Config, listeners []*Listener, policies map[string]*tlspolicy.Policy) (tlspolicy.Plan, error) {
+func planTLS(
+	upstreams []*upstream.Config, of *fleet.Config, listeners []*Listener, policies map[string]*tlspolicy.Policy,
+) (tlspolicy.Plan, error) {
 	var uses []tlspolicy.Use
 	for _, u := range upstreams {
 		if u.TLS != nil && policies[u.TLS.Policy] != nil {
 			uses = append(uses, tlspolicy.Use{Where: "upstream " + u.Name, Policy: policies[u.TLS.Policy], Role: tlspolicy.RoleClient})
 		}
+	}
+	if of != nil && of.Redis.TLS != nil && policies[of.Redis.TLS.Policy] != nil {
+		uses = append(uses, tlspolicy.Use{Where: "fleet.redis", Policy: policies[of.Redis.TLS.Policy], Role: tlspolicy.RoleClient})
 	}
 	for _, l := range listeners {
 		if l.TLS != nil && policies[l.TLS.Policy] != nil {

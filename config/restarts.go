@@ -15,9 +15,14 @@ func Restarts(before, after *Config) (keys []string) {
 	for _, f := range restarting() {
 		keys = restarts(keys, f.Key, f, was.FieldByName(f.Name), is.FieldByName(f.Name))
 	}
-	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && // its server stays as it was made
-		!reflect.DeepEqual(before.TLSPolicies[m.TLS.Policy], after.TLSPolicies[m.TLS.Policy]) {
+	changed := func(policy string) bool {
+		return !reflect.DeepEqual(before.TLSPolicies[policy], after.TLSPolicies[policy])
+	}
+	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && changed(m.TLS.Policy) { // its server stays as it was made
 		keys = append(keys, "tls_policies."+m.TLS.Policy+", which metrics uses")
+	}
+	if f := before.Fleet; f != nil && f.Redis.TLS != nil && changed(f.Redis.TLS.Policy) { // so do its connections
+		keys = append(keys, "tls_policies."+f.Redis.TLS.Policy+", which fleet uses")
 	}
 	return keys
 }
@@ -32,15 +37,23 @@ var restarting = sync.OnceValue(func() (sections []strictyaml.Field) {
 	return sections
 })
 
-// restarts adds the keys of a value that differ and need a restart. A section that other sections have too says so as a whole.
+// restarts adds the keys of a value that differ and need a restart. A section that other sections have too says so as a whole, and so does one
+// with such keys that comes or goes.
 func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Value) []string {
 	if reflect.DeepEqual(was.Interface(), is.Interface()) {
 		return keys
 	}
-	if was.Kind() == reflect.Pointer && !was.IsNil() && !is.IsNil() {
+	section := strictyaml.Section(f.Type)
+	if was.Kind() == reflect.Pointer {
+		if was.IsNil() || is.IsNil() {
+			if f.Restart || section != nil && someRestart(section) {
+				keys = append(keys, path)
+			}
+			return keys
+		}
 		was, is = was.Elem(), is.Elem()
 	}
-	if was.Kind() == reflect.Struct && strictyaml.Section(was.Type()) != nil {
+	if was.Kind() == reflect.Struct && section != nil {
 		known := len(keys)
 		for _, inner := range strictyaml.Fields(was.Type()) {
 			keys = restarts(keys, path+"."+inner.Key, inner, was.FieldByIndex(inner.Index), is.FieldByIndex(inner.Index))
@@ -53,6 +66,11 @@ func restarts(keys []string, path string, f strictyaml.Field, was, is reflect.Va
 		keys = append(keys, path)
 	}
 	return keys
+}
+
+// someRestart reports whether keys of a section need a restart.
+func someRestart(section reflect.Type) bool {
+	return slices.ContainsFunc(strictyaml.Fields(section), func(f strictyaml.Field) bool { return f.Restart })
 }
 
 // NeedsRestart reports whether a change of the value at a path of the file needs a restart.

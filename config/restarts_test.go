@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tollgate/config/strictyaml"
+	"tollgate/tlspolicy"
 )
 
 // TestRestarts changes each key that needs a restart, in turn, and each key that does not: the first are named, and nothing else is.
@@ -67,9 +68,15 @@ func TestRestarts(t *testing.T) {
 	if keys < 25 {
 		t.Errorf("%d keys were changed", keys)
 	}
-	after.Admin = nil
-	if got := Restarts(before, after); fmt.Sprint(got) != "[admin]" {
-		t.Errorf("without a section: %q", got)
+	after.Admin, after.Fleet = nil, nil
+	if got := Restarts(before, after); fmt.Sprint(got) != "[fleet admin]" {
+		t.Errorf("without sections: %q", got)
+	}
+	after = load()
+	after.Dir, after.Fleet.Redis.TLS.Policy, before.Fleet.Redis.TLS.Policy = "", "mine", "mine"
+	after.TLSPolicies["mine"] = tlspolicy.Config{Versions: []string{"1.3"}}
+	if got := Restarts(before, after); fmt.Sprint(got) != "[tls_policies.mine, which fleet uses]" {
+		t.Errorf("with another policy: %q", got)
 	}
 }
 
@@ -85,6 +92,10 @@ func other(v reflect.Value) reflect.Value {
 		changed.SetInt(v.Int() + 1)
 	case reflect.Float64:
 		changed.SetFloat(v.Float() + 1)
+	case reflect.Pointer:
+		if v.IsNil() {
+			changed.Set(reflect.New(v.Type().Elem()))
+		}
 	default: // the zero value
 		if v.IsZero() {
 			changed.Set(reflect.MakeSlice(v.Type(), 1, 1))

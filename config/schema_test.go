@@ -91,7 +91,11 @@ func (g schemaGenerator) value(t reflect.Type, f strictyaml.Field) object {
 	case reflect.Pointer:
 		return g.value(t.Elem(), f)
 	case reflect.Struct:
-		return object{"$ref": "#/$defs/" + sectionName(t)}
+		section := object{"$ref": "#/$defs/" + sectionName(t)}
+		if first := strictyaml.Fields(t)[0]; f.Single {
+			return object{"anyOf": []object{g.value(first.Type, first), section}}
+		}
+		return section
 	case reflect.Slice:
 		list := object{"type": "array", "items": g.value(t.Elem(), f)}
 		if f.Need {

@@ -36,7 +36,7 @@ func (b *builder) policy(path, name string) {
 
 // planTLS checks that the process can have the TLS 1.3 suites of all policies in use.
 func (b *builder) planTLS() {
-	if _, err := planTLS(b.every, b.config.Secured(), b.policies); err != nil {
+	if _, err := planTLS(b.every, b.config.Fleet, b.config.Secured(), b.policies); err != nil {
 		for _, cause := range leaves(err) {
 			b.Add(b.Key("tls_policies"), "tls_policies", "", "%v", cause)
 		}

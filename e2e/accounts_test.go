@@ -12,6 +12,7 @@ import (
 
 // TestWhoPaid: what an account paid with its own key is found by the account, listed and summed up, with the index and without.
 func TestWhoPaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
 	w.configure(standard + unlimited)
 	p := w.start()

@@ -66,9 +66,6 @@ const (
 
 func newAuthority(t *testing.T, o authorityOptions) *authority {
 	t.Helper()
-	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
-	t.Setenv("PEBBLE_AUTHZREUSE", "0")
-	t.Setenv("PEBBLE_WFE_NONCEREJECT", strconv.Itoa(o.badNonces))
 	if o.validity == 0 {
 		o.validity = month
 	}
@@ -79,13 +76,29 @@ func newAuthority(t *testing.T, o authorityOptions) *authority {
 	}
 	profiles := map[string]pebbleca.Profile{"default": {ValidityPeriod: o.validity}}
 	ca := pebbleca.New(quiet, store, "", "ecdsa", 0, 1, profiles)
-	va := pebbleva.New(quiet, portOf(a.tcp), portOf(a.tls), true, a.zone.address, store)
-	front := pebblewfe.New(quiet, store, va, ca, []string{"ca.test"}, true, len(o.bindings) > 0, 1, 1)
+	var front pebblewfe.WebFrontEndImpl
+	inPebbleEnvironment(t, o.badNonces, func() {
+		va := pebbleva.New(quiet, portOf(a.tcp), portOf(a.tls), true, a.zone.address, store)
+		front = pebblewfe.New(quiet, store, va, ca, []string{"ca.test"}, true, len(o.bindings) > 0, 1, 1)
+	})
 	a.server = httptest.NewTLSServer(a.gate(front.Handler()))
 	t.Cleanup(a.server.Close)
 	a.roots = x509.NewCertPool()
 	a.roots.AddCert(testpki.Must(x509.ParseCertificate(ca.GetRootCert(0).DER)))
 	return a
+}
+
+// pebbleEnvironment guards the variables by which Pebble is configured. It reads them when its parts are made, and never again.
+var pebbleEnvironment sync.Mutex
+
+func inPebbleEnvironment(t *testing.T, badNonces int, makeParts func()) {
+	t.Helper()
+	pebbleEnvironment.Lock()
+	defer pebbleEnvironment.Unlock()
+	for name, value := range map[string]string{"VA_NOSLEEP": "1", "AUTHZREUSE": "0", "WFE_NONCEREJECT": strconv.Itoa(badNonces)} {
+		must(t, os.Setenv("PEBBLE_"+name, value)) // not t.Setenv, which tests that run in parallel cannot have
+	}
+	makeParts()
 }
 
 // gate counts orders, and breaks connections off while the authority is down.
@@ -323,6 +336,7 @@ func (a *authority) wantGood(r *replica, name string) *x509.Certificate {
 
 // TestACMEHTTP gets certificates with keys of both kinds into one directory, and reads them back while the authority is down.
 func TestACMEHTTP(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	first := a.config(func(c *acme.Config) { c.Hosts = []setting.CertificateHost{"a.lab.test", "b.lab.test"} })
 	second := first
@@ -388,6 +402,7 @@ func (a *authority) gatewayListener(r *replica, clients *x509.CertPool) (given *
 
 // TestACMETLSALPN: the listener itself answers, although it wants client certificates, and nothing else comes of that.
 func TestACMETLSALPN(t *testing.T) {
+	t.Parallel()
 	a, clients := newAuthority(t, authorityOptions{}), testpki.Must(testpki.New())
 	r := a.open(a.config(func(c *acme.Config) { c.Challenge = certs.TLSALPN01 }))
 	given := a.gatewayListener(r, clients.Pool())
@@ -430,6 +445,7 @@ func overDNS(a *authority) func(*acme.Config) {
 
 // TestACMEDNS gets a certificate with a wildcard, and leaves no record behind.
 func TestACMEDNS(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	r := a.open(a.config(overDNS(a)))
 	must(t, r.Start(""))
@@ -441,6 +457,7 @@ func TestACMEDNS(t *testing.T) {
 }
 
 func TestACMEDNSWrongKey(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	r := a.open(a.config(overDNS(a), func(c *acme.Config) {
 		c.Secrets.TSIG = secret.New(base64.StdEncoding.EncodeToString([]byte("another key of thirty-two bytes.")))
@@ -454,6 +471,7 @@ func TestACMEDNSWrongKey(t *testing.T) {
 
 // TestACMERenewUnderLoad renews while handshakes go on.
 func TestACMERenewUnderLoad(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{validity: allTheDue})
 	r := a.issued(a.config())
 	a.gatewayListener(r, nil)
@@ -494,12 +512,14 @@ func TestACMERenewUnderLoad(t *testing.T) {
 }
 
 func TestACMEBadNonces(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{badNonces: 30})
 	a.wantGood(a.issued(a.config()), "a.lab.test")
 }
 
 // TestACMEWithoutAddress: an account without an address does not get that of another source.
 func TestACMEWithoutAddress(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	a.down.Store(true)
 	other := a.open(a.config())
@@ -517,6 +537,7 @@ func TestACMEWithoutAddress(t *testing.T) {
 
 // TestACMEDownAtStart: without a certificate the source says so, and gets one when the authority is back.
 func TestACMEDownAtStart(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	a.down.Store(true)
 	r := a.open(a.config())
@@ -542,6 +563,7 @@ func TestACMEDownAtStart(t *testing.T) {
 
 // TestACMEDownAtRenewal: the old certificate goes on, over a restart too.
 func TestACMEDownAtRenewal(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{validity: allTheDue})
 	config := a.config()
 	r := a.issued(config)
@@ -568,6 +590,7 @@ func bound(key string) func(*acme.Config) {
 
 // TestACMEBinding: an authority that wants an external account gets it, and refuses a wrong key, which is not shown.
 func TestACMEBinding(t *testing.T) {
+	t.Parallel()
 	const key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 	a := newAuthority(t, authorityOptions{bindings: map[string]string{"kid-1": key}})
 	wrong := strings.ToLower(key)
@@ -584,6 +607,7 @@ func TestACMEBinding(t *testing.T) {
 
 // TestACMEReplicas: two that share a directory order once, and the one that is asked answers for the other.
 func TestACMEReplicas(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	config := a.config()
 	one, two := a.open(config), a.open(config)
@@ -600,6 +624,7 @@ func TestACMEReplicas(t *testing.T) {
 
 // TestACMETornStorage: a certificate whose key is another's is not used, and made anew at the second look.
 func TestACMETornStorage(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	config := a.config()
 	must(t, a.issued(config).Close())

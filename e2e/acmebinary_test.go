@@ -117,6 +117,7 @@ var shopLeaf = testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}}
 // TestGatewayACME: the gateway gets its certificate by each challenge that it answers itself, says when it expires, and
 // starts with it again while the authority is down.
 func TestGatewayACME(t *testing.T) {
+	t.Parallel()
 	for challenge, more := range map[string]string{"http-01": challengesAnywhere, "tls-alpn-01": ""} {
 		t.Run(challenge, func(t *testing.T) {
 			w, a := acmeWorld(t, authorityOptions{}, challenge, more)
@@ -150,6 +151,7 @@ func TestGatewayACME(t *testing.T) {
 // TestGatewayACMEDown: a gateway whose authority is down starts, says that it is not ready and why, and SIGHUP has it ask
 // again.
 func TestGatewayACMEDown(t *testing.T) {
+	t.Parallel()
 	w, a := acmeWorld(t, authorityOptions{}, "tls-alpn-01", "")
 	a.down.Store(true)
 	p := a.launched(w, a.tls, "https")
@@ -173,6 +175,7 @@ func TestGatewayACMEDown(t *testing.T) {
 
 // TestGatewayACMERenews under load: no call fails, and once the authority is down the last certificate stays.
 func TestGatewayACMERenews(t *testing.T) {
+	t.Parallel()
 	w, a := acmeWorld(t, authorityOptions{validity: allTheDue}, "http-01", challengesAnywhere+unlimited)
 	p := a.launched(w, a.tcp, "challenges")
 	p.becomesReady()
@@ -200,6 +203,7 @@ func TestGatewayACMERenews(t *testing.T) {
 
 // TestGatewaysShareACME: of two gateways with one folder one asks, whichever the authority comes to, and both serve.
 func TestGatewaysShareACME(t *testing.T) {
+	t.Parallel()
 	w, a := acmeWorld(t, authorityOptions{}, "http-01", challengesAnywhere)
 	first, err := os.ReadFile(w.config)
 	must(t, err)
@@ -220,6 +224,7 @@ func TestGatewaysShareACME(t *testing.T) {
 
 // TestGatewayACMEDNS: certificates with keys of both kinds for a wildcard, from an authority that wants to know the account.
 func TestGatewayACMEDNS(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, authorityOptions{bindings: map[string]string{"gateway": bindingKey}})
 	w := newWorld(t, bsssim.Config{})
 	w.trustDirectory(a)
@@ -256,6 +261,7 @@ const bindingKey = "dGhlLW1hYy1rZXktb2YtYW4tYWNjb3VudC1vZi0zMi1ieXRlcw"
 // TestGatewayACMESecondStart: all keys that certmagic made are for their owner only again after the kubelet gave them to a
 // group, and that is logged.
 func TestGatewayACMESecondStart(t *testing.T) {
+	t.Parallel()
 	w, a := acmeWorld(t, authorityOptions{}, "http-01", challengesAnywhere)
 	p := a.launched(w, a.tcp, "challenges")
 	p.becomesReady()

@@ -12,6 +12,7 @@ import (
 // TestReloadACME: a listener whose certificate an authority issues comes, changes and goes while the gateway runs. It is asked for once, and
 // what was issued is shown again without the authority.
 func TestReloadACME(t *testing.T) {
+	t.Parallel()
 	w, a := newWorld(t, bsssim.Config{}), newAuthority(t, authorityOptions{})
 	w.trustDirectory(a)
 	with := replaceOnce(t, central, "\nupstreams:", `
@@ -54,6 +55,7 @@ upstreams:`)
 // TestReloadToACME: a server that is there answers challenges once its listener's certificates are to come from an authority, and shows those of
 // its files until it has one.
 func TestReloadToACME(t *testing.T) {
+	t.Parallel()
 	w, a := newWorld(t, bsssim.Config{}), newAuthority(t, authorityOptions{})
 	w.trustDirectory(a)
 	w.issuer = w.issuer.Clone()

@@ -58,6 +58,7 @@ func askAsAnother(t *testing.T, socket string) {
 // TestAdminSocket: commands find the socket of a running gateway by its configuration, and say so when there is none. The admin address
 // serves no act.
 func TestAdminSocket(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.configure(standard)
 	status := []string{"status", "--config", w.config}

@@ -17,6 +17,7 @@ import (
 // TestNothingIsSentThatTheLogCannotTell: what is sent stands in the log whole and in every sum; explain says so beforehand, and
 // both verifiers take the log.
 func TestNothingIsSentThatTheLogCannotTell(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
 	w.configure(replaceOnce(t, standard, `"127.0.0.1:0", caller: shop`, `"127.0.0.1:0", caller: office`) + unlimited)
 	p := w.start()

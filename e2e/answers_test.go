@@ -136,6 +136,7 @@ func confirmation(order string) string {
 // all share one connection. (A second answer that comes only after the next request has gone out cannot be told from that
 // one's own: HTTP/1.1 has nothing to tell them by.)
 func TestAnsweredTwice(t *testing.T) {
+	t.Parallel()
 	for name, again := range map[string]func(*visit, string){
 		"as it is": func(x *visit, order string) { x.send(confirmation(order) + confirmation(order)) },
 		"within the excess of a body": func(x *visit, order string) {
@@ -186,6 +187,7 @@ func ownAnswers(t *testing.T, answers map[string]answer) {
 // TestBrokenAnswers has a provider that reads each request whole and answers as no server should. Whether the call had its
 // effect is told by nothing but a whole answer.
 func TestBrokenAnswers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	var script atomic.Pointer[func(*visit)]
 	upstream := w.answerWith(func(x *visit) {
@@ -271,6 +273,7 @@ func endless(begin, text string) func(*visit) {
 
 // TestEndlessAnswer has a provider whose answer never ends. Once the caller has left, the gateway lets go of it.
 func TestEndlessAnswer(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	body := endless("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", "1000\r\n"+strings.Repeat("x", 0x1000)+"\r\n")
 	upstream := w.answerWith(func(x *visit) {
@@ -340,6 +343,7 @@ const early = `endpoints: [{name: Early, method: "*", path: "/early/{order}", ef
 // TestAnsweredEarly has a provider that answers before it has read the body, and then resets or closes the connection,
 // reads on, or stops reading. The answer may be lost with that; what the caller is told and what is on record agree all the same.
 func TestAnsweredEarly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	var then atomic.Pointer[func(*visit, io.Reader)]
 	upstream := w.answerWith(func(x *visit) {

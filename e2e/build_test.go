@@ -12,6 +12,7 @@ import (
 
 // TestStaticBinary builds as `make build` does: no dynamic loader, no shared libraries, and the version it was told.
 func TestStaticBinary(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("the format of other systems' binaries says nothing here")
 	}

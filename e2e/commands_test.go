@@ -11,6 +11,7 @@ import (
 
 // TestHelpShowsExamples walks all commands that do something.
 func TestHelpShowsExamples(t *testing.T) {
+	t.Parallel()
 	leaves := 0
 	for _, path := range commandPaths(t, nil) {
 		leaves++
@@ -46,6 +47,7 @@ func commandPaths(t *testing.T, path []string) [][]string {
 
 // TestExitCodes: usage errors are 2, other failures 1, a refusal of explain 3. Messages are on stderr.
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	balance(t, w.shop(p).bss(t))
@@ -122,6 +124,7 @@ func TestExitCodes(t *testing.T) {
 
 // TestBadConfigurationListsEveryProblem opens nothing and exits with 1.
 func TestBadConfigurationListsEveryProblem(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.configure(strings.NewReplacer(
 		"catalog: cn, timeout: 20s", "catalog: cm, timeout: 20",
@@ -148,6 +151,7 @@ func TestBadConfigurationListsEveryProblem(t *testing.T) {
 
 // TestExplainJSON is for programs: the whole answer is one JSON object.
 func TestExplainJSON(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	got := run(t, w.env, "explain", "--json", "--config", w.config, "--caller", "office", "--upstream", "bss", "POST", "/v2/partners/sub-customers")
 	var e struct {
@@ -165,6 +169,7 @@ func TestExplainJSON(t *testing.T) {
 
 // TestDemoOnce is what a newcomer runs first. It needs no environment at all.
 func TestDemoOnce(t *testing.T) {
+	t.Parallel()
 	got := run(t, []string{"TMPDIR=" + t.TempDir()}, "demo", "--once")
 	if got.code != 0 || !strings.Contains(got.stdout, "the log is whole") || !strings.Contains(got.stdout, "Every call did what the tour says.") {
 		t.Errorf("exit code %d\n%s\n%s", got.code, got.stdout, got.stderr)
@@ -173,6 +178,7 @@ func TestDemoOnce(t *testing.T) {
 
 // TestHealth asks a running gateway.
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.configure(replaceOnce(t, standard, `admin: {address: "127.0.0.1:0"}`, `admin: {address: "unix:admin.sock"}`))
 	p := launch(t, w.config, w.env)

@@ -58,6 +58,7 @@ const crashConfig = "{dir: audit, segment_size: 1MiB, checkpoints: {every: 1s, r
 // holds every checkpoint that was copied elsewhere; after the next start it verifies as a whole. In the end every call that
 // reached the provider is in the log once, with what became of it, and none reached it twice.
 func TestKillUnderLoad(t *testing.T) {
+	t.Parallel()
 	worlds := 1
 	if soaking() {
 		worlds = 40

@@ -38,6 +38,7 @@ var (
 // TestCutConnections breaks the connection to the provider at each place of a call, for each method: the caller and the
 // log are told what is certain, and nothing is sent again.
 func TestCutConnections(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
 	// With one connection, payments use it again as well: they would rather open another than use one that was used just now.
 	proxy := w.cutting(t, replaceOnce(t, standard+unlimited, "timeout: 20s", "timeout: 20s, max_connections: 1"))
@@ -127,6 +128,7 @@ func (w *world) endsAs(t *testing.T, p *process, kind int, order string, want wa
 
 // TestUnreachableUpstreams has providers that nobody can reach: nothing was sent, and the gateway says so.
 func TestUnreachableUpstreams(t *testing.T) {
+	t.Parallel()
 	silent := testListener(t) // accepts, by the kernel, and never says a word
 	refusing := testListener(t)
 	refusing.Close()
@@ -172,6 +174,7 @@ func testListener(t testing.TB) net.Listener {
 // TestRandomCuts breaks connections at random places while several callers call. In the end what the callers were told,
 // what is on record and what arrived agree, and the gateway is as small as before.
 func TestRandomCuts(t *testing.T) {
+	t.Parallel()
 	worlds, calls := 1, 60
 	if soaking() {
 		worlds, calls = 20, 500

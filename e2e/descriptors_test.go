@@ -41,6 +41,7 @@ func (w *world) rotate(p *process, transport http.RoundTripper, round int) {
 // TestFewDescriptors gives a gateway fewer descriptors than its bounds need, and it has more idle connections than that. It says so,
 // takes fewer connections, and all calls, while segments follow each other.
 func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
 	for _, limit := range []string{"1024", "64"} {
 		t.Run(limit, func(t *testing.T) {
 			w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(smallSegments)
@@ -70,6 +71,7 @@ func TestFewDescriptors(t *testing.T) {
 
 // TestDescriptorsRunOut takes all descriptors from a running gateway while segments follow each other. Calls on open connections go on.
 func TestDescriptorsRunOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(smallSegments)
 	p := w.start()
 	transport := &http.Transport{}
@@ -106,6 +108,7 @@ func (p *process) lowestFree() (n uint64) {
 // TestPrune starts on a log of old records, whose process ran for days and was killed. It is pruned while the gateway runs, verifies,
 // and a start goes on from it.
 func TestPrune(t *testing.T) {
+	t.Parallel()
 	if !soaking() {
 		t.Skip("old records are looked for five minutes after a start; the short form is audit.TestPruneOfALongRun")
 	}

@@ -91,6 +91,7 @@ func (w *world) serves(p *process, order string) {
 // TestSlowDisk has syncs that take longer than a call may wait. Calls are refused, and go on when the disk does. The gateway is not ready
 // meanwhile, whether calls come or not.
 func TestSlowDisk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(shortLog + unlimited)
 	p := w.start()
 	w.serves(p, orderName(1))
@@ -123,6 +124,7 @@ func (w *world) notSent(round int) {
 
 // TestFailingWrites has writes that fail for a while. The log takes up where it was.
 func TestFailingWrites(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{"EIO", "ENOSPC"} {
 		t.Run(fault, func(t *testing.T) {
 			w := newWorld(t, bsssim.Config{}).configure(shortLog + unlimited)
@@ -145,6 +147,7 @@ func TestFailingWrites(t *testing.T) {
 // TestFailedSync has syncs that fail. What is on disk is not known then: nothing is sent until a restart has looked, however
 // well the disk does by then.
 func TestFailedSync(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(shortLog + unlimited)
 	p := w.start()
 	w.serves(p, orderName(1))
@@ -174,6 +177,7 @@ func (w *world) endsUnready(p *process, round int) {
 // TestDiskFailsDuringAPayment breaks or slows the disk between a payment's intent and its outcome. The caller gets the
 // provider's answer, and the log says after a restart what it knows.
 func TestDiskFailsDuringAPayment(t *testing.T) {
+	t.Parallel()
 	for rule, outcomes := range map[string][]string{
 		"fdatasync:delay_enter=1500000": {logfile.Succeeded},
 		"fdatasync:error=EIO":           {logfile.Succeeded, logfile.Unknown}, // what was not synced may be there all the same
@@ -212,6 +216,7 @@ func TestDiskFailsDuringAPayment(t *testing.T) {
 
 // TestLogTakenAway has somebody else lay hands on the live segment or its directory.
 func TestLogTakenAway(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ harm, mend func(segment string) error }{
 		"moved away": {
 			func(segment string) error { return os.Rename(segment, segment+".away") },
@@ -287,6 +292,7 @@ func cutBy(path string, bytes int64) error {
 
 // TestStartOnAFailingDisk has syncs fail from the start: exit code 1, and nothing listens. The next start does.
 func TestStartOnAFailingDisk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
 	w.start().kill() // leaves something to recover
 	var stderr bytes.Buffer
@@ -308,6 +314,7 @@ func TestStartOnAFailingDisk(t *testing.T) {
 // TestNoNextSegment has a directory in which no file can be made: the live segment is used up to what is kept for outcomes,
 // then calls are refused, until a next segment can be made.
 func TestNoNextSegment(t *testing.T) {
+	t.Parallel()
 	if !soaking() {
 		t.Skip("it writes eight megabytes of records; the short form is audit.TestRotationOnFullDisk")
 	}

@@ -34,6 +34,7 @@ func (w *world) startFails(reason string) {
 
 // TestKeyRotation brings in a second key. The old public key still verifies the log and proves old calls.
 func TestKeyRotation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
 	p := w.start()
 	w.serves(p, orderName(1))
@@ -94,6 +95,7 @@ func lastLine(t *testing.T, path string) string {
 // TestReadmeForReviewers runs the README's commands for the compliance reviewer, one after the other and as they stand, but
 // for names, and for the month.
 func TestReadmeForReviewers(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +136,7 @@ func TestReadmeForReviewers(t *testing.T) {
 
 // TestKeyMissing takes the signing key away. No gateway starts without it, and none makes another one by itself.
 func TestKeyMissing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
 	w.start().stop()
 	key := w.file("audit/signing.key")
@@ -155,6 +158,7 @@ func TestKeyMissing(t *testing.T) {
 
 // TestHashesMissing takes away, or changes, what pruning left. The rest of the log is worth nothing without it.
 func TestHashesMissing(t *testing.T) {
+	t.Parallel()
 	for name, harm := range map[string]func(path string) error{
 		"removed":   os.Remove,
 		"truncated": func(path string) error { return cutBy(path, 32) },
@@ -209,6 +213,7 @@ func (w *world) prunedLog() string {
 // TestIndexWhileCallsCome asks for calls while the gateway takes more and keeps the index behind them: with the index and
 // without it the answer is the same.
 func TestIndexWhileCallsCome(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
 	p := w.start()
 	questions := [][]string{{}, {"--effect", "spend"}, {"--outcome", "failed"}, {"--order", orderName(3, 1)}, {"-n", "5"}}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tollgate/internal/bsssim"
 )
@@ -123,9 +124,9 @@ func (w *world) member(name string, names []string, more string) *member {
 	return &member{launch(w.t, config, w.env), name, config, w.file("audit-" + name), w.file(name + ".sock")}
 }
 
-// overRedis is the section that makes a fleet of replicas over a Redis.
-func overRedis(address string) string {
-	return fmt.Sprintf("fleet: {redis: {address: %q}, members: [MEMBERS], name: NAME}\n", address)
+// overRedis is the section that makes a fleet of gateways over a Redis.
+func overRedis(address string, patience time.Duration) string {
+	return fmt.Sprintf("fleet: {redis: {address: %q}, members: [MEMBERS], name: NAME, patience: %v}\n", address, patience)
 }
 
 // stop ends all gateways in good order, and has their logs verified.

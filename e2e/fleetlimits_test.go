@@ -3,6 +3,7 @@ package e2e
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"tollgate/fleet/redistest"
 	"tollgate/internal/bsssim"
@@ -12,24 +13,23 @@ import (
 func throttledOf(t *testing.T, size, answered int) (throttled int) {
 	t.Helper()
 	redis := redistest.Start(t, redistest.Options{})
-	more := ""
-	if size > 1 {
-		more = overRedis(redis.Address())
-	}
-	f := newFleet(t, bsssim.Config{}, size, more)
+	f := newFleet(t, bsssim.Config{}, size, overRedis(redis.Address(), outagePatience))
+	f.whole() // before that, members go by their shares, as the others may not know of their calls
 	l := f.crowd(f.members, "plain", balancesPath, 16/size)
-	count := func(status int) (n int) {
+	var seen map[int][]time.Time
+	eventually(t, "the provider has answered", func() bool {
+		seen = map[int][]time.Time{}
 		for _, c := range arrived(f.simulator, "ShowCustomerAccountBalances") {
-			if c.Status == status {
-				n++
-			}
+			seen[c.Status] = append(seen[c.Status], c.Time)
 		}
-		return n
-	}
-	eventually(t, "the provider has answered", func() bool { return count(http.StatusOK) >= answered })
+		return len(seen[http.StatusOK]) >= answered
+	})
 	l.check(t)
 	f.stop()
-	return count(http.StatusTooManyRequests)
+	for _, at := range seen[http.StatusTooManyRequests] {
+		t.Logf("with %d gateways a call was throttled at %s", size, at.Format(time.StampMicro))
+	}
+	return len(seen[http.StatusTooManyRequests])
 }
 
 // TestFleetMeetsNoMore429: replicas that share the counts of a quota meet the provider's 429 no more often than one gateway alone.
@@ -47,7 +47,7 @@ func TestFleetMeetsNoMore429(t *testing.T) {
 func TestFleetIsFair(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t, redistest.Options{})
-	f := newFleet(t, bsssim.Config{Unthrottled: true}, 4, overRedis(redis.Address())+
+	f := newFleet(t, bsssim.Config{Unthrottled: true}, 4, overRedis(redis.Address(), outagePatience)+
 		"limits: {published: false, max_wait: 60s, rules: [{name: one, per: [credential], rate: 25/s, burst: 1}]}\n")
 	const calls = 25
 	// others returns how many calls of others go while the shop makes its calls, one after the other.

@@ -32,6 +32,7 @@ func (p *process) limitFiles(bytes uint64) {
 
 // TestFullDisk fills the disk under a running gateway, and makes room again.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(shortLog)
 	p := w.start()
 	shop := w.shop(p).bss(t)
@@ -67,6 +68,7 @@ func TestFullDisk(t *testing.T) {
 // TestDiskFillsDuringAPayment loses the disk between a payment's intent and its outcome. The caller gets the provider's
 // answer, and no new call is taken.
 func TestDiskFillsDuringAPayment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(shortLog)
 	p := w.start()
 	shop := w.shop(p).bss(t)
@@ -94,6 +96,7 @@ func TestDiskFillsDuringAPayment(t *testing.T) {
 // until only what is kept for outcomes is left. Then they are refused, and the payment's outcome is written. Checkpoints wait for
 // more room.
 func TestRoomForOutcomes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(shortLog + unlimited)
 	p := w.start()
 	hold := w.holdPayments()
@@ -125,6 +128,7 @@ func TestRoomForOutcomes(t *testing.T) {
 
 // TestStartOnAFullDisk ends a gateway in two ways, after which its log cannot grow. The next one starts and takes calls all the same.
 func TestStartOnAFullDisk(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*process){"stopped": (*process).stop, "killed": (*process).kill} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bsssim.Config{}).configure(shortLog + unlimited)
@@ -187,6 +191,7 @@ func (w *world) callOf(order string) string {
 
 // TestAuditDirectoryUnusable finds out at the start: exit code 1, and nothing listens.
 func TestAuditDirectoryUnusable(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.write("audit", "a file where the directory should be")
 	w.configure(standard)
@@ -198,6 +203,7 @@ func TestAuditDirectoryUnusable(t *testing.T) {
 
 // TestOneGatewayForEachLog starts a second gateway on the same directory.
 func TestOneGatewayForEachLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	text, err := os.ReadFile(w.config)

@@ -108,6 +108,7 @@ func hostileAnswers() []hostileAnswer {
 // TestHostileAnswers: the caller is told, and the log says, what an answer is worth. Each is followed by a sound one: what
 // was left of the first is not part of it.
 func TestHostileAnswers(t *testing.T) {
+	t.Parallel()
 	w := newRawWorld(t, raw)
 	u, outcomes := w.upstreams["bss"], map[string]hostileAnswer{}
 	for _, c := range hostileAnswers() {
@@ -185,6 +186,7 @@ func (w *rawWorld) checkAnswer(t *testing.T, c *hostileAnswer) string {
 // TestAnswersBeforeTheEnd: an upstream answers when it has seen the header only, and does not read the body. What it said
 // is passed on, and the connection is not used again.
 func TestAnswersBeforeTheEnd(t *testing.T) {
+	t.Parallel()
 	w := newRawWorld(t, replaceOnce(t, raw, "body: 64KiB", "body: 8MiB"))
 	u := w.upstreams["bss"]
 	const refusal = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n"

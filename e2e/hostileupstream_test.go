@@ -26,6 +26,7 @@ func naming(target string) string {
 // TestSurplusAnswers has an upstream say more than it was asked. What is too much is nobody's answer: above all not that of
 // the call that takes the connection next.
 func TestSurplusAnswers(t *testing.T) {
+	t.Parallel()
 	forged := naming("forged")
 	w := newRawWorld(t, narrow)
 	for name, surplus := range map[string]func(target string) string{

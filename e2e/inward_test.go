@@ -78,6 +78,7 @@ func (a *app) count() int {
 }
 
 func TestInwardSidecar(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	ledger, vault := &app{}, &app{}
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,6 +15,7 @@ import (
 // TestKeyOfApplication follows a key of an application from key new to key revoke, without a restart and over one connection: the gateway takes
 // it at once, the application's other key goes on, and it is refused at once.
 func TestKeyOfApplication(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + "include: [callers.d]\n" + unlimited)
 	if err := os.Mkdir(w.file("callers.d"), 0o700); err != nil {
 		t.Fatal(err)
@@ -57,6 +58,7 @@ func TestKeyOfApplication(t *testing.T) {
 
 // TestKeyIsRefused: when the gateway refuses to reload, the key is not there, and the file that another start would fail at is not either.
 func TestKeyIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + "include: [callers.d]\n")
 	if err := os.Mkdir(w.file("callers.d"), 0o700); err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ func curl(t testing.TB, args ...string) (status int, body string) {
 
 // TestCurl needs no keys on the loopback port, as the README shows it.
 func TestCurl(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	base := "http://" + p.address("plain")
@@ -106,6 +107,7 @@ func taken(status int) int {
 
 // TestPlainListenersAreLocal has the gateway refuse to listen in plain HTTP where others could reach it.
 func TestPlainListenersAreLocal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.configure(strings.Replace(standard, `{name: plain, address: "127.0.0.1:0", caller: shop, `, `{name: plain, address: "0.0.0.0:0", hosts: [a.example], caller: shop, `, 1))
 	got := run(t, w.env, "run", "--config", w.config)
@@ -116,6 +118,7 @@ func TestPlainListenersAreLocal(t *testing.T) {
 
 // TestUnixSocket serves a caller over a socket that only its owner may open.
 func TestUnixSocket(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(strings.Replace(standard, `- {name: plain, address: "127.0.0.1:0"`, `- {name: plain, address: "unix:shop.sock"`, 1))
 	p := w.start()
 	info, err := w.stat("shop.sock")

@@ -35,6 +35,7 @@ log: {level: debug, format: json}
 const balances = "https://" + gatewayName + "/v2/accounts/customer-accounts/balances"
 
 func TestClientCertificates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(central)
 	p := w.start()
 	shop := w.issue("shop", testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}})
@@ -84,6 +85,7 @@ func TestClientCertificates(t *testing.T) {
 
 // TestForeignCertificate is of an authority that the listener does not trust: no request is read.
 func TestForeignCertificate(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(central)
 	p := w.start()
 	foreign := testpki.Must(testpki.Must(testpki.New()).Issue(testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}}))
@@ -110,6 +112,7 @@ func TestForeignCertificate(t *testing.T) {
 
 // TestContradictingIdentities signs with the keys of one caller over the certificate of another, and of the same.
 func TestContradictingIdentities(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(central)
 	p := w.start()
 	shop := w.shop(p)
@@ -123,6 +126,7 @@ func TestContradictingIdentities(t *testing.T) {
 
 // TestWeakHandshakeIsRefused offers a suite that is off the whitelist, and TLS 1.1.
 func TestWeakHandshakeIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(central)
 	p := w.start()
 	for name, offer := range map[string]*tls.Config{

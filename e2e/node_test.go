@@ -54,6 +54,7 @@ type nodeResult struct {
 
 // TestNodeSDK has the provider's SDK for Node, which signs the host and the content type, call both sites over TLS.
 func TestNodeSDK(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(forNode)
 	p := w.start()
 	const pay = "/v3/orders/customer-orders/pay"

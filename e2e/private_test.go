@@ -194,6 +194,7 @@ func (p *process) quiet(step string) {
 // TestSecondStartInKubernetes applies the kubelet's rule between starts: the gateway starts each time, its keys are private
 // again, and each is one line of the log. A start without a mount before says nothing.
 func TestSecondStartInKubernetes(t *testing.T) {
+	t.Parallel()
 	p := newPod(t)
 	var leaf string
 	own := func() map[string]fs.FileMode {
@@ -257,6 +258,7 @@ func TestSecondStartInKubernetes(t *testing.T) {
 // TestAuditKeyOfASecret has the signing key in a folder of another user's, as a Secret with mode 0440 is mounted: it is taken
 // without a word for our group, and with one when every user may read it.
 func TestAuditKeyOfASecret(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can run the gateway as another user")
 	}
@@ -305,6 +307,7 @@ func TestAuditKeyOfASecret(t *testing.T) {
 // TestSecretsThatOthersMayRead: they are taken, with a note in check, in the log once, and in readiness as long as it is true,
 // also for files that come while the gateway runs.
 func TestSecretsThatOthersMayRead(t *testing.T) {
+	t.Parallel()
 	p := newPod(t)
 	sk, key := p.file("secret/customer_sk"), p.file("secret/gateway.key")
 	chmod := func(path string, mode fs.FileMode) {

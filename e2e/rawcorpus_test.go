@@ -196,6 +196,7 @@ func unescape(t testing.TB, text string) string {
 
 // TestRawRequests sends each case of the corpus byte for byte. What it says reaches the upstream, and nothing else does.
 func TestRawRequests(t *testing.T) {
+	t.Parallel()
 	w := newRawWorld(t, raw)
 	files, err := filepath.Glob("testdata/http/*.txt")
 	if err != nil || len(files) == 0 {

@@ -249,6 +249,7 @@ var h2Cases = []h2Case{
 
 // TestRawHTTP2 sends each case in frames of its own.
 func TestRawHTTP2(t *testing.T) {
+	t.Parallel()
 	w := newRawWorld(t, raw)
 	for i := range h2Cases {
 		c := &h2Cases[i]
@@ -330,6 +331,7 @@ func without(lines []string, prefix string) []string {
 // TestHTTP2Floods: whoever floods a connection loses it, or is just served; honest calls on others go on, and nothing that
 // was not decided on is sent.
 func TestHTTP2Floods(t *testing.T) {
+	t.Parallel()
 	rounds := 20_000
 	w := newRawWorld(t, strings.ReplaceAll(raw, "effect: write", "effect: read"))
 	get := append(standardFields("GET", "/echo/x"), "x-custom: 1")
@@ -422,6 +424,7 @@ func (w *rawWorld) honest(t *testing.T) {
 
 // TestHeaderBomb: a small frame that unpacks to a large header is refused like a large header.
 func TestHeaderBomb(t *testing.T) {
+	t.Parallel()
 	w := newRawWorld(t, raw)
 	h := w.dialH2(t, "https")
 	lines := append(standardFields("GET", "/echo/x"), "x-custom: "+strings.Repeat("x", 3000))
@@ -444,6 +447,7 @@ func TestHeaderBomb(t *testing.T) {
 
 // TestStreamCap: the gateway says how many streams it takes, and refuses those beyond.
 func TestStreamCap(t *testing.T) {
+	t.Parallel()
 	w := newRawWorld(t, raw)
 	h := w.dialH2(t, "https")
 	limit := h.announcedStreams()
@@ -477,6 +481,7 @@ func (h *h2conn) announcedStreams() uint32 {
 
 // TestStalledWindows: answers that nobody takes are given up after the bound for it, and their streams end.
 func TestStalledWindows(t *testing.T) {
+	t.Parallel()
 	w := newRawWorld(t, replaceOnce(t, raw, "drain: 20s", "drain: 20s, write_timeout: 500ms"))
 	w.upstreams["bss"].answering(saying(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n%0100000d", 0)))
 	h := w.dialH2(t, "https", http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})

@@ -18,6 +18,7 @@ var fragments = []string{
 // TestMutatedRequests changes requests at random. Whatever the gateway makes of them, what reaches an upstream is
 // well-formed, and is what the log says.
 func TestMutatedRequests(t *testing.T) {
+	t.Parallel()
 	rounds := 300
 	if soaking() {
 		rounds = 40_000

@@ -13,6 +13,7 @@ import (
 // TestReload: SIGHUP has the built binary take a caller and a listener, and a file that is bad leaves all as it was; no connection is refused
 // meanwhile, and no call fails.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(standard + "limits: {published: false}\n")
 	p := w.start()
 	shop := w.shop(p)

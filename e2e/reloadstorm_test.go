@@ -115,6 +115,7 @@ func spoil(t testing.TB, text, busy string, random *rand.Rand) string {
 // certificates, authorities, callers, limits, bounds and credentials. No call fails for it, each record names the plan that
 // decided, a key that is gone is refused at once, counts go on, and nothing is left over.
 func TestReloadStorm(t *testing.T) {
+	t.Parallel()
 	reloads := 60
 	if soaking() {
 		reloads = 500

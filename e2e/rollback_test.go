@@ -52,6 +52,7 @@ var gapLine = regexp.MustCompile(`(?m)^gap ([0-9a-f]{16}): (.*)$`)
 // TestLogRolledBack: a log that is not what its copies of checkpoints prove it was does not open, until the loss is accepted,
 // which is on record; and then the same copy does not refuse it again.
 func TestLogRolledBack(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		damage func(*world)
 		gaps   []string
@@ -171,6 +172,7 @@ func (w *world) refusedFor(gaps []string) (ids []string) {
 // TestIndexAheadOfTheLog: an index that knows more of the log, as a crash may leave it, is warned of, and steps back; one that
 // knows another log below the last checkpoint proves that the log was changed.
 func TestIndexAheadOfTheLog(t *testing.T) {
+	t.Parallel()
 	const indexed = "{dir: audit, index: {file: index.sqlite}}"
 	w := newWorld(t, bsssim.Config{}).configure(replaceOnce(t, standard, "{dir: audit}", indexed))
 	follow := func() {

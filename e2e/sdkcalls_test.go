@@ -28,6 +28,7 @@ func money(t testing.TB, text string) *decimal.Decimal {
 
 // TestSDKPaysAnOrder is the main use: the provider's unmodified SDK, of which only endpoint and keys were changed.
 func TestSDKPaysAnOrder(t *testing.T) {
+	t.Parallel()
 	for name, over := range map[string]func(*world, *process) *application{
 		"https":                         func(w *world, p *process) *application { return w.shop(p) },
 		"loopback, by its keys":         func(w *world, p *process) *application { return w.shop(p).at(p.address("keys")) },
@@ -84,6 +85,7 @@ func balance(t testing.TB, client *bss.BssClient) decimal.Decimal {
 
 // TestSDKOperations makes many calls of both sites through one gateway. The witness checks each signature besides.
 func TestSDKOperations(t *testing.T) {
+	t.Parallel()
 	w, p := twoSites(t)
 	calls := map[string]*example{} // by call id
 	for i := range examples {
@@ -113,6 +115,7 @@ func TestSDKOperations(t *testing.T) {
 
 // TestSDKPartialFailure sees the failed part of a batch in an HTTP 200, in the SDK's answer and in the log.
 func TestSDKPartialFailure(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	var tapped tap

@@ -14,6 +14,7 @@ import (
 // TestSDKSeesRefusals checks what an application's developer sees in the SDK's exception for each kind of refusal, and
 // that nothing reached the provider.
 func TestSDKSeesRefusals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	wrongSecret, unknownKey, wrongCaller := w.shop(p), w.shop(p), w.office(p).at(p.address("plain"))
@@ -84,6 +85,7 @@ func TestSDKSeesRefusals(t *testing.T) {
 
 // TestSDKSeesTheLimit is over a limit of the operator's.
 func TestSDKSeesTheLimit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + `
 limits:
   max_wait: 0s
@@ -111,6 +113,7 @@ limits:
 // TestSDKSeesAnUnknownOutcome loses the provider's answer in several ways. The payment was sent once, is not repeated,
 // and the application is told not to repeat it.
 func TestSDKSeesAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []bsssim.FaultKind{bsssim.Drop, bsssim.CloseAfterRead, bsssim.Truncate, bsssim.BadGateway} {
 		t.Run(string(kind), func(t *testing.T) {
 			w := newWorld(t, bsssim.Config{}).configure(standard)
@@ -144,6 +147,7 @@ func TestSDKSeesAnUnknownOutcome(t *testing.T) {
 
 // TestSDKSeesThatNothingWasSent has no provider at all.
 func TestSDKSeesThatNothingWasSent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.values.Upstream = "127.0.0.1:9" // the discard port; nobody listens
 	p := w.configure(standard).start()
@@ -158,6 +162,7 @@ func TestSDKSeesThatNothingWasSent(t *testing.T) {
 // TestPausedCredential has the provider reject a signature once. The gateway sends no second one, which would bring the
 // access key closer to its lock; readiness names the credential.
 func TestPausedCredential(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	if err := w.simulator.Inject(bsssim.Fault{Operation: "PayOrders", Kind: bsssim.BadSignature}); err != nil {

@@ -39,6 +39,7 @@ type outputs map[string]string
 // TestNoSecretLeaves makes calls that carry secrets in every place where one can be, at log level debug, and then looks
 // for them in everything that the gateway put out.
 func TestNoSecretLeaves(t *testing.T) {
+	t.Parallel()
 	accounts := bsssim.DefaultAccounts()
 	for i := range accounts {
 		if accounts[i].DomainID == "c-17" {

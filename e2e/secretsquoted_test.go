@@ -58,6 +58,7 @@ log: {level: debug, format: json}
 
 // TestNoSecretLeavesWhenUpstreamsFail looks for secrets where errors are told.
 func TestNoSecretLeavesWhenUpstreamsFail(t *testing.T) {
+	t.Parallel()
 	accounts := bsssim.DefaultAccounts()
 	for i := range accounts {
 		accounts[i].SecurityToken = customerToken

@@ -96,6 +96,7 @@ func TestStreamsWithoutBodies(t *testing.T) {
 // TestProbesTakeNoPlace: six connections that are closed without a word, then a client of TLS 1.1 from the same address, whose offer
 // is on record.
 func TestProbesTakeNoPlace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
 	p := w.start()
 	const silent = "closed before its first byte"

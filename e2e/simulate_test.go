@@ -15,6 +15,7 @@ import (
 // TestSimulate runs the simulator alone, for a developer who has no gateway: the SDK talks to it with the keys that it
 // prints, and the control pages show what it did.
 func TestSimulate(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command(binary, "simulate", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0")
 	cmd.Env = []string{raceOptions}
 	stdout, err := cmd.StdoutPipe()

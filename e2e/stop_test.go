@@ -23,6 +23,7 @@ import (
 // TestDrain tells the gateway to stop during a payment: the payment ends and its caller learns how, new calls find
 // nobody, and the exit code is 0.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	hold := w.holdPayments()
@@ -62,6 +63,7 @@ func TestDrain(t *testing.T) {
 
 // TestSecondSignal stops at once, whatever is under way.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	hold := w.holdPayments()
@@ -90,6 +92,7 @@ func TestSecondSignal(t *testing.T) {
 
 // TestCallerLeavesDuringAPayment hangs up. The payment ends all the same, and its outcome is on record.
 func TestCallerLeavesDuringAPayment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	hold := w.holdPayments()
@@ -121,6 +124,7 @@ func TestCallerLeavesDuringAPayment(t *testing.T) {
 // TestDrainGivesUp has a provider that never answers, and payments that wait for keys on trial behind those that it has. The gateway ends
 // within its drain time: each caller is answered, and what became of each payment is on record before the next start.
 func TestDrainGivesUp(t *testing.T) {
+	t.Parallel()
 	const sent, waiting = 3, 9 // three of one caller try keys that are on trial
 	w := newWorld(t, bsssim.Config{}).configure(replaceOnce(t, standard, "bounds: {drain: 20s}", "bounds: {drain: 100ms}"))
 	p := w.start()
@@ -190,6 +194,7 @@ func (w *world) count(kind logfile.Kind) (n int) {
 // Each call is answered that is written on a connection that the gateway has taken and not closed yet. Callers that are asked to leave
 // open another connection, until none is taken any more.
 func TestStopWithIdleConnections(t *testing.T) {
+	t.Parallel()
 	const callers = 258
 	w := newWorld(t, bsssim.Config{Unthrottled: true}).configure(standard + unlimited)
 	p := w.start()

@@ -22,6 +22,7 @@ import (
 // TestChangedBytesAreRefused has someone between the SDK and the gateway change one byte of a signed request: any byte of
 // path, query, signed headers, body, date and signature, of any of the examples, over both protocols.
 func TestChangedBytesAreRefused(t *testing.T) {
+	t.Parallel()
 	w, p := twoSites(t)
 	rounds := 1
 	if soaking() {
@@ -81,6 +82,7 @@ var errUntouched = errors.New("there is nothing to change")
 
 // TestTamperedRequestsAreRefused has more than one byte changed, added or taken away.
 func TestTamperedRequestsAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard + unlimited)
 	p := w.start()
 	order := func(c *bss.BssClient) error {
@@ -176,6 +178,7 @@ func replaceAuthorization(r *http.Request, from, to string) {
 
 // TestReplayIsRefused sends a captured payment again: at once, on another listener, and after a crash and a restart.
 func TestReplayIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	var tapped tap
@@ -207,6 +210,7 @@ func TestReplayIsRefused(t *testing.T) {
 
 // TestSDKSeesAReplay has a repeat below the SDK, as a retrying proxy would make it.
 func TestSDKSeesAReplay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(standard)
 	p := w.start()
 	twice := w.shop(p).through(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {

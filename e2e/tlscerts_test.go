@@ -147,6 +147,7 @@ func (w *world) replace(name string, between func()) tls.Certificate {
 // TestCertificateSwap changes certificates of a gateway under load: no call fails, new connections get the new one, and
 // half a change is told and not taken.
 func TestCertificateSwap(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
 	w.kubernetes(0)
 	text := replaceOnce(t, central, "listeners:\n", `listeners:
@@ -296,6 +297,7 @@ func (w *world) refusedConnections(p *process, reason string) {
 // TestRevocation revokes and denies certificates, and changes the authorities, of a gateway under load: who is meant is
 // refused on every connection, others notice nothing.
 func TestRevocation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{Unthrottled: true})
 	second := testpki.Must(testpki.New())
 	bundle := func(authorities ...*testpki.CA) {
@@ -363,6 +365,7 @@ func TestRevocation(t *testing.T) {
 // TestInternalAuthority: a gateway issues one of its certificates itself, and curl trusts it by the authority that a command
 // prints. Beside it are two from files, of which each peer gets the one that it can use.
 func TestInternalAuthority(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.configure(replaceOnce(t, central, `hosts: [gateway.example],
      tls: {policy: huawei-high, certificate: {files: {cert: gateway.crt, key: gateway.key}}`, `hosts: [gateway.example, a.lab.example],
@@ -430,6 +433,7 @@ log: {level: debug, format: json}
 
 // TestPinnedUpstream: an upstream with a good certificate and another key gets nothing, and everybody says why.
 func TestPinnedUpstream(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	leaf := testpki.Leaf{Names: []string{upstreamName}, Server: true}
 	right, spare, other := w.issue("right", leaf), w.issue("spare", leaf), w.issue("other", leaf)
@@ -479,6 +483,7 @@ func TestPinnedUpstream(t *testing.T) {
 
 // TestCertificateTowardsUpstream: an upstream that asks for a certificate gets ours, also the next one.
 func TestCertificateTowardsUpstream(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{})
 	w.issue("right", testpki.Leaf{Names: []string{upstreamName}, Server: true})
 	w.issue("us", testpki.Leaf{CommonName: "gateway-one"})

@@ -14,6 +14,7 @@ import (
 // TestTLSReport has a caller that can do no more than TLS 1.2, one that can do both, and a stranger with TLS 1.1: the report
 // tells them apart from the log alone.
 func TestTLSReport(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, bsssim.Config{}).configure(central)
 	p := w.start()
 	shop := w.transport(p.address("https"), w.issue("shop", testpki.Leaf{URIs: []string{"spiffe://corp.example/shop"}}))

@@ -31,6 +31,7 @@ func listenersNamed(t testing.TB, names ...string) []tlsListener {
 // TestTLSSessions offers sessions again: where they were made they are taken up, under another policy or after a restart
 // they are not, and bring no suite along that the policy lacks.
 func TestTLSSessions(t *testing.T) {
+	t.Parallel()
 	s := newScan(t, listenersNamed(t, "huawei-ecdsa", "aes256-ecdsa"))
 	for _, version := range bothVersions {
 		small, any := []string{"-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"}, []string{"-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384"}
@@ -85,6 +86,7 @@ func (s *scan) session(what string, got try, version, cipher string, resumed boo
 
 // TestTLSManners has what a handshake says besides suites: ALPN, names, fallback, renegotiation, compression.
 func TestTLSManners(t *testing.T) {
+	t.Parallel()
 	s := newScan(t, listenersNamed(t, "huawei-ecdsa", "aes256-ecdsa", "only-cca9-ecdsa"))
 	wide, narrow := s.gateway.address("huawei-ecdsa"), s.gateway.address("aes256-ecdsa")
 	for what, c := range map[string]struct {
@@ -211,6 +213,7 @@ func rawExchange(t testing.TB, address string, sent []byte) []byte {
 // TestTLSAllNumbers offers every number that a suite can have, but for those of the policy: none of them is taken, and
 // with one of the policy's among them that one is. Also the mark against downgrades (RFC 8446 section 4.1.3) is there.
 func TestTLSAllNumbers(t *testing.T) {
+	t.Parallel()
 	listeners := listenersNamed(t, "huawei-ecdsa", "aes256-ecdsa", "only-cca9-ecdsa")
 	s := newScan(t, listeners)
 	const chunk = 4096
@@ -268,6 +271,7 @@ func (s *scan) serverHello(l tlsListener, hello []byte) []byte {
 // TestLegacyVersion: a peer that writes more than TLS 1.2 into legacy_version and sends no supported_versions is served in TLS 1.2
 // (RFC 8446 section 4.2.1), and is not said to have offered TLS 1.3.
 func TestLegacyVersion(t *testing.T) {
+	t.Parallel()
 	s := newScan(t, listenersNamed(t, "huawei-ecdsa", "huawei-high-ecdsa", "aes256-ecdsa"))
 	for _, l := range listenersNamed(t, "huawei-ecdsa", "huawei-high-ecdsa", "aes256-ecdsa") {
 		for _, version := range []uint16{0x0304, 0x0305, 0xFFFF} {

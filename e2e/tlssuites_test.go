@@ -171,6 +171,7 @@ type accepted struct {
 // TestTLSFromOutside tries every suite, version and group that OpenSSL and GnuTLS know against every policy, and has sslscan
 // look for itself. Accepted is what the policy allows, exactly.
 func TestTLSFromOutside(t *testing.T) {
+	t.Parallel()
 	listeners := tlsListeners(t)
 	s := newScan(t, listeners)
 	var checks []func()
@@ -187,6 +188,7 @@ func TestTLSFromOutside(t *testing.T) {
 
 // TestTLSSingleSuites13 has gateways of one TLS 1.3 suite each: their processes offer no other.
 func TestTLSSingleSuites13(t *testing.T) {
+	t.Parallel()
 	codes := []uint16{0x1303}
 	if soaking() {
 		codes = []uint16{0x1301, 0x1302, 0x1303}

@@ -380,6 +380,7 @@ func (w *world) wrongUpstreams() []farEnd {
 // TestWrongUpstreams: towards an upstream that is not the right one nothing of the request is sent, the caller learns that
 // it was not sent, and so does the log.
 func TestWrongUpstreams(t *testing.T) {
+	t.Parallel()
 	w := upstreamWorld(t)
 	ends := w.wrongUpstreams()
 	p := w.serveUpstreams("huawei-high", "", ends)
@@ -428,6 +429,7 @@ func (w *world) nothingSent(wrong farEnd) {
 // says of the connection what openssl itself reports; towards the others nothing is sent. What the gateway offers them is
 // the policy's set, exactly.
 func TestRightUpstreams(t *testing.T) {
+	t.Parallel()
 	policies := []tlsListener{
 		newTLSListener(t, "huawei-high", "", bothVersions, allGroups, func(_ uint16, s whitelisted) bool { return s.level == "HIGH" }),
 		newTLSListener(t, "aes256", "", bothVersions, []string{"P-256", "P-384"}, func(c uint16, _ whitelisted) bool { return c == 0x1302 || c == 0xC02C || c == 0xC030 }).
@@ -554,6 +556,7 @@ func clientHello(sent []byte) (hello *tls.ClientHelloInfo) {
 // TestLateUpstreams are right, and fail once the handshake is done. A request that was written may have been taken, unless the
 // upstream's first word is that it does not take the gateway's certificate; and it is sent once at most.
 func TestLateUpstreams(t *testing.T) {
+	t.Parallel()
 	w := upstreamWorld(t)
 	right, err := tls.LoadX509KeyPair(w.file("right.crt"), w.file("right.key"))
 	if err != nil {
@@ -616,6 +619,7 @@ func TestLateUpstreams(t *testing.T) {
 // TestOtherRightUpstreams: one whose authority and certificate openssl made, as it made the weak ones; and those that ask for
 // a certificate and do without.
 func TestOtherRightUpstreams(t *testing.T) {
+	t.Parallel()
 	w := upstreamWorld(t)
 	ends := []farEnd{
 		w.opensslEnd("RSA and SHA-256", "strong", "-www"),

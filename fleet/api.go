@@ -38,7 +38,7 @@ type Options struct {
 	// TLS returns the configuration of a connection, made by a policy. It is called at each. Without a ServerName it is the host that is
 	// connected to. Nil: plain TCP.
 	TLS func() *tls.Config
-	// Tell completes what is told to the other members with each heartbeat: Version, Plan, Freezes. Optional.
+	// Tell completes what the other members get to know with each heartbeat: Version, Plan, Freezes. Optional.
 	Tell func(*Row)
 	// Observe is called after each round trip with its time and the number of questions. Optional.
 	Observe func(trip time.Duration, questions int)
@@ -98,7 +98,7 @@ type Epoch struct {
 	Missing  []string      `json:"missing,omitempty"` // configured members that have not joined
 }
 
-// Row is what one member tells the others.
+// Row is what the other members know of one.
 type Row struct {
 	Version string        `json:"version,omitempty"` // of the program
 	Plan    string        `json:"plan,omitempty"`    // hash of the configuration in force

@@ -29,7 +29,7 @@ type stage int
 const (
 	waiting stage = iota
 	sent
-	late  // sent, and its asker has gone; its fate is still to be told
+	late  // sent, and its asker has gone; its fate is still to be reported
 	ended // its asker has been answered, and nothing more is to be done
 )
 
@@ -103,7 +103,7 @@ func (c *Client) nudge() {
 	}
 }
 
-// leave ends the wait of an asker. A question that was not sent will not be; of one that counts, the fate is told later.
+// leave ends the wait of an asker. A question that was not sent will not be; of one that counts, the fate is reported later.
 func (c *Client) leave(a *asked, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,18 +150,18 @@ func (c *Client) lose(a *asked, err error) {
 	c.lost = append(c.lost, a)
 }
 
-// settleLost tells the fate of lost questions.
+// settleLost reports the fate of lost questions.
 func (c *Client) settleLost(applied func(*asked) bool) {
 	c.mu.Lock()
 	lost := c.lost
 	c.lost = nil
 	c.mu.Unlock()
 	for _, a := range lost {
-		a.tell(applied(a))
+		a.settle(applied(a))
 	}
 }
 
-func (a *asked) tell(applied bool) {
+func (a *asked) settle(applied bool) {
 	if a.q.Fate != nil {
 		a.q.Fate(applied)
 	}

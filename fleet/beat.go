@@ -13,7 +13,7 @@ const (
 	beatInterval = 250 * time.Millisecond
 	rowLife      = 7 * 24 * time.Hour // how long Redis keeps the row of a member that is gone
 	maxRows      = 256
-	maxTold      = 4096 // bytes of what a member tells
+	maxAbout     = 4096 // bytes of what a member says of itself
 	maxStep      = 5 * time.Second
 )
 
@@ -33,7 +33,13 @@ type rowSeen struct {
 	name, instance string
 	lease, beat    int64 // by the clock of Redis, in microseconds
 	off            bool
-	told           Row
+	about          Row
+}
+
+// present reports whether the lease runs at a time of Redis. One that runs for longer than leases do is from before its clock was set.
+func (r *rowSeen) present(now int64) bool {
+	left := r.lease - now
+	return !r.off && left > 0 && left <= lease.Microseconds()
 }
 
 // clock compares the clock of Redis with that of this process, which never steps.
@@ -72,7 +78,7 @@ func (c *Client) beats(ctx context.Context, l *link) {
 // beat is one heartbeat. It returns an error if the connection is to be given up.
 func (c *Client) beat(ctx context.Context, l *link) error {
 	begun, joined := time.Now(), c.joinedEpoch()
-	args := []any{lease.Microseconds(), c.told(), rowLife.Milliseconds(), maxRows}
+	args := []any{lease.Microseconds(), c.about(), rowLife.Milliseconds(), maxRows}
 	reply, err := l.ask(ctx, &Question{Script: beatScript, Args: args}, tripLimit)
 	switch {
 	case errors.Is(err, ErrJoining) || ctx.Err() != nil:
@@ -100,19 +106,19 @@ func (c *Client) joinedEpoch() uint64 {
 	return c.epoch.joined
 }
 
-// told is what this member tells the others.
-func (c *Client) told() []byte {
+// about is what the others are to know of this member.
+func (c *Client) about() []byte {
 	c.mu.Lock()
 	row := Row{Latency: c.view.latency}
 	c.mu.Unlock()
 	if c.o.Tell != nil {
 		c.o.Tell(&row)
 	}
-	told, err := json.Marshal(row)
-	if err != nil || len(told) > maxTold {
+	about, err := json.Marshal(row)
+	if err != nil || len(about) > maxAbout {
 		return []byte("{}")
 	}
-	return told
+	return about
 }
 
 // beatSeen is the answer to beatScript.
@@ -145,16 +151,16 @@ func parseBeat(reply any) (b beatSeen, err error) {
 	return b, err
 }
 
-// parseRow reads a row. What a member of another version tells may lack things, but its row counts.
+// parseRow reads a row. What a member of another version says of itself may lack things, but its row counts.
 func parseRow(value any) (r rowSeen, err error) {
 	f := fieldsOf(value)
 	r.name, r.instance, r.lease, r.beat, r.off = f.text(), f.text(), f.int(), f.int(), f.int() == 1
-	told := f.text()
+	about := f.text()
 	if err := f.err("row"); err != nil {
 		return rowSeen{}, err
 	}
-	if len(told) > maxTold || json.Unmarshal([]byte(told), &r.told) != nil {
-		r.told = Row{}
+	if len(about) > maxAbout || json.Unmarshal([]byte(about), &r.about) != nil {
+		r.about = Row{}
 	}
 	return r, nil
 }

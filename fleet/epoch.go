@@ -149,7 +149,7 @@ type Session struct {
 // Epoch returns the number of the epoch that is joined.
 func (s *Session) Epoch() uint64 { return s.epoch }
 
-// Again reports whether this process has joined the epoch before, so that Redis has all that it was told since then.
+// Again reports whether this process has joined the epoch before, so that Redis has all that it has confirmed since then.
 func (s *Session) Again() bool { return s.again }
 
 // sessionPatience is how long a script of a session waits for its turn and its answer.

@@ -12,7 +12,7 @@ import (
 
 var errReplica = errors.New("this Redis is a replica, and not the master: name the master in fleet.redis.address, or the sentinels (fleet.redis.sentinel)")
 
-// mends are, by the words that tell an error of Redis, what an operator can do about it.
+// mends are, by the words that mark an error of Redis, what an operator can do about it.
 var mends = map[string]string{
 	"WRONGPASS":                     "check fleet.redis.username and password",
 	"NOAUTH":                        "set fleet.redis.password",

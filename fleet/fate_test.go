@@ -24,7 +24,7 @@ func (l *ledger) ask(m *member) {
 	q := add("x")
 	q.Fate = func(applied bool) {
 		if told.Swap(true) {
-			l.t.Error("the fate of a question was told twice")
+			l.t.Error("the fate of a question was reported twice")
 		}
 		if applied {
 			l.applied.Add(1)
@@ -42,7 +42,7 @@ func (l *ledger) ask(m *member) {
 	}
 }
 
-// settled waits until the fate of all late questions was told, and compares the counter with what the askers know.
+// settled waits until the fate of all late questions was reported, and compares the counter with what the askers know.
 func (l *ledger) settled(m *member) {
 	l.t.Helper()
 	defer func() {
@@ -83,7 +83,7 @@ func (l *ledger) askers(m *member, n int) (stop func()) {
 	return func() { close(ended); running.Wait() }
 }
 
-// TestFates: whatever breaks, each question has counted once if its asker was told so, and otherwise not at all.
+// TestFates: whatever breaks, each question has counted once if its asker knows so, and otherwise not at all.
 func TestFates(t *testing.T) {
 	nonsense := []string{"nonsense\r\n", "*2000000000\r\n", "$-7\r\n", "+OK\r\n", "-OOM command not allowed\r\n", "-NOSCRIPT no\r\n", ":1\r\n", "*2\r\n$1\r\n7\r\n:1\r\n"}
 	for name, breaks := range map[string]func(p *redistest.Proxy, s *redistest.Server){

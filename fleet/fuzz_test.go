@@ -3,6 +3,7 @@ package fleet
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -78,8 +79,15 @@ func formOf(r *bufio.Reader, depth int) error {
 	case err != nil || kind == '$' && n > maxBulk || kind == '*' && (n > maxArray || n > 0 && depth == maxDepth):
 		return errForm
 	case kind == '$':
-		_, err := io.CopyN(io.Discard, r, int64(n)+2)
-		return err
+		if _, err := io.CopyN(io.Discard, r, int64(n)); err != nil {
+			return err
+		}
+		for _, want := range []byte(lineEnd) {
+			if c, err := r.ReadByte(); err != nil || c != want {
+				return cmp.Or(err, errForm)
+			}
+		}
+		return nil
 	}
 	for range n {
 		if err := formOf(r, depth+1); err != nil {

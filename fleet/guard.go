@@ -38,6 +38,8 @@ type scanner struct {
 	total int    // bytes of this round trip
 }
 
+const lineEnd = "\r\n" // of lines, and after texts
+
 var errNoRESP = errors.New("an answer that is not in the protocol of Redis")
 
 // begin begins a round trip.
@@ -49,7 +51,10 @@ func (s *scanner) pass(data []byte) error {
 	}
 	for len(data) > 0 {
 		if s.skip > 0 {
-			n := min(s.skip, len(data))
+			n := min(max(s.skip-len(lineEnd), 1), len(data))
+			if s.skip <= len(lineEnd) && data[0] != lineEnd[len(lineEnd)-s.skip] {
+				return errNoRESP
+			}
 			data, s.skip = data[n:], s.skip-n
 			continue
 		}
@@ -108,7 +113,7 @@ func (s *scanner) sized(kind byte, digits []byte) error {
 		}
 	}
 	if kind == '$' {
-		s.skip = size + len("\r\n")
+		s.skip = size + len(lineEnd)
 		s.element()
 		return nil
 	}

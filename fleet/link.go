@@ -144,7 +144,7 @@ func (l *link) commands(b batch) [][]any {
 
 // land brings the answers to those who asked.
 func (l *link) land(questions []*asked, commands []*redis.Cmd, took time.Duration) (broke error) {
-	var tell []func()
+	var reports []func()
 	var again []*asked
 	outcomes := make([]outcome, len(questions))
 	for i, a := range questions {
@@ -167,7 +167,7 @@ func (l *link) land(questions []*asked, commands []*redis.Cmd, took time.Duratio
 			a.again, a.stage = true, waiting
 			again = append(again, a)
 		default:
-			tell = append(tell, l.conclude(a, o))
+			reports = append(reports, l.conclude(a, o))
 		}
 	}
 	if broke == nil {
@@ -176,7 +176,7 @@ func (l *link) land(questions []*asked, commands []*redis.Cmd, took time.Duratio
 		endAll(again, errUndone)
 	}
 	c.mu.Unlock()
-	for _, f := range tell {
+	for _, f := range reports {
 		if f != nil {
 			f()
 		}
@@ -211,9 +211,9 @@ func (l *link) outcome(a *asked, command *redis.Cmd) (o outcome) {
 }
 
 // conclude ends a question whose fate is known; the lock is held. It returns what is to be called without it.
-func (l *link) conclude(a *asked, o outcome) (tell func()) {
+func (l *link) conclude(a *asked, o outcome) (report func()) {
 	if a.stage == late {
-		tell = func() { a.tell(o.verdict == answered) }
+		report = func() { a.settle(o.verdict == answered) }
 		a.stage = ended
 	}
 	if a.q.Counts && (o.verdict == answered || o.verdict == failed) {
@@ -230,7 +230,7 @@ func (l *link) conclude(a *asked, o outcome) (tell func()) {
 	default:
 		a.end(nil, errUndone)
 	}
-	return tell
+	return report
 }
 
 // stale notes that the epoch has to be entered again; the lock is held.

@@ -77,6 +77,20 @@ func TestOneName(t *testing.T) {
 	await(t, "one of the two", func() bool { return third.State().Up != second.State().Up })
 }
 
+// TestLeaseOfAnotherTime: a lease that ends later than any can, since the clock of Redis was set back, keeps neither a member nor a name.
+func TestLeaseOfAnotherTime(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Options{})
+	m := run(t, options("a", s.Address(), "a", "b")).up()
+	s.Do("SADD", "{tollgate}:members", "b")
+	s.Do("HSET", "{tollgate}:member:b", "instance", "other", "lease", "9000000000000000", "beat", "8999999999000000", "off", "0")
+	await(t, "the row of b", func() bool { return m.seen("b").Instance == "other" })
+	if b := m.seen("b"); b.Present || !b.Absent() {
+		t.Errorf("%+v", b)
+	}
+	run(t, options("b", s.Address(), "a", "b")).up()
+}
+
 // TestBeats: parts see heartbeats, and the number of the freezes in them.
 func TestBeats(t *testing.T) {
 	t.Parallel()
@@ -165,7 +179,7 @@ func TestRowsOfStrangers(t *testing.T) {
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a")).up()
 	s.Do("SADD", "{tollgate}:members", "x", "gone")
-	s.Do("HSET", "{tollgate}:member:x", "instance", "i", "lease", "much", "told", "{nonsense")
+	s.Do("HSET", "{tollgate}:member:x", "instance", "i", "lease", "much", "about", "{nonsense")
 	await(t, "the row", func() bool { return m.seen("x").Instance == "i" })
 	await(t, "that a name without a row is left out", func() bool {
 		return !strings.Contains(s.Do("SMEMBERS", "{tollgate}:members"), "gone")

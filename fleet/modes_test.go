@@ -28,7 +28,7 @@ func TestSentinel(t *testing.T) {
 	s.Replica()
 	sentinel := redistest.StartSentinel(t, "main", s, 1)
 	o := options("a", sentinel.Address(), "a")
-	o.Addresses = append([]setting.Endpoint{{Host: "127.0.0.1", Port: 1}}, o.Addresses...) // nobody is there
+	o.Addresses = append([]setting.Endpoint{{Host: "127.0.0.1", Port: 1}}, o.Addresses...) // none listens there
 	o.Master, o.Login, o.SentinelLogin = "main", as("", "p"), as("", "p")
 	k := &keeper{knows: 5}
 	m := run(t, o, k)
@@ -110,12 +110,12 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestPlain: without TLS nothing goes beyond this machine, whoever names the address.
+// TestPlain: without TLS nothing goes beyond this machine, also where a sentinel names the address.
 func TestPlain(t *testing.T) {
 	run(t, options("a", "192.0.2.1:6379", "a")).away("TLS is needed")
 }
 
-// TestLogin: a wrong password and a user who may not do what is needed are told apart, and a new password is read at the next connection.
+// TestLogin: a wrong password and a user who may not do what is needed are different reasons, and a new password is read at the next connection.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	users := []string{

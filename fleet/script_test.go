@@ -1,14 +1,20 @@
 package fleet
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"tollgate/fleet/redistest"
 )
@@ -169,5 +175,41 @@ func TestJudge(t *testing.T) {
 		if got, _, err := judgeBytes([]byte(data)); got != want || (err == nil) != (want == answered) {
 			t.Errorf("%q is verdict %d, %v; want %d", data, got, err, want)
 		}
+	}
+}
+
+// TestOneConnection: the library does not connect again by itself, and does not send again what was lost.
+func TestOneConnection(t *testing.T) {
+	near, far := net.Pipe()
+	var got atomic.Int64
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r := bufio.NewReader(far)
+		for {
+			command, err := readCommand(r)
+			if err != nil {
+				return
+			}
+			if strings.EqualFold(command[0], "hello") {
+				_, _ = io.WriteString(far, "*0\r\n")
+				continue
+			}
+			got.Add(1)
+			far.Close()
+		}
+	}()
+	w := newWire(near, &redis.Options{})
+	defer w.close()
+	for range 3 {
+		pipe := w.conn.Pipeline()
+		command := pipe.Do(t.Context(), "X")
+		if _, err := pipe.Exec(t.Context()); err == nil || command.Err() == nil {
+			t.Error("an answer from nowhere")
+		}
+	}
+	<-ended
+	if got.Load() != 1 {
+		t.Errorf("the question was sent %d times", got.Load())
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // stand stands in for Redis where a test decides when it answers, and what its clock shows. It has one epoch after the other, and joins
-// whoever asks.
+// each that asks.
 type stand struct {
 	t *testing.T
 

@@ -79,8 +79,8 @@ func (c *Client) members() []Member {
 	for i := range c.view.rows {
 		r := &c.view.rows[i]
 		found[r.name] = Member{
-			Name: r.name, Configured: found[r.name].Configured, Instance: r.instance, Row: r.told, SignedOff: r.off,
-			Present: !r.off && r.lease > c.view.time, Joined: slices.Contains(c.epoch.members, r.name),
+			Name: r.name, Configured: found[r.name].Configured, Instance: r.instance, Row: r.about, SignedOff: r.off,
+			Present: r.present(c.view.time), Joined: slices.Contains(c.epoch.members, r.name),
 			Seen: time.Duration(c.view.time-r.beat) * time.Microsecond,
 		}
 	}

@@ -116,7 +116,7 @@ func (f *Freeze) Check() error {
 		return err
 	}
 	switch {
-	case !isID(f.ID):
+	case !IsID(f.ID):
 		return fmt.Errorf("%.40q is not the id of a freeze", f.ID)
 	case strings.TrimSpace(f.Reason) == "":
 		return errors.New("a freeze needs a reason, which callers read in refusals")
@@ -130,8 +130,8 @@ func (f *Freeze) Check() error {
 	return nil
 }
 
-// isID reports whether a text may be the id of a freeze.
-func isID(id string) bool {
+// IsID reports whether a text may be the id of a freeze.
+func IsID(id string) bool {
 	_, err := hex.DecodeString(strings.TrimPrefix(id, "f-"))
 	return err == nil && len(id) == idLength && strings.ToLower(id) == id
 }

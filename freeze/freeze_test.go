@@ -108,7 +108,7 @@ func TestSetIsBounded(t *testing.T) {
 	for i := range Max {
 		all = append(all, of(Caller, fmt.Sprint("c", i)))
 	}
-	if _, err := setOf(t, all...).with(of(Spend, "")); err == nil {
+	if _, err := setOf(t, all...).with([]Freeze{of(Spend, "")}); err == nil {
 		t.Errorf("%d freezes are taken", Max+1)
 	}
 	if _, err := NewSet([]Freeze{all[0], all[0]}); err == nil {

@@ -101,8 +101,8 @@ func (s *Set) Count(kind Kind) (n int) {
 	return n
 }
 
-// find returns the freeze of an id, or nil.
-func (s *Set) find(id string) *Freeze {
+// Find returns the freeze of an id, or nil.
+func (s *Set) Find(id string) *Freeze {
 	list := s.List()
 	if i := slices.IndexFunc(list, func(f Freeze) bool { return f.ID == id }); i >= 0 {
 		return &list[i]
@@ -110,8 +110,8 @@ func (s *Set) find(id string) *Freeze {
 	return nil
 }
 
-// with returns the set with one more freeze.
-func (s *Set) with(f Freeze) (*Set, error) { return NewSet(append(slices.Clip(s.List()), f)) }
+// with returns the set with more freezes.
+func (s *Set) with(more []Freeze) (*Set, error) { return NewSet(slices.Concat(s.List(), more)) }
 
 // without returns the set without the freeze of an id.
 func (s *Set) without(id string) *Set {

@@ -34,9 +34,16 @@ type Store interface {
 	Record(ctx context.Context, c Change) error
 }
 
+// Watcher is told of each change of the freezes in force. Its methods must not wait.
+type Watcher interface {
+	Began(all []Freeze)                 // they are in force
+	Ended(f *Freeze, by, reason string) // it is on record, and f is about to be lifted
+}
+
 // Switch changes the freezes in force: a freeze is in force before it is recorded, and its end is recorded before it is lifted. So what is
 // not recorded stays frozen. Create it with [NewSwitch].
 type Switch struct {
+	Watcher    Watcher // set before the first change; nil: there is none
 	gate       *Gate
 	store      Store
 	recording  sync.Mutex // one record at a time, each of what is in force then; a freeze does not wait for it to be in force
@@ -80,33 +87,47 @@ func (e *Unrecordable) Unwrap() error { return e.Err }
 
 // Freeze puts a freeze in force and records it. If it cannot be recorded the error is an [*Unrecordable], and the freeze is in force.
 func (s *Switch) Freeze(ctx context.Context, f Freeze) error {
-	if err := s.begin(f); err != nil {
+	if err := s.Begin(f); err != nil {
 		return err
 	}
-	s.recording.Lock()
-	defer s.recording.Unlock()
-	if err := s.record(ctx, Change{Happened: Began, Freeze: &f, InForce: s.gate.Set().List()}); err != nil {
-		return &Unrecordable{f, err}
+	return s.Record(ctx, f)
+}
+
+// Begin puts freezes in force, all or none. [Switch.Record] has to follow.
+func (s *Switch) Begin(all ...Freeze) error {
+	if len(all) == 0 {
+		return nil
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	next, err := s.gate.Set().with(all)
+	if err != nil {
+		return err
+	}
+	s.gate.set.Store(next)
+	if s.Watcher != nil {
+		s.Watcher.Began(all)
 	}
 	return nil
 }
 
-// begin puts a freeze in force.
-func (s *Switch) begin(f Freeze) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	next, err := s.gate.Set().with(f)
-	if err == nil {
-		s.gate.set.Store(next)
+// Record records freezes that have begun. If one cannot be recorded the error is an [*Unrecordable].
+func (s *Switch) Record(ctx context.Context, all ...Freeze) error {
+	s.recording.Lock()
+	defer s.recording.Unlock()
+	for i := range all {
+		if err := s.record(ctx, Change{Happened: Began, Freeze: &all[i], InForce: s.gate.Set().List()}); err != nil {
+			return &Unrecordable{all[i], err} // the others are restated with it
+		}
 	}
-	return err
+	return nil
 }
 
 // Lift ends the freeze of an id. After an error it is in force still.
 func (s *Switch) Lift(ctx context.Context, id, by, reason string) (Freeze, error) {
 	s.recording.Lock()
 	defer s.recording.Unlock()
-	f := s.gate.Set().find(id)
+	f := s.gate.Set().Find(id)
 	if f == nil {
 		return Freeze{}, fmt.Errorf("no freeze %.40q is in force", id)
 	}
@@ -131,6 +152,9 @@ func (s *Switch) lift(ctx context.Context, f *Freeze, by, reason string) error {
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	if s.Watcher != nil {
+		s.Watcher.Ended(f, by, reason)
+	}
 	s.gate.set.Store(s.gate.Set().without(f.ID)) // others may have begun meanwhile
 	return nil
 }

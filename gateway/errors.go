@@ -69,6 +69,7 @@ var (
 	stopping         = Code{"TG.6009", "stopping", 503, "The gateway is stopping"}
 	keysOnTrial      = Code{"TG.6010", "credential_on_trial", 503, "This gateway's cloud key is on trial"}
 	countsUnknown    = Code{"TG.6011", "counts_unavailable", 503, "Earlier calls cannot be looked up now"}
+	marksUnknown     = Code{"TG.6012", "signatures_unavailable", 503, "Used signatures cannot be looked up now"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
@@ -89,7 +90,7 @@ func Codes() []Code {
 		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, stopping,
-		keysOnTrial, countsUnknown,
+		keysOnTrial, countsUnknown, marksUnknown,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}
@@ -102,9 +103,18 @@ type Refusal struct {
 	Detail     string
 	Choices    []string      // credentials that the caller may name
 	RetryAfter time.Duration // 0: none
+	Inside     string        // the cause, which the record says besides, and the caller does not learn
 	Claimed    string        // caller named by an unproven claim
 	TLSFailure string        // of the handshake with the upstream: see [logfile.Record]; empty: none failed
 	Answer     *answer       // the upstream's, which is not passed on; nil: there was none that could be used
+}
+
+// recorded returns what the record says of a refusal.
+func (r *Refusal) recorded() string {
+	if r.Inside == "" {
+		return r.Detail
+	}
+	return r.Detail + ": " + r.Inside
 }
 
 func (r *Refusal) Error() string { return r.Code.Number + " " + r.Detail }

@@ -61,7 +61,7 @@ func (c *call) markSignature() *Refusal {
 	case errors.Is(err, replay.ErrDate):
 		return refusal(badDate, "the signed date went out of the window while the call waited; sign again")
 	case errors.Is(err, replay.ErrUnavailable):
-		return c.countsUnknown("used signatures cannot be looked up", err)
+		return c.marksUnknown(err)
 	case err != nil && c.request.Context().Err() != nil:
 		return c.gone("the caller left before the call was sent")
 	case err != nil:
@@ -69,4 +69,13 @@ func (c *call) markSignature() *Refusal {
 	}
 	c.signature = replaySignature{key.String(), c.claim.Date}
 	return nil
+}
+
+// marksUnknown refuses a call of which it is not known whether its signature was used. It may be marked by now, so the same bytes are not
+// taken again.
+func (c *call) marksUnknown(err error) *Refusal {
+	c.warn("used signatures cannot be looked up; the call is not sent", err.Error())
+	r := later(marksUnknown, "used signatures cannot be looked up now, so the call was not sent; sign again, with a new date")
+	r.Inside = err.Error()
+	return r
 }

@@ -15,7 +15,7 @@ func (c *call) limit() *Refusal {
 	c.verdict, err = c.Limiter.Take(c.request.Context(), c.demand)
 	switch {
 	case errors.Is(err, ratelimit.ErrUnavailable):
-		return c.countsUnknown("the limits cannot be counted", err)
+		return c.countsUnknown(err)
 	case err != nil:
 		return c.gone("the caller left while the call waited for its turn")
 	}
@@ -62,8 +62,10 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// countsUnknown refuses a call whose limits, or whose signature, cannot be compared with the calls before it.
-func (c *call) countsUnknown(what string, err error) *Refusal {
-	c.warn(what+"; the call is not sent", err.Error())
-	return later(countsUnknown, "%s now, so the call was not sent", what)
+// countsUnknown refuses a call of which it is not known how many came before it.
+func (c *call) countsUnknown(err error) *Refusal {
+	c.warn("the limits cannot be counted; the call is not sent", err.Error())
+	r := later(countsUnknown, "the limits cannot be counted now, so the call was not sent")
+	r.Inside = err.Error()
+	return r
 }

@@ -131,7 +131,7 @@ func (c *call) refuse(refusal *Refusal) {
 	full := func() *logfile.Record {
 		r = c.record(logfile.KindRefusal)
 		c.describe(r)
-		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.Detail, refusal.Code.Status
+		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.recorded(), refusal.Code.Status
 		r.Stage = c.stage
 		c.limited(r)
 		r.ClaimedCaller = refusal.Claimed

@@ -17,7 +17,7 @@
 // signature, and the second one is refused as a replay. For calls that move money this is the safe side, and signing again
 // a second later helps.
 //
-// The memory is this process's own. Other replicas of the gateway that hold the same virtual keys do not share it.
+// The memory is this process's own. Replicas of the gateway that hold the same virtual keys share theirs by package fleet/marks.
 //
 // # Bounds
 //

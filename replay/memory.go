@@ -3,6 +3,9 @@ package replay
 import (
 	"context"
 	"errors"
+	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -28,7 +31,7 @@ var (
 	// can run out while the call waits for its limits; its signature may be forgotten by then, so it must not go out.
 	ErrDate = errors.New("the signed date is outside its window of 15 minutes: sign the request again")
 	// ErrUnavailable says that it is not known which signatures were marked before. The call must not go out. A [Memory] never
-	// returns it; one that is shared by several processes may.
+	// returns it; one that is shared by several processes may, and its text says to operators what is to be mended.
 	ErrUnavailable = errors.New("the memory of used signatures does not answer")
 )
 
@@ -76,7 +79,7 @@ func (m *Memory) Refill(k Key, date, now, earliest time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	elapsed := m.elapsed(now)
-	ends := date.Add(Window + second + ClockSlack)
+	ends := Ends(date)
 	if now.After(ends) && m.count >= m.max/2 {
 		return nil
 	}
@@ -98,6 +101,43 @@ func (m *Memory) Len() int {
 	defer m.mu.Unlock()
 	return m.count
 }
+
+// Batch is signatures whose dates are of one minute.
+type Batch struct {
+	Keys []Key
+	Last time.Time // no date of theirs is later
+}
+
+// Batches returns what is remembered. A signature that is marked meanwhile may be left out.
+func (m *Memory) Batches() iter.Seq[Batch] {
+	return func(yield func(Batch) bool) {
+		for _, minute := range m.minutes() {
+			if b := m.batch(minute); len(b.Keys) > 0 && !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Memory) minutes() []int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.groups))
+}
+
+// batch copies one group, so that the memory is not locked for long.
+func (m *Memory) batch(minute int64) Batch {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := Batch{Last: time.Unix(minute, 0).Add(grain)}
+	if g := m.groups[minute]; g != nil {
+		b.Keys = slices.Collect(maps.Keys(g.keys))
+	}
+	return b
+}
+
+// Ends returns when a date is certain to have run out: for all clocks that are at most [ClockSlack] apart.
+func Ends(date time.Time) time.Time { return date.Add(Window + second + ClockSlack) }
 
 // elapsed is the time on the timeline; it also drops what has expired by then.
 func (m *Memory) elapsed(now time.Time) time.Duration {

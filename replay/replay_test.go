@@ -90,18 +90,6 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-func TestDateOutsideWindow(t *testing.T) {
-	m := New(10)
-	for _, off := range []time.Duration{-Window - 2*time.Second, Window + 2*time.Second, -24 * time.Hour, 24 * time.Hour} {
-		if err := m.Mark(context.Background(), numbered(1), noon.Add(off), noon); !errors.Is(err, ErrDate) {
-			t.Errorf("date off by %v: %v", off, err)
-		}
-	}
-	if m.Len() != 0 {
-		t.Errorf("%d remembered", m.Len())
-	}
-}
-
 // TestMarkAfterWaiting: two copies of a request come while its date is valid and wait for their limits. The second looks
 // only after the first has been forgotten, and must still not go out.
 func TestMarkAfterWaiting(t *testing.T) {
@@ -218,31 +206,6 @@ func TestMemoryIsFreed(t *testing.T) {
 			t.Errorf("%d groups", len(m.groups))
 		}
 	})
-}
-
-func TestOneOfManyWins(t *testing.T) {
-	m := New(1000)
-	for round := range 100 {
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		won := 0
-		start := make(chan struct{})
-		for range 16 {
-			wg.Go(func() {
-				<-start
-				if m.Mark(context.Background(), numbered(round), noon, noon) == nil {
-					mu.Lock()
-					won++
-					mu.Unlock()
-				}
-			})
-		}
-		close(start)
-		wg.Wait()
-		if won != 1 {
-			t.Fatalf("round %d: %d calls with one signature were accepted", round, won)
-		}
-	}
 }
 
 func TestParallelNeverExceedsMax(t *testing.T) {

@@ -84,6 +84,7 @@ func (s *Service) api() admin.API {
 		Keys:   s.keys,
 		Reload: s.reload,
 		Plan:   s.plan,
+		Fleet:  onceStarted(s, s.fleetStatus),
 	}
 	s.addFreezes(&api)
 	return api

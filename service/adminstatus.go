@@ -39,6 +39,9 @@ func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*adm
 	}
 	out.Limits = s.limitsStatus()
 	out.Freezes = s.Freezes().Freezes
+	if s.fleet != nil {
+		out.Fleet = s.fleetState()
+	}
 	out.Log = s.logStatus(c)
 	out.Certificates = s.certificateStatus()
 	return out, nil
@@ -126,7 +129,7 @@ func textOf(err error) string {
 
 func (s *Service) limitsStatus() admin.LimitsStatus {
 	fullest, all := s.limiter.InUse(mostLimits)
-	out := admin.LimitsStatus{Waiting: s.limiter.Waiting(), InUse: all}
+	out := admin.LimitsStatus{Waiting: s.waiting(), InUse: all}
 	for _, u := range fullest {
 		out.Fullest = append(out.Fullest, admin.LimitStatus{
 			Name: u.Name, Caller: u.Counted.Caller, Operation: u.Counted.Operation, Credential: u.Counted.Credential, Upstream: u.Counted.Upstream,

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/admin"
+	"tollgate/fleet"
 	"tollgate/internal/certs"
 	"tollgate/internal/private"
 	"tollgate/internal/secret"
@@ -52,6 +53,9 @@ type tlsParts struct {
 
 // place is where something is used.
 type place struct{ listener, upstream string } // one of them
+
+// redisPlace is that of the fleet's Redis. No upstream has a dot in its name.
+var redisPlace = place{upstream: "fleet.redis"}
 
 func (p place) String() string {
 	if p.upstream != "" {
@@ -225,21 +229,68 @@ func (k *tlsReloader) upstream(u *upstream.Config) (*tlsParts, *tls.Config, erro
 		return nil, nil, err
 	}
 	p.bundles = append(p.bundles, func() *certs.Bundle { return roots })
-	client := tlspolicy.Client{ServerName: string(t.ServerName), RootCAs: roots.Pool, Pins: t.Pins}
-	if t.ClientCertificate == nil {
-		k.add(p)
-		return p, policy.Client(client), nil
-	}
-	files, err := certs.Load(t.ClientCertificate.Cert, t.ClientCertificate.Key)
+	client, err := p.client(t)
 	if err != nil {
 		return nil, nil, err
 	}
+	client.RootCAs = roots.Pool
+	k.add(p)
+	return p, clientConfig(policy, client), nil
+}
+
+// client returns what a connection needs beside the authorities, whose files are read again in other ways here and there.
+func (p *tlsParts) client(t *certs.UpstreamTLS) (tlspolicy.Client, error) {
+	client := tlspolicy.Client{ServerName: string(t.ServerName), Pins: t.Pins}
+	if t.ClientCertificate == nil {
+		return client, nil
+	}
+	files, err := certs.Load(t.ClientCertificate.Cert, t.ClientCertificate.Key)
+	if err != nil {
+		return client, err
+	}
 	p.sources, p.reloaders = append(p.sources, files), append(p.reloaders, files)
 	client.GetClientCertificate = files.GetClientCertificate
+	return client, nil
+}
+
+// clientConfig makes the configuration. Sessions are not taken up where a certificate is shown: they would show the one with which they
+// began, not the one of now.
+func clientConfig(policy *tlspolicy.Policy, client tlspolicy.Client) *tls.Config {
 	out := policy.Client(client)
-	out.ClientSessionCache = nil // a session that is taken up would show the certificate with which it began, not the one of now
+	if client.GetClientCertificate != nil {
+		out.ClientSessionCache = nil
+	}
+	return out
+}
+
+// redis returns what makes the configuration of one connection to the fleet's Redis, by the files of now.
+func (k *tlsReloader) redis(t *fleet.TLS) (func() *tls.Config, error) {
+	policy, err := k.policy(t.Policy)
+	if err != nil {
+		return nil, err
+	}
+	p := &tlsParts{place: redisPlace}
+	client, err := p.client(&certs.UpstreamTLS{ServerName: t.ServerName, ClientCertificate: t.Certificate})
+	if err != nil {
+		return nil, err
+	}
+	roots := func() *certs.Bundle { return &certs.Bundle{} }
+	if t.CA != "" {
+		authorities, err := certs.LoadAuthorities(t.CA)
+		if err != nil {
+			return nil, err
+		}
+		p.reloaders, roots = append(p.reloaders, authorities), authorities.Load
+	}
+	p.bundles = append(p.bundles, roots)
 	k.add(p)
-	return p, out, nil
+	return func() *tls.Config {
+		now := client
+		now.RootCAs = roots().Pool
+		out := clientConfig(policy, now)
+		out.ClientSessionCache = nil // a session would outlive the authorities of now
+		return out
+	}, nil
 }
 
 // start looks after all of it until close.

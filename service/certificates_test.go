@@ -17,6 +17,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/config"
+	"tollgate/fleet"
 	"tollgate/internal/certs"
 	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
@@ -293,5 +294,69 @@ func TestListenerWithoutCertificate(t *testing.T) {
 	k.policies = map[string]*tlspolicy.Policy{tlspolicy.Default: {}}
 	if _, config, err := k.listener("x", &certs.ListenerTLS{Policy: tlspolicy.Default}); err == nil || config != nil || len(k.all()) != 0 {
 		t.Errorf("%v, %v", config, err)
+	}
+}
+
+// TestRedisTLS: the way to the fleet's Redis is under a policy, for the name that is dialed unless another is configured, and each connection
+// goes by the authorities and the certificate of now. A file that cannot be taken leaves the ones in use.
+func TestRedisTLS(t *testing.T) {
+	k, dir, _, ca := kept(t, testpki.Leaf{Server: true})
+	defer k.close()
+	_, server, err := k.listener("redis", &certs.ListenerTLS{
+		Policy: tlspolicy.Default, ClientCA: filepath.Join(dir, "ca.pem"), ClientCertificate: "required",
+		Certificates: []certs.Certificate{{Files: &certs.CertificateFiles{Cert: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issue(t, ca, testpki.Leaf{Names: []string{"us.example"}}, dir, "us")
+	authorities := filepath.Join(dir, "redis-ca.pem")
+	if err := ca.WriteFile(authorities); err != nil {
+		t.Fatal(err)
+	}
+	towards, err := k.redis(&fleet.TLS{
+		Policy: tlspolicy.Default, CA: authorities, Certificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "us.crt"), Key: filepath.Join(dir, "us.key")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(name string) *tls.Config {
+		config := towards()
+		config.ServerName = name // which the client fills in where none is configured
+		return config
+	}
+	if err, other := handshake(server, as("gw.example")); err != nil || other != nil {
+		t.Errorf("%v, %v", err, other)
+	}
+	if _, err := handshake(server, as("other.example")); err == nil {
+		t.Error("a server of another name is taken")
+	}
+	stranger := testpki.Must(testpki.New())
+	for _, step := range []struct {
+		text  []byte
+		taken bool
+	}{{stranger.CertPEM(), false}, {[]byte("no certificate"), false}, {append(stranger.CertPEM(), ca.CertPEM()...), true}} {
+		if err := os.WriteFile(authorities, step.text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k.reload()
+		if _, err := handshake(server, as("gw.example")); (err == nil) != step.taken {
+			t.Errorf("authorities %.20q: %v", step.text, err)
+		}
+	}
+	if err := os.WriteFile(authorities, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.reload()
+	if got, want := strings.Join(k.warnings(time.Now()), "\n"), "upstream fleet.redis: "+authorities+" stays as it was since "; !strings.Contains(got, want) {
+		t.Errorf("no warning %q in %s", want, got)
+	}
+	for _, bad := range []fleet.TLS{
+		{Policy: "mine"}, {Policy: tlspolicy.Default, CA: filepath.Join(dir, "missing.pem")},
+		{Policy: tlspolicy.Default, Certificate: &certs.CertificateFiles{Cert: filepath.Join(dir, "missing.crt"), Key: filepath.Join(dir, "us.key")}},
+	} {
+		if _, err := k.redis(&bad); err == nil {
+			t.Errorf("%+v is taken", bad)
+		}
 	}
 }

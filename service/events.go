@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/audit/mirror"
@@ -20,7 +21,11 @@ const watchEvery = 500 * time.Millisecond
 // startEvents puts on record how credentials, the log and the places of its copies come to stand, until the service is closed.
 // The parts know nothing of it: no call waits for such a record.
 func (s *Service) startEvents() {
-	s.background(newStateWatch(audit.NewEvents(s.log), s.signers, s.log.Status, s.copies.Status).run)
+	w := newStateWatch(audit.NewEvents(s.log), s.signers, s.log.Status, s.copies.Status)
+	if s.fleet != nil {
+		w.fleet = s.fleetState
+	}
+	s.background(w.run)
 }
 
 // stateWatch compares how the parts stand with how they stood, and makes events of the differences.
@@ -29,10 +34,13 @@ type stateWatch struct {
 	credentials func() []*credential.Credential
 	log         func() audit.Status
 	copies      func() []mirror.Status
+	fleet       func() *admin.Fleet // nil: there is none
 
 	paused  map[pausedFor]pausedKey
 	stalled time.Time            // since when the log takes no intents; zero: it takes them
 	failing map[string]time.Time // by place of copies
+	closed  map[string]time.Time // by what is not shared
+	closing map[string]bool      // what was not at the last look
 }
 
 // pausedFor is one credential and one caller; without a caller it is for all.
@@ -46,7 +54,7 @@ type pausedKey struct {
 func newStateWatch(events *audit.Events, credentials func() []*credential.Credential, log func() audit.Status, copies func() []mirror.Status) *stateWatch {
 	return &stateWatch{
 		events: events, credentials: credentials, log: log, copies: copies,
-		paused: map[pausedFor]pausedKey{}, failing: map[string]time.Time{},
+		paused: map[pausedFor]pausedKey{}, failing: map[string]time.Time{}, closed: map[string]time.Time{},
 	}
 }
 
@@ -75,6 +83,9 @@ func (w *stateWatch) look(now time.Time) {
 	w.lookAtLog(now)
 	for _, place := range w.copies() {
 		w.lookAtCopy(now, place)
+	}
+	if w.fleet != nil {
+		w.lookAtFleet(now, w.fleet())
 	}
 }
 
@@ -152,5 +163,26 @@ func (w *stateWatch) lookAtCopy(now time.Time, place mirror.Status) {
 			Event: logfile.EventCopyRecovered, Subject: place.Place, Detail: "the newest checkpoint is there",
 			Data: map[string]string{"failing_since": stamp(since)},
 		})
+	}
+}
+
+// lookAtFleet makes an event of each part that is no longer shared, as two looks found it, or is again. One slow answer is no event.
+func (w *stateWatch) lookAtFleet(now time.Time, f *admin.Fleet) {
+	before := w.closing
+	w.closing = map[string]bool{}
+	for _, c := range f.Closed {
+		w.closing[c.What] = true
+		if _, known := w.closed[c.What]; !known && before[c.What] {
+			w.closed[c.What] = now
+			data := map[string]string{"member": f.Member}
+			w.events.Add(now, logfile.Record{Event: logfile.EventFleetLost, Subject: c.What, Detail: c.Means + ": " + c.Why, Data: data})
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(w.closed)) {
+		if !w.closing[what] {
+			data := map[string]string{"member": f.Member, "lost_since": stamp(w.closed[what])}
+			delete(w.closed, what)
+			w.events.Add(now, logfile.Record{Event: logfile.EventFleetBack, Subject: what, Detail: what + " are shared with the other members again", Data: data})
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/audit/mirror"
@@ -175,6 +176,30 @@ func TestCopyEvents(t *testing.T) {
 	w.copies[0].Err = nil
 	w.look(noon)
 	w.want(t, "well again", "copy_recovered /mnt/worm")
+}
+
+// TestFleetEvents: what two looks found not to be shared is on record, and so is that it is again. One slow answer is not.
+func TestFleetEvents(t *testing.T) {
+	w, _ := watchOf(t)
+	f := &admin.Fleet{Member: "a"}
+	w.fleet = func() *admin.Fleet { return f }
+	look := func(when string, closed []admin.ClosedStatus, want ...string) {
+		t.Helper()
+		f.Closed = closed
+		w.look(noon)
+		w.want(t, when, want...)
+	}
+	slow := []admin.ClosedStatus{{What: admin.ClosedLimits, Means: "a half each", Why: "Redis is slow"}}
+	away := append(slow, admin.ClosedStatus{What: admin.ClosedFreezes, Means: "here alone", Why: "Redis is away"})
+	look("well", nil)
+	look("slow once", slow)
+	look("well", nil)
+	look("slow", slow)
+	look("slow still", slow, "fleet_lost limits member=a")
+	look("away", away)
+	look("away still", away, "fleet_lost freezes member=a")
+	look("slow only", slow, "fleet_back freezes member=a")
+	look("well again", nil, "fleet_back limits member=a")
 }
 
 // TestLastLook: what happened just before the end is on record, and what waited, too.

@@ -112,7 +112,7 @@ var changes = map[string][2]string{
 
 // elsewhere says where a change of the other keys is tested.
 var elsewhere = map[string]string{
-	"audit": "its keys need a restart", "grant.upstream": "of a signed upstream it says what the credential says", "certificate.acme": "TestReloadACME of e2e", "acme": "as certificate.acme", "accountBinding": "as certificate.acme",
+	"audit": "its keys need a restart", "fleet": "TestReloadFleet", "replay": "TestReloadFleet", "grant.upstream": "of a signed upstream it says what the credential says", "certificate.acme": "TestReloadACME of e2e", "acme": "as certificate.acme", "accountBinding": "as certificate.acme",
 	"acmeDNS": "as certificate.acme", "huaweiDNS": "as certificate.acme", "rfc2136": "as certificate.acme",
 }
 

@@ -18,6 +18,7 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/config"
+	"tollgate/fleet/freezes"
 	"tollgate/freeze"
 	"tollgate/gateway"
 	"tollgate/internal/nearest"
@@ -27,6 +28,8 @@ import (
 const (
 	// freezeWait is how long a freeze waits for calls that are about to be sent. It is less than a request of an operator may take.
 	freezeWait = 30 * time.Second
+	// confirmWait is how long a change of freezes waits besides until the members of the fleet have confirmed.
+	confirmWait = 2 * time.Second
 	// freezeEvery is how often it is looked whether the time of a freeze is over.
 	freezeEvery = time.Second
 )
@@ -43,7 +46,7 @@ func (s *Service) openFreezes(recovery audit.Recovery) (err error) {
 	return nil
 }
 
-// freezeLog keeps freezes in the audit log. It is a [freeze.Store]; one that several gateways share would be another.
+// freezeLog keeps freezes in the audit log. It is a [freeze.Store].
 type freezeLog struct {
 	log      *audit.Log
 	deadline func() time.Duration
@@ -112,6 +115,11 @@ func (s *Service) Freeze(ctx context.Context, by string, r admin.FreezeRequest) 
 	if err := s.checkFreeze(&f, r.Force); err != nil {
 		return nil, &admin.Error{Status: http.StatusBadRequest, Text: err.Error()}
 	}
+	if s.fleet != nil {
+		if err := s.fleet.freezes.Room(); err != nil {
+			return nil, &admin.Error{Status: http.StatusConflict, Text: err.Error()}
+		}
+	}
 	answer := &admin.Frozen{Freeze: adminFreeze(&f), Sent: []admin.SentCall{}}
 	err := s.freezes.Freeze(ctx, f)
 	if _, inForce := errors.AsType[*freeze.Unrecordable](err); err != nil && !inForce {
@@ -130,7 +138,30 @@ func (s *Service) Freeze(ctx context.Context, by string, r admin.FreezeRequest) 
 	for _, c := range sent {
 		answer.Sent = append(answer.Sent, adminSent(c))
 	}
+	members, problems := s.confirmed(ctx)
+	answer.Members, answer.Problems = members, append(answer.Problems, problems...)
 	return answer, nil
+}
+
+// confirmed waits for the members of the fleet, and returns which have the freezes of now, and what those lack that have not. Without
+// a fleet there are none.
+func (s *Service) confirmed(ctx context.Context) (members []admin.Confirmation, problems []string) {
+	if s.fleet == nil {
+		return nil, nil
+	}
+	ctx, stop := context.WithTimeout(ctx, confirmWait)
+	defer stop()
+	return confirmations(s.fleet.freezes.Confirm(ctx))
+}
+
+func confirmations(all []freezes.Confirmation) (members []admin.Confirmation, problems []string) {
+	for _, c := range all {
+		members = append(members, admin.Confirmation(c))
+		if !c.Confirmed && !c.Stopped {
+			problems = append(problems, fmt.Sprintf("member %s has not confirmed: %s", c.Member, c.Why))
+		}
+	}
+	return members, problems
 }
 
 // checkFreeze returns what is wrong with a freeze that is asked for.
@@ -206,6 +237,8 @@ func (s *Service) Unfreeze(ctx context.Context, by string, r admin.UnfreezeReque
 	if len(answer.Freezes) == 0 {
 		return nil, &admin.Error{Status: http.StatusConflict, Text: strings.Join(answer.Problems, "; ")}
 	}
+	members, problems := s.confirmed(ctx)
+	answer.Members, answer.Problems = members, append(answer.Problems, problems...)
 	return answer, nil
 }
 
@@ -217,6 +250,10 @@ func (s *Service) Freezes() *admin.FreezeList {
 	}
 	if err := s.freezes.Unrecorded(); err != nil {
 		answer.Problems = append(answer.Problems, unrecordedText(err))
+	}
+	if s.fleet != nil {
+		members, problems := confirmations(s.fleet.freezes.Members())
+		answer.Members, answer.Problems = members, slices.Concat(answer.Problems, problems, s.fleet.freezes.Problems())
 	}
 	return answer
 }

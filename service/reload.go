@@ -188,6 +188,9 @@ func (s *Service) record(running, c *config.Config, by Trigger, r Reloaded) erro
 func (s *Service) reloaded(c *config.Config, by Trigger, r Reloaded) {
 	s.private.follow(c.PrivateFiles)
 	s.setLevel(c.Log)
+	if s.fleet != nil {
+		s.fleet.follow(c)
+	}
 	if files := configurationFiles(c); !slices.Equal(files.Paths(), s.reloads.files.configuration.Paths()) {
 		s.reloads.files.configuration = files
 	}

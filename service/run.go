@@ -82,6 +82,9 @@ func (s *Service) closeAll(ctx context.Context) error {
 	for _, closeOne := range s.closers {
 		closeOne()
 	}
+	if s.fleet != nil { // after all that asks it
+		s.fleet.close()
+	}
 	s.certificates.close()
 	for _, u := range s.upstreams {
 		u.transport.Close()

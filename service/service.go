@@ -195,13 +195,18 @@ func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hash
 	if err = s.openFreezes(recovery); err != nil {
 		return err
 	}
-	if err := s.begin(ctx, c, func(plan *gateway.Plan) {
-		s.gateway = gateway.New(gateway.Config{
-			Limiter: s.limiter, Sources: s.sources, Replay: s.replay, Log: s.log, MAC: hashKey, Freezes: s.freezes.Gate(), Refusals: s.refusals,
-			Observer: s.metrics, Logger: s.logger, Now: time.Now,
-		}, plan)
-	}); err != nil {
+	parts := gateway.Config{
+		Limiter: s.limiter, Sources: s.sources, Replay: s.replay, Log: s.log, MAC: hashKey, Freezes: s.freezes.Gate(), Refusals: s.refusals,
+		Observer: s.metrics, Logger: s.logger, Now: time.Now,
+	}
+	if err := s.openFleet(ctx, c, &parts); err != nil {
 		return err
+	}
+	if err := s.begin(ctx, c, func(plan *gateway.Plan) { s.gateway = gateway.New(parts, plan) }); err != nil {
+		return err
+	}
+	if s.fleet != nil {
+		s.fleet.gateway.Store(s.gateway)
 	}
 	s.registerState()
 	s.background(s.summarize)
@@ -216,7 +221,7 @@ func (s *Service) registerState() {
 	s.certificates.metrics = admin.NewCertificates(s.registry, s.certificates.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
-		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Failed: s.sources, Freezes: s.freezes.Gate().Set,
+		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Waiting: s.waiting, Failed: s.sources, Freezes: s.freezes.Gate().Set,
 		Keys:     s.virtualKeys,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})

@@ -38,6 +38,7 @@ type state struct {
 	sources *ratelimit.Sources // of failed identifications
 	replay  *replay.Memory
 	freezes *freeze.Switch
+	fleet   *membership // nil: the gateway is alone
 
 	log                *audit.Log
 	blobs              *blobs.Store    // texts of plans

@@ -60,13 +60,19 @@ func testMAC() hash.Hash { return hmac.New(sha256.New, []byte("key")) }
 // keyOf answers references to the environment.
 func keyOf(name string) (string, bool) {
 	account := bsssim.DefaultAccounts()[0]
-	value, ok := map[string]string{"AK": account.AccessKey, "SK": account.SecretKey, "AK2": "AKOTHER", "SK2": "other-secret-0123", "ONE": "the-first-secret-0123", "TWO": "the-second-secret-012"}[name]
+	value, ok := map[string]string{"AK": account.AccessKey, "SK": account.SecretKey, "AK2": "AKOTHER", "SK2": "other-secret-0123", "ONE": "the-first-secret-0123", "TWO": "the-second-secret-012", "REDIS": "the-secret-of-redis-0"}[name]
 	return value, ok
 }
 
 func run(t *testing.T) *running {
 	t.Helper()
-	g := &running{dir: t.TempDir(), held: make(chan chan struct{}), client: &http.Client{}}
+	return runWith(t)
+}
+
+// runWith runs a gateway by the configuration with changes.
+func runWith(t *testing.T, changes ...string) *running {
+	t.Helper()
+	g := &running{held: make(chan chan struct{})}
 	simulator := bsssim.New(bsssim.Config{})
 	g.upstream = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if answer := g.answer.Load(); answer != nil {
@@ -82,7 +88,15 @@ func run(t *testing.T) *running {
 	}
 	g.upstream.Start()
 	t.Cleanup(g.upstream.Close)
-	s, err := Start(t.Context(), g.load(t), Process{
+	g.start(t, changes...)
+	return g
+}
+
+// start starts the gateway in front of its upstream.
+func (g *running) start(t *testing.T, changes ...string) {
+	t.Helper()
+	g.dir, g.client = t.TempDir(), &http.Client{}
+	s, err := Start(t.Context(), g.load(t, changes...), Process{
 		Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Load: func() (*config.Config, error) { return g.onDisk, g.unreadable },
 	})
 	if err != nil {
@@ -95,7 +109,6 @@ func run(t *testing.T) *running {
 			t.Error(err)
 		}
 	})
-	return g
 }
 
 // load reads the configuration with changes: pairs of what stands there and what takes its place.

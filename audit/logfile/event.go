@@ -23,6 +23,8 @@ const (
 	EventFrozen            EventCode = "frozen"             // an operator has stopped calls
 	EventUnfrozen          EventCode = "unfrozen"           // and lets them go on, or the time of the freeze is over
 	EventFreezes           EventCode = "freezes"            // the freezes in force, stated once more
+	EventFleetLost         EventCode = "fleet_lost"         // limits, signatures or freezes are not shared with the other members
+	EventFleetBack         EventCode = "fleet_back"         // they are again
 )
 
 // EventCodes lists every code.
@@ -30,6 +32,7 @@ func EventCodes() []EventCode {
 	return []EventCode{
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
 		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted, EventFrozen, EventUnfrozen, EventFreezes,
+		EventFleetLost, EventFleetBack,
 	}
 }
 

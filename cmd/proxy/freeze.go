@@ -28,8 +28,10 @@ func freezeCommand() *cobra.Command {
 			"succeed, fail, or end as unknown. Stopped calls are refused with TG.3010, with the reason given here; one whose intent is on record ends as\n" +
 			"not_sent. Reads are stopped as well, except by --spend. A call that does not say clearly which customers it concerns is stopped by a\n" +
 			"freeze of any customer.\n\n" +
-			"A freeze survives restarts and reloads, and holds for this process alone: freeze each one of several gateways. It ends by\n" +
-			"tollgate unfreeze, or at the time of --until by the gateway's wall clock.",
+			"A freeze survives restarts and reloads. It holds for this process, and in a fleet for all members: the command waits for two seconds and\n" +
+			"says which have confirmed that no such call can begin to go out there either. If one has not, the exit code is 1; it learns of the\n" +
+			"freeze when it reaches Redis. Several gateways without a fleet have to be frozen each. A freeze ends by tollgate unfreeze, or at the time\n" +
+			"of --until by each gateway's wall clock.",
 		Example: "  tollgate freeze --caller shop --reason 'key leaked, ticket 4711' --config /etc/tollgate/tollgate.yaml\n" +
 			"  tollgate freeze --spend --until 2h --reason 'month-end check' --config /etc/tollgate/tollgate.yaml",
 		Args: cli.ExactArgs(),
@@ -105,8 +107,11 @@ func notStopped(err error) error {
 }
 
 func printFrozen(w io.Writer, f *admin.Frozen, in *runningGateway) error {
-	lines := fmt.Sprintf("frozen: %s\nIt holds for this process alone: freeze each one of several gateways. To lift it: tollgate unfreeze %s %s\n",
-		freezeLine(&f.Freeze), f.Freeze.ID, in)
+	where := "It holds for this process alone: freeze each one of several gateways.\n"
+	if len(f.Members) > 0 {
+		where = memberLines(f.Members)
+	}
+	lines := fmt.Sprintf("frozen: %s\n%sTo lift it: tollgate unfreeze %s %s\n", freezeLine(&f.Freeze), where, f.Freeze.ID, in)
 	if len(f.Sent) == 0 {
 		lines += "No such call is out without an outcome.\n"
 	} else {
@@ -131,7 +136,8 @@ func unfreezeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "unfreeze ID... --config FILE", Short: "Let calls go out again that were stopped",
 		Long: "Let calls go out again that were stopped, by the ids of their freezes, which tollgate freezes lists. A freeze ends when its end is\n" +
-			"on record: if the log takes no record, it stays in force, and the exit code is 1. Other freezes may stop the same calls.",
+			"on record: if the log takes no record, it stays in force, and the exit code is 1. Other freezes may stop the same calls. In a fleet the\n" +
+			"freeze ends at all members; the command says which have confirmed, and the exit code is 1 if one has not.",
 		Example: "  tollgate unfreeze f-1a2b3c4d --reason 'key replaced' --config /etc/tollgate/tollgate.yaml",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -208,8 +214,26 @@ func printFreezes(w io.Writer, l *admin.FreezeList, each string) error {
 	if lines == "" {
 		lines = "nothing is frozen\n"
 	}
+	lines += memberLines(l.Members)
 	_, err := io.WriteString(w, printableLines(lines))
 	return err
+}
+
+// memberLines says which members of the fleet have confirmed. Those that have not are problems.
+func memberLines(all []admin.Confirmation) (lines string) {
+	var confirmed []string
+	for _, c := range all {
+		switch {
+		case c.Confirmed:
+			confirmed = append(confirmed, c.Member)
+		case c.Stopped:
+			lines += fmt.Sprintf("not running: %s (%s)\n", c.Member, c.Why)
+		}
+	}
+	if len(confirmed) > 0 {
+		lines = "confirmed by " + strings.Join(confirmed, ", ") + "\n" + lines
+	}
+	return lines
 }
 
 // freezeLine says which freeze it is, since when, by whom, until when, and why.

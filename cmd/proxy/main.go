@@ -25,7 +25,8 @@ func main() {
 func rootCommand() *cobra.Command {
 	return cli.Program(programVersion(),
 		cli.Chapter("The gateway and its configuration:", runCommand(), checkCommand(), explainCommand(), diffCommand(), schemaCommand()),
-		cli.Chapter("A running gateway:", statusCommand(), healthCommand(), reloadCommand(), freezeCommand(), freezesCommand(), unfreezeCommand()),
+		cli.Chapter("A running gateway:", statusCommand(), healthCommand(), reloadCommand(), freezeCommand(), freezesCommand(), unfreezeCommand(),
+			fleetCommand()),
 		cli.Chapter("Callers:", keyCommand(), sdkConfigCommand()),
 		cli.Chapter("What was called, and what may be:", auditcmd.Command(), catalogCommand(), tlscmd.Command()),
 		cli.Chapter("To try it:", demoCommand(), simulateCommand(), versionCommand()))

@@ -21,7 +21,7 @@ func statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "status --config FILE", Short: "Show the state of the running gateway on one screen",
-		Long: "Show the state of the running gateway: readiness, freezes, configuration, log, listeners, upstreams, credentials, limits in use,\n" +
+		Long: "Show the state of the running gateway: readiness, freezes, configuration, log, fleet, listeners, upstreams, credentials, limits in use,\n" +
 			"certificates. It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if\n" +
 			"the gateway answered, ready or not: scripts that ask whether it is ready use tollgate health.",
 		Example: "  tollgate status --config /etc/tollgate/tollgate.yaml\n  tollgate status --json --config /etc/tollgate/tollgate.yaml | jq .credentials",
@@ -92,6 +92,9 @@ func printStatus(w io.Writer, s *admin.Status, now time.Time) error {
 	printConfiguration(&b, &s.Configuration)
 	if s.Log != nil {
 		printLog(&b, s.Log, now)
+	}
+	if s.Fleet != nil {
+		b.WriteString(fleetLine(s.Fleet, now) + "\n")
 	}
 	if _, err := io.WriteString(w, printableLines(b.String())); err != nil {
 		return err

@@ -18,17 +18,23 @@ import (
 
 // document writes the whole text.
 func (w *writer) document(c *config.Config, generations map[string]Generation) {
+	w.object(w.sections(c, generations))
+}
+
+// sections returns what writes each section, by its key.
+func (w *writer) sections(c *config.Config, generations map[string]Generation) map[string]func() {
 	policies, err := c.Policies()
 	if err != nil {
 		policies = nil // of no checked configuration: nothing runs by it
 	}
-	w.object(map[string]func(){
+	return map[string]func(){
 		"admin":          w.section(c.Admin),
 		"audit":          w.section(c.Audit),
 		"bounds":         w.section(c.Bounds),
 		"catalog":        func() { w.string(catalog.ID()) },
 		"callers":        func() { w.callers(c.Callers, c.Grants) },
 		"credentials":    func() { w.credentials(c.Credentials, generations) },
+		"fleet":          w.section(c.Fleet),
 		"http_challenge": w.section(c.HTTPChallenge),
 		"limits":         w.section(c.Limits),
 		"listeners": func() {
@@ -43,7 +49,7 @@ func (w *writer) document(c *config.Config, generations map[string]Generation) {
 			named(w, c.Upstreams, func(u *upstream.Config) string { return u.Name }, func(u *upstream.Config) { w.value(reflect.ValueOf(u)) })
 		},
 		"version": func() { w.value(reflect.ValueOf(Version)) },
-	})
+	}
 }
 
 // section returns a function that writes a section of the file.

@@ -49,7 +49,7 @@ func folder(tb testing.TB) string {
 	if err := testpki.WriteFiles(leaf, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")); err != nil {
 		tb.Fatal(err)
 	}
-	for name, text := range map[string]string{"sk.txt": keySecret, "sk2.txt": keySecret + "2", "app.txt": appSecret, "app2.txt": appSecret + "2", "ca.pem": string(ca.CertPEM())} {
+	for name, text := range map[string]string{"sk.txt": keySecret, "redis.txt": keySecret + "3", "other.txt": keySecret + "4", "sk2.txt": keySecret + "2", "app.txt": appSecret, "app2.txt": appSecret + "2", "ca.pem": string(ca.CertPEM())} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			tb.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func folder(tb testing.TB) string {
 
 func load(tb testing.TB, dir, text string) *config.Config {
 	tb.Helper()
-	env := map[string]string{"AK": "AKACME", "AK2": "AKMAIN"}
+	env := map[string]string{"AK": "AKACME", "AK2": "AKMAIN", "POD": "b"}
 	c, err := config.Parse("tollgate.yml", []byte(text), dir, config.Options{Secrets: true, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
 	if err != nil {
 		tb.Fatal(err)

@@ -41,6 +41,10 @@ func (d *Document) value(path string, n *node, f Field, v reflect.Value) {
 		v.Set(Default(v.Type().Elem()).Addr())
 		d.value(path, n, f, v.Elem())
 	case reflect.Struct:
+		if first := Fields(v.Type())[0]; f.Single && n.kind.isScalar() {
+			d.value(path, n, first, v.FieldByIndex(first.Index))
+			return
+		}
 		d.section(path, n, v)
 	case reflect.Map:
 		d.named(path, n, v)

@@ -68,10 +68,19 @@ type testListener struct {
 	Most    int       `yaml:"most" range:"1..100"`
 	Sure    *bool     `yaml:"sure"`
 	Level   testLevel `yaml:"level" range:"low..high"`
+	Called  testName  `yaml:"called" single:"yes"`
 	Made    func()    `yaml:"-"`
 }
 
 func (testListener) Default() testListener { return testListener{Most: 7, Level: 1} }
+
+// testName may be written as the text itself.
+type testName struct {
+	Text string `yaml:"text"`
+	Env  string `yaml:"env"`
+}
+
+func (testName) ExactlyOne() {}
 
 type testAudit struct {
 	Dir   string    `yaml:"dir"`
@@ -125,6 +134,20 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// TestSingle: a section of the tag is written as the value of its first key, or as others are.
+func TestSingle(t *testing.T) {
+	got, err := decode("listeners: [{called: a}, {called: {text: b}}, {called: {env: C}}]")
+	want := []testName{{Text: "a"}, {Text: "b"}, {Env: "C"}}
+	if err != nil || len(got.Listeners) != len(want) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for i, l := range got.Listeners {
+		if l.Called != want[i] {
+			t.Errorf("got %+v, want %+v", l.Called, want[i])
+		}
+	}
+}
+
 func TestDefault(t *testing.T) {
 	got := Default(reflect.TypeFor[testFile]()).Interface().(testFile)
 	if want := (testFile{Audit: testAudit{Every: 10, Index: testIndex{true}}}); !reflect.DeepEqual(got, want) {
@@ -149,6 +172,10 @@ func TestProblems(t *testing.T) {
 		"listeners:\n- level: up":                            `f:2:10: level "up": want low, mid or high`,
 		"listeners:\n- level: []":                            "f:2:10: level is a list, want a level",
 		"credentials: {a b: {class: x}}":                     `f:1:15: name "a b": want up to 64 letters, digits, "-" or "_", beginning with a letter or digit`,
+		"listeners: [{called: 7}]":                           `f:1:22: called is a number, want text: write "7", in quotes`,
+		"listeners: [{called: ''}]":                          "f:1:22: called is empty give it a value, or remove it",
+		"listeners: [{called: []}]":                          `f:1:22: called is a list, want "key: value" entries`,
+		"listeners: [{called: {text: a, env: B}}]":           "f:1:14: want exactly one of text, env",
 		"credentials: {a: {}}":                               "f:1:15: class is missing in credentials.a",
 		"credentials: {a: {class: p}}":                       `f:1:26: unknown class "p": want partner, customer, other known: customer, other, partner`,
 		"credentials: {a: {class: other}}":                   "f:1:26: class: not among the classes",

@@ -13,7 +13,7 @@ type Field struct {
 	reflect.StructField
 	Key       string
 	Need      bool
-	Single    bool // a list of one may be written as its only value
+	Single    bool // a list of one may be written as its only value, a section as the value of its first key
 	Restart   bool // a change of it needs a restart of what is configured
 	Choice    []string
 	Low, High string  // the range as written; empty: none

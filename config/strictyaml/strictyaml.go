@@ -10,7 +10,7 @@
 //	need    "yes": the key must be there
 //	range   "1..100": bounds, both included, written as in the file
 //	choice  "a|b": the allowed words
-//	single  "yes": a list of one may be written as its only value
+//	single  "yes": a list of one may be written as its only value, a section as the value of its first key
 //
 // Values are texts, booleans, whole numbers and types that implement [Scalar]; where there is a choice, also others that read themselves
 // ([encoding.TextUnmarshaler]). Lists are slices, sections whose names the file chooses are maps. The fields of an embedded struct are the

@@ -1,10 +1,10 @@
--- args: length of a lease, what the member tells the others, how long a row outlives its last heartbeat (ms), how many rows to return.
+-- args: length of a lease, what the others are to know of the member, how long a row outlives its last heartbeat (ms), how many rows to return.
 local t = now()
-redis.call('HSET', KEYS[2], 'lease', t + tonumber(args[1]), 'beat', t, 'told', args[2])
+redis.call('HSET', KEYS[2], 'lease', t + tonumber(args[1]), 'beat', t, 'about', args[2])
 redis.call('PEXPIRE', KEYS[2], args[3])
 local rows = {}
 for _, name in ipairs(redis.call('SMEMBERS', key('members'))) do
-  local row = redis.call('HMGET', key('member:' .. name), 'instance', 'lease', 'beat', 'off', 'told')
+  local row = redis.call('HMGET', key('member:' .. name), 'instance', 'lease', 'beat', 'off', 'about')
   if not row[1] then
     redis.call('SREM', key('members'), name)
   elseif #rows < tonumber(args[4]) then

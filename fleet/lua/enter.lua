@@ -9,7 +9,8 @@ if not run or not history or not evicted then return {'unknown'} end
 local identity, t = run .. '-' .. history, now()
 
 local mine = redis.call('HMGET', KEYS[2], 'instance', 'lease', 'counted')
-if mine[1] and mine[1] ~= instance and tonumber(mine[2]) > t then return {'taken', mine[1]} end
+local left = (tonumber(mine[2]) or 0) - t -- longer than a lease: the clock of Redis was set back since
+if mine[1] and mine[1] ~= instance and left > 0 and left <= lease then return {'taken', mine[1]} end
 local counted = '0'
 if mine[1] == instance and mine[3] then counted = mine[3] end
 redis.call('HSET', KEYS[2], 'instance', instance, 'connection', ARGV[2], 'counted', counted, 'lease', t + lease, 'beat', t, 'off', '0')

@@ -101,6 +101,17 @@ func (s *Server) dial() []string {
 	return append(args, "--tls", "--cacert", s.file("ca.pem"), "--cert", s.file("client.crt"), "--key", s.file("client.key"))
 }
 
+// SetPassword changes the password of the default user. The empty one is none. Connections that have logged in stay.
+func (s *Server) SetPassword(password string) {
+	s.t.Helper()
+	rule := "nopass"
+	if password != "" {
+		rule = ">" + password
+	}
+	s.Do("ACL", "SETUSER", "default", "on", "resetpass", rule)
+	s.options.Password = password
+}
+
 // Info returns a field of the answer to INFO.
 func (s *Server) Info(field string) string {
 	s.t.Helper()

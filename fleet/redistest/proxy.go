@@ -11,15 +11,15 @@ import (
 // Proxy stands between a client and a server, and breaks what passes. It knows nothing of Redis or TLS. A fault holds for open
 // connections too, until [Proxy.Pass].
 type Proxy struct {
-	target   string
 	listener net.Listener
 	working  sync.WaitGroup
 	closing  chan struct{}
 
-	mu    sync.Mutex
-	fault fault
-	links map[*link]bool
-	cuts  int
+	mu     sync.Mutex
+	target string
+	fault  fault
+	links  map[*link]bool
+	cuts   int
 }
 
 // fault is what happens to bytes. Its zero value passes them.
@@ -76,6 +76,14 @@ func (p *Proxy) Refuse() {
 	p.Break()
 }
 
+// Turn ends the open connections, and leads new ones to another address.
+func (p *Proxy) Turn(target string) {
+	p.mu.Lock()
+	p.target = target
+	p.mu.Unlock()
+	p.Break()
+}
+
 // Break ends the open connections.
 func (p *Proxy) Break() {
 	p.mu.Lock()
@@ -123,7 +131,10 @@ func (p *Proxy) serve() {
 // join passes bytes between a client and the server until one of them ends the connection. A server that is gone ends it at once.
 func (p *Proxy) join(near net.Conn) {
 	defer near.Close()
-	far, err := net.DialTimeout("tcp", p.target, patience)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	far, err := net.DialTimeout("tcp", target, patience)
 	if err != nil {
 		return
 	}

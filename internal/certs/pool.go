@@ -29,6 +29,18 @@ func LoadBundle(path string) (*Bundle, error) {
 	return w.Load(), nil
 }
 
+// Authorities are a bundle that is read again when its file changes. It is a [Reloader].
+type Authorities struct{ *watch.Value[Bundle] }
+
+// LoadAuthorities reads a bundle that is there: those of the system are of the process, and change with it only.
+func LoadAuthorities(path string) (*Authorities, error) {
+	w, err := watchBundle(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Authorities{w}, nil
+}
+
 func watchBundle(path string) (*watch.Value[Bundle], error) {
 	return watch.ValueOf(watch.Input{What: "CA bundle", Path: path, Limit: maxFile}, func(data []byte) (*Bundle, error) { return parseBundle(path, data) })
 }

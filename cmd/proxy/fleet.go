@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tollgate/admin"
+	"tollgate/internal/cli"
+)
+
+func fleetCommand() *cobra.Command {
+	return cli.Group("fleet", "The gateways that share limits, signatures and freezes over Redis", fleetStatusCommand())
+}
+
+func fleetStatusCommand() *cobra.Command {
+	var running runningGateway
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status --config FILE", Short: "Show the fleet as the running gateway sees it",
+		Long: "Show the fleet as the running gateway sees it: whether it reaches Redis, how long that takes, what is not shared now and why, and of each\n" +
+			"member whether it is there, its version, the hash of what members should have in common of their configurations (PLAN), and how long ago\n" +
+			"it was heard of. It asks over the admin socket, so it needs root or the gateway's own user. The exit code is 0 if the gateway answered:\n" +
+			"scripts that ask whether all is shared look at .closed of --json.",
+		Example: "  tollgate fleet status --config /etc/tollgate/tollgate.yaml\n  tollgate fleet status --json --config /etc/tollgate/tollgate.yaml | jq .closed",
+		Args:    cli.ExactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := running.client()
+			if err != nil {
+				return err
+			}
+			fleet, err := client.Fleet(cmd.Context())
+			if err != nil {
+				return err
+			}
+			show := func(w io.Writer, f *admin.Fleet) error { return printFleet(w, f, time.Now()) }
+			return printAs(cmd.OutOrStdout(), asJSON, fleet, show)
+		},
+	}
+	running.flags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
+	return cmd
+}
+
+// printFleet prints the state of a fleet.
+func printFleet(w io.Writer, f *admin.Fleet, now time.Time) error {
+	var b strings.Builder
+	b.WriteString(fleetLine(f, now) + "\n")
+	for _, c := range f.Closed {
+		fmt.Fprintf(&b, "  %s: %s: %s\n", c.What, c.Means, c.Why)
+	}
+	for _, difference := range f.Differences {
+		fmt.Fprintf(&b, "  differs: %s\n", difference)
+	}
+	for _, warning := range f.Warnings {
+		fmt.Fprintf(&b, "  warning: %s\n", warning)
+	}
+	if _, err := io.WriteString(w, printableLines(b.String())); err != nil {
+		return err
+	}
+	return memberTable(f).print(w)
+}
+
+// fleetLine says in one line how a member stands to Redis.
+func fleetLine(f *admin.Fleet, now time.Time) string {
+	line := fmt.Sprintf("fleet: member %s, ", f.Member)
+	if !f.Up {
+		return line + fmt.Sprintf("Redis is AWAY for %s: %s", span(now.Sub(f.Since)), f.Why)
+	}
+	line += fmt.Sprintf("Redis is there for %s", span(now.Sub(f.Since)))
+	if f.Latency != nil {
+		line += ", " + milliseconds(f.Latency) + " a question"
+	}
+	if f.QuestionsPerTrip > 0 {
+		line += fmt.Sprintf(", %.1f in a round trip", f.QuestionsPerTrip)
+	}
+	line += fmt.Sprintf("; epoch %d", f.Epoch.Number)
+	if !f.Epoch.Since.IsZero() {
+		line += " since " + stamp(f.Epoch.Since)
+	}
+	if !f.Epoch.Complete {
+		line += ", INCOMPLETE: without " + strings.Join(f.Epoch.Missing, ", ")
+	}
+	return line
+}
+
+func memberTable(f *admin.Fleet) rows {
+	t := rows{{"MEMBER", "STATE", "JOINED", "VERSION", "PLAN", "HEARD OF", "LATENCY", "FREEZES"}}
+	for _, m := range f.Members {
+		heard := ""
+		if m.Lag != nil {
+			heard = strconv.FormatFloat(*m.Lag, 'f', 1, 64) + " s ago"
+		}
+		freezes := ""
+		switch {
+		case m.Behind:
+			freezes = "behind"
+		case m.Freezes > 0:
+			freezes = "in force"
+		}
+		t.add(m.Name, m.State, yesNo(m.Joined), m.Version, m.Plan, heard, milliseconds(m.Latency), freezes)
+	}
+	return t
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// milliseconds shows a time in seconds; "" if it is not known.
+func milliseconds(seconds *float64) string {
+	if seconds == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*seconds*1000, 'f', 2, 64) + " ms"
+}
