@@ -31,7 +31,6 @@ type call struct {
 	id         string
 	rawPath    string // of the request target, as received
 	rawQuery   string
-	turn       bool       // taken of connection
 	account    account    // what the call has taken of what all share
 	pace       bodyPace   // admit
 	recognized recognized // admit
@@ -49,6 +48,7 @@ type call struct {
 	signature replaySignature        // intend
 	intended  bool                   // intend: the intent is in the log
 	answering bool                   // an answer of either kind was begun
+	turn      bool                   // admit: taken of connection
 	unsent    atomic.Bool            // limit: it was allowed, and its limits do not know it to be sent yet
 	passage   freeze.Passage         // send: through the gate of the kill switch
 	accessKey string                 // send: of the keys that sign

@@ -69,6 +69,9 @@ func (w *window) free(now time.Time) float64 {
 }
 
 func (w *window) delay(now time.Time, n int, queued bool) time.Duration {
+	if !queued && w.slowing.left == 0 && w.pending+w.calls+n <= w.terms.Calls { // as for most calls
+		return 0
+	}
 	w.forget(now)
 	calls, each := w.room(now)
 	delay := max(w.place(now, n, calls, each), w.slowing.until.Sub(now), 0)

@@ -60,9 +60,10 @@ func full(text string, n int) *Record {
 	return &r
 }
 
-// TestSize: each call makes records, which take no more memory than the 1152 bytes that are the largest size of an allocation below 1280.
+// TestSize: each call makes records, which take no more memory than the 1152 bytes that are the largest size of an allocation below 1280. Eight of
+// them are the runtime's, of an object with pointers.
 func TestSize(t *testing.T) {
-	if size := reflect.TypeFor[Record]().Size(); size > 1152 {
+	if size := reflect.TypeFor[Record]().Size(); size > 1144 {
 		t.Errorf("a record has %d bytes: what records of calls do not have belongs behind a pointer", size)
 	}
 }

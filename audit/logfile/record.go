@@ -78,17 +78,17 @@ type Record struct {
 	Identity      string `json:"identity,omitempty"`       // the access key id, or the certificate's SAN or subject CN
 	Source        string `json:"source,omitempty"`         // IP address of the peer
 	SourcePort    uint16 `json:"source_port,omitempty"`
+	// Deprecated says that the catalog called the operation deprecated when it was called. Here it takes no room.
+	Deprecated bool `json:"deprecated,omitempty"`
 
 	Upstream  string `json:"upstream,omitempty"`
 	Site      string `json:"site,omitempty"`
 	Currency  string `json:"currency,omitempty"` // of amounts where the call does not say, if it is not that of the site
 	Operation string `json:"operation,omitempty"`
 	Effect    string `json:"effect,omitempty"` // "read", "write" or "spend"
-	// Deprecated says that the catalog called the operation deprecated when it was called.
-	Deprecated bool   `json:"deprecated,omitempty"`
-	Method     string `json:"method,omitempty"`
-	Path       string `json:"path,omitempty"`
-	Query      string `json:"query,omitempty"` // canonical query, as sent
+	Method    string `json:"method,omitempty"`
+	Path      string `json:"path,omitempty"`
+	Query     string `json:"query,omitempty"` // canonical query, as sent
 	// QueryBytes is the query's length where its text is left out, in whole or in part, or shortened, PathBytes the path's. Lower-case
 	// hex SHA-256 of what Path and Query would hold stands beside the length where they are shortened. For that [Record.Append] sets all
 	// four, but no hash for a declared endpoint (an operation without a site): whether its texts hold secrets is not known.
