@@ -146,10 +146,10 @@ func (m *membership) run() {
 
 // close ends the parts. No call comes any more.
 func (m *membership) close() {
-	m.limits.Wait()
 	for _, end := range m.ends {
 		end()
 	}
+	m.limits.Wait() // heartbeats begin questions too
 }
 
 // join waits for a while until the member has joined. Else the first calls would be counted, and refused, as without Redis, and freezes that
