@@ -232,12 +232,12 @@ func TestFleetFailsOver(t *testing.T) {
 	o.stop()
 }
 
-// copiesOf is how many copies of each payment are sent.
-func copiesOf() int {
+// copiesAtOnce is how many copies of a payment are sent at each of four times.
+func copiesAtOnce() int {
 	if soaking() {
-		return 10_000
+		return 2500
 	}
-	return 240
+	return 40
 }
 
 // limited are the operations of the crowds, which are counted by a limit each.
@@ -325,7 +325,7 @@ func (o *outage) survive(t *testing.T, name string, c condition) {
 	crowd := o.fleet.crowd(o.members, "plain", balancesPath, 4)
 	closed := o.fleet.crowd(o.members, "plain", ordersPath, 2)
 	began := time.Now()
-	n := copiesOf() / 6
+	n := copiesAtOnce()
 	before, during, after := o.copies(t, "CS-before-"+mark+"-X"), o.copies(t, "CS-during-"+mark+"-X"), o.copies(t, "CS-after-"+mark+"-X")
 	before.send(n)
 	c.begin(o)
