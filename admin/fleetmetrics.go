@@ -108,7 +108,7 @@ func (f *Fleet) IsClosed(what string) bool {
 
 func (f *Fleet) count(state string) (n int) {
 	for _, m := range f.Members {
-		if m.State == state {
+		if m.State == state && !m.Unlisted {
 			n++
 		}
 	}

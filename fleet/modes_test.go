@@ -120,7 +120,7 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	users := []string{
 		"good on >secret ~{tollgate}* +@all", "info on >secret ~{tollgate}* +@all -info", "keys on >secret ~other* +@all", "eval on >secret ~{tollgate}* +@all -@scripting",
-		"least on >secret ~{tollgate}* +@read +@write +@scripting +@connection +info +time"}
+		"least on >secret ~{tollgate}* +@read +@write +@connection -@scripting -@dangerous +eval +evalsha +info +time"}
 	s := redistest.Start(t, redistest.Options{Password: "default", Users: users})
 	for user, why := range map[string]string{"": "check fleet.redis.username and password", "good": "", "least": "", "info": "lists what it needs", "keys": "NOPERM", "eval": "NOPERM"} {
 		o := options("a", s.Address(), "a")

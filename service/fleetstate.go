@@ -17,7 +17,7 @@ import (
 func (s *Service) fleetState() *admin.Fleet {
 	state := s.fleet.client.State()
 	f := &admin.Fleet{
-		Member: s.fleet.name, Up: state.Up, Why: state.Why, Since: state.Since, QuestionsPerTrip: state.CallsPerTrip,
+		Member: s.fleet.name, Server: state.Server, Up: state.Up, Why: state.Why, Since: state.Since, QuestionsPerTrip: state.CallsPerTrip,
 		Epoch:  admin.EpochStatus{Number: int64(state.Epoch.Number), Complete: state.Epoch.Complete, Missing: state.Epoch.Missing},
 		Closed: s.closed(&state), Differences: differences(s.fleet.name, state.Members), Warnings: append(fleetWarnings(&state), s.fleet.freezes.Problems()...),
 	}
@@ -27,10 +27,19 @@ func (s *Service) fleetState() *admin.Fleet {
 	if state.Epoch.Number > 0 {
 		f.Epoch.Since = time.Now().Add(-state.Epoch.Age).UTC().Truncate(time.Second)
 	}
-	for i := range state.Members {
-		f.Members = append(f.Members, memberStatus(&state.Members[i], newestFreezes(state.Members), &state))
-	}
+	f.Members = memberStatuses(&state)
 	return f
+}
+
+// memberStatuses returns the members that are configured or present. Redis keeps the rows of others for days.
+func memberStatuses(state *fleet.State) (all []admin.MemberStatus) {
+	newest := newestFreezes(state.Members)
+	for i := range state.Members {
+		if m := &state.Members[i]; m.Configured || m.Present {
+			all = append(all, memberStatus(m, newest, state))
+		}
+	}
+	return all
 }
 
 // closed returns what is not shared now.
@@ -58,7 +67,7 @@ func limitsAlone(members int) string {
 
 // memberStatus returns what is known of a member: from the last heartbeat on, if that was the last one.
 func memberStatus(m *fleet.Member, freezes int64, state *fleet.State) admin.MemberStatus {
-	out := admin.MemberStatus{Name: m.Name, State: admin.MemberAbsent, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes}
+	out := admin.MemberStatus{Name: m.Name, State: admin.MemberAbsent, Unlisted: !m.Configured, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes}
 	seen := m.Seen
 	switch {
 	case m.Seen < 0:
@@ -101,7 +110,7 @@ func differences(own string, members []fleet.Member) (all []string) {
 			all = append(all, fmt.Sprintf("member %s runs version %s, this one %s", m.Name, m.Version, self.Version))
 		}
 		if m.Plan != self.Plan {
-			all = append(all, fmt.Sprintf("member %s runs another configuration (%s) than this one (%s) where members should have one: reload both", m.Name, m.Plan, self.Plan))
+			all = append(all, fmt.Sprintf("member %s runs another configuration (%s) than this one (%s): reload the one that is behind", m.Name, m.Plan, self.Plan))
 		}
 		if !m.Configured {
 			all = append(all, fmt.Sprintf("member %s is not among fleet.members of this one", m.Name))
