@@ -2,7 +2,9 @@ package fleet
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,8 +95,8 @@ func TestTLS(t *testing.T) {
 		why    string
 	}{
 		"good":           {tlspolicy.Client{RootCAs: ca.Pool(), Certificates: certificate}, ""},
-		"other name":     {tlspolicy.Client{RootCAs: ca.Pool(), Certificates: certificate, ServerName: "redis.other"}, "redis.other"},
-		"other CA":       {tlspolicy.Client{RootCAs: other.Pool(), Certificates: certificate}, "unknown authority"},
+		"other name":     {tlspolicy.Client{RootCAs: ca.Pool(), Certificates: certificate, ServerName: "redis.other"}, "fleet.redis.tls.server_name says"},
+		"other CA":       {tlspolicy.Client{RootCAs: other.Pool(), Certificates: certificate}, "fleet.redis.tls.ca has other authorities"},
 		"no certificate": {tlspolicy.Client{RootCAs: ca.Pool()}, s.Address()},
 	} {
 		o := options("a", s.Address(), "a")
@@ -204,5 +206,15 @@ func TestDatabase(t *testing.T) {
 	run(t, o).up()
 	if got := s.Do("DBSIZE"); strings.TrimSpace(got) != "0" {
 		t.Errorf("keys in database 0: %s", got)
+	}
+}
+
+// TestSilence: that a server is silent is said in words, around what the system says.
+func TestSilence(t *testing.T) {
+	if err := explain(os.ErrDeadlineExceeded); !errors.Is(err, os.ErrDeadlineExceeded) || err.Error() != "it does not answer: i/o timeout" {
+		t.Error(err)
+	}
+	if err := explain(net.ErrClosed); err != net.ErrClosed {
+		t.Error(err)
 	}
 }
