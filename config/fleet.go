@@ -113,7 +113,7 @@ func (b *builder) members(path string, members []fleet.MemberName) {
 		}
 	}
 	if len(members) == 1 && !b.Failed(path) {
-		b.note("fleet.members has one name: there is nobody to share limits, signatures and freezes with")
+		b.note("fleet.members has one name: there is no other member to share limits, signatures and freezes with")
 	}
 }
 

@@ -38,8 +38,8 @@ type Options struct {
 	// TLS returns the configuration of a connection, made by a policy. It is called at each. Without a ServerName it is the host that is
 	// connected to. Nil: plain TCP.
 	TLS func() *tls.Config
-	// Tell completes what the other members get to know with each heartbeat: Version, Plan, Freezes. Optional.
-	Tell func(*Row)
+	// Describe sets what the other members read of this one with each heartbeat: Version, Plan, Freezes. Optional.
+	Describe func(*Row)
 	// Observe is called after each round trip with its time and the number of questions. Optional.
 	Observe func(trip time.Duration, questions int)
 }

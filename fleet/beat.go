@@ -111,8 +111,8 @@ func (c *Client) about() []byte {
 	c.mu.Lock()
 	row := Row{Latency: c.view.latency}
 	c.mu.Unlock()
-	if c.o.Tell != nil {
-		c.o.Tell(&row)
+	if c.o.Describe != nil {
+		c.o.Describe(&row)
 	}
 	about, err := json.Marshal(row)
 	if err != nil || len(about) > maxAbout {

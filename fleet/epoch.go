@@ -122,7 +122,7 @@ func (c *Client) join(ctx context.Context, l *link) error {
 	return nil
 }
 
-// hear takes in who has joined the epoch. The list only grows: a shorter one than that which is known is older.
+// hear notes which members have joined the epoch. The list only grows: one shorter than the known one is older.
 func (e *epoch) hear(members []string) {
 	if len(members) >= len(e.members) {
 		e.members = members

@@ -65,7 +65,7 @@ func (s *Service) makeFleet(c *config.Config) error {
 		return fmt.Errorf("redis: %w", err)
 	}
 	m := &membership{name: name}
-	options.Name, options.Tell = name, m.tell(s.process.Version)
+	options.Name, options.Describe = name, m.describe(s.process.Version)
 	options.Observe = func(trip time.Duration, questions int) { m.metrics.Trip(trip, questions) }
 	m.client = fleet.New(options)
 	m.limits = limits.New(m.client, s.limiter, len(c.Fleet.Members))
@@ -112,8 +112,8 @@ func (s *Service) redisLogin(username string, password *setting.Reference) func(
 	}
 }
 
-// tell returns what says of this member what the others should know.
-func (m *membership) tell(version string) func(*fleet.Row) {
+// describe returns what sets the row of this member, which the others read.
+func (m *membership) describe(version string) func(*fleet.Row) {
 	return func(row *fleet.Row) {
 		row.Version, row.Plan, row.Freezes = version, *m.common.Load(), m.freezes.Applied()
 	}
