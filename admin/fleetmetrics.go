@@ -43,7 +43,8 @@ func NewFleetMetrics(registry *prometheus.Registry, state func() *Fleet) *FleetM
 	m := &FleetMetrics{
 		state: state,
 		trips: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tollgate_fleet_round_trip_seconds", Help: "Time of round trips to Redis, each of which many questions share.", Buckets: tripBuckets,
+			Name: "tollgate_fleet_round_trip_seconds", Help: "Time of round trips to Redis, each of which many questions share.",
+			Buckets: tripBuckets,
 		}),
 		questions: prometheus.NewCounter(prometheus.CounterOpts{Name: "tollgate_fleet_questions_total", Help: "Questions that Redis answered."}),
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -64,7 +64,7 @@ type Question struct {
 	Check func(reply any) error
 	// Fate is called once for a question with Counts of which Ask returns ErrLate, as soon as it is known whether the script ran; it may be
 	// called before Ask returns. A question of which this cannot be known any more, since Redis lost what it knew of this member, was not
-	// applied: the data of now does not have it. At the end of Run the fate of what is left is false too.
+	// applied: the current data does not have it. At the end of Run the fate of what is left is false too.
 	Fate func(applied bool)
 }
 
@@ -113,7 +113,7 @@ type Member struct {
 	// Present: its lease runs. SignedOff: it has stopped in good order. A configured member that is neither is absent.
 	Present   bool          `json:"present"`
 	SignedOff bool          `json:"signed_off"`
-	Joined    bool          `json:"joined"` // in the epoch of now
+	Joined    bool          `json:"joined"` // in the current epoch
 	Seen      time.Duration `json:"seen"`   // since its last heartbeat, by the clock of Redis; negative: never
 	Instance  string        `json:"instance,omitempty"`
 	Row

@@ -15,10 +15,10 @@ type Config struct {
 	// The names of all members, this one's among them. A member that is gone for good has to be taken out: until all of this list have
 	// shown Redis what they know, signatures of `write` and `spend` calls are not taken after Redis has lost data.
 	Members []MemberName `yaml:"members" need:"yes"`
-	// This member's name: a text, or `{env: NAME}` for what an environment variable says, a pod's name for one. No two processes that run
-	// at a time have the same.
+	// This member's name: a text, or `{env: NAME}` for the value of an environment variable, such as the name of a pod. Two running processes
+	// must not have the same.
 	Name OwnName `yaml:"name" need:"yes" single:"yes" reload:"restart"`
-	// How long a call waits for an answer of Redis. After that each limit does what its `without` says.
+	// How long a call waits for an answer of Redis. After that `without` of each limit decides.
 	Patience setting.Duration `yaml:"patience" range:"1ms..1s"`
 	// What happens to signatures.
 	Replay Replay `yaml:"replay"`

@@ -92,7 +92,7 @@ func (c *Client) take(l *link, e *entry) {
 	c.view.server, c.view.warnings = l.at.String(), e.server.warnings()
 }
 
-// join has the parts upload what this member knows, and says so in Redis.
+// join has the parts upload what this member knows, and adds the member to those that have joined.
 func (c *Client) join(ctx context.Context, l *link) error {
 	c.mu.Lock()
 	s := &Session{l: l, epoch: c.epoch.number, again: c.epoch.joined == c.epoch.number}

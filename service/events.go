@@ -186,8 +186,9 @@ func (w *stateWatch) lookAtFleet(now time.Time, f *admin.Fleet) {
 	for _, what := range slices.Sorted(maps.Keys(w.closed)) {
 		if !w.closing[what] {
 			data := map[string]string{"member": f.Member, "lost_since": stamp(w.closed[what])}
+			detail := what + " are shared with the other members again"
 			delete(w.closed, what)
-			w.addFleet(now, logfile.Record{Event: logfile.EventFleetBack, Subject: what, Detail: what + " are shared with the other members again", Data: data})
+			w.addFleet(now, logfile.Record{Event: logfile.EventFleetBack, Subject: what, Detail: detail, Data: data})
 		}
 	}
 }

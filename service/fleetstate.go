@@ -19,7 +19,8 @@ func (s *Service) fleetState() *admin.Fleet {
 	f := &admin.Fleet{
 		Member: s.fleet.name, Server: state.Server, Up: state.Up, Why: state.Why, Since: state.Since, QuestionsPerTrip: state.CallsPerTrip,
 		Epoch:  admin.EpochStatus{Number: int64(state.Epoch.Number), Complete: state.Epoch.Complete, Missing: state.Epoch.Missing},
-		Closed: s.closed(&state), Differences: differences(s.fleet.name, state.Members), Warnings: append(fleetWarnings(&state), s.fleet.freezes.Problems()...),
+		Closed: s.closed(&state), Differences: differences(s.fleet.name, state.Members), Members: memberStatuses(&state),
+		Warnings: append(fleetWarnings(&state), s.fleet.freezes.Problems()...),
 	}
 	if state.Trips > 0 {
 		f.Latency = new(state.Latency.Seconds())
@@ -27,7 +28,6 @@ func (s *Service) fleetState() *admin.Fleet {
 	if state.Epoch.Number > 0 {
 		f.Epoch.Since = time.Now().Add(-state.Epoch.Age).UTC().Truncate(time.Second)
 	}
-	f.Members = memberStatuses(&state)
 	return f
 }
 
@@ -56,7 +56,8 @@ func (s *Service) closed(state *fleet.State) (all []admin.ClosedStatus) {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedSignatures, Means: s.fleet.marks.Instead(), Why: why})
 	}
 	if !state.Up {
-		all = append(all, admin.ClosedStatus{What: admin.ClosedFreezes, Means: "what is frozen stays so; what is frozen or lifted from now on is so at this member alone", Why: away})
+		means := "what is frozen stays so; what is frozen or lifted from now on is so at this member alone"
+		all = append(all, admin.ClosedStatus{What: admin.ClosedFreezes, Means: means, Why: away})
 	}
 	return all
 }
@@ -67,7 +68,9 @@ func limitsAlone(members int) string {
 
 // memberStatus returns what is known of a member: from the last heartbeat on, if that was the last one.
 func memberStatus(m *fleet.Member, freezes int64, state *fleet.State) admin.MemberStatus {
-	out := admin.MemberStatus{Name: m.Name, State: admin.MemberAbsent, Unlisted: !m.Configured, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes}
+	out := admin.MemberStatus{
+		Name: m.Name, State: admin.MemberAbsent, Unlisted: !m.Configured, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes,
+	}
 	seen := m.Seen
 	switch {
 	case m.Seen < 0:
@@ -94,7 +97,7 @@ func newestFreezes(members []fleet.Member) (newest int64) {
 	return newest
 }
 
-// differences says which members run otherwise than this one.
+// differences lists what members run that this one does not.
 func differences(own string, members []fleet.Member) (all []string) {
 	var self fleet.Row
 	for _, m := range members {
@@ -110,7 +113,8 @@ func differences(own string, members []fleet.Member) (all []string) {
 			all = append(all, fmt.Sprintf("member %s runs version %s, this one %s", m.Name, m.Version, self.Version))
 		}
 		if m.Plan != self.Plan {
-			all = append(all, fmt.Sprintf("member %s runs another configuration (%s) than this one (%s): reload the one that is behind", m.Name, m.Plan, self.Plan))
+			all = append(all, fmt.Sprintf("member %s runs another configuration (%s) than this one (%s): reload the one that is behind",
+				m.Name, m.Plan, self.Plan))
 		}
 		if !m.Configured {
 			all = append(all, fmt.Sprintf("member %s is not among fleet.members of this one", m.Name))
@@ -129,8 +133,8 @@ func fleetWarnings(state *fleet.State) []string {
 		}
 	}
 	if state.Up && len(absent) > 0 {
-		all = append(all, fmt.Sprintf("absent, and perhaps at work without Redis: %s; the limits keep their shares free: start them, or take them out of fleet.members and reload",
-			strings.Join(absent, ", ")))
+		all = append(all, fmt.Sprintf("absent, and perhaps at work without Redis: %s; the limits keep their shares free: start them, or take them "+
+			"out of fleet.members and reload", strings.Join(absent, ", ")))
 	}
 	return all
 }
