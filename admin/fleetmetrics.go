@@ -11,6 +11,7 @@ type FleetMetrics struct {
 	state     func() *Fleet
 	trips     prometheus.Histogram
 	questions prometheus.Counter
+	limited   *prometheus.CounterVec
 
 	up, epoch, complete, closed, members *prometheus.Desc
 }
@@ -45,15 +46,25 @@ func NewFleetMetrics(registry *prometheus.Registry, state func() *Fleet) *FleetM
 			Name: "tollgate_fleet_round_trip_seconds", Help: "Time of round trips to Redis, each of which many questions share.", Buckets: tripBuckets,
 		}),
 		questions: prometheus.NewCounter(prometheus.CounterOpts{Name: "tollgate_fleet_questions_total", Help: "Questions that Redis answered."}),
-		up:        desc("tollgate_fleet_up", "1 while this member reaches Redis."),
-		epoch:     desc("tollgate_fleet_epoch", "Number of the life of the data in Redis: it grows when Redis has lost something."),
-		complete:  desc("tollgate_fleet_epoch_complete", "1 while all members have stated what they know in this life of the data."),
-		closed:    desc("tollgate_fleet_closed", "1 while a part is not shared: limits, signatures or freezes.", "what"),
-		members:   desc("tollgate_fleet_members", "Configured members, by what is known of them.", "state"),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_fleet_limit_decisions_total",
+			Help: "Calls whose limits were decided on, by where they were counted: over Redis (fleet), by this member's share, or nowhere.",
+		}, []string{"from"}),
+		up:       desc("tollgate_fleet_up", "1 while this member reaches Redis."),
+		epoch:    desc("tollgate_fleet_epoch", "Number of the life of the data in Redis: it grows when Redis has lost something."),
+		complete: desc("tollgate_fleet_epoch_complete", "1 while all members have stated what they know in this life of the data."),
+		closed:   desc("tollgate_fleet_closed", "1 while a part is not shared: limits, signatures or freezes.", "what"),
+		members:  desc("tollgate_fleet_members", "Configured members, by what is known of them.", "state"),
 	}
-	registry.MustRegister(m, m.trips, m.questions)
+	for _, from := range []string{"fleet", "share", "nowhere"} { // an alert on an increase needs the series before its first count
+		m.limited.WithLabelValues(from)
+	}
+	registry.MustRegister(m, m.trips, m.questions, m.limited)
 	return m
 }
+
+// Limited counts a call whose limits were decided on, by where they were counted.
+func (m *FleetMetrics) Limited(from string) { m.limited.WithLabelValues(from).Inc() }
 
 // Trip counts a round trip to Redis.
 func (m *FleetMetrics) Trip(took time.Duration, questions int) {

@@ -14,10 +14,11 @@ func TestFleetMetrics(t *testing.T) {
 	m := NewFleetMetrics(registry, func() *Fleet { return f })
 	m.Trip(300*time.Microsecond, 3)
 	m.Trip(300*time.Microsecond, 1)
+	m.Limited("share")
 	want := func(lines ...string) {
 		t.Helper()
 		page := "\n" + get((&Server{Registry: registry}).Handler(Loopback), "http://localhost/metrics").Body.String()
-		for _, line := range append(lines, "tollgate_fleet_questions_total 4", "tollgate_fleet_round_trip_seconds_count 2", `tollgate_fleet_round_trip_seconds_bucket{le="0.0005"} 2`) {
+		for _, line := range append(lines, "tollgate_fleet_questions_total 4", "tollgate_fleet_round_trip_seconds_count 2", `tollgate_fleet_limit_decisions_total{from="share"} 1`, `tollgate_fleet_limit_decisions_total{from="nowhere"} 0`, `tollgate_fleet_round_trip_seconds_bucket{le="0.0005"} 2`) {
 			if !strings.Contains(page, "\n"+line+"\n") {
 				t.Errorf("no %q in\n%s", line, page)
 			}

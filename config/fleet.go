@@ -10,6 +10,7 @@ import (
 	"tollgate/fleet"
 	"tollgate/internal/nearest"
 	"tollgate/internal/setting"
+	"tollgate/ratelimit"
 )
 
 // buildFleet completes the section `fleet`.
@@ -159,6 +160,15 @@ func memberNames(f *fleet.Config) []string { return setting.Texts(f.Members) }
 // FleetSettings returns what a reload may change of the way that a fleet works.
 func FleetSettings(f *fleet.Config) fleet.Settings {
 	return fleet.Settings{Members: memberNames(f), Patience: time.Duration(f.Patience)}
+}
+
+// noteWithout notes that limits say what they do without the other members where there are none.
+func (b *builder) noteWithout() {
+	l := &b.config.Limits
+	refuses := l.Without == ratelimit.Refuse || slices.ContainsFunc(l.Rules, func(r ratelimit.Rule) bool { return r.Without == ratelimit.Refuse })
+	if b.file.Fleet == nil && refuses {
+		b.note("limits say `without: refuse`, which means nothing without a section fleet")
+	}
 }
 
 // describeFleet says in lines for people what is shared over which Redis.

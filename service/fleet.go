@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
+	"tollgate/ratelimit"
 )
 
 // joinTime is how long a start waits until it has joined the fleet. After that calls are taken as without Redis.
@@ -46,7 +48,7 @@ func (s *Service) openFleet(ctx context.Context, c *config.Config, parts *gatewa
 	if err := s.makeFleet(c); err != nil {
 		return fmt.Errorf("fleet: %w", err)
 	}
-	parts.Limiter, parts.Replay = s.fleet.limits, s.fleet.marks
+	parts.Limiter, parts.Replay = counted{s.fleet.limits, s.fleet.metrics}, s.fleet.marks
 	s.fleet.run()
 	s.fleet.join(ctx, s.logger)
 	return nil
@@ -144,10 +146,10 @@ func (m *membership) run() {
 
 // close ends the parts. No call comes any more.
 func (m *membership) close() {
-	m.limits.Wait()
 	for _, end := range m.ends {
 		end()
 	}
+	m.limits.Wait() // heartbeats begin questions too
 }
 
 // join waits for a while until the member has joined. Else the first calls would be counted, and refused, as without Redis, and freezes that
@@ -173,4 +175,22 @@ func (s *Service) waiting() int {
 		return s.fleet.limits.Waiting()
 	}
 	return s.limiter.Waiting()
+}
+
+// counted has the metrics show where limits were counted.
+type counted struct {
+	*limits.Limiter
+	metrics *admin.FleetMetrics
+}
+
+// Take is of [gateway.Limiter].
+func (c counted) Take(ctx context.Context, d *ratelimit.Demand) (ratelimit.Verdict, error) {
+	v, err := c.Limiter.Take(ctx, d)
+	switch from := v.From.String(); {
+	case errors.Is(err, ratelimit.ErrUnavailable):
+		c.metrics.Limited("nowhere")
+	case err == nil && from != "":
+		c.metrics.Limited(from)
+	}
+	return v, err
 }

@@ -147,6 +147,9 @@ func TestFleet(t *testing.T) {
 	if up := a.metric(t, "tollgate_fleet_up"); up != 1 {
 		t.Errorf("the metric is %v", up)
 	}
+	if text := scrape(t, a); !strings.Contains(text, "tollgate_fleet_limit_decisions_total{from=\"fleet\"}") || strings.Contains(text, "{from=\"fleet\"} 0\n") {
+		t.Error("no call was counted over Redis")
+	}
 	quiet := a.fleet.client.State().Questions
 	beats := func() uint64 { return a.fleet.client.State().Questions - quiet }
 	eventually(t, "heartbeats go on", func() bool { return beats() >= 2 })
@@ -262,4 +265,22 @@ func TestFleetCannotBegin(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "fleet: redis: CA bundle") {
 		t.Errorf("%v", err)
 	}
+}
+
+// scrape returns the metrics of a fleet as lines.
+func scrape(t *testing.T, g *running) string {
+	t.Helper()
+	families, err := g.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if c := m.GetCounter(); c != nil && strings.HasPrefix(f.GetName(), "tollgate_fleet") && len(m.GetLabel()) == 1 {
+				fmt.Fprintf(&b, "%s{%s=%q} %v\n", f.GetName(), m.GetLabel()[0].GetName(), m.GetLabel()[0].GetValue(), c.GetValue())
+			}
+		}
+	}
+	return b.String()
 }
