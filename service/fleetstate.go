@@ -44,10 +44,9 @@ func memberStatuses(state *fleet.State) (all []admin.MemberStatus) {
 
 // closed returns what is not shared now.
 func (s *Service) closed(state *fleet.State) (all []admin.ClosedStatus) {
-	f := s.config.Load().Fleet
-	away, patience := state.Why, time.Duration(f.Patience)
-	if state.Up && (state.Slow || state.Latency >= patience) {
-		away = fmt.Sprintf("a round trip to Redis takes longer than %v (fleet.patience)", patience)
+	f, away := s.config.Load().Fleet, state.Why
+	if state.Up && state.Slow {
+		away = fmt.Sprintf("a round trip to Redis takes longer than %v (fleet.patience)", time.Duration(f.Patience))
 	}
 	if away != "" {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedLimits, Means: limitsAlone(len(f.Members)), Why: away})
