@@ -92,7 +92,7 @@ func (c *Client) take(l *link, e *entry) {
 	c.view.server, c.view.warnings = l.at.String(), e.server.warnings()
 }
 
-// join has the parts upload what this member knows, and says so in Redis.
+// join has the parts upload what this member knows, and adds the member to those that have joined.
 func (c *Client) join(ctx context.Context, l *link) error {
 	c.mu.Lock()
 	s := &Session{l: l, epoch: c.epoch.number, again: c.epoch.joined == c.epoch.number}
@@ -122,7 +122,7 @@ func (c *Client) join(ctx context.Context, l *link) error {
 	return nil
 }
 
-// hear takes in who has joined the epoch. The list only grows: a shorter one than that which is known is older.
+// hear notes which members have joined the epoch. The list only grows: one shorter than the known one is older.
 func (e *epoch) hear(members []string) {
 	if len(members) >= len(e.members) {
 		e.members = members
