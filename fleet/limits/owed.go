@@ -161,9 +161,9 @@ type report struct {
 	Begin int64      `json:"s,omitempty"`
 }
 
-func (d *debt) report(now, fleetNow time.Time) report {
-	f := factOf(d.limit, fleetNow)
-	r := report{Limit: f, Calls: d.calls, Age: microseconds(now.Sub(d.first)), Lost: d.lost, Begin: d.begin}
+func (d *debt) report(c *factCache) report {
+	now := time.Now()
+	r := report{Limit: c.fact(d.limit, c.now()), Calls: d.calls, Age: microseconds(now.Sub(d.first)), Lost: d.lost, Begin: d.begin}
 	for _, s := range d.slots {
 		r.Slots = append(r.Slots, [2]int64{max(0, now.Sub(s.at).Microseconds()), int64(s.calls)})
 	}
@@ -177,7 +177,7 @@ func reportsOf(l *Limiter, d *ratelimit.Demand, debts []*debt) []any {
 		out[i] = false
 		for _, debt := range debts {
 			if debt.limit.Key() == d.Limits[i].Key() {
-				out[i] = debt.report(time.Now(), l.facts.now())
+				out[i] = debt.report(l.facts)
 			}
 		}
 	}
@@ -204,7 +204,7 @@ func (l *Limiter) report() {
 func (l *Limiter) reportSome(debts []*debt) error {
 	var reports []report
 	for _, d := range debts {
-		reports = append(reports, d.report(time.Now(), l.facts.now()))
+		reports = append(reports, d.report(l.facts))
 	}
 	q := &fleet.Question{Script: reportScript, Args: []any{l.view.Load().fleet, text(reports)}, Counts: true, Fate: func(applied bool) {
 		if applied {

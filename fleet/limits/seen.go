@@ -96,11 +96,12 @@ type memory struct {
 	Lost  int64   `json:"o"`
 }
 
-func (s *seen) memories(now, fleetNow time.Time) (all []memory) {
+func (s *seen) memories(c *factCache) (all []memory) {
+	now, fleetNow := time.Now(), c.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sight := range s.limits {
-		f := factOf(sight.limit, fleetNow)
+		f := c.fact(sight.limit, fleetNow)
 		m := memory{Limit: f, Age: now.Sub(sight.at).Microseconds(), Value: float64(sight.standing.two), Own: sight.standing.one}
 		switch sight.limit.Kind {
 		case ratelimit.Bucket:
@@ -123,7 +124,7 @@ func (l *Limiter) Join(ctx context.Context, s *fleet.Session) error {
 		fresh.epoch, fresh.at = fleet.Epoch{Number: s.Epoch()}, time.Now()
 		l.view.Store(&fresh)
 	}
-	all := l.seen.memories(time.Now(), l.facts.now())
+	all := l.seen.memories(l.facts)
 	for len(all) > 0 {
 		some := all[:min(len(all), memoriesAtOnce)]
 		all = all[len(some):]
