@@ -389,3 +389,91 @@ func TestClocksThatDiffer(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoConfigurations: while a fleet is on its way to other rules, neither those before nor those after let through more than they say.
+func TestTwoConfigurations(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Options{})
+	all := joinAll(t, s.Address(), "f", 2, patient)
+	rule := func(q int, p ratelimit.Period, burst int) []ratelimit.Rule {
+		return []ratelimit.Rule{
+			{Name: "calls", Callers: []string{"x"}, Quota: ratelimit.Quota{Calls: q, Period: p}, Zone: zone()},
+			{Name: "bucket", Callers: []string{"y"}, Rate: ratelimit.MinPerSecond, Burst: burst},
+		}
+	}
+	rules := []*ratelimit.Rules{follow(t, all[:1], 0, rule(10, ratelimit.Day, 20)...), follow(t, all[1:], 0, rule(15, ratelimit.Month, 10)...)}
+	went := map[string]int{}
+	for i := range 80 {
+		for _, caller := range []string{"x", "y"} {
+			v := all[i%2].go1(t, rules[i%2].Of(ratelimit.Subject{Caller: caller}))
+			if v.From != ratelimit.FromFleet {
+				t.Fatalf("%+v", v)
+			}
+			if v.Allowed {
+				went[caller]++
+			}
+		}
+	}
+	if went["x"] != 25 || went["y"] > 20 {
+		t.Errorf("%v calls went, want 10 of a day and 15 of a month, and at most the higher burst", went)
+	}
+}
+
+// TestFollowWhileWaiting: a call that waits goes by the rules that are followed meanwhile.
+func TestFollowWhileWaiting(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, redistest.Options{})
+	all := joinAll(t, s.Address(), "f", 1, patient)
+	d := follow(t, all, 10*time.Minute, ratelimit.Rule{Name: "r", Rate: 1.0 / 300, Burst: 1}).Of(ratelimit.Subject{Caller: "x"})
+	all[0].go1(t, d)
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		if v := all[0].go1(t, d); !v.Allowed || v.Waited == 0 {
+			t.Errorf("%+v", v)
+		}
+	})
+	await(t, "it waits", func() bool { return all[0].Waiting() == 1 })
+	follow(t, all, 0, ratelimit.Rule{Name: "r", Rate: 100, Burst: 1})
+	calls.Wait()
+}
+
+// TestEntryLeftBehind: an entry that could not be taken out of its queue is taken out with the next heartbeat, and belongs to the next call
+// of its caller if that comes first.
+func TestEntryLeftBehind(t *testing.T) {
+	wait := []any{int64(waiting), int64(1), int64(time.Minute / time.Microsecond), int64(1), int64(1), int64(0), int64(0), int64(0), int64(0), int64(0)}
+	away := true
+	var left []string
+	l := New(script(func(q *fleet.Question) (any, error) {
+		switch {
+		case q.Script == takeScript:
+			return wait, q.Check(wait)
+		case away:
+			return nil, fleet.ErrAway
+		}
+		left = append(left, q.Args[2].(string))
+		return int64(1), nil
+	}), ratelimit.NewLimiter(), 1)
+	rules := follow(t, []*member{{Limiter: l}}, 10*time.Minute, ratelimit.Rule{Name: "r", Rate: 1, Burst: 1})
+	leave := func(caller string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var call sync.WaitGroup
+		call.Go(func() { _, _ = l.Take(ctx, rules.Of(ratelimit.Subject{Caller: caller})) })
+		await(t, "it waits", func() bool { return l.Waiting() == 1 })
+		cancel()
+		call.Wait()
+		l.tasks.Wait()
+	}
+	leave("x")
+	leave("y")
+	c := &call{l: l, d: rules.Of(ratelimit.Subject{Caller: "y"}), start: time.Now()}
+	l.lines.wait(c, &answer{what: waiting, delay: time.Minute})
+	if n := l.lines.entry(c); n != 1 {
+		t.Errorf("the next call has the entry of limit %d, want 1", n)
+	}
+	away = false
+	l.Beat(&fleet.Beat{})
+	l.tasks.Wait()
+	if !slices.Equal(left, []string{"x"}) || len(l.lines.left) != 0 {
+		t.Errorf("entries of %q were taken out, %d are left", left, len(l.lines.left))
+	}
+}
