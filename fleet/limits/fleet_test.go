@@ -3,6 +3,7 @@ package limits
 import (
 	"context"
 	"errors"
+	"flag"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +19,13 @@ import (
 	"tollgate/ratelimit/limittest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // most of them wait, for Redis or for time to pass
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // member is a member of a fleet, in this process.
 type member struct {
@@ -119,6 +126,7 @@ func (m *member) go1(t testing.TB, d *ratelimit.Demand) ratelimit.Verdict {
 
 // TestSuite is what any limiter must do, over Redis.
 func TestSuite(t *testing.T) {
+	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	limittest.Run(t, func(t *testing.T) limittest.Limiter {
 		prefix := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
@@ -128,7 +136,7 @@ func TestSuite(t *testing.T) {
 
 // TestSuiteWithoutRedis is the same for a member that has no Redis: its share is all there is.
 func TestSuiteWithoutRedis(t *testing.T) {
-	limittest.Run(t, func(t *testing.T) limittest.Limiter { return New(nobody{}, ratelimit.NewLimiter(), 1) })
+	limittest.RunInMemory(t, func() limittest.Limiter { return New(nobody{}, ratelimit.NewLimiter(), 1) })
 }
 
 // nobody is a Redis that is away.

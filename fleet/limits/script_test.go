@@ -69,6 +69,7 @@ func fleetOf(members int, absent ...string) string {
 // mean: for each bucket at most rate*t + burst in any time t, for each window at most its calls in any time as long as it, for each
 // calendar at most its calls in each period.
 func TestScriptModel(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	for seed := range uint64(12) {
 		m.conn.FlushAll(context.Background())
@@ -174,6 +175,7 @@ func (f fact) check(t testing.TB, times []int64) {
 
 // TestScriptDelayIsExact: a call goes at the time that it was told, and not before.
 func TestScriptDelayIsExact(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(4)
 	for _, l := range []fact{
 		{Key: "bucket", Kind: "bucket", Rate: 7, Burst: 3},
@@ -203,6 +205,7 @@ func TestScriptDelayIsExact(t *testing.T) {
 
 // TestScriptTakesAllOrNone: a call that one limit holds back takes nothing from the others.
 func TestScriptTakesAllOrNone(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	wide, narrow := fact{Key: "wide", Kind: "bucket", Rate: 1, Burst: 10}, fact{Key: "narrow", Kind: "bucket", Rate: 1, Burst: 2}
 	for range 20 {
@@ -215,6 +218,7 @@ func TestScriptTakesAllOrNone(t *testing.T) {
 
 // TestScriptShadow: a shadow limit holds nothing back, and counts only what it would have let through.
 func TestScriptShadow(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	shadow := fact{Key: "s", Kind: "bucket", Rate: 1, Burst: 2, Shadow: true}
 	for i := range 5 {
@@ -231,6 +235,7 @@ func TestScriptShadow(t *testing.T) {
 
 // TestScriptAbsentMembers: the share of members that may be at work without Redis is left to them.
 func TestScriptAbsentMembers(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	day := int64(24 * time.Hour / time.Microsecond)
 	begin := m.at / day * day
@@ -267,6 +272,7 @@ func TestScriptAbsentMembers(t *testing.T) {
 
 // TestScriptReports: what a member let through without Redis is counted, paid from what the bucket lost meanwhile, and no token pays twice.
 func TestScriptReports(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	l := fact{Key: "b", Kind: "bucket", Rate: 10, Burst: 5}
 	a := m.take(f, "a", "caller", []fact{l}, 0, 0, "")
@@ -303,6 +309,7 @@ func TestScriptReports(t *testing.T) {
 
 // TestScriptJoin: of what members say of a limit whose data is lost the worse holds.
 func TestScriptJoin(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	day := int64(24 * time.Hour / time.Microsecond)
 	begin := m.at / day * day
@@ -327,6 +334,7 @@ func TestScriptJoin(t *testing.T) {
 
 // TestScriptThrottled: after a refusal of the provider nothing goes for a while, then half, and all of it again in time.
 func TestScriptThrottled(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	w := fact{Key: "w", Kind: "window", Calls: 16, Window: 1_000_000}
 	calls := func(d time.Duration) (n int) {
@@ -363,6 +371,7 @@ func TestScriptThrottled(t *testing.T) {
 
 // TestScriptSent: the place of a call that is sent later is moved.
 func TestScriptSent(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	w := fact{Key: "w", Kind: "window", Calls: 2, Window: 1_000_000}
 	a := m.take(f, "a", "caller", []fact{w}, 0, 0, "")
@@ -380,6 +389,7 @@ func TestScriptSent(t *testing.T) {
 
 // TestScriptPeriods: a question for a day that Redis is not in is answered with its time.
 func TestScriptPeriods(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	c := fact{Key: "c", Kind: "calendar", Calls: 1, Start: m.at + 1, End: m.at + 1_000_001}
 	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.what != otherPeriod || a.now != m.at {
@@ -397,6 +407,7 @@ func TestScriptPeriods(t *testing.T) {
 // TestScriptFairness: of two callers that wait, one with a hundred calls on each of four members and one with one at a time, the one goes
 // after about each call of the other.
 func TestScriptFairness(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(4)
 	w := []fact{{Key: "w", Kind: "window", Calls: 10, Window: 1_050_000}}
 	members := []string{"a", "b", "c", "d"}
@@ -435,6 +446,7 @@ func TestScriptFairness(t *testing.T) {
 
 // TestScriptKeysExpire: every key expires, and goes when it says nothing any more.
 func TestScriptKeysExpire(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.model(rand.New(rand.NewPCG(1, 1)))
 	keys, err := m.conn.Keys(context.Background(), "*").Result()
@@ -450,6 +462,7 @@ func TestScriptKeysExpire(t *testing.T) {
 
 // TestScriptGhosts: a member that has died is passed over when its entry is not fresh any more, and a queue without entries is gone.
 func TestScriptGhosts(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	l := []fact{{Key: "b", Kind: "bucket", Rate: 10, Burst: 1}}
 	m.take(f, "a", "caller", l, 0, 0, "")
@@ -472,6 +485,7 @@ func TestScriptGhosts(t *testing.T) {
 
 // TestScriptGhostOfTheSameCaller: an entry of a member that has died does not hold up the caller's calls on other members.
 func TestScriptGhostOfTheSameCaller(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	l := []fact{{Key: "b", Kind: "bucket", Rate: 0.1, Burst: 1}}
 	m.take(f, "a", "caller", l, 0, 0, "")
@@ -491,6 +505,7 @@ func TestScriptGhostOfTheSameCaller(t *testing.T) {
 
 // TestScriptLateMember: a call whose member asks late keeps its turn while the member is there, and has it again when it comes back.
 func TestScriptLateMember(t *testing.T) {
+	t.Parallel()
 	for _, late := range []time.Duration{time.Second, 5 * time.Second} {
 		m, f := newMachine(t), fleetOf(2)
 		l := []fact{{Key: "b", Kind: "bucket", Rate: 10, Burst: 1}}
@@ -524,6 +539,7 @@ func TestScriptLateMember(t *testing.T) {
 
 // TestScriptClockSetBack: when the clock of Redis is set back nothing is held up for as long, and nothing is counted less.
 func TestScriptClockSetBack(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	w := []fact{{Key: "w", Kind: "window", Calls: 2, Window: 1_050_000}}
 	m.take(f, "a", "x", w, 0, 0, "")
@@ -558,6 +574,7 @@ func TestScriptClockSetBack(t *testing.T) {
 
 // TestScriptGarbage: of a limit whose key holds what makes no sense no call is granted, and those of other limits are counted all the same.
 func TestScriptGarbage(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	bad, good := fact{Key: "bad", Kind: "bucket", Rate: 1, Burst: 10}, fact{Key: "good", Kind: "bucket", Rate: 1, Burst: 10}
 	for _, garbage := range []string{"", "x", "\xc0", "\xc2", "\x07", "\xa3abc", "\xdf\xff", "\x81\xa1t\xa1x", "list"} {
@@ -581,6 +598,7 @@ func TestScriptGarbage(t *testing.T) {
 
 // TestScriptExtremes: the highest and the lowest numbers that limits can have are exact in Redis too, and keys expire.
 func TestScriptExtremes(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(64)
 	for _, l := range []fact{
 		{Key: "slow", Kind: "bucket", Rate: ratelimit.MinPerSecond, Burst: ratelimit.MaxBurst},
