@@ -22,7 +22,7 @@ type owed struct {
 // debt is what is owed of one limit.
 type debt struct {
 	limit *ratelimit.Limit
-	calls int
+	calls int // of a calendar also less than none: so many were counted and did not go
 	first time.Time
 	lost  *int64 // of a bucket: what it had lost when it was seen last before the first of the calls; nil: it was not seen
 	slots []slot // of a window
@@ -59,6 +59,18 @@ func (o *owed) add(l *Limiter, d *ratelimit.Demand, v ratelimit.Verdict) {
 			fresh.begin = begins.UnixMicro()
 		}
 		o.put(fresh)
+	}
+}
+
+// takeBack notes that a call did not go which the calendars of a demand have counted.
+func (o *owed) takeBack(d *ratelimit.Demand, a *answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range d.Limits {
+		if limit := &d.Limits[i]; limit.Kind == ratelimit.Calendar && !a.limits[i].over {
+			begins, _ := period(&limit.Terms, time.UnixMicro(a.at))
+			o.put(&debt{limit: limit, calls: -1, first: time.Now(), begin: begins.UnixMicro()})
+		}
 	}
 }
 

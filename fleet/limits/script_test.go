@@ -330,6 +330,11 @@ func TestScriptJoin(t *testing.T) {
 	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.limits[0].left != 34 {
 		t.Errorf("%v left, want 34: what was said is of another day", a.limits[0].left)
 	}
+	c.Key = "another"
+	m.run("a", reportBody, f, text([]report{{Limit: c, Calls: 5, Begin: begin}, {Limit: c, Calls: -3, Begin: begin}}))
+	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.limits[0].left != 97 {
+		t.Errorf("%v left, want 97: three of five are taken back, and one more went", a.limits[0].left)
+	}
 }
 
 // TestScriptThrottled: after a refusal of the provider nothing goes for a while, then half, and all of it again in time.

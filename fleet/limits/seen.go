@@ -73,16 +73,30 @@ func (s *seen) calls(l *ratelimit.Limit, within time.Duration) int64 {
 	return 0
 }
 
-// reported adds calls that Redis has counted since it was asked last.
+// reported adds calls that were reported since Redis was asked last.
 func (s *seen) reported(debts []*debt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range debts {
-		if sight, ok := s.limits[d.limit.Key()]; ok && d.limit.Kind == ratelimit.Calendar {
-			sight.standing.one += int64(d.calls)
-			sight.standing.two += int64(d.calls)
-			s.limits[d.limit.Key()] = sight
-		}
+		s.count(d.limit, d.calls)
+	}
+}
+
+// add adds calls that Redis has counted though it answered too late.
+func (s *seen) add(d *ratelimit.Demand, calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range d.Limits {
+		s.count(&d.Limits[i], calls)
+	}
+}
+
+// count adds calls to what was seen of a calendar; the lock is held.
+func (s *seen) count(l *ratelimit.Limit, calls int) {
+	if sight, ok := s.limits[l.Key()]; ok && l.Kind == ratelimit.Calendar {
+		sight.standing.one += int64(calls)
+		sight.standing.two += int64(calls)
+		s.limits[l.Key()] = sight
 	}
 }
 

@@ -212,8 +212,8 @@ function calendar.after(l, need) return calendar.left(l) < need and l.e - now or
 
 function calendar.take(l, n)
   local s = l.state
-  s.n[member] = (s.n[member] or 0) + n
-  s.c = s.c + n
+  s.n[member] = math.max(0, (s.n[member] or 0) + n)
+  s.c = math.max(0, s.c + n)
 end
 
 function calendar.full(l) return l.e - now end
