@@ -37,21 +37,10 @@ func (c *factCache) fact(l *ratelimit.Limit, now time.Time) (f fact) {
 	case ratelimit.Window:
 		f.Calls, f.Window = t.Calls, t.Window.Microseconds()
 	case ratelimit.Calendar:
-		begins, ends := period(&t, now)
+		begins, ends := t.In(now)
 		f.Calls, f.Start, f.End = t.Calls, begins.UnixMicro(), ends.UnixMicro()
 	}
 	return f
-}
-
-// period returns the begin and the end of the period in which a time lies.
-func period(t *ratelimit.Terms, now time.Time) (begins, ends time.Time) {
-	name, ends := t.In(now)
-	for before := now; ; {
-		before = before.Add(-12 * time.Hour)
-		if earlier, end := t.In(before); earlier != name {
-			return end, ends
-		}
-	}
 }
 
 // facts are the limits of a demand as the scripts read them.

@@ -235,7 +235,7 @@ func (l *Limiter) usedUp(d *ratelimit.Demand) *ratelimit.Verdict {
 			continue
 		}
 		now := l.facts.now()
-		begins, ends := period(&limit.Terms, now)
+		begins, ends := limit.In(now)
 		all := l.seen.calls(limit, now.Sub(begins))
 		if int64(l.owed.calls(limit, begins)) >= (int64(limit.Calls)-all)/l.members.Load() {
 			v := refusal(d, i, ends.Sub(now))

@@ -55,7 +55,7 @@ func (o *owed) add(l *Limiter, d *ratelimit.Demand, v ratelimit.Verdict) {
 		case ratelimit.Window:
 			fresh.slots = []slot{{now, 1}}
 		case ratelimit.Calendar:
-			begins, _ := period(&limit.Terms, fleetNow)
+			begins, _ := limit.In(fleetNow)
 			fresh.begin = begins.UnixMicro()
 		}
 		o.put(fresh)
@@ -68,7 +68,7 @@ func (o *owed) takeBack(d *ratelimit.Demand, a *answer) {
 	defer o.mu.Unlock()
 	for i := range d.Limits {
 		if limit := &d.Limits[i]; limit.Kind == ratelimit.Calendar && !a.limits[i].over {
-			begins, _ := period(&limit.Terms, time.UnixMicro(a.at))
+			begins, _ := limit.In(time.UnixMicro(a.at))
 			o.put(&debt{limit: limit, calls: -1, first: time.Now(), begin: begins.UnixMicro()})
 		}
 	}

@@ -121,7 +121,7 @@ func (s *seen) memories(c *factCache) (all []memory) {
 		case ratelimit.Bucket:
 			m.Value, m.Lost = m.Value/1e6, sight.standing.one
 		case ratelimit.Calendar:
-			begins, _ := period(&sight.limit.Terms, fleetNow.Add(-now.Sub(sight.at)))
+			begins, _ := sight.limit.In(fleetNow.Add(-now.Sub(sight.at)))
 			m.Begin = begins.UnixMicro()
 		}
 		all = append(all, m)
