@@ -29,10 +29,10 @@ type debt struct {
 	begin int64  // of a calendar, in microseconds: only calls of this period are owed
 }
 
-// slot is calls that came at about a time.
+// slot is calls that came between two times. All count as if they came with the last.
 type slot struct {
-	at    time.Time
-	calls int
+	first, last time.Time
+	calls       int
 }
 
 const slotsOfWindow = 32 // as in common.lua
@@ -53,7 +53,7 @@ func (o *owed) add(l *Limiter, d *ratelimit.Demand, v ratelimit.Verdict) {
 		fresh := &debt{limit: limit, calls: 1, first: now, lost: l.seen.lost(limit)}
 		switch limit.Kind {
 		case ratelimit.Window:
-			fresh.slots = []slot{{now, 1}}
+			fresh.slots = []slot{{now, now, 1}}
 		case ratelimit.Calendar:
 			begins, _ := limit.In(fleetNow)
 			fresh.begin = begins.UnixMicro()
@@ -100,11 +100,11 @@ func (o *owed) put(d *debt) {
 
 // withSlot adds calls to those of a window, without those that are over.
 func withSlot(slots []slot, s slot, window time.Duration) []slot {
-	slots = slices.DeleteFunc(slots, func(old slot) bool { return s.at.Sub(old.at) > window })
-	if last := len(slots) - 1; last >= 0 && (s.at.Sub(slots[last].at) < window/slotsOfWindow) {
-		slots[last].calls += s.calls
-		if s.at.After(slots[last].at) {
-			slots[last].at = s.at
+	slots = slices.DeleteFunc(slots, func(old slot) bool { return s.last.Sub(old.last) > window })
+	if i := len(slots) - 1; i >= 0 && s.last.Sub(slots[i].first) < window/slotsOfWindow {
+		slots[i].calls += s.calls
+		if s.last.After(slots[i].last) {
+			slots[i].last = s.last
 		}
 		return slots
 	}
@@ -177,7 +177,7 @@ func (d *debt) report(c *factCache) report {
 	now := time.Now()
 	r := report{Limit: c.fact(d.limit, c.now()), Calls: d.calls, Age: microseconds(now.Sub(d.first)), Lost: d.lost, Begin: d.begin}
 	for _, s := range d.slots {
-		r.Slots = append(r.Slots, [2]int64{max(0, now.Sub(s.at).Microseconds()), int64(s.calls)})
+		r.Slots = append(r.Slots, [2]int64{max(0, now.Sub(s.last).Microseconds()), int64(s.calls)})
 	}
 	return r
 }

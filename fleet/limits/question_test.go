@@ -273,3 +273,20 @@ func TestNoPlaceLeavesNoLine(t *testing.T) {
 		t.Errorf("%d lines are left", len(l.lines.of))
 	}
 }
+
+// TestOwedOfAWindow: of a long time without Redis the calls of a window are owed, however close together they came, in a bounded number of slots.
+func TestOwedOfAWindow(t *testing.T) {
+	var slots []slot
+	begun := time.Now()
+	for i := range 3000 {
+		at := begun.Add(time.Duration(i) * 20 * time.Millisecond)
+		slots = withSlot(slots, slot{at, at, 1}, time.Second)
+	}
+	calls := 0
+	for _, s := range slots {
+		calls += s.calls
+	}
+	if calls < 50 || calls > 53 || len(slots) > slotsOfWindow+1 {
+		t.Errorf("%d calls in %d slots, want 50 of the last second, and those of one slot more", calls, len(slots))
+	}
+}
