@@ -343,6 +343,10 @@ func TestFairOverMembers(t *testing.T) {
 
 // waitsInTurns returns how many calls of the greedy caller went while each of the quiet one waited.
 func waitsInTurns(seen []turns) (before []int) {
+	for i := range seen { // answers may still come to calls that have left
+		seen[i].mu.Lock()
+		defer seen[i].mu.Unlock()
+	}
 	for _, wait := range seen[0].quiet {
 		n := 0
 		for i := range seen {
