@@ -170,7 +170,10 @@ func TestEverywhere(t *testing.T) {
 				t.Errorf("%s has confirmed and does not have it", other.name)
 			}
 			fleettest.Until(t, "it is recorded", func() bool { return other.records.last(f.ID).Happened == freeze.Began })
-			if got := other.records.last(f.ID).Freeze; got.By != "uid 7" || got.Reason != f.Reason || !got.Since.Equal(f.Since) || got.Subject != f.Subject {
+			if in := other.Switch.Gate().Set().Find(f.ID); in.Since == in.Since.Round(0) {
+				t.Errorf("%s would end it by a clock that is set ahead", other.name)
+			}
+			if got := other.records.last(f.ID).Freeze; got.By != "uid 7" || got.Reason != f.Reason || !got.Since.Round(0).Equal(f.Since) || got.Subject != f.Subject {
 				t.Errorf("%s has recorded %+v", other.name, got)
 			}
 		}

@@ -225,6 +225,7 @@ func (f *Freezes) planFreeze(p *plan, e entry, own *freeze.Set, redis time.Time)
 		return
 	}
 	if mine == nil && e.id != overflow {
+		one.Since = now.Add(one.Since.Sub(now)) // the same time, and a reading of the monotonic clock: a clock that is set ahead does not end it
 		p.begin = append(p.begin, one)
 	}
 }
