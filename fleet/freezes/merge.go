@@ -30,7 +30,8 @@ func (f *Freezes) merge(reply any, changes uint64) {
 	p := f.plan(r)
 	f.mutex.Unlock()
 	if err := f.Switch.Begin(p.begin...); err != nil { // someone has frozen meanwhile
-		p.problems, p.unclear = append(p.problems, err.Error()), true
+		p.problem("%v", err)
+		p.begin, p.unclear = nil, true
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -230,7 +231,7 @@ func (f *Freezes) planFreeze(p *plan, e entry, own *freeze.Set, redis time.Time)
 	}
 }
 
-// fit has all calls stopped while there are more freezes than a member can hold, or more have come than may at a time.
+// fit has all calls stopped while there are more freezes than a member can hold, more have come than may at a time, or Redis takes no more.
 func (f *Freezes) fit(p *plan, own *freeze.Set, count int) {
 	there := own.Find(overflow) != nil
 	room := freeze.Max - len(own.List())
@@ -239,7 +240,7 @@ func (f *Freezes) fit(p *plan, own *freeze.Set, count int) {
 	}
 	affordable := f.affordable()
 	fitting := min(room, len(p.begin), affordable)
-	all := count <= maxListed && fitting == len(p.begin)
+	all := count < maxListed && fitting == len(p.begin)
 	p.again = affordable < min(room, len(p.begin)+1)
 	p.begin = p.begin[:fitting]
 	f.budget.AllowN(f.Now(), fitting)

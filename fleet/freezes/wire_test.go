@@ -176,9 +176,21 @@ func TestFit(t *testing.T) {
 		}
 	}
 	m := made(t, 0)
-	m.merge(reply(maxListed+1, []any{}, []any{}), 0)
+	m.merge(reply(maxListed, []any{}, []any{}), 0)
 	if m.Switch.Gate().Set().Find(overflow) == nil {
-		t.Error("more than are listed stop nothing")
+		t.Error("as many as Redis takes, so that those of others may be missing, stop nothing")
+	}
+}
+
+// TestNotBegun: what could not be put in force is not on record, nor confirmed.
+func TestNotBegun(t *testing.T) {
+	log := new(counted)
+	m := madeOf(t, log, 127)
+	m.Switch.Spare = "f-ffffffff" // not for the freeze of all calls
+	m.merge(reply(128, []any{numbered(500).ID, encode(numbered(500))}, []any{}), 0)
+	m.run(t)
+	if log.n != 0 || m.Applied() != 0 || len(m.Problems()) != 2 {
+		t.Errorf("%d records, applied %d, problems %q", log.n, m.Applied(), m.Problems())
 	}
 }
 

@@ -68,11 +68,13 @@ func startAll(t *testing.T, local bool, address func(i int) string) []*member {
 	return all
 }
 
-// awaitTaking waits until each member takes signatures.
+// awaitTaking waits until each member takes signatures, and asks Redis for each.
 func awaitTaking(t *testing.T, all []*member) {
 	t.Helper()
 	for _, m := range all {
-		fleettest.Until(t, m.name+" takes signatures", func() bool { return m.mark(t, newKey()) == nil })
+		fleettest.Until(t, m.name+" takes signatures", func() bool {
+			return m.client.State().Up && m.client.Epoch().Complete && m.mark(t, newKey()) == nil
+		})
 	}
 }
 
@@ -527,11 +529,12 @@ func TestEvicted(t *testing.T) {
 	all := startAll(t, false, at(server.Address()))
 	server.Do("CONFIG", "SET", "maxmemory-policy", "volatile-ttl") // signatures first
 	for range 10 {
-		awaitTaking(t, all)
-		k, now := newKey(), time.Now()
-		if err := all[0].Mark(t.Context(), k, now, now); err != nil {
-			t.Fatal(err)
-		}
+		var k replay.Key
+		var now time.Time
+		fleettest.Until(t, "a takes signatures", func() bool {
+			k, now = newKey(), time.Now()
+			return all[0].Mark(t.Context(), k, now, now) == nil
+		})
 		server.Do("CONFIG", "SET", "maxmemory", "1")
 		server.Do("CONFIG", "SET", "maxmemory", "0")
 		if err := all[1].Mark(t.Context(), k, now, time.Now()); err == nil {
@@ -548,9 +551,6 @@ func TestUsedWhateverTheClock(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	all := startAll(t, true, at(server.Address()))
-	for _, m := range all {
-		m.awaitUp(t)
-	}
 	k, now := newKey(), time.Now()
 	if err := all[0].Mark(t.Context(), k, now, now); err != nil || all[0].Owed() > 0 {
 		t.Fatalf("%v; owed %d", err, all[0].Owed())
