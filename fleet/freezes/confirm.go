@@ -89,7 +89,7 @@ func (f *Freezes) why(m *fleet.Member, state *fleet.State, told bool) string {
 	case !told:
 		return "it is being told"
 	case !m.Present && m.Seen < 0:
-		return "it was never seen, and learns it when it reaches Redis"
+		return "not seen since the data of Redis began: it may be at work with what it knows, and learns it when it reaches Redis"
 	case !m.Present:
 		return fmt.Sprintf("not seen for %v: it goes on with what it knows, and learns it when it reaches Redis", m.Seen.Round(time.Second))
 	}

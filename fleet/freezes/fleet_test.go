@@ -298,7 +298,7 @@ func TestStopped(t *testing.T) {
 	begins := first.freeze(t, of(freeze.Caller, "begins"))
 	until(t, begins, true, all[1])
 	again := newMember(t, server.Address(), "c", []freeze.Freeze{ends, stays}, names...).run(t)
-	<-again.Joined()
+	awaitUp(t, again)
 	if !again.has(stays) || !again.has(begins) {
 		t.Errorf("having joined it has %v", again.Switch.Gate().Set().List())
 	}
@@ -451,7 +451,7 @@ func TestUntil(t *testing.T) {
 	a := newMember(t, server.Address(), "a", []freeze.Freeze{recent, long}, "a", "b").run(t) // whose clock has not shown it yet
 	awaitUp(t, a)
 	b := newMember(t, server.Address(), "b", nil, "a", "b").run(t)
-	<-b.Joined()
+	awaitUp(t, b)
 	until(t, long, false, a)
 	settle(t, a, b)
 	if list := b.Switch.Gate().Set().List(); len(list) != 0 {

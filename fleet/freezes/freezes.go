@@ -48,9 +48,7 @@ type Client interface {
 // Freezes is the part of the fleet that shares freezes. Create it with [New], add it to the client, and have it [Freezes.Run].
 type Freezes struct {
 	Options
-	due    chan struct{} // of one: there may be something to tell, to read or to do
-	joined chan struct{} // closed when the freezes of the fleet are in force for the first time
-	join   sync.Once
+	due chan struct{} // of one: there may be something to tell, to read or to do
 
 	merging  sync.Mutex // one answer after the other, from its question on: an older one that is merged later would take back what has ended
 	mutex    sync.Mutex
@@ -87,15 +85,12 @@ type Options struct {
 // New returns the freezes of a fleet. What is in force at the switch is told to the others.
 func New(o Options) *Freezes {
 	f := &Freezes{
-		Options: o, due: make(chan struct{}, 1), joined: make(chan struct{}), moved: make(chan struct{}),
+		Options: o, due: make(chan struct{}, 1), moved: make(chan struct{}),
 		ended: ends{by: map[string]end{}}, lifting: map[string]end{}, budget: rate.NewLimiter(changesPerSecond, maxChanges),
 	}
 	o.Switch.Watcher, o.Switch.Spare = f, overflow
 	return f
 }
-
-// Joined returns a channel that is closed when the freezes of the fleet are in force for the first time.
-func (f *Freezes) Joined() <-chan struct{} { return f.joined }
 
 // Applied returns the version to tell with heartbeats: [fleet.Row].
 func (f *Freezes) Applied() int64 {
@@ -253,6 +248,5 @@ func (f *Freezes) Join(ctx context.Context, s *fleet.Session) error {
 		return fmt.Errorf("freezes: %w", err)
 	}
 	f.merge(reply, changes)
-	f.join.Do(func() { close(f.joined) })
 	return nil
 }
