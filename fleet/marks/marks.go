@@ -67,7 +67,7 @@ const (
 	evicted = "evicted"
 )
 
-var errEvicted = errors.New("Redis has evicted keys, perhaps signatures: set maxmemory-policy noeviction there, and give it more memory")
+var errEvicted = errors.New("keys were evicted by Redis, perhaps signatures: set maxmemory-policy noeviction there, and give it more memory")
 
 // Mark remembers a signature: see [replay.Memory.Mark]. Where it cannot be known whether another member has taken it, the error wraps
 // [replay.ErrUnavailable], unless this member goes by its own memory then.
