@@ -97,7 +97,7 @@ type Sentinel struct {
 type Replay struct {
 	// What happens to signed `write` and `spend` calls while the fleet's memory of signatures cannot be asked, or has not yet learned
 	// what all members know: `refuse` them (503, `TG.6012`), or go by this member's `local` memory, so that a copy of a request may
-	// pass once on each member.
+	// pass once on each member. All members should have one setting: what one takes by itself another may take too, whatever it has.
 	Without string `yaml:"without" choice:"refuse|local"`
 }
 

@@ -81,11 +81,10 @@ func (c *Client) take(l *link, e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.joined = c.epoch.joined
-	if e.number == c.epoch.number {
-		e.members = c.epoch.members
-	}
 	if e.identity != c.epoch.identity {
 		c.view.clock = clock{} // that of another process, perhaps of another machine
+	} else if e.number == c.epoch.number { // an epoch elsewhere may have this number after a split
+		e.members = c.epoch.members
 	}
 	l.counted = strconv.FormatUint(e.counted, 10)
 	c.epoch = e.epoch

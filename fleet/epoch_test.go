@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tollgate/fleet/redistest"
+	"tollgate/internal/setting"
 )
 
 // keeper is a part that uploads what was added on this member: one counter, which Redis keeps the greatest of.
@@ -213,4 +214,21 @@ func TestJoinFails(t *testing.T) {
 	k.err = nil
 	k.mu.Unlock()
 	m.inEpoch(1)
+}
+
+// TestSameNumberElsewhere: who has joined an epoch has not joined that of another process which happens to have the same number.
+func TestSameNumberElsewhere(t *testing.T) {
+	c := New(Options{Name: "a", Settings: Settings{Members: []string{"a", "b", "c"}}})
+	l := newLink(c, &wire{}, setting.Endpoint{})
+	for _, e := range []struct {
+		identity string
+		number   uint64
+		kept     bool
+	}{{"x", 4, false}, {"x", 4, true}, {"y", 4, false}, {"y", 5, false}} {
+		c.take(l, &entry{epoch: epoch{number: e.number, identity: e.identity}})
+		if kept := len(c.epoch.members) == 2; kept != e.kept {
+			t.Errorf("%+v: members %q", e, c.epoch.members)
+		}
+		c.epoch.members = []string{"b", "c"}
+	}
 }

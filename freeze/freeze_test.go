@@ -441,3 +441,26 @@ func TestWatcher(t *testing.T) {
 		t.Errorf("told:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+// TestSpare: the last place is kept for the freeze that it is meant for.
+func TestSpare(t *testing.T) {
+	s, err := NewSwitch(&memory{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Spare = "f-00000000"
+	begin := func(id string) error {
+		return s.Begin(Freeze{ID: id, Subject: Subject{Kind: All}, Reason: "why", Since: time.Now()})
+	}
+	for i := range Max - 1 {
+		if err := begin(fmt.Sprintf("f-%08x", i+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := begin("f-ffffffff"); err == nil || !strings.Contains(err.Error(), "127 freezes") {
+		t.Errorf("the last place is taken: %v", err)
+	}
+	if err := begin(s.Spare); err != nil {
+		t.Error(err)
+	}
+}

@@ -44,6 +44,7 @@ type Watcher interface {
 // not recorded stays frozen. Create it with [NewSwitch].
 type Switch struct {
 	Watcher    Watcher // set before the first change; nil: there is none
+	Spare      string  // the id of the freeze that the last place is kept for; empty: it is kept for none
 	gate       *Gate
 	store      Store
 	recording  sync.Mutex // one record at a time, each of what is in force then; a freeze does not wait for it to be in force
@@ -101,6 +102,9 @@ func (s *Switch) Begin(all ...Freeze) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	next, err := s.gate.Set().with(all)
+	if err == nil && s.Spare != "" && len(next.List()) == Max && next.Find(s.Spare) == nil {
+		err = fmt.Errorf("%d freezes may be in force at a member of a fleet, which keeps its last place for what does not fit: lift some that are no longer needed", Max-1)
+	}
 	if err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (s *Switch) Lift(ctx context.Context, id, by, reason string) (Freeze, error
 
 // CheckEnd returns what is wrong with the texts about the end of a freeze.
 func CheckEnd(by, reason string) error {
-	if len(by) > maxBy || escapedLen(reason) > maxReason || !printable(by+reason) {
+	if len(by) > maxEndBy || escapedLen(reason) > maxReason || !printable(by+reason) {
 		return fmt.Errorf("a reason has up to %d printable bytes", maxReason)
 	}
 	return nil

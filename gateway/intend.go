@@ -57,7 +57,7 @@ func (c *call) markSignature() *Refusal {
 	key := replay.KeyOf(c.claim.AccessKey, c.claim.Signature, c.claim.DateText)
 	switch err := c.Replay.Mark(c.request.Context(), key, c.claim.Date, c.Now()); {
 	case errors.Is(err, replay.ErrReplay):
-		return refusal(replayed, "a request with this signature was taken before; sign again (with a new date) if you mean a second call")
+		return refusal(replayed, "a request with this signature came before, and its answer says whether it was sent; sign again (with a new date) if you mean a second call")
 	case errors.Is(err, replay.ErrDate):
 		return refusal(badDate, "the signed date went out of the window while the call waited; sign again")
 	case errors.Is(err, replay.ErrUnavailable):

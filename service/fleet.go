@@ -70,7 +70,9 @@ func (s *Service) makeFleet(c *config.Config) error {
 	m.client = fleet.New(options)
 	m.limits = limits.New(m.client, s.limiter, len(c.Fleet.Members))
 	m.marks = marks.New(m.client, s.replay, goesByItself(c.Fleet))
-	m.freezes = freezes.New(freezes.Options{Client: m.client, Name: name, Switch: s.freezes, Await: m.await, Now: time.Now})
+	m.freezes = freezes.New(freezes.Options{
+		Client: m.client, Name: name, Switch: s.freezes, Await: m.await, Now: time.Now, Brought: s.broughtFreeze,
+	})
 	m.client.Add(m.freezes) // first: what is stopped is to stand still soonest
 	m.client.Add(m.marks)
 	m.client.Add(m.limits)

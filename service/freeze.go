@@ -115,11 +115,6 @@ func (s *Service) Freeze(ctx context.Context, by string, r admin.FreezeRequest) 
 	if err := s.checkFreeze(&f, r.Force); err != nil {
 		return nil, &admin.Error{Status: http.StatusBadRequest, Text: err.Error()}
 	}
-	if s.fleet != nil {
-		if err := s.fleet.freezes.Room(); err != nil {
-			return nil, &admin.Error{Status: http.StatusConflict, Text: err.Error()}
-		}
-	}
 	answer := &admin.Frozen{Freeze: adminFreeze(&f), Sent: []admin.SentCall{}}
 	err := s.freezes.Freeze(ctx, f)
 	if _, inForce := errors.AsType[*freeze.Unrecordable](err); err != nil && !inForce {
@@ -242,6 +237,15 @@ func (s *Service) Unfreeze(ctx context.Context, by string, r admin.UnfreezeReque
 	return answer, nil
 }
 
+// broughtFreeze logs a change that came over Redis.
+func (s *Service) broughtFreeze(happened freeze.Happening, f *freeze.Freeze, by string) {
+	text := "calls are stopped, as another member has told"
+	if happened == freeze.Ended {
+		text = "a freeze was lifted, as another member has told, calls go out again"
+	}
+	s.logger.Warn(text, zap.String("freeze", f.String()), zap.String("by", by))
+}
+
 // Freezes returns the freezes in force.
 func (s *Service) Freezes() *admin.FreezeList {
 	answer := &admin.FreezeList{Freezes: []admin.Freeze{}}
@@ -274,6 +278,9 @@ func (s *Service) freezeWarnings() (warnings []string) {
 	}
 	if err := s.freezes.Unrecorded(); err != nil {
 		warnings = append(warnings, unrecordedText(err))
+	}
+	if s.fleet != nil {
+		warnings = append(warnings, s.fleet.freezes.Lifts()...)
 	}
 	return warnings
 }

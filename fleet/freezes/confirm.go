@@ -63,7 +63,7 @@ func (f *Freezes) confirmations(changes uint64) (all []Confirmation, wait bool) 
 		if m.Name == f.Name {
 			c.Stopped, c.Confirmed = false, f.underWay == 0
 		} else {
-			c.Confirmed = told && m.Present && version <= m.Freezes && m.Freezes <= f.latest
+			c.Confirmed = state.Up && told && m.Present && version <= m.Freezes && m.Freezes <= f.latest
 		}
 		wait = wait || m.Present && !c.Confirmed
 		if !c.Confirmed && (m.Configured || m.Present) {
@@ -82,14 +82,16 @@ func (f *Freezes) why(m *fleet.Member, state *fleet.State, told bool) string {
 		return "calls are passing still: see what is said of this gateway"
 	case m.SignedOff && !m.Present:
 		return "it has stopped, and learns it at its start"
+	case !state.Up && told:
+		return fmt.Sprintf("what it has now is not known before Redis answers again (%s)", state.Why)
 	case !state.Up:
 		return fmt.Sprintf("it is told when Redis answers again (%s)", state.Why)
 	case !told:
 		return "it is being told"
 	case !m.Present && m.Seen < 0:
-		return "it was never seen, and learns it when it reaches Redis"
+		return "not seen since the data of Redis began: it may be at work with what it knows, and learns it when it reaches Redis"
 	case !m.Present:
 		return fmt.Sprintf("not seen for %v: it goes on with what it knows, and learns it when it reaches Redis", m.Seen.Round(time.Second))
 	}
-	return "calls are passing there still, or it does not get on"
+	return "calls are passing there still, or something is in its way that its readiness says"
 }

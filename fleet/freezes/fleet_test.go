@@ -170,7 +170,10 @@ func TestEverywhere(t *testing.T) {
 				t.Errorf("%s has confirmed and does not have it", other.name)
 			}
 			fleettest.Until(t, "it is recorded", func() bool { return other.records.last(f.ID).Happened == freeze.Began })
-			if got := other.records.last(f.ID).Freeze; got.By != "uid 7" || got.Reason != f.Reason || !got.Since.Equal(f.Since) || got.Subject != f.Subject {
+			if in := other.Switch.Gate().Set().Find(f.ID); in.Since == in.Since.Round(0) {
+				t.Errorf("%s would end it by a clock that is set ahead", other.name)
+			}
+			if got := other.records.last(f.ID).Freeze; got.By != "uid 7" || got.Reason != f.Reason || !got.Since.Round(0).Equal(f.Since) || got.Subject != f.Subject {
 				t.Errorf("%s has recorded %+v", other.name, got)
 			}
 		}
@@ -178,8 +181,15 @@ func TestEverywhere(t *testing.T) {
 		by.lift(t, f)
 		confirm(t, by)
 		for _, other := range all {
-			if last := other.records.last(f.ID); other.has(f) || last.Happened != freeze.Ended || last.By != "uid 8" || last.Reason != "key replaced" {
+			who, named := "uid 8", false
+			if other != by {
+				who, named = "uid 8 at "+by.name, true
+			}
+			if last := other.records.last(f.ID); other.has(f) || last.Happened != freeze.Ended || last.By != who || last.Reason != "key replaced" {
 				t.Errorf("%s has confirmed and has recorded %+v", other.name, last)
+			}
+			if lifts := strings.Join(other.Lifts(), "\n"); strings.Contains(lifts, f.ID) != named || named && !strings.Contains(lifts, "over Redis by "+who) {
+				t.Errorf("%s names %q", other.name, lifts)
 			}
 		}
 	}
@@ -288,7 +298,7 @@ func TestStopped(t *testing.T) {
 	begins := first.freeze(t, of(freeze.Caller, "begins"))
 	until(t, begins, true, all[1])
 	again := newMember(t, server.Address(), "c", []freeze.Freeze{ends, stays}, names...).run(t)
-	<-again.Joined()
+	awaitUp(t, again)
 	if !again.has(stays) || !again.has(begins) {
 		t.Errorf("having joined it has %v", again.Switch.Gate().Set().List())
 	}
@@ -339,7 +349,7 @@ func TestForeignHands(t *testing.T) {
 	var kept []freeze.Freeze
 	for _, text := range []string{
 		"", "x", "{}", "null", "[]", strings.ToUpper(good), good + " ", " " + good, good + good, strings.Replace(good, "ID", "f-00000001", 1), strings.Replace(good, `"by"`, `"By"`, 1),
-		strings.Replace(good, `"by"`, `"more":1,"by"`, 1), strings.Replace(good, `"by"`, `"by":"uid 9","by"`, 1), strings.Replace(good, "uid 8", strings.Repeat("x", 40), 1),
+		strings.Replace(good, `"by"`, `"more":1,"by"`, 1), strings.Replace(good, `"by"`, `"by":"uid 9","by"`, 1), strings.Replace(good, "uid 8", strings.Repeat("x", 140), 1),
 		strings.Replace(good, "uid 8", `\u001b[2J`, 1), strings.Replace(good, `"by"`, `"reason":"`+strings.Repeat("x", 5000)+`","by"`, 1),
 	} {
 		f := all[0].freeze(t, of(freeze.Caller, fmt.Sprint("caller-", len(kept))))
@@ -349,7 +359,11 @@ func TestForeignHands(t *testing.T) {
 	}
 	last := all[0].freeze(t, of(freeze.Caller, "last"))
 	until(t, last, true, all...)
-	touch()
+	server.Do("INCR", "{tollgate}:freezes:version")
+	fleettest.Until(t, "a has looked", func() bool { return len(all[0].Problems()) == len(kept) })
+	if got := confirmed(all[1]); slices.Contains(got, "a") {
+		t.Error("a has ends that it cannot read, and has confirmed")
+	}
 	for i, f := range kept {
 		if p := strings.Join(all[0].Problems(), "\n"); !all[0].has(f) || !strings.Contains(p, "the end of freeze "+strconv.Quote(f.ID)+" in Redis cannot be read") {
 			t.Errorf("end %d: in force %v, problems %q", i, all[0].has(f), p)
@@ -437,7 +451,7 @@ func TestUntil(t *testing.T) {
 	a := newMember(t, server.Address(), "a", []freeze.Freeze{recent, long}, "a", "b").run(t) // whose clock has not shown it yet
 	awaitUp(t, a)
 	b := newMember(t, server.Address(), "b", nil, "a", "b").run(t)
-	<-b.Joined()
+	awaitUp(t, b)
 	until(t, long, false, a)
 	settle(t, a, b)
 	if list := b.Switch.Gate().Set().List(); len(list) != 0 {
@@ -508,5 +522,62 @@ func TestQuiet(t *testing.T) {
 		if asked := m.client.State().Questions - before; asked > 5 {
 			t.Errorf("%s has asked %d questions in about four heartbeats", m.name, asked)
 		}
+	}
+}
+
+// TestDeletedFreeze: a freeze that someone takes out of Redis without a trace is told again, so that those who come later have it.
+func TestDeletedFreeze(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	a := newMember(t, server.Address(), "a", nil, "a", "b").run(t)
+	awaitUp(t, a)
+	f := a.freeze(t, of(freeze.Caller, "shop"))
+	fleettest.Until(t, "Redis has it", func() bool { return server.Do("HLEN", "{tollgate}:freezes") == "1" })
+	server.Do("DEL", "{tollgate}:freezes")
+	b := newMember(t, server.Address(), "b", nil, "a", "b").run(t)
+	until(t, f, true, b)
+	server.Do("HSET", "{tollgate}:freezes", f.ID, strings.Replace(server.Do("HGET", "{tollgate}:freezes", f.ID), "shop", "none", 1))
+	for _, m := range []*member{a, b} {
+		fleettest.Until(t, m.name+" names the forgery", func() bool { return strings.Contains(fmt.Sprint(m.Problems()), "Redis has another one of that id") })
+		if got := m.Switch.Gate().Set().Find(f.ID); got == nil || got.Name != "shop" {
+			t.Errorf("%s has %v", m.name, got)
+		}
+	}
+}
+
+// TestForgedExpiry: an end by expiry lifts nothing whose time is not over by the clock of the member, and is not confirmed.
+func TestForgedExpiry(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	all := startAll(t, at(server.Address()))
+	f, long := of(freeze.Caller, "shop"), of(freeze.Caller, "long")
+	long.Until = time.Now().Add(time.Hour).Round(0)
+	all[0].freeze(t, f)
+	all[0].freeze(t, long)
+	confirm(t, all[0])
+	for _, f := range []freeze.Freeze{f, long} {
+		server.Do("HSET", "{tollgate}:freezes:ended", f.ID, `{"id":"`+f.ID+`","by":"expiry","at":"2026-11-30T00:00:00Z"}`)
+	}
+	server.Do("INCR", "{tollgate}:freezes:version")
+	for _, m := range all {
+		fleettest.Until(t, m.name+" has looked", func() bool { return len(m.Problems()) == 2 })
+		if !m.has(f) || !m.has(long) {
+			t.Errorf("%s has lifted what is not over: %v", m.name, m.Switch.Gate().Set().List())
+		}
+	}
+	if got := confirmed(all[0]); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("confirmed by %q", got)
+	}
+}
+
+// TestRedisGone: what a member had when Redis was last seen is not confirmed any more.
+func TestRedisGone(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	all := startAll(t, at(server.Address()))
+	server.Kill()
+	fleettest.Until(t, "a is away", func() bool { return !all[0].client.State().Up })
+	if got := confirmed(all[0]); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("confirmed by %q", got)
 	}
 }

@@ -9,7 +9,9 @@
 //
 // A freeze that Redis has lost is uploaded again by each member that has it. Only the end of a freeze lifts it, and an end that cannot be read
 // lifts nothing. A freeze that cannot be read, since a newer version or someone else wrote it, stops all calls; so do more freezes than fit.
-// Who can write to Redis can freeze, and can lift by an end that is well formed: Redis is trusted with that.
+// Who can write to Redis can freeze, and can lift by an end that is well formed: Redis is trusted with that. Each member has such an end on
+// record, with the member that it comes from, whose own record confirms it, and [Freezes.Lifts] names it for an hour. What others bring
+// is bounded in its rate, so that nobody fills logs that way; what is over that is stopped ([overflow]).
 //
 // # Who has confirmed
 //
@@ -25,8 +27,16 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"tollgate/fleet"
 	"tollgate/freeze"
+)
+
+const (
+	maxChanges       = 4 * freeze.Max // changes that others may bring at a time
+	changesPerSecond = 1              // and on average
+	rereadBeats      = 40             // heartbeats after which all is read again, though the version says that nothing has changed
 )
 
 // Client is the part of [fleet.Client] that is needed.
@@ -38,10 +48,9 @@ type Client interface {
 // Freezes is the part of the fleet that shares freezes. Create it with [New], add it to the client, and have it [Freezes.Run].
 type Freezes struct {
 	Options
-	due    chan struct{} // of one: there may be something to upload, to read or to do
-	joined chan struct{} // closed when the freezes of the fleet are in force for the first time
-	join   sync.Once
+	due chan struct{} // of one: there may be something to upload, to read or to do
 
+	merging  sync.Mutex // one answer after the other, from its question on: an older one that is merged later would take back what has ended
 	mutex    sync.Mutex
 	moved    chan struct{}               // closed when something below changes, or a heartbeat comes
 	jobs     []func(ctx context.Context) // for Run to begin
@@ -54,8 +63,11 @@ type Freezes struct {
 	merged   int64                       // the version whose freezes are in force; 0: to be read at the next heartbeat
 	applied  int64                       // the version of which no call is passing any more either
 	ended    ends
-	lifting  map[string]bool // ids, by jobs
-	problems []string        // of the last version
+	lifting  map[string]end // by jobs
+	problems []string       // of the last version
+	lifts    []lift         // by others, of late
+	budget   *rate.Limiter  // of changes that others bring
+	beats    int            // since all was read
 }
 
 // Options is what [Freezes] are made of.
@@ -66,20 +78,19 @@ type Options struct {
 	// Await returns when no call that a freeze stops is between its last check and its first byte.
 	Await func(ctx context.Context, f *freeze.Freeze) error
 	Now   func() time.Time
+	// Brought is called after a change that came over Redis; by says who has lifted a freeze. Optional.
+	Brought func(happened freeze.Happening, f *freeze.Freeze, by string)
 }
 
 // New returns the freezes of a fleet. What is in force at the switch is told to the others.
 func New(o Options) *Freezes {
 	f := &Freezes{
-		Options: o, due: make(chan struct{}, 1), joined: make(chan struct{}), moved: make(chan struct{}),
-		ended: ends{by: map[string]end{}}, lifting: map[string]bool{},
+		Options: o, due: make(chan struct{}, 1), moved: make(chan struct{}),
+		ended: ends{by: map[string]end{}}, lifting: map[string]end{}, budget: rate.NewLimiter(changesPerSecond, maxChanges),
 	}
-	o.Switch.Watcher = f
+	o.Switch.Watcher, o.Switch.Spare = f, overflow
 	return f
 }
-
-// Joined returns a channel that is closed when the freezes of the fleet are in force for the first time.
-func (f *Freezes) Joined() <-chan struct{} { return f.joined }
 
 // Applied returns the version for the heartbeats: [fleet.Row].
 func (f *Freezes) Applied() int64 {
@@ -95,15 +106,6 @@ func (f *Freezes) Problems() []string {
 	return slices.Clone(f.problems)
 }
 
-// Room returns an error if another freeze should not begin here: one place is kept for the freeze of all calls that stands for what does
-// not fit.
-func (f *Freezes) Room() error {
-	if n := len(f.Switch.Gate().Set().List()); n >= freeze.Max-1 {
-		return fmt.Errorf("%d freezes are in force, and a member of a fleet keeps its last place for what other members freeze: lift some that are no longer needed", n)
-	}
-	return nil
-}
-
 // Began is of [freeze.Watcher].
 func (f *Freezes) Began(all []freeze.Freeze) {
 	f.mutex.Lock()
@@ -117,12 +119,18 @@ func (f *Freezes) Began(all []freeze.Freeze) {
 
 // Ended is of [freeze.Watcher]. A freeze whose time is over ends at each member by its own clock.
 func (f *Freezes) Ended(of *freeze.Freeze, by, reason string) {
-	if by == freeze.Expired || of.ID == overflow {
-		return
-	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.end(end{of.ID, by, reason, f.Now().UTC().Round(time.Second)})
+	e, brought := f.lifting[of.ID]
+	switch {
+	case of.ID == overflow:
+		f.stale = f.stale || !brought // it begins again unless all fits
+		f.wake()
+	case brought:
+		f.ended.add(e)
+	case by != freeze.Expired:
+		f.end(end{of.ID, by + " at " + f.Name, reason, f.Now().UTC().Round(time.Second)})
+	}
 }
 
 // end remembers the end of a freeze, and has it uploaded. The mutex is held.
@@ -153,7 +161,8 @@ func (f *Freezes) Beat(b *fleet.Beat) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.latest = b.Freezes
-	f.stale = f.stale || f.latest != f.merged
+	f.beats++
+	f.stale = f.stale || f.latest != f.merged || f.beats >= rereadBeats
 	f.wake()
 }
 
@@ -206,6 +215,8 @@ func (f *Freezes) sync(ctx context.Context) {
 	if !f.behind() {
 		return
 	}
+	f.merging.Lock()
+	defer f.merging.Unlock()
 	q, changes := f.question()
 	reply, err := f.Client.Ask(ctx, q)
 	if err == nil {
@@ -218,12 +229,16 @@ func (f *Freezes) behind() bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	stale := f.stale
-	f.stale = false
+	if stale {
+		f.stale, f.beats = false, 0
+	}
 	return stale || f.told != f.changes
 }
 
 // Join is of [fleet.Part].
 func (f *Freezes) Join(ctx context.Context, s *fleet.Session) error {
+	f.merging.Lock()
+	defer f.merging.Unlock()
 	q, changes := f.question()
 	reply, err := s.Do(ctx, q.Script, q.Args...)
 	if err == nil {
@@ -233,6 +248,5 @@ func (f *Freezes) Join(ctx context.Context, s *fleet.Session) error {
 		return fmt.Errorf("freezes: %w", err)
 	}
 	f.merge(reply, changes)
-	f.join.Do(func() { close(f.joined) })
 	return nil
 }

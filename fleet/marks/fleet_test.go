@@ -68,11 +68,13 @@ func startAll(t *testing.T, local bool, address func(i int) string) []*member {
 	return all
 }
 
-// awaitTaking waits until each member takes signatures.
+// awaitTaking waits until each member takes signatures, and asks Redis for each.
 func awaitTaking(t *testing.T, all []*member) {
 	t.Helper()
 	for _, m := range all {
-		fleettest.Until(t, m.name+" takes signatures", func() bool { return m.mark(t, newKey()) == nil })
+		fleettest.Until(t, m.name+" takes signatures", func() bool {
+			return m.client.State().Up && m.client.Epoch().Complete && m.mark(t, newKey()) == nil
+		})
 	}
 }
 
@@ -518,4 +520,42 @@ func TestFull(t *testing.T) {
 	fleettest.Until(t, "it refuses", func() bool { return errors.Is(m.mark(t, newKey()), replay.ErrUnavailable) })
 	server.Do("CONFIG", "SET", "maxmemory", "0")
 	awaitTaking(t, []*member{m})
+}
+
+// TestEvicted: a signature that Redis has evicted is not taken again, also before a heartbeat shows that keys were evicted.
+func TestEvicted(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	all := startAll(t, false, at(server.Address()))
+	server.Do("CONFIG", "SET", "maxmemory-policy", "volatile-ttl") // signatures first
+	for range 10 {
+		var k replay.Key
+		var now time.Time
+		fleettest.Until(t, "a takes signatures", func() bool {
+			k, now = newKey(), time.Now()
+			return all[0].Mark(t.Context(), k, now, now) == nil
+		})
+		server.Do("CONFIG", "SET", "maxmemory", "1")
+		server.Do("CONFIG", "SET", "maxmemory", "0")
+		if err := all[1].Mark(t.Context(), k, now, time.Now()); err == nil {
+			t.Error("taken again")
+		}
+	}
+	if server.Info("evicted_keys") == "0" {
+		t.Error("no key was evicted")
+	}
+}
+
+// TestUsedWhateverTheClock: a member whose clock is wrong, and that goes by its own memory then, takes nothing that Redis knows to be used.
+func TestUsedWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	all := startAll(t, true, at(server.Address()))
+	k, now := newKey(), time.Now()
+	if err := all[0].Mark(t.Context(), k, now, now); err != nil || all[0].Owed() > 0 {
+		t.Fatalf("%v; owed %d", err, all[0].Owed())
+	}
+	if err := all[1].Mark(t.Context(), k, now, now.Add(-5*time.Minute)); !errors.Is(err, replay.ErrReplay) {
+		t.Errorf("taken again: %v", err)
+	}
 }

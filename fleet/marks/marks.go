@@ -3,7 +3,7 @@
 //
 // A signature is marked in the member's own memory first, and in Redis then. The order matters: whatever Redis has taken from this member is
 // in its own memory by then, which is uploaded when Redis has lost it. Redis is asked only while its epoch is complete, which means that
-// all members have uploaded theirs since it began, so that Redis knows all that the fleet has taken. Of two Redis that take themselves for
+// all members have uploaded theirs since it began and no key was evicted, so that Redis knows all that the fleet has taken. Of two Redis that take themselves for
 // the master, one at most has a complete epoch after the other was left: a member that stays with the old one is missing at the new one.
 //
 // # Expiry
@@ -62,9 +62,12 @@ var markScript = fleet.NewScript("mark", markSource)
 
 // Answers of the script. Others are numbers of milliseconds by which the clock of Redis is ahead.
 const (
-	taken = "taken"
-	used  = "used"
+	taken   = "taken"
+	used    = "used"
+	evicted = "evicted"
 )
+
+var errEvicted = errors.New("keys were evicted by Redis, perhaps signatures: set maxmemory-policy noeviction there, and give it more memory")
 
 // Mark remembers a signature: see [replay.Memory.Mark]. Where it cannot be known whether another member has taken it, the error wraps
 // [replay.ErrUnavailable], unless this member goes by its own memory then.
@@ -96,7 +99,7 @@ func (m *Memory) Mark(ctx context.Context, k replay.Key, date, now time.Time) er
 // checkMark returns an error for what the script never answers.
 func checkMark(reply any) error {
 	if text, ok := reply.(string); ok {
-		if text == taken || text == used {
+		if text == taken || text == used || text == evicted {
 			return nil
 		}
 		if _, err := parseSkew(text); err == nil {
@@ -114,6 +117,8 @@ func (m *Memory) verdict(reply any) error {
 		return nil
 	case used:
 		return replay.ErrReplay
+	case evicted:
+		return errEvicted
 	}
 	skew, err := parseSkew(fmt.Sprint(reply))
 	if err != nil {

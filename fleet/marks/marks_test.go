@@ -54,6 +54,7 @@ func TestAnswers(t *testing.T) {
 		{t.Context(), taken, nil, nil, nil},
 		{t.Context(), used, nil, replay.ErrReplay, replay.ErrReplay},
 		{t.Context(), "200000", nil, replay.ErrUnavailable, nil},
+		{t.Context(), evicted, nil, replay.ErrUnavailable, nil},
 		{t.Context(), nil, fleet.ErrAway, replay.ErrUnavailable, nil},
 		{t.Context(), nil, fleet.ErrLate, replay.ErrUnavailable, nil},
 		{t.Context(), nil, fleet.ErrIncomplete, replay.ErrUnavailable, nil},
@@ -137,14 +138,14 @@ func TestDebtIsPaid(t *testing.T) {
 
 // FuzzAnswer: what is not exactly an answer of the script is none.
 func FuzzAnswer(f *testing.F) {
-	for _, text := range []string{taken, used, "taken ", "TAKEN", "", "0", "150000", "150001", "-150001", "+200000", "0x30000", "200000ms", "99999999999999999999", "9223372036854775807"} {
+	for _, text := range []string{taken, used, evicted, "taken ", "TAKEN", "", "0", "150000", "150001", "-150001", "+200000", "0x30000", "200000ms", "99999999999999999999", "9223372036854775807"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		n, err := strconv.ParseInt(text, 10, 64)
 		skew := err == nil && strconv.FormatInt(n, 10) == text && (n > maxSkew.Milliseconds() || n < -maxSkew.Milliseconds()) &&
 			(time.Duration(n)*time.Millisecond).Milliseconds() == n
-		if good := text == taken || text == used || skew; (checkMark(text) == nil) != good {
+		if good := text == taken || text == used || text == evicted || skew; (checkMark(text) == nil) != good {
 			t.Errorf("%q: %v, want good: %v", text, checkMark(text), good)
 		}
 		m := New(&redis{ask: func(*fleet.Question) (any, error) { return text, nil }}, replay.New(1), false)

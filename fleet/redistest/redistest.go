@@ -159,10 +159,17 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
-// Snapshot is the server's data as they are now, for [Server.Restart].
+// Snapshot is the server's data as they are now, for [Server.Restart]. What a save in the background is made for, a new replica for one,
+// has to end before.
 func (s *Server) Snapshot() []byte {
 	s.t.Helper()
-	s.Do("SAVE")
+	s.until("the data is saved", func() bool {
+		_, err := s.cli("SAVE")
+		if err != nil && !strings.Contains(err.Error(), "save already in progress") {
+			s.t.Fatalf("saving the data of redis-server on port %d: %v", s.port, err)
+		}
+		return err == nil
+	})
 	data, err := os.ReadFile(s.snapshot())
 	if err != nil {
 		s.t.Fatal(err)
