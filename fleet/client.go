@@ -19,6 +19,7 @@ type Client struct {
 	parts    []Part
 	wake     chan struct{} // there may be questions to send
 	turn     int           // which of the addresses is asked first; of Run
+	kept     life          // what the file has; of Run
 	dialRaw  func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu       sync.Mutex

@@ -71,6 +71,7 @@ func TestLosses(t *testing.T) {
 		"emptied":                 func(s *redistest.Server) { s.Do("FLUSHALL") },
 		"record gone":             func(s *redistest.Server) { s.Do("DEL", "{tollgate}:epoch") },
 		"record of another":       func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "identity", "other", "number", "0") },
+		"nonsense for a record":   func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "one") },
 		"list of the joined gone": func(s *redistest.Server) { s.Do("DEL", "{tollgate}:joined") },
 	} {
 		t.Run(name, func(t *testing.T) {
