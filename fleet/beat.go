@@ -174,7 +174,7 @@ func (c *Client) note(l *link, b *beatSeen, begun, ended time.Time) {
 		return
 	}
 	v, e := &c.view, &c.epoch
-	v.rows, v.time, v.latency = b.rows, b.time, ended.Sub(begun)
+	v.rows, v.time, v.latency, v.warnings = b.rows, b.time, ended.Sub(begun), b.server.warnings()
 	stepped := v.clock.step(b.time, begun.Add(v.latency/2).Sub(processStart))
 	if stepped || b.forgotten || b.server.evicted != e.evicted {
 		e.over = strconv.FormatUint(e.number, 10)
@@ -183,7 +183,7 @@ func (c *Client) note(l *link, b *beatSeen, begun, ended time.Time) {
 		l.stale()
 	}
 	e.hear(b.joined)
-	c.countAbsent()
+	c.recount()
 }
 
 // report calls the parts that want to see heartbeats.

@@ -33,6 +33,7 @@ type Client struct {
 	trip     time.Time // since when a round trip is under way; zero: none is
 	counts   counts
 	epoch    epoch
+	missing  []string // configured members that have not joined the epoch
 	view     view
 }
 
@@ -78,7 +79,7 @@ func (c *Client) Follow(s Settings) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settings = s
-	c.countAbsent()
+	c.recount()
 }
 
 // Run connects, and connects again whenever that ends, until the context ends; then it signs off.

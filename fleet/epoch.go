@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -95,6 +94,7 @@ func (c *Client) take(l *link, e *entry) {
 	l.counted = strconv.FormatUint(e.counted, 10)
 	c.epoch = e.epoch
 	c.view.server, c.view.warnings = l.at.String(), e.server.warnings()
+	c.recount()
 }
 
 // join has the parts upload what this member knows, and says so in Redis.
@@ -127,6 +127,7 @@ func (c *Client) join(ctx context.Context, l *link) error {
 	}
 	c.epoch.joined = s.epoch
 	c.epoch.hear(members)
+	c.recount()
 	c.phase, c.why, c.since = up, nil, time.Now()
 	return nil
 }
@@ -136,16 +137,6 @@ func (e *epoch) hear(members []string) {
 	if len(members) >= len(e.members) {
 		e.members = members
 	}
-}
-
-// missing returns the configured members that have not joined; the lock is held.
-func (c *Client) missing() (names []string) {
-	for _, name := range c.settings.Members {
-		if !slices.Contains(c.epoch.members, name) {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // Session is what a [Part] joins an epoch with.

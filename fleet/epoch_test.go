@@ -143,6 +143,8 @@ func TestEvicted(t *testing.T) {
 	await(t, "an eviction", func() bool { return s.Info("evicted_keys") != "0" })
 	s.Do("CONFIG", "SET", "maxmemory", "0")
 	await(t, "another epoch", func() bool { return m.State().Up && m.Epoch().Number > 1 })
+	s.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+	await(t, "no warning any more", func() bool { return len(m.State().Warnings) == 0 })
 }
 
 // TestMany: members that start at once begin one epoch, which is complete when the last has joined.

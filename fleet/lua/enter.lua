@@ -2,7 +2,7 @@
 -- args: instance, highest epoch that the member has seen and whose it was ('': none), the one that it has joined, one that it holds to be
 -- over ('': none), length of a lease.
 local instance, seen, whose, joined, over, lease = args[1], tonumber(args[2]), args[3], args[4], args[5], tonumber(args[6])
-local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication') .. redis.call('INFO', 'stats') .. redis.call('INFO', 'memory')
+local info = redis.call('INFO', 'server', 'replication', 'stats', 'memory')
 local run, history = string.match(info, 'run_id:(%w+)'), string.match(info, 'master_replid:(%w+)')
 local evicted = string.match(info, 'evicted_keys:(%d+)')
 if not run or not history or not evicted then return {'unknown'} end
