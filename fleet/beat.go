@@ -14,6 +14,7 @@ const (
 	rowLife      = 7 * 24 * time.Hour // how long Redis keeps the row of a member that is gone
 	maxRows      = 256
 	maxAbout     = 4096 // bytes of what a member says of itself
+	maxInstance  = 64
 	maxStep      = 5 * time.Second
 )
 
@@ -145,7 +146,9 @@ func parseBeat(reply any) (b beatSeen, err error) {
 		if err != nil {
 			return beatSeen{}, err
 		}
-		b.rows = append(b.rows, row)
+		if nameExpr.MatchString(row.name) && len(row.instance) <= maxInstance { // else it is no member's
+			b.rows = append(b.rows, row)
+		}
 	}
 	b.server, err = parseInfo(info)
 	return b, err
