@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,14 @@ func (g *guard) Read(p []byte) (int, error) {
 		return 0, bad
 	}
 	return n, err
+}
+
+// Close does not say goodbye to a TLS server: that would wait for one that takes nothing any more.
+func (g *guard) Close() error {
+	if over, ok := g.Conn.(*tls.Conn); ok {
+		return over.NetConn().Close()
+	}
+	return g.Conn.Close()
 }
 
 // scanner follows the form of answers through pieces of any size.

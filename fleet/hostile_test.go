@@ -1,11 +1,16 @@
 package fleet
 
 import (
+	"crypto/tls"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"tollgate/fleet/redistest"
 	"tollgate/internal/secret"
+	"tollgate/internal/testpki"
 )
 
 // TestManyElements: answers may have as many bytes as freezes need, but not as many small elements as would fit: the library needs a
@@ -66,4 +71,23 @@ func TestSentinelNamesASocket(t *testing.T) {
 	if e, err := endpoint("unix:/tmp/x.sock"); err == nil {
 		t.Errorf("taken for %v", e)
 	}
+}
+
+// TestCloseDoesNotWait: the end of a connection does not wait until a server takes what TLS says at its end.
+func TestCloseDoesNotWait(t *testing.T) {
+	ca := testpki.Must(testpki.New())
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		server := tls.Server(far, &tls.Config{Certificates: []tls.Certificate{testpki.Must(ca.Issue(testpki.Leaf{Names: []string{"r"}, Server: true}))}})
+		go func() { _ = server.Handshake(); <-t.Context().Done(); far.Close() }()
+		client := tls.Client(near, &tls.Config{InsecureSkipVerify: true})
+		if err := client.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		_ = (&guard{Conn: client}).Close()
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("waited for %v", took)
+		}
+	})
 }
