@@ -18,7 +18,7 @@ type epoch struct {
 	members []string
 }
 
-// maxNumber bounds the numbers of epochs: those that Lua adds to without loss.
+// maxNumber is the greatest number of an epoch, as in enter.lua: Lua counts to it without loss.
 const maxNumber = 1 << 49
 
 // lease is how long a member counts as present after a heartbeat.
@@ -74,7 +74,7 @@ func parseEntry(reply any) (e entry, err error) {
 		return entry{}, err
 	}
 	if e.number == 0 || e.number > maxNumber {
-		return entry{}, fmt.Errorf("an epoch of the number %d: remove its record, the key …:epoch", e.number)
+		return entry{}, fmt.Errorf("an epoch of the number %d", e.number)
 	}
 	e.server, err = parseInfo(info)
 	return e, err

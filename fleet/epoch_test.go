@@ -68,11 +68,13 @@ func TestLosses(t *testing.T) {
 			s.Do("SET", "{tollgate}:test:x", "6")
 			s.Restart(old)
 		},
-		"emptied":                 func(s *redistest.Server) { s.Do("FLUSHALL") },
-		"record gone":             func(s *redistest.Server) { s.Do("DEL", "{tollgate}:epoch") },
-		"record of another":       func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "identity", "other", "number", "0") },
-		"nonsense for a record":   func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "one") },
-		"list of the joined gone": func(s *redistest.Server) { s.Do("DEL", "{tollgate}:joined") },
+		"emptied":                  func(s *redistest.Server) { s.Do("FLUSHALL") },
+		"record gone":              func(s *redistest.Server) { s.Do("DEL", "{tollgate}:epoch") },
+		"record of another":        func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "identity", "other", "number", "0") },
+		"nonsense for a number":    func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "one") },
+		"a number like another":    func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "1e3") },
+		"a number beyond counting": func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "999999999999999999") },
+		"list of the joined gone":  func(s *redistest.Server) { s.Do("DEL", "{tollgate}:joined") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,7 @@ redis.call('SADD', key('members'), member)
 
 local epoch = redis.call('HMGET', KEYS[1], 'number', 'identity', 'began', 'evicted')
 local number = tonumber(epoch[1] or '') or 0
+if epoch[1] ~= string.format('%.0f', number) or number > 2 ^ 49 then number = 0 end -- none of ours
 local forgotten = epoch[1] == joined and redis.call('SISMEMBER', key('joined'), member) == 0
 local earlier = number < seen or number == seen and whose ~= identity
 if number == 0 or epoch[2] ~= identity or not epoch[3] or not epoch[4] or earlier or epoch[1] == over or forgotten then
