@@ -136,8 +136,8 @@ func TestOldHeartbeat(t *testing.T) {
 	l := &link{c: c, again: make(chan struct{}, 1)}
 	now := time.Now()
 	c.epoch = epoch{life: life{2, "i"}, joined: 2, members: []string{"a"}}
-	for number, complete := range map[int64]bool{1: false, 2: true} {
-		c.epoch.members = []string{"a"}
+	for i, complete := range []bool{false, true} {
+		number := int64(i + 1)
 		c.note(l, &beatSeen{epoch: number, joined: []string{"a", "b"}, server: server{identity: "i"}}, now, now)
 		if e := c.Epoch(); e.Complete != complete {
 			t.Errorf("after a heartbeat of epoch %d: %+v", number, e)
