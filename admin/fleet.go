@@ -13,6 +13,8 @@ type FleetRequest struct{}
 type Fleet struct {
 	// The name of the member that answers.
 	Member string `json:"member"`
+	// The address of the Redis that it reaches, or reached last. Missing: it has reached none yet.
+	Server string `json:"server,omitzero"`
 	// Whether it reaches Redis now.
 	Up bool `json:"up"`
 	// Why not.
@@ -77,6 +79,8 @@ type MemberStatus struct {
 	Freezes int64 `json:"freezes,omitzero"`
 	// Whether another member has newer ones in force.
 	Behind bool `json:"behind,omitzero"`
+	// Whether it is missing in `fleet.members` of the member that answers. Such a member is listed only while it is present.
+	Unlisted bool `json:"unlisted,omitzero"`
 }
 
 // Fleet asks for the state of the fleet.

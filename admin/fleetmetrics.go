@@ -43,7 +43,8 @@ func NewFleetMetrics(registry *prometheus.Registry, state func() *Fleet) *FleetM
 	m := &FleetMetrics{
 		state: state,
 		trips: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tollgate_fleet_round_trip_seconds", Help: "Time of round trips to Redis, each of which many questions share.", Buckets: tripBuckets,
+			Name: "tollgate_fleet_round_trip_seconds", Help: "Time of round trips to Redis, each of which many questions share.",
+			Buckets: tripBuckets,
 		}),
 		questions: prometheus.NewCounter(prometheus.CounterOpts{Name: "tollgate_fleet_questions_total", Help: "Questions that Redis answered."}),
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -108,7 +109,7 @@ func (f *Fleet) IsClosed(what string) bool {
 
 func (f *Fleet) count(state string) (n int) {
 	for _, m := range f.Members {
-		if m.State == state {
+		if m.State == state && !m.Unlisted {
 			n++
 		}
 	}

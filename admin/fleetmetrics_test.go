@@ -27,7 +27,7 @@ func TestFleetMetrics(t *testing.T) {
 	want("tollgate_fleet_up 0", "tollgate_fleet_epoch 0", "tollgate_fleet_epoch_complete 0", `tollgate_fleet_closed{what="freezes"} 0`,
 		`tollgate_fleet_closed{what="limits"} 1`, `tollgate_fleet_closed{what="signatures"} 0`, `tollgate_fleet_members{state="absent"} 0`,
 		`tollgate_fleet_members{state="never seen"} 1`, `tollgate_fleet_members{state="present"} 1`, `tollgate_fleet_members{state="stopped"} 0`)
-	f = &Fleet{Up: true, Epoch: EpochStatus{Number: 7, Complete: true}, Members: []MemberStatus{{State: MemberPresent}, {State: MemberAbsent}}}
+	f = &Fleet{Up: true, Epoch: EpochStatus{Number: 7, Complete: true}, Members: []MemberStatus{{State: MemberPresent}, {State: MemberPresent, Unlisted: true}, {State: MemberAbsent}}}
 	want("tollgate_fleet_up 1", "tollgate_fleet_epoch 7", "tollgate_fleet_epoch_complete 1", `tollgate_fleet_closed{what="limits"} 0`,
-		`tollgate_fleet_members{state="absent"} 1`, `tollgate_fleet_members{state="never seen"} 0`)
+		`tollgate_fleet_members{state="absent"} 1`, `tollgate_fleet_members{state="present"} 1`, `tollgate_fleet_members{state="never seen"} 0`)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -325,7 +326,7 @@ func (d describer) effectOf(upstream, operation string) string {
 func (d describer) limits(c *Config) {
 	d.section("limits")
 	if c.Limits.Published {
-		d.line("the published quota of each operation, for each credential")
+		d.line("the published quota of each operation, for each credential%s", withoutRedis(c, c.Limits.Without))
 	}
 	for _, r := range c.Limits.Rules {
 		per := "all calls that fit together"
@@ -336,7 +337,7 @@ func (d describer) limits(c *Config) {
 			}
 			per = "per " + strings.Join(words, " and ")
 		}
-		d.line("%s: %s, %s%s", r.Name, amountOf(&r), per, modeOf(&r))
+		d.line("%s: %s, %s%s%s", r.Name, amountOf(&r), per, modeOf(&r), withoutRedis(c, cmp.Or(r.Without, c.Limits.Without)))
 	}
 	d.line("a call waits up to %v for its turn", time.Duration(c.Limits.MaxWait))
 	d.line("failed identifications: %v, burst %d, per source", c.Limits.Unauthenticated.Rate, c.Limits.Unauthenticated.Burst)
@@ -354,6 +355,17 @@ func modeOf(r *ratelimit.Rule) string {
 		return "; in shadow: it holds nothing back"
 	}
 	return ""
+}
+
+// withoutRedis says what a limit does while a fleet cannot count; "" without a fleet.
+func withoutRedis(c *Config, w ratelimit.Without) string {
+	switch {
+	case c.Fleet == nil:
+		return ""
+	case w == ratelimit.Refuse:
+		return "; without Redis: its calls are refused"
+	}
+	return fmt.Sprintf("; without Redis: 1/%d of it at each member", len(c.Fleet.Members))
 }
 
 func (d describer) rest(c *Config) {

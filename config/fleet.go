@@ -63,7 +63,7 @@ func (b *builder) redisPlace(path string, r *fleet.Redis) {
 	}
 }
 
-// redisTLS checks that nothing leaves the machine without TLS: who could change what Redis answers could lift limits and freezes.
+// redisTLS checks that nothing leaves the machine without TLS: a changed answer of Redis could lift limits and freezes.
 func (b *builder) redisTLS(path string, r *fleet.Redis) {
 	endpoints := r.Endpoints()
 	remote := slices.ContainsFunc(endpoints, func(e setting.Endpoint) bool { return !e.Local() })
@@ -113,11 +113,11 @@ func (b *builder) members(path string, members []fleet.Name) {
 		}
 	}
 	if len(members) == 1 && !b.Failed(path) {
-		b.note("fleet.members has one name: there is nobody to share limits, signatures and freezes with")
+		b.note("fleet.members has one name: there is no other member to share limits, signatures and freezes with")
 	}
 }
 
-// ownName checks that the member is one of the members. What the environment says counts where secrets are read, which stand there too.
+// ownName checks that this member is one of the members. A name in the environment is looked up only where secrets are: they are in it too.
 func (b *builder) ownName(path string, f *fleet.Config) {
 	if b.Failed(path) || b.Failed("fleet.members") {
 		return
@@ -162,7 +162,7 @@ func FleetSettings(f *fleet.Config) fleet.Settings {
 	return fleet.Settings{Members: memberNames(f), Patience: time.Duration(f.Patience)}
 }
 
-// noteWithout notes that limits say what they do without the other members where there are none.
+// noteWithout notes a `without` of limits that has no effect, since there is no fleet.
 func (b *builder) noteWithout() {
 	l := &b.config.Limits
 	refuses := l.Without == ratelimit.Refuse || slices.ContainsFunc(l.Rules, func(r ratelimit.Rule) bool { return r.Without == ratelimit.Refuse })
@@ -171,7 +171,7 @@ func (b *builder) noteWithout() {
 	}
 }
 
-// describeFleet says in lines for people what is shared over which Redis.
+// describeFleet returns lines for people: the members, their Redis, and what is done without it.
 func describeFleet(f *fleet.Config) []string {
 	name := f.Name.Text.String()
 	if f.Name.Env != "" {
@@ -184,7 +184,8 @@ func describeFleet(f *fleet.Config) []string {
 	return []string{
 		fmt.Sprintf("this member: %s, of %s", name, strings.Join(memberNames(f), ", ")),
 		describeRedis(&f.Redis),
-		fmt.Sprintf("a call waits up to %v for its answer; without it, signatures of write and spend calls are %s", time.Duration(f.Patience), signatures),
+		fmt.Sprintf("a call waits up to %v for its answer; without it, signatures of write and spend calls are %s",
+			time.Duration(f.Patience), signatures),
 	}
 }
 

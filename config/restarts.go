@@ -18,10 +18,11 @@ func Restarts(before, after *Config) (keys []string) {
 	changed := func(policy string) bool {
 		return !reflect.DeepEqual(before.TLSPolicies[policy], after.TLSPolicies[policy])
 	}
-	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && changed(m.TLS.Policy) { // its server stays as it was made
+	// The server of metrics and the connections of a fleet are not replaced by a reload.
+	if m := before.Metrics; m != nil && m.TLS != nil && reflect.DeepEqual(m, after.Metrics) && changed(m.TLS.Policy) {
 		keys = append(keys, "tls_policies."+m.TLS.Policy+", which metrics uses")
 	}
-	if f := before.Fleet; f != nil && f.Redis.TLS != nil && changed(f.Redis.TLS.Policy) { // so do its connections
+	if f := before.Fleet; f != nil && f.Redis.TLS != nil && changed(f.Redis.TLS.Policy) {
 		keys = append(keys, "tls_policies."+f.Redis.TLS.Policy+", which fleet uses")
 	}
 	return keys

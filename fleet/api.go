@@ -40,8 +40,8 @@ type Options struct {
 	// TLS returns the configuration of a connection, made by a policy. It is called at each. Without a ServerName it is the host that is
 	// connected to. Nil: plain TCP.
 	TLS func() *tls.Config
-	// Tell completes what the other members get to know with each heartbeat: Version, Plan, Freezes. Optional.
-	Tell func(*Row)
+	// Describe sets what the other members read of this one with each heartbeat: Version, Plan, Freezes. Optional.
+	Describe func(*Row)
 	// Observe is called after each round trip with its time and the number of questions. Optional.
 	Observe func(trip time.Duration, questions int)
 }
@@ -66,7 +66,7 @@ type Question struct {
 	Check func(reply any) error
 	// Fate is called once for a question with Counts of which Ask returns ErrLate, as soon as it is known whether the script ran; it may be
 	// called before Ask returns. A question of which this cannot be known any more, since Redis lost what it knew of this member, was not
-	// applied: the data of now does not have it. At the end of Run the fate of what is left is false too.
+	// applied: the current data does not have it. At the end of Run the fate of what is left is false too.
 	Fate func(applied bool)
 }
 
@@ -115,7 +115,7 @@ type Member struct {
 	// Present: its lease runs. SignedOff: it has stopped in good order. A configured member that is neither is absent.
 	Present   bool          `json:"present"`
 	SignedOff bool          `json:"signed_off"`
-	Joined    bool          `json:"joined"` // in the epoch of now
+	Joined    bool          `json:"joined"` // in the current epoch
 	Seen      time.Duration `json:"seen"`   // since its last heartbeat, by the clock of Redis; negative: never
 	Instance  string        `json:"instance,omitempty"`
 	Row

@@ -13,7 +13,7 @@ const (
 	beatInterval = 250 * time.Millisecond
 	rowLife      = 7 * 24 * time.Hour // how long Redis keeps the row of a member that is gone
 	maxRows      = 256
-	maxAbout     = 4096 // bytes of what a member says of itself
+	maxAbout     = 4096 // bytes of a row that a member describes itself with
 	maxInstance  = 64
 	maxStep      = 5 * time.Second
 )
@@ -112,8 +112,8 @@ func (c *Client) about() []byte {
 	c.mu.Lock()
 	row := Row{Latency: c.view.latency}
 	c.mu.Unlock()
-	if c.o.Tell != nil {
-		c.o.Tell(&row)
+	if c.o.Describe != nil {
+		c.o.Describe(&row)
 	}
 	about, err := json.Marshal(row)
 	if err != nil || len(about) > maxAbout {
@@ -154,7 +154,7 @@ func parseBeat(reply any) (b beatSeen, err error) {
 	return b, err
 }
 
-// parseRow reads a row. What a member of another version says of itself may lack things, but its row counts.
+// parseRow reads a row. That of another version of the program may lack things, and counts all the same.
 func parseRow(value any) (r rowSeen, err error) {
 	f := fieldsOf(value)
 	r.name, r.instance, r.lease, r.beat, r.off = f.text(), f.text(), f.int(), f.int(), f.int() == 1

@@ -58,7 +58,10 @@ func New(o Options) *Client {
 	if o.Prefix == "" {
 		o.Prefix = string(DefaultPrefix)
 	}
-	c := &Client{o: o, base: "{" + o.Prefix + "}:", instance: token(), wake: make(chan struct{}, 1), since: time.Now(), dialRaw: new(net.Dialer).DialContext}
+	c := &Client{
+		o: o, base: "{" + o.Prefix + "}:", instance: token(), wake: make(chan struct{}, 1),
+		since: time.Now(), dialRaw: new(net.Dialer).DialContext,
+	}
 	c.why = because(errors.New("not connected yet"))
 	c.Follow(o.Settings)
 	return c

@@ -15,10 +15,10 @@ type Config struct {
 	// The names of all members, this one's among them. A member that is gone for good has to be taken out: until all of this list have
 	// shown Redis what they know, signatures of `write` and `spend` calls are not taken after Redis has lost data.
 	Members []Name `yaml:"members" need:"yes"`
-	// This member's name: a text, or `{env: NAME}` for what an environment variable says, a pod's name for one. No two processes that run
-	// at a time have the same.
+	// This member's name: a text, or `{env: NAME}` for the value of an environment variable, such as the name of a pod. Two running processes
+	// must not have the same.
 	Name OwnName `yaml:"name" need:"yes" single:"yes" reload:"restart"`
-	// How long a call waits for an answer of Redis. After that each limit does what its `without` says.
+	// How long a call waits for an answer of Redis. After that `without` of each limit decides.
 	Patience setting.Duration `yaml:"patience" range:"1ms..1s"`
 	// What happens to signatures.
 	Replay Replay `yaml:"replay"`
@@ -40,7 +40,7 @@ type Redis struct {
 	// Addresses of several nodes: of a cluster, or with `sentinel` those of the sentinels. Not all have to be named.
 	Addresses []setting.Endpoint `yaml:"addresses" reload:"restart"`
 	// The user of Redis's access list. Default: its default user. It needs the keys `~{tollgate}*`, or those of another `prefix`, and
-	// `+@read +@write +@scripting +@connection +info +time`, in a cluster `+cluster|shards +cluster|keyslot` besides.
+	// `+@read +@write +@connection -@scripting -@dangerous +eval +evalsha +info +time`, in a cluster `+cluster|shards +cluster|keyslot` besides.
 	Username string `yaml:"username" reload:"restart"`
 	// Where the password is kept. One in a file is read at each connection, so it may change.
 	Password *setting.Reference `yaml:"password" reload:"restart"`
@@ -87,7 +87,7 @@ func (TLS) Default() TLS { return TLS{Policy: tlspolicy.Default} }
 type Sentinel struct {
 	// What the sentinels call the master.
 	Master string `yaml:"master" need:"yes" reload:"restart"`
-	// The user of the sentinels' access list. Default: their default user.
+	// The user of the sentinels' access list. Default: their default user. It needs `+@connection +sentinel|get-master-addr-by-name`.
 	Username string `yaml:"username" reload:"restart"`
 	// Where the sentinels' password is kept. Default: they have none.
 	Password *setting.Reference `yaml:"password" reload:"restart"`

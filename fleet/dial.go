@@ -112,7 +112,7 @@ func (c *Client) dial(ctx context.Context, to setting.Endpoint) (net.Conn, error
 	conn := tls.Client(raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("TLS: %w", err)
+		return nil, explainTLS(err)
 	}
 	return conn, nil
 }

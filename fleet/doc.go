@@ -1,5 +1,5 @@
 // Package fleet joins gateways over one Redis: a connection on which many questions share a round trip, the list of members that are
-// present, and a number that says in which life of its data Redis is.
+// present, and a number for each life of the data in Redis.
 //
 // # Questions
 //

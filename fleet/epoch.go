@@ -97,7 +97,7 @@ func (c *Client) take(l *link, e *entry) {
 	c.recount()
 }
 
-// join has the parts upload what this member knows, and says so in Redis.
+// join has the parts upload what this member knows, and adds the member to those that have joined.
 func (c *Client) join(ctx context.Context, l *link) error {
 	c.mu.Lock()
 	now := c.epoch.life
@@ -132,7 +132,7 @@ func (c *Client) join(ctx context.Context, l *link) error {
 	return nil
 }
 
-// hear takes in who has joined the epoch. The list only grows: a shorter one than that which is known is older.
+// hear notes which members have joined the epoch. The list only grows: one shorter than the known one is older.
 func (e *epoch) hear(members []string) {
 	if len(members) >= len(e.members) {
 		e.members = members

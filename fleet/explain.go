@@ -1,8 +1,10 @@
 package fleet
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -32,6 +34,9 @@ var mends = map[string]string{
 func explain(err error) error {
 	said, ok := errors.AsType[redis.Error](err)
 	if !ok {
+		if e, isNet := errors.AsType[net.Error](err); isNet && e.Timeout() {
+			return fmt.Errorf("it does not answer: %w", err)
+		}
 		return err
 	}
 	line := text.Printable(text.Truncate(said.Error(), 200, "…"), 0xFFFD)
@@ -41,4 +46,15 @@ func explain(err error) error {
 		}
 	}
 	return errors.New(line)
+}
+
+// explainTLS adds to an error of a handshake what to do about it.
+func explainTLS(err error) error {
+	mend := ""
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		mend = " (fleet.redis.tls.ca has other authorities than that of this certificate)"
+	} else if _, other := errors.AsType[x509.HostnameError](err); other {
+		mend = " (fleet.redis.tls.server_name says which name the certificate must have)"
+	}
+	return fmt.Errorf("TLS: %w%s", err, mend)
 }

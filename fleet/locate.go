@@ -84,7 +84,7 @@ func (c *Client) master(ctx context.Context, w *wire, _ setting.Endpoint) (setti
 	return endpoint(net.JoinHostPort(host, port))
 }
 
-// followMaster asks every second whether the sentinels have another master by now, and gives up the connection if so. The old one says by
+// followMaster asks every second whether the sentinels have another master by now, and drops the connection if so. The old one says by
 // itself that it is none only when a sentinel has made it a replica, up to ten seconds later.
 func (c *Client) followMaster(ctx context.Context, l *link) {
 	ticker := time.NewTicker(time.Second)

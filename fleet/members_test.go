@@ -28,7 +28,7 @@ func TestMembers(t *testing.T) {
 	p := redistest.NewProxy(t, s.Address())
 	a := run(t, options("a", s.Address(), "a", "b", "c", "d")).up()
 	o := options("b", s.Address(), "a", "b")
-	o.Tell = func(r *Row) { r.Version, r.Plan, r.Freezes = "1.2", "f00d", 9 }
+	o.Describe = func(r *Row) { r.Version, r.Plan, r.Freezes = "1.2", "f00d", 9 }
 	b := run(t, o).up()
 	c := run(t, options("c", p.Address(), "a", "b", "c")).up()
 	extra := run(t, options("extra", s.Address(), "a")).up()

@@ -2,7 +2,9 @@ package fleet
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,8 +95,8 @@ func TestTLS(t *testing.T) {
 		why    string
 	}{
 		"good":           {tlspolicy.Client{RootCAs: ca.Pool(), Certificates: certificate}, ""},
-		"other name":     {tlspolicy.Client{RootCAs: ca.Pool(), Certificates: certificate, ServerName: "redis.other"}, "redis.other"},
-		"other CA":       {tlspolicy.Client{RootCAs: other.Pool(), Certificates: certificate}, "unknown authority"},
+		"other name":     {tlspolicy.Client{RootCAs: ca.Pool(), Certificates: certificate, ServerName: "redis.other"}, "fleet.redis.tls.server_name says"},
+		"other CA":       {tlspolicy.Client{RootCAs: other.Pool(), Certificates: certificate}, "fleet.redis.tls.ca has other authorities"},
 		"no certificate": {tlspolicy.Client{RootCAs: ca.Pool()}, s.Address()},
 	} {
 		o := options("a", s.Address(), "a")
@@ -120,7 +122,7 @@ func TestLogin(t *testing.T) {
 	t.Parallel()
 	users := []string{
 		"good on >secret ~{tollgate}* +@all", "info on >secret ~{tollgate}* +@all -info", "keys on >secret ~other* +@all", "eval on >secret ~{tollgate}* +@all -@scripting",
-		"least on >secret ~{tollgate}* +@read +@write +@scripting +@connection +info +time"}
+		"least on >secret ~{tollgate}* +@read +@write +@connection -@scripting -@dangerous +eval +evalsha +info +time"}
 	s := redistest.Start(t, redistest.Options{Password: "default", Users: users})
 	for user, why := range map[string]string{"": "check fleet.redis.username and password", "good": "", "least": "", "info": "lists what it needs", "keys": "NOPERM", "eval": "NOPERM"} {
 		o := options("a", s.Address(), "a")
@@ -204,5 +206,15 @@ func TestDatabase(t *testing.T) {
 	run(t, o).up()
 	if got := s.Do("DBSIZE"); strings.TrimSpace(got) != "0" {
 		t.Errorf("keys in database 0: %s", got)
+	}
+}
+
+// TestSilence: that a server is silent is said in words, around what the system says.
+func TestSilence(t *testing.T) {
+	if err := explain(os.ErrDeadlineExceeded); !errors.Is(err, os.ErrDeadlineExceeded) || err.Error() != "it does not answer: i/o timeout" {
+		t.Error(err)
+	}
+	if err := explain(net.ErrClosed); err != net.ErrClosed {
+		t.Error(err)
 	}
 }

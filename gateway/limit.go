@@ -31,7 +31,7 @@ func (c *call) limit() *Refusal {
 	return nil
 }
 
-// sent tells the limits that the call has been sent, or has ended without that. Only the first time counts.
+// sent reports to the limiter that the call has been sent, or has ended without that. Only the first time counts.
 func (c *call) sent() {
 	if c.unsent.CompareAndSwap(true, false) {
 		c.Limiter.Sent(c.demand, &c.verdict)

@@ -17,7 +17,7 @@ type key struct {
 
 // counts keeps meters by what they count, while rules come and go.
 type counts struct {
-	counters atomic.Pointer[sync.Map] // the meters of a demand: *Demand to *counters; begun anew with each change of the rules
+	counters atomic.Pointer[sync.Map] // the meters of a demand: *Demand to *counters; replaced with each change of the rules
 
 	mu      sync.Mutex
 	made    uint64 // how many meters

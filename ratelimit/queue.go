@@ -136,8 +136,8 @@ func (m *meter) join(w *waiter) {
 	w.at = m
 }
 
-// leave takes w out of its queue, because it goes or gives up, and wakes who is now the first. Only the first keeps a timer: so whatever
-// happens to a queue costs one wake-up, however long it is.
+// leave takes w out of its queue, because it goes or gives up, and wakes the one that is first then. Only the first has a timer, so a
+// change of a queue costs one wake-up, however long it is.
 func (w *waiter) leave() {
 	q := &w.at.queue
 	f := q.flows[w.caller]

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/logfile"
@@ -23,7 +25,7 @@ const watchEvery = 500 * time.Millisecond
 func (s *Service) startEvents() {
 	w := newStateWatch(audit.NewEvents(s.log), s.signers, s.log.Status, s.copies.Status)
 	if s.fleet != nil {
-		w.fleet = s.fleetState
+		w.fleet, w.logger = s.fleetState, s.logger
 	}
 	s.background(w.run)
 }
@@ -35,12 +37,14 @@ type stateWatch struct {
 	log         func() audit.Status
 	copies      func() []mirror.Status
 	fleet       func() *admin.Fleet // nil: there is none
+	logger      *zap.Logger         // of changes of the fleet
 
 	paused  map[pausedFor]pausedKey
 	stalled time.Time            // since when the log takes no intents; zero: it takes them
 	failing map[string]time.Time // by place of copies
 	closed  map[string]time.Time // by what is not shared
 	closing map[string]bool      // what was not at the last look
+	logged  map[string]time.Time // by event and what it is about: when the log of the process had it last
 }
 
 // pausedFor is one credential and one caller; without a caller it is for all.
@@ -55,6 +59,7 @@ func newStateWatch(events *audit.Events, credentials func() []*credential.Creden
 	return &stateWatch{
 		events: events, credentials: credentials, log: log, copies: copies,
 		paused: map[pausedFor]pausedKey{}, failing: map[string]time.Time{}, closed: map[string]time.Time{},
+		logger: zap.NewNop(), logged: map[string]time.Time{},
 	}
 }
 
@@ -175,14 +180,30 @@ func (w *stateWatch) lookAtFleet(now time.Time, f *admin.Fleet) {
 		if _, known := w.closed[c.What]; !known && before[c.What] {
 			w.closed[c.What] = now
 			data := map[string]string{"member": f.Member}
-			w.events.Add(now, logfile.Record{Event: logfile.EventFleetLost, Subject: c.What, Detail: c.Means + ": " + c.Why, Data: data})
+			w.addFleet(now, logfile.Record{Event: logfile.EventFleetLost, Subject: c.What, Detail: c.Means + ": " + c.Why, Data: data})
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(w.closed)) {
 		if !w.closing[what] {
 			data := map[string]string{"member": f.Member, "lost_since": stamp(w.closed[what])}
+			detail := what + " are shared with the other members again"
 			delete(w.closed, what)
-			w.events.Add(now, logfile.Record{Event: logfile.EventFleetBack, Subject: what, Detail: what + " are shared with the other members again", Data: data})
+			w.addFleet(now, logfile.Record{Event: logfile.EventFleetBack, Subject: what, Detail: detail, Data: data})
 		}
 	}
+}
+
+// logAgain is how long the log of the process goes without the next line of one kind: a Redis that comes and goes would fill it. Records have
+// such a window of their own.
+const logAgain = time.Minute
+
+// addFleet adds an event of the fleet, and a line to the log of the process.
+func (w *stateWatch) addFleet(now time.Time, r logfile.Record) {
+	w.events.Add(now, r)
+	kind := string(r.Event) + " " + r.Subject
+	if last, known := w.logged[kind]; known && now.Sub(last) < logAgain {
+		return
+	}
+	w.logged[kind] = now
+	w.logger.Warn("what this member shares with the fleet has changed", zap.String("event", kind), zap.String("detail", r.Detail))
 }

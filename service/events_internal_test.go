@@ -11,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"tollgate/admin"
 	"tollgate/audit"
 	"tollgate/audit/logfile"
@@ -183,6 +186,8 @@ func TestFleetEvents(t *testing.T) {
 	w, _ := watchOf(t)
 	f := &admin.Fleet{Member: "a"}
 	w.fleet = func() *admin.Fleet { return f }
+	lines, observed := observer.New(zap.WarnLevel)
+	w.logger = zap.New(lines)
 	look := func(when string, closed []admin.ClosedStatus, want ...string) {
 		t.Helper()
 		f.Closed = closed
@@ -200,6 +205,14 @@ func TestFleetEvents(t *testing.T) {
 	look("away still", away, "fleet_lost freezes member=a")
 	look("slow only", slow, "fleet_back freezes member=a")
 	look("well again", nil, "fleet_back limits member=a")
+	for range 3 { // within the same minute: the process has said so
+		look("slow", slow)
+		look("slow still", slow)
+		look("well", nil)
+	}
+	if n := observed.Len(); n != 4 {
+		t.Errorf("%d lines in the log of the process, want one for each event: %v", n, observed.All())
+	}
 }
 
 // TestLastLook: what happened just before the end is on record, and what waited, too.

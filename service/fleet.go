@@ -41,7 +41,7 @@ type membership struct {
 	ends    []func()
 }
 
-// openFleet has a member of a fleet join it, and puts what it shares in the place of what one machine has. Without a fleet it does nothing.
+// openFleet joins the fleet, and replaces the limiter and the memory of signatures by those that members share. Without a fleet it does nothing.
 func (s *Service) openFleet(ctx context.Context, c *config.Config, parts *gateway.Config) error {
 	if c.Fleet == nil {
 		return nil
@@ -55,7 +55,7 @@ func (s *Service) openFleet(ctx context.Context, c *config.Config, parts *gatewa
 	return nil
 }
 
-// makeFleet makes the parts of a member, of what is known of calls so far.
+// makeFleet makes the parts of a member, around this gateway's own limiter, memory and freezes.
 func (s *Service) makeFleet(c *config.Config) error {
 	name, err := config.OwnName(c.Fleet, s.secrets.LookupEnv)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Service) makeFleet(c *config.Config) error {
 		return fmt.Errorf("redis: %w", err)
 	}
 	m := &membership{name: name}
-	options.Name, options.Tell = name, m.tell(s.process.Version)
+	options.Name, options.Describe = name, m.describe(s.process.Version)
 	options.File = filepath.Join(c.Audit.Dir, fleet.FileName)
 	options.Observe = func(trip time.Duration, questions int) { m.metrics.Trip(trip, questions) }
 	m.client = fleet.New(options)
@@ -82,14 +82,15 @@ func (s *Service) makeFleet(c *config.Config) error {
 	return nil
 }
 
-// goesByItself reports whether a member takes signatures by its own memory where Redis does not answer.
+// goesByItself reports whether a member's own memory decides on signatures where Redis does not answer.
 func goesByItself(f *fleet.Config) bool { return f.Replay.Without == "local" }
 
 // fleetOptions returns how Redis is reached.
 func (s *Service) fleetOptions(f *fleet.Config) (o fleet.Options, err error) {
 	r := &f.Redis
 	o = fleet.Options{
-		Settings: config.FleetSettings(f), Addresses: r.Endpoints(), Prefix: r.Prefix.String(), Database: r.Database, Login: s.redisLogin(r.Username, r.Password),
+		Settings: config.FleetSettings(f), Addresses: r.Endpoints(), Prefix: r.Prefix.String(), Database: r.Database,
+		Login: s.redisLogin(r.Username, r.Password),
 	}
 	if r.Sentinel != nil {
 		o.Master, o.SentinelLogin = r.Sentinel.Master, s.redisLogin(r.Sentinel.Username, r.Sentinel.Password)
@@ -114,8 +115,8 @@ func (s *Service) redisLogin(username string, password *setting.Reference) func(
 	}
 }
 
-// tell returns what says of this member what the others should know.
-func (m *membership) tell(version string) func(*fleet.Row) {
+// describe returns what sets the row of this member, which the others read.
+func (m *membership) describe(version string) func(*fleet.Row) {
 	return func(row *fleet.Row) {
 		row.Version, row.Plan, row.Freezes = version, *m.common.Load(), m.freezes.Applied()
 	}
@@ -131,7 +132,7 @@ func (m *membership) await(ctx context.Context, f *freeze.Freeze) error {
 	return err
 }
 
-// follow has a member follow a configuration that is in force.
+// follow takes a configuration that is in force now.
 func (m *membership) follow(c *config.Config) {
 	m.common.Store(new(snapshot.Common(c)))
 	m.client.Follow(config.FleetSettings(c.Fleet))
@@ -154,8 +155,8 @@ func (m *membership) close() {
 	m.limits.Wait() // heartbeats begin questions too
 }
 
-// join waits for a while until the member has joined. Else the first calls would be counted, and refused, as without Redis, and freezes that
-// it slept through would not hold yet.
+// join waits until the member has joined, but not for long. Otherwise the first calls would be counted, and refused, as without Redis, and
+// freezes that it missed would not be in force yet.
 func (m *membership) join(ctx context.Context, logger *zap.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, joinTime)
 	defer cancel()
@@ -171,7 +172,7 @@ func (m *membership) join(ctx context.Context, logger *zap.Logger) {
 	}
 }
 
-// waiting is how many calls wait for a limit.
+// waiting returns how many calls wait for a limit.
 func (s *Service) waiting() int {
 	if s.fleet != nil {
 		return s.fleet.limits.Waiting()
@@ -179,7 +180,7 @@ func (s *Service) waiting() int {
 	return s.limiter.Waiting()
 }
 
-// counted has the metrics show where limits were counted.
+// counted is a limiter whose metrics show where limits were counted.
 type counted struct {
 	*limits.Limiter
 	metrics *admin.FleetMetrics

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"tollgate/admin"
 	"tollgate/audit/logfile"
+	"tollgate/fleet"
 	"tollgate/fleet/redistest"
 	"tollgate/internal/secret"
 	"tollgate/internal/testpki"
@@ -113,6 +115,30 @@ func (g *running) fleetIs(t *testing.T, what string, holds func(*admin.Fleet) bo
 
 func whole(f *admin.Fleet) bool { return f.Up && f.Epoch.Complete && len(f.Closed) == 0 }
 
+// documentedUser returns the user that the manual and the sample for Kubernetes make in Redis, with the password and the keys of tests.
+func documentedUser(t *testing.T) string {
+	t.Helper()
+	manual, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample, err := os.ReadFile("../deploy/kubernetes/central.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(manual)) {
+		if strings.HasPrefix(line, "user gateway ") {
+			if !strings.Contains(string(sample), line) {
+				t.Errorf("the sample has another user than the manual: %s", line)
+			}
+			line = strings.NewReplacer("user ", "", "PASSWORD", "the-secret-of-redis-0", "{tollgate}", "{mine}").Replace(line)
+			return strings.TrimSpace(line)
+		}
+	}
+	t.Fatal("the manual has no user of Redis")
+	return ""
+}
+
 // TestFleet: two gateways over one Redis, with TLS, a user and a password, take a signed call once, stop what one of them freezes, and see
 // each other.
 func TestFleet(t *testing.T) {
@@ -121,7 +147,12 @@ func TestFleet(t *testing.T) {
 	if err := ca.WriteFile(authorities); err != nil {
 		t.Fatal(err)
 	}
-	redis := redistest.Start(t, redistest.Options{CA: ca, Users: []string{"gateway on >the-secret-of-redis-0 ~{mine}* resetchannels -@all +@read +@write +@scripting +@connection +info +time"}})
+	redis := redistest.Start(t, redistest.Options{CA: ca, Users: []string{documentedUser(t)}})
+	for _, command := range []string{"FLUSHALL", "FUNCTION FLUSH", "SCRIPT FLUSH", "CLIENT KILL ID 1", "KEYS *", "SET other 1", "MIGRATE host 1 {mine}x 0 1", "CONFIG GET *"} {
+		if said := redis.Do(append([]string{"ACL", "DRYRUN", "gateway"}, strings.Fields(command)...)...); said == "OK" {
+			t.Errorf("the user of the manual may run %s", command)
+		}
+	}
 	section := fmt.Sprintf("{address: %q, username: gateway, password: {env: REDIS}, prefix: mine, tls: {ca: %q}}", redis.Address(), authorities)
 	a := member(t, section, "a")
 	b := a.beside(t, section, "b")
@@ -234,6 +265,22 @@ func TestFleetDiffers(t *testing.T) {
 	})
 	if text := strings.Join(b.readiness().Warnings, "\n"); !strings.Contains(text, "fleet: member a runs another configuration") || !strings.Contains(text, "noeviction") {
 		t.Errorf("warnings: %s", text)
+	}
+}
+
+// TestMembersTakenOut: a dead member that was taken out of the configuration is not reported as absent for as long as Redis keeps its row, and one
+// that is at work without being configured is.
+func TestMembersTakenOut(t *testing.T) {
+	state := fleet.State{Up: true, Members: []fleet.Member{
+		{Name: "a", Configured: true, Present: true}, {Name: "b", Configured: true, Seen: time.Hour},
+		{Name: "dead", Seen: time.Hour}, {Name: "extra", Present: true}, {Name: "stopped", SignedOff: true},
+	}}
+	var got []string
+	for _, m := range memberStatuses(&state) {
+		got = append(got, fmt.Sprintf("%s %s %v", m.Name, m.State, m.Unlisted))
+	}
+	if want := []string{"a present false", "b absent false", "extra present true"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

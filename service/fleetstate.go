@@ -17,9 +17,10 @@ import (
 func (s *Service) fleetState() *admin.Fleet {
 	state := s.fleet.client.State()
 	f := &admin.Fleet{
-		Member: s.fleet.name, Up: state.Up, Why: state.Why, Since: state.Since, QuestionsPerTrip: state.CallsPerTrip,
+		Member: s.fleet.name, Server: state.Server, Up: state.Up, Why: state.Why, Since: state.Since, QuestionsPerTrip: state.CallsPerTrip,
 		Epoch:  admin.EpochStatus{Number: int64(state.Epoch.Number), Complete: state.Epoch.Complete, Missing: state.Epoch.Missing},
-		Closed: s.closed(&state), Differences: differences(s.fleet.name, state.Members), Warnings: append(fleetWarnings(&state), s.fleet.freezes.Problems()...),
+		Closed: s.closed(&state), Differences: differences(s.fleet.name, state.Members), Members: memberStatuses(&state),
+		Warnings: append(fleetWarnings(&state), s.fleet.freezes.Problems()...),
 	}
 	if state.Trips > 0 {
 		f.Latency = new(state.Latency.Seconds())
@@ -27,18 +28,25 @@ func (s *Service) fleetState() *admin.Fleet {
 	if state.Epoch.Number > 0 {
 		f.Epoch.Since = time.Now().Add(-state.Epoch.Age).UTC().Truncate(time.Second)
 	}
-	for i := range state.Members {
-		f.Members = append(f.Members, memberStatus(&state.Members[i], newestFreezes(state.Members), &state))
-	}
 	return f
+}
+
+// memberStatuses returns the members that are configured or present. Redis keeps the rows of others for days.
+func memberStatuses(state *fleet.State) (all []admin.MemberStatus) {
+	newest := newestFreezes(state.Members)
+	for i := range state.Members {
+		if m := &state.Members[i]; m.Configured || m.Present {
+			all = append(all, memberStatus(m, newest, state))
+		}
+	}
+	return all
 }
 
 // closed returns what is not shared now.
 func (s *Service) closed(state *fleet.State) (all []admin.ClosedStatus) {
-	f := s.config.Load().Fleet
-	away, patience := state.Why, time.Duration(f.Patience)
-	if state.Up && (state.Slow || state.Latency >= patience) {
-		away = fmt.Sprintf("a round trip to Redis takes longer than %v (fleet.patience)", patience)
+	f, away := s.config.Load().Fleet, state.Why
+	if state.Up && state.Slow {
+		away = fmt.Sprintf("a round trip to Redis takes longer than %v (fleet.patience)", time.Duration(f.Patience))
 	}
 	if away != "" {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedLimits, Means: limitsAlone(len(f.Members)), Why: away})
@@ -47,7 +55,8 @@ func (s *Service) closed(state *fleet.State) (all []admin.ClosedStatus) {
 		all = append(all, admin.ClosedStatus{What: admin.ClosedSignatures, Means: s.fleet.marks.Instead(), Why: why})
 	}
 	if !state.Up {
-		all = append(all, admin.ClosedStatus{What: admin.ClosedFreezes, Means: "what is frozen stays so; what is frozen or lifted from now on is so at this member alone", Why: away})
+		means := "what is frozen stays so; what is frozen or lifted from now on is so at this member alone"
+		all = append(all, admin.ClosedStatus{What: admin.ClosedFreezes, Means: means, Why: away})
 	}
 	return all
 }
@@ -58,7 +67,9 @@ func limitsAlone(members int) string {
 
 // memberStatus returns what is known of a member: from the last heartbeat on, if that was the last one.
 func memberStatus(m *fleet.Member, freezes int64, state *fleet.State) admin.MemberStatus {
-	out := admin.MemberStatus{Name: m.Name, State: admin.MemberAbsent, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes}
+	out := admin.MemberStatus{
+		Name: m.Name, State: admin.MemberAbsent, Unlisted: !m.Configured, Joined: m.Joined, Version: m.Version, Plan: m.Plan, Freezes: m.Freezes,
+	}
 	seen := m.Seen
 	switch {
 	case m.Seen < 0:
@@ -85,7 +96,7 @@ func newestFreezes(members []fleet.Member) (newest int64) {
 	return newest
 }
 
-// differences says which members run otherwise than this one.
+// differences lists what members run that this one does not.
 func differences(own string, members []fleet.Member) (all []string) {
 	var self fleet.Row
 	for _, m := range members {
@@ -101,7 +112,8 @@ func differences(own string, members []fleet.Member) (all []string) {
 			all = append(all, fmt.Sprintf("member %s runs version %s, this one %s", m.Name, m.Version, self.Version))
 		}
 		if m.Plan != self.Plan {
-			all = append(all, fmt.Sprintf("member %s runs another configuration (%s) than this one (%s) where members should have one: reload both", m.Name, m.Plan, self.Plan))
+			all = append(all, fmt.Sprintf("member %s runs another configuration (%s) than this one (%s): reload the one that is behind",
+				m.Name, m.Plan, self.Plan))
 		}
 		if !m.Configured {
 			all = append(all, fmt.Sprintf("member %s is not among fleet.members of this one", m.Name))
@@ -120,8 +132,8 @@ func fleetWarnings(state *fleet.State) []string {
 		}
 	}
 	if state.Up && len(absent) > 0 {
-		all = append(all, fmt.Sprintf("absent, and perhaps at work without Redis: %s; the limits keep their shares free: start them, or take them out of fleet.members and reload",
-			strings.Join(absent, ", ")))
+		all = append(all, fmt.Sprintf("absent, and perhaps at work without Redis: %s; the limits keep their shares free: start them, or take them "+
+			"out of fleet.members and reload", strings.Join(absent, ", ")))
 	}
 	return all
 }

@@ -16,8 +16,8 @@ func (s *Service) readiness() admin.Readiness {
 		return r
 	}
 	now := time.Now()
-	warnings := slices.Concat(s.freezeWarnings(), s.fleetReadiness(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(), s.certificates.warnings(now), s.private.exposed(),
-		s.signingWarnings(now), s.keyWarnings(now), s.limitWarnings())
+	warnings := slices.Concat(s.freezeWarnings(), s.fleetReadiness(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(),
+		s.certificates.warnings(now), s.private.exposed(), s.signingWarnings(now), s.keyWarnings(now), s.limitWarnings())
 	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.admin.notes...)}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)

@@ -221,8 +221,8 @@ func (s *Service) registerState() {
 	s.certificates.metrics = admin.NewCertificates(s.registry, s.certificates.metricsSources())
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
-		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Waiting: s.waiting, Failed: s.sources, Freezes: s.freezes.Gate().Set,
-		Keys:     s.virtualKeys,
+		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Waiting: s.waiting,
+		Failed: s.sources, Freezes: s.freezes.Gate().Set, Keys: s.virtualKeys,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})
 }

@@ -57,12 +57,16 @@ type explainRate struct {
 	PerSecond float64 `json:"per_second"`
 	Burst     int     `json:"burst"`
 	Shadow    bool    `json:"shadow,omitempty"`
+	Without   string  `json:"without,omitempty"` // in a fleet
 }
 
 func (r explainRate) String() string {
 	text := fmt.Sprintf("%s: %s, %d at once, per %s", r.Name, r.Allows, r.Burst, cmp.Or(r.Per, "nothing: all together"))
 	if r.Shadow {
 		text += " (shadow: holds nothing back)"
+	}
+	if r.Without != "" {
+		text += "; without Redis: " + r.Without
 	}
 	return text
 }
@@ -247,8 +251,12 @@ func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
 		for _, dimension := range limit.Per {
 			per = append(per, string(dimension))
 		}
+		without := ""
+		if c.Fleet != nil {
+			without = string(limit.Without)
+		}
 		e.Limits = append(e.Limits, explainRate{
-			limit.Name, strings.Join(per, "+"), limit.String(), limit.PerSecond(), limit.AtOnce(), limit.Shadow,
+			limit.Name, strings.Join(per, "+"), limit.String(), limit.PerSecond(), limit.AtOnce(), limit.Shadow, without,
 		})
 	}
 }

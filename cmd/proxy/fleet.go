@@ -51,7 +51,11 @@ func printFleet(w io.Writer, f *admin.Fleet, now time.Time) error {
 	var b strings.Builder
 	b.WriteString(fleetLine(f, now) + "\n")
 	for _, c := range f.Closed {
-		fmt.Fprintf(&b, "  %s: %s: %s\n", c.What, c.Means, c.Why)
+		fmt.Fprintf(&b, "  %s: %s", c.What, c.Means)
+		if c.Why != f.Why { // which stands in the first line
+			b.WriteString(": " + c.Why)
+		}
+		b.WriteByte('\n')
 	}
 	for _, difference := range f.Differences {
 		fmt.Fprintf(&b, "  differs: %s\n", difference)
@@ -67,11 +71,11 @@ func printFleet(w io.Writer, f *admin.Fleet, now time.Time) error {
 
 // fleetLine says in one line how a member stands to Redis.
 func fleetLine(f *admin.Fleet, now time.Time) string {
-	line := fmt.Sprintf("fleet: member %s, ", f.Member)
+	line := fmt.Sprintf("fleet: member %s has ", f.Member)
 	if !f.Up {
-		return line + fmt.Sprintf("Redis is AWAY for %s: %s", span(now.Sub(f.Since)), f.Why)
+		return line + fmt.Sprintf("been WITHOUT Redis for %s: %s", span(now.Sub(f.Since)), f.Why)
 	}
-	line += fmt.Sprintf("Redis is there for %s", span(now.Sub(f.Since)))
+	line += fmt.Sprintf("reached Redis at %s for %s", f.Server, span(now.Sub(f.Since)))
 	if f.Latency != nil {
 		line += ", " + milliseconds(f.Latency) + " a question"
 	}
@@ -100,9 +104,13 @@ func memberTable(f *admin.Fleet) rows {
 		case m.Behind:
 			freezes = "behind"
 		case m.Freezes > 0:
-			freezes = "in force"
+			freezes = "current"
 		}
-		t.add(m.Name, m.State, yesNo(m.Joined), m.Version, m.Plan, heard, milliseconds(m.Latency), freezes)
+		state := m.State
+		if m.Unlisted {
+			state += ", not listed"
+		}
+		t.add(m.Name, state, yesNo(m.Joined), m.Version, m.Plan, heard, milliseconds(m.Latency), freezes)
 	}
 	return t
 }

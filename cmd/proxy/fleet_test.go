@@ -16,7 +16,7 @@ import (
 // fullFleet has all that a fleet's state can say.
 func fullFleet() *admin.Fleet {
 	return &admin.Fleet{
-		Member: "gw-0", Up: true, Since: now.Add(-3 * time.Hour), Latency: pointer(0.00042), QuestionsPerTrip: 3.25,
+		Member: "gw-0", Server: "10.0.0.1:6379", Up: true, Since: now.Add(-3 * time.Hour), Latency: pointer(0.00042), QuestionsPerTrip: 3.25,
 		Epoch:       admin.EpochStatus{Number: 7, Since: now.Add(-time.Hour), Missing: []string{"gw-2", "gw-3"}},
 		Closed:      []admin.ClosedStatus{{What: "signatures", Means: "write and spend calls are refused", Why: "gw-2 has not said\x1b what it knows"}},
 		Differences: []string{"gw-1 runs another configuration"},
@@ -24,7 +24,7 @@ func fullFleet() *admin.Fleet {
 		Members: []admin.MemberStatus{
 			{Name: "gw-0", State: "present", Joined: true, Version: "1.2.3", Plan: "0123456789abcdef", Lag: pointer(0.1), Latency: pointer(0.00042), Freezes: 12},
 			{Name: "gw-1", State: "present", Joined: true, Version: "1.2.4", Plan: "fedcba9876543210", Lag: pointer(0.24), Latency: pointer(0.002), Freezes: 11, Behind: true},
-			{Name: "gw-2", State: "absent", Lag: pointer(61.5)}, {Name: "gw-3", State: "never seen"},
+			{Name: "gw-2", State: "absent", Lag: pointer(61.5)}, {Name: "gw-3", State: "never seen"}, {Name: "gw-9", State: "present", Unlisted: true, Joined: true, Lag: pointer(0.1)},
 		},
 	}
 }
@@ -51,7 +51,7 @@ func TestFleetCommand(t *testing.T) {
 		return fullFleet(), refusal
 	}})
 	code, out, errs := testcli.Run(t, rootCommand(), "fleet", "status", "--socket", path)
-	if code != 0 || !strings.HasPrefix(out, "fleet: member gw-0, Redis is there for ") {
+	if code != 0 || !strings.HasPrefix(out, "fleet: member gw-0 has reached Redis at 10.0.0.1:6379 for ") {
 		t.Errorf("%d %s %s", code, out, errs)
 	}
 	code, out, errs = testcli.Run(t, rootCommand(), "fleet", "status", "--json", "--socket", path)

@@ -208,6 +208,21 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainInAFleet: each limit of a gateway in a fleet says what it does without Redis, and one of a gateway alone does not.
+func TestExplainInAFleet(t *testing.T) {
+	args := []string{"--caller", "app", "POST", "/v3/orders/customer-orders/pay"}
+	file := filepath.Join(t.TempDir(), "tollgate.yaml")
+	section := "\nfleet: {redis: {address: \"127.0.0.1:6379\"}, members: [a, b], name: a}\n"
+	if err := os.WriteFile(file, []byte(sample+section), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, together, stderr := run(t, append([]string{"explain", "--config", file}, args...)...)
+	_, alone, _ := run(t, append([]string{"explain", "--config", sampleFile(t)}, args...)...)
+	if !strings.Contains(together, "; without Redis: share\n") || strings.Contains(alone, "without Redis") {
+		t.Errorf("in a fleet: %s%s\nalone: %s", together, stderr, alone)
+	}
+}
+
 // TestExplainMethods: methods that no call may have are refused, also for an endpoint that takes any.
 func TestExplainMethods(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tollgate.yaml")

@@ -15,14 +15,14 @@ import (
 const patience = 30 * time.Second
 
 // Client returns a client that runs nothing yet. Its patience is generous, since tests share their machine with others.
-func Client(t testing.TB, address, name string, members []string, tell func(*fleet.Row)) *fleet.Client {
+func Client(t testing.TB, address, name string, members []string, describe func(*fleet.Row)) *fleet.Client {
 	t.Helper()
 	var endpoint setting.Endpoint
 	if err := endpoint.UnmarshalText([]byte(address)); err != nil {
 		t.Fatal(err)
 	}
 	return fleet.New(fleet.Options{
-		Name: name, Settings: Settings(members...), Addresses: []setting.Endpoint{endpoint}, Tell: tell,
+		Name: name, Settings: Settings(members...), Addresses: []setting.Endpoint{endpoint}, Describe: describe,
 	})
 }
 

@@ -1,19 +1,19 @@
 // Package freezes shares the kill switch between the members of a fleet: what one stops all stop, within a heartbeat.
 //
-// Redis has the freezes by their ids, the ends of freezes for a month, and a version that rises with each change. A member whose heartbeat
-// brings another version than the one that it has tells all that it knows and reads all that there is, in one script ([Freezes.Run]).
-// So does a member that joins. What it lacks it puts in force, and has in its own log then; what has ended it lifts. Told twice, or in another
-// order, it comes to the same.
+// Redis keeps the freezes by their ids, the ends of freezes for a month, and a version that rises with each change. When a heartbeat brings
+// another version than its own, a member uploads all that it knows and reads all that there is, in one script ([Freezes.Run]). So does a
+// member that joins. It puts in force what it lacks and records that in its own log, and lifts what has ended. Uploads are idempotent, and
+// their order does not matter.
 //
 // # What is unclear stays frozen
 //
-// A freeze that Redis has lost is told again by each member that has it. Only the end of a freeze lifts it, and an end that cannot be read
+// A freeze that Redis has lost is uploaded again by each member that has it. Only the end of a freeze lifts it, and an end that cannot be read
 // lifts nothing. A freeze that cannot be read, since a newer version or someone else wrote it, stops all calls; so do more freezes than fit.
 // Who can write to Redis can freeze, and can lift by an end that is well formed: Redis is trusted with that.
 //
 // # Who has confirmed
 //
-// With its heartbeats each member tells the version that it has applied: all of it is in force, and each call that was between its
+// The heartbeats of a member have the version that it has applied: all of it is in force, and each call that was between its
 // last check and its first byte has moved on. [Freezes.Confirm] waits for that.
 package freezes
 
@@ -38,7 +38,7 @@ type Client interface {
 // Freezes is the part of the fleet that shares freezes. Create it with [New], add it to the client, and have it [Freezes.Run].
 type Freezes struct {
 	Options
-	due    chan struct{} // of one: there may be something to tell, to read or to do
+	due    chan struct{} // of one: there may be something to upload, to read or to do
 	joined chan struct{} // closed when the freezes of the fleet are in force for the first time
 	join   sync.Once
 
@@ -81,7 +81,7 @@ func New(o Options) *Freezes {
 // Joined returns a channel that is closed when the freezes of the fleet are in force for the first time.
 func (f *Freezes) Joined() <-chan struct{} { return f.joined }
 
-// Applied returns the version to tell with heartbeats: [fleet.Row].
+// Applied returns the version for the heartbeats: [fleet.Row].
 func (f *Freezes) Applied() int64 {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -125,7 +125,7 @@ func (f *Freezes) Ended(of *freeze.Freeze, by, reason string) {
 	f.end(end{of.ID, by, reason, f.Now().UTC().Round(time.Second)})
 }
 
-// end remembers the end of a freeze, and tells it. The mutex is held.
+// end remembers the end of a freeze, and has it uploaded. The mutex is held.
 func (f *Freezes) end(e end) {
 	f.changes++
 	f.ended.add(e)
@@ -157,7 +157,7 @@ func (f *Freezes) Beat(b *fleet.Beat) {
 	f.wake()
 }
 
-// Run tells and reads what has changed, until ctx ends.
+// Run uploads and reads what has changed, until ctx ends.
 func (f *Freezes) Run(ctx context.Context) {
 	var working sync.WaitGroup
 	defer working.Wait()
@@ -201,7 +201,7 @@ func (f *Freezes) apply() {
 	}
 }
 
-// sync tells and reads, if there is something new here or there. What fails is tried again at the next heartbeat.
+// sync uploads and reads, if something is new here or in Redis. What fails is tried again at the next heartbeat.
 func (f *Freezes) sync(ctx context.Context) {
 	if !f.behind() {
 		return

@@ -11,7 +11,7 @@ import (
 )
 
 // overflow is the id of the freeze of all calls that is in force while the fleet has more freezes than fit. Each member has its own, and
-// tells none.
+// uploads none.
 const overflow = "f-00000000"
 
 // grace is how long a freeze whose time is over is kept in Redis, for members whose clocks are behind.

@@ -12,8 +12,8 @@
 //
 // A limit refuses calls, or each member has an even share of it: a limiter of package ratelimit that is divided by the number of members. It
 // counts every call of this member, so that what is left of the share is what the member has not used. Calls that were let through so are
-// reported as soon as Redis can be asked, before the next call is. What a member has seen of limits it says again when the data of Redis was
-// lost, and the worse of what members say holds.
+// reported as soon as Redis can be asked, before the next call is. When Redis has lost its data, each member uploads how it
+// saw the limits last, and the fullest count of all members holds.
 //
 // # Bounds
 //

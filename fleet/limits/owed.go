@@ -151,7 +151,7 @@ func (o *owed) calls(l *ratelimit.Limit, begins time.Time) int {
 	return 0
 }
 
-// report is what a script is told of a debt: common.lua says what the members mean.
+// report is a debt as the scripts read it: common.lua says what the members mean.
 type report struct {
 	Limit fact       `json:"l"`
 	Calls int        `json:"n"`
@@ -213,15 +213,15 @@ func (l *Limiter) reportSome(debts []*debt) error {
 			l.owed.back(debts)
 		}
 	}}
-	err := l.tell(q)
+	err := l.askAtLeisure(q)
 	if err == nil {
 		l.seen.reported(debts)
 	}
 	return err
 }
 
-// tell asks a question whose fate is called whatever becomes of it, if it was not applied.
-func (l *Limiter) tell(q *fleet.Question) error {
+// askAtLeisure asks a question that no call waits for. Its Fate is called also where Redis was not asked.
+func (l *Limiter) askAtLeisure(q *fleet.Question) error {
 	_, err := l.client.Ask(context.Background(), q)
 	if err != nil && !isLate(err) {
 		q.Fate(false)

@@ -116,7 +116,7 @@ func (s *seen) memories(now, fleetNow time.Time) (all []memory) {
 
 const memoriesAtOnce = 100
 
-// Join tells Redis what this member has seen of limits.
+// Join uploads what this member has seen of limits.
 func (l *Limiter) Join(ctx context.Context, s *fleet.Session) error {
 	if was := l.view.Load(); was.epoch.Number != s.Epoch() {
 		fresh := *was

@@ -93,7 +93,7 @@ func (c *heldCall) end() {
 	c.timer.Stop()
 }
 
-// sent gives the call its place now, if it took a while.
+// sent moves the call's place to now, if sending took a while.
 func (c *heldCall) sent() {
 	c.end()
 	c.mu.Lock()
@@ -118,7 +118,7 @@ func (c *heldCall) move() {
 		},
 	}
 	c.at, c.placed = 0, time.Now()
-	l.tasks.Go(func() { _ = l.tell(q) })
+	l.tasks.Go(func() { _ = l.askAtLeisure(q) })
 }
 
 // moved notes the place that Redis has moved the call to.

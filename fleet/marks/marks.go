@@ -8,7 +8,7 @@
 //
 // # Expiry
 //
-// A key in Redis expires when the date of its signature has run out ([replay.Ends]), by the clock of Redis, whoever uploads it. Members
+// A key in Redis expires when the date of its signature has run out ([replay.Ends]), by the clock of Redis, whichever member uploads it. Members
 // decide by their own clocks whether a date is valid. So a signature is taken only while the two clocks differ by less than [maxSkew]: by
 // half of what the expiry has to spare. A step of Redis's clock begins a new epoch, to which all is uploaded again.
 package marks
