@@ -2,7 +2,8 @@ package ratelimit
 
 import "time"
 
-// calendar is the count of a Calendar: the calls of the period that began last. A clock that is set back does not begin a former period again.
+// calendar is the count of a Calendar: the calls of the period that began last. A clock that is set back does not begin a former period again,
+// and one that was far ahead for a while does not have the count last until then.
 type calendar struct {
 	terms *Terms
 	calls int
@@ -11,9 +12,12 @@ type calendar struct {
 
 // turn begins the period of now, where the one before is over.
 func (c *calendar) turn(now time.Time) {
-	if !now.Before(c.ends) {
-		_, c.ends = c.terms.In(now)
+	left := c.ends.Sub(now)
+	if left <= 0 {
 		c.calls = 0
+	}
+	if left <= 0 || left > 2*c.terms.Period.longest() {
+		_, c.ends = c.terms.In(now)
 	}
 }
 

@@ -15,27 +15,28 @@ func calendarOf(q Quota, zone string) Config {
 // TestPeriods: days and months begin at midnight of the zone, whatever its clocks do.
 func TestPeriods(t *testing.T) {
 	for _, c := range []struct {
-		period         Period
-		zone           string
-		at, name, ends string
+		period           Period
+		zone             string
+		at, begins, ends string
 	}{
-		{Day, DefaultZone, "2026-11-30T15:59:59Z", "2026-11-30", "2026-11-30T16:00:00Z"},
-		{Day, DefaultZone, "2026-11-30T16:00:00Z", "2026-12-01", "2026-12-01T16:00:00Z"},
-		{Month, DefaultZone, "2026-11-30T15:59:59Z", "2026-11", "2026-11-30T16:00:00Z"},
-		{Month, DefaultZone, "2026-12-31T16:00:00Z", "2027-01", "2027-01-31T16:00:00Z"},
-		{Day, "Europe/Berlin", "2026-03-29T12:00:00Z", "2026-03-29", "2026-03-29T22:00:00Z"}, // 23 hours long
-		{Day, "Europe/Berlin", "2026-10-25T12:00:00Z", "2026-10-25", "2026-10-25T23:00:00Z"}, // 25 hours long
-		{Month, "UTC", "2028-02-29T23:59:59.999Z", "2028-02", "2028-03-01T00:00:00Z"},
+		{Day, DefaultZone, "2026-11-30T15:59:59Z", "2026-11-29T16:00:00Z", "2026-11-30T16:00:00Z"},
+		{Day, DefaultZone, "2026-11-30T16:00:00Z", "2026-11-30T16:00:00Z", "2026-12-01T16:00:00Z"},
+		{Month, DefaultZone, "2026-11-30T15:59:59Z", "2026-10-31T16:00:00Z", "2026-11-30T16:00:00Z"},
+		{Month, DefaultZone, "2026-12-31T16:00:00Z", "2026-12-31T16:00:00Z", "2027-01-31T16:00:00Z"},
+		{Day, "Europe/Berlin", "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"}, // 23 hours long
+		{Day, "Europe/Berlin", "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"}, // 25 hours long
+		{Month, "UTC", "2028-02-29T23:59:59.999Z", "2028-02-01T00:00:00Z", "2028-03-01T00:00:00Z"},
 	} {
 		at, _ := time.Parse(time.RFC3339Nano, c.at)
+		begins, _ := time.Parse(time.RFC3339, c.begins)
 		ends, _ := time.Parse(time.RFC3339, c.ends)
 		zone, err := loadZone(c.zone)
 		if err != nil {
 			t.Fatal(err)
 		}
 		terms := Terms{Kind: Calendar, Period: c.period, Zone: zone}
-		if name, gotEnds := terms.In(at); name != c.name || !gotEnds.Equal(ends) {
-			t.Errorf("%s of %s at %s: %s until %v", c.period, c.zone, c.at, name, gotEnds)
+		if gotBegins, gotEnds := terms.In(at); !gotBegins.Equal(begins) || !gotEnds.Equal(ends) {
+			t.Errorf("%s of %s at %s: %v until %v", c.period, c.zone, c.at, gotBegins, gotEnds)
 		}
 	}
 }
@@ -160,4 +161,30 @@ func FuzzQuota(f *testing.F) {
 			t.Errorf("%q is read as %+v", text, q)
 		}
 	})
+}
+
+// TestCalendarClock: a clock that is set back does not begin a period again, and one that was wrong for a while is no reason to refuse calls
+// until that time comes.
+func TestCalendarClock(t *testing.T) {
+	zone, err := loadZone("UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 30, 12, 0, 0, 0, zone)
+	c := &calendar{terms: &Terms{Kind: Calendar, Calls: 3, Period: Day, Zone: zone}}
+	left := func(at time.Time) float64 {
+		c.add(at)
+		return c.free(at)
+	}
+	for i, step := range []struct {
+		at   time.Time
+		left float64
+	}{
+		{at, 2}, {at.Add(12 * time.Hour), 2}, {at, 1}, {at.Add(12 * time.Hour), 0}, // a day that is not begun twice
+		{at.AddDate(4, 0, 0), 2}, {at.AddDate(0, 0, 1), 1}, {at.AddDate(0, 0, 2), 2},
+	} {
+		if n := left(step.at); n != step.left {
+			t.Errorf("step %d: %v calls are left, want %v", i, n, step.left)
+		}
+	}
 }

@@ -15,6 +15,8 @@ type key struct {
 	counted Subject
 }
 
+func (l *Limit) count() key { return key{counting{l.Name, setOf(l.Per), l.Kind}, l.Counted} }
+
 // counts keeps meters by what they count, while rules come and go.
 type counts struct {
 	counters atomic.Pointer[sync.Map] // the meters of a demand: *Demand to *counters; replaced with each change of the rules
@@ -68,7 +70,7 @@ func (c *counts) resolve(d *Demand) *counters {
 
 // meter finds the meter of a limit. One that the newest rules have too has their terms.
 func (c *counts) meter(l *Limit) *meter {
-	k := key{counting{l.Name, setOf(l.Per), l.Kind}, l.Counted}
+	k := l.count()
 	terms, among := l.Terms, c.gone
 	if c.rules != nil {
 		if newest, ok := c.rules.of(k); ok {

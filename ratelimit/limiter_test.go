@@ -23,9 +23,10 @@ type ruled struct {
 
 // take takes a call that is sent at once.
 func (l ruled) take(ctx context.Context, s Subject) (Verdict, error) {
-	v, err := l.Take(ctx, l.rules.Of(s))
+	d := l.rules.Of(s)
+	v, err := l.Take(ctx, d)
 	if v.Allowed {
-		l.Sent(l.rules.Of(s), &v)
+		l.Sent(d, &v)
 	}
 	return v, err
 }

@@ -17,17 +17,6 @@ const (
 	Month Period = "month"
 )
 
-// at returns the name of the period in which a time lies ("2026-11-30", "2026-11"), and when that begins and ends.
-func (p Period) at(now time.Time, zone *time.Location) (name string, begins, ends time.Time) {
-	year, month, day := now.In(zone).Date()
-	if p == Month {
-		begins, ends = time.Date(year, month, 1, 0, 0, 0, 0, zone), time.Date(year, month+1, 1, 0, 0, 0, 0, zone)
-		return begins.Format("2006-01"), begins, ends
-	}
-	begins, ends = time.Date(year, month, day, 0, 0, 0, 0, zone), time.Date(year, month, day+1, 0, 0, 0, 0, zone)
-	return fmt.Sprintf("%04d-%02d-%02d", year, month, day), begins, ends
-}
-
 // longest is how long a period can be at most, without what clocks are put back.
 func (p Period) longest() time.Duration {
 	if p == Month {
@@ -36,10 +25,13 @@ func (p Period) longest() time.Duration {
 	return 24 * time.Hour
 }
 
-// In returns the name of the period of a calendar quota in which a time lies, the same in every process, and when that period ends.
-func (t *Terms) In(now time.Time) (name string, ends time.Time) {
-	name, _, ends = t.Period.at(now, t.Zone)
-	return name, ends
+// In returns when the period of a calendar quota begins and ends in which a time lies.
+func (t *Terms) In(now time.Time) (begins, ends time.Time) {
+	year, month, day := now.In(t.Zone).Date()
+	if t.Period == Month {
+		return time.Date(year, month, 1, 0, 0, 0, 0, t.Zone), time.Date(year, month+1, 1, 0, 0, 0, 0, t.Zone)
+	}
+	return time.Date(year, month, day, 0, 0, 0, 0, t.Zone), time.Date(year, month, day+1, 0, 0, 0, 0, t.Zone)
 }
 
 // DefaultZone is where days and months of the provider's bills begin.

@@ -42,7 +42,7 @@ type Limit struct {
 // have the same.
 func (l *Limit) Key() string { return l.key }
 
-// makeKey writes the key: name, kind, dimensions, and the values of what is counted, each in quotes.
+// makeKey writes the key: name, kind, dimensions, and the values of what is counted, each in quotes; of a calendar also its periods.
 func (l *Limit) makeKey() string {
 	text := append([]byte(l.Name), ':', "bwc"[l.Kind])
 	for _, d := range Dimensions() {
@@ -50,6 +50,9 @@ func (l *Limit) makeKey() string {
 			text = append(append(text, ':'), d...)
 			text = strconv.AppendQuoteToASCII(append(text, '='), l.Counted.named(d))
 		}
+	}
+	if l.Kind == Calendar { // counts do not go on in other periods
+		text = append(append(append(append(text, ':'), l.Period...), '='), l.zone()...)
 	}
 	if l.Counted.Quota > 0 {
 		text = strconv.AppendFloat(append(text, ":quota="...), l.Counted.Quota, 'g', -1, 64)
@@ -158,6 +161,15 @@ func (r *Rules) demand(s Subject) *Demand {
 		d.Limits[i].key = d.Limits[i].makeKey()
 	}
 	return d
+}
+
+// Newest returns the terms that these rules have for a limit of former ones: its own, if they do not count it.
+func (r *Rules) Newest(l *Limit) Terms {
+	t, counted := r.of(l.count())
+	if !counted || t.Period != l.Period || t.zone() != l.zone() {
+		return l.Terms
+	}
+	return t
 }
 
 // of returns the terms of what is counted under a key; not if no limit of the rules counts so.

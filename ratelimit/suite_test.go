@@ -8,5 +8,5 @@ import (
 )
 
 func TestSuite(t *testing.T) {
-	limittest.Run(t, func(*testing.T) limittest.Limiter { return ratelimit.NewLimiter() })
+	limittest.RunInMemory(t, func() limittest.Limiter { return ratelimit.NewLimiter() })
 }

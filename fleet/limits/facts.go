@@ -25,30 +25,22 @@ type fact struct {
 
 var kinds = map[ratelimit.Kind]string{ratelimit.Bucket: "bucket", ratelimit.Window: "window", ratelimit.Calendar: "calendar"}
 
-// factOf describes a limit at a time of Redis.
-func factOf(l *ratelimit.Limit, now time.Time) (f fact) {
-	f = fact{Key: l.Key(), Kind: kinds[l.Kind], Shadow: l.Shadow}
+// fact describes a limit at a time of Redis, by the newest rules.
+func (c *factCache) fact(l *ratelimit.Limit, now time.Time) (f fact) {
+	f, t := fact{Key: l.Key(), Kind: kinds[l.Kind], Shadow: l.Shadow}, l.Terms
+	if rules := c.rules.Load(); rules != nil {
+		t = rules.Newest(l)
+	}
 	switch l.Kind {
 	case ratelimit.Bucket:
-		f.Rate, f.Burst = l.Rate.PerSecond, l.Rate.Burst
+		f.Rate, f.Burst = t.Rate.PerSecond, t.Rate.Burst
 	case ratelimit.Window:
-		f.Calls, f.Window = l.Calls, l.Window.Microseconds()
+		f.Calls, f.Window = t.Calls, t.Window.Microseconds()
 	case ratelimit.Calendar:
-		begins, ends := period(&l.Terms, now)
-		f.Calls, f.Start, f.End = l.Calls, begins.UnixMicro(), ends.UnixMicro()
+		begins, ends := t.In(now)
+		f.Calls, f.Start, f.End = t.Calls, begins.UnixMicro(), ends.UnixMicro()
 	}
 	return f
-}
-
-// period returns the begin and the end of the period in which a time lies.
-func period(t *ratelimit.Terms, now time.Time) (begins, ends time.Time) {
-	name, ends := t.In(now)
-	for before := now; ; {
-		before = before.Add(-12 * time.Hour)
-		if earlier, end := t.In(before); earlier != name {
-			return end, ends
-		}
-	}
 }
 
 // facts are the limits of a demand as the scripts read them.
@@ -61,18 +53,22 @@ type facts struct {
 
 // factCache keeps facts by demand.
 type factCache struct {
-	known atomic.Pointer[sync.Map] // *ratelimit.Demand to *facts
-	ahead atomic.Int64             // nanoseconds by which the clock of Redis is ahead of this machine's
+	rules atomic.Pointer[ratelimit.Rules] // the newest; nil: none yet
+	known atomic.Pointer[sync.Map]        // *ratelimit.Demand to *facts, begun again with each change of the rules
+	ahead atomic.Int64                    // nanoseconds by which the clock of Redis is ahead of this machine's
 }
 
 func newFactCache() *factCache {
 	c := &factCache{}
-	c.reset()
+	c.known.Store(new(sync.Map))
 	return c
 }
 
-// reset forgets the demands of former rules.
-func (c *factCache) reset() { c.known.Store(new(sync.Map)) }
+// follow has limits described by other rules from now on.
+func (c *factCache) follow(rules *ratelimit.Rules) {
+	c.rules.Store(rules) // first: what is known from now on is by these
+	c.known.Store(new(sync.Map))
+}
 
 // now is about the time of Redis.
 func (c *factCache) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -87,7 +83,7 @@ func (c *factCache) of(d *ratelimit.Demand) *facts {
 	if f, ok := known.Load(d); ok && f.(*facts).holds(c) {
 		return f.(*facts)
 	}
-	f := factsOf(d, c.now())
+	f := c.facts(d, c.now())
 	known.Store(d, f)
 	return f
 }
@@ -100,11 +96,11 @@ func (f *facts) holds(c *factCache) bool {
 	return f.since <= now && now < f.until
 }
 
-func factsOf(d *ratelimit.Demand, now time.Time) *facts {
+func (c *factCache) facts(d *ratelimit.Demand, now time.Time) *facts {
 	var all, windows []fact
 	f := &facts{}
 	for i := range d.Limits {
-		one := factOf(&d.Limits[i], now)
+		one := c.fact(&d.Limits[i], now)
 		if one.End != 0 {
 			f.since = max(f.since, one.Start)
 		}

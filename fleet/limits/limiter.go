@@ -49,7 +49,7 @@ func (l *Limiter) Divide(members int) {
 // Follow makes calls be counted by these rules from now on.
 func (l *Limiter) Follow(rules *ratelimit.Rules) {
 	l.local.Follow(rules)
-	l.facts.reset()
+	l.facts.follow(rules)
 }
 
 // Waiting is how many calls wait at this moment.
@@ -129,15 +129,21 @@ func (c *call) sleep(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// leave ends the call's wait. The last of a line takes its entry out of the queue in Redis; what cannot be taken out expires.
+// leave ends the call's wait. The last of a line takes its entry out of the queue in Redis.
 func (c *call) leave() {
-	entry := c.l.lines.leave(c)
-	if entry == nil {
-		return
+	if entry := c.l.lines.leave(c); entry != nil {
+		c.l.takeOut(lineKey{entry.Key(), c.d.Subject.Caller}, entry)
 	}
-	f := factOf(entry, c.l.facts.now())
-	q := &fleet.Question{Script: leaveScript, Args: []any{c.l.view.Load().fleet, text(f), c.d.Subject.Caller}}
-	c.l.tasks.Go(func() { _, _ = c.l.client.Ask(context.Background(), q) })
+}
+
+// takeOut takes an entry out of the queue of a limit. If Redis cannot be asked now, that is done with the next heartbeat.
+func (l *Limiter) takeOut(key lineKey, limit *ratelimit.Limit) {
+	q := &fleet.Question{Script: leaveScript, Args: []any{l.view.Load().fleet, text(l.facts.fact(limit, l.facts.now())), key.caller}}
+	l.tasks.Go(func() {
+		if _, err := l.client.Ask(context.Background(), q); err != nil {
+			l.lines.leaveBehind(key, limit)
+		}
+	})
 }
 
 // alone decides on a call without Redis, and notes that it is to be reported.
@@ -229,7 +235,7 @@ func (l *Limiter) usedUp(d *ratelimit.Demand) *ratelimit.Verdict {
 			continue
 		}
 		now := l.facts.now()
-		begins, ends := period(&limit.Terms, now)
+		begins, ends := limit.In(now)
 		all := l.seen.calls(limit, now.Sub(begins))
 		if int64(l.owed.calls(limit, begins)) >= (int64(limit.Calls)-all)/l.members.Load() {
 			v := refusal(d, i, ends.Sub(now))

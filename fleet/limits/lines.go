@@ -12,8 +12,9 @@ import (
 type lines struct {
 	places *ratelimit.Places
 
-	mu sync.Mutex
-	of map[lineKey]*line
+	mu   sync.Mutex
+	of   map[lineKey]*line
+	left map[lineKey]*ratelimit.Limit // entries in Redis of lines that are gone
 }
 
 type lineKey struct{ limit, caller string }
@@ -114,7 +115,9 @@ func (l *lines) line(key lineKey, limit *ratelimit.Limit) *line {
 		if l.of == nil {
 			l.of = map[lineKey]*line{}
 		}
-		ln = &line{key: key, limit: limit}
+		_, left := l.left[key]
+		delete(l.left, key)
+		ln = &line{key: key, limit: limit, entry: left}
 		l.of[key] = ln
 	}
 	return ln
@@ -214,4 +217,27 @@ func (l *lines) tidy(ln *line) *ratelimit.Limit {
 		return ln.limit
 	}
 	return nil
+}
+
+// leaveBehind notes an entry that could not be taken out of the queue in Redis, unless another line has it now.
+func (l *lines) leaveBehind(key lineKey, limit *ratelimit.Limit) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ln := l.of[key]; ln != nil {
+		ln.entry = true
+		return
+	}
+	if l.left == nil {
+		l.left = map[lineKey]*ratelimit.Limit{}
+	}
+	l.left[key] = limit
+}
+
+// takeLeft returns the entries that were left behind, and forgets them.
+func (l *lines) takeLeft() map[lineKey]*ratelimit.Limit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := l.left
+	l.left = nil
+	return left
 }

@@ -22,17 +22,17 @@ type owed struct {
 // debt is what is owed of one limit.
 type debt struct {
 	limit *ratelimit.Limit
-	calls int
+	calls int // of a calendar also less than none: so many were counted and did not go
 	first time.Time
 	lost  *int64 // of a bucket: what it had lost when it was seen last before the first of the calls; nil: it was not seen
 	slots []slot // of a window
 	begin int64  // of a calendar, in microseconds: only calls of this period are owed
 }
 
-// slot is calls that came at about a time.
+// slot is calls that came between two times. All count as if they came with the last.
 type slot struct {
-	at    time.Time
-	calls int
+	first, last time.Time
+	calls       int
 }
 
 const slotsOfWindow = 32 // as in common.lua
@@ -53,12 +53,24 @@ func (o *owed) add(l *Limiter, d *ratelimit.Demand, v ratelimit.Verdict) {
 		fresh := &debt{limit: limit, calls: 1, first: now, lost: l.seen.lost(limit)}
 		switch limit.Kind {
 		case ratelimit.Window:
-			fresh.slots = []slot{{now, 1}}
+			fresh.slots = []slot{{now, now, 1}}
 		case ratelimit.Calendar:
-			begins, _ := period(&limit.Terms, fleetNow)
+			begins, _ := limit.In(fleetNow)
 			fresh.begin = begins.UnixMicro()
 		}
 		o.put(fresh)
+	}
+}
+
+// takeBack notes that a call did not go which the calendars of a demand have counted.
+func (o *owed) takeBack(d *ratelimit.Demand, a *answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range d.Limits {
+		if limit := &d.Limits[i]; limit.Kind == ratelimit.Calendar && !a.limits[i].over {
+			begins, _ := limit.In(time.UnixMicro(a.at))
+			o.put(&debt{limit: limit, calls: -1, first: time.Now(), begin: begins.UnixMicro()})
+		}
 	}
 }
 
@@ -88,11 +100,11 @@ func (o *owed) put(d *debt) {
 
 // withSlot adds calls to those of a window, without those that are over.
 func withSlot(slots []slot, s slot, window time.Duration) []slot {
-	slots = slices.DeleteFunc(slots, func(old slot) bool { return s.at.Sub(old.at) > window })
-	if last := len(slots) - 1; last >= 0 && (s.at.Sub(slots[last].at) < window/slotsOfWindow) {
-		slots[last].calls += s.calls
-		if s.at.After(slots[last].at) {
-			slots[last].at = s.at
+	slots = slices.DeleteFunc(slots, func(old slot) bool { return s.last.Sub(old.last) > window })
+	if i := len(slots) - 1; i >= 0 && s.last.Sub(slots[i].first) < window/slotsOfWindow {
+		slots[i].calls += s.calls
+		if s.last.After(slots[i].last) {
+			slots[i].last = s.last
 		}
 		return slots
 	}
@@ -161,11 +173,11 @@ type report struct {
 	Begin int64      `json:"s,omitempty"`
 }
 
-func (d *debt) report(now, fleetNow time.Time) report {
-	f := factOf(d.limit, fleetNow)
-	r := report{Limit: f, Calls: d.calls, Age: microseconds(now.Sub(d.first)), Lost: d.lost, Begin: d.begin}
+func (d *debt) report(c *factCache) report {
+	now := time.Now()
+	r := report{Limit: c.fact(d.limit, c.now()), Calls: d.calls, Age: microseconds(now.Sub(d.first)), Lost: d.lost, Begin: d.begin}
 	for _, s := range d.slots {
-		r.Slots = append(r.Slots, [2]int64{max(0, now.Sub(s.at).Microseconds()), int64(s.calls)})
+		r.Slots = append(r.Slots, [2]int64{max(0, now.Sub(s.last).Microseconds()), int64(s.calls)})
 	}
 	return r
 }
@@ -177,7 +189,7 @@ func reportsOf(l *Limiter, d *ratelimit.Demand, debts []*debt) []any {
 		out[i] = false
 		for _, debt := range debts {
 			if debt.limit.Key() == d.Limits[i].Key() {
-				out[i] = debt.report(time.Now(), l.facts.now())
+				out[i] = debt.report(l.facts)
 			}
 		}
 	}
@@ -204,7 +216,7 @@ func (l *Limiter) report() {
 func (l *Limiter) reportSome(debts []*debt) error {
 	var reports []report
 	for _, d := range debts {
-		reports = append(reports, d.report(time.Now(), l.facts.now()))
+		reports = append(reports, d.report(l.facts))
 	}
 	q := &fleet.Question{Script: reportScript, Args: []any{l.view.Load().fleet, text(reports)}, Counts: true, Fate: func(applied bool) {
 		if applied {

@@ -63,14 +63,23 @@ func (q *question) settle(applied bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.settled, q.counted = true, applied && q.answered && q.answer.what == granted
+	if q.counted {
+		q.l.seen.add(q.d, 1)
+	}
 	if !applied || q.answered && q.answer.what == otherPeriod {
 		q.l.owed.back(q.reported)
 	}
 	q.finish()
 }
 
+// finish reports the call if it went and Redis has not counted it. One that Redis has counted and that did not go is taken back from calendars:
+// from other limits it goes by itself.
 func (q *question) finish() {
-	if q.settled && !q.counted && q.verdict != nil {
+	switch {
+	case !q.settled || q.verdict == nil:
+	case !q.counted:
 		q.l.owed.add(q.l, q.d, *q.verdict)
+	case !q.verdict.Allowed:
+		q.l.owed.takeBack(q.d, &q.answer)
 	}
 }

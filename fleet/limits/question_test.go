@@ -85,6 +85,39 @@ func TestFateOfLateQuestions(t *testing.T) {
 	}
 }
 
+// TestLateGrantOfARefusedCall: a call that Redis counted too late, and that the share then refused, is taken back from a calendar: else each
+// retry beside a slow Redis would use up the day of the whole fleet.
+func TestLateGrantOfARefusedCall(t *testing.T) {
+	late := false
+	l := New(script(func(q *fleet.Question) (any, error) {
+		if !late {
+			return nil, fleet.ErrAway
+		}
+		answer := append([]any{}, grant...)
+		answer[2] = time.Now().UnixMicro()
+		if err := q.Check(answer); err != nil {
+			t.Error(err)
+		}
+		q.Fate(true)
+		return nil, fleet.ErrLate
+	}), ratelimit.NewLimiter(), 1)
+	m := &member{Limiter: l}
+	rule := ratelimit.Rule{Name: "day", Quota: ratelimit.Quota{Calls: 1, Period: ratelimit.Day}, Zone: zone()}
+	d := follow(t, []*member{m}, 0, rule).Of(ratelimit.Subject{Caller: "x"})
+	if v := m.go1(t, d); !v.Allowed || owes(l) != 1 {
+		t.Fatalf("%+v, %d calls are owed", v, owes(l))
+	}
+	late = true
+	for i := range 3 { // the first reports the call that was owed
+		if v := m.go1(t, d); v.Allowed {
+			t.Errorf("%+v", v)
+		}
+		if n := owes(l); n != -1 {
+			t.Errorf("try %d: %d calls are owed, want -1", i, n)
+		}
+	}
+}
+
 func owes(l *Limiter) (n int) {
 	l.owed.mu.Lock()
 	defer l.owed.mu.Unlock()
@@ -238,5 +271,22 @@ func TestNoPlaceLeavesNoLine(t *testing.T) {
 	}
 	if len(l.lines.of) != 0 || l.lines.leave(c) != nil {
 		t.Errorf("%d lines are left", len(l.lines.of))
+	}
+}
+
+// TestOwedOfAWindow: of a long time without Redis the calls of a window are owed, however close together they came, in a bounded number of slots.
+func TestOwedOfAWindow(t *testing.T) {
+	var slots []slot
+	begun := time.Now()
+	for i := range 3000 {
+		at := begun.Add(time.Duration(i) * 20 * time.Millisecond)
+		slots = withSlot(slots, slot{at, at, 1}, time.Second)
+	}
+	calls := 0
+	for _, s := range slots {
+		calls += s.calls
+	}
+	if calls < 50 || calls > 53 || len(slots) > slotsOfWindow+1 {
+		t.Errorf("%d calls in %d slots, want 50 of the last second, and those of one slot more", calls, len(slots))
 	}
 }

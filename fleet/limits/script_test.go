@@ -13,6 +13,7 @@ import (
 
 	"tollgate/fleet"
 	"tollgate/fleet/redistest"
+	"tollgate/ratelimit"
 )
 
 // machine runs scripts on a real Redis at times of the test's own: what stands before their bodies in package fleet, without epochs.
@@ -68,6 +69,7 @@ func fleetOf(members int, absent ...string) string {
 // mean: for each bucket at most rate*t + burst in any time t, for each window at most its calls in any time as long as it, for each
 // calendar at most its calls in each period.
 func TestScriptModel(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	for seed := range uint64(12) {
 		m.conn.FlushAll(context.Background())
@@ -94,8 +96,8 @@ func (m *machine) model(random *rand.Rand) {
 	granted := make([][]int64, len(all))
 	entries := map[string]entry{}
 	for range 1500 {
-		m.at += int64(random.ExpFloat64() * 60_000)
-		member, caller := members[random.IntN(4)], fmt.Sprint("caller ", random.IntN(5))
+		m.at += int64(random.ExpFloat64() * 80_000)
+		member, caller := members[random.IntN(4)], fmt.Sprint("caller ", random.IntN(3))
 		var picked []int
 		for i := range all {
 			if random.IntN(3) > 0 {
@@ -173,6 +175,7 @@ func (f fact) check(t testing.TB, times []int64) {
 
 // TestScriptDelayIsExact: a call goes at the time that it was told, and not before.
 func TestScriptDelayIsExact(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(4)
 	for _, l := range []fact{
 		{Key: "bucket", Kind: "bucket", Rate: 7, Burst: 3},
@@ -202,6 +205,7 @@ func TestScriptDelayIsExact(t *testing.T) {
 
 // TestScriptTakesAllOrNone: a call that one limit holds back takes nothing from the others.
 func TestScriptTakesAllOrNone(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	wide, narrow := fact{Key: "wide", Kind: "bucket", Rate: 1, Burst: 10}, fact{Key: "narrow", Kind: "bucket", Rate: 1, Burst: 2}
 	for range 20 {
@@ -214,6 +218,7 @@ func TestScriptTakesAllOrNone(t *testing.T) {
 
 // TestScriptShadow: a shadow limit holds nothing back, and counts only what it would have let through.
 func TestScriptShadow(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	shadow := fact{Key: "s", Kind: "bucket", Rate: 1, Burst: 2, Shadow: true}
 	for i := range 5 {
@@ -230,6 +235,7 @@ func TestScriptShadow(t *testing.T) {
 
 // TestScriptAbsentMembers: the share of members that may be at work without Redis is left to them.
 func TestScriptAbsentMembers(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	day := int64(24 * time.Hour / time.Microsecond)
 	begin := m.at / day * day
@@ -266,6 +272,7 @@ func TestScriptAbsentMembers(t *testing.T) {
 
 // TestScriptReports: what a member let through without Redis is counted, paid from what the bucket lost meanwhile, and no token pays twice.
 func TestScriptReports(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	l := fact{Key: "b", Kind: "bucket", Rate: 10, Burst: 5}
 	a := m.take(f, "a", "caller", []fact{l}, 0, 0, "")
@@ -302,6 +309,7 @@ func TestScriptReports(t *testing.T) {
 
 // TestScriptJoin: of what members say of a limit whose data is lost the worse holds.
 func TestScriptJoin(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	day := int64(24 * time.Hour / time.Microsecond)
 	begin := m.at / day * day
@@ -322,10 +330,16 @@ func TestScriptJoin(t *testing.T) {
 	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.limits[0].left != 34 {
 		t.Errorf("%v left, want 34: what was said is of another day", a.limits[0].left)
 	}
+	c.Key = "another"
+	m.run("a", reportBody, f, text([]report{{Limit: c, Calls: 5, Begin: begin}, {Limit: c, Calls: -3, Begin: begin}}))
+	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.limits[0].left != 97 {
+		t.Errorf("%v left, want 97: three of five are taken back, and one more went", a.limits[0].left)
+	}
 }
 
 // TestScriptThrottled: after a refusal of the provider nothing goes for a while, then half, and all of it again in time.
 func TestScriptThrottled(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	w := fact{Key: "w", Kind: "window", Calls: 16, Window: 1_000_000}
 	calls := func(d time.Duration) (n int) {
@@ -362,6 +376,7 @@ func TestScriptThrottled(t *testing.T) {
 
 // TestScriptSent: the place of a call that is sent later is moved.
 func TestScriptSent(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	w := fact{Key: "w", Kind: "window", Calls: 2, Window: 1_000_000}
 	a := m.take(f, "a", "caller", []fact{w}, 0, 0, "")
@@ -379,6 +394,7 @@ func TestScriptSent(t *testing.T) {
 
 // TestScriptPeriods: a question for a day that Redis is not in is answered with its time.
 func TestScriptPeriods(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(1)
 	c := fact{Key: "c", Kind: "calendar", Calls: 1, Start: m.at + 1, End: m.at + 1_000_001}
 	if a := m.take(f, "a", "caller", []fact{c}, 0, 0, ""); a.what != otherPeriod || a.now != m.at {
@@ -396,6 +412,7 @@ func TestScriptPeriods(t *testing.T) {
 // TestScriptFairness: of two callers that wait, one with a hundred calls on each of four members and one with one at a time, the one goes
 // after about each call of the other.
 func TestScriptFairness(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(4)
 	w := []fact{{Key: "w", Kind: "window", Calls: 10, Window: 1_050_000}}
 	members := []string{"a", "b", "c", "d"}
@@ -434,6 +451,7 @@ func TestScriptFairness(t *testing.T) {
 
 // TestScriptKeysExpire: every key expires, and goes when it says nothing any more.
 func TestScriptKeysExpire(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t)
 	m.model(rand.New(rand.NewPCG(1, 1)))
 	keys, err := m.conn.Keys(context.Background(), "*").Result()
@@ -449,8 +467,9 @@ func TestScriptKeysExpire(t *testing.T) {
 
 // TestScriptGhosts: a member that has died is passed over when its entry is not fresh any more, and a queue without entries is gone.
 func TestScriptGhosts(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
-	l := []fact{{Key: "b", Kind: "bucket", Rate: 1, Burst: 1}}
+	l := []fact{{Key: "b", Kind: "bucket", Rate: 10, Burst: 1}}
 	m.take(f, "a", "caller", l, 0, 0, "")
 	for _, member := range []string{"a", "b"} {
 		if a := m.take(f, member, "one on "+member, l, time.Minute, 0, ""); a.what != waiting || !a.registered {
@@ -458,7 +477,10 @@ func TestScriptGhosts(t *testing.T) {
 		}
 	}
 	m.pass(ghost)
-	if a := m.take(f, "b", "another", l, 0, 0, ""); a.what != granted {
+	if a := m.take(fleetOf(2), "c", "another", l, 0, 0, ""); a.what == granted {
+		t.Error("calls of members that are there were overtaken, since they ask late")
+	}
+	if a := m.take(fleetOf(3, "a", "b"), "c", "another", l, 0, 0, ""); a.what != granted {
 		t.Errorf("%+v, want to pass those that have died", a)
 	}
 	if n := m.conn.Exists(context.Background(), "{test}limit:b:order", "{test}limit:b:until", "{test}limit:b:callers").Val(); n != 0 {
@@ -468,6 +490,7 @@ func TestScriptGhosts(t *testing.T) {
 
 // TestScriptGhostOfTheSameCaller: an entry of a member that has died does not hold up the caller's calls on other members.
 func TestScriptGhostOfTheSameCaller(t *testing.T) {
+	t.Parallel()
 	m, f := newMachine(t), fleetOf(2)
 	l := []fact{{Key: "b", Kind: "bucket", Rate: 0.1, Burst: 1}}
 	m.take(f, "a", "caller", l, 0, 0, "")
@@ -482,5 +505,124 @@ func TestScriptGhostOfTheSameCaller(t *testing.T) {
 	}
 	if last.what != granted {
 		t.Errorf("%+v, want it to go with the first token", last)
+	}
+}
+
+// TestScriptLateMember: a call whose member asks late keeps its turn while the member is there, and has it again when it comes back.
+func TestScriptLateMember(t *testing.T) {
+	t.Parallel()
+	for _, late := range []time.Duration{time.Second, 5 * time.Second} {
+		m, f := newMachine(t), fleetOf(2)
+		l := []fact{{Key: "b", Kind: "bucket", Rate: 10, Burst: 1}}
+		m.take(f, "b", "first", l, 0, 0, "")
+		busy, held := []string{"busy", "greedy"}, map[string]int{}
+		for _, caller := range busy {
+			m.take(f, "b", caller, l, time.Minute, 0, "")
+			held[caller] = 1
+		}
+		if a := m.take(f, "a", "quiet", l, time.Minute, 0, ""); a.what != waiting || !a.registered {
+			t.Fatalf("%+v", a)
+		}
+		for end := m.at + late.Microseconds(); m.at < end; m.pass(20 * time.Millisecond) {
+			for _, caller := range busy {
+				a := m.take(f, "b", caller, l, time.Minute, held[caller], "")
+				if held[caller] = 1; a.what == granted {
+					held[caller] = 0
+				}
+			}
+		}
+		a := m.take(f, "a", "quiet", l, time.Minute, 1, "")
+		if a.what == waiting { // another one went just now
+			m.at += a.delay.Microseconds()
+			a = m.take(f, "a", "quiet", l, time.Minute, 1, "")
+		}
+		if a.what != granted {
+			t.Errorf("%v late: %+v", late, a)
+		}
+	}
+}
+
+// TestScriptClockSetBack: when the clock of Redis is set back nothing is held up for as long, and nothing is counted less.
+func TestScriptClockSetBack(t *testing.T) {
+	t.Parallel()
+	m, f := newMachine(t), fleetOf(1)
+	w := []fact{{Key: "w", Kind: "window", Calls: 2, Window: 1_050_000}}
+	m.take(f, "a", "x", w, 0, 0, "")
+	m.take(f, "a", "x", w, 0, 0, "")
+	m.take(f, "a", "x", w, time.Hour, 0, "")
+	m.take(f, "a", "ghost", w, time.Hour, 0, "")
+	m.pass(2 * time.Second)
+	m.take(f, "a", "x", w, time.Hour, 1, "")
+	m.run("a", throttledBody, f, text(w), 0)
+	m.pass(-time.Hour)
+	if a := m.take(f, "a", "y", w, time.Hour, 0, ""); a.what == granted || a.delay > 31*time.Second {
+		t.Fatalf("%+v, want to wait for half a minute at most", a)
+	}
+	m.pass(33 * time.Second)
+	if a := m.take(f, "a", "z", w, 0, 0, ""); a.what != granted {
+		t.Errorf("%+v", a)
+	}
+	day := (24 * time.Hour).Microseconds()
+	today := m.at / day * day
+	of := func(begin int64) []fact {
+		return []fact{{Key: "c", Kind: "calendar", Calls: 3, Start: begin, End: begin + day}}
+	}
+	m.at = today + day + 10
+	m.take(f, "a", "x", of(today+day), 0, 0, "")
+	m.at -= 20
+	m.take(f, "a", "x", of(today), 0, 0, "")
+	m.at += 40
+	if a := m.take(f, "a", "x", of(today+day), 0, 0, ""); a.limits[0].left != 0 {
+		t.Errorf("%v calls left of a day that began twice, want 0 after three", a.limits[0].left)
+	}
+}
+
+// TestScriptGarbage: of a limit whose key holds what makes no sense no call is granted, and those of other limits are counted all the same.
+func TestScriptGarbage(t *testing.T) {
+	t.Parallel()
+	m, f := newMachine(t), fleetOf(1)
+	bad, good := fact{Key: "bad", Kind: "bucket", Rate: 1, Burst: 10}, fact{Key: "good", Kind: "bucket", Rate: 1, Burst: 10}
+	for _, garbage := range []string{"", "x", "\xc0", "\xc2", "\x07", "\xa3abc", "\xdf\xff", "\x81\xa1t\xa1x", "list"} {
+		m.conn.FlushAll(t.Context())
+		if garbage == "list" {
+			m.conn.RPush(t.Context(), "{test}limit:bad", "x")
+		} else {
+			m.conn.Set(t.Context(), "{test}limit:bad", garbage, 0)
+		}
+		args := []any{"a", m.at, f, text([]fact{good, bad}), "x", 0, "0", ""}
+		if reply, err := m.conn.Eval(t.Context(), machineHead+commonBody+queueBody+takeBody, []string{"{test}"}, args...).Result(); err == nil {
+			t.Errorf("%q: the answer %v", garbage, reply)
+		}
+		m.run("a", reportBody, f, text([]report{{Limit: bad, Calls: 2}, {Limit: good, Calls: 2}}))
+		m.run("a", joinBody, f, text([]memory{{Limit: bad}, {Limit: good, Value: 5}}))
+		if a := m.take(f, "a", "x", []fact{good}, 0, 0, ""); a.limits[0].left != 4 {
+			t.Errorf("%q: %v left of the other limit, want 4", garbage, a.limits[0].left)
+		}
+	}
+}
+
+// TestScriptExtremes: the highest and the lowest numbers that limits can have are exact in Redis too, and keys expire.
+func TestScriptExtremes(t *testing.T) {
+	t.Parallel()
+	m, f := newMachine(t), fleetOf(64)
+	for _, l := range []fact{
+		{Key: "slow", Kind: "bucket", Rate: ratelimit.MinPerSecond, Burst: ratelimit.MaxBurst},
+		{Key: "fast", Kind: "bucket", Rate: ratelimit.MaxPerSecond, Burst: ratelimit.MaxBurst},
+		{Key: "one", Kind: "window", Calls: 1, Window: 86_400_050_000},
+		{Key: "many", Kind: "window", Calls: ratelimit.MaxPerSecond, Window: 1_050_000},
+		{Key: "month", Kind: "calendar", Calls: ratelimit.MaxQuota, Start: m.at, End: m.at + (31 * 24 * time.Hour).Microseconds()},
+	} {
+		a := m.take(f, "a", "x", []fact{l}, time.Hour, 0, "")
+		if want := float64(max(l.Burst, l.Calls) - 1); a.what != granted || a.limits[0].left != want {
+			t.Errorf("%s: %+v, want %v left", l.Key, a, want)
+		}
+		m.run("a", reportBody, f, text([]report{{Limit: l, Calls: ratelimit.MaxBurst, Age: 1, Begin: l.Start, Slots: [][2]int64{{1, ratelimit.MaxBurst}}}}))
+		a = m.take(f, "a", "x", []fact{l}, 0, 0, "")
+		if (a.what == refused) != (l.Kind != "calendar") {
+			t.Errorf("%s: %+v", l.Key, a)
+		}
+		if ttl, err := m.conn.Do(t.Context(), "PTTL", "{test}limit:"+l.Key).Int64(); err != nil || ttl <= 0 {
+			t.Errorf("%s expires in %d milliseconds, %v", l.Key, ttl, err)
+		}
 	}
 }

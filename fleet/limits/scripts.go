@@ -41,5 +41,6 @@ var (
 	joinScript      = fleet.NewScript("limits-join", commonBody+joinBody)
 )
 
-// ghost is how long an entry can stay in a queue after its member has died: take.lua's longest and grace.
+// ghost is how long an entry can stay in a queue after its member has died: take.lua's latest and grace. The member is taken to be absent
+// before that is over.
 const ghost = 1250 * time.Millisecond

@@ -73,16 +73,30 @@ func (s *seen) calls(l *ratelimit.Limit, within time.Duration) int64 {
 	return 0
 }
 
-// reported adds calls that Redis has counted since it was asked last.
+// reported adds calls that were reported since Redis was asked last.
 func (s *seen) reported(debts []*debt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range debts {
-		if sight, ok := s.limits[d.limit.Key()]; ok && d.limit.Kind == ratelimit.Calendar {
-			sight.standing.one += int64(d.calls)
-			sight.standing.two += int64(d.calls)
-			s.limits[d.limit.Key()] = sight
-		}
+		s.count(d.limit, d.calls)
+	}
+}
+
+// add adds calls that Redis has counted though it answered too late.
+func (s *seen) add(d *ratelimit.Demand, calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range d.Limits {
+		s.count(&d.Limits[i], calls)
+	}
+}
+
+// count adds calls to what was seen of a calendar; the lock is held.
+func (s *seen) count(l *ratelimit.Limit, calls int) {
+	if sight, ok := s.limits[l.Key()]; ok && l.Kind == ratelimit.Calendar {
+		sight.standing.one += int64(calls)
+		sight.standing.two += int64(calls)
+		s.limits[l.Key()] = sight
 	}
 }
 
@@ -96,17 +110,18 @@ type memory struct {
 	Lost  int64   `json:"o"`
 }
 
-func (s *seen) memories(now, fleetNow time.Time) (all []memory) {
+func (s *seen) memories(c *factCache) (all []memory) {
+	now, fleetNow := time.Now(), c.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sight := range s.limits {
-		f := factOf(sight.limit, fleetNow)
+		f := c.fact(sight.limit, fleetNow)
 		m := memory{Limit: f, Age: now.Sub(sight.at).Microseconds(), Value: float64(sight.standing.two), Own: sight.standing.one}
 		switch sight.limit.Kind {
 		case ratelimit.Bucket:
 			m.Value, m.Lost = m.Value/1e6, sight.standing.one
 		case ratelimit.Calendar:
-			begins, _ := period(&sight.limit.Terms, fleetNow.Add(-now.Sub(sight.at)))
+			begins, _ := sight.limit.In(fleetNow.Add(-now.Sub(sight.at)))
 			m.Begin = begins.UnixMicro()
 		}
 		all = append(all, m)
@@ -123,7 +138,7 @@ func (l *Limiter) Join(ctx context.Context, s *fleet.Session) error {
 		fresh.epoch, fresh.at = fleet.Epoch{Number: s.Epoch()}, time.Now()
 		l.view.Store(&fresh)
 	}
-	all := l.seen.memories(time.Now(), l.facts.now())
+	all := l.seen.memories(l.facts)
 	for len(all) > 0 {
 		some := all[:min(len(all), memoriesAtOnce)]
 		all = all[len(some):]

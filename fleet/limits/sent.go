@@ -140,7 +140,7 @@ func (o *owed) windows(d *ratelimit.Demand) {
 	defer o.mu.Unlock()
 	for i := range d.Limits {
 		if limit := &d.Limits[i]; limit.Kind == ratelimit.Window {
-			o.put(&debt{limit: limit, calls: 1, first: now, slots: []slot{{now, 1}}})
+			o.put(&debt{limit: limit, calls: 1, first: now, slots: []slot{{now, now, 1}}})
 		}
 	}
 }

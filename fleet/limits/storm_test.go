@@ -180,6 +180,7 @@ func (s *storm) check() {
 // TestOverAdmission: whatever befalls Redis, no stretch of time sees more calls than the bound says, calls go on, and when Redis is back all
 // are counted there again.
 func TestOverAdmission(t *testing.T) {
+	t.Parallel()
 	for _, trouble := range troubles() {
 		t.Run(trouble.name, func(t *testing.T) {
 			t.Parallel()
@@ -210,7 +211,7 @@ func TestOneMemberCutOff(t *testing.T) {
 	s := begin(t, all)
 	s.more(20, ratelimit.FromFleet)
 	p.Refuse()
-	s.more(40, ratelimit.FromShare)
+	s.more(20, ratelimit.FromShare) // in two seconds: its share is a quarter
 	p.Pass()
 	s.more(20, ratelimit.FromFleet)
 	all[0].complete(t)

@@ -70,4 +70,7 @@ func (l *Limiter) Beat(b *fleet.Beat) {
 	}
 	l.view.Store(newView(b.Epoch, members, absent))
 	l.report()
+	for key, limit := range l.lines.takeLeft() {
+		l.takeOut(key, limit)
+	}
 }

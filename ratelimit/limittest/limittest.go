@@ -1,6 +1,6 @@
-// Package limittest is what any limiter must do, whether its counts are in memory or on a store that several gateways share. The tests take
-// real time, since a store has a clock of its own, and none depends on how long something takes: they hold bounds that are true however
-// slow the machine is, and look at the order in which calls go.
+// Package limittest is what any limiter must do, whether its counts are in memory or on a store that several gateways share. On a store the
+// tests take real time, since it has a clock of its own, and none depends on how long something takes: they hold bounds that are true
+// however slow the machine is, and look at the order in which calls go.
 package limittest
 
 import (
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tollgate/internal/setting"
@@ -24,15 +25,26 @@ type Limiter interface {
 	Throttled(d *ratelimit.Demand, retryAfter time.Duration)
 }
 
+var tests = map[string]func(*testing.T, Limiter){
+	"burst": burst, "all or none": allOrNone, "counted apart": countedApart, "leaving": leaving, "waiting": waiting, "fair": fair,
+	"bucket": bucket, "window": window, "calendar": calendar, "shadow": shadow, "follow": follow, "throttled": throttled, "no limits": noLimits,
+}
+
 // Run tests limiters that a function makes. Each must have counted nothing yet, and share its counts with none of the others.
 func Run(t *testing.T, newLimiter func(t *testing.T) Limiter) {
-	for name, test := range map[string]func(*testing.T, Limiter){
-		"burst": burst, "all or none": allOrNone, "counted apart": countedApart, "leaving": leaving, "waiting": waiting, "fair": fair,
-		"bucket": bucket, "window": window, "calendar": calendar, "shadow": shadow, "follow": follow, "throttled": throttled, "no limits": noLimits,
-	} {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, newLimiter(t))
+		})
+	}
+}
+
+// RunInMemory tests limiters that depend on no other process, by a clock that does not wait: see package synctest.
+func RunInMemory(t *testing.T, newLimiter func() Limiter) {
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, newLimiter()) })
 		})
 	}
 }

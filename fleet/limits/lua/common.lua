@@ -5,7 +5,8 @@
 --   bucket:   r: tokens a second, b: burst
 --   window:   q: calls in any time of w microseconds
 --   calendar: q: calls in the period from s to e
--- and, after open, l.state, what the fleet knows of it: one packed value, which expires when it says no more than a missing one.
+-- and, after open, l.state, what the fleet knows of it: one packed value, which expires when it says no more than a missing one; its y is when
+-- it was saved, and l.backward is true if the clock was set back since.
 
 local now = now()
 
@@ -18,6 +19,7 @@ local scale = math.max(1, members - #absent) / members
 local slack = 1e-10 -- what floating point may lose between a delay and the look after it, in tokens
 local slots = 32 -- of a window: calls that are sent within a slot of it share their place
 local lease = 2 -- seconds that a member which has gone is taken to be there
+local longest = 30e6 -- microseconds for which an upstream that refused a call gets none, at most
 local keep = 600 -- seconds for which a state outlives its meaning
 
 local bucket, window, calendar = {}, {}, {}
@@ -26,13 +28,16 @@ local kinds = {bucket = bucket, window = window, calendar = calendar}
 local function open(l)
   l.key = key('limit:' .. l.k)
   local text = redis.call('GET', l.key)
-  l.state = text and cmsgpack.unpack(text) or {}
+  l.state = text and cmsgpack.unpack(text) or not text and {}
+  if type(l.state) ~= 'table' then error('the state of limit ' .. l.k .. ' makes no sense') end
   l.missing = not text
   l.is = kinds[l.t]
+  l.backward = (l.state.y or 0) > now
   return l.is.refresh(l)
 end
 
 local function save(l)
+  l.state.y = now
   redis.call('SET', l.key, cmsgpack.pack(l.state), 'PX', math.ceil(((l.is.life or l.is.full)(l) / 1e6 + keep) * 1000))
 end
 
@@ -48,6 +53,7 @@ function bucket.refresh(l)
   local level = s.l + came * scale
   s.o = s.o + came * (1 - scale) + math.min(came * scale, math.max(0, level - l.b))
   s.l, s.t = math.min(l.b, level), now
+  if l.backward and s.z then s.z = now end
 end
 
 function bucket.after(l, need) -- microseconds until there are as many calls
@@ -97,6 +103,10 @@ end
 function window.refresh(l)
   local s, before = l.state, l.state.s or {}
   s.s, s.n, l.used = {}, math.min(s.n or 0, now), 0
+  if l.backward then
+    s.p, s.a = nil, s.a and now
+    s.u = s.u and math.min(s.u, now + longest)
+  end
   for _, slot in ipairs(before) do
     local calls, last = slot[3], math.min(slot[2], now) -- the clock may have been set back
     if last + l.w > now then
@@ -181,7 +191,7 @@ function calendar.refresh(l)
   if not s.s or s.s < l.s then
     s.n, s.f, s.c = {}, 0, 0
   end
-  s.s = l.s
+  if s.s ~= l.e then s.s = l.s end -- else the clock was set back into the period before
 end
 
 local function total(l)
@@ -202,8 +212,8 @@ function calendar.after(l, need) return calendar.left(l) < need and l.e - now or
 
 function calendar.take(l, n)
   local s = l.state
-  s.n[member] = (s.n[member] or 0) + n
-  s.c = s.c + n
+  s.n[member] = math.max(0, (s.n[member] or 0) + n)
+  s.c = math.max(0, s.c + n)
 end
 
 function calendar.full(l) return l.e - now end
@@ -232,4 +242,9 @@ end
 
 function calendar.report(l, r)
   if r.s == l.s then calendar.take(l, r.n) end
+end
+
+-- each does something for each limit that a member tells of. One whose state makes no sense does not keep the others from it.
+local function each(text, what)
+  for _, r in ipairs(cjson.decode(text)) do pcall(what, r) end
 end

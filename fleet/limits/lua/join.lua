@@ -1,7 +1,7 @@
 -- join has a member say again what it saw last of limits; of what is known of one the worse is kept. Arguments: the fleet, and a list:
 --   l: the limit; a: microseconds since it was seen; v: the level of a bucket, the calls of a window, the calls of a calendar's period
 --   c: of a calendar, the member's own; s: the begin of the period; o: what a bucket had lost
-for _, r in ipairs(cjson.decode(args[2])) do
+each(args[2], function(r)
   local l = r.l
   if open(l) ~= 'period' and (l.t ~= 'calendar' or r.s == l.s) then
     local s = l.state
@@ -20,5 +20,5 @@ for _, r in ipairs(cjson.decode(args[2])) do
     end
     save(l)
   end
-end
+end)
 return 1

@@ -4,7 +4,7 @@
 -- of this caller; then of each limit: whether it is a shadow limit that would have refused, millionths of calls left, microseconds until
 -- it is full, and what a member remembers of it.
 local granted, waiting, refused, period = 0, 1, 2, 3
-local longest, grace = 1000000, 250000 -- microseconds until a waiting call asks again, and for which its entry stays fresh beyond
+local latest, grace = 1000000, 250000 -- microseconds until a waiting call asks again, and for which its entry stays fresh beyond
 local full = 1e18 -- a calendar without room holds back more than any wait
 
 local limits, caller, most, held = cjson.decode(args[2]), args[3], tonumber(args[4]), tonumber(args[5])
@@ -55,7 +55,7 @@ elseif worst < full and delay <= most then
   end
   local l = limits[slowest]
   local turns
-  mine, turns = register(l, caller, now + math.min(delay, longest) + grace)
+  mine, turns = register(l, caller, now + math.min(delay, latest) + grace)
   pace, l.changed = l.is.pace(l) * turns, true
 end
 

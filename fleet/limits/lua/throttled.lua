@@ -6,7 +6,7 @@ for _, l in ipairs(cjson.decode(args[2])) do
   if not s.a or now - s.a >= l.w then
     s.f, s.a = math.max(1 / 8, slowed(l) / 2), now
   end
-  s.u = math.max(s.u or 0, now + math.min(30e6, math.max(l.w, tonumber(args[3]))))
+  s.u = math.max(s.u or 0, now + math.min(longest, math.max(l.w, tonumber(args[3]))))
   save(l)
 end
 return 1
