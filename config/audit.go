@@ -11,6 +11,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/mac"
+	"tollgate/fleet"
 	"tollgate/internal/private"
 	"tollgate/internal/setting"
 )
@@ -112,7 +113,7 @@ func (b *builder) checkAuditFiles() {
 
 // ownName tells the names that docs/audit-format.md gives to files of a log.
 func ownName(name string) bool {
-	return slices.Contains([]string{"lock", "next", "pruning", "accepted.keys", "accepted.keys.tmp"}, name) || strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".hashes")
+	return slices.Contains([]string{"lock", "next", "pruning", "accepted.keys", "accepted.keys.tmp", fleet.FileName, fleet.FileName + ".tmp"}, name) || strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".hashes")
 }
 
 // inside tells whether a file lies in a folder, also by way of symbolic links as far as they exist already.

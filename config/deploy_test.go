@@ -176,9 +176,9 @@ func testManifests(t *testing.T, path string, data []byte) {
 // replicas checks that the members of the fleet are the pods that a StatefulSet makes, each under its own name.
 func replicas(t *testing.T, config *Config, workload *manifest) {
 	t.Helper()
-	var pods []fleet.MemberName
+	var pods []fleet.Name
 	for i := range workload.Spec.Replicas {
-		pods = append(pods, fleet.MemberName(fmt.Sprintf("%s-%d", workload.Metadata.Name, i)))
+		pods = append(pods, fleet.Name(fmt.Sprintf("%s-%d", workload.Metadata.Name, i)))
 	}
 	f := config.Fleet
 	if len(pods) < 2 || f == nil || !slices.Equal(f.Members, pods) || f.Redis.TLS == nil {

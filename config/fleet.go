@@ -103,7 +103,7 @@ func (b *builder) redisLogin(path, username string, password *setting.Reference)
 	}
 }
 
-func (b *builder) members(path string, members []fleet.MemberName) {
+func (b *builder) members(path string, members []fleet.Name) {
 	if len(members) > fleet.MaxMembers {
 		b.problem(path, "", "a fleet has %d members at most, and %d are listed", fleet.MaxMembers, len(members))
 	}
@@ -148,7 +148,7 @@ func OwnName(f *fleet.Config, lookup setting.LookupEnv) (string, error) {
 		lookup = os.LookupEnv
 	}
 	text, _ := lookup(f.Name.Env)
-	var name fleet.MemberName
+	var name fleet.Name
 	if err := name.UnmarshalText([]byte(text)); err != nil {
 		return "", fmt.Errorf("the environment variable %s is no name of a member: %w", f.Name.Env, err)
 	}

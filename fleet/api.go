@@ -32,6 +32,8 @@ type Options struct {
 	Master    string             // what the sentinels call it; empty: there are none
 	Prefix    string             // of all keys, without braces; default: DefaultPrefix
 	Database  int
+	// File is where the member remembers over restarts which epoch it has joined last. Empty: it does not.
+	File string
 
 	// Login and SentinelLogin return user and password. They are called at each connection. Nil: there is none.
 	Login, SentinelLogin func() (username string, password secret.String, err error)

@@ -81,7 +81,7 @@ func (c *Client) enqueue(a *asked) (patience time.Duration, err error) {
 		return 0, errSlow
 	case len(c.queue) >= maxQueue:
 		return 0, errFull
-	case a.q.Complete && len(c.missing()) > 0:
+	case a.q.Complete && len(c.missing) > 0:
 		return 0, ErrIncomplete
 	}
 	if a.q.Patience != 0 {

@@ -14,6 +14,7 @@ const (
 	rowLife      = 7 * 24 * time.Hour // how long Redis keeps the row of a member that is gone
 	maxRows      = 256
 	maxAbout     = 4096 // bytes of a row that a member describes itself with
+	maxInstance  = 64
 	maxStep      = 5 * time.Second
 )
 
@@ -145,7 +146,9 @@ func parseBeat(reply any) (b beatSeen, err error) {
 		if err != nil {
 			return beatSeen{}, err
 		}
-		b.rows = append(b.rows, row)
+		if nameExpr.MatchString(row.name) && len(row.instance) <= maxInstance { // else it is no member's
+			b.rows = append(b.rows, row)
+		}
 	}
 	b.server, err = parseInfo(info)
 	return b, err
@@ -174,7 +177,7 @@ func (c *Client) note(l *link, b *beatSeen, begun, ended time.Time) {
 		return
 	}
 	v, e := &c.view, &c.epoch
-	v.rows, v.time, v.latency = b.rows, b.time, ended.Sub(begun)
+	v.rows, v.time, v.latency, v.warnings = b.rows, b.time, ended.Sub(begun), b.server.warnings()
 	stepped := v.clock.step(b.time, begun.Add(v.latency/2).Sub(processStart))
 	if stepped || b.forgotten || b.server.evicted != e.evicted {
 		e.over = strconv.FormatUint(e.number, 10)
@@ -183,7 +186,7 @@ func (c *Client) note(l *link, b *beatSeen, begun, ended time.Time) {
 		l.stale()
 	}
 	e.hear(b.joined)
-	c.countAbsent()
+	c.recount()
 }
 
 // report calls the parts that want to see heartbeats.

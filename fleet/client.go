@@ -19,6 +19,7 @@ type Client struct {
 	parts    []Part
 	wake     chan struct{} // there may be questions to send
 	turn     int           // which of the addresses is asked first; of Run
+	kept     life          // what the file has; of Run
 	dialRaw  func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu       sync.Mutex
@@ -32,6 +33,7 @@ type Client struct {
 	trip     time.Time // since when a round trip is under way; zero: none is
 	counts   counts
 	epoch    epoch
+	missing  []string // configured members that have not joined the epoch
 	view     view
 }
 
@@ -80,7 +82,7 @@ func (c *Client) Follow(s Settings) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settings = s
-	c.countAbsent()
+	c.recount()
 }
 
 // Run connects, and connects again whenever that ends, until the context ends; then it signs off.

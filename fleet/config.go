@@ -14,7 +14,7 @@ type Config struct {
 	Redis Redis `yaml:"redis" need:"yes" reload:"restart"`
 	// The names of all members, this one's among them. A member that is gone for good has to be taken out: until all of this list have
 	// shown Redis what they know, signatures of `write` and `spend` calls are not taken after Redis has lost data.
-	Members []MemberName `yaml:"members" need:"yes"`
+	Members []Name `yaml:"members" need:"yes"`
 	// This member's name: a text, or `{env: NAME}` for the value of an environment variable, such as the name of a pod. Two running processes
 	// must not have the same.
 	Name OwnName `yaml:"name" need:"yes" single:"yes" reload:"restart"`
@@ -45,7 +45,7 @@ type Redis struct {
 	// Where the password is kept. One in a file is read at each connection, so it may change.
 	Password *setting.Reference `yaml:"password" reload:"restart"`
 	// How the names of all keys begin, in braces, so that a cluster has them in one slot. Fleets that share a Redis have different ones.
-	Prefix Prefix `yaml:"prefix" reload:"restart"`
+	Prefix Name `yaml:"prefix" reload:"restart"`
 	// The number of the database. A cluster has 0 only.
 	Database int `yaml:"database" range:"0..1023" reload:"restart"`
 	// TLS towards Redis, and towards the sentinels.
@@ -66,7 +66,7 @@ func (r *Redis) Endpoints() []setting.Endpoint {
 }
 
 // DefaultPrefix is how keys begin unless something else is configured.
-const DefaultPrefix = Prefix("tollgate")
+const DefaultPrefix = Name("tollgate")
 
 // TLS is `tls` of `redis`.
 type TLS struct {
@@ -107,7 +107,7 @@ func (Replay) Default() Replay { return Replay{Without: "refuse"} }
 // OwnName is `name` of `fleet`: exactly one of its keys, of which the first may be left out.
 type OwnName struct {
 	// The name itself.
-	Text MemberName `yaml:"text" reload:"restart"`
+	Text Name `yaml:"text" reload:"restart"`
 	// The environment variable that has the name.
 	Env string `yaml:"env" reload:"restart"`
 }

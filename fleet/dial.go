@@ -117,13 +117,28 @@ func (c *Client) dial(ctx context.Context, to setting.Endpoint) (net.Conn, error
 	return conn, nil
 }
 
-// hide takes a password out of an error of the server: one that does not know a command repeats its arguments.
+// hide takes what repeats a password out of an error of the server: one that does not know a command repeats its arguments, long ones in part.
 func hide(err error, password secret.String) error {
 	said, ok := errors.AsType[redis.Error](err)
-	if text := password.Reveal(); ok && text != "" && strings.Contains(said.Error(), text) {
-		return failure(strings.ReplaceAll(said.Error(), text, "[hidden]"))
+	if !ok || !repeats(said.Error(), password.Reveal()) {
+		return err
 	}
-	return err
+	word, _, _ := strings.Cut(said.Error(), " ")
+	if repeats(word, password.Reveal()) {
+		word = ""
+	}
+	return failure(word + " [hidden: it repeats the password]")
+}
+
+// repeats reports whether a text has the secret in it, or eight bytes of it.
+func repeats(text, secret string) bool {
+	part := min(len(secret), 8)
+	for at := 0; part > 0 && at+part <= len(secret); at++ {
+		if strings.Contains(text, secret[at:at+part]) {
+			return true
+		}
+	}
+	return false
 }
 
 // quiet keeps the library from writing to standard error: what it would say is in its errors too.

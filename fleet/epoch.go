@@ -4,31 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 )
 
 // epoch is what this member knows of the epoch that it is in.
 type epoch struct {
-	number   uint64 // the highest that was entered, also while Redis is away
-	joined   uint64 // the last that was joined; 0: none
-	over     string // the number of one that this member holds to be over though Redis does not know; empty: none
-	identity string // of the process, and of its data
-	began    int64  // by the clock of Redis, in microseconds
-	evicted  int64  // keys that Redis had evicted when the epoch began
-	members  []string
+	life           // the last that was entered, also while Redis is away
+	joined  uint64 // the last that was joined; 0: none
+	over    string // the number of one that this member holds to be over though Redis does not know; empty: none
+	began   int64  // by the clock of Redis, in microseconds
+	evicted int64  // keys that Redis had evicted when the epoch began
+	members []string
 }
+
+// maxNumber is the greatest number of an epoch, as in enter.lua: Lua counts to it without loss.
+const maxNumber = 1 << 49
 
 // lease is how long a member counts as present after a heartbeat.
 const lease = 2 * time.Second
 
 // enter takes the row of this member for the connection, and begins an epoch where that is due.
 func (c *Client) enter(ctx context.Context, l *link) error {
+	if err := c.recall(); err != nil {
+		return err
+	}
 	c.mu.Lock()
-	seen, joined, over := c.epoch.number, c.epoch.joined, c.epoch.over
+	seen, joined, over := c.epoch.life, c.epoch.joined, c.epoch.over
 	c.mu.Unlock()
-	args := []any{c.instance, seen, joined, over, lease.Microseconds()}
+	args := []any{c.instance, seen.number, seen.identity, joined, over, lease.Microseconds()}
 	reply, err := l.ask(ctx, &Question{Script: enterScript, Args: args}, tripLimit)
 	if err != nil {
 		return fmt.Errorf("looking at Redis: %w", err)
@@ -69,8 +73,8 @@ func parseEntry(reply any) (e entry, err error) {
 	if err := f.err("entry"); err != nil {
 		return entry{}, err
 	}
-	if e.number == 0 {
-		return entry{}, errors.New("an epoch without a number")
+	if e.number == 0 || e.number > maxNumber {
+		return entry{}, fmt.Errorf("an epoch of the number %d", e.number)
 	}
 	e.server, err = parseInfo(info)
 	return e, err
@@ -89,17 +93,22 @@ func (c *Client) take(l *link, e *entry) {
 	l.counted = strconv.FormatUint(e.counted, 10)
 	c.epoch = e.epoch
 	c.view.server, c.view.warnings = l.at.String(), e.server.warnings()
+	c.recount()
 }
 
 // join has the parts upload what this member knows, and adds the member to those that have joined.
 func (c *Client) join(ctx context.Context, l *link) error {
 	c.mu.Lock()
-	s := &Session{l: l, epoch: c.epoch.number, again: c.epoch.joined == c.epoch.number}
+	now := c.epoch.life
+	s := &Session{l: l, epoch: now.number, again: c.epoch.joined == now.number}
 	c.mu.Unlock()
 	for _, p := range c.parts {
 		if err := p.Join(ctx, s); err != nil {
 			return fmt.Errorf("uploading what this member knows: %w", err)
 		}
+	}
+	if err := c.remember(now); err != nil {
+		return fmt.Errorf("writing down which epoch is joined: %w", err)
 	}
 	reply, err := s.Do(ctx, joinedScript)
 	if err != nil {
@@ -117,6 +126,7 @@ func (c *Client) join(ctx context.Context, l *link) error {
 	}
 	c.epoch.joined = s.epoch
 	c.epoch.hear(members)
+	c.recount()
 	c.phase, c.why, c.since = up, nil, time.Now()
 	return nil
 }
@@ -126,16 +136,6 @@ func (e *epoch) hear(members []string) {
 	if len(members) >= len(e.members) {
 		e.members = members
 	}
-}
-
-// missing returns the configured members that have not joined; the lock is held.
-func (c *Client) missing() (names []string) {
-	for _, name := range c.settings.Members {
-		if !slices.Contains(c.epoch.members, name) {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // Session is what a [Part] joins an epoch with.

@@ -69,10 +69,13 @@ func TestLosses(t *testing.T) {
 			s.Do("SET", "{tollgate}:test:x", "6")
 			s.Restart(old)
 		},
-		"emptied":                 func(s *redistest.Server) { s.Do("FLUSHALL") },
-		"record gone":             func(s *redistest.Server) { s.Do("DEL", "{tollgate}:epoch") },
-		"record of another":       func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "identity", "other", "number", "0") },
-		"list of the joined gone": func(s *redistest.Server) { s.Do("DEL", "{tollgate}:joined") },
+		"emptied":                  func(s *redistest.Server) { s.Do("FLUSHALL") },
+		"record gone":              func(s *redistest.Server) { s.Do("DEL", "{tollgate}:epoch") },
+		"record of another":        func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "identity", "other", "number", "0") },
+		"nonsense for a number":    func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "one") },
+		"a number like another":    func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "1e3") },
+		"a number beyond counting": func(s *redistest.Server) { s.Do("HSET", "{tollgate}:epoch", "number", "999999999999999999") },
+		"list of the joined gone":  func(s *redistest.Server) { s.Do("DEL", "{tollgate}:joined") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,6 +146,8 @@ func TestEvicted(t *testing.T) {
 	await(t, "an eviction", func() bool { return s.Info("evicted_keys") != "0" })
 	s.Do("CONFIG", "SET", "maxmemory", "0")
 	await(t, "another epoch", func() bool { return m.State().Up && m.Epoch().Number > 1 })
+	s.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+	await(t, "no warning any more", func() bool { return len(m.State().Warnings) == 0 })
 }
 
 // TestMany: members that start at once begin one epoch, which is complete when the last has joined.

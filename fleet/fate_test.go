@@ -18,8 +18,8 @@ type ledger struct {
 	done, late, applied, undone atomic.Int64
 }
 
-// ask asks a question, and notes what became of it.
-func (l *ledger) ask(m *member) {
+// ask asks a question, notes what became of it, and reports whether it was answered.
+func (l *ledger) ask(m *member) bool {
 	told := atomic.Bool{}
 	q := add("x")
 	q.Fate = func(applied bool) {
@@ -32,7 +32,8 @@ func (l *ledger) ask(m *member) {
 			l.undone.Add(1)
 		}
 	}
-	switch _, err := m.Ask(context.Background(), q); {
+	_, err := m.Ask(context.Background(), q)
+	switch {
 	case err == nil:
 		l.done.Add(1)
 	case errors.Is(err, ErrLate):
@@ -40,6 +41,7 @@ func (l *ledger) ask(m *member) {
 	case !errors.Is(err, ErrAway):
 		l.t.Error(err)
 	}
+	return err == nil
 }
 
 // settled waits until the fate of all late questions was reported, and compares the counter with what the askers know.
@@ -75,7 +77,9 @@ func (l *ledger) askers(m *member, n int) (stop func()) {
 				case <-ended:
 					return
 				default:
-					l.ask(m)
+				}
+				if !l.ask(m) {
+					time.Sleep(time.Millisecond) // else those who are refused at once take the processor from Redis
 				}
 			}
 		})

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -8,11 +9,12 @@ import (
 
 // Bounds on answers. The library makes room for as many elements as an answer announces, and calls itself for each level.
 const (
-	maxBulk   = 8 << 20  // bytes of one text
-	maxArray  = 1 << 16  // elements of one list
-	maxDepth  = 8        // lists in lists
-	maxLine   = 16 << 10 // bytes of a line
-	maxAnswer = 64 << 20 // bytes in one round trip
+	maxBulk     = 8 << 20  // bytes of one text
+	maxArray    = 1 << 16  // elements of one list
+	maxDepth    = 8        // lists in lists
+	maxLine     = 16 << 10 // bytes of a line
+	maxAnswer   = 64 << 20 // bytes in one round trip
+	maxElements = 1 << 19  // in one round trip: each takes up to 64 bytes of memory
 )
 
 // guard is a connection whose answers are held to bounds before the library sees them. It knows RESP2: simple texts (+), errors (-),
@@ -30,12 +32,21 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close does not say goodbye to a TLS server: that would wait for one that takes nothing any more.
+func (g *guard) Close() error {
+	if over, ok := g.Conn.(*tls.Conn); ok {
+		return over.NetConn().Close()
+	}
+	return g.Conn.Close()
+}
+
 // scanner follows the form of answers through pieces of any size.
 type scanner struct {
 	line  []byte // the line so far, without its end
 	open  []int  // for each list that is open, how many elements are to come
 	skip  int    // bytes of a text and its line end that are to come
 	total int    // bytes of this round trip
+	count int    // elements of this round trip
 }
 
 const lineEnd = "\r\n" // of lines, and after texts
@@ -43,7 +54,7 @@ const lineEnd = "\r\n" // of lines, and after texts
 var errNoRESP = errors.New("an answer that is not in the protocol of Redis")
 
 // begin begins a round trip.
-func (s *scanner) begin() { s.total = 0 }
+func (s *scanner) begin() { s.total, s.count = 0, 0 }
 
 func (s *scanner) pass(data []byte) error {
 	if s.total += len(data); s.total > maxAnswer {
@@ -77,6 +88,9 @@ func (s *scanner) pass(data []byte) error {
 func (s *scanner) endLine() error {
 	line := s.line
 	s.line = s.line[:0]
+	if s.count++; s.count > maxElements {
+		return fmt.Errorf("answers of more than %d elements", maxElements)
+	}
 	if len(line) < 2 || line[len(line)-1] != '\r' {
 		return errNoRESP
 	}

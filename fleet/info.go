@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,8 +16,14 @@ type server struct {
 	evicted  int64
 }
 
+// maxInfo is how many bytes of an answer of INFO are read: those of the sections that are asked for are below ten thousand.
+const maxInfo = 1 << 16
+
 // parseInfo reads an answer of INFO: lines of "name:value", and comments.
 func parseInfo(text string) (server, error) {
+	if len(text) > maxInfo {
+		return server{}, fmt.Errorf("an answer of INFO of more than %d bytes", maxInfo)
+	}
 	found := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
@@ -27,7 +34,7 @@ func parseInfo(text string) (server, error) {
 	}
 	evicted, err := strconv.ParseInt(found["evicted_keys"], 10, 64)
 	if err != nil || evicted < 0 || !isHex(found["run_id"]) || !isHex(found["master_replid"]) || found["role"] == "" {
-		return server{}, fmt.Errorf("INFO does not say who this Redis is (run_id, master_replid, role, evicted_keys)")
+		return server{}, errors.New("INFO does not say who this Redis is (run_id, master_replid, role, evicted_keys)")
 	}
 	return server{
 		identity: found["run_id"] + "-" + found["master_replid"], version: found["redis_version"],

@@ -83,7 +83,7 @@ func (l *link) pick() (b batch) {
 	c := l.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	taken, complete := 0, len(c.missing()) == 0
+	taken, complete := 0, len(c.missing) == 0
 	for _, a := range c.queue {
 		if len(b.questions) == maxBatch {
 			break

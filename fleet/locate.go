@@ -137,9 +137,13 @@ func (c *Client) nodeEndpoint(n redis.Node, at setting.Endpoint) (setting.Endpoi
 	return endpoint(net.JoinHostPort(host, strconv.FormatInt(port, 10)))
 }
 
+// endpoint reads an address that a server has named.
 func endpoint(address string) (e setting.Endpoint, err error) {
-	if err = e.UnmarshalText([]byte(address)); err != nil {
-		return e, fmt.Errorf("address %.100q: %w", address, err)
+	if err = e.UnmarshalText([]byte(address)); err == nil && e.Socket != "" {
+		err = errors.New("a path, which no other server can name")
+	}
+	if err != nil {
+		return setting.Endpoint{}, fmt.Errorf("address %.100q: %w", address, err)
 	}
 	return e, nil
 }

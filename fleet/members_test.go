@@ -82,8 +82,8 @@ func TestLeaseOfAnotherTime(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a", "b")).up()
-	s.Do("SADD", "{tollgate}:members", "b")
 	s.Do("HSET", "{tollgate}:member:b", "instance", "other", "lease", "9000000000000000", "beat", "8999999999000000", "off", "0")
+	s.Do("SADD", "{tollgate}:members", "b")
 	await(t, "the row of b", func() bool { return m.seen("b").Instance == "other" })
 	if b := m.seen("b"); b.Present || !b.Absent() {
 		t.Errorf("%+v", b)
@@ -178,8 +178,8 @@ func TestRowsOfStrangers(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a")).up()
-	s.Do("SADD", "{tollgate}:members", "x", "gone")
 	s.Do("HSET", "{tollgate}:member:x", "instance", "i", "lease", "much", "about", "{nonsense")
+	s.Do("SADD", "{tollgate}:members", "x", "gone")
 	await(t, "the row", func() bool { return m.seen("x").Instance == "i" })
 	await(t, "that a name without a row is left out", func() bool {
 		return !strings.Contains(s.Do("SMEMBERS", "{tollgate}:members"), "gone")

@@ -157,7 +157,7 @@ func TestLogin(t *testing.T) {
 // TestPasswordHidden: a server that repeats what it was sent does not bring the password into messages.
 func TestPasswordHidden(t *testing.T) {
 	err := explain(hide(fmt.Errorf("x: %w", failure("ERR unknown command 'AUTH', with args beginning with: 'sesame'")), secret.New("sesame")))
-	if text := err.Error(); strings.Contains(text, "sesame") || !strings.Contains(text, "unknown command") {
+	if text := err.Error(); strings.Contains(text, "sesame") || !strings.HasPrefix(text, "ERR") {
 		t.Error(err)
 	}
 }

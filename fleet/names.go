@@ -5,41 +5,22 @@ import (
 	"regexp"
 )
 
-// MemberName is the name of a member: 1 to 64 letters, digits, "-", "_" and ".".
-type MemberName string
-
-// Prefix is how the names of keys begin: 1 to 64 letters, digits, "-", "_" and ".".
-type Prefix string
+// Name is a name of a member, or how those of keys begin: 1 to 64 letters, digits, "-", "_" and ".".
+type Name string
 
 const namePattern = `^[A-Za-z0-9_.-]{1,64}$`
 
 var nameExpr = regexp.MustCompile(namePattern)
 
-var errName = errors.New(`want 1 to 64 letters, digits, "-", "_" and "."`)
-
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (n *MemberName) UnmarshalText(b []byte) error {
-	*n = MemberName(b)
-	return checkName(b)
-}
-
-func (n MemberName) Pattern() string { return namePattern }
-func (n MemberName) Kind() string    { return "name" }
-func (n MemberName) String() string  { return string(n) }
-
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (p *Prefix) UnmarshalText(b []byte) error {
-	*p = Prefix(b)
-	return checkName(b)
-}
-
-func (p Prefix) Pattern() string { return namePattern }
-func (p Prefix) Kind() string    { return "name" }
-func (p Prefix) String() string  { return string(p) }
-
-func checkName(b []byte) error {
+func (n *Name) UnmarshalText(b []byte) error {
 	if !nameExpr.Match(b) {
-		return errName
+		return errors.New(`want 1 to 64 letters, digits, "-", "_" and "."`)
 	}
+	*n = Name(b)
 	return nil
 }
+
+func (n Name) Pattern() string { return namePattern }
+func (n Name) Kind() string    { return "name" }
+func (n Name) String() string  { return string(n) }

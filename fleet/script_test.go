@@ -135,9 +135,9 @@ func TestOldHeartbeat(t *testing.T) {
 	c := New(options("a", "127.0.0.1:1", "a", "b"))
 	l := &link{c: c, again: make(chan struct{}, 1)}
 	now := time.Now()
-	c.epoch = epoch{number: 2, joined: 2, identity: "i", members: []string{"a"}}
-	for number, complete := range map[int64]bool{1: false, 2: true} {
-		c.epoch.members = []string{"a"}
+	c.epoch = epoch{life: life{2, "i"}, joined: 2, members: []string{"a"}}
+	for i, complete := range []bool{false, true} {
+		number := int64(i + 1)
 		c.note(l, &beatSeen{epoch: number, joined: []string{"a", "b"}, server: server{identity: "i"}}, now, now)
 		if e := c.Epoch(); e.Complete != complete {
 			t.Errorf("after a heartbeat of epoch %d: %+v", number, e)

@@ -147,7 +147,7 @@ func (s *stand) reply(command, args []string) string {
 	now := time.Now().Add(s.step).UnixMicro()
 	switch {
 	case isRun(command, enterScript):
-		if args[3] == strconv.Itoa(s.epoch) {
+		if args[4] == strconv.Itoa(s.epoch) {
 			s.epoch, s.names = s.epoch+1, ""
 		}
 		return "*7\r\n" + bulk("entered", strconv.Itoa(s.epoch), "abc-def", strconv.FormatInt(now, 10), "0", s.counted, standInfo)

@@ -19,7 +19,7 @@ func (c *Client) epochNow() Epoch {
 	if c.epoch.number == 0 {
 		return Epoch{Missing: slices.Clone(c.settings.Members)}
 	}
-	e := Epoch{Number: c.epoch.number, Missing: c.missing(), Age: time.Duration(c.redisTime()-c.epoch.began) * time.Microsecond}
+	e := Epoch{Number: c.epoch.number, Missing: slices.Clone(c.missing), Age: time.Duration(c.redisTime()-c.epoch.began) * time.Microsecond}
 	e.Complete = len(e.Missing) == 0 && c.epoch.joined == c.epoch.number
 	return e
 }
@@ -39,9 +39,15 @@ func (c *Client) Absent() int {
 	return c.view.absent
 }
 
-// countAbsent counts what Absent returns; the lock is held.
-func (c *Client) countAbsent() {
-	c.view.absent = 0
+// recount finds out who is missing and how many are absent, after either the configured members or what is known of them has changed; the lock
+// is held.
+func (c *Client) recount() {
+	c.missing, c.view.absent = nil, 0
+	for _, name := range c.settings.Members {
+		if !slices.Contains(c.epoch.members, name) {
+			c.missing = append(c.missing, name)
+		}
+	}
 	for _, m := range c.members() {
 		if m.Absent() {
 			c.view.absent++

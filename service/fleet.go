@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +67,7 @@ func (s *Service) makeFleet(c *config.Config) error {
 	}
 	m := &membership{name: name}
 	options.Name, options.Describe = name, m.describe(s.process.Version)
+	options.File = filepath.Join(c.Audit.Dir, fleet.FileName)
 	options.Observe = func(trip time.Duration, questions int) { m.metrics.Trip(trip, questions) }
 	m.client = fleet.New(options)
 	m.limits = limits.New(m.client, s.limiter, len(c.Fleet.Members))

@@ -11,5 +11,5 @@ for _, name in ipairs(redis.call('SMEMBERS', key('members'))) do
     rows[#rows + 1] = {name, row[1], tonumber(row[2]) or 0, tonumber(row[3]) or 0, row[4] == '1' and 1 or 0, row[5] or ''}
   end
 end
-local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication') .. redis.call('INFO', 'stats')
+local info = redis.call('INFO', 'server', 'replication', 'stats', 'memory')
 return {ARGV[1], t, redis.call('SMEMBERS', key('joined')), tonumber(redis.call('GET', key('freezes:version')) or '0') or 0, info, rows}
