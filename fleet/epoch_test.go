@@ -230,7 +230,7 @@ func TestSameNumberElsewhere(t *testing.T) {
 		number   uint64
 		kept     bool
 	}{{"x", 4, false}, {"x", 4, true}, {"y", 4, false}, {"y", 5, false}} {
-		c.take(l, &entry{epoch: epoch{number: e.number, identity: e.identity}})
+		c.take(l, &entry{epoch: epoch{life: life{number: e.number, identity: e.identity}}})
 		if kept := len(c.epoch.members) == 2; kept != e.kept {
 			t.Errorf("%+v: members %q", e, c.epoch.members)
 		}
