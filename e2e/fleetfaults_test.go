@@ -94,7 +94,7 @@ func (c *copies) one(m *member) string {
 	return got.code
 }
 
-// check holds the simulator's ledger against what callers were told: the payment arrived once at most, and as often as told at least.
+// check holds the simulator's ledger against what callers read: the payment arrived once at most, and at least as often as an answer says.
 func (c *copies) check(least int) {
 	c.t.Helper()
 	if n := c.payments(c.order); n < least || n > 1 {
@@ -177,7 +177,7 @@ func TestFleetWithoutRedis(t *testing.T) {
 	o.stop()
 }
 
-// surviveMember: while a member is dead, Redis loses all. Until it is back, nobody knows which payments it took.
+// surviveMember: while a member is dead, Redis loses all. Until it is back, it is not known which payments it took.
 func (o *outage) surviveMember(t *testing.T) {
 	dead := o.members[1]
 	taken := o.copies(t, "CS-taken-by-the-dead-X")

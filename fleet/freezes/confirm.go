@@ -55,19 +55,19 @@ func (f *Freezes) confirmations(changes uint64) (all []Confirmation, wait bool) 
 	state := f.Client.State()
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	told, version := f.told >= changes, max(f.toldAs, f.merged)
-	wait = !told || f.underWay > 0
+	uploaded, version := f.uploaded >= changes, max(f.uploadedAs, f.merged)
+	wait = !uploaded || f.underWay > 0
 	for i := range state.Members {
 		m := &state.Members[i]
 		c := Confirmation{Member: m.Name, Stopped: m.SignedOff && !m.Present}
 		if m.Name == f.Name {
 			c.Stopped, c.Confirmed = false, f.underWay == 0
 		} else {
-			c.Confirmed = state.Up && told && m.Present && version <= m.Freezes && m.Freezes <= f.latest
+			c.Confirmed = state.Up && uploaded && m.Present && version <= m.Freezes && m.Freezes <= f.latest
 		}
 		wait = wait || m.Present && !c.Confirmed
 		if !c.Confirmed && (m.Configured || m.Present) {
-			c.Why = f.why(m, &state, told)
+			c.Why = f.why(m, &state, uploaded)
 		}
 		if m.Configured || m.Present {
 			all = append(all, c)
@@ -76,18 +76,18 @@ func (f *Freezes) confirmations(changes uint64) (all []Confirmation, wait bool) 
 	return all, wait
 }
 
-func (f *Freezes) why(m *fleet.Member, state *fleet.State, told bool) string {
+func (f *Freezes) why(m *fleet.Member, state *fleet.State, uploaded bool) string {
 	switch {
 	case m.Name == f.Name:
 		return "calls are passing still: see what is said of this gateway"
 	case m.SignedOff && !m.Present:
 		return "it has stopped, and learns it at its start"
-	case !state.Up && told:
+	case !state.Up && uploaded:
 		return fmt.Sprintf("what it has now is not known before Redis answers again (%s)", state.Why)
 	case !state.Up:
-		return fmt.Sprintf("it is told when Redis answers again (%s)", state.Why)
-	case !told:
-		return "it is being told"
+		return fmt.Sprintf("the change reaches it when Redis answers again (%s)", state.Why)
+	case !uploaded:
+		return "the change is being uploaded"
 	case !m.Present && m.Seen < 0:
 		return "not seen since the data of Redis began: it may be at work with what it knows, and learns it when it reaches Redis"
 	case !m.Present:

@@ -241,7 +241,7 @@ func beats(t *testing.T, m *member, n int) {
 	})
 }
 
-// TestAway: a member that is away keeps what it has, stops what it is asked to, and catches up when it is back. Who asks is told.
+// TestAway: a member that is away keeps what it has, stops what it is asked to, and catches up when it is back. The answer says so.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -370,12 +370,12 @@ func TestForeignHands(t *testing.T) {
 		}
 	}
 	server.Do("DEL", "{tollgate}:freezes:ended", "{tollgate}:freezes", "{tollgate}:freezes:version")
-	for _, f := range append(kept, last) { // what others deleted is told again
+	for _, f := range append(kept, last) { // what others deleted is uploaded again
 		until(t, f, true, all...)
 	}
 	settle(t, all...)
 	if n := server.Do("HLEN", "{tollgate}:freezes"); n != fmt.Sprint(len(kept)+1) {
-		t.Errorf("what others deleted is not told again: Redis has %s freezes", n)
+		t.Errorf("what others deleted is not uploaded again: Redis has %s freezes", n)
 	}
 	var unread []freeze.Freeze
 	for i, text := range []string{"", "x", `{"id":"f-11111111","kind":"caller"}`, `{"id":"f-11111111","kind":"tenant","name":"x","reason":"y","since":"2026-11-30T00:00:00Z"}`} {
@@ -525,7 +525,7 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-// TestDeletedFreeze: a freeze that someone takes out of Redis without a trace is told again, so that those who come later have it.
+// TestDeletedFreeze: a freeze that someone takes out of Redis without a trace is uploaded again, so that those who come later have it.
 func TestDeletedFreeze(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})

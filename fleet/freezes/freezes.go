@@ -11,7 +11,7 @@
 // lifts nothing. A freeze that cannot be read, since a newer version or someone else wrote it, stops all calls; so do more freezes than fit.
 // Who can write to Redis can freeze, and can lift by an end that is well formed: Redis is trusted with that. Each member has such an end on
 // record, with the member that it comes from, whose own record confirms it, and [Freezes.Lifts] names it for an hour. What others bring
-// is bounded in its rate, so that nobody fills logs that way; what is over that is stopped ([overflow]).
+// is bounded in its rate, so that logs are not filled that way; what is over it is stopped ([overflow]).
 //
 // # Who has confirmed
 //
@@ -50,24 +50,24 @@ type Freezes struct {
 	Options
 	due chan struct{} // of one: there may be something to upload, to read or to do
 
-	merging  sync.Mutex // one answer after the other, from its question on: an older one that is merged later would take back what has ended
-	mutex    sync.Mutex
-	moved    chan struct{}               // closed when something below changes, or a heartbeat comes
-	jobs     []func(ctx context.Context) // for Run to begin
-	underWay int                         // jobs that have not ended, begun or not
-	changes  uint64                      // how many there were here
-	told     uint64                      // how many of them Redis knows
-	toldAs   int64                       // the version that has them
-	latest   int64                       // the version that the last heartbeat brought
-	stale    bool                        // there is another version than merged
-	merged   int64                       // the version whose freezes are in force; 0: to be read at the next heartbeat
-	applied  int64                       // the version of which no call is passing any more either
-	ended    ends
-	lifting  map[string]end // by jobs
-	problems []string       // of the last version
-	lifts    []lift         // by others, of late
-	budget   *rate.Limiter  // of changes that others bring
-	beats    int            // since all was read
+	merging    sync.Mutex // one answer after the other, from its question on: an older one that is merged later would take back what has ended
+	mutex      sync.Mutex
+	moved      chan struct{}               // closed when something below changes, or a heartbeat comes
+	jobs       []func(ctx context.Context) // for Run to begin
+	underWay   int                         // jobs that have not ended, begun or not
+	changes    uint64                      // how many there were here
+	uploaded   uint64                      // how many of them Redis knows
+	uploadedAs int64                       // the version that has them
+	latest     int64                       // the version that the last heartbeat brought
+	stale      bool                        // there is another version than merged
+	merged     int64                       // the version whose freezes are in force; 0: to be read at the next heartbeat
+	applied    int64                       // the version of which no call is passing any more either
+	ended      ends
+	lifting    map[string]end // by jobs
+	problems   []string       // of the last version
+	lifts      []lift         // by others, of late
+	budget     *rate.Limiter  // of changes that others bring
+	beats      int            // since all was read
 }
 
 // Options is what [Freezes] are made of.
@@ -82,7 +82,7 @@ type Options struct {
 	Brought func(happened freeze.Happening, f *freeze.Freeze, by string)
 }
 
-// New returns the freezes of a fleet. What is in force at the switch is told to the others.
+// New returns the freezes of a fleet. What is in force at the switch is uploaded for the others.
 func New(o Options) *Freezes {
 	f := &Freezes{
 		Options: o, due: make(chan struct{}, 1), moved: make(chan struct{}),
@@ -232,7 +232,7 @@ func (f *Freezes) behind() bool {
 	if stale {
 		f.stale, f.beats = false, 0
 	}
-	return stale || f.told != f.changes
+	return stale || f.uploaded != f.changes
 }
 
 // Join is of [fleet.Part].

@@ -29,13 +29,13 @@ func (f *Freezes) merge(reply any, changes uint64) {
 	f.mutex.Lock()
 	p := f.plan(r)
 	f.mutex.Unlock()
-	if err := f.Switch.Begin(p.begin...); err != nil { // someone has frozen meanwhile
+	if err := f.Switch.Begin(p.begin...); err != nil { // an operator has frozen meanwhile
 		p.problem("%v", err)
 		p.begin, p.unclear = nil, true
 	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.told, f.toldAs, f.problems = changes, r.version, few(p.problems)
+	f.uploaded, f.uploadedAs, f.problems = changes, r.version, few(p.problems)
 	for _, e := range p.over {
 		f.end(e)
 	}

@@ -82,7 +82,7 @@ func (f *Freezes) question() (q *fleet.Question, changes uint64) {
 	return &fleet.Question{Script: script, Args: args, Patience: fleet.MaxPatience, Check: check}, f.changes
 }
 
-// wire returns a freeze as it is told: its times have nothing of this machine.
+// wire returns a freeze as it is uploaded: its times have nothing of this machine.
 func wire(f freeze.Freeze) freeze.Freeze {
 	f.Since = f.Since.UTC().Round(0)
 	f.Until = f.Until.UTC().Round(0)

@@ -215,7 +215,7 @@ type counted struct{ n int }
 
 func (c *counted) Record(context.Context, freeze.Change) error { c.n++; return nil }
 
-// TestFlood: whoever writes freezes and ends into Redis without end has a member write a bounded number of records, and what is not taken
+// TestFlood: a stranger who writes freezes and ends into Redis without end has a member write a bounded number of records, and what is not taken
 // stops all calls.
 func TestFlood(t *testing.T) {
 	log := &counted{}

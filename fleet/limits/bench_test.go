@@ -52,7 +52,7 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkWithoutRedis is a decision of a member that has no Redis.
 func BenchmarkWithoutRedis(b *testing.B) {
-	m := &member{Limiter: New(nobody{}, ratelimit.NewLimiter(), 4)}
+	m := &member{Limiter: New(away{}, ratelimit.NewLimiter(), 4)}
 	d := follow(b, []*member{m}, 0, ratelimit.Rule{Name: "r", Rate: ratelimit.MaxPerSecond, Burst: ratelimit.MaxBurst}).Of(ratelimit.Subject{Caller: "c"})
 	b.ReportAllocs()
 	for b.Loop() {

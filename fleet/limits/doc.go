@@ -4,7 +4,7 @@
 // # Over Redis
 //
 // One script looks at all limits of a call and takes from all of them or from none, by the rules of package ratelimit and the clock of
-// Redis. A call that has to wait has an entry in the fair queue of the limit that holds it back longest, is told after what time to ask
+// Redis. A call that has to wait has an entry in the fair queue of the limit that holds it back longest, learns after what time to ask
 // again, and asks. Of the calls of one caller that wait for one limit on one member only the first asks; the others stand behind it in
 // a line of this process. An entry of a member that has died is passed over after at most [ghost].
 //

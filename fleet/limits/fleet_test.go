@@ -136,13 +136,13 @@ func TestSuite(t *testing.T) {
 
 // TestSuiteWithoutRedis is the same for a member that has no Redis: its share is all there is.
 func TestSuiteWithoutRedis(t *testing.T) {
-	limittest.RunInMemory(t, func() limittest.Limiter { return New(nobody{}, ratelimit.NewLimiter(), 1) })
+	limittest.RunInMemory(t, func() limittest.Limiter { return New(away{}, ratelimit.NewLimiter(), 1) })
 }
 
-// nobody is a Redis that is away.
-type nobody struct{}
+// away is a Redis that is away.
+type away struct{}
 
-func (nobody) Ask(context.Context, *fleet.Question) (any, error) { return nil, fleet.ErrAway }
+func (away) Ask(context.Context, *fleet.Question) (any, error) { return nil, fleet.ErrAway }
 
 // TestSharedByAll: members share one count, and each says where it was counted.
 func TestSharedByAll(t *testing.T) {
@@ -241,7 +241,7 @@ func TestReported(t *testing.T) {
 
 // TestWithoutRefuse: a limit that is counted over Redis only refuses calls without it.
 func TestWithoutRefuse(t *testing.T) {
-	l := New(nobody{}, ratelimit.NewLimiter(), 2)
+	l := New(away{}, ratelimit.NewLimiter(), 2)
 	m := &member{Limiter: l}
 	rule := ratelimit.Rule{Name: "strict", Rate: 100, Burst: 10, Without: ratelimit.Refuse}
 	d := follow(t, []*member{m}, 0, rule, ratelimit.Rule{Name: "other", Rate: 100, Burst: 10}).Of(ratelimit.Subject{Caller: "x"})

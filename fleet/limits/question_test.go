@@ -183,7 +183,7 @@ func TestQuestionsOfAWait(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	// Each asks when it comes or becomes the first, and when it is told to; some come at once, before there is a line.
+	// Each asks when it comes or becomes the first, and when its time has come; some come at once, before there is a line.
 	if n := c.takes.Load(); n > 4*120 {
 		t.Errorf("%d questions for 120 calls", n)
 	}
@@ -260,7 +260,7 @@ func TestSentLate(t *testing.T) {
 
 // TestNoPlaceLeavesNoLine: a call that finds no place to wait leaves nothing behind.
 func TestNoPlaceLeavesNoLine(t *testing.T) {
-	l := New(nobody{}, ratelimit.NewLimiter(), 1)
+	l := New(away{}, ratelimit.NewLimiter(), 1)
 	for caller := range 4096 {
 		l.lines.places.Take(fmt.Sprint(caller))
 	}

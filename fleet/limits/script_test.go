@@ -173,7 +173,7 @@ func (f fact) check(t testing.TB, times []int64) {
 	}
 }
 
-// TestScriptDelayIsExact: a call goes at the time that it was told, and not before.
+// TestScriptDelayIsExact: a call goes at the time that the answer says, and not before.
 func TestScriptDelayIsExact(t *testing.T) {
 	t.Parallel()
 	m, f := newMachine(t), fleetOf(4)
@@ -197,7 +197,7 @@ func TestScriptDelayIsExact(t *testing.T) {
 			}
 			m.at++
 			if a := m.take(f, "a", "caller", []fact{l}, 0, 0, ""); a.what != granted {
-				t.Fatalf("%s: refused at the time that it was told: %+v", l.Key, a)
+				t.Fatalf("%s: refused at the time that the answer said: %+v", l.Key, a)
 			}
 		}
 	}

@@ -244,7 +244,7 @@ function calendar.report(l, r)
   if r.s == l.s then calendar.take(l, r.n) end
 end
 
--- each does something for each limit that a member tells of. One whose state makes no sense does not keep the others from it.
+-- each does something for each limit that a member reports. One whose state makes no sense does not keep the others from it.
 local function each(text, what)
   for _, r in ipairs(cjson.decode(text)) do pcall(what, r) end
 end
