@@ -18,32 +18,15 @@ func fleetCommand() *cobra.Command {
 }
 
 func fleetStatusCommand() *cobra.Command {
-	var running runningGateway
-	var asJSON bool
-	cmd := &cobra.Command{
+	show := func(w io.Writer, f *admin.Fleet) error { return printFleet(w, f, time.Now()) }
+	return showing(&cobra.Command{
 		Use: "status --config FILE", Short: "Show the fleet as the running gateway sees it",
 		Long: "Show the fleet as the running gateway sees it: whether it reaches Redis, how long that takes, what is not shared now and why, and of each\n" +
 			"member whether it is there, its version, the hash of what members should have in common of their configurations (PLAN), and how long ago\n" +
 			"it was heard of. It asks over the admin socket, so it needs root or the gateway's own user. The exit code is 0 if the gateway answered:\n" +
 			"scripts that ask whether all is shared look at .closed of --json.",
 		Example: "  tollgate fleet status --config /etc/tollgate/tollgate.yaml\n  tollgate fleet status --json --config /etc/tollgate/tollgate.yaml | jq .closed",
-		Args:    cli.ExactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := running.client()
-			if err != nil {
-				return err
-			}
-			fleet, err := client.Fleet(cmd.Context())
-			if err != nil {
-				return err
-			}
-			show := func(w io.Writer, f *admin.Fleet) error { return printFleet(w, f, time.Now()) }
-			return printAs(cmd.OutOrStdout(), asJSON, fleet, show)
-		},
-	}
-	running.flags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
-	return cmd
+	}, (*admin.Client).Fleet, show)
 }
 
 // printFleet prints the state of a fleet.

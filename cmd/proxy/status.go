@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -17,27 +18,31 @@ import (
 )
 
 func statusCommand() *cobra.Command {
-	var running runningGateway
-	var asJSON bool
-	cmd := &cobra.Command{
+	show := func(w io.Writer, s *admin.Status) error { return printStatus(w, s, time.Now()) }
+	return showing(&cobra.Command{
 		Use: "status --config FILE", Short: "Show the state of the running gateway on one screen",
 		Long: "Show the state of the running gateway: readiness, freezes, configuration, log, fleet, listeners, upstreams, credentials, limits in use,\n" +
 			"certificates. It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if\n" +
 			"the gateway answered, ready or not: scripts that ask whether it is ready use tollgate health.",
 		Example: "  tollgate status --config /etc/tollgate/tollgate.yaml\n  tollgate status --json --config /etc/tollgate/tollgate.yaml | jq .credentials",
-		Args:    cli.ExactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := running.client()
-			if err != nil {
-				return err
-			}
-			status, err := client.Status(cmd.Context())
-			if err != nil {
-				return err
-			}
-			show := func(w io.Writer, s *admin.Status) error { return printStatus(w, s, time.Now()) }
-			return printAs(cmd.OutOrStdout(), asJSON, status, show)
-		},
+	}, (*admin.Client).Status, show)
+}
+
+// showing completes a command that asks the running gateway for something and prints the answer, as JSON or in words.
+func showing[T any](cmd *cobra.Command, ask func(*admin.Client, context.Context) (*T, error), show func(io.Writer, *T) error) *cobra.Command {
+	var running runningGateway
+	var asJSON bool
+	cmd.Args = cli.ExactArgs()
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		client, err := running.client()
+		if err != nil {
+			return err
+		}
+		answer, err := ask(client, cmd.Context())
+		if err != nil {
+			return err
+		}
+		return printAs(cmd.OutOrStdout(), asJSON, answer, show)
 	}
 	running.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
