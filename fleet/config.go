@@ -97,7 +97,8 @@ type Sentinel struct {
 type Replay struct {
 	// What happens to signed `write` and `spend` calls while the fleet's memory of signatures cannot be asked, or has not yet learned
 	// what all members know: `refuse` them (503, `TG.6012`), or go by this member's `local` memory, so that a copy of a request may
-	// pass once on each member. All members should have one setting: what one takes by itself another may take too, whatever it has.
+	// pass once on each member. All members should have one setting: a copy that one member takes by its own memory can be taken by
+	// another one too, whichever setting that has.
 	Without string `yaml:"without" choice:"refuse|local"`
 }
 

@@ -40,15 +40,20 @@ type came struct {
 	after time.Duration
 }
 
+// heldAt runs a client on a stand that holds its answers back until gate is closed.
+func heldAt(t *testing.T, patience time.Duration) (s *stand, c *Client, gate chan struct{}, stop func()) {
+	s, gate = newStand(t), make(chan struct{})
+	c, stop = upAt(t, s, patience)
+	s.gate = gate
+	return s, c, gate, stop
+}
+
 // TestPatience: a question that was sent and one that waits for the next round trip end with their patience; while the answer is
 // out, others are not kept at all; then all is well again.
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStand(t)
-		c, stop := upAt(t, s, 5*time.Millisecond)
+		s, c, gate, stop := heldAt(t, 5*time.Millisecond)
 		defer stop()
-		gate := make(chan struct{})
-		s.gate = gate
 
 		fates := make(chan bool, 1)
 		q := add("x")
@@ -89,11 +94,8 @@ func TestPatience(t *testing.T) {
 // TestNoAnswer: a round trip of more than a second ends the connection, and what was sent on it is not sent again.
 func TestNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStand(t)
-		c, stop := upAt(t, s, 5*time.Millisecond)
+		s, c, gate, stop := heldAt(t, 5*time.Millisecond)
 		defer stop()
-		gate := make(chan struct{})
-		s.gate = gate
 		fates := make(chan bool, 1)
 		q := add("x")
 		q.Fate = func(applied bool) { fates <- applied }
@@ -191,11 +193,8 @@ func TestNoneWaitsLonger(t *testing.T) {
 // TestOneTrip: what comes while a round trip is under way goes out together in the next.
 func TestOneTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStand(t)
-		c, stop := upAt(t, s, MaxPatience)
+		s, c, gate, stop := heldAt(t, MaxPatience)
 		defer stop()
-		gate := make(chan struct{})
-		s.gate = gate
 		trips := c.State().Trips
 		var waiting []<-chan came
 		for range 200 {
@@ -220,11 +219,8 @@ func TestOneTrip(t *testing.T) {
 // TestFull: the queue has a bound.
 func TestFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStand(t)
-		c, stop := upAt(t, s, 100*time.Millisecond)
+		s, c, gate, stop := heldAt(t, 100*time.Millisecond)
 		defer stop()
-		gate := make(chan struct{})
-		s.gate = gate
 		ctx, cancel := context.WithCancel(context.Background())
 		var waiting []<-chan came
 		for range maxQueue + 1 {

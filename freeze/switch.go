@@ -34,7 +34,7 @@ type Store interface {
 	Record(ctx context.Context, c Change) error
 }
 
-// Watcher is told of each change of the freezes in force. Its methods must not wait.
+// Watcher has callbacks that a [Switch] calls at each change of the freezes in force. They must not block.
 type Watcher interface {
 	Began(all []Freeze)                 // they are in force
 	Ended(f *Freeze, by, reason string) // it is on record, and f is about to be lifted

@@ -136,7 +136,7 @@ func (m *meter) join(w *waiter) {
 	w.at = m
 }
 
-// leave takes w out of its queue, because it goes or gives up, and wakes the one that is first then. Only the first has a timer, so a
+// leave takes w out of its queue, because it goes or gives up, and wakes the new first one. Only the first has a timer, so a
 // change of a queue costs one wake-up, however long it is.
 func (w *waiter) leave() {
 	q := &w.at.queue

@@ -7,10 +7,10 @@ import (
 )
 
 // windowSlots is how many slots a window has at most: calls that were sent within its 64th part share one, and all count as if sent with the
-// last of them. So its memory is bounded whatever the quota is.
+// last of them. So its memory is bounded for any quota.
 const windowSlots = 64
 
-// window is the count of a Window. It never lets through more than Terms.Calls in any time of Terms.Window, whatever its phase. A call
+// window is the count of a Window. It never lets through more than Terms.Calls in any period of the length Terms.Window. A call
 // counts from when it is taken, and on until a window after it was sent, which may be much later: so it is known to have been sent, or
 // counts as if it were sent now.
 //

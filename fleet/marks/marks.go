@@ -1,10 +1,11 @@
 // Package marks is the memory of used signatures that the members of a fleet share: of many copies of a signed request, at whichever members
 // they come, one is taken.
 //
-// A signature is marked in the member's own memory first, and in Redis then. The order matters: whatever Redis has taken from this member is
-// in its own memory by then, which is uploaded when Redis has lost it. Redis is asked only while its epoch is complete, which means that
-// all members have uploaded theirs since it began and no key was evicted, so that Redis knows all that the fleet has taken. Of two Redis that take themselves for
-// the master, one at most has a complete epoch after the other was left: a member that stays with the old one is missing at the new one.
+// A signature is marked in the member's own memory before Redis is asked. The order matters: all that Redis has taken from this member is
+// in its own memory then, which is uploaded when Redis has lost it. Redis is asked only while its epoch is complete, which means that
+// all members have uploaded theirs since it began and no key was evicted, so that Redis knows all that the fleet has taken. Of two Redis that
+// take themselves for the master, one at most has a complete epoch after the other was left: a member that stays with the old one is missing
+// at the new one.
 //
 // # Expiry
 //

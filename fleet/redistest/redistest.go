@@ -98,7 +98,7 @@ func (s *Server) Write(text []byte) (int, error) {
 	return s.log.Write(text)
 }
 
-// launch starts the process. It ends when the test's own does, whatever way that is.
+// launch starts the process. The kernel kills it when the process of the test ends, in any way.
 func (s *Server) launch() {
 	s.t.Helper()
 	args := []string{filepath.Join(s.dir, "redis.conf")}
