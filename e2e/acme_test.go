@@ -64,6 +64,7 @@ const (
 	allTheDue = 600 // seconds: less than a source leaves before it renews, so that each look renews
 )
 
+// newAuthority starts an authority. Tests that open sources in their own process must not be parallel: certmagic keeps open challenges for the whole process, by host.
 func newAuthority(t *testing.T, o authorityOptions) *authority {
 	t.Helper()
 	if o.validity == 0 {
@@ -336,7 +337,6 @@ func (a *authority) wantGood(r *replica, name string) *x509.Certificate {
 
 // TestACMEHTTP gets certificates with keys of both kinds into one directory, and reads them back while the authority is down.
 func TestACMEHTTP(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	first := a.config(func(c *acme.Config) { c.Hosts = []setting.CertificateHost{"a.lab.test", "b.lab.test"} })
 	second := first
@@ -402,7 +402,6 @@ func (a *authority) gatewayListener(r *replica, clients *x509.CertPool) (given *
 
 // TestACMETLSALPN: the listener itself answers, although it wants client certificates, and nothing else comes of that.
 func TestACMETLSALPN(t *testing.T) {
-	t.Parallel()
 	a, clients := newAuthority(t, authorityOptions{}), testpki.Must(testpki.New())
 	r := a.open(a.config(func(c *acme.Config) { c.Challenge = certs.TLSALPN01 }))
 	given := a.gatewayListener(r, clients.Pool())
@@ -445,7 +444,6 @@ func overDNS(a *authority) func(*acme.Config) {
 
 // TestACMEDNS gets a certificate with a wildcard, and leaves no record behind.
 func TestACMEDNS(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	r := a.open(a.config(overDNS(a)))
 	must(t, r.Start(""))
@@ -457,7 +455,6 @@ func TestACMEDNS(t *testing.T) {
 }
 
 func TestACMEDNSWrongKey(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	r := a.open(a.config(overDNS(a), func(c *acme.Config) {
 		c.Secrets.TSIG = secret.New(base64.StdEncoding.EncodeToString([]byte("another key of thirty-two bytes.")))
@@ -471,7 +468,6 @@ func TestACMEDNSWrongKey(t *testing.T) {
 
 // TestACMERenewUnderLoad renews while handshakes go on.
 func TestACMERenewUnderLoad(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{validity: allTheDue})
 	r := a.issued(a.config())
 	a.gatewayListener(r, nil)
@@ -512,14 +508,12 @@ func TestACMERenewUnderLoad(t *testing.T) {
 }
 
 func TestACMEBadNonces(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{badNonces: 30})
 	a.wantGood(a.issued(a.config()), "a.lab.test")
 }
 
 // TestACMEWithoutAddress: an account without an address does not get that of another source.
 func TestACMEWithoutAddress(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	a.down.Store(true)
 	other := a.open(a.config())
@@ -537,7 +531,6 @@ func TestACMEWithoutAddress(t *testing.T) {
 
 // TestACMEDownAtStart: without a certificate the source says so, and gets one when the authority is back.
 func TestACMEDownAtStart(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	a.down.Store(true)
 	r := a.open(a.config())
@@ -563,7 +556,6 @@ func TestACMEDownAtStart(t *testing.T) {
 
 // TestACMEDownAtRenewal: the old certificate goes on, over a restart too.
 func TestACMEDownAtRenewal(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{validity: allTheDue})
 	config := a.config()
 	r := a.issued(config)
@@ -590,7 +582,6 @@ func bound(key string) func(*acme.Config) {
 
 // TestACMEBinding: an authority that wants an external account gets it, and refuses a wrong key, which is not shown.
 func TestACMEBinding(t *testing.T) {
-	t.Parallel()
 	const key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 	a := newAuthority(t, authorityOptions{bindings: map[string]string{"kid-1": key}})
 	wrong := strings.ToLower(key)
@@ -607,7 +598,6 @@ func TestACMEBinding(t *testing.T) {
 
 // TestACMEReplicas: two that share a directory order once, and the one that is asked answers for the other.
 func TestACMEReplicas(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	config := a.config()
 	one, two := a.open(config), a.open(config)
@@ -624,7 +614,6 @@ func TestACMEReplicas(t *testing.T) {
 
 // TestACMETornStorage: a certificate whose key is another's is not used, and made anew at the second look.
 func TestACMETornStorage(t *testing.T) {
-	t.Parallel()
 	a := newAuthority(t, authorityOptions{})
 	config := a.config()
 	must(t, a.issued(config).Close())
