@@ -38,4 +38,6 @@ func framingOf(f Fields, minor int) (Framing, error) {
 }
 
 // isChunked compares ASCII letters alone: to Unicode the Kelvin sign is a k, too.
-func isChunked(coding string) bool { return len(coding) == len("chunked") && strings.EqualFold(coding, "chunked") }
+func isChunked(coding string) bool {
+	return len(coding) == len("chunked") && strings.EqualFold(coding, "chunked")
+}

@@ -15,35 +15,35 @@ import (
 var limits = http1.Limits{Line: 16 << 10, Head: 32 << 10, Fields: 200}
 
 // readAll reads requests as a server would that looks at nothing but Connection and the target, until one is refused or the connection
-// ends. The buffer is overwritten between requests.
-func readAll(source io.Reader) (out http1test.Outcome) {
+// ends. The buffer is overwritten between requests. The error is that of the last one's head or body.
+func readAll(source io.Reader) (out http1test.Outcome, err error) {
 	var reader http1.Reader
 	buffer := make([]byte, 4096)
 	reader.Reset(source, limits)
 	reader.Lend(buffer)
 	for {
 		got, head, err := readRequest(&reader)
-		if err == io.EOF {
-			return out
+		if err == io.EOF && got == nil {
+			return out, nil
 		}
-		if err != nil {
+		if got == nil {
 			out.End = http1test.Refused
-			return out
+			return out, err
 		}
 		scribble(buffer, &reader)
 		out.Read = append(out.Read, got.String())
 		switch {
 		case got.Broken:
 			out.End = http1test.Broken
-			return out
+			return out, err
 		case head.Minor == 0 || hasClose(head.Fields):
 			out.End = http1test.Closes
-			return out
+			return out, nil
 		}
 	}
 }
 
-// readRequest reads one request. What it returns as the error is of the head.
+// readRequest reads one request; nil if its head is refused.
 func readRequest(reader *http1.Reader) (*http1test.Request, *http1.RequestHead, error) {
 	head := new(http1.RequestHead)
 	if err := reader.ReadRequestHead(head); err != nil {
@@ -62,7 +62,7 @@ func readRequest(reader *http1.Reader) (*http1test.Request, *http1.RequestHead, 
 	if u, err := url.Parse(head.Target); err == nil && u.Host != "" && !strings.HasPrefix(head.Target, "/") {
 		got.Host = u.Host
 	}
-	return got, head, nil
+	return got, head, err
 }
 
 // scribble overwrites a buffer of which everything was read.
@@ -105,7 +105,8 @@ func TestGrammar(t *testing.T) {
 				if ofServers(&c) || name == "bytes" && len(c.Sent) > 300_000 {
 					continue
 				}
-				got, want := readAll(in(strings.NewReader(c.Stream()))), c.Wanted()
+				want := c.Wanted()
+				got, _ := readAll(in(strings.NewReader(c.Stream())))
 				if c.End == http1test.Next && !c.Cut { // the probe is the last
 					want.End = http1test.Next
 				}
@@ -114,5 +115,19 @@ func TestGrammar(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The table and the grammar, which are two readings of the RFCs, agree where there is no limit.
+func TestExtents(t *testing.T) {
+	for _, c := range http1test.Requests() {
+		if ofServers(&c) || len(c.Sent) > 50_000 {
+			continue
+		}
+		_, err := readAll(strings.NewReader(c.Stream()))
+		requests, end := http1test.Extents(c.Stream())
+		if want := c.Wanted(); !isBound(err) && (len(requests) != len(want.Read) || end != want.End) {
+			t.Errorf("%s: by the grammar %.300q, then %v; want %.300v", c.Name, requests, end, want)
+		}
 	}
 }

@@ -9,7 +9,7 @@ func Requests() []Case {
 	return join(startLines(), targets(), hosts(), fieldLines(), lengths(), encodings(), chunks(), trailers(), connections(), everyByte(), bounds())
 }
 
-func join(parts ...[]Case) (all []Case) {
+func join[T any](parts ...[]T) (all []T) {
 	for _, part := range parts {
 		all = append(all, part...)
 	}
