@@ -1,6 +1,7 @@
 package http1_test
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -49,20 +50,31 @@ func readRequest(reader *http1.Reader) (*http1test.Request, *http1.RequestHead, 
 	if err := reader.ReadRequestHead(head); err != nil {
 		return nil, nil, err
 	}
-	if _, err := url.ParseRequestURI(head.Target); err != nil && head.Method != "CONNECT" {
+	host, err := hostOf(head)
+	if err != nil {
 		return nil, nil, err
 	}
 	var body http1.Body
 	body.Reset(reader, head.Framing)
 	text, err := io.ReadAll(&body)
 	got := &http1test.Request{
-		Method: head.Method, Target: head.Target, Minor: head.Minor, Host: head.Fields.Get("Host"),
+		Method: head.Method, Target: head.Target, Minor: head.Minor, Host: host,
 		Header: headerOf(head.Fields), Body: string(text), Trailer: headerOf(body.Trailer()), Broken: err != nil || !body.Ended(),
 	}
-	if u, err := url.Parse(head.Target); err == nil && u.Host != "" && !strings.HasPrefix(head.Target, "/") {
-		got.Host = u.Host
-	}
 	return got, head, err
+}
+
+// hostOf returns the host of a request: that of its target has precedence over Host (RFC 9112 section 3.2.2).
+func hostOf(head *http1.RequestHead) (string, error) {
+	target := head.Target
+	if head.Method == http.MethodConnect && target[0] != '/' {
+		target = "http://" + target
+	}
+	parsed, err := url.ParseRequestURI(target)
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(parsed.Host, head.Fields.Get("Host")), nil
 }
 
 // scribble overwrites a buffer of which everything was read.
