@@ -13,8 +13,10 @@ import (
 // patience is how long a test waits for what has to happen.
 const patience = 30 * time.Second
 
-// engines are those of the package.
-var engines = map[string]func(net.Listener, accept.ServerConfig) accept.Server{"net/http": accept.NewServer}
+// The engines.
+const ours, netHTTP = "ours", "net/http"
+
+var engines = map[string]func(net.Listener, accept.ServerConfig) accept.Server{ours: accept.NewServer, netHTTP: accept.NewServer}
 
 // serve runs an engine on loopback until the end of the test, and returns where.
 func serve(t testing.TB, engine string, c accept.ServerConfig) (address string) {
@@ -55,7 +57,7 @@ func TestGrammar(t *testing.T) {
 					continue
 				}
 				wrong := c.Check(observed)
-				switch repairs := engine == "net/http" && c.Repaired; {
+				switch repairs := engine == netHTTP && c.Repaired; {
 				case repairs && wrong == "":
 					t.Errorf("%s: net/http does not repair it", c.Name)
 				case !repairs && wrong != "":
