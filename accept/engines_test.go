@@ -16,7 +16,7 @@ const patience = 30 * time.Second
 // The engines.
 const ours, netHTTP = "ours", "net/http"
 
-var engines = map[string]func(net.Listener, accept.ServerConfig) accept.Server{ours: accept.NewServer, netHTTP: accept.NewServer}
+var engines = map[string]func(net.Listener, accept.ServerConfig) accept.Server{ours: accept.NewServer, netHTTP: accept.NewNetHTTP}
 
 // serve runs an engine on loopback until the end of the test, and returns where.
 func serve(t testing.TB, engine string, c accept.ServerConfig) (address string) {

@@ -38,25 +38,21 @@ func inHead(i byte) []Case {
 	token := visible && !strings.Contains(`"(),/:;<=>?@[\]{}`, b) // RFC 9110 section 5.6.2
 	host := visible && !strings.Contains("\"#/<>?@\\^`{|}", b)    // RFC 3986 section 3.2: reg-name, IP-literal, port
 	value := i >= ' ' && i != 0x7f || i == '\t'                   // RFC 9110 section 5.5
-	repaired := i >= 0x80                                         // net/http takes any byte there
+	target := visible || i >= 0x80                                // what is not ASCII is taken beyond RFC 3986, since people type it and tools send it
 	name := where(token, "GET / {"+http.CanonicalHeaderKey("X"+b+"y")+": 1}")
 	if b == ":" {
 		name = "GET / {X: y: 1}"
 	}
-	cases := []Case{
+	return []Case{
 		at(i, "a method", as("G"+b+"T / HTTP/1.1"), where(token, "G"+b+"T /")),
 		at(i, "a host", "GET / HTTP/1.1\r\nHost: a"+b+"00\r\n\r\n", where(host, "GET / @a"+b+"00")),
 		at(i, "a name", get("X"+b+"y: 1"), name),
 		at(i, "a value", get("X: a"+b+"c"), where(value, "GET / {X: a"+b+"c}")),
 		at(i, "place of the colon", get("X"+b+" 1"), where(b == ":", "GET / {X: 1}")),
+		at(i, "a path", as("GET /a"+b+"00 HTTP/1.1"), where(target, "GET /a"+b+"00")),
+		at(i, "a query", as("GET /?a"+b+"00 HTTP/1.1"), where(target, "GET /?a"+b+"00")),
 		at(i, "place of the dot of a version", as("GET / HTTP/1"+b+"1"), where(b == ".", "GET /")),
 	}
-	for place, target := range map[string]string{"a path": "/a" + b + "00", "a query": "/?a" + b + "00"} {
-		c := at(i, place, as("GET "+target+" HTTP/1.1"), where(visible, "GET "+target))
-		c.Repaired = repaired
-		cases = append(cases, c)
-	}
-	return cases
 }
 
 func inFraming(i byte) []Case {

@@ -15,7 +15,7 @@ const (
 )
 
 var (
-	requestHead = regexp.MustCompile(`\A(` + token + `) ([\x21-\x7e]+) HTTP/1\.([01])\r\n` + fields)
+	requestHead = regexp.MustCompile(`\A(` + token + `) ([\x21-\x7e\x{80}-\x{ff}]+) HTTP/1\.([01])\r\n` + fields)
 	answerHeads = regexp.MustCompile(`\A(?:HTTP/1\.[01] 1[0-9][0-9](?: ` + text + `)?\r\n` + fields + `)*HTTP/1\.[01] [2-5][0-9][0-9](?: ` + text + `)?\r\n` + fields)
 	fieldLine   = regexp.MustCompile(`(` + token + `):[\t ]*(` + text + `)\r\n`)
 	chunkLine   = regexp.MustCompile(`\A([0-9A-Fa-f]{1,15})(?:;` + text + `)?\r\n`) // extensions are laxer here than in RFC 9112 section 7.1.1

@@ -96,9 +96,8 @@ func targets() []Case {
 		refused("bad escape", as("GET /%zz HTTP/1.1")),
 		refused("cut escape", as("GET /%2 HTTP/1.1")),
 		refused("escape of Microsoft's kind", as("GET /%u002e HTTP/1.1")),
-		repairs("not ASCII", as("GET /ä HTTP/1.1")),
-		repairs("overlong", as("GET /\xc0\xae\xc0\xae/x HTTP/1.1")),
-		repairs("not ASCII in the query", as("GET /?ä HTTP/1.1")),
+		read("not ASCII is the handler's matter", as("GET /ä?ä HTTP/1.1"), "GET /ä?ä"),
+		read("overlong is the handler's matter", as("GET /\xc0\xae\xc0\xae/x HTTP/1.1"), "GET /\xc0\xae\xc0\xae/x"),
 	}
 	return cases
 }
