@@ -195,18 +195,26 @@ func refusal(err http1.Error) []byte {
 
 // refuse ends a connection of which no request comes.
 func (c *Conn) refuse(err error) {
-	var malformed http1.Error
-	switch {
-	case errors.As(err, &malformed):
-		_ = c.writing.want(time.Now().Add(farewellTime), false)
-		_ = c.write(refusal(malformed))
-		c.peer.Watcher.Refused(malformed)
-		c.linger()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.peer.Watcher.Refused(ErrTooSlow)
-	default:
-		c.peer.Watcher.Refused(ErrBrokenOff)
+	fault := faultOf(err)
+	if fault == ErrTooSlow {
+		c.peer.Watcher.Refused(fault)
+		return
 	}
+	_ = c.writing.want(time.Now().Add(farewellTime), false)
+	_ = c.write(refusal(fault)) // a peer that broke off may have ended its own side only
+	c.peer.Watcher.Refused(fault)
+	c.linger()
+}
+
+// faultOf returns why no request came.
+func faultOf(err error) http1.Error {
+	if malformed, ok := errors.AsType[http1.Error](err); ok {
+		return malformed
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrTooSlow
+	}
+	return ErrBrokenOff
 }
 
 // close ends the connection after an answer.
