@@ -16,13 +16,19 @@ func TestSmuggling(t *testing.T) {
 			streams[c.Name] = c.Stream()
 		}
 	}
-	passed := map[string]int{}
+	passed, readings := map[string]int{}, map[string][]string{} // by what is passed on
 	for name, stream := range streams {
 		for _, front := range http1test.Fronts() {
 			forwarded := front.Split(stream)
 			passed[front.Name] += len(forwarded)
-			got, _ := readAll(strings.NewReader(http1test.Join(forwarded)))
-			if problem := http1test.Desync(forwarded, got.Read); problem != "" {
+			joined := http1test.Join(forwarded)
+			read, known := readings[joined]
+			if !known {
+				got, _ := readAll(strings.NewReader(joined))
+				read = got.Read
+				readings[joined] = read
+			}
+			if problem := http1test.Desync(forwarded, read); problem != "" {
 				t.Errorf("%s behind %s: %s", name, front.Name, problem)
 			}
 		}
