@@ -26,7 +26,6 @@ type Read struct {
 	Header  map[string][]string
 	Body    string
 	Trailer map[string][]string
-	Length  int64 // of the body; -1: it was not said
 }
 
 // String returns the answer in the form of [Answer.Want]: the status, "(REASON)" if it has one, fields, body and trailer as requests have it.
