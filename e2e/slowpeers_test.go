@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// impatient is the raw gateway with short timeouts, and room for a thousand connections and honest ones besides.
-func impatient(t *testing.T) string {
-	text := replaceOnce(t, raw, "drain: 20s", "drain: 20s, held_answer: 64KiB, header_timeout: 5s, body_timeout: 5s, write_timeout: 5s")
-	return replaceOnce(t, text, "{name: bss, address: \"127.0.0.1:0\",", "{name: bss, address: \"127.0.0.1:0\", max_connections: 1100,")
+// impatient is the raw gateway with short timeouts, and room for the slow connections and honest ones besides.
+func impatient(t *testing.T, slow int) string {
+	text := replaceOnce(t, raw, "drain: 20s", fmt.Sprintf("drain: 20s, calls: %d, held_answer: 64KiB, header_timeout: 5s, body_timeout: 5s, write_timeout: 5s", 2*slow))
+	return replaceOnce(t, text, "{name: bss, address: \"127.0.0.1:0\",", fmt.Sprintf("{name: bss, address: \"127.0.0.1:0\", max_connections: %d,", 2*slow))
 }
 
 // sockets is how many the process has open.
@@ -33,10 +33,14 @@ func (p *process) sockets() int {
 	return n
 }
 
-// TestSlowPeers has a thousand connections that say too little or take too little. Each is cut off by the gateway's own
+// TestSlowPeers has a thousand connections, or 4,000 where it soaks, that say too little or take too little. Each is cut off by the gateway's own
 // timeouts while honest calls on the same listener are served, and what they held comes back.
 func TestSlowPeers(t *testing.T) {
-	w := newRawWorld(t, impatient(t))
+	slowHeads, slowReaders := 480, 40
+	if soaking() {
+		slowHeads = 1980
+	}
+	w := newRawWorld(t, impatient(t, 2*slowHeads+slowReaders))
 	large := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", 12<<20, strings.Repeat("x", 12<<20))
 	w.upstreams["bss"].answering(func(c net.Conn, r *rawRequest) bool {
 		if r.target == "/echo/large" {
@@ -49,7 +53,7 @@ func TestSlowPeers(t *testing.T) {
 	var slow sync.WaitGroup
 	over := make(chan struct{})
 	for text, n := range map[string]int{
-		head + "X-Custom": 480, head + "Content-Length: 100\r\n\r\nabc": 480, "GET /echo/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n": 40,
+		head + "X-Custom": slowHeads, head + "Content-Length: 100\r\n\r\nabc": slowHeads, "GET /echo/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n": slowReaders,
 	} {
 		for range n {
 			c := dial(t, w.address("bss"))

@@ -128,11 +128,22 @@ func (c *call) stream(answer io.Reader) {
 	}
 }
 
-// mark adds what the gateway says about the call. It ends the connection where the framing of the request may have been read in two
-// ways (RFC 9112 section 6.1): net/http does not say whether there was a Content-Length besides Transfer-Encoding, or in HTTP/1.0 a
-// Transfer-Encoding. What begins like HTTP/2 goes on in HTTP/2 if at all.
+// isOddlyFramed reports whether what stands in front may take a part of a request for the next one: a proxy of HTTP/1.0 knows no
+// Transfer-Encoding (RFC 9112 section 6.1), and others expect no body with some methods (RFC 9110 section 9.3.1). Then it would take the
+// answer to another's request for its own.
+func isOddlyFramed(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete:
+		if r.ContentLength != 0 {
+			return true
+		}
+	}
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
+}
+
+// mark adds what the gateway says about the call. It ends the connection where it may have been read in two ways.
 func (c *call) mark(add *adder) {
-	if len(c.request.TransferEncoding) > 0 || !c.request.ProtoAtLeast(1, 1) || isPreface(c.request) {
+	if isOddlyFramed(c.request) {
 		c.hangUp()
 	}
 	if c.connection.Ending() {

@@ -1,0 +1,41 @@
+package http1_test
+
+import (
+	"strings"
+	"testing"
+
+	"tollgate/http1/http1test"
+)
+
+// TestSmuggling: whatever a proxy in front reads, and passes on byte for byte, is read here as the same requests up to where the connection
+// ends, or not at all.
+func TestSmuggling(t *testing.T) {
+	streams := http1test.Attacks(http1test.Smuggled, http1test.Probe)
+	for _, c := range http1test.Requests() {
+		if len(c.Sent) < 2000 {
+			streams[c.Name] = c.Stream()
+		}
+	}
+	passed, readings := map[string]int{}, map[string][]string{} // by what is passed on
+	for name, stream := range streams {
+		for _, front := range http1test.Fronts() {
+			forwarded := front.Split(stream)
+			passed[front.Name] += len(forwarded)
+			joined := http1test.Join(forwarded)
+			read, known := readings[joined]
+			if !known {
+				got, _ := readAll(strings.NewReader(joined))
+				read = got.Read
+				readings[joined] = read
+			}
+			if problem := http1test.Desync(forwarded, read); problem != "" {
+				t.Errorf("%s behind %s: %s", name, front.Name, problem)
+			}
+		}
+	}
+	for name, n := range passed {
+		if n < len(streams)/4 {
+			t.Errorf("%s passes only %d requests: the test shows nothing", name, n)
+		}
+	}
+}
