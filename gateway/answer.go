@@ -150,11 +150,19 @@ func (c *call) stream(answer io.Reader) {
 	}
 }
 
-// mark adds what the gateway says about the call. It ends the connection where the framing of the request may have been read in two
-// ways (RFC 9112 section 6.1): net/http does not say whether there was a Content-Length besides Transfer-Encoding, or in HTTP/1.0 a
-// Transfer-Encoding. What begins like HTTP/2 goes on in HTTP/2 if at all.
+// hasDoubtfulBody reports whether others may take the body of a request for the next one, as its method has none for them (RFC 9110 section
+// 9.3.1).
+func hasDoubtfulBody(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete:
+		return r.ContentLength != 0
+	}
+	return false
+}
+
+// mark adds what the gateway says about the call, and ends the connection where others may read the request in another way.
 func (c *call) mark(add *adder) {
-	if len(c.request.TransferEncoding) > 0 || !c.request.ProtoAtLeast(1, 1) || isPreface(c.request) {
+	if hasDoubtfulBody(c.request) {
 		c.hangUp()
 	}
 	if c.connection.Ending() {

@@ -31,11 +31,14 @@ func TestEngines(t *testing.T) {
 	parts := map[string]func(*testing.T, engine){
 		// wire_test.go
 		"targets": testTargets, "queries": testQueries, "framing": testFraming, "body cut short": testBodyCutShort,
-		"transfer encoding ends the connection": testTransferEncodingEndsTheConnection, "pipelining": testPipelining,
+		"framing and the connection": testFramingAndTheConnection, "pipelining": testPipelining,
 		"smuggled requests": testSmuggledRequestIsNotForwardedUndecided, "signatures": testSignatureFitsTheWire,
 		"headers to a signed upstream": testHeadersToASignedUpstream, "headers to an unsigned upstream": testHeadersToAnUnsignedUpstream,
 		"headers that apps believe": testHeadersThatAppsBelieve, "100 Continue": testContinue,
 		"bodies where none is expected": testBodiesWhereNoneIsExpected,
+		// smuggling_test.go, reuse_test.go
+		"smuggling": testSmuggling, "doubtful bodies end the connection": testDoubtfulBodiesEndTheConnection,
+		"nothing is shared": testNothingIsShared,
 		// deadlines, and what connections share
 		"deadlines": testSlowReaderOverHTTP2, "streams that wait leave room": testWaitingStreamsLeaveRoom,
 		"body before the settings": testBodyBeforeTheSettings, "one offer of a connection": testOfferOncePerConnection,

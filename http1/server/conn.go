@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ type Conn struct {
 	reading, writing deadline
 	ahead            [1]byte // a byte that was received to learn whether there is one
 	hasAhead         bool
+	isAhead          bool // see readAhead
 	broken           bool // a write has failed: nothing more can be said
 }
 
@@ -92,6 +94,18 @@ func (s source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readAhead has what is beneath TLS receive in larger parts than records, if it can.
+func (c *Conn) readAhead(on bool) {
+	secured, ok := c.net.(*tls.Conn)
+	if !ok || on == c.isAhead {
+		return
+	}
+	if raw, ok := secured.NetConn().(interface{ ReadAhead(bool) }); ok {
+		raw.ReadAhead(on)
+		c.isAhead = on
+	}
+}
+
 // write writes within the deadline.
 func (c *Conn) write(p []byte) error {
 	if c.broken {
@@ -135,6 +149,7 @@ func (c *Conn) serveOne() (more bool) {
 func (c *Conn) handle() (ended bool) {
 	defer c.context.end()
 	defer c.body.end()
+	defer c.readAhead(false)
 	defer func() {
 		if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
 			c.server.logf("http: panic serving %s: %v\n%s", c.peer.Remote, fault, debug.Stack())
@@ -166,8 +181,17 @@ func (c *Conn) abort() {
 	_ = raw.Close()
 }
 
-// refusal is what is answered to what is no request.
-const refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request: "
+// refusal is the answer to what is no request.
+func refusal(err http1.Error) []byte {
+	status := http.StatusBadRequest
+	switch err {
+	case http1.LineTooLong, http1.HeadTooLarge, http1.TooManyFields:
+		status = http.StatusRequestHeaderFieldsTooLarge
+	}
+	line := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n%s: %s\n",
+		line, date(time.Now()), line, string(err))
+}
 
 // refuse ends a connection of which no request comes.
 func (c *Conn) refuse(err error) {
@@ -175,7 +199,7 @@ func (c *Conn) refuse(err error) {
 	switch {
 	case errors.As(err, &malformed):
 		_ = c.writing.want(time.Now().Add(farewellTime), false)
-		_ = c.write([]byte(refusal + string(malformed)))
+		_ = c.write(refusal(malformed))
 		c.peer.Watcher.Refused(malformed)
 		c.linger()
 	case errors.Is(err, os.ErrDeadlineExceeded):
