@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"math/bits"
 	"strconv"
 	"time"
 	"unicode"
@@ -442,14 +443,37 @@ func appendString(dst []byte, s string, max int) ([]byte, bool) {
 	return append(dst, '"'), false
 }
 
-// plainPrefix gives the length of the longest prefix of printable ASCII that needs no escape.
+// plainPrefix returns the length of the longest prefix of printable ASCII that needs no escape.
 func plainPrefix(s string) int {
-	for i := range len(s) {
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		if odd := special(word(s[i:])); odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
+		}
+	}
+	for ; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			return i
 		}
 	}
-	return len(s)
+	return i
+}
+
+// Eight bytes are looked at as one number, the first of them lowest.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// special sets the highest bit of the first byte that is no printable ASCII or needs an escape, and perhaps of some behind it.
+func special(w uint64) uint64 {
+	quote, backslash, deleted := w^ones*'"', w^ones*'\\', w^ones*0x7f
+	return (w | (w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash | (deleted-ones)&^deleted) & highs
 }
 
 func appendRune(dst []byte, c rune) []byte {
