@@ -45,6 +45,7 @@ type connection struct {
 	proven     chan struct{}               // closed when a caller was proven
 	recorded   atomic.Pointer[logfile.TLS] // the TLS evidence of all records but the first; nil before the first
 	once       sync.Once
+	parts      atomic.Pointer[parts] // of the records of its last call; nil before the first
 }
 
 type connectionKey struct{}

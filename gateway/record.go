@@ -16,9 +16,10 @@ import (
 // maxPath bounds a path in the record of a refused call; it may be anything. maxRefusedPairs does so for the names of a query.
 const maxPath, maxRefusedPairs = 1024, 8
 
-// record is what all records of the call have in common, as far as the call has come.
+// record is what all records of the call have in common, as far as the call has come. The one before it is no longer valid.
 func (c *call) record(kind logfile.Kind) *logfile.Record {
-	r := &logfile.Record{
+	r := &c.room.record
+	*r = logfile.Record{
 		Kind: kind, Call: c.id, Plan: c.recordID(), Listener: c.listener.Name,
 		Caller: c.identity.Caller, IdentifiedBy: c.identity.By, Identity: c.identity.Detail,
 		Source: c.source, SourcePort: c.sourcePort,
@@ -55,6 +56,7 @@ func (c *call) describe(r *logfile.Record) {
 // intent says that the call is about to be sent.
 func (c *call) intent() *logfile.Record {
 	r := c.record(logfile.KindIntent)
+	r.Share(c.connection.partsOf(c, r))
 	c.describe(r)
 	r.Decision = logfile.Allowed
 	r.SignatureHash, r.SignatureDate = c.signature.hash, c.signature.date
@@ -64,6 +66,7 @@ func (c *call) intent() *logfile.Record {
 // outcome says what became of an intent without an answer.
 func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
+	r.Share(c.connection.partsOf(c, r))
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
 	r.Stage, r.TLSFailure = c.stage, why.TLSFailure
 	if a := why.Answer; a != nil {
@@ -76,6 +79,7 @@ func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 // answered says what became of an intent that was answered.
 func (c *call) answered(a *answer) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
+	r.Share(c.connection.partsOf(c, r))
 	r.Outcome = a.outcome
 	c.describeAnswer(r, a)
 	c.closing(r)

@@ -65,8 +65,8 @@ func AppendHead(dst []byte, seq, commit uint64, at time.Time) []byte {
 // appendBody writes all other members and the closing brace. cut reports whether it had to cut.
 func (r *Record) AppendBody(dst []byte) (_ []byte, cut bool) {
 	start := len(dst)
-	for _, l := range cuts {
-		e := encoder{b: dst[:start], limits: l, end: start + MaxLine - MaxHead, cut: r.Cut}
+	for i, l := range cuts {
+		e := encoder{b: dst[:start], limits: l, first: i == 0, end: start + MaxLine - MaxHead, cut: r.Cut}
 		e.record(r)
 		dst, cut = e.b, e.cut
 		if len(dst) <= e.end {
@@ -80,16 +80,27 @@ func (r *Record) AppendBody(dst []byte) (_ []byte, cut bool) {
 type encoder struct {
 	b []byte
 	limits
-	end int
-	cut bool
+	first bool // with the first limits, by which parts are encoded
+	end   int
+	cut   bool
 }
 
 func (e *encoder) record(r *Record) {
 	e.b = append(e.b, `,"kind":`...)
 	e.text(string(r.Kind))
 	e.str(`,"call":`, r.Call)
-	e.who(r)
-	e.what(r)
+	if p := r.parts; p != nil && e.first {
+		e.b = append(append(e.b, p.caller...), p.operation...)
+		e.target(r)
+		e.b = append(e.b, p.credential...)
+	} else {
+		e.caller(r)
+		e.operation(r)
+		e.target(r)
+		e.credential(r)
+	}
+	e.decision(r)
+	e.hashes(r)
 	e.fieldList(r.Fields)
 	e.tls(`,"tls_in":{`, r.TLSIn)
 	e.tls(`,"tls_out":{`, r.TLSOut)
@@ -105,7 +116,7 @@ func (e *encoder) record(r *Record) {
 	e.b = append(e.b, '}')
 }
 
-func (e *encoder) who(r *Record) {
+func (e *encoder) caller(r *Record) {
 	e.str(`,"listener":`, r.Listener)
 	e.str(`,"caller":`, r.Caller)
 	e.str(`,"claimed_caller":`, r.ClaimedCaller)
@@ -115,7 +126,7 @@ func (e *encoder) who(r *Record) {
 	e.num(`,"source_port":`, int64(r.SourcePort))
 }
 
-func (e *encoder) what(r *Record) {
+func (e *encoder) operation(r *Record) {
 	e.str(`,"upstream":`, r.Upstream)
 	e.str(`,"site":`, r.Site)
 	e.str(`,"currency":`, r.Currency)
@@ -123,15 +134,24 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"effect":`, r.Effect)
 	e.flag(`,"deprecated":true`, r.Deprecated)
 	e.str(`,"method":`, r.Method)
+}
+
+func (e *encoder) target(r *Record) {
 	declared := r.Operation != "" && r.Site == ""
 	e.asked("path", r.Path, r.PathBytes, r.PathHash, !declared)
 	e.asked("query", r.Query, r.QueryBytes, r.QueryHash, !declared)
 	e.withheldList(r.QueryWithheld)
+}
+
+func (e *encoder) credential(r *Record) {
 	e.str(`,"credential":`, r.Credential)
 	e.str(`,"class":`, r.Class)
 	e.str(`,"access_key":`, r.AccessKey)
 	e.str(`,"account":`, r.Account)
 	e.str(`,"plan":`, r.Plan)
+}
+
+func (e *encoder) decision(r *Record) {
 	e.str(`,"decision":`, r.Decision)
 	e.str(`,"reason":`, r.Reason)
 	e.str(`,"detail":`, r.Detail)
@@ -141,6 +161,9 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"subject":`, r.Subject)
 	e.data(r.Data)
 	e.freezeList(r.Freezes)
+}
+
+func (e *encoder) hashes(r *Record) {
 	e.str(`,"mac_key":`, r.MACKey)
 	e.str(`,"path_mac":`, r.PathMAC)
 	e.str(`,"query_mac":`, r.QueryMAC)
@@ -307,6 +330,10 @@ func (e *encoder) tls(key string, t *TLS) {
 		return
 	}
 	e.b = append(e.b, key...)
+	if t.encoded != "" && e.first {
+		e.b = append(e.b, t.encoded...)
+		return
+	}
 	start := len(e.b)
 	e.str(`,"version":`, t.Version)
 	e.str(`,"suite":`, t.Suite)
