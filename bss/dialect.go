@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tollgate/catalog"
+	"tollgate/http1"
 )
 
 // ReachedService reports whether an answer comes from behind the point at which signatures are checked: a success, or a failure
@@ -41,7 +42,7 @@ func GaveUpOnTheWay(status int, code string) bool {
 func isBillingCode(code string) bool { return strings.HasPrefix(code, "CBC.") }
 
 // RequestID returns the provider's id of a call, of at most 128 bytes: from the header of the answer, or else from its body.
-func RequestID(header http.Header, o *Outcome) string {
+func RequestID(header http1.Fields, o *Outcome) string {
 	id := cmp.Or(header.Get("X-Request-Id"), header.Get("X-Iam-Trace-Id"), o.RequestID)
 	return id[:min(len(id), 128)]
 }

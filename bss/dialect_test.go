@@ -1,11 +1,11 @@
 package bss
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
 	"tollgate/catalog"
+	"tollgate/http1"
 )
 
 func TestWhereAnAnswerComesFrom(t *testing.T) {
@@ -53,11 +53,11 @@ func TestWhereAnAnswerComesFrom(t *testing.T) {
 
 func TestRequestID(t *testing.T) {
 	long := strings.Repeat("r", 129)
-	for want, header := range map[string]http.Header{
-		"a":        {"X-Request-Id": {"a"}, "X-Iam-Trace-Id": {"b"}},
-		"b":        {"X-Iam-Trace-Id": {"b"}},
+	for want, header := range map[string]http1.Fields{
+		"a":        {{Name: "X-Request-Id", Value: "a"}, {Name: "X-Iam-Trace-Id", Value: "b"}},
+		"b":        {{Name: "X-Iam-Trace-Id", Value: "b"}},
 		"body":     {},
-		long[:128]: {"X-Request-Id": {long}},
+		long[:128]: {{Name: "X-Request-Id", Value: long}},
 	} {
 		if got := RequestID(header, &Outcome{RequestID: "body"}); got != want {
 			t.Errorf("%v: %q, want %q", header, got, want)

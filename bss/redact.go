@@ -3,9 +3,9 @@ package bss
 import (
 	"bytes"
 	"io"
-	"net/http"
-	"slices"
 	"strconv"
+
+	"tollgate/http1"
 )
 
 const (
@@ -40,13 +40,18 @@ func QuotesToken(text, token string) bool {
 	return string(HideToken([]byte(text), token)) != text
 }
 
-// HideTokenInHeader removes the fields of a header in which HideToken would hide something.
-func HideTokenInHeader(header http.Header, token string) {
-	for name, values := range header {
-		if slices.ContainsFunc(values, func(value string) bool { return QuotesToken(value, token) }) {
-			delete(header, name)
+// HideTokenInHeader removes the fields of a header in which HideToken would hide something, with all of the same name.
+func HideTokenInHeader(header http1.Fields, token string) http1.Fields {
+	var quoting []string
+	for _, field := range header {
+		if QuotesToken(field.Value, token) {
+			quoting = append(quoting, field.Name)
 		}
 	}
+	for _, name := range quoting {
+		header.Del(name)
+	}
+	return header
 }
 
 // nextToken returns where the token can begin next: at its first character, or at what an escaped one begins with.

@@ -87,7 +87,7 @@ func TestPermitByClass(t *testing.T) {
 		if err != nil && !errors.As(err, &classError) {
 			t.Errorf("error %v is no *ClassError", err)
 		}
-		if _, err := permit.Lease(t.Context(), "app", start); (err == nil) != c.allowed {
+		if _, err := permit.Lease(t.Context(), "app", start, time.Now().Add(time.Hour)); (err == nil) != c.allowed {
 			t.Errorf("%v for %v: a refused permit gave a lease", c.credential, c.operation)
 		}
 	}
@@ -129,7 +129,7 @@ func tryLeaseOf(ctx context.Context, c *Credential, caller string, now time.Time
 	if err != nil {
 		return nil, err
 	}
-	return permit.Lease(ctx, caller, now)
+	return permit.Lease(ctx, caller, now, time.Now().Add(time.Hour))
 }
 
 func TestFirstRejectionPauses(t *testing.T) {
@@ -203,13 +203,13 @@ func TestTrial(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := permit.Lease(ended, "app", start); !errors.Is(err, context.Canceled) {
+	if _, err := permit.Lease(ended, "app", start, time.Now().Add(time.Hour)); !errors.Is(err, context.Canceled) {
 		t.Fatalf("a call beyond the trial was not held back: %v", err)
 	}
 	waiting := make(chan error)
 	for range 3 {
 		go func() {
-			_, err := permit.Lease(t.Context(), "app", start)
+			_, err := permit.Lease(t.Context(), "app", start, time.Now().Add(time.Hour))
 			waiting <- err
 		}()
 	}
@@ -260,7 +260,7 @@ func TestConcurrentUse(t *testing.T) {
 
 // The zero Permit was never checked, and signs nothing.
 func TestZeroPermit(t *testing.T) {
-	if _, err := (Permit{}).Lease(t.Context(), "app", start); err == nil {
+	if _, err := (Permit{}).Lease(t.Context(), "app", start, time.Now().Add(time.Hour)); err == nil {
 		t.Error("a permit of no credential gave a lease")
 	}
 }

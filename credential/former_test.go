@@ -81,7 +81,7 @@ func rejectedBy(c *Credential, callers ...string) {
 	permit, _ := c.Permit(operation(c.Facts().Class, catalog.KindAny))
 	var leases []*Lease
 	for _, caller := range callers {
-		l, err := permit.Lease(context.Background(), caller, start)
+		l, err := permit.Lease(context.Background(), caller, start, time.Now().Add(time.Hour))
 		if err != nil {
 			panic(err)
 		}

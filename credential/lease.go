@@ -45,7 +45,7 @@ const TrialWait = 5 * time.Second
 // TrialError is returned by [Permit.Lease] if the calls that try the credential's keys left no place to the call.
 type TrialError struct {
 	Credential string
-	Err        error // of the context, if that ended before [TrialWait]; nil otherwise
+	Err        error // of the context, if that ended the wait; nil otherwise
 }
 
 func (e *TrialError) Error() string {
@@ -55,8 +55,8 @@ func (e *TrialError) Error() string {
 func (e *TrialError) Unwrap() error { return e.Err }
 
 // Lease takes the keys for one call of a caller. The error is a *[PausedError] while the credential is paused, or a
-// *[TrialError] if the call waits for keys on trial until ctx or [TrialWait] is over.
-func (p Permit) Lease(ctx context.Context, caller string, now time.Time) (*Lease, error) {
+// *[TrialError] if the call waits for keys on trial until ctx ends, until the given time, or for [TrialWait].
+func (p Permit) Lease(ctx context.Context, caller string, now, until time.Time) (*Lease, error) {
 	if p.credential == nil {
 		return nil, errors.New("no permit: the credential was not checked for this operation")
 	}
@@ -73,7 +73,7 @@ func (p Permit) Lease(ctx context.Context, caller string, now time.Time) (*Lease
 			continue // other keys came before there was something to wait for
 		}
 		if over == nil {
-			over = time.After(TrialWait)
+			over = time.After(min(TrialWait, time.Until(until)))
 		}
 		select {
 		case <-wait:

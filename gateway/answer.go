@@ -59,18 +59,19 @@ func (c *call) tellLimit(add *adder) {
 func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()
-	endToEnd(header, a.response.Header)
+	hop := hopOf(a.response.Header.Values("Connection"))
+	add := adder{header, make([]string, 0, len(a.response.Header)+6)}
 	theirs := false // how much is left to the caller
-	for name := range header {
-		if isOurs(name) || c.upstream.Signed && !c.passesOn(name) {
-			delete(header, name)
+	for _, field := range a.response.Header {
+		if hop.has(field.Name) || isOurs(field.Name) || c.upstream.Signed && !c.passesOn(field.Name) {
+			continue
 		}
-		theirs = theirs || strings.HasPrefix(name, rateLimit)
+		if field.Name == "Retry-After" && a.outcome == logfile.Unknown {
+			continue // who obeys it repeats a call that may have had its effect
+		}
+		add.append(field.Name, field.Value)
+		theirs = theirs || strings.HasPrefix(field.Name, rateLimit)
 	}
-	if a.outcome == logfile.Unknown {
-		header.Del("Retry-After") // who obeys it repeats a call that may have had its effect
-	}
-	add := adder{header, make([]string, 0, 6)}
 	if !theirs {
 		c.tellLimit(&add)
 	}
@@ -83,7 +84,7 @@ func (c *call) answer(a *answer) {
 		header["Content-Type"] = nil // otherwise the HTTP server makes one up
 	}
 	c.deadline()
-	c.writer.WriteHeader(a.response.StatusCode)
+	c.writer.WriteHeader(a.response.Status)
 	if c.request.Method == http.MethodHead {
 		return
 	}
@@ -94,10 +95,31 @@ func (c *call) answer(a *answer) {
 	_, _ = c.writer.Write(a.held) // if the caller has gone, the outcome is on record
 }
 
+// adder sets headers whose values lie in one array.
+type adder struct {
+	header http.Header
+	values []string
+}
+
+func (a *adder) add(name, value string) {
+	a.values = append(a.values, value)
+	last := len(a.values)
+	a.header[name] = a.values[last-1 : last : last]
+}
+
+// append adds a value to those that a header has.
+func (a *adder) append(name, value string) {
+	if have := a.header[name]; have != nil {
+		a.header[name] = append(have, value)
+		return
+	}
+	a.add(name, value)
+}
+
 // answerLength is the length to announce; -1 if it is not known, or the answer has no body.
 func (c *call) answerLength(a *answer) int64 {
 	switch {
-	case a.response.StatusCode == http.StatusNoContent || a.response.StatusCode == http.StatusNotModified:
+	case a.response.Status == http.StatusNoContent || a.response.Status == http.StatusNotModified:
 		return -1
 	case a.whole && c.request.Method != http.MethodHead:
 		return int64(len(a.held))

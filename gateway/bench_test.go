@@ -15,6 +15,8 @@ import (
 	"tollgate/accept"
 	"tollgate/audit"
 	"tollgate/audit/logfile"
+	"tollgate/http1"
+	"tollgate/upstream"
 )
 
 // The benchmarks go through the whole way of a call with nothing around it: no connection on either side, a log that takes
@@ -43,13 +45,10 @@ func (w *nullWriter) SetReadDeadline(time.Time) error  { return nil }
 func (w *nullWriter) SetWriteDeadline(time.Time) error { return nil }
 
 // staticAnswer answers every call from memory.
-func staticAnswer(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		_, _ = io.Copy(io.Discard, r.Body)
-	}
-	return &http.Response{
-		StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, ContentLength: 25, Request: r,
-		Header: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"req-1"}, "Date": {"Sun, 29 Nov 2026 10:00:00 GMT"}},
+func staticAnswer(*upstream.Request) (*upstream.Response, error) {
+	return &upstream.Response{
+		Status: 200, ContentLength: 25,
+		Header: http1.Fields{{Name: "Content-Type", Value: "application/json"}, {Name: "X-Request-Id", Value: "req-1"}, {Name: "Date", Value: "Sun, 29 Nov 2026 10:00:00 GMT"}},
 		Body:   io.NopCloser(strings.NewReader(`{"order_ids":["CS-1001"]}`)),
 	}, nil
 }

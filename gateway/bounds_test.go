@@ -20,6 +20,7 @@ import (
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
+	"tollgate/upstream"
 )
 
 // Invariant 10: what callers and upstreams can make the gateway hold is bounded.
@@ -495,12 +496,12 @@ func TestOneCallerLeavesAQuarter(t *testing.T) {
 // One caller cannot take all connections to an upstream: its further calls wait for its own, and another caller's are sent.
 func TestOneCallerLeavesConnections(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
-	f := start(t, transport(func(r *http.Request) (*http.Response, error) {
+	f := start(t, transport(func(r *upstream.Request) (*upstream.Response, error) {
 		if r.Method == "GET" {
 			arrived <- struct{}{}
 			<-release
 		}
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		return &upstream.Response{Status: 200, Body: http.NoBody}, nil
 	}), func(f *fixture) { f.upstream["bss"].MaxConns = 4 })
 	slow := func() signed { return signed{caller: customerCaller, method: "GET", target: readTarget} }
 	var calls []*raw

@@ -57,6 +57,7 @@ type call struct {
 	passage   freeze.Passage         // send: through the gate of the kill switch
 	accessKey string                 // send: of the keys that sign
 	sentAt    time.Time              // send
+	out       outbound               // send
 	tlsOut    *logfile.TLS           // send
 	received  io.Closer              // send: the body of the upstream's answer
 	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none

@@ -6,11 +6,14 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"tollgate/http1"
+	"tollgate/upstream"
 )
 
 // contentCodings returns the codings of an answer's body, in lower case.
-func contentCodings(header http.Header) (codings []string) {
-	for _, line := range header["Content-Encoding"] {
+func contentCodings(header http1.Fields) (codings []string) {
+	for _, line := range header.Values("Content-Encoding") {
 		for coding := range strings.SplitSeq(line, ",") {
 			if coding = strings.ToLower(strings.Trim(coding, " \t")); coding != "" && coding != "identity" {
 				codings = append(codings, coding)
@@ -24,19 +27,19 @@ func contentCodings(header http.Header) (codings []string) {
 // the caches before them send it so; others stay, and nothing is read of such a body. A part of a gzip stream (206) cannot be undone.
 func (a *answer) decode(free int64) io.Reader {
 	response := a.response
-	if response.Header["Content-Encoding"] == nil {
+	if !response.Header.Has("Content-Encoding") {
 		return response.Body
 	}
 	switch codings := contentCodings(response.Header); {
 	case len(codings) == 0:
-		delete(response.Header, "Content-Encoding")
+		response.Header.Del("Content-Encoding")
 		return response.Body
-	case len(codings) > 1 || codings[0] != "gzip" && codings[0] != "x-gzip" || response.StatusCode == http.StatusPartialContent:
+	case len(codings) > 1 || codings[0] != "gzip" && codings[0] != "x-gzip" || response.Status == http.StatusPartialContent:
 		a.coded = true
 		return response.Body
 	}
 	describeDecoded(response)
-	return &gunzip{from: counted{inner: response.Body}, free: free, mayBeEmpty: !a.endsByClose || response.Body == http.NoBody}
+	return &gunzip{from: counted{inner: response.Body}, free: free, mayBeEmpty: !response.EndsByClose || response.Body == http.NoBody}
 }
 
 // ofCoded are headers about the bytes of a body in its coding.
@@ -44,16 +47,17 @@ var ofCoded = [...]string{"Content-Encoding", "Content-Length", "Content-Md5", "
 
 // describeDecoded takes out of an answer's header what was about its coded form. A strong entity tag becomes a weak one (RFC 9110
 // section 8.8.1: it is of these bytes).
-func describeDecoded(response *http.Response) {
+func describeDecoded(response *upstream.Response) {
 	for _, name := range ofCoded {
-		delete(response.Header, name)
+		response.Header.Del(name)
 	}
 	response.ContentLength = -1
 	tag := response.Header.Get("Etag")
 	if strings.HasPrefix(tag, `"`) {
-		response.Header["Etag"] = []string{"W/" + tag}
+		response.Header.Del("Etag")
+		response.Header.Add("Etag", "W/"+tag)
 	} else if !strings.HasPrefix(tag, "W/") {
-		delete(response.Header, "Etag")
+		response.Header.Del("Etag")
 	}
 }
 

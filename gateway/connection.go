@@ -124,7 +124,7 @@ func (c *connections) of(caller string, u *Upstream) chan struct{} {
 }
 
 // connect waits until the caller may have one more connection to the upstream.
-func (c *call) connect(ctx context.Context) *Refusal {
+func (c *call) connect() *Refusal {
 	if c.alone() || c.upstream.MaxConns == 0 { // one caller may have all
 		return nil
 	}
@@ -132,17 +132,29 @@ func (c *call) connect(ctx context.Context) *Refusal {
 	select {
 	case own <- struct{}{}:
 		c.connected = own
-	case <-ctx.Done():
+	default:
+		c.awaitConnection(own)
 	}
-	if ctx.Err() == nil {
-		return nil
-	}
-	if c.givenUp() {
+	switch {
+	case c.givenUp():
 		return c.stopped()
+	case c.connected != nil:
+		return nil
 	}
 	c.cutOff(settingConnections, shares[ofCaller].cause)
 	return refusal(notSentInTime, "this caller has all %d connections to upstream %s that one caller may have; no byte of the call was sent",
 		cap(own), c.upstream.Name)
+}
+
+// awaitConnection waits for one of the caller's connections as long as the call may take.
+func (c *call) awaitConnection(own chan struct{}) {
+	ctx, cancel := context.WithDeadline(c.ending.calls, c.out.Deadline)
+	defer cancel()
+	select {
+	case own <- struct{}{}:
+		c.connected = own
+	case <-ctx.Done():
+	}
 }
 
 // disconnect ends the exchange with the upstream, if it has not ended by itself, and releases the connection's place.

@@ -1,12 +1,9 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
-
-	"tollgate/upstream"
 )
 
 // errStopping ends the calls for which a stop does not wait any longer.
@@ -14,33 +11,16 @@ var errStopping = errors.New("the gateway is stopping")
 
 // ending is how far the end of a gateway has come.
 type ending struct {
-	calls  context.Context // ends when calls are given up; base of the contexts of requests, which end all waiting before the intent
-	rested context.Context // the same, for calls that spend, which must not take the answer to another call for theirs
+	// calls ends when calls are given up. It is the base of the contexts of requests, which end all waiting before the intent. What a call
+	// waits for on its way out is waited for under calls itself: package context cancels what is made of a context one by one, and a call that
+	// is cancelled late would take the lease or the connection of one that has ended already, and be sent.
+	calls  context.Context
 	giveUp context.CancelCauseFunc
 }
 
 func newEnding() ending {
 	calls, giveUp := context.WithCancelCause(context.Background())
-	return ending{calls: calls, rested: upstream.Rested(calls), giveUp: giveUp}
-}
-
-// sendContext is the context that one call is sent in, and has the call's last check for package upstream. It has ended as soon as calls are
-// given up: package context cancels the contexts made of that one by one, and a call that is cancelled late would take the lease or the
-// connection of one that has ended already, and be sent.
-type sendContext struct {
-	context.Context
-	call *call
-}
-
-// Err returns why the context has ended, if it has.
-func (s sendContext) Err() error { return cmp.Or(s.call.ending.calls.Err(), s.Context.Err()) }
-
-// Value returns the call's gate, or a value of the context that s is made of.
-func (s sendContext) Value(key any) any {
-	if key == (upstream.GateKey{}) {
-		return gate{s.call}
-	}
-	return s.Context.Value(key)
+	return ending{calls, giveUp}
 }
 
 // GiveUp ends the calls under way and returns how many there are: those of which nothing was sent as refused or not sent,

@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"tollgate/grants"
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
+	"tollgate/upstream"
 )
 
 // variants are ways to call an operation, right and wrong.
@@ -57,7 +57,7 @@ type explained struct {
 
 func newExplained(t *testing.T) *explained {
 	e := &explained{codes: map[string]int{}, grants: map[int]bool{}}
-	e.fixture = benchFixture(t, transport(func(r *http.Request) (*http.Response, error) {
+	e.fixture = benchFixture(t, transport(func(r *upstream.Request) (*upstream.Response, error) {
 		e.signed = r.Header.Get("Authorization")
 		return staticAnswer(r)
 	}), e.set(t))

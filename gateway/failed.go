@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"syscall"
 
@@ -16,11 +15,11 @@ import (
 )
 
 // failed turns an attempt without a usable answer into what the caller is told.
-func (c *call) failed(request *http.Request, err error) *Refusal {
+func (c *call) failed(err error) *Refusal {
 	if stopped, ok := errors.AsType[*frozenError](err); ok {
 		return c.frozenBy(stopped.freeze)
 	}
-	c.warn("upstream gave no usable answer", c.withoutSecrets(err.Error(), request.Header))
+	c.warn("upstream gave no usable answer", c.withoutSecrets(err.Error()))
 	var failure *upstream.Error
 	if !errors.As(err, &failure) { // a transport that does not say may have sent it
 		failure = &upstream.Error{Err: err, MaybeSent: true}
@@ -54,11 +53,11 @@ func (c *call) failed(request *http.Request, err error) *Refusal {
 }
 
 // withoutSecrets hides in an error what it may quote of the request that was sent.
-func (c *call) withoutSecrets(text string, sent http.Header) string {
-	authorization := sent.Get(signing.AuthorizationHeader) // an internal app's own, or that of the signature
+func (c *call) withoutSecrets(text string) string {
+	authorization := c.out.Header.Get(signing.AuthorizationHeader) // an internal app's own, or that of the signature
 	credentials := strings.TrimLeft(authorization[strings.IndexByte(authorization, ' ')+1:], " \t")
 	hidden := []byte(text)
-	for token := range c.tokensIn(sent) {
+	for token := range c.sentTokens() {
 		hidden = bss.HideToken(hidden, token)
 	}
 	return string(bss.HideToken(hidden, credentials))

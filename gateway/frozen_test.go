@@ -175,14 +175,13 @@ func TestFrozenAfterTheIntent(t *testing.T) {
 // slowWriter is a transport whose first write takes a while.
 type slowWriter struct{ entered, write chan struct{} }
 
-func (s slowWriter) RoundTrip(r *http.Request) (*http.Response, error) {
-	gate := r.Context().Value(upstream.GateKey{}).(upstream.Gate)
-	if err := gate.Enter(); err != nil {
+func (s slowWriter) Send(_ context.Context, r *upstream.Request) (*upstream.Response, error) {
+	if err := r.Gate.Enter(); err != nil {
 		return nil, &upstream.Error{Err: err}
 	}
 	s.entered <- struct{}{}
 	<-s.write
-	gate.Leave()
+	r.Gate.Leave()
 	s.entered <- struct{}{}
 	<-s.write
 	return staticAnswer(r)

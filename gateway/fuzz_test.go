@@ -12,6 +12,7 @@ import (
 
 	"tollgate/accept"
 	"tollgate/audit/logfile"
+	"tollgate/upstream"
 )
 
 // FuzzCall sends requests as they come over the wire through the gateway. Whatever it makes of them: what is sent is what
@@ -28,13 +29,9 @@ func FuzzCall(f *testing.F) {
 		f.Add(seed)
 	}
 	var sent [][]byte
-	fix := prepare(f, fixed, transport(func(r *http.Request) (*http.Response, error) {
-		var wire bytes.Buffer
-		if err := r.Write(&wire); err != nil {
-			return nil, err
-		}
-		sent = append(sent, wire.Bytes())
-		return &http.Response{StatusCode: 200, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), ContentLength: 2}, nil
+	fix := prepare(f, fixed, transport(func(r *upstream.Request) (*upstream.Response, error) {
+		sent = append(sent, append(r.AppendHead(nil), r.Body...))
+		return &upstream.Response{Status: 200, Body: io.NopCloser(strings.NewReader("{}")), ContentLength: 2}, nil
 	}))
 	handler := fix.gateway.Server("local").Handler
 	allowed := []string{

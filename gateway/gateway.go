@@ -209,10 +209,8 @@ func (c *call) dispatch() {
 			c.settle(c.outcome(logfile.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(c.sending(), c.upstream.Timeout)
-	defer cancel()
 	defer c.disconnect() // also after a panic: its connection must not stay taken
-	a, refusal := c.send(sendContext{ctx, c})
+	a, refusal := c.send()
 	c.releaseBody()
 	if refusal != nil || a.whole {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"tollgate/http1"
 	"tollgate/ratelimit"
 )
 
@@ -40,7 +41,7 @@ func (c *call) sent() {
 
 // slowDown has all calls slowed that share the call's quota, when the provider refused the call since there were too many.
 func (c *call) slowDown(a *answer) {
-	if a == nil || a.response.StatusCode != http.StatusTooManyRequests {
+	if a == nil || a.response.Status != http.StatusTooManyRequests {
 		return
 	}
 	c.warn("the provider says that there are too many calls; those of this quota are slowed", a.result.ErrorCode)
@@ -51,7 +52,7 @@ func (c *call) slowDown(a *answer) {
 const longestRetryAfter = time.Hour
 
 // retryAfter reads a Retry-After (RFC 9110, section 10.2.3), in seconds or as a date; 0 if there is none, or it is not clear.
-func retryAfter(header http.Header, now time.Time) time.Duration {
+func retryAfter(header http1.Fields, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, longestRetryAfter)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/gateway"
+	"tollgate/http1"
 	"tollgate/internal/bsssim"
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
@@ -226,7 +226,7 @@ func TestRetryAfter(t *testing.T) {
 		"": 0, "7": 7 * time.Second, "0": 0, "-7": 0, "7.5": 0, "later": 0, "99999999999999999999": 0, "2000000000": time.Hour, "7, 8": 0,
 		"Mon, 30 Nov 2026 10:00:09 GMT": 9 * time.Second, "Mon, 30 Nov 2026 09:59:09 GMT": 0, "Wed, 30 Nov 2050 10:00:09 GMT": time.Hour,
 	} {
-		if got := gateway.RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
+		if got := gateway.RetryAfter(http1.Fields{{Name: "Retry-After", Value: value}}, now); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}

@@ -1,10 +1,11 @@
 package gateway_test
 
 import (
-	"net/http"
+	"context"
 	"testing"
 
 	"tollgate/audit/logfile"
+	"tollgate/upstream"
 )
 
 // TestLargestLength: an answer that announces the largest length there is, is read as any other that is cut.
@@ -32,8 +33,8 @@ func TestLargestLength(t *testing.T) {
 // faulty is an upstream's answer whose reading panics.
 type faulty struct{ closed bool }
 
-func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: 2, Body: f, Request: r}, nil
+func (f *faulty) Send(context.Context, *upstream.Request) (*upstream.Response, error) {
+	return &upstream.Response{Status: 200, ContentLength: 2, Body: f}, nil
 }
 
 func (f *faulty) Read([]byte) (int, error) { panic("fault") }

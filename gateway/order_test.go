@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"tollgate/audit"
 	"tollgate/audit/logfile"
+	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/upstream"
 )
@@ -66,13 +66,13 @@ func dialling(f *fixture) {
 }
 
 type noting struct {
-	inner   http.RoundTripper
+	inner   gateway.Transport
 	history *history
 }
 
-func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
+func (n noting) Send(ctx context.Context, r *upstream.Request) (*upstream.Response, error) {
 	n.history.add("dial")
-	return n.inner.RoundTrip(r)
+	return n.inner.Send(ctx, r)
 }
 
 // A log that refuses or hangs stops calls of every effect: nothing is sent, and the caller hears of it in time.

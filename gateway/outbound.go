@@ -1,117 +1,89 @@
 package gateway
 
 import (
-	"bytes"
-	"context"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
 	"tollgate/catalog"
+	"tollgate/http1"
 	"tollgate/signing"
+	"tollgate/upstream"
 )
 
-// userAgent is what upstreams see; the caller's own is not theirs to know. Nobody writes to it.
-var userAgent = []string{"tollgate"}
+// outbound is the request that is sent, with room for what most have.
+type outbound struct {
+	upstream.Request
+	fields [10]http1.Field
+	signed [2]signing.Header
+}
 
-// usualHeaders is how many headers most signed calls have at most.
-const usualHeaders = 8
-
-// outbound builds the request that is sent: the canonical path and query that were matched and recorded, the body that
-// was hashed, and no way to repeat it (GetBody stays nil).
-func (c *call) outbound(ctx context.Context) *http.Request {
-	r := (&http.Request{}).WithContext(ctx)
-	r.Method, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = c.request.Method, c.upstream.Host, "HTTP/1.1", 1, 1
-	r.URL = &url.URL{
-		Scheme: c.upstream.Scheme, Host: c.upstream.Host,
-		Path: c.path, RawPath: signing.CanonicalPath(c.path), RawQuery: c.query.Canonical(),
-	}
-	if len(c.body) > 0 {
-		r.Body, r.ContentLength = newBody(c.body), int64(len(c.body))
-	}
+// prepare builds the request that is sent, as yet without its signature: the canonical path and query that were matched and recorded, and
+// the body that was hashed. A call that spends must not take the answer to another one for its own.
+func (c *call) prepare() {
+	out := &c.out
+	out.Method, out.Host, out.Path, out.Query, out.Body = c.request.Method, c.upstream.Host, signing.CanonicalPath(c.path), c.query.Canonical(), c.body
+	out.Rested, out.Gate = c.operation.Effect == catalog.Spend, gate{c}
 	if c.upstream.Signed {
-		r.Header = c.signedHeader()
+		out.Header = c.appendAllowed(out.fields[:0])
 	} else {
-		r.Header = c.unsignedHeader()
+		out.Header = c.appendForwarded(out.fields[:0])
 	}
-	return r
 }
-
-// body is a request's body that is read once.
-type body struct{ bytes.Reader }
-
-func newBody(b []byte) *body {
-	r := new(body)
-	r.Reset(b)
-	return r
-}
-
-// Close does nothing.
-func (*body) Close() error { return nil }
 
 // forwarded are the caller's headers that every signed upstream gets as they are.
 var forwarded = [...]string{"Accept", "X-Language"}
 
-// identity asks for answers that can be read: without it any coding will do (RFC 9110 section 12.5.3). Nobody writes to it.
-var identity = []string{"identity"}
-
-// signedHeader is an allow-list: nothing that a caller sends reaches a signed upstream unless it is named here or by
-// the endpoint's declaration.
-func (c *call) signedHeader() http.Header {
-	header := make(http.Header, usualHeaders)
-	header["User-Agent"], header["Accept-Encoding"] = userAgent, identity
-	if sent := c.bodyType.Sent; sent == jsonMedia {
-		header["Content-Type"] = onlyJSON
-	} else if sent != "" {
-		header["Content-Type"] = []string{sent}
+// appendAllowed appends what a signed upstream gets: nothing that a caller sends reaches it unless it is named here or by the endpoint's
+// declaration. The caller's User-Agent is not the upstream's to know. Without an Accept-Encoding any coding would do (RFC 9110 section
+// 12.5.3), also one that cannot be read here.
+func (c *call) appendAllowed(to http1.Fields) http1.Fields {
+	to = append(to, http1.Field{Name: "User-Agent", Value: "tollgate"}, http1.Field{Name: "Accept-Encoding", Value: "identity"})
+	if sent := c.bodyType.Sent; sent != "" {
+		to.Add("Content-Type", sent)
 	}
 	for _, name := range forwarded {
-		forward(header, c.request.Header, name)
+		to = forward(to, c.request.Header, name)
 	}
 	for _, name := range c.operation.ForwardHeaders {
 		if _, owned := c.Callers.Schemes().Owns(name); !owned { // the configuration lets none be declared
-			forward(header, c.request.Header, name)
+			to = forward(to, c.request.Header, name)
 		}
 	}
-	return header
+	return to
 }
 
-// forward copies a header as one value: readers differ in which of several lines they take.
-func forward(to, from http.Header, name string) {
-	if values := from[name]; len(values) == 1 {
-		to[name] = values
-	} else if len(values) > 1 {
-		to[name] = []string{strings.Join(values, ", ")}
+// forward appends a header as one value: readers differ in which of several lines they take.
+func forward(to http1.Fields, from http.Header, name string) http1.Fields {
+	values := from[name]
+	if len(values) == 0 {
+		return to
 	}
+	to.Del(name)
+	return append(to, http1.Field{Name: name, Value: strings.Join(values, ", ")})
 }
 
-// hopByHop are the headers that belong to one connection (RFC 9110 section 7.6.1), and the framing, which is made anew.
-var hopByHop = map[string]bool{
-	"Connection": true, "Proxy-Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Te": true,
-	"Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Http2-Settings": true, "Content-Length": true, "Expect": true,
-}
-
-// unsignedHeader is what an HTTP proxy passes on to an internal app, less what this gateway consumed or states itself.
-func (c *call) unsignedHeader() http.Header {
-	header := make(http.Header, len(c.request.Header)+5)
-	endToEnd(header, c.request.Header)
-	for name := range header {
-		if isOurs(name) || catalog.Misleads(name) {
-			delete(header, name)
+// appendForwarded appends what an HTTP proxy passes on to an internal app, less what this gateway consumed or states itself.
+func (c *call) appendForwarded(to http1.Fields) http1.Fields {
+	hop := hopOf(c.request.Header["Connection"])
+	for name, values := range c.request.Header {
+		if hop.has(name) || isOurs(name) || isOrigin(name) || catalog.Misleads(name) || c.claim != nil && name == signing.AuthorizationHeader {
+			continue
+		}
+		for _, value := range values {
+			to.Add(name, value)
 		}
 	}
-	if c.claim != nil {
-		delete(header, signing.AuthorizationHeader)
-	}
-	header["Tollgate-Caller"] = []string{c.identity.Caller}
-	header["Tollgate-Call-Id"] = []string{c.id}
-	header["X-Forwarded-For"] = []string{c.source}
-	header["X-Forwarded-Host"] = []string{c.request.Host}
-	header["X-Forwarded-Proto"] = []string{c.scheme()}
-	return header
+	return append(to, http1.Field{Name: "Tollgate-Caller", Value: c.identity.Caller}, http1.Field{Name: "Tollgate-Call-Id", Value: c.id},
+		http1.Field{Name: "X-Forwarded-For", Value: c.source}, http1.Field{Name: "X-Forwarded-Host", Value: c.request.Host},
+		http1.Field{Name: "X-Forwarded-Proto", Value: c.scheme()})
+}
+
+// isOrigin knows the headers in which the gateway says where a call came from.
+func isOrigin(name string) bool {
+	return name == "X-Forwarded-For" || name == "X-Forwarded-Host" || name == "X-Forwarded-Proto"
 }
 
 func (c *call) scheme() string {
@@ -121,20 +93,33 @@ func (c *call) scheme() string {
 	return "http"
 }
 
-// endToEnd copies a header without what belongs to the connection, and without what Connection names.
-func endToEnd(header, from http.Header) {
-	for name, values := range from {
-		if !hopByHop[name] {
-			header[name] = values
-		}
-	}
-	for _, value := range from["Connection"] {
+// hop are the headers that belong to one connection by the word of its Connection, in canonical spelling (RFC 9110 section 7.6.1).
+type hop []string
+
+func hopOf(connection []string) (named hop) {
+	for _, value := range connection {
 		for name := range strings.SplitSeq(value, ",") {
 			if name = textproto.TrimString(name); httpguts.ValidHeaderFieldName(name) {
-				delete(header, textproto.CanonicalMIMEHeaderKey(name))
+				named = append(named, textproto.CanonicalMIMEHeaderKey(name))
 			}
 		}
 	}
+	return named
+}
+
+// has reports whether a header belongs to the connection, or to the framing, which is made at each hop.
+func (h hop) has(name string) bool {
+	switch name {
+	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding",
+		"Upgrade", "Http2-Settings", "Content-Length", "Expect":
+		return true
+	}
+	for _, named := range h {
+		if named == name {
+			return true
+		}
+	}
+	return false
 }
 
 // isOurs knows the headers that only the gateway may speak.

@@ -17,6 +17,7 @@ import (
 	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/internal/setting"
+	"tollgate/upstream"
 )
 
 // pacedBody comes in parts, each some time after the one before, on a connection with a deadline.
@@ -162,8 +163,8 @@ func pacedRequest(method, target string, body io.ReadCloser, length int64) *http
 
 // answeringAtOnce is an upstream in memory.
 func answeringAtOnce(f *fixture) {
-	transport(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	transport(func(r *upstream.Request) (*upstream.Response, error) {
+		return &upstream.Response{Status: 200, Body: http.NoBody}, nil
 	})(f)
 }
 
@@ -193,9 +194,9 @@ func TestPaceOfStreamedAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var closed bool
-			f := prepare(t, fixed, transport(func(r *http.Request) (*http.Response, error) {
+			f := prepare(t, fixed, transport(func(r *upstream.Request) (*upstream.Response, error) {
 				body := closing{strings.NewReader(strings.Repeat("x", length)), &closed}
-				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: length, Request: r}, nil
+				return &upstream.Response{Status: 200, Body: body, ContentLength: length}, nil
 			}), bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(time.Hour) }))
 			synctest.Test(t, func(t *testing.T) {
 				w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), each: tt.each, every: tt.every, body: new(pacedBody)}
@@ -225,9 +226,9 @@ func TestPaceIsThatOfTheNetwork(t *testing.T) {
 		taken     bool
 	}{"slowly enough": {7 << 10, true}, "too slowly": {6 << 10, false}, "not at all": {0, false}} {
 		t.Run(name, func(t *testing.T) {
-			f := prepare(t, fixed, transport(func(r *http.Request) (*http.Response, error) {
+			f := prepare(t, fixed, transport(func(r *upstream.Request) (*upstream.Response, error) {
 				body := io.NopCloser(strings.NewReader(strings.Repeat("x", 256<<10)))
-				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: 256 << 10, Request: r}, nil
+				return &upstream.Response{Status: 200, Body: body, ContentLength: 256 << 10}, nil
 			}), bounded(func(b *config.Bounds) { b.WriteTimeout = setting.Duration(time.Hour) }))
 			synctest.Test(t, func(t *testing.T) {
 				begun := time.Now()
@@ -252,8 +253,8 @@ func TestSlowUpstreamIsNotTheCallersPace(t *testing.T) {
 	f := prepare(t, fixed, func(f *fixture) { f.upstream["app"].Timeout = time.Hour })
 	synctest.Test(t, func(t *testing.T) {
 		slow := &pacedBody{parts: append([]pacedPart{{0, 100_000}}, every(time.Minute, 10, 10)...), deadline: time.Now().Add(time.Hour)}
-		f.upstream["app"].Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: slow, ContentLength: -1, TransferEncoding: []string{"chunked"}, Request: r}, nil
+		f.upstream["app"].Transport = answeringBy(func(r *upstream.Request) (*upstream.Response, error) {
+			return &upstream.Response{Status: 200, Body: slow, ContentLength: -1, Chunked: true}, nil
 		})
 		w := &pacedWriter{ResponseRecorder: httptest.NewRecorder(), body: new(pacedBody)}
 		if aborted := serveAborting(f.gateway.Server("local").Handler, w, pacedRequest("GET", "/app/x", http.NoBody, 0)); aborted || w.Body.Len() != 100_100 {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"crypto/x509"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/ratelimit"
+	"tollgate/upstream"
 )
 
 // Plan is what is configured of calls. It must not be changed once it was published: another one is published in its place.
@@ -162,6 +164,12 @@ func (p *Plan) reached(q *Question) (all []*Listener) {
 	return all
 }
 
+// Transport sends calls to one upstream, each once, behind its gate: see [upstream.Transport]. Errors are *[upstream.Error] where it is known
+// whether bytes left.
+type Transport interface {
+	Send(ctx context.Context, r *upstream.Request) (*upstream.Response, error)
+}
+
 // Upstream is where calls go. Its transport, and what is known of its clock, outlive plans.
 type Upstream struct {
 	Name      string
@@ -170,10 +178,10 @@ type Upstream struct {
 	Site      string // of the catalog; empty without one
 	Currency  string // of amounts where a call does not say, if it is not that of the site
 	Signed    bool
-	Timeout   time.Duration     // from sending to the end of the answer
-	MaxConns  int               // of Transport; 0: no share of them is kept from any caller
-	Transport http.RoundTripper // sends once, behind the gate of the request's context ([upstream.GateKey]); errors are *upstream.Error where it is known whether bytes left
-	Skew      *Skew             // of its clock
+	Timeout   time.Duration // from sending to the end of the answer
+	MaxConns  int           // of Transport; 0: no share of them is kept from any caller
+	Transport Transport
+	Skew      *Skew // of its clock
 }
 
 // Route serves some host names with the operations of one or more upstreams.

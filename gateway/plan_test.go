@@ -24,6 +24,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
+	"tollgate/upstream"
 )
 
 // What is watched calls do, and then goes on.
@@ -125,11 +126,11 @@ func TestACallFollowsOnePlan(t *testing.T) {
 	}
 }
 
-func watchedTransport(do func()) roundTrip {
-	return func(r *http.Request) (*http.Response, error) {
+func watchedTransport(do func()) gateway.Transport {
+	return answeringBy(func(r *upstream.Request) (*upstream.Response, error) {
 		do()
 		return staticAnswer(r)
-	}
+	})
 }
 
 // planOf is a plan of which caller, credential and limits, and the upstream's host, have one name.
@@ -175,9 +176,9 @@ func countedByOnePlan(t testing.TB) adjustment {
 
 // TestPlansChangeUnderLoad: each call is decided by one plan as a whole, whichever, while others are published.
 func TestPlansChangeUnderLoad(t *testing.T) {
-	f := prepare(t, countedByOnePlan(t), transport(func(r *http.Request) (*http.Response, error) {
+	f := prepare(t, countedByOnePlan(t), transport(func(r *upstream.Request) (*upstream.Response, error) {
 		body := r.Host + " " + strings.Fields(r.Header.Get("Authorization"))[1] + " " + r.Header.Get("X-Domain-Id")
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+		return &upstream.Response{Status: 200, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}, nil
 	}))
 	plans := map[string]*gateway.Plan{"a": f.planOf(t, "a"), "b": f.planOf(t, "b")}
 	seed := rand.Uint64()
@@ -270,7 +271,7 @@ func TestSmallerBoundsUnderWay(t *testing.T) {
 // TestConnectionsOfAnotherPlan: a caller that has all the connections that one plan leaves it gets those that another one adds.
 func TestConnectionsOfAnotherPlan(t *testing.T) {
 	arrived, release := make(chan struct{}, 8), make(chan struct{})
-	f := start(t, fixed, transport(func(r *http.Request) (*http.Response, error) {
+	f := start(t, fixed, transport(func(r *upstream.Request) (*upstream.Response, error) {
 		arrived <- struct{}{}
 		<-release
 		return staticAnswer(r)

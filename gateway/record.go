@@ -88,7 +88,7 @@ func (c *call) answered(a *answer) *logfile.Record {
 
 // describeAnswer adds what came back.
 func (c *call) describeAnswer(r *logfile.Record, a *answer) {
-	r.Status, r.RequestID = a.response.StatusCode, bss.RequestID(a.response.Header, &a.result)
+	r.Status, r.RequestID = a.response.Status, bss.RequestID(a.response.Header, &a.result)
 	r.Result, r.ResultFrom = a.result.Result, a.result.From
 	r.ErrorCode = a.result.ErrorCode
 	if !c.withholds() { // a message may quote what is withheld

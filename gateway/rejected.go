@@ -60,7 +60,7 @@ func (c *call) rejected(a *answer) (r *Refusal) {
 
 // rejection returns what an answer says of the signature, nil if nothing.
 func (c *call) rejection(a *answer) *bss.Rejection {
-	if !c.upstream.Signed || a.response.StatusCode != http.StatusUnauthorized {
+	if !c.upstream.Signed || a.response.Status != http.StatusUnauthorized {
 		return nil
 	}
 	if c.illegible(a) {
@@ -69,7 +69,7 @@ func (c *call) rejection(a *answer) *bss.Rejection {
 	}
 	query := c.query.Canonical()
 	plain, _ := url.QueryUnescape(query)
-	rejection, found := bss.ReadRejection(a.response.StatusCode, a.held, c.path, signing.CanonicalPath(c.path), query, plain, string(c.body))
+	rejection, found := bss.ReadRejection(a.response.Status, a.held, c.path, signing.CanonicalPath(c.path), query, plain, string(c.body))
 	if !found {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (c *call) signatureVerdict(a *answer, refused *Refusal) (credential.Verdict
 		return credential.Rejected, "the provider rejected it: " + a.rejected.String()
 	case a.rejected != nil && a.rejected.KeysInDoubt():
 		return credential.OtherCause, ""
-	case refused == nil && bss.ReachedService(c.operation, a.response.StatusCode, a.result.ErrorCode):
+	case refused == nil && bss.ReachedService(c.operation, a.response.Status, a.result.ErrorCode):
 		return credential.Accepted, ""
 	}
 	return credential.Unheard, ""
@@ -143,7 +143,7 @@ func (c *call) closeLease(lease *credential.Lease, verdict credential.Verdict, r
 func (c *call) compareClocks(a *answer, refused *Refusal) {
 	switch {
 	case a == nil:
-	case refused == nil && a.response.StatusCode/100 == 2:
+	case refused == nil && a.response.Status/100 == 2:
 		c.upstream.Skew.noteAnswer(a.response.Header, c.sentAt, c.Now())
 	case refused != nil && refused.Code == clockRejected && !a.rejected.ServerTime.IsZero():
 		c.upstream.Skew.note(a.rejected.ServerTime, c.sentAt, c.Now())

@@ -2,15 +2,14 @@ package gateway
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"iter"
 	"net/http"
 	"slices"
+	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
-	"tollgate/catalog"
 	"tollgate/credential"
 	"tollgate/signing"
 	"tollgate/upstream"
@@ -18,30 +17,30 @@ import (
 
 // answer is what came back.
 type answer struct {
-	response    *http.Response
-	held        []byte    // the body, or its beginning
-	whole       bool      // held is all of it
-	stream      io.Reader // all of it where it is not whole
-	coded       bool      // it is in a content coding that was not undone
-	broken      bool      // it is a 401 whose body cannot be read, and is taken for empty
-	endsByClose bool      // of its connection, which cannot be told from a cut
-	result      bss.Outcome
-	outcome     string         // of the audit package
-	rejected    *bss.Rejection // what a server before the billing system says of the signature, if anything
+	response *upstream.Response
+	held     []byte    // the body, or its beginning
+	whole    bool      // held is all of it
+	stream   io.Reader // all of it where it is not whole
+	coded    bool      // it is in a content coding that was not undone
+	broken   bool      // it is a 401 whose body cannot be read, and is taken for empty
+	result   bss.Outcome
+	outcome  string         // of the audit package
+	rejected *bss.Rejection // what a server before the billing system says of the signature, if anything
 }
 
 // send is step 10: one attempt.
-func (c *call) send(ctx context.Context) (*answer, *Refusal) {
+func (c *call) send() (*answer, *Refusal) {
 	c.sentAt, c.stage = c.Now(), logfile.StageConnect
-	if refusal := c.connect(ctx); refusal != nil {
+	c.out.Deadline = time.Now().Add(c.upstream.Timeout)
+	if refusal := c.connect(); refusal != nil {
 		return nil, refusal
 	}
-	request := c.outbound(ctx)
+	c.prepare()
 	if !c.upstream.Signed {
-		return c.attempt(request)
+		return c.attempt()
 	}
 	c.stage = logfile.StageSign
-	lease, err := c.permit.Lease(ctx, c.identity.Caller, c.Now())
+	lease, err := c.permit.Lease(c.ending.calls, c.identity.Caller, c.Now(), c.out.Deadline)
 	if err != nil {
 		return nil, c.paused(err)
 	}
@@ -51,11 +50,11 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 	if c.givenUp() { // since another call has returned its lease
 		return nil, c.stopped()
 	}
-	if err := c.sign(request, lease); err != nil {
+	if err := c.sign(lease); err != nil {
 		c.warn("signing failed; the call is not sent", err.Error())
 		return nil, refusal(internalFault, "the call could not be signed, so it was not sent")
 	}
-	a, refused := c.attempt(request)
+	a, refused := c.attempt()
 	verdict, reason = c.signatureVerdict(a, refused)
 	c.compareClocks(a, refused)
 	c.slowDown(a)
@@ -63,19 +62,19 @@ func (c *call) send(ctx context.Context) (*answer, *Refusal) {
 }
 
 // attempt sends and reads the answer, whole if it is not larger than what is held.
-func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
+func (c *call) attempt() (*answer, *Refusal) {
 	c.stage = logfile.StageConnect
-	response, err := c.upstream.Transport.RoundTrip(request)
+	response, err := c.upstream.Transport.Send(c.ending.calls, &c.out.Request)
 	if err != nil {
-		return nil, c.failed(request, err)
+		return nil, c.failed(err)
 	}
 	c.stage = logfile.StageAnswer
 	c.received, c.tlsOut = response.Body, c.evidence.of(response.TLS)
 	a, err := c.hold(response)
 	if err != nil {
-		return nil, c.failed(request, &upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
+		return nil, c.failed(&upstream.Error{Err: err, MaybeSent: true, TLS: response.TLS})
 	}
-	hidden := c.hideTokens(a, request.Header)
+	hidden := c.hideTokens(a)
 	refusal := c.judge(a)
 	if refusal == nil && hidden && a.coded && len(a.held) > 0 {
 		refusal = c.withheld(a)
@@ -85,22 +84,22 @@ func (c *call) attempt(request *http.Request) (*answer, *Refusal) {
 
 // hideTokens hides the tokens that were sent, and reports whether there were any. Nothing is hidden in answers of internal apps: there the
 // headers are the caller's, which must not choose what is missing in the answer and its record.
-func (c *call) hideTokens(a *answer, sent http.Header) (hidden bool) {
+func (c *call) hideTokens(a *answer) (hidden bool) {
 	if !c.upstream.Signed {
 		return false
 	}
-	for token := range c.tokensIn(sent) {
+	for token := range c.sentTokens() {
 		a.hide(token)
 		hidden = true
 	}
 	return hidden
 }
 
-// tokensIn yields the security tokens in a header that is sent. They are secrets.
-func (c *call) tokensIn(sent http.Header) iter.Seq[string] {
+// sentTokens yields the security tokens that are sent. They are secrets.
+func (c *call) sentTokens() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, name := range c.Callers.Schemes().Headers(signing.Token) {
-			if token := sent.Get(name); token != "" && !yield(token) {
+			if token := c.out.Header.Get(name); token != "" && !yield(token) {
 				return
 			}
 		}
@@ -108,16 +107,15 @@ func (c *call) tokensIn(sent http.Header) iter.Seq[string] {
 }
 
 // hold reads an answer as far as it is held.
-func (c *call) hold(response *http.Response) (*answer, error) {
+func (c *call) hold(response *upstream.Response) (*answer, error) {
 	a := &answer{response: response}
-	a.endsByClose = response.ContentLength < 0 && len(response.TransferEncoding) == 0 && response.Close
 	body, held := io.Reader(response.Body), int64(c.Bounds.HeldAnswer)
 	if c.upstream.Signed {
 		body = a.decode(held)
 	}
 	var err error
 	a.held, err = readHeld(body, response.ContentLength, held+1)
-	if err != nil && c.upstream.Signed && response.StatusCode == http.StatusUnauthorized {
+	if err != nil && c.upstream.Signed && response.Status == http.StatusUnauthorized {
 		a.broken, err = true, nil // what the status says of the key must not be lost with it
 	}
 	if a.whole = int64(len(a.held)) <= held; !a.whole {
@@ -134,7 +132,7 @@ func (a *answer) hide(token string) {
 	} else {
 		a.stream = bss.HideTokenIn(a.stream, token)
 	}
-	bss.HideTokenInHeader(a.response.Header, token)
+	a.response.Header = bss.HideTokenInHeader(a.response.Header, token)
 }
 
 // minHeld is the room for an answer of unknown length, to begin with.
@@ -161,12 +159,4 @@ func readHeld(body io.Reader, length, limit int64) ([]byte, error) {
 		}
 	}
 	return held, nil
-}
-
-// sending returns the context that a call is sent in, as yet without its deadline.
-func (c *call) sending() context.Context {
-	if c.operation.Effect == catalog.Spend {
-		return c.ending.rested
-	}
-	return c.ending.calls
 }

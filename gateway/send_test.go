@@ -1,7 +1,7 @@
 package gateway_test
 
 import (
-	"net/http"
+	"context"
 	"testing"
 
 	"tollgate/upstream"
@@ -13,9 +13,9 @@ func TestSpendingCallsWantRest(t *testing.T) {
 	f := start(t, fixed, func(f *fixture) {
 		for _, u := range f.upstream {
 			inner := u.Transport
-			u.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-				wants <- upstream.WantsRested(r.Context())
-				return inner.RoundTrip(r)
+			u.Transport = transportFunc(func(ctx context.Context, r *upstream.Request) (*upstream.Response, error) {
+				wants <- r.Rested
+				return inner.Send(ctx, r)
 			})
 		}
 	})

@@ -10,12 +10,12 @@ import (
 
 // judge is the first half of step 11: what the answer means for money. A refusal means that nobody can tell.
 func (c *call) judge(a *answer) *Refusal {
-	if c.upstream.Signed && a.response.StatusCode/100 == 3 {
+	if c.upstream.Signed && a.response.Status/100 == 3 {
 		return c.redirected(a)
 	}
 	a.result = bss.Outcome{Result: bss.Unread, From: bss.FromStatus}
 	if a.whole {
-		a.result = bss.ReadAnswer(c.operation, c.facts.Fields, a.response.StatusCode, a.contentType(), a.held)
+		a.result = bss.ReadAnswer(c.operation, c.facts.Fields, a.response.Status, a.contentType(), a.held)
 	}
 	if a.result.Foreign != "" {
 		return c.foreign(a)
@@ -33,8 +33,8 @@ func (c *call) judge(a *answer) *Refusal {
 // mayBeCut reports whether an answer ends as one that was cut does, and what came does not show that it is whole. Where a body may
 // come, nothing at all does not.
 func (c *call) mayBeCut(a *answer) bool {
-	empty := a.whole && len(a.held) == 0 && a.response.StatusCode != http.StatusNoContent && c.request.Method != http.MethodHead
-	return a.endsByClose && (empty || a.result.Result == bss.Unread)
+	empty := a.whole && len(a.held) == 0 && a.response.Status != http.StatusNoContent && c.request.Method != http.MethodHead
+	return a.response.EndsByClose && (empty || a.result.Result == bss.Unread)
 }
 
 // contentType is that of what is held. What is in a coding says nothing, whatever it looks like: who undoes it reads something else.
@@ -63,16 +63,16 @@ func (c *call) foreign(a *answer) *Refusal {
 // redirected refuses to pass a redirect on: clients that follow it, and most do, would have the call signed and sent again.
 func (c *call) redirected(a *answer) *Refusal {
 	const text = "upstream %s answered with a redirect (status %d), which is neither followed nor passed on"
-	r := refusal(redirected, text, c.upstream.Name, a.response.StatusCode)
+	r := refusal(redirected, text, c.upstream.Name, a.response.Status)
 	if c.changes() {
-		r = c.unknownSince(text, c.upstream.Name, a.response.StatusCode)
+		r = c.unknownSince(text, c.upstream.Name, a.response.Status)
 	}
 	r.Answer = a
 	return r
 }
 
 func (c *call) outcomeOfAnswer(a *answer) string {
-	status := a.response.StatusCode
+	status := a.response.Status
 	switch {
 	case c.changes() && c.upstream.Signed && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
 		return logfile.Unknown // some server before the billing system failed; the billing system may have acted

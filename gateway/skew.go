@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tollgate/http1"
 )
 
 // Skew is how far an upstream's clock and this machine's are apart. It is the median of the last answers: one of them may be
@@ -25,12 +27,11 @@ const (
 )
 
 // noteAnswer takes the Date of an answer (RFC 9110 section 6.6.1), unless a cache gave it (RFC 9111 section 5.1).
-func (s *Skew) noteAnswer(header http.Header, sent, received time.Time) {
-	dates := header["Date"]
-	if len(dates) != 1 || header["Age"] != nil || !s.due(received) {
+func (s *Skew) noteAnswer(header http1.Fields, sent, received time.Time) {
+	if !s.due(received) || header.Has("Age") || len(header.Values("Date")) != 1 {
 		return
 	}
-	if date, err := http.ParseTime(dates[0]); err == nil {
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		s.note(date, sent, received)
 	}
 }

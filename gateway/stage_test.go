@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -58,11 +57,11 @@ func TestStages(t *testing.T) {
 		"a broken answer": {request: pay(), failure: nil, code: "TG.7002", kind: logfile.KindOutcome, want: logfile.StageAnswer},
 	} {
 		f := start(t, fixed)
-		f.upstream["bss"].Transport = roundTrip(func(*http.Request) (*http.Response, error) {
+		f.upstream["bss"].Transport = answeringBy(func(*upstream.Request) (*upstream.Response, error) {
 			if tt.failure != nil {
 				return nil, tt.failure
 			}
-			return &http.Response{StatusCode: 200, ContentLength: 7, Header: http.Header{}, Body: io.NopCloser(io.MultiReader(strings.NewReader("{"), broken{}))}, nil
+			return &upstream.Response{Status: 200, ContentLength: 7, Body: io.NopCloser(io.MultiReader(strings.NewReader("{"), broken{}))}, nil
 		})
 		f.send(t, tt.request).wantCode(t, tt.code)
 		if tt.kind == "" {

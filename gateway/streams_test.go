@@ -18,6 +18,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/internal/setting"
 	"tollgate/internal/testpki"
+	"tollgate/upstream"
 )
 
 // onConnection makes requests of one HTTP/2 connection, each with a body that comes after a while.
@@ -262,9 +263,9 @@ func TestRefusalsHoldNoRequest(t *testing.T) {
 // A caller that is slow to read an answer that was taken whole does not keep its connection to the upstream.
 func TestAnswersKeepNoConnection(t *testing.T) {
 	sent := 0
-	f := prepare(t, transport(func(r *http.Request) (*http.Response, error) {
+	f := prepare(t, transport(func(r *upstream.Request) (*upstream.Response, error) {
 		sent++
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		return &upstream.Response{Status: 200, Body: http.NoBody}, nil
 	}), func(f *fixture) { f.upstream["bss"].MaxConns = 1 })
 	synctest.Test(t, func(t *testing.T) {
 		call := signed{caller: customerCaller, method: "GET", target: readTarget}

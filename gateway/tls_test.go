@@ -327,14 +327,11 @@ func TestTLSTowardsTheUpstream(t *testing.T) {
 }
 
 // rerouted is a transport whose upstream has a name that is not resolved here.
-func rerouted(t *testing.T, address string, config *tls.Config) http.RoundTripper {
+func rerouted(t *testing.T, address string, config *tls.Config) gateway.Transport {
 	t.Helper()
 	made := upstream.New(upstream.Config{URL: setting.Target{Scheme: "https", Host: address}}, config)
 	t.Cleanup(made.Close)
-	return roundTrip(func(r *http.Request) (*http.Response, error) {
-		r.URL.Host = address // the connection's address; Host, which is signed, stays
-		return made.RoundTrip(r)
-	})
+	return made
 }
 
 // A certificate on a connection that is older than the plan is as none where the plan has the listener ask for none: a caller that signs

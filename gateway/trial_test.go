@@ -12,6 +12,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/credential"
+	"tollgate/upstream"
 )
 
 // provider is one that answers when, and with what status, a test says so.
@@ -22,13 +23,13 @@ type provider struct {
 	taken  int
 }
 
-func (p *provider) answer(r *http.Request) (*http.Response, error) {
+func (p *provider) answer(*upstream.Request) (*upstream.Response, error) {
 	p.mutex.Lock()
 	status, slow := p.status, p.slow
 	p.taken++
 	p.mutex.Unlock()
 	time.Sleep(slow)
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	return &upstream.Response{Status: status, Body: http.NoBody}, nil
 }
 
 func (p *provider) set(status int, slow time.Duration) {

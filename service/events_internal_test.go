@@ -90,7 +90,7 @@ func answer(t *testing.T, c *credential.Credential, caller string, verdict crede
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease, err := permit.Lease(t.Context(), caller, now)
+	lease, err := permit.Lease(t.Context(), caller, now, time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 
 	"tollgate/caller"
@@ -103,7 +102,7 @@ func planOf(
 	return plan, nil
 }
 
-func gatewayUpstream(u *upstream.Config, transport http.RoundTripper, skew *gateway.Skew) *gateway.Upstream {
+func gatewayUpstream(u *upstream.Config, transport gateway.Transport, skew *gateway.Skew) *gateway.Upstream {
 	return &gateway.Upstream{
 		Name: u.Name, Scheme: u.URL.Scheme, Host: u.URL.Host, Site: u.Catalog, Currency: u.Currency(), Signed: u.Signed(),
 		Timeout: time.Duration(u.Timeout), MaxConns: u.MaxConnections, Transport: transport, Skew: skew,

@@ -2,26 +2,24 @@ package upstream
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
-	"strings"
 	"testing"
+	"time"
 )
 
 // BenchmarkRoundTrip is one call after the other over loopback, with an upstream that answers at once.
 func BenchmarkRoundTrip(b *testing.B) {
-	target := answeringAtOnce(b)
-	for name, ctx := range map[string]context.Context{"newest": b.Context(), "rested": Rested(b.Context())} {
+	target, body := answeringAtOnce(b), []byte("x")
+	for name, rested := range map[string]bool{"newest": false, "rested": true} {
 		b.Run(name, func(b *testing.B) {
 			transport := New(to(target), nil)
 			defer transport.Close()
 			b.ReportAllocs()
 			for b.Loop() {
-				r := (&http.Request{Method: "POST", URL: target, Host: target.Host, Body: io.NopCloser(strings.NewReader("x")), ContentLength: 1}).WithContext(ctx)
-				response, err := transport.RoundTrip(r)
+				r := Request{Method: "POST", Host: target.Host, Path: "/", Body: body, Rested: rested, Deadline: time.Now().Add(time.Minute)}
+				response, err := transport.Send(b.Context(), &r)
 				if err != nil {
 					b.Fatal(err)
 				}

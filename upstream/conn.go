@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tollgate/http1"
 	"tollgate/internal/peek"
 	"tollgate/tlspolicy"
 )
@@ -17,51 +17,83 @@ import (
 // bufferSize is what a connection is read and written in: one TLS record.
 const bufferSize = 16 << 10
 
-// Buffers are needed during an exchange only, and idle connections have none.
-var (
-	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferSize) }}
-	writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }}
-)
+// buffers are needed during an exchange only, and idle connections have none.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // conn is a connection, and the exchange that it carries at the moment.
 type conn struct {
 	pool      *pool
 	raw       net.Conn             // of the system
+	look      *peek.Look           // at raw; nil: it cannot be looked at
 	records   *records             // between raw and TLS; nil: plain
 	stream    net.Conn             // raw, or TLS on top of it
 	tls       *tls.ConnectionState // nil: plain
+	taken     int                  // records that TLS has taken for certain: see surplus
+	uncertain bool                 // TLS may have some of the last one yet
 	idleSince time.Time
 	until     time.Time // from then on it takes no other call
+	deadline  time.Time // that raw has
 
-	reader    *bufio.Reader
-	allowance int64       // bytes that may still be read
-	begun     bool        // writing of the request was begun
-	gate      Gate        // of the request, which it has entered and not left; nil: none
-	writing   chan error  // gets the end of the writing, if that has a goroutine of its own
-	release   func() bool // ends the hold that the request's context has on the connection
+	ctx     context.Context // of the exchange
+	watch   *watch          // that knows the exchange
+	reader  http1.Reader
+	begun   bool       // writing of the request was begun
+	gate    Gate       // of the request, which it has entered and not left; nil: none
+	writing chan error // gets the end of the writing, if that has a goroutine of its own
 }
 
 func (c *conn) close() { _ = c.stream.Close() }
 
 var past = time.Unix(1, 0)
 
+// answerLimits bound the heads of answers.
+var answerLimits = http1.Limits{Line: 8 << 10, Head: 256 << 10, Fields: 1000}
+
 // begin prepares an exchange.
-func (c *conn) begin(ctx context.Context) {
-	c.begun, c.gate, c.writing = false, nil, nil
-	c.reader = readers.Get().(*bufio.Reader)
-	c.reader.Reset(limited{c})
-	raw := c.raw
-	c.release = context.AfterFunc(ctx, func() { _ = raw.SetDeadline(past) })
+func (c *conn) begin(ctx context.Context, deadline time.Time) error {
+	now := c.pool.now()
+	c.begun, c.gate, c.writing, c.ctx = false, nil, nil, ctx
+	c.reader.Reset((*source)(c), answerLimits)
+	c.reader.Lend(buffers.Get().(*[bufferSize]byte)[:])
+	err := c.setDeadline(deadline, now)
+	c.pool.watches.enter(ctx, c) // may move the deadline into the past from now on
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case !deadline.IsZero() && !now.Before(deadline):
+		return context.DeadlineExceeded
+	}
+	return err
 }
 
-// end gives back what an exchange needed. It tells whether the context has left the connection alone.
-func (c *conn) end() (untouched bool) {
-	if c.reader != nil {
-		c.reader.Reset(nil)
-		readers.Put(c.reader)
-		c.reader = nil
+// latest is how late what is cut off by a deadline may be.
+const latest = time.Second
+
+// setDeadline has raw end reading and writing at a deadline, or a little later: by an eighth of the time that is left, and a second at most.
+// So on a connection in steady use it is moved once a second, not for each call.
+func (c *conn) setDeadline(deadline, now time.Time) error {
+	if deadline.IsZero() {
+		if c.deadline.IsZero() {
+			return nil
+		}
+		c.deadline = deadline
+		return c.raw.SetDeadline(deadline)
 	}
-	return c.release()
+	late := max(min(latest, deadline.Sub(now)/8), 0)
+	if !c.deadline.Before(deadline) && !c.deadline.After(deadline.Add(late)) {
+		return nil
+	}
+	c.deadline = deadline.Add(late)
+	return c.raw.SetDeadline(c.deadline)
+}
+
+// end gives back what an exchange needed. It reports whether the context has left the connection alone.
+func (c *conn) end() (untouched bool) {
+	c.reader.Reset(nil, http1.Limits{})
+	if lent := c.reader.Return(); lent != nil {
+		buffers.Put((*[bufferSize]byte)(lent))
+	}
+	return c.pool.watches.leave(c)
 }
 
 // abandon ends a failed exchange and tells whether a byte of the request can have been written.
@@ -104,7 +136,7 @@ func (c *conn) leave() {
 // request was read whole, and there is nothing left to do; a connection is not given up because of a late goroutine.
 const writingEnds = 10 * time.Millisecond
 
-// written tells whether the whole request was written. The answer may have come before that.
+// written reports whether the whole request was written. The answer may have come before that.
 func (c *conn) written() bool {
 	if c.writing == nil {
 		return true
@@ -133,9 +165,8 @@ func (c *conn) Write(b []byte) (int, error) {
 }
 
 // enterGate asks the gate of a request, if it has one.
-func (c *conn) enterGate(ctx context.Context) error {
-	gate, ok := ctx.Value(GateKey{}).(Gate)
-	if !ok {
+func (c *conn) enterGate(gate Gate) error {
+	if gate == nil {
 		return nil
 	}
 	if err := gate.Enter(); err != nil {
@@ -153,38 +184,37 @@ func (c *conn) leaveGate() {
 	}
 }
 
-var errHead = errors.New("the header of the answer is too large")
+// source reads from a connection. It counts the records that TLS takes for that: a read that does not fill b has taken one for certain, and
+// left nothing of it.
+type source conn
 
-// limited reads from a connection within its allowance.
-type limited struct{ c *conn }
-
-func (l limited) Read(b []byte) (int, error) {
-	if l.c.allowance <= 0 {
-		return 0, errHead
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.stream.Read(b)
+	if n > 0 {
+		s.taken++
+		s.uncertain = s.uncertain || n == len(b)
 	}
-	n, err := l.c.stream.Read(b)
-	l.c.allowance -= int64(n)
 	return n, err
 }
 
 // old reports whether the connection has reached its greatest age.
 func (c *conn) old(now time.Time) bool { return !now.Before(c.until) }
 
-// fresh tells whether an idle connection can carry a call: it is young enough, the far end has not closed it, and has sent nothing
+// fresh reports whether an idle connection can carry a call: it is young enough, the far end has not closed it, and has sent nothing
 // unasked. That would be taken for the answer to the next call.
-func (c *conn) fresh() bool {
-	now := c.pool.now()
-	if c.old(now) || now.Sub(c.idleSince) >= idleTimeout || c.surplus() {
+func (c *conn) fresh(now time.Time) bool {
+	if c.old(now) || now.Sub(c.idleSince) >= idleTimeout || c.look == nil || c.surplus() {
 		return false
 	}
-	quiet, known := peek.Quiet(c.raw)
+	quiet, known := c.look.Quiet()
 	return quiet && known
 }
 
-// surplus tells whether TLS holds something that was received and not read, if only the beginning of a record. With a
-// deadline in the past nothing new is received, and the connection is not harmed.
+// surplus reports whether TLS holds something that was received and not read, if only the beginning of a record. It holds nothing where
+// it has taken as many records as came whole, and no other has begun. Fewer are known to be taken where some brought nothing to read, as
+// tickets do: then TLS is asked. With a deadline in the past nothing new is received, and the connection is not harmed.
 func (c *conn) surplus() bool {
-	if c.tls == nil {
+	if c.tls == nil || !c.uncertain && c.taken == c.records.after && c.records.got == 0 {
 		return false
 	}
 	if c.raw.SetReadDeadline(past) != nil {
@@ -192,5 +222,6 @@ func (c *conn) surplus() bool {
 	}
 	var b [1]byte
 	_, err := c.stream.Read(b[:])
-	return !errors.Is(err, os.ErrDeadlineExceeded) || c.records.got > 0 || c.raw.SetReadDeadline(time.Time{}) != nil
+	c.taken, c.uncertain, c.deadline = c.records.after, false, time.Time{}
+	return !errors.Is(err, os.ErrDeadlineExceeded) || c.records.got > 0 || c.raw.SetDeadline(time.Time{}) != nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
 	"tollgate/internal/setting"
 )
 
@@ -67,7 +68,7 @@ func answerEach(listener net.Listener, answers <-chan []byte, closed chan<- bool
 // ask makes a call; an answer that does not come whole is an error.
 func ask(t *testing.T, transport *Transport) (int, []byte, error) {
 	t.Helper()
-	response, err := transport.RoundTrip(request(t, "GET", "http://localhost/x", ""))
+	response, err := roundTrip(transport, request(t, "GET", "http://localhost/x", ""))
 	if err != nil {
 		var failure *Error
 		if !errors.As(err, &failure) || !failure.MaybeSent {
@@ -77,7 +78,7 @@ func ask(t *testing.T, transport *Transport) (int, []byte, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return response.StatusCode, body, err
+	return response.Status, body, err
 }
 
 // readByNetHTTP reads the first answer that is none of the informational ones.
@@ -85,7 +86,7 @@ func readByNetHTTP(t *testing.T, answer []byte) (status int, body []byte, ok boo
 	t.Helper()
 	in := bufio.NewReader(strings.NewReader(string(answer)))
 	for {
-		response, err := http.ReadResponse(in, request(t, "GET", "http://localhost/x", ""))
+		response, err := http.ReadResponse(in, &http.Request{Method: "GET"})
 		if err != nil || response.StatusCode < 100 || response.StatusCode == http.StatusSwitchingProtocols || response.ProtoMajor != 1 {
 			return 0, nil, false
 		}

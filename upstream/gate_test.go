@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tollgate/internal/testpki"
 )
@@ -43,8 +43,9 @@ type testGate struct {
 func (g testGate) Enter() error { g.add("enter"); return g.err }
 func (g testGate) Leave()       { g.add("leave") }
 
-func gated(r *http.Request, g Gate) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), GateKey{}, g))
+func gated(r *call, g Gate) *call {
+	r.Gate = g
+	return r
 }
 
 // notedConn notes each write to the system; it waits for release, unless that is nil.
@@ -68,7 +69,7 @@ func (c *notedConn) Write(b []byte) (int, error) {
 // noteWrites has the next exchange go over a connection that notes its writes.
 func noteWrites(t *testing.T, transport *Transport, c *notedConn) {
 	t.Helper()
-	next, err := transport.pool.dial(t.Context())
+	next, err := transport.pool.dial(t.Context(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,8 +165,8 @@ func TestGateWhileTheWriteBlocks(t *testing.T) {
 		<-c.begun
 		close(answer)
 	}()
-	response, err := transport.RoundTrip(gated(request(t, "POST", target, strings.Repeat("x", 4*bufferSize)), testGate{s, nil}))
-	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
+	response, err := roundTrip(transport, gated(request(t, "POST", target, strings.Repeat("x", 4*bufferSize)), testGate{s, nil}))
+	if err != nil || response.Status != http.StatusServiceUnavailable {
 		t.Fatalf("%v, %v", response, err)
 	}
 	if all := s.list(); slices.Contains(all, "leave") {

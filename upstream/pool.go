@@ -11,13 +11,15 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"tollgate/internal/peek"
 )
 
 // idleTimeout is shorter than that of common load balancers (60 s), so that the far end seldom closes a connection in
 // the moment in which it is used again: that would leave the fate of a call unknown.
 const idleTimeout = 25 * time.Second
 
-// restTime is how long nothing may have come on an idle connection for it to be a rested one: see [Rested].
+// restTime is how long nothing may have come on an idle connection for it to be a rested one: see [Request].
 const restTime = 50 * time.Millisecond
 
 // sweepAgain is how soon idle connections are looked at again if all places were taken when their time was over.
@@ -32,6 +34,7 @@ type pool struct {
 	connect func(context.Context) (net.Conn, error) // of config
 	slots   chan struct{}                           // the places: one for each connection in use
 	now     func() time.Time
+	watches watches // of the exchanges
 
 	mutex  sync.Mutex
 	idle   []*conn // the one used last is at the end
@@ -44,22 +47,21 @@ func newPool(config Config, protection *tls.Config, w *way) *pool {
 	return &pool{config: config, tls: protection, connect: w.connect, slots: make(chan struct{}, config.MaxConnections), now: time.Now}
 }
 
-// get returns an idle connection that is still good, or a new one. It waits while all are in use.
-func (p *pool) get(ctx context.Context) (*conn, error) {
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// get returns an idle connection that is still good, or a new one, ready for an exchange. It waits while all are in use. After an error
+// nothing is held for the call.
+func (p *pool) get(ctx context.Context, r *Request) (*conn, error) {
+	if err := p.enter(ctx, r.Deadline); err != nil {
+		return nil, err
 	}
-	rested := WantsRested(ctx)
-	for c := p.take(rested); c != nil; c = p.take(rested) {
-		if c.fresh() {
+	now := p.now()
+	for c := p.take(r.Rested, now); c != nil; c = p.take(r.Rested, now) {
+		if c.fresh(now) {
 			return c, nil
 		}
 		c.close()
 		p.uncount()
 	}
-	c, err := p.dial(ctx)
+	c, err := p.dial(ctx, r.Deadline)
 	if err != nil {
 		p.drop()
 		return nil, err
@@ -67,13 +69,38 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
+// enter takes a place.
+func (p *pool) enter(ctx context.Context, deadline time.Time) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	ctx, cancel := endingAt(ctx, deadline)
+	defer cancel()
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// endingAt returns a context that ends at a deadline, too, if that is one.
+func endingAt(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	if deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
 // take takes an idle connection; nil: a new one is to be dialled, and is counted already.
-func (p *pool) take(rested bool) *conn {
+func (p *pool) take(rested bool, now time.Time) *conn {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	i := len(p.idle) - 1
 	if rested {
-		i = p.rested()
+		i = p.rested(now)
 	}
 	if i < 0 {
 		p.open++
@@ -85,8 +112,8 @@ func (p *pool) take(rested bool) *conn {
 }
 
 // rested chooses, of the connections that have rested, the one that was used last; -1: a new one is better, and may be opened.
-func (p *pool) rested() int {
-	latest := p.now().Add(-restTime)
+func (p *pool) rested(now time.Time) int {
+	latest := now.Add(-restTime)
 	n := sort.Search(len(p.idle), func(i int) bool { return p.idle[i].idleSince.After(latest) })
 	if n == 0 && len(p.idle) > 0 && p.open >= cap(p.slots) {
 		return 0
@@ -172,20 +199,24 @@ func (p *pool) close() {
 		p.sweep.Stop()
 	}
 	p.mutex.Unlock()
+	p.watches.close()
 	for _, c := range idle {
 		c.close()
 	}
 }
 
 // dial connects, and shakes hands under the TLS policy if there is one, before anything else is written.
-func (p *pool) dial(ctx context.Context) (*conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.config.ConnectTimeout))
+func (p *pool) dial(ctx context.Context, deadline time.Time) (*conn, error) {
+	ctx, cancel := endingAt(ctx, deadline)
 	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, time.Duration(p.config.ConnectTimeout))
+	defer stop()
 	raw, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c := &conn{pool: p, raw: raw, stream: raw, until: p.now().Add(p.age())}
+	c.look, _ = peek.New(raw)
 	if p.config.URL.Scheme != "https" {
 		return c, nil
 	}

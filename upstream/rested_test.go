@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -33,9 +32,9 @@ func idling(t *testing.T, places int, since ...time.Duration) (transport *Transp
 	target, _ = named(t)
 	transport = transportTo(t, target, nil)
 	transport.pool.slots = make(chan struct{}, places)
-	var answers []*http.Response
+	var answers []*Response
 	for range since {
-		response, err := transport.RoundTrip(request(t, "GET", target, ""))
+		response, err := roundTrip(transport, request(t, "GET", target, ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,11 +79,11 @@ func TestRested(t *testing.T) {
 	} {
 		for _, wanted := range []bool{true, false} {
 			transport, target, names := idling(t, test.places, test.since...)
-			ctx, index := t.Context(), test.other
+			r, index := request(t, "POST", target, "x"), test.other
 			if wanted {
-				ctx, index = Rested(ctx), test.want
+				r, index = r.rested(), test.want
 			}
-			got, err := send(t, transport, request(t, "POST", target, "x").WithContext(ctx))
+			got, err := send(t, transport, r)
 			want := fmt.Sprint(len(names) + 1)
 			if index >= 0 {
 				want = names[index]
@@ -111,7 +110,7 @@ func TestRestedIsLookedAt(t *testing.T) {
 	transport := transportTo(t, target, nil)
 	transport.pool.slots = make(chan struct{}, 1)
 	for range 3 {
-		got, err := send(t, transport, request(t, "POST", target, "x").WithContext(Rested(t.Context())))
+		got, err := send(t, transport, request(t, "POST", target, "x").rested())
 		if err != nil || got != "ok" {
 			t.Fatalf("%q, %v", got, err)
 		}
@@ -202,13 +201,12 @@ func TestMaxConnsHolds(t *testing.T) {
 		working.Go(func() {
 			for i := range calls {
 				ctx, cancel := context.WithCancel(t.Context())
-				if worker%2 == 0 {
-					ctx = Rested(ctx)
-				}
+				r := request(t, "POST", target, strings.Repeat("x", worker*i)).WithContext(ctx)
+				r.Rested = worker%2 == 0
 				if (worker+i)%7 == 0 {
 					go cancel()
 				}
-				_, _ = send(t, transport, request(t, "POST", target, strings.Repeat("x", worker*i)).WithContext(ctx))
+				_, _ = send(t, transport, r)
 				cancel()
 			}
 		})
@@ -254,7 +252,7 @@ func TestCloseMeanwhile(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() {
-			_, err := send(t, transport, request(t, "POST", target, "x").WithContext(Rested(t.Context())))
+			_, err := send(t, transport, request(t, "POST", target, "x").rested())
 			ended <- err
 		}()
 		if <-asked; when == "in use" {

@@ -107,7 +107,7 @@ func TestAnswerBeforeTheBodyUnderTLS(t *testing.T) {
 	transport := transportTo(t, target, clientConfig(ca))
 	for i := range 200 {
 		// Where the far end has closed the connection by now, the answer may be lost with it.
-		response, err := transport.RoundTrip(request(t, "POST", target, strings.Repeat("x", inlineBody+1+i*1000)))
+		response, err := roundTrip(transport, request(t, "POST", target, strings.Repeat("x", inlineBody+1+i*1000)))
 		if err != nil {
 			continue
 		}

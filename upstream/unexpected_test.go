@@ -94,7 +94,7 @@ func TestDistrust(t *testing.T) {
 		target, conns := named(t)
 		transport := transportTo(t, target, nil)
 		for want := range 3 {
-			response, err := transport.RoundTrip(request(t, "GET", target, ""))
+			response, err := roundTrip(transport, request(t, "GET", target, ""))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +121,7 @@ func TestDistrust(t *testing.T) {
 			}
 		})
 		transport := transportTo(t, target, nil)
-		response, err := transport.RoundTrip(request(t, "GET", target, ""))
+		response, err := roundTrip(transport, request(t, "GET", target, ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestDistrust(t *testing.T) {
 	t.Run("not read", func(t *testing.T) {
 		target, _ := named(t)
 		transport := transportTo(t, target, nil)
-		response, err := transport.RoundTrip(request(t, "GET", target, ""))
+		response, err := roundTrip(transport, request(t, "GET", target, ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,5 +150,5 @@ func TestDistrust(t *testing.T) {
 			t.Errorf("%d idle, %d counted, %d in use", len(p.idle), p.open, len(p.slots))
 		}
 	})
-	Distrust(&http.Response{Body: http.NoBody}) // has left its connection, or never had one
+	Distrust(&Response{Body: http.NoBody}) // has left its connection, or never had one
 }

@@ -1,11 +1,14 @@
 // Package upstream sends calls to where they go, once each, and knows afterwards whether a byte of the call can have
 // left.
 //
-// It speaks HTTP/1.1 with the message code of [net/http] on connections of its own, and follows no redirect, asks for no
+// It speaks HTTP/1.1 on connections of its own, reads answers as strictly as package http1 does, and follows no redirect, asks for no
 // compression and looks at no proxy settings of the environment. Unlike [net/http.Transport] it never repeats a request, and writes it in
 // the goroutine of the call, so that whether something was written needs no guess; a connection whose last answer was
 // not taken whole, or on which something came unasked, is not used again, nor is one that carried a body on a method that
 // needs none.
+//
+// A call has neither a context nor a timer of its own: a deadline lies on its connection, where it is moved seldom (conn.setDeadline), and
+// the end of a context interrupts all exchanges under it together (watches).
 package upstream
 
 import (
@@ -13,10 +16,14 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net/http"
+	"io"
+	"os"
+	"time"
+
+	"tollgate/http1"
 )
 
-// Transport sends calls to one upstream. It implements [net/http.RoundTripper].
+// Transport sends calls to one upstream.
 type Transport struct{ pool *pool }
 
 // New prepares a transport. It opens no connection. protection is the client configuration made by the TLS policy; nil for plain HTTP.
@@ -75,15 +82,23 @@ func (e *HandshakeError) Error() string { return "tls handshake: " + e.Err.Error
 // Unwrap returns the cause.
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
-type restedKey struct{}
-
-// Rested returns a context for requests that must not get the answer to another one. Servers that answer twice do so at
-// once: such a request takes a connection that has been idle for 50 ms without anything coming on it. If there is none it
-// takes a new one or, where MaxConns allows none, the one that has been idle for longest.
-func Rested(ctx context.Context) context.Context { return context.WithValue(ctx, restedKey{}, true) }
-
-// WantsRested reports whether a context is one of [Rested], or made of one.
-func WantsRested(ctx context.Context) bool { return ctx.Value(restedKey{}) != nil }
+// Request is a call on its way out.
+type Request struct {
+	Method      string
+	Host        string
+	Path, Query string       // as they stand on the wire
+	Header      http1.Fields // without Host and what frames the message: those are made here
+	// Body must not change before the body of the answer was read to its end or closed: the far end may answer while it is being sent.
+	Body []byte
+	// Deadline ends the exchange, up to the end of the answer's body. What is cut off by it is so up to a second later, and never before.
+	// Zero: there is none.
+	Deadline time.Time
+	// Rested is for requests that must not get the answer to another one. Servers that answer twice do so at once: such a request takes a
+	// connection that has been idle for 50 ms without anything coming on it. If there is none it takes a new one or, where MaxConnections
+	// allows none, the one that has been idle for longest.
+	Rested bool
+	Gate   Gate // nil: the request is sent
+}
 
 // Gate is asked right before the first byte of a request is written.
 type Gate interface {
@@ -93,42 +108,50 @@ type Gate interface {
 	Leave()
 }
 
-// GateKey is the key of the [Gate] in a request's context. A request without one is sent.
-type GateKey struct{}
+// Response is an answer. Nothing of it lies in memory that another call has.
+type Response struct {
+	Status        int
+	Header        http1.Fields
+	ContentLength int64 // as announced; -1: not known
+	Chunked       bool
+	EndsByClose   bool          // the body ends with the connection, which cannot be told from a cut
+	Body          io.ReadCloser // must be read to its end or closed
+	TLS           *tls.ConnectionState
+}
 
-// RoundTrip sends the request once. The error is an *[Error]. A body needs a ContentLength. The end of the request's
-// context ends the exchange, up to the end of the answer's body, which must be read to its end or closed.
-func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	err := check(r)
-	if err != nil {
-		closeBody(r)
+// Send sends the request once. The error is an *[Error]. The end of the context ends the exchange, up to the end of the answer's body. The
+// context is looked at right before the first byte: nothing is sent under one that has ended. Contexts should be few: see watches.
+func (t *Transport) Send(ctx context.Context, r *Request) (*Response, error) {
+	if err := check(r); err != nil {
 		return nil, &Error{Err: err}
 	}
-	c, err := t.pool.get(r.Context())
+	c, err := t.pool.get(ctx, r)
 	if err != nil {
-		closeBody(r)
-		return nil, &Error{Err: causeOf(r.Context(), err)}
+		return nil, &Error{Err: causeOf(ctx, err)}
 	}
-	response, err := c.exchange(r)
+	response, err := c.exchange(ctx, r)
 	if err != nil {
-		return nil, c.failed(r.Context(), err)
+		return nil, c.failed(err)
 	}
 	return response, nil
 }
 
 // failed ends an exchange that brought no answer.
-func (c *conn) failed(ctx context.Context, err error) *Error {
+func (c *conn) failed(err error) *Error {
 	maybeSent := c.abandon()
 	if c.refused(err) { // also where the context has ended meanwhile
 		return &Error{Err: err, TLS: c.tls}
 	}
-	return &Error{Err: causeOf(ctx, err), MaybeSent: maybeSent, TLS: c.tls}
+	return &Error{Err: causeOf(c.ctx, err), MaybeSent: maybeSent, TLS: c.tls}
 }
 
-// causeOf names the end of the context instead of the broken connection that it left.
+// causeOf names the end of the context, or of the time, instead of the broken connection that it left.
 func causeOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return context.DeadlineExceeded
 	}
 	return err
 }

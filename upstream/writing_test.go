@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tollgate/internal/testpki"
 )
@@ -43,7 +44,7 @@ func (s *stuck) Close() error {
 // prepare dials a connection for the next call and, after its handshake, puts another one beneath TLS.
 func prepare(t *testing.T, transport *Transport, beneath func(*net.TCPConn, *records) net.Conn) {
 	t.Helper()
-	c, err := transport.pool.dial(t.Context())
+	c, err := transport.pool.dial(t.Context(), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,13 +77,13 @@ func TestEarlyAnswerWhileRecordsAreHeld(t *testing.T) {
 		<-s.reached
 		close(write)
 	}()
-	response, err := transport.RoundTrip(request(t, "POST", target, strings.Repeat("x", 4*bufferSize)))
+	response, err := roundTrip(transport, request(t, "POST", target, strings.Repeat("x", 4*bufferSize)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(response.Body)
-	if response.StatusCode != http.StatusRequestEntityTooLarge || string(body) != "no" || err != nil {
-		t.Errorf("%d %q %v", response.StatusCode, body, err)
+	if response.Status != http.StatusRequestEntityTooLarge || string(body) != "no" || err != nil {
+		t.Errorf("%d %q %v", response.Status, body, err)
 	}
 	if n := len(transport.pool.slots); n != 0 || s.disturbed {
 		t.Errorf("%d places are still taken, disturbed: %t", n, s.disturbed)
@@ -117,7 +118,7 @@ func TestNothingIsWrittenAfterTheDeadline(t *testing.T) {
 		return below
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	response, err := transport.RoundTrip(request(t, "GET", target, "").WithContext(ctx))
+	response, err := roundTrip(transport, request(t, "GET", target, "").WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func prepare(file, key string, k keys) *run {
 // end has a call with a credential end with a verdict.
 func (r *run) end(name string, verdict credential.Verdict) {
 	permit := must(r.credentials[name].Permit(&catalog.Operation{Name: "Op", Method: "GET", Class: catalog.ClassEither}))
-	must(permit.Lease(context.Background(), "app", start)).Done(verdict, "wrong", start)
+	must(permit.Lease(context.Background(), "app", start, time.Now().Add(time.Hour))).Done(verdict, "wrong", start)
 }
 
 // settled waits until what was changed is written.

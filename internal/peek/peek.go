@@ -11,18 +11,41 @@ import (
 // Quiet reports whether the system has neither bytes nor the end of the stream for a connection, if that is known. It takes nothing and
 // does not wait.
 func Quiet(c net.Conn) (quiet, known bool) {
+	look, known := New(c)
+	if !known {
+		return false, false
+	}
+	return look.Quiet()
+}
+
+// Look looks at one connection again and again, at the cost of a system call. It must not be used concurrently.
+type Look struct {
+	access syscall.RawConn
+	peek   func(fd uintptr)
+	quiet  bool // found by peek
+}
+
+// New returns a look at a connection, if it can be looked at.
+func New(c net.Conn) (look *Look, known bool) {
 	system, ok := c.(syscall.Conn)
 	if !ok {
-		return false, false
+		return nil, false
 	}
 	access, err := system.SyscallConn()
 	if err != nil {
-		return false, false
+		return nil, false
 	}
-	err = access.Control(func(fd uintptr) {
+	l := &Look{access: access}
+	l.peek = func(fd uintptr) {
 		var b [1]byte
 		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		quiet = err == unix.EAGAIN || err == unix.EWOULDBLOCK
-	})
-	return quiet, err == nil
+		l.quiet = err == unix.EAGAIN || err == unix.EWOULDBLOCK
+	}
+	return l, true
+}
+
+// Quiet is [Quiet] of the connection.
+func (l *Look) Quiet() (quiet, known bool) {
+	err := l.access.Control(l.peek)
+	return l.quiet && err == nil, err == nil
 }
