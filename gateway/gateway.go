@@ -211,10 +211,11 @@ func (c *call) dispatch() {
 	}()
 	defer c.disconnect() // also after a panic: its connection must not stay taken
 	a, refusal := c.send()
-	c.releaseBody()
 	if refusal != nil || a.whole {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
+		c.room.body.release()
 	}
+	c.releaseBody()
 	if refusal != nil {
 		settled = true
 		c.settle(c.outcome(outcomeOf(refusal), refusal))
@@ -226,7 +227,8 @@ func (c *call) dispatch() {
 	c.answer(a)
 }
 
-// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it.
+// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it. Its memory may be in use until the
+// exchange is over.
 func (c *call) releaseBody() {
 	c.ledger.give(&c.account, firstBytes, bodyBytes)
 	c.body = nil

@@ -105,8 +105,16 @@ func (c *call) describeAnswer(r *logfile.Record, a *answer) {
 	}
 }
 
+// ended returns when the exchange with the upstream ended: that is the first time that it is asked for.
+func (c *call) ended() time.Time {
+	if c.endedAt.IsZero() {
+		c.endedAt = c.Now()
+	}
+	return c.endedAt
+}
+
 func (c *call) closing(r *logfile.Record) {
-	now := c.Now()
+	now := c.ended()
 	c.limited(r)
 	r.TLSOut = c.tlsOut
 	r.TotalMicros = now.Sub(c.started).Microseconds()
@@ -157,7 +165,7 @@ func (c *call) refuse(refusal *Refusal) {
 	if !written && r != nil {
 		c.connection.unrecorded(r)
 	}
-	c.Observer.Refused(c.result(refusal.Code.Reason, refusal.Code.Status))
+	c.Observer.Refused(c.result(now, refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
 	c.dropRequest()
 	c.answerRefusal(refusal)
@@ -241,10 +249,10 @@ type Observer interface {
 	CutOff(CutOff) // see CutOffs
 }
 
-func (c *call) result(reason string, status int) Result {
+func (c *call) result(ended time.Time, reason string, status int) Result {
 	r := Result{
 		Listener: c.listener.Name, Caller: c.identity.Caller, Reason: reason, Status: status,
-		Total: c.Now().Sub(c.started), Waited: c.verdict.Waited, WouldRefuse: c.verdict.Shadow,
+		Total: ended.Sub(c.started), Waited: c.verdict.Waited, WouldRefuse: c.verdict.Shadow,
 	}
 	if c.operation != nil {
 		r.Upstream, r.Operation, r.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
@@ -253,7 +261,11 @@ func (c *call) result(reason string, status int) Result {
 }
 
 func (c *call) observe(r *logfile.Record) {
-	result := c.result(r.Reason, r.Status)
+	ended := c.ended()
+	if c.changes() { // its outcome was waited for
+		ended = c.Now()
+	}
+	result := c.result(ended, r.Reason, r.Status)
 	result.Outcome = r.Outcome
 	result.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
 	c.Observer.Observe(result)
