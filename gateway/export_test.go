@@ -58,6 +58,9 @@ func CheckAuthorization(callers *caller.Registry, header http.Header, forApp boo
 	return checkAuthorization(callers, header, forApp)
 }
 
+// NewID returns the id of a call that begins.
+var NewID = newID
+
 // RetryAfter reads what an answer asks for.
 var RetryAfter = retryAfter
 

@@ -131,7 +131,6 @@ func (c *call) readAll(announced int64) error {
 	if announced >= 0 {
 		most = announced
 	}
-	c.room.hasher.Reset()
 	var body []byte
 	var beyond [1]byte // shows whether the body goes on behind the most that it may have
 	for {
