@@ -24,7 +24,7 @@ type ResponseHead struct {
 
 // ReadRequestHead reads the head of a request, and uses the room of h.Fields again. The error is io.EOF if nothing was received of it.
 func (r *Reader) ReadRequestHead(h *RequestHead) error {
-	head, err := r.head()
+	head, err := r.head(checkRequestLine)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (r *Reader) ReadResponseHead(h *ResponseHead, method string) error {
 }
 
 func (r *Reader) responseHead(h *ResponseHead, method string) error {
-	head, err := r.head()
+	head, err := r.head(checkStatusLine)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,16 @@ func cutLine(head string) (line, rest string) {
 		return "", ""
 	}
 	return head[:i-1], head[i+1:]
+}
+
+func checkRequestLine(line string) error {
+	_, _, _, err := requestLine(line)
+	return err
+}
+
+func checkStatusLine(line string) error {
+	_, _, _, err := statusLine(line)
+	return err
 }
 
 func requestLine(line string) (method, target string, minor int, err error) {

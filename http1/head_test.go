@@ -48,7 +48,7 @@ func TestReadRequestHead(t *testing.T) {
 		"GET / HTTP/2.0\r\nHost: a\r\n\r\n":                                           Version,
 		"G(T / HTTP/1.1\r\nHost: a\r\n\r\n":                                           Method,
 		"GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n":                                       Target,
-		"GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n":                                   Target,
+		"GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n":                                   nil,
 		"GET  HTTP/1.1\r\nHost: a\r\n\r\n":                                            Target,
 		"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n":                                     Folded,
 		"GET / HTTP/1.1\r\n Host: a\r\n\r\n":                                          Folded,

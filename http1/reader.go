@@ -90,53 +90,66 @@ func (r *Reader) line(limit int, tooLong Error) ([]byte, error) {
 	}
 }
 
-// head receives a head up to the blank line behind it, and returns it as a string without that line.
-func (r *Reader) head() (string, error) {
-	line, next := 0, 0 // the line that is looked at, and from where its end is searched; both from r.start
-	for {
-		for {
-			received := r.buffer[r.start:r.end]
-			i := bytes.IndexByte(received[next:], '\n')
-			if i < 0 {
-				next = len(received)
-				break
-			}
-			end := next + i
-			if end == 0 || received[end-1] != '\r' {
-				return "", LineEnding
-			}
-			if line == 0 && end > r.limits.Line {
-				return "", LineTooLong
-			}
-			if end > r.limits.Head {
-				return "", HeadTooLarge
-			}
-			if end-1 == line { // the blank line
-				head := string(received[:line])
-				r.start += end + 1
-				return head, nil
-			}
-			line, next = end+1, end+1
+// head receives a head up to the blank line behind it, and returns it as a string without that line. If more than the first line has to be
+// waited for, check is called with that: what speaks another protocol may send nothing more.
+func (r *Reader) head(check func(line string) error) (string, error) {
+	for part := (partialHead{}); ; {
+		complete, err := part.scan(r.buffer[r.start:r.end], r.limits)
+		if err != nil {
+			return "", err
 		}
-		if err := r.more(line, next); err != nil {
+		if complete {
+			head := string(r.buffer[r.start : r.start+part.line])
+			r.start += part.line + len("\r\n")
+			return head, nil
+		}
+		if part.first > 0 && check != nil {
+			if err := check(string(r.buffer[r.start : r.start+part.first])); err != nil {
+				return "", err
+			}
+			check = nil
+		}
+		if err := r.Fill(); err != nil {
+			if part.received > 0 {
+				err = unexpected(err)
+			}
 			return "", err
 		}
 	}
 }
 
-// more receives more of a head, of which length bytes were received.
-func (r *Reader) more(line, length int) error {
-	switch {
-	case line == 0 && length > r.limits.Line:
-		return LineTooLong
-	case length > r.limits.Head:
-		return HeadTooLarge
+// partialHead is how far a head has been received.
+type partialHead struct {
+	first    int // length of the first line; 0: it was not received yet
+	line     int // where the line begins that was not received yet
+	received int
+}
+
+// scan goes on with what was received so far, and reports whether the blank line behind the head is there.
+func (p *partialHead) scan(received []byte, limits Limits) (complete bool, err error) {
+	for {
+		i := bytes.IndexByte(received[p.received:], '\n')
+		end := p.received + i
+		if i < 0 {
+			end = len(received)
+		}
+		switch {
+		case i >= 0 && (end == 0 || received[end-1] != '\r'):
+			return false, LineEnding
+		case p.line == 0 && end > limits.Line+1:
+			return false, LineTooLong
+		case end > limits.Head:
+			return false, HeadTooLarge
+		case i < 0:
+			p.received = end
+			return false, nil
+		case end-1 == p.line:
+			return true, nil
+		case p.line == 0:
+			p.first = end - 1
+		}
+		p.line, p.received = end+1, end+1
 	}
-	err := r.Fill()
-	if length > 0 {
-		err = unexpected(err)
-	}
-	return err
 }
 
 // unexpected is what the end of the stream means in the middle of a message.

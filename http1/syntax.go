@@ -6,7 +6,7 @@ import "strings"
 const (
 	inToken   = 1 << iota // RFC 9110 section 5.6.2
 	inValue               // of a field: RFC 9110 section 5.5
-	inTarget              // visible ASCII; what of it a path or query may have, others judge
+	inTarget              // what is visible, and what is not ASCII, which people type; what of it a path or query may have, others judge
 	inHost                // RFC 3986 section 3.2.2, and the port
 	inReason              // RFC 9112 section 4
 	hexDigits             // of a chunk's size
@@ -27,7 +27,7 @@ var classes = func() (of [256]uint8) {
 		of[b] |= inValue | inReason | inTarget
 	}
 	for b := 0x80; b <= 0xff; b++ {
-		of[b] |= inValue | inReason
+		of[b] |= inValue | inReason | inTarget
 	}
 	return of
 }()

@@ -96,10 +96,14 @@ func (c *conn) end() (untouched bool) {
 	return c.pool.watches.leave(c)
 }
 
-// abandon ends a failed exchange and tells whether a byte of the request can have been written.
+// abandon ends an exchange and its connection, and reports whether a byte of the request can have been written.
 func (c *conn) abandon() (maybeSent bool) {
-	_ = c.raw.Close() // without the farewell of TLS, for which the far end might have to be waited for
-	c.leave()
+	_ = c.raw.Close() // without the farewell of TLS, for which the far end might have to be waited for, as might what is being written
+	if c.writing != nil {
+		<-c.writing
+	}
+	c.end()
+	c.pool.drop()
 	return c.begun
 }
 
@@ -114,21 +118,15 @@ func (c *conn) refused(err error) bool {
 
 // finish ends an exchange whose answer has come. clean: the answer was taken to its end, and another may follow.
 func (c *conn) finish(clean bool) {
-	clean = clean && c.written() && c.reader.Buffered() == 0
-	if clean && c.end() {
+	if !clean || !c.written() || c.reader.Buffered() > 0 {
+		c.abandon()
+		return
+	}
+	if c.end() {
 		c.pool.put(c)
 		return
 	}
-	_ = c.raw.Close() // without a farewell, as in abandon; it would also have to wait for what is being written
-	c.leave()
-}
-
-// leave gives up the place of a connection that is closed.
-func (c *conn) leave() {
-	if c.writing != nil {
-		<-c.writing
-	}
-	c.end()
+	_ = c.raw.Close()
 	c.pool.drop()
 }
 

@@ -52,7 +52,7 @@ func roundTrip(transport *Transport, c *call) (*Response, error) {
 
 func to(u *url.URL) Config { return Config{URL: setting.Target{Scheme: u.Scheme, Host: u.Host}} }
 
-func transportTo(t *testing.T, target string, config *tls.Config) *Transport {
+func transportTo(t testing.TB, target string, config *tls.Config) *Transport {
 	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {

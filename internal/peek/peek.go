@@ -21,8 +21,9 @@ func Quiet(c net.Conn) (quiet, known bool) {
 // Look looks at one connection again and again, at the cost of a system call. It must not be used concurrently.
 type Look struct {
 	access syscall.RawConn
-	peek   func(fd uintptr)
-	quiet  bool // found by peek
+	ask    func(fd uintptr)
+	events [1]unix.PollFd
+	quiet  bool // found by ask
 }
 
 // New returns a look at a connection, if it can be looked at.
@@ -36,16 +37,16 @@ func New(c net.Conn) (look *Look, known bool) {
 		return nil, false
 	}
 	l := &Look{access: access}
-	l.peek = func(fd uintptr) {
-		var b [1]byte
-		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		l.quiet = err == unix.EAGAIN || err == unix.EWOULDBLOCK
+	l.ask = func(fd uintptr) {
+		l.events[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+		n, err := unix.Poll(l.events[:], 0)
+		l.quiet = n == 0 && err == nil
 	}
 	return l, true
 }
 
 // Quiet is [Quiet] of the connection.
 func (l *Look) Quiet() (quiet, known bool) {
-	err := l.access.Control(l.peek)
+	err := l.access.Control(l.ask)
 	return l.quiet && err == nil, err == nil
 }
