@@ -31,7 +31,7 @@ func TestEngines(t *testing.T) {
 	parts := map[string]func(*testing.T, engine){
 		// wire_test.go
 		"targets": testTargets, "queries": testQueries, "framing": testFraming, "body cut short": testBodyCutShort,
-		"transfer encoding ends the connection": testTransferEncodingEndsTheConnection, "pipelining": testPipelining,
+		"framing and the connection": testFramingAndTheConnection, "pipelining": testPipelining,
 		"smuggled requests": testSmuggledRequestIsNotForwardedUndecided, "signatures": testSignatureFitsTheWire,
 		"headers to a signed upstream": testHeadersToASignedUpstream, "headers to an unsigned upstream": testHeadersToAnUnsignedUpstream,
 		"headers that apps believe": testHeadersThatAppsBelieve, "100 Continue": testContinue,

@@ -23,7 +23,7 @@ type Framing struct {
 func framingOf(f Fields, minor int) (Framing, error) {
 	lengths, encodings := f.count("Content-Length"), f.count("Transfer-Encoding")
 	switch {
-	case encodings > 1 || encodings == 1 && (lengths > 0 || minor == 0 || !strings.EqualFold(f.Get("Transfer-Encoding"), "chunked")):
+	case encodings > 1 || encodings == 1 && (lengths > 0 || minor == 0 || !isChunked(f.Get("Transfer-Encoding"))):
 		return Framing{}, TransferEncoding
 	case encodings == 1:
 		return Framing{Kind: Chunked}, nil
@@ -35,4 +35,9 @@ func framingOf(f Fields, minor int) (Framing, error) {
 		return Framing{}, ContentLength
 	}
 	return Framing{Kind: Length, Length: n}, nil
+}
+
+// isChunked compares ASCII letters alone: to Unicode the Kelvin sign is a k, too.
+func isChunked(coding string) bool {
+	return len(coding) == len("chunked") && strings.EqualFold(coding, "chunked")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -166,8 +167,17 @@ func (c *Conn) abort() {
 	_ = raw.Close()
 }
 
-// refusal is what is answered to what is no request.
-const refusal = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request: "
+// refusal is the answer to what is no request.
+func refusal(err http1.Error) []byte {
+	status := http.StatusBadRequest
+	switch err {
+	case http1.LineTooLong, http1.HeadTooLarge, http1.TooManyFields:
+		status = http.StatusRequestHeaderFieldsTooLarge
+	}
+	line := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n%s: %s\n",
+		line, date(time.Now()), line, string(err))
+}
 
 // refuse ends a connection of which no request comes.
 func (c *Conn) refuse(err error) {
@@ -175,7 +185,7 @@ func (c *Conn) refuse(err error) {
 	switch {
 	case errors.As(err, &malformed):
 		_ = c.writing.want(time.Now().Add(farewellTime), false)
-		_ = c.write([]byte(refusal + string(malformed)))
+		_ = c.write(refusal(malformed))
 		c.peer.Watcher.Refused(malformed)
 		c.linger()
 	case errors.Is(err, os.ErrDeadlineExceeded):
