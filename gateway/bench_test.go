@@ -115,20 +115,3 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	})
 }
-
-// The way of a call stays within a budget of allocations, so that a careless one shows.
-func TestAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	f := benchFixture(t, fixed)
-	handler := f.gateway.Server("local").Handler
-	for text, budget := range map[string]float64{look(): 50, pay(): 65} {
-		request, body := template(t, text)
-		got := testing.AllocsPerRun(200, func() { handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body)) })
-		if got > budget {
-			t.Errorf("%s: %.0f allocations, want at most %.0f", text[:4], got, budget)
-		}
-		t.Logf("%s: %.0f allocations", text[:4], got)
-	}
-}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/caller"
@@ -57,6 +58,9 @@ func ParsePath(raw string) (string, error) { return parsePath(raw) }
 func CheckAuthorization(callers *caller.Registry, header http.Header, forApp bool) *Refusal {
 	return checkAuthorization(callers, header, forApp)
 }
+
+// SharedDeadline returns what makes contexts for records.
+func SharedDeadline() func(time.Duration) context.Context { return new(sharedDeadline).in }
 
 // NewID returns the id of a call that begins.
 var NewID = newID

@@ -92,6 +92,7 @@ type Gateway struct {
 	connections connections
 	cutOffs     cutOffLog
 	evidence    evidence
+	recording   sharedDeadline // how long records may take
 }
 
 // New makes a gateway that follows a plan. It starts nothing.
