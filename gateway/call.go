@@ -58,12 +58,10 @@ type call struct {
 	accessKey string                 // send: of the keys that sign
 	sentAt    time.Time              // send
 	endedAt   time.Time              // send: see ended
-	out       outbound               // send
 	tlsOut    *logfile.TLS           // send
 	received  io.Closer              // send: the body of the upstream's answer
 	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none
 	stage     string                 // of package logfile: which step is at work
-	came      answer                 // send: unless it failed
 	values    [14]string             // answer: of its header
 }
 

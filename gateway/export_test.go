@@ -68,8 +68,8 @@ var NewID = newID
 // RetryAfter reads what an answer asks for.
 var RetryAfter = retryAfter
 
-// All tests of the package find other bytes where a call's were, as soon as its memory is handed on.
-func init() {
+// Spoil overwrites what a call has left, as soon as its memory is handed on.
+func Spoil() {
 	spoil = func(b []byte) {
 		for i := range b {
 			b[i] = 0xdb

@@ -10,6 +10,8 @@ import (
 // room is memory that one call after the other uses. Nothing of one of them is to be seen in it by the next.
 type room struct {
 	record logfile.Record // that the call is writing: the log copies it
+	out    outbound       // what is sent
+	came   answer         // what came back
 	hasher signing.Hasher // of the body
 	body   buffer
 	answer buffer
@@ -20,11 +22,11 @@ var rooms = sync.Pool{New: func() any { return new(room) }}
 // leaveRoom hands the call's room to another one. Nothing of the call may be under way any longer.
 func (c *call) leaveRoom() {
 	r := c.room
-	c.room, c.body, c.came.held = nil, nil, nil
+	c.room, c.body = nil, nil
 	r.body.release()
 	r.answer.release()
 	r.hasher.Reset()
-	r.record = logfile.Record{}
+	*r = room{hasher: r.hasher}
 	rooms.Put(r)
 }
 
