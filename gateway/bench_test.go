@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -96,6 +97,15 @@ func benchmarkCall(b *testing.B, text string) {
 
 func BenchmarkRead(b *testing.B)  { benchmarkCall(b, look()) }
 func BenchmarkSpend(b *testing.B) { benchmarkCall(b, pay()) }
+
+// BenchmarkBody is of bodies of some sizes; of which the gateway makes the hash.
+func BenchmarkBody(b *testing.B) {
+	for _, size := range []int{1 << 10, 64 << 10, 1<<20 - 100} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			benchmarkCall(b, plain("POST", "/v2/bills/ratings/period-resources/renew-rate", `{"x":"`+strings.Repeat("y", size)+`"}`))
+		})
+	}
+}
 
 // BenchmarkReadDeclared is of a declared endpoint: of its bodies records have keyed hashes.
 func BenchmarkReadDeclared(b *testing.B) {
