@@ -16,7 +16,7 @@ func FuzzEngine(f *testing.F) {
 			f.Add(c.Stream())
 		}
 	}
-	for _, stream := range http1test.Attacks() {
+	for _, stream := range http1test.Attacks(http1test.Smuggled, http1test.Probe) {
 		f.Add(stream)
 	}
 	address, recorder := recording(f, ours)
@@ -54,7 +54,7 @@ func differ(got http1test.Outcome, theirs []string) string {
 func TestEngineBehindFronts(t *testing.T) {
 	address, recorder := recording(t, ours)
 	sent := map[string]bool{}
-	for name, stream := range http1test.Attacks() {
+	for name, stream := range http1test.Attacks(http1test.Smuggled, http1test.Probe) {
 		for _, front := range http1test.Fronts() {
 			forwarded := front.Split(stream)
 			passed := http1test.Join(forwarded)

@@ -160,8 +160,21 @@ func (c *call) stream(answer io.Reader) {
 	}
 }
 
-// mark adds what the gateway says about the call.
+// hasDoubtfulBody reports whether others may take the body of a request for the next one, as its method has none for them (RFC 9110 section
+// 9.3.1).
+func hasDoubtfulBody(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete:
+		return r.ContentLength != 0
+	}
+	return false
+}
+
+// mark adds what the gateway says about the call, and ends the connection where others may read the request in another way.
 func (c *call) mark(add *adder) {
+	if hasDoubtfulBody(c.request) {
+		c.hangUp()
+	}
 	if c.connection.Ending() {
 		c.writer.Header()["Connection"] = connectionClose
 	}

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bufio"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tollgate/http1"
 	"tollgate/internal/secret"
 	"tollgate/internal/setting"
 )
@@ -103,33 +103,34 @@ func (w *way) askProxy(proxy net.Conn) error {
 	return readProxyAnswer(proxy)
 }
 
+// proxyLimits bound the head of a proxy's answer.
+var proxyLimits = http1.Limits{Line: 1 << 10, Head: maxProxyAnswer, Fields: 100}
+
 // readProxyAnswer reads what a proxy answers to CONNECT. The upstream is silent until the handshake has begun, so nothing may follow.
 func readProxyAnswer(proxy io.Reader) error {
-	limited := &io.LimitedReader{R: proxy, N: maxProxyAnswer}
-	reader := bufio.NewReader(limited)
-	for {
-		answer, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
-		switch {
-		case err != nil && limited.N == 0:
-			return fmt.Errorf("its answer is longer than %d bytes", maxProxyAnswer)
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return errors.New("it hung up")
-		case err != nil && isTimeout(err):
-			return err
-		case err != nil:
-			return errors.New("its answer is not HTTP") // the error would quote it
-		case answer.StatusCode == http.StatusSwitchingProtocols || answer.StatusCode < 100 || answer.ProtoMajor != 1:
-			return fmt.Errorf("it answered with status %d of HTTP/%d", answer.StatusCode, answer.ProtoMajor)
-		case answer.StatusCode == http.StatusProxyAuthRequired:
-			return errors.New("it refuses the login of proxy_auth, or there is none: it answered with status 407")
-		case answer.StatusCode >= 300:
-			return fmt.Errorf("it makes no way to the upstream: it answered with status %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
-		case answer.StatusCode >= 200 && reader.Buffered() > 0:
-			return errors.New("it sent something behind its answer before the upstream was spoken to")
-		case answer.StatusCode >= 200:
-			return nil
-		}
+	var reader http1.Reader
+	var head http1.ResponseHead
+	reader.Reset(proxy, proxyLimits)
+	reader.Lend(make([]byte, bufferSize))
+	switch err := reader.ReadResponseHead(&head, http.MethodConnect); {
+	case errors.Is(err, http1.HeadTooLarge), errors.Is(err, http1.LineTooLong), errors.Is(err, http1.TooManyFields), errors.Is(err, http1.TooManyInterim):
+		return fmt.Errorf("its answer is longer than %d bytes, or has too many parts", maxProxyAnswer)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it hung up")
+	case errors.Is(err, http1.Switched):
+		return errors.New("it answered with status 101")
+	case err != nil && isTimeout(err):
+		return err
+	case err != nil:
+		return errors.New("its answer is not HTTP") // the error may quote an address
+	case head.Status == http.StatusProxyAuthRequired:
+		return errors.New("it refuses the login of proxy_auth, or there is none: it answered with status 407")
+	case head.Status >= 300:
+		return fmt.Errorf("it makes no way to the upstream: it answered with status %d %s", head.Status, http.StatusText(head.Status))
+	case reader.Buffered() > 0:
+		return errors.New("it sent something behind its answer before the upstream was spoken to")
 	}
+	return nil
 }
 
 func isTimeout(err error) bool {

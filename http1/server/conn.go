@@ -26,6 +26,7 @@ type Conn struct {
 	reading, writing deadline
 	ahead            [1]byte // a byte that was received to learn whether there is one
 	hasAhead         bool
+	isAhead          bool // see readAhead
 	broken           bool // a write has failed: nothing more can be said
 }
 
@@ -93,6 +94,18 @@ func (s source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readAhead has what is beneath TLS receive in larger parts than records, if it can.
+func (c *Conn) readAhead(on bool) {
+	secured, ok := c.net.(*tls.Conn)
+	if !ok || on == c.isAhead {
+		return
+	}
+	if raw, ok := secured.NetConn().(interface{ ReadAhead(bool) }); ok {
+		raw.ReadAhead(on)
+		c.isAhead = on
+	}
+}
+
 // write writes within the deadline.
 func (c *Conn) write(p []byte) error {
 	if c.broken {
@@ -136,6 +149,7 @@ func (c *Conn) serveOne() (more bool) {
 func (c *Conn) handle() (ended bool) {
 	defer c.context.end()
 	defer c.body.end()
+	defer c.readAhead(false)
 	defer func() {
 		if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
 			c.server.logf("http: panic serving %s: %v\n%s", c.peer.Remote, fault, debug.Stack())
