@@ -19,8 +19,8 @@ func FuzzEngine(f *testing.F) {
 	for _, stream := range http1test.Attacks(http1test.Smuggled, http1test.Probe) {
 		f.Add(stream)
 	}
-	address, recorder := recording(f, ours)
-	other, otherRecorder := recording(f, netHTTP)
+	address, recorder := recording(f, ours, nil)
+	other, otherRecorder := recording(f, netHTTP, nil)
 	f.Fuzz(func(t *testing.T, stream string) {
 		if strings.HasPrefix(stream, "HEAD ") || strings.Contains(stream, "\nHEAD ") { // whose answers are read otherwise
 			return
@@ -52,7 +52,7 @@ func differ(got http1test.Outcome, theirs []string) string {
 
 // TestEngineBehindFronts: what proxies pass on is read as they have read it, or not at all.
 func TestEngineBehindFronts(t *testing.T) {
-	address, recorder := recording(t, ours)
+	address, recorder := recording(t, ours, nil)
 	sent := map[string]bool{}
 	for name, stream := range http1test.Attacks(http1test.Smuggled, http1test.Probe) {
 		for _, front := range http1test.Fronts() {

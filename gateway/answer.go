@@ -160,19 +160,22 @@ func (c *call) stream(answer io.Reader) {
 	}
 }
 
-// hasDoubtfulBody reports whether others may take the body of a request for the next one, as its method has none for them (RFC 9110 section
-// 9.3.1).
-func hasDoubtfulBody(r *http.Request) bool {
+// isOddlyFramed reports whether what stands in front may take a part of a request for the next one: a proxy of HTTP/1.0 knows no
+// Transfer-Encoding (RFC 9112 section 6.1), and others expect no body with some methods (RFC 9110 section 9.3.1). Then it would take the
+// answer to another's request for its own.
+func isOddlyFramed(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodDelete:
-		return r.ContentLength != 0
+		if r.ContentLength != 0 {
+			return true
+		}
 	}
-	return false
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
 }
 
-// mark adds what the gateway says about the call, and ends the connection where others may read the request in another way.
+// mark adds what the gateway says about the call. It ends the connection where it may have been read in two ways.
 func (c *call) mark(add *adder) {
-	if hasDoubtfulBody(c.request) {
+	if isOddlyFramed(c.request) {
 		c.hangUp()
 	}
 	if c.connection.Ending() {
