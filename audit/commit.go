@@ -180,6 +180,7 @@ func (l *Log) commit(b *batch) error {
 	l.note() // in one step with inFlight, or the same bytes would count as room twice
 	l.mu.Unlock()
 	l.finish(b, nil)
+	runtime.Gosched() // a caller goes on at once, and those that add another record now share the next commit
 	l.appendToTree(b)
 	l.recycle(b)
 	return nil
