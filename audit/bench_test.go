@@ -34,8 +34,8 @@ func BenchmarkAppend(b *testing.B) {
 // own fdatasync of as many bytes as one commit of theirs has, in the same directory. With more callers each sync is shared
 // by more records, so ns/op falls while the time that one caller waits, of which p50-us and p99-us tell, stays at one to
 // two syncs. Callers that work use the processor for 50 us before each record, as calls of a gateway do: a commit then competes with
-// them for it. cpu-us/op is the processor's time without that work, with what the kernel's workers used meanwhile, for whomever.
-// To compare, run it alternately with AUDIT_BENCH_SYNC=fdatasync and aio, on one core: taskset -c 1.
+// them for it. cpu-us/op is the processor's time without that work, and with what the kernel's workers used meanwhile, for whatever
+// process.
 func BenchmarkIntent(b *testing.B) {
 	for _, work := range []time.Duration{0, 50 * time.Microsecond} {
 		for _, callers := range []int{1, 8, 32, 64} {
@@ -51,7 +51,7 @@ func BenchmarkIntent(b *testing.B) {
 // benchmarkIntent returns how many bytes a commit had.
 func benchmarkIntent(b *testing.B, callers int, work time.Duration) int {
 	l, _ := open(b, Options{Config: Config{Dir: filepath.Join(b.TempDir(), "audit")}})
-	commits, used := l.Status().Commits, workersTime(b)+cpuTime(b) // in this order, and the other one after: looking costs much itself
+	commits, used := l.Status().Commits, workersTime(b)+cpuTime(b) // in this order, and after it in the other: looking costs much
 	b.ReportAllocs()
 	b.ResetTimer()
 	reportWaits(b, callIntents(b, l, callers, work))
@@ -105,8 +105,8 @@ func calibrated(work time.Duration) int {
 	return int(work * rounds / best)
 }
 
-// workersTime is what the kernel's workers and journals have used of the processors so far, for all processes of the machine: what is
-// synced by Linux AIO is synced by them. It is 0 where they cannot be seen.
+// workersTime is what the kernel's workers and journals have used of the processors so far, for all processes of the machine. It is 0 where
+// they cannot be seen.
 func workersTime(b *testing.B) (used int64) {
 	names, err := filepath.Glob("/proc/[0-9]*/comm")
 	if err != nil {
