@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,33 +33,46 @@ func BenchmarkAppend(b *testing.B) {
 // BenchmarkIntent is a durable append of a typical record, with as many callers as the name says, and next to it the disk's
 // own fdatasync of as many bytes as one commit of theirs has, in the same directory. With more callers each sync is shared
 // by more records, so ns/op falls while the time that one caller waits, of which p50-us and p99-us tell, stays at one to
-// two syncs.
+// two syncs. Callers that work use the processor for 50 us before each record, as calls of a gateway do: a commit then competes with
+// them for it. cpu-us/op is the processor's time without that work, and with what the kernel's workers used meanwhile, for whatever
+// process.
 func BenchmarkIntent(b *testing.B) {
-	for _, callers := range []int{1, 16, 64, 256} {
-		size := 0
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			l, _ := open(b, Options{Config: Config{Dir: filepath.Join(b.TempDir(), "audit")}})
-			before := l.Status().Commits
-			b.ReportAllocs()
-			b.ResetTimer()
-			reportWaits(b, callIntents(b, l, callers))
-			commits := l.Status().Commits - before
-			b.ReportMetric(float64(commits)/float64(b.N), "fsyncs/op")
-			size = b.N * (len(typical().Append(nil)) + 1) / int(commits)
-		})
-		b.Run(fmt.Sprintf("callers=%d/disk", callers), func(b *testing.B) { benchmarkDatasync(b, size) })
+	for _, work := range []time.Duration{0, 50 * time.Microsecond} {
+		for _, callers := range []int{1, 8, 32, 64} {
+			size := 0
+			b.Run(fmt.Sprintf("work=%v/callers=%d", work, callers), func(b *testing.B) { size = benchmarkIntent(b, callers, work) })
+			if work == 0 {
+				b.Run(fmt.Sprintf("work=%v/callers=%d/disk", work, callers), func(b *testing.B) { benchmarkDatasync(b, size) })
+			}
+		}
 	}
 }
 
-// callIntents makes b.N intents and gives how long each of them took.
-func callIntents(b *testing.B, l *Log, callers int) []time.Duration {
+// benchmarkIntent returns how many bytes a commit had.
+func benchmarkIntent(b *testing.B, callers int, work time.Duration) int {
+	l, _ := open(b, Options{Config: Config{Dir: filepath.Join(b.TempDir(), "audit")}})
+	commits, used := l.Status().Commits, workersTime(b)+cpuTime(b) // in this order, and after it in the other: looking costs much
+	b.ReportAllocs()
+	b.ResetTimer()
+	reportWaits(b, callIntents(b, l, callers, work))
+	used = cpuTime(b) + workersTime(b) - used
+	b.ReportMetric(float64(used)/float64(b.N)/1e3-float64(work.Nanoseconds())/1e3, "cpu-us/op")
+	commits = l.Status().Commits - commits
+	b.ReportMetric(float64(commits)/float64(b.N), "fsyncs/op")
+	return b.N * (len(typical().Append(nil)) + 1) / int(commits)
+}
+
+// callIntents makes b.N intents and returns how long each of them took.
+func callIntents(b *testing.B, l *Log, callers int, work time.Duration) []time.Duration {
 	var all sync.WaitGroup
 	var next atomic.Int64
 	waits := make([]time.Duration, b.N)
+	rounds := calibrated(work)
 	for range callers {
 		all.Go(func() {
 			r := typical()
 			for i := next.Add(1) - 1; i < int64(b.N); i = next.Add(1) - 1 {
+				spend(rounds)
 				start := time.Now()
 				if err := l.Intent(context.Background(), r); err != nil {
 					b.Error(err)
@@ -68,6 +83,47 @@ func callIntents(b *testing.B, l *Log, callers int) []time.Duration {
 	}
 	all.Wait()
 	return waits
+}
+
+// spend uses the processor.
+func spend(rounds int) {
+	var sum [32]byte
+	for range rounds {
+		sum = sha256.Sum256(sum[:])
+	}
+}
+
+// calibrated returns how many rounds of spend take a time, by the best of some tries.
+func calibrated(work time.Duration) int {
+	const rounds = 1000
+	best := time.Hour
+	for range 20 {
+		start := time.Now()
+		spend(rounds)
+		best = min(best, time.Since(start))
+	}
+	return int(work * rounds / best)
+}
+
+// workersTime is what the kernel's workers and journals have used of the processors so far, for all processes of the machine. It is 0 where
+// they cannot be seen.
+func workersTime(b *testing.B) (used int64) {
+	names, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range names {
+		comm, _ := os.ReadFile(name)
+		if !bytes.HasPrefix(comm, []byte("kworker/")) && !bytes.HasPrefix(comm, []byte("jbd2/")) {
+			continue
+		}
+		var ran int64
+		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "schedstat"))
+		if _, err := fmt.Sscan(string(stat), &ran); err == nil {
+			used += ran
+		}
+	}
+	return used
 }
 
 func reportWaits(b *testing.B, waits []time.Duration) {
@@ -151,7 +207,7 @@ func BenchmarkWithoutDisk(b *testing.B) {
 	before := cpuTime(b)
 	b.ReportAllocs()
 	b.ResetTimer()
-	waits := callIntents(b, l, 64)
+	waits := callIntents(b, l, 64, 0)
 	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
 	reportWaits(b, waits)
 }

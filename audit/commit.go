@@ -178,8 +178,12 @@ func (l *Log) commit(b *batch) error {
 	l.took(l.status.LastCommit)
 	l.status.DurableSeq = b.last
 	l.note() // in one step with inFlight, or the same bytes would count as room twice
+	last := l.filling == nil
 	l.mu.Unlock()
 	l.finish(b, nil)
+	if last {
+		runtime.Gosched() // a caller that was alone goes on at once; the books can wait
+	}
 	l.appendToTree(b)
 	l.recycle(b)
 	return nil

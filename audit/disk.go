@@ -187,11 +187,18 @@ func (d *osDisk) List() ([]string, error) {
 
 // Stat looks where readers look: at the path, which may lead elsewhere by now.
 func (d *osDisk) Stat(name string) (fileID, error) {
-	var st unix.Stat_t
-	if err := unix.Lstat(d.path(name), &st); err != nil {
+	id, err := lookUp(d.path(name))
+	if err != nil {
 		return fileID{}, &os.PathError{Op: "lstat", Path: d.path(name), Err: err}
 	}
-	return identify(&st), nil
+	return id, nil
+}
+
+// lstat identifies what is at a path.
+func lstat(path string) (fileID, error) {
+	var st unix.Stat_t
+	err := unix.Lstat(path, &st)
+	return identify(&st), err
 }
 
 // osFile is an open file, whose errors do not name it: it may have another name by now than the one under which it was opened.

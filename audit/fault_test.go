@@ -435,53 +435,59 @@ func TestPowerLossInCommit(t *testing.T) {
 	}
 }
 
-// TestHangingSync: who waits for a disk that hangs is released by the end of its context, and the next are refused at
-// once.
-func TestHangingSync(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newMemDisk()
-		l, _, err := Open(small(d))
-		if err != nil {
-			t.Fatal(err)
+// TestHangingDisk: who waits for a disk that hangs is released by the end of its context, and the next are refused at
+// once. So no caller may ask the disk by itself, be it alone: a system call that hangs cannot be left.
+func TestHangingDisk(t *testing.T) {
+	for _, op := range []string{"write", "sync"} {
+		t.Run(op, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { testHanging(t, op) })
+		})
+	}
+}
+
+func testHanging(t *testing.T, hangs string) {
+	d := newMemDisk()
+	l, _, err := Open(small(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	d.fault = func(op string, _ int) fault {
+		if op == hangs {
+			<-release
 		}
-		release := make(chan struct{})
-		d.fault = func(op string, _ int) fault {
-			if op == "sync" {
-				<-release
-			}
-			return fine
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		start := time.Now()
-		err = l.Intent(ctx, &logfile.Record{Call: "a"})
-		if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("intent on a hanging disk: %v", err)
-		}
-		if took := time.Since(start); took != 2*time.Second {
-			t.Errorf("the deadline took %v", took)
-		}
-		if err := l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.NotSent}); err != nil {
-			t.Errorf("queueing on a hanging disk: %v", err)
-		}
-		time.Sleep(4 * time.Second) // the bubble's clock: the commit now takes longer than the deadline
-		if err := l.Status().Err; err == nil {
-			t.Error("a stalled log reports no error")
-		}
-		start = time.Now()
-		if err := l.Intent(t.Context(), &logfile.Record{Call: "b"}); !errors.Is(err, ErrUnavailable) || time.Since(start) != 0 {
-			t.Errorf("intent on a stalled log: %v after %v", err, time.Since(start))
-		}
-		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := l.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("closing a hanging log: %v", err)
-		}
-		close(release)
-		<-l.done // nothing is left running
-		after := d.kill()
-		(&history{intents: []string{"a"}}).check(t, contents(t, after))
-	})
+		return fine
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	start := time.Now()
+	err = l.Intent(ctx, &logfile.Record{Call: "a"})
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("intent on a hanging disk: %v", err)
+	}
+	if took := time.Since(start); took != 2*time.Second {
+		t.Errorf("the deadline took %v", took)
+	}
+	if err := l.Queue(&logfile.Record{Kind: logfile.KindOutcome, Call: "a", Outcome: logfile.NotSent}); err != nil {
+		t.Errorf("queueing on a hanging disk: %v", err)
+	}
+	time.Sleep(4 * time.Second) // the bubble's clock: the commit now takes longer than the deadline
+	if err := l.Status().Err; err == nil {
+		t.Error("a stalled log reports no error")
+	}
+	start = time.Now()
+	if err := l.Intent(t.Context(), &logfile.Record{Call: "b"}); !errors.Is(err, ErrUnavailable) || time.Since(start) != 0 {
+		t.Errorf("intent on a stalled log: %v after %v", err, time.Since(start))
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := l.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("closing a hanging log: %v", err)
+	}
+	close(release)
+	<-l.done // nothing is left running
+	after := d.kill()
+	(&history{intents: []string{"a"}}).check(t, contents(t, after))
 }
 
 // TestSyncErrorIsFinal: after a failed fsync nothing is acknowledged, and fsync is not tried again.

@@ -40,8 +40,8 @@ type Outcome struct {
 }
 
 // ReadAnswer reads a whole answer. asked are the fields of the request, as [ReadRequest] returned them. It judges answers of
-// endpoints that an operator declared for an unsigned upstream by their status only, by which redirects are successes too. It
-// never fails.
+// endpoints that an operator declared for an unsigned upstream by their status only, by which redirects are successes too, and so
+// it does with answers whose body says no more ([saysMore]). It never fails.
 func ReadAnswer(op *catalog.Operation, asked []Value, status int, contentType string, body []byte) Outcome {
 	byStatus := Outcome{Result: Failure, From: FromStatus}
 	if status >= 200 && status <= 299 {
@@ -51,6 +51,9 @@ func ReadAnswer(op *catalog.Operation, asked []Value, status int, contentType st
 		if status >= 300 && status <= 399 { // such as the 304 of a cache that is still good
 			byStatus.Result = Success
 		}
+		return byStatus
+	}
+	if !saysMore(op, status) {
 		return byStatus
 	}
 	if len(body) == 0 {
@@ -69,6 +72,12 @@ func ReadAnswer(op *catalog.Operation, asked []Value, status int, contentType st
 		return byStatus
 	}
 	return r.outcome(byStatus)
+}
+
+// saysMore reports whether the body of an answer may say more than its status, or holds something for the record. That of a read below
+// 400 says nothing where the provider has no place for it: the present API puts error_code into failures only.
+func saysMore(op *catalog.Operation, status int) bool {
+	return op.Effect != catalog.Read || status >= 400 || op.CodeAlways || op.ItemList || len(op.Answer) > 0
 }
 
 // answerReader is the visitor of an answer's body. It tolerates what requests must not have, but does not guess what an

@@ -98,6 +98,46 @@ func TestReadAnswer(t *testing.T) {
 	}
 }
 
+// What a read answers below 400 counts by its status, unless the operation has members for the record there, error_code in every answer
+// or a list of failed items.
+func TestReadsByStatus(t *testing.T) {
+	plain := catalog.Operation{Site: "cn", Method: "GET", Effect: catalog.Read, Class: catalog.ClassCustomer}
+	recorded, listing, old, writes, spends, signed := plain, plain, plain, plain, plain, plain
+	recorded.Answer, listing.ItemList, old.CodeAlways = fieldsOfAnswer, true, true
+	writes.Effect, spends.Effect, signed.Site = catalog.Write, catalog.Spend, ""
+	for _, test := range []struct {
+		name   string
+		op     *catalog.Operation
+		status int
+		body   string
+		result string
+		from   string
+		code   string
+	}{
+		{"read", &plain, 200, `{}`, Success, FromStatus, ""},
+		{"declared read", &signed, 200, `{}`, Success, FromStatus, ""},
+		{"read, no JSON", &plain, 200, `<html>`, Success, FromStatus, ""},
+		{"read, empty", &plain, 200, ``, Success, FromStatus, ""},
+		{"read, code in a 200", &plain, 200, `{"error_code":"CBC.1","error_msg":"x"}`, Success, FromStatus, ""},
+		{"read, 399", &plain, 399, `{"error_code":"CBC.1"}`, Failure, FromStatus, ""},
+		{"read, 400", &plain, 400, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"read, 500", &plain, 500, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"declared read, 404", &signed, 404, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"read with fields", &recorded, 200, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"read with a list", &listing, 200, `{"fail_resource_infos":[{"resource_id":"r"}]}`, Partial, FromBody, ""},
+		{"read of the old API", &old, 200, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"read of the old API without a code", &old, 200, `{}`, Unread, FromStatus, ""},
+		{"write", &writes, 200, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"spend", &spends, 200, `{"error_code":"CBC.1"}`, Failure, FromBody, "CBC.1"},
+		{"spend, no JSON", &spends, 200, `<html>`, Unread, FromStatus, ""},
+	} {
+		got := ReadAnswer(test.op, nil, test.status, "application/json", []byte(test.body))
+		if got.Result != test.result || got.From != test.from || got.ErrorCode != test.code || got.From == FromStatus && got.RequestID != "" {
+			t.Errorf("%s: %+v, want %s from %s, code %q", test.name, got, test.result, test.from, test.code)
+		}
+	}
+}
+
 func TestContentTypes(t *testing.T) {
 	for contentType, want := range map[string]string{
 		"":                                Failure,

@@ -3,6 +3,7 @@ package bss
 import (
 	"bytes"
 	"io"
+	"iter"
 	"strconv"
 
 	"tollgate/http1"
@@ -27,17 +28,37 @@ func HideToken(text []byte, token string) []byte {
 
 // hideUntil hides what begins before end.
 func hideUntil(text []byte, token string, end int) {
-	for at := nextToken(text[:end], 0, token); at < end; at = nextToken(text[:end], at+1, token) {
-		if length, characters := spelled(text[at:], token); characters >= min(len(token), leastHidden) {
-			copy(text[at:], bytes.Repeat([]byte{'*'}, length))
-			at += length - 1
+	for at, length := range tokensIn(text, token, end) {
+		for i := range length {
+			text[at+i] = '*'
+		}
+	}
+}
+
+// tokensIn yields where a token stands, or a part that is hidden, and how long it is there, of all that begin before end.
+func tokensIn(text []byte, token string, end int) iter.Seq2[int, int] {
+	return func(yield func(at, length int) bool) {
+		if token == "" {
+			return
+		}
+		starts := starts{text: text[:end], bytes: [...]byte{token[0], '\\', '%'}}
+		for at := starts.from(0); at < end; at = starts.from(at + 1) {
+			if length, characters := spelled(text[at:], token); characters >= min(len(token), leastHidden) {
+				if !yield(at, length) {
+					return
+				}
+				at += length - 1
+			}
 		}
 	}
 }
 
 // QuotesToken reports whether HideToken would hide something in a text.
 func QuotesToken(text, token string) bool {
-	return string(HideToken([]byte(text), token)) != text
+	for range tokensIn([]byte(text), token, len(text)) {
+		return true
+	}
+	return false
 }
 
 // HideTokenInHeader removes the fields of a header in which HideToken would hide something, with all of the same name.
@@ -54,15 +75,26 @@ func HideTokenInHeader(header http1.Fields, token string) http1.Fields {
 	return header
 }
 
-// nextToken returns where the token can begin next: at its first character, or at what an escaped one begins with.
-func nextToken(text []byte, from int, token string) int {
-	if token == "" {
-		return len(text)
+// starts are where a token can begin: at its first character, or at what an escaped one begins with.
+type starts struct {
+	text  []byte
+	bytes [3]byte
+	next  [3]int // of each
+}
+
+// from returns the first one at or behind a place, the text's length if there is none. Places do not go back.
+func (s *starts) from(at int) int {
+	first := len(s.text)
+	for i, b := range s.bytes {
+		if s.next[i] < at || at == 0 {
+			s.next[i] = len(s.text)
+			if n := bytes.IndexByte(s.text[min(at, len(s.text)):], b); n >= 0 {
+				s.next[i] = at + n
+			}
+		}
+		first = min(first, s.next[i])
 	}
-	if next := bytes.IndexAny(text[min(from, len(text)):], token[:1]+`\%`); next >= 0 {
-		return from + next
-	}
-	return len(text)
+	return first
 }
 
 // spelled returns how many characters of the token stand at the beginning of a text, and how many bytes they take there.

@@ -52,10 +52,8 @@ func (r *requestReader) read(params func(string) string, query iter.Seq2[string,
 		}
 	}
 	if query != nil {
-		for name, value := range query {
-			if err := r.readPair(name, value); err != nil {
-				return err
-			}
+		if err := r.readQuery(query); err != nil {
+			return err
 		}
 	}
 	if len(body) == 0 {
@@ -63,6 +61,16 @@ func (r *requestReader) read(params func(string) string, query iter.Seq2[string,
 	}
 	r.walker.visitor, r.walker.unique = r, true
 	return r.walker.walk(body)
+}
+
+// readQuery is apart, since what its loop uses is allocated.
+func (r *requestReader) readQuery(query iter.Seq2[string, string]) error {
+	for name, value := range query {
+		if err := r.readPair(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *requestReader) readPath(params func(string) string) error {

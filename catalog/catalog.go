@@ -92,6 +92,7 @@ type Operation struct {
 	Quota         float64   // published calls per second and source address; the default of 10 where none is published
 	Request       []Field
 	Answer        []Field
+	ItemList      bool // the answer lists the items that failed, inside a 200
 	// Repeats are the members of the answer that repeat one of the request, which the answer to another call does not. Where
 	// several are about one member of the answer, any of them will do.
 	Repeats []Repeat

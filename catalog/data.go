@@ -180,6 +180,8 @@ func (o *Operation) learn(fact, value string) (err error) {
 		o.Request, err = addFields(o.Request, value)
 	case "answer":
 		o.Answer, err = addFields(o.Answer, value)
+	case "item-list":
+		o.ItemList = true
 	case "repeats":
 		err = o.addRepeats(value)
 	default:

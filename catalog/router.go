@@ -53,6 +53,9 @@ func (p *Params) Get(name string) string {
 	return ""
 }
 
+// Empty reports whether there are none.
+func (p *Params) Empty() bool { return len(p.names) == 0 }
+
 // NewRouter builds a router. Two operations that would answer the same method and paths (templates that are equal but
 // for parameter names), or paths that differ in a final slash only, are an error that names both; all such errors are given at once.
 // So is an operation none of whose calls could be told from those of another; such errors come when there is none of the others.

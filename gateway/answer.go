@@ -60,7 +60,7 @@ func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()
 	hop := hopOf(a.response.Header.Values("Connection"))
-	add := adder{header, make([]string, 0, len(a.response.Header)+6)}
+	add := adder{header, c.values[:0]}
 	theirs := false // how much is left to the caller
 	for _, field := range a.response.Header {
 		if hop.has(field.Name) || isOurs(field.Name) || c.upstream.Signed && !c.passesOn(field.Name) {
@@ -92,7 +92,17 @@ func (c *call) answer(a *answer) {
 		c.stream(a.stream)
 		return
 	}
-	_, _ = c.writer.Write(a.held) // if the caller has gone, the outcome is on record
+	c.writeHeld(a)
+}
+
+// writeHeld writes a whole answer. If the caller has gone, the outcome is on record. An HTTP/2 server may then still be writing, so that the
+// memory is not handed to other calls.
+func (c *call) writeHeld(a *answer) {
+	lent := c.room.answer
+	c.room.answer = buffer{}
+	if _, err := c.writer.Write(a.held); err == nil {
+		lent.release()
+	}
 }
 
 // adder sets headers whose values lie in one array.
@@ -227,7 +237,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	if r.Code.Status == http.StatusUnauthorized {
 		header["Www-Authenticate"] = c.Callers.Schemes().Names()
 	}
-	add := adder{header: header}
+	add := adder{header, c.values[:0]}
 	c.tellLimit(&add)
 	c.mark(&add)
 	c.deadline()

@@ -235,14 +235,14 @@ func TestLargeAnswerStreams(t *testing.T) {
 
 // An answer at the bound is held, one byte more streams.
 func TestHeldAnswerBound(t *testing.T) {
-	for extra, from := range map[int]string{0: "body", 1: "status"} {
+	for extra, result := range map[int]string{0: "success", 1: "unread"} {
 		body := `{"x":"` + strings.Repeat("y", 1000) + `"}`
 		f := start(t, fixed, answering(jsonAnswer(200, body)), bounded(func(b *config.Bounds) { b.HeldAnswer = setting.Size(len(body) - extra) }))
 		if got := f.send(t, look()); got.body != body {
 			t.Errorf("%d bytes arrived, want %d", len(got.body), len(body))
 		}
-		if r := f.log.only(t, logfile.KindOutcome); r.ResultFrom != from {
-			t.Errorf("held %d of %d bytes: result from %q, want %q", len(body)-extra, len(body), r.ResultFrom, from)
+		if r := f.log.only(t, logfile.KindOutcome); r.Result != result {
+			t.Errorf("held %d of %d bytes: result %q, want %q", len(body)-extra, len(body), r.Result, result)
 		}
 	}
 }

@@ -45,6 +45,7 @@ type connection struct {
 	proven     chan struct{}               // closed when a caller was proven
 	recorded   atomic.Pointer[logfile.TLS] // the TLS evidence of all records but the first; nil before the first
 	once       sync.Once
+	parts      atomic.Pointer[parts] // of the records of its last call; nil before the first
 }
 
 type connectionKey struct{}
@@ -147,7 +148,7 @@ func (c *call) connect() *Refusal {
 
 // awaitConnection waits for one of the caller's connections as long as the call may take.
 func (c *call) awaitConnection(own chan struct{}) {
-	ctx, cancel := context.WithDeadline(c.ending.calls, c.out.Deadline)
+	ctx, cancel := context.WithDeadline(c.ending.calls, c.room.out.Deadline)
 	defer cancel()
 	select {
 	case own <- struct{}{}:

@@ -62,7 +62,7 @@ func (p *Plan) rule(caller string, a *asked, header http.Header) (r ruling, refu
 // grant finds the grant by which a caller may have what it asks for. credential is the one that the call names.
 func (p *Plan) grant(caller string, a *asked, facts *Facts, credential string) (grants.Decision, *Refusal) {
 	decision, err := p.Grants.Decide(&grants.Call{
-		Caller: caller, Upstream: a.upstream.Name, Operation: a.operation, Param: a.params.Get, Accounts: facts.Accounts, Account: facts.Account,
+		Caller: caller, Upstream: a.upstream.Name, Operation: a.operation, Param: a.param(), Accounts: facts.Accounts, Account: facts.Account,
 		Credential: credential,
 	})
 	if err == nil {

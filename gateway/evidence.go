@@ -2,8 +2,9 @@ package gateway
 
 import (
 	"crypto/tls"
-
-	lru "github.com/hashicorp/golang-lru/v2"
+	"maps"
+	"sync"
+	"sync/atomic"
 
 	"tollgate/audit/logfile"
 	"tollgate/tlspolicy"
@@ -18,6 +19,7 @@ func evidenceOf(state *tls.ConnectionState) (first, later *logfile.TLS) {
 		ServerName: f.ServerName, Peer: f.PeerSubject, PeerFingerprint: f.PeerFingerprint,
 	}
 	all := *later
+	later.Encode()
 	if len(state.PeerCertificates) > 0 {
 		all.PeerNotAfter = state.PeerCertificates[0].NotAfter
 	}
@@ -47,32 +49,43 @@ func (c *connection) unrecorded(r *logfile.Record) {
 	}
 }
 
-// evidence remembers the TLS evidence of connections to upstreams.
+// evidence remembers the TLS evidence of connections to upstreams. Its lock is taken for new connections only.
 type evidence struct {
-	known *lru.Cache[*tls.ConnectionState, *logfile.TLS]
+	adding sync.Mutex
+	known  atomic.Pointer[map[*tls.ConnectionState]*logfile.TLS] // never changed: another one takes its place
 }
 
-// knownConns bounds how many connections are remembered; for others it is found anew.
+// knownConns bounds how many connections are remembered. When there are more, all are found anew.
 const knownConns = 1024
 
-func newEvidence() evidence {
-	known, err := lru.New[*tls.ConnectionState, *logfile.TLS](knownConns)
-	if err != nil {
-		panic(err) // the size is not positive
-	}
-	return evidence{known}
-}
-
 // of returns the evidence of one connection; nil for a plain one. The state is taken for that of the same connection
-// whenever its address is the same, which holds as long as the cache keeps it alive.
-func (e evidence) of(state *tls.ConnectionState) *logfile.TLS {
+// whenever its address is the same, which holds as long as the map keeps it alive.
+func (e *evidence) of(state *tls.ConnectionState) *logfile.TLS {
 	if state == nil {
 		return nil
 	}
-	if record, ok := e.known.Get(state); ok {
+	if record := e.get(state); record != nil {
 		return record
 	}
 	first, later := evidenceOf(state)
-	e.known.Add(state, later)
+	e.add(state, later)
 	return first
+}
+
+func (e *evidence) get(state *tls.ConnectionState) *logfile.TLS {
+	if known := e.known.Load(); known != nil {
+		return (*known)[state]
+	}
+	return nil
+}
+
+func (e *evidence) add(state *tls.ConnectionState, record *logfile.TLS) {
+	e.adding.Lock()
+	defer e.adding.Unlock()
+	next := map[*tls.ConnectionState]*logfile.TLS{}
+	if known := e.known.Load(); known != nil && len(*known) < knownConns {
+		next = maps.Clone(*known)
+	}
+	next[state] = record
+	e.known.Store(&next)
 }

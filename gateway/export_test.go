@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/caller"
@@ -14,7 +15,7 @@ import (
 // Decide takes a request through steps 1 to 7, for benchmarks.
 func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request) *Refusal {
 	c := newCall(g, listener, w, r)
-	defer c.ledger.close(&c.account)
+	defer c.end()
 	for _, step := range [...]func(*call) *Refusal{
 		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).limit,
 	} {
@@ -58,5 +59,20 @@ func CheckAuthorization(callers *caller.Registry, header http.Header, forApp boo
 	return checkAuthorization(callers, header, forApp)
 }
 
+// SharedDeadline returns what makes contexts for records.
+func SharedDeadline() func(time.Duration) context.Context { return new(sharedDeadline).in }
+
+// NewID returns the id of a call that begins.
+var NewID = newID
+
 // RetryAfter reads what an answer asks for.
 var RetryAfter = retryAfter
+
+// Spoil overwrites what a call has left, as soon as its memory is handed on.
+func Spoil() {
+	spoil = func(b []byte) {
+		for i := range b {
+			b[i] = 0xdb
+		}
+	}
+}

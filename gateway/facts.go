@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"iter"
 	"strings"
 
 	"tollgate/audit/logfile"
@@ -52,12 +53,26 @@ func (a *asked) parse() (bss.Request, error) {
 	if opaque {
 		body = nil
 	}
-	read, err := bss.ReadRequest(a.operation, a.params.Get, a.query.All(), body)
+	var query iter.Seq2[string, string]
+	if a.query.Canonical() != "" {
+		query = a.query.All()
+	}
+	read, err := bss.ReadRequest(a.operation, a.param(), query, body)
 	if opaque && read.Accounts.Ambiguous == "" {
 		read.Accounts.Ambiguous = "by its header the body is not JSON in UTF-8"
 	}
 	return read, err
 }
+
+// param returns a function that looks up a parameter of the path, decoded; "" if there is none.
+func (a *asked) param() func(name string) string {
+	if a.params.Empty() {
+		return noParam
+	}
+	return a.params.Get
+}
+
+func noParam(string) string { return "" }
 
 // checkQuery refuses queries of the catalog's operations that readers sort differently, by UTF-8 or by UTF-16, before escaping or after
 // it: the upstream would find the signature wrong. No operation has such names.

@@ -92,6 +92,7 @@ type Gateway struct {
 	connections connections
 	cutOffs     cutOffLog
 	evidence    evidence
+	recording   sharedDeadline // how long records may take
 }
 
 // New makes a gateway that follows a plan. It starts nothing.
@@ -102,7 +103,7 @@ func New(config Config, plan *Plan) *Gateway {
 	if config.Freezes == nil {
 		config.Freezes = new(freeze.Gate)
 	}
-	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger), evidence: newEvidence()}
+	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger)}
 	g.Publish(plan)
 	return g
 }
@@ -152,6 +153,7 @@ func (c *call) end() {
 	c.dropRequest()
 	c.ledger.close(&c.account)
 	c.endTurn()
+	c.leaveRoom()
 }
 
 // recoverPanic answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
@@ -173,23 +175,26 @@ func (c *call) recoverPanic() {
 	}
 }
 
+// steps are those in which a call may be refused, by the stage that records have of each.
+var steps = [...]struct {
+	stage string
+	take  func(*call) *Refusal
+}{
+	{logfile.StageAdmit, (*call).admit},
+	{logfile.StageIdentify, (*call).identify},
+	{logfile.StageMatch, (*call).match},
+	{logfile.StageRead, (*call).read},
+	{logfile.StageVerify, (*call).verify},
+	{logfile.StageDecide, (*call).decide},
+	{logfile.StageLimit, (*call).limit},
+	{logfile.StageIntend, (*call).intend},
+}
+
 // run takes the call through all steps. A non-nil refusal means that nothing was sent.
 func (c *call) run() *Refusal {
-	for _, step := range [...]struct {
-		stage string
-		take  func(*call) *Refusal
-	}{
-		{logfile.StageAdmit, (*call).admit},
-		{logfile.StageIdentify, (*call).identify},
-		{logfile.StageMatch, (*call).match},
-		{logfile.StageRead, (*call).read},
-		{logfile.StageVerify, (*call).verify},
-		{logfile.StageDecide, (*call).decide},
-		{logfile.StageLimit, (*call).limit},
-		{logfile.StageIntend, (*call).intend},
-	} {
-		c.stage = step.stage
-		if refusal := step.take(c); refusal != nil {
+	for i := range steps {
+		c.stage = steps[i].stage
+		if refusal := steps[i].take(c); refusal != nil {
 			return refusal
 		}
 	}
@@ -207,10 +212,11 @@ func (c *call) dispatch() {
 	}()
 	defer c.disconnect() // also after a panic: its connection must not stay taken
 	a, refusal := c.send()
-	c.releaseBody()
 	if refusal != nil || a.whole {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
+		c.room.body.release()
 	}
+	c.releaseBody()
 	if refusal != nil {
 		settled = true
 		c.settle(c.outcome(outcomeOf(refusal), refusal))
@@ -222,7 +228,8 @@ func (c *call) dispatch() {
 	c.answer(a)
 }
 
-// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it.
+// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it. Its memory may be in use until the
+// exchange is over.
 func (c *call) releaseBody() {
 	c.ledger.give(&c.account, firstBytes, bodyBytes)
 	c.body = nil

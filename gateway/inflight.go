@@ -9,7 +9,8 @@ import (
 // is given up leaves nothing behind.
 type inFlight struct {
 	mutex   sync.Mutex
-	calls   map[*call]struct{}
+	newest  *call // the first of a list
+	count   int
 	drained chan struct{} // closed when there are no calls any more; nil if nobody waits
 }
 
@@ -17,17 +18,25 @@ type inFlight struct {
 func (f *inFlight) begin(c *call) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if f.calls == nil {
-		f.calls = map[*call]struct{}{}
+	if c.older = f.newest; c.older != nil {
+		c.older.newer = c
 	}
-	f.calls[c] = struct{}{}
+	f.newest = c
+	f.count++
 }
 
 func (f *inFlight) end(c *call) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	delete(f.calls, c)
-	if len(f.calls) == 0 && f.drained != nil {
+	if c.newer == nil {
+		f.newest = c.older
+	} else {
+		c.newer.older = c.older
+	}
+	if c.older != nil {
+		c.older.newer = c.newer
+	}
+	if f.count--; f.count == 0 && f.drained != nil {
 		close(f.drained)
 		f.drained = nil
 	}
@@ -36,7 +45,7 @@ func (f *inFlight) end(c *call) {
 // wait returns when no call is under way, or with the context's error.
 func (f *inFlight) wait(ctx context.Context) error {
 	f.mutex.Lock()
-	if len(f.calls) == 0 {
+	if f.count == 0 {
 		f.mutex.Unlock()
 		return nil
 	}
@@ -58,8 +67,8 @@ func (f *inFlight) each(first func(), do func(*call)) (calls int) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	first()
-	for c := range f.calls {
+	for c := f.newest; c != nil; c = c.older {
 		do(c)
 	}
-	return len(f.calls)
+	return f.count
 }

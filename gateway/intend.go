@@ -17,10 +17,8 @@ func (c *call) intend() *Refusal {
 	if refusal := c.markSignature(); refusal != nil {
 		return refusal
 	}
-	ctx, cancel := c.logContext()
-	defer cancel()
 	intent := c.intent()
-	if err := c.Log.Intent(ctx, intent); err != nil {
+	if err := c.Log.Intent(c.logContext(), intent); err != nil {
 		return c.unrecorded(intent, err)
 	}
 	c.intended = true
@@ -45,9 +43,7 @@ func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
 }
 
 // logContext outlives the caller: whether a record becomes durable must not depend on whether the caller waits.
-func (c *call) logContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), c.LogDeadline)
-}
+func (c *call) logContext() context.Context { return c.recording.in(c.LogDeadline) }
 
 // markSignature remembers the signature of a call that changes something, for as long as its date is valid.
 func (c *call) markSignature() *Refusal {

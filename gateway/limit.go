@@ -45,7 +45,7 @@ func (c *call) slowDown(a *answer) {
 		return
 	}
 	c.warn("the provider says that there are too many calls; those of this quota are slowed", a.result.ErrorCode)
-	c.Limiter.Throttled(c.demand, retryAfter(a.response.Header, c.Now()))
+	c.Limiter.Throttled(c.demand, retryAfter(a.response.Header, c.ended()))
 }
 
 // longestRetryAfter is more than any limiter waits.

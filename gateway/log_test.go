@@ -81,6 +81,8 @@ type fakeLog struct {
 	mutex   sync.Mutex
 	records []logfile.Record
 	seq     uint64
+	// differing are lines that are others than those of their members alone: see [checkStages].
+	differing []string
 
 	intent  func(ctx context.Context, r *logfile.Record) error // nil: works
 	outcome func(ctx context.Context, r *logfile.Record) error // nil: works
@@ -124,7 +126,25 @@ func (l *fakeLog) keep(kind logfile.Kind, r *logfile.Record) {
 	defer l.mutex.Unlock()
 	l.seq++
 	r.Kind, r.Seq = kind, l.seq
+	if want := string(withoutParts(r).Append(nil)); string(r.Append(nil)) != want {
+		l.differing = append(l.differing, want)
+	}
 	l.records = append(l.records, *r)
+}
+
+// withoutParts returns a record of which nothing is encoded yet.
+func withoutParts(r *logfile.Record) *logfile.Record {
+	plain := *r
+	plain.Share(nil)
+	for _, evidence := range []**logfile.TLS{&plain.TLSIn, &plain.TLSOut} {
+		if t := *evidence; t != nil {
+			*evidence = &logfile.TLS{
+				Version: t.Version, Suite: t.Suite, Group: t.Group, ALPN: t.ALPN, Resumed: t.Resumed, ServerName: t.ServerName,
+				Peer: t.Peer, PeerFingerprint: t.PeerFingerprint, PeerNotAfter: t.PeerNotAfter, Offer: t.Offer,
+			}
+		}
+	}
+	return &plain
 }
 
 // of gives the records of a kind, in order.

@@ -12,9 +12,6 @@ import (
 	"tollgate/signing"
 )
 
-// startRoom is how much memory a body gets before any of it has arrived.
-const startRoom = 4 << 10
-
 // read is step 4: the whole body, bounded by itself and together with all others, and its hash. The HTTP server sends
 // "100 Continue" at the first read, so what was refused before was refused without the body.
 func (c *call) read() *Refusal {
@@ -33,7 +30,7 @@ func (c *call) read() *Refusal {
 	}
 	c.bodyHash = signing.EmptyHash
 	if len(c.body) > 0 {
-		c.bodyHash = signing.HashHex(c.body)
+		c.bodyHash = c.room.hasher.Hex()
 	} else if c.request.Header["Content-Type"] == nil {
 		c.bodyType = ContentType{}
 	}
@@ -138,7 +135,7 @@ func (c *call) readAll(announced int64) error {
 			if err := c.takeRoom(int64(cap(body)), room); err != nil {
 				return err
 			}
-			body = append(make([]byte, 0, room), body...)
+			body = c.room.body.grow(body, int(room))
 		}
 		into := body[len(body):cap(body)]
 		if len(into) == 0 {
@@ -148,6 +145,7 @@ func (c *call) readAll(announced int64) error {
 		if len(body)+n > cap(body) {
 			return errTooLarge
 		}
+		c.room.hasher.Add(into[:n])
 		body = body[:len(body)+n]
 		switch {
 		case err == io.EOF && announced >= 0 && int64(len(body)) != announced:
@@ -162,10 +160,10 @@ func (c *call) readAll(announced int64) error {
 	}
 }
 
-// nextRoom is how much room a body gets when it has filled what it had: in proportion to what has arrived, up to the most that
-// it may have.
+// nextRoom is how much room bytes get when they have filled what they had: in proportion to what has arrived, up to the most that
+// they may have.
 func nextRoom(room, most int64) int64 {
-	return min(max(startRoom, 4*room), most)
+	return min(max(leastBuffer, growth*room), most)
 }
 
 // takeUnread counts what an HTTP/2 server may hold of a body before it is read, which may be long if its stream waits.

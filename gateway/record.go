@@ -16,9 +16,10 @@ import (
 // maxPath bounds a path in the record of a refused call; it may be anything. maxRefusedPairs does so for the names of a query.
 const maxPath, maxRefusedPairs = 1024, 8
 
-// record is what all records of the call have in common, as far as the call has come.
+// record is what all records of the call have in common, as far as the call has come. The one before it is no longer valid.
 func (c *call) record(kind logfile.Kind) *logfile.Record {
-	r := &logfile.Record{
+	r := &c.room.record
+	*r = logfile.Record{
 		Kind: kind, Call: c.id, Plan: c.recordID(), Listener: c.listener.Name,
 		Caller: c.identity.Caller, IdentifiedBy: c.identity.By, Identity: c.identity.Detail,
 		Source: c.source, SourcePort: c.sourcePort,
@@ -55,6 +56,7 @@ func (c *call) describe(r *logfile.Record) {
 // intent says that the call is about to be sent.
 func (c *call) intent() *logfile.Record {
 	r := c.record(logfile.KindIntent)
+	r.Share(c.connection.partsOf(c, r))
 	c.describe(r)
 	r.Decision = logfile.Allowed
 	r.SignatureHash, r.SignatureDate = c.signature.hash, c.signature.date
@@ -64,6 +66,7 @@ func (c *call) intent() *logfile.Record {
 // outcome says what became of an intent without an answer.
 func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
+	r.Share(c.connection.partsOf(c, r))
 	r.Outcome, r.Reason, r.Detail = outcome, why.Code.Reason, why.Detail
 	r.Stage, r.TLSFailure = c.stage, why.TLSFailure
 	if a := why.Answer; a != nil {
@@ -76,6 +79,7 @@ func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 // answered says what became of an intent that was answered.
 func (c *call) answered(a *answer) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
+	r.Share(c.connection.partsOf(c, r))
 	r.Outcome = a.outcome
 	c.describeAnswer(r, a)
 	c.closing(r)
@@ -101,8 +105,16 @@ func (c *call) describeAnswer(r *logfile.Record, a *answer) {
 	}
 }
 
+// ended returns when the exchange with the upstream ended: that is the first time that it is asked for.
+func (c *call) ended() time.Time {
+	if c.endedAt.IsZero() {
+		c.endedAt = c.Now()
+	}
+	return c.endedAt
+}
+
 func (c *call) closing(r *logfile.Record) {
-	now := c.Now()
+	now := c.ended()
 	c.limited(r)
 	r.TLSOut = c.tlsOut
 	r.TotalMicros = now.Sub(c.started).Microseconds()
@@ -153,7 +165,7 @@ func (c *call) refuse(refusal *Refusal) {
 	if !written && r != nil {
 		c.connection.unrecorded(r)
 	}
-	c.Observer.Refused(c.result(refusal.Code.Reason, refusal.Code.Status))
+	c.Observer.Refused(c.result(now, refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
 	c.dropRequest()
 	c.answerRefusal(refusal)
@@ -237,10 +249,10 @@ type Observer interface {
 	CutOff(CutOff) // see CutOffs
 }
 
-func (c *call) result(reason string, status int) Result {
+func (c *call) result(ended time.Time, reason string, status int) Result {
 	r := Result{
 		Listener: c.listener.Name, Caller: c.identity.Caller, Reason: reason, Status: status,
-		Total: c.Now().Sub(c.started), Waited: c.verdict.Waited, WouldRefuse: c.verdict.Shadow,
+		Total: ended.Sub(c.started), Waited: c.verdict.Waited, WouldRefuse: c.verdict.Shadow,
 	}
 	if c.operation != nil {
 		r.Upstream, r.Operation, r.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
@@ -249,7 +261,11 @@ func (c *call) result(reason string, status int) Result {
 }
 
 func (c *call) observe(r *logfile.Record) {
-	result := c.result(r.Reason, r.Status)
+	ended := c.ended()
+	if c.changes() { // its outcome was waited for
+		ended = c.Now()
+	}
+	result := c.result(ended, r.Reason, r.Status)
 	result.Outcome = r.Outcome
 	result.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
 	c.Observer.Observe(result)

@@ -122,7 +122,7 @@ func (c *call) signatureVerdict(a *answer, refused *Refusal) (credential.Verdict
 
 // closeLease ends a lease and logs what that changed.
 func (c *call) closeLease(lease *credential.Lease, verdict credential.Verdict, reason string) {
-	pause := lease.Done(verdict, reason, c.Now())
+	pause := lease.Done(verdict, reason, c.ended())
 	name := c.signer.Name()
 	switch {
 	case pause != nil:
@@ -144,8 +144,8 @@ func (c *call) compareClocks(a *answer, refused *Refusal) {
 	switch {
 	case a == nil:
 	case refused == nil && a.response.Status/100 == 2:
-		c.upstream.Skew.noteAnswer(a.response.Header, c.sentAt, c.Now())
+		c.upstream.Skew.noteAnswer(a.response.Header, c.sentAt, c.ended())
 	case refused != nil && refused.Code == clockRejected && !a.rejected.ServerTime.IsZero():
-		c.upstream.Skew.note(a.rejected.ServerTime, c.sentAt, c.Now())
+		c.upstream.Skew.note(a.rejected.ServerTime, c.sentAt, c.ended())
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"slices"
-	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
@@ -31,7 +29,7 @@ type answer struct {
 // send is step 10: one attempt.
 func (c *call) send() (*answer, *Refusal) {
 	c.sentAt, c.stage = c.Now(), logfile.StageConnect
-	c.out.Deadline = time.Now().Add(c.upstream.Timeout)
+	c.room.out.Deadline = c.sentAt.Add(c.upstream.Timeout)
 	if refusal := c.connect(); refusal != nil {
 		return nil, refusal
 	}
@@ -40,7 +38,7 @@ func (c *call) send() (*answer, *Refusal) {
 		return c.attempt()
 	}
 	c.stage = logfile.StageSign
-	lease, err := c.permit.Lease(c.ending.calls, c.identity.Caller, c.Now(), c.out.Deadline)
+	lease, err := c.permit.Lease(c.ending.calls, c.identity.Caller, c.sentAt, c.room.out.Deadline)
 	if err != nil {
 		return nil, c.paused(err)
 	}
@@ -64,7 +62,7 @@ func (c *call) send() (*answer, *Refusal) {
 // attempt sends and reads the answer, whole if it is not larger than what is held.
 func (c *call) attempt() (*answer, *Refusal) {
 	c.stage = logfile.StageConnect
-	response, err := c.upstream.Transport.Send(c.ending.calls, &c.out.Request)
+	response, err := c.upstream.Transport.Send(c.ending.calls, &c.room.out.Request)
 	if err != nil {
 		return nil, c.failed(err)
 	}
@@ -99,7 +97,7 @@ func (c *call) hideTokens(a *answer) (hidden bool) {
 func (c *call) sentTokens() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, name := range c.Callers.Schemes().Headers(signing.Token) {
-			if token := c.out.Header.Get(name); token != "" && !yield(token) {
+			if token := c.room.out.Header.Get(name); token != "" && !yield(token) {
 				return
 			}
 		}
@@ -108,13 +106,14 @@ func (c *call) sentTokens() iter.Seq[string] {
 
 // hold reads an answer as far as it is held.
 func (c *call) hold(response *upstream.Response) (*answer, error) {
-	a := &answer{response: response}
+	a := &c.room.came
+	a.response = response
 	body, held := io.Reader(response.Body), int64(c.Bounds.HeldAnswer)
 	if c.upstream.Signed {
 		body = a.decode(held)
 	}
 	var err error
-	a.held, err = readHeld(body, response.ContentLength, held+1)
+	a.held, err = c.readHeld(body, response.ContentLength, held+1)
 	if err != nil && c.upstream.Signed && response.Status == http.StatusUnauthorized {
 		a.broken, err = true, nil // what the status says of the key must not be lost with it
 	}
@@ -135,19 +134,16 @@ func (a *answer) hide(token string) {
 	a.response.Header = bss.HideTokenInHeader(a.response.Header, token)
 }
 
-// minHeld is the room for an answer of unknown length, to begin with.
-const minHeld = 2 << 10
-
 // readHeld reads an answer's body, or its first bytes up to limit. length is -1 if it is not known.
-func readHeld(body io.Reader, length, limit int64) ([]byte, error) {
-	room := min(minHeld, limit)
+func (c *call) readHeld(body io.Reader, length, limit int64) (held []byte, err error) {
+	room := nextRoom(0, limit)
 	if length >= 0 {
 		room = min(length, limit-1) + 1 // to see its end; a length may be the largest number there is
 	}
-	held := make([]byte, 0, room)
 	for int64(len(held)) < limit {
 		if len(held) == cap(held) {
-			held = slices.Grow(held, len(held))
+			held = c.room.answer.grow(held, int(room))
+			room = nextRoom(room, limit)
 		}
 		n, err := body.Read(held[len(held):min(int64(cap(held)), limit)])
 		held = held[:len(held)+n]

@@ -108,9 +108,7 @@ func outcomeOf(refusal *Refusal) string {
 func (c *call) settle(r *logfile.Record) {
 	var err error
 	if c.changes() {
-		ctx, cancel := c.logContext()
-		defer cancel()
-		err = c.Log.Outcome(ctx, r)
+		err = c.Log.Outcome(c.logContext(), r)
 	} else {
 		err = c.Log.Queue(r)
 	}

@@ -18,8 +18,11 @@ import (
 )
 
 // checkStages holds all that the tests of this package record to one rule: who reads a refusal or a failure learns its stage from a
-// member, and a TLS failure is one of the codes.
+// member, and a TLS failure is one of the codes. And what is encoded before changes no byte of a line.
 func checkStages(t testing.TB, log *fakeLog) {
+	for _, want := range log.differing {
+		t.Errorf("the record was written otherwise, want %s", want)
+	}
 	for _, r := range slices.Concat(log.of(logfile.KindRefusal), log.of(logfile.KindOutcome)) {
 		if r.Reason != "" && !slices.Contains(logfile.Stages(), r.Stage) || logfile.OfConnection(r.Stage) {
 			t.Errorf("%s %s (%s) at stage %q", r.Kind, r.Reason, r.Detail, r.Stage)

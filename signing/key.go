@@ -35,6 +35,8 @@ type scratch struct {
 	mac   hash.Hash // keyed; its first Sum keeps the padded key's states, Reset goes back to them
 	buf   []byte
 	lines []Header // to sign
+	at    int64    // the second of date
+	date  string   // in the form that is signed; empty at first
 }
 
 // NewKey prepares a key. An access key that is not 1 to 128 of A-Z a-z 0-9 - _ . or an empty secret makes a key that
@@ -60,7 +62,7 @@ func (k *sdkKey) Format(state fmt.State, _ rune) {
 func (k *sdkKey) Sign(now time.Time, r Request, account Account) ([]Header, error) {
 	s := k.get()
 	defer k.put(s)
-	added := append(make([]Header, 0, 4), Header{dateName, FormatDate(now)})
+	added := append(make([]Header, 0, 4), Header{dateName, s.dateOf(now)})
 	s.lines = addLine(append(s.lines[:0], r.Headers...), Header{dateHeader, added[0].Value})
 	if id := account.DomainID; id != "" {
 		added = append(added, Header{accountName, id})
@@ -76,6 +78,14 @@ func (k *sdkKey) Sign(now time.Time, r Request, account Account) ([]Header, erro
 		return nil, err
 	}
 	return append(added, Header{AuthorizationHeader, authorization}), nil
+}
+
+// dateOf returns [FormatDate] of a moment, which most signatures have in common with the one before.
+func (s *scratch) dateOf(now time.Time) string {
+	if at := now.Unix(); s.date == "" || s.at != at {
+		s.at, s.date = at, FormatDate(now)
+	}
+	return s.date
 }
 
 // addLine puts a header in its place among others; beside one of the same name, which is an error then.

@@ -1,6 +1,9 @@
 package signing
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"hash"
+)
 
 // UnsignedPayload stands in place of the body hash when the body is not covered by the signature. Whoever moves money
 // should refuse it.
@@ -24,6 +27,38 @@ type Request struct {
 	Headers []Header
 
 	PayloadHash string // [HashHex] of the body, or [UnsignedPayload]
+}
+
+// Hasher makes the [HashHex] of a body that comes in parts, of one body after the other. The zero value is ready for use.
+type Hasher struct {
+	state hash.Hash
+	sum   [sha256.Size]byte
+}
+
+// Add adds the next part.
+func (h *Hasher) Add(part []byte) {
+	if h.state == nil {
+		h.state = sha256.New()
+	}
+	h.state.Write(part)
+}
+
+// Hex returns the hash of what was added since the last reset.
+func (h *Hasher) Hex() string {
+	if h.state == nil {
+		return EmptyHash
+	}
+	h.state.Sum(h.sum[:0])
+	var digits [2 * sha256.Size]byte
+	return string(appendHex(digits[:0], &h.sum))
+}
+
+// Reset makes the hasher ready for another body.
+func (h *Hasher) Reset() {
+	if h.state != nil {
+		h.state.Reset()
+	}
+	h.sum = [sha256.Size]byte{}
 }
 
 // HashHex returns the SHA-256 of a body in lower-case hex, as [Request].PayloadHash wants it.

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"math/bits"
 	"strconv"
 	"time"
 	"unicode"
@@ -64,8 +65,8 @@ func AppendHead(dst []byte, seq, commit uint64, at time.Time) []byte {
 // appendBody writes all other members and the closing brace. cut reports whether it had to cut.
 func (r *Record) AppendBody(dst []byte) (_ []byte, cut bool) {
 	start := len(dst)
-	for _, l := range cuts {
-		e := encoder{b: dst[:start], limits: l, end: start + MaxLine - MaxHead, cut: r.Cut}
+	for i, l := range cuts {
+		e := encoder{b: dst[:start], limits: l, first: i == 0, end: start + MaxLine - MaxHead, cut: r.Cut}
 		e.record(r)
 		dst, cut = e.b, e.cut
 		if len(dst) <= e.end {
@@ -79,16 +80,27 @@ func (r *Record) AppendBody(dst []byte) (_ []byte, cut bool) {
 type encoder struct {
 	b []byte
 	limits
-	end int
-	cut bool
+	first bool // with the first limits, by which parts are encoded
+	end   int
+	cut   bool
 }
 
 func (e *encoder) record(r *Record) {
 	e.b = append(e.b, `,"kind":`...)
 	e.text(string(r.Kind))
 	e.str(`,"call":`, r.Call)
-	e.who(r)
-	e.what(r)
+	if p := r.parts; p != nil && e.first {
+		e.b = append(append(e.b, p.caller...), p.operation...)
+		e.target(r)
+		e.b = append(e.b, p.credential...)
+	} else {
+		e.caller(r)
+		e.operation(r)
+		e.target(r)
+		e.credential(r)
+	}
+	e.decision(r)
+	e.hashes(r)
 	e.fieldList(r.Fields)
 	e.tls(`,"tls_in":{`, r.TLSIn)
 	e.tls(`,"tls_out":{`, r.TLSOut)
@@ -104,7 +116,7 @@ func (e *encoder) record(r *Record) {
 	e.b = append(e.b, '}')
 }
 
-func (e *encoder) who(r *Record) {
+func (e *encoder) caller(r *Record) {
 	e.str(`,"listener":`, r.Listener)
 	e.str(`,"caller":`, r.Caller)
 	e.str(`,"claimed_caller":`, r.ClaimedCaller)
@@ -114,7 +126,7 @@ func (e *encoder) who(r *Record) {
 	e.num(`,"source_port":`, int64(r.SourcePort))
 }
 
-func (e *encoder) what(r *Record) {
+func (e *encoder) operation(r *Record) {
 	e.str(`,"upstream":`, r.Upstream)
 	e.str(`,"site":`, r.Site)
 	e.str(`,"currency":`, r.Currency)
@@ -122,15 +134,24 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"effect":`, r.Effect)
 	e.flag(`,"deprecated":true`, r.Deprecated)
 	e.str(`,"method":`, r.Method)
+}
+
+func (e *encoder) target(r *Record) {
 	declared := r.Operation != "" && r.Site == ""
 	e.asked("path", r.Path, r.PathBytes, r.PathHash, !declared)
 	e.asked("query", r.Query, r.QueryBytes, r.QueryHash, !declared)
 	e.withheldList(r.QueryWithheld)
+}
+
+func (e *encoder) credential(r *Record) {
 	e.str(`,"credential":`, r.Credential)
 	e.str(`,"class":`, r.Class)
 	e.str(`,"access_key":`, r.AccessKey)
 	e.str(`,"account":`, r.Account)
 	e.str(`,"plan":`, r.Plan)
+}
+
+func (e *encoder) decision(r *Record) {
 	e.str(`,"decision":`, r.Decision)
 	e.str(`,"reason":`, r.Reason)
 	e.str(`,"detail":`, r.Detail)
@@ -140,6 +161,9 @@ func (e *encoder) what(r *Record) {
 	e.str(`,"subject":`, r.Subject)
 	e.data(r.Data)
 	e.freezeList(r.Freezes)
+}
+
+func (e *encoder) hashes(r *Record) {
 	e.str(`,"mac_key":`, r.MACKey)
 	e.str(`,"path_mac":`, r.PathMAC)
 	e.str(`,"query_mac":`, r.QueryMAC)
@@ -306,6 +330,10 @@ func (e *encoder) tls(key string, t *TLS) {
 		return
 	}
 	e.b = append(e.b, key...)
+	if t.encoded != "" && e.first {
+		e.b = append(e.b, t.encoded...)
+		return
+	}
 	start := len(e.b)
 	e.str(`,"version":`, t.Version)
 	e.str(`,"suite":`, t.Suite)
@@ -442,14 +470,37 @@ func appendString(dst []byte, s string, max int) ([]byte, bool) {
 	return append(dst, '"'), false
 }
 
-// plainPrefix gives the length of the longest prefix of printable ASCII that needs no escape.
+// plainPrefix returns the length of the longest prefix of printable ASCII that needs no escape.
 func plainPrefix(s string) int {
-	for i := range len(s) {
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		if odd := special(word(s[i:])); odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
+		}
+	}
+	for ; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			return i
 		}
 	}
-	return len(s)
+	return i
+}
+
+// Eight bytes are looked at as one number, the first of them lowest.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// special sets the highest bit of the first byte that is no printable ASCII or needs an escape, and perhaps of some behind it.
+func special(w uint64) uint64 {
+	quote, backslash, deleted := w^ones*'"', w^ones*'\\', w^ones*0x7f
+	return (w | (w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash | (deleted-ones)&^deleted) & highs
 }
 
 func appendRune(dst []byte, c rune) []byte {

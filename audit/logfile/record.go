@@ -174,6 +174,8 @@ type Record struct {
 	Last     uint64 `json:"last,omitempty"`     // and the last
 	Unsigned uint64 `json:"unsigned,omitempty"` // of a start record: how many records no checkpoint covered when the log was opened
 
+	parts *Parts // see Share
+
 	Cut     bool   `json:"cut,omitempty"`     // members were shortened or left out to keep the line within MaxLine
 	Version string `json:"version,omitempty"` // of the program, in start records
 	Note    string `json:"note,omitempty"`
@@ -232,6 +234,8 @@ type TLS struct {
 	PeerFingerprint string    `json:"peer_fingerprint,omitempty"` // lower-case hex SHA-256 of the peer's certificate
 	PeerNotAfter    time.Time `json:"peer_not_after,omitzero"`    // until when the peer's certificate is valid
 	Offer           *Offer    `json:"offer,omitempty"`
+
+	encoded string // what it is in a line, behind its key; see Encode
 }
 
 // Offer is what a peer proposed in its ClientHello.

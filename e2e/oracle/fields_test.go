@@ -35,6 +35,32 @@ func TestAnswersOfReadsAreTheSDKs(t *testing.T) {
 	}
 }
 
+// TestItemListsOfReadsAreTheSDKs: the answers of reads that list failed items inside a 200 are those whose models have such a list.
+func TestItemListsOfReadsAreTheSDKs(t *testing.T) {
+	for site, client := range map[string]any{"cn": bss.NewBssClient(nil), "intl": bssintl.NewBssintlClient(nil)} {
+		for _, o := range catalog.Operations(site) {
+			method, known := reflect.TypeOf(client).MethodByName(o.Name)
+			if !known || o.Effect != catalog.Read {
+				continue
+			}
+			if has := hasItemList(method.Type.Out(0).Elem()); has != o.ItemList {
+				t.Errorf("%s %s: a list of failed items in the SDK's answer: %v, in the catalog: %v", site, o.Name, has, o.ItemList)
+			}
+		}
+	}
+}
+
+// hasItemList reports whether a model has one of the lists by which package bss knows that items have failed.
+func hasItemList(model reflect.Type) bool {
+	for i := range model.NumField() {
+		switch name, _, _ := strings.Cut(model.Field(i).Tag.Get("json"), ","); name {
+		case "error_details", "fail_resource_infos", "to_ondemand_service_results":
+			return true
+		}
+	}
+	return false
+}
+
 // hasMember follows a path through a model's JSON names; "[]" behind a name says that it is a list.
 func hasMember(model reflect.Type, path []string) bool {
 	for model.Kind() == reflect.Pointer {
