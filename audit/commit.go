@@ -178,10 +178,10 @@ func (l *Log) commit(b *batch) error {
 	l.took(l.status.LastCommit)
 	l.status.DurableSeq = b.last
 	l.note() // in one step with inFlight, or the same bytes would count as room twice
-	last := l.filling == nil
+	idle := l.filling == nil
 	l.mu.Unlock()
 	l.finish(b, nil)
-	if last {
+	if idle {
 		runtime.Gosched() // a caller that was alone goes on at once; the books can wait
 	}
 	l.appendToTree(b)
