@@ -13,6 +13,7 @@ import (
 type netHTTP struct {
 	listener *listener
 	http     *http.Server
+	fault    error // of the configuration of HTTP/2, for Serve
 }
 
 func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
@@ -21,7 +22,7 @@ func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
 		Handler: answering(c.Handler), DisableGeneralOptionsHandler: true, // "OPTIONS *" is a request like any other
 		ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
 		MaxHeaderBytes: c.MaxHeader, ErrorLog: c.ErrorLog,
-		TLSConfig: c.Listener.TLS, Protocols: new(http.Protocols),
+		TLSConfig: c.Listener.TLS.Clone(), Protocols: new(http.Protocols), // which HTTP/2 changes, while handshakes have begun
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: c.MaxStreams, MaxReceiveBufferPerStream: c.UnreadOfStream,
 			MaxReceiveBufferPerConnection: c.MaxStreams * c.UnreadOfStream, WriteByteTimeout: c.WriteTimeout,
@@ -33,10 +34,16 @@ func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
 	if c.Base != nil {
 		s.http.BaseContext = func(net.Listener) context.Context { return c.Base }
 	}
+	if s.http.Protocols.HTTP2() {
+		s.fault = s.serveHTTP2()
+	}
 	return s
 }
 
 func (s *netHTTP) Serve() error {
+	if s.fault != nil {
+		return s.fault
+	}
 	err := s.http.Serve(s.listener)
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
