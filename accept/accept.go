@@ -46,6 +46,9 @@ type Config struct {
 	// Refused is told of every connection that is turned away. It may be called concurrently, must not block, and has
 	// to bound by itself what it writes down. Optional.
 	Refused func(Refusal)
+
+	// serve serves a finished connection that is not of HTTP/2, instead of Accept.
+	serve func(finished net.Conn, own *conn)
 }
 
 // listener takes connections in one goroutine and shakes hands in one more for each. Create it with newListener.
@@ -221,13 +224,20 @@ func (l *listener) take(raw net.Conn) {
 		_ = counted.Close()
 		return
 	}
-	l.group.Go(func() { l.prepare(counted) })
+	l.group.Add(1)
+	go l.prepare(counted)
 }
 
-// prepare shakes hands and offers the connection to Accept.
+// prepare shakes hands, and serves the connection or offers it to Accept.
 func (l *listener) prepare(raw *conn) {
 	finished, err := l.handshake(raw)
 	l.untrack(raw) // from here on done is enough, and Close must not cut off what Accept gives out
+	if err == nil && l.config.serve != nil && !raw.facts.isHTTP2() {
+		l.group.Done() // Close waits for no request
+		l.config.serve(finished, raw)
+		return
+	}
+	defer l.group.Done()
 	if err != nil {
 		return
 	}

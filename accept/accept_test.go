@@ -20,7 +20,10 @@ import (
 	"tollgate/tlspolicy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// net/http waits half a second before it closes a connection of which it has not read everything.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 type testPKI struct {
 	ca     *testpki.CA

@@ -20,6 +20,8 @@ type conn struct {
 	facts  Connection
 	begun  bool // http.StateActive was reported; for the goroutine that serves the connection
 
+	served interface{ EndWaiting() } // of the engine; nil: it has none. slots.mu guards it
+
 	spoke atomic.Bool // the peer has sent something, ever
 	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots
 
@@ -66,6 +68,14 @@ func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.slots.release(c)
 	return err
+}
+
+// SetLinger is that of [net.TCPConn].
+func (c *conn) SetLinger(seconds int) error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		return tcp.SetLinger(seconds)
+	}
+	return errors.ErrUnsupported
 }
 
 // CloseWrite lets net/http end a plain connection gently, so that a peer that is still sending can read our answer.

@@ -82,5 +82,9 @@ var past = time.Unix(1, 0)
 // server has just read and not reported yet; as it goes on to read that, it sets another deadline. mu is held.
 func (c *conn) endReading() {
 	c.evicted = c.state == partial // otherwise nothing was begun, so that nothing is cut off
+	if c.served != nil {
+		c.served.EndWaiting()
+		return
+	}
 	_ = c.SetReadDeadline(past)
 }

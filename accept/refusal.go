@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tollgate/http1"
 	"tollgate/internal/source"
 	"tollgate/tlspolicy"
 )
@@ -63,6 +64,7 @@ type Refusal struct {
 	Remote string // the peer's address; empty for ReasonAcceptFailed, and where the system does not know it any more
 	Reason Reason
 	Err    error           // the cause
+	Fault  http1.Error     // of ReasonMalformed in HTTP/1.1: what was wrong with the request
 	Offer  tlspolicy.Offer // what the peer offered, if it got that far
 }
 

@@ -67,4 +67,7 @@ type ServerConfig struct {
 }
 
 // NewServer returns a server on inner, which it closes. It takes connections at once, and speaks HTTP on them from Serve on.
-func NewServer(inner net.Listener, c ServerConfig) Server { return newNetHTTP(inner, c) }
+func NewServer(inner net.Listener, c ServerConfig) Server { return newEngine(inner, c) }
+
+// NewNetHTTP returns a server that has net/http serve HTTP/1.1, too. It is what the engine is held against in tests, and reads leniently.
+func NewNetHTTP(inner net.Listener, c ServerConfig) Server { return newNetHTTP(inner, c) }

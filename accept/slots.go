@@ -136,6 +136,26 @@ func (s *slots) waits(c *conn) {
 	}
 }
 
+// serves notes what ends the waiting for a request.
+func (s *slots) serves(c *conn, served interface{ EndWaiting() }) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.served = served
+}
+
+// closeAll closes all connections.
+func (s *slots) closeAll() {
+	s.mu.Lock()
+	var all []*conn
+	for e := s.conns.Front(); e != nil; e = e.Next() {
+		all = append(all, e.Value.(*conn))
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		_ = c.Close()
+	}
+}
+
 func (s *slots) release(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,6 +15,7 @@ type Metrics struct {
 	calls      *prometheus.CounterVec
 	refusals   *prometheus.CounterVec
 	handshakes *prometheus.CounterVec
+	malformed  *prometheus.CounterVec
 	total      *prometheus.HistogramVec
 	upstream   *prometheus.HistogramVec
 	waited     prometheus.Histogram
@@ -39,6 +40,9 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_connections_refused_total", Help: "Connections that were refused or whose TLS handshake failed.",
 		}, []string{"listener", "reason"}),
+		malformed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tollgate_malformed_requests_total", Help: "Messages over HTTP/1.1 of which no request came, by what was wrong with them.",
+		}, []string{"listener", "fault"}),
 		total: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tollgate_call_seconds", Help: "Time of a call from its header to its outcome.", Buckets: buckets,
 		}, []string{"listener", "upstream", "effect"}),
@@ -59,7 +63,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 	for _, kind := range gateway.CutOffs() { // an alert on an increase needs the series before its first count
 		m.cutOff.WithLabelValues(kind.Setting, kind.Cause)
 	}
-	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.total, m.upstream, m.waited, m.shadow, m.cutOff,
+	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -90,6 +94,11 @@ func (m *Metrics) CutOff(kind gateway.CutOff) {
 // ConnectionRefused counts a connection that did not come to a call.
 func (m *Metrics) ConnectionRefused(listener, reason string) {
 	m.handshakes.WithLabelValues(listener, reason).Inc()
+}
+
+// Malformed counts a message of which no request came.
+func (m *Metrics) Malformed(listener, fault string) {
+	m.malformed.WithLabelValues(listener, fault).Inc()
 }
 
 // statusClass keeps the upstream's freedom to invent statuses out of the labels.

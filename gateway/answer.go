@@ -128,13 +128,8 @@ func (c *call) stream(answer io.Reader) {
 	}
 }
 
-// mark adds what the gateway says about the call. It ends the connection where the framing of the request may have been read in two
-// ways (RFC 9112 section 6.1): net/http does not say whether there was a Content-Length besides Transfer-Encoding, or in HTTP/1.0 a
-// Transfer-Encoding. What begins like HTTP/2 goes on in HTTP/2 if at all.
+// mark adds what the gateway says about the call.
 func (c *call) mark(add *adder) {
-	if len(c.request.TransferEncoding) > 0 || !c.request.ProtoAtLeast(1, 1) || isPreface(c.request) {
-		c.hangUp()
-	}
 	if c.connection.Ending() {
 		c.writer.Header()["Connection"] = connectionClose
 	}

@@ -107,7 +107,7 @@ func (f *fixture) serve(t testing.TB, listener net.Listener, secure *tls.Config)
 		}
 	}
 	c.HeaderTimeout, c.IdleTimeout, c.MaxHeader, c.ErrorLog = patience, patience, 32<<10, zap.NewStdLog(f.config.Logger)
-	f.server = f.engine(listener, c)
+	f.server = f.engine.make(listener, c)
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		if err := f.server.Serve(); err != nil {
@@ -149,7 +149,7 @@ func (w *notingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // prepare builds everything but the listener.
 func prepare(t testing.TB, settings ...adjustment) *fixture {
 	t.Helper()
-	f := &fixture{history: newHistory(), metrics: &metrics{}, engine: accept.NewServer, refused: make(chan accept.Refusal, 100)}
+	f := &fixture{history: newHistory(), metrics: &metrics{}, engine: ours, refused: make(chan accept.Refusal, 100)}
 	f.origin = newOrigin(t, f.history)
 	f.log = &fakeLog{history: f.history}
 	t.Cleanup(func() { checkStages(t, f.log) })

@@ -73,14 +73,10 @@ func (a *asked) checkBody(length int64) *Refusal {
 // hangUp ends the connection after the answer. Otherwise the HTTP server would first wait for the rest of the body.
 // HTTP/2 ends the stream alone.
 func (c *call) hangUp() {
-	if c.request.ProtoMajor == 1 || isPreface(c.request) {
+	if c.request.ProtoMajor == 1 {
 		c.writer.Header()["Connection"] = []string{"close"}
 	}
 }
-
-// isPreface reports whether a request begins like an HTTP/2 connection (RFC 9113 section 3.4), for which the method is reserved.
-// net/http reads "PRI * HTTP/2.0" as HTTP/1, whatever headers follow, and hands it out as HTTP/2.
-func isPreface(r *http.Request) bool { return r.Method == "PRI" }
 
 func isEncoded(values []string) bool {
 	for _, value := range values {

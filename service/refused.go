@@ -17,6 +17,9 @@ import (
 // the record of strangers has.
 func (s *Service) connectionRefused(listener string, r accept.Refusal) {
 	s.metrics.ConnectionRefused(listener, string(r.Reason))
+	if r.Fault != "" {
+		s.metrics.Malformed(listener, string(r.Fault))
+	}
 	switch r.Reason {
 	case accept.ReasonSilent: // health checks and port scans: they take no place from what is worth a record
 		s.logger.Debug("a connection was closed before its first byte", zap.String("listener", listener), zap.String("remote", r.Remote))

@@ -1,0 +1,86 @@
+package accept
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+
+	"tollgate/http1"
+	"tollgate/http1/server"
+)
+
+// engine is a [Server] of package http1/server, with HTTP/2 of net/http.
+type engine struct {
+	*netHTTP
+	http1   *server.Server
+	base    context.Context
+	config  ServerConfig
+	serving chan struct{} // closed by Serve: HTTP is spoken from then on
+}
+
+func newEngine(inner net.Listener, c ServerConfig) *engine {
+	e := &engine{base: c.Base, config: c, serving: make(chan struct{})}
+	if e.base == nil {
+		e.base = context.Background()
+	}
+	e.http1 = server.New(server.Config{
+		Handler: c.Handler, HeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, Timeout: c.Timeout,
+		MaxHead: cmp.Or(c.MaxHeader, http.DefaultMaxHeaderBytes), ErrorLog: c.ErrorLog,
+	})
+	c.Listener.serve = e.serveConn
+	e.netHTTP = newNetHTTP(inner, c)
+	return e
+}
+
+func (e *engine) Serve() error {
+	close(e.serving)
+	return e.netHTTP.Serve()
+}
+
+// Close closes the connections that are served here, besides what net/http closes.
+func (e *engine) Close() error {
+	err := e.netHTTP.Close()
+	e.listener.slots.closeAll()
+	return err
+}
+
+// serveConn serves a connection on which HTTP/1.1 is spoken.
+func (e *engine) serveConn(finished net.Conn, own *conn) {
+	defer func() { _ = finished.Close() }()
+	select {
+	case <-e.serving:
+	case <-e.listener.done:
+		return
+	}
+	served := e.http1.NewConn(finished, server.Peer{
+		Context: e.config.connContext(e.base, finished), Remote: own.facts.Remote, TLS: own.facts.TLS, Watcher: watcher{e.listener, own},
+	})
+	own.slots.serves(own, served)
+	served.Serve()
+	if !own.spoke.Load() && !own.slots.wasEvicted(own) {
+		e.listener.config.Refused(refusalOf(own, ReasonSilent, errSilent))
+	}
+}
+
+// watcher keeps the slot of a connection, and reports what came to no request.
+type watcher struct {
+	listener *listener
+	conn     *conn
+}
+
+func (w watcher) Busy() { w.conn.slots.busy(w.conn) }
+
+func (w watcher) Idle() { w.conn.slots.waits(w.conn) }
+
+func (w watcher) Refused(err error) {
+	if w.conn.slots.wasEvicted(w.conn) {
+		return // the listener has reported it
+	}
+	refused := refusalOf(w.conn, ReasonMalformed, errMalformed)
+	if fault, ok := errors.AsType[http1.Error](err); ok {
+		refused.Err, refused.Fault = fault, fault
+	}
+	w.listener.config.Refused(refused)
+}

@@ -1,0 +1,63 @@
+package http1
+
+import "strings"
+
+// Classes of bytes.
+const (
+	inToken   = 1 << iota // RFC 9110 section 5.6.2
+	inValue               // of a field: RFC 9110 section 5.5
+	inTarget              // what is visible, and what is not ASCII, which people type; what of it a path or query may have, others judge
+	inHost                // RFC 3986 section 3.2.2, and the port
+	inReason              // RFC 9112 section 4
+	hexDigits             // of a chunk's size
+)
+
+var classes = func() (of [256]uint8) {
+	mark := func(class uint8, bytes string) {
+		for i := range len(bytes) {
+			of[bytes[i]] |= class
+		}
+	}
+	const digits, letters = "0123456789", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	mark(inToken, digits+letters+"!#$%&'*+-.^_`|~")
+	mark(inHost, digits+letters+"-._~%!$&'()*+,;=:[]")
+	mark(hexDigits, digits+"abcdefABCDEF")
+	mark(inValue|inReason, "\t ")
+	for b := 0x21; b < 0x7f; b++ {
+		of[b] |= inValue | inReason | inTarget
+	}
+	for b := 0x80; b <= 0xff; b++ {
+		of[b] |= inValue | inReason | inTarget
+	}
+	return of
+}()
+
+// all reports whether all bytes of s are of a class.
+func all(s string, class uint8) bool {
+	for i := range len(s) {
+		if classes[s[i]]&class == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func isToken(s string) bool { return s != "" && all(s, inToken) }
+
+// trim removes the white space around a value, RFC 9110 section 5.6.3.
+func trim(s string) string { return strings.Trim(s, " \t") }
+
+// decimal reads 1*DIGIT that fits an int64.
+func decimal(s string) (n int64, ok bool) {
+	if s == "" {
+		return 0, false
+	}
+	for i := range len(s) {
+		digit := int64(s[i]) - '0'
+		if digit < 0 || digit > 9 || n > (1<<63-1-digit)/10 {
+			return 0, false
+		}
+		n = 10*n + digit
+	}
+	return n, true
+}
