@@ -26,7 +26,7 @@ type gatheringConn struct {
 
 type secureConn interface {
 	net.Conn
-	ConnectionState() tls.ConnectionState // which x/net looks for
+	ConnectionState() tls.ConnectionState // which net/http looks for
 }
 
 func newGathering(c secureConn) *gatheringConn {

@@ -13,7 +13,6 @@ import (
 type netHTTP struct {
 	listener *listener
 	http     *http.Server
-	fault    error // of the configuration of HTTP/2, for Serve
 }
 
 func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
@@ -35,15 +34,12 @@ func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
 		s.http.BaseContext = func(net.Listener) context.Context { return c.Base }
 	}
 	if s.http.Protocols.HTTP2() {
-		s.fault = s.serveHTTP2()
+		s.gatherHTTP2()
 	}
 	return s
 }
 
 func (s *netHTTP) Serve() error {
-	if s.fault != nil {
-		return s.fault
-	}
 	err := s.http.Serve(s.listener)
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
