@@ -9,6 +9,10 @@ import (
 	"slices"
 )
 
+// noTable has HTTP/2 answers name no fields of earlier ones (RFC 7541 section 2.3.2): most are new in each, such as ids and the date, and
+// keeping a table of them costs more than it saves. Zero would be net/http's 4 KB.
+const noTable = 1
+
 // netHTTP is a [Server] of net/http.
 type netHTTP struct {
 	listener *listener
@@ -25,6 +29,7 @@ func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: c.MaxStreams, MaxReceiveBufferPerStream: c.UnreadOfStream,
 			MaxReceiveBufferPerConnection: c.MaxStreams * c.UnreadOfStream, WriteByteTimeout: c.WriteTimeout,
+			MaxEncoderHeaderTableSize: noTable,
 		},
 		ConnContext: c.connContext, ConnState: s.connState,
 	}

@@ -156,11 +156,11 @@ func (w *world) latency(c contestant, t task, s settings, r *results) error {
 	return nil
 }
 
-// latencyTasks are the small calls over HTTP/1.1: others say nothing more.
+// latencyTasks are the small calls over HTTP/1.1, and the smallest over HTTP/2: others say nothing more.
 func latencyTasks(all []task) []task {
 	var some []task
 	for _, t := range all {
-		if !t.http2 && t.size <= 1<<10 {
+		if t.size == 0 || !t.http2 && t.size <= 1<<10 {
 			some = append(some, t)
 		}
 	}
