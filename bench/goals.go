@@ -48,8 +48,6 @@ func (s spread) orNaN() float64 {
 // reached says which bound holds, the furthest first.
 func (g goal) reached() string {
 	switch {
-	case math.IsNaN(g.found):
-		return "not measured"
 	case g.found <= g.aim:
 		return "the aim"
 	case g.found <= g.byAIO:
@@ -60,23 +58,18 @@ func (g goal) reached() string {
 	return "**no**"
 }
 
-// goalTable writes the goals.
+// goalTable writes the goals for which there are figures.
 func goalTable(out *strings.Builder, r *results) {
-	out.WriteString("What is to be reached, medians.\n\n| | before | at most | with AIO | aim | found | reached |\n|---|---:|---:|---:|---:|---:|---|\n")
+	out.WriteString("Bounds, and the medians found.\n\n| | before | at most | with AIO | aim | found | reached |\n|---|---:|---:|---:|---:|---:|---|\n")
 	for _, g := range r.goals() {
+		if math.IsNaN(g.found) {
+			continue
+		}
 		fmt.Fprintf(out, "| %s |", g.title)
 		for _, value := range []float64{g.before, g.must, g.byAIO, g.aim, g.found} {
-			fmt.Fprintf(out, " %s |", number(g.format, value))
+			fmt.Fprintf(out, " "+g.format+" |", value)
 		}
 		fmt.Fprintf(out, " %s |\n", g.reached())
 	}
 	out.WriteByte('\n')
-}
-
-// number is empty for what was not measured.
-func number(format string, value float64) string {
-	if math.IsNaN(value) {
-		return ""
-	}
-	return fmt.Sprintf(format, value)
 }
