@@ -48,7 +48,7 @@ type Config struct {
 	Refused func(Refusal)
 
 	// serve serves a finished connection that is not of HTTP/2, instead of Accept.
-	serve func(finished net.Conn, own *conn)
+	serve func(l *listener, finished net.Conn, own *conn)
 }
 
 // listener takes connections in one goroutine and shakes hands in one more for each. Create it with newListener.
@@ -234,7 +234,7 @@ func (l *listener) prepare(raw *conn) {
 	l.untrack(raw) // from here on done is enough, and Close must not cut off what Accept gives out
 	if err == nil && l.config.serve != nil && !raw.facts.isHTTP2() {
 		l.group.Done() // Close waits for no request
-		l.config.serve(finished, raw)
+		l.config.serve(l, finished, raw)
 		return
 	}
 	defer l.group.Done()

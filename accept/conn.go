@@ -22,6 +22,8 @@ type conn struct {
 
 	served interface{ EndWaiting() } // of the engine; nil: it has none. slots.mu guards it
 
+	ahead ahead // of the goroutine that reads
+
 	spoke atomic.Bool // the peer has sent something, ever
 	heard atomic.Bool // the peer has sent something since it was waited for; spares the lock of slots
 
@@ -55,7 +57,7 @@ func ours(c net.Conn) *conn {
 
 // Read notes that the peer is not silent.
 func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
+	n, err := c.ahead.read(b, c.Conn.Read)
 	if n > 0 && !c.heard.Load() {
 		c.spoke.Store(true)
 		c.slots.heard(c)

@@ -5,6 +5,6 @@
 //
 // [Listen] opens a TCP port or a unix socket. Below any engine is a listener that puts bounds around it: how many connections there may
 // be, how many from one source, and how long a TLS handshake may take. Handshakes run beside each other, so that a peer that stalls in
-// one keeps no other waiting. The engine gets finished [*crypto/tls.Conn] values, on which HTTP/2 or HTTP/1.1 is spoken as ALPN says. A
-// callback receives each that is turned away.
+// one keeps no other waiting. Where ALPN has chosen HTTP/2, net/http takes the finished [*crypto/tls.Conn]; others are served by package
+// http1/server, in the goroutine that shook hands. A callback receives each that is turned away.
 package accept

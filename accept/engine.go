@@ -46,21 +46,21 @@ func (e *engine) Close() error {
 	return err
 }
 
-// serveConn serves a connection on which HTTP/1.1 is spoken.
-func (e *engine) serveConn(finished net.Conn, own *conn) {
+// serveConn serves a connection of the listener, on which HTTP/1.1 is spoken. It may be called before the engine is made.
+func (e *engine) serveConn(l *listener, finished net.Conn, own *conn) {
 	defer func() { _ = finished.Close() }()
 	select {
 	case <-e.serving:
-	case <-e.listener.done:
+	case <-l.done:
 		return
 	}
 	served := e.http1.NewConn(finished, server.Peer{
-		Context: e.config.connContext(e.base, finished), Remote: own.facts.Remote, TLS: own.facts.TLS, Watcher: watcher{e.listener, own},
+		Context: e.config.connContext(e.base, finished), Remote: own.facts.Remote, TLS: own.facts.TLS, Watcher: watcher{l, own},
 	})
 	own.slots.serves(own, served)
 	served.Serve()
 	if !own.spoke.Load() && !own.slots.wasEvicted(own) {
-		e.listener.config.Refused(refusalOf(own, ReasonSilent, errSilent))
+		l.config.Refused(refusalOf(own, ReasonSilent, errSilent))
 	}
 }
 

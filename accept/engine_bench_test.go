@@ -17,7 +17,7 @@ import (
 // BenchmarkEngines measures a request over TLS and its answer, for both ends of the connection; the client costs little. CPU time says more
 // than the time that passes.
 func BenchmarkEngines(b *testing.B) {
-	for _, size := range []int{0, 1 << 10, 64 << 10} {
+	for _, size := range []int{0, 1 << 10, 64 << 10, 1 << 20} {
 		for name, engine := range map[string]func(net.Listener, ServerConfig) Server{"http1": NewServer, "nethttp": NewNetHTTP} {
 			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) { benchmarkEngine(b, engine, size) })
 		}

@@ -16,11 +16,11 @@ func FuzzEngine(f *testing.F) {
 			f.Add(c.Stream())
 		}
 	}
-	for _, stream := range http1test.Attacks() {
+	for _, stream := range http1test.Attacks(http1test.Smuggled, http1test.Probe) {
 		f.Add(stream)
 	}
-	address, recorder := recording(f, ours)
-	other, otherRecorder := recording(f, netHTTP)
+	address, recorder := recording(f, ours, nil)
+	other, otherRecorder := recording(f, netHTTP, nil)
 	f.Fuzz(func(t *testing.T, stream string) {
 		if strings.HasPrefix(stream, "HEAD ") || strings.Contains(stream, "\nHEAD ") { // whose answers are read otherwise
 			return
@@ -52,9 +52,9 @@ func differ(got http1test.Outcome, theirs []string) string {
 
 // TestEngineBehindFronts: what proxies pass on is read as they have read it, or not at all.
 func TestEngineBehindFronts(t *testing.T) {
-	address, recorder := recording(t, ours)
+	address, recorder := recording(t, ours, nil)
 	sent := map[string]bool{}
-	for name, stream := range http1test.Attacks() {
+	for name, stream := range http1test.Attacks(http1test.Smuggled, http1test.Probe) {
 		for _, front := range http1test.Fronts() {
 			forwarded := front.Split(stream)
 			passed := http1test.Join(forwarded)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Server serves HTTP on a listener. [NewServer] makes one of net/http, the only engine so far. Another engine has to
+// Server serves HTTP on a listener. [NewServer] makes one of package http1/server and, for HTTP/2, net/http. Any engine has to
 //
 //   - hand out requests whose contexts have their connection, see [ConnectionOf], and whose writers know the deadlines of
 //     [http.ResponseController];

@@ -25,20 +25,25 @@ type slowHandler struct {
 
 const largeAnswer = 16 << 20 // more than the system takes for a peer
 
+var pieceOfAnswer = make([]byte, 32<<10)
+
 func (h *slowHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch control := http.NewResponseController(w); r.URL.Path {
 	case "/body":
 		stop := h.until(func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
 		h.reading.Add(1)
-		_, err := io.Copy(io.Discard, r.Body)
+		var err error
+		for piece := make([]byte, 64); err == nil; {
+			_, err = r.Body.Read(piece)
+		}
 		h.ended(err)
 		stop()
 	case "/large":
 		stop := h.until(func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
 		h.writing.Add(1)
 		var err error
-		for piece, n := make([]byte, 32<<10), 0; n < largeAnswer && err == nil; n += len(piece) {
-			_, err = w.Write(piece)
+		for n := 0; n < largeAnswer && err == nil; n += len(pieceOfAnswer) {
+			_, err = w.Write(pieceOfAnswer)
 		}
 		h.ended(err)
 		stop()
@@ -79,7 +84,11 @@ func TestSlowPeers(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			h := &slowHandler{giveUp: make(chan struct{})}
 			address := serve(t, engine, accept.ServerConfig{
-				Listener: accept.Config{MaxConns: peers + 100}, Handler: h, HeaderTimeout: headTime, IdleTimeout: 10 * patience, MaxHeader: 32 << 10,
+				Listener: accept.Config{MaxConns: 2 * (peers + 100), Refused: func(r accept.Refusal) {
+					if r.Reason == accept.ReasonMadeRoom || r.Reason == accept.ReasonTooMany {
+						t.Errorf("%s is refused: %s", r.Remote, r.Reason)
+					}
+				}}, Handler: h, HeaderTimeout: headTime, IdleTimeout: 10 * patience, MaxHeader: 32 << 10,
 			})
 			honest := newHonest(t, address)
 			honest.call()
@@ -95,7 +104,7 @@ func TestSlowPeers(t *testing.T) {
 			})
 			each := (memory() - before) / int64(peers)
 			t.Logf("%d bytes for each slow peer", each)
-			if each > 80<<10 {
+			if each > 40<<10 {
 				t.Errorf("a slow peer holds %d bytes", each)
 			}
 			eventually(t, "all slow heads are cut off", func() bool {
@@ -184,33 +193,34 @@ func newHonest(t *testing.T, address string) *honest {
 func (h *honest) call() {
 	h.t.Helper()
 	h.calls++
-	h.exchange(h.kept, h.reader)
+	h.exchange("kept", h.kept, h.reader)
 	fresh, err := net.Dial("tcp", h.address)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer fresh.Close()
-	h.exchange(fresh, bufio.NewReader(fresh))
+	h.exchange("fresh", fresh, bufio.NewReader(fresh))
 }
 
-func (h *honest) exchange(c net.Conn, reader *bufio.Reader) {
+func (h *honest) exchange(which string, c net.Conn, reader *bufio.Reader) {
 	h.t.Helper()
 	_ = c.SetDeadline(time.Now().Add(patience))
 	body := fmt.Sprintf("honest %d", h.calls)
 	_, _ = fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
-		h.t.Fatalf("an honest call: %v", err)
+		h.t.Fatalf("honest call %d on a %s connection: %v", h.calls, which, err)
 	}
 	got, err := io.ReadAll(response.Body)
 	if err != nil || string(got) != body {
-		h.t.Fatalf("an honest call: %q (%v), want %q", got, err, body)
+		h.t.Fatalf("honest call %d on a %s connection: %q (%v), want %q", h.calls, which, got, err, body)
 	}
 }
 
 // memory is what the heap and the stacks hold, those of the test's own side among them.
 func memory() int64 {
 	runtime.GC()
+	runtime.GC() // what pools held
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,9 +36,9 @@ func testMain(m *testing.M) int {
 }
 
 // build builds the gateway, with the race detector where the machine has a C compiler for it.
-func build(dir string) (string, error) {
+func build(dir string, flags ...string) (string, error) {
 	out := filepath.Join(dir, "tollgate")
-	args := []string{"build", "-o", out}
+	args := append([]string{"build", "-o", out}, flags...)
 	cgo := "CGO_ENABLED=0"
 	if _, err := exec.LookPath("gcc"); err == nil {
 		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
@@ -49,4 +50,39 @@ func build(dir string) (string, error) {
 		return "", fmt.Errorf("building the gateway: %w\n%s", err, strings.TrimSpace(string(text)))
 	}
 	return out, nil
+}
+
+// overNetHTTP returns a gateway whose HTTP/1.1 is that of net/http, which no build of the product has.
+func overNetHTTP(t testing.TB) string {
+	t.Helper()
+	if os.Getenv("TOLLGATE_BINARY") != "" {
+		t.Skip("a binary was given")
+	}
+	dir := t.TempDir()
+	source, err := filepath.Abs("../accept/server.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := filepath.Join(dir, "server.go")
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		changed:                            replaceOnce(t, string(text), "return newEngine(inner, c)", "return newNetHTTP(inner, c)"),
+		filepath.Join(dir, "overlay.json"): string(overlay),
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := build(dir, "-overlay", filepath.Join(dir, "overlay.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

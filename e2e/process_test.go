@@ -38,6 +38,11 @@ type process struct {
 // launch starts `tollgate run` and returns at once. The process is killed at the end of the test if it still runs.
 func launch(t testing.TB, config string, env []string) *process {
 	t.Helper()
+	return launchBinary(t, binary, config, env)
+}
+
+func launchBinary(t testing.TB, binary, config string, env []string) *process {
+	t.Helper()
 	cmd := exec.Command(binary, "run", "--config", config)
 	cmd.Env = append(env[:len(env):len(env)], raceOptions)
 	return launchCommand(t, cmd)

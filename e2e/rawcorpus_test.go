@@ -66,7 +66,14 @@ type rawWorld struct {
 
 func newRawWorld(t testing.TB, config string) *rawWorld {
 	t.Helper()
+	return newRawWorldOf(t, config, binary)
+}
+
+// newRawWorldOf is that of another binary.
+func newRawWorldOf(t testing.TB, config, binary string) *rawWorld {
+	t.Helper()
 	w := newWorld(t, bsssim.Config{})
+	w.binary = binary
 	bss, app := newRawUpstream(t, w.ca), newRawUpstream(t, nil)
 	w.values.Upstream, w.values.App = bss.address(), app.address()
 	shop := w.issue("shop", shopIdentity)
@@ -131,11 +138,14 @@ type rawCase struct {
 	wants  []string // the answers in order: a status of the HTTP server, a code, or 200 and the request upstream
 	passed []string // header lines of the last request upstream
 	kept   []string // names of headers that it does not have
+
+	lenient *rawCase // what net/http makes of it; nil: the same
 }
 
 // readCases reads a file of cases. Each begins with "== NAME". The bytes to send follow, in lines whose ends do not count,
 // with the escapes of Go; $Host stands for the line of a good Host, {x*3} for xxx. After a line "--" comes one line for
-// each answer. Further lines there: "cut", "only UPSTREAM", "+ HEADER LINE" and "- HEADER NAME".
+// each answer. Further lines there: "cut", "only UPSTREAM", "+ HEADER LINE" and "- HEADER NAME". After a line "-- net/http" comes what that
+// makes of it, where it repairs what our engine refuses.
 func readCases(t testing.TB, path string) []*rawCase {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -149,13 +159,22 @@ func readCases(t testing.TB, path string) []*rawCase {
 		if !ok {
 			t.Fatalf("%s: case %q has no line --", path, name)
 		}
+		wants, lenient, repaired := strings.Cut(wants, "\n-- net/http\n")
 		c := &rawCase{name: name, sent: unescape(t, strings.ReplaceAll(sent, "\n", ""))}
-		for line := range strings.Lines(wants) {
-			c.want(strings.TrimSpace(line))
+		c.wantAll(wants)
+		if repaired {
+			c.lenient = &rawCase{name: name, sent: c.sent, cut: c.cut, only: c.only}
+			c.lenient.wantAll(lenient)
 		}
 		cases = append(cases, c)
 	}
 	return cases
+}
+
+func (c *rawCase) wantAll(text string) {
+	for line := range strings.Lines(text) {
+		c.want(strings.TrimSpace(line))
+	}
 }
 
 func (c *rawCase) want(line string) {
@@ -197,13 +216,25 @@ func unescape(t testing.TB, text string) string {
 // TestRawRequests sends each case of the corpus byte for byte. What it says reaches the upstream, and nothing else does.
 func TestRawRequests(t *testing.T) {
 	t.Parallel()
-	w := newRawWorld(t, raw)
+	newRawWorld(t, raw).runCorpus(t, false)
+}
+
+// TestRawRequestsOverNetHTTP does it with a gateway that has net/http for HTTP/1.1, too: what our engine takes, that takes alike.
+func TestRawRequestsOverNetHTTP(t *testing.T) {
+	t.Parallel()
+	newRawWorldOf(t, raw, overNetHTTP(t)).runCorpus(t, true)
+}
+
+func (w *rawWorld) runCorpus(t *testing.T, lenient bool) {
 	files, err := filepath.Glob("testdata/http/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no corpus: %v", err)
 	}
 	for _, file := range files {
 		for _, c := range readCases(t, file) {
+			if lenient && c.lenient != nil {
+				c = c.lenient
+			}
 			for _, upstream := range []string{"bss", "app"} {
 				if c.only == "" || c.only == upstream {
 					t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+c.name+"/"+upstream, func(t *testing.T) { w.runCase(t, c, upstream) })

@@ -34,6 +34,7 @@ const (
 
 // world is a provider, a place for a gateway's files, and everything to reach them.
 type world struct {
+	binary    string
 	t         testing.TB
 	dir       string
 	ca        *testpki.CA
@@ -56,7 +57,7 @@ type values struct {
 // newWorld starts the simulators and makes certificates. It starts no gateway.
 func newWorld(t testing.TB, simulated bsssim.Config) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), ca: testpki.Must(testpki.New()), witness: &witness{}, simulator: bsssim.New(simulated)}
+	w := &world{t: t, binary: binary, dir: t.TempDir(), ca: testpki.Must(testpki.New()), witness: &witness{}, simulator: bsssim.New(simulated)}
 	t.Cleanup(func() {
 		for _, complaint := range w.witness.complaints() {
 			t.Error(complaint)
@@ -153,13 +154,13 @@ func (w *world) writeConfig(name, text string) string {
 // start runs the gateway and waits until it is ready.
 func (w *world) start() *process {
 	w.t.Helper()
-	return launch(w.t, w.config, w.env).wait()
+	return launchBinary(w.t, w.binary, w.config, w.env).wait()
 }
 
 // startWith is start by another program, which runs a command under some conditions.
 func (w *world) startWith(program ...string) *process {
 	w.t.Helper()
-	args := append(program, binary, "run", "--config", w.config)
+	args := append(program, w.binary, "run", "--config", w.config)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(w.env[:len(w.env):len(w.env)], raceOptions)
 	return launchCommand(w.t, cmd).wait()

@@ -128,8 +128,24 @@ func (c *call) stream(answer io.Reader) {
 	}
 }
 
-// mark adds what the gateway says about the call.
+// isOddlyFramed reports whether what stands in front may take a part of a request for the next one: a proxy of HTTP/1.0 knows no
+// Transfer-Encoding (RFC 9112 section 6.1), and others expect no body with some methods (RFC 9110 section 9.3.1). Then it would take the
+// answer to another's request for its own.
+func isOddlyFramed(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete:
+		if r.ContentLength != 0 {
+			return true
+		}
+	}
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
+}
+
+// mark adds what the gateway says about the call. It ends the connection where it may have been read in two ways.
 func (c *call) mark(add *adder) {
+	if isOddlyFramed(c.request) {
+		c.hangUp()
+	}
 	if c.connection.Ending() {
 		c.writer.Header()["Connection"] = connectionClose
 	}

@@ -36,6 +36,9 @@ func TestEngines(t *testing.T) {
 		"headers to a signed upstream": testHeadersToASignedUpstream, "headers to an unsigned upstream": testHeadersToAnUnsignedUpstream,
 		"headers that apps believe": testHeadersThatAppsBelieve, "100 Continue": testContinue,
 		"bodies where none is expected": testBodiesWhereNoneIsExpected,
+		// smuggling_test.go, reuse_test.go
+		"smuggling": testSmuggling, "doubtful bodies end the connection": testDoubtfulBodiesEndTheConnection,
+		"nothing is shared": testNothingIsShared,
 		// deadlines, and what connections share
 		"deadlines": testSlowReaderOverHTTP2, "streams that wait leave room": testWaitingStreamsLeaveRoom,
 		"body before the settings": testBodyBeforeTheSettings, "one offer of a connection": testOfferOncePerConnection,

@@ -140,6 +140,15 @@ func (l *fakeLog) of(kind logfile.Kind) []logfile.Record {
 	return found
 }
 
+// take returns the records of a kind, and has none of any kind afterwards.
+func (l *fakeLog) take(kind logfile.Kind) []logfile.Record {
+	found := l.of(kind)
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.records = nil
+	return found
+}
+
 // text is everything that was recorded, as it would be written.
 func (l *fakeLog) text() string {
 	l.mutex.Lock()

@@ -193,6 +193,15 @@ func (o *origin) all() []arrival {
 	return slices.Clone(o.arrivals)
 }
 
+// take returns what has arrived, which all does not return any more.
+func (o *origin) take() []arrival {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	taken := o.arrivals
+	o.arrivals = nil
+	return taken
+}
+
 // only gives the one request that arrived.
 func (o *origin) only(t testing.TB) arrival {
 	t.Helper()

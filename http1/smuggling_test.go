@@ -10,7 +10,7 @@ import (
 // TestSmuggling: whatever a proxy in front reads, and passes on byte for byte, is read here as the same requests up to where the connection
 // ends, or not at all.
 func TestSmuggling(t *testing.T) {
-	streams := http1test.Attacks()
+	streams := http1test.Attacks(http1test.Smuggled, http1test.Probe)
 	for _, c := range http1test.Requests() {
 		if len(c.Sent) < 2000 {
 			streams[c.Name] = c.Stream()

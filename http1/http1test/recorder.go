@@ -15,6 +15,9 @@ import (
 
 // Recorder is a handler that notes what it is asked, by connection.
 type Recorder struct {
+	Unread bool                                     // bodies are left to the server
+	Dial   func(address string) (HalfCloser, error) // to the server; nil: over TCP
+
 	mu   sync.Mutex
 	read map[string][]*Request // by the peer's address
 }
@@ -25,7 +28,11 @@ func NewRecorder() *Recorder { return &Recorder{read: map[string][]*Request{}} }
 // ServeHTTP reads the whole request, and answers 200, or 400 if its body is broken.
 func (c *Recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	got := &Request{Method: r.Method, Target: r.RequestURI, Minor: r.ProtoMinor, Host: r.Host, Header: r.Header.Clone()}
-	body, err := io.ReadAll(r.Body)
+	var body []byte
+	var err error
+	if !c.Unread {
+		body, err = io.ReadAll(r.Body)
+	}
 	got.Method, got.Target, got.Host, got.Body = strings.Clone(got.Method), strings.Clone(got.Target), strings.Clone(got.Host), string(body)
 	got.Broken, got.Trailer = err != nil, r.Trailer.Clone()
 	c.mu.Lock()
@@ -51,10 +58,28 @@ type Observed struct {
 	Statuses []int // of the final answers
 }
 
+// HalfCloser is a connection of which one side can be ended alone: over TCP or TLS.
+type HalfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func dialTCP(address string) (HalfCloser, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
+}
+
 // Send writes a stream on a connection to a server with this handler, ends the peer's side, and returns what came of it when the server has
 // ended the connection. The server has patience at most.
 func (c *Recorder) Send(address, stream string, patience time.Duration) (Observed, error) {
-	conn, err := net.Dial("tcp", address)
+	dial := dialTCP
+	if c.Dial != nil {
+		dial = c.Dial
+	}
+	conn, err := dial(address)
 	if err != nil {
 		return Observed{}, err
 	}
@@ -64,7 +89,7 @@ func (c *Recorder) Send(address, stream string, patience time.Duration) (Observe
 	go func() {
 		defer close(written)
 		_, _ = io.WriteString(conn, stream) // a server need not read everything
-		_ = conn.(*net.TCPConn).CloseWrite()
+		_ = conn.CloseWrite()
 	}()
 	statuses, err := readAnswers(conn)
 	if err != nil {

@@ -13,6 +13,7 @@ type body struct {
 	conn     *Conn
 	message  http1.Body
 	expected bool // the peer waits for "100 Continue" before it sends any
+	begun    bool // it was read from
 	closed   bool
 }
 
@@ -29,6 +30,10 @@ func (b *body) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+	if !b.begun {
+		b.begun = true
+		b.conn.readAhead(b.isLarge())
+	}
 	ended := b.message.Ended()
 	n, err := b.message.Read(p)
 	if !ended && b.message.Ended() {
@@ -39,6 +44,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 // received passes on the trailer, and has the peer's leaving noticed from now on.
 func (b *body) received() {
+	b.conn.readAhead(false)
 	for _, f := range b.message.Trailer() {
 		if b.conn.request.Trailer == nil {
 			b.conn.request.Trailer = http.Header{}
@@ -66,6 +72,12 @@ func (b *body) Close() error {
 }
 
 func (b *body) end() { b.closed = true }
+
+// isLarge reports whether more of the body is to come than one record of TLS holds, as far as that is known.
+func (b *body) isLarge() bool {
+	framing := b.conn.head.Framing
+	return framing.Kind == http1.Chunked || framing.Length-int64(b.conn.reader.Buffered()) > outSize
+}
 
 // whole reports whether the body was received to its end.
 func (b *body) whole() bool { return b.message.Ended() }

@@ -26,6 +26,7 @@ type Conn struct {
 	reading, writing deadline
 	ahead            [1]byte // a byte that was received to learn whether there is one
 	hasAhead         bool
+	isAhead          bool // see readAhead
 	broken           bool // a write has failed: nothing more can be said
 }
 
@@ -93,6 +94,18 @@ func (s source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readAhead has what is beneath TLS receive in larger parts than records, if it can.
+func (c *Conn) readAhead(on bool) {
+	secured, ok := c.net.(*tls.Conn)
+	if !ok || on == c.isAhead {
+		return
+	}
+	if raw, ok := secured.NetConn().(interface{ ReadAhead(bool) }); ok {
+		raw.ReadAhead(on)
+		c.isAhead = on
+	}
+}
+
 // write writes within the deadline.
 func (c *Conn) write(p []byte) error {
 	if c.broken {
@@ -136,6 +149,7 @@ func (c *Conn) serveOne() (more bool) {
 func (c *Conn) handle() (ended bool) {
 	defer c.context.end()
 	defer c.body.end()
+	defer c.readAhead(false)
 	defer func() {
 		if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
 			c.server.logf("http: panic serving %s: %v\n%s", c.peer.Remote, fault, debug.Stack())
@@ -181,18 +195,26 @@ func refusal(err http1.Error) []byte {
 
 // refuse ends a connection of which no request comes.
 func (c *Conn) refuse(err error) {
-	var malformed http1.Error
-	switch {
-	case errors.As(err, &malformed):
-		_ = c.writing.want(time.Now().Add(farewellTime), false)
-		_ = c.write(refusal(malformed))
-		c.peer.Watcher.Refused(malformed)
-		c.linger()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.peer.Watcher.Refused(ErrTooSlow)
-	default:
-		c.peer.Watcher.Refused(ErrBrokenOff)
+	fault := faultOf(err)
+	if fault == ErrTooSlow {
+		c.peer.Watcher.Refused(fault)
+		return
 	}
+	_ = c.writing.want(time.Now().Add(farewellTime), false)
+	_ = c.write(refusal(fault)) // a peer that broke off may have ended its own side only
+	c.peer.Watcher.Refused(fault)
+	c.linger()
+}
+
+// faultOf returns why no request came.
+func faultOf(err error) http1.Error {
+	if malformed, ok := errors.AsType[http1.Error](err); ok {
+		return malformed
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrTooSlow
+	}
+	return ErrBrokenOff
 }
 
 // close ends the connection after an answer.

@@ -67,6 +67,6 @@ func (x *exchange) clear() {
 	clear(x.response.header)
 	clear(x.out[:x.response.used])
 	x.response = response{header: x.response.header}
-	x.request, x.url, x.body, x.values = http.Request{}, url.URL{}, body{}, x.values[:0]
+	x.request, x.url, x.body, x.values = http.Request{}, url.URL{}, body{closed: true}, x.values[:0]
 	x.head = http1.RequestHead{Fields: x.head.Fields[:0]}
 }
