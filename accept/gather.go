@@ -37,7 +37,7 @@ func newGathering(c secureConn) *gatheringConn {
 const turns = 3
 
 // afterOthers calls f when what can run has run. On a busy machine that takes as long as it takes there, and on an idle one nothing: no
-// time would suit both, and a timer costs more.
+// time would suit both.
 func afterOthers(f func()) {
 	for range turns {
 		runtime.Gosched()

@@ -12,20 +12,16 @@ import (
 
 // iocb is struct iocb of <linux/aio_abi.h> on little-endian machines.
 type iocb struct {
-	data      uint64
-	key       uint32
-	flags     uint32
-	opcode    uint16
-	priority  int16
-	file      uint32
-	_         [3]uint64
-	_         uint32
-	eventFile uint32
+	_      [2]uint64 // data, key, flags
+	opcode uint16
+	_      int16 // priority
+	file   uint32
+	_      [4]uint64 // buffer, length, offset; flags, eventfd
 }
 
 type aioEvent struct {
-	data, object uint64
-	result, _    int64
+	_         [2]uint64 // data, iocb
+	result, _ int64
 }
 
 const fdsync = 3 // IOCB_CMD_FDSYNC
