@@ -17,14 +17,18 @@ import (
 
 // draining is a server with connections of its peers.
 type draining struct {
-	*netHTTP
+	*engine
 	calls chan chan struct{} // gets one for each call of /held, which ends when that is closed
 }
 
 func serveDraining(t *testing.T) *draining {
 	t.Helper()
 	calls := make(chan chan struct{}, 10)
-	server, _, _ := newServer(t, ServerConfig{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	inner, err := Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newEngine(inner, ServerConfig{HeaderTimeout: time.Minute, IdleTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/held" {
 			release := make(chan struct{})
 			calls <- release
@@ -180,7 +184,7 @@ func TestShutdownTakesWhatWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting := &late{TCPListener: inner.(*net.TCPListener), open: make(chan struct{})}
-	server := newNetHTTP(waiting, ServerConfig{HeaderTimeout: time.Minute, Handler: http.NotFoundHandler()})
+	server := newEngine(waiting, ServerConfig{HeaderTimeout: time.Minute, Handler: http.NotFoundHandler()})
 	serve(t, server)
 	peers := make([]net.Conn, 50)
 	for i := range peers {

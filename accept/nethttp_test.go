@@ -35,7 +35,7 @@ func newServer(t *testing.T, c ServerConfig) (server *netHTTP, told refusals, cl
 }
 
 // serve runs a server until the end of the test.
-func serve(t *testing.T, server *netHTTP) {
+func serve(t *testing.T, server Server) {
 	done := make(chan error, 1)
 	go func() { done <- server.Serve() }()
 	t.Cleanup(func() {

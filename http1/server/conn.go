@@ -43,11 +43,24 @@ func (c *Conn) EndWaiting() { c.reading.interrupt() }
 
 // Serve serves requests until either side ends the connection, which is to be closed then.
 func (c *Conn) Serve() {
+	defer c.recoverPanic()
 	wait := c.server.config.HeaderTimeout // a peer that has just connected has something to say
 	for c.await(wait) && c.serveOne() {
 		wait = c.server.config.IdleTimeout
 	}
 	c.release()
+}
+
+// recoverPanic ends the connection after a panic of the handler, or one of our own. Its memory is not used again.
+func (c *Conn) recoverPanic() {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	if fault != http.ErrAbortHandler {
+		c.server.logf("http: panic serving %s: %v\n%s", c.peer.Remote, fault, debug.Stack())
+	}
+	c.abort()
 }
 
 // await waits for the first byte of a request, without any memory for it.
@@ -132,7 +145,8 @@ func (c *Conn) serveOne() (more bool) {
 	c.peer.Watcher.Busy()
 	_ = c.reading.want(after(now, c.server.config.Timeout), false)
 	_ = c.writing.want(after(now, c.server.config.Timeout), false)
-	if !c.handle() || !c.response.finish() {
+	c.handle()
+	if !c.response.finish() {
 		c.abort()
 		return false
 	}
@@ -145,21 +159,14 @@ func (c *Conn) serveOne() (more bool) {
 	return true
 }
 
-// handle calls the handler and reports whether it came to its end.
-func (c *Conn) handle() (ended bool) {
+// handle calls the handler.
+func (c *Conn) handle() {
 	defer c.context.end()
 	defer c.body.end()
 	defer c.readAhead(false)
-	defer func() {
-		if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
-			c.server.logf("http: panic serving %s: %v\n%s", c.peer.Remote, fault, debug.Stack())
-		}
-	}()
-	if c.response.failsExpectation() {
-		return true
+	if !c.response.failsExpectation() {
+		c.server.config.Handler.ServeHTTP(&c.response, &c.request)
 	}
-	c.server.config.Handler.ServeHTTP(&c.response, &c.request)
-	return true
 }
 
 func (s *Server) logf(format string, args ...any) {
@@ -175,7 +182,7 @@ func (c *Conn) abort() {
 	if secured, ok := raw.(*tls.Conn); ok {
 		raw = secured.NetConn()
 	}
-	if tcp, ok := raw.(interface{ SetLinger(int) error }); ok && c.response.untilClose {
+	if tcp, ok := raw.(interface{ SetLinger(int) error }); ok && c.exchange != nil && c.response.untilClose {
 		_ = tcp.SetLinger(0)
 	}
 	_ = raw.Close()

@@ -67,6 +67,13 @@ func (r *requestContext) watch() {
 	go r.conn.watch(r.cancel, r.ended)
 }
 
+// wasWaitedFor reports whether Done was called.
+func (r *requestContext) wasWaitedFor() bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return r.made != nil
+}
+
 // begin makes it the context of a new request.
 func (r *requestContext) begin(c *Conn, received bool) {
 	r.mutex.Lock()

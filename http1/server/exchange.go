@@ -23,7 +23,7 @@ type exchange struct {
 	values   []string // of the header
 	body     body
 	response response
-	context  requestContext
+	context  *requestContext
 
 	in  [inSize]byte
 	out [outSize]byte
@@ -31,10 +31,15 @@ type exchange struct {
 
 var exchanges = sync.Pool{New: func() any {
 	x := &exchange{header: http.Header{}, values: make([]string, 0, 16)}
-	x.plain = *new(http.Request).WithContext(&x.context)
 	x.response.header = http.Header{}
+	x.renewContext()
 	return x
 }}
+
+func (x *exchange) renewContext() {
+	x.context = new(requestContext)
+	x.plain = *new(http.Request).WithContext(x.context)
+}
 
 // take has an exchange for a request of which bytes have arrived.
 func (c *Conn) take() {
@@ -69,4 +74,7 @@ func (x *exchange) clear() {
 	x.response = response{header: x.response.header}
 	x.request, x.url, x.body, x.values = http.Request{}, url.URL{}, body{closed: true}, x.values[:0]
 	x.head = http1.RequestHead{Fields: x.head.Fields[:0]}
+	if x.context.wasWaitedFor() { // what was made of it may go on beside us
+		x.renewContext()
+	}
 }

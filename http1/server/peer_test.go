@@ -59,7 +59,7 @@ func TestContexts(t *testing.T) {
 	type key struct{}
 	base, end := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
 	begun := make(chan struct{})
-	var kept context.Context
+	var kept, whole context.Context // made of a request's context, and that itself
 	var release context.CancelFunc
 	s := serve(t, Config{HeaderTimeout: patience, IdleTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Value(key{}) != "value" || r.Context().Err() != nil {
@@ -70,6 +70,7 @@ func TestContexts(t *testing.T) {
 		}
 		switch r.URL.Path {
 		case "/derived":
+			whole = r.Context()
 			kept, release = context.WithTimeout(r.Context(), time.Hour)
 		case "/waits":
 			close(begun)
@@ -87,6 +88,11 @@ func TestContexts(t *testing.T) {
 		t.Error("a context goes on after its request")
 	}
 	release()
+	s.write(request("GET", "/"))
+	s.answer("GET")
+	if whole.Err() == nil || kept.Err() == nil {
+		t.Error("a context that was waited for is that of another request")
+	}
 	s.write(request("GET", "/waits"))
 	<-begun
 	end()
