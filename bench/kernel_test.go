@@ -16,7 +16,7 @@ type iocb struct {
 	opcode uint16
 	_      int16 // priority
 	file   uint32
-	_      [4]uint64 // buffer, length, offset; flags, eventfd
+	_      [5]uint64 // buffer, length, offset, reserved; flags, eventfd
 }
 
 type aioEvent struct {
