@@ -46,6 +46,9 @@ const (
 
 // ours returns the conn beneath a connection of a listener.
 func ours(c net.Conn) *conn {
+	if gathering, ok := c.(*gatheringConn); ok {
+		c = gathering.secureConn
+	}
 	if secured, ok := c.(*tls.Conn); ok {
 		c = secured.NetConn()
 	}

@@ -43,6 +43,26 @@ func TestServerReportsWhatNoHandlerSawOfHTTP2(t *testing.T) {
 	}
 }
 
+// A connection on which HTTP/2 was agreed, and whose peer begins otherwise, is closed without a word.
+func TestHTTP2BeginsWithItsPreface(t *testing.T) {
+	secure := Config{TLS: serverTLS(t, nil, tlspolicy.Server{})}
+	server, _, closed := newServer(t, ServerConfig{Listener: secure, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request")
+	})})
+	serve(t, server)
+	for _, sent := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "PRI * HTTP/2.0\r\n"} {
+		conn := tls.Client(dial(t, server.listener), clientTLS(func(c *tls.Config) { c.NextProtos = []string{"h2"} }))
+		if _, err := io.WriteString(conn, sent); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.CloseWrite()
+		if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
+			t.Errorf("%q: %q, %v", sent, got, err)
+		}
+		<-closed
+	}
+}
+
 // begin opens an HTTP/2 connection; the server has taken its settings.
 func begin(t *testing.T, conn net.Conn) *http2.Framer {
 	t.Helper()

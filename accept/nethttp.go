@@ -9,6 +9,10 @@ import (
 	"slices"
 )
 
+// noTable has HTTP/2 answers name no fields of earlier ones (RFC 7541 section 2.3.2): most are new in each, such as ids and the date, and
+// keeping a table of them costs more than it saves. Zero would be net/http's 4 KB.
+const noTable = 1
+
 // netHTTP is a [Server] of net/http.
 type netHTTP struct {
 	listener *listener
@@ -21,10 +25,11 @@ func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
 		Handler: answering(c.Handler), DisableGeneralOptionsHandler: true, // "OPTIONS *" is a request like any other
 		ReadHeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, ReadTimeout: c.Timeout, WriteTimeout: c.Timeout,
 		MaxHeaderBytes: c.MaxHeader, ErrorLog: c.ErrorLog,
-		TLSConfig: c.Listener.TLS, Protocols: new(http.Protocols),
+		TLSConfig: c.Listener.TLS.Clone(), Protocols: new(http.Protocols), // which HTTP/2 changes, while handshakes have begun
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: c.MaxStreams, MaxReceiveBufferPerStream: c.UnreadOfStream,
 			MaxReceiveBufferPerConnection: c.MaxStreams * c.UnreadOfStream, WriteByteTimeout: c.WriteTimeout,
+			MaxEncoderHeaderTableSize: noTable,
 		},
 		ConnContext: c.connContext, ConnState: s.connState,
 	}
@@ -32,6 +37,9 @@ func newNetHTTP(inner net.Listener, c ServerConfig) *netHTTP {
 	s.http.Protocols.SetHTTP2(c.Listener.TLS != nil && slices.Contains(c.Listener.TLS.NextProtos, "h2"))
 	if c.Base != nil {
 		s.http.BaseContext = func(net.Listener) context.Context { return c.Base }
+	}
+	if s.http.Protocols.HTTP2() {
+		s.gatherHTTP2()
 	}
 	return s
 }

@@ -37,14 +37,18 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-func TestUntil(t *testing.T) {
-	begin := time.Unix(0, 0)
-	from := observation{begin, time.Second, 10}
-	got, err := from.until(observation{begin.Add(2 * time.Second), 2 * time.Second, 110})
-	if want := (sample{10 * time.Millisecond, 50, 0.5}); err != nil || got != want {
+func TestSampleOf(t *testing.T) {
+	before := observation{time.Second, clocks{1: time.Second}}
+	used := observation{2 * time.Second, clocks{1: 2 * time.Second, 2: time.Second}}.since(before)
+	if want := (usage{time.Second, 2 * time.Second}); used != want {
+		t.Errorf("%v, want %v", used, want)
+	}
+	got, err := sampleOf(used, 6*time.Second, []time.Duration{4, 1, 2, 3})
+	want := sample{usage: usage{250 * time.Millisecond, 500 * time.Millisecond}, rate: 4.0 / 6, busy: 0.5, half: 3, slow: 4}
+	if err != nil || got != want {
 		t.Errorf("%v, %v, want %v", got, err, want)
 	}
-	if _, err := from.until(from); err == nil {
+	if _, err := sampleOf(used, time.Second, nil); err == nil {
 		t.Error("no calls, and no error")
 	}
 }
@@ -72,24 +76,50 @@ func TestRotate(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	s := settings{rounds: 2, connections: 8, tasks: tasks()[:1], proxies: proxies()[:3]}
+	s := settings{rounds: 2, connections: 8, tasks: tasks()[:1], proxies: proxies()[:2]}
 	r := newResults()
-	for _, p := range s.proxies {
-		for _, cpu := range []float64{100, 200} {
-			if p.name == rival {
-				cpu /= 2
-			}
-			r.add(p.name, "h1-get", cpuFigure, cpu)
-		}
+	for _, cpu := range []float64{100, 200} {
+		r.add(rival, "h1-get", cpuFigure, cpu)
+		r.add(ownName, "h1-get", cpuFigure, cpu*1.2)
 	}
 	text := report(s, r)
+	if strings.Contains(text, "NaN") || strings.Contains(text, "start to first") {
+		t.Errorf("what was not measured is in\n%s", text)
+	}
 	for _, want := range []string{
-		"| HTTP/1.1 GET | 150.0 (100.0 to 200.0) | 150.0 (100.0 to 200.0) | 75.0 (50.0 to 100.0) |",
-		"| HTTP/1.1 GET | 2.00 (2.00 to 2.00) | 2.00 (2.00 to 2.00) | 1.00 (1.00 to 1.00) |",
+		"| HTTP/1.1 GET, CPU time by HAProxy's | 2.07 | 1.40 | 1.25 | 0.85 | 1.20 | yes, also by AIO's |",
+		"| | HAProxy that signs | Tollgate |",
+		"| HTTP/1.1 GET | 150.0 (100.0 to 200.0) | 180.0 (120.0 to 240.0) |",
+		"| HTTP/1.1 GET | 1.00 (1.00 to 1.00) | 1.20 (1.20 to 1.20) |",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no line %s in\n%s", want, text)
 		}
+	}
+}
+
+func TestReached(t *testing.T) {
+	g := goal{must: 4, byAIO: 3, aim: 2}
+	for found, want := range map[float64]string{2: "the aim", 3: "yes, also by AIO's", 4: "yes", 4.01: "**no**"} {
+		if g.found = found; g.reached() != want {
+			t.Errorf("%v: %s, want %s", found, g.reached(), want)
+		}
+	}
+}
+
+func TestParts(t *testing.T) {
+	for name, o := range map[string]options{"a part": {parts: "lat"}, "quick": {quick: true, parts: "latency"}} {
+		s, err := o.settings()
+		if err != nil || !slices.Equal(s.parts, []string{latencyPart}) || s.target != "" {
+			t.Errorf("%s: %v, %v", name, s.parts, err)
+		}
+	}
+	if _, err := (options{parts: "x"}).settings(); err == nil {
+		t.Error("a part that is not there is taken")
+	}
+	whole, err := options{write: "a.md"}.settings()
+	if err != nil || len(whole.parts) != 5 || whole.target != "a.md" || slices.ContainsFunc(whole.proxies, func(p proxy) bool { return p.name == baseName }) {
+		t.Errorf("%+v, %v", whole, err)
 	}
 }
 
@@ -137,7 +167,7 @@ func TestShares(t *testing.T) {
 
 func TestVersionNumbers(t *testing.T) {
 	for text, want := range map[string]string{"nginx version: nginx/1.22.1\n": "1.22.1", "HAProxy version 2.6.12-1+deb 2026/10/17": "2.6.12"} {
-		if got := number.FindString(text); got != want {
+		if got := versionNumber.FindString(text); got != want {
 			t.Errorf("%q: %q", text, got)
 		}
 	}

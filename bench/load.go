@@ -121,7 +121,7 @@ func (c *http1) finish() error {
 // load is some connections that are used again and again.
 type load struct {
 	connections []connection
-	calls       atomic.Int64
+	took        [][]time.Duration // each call of the last run, by connection
 	fail        atomic.Pointer[error]
 }
 
@@ -143,8 +143,9 @@ func (w *world) connect(address string, t task, connections int) (*load, error) 
 func (l *load) run(d time.Duration) error {
 	var stop atomic.Bool
 	var ended sync.WaitGroup
-	for _, c := range l.connections {
-		ended.Go(func() { l.repeat(c, &stop) })
+	l.took = make([][]time.Duration, len(l.connections))
+	for i, c := range l.connections {
+		ended.Go(func() { l.took[i] = l.repeat(c, &stop) })
 	}
 	time.Sleep(d)
 	stop.Store(true)
@@ -155,42 +156,25 @@ func (l *load) run(d time.Duration) error {
 	return nil
 }
 
-func (l *load) repeat(c connection, stop *atomic.Bool) {
-	for !stop.Load() {
+// repeat makes calls until it is to stop, and returns how long each took.
+func (l *load) repeat(c connection, stop *atomic.Bool) (all []time.Duration) {
+	for begin := time.Now(); !stop.Load(); {
 		if err := c.call(); err != nil {
 			l.fail.CompareAndSwap(nil, &err)
-			return
+			return all
 		}
-		l.calls.Add(1)
+		end := time.Now()
+		all = append(all, end.Sub(begin))
+		begin = end
 	}
+	return all
 }
+
+// times are those of all calls of the last run.
+func (l *load) times() []time.Duration { return slices.Concat(l.took...) }
 
 func (l *load) close() {
 	for _, c := range l.connections {
 		_ = c.Close()
 	}
-}
-
-// latencies calls one after the other on one connection and gives how long each call took, in order of length.
-func (w *world) latencies(address string, t task, d time.Duration) ([]time.Duration, error) {
-	c, err := w.open(address, t)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	for range 50 { // the first calls open connections and fill caches
-		if err := c.call(); err != nil {
-			return nil, err
-		}
-	}
-	var all []time.Duration
-	for begin := time.Now(); time.Since(begin) < d; {
-		start := time.Now()
-		if err := c.call(); err != nil {
-			return nil, err
-		}
-		all = append(all, time.Since(start))
-	}
-	slices.Sort(all)
-	return all, nil
 }

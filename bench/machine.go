@@ -45,7 +45,7 @@ func kernel() string {
 	return release
 }
 
-var number = regexp.MustCompile(`\d+\.\d+[.\d]*`)
+var versionNumber = regexp.MustCompile(`\d+\.\d+[.\d]*`)
 
 // version is the first number that a program says of itself.
 func version(program, flag string) string {
@@ -53,5 +53,5 @@ func version(program, flag string) string {
 	if err != nil {
 		return "not there"
 	}
-	return number.FindString(string(text))
+	return versionNumber.FindString(string(text))
 }

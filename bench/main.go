@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -17,7 +18,10 @@ type options struct {
 	rounds, connections int
 	duration, warm      time.Duration
 	cases, proxies      string
+	parts               string
 	quick               bool
+	own                 bool
+	base                string
 	disk, memory        string
 	write, profile      string
 }
@@ -30,7 +34,10 @@ func main() {
 	flag.DurationVar(&o.warm, "warm", 300*time.Millisecond, "time before a turn in which calls do not count")
 	flag.StringVar(&o.cases, "cases", "", "parts of names of cases, with commas: h1, h2, get, post, 64k, pay (all)")
 	flag.StringVar(&o.proxies, "proxies", "", "parts of names of proxies, with commas: tollgate, fsync, tmpfs, indexed, fleet, reverseproxy, nginx, haproxy (all)")
-	flag.BoolVar(&o.quick, "quick", false, "three short rounds over HTTP/1.1")
+	flag.StringVar(&o.parts, "parts", "", "parts of names of what is measured, with commas: load, latency, handshakes, start, memory (all)")
+	flag.BoolVar(&o.own, "own", false, "leave out the kernel's threads, which on a busy machine work for others")
+	flag.StringVar(&o.base, "base", "", "a `folder` with another state of Tollgate's code: its build takes part as tollgate-base")
+	flag.BoolVar(&o.quick, "quick", false, "three short rounds, unless told otherwise of HTTP/1.1 GET and POST 1 KB and of load, latency and start")
 	flag.StringVar(&o.disk, "disk", "/var/tmp", "a `folder` on a disk, for audit log and other logs")
 	flag.StringVar(&o.memory, "memory", "/dev/shm", "a `folder` on a tmpfs, for the audit log without fsync")
 	flag.StringVar(&o.write, "write", "", "a Markdown `file` whose figures are replaced, if the run is a whole one")
@@ -45,27 +52,28 @@ func main() {
 func (o options) settings() (settings, error) {
 	if o.quick {
 		o.rounds, o.duration, o.warm = 3, 500*time.Millisecond, 200*time.Millisecond
-		if o.cases == "" {
-			o.cases = "h1-get,h1-post"
-		}
+		o.cases, o.parts = cmp.Or(o.cases, "h1-get,h1-post1k"), cmp.Or(o.parts, "load,latency,start")
 	}
-	s := settings{rounds: o.rounds, connections: o.connections, duration: o.duration, warm: o.warm, profile: o.profile}
-	if !o.quick && o.cases == "" && o.proxies == "" {
+	s := settings{rounds: o.rounds, connections: o.connections, duration: o.duration, warm: o.warm, profile: o.profile, base: o.base, own: o.own}
+	if !o.quick && o.cases == "" && o.proxies == "" && o.parts == "" && o.base == "" && !o.own {
 		s.target = o.write
 	}
-	var err error
-	if s.tasks, err = chosen(o.cases); err != nil {
-		return s, err
+	for _, part := range []string{loadPart, latencyPart, handshakesPart, startPart, memoryPart} {
+		if matches(part, o.parts) {
+			s.parts = append(s.parts, part)
+		}
 	}
 	for _, p := range proxies() {
-		if matches(p.name, o.proxies) {
+		if matches(p.name, o.proxies) && (p.name != baseName || o.base != "") {
 			s.proxies = append(s.proxies, p)
 		}
 	}
-	if len(s.proxies) == 0 {
-		return s, fmt.Errorf("no proxy is called like %q", o.proxies)
+	if len(s.parts) == 0 || len(s.proxies) == 0 {
+		return s, fmt.Errorf("nothing that is measured is called like %q, or no proxy like %q", o.parts, o.proxies)
 	}
-	return s, nil
+	var err error
+	s.tasks, err = chosen(o.cases)
+	return s, err
 }
 
 func run(o options) error {
@@ -80,7 +88,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := w.prepare(); err != nil {
+	if err := w.prepare(s.base); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -98,12 +106,12 @@ func run(o options) error {
 }
 
 // prepare builds what is measured, and leaves the proxies' core to them.
-func (w *world) prepare() error {
+func (w *world) prepare(base string) error {
 	var err error
 	if w.cores, err = share(); err != nil {
 		return err
 	}
-	if err := w.build(); err != nil {
+	if err := w.build(base); err != nil {
 		return err
 	}
 	return w.cores.confine()

@@ -1,40 +1,61 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // sample is what one turn of one proxy at one case gave.
 type sample struct {
-	cpu  time.Duration // of the proxy, for each call
-	rate float64       // calls in a second
-	busy float64       // part of the time in which the proxy's core was busy with it
+	usage                    // for each call
+	rate       float64       // calls in a second
+	busy       float64       // part of the time in which the proxy's core was busy with it
+	half, slow time.Duration // p50 and p99 of a call
 }
 
-// turn measures a proxy at a case: connections that call one after the other, as fast as they are answered. The clock is
-// read while no call is under way, so that the calls counted are exactly those paid for.
+// usage is CPU time.
+type usage struct {
+	own    time.Duration // of the proxy's processes
+	kernel time.Duration // of the kernel's threads, see kernelThreads
+}
+
+func (u usage) sum() time.Duration { return u.own + u.kernel }
+
+func (u usage) per(calls int64) usage {
+	return usage{u.own / time.Duration(calls), u.kernel / time.Duration(calls)}
+}
+
+// turn measures a proxy at a case: connections that call one after the other, as fast as they are answered. The clocks are
+// read while no call is under way and the proxy is at rest, so that the calls counted are exactly those paid for, with what was put
+// off until after them.
 func (w *world) turn(p *process, t task, s settings) (sample, error) {
 	l, err := w.connect(p.address, t, connectionsFor(t, s))
 	if err != nil {
 		return sample{}, err
 	}
 	defer l.close()
-	if err := l.run(s.warm); err != nil {
+	if err := errors.Join(l.run(s.warm), p.rest()); err != nil {
 		return sample{}, err
 	}
-	before, err := observe(p, l)
+	before, err := w.observe(p)
 	if err != nil {
 		return sample{}, err
 	}
+	begin := time.Now()
 	if err := l.run(s.duration); err != nil {
 		return sample{}, err
 	}
-	after, err := observe(p, l)
+	took := time.Since(begin)
+	if err := p.rest(); err != nil {
+		return sample{}, err
+	}
+	after, err := w.observe(p)
 	if err != nil {
 		return sample{}, err
 	}
-	return before.until(after)
+	return sampleOf(after.since(before), took, l.times())
 }
 
 // connectionsFor is less for large bodies: so many of them at once would measure the caches.
@@ -45,22 +66,34 @@ func connectionsFor(t task, s settings) int {
 	return s.connections
 }
 
-// observation is the state at a moment.
+// observation is the state of the clocks at a moment.
 type observation struct {
-	at    time.Time
-	cpu   time.Duration
-	calls int64
+	own    time.Duration
+	kernel clocks
 }
 
-func observe(p *process, l *load) (observation, error) {
-	cpu, err := p.cpu()
-	return observation{time.Now(), cpu, l.calls.Load()}, err
+func (w *world) observe(p *process) (observation, error) {
+	own, err := p.cpu()
+	if err != nil {
+		return observation{}, err
+	}
+	kernel, err := kernelThreads(w.cores.proxy)
+	return observation{own, kernel}, err
 }
 
-func (o observation) until(later observation) (sample, error) {
-	calls, took, cpu := later.calls-o.calls, later.at.Sub(o.at), later.cpu-o.cpu
+func (o observation) since(before observation) usage {
+	return usage{o.own - before.own, o.kernel.since(before.kernel)}
+}
+
+// sampleOf makes a sample of what calls that took so long each have used, and how long all took together.
+func sampleOf(used usage, took time.Duration, times []time.Duration) (sample, error) {
+	calls := int64(len(times))
 	if calls == 0 {
 		return sample{}, fmt.Errorf("no call ended within %s", took)
 	}
-	return sample{cpu / time.Duration(calls), float64(calls) / took.Seconds(), float64(cpu) / float64(took)}, nil
+	slices.Sort(times)
+	return sample{
+		usage: used.per(calls), rate: float64(calls) / took.Seconds(), busy: float64(used.sum()) / float64(took),
+		half: quantile(times, 0.5), slow: quantile(times, 0.99),
+	}, nil
 }

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // process is a running proxy.
@@ -111,18 +109,39 @@ func children(pid int) []int {
 	return all
 }
 
-// cpu is the time that the process and its workers have spent on a core, in user and kernel mode: their own CPU clocks,
-// which count nanoseconds and include threads that have ended.
+// cpu is the time that the process and its workers have spent on a core, in user and kernel mode.
 func (p *process) cpu() (time.Duration, error) {
 	var sum time.Duration
 	for _, pid := range p.pids() {
-		var t unix.Timespec
-		if err := unix.ClockGettime(^int32(pid)<<3|2, &t); err != nil { // CPUCLOCK_SCHED of that process
-			return 0, fmt.Errorf("the CPU clock of process %d: %w", pid, err)
+		clock, err := cpuClock(pid)
+		if err != nil {
+			return 0, err
 		}
-		sum += time.Duration(t.Nano())
+		sum += clock
 	}
 	return sum, nil
+}
+
+// A proxy is at rest once it spends less than a fiftieth of its core.
+const (
+	restLook  = 50 * time.Millisecond
+	restSpent = restLook / 50
+	restBound = 20 * time.Second
+)
+
+// rest returns when the process does nothing any more but what it always does: an index may have to catch up.
+func (p *process) rest() error {
+	for deadline := time.Now().Add(restBound); time.Now().Before(deadline); {
+		before, err := p.cpu()
+		if err != nil {
+			return err
+		}
+		time.Sleep(restLook)
+		if now, err := p.cpu(); err != nil || now-before < restSpent {
+			return err
+		}
+	}
+	return fmt.Errorf("it does not come to rest within %s", restBound)
 }
 
 // rss is the memory that the process and its workers hold, in bytes; pages that they share count for each.

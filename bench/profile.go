@@ -32,28 +32,25 @@ func (w *world) profile(c contestant, t task, s settings, file string, out io.Wr
 	if err := perf.Start(); err != nil {
 		return fmt.Errorf("perf (Debian package linux-perf): %w", err)
 	}
-	before, err := observe(c.at(t), l)
+	before, err := c.at(t).cpu()
 	if err != nil {
 		return errors.Join(err, perf.Wait())
 	}
 	if err := errors.Join(l.run(length+500*time.Millisecond), perf.Wait()); err != nil {
 		return err
 	}
-	after, err := observe(c.at(t), l)
+	after, err := c.at(t).cpu()
 	if err != nil {
 		return err
 	}
-	call, err := before.until(after)
-	if err != nil {
-		return err
-	}
+	call := (after - before) / time.Duration(max(len(l.times()), 1))
 	stacks, err := exec.Command("perf", "script", "-i", file, "-F", "ip,sym").Output()
 	if err != nil {
 		return fmt.Errorf("perf script: %w", err)
 	}
-	fmt.Fprintf(out, "%s, %s: %.1f µs of CPU time for each call, perf's own cost included. Samples in %s.\n\n", c.title, t.title, micros(call.cpu), file)
+	fmt.Fprintf(out, "%s, %s: %.1f µs of CPU time for each call, perf's own cost included. Samples in %s.\n\n", c.title, t.title, micros(call), file)
 	all := sharesOf(stacks)
-	all.print(out, call.cpu)
+	all.print(out, call)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -16,18 +17,24 @@ type proxy struct {
 	large func(*world, string) (*process, error) // instead, if bodies above 64 KB need other settings
 }
 
-// rival is the proxy that the ratios refer to.
-const rival = "reverseproxy"
+// Names of proxies that figures are compared with, and of those that are.
+const (
+	rival       = "haproxy" // the bar: all ratios refer to it
+	ownName     = "tollgate-fsync"
+	indexedName = "tollgate-indexed"
+	baseName    = "tollgate-base"
+)
 
 func proxies() []proxy {
 	return []proxy{
-		{"tollgate-fsync", "Tollgate", true, startTollgateOnDisk, nil},
+		{rival, "HAProxy that signs", true, startHAProxy, startLargeHAProxy},
+		{ownName, "Tollgate", true, startTollgateOnDisk, nil},
+		{baseName, "Tollgate, base", true, startBaseTollgate, nil},
+		{indexedName, "Tollgate, with its index", true, startIndexedTollgate, nil},
 		{"tollgate-tmpfs", "Tollgate, log on a tmpfs", true, startTollgateInMemory, nil},
-		{rival, "ReverseProxy + SDK signer", true, startReverseProxy, nil},
-		{"nginx", "nginx, no signature", false, startNginx, nil},
-		{"haproxy", "HAProxy", true, startHAProxy, startLargeHAProxy},
-		{"tollgate-indexed", "Tollgate, with its index", true, startIndexedTollgate, nil},
 		{"tollgate-fleet", "Tollgate, in a fleet", true, startFleetTollgate, nil},
+		{"reverseproxy", "ReverseProxy + SDK signer", true, startReverseProxy, nil},
+		{"nginx", "nginx, no signature", false, startNginx, nil},
 	}
 }
 
@@ -55,6 +62,11 @@ var goCores = []string{"GOMAXPROCS=2", "BENCH_AK=" + accessKey, "BENCH_SK=" + se
 // startTollgateOnDisk has the audit log where it belongs: each record that a call waits for is synced to the disk.
 func startTollgateOnDisk(w *world, address string) (*process, error) {
 	return w.startTollgate(address, w.dir, tollgateOptions{})
+}
+
+// startBaseTollgate is the same for the build that changes are compared with.
+func startBaseTollgate(w *world, address string) (*process, error) {
+	return w.startTollgate(address, w.dir, tollgateOptions{binary: w.binaries.base})
 }
 
 // startIndexedTollgate keeps the index by which calls are found as well, as the product does unless told otherwise.
@@ -86,8 +98,9 @@ func startFleetTollgate(w *world, address string) (*process, error) {
 
 // tollgateOptions are what differs between the ways to run Tollgate.
 type tollgateOptions struct {
-	index bool
-	redis string
+	index  bool
+	redis  string
+	binary string // of another build; empty: the one that is measured
 }
 
 func (w *world) startTollgate(address, dir string, o tollgateOptions) (*process, error) {
@@ -101,7 +114,7 @@ func (w *world) startTollgate(address, dir string, o tollgateOptions) (*process,
 	if err != nil {
 		return nil, err
 	}
-	p, err := w.launch(address, goCores, w.binaries.tollgate, "run", "--config", config)
+	p, err := w.launch(address, goCores, cmp.Or(o.binary, w.binaries.tollgate), "run", "--config", config)
 	if err == nil {
 		p.scratch = v.Audit
 	}
@@ -148,17 +161,22 @@ func (w *world) startHAProxy(address string, buffer int) (*process, error) {
 }
 
 // binaries are the Go programs that are measured.
-type binaries struct{ tollgate, reverseProxy string }
+type binaries struct{ tollgate, base, reverseProxy string }
 
-// build builds them as `make build` does, but with symbols, for profiles.
-func (w *world) build() error {
-	w.binaries = binaries{w.file("tollgate"), w.file("reverseproxy")}
+// build builds them as `make build` does, but with symbols, for profiles. Base is a folder with other code; empty: there is none.
+func (w *world) build(base string) error {
+	w.binaries = binaries{w.file("tollgate"), w.file("base"), w.file("reverseproxy")}
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
 	if err := goBuild(filepath.Dir(root), w.binaries.tollgate, "./cmd/proxy"); err != nil {
 		return err
+	}
+	if base != "" {
+		if err := goBuild(base, w.binaries.base, "./cmd/proxy"); err != nil {
+			return err
+		}
 	}
 	return goBuild(root, w.binaries.reverseProxy, "./reverseproxy")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -15,9 +16,23 @@ type settings struct {
 	duration, warm time.Duration
 	tasks          []task
 	proxies        []proxy
+	parts          []string
+	own            bool   // whether the kernel's threads are left out
+	base           string // a folder with the code of tollgate-base; empty: it does not take part
 	target         string // the file where the tables go; empty: nowhere
 	profile        string // a folder, if samples are wanted instead of figures
 }
+
+// The parts of a run, as they are called for -parts.
+const (
+	loadPart       = "load" // many connections
+	latencyPart    = "latency"
+	handshakesPart = "handshakes"
+	startPart      = "start"
+	memoryPart     = "memory"
+)
+
+func (s settings) wants(part string) bool { return slices.Contains(s.parts, part) }
 
 // key names what a figure is of.
 type key struct{ proxy, what, figure string }
@@ -88,6 +103,9 @@ func (r *runner) enter(ctx context.Context) ([]contestant, error) {
 // round measures every case, the proxies taking turns.
 func (r *runner) round(ctx context.Context, n int, all []contestant) error {
 	for _, t := range r.tasks {
+		if !r.wants(loadPart) {
+			break
+		}
 		fmt.Fprintf(r.progress, "round %d of %d, %s:", n+1, r.rounds, t.title)
 		for _, c := range all {
 			if err := errors.Join(ctx.Err(), r.takeTurn(c, t)); err != nil {
@@ -104,10 +122,16 @@ func (r *runner) takeTurn(c contestant, t task) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.progress, " %s %.1fµs", c.name, micros(got.cpu))
-	r.add(c.name, t.name, cpuFigure, micros(got.cpu))
-	r.add(c.name, t.name, rateFigure, got.rate)
-	r.add(c.name, t.name, busyFigure, got.busy)
+	if r.own {
+		got.kernel = 0
+	}
+	fmt.Fprintf(r.progress, " %s %.1fµs", c.name, micros(got.sum()))
+	for figure, value := range map[string]float64{
+		cpuFigure: micros(got.sum()), kernelFigure: micros(got.kernel), rateFigure: got.rate, busyFigure: got.busy,
+		loadHalfFigure: micros(got.half), loadSlowFigure: micros(got.slow),
+	} {
+		r.add(c.name, t.name, figure, value)
+	}
 	return nil
 }
 

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
 // The figures of calls under load, as they are called in results.
 const (
-	cpuFigure  = "cpu"
-	rateFigure = "rate"
-	busyFigure = "busy"
+	cpuFigure      = "cpu"    // of the proxy and of the kernel's threads
+	kernelFigure   = "kernel" // of these alone
+	rateFigure     = "rate"
+	busyFigure     = "busy"
+	loadHalfFigure = "p50 under load"
+	loadSlowFigure = "p99 under load"
 )
 
 // row is one line of a table, with a cell for each proxy.
@@ -24,17 +28,38 @@ type row struct {
 func report(s settings, r *results) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n%s\n\n", machine(), s)
-	table(&out, s, "CPU time for each call, in µs: median (min to max).", perTask(s.tasks, func(p, t string) string {
-		return r.text(p, t, cpuFigure, "%.1f")
-	}))
-	if s.has(rival) {
-		table(&out, s, "The same in relation to ReverseProxy + SDK signer, paired round by round: median (min to max).", perTask(s.tasks, r.ratio))
+	if s.has(rival) && s.has(ownName) {
+		goalTable(&out, r)
 	}
+	if s.has(rival) {
+		table(&out, s, "CPU time for each call in relation to HAProxy that signs, paired round by round: median (min to max).", perTask(s.tasks, r.ratio))
+	}
+	table(&out, s, "CPU time for each call, in µs, the kernel's threads included: median (min to max).", perTask(s.tasks, r.spreads(cpuFigure)))
+	table(&out, s, "Of it in the kernel's threads.", perTask(s.tasks, r.spreads(kernelFigure)))
 	table(&out, s, "Calls per second on one core: median, and how busy that core was. Below about 95 % the callers' core was the narrower one: "+
 		"the proxy could have done more.", perTask(s.tasks, r.rates))
-	table(&out, s, "Time for one call on one connection, in µs: p50 / p99, medians.", perTask(latencyTasks(s.tasks), r.halfAndSlow))
+	table(&out, s, "Time for one call under this load, in µs: p50 / p99, medians.", perTask(s.tasks, r.pairs(loadHalfFigure, loadSlowFigure)))
+	table(&out, s, "Time for one call on one connection, in µs: p50 / p99, medians.", perTask(latencyTasks(s.tasks), r.pairs(halfFigure, slowFigure)))
 	table(&out, s, "Besides: median (min to max).", r.others())
 	return out.String()
+}
+
+// spreads and pairs make cells for perTask.
+func (r *results) spreads(figure string) func(proxy, task string) string {
+	return func(proxy, task string) string { return r.text(proxy, task, figure, "%.1f") }
+}
+
+func (r *results) pairs(half, slow string) func(proxy, task string) string {
+	return func(proxy, task string) string {
+		if len(r.values(proxy, task, half)) == 0 {
+			return ""
+		}
+		return fmt.Sprintf("%.0f / %.0f", r.median(proxy, task, half), r.median(proxy, task, slow))
+	}
+}
+
+func (r *results) median(proxy, task, figure string) float64 {
+	return spreadOf(r.values(proxy, task, figure)).median
 }
 
 func (s settings) String() string {
@@ -59,8 +84,9 @@ func perTask(tasks []task, cell func(proxy, task string) string) []row {
 	return rows
 }
 
-// table writes one table with a column for each proxy. Without rows there is none.
+// table writes one table with a column for each proxy. It leaves out rows without figures, and without rows there is none.
 func table(out *strings.Builder, s settings, title string, rows []row) {
+	rows = slices.DeleteFunc(rows, func(r row) bool { return r.cell(s.proxies[0].name) == "" })
 	if len(rows) == 0 {
 		return
 	}
@@ -83,8 +109,11 @@ func (r *results) values(proxy, what, figure string) []float64 {
 	return r.figures[key{proxy, what, figure}]
 }
 
-// text is the spread of a figure.
+// text is the spread of a figure; empty if it was not measured.
 func (r *results) text(proxy, what, figure, format string) string {
+	if len(r.values(proxy, what, figure)) == 0 {
+		return ""
+	}
 	return spreadOf(r.values(proxy, what, figure)).text(format)
 }
 
@@ -93,31 +122,39 @@ func (s spread) text(format string) string {
 }
 
 func (r *results) ratio(proxy, what string) string {
-	return spreadOf(ratios(r.values(proxy, what, cpuFigure), r.values(rival, what, cpuFigure))).text("%.2f")
+	if len(r.values(proxy, what, cpuFigure)) == 0 {
+		return ""
+	}
+	return r.paired(proxy, rival, what, cpuFigure).text("%.2f")
+}
+
+// paired are the ratios of a figure of two proxies, round by round.
+func (r *results) paired(proxy, by, what, figure string) spread {
+	return spreadOf(ratios(r.values(proxy, what, figure), r.values(by, what, figure)))
 }
 
 func (r *results) rates(proxy, what string) string {
-	rate, busy := spreadOf(r.values(proxy, what, rateFigure)), spreadOf(r.values(proxy, what, busyFigure))
-	return fmt.Sprintf("%.0f, %.0f %%", rate.median, 100*busy.median)
-}
-
-func (r *results) halfAndSlow(proxy, what string) string {
-	half, slow := spreadOf(r.values(proxy, what, halfFigure)), spreadOf(r.values(proxy, what, slowFigure))
-	return fmt.Sprintf("%.0f / %.0f", half.median, slow.median)
+	if len(r.values(proxy, what, rateFigure)) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f, %.0f %%", r.median(proxy, what, rateFigure), 100*r.median(proxy, what, busyFigure))
 }
 
 // others are the rows that have nothing to do with cases.
 func (r *results) others() []row {
-	figure := func(title, figure, format string) row {
-		return row{title, func(p string) string { return r.text(p, "", figure, format) }}
+	var rows []row
+	for _, f := range []struct{ title, figure, format string }{
+		{"full TLS handshake with client certificate, CPU µs", handshakeFigure, "%.0f"},
+		{"resumed TLS handshake, CPU µs", resumedFigure, "%.0f"},
+		{"start to first served call, ms", startFigure, "%.0f"},
+		{"memory (RSS) after the first call, MB", idleFigure, "%.0f"},
+		{"memory (RSS) with 1,000 idle TLS connections, MB", fewFigure, "%.0f"},
+		{"memory (RSS) with 3,000 idle TLS connections, MB", manyFigure, "%.0f"},
+		{"an idle TLS connection, by the difference, KB", connectionFigure, "%.1f"},
+	} {
+		rows = append(rows, row{f.title, func(p string) string { return r.text(p, "", f.figure, f.format) }})
 	}
-	return []row{
-		figure("full TLS handshake with client certificate, CPU µs", handshakeFigure, "%.0f"),
-		figure("resumed TLS handshake, CPU µs", resumedFigure, "%.0f"),
-		figure("start to first served call, ms", startFigure, "%.0f"),
-		figure("memory (RSS) idle, MB", idleFigure, "%.0f"),
-		figure("memory (RSS) with 1,000 idle TLS connections, MB", thousandFigure, "%.0f"),
-	}
+	return rows
 }
 
 // The lines of a Markdown file between which the figures stand.
