@@ -99,6 +99,9 @@ func (l *Log) next() (*batch, error) {
 		if b := l.take(); b != nil {
 			return b, nil
 		}
+		if l.allocating() {
+			continue
+		}
 		select {
 		case <-l.wake:
 			runtime.Gosched() // calls that are about to add a record share this commit

@@ -37,6 +37,8 @@ type Log struct {
 
 	// Of the committer, while it runs.
 	live        *segment
+	running     bool              // it is open
+	filled      bool              // the live segment has had all of its room once
 	nextSegment *segment          // has its room, and takes over at the next checkpoint; nil when none is due
 	newest      time.Time         // of the last durable record
 	tree        *checkpoint.Tree  // over all durable records
