@@ -109,6 +109,8 @@ func (l *Log) next() (*batch, error) {
 			return l.take(), nil // nothing is added after closing was closed
 		case <-l.retry:
 			l.retry = nil
+		case <-l.starting:
+			l.starting = nil
 		case <-l.expiry:
 			l.expiry, l.late = nil, true
 		case <-l.trial():

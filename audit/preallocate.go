@@ -90,9 +90,13 @@ func (l *Log) schedule(err error) {
 	l.retry = time.After(l.retryWait)
 }
 
-// startStep is how much room calls have when a log has just been opened, and by how much it grows from there: a call that comes
-// meanwhile waits for one step at most.
-const startStep = 1 << 20
+const (
+	// startStep is how much room calls have when a log has just been opened, and by how much it grows from there: a call that comes
+	// meanwhile waits for one step at most.
+	startStep = 1 << 20
+	// startPause is how long after that it grows, unless calls use half of a step before: until then the process has listeners to open.
+	startPause = 50 * time.Millisecond
+)
 
 // grow keeps room for both reserves and more behind the records.
 func (l *Log) grow() error {
@@ -105,6 +109,8 @@ func (l *Log) grow() error {
 		return nil
 	case !l.running:
 		return l.live.grow(l.live.offset + l.startSize())
+	case l.starting != nil && room >= int64(l.cfg.Reserve)+startStep/2:
+		return nil
 	case !l.filled:
 		step = startStep
 	}
@@ -115,7 +121,9 @@ func (l *Log) grow() error {
 func (l *Log) startSize() int64 { return min(int64(l.cfg.Reserve)+startStep, l.initialSize()) }
 
 // allocating reports whether there is more to allocate at once: the room that a start did not wait for.
-func (l *Log) allocating() bool { return !l.filled && l.retry == nil && l.nextSegment == nil }
+func (l *Log) allocating() bool {
+	return !l.filled && l.starting == nil && l.retry == nil && l.nextSegment == nil
+}
 
 // segmentSize is how much a new segment is allocated.
 func (l *Log) segmentSize() int64 {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,7 @@ func TestStartRoom(t *testing.T) {
 		d.mu.Lock()
 		d.budget = -1
 		d.mu.Unlock()
-		time.Sleep(2 * maxBackoff)
+		time.Sleep(startPause + 2*maxBackoff)
 		synctest.Wait()
 		if got, want := l.Status().Room, 2*reserve+l.cfg.Preallocate; got < want {
 			t.Errorf("then there is room for %d bytes, want %d", got, want)
@@ -50,6 +51,7 @@ func TestStartSteps(t *testing.T) {
 		}
 		cfg := Options{disk: d, keys: memKeys{d}}
 		l, _ := open(t, cfg)
+		time.Sleep(startPause)
 		synctest.Wait()
 		if got, want := l.Status().Room, 2*int64(cfg.Default().Reserve)+l.cfg.Preallocate; got < want {
 			t.Errorf("there is room for %d bytes, want %d", got, want)
@@ -61,6 +63,23 @@ func TestStartSteps(t *testing.T) {
 			if grown := sizes[i+1] - sizes[i]; grown > startStep+pageSize {
 				t.Errorf("synced %d bytes at once", grown)
 			}
+		}
+	})
+}
+
+// TestStartUnderLoad: calls that come at once have room beyond that of the start.
+func TestStartUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _ := open(t, Options{disk: d, keys: memKeys{d}})
+		begun := time.Now()
+		for written := 0; written < 3*startStep; written += 64 << 10 {
+			if err := l.Intent(t.Context(), &logfile.Record{Call: "c", Path: strings.Repeat("p", 64<<10)}); err != nil {
+				t.Fatalf("after %d bytes: %v", written, err)
+			}
+		}
+		if time.Since(begun) >= startPause {
+			t.Error("the calls came too late")
 		}
 	})
 }
