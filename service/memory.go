@@ -22,6 +22,9 @@ const (
 	// worthReturning is how much more than after the last time must be in use for that, or a quarter more where that is more. What is
 	// collected grows with it, and so it costs little, however bursts and quiet times alternate.
 	worthReturning = 16 << 20
+	// newGoroutines is after how many more than at the last time garbage is collected at once, or after an eighth more where that is more:
+	// connections that come in a burst stay, and what they hold would lie scattered over all the garbage of their handshakes.
+	newGoroutines = 100
 	// returnEvery is the least time between two times.
 	returnEvery = 2 * time.Second
 )
@@ -84,12 +87,16 @@ func sum(names ...string) (total uint64) {
 	return total
 }
 
-// returnMemory gives memory back after a peak: where calls are few the collector hardly runs, and what it would find stays taken.
+// returnMemory gives memory back after a peak: where calls are few the collector hardly runs, and what it would find stays taken. While
+// connections come it collects more often.
 func returnMemory(ticks <-chan time.Time, done <-chan struct{}) {
 	var state memoryState
 	for {
 		select {
 		case now := <-ticks:
+			if state.grows(sum("/sched/goroutines:goroutines")) {
+				runtime.GC()
+			}
 			if state.returns(now, allocated(), resident()) {
 				runtime.GC() // what pools keep, and connections with their finalizers, goes with the second collection only
 				debug.FreeOSMemory()
@@ -113,6 +120,16 @@ func resident() uint64 {
 type memoryState struct {
 	allocated, least uint64
 	at               time.Time
+	goroutines       uint64 // when garbage was collected for their number, or the least since
+}
+
+// grows reports whether there are many more goroutines than before.
+func (m *memoryState) grows(goroutines uint64) bool {
+	if m.goroutines = min(m.goroutines, goroutines); goroutines < m.goroutines+max(newGoroutines, m.goroutines/8) {
+		return false
+	}
+	m.goroutines = goroutines
+	return true
 }
 
 // returns reports whether memory is to be given back: little was allocated since the last look, and there is enough of it.

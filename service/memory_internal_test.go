@@ -51,6 +51,22 @@ func TestWhenMemoryIsReturned(t *testing.T) {
 	}
 }
 
+// While connections come garbage is collected, and the more there are the fewer times.
+func TestCollectWhileConnectionsCome(t *testing.T) {
+	var m memoryState
+	for i, step := range []struct {
+		goroutines uint64
+		want       bool
+	}{
+		{20, false}, {99, false}, {100, true}, {100, false}, {199, false}, {200, true}, {150, false}, {249, false}, {250, true}, // 150 were the least
+		{4000, true}, {4499, false}, {4500, true}, {30, false}, {129, false}, {130, true},
+	} {
+		if got := m.grows(step.goroutines); got != step.want {
+			t.Errorf("step %d: with %d goroutines %v, want %v", i, step.goroutines, got, step.want)
+		}
+	}
+}
+
 // Of much memory a quarter more is worth a collection, which takes the longer the more there is.
 func TestWorthReturning(t *testing.T) {
 	for _, c := range []struct {
