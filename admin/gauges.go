@@ -56,6 +56,7 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	gauge("tollgate_audit_checkpoint_age_seconds", "Time since the newest checkpoint; -1 before the first.", func() float64 { return age(s.Checkpointed()) })
 	gauge("tollgate_audit_pruned_records", "Records of which only the hashes are left.", func() float64 { return float64(s.Log().PrunedRecords) })
 	gauge("tollgate_audit_indexed_seq", "Number of the last record that the index for queries has; 0 without an index.", func() float64 { return float64(s.Indexed()) })
+	gauge("tollgate_audit_index_lag_records", "Records that the index for queries does not have yet, which queries read from the log; -1 without an index, or before it was opened.", s.indexLag)
 	gauge("tollgate_audit_disk_full_seconds", "How long the disk of the audit log lasts at the present pace; -1 unknown.", s.Forecast.seconds)
 	for i, c := range s.Copies() {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -80,6 +81,15 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 		}, func() float64 { return float64(s.Freezes().Count(kind)) }))
 	}
 	registry.MustRegister(signing{s.Credentials, s.Upstreams})
+}
+
+func (s *Sources) indexLag() float64 {
+	indexed := s.Indexed()
+	if indexed == 0 {
+		return -1
+	}
+	log := s.Log().LastSeq
+	return float64(log - min(log, indexed))
 }
 
 func age(at *time.Time) float64 {

@@ -99,6 +99,9 @@ func (l *Log) next() (*batch, error) {
 		if b := l.take(); b != nil {
 			return b, nil
 		}
+		if l.allocating() {
+			continue
+		}
 		select {
 		case <-l.wake:
 			runtime.Gosched() // calls that are about to add a record share this commit
@@ -106,6 +109,8 @@ func (l *Log) next() (*batch, error) {
 			return l.take(), nil // nothing is added after closing was closed
 		case <-l.retry:
 			l.retry = nil
+		case <-l.starting:
+			l.starting = nil
 		case <-l.expiry:
 			l.expiry, l.late = nil, true
 		case <-l.trial():

@@ -37,6 +37,9 @@ type Log struct {
 
 	// Of the committer, while it runs.
 	live        *segment
+	running     bool              // it is open
+	starting    <-chan time.Time  // when the room that the start did not wait for is due; nil since then
+	filled      bool              // the live segment has had all of its room once
 	nextSegment *segment          // has its room, and takes over at the next checkpoint; nil when none is due
 	newest      time.Time         // of the last durable record
 	tree        *checkpoint.Tree  // over all durable records

@@ -44,6 +44,7 @@ func OpenContext(ctx context.Context, o Options) (*Log, Recovery, error) {
 	}
 	l.linger = time.AfterFunc(lingerTime, l.wakeCommitter)
 	go l.published.run(o.Published)
+	l.running, l.starting = true, time.After(startPause)
 	go l.run()
 	return l, found, nil
 }
@@ -132,7 +133,7 @@ func (l *Log) begin(r *recovery, s scanned) error {
 		r.found.Cut += cut
 		return err
 	}
-	if l.live, err = newSegment(l.disk, l.initialSize()); err != nil {
+	if l.live, err = newSegment(l.disk, l.segmentSize()); err != nil {
 		return fmt.Errorf("beginning the first audit segment: %w", err)
 	}
 	return l.live.publish(1)

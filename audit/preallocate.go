@@ -40,7 +40,7 @@ func (l *Log) allocate() error {
 	if l.nextSegment != nil {
 		return nil
 	}
-	next, err := newSegment(l.disk, l.initialSize())
+	next, err := newSegment(l.disk, l.segmentSize())
 	if err == nil {
 		l.nextSegment = next
 		return nil
@@ -90,12 +90,47 @@ func (l *Log) schedule(err error) {
 	l.retry = time.After(l.retryWait)
 }
 
+const (
+	// startStep is how much room calls have when a log has just been opened, and by how much it grows from there: a call that comes
+	// meanwhile waits for one step at most.
+	startStep = 1 << 20
+	// startPause is how long after that it grows, unless calls use half of a step before: until then the process has listeners to open.
+	startPause = 50 * time.Millisecond
+)
+
 // grow keeps room for both reserves and more behind the records.
 func (l *Log) grow() error {
-	if l.live.room() >= l.reserveFor(forUnauthenticated)+l.cfg.Preallocate {
+	room, step := l.live.room(), l.cfg.Preallocate
+	switch {
+	case room >= l.reserveFor(forUnauthenticated)+l.cfg.Preallocate:
+		l.filled = true
 		return nil
+	case !l.running && room >= l.startSize():
+		return nil
+	case !l.running:
+		return l.live.grow(l.live.offset + l.startSize())
+	case l.starting != nil && room >= int64(l.cfg.Reserve)+startStep/2:
+		return nil
+	case !l.filled:
+		step = startStep
 	}
-	return l.live.grow(l.live.offset + l.initialSize())
+	return l.live.grow(l.live.offset + min(room+step, l.initialSize()))
+}
+
+// startSize is how much a segment is allocated before the log is open: what calls need. The rest is allocated beside them.
+func (l *Log) startSize() int64 { return min(int64(l.cfg.Reserve)+startStep, l.initialSize()) }
+
+// allocating reports whether there is more to allocate at once: the room that a start did not wait for.
+func (l *Log) allocating() bool {
+	return !l.filled && l.starting == nil && l.retry == nil && l.nextSegment == nil
+}
+
+// segmentSize is how much a new segment is allocated.
+func (l *Log) segmentSize() int64 {
+	if l.running {
+		return l.initialSize()
+	}
+	return l.startSize()
 }
 
 // initialSize is how much a segment is allocated: enough that growing, which begins when one step of it is used, leaves

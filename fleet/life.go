@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"tollgate/internal/durable"
 	"tollgate/internal/private"
@@ -23,7 +24,9 @@ type life struct {
 	identity string // of the process, and of the history of its data
 }
 
-var lifeExpr = regexp.MustCompile(`^tollgate fleet 1\n([0-9]{1,15}) ([0-9a-f]{1,64}-[0-9a-f]{1,64})\n$`)
+var lifeExpr = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^tollgate fleet 1\n([0-9]{1,15}) ([0-9a-f]{1,64}-[0-9a-f]{1,64})\n$`)
+})
 
 func (l life) String() string { return fmt.Sprintf("tollgate fleet 1\n%d %s\n", l.number, l.identity) }
 
@@ -40,7 +43,7 @@ func (c *Client) recall() error {
 	if err != nil {
 		return err
 	}
-	found := lifeExpr.FindStringSubmatch(string(data))
+	found := lifeExpr().FindStringSubmatch(string(data))
 	if found == nil {
 		return fmt.Errorf("%s does not say which epoch this member has joined last: remove it once all members use the same Redis", c.o.File)
 	}

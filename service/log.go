@@ -115,7 +115,7 @@ func (s *Service) openIndex() {
 	}
 	s.index = store.New(a.Dir, a.Index.File)
 	s.background(func(ctx context.Context) {
-		s.index.Run(ctx, func(err error) {
+		s.index.Run(ctx, func() uint64 { return s.log.Status().LastSeq }, func(err error) {
 			s.logger.Warn("the audit log's index is behind; calls and the log do not depend on it, and it is tried again",
 				zap.String("index", s.index.File()), zap.Error(err))
 		})

@@ -15,10 +15,18 @@ const (
 	spareHeap = 32 << 20
 	// leastUsed stands for what is in use where that is less, or not known yet. It bounds what is spent before the next adjustment.
 	leastUsed = 4 << 20
-	// quietTime is after what time without a collection memory is given back. The runtime itself collects after two minutes.
-	quietTime = 20 * time.Second
-	// worthReturning is how much more than after the last time must be in use for that.
+	// quietTime is after what time in which next to nothing was allocated memory is given back: a burst of handshakes is over then. The
+	// runtime itself collects after two minutes.
+	quietTime  = 100 * time.Millisecond
+	quietBytes = 256 << 10
+	// worthReturning is how much more than after the last time must be in use for that, or a quarter more where that is more. What is
+	// collected grows with it, and so it costs little, however bursts and quiet times alternate.
 	worthReturning = 16 << 20
+	// newGoroutines is after how many more than at the last time garbage is collected at once, or after an eighth more where that is more:
+	// connections that come in a burst stay, and what they hold would lie scattered over all the garbage of their handshakes.
+	newGoroutines = 100
+	// returnEvery is the least time between two times.
+	returnEvery = 2 * time.Second
 )
 
 // manageMemory makes garbage collection rarer while there is little in use, and gives memory back that a peak has left, until it is
@@ -79,16 +87,20 @@ func sum(names ...string) (total uint64) {
 	return total
 }
 
-// returnMemory gives memory back after a peak: where calls are few the collector hardly runs, and what it would find stays taken.
+// returnMemory gives memory back after a peak: where calls are few the collector hardly runs, and what it would find stays taken. While
+// connections come it collects more often.
 func returnMemory(ticks <-chan time.Time, done <-chan struct{}) {
 	var state memoryState
 	for {
 		select {
-		case <-ticks:
-			if state.returns(sum("/gc/cycles/total:gc-cycles"), resident()) {
+		case now := <-ticks:
+			if state.grows(sum("/sched/goroutines:goroutines")) {
+				runtime.GC()
+			}
+			if state.returns(now, allocated(), resident()) {
 				runtime.GC() // what pools keep, and connections with their finalizers, goes with the second collection only
 				debug.FreeOSMemory()
-				state.returned(sum("/gc/cycles/total:gc-cycles"), resident())
+				state.returned(now, allocated(), resident())
 			}
 		case <-done:
 			return
@@ -96,19 +108,37 @@ func returnMemory(ticks <-chan time.Time, done <-chan struct{}) {
 	}
 }
 
+// allocated is what was allocated so far.
+func allocated() uint64 { return sum("/gc/heap/allocs:bytes") }
+
 // resident is what the runtime has of the system's memory.
 func resident() uint64 {
 	return sum("/memory/classes/total:bytes") - sum("/memory/classes/heap/released:bytes")
 }
 
-// memoryState is what was found the last time, and the least that was resident since memory was given back.
-type memoryState struct{ cycles, least uint64 }
-
-// returns reports whether memory is to be given back: nothing was collected since the last time, and there is enough of it.
-func (m *memoryState) returns(cycles, resident uint64) bool {
-	quiet := cycles == m.cycles
-	m.cycles, m.least = cycles, min(m.least, resident)
-	return quiet && resident >= m.least+worthReturning
+// memoryState is what was found the last time, and when memory was given back last, with the least that was resident since.
+type memoryState struct {
+	allocated, least uint64
+	at               time.Time
+	goroutines       uint64 // when garbage was collected for their number, or the least since
 }
 
-func (m *memoryState) returned(cycles, resident uint64) { m.cycles, m.least = cycles, resident }
+// grows reports whether there are many more goroutines than before.
+func (m *memoryState) grows(goroutines uint64) bool {
+	if m.goroutines = min(m.goroutines, goroutines); goroutines < m.goroutines+max(newGoroutines, m.goroutines/8) {
+		return false
+	}
+	m.goroutines = goroutines
+	return true
+}
+
+// returns reports whether memory is to be given back: little was allocated since the last look, and there is enough of it.
+func (m *memoryState) returns(now time.Time, allocated, resident uint64) bool {
+	quiet := allocated-m.allocated < quietBytes
+	m.allocated, m.least = allocated, min(m.least, resident)
+	return quiet && resident >= m.least+max(worthReturning, m.least/4) && now.Sub(m.at) >= returnEvery
+}
+
+func (m *memoryState) returned(now time.Time, allocated, resident uint64) {
+	m.at, m.allocated, m.least = now, allocated, resident
+}

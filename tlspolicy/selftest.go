@@ -44,7 +44,17 @@ func (p Plan) selfTest() error {
 	return nil
 }
 
-// proveServer sends ClientHellos with every combination of Go's TLS 1.3 suites, in both of Go's orders.
+// offers returns the combinations of Go's TLS 1.3 suites by which a server is proved: all of them, in both of Go's orders, or one where
+// whatever Go chooses is allowed.
+func (p *Policy) offers() [][]uint16 {
+	allowed := p.offered(tls.VersionTLS13)
+	if !slices.ContainsFunc(goSuites13(), func(suite uint16) bool { return !slices.Contains(allowed, suite) }) {
+		return [][]uint16{goSuites13()}
+	}
+	return append(subsets(goSuites13()), subsets(goSuites13NoAES())...)
+}
+
+// proveServer sends ClientHellos with combinations of TLS 1.3 suites.
 func (p *Policy) proveServer(certificate *tls.Certificate) error {
 	if !p.allowsVersion(tls.VersionTLS13) {
 		return nil // TLS 1.2 is ruled by tls.Config alone
@@ -56,11 +66,9 @@ func (p *Policy) proveServer(certificate *tls.Certificate) error {
 	if err != nil {
 		return err
 	}
-	for _, preference := range [][]uint16{goSuites13(), goSuites13NoAES()} {
-		for _, offer := range subsets(preference) {
-			if err := p.proveAnswer(config, record, offer); err != nil {
-				return err
-			}
+	for _, offer := range p.offers() {
+		if err := p.proveAnswer(config, record, offer); err != nil {
+			return err
 		}
 	}
 	return nil

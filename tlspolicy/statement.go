@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"text/template"
 )
 
 //go:embed statement.md.tmpl
 var statementText string
 
-var statement = template.Must(template.New("statement").Parse(statementText))
+var statement = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("statement").Parse(statementText))
+})
 
 // statementRow is one suite of the whitelist, with what becomes of it under each named policy.
 type statementRow struct {
@@ -24,7 +27,7 @@ type statementRow struct {
 // named policies. It speaks of this build of the program, outside FIPS 140 mode.
 func WriteStatement(w io.Writer) error {
 	policies := All()
-	return statement.Execute(w, map[string]any{
+	return statement().Execute(w, map[string]any{
 		"Policies": Names(), "Rows": statementRows(policies), "Groups": joinNames(defaultGroups(), GroupName),
 		"Counts": statementCounts(policies),
 	})

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -36,9 +37,11 @@ var verifier string
 //go:embed readme.txt
 var readmeText string
 
-var readme = template.Must(template.New(readmeName).Funcs(template.FuncMap{
-	"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-}).Parse(readmeText))
+var readme = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New(readmeName).Funcs(template.FuncMap{
+		"time": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	}).Parse(readmeText))
+})
 
 // Write writes the bundle of the records of a period: from a time on, and before another. Records that no checkpoint covers
 // yet are left out; the error wraps [proof.ErrNotCovered] when there are only such. After an error what was written is of no
@@ -82,7 +85,7 @@ func (w *archive) text(name, text string) error {
 // about writes all but the log.
 func (w *archive) about(s *Summary, log *proof.Log) error {
 	var text strings.Builder
-	err := readme.Execute(&text, struct {
+	err := readme().Execute(&text, struct {
 		*Summary
 		Log   string
 		Grown bool

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ type batch struct {
 	records        int
 	rows           []row
 	terms, amounts []pair
+	seen           map[sighting]struct{}
 	spans          map[int64]span
 	opened, closed []logfile.Position // intents
 	lost           []match
@@ -31,12 +33,13 @@ type batch struct {
 // span says from when to when the calls of some records are.
 type span struct{ low, high int64 }
 
-func newBatch() *batch { return &batch{spans: map[int64]span{}} }
+func newBatch() *batch { return &batch{spans: map[int64]span{}, seen: map[sighting]struct{}{}} }
 
 func (b *batch) add(r row, terms, amounts []pair) {
 	b.rows = append(b.rows, r)
 	b.terms = append(b.terms, terms...)
 	b.amounts = append(b.amounts, amounts...)
+	r.sightings(func(s sighting) { b.seen[s] = struct{}{} })
 	b.widen(r.ord, r.time)
 }
 
@@ -66,10 +69,13 @@ func (d *database) write(ctx context.Context, b *batch) error {
 	if err := d.writeRows(ctx, b.rows); err != nil {
 		return err
 	}
-	if err := d.writePairs(ctx, "ids", b.terms); err != nil {
+	if err := d.writeIDs(ctx, b.terms); err != nil {
 		return err
 	}
-	if err := d.writePairs(ctx, "amounts", b.amounts); err != nil {
+	if err := d.writeAmounts(ctx, b.amounts); err != nil {
+		return err
+	}
+	if err := d.writeSeen(ctx, b.seen); err != nil {
 		return err
 	}
 	for n, s := range b.spans {
@@ -87,41 +93,62 @@ func (d *database) write(ctx context.Context, b *batch) error {
 	return d.writeMark(ctx, b)
 }
 
-var insertRow = "INSERT OR REPLACE INTO calls VALUES (" + places(8+len(columns)) + ")"
+// manyRows is how many rows one command inserts at most: a command costs more than a row, and between two of them others get the
+// processor.
+const manyRows = 32
 
-func places(n int) string { return strings.Repeat(", ?", n)[2:] }
-
-func (d *database) writeRows(ctx context.Context, rows []row) error {
-	args := make([]any, 8+len(columns))
-	for i := range rows {
-		r := &rows[i]
-		copy(args, []any{
-			r.ord, r.time, int64(r.intent.Segment), r.intent.Offset, int64(r.ended.Segment), r.ended.Offset, r.low, r.high,
-		})
-		copy(args[8:], r.columns[:])
-		if err := d.exec(ctx, insertRow, args...); err != nil {
+// insert inserts rows, of width values each, by as few commands as may be.
+func (d *database) insert(ctx context.Context, into string, width int, values []any) error {
+	row := "(" + strings.Repeat(", ?", width)[2:] + ")"
+	for some := range slices.Chunk(values, manyRows*width) {
+		if err := d.exec(ctx, into+" VALUES "+row+strings.Repeat(", "+row, len(some)/width-1), some...); err != nil {
 			return err
 		}
+		d.pace(ctx)
 	}
 	return nil
 }
 
-// manyPairs is how many rows one command inserts: a command costs more than a row.
-const manyPairs = 64
-
-// writePairs sorts the rows, so that those which come to stand next to each other are written together.
-func (d *database) writePairs(ctx context.Context, table string, pairs []pair) error {
-	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.ord, b.ord)) })
-	for some := range slices.Chunk(pairs, manyPairs) {
-		args := make([]any, 0, 2*manyPairs)
-		for _, p := range some {
-			args = append(args, p.key, p.ord)
-		}
-		if err := d.exec(ctx, "INSERT OR IGNORE INTO "+table+" VALUES "+strings.Repeat(", (?, ?)", len(some))[2:], args...); err != nil {
-			return err
-		}
+func (d *database) writeRows(ctx context.Context, rows []row) error {
+	values := make([]any, 0, len(rows)*(8+len(columns)))
+	for i := range rows {
+		r := &rows[i]
+		values = append(values, r.ord, r.time, int64(r.intent.Segment), r.intent.Offset, int64(r.ended.Segment), r.ended.Offset, r.low, r.high)
+		values = append(values, r.columns[:]...)
 	}
-	return nil
+	return d.insert(ctx, "INSERT OR REPLACE INTO calls", 8+len(columns), values)
+}
+
+// writeIDs sorts the rows, so that those which come to stand next to each other are written together. So do the others.
+func (d *database) writeIDs(ctx context.Context, pairs []pair) error {
+	slices.SortFunc(pairs, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(a.ord>>spanShift, b.ord>>spanShift), cmp.Compare(a.key, b.key), cmp.Compare(a.ord, b.ord))
+	})
+	values := make([]any, 0, 3*len(pairs))
+	for _, p := range pairs {
+		values = append(values, p.ord>>spanShift, p.key, p.ord)
+	}
+	return d.insert(ctx, "INSERT OR IGNORE INTO ids", 3, values)
+}
+
+func (d *database) writeAmounts(ctx context.Context, pairs []pair) error {
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.ord, b.ord)) })
+	values := make([]any, 0, 2*len(pairs))
+	for _, p := range pairs {
+		values = append(values, p.key, p.ord)
+	}
+	return d.insert(ctx, "INSERT OR IGNORE INTO amounts", 2, values)
+}
+
+func (d *database) writeSeen(ctx context.Context, seen map[sighting]struct{}) error {
+	sorted := slices.SortedFunc(maps.Keys(seen), func(a, b sighting) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.block, b.block))
+	})
+	values := make([]any, 0, 2*len(sorted))
+	for _, s := range sorted {
+		values = append(values, s.key, s.block)
+	}
+	return d.insert(ctx, "INSERT OR IGNORE INTO seen", 2, values)
 }
 
 func (d *database) writeOpen(ctx context.Context, b *batch) error {

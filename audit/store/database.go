@@ -18,8 +18,9 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 4          // of the tables: 3 has columns for account and deprecated, and currencies of answers; 4 has plan
+	version       = 5          // of the tables: 4 has plan; 5 has seen instead of an index for each column, and ids by span
 	spanShift     = 12         // records of a row of spans, as a power of two
+	blockShift    = 9          // records of a block, of which seen has what occurs in it, as a power of two
 )
 
 // ErrUnusable is wrapped by errors that say that the index cannot answer, and why. The log can: see [calls.Scan].
@@ -41,6 +42,7 @@ type database struct {
 	db       *sql.DB
 	prepared map[string]*sql.Stmt
 
+	pace   func(context.Context)   // called between commands, when no answer is read
 	before func(text string) error // tests have commands fail by it
 }
 
@@ -74,7 +76,7 @@ func connect(ctx context.Context, file, mode string, set pragmas) (*database, er
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &database{Conn: conn, db: db, prepared: map[string]*sql.Stmt{}}, nil
+	return &database{Conn: conn, db: db, prepared: map[string]*sql.Stmt{}, pace: func(context.Context) {}}, nil
 }
 
 // close ends the connection. A statement left open would keep it, and its locks.
@@ -192,15 +194,15 @@ func outdated(ctx context.Context, path string) bool {
 // tables are the commands that make an empty database an index.
 func tables() []string {
 	var hashes strings.Builder
-	var indexes []string
 	for _, c := range columns {
 		hashes.WriteString(", " + c.name + " INTEGER")
-		indexes = append(indexes, "CREATE INDEX by_"+c.name+" ON calls("+c.name+") WHERE "+c.name+" IS NOT NULL")
 	}
-	return append([]string{
+	return []string{
 		"CREATE TABLE calls (ord INTEGER PRIMARY KEY, time INTEGER NOT NULL, intent_segment INTEGER NOT NULL, intent_offset INTEGER NOT NULL," +
 			" segment INTEGER NOT NULL, offset INTEGER NOT NULL, low INTEGER, high INTEGER" + hashes.String() + ") STRICT",
-		"CREATE TABLE ids (key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (key, ord)) STRICT, WITHOUT ROWID",
+		"CREATE TABLE seen (key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (key, block)) STRICT, WITHOUT ROWID",
+		// By span, so that what is written lately stands close together: hashes alone would dirty a page each.
+		"CREATE TABLE ids (span INTEGER NOT NULL, key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (span, key, ord)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE amounts (key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (key, ord)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE open (segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE lost (ord INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (ord, segment, offset)) STRICT, WITHOUT ROWID",
@@ -211,7 +213,7 @@ func tables() []string {
 		"CREATE INDEX crossing ON calls(intent_segment) WHERE intent_segment > 0 AND intent_segment <> segment",
 		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
 		fmt.Sprintf("PRAGMA user_version = %d", version),
-	}, indexes...)
+	}
 }
 
 // create makes an empty index in a file of its own and gives its path. Nothing is left when it fails.

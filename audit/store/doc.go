@@ -19,7 +19,8 @@
 //
 //	calls    a call that has an outcome or refusal: its place among others, which is the number of the record that ended it, its time, the
 //	         positions of its lines, the least and greatest of its amounts, and hashes of what filters compare
-//	ids      hashes of what is (nearly) unique to a call: its id, the provider's request id, orders, customers, coupons
+//	seen     for each value of what filters compare, the blocks of 512 records in which it occurs
+//	ids      by span, hashes of what is (nearly) unique to a call: its id, the provider's request id, orders, customers, coupons
 //	amounts  each amount of a call
 //	open     positions of intents without an outcome so far
 //	lost     the same of those that never got one, as in no log that a gateway wrote
@@ -31,7 +32,7 @@
 //
 // # Keeping up
 //
-// [Index.Run] follows the log. A transaction takes up what came, at most 2,000 records, and marks how far it got; after a
+// [Index.Run] follows the log. A transaction takes up what came, at most 4,000 records, and marks how far it got; after a
 // crash the next one goes on from there. Lines that a crash of the machine took from the log show by the marks: the index
 // goes back to the last mark whose line is still there. Rows of records that were pruned are removed.
 package store

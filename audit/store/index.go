@@ -21,7 +21,6 @@ import (
 type Index struct {
 	dir, file string
 	batch     int // records of a transaction of Run
-	share     int // Run works one part of so many of the time when there is much to do
 
 	mu    sync.Mutex
 	state State
@@ -40,7 +39,7 @@ func New(dir, file string) *Index {
 	if file == "" {
 		file = filepath.Join(dir, logfile.IndexName)
 	}
-	return &Index{dir: dir, file: file, batch: batchRecords, share: workShare}
+	return &Index{dir: dir, file: file, batch: batchRecords}
 }
 
 // File is the index's name.
@@ -66,29 +65,28 @@ func (x *Index) Exists() bool {
 }
 
 const (
-	// followEvery is how often Run looks for new records.
-	followEvery = 200 * time.Millisecond
+	// followEvery is how often Run looks for new records: each time costs a transaction.
+	followEvery = time.Second
 	// batchRecords is how many records a transaction takes up at most, so that none holds the disk up for long.
-	batchRecords = 2000
-
-	// workShare is the part of the time that Run works when there is much to do: one fifth. A query reads what the index
-	// does not have yet from the log itself, so an index that is behind costs its readers something, and one that keeps up
-	// at any price costs the calls.
-	workShare = 5
+	batchRecords = 4000
 
 	minBackoff = time.Second
 	maxBackoff = time.Minute
 )
 
-// Run keeps the index up with the log, which may be written meanwhile, until ctx ends. It makes the index if there is
-// none, or one that an older version made. When something fails, Run calls failed with the error, once for each different one, and
+// Run keeps the index up with the log, which may be written meanwhile, until ctx ends; last returns the number of the last record
+// of the log. It leaves the processors to the calls (see [pacer]). It makes the index if there is none, or one that an older version made. When something fails, Run calls failed with the error, once for each different one, and
 // begins anew after a second, later after up to a minute: an index that is broken stays as it is until `audit reindex` makes a new one,
 // which Run then takes.
-func (x *Index) Run(ctx context.Context, failed func(error)) {
+func (x *Index) Run(ctx context.Context, last func() uint64, failed func(error)) {
+	pace := newPacer(func() uint64 {
+		log := last()
+		return log - min(log, x.State().Seq)
+	})
 	wait, told := minBackoff, ""
 	for ctx.Err() == nil {
 		before := x.State().Seq
-		err := x.follow(ctx)
+		err := x.follow(ctx, pace)
 		if ctx.Err() != nil {
 			return
 		}
@@ -121,14 +119,14 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // follow keeps one database up until it is replaced, which is no error.
-func (x *Index) follow(ctx context.Context) error {
-	f, err := x.follower(ctx)
+func (x *Index) follow(ctx context.Context, pace *pacer) error {
+	f, err := x.follower(ctx, pace)
 	if err != nil {
 		return err
 	}
 	for err == nil {
 		var replaced bool
-		if replaced, err = f.step(ctx); replaced || err == nil && !f.rest(ctx, followEvery) {
+		if replaced, err = f.step(ctx); replaced || err == nil && !f.pace.rest(ctx, followEvery) {
 			break
 		}
 	}
@@ -141,22 +139,10 @@ type follower struct {
 	path string
 	w    *indexer
 	log  *logfile.Follower
-	woke time.Time // when it began to work
+	pace *pacer
 }
 
-// pause is how long Run rests after it has worked for a time.
-func (x *Index) pause(worked, least time.Duration) time.Duration {
-	return max(least, time.Duration(x.share-1)*worked)
-}
-
-// rest leaves the processor to the calls. It is false when ctx has ended.
-func (f *follower) rest(ctx context.Context, least time.Duration) bool {
-	ok := sleep(ctx, f.pause(time.Since(f.woke), least))
-	f.woke = time.Now()
-	return ok
-}
-
-func (x *Index) follower(ctx context.Context) (*follower, error) {
+func (x *Index) follower(ctx context.Context, pace *pacer) (*follower, error) {
 	first, err := logfile.First(x.dir)
 	if err != nil {
 		return nil, err
@@ -169,8 +155,9 @@ func (x *Index) follower(ctx context.Context) (*follower, error) {
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
+	w.pace = pace.step
 	x.setState(State{Seq: w.saved.seq})
-	return &follower{x, path, w, logfile.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at), time.Now()}, nil
+	return &follower{x, path, w, logfile.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at), pace}, nil
 }
 
 func (f *follower) close() error { return errors.Join(f.log.Close(), f.w.close()) }
@@ -188,14 +175,14 @@ func (f *follower) step(ctx context.Context) (replaced bool, err error) {
 		return false, unusable(f.file, err)
 	}
 	err = f.log.Read(func(r *logfile.Record, line []byte, at logfile.Position) error {
-		if err := f.w.add(r, line, at); err != nil || f.w.batch.records < f.batch {
+		if err := f.w.add(r, line, at); err != nil {
 			return err
 		}
-		if err := f.save(ctx); err != nil {
-			return err
+		f.pace.step(ctx)
+		if f.w.batch.records < f.batch {
+			return ctx.Err()
 		}
-		f.rest(ctx, 0) // when it is false, the next look at ctx ends it
-		return nil
+		return f.save(ctx)
 	})
 	if err != nil {
 		return false, err

@@ -254,7 +254,7 @@ func difference(got, want []string) string {
 // step has the index take up what is there.
 func step(t testing.TB, x *Index) {
 	t.Helper()
-	f, err := x.follower(t.Context())
+	f, err := x.follower(t.Context(), restless())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,12 +331,22 @@ func TestCallsGivesErrorsOfYieldBack(t *testing.T) {
 	}
 }
 
-// TestPause: however long a step took, four times as long belongs to the calls.
-func TestPause(t *testing.T) {
-	x := New("log", "")
-	for worked, want := range map[time.Duration]time.Duration{0: followEvery, time.Millisecond: followEvery, time.Second: 4 * time.Second} {
-		if got := x.pause(worked, followEvery); got != want {
-			t.Errorf("after %v of work it rests for %v, want %v", worked, got, want)
+// Of a log with many blocks and spans the index gives what a scan gives, also when it was pruned within a span.
+func TestManySpans(t *testing.T) {
+	dir := t.TempDir()
+	l := newRandomLog(dir, 17)
+	l.records(3 << spanShift)
+	x := New(dir, "")
+	step(t, x)
+	l.same(t, dir, x, 8)
+	for first := uint64(0); first < 5<<spanShift/4; {
+		pruneFirst(t, dir)
+		var err error
+		if first, err = logfile.First(dir); err != nil {
+			t.Fatal(err)
 		}
 	}
+	step(t, x)
+	l.same(t, dir, x, 8)
+	expectNothingPruned(t, x, dir)
 }

@@ -215,11 +215,8 @@ func (w *indexer) save(ctx context.Context, b *batch) error {
 	return err
 }
 
-// Pruning goes in steps that hold up nobody: by records, and by the hashes of ids.
-const (
-	pruneRecords = 8192
-	pruneIDs     = 1 << 40 // a 256th of all hashes
-)
+// pruneSpans is how many spans one step of pruning takes: it goes in steps that hold up nobody.
+const pruneSpans = 2
 
 // prune removes what is of records before first, which the log has no more, and what remains of calls that had their
 // intent there: for whoever reads the log they are outcomes without one. Nothing may be in the batch.
@@ -238,24 +235,48 @@ func (w *indexer) prune(ctx context.Context, first uint64) error {
 	return w.load(ctx)
 }
 
+// pruneCalls removes what is of records before first, step by step. Rows of ids and seen of the span and the block that first is in
+// may stay: they lead to no call.
 func (w *indexer) pruneCalls(ctx context.Context, first uint64) error {
-	least, err := w.number(ctx, "SELECT min(ord) FROM calls")
-	if err != nil {
-		return err
-	}
-	for end := uint64(least); least > 0 && end < first; {
-		end = min(end+pruneRecords, first)
-		if err := w.exec(ctx, "DELETE FROM calls WHERE ord < ?", int64(end)); err != nil {
-			return err
-		}
-	}
-	for key := int64(0); key < 1<<48; key += pruneIDs {
-		err := w.exec(ctx, "DELETE FROM ids WHERE key >= ? AND key < ? AND ord < ?", key, key+pruneIDs, int64(first))
+	for _, table := range []struct {
+		least, remove string
+		step, end     int64
+	}{
+		{"SELECT min(ord) FROM calls", "DELETE FROM calls WHERE ord < ?", pruneSpans << spanShift, int64(first)},
+		{"SELECT min(span) FROM ids", "DELETE FROM ids WHERE span < ?", pruneSpans, int64(first >> spanShift)},
+	} {
+		least, err := w.number(ctx, table.least)
 		if err != nil {
 			return err
 		}
+		for at := least; at < table.end; {
+			at = min(at+table.step, table.end)
+			if err := w.exec(ctx, table.remove, at); err != nil {
+				return err
+			}
+			w.pace(ctx)
+		}
+	}
+	if err := w.pruneSeen(ctx, int64(first>>blockShift)); err != nil {
+		return err
 	}
 	return w.exec(ctx, "DELETE FROM amounts WHERE ord < ?", int64(first))
+}
+
+// pruneSeen removes the blocks before one, value by value.
+func (w *indexer) pruneSeen(ctx context.Context, block int64) error {
+	keys, err := fetch(ctx, w.database, func(key *int64) []any { return []any{key} }, "WITH RECURSIVE keys (key) AS (SELECT min(key) FROM seen UNION ALL"+
+		" SELECT (SELECT min(seen.key) FROM seen WHERE seen.key > keys.key) FROM keys WHERE keys.key IS NOT NULL) SELECT key FROM keys WHERE key IS NOT NULL")
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := w.exec(ctx, "DELETE FROM seen WHERE key = ? AND block < ?", key, block); err != nil {
+			return err
+		}
+		w.pace(ctx)
+	}
+	return nil
 }
 
 func (w *indexer) pruneRest(ctx context.Context, first uint64) error {

@@ -167,7 +167,8 @@ type query struct {
 	filter     *calls.Filter
 	from       rowSource
 	conditions []condition
-	low, high  int64 // the calls to look at, by ord; both included
+	seen       []int64 // the keys of its columns
+	low, high  int64   // the calls to look at, by ord; both included
 }
 
 // condition is a part of WHERE. Texts are made of constants of this package only; what a filter says are arguments.
@@ -176,19 +177,41 @@ type condition struct {
 	args []any
 }
 
-// rowSource is what calls are read from: all of them, or an index of one condition.
+// rowSource is what calls are read from: all of them, or those that one condition leads to.
 type rowSource struct {
 	condition
-	ord string // the column that gives the order
+	bounds string // a condition with two arguments, the first and the last call by ord; or several, with as many each
+	order  string // the columns that give the order, with a %s for the direction behind each
 }
 
-var all = rowSource{condition{"calls NOT INDEXED", nil}, "calls.ord"}
+// args are those of the source, and of its bounds.
+func (s *rowSource) args(low, high int64) []any {
+	args := slices.Clone(s.condition.args)
+	for range strings.Count(s.bounds, "?") / 2 {
+		args = append(args, low, high)
+	}
+	return args
+}
 
-// selective is a source beside the number of its rows.
+const ordBounds, ordOrder = "calls.ord BETWEEN ? AND ?", "calls.ord %s"
+
+var all = rowSource{condition{"calls NOT INDEXED", nil}, ordBounds, ordOrder}
+
+// Calls by blocks and by spans, in the order of which all of their calls are.
+var (
+	blockBounds = fmt.Sprintf("s.block BETWEEN ? >> %d AND ? >> %[1]d", blockShift)
+	spanBounds  = fmt.Sprintf("p.span BETWEEN ? >> %d AND ? >> %[1]d", spanShift)
+	spanOf      = fmt.Sprintf("i.span = calls.ord >> %d", spanShift)
+	blockOf     = fmt.Sprintf("calls.ord BETWEEN s.block << %d AND (s.block << %[1]d) + %d", blockShift, 1<<blockShift-1)
+)
+
+// selective is a source beside the number of its rows, by what it is counted.
 type selective struct {
 	rowSource
-	count condition
-	only  bool // if that is below broad: otherwise it costs more than it saves
+	count  rowSource
+	weight int64 // how many calls are read for each that is counted
+	only   bool  // if fewer than broad are read: otherwise it costs more than it saves
+	blocks bool  // it is one of blocks, which other columns narrow
 }
 
 // broad is how many rows are counted of a source at most.
@@ -200,9 +223,9 @@ func (r *reader) query(ctx context.Context, f *calls.Filter) (*query, error) {
 		return nil, err
 	}
 	var choice []selective
-	for _, c := range columns {
+	for i, c := range columns {
 		if text := c.filter(f); text != "" {
-			choice = append(choice, q.column(c.name, hash32(text)))
+			choice = append(choice, q.column(i, hash32(text).(int64)))
 		}
 	}
 	for _, c := range ids {
@@ -241,20 +264,25 @@ func (q *query) times(ctx context.Context) error {
 	return nil
 }
 
-func (q *query) column(name string, hash any) selective {
-	q.conditions = append(q.conditions, condition{"calls." + name + " = ?", []any{hash}})
+// column reads the blocks in which a value occurs.
+func (q *query) column(i int, hash int64) selective {
+	key := seenKey(i, hash)
+	q.conditions = append(q.conditions, condition{"calls." + columns[i].name + " = ?", []any{hash}})
+	q.seen = append(q.seen, key)
+	blocks := condition{"(SELECT block FROM seen WHERE key = ?) AS s", []any{key}}
+	calls := condition{blocks.text + " CROSS JOIN calls ON " + blockOf, blocks.args}
 	return selective{
-		rowSource: rowSource{condition{"calls INDEXED BY by_" + name, nil}, "calls.ord"},
-		count:     condition{"calls INDEXED BY by_" + name + " WHERE " + name + " = ?", []any{hash}},
+		rowSource: rowSource{calls, blockBounds + " AND " + ordBounds, "s.block %s, calls.ord %[1]s"},
+		count:     rowSource{blocks, blockBounds, ""}, weight: 1 << blockShift / 2, blocks: true,
 	}
 }
 
 func (q *query) id(hash int64) selective {
-	q.conditions = append(q.conditions, condition{"EXISTS (SELECT 1 FROM ids WHERE key = ? AND ord = calls.ord)", []any{hash}})
-	return selective{
-		rowSource: rowSource{condition{"ids AS i CROSS JOIN calls ON calls.ord = i.ord AND i.key = ?", []any{hash}}, "i.ord"},
-		count:     condition{"ids WHERE key = ?", []any{hash}},
-	}
+	q.conditions = append(q.conditions, condition{"EXISTS (SELECT 1 FROM ids AS i WHERE " + spanOf + " AND i.key = ? AND i.ord = calls.ord)", []any{hash}})
+	found := condition{"spans AS p CROSS JOIN ids AS i ON i.span = p.span AND i.key = ?", []any{hash}}
+	calls := condition{found.text + " CROSS JOIN calls ON calls.ord = i.ord", found.args}
+	bounds := spanBounds + " AND i.ord BETWEEN ? AND ?"
+	return selective{rowSource: rowSource{calls, bounds, "p.span %s, i.ord %[1]s"}, count: rowSource{found, bounds, ""}, weight: 1}
 }
 
 func (q *query) amounts() selective {
@@ -266,27 +294,32 @@ func (q *query) amounts() selective {
 		high = amountKey(*q.filter.MaxAmount)
 	}
 	q.conditions = append(q.conditions, condition{"calls.high >= ?", []any{low}}, condition{"calls.low <= ?", []any{high}})
+	const found = "(key BETWEEN ? AND ? OR key = ?)"
+	const bounds = "a.ord BETWEEN ? AND ?"
+	args := []any{low, high, anyAmount}
+	calls := "(SELECT DISTINCT ord FROM amounts WHERE " + found + " ORDER BY ord) AS a CROSS JOIN calls ON calls.ord = a.ord"
 	return selective{
-		rowSource: rowSource{condition{
-			"(SELECT DISTINCT ord FROM amounts WHERE (key BETWEEN ? AND ? OR key = ?) ORDER BY ord) AS a CROSS JOIN calls ON calls.ord = a.ord",
-			[]any{low, high, anyAmount},
-		}, "a.ord"},
-		count: condition{"amounts WHERE (key BETWEEN ? AND ? OR key = ?)", []any{low, high, anyAmount}},
-		only:  true,
+		rowSource: rowSource{condition{calls, args}, bounds, "a.ord %s"},
+		count:     rowSource{condition{"(SELECT ord FROM amounts WHERE " + found + ") AS a", args}, bounds, ""}, weight: 1, only: true,
 	}
 }
 
 // choose takes the source with the fewest rows.
 func (q *query) choose(ctx context.Context, choice []selective) error {
-	fewest := int64(math.MaxInt64)
+	fewest, blocks := int64(math.MaxInt64), false
 	for _, s := range choice {
-		text := "SELECT count(*) FROM (SELECT 1 FROM " + s.count.text + " AND ord BETWEEN ? AND ? LIMIT ?)"
-		n, err := q.number(ctx, text, append(slices.Clone(s.count.args), q.low, q.high, broad)...)
+		text := "SELECT count(*) FROM (SELECT 1 FROM " + s.count.text + " WHERE " + s.count.bounds + " LIMIT ?)"
+		n, err := q.number(ctx, text, append(s.count.args(q.low, q.high), broad)...)
 		if err != nil {
 			return err
 		}
-		if n < fewest && (n < broad || !s.only) {
-			fewest, q.from = n, s.rowSource
+		if n *= s.weight; n < fewest && (n < broad || !s.only) {
+			fewest, q.from, blocks = n, s.rowSource, s.blocks
+		}
+	}
+	if blocks {
+		for _, key := range q.seen {
+			q.conditions = append(q.conditions, condition{"EXISTS (SELECT 1 FROM seen WHERE key = ? AND block = s.block)", []any{key}})
 		}
 	}
 	return nil
@@ -311,13 +344,13 @@ type match struct {
 // page reads the next rows from low to high, in a direction.
 func (q *query) page(ctx context.Context, to direction, rows int) ([]match, error) {
 	var text strings.Builder
-	text.WriteString("SELECT calls.ord, intent_segment, intent_offset, segment, offset FROM " + q.from.text + " WHERE " + q.from.ord + " BETWEEN ? AND ?")
-	args := append(slices.Clone(q.from.args), q.low, q.high)
+	text.WriteString("SELECT calls.ord, intent_segment, intent_offset, segment, offset FROM " + q.from.text + " WHERE " + q.from.bounds)
+	args := q.from.args(q.low, q.high)
 	for _, c := range q.conditions {
 		text.WriteString(" AND " + c.text)
 		args = append(args, c.args...)
 	}
-	text.WriteString(" ORDER BY " + q.from.ord + " " + string(to) + " LIMIT ?")
+	text.WriteString(" ORDER BY " + fmt.Sprintf(q.from.order, to) + " LIMIT ?")
 	return fetch(ctx, q.database, func(f *match) []any {
 		return []any{&f.ord, &f.intent.Segment, &f.intent.Offset, &f.ended.Segment, &f.ended.Offset}
 	}, text.String(), append(args, rows)...)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"hash/fnv"
 	"math"
 	"strconv"
 	"strings"
@@ -14,7 +13,7 @@ import (
 	"tollgate/internal/text"
 )
 
-// column is what a filter compares with equality and what few different values are of. Each column has an index.
+// column is what a filter compares with equality and what few different values are of. The table seen has where each value occurs.
 type column struct {
 	name   string
 	call   func(*calls.Call) string
@@ -81,6 +80,21 @@ type row struct {
 // pair is a row of the tables ids and amounts.
 type pair struct{ key, ord int64 }
 
+// sighting is a row of the table seen.
+type sighting struct{ key, block int64 }
+
+// sightings calls yield with what the table seen has of a row.
+func (r *row) sightings(yield func(sighting)) {
+	for i, hash := range r.columns {
+		if hash != nil {
+			yield(sighting{seenKey(i, hash.(int64)), r.ord >> blockShift})
+		}
+	}
+}
+
+// seenKey is the key of a column's hash in the table seen.
+func seenKey(column int, hash int64) int64 { return int64(column)<<32 | hash }
+
 // newRow gives the row of a call, and what goes into the tables ids and amounts.
 func newRow(c *calls.Call, intent, ended logfile.Position) (r row, terms, amounts []pair) {
 	r = row{ord: int64(c.Order()), time: micros(c.Time()), intent: intent, ended: ended}
@@ -117,23 +131,27 @@ const anyAmount = math.MinInt64
 // micros keeps the order of times, those of years that nanoseconds do not reach as well.
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
-// hash32 is the key of a column's text, nil for none: the indexes leave that out.
+// hash32 is what a column holds of a text, nil for none.
 func hash32(text string) any {
 	if text == "" {
 		return nil
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(text))
-	return int64(h.Sum32())
+	hash := uint32(2166136261)
+	for i := range len(text) {
+		hash = (hash ^ uint32(text[i])) * 16777619
+	}
+	return int64(hash)
 }
 
 // hash48 is the key of an id: 48 bits, which SQLite keeps in six bytes.
 func hash48(kind, value string) int64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(kind))
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write([]byte(value))
-	return int64(h.Sum64() >> 16)
+	hash := uint64(14695981039346656037)
+	for _, text := range [...]string{kind, "\x00", value} {
+		for i := range len(text) {
+			hash = (hash ^ uint64(text[i])) * 1099511628211
+		}
+	}
+	return int64(hash >> 16)
 }
 
 // amountKey is never greater for the lesser of two amounts: whole ten-thousandths, cut off, at most what 64 bits hold.

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"tollgate/internal/text"
@@ -14,13 +15,15 @@ import (
 //go:embed report.html
 var pageHTML string
 
-var page = template.Must(template.New("report").Funcs(template.FuncMap{
-	"clean": clean, "who": who, "count": countText, "join": func(names []string) string { return strings.Join(names, ", ") },
-}).Parse(pageHTML))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"clean": clean, "who": who, "count": countText, "join": func(names []string) string { return strings.Join(names, ", ") },
+	}).Parse(pageHTML))
+})
 
 // WriteHTML writes the report as one page that needs nothing else, with times in a zone.
 func (r *Report) WriteHTML(w io.Writer, zone *time.Location) error {
-	return page.Execute(w, struct {
+	return page().Execute(w, struct {
 		*Report
 		Zone *time.Location
 	}{r, zone})

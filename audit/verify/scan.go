@@ -45,7 +45,7 @@ func (s *scanner) scan(text []byte, l *line) bool {
 		return false
 	}
 	s.plain = bytes.IndexByte(text, '\\') < 0
-	if !s.members(recordShape, headMembers) || s.at != len(text) {
+	if !s.members(recordShape(), headMembers) || s.at != len(text) {
 		return false
 	}
 	l.call, l.plans[0] = s.foundText(wantedCall), s.foundText(wantedPlan)

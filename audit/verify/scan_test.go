@@ -77,12 +77,12 @@ func TestScan(t *testing.T) {
 		t.Errorf("a record with each member is not scanned: %s", whole)
 	}
 	const embedded = 2 // which are no members themselves
-	if got, want := len(recordShape.members), len(reflect.VisibleFields(reflect.TypeFor[logfile.Record]()))-embedded; got != want {
+	if got, want := len(recordShape().members), len(reflect.VisibleFields(reflect.TypeFor[logfile.Record]()))-embedded; got != want {
 		t.Errorf("records have %d members, and the shape %d", want, got)
 	}
 	for i, name := range []string{"seq", "commit", "time", "kind"} {
-		if recordShape.members[i].name != `"`+name+`":` {
-			t.Errorf("member %d is %s", i, recordShape.members[i].name)
+		if recordShape().members[i].name != `"`+name+`":` {
+			t.Errorf("member %d is %s", i, recordShape().members[i].name)
 		}
 	}
 	const head = `{"seq":7,"commit":7,"time":"2024-02-29T04:05:06.000000000Z","kind":"refusal"`

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -48,8 +49,10 @@ func newMember(name string, s *shape) member {
 	return m
 }
 
-// recordShape is that of records, whose first members are those of the head.
-var recordShape = shapeOf(reflect.TypeFor[logfile.Record]())
+// recordShape returns that of records, whose first members are those of the head.
+var recordShape = sync.OnceValue(func() *shape {
+	return shapeOf(reflect.TypeFor[logfile.Record]())
+})
 
 const headMembers = 4
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"text/template"
 	"unicode"
 )
@@ -38,12 +39,14 @@ type Settings struct {
 //go:embed *.tmpl
 var files embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake, "sh": quoted}).ParseFS(files, "*.tmpl"))
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"lower": lowerFirst, "snake": snake, "sh": quoted}).ParseFS(files, "*.tmpl"))
+})
 
 // Lines returns the lines for a language.
 func Lines(language string, s Settings) (string, error) {
 	var b strings.Builder
-	if err := templates.ExecuteTemplate(&b, language+".tmpl", s); err != nil {
+	if err := templates().ExecuteTemplate(&b, language+".tmpl", s); err != nil {
 		return "", fmt.Errorf("lines for %s: %w", language, err)
 	}
 	return b.String(), nil

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 	"text/tabwriter"
 )
 
@@ -20,10 +21,12 @@ func (r *Report) WriteJSON(w io.Writer) error {
 //go:embed report.html
 var pageHTML string
 
-var page = template.Must(template.New("report").Parse(pageHTML))
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Parse(pageHTML))
+})
 
 // WriteHTML writes the report as one page that needs nothing else.
-func (r *Report) WriteHTML(w io.Writer) error { return page.Execute(w, r) }
+func (r *Report) WriteHTML(w io.Writer) error { return page().Execute(w, r) }
 
 // WriteText writes the report for a terminal.
 func (r *Report) WriteText(w io.Writer) error {

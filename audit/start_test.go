@@ -1,0 +1,85 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tollgate/audit/logfile"
+)
+
+// TestStartRoom: a log opens with the room that calls need, and has the rest soon, without a record that asks for it.
+func TestStartRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		cfg := Options{disk: d, keys: memKeys{d}}
+		reserve := int64(cfg.Default().Reserve)
+		d.budget = reserve + startStep + 16*pageSize // keys, and what ends a page
+		l, _ := open(t, cfg)
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "first"}); err != nil {
+			t.Errorf("the first call: %v", err)
+		}
+		synctest.Wait()
+		if room := l.Status().Room; room < reserve || room > d.budget {
+			t.Errorf("the log was opened with room for %d bytes, want %d and a bit", room, reserve)
+		}
+		d.mu.Lock()
+		d.budget = -1
+		d.mu.Unlock()
+		time.Sleep(startPause + 2*maxBackoff)
+		synctest.Wait()
+		if got, want := l.Status().Room, 2*reserve+l.cfg.Preallocate; got < want {
+			t.Errorf("then there is room for %d bytes, want %d", got, want)
+		}
+	})
+}
+
+// TestStartSteps: the room that a start did not wait for comes in steps, of which a call that comes meanwhile waits for one.
+func TestStartSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		var sizes []int64
+		d.fault = func(string, int) fault {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if f := d.names[logfile.SegmentName(1)]; f != nil {
+				sizes = append(sizes, f.size)
+			}
+			return fine
+		}
+		cfg := Options{disk: d, keys: memKeys{d}}
+		l, _ := open(t, cfg)
+		time.Sleep(startPause)
+		synctest.Wait()
+		if got, want := l.Status().Room, 2*int64(cfg.Default().Reserve)+l.cfg.Preallocate; got < want {
+			t.Errorf("there is room for %d bytes, want %d", got, want)
+		}
+		if steps := slices.Compact(sizes); len(steps) < 5 {
+			t.Errorf("synced at %d sizes", len(steps))
+		}
+		for i := range len(sizes) - 1 {
+			if grown := sizes[i+1] - sizes[i]; grown > startStep+pageSize {
+				t.Errorf("synced %d bytes at once", grown)
+			}
+		}
+	})
+}
+
+// TestStartUnderLoad: calls that come at once have room beyond that of the start.
+func TestStartUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _ := open(t, Options{disk: d, keys: memKeys{d}})
+		begun := time.Now()
+		for written := 0; written < 3*startStep; written += 64 << 10 {
+			if err := l.Intent(t.Context(), &logfile.Record{Call: "c", Path: strings.Repeat("p", 64<<10)}); err != nil {
+				t.Fatalf("after %d bytes: %v", written, err)
+			}
+		}
+		if time.Since(begun) >= startPause {
+			t.Error("the calls came too late")
+		}
+	})
+}
