@@ -107,15 +107,15 @@ func (s *Service) openHashKey() (*mac.Key, error) {
 }
 
 // openIndex keeps an index of the log up, beside the calls, if the configuration wants one. What fails is logged and tried again; no call
-// waits for it or fails with it.
-func (s *Service) openIndex() {
+// waits for it or fails with it. last returns the number of the log's last record.
+func (s *Service) openIndex(last func() uint64) {
 	a := s.config.Load().Audit
 	if !a.Index.Enabled {
 		return
 	}
 	s.index = store.New(a.Dir, a.Index.File)
 	s.background(func(ctx context.Context) {
-		s.index.Run(ctx, func() uint64 { return s.log.Status().LastSeq }, func(err error) {
+		s.index.Run(ctx, last, func(err error) {
 			s.logger.Warn("the audit log's index is behind; calls and the log do not depend on it, and it is tried again",
 				zap.String("index", s.index.File()), zap.Error(err))
 		})

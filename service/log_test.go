@@ -18,7 +18,7 @@ func TestOpenIndex(t *testing.T) {
 	s, c := &Service{logger: zap.NewNop()}, new(config.Config)
 	c.Audit.Dir, c.Audit.Index.Enabled = dir, true
 	s.config.Store(c)
-	s.openIndex()
+	s.openIndex(func() uint64 { return l.Seq })
 	x := s.index
 	for x.State().Seq < l.Seq {
 		if err := x.State().Err; err != nil {

@@ -147,7 +147,7 @@ func (s *Service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.openIndex()
+	s.openIndex(func() uint64 { return s.log.Status().LastSeq })
 	if err := s.listenChallenges(ctx); err != nil {
 		return fmt.Errorf("http_challenge: %w", err)
 	}

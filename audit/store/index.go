@@ -75,9 +75,9 @@ const (
 )
 
 // Run keeps the index up with the log, which may be written meanwhile, until ctx ends; last returns the number of the last record
-// of the log. It leaves the processors to the calls (see [pacer]). It makes the index if there is none, or one that an older version made. When something fails, Run calls failed with the error, once for each different one, and
-// begins anew after a second, later after up to a minute: an index that is broken stays as it is until `audit reindex` makes a new one,
-// which Run then takes.
+// of the log. It leaves the processors to the calls (see [pacer]). It makes the index if there is none, or one that an older version
+// made. When something fails, Run calls failed with the error, once for each different one, and tries again after a second, later after
+// up to a minute: an index that is broken stays as it is until `audit reindex` makes a new one, which Run then takes.
 func (x *Index) Run(ctx context.Context, last func() uint64, failed func(error)) {
 	pace := newPacer(func() uint64 {
 		log := last()
