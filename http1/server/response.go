@@ -15,7 +15,7 @@ const headRoom = 2 << 10
 type response struct {
 	conn   *Conn
 	header http.Header
-	status int    // 0: not said yet
+	status int // 0: not said yet
 	out    *[outSize]byte
 	used   int    // bytes of out, ever
 	head   []byte // without what is known only when it is sent; nil once it is
