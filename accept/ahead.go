@@ -15,23 +15,28 @@ var aheadBuffers = sync.Pool{New: func() any { return new([aheadSize]byte) }}
 
 // ahead is what a connection has received beyond what TLS has asked for.
 type ahead struct {
-	raw        syscall.RawConn  // of the connection while it receives ahead; nil: it does not
+	on         bool
+	raw        syscall.RawConn // of the connection, once it has received ahead
+	fill       func(fd uintptr) (done bool)
+	failed     error            // of fill
 	buffer     *[aheadSize]byte // of aheadBuffers; nil while nothing is there
 	start, end int              // of what was not read yet
 }
 
 // ReadAhead has the connection receive ahead, or not any longer. It is called by the one goroutine that reads.
 func (c *conn) ReadAhead(on bool) {
-	c.ahead.raw = nil
-	if system, ok := c.Conn.(syscall.Conn); ok && on {
-		c.ahead.raw, _ = system.SyscallConn()
+	a := &c.ahead
+	if system, ok := c.Conn.(syscall.Conn); ok && on && a.raw == nil {
+		a.raw, _ = system.SyscallConn()
+		a.fill = a.receiveReady
 	}
+	a.on = on && a.raw != nil
 }
 
 // read reads what was received ahead, or receives.
 func (a *ahead) read(p []byte, receive func([]byte) (int, error)) (int, error) {
 	if a.start == a.end {
-		if a.raw == nil || len(p) >= aheadSize {
+		if !a.on || len(p) >= aheadSize {
 			return receive(p)
 		}
 		if err := a.receive(); err != nil {
@@ -47,38 +52,30 @@ func (a *ahead) read(p []byte, receive func([]byte) (int, error)) (int, error) {
 
 // receive waits for bytes, without a buffer: peers that are slow with their bodies hold none.
 func (a *ahead) receive() error {
-	var n int
-	var failed error
-	err := a.raw.Read(func(fd uintptr) (done bool) {
-		a.buffer = aheadBuffers.Get().(*[aheadSize]byte)
-		n, failed = readReady(fd, a.buffer[:])
-		if failed == syscall.EAGAIN {
-			a.giveBack()
-			return false
-		}
-		return true
-	})
-	switch {
-	case err != nil:
+	if err := a.raw.Read(a.fill); err != nil {
 		return err
-	case failed != nil:
-		a.giveBack()
-		return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", failed)}
-	case n == 0:
-		a.giveBack()
+	}
+	if a.failed != nil {
+		return &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", a.failed)}
+	}
+	if a.end == 0 {
 		return io.EOF
 	}
-	a.start, a.end = 0, n
 	return nil
 }
 
-// readReady reads what there is to receive. EAGAIN: nothing.
-func readReady(fd uintptr, into []byte) (n int, err error) {
-	for {
-		if n, err = syscall.Read(int(fd), into); err != syscall.EINTR {
-			return n, err
-		}
+// receiveReady receives what there is, into a buffer, and reports whether there was something, the end or an error included.
+func (a *ahead) receiveReady(fd uintptr) bool {
+	a.buffer = aheadBuffers.Get().(*[aheadSize]byte)
+	n, err := syscall.Read(int(fd), a.buffer[:])
+	for err == syscall.EINTR {
+		n, err = syscall.Read(int(fd), a.buffer[:])
 	}
+	a.start, a.end, a.failed = 0, max(n, 0), err
+	if a.end == 0 {
+		a.giveBack()
+	}
+	return err != syscall.EAGAIN
 }
 
 // giveBack gives the buffer back. What is in it is encrypted.
