@@ -163,6 +163,7 @@ func (c *call) recoverPanic() {
 	case fault == http.ErrAbortHandler:
 		panic(fault)
 	default:
+		c.room.keepBuffers()
 		c.Logger.Error("panic in a call", append(callFields(c), zap.String("type", fmt.Sprintf("%T", fault)), zap.Stack("stack"))...)
 		switch {
 		case c.answering: // the rest of the answer is missing: the caller must not take it for whole
