@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"tollgate/catalog"
@@ -107,6 +106,6 @@ func (g *Gateway) Stopped(ctx context.Context, f *freeze.Freeze) ([]Sent, error)
 			out = append(out, Sent{c.id, c.identity.Caller, c.upstream.Name, c.operation.Name, c.sentAt})
 		}
 	})
-	slices.SortFunc(out, func(a, b Sent) int { return strings.Compare(a.Call, b.Call) }) // ids sort by time
+	slices.SortFunc(out, func(a, b Sent) int { return a.Since.Compare(b.Since) })
 	return out, err
 }

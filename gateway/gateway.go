@@ -163,6 +163,7 @@ func (c *call) recoverPanic() {
 	case fault == http.ErrAbortHandler:
 		panic(fault)
 	default:
+		c.room.keepBuffers()
 		c.Logger.Error("panic in a call", append(callFields(c), zap.String("type", fmt.Sprintf("%T", fault)), zap.Stack("stack"))...)
 		switch {
 		case c.answering: // the rest of the answer is missing: the caller must not take it for whole
@@ -212,11 +213,11 @@ func (c *call) dispatch() {
 	}()
 	defer c.disconnect() // also after a panic: its connection must not stay taken
 	a, refusal := c.send()
-	if refusal != nil || a.whole {
+	over := refusal != nil || a.whole
+	if over {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
-		c.room.body.release()
 	}
-	c.releaseBody()
+	c.releaseBody(over)
 	if refusal != nil {
 		settled = true
 		c.settle(c.outcome(outcomeOf(refusal), refusal))
@@ -228,9 +229,12 @@ func (c *call) dispatch() {
 	c.answer(a)
 }
 
-// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it. Its memory may be in use until the
-// exchange is over.
-func (c *call) releaseBody() {
+// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its
+// memory may be in use, so that no other call gets it.
+func (c *call) releaseBody(over bool) {
 	c.ledger.give(&c.account, firstBytes, bodyBytes)
-	c.body = nil
+	if over {
+		c.room.body.release()
+	}
+	c.body, c.room.body, c.room.out.Body = nil, buffer{}, nil
 }

@@ -30,6 +30,9 @@ func (c *call) leaveRoom() {
 	rooms.Put(r)
 }
 
+// keepBuffers has no other call get the memory of body and answer, which after a fault may still be sent or written to.
+func (r *room) keepBuffers() { r.body, r.answer = buffer{}, buffer{} }
+
 // buffer is memory for bytes that arrive. It has less than it could use in case they do not come, and grows as they do.
 type buffer struct {
 	lent *[]byte // of the pool of its size; nil: there is none, or it is too large for one

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"tollgate/audit/logfile"
 	"tollgate/config"
@@ -126,5 +128,48 @@ func TestAnswerThatIsStillBeingWrittenIsLeftAlone(t *testing.T) {
 	f.gateway.Server("local").Handler.ServeHTTP(w, copyOf(request, body))
 	if string(w.writing) != `{"order_ids":["CS-1001"]}` {
 		t.Errorf("what is being written has become %q", w.writing)
+	}
+}
+
+// collected reports whether what the pointer leads to is free.
+func collected(p weak.Pointer[byte]) bool {
+	for range 10 {
+		if runtime.GC(); p.Value() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// lookingBody is a large answer, which looks for the request's body when its last byte is asked for.
+type lookingBody struct {
+	io.Reader
+	body weak.Pointer[byte]
+	free bool
+}
+
+func (b *lookingBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p[:min(len(p), 512)])
+	if err != nil {
+		b.free = collected(b.body)
+	}
+	return n, err
+}
+
+func (b *lookingBody) Close() error { return nil }
+
+// TestNoBodyIsHeldWhileItsAnswerStreams: by then its room is given to others, and a caller may be slow to take the answer.
+func TestNoBodyIsHeldWhileItsAnswerStreams(t *testing.T) {
+	for _, size := range []int{100 << 10, 3 << 20} { // in a buffer of a pool, and too large for one
+		answer := &lookingBody{Reader: strings.NewReader(strings.Repeat("x", 200<<10))}
+		f := prepare(t, fixed, bounded(func(b *config.Bounds) { b.Body = 4 << 20 }), transport(func(r *upstream.Request) (*upstream.Response, error) {
+			answer.body = weak.Make(&r.Body[0])
+			return &upstream.Response{Status: 200, ContentLength: 200 << 10, Body: answer}, nil
+		}))
+		request, body := template(t, plain("POST", "/echo/a/b", `{"x":"`+strings.Repeat("y", size)+`"}`))
+		f.gateway.Server("local").Handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body))
+		if !answer.free {
+			t.Errorf("a body of %d bytes is held", size)
+		}
 	}
 }

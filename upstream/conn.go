@@ -210,12 +210,13 @@ func (c *conn) fresh(now time.Time) bool {
 
 // surplus reports whether TLS holds something that was received and not read, if only the beginning of a record. It holds nothing where
 // it has taken as many records as came whole, and no other has begun. Fewer are known to be taken where some brought nothing to read, as
-// tickets do: then TLS is asked. With a deadline in the past nothing new is received, and the connection is not harmed.
+// tickets do: then TLS is asked. With a deadline in the past nothing new is received, and the connection is not harmed. For writing there is
+// none, since TLS may have to answer a change of keys: it would keep the error for the next call.
 func (c *conn) surplus() bool {
 	if c.tls == nil || !c.uncertain && c.taken == c.records.after && c.records.got == 0 {
 		return false
 	}
-	if c.raw.SetReadDeadline(past) != nil {
+	if c.raw.SetDeadline(time.Time{}) != nil || c.raw.SetReadDeadline(past) != nil {
 		return true
 	}
 	var b [1]byte

@@ -40,7 +40,12 @@ func (c *heldConn) flush() { _, _ = c.held.WriteTo(c.Conn) }
 // tlsOrigin is origin over TLS; what the script writes is held until it flushes.
 func tlsOrigin(t *testing.T, certificate tls.Certificate, serve script) (target string, conns *atomic.Int64) {
 	t.Helper()
-	config := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true} // a record for each write
+	return tlsOriginWith(t, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, serve)
+}
+
+func tlsOriginWith(t *testing.T, config *tls.Config, serve script) (target string, conns *atomic.Int64) {
+	t.Helper()
+	config.DynamicRecordSizingDisabled = true // a record for each write
 	target, conns = origin(t, func(c net.Conn, _ *bufio.Reader) {
 		raw := &heldConn{Conn: c}
 		secured := tls.Server(raw, config)
