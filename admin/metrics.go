@@ -1,7 +1,7 @@
 package admin
 
 import (
-	"strconv"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -21,6 +21,18 @@ type Metrics struct {
 	waited     prometheus.Histogram
 	shadow     *prometheus.CounterVec
 	cutOff     *prometheus.CounterVec
+
+	mutex  sync.RWMutex
+	series map[labels]*series // each that has counted
+}
+
+// labels are those of the series that a call counts in.
+type labels struct{ listener, caller, upstream, operation, effect, outcome, status string }
+
+// series are what a call counts in. To look them up by their labels would be most of the cost of a count.
+type series struct {
+	calls           prometheus.Counter
+	total, upstream prometheus.Observer
 }
 
 var _ gateway.Observer = (*Metrics)(nil)
@@ -31,6 +43,7 @@ var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 
 // NewMetrics registers the metrics.
 func NewMetrics(registry *prometheus.Registry) *Metrics {
 	m := &Metrics{
+		series: map[labels]*series{},
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tollgate_calls_total", Help: "Calls that were intended, by what became of them.",
 		}, []string{"listener", "caller", "upstream", "operation", "effect", "outcome", "status"}),
@@ -75,15 +88,34 @@ func (m *Metrics) Refused(r gateway.Result) {
 
 // Observe counts a call that was intended.
 func (m *Metrics) Observe(r gateway.Result) {
-	m.calls.WithLabelValues(r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)).Inc()
-	m.total.WithLabelValues(r.Listener, r.Upstream, r.Effect).Observe(r.Total.Seconds())
-	m.upstream.WithLabelValues(r.Upstream, r.Effect).Observe(r.UpstreamTime.Seconds())
+	s := m.seriesOf(labels{r.Listener, r.Caller, r.Upstream, r.Operation, r.Effect, r.Outcome, statusClass(r.Status)})
+	s.calls.Inc()
+	s.total.Observe(r.Total.Seconds())
+	s.upstream.Observe(r.UpstreamTime.Seconds())
 	if r.Waited > 0 {
 		m.waited.Observe(r.Waited.Seconds())
 	}
 	for _, limit := range r.WouldRefuse {
 		m.shadow.WithLabelValues(limit).Inc()
 	}
+}
+
+func (m *Metrics) seriesOf(l labels) *series {
+	m.mutex.RLock()
+	s := m.series[l]
+	m.mutex.RUnlock()
+	if s != nil {
+		return s
+	}
+	s = &series{
+		calls:    m.calls.WithLabelValues(l.listener, l.caller, l.upstream, l.operation, l.effect, l.outcome, l.status),
+		total:    m.total.WithLabelValues(l.listener, l.upstream, l.effect),
+		upstream: m.upstream.WithLabelValues(l.upstream, l.effect),
+	}
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.series[l] = s
+	return s
 }
 
 // CutOff counts a call that was cut off for its share or its pace.
@@ -101,10 +133,12 @@ func (m *Metrics) Malformed(listener, fault string) {
 	m.malformed.WithLabelValues(listener, fault).Inc()
 }
 
+var classes = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+
 // statusClass keeps the upstream's freedom to invent statuses out of the labels.
 func statusClass(status int) string {
 	if status < 100 || status > 599 {
 		return "none"
 	}
-	return strconv.Itoa(status/100) + "xx"
+	return classes[status/100-1]
 }

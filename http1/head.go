@@ -152,32 +152,33 @@ func minorOf(version string) (minor int, ok bool) {
 // fields appends the fields of lines that all end with CRLF.
 func fields(to Fields, lines string, most int) (Fields, error) {
 	for lines != "" {
-		var line string
-		line, lines = cutLine(lines)
 		if len(to) == most {
 			return to, TooManyFields
 		}
-		field, err := fieldOf(line)
+		field, length, err := fieldOf(lines)
 		if err != nil {
 			return to, err
 		}
-		to = append(to, field)
+		to, lines = append(to, field), lines[length:]
 	}
 	return to, nil
 }
 
-func fieldOf(line string) (Field, error) {
-	if line[0] == ' ' || line[0] == '\t' {
-		return Field{}, Folded
+// fieldOf reads the line that lines begin with, and returns its length with the CRLF.
+func fieldOf(lines string) (f Field, length int, err error) {
+	if lines[0] == ' ' || lines[0] == '\t' {
+		return Field{}, 0, Folded
 	}
-	name, value, ok := strings.Cut(line, ":")
-	if !ok || !isToken(name) {
-		return Field{}, FieldName
+	name := lines[:prefix(lines, inToken)]
+	value, ok := strings.CutPrefix(lines[len(name):], ":")
+	if name == "" || !ok {
+		return Field{}, 0, FieldName
 	}
-	if !all(value, inValue) {
-		return Field{}, FieldValue
+	value = value[:valuePrefix(value)]
+	if length = len(name) + len(":") + len(value); !strings.HasPrefix(lines[length:], "\r\n") {
+		return Field{}, 0, FieldValue
 	}
-	return Field{textproto.CanonicalMIMEHeaderKey(name), trim(value)}, nil
+	return Field{textproto.CanonicalMIMEHeaderKey(name), trim(value)}, length + len("\r\n"), nil
 }
 
 // checkHost wants exactly one Host, which HTTP/1.0 did not have yet (RFC 9112 section 3.2).

@@ -32,14 +32,37 @@ var classes = func() (of [256]uint8) {
 	return of
 }()
 
-// all reports whether all bytes of s are of a class.
-func all(s string, class uint8) bool {
+// prefix returns how many bytes at the beginning of s are of a class.
+func prefix(s string, class uint8) int {
 	for i := range len(s) {
 		if classes[s[i]]&class == 0 {
-			return false
+			return i
 		}
 	}
-	return true
+	return len(s)
+}
+
+// all reports whether all bytes of s are of a class.
+func all(s string, class uint8) bool { return prefix(s, class) == len(s) }
+
+// valuePrefix is prefix of inValue. It looks at eight bytes as one number while all are printable or not ASCII.
+func valuePrefix(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for ; len(s)-n >= 8; n += 8 {
+		w := word(s[n : n+8])
+		control, del := (w-' '*ones)&^w, w^0x7f*ones
+		if (control|(del-ones)&^del)&highs != 0 { // the lowest such byte is a control character, and may be a tab
+			break
+		}
+	}
+	return n + prefix(s[n:], inValue)
+}
+
+// word returns eight bytes as a number, which is one instruction.
+func word(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func isToken(s string) bool { return s != "" && all(s, inToken) }

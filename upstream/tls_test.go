@@ -123,3 +123,26 @@ func TestAnswerBeforeTheBodyUnderTLS(t *testing.T) {
 		t.Errorf("%d places are still taken", n)
 	}
 }
+
+// TestAnswerWithoutReadingUnderTLS: a body that is written before the answer is looked for fits the two systems, so that a far end that
+// answers and reads nothing more is heard.
+func TestAnswerWithoutReadingUnderTLS(t *testing.T) {
+	ca := testpki.Must(testpki.New())
+	over := make(chan struct{})
+	defer close(over)
+	target, _ := tlsOrigin(t, testpki.Must(ca.Server("127.0.0.1")), func(c net.Conn, r *bufio.Reader) {
+		_, _ = r.ReadString('\n')
+		say(c, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
+		c.(*holding).flush()
+		<-over
+	})
+	transport := transportTo(t, target, clientConfig(ca))
+	response, err := roundTrip(transport, request(t, "POST", target, strings.Repeat("x", inlineBody)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d", response.Status)
+	}
+	_ = response.Body.Close()
+}
