@@ -111,7 +111,8 @@ func (r *Record) member(name, value string) bool {
 		r.Deprecated = ok
 		return ok
 	case "time":
-		return r.Time.IsZero() && json.Unmarshal([]byte(value), &r.Time) == nil && !r.Time.IsZero()
+		var text string
+		return setText(&text, value) && r.Time.IsZero() && r.Time.UnmarshalText([]byte(text)) == nil && !r.Time.IsZero()
 	case "fields":
 		return r.Fields == nil && json.Unmarshal([]byte(value), &r.Fields) == nil && r.Fields != nil
 	case "kind":
