@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,15 +134,18 @@ func TestStartRefusals(t *testing.T) {
 func TestStopsAllocating(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
-		l, _ := open(t, Options{disk: d, keys: memKeys{d}})
-		steps, begun, closed := 0, make(chan struct{}), make(chan struct{})
+		opened, once := time.Now(), sync.Once{}
+		begun, closed := make(chan struct{}), make(chan struct{})
 		d.fault = func(string, int) fault {
-			if steps++; steps == 1 {
-				close(begun)
-				<-closed
+			if time.Since(opened) >= startPause {
+				once.Do(func() {
+					close(begun)
+					<-closed
+				})
 			}
 			return fine
 		}
+		l, _ := open(t, Options{disk: d, keys: memKeys{d}})
 		<-begun
 		go func() { _ = l.Close(context.Background()) }()
 		synctest.Wait()
