@@ -70,6 +70,7 @@ type Log struct {
 	fault          error           // for good: records are refused until a restart
 	writeErr       error           // of the write that is being repeated
 	spaceErr       error           // of the last allocation
+	opening        bool            // the room that the start did not wait for is still to come, and nothing says that it will not
 	busySince      time.Time       // when the committer turned to the disk; zero when it waits
 	slowAt         time.Time       // when something last took longer than the deadline; zero if nothing ever did
 	frozen         []freeze.Freeze // in force, by the last record taken that states them
@@ -388,12 +389,16 @@ func (l *Log) admit(n int64, u use) error {
 	return fmt.Errorf("%w: records come faster than room for them is made", ErrUnavailable)
 }
 
-// reserveFor returns how much room on disk is not for a use, but for what matters more.
+// reserveFor returns how much room on disk is not for a use, but for what matters more. mu is held.
 func (l *Log) reserveFor(u use) int64 {
-	if u == forUnauthenticated {
-		return 2 * int64(l.cfg.Reserve)
+	reserve := int64(l.cfg.Reserve)
+	switch {
+	case u != forUnauthenticated:
+		return reserve
+	case l.opening: // the half of what calls have, until the rest is there
+		return min(2*reserve, reserve+startStep/2)
 	}
-	return int64(l.cfg.Reserve)
+	return 2 * reserve
 }
 
 func (l *Log) allowance(u use) int64 {

@@ -44,7 +44,7 @@ func OpenContext(ctx context.Context, o Options) (*Log, Recovery, error) {
 	}
 	l.linger = time.AfterFunc(lingerTime, l.wakeCommitter)
 	go l.published.run(o.Published)
-	l.running, l.starting = true, time.After(startPause)
+	l.running, l.starting, l.opening = true, time.After(startPause), l.spaceErr == nil
 	go l.run()
 	return l, found, nil
 }

@@ -28,6 +28,7 @@ func (l *Log) upkeep() error {
 func (l *Log) tell(err error) {
 	l.mu.Lock()
 	l.spaceErr = err
+	l.opening = l.opening && err == nil && !l.filled
 	l.note()
 	l.mu.Unlock()
 	l.schedule(err)
@@ -102,7 +103,7 @@ const (
 func (l *Log) grow() error {
 	room, step := l.live.room(), l.cfg.Preallocate
 	switch {
-	case room >= l.reserveFor(forUnauthenticated)+l.cfg.Preallocate:
+	case room >= 2*int64(l.cfg.Reserve)+l.cfg.Preallocate:
 		l.filled = true
 		return nil
 	case !l.running && room >= l.startSize():
@@ -122,7 +123,12 @@ func (l *Log) startSize() int64 { return min(int64(l.cfg.Reserve)+startStep, l.i
 
 // allocating reports whether there is more to allocate at once: the room that a start did not wait for.
 func (l *Log) allocating() bool {
-	return !l.filled && l.starting == nil && l.retry == nil && l.nextSegment == nil
+	select {
+	case <-l.closing:
+		return false
+	default:
+		return !l.filled && l.starting == nil && l.retry == nil && l.nextSegment == nil
+	}
 }
 
 // segmentSize is how much a new segment is allocated.
@@ -135,7 +141,7 @@ func (l *Log) segmentSize() int64 {
 
 // initialSize is how much a segment is allocated: enough that growing, which begins when one step of it is used, leaves
 // a whole step for the records that come meanwhile.
-func (l *Log) initialSize() int64 { return l.reserveFor(forUnauthenticated) + 2*l.cfg.Preallocate }
+func (l *Log) initialSize() int64 { return 2 * (int64(l.cfg.Reserve) + l.cfg.Preallocate) }
 
 // rotationDue says whether the batch that comes next fills the live segment, or begins another day. A segment goes on as
 // long as nothing but its last checkpoint is behind that, and until two keys have signed together: the first record of a

@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +82,77 @@ func TestStartUnderLoad(t *testing.T) {
 		}
 		if time.Since(begun) >= startPause {
 			t.Error("the calls came too late")
+		}
+	})
+}
+
+// TestStartRefusals: what strangers are refused for is on record from the beginning, within half of the room that calls have then. When the
+// rest of the room does not come, it is not for strangers any more.
+func TestStartRefusals(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		free int64 // of the disk, beyond what a start needs
+		want bool  // they are on record afterwards
+	}{{"there is room", -1, true}, {"the disk is full", 16 * pageSize, false}} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newMemDisk()
+				cfg := Options{disk: d, keys: memKeys{d}}
+				reserve := int64(cfg.Default().Reserve)
+				if d.budget = -1; test.free >= 0 {
+					d.budget = reserve + startStep + test.free
+				}
+				l, _ := open(t, cfg)
+				refused := func() error {
+					return l.Queue(&logfile.Record{Kind: logfile.KindRefusal, Reason: strings.Repeat("r", 1000)})
+				}
+				for n := 0; refused() == nil; n++ {
+					if n > startStep/1000 {
+						break
+					}
+				}
+				if room := l.Status().Room - l.Status().Pending; room < reserve+startStep/2-logfile.MaxLine || room > reserve+startStep/2+logfile.MaxLine {
+					t.Errorf("strangers leave %d bytes, want %d", room, reserve+startStep/2)
+				}
+				if err := l.Intent(t.Context(), &logfile.Record{Call: "c"}); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(startPause + maxBackoff)
+				synctest.Wait()
+				if err := refused(); (err == nil) != test.want {
+					t.Errorf("afterwards: %v", err)
+				}
+				if err := l.Intent(t.Context(), &logfile.Record{Call: "c2"}); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestStopsAllocating: a log that is closed does not allocate what it needs no more.
+func TestStopsAllocating(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		opened, once := time.Now(), sync.Once{}
+		begun, closed := make(chan struct{}), make(chan struct{})
+		d.fault = func(string, int) fault {
+			if time.Since(opened) >= startPause {
+				once.Do(func() {
+					close(begun)
+					<-closed
+				})
+			}
+			return fine
+		}
+		l, _ := open(t, Options{disk: d, keys: memKeys{d}})
+		<-begun
+		go func() { _ = l.Close(context.Background()) }()
+		synctest.Wait()
+		close(closed)
+		synctest.Wait()
+		if room, most := l.Status().Room, l.startSize()+2*startStep+4*pageSize; room > most {
+			t.Errorf("there is room for %d bytes, want %d at most", room, most)
 		}
 	})
 }

@@ -25,6 +25,8 @@ func (p Position) String() string {
 // last records away again, and others then get their numbers. A program that stores what it derives from them has to look, on
 // the next start, whether the last line is still the same.
 type Follower struct {
+	Brief bool // Read reads records by [Line.Brief]
+
 	dir  string
 	fsys fs.FS
 	from uint64   // records before it are passed over
@@ -171,7 +173,11 @@ func (f *Follower) records(fn func(*Record, []byte, Position) error) error {
 		if line.Seq < f.from {
 			continue
 		}
-		r, err := line.Record()
+		read := line.Record
+		if f.Brief {
+			read = line.Brief
+		}
+		r, err := read()
 		if err != nil {
 			return err
 		}

@@ -157,7 +157,9 @@ func (x *Index) follower(ctx context.Context, pace *pacer) (*follower, error) {
 	}
 	w.pace = pace.step
 	x.setState(State{Seq: w.saved.seq})
-	return &follower{x, path, w, logfile.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at), pace}, nil
+	log := logfile.NewFollowerBehind(x.dir, w.saved.seq, w.saved.at)
+	log.Brief = true
+	return &follower{x, path, w, log, pace}, nil
 }
 
 func (f *follower) close() error { return errors.Join(f.log.Close(), f.w.close()) }
@@ -304,6 +306,7 @@ func (x *Index) build(ctx context.Context, path string, first uint64, progress f
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
 	f := logfile.NewFollower(x.dir, first)
+	f.Brief = true
 	defer f.Close()
 	sizes, err := x.sizes()
 	if err != nil {
