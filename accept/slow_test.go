@@ -104,7 +104,7 @@ func TestSlowPeers(t *testing.T) {
 			})
 			each := (memory() - before) / int64(peers)
 			t.Logf("%d bytes for each slow peer", each)
-			if each > 40<<10 {
+			if each > 30<<10 {
 				t.Errorf("a slow peer holds %d bytes", each)
 			}
 			eventually(t, "all slow heads are cut off", func() bool {

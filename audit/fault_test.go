@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"tollgate/audit/checkpoint"
 	"tollgate/audit/logfile"
@@ -488,6 +491,40 @@ func testHanging(t *testing.T, hangs string) {
 	<-l.done // nothing is left running
 	after := d.kill()
 	(&history{intents: []string{"a"}}).check(t, contents(t, after))
+}
+
+// TestHangingThread: on one core, where Go has one processor, it is not lost to the thread that hangs in a sync: the deadline holds.
+func TestHangingThread(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	d := newMemDisk()
+	l, _, err := Open(small(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.fault = func(op string, _ int) fault {
+		if op == "sync" {
+			_, _ = persist(func() (int, error) { return unix.Read(pipe[0], make([]byte, 1)) })
+		}
+		return fine
+	}
+	d.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := l.Intent(ctx, &logfile.Record{Call: "a"}); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("intent on a hanging disk: %v", err)
+	}
+	if err := unix.Close(pipe[1]); err != nil { // all reads return
+		t.Fatal(err)
+	}
+	closed(t, l)
+	if err := unix.Close(pipe[0]); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestSyncErrorIsFinal: after a failed fsync nothing is acknowledged, and fsync is not tried again.

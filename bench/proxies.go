@@ -56,8 +56,8 @@ func (w *world) values(address string) values {
 	}
 }
 
-// goCores: a thread in fdatasync keeps its P, so a Go program on one core should have two.
-var goCores = []string{"GOMAXPROCS=2", "BENCH_AK=" + accessKey, "BENCH_SK=" + secretKey}
+// keys are the credential that signs, for the environment.
+var keys = []string{"BENCH_AK=" + accessKey, "BENCH_SK=" + secretKey}
 
 // startTollgateOnDisk has the audit log where it belongs: each record that a call waits for is synced to the disk.
 func startTollgateOnDisk(w *world, address string) (*process, error) {
@@ -114,7 +114,7 @@ func (w *world) startTollgate(address, dir string, o tollgateOptions) (*process,
 	if err != nil {
 		return nil, err
 	}
-	p, err := w.launch(address, goCores, cmp.Or(o.binary, w.binaries.tollgate), "run", "--config", config)
+	p, err := w.launch(address, keys, cmp.Or(o.binary, w.binaries.tollgate), "run", "--config", config)
 	if err == nil {
 		p.scratch = v.Audit
 	}
@@ -123,7 +123,7 @@ func (w *world) startTollgate(address, dir string, o tollgateOptions) (*process,
 
 // startReverseProxy is what a team would write in Go in an afternoon: see reverseproxy/main.go.
 func startReverseProxy(w *world, address string) (*process, error) {
-	return w.launch(address, goCores, w.binaries.reverseProxy, "-listen", address, "-upstream", "https://"+w.upstream.address(),
+	return w.launch(address, keys, w.binaries.reverseProxy, "-listen", address, "-upstream", "https://"+w.upstream.address(),
 		"-cert", w.file("server.crt"), "-key", w.file("server.key"), "-ca", w.file("ca.pem"), "-log", w.file("reverseproxy.log"))
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"tollgate/http1"
@@ -14,13 +15,17 @@ type body struct {
 	message  http1.Body
 	expected bool // the peer waits for "100 Continue" before it sends any
 	begun    bool // it was read from
-	closed   bool
+
+	mutex  sync.Mutex // of a read, and of what ends them
+	closed bool
 }
 
 // continueTime is how long the peer may take to let "100 Continue" be written.
 const continueTime = 5 * time.Second
 
 func (b *body) Read(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
 	}
@@ -58,8 +63,7 @@ func (b *body) sendContinue() error {
 	if b.conn.response.begun() {
 		return nil
 	}
-	if b.conn.writing.isOpen() {
-		_ = b.conn.writing.want(time.Now().Add(continueTime), false)
+	if b.conn.writing.bound(continueTime, false) {
 		defer func() { _ = b.conn.writing.want(time.Time{}, false) }()
 	}
 	return b.conn.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
@@ -67,11 +71,21 @@ func (b *body) sendContinue() error {
 
 // Close has no further bytes be read by the handler.
 func (b *body) Close() error {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	b.closed = true
 	return nil
 }
 
-func (b *body) end() { b.closed = true }
+// end closes it when the handler has returned. A read that it has left behind ends at once.
+func (b *body) end() {
+	if !b.mutex.TryLock() {
+		_ = b.conn.reading.want(past, true)
+		b.mutex.Lock()
+	}
+	b.closed = true
+	b.mutex.Unlock()
+}
 
 // isLarge reports whether more of the body is to come than one record of TLS holds, as far as that is known.
 func (b *body) isLarge() bool {
@@ -89,17 +103,19 @@ const (
 	discardTime = time.Second
 )
 
-// discard receives the rest of a body, if it is small, and reports whether that was all.
+// discard receives the rest of a body, if it is small, and reports whether that was all. The handler gets an error from then on: what is
+// passed over must not look like the end.
 func (b *body) discard() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	if b.whole() {
 		return true
 	}
+	b.closed = true
 	if b.expected || b.conn.head.Framing.Length > maxDiscarded {
 		return false
 	}
-	if b.conn.reading.isOpen() {
-		_ = b.conn.reading.want(time.Now().Add(discardTime), true)
-	}
+	b.conn.reading.bound(discardTime, true)
 	_, _ = io.CopyN(io.Discard, &b.message, maxDiscarded)
 	return b.whole()
 }

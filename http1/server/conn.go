@@ -155,7 +155,7 @@ func (c *Conn) serveOne() (more bool) {
 		return false
 	}
 	c.peer.Watcher.Idle()
-	c.exchange.clear()
+	c.endExchange()
 	return true
 }
 
@@ -242,6 +242,7 @@ const (
 // the peer's system throws away what it has received (RFC 9112 section 9.6). The bytes are not looked at, so under TLS not decrypted.
 func (c *Conn) linger() {
 	c.peer.Watcher.Idle() // it may be closed to make room
+	c.response.release()
 	raw := c.net
 	if secured, ok := raw.(*tls.Conn); ok {
 		_ = secured.CloseWrite()
@@ -252,7 +253,7 @@ func (c *Conn) linger() {
 	}
 	_ = c.reading.want(time.Now().Add(farewellTime), true)
 	if c.reading.begin() == nil {
-		_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{io.LimitReader(raw, farewellBytes)}, c.out[:])
+		_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{io.LimitReader(raw, farewellBytes)}, c.in[:])
 	}
 	c.reading.end()
 }

@@ -31,11 +31,15 @@ func (d *deadline) want(at time.Time, exact bool) error {
 	return nil
 }
 
-// isOpen reports whether no deadline is wanted.
-func (d *deadline) isOpen() bool {
+// bound notes a deadline where there is none, and reports whether there was none.
+func (d *deadline) bound(within time.Duration, exact bool) bool {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	return d.wanted.IsZero()
+	if !d.wanted.IsZero() {
+		return false
+	}
+	d.wanted, d.exact = time.Now().Add(within), exact
+	return true
 }
 
 // begin sets what is wanted for a read or a write, which end follows.

@@ -257,3 +257,105 @@ func TestBodyAfterItsRequest(t *testing.T) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 }
+
+// What a handler has left behind when it returned, as that of http.TimeoutHandler, keeps its request, and disturbs no other one.
+func TestHandlersLeftBehind(t *testing.T) {
+	released, ended := make(chan struct{}), make(chan struct{})
+	slow := http.TimeoutHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		<-released
+		for name, want := range map[string]string{"X-One": "1", "X-Other": ""} {
+			if got := r.Header.Get(name); got != want || r.RequestURI != "/slow" {
+				t.Errorf("%s is %q in %s", name, got, r.RequestURI)
+			}
+		}
+		if n, err := r.Body.Read(make([]byte, 8)); n != 0 || err == nil {
+			t.Errorf("%d bytes of a body, %v", n, err)
+		}
+	}), time.Millisecond, "")
+	s := handling(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			slow.ServeHTTP(w, r)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprint(w, r.Header, string(body))
+		if r.URL.Path == "/last" {
+			close(released)
+			<-ended
+		}
+	})
+	s.write(request("POST", "/slow", "X-One: 1", "Content-Length: 3") + "abc" + request("POST", "/", "X-Other: 2", "Content-Length: 3") + "def")
+	if response, _ := s.answer("POST"); response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("answer %d", response.StatusCode)
+	}
+	const want = "map[Content-Length:[3] X-Other:[2]]def"
+	if _, body := s.answer("POST"); body != want {
+		t.Errorf("answer %q", body)
+	}
+	s.write(request("POST", "/last", "X-Other: 2", "Content-Length: 3") + "def")
+	if _, body := s.answer("POST"); body != want {
+		t.Errorf("answer %q", body)
+	}
+}
+
+// A body that is passed over since the answer has begun is none that has ended: who reads on gets an error.
+func TestBodiesAreNotCutSilently(t *testing.T) {
+	read := make(chan error, 1)
+	s := handling(t, func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		_, err := io.ReadAll(r.Body)
+		read <- err
+	})
+	s.write(request("POST", "/", "Content-Length: 3") + "abc")
+	s.answer("POST")
+	if err := <-read; err == nil {
+		t.Error("a body of which nothing was read looks whole")
+	}
+}
+
+// A read of a body that goes on when the handler has returned ends, and takes nothing of the next request.
+func TestReadsLeftBehind(t *testing.T) {
+	left := make(chan error, 1)
+	s := handling(t, func(w http.ResponseWriter, r *http.Request) {
+		reads := make(chan struct{})
+		go func() {
+			_, err := io.ReadFull(signalling{r.Body, reads}, make([]byte, 3))
+			left <- err
+		}()
+		<-reads
+		_, _ = io.WriteString(w, "early")
+	})
+	s.write(request("POST", "/", "Content-Length: 3"))
+	if response, body := s.answer("POST"); body != "early" || !response.Close {
+		t.Errorf("answer %q, ends the connection: %v", body, response.Close)
+	}
+	if err := <-left; err == nil {
+		t.Error("a body that did not come was read")
+	}
+}
+
+// signalling says when it is read for the first time.
+type signalling struct {
+	io.Reader
+	read chan struct{}
+}
+
+func (s signalling) Read(p []byte) (int, error) {
+	close(s.read)
+	return s.Reader.Read(p)
+}
+
+// What the engine answers by itself has a time to be written, though no handler has set one.
+func TestRefusedExpectationsHaveATime(t *testing.T) {
+	s := handling(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler is called") })
+	s.write(request("POST", "/", "Expect: more"))
+	if response, _ := s.answer("POST"); response.StatusCode != http.StatusExpectationFailed {
+		t.Errorf("answer %d", response.StatusCode)
+	}
+	_ = s.peer.Close()
+	<-s.done
+	if s.net.writeDeadlines == 0 {
+		t.Error("the answer has no time")
+	}
+}

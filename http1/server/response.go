@@ -10,15 +10,16 @@ import (
 // headRoom is how much of the memory of an answer its head has.
 const headRoom = 2 << 10
 
-// response is the answer to a request, as its handler writes it. What was not sent yet lies in the exchange's memory: the head at the front,
-// the body from headRoom on. To be sent, the head moves up to the body, so that one write takes both.
+// response is the answer to a request, as its handler writes it. What was not sent yet lies in out: the head at the front, the body from
+// headRoom on. To be sent, the head moves up to the body, so that one write takes both.
 type response struct {
 	conn   *Conn
 	header http.Header
-	status int    // 0: not said yet
+	status int // 0: not said yet
+	out    *[outSize]byte
+	used   int    // bytes of out, ever
 	head   []byte // without what is known only when it is sent; nil once it is
 	body   []byte
-	used   int // bytes of the exchange's memory, ever
 
 	length     int64 // of the body, as the handler has announced it; -1: it has not
 	written    int64 // of the body, by the handler
@@ -31,7 +32,15 @@ type response struct {
 // begin makes it the answer to a new request.
 func (w *response) begin(c *Conn) {
 	*w = response{conn: c, header: w.header, length: -1, closes: c.request.Close}
-	w.head, w.body = c.out[:0:headRoom], c.out[headRoom:headRoom]
+}
+
+// release gives the memory back. Nothing more can be written.
+func (w *response) release() {
+	if w.out != nil {
+		clear(w.out[:w.used])
+		outs.Put(w.out)
+	}
+	w.out, w.head, w.body, w.length = nil, nil, nil, w.written
 }
 
 // begun reports whether a part of the answer was sent.
@@ -59,6 +68,8 @@ func (w *response) WriteHeader(status int) {
 	w.bodyless = w.conn.head.Method == http.MethodHead || !allowsBody(status)
 	w.length = announced(w.header["Content-Length"])
 	w.closes = w.closes || hasToken(w.header["Connection"], "close")
+	w.out = outs.Get().(*[outSize]byte)
+	w.head, w.body = w.out[:0:headRoom], w.out[headRoom:headRoom]
 	w.appendHead()
 }
 
@@ -165,16 +176,14 @@ func (w *response) send(last bool) error {
 
 // sendBoth sends what comes before a part of the body, and that part, in one write if they fit.
 func (w *response) sendBoth(before, body []byte) error {
-	out := &w.conn.out
 	w.used = max(w.used, headRoom+len(body))
 	switch {
 	case len(before)+len(body) == 0:
 		return nil
-	case len(before) <= headRoom && len(body) <= outSize-headRoom:
+	case len(before) <= headRoom: // the body lies behind that
 		start := headRoom - len(before)
-		copy(out[start:], before)
-		copy(out[headRoom:], body) // which lies there already, unless it has outgrown its place
-		return w.conn.write(out[start : headRoom+len(body)])
+		copy(w.out[start:], before)
+		return w.conn.write(w.out[start : headRoom+len(body)])
 	}
 	if err := w.conn.write(before); err != nil {
 		return err
@@ -217,6 +226,7 @@ func (w *response) failsExpectation() bool {
 		return false
 	}
 	w.closes = true
+	w.conn.writing.bound(farewellTime, false)
 	w.WriteHeader(http.StatusExpectationFailed)
 	return true
 }
