@@ -12,7 +12,8 @@ import (
 // gatheringConn is an HTTP/2 connection that writes the header of an answer together with the body that follows it. The server writes
 // frame by frame, and each of its writes is a TLS record, a system call and a packet that wakes the peer. So one that ends with a header
 // whose stream goes on waits for the next write, while other goroutines have their turns, the one that has the body among them. The bytes
-// and their order stay the same. See docs/decisions/0058.
+// and their order stay the same. A frame that resets a stream, as one does after the answer to a body that was not read, begins a write of
+// its own: curl 7.88 loses an answer that it reads together with it. See docs/decisions/0058.
 type gatheringConn struct {
 	secureConn
 	later func(write func()) // runs write once others had their turns
@@ -54,16 +55,29 @@ var heldBuffers = sync.Pool{New: func() any { b := make([]byte, 0, maxHeld); ret
 func (c *gatheringConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for written := 0; ; {
+		n, goesOn := c.frames.take(p[written:])
+		if err := c.write(p[written:written+n], goesOn); err != nil {
+			return written, err
+		}
+		if written += n; written == len(p) {
+			return written, nil
+		}
+	}
+}
+
+// write writes p with what waits, or has it wait since its last stream goes on. mu is held.
+func (c *gatheringConn) write(p []byte, goesOn bool) error {
 	c.count++
-	goesOn := c.frames.endWithHeader(p)
 	if c.held != nil && len(*c.held)+len(p) > maxHeld {
 		c.flush()
 	}
 	if c.err != nil {
-		return 0, c.err
+		return c.err
 	}
 	if c.held == nil && (!goesOn || len(p) > maxHeld) {
-		return c.secureConn.Write(p)
+		_, err := c.secureConn.Write(p)
+		return err
 	}
 	if c.held == nil {
 		c.held = heldBuffers.Get().(*[]byte)
@@ -71,12 +85,10 @@ func (c *gatheringConn) Write(p []byte) (int, error) {
 	*c.held = append(*c.held, p...)
 	if goesOn {
 		c.later(c.unlessWritten(c.count))
-		return len(p), nil
+		return nil
 	}
-	if c.flush(); c.err != nil {
-		return 0, c.err
-	}
-	return len(p), nil
+	c.flush()
+	return c.err
 }
 
 // unlessWritten returns a function that writes what waits, unless there was a further write by then.
@@ -116,23 +128,31 @@ type frames struct {
 	ahead  int     // bytes of its payload that are to come
 }
 
-// endWithHeader takes a write, and reports whether its last frame is a whole header of a stream that goes on.
-func (f *frames) endWithHeader(p []byte) bool {
-	for len(p) > 0 {
+const (
+	frameHeaders, frameReset = 0x1, 0x3
+	endStream, endHeaders    = 0x1, 0x4
+)
+
+// take takes what a write begins with, up to the first of frames that reset streams. It returns how many bytes these are, and whether their
+// last frame is a whole header of a stream that goes on.
+func (f *frames) take(p []byte) (taken int, goesOn bool) {
+	for rest := p; len(rest) > 0; taken = len(p) - len(rest) {
+		if taken > 0 && f.has == 0 && f.header[3] != frameReset && len(rest) >= len(f.header) && rest[3] == frameReset {
+			break
+		}
 		if f.has < len(f.header) {
-			n := copy(f.header[f.has:], p)
-			f.has, p = f.has+n, p[n:]
+			n := copy(f.header[f.has:], rest)
+			f.has, rest = f.has+n, rest[n:]
 			if f.has < len(f.header) {
-				return false
+				return len(p), false
 			}
 			f.ahead = int(binary.BigEndian.Uint32(f.header[:4]) >> 8)
 		}
-		n := min(f.ahead, len(p))
-		f.ahead, p = f.ahead-n, p[n:]
+		n := min(f.ahead, len(rest))
+		f.ahead, rest = f.ahead-n, rest[n:]
 		if f.ahead == 0 {
 			f.has = 0
 		}
 	}
-	const headers, endStream, endHeaders = 0x1, 0x1, 0x4
-	return f.has == 0 && f.header[3] == headers && f.header[4]&(endStream|endHeaders) == endHeaders
+	return taken, f.has == 0 && f.header[3] == frameHeaders && f.header[4]&(endStream|endHeaders) == endHeaders
 }

@@ -71,6 +71,7 @@ func dataFrame(t testing.TB, size int) string {
 func TestHeaderIsWrittenWithWhatFollows(t *testing.T) {
 	header, data := headerFrame(t, 20, false, true), dataFrame(t, 30)
 	settings := framesOf(t, func(f *http2.Framer) error { return f.WriteSettings() })
+	reset := framesOf(t, func(f *http2.Framer) error { return f.WriteRSTStream(1, http2.ErrCodeNo) })
 	for name, c := range map[string]struct{ writes, want []string }{
 		"header, body":              {[]string{header, data}, []string{header + data}},
 		"header in two, body":       {[]string{header[:3], header[3:12], header[12:], data}, []string{header[:3], header[3:12], header[12:] + data}},
@@ -82,6 +83,10 @@ func TestHeaderIsWrittenWithWhatFollows(t *testing.T) {
 		"settings":                  {[]string{settings, settings}, []string{settings, settings}},
 		"header and body":           {[]string{header + data, settings}, []string{header + data, settings}},
 		"an empty body":             {[]string{header, dataFrame(t, 0), settings}, []string{header + dataFrame(t, 0), settings}},
+		"an answer, and a reset":    {[]string{header, data + reset, header, data}, []string{header + data, reset, header + data}},
+		"two resets":                {[]string{header, data + reset + reset + settings}, []string{header + data, reset + reset + settings}},
+		"a reset of its header":     {[]string{header + reset}, []string{header + reset}},
+		"a reset, then a header":    {[]string{reset + header, data}, []string{reset + header + data}},
 		"a large body":              {[]string{header, dataFrame(t, maxHeld)}, []string{header, dataFrame(t, maxHeld)}},
 		"a large header":            {[]string{headerFrame(t, maxHeld, false, true), data}, []string{headerFrame(t, maxHeld, false, true), data}},
 	} {

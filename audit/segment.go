@@ -120,11 +120,18 @@ func (s *segment) append(b []byte) error {
 	if got.device != s.id.device || got.inode != s.id.inode {
 		return fatal("checking audit segment "+s.name, errors.New("another file has taken its place"))
 	}
-	if got.size != s.size {
-		return fatal("checking audit segment "+s.name, fmt.Errorf("another process changed its size from %d to %d", s.size, got.size))
+	if err := s.checkSize(got); err != nil {
+		return err
 	}
 	s.offset += int64(len(b))
 	return nil
+}
+
+func (s *segment) checkSize(got fileID) error {
+	if got.size == s.size {
+		return nil
+	}
+	return fatal("checking audit segment "+s.name, fmt.Errorf("another process changed its size from %d to %d", s.size, got.size))
 }
 
 // resize looks the file's size up after a failure, which may have been reported of what happened. When even that fails
@@ -135,8 +142,16 @@ func (s *segment) resize() {
 	}
 }
 
-// grow fills the file with zeros up to size, durably. On an error the file may have grown a part of the way.
+// grow fills the file with zeros up to size, durably. On an error the file may have grown a part of the way. What another process has cut
+// off is found before the zeros hide it.
 func (s *segment) grow(size int64) error {
+	got, err := s.file.Stat()
+	if err != nil {
+		return fmt.Errorf("growing audit segment %s: %w", s.name, err)
+	}
+	if err := s.checkSize(got); err != nil {
+		return err
+	}
 	if err := s.zeros(size); err != nil {
 		return fmt.Errorf("growing audit segment %s: %w", s.name, err)
 	}

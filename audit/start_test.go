@@ -156,3 +156,22 @@ func TestStopsAllocating(t *testing.T) {
 		}
 	})
 }
+
+// TestCutBeforeGrowth: what another process has cut off is found, and not hidden by the zeros with which the segment grows.
+func TestCutBeforeGrowth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, _ := open(t, Options{disk: d, keys: memKeys{d}})
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "first"}); err != nil {
+			t.Fatal(err)
+		}
+		d.mu.Lock()
+		d.names[logfile.SegmentName(1)].truncate(100)
+		d.mu.Unlock()
+		time.Sleep(startPause)
+		synctest.Wait()
+		if err := l.Intent(t.Context(), &logfile.Record{Call: "second"}); err == nil || !strings.Contains(err.Error(), "changed its size") {
+			t.Errorf("a record after the cut: %v", err)
+		}
+	})
+}
