@@ -102,7 +102,7 @@ func typeOf(t reflect.Type) any {
 	}
 	members := map[string]any{}
 	for _, f := range reflect.VisibleFields(t) {
-		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); !f.Anonymous {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); !f.Anonymous && f.IsExported() {
 			members[name] = typeOf(f.Type)
 		}
 	}

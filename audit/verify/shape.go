@@ -86,7 +86,7 @@ func shapeOf(t reflect.Type) *shape {
 
 func structShape(t reflect.Type) *shape {
 	o := &shape{kind: anObject}
-	fields := slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Anonymous })
+	fields := slices.DeleteFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.Anonymous || !f.IsExported() })
 	for _, f := range fields[:min(len(fields), len(seen{})*64)] {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		m := newMember(name, shapeOf(f.Type))
