@@ -14,8 +14,10 @@ func (l *Log) upkeep() error {
 	if !l.retryDue() {
 		return nil
 	}
-	l.setBusySince(l.cfg.Now())
+	begun := l.cfg.Now()
+	l.setBusySince(begun)
 	err := l.allocate()
+	l.tookSince(begun)
 	l.lookAtFree()
 	if isFatal(err) {
 		return err

@@ -24,7 +24,14 @@ func (l *Log) slow() bool {
 	return !l.slowAt.IsZero() && since >= 0 && since < calmFactor*l.deadline()
 }
 
-// took notes how long the disk took for one commit. A slow one has to take no longer than half of what a fast one may. mu is held.
+// tookSince notes how long the disk took for what is no commit and began at a time.
+func (l *Log) tookSince(begun time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.took(l.cfg.Now().Sub(begun))
+}
+
+// took notes how long the disk took. While it is slow, it has to take no longer than half of what it may otherwise. mu is held.
 func (l *Log) took(d time.Duration) {
 	limit := l.deadline()
 	if l.slow() {
@@ -59,8 +66,6 @@ func (l *Log) try() error {
 	start := l.cfg.Now()
 	l.setBusySince(start)
 	err := l.live.try()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.took(l.cfg.Now().Sub(start))
+	l.tookSince(start)
 	return err
 }
