@@ -78,7 +78,7 @@ func (a *ahead) receiveReady(fd uintptr) bool {
 	return err != syscall.EAGAIN
 }
 
-// giveBack gives the buffer back. What is in it is encrypted.
+// giveBack returns the buffer to its pool. What is in it is encrypted.
 func (a *ahead) giveBack() {
 	aheadBuffers.Put(a.buffer)
 	a.buffer = nil

@@ -125,7 +125,7 @@ func plainLength(b []byte) (n int, ascii bool) {
 	}
 }
 
-// plainBlocks counts the bytes of blocks of 32 bytes that hold nothing special, and gives all of their bits that are set. Blocks of ASCII
+// plainBlocks counts the bytes of blocks of 32 bytes that hold nothing special, and returns all of their bits that are set. Blocks of ASCII
 // alone, as most are, need fewer steps.
 func plainBlocks(b []byte) (n int, seen uint64) {
 	for ; len(b)-n >= 32; n += 32 {

@@ -229,7 +229,7 @@ func (c *call) dispatch() {
 	c.answer(a)
 }
 
-// releaseBody gives back what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its
+// releaseBody returns what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its
 // memory may be in use, so that no other call gets it.
 func (c *call) releaseBody(over bool) {
 	c.ledger.give(&c.account, firstBytes, bodyBytes)

@@ -215,7 +215,7 @@ func (w *indexer) save(ctx context.Context, b *batch) error {
 	return err
 }
 
-// pruneSpans is how many spans one step of pruning takes: it goes in steps that hold up nobody.
+// pruneSpans is how many spans one step of pruning takes: it goes in steps that delay no call.
 const pruneSpans = 2
 
 // prune removes what is of records before first, which the log has no more, and what remains of calls that had their

@@ -9,7 +9,7 @@ import (
 // system for each.
 const slack = time.Second
 
-// deadline is a deadline of a connection that is noted by whoever asks for it, and set when something is read or written.
+// deadline is a deadline of a connection that is noted when it is asked for, and set when something is read or written.
 type deadline struct {
 	set func(time.Time) error
 

@@ -47,7 +47,7 @@ func (c *Conn) take() {
 	}
 }
 
-// release gives the exchange back, if there is one. Bytes that were not read yet are lost.
+// release returns the exchange to its pool, if there is one. Bytes that were not read yet are lost.
 func (c *Conn) release() {
 	if c.exchange == nil {
 		return

@@ -34,7 +34,7 @@ func (w *response) begin(c *Conn) {
 	*w = response{conn: c, header: w.header, length: -1, closes: c.request.Close}
 }
 
-// release gives the memory back. Nothing more can be written.
+// release returns the memory to its pool. Nothing more can be written.
 func (w *response) release() {
 	if w.out != nil {
 		clear(w.out[:w.used])
