@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/config"
 	"tollgate/gateway"
 	"tollgate/http1"
 	"tollgate/internal/bsssim"
@@ -34,7 +35,7 @@ func TestProvidersWindow(t *testing.T) {
 		t.Run(phase.String(), func(t *testing.T) {
 			t.Parallel()
 			sim := bsssim.New(bsssim.Config{Clock: func() time.Time { return time.Now().Add(phase) }})
-			f := start(t, simulated(t, sim), limited(time.Minute))
+			f := start(t, simulated(t, sim), limited(time.Minute), bounded(func(b *config.Bounds) { b.Calls = 1000 })) // none is refused before it is proven
 			var calls sync.WaitGroup
 			for range 60 {
 				calls.Go(func() {
