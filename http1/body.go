@@ -86,7 +86,7 @@ func (r *Reader) read(p []byte) (int, error) {
 		if len(p) >= len(r.buffer) {
 			return r.source.Read(p)
 		}
-		if err := r.Fill(); err != nil {
+		if err := r.fill(); err != nil {
 			return 0, err
 		}
 	}

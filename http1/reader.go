@@ -36,8 +36,8 @@ func (r *Reader) Return() []byte {
 // Buffered returns how many bytes were received and not read yet.
 func (r *Reader) Buffered() int { return r.end - r.start }
 
-// Fill receives once, as much as there is room for.
-func (r *Reader) Fill() error {
+// fill receives once, as much as there is room for.
+func (r *Reader) fill() error {
 	if r.start == r.end {
 		r.start, r.end = 0, 0
 	}
@@ -84,7 +84,7 @@ func (r *Reader) line(limit int, tooLong Error) ([]byte, error) {
 		if from = len(received); from > limit+1 {
 			return nil, tooLong
 		}
-		if err := r.Fill(); err != nil {
+		if err := r.fill(); err != nil {
 			return nil, unexpected(err)
 		}
 	}
@@ -109,7 +109,7 @@ func (r *Reader) head(check func(line string) error) (string, error) {
 			}
 			check = nil
 		}
-		if err := r.Fill(); err != nil {
+		if err := r.fill(); err != nil {
 			if part.received > 0 {
 				err = unexpected(err)
 			}

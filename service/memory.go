@@ -87,8 +87,8 @@ func sum(names ...string) (total uint64) {
 	return total
 }
 
-// returnMemory gives memory back after a peak: where calls are few the collector hardly runs, and what it would find stays taken. While
-// connections come it collects more often.
+// returnMemory returns memory to the system after a peak: where calls are few the collector hardly runs, and what it would find stays taken.
+// While connections come it collects more often.
 func returnMemory(ticks <-chan time.Time, done <-chan struct{}) {
 	var state memoryState
 	for {

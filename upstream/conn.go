@@ -87,7 +87,7 @@ func (c *conn) setDeadline(deadline, now time.Time) error {
 	return c.raw.SetDeadline(c.deadline)
 }
 
-// end gives back what an exchange needed. It reports whether the context has left the connection alone.
+// end returns what an exchange needed to its pools. It reports whether the context has left the connection alone.
 func (c *conn) end() (untouched bool) {
 	c.reader.Reset(nil, http1.Limits{})
 	if lent := c.reader.Return(); lent != nil {

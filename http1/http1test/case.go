@@ -94,7 +94,7 @@ func writeHeader(b *strings.Builder, h http.Header, braces string) {
 }
 
 // framing has the names of fields whose meaning is seen in the body and in Host. net/http keeps some of them in the header and some not. In
-// a trailer they never count, whatever a recipient does with them there.
+// a trailer they never count.
 var framing = []string{"Host", "Content-Length", "Transfer-Encoding", "Trailer", "Connection", "Expect"}
 
 // Outcome is what came of a case: the requests that were read, and what a connection showed after them.

@@ -238,7 +238,7 @@ const (
 	farewellBytes = 1 << 30
 )
 
-// linger lets a peer that is still sending read the answer: a connection that is closed with bytes that nobody has read is reset, and
+// linger lets a peer that is still sending read the answer: a connection that is closed with bytes that were not read is reset, and
 // the peer's system throws away what it has received (RFC 9112 section 9.6). The bytes are not looked at, so under TLS not decrypted.
 func (c *Conn) linger() {
 	c.peer.Watcher.Idle() // it may be closed to make room

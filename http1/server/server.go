@@ -1,9 +1,9 @@
 // Package server serves HTTP/1.1 on connections, in one goroutine each, under a [net/http.Handler].
 //
 // [Conn.Serve] reads like this: wait for the peer without a buffer (await), take an exchange, which is all memory that a request needs, read
-// a head, call the handler, finish the answer, give the exchange back, wait again. What the handler is given (the request, its header, that of
-// the answer) is used again for the next request, on whatever connection: a handler must not keep it. Texts it may keep, since each head is
-// a string of its own.
+// a head, call the handler, finish the answer, return the exchange, wait again. What the handler is given (the request, its header, that of
+// the answer) is used again for the next request, on this or another connection: a handler must not keep it. Texts it may keep, since each
+// head is a string of its own.
 //
 // What package http1 refuses is answered with 400 and ends the connection. There is no Hijack, no upgrade and no trailer of an answer.
 //
