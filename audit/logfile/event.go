@@ -25,6 +25,7 @@ const (
 	EventFreezes           EventCode = "freezes"            // the freezes in force, stated once more
 	EventFleetLost         EventCode = "fleet_lost"         // limits, signatures or freezes are not shared with the other members
 	EventFleetBack         EventCode = "fleet_back"         // they are again
+	EventResolved          EventCode = "resolved"           // an outcome that was unknown is settled
 )
 
 // EventCodes lists every code.
@@ -32,7 +33,7 @@ func EventCodes() []EventCode {
 	return []EventCode{
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
 		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted, EventFrozen, EventUnfrozen, EventFreezes,
-		EventFleetLost, EventFleetBack,
+		EventFleetLost, EventFleetBack, EventResolved,
 	}
 }
 

@@ -150,8 +150,8 @@ func showRefund(r *request, o *order) *answer {
 	}
 	rows := []object{}
 	for _, id := range o.Resources {
-		rows = append(rows, object{
-			"id": id, "amount": r.state.resources[id].Monthly, "measure_id": "1", "customer_id": o.Customer,
+		rows = append(rows, object{ // what was given back is shown as less than nothing
+			"id": id, "amount": -r.state.resources[id].Monthly, "measure_id": "1", "customer_id": o.Customer,
 			"service_type_code": "hws.service.type.ec2", "resource_type_code": "hws.resource.type.vm", originalOrder: r.state.resources[id].Order,
 		})
 	}
