@@ -19,7 +19,7 @@ import (
 type Call struct {
 	Intent, Outcome, Refusal *logfile.Record
 
-	// Settled is the event that settles an outcome that was unknown; nil: none does.
+	// Settled is the event that settles the outcome, which is unknown; nil: none does.
 	Settled *logfile.Record
 
 	// Lost is the seq of the start record, or of a second intent with the same id, that shows that no outcome will come. 0 in
@@ -80,11 +80,6 @@ func (c *Call) Time() time.Time { return c.first().Time }
 
 // Ended is the time of the outcome or refusal; zero without one.
 func (c *Call) Ended() time.Time { return c.last().Time }
-
-// settled reports whether an outcome that was unknown is known by now.
-func (c *Call) settled() bool {
-	return c.Settled != nil && c.Outcome != nil && c.Outcome.Outcome == logfile.Unknown
-}
 
 // For is the call for which the gateway itself made this one; empty for those of callers.
 func (c *Call) For() string {
@@ -164,7 +159,7 @@ func (c *Call) Decision() string {
 // What was unknown is what it was settled as later.
 func (c *Call) State() string {
 	switch {
-	case c.settled():
+	case c.Settled != nil:
 		return c.Settled.Data["outcome"]
 	case c.Outcome != nil:
 		return c.Outcome.Outcome

@@ -38,7 +38,8 @@ func (j *Joiner) Add(r *logfile.Record) error {
 	case r.Kind == logfile.KindIntent:
 		return j.intent(r)
 	case r.Kind == logfile.KindOutcome:
-		c := Call{Outcome: r, Settled: j.settled[r.Call]}
+		c := Call{Outcome: r}
+		c.Settle(j.settled)
 		if begun := j.open[r.Call]; begun != nil {
 			c.Intent = begun.Intent
 			delete(j.open, r.Call)

@@ -60,7 +60,7 @@ type Settlement struct {
 	Time   time.Time `json:"time"` // in the zone asked for
 	By     string    `json:"by,omitempty"`
 	Reason string    `json:"reason,omitempty"`
-	From   string    `json:"from,omitempty"`
+	From   string    `json:"from,omitempty"` // the gateway's own call that showed it
 }
 
 // Row gives the call as a row, with times in a zone.
@@ -78,7 +78,7 @@ func (c *Call) Row(zone *time.Location) *Row {
 	row.EndSeq, row.Ended, row.ErrorMessage = last.Seq, last.Time.In(zone), last.ErrorMessage
 	spending := spendingOf(c.first())
 	row.For, row.Repeats, row.HeldBy, row.CapsFull = c.For(), spending.Repeats, spending.HeldBy, spending.CapsFull
-	if c.settled() {
+	if c.Settled != nil {
 		said := c.Settled.Data
 		row.Settled = &Settlement{c.Settled.Time.In(zone), said["by"], said["reason"], said["from"]}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // SettledStates are what an outcome that was unknown may be settled as later.
-var SettledStates = []string{logfile.Succeeded, logfile.Failed, logfile.Partial, logfile.NotSent}
+var SettledStates = []string{logfile.Succeeded, logfile.Failed}
 
 // Settles reports whether a record settles the outcome of the call that it has as its subject.
 func Settles(r *logfile.Record) bool {
@@ -27,6 +27,13 @@ type Settlements map[string]*logfile.Record
 func (s Settlements) Add(r *logfile.Record) {
 	if Settles(r) && s[r.Subject] == nil {
 		s[r.Subject] = r
+	}
+}
+
+// Settle sets the event that settles the outcome of a call, where it is unknown.
+func (c *Call) Settle(s Settlements) {
+	if c.Outcome != nil && c.Outcome.Outcome == logfile.Unknown {
+		c.Settled = s[c.ID()]
 	}
 }
 

@@ -28,7 +28,9 @@ func settled(call, outcome string) *logfile.Record {
 
 // paid is a log of payments: "a" and "b" with prices, "c" without, "d" and "e" unknown, of which only "d" is settled.
 func paid() []*logfile.Record {
-	pay := func(call string) *logfile.Record { return of(call, spend("PayOrders", field("order_id", "order", call))) }
+	pay := func(call string) *logfile.Record {
+		return of(call, spend("PayOrders", field("order_id", "order", call)))
+	}
 	read := func(call string) *logfile.Record {
 		return of(call, &logfile.Record{Kind: logfile.KindIntent, Caller: "shop", Site: "cn", Operation: "ShowCustomerOrderDetails", Effect: "read",
 			Spending: &logfile.Spending{For: "a"}})

@@ -78,8 +78,10 @@ func (l *randomLog) records(n int) {
 		case p < 96:
 			l.add(&logfile.Record{Kind: logfile.KindOutcome, Call: "c-none", Outcome: "unknown", Operation: "PayOrders"})
 		case p < 97:
-			l.add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: no shared cipher"})
+			l.settle()
 		case p < 98:
+			l.add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: no shared cipher"})
+		case p < 99:
 			l.add(&logfile.Record{Kind: logfile.KindRefusals, Counts: []logfile.Count{{Reason: "x", Count: 3}}})
 		default:
 			l.Checkpoint()
@@ -88,12 +90,34 @@ func (l *randomLog) records(n int) {
 	l.Flush()
 }
 
+// settle settles the outcome of a call, which may be known, or open, or none.
+func (l *randomLog) settle() {
+	for range 1 + l.rng.IntN(5) {
+		l.add(&logfile.Record{
+			Kind: logfile.KindEvent, Event: logfile.EventResolved, Subject: fmt.Sprintf("c-%d", 1+l.rng.IntN(l.n+1)),
+			Data: map[string]string{"outcome": l.pick("succeeded", "succeeded", "failed", "unknown")},
+		})
+	}
+}
+
+// spending is what an intent says, with a price that may be none.
+func (l *randomLog) spending() *logfile.Spending {
+	switch l.rng.IntN(5) {
+	case 0:
+		return &logfile.Spending{Price: &logfile.Price{Amount: l.amount(), Currency: l.pick("CNY", "USD", "yuan"), From: l.pick("order", "renewal", "request")}}
+	case 1:
+		return &logfile.Spending{For: fmt.Sprintf("c-%d", l.rng.IntN(l.n+1))}
+	}
+	return nil
+}
+
 func (l *randomLog) intent() {
 	r := l.call(logfile.KindIntent)
 	if len(l.open) > 0 && l.rng.IntN(30) == 0 {
 		r.Call = l.open[0].Call // a second intent of the same id
 	}
 	r.Decision, r.Credential, r.Class = logfile.Allowed, l.pick("partner-main", "acme"), l.pick("partner", "customer")
+	r.Spending = l.spending()
 	r.Account, r.Deprecated = l.pick("", "p-1", "c-17"), l.rng.IntN(4) == 0
 	l.add(r)
 	l.open = append(l.open, r)
@@ -174,7 +198,7 @@ func (l *randomLog) filter() *calls.Filter {
 	some(func() { f.Account = l.pick("p-1", "c-17", "c-0") })
 	some(func() { f.Deprecated = true })
 	some(func() { f.Decision = l.pick(logfile.Allowed, logfile.Refused) })
-	some(func() { f.State = l.pick("succeeded", "failed", "unknown", calls.Refused, calls.Open) })
+	some(func() { f.State = l.pick("succeeded", "failed", "unknown", "unknown", calls.Refused, calls.Open) })
 	some(func() { f.Status = l.rng.IntN(5) * 100 })
 	some(func() { f.ErrorCode = l.pick("CBC.0001", "CBC.0002", "no") })
 	some(func() { f.RequestID = fmt.Sprintf("r-%d", l.rng.IntN(50)) })
@@ -212,7 +236,7 @@ func list(t testing.TB, s calls.Source, f *calls.Filter) []string {
 func linesOf(c *calls.Call) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d lost %d", c.Order(), c.Lost)
-	for _, r := range []*logfile.Record{c.Intent, c.Outcome, c.Refusal} {
+	for _, r := range []*logfile.Record{c.Intent, c.Outcome, c.Refusal, c.Settled} {
 		if r != nil {
 			fmt.Fprintf(&b, " %s", r.Append(nil))
 		}

@@ -452,7 +452,7 @@ func (q *query) read(ctx context.Context, f *match) (*calls.Call, error) {
 
 // settle adds the record that settles the outcome of a call, if there is one.
 func (r *reader) settle(ctx context.Context, c *calls.Call) error {
-	if c.State() != logfile.Unknown || c.Outcome == nil {
+	if c.State() != logfile.Unknown {
 		return nil
 	}
 	at, err := r.settlements(ctx, c.ID())
@@ -467,7 +467,9 @@ func (r *reader) settle(ctx context.Context, c *calls.Call) error {
 		}
 		settled.Add(event)
 	}
-	c.Settled = cmp.Or(settled[c.ID()], r.behind()[c.ID()])
+	if c.Settle(settled); c.Settled == nil {
+		c.Settle(r.behind())
+	}
 	return nil
 }
 
