@@ -2,9 +2,9 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -174,15 +174,20 @@ const (
 	dataFrom     = "from"
 )
 
-// due are the calls to be stated again, the oldest statement first.
+// due are the calls to be stated again.
 func (f *fold) due() []*statement {
-	return slices.SortedFunc(func(yield func(*statement) bool) {
-		for _, s := range f.open {
-			if s.Unknown && s.Seq < f.from && !yield(s) {
-				return
-			}
+	return f.statements(func(s *statement) bool { return s.Unknown && s.Seq < f.from })
+}
+
+// statements returns some of those of open calls, the oldest first.
+func (f *fold) statements(of func(*statement) bool) (all []*statement) {
+	for _, s := range f.open {
+		if of(s) {
+			all = append(all, s)
 		}
-	}, func(a, b *statement) int { return int(min(max(int64(a.Seq-b.Seq), -1), 1)) })
+	}
+	slices.SortFunc(all, func(a, b *statement) int { return cmp.Compare(a.Seq, b.Seq) })
+	return all
 }
 
 // needed is the first record that is needed still: the oldest statement of a call that may be or become unknown, or the next record.
@@ -228,6 +233,3 @@ func holds(c *spend.CallState, now time.Time) bool {
 		return c.Outcome == "" || c.Outcome == logfile.Unknown || k.Until.After(now)
 	})
 }
-
-// everything is a record behind all others.
-const everything = math.MaxUint64
