@@ -41,6 +41,9 @@ type Grant struct {
 	Customers []setting.Account `yaml:"customers"`
 	// Needed for the operations of which no source says which class may call them, once you know.
 	ClassConfirmed bool `yaml:"class_confirmed"`
+	// Whether the caller may repeat an act that was done, on purpose: by a call with the header `Tollgate-Repeat`, which names the call that
+	// holds the act now.
+	MayRepeat bool `yaml:"may_repeat"`
 }
 
 // Problem is a grant that cannot be honoured.

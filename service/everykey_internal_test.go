@@ -102,6 +102,7 @@ var changes = map[string][2]string{
 	"virtualKey.id": {"TGAPP", "TGMORE"}, "virtualKey.not_after": {"{id: TGAPP,", "{id: TGAPP, not_after: 2099-01-01T00:00:00Z,"}, "virtualKey.secret": {"{file: sk}", "{file: sk2}"},
 	"grant.class_confirmed": {"[Look], credential: mine", "[Look], credential: mine, class_confirmed: true"}, "grant.credential": {"{operations: [Look], credential: mine}", "{operations: [Look], credential: mine}, {operations: [ListProvinces], credential: main}"},
 	"grant.customers": {"[ListProvinces], credential: main", "[ListProvinces], credential: main}, {operations: [CreatePartnerCoupons], credential: main, customers: [c-17], class_confirmed: true"}, "grant.operations": {"[ListProvinces], c", "[ListProvinces, ListCities], c"},
+	"grant.may_repeat": {"[Look], credential: mine", "[Look], credential: mine, may_repeat: true"},
 
 	"limits.max_wait": {"{published", "{max_wait: 7s, published"}, "limits.published": {"published: false", "published: true"}, "limits.rules": {", rules: [{name: day, per: [caller], rate: 100/h, burst: 50}]", ""},
 	"limits.unauthenticated": {"unauthenticated: {rate: 10/s, burst: 10, sources: 1000}, ", ""}, "unauthenticated.rate": {"10/s", "11/s"}, "unauthenticated.burst": {"burst: 10,", "burst: 11,"},
