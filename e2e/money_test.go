@@ -98,7 +98,7 @@ var payVersions = []struct{ path, body string }{
 	{"/v1.0/c-17/customer/order-mgr/order/pay", `{"orderId":"%s"}`},
 }
 
-func pay(who identity, version int, order string) attempt {
+func paying(who identity, version int, order string) attempt {
 	v := payVersions[version%len(payVersions)]
 	return attempt{who: who, path: v.path, body: fmt.Sprintf(v.body, order)}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
-	"tollgate/internal/decimal"
+	"tollgate/spend"
 )
 
 // TestTenThousandAttempts: whatever callers attempt, with fresh signatures, in all versions of the API, at a provider that fails and drops
@@ -25,20 +24,20 @@ func TestTenThousandAttempts(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(seed(t), 0))
 	for range worlds {
-		newStorm(t, random).run()
+		newFlood(t, random).run()
 	}
 }
 
 const (
-	stormAttempts = 10_000
-	stormWorkers  = 16
-	stormKills    = 4
-	stormOrder    = "CS-1001" // 99.00
-	tillLimit     = 200_00 // as in moneyConfig
+	floodAttempts = 10_000
+	floodWorkers  = 16
+	floodKills    = 4
+	floodOrder    = "CS-1001" // 99.00
+	tillLimit     = 200_00    // as in moneyConfig
 )
 
-// storm is a world in which callers attempt the same again and again.
-type storm struct {
+// flood is a world in which callers attempt the same again and again.
+type flood struct {
 	*world
 	provider *unreliable
 	random   *rand.Rand
@@ -49,45 +48,45 @@ type storm struct {
 	refused  atomic.Int64 // because another call held the act
 }
 
-func newStorm(t *testing.T, random *rand.Rand) *storm {
+func newFlood(t *testing.T, random *rand.Rand) *flood {
 	w := newMoneyWorld(t, moneyConfig)
-	s := &storm{world: w, random: random, orders: w.addOrders(40, "7.50")}
+	s := &flood{world: w, random: random, orders: w.addOrders(40, "7.50")}
 	s.provider = &unreliable{server: w.simulator, random: rand.New(rand.NewPCG(random.Uint64(), 1))}
 	s.provider.next = w.simulator
 	w.provider.Store(&handling{s.provider})
 	return s
 }
 
-func (s *storm) run() {
+func (s *flood) run() {
 	s.t.Helper()
 	s.gateway.Store(s.start())
-	for kill := range stormKills {
-		s.until(int64(kill+1) * stormAttempts / (stormKills + 1))
+	for kill := range floodKills {
+		s.until(int64(kill+1) * floodAttempts / (floodKills + 1))
 		s.gateway.Store(s.start())
 	}
-	s.until(stormAttempts)
+	s.until(floodAttempts)
 	s.provider.calm.Store(true)
 	s.finish()
 	s.check()
 }
 
 // until has workers attempt until so many attempts were made, and kills the gateway while they do unless these are all.
-func (s *storm) until(attempts int64) {
+func (s *flood) until(attempts int64) {
 	var working sync.WaitGroup
-	for range stormWorkers {
+	for range floodWorkers {
 		random := rand.New(rand.NewPCG(s.random.Uint64(), 2))
 		working.Go(func() { s.work(random, attempts) })
 	}
-	if attempts == stormAttempts {
+	if attempts == floodAttempts {
 		working.Wait()
 		return
 	}
-	eventually(s.t, "enough attempts are made", func() bool { return s.attempts.Load() >= attempts-stormWorkers })
+	eventually(s.t, "enough attempts are made", func() bool { return s.attempts.Load() >= attempts-floodWorkers })
 	s.gateway.Load().kill()
 	working.Wait()
 }
 
-func (s *storm) work(random *rand.Rand, attempts int64) {
+func (s *flood) work(random *rand.Rand, attempts int64) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	address := s.gateway.Load().address("keys")
@@ -103,26 +102,26 @@ func (s *storm) work(random *rand.Rand, attempts int64) {
 }
 
 // any is an attempt: mostly to pay the order or to issue the coupon, sometimes another payment that the cap counts.
-func (s *storm) any(random *rand.Rand) attempt {
+func (s *flood) any(random *rand.Rand) attempt {
 	switch n := random.IntN(100); {
 	case n < 55:
-		return pay(asShop, random.IntN(3), []string{stormOrder, strings.ToLower(stormOrder)}[random.IntN(2)])
+		return paying(asShop, random.IntN(3), []string{floodOrder, strings.ToLower(floodOrder)}[random.IntN(2)])
 	case n < 60:
-		return pay(asTill, random.IntN(3), stormOrder)
+		return paying(asTill, random.IntN(3), floodOrder)
 	case n < 90:
 		return couponIssue([]string{`20`, `20.0`, `"20.00"`}[random.IntN(3)])
 	}
-	return pay(asTill, random.IntN(3), s.orders[random.IntN(len(s.orders))])
+	return paying(asTill, random.IntN(3), s.orders[random.IntN(len(s.orders))])
 }
 
 // finish settles what is unknown as the provider's ledger says, which an operator reads there, and attempts once more.
-func (s *storm) finish() {
+func (s *flood) finish() {
 	s.t.Helper()
 	p := s.gateway.Load()
 	for _, once := range []struct {
 		attempt       attempt
 		kind, subject string
-	}{{pay(asShop, 0, stormOrder), bsssim.MovedPayment, stormOrder}, {couponIssue("20"), bsssim.MovedCoupon, ""}} {
+	}{{paying(asShop, 0, floodOrder), bsssim.MovedPayment, floodOrder}, {couponIssue("20"), bsssim.MovedCoupon, ""}} {
 		for range 3 {
 			got := s.try(p, once.attempt)
 			done, _ := s.movements(once.kind, once.subject)
@@ -137,10 +136,10 @@ func (s *storm) finish() {
 	}
 }
 
-func (s *storm) check() {
+func (s *flood) check() {
 	s.t.Helper()
 	s.gateway.Load().stop()
-	if n, _ := s.movements(bsssim.MovedPayment, stormOrder); n != 1 {
+	if n, _ := s.movements(bsssim.MovedPayment, floodOrder); n != 1 {
 		s.t.Errorf("the order was paid %d times", n)
 	}
 	if n, sum := s.movements(bsssim.MovedCoupon, ""); n != 1 || sum != 20_00 {
@@ -148,19 +147,19 @@ func (s *storm) check() {
 	}
 	s.checkCaps()
 	s.t.Logf("%d attempts, %d refused since the act was held, %d arrived at the provider", s.attempts.Load(), s.refused.Load(), s.provider.arrived.Load())
-	if s.refused.Load() < stormAttempts/3 || s.provider.arrived.Load() < 20 {
+	if s.refused.Load() < floodAttempts/3 || s.provider.arrived.Load() < 20 {
 		s.t.Error("the test says little")
 	}
 	s.consistent()
 }
 
 // checkCaps holds what the till's intents reserved, and what the provider took for them, against the cap.
-func (s *storm) checkCaps() {
+func (s *flood) checkCaps() {
 	s.t.Helper()
 	var cost int64
 	times := map[string]int{}
 	for _, m := range s.simulator.Ledger() {
-		if m.Kind != bsssim.MovedPayment || m.Subject == stormOrder {
+		if m.Kind != bsssim.MovedPayment || m.Subject == floodOrder {
 			continue
 		}
 		if times[m.Subject]++; times[m.Subject] > 1 {
@@ -197,17 +196,14 @@ func (w *world) reserved(caller string) (sum int64) {
 	return sum
 }
 
+// inHundredths returns an amount that has no more than two digits behind the point.
 func inHundredths(t testing.TB, amount string) int64 {
 	t.Helper()
-	d, err := decimal.Parse(amount)
-	if err != nil {
-		t.Fatal(err)
+	m, err := spend.ParseMoney(amount)
+	if err != nil || m%100 != 0 {
+		t.Fatalf("%q: %v", amount, err)
 	}
-	n, err := strconv.ParseInt(d.Shift(2).WithPlaces(0).String(), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return int64(m / 100)
 }
 
 func hundredths(n int64) string { return fmt.Sprintf("%d.%02d", n/100, n%100) }
