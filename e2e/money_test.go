@@ -147,8 +147,8 @@ func (w *world) try(p *process, a attempt) answer {
 	return got
 }
 
-// refuses checks that an attempt gets a refusal that no SDK repeats, with a status and a code, and returns what it says.
-func (w *world) refuses(p *process, a attempt, status int, code string) string {
+// turnsDown checks that an attempt gets a refusal that no SDK repeats, with a status and a code, and returns what it says.
+func (w *world) turnsDown(p *process, a attempt, status int, code string) string {
 	w.t.Helper()
 	got := w.try(p, a)
 	if got.status != status || got.code != code || got.header.Get("Retry-After") != "" {
