@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -181,7 +180,7 @@ var stateFiles = map[string]func(w *world, newest, old []byte) []byte{
 	"cut":                  func(_ *world, newest, _ []byte) []byte { return newest[:len(newest)-len(newest)/3] },
 	"cut to its signature": func(_ *world, newest, _ []byte) []byte { return newest[:strings.LastIndexByte(string(newest), '\n')] },
 	"changed": func(_ *world, newest, _ []byte) []byte {
-		return []byte(strings.Replace(string(newest), `"calls"`, `"calks"`, 1) + " ")
+		return []byte(string(newest) + " ")
 	},
 	"signed by another key":           func(w *world, newest, _ []byte) []byte { return w.signedByAnother(newest) },
 	"of another log":                  func(w *world, _, _ []byte) []byte { return w.ofAnotherLog() },
