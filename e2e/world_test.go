@@ -40,6 +40,7 @@ type world struct {
 	ca        *testpki.CA
 	issuer    *x509.CertPool // of the gateway's certificate, if that is not ca
 	held      atomic.Pointer[hold]
+	stalled   []func()                 // let a gateway go on whose system calls are held up
 	provider  atomic.Pointer[handling] // in the place of the simulator of site cn, if it is set
 	witness   *witness
 	simulator *bsssim.Server // site cn
