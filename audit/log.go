@@ -171,7 +171,26 @@ func (l *Log) Queue(r *logfile.Record) error {
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
 	}
-	return l.queue(r, u)
+	_, err := l.queue(r, u)
+	return err
+}
+
+// QueueOutcome is Queue of an outcome. It calls ended once when the record is durable, or with an error when it is lost, which is no later than
+// the log's end. After an error of its own it does not.
+func (l *Log) QueueOutcome(r *logfile.Record, ended func(error)) error {
+	if r.Call == "" {
+		return errors.New("audit: an outcome needs a call id")
+	}
+	r.Kind = logfile.KindOutcome
+	b, err := l.queue(r, forOutcome)
+	if err != nil {
+		return err
+	}
+	go func() {
+		<-b.done
+		ended(b.err)
+	}()
+	return nil
 }
 
 // Freezes records which freezes are in force from now on, and why ([logfile.Record.StatesFreezes]), and returns when that is durable. It
@@ -200,12 +219,12 @@ func (l *Log) stating(r *logfile.Record) *batch {
 	return nil
 }
 
-func (l *Log) queue(r *logfile.Record, u use) error {
-	_, begun, err := l.add(r, u)
+func (l *Log) queue(r *logfile.Record, u use) (*batch, error) {
+	b, begun, err := l.add(r, u)
 	if begun {
 		l.linger.Reset(lingerTime)
 	}
-	return err
+	return b, err
 }
 
 // QueueLast is Queue for what is written when nothing is sent any more: the record may use the room on disk that is kept
@@ -214,7 +233,8 @@ func (l *Log) QueueLast(r *logfile.Record) error {
 	if r.Kind != logfile.KindRefusals {
 		return fmt.Errorf("audit: a record of kind %q cannot be the last", r.Kind)
 	}
-	return l.queue(r, forOutcome)
+	_, err := l.queue(r, forOutcome)
+	return err
 }
 
 func (l *Log) durable(ctx context.Context, r *logfile.Record, u use) error {

@@ -167,6 +167,7 @@ func (c *call) refuse(refusal *Refusal) {
 	}
 	c.Observer.Refused(c.result(now, refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
+	c.release() // before the answer: its caller may try again at once
 	c.dropRequest()
 	c.answerRefusal(refusal)
 }

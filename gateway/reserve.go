@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"errors"
+	"time"
+
+	"tollgate/audit/logfile"
+	"tollgate/spend"
+)
+
+// spending is what a call reserves.
+type spending struct {
+	names  []string // of the keys of claim, for people: "order_id CS-1"
+	claim  spend.Claim
+	state  reservation
+	record logfile.Spending // as records of the call have it
+}
+
+// repeatHeader names the call that holds what a call does once more on purpose.
+const repeatHeader = "Tollgate-Repeat"
+
+// reservation is how far what a call reserves has come. It leaves each state but the first once: what was reserved is released or settled,
+// and never both.
+type reservation uint8
+
+const (
+	notReserved reservation = iota // or no longer
+	reserved                       // to be released if no intent follows
+	intended                       // the intent may be on record, so the outcome settles it
+)
+
+// reserve is step 9: all keys and charges of the call, or none.
+func (c *call) reserve() *Refusal {
+	s := c.spending
+	if s == nil {
+		return nil
+	}
+	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()
+	report, err := c.Ledger.Reserve(c.request.Context(), &s.claim)
+	if err != nil {
+		return c.notReserved(err)
+	}
+	s.state = reserved
+	s.note(&report)
+	return nil
+}
+
+// note keeps for the record what was, or would have been, in the way of a reservation.
+func (s *spending) note(r *spend.Report) {
+	s.record.Repeats = r.Repeats
+	if r.Held != nil {
+		s.record.HeldBy = r.Held.Call
+	}
+	for _, full := range r.Full {
+		s.record.CapsFull = append(s.record.CapsFull, full.Cap)
+	}
+}
+
+// notReserved refuses a call of which nothing was reserved.
+func (c *call) notReserved(err error) *Refusal {
+	if held, ok := errors.AsType[*spend.HeldError](err); ok {
+		c.spending.note(&spend.Report{Held: held})
+		return c.heldBy(held)
+	}
+	if full, ok := errors.AsType[*spend.FullError](err); ok {
+		c.spending.note(&spend.Report{Full: []*spend.FullError{full}})
+		return c.overCap(full)
+	}
+	if !errors.Is(err, spend.ErrUnavailable) && c.request.Context().Err() != nil {
+		return c.gone("the caller left before the call was sent")
+	}
+	return c.spendingUnknown(err)
+}
+
+// spendingUnknown refuses a call of which it is not known what others hold and have used.
+func (c *call) spendingUnknown(err error) *Refusal {
+	c.warn("what was spent cannot be looked up; the call is not sent", err.Error())
+	r := later(spendingUnknown, "what other calls hold and have spent cannot be looked up now, so the call was not sent")
+	r.Inside = err.Error()
+	return r
+}
+
+// release gives back what the call has reserved, unless its intent may be on record.
+func (c *call) release() {
+	if s := c.spending; s != nil && s.state == reserved {
+		s.state = notReserved
+		c.Ledger.Release(c.id)
+	}
+}
+
+// handOver has the call's outcome settle what it has reserved, from before the log may take its intent.
+func (c *call) handOver() {
+	if s := c.spending; s != nil && s.state == reserved {
+		s.state = intended
+	}
+}
+
+// takeBack undoes handOver: the log did not take the intent.
+func (c *call) takeBack() {
+	if s := c.spending; s != nil && s.state == intended {
+		s.state = reserved
+	}
+}
+
+// settleSpending says to the ledger what became of the call, by the record of it.
+func (c *call) settleSpending(r *logfile.Record) {
+	if s := c.spending; s != nil && s.state == intended {
+		s.state = notReserved
+		c.Ledger.Settle(c.id, c.settlement(r))
+	}
+}
+
+// settlement is dated as the record is: a start that reads the record comes to the same.
+func (c *call) settlement(r *logfile.Record) spend.Settlement {
+	s := spend.Settlement{Outcome: r.Outcome, At: r.Time}
+	if s.At.IsZero() { // the log did not take it
+		s.At = c.Now()
+	}
+	if r.Spending != nil {
+		s.Released = r.Released
+	}
+	return s
+}
+
+// endReservation is for calls that a fault has ended: nothing of them stays under way. It is not known what became of one whose intent may be
+// on record.
+func (c *call) endReservation() {
+	c.release()
+	c.settleSpending(&logfile.Record{Outcome: logfile.Unknown})
+}
+
+// withdraw says of an intent that may still reach the disk that nothing came of it. Until that is durable too, what the call has reserved
+// stays held: were it not, a start that finds the intent alone would hold it for a second call besides.
+func (c *call) withdraw() {
+	r := c.outcome(logfile.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"})
+	if c.spending == nil {
+		_ = c.Log.Queue(r)
+		return
+	}
+	s, id, ledger, now := c.settlement(r), c.id, c.Ledger, c.Now
+	err := c.Log.QueueOutcome(r, func(err error) {
+		if err != nil {
+			s.Outcome = logfile.Unknown
+		}
+		s.At = now()
+		ledger.Settle(id, s)
+	})
+	if err == nil {
+		c.spending.state = notReserved
+	}
+}
+
+// heldBy refuses a call by the call that holds a key of its act. It never names that call's caller.
+func (c *call) heldBy(h *spend.HeldError) *Refusal {
+	const held = "%s is held by call %s"
+	key := c.spending.names[h.Key]
+	switch {
+	case h.Outcome == "":
+		return refusal(actHeld, held+", which is under way: its answer says what becomes of it", key, h.Call)
+	case h.Outcome == logfile.Unknown:
+		return refusal(actHeld, held+", of which it is not known what became: look that up; the operator of this gateway can settle it", key, h.Call)
+	case h.Repeated:
+		return refusal(actHeld, held+" (%s), %s, and a call can be repeated once only", key, h.Call, h.Outcome, until(h.Until))
+	}
+	return refusal(actHeld, held+" (%s), %s; to do it once more on purpose, send %s: %s, where your grant allows that",
+		key, h.Call, h.Outcome, until(h.Until), repeatHeader, h.Call)
+}
+
+func until(t time.Time) string { return "until " + t.UTC().Format(time.RFC3339) }
+
+// overCap refuses a call for which a cap has no room.
+func (c *call) overCap(f *spend.FullError) *Refusal {
+	return refusal(capFull, "cap %q has no room for this call", f.Cap)
+}
