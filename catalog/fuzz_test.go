@@ -121,7 +121,7 @@ func FuzzTable(f *testing.F) {
 		if strings.Count(row, "\n") > 20 {
 			return // the header and some rows are enough
 		}
-		table, err := parse(operationColumns+"\n"+row, fact)
+		table, err := parse(operationColumns+"\n"+row, fact, actHead)
 		if err != nil {
 			return
 		}

@@ -1,0 +1,4 @@
+package catalog
+
+// actHead is the first line of acts.csv.
+const actHead = actColumns + "\n"
