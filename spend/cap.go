@@ -49,6 +49,8 @@ func (c *Cap) define(units []Unit) {
 	c.Definition = strings.Join(words, " ")
 }
 
+const yearMonth = "2006-01" // of labels of months; those of days are time.DateOnly
+
 // period is a day or a month.
 type period struct {
 	label string
@@ -60,7 +62,7 @@ func (c *Cap) period(at time.Time) period {
 	at = at.In(c.Zone)
 	year, month, day := at.Date()
 	if c.Each == EachMonth {
-		return period{at.Format("2006-01"), time.Date(year, month+1, 1, 0, 0, 0, 0, c.Zone)}
+		return period{at.Format(yearMonth), time.Date(year, month+1, 1, 0, 0, 0, 0, c.Zone)}
 	}
 	return period{at.Format(time.DateOnly), time.Date(year, month, day+1, 0, 0, 0, 0, c.Zone)}
 }

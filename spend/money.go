@@ -84,7 +84,7 @@ func (m Money) minus(n Money) Money {
 	if m == math.MaxInt64 {
 		return m
 	}
-	return m - n
+	return max(0, m-n)
 }
 
 const moneyPattern = `^[0-9]{1,13}(\.[0-9]{1,4})?$`

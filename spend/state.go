@@ -27,6 +27,8 @@ type CallState struct {
 	Repeats    string        `json:"repeats,omitempty"`
 	RepeatedBy string        `json:"repeated_by,omitempty"`
 	Allowed    bool          `json:"allowed,omitempty"` // an operator allowed to repeat it
+
+	number uint64 // of the reservation
 }
 
 // KeyState is a key that a call holds.
@@ -69,7 +71,8 @@ type CapState struct {
 	Name       string    `json:"name"`
 	Definition string    `json:"definition"`
 	Hard       bool      `json:"hard,omitempty"`
-	Since      time.Time `json:"since"` // from when on it counts
+	Since      time.Time `json:"since"`            // from when on it counts
+	Period     string    `json:"period,omitempty"` // the newest that it has counted in
 }
 
 // String returns the digest as records have it: base64url, without padding.
