@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func (b *builder) spendGrants() (all []spendGrant) {
 			}
 			for _, caller := range b.callerNames {
 				for _, i := range b.table.Allowing(caller, u.Name, o.Name) {
-					all = append(all, spendGrant{&b.config.Grants[i], o, u.Currency()})
+					all = append(all, spendGrant{&b.config.Grants[i], o, cmp.Or(u.Currency(), catalog.Currency(u.Catalog))})
 				}
 			}
 		}

@@ -22,9 +22,6 @@ type Amount struct {
 // NoCurrency is the code of ISO 4217 for amounts without a currency.
 const NoCurrency = "XXX"
 
-// siteCurrency is what amounts are in where neither a call nor its upstream says.
-var siteCurrency = map[string]string{"cn": "CNY", "intl": "USD"}
-
 // measures are the values of measure_id, as powers of ten of the currency's main unit.
 var measures = map[string]int{"": 0, "1": 0, "2": -1, "3": -2}
 
@@ -121,7 +118,7 @@ func (c *Call) Currency() string {
 		}
 		return code
 	}
-	return cmp.Or(c.text(func(r *logfile.Record) string { return r.Currency }), siteCurrency[c.Site()], NoCurrency)
+	return cmp.Or(c.text(func(r *logfile.Record) string { return r.Currency }), catalog.Currency(c.Site()), NoCurrency)
 }
 
 // IsCurrency reports whether a code has three capital letters, as those of ISO 4217 have.
