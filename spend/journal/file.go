@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
 	"io/fs"
 	"path/filepath"
-
-	"github.com/go-json-experiment/json"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/durable"
@@ -48,7 +47,7 @@ type state struct {
 
 // sealed is a state as the file has it.
 func sealed(s *state, mac hash.Hash) ([]byte, error) {
-	text, err := json.Marshal(s, json.Deterministic(true))
+	text, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +71,7 @@ func unsealed(data []byte, mac hash.Hash) (*state, error) {
 		return nil, errors.New("it is not signed by the key of this log, or was changed")
 	}
 	s := new(state)
-	if err := json.Unmarshal(text, s, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(text, s); err != nil {
 		return nil, fmt.Errorf("it cannot be read: %w", err)
 	}
 	return s, nil
@@ -103,8 +102,8 @@ func (s *state) restore(macKey string) (*fold, error) {
 	return f, f.ledger.Restore(s.Ledger)
 }
 
-// read reads the file, and looks whether the log still has the record that it ends with.
-func (j *Journal) read() (*state, error) {
+// stored reads the file, and looks whether the log still has the record that it ends with.
+func (j *Journal) stored() (*state, error) {
 	data, err := private.ReadOwn(j.file(), maxFile, j.o.Report)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("there is no such file")
@@ -126,6 +125,15 @@ func (j *Journal) read() (*state, error) {
 		err = fmt.Errorf("record %d of the log is another one than that with which it ends", s.Seq)
 	}
 	return s, err
+}
+
+// stateOf returns what the file holds of a fold, but for the hash of the last line.
+func (j *Journal) stateOf(f *fold) *state {
+	s := f.state()
+	if j.o.Limits != nil {
+		s.Limits = j.o.Limits.CalendarCounts()
+	}
+	return s
 }
 
 func (j *Journal) file() string { return filepath.Join(j.o.Dir, FileName) }

@@ -18,6 +18,8 @@ type fold struct {
 	ledger *spend.Memory
 	macKey string                // the id of the hash key
 	recall func(*logfile.Record) // counts the call of an intent by day and month; nil: none is counted so
+	// resolved is a ledger that is told of resolutions too; nil: there is none.
+	resolved *spend.Memory
 
 	seq  uint64           // of the last record; 0 before the first
 	at   logfile.Position // of its line
@@ -124,6 +126,9 @@ func (f *fold) settle(call, outcome string, r *logfile.Record) {
 		settlement.Released = r.Released
 	}
 	f.ledger.Settle(call, settlement)
+	if s.Unknown && f.resolved != nil {
+		f.resolved.Settle(call, settlement)
+	}
 	if s.Unknown = outcome == logfile.Unknown; !s.Unknown {
 		delete(f.open, call)
 	}
