@@ -67,6 +67,14 @@ func (c *Cap) period(at time.Time) period {
 	return period{at.Format(time.DateOnly), time.Date(year, month, day+1, 0, 0, 0, 0, c.Zone)}
 }
 
+// Period returns the label of the period in which a time lies; a cap of each call has none.
+func (c *Cap) Period(at time.Time) string {
+	if c.Each == EachCall {
+		return ""
+	}
+	return c.period(at).label
+}
+
 // PeriodBegins returns when the period begins in which a time lies; of a cap of each call the time itself.
 func (c *Cap) PeriodBegins(at time.Time) time.Time {
 	if c.Each == EachCall {
