@@ -143,6 +143,9 @@ type Options struct {
 	Published func(note string)
 	// Blobs has the texts of the plans that records name: Prune removes those that none names any more. Nil: there are none.
 	Blobs *blobs.Store
+	// NeededFrom returns the first record that who derives something from the log still needs: Prune removes no segment that has it, or a
+	// later one. Nil: none is needed.
+	NeededFrom func() uint64
 	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
 	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Optional.
 	Progress func(read, total int64)

@@ -193,6 +193,16 @@ func (l *Log) QueueOutcome(r *logfile.Record, ended func(error)) error {
 	return nil
 }
 
+// Event records an event that states no freezes, and returns when that is durable. After an error that wraps that of ctx, it may be written
+// later. What a call holds is taken whole or not at all: otherwise the error is [ErrCut].
+func (l *Log) Event(ctx context.Context, r *logfile.Record) error {
+	r.Kind = logfile.KindEvent
+	if r.Event == "" || r.StatesFreezes() {
+		return fmt.Errorf("audit: an event %q cannot be recorded so", r.Event)
+	}
+	return l.durable(ctx, r, forEvent)
+}
+
 // Freezes records which freezes are in force from now on, and why ([logfile.Record.StatesFreezes]), and returns when that is durable. It
 // may use the reserve on disk and in memory. After an error that wraps that of ctx, it may be written later.
 //
@@ -287,7 +297,7 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)
 	defer l.bodies.Put(body)
 	var cut bool
-	if *body, cut = r.AppendBody((*body)[:0]); u == forIntent && r.MustBeWhole() && (cut || r.Omits()) || u == forFreeze && cut {
+	if *body, cut = r.AppendBody((*body)[:0]); mustBeWhole(r, u) && (cut || r.Omits()) {
 		return nil, false, ErrCut
 	}
 
@@ -313,6 +323,17 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 		l.seal()
 	}
 	return b, begun, nil
+}
+
+// mustBeWhole reports whether a record is of no use in part.
+func mustBeWhole(r *logfile.Record, u use) bool {
+	switch u {
+	case forIntent:
+		return r.MustBeWhole()
+	case forEvent:
+		return r.Spending != nil
+	}
+	return u == forFreeze
 }
 
 // fillable returns the batch that the committer takes next; begun reports that it has no record yet. mu is held.

@@ -7,6 +7,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/internal/text"
 	"tollgate/spend"
+	"tollgate/spend/journal"
 )
 
 // reservation is how far what a call reserves has come. It leaves each state but the first once: what was reserved is released or settled,
@@ -35,7 +36,7 @@ func (c *call) reserve() *Refusal {
 		return c.notReserved(err)
 	}
 	s.state = reserved
-	s.recordClaim()
+	journal.Describe(&s.record, &s.claim)
 	s.note(&report)
 	return nil
 }

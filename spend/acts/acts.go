@@ -19,7 +19,6 @@ package acts
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"tollgate/bss"
 	"tollgate/catalog"
@@ -71,19 +70,24 @@ func Read(op *catalog.Operation, upstream string, request *bss.Request, hash Has
 	if op.Act == nil {
 		return nil, nil
 	}
+	if why := request.Accounts.Ambiguous; op.Site == "" && why != "" {
+		return nil, refuse("what the call does cannot be told: %s", why)
+	}
 	r := reader{op: op, act: op.Act, request: request, found: make([][]value, len(op.Act.Parts))}
 	if err := r.readParts(); err != nil {
 		return nil, err
 	}
-	a := &Act{
-		Name: op.Act.Name, Direction: op.Act.Direction, Unit: op.Act.Unit,
-		Pays: r.pays(), Currency: r.currency(), PriceFrom: op.Act.Price,
-	}
+	a := &Act{Name: op.Act.Name, Direction: op.Act.Direction, Unit: op.Act.Unit, Pays: r.pays(), PriceFrom: op.Act.Price}
 	k := keyMaker{act: a, head: "act " + a.Name + "\n" + scope(op, upstream), hash: hash}
+	if op.Site != "" { // of answers of a declared endpoint it is not known how they say what failed
+		k.subject = op.Act.Subject()
+	}
 	if err := r.makeKeys(&k); err != nil {
 		return nil, err
 	}
-	r.sum(a)
+	if err := r.sum(a); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -105,14 +109,4 @@ func (r *reader) pays() bool {
 		return r.act.PaysUnsaid
 	}
 	return slices.ContainsFunc(said, func(v string) bool { return v != "0" })
-}
-
-// currency returns what the request says that its amount is in; empty if it does not.
-func (r *reader) currency() string {
-	for i := range r.request.Fields {
-		if f := &r.request.Fields[i]; f.Kind == catalog.FieldCurrency && len(f.Values) > 0 {
-			return strings.ToUpper(f.Values[0])
-		}
-	}
-	return ""
 }

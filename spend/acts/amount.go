@@ -1,6 +1,7 @@
 package acts
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,37 +37,66 @@ func (r *reader) readAmount(field, text string) (spend.Money, string, error) {
 const maxAmount = 1<<63/maxKeys - 1
 
 // sum adds up what the act moves, and whose money it is.
-func (r *reader) sum(a *Act) {
-	customer, subject := r.customer(), r.act.Subject()
-	var each spend.Money
-	if p := r.act.Amount; p != nil {
-		if values := r.valuesOf(p); len(values) > 0 {
-			each = values[0].amount
-			total := each
-			if subject != nil {
-				total *= spend.Money(len(r.valuesOf(subject)))
-			}
-			a.Amount = &total
-		}
+func (r *reader) sum(a *Act) (err error) {
+	if a.Currency, err = r.currency(); err != nil {
+		return err
 	}
-	if customer != nil {
-		for _, v := range r.valuesOf(customer) {
-			a.Customers = append(a.Customers, Part{v.same, each})
-		}
+	each, total := r.amounts()
+	a.Amount = total
+	for _, customer := range r.customers() {
+		a.Customers = append(a.Customers, Part{customer, each})
 	}
 	if a.PriceFrom == catalog.PriceOrder || a.PriceFrom == catalog.PriceRenewal {
-		for _, v := range r.valuesOf(&r.act.Parts[0]) {
+		for _, v := range r.found[0] {
 			a.IDs = append(a.IDs, v.text)
 		}
 	}
+	return nil
 }
 
-// customer returns the part that names customers; nil if there is none.
-func (r *reader) customer() *catalog.Part {
-	for i := range r.act.Parts {
-		if p := &r.act.Parts[i]; p.Kind == catalog.FieldCustomer {
-			return p
+// currency returns what the request says that its amount is in; empty if it does not.
+func (r *reader) currency() (string, error) {
+	for i := range r.request.Fields {
+		f := &r.request.Fields[i]
+		if f.Kind != catalog.FieldCurrency || len(f.Values)+f.Omitted == 0 {
+			continue
+		}
+		if len(f.Values) != 1 || len(f.Values[0]) != 3 || strings.Trim(strings.ToUpper(f.Values[0]), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			return "", refuse("%s must be a code of three letters, such as CNY", f.Name)
+		}
+		return strings.ToUpper(f.Values[0]), nil
+	}
+	return "", nil
+}
+
+// amounts returns what the act moves for each of the things that the call names, and for all; nil if the request does not say.
+func (r *reader) amounts() (each spend.Money, all *spend.Money) {
+	if r.act.Amount == nil || len(r.valuesOf(r.act.Amount)) == 0 {
+		return 0, nil
+	}
+	each = r.valuesOf(r.act.Amount)[0].amount
+	total := each
+	if subject := r.act.Subject(); subject != nil {
+		total *= spend.Money(len(r.valuesOf(subject)))
+	}
+	return each, &total
+}
+
+// customers returns the customers that the call names where the upstream looks for them, in lower case, each once.
+func (r *reader) customers() (all []string) {
+	named := r.request.Accounts.Customers
+	if r.op.Site != "" {
+		named = nil
+		for i := range r.request.Fields {
+			if f := &r.request.Fields[i]; f.Kind == catalog.FieldCustomer {
+				named = append(named, f.Values...)
+			}
 		}
 	}
-	return nil
+	for _, customer := range named {
+		if customer = strings.ToLower(customer); !slices.Contains(all, customer) {
+			all = append(all, customer)
+		}
+	}
+	return all
 }

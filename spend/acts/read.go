@@ -97,14 +97,7 @@ func (r *reader) readPart(p *catalog.Part) (all []value, err error) {
 	case p.Default != "":
 		return []value{{text: p.Default, same: strings.ToLower(p.Default)}}, nil
 	}
-	return nil, r.missing(p)
-}
-
-func (r *reader) missing(p *catalog.Part) error {
-	if why := r.request.Accounts.Ambiguous; why != "" {
-		return refuse("%s must be given, since it identifies what is done, and cannot be read: %s", p.Fields[0], why)
-	}
-	return refuse("%s must be given, since it identifies what is done", p.Fields[0])
+	return nil, refuse("%s must be given, since it identifies what is done", p.Fields[0])
 }
 
 // readField returns the values of one field. A value that it has twice would be done twice, or is a mistake.
@@ -154,9 +147,10 @@ func notOfIDs(c rune) bool {
 
 // keyMaker makes the keys of an act.
 type keyMaker struct {
-	act  *Act
-	head string // of the canonical text of all keys
-	hash Hash
+	act     *Act
+	head    string        // of the canonical text of all keys
+	subject *catalog.Part // that answers say of whether it failed; nil: none
+	hash    Hash
 }
 
 func (r *reader) makeKeys(k *keyMaker) error {
@@ -197,7 +191,7 @@ func (k *keyMaker) add(r *reader, key *catalog.ActKey, at int) {
 		p := key.Parts[i]
 		canonical += "\n" + p.Name + " " + v.same
 		names[i] = p.Name + " " + v.text
-		if p.Each() {
+		if p == k.subject {
 			subject = v.same
 		}
 	}
