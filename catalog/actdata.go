@@ -63,6 +63,9 @@ func (o *Operation) addAct(row []string) error {
 	if err := errors.Join(a.parseKeys(row[3]), a.parseAmount(o, row[6])); err != nil {
 		return err
 	}
+	if (a.Amount != nil) != (a.Price == PriceRequest) {
+		return errors.New("the price is in the request if an amount is, and only then")
+	}
 	o.Act = a
 	return nil
 }
@@ -86,6 +89,9 @@ func (o *Operation) parseParts(text string) (parts []Part, err error) {
 		p, err := o.parsePart(text)
 		if err != nil {
 			return nil, fmt.Errorf("part %q: %w", text, err)
+		}
+		if slices.ContainsFunc(parts, func(other Part) bool { return other.Name == p.Name }) {
+			return nil, fmt.Errorf("part %q twice", p.Name)
 		}
 		parts = append(parts, p)
 	}
