@@ -45,6 +45,7 @@ func TestActsRefuse(t *testing.T) {
 		"A,act,other,other@1h,out,cash,,,none,\n":            "no field of the request",
 		"A,act,id=id|other,id@1h,out,cash,,,none,\n":         "no field of the request",
 		"A,act,id id,id@1h,out,cash,,,none,\n":               "twice",
+		"A,act,=id,id@1h,out,cash,,,none,\n":                 "no name",
 		"A,act,id,,out,cash,,,none,\n":                       "no keys",
 		"A,act,id,id,out,cash,,,none,\n":                     "want PART+PART@WINDOW",
 		"A,act,id,id@1,out,cash,,,none,\n":                   "want PART+PART@WINDOW",

@@ -111,6 +111,9 @@ func (o *Operation) parsePart(text string) (p Part, err error) {
 	if fields == "" {
 		fields = p.Name
 	}
+	if p.Name == "" {
+		return p, errors.New("it has no name")
+	}
 	p.Fields, p.Kind, err = o.parseFields(fields)
 	if err == nil && p.Default != "" && !slices.Contains(p.Values, p.Default) {
 		err = errors.New("the default is none of the values")
