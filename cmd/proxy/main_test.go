@@ -327,7 +327,7 @@ func TestCatalogActs(t *testing.T) {
 		args []string
 		want int
 	}{
-		{nil, 38}, {[]string{"site:intl"}, 11}, {[]string{"payorder"}, 4},
+		{nil, 38}, {[]string{"site:intl"}, 12}, {[]string{"payorder"}, 6},
 	} {
 		_, stdout, _ := run(t, append([]string{"catalog", "--acts", "--json"}, c.args...)...)
 		var acts []listedAct
@@ -336,7 +336,7 @@ func TestCatalogActs(t *testing.T) {
 		}
 	}
 	_, stdout, _ := run(t, "catalog", "--acts", "UpdateSubEnterpriseAmount")
-	for _, want := range []string{"member-give", "cash out", "request", "trans_id? (31d); customer_id + amount + balance_type=BALANCE_TYPE_DEBIT (10m)", "optional in"} {
+	for _, want := range []string{"member-give", "cash out", "request", "trans_id? (31d); customer_id + amount + balance_type=BALANCE_TYPE_DEBIT (10m)", "has trans_id as optional"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
