@@ -99,8 +99,9 @@ func (m *Memory) Count(call string, at time.Time, charges []Charge) {
 			continue
 		}
 		ch.Period = ch.Cap.period(at).label
-		e.charge(m.caps.recorded(cc, &ch), &ch, call)
+		e.charge(m.caps.recorded(cc, &ch), &ch)
 	}
+	e.sign(call)
 }
 
 // CountedSince says from when on a cap has counted.
