@@ -108,6 +108,9 @@ func (all *caps) restore(s State) error {
 			return fmt.Errorf("a count of cap %.70q is malformed", c.Cap)
 		}
 		n := all.recorded(cc, &Charge{Counted: c.Counted, Period: c.Period, Currency: c.Currency})
+		if n.calls != 0 {
+			return fmt.Errorf("a count of cap %.70q stands twice", c.Cap)
+		}
 		n.used, n.calls, n.unpriced, n.last = c.Used, c.Calls, c.Unpriced, c.Last
 	}
 	return nil
