@@ -84,3 +84,24 @@ func (a *Act) Subject() *Part {
 	}
 	return nil
 }
+
+// String writes the key as its parts' spellings: "resource_ids[]|resourceIds[] + unsubscribe_type".
+func (k ActKey) String() string {
+	var parts []string
+	for _, p := range k.Parts {
+		parts = append(parts, p.String())
+	}
+	return strings.Join(parts, " + ")
+}
+
+// String writes the part's spellings, with "?" behind what may be missing, and the default behind "=".
+func (p *Part) String() string {
+	text := strings.Join(p.Fields, "|")
+	if p.Optional {
+		text += "?"
+	}
+	if p.Default != "" {
+		text += "=" + p.Default
+	}
+	return text
+}

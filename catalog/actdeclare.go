@@ -15,7 +15,7 @@ type ActDeclaration struct {
 	// What the act is called: the same for all endpoints of the upstream that do the same. Lower-case letters, digits and `-`.
 	Name string `yaml:"name" need:"yes"`
 	// What identifies an act. Each entry is a key, of which one call at a time can hold a value: a name in the path, the query or the
-	// JSON body (`order_id`, `order.id`), `ids[]` for each element of a list, `account+period` for the combination. A call must have them
+	// JSON body (`order_id`, `order.id`), `"ids[]"` for each element of a list, `account+period` for the combination. A call must have them
 	// all, as texts of at most 128 letters, digits and `_ . -`; records have them.
 	Keys []string `yaml:"keys" need:"yes"`
 	// For how long after a success a second act is refused. `0s`: only while the first is under way, or it is not known what became of it.

@@ -17,6 +17,8 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/http1"
+	"tollgate/internal/setting"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 
@@ -61,6 +63,8 @@ func staticAnswer(*upstream.Request) (*upstream.Response, error) {
 func benchFixture(b testing.TB, settings ...adjustment) *fixture {
 	return prepare(b, append([]adjustment{transport(staticAnswer), func(f *fixture) {
 		f.config.Log, f.config.Logger = nullLog{}, zap.NewNop()
+		f.config.Ledger = spend.NewMemory()
+		f.plan.Spend = must(spend.NewRules(spend.Config{Guard: spend.Guard{Mode: spend.Shadow, Windows: map[string]setting.Duration{"pay": 0}}}))
 		f.config.Refusals = audit.NewRefusals(nullLog{}, audit.RefusalBounds{})
 	}}, settings...)...)
 }

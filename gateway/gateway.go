@@ -108,6 +108,9 @@ func New(config Config, plan *Plan) *Gateway {
 	if config.Freezes == nil {
 		config.Freezes = new(freeze.Gate)
 	}
+	if config.Ledger == nil {
+		config.Ledger = spend.NewMemory()
+	}
 	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger)}
 	g.Publish(plan)
 	return g

@@ -23,6 +23,7 @@ func (c *call) intend() *Refusal {
 		return c.unrecorded(intent, err)
 	}
 	c.intended = true
+	c.recordRepeat()
 	return nil
 }
 

@@ -5,19 +5,10 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/internal/text"
 	"tollgate/spend"
+	"tollgate/spend/journal"
 )
-
-// spending is what a call reserves.
-type spending struct {
-	names  []string // of the keys of claim, for people: "order_id CS-1"
-	claim  spend.Claim
-	state  reservation
-	record logfile.Spending // as records of the call have it
-}
-
-// repeatHeader names the call that holds what a call does once more on purpose.
-const repeatHeader = "Tollgate-Repeat"
 
 // reservation is how far what a call reserves has come. It leaves each state but the first once: what was reserved is released or settled,
 // and never both.
@@ -35,19 +26,23 @@ func (c *call) reserve() *Refusal {
 	if s == nil {
 		return nil
 	}
+	var err error
+	if s.claim.Charges, err = c.Spend.Charges(nil, &s.subject); err != nil {
+		return c.uncountable(err)
+	}
 	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()
 	report, err := c.Ledger.Reserve(c.request.Context(), &s.claim)
 	if err != nil {
 		return c.notReserved(err)
 	}
 	s.state = reserved
+	journal.Describe(&s.record, &s.claim)
 	s.note(&report)
 	return nil
 }
 
 // note keeps for the record what was, or would have been, in the way of a reservation.
 func (s *spending) note(r *spend.Report) {
-	s.record.Repeats = r.Repeats
 	if r.Held != nil {
 		s.record.HeldBy = r.Held.Call
 	}
@@ -70,6 +65,16 @@ func (c *call) notReserved(err error) *Refusal {
 		return c.gone("the caller left before the call was sent")
 	}
 	return c.spendingUnknown(err)
+}
+
+// uncountable refuses a call that a hard cap cannot count.
+func (c *call) uncountable(err error) *Refusal {
+	u, ok := errors.AsType[*spend.UncountableError](err)
+	if !ok {
+		return refusal(internalFault, "what the call spends could not be counted")
+	}
+	c.spending.record.CapsFull = []string{u.Cap}
+	return refusal(unpriced, "%v", u)
 }
 
 // spendingUnknown refuses a call of which it is not known what others hold and have used.
@@ -153,8 +158,14 @@ func (c *call) withdraw() {
 // heldBy refuses a call by the call that holds a key of its act. It never names that call's caller.
 func (c *call) heldBy(h *spend.HeldError) *Refusal {
 	const held = "%s is held by call %s"
-	key := c.spending.names[h.Key]
+	key := "act " + c.spending.claim.Act
+	if h.Key >= 0 {
+		key = c.spending.act.Names[h.Key]
+	}
 	switch {
+	case h.Key < 0:
+		return refusal(actHeld, held+" and any other of before, since the key of their hashes is lost; the operator of this gateway can accept that",
+			key, h.Call)
 	case h.Outcome == "":
 		return refusal(actHeld, held+", which is under way: its answer says what becomes of it", key, h.Call)
 	case h.Outcome == logfile.Unknown:
@@ -168,7 +179,19 @@ func (c *call) heldBy(h *spend.HeldError) *Refusal {
 
 func until(t time.Time) string { return "until " + t.UTC().Format(time.RFC3339) }
 
-// overCap refuses a call for which a cap has no room.
+// overCap refuses a call for which a cap has no room. What others have used of it is for the record.
 func (c *call) overCap(f *spend.FullError) *Refusal {
-	return refusal(capFull, "cap %q has no room for this call", f.Cap)
+	charge := &c.spending.claim.Charges[f.Charge]
+	r := refusal(capFull, "cap %q of %s each %s has no room for the %s of this call",
+		f.Cap, amountOf(charge, f.Limit), charge.Cap.Each, amountOf(charge, charge.Amount))
+	r.Inside = "used " + amountOf(charge, f.Used)
+	return r
+}
+
+// amountOf returns an amount of what a charge is counted in, for people.
+func amountOf(c *spend.Charge, m spend.Money) string {
+	if c.Cap.OfMoney() {
+		return m.String() + " " + c.Currency
+	}
+	return text.Count(int(m), "call")
 }

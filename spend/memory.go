@@ -89,7 +89,6 @@ func (m *Memory) Reserve(ctx context.Context, c *Claim) (Report, error) {
 	if err := m.ready(c); err != nil {
 		return Report{}, err
 	}
-	m.expire(c.At)
 	repeated, held := m.blocked(c)
 	r := Report{Held: held}
 	if held != nil && !c.Shadow {
@@ -110,11 +109,12 @@ func (m *Memory) Reserve(ctx context.Context, c *Claim) (Report, error) {
 	return r, nil
 }
 
-// ready returns why a claim cannot be looked at.
+// ready releases what is held no longer, and returns why a claim cannot be looked at.
 func (m *Memory) ready(c *Claim) error {
 	if err := m.available(); err != nil {
 		return err
 	}
+	m.expire(c.At)
 	if m.calls[c.Call] != nil {
 		return fmt.Errorf("%w: call %s has reserved before", ErrUnavailable, c.Call)
 	}

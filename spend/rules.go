@@ -103,6 +103,11 @@ func (r *Rules) LongestPeriod() (longest time.Duration) {
 	return longest
 }
 
+// Counts reports whether some cap counts calls of an effect.
+func (r *Rules) Counts(effect string) bool {
+	return slices.ContainsFunc(r.matched, func(m matcher) bool { return m.effect == effect })
+}
+
 // Matching returns the caps that apply to a call, whatever it costs.
 func (r *Rules) Matching(s *Subject) (all []*Cap) {
 	for i := range r.matched {

@@ -76,10 +76,8 @@ type Settlement struct {
 
 // Report is what a reservation would have been refused for, had all been enforced.
 type Report struct {
-	// Repeats is the call that this one repeats on purpose, since its claim says so or an operator allowed it; empty: none.
-	Repeats string
-	Held    *HeldError   // nil: no key was held
-	Full    []*FullError // soft caps
+	Held *HeldError   // nil: no key was held
+	Full []*FullError // soft caps
 }
 
 // HeldError is the refusal of an act of which another call holds a key.
