@@ -74,7 +74,7 @@ type Part struct {
 
 // Each reports whether a request can name several of the part.
 func (p *Part) Each() bool {
-	return slices.ContainsFunc(p.Fields, func(field string) bool { return strings.HasSuffix(field, "[]") })
+	return slices.ContainsFunc(p.Fields, func(field string) bool { return strings.Contains(field, "[]") })
 }
 
 // Subject returns the part that an act's keys have one each of; nil where requests name one thing only.
@@ -83,4 +83,25 @@ func (a *Act) Subject() *Part {
 		return &a.Parts[i]
 	}
 	return nil
+}
+
+// String writes the key as its parts' spellings: "resource_ids[]|resourceIds[] + unsubscribe_type".
+func (k ActKey) String() string {
+	var parts []string
+	for _, p := range k.Parts {
+		parts = append(parts, p.String())
+	}
+	return strings.Join(parts, " + ")
+}
+
+// String writes the part's spellings, with "?" behind what may be missing, and the default behind "=".
+func (p *Part) String() string {
+	text := strings.Join(p.Fields, "|")
+	if p.Optional {
+		text += "?"
+	}
+	if p.Default != "" {
+		text += "=" + p.Default
+	}
+	return text
 }

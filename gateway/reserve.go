@@ -7,6 +7,7 @@ import (
 	"tollgate/audit/logfile"
 	"tollgate/internal/text"
 	"tollgate/spend"
+	"tollgate/spend/journal"
 )
 
 // reservation is how far what a call reserves has come. It leaves each state but the first once: what was reserved is released or settled,
@@ -25,8 +26,8 @@ func (c *call) reserve() *Refusal {
 	if s == nil {
 		return nil
 	}
-	var err error
-	if s.claim.Charges, err = c.Spend.Charges(nil, &s.subject); err != nil {
+	rules, err := c.Gateway.Plan().Spend, error(nil) // a cap that is new counts all calls that reserve from then on
+	if s.claim.Charges, err = rules.Charges(nil, &s.subject); err != nil {
 		return c.uncountable(err)
 	}
 	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()
@@ -35,7 +36,7 @@ func (c *call) reserve() *Refusal {
 		return c.notReserved(err)
 	}
 	s.state = reserved
-	s.recordClaim()
+	journal.Describe(&s.record, &s.claim)
 	s.note(&report)
 	return nil
 }

@@ -3,8 +3,6 @@ package gateway
 import (
 	"cmp"
 	"net/http"
-	"strconv"
-	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/catalog"
@@ -125,34 +123,6 @@ func isCallID(text string) bool {
 		}
 	}
 	return true
-}
-
-// recordClaim fills in for the record what was reserved.
-func (s *spending) recordClaim() {
-	r := &s.record
-	r.Repeats = s.claim.Repeats
-	for i := range s.claim.Keys {
-		key := &s.claim.Keys[i]
-		window := int64((key.Window + time.Second - 1) / time.Second)
-		if n := len(r.Keys); n == 0 || r.Keys[n-1].Window != window {
-			r.Keys = append(r.Keys, logfile.ActKeys{Window: window})
-		}
-		group := &r.Keys[len(r.Keys)-1]
-		group.MACs = append(group.MACs, key.Digest.String())
-	}
-	for i := range s.claim.Charges {
-		r.Caps = append(r.Caps, recordedCharge(&s.claim.Charges[i]))
-	}
-}
-
-func recordedCharge(c *spend.Charge) logfile.CapCharge {
-	amount := c.Amount.String()
-	if !c.Cap.OfMoney() {
-		amount = strconv.FormatInt(int64(c.Amount), 10)
-	}
-	return logfile.CapCharge{
-		Cap: c.Cap.Name, Definition: c.Cap.Definition, Counted: c.Counted, Period: c.Period, Amount: amount, Currency: c.Currency, Unpriced: c.Unpriced,
-	}
 }
 
 // describeSpending adds what the call is as an act, what it has reserved, and what was in its way.

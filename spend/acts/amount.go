@@ -10,31 +10,18 @@ import (
 	"tollgate/spend"
 )
 
-// places is how many digits behind the point money has.
-const places = 4
-
 // readAmount returns an amount in the currency's main unit, and its canonical text.
 func (r *reader) readAmount(field, text string) (spend.Money, string, error) {
 	d, err := decimal.Parse(text)
 	if err != nil {
 		return 0, "", refuse("%s: %v", field, err)
 	}
-	if d.Sign() < 0 {
-		return 0, "", refuse("%s must not be negative", field)
+	m, err := spend.ParseMoney(d.Shift(r.power).String())
+	if err != nil {
+		return 0, "", refuse("%s: %v", field, err)
 	}
-	whole, fraction, _ := strings.Cut(d.Shift(r.power).Shift(places).String(), ".")
-	if strings.Trim(fraction, "0") != "" {
-		return 0, "", refuse("%s has more than %d digits behind the point", field, places)
-	}
-	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || n > maxAmount {
-		return 0, "", refuse("%s is too large", field)
-	}
-	return spend.Money(n), strconv.FormatInt(n, 10), nil
+	return m, strconv.FormatInt(int64(m), 10), nil
 }
-
-// maxAmount is so low that the sum of all keys' is none that overflows.
-const maxAmount = 1<<63/maxKeys - 1
 
 // sum adds up what the act moves, and whose money it is.
 func (r *reader) sum(a *Act) (err error) {
