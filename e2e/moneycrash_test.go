@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tollgate/audit/logfile"
@@ -131,15 +132,15 @@ func (w *world) replacement(before []byte) bool {
 
 // stall has the gateway wait in a system call, until it is killed.
 func (w *world) stall(p *process, call string) {
-	w.stalled = append(w.stalled, p.inject(call+":delay_enter=60000000"))
+	w.stalled = append(w.stalled, p.trace(call+":delay_enter=60000000"))
 }
 
 // killStalled kills the gateway, whatever it waits for, and lets payments pass again.
 func (w *world) killStalled(p *process) {
 	w.t.Helper()
 	must(w.t, p.cmd.Process.Kill())
-	for _, let := range w.stalled {
-		let() // go on, that is to die
+	for _, end := range w.stalled {
+		end(syscall.SIGKILL) // strace would wait for the call that it holds up
 	}
 	w.stalled = nil
 	p.kill()

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"text/template"
 
@@ -40,7 +41,7 @@ type world struct {
 	ca        *testpki.CA
 	issuer    *x509.CertPool // of the gateway's certificate, if that is not ca
 	held      atomic.Pointer[hold]
-	stalled   []func()                 // let a gateway go on whose system calls are held up
+	stalled   []func(syscall.Signal)   // end what holds up system calls of a gateway
 	provider  atomic.Pointer[handling] // in the place of the simulator of site cn, if it is set
 	witness   *witness
 	simulator *bsssim.Server // site cn
