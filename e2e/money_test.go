@@ -15,7 +15,6 @@ import (
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/signer"
 	sdkrequest "github.com/huaweicloud/huaweicloud-sdk-go-v3/core/request"
 
-	"tollgate/audit/logfile"
 	"tollgate/internal/bsssim"
 )
 
@@ -244,17 +243,6 @@ func (u *unreliable) mischief(operation string) {
 		kind = bsssim.CloseAfterRead
 	}
 	_ = u.server.Inject(bsssim.Fault{Operation: operation, Kind: kind}) // with too many waiting the call succeeds
-}
-
-// intents returns the intents of calls of an operation.
-func (w *world) intents(operation string) (found []logfile.Record) {
-	w.t.Helper()
-	for _, r := range w.records() {
-		if r.Kind == logfile.KindIntent && r.Operation == operation {
-			found = append(found, r)
-		}
-	}
-	return found
 }
 
 // asJSON runs a command with --json and decodes what it prints.

@@ -27,7 +27,7 @@ type crashPoint struct {
 }
 
 var crashPoints = []crashPoint{
-	{"reserved, and the intent is on its way to the disk", (*world).untilIntent, ""},
+	{"reserved, and the intent is not on the disk", (*world).untilIntent, ""},
 	{"sent, and the provider has not acted", (*world).untilSent, logfile.Unknown},
 	{"the provider has acted, and no answer has come", (*world).untilActed, logfile.Unknown},
 	{"the outcome is on its way to the disk", (*world).untilOutcome, ""},
@@ -72,7 +72,11 @@ func (w *world) begin(p *process) {
 func (w *world) untilIntent(p *process) {
 	w.stall(p, "fdatasync")
 	w.begin(p)
-	eventually(w.t, "the intent is written", func() bool { return w.mentions(floodOrder) })
+	eventually(w.t, "the act is reserved", func() bool {
+		var held struct{ Acts []struct{ Call string } }
+		w.asJSON(&held, "acts")
+		return len(held.Acts) == 1
+	})
 }
 
 // mentions reports whether the live segment has a text, perhaps in a line that is not complete.
@@ -157,7 +161,7 @@ func (w *world) paidOnceAfter(outcome string) {
 	w.t.Helper()
 	p := w.start()
 	before := w.payments()
-	got := w.try(p, paying(asTill, 1, strings.ToLower(floodOrder)))
+	got := w.try(p, paying(asTill, 1, floodOrder))
 	switch {
 	case got.code == "TG.4008":
 		w.heldAs(got, outcome)
@@ -172,7 +176,7 @@ func (w *world) paidOnceAfter(outcome string) {
 		w.turnsDown(p, paying(asShop, version, floodOrder), http.StatusConflict, "TG.4008")
 	}
 	p.stop()
-	w.turnsDown(w.start(), paying(asTill, 0, floodOrder), http.StatusConflict, "TG.4008")
+	w.turnsDown(w.start(), paying(asTill, 0, strings.ToLower(floodOrder)), http.StatusConflict, "TG.4008")
 	if n := w.payments(); n != 1 {
 		w.t.Errorf("the order was paid %d times", n)
 	}
