@@ -468,3 +468,11 @@ func TestCalendarCounts(t *testing.T) {
 		t.Errorf("by the file: %d calls, want 4, %+v", counted(o), j.State())
 	}
 }
+
+// removed removes a file that may not be there.
+func removed(file string) error {
+	if err := os.Remove(file); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
