@@ -77,14 +77,6 @@ func (c *Cap) Period(at time.Time) string {
 	return c.period(at).label
 }
 
-// Period returns the label of the period in which a time lies; a cap of each call has none.
-func (c *Cap) Period(at time.Time) string {
-	if c.Each == EachCall {
-		return ""
-	}
-	return c.period(at).label
-}
-
 // PeriodBegins returns when the period begins in which a time lies; of a cap of each call the time itself.
 func (c *Cap) PeriodBegins(at time.Time) time.Time {
 	if c.Each == EachCall {
