@@ -126,10 +126,9 @@ func (r *answerReader) checkItemName(top bool) {
 // readItem takes up an element of a list of items, or its id.
 func (r *answerReader) readItem(kind kind, raw []byte) {
 	for n := range itemLists {
-		switch list := &itemLists[n]; string(r.walker.path) {
-		case list.elements:
+		if list := &itemLists[n]; string(r.walker.path) == list.elements {
 			r.items.begin(list.failed)
-		case list.id:
+		} else if string(r.walker.path) == list.id {
 			r.items.name(r.lenient(kind, raw))
 		}
 	}

@@ -74,7 +74,7 @@ type Part struct {
 
 // Each reports whether a request can name several of the part.
 func (p *Part) Each() bool {
-	return slices.ContainsFunc(p.Fields, func(field string) bool { return strings.HasSuffix(field, "[]") })
+	return slices.ContainsFunc(p.Fields, func(field string) bool { return strings.Contains(field, "[]") })
 }
 
 // Subject returns the part that an act's keys have one each of; nil where requests name one thing only.

@@ -80,7 +80,8 @@ func TestDeclareRefuses(t *testing.T) {
 		{"with a long name", "want names", func(d *Declaration) { d.Act.Keys = []string{strings.Repeat("a", 65)} }},
 		{"without a name", "act name", func(d *Declaration) { d.Act.Name = "" }},
 		{"with capital letters", "act name", func(d *Declaration) { d.Act.Name = "Pay" }},
-		{"with a negative window", "not negative", func(d *Declaration) { d.Act.Window = -1 }},
+		{"with a negative window", "from 0s to 366d", func(d *Declaration) { d.Act.Window = -1 }},
+		{"with a long window", "from 0s to 366d", func(d *Declaration) { d.Act.Window = setting.Duration(367 * setting.Day) }},
 	} {
 		tests = append(tests, struct {
 			what   string

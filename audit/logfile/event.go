@@ -29,6 +29,7 @@ const (
 	EventUnresolved        EventCode = "unresolved"         // a call is unknown still: stated once more, with what it holds
 	EventRepeated          EventCode = "repeated"           // a caller repeats a call on purpose
 	EventRepeatAllowed     EventCode = "repeat_allowed"     // an operator lets a call be repeated once
+	EventCapCounted        EventCode = "cap_counted"        // a cap is new: what calls on record take of it
 	EventKeyLossAccepted   EventCode = "key_loss_accepted"  // an operator gives up what acts held by keys hashed under another hash key
 )
 
@@ -37,7 +38,7 @@ func EventCodes() []EventCode {
 	return []EventCode{
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
 		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted, EventFrozen, EventUnfrozen, EventFreezes,
-		EventFleetLost, EventFleetBack, EventResolved, EventUnresolved, EventRepeated, EventRepeatAllowed, EventKeyLossAccepted,
+		EventFleetLost, EventFleetBack, EventResolved, EventUnresolved, EventRepeated, EventRepeatAllowed, EventCapCounted, EventKeyLossAccepted,
 	}
 }
 

@@ -142,6 +142,8 @@ func (f *fold) event(r *logfile.Record) error {
 		}
 	case logfile.EventUnresolved:
 		return f.restated(r)
+	case logfile.EventCapCounted:
+		return f.introduced(r)
 	case logfile.EventRepeatAllowed:
 		_ = f.ledger.AllowRepeat(r.Subject) // of a call that holds nothing any more it means nothing
 	case logfile.EventKeyLossAccepted:
@@ -172,11 +174,14 @@ func (f *fold) restated(r *logfile.Record) error {
 
 // Entries of the data of events.
 const (
-	dataOutcome  = "outcome"
-	dataIntended = "intended"
-	dataReason   = "reason"
-	dataBy       = "by"
-	dataFrom     = "from"
+	dataOutcome    = "outcome"
+	dataIntended   = "intended"
+	dataReason     = "reason"
+	dataBy         = "by"
+	dataFrom       = "from"
+	dataDefinition = "definition"
+	dataMode       = "mode"
+	dataSince      = "since"
 )
 
 // due are the calls to be stated again.
