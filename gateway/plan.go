@@ -73,6 +73,8 @@ type Ruling struct {
 	Decision  grants.Decision   // of an allowed call
 	Limits    []ratelimit.Limit // that it is counted by
 	Act       *acts.Act         // that it is; nil: none that is known
+	Shadow    bool              // the act holds nothing back
+	Price     *spend.Price      // of the act, by the request; nil: it does not say
 	Caps      []*spend.Cap      // that count it
 }
 
@@ -128,10 +130,14 @@ func (p *Plan) explainSpending(r *Ruling, q *Question, w *way, found *ruling) *R
 		return nil
 	}
 	s, refused := p.spendingOf(q.Caller, &w.asked, found, q.Header, nil)
-	if s != nil {
-		r.Act, r.Caps = s.act, p.Spend.Matching(&s.subject)
+	if s == nil {
+		return refused
 	}
-	return refused
+	r.Act, r.Shadow, r.Caps = s.act, s.claim.Shadow, p.Spend.Matching(&s.subject)
+	if s.subject.Priced {
+		r.Price = &s.subject.Price
+	}
+	return nil
 }
 
 // find searches the listeners that the caller can reach. It returns one way for each upstream that has the operation, or the refusal if

@@ -124,6 +124,16 @@ func (p *Table) Covers(upstream, operation string) bool {
 	return p.covered[target{upstream, operation}]
 }
 
+// Allowing returns the indices of the grants that let a caller call an operation of an upstream, under conditions on accounts.
+func (p *Table) Allowing(caller, upstream, operation string) (all []int) {
+	for _, r := range p.rules[key{caller, upstream, operation}] {
+		if !r.forbidden {
+			all = append(all, r.index)
+		}
+	}
+	return all
+}
+
 // place is where a selector stands.
 type place struct{ grant, selector int }
 

@@ -59,6 +59,7 @@ func (m *Memory) Follow(r *Rules, now time.Time) (fresh []*Cap) {
 			m.caps.turn(cc, c, now)
 		}
 	}
+	m.places.forgetIdle()
 	for id, cc := range m.caps.all {
 		if !kept[id] && cc.over(now) {
 			m.caps.forget(cc)

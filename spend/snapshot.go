@@ -58,8 +58,8 @@ func (m *Memory) Call(id string) (s CallState, ok bool) {
 
 func (e *entry) state() CallState {
 	s := CallState{
-		Call: e.Call, Caller: e.Caller, Act: e.Act, At: e.At, Outcome: e.outcome, Ended: e.settlement.At,
-		Repeats: e.Repeats, RepeatedBy: e.repeatedBy, Allowed: e.allowed, number: e.number,
+		Call: e.call, Caller: e.caller, Act: e.act, At: e.at, Outcome: e.outcome, Ended: e.settlement.At,
+		Repeats: e.repeats, RepeatedBy: e.repeatedBy, Allowed: e.allowed, number: e.number,
 	}
 	for i := range e.holds {
 		if h := &e.holds[i]; h.of != nil {

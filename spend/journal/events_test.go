@@ -108,7 +108,7 @@ func TestResolve(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(t, held(t, j, "CS3"), still...)
-		for range 3 {
+		for _, l.lag = range []uint64{1, 0, 0} {
 			j.mustSave(t)
 		}
 		want(t, stated(t, l))

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -24,10 +25,11 @@ import (
 // day is a window.
 const day = 24 * time.Hour
 
-// written is a log of tests: all that is added is durable at once.
+// written is a log of tests: all that is added is durable at once, but for the last records that lag.
 type written struct {
 	*testlog.Log
 	dir    string
+	lag    uint64
 	refuse error
 }
 
@@ -38,7 +40,9 @@ func newLog(t testing.TB) *written {
 	return l
 }
 
-func (l *written) Status() audit.Status { return audit.Status{LastSeq: l.Seq, DurableSeq: l.Seq} }
+func (l *written) Status() audit.Status {
+	return audit.Status{LastSeq: l.Seq, DurableSeq: l.Seq - l.lag}
+}
 
 func (l *written) add(r *logfile.Record) *logfile.Record {
 	l.Add(r)
@@ -253,6 +257,25 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// TestOnlyDurable: what a crash may take away again is not in the file.
+func TestOnlyDurable(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	l.lag = 3 // the intent of call f is among them
+	j := opened(t, l.options())
+	for range 2 {
+		j.mustSave(t)
+		if seq := j.State().Seq; seq != l.Seq-3 {
+			t.Errorf("the file ends with record %d of %d", seq, l.Seq)
+		}
+	}
+	l.lag = 0
+	j.mustSave(t)
+	if seq := j.State().Seq; seq != l.Seq {
+		t.Errorf("the file ends with record %d of %d", seq, l.Seq)
+	}
+}
+
 // flipped changes one bit of a file.
 func flipped(at int) func([]byte) []byte {
 	return func(b []byte) []byte {
@@ -339,6 +362,26 @@ func TestFileOfAnotherLog(t *testing.T) {
 			t.Errorf("%s: %+v", name, s)
 		}
 		want(t, held(t, j, "CS8"), "CS8 x ")
+	}
+}
+
+// TestFileOfAnotherLine: the record stands in its place, and is another one.
+func TestFileOfAnotherLine(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	opened(t, l.options()).mustSave(t)
+	name := filepath.Join(l.dir, logfile.SegmentName(1))
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndex(text, []byte(`"caller":"shop"`))
+	text[at+len(`"caller":"`)] = 'S'
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s := opened(t, l.options()).State(); !strings.Contains(s.Rebuilt, "is another one") {
+		t.Errorf("%+v", s)
 	}
 }
 
