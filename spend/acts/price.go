@@ -125,14 +125,25 @@ const (
 const mainUnit = "1"
 
 // ReadPrice returns what an act costs by the answer to its price query. The error says why that is not known.
-func (a *Act) ReadPrice(answer *bss.Outcome) (spend.Price, error) {
-	if answer.Result != bss.Success {
-		return spend.Price{}, fmt.Errorf("the answer is no success (%s)", answer.Result)
+func (a *Act) ReadPrice(answer *bss.Outcome, body []byte) (spend.Price, error) {
+	if err := checkAnswer(answer, body); err != nil {
+		return spend.Price{}, err
 	}
 	if a.PriceFrom == catalog.PriceOrder {
 		return orderPrice(a.IDs[0], answer.Fields)
 	}
 	return a.renewalPrice(answer.Fields)
+}
+
+// checkAnswer returns an error unless an answer is a success, and one that all readers read alike.
+func checkAnswer(answer *bss.Outcome, body []byte) error {
+	switch {
+	case answer.Result != bss.Success:
+		return fmt.Errorf("the answer is no success (%s)", answer.Result)
+	case !bss.OneReading(body):
+		return errors.New("the answer has more than one reading")
+	}
+	return nil
 }
 
 func orderPrice(order string, fields []bss.Value) (spend.Price, error) {
@@ -202,9 +213,9 @@ const (
 )
 
 // ReadPaid reports whether an order was paid, by the answer to its [OrderQuery]. The error says why that is not known.
-func ReadPaid(order string, answer *bss.Outcome) (bool, error) {
-	if answer.Result != bss.Success {
-		return false, fmt.Errorf("the answer is no success (%s)", answer.Result)
+func ReadPaid(order string, answer *bss.Outcome, body []byte) (bool, error) {
+	if err := checkAnswer(answer, body); err != nil {
+		return false, err
 	}
 	if err := checkOrder(order, answer.Fields); err != nil {
 		return false, err

@@ -220,7 +220,9 @@ func (s *statement) restatement() *logfile.Record {
 
 // subject is the call of an intent, as limits by day or month count it.
 func subject(r *logfile.Record) ratelimit.Subject {
-	return ratelimit.Subject{Caller: r.Caller, Operation: r.Operation, Credential: r.Credential, Upstream: r.Upstream}
+	return ratelimit.Subject{
+		Caller: r.Caller, Operation: r.Operation, Credential: r.Credential, Upstream: r.Upstream, Own: r.Spending != nil && r.For != "",
+	}
 }
 
 // acts returns the acts that are held as a whole, each by the call that stands for it: calls hold keys of them that cannot be compared.
