@@ -22,7 +22,7 @@ func actsCommand() *cobra.Command {
 			"of which it is unknown whether they were done. docs/acts.md explains each. A call that is refused with TG.4008 names the one that holds\n" +
 			"its act. An unknown act is held until tollgate resolve settles it.",
 		Example: "  tollgate acts --unknown --config /etc/tollgate/tollgate.yaml\n  tollgate acts --call 01999999-0000-7000-8000-000000000000 --json --config /etc/tollgate/tollgate.yaml",
-	}, func(c *admin.Client, ctx context.Context) (*admin.Acts, error) { return c.Acts(ctx, request) }, printActs)
+	}, func(c *admin.Client, ctx context.Context) (*admin.Acts, error) { return c.Acts(ctx, request) }, printHeldActs)
 	flags := cmd.Flags()
 	flags.StringVar(&request.Call, "call", "", "only what this `call` holds")
 	flags.StringVar(&request.Caller, "caller", "", "only what calls of this `caller` hold")
@@ -31,7 +31,7 @@ func actsCommand() *cobra.Command {
 	return cmd
 }
 
-func printActs(w io.Writer, a *admin.Acts) error {
+func printHeldActs(w io.Writer, a *admin.Acts) error {
 	var lines string
 	if a.Mode == "shadow" {
 		lines += "guard.mode is shadow: no call is refused for what another holds\n"
