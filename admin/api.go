@@ -31,6 +31,8 @@ type API struct {
 	Acts func(context.Context, Peer, ActsRequest) (*Acts, error)
 	// Lets the next call that does the same act as one before pass once, and returns the act.
 	AllowRepeat func(context.Context, Peer, AllowRepeatRequest) (*HeldAct, error)
+	// Gives up what calls hold of an act under a hash key that is lost, so that calls of the act pass again.
+	AcceptKeyLoss func(context.Context, Peer, AcceptKeyLossRequest) (*LostAct, error)
 	// What is used of caps.
 	Caps func(context.Context, Peer, CapsRequest) (*Caps, error)
 	// Shows what is known of a call whose outcome is unknown, or settles it.
@@ -65,6 +67,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/freezes", "freezes", call(s, a.Freezes)},
 		{"GET", "/v1/acts", "acts", call(s, a.Acts)},
 		{"POST", "/v1/allow-repeat", "allowrepeat", call(s, a.AllowRepeat)},
+		{"POST", "/v1/accept-key-loss", "acceptkeyloss", call(s, a.AcceptKeyLoss)},
 		{"GET", "/v1/caps", "caps", call(s, a.Caps)},
 		{"POST", "/v1/resolve", "resolve", call(s, a.Resolve)},
 		{"GET", "/v1/fleet", "fleet", call(s, a.Fleet)},

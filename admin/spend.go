@@ -25,6 +25,8 @@ type Acts struct {
 	Rebuilding string `json:"rebuilding,omitempty"`
 	// What no other member of the fleet knows. Left out: there is no fleet.
 	Alone string `json:"alone,omitempty"`
+	// Acts of which every call is refused, since keys that are held cannot be compared. Left out: there are none.
+	Lost []LostAct `json:"lost,omitempty"`
 	// The acts: those under way and unknown first, then by when they began.
 	Acts []HeldAct `json:"acts"`
 	// How many there are besides, which the request can choose among.
@@ -49,6 +51,22 @@ type HeldAct struct {
 	Until time.Time `json:"until,omitzero"`
 	// Whether the next equal call passes once, since an operator allowed it.
 	RepeatAllowed bool `json:"repeat_allowed,omitempty"`
+}
+
+// LostAct is a business act of which a call holds keys that are hashed under a hash key that is lost.
+type LostAct struct {
+	// The act, such as "pay".
+	Act string `json:"act"`
+	// One of the calls that hold such keys.
+	Call string `json:"call"`
+}
+
+// AcceptKeyLossRequest asks that what calls hold of an act under a lost hash key is given up.
+type AcceptKeyLossRequest struct {
+	// The act.
+	Act string `json:"act"`
+	// Why, for the record.
+	Reason string `json:"reason"`
 }
 
 // AllowRepeatRequest asks that the next call that does the same act as one before passes once.
@@ -164,6 +182,12 @@ func (c *Client) Acts(ctx context.Context, r ActsRequest) (*Acts, error) {
 func (c *Client) AllowRepeat(ctx context.Context, r AllowRepeatRequest) (*HeldAct, error) {
 	var h HeldAct
 	return &h, c.Do(ctx, http.MethodPost, "/v1/allow-repeat", r, &h)
+}
+
+// AcceptKeyLoss gives up what calls hold of an act under a lost hash key.
+func (c *Client) AcceptKeyLoss(ctx context.Context, r AcceptKeyLossRequest) (*LostAct, error) {
+	var l LostAct
+	return &l, c.Do(ctx, http.MethodPost, "/v1/accept-key-loss", r, &l)
 }
 
 // Caps asks for what is used of caps.

@@ -84,7 +84,7 @@ func TestKeepIsLongEnough(t *testing.T) {
 		text := strings.Replace(spends, "dir: audit", "dir: audit, keep: "+c.keep+map[bool]string{true: "", false: ", keep_less_than_180_days: true"}[len(c.keep) > 3], 1)
 		text = strings.Replace(text, "  back: {grants: [{operations: [CancelResourcesSubscription], credential: acme}]}\n", "", 1)
 		_, err := Parse("f", []byte(text+c.more+"\n"), testDir(t), Options{LookupEnv: noEnv})
-		if (err == nil) != c.good || err != nil && !strings.Contains(err.Error(), "and two days") {
+		if (err == nil) != c.good || err != nil && !strings.Contains(err.Error(), "2 days are added") {
 			t.Errorf("keep %s, %s: %v", c.keep, c.more, err)
 		}
 	}

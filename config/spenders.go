@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,8 +10,8 @@ import (
 
 	"tollgate/catalog"
 	"tollgate/grants"
-	"tollgate/internal/setting"
 	"tollgate/spend"
+	"tollgate/upstream"
 )
 
 // spendGrant is an operation that spends and that a grant lets a caller call.
@@ -52,25 +53,54 @@ type spenders struct {
 	spendGrants []spendGrant
 }
 
-// spareKeep is for how long records are kept besides, so that a start finds those of the longest window or period.
-const spareKeep = 2 * setting.Day
-
 // checkKeep refuses to lose records that say what is held and used.
 func (m *spenders) checkKeep() {
-	longest, of := m.rules.LongestPeriod(), "the longest period of caps"
-	for i := range m.spendGrants {
-		act := m.spendGrants[i].act()
-		for _, k := range act.Keys {
-			if window := m.rules.Window(act.Name, k.Window); window > longest {
-				longest, of = window, "the window of the act "+act.Name
+	longest, of := longestHeld(m.config.Upstreams, m.operations, m.table, m.rules)
+	if longest == 0 || m.Failed("audit.keep") {
+		return
+	}
+	if err := m.file.Audit.CheckKeep(longest); err != nil {
+		m.problem("audit.keep", "", "%v (%s)", err, of)
+	}
+}
+
+// LongestHeld returns for how long the records of calls say what is held or used: the longest window of an act that a caller may do, or period
+// of a cap.
+func (c *Config) LongestHeld() (time.Duration, error) {
+	operations, err := c.Operations()
+	if err != nil {
+		return 0, err
+	}
+	table, problems := c.GrantTable(operations)
+	if len(problems) > 0 {
+		return 0, errors.New(problems[0].Message)
+	}
+	rules, err := spend.NewRules(c.Spend)
+	if err != nil {
+		return 0, err
+	}
+	longest, _ := longestHeld(c.Upstreams, operations, table, rules)
+	return longest, nil
+}
+
+// longestHeld returns the same, and what it is of.
+func longestHeld(
+	upstreams []*upstream.Config, operations map[string][]*catalog.Operation, table *grants.Table, rules *spend.Rules,
+) (longest time.Duration, of string) {
+	longest, of = rules.LongestPeriod(), "the longest period of caps"
+	for _, u := range upstreams {
+		for _, o := range operations[u.Name] {
+			if o.Act == nil || !table.Covers(u.Name, o.Name) {
+				continue
+			}
+			for _, k := range o.Act.Keys {
+				if window := rules.Window(o.Act.Name, k.Window); window > longest {
+					longest, of = window, "the window of the act "+o.Act.Name
+				}
 			}
 		}
 	}
-	keep, least := time.Duration(m.file.Audit.Keep), longest+spareKeep
-	if keep != 0 && longest > 0 && keep < least && !m.Failed("audit.keep") {
-		m.problem("audit.keep", fmt.Sprintf("keep: %v", setting.Duration(least)),
-			"keep is less than %s and two days: records of what is held and used would be removed too early", of)
-	}
+	return longest, of
 }
 
 // notes notes what nothing bounds, and what is bounded in another way than it seems.

@@ -26,8 +26,8 @@ func (c *call) reserve() *Refusal {
 	if s == nil {
 		return nil
 	}
-	var err error
-	if s.claim.Charges, err = c.Spend.Charges(nil, &s.subject); err != nil {
+	rules, err := c.Gateway.Plan().Spend, error(nil) // a cap that is new counts all calls that reserve from then on
+	if s.claim.Charges, err = rules.Charges(nil, &s.subject); err != nil {
 		return c.uncountable(err)
 	}
 	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()

@@ -27,7 +27,7 @@ func actsCommand() *cobra.Command {
 	flags.StringVar(&request.Call, "call", "", "only what this `call` holds")
 	flags.StringVar(&request.Caller, "caller", "", "only what calls of this `caller` hold")
 	flags.BoolVar(&request.Unknown, "unknown", false, "only those of which it is unknown whether they were done")
-	cmd.AddCommand(allowRepeatCommand())
+	cmd.AddCommand(allowRepeatCommand(), acceptKeyLossCommand())
 	return cmd
 }
 
@@ -38,6 +38,9 @@ func printHeldActs(w io.Writer, a *admin.Acts) error {
 	}
 	for _, line := range notEmpty(rebuildingLine(a.Rebuilding), a.Alone) {
 		lines += line + "\n"
+	}
+	for _, l := range a.Lost {
+		lines += fmt.Sprintf("all calls of %s are refused: call %s holds keys under a lost hash key; to give them up: tollgate acts accept-key-loss %s\n", l.Act, l.Call, l.Act)
 	}
 	if len(a.Acts) == 0 && a.Rebuilding == "" {
 		lines += "no act is held\n"
@@ -90,14 +93,7 @@ func allowRepeatCommand() *cobra.Command {
 		Args:    callID, ValidArgsFunction: running.completeCalls(admin.ActsRequest{}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Call = args[0]
-			if strings.TrimSpace(request.Reason) == "" {
-				return cli.UsageError("--reason is needed: it is what the record says of a second payment")
-			}
-			client, err := running.client()
-			if err != nil {
-				return err
-			}
-			held, err := client.AllowRepeat(cmd.Context(), request)
+			held, err := decide(&running, cmd, request, request.Reason, (*admin.Client).AllowRepeat)
 			if err != nil {
 				return err
 			}
@@ -108,6 +104,51 @@ func allowRepeatCommand() *cobra.Command {
 	cmd.Flags().StringVar(&request.Reason, "reason", "", "why, in a `text` for the record (required)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
 	return cmd
+}
+
+// decide has the running gateway carry out what an operator has decided, with a reason.
+func decide[Q, A any](
+	running *runningGateway, cmd *cobra.Command, request Q, reason string, do func(*admin.Client, context.Context, Q) (*A, error),
+) (*A, error) {
+	if strings.TrimSpace(reason) == "" {
+		return nil, cli.UsageError("--reason is needed: it is what the record says")
+	}
+	client, err := running.client()
+	if err != nil {
+		return nil, err
+	}
+	return do(client, cmd.Context(), request)
+}
+
+func acceptKeyLossCommand() *cobra.Command {
+	var running runningGateway
+	var request admin.AcceptKeyLossRequest
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "accept-key-loss ACT --reason TEXT --config FILE", Short: "Give up what calls hold of an act under a hash key that is lost",
+		Long: "Give up what calls hold of an act under a hash key that is lost. What they hold cannot be compared with other calls, so all calls of the act\n" +
+			"are refused until then. Look at the provider first whether what they did must not be done again: tollgate acts names one of them.\n" +
+			"Better bring the old key back (audit.hash_key), and restart. It is on record with who, and why.",
+		Example: "  tollgate acts accept-key-loss pay --reason 'no order of November is open' --config /etc/tollgate/tollgate.yaml",
+		Args:    cli.ExactArgs("ACT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			request.Act = args[0]
+			lost, err := decide(&running, cmd, request, request.Reason, (*admin.Client).AcceptKeyLoss)
+			if err != nil {
+				return err
+			}
+			return printAs(cmd.OutOrStdout(), asJSON, lost, printGivenUp)
+		},
+	}
+	running.flags(cmd)
+	cmd.Flags().StringVar(&request.Reason, "reason", "", "why, in a `text` for the record (required)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer of the API")
+	return cmd
+}
+
+func printGivenUp(w io.Writer, l *admin.LostAct) error {
+	_, err := io.WriteString(w, printableLines("calls of the act "+l.Act+" pass again\n"))
+	return err
 }
 
 // callID refuses arguments that are not one call's id.
