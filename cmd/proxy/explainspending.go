@@ -16,7 +16,7 @@ import (
 // explainAct is what a call that spends is held as.
 type explainAct struct {
 	Name   string       `json:"name"`
-	Keys   []explainKey `json:"keys"`
+	Keys   []explainKey `json:"keys,omitempty"`
 	Shadow bool         `json:"shadow,omitempty"`
 }
 
@@ -67,7 +67,9 @@ func mostOf(c *spend.Cap) string {
 }
 
 func (e *explanation) printSpending(line func(name, format string, args ...any)) {
-	if e.Act != nil {
+	if e.Act != nil && len(e.Act.Keys) == 0 {
+		line("act", "%s; --body says of what, and which caps count it", e.Act.Name)
+	} else if e.Act != nil {
 		for _, key := range e.Act.Keys {
 			line("act", "%s of %s, held for %s after success%s", e.Act.Name, key.Name, key.Window, shadowText(e.Act.Shadow))
 		}
