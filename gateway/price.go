@@ -11,7 +11,7 @@ import (
 // of the caps decide.
 func (c *call) price() *Refusal {
 	s := c.spending
-	if s == nil || s.act == nil || !c.Spend.NeedsPrice(&s.subject) {
+	if s == nil || s.act == nil || !c.Gateway.Plan().Spend.NeedsPrice(&s.subject) {
 		return nil
 	}
 	price, read, err := c.readPrice()

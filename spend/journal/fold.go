@@ -107,7 +107,7 @@ func (f *fold) hold(r *logfile.Record, call string, at time.Time) error {
 	f.ledger.Record(c)
 	f.open[call] = &statement{Seq: r.Seq, Record: logfile.Record{
 		Time: at, Call: call, Caller: r.Caller, Upstream: r.Upstream, Site: r.Site, Currency: r.Currency, Operation: r.Operation, Effect: r.Effect,
-		Credential: r.Credential, Class: r.Class, Account: r.Account, MACKey: r.MACKey, Spending: r.Spending,
+		Credential: r.Credential, Class: r.Class, Account: r.Account, MACKey: r.MACKey, Spending: r.Spending, Fields: ordersOf(r),
 	}}
 	if len(c.Keys) > 0 && r.MACKey != f.macKey {
 		f.foreign[call] = c.Act
