@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tollgate/admin"
+	"tollgate/config"
+	"tollgate/fleet/redistest"
 )
 
 // couponCap is a hard cap of what coupons cost together.
@@ -234,5 +237,20 @@ func TestMoneyMetrics(t *testing.T) {
 		if got := g.labelled(t, name); got != want {
 			t.Errorf("%s %v, want %v", name, got, want)
 		}
+	}
+}
+
+// TestMoneyIsNotShared: a member of a fleet says that acts and caps are its own.
+func TestMoneyIsNotShared(t *testing.T) {
+	g := runWith(t, inFleet(plain(redistest.Start(t)), "a")...)
+	if !slices.Contains(g.readiness().Notes, config.SpendAlone) {
+		t.Errorf("readiness does not say so: %q", g.readiness().Notes)
+	}
+	status, err := g.status(t.Context(), admin.Peer{}, admin.StatusRequest{})
+	if err != nil || !slices.Contains(status.Readiness.Notes, config.SpendAlone) {
+		t.Errorf("status does not say so: %+v, %v", status, err)
+	}
+	if got := g.acts(admin.ActsRequest{}, time.Now()).Alone; got != config.SpendAlone {
+		t.Errorf("acts do not say so: %q", got)
 	}
 }
