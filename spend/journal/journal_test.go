@@ -519,3 +519,18 @@ func removed(file string) error {
 	}
 	return nil
 }
+
+// BenchmarkPassedOver is what the journal costs for each record of a call that holds nothing.
+func BenchmarkPassedOver(b *testing.B) {
+	l := newLog(b)
+	const n = 10_000
+	l.Calls(n / 2)
+	l.Flush()
+	o := l.options()
+	b.ReportAllocs()
+	for b.Loop() {
+		o.Ledger = spend.NewMemory()
+		opened(b, o)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+}
