@@ -141,7 +141,7 @@ func (r *answerReader) outcome(byStatus Outcome) Outcome {
 	if o.Result == Failure && !r.op.Sensitive {
 		o.Message = oneLine(r.message, 256)
 	}
-	o.Fields, o.Failed = r.found.values(!r.op.Sensitive), r.items.result()
+	o.Fields, o.Failed = r.found.values(!r.op.Sensitive), r.failedItems()
 	return o
 }
 

@@ -3,15 +3,20 @@ package bss
 import (
 	"slices"
 	"strings"
+
+	"tollgate/catalog"
 )
 
 // itemList is where answers list items that failed, or items with what became of each.
-type itemList struct{ elements, id string }
+type itemList struct {
+	elements, id string
+	failed       bool // all of them
+}
 
 var itemLists = [...]itemList{
-	{"error_details[]", "error_details[].id"},
-	{"fail_resource_infos[]", "fail_resource_infos[].resource_id"},
-	{"to_ondemand_service_results[]", "to_ondemand_service_results[].resource_id"},
+	{"error_details[]", "error_details[].id", true},
+	{"fail_resource_infos[]", "fail_resource_infos[].resource_id", true},
+	{"to_ondemand_service_results[]", "to_ondemand_service_results[].resource_id", false},
 }
 
 // maxItems bounds the items of an answer that are told apart: a request has no more.
@@ -69,14 +74,38 @@ func (i *items) add(list []string, id string) []string {
 	return append(list, strings.ToLower(id))
 }
 
-// result returns the items that failed; none where the answer does not say so without doubt.
-func (i *items) result() []string {
-	i.end()
-	both := slices.ContainsFunc(i.allFailed, func(id string) bool { return slices.Contains(i.allDone, id) })
-	if i.doubtful || both {
+// failedItems returns the items that failed; none where the answer does not say so without doubt.
+func (r *answerReader) failedItems() []string {
+	r.items.end()
+	if r.items.doubtful {
 		return nil
 	}
-	return i.allFailed
+	for _, id := range r.items.allFailed {
+		if slices.Contains(r.items.allDone, id) || r.wasDone(id) {
+			return nil
+		}
+	}
+	return r.items.allFailed
+}
+
+// wasDone reports whether a member that repeats what was asked for may say of an item that it was done.
+func (r *answerReader) wasDone(id string) bool {
+	for i := range r.found.list {
+		f := &r.found.list[i].value
+		if !r.repeatsRequest(f.Name) {
+			continue
+		}
+		if f.Omitted > 0 || slices.ContainsFunc(f.Values, func(value string) bool { return strings.EqualFold(value, id) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// repeatsRequest reports whether a member repeats one of the request, and is not in a list of items, where what failed is named too.
+func (r *answerReader) repeatsRequest(name string) bool {
+	return slices.ContainsFunc(r.op.Repeats, func(repeat catalog.Repeat) bool { return repeat.Answer == name }) &&
+		!slices.ContainsFunc(itemLists[:], func(list itemList) bool { return list.id == name })
 }
 
 // checkItemName reports a name that some readers take for that of a list, or of an id in one.
@@ -94,22 +123,13 @@ func (r *answerReader) checkItemName(top bool) {
 	}
 }
 
-// readItem takes up an element of a list of items, its id, and an id of what the answer says was done.
+// readItem takes up an element of a list of items, or its id.
 func (r *answerReader) readItem(kind kind, raw []byte) {
-	path := r.walker.path
 	for n := range itemLists {
-		switch list := &itemLists[n]; string(path) {
-		case list.elements:
-			r.items.begin(n < 2)
-			return
-		case list.id:
+		if list := &itemLists[n]; string(r.walker.path) == list.elements {
+			r.items.begin(list.failed)
+		} else if string(r.walker.path) == list.id {
 			r.items.name(r.lenient(kind, raw))
-			return
-		}
-	}
-	for i := range r.op.Repeats {
-		if string(path) == r.op.Repeats[i].Answer && raw != nil {
-			r.items.allDone = append(r.items.allDone, strings.ToLower(r.lenient(kind, raw)))
 		}
 	}
 }

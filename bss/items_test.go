@@ -37,6 +37,7 @@ func TestFailedItems(t *testing.T) {
 		{"id in other case", "RenewalResources", `{"fail_resource_infos":[{"resource_id":"a","Resource_ID":"b"}]}`, ""},
 		{"two lists", "RenewalResources", `{"fail_resource_infos":[{"resource_id":"a"}],"fail_resource_infos":[{"resource_id":"b"}]}`, ""},
 		{"list in other case", "RenewalResources", `{"fail_resource_infos":[{"resource_id":"a"}],"Fail_Resource_Infos":[]}`, ""},
+		{"another list in other case", "RenewalResources", `{"error_details":[{"id":"a"}],"Fail_Resource_Infos":[]}`, ""},
 		{"the list not at the top", "RenewalResources", `{"data":{"fail_resource_infos":[{"resource_id":"a"}]}}`, ""},
 		{"done and failed", "CreatePartnerCoupons", `{"coupon_infos":[{"id":"C-1"}],"error_details":[{"id":"c-1"}]}`, ""},
 		{"failed and done", "CreatePartnerCoupons", `{"error_details":[{"id":"c-1"}],"coupon_infos":[{"id":"c-1"}]}`, ""},

@@ -74,7 +74,7 @@ type Part struct {
 
 // Each reports whether a request can name several of the part.
 func (p *Part) Each() bool {
-	return slices.ContainsFunc(p.Fields, func(field string) bool { return strings.HasSuffix(field, "[]") })
+	return slices.ContainsFunc(p.Fields, func(field string) bool { return strings.Contains(field, "[]") })
 }
 
 // Subject returns the part that an act's keys have one each of; nil where requests name one thing only.
@@ -83,4 +83,39 @@ func (a *Act) Subject() *Part {
 		return &a.Parts[i]
 	}
 	return nil
+}
+
+// String writes the key as its parts' spellings: "resource_ids[]|resourceIds[] + unsubscribe_type".
+func (k ActKey) String() string {
+	var parts []string
+	for _, p := range k.Parts {
+		parts = append(parts, p.String())
+	}
+	return strings.Join(parts, " + ")
+}
+
+// String writes the part's spellings, with "?" behind what may be missing, and the default behind "=".
+func (p *Part) String() string {
+	text := strings.Join(p.Fields, "|")
+	if p.Optional {
+		text += "?"
+	}
+	if p.Default != "" {
+		text += "=" + p.Default
+	}
+	return text
+}
+
+// Measure returns what an amount with a measure_id is in, as a power of ten of the currency's main unit: 1 is yuan, 2 jiao, 3 fen. A call
+// that does not say means 1.
+func Measure(id string) (power int, known bool) {
+	switch id {
+	case "", "1":
+		return 0, true
+	case "2":
+		return -1, true
+	case "3":
+		return -2, true
+	}
+	return 0, false
 }

@@ -63,6 +63,9 @@ func (o *Operation) addAct(row []string) error {
 	if err := errors.Join(a.parseKeys(row[3]), a.parseAmount(o, row[6])); err != nil {
 		return err
 	}
+	if (a.Amount != nil) != (a.Price == PriceRequest) {
+		return errors.New("the price is in the request if an amount is, and only then")
+	}
 	o.Act = a
 	return nil
 }
@@ -87,6 +90,9 @@ func (o *Operation) parseParts(text string) (parts []Part, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("part %q: %w", text, err)
 		}
+		if slices.ContainsFunc(parts, func(other Part) bool { return other.Name == p.Name }) {
+			return nil, fmt.Errorf("part %q twice", p.Name)
+		}
 		parts = append(parts, p)
 	}
 	return parts, nil
@@ -104,6 +110,9 @@ func (o *Operation) parsePart(text string) (p Part, err error) {
 	p.Name, fields, _ = strings.Cut(text, "=")
 	if fields == "" {
 		fields = p.Name
+	}
+	if p.Name == "" {
+		return p, errors.New("it has no name")
 	}
 	p.Fields, p.Kind, err = o.parseFields(fields)
 	if err == nil && p.Default != "" && !slices.Contains(p.Values, p.Default) {

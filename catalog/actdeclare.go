@@ -15,15 +15,18 @@ type ActDeclaration struct {
 	// What the act is called: the same for all endpoints of the upstream that do the same. Lower-case letters, digits and `-`.
 	Name string `yaml:"name" need:"yes"`
 	// What identifies an act. Each entry is a key, of which one call at a time can hold a value: a name in the path, the query or the
-	// JSON body (`order_id`, `order.id`), `ids[]` for each element of a list, `account+period` for the combination. A call must have them
+	// JSON body (`order_id`, `order.id`), `"ids[]"` for each element of a list, `account+period` for the combination. A call must have them
 	// all, as texts of at most 128 letters, digits and `_ . -`; records have them.
 	Keys []string `yaml:"keys" need:"yes"`
-	// For how long after a success a second act is refused. `0s`: only while the first is under way, or it is not known what became of it.
+	// For how long after a success a second act is refused. `0s`: only while the first is under way, or it is not known what became of it. At most 366d.
 	Window setting.Duration `yaml:"window" need:"yes"`
 }
 
-// maxActKeys bounds the keys that one declaration has, and the parts of each.
-const maxActKeys = 8
+// Bounds of one declaration: its keys, and the parts of each; its window, for which the log is kept.
+const (
+	maxActKeys   = 8
+	maxActWindow = setting.Duration(366 * setting.Day)
+)
 
 // declareAct adds the act to a declared endpoint, and the fields that its keys need.
 func (o *Operation) declareAct(d *ActDeclaration) error {
@@ -33,8 +36,8 @@ func (o *Operation) declareAct(d *ActDeclaration) error {
 	if o.Effect != Spend || o.Sensitive {
 		return errors.New("act is set, but the endpoint's effect is not spend, or it is sensitive: records have the keys of an act")
 	}
-	if len(d.Keys) == 0 || len(d.Keys) > maxActKeys || d.Window < 0 {
-		return fmt.Errorf("act %s: want 1 to %d keys, and a window that is not negative", d.Name, maxActKeys)
+	if len(d.Keys) == 0 || len(d.Keys) > maxActKeys || d.Window < 0 || d.Window > maxActWindow {
+		return fmt.Errorf("act %.80q: want 1 to %d keys, and a window from 0s to %v", d.Name, maxActKeys, maxActWindow)
 	}
 	a := &Act{Name: d.Name, Direction: Out, Unit: Cash, Price: PriceNone}
 	for _, key := range d.Keys {

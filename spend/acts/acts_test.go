@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tollgate/audit/mac"
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/internal/setting"
@@ -303,5 +304,26 @@ func TestFailed(t *testing.T) {
 		if keys, ok := a.Failed(outcome.Failed); ok != test.ok || !slices.Equal(keys, test.keys) {
 			t.Errorf("%s: %s: keys %v, %v", test.call.body, test.answer, keys, ok)
 		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	key := mac.New()
+	for _, call := range []asks{
+		{"cn", "PayOrders", "", "", `{"order_id":"CS2401010000AAAAA","use_coupon":"NO"}`},
+		{"cn", "CreatePartnerCoupons", "", "", `{"quota_id":"Q","customer_ids":["C1","C2"],"face_value":100}`},
+	} {
+		op, request, err := call.read(b)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(call.operation, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Read(op, "bss", request, key.Short); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -10,41 +10,28 @@ import (
 	"tollgate/spend"
 )
 
-// places is how many digits behind the point money has.
-const places = 4
-
 // readAmount returns an amount in the currency's main unit, and its canonical text.
 func (r *reader) readAmount(field, text string) (spend.Money, string, error) {
 	d, err := decimal.Parse(text)
 	if err != nil {
 		return 0, "", refuse("%s: %v", field, err)
 	}
-	if d.Sign() < 0 {
-		return 0, "", refuse("%s must not be negative", field)
+	m, err := spend.ParseMoney(d.Shift(r.power).String())
+	if err != nil {
+		return 0, "", refuse("%s: %v", field, err)
 	}
-	whole, fraction, _ := strings.Cut(d.Shift(r.power).Shift(places).String(), ".")
-	if strings.Trim(fraction, "0") != "" {
-		return 0, "", refuse("%s has more than %d digits behind the point", field, places)
-	}
-	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || n > maxAmount {
-		return 0, "", refuse("%s is too large", field)
-	}
-	return spend.Money(n), strconv.FormatInt(n, 10), nil
+	return m, strconv.FormatInt(int64(m), 10), nil
 }
-
-// maxAmount is so low that the sum of all keys' is none that overflows.
-const maxAmount = 1<<63/maxKeys - 1
 
 // sum adds up what the act moves, and whose money it is.
 func (r *reader) sum(a *Act) (err error) {
 	if a.Currency, err = r.currency(); err != nil {
 		return err
 	}
-	each, total := r.amounts()
-	a.Amount = total
-	for _, customer := range r.customers() {
-		a.Customers = append(a.Customers, Part{customer, each})
+	var each spend.Money
+	each, a.Amount = r.amounts()
+	if a.Customers, err = r.customers(each); err != nil {
+		return err
 	}
 	if a.PriceFrom == catalog.PriceOrder || a.PriceFrom == catalog.PriceRenewal {
 		for _, v := range r.found[0] {
@@ -58,7 +45,7 @@ func (r *reader) sum(a *Act) (err error) {
 func (r *reader) currency() (string, error) {
 	for i := range r.request.Fields {
 		f := &r.request.Fields[i]
-		if f.Kind != catalog.FieldCurrency || len(f.Values)+f.Omitted == 0 {
+		if f.Kind != catalog.FieldCurrency || len(f.Values) == 0 {
 			continue
 		}
 		if len(f.Values) != 1 || len(f.Values[0]) != 3 || strings.Trim(strings.ToUpper(f.Values[0]), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
@@ -82,20 +69,27 @@ func (r *reader) amounts() (each spend.Money, all *spend.Money) {
 	return each, &total
 }
 
-// customers returns the customers that the call names where the upstream looks for them, in lower case, each once.
-func (r *reader) customers() (all []string) {
-	named := r.request.Accounts.Customers
-	if r.op.Site != "" {
-		named = nil
-		for i := range r.request.Fields {
-			if f := &r.request.Fields[i]; f.Kind == catalog.FieldCustomer {
-				named = append(named, f.Values...)
-			}
+// customers returns the parts of the customers that the call names where the upstream looks for them, of each once.
+func (r *reader) customers(each spend.Money) (parts []Part, err error) {
+	for _, text := range r.customersNamed() {
+		if !isID(text) {
+			return nil, noID("the id of a customer")
+		}
+		part := Part{strings.ToLower(text), each}
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
 		}
 	}
-	for _, customer := range named {
-		if customer = strings.ToLower(customer); !slices.Contains(all, customer) {
-			all = append(all, customer)
+	return parts, nil
+}
+
+func (r *reader) customersNamed() (all []string) {
+	if r.op.Site == "" {
+		return r.request.Accounts.Customers
+	}
+	for i := range r.request.Fields {
+		if f := &r.request.Fields[i]; f.Kind == catalog.FieldCustomer {
+			all = append(all, f.Values...)
 		}
 	}
 	return all

@@ -14,7 +14,7 @@ import (
 func describe(a *Act, canonical []string) string {
 	amount := "-"
 	if a.Amount != nil {
-		amount = fmt.Sprint(*a.Amount)
+		amount = fmt.Sprint(int64(*a.Amount))
 	}
 	var customers []string
 	for _, part := range a.Customers {
@@ -62,6 +62,7 @@ var operationTests = []struct {
 		"renew out cash pays=false amount=- from=renewal ids=R1 customers=\n@1d resource_id r1"},
 	{asks{"intl", "RenewalResources", "", "", `{"resource_ids":["R1"],"is_auto_pay":0}`},
 		"renew out cash pays=false amount=- from=renewal ids=R1 customers=\n@1d resource_id r1"},
+	{asks{"cn", "RenewalResources", "", "", `{"resource_ids":["R1"],"is_auto_pay":"` + strings.Repeat("1", 1025) + `"}`}, "! is_auto_pay has more than"},
 	{asks{"cn", "RenewalResources", "", "", `{"resource_ids":[]}`}, "! resource_ids[] must be given"},
 	{asks{"cn", "RenewalResources", "", "", `{"resource_ids":["R1","r1"]}`}, "! twice"},
 	{asks{"cn", "orderRenewByResourceId", "", "", `{"resourceIds":["R1","R2"],"isAutoPay":1}`}, strings.ReplaceAll(renew, "@1d ", "@1d resource_id ")},
@@ -97,19 +98,19 @@ var operationTests = []struct {
 	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":9.99e1}`}, give},
 	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1"}`}, "! amount must be given"},
 	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"amount":1}`}, "! customer_id must be given"},
-	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":-1}`}, "! amount must not be negative"},
-	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":0.00001}`}, "! more than 4 digits"},
-	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":1e-5}`}, "! more than 4 digits"},
-	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":1e15}`}, "! too large"},
+	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":-1}`}, "! amount: an amount must not be negative"},
+	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":0.00001}`}, "! at most four digits"},
+	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":1e-5}`}, "! at most four digits"},
+	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":1e15}`}, "! at most 1000000000000"},
 	{asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":true}`}, "! amount"},
 	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":"99.9"}`}, give},
 	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":99.9,"measure_id":1,"currency":"cny"}`}, strings.Replace(give, "999000 from", "999000CNY from", 1)},
 	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":"999","measure_id":"2"}`}, give},
 	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":9990,"measure_id":3}`}, give},
 	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":9990,"measure_id":4}`}, "! measure_id must be 1, 2 or 3"},
-	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":0.001,"measure_id":3}`}, "! more than 4 digits"},
+	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":0.001,"measure_id":3}`}, "! at most four digits"},
 	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":1,"currency":"renminbi"}`}, "! currency must be a code"},
-	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":"-5"}`}, "! amount must not be negative"},
+	{asks{"cn", "oldAdjustAmount", "", "", `{"customer_id":"C1","amount":"-5"}`}, "! amount: an amount must not be negative"},
 	{asks{"cn", "ReclaimToPartnerAccount", "", "", `{"customer_id":"C1","amount":50}`},
 		"fund-take back cash pays=false amount=500000 from=request ids= customers=c1:500000\n@10m customer_id c1, amount 500000"},
 	{asks{"cn", "UpdateIndirectPartnerAccount", "", "", `{"indirect_partner_id":"P1","amount":0.01}`},
@@ -148,6 +149,7 @@ var operationTests = []struct {
 		"member-coupon-give out coupon pays=true amount=500000 from=request ids= customers=c1:500000\n@31d trans_id t\n@10m coupon_id cp, customer_id c1, amount 500000"},
 	{asks{"cn", "ReclaimEnterpriseMultiAccountCoupon", "", "", `{"customer_id":"C1","coupon_id":"CP","sub_coupon_id":"S","trans_id":"T"}`},
 		"member-coupon-take back coupon pays=false amount=- from=none ids= customers=c1:0\n@31d trans_id t\n@1d sub_coupon_id s"},
+	{asks{"cn", "ReclaimEnterpriseMultiAccountCoupon", "", "", `{"customer_id":"C 1","sub_coupon_id":"S"}`}, "! the id of a customer"},
 	{asks{"cn", "ReclaimEnterpriseMultiAccountCoupon", "", "", `{"sub_coupon_id":"S"}`},
 		"member-coupon-take back coupon pays=false amount=- from=none ids= customers=\n@1d sub_coupon_id s"},
 
@@ -155,7 +157,7 @@ var operationTests = []struct {
 		"budget-set set budget pays=false amount=1005000 from=request ids= customers=c1:1005000\n@0s customer_id c1"},
 	{asks{"intl", "UpdateSubCustomerBudget", "", "", `{"customer_id":"C1","cancel_partner_frozen":true}`},
 		"budget-set set budget pays=false amount=- from=request ids= customers=c1:0\n@0s customer_id c1"},
-	{asks{"intl", "UpdateSubCustomerBudget", "", "", `{"customer_id":"C1","budget_amount":"0.00001"}`}, "! more than 4 digits"},
+	{asks{"intl", "UpdateSubCustomerBudget", "", "", `{"customer_id":"C1","budget_amount":"0.00001"}`}, "! at most four digits"},
 	{asks{"intl", "setCredit", "", "", `{"customer_id":"C1","amount":100}`},
 		"budget-set set budget pays=false amount=1000000 from=request ids= customers=c1:1000000\n@0s customer_id c1\n@10m customer_id c1, amount 1000000"},
 	{asks{"intl", "setCredit", "", "", `{"customerId":"C1","adjustmentAmount":"10000","measureId":3}`},
