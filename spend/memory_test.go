@@ -72,6 +72,24 @@ func TestAllowRepeat(t *testing.T) {
 	refused("a", "repeated by call b")
 }
 
+// TestAllowTwo: a call that two calls hold repeats neither, even if an operator allowed both.
+func TestAllowTwo(t *testing.T) {
+	m := NewMemory()
+	for i, call := range []string{"a", "b"} {
+		must(t, m, paying(call, byte(i), time.Hour))
+		succeeded(m, call)
+		if err := m.AllowRepeat(call); err != nil {
+			t.Fatal(err)
+		}
+	}
+	both := paying("c", 0, time.Hour)
+	both.Keys = append(both.Keys, paying("", 1, time.Hour).Keys...)
+	heldBy(t, m, both, "b")
+	if c := must(t, m, paying("d", 0, time.Hour)); c.Repeats != "a" {
+		t.Errorf("it repeats %q", c.Repeats)
+	}
+}
+
 // TestFullOfHolds: nothing is released for want of room, a caller leaves room for others, and what is on record is taken in any case.
 func TestFullOfHolds(t *testing.T) {
 	m := NewMemory()

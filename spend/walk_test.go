@@ -234,7 +234,7 @@ func (w *walk) bounded() {
 
 // TestModel makes random calls, by a clock of its own that is set back at times, and holds each answer against the model's.
 func TestModel(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(60) {
 		w := newWalk(t, seed)
 		steps := []func(){w.reserve, w.reserve, w.reserve, w.reserve, w.settle, w.settle, w.settle, w.release, w.allow, w.pass, w.pass}
 		for i := range 400 {
