@@ -387,7 +387,7 @@ func TestFileOfAnotherLine(t *testing.T) {
 
 // TestFileAndLogAgree: after any calls, what a file of any record and the records behind it say is what all records say, to the byte.
 func TestFileAndLogAgree(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(5) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		l := newLog(t)
 		j := opened(t, l.options())
