@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tollgate/internal/setting"
 )
 
 // Cap is the definition of a cap in force. Of one that is read from a record only Name and Definition are known.
@@ -62,9 +64,17 @@ func (c *Cap) period(at time.Time) period {
 	at = at.In(c.Zone)
 	year, month, day := at.Date()
 	if c.Each == EachMonth {
-		return period{at.Format(yearMonth), time.Date(year, month+1, 1, 0, 0, 0, 0, c.Zone)}
+		return period{at.Format(yearMonth), c.midnight(year, month+1, 1)}
 	}
-	return period{at.Format(time.DateOnly), time.Date(year, month, day+1, 0, 0, 0, 0, c.Zone)}
+	return period{at.Format(time.DateOnly), c.midnight(year, month, day+1)}
+}
+
+// Period returns the label of the period in which a time lies; a cap of each call has none.
+func (c *Cap) Period(at time.Time) string {
+	if c.Each == EachCall {
+		return ""
+	}
+	return c.period(at).label
 }
 
 // PeriodBegins returns when the period begins in which a time lies; of a cap of each call the time itself.
@@ -76,5 +86,14 @@ func (c *Cap) PeriodBegins(at time.Time) time.Time {
 	if c.Each == EachMonth {
 		day = 1
 	}
-	return time.Date(year, month, day, 0, 0, 0, 0, c.Zone)
+	return c.midnight(year, month, day)
+}
+
+// midnight returns when a day begins. Where clocks are put forward at midnight, [time.Date] may return a time of the evening before.
+func (c *Cap) midnight(year int, month time.Month, day int) time.Time {
+	t := time.Date(year, month, day, 0, 0, 0, 0, c.Zone)
+	if hour, minute, _ := t.Clock(); hour >= 12 {
+		t = t.Add(setting.Day - time.Duration(hour)*time.Hour - time.Duration(minute)*time.Minute)
+	}
+	return t
 }

@@ -82,8 +82,9 @@ func (all *caps) reserve(e *entry, c *Claim) (full []*FullError, err error) {
 		} else if over != nil {
 			full = append(full, over)
 		}
-		e.charge(n, ch, c.Call)
+		e.charge(n, ch)
 	}
+	e.sign(c.Call)
 	return full, nil
 }
 
@@ -139,20 +140,27 @@ func (n *count) over(i int, ch *Charge) *FullError {
 }
 
 // charge adds a charge to a count, where there is one.
-func (e *entry) charge(n *count, ch *Charge, call string) {
+func (e *entry) charge(n *count, ch *Charge) {
 	if n == nil {
 		return
 	}
 	added := charged{n, max(0, ch.Amount), ch.Unpriced}
-	n.add(added, call)
+	n.add(added)
 	e.charges = append(e.charges, added)
 }
 
-func (n *count) add(c charged, call string) {
-	n.used, n.last = n.used.plus(c.amount), call
+func (n *count) add(c charged) {
+	n.used = n.used.plus(c.amount)
 	n.calls++
 	if c.unpriced {
 		n.unpriced++
+	}
+}
+
+// sign makes a call that has all its charges the last of their counts.
+func (e *entry) sign(call string) {
+	for _, c := range e.charges {
+		c.last = call
 	}
 }
 
@@ -182,14 +190,15 @@ func (n *count) dropEmpty(all *caps) {
 	}
 }
 
-// record takes the charges of a claim that is on record, with their periods. Those of periods that are forgotten are too.
+// record takes the charges of a claim that is on record, with their periods.
 func (all *caps) record(e *entry, c *Claim) {
 	for i := range c.Charges {
 		ch := &c.Charges[i]
 		if ch.Period != "" {
-			e.charge(all.recorded(all.ofRecord(ch.Cap, c.At), ch), ch, c.Call)
+			e.charge(all.recorded(all.ofRecord(ch.Cap, c.At), ch), ch)
 		}
 	}
+	e.sign(c.Call)
 }
 
 // ofRecord is of, for a cap of a record, which does not say whether it is hard: so it is.
@@ -199,14 +208,15 @@ func (all *caps) ofRecord(c *Cap, at time.Time) *capCounts {
 	return all.of(&hard, at)
 }
 
-// recorded returns the count of a charge in a period that is named, also where there is no room for it; nil: the period is forgotten.
+// recorded returns the count of a charge in a period that is named, also where there is no room for it. That of a period that is forgotten is
+// not among the others.
 func (all *caps) recorded(cc *capCounts, ch *Charge) *count {
 	switch {
 	case ch.Period > cc.now.label:
 		all.begin(cc, ch.Period)
 	case ch.Period == cc.now.label:
 	case ch.Period < cc.before.label:
-		return nil
+		return &count{cap: cc, period: ch.Period, id: ch.countedBy()}
 	default:
 		if ch.Period > cc.before.label {
 			all.number -= len(cc.before.counts)

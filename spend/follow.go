@@ -59,6 +59,7 @@ func (m *Memory) Follow(r *Rules, now time.Time) (fresh []*Cap) {
 			m.caps.turn(cc, c, now)
 		}
 	}
+	m.places.forgetIdle()
 	for id, cc := range m.caps.all {
 		if !kept[id] && cc.over(now) {
 			m.caps.forget(cc)
@@ -98,14 +99,16 @@ func (m *Memory) Count(call string, at time.Time, charges []Charge) {
 		if ch.Cap.Each == EachCall || slices.ContainsFunc(before, func(c charged) bool { return c.cap == cc }) {
 			continue
 		}
-		ch.Period = ch.Cap.period(at).label
-		e.charge(m.caps.recorded(cc, &ch), &ch, call)
+		ch.Period = ch.Cap.Period(at)
+		e.charge(m.caps.recorded(cc, &ch), &ch)
 	}
+	e.sign(call)
 }
 
-// CountedSince says from when on a cap has counted.
+// CountedSince says from when on a cap has counted, and whether it is hard.
 func (m *Memory) CountedSince(c *Cap, since time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.caps.of(c, since).since = since
+	cc := m.caps.of(c, since)
+	cc.since, cc.hard = since, c.Hard
 }

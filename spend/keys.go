@@ -1,8 +1,8 @@
 package spend
 
 import (
-	"container/heap"
 	"fmt"
+	"slices"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -15,14 +15,15 @@ type hold struct {
 	Key                 // as claimed
 	position     int    // in the claim
 	until        time.Time
-	place        int // in keys.ending, from 1; 0: no window runs
 	older, newer *hold
+	queue        *queue // nil: no window runs
+	sooner, next *hold  // in queue
 }
 
-// keys finds who holds a key, and whose window ends first.
+// keys finds who holds a key, and whose windows end first.
 type keys struct {
-	newest map[Digest]*hold
-	ending endings
+	newest  map[Digest]*hold
+	endings []*queue // one for each length of a window, of which there are few
 }
 
 func newKeys() keys { return keys{newest: map[Digest]*hold{}} }
@@ -47,46 +48,67 @@ func (k *keys) unlink(h *hold) {
 	if h.older != nil {
 		h.older.newer = h.newer
 	}
-	if h.place > 0 {
-		heap.Remove(&k.ending, h.place-1)
+	if h.queue != nil {
+		h.queue.remove(h)
 	}
 	*h = hold{}
 }
 
 func (k *keys) holdUntil(h *hold, until time.Time) {
 	h.until = until
-	heap.Push(&k.ending, h)
+	i := slices.IndexFunc(k.endings, func(q *queue) bool { return q.window == h.Window })
+	if i < 0 {
+		i = len(k.endings)
+		k.endings = append(k.endings, &queue{window: h.Window})
+	}
+	k.endings[i].add(h)
 }
 
 // ended returns a hold whose window has ended; nil: there is none.
 func (k *keys) ended(now time.Time) *hold {
-	if len(k.ending) == 0 || k.ending[0].until.After(now) {
-		return nil
+	for _, q := range k.endings {
+		if q.first != nil && !q.first.until.After(now) {
+			return q.first
+		}
 	}
-	return k.ending[0]
+	return nil
 }
 
-// endings is a heap of the holds whose windows run.
-type endings []*hold
-
-func (e endings) Len() int           { return len(e) }
-func (e endings) Less(i, j int) bool { return e[i].until.Before(e[j].until) }
-func (e endings) Swap(i, j int) {
-	e[i], e[j] = e[j], e[i]
-	e[i].place, e[j].place = i+1, j+1
+// queue has the holds whose windows have the same length, in the order in which they end. They come in that order, unless the clock was set
+// back.
+type queue struct {
+	window      time.Duration
+	first, last *hold
 }
 
-func (e *endings) Push(h any) {
-	*e = append(*e, h.(*hold))
-	h.(*hold).place = len(*e)
+func (q *queue) add(h *hold) {
+	h.queue, h.sooner = q, q.last
+	for h.sooner != nil && h.sooner.until.After(h.until) {
+		h.sooner = h.sooner.sooner
+	}
+	if h.sooner == nil {
+		h.next, q.first = q.first, h
+	} else {
+		h.next, h.sooner.next = h.sooner.next, h
+	}
+	if h.next == nil {
+		q.last = h
+	} else {
+		h.next.sooner = h
+	}
 }
 
-func (e *endings) Pop() any {
-	last := len(*e) - 1
-	h := (*e)[last]
-	(*e)[last], *e = nil, (*e)[:last]
-	h.place = 0
-	return h
+func (q *queue) remove(h *hold) {
+	if h.sooner == nil {
+		q.first = h.next
+	} else {
+		h.sooner.next = h.next
+	}
+	if h.next == nil {
+		q.last = h.sooner
+	} else {
+		h.next.sooner = h.sooner
+	}
 }
 
 // blocked returns the call that a claim repeats, or why it is held. A claim that is not held and repeats none has neither.
@@ -113,7 +135,7 @@ func (m *Memory) blocked(c *Claim) (repeated *entry, held *HeldError) {
 // repeatable reports whether a claim may repeat the call: once it is known what it did, once for each call, and by the call's id or an
 // operator's leave.
 func (e *entry) repeatable(c *Claim) bool {
-	return e.final() && e.repeatedBy == "" && (c.Repeats == e.Call || c.Repeats == "" && e.allowed)
+	return e.final() && e.repeatedBy == "" && (c.Repeats == e.call || c.Repeats == "" && e.allowed)
 }
 
 // undecided returns the hold of an older call of which it is not known what it did. In shadow mode calls do not wait for that.
@@ -126,7 +148,7 @@ func (h *hold) undecided() *hold {
 
 func (h *hold) refuse(key int, c *Claim) *HeldError {
 	e := h.of
-	return &HeldError{Key: key, Call: e.Call, Caller: e.Caller, Outcome: e.outcome, Until: h.until, Repeated: c.Repeats == e.Call && !e.repeatable(c)}
+	return &HeldError{Key: key, Call: e.call, Caller: e.caller, Outcome: e.outcome, Until: h.until, Repeated: c.Repeats == e.call && !e.repeatable(c)}
 }
 
 // AllowRepeat has the next claim pass that is held by this call and by no other. The error says why that is not to be had.
@@ -148,7 +170,7 @@ func (m *Memory) AllowRepeat(call string) error {
 			e.allowed, e.repeatedBy = true, ""
 			return nil
 		default:
-			hidden = h.newer.of.Call
+			hidden = h.newer.of.call
 		}
 	}
 	return fmt.Errorf("call %s was repeated by call %s, which is the one that holds now", call, hidden)

@@ -39,15 +39,17 @@ func NewMemory() *Memory {
 
 // entry is a call that holds keys, or may give back charges.
 type entry struct {
-	Claim             // without its slices
-	number     uint64 // of the reservation
-	outcome    string // empty: under way
-	settlement Settlement
-	holds      []hold // one for each key of the claim; those that were released are not of the entry
-	holding    int    // how many are
-	charges    []charged
-	repeatedBy string
-	allowed    bool // an operator allowed to repeat it
+	call, caller, act, repeats string
+	at                         time.Time
+	share                      *share
+	number                     uint64 // of the reservation
+	outcome                    string // empty: under way
+	settlement                 Settlement
+	holds                      []hold // one for each key of the claim; those that were released are not of the entry
+	holding                    int    // how many are
+	charges                    []charged
+	repeatedBy                 string
+	allowed                    bool // an operator allowed to repeat it
 }
 
 // final reports whether the call's outcome does not change any more.
@@ -89,7 +91,6 @@ func (m *Memory) Reserve(ctx context.Context, c *Claim) (Report, error) {
 	if err := m.ready(c); err != nil {
 		return Report{}, err
 	}
-	m.expire(c.At)
 	repeated, held := m.blocked(c)
 	r := Report{Held: held}
 	if held != nil && !c.Shadow {
@@ -104,17 +105,18 @@ func (m *Memory) Reserve(ctx context.Context, c *Claim) (Report, error) {
 	}
 	r.Full, c.Repeats = full, ""
 	if repeated != nil {
-		c.Repeats, repeated.repeatedBy = repeated.Call, c.Call
+		c.Repeats, repeated.repeatedBy = repeated.call, c.Call
 	}
 	m.take(e, c)
 	return r, nil
 }
 
-// ready returns why a claim cannot be looked at.
+// ready releases what is held no longer, and returns why a claim cannot be looked at.
 func (m *Memory) ready(c *Claim) error {
 	if err := m.available(); err != nil {
 		return err
 	}
+	m.expire(c.At)
 	if m.calls[c.Call] != nil {
 		return fmt.Errorf("%w: call %s has reserved before", ErrUnavailable, c.Call)
 	}
@@ -124,10 +126,10 @@ func (m *Memory) ready(c *Claim) error {
 // take makes a call hold its keys.
 func (m *Memory) take(e *entry, c *Claim) {
 	m.reserved++
-	e.Claim, e.number = *c, m.reserved
-	e.Keys, e.Charges = nil, nil
+	e.call, e.caller, e.act, e.repeats, e.at, e.number = c.Call, c.Caller, c.Act, c.Repeats, c.At, m.reserved
 	m.calls[c.Call] = e
-	m.places.take(c.Caller, 1+len(c.Keys))
+	e.share = m.places.of(c.Caller)
+	m.places.add(e.share, 1+len(c.Keys))
 	e.holds, e.holding = slices.Grow(e.holds[:0], len(c.Keys)), len(c.Keys)
 	for i, k := range c.Keys {
 		e.holds = append(e.holds, hold{of: e, Key: k, position: i})
@@ -211,7 +213,7 @@ func (m *Memory) undo(e *entry) {
 			m.unhold(h)
 		}
 	}
-	if repeated := m.calls[e.Repeats]; repeated != nil && repeated.repeatedBy == e.Call {
+	if repeated := m.calls[e.repeats]; repeated != nil && repeated.repeatedBy == e.call {
 		repeated.repeatedBy = ""
 	}
 }
@@ -228,7 +230,7 @@ func (m *Memory) expire(now time.Time) {
 // unhold releases a key.
 func (m *Memory) unhold(h *hold) {
 	h.of.holding--
-	m.places.give(h.of.Caller, 1)
+	m.places.add(h.of.share, -1)
 	m.held.unlink(h)
 }
 
@@ -237,8 +239,8 @@ func (m *Memory) drop(e *entry) {
 	if e.holding > 0 || e.outcome == "" || len(e.charges) > 0 {
 		return
 	}
-	delete(m.calls, e.Call)
-	m.places.give(e.Caller, 1)
+	delete(m.calls, e.call)
+	m.places.add(e.share, -1)
 	if len(m.spare) < maxSpare && cap(e.holds) <= maxSpareKeys {
 		m.spare = append(m.spare, e)
 	}

@@ -103,6 +103,15 @@ func (m *Money) UnmarshalText(b []byte) error {
 	return err
 }
 
+// UnmarshalJSON implements [json.Unmarshaler]: JSON has the whole number, exact also for sums and for calls, and not the text of people.
+func (m *Money) UnmarshalJSON(b []byte) error {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err == nil {
+		*m = Money(n)
+	}
+	return err
+}
+
 func (m Money) Pattern() string { return moneyPattern }
 func (m Money) Kind() string    { return "amount of money" }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -103,6 +104,29 @@ func FuzzMoney(f *testing.F) {
 		}
 		if again, err := ParseMoney(ceil.String()); err != nil || again != ceil {
 			t.Errorf("%d is written as %v, and read as %d, %v", ceil, ceil, again, err)
+		}
+	})
+}
+
+// FuzzPrice holds what configurations say against the patterns of their schema, and against what is written of it.
+func FuzzPrice(f *testing.F) {
+	for _, seed := range []string{"1000 CNY", "0.0001 USD", "1000000000000 CNY", "1000000000000.0001 CNY", "01.10 CNY", "1 cny", "1"} {
+		f.Add(seed)
+	}
+	pattern := regexp.MustCompile(Price{}.Pattern())
+	f.Fuzz(func(t *testing.T, text string) {
+		var p, again Price
+		if err := p.UnmarshalText([]byte(text)); err != nil {
+			if p != (Price{}) {
+				t.Errorf("%q is refused, and read as %v", text, p)
+			}
+			return
+		}
+		if !pattern.MatchString(text) {
+			t.Errorf("%q is read, and does not match the pattern", text)
+		}
+		if err := again.UnmarshalText([]byte(p.String())); err != nil || again != p {
+			t.Errorf("%q is written as %v, and read as %v, %v", text, p, again, err)
 		}
 	})
 }

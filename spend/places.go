@@ -1,6 +1,9 @@
 package spend
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // maxSpare and maxSpareKeys bound what is kept to be used again.
 const maxSpare, maxSpareKeys = 256, 16
@@ -9,30 +12,46 @@ const maxSpare, maxSpareKeys = 256, 16
 type places struct {
 	room     int
 	taken    int
-	byCaller map[string]int
+	byCaller map[string]*share
 }
 
-func newPlaces(room int) places { return places{room: room, byCaller: map[string]int{}} }
+// share is what one caller has taken.
+type share struct {
+	caller string
+	taken  int
+}
+
+func newPlaces(room int) places { return places{room: room, byCaller: map[string]*share{}} }
 
 // check returns why a caller gets no more places: with them it would have more than are free.
 func (p *places) check(caller string, n int) error {
-	if free := p.room - p.taken - n; p.byCaller[caller]+n > free {
-		return fmt.Errorf("%w: no room for what caller %s would hold: it holds %d of %d places, and %d are free", ErrUnavailable,
-			caller, p.byCaller[caller], p.room, p.room-p.taken)
+	s := p.of(caller)
+	if free := p.room - p.taken; s.taken+n > free-n {
+		return fmt.Errorf("%w: no room for what caller %s would hold: it has %d of %d places, and %d are free", ErrUnavailable,
+			caller, s.taken, p.room, free)
 	}
 	return nil
 }
 
-func (p *places) take(caller string, n int) {
-	p.taken += n
-	p.byCaller[caller] += n
+// of returns the share of a caller.
+func (p *places) of(caller string) *share {
+	s := p.byCaller[caller]
+	if s == nil {
+		s = &share{caller: caller}
+		p.byCaller[caller] = s
+	}
+	return s
 }
 
-func (p *places) give(caller string, n int) {
-	p.taken -= n
-	if p.byCaller[caller] -= n; p.byCaller[caller] == 0 {
-		delete(p.byCaller, caller)
-	}
+// add counts further places, or fewer where n is negative.
+func (p *places) add(s *share, n int) {
+	p.taken += n
+	s.taken += n
+}
+
+// forgetIdle drops the shares of callers that have nothing.
+func (p *places) forgetIdle() {
+	maps.DeleteFunc(p.byCaller, func(_ string, s *share) bool { return s.taken == 0 })
 }
 
 // newEntry returns an empty entry.

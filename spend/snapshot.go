@@ -58,8 +58,8 @@ func (m *Memory) Call(id string) (s CallState, ok bool) {
 
 func (e *entry) state() CallState {
 	s := CallState{
-		Call: e.Call, Caller: e.Caller, Act: e.Act, At: e.At, Outcome: e.outcome, Ended: e.settlement.At,
-		Repeats: e.Repeats, RepeatedBy: e.repeatedBy, Allowed: e.allowed, number: e.number,
+		Call: e.call, Caller: e.caller, Act: e.act, At: e.at, Outcome: e.outcome, Ended: e.settlement.At,
+		Repeats: e.repeats, RepeatedBy: e.repeatedBy, Allowed: e.allowed, number: e.number,
 	}
 	for i := range e.holds {
 		if h := &e.holds[i]; h.of != nil {
@@ -103,36 +103,31 @@ func (all *caps) restore(s State) error {
 		cc.now.label = c.Period
 	}
 	for _, c := range s.Counts {
-		n := all.made(c.CountID)
-		if n == nil || n.calls != 0 || c.Used < 0 || c.Calls < 1 || c.Unpriced < 0 {
+		cc := all.all[capID{c.Cap, c.Definition}]
+		if cc == nil || c.Period == "" || c.Period > cc.now.label || c.Used < 0 || c.Calls < 1 || c.Unpriced < 0 {
 			return fmt.Errorf("a count of cap %.70q is malformed", c.Cap)
+		}
+		n := all.recorded(cc, &Charge{Counted: c.Counted, Period: c.Period, Currency: c.Currency})
+		if n.calls != 0 {
+			return fmt.Errorf("a count of cap %.70q stands twice", c.Cap)
 		}
 		n.used, n.calls, n.unpriced, n.last = c.Used, c.Calls, c.Unpriced, c.Last
 	}
 	return nil
 }
 
-// made returns a new count; nil: the cap is not known, or the period not one of its last two.
-func (all *caps) made(id CountID) *count {
-	cc := all.all[capID{id.Cap, id.Definition}]
-	if cc == nil || id.Period > cc.now.label {
-		return nil
-	}
-	return all.recorded(cc, &Charge{Counted: id.Counted, Period: id.Period, Currency: id.Currency})
-}
-
-// find returns a count; nil: it is not there, since its period is forgotten.
+// find returns a count, which of a period that is forgotten is not among the others.
 func (all *caps) find(id CountID) *count {
-	cc := all.all[capID{id.Cap, id.Definition}]
+	by, cc := counted{id.Counted, id.Currency}, all.all[capID{id.Cap, id.Definition}]
 	if cc == nil {
-		return nil
+		cc = &capCounts{id: capID{id.Cap, id.Definition}}
 	}
 	for _, p := range []*periodCounts{&cc.now, &cc.before} {
-		if p.label == id.Period {
-			return p.counts[counted{id.Counted, id.Currency}]
+		if n := p.counts[by]; n != nil && p.label == id.Period {
+			return n
 		}
 	}
-	return nil
+	return &count{cap: cc, period: id.Period, id: by}
 }
 
 func (m *Memory) restoreCall(s *CallState) error {
@@ -147,9 +142,7 @@ func (m *Memory) restoreCall(s *CallState) error {
 		if ch.Amount < 0 {
 			return errors.New("a charge is negative")
 		}
-		if n := m.caps.find(ch.CountID); n != nil {
-			e.charges = append(e.charges, charged{n, ch.Amount, ch.Unpriced})
-		}
+		e.charges = append(e.charges, charged{m.caps.find(ch.CountID), ch.Amount, ch.Unpriced})
 	}
 	c := Claim{Call: s.Call, Caller: s.Caller, Act: s.Act, At: s.At, Repeats: s.Repeats}
 	for _, k := range s.Keys {
