@@ -33,7 +33,7 @@ func TestActsAreTheSDKs(t *testing.T) {
 			}
 		}
 	}
-	if acts != 23 {
+	if acts != 22 {
 		t.Errorf("%d operations of the SDK have an act", acts)
 	}
 }
