@@ -242,7 +242,7 @@ func TestMoneyMetrics(t *testing.T) {
 
 // TestMoneyIsNotShared: a member of a fleet says that acts and caps are its own.
 func TestMoneyIsNotShared(t *testing.T) {
-	g := runWith(t, inFleet(plain(redistest.Start(t)), "a")...)
+	g := runWith(t, inFleet(plain(redistest.Start(t, redistest.Options{Password: "the-secret-of-redis-0"})), "a")...)
 	if !slices.Contains(g.readiness().Notes, config.SpendAlone) {
 		t.Errorf("readiness does not say so: %q", g.readiness().Notes)
 	}
