@@ -69,8 +69,14 @@ func (c *Conn) await(within time.Duration) bool {
 		return true
 	}
 	c.release()
-	_ = c.reading.want(after(time.Now(), within), false)
-	return c.look() == nil
+	now := time.Now()
+	for end := after(now, within); ; now = time.Now() {
+		c.reading.wantOrSooner(end, now)
+		err := c.look()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || c.reading.isOver(end) {
+			return err == nil
+		}
+	}
 }
 
 // look waits for a byte and keeps it.
