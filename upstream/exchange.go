@@ -22,7 +22,7 @@ func (c *conn) exchange(ctx context.Context, r *Request) (*Response, error) {
 		return nil, err
 	}
 	sent := c.send(r)
-	a, err := c.receive(r.Method)
+	a, err := c.receive(r)
 	if err != nil {
 		if sent != nil && !c.refused(err) { // that is why the write failed, where the far end has closed the connection
 			err = sent

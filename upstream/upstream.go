@@ -98,6 +98,8 @@ type Request struct {
 	// allows none, the one that has been idle for longest.
 	Rested bool
 	Gate   Gate // nil: the request is sent
+
+	answer answer
 }
 
 // Gate is asked right before the first byte of a request is written.
@@ -108,7 +110,8 @@ type Gate interface {
 	Leave()
 }
 
-// Response is an answer. Nothing of it lies in memory that another call has.
+// Response is an answer. It lies in its request, which must not be used again before the body was read to its end or closed, and nothing of the
+// answer from then on.
 type Response struct {
 	Status        int
 	Header        http1.Fields
