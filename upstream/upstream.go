@@ -128,11 +128,11 @@ func (t *Transport) Send(ctx context.Context, r *Request) (*Response, error) {
 	if err := check(r); err != nil {
 		return nil, &Error{Err: err}
 	}
-	c, err := t.pool.get(ctx, r)
+	c, now, err := t.pool.get(ctx, r)
 	if err != nil {
 		return nil, &Error{Err: causeOf(ctx, err)}
 	}
-	response, err := c.exchange(ctx, r)
+	response, err := c.exchange(ctx, r, now)
 	if err != nil {
 		return nil, c.failed(err)
 	}
