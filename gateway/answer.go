@@ -83,7 +83,7 @@ func (c *call) answer(a *answer) {
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = nil // otherwise the HTTP server makes one up
 	}
-	c.deadline()
+	c.deadline(c.settledAt)
 	c.writer.WriteHeader(a.response.Status)
 	if c.request.Method == http.MethodHead {
 		return
@@ -150,7 +150,7 @@ func (c *call) stream(answer io.Reader) {
 			}
 		}
 		if err == io.EOF {
-			c.deadline() // for what the server still holds
+			c.deadline(time.Now()) // for what the server still holds
 			return
 		}
 		if err != nil {
@@ -194,9 +194,9 @@ func (c *call) mark(add *adder) {
 	}
 }
 
-// deadline bounds how long the caller may take to read the next part.
-func (c *call) deadline() {
-	_ = c.control.SetWriteDeadline(time.Now().Add(time.Duration(c.Bounds.WriteTimeout)))
+// deadline bounds how long the caller may take, from a moment on, to read the next part.
+func (c *call) deadline(from time.Time) {
+	_ = c.control.SetWriteDeadline(from.Add(time.Duration(c.Bounds.WriteTimeout)))
 }
 
 // problem is the body of the gateway's own answers: the provider's SDKs read error_code and error_msg, everybody else
@@ -240,7 +240,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	add := adder{header, c.values[:0]}
 	c.tellLimit(&add)
 	c.mark(&add)
-	c.deadline()
+	c.deadline(time.Now())
 	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
 		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, time.Duration(c.Bounds.WriteTimeout))))
 	}

@@ -59,6 +59,7 @@ type call struct {
 	accessKey string                 // send: of the keys that sign
 	sentAt    time.Time              // send
 	endedAt   time.Time              // send: see ended
+	settledAt time.Time              // settle
 	tlsOut    *logfile.TLS           // send
 	received  io.Closer              // send: the body of the upstream's answer
 	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none
