@@ -60,7 +60,7 @@ func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()
 	hop := hopOf(a.response.Header.Values("Connection"))
-	add := adder{header, c.values[:0]}
+	add := newAdder(header)
 	theirs := false // how much is left to the caller
 	for _, field := range a.response.Header {
 		if hop.has(field.Name) || isOurs(field.Name) || c.upstream.Signed && !c.passesOn(field.Name) {
@@ -105,11 +105,16 @@ func (c *call) writeHeld(a *answer) {
 	}
 }
 
-// adder sets headers whose values lie in one array.
+// adder sets headers whose values lie in one array. That belongs to no call: a server may write them after it.
 type adder struct {
 	header http.Header
 	values []string
 }
+
+// usualHeaders is how many values most answers have at most.
+const usualHeaders = 14
+
+func newAdder(header http.Header) adder { return adder{header, make([]string, 0, usualHeaders)} }
 
 func (a *adder) add(name, value string) {
 	a.values = append(a.values, value)
@@ -237,7 +242,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	if r.Code.Status == http.StatusUnauthorized {
 		header["Www-Authenticate"] = c.Callers.Schemes().Names()
 	}
-	add := adder{header, c.values[:0]}
+	add := newAdder(header)
 	c.tellLimit(&add)
 	c.mark(&add)
 	c.deadline(time.Now())

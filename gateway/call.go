@@ -64,7 +64,6 @@ type call struct {
 	received  io.Closer              // send: the body of the upstream's answer
 	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none
 	stage     string                 // of package logfile: which step is at work
-	values    [14]string             // answer: of its header
 }
 
 // replaySignature is what the log keeps of an inbound signature.
