@@ -71,14 +71,14 @@ func (c *Conn) await(within time.Duration) bool {
 		return true
 	}
 	c.release()
-	now, end := c.idleSince, after(c.idleSince, within)
-	for ; ; now = time.Now() {
-		c.reading.wantOrSooner(end, now)
-		err := c.look()
-		if !errors.Is(err, os.ErrDeadlineExceeded) || c.reading.isOver(end) {
-			return err == nil
-		}
+	end := after(c.idleSince, within)
+	c.reading.wantOrSooner(end, c.idleSince)
+	err := c.look()
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.reading.isOver(end) {
+		_ = c.reading.want(end, false)
+		err = c.look()
 	}
+	return err == nil
 }
 
 // look waits for a byte and keeps it.
