@@ -50,12 +50,13 @@ func TestIdleBeyondTheDeadlineOfHeads(t *testing.T) {
 	}
 }
 
-// endRead ends the read that waits for a request as a deadline would that comes too soon.
+// endRead has the read that waits for a request end by a deadline that comes too soon.
 func (s *served) endRead(t *testing.T) {
 	t.Helper()
 	for waiting := false; !waiting; {
 		s.conn.reading.mutex.Lock()
 		if waiting = s.conn.reading.waiting && s.conn.exchange == nil; waiting {
+			s.conn.reading.current = time.Now()
 			_ = s.net.TCPConn.SetReadDeadline(past)
 		}
 		s.conn.reading.mutex.Unlock()
