@@ -269,7 +269,7 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 		return nil, errChallenge
 	}
 	if err == nil {
-		l.slots.waits(raw)
+		l.slots.waits(raw, time.Now())
 		state, offer := secured.ConnectionState(), tlspolicy.OfferOf(hello.Info) // which is a fraction of what the hello itself holds
 		raw.facts.TLS, raw.facts.Offer = &state, &offer
 		return secured, nil

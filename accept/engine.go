@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"time"
 
 	"tollgate/http1"
 	"tollgate/http1/server"
@@ -72,7 +73,7 @@ type watcher struct {
 
 func (w watcher) Busy() { w.conn.slots.busy(w.conn) }
 
-func (w watcher) Idle() { w.conn.slots.waits(w.conn) }
+func (w watcher) Idle(since time.Time) { w.conn.slots.waits(w.conn, since) }
 
 func (w watcher) Refused(err error) {
 	if w.conn.slots.wasEvicted(w.conn) {

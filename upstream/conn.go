@@ -50,8 +50,7 @@ var past = time.Unix(1, 0)
 var answerLimits = http1.Limits{Line: 8 << 10, Head: 256 << 10, Fields: 1000}
 
 // begin prepares an exchange.
-func (c *conn) begin(ctx context.Context, deadline time.Time) error {
-	now := c.pool.now()
+func (c *conn) begin(ctx context.Context, deadline, now time.Time) error {
 	c.begun, c.gate, c.writing, c.ctx = false, nil, nil, ctx
 	c.reader.Reset((*source)(c), answerLimits)
 	c.reader.Lend(buffers.Get().(*[bufferSize]byte)[:])

@@ -6,23 +6,26 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"tollgate/http1"
 )
 
 // inlineBody is up to what size a body is written before the answer is looked for: the system takes as much without the far end reading it.
 const inlineBody = 32 << 10
 
 // exchange sends the request and reads the header of its answer. After an error the connection must be abandoned.
-func (c *conn) exchange(ctx context.Context, r *Request) (*Response, error) {
-	if err := c.begin(ctx, r.Deadline); err != nil {
+func (c *conn) exchange(ctx context.Context, r *Request, now time.Time) (*Response, error) {
+	if err := c.begin(ctx, r.Deadline, now); err != nil {
 		return nil, err
 	}
 	if err := c.enterGate(r.Gate); err != nil {
 		return nil, err
 	}
 	sent := c.send(r)
-	a, err := c.receive(r.Method)
+	a, err := c.receive(r)
 	if err != nil {
 		if sent != nil && !c.refused(err) { // that is why the write failed, where the far end has closed the connection
 			err = sent
@@ -65,17 +68,17 @@ func (c *conn) write(buffer *[bufferSize]byte, begun, rest []byte) error {
 // check finds what cannot be sent as it is.
 func check(r *Request) error {
 	switch {
-	case !httpguts.ValidHeaderFieldName(r.Method):
+	case !http1.IsToken(r.Method):
 		return errors.New("the method is not a token")
 	case r.Path == "" || r.Path[0] != '/' || !visible(r.Path, '?') || !visible(r.Query, '#') || r.Host == "" || !httpguts.ValidHostHeader(r.Host):
 		return errors.New("the target or the host has characters that must not be sent")
 	}
 	for i := range r.Header {
 		name, value := r.Header[i].Name, r.Header[i].Value
-		if !httpguts.ValidHeaderFieldName(name) {
+		if !http1.IsToken(name) {
 			return errors.New("a header's name is not a token")
 		}
-		if !httpguts.ValidHeaderFieldValue(value) {
+		if !http1.IsFieldValue(value) {
 			return fmt.Errorf("header %s has characters that must not be sent", name)
 		}
 	}

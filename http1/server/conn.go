@@ -23,6 +23,7 @@ type Conn struct {
 	reader    http1.Reader
 	*exchange // nil while nothing of a request was received
 
+	idleSince        time.Time
 	reading, writing deadline
 	ahead            [1]byte // a byte that was received to learn whether there is one
 	hasAhead         bool
@@ -44,6 +45,7 @@ func (c *Conn) EndWaiting() { c.reading.interrupt() }
 // Serve serves requests until either side ends the connection, which is to be closed then.
 func (c *Conn) Serve() {
 	defer c.recoverPanic()
+	c.idleSince = time.Now()
 	wait := c.server.config.HeaderTimeout // a peer that has just connected has something to say
 	for c.await(wait) && c.serveOne() {
 		wait = c.server.config.IdleTimeout
@@ -69,8 +71,14 @@ func (c *Conn) await(within time.Duration) bool {
 		return true
 	}
 	c.release()
-	_ = c.reading.want(after(time.Now(), within), false)
-	return c.look() == nil
+	end := after(c.idleSince, within)
+	c.reading.wantOrSooner(end, c.idleSince)
+	err := c.look()
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.reading.isOver(end) {
+		_ = c.reading.want(end, false)
+		err = c.look()
+	}
+	return err == nil
 }
 
 // look waits for a byte and keeps it.
@@ -154,9 +162,15 @@ func (c *Conn) serveOne() (more bool) {
 		c.close()
 		return false
 	}
-	c.peer.Watcher.Idle()
+	c.waits()
 	c.endExchange()
 	return true
+}
+
+// waits says that the next request is waited for.
+func (c *Conn) waits() {
+	c.idleSince = time.Now()
+	c.peer.Watcher.Idle(c.idleSince)
 }
 
 // handle calls the handler.
@@ -241,7 +255,7 @@ const (
 // linger lets a peer that is still sending read the answer: a connection that is closed with bytes that were not read is reset, and
 // the peer's system throws away what it has received (RFC 9112 section 9.6). The bytes are not looked at, so under TLS not decrypted.
 func (c *Conn) linger() {
-	c.peer.Watcher.Idle() // it may be closed to make room
+	c.waits() // it may be closed to make room
 	c.response.release()
 	raw := c.net
 	if secured, ok := raw.(*tls.Conn); ok {
