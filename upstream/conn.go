@@ -150,16 +150,21 @@ func (c *conn) written() bool {
 	}
 }
 
-// Write notes that something was written before it writes: a write that fails half-way may have sent any of it.
-func (c *conn) Write(b []byte) (int, error) {
+// write writes parts of a request together. It notes that something was written before it writes: a write that fails half-way may have sent
+// any of it.
+func (c *conn) write(parts ...[]byte) (err error) {
 	c.begun = true
 	defer c.leaveGate()
-	if c.records == nil || len(b) <= bufferSize {
-		return c.stream.Write(b)
+	if c.records != nil && len(parts[len(parts)-1]) > bufferSize {
+		c.records.gather()
+		defer func() { err = errors.Join(err, c.records.release()) }()
 	}
-	c.records.gather()
-	n, err := c.stream.Write(b)
-	return n, errors.Join(err, c.records.release())
+	for _, part := range parts {
+		if _, err = c.stream.Write(part); err != nil {
+			break
+		}
+	}
+	return err
 }
 
 // enterGate asks the gate of a request, if it has one.

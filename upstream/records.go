@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// maxHeld is how much of what TLS sends is handed to the system at once: as much as it takes for one segment.
-const maxHeld = 64 << 10
+// maxHeld is how much of what TLS sends is handed to the system at once: a head, and four records with what TLS adds to each.
+const maxHeld = 68 << 10
 
 var heldBuffers = sync.Pool{New: func() any { return new([maxHeld]byte) }}
 
