@@ -218,7 +218,7 @@ func (c *conn) fresh(now time.Time) bool {
 // tickets do: then TLS is asked. With a deadline in the past nothing new is received, and the connection is not harmed. For writing there is
 // none, since TLS may have to answer a change of keys: it would keep the error for the next call.
 func (c *conn) surplus() bool {
-	if c.tls == nil || !c.uncertain && c.taken == c.records.after && c.records.got == 0 {
+	if c.tls == nil || !c.uncertain && c.taken == c.records.after && c.records.track.Between() {
 		return false
 	}
 	if c.raw.SetDeadline(time.Time{}) != nil || c.raw.SetReadDeadline(past) != nil {
@@ -227,5 +227,5 @@ func (c *conn) surplus() bool {
 	var b [1]byte
 	_, err := c.stream.Read(b[:])
 	c.taken, c.uncertain, c.deadline = c.records.after, false, time.Time{}
-	return !errors.Is(err, os.ErrDeadlineExceeded) || c.records.got > 0 || c.raw.SetDeadline(time.Time{}) != nil
+	return !errors.Is(err, os.ErrDeadlineExceeded) || !c.records.track.Between() || c.raw.SetDeadline(time.Time{}) != nil
 }
