@@ -255,6 +255,7 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 		return raw, nil
 	}
 	deadline := time.Now().Add(l.config.HandshakeTimeout)
+	raw.secure()
 	secured := tls.Server(raw, config)
 	var hello tlspolicy.Hello
 	err := raw.SetDeadline(deadline)

@@ -16,6 +16,13 @@ import (
 // inlineBody is up to what size a body is written before the answer is looked for: the system takes as much without the far end reading it.
 const inlineBody = 32 << 10
 
+// A large body goes out in parts. The first is that of most bodies, and has the head before it. Another one is three records, since four
+// are more than the 64 KB that a segment on its way through the system can have.
+const (
+	firstPart = 4 * bufferSize
+	nextPart  = 3 * bufferSize
+)
+
 // exchange sends the request and reads the header of its answer. After an error the connection must be abandoned.
 func (c *conn) exchange(ctx context.Context, r *Request, now time.Time) (*Response, error) {
 	if err := c.begin(ctx, r.Deadline, now); err != nil {
@@ -41,26 +48,29 @@ func (c *conn) exchange(ctx context.Context, r *Request, now time.Time) (*Respon
 // without reading it.
 func (c *conn) send(r *Request) error {
 	buffer := buffers.Get().(*[bufferSize]byte)
-	begun := r.AppendHead(buffer[:0])
-	room := min(max(bufferSize-len(begun), 0), len(r.Body))
-	begun = append(begun, r.Body[:room]...)
+	head := r.AppendHead(buffer[:0])
 	if len(r.Body) <= inlineBody {
-		return c.write(buffer, begun, r.Body[room:])
+		return c.writeRequest(buffer, head, r.Body)
 	}
 	writing := make(chan error, 1)
 	c.writing = writing
-	rest := r.Body[room:]
-	go func() { writing <- c.write(buffer, begun, rest) }()
+	go func() { writing <- c.writeRequest(buffer, head, r.Body) }()
 	return nil
 }
 
-// write writes the beginning of a request, which may lie in a buffer that is given back, and the rest of its body.
-func (c *conn) write(buffer *[bufferSize]byte, begun, rest []byte) error {
+// writeRequest writes a head, which may lie in a buffer that is given back, and the body. What is not more than one record becomes one.
+// The gate is left behind the first part of a body, however long the rest takes.
+func (c *conn) writeRequest(buffer *[bufferSize]byte, head, body []byte) error {
 	defer c.leaveGate()
 	defer buffers.Put(buffer)
-	_, err := c.Write(begun)
-	if err == nil && len(rest) > 0 {
-		_, err = c.Write(rest)
+	if len(head)+len(body) <= bufferSize {
+		return c.write(append(head, body...))
+	}
+	part := min(len(body), firstPart)
+	err := c.write(head, body[:part])
+	for body = body[part:]; err == nil && len(body) > 0; body = body[part:] {
+		part = min(len(body), nextPart)
+		err = c.write(body[:part])
 	}
 	return err
 }

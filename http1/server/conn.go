@@ -19,6 +19,8 @@ import (
 type Conn struct {
 	server    *Server
 	net       net.Conn
+	beneath   beneath // what TLS reads; nil: net is plain, or this cannot be waited for
+	leftOver  bool    // TLS may hold something of the last record that was read
 	peer      Peer
 	reader    http1.Reader
 	*exchange // nil while nothing of a request was received
@@ -27,7 +29,6 @@ type Conn struct {
 	reading, writing deadline
 	ahead            [1]byte // a byte that was received to learn whether there is one
 	hasAhead         bool
-	isAhead          bool // see readAhead
 	broken           bool // a write has failed: nothing more can be said
 }
 
@@ -36,7 +37,18 @@ func (s *Server) NewConn(c net.Conn, p Peer) *Conn {
 	conn := &Conn{server: s, net: c, peer: p}
 	conn.reading.set, conn.writing.set = c.SetReadDeadline, c.SetWriteDeadline
 	conn.reader.Reset(source{conn}, s.limits)
+	if secured, ok := c.(*tls.Conn); ok {
+		conn.beneath, _ = secured.NetConn().(beneath)
+	}
 	return conn
+}
+
+// beneath is a connection beneath TLS that passes on no byte beyond the record that TLS reads.
+type beneath interface {
+	// Await waits until something was received that TLS has not read, or the end, without a buffer.
+	Await() error
+	// ReadAhead has it receive in larger parts than records, or not any longer.
+	ReadAhead(on bool)
 }
 
 // EndWaiting ends the connection if it waits for bytes while no request is under way: what would be read next is not.
@@ -86,7 +98,7 @@ func (c *Conn) look() error {
 	if err := c.reading.begin(); err != nil {
 		return err
 	}
-	n, err := c.net.Read(c.ahead[:])
+	n, err := c.readByte()
 	c.reading.end()
 	if n == 1 {
 		c.hasAhead = true
@@ -96,6 +108,23 @@ func (c *Conn) look() error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// readByte reads a byte. Where TLS holds none it waits beneath TLS, for which half of the stack is enough.
+func (c *Conn) readByte() (int, error) {
+	if c.beneath != nil && !c.leftOver {
+		if err := c.beneath.Await(); err != nil {
+			return 0, err
+		}
+	}
+	return c.receive(c.ahead[:])
+}
+
+// receive reads the connection. What does not fill p has left nothing of its record.
+func (c *Conn) receive(p []byte) (int, error) {
+	n, err := c.net.Read(p)
+	c.leftOver = n == len(p)
+	return n, err
 }
 
 // source reads a connection within its deadline. It is what the Reader reads.
@@ -110,20 +139,15 @@ func (s source) Read(p []byte) (int, error) {
 	if err := c.reading.begin(); err != nil {
 		return 0, err
 	}
-	n, err := c.net.Read(p)
+	n, err := c.receive(p)
 	c.reading.end()
 	return n, err
 }
 
 // readAhead has what is beneath TLS receive in larger parts than records, if it can.
 func (c *Conn) readAhead(on bool) {
-	secured, ok := c.net.(*tls.Conn)
-	if !ok || on == c.isAhead {
-		return
-	}
-	if raw, ok := secured.NetConn().(interface{ ReadAhead(bool) }); ok {
-		raw.ReadAhead(on)
-		c.isAhead = on
+	if c.beneath != nil {
+		c.beneath.ReadAhead(on)
 	}
 }
 
