@@ -65,6 +65,9 @@ type Value struct {
 	// Unsummed counts the values of an amount, omitted ones included, that are no decimal number (see package decimal).
 	Unsummed int
 
+	// Inexact counts the values that are JSON numbers which readers turn into different texts: 1e3, 1.0, and those of more than 15 digits.
+	Inexact int
+
 	// AllBytes and AllHash are of all values, where some are omitted: their length together, and the hash of the list (see
 	// package digest), which sensitive operations do not have, since a short code can be searched from it.
 	AllBytes int64

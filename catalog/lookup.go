@@ -17,7 +17,7 @@ type table struct {
 }
 
 var loaded = sync.OnceValue(func() table {
-	t, err := parse(operationsCSV, factsCSV)
+	t, err := parse(operationsCSV, factsCSV, actsCSV)
 	if err != nil { // the data is part of the binary: only a programmer's error gets here, and a test would have seen it
 		panic(err)
 	}

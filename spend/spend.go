@@ -27,7 +27,8 @@ type Key struct {
 	Window time.Duration // how long it is held after success; 0: not at all
 }
 
-// Claim is what a call asks for. A ledger may keep it, so it must not be changed.
+// Claim is what a call asks for. [Ledger.Reserve] completes it: with the periods of its charges, and with the call that it repeats. Then it must
+// not be changed, since the ledger may keep it, and stands in the intent as it is.
 type Claim struct {
 	Call    string // its id
 	Caller  string
@@ -36,18 +37,19 @@ type Claim struct {
 	Keys    []Key
 	Shadow  bool // keys that are held are reported, and hold nothing back
 	Charges []Charge
-	// Repeats is the call that the caller repeats on purpose: the one that holds each of the keys that are held. Empty: none.
+	// Repeats is the call that the caller repeats on purpose: the one that holds each of the keys that are held. Empty: none. Reserve sets
+	// it to the call that an operator allowed to be repeated, and clears it where no key was held.
 	Repeats string
 }
 
 // Charge is what a call takes of one count of a cap.
 type Charge struct {
 	Cap      *Cap
-	Counted  string // whose count it is: "caller=shop"; empty where the cap has one count for all
-	Period   string // label of the period, in the cap's zone: "2026-11-30", "2026-11"; empty for a cap of each call
-	Currency string // of Amount; empty for a cap that counts calls
+	Counted  string // whose count it is, by the cap's Per: "shop"; empty where the cap has one count for all
+	Period   string // label of the period, in the cap's zone: "2026-11-30", "2026-11"; empty for a cap of each call. Set by Reserve
+	Currency string // of Amount; empty for a cap that counts calls, and for a price that a soft cap cannot count
 	Amount   Money  // of a cap that counts calls: the number of calls
-	Unpriced bool   // the price of the act is not known: Amount is what the cap assumes
+	Unpriced bool   // the price of the act is not known, or has no currency of the cap: Amount is what the cap assumes
 }
 
 // Ledger knows what is held and used.
@@ -60,6 +62,9 @@ type Ledger interface {
 	Settle(call string, s Settlement)
 	// Release gives back what a call reserved that was not written down as an intent.
 	Release(call string)
+	// Available returns an error that wraps [ErrUnavailable] while the ledger cannot reserve, since it does not know yet what is held and
+	// used. Calls that change something are refused then, also those that reserve nothing.
+	Available() error
 }
 
 // Settlement is what became of a call.
@@ -77,12 +82,12 @@ type Report struct {
 
 // HeldError is the refusal of an act of which another call holds a key.
 type HeldError struct {
-	Key      int       // which of the claim's
+	Key      int       // which of the claim's; -1: the act as a whole is held, see [Memory.HoldAct]
 	Call     string    // that holds it
 	Caller   string    // of that call
 	Outcome  string    // of that call; empty while it is under way
 	Until    time.Time // when its window ends; zero where none runs
-	Repeated bool      // Claim.Repeats names the call that holds, which was repeated before or may not be
+	Repeated bool      // Claim.Repeats names the call that holds, which was repeated before, or is under way or unknown
 }
 
 func (e *HeldError) Error() string { return fmt.Sprintf("key %d is held by call %s", e.Key, e.Call) }

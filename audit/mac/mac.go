@@ -84,6 +84,12 @@ func (k *Key) Text(text string) string {
 	return k.sum(sum[:])
 }
 
+// Short returns the first half of the keyed hash of a text, as bytes.
+func (k *Key) Short(text string) (half [size / 2]byte) {
+	_, _ = hex.Decode(half[:], []byte(k.Text(text)[:size])) // never fails
+	return half
+}
+
 // Read is Text of all that r has.
 func (k *Key) Read(r io.Reader) (string, error) {
 	h := sha256.New()

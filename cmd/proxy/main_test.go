@@ -322,6 +322,30 @@ func TestCatalog(t *testing.T) {
 	}
 }
 
+func TestCatalogActs(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{nil, 38}, {[]string{"site:intl"}, 12}, {[]string{"payorder"}, 6},
+	} {
+		_, stdout, _ := run(t, append([]string{"catalog", "--acts", "--json"}, c.args...)...)
+		var acts []listedAct
+		if err := json.Unmarshal([]byte(stdout), &acts); err != nil || len(acts) != c.want {
+			t.Errorf("%v: %d acts, want %d, %v", c.args, len(acts), c.want, err)
+		}
+	}
+	_, stdout, _ := run(t, "catalog", "--acts", "UpdateSubEnterpriseAmount")
+	for _, want := range []string{"member-give", "cash out", "request", "trans_id? (31d); customer_id + amount + balance_type=BALANCE_TYPE_DEBIT (10m)", "has trans_id as optional"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+	if code, _, stderr := run(t, "catalog", "--acts", "effect:read"); code == 0 || !strings.Contains(stderr, "no operation matches") {
+		t.Errorf("reads have acts: %d, %s", code, stderr)
+	}
+}
+
 func TestTLSPolicyAndVersion(t *testing.T) {
 	if _, stdout, _ := run(t, "tls", "policy"); !strings.Contains(stdout, "huawei-high") || !strings.Contains(stdout, "TLS_AES_128_CCM_SHA256") {
 		t.Error(stdout)
