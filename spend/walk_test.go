@@ -227,7 +227,8 @@ func (w *walk) bounded() {
 	for _, cc := range w.memory.caps.all {
 		counts += len(cc.now.counts) + len(cc.before.counts)
 	}
-	if p := w.memory.places; p.taken != taken || !maps.EqualFunc(p.byCaller, byCaller, func(s *share, n int) bool { return s.taken == n }) || w.memory.caps.number != counts {
+	p, same := w.memory.places, func(s *share, n int) bool { return s.taken == n }
+	if p.taken != taken || !maps.EqualFunc(p.byCaller, byCaller, same) || w.memory.caps.number != counts {
 		w.t.Fatalf("%+v, %d counts; want %d, %v, %d", p, w.memory.caps.number, taken, byCaller, counts)
 	}
 }
