@@ -93,14 +93,14 @@ func TestAllowTwo(t *testing.T) {
 // TestFullOfHolds: nothing is released for want of room, a caller leaves room for others, and what is on record is taken in any case.
 func TestFullOfHolds(t *testing.T) {
 	m := NewMemory()
-	m.places = newPlaces(12)
+	m.places = newPlaces(14)
 	for i := range 3 { // two places each
 		must(t, m, paying(fmt.Sprint("a", i), byte(i), time.Hour))
 		succeeded(m, fmt.Sprint("a", i))
 	}
 	_, err := m.Reserve(t.Context(), paying("a3", 3, time.Hour))
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "caller shop") {
-		t.Errorf("a caller with half of the room: %v", err)
+		t.Errorf("a caller that would have more than it leaves free: %v", err)
 	}
 	other := paying("b", 0, time.Hour)
 	other.Caller = "other"
@@ -109,7 +109,9 @@ func TestFullOfHolds(t *testing.T) {
 	must(t, m, other)
 	m.Record(paying("r0", 0, time.Hour))
 	m.Record(paying("r1", 11, time.Hour))
-	if _, err := m.Reserve(t.Context(), &Claim{Call: "c", Caller: "third", At: noon}); !errors.Is(err, ErrUnavailable) {
+	third := paying("c", 12, time.Hour)
+	third.Caller = "third"
+	if _, err := m.Reserve(t.Context(), third); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a full ledger: %v", err)
 	}
 	succeeded(m, "r0")
