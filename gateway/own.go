@@ -14,6 +14,7 @@ import (
 	"tollgate/caller"
 	"tollgate/catalog"
 	"tollgate/credential"
+	"tollgate/freeze"
 	"tollgate/ratelimit"
 	"tollgate/signing"
 	"tollgate/spend/acts"
@@ -57,25 +58,23 @@ func (g *Gateway) ask(ctx context.Context, plan *Plan, l *lookup) (Found, *Refus
 	ctx, cancel := context.WithTimeout(ctx, ownTime)
 	defer cancel()
 	c := newOwnCall(ctx, g, plan, l)
-	g.inFlight.begin(c)
-	defer g.inFlight.end(c)
-	whole := false
-	defer func() {
-		if !whole { // a fault: the memory may be in use still
-			c.room.keepBuffers()
-		}
-		c.end()
-	}()
-	found, refused := c.look(l)
-	whole = true
+	found, refused := c.ask(l)
+	c.leaveRoom() // not after a panic: something of the call may go on
 	return found, refused
+}
+
+func (c *call) ask(l *lookup) (Found, *Refusal) {
+	c.inFlight.begin(c)
+	defer c.inFlight.end(c)
+	defer c.end()
+	return c.look(l)
 }
 
 func newOwnCall(ctx context.Context, g *Gateway, plan *Plan, l *lookup) *call {
 	request := (&http.Request{Method: l.query.Operation.Method, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}}).WithContext(ctx)
 	c := &call{
 		Gateway: g, Plan: plan, connection: &connection{Connection: new(accept.Connection)}, listener: new(Listener), request: request,
-		started: g.Now(), room: rooms.Get().(*room), identity: l.identity,
+		started: g.Now(), room: rooms.Get().(*room), passage: new(freeze.Passage), identity: l.identity,
 	}
 	c.id, c.own = newID(c.started), &own{l.of, c.started.Add(ownTime)}
 	c.pace.call = c

@@ -24,6 +24,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 

@@ -35,7 +35,7 @@ func (c *call) readPrice() (p spend.Price, read string, err error) {
 	if err != nil {
 		return p, "", err
 	}
-	found, refused := c.ask(c.request.Context(), c.Plan, &lookup{
+	found, refused := c.Gateway.ask(c.request.Context(), c.Plan, &lookup{
 		of: c.id, identity: c.identity, upstream: c.upstream, granted: c.decision.Credential, query: query,
 	})
 	if refused != nil {

@@ -42,14 +42,18 @@ type attempt struct {
 	wait time.Duration
 }
 
-// followPayments follows unknown payments up until ctx ends.
-func (s *Service) followPayments(ctx context.Context) {
-	f := &followUp{
-		unknown: s.unknownCalls, look: s.gateway.Look, now: time.Now, logger: s.logger,
+func (s *Service) newFollowUp(now func() time.Time) *followUp {
+	return &followUp{
+		unknown: s.unknownCalls, look: s.gateway.Look, now: now, logger: s.logger,
 		resolve: func(ctx context.Context, call, outcome string, d journal.Decision) error {
 			return s.decide(ctx, func(ctx context.Context) error { return s.spending.journal.Load().Resolve(ctx, call, outcome, d) })
 		},
 	}
+}
+
+// followPayments follows unknown payments up until ctx ends.
+func (s *Service) followPayments(ctx context.Context) {
+	f := s.newFollowUp(time.Now)
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for {

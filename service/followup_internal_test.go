@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 
+	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
 	"tollgate/gateway"
@@ -148,5 +153,78 @@ func TestFollowUpWithoutLog(t *testing.T) {
 	f.until(time.Hour)
 	if len(f.resolved) != 1 {
 		t.Errorf("resolved %q", f.resolved)
+	}
+}
+
+// pays are changes of the configuration by which app pays orders of a customer.
+var pays = []string{"class: partner", "class: customer, domain_id: c-17", "app: {grants: [{operations: [ListProvinces]", "app: {grants: [{operations: [ListProvinces, PayOrders]"}
+
+// pay pays an order.
+func (g *running) pay(t *testing.T, status int, text string) (call string) {
+	t.Helper()
+	response, err := g.client.Post("http://"+g.Address("local")+"/v3/orders/customer-orders/pay", "application/json", strings.NewReader(`{"order_id":"CS-1"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != status || !strings.Contains(string(answer), text) {
+		t.Errorf("payment: %d %s, %v; want %d %s", response.StatusCode, answer, err, status, text)
+	}
+	return response.Header.Get("Tollgate-Call-Id")
+}
+
+// TestFollowUpAfterARestart: a payment whose answer was lost is looked up also by the gateway that is started after it, which knows its order
+// from the log alone. What the order says is on record, and decides whether the order can be paid.
+func TestFollowUpAfterARestart(t *testing.T) {
+	for status, want := range map[string]string{"5": "succeeded", "6": "failed"} {
+		g := runWith(t, pays...)
+		var lost atomic.Bool
+		lost.Store(true)
+		g.answers(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodGet:
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = fmt.Fprintf(w, `{"order_info":{"order_id":"CS-1","status":%s}}`, status)
+			case lost.Load():
+				dropped(w, r)
+			default:
+				done(w, r)
+			}
+		})
+		call := g.pay(t, 502, "TG.7002")
+		g.pay(t, 409, call)
+		lost.Store(false)
+		if err := g.again(t, pays...); err != nil {
+			t.Fatal(err)
+		}
+		g.pay(t, 409, call)
+		g.newFollowUp(func() time.Time { return time.Now().Add(time.Hour) }).round(t.Context())
+		if want == "failed" {
+			g.pay(t, 200, "")
+		} else {
+			g.pay(t, 409, "(succeeded)")
+		}
+		g.wantResolved(t, call, want)
+	}
+}
+
+// wantResolved looks for the event that settles a call, and for the read that it names.
+func (g *running) wantResolved(t *testing.T, call, outcome string) {
+	t.Helper()
+	reads, from := map[string]bool{}, ""
+	if err := logfile.Read(filepath.Join(g.dir, "audit"), func(r *logfile.Record, _ []byte) error {
+		if r.Kind == logfile.KindIntent && r.Spending != nil && r.For == call {
+			reads[r.Call] = true
+		}
+		if r.Event == logfile.EventResolved && r.Subject == call && r.Data["outcome"] == outcome && r.Data["by"] == "gateway" {
+			from = r.Data["from"]
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !reads[from] {
+		t.Errorf("the event names the read %q, of %v", from, reads)
 	}
 }
