@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tollgate/admin"
 	"tollgate/audit/logfile"
 	"tollgate/bss"
 	"tollgate/catalog"
@@ -199,6 +200,10 @@ func TestFollowUpAfterARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.pay(t, 409, call)
+		shown, err := g.resolve(t.Context(), admin.Peer{}, admin.ResolveRequest{Call: call})
+		if err != nil || !slices.Contains(shown.Shows, "order_info.status: "+status) {
+			t.Errorf("shown: %+v, %v", shown, err)
+		}
 		g.newFollowUp(func() time.Time { return time.Now().Add(time.Hour) }).round(t.Context())
 		if want == "failed" {
 			g.pay(t, 200, "")

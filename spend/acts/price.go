@@ -17,7 +17,7 @@ import (
 type Query struct {
 	Operation *catalog.Operation
 	Path      string // escaped; ids need no escaping
-	Query     string // canonical
+	Query     string // escaped
 	Body      []byte // JSON; nil: none
 }
 
@@ -42,6 +42,9 @@ func (a *Act) PriceQuery(site string, request *bss.Request) (*Query, error) {
 
 // OrderQuery returns the read that shows an order.
 func OrderQuery(site, order string) (*Query, error) {
+	if order == "" || len(order) > maxID || strings.ContainsFunc(order, notOfIDs) {
+		return nil, errors.New("the order's id cannot stand in a path")
+	}
 	return newQuery(site, orderRead, order, "", nil)
 }
 
