@@ -15,6 +15,7 @@ import (
 // Decide takes a request through steps 1 to 8, for benchmarks.
 func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request) *Refusal {
 	c := newCall(g, listener, w, r)
+	defer c.leaveRoom()
 	defer c.end()
 	for _, step := range [...]func(*call) *Refusal{
 		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).price, (*call).limit,
@@ -75,4 +76,11 @@ func Spoil() {
 			b[i] = 0xdb
 		}
 	}
+}
+
+// OwnTime has calls of the gateway's own take so long at the most, and returns what undoes that.
+func OwnTime(d time.Duration) (undo func()) {
+	former := ownTime
+	ownTime = d
+	return func() { ownTime = former }
 }

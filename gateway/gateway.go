@@ -138,10 +138,15 @@ func (g *Gateway) RecordID() string { return g.plan.Load().recordID() }
 func (g *Gateway) handler(server string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, server, w, r)
-		g.inFlight.begin(c)
-		defer g.inFlight.end(c)
-		c.serve()
+		g.serve(c)
+		c.leaveRoom() // not after a panic: something of the call may go on
 	})
+}
+
+func (g *Gateway) serve(c *call) {
+	g.inFlight.begin(c)
+	defer g.inFlight.end(c)
+	c.serve()
 }
 
 // Wait returns when no call is under way, or the context ends.
@@ -162,7 +167,6 @@ func (c *call) end() {
 	c.dropRequest()
 	c.ledger.close(&c.account)
 	c.endTurn()
-	c.leaveRoom()
 }
 
 // recoverPanic answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
@@ -172,7 +176,7 @@ func (c *call) recoverPanic() {
 	case fault == http.ErrAbortHandler:
 		panic(fault)
 	default:
-		c.room.keepBuffers()
+		c.keptRoom = true
 		c.Logger.Error("panic in a call", append(callFields(c), zap.String("type", fmt.Sprintf("%T", fault)), zap.Stack("stack"))...)
 		switch {
 		case c.answering: // the rest of the answer is missing: the caller must not take it for whole
@@ -216,28 +220,37 @@ func (c *call) run() *Refusal {
 
 // dispatch takes an intended call to its end: sign, send, settle, answer. It no longer depends on the caller.
 func (c *call) dispatch() {
+	defer c.disconnect()
+	a, refusal := c.exchange()
+	if refusal != nil {
+		c.answerRefusal(refusal)
+		return
+	}
+	c.answer(a)
+}
+
+// exchange sends an intended call and settles it. Either there is an answer, or why there is none that can be used.
+func (c *call) exchange() (*answer, *Refusal) {
 	settled := false
 	defer func() {
 		if !settled { // only by panic: the call may have gone out
+			c.disconnect() // its connection must not stay taken
 			c.settle(c.outcome(logfile.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
-	defer c.disconnect() // also after a panic: its connection must not stay taken
 	a, refusal := c.send()
 	over := refusal != nil || a.whole
 	if over {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
 	}
 	c.releaseBody(over)
-	if refusal != nil {
-		settled = true
-		c.settle(c.outcome(outcomeOf(refusal), refusal))
-		c.answerRefusal(refusal)
-		return
-	}
 	settled = true
+	if refusal != nil {
+		c.settle(c.outcome(outcomeOf(refusal), refusal))
+		return nil, refusal
+	}
 	c.settle(c.answered(a))
-	c.answer(a)
+	return a, nil
 }
 
 // releaseBody returns what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its

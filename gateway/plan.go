@@ -62,7 +62,7 @@ type Question struct {
 	Method   string
 	Target   string // path and query
 	Header   http.Header
-	Body     []byte
+	Body     []byte // nil: not known
 }
 
 // Ruling is what a plan decides on a call, up to limits, keys and caps, of whose counts and holders it knows nothing.
@@ -72,7 +72,9 @@ type Ruling struct {
 	Refusal   *Refusal          // nil: the call is allowed
 	Decision  grants.Decision   // of an allowed call
 	Limits    []ratelimit.Limit // that it is counted by
-	Act       *acts.Act         // that it is; nil: none that is known
+	Act       *acts.Act         // that it is; nil: none that is known. Without keys where only the body could say more
+	Shadow    bool              // the act holds nothing back
+	Price     *spend.Price      // of the act, by the request; nil: it does not say
 	Caps      []*spend.Cap      // that count it
 }
 
@@ -128,10 +130,18 @@ func (p *Plan) explainSpending(r *Ruling, q *Question, w *way, found *ruling) *R
 		return nil
 	}
 	s, refused := p.spendingOf(q.Caller, &w.asked, found, q.Header, nil)
-	if s != nil {
-		r.Act, r.Caps = s.act, p.Spend.Matching(&s.subject)
+	if refused != nil && refused.Code == badAct && q.Body == nil && q.Header[repeatHeader] == nil {
+		r.Act = &acts.Act{Name: w.operation.Act.Name}
+		return nil
 	}
-	return refused
+	if s == nil {
+		return refused
+	}
+	r.Act, r.Shadow, r.Caps = s.act, s.claim.Shadow, p.Spend.Matching(&s.subject)
+	if s.subject.Priced {
+		r.Price = &s.subject.Price
+	}
+	return nil
 }
 
 // find searches the listeners that the caller can reach. It returns one way for each upstream that has the operation, or the refusal if

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tollgate/audit/logfile"
+	"tollgate/config"
 	"tollgate/internal/bsssim"
 	"tollgate/ratelimit"
 	"tollgate/spend"
@@ -186,18 +187,6 @@ func TestCaps(t *testing.T) {
 			t.Errorf("%s: metrics were told of %+v", name, refused)
 		}
 		f.metrics.mutex.Unlock()
-	}
-}
-
-// TestPaymentWithoutAPrice: of an order whose price is not known a hard cap of money lets none be paid, by its customer or otherwise.
-func TestPaymentWithoutAPrice(t *testing.T) {
-	f := start(t, fixed, capped(spend.CapConfig{
-		Name: "it", Each: spend.EachDay, Amount: map[string]spend.Money{"CNY": 1}, Mode: spend.Hard,
-	}))
-	f.send(t, pay()).wantCode(t, "TG.3012")
-	f.origin.none(t)
-	if got := f.send(t, look()); got.status != 200 {
-		t.Errorf("a read: %d", got.status)
 	}
 }
 
@@ -412,11 +401,13 @@ func TestPartialReleases(t *testing.T) {
 // TestOneOfAThousand: of a thousand calls at once that pay one order, by all three versions of the API, one is sent.
 func TestOneOfAThousand(t *testing.T) {
 	sim := bsssim.New(bsssim.Config{Unthrottled: true})
-	f := prepare(t, fixed, guarded, simulated(t, sim), func(f *fixture) { f.plan.Bounds.Calls = 2000 })
+	f := prepare(t, fixed, guarded, simulated(t, sim), bounded(func(b *config.Bounds) {
+		b.Calls, b.Bodies, b.AllHeaders = 20000, 1<<30, 1<<30 // so that no share of them refuses any
+	}))
 	handler := f.gateway.Server("local").Handler
 	var all sync.WaitGroup
-	begin, refused := make(chan struct{}), make(chan int, 1000)
-	for i := range cap(refused) {
+	begin, answers := make(chan struct{}), make(chan int, 1000)
+	for i := range cap(answers) {
 		text := []string{
 			payOf("CS-1001"), plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"cs-1001"}`),
 			plain("POST", "/v1.0/c-17/customer/order-mgr/order/pay", `{"orderId":"Cs-1001"}`),
@@ -426,14 +417,17 @@ func TestOneOfAThousand(t *testing.T) {
 			w := &nullWriter{header: map[string][]string{}}
 			<-begin
 			handler.ServeHTTP(w, copyOf(request, body))
-			if w.status == 409 {
-				refused <- i
-			}
+			answers <- w.status
 		})
 	}
 	close(begin)
 	all.Wait()
-	if n := len(refused); n != cap(refused)-1 || len(sim.Calls()) != 1 {
-		t.Errorf("%d calls were refused, and %d sent", n, len(sim.Calls()))
+	close(answers)
+	got := map[int]int{}
+	for status := range answers {
+		got[status]++
+	}
+	if got[409] != 999 || len(sim.Calls()) != 1 {
+		t.Errorf("%d calls were sent, and they were answered %v", len(sim.Calls()), got)
 	}
 }
