@@ -255,6 +255,7 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 		return raw, nil
 	}
 	deadline := time.Now().Add(l.config.HandshakeTimeout)
+	raw.secure()
 	secured := tls.Server(raw, config)
 	var hello tlspolicy.Hello
 	err := raw.SetDeadline(deadline)
@@ -269,7 +270,7 @@ func (l *listener) handshake(raw *conn) (net.Conn, error) {
 		return nil, errChallenge
 	}
 	if err == nil {
-		l.slots.waits(raw)
+		l.slots.waits(raw, time.Now())
 		state, offer := secured.ConnectionState(), tlspolicy.OfferOf(hello.Info) // which is a fraction of what the hello itself holds
 		raw.facts.TLS, raw.facts.Offer = &state, &offer
 		return secured, nil

@@ -236,7 +236,7 @@ func TestWhoMakesRoom(t *testing.T) {
 		first, _ := take("192.0.2.1")
 		second, _ := take("192.0.2.1")
 		s.busy(first) // carries a request and waits again: now second has waited for longer
-		s.waits(first)
+		s.waits(first, time.Now())
 		for i, want := range []*conn{second, first, sending} {
 			next, evicted := take("192.0.2.1")
 			if evicted != want {

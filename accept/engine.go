@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"time"
 
 	"tollgate/http1"
 	"tollgate/http1/server"
@@ -46,7 +47,8 @@ func (e *engine) Close() error {
 	return err
 }
 
-// serveConn serves a connection of the listener, on which HTTP/1.1 is spoken. It may be called before the engine is made.
+// serveConn serves a connection of the listener, on which HTTP/1.1 is spoken. It may be called before the engine is made. What needs room
+// on the stack is in other functions, since this one stands there while the connection is idle.
 func (e *engine) serveConn(l *listener, finished net.Conn, own *conn) {
 	defer func() { _ = finished.Close() }()
 	select {
@@ -54,13 +56,23 @@ func (e *engine) serveConn(l *listener, finished net.Conn, own *conn) {
 	case <-l.done:
 		return
 	}
+	e.newConn(l, finished, own).Serve()
+	own.refuseSilent(l)
+}
+
+// newConn returns the connection to serve.
+func (e *engine) newConn(l *listener, finished net.Conn, own *conn) *server.Conn {
 	served := e.http1.NewConn(finished, server.Peer{
 		Context: e.config.connContext(e.base, finished), Remote: own.facts.Remote, TLS: own.facts.TLS, Watcher: watcher{l, own},
 	})
 	own.slots.serves(own, served)
-	served.Serve()
-	if !own.spoke.Load() && !own.slots.wasEvicted(own) {
-		l.config.Refused(refusalOf(own, ReasonSilent, errSilent))
+	return served
+}
+
+// refuseSilent reports a peer that has never sent anything.
+func (c *conn) refuseSilent(l *listener) {
+	if !c.spoke.Load() && !c.slots.wasEvicted(c) {
+		l.config.Refused(refusalOf(c, ReasonSilent, errSilent))
 	}
 }
 
@@ -72,7 +84,7 @@ type watcher struct {
 
 func (w watcher) Busy() { w.conn.slots.busy(w.conn) }
 
-func (w watcher) Idle() { w.conn.slots.waits(w.conn) }
+func (w watcher) Idle(since time.Time) { w.conn.slots.waits(w.conn, since) }
 
 func (w watcher) Refused(err error) {
 	if w.conn.slots.wasEvicted(w.conn) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // noTable has HTTP/2 answers name no fields of earlier ones (RFC 7541 section 2.3.2): most are new in each, such as ids and the date, and
@@ -95,7 +96,7 @@ func (s *netHTTP) connState(conn net.Conn, state http.ConnState) {
 		own.begun = true
 		own.slots.busy(own)
 	case http.StateIdle:
-		own.slots.waits(own)
+		own.slots.waits(own, time.Now())
 	case http.StateClosed, http.StateHijacked:
 		s.closed(own)
 	}

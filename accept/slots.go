@@ -125,12 +125,12 @@ func (s *slots) busy(c *conn) {
 	c.state = busy
 }
 
-// waits notes that the peer's next request is waited for.
-func (s *slots) waits(c *conn) {
+// waits notes since when the peer's next request is waited for.
+func (s *slots) waits(c *conn, since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.heard.Store(false)
-	c.state, c.began, c.shaking = silent, time.Now(), false
+	c.state, c.began, c.shaking = silent, since, false
 	if c.place != nil {
 		s.conns.MoveToBack(c.place)
 	}

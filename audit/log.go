@@ -303,13 +303,14 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.admit(int64(len(*body)+logfile.MaxHead), u); err != nil {
+	now := l.cfg.Now()
+	if err := l.admit(int64(len(*body)+logfile.MaxHead), u, now); err != nil {
 		l.countRefused(u)
 		return nil, false, err
 	}
 	b, begun = l.fillable()
 	l.status.LastSeq++
-	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, l.cfg.Now().UTC()
+	r.Seq, r.Commit, r.Time = l.status.LastSeq, b.first, now.UTC()
 	b.last, b.at = r.Seq, r.Time
 	if r.Kind == logfile.KindPrune && b.checkpointed == nil { // a checkpoint has to cover it before anything is removed
 		b.checkpointed = make(chan struct{})
@@ -397,8 +398,8 @@ func (l *Log) seal() {
 	l.filling, l.full, l.fullBytes = nil, append(l.full, b), l.fullBytes+int64(len(b.buf))+logfile.MaxLine
 }
 
-// admit says whether a record of n bytes is taken. mu is held.
-func (l *Log) admit(n int64, u use) error {
+// admit says whether a record of n bytes is taken now. mu is held.
+func (l *Log) admit(n int64, u use, now time.Time) error {
 	switch {
 	case l.fault != nil:
 		return fmt.Errorf("%w: %w", ErrUnavailable, l.fault)
@@ -418,7 +419,7 @@ func (l *Log) admit(n int64, u use) error {
 	if u == forIntent && l.open >= mostOpen {
 		return fmt.Errorf("%w: %d calls have no outcome", ErrUnavailable, l.open)
 	}
-	if l.stalled() {
+	if l.stalled(now) {
 		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.deadline())
 	}
 	if l.status.Room-pending >= l.reserveFor(u) {

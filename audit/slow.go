@@ -13,15 +13,18 @@ const calmFactor = 5
 // answers; then it counts as slow for a while: see [Status]. Callers of [Log.Intent] wait for this long too.
 func (l *Log) deadline() time.Duration { return time.Duration(l.cfg.Deadline) }
 
-// stalled reports whether the disk has not answered for too long. mu is held.
-func (l *Log) stalled() bool {
-	return !l.busySince.IsZero() && l.cfg.Now().Sub(l.busySince) > l.deadline()
+// stalled reports whether the disk has not answered for too long by now. mu is held.
+func (l *Log) stalled(now time.Time) bool {
+	return !l.busySince.IsZero() && now.Sub(l.busySince) > l.deadline()
 }
 
 // slow reports whether the disk was too slow of late. mu is held.
 func (l *Log) slow() bool {
+	if l.slowAt.IsZero() {
+		return false
+	}
 	since := l.cfg.Now().Sub(l.slowAt)
-	return !l.slowAt.IsZero() && since >= 0 && since < calmFactor*l.deadline()
+	return since >= 0 && since < calmFactor*l.deadline()
 }
 
 // tookSince notes how long the disk took for what is no commit and began at a time.

@@ -37,6 +37,6 @@ func (l *Log) Status() Status {
 	if !l.slow() {
 		s.Slow = 0
 	}
-	s.Err = l.admit(logfile.MaxLine, forIntent)
+	s.Err = l.admit(logfile.MaxLine, forIntent, l.cfg.Now())
 	return s
 }

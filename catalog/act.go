@@ -105,3 +105,17 @@ func (p *Part) String() string {
 	}
 	return text
 }
+
+// Measure returns what an amount with a measure_id is in, as a power of ten of the currency's main unit: 1 is yuan, 2 jiao, 3 fen. A call
+// that does not say means 1.
+func Measure(id string) (power int, known bool) {
+	switch id {
+	case "", "1":
+		return 0, true
+	case "2":
+		return -1, true
+	case "3":
+		return -2, true
+	}
+	return 0, false
+}

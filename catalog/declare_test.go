@@ -145,17 +145,17 @@ func TestDeclareRefuses(t *testing.T) {
 
 func TestDeclareAct(t *testing.T) {
 	d := good()
-	d.Effect, d.Act = Spend, &ActDeclaration{Name: "pay", Keys: []string{"book+order.ids[]", "book"}, Window: setting.Duration(time.Hour)}
+	d.Effect, d.Act = Spend, &ActDeclaration{Name: "pay", Keys: []string{"book+orders[].id", "book"}, Window: setting.Duration(time.Hour)}
 	o, err := Declare(d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := o.Act
-	if a.Name != "pay" || a.Keys[0].String() != "book + order.ids[]" || a.Keys[1].String() != "book" || a.Keys[1].Window != time.Hour || a.Direction != Out ||
-		a.Price != PriceNone || a.Amount != nil {
+	if a.Name != "pay" || a.Keys[0].String() != "book + orders[].id" || a.Keys[1].String() != "book" || a.Keys[1].Window != time.Hour || a.Direction != Out ||
+		a.Price != PriceNone || a.Amount != nil || a.Subject() != a.Keys[0].Parts[1] {
 		t.Errorf("%+v", a)
 	}
-	if want := []Field{{"book", FieldOther}, {"order.ids[]", FieldOther}}; !slices.Equal(o.Request, want) {
+	if want := []Field{{"book", FieldOther}, {"orders[].id", FieldOther}}; !slices.Equal(o.Request, want) {
 		t.Errorf("fields %v", o.Request)
 	}
 	if o, err := Declare(good()); err != nil || o.Act != nil || o.Request != nil {

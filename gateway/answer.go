@@ -60,7 +60,7 @@ func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()
 	hop := hopOf(a.response.Header.Values("Connection"))
-	add := adder{header, c.values[:0]}
+	add := newAdder(header)
 	theirs := false // how much is left to the caller
 	for _, field := range a.response.Header {
 		if hop.has(field.Name) || isOurs(field.Name) || c.upstream.Signed && !c.passesOn(field.Name) {
@@ -83,7 +83,7 @@ func (c *call) answer(a *answer) {
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = nil // otherwise the HTTP server makes one up
 	}
-	c.deadline()
+	c.deadline(c.settledAt)
 	c.writer.WriteHeader(a.response.Status)
 	if c.request.Method == http.MethodHead {
 		return
@@ -105,11 +105,16 @@ func (c *call) writeHeld(a *answer) {
 	}
 }
 
-// adder sets headers whose values lie in one array.
+// adder sets headers whose values lie in one array. That belongs to no call: a server may write them after it.
 type adder struct {
 	header http.Header
 	values []string
 }
+
+// usualHeaders is how many values most answers have at most.
+const usualHeaders = 14
+
+func newAdder(header http.Header) adder { return adder{header, make([]string, 0, usualHeaders)} }
 
 func (a *adder) add(name, value string) {
 	a.values = append(a.values, value)
@@ -150,7 +155,7 @@ func (c *call) stream(answer io.Reader) {
 			}
 		}
 		if err == io.EOF {
-			c.deadline() // for what the server still holds
+			c.deadline(time.Now()) // for what the server still holds
 			return
 		}
 		if err != nil {
@@ -194,9 +199,9 @@ func (c *call) mark(add *adder) {
 	}
 }
 
-// deadline bounds how long the caller may take to read the next part.
-func (c *call) deadline() {
-	_ = c.control.SetWriteDeadline(time.Now().Add(time.Duration(c.Bounds.WriteTimeout)))
+// deadline bounds how long the caller may take, from a moment on, to read the next part.
+func (c *call) deadline(from time.Time) {
+	_ = c.control.SetWriteDeadline(from.Add(time.Duration(c.Bounds.WriteTimeout)))
 }
 
 // problem is the body of the gateway's own answers: the provider's SDKs read error_code and error_msg, everybody else
@@ -237,10 +242,10 @@ func (c *call) answerRefusal(r *Refusal) {
 	if r.Code.Status == http.StatusUnauthorized {
 		header["Www-Authenticate"] = c.Callers.Schemes().Names()
 	}
-	add := adder{header, c.values[:0]}
+	add := newAdder(header)
 	c.tellLimit(&add)
 	c.mark(&add)
-	c.deadline()
+	c.deadline(time.Now())
 	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
 		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, time.Duration(c.Bounds.WriteTimeout))))
 	}

@@ -30,6 +30,7 @@ type call struct {
 
 	newer, older *call // in flight
 	room         *room
+	keptRoom     bool // no other call gets it: after a fault, something of this one may go on
 
 	started    time.Time
 	id         string
@@ -55,15 +56,15 @@ type call struct {
 	answering bool                   // an answer of either kind was begun
 	turn      bool                   // admit: taken of connection
 	unsent    atomic.Bool            // limit: it was allowed, and its limits do not know it to be sent yet
-	passage   freeze.Passage         // send: through the gate of the kill switch
+	passage   *freeze.Passage        // send: through the gate of the kill switch, which may look at it when the call is over
 	accessKey string                 // send: of the keys that sign
 	sentAt    time.Time              // send
 	endedAt   time.Time              // send: see ended
+	settledAt time.Time              // settle
 	tlsOut    *logfile.TLS           // send
 	received  io.Closer              // send: the body of the upstream's answer
 	connected chan struct{}          // send: the caller's connections to the upstream, of which this call has one; nil: it has none
 	stage     string                 // of package logfile: which step is at work
-	values    [14]string             // answer: of its header
 }
 
 // replaySignature is what the log keeps of an inbound signature.
@@ -74,10 +75,12 @@ type replaySignature struct {
 
 func newCall(g *Gateway, server string, w http.ResponseWriter, r *http.Request) *call {
 	plan := g.plan.Load()
-	c := &call{
+	room := rooms.Get().(*room)
+	c := &room.call
+	*c = call{
 		Gateway: g, Plan: plan, connection: connectionOf(r.Context()), listener: plan.listener(server),
 		writer: w, control: *http.NewResponseController(w), request: r,
-		started: g.Now(), room: rooms.Get().(*room),
+		started: g.Now(), room: room, passage: new(freeze.Passage),
 	}
 	c.id = newID(c.started)
 	c.pace.call = c

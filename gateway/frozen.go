@@ -96,7 +96,7 @@ func (g *Gateway) Stopped(ctx context.Context, f *freeze.Freeze) ([]Sent, error)
 	var passing []*freeze.Passage
 	g.inFlight.each(func() {}, func(c *call) {
 		if c.passage.Passing() && only.Match(c.asFrozen()) != nil {
-			passing = append(passing, &c.passage)
+			passing = append(passing, c.passage)
 		}
 	})
 	err = g.Freezes.Await(ctx, passing)

@@ -138,10 +138,15 @@ func (g *Gateway) RecordID() string { return g.plan.Load().recordID() }
 func (g *Gateway) handler(server string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := newCall(g, server, w, r)
-		g.inFlight.begin(c)
-		defer g.inFlight.end(c)
-		c.serve()
+		g.serve(c)
+		c.leaveRoom() // not after a panic: something of the call may go on
 	})
+}
+
+func (g *Gateway) serve(c *call) {
+	g.inFlight.begin(c)
+	defer g.inFlight.end(c)
+	c.serve()
 }
 
 // Wait returns when no call is under way, or the context ends.
@@ -162,7 +167,6 @@ func (c *call) end() {
 	c.dropRequest()
 	c.ledger.close(&c.account)
 	c.endTurn()
-	c.leaveRoom()
 }
 
 // recoverPanic answers for a fault of our own. The panic's value is not logged: it may hold anything that a call carried.
@@ -172,7 +176,7 @@ func (c *call) recoverPanic() {
 	case fault == http.ErrAbortHandler:
 		panic(fault)
 	default:
-		c.room.keepBuffers()
+		c.keptRoom = true
 		c.Logger.Error("panic in a call", append(callFields(c), zap.String("type", fmt.Sprintf("%T", fault)), zap.Stack("stack"))...)
 		switch {
 		case c.answering: // the rest of the answer is missing: the caller must not take it for whole

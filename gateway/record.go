@@ -272,11 +272,10 @@ func (c *call) result(ended time.Time, reason string, status int) Result {
 }
 
 func (c *call) observe(r *logfile.Record) {
-	ended := c.ended()
-	if c.changes() { // its outcome was waited for
-		ended = c.Now()
+	if c.settledAt = c.ended(); c.changes() { // its outcome was waited for
+		c.settledAt = c.Now()
 	}
-	result := c.result(ended, r.Reason, r.Status)
+	result := c.result(c.settledAt, r.Reason, r.Status)
 	result.Outcome = r.Outcome
 	result.UpstreamTime = time.Duration(r.UpstreamMicros) * time.Microsecond
 	c.Observer.Observe(result)

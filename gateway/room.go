@@ -9,6 +9,7 @@ import (
 
 // room is memory that one call after the other uses. Nothing of one of them is to be seen in it by the next.
 type room struct {
+	call   call
 	record logfile.Record // that the call is writing: the log copies it
 	out    outbound       // what is sent
 	came   answer         // what came back
@@ -19,19 +20,18 @@ type room struct {
 
 var rooms = sync.Pool{New: func() any { return new(room) }}
 
-// leaveRoom hands the call's room to another one. Nothing of the call may be under way any longer.
+// leaveRoom hands the call's room to another one, and with it the call itself, which nothing may use any longer.
 func (c *call) leaveRoom() {
+	if c.keptRoom {
+		return
+	}
 	r := c.room
-	c.room, c.body = nil, nil
 	r.body.release()
 	r.answer.release()
 	r.hasher.Reset()
 	*r = room{hasher: r.hasher}
 	rooms.Put(r)
 }
-
-// keepBuffers has no other call get the memory of body and answer, which after a fault may still be sent or written to.
-func (r *room) keepBuffers() { r.body, r.answer = buffer{}, buffer{} }
 
 // buffer is memory for bytes that arrive. It has less than it could use in case they do not come, and grows as they do.
 type buffer struct {

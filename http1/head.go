@@ -112,7 +112,7 @@ func requestLine(line string) (method, target string, minor int, err error) {
 	if minor, ok = minorOf(version); !ok {
 		return "", "", 0, Version
 	}
-	if !isToken(method) {
+	if !IsToken(method) {
 		return "", "", 0, Method
 	}
 	if target == "" || !all(target, inTarget) {

@@ -12,6 +12,7 @@ type Reader struct {
 	lent       []byte // by Lend
 	buffer     []byte // lent, or one that has grown beyond it for a large head
 	start, end int    // of what was received and not read yet
+	used       int    // see Used
 }
 
 // Reset makes the reader read source, with nothing received of it. It keeps the buffer.
@@ -20,7 +21,10 @@ func (r *Reader) Reset(source io.Reader, limits Limits) {
 }
 
 // Lend has the reader receive into a buffer. It must have none.
-func (r *Reader) Lend(buffer []byte) { r.lent, r.buffer = buffer, buffer }
+func (r *Reader) Lend(buffer []byte) { r.lent, r.buffer, r.used = buffer, buffer, 0 }
+
+// Used returns how many bytes at the beginning of the buffer that was lent were received into.
+func (r *Reader) Used() int { return min(r.used, len(r.lent)) }
 
 // Return returns the buffer that was lent, which the reader does not use any more; nil if it has none, or if bytes were received that were
 // not read yet.
@@ -46,6 +50,7 @@ func (r *Reader) fill() error {
 	}
 	n, err := r.source.Read(r.buffer[r.end:])
 	r.end += n
+	r.used = max(r.used, r.end)
 	if n > 0 {
 		return nil // an error comes again with the next read
 	}

@@ -1,7 +1,5 @@
 package http1
 
-import "strings"
-
 // Classes of bytes.
 const (
 	inToken   = 1 << iota // RFC 9110 section 5.6.2
@@ -65,10 +63,24 @@ func word(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-func isToken(s string) bool { return s != "" && all(s, inToken) }
+// IsToken reports whether s is a token, as methods and the names of fields are.
+func IsToken(s string) bool { return s != "" && all(s, inToken) }
+
+// IsFieldValue reports whether s has no characters that the value of a field must not have.
+func IsFieldValue(s string) bool { return valuePrefix(s) == len(s) }
 
 // trim removes the white space around a value, RFC 9110 section 5.6.3.
-func trim(s string) string { return strings.Trim(s, " \t") }
+func trim(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isBlank(b byte) bool { return b == ' ' || b == '\t' }
 
 // decimal reads 1*DIGIT that fits an int64.
 func decimal(s string) (n int64, ok bool) {

@@ -63,8 +63,8 @@ func (v *Verdict) Fields() (policy, left string) {
 // field is a structured field item (RFC 9651): a string with two integer parameters. Names of limits hold no character
 // that would need escaping.
 func field(name, first string, a int64, second string, b int64) string {
-	text := make([]byte, 0, len(name)+32)
-	text = append(append(append(text, '"'), name...), '"')
+	var room [96]byte // for most
+	text := append(append(append(room[:0], '"'), name...), '"')
 	text = strconv.AppendInt(append(append(append(text, ';'), first...), '='), a, 10)
 	text = strconv.AppendInt(append(append(append(text, ';'), second...), '='), b, 10)
 	return string(text)

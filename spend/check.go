@@ -86,7 +86,7 @@ func (g Guard) check() error {
 	}
 	for _, act := range slices.Sorted(maps.Keys(g.Windows)) {
 		if d := time.Duration(g.Windows[act]); d < 0 || d > MaxWindow {
-			problems = append(problems, fmt.Errorf("guard: the window of %.70q is %v: must be from 0 to %v", act, setting.Duration(d), setting.Duration(MaxWindow)))
+			problems = append(problems, fmt.Errorf("guard: the window of %.70q is %v: must be from 0 to %v", act, g.Windows[act], setting.Duration(MaxWindow)))
 		}
 	}
 	return errors.Join(problems...)

@@ -48,6 +48,11 @@ func TestConflicts(t *testing.T) {
 			t.Errorf("%s, after a start: %v", name, err)
 		}
 	}
+	onRecord := NewMemory()
+	onRecord.Record(&Claim{Call: "a", At: noon, Charges: []Charge{{Cap: &Cap{Name: "c", Definition: "another"}, Period: "2026-11", Amount: 1}}})
+	if onRecord.Conflicts(mustRules(t, dayCap(func(*CapConfig) {}))) == nil {
+		t.Error("a record does not say that a cap is soft, so it is hard")
+	}
 	m, soft := NewMemory(), mustRules(t, dayCap(func(c *CapConfig) { c.Mode = Soft }))
 	m.Follow(soft, noon)
 	if err := m.Conflicts(mustRules(t, dayCap(func(c *CapConfig) { c.Per = PerCaller }))); err != nil {

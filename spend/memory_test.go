@@ -72,17 +72,35 @@ func TestAllowRepeat(t *testing.T) {
 	refused("a", "repeated by call b")
 }
 
+// TestAllowTwo: a call that two calls hold repeats neither, even if an operator allowed both.
+func TestAllowTwo(t *testing.T) {
+	m := NewMemory()
+	for i, call := range []string{"a", "b"} {
+		must(t, m, paying(call, byte(i), time.Hour))
+		succeeded(m, call)
+		if err := m.AllowRepeat(call); err != nil {
+			t.Fatal(err)
+		}
+	}
+	both := paying("c", 0, time.Hour)
+	both.Keys = append(both.Keys, paying("", 1, time.Hour).Keys...)
+	heldBy(t, m, both, "b")
+	if c := must(t, m, paying("d", 0, time.Hour)); c.Repeats != "a" {
+		t.Errorf("it repeats %q", c.Repeats)
+	}
+}
+
 // TestFullOfHolds: nothing is released for want of room, a caller leaves room for others, and what is on record is taken in any case.
 func TestFullOfHolds(t *testing.T) {
 	m := NewMemory()
-	m.places = newPlaces(12)
+	m.places = newPlaces(14)
 	for i := range 3 { // two places each
 		must(t, m, paying(fmt.Sprint("a", i), byte(i), time.Hour))
 		succeeded(m, fmt.Sprint("a", i))
 	}
 	_, err := m.Reserve(t.Context(), paying("a3", 3, time.Hour))
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "caller shop") {
-		t.Errorf("a caller with half of the room: %v", err)
+		t.Errorf("a caller that would have more than it leaves free: %v", err)
 	}
 	other := paying("b", 0, time.Hour)
 	other.Caller = "other"
@@ -91,7 +109,9 @@ func TestFullOfHolds(t *testing.T) {
 	must(t, m, other)
 	m.Record(paying("r0", 0, time.Hour))
 	m.Record(paying("r1", 11, time.Hour))
-	if _, err := m.Reserve(t.Context(), &Claim{Call: "c", Caller: "third", At: noon}); !errors.Is(err, ErrUnavailable) {
+	third := paying("c", 12, time.Hour)
+	third.Caller = "third"
+	if _, err := m.Reserve(t.Context(), third); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a full ledger: %v", err)
 	}
 	succeeded(m, "r0")
@@ -124,7 +144,8 @@ func TestFullOfCounts(t *testing.T) {
 	must(t, m, charging("b", "x", "y"))
 	m.Settle("b", Settlement{Outcome: logfile.Failed})
 	must(t, m, charging("c", "z"))
-	m.Record(charging("d", "w")) // it says no period: of a cap of each call
+	must(t, m, charging("c2", "x", "z")) // which are counted already
+	m.Record(charging("d", "w"))         // it says no period: of a cap of each call
 	if got := m.caps.number; got != 2 {
 		t.Errorf("%d counts", got)
 	}

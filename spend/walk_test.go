@@ -227,14 +227,15 @@ func (w *walk) bounded() {
 	for _, cc := range w.memory.caps.all {
 		counts += len(cc.now.counts) + len(cc.before.counts)
 	}
-	if p := w.memory.places; p.taken != taken || !maps.EqualFunc(p.byCaller, byCaller, func(s *share, n int) bool { return s.taken == n }) || w.memory.caps.number != counts {
+	p, same := w.memory.places, func(s *share, n int) bool { return s.taken == n }
+	if p.taken != taken || !maps.EqualFunc(p.byCaller, byCaller, same) || w.memory.caps.number != counts {
 		w.t.Fatalf("%+v, %d counts; want %d, %v, %d", p, w.memory.caps.number, taken, byCaller, counts)
 	}
 }
 
 // TestModel makes random calls, by a clock of its own that is set back at times, and holds each answer against the model's.
 func TestModel(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(60) {
 		w := newWalk(t, seed)
 		steps := []func(){w.reserve, w.reserve, w.reserve, w.reserve, w.settle, w.settle, w.settle, w.release, w.allow, w.pass, w.pass}
 		for i := range 400 {

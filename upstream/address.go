@@ -66,7 +66,7 @@ func (n Network) has(ip netip.Addr) bool {
 	if n.Prefix.IsValid() {
 		return n.Prefix.Contains(ip)
 	}
-	return !n.Public || IsPublic(ip)
+	return !n.Public || isPublic(ip)
 }
 
 // AddressError is the cause of an [Error] where the way to an upstream leads to an address that must not be connected to.
@@ -98,8 +98,8 @@ func CheckAddress(ip netip.Addr, networks []Network) error {
 	return nil
 }
 
-// IsPublic reports whether an address is one of the public internet (IANA's registries of special-purpose addresses).
-func IsPublic(ip netip.Addr) bool {
+// isPublic reports whether an address is one of the public internet (IANA's registries of special-purpose addresses).
+func isPublic(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if ip.Is6() && !within(ip, global) {
 		return false
@@ -108,7 +108,7 @@ func IsPublic(ip netip.Addr) bool {
 }
 
 // IsPrivate reports whether an address is neither public nor one of this machine.
-func IsPrivate(ip netip.Addr) bool { return !ip.Unmap().IsLoopback() && !IsPublic(ip) }
+func IsPrivate(ip netip.Addr) bool { return !ip.Unmap().IsLoopback() && !isPublic(ip) }
 
 // class is a set of addresses with what they are in common.
 type class struct {

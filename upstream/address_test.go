@@ -36,7 +36,7 @@ func TestForbiddenAddresses(t *testing.T) {
 		case err != nil && !strings.Contains(err.Error(), of.Address.String()):
 			t.Errorf("%s: the error does not name the address: %v", address, err)
 		}
-		if err != nil && IsPublic(netip.MustParseAddr(address)) {
+		if err != nil && isPublic(netip.MustParseAddr(address)) {
 			t.Errorf("%s is public", address)
 		}
 	}
@@ -116,11 +116,11 @@ func FuzzAddress(f *testing.F) {
 			prefix := netip.MustParseAddr("64:ff9b::").As16()
 			held := plain.As4()
 			copy(prefix[12:], held[:])
-			if nat := netip.AddrFrom16(prefix); (CheckAddress(nat, nil) == nil) != (err == nil) || IsPublic(nat) != IsPublic(plain) {
+			if nat := netip.AddrFrom16(prefix); (CheckAddress(nat, nil) == nil) != (err == nil) || isPublic(nat) != isPublic(plain) {
 				t.Errorf("%v: %v, but not as %v", ip, err, nat)
 			}
 		}
-		if public := IsPublic(ip); public && (bad || plain.IsPrivate() || plain.IsLoopback()) {
+		if public := isPublic(ip); public && (bad || plain.IsPrivate() || plain.IsLoopback()) {
 			t.Errorf("%v is public", ip)
 		}
 	})

@@ -15,7 +15,7 @@ import (
 // usualFields is how many header fields most answers have at most.
 const usualFields = 12
 
-// answer is a response with all that is needed to read its body: one object, which belongs to the call.
+// answer is a response with all that is needed to read its body. It lies in the request.
 type answer struct {
 	Response
 	conn     *conn
@@ -27,17 +27,18 @@ type answer struct {
 	room     [usualFields]http1.Field
 }
 
-// receive reads the header of the answer to a request of the method; interim ones (1xx) before it are skipped.
-func (c *conn) receive(method string) (*answer, error) {
-	a := &answer{conn: c, ctx: c.ctx}
+// receive reads the header of the answer to a request; interim ones (1xx) before it are skipped.
+func (c *conn) receive(r *Request) (*answer, error) {
+	a := &r.answer
+	*a = answer{conn: c, ctx: c.ctx}
 	head := http1.ResponseHead{Fields: a.room[:0]}
-	if err := c.reader.ReadResponseHead(&head, method); err != nil {
+	if err := c.reader.ReadResponseHead(&head, r.Method); err != nil {
 		return nil, err
 	}
 	a.body.Reset(&c.reader, head.Framing)
 	a.reusable = head.Minor > 0 && head.Framing.Kind != http1.UntilClose && !closes(head.Fields)
 	a.Response = Response{
-		Status: head.Status, Header: head.Fields, ContentLength: lengthOf(&head, method),
+		Status: head.Status, Header: head.Fields, ContentLength: lengthOf(&head, r.Method),
 		Chunked: head.Framing.Kind == http1.Chunked, EndsByClose: head.Framing.Kind == http1.UntilClose, TLS: c.tls,
 	}
 	return a, nil

@@ -50,8 +50,7 @@ var past = time.Unix(1, 0)
 var answerLimits = http1.Limits{Line: 8 << 10, Head: 256 << 10, Fields: 1000}
 
 // begin prepares an exchange.
-func (c *conn) begin(ctx context.Context, deadline time.Time) error {
-	now := c.pool.now()
+func (c *conn) begin(ctx context.Context, deadline, now time.Time) error {
 	c.begun, c.gate, c.writing, c.ctx = false, nil, nil, ctx
 	c.reader.Reset((*source)(c), answerLimits)
 	c.reader.Lend(buffers.Get().(*[bufferSize]byte)[:])
@@ -150,16 +149,21 @@ func (c *conn) written() bool {
 	}
 }
 
-// Write notes that something was written before it writes: a write that fails half-way may have sent any of it.
-func (c *conn) Write(b []byte) (int, error) {
+// write writes parts of a request together. It notes that something was written before it writes: a write that fails half-way may have sent
+// any of it.
+func (c *conn) write(parts ...[]byte) (err error) {
 	c.begun = true
 	defer c.leaveGate()
-	if c.records == nil || len(b) <= bufferSize {
-		return c.stream.Write(b)
+	if c.records != nil && len(parts[len(parts)-1]) > bufferSize {
+		c.records.gather()
+		defer func() { err = errors.Join(err, c.records.release()) }()
 	}
-	c.records.gather()
-	n, err := c.stream.Write(b)
-	return n, errors.Join(err, c.records.release())
+	for _, part := range parts {
+		if _, err = c.stream.Write(part); err != nil {
+			break
+		}
+	}
+	return err
 }
 
 // enterGate asks the gate of a request, if it has one.
@@ -213,7 +217,7 @@ func (c *conn) fresh(now time.Time) bool {
 // tickets do: then TLS is asked. With a deadline in the past nothing new is received, and the connection is not harmed. For writing there is
 // none, since TLS may have to answer a change of keys: it would keep the error for the next call.
 func (c *conn) surplus() bool {
-	if c.tls == nil || !c.uncertain && c.taken == c.records.after && c.records.got == 0 {
+	if c.tls == nil || !c.uncertain && c.taken == c.records.after && c.records.track.Between() {
 		return false
 	}
 	if c.raw.SetDeadline(time.Time{}) != nil || c.raw.SetReadDeadline(past) != nil {
@@ -222,5 +226,5 @@ func (c *conn) surplus() bool {
 	var b [1]byte
 	_, err := c.stream.Read(b[:])
 	c.taken, c.uncertain, c.deadline = c.records.after, false, time.Time{}
-	return !errors.Is(err, os.ErrDeadlineExceeded) || c.records.got > 0 || c.raw.SetDeadline(time.Time{}) != nil
+	return !errors.Is(err, os.ErrDeadlineExceeded) || !c.records.track.Between() || c.raw.SetDeadline(time.Time{}) != nil
 }

@@ -6,23 +6,33 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"tollgate/http1"
 )
 
 // inlineBody is up to what size a body is written before the answer is looked for: the system takes as much without the far end reading it.
 const inlineBody = 32 << 10
 
+// A large body goes out in parts. The first is that of most bodies, and has the head before it. Another one is three records, since four
+// are more than the 64 KB that a segment on its way through the system can have.
+const (
+	firstPart = 4 * bufferSize
+	nextPart  = 3 * bufferSize
+)
+
 // exchange sends the request and reads the header of its answer. After an error the connection must be abandoned.
-func (c *conn) exchange(ctx context.Context, r *Request) (*Response, error) {
-	if err := c.begin(ctx, r.Deadline); err != nil {
+func (c *conn) exchange(ctx context.Context, r *Request, now time.Time) (*Response, error) {
+	if err := c.begin(ctx, r.Deadline, now); err != nil {
 		return nil, err
 	}
 	if err := c.enterGate(r.Gate); err != nil {
 		return nil, err
 	}
 	sent := c.send(r)
-	a, err := c.receive(r.Method)
+	a, err := c.receive(r)
 	if err != nil {
 		if sent != nil && !c.refused(err) { // that is why the write failed, where the far end has closed the connection
 			err = sent
@@ -38,26 +48,29 @@ func (c *conn) exchange(ctx context.Context, r *Request) (*Response, error) {
 // without reading it.
 func (c *conn) send(r *Request) error {
 	buffer := buffers.Get().(*[bufferSize]byte)
-	begun := r.AppendHead(buffer[:0])
-	room := min(max(bufferSize-len(begun), 0), len(r.Body))
-	begun = append(begun, r.Body[:room]...)
+	head := r.AppendHead(buffer[:0])
 	if len(r.Body) <= inlineBody {
-		return c.write(buffer, begun, r.Body[room:])
+		return c.writeRequest(buffer, head, r.Body)
 	}
 	writing := make(chan error, 1)
 	c.writing = writing
-	rest := r.Body[room:]
-	go func() { writing <- c.write(buffer, begun, rest) }()
+	go func() { writing <- c.writeRequest(buffer, head, r.Body) }()
 	return nil
 }
 
-// write writes the beginning of a request, which may lie in a buffer that is given back, and the rest of its body.
-func (c *conn) write(buffer *[bufferSize]byte, begun, rest []byte) error {
+// writeRequest writes a head, which may lie in a buffer that is given back, and the body. What is not more than one record becomes one.
+// The gate is left behind the first part of a body, however long the rest takes.
+func (c *conn) writeRequest(buffer *[bufferSize]byte, head, body []byte) error {
 	defer c.leaveGate()
 	defer buffers.Put(buffer)
-	_, err := c.Write(begun)
-	if err == nil && len(rest) > 0 {
-		_, err = c.Write(rest)
+	if len(head)+len(body) <= bufferSize {
+		return c.write(append(head, body...))
+	}
+	part := min(len(body), firstPart)
+	err := c.write(head, body[:part])
+	for body = body[part:]; err == nil && len(body) > 0; body = body[part:] {
+		part = min(len(body), nextPart)
+		err = c.write(body[:part])
 	}
 	return err
 }
@@ -65,17 +78,17 @@ func (c *conn) write(buffer *[bufferSize]byte, begun, rest []byte) error {
 // check finds what cannot be sent as it is.
 func check(r *Request) error {
 	switch {
-	case !httpguts.ValidHeaderFieldName(r.Method):
+	case !http1.IsToken(r.Method):
 		return errors.New("the method is not a token")
 	case r.Path == "" || r.Path[0] != '/' || !visible(r.Path, '?') || !visible(r.Query, '#') || r.Host == "" || !httpguts.ValidHostHeader(r.Host):
 		return errors.New("the target or the host has characters that must not be sent")
 	}
 	for i := range r.Header {
 		name, value := r.Header[i].Name, r.Header[i].Value
-		if !httpguts.ValidHeaderFieldName(name) {
+		if !http1.IsToken(name) {
 			return errors.New("a header's name is not a token")
 		}
-		if !httpguts.ValidHeaderFieldValue(value) {
+		if !http1.IsFieldValue(value) {
 			return fmt.Errorf("header %s has characters that must not be sent", name)
 		}
 	}

@@ -47,16 +47,16 @@ func newPool(config Config, protection *tls.Config, w *way) *pool {
 	return &pool{config: config, tls: protection, connect: w.connect, slots: make(chan struct{}, config.MaxConnections), now: time.Now}
 }
 
-// get returns an idle connection that is still good, or a new one, ready for an exchange. It waits while all are in use. After an error
-// nothing is held for the call.
-func (p *pool) get(ctx context.Context, r *Request) (*conn, error) {
+// get returns an idle connection that is still good, or a new one, ready for an exchange, and what time it is then. It waits while all are
+// in use. After an error nothing is held for the call.
+func (p *pool) get(ctx context.Context, r *Request) (*conn, time.Time, error) {
 	if err := p.enter(ctx, r.Deadline); err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	now := p.now()
 	for c := p.take(r.Rested, now); c != nil; c = p.take(r.Rested, now) {
 		if c.fresh(now) {
-			return c, nil
+			return c, now, nil
 		}
 		c.close()
 		p.uncount()
@@ -64,9 +64,9 @@ func (p *pool) get(ctx context.Context, r *Request) (*conn, error) {
 	c, err := p.dial(ctx, r.Deadline)
 	if err != nil {
 		p.drop()
-		return nil, err
+		return nil, time.Time{}, err
 	}
-	return c, nil
+	return c, p.now(), nil
 }
 
 // enter takes a place.

@@ -1,13 +1,14 @@
 package upstream
 
 import (
-	"encoding/binary"
 	"net"
 	"sync"
+
+	"tollgate/internal/record"
 )
 
-// maxHeld is how much of what TLS sends is handed to the system at once: as much as it takes for one segment.
-const maxHeld = 64 << 10
+// maxHeld is how much of what TLS sends is handed to the system at once: a head, and four records with what TLS adds to each.
+const maxHeld = 68 << 10
 
 var heldBuffers = sync.Pool{New: func() any { return new([maxHeld]byte) }}
 
@@ -21,54 +22,22 @@ type records struct {
 	buffer    *[maxHeld]byte // while gathering
 	held      int            // bytes in it
 
-	header  [5]byte // of the record that is being read: its kind, a version, its length
-	got     int     // bytes of the header; 0: between two records
-	content int     // bytes that are still to come after the header
-
-	settled bool // the handshake is over: records are counted
-	after   int  // records that came whole since then
+	track   record.Track // of what is read
+	settled bool         // the handshake is over: records are counted
+	after   int          // records that came whole since then
 }
 
 // Read notes where in a record it ends. Until the first record after the handshake has come, it reads no further than to the
 // end of a header or a content: TLS, which takes what it can get, then has none of the records that are counted.
 func (r *records) Read(b []byte) (int, error) {
 	if r.after == 0 {
-		b = b[:min(len(b), r.rest())]
+		b = b[:min(len(b), r.track.Rest())]
 	}
 	n, err := r.Conn.Read(b)
-	for rest := b[:n]; len(rest) > 0; {
-		rest = rest[r.pass(rest):]
+	if ended := r.track.Pass(b[:n]); r.settled {
+		r.after += ended
 	}
 	return n, err
-}
-
-// pass goes on within a header or a content, and tells how far.
-func (r *records) pass(b []byte) (n int) {
-	if r.got < len(r.header) {
-		n = copy(r.header[r.got:], b)
-		if r.got += n; r.got < len(r.header) {
-			return n
-		}
-		r.content = int(binary.BigEndian.Uint16(r.header[3:]))
-	} else {
-		n = min(r.content, len(b))
-		r.content -= n
-	}
-	if r.content == 0 {
-		r.got = 0
-		if r.settled {
-			r.after++
-		}
-	}
-	return n
-}
-
-// rest returns how many bytes of the header, or of the content behind it, are still to come.
-func (r *records) rest() int {
-	if r.got < len(r.header) {
-		return len(r.header) - r.got
-	}
-	return r.content
 }
 
 func (r *records) gather() {

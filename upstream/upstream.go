@@ -98,6 +98,8 @@ type Request struct {
 	// allows none, the one that has been idle for longest.
 	Rested bool
 	Gate   Gate // nil: the request is sent
+
+	answer answer
 }
 
 // Gate is asked right before the first byte of a request is written.
@@ -108,7 +110,8 @@ type Gate interface {
 	Leave()
 }
 
-// Response is an answer. Nothing of it lies in memory that another call has.
+// Response is an answer. It lies in its request, which must not be used again before the body was read to its end or closed, and nothing of the
+// answer from then on.
 type Response struct {
 	Status        int
 	Header        http1.Fields
@@ -125,11 +128,11 @@ func (t *Transport) Send(ctx context.Context, r *Request) (*Response, error) {
 	if err := check(r); err != nil {
 		return nil, &Error{Err: err}
 	}
-	c, err := t.pool.get(ctx, r)
+	c, now, err := t.pool.get(ctx, r)
 	if err != nil {
 		return nil, &Error{Err: causeOf(ctx, err)}
 	}
-	response, err := c.exchange(ctx, r)
+	response, err := c.exchange(ctx, r, now)
 	if err != nil {
 		return nil, c.failed(err)
 	}

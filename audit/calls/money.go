@@ -22,9 +22,6 @@ type Amount struct {
 // NoCurrency is the code of ISO 4217 for amounts without a currency.
 const NoCurrency = "XXX"
 
-// measures are the values of measure_id, as powers of ten of the currency's main unit.
-var measures = map[string]int{"": 0, "1": 0, "2": -1, "3": -2}
-
 // Amounts returns the call's amounts, those of the request first, and how many others the records tell of that are in no sum:
 // what is no decimal number (see [decimal.Parse]), is in an unknown unit, or was left out of the record.
 func (c *Call) Amounts() (amounts []Amount, unsummed int) {
@@ -58,7 +55,7 @@ func (c *Call) unitOf(r *logfile.Record) (power int, currency string, known bool
 	if measure == "" && all {
 		measure, all = measureOf(c.first()) // an answer that does not say is in the request's unit
 	}
-	power, known = measures[measure]
+	power, known = catalog.Measure(measure)
 	return power, c.Currency(), known && all
 }
 

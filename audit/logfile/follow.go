@@ -181,6 +181,7 @@ func (f *Follower) records(fn func(*Line) error) error {
 		}
 		return err
 	}
+	var l Line // one for all: most are looked at and no more
 	for line, err := range f.r.Lines() {
 		if err != nil {
 			return err
@@ -188,7 +189,8 @@ func (f *Follower) records(fn func(*Line) error) error {
 		if line.Seq < f.from {
 			continue
 		}
-		if err := fn(&line); err != nil {
+		l = line
+		if err := fn(&l); err != nil {
 			return err
 		}
 	}

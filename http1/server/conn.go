@@ -19,14 +19,16 @@ import (
 type Conn struct {
 	server    *Server
 	net       net.Conn
+	beneath   beneath // what TLS reads; nil: net is plain, or this cannot be waited for
+	leftOver  bool    // TLS may hold something of the last record that was read
 	peer      Peer
 	reader    http1.Reader
 	*exchange // nil while nothing of a request was received
 
+	idleSince        time.Time
 	reading, writing deadline
 	ahead            [1]byte // a byte that was received to learn whether there is one
 	hasAhead         bool
-	isAhead          bool // see readAhead
 	broken           bool // a write has failed: nothing more can be said
 }
 
@@ -35,7 +37,18 @@ func (s *Server) NewConn(c net.Conn, p Peer) *Conn {
 	conn := &Conn{server: s, net: c, peer: p}
 	conn.reading.set, conn.writing.set = c.SetReadDeadline, c.SetWriteDeadline
 	conn.reader.Reset(source{conn}, s.limits)
+	if secured, ok := c.(*tls.Conn); ok {
+		conn.beneath, _ = secured.NetConn().(beneath)
+	}
 	return conn
+}
+
+// beneath is a connection beneath TLS that passes on no byte beyond the record that TLS reads.
+type beneath interface {
+	// Await waits until something was received that TLS has not read, or the end, without a buffer.
+	Await() error
+	// ReadAhead has it receive in larger parts than records, or not any longer.
+	ReadAhead(on bool)
 }
 
 // EndWaiting ends the connection if it waits for bytes while no request is under way: what would be read next is not.
@@ -44,6 +57,7 @@ func (c *Conn) EndWaiting() { c.reading.interrupt() }
 // Serve serves requests until either side ends the connection, which is to be closed then.
 func (c *Conn) Serve() {
 	defer c.recoverPanic()
+	c.idleSince = time.Now()
 	wait := c.server.config.HeaderTimeout // a peer that has just connected has something to say
 	for c.await(wait) && c.serveOne() {
 		wait = c.server.config.IdleTimeout
@@ -69,8 +83,14 @@ func (c *Conn) await(within time.Duration) bool {
 		return true
 	}
 	c.release()
-	_ = c.reading.want(after(time.Now(), within), false)
-	return c.look() == nil
+	end := after(c.idleSince, within)
+	c.reading.wantOrSooner(end, c.idleSince)
+	err := c.look()
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.reading.isOver(end) {
+		_ = c.reading.want(end, false)
+		err = c.look()
+	}
+	return err == nil
 }
 
 // look waits for a byte and keeps it.
@@ -78,7 +98,7 @@ func (c *Conn) look() error {
 	if err := c.reading.begin(); err != nil {
 		return err
 	}
-	n, err := c.net.Read(c.ahead[:])
+	n, err := c.readByte()
 	c.reading.end()
 	if n == 1 {
 		c.hasAhead = true
@@ -88,6 +108,23 @@ func (c *Conn) look() error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// readByte reads a byte. Where TLS holds none it waits beneath TLS, for which half of the stack is enough.
+func (c *Conn) readByte() (int, error) {
+	if c.beneath != nil && !c.leftOver {
+		if err := c.beneath.Await(); err != nil {
+			return 0, err
+		}
+	}
+	return c.receive(c.ahead[:])
+}
+
+// receive reads the connection. What does not fill p has left nothing of its record.
+func (c *Conn) receive(p []byte) (int, error) {
+	n, err := c.net.Read(p)
+	c.leftOver = n == len(p)
+	return n, err
 }
 
 // source reads a connection within its deadline. It is what the Reader reads.
@@ -102,20 +139,15 @@ func (s source) Read(p []byte) (int, error) {
 	if err := c.reading.begin(); err != nil {
 		return 0, err
 	}
-	n, err := c.net.Read(p)
+	n, err := c.receive(p)
 	c.reading.end()
 	return n, err
 }
 
 // readAhead has what is beneath TLS receive in larger parts than records, if it can.
 func (c *Conn) readAhead(on bool) {
-	secured, ok := c.net.(*tls.Conn)
-	if !ok || on == c.isAhead {
-		return
-	}
-	if raw, ok := secured.NetConn().(interface{ ReadAhead(bool) }); ok {
-		raw.ReadAhead(on)
-		c.isAhead = on
+	if c.beneath != nil {
+		c.beneath.ReadAhead(on)
 	}
 }
 
@@ -154,9 +186,15 @@ func (c *Conn) serveOne() (more bool) {
 		c.close()
 		return false
 	}
-	c.peer.Watcher.Idle()
+	c.waits()
 	c.endExchange()
 	return true
+}
+
+// waits says that the next request is waited for.
+func (c *Conn) waits() {
+	c.idleSince = time.Now()
+	c.peer.Watcher.Idle(c.idleSince)
 }
 
 // handle calls the handler.
@@ -241,7 +279,7 @@ const (
 // linger lets a peer that is still sending read the answer: a connection that is closed with bytes that were not read is reset, and
 // the peer's system throws away what it has received (RFC 9112 section 9.6). The bytes are not looked at, so under TLS not decrypted.
 func (c *Conn) linger() {
-	c.peer.Watcher.Idle() // it may be closed to make room
+	c.waits() // it may be closed to make room
 	c.response.release()
 	raw := c.net
 	if secured, ok := raw.(*tls.Conn); ok {

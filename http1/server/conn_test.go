@@ -42,7 +42,7 @@ func (e *events) all() []string {
 }
 
 func (e *events) Busy()             { e.note("busy") }
-func (e *events) Idle()             { e.note("idle") }
+func (e *events) Idle(time.Time)    { e.note("idle") }
 func (e *events) Refused(err error) { e.refused <- err }
 
 // counting counts what is asked of a connection.

@@ -31,6 +31,24 @@ func (d *deadline) want(at time.Time, exact bool) error {
 	return nil
 }
 
+// wantOrSooner notes a deadline for who looks again when it ends too soon: one that is set and still to come stays. So a connection with many
+// requests, whose heads have another deadline than the time between them, pays no calls of the system for going from one to the other.
+func (d *deadline) wantOrSooner(at, now time.Time) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if now.Before(d.current) && d.current.Before(at) {
+		at = d.current
+	}
+	d.wanted, d.exact = at, false
+}
+
+// isOver reports, of a wait that has ended, whether it was interrupted or the time is over.
+func (d *deadline) isOver(at time.Time) bool {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	return d.current.Equal(past) || !time.Now().Before(at)
+}
+
 // bound notes a deadline where there is none, and reports whether there was none.
 func (d *deadline) bound(within time.Duration, exact bool) bool {
 	d.mutex.Lock()

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
+	"tollgate/http1"
 )
 
 // appendHead appends status line and fields, without those that say how the message is read.
@@ -34,11 +34,11 @@ func (w *response) appendHead() {
 
 // appendField appends a field. A name that is none is left out, and what would end a line is a blank, as net/http has it.
 func appendField(to []byte, name, value string) []byte {
-	if !httpguts.ValidHeaderFieldName(name) {
+	if !http1.IsToken(name) {
 		return to
 	}
 	to = append(append(to, name...), ": "...)
-	if strings.ContainsAny(value, "\r\n") {
+	if !http1.IsFieldValue(value) {
 		value = lineEnds.Replace(value)
 	}
 	return append(append(to, value...), "\r\n"...)

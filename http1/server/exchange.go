@@ -53,9 +53,10 @@ func (c *Conn) release() {
 		return
 	}
 	c.reader.Reset(source{c}, c.server.limits)
+	used := c.reader.Used()
 	c.reader.Return()
 	c.endExchange()
-	clear(c.in[:])
+	clear(c.in[:used])
 	exchanges.Put(c.exchange)
 	c.exchange = nil
 }

@@ -63,9 +63,9 @@ type Peer struct {
 
 // Watcher is called for what happens on a connection, by the goroutine that serves it.
 type Watcher interface {
-	// Busy says that a request is under way, and Idle that the next one is waited for.
+	// Busy says that a request is under way, and Idle since when the next one is waited for.
 	Busy()
-	Idle()
+	Idle(since time.Time)
 	// Refused says that no request came of what was received: an [http1.Error], [ErrTooSlow] or [ErrBrokenOff].
 	Refused(error)
 }

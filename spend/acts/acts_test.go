@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,6 +133,22 @@ func TestSameAct(t *testing.T) {
 	credit, _ := read(t, asks{"intl", "setCredit", "", "", `{"customerId":"c","amount":1}`})
 	if budget.Keys[0].Digest != credit.Keys[0].Digest || credit.Keys[1].Digest == credit.Keys[0].Digest {
 		t.Error("the budget of a customer can be set twice at once")
+	}
+}
+
+// TestTextOfAKey holds the text that auditors are told to hash against that which is hashed.
+func TestTextOfAKey(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/acts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hashed string
+	op, request, _ := asks{"cn", "PayOrders", "", "", `{"order_id":"CS2401010000AAAAA"}`}.read(t)
+	if _, err := Read(op, "bss", request, func(text string) [16]byte { hashed = text; return hash(text) }); err != nil {
+		t.Fatal(err)
+	}
+	if want := "printf '" + strings.ReplaceAll(hashed, "\n", `\n`) + "' | tollgate audit hash"; !strings.Contains(string(manual), want) {
+		t.Errorf("docs/acts.md lacks %s", want)
 	}
 }
 

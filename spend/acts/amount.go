@@ -28,10 +28,10 @@ func (r *reader) sum(a *Act) (err error) {
 	if a.Currency, err = r.currency(); err != nil {
 		return err
 	}
-	each, total := r.amounts()
-	a.Amount = total
-	for _, customer := range r.customers() {
-		a.Customers = append(a.Customers, Part{customer, each})
+	var each spend.Money
+	each, a.Amount = r.amounts()
+	if a.Customers, err = r.customers(each); err != nil {
+		return err
 	}
 	if a.PriceFrom == catalog.PriceOrder || a.PriceFrom == catalog.PriceRenewal {
 		for _, v := range r.found[0] {
@@ -45,7 +45,7 @@ func (r *reader) sum(a *Act) (err error) {
 func (r *reader) currency() (string, error) {
 	for i := range r.request.Fields {
 		f := &r.request.Fields[i]
-		if f.Kind != catalog.FieldCurrency || len(f.Values)+f.Omitted == 0 {
+		if f.Kind != catalog.FieldCurrency || len(f.Values) == 0 {
 			continue
 		}
 		if len(f.Values) != 1 || len(f.Values[0]) != 3 || strings.Trim(strings.ToUpper(f.Values[0]), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
@@ -69,20 +69,27 @@ func (r *reader) amounts() (each spend.Money, all *spend.Money) {
 	return each, &total
 }
 
-// customers returns the customers that the call names where the upstream looks for them, in lower case, each once.
-func (r *reader) customers() (all []string) {
-	named := r.request.Accounts.Customers
-	if r.op.Site != "" {
-		named = nil
-		for i := range r.request.Fields {
-			if f := &r.request.Fields[i]; f.Kind == catalog.FieldCustomer {
-				named = append(named, f.Values...)
-			}
+// customers returns the parts of the customers that the call names where the upstream looks for them, of each once.
+func (r *reader) customers(each spend.Money) (parts []Part, err error) {
+	for _, text := range r.customersNamed() {
+		if !isID(text) {
+			return nil, noID("the id of a customer")
+		}
+		part := Part{strings.ToLower(text), each}
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
 		}
 	}
-	for _, customer := range named {
-		if customer = strings.ToLower(customer); !slices.Contains(all, customer) {
-			all = append(all, customer)
+	return parts, nil
+}
+
+func (r *reader) customersNamed() (all []string) {
+	if r.op.Site == "" {
+		return r.request.Accounts.Customers
+	}
+	for i := range r.request.Fields {
+		if f := &r.request.Fields[i]; f.Kind == catalog.FieldCustomer {
+			all = append(all, f.Values...)
 		}
 	}
 	return all

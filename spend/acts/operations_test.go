@@ -62,6 +62,7 @@ var operationTests = []struct {
 		"renew out cash pays=false amount=- from=renewal ids=R1 customers=\n@1d resource_id r1"},
 	{asks{"intl", "RenewalResources", "", "", `{"resource_ids":["R1"],"is_auto_pay":0}`},
 		"renew out cash pays=false amount=- from=renewal ids=R1 customers=\n@1d resource_id r1"},
+	{asks{"cn", "RenewalResources", "", "", `{"resource_ids":["R1"],"is_auto_pay":"` + strings.Repeat("1", 1025) + `"}`}, "! is_auto_pay has more than"},
 	{asks{"cn", "RenewalResources", "", "", `{"resource_ids":[]}`}, "! resource_ids[] must be given"},
 	{asks{"cn", "RenewalResources", "", "", `{"resource_ids":["R1","r1"]}`}, "! twice"},
 	{asks{"cn", "orderRenewByResourceId", "", "", `{"resourceIds":["R1","R2"],"isAutoPay":1}`}, strings.ReplaceAll(renew, "@1d ", "@1d resource_id ")},
@@ -148,6 +149,7 @@ var operationTests = []struct {
 		"member-coupon-give out coupon pays=true amount=500000 from=request ids= customers=c1:500000\n@31d trans_id t\n@10m coupon_id cp, customer_id c1, amount 500000"},
 	{asks{"cn", "ReclaimEnterpriseMultiAccountCoupon", "", "", `{"customer_id":"C1","coupon_id":"CP","sub_coupon_id":"S","trans_id":"T"}`},
 		"member-coupon-take back coupon pays=false amount=- from=none ids= customers=c1:0\n@31d trans_id t\n@1d sub_coupon_id s"},
+	{asks{"cn", "ReclaimEnterpriseMultiAccountCoupon", "", "", `{"customer_id":"C 1","sub_coupon_id":"S"}`}, "! the id of a customer"},
 	{asks{"cn", "ReclaimEnterpriseMultiAccountCoupon", "", "", `{"sub_coupon_id":"S"}`},
 		"member-coupon-take back coupon pays=false amount=- from=none ids= customers=\n@1d sub_coupon_id s"},
 

@@ -28,7 +28,7 @@ type value struct {
 // field returns what was read of a field; nil if the request does not have it.
 func (r *reader) field(name string) *bss.Value {
 	for i := range r.request.Fields {
-		if f := &r.request.Fields[i]; f.Name == name && len(f.Values)+f.Omitted > 0 {
+		if f := &r.request.Fields[i]; f.Name == name && len(f.Values) > 0 {
 			return f
 		}
 	}
@@ -46,6 +46,11 @@ func (r *reader) values(names []string) (all []string) {
 }
 
 func (r *reader) readParts() (err error) {
+	for i := range r.request.Fields {
+		if f := &r.request.Fields[i]; f.Omitted > 0 {
+			return refuse("%s has more than 100 values, or one that is longer than 1 KiB", f.Name)
+		}
+	}
 	if err = r.readMeasure(); err != nil {
 		return err
 	}
@@ -57,14 +62,11 @@ func (r *reader) readParts() (err error) {
 	return nil
 }
 
-// measures are the values of measure_id, as powers of ten of the currency's main unit.
-var measures = map[string]int{"1": 0, "2": -1, "3": -2}
-
 func (r *reader) readMeasure() error {
 	said := r.values(r.act.Measure)
 	for _, v := range said {
-		power, known := measures[v]
-		if !known || v != said[0] {
+		power, known := catalog.Measure(v)
+		if !known || v == "" || v != said[0] {
 			return refuse("%s must be 1, 2 or 3: it says in which unit the amount is", r.act.Measure[0])
 		}
 		r.power = power
@@ -102,9 +104,6 @@ func (r *reader) readPart(p *catalog.Part) (all []value, err error) {
 
 // readField returns the values of one field. A value that it has twice would be done twice, or is a mistake.
 func (r *reader) readField(p *catalog.Part, f *bss.Value) (values []value, err error) {
-	if f.Omitted > 0 {
-		return nil, refuse("%s has more than 100 values, or one that is longer than 1 KiB", f.Name)
-	}
 	for _, text := range f.Values {
 		v := value{text: text}
 		if p.Kind == catalog.FieldAmount {
@@ -133,12 +132,20 @@ func readID(p *catalog.Part, f *bss.Value, text string) (string, error) {
 	switch {
 	case f.Inexact > 0:
 		return "", refuse("%s must be given as a string, since readers turn such numbers into different texts", f.Name)
-	case text == "" || len(text) > maxID || strings.ContainsFunc(text, notOfIDs):
-		return "", refuse("%s must be of 1 to %d letters, digits, and _ . -", f.Name, maxID)
+	case !isID(text):
+		return "", noID(f.Name)
 	case len(p.Values) > 0 && !slices.ContainsFunc(p.Values, func(v string) bool { return strings.ToLower(v) == same }):
 		return "", refuse("%s must be %s", f.Name, strings.Join(p.Values, " or "))
 	}
 	return same, nil
+}
+
+func noID(name string) error {
+	return refuse("%s must be of 1 to %d letters, digits, and _ . -", name, maxID)
+}
+
+func isID(text string) bool {
+	return text != "" && len(text) <= maxID && !strings.ContainsFunc(text, notOfIDs)
 }
 
 func notOfIDs(c rune) bool {

@@ -39,9 +39,10 @@ func start(t testing.TB, dir string, clock *atomic.Int64) *gatewayLog {
 	g := &gatewayLog{dir: dir, clock: clock, ledger: spend.NewMemory()}
 	var err error
 	if g.Log, _, err = audit.Open(audit.Options{
-		Config:     audit.Config{Dir: dir, Keep: setting.Duration(time.Hour), KeepLess: true, SegmentSize: 64 * setting.KiB, Deadline: setting.Duration(10_000 * time.Hour)},
-		Now:        g.now,
-		NeededFrom: func() uint64 { return g.NeededFrom() },
+		Config:      audit.Config{Dir: dir, Keep: setting.Duration(time.Hour), KeepLess: true, SegmentSize: 64 * setting.KiB, Deadline: setting.Duration(10_000 * time.Hour)},
+		Preallocate: 128 << 10,
+		Now:         g.now,
+		NeededFrom:  func() uint64 { return g.NeededFrom() },
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 const margin = 24 * time.Hour
 
 // step is how many records a rebuild reads at a time.
-const step = 100_000
+const step = 20_000
 
 // rebuild folds the records as far back as windows and periods reach. It keeps in the file how far it is: a start that interrupts it goes on
 // from there.

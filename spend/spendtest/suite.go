@@ -16,10 +16,10 @@ import (
 
 var tests = map[string]func(*testing.T, spend.Ledger){
 	"under way": underWay, "window": window, "no window": noWindow, "unknown": unknown, "given back": givenBack, "released": released,
-	"partial": partial, "late outcomes": lateOutcomes, "reserved before": reservedBefore, "all or none": allOrNone, "repeat": repeat, "repeat given back": repeatGivenBack,
-	"repeat of what is not decided": repeatUndecided, "repeat of others": repeatOthers, "shadow": shadow, "keeps": keeps, "counted apart": countedApart,
-	"each call": eachCall, "periods": periods, "periods do not step back": noStepBack, "soft": soft, "one of many": oneOfMany, "never over": neverOver,
-	"left": left,
+	"partial": partial, "late outcomes": lateOutcomes, "reserved before": reservedBefore, "all or none": allOrNone, "one of many": oneOfMany,
+	"repeat": repeat, "repeat given back": repeatGivenBack, "repeat of the undecided": repeatUndecided, "repeat of others": repeatOthers,
+	"shadow": shadow, "keeps": keeps, "counted apart": countedApart, "each call": eachCall, "periods": periods, "no step back": noStepBack,
+	"soft": soft, "never over": neverOver, "left": left,
 }
 
 // Run tests ledgers that a function makes. Each must hold nothing yet, and share what it holds with none of the others.
