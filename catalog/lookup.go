@@ -24,6 +24,17 @@ var loaded = sync.OnceValue(func() table {
 	return t
 })
 
+// Currency returns what amounts are in at a site where neither a call nor its upstream says; "" if it is not known.
+func Currency(site string) string {
+	switch site {
+	case "cn":
+		return "CNY"
+	case "intl":
+		return "USD"
+	}
+	return ""
+}
+
 // Sites lists the sites of the catalog, sorted. The slice is the caller's.
 func Sites() []string { return slices.Clone(loaded().sites) }
 

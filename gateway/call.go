@@ -49,6 +49,7 @@ type call struct {
 	bodyHash  string                 // read
 	permit    credential.Permit      // decide: to sign the call; none for an unsigned upstream
 	signer    *credential.Credential // decide: that signs; nil for an unsigned upstream
+	spending  *spending              // decide: what the call reserves; nil: nothing
 	verdict   ratelimit.Verdict      // limit
 	signature replaySignature        // intend
 	intended  bool                   // intend: the intent is in the log

@@ -86,6 +86,7 @@ type fakeLog struct {
 
 	intent  func(ctx context.Context, r *logfile.Record) error // nil: works
 	outcome func(ctx context.Context, r *logfile.Record) error // nil: works
+	ended   func(func(error))                                  // is to call what waits for a queued outcome; nil: that is durable at once
 }
 
 func (l *fakeLog) Intent(ctx context.Context, r *logfile.Record) error {
@@ -119,6 +120,16 @@ func (l *fakeLog) Queue(r *logfile.Record) error {
 	l.keep(r.Kind, r)
 	l.history.add(string(r.Kind) + " queued")
 	return nil
+}
+
+func (l *fakeLog) QueueOutcome(r *logfile.Record, ended func(error)) error {
+	err := l.Queue(r)
+	if l.ended != nil {
+		l.ended(ended)
+	} else {
+		ended(nil)
+	}
+	return err
 }
 
 func (l *fakeLog) keep(kind logfile.Kind, r *logfile.Record) {

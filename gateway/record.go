@@ -59,6 +59,7 @@ func (c *call) intent() *logfile.Record {
 	r.Share(c.connection.partsOf(c, r))
 	c.describe(r)
 	r.Decision = logfile.Allowed
+	c.describeSpending(r)
 	r.SignatureHash, r.SignatureDate = c.signature.hash, c.signature.date
 	return r
 }
@@ -82,6 +83,7 @@ func (c *call) answered(a *answer) *logfile.Record {
 	r.Share(c.connection.partsOf(c, r))
 	r.Outcome = a.outcome
 	c.describeAnswer(r, a)
+	c.describeReleased(r, a)
 	c.closing(r)
 	return r
 }
@@ -146,6 +148,7 @@ func (c *call) refuse(refusal *Refusal) {
 		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.recorded(), refusal.Code.Status
 		r.Stage = c.stage
 		c.limited(r)
+		c.describeSpending(r)
 		r.ClaimedCaller = refusal.Claimed
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.AccessKey
@@ -167,6 +170,7 @@ func (c *call) refuse(refusal *Refusal) {
 	}
 	c.Observer.Refused(c.result(now, refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
+	c.release() // before the answer: its caller may try again at once
 	c.dropRequest()
 	c.answerRefusal(refusal)
 }
@@ -240,6 +244,10 @@ type Result struct {
 	Waited       time.Duration
 	UpstreamTime time.Duration
 	WouldRefuse  []string // limits in shadow mode that would have refused the call; must not be changed
+
+	Act      string   // that the call is; empty: none that is known
+	Held     bool     // another call holds a key of it; of a call that was sent: the guard is in shadow mode
+	CapsFull []string // caps that refused the call, or count only and have no room for it; must not be changed
 }
 
 // Observer is told of the end of each call. Its methods are called concurrently.
@@ -256,6 +264,9 @@ func (c *call) result(ended time.Time, reason string, status int) Result {
 	}
 	if c.operation != nil {
 		r.Upstream, r.Operation, r.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
+	}
+	if s := c.spending; s != nil {
+		r.Act, r.Held, r.CapsFull = s.record.Act, s.record.HeldBy != "", s.record.CapsFull
 	}
 	return r
 }

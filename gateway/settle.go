@@ -8,7 +8,7 @@ import (
 	"tollgate/upstream"
 )
 
-// judge is the first half of step 11: what the answer means for money. A refusal means that nobody can tell.
+// judge is the first half of step 13: what the answer means for money. A refusal means that nobody can tell.
 func (c *call) judge(a *answer) *Refusal {
 	if c.upstream.Signed && a.response.Status/100 == 3 {
 		return c.redirected(a)
@@ -103,7 +103,7 @@ func outcomeOf(refusal *Refusal) string {
 	return logfile.NotSent
 }
 
-// settle is the second half of step 11. Where something may have changed, the outcome is durable before the answer's
+// settle is the second half of step 13. Where something may have changed, the outcome is durable before the answer's
 // first byte. A failing log never replaces the upstream's answer: it closes the gateway for new calls instead.
 func (c *call) settle(r *logfile.Record) {
 	var err error
@@ -115,6 +115,7 @@ func (c *call) settle(r *logfile.Record) {
 	if err != nil {
 		c.Logger.Error("outcome is not durable", callFields(c, "outcome", r.Outcome, "error", err.Error())...)
 	}
+	c.settleSpending(r)
 	c.passage.End()
 	c.observe(r)
 }

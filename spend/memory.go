@@ -27,6 +27,7 @@ type Memory struct {
 	caps      caps
 	places    places
 	reserved  uint64   // how many calls have
+	unknown   int      // how many are
 	spare     []*entry // to be used again
 }
 
@@ -165,6 +166,9 @@ func (m *Memory) Settle(call string, s Settlement) {
 
 // settle ends a call. An outcome that is not known to this version is as good as none.
 func (m *Memory) settle(e *entry, s Settlement) {
+	if e.outcome == logfile.Unknown {
+		m.unknown--
+	}
 	e.outcome, e.settlement = s.Outcome, s
 	e.settlement.Released = nil
 	switch s.Outcome {
@@ -176,6 +180,7 @@ func (m *Memory) settle(e *entry, s Settlement) {
 		m.undo(e)
 	default:
 		e.outcome = logfile.Unknown
+		m.unknown++
 	}
 	m.drop(e)
 }

@@ -103,6 +103,22 @@ func (r *Rules) LongestPeriod() (longest time.Duration) {
 	return longest
 }
 
+// Counts reports whether some cap counts calls of an effect.
+func (r *Rules) Counts(effect string) bool {
+	return slices.ContainsFunc(r.matched, func(m matcher) bool { return m.effect == effect })
+}
+
+// Of returns the rules of one of the caps alone.
+func (r *Rules) Of(c *Cap) *Rules {
+	one := &Rules{}
+	for i := range r.matched {
+		if r.matched[i].cap == c {
+			one.matched = append(one.matched, r.matched[i])
+		}
+	}
+	return one
+}
+
 // Matching returns the caps that apply to a call, whatever it costs.
 func (r *Rules) Matching(s *Subject) (all []*Cap) {
 	for i := range r.matched {

@@ -150,6 +150,9 @@ func (m *Memory) restoreCall(s *CallState) error {
 	}
 	m.take(e, &c)
 	e.outcome, e.settlement = s.Outcome, Settlement{Outcome: s.Outcome, At: s.Ended}
+	if e.outcome == logfile.Unknown {
+		m.unknown++
+	}
 	e.repeatedBy, e.allowed = s.RepeatedBy, s.Allowed
 	for i, k := range s.Keys {
 		e.holds[i].position = k.Key

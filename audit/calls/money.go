@@ -22,9 +22,6 @@ type Amount struct {
 // NoCurrency is the code of ISO 4217 for amounts without a currency.
 const NoCurrency = "XXX"
 
-// siteCurrency is what amounts are in where neither a call nor its upstream says.
-var siteCurrency = map[string]string{"cn": "CNY", "intl": "USD"}
-
 // Amounts returns the call's amounts, those of the request first, and how many others the records tell of that are in no sum:
 // what is no decimal number (see [decimal.Parse]), is in an unknown unit, or was left out of the record.
 func (c *Call) Amounts() (amounts []Amount, unsummed int) {
@@ -118,7 +115,7 @@ func (c *Call) Currency() string {
 		}
 		return code
 	}
-	return cmp.Or(c.text(func(r *logfile.Record) string { return r.Currency }), siteCurrency[c.Site()], NoCurrency)
+	return cmp.Or(c.text(func(r *logfile.Record) string { return r.Currency }), catalog.Currency(c.Site()), NoCurrency)
 }
 
 // IsCurrency reports whether a code has three capital letters, as those of ISO 4217 have.

@@ -78,8 +78,10 @@ type Record struct {
 	Identity      string `json:"identity,omitempty"`       // the access key id, or the certificate's SAN or subject CN
 	Source        string `json:"source,omitempty"`         // IP address of the peer
 	SourcePort    uint16 `json:"source_port,omitempty"`
-	// Deprecated says that the catalog called the operation deprecated when it was called. Here it takes no room.
+	// Deprecated says that the catalog called the operation deprecated when it was called, Cut that members were shortened or left out to
+	// keep the line within [MaxLine]. Here they take no room.
 	Deprecated bool `json:"deprecated,omitempty"`
+	Cut        bool `json:"cut,omitempty"`
 
 	Upstream  string `json:"upstream,omitempty"`
 	Site      string `json:"site,omitempty"`
@@ -178,7 +180,6 @@ type Record struct {
 
 	parts *Parts // see Share
 
-	Cut     bool   `json:"cut,omitempty"`     // members were shortened or left out to keep the line within MaxLine
 	Version string `json:"version,omitempty"` // of the program, in start records
 	Note    string `json:"note,omitempty"`
 }
@@ -204,8 +205,8 @@ type Spending struct {
 
 // ActKeys are keys of an act that are held for the same time after success.
 type ActKeys struct {
-	Window int64    `json:"window_s"` // seconds
-	MACs   []string `json:"macs"`     // keyed hashes, base64url of 16 bytes; the record's mac_key names their key
+	Window int64    `json:"window_s,omitempty"` // seconds; 0: not at all
+	MACs   []string `json:"macs"`               // keyed hashes, base64url of 16 bytes; the record's mac_key names their key
 }
 
 // Price is what an act costs at the most.

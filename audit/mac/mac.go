@@ -5,7 +5,8 @@
 // # The key
 //
 // A file with 64 hexadecimal digits, which stand for 32 random bytes, and a line feed, for the gateway only (mode 0600). It is made at a
-// start that finds none. Nothing but these hashes depends on it: without it they can be neither checked nor searched.
+// start that finds none. Nothing but these hashes depends on it: without it they can be neither checked nor searched, and of what calls hold
+// (package journal) it is not known what it is.
 //
 // # The hash
 //
