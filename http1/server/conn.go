@@ -20,7 +20,7 @@ type Conn struct {
 	server    *Server
 	net       net.Conn
 	beneath   beneath // what TLS reads; nil: net is plain, or this cannot be waited for
-	leftOver  bool    // TLS may hold something of the last record that was read
+	leftOver  bool    // TLS may hold something of the last record that was read, or its end
 	peer      Peer
 	reader    http1.Reader
 	*exchange // nil while nothing of a request was received
@@ -120,10 +120,11 @@ func (c *Conn) readByte() (int, error) {
 	return c.receive(c.ahead[:])
 }
 
-// receive reads the connection. What does not fill p has left nothing of its record.
+// receive reads the connection. What does not fill p has left nothing of its record. An error may stay with TLS, as that of a farewell does,
+// behind which nothing need come beneath.
 func (c *Conn) receive(p []byte) (int, error) {
 	n, err := c.net.Read(p)
-	c.leftOver = n == len(p)
+	c.leftOver = n == len(p) || err != nil
 	return n, err
 }
 
