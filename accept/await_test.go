@@ -3,11 +3,15 @@ package accept
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +30,17 @@ func secureServer(t *testing.T) *engine {
 
 func secureHandling(t *testing.T, handler http.HandlerFunc) *engine {
 	t.Helper()
-	inner, err := Listen(t.Context(), "tcp", "127.0.0.1:0")
+	return secureOn(t, "tcp", handler)
+}
+
+// secureOn serves on a socket of the network.
+func secureOn(t *testing.T, network string, handler http.HandlerFunc) *engine {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		address = filepath.Join(t.TempDir(), "s")
+	}
+	inner, err := Listen(t.Context(), network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,4 +188,79 @@ func TestFarewellWhileARequestWaits(t *testing.T) {
 	if _, err := answers.ReadByte(); err != io.EOF {
 		t.Errorf("the connection is kept: %v", err)
 	}
+}
+
+// A request may end while its peer is watched beneath TLS, which is another goroutine's: the race detector finds what they share.
+func TestRequestsThatEndWhileTheirPeerIsWatched(t *testing.T) {
+	server := secureHandling(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = r.Context().Done()
+		_, _ = io.Copy(io.Discard, r.Body)
+		echoing(w, r)
+	})
+	conn := tls.Client(dial(t, server.listener), clientTLS(nil))
+	answers := bufio.NewReader(conn)
+	for i := range 100 {
+		body := strings.Repeat("x", i%2*40_000)
+		path := fmt.Sprintf("/%d", i)
+		if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: tollgate.test\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body); err != nil {
+			t.Fatal(err)
+		}
+		wantAnswer(t, answers, path)
+	}
+}
+
+// A wait beneath TLS ends as any other does, on sockets of either kind, and its peer gets nothing more.
+func TestEndsOfAWaitBeneathTLS(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for name, end := range map[string]func(*draining, *tls.Conn) error{
+			"shutdown": func(d *draining, _ *tls.Conn) error {
+				d.age(time.Minute)
+				return d.Shutdown(context.Background())
+			},
+			"close": func(d *draining, _ *tls.Conn) error { return d.Close() },
+			"no room": func(d *draining, _ *tls.Conn) error {
+				d.Resize(1, 0)
+				other, err := net.Dial(network, d.listener.Addr().String())
+				if err != nil {
+					return err
+				}
+				defer other.Close()
+				return tls.Client(other, clientTLS(nil)).Handshake()
+			},
+			"half closed": func(_ *draining, c *tls.Conn) error {
+				return c.NetConn().(interface{ CloseWrite() error }).CloseWrite()
+			},
+			"farewell":           func(_ *draining, c *tls.Conn) error { return c.CloseWrite() },
+			"part of a record":   func(_ *draining, c *tls.Conn) error { return breakOff(c, []byte{23, 3, 3, 1, 0, 7}) },
+			"record of no bytes": func(_ *draining, c *tls.Conn) error { return breakOff(c, recordOf(0)) },
+		} {
+			d := &draining{engine: secureOn(t, network, echoing)}
+			raw, err := net.Dial(network, d.listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = raw.SetDeadline(time.Now().Add(20 * time.Second))
+			conn := tls.Client(raw, clientTLS(nil))
+			answers := bufio.NewReader(conn)
+			if _, err := io.WriteString(conn, requestOf("/", 100)); err != nil {
+				t.Fatal(err)
+			}
+			wantAnswer(t, answers, "/")
+			if err := end(d, conn); err != nil {
+				t.Errorf("%s, %s: %v", network, name, err)
+			}
+			if _, err := answers.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s, %s: the connection is kept: %v", network, name, err)
+			}
+			_ = raw.Close()
+		}
+	}
+}
+
+// breakOff writes beneath TLS, and ends the peer's side.
+func breakOff(c *tls.Conn, sent []byte) error {
+	if _, err := c.NetConn().Write(sent); err != nil {
+		return err
+	}
+	return c.NetConn().(interface{ CloseWrite() error }).CloseWrite()
 }

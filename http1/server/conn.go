@@ -200,9 +200,9 @@ func (c *Conn) waits() {
 
 // handle calls the handler.
 func (c *Conn) handle() {
+	defer c.readAhead(false) // when nothing else reads any more
 	defer c.context.end()
 	defer c.body.end()
-	defer c.readAhead(false)
 	if !c.response.failsExpectation() {
 		c.server.config.Handler.ServeHTTP(&c.response, &c.request)
 	}
