@@ -220,6 +220,8 @@ func TestEndsOfAWaitBeneathTLS(t *testing.T) {
 			"close": func(d *draining, _ *tls.Conn) error { return d.Close() },
 			"no room": func(d *draining, _ *tls.Conn) error {
 				d.Resize(1, 0)
+				for !d.isIdle() { // the answer may be here before that is noted
+				}
 				other, err := net.Dial(network, d.listener.Addr().String())
 				if err != nil {
 					return err
@@ -255,6 +257,19 @@ func TestEndsOfAWaitBeneathTLS(t *testing.T) {
 			_ = raw.Close()
 		}
 	}
+}
+
+// isIdle reports whether all connections wait for a request.
+func (d *draining) isIdle() bool {
+	s := d.listener.slots
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for e := s.conns.Front(); e != nil; e = e.Next() {
+		if e.Value.(*conn).state != silent {
+			return false
+		}
+	}
+	return true
 }
 
 // breakOff writes beneath TLS, and ends the peer's side.

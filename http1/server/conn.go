@@ -292,7 +292,7 @@ func (c *Conn) linger() {
 	}
 	_ = c.reading.want(time.Now().Add(farewellTime), true)
 	if c.reading.begin() == nil {
-		_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{io.LimitReader(raw, farewellBytes)}, c.in[:])
+		_, _ = io.Copy(io.Discard, io.LimitReader(raw, farewellBytes))
 	}
 	c.reading.end()
 }
