@@ -120,7 +120,7 @@ func New(config Config, plan *Plan) *Gateway {
 func (g *Gateway) Plan() *Plan { return g.plan.Load() }
 
 // Publish puts a plan in force, for calls that begin from now on. Calls under way go on by the plan that they began with, except that
-// the bounds on what all calls share, and the rates of limits, hold for them at once: a holder that has more than its new share keeps it,
+// the bounds on what all calls share, the rates of limits, and caps, hold for them at once: a holder that has more than its new share keeps it,
 // and gets no more until enough was released.
 func (g *Gateway) Publish(plan *Plan) {
 	g.publishing.Lock()

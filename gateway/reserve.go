@@ -26,10 +26,11 @@ func (c *call) reserve() *Refusal {
 	if s == nil {
 		return nil
 	}
-	rules, err := c.Gateway.Plan().Spend, error(nil) // a cap that is new counts all calls that reserve from then on
-	if s.claim.Charges, err = rules.Charges(nil, &s.subject); err != nil {
+	charges, err := c.Gateway.Plan().Spend.Charges(nil, &s.subject) // a cap that is new counts all calls that reserve from then on
+	if err != nil {
 		return c.uncountable(err)
 	}
+	s.claim.Charges = charges
 	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()
 	report, err := c.Ledger.Reserve(c.request.Context(), &s.claim)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"tollgate/admin"
 	"tollgate/config"
 	"tollgate/fleet/redistest"
+	"tollgate/spend/journal"
 )
 
 // couponCap is a hard cap of what coupons cost together.
@@ -119,6 +122,14 @@ func TestMoneyOutlivesReloadsAndRestarts(t *testing.T) {
 	g.change(t, gives(strings.Replace(couponCap, `"100"`, `"99.5"`, 1))...) // an amount may change
 	check()
 	if err := g.again(t, gives(couponCap)...); err != nil {
+		t.Fatal(err)
+	}
+	check()
+	g.end(t)
+	if err := os.Remove(filepath.Join(g.dir, "audit", journal.FileName)); err != nil { // all of it is read from the records then
+		t.Fatal(err)
+	}
+	if err := g.startAgain(t, gives(couponCap)...); err != nil {
 		t.Fatal(err)
 	}
 	check()
