@@ -170,7 +170,7 @@ type Lookup struct {
 
 // Errors of [Gateway.Look]: what is configured is no longer what the call was made with.
 var (
-	errNoUpstream   = errors.New("the upstream of the call is not configured any more")
+	errNoUpstream   = errors.New("the upstream of the call is not configured any more, or is of another site")
 	errNoCredential = errors.New("the credential of the call is not configured any more, or has another account")
 )
 
@@ -178,7 +178,7 @@ var (
 func (g *Gateway) Look(ctx context.Context, l *Lookup) (Found, error) {
 	plan := g.plan.Load()
 	of := lookup{of: l.Call, identity: caller.Identity{Caller: l.Caller}, upstream: plan.upstreamOf(l.Upstream), query: l.Query}
-	if of.upstream == nil || !of.upstream.Signed {
+	if of.upstream == nil || !of.upstream.Signed || of.upstream.Site != l.Query.Operation.Site {
 		return Found{}, errNoUpstream
 	}
 	signer := plan.Credentials[l.Credential]

@@ -399,6 +399,7 @@ func TestLook(t *testing.T) {
 		"no upstream":      func(l *gateway.Lookup) { l.Upstream = "gone" },
 		"an internal app":  func(l *gateway.Lookup) { l.Upstream = "app" },
 		"nobody's account": func(l *gateway.Lookup) { l.Account = "" },
+		"another site":     func(l *gateway.Lookup) { l.Query = must(acts.OrderQuery("intl", "CS-1001")) },
 	} {
 		other := of
 		change(&other)

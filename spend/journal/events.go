@@ -33,12 +33,14 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
 		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
 	}
-	j.mark(call, true) // no restatement must follow the resolution
+	if !j.mark(call) { // no restatement must follow the resolution, and no second one that says otherwise
+		return fmt.Errorf("call %s is being settled, or was: look at it again", call)
+	}
 	r := &logfile.Record{Event: logfile.EventResolved, Subject: call, Detail: "the call " + outcome, Data: d.data()}
 	r.Data[dataOutcome] = outcome
 	if err := j.o.Log.Event(ctx, r); err != nil {
 		if r.Seq == 0 {
-			j.mark(call, false)
+			j.unmark(call)
 		}
 		return err
 	}
@@ -46,13 +48,20 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	return nil
 }
 
-// mark notes that a resolution of a call may be on record.
-func (j *Journal) mark(call string, settled bool) {
+// mark notes that a resolution of a call may be on record, and reports whether none was before.
+func (j *Journal) mark(call string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.settled[call] = true; !settled {
-		delete(j.settled, call)
-	}
+	was := j.settled[call]
+	j.settled[call] = true
+	return !was
+}
+
+// unmark takes back what mark noted: nothing is on record.
+func (j *Journal) unmark(call string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.settled, call)
 }
 
 func textOf(outcome string) string {

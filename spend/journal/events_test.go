@@ -299,3 +299,36 @@ func TestIntroduceMuch(t *testing.T) {
 		t.Errorf("%d are counted", n)
 	}
 }
+
+// TestResolvedOnce: of two resolutions of a call at once only one is taken, so that the log and the ledger say the same.
+func TestResolvedOnce(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	var second error
+	l.during = func() {
+		l.during = nil
+		second = j.Resolve(t.Context(), "c", logfile.Failed, Decision{Reason: "not paid", By: "uid 0"})
+	}
+	if err := j.Resolve(t.Context(), "c", logfile.Succeeded, Decision{Reason: "paid", By: "gateway"}); err != nil || second == nil {
+		t.Errorf("first %v, second %v", err, second)
+	}
+	want(t, held(t, j, "CS3"), "CS3 c succeeded")
+	want(t, held(t, opened(t, l.options()), "CS3"), "CS3 c succeeded")
+}
+
+// TestUnknownOrders: an order that a request names under two names is one.
+func TestUnknownOrders(t *testing.T) {
+	l := newLog(t)
+	r := &logfile.Record{Kind: logfile.KindIntent, Call: "u", Effect: "spend", MACKey: macKey, Spending: new(logfile.Spending), Fields: []logfile.Field{
+		{Name: "order_id", Kind: "order", Values: []string{"CS1"}}, {Name: "orderId", Kind: "order", Values: []string{"cs1"}},
+	}}
+	Describe(r.Spending, claim("u", "CS1"))
+	l.add(r)
+	l.outcome("u", logfile.Unknown)
+	unknown := opened(t, l.options()).Unknown()
+	if len(unknown) != 1 {
+		t.Fatalf("%+v", unknown)
+	}
+	want(t, unknown[0].Orders, "CS1")
+}

@@ -31,6 +31,7 @@ type written struct {
 	dir    string
 	lag    uint64
 	refuse error
+	during func() // called before an event is added
 }
 
 func newLog(t testing.TB) *written {
@@ -60,6 +61,9 @@ func (l *written) Queue(r *logfile.Record) error {
 
 func (l *written) Event(_ context.Context, r *logfile.Record) error {
 	r.Kind = logfile.KindEvent
+	if l.during != nil {
+		l.during()
+	}
 	return l.Queue(r)
 }
 
