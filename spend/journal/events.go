@@ -33,12 +33,14 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
 		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
 	}
-	j.mark(call, true) // no restatement must follow the resolution
+	if !j.mark(call) {
+		return fmt.Errorf("call %s was resolved a moment ago, or is being resolved: look again in a few seconds", call)
+	}
 	r := &logfile.Record{Event: logfile.EventResolved, Subject: call, Detail: "the call " + outcome, Data: d.data()}
 	r.Data[dataOutcome] = outcome
 	if err := j.o.Log.Event(ctx, r); err != nil {
 		if r.Seq == 0 {
-			j.mark(call, false)
+			j.unmark(call)
 		}
 		return err
 	}
@@ -46,13 +48,21 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	return nil
 }
 
-// mark notes that a resolution of a call may be on record.
-func (j *Journal) mark(call string, settled bool) {
+// mark notes that a resolution of a call may be on record from now on, and reports whether none may be so far. No restatement must follow it, and
+// no other resolution: the one that comes first on record counts, whichever is durable when its caller looks.
+func (j *Journal) mark(call string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.settled[call] = true; !settled {
-		delete(j.settled, call)
-	}
+	before := j.settled[call]
+	j.settled[call] = true
+	return !before
+}
+
+// unmark notes that the resolution is not on record.
+func (j *Journal) unmark(call string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.settled, call)
 }
 
 func textOf(outcome string) string {

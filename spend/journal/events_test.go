@@ -123,6 +123,25 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestResolvedOnce: of two people who settle a call at once, one does, and the other is told: what the second says would not count after a start.
+// So it is while the first does not know whether its record will be durable.
+func TestResolvedOnce(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	j.mustSave(t)
+	l.meanwhile = func() {
+		if err := j.Resolve(t.Context(), "c", logfile.Failed, Decision{Reason: "not paid"}); err == nil {
+			t.Error("two resolutions are on record")
+		}
+	}
+	if err := j.Resolve(t.Context(), "c", logfile.Succeeded, Decision{Reason: "paid"}); err != nil {
+		t.Error(err)
+	}
+	want(t, held(t, j, "CS3"), "CS3 c succeeded")
+	want(t, held(t, opened(t, l.options()), "CS3"), "CS3 c succeeded")
+}
+
 // TestResolveRefuses what is no resolution. Nothing is on record then, and nothing is released.
 func TestResolveRefuses(t *testing.T) {
 	l := newLog(t)

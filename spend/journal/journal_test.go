@@ -31,6 +31,8 @@ type written struct {
 	dir    string
 	lag    uint64
 	refuse error
+	// meanwhile is called, if it is set, when the next event is not durable yet.
+	meanwhile func()
 }
 
 func newLog(t testing.TB) *written {
@@ -60,7 +62,12 @@ func (l *written) Queue(r *logfile.Record) error {
 
 func (l *written) Event(_ context.Context, r *logfile.Record) error {
 	r.Kind = logfile.KindEvent
-	return l.Queue(r)
+	err := l.Queue(r)
+	if do := l.meanwhile; do != nil {
+		l.meanwhile = nil
+		do()
+	}
+	return err
 }
 
 func digest(name string) (d spend.Digest) {
