@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -316,5 +317,47 @@ func TestIntroduceMuch(t *testing.T) {
 	}
 	if n := used(opened(t, l.options()), "new"); n != 3*chargesPerRecord {
 		t.Errorf("%d are counted", n)
+	}
+}
+
+// TestIntroduceBroken: where only a part of what a cap has counted came on record, the cap is new at the next start, and counts once.
+func TestIntroduceBroken(t *testing.T) {
+	const callers = 2*chargesPerRecord + 1
+	l := newLog(t)
+	for i := range callers {
+		c := claim(fmt.Sprint("call-", i), "CS1")
+		c.Caller = fmt.Sprint("caller-", i)
+		l.intent(c)
+	}
+	rules, err := spend.NewRules(spend.Config{Caps: []spend.CapConfig{{Name: "new", Per: spend.PerCaller, Each: spend.EachDay, Zone: "UTC", Amount: map[string]spend.Money{"CNY": 1}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	introduce := func(j *Journal) error {
+		return j.Introduce(t.Context(), j.o.Ledger.Follow(rules, j.o.Now()), func(r *logfile.Record) []spend.Charge {
+			return []spend.Charge{{Cap: rules.Caps()[0], Counted: r.Caller, Currency: "CNY", Amount: 1}}
+		})
+	}
+	j := opened(t, l.options())
+	l.meanwhile = func() { l.refuse = errors.New("the disk hangs") }
+	if err := introduce(j); !errors.Is(err, l.refuse) {
+		t.Fatal(err)
+	}
+	l.refuse = nil
+	j.mustSave(t)
+	for _, file := range []string{"kept", "missing"} {
+		if n := used(opened(t, l.options()), "new"); n != 0 {
+			t.Errorf("file %s: %v is used of a cap that has not counted all", file, n)
+		}
+		if err := removed(j.file()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.add(&logfile.Record{Kind: logfile.KindStart})
+	if err := introduce(opened(t, l.options())); err != nil {
+		t.Fatal(err)
+	}
+	if n := used(opened(t, l.options()), "new"); n != callers {
+		t.Errorf("the calls of %v callers are counted, of %d", n, callers)
 	}
 }

@@ -27,6 +27,8 @@ type fold struct {
 	open map[string]*statement
 	// foreign are the acts of calls whose keys are hashed under another hash key, by call: what they hold cannot be compared.
 	foreign map[string]string
+	// counted is what a new cap had counted, as far as it is on record: more of it follows, or a start before it did.
+	counted []logfile.CapCharge
 }
 
 // statement is the last record of what a call holds that is under way or unknown.
@@ -82,7 +84,7 @@ func (f *fold) wants(line []byte) bool {
 func (f *fold) record(r *logfile.Record) error {
 	switch r.Kind {
 	case logfile.KindStart:
-		f.from = r.Seq
+		f.from, f.counted = r.Seq, nil
 	case logfile.KindIntent:
 		if f.recall != nil {
 			f.recall(r)
@@ -182,6 +184,7 @@ const (
 	dataDefinition = "definition"
 	dataMode       = "mode"
 	dataSince      = "since"
+	dataMore       = "more"
 )
 
 // due are the calls to be stated again.
