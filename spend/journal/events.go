@@ -30,21 +30,29 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	if !settles(outcome) {
 		return fmt.Errorf("a call is resolved as %s or %s, not as %q", logfile.Succeeded, logfile.Failed, outcome)
 	}
-	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
-		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
-	}
 	if !j.mark(call) {
 		return fmt.Errorf("call %s was resolved a moment ago, or is being resolved: look again in a few seconds", call)
 	}
 	r := &logfile.Record{Event: logfile.EventResolved, Subject: call, Detail: "the call " + outcome, Data: d.data()}
 	r.Data[dataOutcome] = outcome
-	if err := j.o.Log.Event(ctx, r); err != nil {
+	err := j.mayResolve(call)
+	if err == nil {
+		err = j.o.Log.Event(ctx, r)
+	}
+	if err != nil {
 		if r.Seq == 0 {
 			j.unmark(call)
 		}
 		return err
 	}
 	j.o.Ledger.Settle(call, spend.Settlement{Outcome: outcome, At: r.Time})
+	return nil
+}
+
+func (j *Journal) mayResolve(call string) error {
+	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
+		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
+	}
 	return nil
 }
 

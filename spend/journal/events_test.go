@@ -37,6 +37,7 @@ func TestUnknownCallsAreStatedAgain(t *testing.T) {
 	}
 	want(t, stated(t, l)) // it was found unknown behind the start
 	for n := 1; n <= 2; n++ {
+		l.Calls(5)
 		l.Rotate()
 		l.Flush()
 		l.refuse = errors.New("the disk hangs")

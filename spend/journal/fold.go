@@ -24,7 +24,9 @@ type fold struct {
 	seq  uint64           // of the last record; 0 before the first
 	at   logfile.Position // of its line
 	from uint64           // calls that are unknown and were last stated before this record are to be stated again
-	open map[string]*statement
+	// written is how many bytes of lines stand behind the record at which that was decided, again those of calls that are stated again.
+	written, again int
+	open           map[string]*statement
 	// foreign are the acts of calls whose keys are hashed under another hash key, by call: what they hold cannot be compared.
 	foreign map[string]string
 	// counted is what a new cap had counted, as far as it is on record: more of it follows, or a start before it did.
@@ -45,13 +47,14 @@ func newFold(macKey string) *fold {
 // line takes the next line of the log. Most lines are of calls that hold nothing, and are not read: they begin as [logfile.Record.Append]
 // spells them.
 func (f *fold) line(l *logfile.Line) error {
-	if l.At.Segment > f.from {
-		f.from = l.At.Segment
-	}
+	f.written += len(l.Text)
 	if f.wants(l.Text) {
 		r, err := l.Record()
 		if err == nil {
 			err = f.record(r)
+		}
+		if err == nil && r.Event == logfile.EventUnresolved {
+			f.again += len(l.Text)
 		}
 		if err != nil {
 			return fmt.Errorf("record %d (%v): %w", l.Seq, l.At, err)
@@ -84,7 +87,8 @@ func (f *fold) wants(line []byte) bool {
 func (f *fold) record(r *logfile.Record) error {
 	switch r.Kind {
 	case logfile.KindStart:
-		f.from, f.counted = r.Seq, nil
+		f.counted = nil
+		f.nextRound(r.Seq)
 	case logfile.KindIntent:
 		if f.recall != nil {
 			f.recall(r)
@@ -186,6 +190,9 @@ const (
 	dataSince      = "since"
 	dataMore       = "more"
 )
+
+// nextRound has all unknown calls stated again.
+func (f *fold) nextRound(from uint64) { f.from, f.written, f.again = from, 0, 0 }
 
 // due are the calls to be stated again.
 func (f *fold) due() []*statement {
