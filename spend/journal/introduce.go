@@ -47,6 +47,16 @@ func (j *Journal) Introduce(ctx context.Context, fresh []*spend.Cap, charges fun
 	return nil
 }
 
+// Turn puts on record that caps which count are hard now, or soft: whether their definitions may change depends on it.
+func (j *Journal) Turn(ctx context.Context, turned []*spend.Cap) error {
+	for _, c := range turned {
+		if err := j.introduce(ctx, c, j.o.Ledger.Use(c, j.o.Now()).Since, nil); err != nil {
+			return fmt.Errorf("cap %q: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
 // count has the ledger count the calls of a cap's period, and returns what they come to.
 func (j *Journal) count(c *spend.Cap, from time.Time, calls []*logfile.Record, charges func(*logfile.Record) []spend.Charge) []logfile.CapCharge {
 	sums := map[[3]string]*spend.Charge{}
