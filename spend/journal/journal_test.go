@@ -477,6 +477,41 @@ func TestAvailable(t *testing.T) {
 	}
 }
 
+// TestRun: a file that cannot be replaced is reported once, and replaced as soon as it can be. Calls wait for none of it.
+func TestRun(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	inTheWay := j.file() + ".tmp"
+	if err := os.MkdirAll(filepath.Join(inTheWay, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks, ended, failures := make(chan time.Time), make(chan struct{}), 0
+	go func() {
+		defer close(ended)
+		j.Run(ctx, ticks, func(error) { failures++ })
+	}()
+	tick := func() State {
+		ticks <- time.Time{}
+		ticks <- time.Time{} // the first is done
+		return j.State()
+	}
+	if s := tick(); s.Err == nil || !s.Ready || s.Seq != 0 || j.o.Ledger.Available() != nil {
+		t.Errorf("while it fails: %+v", s)
+	}
+	if err := os.Rename(inTheWay, inTheWay+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if s := tick(); s.Err != nil || s.Seq != l.Seq {
+		t.Errorf("when it can be replaced: %+v", s)
+	}
+	cancel()
+	if <-ended; failures != 1 {
+		t.Errorf("%d failures are reported", failures)
+	}
+}
+
 // TestCalendarCounts outlive a start with and without the file, and no call is forgotten.
 func TestCalendarCounts(t *testing.T) {
 	limiter := func() *ratelimit.Limiter {
