@@ -130,9 +130,9 @@ func TestFollowUpBounds(t *testing.T) {
 	if len(f.looked) != 0 {
 		t.Errorf("looked up at once: %q", f.looked)
 	}
-	for n := 1; n <= 3; n++ {
+	for n := 1; n <= 5; n++ {
 		f.at = ended.Add(firstLook)
-		if f.round(t.Context()); len(f.looked) != n*mostLooks {
+		if f.round(t.Context()); len(f.looked) != min(n, 3)*mostLooks {
 			t.Errorf("%d looks after %d rounds", len(f.looked), n)
 		}
 	}
