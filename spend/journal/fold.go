@@ -143,7 +143,7 @@ func (f *fold) settle(call, outcome string, r *logfile.Record) {
 func (f *fold) event(r *logfile.Record) error {
 	switch r.Event {
 	case logfile.EventResolved:
-		if s := f.open[r.Subject]; s != nil && s.Unknown && settles(r.Data[dataOutcome]) {
+		if settles(r.Data[dataOutcome]) { // also where the log did not take an outcome, so that a start finds the call unknown
 			f.settle(r.Subject, r.Data[dataOutcome], r)
 		}
 	case logfile.EventUnresolved:
@@ -153,9 +153,20 @@ func (f *fold) event(r *logfile.Record) error {
 	case logfile.EventRepeatAllowed:
 		_ = f.ledger.AllowRepeat(r.Subject) // of a call that holds nothing any more it means nothing
 	case logfile.EventKeyLossAccepted:
-		maps.DeleteFunc(f.foreign, func(_, act string) bool { return act == r.Subject })
+		f.giveUp(r.Subject)
 	}
 	return nil
+}
+
+// giveUp gives up the keys of an act that cannot be compared: they do not stand in what is stated again.
+func (f *fold) giveUp(act string) {
+	maps.DeleteFunc(f.foreign, func(call, of string) bool {
+		if s := f.open[call]; s != nil && of == act {
+			kept := *s.Record.Spending
+			kept.Keys, s.Record.Spending = nil, &kept
+		}
+		return of == act
+	})
 }
 
 // settles reports whether an unknown call can be found to have had an outcome.
