@@ -33,11 +33,12 @@ type spending struct {
 	counts  atomic.Pointer[failure] // since when caps that are new do not count yet, and why if that has failed; nil: all do
 }
 
-// freshCaps are caps that have to count what is on record.
+// freshCaps are caps that have to count what is on record, and those that are hard now, or soft, which were not.
 type freshCaps struct {
-	plan *gateway.Plan
-	of   *config.Config
-	caps []*spend.Cap
+	plan   *gateway.Plan
+	of     *config.Config
+	turned []*spend.Cap
+	caps   []*spend.Cap
 }
 
 // neededFrom is for [audit.Options].
@@ -145,24 +146,31 @@ func (s *Service) takeCaps(ctx context.Context) error {
 	if err := s.conflicts(plan); err != nil {
 		return err
 	}
-	return s.introduce(ctx, freshCaps{plan, s.config.Load(), s.spending.ledger.Follow(plan.Spend, time.Now())})
+	fresh := s.followCaps(plan, s.config.Load())
+	return errors.Join(s.spending.journal.Load().Turn(ctx, fresh.turned), s.introduce(ctx, fresh))
+}
+
+// followCaps has the ledger count by the caps of a plan from now on.
+func (s *Service) followCaps(plan *gateway.Plan, c *config.Config) freshCaps {
+	turned := s.spending.ledger.Turned(plan.Spend)
+	return freshCaps{plan, c, turned, s.spending.ledger.Follow(plan.Spend, time.Now())}
 }
 
 // publisher returns what puts the plan of a configuration in force. While caps that are new count what is on record, calls that write or spend
 // are refused.
 func (s *Service) publisher(c *config.Config) func(*gateway.Plan) {
 	return func(plan *gateway.Plan) {
-		var fresh []*spend.Cap
+		var fresh freshCaps
 		if s.spending.journal.Load().State().Ready {
-			fresh = s.spending.ledger.Follow(plan.Spend, time.Now())
+			fresh = s.followCaps(plan, c)
 		}
-		if len(fresh) > 0 {
+		if len(fresh.caps) > 0 {
 			s.spending.ledger.Suspend()
 			s.spending.counts.Store(&failure{since: time.Now()})
 		}
 		s.gateway.Publish(plan)
-		if len(fresh) > 0 {
-			s.spending.fresh <- freshCaps{plan, c, fresh} // it has room: no other reload changes caps meanwhile
+		if len(fresh.caps)+len(fresh.turned) > 0 {
+			s.spending.fresh <- fresh // it has room: no other reload changes caps meanwhile
 		}
 	}
 }
@@ -181,6 +189,12 @@ func (s *Service) countFresh(ctx context.Context) {
 
 // count waits until calls that had reserved before are on record, which takes no longer than a record may, and has caps count them.
 func (s *Service) count(ctx context.Context, fresh freshCaps) {
+	if err := s.spending.journal.Load().Turn(ctx, fresh.turned); err != nil {
+		s.logger.Error("it is not on record that caps are hard now, or soft; a start puts it there", zap.Error(err))
+	}
+	if len(fresh.caps) == 0 {
+		return
+	}
 	recorded, cancel := context.WithTimeout(ctx, fresh.plan.LogDeadline)
 	_ = s.gateway.Wait(recorded) // with no call under way there is nothing to wait for
 	cancel()

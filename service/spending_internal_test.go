@@ -176,6 +176,18 @@ func TestChangedCaps(t *testing.T) {
 	}
 }
 
+// TestHardenedCap: a cap that became hard by a reload counts as one after a start.
+func TestHardenedCap(t *testing.T) {
+	soft := strings.Replace(couponCap, "each: month", "each: month, mode: soft", 1)
+	g := giver(t, soft)
+	g.change(t, gives(couponCap)...)
+	g.give(t, "c-1", "30", 200, "")
+	g.end(t)
+	if err := g.startAgain(t, gives(strings.Replace(couponCap, "each: month", "each: day", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons"`) {
+		t.Errorf("a start takes a hard cap that counts otherwise: %v", err)
+	}
+}
+
 // TestDecisions: an unknown call is held until it is settled, and an act that was done is repeated once if an operator lets it.
 func TestDecisions(t *testing.T) {
 	g := giver(t, couponCap)

@@ -41,6 +41,18 @@ func (m *Memory) Conflicts(r *Rules) error {
 	return errors.Join(problems...)
 }
 
+// Turned returns the caps that are soft by these rules and were hard so far, or the other way around.
+func (m *Memory) Turned(r *Rules) (turned []*Cap) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range r.Caps() {
+		if cc := m.caps.all[capID{c.Name, c.Definition}]; cc != nil && cc.hard != c.Hard {
+			turned = append(turned, c)
+		}
+	}
+	return turned
+}
+
 // Follow makes the caps of rules known, as counted from now on, and returns those that were not known. Their counts begin at zero: see
 // [Memory.Count]. Caps that these rules do not have are forgotten when their period is over.
 func (m *Memory) Follow(r *Rules, now time.Time) (fresh []*Cap) {

@@ -30,15 +30,16 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	if !settles(outcome) {
 		return fmt.Errorf("a call is resolved as %s or %s, not as %q", logfile.Succeeded, logfile.Failed, outcome)
 	}
-	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
-		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
-	}
-	if !j.mark(call) { // no restatement must follow the resolution, and no second one that says otherwise
-		return fmt.Errorf("call %s is being settled, or was: look at it again", call)
+	if !j.mark(call) {
+		return fmt.Errorf("call %s was resolved a moment ago, or is being resolved: look again in a few seconds", call)
 	}
 	r := &logfile.Record{Event: logfile.EventResolved, Subject: call, Detail: "the call " + outcome, Data: d.data()}
 	r.Data[dataOutcome] = outcome
-	if err := j.o.Log.Event(ctx, r); err != nil {
+	err := j.mayResolve(call)
+	if err == nil {
+		err = j.o.Log.Event(ctx, r)
+	}
+	if err != nil {
 		if r.Seq == 0 {
 			j.unmark(call)
 		}
@@ -48,16 +49,24 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	return nil
 }
 
-// mark notes that a resolution of a call may be on record, and reports whether none was before.
+func (j *Journal) mayResolve(call string) error {
+	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
+		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
+	}
+	return nil
+}
+
+// mark notes that a resolution of a call may be on record from now on, and reports whether none may be so far. No restatement must follow it, and
+// no other resolution: the one that comes first on record counts, whichever is durable when its caller looks.
 func (j *Journal) mark(call string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	was := j.settled[call]
+	before := j.settled[call]
 	j.settled[call] = true
-	return !was
+	return !before
 }
 
-// unmark takes back what mark noted: nothing is on record.
+// unmark notes that the resolution is not on record.
 func (j *Journal) unmark(call string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

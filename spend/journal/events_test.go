@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,7 @@ func TestUnknownCallsAreStatedAgain(t *testing.T) {
 	}
 	want(t, stated(t, l)) // it was found unknown behind the start
 	for n := 1; n <= 2; n++ {
+		l.Calls(5)
 		l.Rotate()
 		l.Flush()
 		l.refuse = errors.New("the disk hangs")
@@ -123,6 +125,25 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestResolvedOnce: of two people who settle a call at once, one does, and the other is told: what the second says would not count after a start.
+// So it is while the first does not know whether its record will be durable.
+func TestResolvedOnce(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	j.mustSave(t)
+	l.meanwhile = func() {
+		if err := j.Resolve(t.Context(), "c", logfile.Failed, Decision{Reason: "not paid"}); err == nil {
+			t.Error("two resolutions are on record")
+		}
+	}
+	if err := j.Resolve(t.Context(), "c", logfile.Succeeded, Decision{Reason: "paid"}); err != nil {
+		t.Error(err)
+	}
+	want(t, held(t, j, "CS3"), "CS3 c succeeded")
+	want(t, held(t, opened(t, l.options()), "CS3"), "CS3 c succeeded")
+}
+
 // TestResolveRefuses what is no resolution. Nothing is on record then, and nothing is released.
 func TestResolveRefuses(t *testing.T) {
 	l := newLog(t)
@@ -143,6 +164,21 @@ func TestResolveRefuses(t *testing.T) {
 	if l.Seq != last {
 		t.Error("something is on record")
 	}
+}
+
+// TestResolvedWithoutOutcome: a call of which the log did not take an outcome is unknown to the gateway. A start that finds it so does not undo
+// its resolution.
+func TestResolvedWithoutOutcome(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	j.o.Ledger.Settle("f", spend.Settlement{Outcome: logfile.Unknown})
+	if err := j.Resolve(t.Context(), "f", logfile.Failed, Decision{Reason: "not paid"}); err != nil {
+		t.Fatal(err)
+	}
+	j.mustSave(t)
+	l.outcome("f", logfile.Unknown)
+	want(t, held(t, opened(t, l.options()), "CS7"))
 }
 
 // TestLateResolution: one that became durable when nobody waited for it any more is taken from the log.
@@ -228,6 +264,38 @@ func TestLostHashKey(t *testing.T) {
 	want(t, held(t, opened(t, l.options()), "CS1"), "CS1 a succeeded") // the key was found again
 }
 
+// TestGivenUpForGood: what an unknown call held by a lost key is not stated again once it was given up, so it does not hold the act when the
+// records of before are gone. What it takes of caps is.
+func TestGivenUpForGood(t *testing.T) {
+	l := newLog(t)
+	l.intent(claim("c", "CS1"))
+	l.outcome("c", logfile.Unknown)
+	lost := func() Options {
+		o := l.options()
+		o.MACKey = "ffeeddccbbaa9988"
+		return o
+	}
+	j := opened(t, lost())
+	if err := j.AcceptKeyLoss(t.Context(), "pay", Decision{Reason: "the disk is gone"}); err != nil {
+		t.Fatal(err)
+	}
+	l.Calls(5)
+	l.Rotate()
+	l.Flush()
+	j.mustSave(t)
+	j.mustSave(t)
+	l.Prune(1)
+	l.Flush()
+	if err := removed(j.file()); err != nil {
+		t.Fatal(err)
+	}
+	next := opened(t, lost())
+	want(t, held(t, next, "CS99"))
+	if n := used(next, "daily"); n != 99_9900 {
+		t.Errorf("%v is used", n)
+	}
+}
+
 // TestLostHashKeyInTime: when all windows have ended that were held by a lost key, nothing is held.
 func TestLostHashKeyInTime(t *testing.T) {
 	l := newLog(t)
@@ -300,21 +368,46 @@ func TestIntroduceMuch(t *testing.T) {
 	}
 }
 
-// TestResolvedOnce: of two resolutions of a call at once only one is taken, so that the log and the ledger say the same.
-func TestResolvedOnce(t *testing.T) {
+// TestIntroduceBroken: where only a part of what a cap has counted came on record, the cap is new at the next start, and counts once.
+func TestIntroduceBroken(t *testing.T) {
+	const callers = 2*chargesPerRecord + 1
 	l := newLog(t)
-	calls(l)
+	for i := range callers {
+		c := claim(fmt.Sprint("call-", i), "CS1")
+		c.Caller = fmt.Sprint("caller-", i)
+		l.intent(c)
+	}
+	rules, err := spend.NewRules(spend.Config{Caps: []spend.CapConfig{{Name: "new", Per: spend.PerCaller, Each: spend.EachDay, Zone: "UTC", Amount: map[string]spend.Money{"CNY": 1}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	introduce := func(j *Journal) error {
+		return j.Introduce(t.Context(), j.o.Ledger.Follow(rules, j.o.Now()), func(r *logfile.Record) []spend.Charge {
+			return []spend.Charge{{Cap: rules.Caps()[0], Counted: r.Caller, Currency: "CNY", Amount: 1}}
+		})
+	}
 	j := opened(t, l.options())
-	var second error
-	l.during = func() {
-		l.during = nil
-		second = j.Resolve(t.Context(), "c", logfile.Failed, Decision{Reason: "not paid", By: "uid 0"})
+	l.meanwhile = func() { l.refuse = errors.New("the disk hangs") }
+	if err := introduce(j); !errors.Is(err, l.refuse) {
+		t.Fatal(err)
 	}
-	if err := j.Resolve(t.Context(), "c", logfile.Succeeded, Decision{Reason: "paid", By: "gateway"}); err != nil || second == nil {
-		t.Errorf("first %v, second %v", err, second)
+	l.refuse = nil
+	j.mustSave(t)
+	for _, file := range []string{"kept", "missing"} {
+		if n := used(opened(t, l.options()), "new"); n != 0 {
+			t.Errorf("file %s: %v is used of a cap that has not counted all", file, n)
+		}
+		if err := removed(j.file()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	want(t, held(t, j, "CS3"), "CS3 c succeeded")
-	want(t, held(t, opened(t, l.options()), "CS3"), "CS3 c succeeded")
+	l.add(&logfile.Record{Kind: logfile.KindStart})
+	if err := introduce(opened(t, l.options())); err != nil {
+		t.Fatal(err)
+	}
+	if n := used(opened(t, l.options()), "new"); n != callers {
+		t.Errorf("the calls of %v callers are counted, of %d", n, callers)
+	}
 }
 
 // TestUnknownOrders: an order that a request names under two names is one.

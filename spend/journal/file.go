@@ -42,6 +42,7 @@ type state struct {
 	Ledger  spend.State               `json:"ledger"`
 	Open    []*statement              `json:"open,omitempty"`
 	Foreign map[string]string         `json:"foreign,omitempty"` // acts of calls with keys of another hash key
+	Counted []logfile.CapCharge       `json:"counted,omitempty"` // of a cap that is new, if more follows
 	Limits  []ratelimit.CalendarCount `json:"limits,omitempty"`
 }
 
@@ -81,6 +82,7 @@ func unsealed(data []byte, mac hash.Hash) (*state, error) {
 func (f *fold) state() *state {
 	s := &state{
 		Seq: f.seq, Segment: f.at.Segment, Offset: f.at.Offset, MACKey: f.macKey, From: f.from, Ledger: f.ledger.Snapshot(), Foreign: f.foreign,
+		Counted: f.counted,
 	}
 	s.Open = f.statements(func(*statement) bool { return true })
 	return s
@@ -89,7 +91,7 @@ func (f *fold) state() *state {
 // restore makes a fold of a state.
 func (s *state) restore(macKey string) (*fold, error) {
 	f := newFold(macKey)
-	f.seq, f.at, f.from = s.Seq, logfile.Position{Segment: s.Segment, Offset: s.Offset}, s.From
+	f.seq, f.at, f.from, f.counted = s.Seq, logfile.Position{Segment: s.Segment, Offset: s.Offset}, s.From, s.Counted
 	if s.Foreign != nil {
 		f.foreign = s.Foreign
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,16 @@ func (j *Journal) Introduce(ctx context.Context, fresh []*spend.Cap, charges fun
 			from = since
 		}
 		if err := j.introduce(ctx, c, from, j.count(c, from, counted, charges)); err != nil {
+			return fmt.Errorf("cap %q: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// Turn puts on record that caps which count are hard now, or soft: whether their definitions may change depends on it.
+func (j *Journal) Turn(ctx context.Context, turned []*spend.Cap) error {
+	for _, c := range turned {
+		if err := j.introduce(ctx, c, j.o.Ledger.Use(c, j.o.Now()).Since, nil); err != nil {
 			return fmt.Errorf("cap %q: %w", c.Name, err)
 		}
 	}
@@ -87,39 +98,48 @@ func charged(r *logfile.Record, c *spend.Cap) bool {
 // chargesPerRecord is how many have room in a line.
 const chargesPerRecord = 64
 
-// introduce puts on record from when on a cap counts, and what it had counted then.
+// introduce puts on record from when on a cap counts, and what it had counted then. Only the last record makes the cap known: a crash before
+// that leaves it new.
 func (j *Journal) introduce(ctx context.Context, c *spend.Cap, from time.Time, counted []logfile.CapCharge) error {
 	mode := spend.Soft
 	if c.Hard {
 		mode = spend.Hard
 	}
-	for first := true; first || len(counted) > 0; first = false {
+	for last := false; !last; {
 		n := min(len(counted), chargesPerRecord)
 		r := &logfile.Record{
 			Event: logfile.EventCapCounted, Subject: c.Name, Detail: "the cap counts from now on; with what calls before take of it",
 			Data:     map[string]string{dataDefinition: c.Definition, dataMode: string(mode), dataSince: from.UTC().Format(time.RFC3339)},
 			Spending: &logfile.Spending{Caps: counted[:n]},
 		}
+		if counted = counted[n:]; len(counted) > 0 {
+			r.Data[dataMore] = strconv.Itoa(len(counted))
+		}
 		if err := j.o.Log.Event(ctx, r); err != nil {
 			return err
 		}
-		counted = counted[n:]
+		last = len(counted) == 0
 	}
 	j.o.Ledger.CountedSince(c, from)
 	return nil
 }
 
-// introduced takes a cap that is new, with what it had counted.
+// introduced takes a cap that is new, with what it had counted, when that is whole.
 func (f *fold) introduced(r *logfile.Record) error {
 	since, err := time.Parse(time.RFC3339, r.Data[dataSince])
 	if err != nil || r.Subject == "" {
 		return errors.New("it does not say since when a cap counts")
 	}
-	f.ledger.CountedSince(&spend.Cap{Name: r.Subject, Definition: r.Data[dataDefinition], Hard: r.Data[dataMode] != string(spend.Soft)}, since)
-	if r.Spending == nil { // it had counted nothing
+	if r.Spending != nil { // else it had counted nothing
+		f.counted = append(f.counted, r.Caps...)
+	}
+	if r.Data[dataMore] != "" {
 		return nil
 	}
-	c, err := claimOf(r, "", r.Time)
+	f.ledger.CountedSince(&spend.Cap{Name: r.Subject, Definition: r.Data[dataDefinition], Hard: r.Data[dataMode] != string(spend.Soft)}, since)
+	all := &logfile.Record{Spending: &logfile.Spending{Caps: f.counted}}
+	f.counted = nil
+	c, err := claimOf(all, "", r.Time)
 	if err != nil {
 		return err
 	}
