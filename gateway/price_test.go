@@ -18,6 +18,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/spend"
 	"tollgate/spend/acts"
+	"tollgate/upstream"
 )
 
 const orderPath = "GET /v2/orders/customer-orders/details/"
@@ -281,6 +282,24 @@ func TestPriceInTime(t *testing.T) {
 	f.wantUnpriced(t, f.send(t, pay()), 1)
 	if o := f.log.only(t, logfile.KindOutcome); o.Outcome != logfile.Unknown || o.For == "" {
 		t.Errorf("outcome %+v", o)
+	}
+}
+
+// timed keeps how long exchanges may take at the most: a deadline is late by an eighth.
+type timed struct{ longest time.Duration }
+
+func (s *timed) Send(_ context.Context, r *upstream.Request) (*upstream.Response, error) {
+	s.longest = max(s.longest, time.Until(r.Deadline)*9/8)
+	return nil, &upstream.Error{Err: io.ErrUnexpectedEOF}
+}
+
+// TestPriceTakesThreeSeconds at the most, late deadlines included.
+func TestPriceTakesThreeSeconds(t *testing.T) {
+	sent := new(timed)
+	f := start(t, fixed, capped(daily("1000")), func(f *fixture) { f.upstream["bss"].Transport = sent })
+	f.wantUnpriced(t, f.send(t, pay()), 0)
+	if sent.longest <= 0 || sent.longest > 3*time.Second {
+		t.Errorf("the read may take %v", sent.longest)
 	}
 }
 
