@@ -200,6 +200,23 @@ func TestUnpriced(t *testing.T) {
 	}
 }
 
+// TestHeldWithoutPrice: an act that another call holds is refused for that, also while the provider does not say what it costs.
+func TestHeldWithoutPrice(t *testing.T) {
+	f := start(t, fixed, capped(daily("1000")), showing(order(`"amount_after_discount":99,"currency":"CNY","measure_id":1`)))
+	first := f.send(t, pay())
+	f.origin.set(saying(jsonAnswer(502, `{}`)), nil)
+	got := f.send(t, pay())
+	got.wantCode(t, "TG.4008")
+	if first.status != 200 || !strings.Contains(got.body, callID(first)) || len(f.lines()) != 3 {
+		t.Errorf("answers %d, %s after %q", first.status, got.body, f.lines())
+	}
+	got = f.send(t, payOf("CS-1002"))
+	got.wantCode(t, "TG.3012")
+	if n := len(f.ledger.Snapshot().Calls); n != 1 {
+		t.Errorf("%d calls hold something", n)
+	}
+}
+
 // TestUnpricedSoft: a soft cap counts a call without a price, and one that assumes a price counts that.
 func TestUnpricedSoft(t *testing.T) {
 	soft, assuming := daily("1000"), daily("1000")
