@@ -133,7 +133,7 @@ func (s *Service) checkCaps(c *config.Config, plan *gateway.Plan) error {
 }
 
 func (s *Service) conflicts(plan *gateway.Plan) error {
-	if err := s.spending.ledger.Conflicts(plan.Spend); err != nil {
+	if err := s.spending.ledger.Conflicts(plan.Spend, time.Now()); err != nil {
 		return &capsChangedError{err}
 	}
 	return nil
@@ -145,7 +145,15 @@ func (s *Service) takeCaps(ctx context.Context) error {
 	if err := s.conflicts(plan); err != nil {
 		return err
 	}
+	if err := s.recordTurned(plan); err != nil {
+		return err
+	}
 	return s.introduce(ctx, freshCaps{plan, s.config.Load(), s.spending.ledger.Follow(plan.Spend, time.Now())})
+}
+
+// recordTurned puts on record which caps have another mode by a plan: a start has to know which were hard.
+func (s *Service) recordTurned(plan *gateway.Plan) error {
+	return s.spending.journal.Load().Turned(s.spending.ledger.Turned(plan.Spend))
 }
 
 // publisher returns what puts the plan of a configuration in force. While caps that are new count what is on record, calls that write or spend
@@ -237,7 +245,7 @@ func recordSubject(operations []*catalog.Operation, intent *logfile.Record) spen
 	if intent.Spending == nil || intent.Price == nil {
 		return s
 	}
-	amount, err := spend.Ceil(intent.Price.Amount)
+	amount, err := spend.ParseSum(intent.Price.Amount)
 	s.Priced, s.Price = err == nil, spend.Price{Amount: amount, Currency: intent.Price.Currency}
 	return s
 }

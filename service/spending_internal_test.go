@@ -176,6 +176,34 @@ func TestChangedCaps(t *testing.T) {
 	}
 }
 
+// TestTurnedCaps: a cap that was hard may count otherwise once it is soft, also behind a start; one that has become hard may not.
+func TestTurnedCaps(t *testing.T) {
+	g := giver(t, couponCap)
+	g.give(t, "c-1", "30", 200, "")
+	soft := strings.Replace(couponCap, "units", "mode: soft, units", 1)
+	otherwise := func(caps string) string { return strings.Replace(caps, "each: month", "per: caller, each: month", 1) }
+	in := func(caps string) {
+		t.Helper()
+		g.change(t, gives(caps)...)
+		eventually(t, "caps count", func() bool { return g.rebuilding() == "" })
+	}
+	in(soft)
+	in(otherwise(soft))
+	if err := g.again(t, gives(otherwise(soft))...); err != nil {
+		t.Fatalf("what a reload took is refused by a start: %v", err)
+	}
+	g.wantUsed(t, "coupons", "30.00")
+	in(otherwise(couponCap))
+	if err := g.again(t, gives(strings.Replace(couponCap, "each: month", "per: customer, each: month", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons"`) {
+		t.Errorf("a start takes a cap that was made hard and counts otherwise: %v", err)
+	}
+	if err := g.again(t, gives(otherwise(couponCap))...); err != nil {
+		t.Fatal(err)
+	}
+	g.wantUsed(t, "coupons", "30.00")
+	g.give(t, "c-2", "70.01", 403, "coupons")
+}
+
 // TestDecisions: an unknown call is held until it is settled, and an act that was done is repeated once if an operator lets it.
 func TestDecisions(t *testing.T) {
 	g := giver(t, couponCap)
