@@ -124,6 +124,7 @@ func adminCap(c *spend.Cap, use spend.Use, now time.Time) admin.Cap {
 	for _, n := range use.Counts[:len(use.Counts)-out.More] {
 		out.Counts = append(out.Counts, admin.CapCount{
 			Counted: n.Counted, Period: n.Period, Currency: n.Currency, Used: amountText(c, n.Used), Limit: amountText(c, c.Limit(n.Currency)),
+			Calls: n.Calls, Unpriced: n.Unpriced, Last: n.Last,
 		})
 	}
 	return out

@@ -267,11 +267,18 @@ func TestMoneyMetrics(t *testing.T) {
 	g.give(t, "c-2", "90", 403, "")
 	g.change(t, gives("guard: {mode: shadow}\n"+strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
 	g.give(t, "c-1", "30", 200, "")
-	g.give(t, "c-2", "90", 200, "")
+	last := g.give(t, "c-2", "90", 200, "")
+	if caps, err := g.caps(admin.CapsRequest{}, time.Now()); err != nil || caps.Caps[0].Counts[0].Last != last || caps.Caps[0].Counts[0].Calls != 3 {
+		t.Errorf("%+v, %v: not that call %s was the last of three", caps, err, last)
+	}
+	g.change(t, gives(strings.NewReplacer("coupons", "dollars", "CNY", "USD").Replace(couponCap))...)
+	eventually(t, "the new cap has counted", func() bool { return g.rebuilding() == "" })
+	g.give(t, "c-3", "1", 403, "TG.3012")
+	g.change(t, gives(strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
 	for name, want := range map[string]float64{
 		`tollgate_cap_used{cap="coupons",currency="CNY"}`: 150, `tollgate_cap_limit{cap="coupons",currency="CNY"}`: 100, "tollgate_spending_available": 1,
 		`tollgate_act_held_total{act="coupon-give",mode="enforce"}`: 1, `tollgate_act_held_total{act="coupon-give",mode="shadow"}`: 1,
-		`tollgate_cap_full_total{cap="coupons",mode="hard"}`: 1, `tollgate_cap_full_total{cap="coupons",mode="soft"}`: 1, "tollgate_acts_unknown_calls": 0,
+		`tollgate_cap_full_total{cap="coupons",mode="hard"}`: 1, `tollgate_cap_full_total{cap="coupons",mode="soft"}`: 1, `tollgate_cap_full_total{cap="dollars",mode="hard"}`: 1, "tollgate_acts_unknown_calls": 0,
 	} {
 		if got := g.labelled(t, name); got != want {
 			t.Errorf("%s %v, want %v", name, got, want)
