@@ -137,7 +137,7 @@ type CapCount struct {
 	Calls int64 `json:"calls"`
 	// How many of them had no price that the cap counts: it counts nothing for them, or what it assumes.
 	Unpriced int64 `json:"unpriced,omitempty"`
-	// The call that has used it last. Left out: those of before the cap.
+	// The call that has used it last. Left out: the last one has given back what it had used, or was before the cap.
 	Last string `json:"last,omitempty"`
 }
 

@@ -204,6 +204,37 @@ func TestTurnedCaps(t *testing.T) {
 	g.give(t, "c-2", "70.01", 403, "coupons")
 }
 
+// TestCountFails: while it cannot be counted what a new cap has used, nothing that spends is let through and no cap is changed, and the next
+// start counts.
+func TestCountFails(t *testing.T) {
+	g := giver(t, couponCap)
+	g.give(t, "c-1", "30", 200, "")
+	other := filepath.Join(g.dir, "audit", "00000000000000009999.jsonl")
+	if err := os.WriteFile(other, []byte("no record\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	two := strings.NewReplacer("[{", "[{name: second, each: month, amount: {CNY: \"40\"}, units: [coupon]}, {").Replace(couponCap)
+	g.change(t, gives(two)...)
+	eventually(t, "the count has failed", func() bool { return strings.Contains(g.rebuilding(), "cannot count") })
+	g.give(t, "c-2", "5", 503, "TG.6013")
+	if !g.warned("cannot count") || g.labelled(t, "tollgate_spending_available") != 0 {
+		t.Errorf("%q", g.readiness().Warnings)
+	}
+	if _, err := g.follow(t, g.load(t, gives(couponCap)...)); err == nil {
+		t.Error("caps are changed of which it is not known what is used")
+	}
+	g.want(t, "local", 200, "")
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.again(t, gives(two)...); err != nil {
+		t.Fatal(err)
+	}
+	g.wantUsed(t, "second", "30.00")
+	g.give(t, "c-2", "10.01", 403, "second")
+	g.give(t, "c-2", "10", 200, "")
+}
+
 // TestDecisions: an unknown call is held until it is settled, and an act that was done is repeated once if an operator lets it.
 func TestDecisions(t *testing.T) {
 	g := giver(t, couponCap)

@@ -170,6 +170,9 @@ func (all *caps) giveBack(e *entry) {
 	for _, ch := range e.charges {
 		ch.used = ch.used.minus(ch.amount)
 		ch.calls--
+		if ch.last == e.call {
+			ch.last = "" // which was the last before is not known
+		}
 		if ch.unpriced {
 			ch.count.unpriced--
 		}
