@@ -22,7 +22,7 @@ import (
 )
 
 // openPatience is how long a start waits until it is known what is held and used. A rebuild that takes longer goes on while reads are served.
-const openPatience = 3 * time.Second
+var openPatience = 3 * time.Second // tests wait less
 
 // spending knows what calls hold and have spent.
 type spending struct {
@@ -117,17 +117,13 @@ type capsChangedError struct{ cause error }
 func (e *capsChangedError) Error() string { return "caps: " + e.cause.Error() }
 func (e *capsChangedError) Unwrap() error { return e.cause }
 
-// errCapsUnknown is why caps are not changed by a reload.
-var errCapsUnknown = errors.New("what is held and used is still being read from the log: guard and caps can be changed when `tollgate status` " +
-	"no longer says so")
-
 // checkCaps returns why a configuration must not take the place of the one that runs.
 func (s *Service) checkCaps(c *config.Config, plan *gateway.Plan) error {
 	if reflect.DeepEqual(s.config.Load().Spend, c.Spend) {
 		return nil
 	}
-	if !s.spending.journal.Load().State().Ready || s.spending.counts.Load() != nil {
-		return errCapsUnknown
+	if why := s.rebuilding(); why != "" {
+		return fmt.Errorf("guard and caps cannot be changed while it is not known what is held and used: %s", why)
 	}
 	return s.conflicts(plan)
 }

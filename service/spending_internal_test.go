@@ -235,6 +235,36 @@ func TestCountFails(t *testing.T) {
 	g.give(t, "c-2", "10", 200, "")
 }
 
+// TestChangedCapsLate: what a start would refuse, and finds out only after it has served reads, lets nothing that spends through until a
+// start with the caps of before.
+func TestChangedCapsLate(t *testing.T) {
+	g := giver(t, couponCap)
+	g.give(t, "c-1", "30", 200, "")
+	defer func(patience time.Duration) { openPatience = patience }(openPatience)
+	openPatience = 0
+	daily := gives(strings.Replace(couponCap, "each: month", "each: day", 1))
+	for err := g.again(t, daily...); err != nil; err = g.startAgain(t, daily...) {
+		if !strings.Contains(err.Error(), `"coupons"`) { // it was found out at once
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "it is found out", func() bool { return strings.Contains(g.rebuilding(), `"coupons"`) })
+	g.want(t, "local", 200, "")
+	g.give(t, "c-2", "1", 503, "TG.6013")
+	if r := g.readiness(); !r.Ready || !g.warned("another name") {
+		t.Errorf("%+v", r)
+	}
+	if _, err := g.follow(t, g.load(t, gives(couponCap)...)); err == nil {
+		t.Error("caps are changed while it is not known what is used")
+	}
+	if err := g.again(t, gives(couponCap)...); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is known what is used", func() bool { return g.rebuilding() == "" })
+	g.wantUsed(t, "coupons", "30.00")
+	g.give(t, "c-2", "70.01", 403, "coupons")
+}
+
 // TestDecisions: an unknown call is held until it is settled, and an act that was done is repeated once if an operator lets it.
 func TestDecisions(t *testing.T) {
 	g := giver(t, couponCap)
