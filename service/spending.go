@@ -79,7 +79,7 @@ func (s *Service) startSpending(ctx context.Context) error {
 			defer ticker.Stop()
 			j.Run(ctx, ticker.C, s.spendingFailed)
 		} else if ctx.Err() == nil {
-			s.spendingFailed(err)
+			s.logger.Error("calls that write or spend are refused: it is not known what is held and used", zap.Error(err))
 		}
 	})
 	patience := time.NewTimer(openPatience)
