@@ -45,10 +45,10 @@ func dropped(w http.ResponseWriter, r *http.Request) {
 
 func (g *running) answers(with http.HandlerFunc) { g.answer.Store(&with) }
 
-// give asks for a coupon, and returns the id of the call.
+// give asks for a coupon for each of some customers, and returns the id of the call.
 func (g *running) give(t *testing.T, customer, value string, status int, text string) (call string) {
 	t.Helper()
-	body := fmt.Sprintf(`{"customer_ids":[%q],"quota_id":"q-1","face_value":%s,"valid_time":"2026-01-01T00:00:00Z","expire_time":"2027-01-01T00:00:00Z"}`, customer, value)
+	body := fmt.Sprintf(`{"customer_ids":["%s"],"quota_id":"q-1","face_value":%s,"valid_time":"2026-01-01T00:00:00Z","expire_time":"2027-01-01T00:00:00Z"}`, strings.Join(strings.Fields(customer), `","`), value)
 	response, err := g.client.Post("http://"+g.Address("local")+"/v2/promotions/benefits/partner-coupons", "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -326,6 +326,10 @@ func TestMoneyMetrics(t *testing.T) {
 	g.give(t, "c-1", "30", 200, "")
 	g.give(t, "c-1", "30", 409, "")
 	g.give(t, "c-2", "90", 403, "")
+	each := strings.NewReplacer("name: coupons", "name: each", "each: month", "per: customer, each: call", `"100"`, `"99"`, "units", "mode: soft, units").Replace(couponCap)
+	g.change(t, gives(each)...)
+	eventually(t, "the new cap has counted", func() bool { return g.rebuilding() == "" })
+	g.give(t, "c-4 c-5 c-6", "99.5", 200, "")
 	g.change(t, gives("guard: {mode: shadow}\n"+strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
 	g.give(t, "c-1", "30", 200, "")
 	last := g.give(t, "c-2", "90", 200, "")
@@ -339,7 +343,7 @@ func TestMoneyMetrics(t *testing.T) {
 	for name, want := range map[string]float64{
 		`tollgate_cap_used{cap="coupons",currency="CNY"}`: 150, `tollgate_cap_limit{cap="coupons",currency="CNY"}`: 100, "tollgate_spending_available": 1,
 		`tollgate_act_held_total{act="coupon-give",mode="enforce"}`: 1, `tollgate_act_held_total{act="coupon-give",mode="shadow"}`: 1,
-		`tollgate_cap_full_total{cap="coupons",mode="hard"}`: 1, `tollgate_cap_full_total{cap="coupons",mode="soft"}`: 1, `tollgate_cap_full_total{cap="dollars",mode="hard"}`: 1, "tollgate_acts_unknown_calls": 0,
+		`tollgate_cap_full_total{cap="coupons",mode="hard"}`: 1, `tollgate_cap_full_total{cap="coupons",mode="soft"}`: 1, `tollgate_cap_full_total{cap="dollars",mode="hard"}`: 1, `tollgate_cap_full_total{cap="each",mode="soft"}`: 1, "tollgate_acts_unknown_calls": 0,
 	} {
 		if got := g.labelled(t, name); got != want {
 			t.Errorf("%s %v, want %v", name, got, want)
