@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -48,7 +49,9 @@ func (s *spending) note(r *spend.Report) {
 		s.record.HeldBy = r.Held.Call
 	}
 	for _, full := range r.Full {
-		s.record.CapsFull = append(s.record.CapsFull, full.Cap)
+		if !slices.Contains(s.record.CapsFull, full.Cap) { // it may be full for several customers
+			s.record.CapsFull = append(s.record.CapsFull, full.Cap)
+		}
 	}
 }
 

@@ -409,8 +409,8 @@ func TestOneOfAThousand(t *testing.T) {
 	begin, answers := make(chan struct{}), make(chan int, 1000)
 	for i := range cap(answers) {
 		text := []string{
-			payOf("CS-1001"), plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"cs-1001"}`),
-			plain("POST", "/v1.0/c-17/customer/order-mgr/order/pay", `{"orderId":"Cs-1001"}`),
+			payOf("CS-1001"), plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1001"}`),
+			plain("POST", "/v1.0/c-17/customer/order-mgr/order/pay", `{"orderId":"CS-1001"}`),
 		}[i%3]
 		request, body := template(t, text)
 		all.Go(func() {

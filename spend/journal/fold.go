@@ -27,6 +27,8 @@ type fold struct {
 	open map[string]*statement
 	// foreign are the acts of calls whose keys are hashed under another hash key, by call: what they hold cannot be compared.
 	foreign map[string]string
+	// partial is what caps have counted of which not all is read, by name and definition.
+	partial map[string][]logfile.CapCharge
 }
 
 // statement is the last record of what a call holds that is under way or unknown.
@@ -37,7 +39,7 @@ type statement struct {
 }
 
 func newFold(macKey string) *fold {
-	return &fold{ledger: spend.NewMemory(), macKey: macKey, open: map[string]*statement{}, foreign: map[string]string{}}
+	return &fold{ledger: spend.NewMemory(), macKey: macKey, open: map[string]*statement{}, foreign: map[string]string{}, partial: map[string][]logfile.CapCharge{}}
 }
 
 // line takes the next line of the log. Most lines are of calls that hold nothing, and are not read: they begin as [logfile.Record.Append]
@@ -83,6 +85,7 @@ func (f *fold) record(r *logfile.Record) error {
 	switch r.Kind {
 	case logfile.KindStart:
 		f.from = r.Seq
+		clear(f.partial) // the process that wrote it has ended before it was whole
 	case logfile.KindIntent:
 		if f.recall != nil {
 			f.recall(r)
@@ -182,6 +185,7 @@ const (
 	dataDefinition = "definition"
 	dataMode       = "mode"
 	dataSince      = "since"
+	dataMore       = "more"
 )
 
 // due are the calls to be stated again.
