@@ -21,15 +21,15 @@ import (
 )
 
 // hash stands in for a keyed hash.
-func hash(text string) [16]byte {
-	sum := sha256.Sum256([]byte(text))
+func hash(text []byte) [16]byte {
+	sum := sha256.Sum256(text)
 	return [16]byte(sum[:16])
 }
 
 // texts collects the canonical texts that are hashed.
 func texts(into *[]string) Hash {
-	return func(text string) [16]byte {
-		*into = append(*into, strings.ReplaceAll(text, "\n", "; "))
+	return func(text []byte) [16]byte {
+		*into = append(*into, strings.ReplaceAll(string(text), "\n", "; "))
 		return hash(text)
 	}
 }
@@ -144,7 +144,7 @@ func TestTextOfAKey(t *testing.T) {
 	}
 	var hashed string
 	op, request, _ := asks{"cn", "PayOrders", "", "", `{"order_id":"CS2401010000AAAAA"}`}.read(t)
-	if _, err := Read(op, "bss", request, func(text string) [16]byte { hashed = text; return hash(text) }); err != nil {
+	if _, err := Read(op, "bss", request, func(text []byte) [16]byte { hashed = string(text); return hash(text) }); err != nil {
 		t.Fatal(err)
 	}
 	if want := "printf '" + strings.ReplaceAll(hashed, "\n", `\n`) + "' | tollgate audit hash"; !strings.Contains(string(manual), want) {
@@ -277,7 +277,7 @@ func TestNoAct(t *testing.T) {
 	}
 	op, request, _ := asks{"cn", "UpdateCustomerAccountAmount", "", "", `{"customer_id":"C1","amount":"99.90"}`}.read(t)
 	a, err := Read(op, "bss", request, nil)
-	if err != nil || a.Keys[0].Digest != (spend.Digest{}) || a.Names[0] != "customer_id C1, amount 99.90" {
+	if err != nil || a.Keys[0].Digest != (spend.Digest{}) || a.Names()[0] != "customer_id C1, amount 99.90" {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
