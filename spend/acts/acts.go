@@ -48,7 +48,16 @@ type Act struct {
 	of    *catalog.Act
 	items *catalog.Part // of which answers may say that some failed; nil: of none
 	found [][]value     // of each part
-	space [4][]value    // where found begins
+	space space
+}
+
+// space is where the slices of an act begin, so that most acts are one allocation.
+type space struct {
+	keys   [1]spend.Key
+	ids    [1]string
+	found  [4][]value
+	values [4]value
+	text   [128]byte
 }
 
 // Part is the part of an act that is one customer's.

@@ -35,6 +35,7 @@ func (r *reader) sum() (err error) {
 		return err
 	}
 	if r.PriceFrom == catalog.PriceOrder || r.PriceFrom == catalog.PriceRenewal {
+		r.IDs = r.space.ids[:0]
 		for _, v := range r.found[0] {
 			r.IDs = append(r.IDs, v.text)
 		}

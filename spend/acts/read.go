@@ -15,7 +15,8 @@ type reader struct {
 	*Act
 	op      *catalog.Operation
 	request *bss.Request
-	power   int // of ten, that turns amounts into the currency's main unit
+	power   int     // of ten, that turns amounts into the currency's main unit
+	read    []value // of all parts so far
 }
 
 // value is what a request says of a part.
@@ -54,7 +55,7 @@ func (r *reader) readParts() (err error) {
 	if err = r.readMeasure(); err != nil {
 		return err
 	}
-	r.found = r.space[:0]
+	r.found, r.read = r.space.found[:0], r.space.values[:0]
 	for i := range r.of.Parts {
 		values, err := r.readPart(&r.of.Parts[i])
 		if err != nil {
@@ -78,16 +79,18 @@ func (r *reader) readMeasure() error {
 }
 
 // readPart returns what a request says of a part under all its spellings, each value once.
-func (r *reader) readPart(p *catalog.Part) (all []value, err error) {
+func (r *reader) readPart(p *catalog.Part) ([]value, error) {
+	start := len(r.read)
 	for _, name := range p.Fields {
 		f := r.field(name)
 		if f == nil {
 			continue
 		}
-		if all, err = r.readField(p, f, all); err != nil {
+		if err := r.readField(p, f, start); err != nil {
 			return nil, err
 		}
 	}
+	all := r.read[start:len(r.read):len(r.read)]
 	switch {
 	case len(all) > 1 && p.Kind == catalog.FieldAmount:
 		return nil, refuse("%s is given twice, with different amounts", p.Fields[0])
@@ -99,9 +102,10 @@ func (r *reader) readPart(p *catalog.Part) (all []value, err error) {
 	return nil, refuse("%s must be given, since it identifies what is done", p.Fields[0])
 }
 
-// readField adds the values of one field. A value that it has twice would be done twice, or is a mistake.
-func (r *reader) readField(p *catalog.Part, f *bss.Value, all []value) (_ []value, err error) {
-	all = slices.Grow(all, len(f.Values))
+// readField reads the values of one field of a part, whose values begin at start. A value that it has twice would be done twice, or is a
+// mistake.
+func (r *reader) readField(p *catalog.Part, f *bss.Value, start int) (err error) {
+	r.read = slices.Grow(r.read, len(f.Values))
 	for i, text := range f.Values {
 		v := value{text: text}
 		if p.Kind == catalog.FieldAmount {
@@ -110,16 +114,16 @@ func (r *reader) readField(p *catalog.Part, f *bss.Value, all []value) (_ []valu
 			v.same, err = readID(p, f, text)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if slices.ContainsFunc(f.Values[:i], func(other string) bool { return strings.EqualFold(other, text) }) {
-			return nil, refuse("%s names %s twice", f.Name, text)
+			return refuse("%s names %s twice", f.Name, text)
 		}
-		if !slices.ContainsFunc(all, func(other value) bool { return other.same == v.same }) { // in another spelling
-			all = append(all, v)
+		if !slices.ContainsFunc(r.read[start:], func(other value) bool { return other.same == v.same }) { // in another spelling
+			r.read = append(r.read, v)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // readID returns an id in lower case, or one of the values that a part can have.
@@ -157,8 +161,8 @@ func (r *reader) makeKeys(upstream string, hash Hash) error {
 	if count > maxKeys {
 		return refuse("the call names more than %d things that are done at once", maxKeys)
 	}
-	r.Keys = make([]spend.Key, 0, count)
-	head := appendHead(make([]byte, 0, usualText), r.op, upstream)
+	r.Keys = slices.Grow(r.space.keys[:0], count)
+	head := appendHead(r.space.text[:0], r.op, upstream)
 	for key, n := range r.combinations() {
 		made := spend.Key{Window: key.Window}
 		if hash != nil {
@@ -168,9 +172,6 @@ func (r *reader) makeKeys(upstream string, hash Hash) error {
 	}
 	return nil
 }
-
-// usualText is room for the canonical text of most keys.
-const usualText = 128
 
 // appendHead appends the lines that all keys of a call have.
 func appendHead(text []byte, op *catalog.Operation, upstream string) []byte {
