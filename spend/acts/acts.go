@@ -104,6 +104,9 @@ func Read(op *catalog.Operation, upstream string, request *bss.Request, hash Has
 
 // Names returns of each key what it is about, as the request names it: "order_id CS1".
 func (a *Act) Names() []string {
+	if len(a.Keys) == 0 {
+		return nil
+	}
 	names := make([]string, 0, len(a.Keys))
 	for key, n := range a.combinations() {
 		var parts []string

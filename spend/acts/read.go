@@ -48,8 +48,11 @@ func (r *reader) values(names []string) (all []string) {
 
 func (r *reader) readParts() (err error) {
 	for i := range r.request.Fields {
-		if f := &r.request.Fields[i]; f.Omitted > 0 {
+		switch f := &r.request.Fields[i]; {
+		case f.Omitted > 0:
 			return refuse("%s has more than 100 values, or one that is longer than 1 KiB", f.Name)
+		case f.InQuery && r.inBody() && !slices.Contains(r.op.Query, f.Name):
+			return refuse("%s stands in the query of a %s, where the provider does not look for it", f.Name, r.op.Method)
 		}
 	}
 	if err = r.readMeasure(); err != nil {
@@ -64,6 +67,12 @@ func (r *reader) readParts() (err error) {
 		r.found = append(r.found, values)
 	}
 	return nil
+}
+
+// inBody reports whether the provider reads from the body what a call does. A query that says so instead, or besides, would have it done
+// under another key, or for another amount. Of an endpoint that was declared all places count.
+func (r *reader) inBody() bool {
+	return r.op.Site != "" && (r.op.Method == "POST" || r.op.Method == "PUT")
 }
 
 func (r *reader) readMeasure() error {
