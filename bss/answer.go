@@ -257,3 +257,15 @@ func (r *answerReader) recordField(i int, field *catalog.Field, content []byte) 
 	}
 	f.addContent(content, &r.arena)
 }
+
+// OneReading reports whether all readers take a body for the same JSON value: no two members of an object are equal or differ in case only.
+func OneReading(body []byte) bool {
+	w := walker{visitor: nothing{}, unique: true}
+	return w.walk(body) == nil
+}
+
+// nothing is a visitor to whom it does not matter what a body says.
+type nothing struct{}
+
+func (nothing) member([]byte, bool) error { return nil }
+func (nothing) value(kind, []byte) error  { return nil }

@@ -29,6 +29,7 @@ type call struct {
 	request     *http.Request
 
 	newer, older *call // in flight
+	own          *own  // the gateway itself makes the call; nil: a caller does
 	room         *room
 	keptRoom     bool // no other call gets it: after a fault, something of this one may go on
 

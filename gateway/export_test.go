@@ -77,3 +77,10 @@ func Spoil() {
 		}
 	}
 }
+
+// OwnTime has calls of the gateway's own take so long at the most, and returns what undoes that.
+func OwnTime(d time.Duration) (undo func()) {
+	former := ownTime
+	ownTime = d
+	return func() { ownTime = former }
+}

@@ -338,7 +338,7 @@ func TestAmountsFromCallToReport(t *testing.T) {
 	if err := log.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	report := calls.NewReport([]calls.Dimension{calls.ByOperation})
+	report := calls.NewReport([]calls.Dimension{calls.ByOperation}, nil)
 	least := must(decimal.Parse("777777"))
 	filter, large, rows := calls.Filter{MinAmount: &least, Decision: logfile.Allowed}, 0, 0
 	err = calls.Scan{Dir: dir}.Calls(t.Context(), &calls.Filter{}, func(c *calls.Call) error {

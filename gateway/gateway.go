@@ -222,28 +222,37 @@ func (c *call) run() *Refusal {
 
 // dispatch takes an intended call to its end: sign, send, settle, answer. It no longer depends on the caller.
 func (c *call) dispatch() {
+	defer c.disconnect()
+	a, refusal := c.exchange()
+	if refusal != nil {
+		c.answerRefusal(refusal)
+		return
+	}
+	c.answer(a)
+}
+
+// exchange sends an intended call and settles it. Either there is an answer, or why there is none that can be used.
+func (c *call) exchange() (*answer, *Refusal) {
 	settled := false
 	defer func() {
 		if !settled { // only by panic: the call may have gone out
+			c.disconnect() // its connection must not stay taken
 			c.settle(c.outcome(logfile.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
-	defer c.disconnect() // also after a panic: its connection must not stay taken
 	a, refusal := c.send()
 	over := refusal != nil || a.whole
 	if over {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
 	}
 	c.releaseBody(over)
-	if refusal != nil {
-		settled = true
-		c.settle(c.outcome(outcomeOf(refusal), refusal))
-		c.answerRefusal(refusal)
-		return
-	}
 	settled = true
+	if refusal != nil {
+		c.settle(c.outcome(outcomeOf(refusal), refusal))
+		return nil, refusal
+	}
 	c.settle(c.answered(a))
-	c.answer(a)
+	return a, nil
 }
 
 // releaseBody returns what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its

@@ -46,7 +46,12 @@ func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
 }
 
 // logContext outlives the caller: whether a record becomes durable must not depend on whether the caller waits.
-func (c *call) logContext() context.Context { return c.recording.in(c.LogDeadline) }
+func (c *call) logContext() context.Context {
+	if c.own != nil {
+		return c.request.Context()
+	}
+	return c.recording.in(c.LogDeadline)
+}
 
 // markSignature remembers the signature of a call that changes something, for as long as its date is valid.
 func (c *call) markSignature() *Refusal {

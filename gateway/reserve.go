@@ -75,7 +75,9 @@ func (c *call) uncountable(err error) *Refusal {
 		return refusal(internalFault, "what the call spends could not be counted")
 	}
 	c.spending.record.CapsFull = []string{u.Cap}
-	return refusal(unpriced, "%v", u)
+	r := refusal(unpriced, "%v", u)
+	r.Inside = c.spending.unpriced
+	return r
 }
 
 // spendingUnknown refuses a call of which it is not known what others hold and have used.

@@ -190,18 +190,6 @@ func TestCaps(t *testing.T) {
 	}
 }
 
-// TestPaymentWithoutAPrice: of an order whose price is not known a hard cap of money lets none be paid, by its customer or otherwise.
-func TestPaymentWithoutAPrice(t *testing.T) {
-	f := start(t, fixed, capped(spend.CapConfig{
-		Name: "it", Each: spend.EachDay, Amount: map[string]spend.Money{"CNY": 1}, Mode: spend.Hard,
-	}))
-	f.send(t, pay()).wantCode(t, "TG.3012")
-	f.origin.none(t)
-	if got := f.send(t, look()); got.status != 200 {
-		t.Errorf("a read: %d", got.status)
-	}
-}
-
 // TestRecordedSpending: the intent has all that guard and caps are built from again, and shows no id of the act in its hashes.
 func TestRecordedSpending(t *testing.T) {
 	f := start(t, asPartner, capped(

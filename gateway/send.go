@@ -29,7 +29,7 @@ type answer struct {
 // send is step 12: one attempt.
 func (c *call) send() (*answer, *Refusal) {
 	c.sentAt, c.stage = c.Now(), logfile.StageConnect
-	c.room.out.Deadline = c.sentAt.Add(c.upstream.Timeout)
+	c.room.out.Deadline = c.mustEnd()
 	if refusal := c.connect(); refusal != nil {
 		return nil, refusal
 	}

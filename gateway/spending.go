@@ -16,8 +16,10 @@ type spending struct {
 	subject spend.Subject
 	claim   spend.Claim
 	asked   bool // its caller has named the call that it repeats
-	state   reservation
-	record  logfile.Spending // as records of the call have it
+	// unpriced is why its price could not be read; empty: it was, or was not needed.
+	unpriced string
+	state    reservation
+	record   logfile.Spending // as records of the call have it
 }
 
 // readSpending finds out which act the call is, and what it reserves.

@@ -210,8 +210,12 @@ func (s *Service) acceptKeyLoss(ctx context.Context, p admin.Peer, r admin.Accep
 // resolve is for [admin.API].
 func (s *Service) resolve(ctx context.Context, p admin.Peer, r admin.ResolveRequest) (*admin.Resolution, error) {
 	answer, err := s.unresolved(ctx, r.Call)
-	if err != nil || r.Outcome == "" {
-		return answer, err
+	if err != nil {
+		return nil, err
+	}
+	if r.Outcome == "" {
+		answer.Shows = s.shows(ctx, r.Call)
+		return answer, nil
 	}
 	if r.Outcome != logfile.Succeeded && r.Outcome != logfile.Failed {
 		return nil, &admin.Error{Status: http.StatusBadRequest, Text: "outcome: a call is settled as succeeded or failed"}

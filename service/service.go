@@ -215,6 +215,7 @@ func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hash
 		return err
 	}
 	s.background(s.countFresh)
+	s.background(s.followPayments)
 	s.registerState()
 	s.background(s.summarize)
 	s.background(s.maintainFreezes)

@@ -88,6 +88,36 @@ func TestNothingIsSentAfterTheDeadline(t *testing.T) {
 	}
 }
 
+// lateClose is a connection whose end takes a while.
+type lateClose struct {
+	net.Conn
+	takes func()
+}
+
+func (c lateClose) Close() error {
+	c.takes()
+	return c.Conn.Close()
+}
+
+// TestNothingIsSentAfterAConnectionEndedSlowly: the farewell to a connection that is not good any more may take as long as a call has.
+func TestNothingIsSentAfterAConnectionEndedSlowly(t *testing.T) {
+	transport, target, _ := idling(t, 2, time.Second, time.Millisecond)
+	clock := &clock{time: time.Now()}
+	transport.pool.now = clock.now
+	old := transport.pool.idle[1]
+	old.until, old.stream = time.Time{}, lateClose{old.stream, func() { clock.forward(2 * time.Second) }}
+	s := new(steps)
+	r := gated(request(t, "POST", target, "x"), testGate{s, nil})
+	r.Deadline = clock.now().Add(time.Second)
+	err := readWhole(transport, r)
+	if failed, ok := errors.AsType[*Error](err); !ok || failed.MaybeSent || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%#v, want a time that is over, and nothing sent", err)
+	}
+	if all := s.list(); len(all) != 0 {
+		t.Errorf("it came as far as %q", all)
+	}
+}
+
 // deadlines counts how often the deadline of a connection is moved.
 type deadlines struct {
 	net.Conn

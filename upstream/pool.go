@@ -58,8 +58,9 @@ func (p *pool) get(ctx context.Context, r *Request) (*conn, time.Time, error) {
 		if c.fresh(now) {
 			return c, now, nil
 		}
-		c.close()
+		c.close() // may take a while under TLS, which says farewell
 		p.uncount()
+		now = p.now()
 	}
 	c, err := p.dial(ctx, r.Deadline)
 	if err != nil {

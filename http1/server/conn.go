@@ -20,7 +20,7 @@ type Conn struct {
 	server    *Server
 	net       net.Conn
 	beneath   beneath // what TLS reads; nil: net is plain, or this cannot be waited for
-	leftOver  bool    // TLS may hold something of the last record that was read
+	leftOver  bool    // TLS may hold something of the last record that was read, or its end
 	peer      Peer
 	reader    http1.Reader
 	*exchange // nil while nothing of a request was received
@@ -120,10 +120,11 @@ func (c *Conn) readByte() (int, error) {
 	return c.receive(c.ahead[:])
 }
 
-// receive reads the connection. What does not fill p has left nothing of its record.
+// receive reads the connection. What does not fill p has left nothing of its record. An error may stay with TLS, as that of a farewell does,
+// behind which nothing need come beneath.
 func (c *Conn) receive(p []byte) (int, error) {
 	n, err := c.net.Read(p)
-	c.leftOver = n == len(p)
+	c.leftOver = n == len(p) || err != nil
 	return n, err
 }
 
@@ -199,9 +200,9 @@ func (c *Conn) waits() {
 
 // handle calls the handler.
 func (c *Conn) handle() {
+	defer c.readAhead(false) // when nothing else reads any more
 	defer c.context.end()
 	defer c.body.end()
-	defer c.readAhead(false)
 	if !c.response.failsExpectation() {
 		c.server.config.Handler.ServeHTTP(&c.response, &c.request)
 	}
@@ -291,7 +292,7 @@ func (c *Conn) linger() {
 	}
 	_ = c.reading.want(time.Now().Add(farewellTime), true)
 	if c.reading.begin() == nil {
-		_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{io.LimitReader(raw, farewellBytes)}, c.in[:])
+		_, _ = io.Copy(io.Discard, io.LimitReader(raw, farewellBytes))
 	}
 	c.reading.end()
 }

@@ -50,7 +50,7 @@ func (r *reader) currency() (string, error) {
 		if f.Kind != catalog.FieldCurrency || len(f.Values) == 0 {
 			continue
 		}
-		if len(f.Values) != 1 || len(f.Values[0]) != 3 || strings.Trim(strings.ToUpper(f.Values[0]), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		if len(f.Values) != 1 || !isCurrency(f.Values[0]) {
 			return "", refuse("%s must be a code of three letters, such as CNY", f.Name)
 		}
 		return strings.ToUpper(f.Values[0]), nil

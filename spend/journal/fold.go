@@ -107,7 +107,7 @@ func (f *fold) hold(r *logfile.Record, call string, at time.Time) error {
 	f.ledger.Record(c)
 	f.open[call] = &statement{Seq: r.Seq, Record: logfile.Record{
 		Time: at, Call: call, Caller: r.Caller, Upstream: r.Upstream, Site: r.Site, Currency: r.Currency, Operation: r.Operation, Effect: r.Effect,
-		Credential: r.Credential, Class: r.Class, Account: r.Account, MACKey: r.MACKey, Spending: r.Spending,
+		Credential: r.Credential, Class: r.Class, Account: r.Account, MACKey: r.MACKey, Spending: r.Spending, Fields: ordersOf(r),
 	}}
 	if len(c.Keys) > 0 && r.MACKey != f.macKey {
 		f.foreign[call] = c.Act
@@ -220,7 +220,9 @@ func (s *statement) restatement() *logfile.Record {
 
 // subject is the call of an intent, as limits by day or month count it.
 func subject(r *logfile.Record) ratelimit.Subject {
-	return ratelimit.Subject{Caller: r.Caller, Operation: r.Operation, Credential: r.Credential, Upstream: r.Upstream}
+	return ratelimit.Subject{
+		Caller: r.Caller, Operation: r.Operation, Credential: r.Credential, Upstream: r.Upstream, Own: r.Spending != nil && r.For != "",
+	}
 }
 
 // acts returns the acts that are held as a whole, each by the call that stands for it: calls hold keys of them that cannot be compared.

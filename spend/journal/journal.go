@@ -56,6 +56,7 @@ type Journal struct {
 	mu      sync.Mutex
 	state   State
 	settled map[string]bool // unknown calls whose resolution may stand behind what is folded
+	unknown []Unknown       // that are folded
 }
 
 // State is how far a journal is.
@@ -281,4 +282,5 @@ func (j *Journal) restate() {
 		}
 	}
 	j.needed.Store(j.fold.needed())
+	j.unknown = j.fold.unknown()
 }
