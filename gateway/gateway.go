@@ -240,6 +240,7 @@ func (c *call) exchange() (*answer, *Refusal) {
 			c.settle(c.outcome(logfile.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
+	c.recordRepeat()
 	a, refusal := c.send()
 	over := refusal != nil || a.whole
 	if over {
