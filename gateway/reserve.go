@@ -166,7 +166,7 @@ func (c *call) heldBy(h *spend.HeldError) *Refusal {
 	const held = "%s is held by call %s"
 	key := "act " + c.spending.claim.Act
 	if h.Key >= 0 {
-		key = c.spending.act.Names[h.Key]
+		key = c.spending.act.Names()[h.Key]
 	}
 	switch {
 	case h.Key < 0:

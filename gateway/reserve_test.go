@@ -314,6 +314,17 @@ func TestUnsentReleases(t *testing.T) {
 	}
 }
 
+// TestReplayReleases: a signature that came before reserves nothing, although its act is free again.
+func TestReplayReleases(t *testing.T) {
+	f := start(t, guarded, answering(jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"no"}`)))
+	text := signedPay().text(t)
+	f.send(t, text)
+	f.send(t, text).wantCode(t, "TG.4003")
+	if f.origin.only(t); len(f.ledger.Snapshot().Calls) != 0 {
+		t.Errorf("held: %+v", f.ledger.Snapshot().Calls)
+	}
+}
+
 // once does something at the first intent only.
 func once(do func(context.Context, *logfile.Record) error) func(context.Context, *logfile.Record) error {
 	var first sync.Once
