@@ -63,13 +63,13 @@ func (e *ends) send(*upstream.Request) (*upstream.Response, error) {
 	return parseAnswer("POST", answers[e.one(len(answers))])
 }
 
-// leaving is a caller that may leave while its answer is written, or be one that the server cannot write to at all.
-type leaving struct {
+// leaver is a caller that may leave while its answer is written, or be one that the server cannot write to at all.
+type leaver struct {
 	nullWriter
 	ends *ends
 }
 
-func (w *leaving) Write(b []byte) (int, error) {
+func (w *leaver) Write(b []byte) (int, error) {
 	switch w.ends.one(20) {
 	case 0:
 		return 0, io.ErrClosedPipe
@@ -129,7 +129,7 @@ func serveOne(t *testing.T, e *ends, handler http.Handler, i int) {
 			panic(fault)
 		}
 	}()
-	handler.ServeHTTP(&leaving{nullWriter{header: http.Header{}}, e}, copyOf(request.WithContext(ctx), body))
+	handler.ServeHTTP(&leaver{nullWriter{header: http.Header{}}, e}, copyOf(request.WithContext(ctx), body))
 }
 
 // checkHeld compares what the ledger holds with the records: a call without an outcome that releases it is held, and no other.
