@@ -54,6 +54,47 @@ func TestEvent(t *testing.T) {
 	})
 }
 
+// TestQueueOutcome: who queues an outcome goes on at once, and is told once: when it is durable, or lost with the log.
+func TestQueueOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		l, sync := slowLog(t, d)
+		ended := make(chan error, 3)
+		queue := func(call string) error {
+			return l.QueueOutcome(&logfile.Record{Call: call, Outcome: logfile.NotSent}, func(err error) { ended <- err })
+		}
+		if err := queue(""); err == nil {
+			t.Error("an outcome of no call is taken")
+		}
+		sync.Store(int64(time.Minute))
+		if err := queue("a"); err != nil {
+			t.Fatal(err)
+		}
+		if time.Sleep(30 * time.Second); len(ended) > 0 {
+			t.Errorf("while the disk writes: %v", <-ended)
+		}
+		time.Sleep(2 * time.Minute)
+		if len(ended) != 1 || <-ended != nil {
+			t.Error("it is not known that the outcome is durable")
+		}
+		if _, left := walk(t, d.kill()); !slices.ContainsFunc(left, func(r logfile.Record) bool { return r.Kind == logfile.KindOutcome && r.Call == "a" }) {
+			t.Error("it is not")
+		}
+		d.plan(func(string, int) fault { return notDone })
+		if err := queue("b"); err != nil {
+			t.Fatal(err)
+		}
+		end(l)
+		synctest.Wait()
+		if len(ended) != 1 || <-ended == nil {
+			t.Error("the outcome is lost, and that is not known")
+		}
+		if err := queue("c"); err == nil || len(ended) > 0 {
+			t.Errorf("a log that has ended takes an outcome: %v", err)
+		}
+	})
+}
+
 // TestPruneSparesWhatIsNeeded: a segment stays that has a record which is needed still, and those behind it.
 func TestPruneSparesWhatIsNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -30,15 +30,18 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	if !settles(outcome) {
 		return fmt.Errorf("a call is resolved as %s or %s, not as %q", logfile.Succeeded, logfile.Failed, outcome)
 	}
-	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
-		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
+	if !j.mark(call) {
+		return fmt.Errorf("call %s was resolved a moment ago, or is being resolved: look again in a few seconds", call)
 	}
-	j.mark(call, true) // no restatement must follow the resolution
 	r := &logfile.Record{Event: logfile.EventResolved, Subject: call, Detail: "the call " + outcome, Data: d.data()}
 	r.Data[dataOutcome] = outcome
-	if err := j.o.Log.Event(ctx, r); err != nil {
+	err := j.mayResolve(call)
+	if err == nil {
+		err = j.o.Log.Event(ctx, r)
+	}
+	if err != nil {
 		if r.Seq == 0 {
-			j.mark(call, false)
+			j.unmark(call)
 		}
 		return err
 	}
@@ -46,13 +49,28 @@ func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision)
 	return nil
 }
 
-// mark notes that a resolution of a call may be on record.
-func (j *Journal) mark(call string, settled bool) {
+func (j *Journal) mayResolve(call string) error {
+	if held, ok := j.o.Ledger.Call(call); ok && held.Outcome != logfile.Unknown {
+		return fmt.Errorf("call %s is not unknown: %s", call, textOf(held.Outcome))
+	}
+	return nil
+}
+
+// mark notes that a resolution of a call may be on record from now on, and reports whether none may be so far. No restatement must follow it, and
+// no other resolution: the one that comes first on record counts, whichever is durable when its caller looks.
+func (j *Journal) mark(call string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.settled[call] = true; !settled {
-		delete(j.settled, call)
-	}
+	before := j.settled[call]
+	j.settled[call] = true
+	return !before
+}
+
+// unmark notes that the resolution is not on record.
+func (j *Journal) unmark(call string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.settled, call)
 }
 
 func textOf(outcome string) string {

@@ -37,6 +37,7 @@ func TestUnknownCallsAreStatedAgain(t *testing.T) {
 	}
 	want(t, stated(t, l)) // it was found unknown behind the start
 	for n := 1; n <= 2; n++ {
+		l.Calls(5)
 		l.Rotate()
 		l.Flush()
 		l.refuse = errors.New("the disk hangs")
@@ -124,6 +125,25 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// TestResolvedOnce: of two people who settle a call at once, one does, and the other is told: what the second says would not count after a start.
+// So it is while the first does not know whether its record will be durable.
+func TestResolvedOnce(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	j.mustSave(t)
+	l.meanwhile = func() {
+		if err := j.Resolve(t.Context(), "c", logfile.Failed, Decision{Reason: "not paid"}); err == nil {
+			t.Error("two resolutions are on record")
+		}
+	}
+	if err := j.Resolve(t.Context(), "c", logfile.Succeeded, Decision{Reason: "paid"}); err != nil {
+		t.Error(err)
+	}
+	want(t, held(t, j, "CS3"), "CS3 c succeeded")
+	want(t, held(t, opened(t, l.options()), "CS3"), "CS3 c succeeded")
+}
+
 // TestResolveRefuses what is no resolution. Nothing is on record then, and nothing is released.
 func TestResolveRefuses(t *testing.T) {
 	l := newLog(t)
@@ -144,6 +164,21 @@ func TestResolveRefuses(t *testing.T) {
 	if l.Seq != last {
 		t.Error("something is on record")
 	}
+}
+
+// TestResolvedWithoutOutcome: a call of which the log did not take an outcome is unknown to the gateway. A start that finds it so does not undo
+// its resolution.
+func TestResolvedWithoutOutcome(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	j.o.Ledger.Settle("f", spend.Settlement{Outcome: logfile.Unknown})
+	if err := j.Resolve(t.Context(), "f", logfile.Failed, Decision{Reason: "not paid"}); err != nil {
+		t.Fatal(err)
+	}
+	j.mustSave(t)
+	l.outcome("f", logfile.Unknown)
+	want(t, held(t, opened(t, l.options()), "CS7"))
 }
 
 // TestLateResolution: one that became durable when nobody waited for it any more is taken from the log.
@@ -227,6 +262,38 @@ func TestLostHashKey(t *testing.T) {
 	}
 	want(t, held(t, opened(t, lost()), "CS99"))
 	want(t, held(t, opened(t, l.options()), "CS1"), "CS1 a succeeded") // the key was found again
+}
+
+// TestGivenUpForGood: what an unknown call held by a lost key is not stated again once it was given up, so it does not hold the act when the
+// records of before are gone. What it takes of caps is.
+func TestGivenUpForGood(t *testing.T) {
+	l := newLog(t)
+	l.intent(claim("c", "CS1"))
+	l.outcome("c", logfile.Unknown)
+	lost := func() Options {
+		o := l.options()
+		o.MACKey = "ffeeddccbbaa9988"
+		return o
+	}
+	j := opened(t, lost())
+	if err := j.AcceptKeyLoss(t.Context(), "pay", Decision{Reason: "the disk is gone"}); err != nil {
+		t.Fatal(err)
+	}
+	l.Calls(5)
+	l.Rotate()
+	l.Flush()
+	j.mustSave(t)
+	j.mustSave(t)
+	l.Prune(1)
+	l.Flush()
+	if err := removed(j.file()); err != nil {
+		t.Fatal(err)
+	}
+	next := opened(t, lost())
+	want(t, held(t, next, "CS99"))
+	if n := used(next, "daily"); n != 99_9900 {
+		t.Errorf("%v is used", n)
+	}
 }
 
 // TestLostHashKeyInTime: when all windows have ended that were held by a lost key, nothing is held.

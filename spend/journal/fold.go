@@ -24,7 +24,9 @@ type fold struct {
 	seq  uint64           // of the last record; 0 before the first
 	at   logfile.Position // of its line
 	from uint64           // calls that are unknown and were last stated before this record are to be stated again
-	open map[string]*statement
+	// written is how many bytes of lines stand behind the record at which that was decided, again those of calls that are stated again.
+	written, again int
+	open           map[string]*statement
 	// foreign are the acts of calls whose keys are hashed under another hash key, by call: what they hold cannot be compared.
 	foreign map[string]string
 	// partial is what caps have counted of which not all is read, by name and definition.
@@ -45,13 +47,14 @@ func newFold(macKey string) *fold {
 // line takes the next line of the log. Most lines are of calls that hold nothing, and are not read: they begin as [logfile.Record.Append]
 // spells them.
 func (f *fold) line(l *logfile.Line) error {
-	if l.At.Segment > f.from {
-		f.from = l.At.Segment
-	}
+	f.written += len(l.Text)
 	if f.wants(l.Text) {
 		r, err := l.Record()
 		if err == nil {
 			err = f.record(r)
+		}
+		if err == nil && r.Event == logfile.EventUnresolved {
+			f.again += len(l.Text)
 		}
 		if err != nil {
 			return fmt.Errorf("record %d (%v): %w", l.Seq, l.At, err)
@@ -84,7 +87,7 @@ func (f *fold) wants(line []byte) bool {
 func (f *fold) record(r *logfile.Record) error {
 	switch r.Kind {
 	case logfile.KindStart:
-		f.from = r.Seq
+		f.nextRound(r.Seq)
 		clear(f.partial) // the process that wrote it has ended before it was whole
 	case logfile.KindIntent:
 		if f.recall != nil {
@@ -140,7 +143,7 @@ func (f *fold) settle(call, outcome string, r *logfile.Record) {
 func (f *fold) event(r *logfile.Record) error {
 	switch r.Event {
 	case logfile.EventResolved:
-		if s := f.open[r.Subject]; s != nil && s.Unknown && settles(r.Data[dataOutcome]) {
+		if settles(r.Data[dataOutcome]) { // also where the log did not take an outcome, so that a start finds the call unknown
 			f.settle(r.Subject, r.Data[dataOutcome], r)
 		}
 	case logfile.EventUnresolved:
@@ -150,9 +153,20 @@ func (f *fold) event(r *logfile.Record) error {
 	case logfile.EventRepeatAllowed:
 		_ = f.ledger.AllowRepeat(r.Subject) // of a call that holds nothing any more it means nothing
 	case logfile.EventKeyLossAccepted:
-		maps.DeleteFunc(f.foreign, func(_, act string) bool { return act == r.Subject })
+		f.giveUp(r.Subject)
 	}
 	return nil
+}
+
+// giveUp gives up the keys of an act that cannot be compared: they do not stand in what is stated again.
+func (f *fold) giveUp(act string) {
+	maps.DeleteFunc(f.foreign, func(call, of string) bool {
+		if s := f.open[call]; s != nil && of == act {
+			kept := *s.Record.Spending
+			kept.Keys, s.Record.Spending = nil, &kept
+		}
+		return of == act
+	})
 }
 
 // settles reports whether an unknown call can be found to have had an outcome.
@@ -187,6 +201,9 @@ const (
 	dataSince      = "since"
 	dataMore       = "more"
 )
+
+// nextRound has all unknown calls stated again.
+func (f *fold) nextRound(from uint64) { f.from, f.written, f.again = from, 0, 0 }
 
 // due are the calls to be stated again.
 func (f *fold) due() []*statement {

@@ -57,6 +57,7 @@ type Journal struct {
 	state   State
 	settled map[string]bool // unknown calls whose resolution may stand behind what is folded
 	unknown []Unknown       // that are folded
+	round   time.Time       // when calls were to be stated again the last time, in a new segment
 }
 
 // State is how far a journal is.
@@ -276,6 +277,7 @@ func (j *Journal) restate() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	maps.DeleteFunc(j.settled, func(call string, _ bool) bool { return j.fold.open[call] == nil })
+	j.beginRound(j.o.Now())
 	for _, s := range j.fold.due() {
 		if !j.settled[s.Record.Call] && j.o.Log.Queue(s.restatement()) != nil {
 			break
@@ -283,4 +285,17 @@ func (j *Journal) restate() {
 	}
 	j.needed.Store(j.fold.needed())
 	j.unknown = j.fold.unknown()
+}
+
+// longRound is how long after a round of restatements the next one begins if they were most of what was written since: they filled the segment
+// themselves, and the next ones would too.
+const longRound = time.Hour
+
+// beginRound has unknown calls stated once more if a segment has begun.
+func (j *Journal) beginRound(now time.Time) {
+	f, since := j.fold, now.Sub(j.round)
+	if f.at.Segment > f.from && (2*f.again < f.written || since < 0 || since >= longRound) {
+		f.nextRound(f.at.Segment)
+		j.round = now
+	}
 }

@@ -31,6 +31,8 @@ type written struct {
 	dir    string
 	lag    uint64
 	refuse error
+	// meanwhile is called, if it is set, when the next event is not durable yet.
+	meanwhile func()
 }
 
 func newLog(t testing.TB) *written {
@@ -60,7 +62,12 @@ func (l *written) Queue(r *logfile.Record) error {
 
 func (l *written) Event(_ context.Context, r *logfile.Record) error {
 	r.Kind = logfile.KindEvent
-	return l.Queue(r)
+	err := l.Queue(r)
+	if do := l.meanwhile; do != nil {
+		l.meanwhile = nil
+		do()
+	}
+	return err
 }
 
 func digest(name string) (d spend.Digest) {
@@ -468,6 +475,41 @@ func TestAvailable(t *testing.T) {
 	}
 	if _, err := os.Stat(j.file()); err == nil {
 		t.Error("the file was written")
+	}
+}
+
+// TestRun: a file that cannot be replaced is reported once, and replaced as soon as it can be. Calls wait for none of it.
+func TestRun(t *testing.T) {
+	l := newLog(t)
+	calls(l)
+	j := opened(t, l.options())
+	inTheWay := j.file() + ".tmp"
+	if err := os.MkdirAll(filepath.Join(inTheWay, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks, ended, failures := make(chan time.Time), make(chan struct{}), 0
+	go func() {
+		defer close(ended)
+		j.Run(ctx, ticks, func(error) { failures++ })
+	}()
+	tick := func() State {
+		ticks <- time.Time{}
+		ticks <- time.Time{} // the first is done
+		return j.State()
+	}
+	if s := tick(); s.Err == nil || !s.Ready || s.Seq != 0 || j.o.Ledger.Available() != nil {
+		t.Errorf("while it fails: %+v", s)
+	}
+	if err := os.Rename(inTheWay, inTheWay+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if s := tick(); s.Err != nil || s.Seq != l.Seq {
+		t.Errorf("when it can be replaced: %+v", s)
+	}
+	cancel()
+	if <-ended; failures != 1 {
+		t.Errorf("%d failures are reported", failures)
 	}
 }
 

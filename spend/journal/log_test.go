@@ -260,3 +260,31 @@ func TestRebuildReach(t *testing.T) {
 		t.Errorf("%d bytes are read for all days", all)
 	}
 }
+
+// TestRestatementsEnd: what is stated again and takes more room than a segment does not have itself stated again.
+func TestRestatementsEnd(t *testing.T) {
+	g := start(t, filepath.Join(t.TempDir(), "log"), new(atomic.Int64))
+	const unknown = 300 // of about 400 bytes each: two segments
+	for i := range unknown {
+		if err := g.call(t, fmt.Sprint("u-", i), fmt.Sprint("CS", i), logfile.Unknown); err != nil {
+			t.Fatal(err)
+		}
+	}
+	saves := func(n int) (seq uint64) {
+		for range n {
+			g.mustSave(t)
+			if err := g.Event(t.Context(), &logfile.Record{Event: logfile.EventLogStalled}); err != nil { // what was queued before is durable
+				t.Fatal(err)
+			}
+		}
+		return g.Status().LastSeq
+	}
+	before := saves(10)
+	if after := saves(10); after-before >= unknown {
+		t.Errorf("%d records, with nothing to state", after-before)
+	}
+	g.clock.Add(2 * 3600)
+	if after := saves(2); after-before < unknown {
+		t.Errorf("only %d records after a while", after-before)
+	}
+}
