@@ -76,7 +76,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 		Help: "Calls whose act another call held, by the guard's mode: they were refused (enforce), or would have been (shadow).",
 	}, []string{"act", "mode"})
 	m.capFull = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tollgate_cap_full_total", Help: "Calls for which a cap had no room, by its mode: they were refused (hard), or would have been (soft).",
+		Name: "tollgate_cap_full_total", Help: "Calls for which a cap had no room, or that it cannot count, by its mode: they were refused (hard), or would have been (soft).",
 	}, []string{"cap", "mode"})
 	m.cutOff = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tollgate_cut_off_total",
@@ -102,7 +102,7 @@ func (m *Metrics) countSpending(r *gateway.Result) {
 		m.actHeld.WithLabelValues(r.Act, choose(r.Reason == "act_held", "enforce", "shadow")).Inc()
 	}
 	for _, name := range r.CapsFull {
-		m.capFull.WithLabelValues(name, choose(r.Reason == "cap_full", "hard", "soft")).Inc()
+		m.capFull.WithLabelValues(name, choose(r.Reason == "cap_full" || r.Reason == "unpriced", "hard", "soft")).Inc()
 	}
 }
 

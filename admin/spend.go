@@ -123,7 +123,7 @@ type CapLimit struct {
 
 // CapCount is what is used of a cap by those whom it counts together.
 type CapCount struct {
-	// Whose count it is, such as "caller=shop". Left out: that of all.
+	// Whose count it is, such as a caller's name. Left out: that of all.
 	Counted string `json:"counted,omitempty"`
 	// The day or month.
 	Period string `json:"period,omitempty"`
@@ -133,6 +133,12 @@ type CapCount struct {
 	Used string `json:"used"`
 	// The most, as a decimal.
 	Limit string `json:"limit"`
+	// How many calls have used it, those counted from the log when the cap was new together as one.
+	Calls int64 `json:"calls"`
+	// How many of them had no price that the cap counts: it counts nothing for them, or what it assumes.
+	Unpriced int64 `json:"unpriced,omitempty"`
+	// The call that has used it last. Left out: the last one has given back what it had used, or was before the cap.
+	Last string `json:"last,omitempty"`
 }
 
 // ResolveRequest asks what a read shows of a call whose outcome is unknown, or settles it.

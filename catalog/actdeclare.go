@@ -12,7 +12,8 @@ import (
 
 // ActDeclaration says what calls of a declared endpoint are as business acts, so that none is done twice.
 type ActDeclaration struct {
-	// What the act is called: the same for all endpoints of the upstream that do the same. Lower-case letters, digits and `-`.
+	// What the act is called: the same for all endpoints of the upstream that do the same, which must have the same keys. Lower-case letters,
+	// digits and `-`.
 	Name string `yaml:"name" need:"yes"`
 	// What identifies an act. Each entry is a key, of which one call at a time can hold a value: a name in the path, the query or the
 	// JSON body (`order_id`, `order.id`), `"ids[]"` for each element of a list, `account+period` for the combination. A call must have them
@@ -67,6 +68,14 @@ func (o *Operation) addActFields(key string) error {
 		}
 	}
 	return nil
+}
+
+// SameAct reports whether two endpoints of an upstream have the same keys if their acts have one name. If they have not, one does what the
+// other has done.
+func (o *Operation) SameAct(other *Operation) bool {
+	return o.Act == nil || other.Act == nil || o.Act.Name != other.Act.Name || slices.EqualFunc(o.Act.Keys, other.Act.Keys, func(a, b ActKey) bool {
+		return a.String() == b.String()
+	})
 }
 
 func (a *Act) declaredKey(key string, window time.Duration) ActKey {

@@ -92,6 +92,7 @@ type Operation struct {
 	CodeAlways    bool      // v1: a 200 answer always carries error_code, CBC.0000 on success
 	Quota         float64   // published calls per second and source address; the default of 10 where none is published
 	Request       []Field
+	Query         []string // of a POST or PUT that spends: the names of Request that the provider takes from the query
 	Answer        []Field
 	ItemList      bool // the answer lists the items that failed, inside a 200
 	// Repeats are the members of the answer that repeat one of the request, which the answer to another call does not. Where

@@ -168,6 +168,7 @@ func TestSets(t *testing.T) {
 		{"resellers only", func(o *Operation) bool { return o.AddressesResellersOnly },
 			"ListCouponQuotasRecords ListIndirectPartners ListIssuedCouponQuotas ListPartnerAccountChangeRecords ListPartnerBalances ListQuotaCoupons " +
 				"ReclaimIndirectPartnerAccount UpdateCouponQuotas UpdateIndirectPartnerAccount"},
+		{"act in the query", func(o *Operation) bool { return len(o.Query) > 0 }, "autoRenew"},
 		{"item list", func(o *Operation) bool { return o.ItemList }, "ListRenewRateOnPeriod"},
 		{"repeats the request", func(o *Operation) bool { return len(o.Repeats) > 0 },
 			"CreatePartnerCoupons PayOrders ReclaimCouponQuotas UpdateCouponQuotas UpdatePeriodToOnDemandInstantly oldPayOrderV2 orderPay"},

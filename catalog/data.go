@@ -183,6 +183,11 @@ func (o *Operation) learn(fact, value string) (err error) {
 		o.Request, err = addFields(o.Request, value)
 	case "answer":
 		o.Answer, err = addFields(o.Answer, value)
+	case "query":
+		o.Query = strings.Fields(value)
+		if slices.ContainsFunc(o.Query, func(name string) bool { return !contain(o.Request, name) }) {
+			err = fmt.Errorf("query %q: want members of the request, of rows before", value)
+		}
 	case "item-list":
 		o.ItemList = true
 	case "repeats":

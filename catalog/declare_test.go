@@ -163,6 +163,27 @@ func TestDeclareAct(t *testing.T) {
 	}
 }
 
+func TestSameAct(t *testing.T) {
+	declare := func(name string, keys ...string) *Operation {
+		d := good()
+		d.Effect, d.Act = Spend, &ActDeclaration{Name: name, Keys: keys}
+		o, err := Declare(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	pay := declare("pay", "book+orders[].id", "book")
+	for other, same := range map[*Operation]bool{
+		declare("pay", "book+orders[].id", "book"): true, declare("refund", "book"): true, {}: true,
+		declare("pay", "book"): false, declare("pay", "book+order.id", "book"): false,
+	} {
+		if pay.SameAct(other) != same || other.SameAct(pay) != same {
+			t.Errorf("%+v: %v", other.Act, !same)
+		}
+	}
+}
+
 func TestDeclareReportsAllProblems(t *testing.T) {
 	_, err := Declare(Declaration{ForwardHeaders: []string{"Cookie", "Host"}})
 	if err == nil {

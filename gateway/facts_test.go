@@ -155,7 +155,7 @@ func TestNotRecordable(t *testing.T) {
 		"a memo beyond 1 KiB":        {coupons(id+"a", "c-17"), "memo"},
 		"together beyond 48 KiB":     {coupons(strings.Repeat("\x01", 1024), padded(100, 450)...), "memo"},
 		"16 KB of raw UTF-8":         {with(transfer("5"), "?x="+raw(5400)), "query"},
-		"an id in the query":         {with(coupons("", "c-17"), "?indirect_partner_id="+id), ""},
+		"an id in the query":         {with(coupons("", "c-17"), "?card_id="+id), ""},
 		"a long id in the query":     {with(coupons("", "c-17"), "?quota_id="+id+"a"), "bad_body"}, // given twice
 		"many parameters":            {with(transfer("5"), "?"+strings.Repeat("a="+raw(15)+"&", 250)+"z=1"), "query"},
 		"a path of an app":           {app("POST", "/change/"+escaped), "path"},

@@ -41,6 +41,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/spend"
+	"tollgate/spend/acts"
 )
 
 // Log is the part of the audit log that calls write to; see [audit.Log] for what each promises.
@@ -98,6 +99,7 @@ type Gateway struct {
 	cutOffs     cutOffLog
 	evidence    evidence
 	recording   sharedDeadline // how long records may take
+	hash        acts.Hash      // of keys
 }
 
 // New makes a gateway that follows a plan. It starts nothing.
@@ -111,7 +113,7 @@ func New(config Config, plan *Plan) *Gateway {
 	if config.Ledger == nil {
 		config.Ledger = spend.NewMemory()
 	}
-	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger)}
+	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger), hash: config.MAC.Short}
 	g.Publish(plan)
 	return g
 }
@@ -238,6 +240,7 @@ func (c *call) exchange() (*answer, *Refusal) {
 			c.settle(c.outcome(logfile.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
+	c.recordRepeat()
 	a, refusal := c.send()
 	over := refusal != nil || a.whole
 	if over {

@@ -23,7 +23,6 @@ func (c *call) intend() *Refusal {
 		return c.unrecorded(intent, err)
 	}
 	c.intended = true
-	c.recordRepeat()
 	return nil
 }
 

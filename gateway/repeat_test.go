@@ -2,7 +2,9 @@ package gateway_test
 
 import (
 	"net"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"tollgate/audit/logfile"
@@ -133,4 +135,57 @@ func TestRepeatThatFails(t *testing.T) {
 	if got := f.send(t, repeatOf(first)); got.status != 200 {
 		t.Errorf("answer %d %s", got.status, got.body)
 	}
+}
+
+// TestRepeatOfOthersCalls: a refusal is the same whether the call that is named holds something else or never was.
+func TestRepeatOfOthersCalls(t *testing.T) {
+	f := start(t, fixed, guarded, repeating(t))
+	other := callID(f.send(t, payOf("CS-1002")))
+	first := callID(f.send(t, pay()))
+	var details []string
+	for _, named := range []string{other, noCall} {
+		got := f.send(t, repeatOf(named))
+		f.wantHeld(t, got, first, "(succeeded)")
+		details = append(details, got.problem(t).Detail)
+	}
+	if details[0] != details[1] {
+		t.Errorf("details %q", details)
+	}
+}
+
+// TestOneRepeat: of many calls at once that repeat one, one is sent.
+func TestOneRepeat(t *testing.T) {
+	f := start(t, fixed, guarded, repeating(t))
+	first := callID(f.send(t, pay()))
+	handler := f.gateway.Server("local").Handler
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			request, body := template(t, repeatOf(first))
+			handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body))
+		})
+	}
+	all.Wait()
+	if sent := f.origin.all(); len(sent) != 2 {
+		t.Errorf("%d calls were sent, want the first and one repeat", len(sent))
+	}
+}
+
+// TestRepeatThatMeetsAFault: a fault behind the intent leaves an outcome on record, and the act held.
+func TestRepeatThatMeetsAFault(t *testing.T) {
+	f := start(t, fixed, guarded, repeating(t))
+	first := callID(f.send(t, pay()))
+	f.log.queued = func(r *logfile.Record) {
+		if r.Event == logfile.EventRepeated {
+			panic("fault")
+		}
+	}
+	second := f.send(t, repeatOf(first))
+	second.wantCode(t, "TG.7002")
+	outcomes := f.log.of(logfile.KindOutcome)
+	if last := outcomes[len(outcomes)-1]; last.Call != callID(second) || last.Outcome != logfile.Unknown {
+		t.Errorf("outcome %+v", last)
+	}
+	f.wantHeld(t, f.send(t, repeatOf(first)), callID(second), "not known what became")
+	f.origin.only(t)
 }

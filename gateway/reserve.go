@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -44,7 +45,9 @@ func (s *spending) note(r *spend.Report) {
 		s.record.HeldBy = r.Held.Call
 	}
 	for _, full := range r.Full {
-		s.record.CapsFull = append(s.record.CapsFull, full.Cap)
+		if !slices.Contains(s.record.CapsFull, full.Cap) { // it may be full for several customers
+			s.record.CapsFull = append(s.record.CapsFull, full.Cap)
+		}
 	}
 }
 
@@ -158,7 +161,7 @@ func (c *call) heldBy(h *spend.HeldError) *Refusal {
 	const held = "%s is held by call %s"
 	key := "act " + c.spending.claim.Act
 	if h.Key >= 0 {
-		key = c.spending.act.Names[h.Key]
+		key = c.spending.act.Names()[h.Key]
 	}
 	switch {
 	case h.Key < 0:

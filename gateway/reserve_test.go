@@ -314,6 +314,17 @@ func TestUnsentReleases(t *testing.T) {
 	}
 }
 
+// TestReplayReleases: a signature that came before reserves nothing, although its act is free again.
+func TestReplayReleases(t *testing.T) {
+	f := start(t, guarded, answering(jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"no"}`)))
+	text := signedPay().text(t)
+	f.send(t, text)
+	f.send(t, text).wantCode(t, "TG.4003")
+	if f.origin.only(t); len(f.ledger.Snapshot().Calls) != 0 {
+		t.Errorf("held: %+v", f.ledger.Snapshot().Calls)
+	}
+}
+
 // once does something at the first intent only.
 func once(do func(context.Context, *logfile.Record) error) func(context.Context, *logfile.Record) error {
 	var first sync.Once
@@ -409,8 +420,8 @@ func TestOneOfAThousand(t *testing.T) {
 	begin, answers := make(chan struct{}), make(chan int, 1000)
 	for i := range cap(answers) {
 		text := []string{
-			payOf("CS-1001"), plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"cs-1001"}`),
-			plain("POST", "/v1.0/c-17/customer/order-mgr/order/pay", `{"orderId":"Cs-1001"}`),
+			payOf("CS-1001"), plain("POST", "/v2/orders/customer-orders/pay", `{"order_id":"CS-1001"}`),
+			plain("POST", "/v1.0/c-17/customer/order-mgr/order/pay", `{"orderId":"CS-1001"}`),
 		}[i%3]
 		request, body := template(t, text)
 		all.Go(func() {

@@ -5,6 +5,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
+	"tollgate/catalog"
 	"tollgate/upstream"
 )
 
@@ -74,8 +75,8 @@ func (c *call) redirected(a *answer) *Refusal {
 func (c *call) outcomeOfAnswer(a *answer) string {
 	status := a.response.Status
 	switch {
-	case c.changes() && c.upstream.Signed && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
-		return logfile.Unknown // some server before the billing system failed; the billing system may have acted
+	case (c.changes() && c.upstream.Signed || c.operation.Effect == catalog.Spend) && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
+		return logfile.Unknown // some server before the billing system, or an internal app, failed, perhaps after it had acted
 	case c.changes() && c.upstream.Signed && a.result.Result == bss.Unread:
 		return logfile.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
 	case a.result.Result == bss.Success:

@@ -30,7 +30,7 @@ func (c *call) readSpending() (refused *Refusal) {
 	if err := c.Ledger.Available(); err != nil {
 		return c.spendingUnknown(err)
 	}
-	c.spending, refused = c.spendingOf(c.identity.Caller, &c.asked, &c.ruling, c.request.Header, c.MAC.Short)
+	c.spending, refused = c.spendingOf(c.identity.Caller, &c.asked, &c.ruling, c.request.Header, c.hash)
 	return refused
 }
 

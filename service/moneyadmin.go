@@ -124,6 +124,7 @@ func adminCap(c *spend.Cap, use spend.Use, now time.Time) admin.Cap {
 	for _, n := range use.Counts[:len(use.Counts)-out.More] {
 		out.Counts = append(out.Counts, admin.CapCount{
 			Counted: n.Counted, Period: n.Period, Currency: n.Currency, Used: amountText(c, n.Used), Limit: amountText(c, c.Limit(n.Currency)),
+			Calls: n.Calls, Unpriced: n.Unpriced, Last: n.Last,
 		})
 	}
 	return out
@@ -299,12 +300,14 @@ func (s *Service) decide(ctx context.Context, do func(context.Context) error) er
 	return &admin.Error{Status: http.StatusConflict, Text: err.Error()}
 }
 
+const restartCounts = " (the next start looks again)"
+
 // rebuilding says why calls that write or spend are refused; "" if they are not.
 func (s *Service) rebuilding() string {
 	state := s.spending.journal.Load().State()
 	switch fresh := s.spending.counts.Load(); {
 	case !state.Ready && state.Err != nil:
-		return brief(state.Err)
+		return brief(state.Err) + restartCounts
 	case !state.Ready && state.Total > 0:
 		return fmt.Sprintf("reading the log, %d %%", int64(float64(state.Read)/float64(state.Total)*100))
 	case !state.Ready:
@@ -312,7 +315,7 @@ func (s *Service) rebuilding() string {
 	case fresh == nil:
 		return ""
 	case fresh.err != nil:
-		return "new caps cannot count what is on record: " + brief(fresh.err)
+		return "new caps cannot count what is on record: " + brief(fresh.err) + restartCounts
 	}
 	return "new caps count what is on record"
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // openPatience is how long a start waits until it is known what is held and used. A rebuild that takes longer goes on while reads are served.
-const openPatience = 3 * time.Second
+var openPatience = 3 * time.Second // tests wait less
 
 // spending knows what calls hold and have spent.
 type spending struct {
@@ -33,12 +33,11 @@ type spending struct {
 	counts  atomic.Pointer[failure] // since when caps that are new do not count yet, and why if that has failed; nil: all do
 }
 
-// freshCaps are caps that have to count what is on record, and those that are hard now, or soft, which were not.
+// freshCaps are caps that have to count what is on record.
 type freshCaps struct {
-	plan   *gateway.Plan
-	of     *config.Config
-	turned []*spend.Cap
-	caps   []*spend.Cap
+	plan *gateway.Plan
+	of   *config.Config
+	caps []*spend.Cap
 }
 
 // neededFrom is for [audit.Options].
@@ -80,7 +79,7 @@ func (s *Service) startSpending(ctx context.Context) error {
 			defer ticker.Stop()
 			j.Run(ctx, ticker.C, s.spendingFailed)
 		} else if ctx.Err() == nil {
-			s.spendingFailed(err)
+			s.logger.Error("calls that write or spend are refused: it is not known what is held and used", zap.Error(err))
 		}
 	})
 	patience := time.NewTimer(openPatience)
@@ -118,23 +117,19 @@ type capsChangedError struct{ cause error }
 func (e *capsChangedError) Error() string { return "caps: " + e.cause.Error() }
 func (e *capsChangedError) Unwrap() error { return e.cause }
 
-// errCapsUnknown is why caps are not changed by a reload.
-var errCapsUnknown = errors.New("what is held and used is still being read from the log: guard and caps can be changed when `tollgate status` " +
-	"no longer says so")
-
 // checkCaps returns why a configuration must not take the place of the one that runs.
 func (s *Service) checkCaps(c *config.Config, plan *gateway.Plan) error {
 	if reflect.DeepEqual(s.config.Load().Spend, c.Spend) {
 		return nil
 	}
-	if !s.spending.journal.Load().State().Ready || s.spending.counts.Load() != nil {
-		return errCapsUnknown
+	if why := s.rebuilding(); why != "" {
+		return fmt.Errorf("guard and caps cannot be changed while it is not known what is held and used: %s", why)
 	}
 	return s.conflicts(plan)
 }
 
 func (s *Service) conflicts(plan *gateway.Plan) error {
-	if err := s.spending.ledger.Conflicts(plan.Spend); err != nil {
+	if err := s.spending.ledger.Conflicts(plan.Spend, time.Now()); err != nil {
 		return &capsChangedError{err}
 	}
 	return nil
@@ -146,31 +141,32 @@ func (s *Service) takeCaps(ctx context.Context) error {
 	if err := s.conflicts(plan); err != nil {
 		return err
 	}
-	fresh := s.followCaps(plan, s.config.Load())
-	return errors.Join(s.spending.journal.Load().Turn(ctx, fresh.turned), s.introduce(ctx, fresh))
+	if err := s.recordTurned(plan); err != nil {
+		return err
+	}
+	return s.introduce(ctx, freshCaps{plan, s.config.Load(), s.spending.ledger.Follow(plan.Spend, time.Now())})
 }
 
-// followCaps has the ledger count by the caps of a plan from now on.
-func (s *Service) followCaps(plan *gateway.Plan, c *config.Config) freshCaps {
-	turned := s.spending.ledger.Turned(plan.Spend)
-	return freshCaps{plan, c, turned, s.spending.ledger.Follow(plan.Spend, time.Now())}
+// recordTurned puts on record which caps have another mode by a plan: a start has to know which were hard.
+func (s *Service) recordTurned(plan *gateway.Plan) error {
+	return s.spending.journal.Load().Turned(s.spending.ledger.Turned(plan.Spend))
 }
 
 // publisher returns what puts the plan of a configuration in force. While caps that are new count what is on record, calls that write or spend
 // are refused.
 func (s *Service) publisher(c *config.Config) func(*gateway.Plan) {
 	return func(plan *gateway.Plan) {
-		var fresh freshCaps
+		var fresh []*spend.Cap
 		if s.spending.journal.Load().State().Ready {
-			fresh = s.followCaps(plan, c)
+			fresh = s.spending.ledger.Follow(plan.Spend, time.Now())
 		}
-		if len(fresh.caps) > 0 {
+		if len(fresh) > 0 {
 			s.spending.ledger.Suspend()
 			s.spending.counts.Store(&failure{since: time.Now()})
 		}
 		s.gateway.Publish(plan)
-		if len(fresh.caps)+len(fresh.turned) > 0 {
-			s.spending.fresh <- fresh // it has room: no other reload changes caps meanwhile
+		if len(fresh) > 0 {
+			s.spending.fresh <- freshCaps{plan, c, fresh} // it has room: no other reload changes caps meanwhile
 		}
 	}
 }
@@ -189,12 +185,6 @@ func (s *Service) countFresh(ctx context.Context) {
 
 // count waits until calls that had reserved before are on record, which takes no longer than a record may, and has caps count them.
 func (s *Service) count(ctx context.Context, fresh freshCaps) {
-	if err := s.spending.journal.Load().Turn(ctx, fresh.turned); err != nil {
-		s.logger.Error("it is not on record that caps are hard now, or soft; a start puts it there", zap.Error(err))
-	}
-	if len(fresh.caps) == 0 {
-		return
-	}
 	recorded, cancel := context.WithTimeout(ctx, fresh.plan.LogDeadline)
 	_ = s.gateway.Wait(recorded) // with no call under way there is nothing to wait for
 	cancel()
@@ -251,7 +241,7 @@ func recordSubject(operations []*catalog.Operation, intent *logfile.Record) spen
 	if intent.Spending == nil || intent.Price == nil {
 		return s
 	}
-	amount, err := spend.Ceil(intent.Price.Amount)
+	amount, err := spend.ParseSum(intent.Price.Amount)
 	s.Priced, s.Price = err == nil, spend.Price{Amount: amount, Currency: intent.Price.Currency}
 	return s
 }

@@ -45,10 +45,10 @@ func dropped(w http.ResponseWriter, r *http.Request) {
 
 func (g *running) answers(with http.HandlerFunc) { g.answer.Store(&with) }
 
-// give asks for a coupon, and returns the id of the call.
+// give asks for a coupon for each of some customers, and returns the id of the call.
 func (g *running) give(t *testing.T, customer, value string, status int, text string) (call string) {
 	t.Helper()
-	body := fmt.Sprintf(`{"customer_ids":[%q],"quota_id":"q-1","face_value":%s,"valid_time":"2026-01-01T00:00:00Z","expire_time":"2027-01-01T00:00:00Z"}`, customer, value)
+	body := fmt.Sprintf(`{"customer_ids":["%s"],"quota_id":"q-1","face_value":%s,"valid_time":"2026-01-01T00:00:00Z","expire_time":"2027-01-01T00:00:00Z"}`, strings.Join(strings.Fields(customer), `","`), value)
 	response, err := g.client.Post("http://"+g.Address("local")+"/v2/promotions/benefits/partner-coupons", "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -176,16 +176,93 @@ func TestChangedCaps(t *testing.T) {
 	}
 }
 
-// TestHardenedCap: a cap that became hard by a reload counts as one after a start.
-func TestHardenedCap(t *testing.T) {
-	soft := strings.Replace(couponCap, "each: month", "each: month, mode: soft", 1)
-	g := giver(t, soft)
-	g.change(t, gives(couponCap)...)
+// TestTurnedCaps: a cap that was hard may count otherwise once it is soft, also behind a start; one that has become hard may not.
+func TestTurnedCaps(t *testing.T) {
+	g := giver(t, couponCap)
 	g.give(t, "c-1", "30", 200, "")
-	g.end(t)
-	if err := g.startAgain(t, gives(strings.Replace(couponCap, "each: month", "each: day", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons"`) {
-		t.Errorf("a start takes a hard cap that counts otherwise: %v", err)
+	soft := strings.Replace(couponCap, "units", "mode: soft, units", 1)
+	otherwise := func(caps string) string { return strings.Replace(caps, "each: month", "per: caller, each: month", 1) }
+	in := func(caps string) {
+		t.Helper()
+		g.change(t, gives(caps)...)
+		eventually(t, "caps count", func() bool { return g.rebuilding() == "" })
 	}
+	in(soft)
+	in(otherwise(soft))
+	if err := g.again(t, gives(otherwise(soft))...); err != nil {
+		t.Fatalf("what a reload took is refused by a start: %v", err)
+	}
+	g.wantUsed(t, "coupons", "30.00")
+	in(otherwise(couponCap))
+	if err := g.again(t, gives(strings.Replace(couponCap, "each: month", "per: customer, each: month", 1))...); err == nil || !strings.Contains(err.Error(), `"coupons"`) {
+		t.Errorf("a start takes a cap that was made hard and counts otherwise: %v", err)
+	}
+	if err := g.again(t, gives(otherwise(couponCap))...); err != nil {
+		t.Fatal(err)
+	}
+	g.wantUsed(t, "coupons", "30.00")
+	g.give(t, "c-2", "70.01", 403, "coupons")
+}
+
+// TestCountFails: while it cannot be counted what a new cap has used, nothing that spends is let through and no cap is changed, and the next
+// start counts.
+func TestCountFails(t *testing.T) {
+	g := giver(t, couponCap)
+	g.give(t, "c-1", "30", 200, "")
+	other := filepath.Join(g.dir, "audit", "00000000000000009999.jsonl")
+	if err := os.WriteFile(other, []byte("no record\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	two := strings.NewReplacer("[{", "[{name: second, each: month, amount: {CNY: \"40\"}, units: [coupon]}, {").Replace(couponCap)
+	g.change(t, gives(two)...)
+	eventually(t, "the count has failed", func() bool { return strings.Contains(g.rebuilding(), "cannot count") })
+	g.give(t, "c-2", "5", 503, "TG.6013")
+	if !g.warned("cannot count") || g.labelled(t, "tollgate_spending_available") != 0 {
+		t.Errorf("%q", g.readiness().Warnings)
+	}
+	if _, err := g.follow(t, g.load(t, gives(couponCap)...)); err == nil {
+		t.Error("caps are changed of which it is not known what is used")
+	}
+	g.want(t, "local", 200, "")
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.again(t, gives(two)...); err != nil {
+		t.Fatal(err)
+	}
+	g.wantUsed(t, "second", "30.00")
+	g.give(t, "c-2", "10.01", 403, "second")
+	g.give(t, "c-2", "10", 200, "")
+}
+
+// TestChangedCapsLate: what a start would refuse, and finds out only after it has served reads, lets nothing that spends through until a
+// start with the caps of before.
+func TestChangedCapsLate(t *testing.T) {
+	g := giver(t, couponCap)
+	g.give(t, "c-1", "30", 200, "")
+	defer func(patience time.Duration) { openPatience = patience }(openPatience)
+	openPatience = 0
+	daily := gives(strings.Replace(couponCap, "each: month", "each: day", 1))
+	for err := g.again(t, daily...); err != nil; err = g.startAgain(t, daily...) {
+		if !strings.Contains(err.Error(), `"coupons"`) { // it was found out at once
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "it is found out", func() bool { return strings.Contains(g.rebuilding(), `"coupons"`) })
+	g.want(t, "local", 200, "")
+	g.give(t, "c-2", "1", 503, "TG.6013")
+	if r := g.readiness(); !r.Ready || !g.warned("another name") {
+		t.Errorf("%+v", r)
+	}
+	if _, err := g.follow(t, g.load(t, gives(couponCap)...)); err == nil {
+		t.Error("caps are changed while it is not known what is used")
+	}
+	if err := g.again(t, gives(couponCap)...); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is known what is used", func() bool { return g.rebuilding() == "" })
+	g.wantUsed(t, "coupons", "30.00")
+	g.give(t, "c-2", "70.01", 403, "coupons")
 }
 
 // TestDecisions: an unknown call is held until it is settled, and an act that was done is repeated once if an operator lets it.
@@ -249,13 +326,24 @@ func TestMoneyMetrics(t *testing.T) {
 	g.give(t, "c-1", "30", 200, "")
 	g.give(t, "c-1", "30", 409, "")
 	g.give(t, "c-2", "90", 403, "")
+	each := strings.NewReplacer("name: coupons", "name: each", "each: month", "per: customer, each: call", `"100"`, `"99"`, "units", "mode: soft, units").Replace(couponCap)
+	g.change(t, gives(each)...)
+	eventually(t, "the new cap has counted", func() bool { return g.rebuilding() == "" })
+	g.give(t, "c-4 c-5 c-6", "99.5", 200, "")
 	g.change(t, gives("guard: {mode: shadow}\n"+strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
 	g.give(t, "c-1", "30", 200, "")
-	g.give(t, "c-2", "90", 200, "")
+	last := g.give(t, "c-2", "90", 200, "")
+	if caps, err := g.caps(admin.CapsRequest{}, time.Now()); err != nil || caps.Caps[0].Counts[0].Last != last || caps.Caps[0].Counts[0].Calls != 3 {
+		t.Errorf("%+v, %v: not that call %s was the last of three", caps, err, last)
+	}
+	g.change(t, gives(strings.NewReplacer("coupons", "dollars", "CNY", "USD").Replace(couponCap))...)
+	eventually(t, "the new cap has counted", func() bool { return g.rebuilding() == "" })
+	g.give(t, "c-3", "1", 403, "TG.3012")
+	g.change(t, gives(strings.Replace(couponCap, "units", "mode: soft, units", 1))...)
 	for name, want := range map[string]float64{
 		`tollgate_cap_used{cap="coupons",currency="CNY"}`: 150, `tollgate_cap_limit{cap="coupons",currency="CNY"}`: 100, "tollgate_spending_available": 1,
 		`tollgate_act_held_total{act="coupon-give",mode="enforce"}`: 1, `tollgate_act_held_total{act="coupon-give",mode="shadow"}`: 1,
-		`tollgate_cap_full_total{cap="coupons",mode="hard"}`: 1, `tollgate_cap_full_total{cap="coupons",mode="soft"}`: 1, "tollgate_acts_unknown_calls": 0,
+		`tollgate_cap_full_total{cap="coupons",mode="hard"}`: 1, `tollgate_cap_full_total{cap="coupons",mode="soft"}`: 1, `tollgate_cap_full_total{cap="dollars",mode="hard"}`: 1, `tollgate_cap_full_total{cap="each",mode="soft"}`: 1, "tollgate_acts_unknown_calls": 0,
 	} {
 		if got := g.labelled(t, name); got != want {
 			t.Errorf("%s %v, want %v", name, got, want)

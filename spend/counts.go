@@ -21,6 +21,7 @@ type capID struct{ name, definition string }
 type capCounts struct {
 	id          capID
 	hard        bool
+	followed    bool // rules in force have it
 	since       time.Time
 	now, before periodCounts
 	ends        time.Time // of now; zero: not known
@@ -150,7 +151,7 @@ func (e *entry) charge(n *count, ch *Charge) {
 }
 
 func (n *count) add(c charged) {
-	n.used = n.used.plus(c.amount)
+	n.used = n.used.Plus(c.amount)
 	n.calls++
 	if c.unpriced {
 		n.unpriced++
@@ -169,6 +170,9 @@ func (all *caps) giveBack(e *entry) {
 	for _, ch := range e.charges {
 		ch.used = ch.used.minus(ch.amount)
 		ch.calls--
+		if ch.last == e.call {
+			ch.last = "" // which was the last before is not known
+		}
 		if ch.unpriced {
 			ch.count.unpriced--
 		}

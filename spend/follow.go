@@ -25,14 +25,14 @@ func (m *Memory) AcceptAct(act string) bool {
 }
 
 // Conflicts returns an error that names each hard cap which counts otherwise by these rules than it did so far: what was used of it would be
-// lost. A cap that was removed counts as long as its period lasts.
-func (m *Memory) Conflicts(r *Rules) error {
+// lost. A cap that was removed, or stood in no rules since the start, counts as long as its period lasts.
+func (m *Memory) Conflicts(r *Rules, now time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var problems []error
 	for _, c := range r.Caps() {
 		for id, cc := range m.caps.all {
-			if id.name == c.Name && id.definition != c.Definition && cc.hard {
+			if id.name == c.Name && id.definition != c.Definition && cc.hard && (cc.followed || !cc.ended(now)) {
 				problems = append(problems, fmt.Errorf("cap %q counts %s, and what it has counted would be lost: give the cap that counts %s another name",
 					c.Name, id.definition, c.Definition))
 			}
@@ -41,12 +41,12 @@ func (m *Memory) Conflicts(r *Rules) error {
 	return errors.Join(problems...)
 }
 
-// Turned returns the caps that are soft by these rules and were hard so far, or the other way around.
+// Turned returns the caps of rules that were hard so far and are soft in them, or the other way round.
 func (m *Memory) Turned(r *Rules) (turned []*Cap) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range r.Caps() {
-		if cc := m.caps.all[capID{c.Name, c.Definition}]; cc != nil && cc.hard != c.Hard {
+		if known := m.caps.all[capID{c.Name, c.Definition}]; known != nil && known.hard != c.Hard {
 			turned = append(turned, c)
 		}
 	}
@@ -66,29 +66,29 @@ func (m *Memory) Follow(r *Rules, now time.Time) (fresh []*Cap) {
 			fresh = append(fresh, c)
 		}
 		cc := m.caps.of(c, now)
-		cc.hard = c.Hard
+		cc.hard, cc.followed = c.Hard, true
 		if c.Each != EachCall {
 			m.caps.turn(cc, c, now)
 		}
 	}
 	m.places.forgetIdle()
 	for id, cc := range m.caps.all {
-		if !kept[id] && cc.over(now) {
+		if cc.followed = kept[id]; !cc.followed && (cc.ended(now) || len(cc.now.counts) == 0) {
 			m.caps.forget(cc)
 		}
 	}
 	return fresh
 }
 
-// over reports whether the newest period has ended in every zone, or nothing was counted in it.
-func (cc *capCounts) over(now time.Time) bool {
+// ended reports whether the newest period has ended in every zone.
+func (cc *capCounts) ended(now time.Time) bool {
 	begins, err := time.Parse(time.DateOnly, cc.now.label)
 	ends := begins.AddDate(0, 0, 2)
 	if err != nil {
 		begins, err = time.Parse(yearMonth, cc.now.label)
 		ends = begins.AddDate(0, 1, 1)
 	}
-	return len(cc.now.counts) == 0 || err == nil && now.After(ends)
+	return err == nil && now.After(ends)
 }
 
 func (all *caps) forget(cc *capCounts) {

@@ -36,27 +36,39 @@ func TestConflicts(t *testing.T) {
 		"coupons":      {func(c *CapConfig) { c.Units = []Unit{Coupon} }, true},
 	} {
 		m, before := NewMemory(), mustRules(t, dayCap(func(*CapConfig) {}))
-		if fresh := m.Follow(before, noon); len(fresh) != 1 || len(m.Follow(before, noon)) != 0 {
+		if fresh := m.Follow(before, noon); len(fresh) != 1 {
 			t.Fatalf("new: %v", fresh)
 		}
+		if fresh, turned := m.Follow(before, noon), m.Turned(before); fresh != nil || turned != nil {
+			t.Fatalf("nothing is new: %v, %v", fresh, turned)
+		}
 		after := mustRules(t, dayCap(c.change))
-		if err := m.Conflicts(after); (err != nil) != c.want || err != nil && !strings.Contains(err.Error(), `"c"`) {
+		if err := m.Conflicts(after, noon); (err != nil) != c.want || err != nil && !strings.Contains(err.Error(), `"c"`) {
 			t.Errorf("%s: %v", name, err)
 		}
 		restored := NewMemory()
-		if err := restored.Restore(m.Snapshot()); err != nil || (restored.Conflicts(after) != nil) != c.want {
+		if err := restored.Restore(m.Snapshot()); err != nil || (restored.Conflicts(after, noon) != nil) != c.want {
 			t.Errorf("%s, after a start: %v", name, err)
+		}
+		if later := noon.Add(72 * time.Hour); restored.Conflicts(after, later) != nil || (m.Conflicts(after, later) != nil) != c.want {
+			t.Errorf("%s: after its day only a cap that is in force is not changed", name)
 		}
 	}
 	onRecord := NewMemory()
 	onRecord.Record(&Claim{Call: "a", At: noon, Charges: []Charge{{Cap: &Cap{Name: "c", Definition: "another"}, Period: "2026-11", Amount: 1}}})
-	if onRecord.Conflicts(mustRules(t, dayCap(func(*CapConfig) {}))) == nil {
+	if onRecord.Conflicts(mustRules(t, dayCap(func(*CapConfig) {})), noon) == nil {
 		t.Error("a record does not say that a cap is soft, so it is hard")
 	}
 	m, soft := NewMemory(), mustRules(t, dayCap(func(c *CapConfig) { c.Mode = Soft }))
 	m.Follow(soft, noon)
-	if err := m.Conflicts(mustRules(t, dayCap(func(c *CapConfig) { c.Per = PerCaller }))); err != nil {
+	other := mustRules(t, dayCap(func(c *CapConfig) { c.Per = PerCaller }))
+	if err := m.Conflicts(other, noon); err != nil {
 		t.Errorf("a soft cap: %v", err)
+	}
+	hard := mustRules(t, dayCap(func(*CapConfig) {}))
+	turned := m.Turned(hard)
+	if fresh := m.Follow(hard, noon); fresh != nil || len(turned) != 1 || turned[0] != hard.Caps()[0] || m.Conflicts(other, noon) == nil {
+		t.Errorf("it is hard now: %v, %v", fresh, turned)
 	}
 }
 
@@ -68,14 +80,18 @@ func TestRemovedCap(t *testing.T) {
 	m.Follow(r, noon)
 	must(t, m, &Claim{Call: "a", Caller: "shop", At: noon, Charges: []Charge{{Cap: r.Caps()[0], Currency: "CNY", Amount: 1}}})
 	m.Follow(none, noon.Add(time.Hour))
-	if m.Conflicts(other) == nil {
+	if m.Conflicts(other, noon.Add(time.Hour)) == nil {
 		t.Error("its count would be lost")
 	}
 	if m.Follow(r, noon.Add(time.Hour)) != nil || m.Snapshot().Counts[0].Used != 1 {
 		t.Error("it has counted all the time")
 	}
+	m.Follow(none, noon.Add(time.Hour))
+	if err := m.Conflicts(other, noon.Add(72*time.Hour)); err != nil {
+		t.Errorf("its day is over: %v", err)
+	}
 	m.Follow(none, noon.Add(72*time.Hour))
-	if err := m.Conflicts(other); err != nil {
+	if err := m.Conflicts(other, noon.Add(72*time.Hour)); err != nil {
 		t.Error(err)
 	}
 	if fresh := m.Follow(r, noon); len(fresh) != 1 || m.caps.number != 0 {

@@ -140,7 +140,7 @@ func (m *matcher) chargePart(to []Charge, first int, whole Charge, amount Money,
 	case same < 0:
 		return append(to, c), nil
 	case s.Divided && s.Priced && c.Currency != "":
-		to[first+same].Amount = to[first+same].Amount.plus(amount)
+		to[first+same].Amount = to[first+same].Amount.Plus(amount)
 	}
 	return to, nil
 }

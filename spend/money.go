@@ -30,14 +30,20 @@ var (
 
 // ParseMoney reads an amount as bodies carry it (see [decimal.Parse]). Of more than four digits behind the point the further ones must be 0.
 func ParseMoney(text string) (Money, error) {
+	m, err := ParseSum(text)
+	if err == nil && m > MaxMoney {
+		return 0, ErrTooMuch
+	}
+	return m, err
+}
+
+// ParseSum reads a sum of amounts, as [Money.String] writes it. It may be higher than [MaxMoney].
+func ParseSum(text string) (Money, error) {
 	m, exact, err := read(text)
-	switch {
-	case err != nil:
-		return 0, err
-	case !exact:
+	if err == nil && !exact {
 		return 0, ErrDigits
 	}
-	return m, nil
+	return m, err
 }
 
 // Ceil reads a price as ParseMoney reads an amount, and rounds further digits up.
@@ -46,12 +52,12 @@ func Ceil(text string) (Money, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case exact:
-		return m, nil
-	case m == MaxMoney:
+	case !exact && m < MaxMoney:
+		return m + 1, nil
+	case !exact || m > MaxMoney:
 		return 0, ErrTooMuch
 	}
-	return m + 1, nil
+	return m, nil
 }
 
 // read returns the amount without what is less than 1/10,000, and whether nothing is.
@@ -65,21 +71,21 @@ func read(text string) (m Money, exact bool, err error) {
 	}
 	whole, fraction, _ := strings.Cut(d.Shift(moneyDigits).String(), ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || Money(n) > MaxMoney {
+	if err != nil {
 		return 0, false, ErrTooMuch
 	}
 	return Money(n), strings.Trim(fraction, "0") == "", nil
 }
 
-// plus returns the sum, or the highest number where it would be beyond: there it stays.
-func (m Money) plus(n Money) Money {
+// Plus returns the sum, or the highest number where it would be beyond: there it stays.
+func (m Money) Plus(n Money) Money {
 	if m > math.MaxInt64-n {
 		return math.MaxInt64
 	}
 	return m + n
 }
 
-// minus takes back what plus added.
+// minus takes back what Plus added.
 func (m Money) minus(n Money) Money {
 	if m == math.MaxInt64 {
 		return m

@@ -66,11 +66,28 @@ func TestMoneyText(t *testing.T) {
 // TestSums: a sum that is too high stays so, and what is taken back from it does not make room.
 func TestSums(t *testing.T) {
 	const most = Money(math.MaxInt64)
-	if got := (most - 1).plus(2); got != most || got.minus(5) != most {
+	if got := (most - 1).Plus(2); got != most || got.minus(5) != most {
 		t.Errorf("%d", got)
 	}
-	if got := Money(3).plus(4).minus(2); got != 5 || got.minus(9) != 0 {
+	if got := Money(3).Plus(4).minus(2); got != 5 || got.minus(9) != 0 {
 		t.Errorf("%d", got)
+	}
+}
+
+// TestHighSums: what is written of a sum is read, also where it is more than one amount may be.
+func TestHighSums(t *testing.T) {
+	for _, m := range []Money{0, 1, MaxMoney, MaxMoney + 1, 256 * MaxMoney, math.MaxInt64} {
+		if got, err := ParseSum(m.String()); err != nil || got != m {
+			t.Errorf("%v: %v, %v", m, got, err)
+		}
+		if _, err := ParseMoney(m.String()); (err == nil) != (m <= MaxMoney) {
+			t.Errorf("%v as one amount: %v", m, err)
+		}
+	}
+	for _, bad := range []string{"0.00001", "922337203685477.5808", "-1", "x"} {
+		if m, err := ParseSum(bad); err == nil {
+			t.Errorf("%q is %v", bad, m)
+		}
 	}
 }
 

@@ -171,6 +171,9 @@ func (e *UncountableError) Error() string {
 	case NoPrice:
 		return fmt.Sprintf("cap %q: what the call costs is not known beforehand", e.Cap)
 	case NoCurrency:
+		if e.Currency == "" {
+			return fmt.Sprintf("cap %q: the currency of what the call costs is not known", e.Cap)
+		}
 		return fmt.Sprintf("cap %q has no amount in %.3s", e.Cap, e.Currency)
 	}
 	return fmt.Sprintf("cap %q is counted by customer, and it is not known whose money moves", e.Cap)

@@ -120,6 +120,9 @@ func TestCharges(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
+	if text := (&UncountableError{Cap: "m", Reason: NoCurrency}).Error(); !strings.Contains(text, "currency of what the call costs is not known") {
+		t.Error(text)
+	}
 }
 
 func said(charges []Charge, err error) string {

@@ -86,8 +86,11 @@ func (k *Key) Text(text string) string {
 }
 
 // Short returns the first half of the keyed hash of a text, as bytes.
-func (k *Key) Short(text string) (half [size / 2]byte) {
-	_, _ = hex.Decode(half[:], []byte(k.Text(text)[:size])) // never fails
+func (k *Key) Short(text []byte) (half [size / 2]byte) {
+	sum := sha256.Sum256(text)
+	s := k.pool.Get().(*scratch)
+	defer k.pool.Put(s)
+	copy(half[:], s.keyed(append(s.sum[:0], sum[:]...)))
 	return half
 }
 
@@ -120,11 +123,16 @@ func (k *Key) sum(data []byte) string {
 }
 
 func (s *scratch) of(data []byte) string {
+	s.text = hex.AppendEncode(s.text[:0], s.keyed(data))
+	return string(s.text)
+}
+
+// keyed returns the hash of data, valid until the next one.
+func (s *scratch) keyed(data []byte) []byte {
 	s.mac.Reset()
 	_, _ = s.mac.Write(data) // never fails
 	s.sum = s.mac.Sum(s.sum[:0])
-	s.text = hex.AppendEncode(s.text[:0], s.sum)
-	return string(s.text)
+	return s.sum
 }
 
 // Load reads a key file, by the rule of package private for files that the gateway made. The error wraps [fs.ErrNotExist] when

@@ -44,7 +44,7 @@ func money(t *testing.T) (socket string, asked *admin.ResolveRequest) {
 		Caps: func(_ context.Context, _ admin.Peer, r admin.CapsRequest) (*admin.Caps, error) {
 			all := []admin.Cap{
 				{Name: "day", Mode: "hard", Per: "caller", Each: "day", Zone: "Asia/Shanghai", Since: now, Limits: []admin.CapLimit{{Currency: "CNY", Limit: "50000"}}, More: 3,
-					Counts: []admin.CapCount{{Counted: "caller=shop", Period: "2026-10-03", Currency: "CNY", Used: "12.5", Limit: "50000"}}},
+					Counts: []admin.CapCount{{Counted: "shop", Period: "2026-10-03", Currency: "CNY", Used: "12.5", Limit: "50000", Calls: 2, Last: doneCall}}},
 				{Name: "calls", Mode: "soft", Per: "none", Each: "month", Limits: []admin.CapLimit{{Limit: "10"}}, Counts: []admin.CapCount{{Period: "2026-10", Used: "3", Limit: "10"}}},
 			}
 			if r.Name != "" {
@@ -86,7 +86,7 @@ func TestCaps(t *testing.T) {
 	code, out, errs := testcli.Run(t, rootCommand(), "caps", "--socket", socket)
 	for _, want := range []string{
 		"day (hard): 50000 CNY each day in Asia/Shanghai, per caller; counts since " + stamp(now) + "\n", "calls (soft): 10 calls each month\n",
-		"day    caller=shop  2026-10-03  12.5  50000  CNY\n", "day    and 3 more", "calls  all          2026-10     3     10     calls\n",
+		"day    shop        2026-10-03  12.5  50000  CNY    " + doneCall + "\n", "day    and 3 more", "calls  all         2026-10     3     10     calls",
 	} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("%d %s %s: want %q", code, out, errs, want)

@@ -38,7 +38,7 @@ func printCaps(w io.Writer, c *admin.Caps) error {
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil {
 		return err
 	}
-	t := rows{{"CAP", "COUNTS", "PERIOD", "USED", "LIMIT", "OF"}}
+	t := rows{{"CAP", "COUNTS", "PERIOD", "USED", "LIMIT", "OF", "LAST CALL"}}
 	for i := range c.Caps {
 		t.addCounts(&c.Caps[i])
 	}
@@ -66,9 +66,9 @@ func capLine(c *admin.Cap) string {
 
 func (r *rows) addCounts(c *admin.Cap) {
 	for _, count := range c.Counts {
-		r.add(c.Name, cmp.Or(count.Counted, "all"), count.Period, count.Used, count.Limit, cmp.Or(count.Currency, "calls"))
+		r.add(c.Name, cmp.Or(count.Counted, "all"), count.Period, count.Used, count.Limit, cmp.Or(count.Currency, "calls"), count.Last)
 	}
 	if c.More > 0 {
-		r.add(c.Name, fmt.Sprintf("and %d more", c.More), "", "", "", "")
+		r.add(c.Name, fmt.Sprintf("and %d more", c.More), "", "", "", "", "")
 	}
 }

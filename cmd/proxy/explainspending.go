@@ -46,7 +46,7 @@ func (e *explanation) addSpending(r *gateway.Ruling) {
 		return
 	}
 	e.Act = &explainAct{Name: r.Act.Name, Shadow: r.Shadow}
-	for i, name := range r.Act.Names {
+	for i, name := range r.Act.Names() {
 		e.Act.Keys = append(e.Act.Keys, explainKey{name, setting.Duration(r.Act.Keys[i].Window)})
 	}
 	if r.Price != nil {

@@ -19,6 +19,7 @@ package acts
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"tollgate/bss"
 	"tollgate/catalog"
@@ -35,7 +36,6 @@ const (
 type Act struct {
 	Name      string
 	Keys      []spend.Key
-	Names     []string // of each key, as the request names it: "order_id CS1"
 	Direction catalog.Direction
 	Unit      catalog.Unit
 	Pays      bool                // the call pays now; otherwise its price is 0
@@ -45,7 +45,19 @@ type Act struct {
 	PriceFrom catalog.PriceSource // where the price is read, where the call pays
 	IDs       []string            // what the price is asked of: orders or resources, as the request spells them
 
-	subjects []string // what each key is about of several things that the call names, in lower case; empty: of one
+	of    *catalog.Act
+	items *catalog.Part // of which answers may say that some failed; nil: of none
+	found [][]value     // of each part
+	space space
+}
+
+// space is where the slices of an act begin, so that most acts are one allocation.
+type space struct {
+	keys   [1]spend.Key
+	ids    [1]string
+	found  [4][]value
+	values [4]value
+	text   [128]byte
 }
 
 // Part is the part of an act that is one customer's.
@@ -62,7 +74,7 @@ func (e *Error) Error() string { return e.Msg }
 func refuse(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
 
 // Hash is the keyed hash of the canonical text of a key.
-type Hash func(text string) [16]byte
+type Hash func(text []byte) [16]byte
 
 // Read returns the act of a call, by what was read of its request; nil if its operation has none. The upstream is named for endpoints that an
 // operator declared. Without a hash, keys have no digest, as suffices to explain a call. The error is an [*Error].
@@ -73,40 +85,47 @@ func Read(op *catalog.Operation, upstream string, request *bss.Request, hash Has
 	if why := request.Accounts.Ambiguous; op.Site == "" && why != "" {
 		return nil, refuse("what the call does cannot be told: %s", why)
 	}
-	r := reader{op: op, act: op.Act, request: request, found: make([][]value, len(op.Act.Parts))}
+	a := &Act{Name: op.Act.Name, Direction: op.Act.Direction, Unit: op.Act.Unit, PriceFrom: op.Act.Price, of: op.Act}
+	if op.Site != "" { // of answers of a declared endpoint it is not known how they say what failed
+		a.items = op.Act.Subject()
+	}
+	r := reader{Act: a, op: op, request: request}
 	if err := r.readParts(); err != nil {
 		return nil, err
 	}
-	a := &Act{Name: op.Act.Name, Direction: op.Act.Direction, Unit: op.Act.Unit, Pays: r.pays(), PriceFrom: op.Act.Price}
-	k := keyMaker{act: a, head: "act " + a.Name + "\n" + scope(op, upstream), hash: hash}
-	if op.Site != "" { // of answers of a declared endpoint it is not known how they say what failed
-		k.subject = op.Act.Subject()
-	}
-	if err := r.makeKeys(&k); err != nil {
+	if err := r.makeKeys(upstream, hash); err != nil {
 		return nil, err
 	}
-	if err := r.sum(a); err != nil {
+	if err := r.sum(); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-// scope returns the line of a key's text that says within what it is the same thing.
-func scope(op *catalog.Operation, upstream string) string {
-	if op.Site != "" {
-		return "site " + op.Site
+// Names returns of each key what it is about, as the request names it: "order_id CS1".
+func (a *Act) Names() []string {
+	if len(a.Keys) == 0 {
+		return nil
 	}
-	return "upstream " + upstream
+	names := make([]string, 0, len(a.Keys))
+	for key, n := range a.combinations() {
+		var parts []string
+		for i, p := range key.Parts {
+			parts = append(parts, p.Name+" "+a.value(key, i, n).text)
+		}
+		names = append(names, strings.Join(parts, ", "))
+	}
+	return names
 }
 
 // pays reports whether the call pays at once: it does not where it says so, or leaves it out and no payment is the default.
 func (r *reader) pays() bool {
-	if r.act.Direction != catalog.Out || len(r.act.AutoPay) == 0 {
-		return r.act.Direction == catalog.Out
+	if r.of.Direction != catalog.Out || len(r.of.AutoPay) == 0 {
+		return r.of.Direction == catalog.Out
 	}
-	said := r.values(r.act.AutoPay)
+	said := r.values(r.of.AutoPay)
 	if len(said) == 0 {
-		return r.act.PaysUnsaid
+		return r.of.PaysUnsaid
 	}
 	return slices.ContainsFunc(said, func(v string) bool { return v != "0" })
 }

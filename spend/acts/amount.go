@@ -24,18 +24,20 @@ func (r *reader) readAmount(field, text string) (spend.Money, string, error) {
 }
 
 // sum adds up what the act moves, and whose money it is.
-func (r *reader) sum(a *Act) (err error) {
-	if a.Currency, err = r.currency(); err != nil {
+func (r *reader) sum() (err error) {
+	r.Pays = r.pays()
+	if r.Currency, err = r.currency(); err != nil {
 		return err
 	}
 	var each spend.Money
-	each, a.Amount = r.amounts()
-	if a.Customers, err = r.customers(each); err != nil {
+	each, r.Amount = r.amounts()
+	if r.Customers, err = r.customers(each); err != nil {
 		return err
 	}
-	if a.PriceFrom == catalog.PriceOrder || a.PriceFrom == catalog.PriceRenewal {
+	if r.PriceFrom == catalog.PriceOrder || r.PriceFrom == catalog.PriceRenewal {
+		r.IDs = r.space.ids[:0]
 		for _, v := range r.found[0] {
-			a.IDs = append(a.IDs, v.text)
+			r.IDs = append(r.IDs, v.text)
 		}
 	}
 	return nil
@@ -58,12 +60,12 @@ func (r *reader) currency() (string, error) {
 
 // amounts returns what the act moves for each of the things that the call names, and for all; nil if the request does not say.
 func (r *reader) amounts() (each spend.Money, all *spend.Money) {
-	if r.act.Amount == nil || len(r.valuesOf(r.act.Amount)) == 0 {
+	if r.of.Amount == nil || len(r.valuesOf(r.of.Amount)) == 0 {
 		return 0, nil
 	}
-	each = r.valuesOf(r.act.Amount)[0].amount
+	each = r.valuesOf(r.of.Amount)[0].amount
 	total := each
-	if subject := r.act.Subject(); subject != nil {
+	if subject := r.of.Subject(); subject != nil {
 		total *= spend.Money(len(r.valuesOf(subject)))
 	}
 	return each, &total

@@ -199,11 +199,11 @@ func TestOperations(t *testing.T) {
 // checkKeys holds keys against the texts that were hashed.
 func checkKeys(t *testing.T, name string, op *catalog.Operation, a *Act, canonical []string) {
 	t.Helper()
-	if len(a.Keys) != len(canonical) || len(a.Names) != len(canonical) {
-		t.Fatalf("%s: %d keys, %d names, %d texts", name, len(a.Keys), len(a.Names), len(canonical))
+	if len(a.Keys) != len(canonical) || len(a.Names()) != len(canonical) {
+		t.Fatalf("%s: %d keys, %d names, %d texts", name, len(a.Keys), len(a.Names()), len(canonical))
 	}
 	for i, text := range canonical {
-		if a.Keys[i].Digest != hash(strings.ReplaceAll(text, "; ", "\n")) {
+		if a.Keys[i].Digest != hash([]byte(strings.ReplaceAll(text, "; ", "\n"))) {
 			t.Errorf("%s: key %d is not the hash of %s", name, i, text)
 		}
 		if head := "act " + a.Name + "; site " + op.Site + "; "; !strings.HasPrefix(text, head) {

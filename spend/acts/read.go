@@ -1,6 +1,7 @@
 package acts
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -9,13 +10,13 @@ import (
 	"tollgate/spend"
 )
 
-// reader reads one request.
+// reader reads one request, and fills in the act.
 type reader struct {
+	*Act
 	op      *catalog.Operation
-	act     *catalog.Act
 	request *bss.Request
-	power   int       // of ten, that turns amounts into the currency's main unit
-	found   [][]value // of each part
+	power   int     // of ten, that turns amounts into the currency's main unit
+	read    []value // of all parts so far
 }
 
 // value is what a request says of a part.
@@ -47,27 +48,39 @@ func (r *reader) values(names []string) (all []string) {
 
 func (r *reader) readParts() (err error) {
 	for i := range r.request.Fields {
-		if f := &r.request.Fields[i]; f.Omitted > 0 {
+		switch f := &r.request.Fields[i]; {
+		case f.Omitted > 0:
 			return refuse("%s has more than 100 values, or one that is longer than 1 KiB", f.Name)
+		case f.InQuery && r.inBody() && !slices.Contains(r.op.Query, f.Name):
+			return refuse("%s stands in the query of a %s, where the provider does not look for it", f.Name, r.op.Method)
 		}
 	}
 	if err = r.readMeasure(); err != nil {
 		return err
 	}
-	for i := range r.act.Parts {
-		if r.found[i], err = r.readPart(&r.act.Parts[i]); err != nil {
+	r.found, r.read = r.space.found[:0], r.space.values[:0]
+	for i := range r.of.Parts {
+		values, err := r.readPart(&r.of.Parts[i])
+		if err != nil {
 			return err
 		}
+		r.found = append(r.found, values)
 	}
 	return nil
 }
 
+// inBody reports whether the provider reads from the body what a call does. A query that says so instead, or besides, would have it done
+// under another key, or for another amount. Of an endpoint that was declared all places count.
+func (r *reader) inBody() bool {
+	return r.op.Site != "" && (r.op.Method == "POST" || r.op.Method == "PUT")
+}
+
 func (r *reader) readMeasure() error {
-	said := r.values(r.act.Measure)
+	said := r.values(r.of.Measure)
 	for _, v := range said {
 		power, known := catalog.Measure(v)
 		if !known || v == "" || v != said[0] {
-			return refuse("%s must be 1, 2 or 3: it says in which unit the amount is", r.act.Measure[0])
+			return refuse("%s must be 1, 2 or 3: it says in which unit the amount is", r.of.Measure[0])
 		}
 		r.power = power
 	}
@@ -75,22 +88,18 @@ func (r *reader) readMeasure() error {
 }
 
 // readPart returns what a request says of a part under all its spellings, each value once.
-func (r *reader) readPart(p *catalog.Part) (all []value, err error) {
+func (r *reader) readPart(p *catalog.Part) ([]value, error) {
+	start := len(r.read)
 	for _, name := range p.Fields {
 		f := r.field(name)
 		if f == nil {
 			continue
 		}
-		values, err := r.readField(p, f)
-		if err != nil {
+		if err := r.readField(p, f, start); err != nil {
 			return nil, err
 		}
-		for _, v := range values {
-			if !contains(all, v) {
-				all = append(all, v)
-			}
-		}
 	}
+	all := r.read[start:len(r.read):len(r.read)]
 	switch {
 	case len(all) > 1 && p.Kind == catalog.FieldAmount:
 		return nil, refuse("%s is given twice, with different amounts", p.Fields[0])
@@ -102,9 +111,11 @@ func (r *reader) readPart(p *catalog.Part) (all []value, err error) {
 	return nil, refuse("%s must be given, since it identifies what is done", p.Fields[0])
 }
 
-// readField returns the values of one field. A value that it has twice would be done twice, or is a mistake.
-func (r *reader) readField(p *catalog.Part, f *bss.Value) (values []value, err error) {
-	for _, text := range f.Values {
+// readField reads the values of one field of a part, whose values begin at start. A value that it has twice would be done twice, or is a
+// mistake.
+func (r *reader) readField(p *catalog.Part, f *bss.Value, start int) (err error) {
+	r.read = slices.Grow(r.read, len(f.Values))
+	for i, text := range f.Values {
 		v := value{text: text}
 		if p.Kind == catalog.FieldAmount {
 			v.amount, v.same, err = r.readAmount(f.Name, text)
@@ -112,18 +123,16 @@ func (r *reader) readField(p *catalog.Part, f *bss.Value) (values []value, err e
 			v.same, err = readID(p, f, text)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if contains(values, v) {
-			return nil, refuse("%s names %s twice", f.Name, text)
+		if slices.ContainsFunc(f.Values[:i], func(other string) bool { return strings.EqualFold(other, text) }) {
+			return refuse("%s names %s twice", f.Name, text)
 		}
-		values = append(values, v)
+		if !slices.ContainsFunc(r.read[start:], func(other value) bool { return other.same == v.same }) { // in another spelling
+			r.read = append(r.read, v)
+		}
 	}
-	return values, nil
-}
-
-func contains(values []value, v value) bool {
-	return slices.ContainsFunc(values, func(other value) bool { return other.same == v.same })
+	return nil
 }
 
 // readID returns an id in lower case, or one of the values that a part can have.
@@ -152,71 +161,78 @@ func notOfIDs(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '.' && c != '-'
 }
 
-// keyMaker makes the keys of an act.
-type keyMaker struct {
-	act     *Act
-	head    string        // of the canonical text of all keys
-	subject *catalog.Part // that answers say of whether it failed; nil: none
-	hash    Hash
-}
-
-func (r *reader) makeKeys(k *keyMaker) error {
-	n := 0
-	for i := range r.act.Keys {
-		n += r.combinations(&r.act.Keys[i])
+// makeKeys makes a key of each combination of values of its parts.
+func (r *reader) makeKeys(upstream string, hash Hash) error {
+	count := 0
+	for i := range r.of.Keys {
+		count += r.number(&r.of.Keys[i])
 	}
-	if n > maxKeys {
+	if count > maxKeys {
 		return refuse("the call names more than %d things that are done at once", maxKeys)
 	}
-	for i := range r.act.Keys {
-		key := &r.act.Keys[i]
-		for at := range r.combinations(key) {
-			k.add(r, key, at)
+	r.Keys = slices.Grow(r.space.keys[:0], count)
+	head := appendHead(r.space.text[:0], r.op, upstream)
+	for key, n := range r.combinations() {
+		made := spend.Key{Window: key.Window}
+		if hash != nil {
+			made.Digest = hash(r.appendParts(head, key, n))
 		}
+		r.Keys = append(r.Keys, made)
 	}
 	return nil
 }
 
-// combinations returns of how many combinations of values of its parts there are keys.
-func (r *reader) combinations(key *catalog.ActKey) int {
+// appendHead appends the lines that all keys of a call have.
+func appendHead(text []byte, op *catalog.Operation, upstream string) []byte {
+	text = append(append(text, "act "...), op.Act.Name...)
+	if op.Site != "" {
+		return append(append(text, "\nsite "...), op.Site...)
+	}
+	return append(append(text, "\nupstream "...), upstream...)
+}
+
+// appendParts appends the lines of a key's parts.
+func (a *Act) appendParts(text []byte, key *catalog.ActKey, n int) []byte {
+	for i, p := range key.Parts {
+		text = append(append(text, '\n'), p.Name...)
+		text = append(append(text, ' '), a.value(key, i, n).same...)
+	}
+	return text
+}
+
+// combinations yields all keys of the call, by the combinations of values that they are of.
+func (a *Act) combinations() iter.Seq2[*catalog.ActKey, int] {
+	return func(yield func(*catalog.ActKey, int) bool) {
+		for i := range a.of.Keys {
+			key := &a.of.Keys[i]
+			for n := range a.number(key) {
+				if !yield(key, n) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// number returns how many combinations of values of its parts a key has.
+func (a *Act) number(key *catalog.ActKey) int {
 	n := 1
 	for _, p := range key.Parts {
-		n *= len(r.valuesOf(p))
+		n *= len(a.valuesOf(p))
 	}
 	return n
 }
 
-func (r *reader) valuesOf(p *catalog.Part) []value {
-	i := slices.IndexFunc(r.act.Parts, func(other catalog.Part) bool { return other.Name == p.Name })
-	return r.found[i]
+// value returns that of the i-th part in a combination, which are counted as digits do: the last part's fastest.
+func (a *Act) value(key *catalog.ActKey, i, n int) *value {
+	for _, p := range key.Parts[i+1:] {
+		n /= len(a.valuesOf(p))
+	}
+	values := a.valuesOf(key.Parts[i])
+	return &values[n%len(values)]
 }
 
-// add makes the key of one combination of values: at counts them as digits do, the last part's fastest.
-func (k *keyMaker) add(r *reader, key *catalog.ActKey, at int) {
-	canonical, subject, names := k.head, "", make([]string, len(key.Parts))
-	for i, v := range r.combination(key, at) {
-		p := key.Parts[i]
-		canonical += "\n" + p.Name + " " + v.same
-		names[i] = p.Name + " " + v.text
-		if p == k.subject {
-			subject = v.same
-		}
-	}
-	made := spend.Key{Window: key.Window}
-	if k.hash != nil {
-		made.Digest = k.hash(canonical)
-	}
-	k.act.Keys = append(k.act.Keys, made)
-	k.act.Names = append(k.act.Names, strings.Join(names, ", "))
-	k.act.subjects = append(k.act.subjects, subject)
-}
-
-func (r *reader) combination(key *catalog.ActKey, at int) []value {
-	chosen := make([]value, len(key.Parts))
-	for i := len(key.Parts) - 1; i >= 0; i-- {
-		values := r.valuesOf(key.Parts[i])
-		chosen[i] = values[at%len(values)]
-		at /= len(values)
-	}
-	return chosen
+func (a *Act) valuesOf(p *catalog.Part) []value {
+	i := slices.IndexFunc(a.of.Parts, func(other catalog.Part) bool { return other.Name == p.Name })
+	return a.found[i]
 }

@@ -44,7 +44,7 @@ func ShowQuery(op *catalog.Operation, fields []bss.Value) (*Query, error) {
 	if op.Act == nil || op.Site == "" {
 		return nil, fmt.Errorf("%s has no act of which it is known what read shows it", op.Name)
 	}
-	r := reader{op: op, act: op.Act, request: &bss.Request{Fields: fields}, found: make([][]value, len(op.Act.Parts))}
+	r := reader{Act: &Act{of: op.Act}, op: op, request: &bss.Request{Fields: fields}}
 	if err := r.readParts(); err != nil {
 		return nil, err
 	}
@@ -61,9 +61,9 @@ func ShowQuery(op *catalog.Operation, fields []bss.Value) (*Query, error) {
 func (s *shown) query(r *reader) (*Query, error) {
 	query, body := url.Values{}, map[string][]string{}
 	for name, part := range s.asks {
-		for i := range r.act.Parts {
+		for i := range r.of.Parts {
 			for _, v := range r.found[i] {
-				if r.act.Parts[i].Name == part {
+				if r.of.Parts[i].Name == part {
 					body[name] = append(body[name], v.text)
 				}
 			}

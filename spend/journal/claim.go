@@ -73,7 +73,7 @@ func chargeOf(c *logfile.CapCharge) (charge spend.Charge, err error) {
 		return charge, errors.New("it has no name")
 	}
 	if c.Currency != "" {
-		charge.Amount, err = spend.ParseMoney(c.Amount)
+		charge.Amount, err = spend.ParseSum(c.Amount) // that of several customers may be beyond what one amount may be
 		return charge, err
 	}
 	calls, err := strconv.ParseUint(c.Amount, 10, 32)

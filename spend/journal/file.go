@@ -38,12 +38,12 @@ type state struct {
 	Line    string `json:"line"`    // the hash of its leaf
 	MACKey  string `json:"mac_key"` // the id of the hash key
 
-	From    uint64                    `json:"from"` // unknown calls that were last stated before it are to be stated again
-	Ledger  spend.State               `json:"ledger"`
-	Open    []*statement              `json:"open,omitempty"`
-	Foreign map[string]string         `json:"foreign,omitempty"` // acts of calls with keys of another hash key
-	Counted []logfile.CapCharge       `json:"counted,omitempty"` // of a cap that is new, if more follows
-	Limits  []ratelimit.CalendarCount `json:"limits,omitempty"`
+	From    uint64                         `json:"from"` // unknown calls that were last stated before it are to be stated again
+	Ledger  spend.State                    `json:"ledger"`
+	Open    []*statement                   `json:"open,omitempty"`
+	Foreign map[string]string              `json:"foreign,omitempty"` // acts of calls with keys of another hash key
+	Partial map[string][]logfile.CapCharge `json:"partial,omitempty"` // what caps have counted of which not all is read
+	Limits  []ratelimit.CalendarCount      `json:"limits,omitempty"`
 }
 
 // sealed is a state as the file has it.
@@ -82,7 +82,7 @@ func unsealed(data []byte, mac hash.Hash) (*state, error) {
 func (f *fold) state() *state {
 	s := &state{
 		Seq: f.seq, Segment: f.at.Segment, Offset: f.at.Offset, MACKey: f.macKey, From: f.from, Ledger: f.ledger.Snapshot(), Foreign: f.foreign,
-		Counted: f.counted,
+		Partial: f.partial,
 	}
 	s.Open = f.statements(func(*statement) bool { return true })
 	return s
@@ -91,9 +91,12 @@ func (f *fold) state() *state {
 // restore makes a fold of a state.
 func (s *state) restore(macKey string) (*fold, error) {
 	f := newFold(macKey)
-	f.seq, f.at, f.from, f.counted = s.Seq, logfile.Position{Segment: s.Segment, Offset: s.Offset}, s.From, s.Counted
+	f.seq, f.at, f.from = s.Seq, logfile.Position{Segment: s.Segment, Offset: s.Offset}, s.From
 	if s.Foreign != nil {
 		f.foreign = s.Foreign
+	}
+	if s.Partial != nil {
+		f.partial = s.Partial
 	}
 	for _, stated := range s.Open {
 		if stated == nil || stated.Record.Spending == nil || stated.Record.Call == "" {

@@ -29,8 +29,8 @@ type fold struct {
 	open           map[string]*statement
 	// foreign are the acts of calls whose keys are hashed under another hash key, by call: what they hold cannot be compared.
 	foreign map[string]string
-	// counted is what a new cap had counted, as far as it is on record: more of it follows, or a start before it did.
-	counted []logfile.CapCharge
+	// partial is what caps have counted of which not all is read, by name and definition.
+	partial map[string][]logfile.CapCharge
 }
 
 // statement is the last record of what a call holds that is under way or unknown.
@@ -41,7 +41,7 @@ type statement struct {
 }
 
 func newFold(macKey string) *fold {
-	return &fold{ledger: spend.NewMemory(), macKey: macKey, open: map[string]*statement{}, foreign: map[string]string{}}
+	return &fold{ledger: spend.NewMemory(), macKey: macKey, open: map[string]*statement{}, foreign: map[string]string{}, partial: map[string][]logfile.CapCharge{}}
 }
 
 // line takes the next line of the log. Most lines are of calls that hold nothing, and are not read: they begin as [logfile.Record.Append]
@@ -87,8 +87,8 @@ func (f *fold) wants(line []byte) bool {
 func (f *fold) record(r *logfile.Record) error {
 	switch r.Kind {
 	case logfile.KindStart:
-		f.counted = nil
 		f.nextRound(r.Seq)
+		clear(f.partial) // the process that wrote it has ended before it was whole
 	case logfile.KindIntent:
 		if f.recall != nil {
 			f.recall(r)

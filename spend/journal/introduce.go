@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -47,16 +46,6 @@ func (j *Journal) Introduce(ctx context.Context, fresh []*spend.Cap, charges fun
 	return nil
 }
 
-// Turn puts on record that caps which count are hard now, or soft: whether their definitions may change depends on it.
-func (j *Journal) Turn(ctx context.Context, turned []*spend.Cap) error {
-	for _, c := range turned {
-		if err := j.introduce(ctx, c, j.o.Ledger.Use(c, j.o.Now()).Since, nil); err != nil {
-			return fmt.Errorf("cap %q: %w", c.Name, err)
-		}
-	}
-	return nil
-}
-
 // count has the ledger count the calls of a cap's period, and returns what they come to.
 func (j *Journal) count(c *spend.Cap, from time.Time, calls []*logfile.Record, charges func(*logfile.Record) []spend.Charge) []logfile.CapCharge {
 	sums := map[[3]string]*spend.Charge{}
@@ -84,7 +73,7 @@ func (j *Journal) count(c *spend.Cap, from time.Time, calls []*logfile.Record, c
 func add(sums map[[3]string]*spend.Charge, ch spend.Charge) {
 	id := [3]string{ch.Counted, ch.Period, ch.Currency}
 	if sum := sums[id]; sum != nil {
-		sum.Amount = min(sum.Amount+ch.Amount, spend.MaxMoney)
+		sum.Amount = sum.Amount.Plus(ch.Amount)
 		return
 	}
 	sums[id] = &ch
@@ -92,63 +81,79 @@ func add(sums map[[3]string]*spend.Charge, ch spend.Charge) {
 
 // charged reports whether a call on record has charged a cap itself.
 func charged(r *logfile.Record, c *spend.Cap) bool {
-	return slices.ContainsFunc(r.Caps, func(ch logfile.CapCharge) bool { return ch.Cap == c.Name && ch.Definition == c.Definition })
+	return r.Spending != nil && slices.ContainsFunc(r.Caps, func(ch logfile.CapCharge) bool { return ch.Cap == c.Name && ch.Definition == c.Definition })
 }
 
 // chargesPerRecord is how many have room in a line.
 const chargesPerRecord = 64
 
-// introduce puts on record from when on a cap counts, and what it had counted then. Only the last record makes the cap known: a crash before
-// that leaves it new.
-func (j *Journal) introduce(ctx context.Context, c *spend.Cap, from time.Time, counted []logfile.CapCharge) error {
-	mode := spend.Soft
-	if c.Hard {
-		mode = spend.Hard
-	}
-	for last := false; !last; {
-		n := min(len(counted), chargesPerRecord)
-		r := &logfile.Record{
-			Event: logfile.EventCapCounted, Subject: c.Name, Detail: "the cap counts from now on; with what calls before take of it",
-			Data:     map[string]string{dataDefinition: c.Definition, dataMode: string(mode), dataSince: from.UTC().Format(time.RFC3339)},
-			Spending: &logfile.Spending{Caps: counted[:n]},
+// Turned puts on record the mode of caps that have counted in the other one, so that a start knows which are hard.
+func (j *Journal) Turned(turned []*spend.Cap) error {
+	for _, c := range turned {
+		since := j.o.Ledger.Use(c, j.o.Now()).Since
+		if err := j.o.Log.Queue(counts(c, since, nil)); err != nil {
+			return fmt.Errorf("cap %q: %w", c.Name, err)
 		}
+		j.o.Ledger.CountedSince(c, since)
+	}
+	return nil
+}
+
+// introduce puts on record from when on a cap counts, and what it had counted then. Each record but the last says that more follows: a cap
+// is known only with all of it.
+func (j *Journal) introduce(ctx context.Context, c *spend.Cap, from time.Time, counted []logfile.CapCharge) error {
+	for first := true; first || len(counted) > 0; first = false {
+		n := min(len(counted), chargesPerRecord)
+		r := counts(c, from, counted[:n])
 		if counted = counted[n:]; len(counted) > 0 {
-			r.Data[dataMore] = strconv.Itoa(len(counted))
+			r.Data[dataMore] = "true"
 		}
 		if err := j.o.Log.Event(ctx, r); err != nil {
 			return err
 		}
-		last = len(counted) == 0
 	}
 	j.o.Ledger.CountedSince(c, from)
 	return nil
 }
 
-// introduced takes a cap that is new, with what it had counted, when that is whole.
+// counts is the record of a cap that counts from then on.
+func counts(c *spend.Cap, from time.Time, counted []logfile.CapCharge) *logfile.Record {
+	mode := spend.Soft
+	if c.Hard {
+		mode = spend.Hard
+	}
+	return &logfile.Record{
+		Kind: logfile.KindEvent, Event: logfile.EventCapCounted, Subject: c.Name, Detail: "the cap counts from now on; with what calls before take of it",
+		Data:     map[string]string{dataDefinition: c.Definition, dataMode: string(mode), dataSince: from.UTC().Format(time.RFC3339)},
+		Spending: &logfile.Spending{Caps: counted},
+	}
+}
+
+// introduced takes a cap that is new, with what it had counted.
 func (f *fold) introduced(r *logfile.Record) error {
 	since, err := time.Parse(time.RFC3339, r.Data[dataSince])
 	if err != nil || r.Subject == "" {
 		return errors.New("it does not say since when a cap counts")
 	}
-	if r.Spending != nil { // else it had counted nothing
-		f.counted = append(f.counted, r.Caps...)
+	id := r.Subject + " " + r.Data[dataDefinition]
+	if r.Spending != nil {
+		f.partial[id] = append(f.partial[id], r.Caps...)
 	}
 	if r.Data[dataMore] != "" {
 		return nil
 	}
-	f.ledger.CountedSince(&spend.Cap{Name: r.Subject, Definition: r.Data[dataDefinition], Hard: r.Data[dataMode] != string(spend.Soft)}, since)
-	all := &logfile.Record{Spending: &logfile.Spending{Caps: f.counted}}
-	f.counted = nil
-	c, err := claimOf(all, "", r.Time)
+	c, err := claimOf(&logfile.Record{Spending: &logfile.Spending{Caps: f.partial[id]}}, "", r.Time)
 	if err != nil {
 		return err
 	}
+	delete(f.partial, id)
+	f.ledger.CountedSince(&spend.Cap{Name: r.Subject, Definition: r.Data[dataDefinition], Hard: r.Data[dataMode] != string(spend.Soft)}, since)
 	f.ledger.Record(c) // for no call: it gives nothing back
 	f.ledger.Settle("", spend.Settlement{Outcome: logfile.Succeeded, At: r.Time})
 	return nil
 }
 
-// callsSince returns the intents of the calls on record since a time that may have spent, and the time of the first record that was read.
+// callsSince returns the intents of the calls on record since a time that may have changed something, and the time of the first record that was read.
 func (j *Journal) callsSince(ctx context.Context, begins time.Time) (calls []*logfile.Record, first time.Time, err error) {
 	segments, err := j.since(os.DirFS(j.o.Dir), j.o.Now().Sub(begins))
 	if err != nil {
@@ -162,7 +167,7 @@ func (j *Journal) callsSince(ctx context.Context, begins time.Time) (calls []*lo
 		if l.Seq > last {
 			return errEnough
 		}
-		if err := ctx.Err(); err != nil || !first.IsZero() && !spends(l.Text) {
+		if err := ctx.Err(); err != nil || !first.IsZero() && !changes(l.Text) {
 			return err
 		}
 		r, err := l.Record()
@@ -172,7 +177,7 @@ func (j *Journal) callsSince(ctx context.Context, begins time.Time) (calls []*lo
 		if first.IsZero() {
 			first = r.Time
 		}
-		keepSpent(open, r)
+		keepChanging(open, r)
 		return nil
 	})
 	if errors.Is(err, errEnough) {
@@ -181,18 +186,18 @@ func (j *Journal) callsSince(ctx context.Context, begins time.Time) (calls []*lo
 	return slices.SortedFunc(maps.Values(open), func(a, b *logfile.Record) int { return cmp.Compare(a.Seq, b.Seq) }), first, err
 }
 
-// spends reports whether a line may be of a call that spends, or settles one.
-func spends(line []byte) bool {
-	return bytes.Contains(line, []byte(`,"price":{`)) || bytes.Contains(line, []byte(`,"act":"`)) || bytes.Contains(line, []byte(`,"caps":[`)) ||
-		bytes.Contains(line, []byte(`,"kind":"outcome"`)) && !bytes.Contains(line, []byte(`,"effect":"read"`)) ||
-		bytes.Contains(line, []byte(`,"event":"resolved"`))
+const effectRead = "read"
+
+// changes reports whether a line may be of a call that writes or spends, or settles one.
+func changes(line []byte) bool {
+	return !bytes.Contains(line, []byte(`,"effect":"`+effectRead+`"`))
 }
 
-// keepSpent keeps the intents of calls that spend, until it is known that they did not.
-func keepSpent(open map[string]*logfile.Record, r *logfile.Record) {
+// keepChanging keeps the intents of calls that write or spend, until it is known that nothing came of them.
+func keepChanging(open map[string]*logfile.Record, r *logfile.Record) {
 	gone := func(outcome string) bool { return outcome == logfile.Failed || outcome == logfile.NotSent }
 	switch {
-	case r.Kind == logfile.KindIntent && r.Spending != nil:
+	case r.Kind == logfile.KindIntent && r.Effect != effectRead:
 		open[r.Call] = r
 	case r.Kind == logfile.KindOutcome && gone(r.Outcome):
 		delete(open, r.Call)

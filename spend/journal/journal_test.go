@@ -164,7 +164,8 @@ func TestDescribe(t *testing.T) {
 	c.At, c.Repeats = testlog.Start, "b"
 	c.Keys = append(c.Keys, spend.Key{Digest: digest("x"), Window: 0}, spend.Key{Digest: digest("y"), Window: 10 * time.Minute}, spend.Key{Digest: digest("z"), Window: 10 * time.Minute})
 	c.Charges = append(c.Charges, spend.Charge{Cap: &spend.Cap{Name: "calls", Definition: "d"}, Amount: 2, Period: "2026-10"},
-		spend.Charge{Cap: &spend.Cap{Name: "each", Definition: "d"}, Currency: "USD", Amount: 1, Unpriced: true})
+		spend.Charge{Cap: &spend.Cap{Name: "each", Definition: "d"}, Currency: "USD", Amount: 1, Unpriced: true},
+		spend.Charge{Cap: &spend.Cap{Name: "coupons", Definition: "d"}, Currency: "CNY", Amount: 256 * spend.MaxMoney}) // of 256 customers
 	r := logfile.Record{Kind: logfile.KindIntent, Caller: c.Caller, Spending: new(logfile.Spending)}
 	Describe(r.Spending, c)
 	if n := len(r.Spending.Keys); n != 3 {
