@@ -18,6 +18,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/signing"
 	"tollgate/spend/acts"
+	"tollgate/upstream"
 )
 
 // A call of the gateway's own is one read of the provider's, made for a call: before it, of what it costs, or after it, of what became of
@@ -127,7 +128,8 @@ func (c *call) decideOwn(l *lookup) *Refusal {
 	}
 	c.decision.Credential = l.granted
 	c.demand = c.Limits.Of(ratelimit.Subject{
-		Own: true, Caller: c.identity.Caller, Operation: operation.Name, Upstream: l.upstream.Name, Credential: l.granted.Name, Quota: operation.Quota,
+		Own: true, Caller: c.identity.Caller, Operation: operation.Name, Upstream: l.upstream.Name,
+		Credential: l.granted.Name, Quota: operation.Quota,
 	})
 	if refused = c.permitSigning(); refused != nil {
 		return refused
@@ -138,8 +140,11 @@ func (c *call) decideOwn(l *lookup) *Refusal {
 // mustEnd returns when the exchange with the upstream is given up.
 func (c *call) mustEnd() time.Time {
 	ends := c.sentAt.Add(c.upstream.Timeout)
-	if c.own != nil && c.own.ends.Before(ends) {
-		return c.own.ends
+	if c.own == nil {
+		return ends
+	}
+	if within := upstream.DeadlineWithin(c.own.ends, c.sentAt); within.Before(ends) {
+		return within
 	}
 	return ends
 }
@@ -170,7 +175,7 @@ type Lookup struct {
 
 // Errors of [Gateway.Look]: what is configured is no longer what the call was made with.
 var (
-	errNoUpstream   = errors.New("the upstream of the call is not configured any more")
+	errNoUpstream   = errors.New("the upstream of the call is not configured any more, or is of another site")
 	errNoCredential = errors.New("the credential of the call is not configured any more, or has another account")
 )
 
@@ -178,7 +183,7 @@ var (
 func (g *Gateway) Look(ctx context.Context, l *Lookup) (Found, error) {
 	plan := g.plan.Load()
 	of := lookup{of: l.Call, identity: caller.Identity{Caller: l.Caller}, upstream: plan.upstreamOf(l.Upstream), query: l.Query}
-	if of.upstream == nil || !of.upstream.Signed {
+	if of.upstream == nil || !of.upstream.Signed || of.upstream.Site != l.Query.Operation.Site {
 		return Found{}, errNoUpstream
 	}
 	signer := plan.Credentials[l.Credential]

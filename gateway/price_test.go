@@ -18,6 +18,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/spend"
 	"tollgate/spend/acts"
+	"tollgate/upstream"
 )
 
 const orderPath = "GET /v2/orders/customer-orders/details/"
@@ -199,6 +200,23 @@ func TestUnpriced(t *testing.T) {
 	}
 }
 
+// TestHeldWithoutPrice: an act that another call holds is refused for that, also while the provider does not say what it costs.
+func TestHeldWithoutPrice(t *testing.T) {
+	f := start(t, fixed, capped(daily("1000")), showing(order(`"amount_after_discount":99,"currency":"CNY","measure_id":1`)))
+	first := f.send(t, pay())
+	f.origin.set(saying(jsonAnswer(502, `{}`)), nil)
+	got := f.send(t, pay())
+	got.wantCode(t, "TG.4008")
+	if first.status != 200 || !strings.Contains(got.body, callID(first)) || len(f.lines()) != 3 {
+		t.Errorf("answers %d, %s after %q", first.status, got.body, f.lines())
+	}
+	got = f.send(t, payOf("CS-1002"))
+	got.wantCode(t, "TG.3012")
+	if n := len(f.ledger.Snapshot().Calls); n != 1 {
+		t.Errorf("%d calls hold something", n)
+	}
+}
+
 // TestUnpricedSoft: a soft cap counts a call without a price, and one that assumes a price counts that.
 func TestUnpricedSoft(t *testing.T) {
 	soft, assuming := daily("1000"), daily("1000")
@@ -281,6 +299,24 @@ func TestPriceInTime(t *testing.T) {
 	f.wantUnpriced(t, f.send(t, pay()), 1)
 	if o := f.log.only(t, logfile.KindOutcome); o.Outcome != logfile.Unknown || o.For == "" {
 		t.Errorf("outcome %+v", o)
+	}
+}
+
+// timed keeps how long exchanges may take at the most: a deadline is late by an eighth.
+type timed struct{ longest time.Duration }
+
+func (s *timed) Send(_ context.Context, r *upstream.Request) (*upstream.Response, error) {
+	s.longest = max(s.longest, time.Until(r.Deadline)*9/8)
+	return nil, &upstream.Error{Err: io.ErrUnexpectedEOF}
+}
+
+// TestPriceTakesThreeSeconds at the most, late deadlines included.
+func TestPriceTakesThreeSeconds(t *testing.T) {
+	sent := new(timed)
+	f := start(t, fixed, capped(daily("1000")), func(f *fixture) { f.upstream["bss"].Transport = sent })
+	f.wantUnpriced(t, f.send(t, pay()), 0)
+	if sent.longest <= 0 || sent.longest > 3*time.Second {
+		t.Errorf("the read may take %v", sent.longest)
 	}
 }
 
@@ -399,6 +435,7 @@ func TestLook(t *testing.T) {
 		"no upstream":      func(l *gateway.Lookup) { l.Upstream = "gone" },
 		"an internal app":  func(l *gateway.Lookup) { l.Upstream = "app" },
 		"nobody's account": func(l *gateway.Lookup) { l.Account = "" },
+		"another site":     func(l *gateway.Lookup) { l.Query = must(acts.OrderQuery("intl", "CS-1001")) },
 	} {
 		other := of
 		change(&other)

@@ -27,11 +27,7 @@ func (c *call) reserve() *Refusal {
 	if s == nil {
 		return nil
 	}
-	charges, err := c.Gateway.Plan().Spend.Charges(nil, &s.subject) // a cap that is new counts all calls that reserve from then on
-	if err != nil {
-		return c.uncountable(err)
-	}
-	s.claim.Charges = charges
+	s.claim.Charges, s.claim.Uncountable = c.Gateway.Plan().Spend.Charges(nil, &s.subject) // a cap that is new counts all that reserve from then on
 	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()
 	report, err := c.Ledger.Reserve(c.request.Context(), &s.claim)
 	if err != nil {
@@ -65,6 +61,9 @@ func (c *call) notReserved(err error) *Refusal {
 		c.spending.note(&spend.Report{Full: []*spend.FullError{full}})
 		return c.overCap(full)
 	}
+	if u, ok := errors.AsType[*spend.UncountableError](err); ok {
+		return c.uncountable(u)
+	}
 	if !errors.Is(err, spend.ErrUnavailable) && c.request.Context().Err() != nil {
 		return c.gone("the caller left before the call was sent")
 	}
@@ -72,11 +71,7 @@ func (c *call) notReserved(err error) *Refusal {
 }
 
 // uncountable refuses a call that a hard cap cannot count.
-func (c *call) uncountable(err error) *Refusal {
-	u, ok := errors.AsType[*spend.UncountableError](err)
-	if !ok {
-		return refusal(internalFault, "what the call spends could not be counted")
-	}
+func (c *call) uncountable(u *spend.UncountableError) *Refusal {
 	c.spending.record.CapsFull = []string{u.Cap}
 	r := refusal(unpriced, "%v", u)
 	r.Inside = c.spending.unpriced

@@ -164,7 +164,7 @@ func TestCaps(t *testing.T) {
 		},
 		"no price": {
 			spend.CapConfig{Each: spend.EachDay, Amount: of("100")}, give("c-17", "1"),
-			plain("POST", "/v1.0/"+partnerAccount+"/partner/account-mgr/adjust-amount", `{"customer_id":"c-17","amount":"1","currency":"USD"}`), "TG.3012", `cap "it"`,
+			plain("POST", "/v1.0/"+partnerAccount+"/partner/account-mgr/adjust-amount", `{"customer_id":"c-18","amount":"1","currency":"USD"}`), "TG.3012", `cap "it"`,
 		},
 	}
 	for name, c := range cases {

@@ -244,7 +244,7 @@ func (s *Service) unresolved(ctx context.Context, id string) (*admin.Resolution,
 	}
 	answer := &admin.Resolution{Call: id, Caller: held.Caller, Act: held.Act, Since: held.At.UTC()}
 	if len(held.Keys) > 0 {
-		answer.Holds = append(answer.Holds, fmt.Sprintf("the act %s, with %d keys", held.Act, len(held.Keys)))
+		answer.Holds = append(answer.Holds, fmt.Sprintf("the act %s, with %s", held.Act, text.Count(len(held.Keys), "key")))
 	}
 	for _, ch := range held.Charges {
 		of := strings.Join(slices.DeleteFunc([]string{ch.Counted, ch.Period}, func(t string) bool { return t == "" }), ", ")
@@ -255,7 +255,7 @@ func (s *Service) unresolved(ctx context.Context, id string) (*admin.Resolution,
 
 func chargeText(ch *spend.ChargeState) string {
 	if ch.Currency == "" {
-		return fmt.Sprintf("%d calls", int64(ch.Amount))
+		return text.Count(int(ch.Amount), "call")
 	}
 	return fmt.Sprintf("%v %s", ch.Amount, ch.Currency)
 }

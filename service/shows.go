@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tollgate/audit/calls"
@@ -82,26 +83,31 @@ func bodyLines(body []byte) []string {
 	if err := d.Decode(&value); err != nil {
 		return []string{"(what came is no JSON, or more than is held of an answer)"}
 	}
-	lines := appendLines(nil, "", value)
+	lines := appendLines(nil, nil, value)
 	if more := len(lines) - mostLines; more > 0 {
 		lines = append(lines[:mostLines], fmt.Sprintf("(%d more)", more))
 	}
 	return lines
 }
 
-func appendLines(lines []string, path string, value any) []string {
+// appendLines appends the lines of a value, whose path is joined of its parts only where it is shown: a hostile answer may be deep.
+func appendLines(lines, path []string, value any) []string {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			lines = appendLines(lines, strings.TrimPrefix(path+"."+name, "."), v[name])
+			lines = appendLines(lines, append(path, ".", name), v[name])
 		}
 	case []any:
 		for i, one := range v {
-			lines = appendLines(lines, fmt.Sprintf("%s[%d]", path, i), one)
+			lines = appendLines(lines, append(path, "[", strconv.Itoa(i), "]"), one)
 		}
 	case nil:
 	default:
-		lines = append(lines, text.Truncate(text.Printable(fmt.Sprintf("%s: %v", path, v), '?'), longestLine, "…"))
+		line := ""
+		if len(lines) < mostLines {
+			line = fmt.Sprintf("%s: %v", strings.TrimPrefix(strings.Join(path, ""), "."), v)
+		}
+		lines = append(lines, text.Truncate(text.Printable(line, '?'), longestLine, "…"))
 	}
 	return lines
 }

@@ -30,7 +30,7 @@ func TestBodyLines(t *testing.T) {
 
 // FuzzBodyLines: whatever an answer holds, what is shown of it is bounded and printable.
 func FuzzBodyLines(f *testing.F) {
-	for _, body := range []string{`{"a":{"b":[1,"x"]}}`, `[`, `{"a":"\u202e\u0007"}`, "\xff", `1e999`} {
+	for _, body := range []string{`{"a":{"b":[1,"x"]}}`, `[`, `{"a":"\u202e\u0007"}`, "\xff", `1e999`, "[" + strings.Repeat("[1],", 300) + "1]"} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -97,6 +97,9 @@ func (m *Memory) Reserve(ctx context.Context, c *Claim) (Report, error) {
 	if held != nil && !c.Shadow {
 		return r, held
 	}
+	if c.Uncountable != nil {
+		return r, c.Uncountable
+	}
 	e := m.newEntry()
 	full, err := m.caps.reserve(e, c)
 	if err != nil {

@@ -37,6 +37,9 @@ type Claim struct {
 	Keys    []Key
 	Shadow  bool // keys that are held are reported, and hold nothing back
 	Charges []Charge
+	// Uncountable is why a cap cannot count the call. It is not reserved then, and Reserve returns this unless a key is held: what holds the act
+	// says more.
+	Uncountable error
 	// Repeats is the call that the caller repeats on purpose: the one that holds each of the keys that are held. Empty: none. Reserve sets
 	// it to the call that an operator allowed to be repeated, and clears it where no key was held.
 	Repeats string
@@ -54,8 +57,8 @@ type Charge struct {
 
 // Ledger knows what is held and used.
 type Ledger interface {
-	// Reserve takes all keys and charges of a claim, or none. The error is a *[HeldError] or a *[FullError], or wraps [ErrUnavailable] or that
-	// of the context. What is in shadow or soft mode is taken also where it is held or full; the report names it.
+	// Reserve takes all keys and charges of a claim, or none. The error is a *[HeldError], a *[FullError] or Claim.Uncountable, or wraps
+	// [ErrUnavailable] or that of the context. What is in shadow or soft mode is taken also where it is held or full; the report names it.
 	Reserve(ctx context.Context, c *Claim) (Report, error)
 	// Settle says what became of a call that reserved. What it reserved stays or is given back by that; a call that is unknown can be
 	// settled again. Of calls that are not known it does nothing.

@@ -121,8 +121,8 @@ func listOf(name string) (list string, ok bool) {
 	return name, false
 }
 
-// Currency is what the call's amounts are in: that of its price; else what the call says, NoCurrency where it names several or not that of each; else what its
-// upstream is known for, else its site's.
+// Currency is what the call's amounts are in: that of its price; else what the call says, NoCurrency where it names several or not that of
+// each; else what its upstream is known for, else its site's.
 func (c *Call) Currency() string {
 	if price, ok := c.price(); ok {
 		return price.Currency

@@ -21,13 +21,13 @@ type Query struct {
 	Body      []byte // JSON; nil: none
 }
 
-// Reads that tell prices, and what became of orders.
+// Reads of prices, and of what became of orders.
 const (
 	orderRead   = "ShowCustomerOrderDetails"
 	renewalRead = "ListRenewRateOnPeriod"
 )
 
-// PriceQuery returns the one read that tells what an act costs, by what was read of its request at a site. The error says why none does.
+// PriceQuery returns the one read that says what an act costs, by what was read of its request at a site. The error says why none does.
 func (a *Act) PriceQuery(site string, request *bss.Request) (*Query, error) {
 	switch {
 	case a.PriceFrom == catalog.PriceOrder && len(a.IDs) == 1:
@@ -37,7 +37,7 @@ func (a *Act) PriceQuery(site string, request *bss.Request) (*Query, error) {
 	case a.PriceFrom == catalog.PriceRenewal:
 		return renewalQuery(site, a.IDs, request)
 	}
-	return nil, errors.New("no read tells it")
+	return nil, errors.New("no read says it")
 }
 
 // OrderQuery returns the read that shows an order.
@@ -79,7 +79,7 @@ func renewalQuery(site string, resources []string, request *bss.Request) (*Query
 	}{resources, kind, count, true})
 }
 
-// onlyNumber returns the small number that a request gives under any of some names.
+// onlyNumber returns the small number that a request has under any of some names.
 func onlyNumber(fields []bss.Value, names ...string) (int, error) {
 	said, err := only(fields, names...)
 	if err != nil {

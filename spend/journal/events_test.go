@@ -418,3 +418,19 @@ func TestIntroduceMuch(t *testing.T) {
 		t.Errorf("%d are counted", n)
 	}
 }
+
+// TestUnknownOrders: an order that a request names under two names is one.
+func TestUnknownOrders(t *testing.T) {
+	l := newLog(t)
+	r := &logfile.Record{Kind: logfile.KindIntent, Call: "u", Effect: "spend", MACKey: macKey, Spending: new(logfile.Spending), Fields: []logfile.Field{
+		{Name: "order_id", Kind: "order", Values: []string{"CS1"}}, {Name: "orderId", Kind: "order", Values: []string{"cs1"}},
+	}}
+	Describe(r.Spending, claim("u", "CS1"))
+	l.add(r)
+	l.outcome("u", logfile.Unknown)
+	unknown := opened(t, l.options()).Unknown()
+	if len(unknown) != 1 {
+		t.Fatalf("%+v", unknown)
+	}
+	want(t, unknown[0].Orders, "CS1")
+}

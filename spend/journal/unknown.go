@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"tollgate/audit/logfile"
@@ -34,13 +36,22 @@ func (f *fold) unknown() (all []Unknown) {
 			Call: r.Call, Caller: r.Caller, Upstream: r.Upstream, Site: r.Site, Credential: r.Credential, Account: r.Account, Act: r.Act,
 		}
 		for _, field := range r.Fields {
-			u.Orders = append(u.Orders, field.Values...)
+			for _, order := range field.Values {
+				u.addOrder(order)
+			}
 		}
 		held, _ := f.ledger.Call(r.Call)
 		u.Ended = held.Ended
 		all = append(all, u)
 	}
 	return all
+}
+
+// addOrder adds an order once, however it is spelled: a request may name it under two names.
+func (u *Unknown) addOrder(order string) {
+	if !slices.ContainsFunc(u.Orders, func(other string) bool { return strings.EqualFold(other, order) }) {
+		u.Orders = append(u.Orders, order)
+	}
 }
 
 // ordersOf returns the fields of a call that name orders. They stand in the log as the call named them.

@@ -135,6 +135,30 @@ func allOrNone(t *testing.T, l spend.Ledger) {
 	reserve(t, l, charged(t, 50, free))
 }
 
+// uncountable: a call that a cap cannot count takes nothing, and is refused for a key where one is held.
+func uncountable(t *testing.T, l spend.Ledger) {
+	first := reserve(t, l, charged(t, 50, key(time.Hour)))
+	settle(l, first, logfile.Succeeded, 0)
+	free, why := key(time.Hour), errors.New("no price")
+	refused := func(c *spend.Claim) {
+		t.Helper()
+		c.Uncountable = why
+		if _, err := l.Reserve(t.Context(), c); err != why {
+			t.Errorf("%v, want %v", err, why)
+		}
+	}
+	refused(claim(free))
+	reserve(t, l, claim(free))
+	other := claim(key(time.Hour), first.Keys[0])
+	other.Uncountable = why
+	held(t, l, other, first, logfile.Succeeded)
+	second := again(first, time.Minute)
+	second.Repeats = first.Call
+	refused(second)
+	second.Uncountable = nil
+	reserve(t, l, second)
+}
+
 func repeat(t *testing.T, l spend.Ledger) {
 	first := reserve(t, l, claim(key(time.Hour)))
 	settle(l, first, logfile.Succeeded, 0)

@@ -16,7 +16,7 @@ import (
 
 var tests = map[string]func(*testing.T, spend.Ledger){
 	"under way": underWay, "window": window, "no window": noWindow, "unknown": unknown, "given back": givenBack, "released": released,
-	"partial": partial, "late outcomes": lateOutcomes, "reserved before": reservedBefore, "all or none": allOrNone, "one of many": oneOfMany,
+	"partial": partial, "late outcomes": lateOutcomes, "reserved before": reservedBefore, "all or none": allOrNone, "one of many": oneOfMany, "uncountable": uncountable,
 	"repeat": repeat, "repeat given back": repeatGivenBack, "repeat of the undecided": repeatUndecided, "repeat of others": repeatOthers,
 	"shadow": shadow, "keeps": keeps, "counted apart": countedApart, "each call": eachCall, "periods": periods, "no step back": noStepBack,
 	"soft": soft, "never over": neverOver, "left": left,
