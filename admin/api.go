@@ -27,6 +27,16 @@ type API struct {
 	Unfreeze func(context.Context, Peer, UnfreezeRequest) (*FreezeList, error)
 	// The freezes in force.
 	Freezes func(context.Context, Peer, FreezesRequest) (*FreezeList, error)
+	// The business acts that calls hold, so that no other call does the same.
+	Acts func(context.Context, Peer, ActsRequest) (*Acts, error)
+	// Lets the next call that does the same act as one before pass once, and returns the act.
+	AllowRepeat func(context.Context, Peer, AllowRepeatRequest) (*HeldAct, error)
+	// Gives up what calls hold of an act under a hash key that is lost, so that calls of the act pass again.
+	AcceptKeyLoss func(context.Context, Peer, AcceptKeyLossRequest) (*LostAct, error)
+	// What is used of caps.
+	Caps func(context.Context, Peer, CapsRequest) (*Caps, error)
+	// Shows what is known of a call whose outcome is unknown, or settles it.
+	Resolve func(context.Context, Peer, ResolveRequest) (*Resolution, error)
 	// The fleet as this member sees it: who is there, what differs, and what is not shared now.
 	Fleet func(context.Context, Peer, FleetRequest) (*Fleet, error)
 }
@@ -55,6 +65,11 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/freeze", "freeze", call(s, a.Freeze)},
 		{"POST", "/v1/unfreeze", "unfreeze", call(s, a.Unfreeze)},
 		{"GET", "/v1/freezes", "freezes", call(s, a.Freezes)},
+		{"GET", "/v1/acts", "acts", call(s, a.Acts)},
+		{"POST", "/v1/allow-repeat", "allowrepeat", call(s, a.AllowRepeat)},
+		{"POST", "/v1/accept-key-loss", "acceptkeyloss", call(s, a.AcceptKeyLoss)},
+		{"GET", "/v1/caps", "caps", call(s, a.Caps)},
+		{"POST", "/v1/resolve", "resolve", call(s, a.Resolve)},
 		{"GET", "/v1/fleet", "fleet", call(s, a.Fleet)},
 	}
 }

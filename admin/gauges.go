@@ -13,6 +13,7 @@ import (
 	"tollgate/gateway"
 	"tollgate/ratelimit"
 	"tollgate/replay"
+	"tollgate/spend"
 )
 
 // Sources are the parts whose state is read at each scrape.
@@ -30,6 +31,9 @@ type Sources struct {
 	Failed       *ratelimit.Sources
 	Keys         func() []caller.Key // of callers
 	Freezes      func() *freeze.Set
+	Caps         func() []CapUse
+	Spending     func() spend.Census
+	SpendingOpen func() bool   // whether it is known what is held and used
 	Withheld     func() uint64 // records of unauthenticated peers that were only counted
 }
 
@@ -74,7 +78,10 @@ func RegisterState(registry *prometheus.Registry, s Sources) {
 	gauge("tollgate_failed_sources", "Sources of failed authentication that are remembered.", func() float64 { return float64(s.Failed.Len()) })
 	counter("tollgate_failed_sources_evicted_total", "Sources of failed authentication that were forgotten for lack of room.",
 		func() float64 { return float64(s.Failed.Evicted()) })
-	registry.MustRegister(keyMetrics{s.Keys})
+	registry.MustRegister(keyMetrics{s.Keys}, capMetrics{s.Caps})
+	gauge("tollgate_spending_available", "1 while it is known what is held and used, so that calls that write or spend are taken.", func() float64 { return flag(s.SpendingOpen()) })
+	gauge("tollgate_acts_calls", "Calls that hold acts, or may give back what they took of caps.", func() float64 { return float64(s.Spending().Calls) })
+	gauge("tollgate_acts_unknown_calls", "Calls that hold acts or caps and of which it is unknown whether they were done.", func() float64 { return float64(s.Spending().Unknown) })
 	for _, kind := range freeze.Kinds() {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "tollgate_freezes", Help: "Freezes in force (tollgate freeze), by what they stop.", ConstLabels: prometheus.Labels{"kind": string(kind)},

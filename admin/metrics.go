@@ -21,6 +21,8 @@ type Metrics struct {
 	waited     prometheus.Histogram
 	shadow     *prometheus.CounterVec
 	cutOff     *prometheus.CounterVec
+	actHeld    *prometheus.CounterVec
+	capFull    *prometheus.CounterVec
 
 	mutex  sync.RWMutex
 	series map[labels]*series // each that has counted
@@ -69,6 +71,13 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 	m.shadow = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tollgate_limit_would_refuse_total", Help: "Calls that a limit in shadow mode would have refused.",
 	}, []string{"limit"})
+	m.actHeld = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tollgate_act_held_total",
+		Help: "Calls whose act another call held, by the guard's mode: they were refused (enforce), or would have been (shadow).",
+	}, []string{"act", "mode"})
+	m.capFull = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tollgate_cap_full_total", Help: "Calls for which a cap had no room, or that it cannot count, by its mode: they were refused (hard), or would have been (soft).",
+	}, []string{"cap", "mode"})
 	m.cutOff = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tollgate_cut_off_total",
 		Help: "Calls that were refused or cut off because a share was used up or a pace not kept, by setting and whose share it was.",
@@ -76,7 +85,7 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 	for _, kind := range gateway.CutOffs() { // an alert on an increase needs the series before its first count
 		m.cutOff.WithLabelValues(kind.Setting, kind.Cause)
 	}
-	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff,
+	registry.MustRegister(m.calls, m.refusals, m.handshakes, m.malformed, m.total, m.upstream, m.waited, m.shadow, m.cutOff, m.actHeld, m.capFull,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -84,6 +93,24 @@ func NewMetrics(registry *prometheus.Registry) *Metrics {
 // Refused counts a refusal.
 func (m *Metrics) Refused(r gateway.Result) {
 	m.refusals.WithLabelValues(r.Listener, r.Caller, r.Upstream, r.Operation, r.Reason).Inc()
+	m.countSpending(&r)
+}
+
+// countSpending counts what was in the way of a call that spends: what refused it, as its reason says, or would have.
+func (m *Metrics) countSpending(r *gateway.Result) {
+	if r.Held {
+		m.actHeld.WithLabelValues(r.Act, choose(r.Reason == "act_held", "enforce", "shadow")).Inc()
+	}
+	for _, name := range r.CapsFull {
+		m.capFull.WithLabelValues(name, choose(r.Reason == "cap_full" || r.Reason == "unpriced", "hard", "soft")).Inc()
+	}
+}
+
+func choose(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
 }
 
 // Observe counts a call that was intended.
@@ -98,6 +125,7 @@ func (m *Metrics) Observe(r gateway.Result) {
 	for _, limit := range r.WouldRefuse {
 		m.shadow.WithLabelValues(limit).Inc()
 	}
+	m.countSpending(&r)
 }
 
 func (m *Metrics) seriesOf(l labels) *series {

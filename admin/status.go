@@ -25,6 +25,8 @@ type Status struct {
 	Credentials []CredentialStatus `json:"credentials"`
 	// The calls that are stopped. The warnings of readiness name them, too.
 	Freezes []Freeze `json:"freezes"`
+	// What calls hold and have spent. Missing while the gateway starts.
+	Spending *SpendingStatus `json:"spending,omitzero"`
 	// How much of the limits is used up.
 	Limits LimitsStatus `json:"limits"`
 	// The fleet. Missing: the gateway is in none, or it starts.
@@ -125,6 +127,22 @@ type TrialStatus struct {
 	Reason string `json:"reason,omitzero"`
 	// When it began. Missing: with the keys.
 	Since time.Time `json:"since,omitzero"`
+}
+
+// SpendingStatus is what calls hold and have spent.
+type SpendingStatus struct {
+	// What happens to a call whose act is held: it is refused (enforce), or only recorded and counted (shadow).
+	Guard string `json:"guard"`
+	// How many calls hold acts, or may give back what they took of caps.
+	Calls int `json:"calls"`
+	// How many of them are unknown.
+	Unknown int `json:"unknown"`
+	// How many caps there are.
+	Caps int `json:"caps"`
+	// Why calls that write or spend are refused now. Missing: they are not.
+	Rebuilding string `json:"rebuilding,omitzero"`
+	// When what is held and used was last kept for the next start. Missing: not yet.
+	Saved *time.Time `json:"saved,omitzero"`
 }
 
 // LimitsStatus is how much of the limits is used up.

@@ -46,6 +46,19 @@ type Config struct {
 	Index IndexConfig `yaml:"index" reload:"restart"`
 }
 
+// keptBeyond is for how long records are needed still when the windows and periods are over that they began.
+const keptBeyond = 2 * setting.Day
+
+// CheckKeep returns an error if records are not kept for as long as what calls hold and have spent may have to be read from them: the
+// longest window or period, and two days.
+func (c *Config) CheckKeep(longest time.Duration) error {
+	if least := longest + keptBeyond; c.Keep != 0 && time.Duration(c.Keep) < least {
+		return fmt.Errorf("records are kept for %v, and guard and caps need them for %v: the longest window or period is %v, and 2 days are added",
+			c.Keep, setting.Duration(least), setting.Duration(longest))
+	}
+	return nil
+}
+
 // Default returns the defaults of the section.
 func (Config) Default() Config {
 	return Config{SegmentSize: 256 * setting.MiB, Reserve: 4 * setting.MiB, Deadline: setting.Duration(2 * time.Second)}
@@ -143,6 +156,9 @@ type Options struct {
 	Published func(note string)
 	// Blobs has the texts of the plans that records name: Prune removes those that none names any more. Nil: there are none.
 	Blobs *blobs.Store
+	// NeededFrom returns the first record that who derives something from the log still needs: Prune removes no segment that has it, or a
+	// later one. Nil: none is needed.
+	NeededFrom func() uint64
 	// Progress is called while Open reads the log: how many bytes were read, of how many at most, which are fewer once it is known
 	// where the reading begins. It is called by one goroutine at a time, often, and must return at once. Optional.
 	Progress func(read, total int64)

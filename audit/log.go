@@ -171,7 +171,36 @@ func (l *Log) Queue(r *logfile.Record) error {
 	default:
 		return fmt.Errorf("audit: a record of kind %q cannot be queued", r.Kind)
 	}
-	return l.queue(r, u)
+	_, err := l.queue(r, u)
+	return err
+}
+
+// QueueOutcome is Queue of an outcome. It calls ended once when the record is durable, or with an error when it is lost, which is no later than
+// the log's end. After an error of its own it does not.
+func (l *Log) QueueOutcome(r *logfile.Record, ended func(error)) error {
+	if r.Call == "" {
+		return errors.New("audit: an outcome needs a call id")
+	}
+	r.Kind = logfile.KindOutcome
+	b, err := l.queue(r, forOutcome)
+	if err != nil {
+		return err
+	}
+	go func() {
+		<-b.done
+		ended(b.err)
+	}()
+	return nil
+}
+
+// Event records an event that states no freezes, and returns when that is durable. After an error that wraps that of ctx, it may be written
+// later. What a call holds is taken whole or not at all: otherwise the error is [ErrCut].
+func (l *Log) Event(ctx context.Context, r *logfile.Record) error {
+	r.Kind = logfile.KindEvent
+	if r.Event == "" || r.StatesFreezes() {
+		return fmt.Errorf("audit: an event %q cannot be recorded so", r.Event)
+	}
+	return l.durable(ctx, r, forEvent)
 }
 
 // Freezes records which freezes are in force from now on, and why ([logfile.Record.StatesFreezes]), and returns when that is durable. It
@@ -200,12 +229,12 @@ func (l *Log) stating(r *logfile.Record) *batch {
 	return nil
 }
 
-func (l *Log) queue(r *logfile.Record, u use) error {
-	_, begun, err := l.add(r, u)
+func (l *Log) queue(r *logfile.Record, u use) (*batch, error) {
+	b, begun, err := l.add(r, u)
 	if begun {
 		l.linger.Reset(lingerTime)
 	}
-	return err
+	return b, err
 }
 
 // QueueLast is Queue for what is written when nothing is sent any more: the record may use the room on disk that is kept
@@ -214,7 +243,8 @@ func (l *Log) QueueLast(r *logfile.Record) error {
 	if r.Kind != logfile.KindRefusals {
 		return fmt.Errorf("audit: a record of kind %q cannot be the last", r.Kind)
 	}
-	return l.queue(r, forOutcome)
+	_, err := l.queue(r, forOutcome)
+	return err
 }
 
 func (l *Log) durable(ctx context.Context, r *logfile.Record, u use) error {
@@ -267,7 +297,7 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)
 	defer l.bodies.Put(body)
 	var cut bool
-	if *body, cut = r.AppendBody((*body)[:0]); u == forIntent && r.MustBeWhole() && (cut || r.Omits()) || u == forFreeze && cut {
+	if *body, cut = r.AppendBody((*body)[:0]); mustBeWhole(r, u) && (cut || r.Omits()) {
 		return nil, false, ErrCut
 	}
 
@@ -294,6 +324,17 @@ func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 		l.seal()
 	}
 	return b, begun, nil
+}
+
+// mustBeWhole reports whether a record is of no use in part.
+func mustBeWhole(r *logfile.Record, u use) bool {
+	switch u {
+	case forIntent:
+		return r.MustBeWhole()
+	case forEvent:
+		return r.Spending != nil
+	}
+	return u == forFreeze
 }
 
 // fillable returns the batch that the committer takes next; begun reports that it has no record yet. mu is held.

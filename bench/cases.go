@@ -13,7 +13,8 @@ const (
 	readBody  = `{"project_id":"0a1b2c3d4e5f","product_infos":[` +  // what a price inquiry looks like
 		`{"id":"1","cloud_service_type":"hws.service.type.ec2","resource_type":"hws.resource.type.vm",` +
 		`"resource_spec":"s3.medium.4.linux","region":"cn-north-4","period_type":2,"period_num":1,"subscription_num":1}]`
-	payBody = `{"order_id":"CS2601171553B7L2M","use_coupon":"NO","use_discount":"NO"`
+	payBody = `{"order_id":"` + orderID + `","use_coupon":"NO","use_discount":"NO"`
+	orderID = "CS000000000000000" // of which each call has another: an order is paid once
 )
 
 // request is a call in parts, for either protocol.

@@ -69,6 +69,7 @@ type http1 struct {
 	*tls.Conn
 	reader  *bufio.Reader
 	request []byte
+	order   []byte // digits of the order's id in request; nil: it has none
 }
 
 func newHTTP1(conn *tls.Conn, host string, r request) *http1 {
@@ -76,12 +77,30 @@ func newHTTP1(conn *tls.Conn, host string, r request) *http1 {
 	if r.body != nil {
 		text = fmt.Appendf(text, "Content-Type: application/json\r\nContent-Length: %d\r\n", len(r.body))
 	}
-	return &http1{conn, bufio.NewReaderSize(conn, 16<<10), append(append(text, "\r\n"...), r.body...)}
+	c := &http1{Conn: conn, reader: bufio.NewReaderSize(conn, 16<<10), request: append(append(text, "\r\n"...), r.body...)}
+	if at := bytes.Index(c.request, []byte(orderID)); at >= 0 {
+		c.order = c.request[at+len("CS") : at+len(orderID)]
+	}
+	return c
+}
+
+// orders is how many orders were paid.
+var orders atomic.Uint64
+
+// nextOrder has the call pay another order.
+func (c *http1) nextOrder() {
+	if c.order == nil {
+		return
+	}
+	for i, n := len(c.order)-1, orders.Add(1); i >= 0; i, n = i-1, n/10 {
+		c.order[i] = '0' + byte(n%10)
+	}
 }
 
 var ok1 = []byte("HTTP/1.1 200 ")
 
 func (c *http1) call() error {
+	c.nextOrder()
 	if _, err := c.Write(c.request); err != nil {
 		return err
 	}

@@ -34,6 +34,10 @@ type Outcome struct {
 	RequestID string  // request_id of the body, as the provider's gateway gives it; at most 128 of A-Z a-z 0-9 - _ .
 	Fields    []Value // in the catalog's order, only those that occur
 
+	// Failed are the items of a call that spends of which the answer says that they failed, by their ids in lower case. There are none where
+	// it does not say so without doubt.
+	Failed []string
+
 	// Foreign is the member by which the answer shows that it belongs to another request (see [catalog.Repeat]), as the catalog
 	// spells it; empty if there is none. Where it is set, nothing else here is about this call.
 	Foreign string
@@ -93,6 +97,8 @@ type answerReader struct {
 	codes                    int // how often error_code occurs, in whatever case
 	code, message, requestID string
 	itemFailed               bool // an item of a batch
+	items                    items
+	lists                    uint // bits by index of itemLists: found in the answer
 	odd                      bool // a member that decides has an undocumented JSON type or spelling
 	foreign                  string
 }
@@ -135,7 +141,7 @@ func (r *answerReader) outcome(byStatus Outcome) Outcome {
 	if o.Result == Failure && !r.op.Sensitive {
 		o.Message = oneLine(r.message, 256)
 	}
-	o.Fields = r.found.values(!r.op.Sensitive)
+	o.Fields, o.Failed = r.found.values(!r.op.Sensitive), r.failedItems()
 	return o
 }
 
@@ -145,11 +151,17 @@ func (r *answerReader) member(name []byte, top bool) error {
 		r.codes++
 		r.odd = r.odd || string(name) != "error_code"
 	}
+	if r.op.Effect == catalog.Spend {
+		r.checkItemName(top)
+	}
 	return nil
 }
 
 // value implements visitor.
 func (r *answerReader) value(kind kind, raw []byte) error {
+	if r.op.Effect == catalog.Spend {
+		r.readItem(kind, raw)
+	}
 	switch path := r.walker.path; string(path) {
 	case "":
 		r.isObject = kind == '{'
@@ -163,17 +175,26 @@ func (r *answerReader) value(kind kind, raw []byte) error {
 		r.odd = r.odd || kind != '[' && kind != 'n'
 	case "error_details[]", "fail_resource_infos[]":
 		r.itemFailed = true
+	case "error_details[].error_code", "fail_resource_infos[].error_code":
+		code := r.lenient(kind, raw)
+		r.items.judge(code, code != codeSuccess)
 	case "to_ondemand_service_results[].error_code":
 		code := r.scalar(kind, raw)
-		r.itemFailed = r.itemFailed || code != "" && code != codeSuccess
+		r.judgeItem(code, code != codeSuccess)
 	case "to_ondemand_service_results[].result":
 		result := r.scalar(kind, raw)
 		// Documented: SUCCESS, AUDIT (waits for a review, so it has not failed) and FAIL.
-		r.itemFailed = r.itemFailed || result != "" && !strings.EqualFold(result, "SUCCESS") && !strings.EqualFold(result, "AUDIT")
+		r.judgeItem(result, !strings.EqualFold(result, "SUCCESS") && !strings.EqualFold(result, "AUDIT"))
 	}
 	r.compare(kind, raw)
 	r.record(kind, raw)
 	return nil
+}
+
+// judgeItem takes up what a member of an item says of it; the empty text says nothing.
+func (r *answerReader) judgeItem(said string, failed bool) {
+	r.itemFailed = r.itemFailed || said != "" && failed
+	r.items.judge(said, failed)
 }
 
 // compare finds a member of any type that should repeat one of the request and does not; null and the empty string name
@@ -236,3 +257,15 @@ func (r *answerReader) recordField(i int, field *catalog.Field, content []byte) 
 	}
 	f.addContent(content, &r.arena)
 }
+
+// OneReading reports whether all readers take a body for the same JSON value: no two members of an object are equal or differ in case only.
+func OneReading(body []byte) bool {
+	w := walker{visitor: nothing{}, unique: true}
+	return w.walk(body) == nil
+}
+
+// nothing is a visitor to whom it does not matter what a body says.
+type nothing struct{}
+
+func (nothing) member([]byte, bool) error { return nil }
+func (nothing) value(kind, []byte) error  { return nil }

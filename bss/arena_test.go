@@ -47,7 +47,7 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("ReadRequest: %v allocations", n)
 	}
 	op, body = v2(), []byte(`{"order_ids":["CS1","CS2"],"fail_resource_infos":[{"resource_id":"r1"}]}`)
-	if n := testing.AllocsPerRun(100, func() { _ = ReadAnswer(op, nil, 200, "application/json", body) }); n > 6 {
+	if n := testing.AllocsPerRun(100, func() { _ = ReadAnswer(op, nil, 200, "application/json", body) }); n > 7 {
 		t.Errorf("ReadAnswer: %v allocations", n)
 	}
 }

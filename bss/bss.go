@@ -65,6 +65,12 @@ type Value struct {
 	// Unsummed counts the values of an amount, omitted ones included, that are no decimal number (see package decimal).
 	Unsummed int
 
+	// Inexact counts the values that are JSON numbers which readers turn into different texts: 1e3, 1.0, and those of more than 15 digits.
+	Inexact int
+
+	// InQuery is true of values that stand in the query, and not in the path.
+	InQuery bool
+
 	// AllBytes and AllHash are of all values, where some are omitted: their length together, and the hash of the list (see
 	// package digest), which sensitive operations do not have, since a short code can be searched from it.
 	AllBytes int64

@@ -46,7 +46,7 @@ func (f *findings) begin(index int, where place, field *catalog.Field) *finding 
 	if f.list == nil {
 		f.list = f.space[:0]
 	}
-	f.list = append(f.list, finding{index: index, where: where, value: Value{Name: field.Name, Kind: field.Kind}})
+	f.list = append(f.list, finding{index: index, where: where, value: Value{Name: field.Name, Kind: field.Kind, InQuery: where == inQuery}})
 	return &f.list[len(f.list)-1]
 }
 

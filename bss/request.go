@@ -256,6 +256,9 @@ func (r *requestReader) recordBody(i int, kind kind, raw []byte) error {
 	content := r.walker.content(kind, raw)
 	f, err := findingOf(r, i, inBody, content)
 	if f != nil {
+		if kind == '0' && (len(content) > 15 || digits(content) < len(content)) { // a float has 15 digits for sure (IEEE 754, binary64)
+			f.value.Inexact++
+		}
 		f.addContent(content, &r.arena)
 	}
 	return err

@@ -1,8 +1,9 @@
 // Package catalog knows the operations of the billing API: which method and path each has, which credential class may
 // call it, whether it moves money, and what of its bodies belongs into the audit log.
 //
-// The facts are data: bss-apis.csv (all operations of both sites) and facts.csv (quotas, narrower credential kinds,
-// audited fields, what answers repeat of requests, and sensitive bodies), each with its source in docs/coverage.md.
+// The facts are data: bss-apis.csv (all operations of both sites), facts.csv (quotas, narrower credential kinds,
+// audited fields, what answers repeat of requests, and sensitive bodies), each with its source in docs/coverage.md, and
+// acts.csv (what operations that spend are as business acts), of which docs/acts.md says more.
 package catalog
 
 import (
@@ -91,6 +92,7 @@ type Operation struct {
 	CodeAlways    bool      // v1: a 200 answer always carries error_code, CBC.0000 on success
 	Quota         float64   // published calls per second and source address; the default of 10 where none is published
 	Request       []Field
+	Query         []string // of a POST or PUT that spends: the names of Request that the provider takes from the query
 	Answer        []Field
 	ItemList      bool // the answer lists the items that failed, inside a 200
 	// Repeats are the members of the answer that repeat one of the request, which the answer to another call does not. Where
@@ -99,6 +101,7 @@ type Operation struct {
 	// AddressesResellersOnly marks the operations whose only account field names resellers (indirect_partner_id,
 	// indirect_partner_ids): a list of customers has nothing to say about them.
 	AddressesResellersOnly bool
+	Act                    *Act     // what a call is as a business act; nil: nothing is known, or it is none
 	Sensitive              bool     // bodies or queries carry passwords, codes or identity data: neither they nor their hashes are recorded
 	RecordQuery            bool     // declared endpoint: queries are recorded as text, not by names and lengths
 	ForwardHeaders         []string // declared endpoint: further caller headers passed on to a signed upstream, canonical spelling

@@ -168,6 +168,7 @@ func TestSets(t *testing.T) {
 		{"resellers only", func(o *Operation) bool { return o.AddressesResellersOnly },
 			"ListCouponQuotasRecords ListIndirectPartners ListIssuedCouponQuotas ListPartnerAccountChangeRecords ListPartnerBalances ListQuotaCoupons " +
 				"ReclaimIndirectPartnerAccount UpdateCouponQuotas UpdateIndirectPartnerAccount"},
+		{"act in the query", func(o *Operation) bool { return len(o.Query) > 0 }, "autoRenew"},
 		{"item list", func(o *Operation) bool { return o.ItemList }, "ListRenewRateOnPeriod"},
 		{"repeats the request", func(o *Operation) bool { return len(o.Repeats) > 0 },
 			"CreatePartnerCoupons PayOrders ReclaimCouponQuotas UpdateCouponQuotas UpdatePeriodToOnDemandInstantly oldPayOrderV2 orderPay"},
@@ -291,15 +292,15 @@ func TestParseRefuses(t *testing.T) {
 		{"repeats twice", head + spends, fields + "cn,A,repeats,a=b a=b\n", "twice"},
 	}
 	for _, test := range tests {
-		_, err := parse(test.operations, test.facts)
+		_, err := parse(test.operations, test.facts, actHead)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want %q", test.what, err, test.want)
 		}
 	}
-	if _, err := parse(head+good, "# comment\n\n*,A,quota,5\n"); err != nil {
+	if _, err := parse(head+good, "# comment\n\n*,A,quota,5\n", actHead); err != nil {
 		t.Error(err)
 	}
-	table, err := parse(head+spends, fields+"cn,A,repeats,a=b\n")
+	table, err := parse(head+spends, fields+"cn,A,repeats,a=b\n", actHead)
 	if err != nil || !slices.Equal(table.bySite["cn"][0].Repeats, []Repeat{{"a", "b"}}) {
 		t.Errorf("%+v, %v", table, err)
 	}

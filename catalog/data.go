@@ -25,15 +25,15 @@ var factsCSV string
 func ID() string { return id() }
 
 var id = sync.OnceValue(func() string {
-	sum := sha256.Sum256([]byte(operationsCSV + "\x00" + factsCSV))
+	sum := sha256.Sum256([]byte(operationsCSV + "\x00" + factsCSV + "\x00" + actsCSV))
 	return hex.EncodeToString(sum[:8])
 })
 
 // operationColumns are the columns of bss-apis.csv, in order.
 const operationColumns = "site,operation,http_method,path,title_en,credential,credential_source,effect,deprecated,replaced_by,success_status,seed"
 
-// parse builds the catalog from its two files.
-func parse(operations, facts string) (table, error) {
+// parse builds the catalog from its files.
+func parse(operations, facts, acts string) (table, error) {
 	t := table{bySite: make(map[string][]*Operation)}
 	reader := csv.NewReader(strings.NewReader(operations))
 	header, err := reader.Read()
@@ -57,6 +57,9 @@ func parse(operations, facts string) (table, error) {
 	reader.Comment = '#'
 	if err := eachRow(reader, t.apply); err != nil {
 		return t, fmt.Errorf("facts.csv: %w", err)
+	}
+	if err := t.parseActs(acts); err != nil {
+		return t, fmt.Errorf("acts.csv: %w", err)
 	}
 	return t, nil
 }
@@ -180,6 +183,11 @@ func (o *Operation) learn(fact, value string) (err error) {
 		o.Request, err = addFields(o.Request, value)
 	case "answer":
 		o.Answer, err = addFields(o.Answer, value)
+	case "query":
+		o.Query = strings.Fields(value)
+		if slices.ContainsFunc(o.Query, func(name string) bool { return !contain(o.Request, name) }) {
+			err = fmt.Errorf("query %q: want members of the request, of rows before", value)
+		}
 	case "item-list":
 		o.ItemList = true
 	case "repeats":

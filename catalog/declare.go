@@ -41,6 +41,8 @@ type Declaration struct {
 	// `true`: records have the query as text. Otherwise they have the names of its parameters and the lengths of their values, since no
 	// list of names is complete. Values of names such as `password` or `token` are never recorded.
 	RecordQuery bool `yaml:"record_query"`
+	// What a call is as a business act, for `effect: spend`: without it nothing keeps a call from being made twice.
+	Act *ActDeclaration `yaml:"act"`
 }
 
 // maxHeaders bounds what one declaration can pass on in each direction.
@@ -57,12 +59,16 @@ func Declare(d Declaration) (*Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Operation{
+	o := &Operation{
 		Name: d.Name, Method: d.Method, Path: d.Path,
 		Effect: d.Effect, Class: d.Class,
 		Deprecated: d.Deprecated, ReplacedBy: slices.Clone(d.ReplacedBy),
 		ForwardHeaders: forward, AnswerHeaders: answer, ContentTypes: types, Sensitive: d.Sensitive, RecordQuery: d.RecordQuery,
-	}, nil
+	}
+	if err := o.declareAct(d.Act); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 func checkName(name string) error {

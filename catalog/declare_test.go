@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"tollgate/internal/setting"
 )
 
 func good() Declaration {
@@ -58,6 +61,37 @@ func TestDeclareRefuses(t *testing.T) {
 		{"successor of a current one", func(d *Declaration) { d.ReplacedBy = []string{"x"} }, "not deprecated"},
 		{"many headers", func(d *Declaration) { d.ForwardHeaders = slices.Repeat([]string{"X-A"}, 33) }, "at most 32"},
 	}
+	for _, act := range []struct {
+		what, want string
+		change     func(*Declaration)
+	}{
+		{"of a read", "effect is not spend", func(d *Declaration) { d.Effect = Read }},
+		{"of a write", "effect is not spend", func(d *Declaration) { d.Effect = Write }},
+		{"whose calls are sensitive", "sensitive", func(d *Declaration) { d.Sensitive = true }},
+		{"without keys", "1 to 8 keys", func(d *Declaration) { d.Act.Keys = nil }},
+		{"with many keys", "1 to 8 keys", func(d *Declaration) { d.Act.Keys = slices.Repeat([]string{"id"}, 9) }},
+		{"with many parts", "at most 8", func(d *Declaration) { d.Act.Keys = []string{"a+b+c+d+e+f+g+h+i"} }},
+		{"with an empty key", "want names", func(d *Declaration) { d.Act.Keys = []string{""} }},
+		{"with an empty part", "want names", func(d *Declaration) { d.Act.Keys = []string{"id+"} }},
+		{"with a part twice", "want names", func(d *Declaration) { d.Act.Keys = []string{"id+id"} }},
+		{"with an empty member", "want names", func(d *Declaration) { d.Act.Keys = []string{"a..b"} }},
+		{"with a list of lists", "want names", func(d *Declaration) { d.Act.Keys = []string{"a[][]"} }},
+		{"with a line break", "want names", func(d *Declaration) { d.Act.Keys = []string{"a\nb"} }},
+		{"with a long name", "want names", func(d *Declaration) { d.Act.Keys = []string{strings.Repeat("a", 65)} }},
+		{"without a name", "act name", func(d *Declaration) { d.Act.Name = "" }},
+		{"with capital letters", "act name", func(d *Declaration) { d.Act.Name = "Pay" }},
+		{"with a negative window", "from 0s to 366d", func(d *Declaration) { d.Act.Window = -1 }},
+		{"with a long window", "from 0s to 366d", func(d *Declaration) { d.Act.Window = setting.Duration(367 * setting.Day) }},
+	} {
+		tests = append(tests, struct {
+			what   string
+			change func(*Declaration)
+			want   string
+		}{"act " + act.what, func(d *Declaration) {
+			d.Effect, d.Act = Spend, &ActDeclaration{Name: "pay", Keys: []string{"id"}}
+			act.change(d)
+		}, act.want})
+	}
 	for _, path := range []string{
 		"", "a", "//", "/a//b", "/a//", "//a/", "/{a...}/", "/a/.", "/../a", "/a;b", "/a%2Fb", "/a b", "/a\\b", "/a\x00", "/ä", "/a?b", "/a#b", "/a*", "/{a", "/a}", "/x{a}", "/{a}x",
 		"/{}", "/{a-b}", "/{1}", "/{...}", "/{a...}/b", "/{a}/{a}", "/{a...}{b}", "/" + strings.Repeat("a", 2000), "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}",
@@ -105,6 +139,47 @@ func TestDeclareRefuses(t *testing.T) {
 		o, err := Declare(d)
 		if err == nil || o != nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%.60s: %v, error %v, want %q", test.what, o, err, test.want)
+		}
+	}
+}
+
+func TestDeclareAct(t *testing.T) {
+	d := good()
+	d.Effect, d.Act = Spend, &ActDeclaration{Name: "pay", Keys: []string{"book+orders[].id", "book"}, Window: setting.Duration(time.Hour)}
+	o, err := Declare(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := o.Act
+	if a.Name != "pay" || a.Keys[0].String() != "book + orders[].id" || a.Keys[1].String() != "book" || a.Keys[1].Window != time.Hour || a.Direction != Out ||
+		a.Price != PriceNone || a.Amount != nil || a.Subject() != a.Keys[0].Parts[1] {
+		t.Errorf("%+v", a)
+	}
+	if want := []Field{{"book", FieldOther}, {"orders[].id", FieldOther}}; !slices.Equal(o.Request, want) {
+		t.Errorf("fields %v", o.Request)
+	}
+	if o, err := Declare(good()); err != nil || o.Act != nil || o.Request != nil {
+		t.Errorf("without an act: %+v, %v", o, err)
+	}
+}
+
+func TestSameAct(t *testing.T) {
+	declare := func(name string, keys ...string) *Operation {
+		d := good()
+		d.Effect, d.Act = Spend, &ActDeclaration{Name: name, Keys: keys}
+		o, err := Declare(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	pay := declare("pay", "book+orders[].id", "book")
+	for other, same := range map[*Operation]bool{
+		declare("pay", "book+orders[].id", "book"): true, declare("refund", "book"): true, {}: true,
+		declare("pay", "book"): false, declare("pay", "book+order.id", "book"): false,
+	} {
+		if pay.SameAct(other) != same || other.SameAct(pay) != same {
+			t.Errorf("%+v: %v", other.Act, !same)
 		}
 	}
 }

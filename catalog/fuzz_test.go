@@ -121,7 +121,7 @@ func FuzzTable(f *testing.F) {
 		if strings.Count(row, "\n") > 20 {
 			return // the header and some rows are enough
 		}
-		table, err := parse(operationColumns+"\n"+row, fact)
+		table, err := parse(operationColumns+"\n"+row, fact, actHead)
 		if err != nil {
 			return
 		}
@@ -139,6 +139,40 @@ func FuzzTable(f *testing.F) {
 					t.Error(err)
 				}
 			}
+		}
+	})
+}
+
+// FuzzActs: rows that are accepted make acts whose keys are of fields of the request.
+func FuzzActs(f *testing.F) {
+	f.Add("A,act,id,id@1h,out,cash,,,none,")
+	f.Add("A,act,x=id|ids[] n? kind{1,2}:1,x+kind@24h n@0s,set,budget,n/kind,pays!,request,doubt")
+	f.Add("A,act,\"id=ids[] kind{1,2}\",id+kind@31d,back,coupon,,pays|kind,order,")
+	const (
+		operations = operationColumns + "\ncn,A,POST,/a,x,either,doc,spend,,,200,no\n"
+		facts      = "*,A,request,id:order ids[]:order n:amount kind:other pays:other\n"
+	)
+	f.Fuzz(func(t *testing.T, row string) {
+		table, err := parse(operations, facts, actHead+row)
+		if err != nil || table.bySite["cn"][0].Act == nil {
+			return
+		}
+		o := table.bySite["cn"][0]
+		if len(o.Act.Keys) == 0 || checkActName(o.Act.Name) != nil {
+			t.Errorf("%+v", o.Act)
+		}
+		for i, k := range o.Act.Keys {
+			if k.Window < 0 || len(k.Parts) == 0 || k.String() == "" {
+				t.Errorf("key %d of %+v", i, o.Act)
+			}
+			for _, p := range k.Parts {
+				if o.Act.part(p.Name) != p || slices.ContainsFunc(p.Fields, func(name string) bool { return !contain(o.Request, name) }) {
+					t.Errorf("part %+v", p)
+				}
+			}
+		}
+		if o.Act.Amount != nil && o.Act.Amount.Kind != FieldAmount {
+			t.Errorf("amount %+v", o.Act.Amount)
 		}
 	})
 }

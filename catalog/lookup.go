@@ -17,12 +17,23 @@ type table struct {
 }
 
 var loaded = sync.OnceValue(func() table {
-	t, err := parse(operationsCSV, factsCSV)
+	t, err := parse(operationsCSV, factsCSV, actsCSV)
 	if err != nil { // the data is part of the binary: only a programmer's error gets here, and a test would have seen it
 		panic(err)
 	}
 	return t
 })
+
+// Currency returns what amounts are in at a site where neither a call nor its upstream says; "" if it is not known.
+func Currency(site string) string {
+	switch site {
+	case "cn":
+		return "CNY"
+	case "intl":
+		return "USD"
+	}
+	return ""
+}
 
 // Sites lists the sites of the catalog, sorted. The slice is the caller's.
 func Sites() []string { return slices.Clone(loaded().sites) }

@@ -56,7 +56,14 @@ func (o *Operation) Recorded() string {
 	case o.Sensitive:
 		return "path as its template; length of query and body"
 	case o.RecordQuery:
-		return "path and query; keyed hash of the body"
+		return "path and query; keyed hash of the body" + o.recordedKeys()
 	}
-	return "path; names and lengths of the query; keyed hash of the body"
+	return "path; names and lengths of the query; keyed hash of the body" + o.recordedKeys()
+}
+
+func (o *Operation) recordedKeys() string {
+	if o.Act == nil {
+		return ""
+	}
+	return "; the keys of its act"
 }

@@ -87,6 +87,7 @@ func (b *builder) build() {
 	b.checkLoops()
 	b.planTLS()
 	b.buildLimits()
+	b.buildSpend()
 	b.buildRest()
 	b.takeNotes()
 }

@@ -7,6 +7,7 @@ import (
 	"tollgate/fleet"
 	"tollgate/grants"
 	"tollgate/ratelimit"
+	"tollgate/spend"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
@@ -27,6 +28,7 @@ type Config struct {
 	Grants      []grants.Grant       // [Config.GrantPlace] returns where each stands
 
 	Limits ratelimit.Config
+	Spend  spend.Config // guard and caps
 
 	Fleet *fleet.Config // nil: the gateway is alone
 

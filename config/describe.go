@@ -34,6 +34,7 @@ func (c *Config) Describe(w io.Writer) error {
 	d.credentials(c)
 	d.callers(c)
 	d.limits(c)
+	d.section("money", describeSpend(&c.Spend)...)
 	if c.Fleet != nil {
 		d.section("fleet", describeFleet(c.Fleet)...)
 	}

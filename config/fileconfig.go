@@ -7,6 +7,7 @@ import (
 	"tollgate/fleet"
 	"tollgate/grants"
 	"tollgate/ratelimit"
+	"tollgate/spend"
 	"tollgate/tlspolicy"
 	"tollgate/upstream"
 )
@@ -34,6 +35,7 @@ type fileConfig struct {
 	Include []string `yaml:"include"`
 	// How often calls may be made.
 	Limits ratelimit.Config `yaml:"limits"`
+	spend.Config
 	// The gateways that share limits, signatures and freezes over one Redis. Without this section the gateway is alone. It comes and goes with
 	// a restart only.
 	Fleet *fleet.Config `yaml:"fleet"`

@@ -171,6 +171,10 @@ func (b *builder) noteWithout() {
 	}
 }
 
+// SpendAlone says what the members of a fleet do not share.
+const SpendAlone = "business acts and caps are not shared: each member holds and counts its own, so that two members can do an act once each; " +
+	"have the calls of a caller that spend go to one member"
+
 // describeFleet returns lines for people: the members, their Redis, and what is done without it.
 func describeFleet(f *fleet.Config) []string {
 	name := f.Name.Text.String()
@@ -186,6 +190,7 @@ func describeFleet(f *fleet.Config) []string {
 		describeRedis(&f.Redis),
 		fmt.Sprintf("a call waits up to %v for its answer; without it, signatures of write and spend calls are %s",
 			time.Duration(f.Patience), signatures),
+		SpendAlone,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tollgate/caller"
+	"tollgate/catalog"
 	"tollgate/internal/private"
 	"tollgate/upstream"
 )
@@ -41,6 +42,7 @@ func (b *builder) takeNotes() {
 	}
 	for _, u := range b.config.Upstreams {
 		b.noteSunsets(u)
+		b.noteActs(u)
 		b.noteSite(u)
 		b.noteAddress(u)
 	}
@@ -93,6 +95,15 @@ func (b *builder) noteSunsets(u *upstream.Config) {
 	if len(days) > 0 {
 		b.note("upstream %s: callers are granted operations that the provider announced to end (%s) and that may stop working any day; "+
 			"`tollgate catalog deprecated` lists them, `deprecated: forbid` refuses them", u.Name, strings.Join(days, ", "))
+	}
+}
+
+// noteActs notes endpoints that spend and do not say what a call of them does.
+func (b *builder) noteActs(u *upstream.Config) {
+	for _, d := range u.Endpoints {
+		if d.Effect == catalog.Spend && d.Act == nil {
+			b.note("upstream %s: endpoint %s spends, and nothing keeps a call of it from being made twice: give it an act", u.Name, d.Name)
+		}
 	}
 }
 

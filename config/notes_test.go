@@ -120,3 +120,14 @@ func TestExpiryNotes(t *testing.T) {
 		}
 	}
 }
+
+// TestUnguardedEndpoint: check notes an endpoint that spends and does not say what a call of it does.
+func TestUnguardedEndpoint(t *testing.T) {
+	const endpoint = "{name: Pay, method: POST, path: /v9/pay, class: customer, effect: spend%s}"
+	for act, noted := range map[string]bool{"": true, ", act: {name: pay, keys: [id], window: 1h}": false} {
+		text := strings.Replace(minimal, "catalog: cn", "catalog: cn, endpoints: ["+strings.Replace(endpoint, "%s", act, 1)+"]", 1)
+		if got := notesOf(t, text, testDir(t), testOptions()); strings.Contains(got, "endpoint Pay spends") != noted {
+			t.Errorf("act %q:\n%s", act, got)
+		}
+	}
+}

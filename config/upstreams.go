@@ -110,6 +110,11 @@ func (b *builder) addEndpoint(path string, u *upstream.Config, declared *catalog
 			b.problem(path+".name", "", "upstream %s has an operation %s already", u.Name, o.Name)
 			return
 		}
+		if other.Site == "" && !o.SameAct(other) {
+			b.problem(path+".act.keys", "", "endpoint %s has the act %s too, with other keys, so neither would hold the other back: name what they are "+
+				"about in the same way, or give this act another name", other.Name, o.Act.Name)
+			return
+		}
 	}
 	operations := append(have[:len(have):len(have)], o)
 	if _, err := catalog.NewRouter(operations); err != nil {

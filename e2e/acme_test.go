@@ -135,7 +135,7 @@ func listenLocal(t *testing.T) net.Listener {
 
 func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

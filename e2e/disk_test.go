@@ -20,6 +20,13 @@ import (
 // one of strace's: fdatasync:error=EIO. A program without shared libraries can be got at in no other way.
 func (p *process) inject(rule string) (remove func()) {
 	p.t.Helper()
+	end := p.trace(rule)
+	return func() { end(syscall.SIGTERM) } // then strace lets go
+}
+
+// trace does what inject does. What it returns ends strace by a signal.
+func (p *process) trace(rule string) (end func(syscall.Signal)) {
+	p.t.Helper()
 	calls, _, _ := strings.Cut(rule, ":")
 	cmd := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace="+calls, "-e", "inject="+rule, "-p", fmt.Sprint(p.cmd.Process.Pid))
 	var stderr bytes.Buffer
@@ -40,8 +47,8 @@ func (p *process) inject(rule string) (remove func()) {
 		}
 		return p.traced()
 	})
-	return func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // then it lets go
+	return func(s syscall.Signal) {
+		_ = cmd.Process.Signal(s)
 		<-ended
 	}
 }

@@ -200,7 +200,8 @@ func TestSecondStartInKubernetes(t *testing.T) {
 	own := func() map[string]fs.FileMode {
 		return map[string]fs.FileMode{
 			p.file("volume/audit"): 0o700, p.file("volume/audit/signing.key"): 0o600, p.file("volume/audit/hash.key"): 0o600,
-			p.file("volume/ca"): 0o700, p.file("volume/ca/authority.pem"): 0o600, leaf: 0o600,
+			p.file("volume/audit/spend.state"): 0o600,
+			p.file("volume/ca"):                0o700, p.file("volume/ca/authority.pem"): 0o600, leaf: 0o600,
 		}
 	}
 	start := func(step string, want ...string) {

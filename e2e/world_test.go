@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"text/template"
 
@@ -40,6 +41,8 @@ type world struct {
 	ca        *testpki.CA
 	issuer    *x509.CertPool // of the gateway's certificate, if that is not ca
 	held      atomic.Pointer[hold]
+	stalled   []func(syscall.Signal)   // end what holds up system calls of a gateway
+	provider  atomic.Pointer[handling] // in the place of the simulator of site cn, if it is set
 	witness   *witness
 	simulator *bsssim.Server // site cn
 	intl      *bsssim.Server // site intl
@@ -67,7 +70,7 @@ func newWorld(t testing.TB, simulated bsssim.Config) *world {
 	w.intl = bsssim.New(simulated)
 	accounts := simulatedAccounts(simulated)
 	w.values = values{
-		Dir: w.dir, Upstream: w.serve(w.witness.before("cn", accounts, w.holding(w.simulator))), Intl: w.serve(w.witness.before("intl", accounts, w.intl)),
+		Dir: w.dir, Upstream: w.serve(w.witness.before("cn", accounts, w.holding(http.HandlerFunc(w.provide)))), Intl: w.serve(w.witness.before("intl", accounts, w.intl)),
 	}
 	w.issue("gateway", testpki.Leaf{Names: []string{gatewayName, intlName, "localhost", "127.0.0.1"}, Server: true})
 	if err := w.ca.WriteFile(w.file("ca.pem")); err != nil {
@@ -298,6 +301,17 @@ func (w *world) holdPayments() *hold {
 	h := &hold{arrived: make(chan struct{}, 100), release: make(chan struct{})}
 	w.held.Store(h)
 	return h
+}
+
+// handling is a handler that can be pointed to.
+type handling struct{ http.Handler }
+
+func (w *world) provide(rw http.ResponseWriter, r *http.Request) {
+	if p := w.provider.Load(); p != nil {
+		p.ServeHTTP(rw, r)
+		return
+	}
+	w.simulator.ServeHTTP(rw, r)
 }
 
 func (w *world) holding(next http.Handler) http.Handler {

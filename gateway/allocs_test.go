@@ -22,7 +22,7 @@ func TestAllocations(t *testing.T) {
 	}
 	f := benchFixture(t, fixed)
 	handler := f.gateway.Server("local").Handler
-	for text, budget := range map[string]float64{look(): 18, pay(): 26} {
+	for text, budget := range map[string]float64{look(): 18, pay(): 30} {
 		request, body := template(t, text)
 		got := testing.AllocsPerRun(200, func() { handler.ServeHTTP(&nullWriter{header: http.Header{}}, copyOf(request, body)) })
 		if got > budget {
@@ -63,7 +63,7 @@ func TestAllocationsOfServedCalls(t *testing.T) {
 			u.Transport = transport
 		}
 	}))
-	for text, budget := range map[string]float64{look(): 15, pay(): 20} {
+	for text, budget := range map[string]float64{look(): 15, pay(): 22} {
 		request, room := []byte(text), make([]byte, 4<<10)
 		got := testing.AllocsPerRun(200, func() {
 			if _, err := c.Write(request); err != nil {

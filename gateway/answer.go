@@ -55,7 +55,7 @@ func (c *call) tellLimit(add *adder) {
 	}
 }
 
-// answer is step 12: the upstream's answer, unchanged but for gzip of signed upstreams.
+// answer is step 14: the upstream's answer, unchanged but for gzip of signed upstreams.
 func (c *call) answer(a *answer) {
 	c.answering = true
 	header := c.writer.Header()

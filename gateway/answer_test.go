@@ -157,7 +157,7 @@ func TestShapeOfRefusals(t *testing.T) {
 // The business result is read from the body, whatever the status says.
 func TestBusinessResult(t *testing.T) {
 	v1 := plain("POST", "/v1.0/"+customerAccount+"/customer/order-mgr/order/pay", `{"orderId":"CS-1"}`)
-	batch := plain("POST", "/v2/orders/subscriptions/resources/unsubscribe", `{"resource_ids":["r-1"]}`)
+	batch := plain("POST", "/v2/orders/subscriptions/resources/unsubscribe", `{"resource_ids":["r-1"],"unsubscribe_type":1}`)
 	tests := []struct{ name, request, answer, outcome, result, code string }{
 		{"success", pay(), jsonAnswer(200, `{}`), logfile.Succeeded, "success", ""},
 		{"v2 failure", pay(), jsonAnswer(400, `{"error_code":"CBC.99005003","error_msg":"low"}`), logfile.Failed, "failure", "CBC.99005003"},

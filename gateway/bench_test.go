@@ -17,13 +17,15 @@ import (
 	"tollgate/audit"
 	"tollgate/audit/logfile"
 	"tollgate/http1"
+	"tollgate/internal/setting"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 
 // The benchmarks go through the whole way of a call with nothing around it: no connection on either side, a log that takes
 // everything at once, a transport that answers from memory. Inside the loop are the request's copy (about 5 allocations)
 // and the writer; what remains is the gateway's own cost, in which signing (two HMACs, two hashes) and the call id
-// dominate. BenchmarkDecide is steps 1 to 7 alone, with the verification of the caller's signature. Parallel ones show what
+// dominate. BenchmarkDecide is steps 1 to 8 alone, with the verification of the caller's signature. Parallel ones show what
 // calls share: run with -cpu 1,2,4.
 
 type nullLog struct{}
@@ -31,7 +33,11 @@ type nullLog struct{}
 func (nullLog) Intent(context.Context, *logfile.Record) error  { return nil }
 func (nullLog) Outcome(context.Context, *logfile.Record) error { return nil }
 func (nullLog) Queue(*logfile.Record) error                    { return nil }
-func (nullLog) QueueLast(*logfile.Record) error                { return nil }
+func (nullLog) QueueOutcome(_ *logfile.Record, ended func(error)) error {
+	ended(nil)
+	return nil
+}
+func (nullLog) QueueLast(*logfile.Record) error { return nil }
 
 // nullWriter is a connection that takes everything.
 type nullWriter struct {
@@ -57,6 +63,8 @@ func staticAnswer(*upstream.Request) (*upstream.Response, error) {
 func benchFixture(b testing.TB, settings ...adjustment) *fixture {
 	return prepare(b, append([]adjustment{transport(staticAnswer), func(f *fixture) {
 		f.config.Log, f.config.Logger = nullLog{}, zap.NewNop()
+		f.config.Ledger = spend.NewMemory()
+		f.plan.Spend = must(spend.NewRules(spend.Config{Guard: spend.Guard{Mode: spend.Shadow, Windows: map[string]setting.Duration{"pay": 0}}}))
 		f.config.Refusals = audit.NewRefusals(nullLog{}, audit.RefusalBounds{})
 	}}, settings...)...)
 }

@@ -29,6 +29,7 @@ type call struct {
 	request     *http.Request
 
 	newer, older *call // in flight
+	own          *own  // the gateway itself makes the call; nil: a caller does
 	room         *room
 	keptRoom     bool // no other call gets it: after a fault, something of this one may go on
 
@@ -49,6 +50,7 @@ type call struct {
 	bodyHash  string                 // read
 	permit    credential.Permit      // decide: to sign the call; none for an unsigned upstream
 	signer    *credential.Credential // decide: that signs; nil for an unsigned upstream
+	spending  *spending              // decide: what the call reserves; nil: nothing
 	verdict   ratelimit.Verdict      // limit
 	signature replaySignature        // intend
 	intended  bool                   // intend: the intent is in the log

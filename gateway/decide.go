@@ -19,12 +19,15 @@ type ruling struct {
 	demand   *ratelimit.Demand // which limits count the call
 }
 
-// decide is step 6: the grant, and so the credential, and the freezes that stop either.
+// decide is step 6: the grant, and so the credential, the business act, and the freezes that stop any of them.
 func (c *call) decide() (refused *Refusal) {
 	if c.ruling, refused = c.rule(c.identity.Caller, &c.asked, c.request.Header); refused != nil {
 		return refused
 	}
 	if refused = c.permitSigning(); refused != nil {
+		return refused
+	}
+	if refused = c.readSpending(); refused != nil {
 		return refused
 	}
 	return c.checkFrozen()

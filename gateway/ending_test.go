@@ -13,6 +13,7 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/setting"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 
@@ -104,6 +105,10 @@ func TestGiveUpPayments(t *testing.T) {
 			}
 			if outcomes["not_sent stopping"] != c.calls-c.sent || outcomes["unknown unknown"] != c.sent {
 				t.Errorf("outcomes %v; %d of %d were sent", outcomes, c.sent, c.calls)
+			}
+			held := f.ledger.Snapshot().Calls
+			if len(held) != c.sent || slices.ContainsFunc(held, func(h spend.CallState) bool { return h.Outcome != logfile.Unknown }) {
+				t.Errorf("held after the end: %+v; %d of %d were sent", held, c.sent, c.calls)
 			}
 		})
 	}

@@ -24,6 +24,7 @@ var (
 	bodyNotTaken   = Code{"TG.1006", "body_not_taken", 400, "This method takes no body"}
 	notRecordable  = Code{"TG.1007", "not_recordable", 400, "The call cannot be recorded whole"}
 	badAmount      = Code{"TG.1008", "bad_amount", 400, "The amount is no plain decimal number"}
+	badAct         = Code{"TG.1009", "bad_act", 400, "The call does not say clearly what it is about"}
 
 	noIdentity       = Code{"TG.2001", "no_identity", 401, "The caller is not known"}
 	badAuthorization = Code{"TG.2002", "bad_authorization", 401, "The Authorization header is malformed"}
@@ -46,6 +47,9 @@ var (
 	fromBrowser          = Code{"TG.3008", "from_browser", 403, "Web pages may not call this gateway"}
 	foreignToken         = Code{"TG.3009", "foreign_token", 403, "Tokens of the provider are not taken"}
 	frozen               = Code{"TG.3010", "frozen", 403, "The operator has stopped such calls"}
+	capFull              = Code{"TG.3011", "cap_full", 403, "A cap on spending is full"}
+	unpriced             = Code{"TG.3012", "unpriced", 403, "A cap on spending cannot be kept for this call"}
+	repeatNotAllowed     = Code{"TG.3013", "repeat_not_allowed", 403, "The caller may not repeat an act on purpose"}
 
 	unknownOperation = Code{"TG.4001", "unknown_operation", 404, "No such operation"}
 	bodyTooSlow      = Code{"TG.4002", "body_too_slow", 408, "The body did not arrive in time"}
@@ -54,6 +58,7 @@ var (
 	encodedBody      = Code{"TG.4005", "encoded_body", 415, "The body is encoded"}
 	wrongHost        = Code{"TG.4006", "wrong_host", 421, "The request is for another host"}
 	otherContentType = Code{"TG.4007", "content_type", 415, "The operation takes no body of this type"}
+	actHeld          = Code{"TG.4008", "act_held", 409, "Another call does this, or did it"}
 
 	overLimit       = Code{"TG.5001", "over_limit", 429, "A rate limit is reached"}
 	tooManyFailures = Code{"TG.5002", "too_many_failures", 429, "Too many failed authentications from this address"}
@@ -70,6 +75,7 @@ var (
 	keysOnTrial      = Code{"TG.6010", "credential_on_trial", 503, "This gateway's cloud key is on trial"}
 	countsUnknown    = Code{"TG.6011", "counts_unavailable", 503, "Earlier calls cannot be looked up now"}
 	marksUnknown     = Code{"TG.6012", "signatures_unavailable", 503, "Used signatures cannot be looked up now"}
+	spendingUnknown  = Code{"TG.6013", "spending_unavailable", 503, "What was spent cannot be looked up now"}
 
 	notSent        = Code{"TG.7001", "not_sent", 502, "The upstream did not take the call"}
 	outcomeUnknown = Code{"TG.7002", "unknown", 502, "The upstream gave no usable answer"}
@@ -83,14 +89,14 @@ var (
 // Codes lists every code, in order.
 func Codes() []Code {
 	return []Code{
-		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken, notRecordable, badAmount,
+		badRequest, ambiguousPath, ambiguousQuery, bodyCutShort, badBody, bodyNotTaken, notRecordable, badAmount, badAct,
 		noIdentity, badAuthorization, unknownScheme, unknownKey, badDate, badSignature, contradiction, badCertificate, unsignedPayload, expiredKey,
 		noGrant, wrongClass, wrongAccount, customerNotGranted, credentialNotGranted, ambiguousCredential, deprecatedForbidden, fromBrowser,
-		foreignToken, frozen,
-		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType,
+		foreignToken, frozen, capFull, unpriced, repeatNotAllowed,
+		unknownOperation, bodyTooSlow, replayed, bodyTooLarge, encodedBody, wrongHost, otherContentType, actHeld,
 		overLimit, tooManyFailures,
 		logUnavailable, bodiesBusy, callsBusy, credentialPaused, replayFull, callerLeft, headersBusy, clockRejected, stopping,
-		keysOnTrial, countsUnknown, marksUnknown,
+		keysOnTrial, countsUnknown, marksUnknown, spendingUnknown,
 		notSent, outcomeUnknown, notSentInTime, unknownInTime, redirected,
 		internalFault,
 	}

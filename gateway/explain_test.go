@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"reflect"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"tollgate/grants"
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 
@@ -33,6 +35,9 @@ var variants = map[string]func(*signed){
 	"a token":            func(s *signed) { s.header = []string{"X-Auth-Token: t"} },
 	"a bearer":           func(s *signed) { s.header = []string{"Authorization: Bearer t"} },
 	"a credential":       func(s *signed) { s.header = []string{"Tollgate-Credential: acme"} },
+	"a repeat":           func(s *signed) { s.header = []string{"Tollgate-Repeat: " + noCall} },
+	"two repeats":        func(s *signed) { s.header = []string{"Tollgate-Repeat: " + noCall, "Tollgate-Repeat: " + noCall} },
+	"no ids":             func(s *signed) { s.body = `{}` },
 	"two credentials":    func(s *signed) { s.header = []string{"Tollgate-Credential: acme", "Tollgate-Credential: acme"} },
 	"no such credential": func(s *signed) { s.header = []string{"Tollgate-Credential: x"} },
 	"another method":     func(s *signed) { s.method = "PATCH" },
@@ -50,13 +55,15 @@ var explainCallers = []string{partnerCaller, customerCaller, bothCaller, localCa
 type explained struct {
 	*fixture
 	counted [][]ratelimit.Limit
+	claims  []*spend.Claim
 	signed  string // Authorization that the upstream got
 	codes   map[string]int
 	grants  map[int]bool
+	acts    map[string]bool
 }
 
 func newExplained(t *testing.T) *explained {
-	e := &explained{codes: map[string]int{}, grants: map[int]bool{}}
+	e := &explained{codes: map[string]int{}, grants: map[int]bool{}, acts: map[string]bool{}}
 	e.fixture = benchFixture(t, transport(func(r *upstream.Request) (*upstream.Response, error) {
 		e.signed = r.Header.Get("Authorization")
 		return staticAnswer(r)
@@ -75,6 +82,14 @@ func (e *explained) set(t *testing.T) adjustment {
 			{Name: "pay", Operations: []string{"PayOrders"}, Rate: 1e6, Burst: 1e6},
 			{Name: "acme", Credentials: []string{"acme"}, Rate: 1e6, Burst: 1e6},
 		}}))
+		f.plan.Spend = must(spend.NewRules(spend.Config{
+			Guard: spend.Guard{Mode: spend.Shadow, Windows: map[string]setting.Duration{"pay": setting.Duration(setting.Day)}},
+			Caps: []spend.CapConfig{
+				{Name: "all", Per: spend.PerCaller, Each: spend.EachDay, Count: 1e6, Mode: spend.Hard},
+				{Name: "pay", Match: spend.Match{Operations: []string{"PayOrders"}}, Each: spend.EachMonth, Count: 1e6, Mode: spend.Soft},
+			},
+		}))
+		f.config.Ledger = claimed{spend.NewMemory(), func(c *spend.Claim) { e.claims = append(e.claims, c) }}
 		f.config.Limiter = watchedLimiter{f.config.Limiter, func(d *ratelimit.Demand) { e.counted = append(e.counted, d.Limits) }}
 		f.listener.Hosts = append(f.listener.Hosts, "intl.test")
 		for i, site := range catalog.Sites() {
@@ -99,7 +114,7 @@ func (e *explained) compare(t *testing.T, listener, upstream, caller, text strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.counted, e.signed = nil, ""
+	e.counted, e.claims, e.signed = nil, nil, ""
 	decision := e.gateway.ServeDecided(listener, w, r)
 	met := reply{status: w.Code, header: w.Header(), body: w.Body.String()}
 	e.codes[met.code()]++
@@ -118,6 +133,38 @@ func (e *explained) compare(t *testing.T, listener, upstream, caller, text strin
 	case !strings.Contains(e.signed, "Access="+upstreamKeyOf(ruling.Decision.Credential.Name)+","):
 		t.Errorf("%s by %s at %s: signed by %s, foreseen %s", text, caller, listener, e.signed, ruling.Decision.Credential.Name)
 	}
+	e.compareClaim(t, text, &ruling)
+}
+
+// compareClaim compares what the call reserved with what was foreseen of it.
+func (e *explained) compareClaim(t *testing.T, text string, r *gateway.Ruling) {
+	t.Helper()
+	if len(e.claims) == 0 {
+		if r.Act != nil || r.Caps != nil {
+			t.Errorf("%s reserves nothing, foreseen %+v and %d caps", text, r.Act, len(r.Caps))
+		}
+		return
+	}
+	c := e.claims[0]
+	var caps []*spend.Cap
+	for _, charge := range c.Charges {
+		caps = append(caps, charge.Cap)
+	}
+	if r.Act == nil || c.Act != r.Act.Name || len(c.Keys) != len(r.Act.Keys) || c.Keys[0].Window != r.Act.Keys[0].Window || !slices.Equal(caps, r.Caps) {
+		t.Errorf("%s reserves %+v, foreseen %+v and %d caps", text, c, r.Act, len(r.Caps))
+	}
+	e.acts[c.Act] = true
+}
+
+// claimed is a ledger that shows its claims.
+type claimed struct {
+	*spend.Memory
+	show func(*spend.Claim)
+}
+
+func (l claimed) Reserve(ctx context.Context, c *spend.Claim) (spend.Report, error) {
+	l.show(c)
+	return l.Memory.Reserve(ctx, c)
 }
 
 // TestExplainSaysWhatCallsMeet: for every operation, by whomever and however it is called, a plan says the code, the grant, the credential and
@@ -144,12 +191,15 @@ func TestExplainSaysWhatCallsMeet(t *testing.T) {
 		}
 	}
 	for code, least := range map[string]int{
-		"": 500, "TG.1001": 50, "TG.1002": 500, "TG.1003": 500, "TG.1005": 50, "TG.1006": 50, "TG.1007": 50, "TG.1008": 1, "TG.2003": 100,
+		"": 500, "TG.1001": 50, "TG.1002": 500, "TG.1003": 500, "TG.1005": 50, "TG.1006": 50, "TG.1007": 50, "TG.1008": 1, "TG.1009": 50, "TG.3013": 10, "TG.2003": 100,
 		"TG.3001": 100, "TG.3002": 100, "TG.3003": 10, "TG.3004": 50, "TG.3005": 50, "TG.3006": 5, "TG.3009": 100, "TG.4001": 100, "TG.4005": 50, "TG.4007": 20,
 	} {
 		if e.codes[code] < least {
 			t.Errorf("%d calls met code %q, want %d", e.codes[code], code, least)
 		}
+	}
+	if len(e.acts) < 18 {
+		t.Errorf("calls were %d acts", len(e.acts))
 	}
 	if len(e.grants) < 6 {
 		t.Errorf("calls were allowed by %d grants", len(e.grants))

@@ -12,13 +12,13 @@ import (
 	"tollgate/signing"
 )
 
-// Decide takes a request through steps 1 to 7, for benchmarks.
+// Decide takes a request through steps 1 to 8, for benchmarks.
 func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request) *Refusal {
 	c := newCall(g, listener, w, r)
 	defer c.leaveRoom()
 	defer c.end()
 	for _, step := range [...]func(*call) *Refusal{
-		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).limit,
+		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).price, (*call).limit,
 	} {
 		if refusal := step(c); refusal != nil {
 			return refusal
@@ -76,4 +76,11 @@ func Spoil() {
 			b[i] = 0xdb
 		}
 	}
+}
+
+// OwnTime has calls of the gateway's own take so long at the most, and returns what undoes that.
+func OwnTime(d time.Duration) (undo func()) {
+	former := ownTime
+	ownTime = d
+	return func() { ownTime = former }
 }

@@ -29,6 +29,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 
@@ -67,6 +68,7 @@ type fixture struct {
 	origin   *origin // of all upstreams
 	history  *history
 	log      *fakeLog
+	ledger   *watchedLedger
 	logs     *observer.ObservedLogs
 	metrics  *metrics
 
@@ -152,19 +154,21 @@ func prepare(t testing.TB, settings ...adjustment) *fixture {
 	f := &fixture{history: newHistory(), metrics: &metrics{}, engine: ours, refused: make(chan accept.Refusal, 100)}
 	f.origin = newOrigin(t, f.history)
 	f.log = &fakeLog{history: f.history}
+	f.ledger = &watchedLedger{Memory: spend.NewMemory(), history: f.history}
 	t.Cleanup(func() { checkStages(t, f.log) })
+	t.Cleanup(func() { f.ledger.check(t) })
 	var core zapcore.Core
 	core, f.logs = observer.New(zap.DebugLevel)
 	f.config = gateway.Config{
 		Replay:  replay.New(1000),
 		Limiter: ratelimit.NewLimiter(),
 		Sources: must(ratelimit.NewSources(ratelimit.Unauthenticated{Rate: 1000, Burst: 100000, Sources: 100})),
-		Log:     f.log, MAC: mac.New(),
+		Log:     f.log, MAC: mac.New(), Ledger: f.ledger,
 		Refusals: audit.NewRefusals(f.log, audit.RefusalBounds{PerSource: 100000, Sources: 100000, Daily: 1 << 40}),
 		Observer: f.metrics, Logger: zap.New(core), Now: time.Now,
 	}
 	f.plan = gateway.Plan{
-		Callers: callers(t), Limits: must(ratelimit.NewRules(ratelimit.Config{})), Listeners: map[string]*gateway.Listener{"local": &f.listener},
+		Callers: callers(t), Limits: must(ratelimit.NewRules(ratelimit.Config{})), Spend: guarding(spend.Shadow), Listeners: map[string]*gateway.Listener{"local": &f.listener},
 		Bounds: config.Bounds{
 			Body: 1 << 20, Bodies: 8 << 20, HeldAnswer: 64 << 10, Calls: 100, Headers: 1 << 20, AllHeaders: 64 << 20,
 			BodyTimeout: setting.Duration(patience), WriteTimeout: setting.Duration(patience),
@@ -195,6 +199,11 @@ func prepare(t testing.TB, settings ...adjustment) *fixture {
 	}
 	f.gateway = gateway.New(f.config, &f.plan)
 	return f
+}
+
+// guarding are rules without caps. Tests of other things do the same act more than once, so that for those the guard is in shadow mode.
+func guarding(mode spend.Mode) *spend.Rules {
+	return must(spend.NewRules(spend.Config{Guard: spend.Guard{Mode: mode}}))
 }
 
 // routes serves cn and the internal app under all names, intl under its own.

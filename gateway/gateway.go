@@ -5,20 +5,22 @@
 //  3. match: method and path to exactly one operation
 //  4. read: the body, once, bounded, hashed
 //  5. verify: the claim, over what was received
-//  6. decide: which credential, or why none; and that no freeze stops the call
-//  7. limit: within the rates, waiting a little if need be
-//  8. intend: no freeze came while the call waited; remember the signature, write the intent down durably
-//  9. sign and
-//  10. send: once; right before the first byte the last check for freezes
-//  11. settle: what came of it, durable before the answer where money may have moved
-//  12. answer
+//  6. decide: which credential, or why none; which business act the call is; and that no freeze stops it
+//  7. price: what the act costs, where a cap counts it
+//  8. limit: within the rates, waiting a little if need be
+//  9. reserve: the keys of the act, so that no other call does it meanwhile, and its part of each cap
+//  10. intend: no freeze came while the call waited; remember the signature, write the intent down durably
+//  11. sign and
+//  12. send: once; right before the first byte the last check for freezes
+//  13. settle: what came of it, durable before the answer where money may have moved
+//  14. answer
 //
-// Whatever happens before step 8 refuses the call: nothing was sent, and one refusal is recorded. From step 8 on the call
-// ends with an outcome, whether or not its caller is still there.
+// Whatever happens before step 10 refuses the call: nothing was sent, what was reserved is released, and one refusal is recorded. From
+// step 10 on the call ends with an outcome, whether or not its caller is still there, which settles what was reserved.
 //
 // A [Plan] is what is configured of calls. It does not change: a call follows, from its first step to its last, the plan that was in force
 // when it began. State outlives plans. It stands in the [Gateway] (such as the counts of limits), or a plan points to it (the keys of
-// credentials, the transports and clocks of upstreams). Where steps 3, 4, 6 and 7 depend on message and plan alone they are functions
+// credentials, the transports and clocks of upstreams). Where steps 3, 4, 6, 8 and 9 depend on message and plan alone they are functions
 // without effects, by which [Plan.Explain] answers too.
 package gateway
 
@@ -38,6 +40,8 @@ import (
 	"tollgate/freeze"
 	"tollgate/ratelimit"
 	"tollgate/replay"
+	"tollgate/spend"
+	"tollgate/spend/acts"
 )
 
 // Log is the part of the audit log that calls write to; see [audit.Log] for what each promises.
@@ -45,6 +49,7 @@ type Log interface {
 	Intent(ctx context.Context, r *logfile.Record) error
 	Outcome(ctx context.Context, r *logfile.Record) error
 	Queue(r *logfile.Record) error
+	QueueOutcome(r *logfile.Record, ended func(error)) error
 }
 
 // Limiter counts calls by their rates: see [ratelimit.Limiter].
@@ -67,7 +72,7 @@ type ReplayMemory interface {
 	Mark(ctx context.Context, k replay.Key, date, now time.Time) error
 }
 
-// Config joins the parts of a gateway that outlive its plans. All members but MAC and Freezes are required.
+// Config joins the parts of a gateway that outlive its plans. All members but MAC, Freezes and Ledger are required.
 type Config struct {
 	Limiter  Limiter
 	Sources  *ratelimit.Sources // limits failed authentication by source
@@ -75,6 +80,7 @@ type Config struct {
 	Log      Log
 	MAC      *mac.Key     // of keyed hashes in records; nil: one that ends with the process
 	Freezes  *freeze.Gate // of the kill switch; nil: nothing is ever frozen
+	Ledger   spend.Ledger // of what calls that spend hold and use; nil: one that ends with the process
 	Refusals *audit.Refusals
 	Observer Observer
 	Logger   *zap.Logger
@@ -93,6 +99,7 @@ type Gateway struct {
 	cutOffs     cutOffLog
 	evidence    evidence
 	recording   sharedDeadline // how long records may take
+	hash        acts.Hash      // of keys
 }
 
 // New makes a gateway that follows a plan. It starts nothing.
@@ -103,7 +110,10 @@ func New(config Config, plan *Plan) *Gateway {
 	if config.Freezes == nil {
 		config.Freezes = new(freeze.Gate)
 	}
-	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger)}
+	if config.Ledger == nil {
+		config.Ledger = spend.NewMemory()
+	}
+	g := &Gateway{Config: config, ending: newEnding(), ledger: new(ledger), hash: config.MAC.Short}
 	g.Publish(plan)
 	return g
 }
@@ -112,7 +122,7 @@ func New(config Config, plan *Plan) *Gateway {
 func (g *Gateway) Plan() *Plan { return g.plan.Load() }
 
 // Publish puts a plan in force, for calls that begin from now on. Calls under way go on by the plan that they began with, except that
-// the bounds on what all calls share, and the rates of limits, hold for them at once: a holder that has more than its new share keeps it,
+// the bounds on what all calls share, the rates of limits, and caps, hold for them at once: a holder that has more than its new share keeps it,
 // and gets no more until enough was released.
 func (g *Gateway) Publish(plan *Plan) {
 	g.publishing.Lock()
@@ -155,6 +165,7 @@ func (c *call) serve() {
 // end releases what the call has taken of what all share.
 func (c *call) end() {
 	c.sent()
+	c.endReservation()
 	c.dropRequest()
 	c.ledger.close(&c.account)
 	c.endTurn()
@@ -191,7 +202,9 @@ var steps = [...]struct {
 	{logfile.StageRead, (*call).read},
 	{logfile.StageVerify, (*call).verify},
 	{logfile.StageDecide, (*call).decide},
+	{logfile.StagePrice, (*call).price},
 	{logfile.StageLimit, (*call).limit},
+	{logfile.StageReserve, (*call).reserve},
 	{logfile.StageIntend, (*call).intend},
 }
 
@@ -209,28 +222,38 @@ func (c *call) run() *Refusal {
 
 // dispatch takes an intended call to its end: sign, send, settle, answer. It no longer depends on the caller.
 func (c *call) dispatch() {
+	defer c.disconnect()
+	a, refusal := c.exchange()
+	if refusal != nil {
+		c.answerRefusal(refusal)
+		return
+	}
+	c.answer(a)
+}
+
+// exchange sends an intended call and settles it. Either there is an answer, or why there is none that can be used.
+func (c *call) exchange() (*answer, *Refusal) {
 	settled := false
 	defer func() {
 		if !settled { // only by panic: the call may have gone out
+			c.disconnect() // its connection must not stay taken
 			c.settle(c.outcome(logfile.Unknown, &Refusal{Code: internalFault}))
 		}
 	}()
-	defer c.disconnect() // also after a panic: its connection must not stay taken
+	c.recordRepeat()
 	a, refusal := c.send()
 	over := refusal != nil || a.whole
 	if over {
 		c.disconnect() // neither the log nor the caller is waited for with a connection in hand
 	}
 	c.releaseBody(over)
-	if refusal != nil {
-		settled = true
-		c.settle(c.outcome(outcomeOf(refusal), refusal))
-		c.answerRefusal(refusal)
-		return
-	}
 	settled = true
+	if refusal != nil {
+		c.settle(c.outcome(outcomeOf(refusal), refusal))
+		return nil, refusal
+	}
 	c.settle(c.answered(a))
-	c.answer(a)
+	return a, nil
 }
 
 // releaseBody returns what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its

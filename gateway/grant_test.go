@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -69,6 +70,28 @@ func TestEveryOperationIsSignedByTheRightClassOnly(t *testing.T) {
 	}
 }
 
+// bodyOf returns a body that has what an act needs that the operation is.
+func bodyOf(o *catalog.Operation) string {
+	body := map[string]any{}
+	for i := 0; o.Act != nil && i < len(o.Act.Parts); i++ {
+		part := &o.Act.Parts[i]
+		field, list := strings.CutSuffix(part.Fields[0], "[]")
+		var value any = "x1"
+		switch {
+		case part.Kind == catalog.FieldAmount:
+			value = "1"
+		case len(part.Values) > 0:
+			value = part.Values[0]
+		case list:
+			value = []string{"x1"}
+		}
+		if !strings.Contains(o.Path, "{"+field+"}") {
+			body[field] = value
+		}
+	}
+	return string(must(json.Marshal(body)))
+}
+
 // callOf is a call of an operation, as a caller would make it for its own account.
 func callOf(o *catalog.Operation, caller, account string) signed {
 	target := strings.NewReplacer("{domain_id}", account, "{partner_id}", account).Replace(o.Path)
@@ -77,7 +100,10 @@ func callOf(o *catalog.Operation, caller, account string) signed {
 	}
 	s := signed{caller: caller, method: o.Method, target: target}
 	if o.Method == http.MethodPost || o.Method == http.MethodPut {
-		s.body = "{}"
+		s.body = bodyOf(o)
+	}
+	if o.Name == "autoRenew" {
+		s.target += "?action_id=autorenew"
 	}
 	if o.Site == "intl" {
 		s.host = "intl.test"
@@ -312,7 +338,7 @@ func TestCustomersOfAGrant(t *testing.T) {
 	})
 	o := catalog.Find("cn", "CreatePartnerCoupons")
 	for i, tt := range []struct{ body, code string }{
-		{`{"quota_id":"q","customer_ids":["c-17"]}`, ""},
+		{`{"quota_id":"q","face_value":5,"customer_ids":["c-17"]}`, ""},
 		{`{"quota_id":"q","customer_ids":["c-17","c-19"]}`, "TG.3004"},
 		{`{"quota_id":"q"}`, "TG.3004"},
 		{`{"quota_id":"q","customer_ids":["c-17"],"Customer_Ids":["c-19"]}`, "TG.1005"},

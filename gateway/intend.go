@@ -9,7 +9,7 @@ import (
 	"tollgate/replay"
 )
 
-// intend is step 8: the signature is remembered, and the intent is durable. From here the call ends with an outcome.
+// intend is step 10: the signature is remembered, and the intent is durable. From here the call ends with an outcome.
 func (c *call) intend() *Refusal {
 	if refusal := c.checkFrozen(); refusal != nil { // it may have waited for its limits
 		return refusal
@@ -18,6 +18,7 @@ func (c *call) intend() *Refusal {
 		return refusal
 	}
 	intent := c.intent()
+	c.handOver()
 	if err := c.Log.Intent(c.logContext(), intent); err != nil {
 		return c.unrecorded(intent, err)
 	}
@@ -29,6 +30,7 @@ func (c *call) intend() *Refusal {
 func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
 	taken := intent.Seq != 0 // it may still reach the disk
 	if !taken {
+		c.takeBack()
 		c.connection.unrecorded(intent)
 	}
 	if errors.Is(err, audit.ErrCut) { // readFacts leaves room for all else that an intent holds
@@ -36,14 +38,19 @@ func (c *call) unrecorded(intent *logfile.Record, err error) *Refusal {
 		return refusal(internalFault, "the call cannot be recorded whole, so it was not sent")
 	}
 	c.warn("intent was not made durable; the call is not sent", err.Error())
-	if taken { // say that nothing came of it
-		_ = c.Log.Queue(c.outcome(logfile.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"}))
+	if taken {
+		c.withdraw()
 	}
 	return later(logUnavailable, "the call cannot be recorded now, so it was not sent")
 }
 
 // logContext outlives the caller: whether a record becomes durable must not depend on whether the caller waits.
-func (c *call) logContext() context.Context { return c.recording.in(c.LogDeadline) }
+func (c *call) logContext() context.Context {
+	if c.own != nil {
+		return c.request.Context()
+	}
+	return c.recording.in(c.LogDeadline)
+}
 
 // markSignature remembers the signature of a call that changes something, for as long as its date is valid.
 func (c *call) markSignature() *Refusal {

@@ -10,7 +10,7 @@ import (
 	"tollgate/ratelimit"
 )
 
-// limit is step 7: within all rates, or after a short wait.
+// limit is step 8: within all rates, or after a short wait.
 func (c *call) limit() *Refusal {
 	var err error
 	c.verdict, err = c.Limiter.Take(c.request.Context(), c.demand)

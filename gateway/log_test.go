@@ -86,6 +86,8 @@ type fakeLog struct {
 
 	intent  func(ctx context.Context, r *logfile.Record) error // nil: works
 	outcome func(ctx context.Context, r *logfile.Record) error // nil: works
+	queued  func(r *logfile.Record)                            // is called before a record is kept
+	ended   func(func(error))                                  // is to call what waits for a queued outcome; nil: that is durable at once
 }
 
 func (l *fakeLog) Intent(ctx context.Context, r *logfile.Record) error {
@@ -116,9 +118,22 @@ func (l *fakeLog) Outcome(ctx context.Context, r *logfile.Record) error {
 func (l *fakeLog) QueueLast(r *logfile.Record) error { return l.Queue(r) }
 
 func (l *fakeLog) Queue(r *logfile.Record) error {
+	if l.queued != nil {
+		l.queued(r)
+	}
 	l.keep(r.Kind, r)
 	l.history.add(string(r.Kind) + " queued")
 	return nil
+}
+
+func (l *fakeLog) QueueOutcome(r *logfile.Record, ended func(error)) error {
+	err := l.Queue(r)
+	if l.ended != nil {
+		l.ended(ended)
+	} else {
+		ended(nil)
+	}
+	return err
 }
 
 func (l *fakeLog) keep(kind logfile.Kind, r *logfile.Record) {

@@ -18,6 +18,8 @@ import (
 	"tollgate/credential"
 	"tollgate/grants"
 	"tollgate/ratelimit"
+	"tollgate/spend"
+	"tollgate/spend/acts"
 	"tollgate/upstream"
 )
 
@@ -30,6 +32,7 @@ type Plan struct {
 	Listeners   map[string]*Listener              // by name
 	Servers     map[string]*Listener              // by id: how each server has its calls served; see listener
 	Limits      *ratelimit.Rules                  // by which limits each call is counted
+	Spend       *spend.Rules                      // which acts are held and which caps count each call
 	Bounds      config.Bounds                     // those of calls must be positive
 	LogDeadline time.Duration                     // how long a record may take to become durable
 }
@@ -59,16 +62,20 @@ type Question struct {
 	Method   string
 	Target   string // path and query
 	Header   http.Header
-	Body     []byte
+	Body     []byte // nil: not known
 }
 
-// Ruling is what a plan decides on a call, up to the limits, of whose counts it knows nothing.
+// Ruling is what a plan decides on a call, up to limits, keys and caps, of whose counts and holders it knows nothing.
 type Ruling struct {
 	Operation *catalog.Operation // nil: none was found
 	Upstream  *Upstream
 	Refusal   *Refusal          // nil: the call is allowed
 	Decision  grants.Decision   // of an allowed call
 	Limits    []ratelimit.Limit // that it is counted by
+	Act       *acts.Act         // that it is; nil: none that is known. Without keys where only the body could say more
+	Shadow    bool              // the act holds nothing back
+	Price     *spend.Price      // of the act, by the request; nil: it does not say
+	Caps      []*spend.Cap      // that count it
 }
 
 // Explain returns what the plan decides on a call, by the functions that calls go through. The error names two upstreams that both have
@@ -108,10 +115,33 @@ func (p *Plan) explain(q *Question, w *way) Ruling {
 	}
 	w.body = q.Body
 	var found ruling
-	if found, r.Refusal = p.rule(q.Caller, &w.asked, q.Header); r.Refusal == nil {
+	if found, r.Refusal = p.rule(q.Caller, &w.asked, q.Header); r.Refusal != nil {
+		return r
+	}
+	if r.Refusal = p.explainSpending(&r, q, w, &found); r.Refusal == nil {
 		r.Decision, r.Limits = found.decision, found.demand.Limits
 	}
 	return r
+}
+
+// explainSpending adds the act that a call is, with its windows, and the caps that count it.
+func (p *Plan) explainSpending(r *Ruling, q *Question, w *way, found *ruling) *Refusal {
+	if w.operation.Effect == catalog.Read {
+		return nil
+	}
+	s, refused := p.spendingOf(q.Caller, &w.asked, found, q.Header, nil)
+	if refused != nil && refused.Code == badAct && q.Body == nil && q.Header[repeatHeader] == nil {
+		r.Act = &acts.Act{Name: w.operation.Act.Name}
+		return nil
+	}
+	if s == nil {
+		return refused
+	}
+	r.Act, r.Shadow, r.Caps = s.act, s.claim.Shadow, p.Spend.Matching(&s.subject)
+	if s.subject.Priced {
+		r.Price = &s.subject.Price
+	}
+	return nil
 }
 
 // find searches the listeners that the caller can reach. It returns one way for each upstream that has the operation, or the refusal if

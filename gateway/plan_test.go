@@ -24,6 +24,7 @@ import (
 	"tollgate/ratelimit"
 	"tollgate/replay"
 	"tollgate/signing"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 
@@ -64,7 +65,7 @@ func nothing(t testing.TB, shared config.Bounds) *gateway.Plan {
 	table, _ := grants.New(nil, nil, nil)
 	return &gateway.Plan{
 		Callers: must(caller.NewRegistry([]caller.Config{{Name: "a"}, {Name: "b"}}, signing.Known(), nil)), Grants: table,
-		Limits: must(ratelimit.NewRules(ratelimit.Config{})), Bounds: shared, LogDeadline: 1,
+		Limits: must(ratelimit.NewRules(ratelimit.Config{})), Spend: guarding(spend.Enforce), Bounds: shared, LogDeadline: 1,
 		Listeners: map[string]*gateway.Listener{"other": {Name: "other"}},
 	}
 }

@@ -25,6 +25,9 @@ func (c *call) record(kind logfile.Kind) *logfile.Record {
 		Source: c.source, SourcePort: c.sourcePort,
 		Method: c.request.Method,
 	}
+	if c.own != nil {
+		c.own.describe(r)
+	}
 	if c.operation != nil {
 		r.Upstream, r.Site, r.Operation, r.Effect = c.upstream.Name, c.operation.Site, c.operation.Name, c.operation.Effect.String()
 		r.Currency = c.upstream.Currency
@@ -59,6 +62,7 @@ func (c *call) intent() *logfile.Record {
 	r.Share(c.connection.partsOf(c, r))
 	c.describe(r)
 	r.Decision = logfile.Allowed
+	c.describeSpending(r)
 	r.SignatureHash, r.SignatureDate = c.signature.hash, c.signature.date
 	return r
 }
@@ -82,6 +86,7 @@ func (c *call) answered(a *answer) *logfile.Record {
 	r.Share(c.connection.partsOf(c, r))
 	r.Outcome = a.outcome
 	c.describeAnswer(r, a)
+	c.describeReleased(r, a)
 	c.closing(r)
 	return r
 }
@@ -136,8 +141,16 @@ func (c *call) limited(r *logfile.Record) {
 	}
 }
 
-// refuse records a refusal and answers it. Known callers' refusals are recorded each, strangers' are bounded.
+// refuse records a refusal and answers it.
 func (c *call) refuse(refusal *Refusal) {
+	c.noteRefusal(refusal)
+	c.release() // before the answer: its caller may try again at once
+	c.dropRequest()
+	c.answerRefusal(refusal)
+}
+
+// noteRefusal records a refusal. Known callers' refusals are recorded each, strangers' are bounded.
+func (c *call) noteRefusal(refusal *Refusal) {
 	now, written := c.Now(), false
 	var r *logfile.Record // nil: there is no room for one
 	full := func() *logfile.Record {
@@ -146,6 +159,7 @@ func (c *call) refuse(refusal *Refusal) {
 		r.Decision, r.Reason, r.Detail, r.Status = logfile.Refused, refusal.Code.Reason, refusal.recorded(), refusal.Code.Status
 		r.Stage = c.stage
 		c.limited(r)
+		c.describeSpending(r)
 		r.ClaimedCaller = refusal.Claimed
 		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.AccessKey
@@ -167,8 +181,6 @@ func (c *call) refuse(refusal *Refusal) {
 	}
 	c.Observer.Refused(c.result(now, refusal.Code.Reason, refusal.Code.Status))
 	c.Logger.Debug("call refused", callFields(c, "reason", refusal.Code.Reason, "detail", refusal.Detail)...)
-	c.dropRequest()
-	c.answerRefusal(refusal)
 }
 
 // truncate keeps the record of a refusal short: nothing was sent, so nothing need be proven, and peers that are refused must
@@ -212,7 +224,10 @@ func fields(values []bss.Value) []logfile.Field {
 
 // callFields are the fields of an operational log line about a call. They hold no body, query or secret.
 func callFields(c *call, pairs ...string) []zap.Field {
-	out := []zap.Field{zap.String("call", c.id), zap.String("listener", c.listener.Name), zap.String("caller", c.identity.Caller)}
+	out := []zap.Field{zap.String("call", c.id), zap.String("listener", c.listener.Name), zap.String("caller", c.callerText())}
+	if c.own != nil {
+		out = append(out, zap.String("for", c.own.of))
+	}
 	if c.operation != nil {
 		out = append(out, zap.String("upstream", c.upstream.Name), zap.String("operation", c.operation.Name))
 	}
@@ -240,6 +255,10 @@ type Result struct {
 	Waited       time.Duration
 	UpstreamTime time.Duration
 	WouldRefuse  []string // limits in shadow mode that would have refused the call; must not be changed
+
+	Act      string   // that the call is; empty: none that is known
+	Held     bool     // another call holds a key of it; of a call that was sent: the guard is in shadow mode
+	CapsFull []string // caps that refused the call, or count only and have no room for it; must not be changed
 }
 
 // Observer is told of the end of each call. Its methods are called concurrently.
@@ -251,11 +270,14 @@ type Observer interface {
 
 func (c *call) result(ended time.Time, reason string, status int) Result {
 	r := Result{
-		Listener: c.listener.Name, Caller: c.identity.Caller, Reason: reason, Status: status,
+		Listener: c.listener.Name, Caller: c.callerText(), Reason: reason, Status: status,
 		Total: ended.Sub(c.started), Waited: c.verdict.Waited, WouldRefuse: c.verdict.Shadow,
 	}
 	if c.operation != nil {
 		r.Upstream, r.Operation, r.Effect = c.upstream.Name, c.operation.Name, c.operation.Effect.String()
+	}
+	if s := c.spending; s != nil {
+		r.Act, r.Held, r.CapsFull = s.record.Act, s.record.HeldBy != "", s.record.CapsFull
 	}
 	return r
 }

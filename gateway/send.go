@@ -26,10 +26,10 @@ type answer struct {
 	rejected *bss.Rejection // what a server before the billing system says of the signature, if anything
 }
 
-// send is step 10: one attempt.
+// send is step 12: one attempt.
 func (c *call) send() (*answer, *Refusal) {
 	c.sentAt, c.stage = c.Now(), logfile.StageConnect
-	c.room.out.Deadline = c.sentAt.Add(c.upstream.Timeout)
+	c.room.out.Deadline = c.mustEnd()
 	if refusal := c.connect(); refusal != nil {
 		return nil, refusal
 	}

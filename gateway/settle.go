@@ -5,10 +5,11 @@ import (
 
 	"tollgate/audit/logfile"
 	"tollgate/bss"
+	"tollgate/catalog"
 	"tollgate/upstream"
 )
 
-// judge is the first half of step 11: what the answer means for money. A refusal means that nobody can tell.
+// judge is the first half of step 13: what the answer means for money. A refusal means that nobody can tell.
 func (c *call) judge(a *answer) *Refusal {
 	if c.upstream.Signed && a.response.Status/100 == 3 {
 		return c.redirected(a)
@@ -74,8 +75,8 @@ func (c *call) redirected(a *answer) *Refusal {
 func (c *call) outcomeOfAnswer(a *answer) string {
 	status := a.response.Status
 	switch {
-	case c.changes() && c.upstream.Signed && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
-		return logfile.Unknown // some server before the billing system failed; the billing system may have acted
+	case (c.changes() && c.upstream.Signed || c.operation.Effect == catalog.Spend) && bss.GaveUpOnTheWay(status, a.result.ErrorCode):
+		return logfile.Unknown // some server before the billing system, or an internal app, failed, perhaps after it had acted
 	case c.changes() && c.upstream.Signed && a.result.Result == bss.Unread:
 		return logfile.Unknown // the status says success, and the body that should confirm it cannot be read, or is too large to be
 	case a.result.Result == bss.Success:
@@ -103,7 +104,7 @@ func outcomeOf(refusal *Refusal) string {
 	return logfile.NotSent
 }
 
-// settle is the second half of step 11. Where something may have changed, the outcome is durable before the answer's
+// settle is the second half of step 13. Where something may have changed, the outcome is durable before the answer's
 // first byte. A failing log never replaces the upstream's answer: it closes the gateway for new calls instead.
 func (c *call) settle(r *logfile.Record) {
 	var err error
@@ -115,6 +116,7 @@ func (c *call) settle(r *logfile.Record) {
 	if err != nil {
 		c.Logger.Error("outcome is not durable", callFields(c, "outcome", r.Outcome, "error", err.Error())...)
 	}
+	c.settleSpending(r)
 	c.passage.End()
 	c.observe(r)
 }

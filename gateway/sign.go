@@ -8,7 +8,7 @@ import (
 	"tollgate/signing"
 )
 
-// sign is step 9: a signature of this moment in the name of the credential's account, over exactly what is sent. Which headers make
+// sign is step 11: a signature of this moment in the name of the credential's account, over exactly what is sent. Which headers make
 // it up, only the credential's scheme knows.
 func (c *call) sign(lease *credential.Lease) error {
 	out := &c.room.out

@@ -30,6 +30,9 @@ func (c *call) verify() *Refusal {
 	if name := c.unsignedChoice(); name != "" {
 		return c.unproven(badSignature, name+" chooses the account, so it must be signed")
 	}
+	if c.changes() && c.isUnsigned(repeatHeader) {
+		return c.unproven(badSignature, repeatHeader+" has an act done once more, so it must be signed")
+	}
 	if !c.claim.Verify(signing.Request{
 		Method: c.request.Method, Path: signing.CanonicalPath(c.path), Query: c.query.Canonical(), Headers: headers, PayloadHash: hash,
 	}) {
@@ -46,17 +49,19 @@ func (c *call) bodyMayBeUnsigned() bool {
 
 // unsignedChoice returns the header that chooses the account and is not signed; "" if there is none.
 func (c *call) unsignedChoice() string {
-	unsigned := func(name string) bool {
-		return c.request.Header[name] != nil && !slices.Contains(c.claim.SignedHeaders, strings.ToLower(name))
-	}
-	if unsigned(credentialHeader) {
+	if c.isUnsigned(credentialHeader) {
 		return credentialHeader
 	}
 	accounts := c.Callers.Schemes().Headers(signing.AccountName)
-	if i := slices.IndexFunc(accounts, unsigned); i >= 0 && c.upstream.Signed {
+	if i := slices.IndexFunc(accounts, c.isUnsigned); i >= 0 && c.upstream.Signed {
 		return accounts[i]
 	}
 	return ""
+}
+
+// isUnsigned reports whether a header is there and the signature does not cover it.
+func (c *call) isUnsigned(name string) bool {
+	return c.request.Header[name] != nil && !slices.Contains(c.claim.SignedHeaders, strings.ToLower(name))
 }
 
 func (c *call) unproven(code Code, detail string) *Refusal {

@@ -75,7 +75,7 @@ func TestAmountsOfReads(t *testing.T) {
 	if err := log.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	report, seen := calls.NewReport([]calls.Dimension{calls.ByAccount}), map[string]bool{}
+	report, seen := calls.NewReport([]calls.Dimension{calls.ByAccount}, nil), map[string]bool{}
 	err = calls.Scan{Dir: dir}.Calls(t.Context(), &calls.Filter{Account: "c-17"}, func(c *calls.Call) error {
 		amounts, unsummed := c.Amounts()
 		want := map[string]string{"ListRenewRateOnPeriod": "90.00"}[c.Operation()]

@@ -147,7 +147,7 @@ func TestRefusalsOfSensitiveEndpointsWithholdThePath(t *testing.T) {
 
 // TestUnknownNamesOfTheCatalog: of what the billing API does not know, name and length are recorded, and no call is refused for it.
 func TestUnknownNamesOfTheCatalog(t *testing.T) {
-	const query = "customer_id=c-17&limit=5&otp=86z0k4&pass=hunter2-pass"
+	const query = "card_id=c-17&limit=5&otp=86z0k4&pass=hunter2-pass"
 	for name, call := range map[string]signed{
 		"read":  {caller: partnerCaller, method: "GET", target: "/v2/orders/customer-orders?" + query},
 		"spend": {caller: partnerCaller, method: "POST", target: "/v2/accounts/partner-accounts/adjust-amount?" + query, body: `{"customer_id":"c-17","amount":"5"}`},
@@ -157,7 +157,7 @@ func TestUnknownNamesOfTheCatalog(t *testing.T) {
 			f.call(t, call)
 			f.wantWithheld(t, "86z0k4", "hunter2-pass", query)
 			r := f.log.only(t, logfile.KindIntent)
-			if r.Query != "customer_id=c-17&limit=5" || r.QueryBytes != int64(len(query)) || fmt.Sprint(r.QueryWithheld) != "[{otp 6 0} {pass 12 0}]" ||
+			if r.Query != "card_id=c-17&limit=5" || r.QueryBytes != int64(len(query)) || fmt.Sprint(r.QueryWithheld) != "[{otp 6 0} {pass 12 0}]" ||
 				r.QueryMAC != f.config.MAC.Text(query) || r.MACKey != f.config.MAC.ID() || r.BodyHash != signing.HashHex([]byte(call.body)) || r.BodyMAC != "" {
 				t.Errorf("intent %+v", r)
 			}

@@ -29,6 +29,8 @@ type Decision struct {
 	Credential *credential.Facts
 	// Grant is the index of the grant among those given to New.
 	Grant int
+	// MayRepeat reports whether some grant that allows the call with this credential lets the caller repeat an act.
+	MayRepeat bool
 }
 
 // Reason says why a call is refused, in one word for records and metrics.
@@ -71,7 +73,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 	rules = ofAccount(rules, call.Account)
 	var chosen *rule
 	var first *Refusal
-	several, foreign := false, true
+	several, foreign, mayRepeat := false, true, false
 	for _, r := range rules {
 		why := r.refuses(call)
 		foreign = foreign && (why != nil || r.contradicts(call.Account))
@@ -83,6 +85,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 		case chosen.Credential != r.Credential:
 			several = true
 		}
+		mayRepeat = mayRepeat || why == nil && r.MayRepeat
 	}
 	switch {
 	case chosen == nil:
@@ -92,7 +95,7 @@ func (p *Table) Decide(call *Call) (Decision, error) {
 	case several:
 		return Decision{}, ambiguous(call, rules)
 	}
-	return Decision{chosen.credential, chosen.index}, nil
+	return Decision{chosen.credential, chosen.index, mayRepeat}, nil
 }
 
 // ofAccount returns the rules whose credential is of an account, also those that refuse the call: what is meant for one account is not

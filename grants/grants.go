@@ -41,6 +41,9 @@ type Grant struct {
 	Customers []setting.Account `yaml:"customers"`
 	// Needed for the operations of which no source says which class may call them, once you know.
 	ClassConfirmed bool `yaml:"class_confirmed"`
+	// Whether the caller may repeat an act that was done, on purpose: by a call with the header `Tollgate-Repeat`, which names the call that
+	// holds the act now.
+	MayRepeat bool `yaml:"may_repeat"`
 }
 
 // Problem is a grant that cannot be honoured.
@@ -119,6 +122,16 @@ func (p *Table) Coverage() []Coverage { return p.coverage }
 // Covers reports whether some grant lets a caller call an operation of an upstream.
 func (p *Table) Covers(upstream, operation string) bool {
 	return p.covered[target{upstream, operation}]
+}
+
+// Allowing returns the indices of the grants that let a caller call an operation of an upstream, under conditions on accounts.
+func (p *Table) Allowing(caller, upstream, operation string) (all []int) {
+	for _, r := range p.rules[key{caller, upstream, operation}] {
+		if !r.forbidden {
+			all = append(all, r.index)
+		}
+	}
+	return all
 }
 
 // place is where a selector stands.

@@ -352,3 +352,34 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 }
+
+// TestMayRepeat: acts may be repeated where a grant says so that allows the call with the credential that signs it, and nowhere else.
+func TestMayRepeat(t *testing.T) {
+	f := newFixture(t)
+	p := f.table(t,
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.acme.Name},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"PayOrders"}, Credential: f.other.Name, MayRepeat: true},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons"}, Credential: f.partner.Name, Customers: []setting.Account{"c-1", "c-2"}},
+		Grant{Caller: "app", Upstream: "bss", Operations: []string{"CreatePartnerCoupons"}, Credential: f.partner.Name, Customers: []setting.Account{"c-2"}, MayRepeat: true},
+		Grant{Caller: "else", Upstream: "bss", Operations: []string{"*"}, Credential: f.partner.Name, MayRepeat: true},
+	)
+	for _, c := range []struct {
+		operation, credential, customer string
+		want                            bool
+	}{
+		{"PayOrders", "acme", "", false},
+		{"PayOrders", "other", "", true},
+		{"CreatePartnerCoupons", "", "c-1", false},
+		{"CreatePartnerCoupons", "", "c-2", true},
+	} {
+		asked := call(t, "bss", "cn", c.operation, nil, bss.Accounts{})
+		asked.Credential = c.credential
+		if c.customer != "" {
+			asked.Accounts.Customers = []string{c.customer}
+		}
+		decision, err := p.Decide(asked)
+		if err != nil || decision.MayRepeat != c.want {
+			t.Errorf("%s %s %s: %+v, %v; want may repeat %v", c.operation, c.credential, c.customer, decision, err, c.want)
+		}
+	}
+}

@@ -51,7 +51,7 @@ type Rule struct {
 	Rate Rate `yaml:"rate"`
 	// How many calls at once after a pause. Default: the calls of one second, at least 1. Only with `rate`.
 	Burst int `yaml:"burst" range:"1..1000000"`
-	// How many calls in each `day` or `month` of the calendar. What is used of it is in memory only, and a start begins with all of it.
+	// How many calls in each `day` or `month` of the calendar. What is used of it outlives a restart.
 	Quota Quota `yaml:"quota"`
 	// The time zone in which days and months begin, such as `Europe/Berlin`. Default: `Asia/Shanghai`, by which the provider bills. Only with
 	// `quota`.

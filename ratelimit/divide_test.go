@@ -110,7 +110,7 @@ func TestKey(t *testing.T) {
 		}
 		return keys
 	}
-	got := keys(Subject{"a\"b:x\n", "o", "ü", "u", 2.5})
+	got := keys(Subject{"a\"b:x\n", "o", "ü", "u", 2.5, false})
 	for i, want := range []string{`app:b:caller="a\"b:x\n":credential="\u00fc"`, `all:c:day=Asia/Shanghai`, `published-quota:w:operation="o":credential="\u00fc":upstream="u":quota=2.5`} {
 		if got[i] != want {
 			t.Errorf("%s, want %s", got[i], want)

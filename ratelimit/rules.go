@@ -16,6 +16,8 @@ type Subject struct {
 	Caller, Operation, Credential, Upstream string
 	// Quota is the operation's published quota per second; zero means that none is published.
 	Quota float64
+	// Own says that the gateway itself makes the call, for Caller: limits that tell callers apart do not count it.
+	Own bool
 }
 
 // known returns a subject that can be a map key: NaN equals nothing, not even itself, and would be stored for every call.
@@ -152,7 +154,7 @@ func (r *Rules) demand(s Subject) *Demand {
 	}
 	if r.published && s.Quota > 0 && s.Credential != "" {
 		counted := s
-		counted.Caller = "" // the provider sees the credential, not who used it
+		counted.Caller, counted.Own = "", false // the provider sees the credential, not who used it
 		d.Limits = append(d.Limits, Limit{
 			Name: PublishedName, Per: []Dimension{ByCredential, ByOperation}, Counted: counted, Terms: publishedTerms(s.Quota), Without: r.without,
 		})
@@ -231,8 +233,10 @@ func newMatcher(r Rule, t Terms) matcher {
 }
 
 func (m matcher) matches(s Subject) bool {
-	return m.callers.has(s.Caller) && m.operations.has(s.Operation) && m.credentials.has(s.Credential) && m.upstreams.has(s.Upstream)
+	return m.callers.has(s.Caller) && !(s.Own && m.tellsCallers()) && m.operations.has(s.Operation) && m.credentials.has(s.Credential) && m.upstreams.has(s.Upstream)
 }
+
+func (m matcher) tellsCallers() bool { return m.callers != nil || slices.Contains(m.Per, ByCaller) }
 
 func (m matcher) limit(s Subject) Limit {
 	return Limit{Name: m.Name, Per: m.Per, Counted: m.counted(s), Terms: m.terms, Shadow: m.Mode == Shadow, Without: m.Without}

@@ -87,6 +87,7 @@ func (s *Service) api() admin.API {
 		Fleet:  onceStarted(s, s.fleetStatus),
 	}
 	s.addFreezes(&api)
+	s.addSpending(&api)
 	return api
 }
 

@@ -37,6 +37,7 @@ func (s *Service) status(context.Context, admin.Peer, admin.StatusRequest) (*adm
 	for _, known := range s.signers() {
 		out.Credentials = append(out.Credentials, credentialStatus(known))
 	}
+	out.Spending = s.spendingStatus(c)
 	out.Limits = s.limitsStatus()
 	out.Freezes = s.Freezes().Freezes
 	if s.fleet != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/config"
 )
@@ -37,6 +38,7 @@ callers:
   looks: {auth: [{certificate: {uri: "spiffe://test/looks"}}], grants: [{operations: [Look], credential: mine}]}
 include: [callers.d]
 limits: {published: false, unauthenticated: {rate: 10/s, burst: 10, sources: 1000}, rules: [{name: day, per: [caller], rate: 100/h, burst: 50}]}
+caps: [{name: spent, match: {callers: [app]}, each: day, amount: {CNY: "100"}, mode: soft}]
 audit: {dir: audit}
 log: {level: info}
 `
@@ -102,6 +104,18 @@ var changes = map[string][2]string{
 	"virtualKey.id": {"TGAPP", "TGMORE"}, "virtualKey.not_after": {"{id: TGAPP,", "{id: TGAPP, not_after: 2099-01-01T00:00:00Z,"}, "virtualKey.secret": {"{file: sk}", "{file: sk2}"},
 	"grant.class_confirmed": {"[Look], credential: mine", "[Look], credential: mine, class_confirmed: true"}, "grant.credential": {"{operations: [Look], credential: mine}", "{operations: [Look], credential: mine}, {operations: [ListProvinces], credential: main}"},
 	"grant.customers": {"[ListProvinces], credential: main", "[ListProvinces], credential: main}, {operations: [CreatePartnerCoupons], credential: main, customers: [c-17], class_confirmed: true"}, "grant.operations": {"[ListProvinces], c", "[ListProvinces, ListCities], c"},
+	"guard": {"\naudit", "\nguard: {mode: shadow}\naudit"}, "guard.mode": {"\naudit", "\nguard: {mode: shadow}\naudit"}, "guard.windows": {"\naudit", "\nguard: {windows: {pay: 1h}}\naudit"},
+	"caps": {"caps: [", "caps: [{name: more, each: day, count: 9}, "}, "caps_default": {"\naudit", "\ncaps_default: [{name: rest, each: day, count: 9}]\naudit"},
+	"cap.name": {"name: spent", "name: paid"}, "cap.match": {"match: {callers: [app]}, ", ""}, "cap.per": {"name: spent", "name: spent, per: caller"}, "cap.each": {"each: day, a", "each: month, a"},
+	"cap.zone": {"name: spent", "name: spent, zone: Europe/Berlin"}, "cap.amount": {"CNY: \"100\"", "CNY: \"101\""}, "cap.count": {"amount: {CNY: \"100\"}, mode", "count: 9, mode"}, "cap.mode": {"mode: soft}]", "mode: hard}]"},
+	"cap.unpriced": {"name: spent", "name: spent, unpriced: {assume: 5 CNY}"}, "cap.units": {"name: spent", "name: spent, units: [coupon]"}, "unpriced.do": {"name: spent", "name: spent, unpriced: {do: count}"},
+	"unpriced.assume": {"name: spent", "name: spent, unpriced: {assume: 6 CNY}"}, "match.callers": {"callers: [app]}, each", "callers: [other]}, each"}, "match.credentials": {"{callers: [app]}, each", "{callers: [app], credentials: [main]}, each"},
+	"match.customers": {"{callers: [app]}, each", "{callers: [app], customers: [c-1]}, each"}, "match.operations": {"{callers: [app]}, each", "{callers: [app], operations: [CreatePartnerCoupons]}, each"},
+	"match.effect":        {"{callers: [app]}, each: day, amount: {CNY: \"100\"}", "{callers: [app], effect: write}, each: day, count: 9"},
+	"endpoint.act":        {"effect: read, class: partner}]", "effect: spend, class: partner, act: {name: look, keys: [id], window: 1h}}]"},
+	"actDeclaration.name": {"effect: read, class: partner}]", "effect: spend, class: partner, act: {name: peep, keys: [id], window: 1h}}]"}, "actDeclaration.keys": {"effect: read, class: partner}]", "effect: spend, class: partner, act: {name: look, keys: [number], window: 1h}}]"},
+	"actDeclaration.window": {"effect: read, class: partner}]", "effect: spend, class: partner, act: {name: look, keys: [id], window: 2h}}]"},
+	"grant.may_repeat":      {"[Look], credential: mine", "[Look], credential: mine, may_repeat: true"},
 
 	"limits.max_wait": {"{published", "{max_wait: 7s, published"}, "limits.published": {"published: false", "published: true"}, "limits.rules": {", rules: [{name: day, per: [caller], rate: 100/h, burst: 50}]", ""},
 	"limits.unauthenticated": {"unauthenticated: {rate: 10/s, burst: 10, sources: 1000}, ", ""}, "unauthenticated.rate": {"10/s", "11/s"}, "unauthenticated.burst": {"burst: 10,", "burst: 11,"},
@@ -152,6 +166,9 @@ func TestEveryKeyIsTaken(t *testing.T) {
 	pki(t, g)
 	base := g.fill(t)
 	put := func(text string) (Reloaded, error) {
+		for g.rebuilding() != "" { // caps are changed one after the other
+			time.Sleep(time.Millisecond)
+		}
 		c, err := config.Parse(filepath.Join(g.dir, "tollgate.yaml"), []byte(text), g.dir, config.Options{Secrets: true, LookupEnv: keyOf})
 		if err != nil {
 			return Reloaded{}, err

@@ -29,7 +29,7 @@ func (s *Service) openLog(ctx context.Context) (audit.Recovery, error) {
 	defer s.starting.log(s.logger)()
 	open := logOptions(a, s.process.Version, s.private, s.logger)
 	s.blobs = blobs.New(a.Dir)
-	open.Blobs = s.blobs
+	open.Blobs, open.NeededFrom = s.blobs, s.spending.neededFrom
 	open.Published, open.Progress = s.published, s.starting.progress
 	log, recovery, err := audit.OpenContext(ctx, open)
 	if err != nil {

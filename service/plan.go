@@ -13,6 +13,7 @@ import (
 	"tollgate/internal/setting"
 	"tollgate/ratelimit"
 	"tollgate/signing"
+	"tollgate/spend"
 	"tollgate/upstream"
 )
 
@@ -88,8 +89,12 @@ func planOf(
 	if err != nil {
 		return nil, fmt.Errorf("limits: %w", err)
 	}
+	rules, err := spend.NewRules(c.Spend)
+	if err != nil {
+		return nil, err
+	}
 	plan := &gateway.Plan{
-		Grants: table, Limits: limits, Listeners: map[string]*gateway.Listener{},
+		Grants: table, Limits: limits, Spend: rules, Listeners: map[string]*gateway.Listener{},
 		Bounds: c.Bounds, LogDeadline: time.Duration(c.Audit.Deadline),
 	}
 	for _, l := range c.Listeners {

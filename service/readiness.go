@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tollgate/admin"
+	"tollgate/config"
 )
 
 // readiness says whether calls are taken. A paused credential hurts some calls only.
@@ -16,9 +17,12 @@ func (s *Service) readiness() admin.Readiness {
 		return r
 	}
 	now := time.Now()
-	warnings := slices.Concat(s.freezeWarnings(), s.fleetReadiness(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(),
+	warnings := slices.Concat(s.freezeWarnings(), s.spendingWarnings(), s.fleetReadiness(), s.reloads.warnings(), s.evidenceWarnings(), s.descriptorWarnings(),
 		s.certificates.warnings(now), s.private.exposed(), s.signingWarnings(now), s.keyWarnings(now), s.limitWarnings())
 	r := admin.Readiness{Ready: true, Warnings: warnings, Notes: append(s.signingNotes(), s.admin.notes...)}
+	if s.fleet != nil {
+		r.Notes = append(r.Notes, config.SpendAlone)
+	}
 	if reason := s.logReason(); reason != "" {
 		r.Ready, r.Reasons = false, append(r.Reasons, "audit log: "+reason)
 	}

@@ -150,7 +150,7 @@ func (s *Service) carryOut(ctx context.Context, by Trigger, dryRun bool, c *conf
 		return r, err
 	}
 	if err == nil {
-		if err = s.adopt(c, o, s.gateway.Publish, func() error { return s.record(running, c, by, r) }); err != nil {
+		if err = s.adopt(c, o, s.publisher(c), func() error { return s.record(running, c, o.plan, by, r) }); err != nil {
 			o.close()
 		}
 	}
@@ -168,12 +168,23 @@ func (s *Service) openReloaded(ctx context.Context, c *config.Config, dryRun boo
 	if len(restart) > 0 {
 		return nil, &RestartError{restart}
 	}
-	return s.open(ctx, c, dryRun)
+	o, err := s.open(ctx, c, dryRun)
+	if err != nil {
+		return o, err
+	}
+	if err := s.checkCaps(c, o.plan); err != nil {
+		o.close()
+		return nil, err
+	}
+	return o, nil
 }
 
 // record writes down that a configuration is put in force. Without a record none is.
-func (s *Service) record(running, c *config.Config, by Trigger, r Reloaded) error {
+func (s *Service) record(running, c *config.Config, plan *gateway.Plan, by Trigger, r Reloaded) error {
 	err := s.sources.Follow(c.Limits.Unauthenticated)
+	if err == nil {
+		err = s.recordTurned(plan)
+	}
 	if err == nil {
 		err = s.log.Queue(s.event(logfile.EventConfigReloaded, by, r, r.summary()))
 	}

@@ -93,7 +93,7 @@ func (s *Service) closeAll(ctx context.Context) error {
 	if s.log != nil {
 		s.refusals.Close()
 		s.connectionRefusals.Close()
-		err = s.log.Close(ctx)
+		err = errors.Join(s.closeSpending(ctx), s.log.Close(ctx))
 	}
 	if s.copies != nil { // after the log, whose last checkpoint is for them
 		if problem := s.copies.Close(ctx); problem != nil { // the log is whole all the same

@@ -195,8 +195,11 @@ func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hash
 	if err = s.openFreezes(recovery); err != nil {
 		return err
 	}
+	if err = s.newSpending(hashKey); err != nil {
+		return err
+	}
 	parts := gateway.Config{
-		Limiter: s.limiter, Sources: s.sources, Replay: s.replay, Log: s.log, MAC: hashKey, Freezes: s.freezes.Gate(), Refusals: s.refusals,
+		Limiter: s.limiter, Ledger: s.spending.ledger, Sources: s.sources, Replay: s.replay, Log: s.log, MAC: hashKey, Freezes: s.freezes.Gate(), Refusals: s.refusals,
 		Observer: s.metrics, Logger: s.logger, Now: time.Now,
 	}
 	if err := s.openFleet(ctx, c, &parts); err != nil {
@@ -208,6 +211,11 @@ func (s *Service) makeGateway(ctx context.Context, recovery audit.Recovery, hash
 	if s.fleet != nil {
 		s.fleet.gateway.Store(s.gateway)
 	}
+	if err := s.startSpending(ctx); err != nil {
+		return err
+	}
+	s.background(s.countFresh)
+	s.background(s.followPayments)
 	s.registerState()
 	s.background(s.summarize)
 	s.background(s.maintainFreezes)
@@ -222,6 +230,7 @@ func (s *Service) registerState() {
 	admin.RegisterState(s.registry, admin.Sources{
 		Log: s.log.Status, Checkpointed: s.checkpointed.Load, Copies: s.copies.Status, Forecast: &s.forecast, Indexed: s.indexed,
 		Credentials: s.signers, Upstreams: s.signedUpstreams, Replay: s.replay, Limiter: s.limiter, Waiting: s.waiting,
+		Caps: s.capUse, Spending: s.spending.ledger.Census, SpendingOpen: func() bool { return s.rebuilding() == "" },
 		Failed: s.sources, Freezes: s.freezes.Gate().Set, Keys: s.virtualKeys,
 		Withheld: func() uint64 { return s.refusals.Withheld() + s.connectionRefusals.Withheld() },
 	})

@@ -40,6 +40,8 @@ type state struct {
 	freezes *freeze.Switch
 	fleet   *membership // nil: the gateway is alone
 
+	spending spending // what calls hold and have spent
+
 	log                *audit.Log
 	blobs              *blobs.Store    // texts of plans
 	copies             *mirror.Mirror  // of checkpoints

@@ -96,19 +96,32 @@ func runWith(t *testing.T, changes ...string) *running {
 func (g *running) start(t *testing.T, changes ...string) {
 	t.Helper()
 	g.dir, g.client = t.TempDir(), &http.Client{}
-	s, err := Start(t.Context(), g.load(t, changes...), Process{
-		Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Load: func() (*config.Config, error) { return g.onDisk, g.unreadable },
-	})
-	if err != nil {
+	if err := g.startAgain(t, changes...); err != nil {
 		t.Fatal(err)
 	}
-	g.Service = s
-	t.Cleanup(func() {
-		g.client.CloseIdleConnections()
-		if err := s.Drain(); err != nil {
-			t.Error(err)
-		}
+	t.Cleanup(func() { g.end(t) })
+}
+
+// startAgain starts a gateway on the files of one that has ended.
+func (g *running) startAgain(t *testing.T, changes ...string) (err error) {
+	t.Helper()
+	g.Service, err = Start(t.Context(), g.load(t, changes...), Process{
+		Version: "test", Logger: zap.NewNop(), LookupEnv: keyOf, Load: func() (*config.Config, error) { return g.onDisk, g.unreadable },
 	})
+	return err
+}
+
+// end stops the gateway, if one runs.
+func (g *running) end(t *testing.T) {
+	t.Helper()
+	g.client.CloseIdleConnections()
+	if g.Service == nil {
+		return
+	}
+	if err := g.Drain(); err != nil {
+		t.Error(err)
+	}
+	g.Service = nil
 }
 
 // load reads the configuration with changes: pairs of what stands there and what takes its place.

@@ -111,7 +111,7 @@ func (s *Service) republish(ctx context.Context) {
 	r := Reloaded{PlanBefore: s.planID()}
 	if err == nil {
 		r.Plan = o.plan.ID
-		if err = s.adopt(c, o, s.gateway.Publish, func() error { return s.record(c, c, Trigger{By: ByWatch}, r) }); err != nil {
+		if err = s.adopt(c, o, s.gateway.Publish, func() error { return s.record(c, c, o.plan, Trigger{By: ByWatch}, r) }); err != nil {
 			o.close()
 		}
 	}

@@ -86,6 +86,9 @@ func (c *conn) setDeadline(deadline, now time.Time) error {
 	return c.raw.SetDeadline(c.deadline)
 }
 
+// DeadlineWithin returns the deadline of an exchange that begins now and must be over at its end, although deadlines are late.
+func DeadlineWithin(end, now time.Time) time.Time { return now.Add(end.Sub(now) * 8 / 9) }
+
 // end returns what an exchange needed to its pools. It reports whether the context has left the connection alone.
 func (c *conn) end() (untouched bool) {
 	c.reader.Reset(nil, http1.Limits{})

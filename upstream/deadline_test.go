@@ -159,3 +159,20 @@ func TestDeadlinesMoveSeldom(t *testing.T) {
 		}
 	}
 }
+
+// TestDeadlineWithin: an exchange that must be over at its end is, on a new connection and on one that had a deadline before.
+func TestDeadlineWithin(t *testing.T) {
+	for left := time.Millisecond; left < time.Hour; left += left/3 + time.Millisecond {
+		raw := &deadlines{}
+		c := &conn{raw: raw}
+		for _, at := range []time.Time{start, start.Add(left / 10)} {
+			end := at.Add(left)
+			if err := c.setDeadline(DeadlineWithin(end, at), at); err != nil {
+				t.Fatal(err)
+			}
+			if raw.set.After(end) || raw.set.Before(at.Add(left/2)) {
+				t.Fatalf("of %v an exchange has %v", left, raw.set.Sub(at))
+			}
+		}
+	}
+}

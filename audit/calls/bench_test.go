@@ -29,7 +29,7 @@ func BenchmarkScan(b *testing.B) {
 			for b.Loop() {
 				yield := func(*Call) error { return nil }
 				if c.report {
-					yield = NewReport(Dimensions).Add
+					yield = NewReport(Dimensions, nil).Add
 				}
 				if err := (Scan{dir}).Calls(b.Context(), &c.filter, yield); err != nil {
 					b.Fatal(err)

@@ -19,6 +19,9 @@ import (
 type Call struct {
 	Intent, Outcome, Refusal *logfile.Record
 
+	// Settled is the event that settles the outcome, which is unknown; nil: none does.
+	Settled *logfile.Record
+
 	// Lost is the seq of the start record, or of a second intent with the same id, that shows that no outcome will come. 0 in
 	// each call of a log that the gateway wrote: it closes what was open before it writes a start record.
 	Lost uint64
@@ -78,8 +81,24 @@ func (c *Call) Time() time.Time { return c.first().Time }
 // Ended is the time of the outcome or refusal; zero without one.
 func (c *Call) Ended() time.Time { return c.last().Time }
 
-// Caller is the proven caller; empty if none was proven.
-func (c *Call) Caller() string { return c.text(func(r *logfile.Record) string { return r.Caller }) }
+// For is the call for which the gateway itself made this one; empty for those of callers.
+func (c *Call) For() string {
+	return c.text(func(r *logfile.Record) string { return spendingOf(r).For })
+}
+
+// noSpending stands for what a record does not say. Nothing writes to it.
+var noSpending logfile.Spending
+
+// spendingOf is what a record says of spending.
+func spendingOf(r *logfile.Record) *logfile.Spending { return cmp.Or(r.Spending, &noSpending) }
+
+// Caller is the proven caller; empty if none was proven, and for the gateway's own calls.
+func (c *Call) Caller() string {
+	if c.For() != "" {
+		return ""
+	}
+	return c.text(func(r *logfile.Record) string { return r.Caller })
+}
 
 // Claimed is the caller that an access key named without proof; empty where one is proven.
 func (c *Call) Claimed() string {
@@ -89,8 +108,11 @@ func (c *Call) Claimed() string {
 	return c.first().ClaimedCaller
 }
 
-// CallerText is the caller for people: "shop", for a claimed one "(shop?)".
+// CallerText is the caller for people: "shop", for a claimed one "(shop?)", for the gateway itself "(gateway)".
 func (c *Call) CallerText() string {
+	if c.For() != "" {
+		return "(gateway)"
+	}
 	if claimed := c.Claimed(); claimed != "" {
 		return "(" + claimed + "?)"
 	}
@@ -133,10 +155,12 @@ func (c *Call) Decision() string {
 	return logfile.Allowed
 }
 
-// State says what became of the call in a word: an outcome ("succeeded", "failed", "partial", "not_sent", "unknown"),
-// [Refused] or [Open].
+// State says what became of the call in a word: an outcome ("succeeded", "failed", "partial", "not_sent", "unknown"), [Refused] or [Open].
+// What was unknown is what it was settled as later.
 func (c *Call) State() string {
 	switch {
+	case c.Settled != nil:
+		return c.Settled.Data["outcome"]
 	case c.Outcome != nil:
 		return c.Outcome.Outcome
 	case c.Refusal != nil:

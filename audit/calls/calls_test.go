@@ -284,7 +284,7 @@ func TestAmountsOfAnswers(t *testing.T) {
 		if text := strings.Join(got, " "); text != c.want {
 			t.Errorf("%s: %s, want %s", name, text, c.want)
 		}
-		if _, _, moved := call.Money(); moved || call.MovesMoney() {
+		if _, moved := call.Money(); moved || call.MovesMoney() {
 			t.Errorf("%s: a read moves money", name)
 		}
 	}
@@ -389,8 +389,8 @@ func TestMoney(t *testing.T) {
 	} {
 		call := &Call{Intent: c.intent, Outcome: ended(logfile.Succeeded, 200, c.answer...)}
 		got := ""
-		if value, currency, ok := call.Money(); ok {
-			got = value.String() + " " + currency
+		if figure, ok := call.Money(); ok {
+			got = figure.Value.String() + " " + figure.Currency
 		}
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -398,8 +398,8 @@ func TestMoney(t *testing.T) {
 	}
 	long := &Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "5")), Outcome: ended(logfile.Succeeded, 200)}
 	long.Outcome.Cut = true
-	if value, _, ok := long.Money(); !ok || value.String() != "5" {
-		t.Errorf("where the answer's record was cut: %s, %v", value, ok)
+	if figure, ok := long.Money(); !ok || figure.Value.String() != "5" {
+		t.Errorf("where the answer's record was cut: %+v, %v", figure, ok)
 	}
 	for _, operation := range []string{"UpdateSubCustomerBudget", "setCredit"} {
 		if (&Call{Intent: spend(operation)}).MovesMoney() {

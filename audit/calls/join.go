@@ -15,15 +15,16 @@ const MaxOpen = 100_000
 
 // Joiner makes calls of records, which it is given in the order of the log. It holds only the calls that are open.
 type Joiner struct {
-	open  map[string]*Call
-	max   int // MaxOpen
-	yield func(*Call) error
+	open    map[string]*Call
+	max     int // MaxOpen
+	settled Settlements
+	yield   func(*Call) error
 }
 
 // NewJoiner gives a joiner that calls yield for each call when it ends, in the order of [Call.Order]. An error of yield is
-// given back by the method that was called.
-func NewJoiner(yield func(*Call) error) *Joiner {
-	return &Joiner{open: map[string]*Call{}, max: MaxOpen, yield: yield}
+// given back by the method that was called. What records behind a call say of it is known from the start, by settled.
+func NewJoiner(settled Settlements, yield func(*Call) error) *Joiner {
+	return &Joiner{open: map[string]*Call{}, max: MaxOpen, settled: settled, yield: yield}
 }
 
 // Add takes the next record, and keeps it if it is an intent. Records that belong to no call, such as refused handshakes,
@@ -38,6 +39,7 @@ func (j *Joiner) Add(r *logfile.Record) error {
 		return j.intent(r)
 	case r.Kind == logfile.KindOutcome:
 		c := Call{Outcome: r}
+		c.Settle(j.settled)
 		if begun := j.open[r.Call]; begun != nil {
 			c.Intent = begun.Intent
 			delete(j.open, r.Call)

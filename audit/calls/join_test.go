@@ -58,7 +58,7 @@ func TestJoin(t *testing.T) {
 	} {
 		var got []string
 		var order []uint64
-		j := NewJoiner(func(c *Call) error {
+		j := NewJoiner(nil, func(c *Call) error {
 			got, order = append(got, brief(c)), append(order, c.Order())
 			return nil
 		})
@@ -84,7 +84,7 @@ func TestJoin(t *testing.T) {
 func TestJoinEndsWithItsYield(t *testing.T) {
 	stop := errors.New("stop")
 	for _, words := range []string{"i1 o1", "r1", "i1 S", "i1 i1"} {
-		j := NewJoiner(func(*Call) error { return stop })
+		j := NewJoiner(nil, func(*Call) error { return stop })
 		var err error
 		for _, r := range records(words) {
 			err = j.Add(r)
@@ -93,14 +93,14 @@ func TestJoinEndsWithItsYield(t *testing.T) {
 			t.Errorf("%s: %v", words, err)
 		}
 	}
-	j := NewJoiner(func(*Call) error { return stop })
+	j := NewJoiner(nil, func(*Call) error { return stop })
 	if err := errors.Join(j.Add(records("i1")[0]), j.End()); !errors.Is(err, stop) {
 		t.Error(err)
 	}
 }
 
 func TestJoinIsBounded(t *testing.T) {
-	j := NewJoiner(func(*Call) error { return nil })
+	j := NewJoiner(nil, func(*Call) error { return nil })
 	if j.max != MaxOpen {
 		t.Errorf("the bound is %d", j.max)
 	}

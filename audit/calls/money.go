@@ -11,22 +11,26 @@ import (
 	"tollgate/internal/decimal"
 )
 
-// Amount is one amount of a request or an answer.
+// Amount is one amount of a request or an answer, or the price that the gateway read before it sent the request.
 type Amount struct {
-	Field    string          `json:"field"`            // as the provider's API names it
+	Field    string          `json:"field,omitempty"`  // as the provider's API names it; empty for a price
 	Value    decimal.Decimal `json:"value"`            // in the currency's main unit (yuan, dollars)
 	Currency string          `json:"currency"`         // three capital letters; NoCurrency where nothing tells it
 	Answer   bool            `json:"answer,omitempty"` // of the answer, not of the request
+	From     string          `json:"from,omitempty"`   // of a price: FromOrder or FromRenewal
 }
+
+// Where a figure of money comes from.
+const (
+	FromRequest = "request" // the caller's
+	FromAnswer  = "answer"  // the provider's, to the call itself
+	FromOrder   = "order"   // the order that was to be paid, as the gateway read it before
+	FromRenewal = "renewal" // the price of a renewal, as the gateway read it before
+	FromRefund  = "refund"  // the refund order of an unsubscription, as a caller read it later
+)
 
 // NoCurrency is the code of ISO 4217 for amounts without a currency.
 const NoCurrency = "XXX"
-
-// siteCurrency is what amounts are in where neither a call nor its upstream says.
-var siteCurrency = map[string]string{"cn": "CNY", "intl": "USD"}
-
-// measures are the values of measure_id, as powers of ten of the currency's main unit.
-var measures = map[string]int{"": 0, "1": 0, "2": -1, "3": -2}
 
 // Amounts returns the call's amounts, those of the request first, and how many others the records tell of that are in no sum:
 // what is no decimal number (see [decimal.Parse]), is in an unknown unit, or was left out of the record.
@@ -35,7 +39,20 @@ func (c *Call) Amounts() (amounts []Amount, unsummed int) {
 		some, others := c.amountsOf(r)
 		amounts, unsummed = append(amounts, some...), unsummed+others
 	}
+	if price, ok := c.price(); ok && price.From != FromRequest {
+		amounts = append(amounts, price)
+	}
 	return amounts, unsummed
+}
+
+// price returns what the gateway reserved for the call before it was sent, if that was an amount of money.
+func (c *Call) price() (Amount, bool) {
+	said := spendingOf(c.first()).Price
+	if said == nil || !IsCurrency(said.Currency) {
+		return Amount{}, false
+	}
+	value, err := decimal.Parse(said.Amount)
+	return Amount{Value: value, Currency: said.Currency, From: said.From}, err == nil && value.Sign() >= 0
 }
 
 // amountsOf returns the same of one record, which may be nil.
@@ -49,7 +66,7 @@ func (c *Call) amountsOf(r *logfile.Record) (amounts []Amount, unsummed int) {
 				unsummed++
 				continue
 			}
-			amounts = append(amounts, Amount{field.Name, value.Shift(power), currency, r == c.Outcome})
+			amounts = append(amounts, Amount{Field: field.Name, Value: value.Shift(power), Currency: currency, Answer: r == c.Outcome})
 		}
 	}
 	return amounts, unsummed
@@ -61,7 +78,7 @@ func (c *Call) unitOf(r *logfile.Record) (power int, currency string, known bool
 	if measure == "" && all {
 		measure, all = measureOf(c.first()) // an answer that does not say is in the request's unit
 	}
-	power, known = measures[measure]
+	power, known = catalog.Measure(measure)
 	return power, c.Currency(), known && all
 }
 
@@ -104,9 +121,12 @@ func listOf(name string) (list string, ok bool) {
 	return name, false
 }
 
-// Currency is what the call's amounts are in: what the call says, NoCurrency where it names several or not that of each; else what its
-// upstream is known for, else its site's.
+// Currency is what the call's amounts are in: that of its price; else what the call says, NoCurrency where it names several or not that of
+// each; else what its upstream is known for, else its site's.
 func (c *Call) Currency() string {
+	if price, ok := c.price(); ok {
+		return price.Currency
+	}
 	for _, r := range c.records() {
 		for field := range fieldsOf(r, catalog.FieldCurrency) {
 			if !speaksForAll(r, field) {
@@ -121,7 +141,7 @@ func (c *Call) Currency() string {
 		}
 		return code
 	}
-	return cmp.Or(c.text(func(r *logfile.Record) string { return r.Currency }), siteCurrency[c.Site()], NoCurrency)
+	return cmp.Or(c.text(func(r *logfile.Record) string { return r.Currency }), catalog.Currency(c.Site()), NoCurrency)
 }
 
 // IsCurrency reports whether a code has three capital letters, as those of ISO 4217 have.
@@ -153,20 +173,38 @@ func (c *Call) mayHaveMoved() bool {
 	return c.MovesMoney()
 }
 
-// Money is what the call was to move, or took from the answer where only that tells. ok is false when the records do not
-// tell: payments name orders and no amounts, and what is no single number that is not negative cannot be counted on.
-func (c *Call) Money() (value decimal.Decimal, currency string, ok bool) {
+// Figure is an amount of money that a call moved or was to move, and where it comes from.
+type Figure struct {
+	Value    decimal.Decimal
+	Currency string
+	From     string // one of the From constants
+}
+
+// Money is what the call was to move: its price where the gateway knew that beforehand, else what the request says, or the answer where
+// only that does. ok is false when the records do not tell: without a price payments name orders and no amounts, and what is no single
+// number that is not negative cannot be counted on.
+func (c *Call) Money() (figure Figure, ok bool) {
+	if !c.MovesMoney() {
+		return Figure{}, false
+	}
+	if price, ok := c.price(); ok {
+		return Figure{price.Value, price.Currency, price.From}, true
+	}
 	r := c.teller()
 	amounts, unsummed := c.amountsOf(r)
-	if !c.MovesMoney() || r == nil || r.Cut || unsummed > 0 || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
-		return decimal.Decimal{}, "", false
+	if r == nil || r.Cut || unsummed > 0 || len(amounts) != 1 || amounts[0].Value.Sign() < 0 {
+		return Figure{}, false
 	}
-	value, currency = amounts[0].Value, amounts[0].Currency
+	figure = Figure{amounts[0].Value, amounts[0].Currency, FromRequest}
+	if amounts[0].Answer {
+		figure.From = FromAnswer
+	}
 	if list, each := perRecipient[c.Operation()]; each {
 		recipients := c.count(list)
-		return value.Times(recipients), currency, recipients > 0
+		figure.Value = figure.Value.Times(recipients)
+		return figure, recipients > 0
 	}
-	return value, currency, true
+	return figure, true
 }
 
 // countOf is how often a customer is among them; [NotRecorded] is the rest, which the log left out.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/decimal"
@@ -74,6 +75,7 @@ type Money struct {
 	Moved        decimal.Decimal `json:"moved"`         // by calls that succeeded, see [Call.Money]
 	MovedPartly  decimal.Decimal `json:"moved_partly"`  // what calls asked for that did a part of it
 	MovedPerhaps decimal.Decimal `json:"moved_perhaps"` // what calls asked for of which nobody knows whether they acted: unknown, open
+	From         []string        `json:"from"`          // where these figures come from: some of the From constants, sorted
 }
 
 // Group is a row of a report: the calls that have its names and its currency.
@@ -112,32 +114,44 @@ type Report struct {
 	groups map[string]*Group
 	total  Counts
 	money  map[string]*Money // by currency
-	bytes  int               // of the groups' names
+
+	refunds func() (Refunds, error)
+	bytes   int // of the groups' names
 
 	maxGroups, maxBytes int
 }
 
-// NewReport gives an empty report.
-func NewReport(by []Dimension) *Report {
-	return &Report{by: by, groups: map[string]*Group{}, money: map[string]*Money{}, maxGroups: MaxGroups, maxBytes: maxKeyBytes}
+// NewReport returns an empty report. It calls refunds at the first call that may have been refunded, see [ReadRefunds]; nil: no refund is
+// known.
+func NewReport(by []Dimension, refunds func() (Refunds, error)) *Report {
+	if refunds == nil {
+		refunds = func() (Refunds, error) { return nil, nil }
+	}
+	return &Report{
+		by: by, groups: map[string]*Group{}, money: map[string]*Money{}, refunds: sync.OnceValues(refunds),
+		maxGroups: MaxGroups, maxBytes: maxKeyBytes,
+	}
 }
 
 // Add counts a call. With [ByCustomer], a call that names several customers is in the group of each: rows then add up to
 // more than the total, which counts it once. There can be [MaxGroups] groups.
 func (r *Report) Add(c *Call) error {
-	share := shareOf(c)
-	money := r.money[share.currency]
+	share, err := r.shareOf(c)
+	if err != nil {
+		return err
+	}
+	money := r.money[share.Currency]
 	if money == nil {
 		if len(r.money) == r.maxGroups {
 			return errTooManyGroups
 		}
-		money = &Money{Currency: share.currency}
-		r.money[share.currency] = money
+		money = newMoney(share.Currency)
+		r.money[share.Currency] = money
 	}
 	money.add(c, share)
 	r.total.add(c, share)
 	for _, customer := range r.customers(c) {
-		group, err := r.group(c, customer.name, share.currency)
+		group, err := r.group(c, customer.name, share.Currency)
 		if err != nil {
 			return err
 		}
@@ -162,7 +176,7 @@ func (r *Report) group(c *Call, customer, currency string) (*Group, error) {
 	if r.bytes += 2 * len(key); len(r.groups) == r.maxGroups || r.bytes > r.maxBytes {
 		return nil, errTooManyGroups
 	}
-	g := &Group{Names: names, Money: Money{Currency: currency}, by: r.by}
+	g := &Group{Names: names, Money: *newMoney(currency), by: r.by}
 	r.groups[key] = g
 	return g, nil
 }
@@ -193,17 +207,23 @@ func name(c *Call, d Dimension, customer string) string {
 
 // share is a part of a call's money.
 type share struct {
-	value    decimal.Decimal
-	currency string
-	known    bool
+	Figure
+	known bool
 }
 
-func shareOf(c *Call) share {
-	value, currency, known := c.Money()
-	if !known {
-		currency = c.Currency()
+func (r *Report) shareOf(c *Call) (share, error) {
+	figure, known := c.Money()
+	if !known && refunded[c.Operation()] && c.mayHaveMoved() {
+		refunds, err := r.refunds()
+		if err != nil {
+			return share{}, err
+		}
+		figure, known = refunds.of(c)
 	}
-	return share{value, currency, known}
+	if !known {
+		figure = Figure{Currency: c.Currency()}
+	}
+	return share{figure, known}, nil
 }
 
 // NotRecorded is the customer of a group, where a request names more than the log holds.
@@ -238,10 +258,10 @@ func (cu customer) of(c *Call, s share) share {
 	case cu.sole || !s.known:
 		return s
 	case !each:
-		return share{currency: s.currency}
+		return share{Figure: Figure{Currency: s.Currency}}
 	}
 	amounts, _ := c.Amounts() // one, or the share would not be known
-	return share{amounts[0].Value.Times(c.countOf(list, cu.name)), s.currency, true}
+	return share{Figure{amounts[0].Value.Times(c.countOf(list, cu.name)), s.Currency, s.From}, true}
 }
 
 // add counts a call with its money, or a part of it.
@@ -286,8 +306,13 @@ func (m *Money) add(c *Call, part share) {
 	case logfile.Partial:
 		sum = &m.MovedPartly
 	}
-	*sum = sum.Add(part.value)
+	*sum = sum.Add(part.Value)
+	if i, found := slices.BinarySearch(m.From, part.From); !found {
+		m.From = slices.Insert(m.From, i, part.From)
+	}
 }
+
+func newMoney(currency string) *Money { return &Money{Currency: currency, From: []string{}} }
 
 // Groups gives the rows, sorted by their names and currencies.
 func (r *Report) Groups() []*Group {
@@ -330,14 +355,14 @@ func (r *Report) even(m *Money) {
 
 // SumColumns are the columns behind the names of a row, named as the members of [Money] and [Counts] are.
 var SumColumns = []string{
-	"currency", "calls", "succeeded", "failed", "partial", "unknown", "not_sent", "open", "refused", "moved", "moved_partly", "moved_perhaps", "no_amount", "unsummed",
+	"currency", "calls", "succeeded", "failed", "partial", "unknown", "not_sent", "open", "refused", "moved", "moved_partly", "moved_perhaps", "from", "no_amount", "unsummed",
 }
 
 // Cells returns the cells of sums in the order of [SumColumns]: those of money and counts, of which one may be nil.
 func Cells(m *Money, n *Counts) []string {
-	money, states, rest := make([]string, 4), make([]string, 8), make([]string, 2)
+	money, states, rest := make([]string, 5), make([]string, 8), make([]string, 2)
 	if m != nil {
-		money = []string{m.Currency, m.Moved.String(), m.MovedPartly.String(), m.MovedPerhaps.String()}
+		money = []string{m.Currency, m.Moved.String(), m.MovedPartly.String(), m.MovedPerhaps.String(), strings.Join(m.From, ", ")}
 	}
 	if n != nil {
 		states = texts(n.Calls, n.Succeeded, n.Failed, n.Partial, n.Unknown, n.NotSent, n.Open, n.Refused)

@@ -16,7 +16,7 @@ func reportOf(t testing.TB, by string, list []*logfile.Record) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := NewReport(dimensions)
+	r := NewReport(dimensions, nil)
 	if err := (Scan{write(t, list)}).Calls(t.Context(), &Filter{}, r.Add); err != nil {
 		t.Fatal(err)
 	}
@@ -44,29 +44,29 @@ func TestReport(t *testing.T) {
 		//                 calls ok failed partial unknown not_sent open refused moved partly perhaps no_amount unsummed
 		"caller": `(shop?) XXX 1 0 0 0 0 0 0 1 0.00 0.00 0.00 0 0
 report USD 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0
-shop CNY 5 2 1 1 0 0 1 0 141.10 0.00 0.00 2 0
-shop USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 0 0
+shop CNY 5 2 1 1 0 0 1 0 141.10 0.00 0.00 request 2 0
+shop USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 request 0 0
 = 8 3 1 1 1 0 1 1 2 0
-= CNY 141.10 0.00 0.00
-= USD 0.00 0.00 25.00
+= CNY 141.10 0.00 0.00 request
+= USD 0.00 0.00 25.00 request
 `,
 		"customer,credential": `/ XXX 1 0 0 0 0 0 0 1 0.00 0.00 0.00 0 0
 /acme USD 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0
 /main CNY 3 0 1 1 0 0 1 0 0.00 0.00 0.00 2 0
-c-17/main CNY 2 2 0 0 0 0 0 0 120.60 0.00 0.00 0 0
-c-18/main USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 0 0
-c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0.00 0.00 0 0
+c-17/main CNY 2 2 0 0 0 0 0 0 120.60 0.00 0.00 request 0 0
+c-18/main USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 request 0 0
+c-19/main CNY 1 1 0 0 0 0 0 0 20.50 0.00 0.00 request 0 0
 = 8 3 1 1 1 0 1 1 2 0
-= CNY 141.10 0.00 0.00
-= USD 0.00 0.00 25.00
+= CNY 141.10 0.00 0.00 request
+= USD 0.00 0.00 25.00 request
 `,
 		"account": ` XXX 1 0 0 0 0 0 0 1 0.00 0.00 0.00 0 0
 c-17 USD 1 1 0 0 0 0 0 0 0.00 0.00 0.00 0 0
-p-1 CNY 5 2 1 1 0 0 1 0 141.10 0.00 0.00 2 0
-p-1 USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 0 0
+p-1 CNY 5 2 1 1 0 0 1 0 141.10 0.00 0.00 request 2 0
+p-1 USD 1 0 0 0 1 0 0 0 0.00 0.00 25.00 request 0 0
 = 8 3 1 1 1 0 1 1 2 0
-= CNY 141.10 0.00 0.00
-= USD 0.00 0.00 25.00
+= CNY 141.10 0.00 0.00 request
+= USD 0.00 0.00 25.00 request
 `,
 	} {
 		if got := asText(reportOf(t, by, sample())); got != want {
@@ -88,11 +88,11 @@ func TestReportOfManyCustomers(t *testing.T) {
 		end.Call = id
 		records = append(records, end)
 	}
-	want := `(not recorded) CNY 1 1 0 0 0 0 0 0 20.00 0.00 0.00 0 0
-a CNY 2 2 0 0 0 0 0 0 20.00 0.00 0.00 1 0
-b CNY 2 2 0 0 0 0 0 0 10.00 0.00 0.00 1 0
+	want := `(not recorded) CNY 1 1 0 0 0 0 0 0 20.00 0.00 0.00 request 0 0
+a CNY 2 2 0 0 0 0 0 0 20.00 0.00 0.00 request 1 0
+b CNY 2 2 0 0 0 0 0 0 10.00 0.00 0.00 request 1 0
 = 2 2 0 0 0 0 0 0 0 0
-= CNY 59.00 0.00 0.00
+= CNY 59.00 0.00 0.00 request
 `
 	if got := asText(reportOf(t, "customer", records)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -109,7 +109,7 @@ func TestReportMoney(t *testing.T) {
 		if outcome != "" {
 			call.Outcome = ended(outcome, 200)
 		}
-		r := NewReport([]Dimension{ByCaller})
+		r := NewReport([]Dimension{ByCaller}, nil)
 		if err := r.Add(call); err != nil {
 			t.Fatal(err)
 		}
@@ -132,13 +132,13 @@ func TestReportDecimals(t *testing.T) {
 		end.Call = amount
 		records = append(records, call, end)
 	}
-	want := `0.125 CNY 1 1 0 0 0 0 0 0 0.125 0.000 0.000 0 0
-1000.5 CNY 1 1 0 0 0 0 0 0 1000.500 0.000 0.000 0 0
-20 CNY 1 1 0 0 0 0 0 0 20.000 0.000 0.000 0 0
-3e2 USD 1 1 0 0 0 0 0 0 300.00 0.00 0.00 0 0
+	want := `0.125 CNY 1 1 0 0 0 0 0 0 0.125 0.000 0.000 request 0 0
+1000.5 CNY 1 1 0 0 0 0 0 0 1000.500 0.000 0.000 request 0 0
+20 CNY 1 1 0 0 0 0 0 0 20.000 0.000 0.000 request 0 0
+3e2 USD 1 1 0 0 0 0 0 0 300.00 0.00 0.00 request 0 0
 = 4 4 0 0 0 0 0 0 0 0
-= CNY 1020.625 0.000 0.000
-= USD 300.00 0.00 0.00
+= CNY 1020.625 0.000 0.000 request
+= USD 300.00 0.00 0.00 request
 `
 	if got := asText(reportOf(t, "customer", records)); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -173,7 +173,7 @@ func TestReportUnsummed(t *testing.T) {
 		"a whole amount": {&Call{Intent: spend("UpdateCustomerAccountAmount", field("amount", "amount", "1")), Outcome: ended(logfile.Succeeded, 200)}, "0 0"},
 		"a payment":      {&Call{Intent: spend("PayOrders"), Outcome: ended(logfile.Succeeded, 200)}, "1 0"},
 	} {
-		r := NewReport([]Dimension{ByCaller})
+		r := NewReport([]Dimension{ByCaller}, nil)
 		if err := r.Add(c.call); err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func TestReportJSON(t *testing.T) {
 	r := reportOf(t, "operation,caller", sample()[:3])
 	got, err := json.Marshal(r.Groups()[1])
 	want := `{"caller":"shop","operation":"UpdateCustomerAccountAmount","currency":"CNY","moved":"100.10","moved_partly":"0.00","moved_perhaps":"0.00",` +
-		`"calls":1,"succeeded":1,"failed":0,"partial":0,"unknown":0,"not_sent":0,"open":0,"refused":0,"no_amount":0,"unsummed":0}`
+		`"from":["request"],"calls":1,"succeeded":1,"failed":0,"partial":0,"unknown":0,"not_sent":0,"open":0,"refused":0,"no_amount":0,"unsummed":0}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -197,7 +197,7 @@ func TestReportIsBounded(t *testing.T) {
 	add := func(r *Report, customer, currency string) error {
 		return r.Add(&Call{Refusal: &logfile.Record{Fields: []logfile.Field{field("customer_id", "customer", customer), field("currency", "currency", currency)}}})
 	}
-	r := NewReport([]Dimension{ByCustomer})
+	r := NewReport([]Dimension{ByCustomer}, nil)
 	if r.maxGroups != MaxGroups || r.maxBytes != maxKeyBytes {
 		t.Errorf("%+v", r)
 	}
@@ -208,12 +208,12 @@ func TestReportIsBounded(t *testing.T) {
 	if err := add(r, "c", "CNY"); !errors.Is(err, errTooManyGroups) {
 		t.Errorf("a third group: %v", err)
 	}
-	r = NewReport([]Dimension{ByCaller})
+	r = NewReport([]Dimension{ByCaller}, nil)
 	r.maxGroups = 1
 	if err := errors.Join(add(r, "", "CNY"), add(r, "", "EUR")); !errors.Is(err, errTooManyGroups) {
 		t.Errorf("a second currency: %v", err)
 	}
-	r = NewReport([]Dimension{ByCustomer})
+	r = NewReport([]Dimension{ByCustomer}, nil)
 	r.maxBytes = 4096
 	if err := add(r, strings.Repeat("x", 1024), "CNY"); err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestReportIsBounded(t *testing.T) {
 
 // TestReportKeepsGroupsApart: names that look alike when they are put together.
 func TestReportKeepsGroupsApart(t *testing.T) {
-	r := NewReport([]Dimension{ByCredential, ByOperation})
+	r := NewReport([]Dimension{ByCredential, ByOperation}, nil)
 	for _, names := range [][2]string{{"a", "b"}, {"ab", ""}, {"", "ab"}, {"a\x00", "b"}, {"a", "\x00b"}, {"a\x01b", ""}} {
 		if err := r.Add(&Call{Refusal: &logfile.Record{Credential: names[0], Operation: names[1]}}); err != nil {
 			t.Fatal(err)

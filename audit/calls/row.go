@@ -1,6 +1,7 @@
 package calls
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,20 @@ type Row struct {
 	Coupons   []string `json:"coupons,omitempty"`
 	Amounts   []Amount `json:"amounts,omitempty"`
 	Unsummed  int      `json:"unsummed,omitempty"` // amounts beside these, see Call.Amounts
+
+	For      string      `json:"for,omitempty"`       // the call for which the gateway itself made this one
+	Repeats  string      `json:"repeats,omitempty"`   // the call that this one repeats on purpose
+	HeldBy   string      `json:"held_by,omitempty"`   // the call that a repetition was refused for, or would have been
+	CapsFull []string    `json:"caps_full,omitempty"` // caps that the call was refused for, or would have been
+	Settled  *Settlement `json:"settled,omitempty"`   // how an outcome that was unknown came to be known
+}
+
+// Settlement is how an outcome that was unknown came to be known; it is the call's state since.
+type Settlement struct {
+	Time   time.Time `json:"time"` // in the zone asked for
+	By     string    `json:"by,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	From   string    `json:"from,omitempty"` // the gateway's own call that showed it
 }
 
 // Row gives the call as a row, with times in a zone.
@@ -61,6 +76,12 @@ func (c *Call) Row(zone *time.Location) *Row {
 	row.Amounts, row.Unsummed = c.Amounts()
 	last := c.last()
 	row.EndSeq, row.Ended, row.ErrorMessage = last.Seq, last.Time.In(zone), last.ErrorMessage
+	spending := spendingOf(c.first())
+	row.For, row.Repeats, row.HeldBy, row.CapsFull = c.For(), spending.Repeats, spending.HeldBy, spending.CapsFull
+	if c.Settled != nil {
+		said := c.Settled.Data
+		row.Settled = &Settlement{c.Settled.Time.In(zone), said["by"], said["reason"], said["from"]}
+	}
 	return row
 }
 
@@ -69,6 +90,7 @@ var RowColumns = []string{
 	"seq", "end_seq", "call", "time", "ended", "offset", "caller", "claimed_caller", "source", "site", "operation", "effect", "deprecated", "method", "path",
 	"credential", "class", "account", "plan", "decision", "reason", "detail", "outcome", "status", "result", "error_code", "error_message", "request_id",
 	"orders", "customers", "coupons", "amount", "currency", "answer_amount", "unsummed",
+	"price", "price_from", "for", "repeats", "held_by", "caps_full", "settled", "settled_by", "settled_reason",
 }
 
 // csvTime is a form that spreadsheets take as a time. The offset, which they do not take, has a column of its own.
@@ -76,7 +98,7 @@ const csvTime = "2006-01-02 15:04:05.000"
 
 // Cells gives the row's cells in the order of [RowColumns]. Several values of a cell are joined by "; ".
 func (r *Row) Cells() []string {
-	asked, answered := r.amountTexts()
+	asked, answered, price, from := r.amountTexts()
 	currency := ""
 	if len(r.Amounts) > 0 {
 		currency = r.Amounts[0].Currency
@@ -87,25 +109,34 @@ func (r *Row) Cells() []string {
 		r.Outcome, text.NotZero(r.Status),
 		r.Result, r.ErrorCode, r.ErrorMessage, r.RequestID,
 		strings.Join(r.Orders, "; "), strings.Join(r.Customers, "; "), strings.Join(r.Coupons, "; "), asked, currency, answered, text.NotZero(r.Unsummed),
+		price, from, r.For, r.Repeats, r.HeldBy, strings.Join(r.CapsFull, "; "), r.settledText(), r.settled().By, r.settled().Reason,
 	}
 }
 
-func (r *Row) amountTexts() (asked, answered string) {
+func (r *Row) amountTexts() (asked, answered, price, from string) {
 	var texts [2][]string
 	for _, a := range r.Amounts {
-		at := 0
-		if a.Answer {
-			at = 1
+		switch {
+		case a.From != "":
+			price, from = a.Value.String(), a.From
+		case a.Answer:
+			texts[1] = append(texts[1], a.Value.String())
+		default:
+			texts[0] = append(texts[0], a.Value.String())
 		}
-		texts[at] = append(texts[at], a.Value.String())
 	}
-	return strings.Join(texts[0], "; "), strings.Join(texts[1], "; ")
+	return strings.Join(texts[0], "; "), strings.Join(texts[1], "; "), price, from
 }
 
-// endedText is in the offset of the row's time, also where the clocks were changed in between.
-func (r *Row) endedText() string {
-	if r.Ended.IsZero() {
+func (r *Row) settled() *Settlement { return cmp.Or(r.Settled, &Settlement{}) }
+
+func (r *Row) endedText() string   { return r.laterText(r.Ended) }
+func (r *Row) settledText() string { return r.laterText(r.settled().Time) }
+
+// laterText is in the offset of the row's time, also where the clocks were changed in between.
+func (r *Row) laterText(t time.Time) string {
+	if t.IsZero() {
 		return ""
 	}
-	return r.Ended.In(time.FixedZone(r.Time.Zone())).Format(csvTime)
+	return t.In(time.FixedZone(r.Time.Zone())).Format(csvTime)
 }

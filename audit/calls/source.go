@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 
 	"tollgate/audit/logfile"
 )
@@ -23,7 +24,7 @@ var _ Source = Scan{}
 // Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, the calls before
 // it are given first, and then the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
-	return scan(ctx, f, yield, func(fn func(*logfile.Record) error) error {
+	return scan(ctx, f, SettlementsIn(s.Dir), yield, func(fn func(*logfile.Record) error) error {
 		return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
 	})
 }
@@ -35,20 +36,13 @@ var _ Source = Files{}
 
 // Calls implements [Source], as that of [Scan] does.
 func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
-	return scan(ctx, f, yield, s.read)
+	settled := Settlements{}
+	_ = settled.addLines(s.lines()) // a fault shows when the calls are read
+	return scan(ctx, f, settled, yield, s.read)
 }
 
 func (s Files) read(fn func(*logfile.Record) error) error {
-	files, err := logfile.List(s.FS)
-	if err != nil {
-		return err
-	}
-	segments := logfile.Segments(files)
-	if len(segments) == 0 {
-		return errors.New("there is no segment of a log")
-	}
-	first := segments[0]
-	for line, err := range logfile.Lines(s.FS, segments, first.First, logfile.Position{Segment: first.First}) {
+	for line, err := range s.lines() {
 		if err != nil {
 			return err
 		}
@@ -63,14 +57,28 @@ func (s Files) read(fn func(*logfile.Record) error) error {
 	return nil
 }
 
+// lines iterates over the lines of all segments.
+func (s Files) lines() iter.Seq2[logfile.Line, error] {
+	files, err := logfile.List(s.FS)
+	segments := logfile.Segments(files)
+	if err == nil && len(segments) == 0 {
+		err = errors.New("there is no segment of a log")
+	}
+	if err != nil {
+		return func(yield func(logfile.Line, error) bool) { yield(logfile.Line{}, err) }
+	}
+	first := segments[0].First
+	return logfile.Lines(s.FS, segments, first, logfile.Position{Segment: first})
+}
+
 // scan joins the calls of the records that read reads.
-func scan(ctx context.Context, f *Filter, yield func(*Call) error, read func(func(*logfile.Record) error) error) error {
+func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call) error, read func(func(*logfile.Record) error) error) error {
 	var stopped error
 	kept := Last[*Call]{N: f.Last, Yield: func(c *Call) error {
 		stopped = yield(c)
 		return stopped
 	}}
-	j := NewJoiner(f.Passing(kept.Add))
+	j := NewJoiner(settled, f.Passing(kept.Add))
 	err := read(func(r *logfile.Record) error {
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped

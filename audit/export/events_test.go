@@ -97,7 +97,7 @@ func (l *logs) crashed(codes []logfile.EventCode) string {
 }
 
 func (l *logs) joined(dir string) (all []string) {
-	joiner := calls.NewJoiner(func(c *calls.Call) error { all = append(all, callID(c)); return nil })
+	joiner := calls.NewJoiner(nil, func(c *calls.Call) error { all = append(all, callID(c)); return nil })
 	l.ok(logfile.Read(dir, func(r *logfile.Record, _ []byte) error { return joiner.Add(r) }))
 	slices.Sort(all)
 	return all

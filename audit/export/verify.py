@@ -276,9 +276,11 @@ RECORD = members(
     "kind call listener caller claimed_caller identified_by identity source upstream site currency operation effect method path query "
     "query_hash path_hash credential class access_key account plan decision reason detail stage tls_failure event subject body_hash "
     "mac_key path_mac query_mac body_mac answer_mac signature_hash outcome request_id result result_from error_code error_message "
-    "answer_hash limit limit_from key previous_key checkpoint version note",
+    "answer_hash limit limit_from act repeats for held_by key previous_key checkpoint version note",
     "seq commit source_port query_bytes path_bytes body_bytes status answer_bytes waited_us upstream_us total_us first last unsigned",
-    "deprecated key_lost cut", "time signature_date since", "peaks would_refuse", data={"": str},  # of data the names are not known
+    "deprecated key_lost cut", "time signature_date since", "peaks would_refuse caps_full", data={"": str},  # of data the names are not known
+    act_keys=[members("", "window_s", lists="macs")], price=members("amount currency from call"), act_released=[int],
+    caps=[members("cap definition counted period amount currency", truths="unpriced")],
     fields=[members("name kind all_hash", "omitted unsummed all_bytes", lists="values")], tls_in=TLS, tls_out=TLS,
     counts=[members("reason stage tls_failure source caller", "count")], query_withheld=[members("name", "bytes pairs")],
     open=PLACE, previous=PLACE, frozen=PLACE, signatures=[members("hash", times="date")],

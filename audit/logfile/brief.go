@@ -117,11 +117,23 @@ func (r *Record) member(name, value string) bool {
 		return r.Fields == nil && json.Unmarshal([]byte(value), &r.Fields) == nil && r.Fields != nil
 	case "kind":
 		return setText((*string)(&r.Kind), value)
+	case "price":
+		return r.spending().Price == nil && json.Unmarshal([]byte(value), &r.Spending.Price) == nil && r.Spending.Price != nil
+	case "for":
+		return setText(&r.spending().For, value)
 	}
 	if text := r.textOf(name); text != nil {
 		return setText(text, value)
 	}
 	return !strings.Contains(name, `\`)
+}
+
+// spending returns what the record says of spending, to be set.
+func (r *Record) spending() *Spending {
+	if r.Spending == nil {
+		r.Spending = new(Spending)
+	}
+	return r.Spending
 }
 
 // textOf returns the member of a brief record that is a text; nil for all others.
@@ -153,6 +165,10 @@ func (r *Record) textOf(name string) *string {
 		return &r.RequestID
 	case "error_code":
 		return &r.ErrorCode
+	case "event":
+		return (*string)(&r.Event)
+	case "subject":
+		return &r.Subject
 	}
 	return nil
 }

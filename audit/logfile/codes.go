@@ -13,7 +13,9 @@ const (
 	StageRead       = "read"       // the body
 	StageVerify     = "verify"     // the caller's signature
 	StageDecide     = "decide"     // which credential
+	StagePrice      = "price"      // what its business act costs
 	StageLimit      = "limit"      // rates
+	StageReserve    = "reserve"    // the keys of its act, and caps
 	StageIntend     = "intend"     // memory of signatures, and the intent's record
 
 	// Of outcomes, whose calls were intended.
@@ -26,7 +28,8 @@ const (
 // Stages lists every stage, in the order in which a call comes to them.
 func Stages() []string {
 	return []string{
-		StageConnection, StageHandshake, StageAdmit, StageIdentify, StageMatch, StageRead, StageVerify, StageDecide, StageLimit, StageIntend,
+		StageConnection, StageHandshake, StageAdmit, StageIdentify, StageMatch, StageRead, StageVerify, StageDecide, StagePrice, StageLimit,
+		StageReserve, StageIntend,
 		StageConnect, StageSign, StageSend, StageAnswer,
 	}
 }

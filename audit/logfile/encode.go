@@ -34,14 +34,16 @@ type limits struct {
 	entries int // of an event's data
 	shadows int // limits in shadow mode
 	frozen  int // freezes: never more than fit, see [freeze.Max]
+	keys    int // of an act, in all its groups together, and how many of them are released
+	charges int // against caps: never more than fit
 }
 
 // cuts are tried in order until the line is short enough. With the last one every record is: a test fills all members
 // to their limits.
 var cuts = [...]limits{
-	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32, shadows: 64, frozen: freeze.Max}, // package tlspolicy lists up to 65 offers
-	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32, shadows: 16, frozen: 32},
-	{text: 128, fields: 16, values: 55, offers: 16, counts: 21, peaks: 64, signed: 1, hidden: 4, entries: 8, shadows: 1, frozen: 1},
+	{text: MaxText, fields: 256, values: 4096, offers: 72, counts: 1024, peaks: 64, signed: 512, hidden: MaxWithheld, entries: 32, shadows: 64, frozen: freeze.Max, keys: MaxActKeys, charges: 1024}, // package tlspolicy lists up to 65 offers
+	{text: 2 << 10, fields: 64, values: 256, offers: 32, counts: 256, peaks: 64, signed: 128, hidden: MaxWithheld, entries: 32, shadows: 16, frozen: 32, keys: 64, charges: 16},
+	{text: 128, fields: 16, values: 55, offers: 16, counts: 17, peaks: 64, signed: 1, hidden: 4, entries: 8, shadows: 1, frozen: 1, keys: 2, charges: 1},
 }
 
 // Append appends the record as one line of JSON, without a line feed, and gives the extended buffer. The result is
@@ -107,6 +109,7 @@ func (e *encoder) record(r *Record) {
 	e.str(`,"signature_hash":`, r.SignatureHash)
 	e.time(`,"signature_date":`, r.SignatureDate)
 	e.result(r)
+	e.spending(r.Spending)
 	e.countList(r.Counts)
 	e.time(`,"since":`, r.Since)
 	e.log(r)

@@ -25,6 +25,12 @@ const (
 	EventFreezes           EventCode = "freezes"            // the freezes in force, stated once more
 	EventFleetLost         EventCode = "fleet_lost"         // limits, signatures or freezes are not shared with the other members
 	EventFleetBack         EventCode = "fleet_back"         // they are again
+	EventResolved          EventCode = "resolved"           // it is known now what became of a call that was unknown
+	EventUnresolved        EventCode = "unresolved"         // a call is unknown still: stated once more, with what it holds
+	EventRepeated          EventCode = "repeated"           // a caller repeats a call on purpose
+	EventRepeatAllowed     EventCode = "repeat_allowed"     // an operator lets a call be repeated once
+	EventCapCounted        EventCode = "cap_counted"        // a cap is new: what calls on record take of it
+	EventKeyLossAccepted   EventCode = "key_loss_accepted"  // an operator gives up what acts held by keys hashed under another hash key
 )
 
 // EventCodes lists every code.
@@ -32,7 +38,7 @@ func EventCodes() []EventCode {
 	return []EventCode{
 		EventCredentialPaused, EventCredentialResumed, EventLogStalled, EventLogRecovered, EventCopyFailing, EventCopyRecovered,
 		EventConfigLoaded, EventConfigReloaded, EventConfigRefused, EventLossAccepted, EventFrozen, EventUnfrozen, EventFreezes,
-		EventFleetLost, EventFleetBack,
+		EventFleetLost, EventFleetBack, EventResolved, EventUnresolved, EventRepeated, EventRepeatAllowed, EventCapCounted, EventKeyLossAccepted,
 	}
 }
 

@@ -77,6 +77,21 @@ func (f *Follower) leave() error {
 // Read calls fn for each further record that is there, with its line, and returns when there are no more. After an error of fn
 // the same record comes next.
 func (f *Follower) Read(fn func(r *Record, line []byte, at Position) error) error {
+	return f.Lines(func(l *Line) error {
+		read := l.Record
+		if f.Brief {
+			read = l.Brief
+		}
+		r, err := read()
+		if err != nil {
+			return err
+		}
+		return fn(r, l.Text, l.At)
+	})
+}
+
+// Lines is Read for who looks at the lines first, and does not read the records of all of them.
+func (f *Follower) Lines(fn func(l *Line) error) error {
 	for {
 		if err := f.stepBack(); err != nil {
 			return err
@@ -158,7 +173,7 @@ func (f *Follower) check() error {
 
 // records reads what is there of the open segment. Records before from are counted only: the first one that is read shows
 // whether that is right.
-func (f *Follower) records(fn func(*Record, []byte, Position) error) error {
+func (f *Follower) records(fn func(*Line) error) error {
 	var first [1]byte // seldom is there anything new: a byte shows it
 	if n, err := f.r.readAt(first[:], f.r.end); n == 0 || first[0] == 0 && !f.strict {
 		if err == io.EOF {
@@ -166,6 +181,7 @@ func (f *Follower) records(fn func(*Record, []byte, Position) error) error {
 		}
 		return err
 	}
+	var l Line // one for all: most are looked at and no more
 	for line, err := range f.r.Lines() {
 		if err != nil {
 			return err
@@ -173,15 +189,8 @@ func (f *Follower) records(fn func(*Record, []byte, Position) error) error {
 		if line.Seq < f.from {
 			continue
 		}
-		read := line.Record
-		if f.Brief {
-			read = line.Brief
-		}
-		r, err := read()
-		if err != nil {
-			return err
-		}
-		if err := fn(r, line.Text, line.At); err != nil {
+		l = line
+		if err := fn(&l); err != nil {
 			return err
 		}
 	}

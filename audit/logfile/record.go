@@ -78,8 +78,10 @@ type Record struct {
 	Identity      string `json:"identity,omitempty"`       // the access key id, or the certificate's SAN or subject CN
 	Source        string `json:"source,omitempty"`         // IP address of the peer
 	SourcePort    uint16 `json:"source_port,omitempty"`
-	// Deprecated says that the catalog called the operation deprecated when it was called. Here it takes no room.
+	// Deprecated says that the catalog called the operation deprecated when it was called, Cut that members were shortened or left out to
+	// keep the line within [MaxLine]. Here they take no room.
 	Deprecated bool `json:"deprecated,omitempty"`
+	Cut        bool `json:"cut,omitempty"`
 
 	Upstream  string `json:"upstream,omitempty"`
 	Site      string `json:"site,omitempty"`
@@ -159,6 +161,8 @@ type Record struct {
 
 	*Limited // what limits did to a call; nil: they let it go at once. Apart, since that is most of them
 
+	*Spending // what a call that spends holds, and what it costs; nil: nothing. Apart, since most calls read
+
 	Counts []Count   `json:"counts,omitempty"` // of a refusals summary
 	Since  time.Time `json:"since,omitzero"`   // from when a refusals summary counts
 
@@ -176,9 +180,52 @@ type Record struct {
 
 	parts *Parts // see Share
 
-	Cut     bool   `json:"cut,omitempty"`     // members were shortened or left out to keep the line within MaxLine
 	Version string `json:"version,omitempty"` // of the program, in start records
 	Note    string `json:"note,omitempty"`
+}
+
+// Spending is what a call holds that spends: in its intent, in the event that states it once more, and in part in others.
+type Spending struct {
+	Act  string    `json:"act,omitempty"`      // the business act, such as "pay"
+	Keys []ActKeys `json:"act_keys,omitempty"` // what identifies it
+	// Price is what the act costs at the most, as far as it was known before it was sent.
+	Price *Price      `json:"price,omitempty"`
+	Caps  []CapCharge `json:"caps,omitempty"` // what it takes of caps
+	// Repeats is the call that this one repeats on purpose.
+	Repeats string `json:"repeats,omitempty"`
+	// For is the call for which the gateway itself made this one.
+	For string `json:"for,omitempty"`
+	// Released are the positions of the keys that an outcome "partial" sets free, counted through all of the intent's from 0.
+	Released []int `json:"act_released,omitempty"`
+	// HeldBy is the call that holds a key of one that is refused, or would be in shadow mode.
+	HeldBy string `json:"held_by,omitempty"`
+	// CapsFull are the caps that refused the call, or would have in soft mode.
+	CapsFull []string `json:"caps_full,omitempty"`
+}
+
+// ActKeys are keys of an act that are held for the same time after success.
+type ActKeys struct {
+	Window int64    `json:"window_s,omitempty"` // seconds; 0: not at all
+	MACs   []string `json:"macs"`               // keyed hashes, base64url of 16 bytes; the record's mac_key names their key
+}
+
+// Price is what an act costs at the most.
+type Price struct {
+	Amount   string `json:"amount"` // decimal, in the currency's main unit
+	Currency string `json:"currency"`
+	From     string `json:"from"`           // "request", "order" or "renewal"
+	Call     string `json:"call,omitempty"` // the gateway's own call that read it
+}
+
+// CapCharge is what a call takes of a count of a cap.
+type CapCharge struct {
+	Cap        string `json:"cap"`
+	Definition string `json:"definition"`        // fingerprint of what it counts by, its period, zone and currencies
+	Counted    string `json:"counted,omitempty"` // whose count
+	Period     string `json:"period,omitempty"`  // label
+	Amount     string `json:"amount"`            // decimal; of a cap that counts calls their number
+	Currency   string `json:"currency,omitempty"`
+	Unpriced   bool   `json:"unpriced,omitempty"` // Amount is assumed
 }
 
 // Place is where a record stands in front of another.

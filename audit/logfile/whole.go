@@ -2,13 +2,17 @@ package logfile
 
 import "slices"
 
-// maxAsked bounds what a caller chooses of a record that is not cut. What is left of a line is more than all else that an
-// intent holds: names of the configuration, and a TLS connection with what the peer offered.
-const maxAsked = 48 << 10
+const (
+	// maxAsked bounds what a caller chooses of a record that is not cut.
+	maxAsked = 48 << 10
+	// minSpending is what is kept for Spending beside it: enough for [MaxActKeys] keys, their price and some caps. What is left of a line is
+	// more than all else that an intent holds: names of the configuration, and a TLS connection with what the peer offered.
+	minSpending = 8 << 10
+)
 
 // Overlong returns which of the members that a caller chooses, Method, Path, Query and Fields, an intent cannot hold whole: its
-// name, or that of the field; "" if it holds them all. Each text may have 16 KiB and all together 48 KiB, both of their encoded
-// form. The other members do not count.
+// name, or that of the field; "act" for Spending; "" if it holds them all. Each text may have 16 KiB and all together 48 KiB, both of their
+// encoded form; Spending has 8 KiB, and what the others leave of theirs. The other members do not count.
 func (r *Record) Overlong() string {
 	if r.surelyFits() {
 		return ""
@@ -20,6 +24,9 @@ func (r *Record) Overlong() string {
 			return text.name
 		}
 	}
+	if e.withheldList(r.QueryWithheld); over() {
+		return "query"
+	}
 	left := e.values
 	for i := range r.Fields {
 		f := &r.Fields[i]
@@ -27,17 +34,24 @@ func (r *Record) Overlong() string {
 			return f.Name
 		}
 	}
+	e.end += minSpending
+	if e.spending(r.Spending); over() {
+		return "act"
+	}
 	return ""
 }
 
 // surelyFits is a cheap look at what is far below the bounds, as nearly all calls are.
 func (r *Record) surelyFits() bool {
+	if r.Spending != nil {
+		return false
+	}
 	const (
 		growth = 6   // \u00ff for one byte
 		frame  = 256 // a field beside its texts
 		value  = 4   // quotes and comma; 4096 values do not pass
 	)
-	texts, rest := len(r.Method)+len(r.Path)+len(r.Query), frame
+	texts, rest := len(r.Method)+len(r.Path)+len(r.Query), frame*(1+len(r.QueryWithheld))
 	for i := range r.Fields {
 		f := &r.Fields[i]
 		if f.Omitted > 0 {

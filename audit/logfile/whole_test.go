@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -104,10 +105,12 @@ func TestWholeRecordsHaveNoHashes(t *testing.T) {
 // rest is an intent in which all that a caller does not choose takes the most that it can.
 func rest() *Record {
 	name, at := strings.Repeat("金", 64), time.Date(2026, 10, 3, 4, 5, 6, 7080900, time.UTC)
-	list := func(n int) []string {
+	list := func(named, n int) []string { // a peer that offers the same over and over is no honest one, and its calls may be refused
 		entries := make([]string, n)
 		for i := range entries {
-			entries[i] = strings.Repeat("X", 60)
+			if entries[i] = "0x1234"; i < named {
+				entries[i] = strings.Repeat("X", 48)
+			}
 		}
 		return entries
 	}
@@ -122,8 +125,8 @@ func rest() *Record {
 		Credential: name, Class: "customer", AccessKey: strings.Repeat("A", 128), Account: strings.Repeat("a", 64), Deprecated: true, Decision: Allowed, BodyHash: hashOf(""), BodyBytes: 1 << 40,
 		SignatureHash: hashOf(""), SignatureDate: at, WaitedMicros: 1 << 60,
 		TLSIn: &TLS{
-			Version: "TLS 1.3", Suite: list(1)[0], Group: list(1)[0], ALPN: name, Resumed: true, ServerName: name, Peer: name, PeerFingerprint: hashOf(""), PeerNotAfter: at,
-			Offer: &Offer{Versions: list(9), Suites: list(65), Groups: list(33), ServerName: name},
+			Version: "TLS 1.3", Suite: list(1, 1)[0], Group: list(1, 1)[0], ALPN: name, Resumed: true, ServerName: name, Peer: name, PeerFingerprint: hashOf(""), PeerNotAfter: at,
+			Offer: &Offer{Versions: list(5, 9), Suites: list(32, 65), Groups: list(8, 33), ServerName: name},
 		},
 	}
 }
@@ -176,11 +179,14 @@ func TestOverlongAllocatesNothing(t *testing.T) {
 
 // FuzzOverlong: what passes stands in the record whole, whatever else stands there.
 func FuzzOverlong(f *testing.F) {
-	f.Add("/v2/x", "a=b", "c-17", uint16(3), uint16(2), "", uint16(1))
-	f.Add("/"+strings.Repeat("a", 16<<10), strings.Repeat("%E9", 5000), strings.Repeat("\x01", 1024), uint16(16), uint16(1), "\u202e", uint16(2700))
-	f.Add("\xff", strings.Repeat("金", 6000), strings.Repeat("x", 1024), uint16(43), uint16(7), "\\", uint16(8192))
-	f.Fuzz(func(t *testing.T, path, query, value string, values, fields uint16, unit string, times uint16) {
+	f.Add("/v2/x", "a=b", "c-17", uint16(3), uint16(2), "", uint16(1), uint16(256), uint16(3))
+	f.Add("/"+strings.Repeat("a", 16<<10), strings.Repeat("%E9", 5000), strings.Repeat("\x01", 1024), uint16(16), uint16(1), "\u202e", uint16(2700), uint16(0), uint16(0))
+	f.Add("\xff", strings.Repeat("金", 6000), strings.Repeat("x", 1024), uint16(43), uint16(7), "\\", uint16(8192), uint16(1), uint16(200))
+	f.Fuzz(func(t *testing.T, path, query, value string, values, fields uint16, unit string, times, keys, charges uint16) {
 		r := rest()
+		if keys+charges > 0 {
+			r.Spending = claim(int(keys%300), int(charges%300))
+		}
 		r.Method, r.Path, r.Query = "POST", path+strings.Repeat(unit, min(int(times), 20000/(1+len(unit)))), query
 		for i := range fields % 300 {
 			r.Fields = append(r.Fields, Field{Name: fmt.Sprint("field", i), Kind: "customer", Unsummed: 1 << 30})
@@ -196,4 +202,46 @@ func FuzzOverlong(f *testing.F) {
 			t.Errorf("%q is too long, though all was sure to fit", over)
 		}
 	})
+}
+
+// claim is what a call holds of n keys and charges.
+func claim(keys, charges int) *Spending {
+	s := &Spending{
+		Act: "unsubscribe-order", Repeats: strings.Repeat("c", 36), For: strings.Repeat("c", 36),
+		Keys:  []ActKeys{{Window: 31 * 24 * 3600}, {Window: 600}},
+		Price: &Price{Amount: "123456789012345.6789", Currency: "CNY", From: "renewal", Call: strings.Repeat("c", 36)},
+	}
+	for i := range keys {
+		s.Keys[i%2].MACs = append(s.Keys[i%2].MACs, strings.Repeat("m", 22))
+	}
+	for range charges {
+		s.Caps = append(s.Caps, CapCharge{
+			Cap: strings.Repeat("n", 64), Definition: strings.Repeat("d", 16), Counted: "customer=" + strings.Repeat("c", 32), Period: "2026-11-30",
+			Amount: "123456789012345.6789", Currency: "CNY", Unpriced: true,
+		})
+	}
+	return s
+}
+
+// TestKeysAlwaysFit: the most keys that an act may have stand whole in an intent that holds the most of all else.
+func TestKeysAlwaysFit(t *testing.T) {
+	r := rest()
+	r.Method, r.Path, r.Query, r.QueryWithheld = "POST", strings.Repeat("a", MaxText), strings.Repeat("a", MaxText), nil
+	r.Fields = []Field{{Name: "memo", Values: []string{strings.Repeat("a", MaxText-200)}}}
+	for _, c := range []struct {
+		keys, charges int
+		over          string
+	}{{MaxActKeys, 3, ""}, {MaxActKeys + 1, 0, "act"}, {1, 25, ""}, {1, 50, "act"}} {
+		r.Spending = claim(c.keys, c.charges)
+		if over := r.Overlong(); over != c.over {
+			t.Errorf("%d keys and %d charges: %q, want %q", c.keys, c.charges, over, c.over)
+		}
+		if got := reread(t, r); got.Cut != (c.over != "") || !got.Cut && !reflect.DeepEqual(got.Spending, r.Spending) {
+			t.Errorf("%d keys and %d charges: cut %t in %d bytes: %+v", c.keys, c.charges, got.Cut, len(r.Append(nil)), got.Spending)
+		}
+	}
+	r = typical()
+	if r.Spending = claim(100, 200); r.Overlong() != "" || reread(t, r).Cut { // for 100 customers two caps
+		t.Error("an act for 100 customers does not fit")
+	}
 }

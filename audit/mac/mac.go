@@ -5,7 +5,8 @@
 // # The key
 //
 // A file with 64 hexadecimal digits, which stand for 32 random bytes, and a line feed, for the gateway only (mode 0600). It is made at a
-// start that finds none. Nothing but these hashes depends on it: without it they can be neither checked nor searched.
+// start that finds none. Nothing but these hashes depends on it: without it they can be neither checked nor searched, and of what calls hold
+// (package journal) it is not known what it is.
 //
 // # The hash
 //
@@ -84,6 +85,15 @@ func (k *Key) Text(text string) string {
 	return k.sum(sum[:])
 }
 
+// Short returns the first half of the keyed hash of a text, as bytes.
+func (k *Key) Short(text []byte) (half [size / 2]byte) {
+	sum := sha256.Sum256(text)
+	s := k.pool.Get().(*scratch)
+	defer k.pool.Put(s)
+	copy(half[:], s.keyed(append(s.sum[:0], sum[:]...)))
+	return half
+}
+
 // Read is Text of all that r has.
 func (k *Key) Read(r io.Reader) (string, error) {
 	h := sha256.New()
@@ -113,11 +123,16 @@ func (k *Key) sum(data []byte) string {
 }
 
 func (s *scratch) of(data []byte) string {
+	s.text = hex.AppendEncode(s.text[:0], s.keyed(data))
+	return string(s.text)
+}
+
+// keyed returns the hash of data, valid until the next one.
+func (s *scratch) keyed(data []byte) []byte {
 	s.mac.Reset()
 	_, _ = s.mac.Write(data) // never fails
 	s.sum = s.mac.Sum(s.sum[:0])
-	s.text = hex.AppendEncode(s.text[:0], s.sum)
-	return string(s.text)
+	return s.sum
 }
 
 // Load reads a key file, by the rule of package private for files that the gateway made. The error wraps [fs.ErrNotExist] when

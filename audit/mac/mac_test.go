@@ -32,6 +32,9 @@ func TestText(t *testing.T) {
 			if got, err := key.Read(strings.NewReader(text)); got != want || err != nil {
 				t.Errorf("%.10q: read as %s, %v", text, got, err)
 			}
+			if half := key.Short([]byte(text)); hex.EncodeToString(half[:]) != want[:size] {
+				t.Errorf("%.10q: half %x, want of %s", text, half, want)
+			}
 			if got := key.Of(hex.EncodeToString(sum[:])); got != want {
 				t.Errorf("of the hash of %.10q: %s, want %s", text, got, want)
 			}

@@ -22,12 +22,20 @@ type batch struct {
 	spans          map[int64]span
 	opened, closed []logfile.Position // intents
 	lost           []match
+	settled        []settlement
 
 	last struct { // the last record
 		seq  uint64
 		at   logfile.Position
 		line []byte
 	}
+}
+
+// settlement is where a record stands that may settle the outcome of a call.
+type settlement struct {
+	call int64 // key of its id, as in the table ids
+	seq  uint64
+	at   logfile.Position
 }
 
 // span says from when to when the calls of some records are.
@@ -87,7 +95,10 @@ func (d *database) write(ctx context.Context, b *batch) error {
 	if err := d.writeOpen(ctx, b); err != nil {
 		return err
 	}
-	if err := d.writeLost(ctx, b.lost); err != nil || b.records == 0 {
+	if err := d.writeLost(ctx, b.lost); err != nil {
+		return err
+	}
+	if err := d.writeSettled(ctx, b.settled); err != nil || b.records == 0 {
 		return err
 	}
 	return d.writeMark(ctx, b)
@@ -182,6 +193,20 @@ func (d *database) writeLost(ctx context.Context, lost []match) error {
 		return err
 	}
 	return fmt.Errorf("%w: more than %d calls have no outcome, which no gateway leaves: verify the log", errMisfit, maxLost)
+}
+
+func (d *database) writeSettled(ctx context.Context, settled []settlement) error {
+	for _, s := range settled {
+		if err := d.exec(ctx, "INSERT OR IGNORE INTO settled VALUES (?, ?, ?, ?)", s.call, int64(s.seq), int64(s.at.Segment), s.at.Offset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settlements returns where records stand that may settle the outcome of a call, in order.
+func (d *database) settlements(ctx context.Context, call string) ([]logfile.Position, error) {
+	return fetch(ctx, d, position, "SELECT segment, offset FROM settled WHERE call = ? ORDER BY seq", hash48("call", call))
 }
 
 // keptMarks is how many transactions the index can go back. What a crash takes from a log is one commit, and fewer would do.

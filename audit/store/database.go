@@ -18,7 +18,7 @@ import (
 
 const (
 	applicationID = 0x54474958 // "TGIX", in the database's header: it is an index of ours
-	version       = 5          // of the tables: 4 has plan; 5 has seen instead of an index for each column, and ids by span
+	version       = 6          // of the tables: 5 has seen instead of an index for each column, and ids by span; 6 has settled
 	spanShift     = 12         // records of a row of spans, as a power of two
 	blockShift    = 9          // records of a block, of which seen has what occurs in it, as a power of two
 )
@@ -206,6 +206,7 @@ func tables() []string {
 		"CREATE TABLE amounts (key INTEGER NOT NULL, ord INTEGER NOT NULL, PRIMARY KEY (key, ord)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE open (segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, offset)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE lost (ord INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (ord, segment, offset)) STRICT, WITHOUT ROWID",
+		"CREATE TABLE settled (call INTEGER NOT NULL, seq INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (call, seq)) STRICT, WITHOUT ROWID",
 		"CREATE TABLE spans (span INTEGER PRIMARY KEY, low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT",
 		"CREATE TABLE marks (seq INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
 		"CREATE TABLE begin (id INTEGER PRIMARY KEY CHECK (id = 1), first INTEGER NOT NULL) STRICT",

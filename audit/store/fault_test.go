@@ -487,6 +487,7 @@ func expectNothingPruned(t *testing.T, x *Index, dir string) {
 		"SELECT count(*) FROM calls WHERE ord < ?1 OR intent_segment > 0 AND intent_segment < ?1", fmt.Sprintf("SELECT count(*) FROM ids WHERE span < ?1 >> %d", spanShift),
 		fmt.Sprintf("SELECT count(*) FROM seen WHERE block < ?1 >> %d", blockShift),
 		"SELECT count(*) FROM amounts WHERE ord < ?1", "SELECT count(*) FROM open WHERE segment < ?1", "SELECT count(*) FROM lost WHERE segment < ?1",
+		"SELECT count(*) FROM settled WHERE seq < ?1",
 	} {
 		if n, err := d.number(t.Context(), text, int64(first)); err != nil || n > 0 {
 			t.Errorf("%s gives %d, %v", text, n, err)

@@ -152,6 +152,9 @@ func (x *Index) follower(ctx context.Context, pace *pacer) (*follower, error) {
 		return nil, err
 	}
 	w, err := openIndexer(ctx, x.dir, path, first, following)
+	if now, gone := target(x.file); err != nil && gone == nil && now != path { // a rebuild has replaced it meanwhile
+		return x.follower(ctx, pace)
+	}
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}

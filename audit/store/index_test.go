@@ -42,8 +42,10 @@ type randomLog struct {
 	*testlog.Log
 	rng  *rand.Rand
 	open []*logfile.Record
-	now  time.Time
-	n    int
+	// unknown are calls whose outcome is.
+	unknown []string
+	now     time.Time
+	n       int
 }
 
 func newRandomLog(dir string, seed uint64) *randomLog {
@@ -64,22 +66,24 @@ func (l *randomLog) add(r *logfile.Record) {
 func (l *randomLog) records(n int) {
 	for range n {
 		switch p := l.rng.IntN(100); {
-		case p < 45:
+		case p < 43:
 			l.intent()
-		case p < 85:
+		case p < 81:
 			l.outcome()
-		case p < 93:
+		case p < 88:
 			l.refusal()
-		case p < 94:
+		case p < 89:
 			l.open = nil
 			l.add(&logfile.Record{Kind: logfile.KindStart})
-		case p < 95:
+		case p < 90:
 			l.Rotate()
-		case p < 96:
+		case p < 91:
 			l.add(&logfile.Record{Kind: logfile.KindOutcome, Call: "c-none", Outcome: "unknown", Operation: "PayOrders"})
 		case p < 97:
-			l.add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: no shared cipher"})
+			l.settle()
 		case p < 98:
+			l.add(&logfile.Record{Kind: logfile.KindRefusal, Reason: "connection: no shared cipher"})
+		case p < 99:
 			l.add(&logfile.Record{Kind: logfile.KindRefusals, Counts: []logfile.Count{{Reason: "x", Count: 3}}})
 		default:
 			l.Checkpoint()
@@ -88,12 +92,36 @@ func (l *randomLog) records(n int) {
 	l.Flush()
 }
 
+// settle settles the outcome of a call, which may be known, or open, or none.
+func (l *randomLog) settle() {
+	call := fmt.Sprintf("c-%d", 1+l.rng.IntN(l.n+1))
+	if len(l.unknown) > 0 && l.rng.IntN(4) > 0 {
+		call = l.unknown[l.rng.IntN(len(l.unknown))]
+	}
+	l.add(&logfile.Record{
+		Kind: logfile.KindEvent, Event: logfile.EventResolved, Subject: call,
+		Data: map[string]string{"outcome": l.pick("succeeded", "succeeded", "failed", "unknown")},
+	})
+}
+
+// spending is what an intent says, with a price that may be none.
+func (l *randomLog) spending() *logfile.Spending {
+	switch l.rng.IntN(5) {
+	case 0:
+		return &logfile.Spending{Price: &logfile.Price{Amount: l.amount(), Currency: l.pick("CNY", "USD", "yuan"), From: l.pick("order", "renewal", "request")}}
+	case 1:
+		return &logfile.Spending{For: fmt.Sprintf("c-%d", l.rng.IntN(l.n+1))}
+	}
+	return nil
+}
+
 func (l *randomLog) intent() {
 	r := l.call(logfile.KindIntent)
 	if len(l.open) > 0 && l.rng.IntN(30) == 0 {
 		r.Call = l.open[0].Call // a second intent of the same id
 	}
 	r.Decision, r.Credential, r.Class = logfile.Allowed, l.pick("partner-main", "acme"), l.pick("partner", "customer")
+	r.Spending = l.spending()
 	r.Account, r.Deprecated = l.pick("", "p-1", "c-17"), l.rng.IntN(4) == 0
 	l.add(r)
 	l.open = append(l.open, r)
@@ -108,9 +136,13 @@ func (l *randomLog) outcome() {
 	if l.rng.IntN(40) > 0 { // else it ends twice
 		l.open = slices.Delete(l.open, i, i+1)
 	}
+	outcome := l.pick("succeeded", "succeeded", "failed", "unknown", "unknown", "partial", "not_sent")
+	if outcome == logfile.Unknown {
+		l.unknown = append(l.unknown, of.Call)
+	}
 	l.add(&logfile.Record{
 		Kind: logfile.KindOutcome, Call: of.Call, Caller: of.Caller, Operation: of.Operation, Effect: of.Effect, Site: of.Site,
-		Credential: of.Credential, Class: of.Class, Account: of.Account, Deprecated: of.Deprecated, Outcome: l.pick("succeeded", "succeeded", "failed", "unknown", "partial", "not_sent"),
+		Credential: of.Credential, Class: of.Class, Account: of.Account, Deprecated: of.Deprecated, Outcome: outcome,
 		Status: l.rng.IntN(3) * 200, ErrorCode: l.pick("", "", "CBC.0001", "CBC.0002"), RequestID: l.pick("", fmt.Sprintf("r-%d", l.rng.IntN(50))), Fields: l.fields(),
 	})
 }
@@ -174,7 +206,7 @@ func (l *randomLog) filter() *calls.Filter {
 	some(func() { f.Account = l.pick("p-1", "c-17", "c-0") })
 	some(func() { f.Deprecated = true })
 	some(func() { f.Decision = l.pick(logfile.Allowed, logfile.Refused) })
-	some(func() { f.State = l.pick("succeeded", "failed", "unknown", calls.Refused, calls.Open) })
+	some(func() { f.State = l.pick("succeeded", "failed", "unknown", "unknown", calls.Refused, calls.Open) })
 	some(func() { f.Status = l.rng.IntN(5) * 100 })
 	some(func() { f.ErrorCode = l.pick("CBC.0001", "CBC.0002", "no") })
 	some(func() { f.RequestID = fmt.Sprintf("r-%d", l.rng.IntN(50)) })
@@ -212,7 +244,7 @@ func list(t testing.TB, s calls.Source, f *calls.Filter) []string {
 func linesOf(c *calls.Call) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d lost %d", c.Order(), c.Lost)
-	for _, r := range []*logfile.Record{c.Intent, c.Outcome, c.Refusal} {
+	for _, r := range []*logfile.Record{c.Intent, c.Outcome, c.Refusal, c.Settled} {
 		if r != nil {
 			fmt.Fprintf(&b, " %s", r.Append(nil))
 		}
@@ -226,8 +258,8 @@ func (l *randomLog) same(t *testing.T, dir string, x *Index, filters int) {
 	found := 0
 	for i := range filters {
 		f := l.filter()
-		if i == 0 {
-			f = &calls.Filter{} // everything
+		if i < 4 {
+			f = &calls.Filter{State: [...]string{"", logfile.Succeeded, logfile.Failed, logfile.Unknown}[i]}
 		}
 		got, want := list(t, x, f), list(t, calls.Scan{Dir: dir}, f)
 		if !slices.Equal(got, want) {
@@ -300,6 +332,30 @@ func TestIndexGivesWhatAScanGives(t *testing.T) {
 			step(t, built)
 			l.same(t, dir, built, 10)
 		})
+	}
+}
+
+// TestSettledOfAllUnknown: calls are found by a state that none had when the index took them up.
+func TestSettledOfAllUnknown(t *testing.T) {
+	dir := t.TempDir()
+	l := testlog.New(dir, nil)
+	for i := range 4 {
+		l.Add(&logfile.Record{Kind: logfile.KindOutcome, Call: fmt.Sprint("c-", i), Outcome: logfile.Unknown})
+	}
+	x := New(dir, "")
+	l.Flush()
+	step(t, x)
+	for i, outcome := range []string{logfile.Succeeded, logfile.Failed} {
+		l.Add(&logfile.Record{Kind: logfile.KindEvent, Event: logfile.EventResolved, Subject: fmt.Sprint("c-", i), Data: map[string]string{"outcome": outcome}})
+	}
+	l.Flush()
+	for _, when := range []string{"behind", "taken up"} {
+		for state, want := range map[string]int{logfile.Succeeded: 1, logfile.Failed: 1, logfile.Unknown: 2} {
+			if got := list(t, x, &calls.Filter{State: state}); len(got) != want {
+				t.Errorf("%s: %d calls are %s, want %d", when, len(got), state, want)
+			}
+		}
+		step(t, x)
 	}
 }
 

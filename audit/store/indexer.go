@@ -94,6 +94,7 @@ func (w *indexer) rollBack(ctx context.Context, m *mark) error {
 		{"DELETE FROM open WHERE (segment, offset) > (?, ?)", []any{int64(m.at.Segment), m.at.Offset}},
 		{"DELETE FROM calls WHERE ord > ?", []any{int64(m.seq)}},
 		{"DELETE FROM lost WHERE ord > ?", []any{int64(m.seq)}},
+		{"DELETE FROM settled WHERE seq > ?", []any{int64(m.seq)}},
 		{"DELETE FROM marks WHERE seq > ?", []any{int64(m.seq)}},
 	} {
 		if err := w.exec(ctx, command.text, command.args...); err != nil {
@@ -105,7 +106,7 @@ func (w *indexer) rollBack(ctx context.Context, m *mark) error {
 
 // load gives the joiner the calls that were open when the database was last written.
 func (w *indexer) load(ctx context.Context) error {
-	w.joiner = calls.NewJoiner(w.ended)
+	w.joiner = calls.NewJoiner(nil, w.ended)
 	w.open, w.stored, w.seq = map[uint64]logfile.Position{}, map[logfile.Position]struct{}{}, w.saved.seq
 	w.batch = newBatch()
 	at, err := w.openCalls(ctx)
@@ -155,6 +156,9 @@ func (w *indexer) add(r *logfile.Record, line []byte, at logfile.Position) error
 	}
 	if r.Kind == logfile.KindIntent && r.Call != "" {
 		w.open[r.Seq] = at
+	}
+	if calls.MaySettle(r) {
+		w.batch.settled = append(w.batch.settled, settlement{hash48("call", r.Subject), r.Seq, at})
 	}
 	w.batch.mark(r.Seq, at, line)
 	return nil
@@ -293,6 +297,7 @@ func (w *indexer) pruneRest(ctx context.Context, first uint64) error {
 	}{
 		{"DELETE FROM open WHERE segment < ?", first},
 		{"DELETE FROM lost WHERE segment < ?", first},
+		{"DELETE FROM settled WHERE seq < ?", first},
 		{"DELETE FROM marks WHERE seq < ?", first},
 		{"DELETE FROM spans WHERE span < ?", first >> spanShift},
 		{"UPDATE begin SET first = ?", first},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"tollgate/audit/calls"
 	"tollgate/audit/logfile"
@@ -59,6 +60,8 @@ type reader struct {
 	upTo  mark
 	open  []logfile.Position
 	lost  []match
+
+	behind func() calls.Settlements // in records that the index does not have yet
 }
 
 // reader opens the index and says whether it can be used. When the database is replaced before it is known to be open
@@ -85,6 +88,7 @@ func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
 		return nil, unusable(x.file, err)
 	}
 	r := &reader{database: d, file: x.file, dir: x.dir, lines: logfile.LineReader{Files: os.DirFS(x.dir)}}
+	r.behind = sync.OnceValue(r.settledBehind)
 	if err := r.begin(ctx); err != nil {
 		return nil, errors.Join(r.failed(err), r.close())
 	}
@@ -137,7 +141,7 @@ func (r *reader) begin(ctx context.Context) error {
 
 // tail reads what the index does not have yet from the log, and the calls that are open.
 func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Call) error) error {
-	j := calls.NewJoiner(f.Passing(yield))
+	j := calls.NewJoiner(r.behind(), f.Passing(yield))
 	for _, at := range r.open {
 		intent, err := readKind(&r.lines, at, logfile.KindIntent)
 		if err != nil {
@@ -267,7 +271,7 @@ func (q *query) times(ctx context.Context) error {
 // column reads the blocks in which a value occurs.
 func (q *query) column(i int, hash int64) selective {
 	key := seenKey(i, hash)
-	q.conditions = append(q.conditions, condition{"calls." + columns[i].name + " = ?", []any{hash}})
+	q.conditions = append(q.conditions, columnCondition(columns[i].name, hash))
 	q.seen = append(q.seen, key)
 	blocks := condition{"(SELECT block FROM seen WHERE key = ?) AS s", []any{key}}
 	calls := condition{blocks.text + " CROSS JOIN calls ON " + blockOf, blocks.args}
@@ -275,6 +279,13 @@ func (q *query) column(i int, hash int64) selective {
 		rowSource: rowSource{calls, blockBounds + " AND " + ordBounds, "s.block %s, calls.ord %[1]s"},
 		count:     rowSource{blocks, blockBounds, ""}, weight: 1 << blockShift / 2, blocks: true,
 	}
+}
+
+func columnCondition(name string, hash int64) condition {
+	if name == stateColumn {
+		return condition{"calls.state IN (?, ?)", []any{hash, unknown}}
+	}
+	return condition{"calls." + name + " = ?", []any{hash}}
 }
 
 func (q *query) id(hash int64) selective {
@@ -378,7 +389,7 @@ func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call) 
 		}
 		page = q.addLost(page, to, low, high)
 		for i := range page {
-			c, err := q.read(&page[i])
+			c, err := q.read(ctx, &page[i])
 			if err != nil {
 				return q.failed(err)
 			}
@@ -411,7 +422,7 @@ func (q *query) addLost(page []match, to direction, low, high int64) []match {
 }
 
 // read makes a call of its lines, which must be those that the row says.
-func (q *query) read(f *match) (*calls.Call, error) {
+func (q *query) read(ctx context.Context, f *match) (*calls.Call, error) {
 	var c calls.Call
 	if f.ended.Segment == 0 {
 		c.Lost = uint64(f.ord)
@@ -436,7 +447,38 @@ func (q *query) read(f *match) (*calls.Call, error) {
 	if !f.is(&c) {
 		return nil, fmt.Errorf("%w: the lines at %v and %v are not those of the call that ended with record %d", errMisfit, f.intent, f.ended, f.ord)
 	}
-	return &c, nil
+	return &c, q.settle(ctx, &c)
+}
+
+// settle adds the record that settles the outcome of a call, if there is one.
+func (r *reader) settle(ctx context.Context, c *calls.Call) error {
+	if c.State() != logfile.Unknown {
+		return nil
+	}
+	at, err := r.settlements(ctx, c.ID())
+	if err != nil {
+		return err
+	}
+	settled := calls.Settlements{}
+	for _, at := range at {
+		event, err := readKind(&r.lines, at, logfile.KindEvent)
+		if err != nil {
+			return err
+		}
+		settled.Add(event)
+	}
+	if c.Settle(settled); c.Settled == nil {
+		c.Settle(r.behind())
+	}
+	return nil
+}
+
+// settledBehind reads what settles outcomes in records that the index does not have yet. A fault there is no error: tail meets it.
+func (r *reader) settledBehind() calls.Settlements {
+	settled, log := calls.Settlements{}, logfile.NewFollowerBehind(r.dir, r.upTo.seq, r.upTo.at)
+	defer log.Close() // opened for reading: nothing can be lost
+	_ = settled.AddFrom(log)
+	return settled
 }
 
 // is says whether a call is the one that the row stands for.

@@ -31,7 +31,7 @@ var columns = [...]column{
 	{"plan", (*calls.Call).Plan, func(f *calls.Filter) string { return f.Plan }},
 	{"deprecated", func(c *calls.Call) string { return text.NotZero(c.Deprecated()) }, func(f *calls.Filter) string { return text.NotZero(f.Deprecated) }},
 	{"decision", (*calls.Call).Decision, func(f *calls.Filter) string { return f.Decision }},
-	{"state", (*calls.Call).State, func(f *calls.Filter) string { return f.State }},
+	{stateColumn, (*calls.Call).State, func(f *calls.Filter) string { return f.State }},
 	{"status", func(c *calls.Call) string { return text.NotZero(c.Status()) }, func(f *calls.Filter) string { return text.NotZero(f.Status) }},
 	{"error_code", (*calls.Call).ErrorCode, func(f *calls.Filter) string { return f.ErrorCode }},
 	{"currency", currency, func(f *calls.Filter) string { return f.Currency }},
@@ -86,11 +86,23 @@ type sighting struct{ key, block int64 }
 // sightings calls yield with what the table seen has of a row.
 func (r *row) sightings(yield func(sighting)) {
 	for i, hash := range r.columns {
-		if hash != nil {
-			yield(sighting{seenKey(i, hash.(int64)), r.ord >> blockShift})
+		if hash == nil {
+			continue
+		}
+		yield(sighting{seenKey(i, hash.(int64)), r.ord >> blockShift})
+		if columns[i].name == stateColumn && hash == unknown {
+			for _, state := range calls.SettledStates {
+				yield(sighting{seenKey(i, hash32(state).(int64)), r.ord >> blockShift})
+			}
 		}
 	}
 }
+
+// stateColumn is the column of a call's state. An unknown one may be settled by a record behind the call, which changes no row: such a
+// call is found by each state that it may have by then.
+const stateColumn = "state"
+
+var unknown = hash32(logfile.Unknown)
 
 // seenKey is the key of a column's hash in the table seen.
 func seenKey(column int, hash int64) int64 { return int64(column)<<32 | hash }

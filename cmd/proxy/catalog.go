@@ -32,24 +32,31 @@ type listedOperation struct {
 }
 
 func catalogCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, acts bool
 	cmd := &cobra.Command{
 		Use: "catalog [FILTER...]", Short: "List the operations of the billing API",
 		Long: "List the operations of the billing API. FILTER words must all occur in an operation's line (site, name, method, path,\n" +
-			"class, effect, title), without regard to case; site:, effect: and class: compare exactly.",
-		Example: "  tollgate catalog pay\n  tollgate catalog site:cn effect:spend\n  tollgate catalog --json class:unknown",
+			"class, effect, title), without regard to case; site:, effect: and class: compare exactly. With --acts: what the calls that\n" +
+			"spend are as business acts, of which none is done twice; docs/acts.md explains each.",
+		Example: "  tollgate catalog pay\n  tollgate catalog site:cn effect:spend\n  tollgate catalog --json class:unknown\n  tollgate catalog --acts site:cn",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operations := filterCatalog(args)
-			if len(operations) == 0 {
+			if len(operations) == 0 || acts && len(actsOf(operations)) == 0 {
 				return fmt.Errorf("no operation matches %s", strings.Join(args, " "))
 			}
-			if asJSON {
+			switch {
+			case acts && asJSON:
+				return cli.PrintJSON(cmd.OutOrStdout(), actsOf(operations))
+			case acts:
+				return printActs(cmd.OutOrStdout(), actsOf(operations))
+			case asJSON:
 				return cli.PrintJSON(cmd.OutOrStdout(), operations)
 			}
 			return printCatalog(cmd.OutOrStdout(), operations)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&acts, "acts", false, "print the business acts of the operations that spend")
 	return cmd
 }
 

@@ -48,6 +48,9 @@ type explanation struct {
 	Customers  []string      `json:"customers,omitempty"` // the only ones that the grant covers
 	Limits     []explainRate `json:"limits,omitempty"`
 	MaxWait    string        `json:"max_wait,omitempty"`
+	Act        *explainAct   `json:"act,omitempty"`
+	Price      string        `json:"price,omitempty"` // of the act, by the request
+	Caps       []explainCap  `json:"caps,omitempty"`
 }
 
 type explainRate struct {
@@ -80,11 +83,13 @@ type explainFlags struct {
 func explainCommand() *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
-		Use: "explain --config FILE --caller NAME METHOD PATH", Short: "Say what would become of a call: operation, grant, credential, limits, or why not",
+		Use: "explain --config FILE --caller NAME METHOD PATH", Short: "Say what would become of a call: operation, grant, credential, limits, act, caps, or why not",
 		Long: "Say what would become of a call, without making it. PATH may have a query.\n" +
 			"Grants that are limited to customers look at the body, too: give it with --body. Of the header, the account and the token\n" +
-			"that it names count, and Authorization: --header 'X-Domain-Id: c-17'.\n\nExit code: 0 allowed, 3 refused.",
-		Example: "  tollgate explain -c tollgate.yaml --caller billing-app POST /v3/orders/customer-orders/pay\n" +
+			"that it names count, and Authorization: --header 'X-Domain-Id: c-17'.\n" +
+			"Of a call that spends it says as which business act it is held, and which caps count it. Whether another call holds that, and what\n" +
+			"is used, a running gateway says: tollgate acts, tollgate caps.\n\nExit code: 0 allowed, 3 refused.",
+		Example: "  tollgate explain -c tollgate.yaml --caller billing-app --body pay.json POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
 		Args: cli.ExactArgs("METHOD", "PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -242,6 +247,7 @@ func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
 		return
 	}
 	e.Allowed, e.MaxWait = true, time.Duration(c.Limits.MaxWait).String()
+	e.addSpending(r)
 	e.Grant, e.Customers = c.GrantPlace(r.Decision.Grant), setting.Texts(c.Grants[r.Decision.Grant].Customers)
 	if credential := r.Decision.Credential; credential != nil {
 		e.Credential, e.Class = credential.Name, credential.Class.String()
@@ -297,6 +303,7 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 		line("limit", "%s", limit)
 	}
 	line("over limit", "wait up to %s, then 429", e.MaxWait)
+	e.printSpending(line)
 	return t.Flush()
 }
 

@@ -27,6 +27,7 @@ func rootCommand() *cobra.Command {
 		cli.Chapter("The gateway and its configuration:", runCommand(), checkCommand(), explainCommand(), diffCommand(), schemaCommand()),
 		cli.Chapter("A running gateway:", statusCommand(), healthCommand(), reloadCommand(), freezeCommand(), freezesCommand(), unfreezeCommand(),
 			fleetCommand()),
+		cli.Chapter("Money:", actsCommand(), capsCommand(), resolveCommand()),
 		cli.Chapter("Callers:", keyCommand(), sdkConfigCommand()),
 		cli.Chapter("What was called, and what may be:", auditcmd.Command(), catalogCommand(), tlscmd.Command()),
 		cli.Chapter("To try it:", demoCommand(), simulateCommand(), versionCommand()))

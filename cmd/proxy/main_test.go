@@ -147,7 +147,7 @@ func sampleFile(t *testing.T) string {
 func TestExplain(t *testing.T) {
 	file := sampleFile(t)
 	body := filepath.Join(t.TempDir(), "body.json")
-	if err := os.WriteFile(body, []byte(`{"quota_id":"q","customer_ids":["c-17"]}`), 0o600); err != nil {
+	if err := os.WriteFile(body, []byte(`{"quota_id":"q","face_value":"5.00","customer_ids":["c-17"]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -178,6 +178,10 @@ func TestExplain(t *testing.T) {
 		{[]string{"--body", body, "--header", "Content-Type: application/json; charset=utf-7", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitRefused, "(encoded_body)"},
 		{[]string{"--body", body, "--header", "Content-Type: application/json; charset=utf8", "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, "only c-17"},
 		{[]string{"--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, "only c-17"},
+		{[]string{"--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, "coupon-give of customer_id c-17, quota_id q, face_value 5.00, held for 10m after success"},
+		{[]string{"--json", "--body", body, "POST", "/v2/promotions/benefits/partner-coupons"}, cli.ExitOK, `"price": "5.00 CNY"`},
+		{[]string{"POST", "/v3/orders/customer-orders/pay"}, cli.ExitOK, "pay; --body says of what"},
+		{[]string{"--header", "Tollgate-Repeat: x", "POST", "/v3/orders/customer-orders/pay"}, cli.ExitRefused, "bad_act"},
 		{[]string{"--body", body, "GET", "/v2/orders/customer-orders"}, cli.ExitRefused, "body_not_taken"},
 		{[]string{"--upstream", "bs", "GET", "/x"}, cli.ExitUsage, "did you mean bss?"},
 		{[]string{"--header", "X-Domain-Id: d-2", "POST", "/v3/orders/customer-orders/pay"}, cli.ExitRefused, "wrong_account"},
@@ -319,6 +323,30 @@ func TestCatalog(t *testing.T) {
 	}
 	if _, stdout, _ := run(t, "catalog", "PayOrders"); !strings.Contains(stdout, "/v3/orders/customer-orders/pay") {
 		t.Error(stdout)
+	}
+}
+
+func TestCatalogActs(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{nil, 38}, {[]string{"site:intl"}, 12}, {[]string{"payorder"}, 6},
+	} {
+		_, stdout, _ := run(t, append([]string{"catalog", "--acts", "--json"}, c.args...)...)
+		var acts []listedAct
+		if err := json.Unmarshal([]byte(stdout), &acts); err != nil || len(acts) != c.want {
+			t.Errorf("%v: %d acts, want %d, %v", c.args, len(acts), c.want, err)
+		}
+	}
+	_, stdout, _ := run(t, "catalog", "--acts", "UpdateSubEnterpriseAmount")
+	for _, want := range []string{"member-give", "cash out", "request", "trans_id? (31d); customer_id + amount + balance_type=BALANCE_TYPE_DEBIT (10m)", "has trans_id as optional"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+	if code, _, stderr := run(t, "catalog", "--acts", "effect:read"); code == 0 || !strings.Contains(stderr, "no operation matches") {
+		t.Errorf("reads have acts: %d, %s", code, stderr)
 	}
 }
 

@@ -98,6 +98,9 @@ func printStatus(w io.Writer, s *admin.Status, now time.Time) error {
 	if s.Log != nil {
 		printLog(&b, s.Log, now)
 	}
+	if s.Spending != nil {
+		b.WriteString(spendingLine(s.Spending) + "\n")
+	}
 	if s.Fleet != nil {
 		b.WriteString(fleetLine(s.Fleet, now) + "\n")
 	}
@@ -110,6 +113,15 @@ func printStatus(w io.Writer, s *admin.Status, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// spendingLine says what is held and used. Readiness warns of what is wrong with it.
+func spendingLine(s *admin.SpendingStatus) string {
+	line := fmt.Sprintf("money: guard %s, %s held, %d of them unknown, %s", s.Guard, text.Count(s.Calls, "call"), s.Unknown, text.Count(s.Caps, "cap"))
+	if s.Saved != nil {
+		line += ", kept " + stamp(*s.Saved)
+	}
+	return line
 }
 
 // printableLines keeps what a terminal prints.

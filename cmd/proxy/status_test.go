@@ -37,6 +37,7 @@ func fullStatus() *admin.Status {
 			{ID: "f-1a2b3c4d", Kind: "caller", Name: "shop", Reason: "key leaked", Since: now.Add(-time.Hour), Until: now.Add(time.Hour), By: "uid 0"},
 			{ID: "f-5e6f7a8b", Kind: "spend", Reason: "month-end", Since: now, By: "uid 0"},
 		},
+		Spending:  &admin.SpendingStatus{Guard: "enforce", Calls: 12, Unknown: 1, Caps: 1, Saved: pointer(now)},
 		Listeners: []admin.ListenerStatus{{Name: "https", Address: "0.0.0.0:8443", TLS: "huawei-high", Connections: 12}, {Name: "admin socket", Address: "/run/a.sock"}},
 		Upstreams: []admin.UpstreamStatus{
 			{Name: "bss", URL: "https://bss.myhuaweicloud.com", TLS: "huawei-high", Connections: 7, InUse: 3, Most: 64, ClockAhead: pointer(-1.25)}, {Name: "app", URL: "http://127.0.0.1:1", Most: 8},

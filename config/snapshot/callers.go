@@ -86,6 +86,7 @@ type grant struct {
 	Upstream       string   `json:"upstream"`
 	Customers      []string `json:"customers"`
 	ClassConfirmed bool     `json:"class_confirmed"`
+	MayRepeat      bool     `json:"may_repeat"`
 }
 
 // terms returns what is granted of operations: "with credential acme for customers c-1".
@@ -99,6 +100,9 @@ func (g grant) terms() string {
 	}
 	if g.ClassConfirmed {
 		terms += ", their class confirmed"
+	}
+	if g.MayRepeat {
+		terms += ", and repeat them on purpose"
 	}
 	return terms
 }

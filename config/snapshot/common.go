@@ -10,7 +10,7 @@ import (
 )
 
 // common are the sections that decide what calls may do. The others are of one process: where it listens, writes and is asked.
-var common = []string{"callers", "catalog", "credentials", "fleet", "limits", "tls_policies", "upstreams", "version"}
+var common = []string{"callers", "caps", "caps_default", "catalog", "credentials", "fleet", "guard", "limits", "tls_policies", "upstreams", "version"}
 
 // Common returns a hash of what the members of a fleet should have in common, as short as records have ids: what decides what calls may do,
 // without the member's own name, the generations of keys, which each process counts, and the folder of the file.

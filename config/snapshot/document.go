@@ -31,10 +31,13 @@ func (w *writer) sections(c *config.Config, generations map[string]Generation) m
 		"admin":          w.section(c.Admin),
 		"audit":          w.section(c.Audit),
 		"bounds":         w.section(c.Bounds),
+		"caps":           w.section(c.Spend.Caps),
+		"caps_default":   w.section(c.Spend.CapsDefault),
 		"catalog":        func() { w.string(catalog.ID()) },
 		"callers":        func() { w.callers(c.Callers, c.Grants) },
 		"credentials":    func() { w.credentials(c.Credentials, generations) },
 		"fleet":          w.section(c.Fleet),
+		"guard":          w.section(c.Spend.Guard),
 		"http_challenge": w.section(c.HTTPChallenge),
 		"limits":         w.section(c.Limits),
 		"listeners": func() {

@@ -22,7 +22,7 @@ func (p path) pattern() string {
 		}
 	}
 	switch {
-	case len(p) > 0 && slices.Contains([]string{"callers", "credentials", "listeners", "tls_policies", "upstreams"}, p[0]):
+	case len(p) > 0 && slices.Contains([]string{"callers", "caps", "caps_default", "credentials", "listeners", "tls_policies", "upstreams"}, p[0]):
 		given(1)
 		if len(p) > 2 && p[2] == "endpoints" {
 			given(3)

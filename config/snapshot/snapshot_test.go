@@ -165,7 +165,7 @@ type leaf struct {
 func fill(path string, v reflect.Value, leaves *[]leaf) {
 	switch t := v.Type(); {
 	case left[path] != "":
-	case isScalar(t) || t.Kind() == reflect.String || t.Kind() == reflect.Bool || t.Kind() == reflect.Int:
+	case isScalar(t) || t.Kind() == reflect.String || t.Kind() == reflect.Bool || t.Kind() == reflect.Int || t.Kind() == reflect.Map:
 		*leaves = append(*leaves, leaf{path, v})
 		set(v, 0)
 	case t.Kind() == reflect.Pointer:
@@ -194,6 +194,7 @@ func set(v reflect.Value, which int) {
 			{"10s", "11s"}, {"1MiB", "2MiB"}, {"5/s", "6/s"}, {"5/day", "6/day"}, {"127.0.0.1:1", "127.0.0.1:2"}, {"https://a", "https://b"}, {"read", "write"}, {"partner", "customer"},
 			{"sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA="}, {"a", "b"},
 			{"2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z"}, {"10.0.0.0/8", "11.0.0.0/8"}, {"0600", "0660"}, {"http://a.test:1", "http://b.test:1"},
+			{"5", "6"}, {"5 CNY", "6 CNY"},
 		} {
 			if s.UnmarshalText([]byte(texts[0])) == nil {
 				if err := s.UnmarshalText([]byte(texts[which])); err != nil {
@@ -211,6 +212,11 @@ func set(v reflect.Value, which int) {
 		v.SetBool(which == 0)
 	case reflect.Int:
 		v.SetInt(int64(which + 1))
+	case reflect.Map:
+		value := reflect.New(v.Type().Elem()).Elem()
+		set(value, which)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf("a"), value)
 	}
 }
 

@@ -34,6 +34,8 @@ func (p path) special() special {
 		return (*comparison).place
 	case "limits.rules.*":
 		return thing("rate", "quota", "burst", "mode", "per", "callers", "operations", "credentials", "upstreams")
+	case "caps.*", "caps_default.*":
+		return thing("amount", "count", "each", "per", "mode", "zone")
 	case "limits.rules.*.per":
 		return (*comparison).countedBy
 	case "listeners.*":

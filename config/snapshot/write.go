@@ -74,6 +74,8 @@ func (w *writer) value(v reflect.Value) {
 		w.members(v, nil)
 	case reflect.Slice:
 		w.list(v)
+	case reflect.Map:
+		w.names(v)
 	case reflect.String:
 		w.string(v.String())
 	case reflect.Bool:
@@ -144,6 +146,15 @@ func (w *writer) list(v reflect.Value) {
 		w.text = append(w.text, ',')
 	}
 	w.close(']')
+}
+
+// names writes an object of values that the file has by name.
+func (w *writer) names(v reflect.Value) {
+	members := make(map[string]func(), v.Len())
+	for name, value := range v.Seq2() {
+		members[name.String()] = func() { w.value(value) }
+	}
+	w.object(members)
 }
 
 // object writes an object of members by name, each written by a function.

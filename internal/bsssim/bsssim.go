@@ -73,6 +73,8 @@ type Config struct {
 	Unthrottled bool
 	// AllowUnsignedPayload accepts UNSIGNED-PAYLOAD in place of the body's hash. What the real front end does is not known.
 	AllowUnsignedPayload bool
+	// PayAgain has an order paid as often as it is asked for, by a provider that notices no repetition.
+	PayAgain bool
 	// CustomerIDs makes CreateSubCustomer answer 200 with ids, as its page's example does, rather than 204.
 	CustomerIDs bool
 }

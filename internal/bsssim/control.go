@@ -13,7 +13,7 @@ import (
 // Control gives the handler that steers and shows the simulator. It belongs on a listener of its own, on loopback: it
 // asks nobody who they are. Requests that a web page sent are refused.
 //
-//	GET  /state             partners, customers, orders, resources, coupons as they are now
+//	GET  /state             partners, customers, orders, resources, coupons as they are now, and all that money did
 //	GET  /calls?limit=N     the newest N calls (100 unless told), oldest first, without what authenticates
 //	POST /faults            {"operation": "PayOrders", "kind": "drop", "times": 1, "delay": "2s"}; see [Fault]
 //	POST /reset             see [Server.Reset]
@@ -45,7 +45,7 @@ func (s *Server) controlState(w http.ResponseWriter, _ *http.Request) {
 func (s *state) snapshot() object {
 	return object{
 		"site": s.site, "currency": s.currency, "partners": sorted(s.partners), "resellers": sorted(s.resellers), "customers": sorted(s.customers),
-		"orders": sorted(s.orders), "resources": sorted(s.resources), "quotas": sorted(s.quotas), "coupons": sorted(s.coupons),
+		"orders": sorted(s.orders), "resources": sorted(s.resources), "quotas": sorted(s.quotas), "coupons": sorted(s.coupons), "ledger": append([]Movement{}, s.ledger...),
 	}
 }
 

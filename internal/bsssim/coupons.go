@@ -33,6 +33,7 @@ func (r *request) issue(q *quota, customer string, value cents) string {
 	q.Balance -= value
 	r.state.coupons[id] = &coupon{ID: id, Customer: customer, Partner: r.account.DomainID, Quota: q.ID, Value: value, Balance: value}
 	r.state.couponLog = append(r.state.couponLog, couponRecord{r.account.DomainID, customer, q.ID, id, "ISSUE", value, r.now})
+	r.moved(MovedCoupon, id, customer, value)
 	return id
 }
 

@@ -48,6 +48,7 @@ func memberFunds(give bool) handler {
 		r.state.used[id] = true
 		*from -= amount
 		*to += amount
+		r.moved(MovedFunds, id, member.ID, amount)
 		return r.accept(nil)
 	}
 }

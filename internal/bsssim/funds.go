@@ -115,6 +115,7 @@ func (r *request) ownReseller() *reseller {
 func (r *request) adjusted(kind, customer, reseller string, amount cents) string {
 	id := r.state.next("T")
 	r.state.adjusts = append(r.state.adjusts, adjustment{id, r.account.DomainID, customer, reseller, kind, amount, r.now})
+	r.moved(MovedFunds, id, customer, amount)
 	return id
 }
 

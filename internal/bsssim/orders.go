@@ -20,12 +20,13 @@ func ofOrder(act func(*request, *order) *answer) handler {
 	}
 }
 
-// payOrder pays from the customer's balance, less the coupons named. Only an unpaid order can be paid, and once.
+// payOrder pays from the customer's balance, less the coupons named. Only an unpaid order can be paid, and once unless the
+// configuration says otherwise.
 func payOrder(r *request, o *order) *answer {
-	switch o.Status {
-	case orderDone:
+	switch {
+	case o.Status == orderDone && !r.config.PayAgain:
 		return r.reject("CBC.99000088", "CBC.99000088")
-	case orderCancelled:
+	case o.Status == orderCancelled:
 		return r.reject("CBC.99007004", "CBC.99007004")
 	}
 	coupons, usable := r.usableCoupons()
@@ -72,6 +73,7 @@ func (r *request) charge(o *order, coupons []*coupon) bool {
 		c.Balance, c.UsedBy, rest = c.Balance-taken, o.ID, rest-taken
 	}
 	o.Status, o.Paid = orderDone, r.now
+	r.moved(MovedPayment, o.ID, o.Customer, due)
 	r.deliver(o)
 	return true
 }
@@ -115,13 +117,13 @@ func (r *request) orderRow(o *order) object {
 	if r.v1() {
 		return object{
 			"orderId": o.ID, "customerId": o.Customer, "serviceTypeCode": "hws.service.type.ec2", "status": o.Status, "orderType": o.Type,
-			"currency": o.Amount, "currencyAfterDiscount": o.Amount, "currencyOfficial": o.Amount, "currencyType": r.state.currency, "measureId": 1, "createTime": stamp(o.Created), "paymentTime": stamp(o.Paid),
+			"currency": o.Amount, "currencyAfterDiscount": o.Amount, "currencyOfficial": o.Amount, "currencyType": o.Currency, "measureId": o.Measure, "createTime": stamp(o.Created), "paymentTime": stamp(o.Paid),
 		}
 	}
 	return object{
 		"order_id": o.ID, "customer_id": o.Customer, "service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server",
 		"source_type": 1, "status": o.Status, "order_type": o.Type, "amount_after_discount": o.Amount, "official_amount": o.Amount,
-		"measure_id": 1, "create_time": stamp(o.Created), "payment_time": stamp(o.Paid), "currency": r.state.currency,
+		"measure_id": o.Measure, "create_time": stamp(o.Created), "payment_time": stamp(o.Paid), "currency": o.Currency,
 		"sub_order_infos": []any{},
 	}
 }
@@ -133,7 +135,7 @@ func showOrder(r *request, o *order) *answer {
 	line := object{
 		"order_line_item_id": o.ID + "-000001", "service_type_code": "hws.service.type.ec2", "service_type_name": "Elastic Cloud Server",
 		"product_id": "simulated-product", "period_type": 2, "period_num": 1, "subscription_num": 1, "amount_after_discount": o.Amount,
-		"official_amount": o.Amount, "currency": r.state.currency, "category_code": "main_product",
+		"official_amount": o.Amount, "currency": o.Currency, "category_code": "main_product",
 	}
 	return ok(object{"total_count": 1, "order_info": r.orderRow(o), "order_line_items": []object{line}})
 }
@@ -148,8 +150,8 @@ func showRefund(r *request, o *order) *answer {
 	}
 	rows := []object{}
 	for _, id := range o.Resources {
-		rows = append(rows, object{
-			"id": id, "amount": r.state.resources[id].Monthly, "measure_id": "1", "customer_id": o.Customer,
+		rows = append(rows, object{ // what was given back is shown as less than nothing
+			"id": id, "amount": -r.state.resources[id].Monthly, "measure_id": "1", "customer_id": o.Customer,
 			"service_type_code": "hws.service.type.ec2", "resource_type_code": "hws.resource.type.vm", originalOrder: r.state.resources[id].Order,
 		})
 	}

@@ -103,6 +103,7 @@ func (r *request) refund(resources []*resource) []string {
 		o.Resources = append(o.Resources, res.ID)
 	}
 	r.customer().Balance += o.Amount
+	r.moved(MovedRefund, o.ID, o.Customer, o.Amount)
 	r.state.addOrder(o)
 	return []string{o.ID}
 }

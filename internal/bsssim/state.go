@@ -1,6 +1,7 @@
 package bsssim
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -38,6 +39,7 @@ type state struct {
 	adjusts   []adjustment
 	quotaLog  []quotaRecord
 	couponLog []couponRecord
+	ledger    []Movement
 }
 
 type partner struct {
@@ -70,6 +72,8 @@ type order struct {
 	Type      int      `json:"type"`
 	Status    int      `json:"status"`
 	Amount    cents    `json:"amount"`
+	Currency  string   `json:"currency,omitempty"`
+	Measure   int      `json:"measure_id"`
 	Months    int      `json:"months,omitempty"` // of a renewal
 	Resources []string `json:"resources"`
 	Created   time.Time
@@ -181,13 +185,15 @@ func (s *state) settle(a *Account) {
 	}
 }
 
+// addOrder adds an order, in the site's currency and in its main unit unless it says otherwise.
 func (s *state) addOrder(o order) *order {
+	o.Currency, o.Measure = cmp.Or(o.Currency, s.currency), cmp.Or(o.Measure, 1)
 	s.orders[o.ID] = &o
 	return &o
 }
 
-// full tells whether no more objects fit; one call makes at most as many as its body lists.
-func (s *state) full() bool { return s.made >= maxObjects }
+// full reports whether no more objects or movements fit; one call makes at most as many as its body lists.
+func (s *state) full() bool { return max(s.made, len(s.ledger)) >= maxObjects }
 
 // next makes an id that is unique in this state.
 func (s *state) next(prefix string) string {

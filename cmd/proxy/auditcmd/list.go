@@ -157,6 +157,9 @@ func callAmount(c *calls.Call) string {
 		return unsummedText
 	}
 	text := amounts[0].Value.String() + " " + amounts[0].Currency
+	if from := amounts[0].From; from != "" {
+		text += " (" + from + ")"
+	}
 	if len(amounts) > 1 {
 		text += " …"
 	}
@@ -184,12 +187,29 @@ func callWhat(c *calls.Call) string {
 	for _, ids := range [...]struct {
 		name   string
 		values []string
-	}{{"order", row.Orders}, {"customer", row.Customers}, {"coupon", row.Coupons}} {
+	}{
+		{"order", row.Orders}, {"customer", row.Customers}, {"coupon", row.Coupons}, {"for", one(row.For)}, {"repeats", one(row.Repeats)},
+		{"held by", one(row.HeldBy)}, {"full", row.CapsFull}, {"settled by", settledBy(row)},
+	} {
 		if len(ids.values) > 0 {
 			parts = append(parts, ids.name+"="+strings.Join(ids.values, ","))
 		}
 	}
 	return shorten(strings.Join(strings.Fields(strings.Join(parts, " ")), " "), 100)
+}
+
+func one(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+func settledBy(row *calls.Row) []string {
+	if row.Settled == nil {
+		return nil
+	}
+	return []string{cmp.Or(row.Settled.By, row.Settled.From)}
 }
 
 func shorten(text string, runes int) string {

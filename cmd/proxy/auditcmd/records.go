@@ -184,7 +184,7 @@ func showCommand() *cobra.Command {
 	var dir string
 	var raw bool
 	cmd := &cobra.Command{
-		Use: "show --dir DIR CALL-ID", Short: "Show every record of one call",
+		Use: "show --dir DIR CALL-ID", Short: "Show every record of one call, and of those that the gateway made for it",
 		Example: "  tollgate audit show --dir /var/lib/tollgate/audit 0198c2f4-…", Args: cli.ExactArgs("CALL-ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := cli.CheckDir(dir); err != nil {
@@ -205,7 +205,7 @@ func show(w io.Writer, dir, id string, raw bool) error {
 	id = cli.PlainID(id)
 	found := false
 	err := logfile.Read(dir, func(r *logfile.Record, line []byte) error {
-		if r.Call != id {
+		if !isAbout(r, id) {
 			return nil
 		}
 		found = true
@@ -218,6 +218,11 @@ func show(w io.Writer, dir, id string, raw bool) error {
 		err = fmt.Errorf("no record has the call id %q; audit list shows the ids", id)
 	}
 	return err
+}
+
+// isAbout reports whether a record is of a call, of one that the gateway made for it, or an event about it.
+func isAbout(r *logfile.Record, call string) bool {
+	return r.Call == call || r.Kind == logfile.KindEvent && r.Subject == call || r.Spending != nil && r.For == call
 }
 
 // writeRaw writes a record's line as it stands in the log.

@@ -59,10 +59,12 @@ func (f *reportFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
 
 // moneyRules stand under each report, so that nobody takes its sums for more than they are.
 const moneyRules = `calls is the sum of succeeded to refused. Refusals that the log only counts (kind refusals) are not among them.
-moved: amounts in the requests of operations with effect spend that succeeded, given and taken back alike, as text says them:
- nothing is rounded. Coupons and coupon quotas count once for each recipient. Budgets and credit limits move nothing.
+moved: amounts of operations with effect spend that succeeded, given and taken back alike, as text says them: nothing is rounded.
+ Coupons and coupon quotas count once for each recipient. Budgets and credit limits move nothing.
 moved_partly, moved_perhaps: what calls asked for that ended partial, and that ended unknown or have no outcome. Not in moved.
-no_amount: calls of these three kinds whose records tell no amount, as payments of orders: the order's price is not in the call.
+from: where these come from. request, answer: of the call. order, renewal: the price that the gateway read before, for a cap; the
+ provider may have charged otherwise. refund: what a caller's own read of the refund order showed.
+no_amount: calls of these three kinds whose records tell no amount, as payments that no cap of money covers.
 unsummed: calls, refused ones left out, with an amount that is in no sum: it is no plain decimal number, in an unknown unit, or
  left out of the record. See them with: tollgate audit list --min-amount 1e40
 currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is known.
@@ -70,7 +72,7 @@ A call that names several customers is in the row of each, and once in the total
 TOTAL counts all calls; MONEY is what they moved, each currency apart.`
 
 func (f *reportFlags) report(ctx context.Context, w io.Writer, source calls.Source) error {
-	r := calls.NewReport(f.by)
+	r := calls.NewReport(f.by, func() (calls.Refunds, error) { return calls.ReadRefunds(ctx, source) })
 	if err := source.Calls(ctx, &f.calls.Filter, r.Add); err != nil {
 		return err // of a part of the calls there is no report
 	}
@@ -91,7 +93,7 @@ func (f *reportFlags) table(w io.Writer, r *calls.Report) error {
 	t := cli.Table{W: w, Right: map[int]bool{}}
 	for i, column := range f.columns() {
 		t.Header = append(t.Header, strings.ToUpper(column))
-		t.Right[i] = i > len(f.by) // behind the currency stand numbers
+		t.Right[i] = i > len(f.by) && column != "from" // behind the currency stand numbers
 	}
 	if _, err := fmt.Fprintf(w, "Calls %s\n\n", f.times.Text()); err != nil {
 		return err

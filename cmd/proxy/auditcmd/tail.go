@@ -132,7 +132,7 @@ func (f *tailFlags) calling(w io.Writer) tailView {
 	}
 	p := newCallPrinter(w, format, f.zone)
 	last := &calls.Last[*calls.Call]{N: f.calls.Filter.Last, Yield: p.print}
-	j := calls.NewJoiner(f.calls.Filter.Passing(last.Add))
+	j := calls.NewJoiner(calls.SettlementsIn(f.dir), f.calls.Filter.Passing(last.Add))
 	return tailView{
 		add: func(r *logfile.Record, _ []byte) error { return j.Add(r) },
 		end: func(follow bool) error {

@@ -1,0 +1,198 @@
+package gateway
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"tollgate/audit/logfile"
+	"tollgate/internal/text"
+	"tollgate/spend"
+	"tollgate/spend/journal"
+)
+
+// reservation is how far what a call reserves has come. It leaves each state but the first once: what was reserved is released or settled,
+// and never both.
+type reservation uint8
+
+const (
+	notReserved reservation = iota // or no longer
+	reserved                       // to be released if no intent follows
+	intended                       // the intent may be on record, so the outcome settles it
+)
+
+// reserve is step 9: all keys and charges of the call, or none.
+func (c *call) reserve() *Refusal {
+	s := c.spending
+	if s == nil {
+		return nil
+	}
+	s.claim.Charges, s.claim.Uncountable = c.Gateway.Plan().Spend.Charges(nil, &s.subject) // a cap that is new counts all that reserve from then on
+	s.claim.Call, s.claim.Caller, s.claim.At = c.id, c.identity.Caller, c.Now()
+	report, err := c.Ledger.Reserve(c.request.Context(), &s.claim)
+	if err != nil {
+		return c.notReserved(err)
+	}
+	s.state = reserved
+	journal.Describe(&s.record, &s.claim)
+	s.note(&report)
+	return nil
+}
+
+// note keeps for the record what was, or would have been, in the way of a reservation.
+func (s *spending) note(r *spend.Report) {
+	if r.Held != nil {
+		s.record.HeldBy = r.Held.Call
+	}
+	for _, full := range r.Full {
+		if !slices.Contains(s.record.CapsFull, full.Cap) { // it may be full for several customers
+			s.record.CapsFull = append(s.record.CapsFull, full.Cap)
+		}
+	}
+}
+
+// notReserved refuses a call of which nothing was reserved.
+func (c *call) notReserved(err error) *Refusal {
+	if held, ok := errors.AsType[*spend.HeldError](err); ok {
+		c.spending.note(&spend.Report{Held: held})
+		return c.heldBy(held)
+	}
+	if full, ok := errors.AsType[*spend.FullError](err); ok {
+		c.spending.note(&spend.Report{Full: []*spend.FullError{full}})
+		return c.overCap(full)
+	}
+	if u, ok := errors.AsType[*spend.UncountableError](err); ok {
+		return c.uncountable(u)
+	}
+	if !errors.Is(err, spend.ErrUnavailable) && c.request.Context().Err() != nil {
+		return c.gone("the caller left before the call was sent")
+	}
+	return c.spendingUnknown(err)
+}
+
+// uncountable refuses a call that a hard cap cannot count.
+func (c *call) uncountable(u *spend.UncountableError) *Refusal {
+	c.spending.record.CapsFull = []string{u.Cap}
+	r := refusal(unpriced, "%v", u)
+	r.Inside = c.spending.unpriced
+	return r
+}
+
+// spendingUnknown refuses a call of which it is not known what others hold and have used.
+func (c *call) spendingUnknown(err error) *Refusal {
+	c.warn("what was spent cannot be looked up; the call is not sent", err.Error())
+	r := later(spendingUnknown, "what other calls hold and have spent cannot be looked up now, so the call was not sent")
+	r.Inside = err.Error()
+	return r
+}
+
+// release gives back what the call has reserved, unless its intent may be on record.
+func (c *call) release() {
+	if s := c.spending; s != nil && s.state == reserved {
+		s.state = notReserved
+		c.Ledger.Release(c.id)
+	}
+}
+
+// handOver has the call's outcome settle what it has reserved, from before the log may take its intent.
+func (c *call) handOver() {
+	if s := c.spending; s != nil && s.state == reserved {
+		s.state = intended
+	}
+}
+
+// takeBack undoes handOver: the log did not take the intent.
+func (c *call) takeBack() {
+	if s := c.spending; s != nil && s.state == intended {
+		s.state = reserved
+	}
+}
+
+// settleSpending says to the ledger what became of the call, by the record of it.
+func (c *call) settleSpending(r *logfile.Record) {
+	if s := c.spending; s != nil && s.state == intended {
+		s.state = notReserved
+		c.Ledger.Settle(c.id, c.settlement(r))
+	}
+}
+
+// settlement is dated as the record is: a start that reads the record comes to the same.
+func (c *call) settlement(r *logfile.Record) spend.Settlement {
+	s := spend.Settlement{Outcome: r.Outcome, At: r.Time}
+	if s.At.IsZero() { // the log did not take it
+		s.At = c.Now()
+	}
+	if r.Spending != nil {
+		s.Released = r.Released
+	}
+	return s
+}
+
+// endReservation is for calls that a fault has ended: nothing of them stays under way. It is not known what became of one whose intent may be
+// on record.
+func (c *call) endReservation() {
+	c.release()
+	c.settleSpending(&logfile.Record{Outcome: logfile.Unknown})
+}
+
+// withdraw says of an intent that may still reach the disk that nothing came of it. Until that is durable too, what the call has reserved
+// stays held: were it not, a start that finds the intent alone would hold it for a second call besides.
+func (c *call) withdraw() {
+	r := c.outcome(logfile.NotSent, &Refusal{Code: logUnavailable, Detail: "the intent was not durable in time"})
+	if c.spending == nil {
+		_ = c.Log.Queue(r)
+		return
+	}
+	s, id, ledger, now := c.settlement(r), c.id, c.Ledger, c.Now
+	err := c.Log.QueueOutcome(r, func(err error) {
+		if err != nil {
+			s.Outcome = logfile.Unknown
+		}
+		s.At = now()
+		ledger.Settle(id, s)
+	})
+	if err == nil {
+		c.spending.state = notReserved
+	}
+}
+
+// heldBy refuses a call by the call that holds a key of its act. It never names that call's caller.
+func (c *call) heldBy(h *spend.HeldError) *Refusal {
+	const held = "%s is held by call %s"
+	key := "act " + c.spending.claim.Act
+	if h.Key >= 0 {
+		key = c.spending.act.Names()[h.Key]
+	}
+	switch {
+	case h.Key < 0:
+		return refusal(actHeld, held+" and any other of before, since the key of their hashes is lost; the operator of this gateway can accept that",
+			key, h.Call)
+	case h.Outcome == "":
+		return refusal(actHeld, held+", which is under way: its answer says what becomes of it", key, h.Call)
+	case h.Outcome == logfile.Unknown:
+		return refusal(actHeld, held+", of which it is not known what became: look that up; the operator of this gateway can settle it", key, h.Call)
+	case h.Repeated:
+		return refusal(actHeld, held+" (%s), %s, and a call can be repeated once only", key, h.Call, h.Outcome, until(h.Until))
+	}
+	return refusal(actHeld, held+" (%s), %s; to do it once more on purpose, send %s: %s, where your grant allows that",
+		key, h.Call, h.Outcome, until(h.Until), repeatHeader, h.Call)
+}
+
+func until(t time.Time) string { return "until " + t.UTC().Format(time.RFC3339) }
+
+// overCap refuses a call for which a cap has no room. What others have used of it is for the record.
+func (c *call) overCap(f *spend.FullError) *Refusal {
+	charge := &c.spending.claim.Charges[f.Charge]
+	r := refusal(capFull, "cap %q of %s each %s has no room for the %s of this call",
+		f.Cap, amountOf(charge, f.Limit), charge.Cap.Each, amountOf(charge, charge.Amount))
+	r.Inside = "used " + amountOf(charge, f.Used)
+	return r
+}
+
+// amountOf returns an amount of what a charge is counted in, for people.
+func amountOf(c *spend.Charge, m spend.Money) string {
+	if c.Cap.OfMoney() {
+		return m.String() + " " + c.Currency
+	}
+	return text.Count(int(m), "call")
+}
