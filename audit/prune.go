@@ -178,7 +178,7 @@ func firstRecord(d disk, name string) (h logfile.Head, err error) {
 }
 
 // due reports whether the last record of a closed segment, which next follows, was written before a time, and no start needs the
-// segment any more: all its calls have outcomes below the last checkpoint but one, and nobody else needs its records.
+// segment any more: all its calls have outcomes below the last checkpoint but one, and nothing else needs its records.
 func (l *Log) due(name, next string, before time.Time) (bool, error) {
 	l.mu.Lock()
 	read := logfile.SegmentName(l.readFrom)

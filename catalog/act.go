@@ -11,7 +11,7 @@ type Direction string
 
 // The directions.
 const (
-	Out  Direction = "out"  // to somebody else: it counts in caps of money
+	Out  Direction = "out"  // to another party: it counts in caps of money
 	Back Direction = "back" // to where it came from
 	Set  Direction = "set"  // nowhere yet: it sets what may move later, such as a budget
 )

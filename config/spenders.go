@@ -156,7 +156,7 @@ func (m *spenders) capped(s *spendGrant) bool {
 // anyCustomer stands for a customer that no cap names: it is no id.
 const anyCustomer = "*"
 
-// customers returns for whom calls can be: each customer of the grant alone, or any, or nobody but the account of the credential.
+// customers returns for whom calls can be: each customer of the grant alone, or any, or the account alone of the credential.
 func (s *spendGrant) customers() (each [][]spend.Part) {
 	for _, id := range s.grant.Customers {
 		each = append(each, []spend.Part{{Customer: string(id)}})
@@ -203,7 +203,7 @@ func (m *spenders) noteCurrencies() {
 	}
 }
 
-// noteUnguarded notes declared endpoints that spend, of which nobody has said what makes two calls the same act.
+// noteUnguarded notes declared endpoints that spend, that do not say what makes two calls the same act.
 func (m *spenders) noteUnguarded() {
 	for _, u := range m.config.Upstreams {
 		var names []string
