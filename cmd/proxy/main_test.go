@@ -26,7 +26,7 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 // TestDemo is the main job, end to end, on embedded parts.
 func TestDemo(t *testing.T) {
 	code, stdout, stderr := run(t, "demo", "--once")
-	if code != cli.ExitOK || strings.Count(stdout, " ok\n") != 12 {
+	if code != cli.ExitOK || strings.Count(stdout, " ok\n") != 13 {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 	for _, a := range []string{"demo-shop-secret-for-loopback", "simulated-partner-secret", "simulated-customer-secret", "Demo-Passw0rd"} {

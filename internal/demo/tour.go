@@ -46,6 +46,8 @@ func scenario() []step {
 			status: 200, outcome: logfile.Succeeded, arrives: 1},
 		{title: "customer pays an order", signed: true, method: "POST", path: "/v3/orders/customer-orders/pay",
 			body: `{"order_id":"CS-1001","use_coupon":"NO","use_discount":"NO"}`, status: 204, outcome: logfile.Succeeded, arrives: 1},
+		{title: "the same order again, by the old API", signed: true, method: "POST", path: "/v1.0/c-17/customer/order-mgr/order/pay",
+			body: `{"orderId":"CS-1001","payAccountType":2}`, status: 409, code: "TG.4008", outcome: logfile.Refused},
 		{title: "batch: HTTP 200 with a failed part", signed: true, method: "POST", path: "/v2/orders/subscriptions/resources/unsubscribe",
 			body: `{"resource_ids":["res-1","no-such-resource"],"unsubscribe_type":1}`, status: 200, outcome: logfile.Partial, arrives: 1},
 		{title: "v1: HTTP 200 that means failure", signed: true, method: "POST", path: "/v1.0/c-17/customer/order-mgr/order/pay",
