@@ -45,10 +45,10 @@ var shopExamples = []example{
 		do: func(s *session) (any, error) {
 			return s.cn.ListFreeResourceInfos(&model.ListFreeResourceInfosRequest{Body: &model.ListFreeResourceInfosReq{}})
 		}},
-	{operation: "AutoRenewalResources", about: "with a hard path", site: "cn", by: shopOf, account: "c-17", code: "CBC.0101",
-		target: "POST /v2/orders/subscriptions/resources/autorenew/" + hardWire,
+	{operation: "CancelAutoRenewalResources", about: "with a hard path", site: "cn", by: shopOf, account: "c-17", code: "CBC.0101",
+		target: "DELETE /v2/orders/subscriptions/resources/autorenew/" + hardWire,
 		do: func(s *session) (any, error) {
-			return s.cn.AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: hardPath})
+			return s.cn.CancelAutoRenewalResources(&model.CancelAutoRenewalResourcesRequest{ResourceId: hardPath})
 		}},
 	{operation: "AutoRenewalResources", about: "without a body", site: "cn", by: shopOf, account: "c-17",
 		target: "POST /v2/orders/subscriptions/resources/autorenew/res-1",

@@ -19,10 +19,10 @@ var intlExamples = []example{
 		do: func(s *session) (any, error) {
 			return s.intl.PayOrders(&model.PayOrdersRequest{Body: &model.PayCustomerOrderV3Req{OrderId: "CS-1001", UseCoupon: "NO", UseDiscount: "YES"}})
 		}},
-	{operation: "AutoRenewalResources", about: "with a hard path", site: "intl", by: shopOf, account: "c-17", code: "CBC.0101",
-		target: "POST /v2/orders/subscriptions/resources/autorenew/" + hardWire + "2",
+	{operation: "CancelAutoRenewalResources", about: "with a hard path", site: "intl", by: shopOf, account: "c-17", code: "CBC.0101",
+		target: "DELETE /v2/orders/subscriptions/resources/autorenew/" + hardWire + "2",
 		do: func(s *session) (any, error) {
-			return s.intl.AutoRenewalResources(&model.AutoRenewalResourcesRequest{ResourceId: hardPath + "2"})
+			return s.intl.CancelAutoRenewalResources(&model.CancelAutoRenewalResourcesRequest{ResourceId: hardPath + "2"})
 		}},
 	{operation: "RenewalResources", about: "of which one fails", site: "intl", by: shopOf, account: "c-17", want: logfile.Partial,
 		target: "POST /v2/orders/subscriptions/resources/renew",

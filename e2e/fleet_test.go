@@ -15,6 +15,7 @@ import (
 
 // fleetConfig is a replica's configuration. What replicas do not share has its name in it.
 const fleetConfig = `
+guard: {mode: shadow}
 listeners:
   - {name: plain, address: "127.0.0.1:0", caller: shop}
   - {name: busy, address: "127.0.0.1:0", caller: busy}

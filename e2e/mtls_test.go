@@ -13,6 +13,7 @@ import (
 
 // central is a gateway for callers that show certificates, or sign.
 const central = `
+guard: {mode: shadow}
 listeners:
   - {name: https, address: "127.0.0.1:0", hosts: [gateway.example],
      tls: {policy: huawei-high, certificate: {files: {cert: gateway.crt, key: gateway.key}}, client_ca: ca.pem}}

@@ -63,8 +63,8 @@ func TestNodeSDK(t *testing.T) {
 		{Method: "POST", URL: pay, Data: order, target: "POST " + pay, status: 204},
 		{Method: "GET", URL: "/v2/orders/customer-orders", QueryParams: map[string]any{"order_id": hardText, "status": []string{"10", "2", "1", ""}},
 			target: "GET /v2/orders/customer-orders?order_id=" + hardQuery + "&status=&status=1&status=10&status=2", status: 200},
-		{Method: "POST", URL: "/v2/orders/subscriptions/resources/autorenew/{id}", PathParams: map[string]string{"id": "r1x@y+~中"},
-			target: "POST /v2/orders/subscriptions/resources/autorenew/r1x%40y%2B~%E4%B8%AD", status: 400, code: "CBC.0101"},
+		{Method: "DELETE", URL: "/v2/orders/subscriptions/resources/autorenew/{id}", PathParams: map[string]string{"id": "r1x@y+~中"},
+			target: "DELETE /v2/orders/subscriptions/resources/autorenew/r1x%40y%2B~%E4%B8%AD", status: 400, code: "CBC.0101"},
 		// A space in a path is escaped twice by this SDK when it signs, and once when it sends.
 		{Method: "POST", URL: "/v2/orders/subscriptions/resources/autorenew/{id}", PathParams: map[string]string{"id": "r1 x"}, status: 401, code: "TG.2006"},
 		{Method: "DELETE", URL: "/v2/orders/subscriptions/resources/autorenew/{id}", PathParams: map[string]string{"id": "res-1"},

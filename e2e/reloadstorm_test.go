@@ -27,6 +27,7 @@ import (
 
 // storm is the configuration of a gateway that is reloaded all the time.
 const storm = `
+guard: {mode: shadow}
 listeners:
   - {name: https, address: "127.0.0.1:0", hosts: [gateway.example],
      tls: {policy: {{.Policy}}, certificate: {files: {cert: {{.Certificate}}.crt, key: {{.Certificate}}.key}}{{.ClientCA}}}}

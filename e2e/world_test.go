@@ -200,6 +200,7 @@ audit: {dir: audit}
 admin: {address: "127.0.0.1:0"}
 log: {level: debug, format: json}
 bounds: {drain: 20s}
+guard: {mode: shadow} # tests that are not about it pay one order again and again
 `
 
 // unlimited lifts the published quotas, for tests that call often.
