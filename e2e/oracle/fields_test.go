@@ -11,6 +11,10 @@ import (
 	"tollgate/catalog"
 )
 
+// undocumented is the one name that no model has. It is looked for all the same: were the price of a renewal in another unit, it would be taken
+// for less than it is.
+const undocumented = "official_website_rating_result.measure_id"
+
 // TestAnswersOfReadsAreTheSDKs: what is recorded of the answers of reads has the names and places that the SDK's models have.
 func TestAnswersOfReadsAreTheSDKs(t *testing.T) {
 	amounts := 0
@@ -21,6 +25,9 @@ func TestAnswersOfReadsAreTheSDKs(t *testing.T) {
 			}
 			method, known := reflect.TypeOf(client).MethodByName(o.Name)
 			for _, field := range o.Answer {
+				if field.Name == undocumented {
+					continue
+				}
 				if !known || !hasMember(method.Type.Out(0), strings.Split(field.Name, ".")) {
 					t.Errorf("%s %s: the SDK's answer has no %s", site, o.Name, field.Name)
 				}
