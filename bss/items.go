@@ -19,7 +19,7 @@ var itemLists = [...]itemList{
 	{"to_ondemand_service_results[]", "to_ondemand_service_results[].resource_id", false},
 }
 
-// maxItems bounds the items of an answer that are told apart: a request has no more.
+// maxItems is the most items of an answer that are listed: a request has no more.
 const maxItems = 256
 
 // items are the things of which an answer to a call that spends says what became of them. Ids are in lower case.

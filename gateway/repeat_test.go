@@ -1,7 +1,6 @@
 package gateway_test
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -90,15 +89,7 @@ func TestNothingRepeatsWhatIsOpen(t *testing.T) {
 	f.wantHeld(t, f.send(t, repeatOf(first)), first, "not known what became")
 
 	f = start(t, fixed, guarded, repeating(t))
-	arrived, proceed := make(chan struct{}), make(chan struct{})
-	f.origin.early = func(net.Conn, *arrival) bool {
-		close(arrived)
-		<-proceed
-		return true
-	}
-	c := f.dial(t)
-	c.write(pay())
-	<-arrived
+	c, proceed := f.payWhileHeld(t)
 	under := f.log.only(t, logfile.KindIntent).Call
 	got := f.send(t, repeatOf(under))
 	close(proceed)

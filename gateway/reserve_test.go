@@ -91,18 +91,24 @@ func TestActIsHeld(t *testing.T) {
 	}
 }
 
-// TestActIsHeldUnderWay: from before its intent until its outcome, the first call is the only one.
-func TestActIsHeldUnderWay(t *testing.T) {
-	f := start(t, fixed, guarded)
+// payWhileHeld makes a payment that the origin answers when proceed is closed, and returns when it has arrived there.
+func (f *fixture) payWhileHeld(t *testing.T) (c *raw, proceed chan struct{}) {
 	arrived, proceed := make(chan struct{}), make(chan struct{})
 	f.origin.early = func(net.Conn, *arrival) bool {
 		close(arrived)
 		<-proceed
 		return true
 	}
-	c := f.dial(t)
+	c = f.dial(t)
 	c.write(pay())
 	<-arrived
+	return c, proceed
+}
+
+// TestActIsHeldUnderWay: from before its intent until its outcome, the first call is the only one.
+func TestActIsHeldUnderWay(t *testing.T) {
+	f := start(t, fixed, guarded)
+	c, proceed := f.payWhileHeld(t)
 	got := f.send(t, pay())
 	close(proceed)
 	first := c.answer()

@@ -9,7 +9,7 @@ import (
 	"tollgate/upstream"
 )
 
-// judge is the first half of step 13: what the answer means for money. A refusal means that nobody can tell.
+// judge is the first half of step 13: what the answer means for money. A refusal means that this is unknown.
 func (c *call) judge(a *answer) *Refusal {
 	if c.upstream.Signed && a.response.Status/100 == 3 {
 		return c.redirected(a)

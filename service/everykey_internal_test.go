@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"tollgate/config"
 )
@@ -166,9 +165,7 @@ func TestEveryKeyIsTaken(t *testing.T) {
 	pki(t, g)
 	base := g.fill(t)
 	put := func(text string) (Reloaded, error) {
-		for g.rebuilding() != "" { // caps are changed one after the other
-			time.Sleep(time.Millisecond)
-		}
+		eventually(t, "caps of the reload before count", func() bool { return g.rebuilding() == "" }) // they are changed one after the other
 		c, err := config.Parse(filepath.Join(g.dir, "tollgate.yaml"), []byte(text), g.dir, config.Options{Secrets: true, LookupEnv: keyOf})
 		if err != nil {
 			return Reloaded{}, err

@@ -63,7 +63,7 @@ func asked(h *admin.HeldAct, r *admin.ActsRequest) bool {
 	return (r.Call == "" || r.Call == h.Call) && (r.Caller == "" || r.Caller == h.Caller) && (!r.Unknown || h.Outcome == logfile.Unknown)
 }
 
-// settled is 0 for acts that are held until somebody settles them, or that are under way.
+// settled returns 0 for acts that are under way, or are held until an operator settles them.
 func settled(h *admin.HeldAct) int {
 	if h.Until.IsZero() {
 		return 0

@@ -15,7 +15,7 @@ func Settles(r *logfile.Record) bool {
 	return MaySettle(r) && slices.Contains(SettledStates, r.Data["outcome"])
 }
 
-// MaySettle reports the same as far as a brief record tells.
+// MaySettle reports whether a record may settle an outcome. It looks only at the members that brief records have.
 func MaySettle(r *logfile.Record) bool {
 	return r.Kind == logfile.KindEvent && r.Event == logfile.EventResolved && r.Subject != ""
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Movement is one thing that money did, whatever the caller was told of it.
+// Movement is one transfer of money. It is listed whatever answer its caller got.
 type Movement struct {
 	Time      time.Time `json:"time"`
 	Kind      string    `json:"kind"` // one of the Moved constants

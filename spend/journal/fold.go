@@ -18,7 +18,7 @@ type fold struct {
 	ledger *spend.Memory
 	macKey string                // the id of the hash key
 	recall func(*logfile.Record) // counts the call of an intent by day and month; nil: none is counted so
-	// resolved is a ledger that is told of resolutions too; nil: there is none.
+	// resolved is a ledger that resolutions settle as well; nil: there is none.
 	resolved *spend.Memory
 
 	seq  uint64           // of the last record; 0 before the first
