@@ -25,7 +25,7 @@ var (
 	linkText   = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 	explicitID = regexp.MustCompile(`<a (?:id|name)="([^"]+)">`)
 	heading    = regexp.MustCompile(`^#{1,6}\s+(.*?)\s*#*$`)
-	// docsPath is a manual that other files name, with an anchor or the title of a section: docs/errors.md, "What may be repeated".
+	// docsPath is a manual that other files name, with an anchor or the title of a section: docs/errors.md, "What may be retried?".
 	docsPath = regexp.MustCompile(`\bdocs/[\w./-]+\.md(#[\w-]+)?(?:` + "`?" + `, "([^"\n\\]+)")?`)
 )
 
