@@ -104,7 +104,7 @@ func TestAlertsAreExplained(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `(Tollgate\\w+)` \\| (\\w+) \\|").FindAllStringSubmatch(pageText(t, "../docs/metrics.md"), -1) {
 		documented[row[1]] = row[2]
 	}
-	rules, runbooks := alerts(t), runbookAnchors(t)
+	rules, runbooks := alerts(t), anchorsOf(t, "../docs/runbooks.md")
 	for name := range documented {
 		if _, ok := rules[name]; !ok {
 			t.Errorf("docs/metrics.md has %s, which is no rule", name)
@@ -230,22 +230,6 @@ func pageText(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
-}
-
-// plannedRunbooks are sections of docs/runbooks.md that docs/operations.md does not have.
-var plannedRunbooks = []string{
-	"spending-is-unavailable", "a-cap-is-nearly-used-up", "a-freeze-stays-in-force", "the-fleet-does-not-share", "a-member-of-the-fleet-is-absent",
-	"a-virtual-key-expires", "a-certificate-expires", "the-configuration-was-refused", "records-are-not-signed", "outcomes-were-lost", "a-share-is-used-up",
-	"no-metrics-arrive",
-}
-
-// runbookAnchors returns those of docs/runbooks.md or, until it is there, of the page from which its sections come.
-func runbookAnchors(t *testing.T) []string {
-	t.Helper()
-	if _, err := os.Stat("../docs/runbooks.md"); err == nil {
-		return anchorsOf(t, "../docs/runbooks.md")
-	}
-	return append(anchorsOf(t, "../docs/operations.md"), plannedRunbooks...)
 }
 
 // anchorsOf returns those of a page's headings.
