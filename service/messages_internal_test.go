@@ -65,6 +65,21 @@ func messagesInCode(t *testing.T) map[string]string {
 // eachCall calls visit for each call in a function of the product, with the file and the name of the function.
 func eachCall(t *testing.T, visit func(where string, call *ast.CallExpr)) {
 	t.Helper()
+	eachFunction(t, func(where string, function ast.Node) { callsOf(where, function, visit) })
+}
+
+func callsOf(where string, function ast.Node, visit func(where string, call *ast.CallExpr)) {
+	ast.Inspect(function, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			visit(where, call)
+		}
+		return true
+	})
+}
+
+// eachFunction calls visit for each function of the product, and for each other declaration, which has no name.
+func eachFunction(t *testing.T, visit func(where string, function ast.Node)) {
+	t.Helper()
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		switch name := entry.Name(); {
 		case err != nil:
@@ -72,11 +87,7 @@ func eachCall(t *testing.T, visit func(where string, call *ast.CallExpr)) {
 		case entry.IsDir() && (name == "e2e" || name == "bench" || name == "testdata" || strings.HasPrefix(name, ".") && name != ".."):
 			return fs.SkipDir
 		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
-			source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err == nil {
-				callsOf(strings.TrimPrefix(filepath.ToSlash(path), "../"), source, visit)
-			}
-			return err
+			return functionsOf(path, visit)
 		}
 		return nil
 	})
@@ -85,19 +96,19 @@ func eachCall(t *testing.T, visit func(where string, call *ast.CallExpr)) {
 	}
 }
 
-func callsOf(path string, source *ast.File, visit func(where string, call *ast.CallExpr)) {
-	for _, declared := range source.Decls {
-		function, ok := declared.(*ast.FuncDecl)
-		if !ok {
-			continue
-		}
-		ast.Inspect(function, func(n ast.Node) bool {
-			if call, ok := n.(*ast.CallExpr); ok {
-				visit(path+" "+function.Name.Name, call)
-			}
-			return true
-		})
+func functionsOf(path string, visit func(where string, function ast.Node)) error {
+	source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return err
 	}
+	for _, declared := range source.Decls {
+		name := ""
+		if function, ok := declared.(*ast.FuncDecl); ok {
+			name = function.Name.Name
+		}
+		visit(strings.TrimPrefix(filepath.ToSlash(path), "../")+" "+name, declared)
+	}
+	return nil
 }
 
 // messages collects those of calls.
@@ -216,7 +227,7 @@ func f() {
 		t.Fatal(err)
 	}
 	m := messages{t, map[string]string{}, nil}
-	callsOf("p.go", source, m.call)
+	callsOf("p.go f", source, m.call)
 	if got, want := fmt.Sprint(m.levels), "map[five:debug four …:error one:info three:warn two:warn]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
