@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tollgate/audit/logfile"
 	"tollgate/fleet/redistest"
 	"tollgate/gateway"
 	"tollgate/internal/testpki"
@@ -183,4 +184,29 @@ func seriesOf(t *testing.T, registry *prometheus.Registry) map[string][]map[stri
 		}
 	}
 	return all
+}
+
+// TestClosedCallsCount: what a start closes as unknown counts among the outcomes, so that the alert on unknown payments fires after a crash.
+func TestClosedCallsCount(t *testing.T) {
+	g := run(t)
+	for _, intent := range []logfile.Record{{Call: "paid", Effect: "spend"}, {Call: "read", Effect: "read"}} {
+		if err := g.log.Intent(t.Context(), &intent); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.end(t)
+	if err := g.startAgain(t); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, family := range testpki.Must(g.registry.Gather()) {
+		for _, m := range family.GetMetric() {
+			if value := m.GetCounter().GetValue(); family.GetName() == "tollgate_outcomes_total" && value > 0 {
+				got[m.GetLabel()[0].GetValue()+" "+m.GetLabel()[1].GetValue()] = value
+			}
+		}
+	}
+	if want := map[string]float64{"spend unknown": 1, "read unknown": 1}; !maps.Equal(got, want) {
+		t.Errorf("outcomes %v, want %v", got, want)
+	}
 }
