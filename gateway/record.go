@@ -262,6 +262,13 @@ type Result struct {
 	CapsFull []string // caps that refused the call, or count only and have no room for it; must not be changed
 }
 
+// Observer is told of the end of each call. Its methods are called concurrently.
+type Observer interface {
+	Refused(Result) // see Codes
+	Observe(Result) // see Outcomes
+	CutOff(CutOff)  // see CutOffs
+}
+
 // Outcome is how a call ended that was intended, and the effect of its operation.
 type Outcome struct{ Effect, Outcome string }
 
@@ -273,13 +280,6 @@ func Outcomes() (all []Outcome) {
 		}
 	}
 	return all
-}
-
-// Observer counts the ends of calls. Its methods are called concurrently.
-type Observer interface {
-	Refused(Result) // see Codes
-	Observe(Result) // see Outcomes
-	CutOff(CutOff)  // see CutOffs
 }
 
 func (c *call) result(ended time.Time, reason string, status int) Result {
