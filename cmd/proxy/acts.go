@@ -27,6 +27,7 @@ func actsCommand() *cobra.Command {
 	flags.StringVar(&request.Call, "call", "", "only what this `call` holds")
 	flags.StringVar(&request.Caller, "caller", "", "only what calls of this `caller` hold")
 	flags.BoolVar(&request.Unknown, "unknown", false, "only those of which it is unknown whether they were done")
+	complete(cmd, "call", offerCalls(admin.ActsRequest{}))
 	cmd.AddCommand(allowRepeatCommand(), acceptKeyLossCommand())
 	return cmd
 }
@@ -90,7 +91,7 @@ func allowRepeatCommand() *cobra.Command {
 			"Tollgate-Repeat. The call is the one that holds the act now, which the refusal and tollgate acts name. None that is under way or unknown\n" +
 			"can be repeated, and each only once. The call that passes holds the act from then on. Both are on record.",
 		Example: "  tollgate acts allow-repeat 01999999-0000-7000-8000-000000000000 --reason 'second coupon, ticket 4711' --config /etc/tollgate/tollgate.yaml",
-		Args:    callID, ValidArgsFunction: running.completeCalls(admin.ActsRequest{}),
+		Args:    callID, ValidArgsFunction: offerCalls(admin.ActsRequest{}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Call = args[0]
 			held, err := decide(&running, cmd, request, request.Reason, (*admin.Client).AllowRepeat)
@@ -162,22 +163,4 @@ func callID(_ *cobra.Command, args []string) error {
 func printAllowed(w io.Writer, h *admin.HeldAct) error {
 	_, err := io.WriteString(w, printableLines(fmt.Sprintf("the next call that does the same as %s (%s of %s) passes once\n", h.Call, h.Act, h.Caller)))
 	return err
-}
-
-// completeCalls completes the id of a call that holds an act.
-func (r *runningGateway) completeCalls(which admin.ActsRequest) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, _ string) (found []cobra.Completion, _ cobra.ShellCompDirective) {
-		client, err := r.client()
-		if len(args) > 0 || err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		held, err := client.Acts(cmd.Context(), which)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		for _, h := range held.Acts {
-			found = append(found, cobra.CompletionWithDesc(h.Call, h.Act+" of "+h.Caller))
-		}
-		return found, cobra.ShellCompDirectiveNoFileComp
-	}
 }

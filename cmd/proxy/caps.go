@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/admin"
+	"tollgate/internal/cli"
 )
 
 func capsCommand() *cobra.Command {
@@ -21,6 +22,7 @@ func capsCommand() *cobra.Command {
 		Example: "  tollgate caps --config /etc/tollgate/tollgate.yaml\n  tollgate caps --json --config /etc/tollgate/tollgate.yaml | jq '.caps[].counts'",
 	}, func(c *admin.Client, ctx context.Context) (*admin.Caps, error) { return c.Caps(ctx, name) }, printCaps)
 	cmd.Flags().StringVar(&name, "name", "", "only the cap of this `name`")
+	complete(cmd, "name", cli.OfferNames("cap"))
 	return cmd
 }
 

@@ -91,7 +91,7 @@ func explainCommand() *cobra.Command {
 			"is used, a running gateway says: tollgate acts, tollgate caps.\n\nExit code: 0 allowed, 3 refused.",
 		Example: "  tollgate explain -c tollgate.yaml --caller billing-app --body pay.json POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
-		Args: cli.ExactArgs("METHOD", "PATH"),
+		Args: cli.ExactArgs("METHOD", "PATH"), ValidArgsFunction: offerCall,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := explain(&f, args[0], args[1], cmd.InOrStdin())
 			if err != nil {

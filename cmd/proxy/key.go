@@ -223,7 +223,7 @@ func keyRevokeCommand() *cobra.Command {
 		Long: "Remove the files of a virtual key that `tollgate key new` made, and have the running gateway reload: from then on it refuses the\n" +
 			"key, on open connections too. A key that stands in a file of yours is left alone: the command names file and line, and fails.",
 		Example: "  tollgate key revoke TGK3XO6WZHLQ2M7P5ADV --config /etc/tollgate/tollgate.yaml",
-		Args:    cli.ExactArgs("ID"),
+		Args:    cli.ExactArgs("ID"), ValidArgsFunction: firstArgument(cli.OfferNames("key")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := revoke(cmd.Context(), file, args[0])
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"tollgate/cmd/proxy/tlscmd"
 	"tollgate/config"
 	"tollgate/internal/cli"
+	"tollgate/internal/sdkconfig"
 )
 
 // version is set by the linker ("-X main.version=..."); otherwise the module's build information tells.
@@ -23,14 +24,17 @@ func main() {
 }
 
 func rootCommand() *cobra.Command {
-	return cli.Program(programVersion(),
+	root := cli.Program(programVersion(),
 		cli.Chapter("The gateway and its configuration:", runCommand(), checkCommand(), explainCommand(), diffCommand(), schemaCommand()),
 		cli.Chapter("A running gateway:", statusCommand(), healthCommand(), reloadCommand(), freezeCommand(), freezesCommand(), unfreezeCommand(),
 			fleetCommand()),
 		cli.Chapter("Money:", actsCommand(), capsCommand(), resolveCommand()),
 		cli.Chapter("Callers:", keyCommand(), sdkConfigCommand()),
 		cli.Chapter("What was called, and what may be:", auditcmd.Command(), catalogCommand(), tlscmd.Command()),
-		cli.Chapter("To try it:", demoCommand(), simulateCommand(), versionCommand()))
+		cli.Chapter("To try it:", demoCommand(), simulateCommand()),
+		cli.Chapter("This program:", versionCommand(), cli.CompletionCommand()))
+	cli.Complete(root, map[string]cobra.CompletionFunc{"lang": cli.OfferOf(sdkconfig.Languages()...)})
+	return root
 }
 
 func versionCommand() *cobra.Command {

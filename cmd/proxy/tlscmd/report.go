@@ -45,6 +45,7 @@ func reportCommand() *cobra.Command {
 	f.times.Register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.format, "format", cli.AsTable, "table, json or html")
+	_ = cmd.RegisterFlagCompletionFunc("format", cli.OfferOf(cli.AsTable, cli.AsJSON, asHTML)) // the flag is there
 	flags.StringArrayVar(&f.without, "without", nil, "`names` of a version, suites or groups to think away (repeatable)")
 	flags.StringVar(&f.policy, "policy", "", "policy `name` of the listeners (default: the only one of --config, else huawei-high)")
 	return cmd
