@@ -38,7 +38,7 @@ func catalogCommand() *cobra.Command {
 		Long: "List the operations of the billing API. FILTER words must all occur in an operation's line (site, name, method, path,\n" +
 			"class, effect, title), without regard to case; site:, effect: and class: compare exactly. With --acts: what the calls that\n" +
 			"spend are as business acts, of which none is done twice; docs/acts.md explains each.",
-		Example: "  tollgate catalog pay\n  tollgate catalog site:cn effect:spend\n  tollgate catalog --json class:unknown\n  tollgate catalog --acts site:cn",
+		Example:           "  tollgate catalog pay\n  tollgate catalog site:cn effect:spend\n  tollgate catalog --json class:unknown\n  tollgate catalog --acts site:cn",
 		ValidArgsFunction: offerFilters,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operations := filterCatalog(args)
