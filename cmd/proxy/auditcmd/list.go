@@ -54,7 +54,7 @@ func listCommand() *cobra.Command {
 	f.times.Register(cmd)
 	f.calls.Register(cmd)
 	cli.LimitFlag(cmd, &f.calls.Filter.Last, 0)
-	f.format.Register(cmd)
+	f.format.Register(cmd, cli.AsCSV)
 	return cmd
 }
 
@@ -126,7 +126,7 @@ func newCallPrinter(w io.Writer, f cli.FormatFlags, zone *time.Location) *printe
 			return csv.Write(c.Row(zone).Cells())
 		}}
 	}
-	t := &cli.Table{W: w, Header: callHeader(zone), Right: map[int]bool{7: true}}
+	t := f.Table(w, cli.Columns(callHeader(zone)...)...)
 	return &printer[*calls.Call]{row: func(c *calls.Call) error { return t.Row(callCells(c, zone)) }, flush: t.Flush}
 }
 

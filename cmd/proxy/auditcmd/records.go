@@ -107,7 +107,7 @@ func newRecordPrinter(w io.Writer, raw bool, zone *time.Location) *printer[recor
 	if raw {
 		return &printer[record]{row: func(r record) error { return writeRaw(w, r.line) }, flush: unbuffered}
 	}
-	t := &cli.Table{W: w, Header: recordHeader(zone), Right: map[int]bool{0: true}}
+	t := &cli.Table{W: w, Columns: cli.Columns(recordHeader(zone)...)}
 	return &printer[record]{row: func(r record) error { return t.Row(recordCells(r.Record, zone)) }, flush: t.Flush}
 }
 

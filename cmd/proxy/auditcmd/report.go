@@ -46,7 +46,7 @@ func reportCommand() *cobra.Command {
 	f.times.Register(cmd)
 	cmd.Flags().StringVar(&f.byText, "by", "caller,operation,credential,account,customer", "`dimensions` to group by, in this order")
 	f.calls.Register(cmd)
-	f.format.Register(cmd)
+	f.format.Register(cmd, cli.AsCSV)
 	return cmd
 }
 
@@ -77,7 +77,7 @@ func (f *reportFlags) report(ctx context.Context, w io.Writer, source calls.Sour
 		return err // of a part of the calls there is no report
 	}
 	out := bufio.NewWriter(w)
-	print := map[string]func(io.Writer, *calls.Report) error{cli.AsTable: f.table, cli.AsJSON: f.json, cli.AsCSV: f.csv}[f.format.Format]
+	print := map[string]func(io.Writer, *calls.Report) error{cli.AsTable: f.table, cli.AsWide: f.table, cli.AsJSON: f.json, cli.AsCSV: f.csv}[f.format.Format]
 	return errors.Join(print(out, r), out.Flush())
 }
 
@@ -90,10 +90,10 @@ func (f *reportFlags) columns() []string {
 }
 
 func (f *reportFlags) table(w io.Writer, r *calls.Report) error {
-	t := cli.Table{W: w, Right: map[int]bool{}}
+	t := f.format.Table(w)
 	for i, column := range f.columns() {
-		t.Header = append(t.Header, strings.ToUpper(column))
-		t.Right[i] = i > len(f.by) && column != "from" // behind the currency stand numbers
+		number := i > len(f.by) && column != "from" // behind the currency stand numbers
+		t.Columns = append(t.Columns, cli.Column{Name: strings.ToUpper(column), Number: number, Sparse: number})
 	}
 	if _, err := fmt.Fprintf(w, "Calls %s\n\n", f.times.Text()); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (f *reportFlags) table(w io.Writer, r *calls.Report) error {
 			return err
 		}
 	}
-	if err := errors.Join(f.totals(&t, r), t.Flush()); err != nil {
+	if err := errors.Join(f.totals(t, r), t.Flush()); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", moneyRules)

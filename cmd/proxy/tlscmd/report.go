@@ -151,7 +151,10 @@ func (s *sections) table(title string, header []string, numbers map[int]bool, ro
 		s.line("none")
 		return
 	}
-	t := cli.Table{W: s.w, Header: header, Right: numbers}
+	t := cli.Table{W: s.w, Columns: cli.Columns(header...)}
+	for i := range numbers {
+		t.Columns[i].Number = true
+	}
 	for _, row := range rows {
 		if s.err == nil {
 			s.err = t.Row(row)
