@@ -16,21 +16,28 @@ type Source interface {
 	Calls(ctx context.Context, f *Filter, yield func(*Call) error) error
 }
 
-// Scan is the source that reads the whole log in a directory.
-type Scan struct{ Dir string }
+// Scan is the source that reads the whole log in a directory. It calls Seen, if it is set, with the seq of each record that it reads.
+type Scan struct {
+	Dir  string
+	Seen func(seq uint64)
+}
 
 var _ Source = Scan{}
 
 // Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, the calls before
 // it are given first, and then the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
-	return scan(ctx, f, SettlementsIn(s.Dir), yield, func(fn func(*logfile.Record) error) error {
+	return scan(ctx, f, SettlementsIn(s.Dir), yield, s.Seen, func(fn func(*logfile.Record) error) error {
 		return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
 	})
 }
 
-// Files is the source that reads the segments in a file system, which may begin with any record, as those of a bundle do.
-type Files struct{ FS fs.FS }
+// Files is the source that reads the segments in a file system, which may begin with any record, as those of a bundle do. It calls Seen as
+// [Scan] does.
+type Files struct {
+	FS   fs.FS
+	Seen func(seq uint64)
+}
 
 var _ Source = Files{}
 
@@ -38,7 +45,7 @@ var _ Source = Files{}
 func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
 	settled := Settlements{}
 	_ = settled.addLines(s.lines()) // a fault shows when the calls are read
-	return scan(ctx, f, settled, yield, s.read)
+	return scan(ctx, f, settled, yield, s.Seen, s.read)
 }
 
 func (s Files) read(fn func(*logfile.Record) error) error {
@@ -72,7 +79,7 @@ func (s Files) lines() iter.Seq2[logfile.Line, error] {
 }
 
 // scan joins the calls of the records that read reads.
-func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call) error, read func(func(*logfile.Record) error) error) error {
+func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call) error, seen func(uint64), read func(func(*logfile.Record) error) error) error {
 	var stopped error
 	kept := Last[*Call]{N: f.Last, Yield: func(c *Call) error {
 		stopped = yield(c)
@@ -82,6 +89,9 @@ func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call)
 	err := read(func(r *logfile.Record) error {
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped
+		}
+		if seen != nil {
+			seen(r.Seq)
 		}
 		return j.Add(r)
 	})
