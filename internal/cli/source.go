@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 )
@@ -24,6 +25,9 @@ const (
 
 // LogSource returns the source that is a log, read to a record.
 func LogSource(dir string, to uint64) Source { return Source{Kind: FromLog, Path: dir, To: to} }
+
+// Dir returns the directory of the log.
+func (s Source) Dir() string { return cmp.Or(s.Log, s.Path) }
 
 // String returns the source in words.
 func (s Source) String() string {

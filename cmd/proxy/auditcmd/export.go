@@ -43,24 +43,6 @@ func exportCommand() *cobra.Command {
 	return cmd
 }
 
-// place is where a log stands: its directory, or a bundle.
-type place struct{ dir, bundle string }
-
-func (p *place) register(cmd *cobra.Command) {
-	cli.DirFlag(cmd, &p.dir, "bundle")
-	cmd.Flags().StringVar(&p.bundle, "bundle", "", "`archive` made by audit export, or the folder that it was unpacked into")
-}
-
-func (p *place) check() error {
-	if (p.dir == "") == (p.bundle == "") {
-		return cli.UsageError("one log is needed: the audit directory (%s), or --bundle with what audit export made", cli.DirWays)
-	}
-	if p.bundle != "" {
-		return nil
-	}
-	return cli.CheckDir(p.dir)
-}
-
 // exportTimes reads the times of an archive, which are always two: its README names them.
 func exportTimes(f *cli.TimeFlags, now time.Time) error {
 	if err := f.Parse(now); err != nil {

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"tollgate/audit/blobs"
-	"tollgate/audit/export"
 	"tollgate/audit/logfile"
 	"tollgate/config/snapshot"
 	"tollgate/internal/cli"
@@ -43,19 +41,6 @@ func planCommand() *cobra.Command {
 	p.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the differences as JSON")
 	return cmd
-}
-
-// withBlobs calls fn with what has the folder of texts.
-func (p *place) withBlobs(fn func(fs.FS) error) error {
-	if p.bundle == "" {
-		return fn(os.DirFS(p.dir))
-	}
-	_, meta, bundle, err := export.Open(p.bundle)
-	if err != nil {
-		return err
-	}
-	defer bundle.Close() // opened for reading: nothing can be lost
-	return fn(meta.Blobs)
 }
 
 func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
