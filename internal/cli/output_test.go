@@ -37,6 +37,8 @@ func TestFormatFlags(t *testing.T) {
 
 func TestSource(t *testing.T) {
 	for want, s := range map[string]Source{
+		"source: the log in a\n":                     LogSource("a", 0),
+		"source: the bundle b.zip\n":                 {Kind: FromBundle, Path: "b.zip"},
 		"source: the log in a\\u001b, to record 7\n": LogSource("a\x1b", 7),
 		"source: the log in a, records 5 to 7\n":     {Kind: FromLog, Path: "a", From: 5, To: 7},
 		"source: the bundle b.zip, records 1 to 7\n": {Kind: FromBundle, Path: "b.zip", From: 1, To: 7},
@@ -47,11 +49,11 @@ func TestSource(t *testing.T) {
 			t.Errorf("%q, %v; want %q", &b, err, want)
 		}
 	}
-	if err := LogSource("a", 1).Say(broken{}); err == nil {
+	if err := LogSource("a", 1).Say(brokenWriter{}); err == nil {
 		t.Error("no error of a writer that fails")
 	}
 }
 
-type broken struct{}
+type brokenWriter struct{}
 
-func (broken) Write([]byte) (int, error) { return 0, errors.New("full") }
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("full") }

@@ -12,7 +12,7 @@ type Source struct {
 	Kind string `json:"kind"`           // [FromLog], [FromIndex] or [FromBundle]
 	Path string `json:"path"`           // the directory of the log, the file of the index, or the bundle
 	From uint64 `json:"from,omitempty"` // the first record read of a bundle, or of a log that is read in part
-	To   uint64 `json:"to"`             // the last record read; of an index, the last that is in it
+	To   uint64 `json:"to,omitempty"`   // the last record read; of an index, the last that is in it; 0: none is named
 	Log  string `json:"log,omitempty"`  // the directory of the index's log, of which the records behind To were read
 }
 
@@ -32,6 +32,10 @@ func (s Source) Dir() string { return cmp.Or(s.Log, s.Path) }
 // String returns the source in words.
 func (s Source) String() string {
 	switch {
+	case s.Kind == FromBundle && s.To == 0:
+		return "the bundle " + s.Path
+	case s.To == 0:
+		return "the log in " + s.Path
 	case s.Kind == FromIndex:
 		return fmt.Sprintf("the index %s, to record %d, and the log %s behind it; calls that were removed from an index are not found (--index none reads the log)",
 			s.Path, s.To, s.Log)

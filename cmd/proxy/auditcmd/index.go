@@ -2,6 +2,7 @@ package auditcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -13,6 +14,7 @@ import (
 
 func reindexCommand() *cobra.Command {
 	var dir, file string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "reindex --dir DIR", Short: "Rebuild the log's index",
 		Long: "Rebuild the index by which audit list finds calls, from the log. The old one is used until the new one is complete. A\n" +
@@ -23,15 +25,16 @@ func reindexCommand() *cobra.Command {
 			if err := cli.CheckDir(dir); err != nil {
 				return err
 			}
-			return reindex(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file)
+			return reindex(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, asJSON)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
 	cmd.Flags().StringVar(&file, "index", "", "`file` of the index, as audit.index.file of the configuration (default: index.sqlite in the directory)")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func reindex(ctx context.Context, out, notes io.Writer, dir, file string) error {
+func reindex(ctx context.Context, out, notes io.Writer, dir, file string, asJSON bool) error {
 	x := store.New(dir, file)
 	bar := cli.NewProgress(notes)
 	seq, err := x.Rebuild(ctx, bar.Show)
@@ -39,6 +42,14 @@ func reindex(ctx context.Context, out, notes io.Writer, dir, file string) error 
 	if err != nil {
 		return fmt.Errorf("making the index: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "%s: indexed up to record %d\n", x.File(), seq)
-	return err
+	source := cli.LogSource(dir, seq)
+	if asJSON {
+		err = cli.PrintJSON(out, struct {
+			Source cli.Source `json:"source"`
+			Index  string     `json:"index"`
+		}{source, x.File()})
+	} else {
+		_, err = fmt.Fprintf(out, "%s: indexed up to record %d\n", x.File(), seq)
+	}
+	return errors.Join(err, source.Say(notes))
 }

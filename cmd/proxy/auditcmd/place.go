@@ -144,6 +144,19 @@ func readLog(dir string, notes io.Writer, fn func(read func(func(*logfile.Record
 	}))
 }
 
+// source returns the place as a source of which no record is named.
+func (p *place) source() cli.Source {
+	if p.bundle != "" {
+		return cli.Source{Kind: cli.FromBundle, Path: p.bundle}
+	}
+	return cli.LogSource(p.dir, 0)
+}
+
+// jsonFlag adds the flag --json of a command whose result is otherwise text.
+func jsonFlag(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print the result as JSON")
+}
+
 // fullID returns the id of the call that a part of an id is of, as [calls.FullID] does.
 func (p *place) fullID(part string) (string, error) {
 	part = cli.PlainID(part)

@@ -2,6 +2,7 @@ package auditcmd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -35,17 +36,18 @@ func planCommand() *cobra.Command {
 			if err := p.check(); err != nil {
 				return err
 			}
-			return p.withBlobs(func(fsys fs.FS) error { return printPlans(cmd.OutOrStdout(), fsys, args, asJSON) })
+			err := p.withBlobs(func(fsys fs.FS) error { return printPlans(cmd.OutOrStdout(), fsys, args, asJSON) })
+			return errors.Join(err, p.source().Say(cmd.ErrOrStderr()))
 		},
 	}
 	p.register(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the differences as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the differences, or the list of ids, as JSON")
 	return cmd
 }
 
 func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
 	if len(ids) == 0 {
-		return listPlans(w, fsys)
+		return listPlans(w, fsys, asJSON)
 	}
 	texts := make([][]byte, len(ids))
 	for i, id := range ids {
@@ -68,8 +70,17 @@ func printPlans(w io.Writer, fsys fs.FS, ids []string, asJSON bool) error {
 	return cli.PrintChanges(w, changes, asJSON)
 }
 
-func listPlans(w io.Writer, fsys fs.FS) error {
+func listPlans(w io.Writer, fsys fs.FS, asJSON bool) error {
 	names, err := blobs.List(fsys)
+	if asJSON && err == nil {
+		ids := []string{} // never null
+		for _, name := range names {
+			ids = append(ids, name[:logfile.PlanDigits])
+		}
+		return cli.PrintJSON(w, struct {
+			Plans []string `json:"plans"`
+		}{ids})
+	}
 	for _, name := range names {
 		if err == nil {
 			_, err = fmt.Fprintln(w, name[:logfile.PlanDigits])
