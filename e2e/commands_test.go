@@ -75,7 +75,8 @@ func TestExitCodes(t *testing.T) {
 		{"audit records --dir DIR --kind prune", 0, "no records match"},
 		{"audit report --dir DIR --by caller", 0, "TOTAL"},
 		{"audit tail --dir DIR", 0, "ShowCustomerAccountBalances"},
-		{"audit show --dir DIR CALL", 0, "outcome"},
+		{"audit show --dir DIR CALL", 0, "The outcome, recorded at"},
+		{"audit show --dir DIR --json CALL", 0, `"kind":"outcome"`},
 
 		{"", 0, "Usage:"},
 		{"rum", 2, `did you mean "run"?`},

@@ -24,7 +24,14 @@ var _ Source = Scan{}
 // Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, the calls before
 // it are given first, and then the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
-	return scan(ctx, f, SettlementsIn(s.Dir), yield, func(fn func(*logfile.Record) error) error {
+	return s.Seeing(func(uint64) {}).Calls(ctx, f, yield)
+}
+
+// Seeing returns a source like s that calls seen with the seq of each record that it reads.
+func (s Scan) Seeing(seen func(seq uint64)) Source { return seeing{s.calls, seen} }
+
+func (s Scan) calls(ctx context.Context, f *Filter, yield func(*Call) error, seen func(seq uint64)) error {
+	return scan(ctx, f, SettlementsIn(s.Dir), yield, seen, func(fn func(*logfile.Record) error) error {
 		return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
 	})
 }
@@ -36,9 +43,16 @@ var _ Source = Files{}
 
 // Calls implements [Source], as that of [Scan] does.
 func (s Files) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return s.Seeing(func(uint64) {}).Calls(ctx, f, yield)
+}
+
+// Seeing returns a source like s that calls seen with the seq of each record that it reads.
+func (s Files) Seeing(seen func(seq uint64)) Source { return seeing{s.calls, seen} }
+
+func (s Files) calls(ctx context.Context, f *Filter, yield func(*Call) error, seen func(seq uint64)) error {
 	settled := Settlements{}
 	_ = settled.addLines(s.lines()) // a fault shows when the calls are read
-	return scan(ctx, f, settled, yield, s.read)
+	return scan(ctx, f, settled, yield, seen, s.read)
 }
 
 func (s Files) read(fn func(*logfile.Record) error) error {
@@ -71,8 +85,18 @@ func (s Files) lines() iter.Seq2[logfile.Line, error] {
 	return logfile.Lines(s.FS, segments, first, logfile.Position{Segment: first})
 }
 
+// seeing is a source that says which records it reads.
+type seeing struct {
+	calls func(ctx context.Context, f *Filter, yield func(*Call) error, seen func(seq uint64)) error
+	seen  func(seq uint64)
+}
+
+func (s seeing) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
+	return s.calls(ctx, f, yield, s.seen)
+}
+
 // scan joins the calls of the records that read reads.
-func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call) error, read func(func(*logfile.Record) error) error) error {
+func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call) error, seen func(seq uint64), read func(func(*logfile.Record) error) error) error {
 	var stopped error
 	kept := Last[*Call]{N: f.Last, Yield: func(c *Call) error {
 		stopped = yield(c)
@@ -83,6 +107,7 @@ func scan(ctx context.Context, f *Filter, settled Settlements, yield func(*Call)
 		if stopped = ctx.Err(); stopped != nil {
 			return stopped
 		}
+		seen(r.Seq)
 		return j.Add(r)
 	})
 	if stopped != nil {
