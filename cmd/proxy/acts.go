@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +23,7 @@ func actsCommand() *cobra.Command {
 			"of which it is unknown whether they were done. docs/acts.md explains each. A call that is refused with TG.4008 names the one that holds\n" +
 			"its act. An unknown act is held until tollgate resolve settles it.",
 		Example: "  tollgate acts --unknown --config /etc/tollgate/tollgate.yaml\n  tollgate acts --call 01999999-0000-7000-8000-000000000000 --json --config /etc/tollgate/tollgate.yaml",
-	}, func(c *admin.Client, ctx context.Context) (*admin.Acts, error) { return c.Acts(ctx, request) }, printHeldActs)
+	}, func(c *admin.Client, ctx context.Context) (*admin.Acts, error) { return c.Acts(ctx, request) }, func(w io.Writer, a *admin.Acts, wide bool) error { return printHeldActs(w, a, wide, time.Now()) })
 	flags := cmd.Flags()
 	flags.StringVar(&request.Call, "call", "", "only what this `call` holds")
 	flags.StringVar(&request.Caller, "caller", "", "only what calls of this `caller` hold")
@@ -32,7 +33,7 @@ func actsCommand() *cobra.Command {
 	return cmd
 }
 
-func printHeldActs(w io.Writer, a *admin.Acts) error {
+func printHeldActs(w io.Writer, a *admin.Acts, wide bool, now time.Time) error {
 	var lines string
 	if a.Mode == "shadow" {
 		lines += "guard.mode is shadow: no call is refused for what another holds\n"
@@ -46,32 +47,34 @@ func printHeldActs(w io.Writer, a *admin.Acts) error {
 	if len(a.Acts) == 0 && a.Rebuilding == "" {
 		lines += "no act is held\n"
 	}
-	if _, err := io.WriteString(w, printableLines(lines)); err != nil || len(a.Acts) == 0 {
+	if _, err := io.WriteString(w, printableLines(lines)); err != nil {
 		return err
 	}
-	t := &cli.Table{W: w, Columns: cli.Columns("CALL", "CALLER", "ACT", "KEYS", "STATE", "SINCE", "HELD UNTIL")}
-	for i := range a.Acts {
-		if err := t.Row(actRow(&a.Acts[i])); err != nil {
-			return err
-		}
-	}
-	if a.More > 0 {
-		if err := t.Row([]string{fmt.Sprintf("and %d more", a.More), "", "", "", "", "", ""}); err != nil {
-			return err
-		}
-	}
-	return t.Flush()
+	t := actTable(a, now)
+	return t.print(w, wide)
 }
 
-func actRow(h *admin.HeldAct) []string {
-	state, until := cmp.Or(h.Outcome, "under way"), "settled"
-	if h.RepeatAllowed {
-		state += ", may be repeated once"
+// actTable has times where there is room for them, and ages elsewhere.
+func actTable(a *admin.Acts, now time.Time) rows {
+	t := rows{columns: []cli.Column{
+		whole("CALL"), part("CALLER"), part("ACT"), number("KEYS"), part("STATE"), {Name: "SINCE", Whole: true, Wide: true}, {Name: "HELD UNTIL", Whole: true, Wide: true},
+		{Name: "FOR", Whole: true, Narrow: true}, {Name: "HELD FOR", Whole: true, Narrow: true},
+	}}
+	for i := range a.Acts {
+		h := &a.Acts[i]
+		state, until, left := cmp.Or(h.Outcome, "under way"), "settled", "settled"
+		if h.RepeatAllowed {
+			state += ", may be repeated once"
+		}
+		if !h.Until.IsZero() {
+			until, left = stamp(h.Until), span(h.Until.Sub(now))
+		}
+		t.add(h.Call, h.Caller, h.Act, strconv.Itoa(h.Keys), state, stamp(h.Since), until, span(now.Sub(h.Since)), left)
 	}
-	if !h.Until.IsZero() {
-		until = stamp(h.Until)
+	if a.More > 0 {
+		t.add(fmt.Sprintf("and %d more", a.More), "", "", "", "", "", "", "", "")
 	}
-	return []string{h.Call, h.Caller, h.Act, strconv.Itoa(h.Keys), state, stamp(h.Since), until}
+	return t
 }
 
 func rebuildingLine(why string) string {

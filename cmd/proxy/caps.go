@@ -26,7 +26,7 @@ func capsCommand() *cobra.Command {
 	return cmd
 }
 
-func printCaps(w io.Writer, c *admin.Caps) error {
+func printCaps(w io.Writer, c *admin.Caps, wide bool) error {
 	lines := ""
 	if c.Rebuilding != "" {
 		lines = rebuildingLine(c.Rebuilding) + "\n"
@@ -40,11 +40,13 @@ func printCaps(w io.Writer, c *admin.Caps) error {
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil {
 		return err
 	}
-	t := rows{{"CAP", "COUNTS", "PERIOD", "USED", "LIMIT", "OF", "LAST CALL"}}
+	t := rows{columns: []cli.Column{
+		part("CAP"), part("COUNTS"), whole("PERIOD"), number("USED"), number("LIMIT"), part("OF"), {Name: "LAST CALL", Whole: true, Wide: true},
+	}}
 	for i := range c.Caps {
 		t.addCounts(&c.Caps[i])
 	}
-	return t.print(w)
+	return t.print(w, wide)
 }
 
 // capLine says what a cap allows.

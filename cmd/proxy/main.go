@@ -4,7 +4,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -16,7 +18,7 @@ import (
 	"tollgate/internal/sdkconfig"
 )
 
-// version is set by the linker ("-X main.version=..."); otherwise the module's build information tells.
+// version is set by the linker ("-X main.version=..."); otherwise it is that of the module's build information.
 var version string
 
 func main() {
@@ -37,14 +39,27 @@ func rootCommand() *cobra.Command {
 	return root
 }
 
+// versions is what `version --json` prints.
+type versions struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Example: "  tollgate version", Args: cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "tollgate "+programVersion())
-			return err
+			v := versions{programVersion(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			return printAs(cmd.OutOrStdout(), asJSON, &v, func(w io.Writer, v *versions) error {
+				_, err := fmt.Fprintln(w, "tollgate "+v.Version)
+				return err
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
 func schemaCommand() *cobra.Command {
