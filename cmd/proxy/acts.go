@@ -48,7 +48,7 @@ func printHeldActs(w io.Writer, a *admin.Acts) error {
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil || len(a.Acts) == 0 {
 		return err
 	}
-	t := &cli.Table{W: w, Columns: cli.Columns("CALL", "CALLER", "ACT", "KEYS", "STATE", "SINCE", "HELD UNTIL")}
+	t := &cli.Table{W: w, Columns: cli.Columns("CALL", "CALLER", "ACT", "KEYS", "STATE", "SINCE", "HELD UNTIL"), Wide: true}
 	for i := range a.Acts {
 		if err := t.Row(actRow(&a.Acts[i])); err != nil {
 			return err

@@ -361,7 +361,7 @@ func (l *keyList) add(dir, name string, k *caller.VirtualKey, running map[string
 }
 
 func (l *keyList) print(w io.Writer, now time.Time) error {
-	table := cli.Table{W: w, Columns: cli.Columns("CALLER", "ID", "AGE", "UNTIL", "LAST USE", "STATE")}
+	table := cli.Table{W: w, Columns: cli.Columns("CALLER", "ID", "AGE", "UNTIL", "LAST USE", "STATE"), Wide: true}
 	for _, k := range l.Keys {
 		if err := table.Row([]string{k.Caller, k.ID, ago(k.Made, now), k.NotAfter, ago(k.LastUse, now), k.State}); err != nil {
 			return err

@@ -198,7 +198,7 @@ func (r rows) print(w io.Writer) error {
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	t := cli.Table{W: w, Columns: cli.Columns(r[0]...)}
+	t := cli.Table{W: w, Columns: cli.Columns(r[0]...), Wide: true}
 	for _, row := range r[1:] {
 		if err := t.Row(row); err != nil {
 			return err
