@@ -1,7 +1,7 @@
 package calls
 
 import (
-	"iter"
+	"maps"
 	"slices"
 
 	"tollgate/audit/logfile"
@@ -43,23 +43,6 @@ func (s Settlements) AddFrom(log *logfile.Follower) error {
 	return log.Read(func(r *logfile.Record, line []byte, _ logfile.Position) error { return s.addLine(r, line) })
 }
 
-// addLines adds those of lines, up to the first fault.
-func (s Settlements) addLines(lines iter.Seq2[logfile.Line, error]) error {
-	for line, err := range lines {
-		if err != nil {
-			return err
-		}
-		r, err := line.Brief()
-		if err == nil {
-			err = s.addLine(r, line.Text)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s Settlements) addLine(brief *logfile.Record, line []byte) error {
 	if !MaySettle(brief) {
 		return nil
@@ -72,10 +55,13 @@ func (s Settlements) addLine(brief *logfile.Record, line []byte) error {
 	return nil
 }
 
+// asOf leaves out those behind a record.
+func (s Settlements) asOf(end uint64) {
+	maps.DeleteFunc(s, func(_ string, r *logfile.Record) bool { return r.Seq > end })
+}
+
 // SettlementsIn returns those of the log in a directory. A fault in the log is no error: what reads its calls reports it.
 func SettlementsIn(dir string) Settlements {
-	settled, log := Settlements{}, logfile.NewFollower(dir, 1)
-	defer log.Close() // opened for reading: nothing can be lost
-	_ = settled.AddFrom(log)
+	settled, _, _ := Scan{dir}.settlements()
 	return settled
 }
