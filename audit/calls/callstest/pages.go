@@ -26,7 +26,7 @@ func Pages(t *testing.T, open Open) {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(2) {
 				s := begin(t, seed, logs, open)
-				for _, n := range []int{1000, 7, 1, 2} {
+				for _, n := range []int{1000, 5, 1} {
 					s.compare(n, s.filter(), false)
 					s.compare(n, s.filter(), true)
 				}
@@ -50,7 +50,7 @@ func begin(t *testing.T, seed uint64, names []string, open Open) *suite {
 	for i, name := range names {
 		w := newWriter(s.rng, name, filepath.Join(t.TempDir(), fmt.Sprint(i)))
 		t.Cleanup(w.Close)
-		w.write(40)
+		w.write(30)
 		p, update := open(t, w.dir, name)
 		w.update = update
 		s.logs, pagers = append(s.logs, w), append(pagers, calls.Named{Log: name, Pager: p})
@@ -101,7 +101,7 @@ func (s *suite) compare(n int, f *calls.Filter, growing bool) {
 			s.checkLast(f, cursor)
 			break
 		}
-		if growing && pages < 10 {
+		if growing && pages < 6 {
 			s.grow()
 		}
 	}
