@@ -9,18 +9,18 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// Source gives calls: the log itself ([Scan]), or an index of it. All give the same calls in the same order.
+// Source reads calls from the log itself ([Scan]) or from an index of it. All sources of a log have the same calls in the same order.
 type Source interface {
-	// Calls calls yield for each call that the filter chooses, in the order of [Call.Order], until yield gives an error, which
-	// is given back as it is.
+	// Calls calls yield for each call that the filter chooses, in the order of [Call.Order]. It stops at an error of yield and returns
+	// it unchanged.
 	Calls(ctx context.Context, f *Filter, yield func(*Call) error) error
 }
 
 // logReader reads the records of one log from its beginning.
 type logReader interface {
-	// settlements returns those of the whole log, and the log's last record. With an error it returns what stands before the fault.
+	// settlements returns those of the whole log, and the seq of its last record; with an error, those before the fault.
 	settlements() (settled Settlements, end uint64, err error)
-	// read calls fn for each record, in order, until fn returns an error, which is returned as it is.
+	// read calls fn for each record, in order. It stops at an error of fn and returns it unchanged.
 	read(fn func(*logfile.Record) error) error
 }
 
@@ -29,8 +29,8 @@ type Scan struct{ Dir string }
 
 var _ Source = Scan{}
 
-// Calls implements [Source]. With [Filter.Last] it holds so many calls in memory. When the log has a fault, yield gets the calls before
-// it, and then Calls returns the error.
+// Calls implements [Source]. It holds up to [Filter.Last] calls in memory. If the log has a fault, it calls yield for the calls before
+// the fault, and then returns the error.
 func (s Scan) Calls(ctx context.Context, f *Filter, yield func(*Call) error) error {
 	return scan(ctx, f, s, yield)
 }
@@ -54,7 +54,7 @@ func (s Scan) read(fn func(*logfile.Record) error) error {
 	return logfile.Read(s.Dir, func(r *logfile.Record, _ []byte) error { return fn(r) })
 }
 
-// Files is the source that reads the segments in a file system, which may begin with any record, as those of a bundle do.
+// Files is the source that reads the segments in a file system, which may begin with any record, as in a bundle.
 type Files struct{ FS fs.FS }
 
 var _ Source = Files{}
