@@ -18,7 +18,7 @@ const (
 	ScopeCustomer Scope = "customer" // rows by customer alone
 )
 
-// Key is what tells entries apart. Entries of one key may be added up without a change to any report.
+// Key identifies entries that may be added up without a change to any report.
 type Key struct {
 	Scope      Scope
 	Caller     string // as [Call.CallerText]
@@ -59,7 +59,7 @@ func Final(c *Call) bool {
 	return c.Outcome.Outcome != logfile.Unknown && !c.needsRefunds()
 }
 
-// Entries iterates over what a call adds to reports. Refunds say what unsubscriptions gave back; a final call does not need them.
+// Entries iterates over what a call adds to reports. Only calls that are not final need refunds.
 func Entries(c *Call, refunds Refunds) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		share := c.share(refunds)

@@ -32,7 +32,7 @@ type Placed struct {
 // Merged returns Placed.Merged of a call, where before is that of the call before it in the order of [Call.Order], and the zero time for
 // the first. A call that is lost (see Call.Lost) has no end and takes that of the call before it.
 func Merged(before time.Time, c *Call) time.Time {
-	if c.Order() == math.MaxUint64 {
+	if c.open() {
 		return time.Time{}
 	}
 	if ended := c.Ended().UTC().Truncate(time.Microsecond); ended.After(before) {
@@ -73,7 +73,12 @@ func (c Cursor) Next(page []Placed, log string, end uint64) Cursor {
 	return c
 }
 
-func (p *Placed) place() Cursor { return Cursor{Merged: p.Merged, Log: p.Log, Order: p.Order(), Seq: p.Seq()} }
+func (p *Placed) place() Cursor {
+	return Cursor{Merged: p.Merged, Log: p.Log, Order: p.Order(), Seq: p.Seq()}
+}
+
+// open reports whether the call is among those that come last by [Call.Order].
+func (c *Call) open() bool { return c.Order() == math.MaxUint64 }
 
 // open reports whether the cursor stands behind an open call.
 func (c *Cursor) open() bool { return c.Order == math.MaxUint64 }

@@ -34,7 +34,7 @@ func ParseDimensions(text string) ([]Dimension, error) {
 			return nil, fmt.Errorf("%q: choose from caller, operation, credential, account, customer", word)
 		}
 		if slices.Contains(by, d) {
-			return nil, fmt.Errorf("%s stands there twice", d)
+			return nil, fmt.Errorf("%s is listed twice", d)
 		}
 		by = append(by, d)
 	}
@@ -47,7 +47,7 @@ const (
 	maxKeyBytes = 64 << 20 // of the groups' names together: customers are texts of the request
 )
 
-// Report sums calls up.
+// Report adds up calls by dimensions.
 type Report struct {
 	by     []Dimension
 	groups map[string]*Group
@@ -60,8 +60,8 @@ type Report struct {
 	maxGroups, maxBytes int
 }
 
-// NewReport returns an empty report. It calls refunds at the first call that may have been refunded, see [ReadRefunds]; nil: no refund is
-// known.
+// NewReport returns an empty report. It calls refunds once, at the first call that may have been refunded, see [ReadRefunds]. If refunds is
+// nil, no refund is known.
 func NewReport(by []Dimension, refunds func() (Refunds, error)) *Report {
 	if refunds == nil {
 		refunds = func() (Refunds, error) { return nil, nil }
@@ -72,8 +72,8 @@ func NewReport(by []Dimension, refunds func() (Refunds, error)) *Report {
 	}
 }
 
-// Add counts a call. With [ByCustomer], a call that names several customers is in the group of each: rows then add up to
-// more than the total, which counts it once. There can be [MaxGroups] groups.
+// Add adds a call. With [ByCustomer], a call for several customers is in the group of each: rows then add up to more than the
+// total, which counts the call once. It returns an error if there are more than [MaxGroups] groups.
 func (r *Report) Add(c *Call) error {
 	var refunds Refunds
 	if c.needsRefunds() {
@@ -93,7 +93,7 @@ func (r *Report) Add(c *Call) error {
 	return nil
 }
 
-// AddEntry counts what one call or several add to the report, see [Entries].
+// AddEntry adds an entry of one call or of several, see [Entries].
 func (r *Report) AddEntry(e *Entry) error {
 	if e.Scope != ScopeCustomer {
 		if err := r.addTotal(e); err != nil {
@@ -147,7 +147,7 @@ func (r *Report) group(e *Entry) (*Group, error) {
 	return g, nil
 }
 
-// keyOf makes one text of several, whatever is in them.
+// keyOf returns one text for several. Different lists have different texts.
 func keyOf(texts []string) string {
 	var key []byte
 	for _, text := range texts {
@@ -171,7 +171,7 @@ func (k *Key) name(d Dimension) string {
 	return k.Customer
 }
 
-// Groups gives the rows, sorted by their names and currencies.
+// Groups returns the rows, sorted by names and currency.
 func (r *Report) Groups() []*Group {
 	for _, g := range r.groups {
 		r.even(&g.Money)
@@ -181,7 +181,7 @@ func (r *Report) Groups() []*Group {
 	})
 }
 
-// Total counts all calls.
+// Total returns the counts of all calls.
 func (r *Report) Total() *Counts { return &r.total }
 
 // Money returns what all calls moved, sorted by currency; without [NoCurrency] if nothing was moved in that.
@@ -196,10 +196,10 @@ func (r *Report) Money() []*Money {
 	return list
 }
 
-// minPlaces is how many digits a sum has behind the point at least: those of yuan and dollars.
+// minPlaces is the least number of digits behind the point of a sum: that of yuan and dollars.
 const minPlaces = 2
 
-// even has all sums of a currency written with as many digits behind the point as the totals, which have the most.
+// even sets as many digits behind the point in all sums of a currency as the totals have, which have the most.
 func (r *Report) even(m *Money) {
 	total := cmp.Or(r.money[m.Currency], m) // without a total if entries were added of customers alone
 	places := max(minPlaces, total.Moved.Places(), total.MovedPartly.Places(), total.MovedPerhaps.Places())

@@ -10,7 +10,7 @@ import (
 	"tollgate/internal/decimal"
 )
 
-// Counts are how many calls there were, and what became of them: Calls is the sum of the seven counts behind it.
+// Counts are numbers of calls by state. Calls is the sum of the seven behind it.
 type Counts struct {
 	Calls     uint64 `json:"calls"`
 	Succeeded uint64 `json:"succeeded"`
@@ -21,19 +21,19 @@ type Counts struct {
 	Open      uint64 `json:"open"`
 	Refused   uint64 `json:"refused"`
 
-	// NoAmount counts calls that moved or may have moved money, and of which the records do not tell how much.
+	// NoAmount counts the calls that moved or may have moved money, but no amount is on record.
 	NoAmount uint64 `json:"no_amount"`
-	// Unsummed counts the calls of any effect that were not refused, and tell of an amount that is in no sum, see [Call.Amounts].
+	// Unsummed counts the calls of any effect that were not refused and have an amount that is in no sum, see [Call.Amounts].
 	Unsummed uint64 `json:"unsummed"`
 }
 
-// Money is what calls moved in a currency. Each call is in one, by what it says or by its site.
+// Money is what calls moved in a currency. Each call has one, of its records or of its site.
 type Money struct {
 	Currency     string          `json:"currency"`
 	Moved        decimal.Decimal `json:"moved"`         // by calls that succeeded, see [Call.Money]
-	MovedPartly  decimal.Decimal `json:"moved_partly"`  // what calls asked for that did a part of it
-	MovedPerhaps decimal.Decimal `json:"moved_perhaps"` // what calls asked for of which nobody knows whether they acted: unknown, open
-	From         []string        `json:"from"`          // where these figures come from: some of the From constants, sorted
+	MovedPartly  decimal.Decimal `json:"moved_partly"`  // requested by calls that were done in part
+	MovedPerhaps decimal.Decimal `json:"moved_perhaps"` // requested by calls that may have been done: unknown, open
+	From         []string        `json:"from"`          // the sources of these figures: some of the From constants, sorted
 }
 
 // Group is a row of a report: the calls that have its names and its currency.
@@ -45,7 +45,7 @@ type Group struct {
 	by []Dimension
 }
 
-// MarshalJSON writes the names under those of their dimensions, and then the sums.
+// MarshalJSON implements [json.Marshaler]. The names are members named after their dimensions.
 func (g *Group) MarshalJSON() ([]byte, error) {
 	var row struct {
 		Caller     *string `json:"caller,omitempty"`
@@ -88,7 +88,7 @@ func (n *Counts) of(state string) *uint64 {
 	case Open:
 		return &n.Open
 	}
-	return &n.Unknown // logfile.Unknown, and whatever a later version may write
+	return &n.Unknown // logfile.Unknown, and outcomes of later versions
 }
 
 func (m *Money) add(e *Entry) {
