@@ -78,8 +78,8 @@ func (w *writer) call(c *Call) {
 	w.end()
 	w.sent(c)
 	w.answer(c)
-	w.money(c)
 	w.settlement(c)
+	w.money(c)
 	w.end()
 }
 
@@ -241,21 +241,21 @@ func accessKey(r *logfile.Record) string { return r.AccessKey }
 // limits writes what limits did to the call.
 func (w *writer) limits(c *Call) {
 	r := c.last()
-	if r.WaitedMicros > 0 {
-		w.say("It waited %s for limits.", spent(r.WaitedMicros))
+	limited := r.Limited
+	if limited == nil {
+		limited = new(logfile.Limited)
 	}
-	if r.Limited == nil {
-		return
+	counted := list(", counted in the ", "", "", limited.LimitFrom)
+	switch waited := max(c.first().WaitedMicros, r.WaitedMicros); {
+	case c.Refusal != nil && r.Stage == logfile.StageLimit && limited.Limit != "":
+		w.say("The limit %s refused it%s.", limited.Limit, counted)
+	case waited > 0:
+		w.say("It waited %s for %s%s.", spent(waited), cmp.Or(list("the limit ", "", "", limited.Limit), "limits"), counted)
+	case limited.Limit != "":
+		w.say("It was counted by the limit %s%s.", limited.Limit, counted)
 	}
-	if r.Limit != "" {
-		did := "delayed it, or counted it against a share"
-		if c.Refusal != nil {
-			did = "refused it"
-		}
-		w.say("The limit %s %s%s.", r.Limit, did, list(", counted in the ", "", "", r.LimitFrom))
-	}
-	if len(r.WouldRefuse) > 0 {
-		w.say("Limits in shadow mode would have refused it: %s.", strings.Join(r.WouldRefuse, ", "))
+	if len(limited.WouldRefuse) > 0 {
+		w.say("Limits in shadow mode would have refused it: %s.", strings.Join(limited.WouldRefuse, ", "))
 	}
 }
 
@@ -269,7 +269,7 @@ func (w *writer) sent(c *Call) {
 		w.say("No outcome is on record: the call is in flight, or the next start of the gateway closes it as unknown.")
 		return
 	case r.Outcome == logfile.NotSent:
-		w.say("It was not sent%s: %s.", failure(r), reasonText(r))
+		w.say("It was not sent%s%s.", failure(r), list(": ", "", "", reasonText(r)))
 		return
 	}
 	how := "without TLS"
@@ -315,7 +315,7 @@ func (w *writer) answer(c *Call) {
 	if r.Status != 0 {
 		w.say("The answer had status %d%s%s.", r.Status, list(" and the request id ", "", "", quotedIf(r.RequestID)), list(", and was complete ", "", " after the call was sent", micros(r.UpstreamMicros)))
 	} else {
-		w.say("No answer came%s: %s.", failure(r), reasonText(r))
+		w.say("No answer came that can be used%s%s.", failure(r), list(": ", "", "", reasonText(r)))
 	}
 	if r.ErrorCode != "" || r.ErrorMessage != "" {
 		w.say("Its error is %s.", list("", ": ", "", quotedIf(r.ErrorCode), quotedIf(r.ErrorMessage)))

@@ -3,7 +3,6 @@ package calls
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"tollgate/audit/logfile"
 	"tollgate/internal/text"
@@ -47,12 +46,20 @@ func holds(groups []logfile.ActKeys) string {
 	return list(", which holds ", ", ", "", texts...)
 }
 
+// units are what a window is said in, in seconds.
+var units = [...]struct {
+	seconds int64
+	name    string
+}{{24 * 60 * 60, "day"}, {60 * 60, "hour"}, {60, "minute"}, {1, "second"}}
+
+// windowText returns a number of seconds in the greatest unit of which it is a multiple.
 func windowText(seconds int64) string {
-	const day = int64(24 * time.Hour / time.Second)
-	if seconds%day == 0 {
-		return text.Count(seconds/day, "day")
+	for _, unit := range units {
+		if seconds%unit.seconds == 0 {
+			return text.Count(seconds/unit.seconds, unit.name)
+		}
 	}
-	return (time.Duration(seconds) * time.Second).String()
+	return "" // seconds are multiples of one
 }
 
 func capText(c *logfile.CapCharge) string {

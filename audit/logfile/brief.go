@@ -106,6 +106,10 @@ func (r *Record) member(name, value string) bool {
 		}
 		r.Status, err = strconv.Atoi(value)
 		return err == nil && value[0] >= '1'
+	case "cut":
+		ok := value == "true" && !r.Cut
+		r.Cut = ok
+		return ok
 	case "deprecated":
 		ok := value == "true" && !r.Deprecated
 		r.Deprecated = ok
@@ -139,6 +143,10 @@ func (r *Record) spending() *Spending {
 // textOf returns the member of a brief record that is a text; nil for all others.
 func (r *Record) textOf(name string) *string {
 	switch name {
+	case "claimed_caller":
+		return &r.ClaimedCaller
+	case "reason":
+		return &r.Reason
 	case "call":
 		return &r.Call
 	case "caller":

@@ -12,7 +12,7 @@ func briefOf(r *Record) Record {
 	return Record{
 		Seq: r.Seq, Time: r.Time, Kind: r.Kind, Call: r.Call, Caller: r.Caller, Site: r.Site, Currency: r.Currency, Operation: r.Operation,
 		Effect: r.Effect, Credential: r.Credential, Class: r.Class, Account: r.Account, Plan: r.Plan, Outcome: r.Outcome, RequestID: r.RequestID,
-		ErrorCode: r.ErrorCode, Status: r.Status, Deprecated: r.Deprecated, Fields: r.Fields,
+		ErrorCode: r.ErrorCode, Status: r.Status, Deprecated: r.Deprecated, Cut: r.Cut, ClaimedCaller: r.ClaimedCaller, Reason: r.Reason, Fields: r.Fields,
 	}
 }
 
@@ -28,7 +28,8 @@ func briefLines() (lines [][]byte) {
 			TLSIn:  &TLS{Version: "1.3", Peer: `CN="]}`, Offer: &Offer{Suites: []string{"a", "b"}}},
 		},
 		{Seq: 3, Commit: 3, Time: at, Kind: KindOutcome, Call: "c", Outcome: Failed, Status: 403, RequestID: "r", ErrorCode: "CBC.1", ErrorMessage: "<\u4e2d>"},
-		{Seq: 4, Commit: 3, Time: at, Kind: KindRefusals, Counts: []Count{{Reason: "seq", Count: 1}}},
+		{Seq: 4, Commit: 3, Time: at, Kind: KindRefusal, Call: "d", ClaimedCaller: "shop", Reason: "no_grant", Cut: true},
+		{Seq: 5, Commit: 3, Time: at, Kind: KindRefusals, Counts: []Count{{Reason: "seq", Count: 1}}},
 	} {
 		lines = append(lines, r.Append(nil))
 	}

@@ -149,13 +149,13 @@ func examples(b *testing.B, x *Index) *calls.Call {
 		b.Fatal(err)
 	}
 	defer r.close()
-	q, err := r.query(b.Context(), &calls.Filter{})
+	q, err := r.query(b.Context(), &calls.Filter{}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	var found *calls.Call
 	q.low = int64(seq / 2)
-	if err := q.walk(b.Context(), forwards, func(c *calls.Call) error { found = c; return errStop }); err != errStop {
+	if err := q.walk(b.Context(), forwards, func(c *calls.Call, _ *row) error { found = c; return errStop }); err != errStop {
 		b.Fatal(err)
 	}
 	return found

@@ -117,9 +117,10 @@ func callColumns(zone *time.Location) []column[*calls.Call] {
 		{cli.Column{Name: "EFFECT", Wide: true}, (*calls.Call).Effect},
 		{cli.Column{Name: "CREDENTIAL", Wide: true}, (*calls.Call).Credential},
 		{cli.Column{Name: "ACCOUNT", Wide: true}, (*calls.Call).Account},
-		{cli.Column{Name: "OUTCOME", Narrow: true}, func(c *calls.Call) string { return join(callOutcome(c), callReason(c)) }},
+		{cli.Column{Name: "OUTCOME", Narrow: true}, callEnd},
 		{cli.Column{Name: "OUTCOME", Wide: true}, callOutcome},
-		{cli.Column{Name: "AMOUNT", Number: true}, callAmount},
+		{cli.Column{Name: "AMOUNT", Number: true, Narrow: true}, func(c *calls.Call) string { return callAmount(c, false) }},
+		{cli.Column{Name: "AMOUNT", Number: true, Wide: true}, func(c *calls.Call) string { return callAmount(c, true) }},
 		{cli.Column{Name: "WHAT", Wide: true}, callWhat},
 		{cli.Column{Name: "CALL", Whole: true, Narrow: true}, func(c *calls.Call) string { return calls.ShortID(c.ID()) }},
 		{cli.Column{Name: "CALL", Whole: true, Wide: true}, (*calls.Call).ID},
@@ -129,6 +130,14 @@ func callColumns(zone *time.Location) []column[*calls.Call] {
 func callOperation(c *calls.Call) string {
 	row := c.Row(time.UTC)
 	return cmp.Or(row.Operation, join(row.Method, row.Path))
+}
+
+// callEnd returns the outcome with what explains it.
+func callEnd(c *calls.Call) string {
+	if c.Settled != nil {
+		return join(callOutcome(c), "(settled)")
+	}
+	return join(callOutcome(c), callReason(c))
 }
 
 // callReason returns the reason, where the outcome does not say it.
@@ -144,7 +153,8 @@ func callOutcome(c *calls.Call) string {
 	return join(c.State(), text.NotZero(c.Status()), c.ErrorCode())
 }
 
-func callAmount(c *calls.Call) string {
+// callAmount returns the first amount, perhaps with where it comes from, and that there are others.
+func callAmount(c *calls.Call, from bool) string {
 	amounts, unsummed := c.Amounts()
 	switch {
 	case len(amounts) == 0 && unsummed == 0:
@@ -153,8 +163,8 @@ func callAmount(c *calls.Call) string {
 		return unsummedText
 	}
 	text := amounts[0].Value.String() + " " + amounts[0].Currency
-	if from := amounts[0].From; from != "" {
-		text += " (" + from + ")"
+	if from && amounts[0].From != "" {
+		text += " (" + amounts[0].From + ")"
 	}
 	if len(amounts) > 1 {
 		text += " …"

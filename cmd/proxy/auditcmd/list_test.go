@@ -31,7 +31,7 @@ func TestCallAmount(t *testing.T) {
 		"in an unknown unit": {append(amount("5"), logfile.Field{Name: "measure_id", Kind: "other", Values: []string{"4"}}), "not summed"},
 	} {
 		call := &calls.Call{Intent: &logfile.Record{Site: "cn", Operation: "oldAdjustAmount", Effect: "spend", Fields: c.asked}}
-		if got := callAmount(call); got != c.want {
+		if got := callAmount(call, true); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

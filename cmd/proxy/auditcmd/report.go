@@ -67,25 +67,28 @@ func (f *reportFlags) parse(cmd *cobra.Command, now time.Time) (err error) {
 }
 
 // moneyRules stand under each report, so that its sums are not taken for more than they are.
-const moneyRules = `calls is the sum of succeeded to refused. Refusals that the log only counts (kind refusals) are not
- among them.
-moved: amounts of operations with effect spend that succeeded, paid and taken back alike, as decimals
- that are not rounded. Coupons and coupon quotas count once for each recipient. Budgets and credit
- limits move nothing.
-moved_partly, moved_perhaps: what calls asked for that ended partial, and that ended unknown or have no
- outcome. Not in moved.
-from: where these come from. request, answer: of the call. order, renewal: the price that the gateway
- read before, for a cap; the provider may have charged otherwise. refund: what a caller's own read of
- the refund order showed.
-no_amount: calls of these three kinds whose records have no amount, as payments that no cap of money
- covers.
-unsummed: calls, refused ones left out, with an amount that is in no sum: it is no plain decimal number,
- in an unknown unit, or left out of the record. See them with: tollgate audit list --min-amount 1e40
-currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is known.
+const moneyRules = `calls is the sum of succeeded to refused. Refusals that the log only counts (kind refusals) are
+ not among them.
+moved: amounts of operations with effect spend that succeeded, paid and taken back alike, as
+ decimals that are not rounded. Coupons and coupon quotas count once for each recipient. Budgets
+ and credit limits move nothing.
+moved_partly, moved_perhaps: what calls asked for that ended partial, and that ended unknown or
+ have no outcome. Not in moved.
+from: where these come from. request, answer: of the call. order, renewal: the price that the
+ gateway read before, for a cap; the provider may have charged otherwise. refund: what a caller's
+ own read of the refund order showed.
+no_amount: calls of these three kinds whose records have no amount, as payments that no cap of
+ money covers.
+unsummed: calls, refused ones left out, with an amount that is in no sum: it is no plain decimal
+ number, in an unknown unit, or left out of the record. See them with: tollgate audit list --min-
+ amount 1e40
+currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is
+ known.
 A call that names several customers is in the row of each, and once in the totals.
-TOTAL counts all calls; MONEY is what they moved, each currency apart.
-Columns without a value are left out; -o wide has all, by caller, operation, credential, account and
-customer.`
+Columns without a value are left out; -o wide has all, by caller, operation, credential, account
+ and customer.
+Columns without a value are left out; -o wide has all, by caller, operation, credential, account
+ and`
 
 func (f *reportFlags) report(ctx context.Context, w io.Writer, from *reading) error {
 	r := calls.NewReport(f.by, func() (calls.Refunds, error) { return calls.ReadRefunds(ctx, from) })
