@@ -18,7 +18,7 @@ import (
 func actsCommand() *cobra.Command {
 	var request admin.ActsRequest
 	cmd := showing(&cobra.Command{
-		Use: "acts --config FILE", Short: "List the business acts that calls hold, such as the payment of an order",
+		Use: "acts [--config FILE]", Short: "List the business acts that calls hold, such as the payment of an order",
 		Long: "List the business acts that calls hold, so that no other call does the same: those under way, those done of which the window lasts, and those\n" +
 			"of which it is unknown whether they were done. docs/acts.md explains each. A call that is refused with TG.4008 names the one that holds\n" +
 			"its act. An unknown act is held until tollgate resolve settles it.",
@@ -42,7 +42,7 @@ func printHeldActs(w io.Writer, a *admin.Acts, wide bool, now time.Time) error {
 		lines += line + "\n"
 	}
 	for _, l := range a.Lost {
-		lines += fmt.Sprintf("all calls of %s are refused: call %s holds keys under a lost hash key; to give them up: tollgate acts accept-key-loss %s\n", l.Act, l.Call, l.Act)
+		lines += fmt.Sprintf("all calls of %s are refused: call %s holds keys under a lost hash key; to release them: tollgate acts accept-key-loss %s\n", l.Act, l.Call, l.Act)
 	}
 	if len(a.Acts) == 0 && a.Rebuilding == "" {
 		lines += "no act is held\n"
@@ -89,7 +89,7 @@ func allowRepeatCommand() *cobra.Command {
 	var request admin.AllowRepeatRequest
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "allow-repeat CALL-ID --reason TEXT --config FILE", Short: "Let the next equal call pass once, although the act was done",
+		Use: "allow-repeat CALL-ID --reason TEXT [--config FILE]", Short: "Let the next equal call pass once, although the act was done",
 		Long: "Let the next call that does the same as a call before pass once, although its act is held: for callers that cannot send the header\n" +
 			"Tollgate-Repeat. The call is the one that holds the act now, which the refusal and tollgate acts name. None that is under way or unknown\n" +
 			"can be repeated, and each only once. The call that passes holds the act from then on. Both are on record.",
@@ -129,8 +129,8 @@ func acceptKeyLossCommand() *cobra.Command {
 	var request admin.AcceptKeyLossRequest
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "accept-key-loss ACT --reason TEXT --config FILE", Short: "Give up what calls hold of an act under a hash key that is lost",
-		Long: "Give up what calls hold of an act under a hash key that is lost. What they hold cannot be compared with other calls, so all calls of the act\n" +
+		Use: "accept-key-loss ACT --reason TEXT [--config FILE]", Short: "Release what calls hold of an act under a hash key that is lost",
+		Long: "Release what calls hold of an act under a hash key that is lost. What they hold cannot be compared with other calls, so all calls of the act\n" +
 			"are refused until then. Look at the provider first whether what they did must not be done again: tollgate acts names one of them.\n" +
 			"Better bring the old key back (audit.hash_key), and restart. It is on record with who, and why.",
 		Example: "  tollgate acts accept-key-loss pay --reason 'no order of November is open' --config /etc/tollgate/tollgate.yaml",

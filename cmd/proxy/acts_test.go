@@ -128,7 +128,7 @@ func TestResolve(t *testing.T) {
 		want string
 	}{
 		{nil, 2, "one id is needed"},
-		{[]string{unknownCall, "--reason", "why"}, 2, "give --outcome"},
+		{[]string{unknownCall, "--reason", "why"}, 2, "--outcome is needed"},
 		{[]string{unknownCall, "--outcome", "failed"}, 2, "--reason is needed"},
 		{[]string{unknownCall, "--outcome", "unknown", "--reason", "why"}, 2, "succeeded, failed"},
 	} {

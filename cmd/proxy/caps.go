@@ -16,9 +16,9 @@ import (
 func capsCommand() *cobra.Command {
 	var name string
 	cmd := showing(&cobra.Command{
-		Use: "caps --config FILE", Short: "Show what is used of caps, and what they allow",
+		Use: "caps [--config FILE]", Short: "Show what is used of caps, and what they allow",
 		Long: "Show what is used of caps in the day, month or call that they count by, and what they allow. Used is what calls have reserved: of calls under\n" +
-			"way, of those done, and of those of which it is unknown whether they were done. What failed or was not sent is given back.",
+			"way, of those done, and of those of which it is unknown whether they were done. What failed or was not sent counts no more.",
 		Example: "  tollgate caps --config /etc/tollgate/tollgate.yaml\n  tollgate caps --json --config /etc/tollgate/tollgate.yaml | jq '.caps[].counts'",
 	}, func(c *admin.Client, ctx context.Context) (*admin.Caps, error) { return c.Caps(ctx, name) }, printCaps)
 	cmd.Flags().StringVar(&name, "name", "", "only the cap of this `name`")

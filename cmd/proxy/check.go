@@ -18,7 +18,7 @@ func checkCommand() *cobra.Command {
 	var file string
 	var noSecrets, asJSON bool
 	cmd := &cobra.Command{
-		Use: "check --config FILE", Short: "Check a configuration and say what it means",
+		Use: "check [--config FILE]", Short: "Check a configuration and say what it means",
 		Long: "Check a configuration as run would, and say what it means. It reads the file, and the secrets, keys, certificates and lists\n" +
 			"that it refers to, and looks at the modes of private files and at folders. It writes nothing, listens nowhere and connects to\n" +
 			"nothing. With --no-secrets it reads the file, and those that it includes, alone.\n\n" +

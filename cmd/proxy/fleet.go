@@ -20,7 +20,7 @@ func fleetCommand() *cobra.Command {
 func fleetStatusCommand() *cobra.Command {
 	show := func(w io.Writer, f *admin.Fleet, wide bool) error { return printFleet(w, f, wide, time.Now()) }
 	return showing(&cobra.Command{
-		Use: "status --config FILE", Short: "Show the fleet as the running gateway sees it",
+		Use: "status [--config FILE]", Short: "Show the fleet as the running gateway sees it",
 		Long: "Show the fleet as the running gateway sees it: whether it reaches Redis, how long that takes, what is not shared now and why, and of each\n" +
 			"member whether it is there, its version, the hash of what members should have in common of their configurations (PLAN), and how long ago\n" +
 			"it was heard of. It asks over the admin socket, so it needs root or the gateway's own user. The exit code is 0 if the gateway answered:\n" +

@@ -18,7 +18,7 @@ func healthCommand() *cobra.Command {
 	var running runningGateway
 	var live, asJSON bool
 	cmd := &cobra.Command{
-		Use: "health --config FILE", Short: "Ask the running gateway whether it is ready; for probes of containers and supervisors",
+		Use: "health [--config FILE]", Short: "Ask the running gateway whether it is ready; for probes of containers and supervisors",
 		Long: "Ask the running gateway whether it is ready, by its admin address or else by its admin socket, which needs root or the gateway's\n" +
 			"own user. The exit code is 0 if it is.",
 		Example: "  tollgate health --config /etc/tollgate/tollgate.yaml\n  tollgate health --live --config /etc/tollgate/tollgate.yaml",

@@ -338,6 +338,23 @@ func TestTablesFit(t *testing.T) {
 	}
 }
 
+// TestHelpFits: the help of each command fits a page, but for its examples, and the chapters have a line for each command.
+func TestHelpFits(t *testing.T) {
+	each(func(words []string, _ *cobra.Command) {
+		_, stdout, _ := run(t, append(words, "--help")...)
+		section := ""
+		for line := range strings.Lines(stdout) {
+			line = strings.TrimSuffix(line, "\n")
+			if strings.HasSuffix(line, ":") && !strings.HasPrefix(line, " ") {
+				section = line
+			}
+			if n := utf8.RuneCountInString(line); n > cli.MaxWidth && section != "Examples:" && section != "Usage:" {
+				t.Errorf("%v --help: %d columns: %s", words, n, line)
+			}
+		}
+	})
+}
+
 func TestCatalog(t *testing.T) {
 	for _, c := range []struct {
 		args []string

@@ -18,7 +18,7 @@ import (
 func runCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use: "run --config FILE", Short: "Run the gateway until SIGTERM or an interrupt",
+		Use: "run [--config FILE]", Short: "Run the gateway until SIGTERM or an interrupt",
 		Long: "Run the gateway until SIGTERM or an interrupt: callers are sent elsewhere for a second, then calls under way may end; a second\n" +
 			"signal stops at once. SIGHUP has it load the configuration again and put it in force, whole or not at all, without dropping a call;\n" +
 			"a file that is bad leaves what runs as it is. Certificates, client authorities, revocation lists and the files of cloud keys are\n" +

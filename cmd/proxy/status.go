@@ -20,7 +20,7 @@ import (
 func statusCommand() *cobra.Command {
 	show := func(w io.Writer, s *admin.Status, wide bool) error { return printStatus(w, s, wide, time.Now()) }
 	return showing(&cobra.Command{
-		Use: "status --config FILE", Short: "Show the state of the running gateway on one screen",
+		Use: "status [--config FILE]", Short: "Show the state of the running gateway on one screen",
 		Long: "Show the state of the running gateway: readiness, freezes, configuration, log, fleet, listeners, upstreams, credentials, limits in use,\n" +
 			"certificates. It asks over the admin socket, so it needs root or the gateway's own user. It prints no secret. The exit code is 0 if\n" +
 			"the gateway answered, ready or not: scripts that ask whether it is ready use tollgate health.",
@@ -190,40 +190,6 @@ func span(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d s", int(d/time.Second))
 }
-
-// rows are a table that is printed if it has any.
-type rows struct {
-	columns []cli.Column
-	cells   [][]string
-}
-
-func (r *rows) add(cells ...string) { r.cells = append(r.cells, cells) }
-
-// print prints the table below an empty line.
-func (r *rows) print(w io.Writer, wide bool) error {
-	if len(r.cells) == 0 {
-		return nil
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	t := cli.Table{W: w, Columns: r.columns, Wide: wide}
-	for _, row := range r.cells {
-		if err := t.Row(row); err != nil {
-			return err
-		}
-	}
-	return t.Flush()
-}
-
-// whole returns a column of which nothing is left out, such as an id or a time.
-func whole(name string) cli.Column { return cli.Column{Name: name, Whole: true} }
-
-// number returns a column of numbers.
-func number(name string) cli.Column { return cli.Column{Name: name, Number: true} }
-
-// part returns a column that is truncated where a line would be too long.
-func part(name string) cli.Column { return cli.Column{Name: name} }
 
 // shownFreezes is how many freezes fit on the screen: the oldest.
 const shownFreezes = 10

@@ -218,7 +218,7 @@ var shells = []struct {
 	name, place string
 	write       func(*cobra.Command, *cobra.Command) error
 }{
-	{"bash", "/etc/bash_completion.d/tollgate, or ~/.local/share/bash-completion/completions/tollgate; the package bash-completion is needed",
+	{"bash", "/etc/bash_completion.d/tollgate (with the package bash-completion)",
 		func(root, cmd *cobra.Command) error { return root.GenBashCompletionV2(cmd.OutOrStdout(), true) }},
 	{"zsh", "a file _tollgate in a directory of $fpath, such as /usr/local/share/zsh/site-functions",
 		func(root, cmd *cobra.Command) error { return root.GenZshCompletion(cmd.OutOrStdout()) }},

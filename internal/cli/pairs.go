@@ -39,20 +39,9 @@ func (p *Pairs) Print(w io.Writer) error {
 	return err
 }
 
-// wrap returns the lines of a text. A word that is longer than a line, such as a path, is left whole.
 func (p *Pairs) wrap(said string) []string {
-	room := MaxWidth - p.width - 2
-	if p.Wide || utf8.RuneCountInString(said) <= room {
+	if p.Wide {
 		return []string{said}
 	}
-	var lines []string
-	line := ""
-	for word := range strings.SplitSeq(said, " ") {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > room {
-			lines, line = append(lines, line), word
-			continue
-		}
-		line = strings.TrimPrefix(line+" "+word, " ")
-	}
-	return append(lines, line)
+	return wrap(said, MaxWidth-p.width-2)
 }

@@ -23,7 +23,7 @@ type showFlags struct {
 func showCommand() *cobra.Command {
 	var f showFlags
 	cmd := &cobra.Command{
-		Use: "show --dir DIR CALL-ID", Short: "Show one call in sentences: who called what, how it was proven, what was decided, and what came back",
+		Use: "show --dir DIR CALL-ID", Short: "Show one call in sentences: who called what, what was decided, and what came back",
 		Long: "Show one call in sentences, with the calls that the gateway made for it and events about it; with --json its records, as they\n" +
 			"stand in the log. " + idRule,
 		Example: "  tollgate audit show --dir /var/lib/tollgate/audit 0198c2f4-6b1e-7c3a-9d51-2b3c4d5e6f70\n" +

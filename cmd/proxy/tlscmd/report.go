@@ -28,7 +28,7 @@ type reportFlags struct {
 func reportCommand() *cobra.Command {
 	var f reportFlags
 	cmd := &cobra.Command{
-		Use: "report --dir DIR", Short: "Say from the audit log how TLS was used, and who would break without a suite or version",
+		Use: "report --dir DIR", Short: "Say from the audit log how TLS was used, and who needs a suite or version",
 		Long: "Say from the audit log which versions, suites and groups were used, in and out; what peers offered; which connections were\n" +
 			"refused and why; which certificates were seen; and who could not connect any more if the policy had less.\n\n" +
 			"What is removed is named as `tollgate tls policy` does. Each --without is a question of its own; names with commas\n" +
