@@ -81,7 +81,7 @@ func TestExitCodes(t *testing.T) {
 		{"", 0, "Usage:"},
 		{"rum", 2, `did you mean "run"?`},
 		{"run", 2, "--config"},
-		{"run --confg x", 2, "unknown flag: --confg"},
+		{"run --confg x", 2, "did you mean \"--config\"?"},
 		{"run --config CONFIG surplus", 2, "argument"},
 		{"audit", 0, "Usage:"},
 		{"audit lits", 2, `did you mean "list"?`},
