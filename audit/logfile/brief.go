@@ -118,6 +118,10 @@ func (r *Record) member(name, value string) bool {
 		var text string
 		return setText(&text, value) && r.Time.IsZero() && r.Time.UnmarshalText([]byte(text)) == nil && !r.Time.IsZero()
 	case "fields":
+		if fields, ok := briefFields(value); ok && r.Fields == nil {
+			r.Fields = fields
+			return true
+		}
 		return r.Fields == nil && json.Unmarshal([]byte(value), &r.Fields) == nil && r.Fields != nil
 	case "kind":
 		return setText((*string)(&r.Kind), value)
