@@ -39,7 +39,7 @@ func reportCommand() *cobra.Command {
 		},
 	}
 	f.place.register(cmd)
-	indexFlag(cmd, &f.index, noIndex, "an index to sum up by, which is quicker")
+	indexFlag(cmd, &f.index, noIndex, "an index whose sums of days are taken, which is quicker, and proven by nothing")
 	f.times.Register(cmd)
 	cmd.Flags().StringVar(&f.byText, "by", "", "`dimensions` to group by, in this order: caller, operation, credential, account, customer (default: all; of a table\n"+
 		"that is not wide "+narrowBy+")")
@@ -91,12 +91,11 @@ Columns without a value are left out; -o wide has all, by caller, operation, cre
  and`
 
 func (f *reportFlags) report(ctx context.Context, w io.Writer, from *reading) error {
-	r := calls.NewReport(f.by, func() (calls.Refunds, error) { return calls.ReadRefunds(ctx, from) })
-	if err := from.Calls(ctx, &f.calls.Filter, r.Add); err != nil {
+	r, err := from.report(ctx, &f.calls.Filter, f.by)
+	if err != nil {
 		return err // of a part of the calls there is no report
 	}
 	out := bufio.NewWriter(w)
-	var err error
 	switch f.format.Format {
 	case cli.AsJSON:
 		err = f.json(out, r, from.from)
