@@ -55,7 +55,7 @@ func indexIn(dir, index string) *store.Index {
 	switch index {
 	case noIndex:
 		return nil
-	case autoIndex:
+	case autoIndex, "":
 		if x := store.New(dir, ""); x.Exists() {
 			return x
 		}
