@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tollgate/admin"
+	"tollgate/internal/cli"
 )
 
 func capsCommand() *cobra.Command {
@@ -21,10 +22,11 @@ func capsCommand() *cobra.Command {
 		Example: "  tollgate caps --config /etc/tollgate/tollgate.yaml\n  tollgate caps --json --config /etc/tollgate/tollgate.yaml | jq '.caps[].counts'",
 	}, func(c *admin.Client, ctx context.Context) (*admin.Caps, error) { return c.Caps(ctx, name) }, printCaps)
 	cmd.Flags().StringVar(&name, "name", "", "only the cap of this `name`")
+	complete(cmd, "name", cli.OfferNames("cap"))
 	return cmd
 }
 
-func printCaps(w io.Writer, c *admin.Caps) error {
+func printCaps(w io.Writer, c *admin.Caps, wide bool) error {
 	lines := ""
 	if c.Rebuilding != "" {
 		lines = rebuildingLine(c.Rebuilding) + "\n"
@@ -38,11 +40,13 @@ func printCaps(w io.Writer, c *admin.Caps) error {
 	if _, err := io.WriteString(w, printableLines(lines)); err != nil {
 		return err
 	}
-	t := rows{{"CAP", "COUNTS", "PERIOD", "USED", "LIMIT", "OF", "LAST CALL"}}
+	t := rows{columns: []cli.Column{
+		part("CAP"), part("COUNTS"), whole("PERIOD"), number("USED"), number("LIMIT"), part("OF"), {Name: "LAST CALL", Whole: true, Wide: true},
+	}}
 	for i := range c.Caps {
 		t.addCounts(&c.Caps[i])
 	}
-	return t.print(w)
+	return t.print(w, wide)
 }
 
 // capLine says what a cap allows.

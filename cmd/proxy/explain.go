@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,7 +76,7 @@ func (r explainRate) String() string {
 type explainFlags struct {
 	file, caller, listener, upstream, credential, body string
 	headers                                            []string
-	json                                               bool
+	format                                             cli.FormatFlags
 }
 
 func explainCommand() *cobra.Command {
@@ -91,13 +90,16 @@ func explainCommand() *cobra.Command {
 			"is used, a running gateway says: tollgate acts, tollgate caps.\n\nExit code: 0 allowed, 3 refused.",
 		Example: "  tollgate explain -c tollgate.yaml --caller billing-app --body pay.json POST /v3/orders/customer-orders/pay\n" +
 			"  tollgate explain -c tollgate.yaml --caller billing-app --json GET '/v2/orders/customer-orders?customer_id=c-17'",
-		Args: cli.ExactArgs("METHOD", "PATH"),
+		Args: cli.ExactArgs("METHOD", "PATH"), ValidArgsFunction: offerCall,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.format.Parse(cmd); err != nil {
+				return err
+			}
 			e, err := explain(&f, args[0], args[1], cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
-			if err := e.print(cmd.OutOrStdout(), f.json); err != nil {
+			if err := e.print(cmd.OutOrStdout(), &f.format); err != nil {
 				return err
 			}
 			if !e.Allowed {
@@ -114,7 +116,7 @@ func explainCommand() *cobra.Command {
 	flags.StringVar(&f.credential, "credential", "", "what the call says in Tollgate-Credential")
 	flags.StringArrayVar(&f.headers, "header", nil, "a header of the call, `'Name: value'`; may be repeated")
 	flags.StringVar(&f.body, "body", "", "`file` with the request body; - for standard input")
-	flags.BoolVar(&f.json, "json", false, "print JSON")
+	f.format.Register(cmd)
 	return cmd
 }
 
@@ -267,12 +269,17 @@ func (e *explanation) add(c *config.Config, r *gateway.Ruling) {
 	}
 }
 
-func (e *explanation) print(w io.Writer, asJSON bool) error {
-	if asJSON {
+func (e *explanation) print(w io.Writer, format *cli.FormatFlags) error {
+	if format.Format == cli.AsJSON {
 		return cli.PrintJSON(w, e)
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	p := cli.Pairs{Wide: format.Format == cli.AsWide}
+	e.describe(func(name, format string, args ...any) { p.Add(name, fmt.Sprintf(format, args...)) })
+	return p.Print(w)
+}
+
+// describe calls line for each thing that is to say.
+func (e *explanation) describe(line func(name, format string, args ...any)) {
 	line("call", "%s %s by %s", e.Method, e.Path, e.Caller)
 	if e.Operation != "" {
 		line("operation", "%s: effect %s, takes %s", e.Operation, e.Effect, e.Takes)
@@ -290,7 +297,7 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 		if len(e.Choices) > 0 {
 			line("choices", "%s", strings.Join(e.Choices, ", "))
 		}
-		return t.Flush()
+		return
 	}
 	line("decision", "allowed by %s", e.Grant)
 	if e.Credential != "" {
@@ -304,7 +311,6 @@ func (e *explanation) print(w io.Writer, asJSON bool) error {
 	}
 	line("over limit", "wait up to %s, then 429", e.MaxWait)
 	e.printSpending(line)
-	return t.Flush()
 }
 
 func orNone(text string) string {

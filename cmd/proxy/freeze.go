@@ -145,6 +145,7 @@ func unfreezeCommand() *cobra.Command {
 			}
 			return nil
 		},
+		ValidArgsFunction: offerFreezes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := running.client()
 			if err != nil {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +16,7 @@ import (
 
 func healthCommand() *cobra.Command {
 	var running runningGateway
-	var live bool
+	var live, asJSON bool
 	cmd := &cobra.Command{
 		Use: "health --config FILE", Short: "Ask the running gateway whether it is ready; for probes of containers and supervisors",
 		Long: "Ask the running gateway whether it is ready, by its admin address or else by its admin socket, which needs root or the gateway's\n" +
@@ -32,11 +32,12 @@ func healthCommand() *cobra.Command {
 			if live {
 				page = "/livez"
 			}
-			return health(cmd.Context(), client, page, cmd.OutOrStdout())
+			return health(cmd.Context(), client, page, asJSON, cmd.OutOrStdout())
 		},
 	}
 	running.flags(cmd)
 	cmd.Flags().BoolVar(&live, "live", false, "ask only whether the process answers")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
@@ -48,16 +49,43 @@ func (r *runningGateway) prober() (*admin.Client, error) {
 	return admin.FindHealth(r.file)
 }
 
-func health(ctx context.Context, client *admin.Client, page string, w io.Writer) error {
+// health asks for a page, and returns an error if it says that calls are not taken. The page is JSON.
+func health(ctx context.Context, client *admin.Client, page string, asJSON bool, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	body, err := client.Page(ctx, page)
 	if refused, ok := errors.AsType[*admin.Error](err); ok {
-		return fmt.Errorf("not ready (%d): %s", refused.Status, refused.Text)
-	}
-	if err != nil {
+		body, err = []byte(refused.Text), fmt.Errorf("not ready (%d): %s", refused.Status, refused.Text)
+	} else if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%s\n", bytes.TrimSpace(body))
+	if asJSON && json.Valid(body) {
+		return errors.Join(cli.PrintJSON(w, json.RawMessage(body)), err)
+	}
+	if err == nil {
+		_, err = io.WriteString(w, healthText(body))
+	}
 	return err
+}
+
+// healthText returns in words what a page says of a gateway that takes calls.
+func healthText(page []byte) string {
+	var answer struct {
+		admin.Readiness
+		admin.Liveness
+	}
+	if err := json.Unmarshal(page, &answer); err != nil {
+		return printableLines(string(page) + "\n")
+	}
+	lines := "ready\n"
+	if answer.Live {
+		lines = "live\n"
+	}
+	for _, warning := range answer.Warnings {
+		lines += "  warning: " + warning + "\n"
+	}
+	for _, note := range answer.Notes {
+		lines += "  note: " + note + "\n"
+	}
+	return printableLines(lines)
 }

@@ -69,7 +69,7 @@ type newKey struct {
 	File       string `json:"file,omitempty"` // of the entry
 	SecretFile string `json:"secret_file"`
 	Entry      string `json:"entry,omitempty"`   // to be put into the configuration, if it is in no file
-	Running    string `json:"running,omitempty"` // what became of it in the running gateway
+	Running    string `json:"running,omitempty"` // what the running gateway does with it
 }
 
 func (f *keyNewFlags) make(ctx context.Context, now time.Time) (*newKey, error) {
@@ -106,7 +106,7 @@ func (f *keyNewFlags) make(ctx context.Context, now time.Time) (*newKey, error) 
 	return made, nil
 }
 
-// take reports what became of the key.
+// take has the running gateway reload, and returns what it does with the key.
 func (f *keyNewFlags) take(ctx context.Context, id string) (string, error) {
 	if _, err := cli.LoadConfig(f.file, false); err != nil {
 		return "", err
@@ -218,53 +218,64 @@ func reloadFor(ctx context.Context, file, id string, should bool) (string, error
 
 func keyRevokeCommand() *cobra.Command {
 	var file string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "revoke ID --config FILE", Short: "Remove a virtual key that key new made, and have the running gateway refuse it",
 		Long: "Remove the files of a virtual key that `tollgate key new` made, and have the running gateway reload: from then on it refuses the\n" +
 			"key, on open connections too. A key that stands in a file of yours is left alone: the command names file and line, and fails.",
 		Example: "  tollgate key revoke TGK3XO6WZHLQ2M7P5ADV --config /etc/tollgate/tollgate.yaml",
-		Args:    cli.ExactArgs("ID"),
+		Args:    cli.ExactArgs("ID"), ValidArgsFunction: firstArgument(cli.OfferNames("key")),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := revoke(cmd.Context(), file, args[0])
+			gone, err := revoke(cmd.Context(), file, args[0])
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
-			return err
+			return printAs(cmd.OutOrStdout(), asJSON, gone, func(w io.Writer, k *revokedKey) error {
+				_, err := fmt.Fprintf(w, "key %s of caller %s is removed. %s\n", k.ID, k.Caller, k.Running)
+				return err
+			})
 		},
 	}
 	cli.ConfigFlag(cmd, &file)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func revoke(ctx context.Context, file, id string) (string, error) {
+// revokedKey is a key that was removed, as it is printed.
+type revokedKey struct {
+	Caller  string `json:"caller"`
+	ID      string `json:"id"`
+	Running string `json:"running"` // what the running gateway does with it
+}
+
+func revoke(ctx context.Context, file, id string) (*revokedKey, error) {
 	if err := cli.NeedConfig(file); err != nil {
-		return "", err
+		return nil, err
 	}
 	place, err := config.FindKey(file, id)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if place == nil {
-		return "", fmt.Errorf("there is no key %s in %s and the files that it includes", id, file)
+		return nil, fmt.Errorf("there is no key %s in %s and the files that it includes", id, file)
 	}
 	files, err := keyfile.Made(place)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := files.Remove(); err != nil {
-		return "", err
+		return nil, err
 	}
 	text, err := reloadFor(ctx, file, id, false)
 	if err != nil {
-		return "", fmt.Errorf("the files of key %s are removed, but the key may still be taken: have the gateway reload (SIGHUP), or freeze caller %s\n%w", id, place.Caller, err)
+		return nil, fmt.Errorf("the files of key %s are removed, but the key may still be taken: have the gateway reload (SIGHUP), or freeze caller %s\n%w", id, place.Caller, err)
 	}
-	return fmt.Sprintf("key %s of caller %s is removed. %s", id, place.Caller, text), nil
+	return &revokedKey{place.Caller, id, text}, nil
 }
 
 func keyListCommand() *cobra.Command {
 	var file string
-	var asJSON bool
+	var format cli.FormatFlags
 	cmd := &cobra.Command{
 		Use: "list --config FILE", Short: "List the virtual keys of callers: age, end, last use",
 		Long: "List the virtual keys of the configuration, with what the running gateway knows of them. A key's age is that of the file of its\n" +
@@ -272,20 +283,27 @@ func keyListCommand() *cobra.Command {
 		Example: "  tollgate key list --config /etc/tollgate/tollgate.yaml\n  tollgate key list --json --config /etc/tollgate/tollgate.yaml",
 		Args:    cli.ExactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := format.Parse(cmd); err != nil {
+				return err
+			}
 			c, err := cli.LoadConfig(file, false)
 			if err != nil {
 				return err
 			}
 			list := listKeys(cmd.Context(), c, file, time.Now())
-			if asJSON {
+			if format.Format == cli.AsJSON {
 				return cli.PrintJSON(cmd.OutOrStdout(), list)
 			}
-			return list.print(cmd.OutOrStdout(), time.Now())
+			return list.print(format.Table(cmd.OutOrStdout(), keyColumns()...), time.Now())
 		},
 	}
 	cli.ConfigFlag(cmd, &file)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	format.Register(cmd)
 	return cmd
+}
+
+func keyColumns() []cli.Column {
+	return []cli.Column{part("CALLER"), whole("ID"), whole("AGE"), whole("UNTIL"), whole("LAST USE"), part("STATE")}
 }
 
 // keyList is what `key list` prints.
@@ -360,8 +378,7 @@ func (l *keyList) add(dir, name string, k *caller.VirtualKey, running map[string
 	l.Keys = append(l.Keys, one)
 }
 
-func (l *keyList) print(w io.Writer, now time.Time) error {
-	table := cli.Table{W: w, Columns: cli.Columns("CALLER", "ID", "AGE", "UNTIL", "LAST USE", "STATE"), Wide: true}
+func (l *keyList) print(table *cli.Table, now time.Time) error {
 	for _, k := range l.Keys {
 		if err := table.Row([]string{k.Caller, k.ID, ago(k.Made, now), k.NotAfter, ago(k.LastUse, now), k.State}); err != nil {
 			return err
@@ -374,7 +391,7 @@ func (l *keyList) print(w io.Writer, now time.Time) error {
 	if l.Since != nil {
 		note = "uses are known since " + l.Since.UTC().Format(time.RFC3339)
 	}
-	_, err := fmt.Fprintln(w, note)
+	_, err := fmt.Fprintln(table.W, note)
 	return err
 }
 

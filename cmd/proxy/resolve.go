@@ -26,7 +26,7 @@ func resolveCommand() *cobra.Command {
 			"Payments of orders are looked up by the gateway itself, and settled where the order's status says it.",
 		Example: "  tollgate resolve 01999999-0000-7000-8000-000000000000 --config /etc/tollgate/tollgate.yaml\n" +
 			"  tollgate resolve 01999999-0000-7000-8000-000000000000 --outcome failed --reason 'no coupon in the list of 3 October' --config /etc/tollgate/tollgate.yaml",
-		Args: callID, ValidArgsFunction: running.completeCalls(admin.ActsRequest{Unknown: true}),
+		Args: callID, ValidArgsFunction: offerCalls(admin.ActsRequest{Unknown: true}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request.Call = args[0]
 			if err := checkResolution(&request); err != nil {
@@ -48,7 +48,7 @@ func resolveCommand() *cobra.Command {
 	flags.StringVar(&request.Outcome, "outcome", "", "what became of the call: succeeded or `failed`")
 	flags.StringVar(&request.Reason, "reason", "", "how that is known, in a `text` for the record")
 	flags.BoolVar(&asJSON, "json", false, "print the answer of the API")
-	_ = cmd.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions([]cobra.Completion{logfile.Succeeded, logfile.Failed}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	complete(cmd, "outcome", cli.OfferOf(logfile.Succeeded, logfile.Failed))
 	return cmd
 }
 

@@ -95,7 +95,6 @@ func Program(version string, chapters ...[]*cobra.Command) *cobra.Command {
 		}
 		return UsageError("%w\nsee: %s --help", err, cmd.CommandPath())
 	})
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = suggestWithin
 	for _, commands := range chapters {
 		title := commands[0].GroupID

@@ -32,6 +32,7 @@ func policyCommand() *cobra.Command {
 			}
 			return nil
 		},
+		ValidArgsFunction: cli.PolicyArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			policies, err := choosePolicies(file, args)
 			if err != nil {
