@@ -157,7 +157,7 @@ func TestFullReachesConfig(t *testing.T) {
 		Checkpoints: audit.Checkpoints{
 			Every: setting.Duration(time.Minute), Records: 1000, Copies: []audit.CheckpointCopy{{File: "/mnt/witness/checkpoints.jsonl"}, {Stdout: true}},
 		},
-		Keep: setting.Duration(90 * setting.Day), KeepLess: true, Index: audit.IndexConfig{Enabled: true, File: "/var/cache/tollgate/index.sqlite"},
+		Keep: setting.Duration(90 * setting.Day), KeepLess: true, Index: audit.IndexConfig{Enabled: true, File: "/var/cache/tollgate/index.sqlite", Zone: "Asia/Shanghai"},
 	}
 	if !strings.HasSuffix(c.Audit.Key.File, "/audit.key") || !strings.HasSuffix(c.Audit.HashKey.File, "/audit-hash.key") || !reflect.DeepEqual(c.Audit, log) ||
 		c.Admin.Address.String() != "[::1]:9090" || c.Log != (Log{"debug", "text"}) {

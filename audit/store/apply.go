@@ -34,7 +34,7 @@ func (d *database) write(ctx context.Context, b *Batch) error {
 		return err
 	}
 	for _, write := range []func() error{
-		func() error { return d.insert(ctx, "INSERT INTO calls VALUES", 13, t.calls, "") },
+		func() error { return d.insert(ctx, "INSERT OR ROLLBACK INTO calls VALUES", callColumns, t.calls, "") },
 		func() error { return d.writeIDs(ctx, t.ids) },
 		func() error { return d.writeAmounts(ctx, t.amounts) },
 		func() error { return d.writeSpans(ctx, t.spans) },
@@ -68,7 +68,8 @@ type pair struct{ key, ord int64 }
 type span struct{ low, high int64 }
 
 func (d *database) tables(ctx context.Context, b *Batch) (*rows, error) {
-	t := &rows{spans: map[int64]span{}, plans: map[string][]span{}, sums: sums{}}
+	n := len(b.Calls)
+	t := &rows{calls: make([]any, 0, n*callColumns), ids: make([]pair, 0, 4*n), spans: map[int64]span{}, plans: map[string][]span{}, sums: sums{}}
 	merged, err := d.number(ctx, "SELECT coalesce((SELECT merged FROM calls ORDER BY ord DESC LIMIT 1), ?)", micros(time.Time{}))
 	if err != nil {
 		return nil, err
@@ -81,8 +82,8 @@ func (d *database) tables(ctx context.Context, b *Batch) (*rows, error) {
 			t.lost = append(t.lost, ord, int64(e.Intent.Segment), e.Intent.Offset)
 			continue
 		}
-		r := newRow(e)
-		if r.kind, err = d.idOf(ctx, kindOf(e.Call)); err != nil {
+		r, k, amounts := newRow(e)
+		if r.kind, err = d.idOf(ctx, k); err != nil {
 			return nil, err
 		}
 		r.placed(e, merged)
@@ -90,17 +91,17 @@ func (d *database) tables(ctx context.Context, b *Batch) (*rows, error) {
 		if !r.crosses() && t.sums.addCall(&r, e.Call, d.zone) {
 			r.summed = 1
 		}
-		t.add(&r, e.Call)
+		t.add(&r, e.Call, amounts)
 	}
 	return t, nil
 }
 
-func (t *rows) add(r *row, c *calls.Call) {
+func (t *rows) add(r *row, c *calls.Call, amounts []int64) {
 	t.calls = append(t.calls, r.values()...)
 	for _, key := range idKeys(c) {
 		t.ids = append(t.ids, pair{key, r.ord})
 	}
-	for _, key := range amountKeys(c) {
+	for _, key := range amounts {
 		t.amounts = append(t.amounts, pair{key, r.ord})
 	}
 	if plan := c.Plan(); plan != "" {

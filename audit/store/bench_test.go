@@ -44,6 +44,7 @@ func BenchmarkRebuild(b *testing.B) {
 	dir := benchLog(b)
 	x := New(dir, filepath.Join(b.TempDir(), "index"))
 	var records uint64
+	before := processTime()
 	for b.Loop() {
 		seq, err := x.Rebuild(b.Context(), nil)
 		if err != nil {
@@ -52,6 +53,7 @@ func BenchmarkRebuild(b *testing.B) {
 		records += seq
 	}
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(processTime()-before)/float64(records), "cpu-ns/record")
 	path, err := target(x.file)
 	if err != nil {
 		b.Fatal(err)
@@ -65,12 +67,14 @@ func BenchmarkRebuild(b *testing.B) {
 func BenchmarkFollow(b *testing.B) {
 	dir := benchLog(b)
 	var records uint64
+	before := processTime()
 	for b.Loop() {
 		x := New(dir, filepath.Join(b.TempDir(), fmt.Sprint("index-", records)))
 		step(b, x)
 		records += x.State().Seq
 	}
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(processTime()-before)/float64(records), "cpu-ns/record")
 }
 
 // BenchmarkQuery measures whole queries as the command line makes them: open the index, check that it fits, find, read the

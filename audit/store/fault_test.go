@@ -383,6 +383,17 @@ func TestLogCutBackAndGrown(t *testing.T) {
 	expectStuck(t, x, "does not fit the log")
 }
 
+// cutBack removes the last lines of the log, as many as are there of n, as a crash of the machine does, and writes others.
+func (l *randomLog) cutBack(t *testing.T, dir string, n int) {
+	t.Helper()
+	path, lines := lastSegment(t, dir)
+	keep := max(len(lines)-n, 1)
+	if err := os.WriteFile(path, []byte(strings.Join(lines[:keep], "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	appendLines(t, path, l, firstSeq(path)+uint64(keep), 20)
+}
+
 func lastSegment(t *testing.T, dir string) (path string, lines []string) {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))

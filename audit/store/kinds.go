@@ -38,7 +38,7 @@ var kindColumns = [...]kindColumn{
 	text("currency", (*calls.Call).Currency, func(f *calls.Filter) string { return f.Currency }),
 	number("status", (*calls.Call).Status, func(f *calls.Filter) int { return f.Status }),
 	number("deprecated", func(c *calls.Call) int { return one(c.Deprecated()) }, func(f *calls.Filter) int { return one(f.Deprecated) }),
-	number("amounts", hasAmounts, func(f *calls.Filter) int { return one(f.Currency != "" || f.MinAmount != nil || f.MaxAmount != nil) }),
+	number("amounts", nil, func(f *calls.Filter) int { return one(f.Currency != "" || f.MinAmount != nil || f.MaxAmount != nil) }),
 }
 
 func text(name string, call func(*calls.Call) string, filter func(*calls.Filter) string) kindColumn {
@@ -60,18 +60,16 @@ func one(b bool) int {
 	return 0
 }
 
-func hasAmounts(c *calls.Call) int {
-	amounts, unsummed := c.Amounts()
-	return one(len(amounts)+unsummed > 0)
-}
-
-// kindOf returns the kind of a call as it ended: a settlement, which may come later, is no part of it.
-func kindOf(c *calls.Call) (k kind) {
+// kindOf returns the kind of a call as it ended: a settlement, which may come later, is no part of it. The last column is whether there are
+// amounts, which take a while to find.
+func kindOf(c *calls.Call, amounts bool) (k kind) {
 	ended := *c
 	ended.Settled = nil
-	for i := range kindColumns {
+	last := len(kindColumns) - 1
+	for i := range last {
 		k[i] = kindColumns[i].call(&ended)
 	}
+	k[last] = int64(one(amounts))
 	return k
 }
 

@@ -169,7 +169,7 @@ func (d *database) cutCrossing(ctx context.Context, first uint64) error {
 	if err := d.writeSpans(ctx, t.spans); err != nil {
 		return err
 	}
-	return d.insert(ctx, "INSERT OR REPLACE INTO calls VALUES", 13, t.calls, "")
+	return d.insert(ctx, "INSERT OR REPLACE INTO calls VALUES", callColumns, t.calls, "")
 }
 
 // cut adds the row of a call without its intent. It stays out of the sums: what it added to them is gone already, with the intent's segment, or
@@ -180,13 +180,13 @@ func (d *database) cut(ctx context.Context, before *row, t *rows) error {
 		return err
 	}
 	e := &Ended{Call: &calls.Call{Outcome: outcome}, End: before.ended}
-	r := newRow(e)
-	if r.kind, err = d.idOf(ctx, kindOf(e.Call)); err != nil {
+	r, k, amounts := newRow(e)
+	if r.kind, err = d.idOf(ctx, k); err != nil {
 		return err
 	}
 	r.merged, r.late = before.merged, before.late
 	t.widen(r.ord, r.time)
-	t.add(&r, e.Call)
+	t.add(&r, e.Call, amounts)
 	return d.exec(ctx, "INSERT INTO plans SELECT ?1, ?2, ?2 WHERE ?1 <> '' AND NOT "+inPlan("?1", "?2"), e.Plan(), r.ord)
 }
 

@@ -264,6 +264,9 @@ func (q *query) walk(ctx context.Context, to direction, yield func(*calls.Call, 
 func (q *query) readAll(ctx context.Context, page []row, yield func(*calls.Call, *row) error) error {
 	for i := range page {
 		c, err := q.read(ctx, &page[i])
+		if err == nil && c.Lost != 0 {
+			err = q.checkOpen(ctx, c.Intent, page[i].intent)
+		}
 		if err == nil {
 			err = q.settle(ctx, c)
 		}

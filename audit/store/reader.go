@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 
 	"tollgate/audit/calls"
@@ -27,6 +29,8 @@ type reader struct {
 	upTo Mark // how far the index goes
 	open []logfile.Position
 	lost []row
+
+	asOf uint64 // the record up to which settlements count
 
 	behind func() calls.Settlements // in records that the index does not have yet
 }
@@ -54,7 +58,7 @@ func (x *Index) openReader(ctx context.Context, path string) (*reader, error) {
 	if err != nil {
 		return nil, unusable(x.file, err)
 	}
-	r := &reader{database: d, file: x.file, dir: x.dir}
+	r := &reader{database: d, file: x.file, dir: x.dir, asOf: math.MaxUint64}
 	r.behind = sync.OnceValue(r.settledBehind)
 	if err := r.transaction(ctx, "BEGIN", func() error { return r.begin(ctx) }); err != nil {
 		return nil, errors.Join(r.failed(err), r.close())
@@ -93,33 +97,47 @@ func (r *reader) begin(ctx context.Context) error {
 	return nil
 }
 
-// tail reads what the index does not have yet from the log, and the calls that are open.
-func (r *reader) tail(ctx context.Context, f *calls.Filter, yield func(*calls.Call) error) error {
-	j := calls.NewJoiner(r.behind(), f.Passing(yield))
+// tail reads what the index does not have yet from the log, up to a record, and calls yield for the calls that ended there, and then for those
+// that are open. It returns the number of the last record.
+func (r *reader) tail(ctx context.Context, end uint64, yield func(*calls.Call) error) (last uint64, err error) {
+	j := calls.NewJoiner(r.behind(), yield)
+	open, err := r.openIntents(ctx)
+	if err != nil {
+		return 0, r.failed(err)
+	}
+	for _, intent := range open {
+		if err := j.Add(intent); err != nil {
+			return 0, err
+		}
+	}
+	log := logfile.NewFollowerBehind(r.dir, r.upTo.Seq, r.upTo.At)
+	defer log.Close() // opened for reading: nothing can be lost
+	err = log.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
+		if record.Seq > end {
+			return errEnd
+		}
+		return cmp.Or(ctx.Err(), j.Add(record))
+	})
+	last = min(log.Next()-1, end)
+	if err != nil && err != errEnd {
+		return last, err
+	}
+	return last, j.End()
+}
+
+// openIntents returns the intents of the calls that are open in the index.
+func (r *reader) openIntents(ctx context.Context) (open []*logfile.Record, err error) {
 	for _, at := range r.open {
 		intent, err := readKind(&r.lines, at, logfile.KindIntent)
 		if err == nil {
 			err = r.checkOpen(ctx, intent, at)
 		}
 		if err != nil {
-			return r.failed(err)
+			return nil, err
 		}
-		if err := j.Add(intent); err != nil {
-			return err
-		}
+		open = append(open, intent)
 	}
-	follower := logfile.NewFollowerBehind(r.dir, r.upTo.Seq, r.upTo.At)
-	defer follower.Close() // opened for reading: nothing can be lost
-	err := follower.Read(func(record *logfile.Record, _ []byte, _ logfile.Position) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return j.Add(record)
-	})
-	if err != nil {
-		return err
-	}
-	return j.End()
+	return open, nil
 }
 
 // checkOpen reports an intent that is said to be open, but whose call ended: it is in calls, or its id leads to a call that is not there.
@@ -163,7 +181,7 @@ func (d *database) read(ctx context.Context, r *row) (*calls.Call, error) {
 		return &c, nil
 	}
 	k, err := d.kind(ctx, r.kind)
-	if err == nil && (*k != kindOf(&c) || !r.holds(&c)) {
+	if err == nil && !r.holds(&c, k) {
 		err = fmt.Errorf("%w: what it says of the call that ended with record %d is not what its lines say", errMisfit, r.ord)
 	}
 	return &c, err
@@ -178,11 +196,11 @@ func (r *row) is(c *calls.Call) bool {
 	return !intent || c.Refusal == nil && c.Seq() < c.Order() && (c.Outcome == nil || c.Outcome.Call == c.Intent.Call)
 }
 
-// holds reports whether what a row says of its call follows from that.
-func (r *row) holds(c *calls.Call) bool {
-	want := newRow(&Ended{c, r.intent, r.ended})
+// holds reports whether what a row and its kind say of a call follows from that.
+func (r *row) holds(c *calls.Call, k *kind) bool {
+	want, kind, _ := newRow(&Ended{c, r.intent, r.ended})
 	want.kind, want.summed, want.merged, want.late = r.kind, r.summed, r.merged, r.merged-micros(c.Ended())
-	return *r == want && r.late >= 0
+	return *r == want && *k == kind && r.late >= 0
 }
 
 // settle adds the record that settles the outcome of a call, if there is one.
@@ -205,6 +223,9 @@ func (r *reader) settle(ctx context.Context, c *calls.Call) error {
 	}
 	if c.Settle(settled); c.Settled == nil {
 		c.Settle(r.behind())
+	}
+	if c.Settled != nil && c.Settled.Seq > r.asOf {
+		c.Settled = nil
 	}
 	return nil
 }

@@ -8,8 +8,9 @@ import (
 	"tollgate/audit/logfile"
 )
 
-// buildRecords is how many records a transaction of a build takes up: what is sorted together is written faster.
-const buildRecords = 32_000
+// buildRecords is how many records a transaction of a build takes up: what is sorted together is written faster, and three batches are in
+// memory.
+const buildRecords = 4 << spanShift
 
 const progressRecords = 1000
 

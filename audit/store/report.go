@@ -36,7 +36,8 @@ func (x *Index) Report(ctx context.Context, f *calls.Filter, customers bool, rep
 			return err
 		}
 	}
-	return r.tail(ctx, f, report.Add)
+	_, err = r.tail(ctx, math.MaxUint64, f.Passing(report.Add))
+	return err
 }
 
 // Zone returns the zone whose days the index sums up.

@@ -28,6 +28,9 @@ type row struct {
 // rowColumns are the columns of calls in the order of [row.values].
 const rowColumns = "calls.ord, calls.kind, calls.time, calls.merged, calls.late, calls.back, intent_segment, intent_offset, segment, offset, calls.low, calls.high, summed"
 
+// callColumns is how many these are.
+const callColumns = 13
+
 func (r *row) values() []any {
 	return []any{
 		r.ord, r.kind, r.time, r.merged, r.late, r.back, int64(r.intent.Segment), r.intent.Offset, int64(r.ended.Segment), r.ended.Offset, r.low, r.high, r.summed,
@@ -45,14 +48,16 @@ func (r *row) crosses() bool {
 	return r.intent.Segment > 0 && r.intent.Segment != r.ended.Segment
 }
 
-// newRow returns the row of a call but for its kind, its place in the order of pages and whether it is summed up.
-func newRow(e *Ended) row {
-	r := row{ord: int64(e.Order()), time: micros(e.Time()), intent: e.Intent, ended: e.End}
+// newRow returns the row of a call but for its kind's id, its place in the order of pages and whether it is summed up; its kind; and the
+// keys of its amounts.
+func newRow(e *Ended) (r row, k kind, amounts []int64) {
+	r = row{ord: int64(e.Order()), time: micros(e.Time()), intent: e.Intent, ended: e.End}
 	if e.Call.Intent != nil {
 		r.back = r.ord - int64(e.Seq())
 	}
-	r.low, r.high = amountBounds(e.Call)
-	return r
+	amounts = amountKeys(e.Call)
+	r.low, r.high = amountBounds(amounts)
+	return r, kindOf(e.Call, len(amounts) > 0), amounts
 }
 
 // placed sets the place in the order of pages behind one that ended at or before merged.
@@ -74,9 +79,9 @@ func amountKeys(c *calls.Call) (keys []int64) {
 	return keys
 }
 
-func amountBounds(c *calls.Call) (low, high any) {
+func amountBounds(keys []int64) (low, high any) {
 	least, most := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, key := range amountKeys(c) {
+	for _, key := range keys {
 		if key == anyAmount {
 			return int64(math.MinInt64), int64(math.MaxInt64)
 		}

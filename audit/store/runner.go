@@ -206,7 +206,7 @@ func (r *runner) take() *Batch {
 			b.Closed = append(b.Closed, at)
 		}
 	}
-	r.stored, r.next = now, &Batch{After: b.Last.Seq, Last: Mark{Seq: b.Last.Seq}}
+	r.stored, r.next = now, &Batch{After: b.Last.Seq, Last: Mark{Seq: b.Last.Seq}, Calls: make([]Ended, 0, len(b.Calls))}
 	return b
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"tollgate/audit/calls"
@@ -32,7 +33,8 @@ func (x *Index) Calls(ctx context.Context, f *calls.Filter, yield func(*calls.Ca
 	if err := q.walk(ctx, forwards, func(c *calls.Call, _ *row) error { return yield(c) }); err != nil {
 		return err
 	}
-	return r.tail(ctx, f, yield)
+	_, err = r.tail(ctx, math.MaxUint64, f.Passing(yield))
+	return err
 }
 
 var errFull = errors.New("enough calls")
@@ -41,12 +43,12 @@ var errFull = errors.New("enough calls")
 func (q *query) last(ctx context.Context, yield func(*calls.Call) error) error {
 	n := q.filter.Last
 	var newest []*calls.Call
-	fault := q.tail(ctx, q.filter, func(c *calls.Call) error {
+	_, fault := q.tail(ctx, math.MaxUint64, q.filter.Passing(func(c *calls.Call) error {
 		if newest = append(newest, c); len(newest) >= 2*n+pageRows {
 			newest = slices.Clone(newest[len(newest)-n:])
 		}
 		return nil
-	})
+	}))
 	if errors.Is(fault, ErrUnusable) || ctx.Err() != nil {
 		return fault // before the first call: a scan can answer instead
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // sums are rows of the tables days and customers.
-type sums map[sumKey]*calls.Entry
+type sums map[sumKey]sum
 
 // sumKey is what calls that are summed up have in common.
 type sumKey struct {
@@ -28,14 +29,22 @@ type sumKey struct {
 	priceFrom  string
 }
 
+type sum struct {
+	calls, noAmount, unsummed uint64
+	money                     decimal.Decimal
+}
+
 // addCall adds a call and reports true, unless later records may change what it adds to reports, or the sum might not be exact.
 func (s sums) addCall(r *row, c *calls.Call, zone *time.Location) bool {
 	if !calls.Final(c) {
 		return false
 	}
-	entries := slices.Collect(calls.Entries(c, nil))
-	if slices.ContainsFunc(entries, func(e calls.Entry) bool { return !summable(e.Money) }) {
-		return false
+	var some [4]calls.Entry
+	entries := slices.AppendSeq(some[:0], calls.Entries(c, nil))
+	for i := range entries {
+		if !summable(entries[i].Money) {
+			return false
+		}
 	}
 	key := sumKey{segment: r.ended.Segment, day: dayOf(c.Time().In(zone)), kind: r.kind}
 	for i := range entries {
@@ -54,17 +63,16 @@ func (s sums) addCall(r *row, c *calls.Call, zone *time.Location) bool {
 }
 
 func (s sums) add(k sumKey, e *calls.Entry) {
-	if sum := s[k]; sum != nil {
-		sum.Add(e)
-		return
-	}
-	sum := *e
-	s[k] = &sum
+	before := s[k]
+	s[k] = sum{before.calls + e.Calls, before.noAmount + e.NoAmount, before.unsummed + e.Unsummed, before.money.Add(e.Money)}
 }
 
 // summable reports whether an amount is one of those that may be added up without end, and still be read by package decimal.
 func summable(d decimal.Decimal) bool {
 	const most = 24 // digits before the point, and behind it
+	if d.Sign() == 0 && d.Places() == 0 {
+		return true
+	}
 	return d.Places() <= most && len(d.String())-d.Places() <= most
 }
 
@@ -106,30 +114,26 @@ func parseMoney(value any) (decimal.Decimal, error) {
 	return decimal.Parse(text)
 }
 
-func (k *sumKey) compare(l *sumKey) int {
+func (k sumKey) compare(l sumKey) int {
 	return cmp.Or(cmp.Compare(k.segment, l.segment), cmp.Compare(k.day, l.day), cmp.Compare(k.kind, l.kind), strings.Compare(k.customer, l.customer))
 }
 
 func (d *database) writeSums(ctx context.Context, s sums) error {
-	keys := make([]*sumKey, 0, len(s))
-	for k := range s {
-		keys = append(keys, &k)
-	}
-	slices.SortFunc(keys, (*sumKey).compare)
-	var days, customers []any
+	keys := slices.Collect(maps.Keys(s))
+	slices.SortFunc(keys, sumKey.compare)
+	days, customers := make([]any, 0, 8*len(keys)), make([]any, 0, 9*len(keys))
 	for _, k := range keys {
-		e := s[*k]
-		values := []any{k.priceFrom, int64(e.Calls), int64(e.NoAmount), int64(e.Unsummed), e.Money.String()}
+		sum := s[k]
 		if k.byCustomer {
-			customers = append(append(customers, int64(k.segment), k.day, k.kind, k.customer), values...)
+			customers = append(customers, int64(k.segment), k.day, k.kind, k.customer, k.priceFrom, int64(sum.calls), int64(sum.noAmount), int64(sum.unsummed), sum.money.String())
 		} else {
-			days = append(append(days, int64(k.segment), k.day, k.kind), values...)
+			days = append(days, int64(k.segment), k.day, k.kind, k.priceFrom, int64(sum.calls), int64(sum.noAmount), int64(sum.unsummed), sum.money.String())
 		}
 	}
 	const conflict = " ON CONFLICT DO UPDATE SET calls = calls + excluded.calls, no_amount = no_amount + excluded.no_amount," +
 		" unsummed = unsummed + excluded.unsummed, money = CASE excluded.price_from WHEN '' THEN money ELSE " + addText + "(money, excluded.money) END"
-	if err := d.insert(ctx, "INSERT INTO days VALUES", 8, days, conflict); err != nil {
+	if err := d.insert(ctx, "INSERT OR ROLLBACK INTO days VALUES", 8, days, conflict); err != nil {
 		return err
 	}
-	return d.insert(ctx, "INSERT INTO customers VALUES", 9, customers, conflict)
+	return d.insert(ctx, "INSERT OR ROLLBACK INTO customers VALUES", 9, customers, conflict)
 }

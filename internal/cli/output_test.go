@@ -42,7 +42,7 @@ func TestSource(t *testing.T) {
 		"source: the log in a\\u001b, to record 7\n": LogSource("a\x1b", 7),
 		"source: the log in a, records 5 to 7\n":     {Kind: FromLog, Path: "a", From: 5, To: 7},
 		"source: the bundle b.zip, records 1 to 7\n": {Kind: FromBundle, Path: "b.zip", From: 1, To: 7},
-		"source: the index i, to record 6, and the log a behind it; calls that were removed from an index are not found (--index none reads the log)\n": {Kind: FromIndex, Path: "i", To: 6, Log: "a"},
+		"source: the index i, to record 6, and the log a behind it; what was removed from an index is not found (--index none reads the log)\n": {Kind: FromIndex, Path: "i", To: 6, Log: "a"},
 	} {
 		var b bytes.Buffer
 		if err := s.Say(&b); err != nil || b.String() != want {

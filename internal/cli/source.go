@@ -13,6 +13,7 @@ type Source struct {
 	Path string `json:"path"`           // the directory of the log, the file of the index, or the bundle
 	From uint64 `json:"from,omitempty"` // the first record read of a bundle, or of a log that is read in part
 	To   uint64 `json:"to,omitempty"`   // the last record read; of an index, the last that is in it; 0: none is named
+	Sums bool   `json:"sums,omitempty"` // of an index: figures are sums that it holds, which nothing compares with the log
 	Log  string `json:"log,omitempty"`  // the directory of the index's log, of which the records behind To were read
 }
 
@@ -36,8 +37,10 @@ func (s Source) String() string {
 		return "the bundle " + s.Path
 	case s.To == 0:
 		return "the log in " + s.Path
+	case s.Kind == FromIndex && s.Sums:
+		return fmt.Sprintf("the sums of the index %s, to record %d, and the log %s behind it; sums are not compared with the log (--index none reads it)", s.Path, s.To, s.Log)
 	case s.Kind == FromIndex:
-		return fmt.Sprintf("the index %s, to record %d, and the log %s behind it; calls that were removed from an index are not found (--index none reads the log)",
+		return fmt.Sprintf("the index %s, to record %d, and the log %s behind it; what was removed from an index is not found (--index none reads the log)",
 			s.Path, s.To, s.Log)
 	case s.Kind == FromBundle:
 		return fmt.Sprintf("the bundle %s, records %d to %d", s.Path, s.From, s.To)

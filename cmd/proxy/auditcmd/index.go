@@ -13,7 +13,7 @@ import (
 )
 
 func reindexCommand() *cobra.Command {
-	var dir, file string
+	var dir, file, zone string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "reindex --dir DIR", Short: "Rebuild the log's index",
@@ -25,17 +25,25 @@ func reindexCommand() *cobra.Command {
 			if err := cli.CheckDir(dir); err != nil {
 				return err
 			}
-			return reindex(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, file, asJSON)
+			x := store.New(dir, file)
+			if zone != "" {
+				days, err := cli.LoadZone(zone)
+				if err != nil {
+					return cli.FlagError("zone", err)
+				}
+				x.InZone(days)
+			}
+			return reindex(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), dir, x, asJSON)
 		},
 	}
 	cli.DirFlag(cmd, &dir)
 	cmd.Flags().StringVar(&file, "index", "", "`file` of the index, as audit.index.file of the configuration (default: index.sqlite in the directory)")
+	cmd.Flags().StringVar(&zone, "zone", "", "time `zone` of the days that it sums up, that of reports: Asia/Shanghai (default: that of the old one, else UTC)")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func reindex(ctx context.Context, out, notes io.Writer, dir, file string, asJSON bool) error {
-	x := store.New(dir, file)
+func reindex(ctx context.Context, out, notes io.Writer, dir string, x *store.Index, asJSON bool) error {
 	bar := cli.NewProgress(notes)
 	seq, err := x.Rebuild(ctx, bar.Show)
 	bar.Clear()

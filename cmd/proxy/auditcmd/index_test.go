@@ -47,6 +47,10 @@ func TestListWithAndWithoutIndex(t *testing.T) {
 		}
 		expect("", "the index "+cmp.Or(strings.Join(flags[min(len(flags), 1):], ""), filepath.Join(dir, logfile.IndexName))+", to record 403, and the log "+dir+" behind it", flags...)
 	}
+	if code, _, stderr := run(t, "audit", "reindex", "--dir", dir, "--zone", "Mars"); code != cli.ExitUsage {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	must(t, "audit", "reindex", "--dir", dir, "--zone", "Asia/Shanghai")
 	l.Calls(50)
 	l.Flush()
 	expect("", "the index "+filepath.Join(dir, logfile.IndexName)+", to record 403, and")

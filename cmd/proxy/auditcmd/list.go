@@ -17,9 +17,9 @@ import (
 )
 
 // indexRule says what an index is worth.
-const indexRule = "An index finds calls; every row is read from the lines of the log. A row of the index that its lines do not bear out is an error.\n" +
-	"A call that was removed from the index is not found by it: --index none reads the log. The line \"source:\" on standard error says\n" +
-	"what was read."
+const indexRule = "An index finds calls; every row is read from the lines of the log. A row of the index that its lines do not bear out is an\n" +
+	"error. What was removed from the index, a call or the settlement of an unknown one, is not found by it, and the sums that it\n" +
+	"holds are not compared with the log: --index none reads the log. The line \"source:\" on standard error says what was read."
 
 type listFlags struct {
 	place

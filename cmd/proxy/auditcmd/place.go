@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,7 @@ func indexIn(dir, index string) *store.Index {
 	switch index {
 	case noIndex:
 		return nil
-	case autoIndex:
+	case autoIndex, "":
 		if x := store.New(dir, ""); x.Exists() {
 			return x
 		}
@@ -89,24 +90,64 @@ func readDir(dir, index string, notes io.Writer) *reading {
 // Calls implements [calls.Source]: it asks the index, and reads the log when the index cannot answer. What an index does not have yet is
 // read from the log, so both answer alike, unless rows were removed from the index.
 func (r *reading) Calls(ctx context.Context, f *calls.Filter, yield func(*calls.Call) error) error {
-	if r.index == nil {
-		return r.log.Calls(ctx, f, yield)
-	}
 	yielded := false
-	seq, err := r.index.Seq(ctx)
-	if err == nil {
-		r.from = cli.Source{Kind: cli.FromIndex, Path: r.index.File(), To: seq, Log: r.from.Dir()}
-		err = r.index.Calls(ctx, f, func(c *calls.Call) error {
+	answered, err := r.ask(ctx, func(x *store.Index) error {
+		return x.Calls(ctx, f, func(c *calls.Call) error {
 			yielded = true
 			return yield(c)
 		})
-	}
-	if yielded || !errors.Is(err, store.ErrUnusable) {
+	}, func() bool { return yielded })
+	if answered {
 		return err
 	}
-	fmt.Fprintf(r.notes, "note: %s; reading the whole log instead\n", cli.EscapeUnprintable(err.Error()))
-	r.from, r.index = cli.LogSource(r.from.Dir(), 0), nil
 	return r.log.Calls(ctx, f, yield)
+}
+
+// report returns the report of the calls that a filter chooses: by the sums of the index, or by the calls in the log.
+func (r *reading) report(ctx context.Context, f *calls.Filter, by []calls.Dimension) (*calls.Report, error) {
+	refunds := func() (calls.Refunds, error) { return calls.ReadRefunds(ctx, r) }
+	var report *calls.Report
+	answered, err := r.ask(ctx, func(x *store.Index) error {
+		report, r.from.Sums = calls.NewReport(by, refunds), true
+		return x.Report(ctx, f, slices.Contains(by, calls.ByCustomer), report)
+	}, func() bool { return false })
+	if answered {
+		return report, err
+	}
+	report = calls.NewReport(by, refunds)
+	return report, r.log.Calls(ctx, f, report.Add)
+}
+
+// ask asks the index a question. It reports whether that is answered, if only by an error: not if there is no index that could be used. Then
+// the log is to be read instead, from now on. An index that can be opened and does not fit the log is an error: its rows were changed. A log
+// that is pruned while it is asked looks alike, so it is asked a second time, unless answers were used already.
+func (r *reading) ask(ctx context.Context, question func(*store.Index) error, used func() bool) (answered bool, err error) {
+	if r.index == nil {
+		return false, nil
+	}
+	for attempt := 0; ; attempt++ {
+		seq, err := r.index.Seq(ctx)
+		if errors.Is(err, store.ErrUnusable) {
+			fmt.Fprintf(r.notes, "note: %s; reading the whole log instead\n", cli.EscapeUnprintable(err.Error()))
+			r.from, r.index = cli.LogSource(r.from.Dir(), 0), nil
+			return false, nil
+		}
+		if err != nil {
+			return true, err
+		}
+		r.from = cli.Source{Kind: cli.FromIndex, Path: r.index.File(), To: seq, Log: r.from.Dir(), Sums: r.from.Sums}
+		if err = question(r.index); attempt > 0 || used() || !errors.Is(err, store.ErrUnusable) {
+			return true, hinted(err)
+		}
+	}
+}
+
+// hinted adds to an error of an index what to do.
+func hinted(err error) error {
+	if !errors.Is(err, store.ErrUnusable) {
+		return err
+	}
+	return fmt.Errorf("%w; --index none reads the log, and tollgate audit reindex makes the index again", err)
 }
 
 // say prints the source, unless an error came before anything was read.

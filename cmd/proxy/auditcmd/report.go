@@ -39,10 +39,10 @@ func reportCommand() *cobra.Command {
 		},
 	}
 	f.place.register(cmd)
-	indexFlag(cmd, &f.index, noIndex, "an index to sum up by, which is quicker")
+	indexFlag(cmd, &f.index, noIndex, "an index whose sums of days are taken, which is quicker, and proven by nothing")
 	f.times.Register(cmd)
-	cmd.Flags().StringVar(&f.byText, "by", "", "`dimensions` to group by, in this order: caller, operation, credential, account, customer (default: all; of a table\n"+
-		"that is not wide "+narrowBy+")")
+	cmd.Flags().StringVar(&f.byText, "by", "", "`dimensions` to group by, in this order: caller, operation, credential, account, customer (default: "+narrowBy+"\n"+
+		"in a table, else all)")
 	f.calls.Register(cmd)
 	f.format.Register(cmd, cli.AsCSV)
 	return cmd
@@ -80,23 +80,21 @@ from: where these come from. request, answer: of the call. order, renewal: the p
 no_amount: calls of these three kinds whose records have no amount, as payments that no cap of
  money covers.
 unsummed: calls, refused ones left out, with an amount that is in no sum: it is no plain decimal
- number, in an unknown unit, or left out of the record. See them with: tollgate audit list --min-
- amount 1e40
+ number, in an unknown unit, or left out of the record. See them with: tollgate audit list
+ --min-amount 1e40
 currency: what the call says, else that of its site (cn CNY, intl USD); XXX where neither is
  known.
 A call that names several customers is in the row of each, and once in the totals.
-Columns without a value are left out; -o wide has all, by caller, operation, credential, account
- and customer.
-Columns without a value are left out; -o wide has all, by caller, operation, credential, account
- and`
+TOTAL counts all calls; MONEY is what they moved, each currency apart.
+A table leaves out columns without a value; -o wide has all, by caller, operation, credential,
+ account and customer.`
 
 func (f *reportFlags) report(ctx context.Context, w io.Writer, from *reading) error {
-	r := calls.NewReport(f.by, func() (calls.Refunds, error) { return calls.ReadRefunds(ctx, from) })
-	if err := from.Calls(ctx, &f.calls.Filter, r.Add); err != nil {
+	r, err := from.report(ctx, &f.calls.Filter, f.by)
+	if err != nil {
 		return err // of a part of the calls there is no report
 	}
 	out := bufio.NewWriter(w)
-	var err error
 	switch f.format.Format {
 	case cli.AsJSON:
 		err = f.json(out, r, from.from)

@@ -19,15 +19,16 @@ func TestSources(t *testing.T) {
 	fill := strings.NewReplacer("BUNDLE", bundle, "CALL", firstCall(t, dir), "NOTE", note, "DIR", dir)
 	const (
 		log      = "the log in DIR, to record 18\n"
-		index    = "the index DIR/index.sqlite, to record 18, and the log DIR behind it; calls that were removed from an index are not found (--index none reads the log)\n"
+		index    = "the index DIR/index.sqlite, to record 18, and the log DIR behind it; what was removed from an index is not found (--index none reads the log)\n"
+		sums     = "the sums of the index DIR/index.sqlite, to record 18, and the log DIR behind it; sums are not compared with the log (--index none reads it)\n"
 		archive  = "the bundle BUNDLE, records 1 to 18\n"
 		proved   = "the log in DIR, to record 17\n" // a checkpoint covers what stands before it
 		unnumber = "the log in DIR\n"
 	)
 	for args, want := range map[string]string{
 		"list --dir DIR": index, "list --dir DIR --index none": log, "list --dir DIR --index auto": index, "list --bundle BUNDLE": archive, "list --dir DIR --json": index,
-		"report --dir DIR": log, "report --dir DIR --index none": log, "report --dir DIR --index auto": index, "report --bundle BUNDLE": archive,
-		"report --dir DIR --index DIR/index.sqlite -o csv": index, "records --dir DIR": log, "records --dir DIR --json": log, "tail --dir DIR": log, "tail --dir DIR --json": log,
+		"report --dir DIR": log, "report --dir DIR --index none": log, "report --dir DIR --index auto": sums, "report --bundle BUNDLE": archive,
+		"report --dir DIR --index DIR/index.sqlite -o csv": sums, "records --dir DIR": log, "records --dir DIR --json": log, "tail --dir DIR": log, "tail --dir DIR --json": log,
 		"tail --dir DIR --records": log, "show --dir DIR CALL": log, "show --dir DIR CALL --json": log, "verify --dir DIR": log, "verify --bundle BUNDLE": archive,
 		"plan --dir DIR": unnumber, "plan --bundle BUNDLE": "the bundle BUNDLE\n", "key --dir DIR": unnumber, "prove --dir DIR CALL": "the log in DIR, to record 9\n",
 		"checkpoint --dir DIR": proved, "checkpoint --dir DIR --all": proved, "consistency --dir DIR NOTE": proved, "reindex --dir DIR": log,
