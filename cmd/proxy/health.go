@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +57,8 @@ func health(ctx context.Context, client *admin.Client, page string, asJSON bool,
 	defer cancel()
 	body, err := client.Page(ctx, page)
 	if refused, ok := errors.AsType[*admin.Error](err); ok {
-		body, err = []byte(refused.Text), fmt.Errorf("not ready (%d): %s", refused.Status, refused.Text)
+		body = []byte(refused.Text)
+		err = fmt.Errorf("not ready (%d): %s", refused.Status, cmp.Or(strings.Join(readinessOf(body).Reasons, "; "), refused.Text))
 	} else if err != nil {
 		return err
 	}
@@ -70,16 +73,9 @@ func health(ctx context.Context, client *admin.Client, page string, asJSON bool,
 
 // healthText returns in words what a page says of a gateway that takes calls.
 func healthText(page []byte) string {
-	var answer struct {
-		admin.Readiness
-		admin.Liveness
-	}
-	if err := json.Unmarshal(page, &answer); err != nil {
-		return printableLines(string(page) + "\n")
-	}
-	lines := "ready\n"
-	if answer.Live {
-		lines = "live\n"
+	answer, lines := readinessOf(page), "live\n"
+	if answer.Ready {
+		lines = "ready\n"
 	}
 	for _, warning := range answer.Warnings {
 		lines += "  warning: " + warning + "\n"
@@ -88,4 +84,12 @@ func healthText(page []byte) string {
 		lines += "  note: " + note + "\n"
 	}
 	return printableLines(lines)
+}
+
+// readinessOf reads a page; what is no readiness is none.
+func readinessOf(page []byte) (r admin.Readiness) {
+	if err := json.Unmarshal(page, &r); err != nil {
+		return admin.Readiness{}
+	}
+	return r
 }

@@ -133,7 +133,7 @@ func TestHealth(t *testing.T) {
 	if h := asJSON(t, cli.ExitFailure, "health", "--json", "--socket", path); h["ready"] != false || h["reasons"].([]any)[0] != "no space" {
 		t.Errorf("%v", h)
 	}
-	if code, stdout, stderr := run(t, "health", "--socket", path); code != cli.ExitFailure || stdout != "" || !strings.Contains(stderr, "no space") {
+	if code, stdout, stderr := run(t, "health", "--socket", path); code != cli.ExitFailure || stdout != "" || stderr != "tollgate: not ready (503): no space\n" {
 		t.Errorf("exit %d, %q, %q", code, stdout, stderr)
 	}
 }
