@@ -23,7 +23,7 @@ const (
 )
 
 // Close takes no further records, writes what is pending, a stop record and its checkpoint, unlocks the directory, and returns
-// when Published has the last checkpoint. When ctx ends first, Close gives up on writes that keep failing and returns; a system
+// when Published has the last checkpoint. When ctx ends first, Close abandons writes that keep failing and returns; a system
 // call that hangs is not waited for, and what it holds is released when it ends. Close may be called again: it waits again, and
 // returns the same.
 func (l *Log) Close(ctx context.Context) error {
@@ -90,7 +90,7 @@ func (l *Log) commitAll() error {
 	}
 }
 
-// next waits for a batch. It gives none when the log is closed. Before each it sees to the room that the batch needs.
+// next waits for a batch. It returns nil when the log is closed. Before each batch it preallocates what the batch needs.
 func (l *Log) next() (*batch, error) {
 	for {
 		if err := l.upkeep(); err != nil {
@@ -121,7 +121,7 @@ func (l *Log) next() (*batch, error) {
 	}
 }
 
-// take gives the batch to be committed next, or nil, and settles whether a checkpoint follows it: as other records may get
+// take returns the batch to be committed next, or nil, and settles whether a checkpoint follows it: as other records may get
 // the seqs behind the batch at once, the checkpoint's is reserved in the same step.
 func (l *Log) take() *batch {
 	l.mu.Lock()
@@ -159,7 +159,7 @@ func (l *Log) takeFull() *batch {
 	return b
 }
 
-// commit makes a batch durable and tells those who wait for it. A write that fails is repeated, with the same bytes at
+// commit makes a batch durable and wakes those who wait for it. A write that fails is repeated, with the same bytes at
 // the same place, until it works: that is how later records keep their order. A failed sync is never repeated.
 func (l *Log) commit(b *batch) error {
 	start := l.cfg.Now()
@@ -169,7 +169,7 @@ func (l *Log) commit(b *batch) error {
 			break
 		}
 		if isFatal(err) || !l.pause(err, wait) {
-			l.fail(err) // first, so that who is told of it finds it in Status
+			l.fail(err) // first, so that a caller that sees it finds it in Status
 			l.finish(b, err)
 			return err
 		}
@@ -206,7 +206,7 @@ func (l *Log) appendToTree(b *batch) {
 	l.ledger.Add(b.entries, b.buf)
 }
 
-// note publishes what Status tells of the live segment. mu is held.
+// note publishes what Status reports of the live segment. mu is held.
 func (l *Log) note() {
 	l.status.Segment = l.live.name
 	l.status.SegmentBytes = l.live.offset
@@ -231,7 +231,7 @@ func (l *Log) pause(err error, wait time.Duration) bool {
 	}
 }
 
-// finish tells those who wait for a batch.
+// finish wakes those who wait for a batch.
 func (l *Log) finish(b *batch, err error) {
 	if err != nil {
 		b.err = fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -61,7 +61,7 @@ func TestNoDescriptorForTheNextSegment(t *testing.T) {
 	})
 }
 
-// TestNoDescriptorAndNoRoom: what only outcomes may use is left to them, and the reason is told, by the live segment's name.
+// TestNoDescriptorAndNoRoom: what only outcomes may use is left to them, and the error has the reason and the live segment's name.
 func TestNoDescriptorAndNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &scarce{memDisk: newMemDisk()}

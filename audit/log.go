@@ -30,7 +30,7 @@ type Log struct {
 	lock    io.Closer
 	bodies  sync.Pool     // of *[]byte: records are encoded before mu is taken
 	wake    chan struct{} // holds one token when the committer has work
-	linger  *time.Timer   // wakes the committer for a batch that nobody waits for
+	linger  *time.Timer   // wakes the committer for a batch that no caller waits for
 	closing chan struct{} // closed by Close
 	abort   chan struct{} // closed when Close will wait no longer
 	done    chan struct{} // closed when the committer has ended
@@ -89,7 +89,7 @@ type batch struct {
 	checkpointSeq uint64    // seq of the checkpoint that follows; 0 when none does
 	done          chan struct{}
 	err           error         // set before done is closed
-	checkpointed  chan struct{} // closed when that checkpoint is durable, or never will be; nil when nobody waits for it
+	checkpointed  chan struct{} // closed when that checkpoint is durable, or never will be; nil when it is not waited for
 	checkpointErr error         // set before sealed is closed
 }
 
@@ -291,7 +291,7 @@ func (l *Log) wakeCommitter() {
 	}
 }
 
-// add gives the record its place and puts it into the batch that the committer takes next; begun tells that it is the
+// add gives the record its place and puts it into the batch that the committer takes next; begun reports whether it is the
 // first one there.
 func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)

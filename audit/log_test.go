@@ -184,7 +184,7 @@ func TestIntentUnderEndedContext(t *testing.T) {
 	if err := l.Intent(ctx, r); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) || r.Seq != 0 {
 		t.Errorf("intent: %v, seq %d; want no record", err, r.Seq)
 	}
-	// An outcome must not be lost, even if nobody can wait for it.
+	// An outcome must not be lost, even if its caller cannot wait for it.
 	if err := l.Outcome(ctx, &logfile.Record{Call: "d"}); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("outcome: %v", err)
 	}
@@ -415,7 +415,7 @@ func TestFailingWrites(t *testing.T) {
 	})
 }
 
-// TestQueuedRecordsLinger: a record that nobody waits for shares the sync of the next one that somebody waits for, and
+// TestQueuedRecordsLinger: a record that no caller waits for shares the sync of the next one that a caller waits for, and
 // without one it is durable after lingerTime.
 func TestQueuedRecordsLinger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -616,7 +616,7 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// TestRotationOnFullDisk: a segment that is full gives up its room only when the next one has its own.
+// TestRotationOnFullDisk: a full segment frees what it preallocated only when the next one has its own space.
 func TestRotationOnFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()

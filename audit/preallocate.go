@@ -22,12 +22,12 @@ func (l *Log) upkeep() error {
 	if isFatal(err) {
 		return err
 	}
-	l.tell(err)
+	l.notePreallocated(err)
 	return nil
 }
 
-// tell says what came of making room, and tries again later if that is an error.
-func (l *Log) tell(err error) {
+// notePreallocated records the result of preallocation for Status; after an error it is tried again later.
+func (l *Log) notePreallocated(err error) {
 	l.mu.Lock()
 	l.spaceErr = err
 	l.opening = l.opening && err == nil && !l.filled
@@ -166,8 +166,8 @@ func sameDay(a, b time.Time) bool {
 	return a.Truncate(day).Equal(b.Truncate(day))
 }
 
-// rotate begins the next segment, whose first record will be seq. It had its room before the old one gives up its own, so
-// on a full disk the old one goes on. The old one is trimmed before the new one gets its name: whoever finds a later
+// rotate begins the next segment, whose first record will be seq. It has its space before the old one frees its own, so
+// on a full disk the old one goes on. The old one is trimmed before the new one gets its name: a reader that finds a later
 // segment may expect the one before it to be whole.
 func (l *Log) rotate(seq uint64) error {
 	next := l.nextSegment
@@ -180,5 +180,5 @@ func (l *Log) rotate(seq uint64) error {
 	}
 	old := l.live
 	l.live = next
-	return old.file.Close() // synced: an error here is told, but loses nothing
+	return old.file.Close() // synced: an error here is reported, but loses nothing
 }

@@ -280,13 +280,13 @@ func TestTornCommit(t *testing.T) {
 	b := []byte(text + commit + zeros(3000))
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		torn := slices.Clone(b)
+		partial := slices.Clone(b)
 		for s := len(text) / sector; s < len(text+commit)/sector+1; s++ {
 			if rng.IntN(3) == 0 {
-				clear(torn[max(s*sector, len(text)):min((s+1)*sector, len(torn))])
+				clear(partial[max(s*sector, len(text)):min((s+1)*sector, len(partial))])
 			}
 		}
-		d := diskWith(map[uint64]string{1: string(torn)})
+		d := diskWith(map[uint64]string{1: string(partial)})
 		l, found, err := Open(small(d))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)

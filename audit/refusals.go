@@ -23,7 +23,7 @@ const (
 	maxKnown = 600
 )
 
-// Queuer takes records that nobody waits for, and the last ones before it is closed; a [Log] is one.
+// Queuer takes records that no caller waits for, and the last ones before it is closed; a [Log] is one.
 type Queuer interface {
 	Queue(r *logfile.Record) error
 	QueueLast(r *logfile.Record) error
@@ -182,7 +182,7 @@ func (s *Refusals) flush(queue func(*logfile.Record) error) bool {
 	return true
 }
 
-// summary gives the counts, largest first.
+// summary returns the counts, largest first.
 func (s *Refusals) summary() []logfile.Count {
 	lines := make([]logfile.Count, 0, len(s.counts)+len(s.others))
 	for c, n := range s.counts {

@@ -73,7 +73,7 @@ func (s *segment) discard() error {
 	return errors.Join(s.file.Close(), s.disk.Remove(s.name))
 }
 
-// publish gives the segment its name, durably. Its first record will be seq.
+// publish renames the segment to its name, durably. Its first record will be seq.
 func (s *segment) publish(seq uint64) error {
 	name := logfile.SegmentName(seq)
 	if _, err := s.disk.Stat(name); err == nil {
@@ -110,7 +110,7 @@ func (s *segment) append(b []byte) error {
 	}
 	s.size = max(s.size, s.offset+int64(len(b)))
 	if err := s.file.Sync(); err != nil {
-		// The kernel may have dropped the bytes and forget the error: a second fsync could succeed without them.
+		// The kernel may have dropped the bytes and the error: a second fsync could succeed without them.
 		return fatal("syncing audit segment "+s.name, err)
 	}
 	got, err := s.disk.Stat(s.name)

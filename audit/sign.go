@@ -21,7 +21,7 @@ func (l *Log) checkpointDue() bool {
 	return l.status.Room-l.pending() >= int64(l.cfg.Reserve) // a full disk keeps its last room for outcomes
 }
 
-// reserve gives the next checkpoint its seq: records that come from now on stand behind it. mu is held.
+// reserve assigns the next checkpoint's seq: records that come from now on stand behind it. mu is held.
 func (l *Log) reserve() uint64 {
 	l.status.LastSeq++
 	l.lastCheckpoint = l.status.LastSeq
@@ -49,7 +49,7 @@ func (l *Log) writeCheckpoint(seq uint64, commit func(*batch) error) error {
 	if err := l.rotate(seq); isFatal(err) {
 		return err
 	} else if err != nil {
-		l.tell(err)
+		l.notePreallocated(err)
 	}
 	if err := l.sign(seq, commit); err != nil {
 		return err

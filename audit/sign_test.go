@@ -20,7 +20,7 @@ func intent(t *testing.T, l *Log, call string) {
 	}
 }
 
-// signed gives how many records the last checkpoint covers, once the committer has nothing to do.
+// signed returns how many records the last checkpoint covers, once the committer has nothing to do.
 func signed(l *Log) uint64 {
 	synctest.Wait()
 	return l.Status().Signed
@@ -247,7 +247,7 @@ func TestPublished(t *testing.T) {
 	})
 }
 
-// TestUnsigned: a start says how many records nobody had signed.
+// TestUnsigned: a start says how many records were not signed.
 func TestUnsigned(t *testing.T) {
 	for _, ending := range []string{"close", "kill"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -45,7 +45,7 @@ func (l *Log) took(d time.Duration) {
 	}
 }
 
-// waitedInVain notes that an intent which came at a time was not durable when its caller gave up: it may have waited for the commit
+// waitedInVain notes that an intent which came at a time was not durable when its caller stopped waiting: it may have waited for the commit
 // before its own, neither of which took too long for itself.
 func (l *Log) waitedInVain(since time.Time) {
 	l.mu.Lock()

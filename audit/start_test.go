@@ -86,8 +86,8 @@ func TestStartUnderLoad(t *testing.T) {
 	})
 }
 
-// TestStartRefusals: what strangers are refused for is on record from the beginning, within half of the room that calls have then. When the
-// rest of the room does not come, it is not for strangers any more.
+// TestStartRefusals: what unauthenticated peers are refused for is on record from the beginning, within half of the space that calls have
+// then. When the rest of the space does not come, none is left for them.
 func TestStartRefusals(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -112,7 +112,7 @@ func TestStartRefusals(t *testing.T) {
 					}
 				}
 				if room := l.Status().Room - l.Status().Pending; room < reserve+startStep/2-logfile.MaxLine || room > reserve+startStep/2+logfile.MaxLine {
-					t.Errorf("strangers leave %d bytes, want %d", room, reserve+startStep/2)
+					t.Errorf("unauthenticated peers leave %d bytes, want %d", room, reserve+startStep/2)
 				}
 				if err := l.Intent(t.Context(), &logfile.Record{Call: "c"}); err != nil {
 					t.Error(err)
