@@ -190,7 +190,7 @@ func (c *Client) AllowRepeat(ctx context.Context, r AllowRepeatRequest) (*HeldAc
 	return &h, c.Do(ctx, http.MethodPost, "/v1/allow-repeat", r, &h)
 }
 
-// AcceptKeyLoss gives up what calls hold of an act under a lost hash key.
+// AcceptKeyLoss releases what calls hold of an act under a lost hash key.
 func (c *Client) AcceptKeyLoss(ctx context.Context, r AcceptKeyLossRequest) (*LostAct, error) {
 	var l LostAct
 	return &l, c.Do(ctx, http.MethodPost, "/v1/accept-key-loss", r, &l)
