@@ -88,7 +88,7 @@ func TestPermitByClass(t *testing.T) {
 			t.Errorf("error %v is no *ClassError", err)
 		}
 		if _, err := permit.Lease(t.Context(), "app", start, time.Now().Add(time.Hour)); (err == nil) != c.allowed {
-			t.Errorf("%v for %v: a refused permit gave a lease", c.credential, c.operation)
+			t.Errorf("%v for %v: a refused permit granted a lease", c.credential, c.operation)
 		}
 	}
 }
@@ -261,6 +261,6 @@ func TestConcurrentUse(t *testing.T) {
 // The zero Permit was never checked, and signs nothing.
 func TestZeroPermit(t *testing.T) {
 	if _, err := (Permit{}).Lease(t.Context(), "app", start, time.Now().Add(time.Hour)); err == nil {
-		t.Error("a permit of no credential gave a lease")
+		t.Error("a permit of no credential granted a lease")
 	}
 }

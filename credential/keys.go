@@ -125,7 +125,7 @@ const (
 func (r *reader) begin(paused bool, now time.Time) (due work, err error) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.forget(now)
+	r.dropOld(now)
 	since := now.Sub(r.at)
 	switch {
 	case r.busy && since >= slowReading:
@@ -206,15 +206,15 @@ func (c *Credential) use(keys Keys, now time.Time) {
 	r := &c.reader
 	before, next := c.active.Load(), r.setOf(keys, c.options.Scheme)
 	r.known = append(slices.DeleteFunc(r.known, func(s *keySet) bool { return s == next }), next)
-	r.forget(now)
+	r.dropOld(now)
 	c.active.Store(next)
 	r.rejected.Store(false)
 	r.part, r.expires, r.generation = nil, keys.Expires, r.generation+1
 	before.leave(now)
 }
 
-// forget drops sets that cannot be paused any more, but for a few and the one in use, which is the last. The mutex is held.
-func (r *reader) forget(now time.Time) {
+// dropOld drops sets that cannot be paused any more, but for a few and the one in use, which is the last. The mutex is held.
+func (r *reader) dropOld(now time.Time) {
 	for len(r.known) > knownSets && now.Sub(r.known[0].leftAt()) > PauseTime {
 		r.known = slices.Delete(r.known, 0, 1)
 	}

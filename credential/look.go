@@ -8,7 +8,7 @@ import (
 )
 
 // partTime is how long a set stands of which only a part has changed until it is used. The rest may be on its way; if it is not, these are
-// the keys that somebody wanted.
+// the keys that were meant.
 const partTime = time.Minute
 
 // part is a set of keys in the files of which only a part differs from the keys in use.

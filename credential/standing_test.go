@@ -31,7 +31,7 @@ func pausedFor(c *Credential) []string {
 }
 
 // TestWhomARejectionPauses: keys that were accepted within the last minute are paused for the caller of the first rejected
-// call, and for all at the next one, whoever makes it, unless an answer was accepted in between.
+// call, and for all at the next one, of any caller, unless an answer was accepted in between.
 func TestWhomARejectionPauses(t *testing.T) {
 	type step struct {
 		after   time.Duration // since the start
