@@ -21,7 +21,7 @@ func (m *member) seen(name string) Member {
 	return Member{}
 }
 
-// TestMembers: members see each other, what they tell, who has signed off and who is absent.
+// TestMembers: members see each other, what they report, who has signed off and who is absent.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})

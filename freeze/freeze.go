@@ -76,7 +76,7 @@ func (s Subject) Check() error {
 	return nil
 }
 
-// key returns what calls are compared by. Whether the provider tells customer ids apart by case or blanks is not known, so they are
+// key returns what calls are compared by. Whether the provider distinguishes customer ids by case or blanks is not known, so they are
 // taken for the same.
 func (s Subject) key() Subject {
 	if s.Kind == Customer {

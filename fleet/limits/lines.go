@@ -207,7 +207,7 @@ func (l *lines) part(c *call, moved bool) *ratelimit.Limit {
 	return l.tidy(ln)
 }
 
-// tidy forgets a line in which no call stands; the lock is held. It returns its limit if there is an entry of it in the queue.
+// tidy drops a line in which no call stands; the lock is held. It returns its limit if there is an entry of it in the queue.
 func (l *lines) tidy(ln *line) *ratelimit.Limit {
 	if len(ln.calls) > 0 {
 		return nil
@@ -233,7 +233,7 @@ func (l *lines) leaveBehind(key lineKey, limit *ratelimit.Limit) {
 	l.left[key] = limit
 }
 
-// takeLeft returns the entries that were left behind, and forgets them.
+// takeLeft returns the entries that were left behind, and removes them.
 func (l *lines) takeLeft() map[lineKey]*ratelimit.Limit {
 	l.mu.Lock()
 	defer l.mu.Unlock()

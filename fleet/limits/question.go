@@ -8,7 +8,7 @@ import (
 	"tollgate/ratelimit"
 )
 
-// question is a question for one call, its answer, and what becomes of one that was answered too late: whether the call is still to be
+// question is a question for one call, its answer, and the fate of one that was answered too late: whether the call is still to be
 // reported depends on what Redis has done and on what this member's share has said.
 type question struct {
 	fleet.Question

@@ -510,7 +510,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestFull: a Redis that takes no more refuses signatures, and forgets none.
+// TestFull: a Redis that takes no more refuses signatures, and loses none.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})

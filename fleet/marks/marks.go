@@ -178,7 +178,7 @@ func (m *Memory) Lacking() (all []string) {
 	return all
 }
 
-// Instead returns what becomes of calls meanwhile.
+// Instead describes how calls are treated meanwhile.
 func (m *Memory) Instead() string {
 	if m.local.Load() {
 		return "signed write and spend calls are taken once by each member"
