@@ -77,7 +77,7 @@ func plainHTTP2(r *http.Request) bool {
 }
 
 // connectionSpecific reports header fields that HTTP/2 must not have (RFC 9113 section 8.2.2). net/http answers all but an empty TE
-// by itself, with 400 before there is a call; nothing rests on that here. Nobody can make the stream error of it that the RFC wants:
+// by itself, with 400 before there is a call; nothing rests on that here. A handler cannot make the stream error of it that the RFC wants:
 // net/http has no hook there, and a handler can end a stream with INTERNAL_ERROR only.
 func connectionSpecific(header http.Header) bool {
 	te := header["Te"]
@@ -168,7 +168,7 @@ func (l *Listener) knows(host string) bool {
 
 // hostName takes the port, one final dot and the brackets of an IPv6 address off a Host header and lowers its case. The dot says
 // that the name is a whole one, and is no part of it (RFC 1034 section 3.1). What is not of that form, such as an IPv6 address
-// without brackets, whose end would be taken for a port, is nobody's name: "".
+// without brackets, whose end would be taken for a port, is no name: "".
 func hostName(host string) string {
 	name := host
 	if end := strings.LastIndexByte(host, ':'); end >= 0 && strings.Trim(host[end+1:], "0123456789") == "" {

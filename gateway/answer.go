@@ -246,7 +246,7 @@ func (c *call) answerRefusal(r *Refusal) {
 	c.tellLimit(&add)
 	c.mark(&add)
 	c.deadline(time.Now())
-	if c.identity.Caller == "" { // a stranger may not hold a refusal for long
+	if c.identity.Caller == "" { // an unauthenticated peer may not hold a refusal for long
 		_ = c.control.SetWriteDeadline(time.Now().Add(min(unauthenticatedTimeout, time.Duration(c.Bounds.WriteTimeout))))
 	}
 	c.writer.WriteHeader(r.Code.Status)

@@ -103,7 +103,7 @@ type connections struct {
 	taken map[callerAt]chan struct{} // as full as the caller has connections; keys are of the configuration
 }
 
-// callerAt includes the bound: under another one connections are counted anew, and those beyond it meet the bound of the transport.
+// callerAt includes the bound: under another one connections are counted again from zero, and those beyond it meet the bound of the transport.
 type callerAt struct {
 	caller, upstream string
 	most             int

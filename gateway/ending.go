@@ -32,7 +32,7 @@ func (g *Gateway) GiveUp() (calls int) {
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
-// connectionClose ends a connection after its answer; net/http makes GOAWAY of it in HTTP/2. Nobody writes to it.
+// connectionClose ends a connection after its answer; net/http makes GOAWAY of it in HTTP/2. It is never written to.
 var connectionClose = []string{"close"}
 
 // endBody ends the reading of a body for which a stop does not wait any longer.

@@ -194,7 +194,7 @@ func testGiveUpOverHTTP2(t *testing.T, e engine) {
 	}
 	_, _ = io.WriteString(more, "{")
 	s.history.wait(t, "sent")
-	<-bodyWanted // of both calls: a stream that the gateway has not seen is none that it gives up
+	<-bodyWanted // of both calls: a stream that the gateway has not seen is none that it abandons
 	<-bodyWanted
 	s.gateway.GiveUp()
 	if got := []string{<-codes, <-codes}; !slices.Contains(got, "TG.7002") || !slices.Contains(got, "TG.6009") {

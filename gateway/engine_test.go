@@ -34,10 +34,10 @@ func TestEngines(t *testing.T) {
 		"framing and the connection": testFramingAndTheConnection, "pipelining": testPipelining,
 		"smuggled requests": testSmuggledRequestIsNotForwardedUndecided, "signatures": testSignatureFitsTheWire,
 		"headers to a signed upstream": testHeadersToASignedUpstream, "headers to an unsigned upstream": testHeadersToAnUnsignedUpstream,
-		"headers that apps believe": testHeadersThatAppsBelieve, "100 Continue": testContinue,
+		"headers that apps trust": testHeadersThatAppsTrust, "100 Continue": testContinue,
 		"bodies where none is expected": testBodiesWhereNoneIsExpected,
 		// smuggling_test.go, reuse_test.go
-		"smuggling": testSmuggling, "doubtful bodies end the connection": testDoubtfulBodiesEndTheConnection,
+		"smuggling": testSmuggling, "ambiguous bodies end the connection": testAmbiguousBodiesEndTheConnection,
 		"nothing is shared": testNothingIsShared,
 		// deadlines, and what connections share
 		"deadlines": testSlowReaderOverHTTP2, "streams that wait leave room": testWaitingStreamsLeaveRoom,

@@ -34,7 +34,7 @@ func (g *Gateway) ServeDecided(listener string, w http.ResponseWriter, r *http.R
 	return c.decision
 }
 
-// Serves tells whether a Host header names the listener.
+// Serves reports whether a Host header names the listener.
 func (l *Listener) Serves(header string) bool { return l.knows(hostName(header)) }
 
 // WithConnection adds to the context of a new connection what its calls share.

@@ -14,7 +14,7 @@ import (
 	"tollgate/upstream"
 )
 
-// failed turns an attempt without a usable answer into what the caller is told.
+// failed returns the refusal for an attempt without a usable answer.
 func (c *call) failed(err error) *Refusal {
 	if stopped, ok := errors.AsType[*frozenError](err); ok {
 		return c.frozenBy(stopped.freeze)

@@ -259,7 +259,7 @@ func (c *call) exchange() (*answer, *Refusal) {
 // releaseBody returns what the body took: a caller that is slow to read its answer must not hold it. Before the exchange is over its
 // memory may be in use, so that no other call gets it.
 func (c *call) releaseBody(over bool) {
-	c.ledger.give(&c.account, firstBytes, bodyBytes)
+	c.ledger.release(&c.account, firstBytes, bodyBytes)
 	if over {
 		c.room.body.release()
 	}

@@ -44,7 +44,7 @@ func (c *call) record(kind logfile.Kind) *logfile.Record {
 func (c *call) describe(r *logfile.Record) {
 	r.TLSIn = c.tlsIn()
 	r.WaitedMicros = c.verdict.Waited.Microseconds()
-	if c.operation == nil { // nobody knows what is in such a query; a target that is no path may hold a password
+	if c.operation == nil { // it is unknown what is in such a query; a target that is no path may hold a password
 		c.describeUnmatched(r)
 		return
 	}
@@ -149,7 +149,7 @@ func (c *call) refuse(refusal *Refusal) {
 	c.answerRefusal(refusal)
 }
 
-// noteRefusal records a refusal. Known callers' refusals are recorded each, strangers' are bounded.
+// noteRefusal records a refusal. Known callers' refusals are recorded each, those of unauthenticated peers are bounded.
 func (c *call) noteRefusal(refusal *Refusal) {
 	now, written := c.Now(), false
 	var r *logfile.Record // nil: there is no room for one
@@ -161,7 +161,7 @@ func (c *call) noteRefusal(refusal *Refusal) {
 		c.limited(r)
 		c.describeSpending(r)
 		r.ClaimedCaller = refusal.Claimed
-		if c.claim != nil && c.identity.Caller == "" { // not proven: whoever sends it may claim any
+		if c.claim != nil && c.identity.Caller == "" { // not proven: a peer may claim any
 			r.ClaimedCaller, r.Identity = c.claim.Caller, c.claim.AccessKey
 		}
 		truncate(r)
@@ -261,7 +261,7 @@ type Result struct {
 	CapsFull []string // caps that refused the call, or count only and have no room for it; must not be changed
 }
 
-// Observer is told of the end of each call. Its methods are called concurrently.
+// Observer is called at the end of each call. Its methods are called concurrently.
 type Observer interface {
 	Refused(Result)
 	Observe(Result)

@@ -67,7 +67,7 @@ func TestRepeatNeedsAGrant(t *testing.T) {
 	f.origin.none(t)
 }
 
-// TestRepeatMustBeSigned: whoever copies a signed call cannot have it done once more by adding a header.
+// TestRepeatMustBeSigned: one who copies a signed call cannot have it done once more by adding a header.
 func TestRepeatMustBeSigned(t *testing.T) {
 	f := start(t, guarded, repeating(t))
 	call := signed{caller: customerCaller, method: "POST", target: payTarget, body: payBody}

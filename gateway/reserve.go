@@ -86,7 +86,7 @@ func (c *call) spendingUnknown(err error) *Refusal {
 	return r
 }
 
-// release gives back what the call has reserved, unless its intent may be on record.
+// release returns what the call has reserved, unless its intent may be on record.
 func (c *call) release() {
 	if s := c.spending; s != nil && s.state == reserved {
 		s.state = notReserved
@@ -168,7 +168,7 @@ func (c *call) heldBy(h *spend.HeldError) *Refusal {
 		return refusal(actHeld, held+" and any other of before, since the key of their hashes is lost; the operator of this gateway can accept that",
 			key, h.Call)
 	case h.Outcome == "":
-		return refusal(actHeld, held+", which is under way: its answer says what becomes of it", key, h.Call)
+		return refusal(actHeld, held+", which is under way: its answer says how it ends", key, h.Call)
 	case h.Outcome == logfile.Unknown:
 		return refusal(actHeld, held+", of which it is not known what became: look that up; the operator of this gateway can settle it", key, h.Call)
 	case h.Repeated:
