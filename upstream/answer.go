@@ -92,7 +92,7 @@ func (a *answer) Read(p []byte) (int, error) {
 
 var errClosed = errors.New("read on a closed answer")
 
-// Close gives up on what was not read yet.
+// Close discards what was not read yet.
 func (a *answer) Close() error {
 	if !a.ended {
 		a.end(errClosed)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// countedContext counts who wants to hear of its end.
+// countedContext counts the waits for its end.
 type countedContext struct {
 	context.Context
 	done                chan struct{}
