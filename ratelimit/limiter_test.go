@@ -252,8 +252,8 @@ func TestLeftBeforeAsking(t *testing.T) {
 	}
 }
 
-// TestImpatientCallers is the storm of retries: more callers than tokens, each giving up long before MaxWait. Places of
-// those who left must go to those who stay, or nobody would ever be served.
+// TestImpatientCallers is the storm of retries: more callers than tokens, each leaving long before MaxWait. Places of
+// those who left must go to those who stay, or no call would ever go.
 func TestImpatientCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := mustNew(t, perCaller(10, 1, 10*time.Second))

@@ -16,7 +16,7 @@ type Subject struct {
 	Caller, Operation, Credential, Upstream string
 	// Quota is the operation's published quota per second; zero means that none is published.
 	Quota float64
-	// Own says that the gateway itself makes the call, for Caller: limits that tell callers apart do not count it.
+	// Own says that the gateway itself makes the call, for Caller: limits that count by caller do not count it.
 	Own bool
 }
 
