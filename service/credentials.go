@@ -80,7 +80,7 @@ func (s *Service) logClocks(wrong map[string]bool) {
 	})
 }
 
-// eachSkew calls f for each signed upstream of whose clock something is known.
+// eachSkew calls f for each signed upstream whose clock was seen.
 func (s *Service) eachSkew(f func(name string, skew time.Duration)) {
 	for _, u := range s.signedUpstreams() {
 		if skew, known := u.Skew.Estimate(); known {

@@ -51,7 +51,7 @@ func (s *Service) isDraining() bool {
 }
 
 // Drain stops listening and lets calls under way end within the configured time. Those that have not are answered, and those of which
-// nothing was sent end as not sent. The log is closed last. The admin listener answers meanwhile, so that whoever asks learns that
+// nothing was sent end as not sent. The log is closed last. The admin listener answers meanwhile, so that probes learn that
 // the gateway is stopping.
 func (s *Service) Drain() error {
 	s.announceEnd()

@@ -85,7 +85,7 @@ func (f *followUp) round(ctx context.Context) {
 	}
 }
 
-// due returns the payments of one order that are to be looked up now, and forgets those that are not unknown any more.
+// due returns the payments of one order that are to be looked up now, and drops those that are not unknown any more.
 func (f *followUp) due() (due []journal.Unknown) {
 	former := f.looks
 	f.looks = map[string]attempt{}

@@ -236,7 +236,7 @@ func (s *Service) registerState() {
 	})
 }
 
-// refill returns a replay memory with the signatures that the log has, so that a restart forgets none.
+// refill returns a replay memory with the signatures that the log has, so that a restart loses none.
 func refill(size int, recovery audit.Recovery) (*replay.Memory, error) {
 	memory := replay.New(size)
 	slices.SortFunc(recovery.Signatures, func(a, b audit.Signature) int { return b.Date.Compare(a.Date) })
