@@ -63,7 +63,7 @@ type Ledger interface {
 	// Settle says what became of a call that reserved. What it reserved stays or is given back by that; a call that is unknown can be
 	// settled again. Of calls that are not known it does nothing.
 	Settle(call string, s Settlement)
-	// Release gives back what a call reserved that was not written down as an intent.
+	// Release returns what a call reserved that was not written down as an intent.
 	Release(call string)
 	// Available returns an error that wraps [ErrUnavailable] while the ledger cannot reserve, since it does not know yet what is held and
 	// used. Calls that change something are refused then, also those that reserve nothing.

@@ -148,7 +148,7 @@ func (f *fold) introduced(r *logfile.Record) error {
 	}
 	delete(f.partial, id)
 	f.ledger.CountedSince(&spend.Cap{Name: r.Subject, Definition: r.Data[dataDefinition], Hard: r.Data[dataMode] != string(spend.Soft)}, since)
-	f.ledger.Record(c) // for no call: it gives nothing back
+	f.ledger.Record(c) // for no call: it returns nothing
 	f.ledger.Settle("", spend.Settlement{Outcome: logfile.Succeeded, At: r.Time})
 	return nil
 }
