@@ -110,7 +110,7 @@ func parseSuiteName(name string) (uint16, error) {
 	return 0, fmt.Errorf("unknown cipher suite %q%s", clip(name), didYouMean(name, spellings))
 }
 
-// isOffWhitelist tells whether name is a suite that exists, in either spelling, but is not whitelisted. It knows the
+// isOffWhitelist reports whether name is a suite that exists, in either spelling, but is not whitelisted. It knows the
 // suites of crypto/tls, which are those that people try.
 func isOffWhitelist(name string) bool {
 	for _, s := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
@@ -128,7 +128,7 @@ func legacyOpenSSLName(iana string) string {
 	return strings.TrimPrefix(name, "RSA-")
 }
 
-// unusable tells which versions are left without a suite or a group that crypto/tls can speak.
+// unusable returns an error for versions that are left without a suite or a group that crypto/tls can speak.
 func (p *Policy) unusable() error {
 	var problems []error
 	for _, version := range p.versions {

@@ -9,7 +9,7 @@ import (
 	"tollgate/internal/nearest"
 )
 
-// maxName bounds what error texts and records repeat of a name that somebody else chose.
+// maxName bounds what error texts and records repeat of a name that a peer or a file chose.
 const maxName = 80
 
 // clip makes foreign text short and printable.
@@ -29,7 +29,7 @@ func clip(text string) string {
 	}, text)
 }
 
-// didYouMean gives `, did you mean "x"?` for the nearest of the candidates, or nothing if none is near.
+// didYouMean returns `, did you mean "x"?` for the nearest of the candidates, or nothing if none is near.
 func didYouMean(word string, candidates []string) string {
 	if len(word) > maxName {
 		return ""

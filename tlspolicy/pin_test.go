@@ -118,7 +118,7 @@ func TestPinsOfResumed(t *testing.T) {
 	}
 }
 
-// TestClientCertificateOfNow: what GetClientCertificate gives is shown at each full handshake.
+// TestClientCertificateOfNow: what GetClientCertificate returns is shown at each full handshake.
 func TestClientCertificateOfNow(t *testing.T) {
 	first, second := pki().client, testpki.Must(pki().ca.Client("other"))
 	shown := &first
