@@ -112,7 +112,7 @@ func (b *builder) needCA(path string, t *certs.ListenerTLS) {
 	}
 }
 
-// checkClients reads files that tell which client certificates count, and says whether they are good.
+// checkClients reads files that decide which client certificates count, and says whether they are good.
 func (b *builder) checkClients(path string, l *Listener, t certs.ListenerTLS) bool {
 	if b.Failed(path) {
 		return false
@@ -182,7 +182,7 @@ func (b *builder) noteExpiry(where, warning string) {
 	}
 }
 
-// ownHost tells the names that a machine has for itself.
+// ownHost reports whether a host is a machine's own name for itself.
 func ownHost(host string) bool { return host == "localhost" || setting.IsLoopback(host) }
 
 // describeCertificate says where a certificate comes from.

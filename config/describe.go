@@ -314,7 +314,7 @@ func spending(n int) string {
 	return fmt.Sprintf(", %d of them spend", n)
 }
 
-// effectOf gives " (spend)" for an operation of an upstream.
+// effectOf returns " (spend)" for an operation of an upstream.
 func (d describer) effectOf(upstream, operation string) string {
 	for _, o := range d.operations[upstream] {
 		if o.Name == operation && o.Effect != catalog.Read {

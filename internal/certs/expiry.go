@@ -103,7 +103,7 @@ func rough(d time.Duration) string {
 	return d.Round(time.Minute).String()
 }
 
-// NameOf is a name for people by which to tell a certificate: the first of its names, else its subject.
+// NameOf is a name by which people know a certificate: the first of its names, else its subject.
 func NameOf(c *x509.Certificate) string {
 	switch {
 	case len(c.DNSNames) > 0:

@@ -42,7 +42,7 @@ func TestExposureIsTrue(t *testing.T) {
 		}
 	}
 	for name, list := range map[string][]byte{
-		"ours": sharedWith(tagUser, uint32(os.Geteuid())), "a stranger's": sharedWith(tagUser, stranger), "a stranger's group's": sharedWith(tagGroup, strangersTeam),
+		"ours": sharedWith(tagUser, uint32(os.Geteuid())), "another's": sharedWith(tagUser, stranger), "another's group's": sharedWith(tagGroup, strangersTeam),
 	} {
 		check(t, os.WriteFile(path, nil, 0o600))
 		if err := setList(path, list); errors.Is(err, syscall.ENOTSUP) {
@@ -55,7 +55,7 @@ func TestExposureIsTrue(t *testing.T) {
 	}
 }
 
-// same compares what is said of a file with what a stranger can do.
+// same compares what is said of a file with what another user can do.
 func same(t *testing.T, path string, mode fs.FileMode) {
 	t.Helper()
 	var can []string
@@ -69,11 +69,11 @@ func same(t *testing.T, path string, mode fs.FileMode) {
 	})
 	said := Exposure(path)
 	if (said == "") != (len(can) == 0) {
-		t.Errorf("mode %#o: a stranger can %v, and it is said: %q", mode, can, said)
+		t.Errorf("mode %#o: another user can %v, and it is said: %q", mode, can, said)
 	}
 	for _, what := range can {
 		if !strings.Contains(said, what) {
-			t.Errorf("mode %#o: a stranger can %s, and it is said: %q", mode, what, said)
+			t.Errorf("mode %#o: another user can %s, and it is said: %q", mode, what, said)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestOthers(t *testing.T) {
 		{0o666, 2000, "every user may read and change it"},
 		{0o664, 3000, "every user may read it, group 3000, in which the gateway is not, may change it"},
 		{0o644, 3000, "every user may read it"},
-		{0o711, 3000, ""}, // nobody can run a key
+		{0o711, 3000, ""}, // a key cannot be run
 		{fs.ModeDir | 0o755, 3000, ""},
 		{fs.ModeDir | 0o770, 2000, ""},
 		{fs.ModeDir | 0o770, 3000, "group 3000, in which the gateway is not, may change it"},
@@ -98,7 +98,7 @@ func TestAccessLists(t *testing.T) {
 	}
 }
 
-// FuzzParseList holds the parser to what every list must give: no right beyond the mask, but that of all.
+// FuzzParseList holds the parser to what holds for every list: no right beyond the mask, but that of all.
 func FuzzParseList(f *testing.F) {
 	f.Add(sharedWith(tagUser, 1000))
 	f.Add(listOf(entry{tagMask, 0, 0}, entry{tagGroup, 7, 5}))

@@ -35,7 +35,7 @@ func file(t *testing.T, mode fs.FileMode) string {
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
+		t.Skip("only root can change the owner of files")
 	}
 }
 
@@ -76,7 +76,7 @@ func TestReadOwn(t *testing.T) {
 	}
 }
 
-// TestReadLeavesTheMode: what others gave is read as it is.
+// TestReadLeavesTheMode: files of others are read as it is.
 func TestReadLeavesTheMode(t *testing.T) {
 	path := file(t, 0o644)
 	if data, err := Read(path, 6); err != nil || string(data) != "secret" || modeOf(t, path) != 0o644 {

@@ -101,7 +101,7 @@ func (s *Source) load(h *host) error {
 	return nil
 }
 
-// publish makes the list anew. The caller holds the mutex.
+// publish remakes the list. The caller holds the mutex.
 func (s *Source) publish() {
 	var list []*tls.Certificate
 	for _, h := range s.hosts {
@@ -175,7 +175,7 @@ func (s *Source) report(h *host, err error) {
 	h.err = err
 }
 
-// retry gives the wait after so many failures in a row.
+// retry returns the wait after so many failures in a row.
 func retry(failures int) time.Duration {
 	return min(FirstRetry<<min(failures-1, 10), LastRetry)
 }
