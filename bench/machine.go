@@ -35,7 +35,7 @@ func field(text, name string) string {
 	return "unknown"
 }
 
-// kernel gives the version without what a builder appended.
+// kernel returns the version without what a builder appended.
 func kernel() string {
 	var name unix.Utsname
 	if unix.Uname(&name) != nil {
