@@ -23,7 +23,7 @@ const maxSocketPath = 103
 // Access says who besides its owner may connect to a unix socket.
 type Access struct {
 	Mode  fs.FileMode // of the file
-	Group *int        // of the file; nil: that which the process gives its files
+	Group *int        // of the file; nil: that of the process's files
 }
 
 // Private lets the owner connect, and no other user but root.

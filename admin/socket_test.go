@@ -173,7 +173,7 @@ func TestProcessAtTheSocket(t *testing.T) {
 		t.Errorf("the own user: %v", err)
 	}
 	if os.Geteuid() == 0 {
-		t.Run("another user", func(t *testing.T) { askAsNobody(t, path) })
+		t.Run("another user", func(t *testing.T) { askAsNoUser(t, path) })
 		return
 	}
 	s.UID++ // the gateway runs as another user
@@ -183,8 +183,8 @@ func TestProcessAtTheSocket(t *testing.T) {
 	}
 }
 
-// askAsNobody asks from a process of another user.
-func askAsNobody(t *testing.T, path string) {
+// askAsNoUser asks from a process of another user.
+func askAsNoUser(t *testing.T, path string) {
 	binary := filepath.Join(shortDir(t), "test")
 	text, err := os.ReadFile(os.Args[0])
 	if err != nil {
@@ -204,7 +204,7 @@ func askAsNobody(t *testing.T, path string) {
 	}
 }
 
-// TestAsk is the other process of askAsNobody.
+// TestAsk is the other process of askAsNoUser.
 func TestAsk(t *testing.T) {
 	path := os.Getenv("ASK")
 	if path == "" {

@@ -133,7 +133,7 @@ func (l *Log) Intent(ctx context.Context, r *logfile.Record) error {
 	return l.durable(ctx, r, forIntent)
 }
 
-// Outcome records what became of a call and returns when that is durable. It may use the reserve on disk and in memory.
+// Outcome records the outcome of a call and returns when that is durable. It may use the reserve on disk and in memory.
 // When ctx ends first, or had ended before, the record is still written as soon as the disk lets it; the error then
 // only says that it is not durable yet. Any other error that is not the end of ctx says that the record is lost.
 //
@@ -291,7 +291,7 @@ func (l *Log) wakeCommitter() {
 	}
 }
 
-// add gives the record its place and puts it into the batch that the committer takes next; begun reports whether it is the
+// add assigns the record its place and puts it into the batch that the committer takes next; begun reports whether it is the
 // first one there.
 func (l *Log) add(r *logfile.Record, u use) (b *batch, begun bool, err error) {
 	body := l.bodies.Get().(*[]byte)

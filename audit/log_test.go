@@ -654,8 +654,8 @@ func TestRotationOnFullDisk(t *testing.T) {
 	})
 }
 
-// TestStopTellsOpenCalls: a stop that cut a call off does not look like any other.
-func TestStopTellsOpenCalls(t *testing.T) {
+// TestStopNamesOpenCalls: a stop that cut a call off does not look like any other.
+func TestStopNamesOpenCalls(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		dir := t.TempDir()
 		l, _, err := Open(Options{Config: Config{Dir: dir}})

@@ -92,8 +92,8 @@ func TestClosing(t *testing.T) {
 	}
 }
 
-// TestClosingTellsWhose: an outcome that a start writes says what was called, whose account may have paid, and by which plan it was decided.
-func TestClosingTellsWhose(t *testing.T) {
+// TestClosingNamesTheCaller: an outcome that a start writes says what was called, whose account may have paid, and by which plan it was decided.
+func TestClosingNamesTheCaller(t *testing.T) {
 	intent := typical()
 	intent.Seq, intent.Commit, intent.Deprecated, intent.Plan = 2, 2, true, "00112233445566aa"
 	d := diskWith(map[uint64]string{1: line(1, 1, logfile.KindStart, "") + string(intent.Append(nil)) + "\n"})

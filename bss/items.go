@@ -7,7 +7,7 @@ import (
 	"tollgate/catalog"
 )
 
-// itemList is where answers list items that failed, or items with what became of each.
+// itemList is where answers list items that failed, or items with the result of each.
 type itemList struct {
 	elements, id string
 	failed       bool // all of them
@@ -22,7 +22,7 @@ var itemLists = [...]itemList{
 // maxItems is the most items of an answer that are listed: a request has no more.
 const maxItems = 256
 
-// items are the things of which an answer to a call that spends says what became of them. Ids are in lower case.
+// items are the things whose results are in an answer to a call that spends. Ids are in lower case.
 type items struct {
 	allFailed, allDone []string
 	ambiguous          bool // it cannot be said which failed

@@ -35,7 +35,7 @@ func FuzzCertificate(f *testing.F) {
 			return
 		}
 		var alternatives []asn1.RawValue
-		commonName := "nobody"
+		commonName := "no one"
 		switch kind % 3 {
 		case 0:
 			alternatives = []asn1.RawValue{name(2, other), name(6, presented)}

@@ -58,7 +58,7 @@ func (p *Params) Empty() bool { return len(p.names) == 0 }
 
 // NewRouter builds a router. Two operations that would answer the same method and paths (templates that are equal but
 // for parameter names), or paths that differ in a final slash only, are an error that names both; all such errors are returned at once.
-// So is an operation none of whose calls could be distinguished from those of another; such errors come when there is none of the others.
+// So is an operation whose calls could not be distinguished from those of another; such errors come when there is none of the others.
 func NewRouter(operations []*Operation) (*Router, error) {
 	r := new(Router)
 	if slices.ContainsFunc(operations, needsLax) {

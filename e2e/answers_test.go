@@ -244,7 +244,7 @@ func TestBrokenAnswers(t *testing.T) {
 	w.sawEach(upstream, outcomes)
 }
 
-// sawEach has the upstream have seen each order once, and the log say what became of it.
+// sawEach has the upstream have seen each order once, and the log have its outcome.
 func (w *world) sawEach(upstream *answering, outcomes map[string]string) {
 	w.t.Helper()
 	arrived, recorded := upstream.orders(), w.ordersOnRecord()

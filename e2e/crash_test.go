@@ -56,7 +56,7 @@ const crashConfig = "{dir: audit, segment_size: 1MiB, checkpoints: {every: 1s, r
 // TestKillUnderLoad kills the gateway (SIGKILL) again and again over one audit log: in the midst of calls, of beginning new
 // segments and of signing, while it recovers, and while it stops. After each kill the log verifies as far as it is signed, and
 // holds every checkpoint that was copied elsewhere; after the next start it verifies as a whole. In the end every call that
-// reached the provider is in the log once, with what became of it, and none reached it twice.
+// reached the provider is in the log once, with its outcome, and none reached it twice.
 func TestKillUnderLoad(t *testing.T) {
 	t.Parallel()
 	worlds := 1

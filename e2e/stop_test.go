@@ -121,9 +121,9 @@ func TestCallerLeavesDuringAPayment(t *testing.T) {
 	p.stop()
 }
 
-// TestDrainGivesUp has a provider that never answers, and payments that wait for keys on trial behind those that it has. The gateway ends
-// within its drain time: each caller is answered, and what became of each payment is on record before the next start.
-func TestDrainGivesUp(t *testing.T) {
+// TestDrainIsBounded has a provider that never answers, and payments that wait for keys on trial behind those that it has. The gateway ends
+// within its drain time: each caller is answered, and the outcome of each payment is on record before the next start.
+func TestDrainIsBounded(t *testing.T) {
 	t.Parallel()
 	const sent, waiting = 3, 9 // three of one caller try keys that are on trial
 	w := newWorld(t, bsssim.Config{}).configure(replaceOnce(t, standard, "bounds: {drain: 20s}", "bounds: {drain: 100ms}"))

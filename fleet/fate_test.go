@@ -12,13 +12,13 @@ import (
 	"tollgate/fleet/redistest"
 )
 
-// ledger counts what became of questions that add to one counter.
+// ledger counts the fate of questions that add to one counter.
 type ledger struct {
 	t                           *testing.T
 	done, late, applied, undone atomic.Int64
 }
 
-// ask asks a question, notes what became of it, and reports whether it was answered.
+// ask asks a question, notes its fate, and reports whether it was answered.
 func (l *ledger) ask(m *member) bool {
 	refused := atomic.Bool{}
 	q := add("x")

@@ -173,8 +173,8 @@ func TestJoinAgain(t *testing.T) {
 	}
 }
 
-// TestRowsOfStrangers: what another version or another program wrote into a row does not break heartbeats.
-func TestRowsOfStrangers(t *testing.T) {
+// TestRowsOfOthers: what another version or another program wrote into a row does not break heartbeats.
+func TestRowsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	m := run(t, options("a", s.Address(), "a")).up()

@@ -24,7 +24,7 @@ func (c *call) admit() *Refusal {
 		return refusal
 	}
 	if c.bodyMayCome() {
-		// Whatever becomes of the call, a body must not dribble in for ever.
+		// Whatever the call's outcome, a body must not dribble in for ever.
 		c.pace.ends = time.Now().Add(time.Duration(c.Bounds.BodyTimeout))
 		c.pace.start()
 	}

@@ -78,7 +78,7 @@ func holding(t testing.TB, f *fixture) (release func()) {
 	return release
 }
 
-// All bodies together are bounded, and what they took is given back, whatever became of their calls.
+// All bodies together are bounded, and what they took is given back, whatever the outcome of their calls.
 func TestBodiesBound(t *testing.T) {
 	for name, frame := range map[string]func(string) string{"announced": sizedPost, "chunked": chunkedPost} {
 		t.Run(name, func(t *testing.T) {

@@ -52,8 +52,8 @@ func TestProvidersWindow(t *testing.T) {
 	}
 }
 
-// TestUnsentIsNotForgotten: a call that is refused after the limits have counted it frees its place a window later, and no sooner or later.
-func TestUnsentIsNotForgotten(t *testing.T) {
+// TestUnsentIsNotLost: a call that is refused after the limits have counted it frees its place a window later, and no sooner or later.
+func TestUnsentIsNotLost(t *testing.T) {
 	limiter := &countingLimiter{Limiter: ratelimit.NewLimiter()}
 	var full atomic.Bool
 	full.Store(true)

@@ -19,7 +19,7 @@ import (
 	"tollgate/upstream"
 )
 
-// Invariant 7: the gateway sends each call once, whatever becomes of it, and knows afterwards what it knows.
+// Invariant 7: the gateway sends each call once, whatever its outcome, and knows afterwards what it knows.
 
 // Calls with each method, towards both kinds of upstream; keys that make net/http repeat a call are among their headers.
 var onceCalls = []struct {

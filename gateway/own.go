@@ -21,8 +21,8 @@ import (
 	"tollgate/upstream"
 )
 
-// A call of the gateway's own is one read of the provider's, made for a call: before it, of what it costs, or after it, of what became of
-// it. It goes the way of any call from the last check for freezes on, and has records of its own, which name the call that it is for. It
+// A call of the gateway's own is one read of the provider's, made for a call: before it, of what it costs, or after it, of its outcome.
+// It goes the way of any call from the last check for freezes on, and has records of its own, which name the call that it is for. It
 // is signed by that call's credential, counts for the same caller where callers take turns, stops by the same freezes and pauses, and
 // needs no grant.
 

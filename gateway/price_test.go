@@ -414,7 +414,7 @@ func TestPriceAtTheSimulator(t *testing.T) {
 	}
 }
 
-// TestLook: what became of a call is looked up by the credential that it was sent with, and by no other.
+// TestLook: the outcome of a call is looked up by the credential that it was sent with, and by no other.
 func TestLook(t *testing.T) {
 	f := start(t, fixed, showing(order(`"status":5`)))
 	query := must(acts.OrderQuery("cn", "CS-1001"))

@@ -67,7 +67,7 @@ func (c *call) intent() *logfile.Record {
 	return r
 }
 
-// outcome says what became of an intent without an answer.
+// outcome returns the outcome record of an intent without an answer.
 func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
 	r.Share(c.connection.partsOf(c, r))
@@ -80,7 +80,7 @@ func (c *call) outcome(outcome string, why *Refusal) *logfile.Record {
 	return r
 }
 
-// answered says what became of an intent that was answered.
+// answered returns the outcome record of an intent that was answered.
 func (c *call) answered(a *answer) *logfile.Record {
 	r := c.record(logfile.KindOutcome)
 	r.Share(c.connection.partsOf(c, r))

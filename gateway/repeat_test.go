@@ -82,7 +82,7 @@ func TestRepeatMustBeSigned(t *testing.T) {
 	}
 }
 
-// TestNothingRepeatsWhatIsOpen: a call that is under way, or of which it is not known what became, is not repeated.
+// TestNothingRepeatsWhatIsOpen: a call that is under way, or whose outcome is unknown, is not repeated.
 func TestNothingRepeatsWhatIsOpen(t *testing.T) {
 	f := start(t, fixed, guarded, repeating(t), answering(jsonAnswer(502, `{}`)))
 	first := callID(f.send(t, pay()))

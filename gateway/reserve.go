@@ -108,7 +108,7 @@ func (c *call) takeBack() {
 	}
 }
 
-// settleSpending says to the ledger what became of the call, by the record of it.
+// settleSpending reports the outcome of the call to the ledger, by the record of it.
 func (c *call) settleSpending(r *logfile.Record) {
 	if s := c.spending; s != nil && s.state == intended {
 		s.state = notReserved
@@ -128,7 +128,7 @@ func (c *call) settlement(r *logfile.Record) spend.Settlement {
 	return s
 }
 
-// endReservation is for calls that a fault has ended: nothing of them stays under way. It is not known what became of one whose intent may be
+// endReservation is for calls that a fault has ended: nothing of them stays under way. The outcome is unknown where the intent may be
 // on record.
 func (c *call) endReservation() {
 	c.release()
@@ -170,7 +170,7 @@ func (c *call) heldBy(h *spend.HeldError) *Refusal {
 	case h.Outcome == "":
 		return refusal(actHeld, held+", which is under way: its answer says how it ends", key, h.Call)
 	case h.Outcome == logfile.Unknown:
-		return refusal(actHeld, held+", of which it is not known what became: look that up; the operator of this gateway can settle it", key, h.Call)
+		return refusal(actHeld, held+", whose outcome is unknown: look it up; the operator of this gateway can settle it", key, h.Call)
 	case h.Repeated:
 		return refusal(actHeld, held+" (%s), %s, and a call can be repeated once only", key, h.Call, h.Outcome, until(h.Until))
 	}

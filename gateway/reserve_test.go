@@ -56,7 +56,7 @@ func (f *fixture) wantHeld(t *testing.T, got *reply, by, says string) {
 	}
 }
 
-// TestActIsHeld: what became of a call decides whether a second one for the same order is sent, of whatever caller. None is named to another.
+// TestActIsHeld: the outcome of a call decides whether a second one for the same order is sent, of whatever caller. None is named to another.
 func TestActIsHeld(t *testing.T) {
 	low := jsonAnswer(400, `{"error_code":"CBC.0100","error_msg":"no"}`)
 	for outcome, c := range map[string]struct {
@@ -357,7 +357,7 @@ func TestNotSentReleases(t *testing.T) {
 }
 
 // TestLateIntentStaysHeld: an intent that may still reach the disk holds its order until the outcome that withdraws it is durable. If that is
-// lost, it is not known what became of the call.
+// lost, the outcome of the call is unknown.
 func TestLateIntentStaysHeld(t *testing.T) {
 	for name, lost := range map[string]error{"durable": nil, "lost": errors.New("the disk is gone")} {
 		t.Run(name, func(t *testing.T) {

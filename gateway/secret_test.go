@@ -130,7 +130,7 @@ func TestMessagesThatQuoteASecretAreNotWritten(t *testing.T) {
 	}
 }
 
-// Keys, tokens and signatures, whatever becomes of a call.
+// Keys, tokens and signatures, whatever a call's outcome.
 func TestKeysAndTokensAreNotWritten(t *testing.T) {
 	withTokens := func(f *fixture) { f.credentials = credentials(t, secret.New(securityToken)) }
 	quoting := `{"error_code":"APIG.0301","error_msg":"Incorrect IAM authentication information: verify aksk signature fail, ` +

@@ -132,7 +132,7 @@ func TestNoCallerBehindTLS(t *testing.T) {
 	both(t, func(t *testing.T, http2 bool) {
 		s := startTLS(t)
 		do(t, s.client(t, http2), request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2001")
-		unknown := s.client(t, http2, must(s.ca.Client("stranger", "spiffe://corp/stranger")))
+		unknown := s.client(t, http2, must(s.ca.Client("unknown", "spiffe://corp/unknown")))
 		do(t, unknown, request(t, "GET", "/echo/x", nil)).wantCode(t, "TG.2008")
 		s.origin.none(t)
 	})

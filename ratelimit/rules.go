@@ -233,10 +233,10 @@ func newMatcher(r Rule, t Terms) matcher {
 }
 
 func (m matcher) matches(s Subject) bool {
-	return m.callers.has(s.Caller) && !(s.Own && m.tellsCallers()) && m.operations.has(s.Operation) && m.credentials.has(s.Credential) && m.upstreams.has(s.Upstream)
+	return m.callers.has(s.Caller) && !(s.Own && m.countsByCaller()) && m.operations.has(s.Operation) && m.credentials.has(s.Credential) && m.upstreams.has(s.Upstream)
 }
 
-func (m matcher) tellsCallers() bool { return m.callers != nil || slices.Contains(m.Per, ByCaller) }
+func (m matcher) countsByCaller() bool { return m.callers != nil || slices.Contains(m.Per, ByCaller) }
 
 func (m matcher) limit(s Subject) Limit {
 	return Limit{Name: m.Name, Per: m.Per, Counted: m.counted(s), Terms: m.terms, Shadow: m.Mode == Shadow, Without: m.Without}

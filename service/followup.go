@@ -25,7 +25,7 @@ const (
 	unpaidFor = 15 * time.Minute
 )
 
-// followUp looks up what became of payments that are unknown, and settles those of which it is known then.
+// followUp looks up the outcomes of payments that are unknown, and settles those that it finds.
 type followUp struct {
 	unknown func() []journal.Unknown
 	look    func(context.Context, *gateway.Lookup) (gateway.Found, error)

@@ -60,7 +60,7 @@ type Ledger interface {
 	// Reserve takes all keys and charges of a claim, or none. The error is a *[HeldError], a *[FullError] or Claim.Uncountable, or wraps
 	// [ErrUnavailable] or that of the context. What is in shadow or soft mode is taken also where it is held or full; the report names it.
 	Reserve(ctx context.Context, c *Claim) (Report, error)
-	// Settle says what became of a call that reserved. What it reserved stays or is given back by that; a call that is unknown can be
+	// Settle records the outcome of a call that reserved. By that, what it reserved stays or is returned; a call that is unknown can be
 	// settled again. Of calls that are not known it does nothing.
 	Settle(call string, s Settlement)
 	// Release returns what a call reserved that was not written down as an intent.
@@ -70,7 +70,7 @@ type Ledger interface {
 	Available() error
 }
 
-// Settlement is what became of a call.
+// Settlement is the outcome of a call.
 type Settlement struct {
 	Outcome  string // of package logfile
 	At       time.Time

@@ -12,13 +12,13 @@ import (
 	"tollgate/internal/testpki"
 )
 
-func mustIssueStranger(t *testing.T) tls.Certificate {
+func mustIssueUnknown(t *testing.T) tls.Certificate {
 	t.Helper()
 	ca, err := testpki.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := ca.Client("stranger")
+	certificate, err := ca.Client("unknown")
 	if err != nil {
 		t.Fatal(err)
 	}

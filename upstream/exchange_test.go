@@ -120,9 +120,9 @@ func TestSurplusIsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestSecondAnswerIsNobodys: calls that wait for the only connection get it in the moment in which it is free, when the
+// TestSecondAnswerIsNoCalls: calls that wait for the only connection get it in the moment in which it is free, when the
 // upstream's second answer to the call before may be on its way.
-func TestSecondAnswerIsNobodys(t *testing.T) {
+func TestSecondAnswerIsNoCalls(t *testing.T) {
 	target, _ := origin(t, func(c net.Conn, r *bufio.Reader) {
 		for request, err := http.ReadRequest(r); err == nil; request, err = http.ReadRequest(r) {
 			answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(request.URL.Path), request.URL.Path)

@@ -56,7 +56,7 @@ func TestOneRegistrationForAllCalls(t *testing.T) {
 	}
 }
 
-// TestWatchesEnd: contexts of single calls leave nothing behind but the latest, whatever becomes of the call.
+// TestWatchesEnd: contexts of single calls leave nothing behind but the latest, whatever the call's outcome.
 func TestWatchesEnd(t *testing.T) {
 	target, _ := origin(t, answering(ok))
 	transport := transportTo(t, target, nil)

@@ -361,8 +361,8 @@ func waitsInTurns(seen []turns) (before []int) {
 	return before
 }
 
-// TestLeavingGivesThePlaceBack: a caller that leaves while it waits is no longer waited for.
-func TestLeavingGivesThePlaceBack(t *testing.T) {
+// TestLeavingFreesThePlace: a caller that leaves while it waits is no longer waited for.
+func TestLeavingFreesThePlace(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
 	all := joinAll(t, s.Address(), "f", 2, patient)

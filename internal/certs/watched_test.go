@@ -125,8 +125,8 @@ func TestBadFileIsReportedOnce(t *testing.T) {
 	wantServed(t, source, second)
 }
 
-// TestReloadIsTold: what Reload has said, Poll does not say again.
-func TestReloadIsTold(t *testing.T) {
+// TestReloadIsReported: what Reload has said, Poll does not say again.
+func TestReloadIsReported(t *testing.T) {
 	first, second := twoPairs(t)
 	f := write(t, first)
 	source := loadWatched(t, f.cert, f.key)

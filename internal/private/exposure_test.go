@@ -59,13 +59,13 @@ func listOf(entries ...entry) []byte {
 	return list
 }
 
-const nobodyInParticular = 0xffffffff
+const undefinedID = 0xffffffff
 
 // sharedWith is the list of a file with mode 0440 whose group bits are the mask, as systemd makes it for a credential.
 func sharedWith(tag uint16, id uint32) []byte {
 	entries := []entry{
-		{tagOwner, 4, nobodyInParticular}, {tag, 4, id}, {tagOwningGroup, 0, nobodyInParticular}, {tagMask, 4, nobodyInParticular},
-		{tagOthers, 0, nobodyInParticular},
+		{tagOwner, 4, undefinedID}, {tag, 4, id}, {tagOwningGroup, 0, undefinedID}, {tagMask, 4, undefinedID},
+		{tagOthers, 0, undefinedID},
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return int(a.tag) - int(b.tag) }) // the kernel wants that
 	return listOf(entries...)

@@ -24,7 +24,7 @@ func (d *Decision) data() map[string]string {
 	return data
 }
 
-// Resolve puts on record what became of an unknown call, and settles it: it succeeded or failed. Whether a call that holds nothing is unknown
+// Resolve puts on record the outcome of an unknown call, and settles it: it succeeded or failed. Whether a call that holds nothing is unknown
 // is decided by the log.
 func (j *Journal) Resolve(ctx context.Context, call, outcome string, d Decision) error {
 	if !settles(outcome) {

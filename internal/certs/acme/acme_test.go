@@ -137,8 +137,8 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestNobodyElses: names of others and requests for other things reach neither certmagic nor a file.
-func TestNobodyElses(t *testing.T) {
+// TestOthersCertificates: names of others and requests for other things reach neither certmagic nor a file.
+func TestOthersCertificates(t *testing.T) {
 	s, err := Open(good(t))
 	if err != nil {
 		t.Fatal(err)
