@@ -148,7 +148,7 @@ func (c *call) connect() *Refusal {
 
 // awaitConnection waits for one of the caller's connections as long as the call may take.
 func (c *call) awaitConnection(own chan struct{}) {
-	ctx, cancel := context.WithDeadline(c.ending.calls, c.room.out.Deadline)
+	ctx, cancel := context.WithDeadline(c.ending.calls, c.scratch.out.Deadline)
 	defer cancel()
 	select {
 	case own <- struct{}{}:

@@ -44,8 +44,8 @@ func TestEngines(t *testing.T) {
 		"body before the settings": testBodyBeforeTheSettings, "one offer of a connection": testOfferOncePerConnection,
 		"peers": testPeers, "unix socket": testUnixSocket, "refusals": testRefusalsOfTheEngine, "room": testRoom,
 		// the end
-		"base of contexts": testBase, "announced end": testAnnounceEnd, "calls given up": testGiveUpBeforeTheIntent,
-		"calls given up over HTTP/2": testGiveUpOverHTTP2, "shutdown": testShutdown, "close": testClose,
+		"base of contexts": testBase, "announced end": testAnnounceEnd, "calls abandoned": testAbandonBeforeTheIntent,
+		"calls abandoned over HTTP/2": testAbandonOverHTTP2, "shutdown": testShutdown, "close": testClose,
 	}
 	for name, e := range engines {
 		for part, test := range parts {

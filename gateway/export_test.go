@@ -15,7 +15,7 @@ import (
 // Decide takes a request through steps 1 to 8, for benchmarks.
 func (g *Gateway) Decide(listener string, w http.ResponseWriter, r *http.Request) *Refusal {
 	c := newCall(g, listener, w, r)
-	defer c.leaveRoom()
+	defer c.leaveScratch()
 	defer c.end()
 	for _, step := range [...]func(*call) *Refusal{
 		(*call).admit, (*call).identify, (*call).match, (*call).read, (*call).verify, (*call).decide, (*call).price, (*call).limit,

@@ -54,7 +54,7 @@ func (c *call) failed(err error) *Refusal {
 
 // withoutSecrets hides in an error what it may quote of the request that was sent.
 func (c *call) withoutSecrets(text string) string {
-	authorization := c.room.out.Header.Get(signing.AuthorizationHeader) // an internal app's own, or that of the signature
+	authorization := c.scratch.out.Header.Get(signing.AuthorizationHeader) // an internal app's own, or that of the signature
 	credentials := strings.TrimLeft(authorization[strings.IndexByte(authorization, ' ')+1:], " \t")
 	hidden := []byte(text)
 	for token := range c.sentTokens() {

@@ -23,7 +23,7 @@ type outbound struct {
 // prepare builds the request that is sent, as yet without its signature: the canonical path and query that were matched and recorded, and
 // the body that was hashed. A call that spends must not take the answer to another one for its own.
 func (c *call) prepare() {
-	out := &c.room.out
+	out := &c.scratch.out
 	out.Method, out.Host, out.Path, out.Query, out.Body = c.request.Method, c.upstream.Host, signing.CanonicalPath(c.path), c.query.Canonical(), c.body
 	out.Rested, out.Gate = c.operation.Effect == catalog.Spend, gate{c}
 	if c.upstream.Signed {

@@ -18,7 +18,7 @@ const maxPath, maxRefusedPairs = 1024, 8
 
 // record is what all records of the call have in common, as far as the call has come. The one before it is no longer valid.
 func (c *call) record(kind logfile.Kind) *logfile.Record {
-	r := &c.room.record
+	r := &c.scratch.record
 	*r = logfile.Record{
 		Kind: kind, Call: c.id, Plan: c.recordID(), Listener: c.listener.Name,
 		Caller: c.identity.Caller, IdentifiedBy: c.identity.By, Identity: c.identity.Detail,

@@ -86,7 +86,7 @@ func TestRepeatMustBeSigned(t *testing.T) {
 func TestNothingRepeatsWhatIsOpen(t *testing.T) {
 	f := start(t, fixed, guarded, repeating(t), answering(jsonAnswer(502, `{}`)))
 	first := callID(f.send(t, pay()))
-	f.wantHeld(t, f.send(t, repeatOf(first)), first, "not known what became")
+	f.wantHeld(t, f.send(t, repeatOf(first)), first, "whose outcome is unknown")
 
 	f = start(t, fixed, guarded, repeating(t))
 	c, proceed := f.payWhileHeld(t)
@@ -177,6 +177,6 @@ func TestRepeatThatMeetsAFault(t *testing.T) {
 	if last := outcomes[len(outcomes)-1]; last.Call != callID(second) || last.Outcome != logfile.Unknown {
 		t.Errorf("outcome %+v", last)
 	}
-	f.wantHeld(t, f.send(t, repeatOf(first)), callID(second), "not known what became")
+	f.wantHeld(t, f.send(t, repeatOf(first)), callID(second), "whose outcome is unknown")
 	f.origin.only(t)
 }

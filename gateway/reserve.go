@@ -101,8 +101,8 @@ func (c *call) handOver() {
 	}
 }
 
-// takeBack undoes handOver: the log did not take the intent.
-func (c *call) takeBack() {
+// rollBack undoes handOver: the log did not take the intent.
+func (c *call) rollBack() {
 	if s := c.spending; s != nil && s.state == intended {
 		s.state = reserved
 	}

@@ -65,7 +65,7 @@ func TestActIsHeld(t *testing.T) {
 	}{
 		logfile.Succeeded: {okAnswer, "(succeeded), until 20"},
 		logfile.Failed:    {low, ""},
-		logfile.Unknown:   {jsonAnswer(502, `{}`), "not known what became"},
+		logfile.Unknown:   {jsonAnswer(502, `{}`), "whose outcome is unknown"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			f := start(t, guarded, answering(c.answer))
@@ -375,7 +375,7 @@ func TestLateIntentStaysHeld(t *testing.T) {
 			(<-withdrawn)(lost)
 			got := f.send(t, pay())
 			if lost != nil {
-				f.wantHeld(t, got, callID(first), "not known what became")
+				f.wantHeld(t, got, callID(first), "whose outcome is unknown")
 				return
 			}
 			if got.status != 200 {

@@ -65,7 +65,7 @@ func (s *Service) Drain() error {
 	select {
 	case <-drained:
 	case <-timer.C:
-		left = s.gateway.GiveUp()
+		left = s.gateway.Abandon()
 		<-drained
 	}
 	var problems []error
