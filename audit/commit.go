@@ -93,7 +93,7 @@ func (l *Log) commitAll() error {
 // next waits for a batch. It returns nil when the log is closed. Before each batch it preallocates what the batch needs.
 func (l *Log) next() (*batch, error) {
 	for {
-		if err := l.upkeep(); err != nil {
+		if err := l.preallocate(); err != nil {
 			return nil, err
 		}
 		if b := l.take(); b != nil {
@@ -210,7 +210,7 @@ func (l *Log) appendToTree(b *batch) {
 func (l *Log) note() {
 	l.status.Segment = l.live.name
 	l.status.SegmentBytes = l.live.offset
-	l.status.Room = l.live.room()
+	l.status.Preallocated = l.live.room()
 }
 
 func isFatal(err error) bool {
@@ -296,10 +296,10 @@ func (l *Log) stop() error {
 	}
 	b := l.newBatch()
 	l.put(b, &r)
-	seal := l.reserve()
+	checkpointSeq := l.reserve()
 	l.mu.Unlock()
 	if err := l.commit(b); err != nil {
 		return err
 	}
-	return l.sign(seal, l.commit)
+	return l.sign(checkpointSeq, l.commit)
 }

@@ -422,7 +422,7 @@ func (l *Log) admit(n int64, u use, now time.Time) error {
 	if l.stalled(now) {
 		return fmt.Errorf("%w: the disk has not answered for over %v", ErrUnavailable, l.deadline())
 	}
-	if l.status.Room-pending >= l.reserveFor(u) {
+	if l.status.Preallocated-pending >= l.reserveFor(u) {
 		return nil
 	}
 	if l.spaceErr != nil {

@@ -629,7 +629,7 @@ func TestRotationOnFullDisk(t *testing.T) {
 			sent = append(sent, fmt.Sprint("call-", len(sent)))
 		}
 		got := l.Status()
-		if got.SegmentBytes < 4<<10 || got.Segment != logfile.SegmentName(1) || got.Room < 7<<10 {
+		if got.SegmentBytes < 4<<10 || got.Segment != logfile.SegmentName(1) || got.Preallocated < 7<<10 {
 			t.Errorf("on a full disk: %+v; want the first segment, with its reserve", got)
 		}
 		for _, call := range sent[:20] {

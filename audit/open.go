@@ -143,7 +143,7 @@ func (l *Log) begin(r *recovery, s scanned) error {
 func (l *Log) firstCheckpoint(keys signers) error {
 	l.signers = keys.keys
 	l.key = l.signers[len(l.signers)-1].Public()
-	if err := l.upkeep(); err != nil {
+	if err := l.preallocate(); err != nil {
 		return err
 	}
 	if err := l.writeCheckpoint(l.reserve(), l.write); err != nil {
@@ -154,7 +154,7 @@ func (l *Log) firstCheckpoint(keys signers) error {
 			return fmt.Errorf("putting the new audit key in the place of %s: %w", l.cfg.keys.Path(), err)
 		}
 	}
-	return l.upkeep()
+	return l.preallocate()
 }
 
 // closeOpen writes the closing outcomes, the start record, the key record if there is one, and the losses that are accepted.

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// upkeep allocates room ahead: for the next segment when one is due, or else of the live one. That this fails is no error
-// as long as the room lasts; it is tried again later. The errors given are fatal ones.
-func (l *Log) upkeep() error {
+// preallocate allocates room ahead: for the next segment when one is due, or else of the live one. That this fails is no error
+// as long as the room lasts; it is tried again later. The errors returned are fatal ones.
+func (l *Log) preallocate() error {
 	defer l.setBusySince(time.Time{})
 	if !l.retryDue() {
 		return nil

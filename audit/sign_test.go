@@ -140,9 +140,9 @@ func TestCheckpointsLeaveTheReserve(t *testing.T) {
 			if err := l.Outcome(t.Context(), &logfile.Record{Call: "0"}); err != nil {
 				t.Fatal(err)
 			}
-			before, room := signed(l), l.Status().Room
+			before, room := signed(l), l.Status().Preallocated
 			time.Sleep(time.Hour)
-			if got := l.Status(); n == 0 || got.Signed != before || got.Room != room || before >= got.LastSeq-1 {
+			if got := l.Status(); n == 0 || got.Signed != before || got.Preallocated != room || before >= got.LastSeq-1 {
 				t.Errorf("an hour on a full disk, after %d records: %d signed of %d, room %d; then %+v", n, before, got.LastSeq, room, got)
 			}
 			if freed {

@@ -24,7 +24,7 @@ func TestStartRoom(t *testing.T) {
 			t.Errorf("the first call: %v", err)
 		}
 		synctest.Wait()
-		if room := l.Status().Room; room < reserve || room > d.budget {
+		if room := l.Status().Preallocated; room < reserve || room > d.budget {
 			t.Errorf("the log was opened with room for %d bytes, want %d and a bit", room, reserve)
 		}
 		d.mu.Lock()
@@ -32,7 +32,7 @@ func TestStartRoom(t *testing.T) {
 		d.mu.Unlock()
 		time.Sleep(startPause + 2*maxBackoff)
 		synctest.Wait()
-		if got, want := l.Status().Room, 2*reserve+l.cfg.Preallocate; got < want {
+		if got, want := l.Status().Preallocated, 2*reserve+l.cfg.Preallocate; got < want {
 			t.Errorf("then there is room for %d bytes, want %d", got, want)
 		}
 	})
@@ -55,7 +55,7 @@ func TestStartSteps(t *testing.T) {
 		l, _ := open(t, cfg)
 		time.Sleep(startPause)
 		synctest.Wait()
-		if got, want := l.Status().Room, 2*int64(cfg.Default().Reserve)+l.cfg.Preallocate; got < want {
+		if got, want := l.Status().Preallocated, 2*int64(cfg.Default().Reserve)+l.cfg.Preallocate; got < want {
 			t.Errorf("there is room for %d bytes, want %d", got, want)
 		}
 		if steps := slices.Compact(sizes); len(steps) < 5 {
@@ -111,7 +111,7 @@ func TestStartRefusals(t *testing.T) {
 						break
 					}
 				}
-				if room := l.Status().Room - l.Status().Pending; room < reserve+startStep/2-logfile.MaxLine || room > reserve+startStep/2+logfile.MaxLine {
+				if room := l.Status().Preallocated - l.Status().Pending; room < reserve+startStep/2-logfile.MaxLine || room > reserve+startStep/2+logfile.MaxLine {
 					t.Errorf("unauthenticated peers leave %d bytes, want %d", room, reserve+startStep/2)
 				}
 				if err := l.Intent(t.Context(), &logfile.Record{Call: "c"}); err != nil {
@@ -151,7 +151,7 @@ func TestStopsAllocating(t *testing.T) {
 		synctest.Wait()
 		close(closed)
 		synctest.Wait()
-		if room, most := l.Status().Room, l.startSize()+2*startStep+4*pageSize; room > most {
+		if room, most := l.Status().Preallocated, l.startSize()+2*startStep+4*pageSize; room > most {
 			t.Errorf("there is room for %d bytes, want %d at most", room, most)
 		}
 	})
