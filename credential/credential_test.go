@@ -157,7 +157,7 @@ func TestProbeReopensOrPausesAgain(t *testing.T) {
 		t.Error("a rejected probe left the credential open")
 	}
 	later = later.Add(PauseTime)
-	leaseOf(t, c, later).Done(Unheard, "", later)
+	leaseOf(t, c, later).Done(NoVerdict, "", later)
 	leaseOf(t, c, later).Done(Accepted, "", later)
 	if _, ok := c.Paused(); ok {
 		t.Error("an accepted probe left the credential paused")
@@ -214,8 +214,8 @@ func TestTrial(t *testing.T) {
 		}()
 	}
 	leases[0].Done(Rejected, "wrong", start)
-	leases[1].Done(Unheard, "", start)
-	leases[2].Done(Unheard, "", start)
+	leases[1].Done(NoVerdict, "", start)
+	leases[2].Done(NoVerdict, "", start)
 	for range 3 {
 		var paused *PausedError
 		if err := <-waiting; !errors.As(err, &paused) {

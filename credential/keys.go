@@ -70,7 +70,7 @@ type reader struct {
 
 	files  watch.Files // of the keys; who is busy has them
 	looked time.Time   // when they were looked at
-	part   *part       // that waits for the rest; nil: none does
+	part   *partialSet // that waits for the rest; nil: none does
 
 	expires    time.Time // see Expires
 	generation int       // see Generation

@@ -104,7 +104,7 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Unheard    Verdict = iota // no answer, or none that says something of the signature
+	NoVerdict  Verdict = iota // no answer, or none that says something of the signature
 	Accepted                  // the provider took the signature
 	Rejected                  // the provider said that signature or key is wrong
 	OtherCause                // the provider let nothing through for another cause, such as arrears

@@ -11,8 +11,8 @@ import (
 // the keys that were meant.
 const partTime = time.Minute
 
-// part is a set of keys in the files of which only a part differs from the keys in use.
-type part struct {
+// partialSet is a set of keys in the files of which only a part differs from the keys in use.
+type partialSet struct {
 	keys  Keys
 	since time.Time // when it was found
 }
@@ -78,7 +78,7 @@ func (c *Credential) settle(keys Keys, now time.Time) (used bool) {
 		r.part, r.expires = nil, keys.Expires
 		return false
 	case !c.whole(keys) && !known:
-		r.part = &part{keys, now}
+		r.part = &partialSet{keys, now}
 		return false
 	case !c.whole(keys) && now.Sub(r.part.since) < partTime:
 		return false

@@ -84,7 +84,7 @@ func TestWatch(t *testing.T) {
 			t.Errorf("%s: calls %v, accepted %v, rejected %v, want %+v", what, calls, accepted, rejected, w)
 		}
 	}
-	finish(t, c, "a", Unheard, start)
+	finish(t, c, "a", NoVerdict, start)
 	expect("no answer", want{0, false, false, false})
 	for range 3 {
 		finish(t, c, "a", Accepted, start)
