@@ -140,7 +140,7 @@ type plan struct {
 }
 
 // plan returns what is to be done after an answer. The mutex is held.
-func (f *Freezes) plan(r *answer) *plan {
+func (f *Freezes) plan(r *listing) *plan {
 	p, own := new(plan), f.Switch.Gate().Set()
 	ended := p.readEnds(r.ended, own)
 	for id, e := range ended {

@@ -15,7 +15,7 @@ type question struct {
 	l        *Limiter
 	d        *ratelimit.Demand
 	reported []*debt
-	answer   answer
+	answer   takeReply
 	answered bool // answer was read; it may have come too late
 
 	mu      sync.Mutex
@@ -80,6 +80,6 @@ func (q *question) finish() {
 	case !q.counted:
 		q.l.owed.add(q.l, q.d, *q.verdict)
 	case !q.verdict.Allowed:
-		q.l.owed.takeBack(q.d, &q.answer)
+		q.l.owed.rollBack(q.d, &q.answer)
 	}
 }
