@@ -232,7 +232,7 @@ func TestWhoMakesRoom(t *testing.T) {
 		busy, _ := take("192.0.2.1")
 		s.busy(busy)
 		sending, _ := take("192.0.2.1")
-		s.heard(sending)
+		s.noteReceived(sending)
 		first, _ := take("192.0.2.1")
 		second, _ := take("192.0.2.1")
 		s.busy(first) // carries a request and waits again: now second has waited for longer
@@ -259,10 +259,10 @@ func TestHoldersAreNotSpared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots(2, 0)
 		holder, _, _ := s.take(from("192.0.2.1"))
-		s.heard(holder)
+		s.noteReceived(holder)
 		honest, _, _ := s.take(from("192.0.2.2"))
 		time.Sleep(2 * sparedTime)
-		s.heard(holder)
+		s.noteReceived(holder)
 		if _, evicted, _ := s.take(from("192.0.2.3")); evicted != holder || evicted == honest {
 			t.Error("the idle connection of an honest peer made room for one that is held")
 		}

@@ -507,8 +507,8 @@ func TestRetiredAreForgotten(t *testing.T) {
 	if leaves(100, time.Second); len(s.retired) != 100 {
 		t.Errorf("%d are remembered, want all that may be paused", len(s.retired))
 	}
-	if leaves(2*keptRetired, time.Hour); len(s.retired) != keptRetired {
-		t.Errorf("%d are remembered, want %d", len(s.retired), keptRetired)
+	if leaves(2*maxRetired, time.Hour); len(s.retired) != maxRetired {
+		t.Errorf("%d are remembered, want %d", len(s.retired), maxRetired)
 	}
 }
 

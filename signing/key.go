@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	maxKeyID      = 128      // bytes of an access key's name
-	maxKeptBuffer = 64 << 10 // bytes: a larger scratch buffer is left to the garbage collector
+	maxKeyID        = 128      // bytes of an access key's name
+	maxPooledBuffer = 64 << 10 // bytes: a larger scratch buffer is left to the garbage collector
 )
 
 var errKey = errors.New("signing: access key must be 1 to 128 of A-Z a-z 0-9 - _ . and the secret key not empty")
@@ -138,7 +138,7 @@ func (k *sdkKey) get() *scratch { return k.pool.Get().(*scratch) }
 
 func (k *sdkKey) put(s *scratch) {
 	clear(s.lines) // the pool does not keep tokens alive
-	if cap(s.buf) <= maxKeptBuffer {
+	if cap(s.buf) <= maxPooledBuffer {
 		k.pool.Put(s)
 	}
 }

@@ -322,7 +322,7 @@ func TestLargeRequestsAreNotKept(t *testing.T) {
 		t.Error("a large header is not verified")
 	}
 	s := key.get()
-	if cap(s.buf) > maxKeptBuffer {
+	if cap(s.buf) > maxPooledBuffer {
 		t.Errorf("kept a buffer of %d bytes", cap(s.buf))
 	}
 }

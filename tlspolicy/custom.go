@@ -37,7 +37,7 @@ func New(name string, c Config) (*Policy, error) {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("TLS policy %q: %w", clip(name), errors.Join(problems...))
+	return nil, fmt.Errorf("TLS policy %q: %w", truncate(name), errors.Join(problems...))
 }
 
 func customName(name string) error {
@@ -85,7 +85,7 @@ func parseEach[T comparable](names []string, parse func(string) (T, error)) ([]T
 	for _, name := range names {
 		value, err := parse(name)
 		if err == nil && slices.Contains(values, value) {
-			err = fmt.Errorf("%q is listed twice", clip(name))
+			err = fmt.Errorf("%q is listed twice", truncate(name))
 		}
 		if err != nil {
 			problems = append(problems, err)
@@ -105,9 +105,9 @@ func parseSuiteName(name string) (uint16, error) {
 		spellings = append(spellings, s.Name, s.OpenSSLName)
 	}
 	if isOffWhitelist(name) {
-		return 0, fmt.Errorf("cipher suite %q is not on the whitelist", clip(name))
+		return 0, fmt.Errorf("cipher suite %q is not on the whitelist", truncate(name))
 	}
-	return 0, fmt.Errorf("unknown cipher suite %q%s", clip(name), didYouMean(name, spellings))
+	return 0, fmt.Errorf("unknown cipher suite %q%s", truncate(name), didYouMean(name, spellings))
 }
 
 // isOffWhitelist reports whether name is a suite that exists, in either spelling, but is not whitelisted. It knows the

@@ -61,7 +61,7 @@ func parseGroup(name string) (tls.CurveID, error) {
 		}
 		spellings = append(spellings, g.name, g.alias)
 	}
-	return 0, fmt.Errorf("unknown group %q%s (choices: %s)", clip(name), didYouMean(name, spellings), strings.Join(GroupNames(), ", "))
+	return 0, fmt.Errorf("unknown group %q%s (choices: %s)", truncate(name), didYouMean(name, spellings), strings.Join(GroupNames(), ", "))
 }
 
 // GroupsFor returns those of the policy's groups that work in a protocol version: hybrids are of TLS 1.3 only.

@@ -12,8 +12,8 @@ import (
 // maxName bounds what error texts and records repeat of a name that a peer or a file chose.
 const maxName = 80
 
-// clip makes foreign text short and printable.
-func clip(text string) string {
+// truncate makes foreign text short and printable.
+func truncate(text string) string {
 	if len(text) > maxName {
 		cut := maxName
 		for cut > 0 && !utf8.RuneStart(text[cut]) {

@@ -33,7 +33,7 @@ func OfferOf(h *tls.ClientHelloInfo) Offer {
 		Versions:   describe(h.SupportedVersions, maxOfferedVersions, tls.VersionName),
 		Suites:     describe(h.CipherSuites, maxOfferedSuites, suiteName),
 		Groups:     describe(h.SupportedCurves, maxOfferedGroups, GroupName),
-		ServerName: clip(h.ServerName),
+		ServerName: truncate(h.ServerName),
 	}
 }
 

@@ -27,7 +27,7 @@ func Named(name string) (*Policy, error) {
 	if i := slices.Index(Names(), name); i >= 0 {
 		return All()[i], nil
 	}
-	return nil, fmt.Errorf("unknown TLS policy %q%s (choices: %s)", clip(name), didYouMean(name, Names()), strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("unknown TLS policy %q%s (choices: %s)", truncate(name), didYouMean(name, Names()), strings.Join(Names(), ", "))
 }
 
 // All returns the built-in policies, in the order of [Names].

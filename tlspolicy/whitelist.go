@@ -123,7 +123,7 @@ func parseVersion(text string) (uint16, error) {
 	case "1.3":
 		return tls.VersionTLS13, nil
 	}
-	return 0, fmt.Errorf("unknown TLS version %q (choices: 1.2, 1.3)", clip(text))
+	return 0, fmt.Errorf("unknown TLS version %q (choices: 1.2, 1.3)", truncate(text))
 }
 
 // versionNumber is the inverse of parseVersion.

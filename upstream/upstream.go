@@ -99,7 +99,7 @@ type Request struct {
 	Rested bool
 	Gate   Gate // nil: the request is sent
 
-	answer answer
+	answer openResponse
 }
 
 // Gate is asked right before the first byte of a request is written.
